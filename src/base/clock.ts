@@ -1,0 +1,41 @@
+/**
+ * Time comes in through this interface only. A hub may boot in 1970, so a wall time never travels
+ * without its quality, and durations are measured on the monotonic clock.
+ */
+
+/** How far the wall clock can be trusted: never set, kept by a battery-backed clock, or set by a peer or by NTP. */
+export type ClockQuality = 'unknown' | 'rtc' | 'peer' | 'ntp';
+
+export interface Clock {
+  /** Milliseconds since 1970-01-01T00:00:00Z, as far as this machine knows. */
+  wallMs(): number;
+  /** Milliseconds since some fixed moment of this boot; never goes back. */
+  monotonicMs(): number;
+  quality(): ClockQuality;
+}
+
+/** Ends a timer; calling it again, or after the timer has run, does nothing. */
+export type Cancel = () => void;
+
+export interface Timers {
+  /** Calls back once after `delayMs`. */
+  after(delayMs: number, callback: () => void): Cancel;
+  /** Calls back every `periodMs`, the first time after one period. */
+  every(periodMs: number, callback: () => void): Cancel;
+  /** Calls back after the events that wait now: one turn of the event loop. */
+  soon(callback: () => void): Cancel;
+}
+
+/** Resolves after `delayMs`, or at once when `signal` is aborted. */
+export function pause(timers: Timers, delayMs: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal?.aborted === true) return resolve();
+    const finish = (): void => {
+      cancel();
+      signal?.removeEventListener('abort', finish);
+      resolve();
+    };
+    const cancel = timers.after(delayMs, finish);
+    signal?.addEventListener('abort', finish, { once: true });
+  });
+}

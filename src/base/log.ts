@@ -1,0 +1,40 @@
+/**
+ * The service log: stable dotted events with fields that carry their units, one JSON line each. Never
+ * per message. (The power-aware sync log is a different thing: power/sync-log.ts.)
+ */
+import type { Clock } from './clock.ts';
+import { isoTime } from './iso-time.ts';
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+export type LogFields = Readonly<Record<string, unknown>>;
+
+export interface Log {
+  debug(event: string, fields?: LogFields): void;
+  info(event: string, fields?: LogFields): void;
+  warn(event: string, fields?: LogFields): void;
+  error(event: string, fields?: LogFields): void;
+}
+
+const RANK: Record<LogLevel, number> = { debug: 0, info: 1, warn: 2, error: 3 };
+
+/** A log that writes JSON lines to `sink` (each without its line end), from `least` on. */
+export function createLog(clock: Clock, least: LogLevel, sink: (line: string) => void): Log {
+  const write = (level: LogLevel, event: string, fields: LogFields = {}): void => {
+    if (RANK[level] < RANK[least]) return;
+    const at = isoTime(clock.wallMs());
+    sink(JSON.stringify({ at, level, event, ...fields }));
+  };
+  return {
+    debug: (event, fields) => write('debug', event, fields),
+    info: (event, fields) => write('info', event, fields),
+    warn: (event, fields) => write('warn', event, fields),
+    error: (event, fields) => write('error', event, fields),
+  };
+}
+
+export const SILENT_LOG: Log = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+};

@@ -1,0 +1,267 @@
+/**
+ * Reads our CBOR profile from bytes that nobody vouches for. Everything that deterministic encoding rules
+ * out is refused (longer heads than needed, unsorted or doubled keys, indefinite lengths, tags, unknown
+ * simple values, wide floats), so that an op has exactly one encoding. Lengths are checked against the
+ * bytes at hand before anything is allocated; depth and item count have limits.
+ *
+ * The cursor methods serve decoders that know what they expect; `value()` reads anything.
+ */
+import { compareBytes, textOf } from '../base/bytes.ts';
+import { type CborKey, type CborLimits, type CborMap, type CborValue, DEFAULT_LIMITS } from './value.ts';
+import { encodeCbor } from './writer.ts';
+
+export class CborError extends Error {
+  override readonly name = 'CborError';
+  /** Offset of the item that could not be read. */
+  readonly offset: number;
+
+  constructor(reason: string, offset: number) {
+    super(`${reason} at byte ${offset}`);
+    this.offset = offset;
+  }
+}
+
+const TWO_32 = 0x100000000;
+
+export class CborReader {
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+  readonly #limits: CborLimits;
+  #offset: number;
+  #items = 0;
+  #major = 0;
+  #info = 0;
+  #argument = 0;
+
+  constructor(bytes: Uint8Array, offset = 0, limits: CborLimits = DEFAULT_LIMITS) {
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#offset = offset;
+    this.#limits = limits;
+  }
+
+  get offset(): number {
+    return this.#offset;
+  }
+
+  get atEnd(): boolean {
+    return this.#offset >= this.#bytes.length;
+  }
+
+  uint(): number {
+    this.#head();
+    if (this.#major !== 0) this.#fail('not an unsigned integer');
+    return this.#argument;
+  }
+
+  int(): number {
+    this.#head();
+    if (this.#major === 0) return this.#argument;
+    if (this.#major !== 1) this.#fail('not an integer');
+    return this.#negative();
+  }
+
+  /** The bytes alias the input. */
+  bytes(): Uint8Array {
+    this.#head();
+    if (this.#major !== 2) this.#fail('not a byte string');
+    return this.#take(this.#argument);
+  }
+
+  text(): string {
+    this.#head();
+    if (this.#major !== 3) this.#fail('not a text');
+    return this.#text();
+  }
+
+  /** Count of the items that follow. */
+  array(): number {
+    this.#head();
+    if (this.#major !== 4) this.#fail('not an array');
+    return this.#count(1);
+  }
+
+  /** Count of the pairs that follow; the caller checks the order of keys. */
+  map(): number {
+    this.#head();
+    if (this.#major !== 5) this.#fail('not a map');
+    return this.#count(2);
+  }
+
+  /** Reads an array head and refuses any other count. */
+  expectArray(count: number): void {
+    if (this.array() !== count) this.#fail(`not an array of ${count}`);
+  }
+
+  null(): null {
+    this.#head();
+    if (this.#major !== 7 || this.#info !== 22) this.#fail('not null');
+    return null;
+  }
+
+  bool(): boolean {
+    this.#head();
+    if (this.#major !== 7 || (this.#info !== 20 && this.#info !== 21)) this.#fail('not a boolean');
+    return this.#info === 21;
+  }
+
+  /** True where the next item is null; nothing is read. */
+  nextIsNull(): boolean {
+    return this.#bytes[this.#offset] === 0xf6;
+  }
+
+  value(depth = 0): CborValue {
+    if (depth > this.#limits.depthMax) this.#fail('nested too deeply');
+    const at = this.#offset;
+    this.#head();
+    switch (this.#major) {
+      case 0:
+        return this.#argument;
+      case 1:
+        return this.#negative();
+      case 2:
+        return this.#take(this.#argument);
+      case 3:
+        return this.#text();
+      case 4: {
+        const count = this.#count(1);
+        const items: CborValue[] = [];
+        for (let i = 0; i < count; i++) items.push(this.value(depth + 1));
+        return items;
+      }
+      case 5:
+        return this.#mapValue(this.#count(2), depth);
+      case 7:
+        return this.#simple(at);
+      default:
+        return this.#fail('tags are not part of the profile');
+    }
+  }
+
+  /** Steps over one item, checking it, and returns its bytes (aliasing the input). */
+  skip(): Uint8Array {
+    const start = this.#offset;
+    this.value();
+    return this.#bytes.subarray(start, this.#offset);
+  }
+
+  #mapValue(count: number, depth: number): CborMap {
+    const map = new Map<CborKey, CborValue>();
+    let previous: Uint8Array | undefined;
+    for (let i = 0; i < count; i++) {
+      const start = this.#offset;
+      const key = this.value(depth + 1);
+      if (typeof key !== 'string' && typeof key !== 'number') this.#fail('a map key is a text or a number');
+      const encoded = this.#bytes.subarray(start, this.#offset);
+      if (previous !== undefined && compareBytes(previous, encoded) >= 0) this.#fail('map keys out of order');
+      previous = encoded;
+      map.set(key, this.value(depth + 1));
+    }
+    return map;
+  }
+
+  #simple(at: number): CborValue {
+    switch (this.#info) {
+      case 20:
+        return false;
+      case 21:
+        return true;
+      case 22:
+        return null;
+      case 25:
+      case 26:
+      case 27: {
+        const value = this.#floatAt(at);
+        const shortest = Number.isSafeInteger(value) && !Object.is(value, -0);
+        // Whole numbers are integers in this profile, and a float takes the shortest form.
+        if (shortest || compareBytes(encodeCbor(value), this.#bytes.subarray(at, this.#offset)) !== 0) {
+          this.#fail('not the shortest form of its number');
+        }
+        return value;
+      }
+      default:
+        return this.#fail('unknown simple value');
+    }
+  }
+
+  #floatAt(at: number): number {
+    if (this.#info === 27) return this.#view.getFloat64(at + 1);
+    if (this.#info === 26) return this.#view.getFloat32(at + 1);
+    const half = this.#view.getUint16(at + 1);
+    const sign = (half & 0x8000) === 0 ? 1 : -1;
+    const exponent = (half >> 10) & 0x1f;
+    const fraction = half & 0x3ff;
+    if (exponent === 0) return sign * fraction * 2 ** -24;
+    if (exponent === 31) return fraction === 0 ? sign * Infinity : Number.NaN;
+    return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+  }
+
+  #head(): void {
+    this.#items += 1;
+    if (this.#items > this.#limits.itemsMax) this.#fail('too many items');
+    const initial = this.#bytes[this.#offset];
+    if (initial === undefined) return this.#fail('cut short');
+    this.#major = initial >> 5;
+    this.#info = initial & 0x1f;
+    if (this.#info < 24) {
+      this.#argument = this.#info;
+      this.#offset += 1;
+      return;
+    }
+    if (this.#info > 27) this.#fail('indefinite lengths are not part of the profile');
+    const width = 1 << (this.#info - 24);
+    if (this.#offset + 1 + width > this.#bytes.length) this.#fail('cut short');
+    this.#argument = this.#major === 7 ? 0 : this.#wideArgument(width);
+    if (this.#major === 7 && width === 1) this.#fail('unknown simple value');
+    this.#offset += 1 + width;
+  }
+
+  #wideArgument(width: number): number {
+    const at = this.#offset + 1;
+    if (width === 1) return this.#atLeast(this.#view.getUint8(at), 24);
+    if (width === 2) return this.#atLeast(this.#view.getUint16(at), 0x100);
+    if (width === 4) return this.#atLeast(this.#view.getUint32(at), 0x10000);
+    const argument = this.#view.getUint32(at) * TWO_32 + this.#view.getUint32(at + 4);
+    if (!Number.isSafeInteger(argument)) this.#fail('integer beyond 2^53');
+    return this.#atLeast(argument, TWO_32);
+  }
+
+  #atLeast(argument: number, least: number): number {
+    if (argument < least) this.#fail('not the shortest form of its number');
+    return argument;
+  }
+
+  #negative(): number {
+    if (this.#argument === Number.MAX_SAFE_INTEGER) this.#fail('integer beyond 2^53');
+    return -1 - this.#argument;
+  }
+
+  #count(bytesEach: number): number {
+    if (this.#argument * bytesEach > this.#bytes.length - this.#offset) this.#fail('cut short');
+    return this.#argument;
+  }
+
+  #take(count: number): Uint8Array {
+    if (count > this.#bytes.length - this.#offset) this.#fail('cut short');
+    const taken = this.#bytes.subarray(this.#offset, this.#offset + count);
+    this.#offset += count;
+    return taken;
+  }
+
+  #text(): string {
+    const text = textOf(this.#take(this.#argument));
+    return text ?? this.#fail('not UTF-8');
+  }
+
+  #fail(reason: string): never {
+    throw new CborError(reason, this.#offset);
+  }
+}
+
+/** Reads exactly one item; throws `CborError` on anything that is not canonical, too deep or too long. */
+export function decodeCbor(bytes: Uint8Array, limits: CborLimits = DEFAULT_LIMITS): CborValue {
+  const reader = new CborReader(bytes, 0, limits);
+  const value = reader.value();
+  if (!reader.atEnd) throw new CborError('bytes after the end', reader.offset);
+  return value;
+}

@@ -1,0 +1,78 @@
+/**
+ * Hybrid logical clock (Kulkarni et al. 2014): 48 bits of wall milliseconds and a 16-bit counter, so that
+ * order follows cause and stays near wall time. Moments far ahead of our own clock do not drag it along:
+ * a device from 2099 must not push a whole site there.
+ */
+import { assert } from '../base/assert.ts';
+import type { Clock } from '../base/clock.ts';
+
+export interface Hlc {
+  /** Milliseconds since 1970, below 2^48. */
+  readonly ms: number;
+  /** 0 … 65535, counts moments within one millisecond. */
+  readonly counter: number;
+}
+
+export const HLC_BYTES = 8;
+export const HLC_ZERO: Hlc = { ms: 0, counter: 0 };
+/** How far ahead of the accepting hub an op's time may be before its stamp is used for order instead. */
+export const DRIFT_MS_MAX = 5 * 60_000;
+const COUNTER_MAX = 0xffff;
+const MS_MAX = 2 ** 48 - 1;
+
+export function compareHlc(a: Hlc, b: Hlc): number {
+  return a.ms - b.ms || a.counter - b.counter;
+}
+
+export function encodeHlc(hlc: Hlc): Uint8Array {
+  const bytes = new Uint8Array(HLC_BYTES);
+  const view = new DataView(bytes.buffer);
+  view.setUint16(0, Math.floor(hlc.ms / 0x100000000));
+  view.setUint32(2, hlc.ms % 0x100000000);
+  view.setUint16(6, hlc.counter);
+  return bytes;
+}
+
+/** Undefined where the bytes are not 8. */
+export function decodeHlc(bytes: Uint8Array): Hlc | undefined {
+  if (bytes.length !== HLC_BYTES) return undefined;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, HLC_BYTES);
+  return { ms: view.getUint16(0) * 0x100000000 + view.getUint32(2), counter: view.getUint16(6) };
+}
+
+/** The time that counts for order: the op's own, or the stamp's where the op claims to be from the future. */
+export function effectiveHlc(opHlc: Hlc, stampHlc: Hlc): Hlc {
+  return opHlc.ms > stampHlc.ms + DRIFT_MS_MAX ? stampHlc : opHlc;
+}
+
+export class HlcClock {
+  readonly #clock: Clock;
+  #last: Hlc;
+
+  /** `last` is the newest moment this replica has issued or seen before (from its journal). */
+  constructor(clock: Clock, last: Hlc = HLC_ZERO) {
+    this.#clock = clock;
+    this.#last = last;
+  }
+
+  get last(): Hlc {
+    return this.#last;
+  }
+
+  /** A moment later than all that were issued or seen. */
+  next(): Hlc {
+    const wallMs = Math.min(MS_MAX, Math.max(0, Math.floor(this.#clock.wallMs())));
+    if (wallMs > this.#last.ms) this.#last = { ms: wallMs, counter: 0 };
+    else if (this.#last.counter < COUNTER_MAX) {
+      this.#last = { ms: this.#last.ms, counter: this.#last.counter + 1 };
+    } else this.#last = { ms: this.#last.ms + 1, counter: 0 };
+    assert(this.#last.ms <= MS_MAX, 'HLC milliseconds end at 2^48');
+    return this.#last;
+  }
+
+  /** Takes note of another replica's moment, unless it is too far ahead to be believed. */
+  observe(seen: Hlc): void {
+    if (seen.ms > this.#clock.wallMs() + DRIFT_MS_MAX) return;
+    if (compareHlc(seen, this.#last) > 0) this.#last = seen;
+  }
+}

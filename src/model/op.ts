@@ -1,0 +1,152 @@
+/**
+ * The op, the unit of replication: immutable, a CBOR array in deterministic encoding (WIRE.cddl). Its bytes
+ * are kept as they came and never encoded anew, because they are hashed; what is not canonical is refused.
+ *
+ * The stamp is what the accepting hub adds beside it. Where two hubs accepted the same op before they met,
+ * the smaller (stamp hlc, hub) counts everywhere.
+ */
+import type { ClockQuality } from '../base/clock.ts';
+import { CborError, CborReader } from '../codec/reader.ts';
+import type { CborLimits } from '../codec/value.ts';
+import { CborWriter } from '../codec/writer.ts';
+import { isOpClass, type OpClass } from './class.ts';
+import { compareHlc, decodeHlc, encodeHlc, type Hlc } from './hlc.ts';
+import { bytesOfOrigin, type Origin, originOfBytes } from './origin.ts';
+
+export const KIND_NAMES = [
+  'event',
+  'patch',
+  'remove',
+  'add',
+  'doc',
+  'asset',
+  'undo',
+  'control',
+] as const;
+export type KindName = (typeof KIND_NAMES)[number];
+/** 0 event … 7 control: the number that travels. */
+export type Kind = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7;
+
+export const EVENT = 0;
+export const PATCH = 1;
+export const REMOVE = 2;
+
+const QUALITIES: readonly ClockQuality[] = ['unknown', 'rtc', 'peer', 'ntp'];
+
+/** When the op was born by its maker's clock: lets a wall time be repaired after the fact. */
+export interface OpClock {
+  readonly quality: ClockQuality;
+  /** Random 32-bit number of the maker's boot. */
+  readonly bootId: number;
+  /** Milliseconds since that boot. */
+  readonly monotonicMs: number;
+}
+
+export interface Op {
+  readonly origin: Origin;
+  readonly class: OpClass;
+  /** 1, 2, 3 … within the lane (origin, class). */
+  readonly seq: number;
+  readonly hlc: Hlc;
+  readonly clock: OpClock;
+  readonly kind: Kind;
+  /** Topic of an event, key of a record; 1 … KEY_BYTES_MAX bytes of UTF-8. */
+  readonly key: string;
+  /** Opaque here: payload of an event, CBOR map of fields of a patch. */
+  readonly body: Uint8Array;
+}
+
+export interface Stamp {
+  readonly hub: Origin;
+  readonly hlc: Hlc;
+  /** Rank of the role that the maker was accepted with; see AUTHORITY. */
+  readonly authority: number;
+  readonly rosterEpoch: number;
+}
+
+/** An op as it lies in the journal and in batches: its own bytes, decoded, and its stamp. */
+export interface StampedOp {
+  readonly bytes: Uint8Array;
+  readonly op: Op;
+  readonly stamp: Stamp;
+}
+
+/** Rank of each role: the higher one wins a concurrent write. */
+export const AUTHORITY = { device: 1, technician: 2, supervisor: 3, operator: 4 } as const;
+export type Role = keyof typeof AUTHORITY;
+
+export const KEY_BYTES_MAX = 1024;
+export const BODY_BYTES_MAX = 1 << 20;
+const OP_LIMITS: CborLimits = { depthMax: 3, itemsMax: 32 };
+const OP_FIELDS = 8;
+
+export function encodeOp(op: Op): Uint8Array {
+  const writer = new CborWriter(op.body.length + op.key.length + 64);
+  writeOp(writer, op);
+  return writer.finish();
+}
+
+export function writeOp(writer: CborWriter, op: Op): void {
+  writer.array(OP_FIELDS).bytes(bytesOfOrigin(op.origin)).uint(op.class).uint(op.seq);
+  writer.bytes(encodeHlc(op.hlc));
+  writer.array(3).uint(QUALITIES.indexOf(op.clock.quality));
+  writer.uint(op.clock.bootId).uint(op.clock.monotonicMs);
+  writer.uint(op.kind).text(op.key).bytes(op.body);
+}
+
+/** Reads one op; throws `CborError` where it is malformed, not canonical or beyond a limit. */
+export function decodeOp(bytes: Uint8Array): Op {
+  const reader = new CborReader(bytes, 0, OP_LIMITS);
+  const op = readOp(reader);
+  if (!reader.atEnd) throw new CborError('bytes after the op', reader.offset);
+  return op;
+}
+
+/** Reads the op at the reader's place; its body aliases the input. */
+export function readOp(reader: CborReader): Op {
+  const start = reader.offset;
+  const fail = (reason: string): never => {
+    throw new CborError(reason, start);
+  };
+  reader.expectArray(OP_FIELDS);
+  const origin = originOfBytes(reader.bytes()) ?? fail('origin is not 8 bytes');
+  const opClass = reader.uint();
+  if (!isOpClass(opClass)) return fail('unknown class');
+  const seq = reader.uint();
+  if (seq === 0) fail('sequence numbers begin at 1');
+  const hlc = decodeHlc(reader.bytes()) ?? fail('hlc is not 8 bytes');
+  reader.expectArray(3);
+  const quality = QUALITIES[reader.uint()] ?? fail('unknown clock quality');
+  const bootId = reader.uint();
+  if (bootId > 0xffffffff) fail('boot id beyond 32 bits');
+  const monotonicMs = reader.uint();
+  const kind = reader.uint();
+  if (kind >= KIND_NAMES.length) fail('unknown kind');
+  const keyStart = reader.offset;
+  const key = reader.text();
+  const keyBytes = reader.offset - keyStart;
+  if (key === '' || keyBytes > KEY_BYTES_MAX) fail('key is empty or too long');
+  const body = reader.bytes();
+  if (body.length > BODY_BYTES_MAX) fail('body too long');
+  const clock = { quality, bootId, monotonicMs };
+  return { origin, class: opClass, seq, hlc, clock, kind: kind as Kind, key, body };
+}
+
+export function writeStamp(writer: CborWriter, stamp: Stamp): void {
+  writer.array(4).bytes(bytesOfOrigin(stamp.hub)).bytes(encodeHlc(stamp.hlc));
+  writer.uint(stamp.authority).uint(stamp.rosterEpoch);
+}
+
+export function readStamp(reader: CborReader): Stamp {
+  const start = reader.offset;
+  reader.expectArray(4);
+  const hub = originOfBytes(reader.bytes());
+  const hlc = decodeHlc(reader.bytes());
+  if (hub === undefined || hlc === undefined) throw new CborError('malformed stamp', start);
+  return { hub, hlc, authority: reader.uint(), rosterEpoch: reader.uint() };
+}
+
+/** Order of stamps: of two for the same op, the smaller counts. */
+export function compareStamps(a: Stamp, b: Stamp): number {
+  return compareHlc(a.hlc, b.hlc) || (a.hub < b.hub ? -1 : a.hub > b.hub ? 1 : 0);
+}

@@ -1,0 +1,37 @@
+/** Ids of replicas and the lanes they number their ops in. */
+import { bytesOfHex, hexOf } from '../base/bytes.ts';
+import type { OpClass } from './class.ts';
+
+declare const originBrand: unique symbol;
+
+/**
+ * Id of a replica that creates ops (device with the SDK, hub, regional node): 8 bytes, here as 16 lower-case
+ * hex digits, so that it can be a map key and compares in byte order. Hubs and regional nodes take the
+ * first 8 bytes of the SHA-256 of their public key, so an id cannot be claimed without the key.
+ */
+export type Origin = string & { readonly [originBrand]: true };
+
+export const ORIGIN_BYTES = 8;
+
+export function originOfBytes(bytes: Uint8Array): Origin | undefined {
+  return bytes.length === ORIGIN_BYTES ? (hexOf(bytes) as Origin) : undefined;
+}
+
+export function originOfText(text: string): Origin | undefined {
+  return /^[0-9a-f]{16}$/.test(text) ? (text as Origin) : undefined;
+}
+
+export function bytesOfOrigin(origin: Origin): Uint8Array {
+  return bytesOfHex(origin) as Uint8Array;
+}
+
+/** A lane's key in maps and tables: `<origin>/<class>`. Ops of a lane are numbered 1, 2, 3 … without gaps. */
+export type Lane = `${string}/${OpClass}`;
+
+export function laneOf(origin: Origin, opClass: OpClass): Lane {
+  return `${origin}/${opClass}`;
+}
+
+export function splitLane(lane: Lane): { origin: Origin; class: OpClass } {
+  return { origin: lane.slice(0, 16) as Origin, class: Number(lane.slice(17)) as OpClass };
+}

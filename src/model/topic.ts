@@ -1,0 +1,40 @@
+/** Topic names and filters of MQTT 3.1.1 §4.7, strict: what the standard forbids is refused. */
+
+export const TOPIC_BYTES_MAX = 1024;
+const LEVELS_MAX = 64;
+
+/** True for a name one may publish to: 1 … TOPIC_BYTES_MAX bytes, no wildcard, no U+0000 [MQTT-4.7.3-1, -2]. */
+export function isTopicName(topic: string): boolean {
+  return isTopicText(topic) && !topic.includes('+') && !topic.includes('#');
+}
+
+/** True for a filter one may subscribe to: wildcards fill whole levels, `#` stands last [MQTT-4.7.1-2, -3]. */
+export function isTopicFilter(filter: string): boolean {
+  if (!isTopicText(filter)) return false;
+  const levels = filter.split('/');
+  return levels.every((level, index) => {
+    if (level === '#') return index === levels.length - 1;
+    return level === '+' || (!level.includes('+') && !level.includes('#'));
+  });
+}
+
+function isTopicText(text: string): boolean {
+  if (text.length === 0 || text.length > TOPIC_BYTES_MAX || text.includes('\u0000')) return false;
+  let levels = 1;
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) === 0x2f) levels += 1;
+  return levels <= LEVELS_MAX;
+}
+
+/** True where `topic` is one of those that `filter` names. Wildcards at the front do not match `$…` [MQTT-4.7.2-1]. */
+export function topicMatches(filter: string, topic: string): boolean {
+  const wanted = filter.split('/');
+  const levels = topic.split('/');
+  const first = wanted[0];
+  if (topic.startsWith('$') && (first === '+' || first === '#')) return false;
+  for (const [index, want] of wanted.entries()) {
+    if (want === '#') return true;
+    if (index >= levels.length) return false;
+    if (want !== '+' && want !== levels[index]) return false;
+  }
+  return wanted.length === levels.length;
+}

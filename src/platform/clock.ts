@@ -1,0 +1,59 @@
+/** The machine's clock and timers; the simulated twin is sim/clock.ts. */
+import type { Cancel, Clock, ClockQuality, Timers } from '../base/clock.ts';
+
+/** Before this moment (2026-01-01) a wall clock was certainly never set. */
+const OLDEST_PLAUSIBLE_MS = 1_767_225_600_000;
+
+export class MachineClock implements Clock {
+  #quality: ClockQuality | undefined;
+
+  wallMs(): number {
+    return Date.now();
+  }
+
+  monotonicMs(): number {
+    return performance.now();
+  }
+
+  /** What a time source has told us; without one, `rtc` where the date is plausible and `unknown` where not. */
+  quality(): ClockQuality {
+    return this.#quality ?? (this.wallMs() < OLDEST_PLAUSIBLE_MS ? 'unknown' : 'rtc');
+  }
+
+  trust(quality: ClockQuality): void {
+    this.#quality = quality;
+  }
+}
+
+export const machineTimers: Timers = {
+  after: (delayMs, callback) => cancelOf(setTimeout(callback, delayMs), clearTimeout),
+  every: (periodMs, callback) => cancelOf(setInterval(callback, periodMs), clearInterval),
+  soon: (callback) => cancelOf(setImmediate(callback), clearImmediate),
+};
+
+function cancelOf<T>(handle: T, clear: (handle: T) => void): Cancel {
+  return () => {
+    clear(handle);
+  };
+}
+
+/**
+ * A clock and timers that run `speed` times faster from `startMs` on: the demo's solar day. Only what
+ * thinks in hours uses it (power, uplink); sockets and files stay on the machine's own time.
+ */
+export function fastTime(speed: number, startMs: number): { clock: Clock; timers: Timers } {
+  const bootMs = performance.now();
+  const elapsedMs = (): number => (performance.now() - bootMs) * speed;
+  return {
+    clock: {
+      wallMs: () => startMs + elapsedMs(),
+      monotonicMs: elapsedMs,
+      quality: () => 'ntp',
+    },
+    timers: {
+      after: (delayMs, callback) => machineTimers.after(delayMs / speed, callback),
+      every: (periodMs, callback) => machineTimers.every(Math.max(1, periodMs / speed), callback),
+      soon: machineTimers.soon,
+    },
+  };
+}

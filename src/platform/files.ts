@@ -1,0 +1,54 @@
+/**
+ * Files as the hub needs them: positional reads and writes, an explicit sync, atomic renames. Everything is
+ * synchronous except `datasync`, which waits for the card and must not stop the event loop. The simulated
+ * twin (sim/files.ts) can crash after any operation, fill up, fail a sync and write short.
+ *
+ * Errors are thrown as the system gives them, with their `code` (`ENOSPC`, `EIO`, `ENOENT` …).
+ */
+
+export interface OpenFile {
+  readonly path: string;
+  /** Fills `into` from `offset`; returns how many bytes there were, fewer only at the end of the file. */
+  readAt(into: Uint8Array, offset: number): number;
+  /** Writes all of `bytes` at `offset`, or throws; a crash may leave any part of them. */
+  writeAt(bytes: Uint8Array, offset: number): void;
+  size(): number;
+  truncate(size: number): void;
+  /** Calls back when all that was written before is on the medium (fdatasync), off the event loop. */
+  datasync(done: (error: Error | undefined) => void): void;
+  /** The same, waiting: for start-up and rare metadata only. */
+  datasyncNow(): void;
+  close(): void;
+}
+
+/** `read`: must exist. `update`: must exist, read and write. `create`: made or emptied, read and write, mode 0600. */
+export type OpenMode = 'read' | 'update' | 'create';
+
+export interface DirectoryLock {
+  release(): void;
+}
+
+export interface Files {
+  open(path: string, mode: OpenMode): OpenFile;
+  exists(path: string): boolean;
+  /** The whole file, or undefined where there is none. */
+  read(path: string): Uint8Array | undefined;
+  /** Replaces a file so that a crash leaves the old or the new one: write beside, sync, rename, sync the folder. */
+  replace(path: string, bytes: Uint8Array): void;
+  /** Names in the folder, sorted; empty where there is none. */
+  list(dir: string): string[];
+  /** Makes the folder and its parents, mode 0700. */
+  makeDir(dir: string): void;
+  rename(from: string, to: string): void;
+  /** Removes a file or a whole folder; nothing happens where there is none. */
+  remove(path: string): void;
+  /** Makes renames, new names and removals in the folder durable. */
+  syncDir(dir: string): void;
+  /** Bytes that a normal user can still write below `dir`. */
+  freeBytes(dir: string): number;
+  /**
+   * Takes the folder for this process; throws `HubError('data.locked')` that names the holder where another
+   * lives. A dead holder does not block.
+   */
+  lockDir(dir: string): DirectoryLock;
+}

@@ -1,0 +1,38 @@
+/**
+ * An MQTT client session as uplink and regional node need it, over MQTT.js. The simulated twin
+ * (sim/mqtt-client.ts) is an in-memory broker with links that lose, delay and cut.
+ */
+
+export interface MqttSessionOptions {
+  /** `mqtt://host:port`, `mqtts://…`, `ws://…`. */
+  readonly url: string;
+  readonly clientId: string;
+  readonly username?: string;
+  readonly password?: string;
+  readonly ca?: Uint8Array;
+  readonly keepaliveS: number;
+  readonly connectTimeoutMs: number;
+  /** What the broker says for us when we vanish. */
+  readonly will?: { readonly topic: string; readonly payload: Uint8Array; readonly retain: boolean };
+}
+
+export interface MqttSessionHandlers {
+  onMessage(topic: string, payload: Uint8Array): void;
+  /** The session ended, by whichever side; it does not reconnect by itself: its owner decides when energy allows. */
+  onClose(reason: string): void;
+}
+
+export interface MqttSession {
+  /** Resolves when the broker has acknowledged (QoS 1) or the bytes were handed over (QoS 0). */
+  publish(topic: string, payload: Uint8Array, options: { qos: 0 | 1; retain?: boolean }): Promise<void>;
+  subscribe(filters: readonly string[]): Promise<void>;
+  /** Bytes sent and received on this session, MQTT included, as far as we can see them. */
+  readonly bytesOut: number;
+  readonly bytesIn: number;
+  close(): Promise<void>;
+}
+
+export interface MqttClient {
+  /** Resolves when the broker has accepted us; throws `HubError` (`uplink.unreachable`, `uplink.refused`). */
+  connect(options: MqttSessionOptions, handlers: MqttSessionHandlers): Promise<MqttSession>;
+}

@@ -1,0 +1,52 @@
+/**
+ * Byte streams of clients, whatever carries them: TCP, TLS, WebSocket. The broker knows only this. The
+ * simulated twin (sim/network.ts) joins two ends in memory, with delay, loss of the line and slow readers.
+ */
+
+export interface ConnectionHandlers {
+  /** Bytes came; they are valid during the call only. */
+  onData(bytes: Uint8Array): void;
+  /** What was written has left our buffers, after `write` had returned false. */
+  onDrain(): void;
+  /** The connection is gone, by whichever side; called exactly once. */
+  onClose(): void;
+}
+
+export interface Connection {
+  /** Peer's address for logs: `192.0.2.7:51234`, `websocket 192.0.2.7:51234`. */
+  readonly remote: string;
+  /** Attaches the handlers; data flows from then on. */
+  start(handlers: ConnectionHandlers): void;
+  /** Queues bytes, which belong to the connection from then on; false where the caller should wait for `onDrain`. */
+  write(bytes: Uint8Array): boolean;
+  /** Bytes that were written and have not left yet. */
+  readonly bufferedBytes: number;
+  pause(): void;
+  resume(): void;
+  /** Sends what is queued, then closes. */
+  end(): void;
+  /** Closes now, discarding what is queued. */
+  destroy(): void;
+}
+
+export interface Listener {
+  readonly host: string;
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+export interface ListenOptions {
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+  /** Who asks for it: stands in the error where the port is taken (`broker.port`). */
+  readonly purpose: string;
+  readonly tls?: { readonly key: Uint8Array; readonly cert: Uint8Array };
+  /** Connections beyond this number are closed at once. */
+  readonly connectionsMax: number;
+}
+
+export interface Network {
+  /** Throws `HubError('port.taken')` where another program listens there. */
+  listen(options: ListenOptions, onConnection: (connection: Connection) => void): Promise<Listener>;
+}

@@ -1,0 +1,13 @@
+/**
+ * Every version that stands in a file or on a wire. A change of bytes changes the number here, the normative
+ * document beside the code, and adds a golden file, in one commit.
+ */
+
+/** Segment files of the journal: journal/FORMAT.md. */
+export const JOURNAL_FORMAT = 1;
+/** State database: store/schema.ts. */
+export const STORE_SCHEMA = 1;
+/** Batches, chunks, receipts: batch/BATCH.md. */
+export const BATCH_FORMAT = 1;
+/** Layout of the data directory as a whole. */
+export const DATA_LAYOUT = 1;
