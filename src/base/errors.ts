@@ -7,32 +7,50 @@
  */
 
 export const FAULTS = {
-  'config.invalid': 'Correct the listed keys; `heliograph config` prints every key with its meaning.',
+  'config.invalid':
+    'Correct the listed keys; `heliograph config` prints every key with its meaning.',
   'data.locked': 'Another hub uses this data directory. Stop it, or give this one its own --data.',
-  'data.newer': 'These files were written by a newer version. Install that version again, or use another --data.',
-  'data.unreadable': 'Check that the data directory exists and belongs to the user that runs the hub.',
+  'data.newer':
+    'These files were written by a newer version. Install that version again, or use another --data.',
+  'data.unreadable':
+    'Check that the data directory exists and belongs to the user that runs the hub.',
   'port.taken': 'Another program listens there. Stop it, or choose another port in the config.',
-  'listen.refused': 'Mode `open` listens on loopback only. Set security.mode = "password", or allow_open_lan = true.',
-  'journal.full': 'The journal reached its limit. Connect an uplink, raise journal.total_mib_max, or free space.',
-  'journal.disk-full': 'The disk is nearly full. Free space; the hub goes on by itself when there is room.',
-  'journal.poisoned': 'The card failed a sync. The hub restarts and recovers; if it repeats, replace the card.',
-  'journal.damaged': 'Acknowledged data is damaged. It is kept aside; run `heliograph journal verify` for the LSNs.',
-  'journal.unsealable': 'The key for this journal is missing. Restore the key file that belongs to this card.',
+  'listen.refused':
+    'Mode `open` listens on loopback only. Set security.mode = "password", or allow_open_lan = true.',
+  'journal.full':
+    'The journal reached its limit. Connect an uplink, raise journal.total_mib_max, or free space.',
+  'journal.disk-full':
+    'The disk is nearly full. Free space; the hub goes on by itself when there is room.',
+  'journal.poisoned':
+    'The card failed a sync. The hub restarts and recovers; if it repeats, replace the card.',
+  'journal.damaged':
+    'Acknowledged data is damaged. It is kept aside; run `heliograph journal verify` for the LSNs.',
+  'journal.unsealable':
+    'The key for this journal is missing. Restore the key file that belongs to this card.',
   'journal.busy': 'The card is slower than the devices. Publishing pauses until it has caught up.',
-  'op.too-large': 'The message is larger than broker.packet_bytes_max. Send it in parts, or raise the limit.',
+  'op.too-large':
+    'The message is larger than broker.packet_bytes_max. Send it in parts, or raise the limit.',
   'op.malformed': 'The message is not a valid op. Check the sender against model/WIRE.cddl.',
-  'store.damaged': 'The state database is damaged. It is rebuilt from the journal; nothing is lost.',
-  'power.source-lost': 'No reading from the power source. Check the cable; the hub syncs with caution meanwhile.',
-  'power.source-invalid': 'The power source in the config cannot be opened. Check its name and the device path.',
-  'uplink.unreachable': 'The upstream broker does not answer. Check the link; data waits safely in the journal.',
-  'uplink.refused': 'The upstream broker refused the login. Check uplink.username and the password file.',
-  'uplink.wrong-region': 'The regional node answers with another key than before. If it was replaced on purpose, delete `region.pub`.',
-  'batch.rejected': 'The regional node refused a batch. The reason is in the log; the data stays in the journal.',
+  'store.damaged':
+    'The state database is damaged. It is rebuilt from the journal; nothing is lost.',
+  'power.source-lost':
+    'No reading from the power source. Check the cable; the hub syncs with caution meanwhile.',
+  'power.source-invalid':
+    'The power source in the config cannot be opened. Check its name and the device path.',
+  'uplink.unreachable':
+    'The upstream broker does not answer. Check the link; data waits safely in the journal.',
+  'uplink.refused':
+    'The upstream broker refused the login. Check uplink.username and the password file.',
+  'uplink.wrong-region':
+    'The regional node answers with another key than before. If it was replaced on purpose, delete `region.pub`.',
+  'batch.rejected':
+    'The regional node refused a batch. The reason is in the log; the data stays in the journal.',
   'batch.invalid': 'A batch failed its signature or hash. It is set aside and asked for again.',
   'user.exists': 'A user of this name exists. Remove it first, or choose another name.',
   'user.unknown': 'No such user. `heliograph user list` shows all.',
   'hub.unreachable': 'No hub answers there. Is it running? `systemctl status heliograph` tells.',
-  'clock.unknown': 'The clock is not trusted. It repairs itself at the first contact with a time source.',
+  'clock.unknown':
+    'The clock is not trusted. It repairs itself at the first contact with a time source.',
   'net.closed': 'The connection was closed by the other side.',
 } as const;
 

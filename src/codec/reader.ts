@@ -7,7 +7,13 @@
  * The cursor methods serve decoders that know what they expect; `value()` reads anything.
  */
 import { compareBytes, textOf } from '../base/bytes.ts';
-import { type CborKey, type CborLimits, type CborMap, type CborValue, DEFAULT_LIMITS } from './value.ts';
+import {
+  type CborKey,
+  type CborLimits,
+  type CborMap,
+  type CborValue,
+  DEFAULT_LIMITS,
+} from './value.ts';
 import { encodeCbor } from './writer.ts';
 
 export class CborError extends Error {
@@ -151,9 +157,11 @@ export class CborReader {
     for (let i = 0; i < count; i++) {
       const start = this.#offset;
       const key = this.value(depth + 1);
-      if (typeof key !== 'string' && typeof key !== 'number') this.#fail('a map key is a text or a number');
+      if (typeof key !== 'string' && typeof key !== 'number')
+        this.#fail('a map key is a text or a number');
       const encoded = this.#bytes.subarray(start, this.#offset);
-      if (previous !== undefined && compareBytes(previous, encoded) >= 0) this.#fail('map keys out of order');
+      if (previous !== undefined && compareBytes(previous, encoded) >= 0)
+        this.#fail('map keys out of order');
       previous = encoded;
       map.set(key, this.value(depth + 1));
     }
@@ -174,7 +182,10 @@ export class CborReader {
         const value = this.#floatAt(at);
         const shortest = Number.isSafeInteger(value) && !Object.is(value, -0);
         // Whole numbers are integers in this profile, and a float takes the shortest form.
-        if (shortest || compareBytes(encodeCbor(value), this.#bytes.subarray(at, this.#offset)) !== 0) {
+        if (
+          shortest ||
+          compareBytes(encodeCbor(value), this.#bytes.subarray(at, this.#offset)) !== 0
+        ) {
           this.#fail('not the shortest form of its number');
         }
         return value;

@@ -4,13 +4,7 @@
  */
 export type CborKey = string | number;
 export type CborValue =
-  | null
-  | boolean
-  | number
-  | string
-  | Uint8Array
-  | readonly CborValue[]
-  | CborMap;
+  null | boolean | number | string | Uint8Array | readonly CborValue[] | CborMap;
 export type CborMap = ReadonlyMap<CborKey, CborValue>;
 
 /** Limits for bytes that come from elsewhere; what goes beyond is refused before memory is spent on it. */

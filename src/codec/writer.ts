@@ -118,7 +118,9 @@ export class CborWriter {
     if (value === null) return this.null();
     if (typeof value === 'boolean') return this.bool(value);
     if (typeof value === 'number') {
-      return Number.isSafeInteger(value) && !Object.is(value, -0) ? this.int(value) : this.float(value);
+      return Number.isSafeInteger(value) && !Object.is(value, -0)
+        ? this.int(value)
+        : this.float(value);
     }
     if (typeof value === 'string') return this.text(value);
     if (value instanceof Uint8Array) return this.bytes(value);
@@ -151,7 +153,10 @@ export class CborWriter {
   }
 
   #head(major: number, argument: number): void {
-    assert(Number.isSafeInteger(argument) && argument >= 0, 'a CBOR head takes a safe unsigned integer');
+    assert(
+      Number.isSafeInteger(argument) && argument >= 0,
+      'a CBOR head takes a safe unsigned integer',
+    );
     this.#reserve(9);
     const at = this.#length;
     const type = major << 5;

@@ -36,5 +36,8 @@ export function classNamed(name: string): OpClass | undefined {
 
 /** A value for each class, in the order of CLASSES. */
 export function perClass<T>(make: (opClass: OpClass) => T): Record<OpClass, T> {
-  return Object.fromEntries(CLASSES.map((opClass) => [opClass, make(opClass)])) as Record<OpClass, T>;
+  return Object.fromEntries(CLASSES.map((opClass) => [opClass, make(opClass)])) as Record<
+    OpClass,
+    T
+  >;
 }

@@ -53,7 +53,7 @@ export function fastTime(speed: number, startMs: number): { clock: Clock; timers
     timers: {
       after: (delayMs, callback) => machineTimers.after(delayMs / speed, callback),
       every: (periodMs, callback) => machineTimers.every(Math.max(1, periodMs / speed), callback),
-      soon: machineTimers.soon,
+      soon: (callback) => machineTimers.soon(callback),
     },
   };
 }

@@ -13,7 +13,11 @@ export interface MqttSessionOptions {
   readonly keepaliveS: number;
   readonly connectTimeoutMs: number;
   /** What the broker says for us when we vanish. */
-  readonly will?: { readonly topic: string; readonly payload: Uint8Array; readonly retain: boolean };
+  readonly will?: {
+    readonly topic: string;
+    readonly payload: Uint8Array;
+    readonly retain: boolean;
+  };
 }
 
 export interface MqttSessionHandlers {
@@ -24,7 +28,11 @@ export interface MqttSessionHandlers {
 
 export interface MqttSession {
   /** Resolves when the broker has acknowledged (QoS 1) or the bytes were handed over (QoS 0). */
-  publish(topic: string, payload: Uint8Array, options: { qos: 0 | 1; retain?: boolean }): Promise<void>;
+  publish(
+    topic: string,
+    payload: Uint8Array,
+    options: { qos: 0 | 1; retain?: boolean },
+  ): Promise<void>;
   subscribe(filters: readonly string[]): Promise<void>;
   /** Bytes sent and received on this session, MQTT included, as far as we can see them. */
   readonly bytesOut: number;
