@@ -1,0 +1,57 @@
+/**
+ * Programs of the system that a test needs beside it. On a developer's machine a missing one skips the
+ * test, saying which; with REQUIRE_PEERS=1 (CI) it fails, so that a skip never passes for a pass.
+ */
+import { accessSync, constants } from 'node:fs';
+import { delimiter, join } from 'node:path';
+
+import { test } from 'vitest';
+
+/** Debian keeps daemons and some tools outside a plain user's PATH. */
+const EXTRA_FOLDERS = ['/usr/sbin', '/sbin', '/usr/local/sbin'];
+const required = process.env['REQUIRE_PEERS'] === '1';
+
+/** Where the program is, or undefined where this machine has none. */
+export function peer(name: string): string | undefined {
+  const folders = [...(process.env['PATH'] ?? '').split(delimiter), ...EXTRA_FOLDERS];
+  return folders.map((folder) => join(folder, name)).find((path) => isExecutable(path));
+}
+
+/** The first of several names that a program goes by (`chromium`, `google-chrome`). */
+export function firstPeer(...names: readonly string[]): string | undefined {
+  return names.map((name) => peer(name)).find((path) => path !== undefined);
+}
+
+/**
+ * A test that needs these programs: runs with their paths, in the same order; skips with their names in
+ * the title where one is absent, or fails where REQUIRE_PEERS=1.
+ */
+export function testWithPeers(
+  title: string,
+  names: readonly string[],
+  run: (paths: readonly string[]) => void | Promise<void>,
+): void {
+  const paths = names.map((name) => peer(name));
+  const absent = names.filter((_, index) => paths[index] === undefined);
+  if (absent.length === 0) {
+    test(title, () => run(paths as string[]));
+    return;
+  }
+  const why = `needs ${absent.join(', ')}`;
+  if (!required) {
+    test.skip(`${title} (skipped: ${why})`, () => undefined);
+    return;
+  }
+  test(title, () => {
+    throw new Error(`${why}, and REQUIRE_PEERS=1 forbids skipping`);
+  });
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
