@@ -6,13 +6,14 @@
  *
  * The cursor methods serve decoders that know what they expect; `value()` reads anything.
  */
-import { compareBytes, textOf } from '../base/bytes.ts';
+import { bytesEqual, compareBytes, textOf } from '../base/bytes.ts';
 import {
   type CborKey,
   type CborLimits,
   type CborMap,
   type CborValue,
   DEFAULT_LIMITS,
+  isInteger,
 } from './value.ts';
 import { encodeCbor } from './writer.ts';
 
@@ -157,11 +158,13 @@ export class CborReader {
     for (let i = 0; i < count; i++) {
       const start = this.#offset;
       const key = this.value(depth + 1);
-      if (typeof key !== 'string' && typeof key !== 'number')
-        this.#fail('a map key is a text or a number');
+      if (typeof key !== 'string' && !isInteger(key)) {
+        this.#fail('a map key is a text or an integer');
+      }
       const encoded = this.#bytes.subarray(start, this.#offset);
-      if (previous !== undefined && compareBytes(previous, encoded) >= 0)
+      if (previous !== undefined && compareBytes(previous, encoded) >= 0) {
         this.#fail('map keys out of order');
+      }
       previous = encoded;
       map.set(key, this.value(depth + 1));
     }
@@ -180,12 +183,9 @@ export class CborReader {
       case 26:
       case 27: {
         const value = this.#floatAt(at);
-        const shortest = Number.isSafeInteger(value) && !Object.is(value, -0);
         // Whole numbers are integers in this profile, and a float takes the shortest form.
-        if (
-          shortest ||
-          compareBytes(encodeCbor(value), this.#bytes.subarray(at, this.#offset)) !== 0
-        ) {
+        const given = this.#bytes.subarray(at, this.#offset);
+        if (isInteger(value) || !bytesEqual(encodeCbor(value), given)) {
           this.#fail('not the shortest form of its number');
         }
         return value;

@@ -22,3 +22,8 @@ export function cborMap(entries: Readonly<Record<string, CborValue | undefined>>
   for (const [key, value] of Object.entries(entries)) if (value !== undefined) map.set(key, value);
   return map;
 }
+
+/** Whether the profile writes the value as an integer; minus zero and what lies beyond 2^53 are floats. */
+export function isInteger(value: CborValue): value is number {
+  return Number.isSafeInteger(value) && !Object.is(value, -0);
+}

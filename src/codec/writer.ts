@@ -5,7 +5,7 @@
  */
 import { assert } from '../base/assert.ts';
 import { compareBytes } from '../base/bytes.ts';
-import type { CborKey, CborMap, CborValue } from './value.ts';
+import { type CborKey, type CborMap, type CborValue, isInteger } from './value.ts';
 
 const MAJOR = { uint: 0, negative: 1, bytes: 2, text: 3, array: 4, map: 5 } as const;
 const FLOAT16 = 0xf9;
@@ -117,11 +117,7 @@ export class CborWriter {
   value(value: CborValue): this {
     if (value === null) return this.null();
     if (typeof value === 'boolean') return this.bool(value);
-    if (typeof value === 'number') {
-      return Number.isSafeInteger(value) && !Object.is(value, -0)
-        ? this.int(value)
-        : this.float(value);
-    }
+    if (typeof value === 'number') return isInteger(value) ? this.int(value) : this.float(value);
     if (typeof value === 'string') return this.text(value);
     if (value instanceof Uint8Array) return this.bytes(value);
     if (value instanceof Map) return this.#sortedMap(value);
@@ -206,6 +202,7 @@ export function encodeCbor(value: CborValue): Uint8Array {
 }
 
 function encodeKey(key: CborKey): Uint8Array {
+  assert(typeof key === 'string' || isInteger(key), 'a map key is a text or an integer');
   return new CborWriter(32).value(key).finish();
 }
 
