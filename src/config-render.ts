@@ -32,7 +32,9 @@ function renderSection(section: Section, path: string, values: Values): string[]
 
 function renderRows(rows: Rows, path: string, values: readonly Values[]): string[] {
   const fields = Object.entries(rows.shape);
-  const help = fields.map(([name, field]) => `#   ${name}: ${field.doc} (${field.allowed})`);
+  const help = fields.map(
+    ([name, field]) => `#   ${name}: ${field.doc} Allowed: ${field.allowed}.`,
+  );
   const lines = ['', `# [[${path}]] ${rows.doc}`, ...help];
   for (const value of values) {
     lines.push(`[[${path}]]`);
@@ -43,7 +45,7 @@ function renderRows(rows: Rows, path: string, values: readonly Values[]): string
 
 function renderField(field: AnyField, name: string, value: unknown): string[] {
   const line = value === undefined ? `# ${name} =` : `${name} = ${tomlValue(value)}`;
-  return [`# ${field.doc} (${field.allowed})`, line];
+  return [`# ${field.doc} Allowed: ${field.allowed}.`, line];
 }
 
 function tomlValue(value: unknown): string {
