@@ -43,6 +43,10 @@ export const FAULTS = {
     'The upstream broker refused the login. Check uplink.username and the password file.',
   'uplink.wrong-region':
     'The regional node answers with another key than before. If it was replaced on purpose, delete `region.pub`.',
+  'uplink.silent':
+    'The upstream broker answers, but no regional node behind it. Check that it runs and uses this broker.',
+  'keys.damaged':
+    'The file of the identity key is damaged. Restore it from a backup: with a new key this is a new hub.',
   'batch.rejected':
     'The regional node refused a batch. The reason is in the log; the data stays in the journal.',
   'batch.invalid': 'A batch failed its signature or hash. It is set aside and asked for again.',

@@ -1,0 +1,110 @@
+/**
+ * Who a hub or a regional node is: an Ed25519 key pair that is made at the first start and kept in one file
+ * that only its user can read. The id is the first 8 bytes of the SHA-256 of the public key, so nobody can
+ * claim it without the key, and nothing has to be registered before a hub may speak.
+ *
+ * The file is PKCS #8 in PEM: `openssl pkey -in FILE -pubout` reads it. A damaged file is a fault and is never
+ * written over: a new key would be a new hub, and that is for a person to decide.
+ */
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  type KeyObject,
+  sign,
+  verify,
+} from 'node:crypto';
+
+import { concatBytes, hexOf, textOf, utf8 } from '../base/bytes.ts';
+import { HubError } from '../base/errors.ts';
+import type { Random } from '../base/random.ts';
+import type { Verify } from '../codec/cose.ts';
+import type { Files } from '../platform/files.ts';
+
+export const PUBLIC_KEY_BYTES = 32;
+const SEED_BYTES = 32;
+const ID_BYTES = 8;
+/** PKCS #8 frame of an Ed25519 seed (RFC 8410 §7); the 32 bytes follow. */
+const PKCS8_PREFIX = Uint8Array.from([
+  0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
+]);
+
+export interface IdentityOptions {
+  readonly files: Files;
+  /** File of the private key; made with its folder where there is none. */
+  readonly path: string;
+  /** Where a new key comes from. */
+  readonly random: Random;
+}
+
+export class Identity {
+  /** 32 bytes (RFC 8032). */
+  readonly publicKey: Uint8Array;
+  /** 16 hex digits: an origin (model/origin.ts). */
+  readonly id: string;
+  readonly #privateKey: KeyObject;
+
+  private constructor(privateKey: KeyObject) {
+    this.#privateKey = privateKey;
+    this.publicKey = rawPublicKey(privateKey);
+    this.id = idOfPublicKey(this.publicKey);
+  }
+
+  /** Reads the key, or makes one; throws `HubError('keys.damaged')` where the file is not an Ed25519 key. */
+  static open(options: IdentityOptions): Identity {
+    const kept = options.files.read(options.path);
+    if (kept !== undefined) return new Identity(keyOfPem(kept, options.path));
+    const identity = Identity.fromSeed(options.random.bytes(SEED_BYTES));
+    const folderEnd = options.path.lastIndexOf('/');
+    if (folderEnd > 0) options.files.makeDir(options.path.slice(0, folderEnd));
+    const pem = identity.#privateKey.export({ type: 'pkcs8', format: 'pem' });
+    options.files.replace(options.path, utf8(pem.toString()));
+    return identity;
+  }
+
+  /** The identity of a 32-byte seed, kept nowhere. */
+  static fromSeed(seed: Uint8Array): Identity {
+    const der = concatBytes([PKCS8_PREFIX, seed]);
+    return new Identity(createPrivateKey({ key: Buffer.from(der), format: 'der', type: 'pkcs8' }));
+  }
+
+  /** 64 bytes (RFC 8032 §5.1.6). */
+  sign(message: Uint8Array): Uint8Array {
+    return new Uint8Array(sign(null, message, this.#privateKey));
+  }
+}
+
+/** The id that belongs to a raw public key: 16 hex digits. */
+export function idOfPublicKey(publicKey: Uint8Array): string {
+  return hexOf(createHash('sha256').update(publicKey).digest().subarray(0, ID_BYTES));
+}
+
+/** Ed25519 verification; false, never an error, for keys and signatures that are none. */
+export const verifyEd25519: Verify = (publicKey, message, signature) => {
+  if (publicKey.length !== PUBLIC_KEY_BYTES) return false;
+  const x = Buffer.from(publicKey).toString('base64url');
+  try {
+    const key = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' });
+    return verify(null, message, key, signature);
+  } catch {
+    return false;
+  }
+};
+
+function keyOfPem(bytes: Uint8Array, path: string): KeyObject {
+  const damaged = (cause?: unknown): HubError =>
+    new HubError('keys.damaged', `${path} is not an Ed25519 private key`, cause);
+  let key: KeyObject;
+  try {
+    key = createPrivateKey(textOf(bytes) ?? '');
+  } catch (error) {
+    throw damaged(error);
+  }
+  if (key.asymmetricKeyType !== 'ed25519') throw damaged();
+  return key;
+}
+
+function rawPublicKey(privateKey: KeyObject): Uint8Array {
+  const { x } = createPublicKey(privateKey).export({ format: 'jwk' });
+  return new Uint8Array(Buffer.from(x as string, 'base64url'));
+}

@@ -1,0 +1,55 @@
+/**
+ * Merkle tree hash of RFC 9162 §2.1.1 over a growing list of leaves. Leaves and nodes are hashed with
+ * different prefixes, so that a node can never pose as a leaf. Only the hashes of the complete subtrees on
+ * the right edge are kept: 32 bytes for each bit of the count, whatever the number of leaves.
+ */
+import { createHash } from 'node:crypto';
+
+export const HASH_BYTES = 32;
+const LEAF_PREFIX = Uint8Array.of(0x00);
+const NODE_PREFIX = Uint8Array.of(0x01);
+
+export function leafHash(leaf: Uint8Array): Uint8Array {
+  return createHash('sha256').update(LEAF_PREFIX).update(leaf).digest();
+}
+
+export function nodeHash(left: Uint8Array, right: Uint8Array): Uint8Array {
+  return createHash('sha256').update(NODE_PREFIX).update(left).update(right).digest();
+}
+
+export class TreeHasher {
+  /** Roots of the complete subtrees, the largest first: one for each bit that is set in `size`. */
+  readonly #subtrees: Uint8Array[] = [];
+  #size = 0;
+
+  get size(): number {
+    return this.#size;
+  }
+
+  add(leaf: Uint8Array): void {
+    let hash = leafHash(leaf);
+    // Each trailing one bit of the old size is a subtree as large as what has gathered so far.
+    for (let rest = this.#size; rest % 2 === 1; rest = (rest - 1) / 2) {
+      hash = nodeHash(this.#subtrees.pop() as Uint8Array, hash);
+    }
+    this.#subtrees.push(hash);
+    this.#size += 1;
+  }
+
+  /** Root over all leaves so far; adding may go on. The root of no leaves is the hash of nothing. */
+  root(): Uint8Array {
+    const smallest = this.#subtrees.at(-1);
+    if (smallest === undefined) return createHash('sha256').digest();
+    let root = smallest;
+    for (let at = this.#subtrees.length - 2; at >= 0; at--) {
+      root = nodeHash(this.#subtrees[at] as Uint8Array, root);
+    }
+    return root;
+  }
+}
+
+export function treeRoot(leaves: Iterable<Uint8Array>): Uint8Array {
+  const tree = new TreeHasher();
+  for (const leaf of leaves) tree.add(leaf);
+  return tree.root();
+}
