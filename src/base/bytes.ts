@@ -18,6 +18,11 @@ export function textOf(bytes: Uint8Array): string | undefined {
   }
 }
 
+/** Whether the text takes more than `bytesMax` bytes of UTF-8; encodes only what might. */
+export function isLongerThan(text: string, bytesMax: number): boolean {
+  return text.length > bytesMax || (text.length * 3 > bytesMax && utf8(text).length > bytesMax);
+}
+
 export function concatBytes(parts: readonly Uint8Array[]): Uint8Array {
   const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let offset = 0;

@@ -29,6 +29,12 @@ export function encodeLocalEntry(body: Uint8Array): Uint8Array {
 /** Reads one entry; op bytes and bodies alias the input. Throws `CborError` where it is malformed. */
 export function decodeEntry(bytes: Uint8Array): Entry {
   const reader = new CborReader(bytes, 0, ENTRY_LIMITS);
+  const entry = readEntry(reader, bytes);
+  if (!reader.atEnd) throw new CborError('bytes after the entry', reader.offset);
+  return entry;
+}
+
+function readEntry(reader: CborReader, bytes: Uint8Array): Entry {
   const count = reader.array();
   const type = reader.uint();
   if (type === OP_ENTRY && count === 3) {

@@ -5,6 +5,7 @@
  * The stamp is what the accepting hub adds beside it. Where two hubs accepted the same op before they met,
  * the smaller (stamp hlc, hub) counts everywhere.
  */
+import { isLongerThan } from '../base/bytes.ts';
 import type { ClockQuality } from '../base/clock.ts';
 import { CborError, CborReader } from '../codec/reader.ts';
 import type { CborLimits } from '../codec/value.ts';
@@ -122,10 +123,8 @@ export function readOp(reader: CborReader): Op {
   const monotonicMs = reader.uint();
   const kind = reader.uint();
   if (kind >= KIND_NAMES.length) fail('unknown kind');
-  const keyStart = reader.offset;
   const key = reader.text();
-  const keyBytes = reader.offset - keyStart;
-  if (key === '' || keyBytes > KEY_BYTES_MAX) fail('key is empty or too long');
+  if (key === '' || isLongerThan(key, KEY_BYTES_MAX)) fail('key is empty or too long');
   const body = reader.bytes();
   if (body.length > BODY_BYTES_MAX) fail('body too long');
   const clock = { quality, bootId, monotonicMs };
@@ -143,7 +142,11 @@ export function readStamp(reader: CborReader): Stamp {
   const hub = originOfBytes(reader.bytes());
   const hlc = decodeHlc(reader.bytes());
   if (hub === undefined || hlc === undefined) throw new CborError('malformed stamp', start);
-  return { hub, hlc, authority: reader.uint(), rosterEpoch: reader.uint() };
+  const authority = reader.uint();
+  if (authority < AUTHORITY.device || authority > AUTHORITY.operator) {
+    throw new CborError('unknown authority', start);
+  }
+  return { hub, hlc, authority, rosterEpoch: reader.uint() };
 }
 
 /** Order of stamps: of two for the same op, the smaller counts. */

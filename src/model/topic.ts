@@ -1,4 +1,5 @@
 /** Topic names and filters of MQTT 3.1.1 §4.7, strict: what the standard forbids is refused. */
+import { isLongerThan } from '../base/bytes.ts';
 
 export const TOPIC_BYTES_MAX = 1024;
 const LEVELS_MAX = 64;
@@ -19,7 +20,7 @@ export function isTopicFilter(filter: string): boolean {
 }
 
 function isTopicText(text: string): boolean {
-  if (text.length === 0 || text.length > TOPIC_BYTES_MAX || text.includes('\u0000')) return false;
+  if (text === '' || isLongerThan(text, TOPIC_BYTES_MAX) || text.includes('\u0000')) return false;
   let levels = 1;
   for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) === 0x2f) levels += 1;
   return levels <= LEVELS_MAX;

@@ -34,22 +34,27 @@ export const anyCbor: fc.Arbitrary<CborValue> = fc.letrec<{ value: CborValue }>(
   ),
 })).value;
 
+/** Records as our own code makes them, with the usual prototype. */
+function plainRecord<T>(parts: { [K in keyof T]: fc.Arbitrary<T[K]> }): fc.Arbitrary<T> {
+  return fc.record<T>(parts, { noNullPrototype: true });
+}
+
 export const anyOrigin: fc.Arbitrary<Origin> = fc
   .uint8Array({ minLength: 8, maxLength: 8 })
   .map((bytes) => originOfBytes(bytes) as Origin);
 
 export const anyClass = fc.integer({ min: 0, max: 6 }) as fc.Arbitrary<OpClass>;
-export const anyHlc: fc.Arbitrary<Hlc> = fc.record({
+export const anyHlc: fc.Arbitrary<Hlc> = plainRecord({
   ms: fc.integer({ min: 0, max: 2 ** 48 - 1 }),
   counter: fc.integer({ min: 0, max: 0xffff }),
 });
 
-export const anyOp: fc.Arbitrary<Op> = fc.record({
+export const anyOp: fc.Arbitrary<Op> = plainRecord({
   origin: anyOrigin,
   class: anyClass,
   seq: fc.maxSafeNat().map((seq) => Math.max(1, seq)),
   hlc: anyHlc,
-  clock: fc.record({
+  clock: plainRecord({
     quality: fc.constantFrom('unknown', 'rtc', 'peer', 'ntp'),
     bootId: fc.integer({ min: 0, max: 0xffffffff }),
     monotonicMs: fc.maxSafeNat(),
@@ -59,7 +64,7 @@ export const anyOp: fc.Arbitrary<Op> = fc.record({
   body: fc.uint8Array({ maxLength: 400 }),
 });
 
-export const anyStamp: fc.Arbitrary<Stamp> = fc.record({
+export const anyStamp: fc.Arbitrary<Stamp> = plainRecord({
   hub: anyOrigin,
   hlc: anyHlc,
   authority: fc.integer({ min: 1, max: 4 }),

@@ -1,0 +1,71 @@
+/** Version vectors are a lattice: join is its least upper bound, covers its order. */
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { test } from 'vitest';
+
+import {
+  compareVectors,
+  covers,
+  joinVectors,
+  seqIn,
+  type VectorOrder,
+  type VersionVector,
+} from '../../../src/model/version-vector.ts';
+import { anyVector } from '../../support/arbitrary.ts';
+
+const equal = (a: VersionVector, b: VersionVector): boolean => compareVectors(a, b) === 'equal';
+
+test('join is commutative, associative and idempotent', () => {
+  fc.assert(
+    fc.property(anyVector, anyVector, anyVector, (a, b, c) => {
+      assert.ok(equal(joinVectors(a, b), joinVectors(b, a)));
+      assert.ok(equal(joinVectors(joinVectors(a, b), c), joinVectors(a, joinVectors(b, c))));
+      assert.ok(equal(joinVectors(a, a), a));
+      assert.ok(equal(joinVectors(a, new Map()), a));
+    }),
+  );
+});
+
+test('the join covers both, and whatever covers both covers the join', () => {
+  fc.assert(
+    fc.property(anyVector, anyVector, anyVector, (a, b, c) => {
+      const joined = joinVectors(a, b);
+      assert.ok(covers(joined, a) && covers(joined, b));
+      if (covers(c, a) && covers(c, b)) assert.ok(covers(c, joined));
+    }),
+  );
+});
+
+test('covers is a partial order', () => {
+  fc.assert(
+    fc.property(anyVector, anyVector, anyVector, (a, b, c) => {
+      assert.ok(covers(a, a));
+      if (covers(a, b) && covers(b, c)) assert.ok(covers(a, c));
+      if (covers(a, b) && covers(b, a)) assert.ok(equal(a, b));
+    }),
+  );
+});
+
+test('comparing says the same from both sides', () => {
+  const mirrored: Record<VectorOrder, VectorOrder> = {
+    equal: 'equal',
+    before: 'after',
+    after: 'before',
+    concurrent: 'concurrent',
+  };
+  fc.assert(
+    fc.property(anyVector, anyVector, (a, b) => {
+      assert.equal(compareVectors(b, a), mirrored[compareVectors(a, b)]);
+    }),
+  );
+});
+
+test('a lane at 0 and an absent lane are the same', () => {
+  fc.assert(
+    fc.property(anyVector, (vector) => {
+      const without = new Map([...vector].filter(([, seq]) => seq > 0));
+      assert.equal(compareVectors(vector, without), 'equal');
+      for (const lane of vector.keys()) assert.equal(seqIn(without, lane), seqIn(vector, lane));
+    }),
+  );
+});
