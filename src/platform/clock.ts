@@ -25,11 +25,25 @@ export class MachineClock implements Clock {
   }
 }
 
+/** `setTimeout` runs what lies further ahead than this (25 days) at once. */
+const DELAY_MS_MAX = 2 ** 31 - 1;
+
 export const machineTimers: Timers = {
-  after: (delayMs, callback) => cancelOf(setTimeout(callback, delayMs), clearTimeout),
+  after: (delayMs, callback) => waitFor(delayMs, callback),
   every: (periodMs, callback) => cancelOf(setInterval(callback, periodMs), clearInterval),
   soon: (callback) => cancelOf(setImmediate(callback), clearImmediate),
 };
+
+/** Never early: `setTimeout` would cut a fraction off. */
+function waitFor(delayMs: number, callback: () => void): Cancel {
+  const stepMs = Math.min(Math.ceil(delayMs), DELAY_MS_MAX);
+  let cancel = cancelOf(setTimeout(step, stepMs), clearTimeout);
+  function step(): void {
+    if (delayMs <= DELAY_MS_MAX) callback();
+    else cancel = waitFor(delayMs - stepMs, callback);
+  }
+  return () => cancel();
+}
 
 function cancelOf<T>(handle: T, clear: (handle: T) => void): Cancel {
   return () => {
