@@ -15,6 +15,7 @@ export const FAULTS = {
   'data.unreadable':
     'Check that the data directory exists and belongs to the user that runs the hub.',
   'port.taken': 'Another program listens there. Stop it, or choose another port in the config.',
+  'port.unusable': 'The address cannot be used. Check host and port; ports below 1024 need rights.',
   'listen.refused':
     'Mode `open` listens on loopback only. Set security.mode = "password", or allow_open_lan = true.',
   'journal.full':

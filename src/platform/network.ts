@@ -1,6 +1,7 @@
 /**
- * Byte streams of clients, whatever carries them: TCP, TLS, WebSocket. The broker knows only this. The
- * simulated twin (sim/network.ts) joins two ends in memory, with delay, loss of the line and slow readers.
+ * Byte streams of clients, whatever carries them: TCP and TLS (machine-network.ts), WebSocket (websocket.ts). The
+ * broker knows only this. The simulated twin (sim/network.ts) joins two ends in memory, with delay, loss of the
+ * line and slow readers.
  */
 
 export interface ConnectionHandlers {
@@ -17,21 +18,27 @@ export interface Connection {
   readonly remote: string;
   /** Attaches the handlers; data flows from then on. */
   start(handlers: ConnectionHandlers): void;
-  /** Queues bytes, which belong to the connection from then on; false where the caller should wait for `onDrain`. */
+  /**
+   * Queues bytes; false where the caller should wait for `onDrain`. They must not change until `bufferedBytes`
+   * is 0 again: then they have been handed on, and the caller may use their memory for something else.
+   * After the end, they are discarded.
+   */
   write(bytes: Uint8Array): boolean;
   /** Bytes that were written and have not left yet. */
   readonly bufferedBytes: number;
+  /** No `onData` until `resume`; the peer is held back once the buffers between us are full. */
   pause(): void;
   resume(): void;
-  /** Sends what is queued, then closes. */
+  /** Sends what is queued, then closes; no `onData` from now on. A peer that takes nothing is cut off in time. */
   end(): void;
-  /** Closes now, discarding what is queued. */
+  /** Closes now, discarding what is queued; no `onData` from now on. */
   destroy(): void;
 }
 
 export interface Listener {
   readonly host: string;
   readonly port: number;
+  /** Stops listening; connections that were accepted belong to whoever took them. */
   close(): Promise<void>;
 }
 
@@ -47,6 +54,6 @@ export interface ListenOptions {
 }
 
 export interface Network {
-  /** Throws `HubError('port.taken')` where another program listens there. */
+  /** Throws `HubError`: `port.taken` where another program listens there, `port.unusable` where we may not. */
   listen(options: ListenOptions, onConnection: (connection: Connection) => void): Promise<Listener>;
 }

@@ -1,0 +1,302 @@
+/** One contract for every carrier of bytes: TCP, TLS, WebSocket and the simulated line. */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer as createHttpServer } from 'node:http';
+import { connect, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import { afterEach, describe, test } from 'vitest';
+import { WebSocket } from 'ws';
+
+import { HubError } from '../../src/base/errors.ts';
+import { machineTimers } from '../../src/platform/clock.ts';
+import { connectionOf, machineNetwork } from '../../src/platform/machine-network.ts';
+import type { Connection, ListenOptions, Network } from '../../src/platform/network.ts';
+import { joinedEnds, SimNetwork } from '../../src/platform/sim/network.ts';
+import { webSocketUpgrades } from '../../src/platform/websocket.ts';
+import { TLS_CERT, TLS_KEY } from '../support/tls-fixture.ts';
+
+/** Two ends of one fresh connection: the one that dialled, and the one that was accepted. */
+type Pair = readonly [near: Connection, far: Connection];
+
+const cleanups: (() => void)[] = [];
+afterEach(() => {
+  for (const cleanup of cleanups.splice(0)) cleanup();
+});
+
+const carriers: Record<string, () => Promise<Pair>> = {
+  tcp: () => dialled((port) => connect(port, '127.0.0.1')),
+  tls: () =>
+    dialled((port) => connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false }), {
+      tls: { key: Buffer.from(TLS_KEY), cert: Buffer.from(TLS_CERT) },
+    }),
+  websocket: webSocketPair,
+  simulated: () => Promise.resolve(joinedEnds(machineTimers, ['near', 'far'])),
+};
+
+async function dialled(
+  dial: (port: number) => Socket,
+  options: Partial<ListenOptions> = {},
+): Promise<Pair> {
+  let accepted: (connection: Connection) => void = () => undefined;
+  const far = new Promise<Connection>((resolve) => (accepted = resolve));
+  const listener = await machineNetwork.listen(
+    { host: '127.0.0.1', port: 0, purpose: 'test', connectionsMax: 10, ...options },
+    (connection) => accepted(connection),
+  );
+  const socket = dial(listener.port);
+  cleanups.push(
+    () => socket.destroy(),
+    () => void listener.close(),
+  );
+  return [connectionOf(socket), await far];
+}
+
+async function webSocketPair(): Promise<Pair> {
+  const { port, far } = await webSocketServer();
+  const client = new WebSocket(`ws://127.0.0.1:${port}/mqtt`, 'mqtt');
+  cleanups.push(() => client.terminate());
+  await once(client, 'open');
+  return [clientOf(client), await far];
+}
+
+async function webSocketServer(): Promise<{ port: number; far: Promise<Connection> }> {
+  const http = createHttpServer();
+  let accepted: (connection: Connection) => void = () => undefined;
+  const far = new Promise<Connection>((resolve) => (accepted = resolve));
+  const options = { connectionsMax: 2, messageBytesMax: 1 << 20 };
+  http.on(
+    'upgrade',
+    webSocketUpgrades(options, (connection) => accepted(connection)),
+  );
+  http.listen(0, '127.0.0.1');
+  await once(http, 'listening');
+  cleanups.push(() => http.close());
+  return { port: (http.address() as { port: number }).port, far };
+}
+
+/** The dialling end, as far as these tests use it. */
+function clientOf(webSocket: WebSocket): Connection {
+  return {
+    remote: 'server',
+    bufferedBytes: 0,
+    start: (handlers) => {
+      webSocket.on('message', (data: Buffer) => handlers.onData(data));
+      webSocket.on('close', () => handlers.onClose());
+    },
+    write: (bytes) => {
+      webSocket.send(bytes);
+      return true;
+    },
+    pause: () => webSocket.pause(),
+    resume: () => webSocket.resume(),
+    end: () => webSocket.close(),
+    destroy: () => webSocket.terminate(),
+  };
+}
+
+class Recorder {
+  readonly pieces: Uint8Array[] = [];
+  drains = 0;
+  closes = 0;
+  #changed: () => void = () => undefined;
+
+  constructor(connection: Connection) {
+    connection.start({
+      onData: (bytes) => {
+        this.pieces.push(bytes.slice());
+        this.#changed();
+      },
+      onDrain: () => {
+        this.drains += 1;
+        this.#changed();
+      },
+      onClose: () => {
+        this.closes += 1;
+        this.#changed();
+      },
+    });
+  }
+
+  get bytes(): Buffer {
+    return Buffer.concat(this.pieces);
+  }
+
+  async until(condition: () => boolean): Promise<void> {
+    while (!condition()) await new Promise<void>((resolve) => (this.#changed = resolve));
+  }
+}
+
+const noop = (): void => undefined;
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+for (const [carrier, pair] of Object.entries(carriers)) {
+  describe(`a connection over ${carrier}`, () => {
+    test('carries bytes both ways, whole and in order', async () => {
+      const [near, far] = await pair();
+      const nearHeard = new Recorder(near);
+      const farHeard = new Recorder(far);
+      for (let i = 0; i < 50; i++) near.write(Buffer.from(`ping ${i};`));
+      far.write(Buffer.from('hello'));
+      const expected = Array.from({ length: 50 }, (_, i) => `ping ${i};`).join('');
+      await farHeard.until(() => farHeard.bytes.length >= expected.length);
+      await nearHeard.until(() => nearHeard.bytes.length >= 5);
+      assert.equal(farHeard.bytes.toString(), expected);
+      assert.equal(nearHeard.bytes.toString(), 'hello');
+    });
+
+    test('makes the writer wait for a reader that pauses, and tells it when to go on', async () => {
+      const [near, far] = await pair();
+      const nearHeard = new Recorder(near);
+      const farHeard = new Recorder(far);
+      near.pause();
+      const block = Buffer.alloc(64 * 1024, 7);
+      let written = 0;
+      do {
+        written += block.length;
+        assert.ok(written < 64 << 20, 'the writer is never told to wait');
+      } while (far.write(block) || far.bufferedBytes === 0);
+      assert.ok(far.bufferedBytes > 0);
+      near.resume();
+      await farHeard.until(() => farHeard.drains > 0);
+      await nearHeard.until(() => nearHeard.bytes.length === written);
+      assert.equal(far.bufferedBytes, 0);
+    });
+
+    test('ends after what was written has been sent, and both sides close once', async () => {
+      const [near, far] = await pair();
+      const nearHeard = new Recorder(near);
+      const farHeard = new Recorder(far);
+      far.write(Buffer.alloc(300_000, 1));
+      far.end();
+      far.end();
+      far.write(Buffer.from('too late'));
+      await nearHeard.until(() => nearHeard.closes > 0);
+      await farHeard.until(() => farHeard.closes > 0);
+      await turn();
+      assert.equal(nearHeard.bytes.length, 300_000);
+      assert.deepEqual([nearHeard.closes, farHeard.closes], [1, 1]);
+    });
+
+    test('hears nothing more after its own end', async () => {
+      const [near, far] = await pair();
+      const nearHeard = new Recorder(near);
+      const farHeard = new Recorder(far);
+      far.end();
+      near.write(Buffer.from('into the void'));
+      await nearHeard.until(() => nearHeard.closes > 0);
+      await farHeard.until(() => farHeard.closes > 0);
+      assert.equal(farHeard.pieces.length, 0);
+    });
+
+    test('destroyed, closes both sides once', async () => {
+      const [near, far] = await pair();
+      const nearHeard = new Recorder(near);
+      const farHeard = new Recorder(far);
+      far.destroy();
+      far.destroy();
+      await nearHeard.until(() => nearHeard.closes > 0);
+      await farHeard.until(() => farHeard.closes > 0);
+      await turn();
+      assert.deepEqual([nearHeard.closes, farHeard.closes], [1, 1]);
+    });
+  });
+}
+
+const networks: Record<string, () => Network> = {
+  machine: () => machineNetwork,
+  simulated: () => new SimNetwork(machineTimers),
+};
+
+for (const [name, network] of Object.entries(networks)) {
+  const options = { host: '127.0.0.1', port: 0, purpose: 'broker.port', connectionsMax: 1 };
+
+  test(`the ${name} network names who asked for a port that is taken`, async () => {
+    const net = network();
+    const first = await net.listen(options, () => undefined);
+    await assert.rejects(
+      net.listen({ ...options, port: first.port }, () => undefined),
+      (error) =>
+        error instanceof HubError &&
+        error.code === 'port.taken' &&
+        error.message.includes('broker.port'),
+    );
+    await first.close();
+    const second = await net.listen({ ...options, port: first.port }, () => undefined);
+    assert.equal(second.port, first.port);
+    await second.close();
+  });
+}
+
+test('the machine network closes connections beyond its limit, and takes new ones when others left', async () => {
+  const accepted: Connection[] = [];
+  const listener = await machineNetwork.listen(
+    { host: '127.0.0.1', port: 0, purpose: 'test', connectionsMax: 1 },
+    (connection) => accepted.push(connection),
+  );
+  const first = connect(listener.port, '127.0.0.1');
+  await once(first, 'connect');
+  const second = connect(listener.port, '127.0.0.1').on('error', () => undefined);
+  await once(second, 'close');
+  assert.equal(accepted.length, 1);
+  const gone = new Recorder(accepted[0] as Connection);
+  first.destroy();
+  await gone.until(() => gone.closes === 1);
+  const third = connect(listener.port, '127.0.0.1');
+  await once(third, 'connect');
+  while (accepted.length < 2) await turn();
+  third.destroy();
+  await listener.close();
+});
+
+test('the simulated network closes connections beyond its limit', async () => {
+  const net = new SimNetwork(machineTimers);
+  const accepted: Connection[] = [];
+  const options = { host: 'sim', port: 1883, purpose: 'test', connectionsMax: 1 };
+  await net.listen(options, (connection) => {
+    accepted.push(connection);
+    connection.start({ onData: noop, onDrain: noop, onClose: noop });
+  });
+  const first = new Recorder(net.connect(1883));
+  const second = new Recorder(net.connect(1883));
+  await second.until(() => second.closes === 1);
+  assert.deepEqual([accepted.length, first.closes], [1, 0]);
+});
+
+test('a simulated line delays, cuts into pieces and loses what is under way when it is cut', async () => {
+  const [near, far] = joinedEnds(machineTimers, ['a', 'b'], { delayMs: 5, chunkBytesMax: 2 });
+  const heard = new Recorder(far);
+  near.start({ onData: noop, onDrain: noop, onClose: noop });
+  near.write(Buffer.from('abcde'));
+  assert.equal(heard.pieces.length, 0);
+  await heard.until(() => heard.bytes.length === 5);
+  assert.deepEqual(
+    heard.pieces.map((piece) => piece.length),
+    [2, 2, 1],
+  );
+  near.write(Buffer.from('lost'));
+  near.cut();
+  await heard.until(() => heard.closes === 1);
+  assert.equal(heard.bytes.toString(), 'abcde');
+});
+
+test('a text message closes the WebSocket [MQTT-6.0.0-1]', async () => {
+  const { port, far } = await webSocketServer();
+  const client = new WebSocket(`ws://127.0.0.1:${port}/mqtt`, ['mqttv3.1']);
+  await once(client, 'open');
+  assert.equal(client.protocol, 'mqttv3.1');
+  const heard = new Recorder(await far);
+  client.send('text');
+  const [code] = (await once(client, 'close')) as [number];
+  await heard.until(() => heard.closes === 1);
+  assert.equal(code, 1003);
+  assert.equal(heard.pieces.length, 0);
+});
+
+test('an upgrade without the subprotocol mqtt is refused [MQTT-6.0.0-3]', async () => {
+  const { port } = await webSocketServer();
+  for (const offered of [[], ['chat']]) {
+    const client = new WebSocket(`ws://127.0.0.1:${port}/mqtt`, offered);
+    const [error] = (await once(client, 'error')) as [Error];
+    assert.match(error.message, /400/);
+  }
+});
