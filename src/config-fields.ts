@@ -140,7 +140,14 @@ export function choice<const T extends string>(
   doc: string,
 ): Field<T> {
   const read = (value: unknown): T | undefined => options.find((option) => option === value);
-  return { node: 'field', doc, fallback, allowed: options.map((option) => option || 'empty').join(' | '), bare: 'text', read };
+  return {
+    node: 'field',
+    doc,
+    fallback,
+    allowed: options.map((option) => option || 'empty').join(' | '),
+    bare: 'text',
+    read,
+  };
 }
 
 const LIST_ITEMS_MAX = 100;
