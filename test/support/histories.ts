@@ -1,0 +1,87 @@
+/** Random histories of a few origins over a few keys, so that writes meet: for the laws of merge and store. */
+import fc from 'fast-check';
+
+import { encodePatch } from '../../src/merge/patch.ts';
+import type { OpClass } from '../../src/model/class.ts';
+import { encodeOp, EVENT, type Op, PATCH, REMOVE, type StampedOp } from '../../src/model/op.ts';
+import type { Origin } from '../../src/model/origin.ts';
+import { HUB } from './ops.ts';
+
+interface Step {
+  readonly writer: number;
+  readonly class: OpClass;
+  readonly kind: 0 | 1 | 2;
+  readonly key: number;
+  readonly field: number;
+  readonly value: number;
+  readonly ms: number;
+  readonly counter: number;
+  readonly stampLagMs: number;
+  readonly authority: number;
+}
+
+const anyStep: fc.Arbitrary<Step> = fc.record({
+  writer: fc.integer({ min: 0, max: 2 }),
+  class: fc.constantFrom<OpClass>(0, 2, 3, 6),
+  kind: fc.constantFrom(EVENT, PATCH, PATCH, REMOVE),
+  key: fc.integer({ min: 0, max: 2 }),
+  field: fc.integer({ min: 0, max: 3 }),
+  value: fc.integer({ min: 0, max: 3 }),
+  // Few moments, so that ties on time are common; some ops claim to be far in the future.
+  ms: fc.oneof(fc.integer({ min: 0, max: 5 }), fc.constant(10_000_000)),
+  counter: fc.integer({ min: 0, max: 1 }),
+  stampLagMs: fc.integer({ min: 0, max: 3 }),
+  authority: fc.integer({ min: 1, max: 3 }),
+});
+
+const KEYS = ['a', 'a\u0000b', 'ß/漢'];
+
+/** A history in the order of its birth: seqs per lane are 1, 2, 3 … */
+export const anyHistory: fc.Arbitrary<StampedOp[]> = fc
+  .array(anyStep, { maxLength: 40 })
+  .map((steps) => {
+    const seqs = new Map<string, number>();
+    return steps.map((step) => {
+      const lane = `${step.writer}/${step.class}`;
+      const seq = (seqs.get(lane) ?? 0) + 1;
+      seqs.set(lane, seq);
+      return stampedStep(step, seq);
+    });
+  });
+
+function stampedStep(step: Step, seq: number): StampedOp {
+  const op: Op = {
+    origin: String(step.writer).repeat(16) as Origin,
+    class: step.class,
+    seq,
+    hlc: { ms: step.ms, counter: step.counter },
+    clock: { quality: 'unknown', bootId: 1, monotonicMs: seq },
+    kind: step.kind,
+    key: KEYS[step.key] as string,
+    body: bodyOf(step),
+  };
+  const hlc = { ms: Math.min(step.ms, 100) + step.stampLagMs, counter: 0 };
+  const stamp = { hub: HUB, hlc, authority: step.authority, rosterEpoch: 0 };
+  return { bytes: encodeOp(op), op, stamp };
+}
+
+function bodyOf(step: Step): Uint8Array {
+  if (step.kind === REMOVE) return new Uint8Array(0);
+  if (step.kind === EVENT) return Uint8Array.of(step.value);
+  const fields = {
+    [`f${step.field}`]: step.value,
+    [`f${(step.field + step.value) % 4}`]: 'second',
+  };
+  return encodePatch(fields);
+}
+
+/** A history and one shuffle of it with some ops repeated. */
+export const anyShuffledHistory: fc.Arbitrary<{ history: StampedOp[]; shuffled: StampedOp[] }> =
+  anyHistory.chain((history) =>
+    fc
+      .tuple(
+        fc.shuffledSubarray(history, { minLength: history.length }),
+        fc.shuffledSubarray(history),
+      )
+      .map(([all, again]) => ({ history, shuffled: [...all, ...again] })),
+  );
