@@ -256,6 +256,7 @@ const regional = section('The regional node (`heliograph regional run`).', {
   url: text('', 'Broker it serves; empty: its own, on `port`.', urlOf('mqtt', 'mqtts')),
   host: text('127.0.0.1', 'Address its own broker listens on.', HOST),
   port: number(2883, PORT, 'Port of its own broker.'),
+  http_port: number(8081, PORT, 'Its page and API, on `host`.'),
   username: text('', 'Name for the login at `url`.'),
   password_file: text(
     '',
