@@ -1,0 +1,93 @@
+/** The house is in order: what stands at the top, how long files are, what was left behind. */
+import assert from 'node:assert/strict';
+import { test } from 'vitest';
+
+import { FAULTS } from '../../src/base/errors.ts';
+import { filesBelow, readText, topLevelNames } from './tree.ts';
+
+const LINES_MAX = 420;
+const code = ['src', 'test'].flatMap((folder) => filesBelow(folder, '.ts'));
+const sources = code.filter((file) => file.path.startsWith('src/'));
+
+test('the top level holds what its list says and dot-files', () => {
+  const list = ['package.json', 'package-lock.json', 'tsconfig.json', 'README.md', 'LICENSE'];
+  const allowed = new Set([...list, 'src', 'test', 'deploy', 'systemd']);
+  const stray = topLevelNames().filter((name) => !name.startsWith('.') && !allowed.has(name));
+  assert.deepEqual(stray, []);
+});
+
+test('no file is longer than one can read in one go', () => {
+  const long = code
+    .map((file) => ({ path: file.path, lines: file.text.split('\n').length - 1 }))
+    .filter(({ lines }) => lines > LINES_MAX);
+  assert.deepEqual(long, []);
+});
+
+test('nothing was left behind', () => {
+  // Written in two halves, so that this list is not its own finding.
+  const words = ['TO|DO', 'FIX|ME', 'XX|X', 'HA|CK'].map((word) => word.replace('|', ''));
+  const marks = [
+    new RegExp(String.raw`\b(${words.join('|')})\b`),
+    /\b(?:it|test|describe)\.(?:only|todo)\b/,
+    /@ts-(?:ignore|expect-error|nocheck)/,
+    /\bas any\b/,
+    /(?:ox|es)lint-disable/,
+  ];
+  const found = [
+    ...code,
+    ...filesBelow('deploy', '.sh', '.md'),
+    ...filesBelow('systemd', '.service'),
+  ]
+    .filter((file) => file.path !== 'test/tidy/house.test.ts')
+    .flatMap((file) =>
+      file.text
+        .split('\n')
+        .map((line, index) => ({ at: `${file.path}:${index + 1}`, line }))
+        .filter(({ line }) => marks.some((mark) => mark.test(line)))
+        .map(({ at, line }) => `${at} ${line.trim()}`),
+    );
+  assert.deepEqual(found, []);
+});
+
+test('a test is skipped by the helper for peers alone, which says why', () => {
+  const skipping = code
+    .filter((file) => file.path !== 'test/support/peers.ts')
+    .filter((file) => /\b(?:it|test|describe)\.(?:skip|skipIf|runIf)\(/.test(file.text))
+    .map((file) => file.path)
+    .filter((path) => path !== 'test/tidy/house.test.ts');
+  assert.deepEqual(skipping, []);
+});
+
+test('exports have names', () => {
+  const nameless = sources.filter((file) => /^export default\b/m.test(file.text));
+  assert.deepEqual(
+    nameless.map((file) => file.path),
+    [],
+  );
+});
+
+test('every fault code is raised somewhere', () => {
+  const elsewhere = sources.filter((file) => file.path !== 'src/base/errors.ts');
+  const text = elsewhere.map((file) => file.text).join('\n');
+  assert.deepEqual(
+    Object.keys(FAULTS).filter((faultCode) => !text.includes(`'${faultCode}'`)),
+    [],
+  );
+});
+
+test('the fault table is written nowhere else', () => {
+  const hints: readonly string[] = Object.values(FAULTS);
+  const copies = sources
+    .filter((file) => file.path !== 'src/base/errors.ts')
+    .filter((file) => hints.some((hint) => file.text.includes(hint)));
+  assert.deepEqual(
+    copies.map((file) => file.path),
+    [],
+  );
+});
+
+test('the compiled entry of package.json is src/main.ts', () => {
+  const manifest = JSON.parse(readText('package.json')) as { bin: Record<string, string> };
+  assert.deepEqual(manifest.bin, { heliograph: 'dist/main.js' });
+  assert.match(readText('src/main.ts'), /^#!\/usr\/bin\/env node\n/);
+});
