@@ -1,0 +1,109 @@
+/** The folders of the simulated disk: names as programs see them, and as the medium holds them (files.ts). */
+import type { Random } from '../../base/random.ts';
+
+interface Change<F> {
+  /** Folders whose sync makes it durable; one for most, two for a move between folders. */
+  readonly dirs: readonly string[];
+  readonly paths: readonly string[];
+  readonly apply: (table: Map<string, F | 'folder'>) => void;
+}
+
+/** Paths to files or folders. `F` is what a file is. The root folders `/` and `.` always exist. */
+export class NameTable<F extends object> {
+  #seen = new Map<string, F | 'folder'>();
+  #durable = new Map<string, F | 'folder'>();
+  #pending: Change<F>[] = [];
+
+  has(path: string): boolean {
+    return path === '/' || path === '.' || this.#seen.has(path);
+  }
+
+  file(path: string): F | undefined {
+    const entry = this.#seen.get(path);
+    return entry === 'folder' ? undefined : entry;
+  }
+
+  /** Every file once. */
+  files(): F[] {
+    return [...new Set(this.#seen.values())].filter((entry) => entry !== 'folder');
+  }
+
+  list(dir: string): string[] {
+    const prefix = dir.endsWith('/') ? dir : `${dir}/`;
+    const names = [...this.#seen.keys()]
+      .filter((path) => path.startsWith(prefix))
+      .map((path) => path.slice(prefix.length));
+    return names.filter((name) => !name.includes('/')).toSorted();
+  }
+
+  /** Makes a folder and its parents, at once durable (a hub makes its folders once); false where it exists. */
+  makeDir(dir: string): boolean {
+    if (this.has(dir)) return false;
+    this.makeDir(parentOf(dir));
+    this.#seen.set(dir, 'folder');
+    this.#durable.set(dir, 'folder');
+    return true;
+  }
+
+  add(path: string, file: F): void {
+    this.#change([path], (table) => table.set(path, file));
+  }
+
+  rename(from: string, to: string): void {
+    this.#change([from, to], (table) => {
+      for (const path of below(table, from)) {
+        table.set(to + path.slice(from.length), table.get(path) as F | 'folder');
+        table.delete(path);
+      }
+    });
+  }
+
+  remove(path: string): void {
+    this.#change([path], (table) => {
+      for (const each of below(table, path)) table.delete(each);
+    });
+  }
+
+  /** Makes durable what happened in the folder, and what it rests on. */
+  sync(dir: string): void {
+    const needed = new Set<string>();
+    const kept: Change<F>[] = [];
+    // From the newest to the oldest: a change is carried along where a later one on the same path is.
+    for (const change of this.#pending.toReversed()) {
+      const taken = change.dirs.includes(dir) || change.paths.some((path) => needed.has(path));
+      if (taken) for (const path of change.paths) needed.add(path);
+      else kept.push(change);
+    }
+    for (const change of this.#pending) if (!kept.includes(change)) change.apply(this.#durable);
+    this.#pending = kept.toReversed();
+  }
+
+  powerCut(random: Random): void {
+    const lost = new Set<string>();
+    for (const change of this.#pending) {
+      if (random.fraction() < 0.5 && !change.paths.some((path) => lost.has(path))) {
+        change.apply(this.#durable);
+      } else {
+        for (const path of change.paths) lost.add(path);
+      }
+    }
+    this.#pending = [];
+    this.#seen = new Map(this.#durable);
+  }
+
+  #change(paths: readonly string[], apply: Change<F>['apply']): void {
+    apply(this.#seen);
+    this.#pending.push({ dirs: [...new Set(paths.map(parentOf))], paths, apply });
+  }
+}
+
+export function parentOf(path: string): string {
+  const slash = path.lastIndexOf('/');
+  if (slash < 0) return '.';
+  return slash === 0 ? '/' : path.slice(0, slash);
+}
+
+/** The path itself and all below it. */
+function below(table: ReadonlyMap<string, unknown>, path: string): string[] {
+  return [...table.keys()].filter((each) => each === path || each.startsWith(`${path}/`));
+}
