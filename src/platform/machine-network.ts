@@ -67,8 +67,12 @@ function stop(server: Server): Promise<void> {
   return Promise.resolve();
 }
 
-function listenFault(options: ListenOptions, error: Error): HubError {
-  const where = `${options.purpose}: ${options.host}:${options.port}`;
+/** Why nobody can listen there, named by who asked for it. */
+export function listenFault(
+  place: Pick<ListenOptions, 'host' | 'port' | 'purpose'>,
+  error: Error,
+): HubError {
+  const where = `${place.purpose}: ${place.host}:${place.port}`;
   if (systemCode(error) === 'EADDRINUSE') {
     return new HubError('port.taken', `${where} is taken by another program`, error);
   }

@@ -1,0 +1,137 @@
+/**
+ * The hub's HTTP server: hands requests to a fetch-style handler and upgrades of one path to whoever speaks
+ * WebSocket. What a stranger can hold is limited before the handler sees anything: connections, headers,
+ * time for a request, bytes of a body (which must announce its length).
+ *
+ * Upgrades from pages of other origins can be refused: a browser on this machine would otherwise let any web
+ * site talk to a broker that trusts loopback.
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+
+import { getRequestListener } from '@hono/node-server';
+
+import { listenFault, plainAddress } from './machine-network.ts';
+import type { UpgradeHandler } from './websocket.ts';
+
+export interface HttpServerOptions {
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+  /** The key that asks for it, for the error where the port is taken: `http.port`. */
+  readonly purpose: string;
+  readonly connectionsMax: number;
+  /** Answers a request; `remote` is the peer's address, such as `192.0.2.7:51234`. */
+  fetch(request: Request, remote: string): Response | Promise<Response>;
+  readonly upgrade?: {
+    readonly path: string;
+    readonly handler: UpgradeHandler;
+    /** Whether a page of another origin may connect. */
+    readonly origins: 'same' | 'any';
+  };
+}
+
+export interface HttpServer {
+  readonly host: string;
+  readonly port: number;
+  /** Ends every request and stream and frees the port. */
+  close(): Promise<void>;
+}
+
+const HEADER_BYTES_MAX = 16 * 1024;
+const HEADERS_MS_MAX = 10_000;
+const REQUEST_MS_MAX = 30_000;
+const IDLE_MS_MAX = 15_000;
+const CHECK_MS = 5_000;
+const BODY_BYTES_MAX = 1 << 20;
+
+/** Throws `HubError` (`port.taken`, `port.unusable`) where it cannot listen. */
+export function serveHttp(options: HttpServerOptions): Promise<HttpServer> {
+  const server = createServer(
+    {
+      maxHeaderSize: HEADER_BYTES_MAX,
+      headersTimeout: HEADERS_MS_MAX,
+      requestTimeout: REQUEST_MS_MAX,
+      keepAliveTimeout: IDLE_MS_MAX,
+      connectionsCheckingInterval: CHECK_MS,
+    },
+    requestListener(options),
+  );
+  server.maxConnections = options.connectionsMax;
+  server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    upgrade(options.upgrade, request, socket, head);
+  });
+  return new Promise((resolve, reject) => {
+    server.once('error', (error) => reject(listenFault(options, error)));
+    server.listen(options.port, options.host, () => {
+      server.removeAllListeners('error');
+      // An accept that fails for want of file descriptors is tried again by the next client.
+      server.on('error', () => undefined);
+      const address = server.address();
+      const port = typeof address === 'object' && address !== null ? address.port : options.port;
+      resolve({ host: options.host, port, close: () => stop(server) });
+    });
+  });
+}
+
+function requestListener(
+  options: HttpServerOptions,
+): (request: IncomingMessage, response: ServerResponse) => void {
+  const answer = getRequestListener(
+    (request, env) => options.fetch(request, remoteOf((env.incoming as IncomingMessage).socket)),
+    {
+      overrideGlobalObjects: false,
+      hostname: options.host,
+      errorHandler: () => new Response('the hub made a mistake\n', { status: 500 }),
+    },
+  );
+  return (request, response) => {
+    const refusal = refusedBody(request);
+    if (refusal === undefined) void answer(request, response);
+    else {
+      response.writeHead(refusal, { Connection: 'close' });
+      response.end();
+    }
+  };
+}
+
+/** The status that answers a body of unknown or forbidden length. */
+function refusedBody(request: IncomingMessage): 411 | 413 | undefined {
+  if (request.headers['transfer-encoding'] !== undefined) return 411;
+  return Number(request.headers['content-length'] ?? 0) > BODY_BYTES_MAX ? 413 : undefined;
+}
+
+function upgrade(
+  wanted: HttpServerOptions['upgrade'],
+  request: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+): void {
+  socket.on('error', () => undefined);
+  const path = (request.url ?? '').split('?')[0];
+  if (wanted === undefined || path !== wanted.path) return refuse(socket, '404 Not Found');
+  if (wanted.origins === 'same' && !isSameOrigin(request)) return refuse(socket, '403 Forbidden');
+  wanted.handler(request, socket, head);
+}
+
+/** Browsers always send `Origin` with a WebSocket; other programs send none and are not led by web sites. */
+function isSameOrigin(request: IncomingMessage): boolean {
+  const { origin, host } = request.headers;
+  if (origin === undefined) return true;
+  return URL.canParse(origin) && new URL(origin).host === host;
+}
+
+function refuse(socket: Duplex, status: string): void {
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+}
+
+function remoteOf(socket: IncomingMessage['socket']): string {
+  return `${plainAddress(socket.remoteAddress)}:${socket.remotePort ?? 0}`;
+}
+
+/** Streams end, the port is free at once; upgraded connections belong to whoever took them over. */
+function stop(server: Server): Promise<void> {
+  server.close();
+  server.closeAllConnections();
+  return Promise.resolve();
+}

@@ -1,0 +1,127 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { afterEach, test } from 'vitest';
+
+import { HubError } from '../../../src/base/errors.ts';
+import {
+  type HttpServer,
+  type HttpServerOptions,
+  serveHttp,
+} from '../../../src/platform/http-server.ts';
+
+const servers: HttpServer[] = [];
+
+afterEach(async () => {
+  for (const server of servers.splice(0)) await server.close();
+});
+
+async function serve(more: Partial<HttpServerOptions> = {}): Promise<HttpServer> {
+  const server = await serveHttp({
+    host: '127.0.0.1',
+    port: 0,
+    purpose: 'http.port',
+    connectionsMax: 20,
+    fetch: (request, remote) =>
+      new Response(`${request.method} ${new URL(request.url).pathname} ${remote}`),
+    ...more,
+  });
+  servers.push(server);
+  return server;
+}
+
+/** Sends raw bytes and returns all that comes back until the server closes. */
+async function exchange(port: number, text: string): Promise<string> {
+  const socket = connect(port, '127.0.0.1');
+  let answer = '';
+  socket.on('data', (chunk) => (answer += chunk.toString()));
+  socket.end(text);
+  await once(socket, 'close');
+  return answer;
+}
+
+test('a request reaches the handler with the address of its peer', async () => {
+  const server = await serve();
+  const response = await fetch(`http://127.0.0.1:${server.port}/a?b=c`);
+  assert.match(await response.text(), /^GET \/a 127\.0\.0\.1:\d+$/);
+});
+
+test('a port that is taken is a clear error that names who asked for it', async () => {
+  const { port } = await serve();
+  await assert.rejects(serve({ port }), (error) => {
+    assert.ok(error instanceof HubError && error.code === 'port.taken');
+    assert.match(error.message, new RegExp(`http\\.port: 127\\.0\\.0\\.1:${port}`));
+    return true;
+  });
+});
+
+test('bodies that are too large or of unknown length never reach the handler', async () => {
+  const reached: string[] = [];
+  const { port } = await serve({
+    fetch: (request) => {
+      reached.push(request.url);
+      return new Response('ok');
+    },
+  });
+  const large = 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2000000\r\n\r\n';
+  assert.match(await exchange(port, large), /^HTTP\/1\.1 413 /);
+  const chunked = 'POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n';
+  assert.match(await exchange(port, chunked), /^HTTP\/1\.1 411 /);
+  assert.deepEqual(reached, []);
+});
+
+test('headers beyond 16 KiB and nonsense are answered, not crashed on', async () => {
+  const { port } = await serve();
+  const long = `GET / HTTP/1.1\r\nHost: x\r\nX-Long: ${'x'.repeat(20_000)}\r\n\r\n`;
+  assert.match(await exchange(port, long), /^HTTP\/1\.1 431 /);
+  assert.match(await exchange(port, '\u0000\u0001\r\n\r\n'), /^HTTP\/1\.1 400 /);
+  assert.equal((await fetch(`http://127.0.0.1:${port}/`)).status, 200);
+});
+
+test('a handler that throws is an answer of 500', async () => {
+  const { port } = await serve({
+    fetch: () => {
+      throw new Error('boom');
+    },
+  });
+  const response = await fetch(`http://127.0.0.1:${port}/`);
+  assert.equal(response.status, 500);
+  assert.doesNotMatch(await response.text(), /boom/);
+});
+
+function upgradeRequest(path: string, origin?: string): string {
+  const lines = [
+    `GET ${path} HTTP/1.1`,
+    'Host: hub.local',
+    'Connection: Upgrade',
+    'Upgrade: websocket',
+  ];
+  if (origin !== undefined) lines.push(`Origin: ${origin}`);
+  return `${lines.join('\r\n')}\r\n\r\n`;
+}
+
+test('an upgrade of the right path and origin reaches its handler, all others are refused', async () => {
+  const { port } = await serve({
+    upgrade: {
+      path: '/mqtt',
+      origins: 'same',
+      handler: (_request, socket) => socket.end('HTTP/1.1 101 Yes\r\n\r\n'),
+    },
+  });
+  assert.match(await exchange(port, upgradeRequest('/mqtt')), / 101 /);
+  assert.match(await exchange(port, upgradeRequest('/mqtt?x=1', 'http://hub.local')), / 101 /);
+  assert.match(await exchange(port, upgradeRequest('/mqtt', 'http://evil.example')), / 403 /);
+  assert.match(await exchange(port, upgradeRequest('/mqtt', 'null')), / 403 /);
+  assert.match(await exchange(port, upgradeRequest('/other')), / 404 /);
+});
+
+test('closing ends open streams and frees the port', async () => {
+  const server = await serve({ fetch: () => new Response(new ReadableStream({})) });
+  const ended = exchange(server.port, 'GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+  const other = await fetch(`http://127.0.0.1:${server.port}/`);
+  assert.equal(other.status, 200);
+  await server.close();
+  await ended;
+  await assert.rejects(other.text());
+  await serve({ port: server.port });
+});
