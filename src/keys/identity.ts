@@ -30,7 +30,7 @@ const PKCS8_PREFIX = Uint8Array.from([
 ]);
 
 export interface IdentityOptions {
-  readonly files: Files;
+  readonly files: Pick<Files, 'read' | 'replace' | 'makeDir'>;
   /** File of the private key; made with its folder where there is none. */
   readonly path: string;
   /** Where a new key comes from. */

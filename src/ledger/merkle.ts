@@ -10,11 +10,12 @@ const LEAF_PREFIX = Uint8Array.of(0x00);
 const NODE_PREFIX = Uint8Array.of(0x01);
 
 export function leafHash(leaf: Uint8Array): Uint8Array {
-  return createHash('sha256').update(LEAF_PREFIX).update(leaf).digest();
+  return new Uint8Array(createHash('sha256').update(LEAF_PREFIX).update(leaf).digest());
 }
 
 export function nodeHash(left: Uint8Array, right: Uint8Array): Uint8Array {
-  return createHash('sha256').update(NODE_PREFIX).update(left).update(right).digest();
+  const hash = createHash('sha256').update(NODE_PREFIX).update(left).update(right);
+  return new Uint8Array(hash.digest());
 }
 
 export class TreeHasher {
@@ -39,7 +40,7 @@ export class TreeHasher {
   /** Root over all leaves so far; adding may go on. The root of no leaves is the hash of nothing. */
   root(): Uint8Array {
     const smallest = this.#subtrees.at(-1);
-    if (smallest === undefined) return createHash('sha256').digest();
+    if (smallest === undefined) return new Uint8Array(createHash('sha256').digest());
     let root = smallest;
     for (let at = this.#subtrees.length - 2; at >= 0; at--) {
       root = nodeHash(this.#subtrees[at] as Uint8Array, root);

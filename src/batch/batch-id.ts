@@ -1,0 +1,37 @@
+/** Hashes that name things: batches by their manifest, hubs and regional nodes by their key. */
+import { createHash } from 'node:crypto';
+
+import { bytesOfHex, hexOf } from '../base/bytes.ts';
+import { type Origin, ORIGIN_BYTES, originOfBytes } from '../model/origin.ts';
+
+declare const batchIdBrand: unique symbol;
+
+/** First 16 bytes of the SHA-256 of the signed manifest, as 32 lower-case hex digits. */
+export type BatchId = string & { readonly [batchIdBrand]: true };
+
+export const BATCH_ID_BYTES = 16;
+
+export function sha256(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(createHash('sha256').update(bytes).digest());
+}
+
+export function batchIdOf(manifestBytes: Uint8Array): BatchId {
+  return hexOf(sha256(manifestBytes).subarray(0, BATCH_ID_BYTES)) as BatchId;
+}
+
+export function batchIdOfBytes(bytes: Uint8Array): BatchId | undefined {
+  return bytes.length === BATCH_ID_BYTES ? (hexOf(bytes) as BatchId) : undefined;
+}
+
+export function batchIdOfText(text: string): BatchId | undefined {
+  return /^[0-9a-f]{32}$/.test(text) ? (text as BatchId) : undefined;
+}
+
+export function bytesOfBatchId(id: BatchId): Uint8Array {
+  return bytesOfHex(id) as Uint8Array;
+}
+
+/** The id that belongs to a raw public key: who holds another key cannot claim it. */
+export function originOfPublicKey(publicKey: Uint8Array): Origin {
+  return originOfBytes(sha256(publicKey).subarray(0, ORIGIN_BYTES)) as Origin;
+}

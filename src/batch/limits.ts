@@ -1,0 +1,27 @@
+/** Limits of the batch format (BATCH.md §7): what a receiver must take, and what it refuses. */
+
+/** Ops in one batch. */
+export const OPS_MAX = 20_000;
+/** Payload of a batch before compression; one op of the largest size must fit. */
+export const RAW_BYTES_MAX = 4 << 20;
+/** Signed manifest; about 20 bytes for each range. */
+export const MANIFEST_BYTES_MAX = 512 << 10;
+/** A whole batch as it is cut in chunks. */
+export const BATCH_BYTES_MAX = RAW_BYTES_MAX + MANIFEST_BYTES_MAX + 16;
+/** A chunk message, its head included. */
+export const CHUNK_MESSAGE_BYTES_MAX = 64 << 10;
+/** Room for a chunk's head: index, total, bytes and hash. */
+export const CHUNK_DATA_BYTES_MAX = CHUNK_MESSAGE_BYTES_MAX - 64;
+export const CHUNKS_MAX = 1_024;
+/** A signed message that is not a chunk: hello, have, receipt. */
+export const MESSAGE_BYTES_MAX = MANIFEST_BYTES_MAX;
+/** Batches that a hello may name. */
+export const SPOOLED_MAX = 64;
+
+/** When a hub seals: the first limit that is reached ends the batch. A single op may exceed the bytes. */
+export interface SealLimits {
+  readonly opsMax: number;
+  readonly rawBytesMax: number;
+}
+
+export const DEFAULT_SEAL_LIMITS: SealLimits = { opsMax: 5_000, rawBytesMax: 1 << 20 };

@@ -1,0 +1,135 @@
+/**
+ * The manifest: what a batch says of itself, signed by the hub (BATCH.md §3). It covers everything, so whoever
+ * has it can tell whether the rest is complete and unchanged, and what the receipt for it must say.
+ */
+import type { ClockQuality } from '../base/clock.ts';
+import { type CoseSign1, signCose } from '../codec/cose.ts';
+import { CborError, CborReader } from '../codec/reader.ts';
+import type { CborLimits } from '../codec/value.ts';
+import { CborWriter } from '../codec/writer.ts';
+import { HASH_BYTES } from '../ledger/merkle.ts';
+import { isOpClass, type OpClass } from '../model/class.ts';
+import { bytesOfOrigin, type Origin, originOfBytes } from '../model/origin.ts';
+import { BATCH_FORMAT } from '../versions.ts';
+import { type BatchId, batchIdOfBytes, bytesOfBatchId } from './batch-id.ts';
+import { type Compression, COMPRESSIONS } from './compression.ts';
+import { type LaneRange, readRanges, writeRanges } from './ranges.ts';
+
+export const MANIFEST_TYPE = 'application/vnd.heliograph.manifest+cbor';
+export const QUALITIES: readonly ClockQuality[] = ['unknown', 'rtc', 'peer', 'ntp'];
+
+export interface Manifest {
+  readonly hub: Origin;
+  readonly site: string;
+  readonly class: OpClass;
+  /** The hub's batch of this class before this one; undefined where a chain begins (first start, lost cursor). */
+  readonly previous: BatchId | undefined;
+  /** The part of the hub's journal, both ends included, of which this batch holds all ops of its class. */
+  readonly fromLsn: number;
+  readonly throughLsn: number;
+  /** Wall milliseconds of the earliest and the latest stamp. */
+  readonly oldestMs: number;
+  readonly newestMs: number;
+  readonly ranges: readonly LaneRange[];
+  readonly ops: number;
+  /** RFC 9162 tree hash over the ops' bytes, in the order of the payload. */
+  readonly root: Uint8Array;
+  readonly payloadSha256: Uint8Array;
+  readonly payloadBytes: number;
+  /** Payload before compression. */
+  readonly rawBytes: number;
+  readonly compression: Compression;
+  readonly createdMs: number;
+  readonly quality: ClockQuality;
+}
+
+/** Whoever signs: the hub for manifests, the regional node for receipts. */
+export interface Signer {
+  /** Raw Ed25519 key, 32 bytes. */
+  readonly publicKey: Uint8Array;
+  sign(message: Uint8Array): Uint8Array;
+}
+
+const FIELDS = 17;
+const LIMITS: CborLimits = { depthMax: 3, itemsMax: 110_000 };
+
+/** The signed manifest, a COSE_Sign1; its hash names the batch. */
+export function signManifest(manifest: Manifest, signer: Signer): Uint8Array {
+  const header = { contentType: MANIFEST_TYPE, keyId: bytesOfOrigin(manifest.hub) };
+  return signCose(encodeManifest(manifest), header, (message) => signer.sign(message));
+}
+
+function encodeManifest(manifest: Manifest): Uint8Array {
+  const writer = new CborWriter(512).array(FIELDS).uint(BATCH_FORMAT);
+  writer.bytes(bytesOfOrigin(manifest.hub)).text(manifest.site).uint(manifest.class);
+  if (manifest.previous === undefined) writer.null();
+  else writer.bytes(bytesOfBatchId(manifest.previous));
+  writer.uint(manifest.fromLsn).uint(manifest.throughLsn);
+  writer.uint(manifest.oldestMs).uint(manifest.newestMs);
+  writeRanges(writer, manifest.ranges);
+  writer.uint(manifest.ops).bytes(manifest.root);
+  writer.bytes(manifest.payloadSha256).uint(manifest.payloadBytes).uint(manifest.rawBytes);
+  writer.uint(COMPRESSIONS.indexOf(manifest.compression));
+  writer.array(2).uint(manifest.createdMs).uint(QUALITIES.indexOf(manifest.quality));
+  return writer.finish();
+}
+
+export type ManifestOutcome =
+  | { readonly kind: 'manifest'; readonly manifest: Manifest }
+  /** A format of a later version. */
+  | { readonly kind: 'newer'; readonly format: number }
+  | { readonly kind: 'malformed'; readonly reason: string };
+
+/** Reads the payload of a signed manifest whose signature was, or will be, checked by the caller. */
+export function parseManifest(message: CoseSign1): ManifestOutcome {
+  if (message.contentType !== MANIFEST_TYPE) return { kind: 'malformed', reason: 'content type' };
+  try {
+    const reader = new CborReader(message.payload, 0, LIMITS);
+    const fields = reader.array();
+    const format = reader.uint();
+    if (format !== BATCH_FORMAT) return { kind: 'newer', format };
+    if (fields !== FIELDS) return { kind: 'malformed', reason: 'field count' };
+    const manifest = readManifest(reader);
+    if (!reader.atEnd) throw new CborError('bytes after the end', reader.offset);
+    return { kind: 'manifest', manifest };
+  } catch (error) {
+    if (error instanceof CborError) return { kind: 'malformed', reason: error.message };
+    throw error;
+  }
+}
+
+function readManifest(reader: CborReader): Manifest {
+  const need = <T>(value: T | undefined, what: string): T => {
+    if (value === undefined) throw new CborError(`malformed ${what}`, reader.offset);
+    return value;
+  };
+  const hash = (what: string): Uint8Array => {
+    const bytes = reader.bytes();
+    return need(bytes.length === HASH_BYTES ? bytes : undefined, what);
+  };
+  const hub = need(originOfBytes(reader.bytes()), 'hub');
+  const site = reader.text();
+  const classNumber = reader.uint();
+  const opClass = need(isOpClass(classNumber) ? classNumber : undefined, 'class');
+  const first = reader.nextIsNull();
+  const previous = first ? undefined : need(batchIdOfBytes(reader.bytes()), 'previous batch');
+  if (first) reader.null();
+  const fromLsn = reader.uint();
+  const throughLsn = reader.uint();
+  const oldestMs = reader.uint();
+  const newestMs = reader.uint();
+  const ranges = readRanges(reader);
+  const ops = reader.uint();
+  const root = hash('root');
+  const payloadSha256 = hash('payload hash');
+  const payloadBytes = reader.uint();
+  const rawBytes = reader.uint();
+  const compression = need(COMPRESSIONS[reader.uint()], 'compression');
+  reader.expectArray(2);
+  const createdMs = reader.uint();
+  const quality = need(QUALITIES[reader.uint()], 'clock quality');
+  const journal = { fromLsn, throughLsn, oldestMs, newestMs };
+  const payload = { payloadSha256, payloadBytes, rawBytes, compression };
+  const origin = { hub, site, class: opClass, previous };
+  return { ...origin, ...journal, ranges, ops, root, ...payload, createdMs, quality };
+}

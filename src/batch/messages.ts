@@ -1,0 +1,286 @@
+/**
+ * What hub and regional node say to each other besides chunks (BATCH.md §5, §6): greeting, what is there of a
+ * batch, receipt. Each is a COSE_Sign1 by its sender; its content type says which it is. Parsing never throws:
+ * what is not a well-formed message of the kind asked for is undefined, and the caller ignores and counts it.
+ */
+import { bytesEqual } from '../base/bytes.ts';
+import type { ClockQuality } from '../base/clock.ts';
+import { parseCose, signCose, type Verify, verifyCose } from '../codec/cose.ts';
+import { CborError, CborReader, decodeCbor } from '../codec/reader.ts';
+import { cborMap, type CborMap, type CborValue } from '../codec/value.ts';
+import { CborWriter, encodeCbor } from '../codec/writer.ts';
+import { isOpClass, type OpClass } from '../model/class.ts';
+import { bytesOfOrigin, type Origin, originOfBytes } from '../model/origin.ts';
+import { BATCH_FORMAT } from '../versions.ts';
+import { type BatchId, batchIdOfBytes, bytesOfBatchId, originOfPublicKey } from './batch-id.ts';
+import { ChunkBitmap } from './chunks.ts';
+import { type Compression, COMPRESSIONS } from './compression.ts';
+import { MESSAGE_BYTES_MAX, SPOOLED_MAX } from './limits.ts';
+import { QUALITIES, type Signer } from './manifest.ts';
+import { type LaneRange, readRanges, writeRanges } from './ranges.ts';
+
+export const NONCE_BYTES = 8;
+const HELLO_TYPE = 'application/vnd.heliograph.hello+cbor';
+const DOWN_HELLO_TYPE = 'application/vnd.heliograph.down-hello+cbor';
+const HAVE_TYPE = 'application/vnd.heliograph.have+cbor';
+const RECEIPT_TYPE = 'application/vnd.heliograph.receipt+cbor';
+const LIMITS = { depthMax: 4, itemsMax: 110_000 };
+const REASON_CHARS_MAX = 200;
+
+/** From the hub, retained, at the start of each session. */
+export interface Hello {
+  readonly hub: Origin;
+  readonly site: string;
+  readonly publicKey: Uint8Array;
+  /** New in each session: the answer repeats it. */
+  readonly nonce: Uint8Array;
+  /** Program version of the sender. */
+  readonly software: string;
+  /** Batch formats and compressions that the sender can read. */
+  readonly formats: readonly number[];
+  readonly compressions: readonly Compression[];
+  /** Sealed batches that still wait for a receipt, in the order they will be sent. */
+  readonly spooled: readonly BatchId[];
+}
+
+/** The regional node's answer: who it is, and that it heard this very hello. */
+export interface DownHello {
+  readonly hub: Origin;
+  readonly publicKey: Uint8Array;
+  readonly nonce: Uint8Array;
+  readonly software: string;
+  readonly formats: readonly number[];
+  readonly compressions: readonly Compression[];
+}
+
+/** Which chunks of a batch the regional node has. */
+export interface Have {
+  readonly hub: Origin;
+  readonly batch: BatchId;
+  readonly chunks: ChunkBitmap;
+  /** The batch is complete, but this one before it is not known here. */
+  readonly awaits: BatchId | undefined;
+}
+
+/** The regional node's word that a batch is stored, or that it cannot be. */
+export interface Receipt {
+  readonly hub: Origin;
+  readonly batch: BatchId;
+  readonly outcome: 'stored' | 'refused';
+  /** Why it was refused. */
+  readonly reason: string | undefined;
+  readonly class: OpClass;
+  readonly ranges: readonly LaneRange[];
+  readonly ops: number;
+  readonly root: Uint8Array;
+  readonly atMs: number;
+  readonly quality: ClockQuality;
+}
+
+export function encodeHello(hello: Omit<Hello, 'hub' | 'publicKey'>, signer: Signer): Uint8Array {
+  const fields = greeting(hello, signer);
+  const spooled = hello.spooled.map((id) => bytesOfBatchId(id));
+  return seal(HELLO_TYPE, encodeCbor(cborMap({ ...fields, site: hello.site, spooled })), signer);
+}
+
+/** A hello is its own proof: the key in it made the signature, and its hash is the hub's id. */
+export function parseHello(bytes: Uint8Array, verify: Verify): Hello | undefined {
+  return reading(() => {
+    const map = openSelfSigned(bytes, HELLO_TYPE, verify);
+    const publicKey = bytesField(map, 'key');
+    const spooled = arrayField(map, 'spooled').map(
+      (id) => batchIdOfBytes(asBytes(id)) ?? malformed(),
+    );
+    if (spooled.length > SPOOLED_MAX) return malformed();
+    const hub = originOfPublicKey(publicKey);
+    return { hub, site: textField(map, 'site'), publicKey, ...readGreeting(map), spooled };
+  });
+}
+
+export function encodeDownHello(hello: Omit<DownHello, 'publicKey'>, signer: Signer): Uint8Array {
+  const fields = { ...greeting(hello, signer), hub: bytesOfOrigin(hello.hub) };
+  return seal(DOWN_HELLO_TYPE, encodeCbor(cborMap(fields)), signer);
+}
+
+/** Proves only that the sender holds the key it names; whether it is the expected one, the hub decides. */
+export function parseDownHello(bytes: Uint8Array, verify: Verify): DownHello | undefined {
+  return reading(() => {
+    const map = openSelfSigned(bytes, DOWN_HELLO_TYPE, verify);
+    const publicKey = bytesField(map, 'key');
+    return { hub: originField(map, 'hub'), publicKey, ...readGreeting(map) };
+  });
+}
+
+export function encodeHave(have: Have, signer: Signer): Uint8Array {
+  const fields = cborMap({
+    hub: bytesOfOrigin(have.hub),
+    batch: bytesOfBatchId(have.batch),
+    total: have.chunks.total,
+    chunks: have.chunks.toBytes(),
+    awaits: have.awaits === undefined ? undefined : bytesOfBatchId(have.awaits),
+  });
+  return seal(HAVE_TYPE, encodeCbor(fields), signer);
+}
+
+export function parseHave(
+  bytes: Uint8Array,
+  regionKey: Uint8Array,
+  verify: Verify,
+): Have | undefined {
+  return reading(() => {
+    const map = asMap(decodeCbor(openSigned(bytes, HAVE_TYPE, regionKey, verify), LIMITS));
+    const chunks = ChunkBitmap.fromBytes(uintField(map, 'total'), bytesField(map, 'chunks'));
+    if (chunks === undefined) return malformed();
+    const awaits = map.has('awaits') ? batchField(map, 'awaits') : undefined;
+    return { hub: originField(map, 'hub'), batch: batchField(map, 'batch'), chunks, awaits };
+  });
+}
+
+const RECEIPT_FIELDS = 10;
+
+export function encodeReceipt(receipt: Receipt, signer: Signer): Uint8Array {
+  const writer = new CborWriter(512).array(RECEIPT_FIELDS).uint(BATCH_FORMAT);
+  writer.bytes(bytesOfOrigin(receipt.hub)).bytes(bytesOfBatchId(receipt.batch));
+  writer.uint(receipt.outcome === 'stored' ? 0 : 1).text(receipt.reason ?? '');
+  writer.uint(receipt.class);
+  writeRanges(writer, receipt.ranges);
+  writer.uint(receipt.ops).bytes(receipt.root);
+  writer.array(2).uint(receipt.atMs).uint(QUALITIES.indexOf(receipt.quality));
+  return seal(RECEIPT_TYPE, writer.finish(), signer);
+}
+
+export function parseReceipt(
+  bytes: Uint8Array,
+  regionKey: Uint8Array,
+  verify: Verify,
+): Receipt | undefined {
+  return reading(() => {
+    const reader = new CborReader(openSigned(bytes, RECEIPT_TYPE, regionKey, verify), 0, LIMITS);
+    reader.expectArray(RECEIPT_FIELDS);
+    if (reader.uint() !== BATCH_FORMAT) return malformed();
+    const hub = originOfBytes(reader.bytes()) ?? malformed();
+    const batch = batchIdOfBytes(reader.bytes()) ?? malformed();
+    const outcome = reader.uint();
+    if (outcome > 1) return malformed();
+    const reason = reader.text();
+    const opClass = reader.uint();
+    if (!isOpClass(opClass) || reason.length > REASON_CHARS_MAX) return malformed();
+    const ranges = readRanges(reader);
+    const ops = reader.uint();
+    const root = reader.bytes();
+    reader.expectArray(2);
+    const atMs = reader.uint();
+    const quality = QUALITIES[reader.uint()] ?? malformed();
+    if (!reader.atEnd) return malformed();
+    const named = {
+      hub,
+      batch,
+      outcome: outcome === 0 ? ('stored' as const) : ('refused' as const),
+    };
+    const covered = { class: opClass, ranges, ops, root };
+    return { ...named, reason: reason === '' ? undefined : reason, ...covered, atMs, quality };
+  });
+}
+
+interface Greeting {
+  readonly nonce: Uint8Array;
+  readonly software: string;
+  readonly formats: readonly number[];
+  readonly compressions: readonly Compression[];
+}
+
+function greeting(hello: Greeting, signer: Signer): Record<string, CborValue> {
+  const { nonce, software, formats, compressions } = hello;
+  const codes = compressions.map((compression) => COMPRESSIONS.indexOf(compression));
+  return { key: signer.publicKey, nonce, software, formats, compressions: codes };
+}
+
+function readGreeting(map: CborMap): Greeting {
+  const nonce = bytesField(map, 'nonce');
+  if (nonce.length !== NONCE_BYTES) return malformed();
+  const formats = arrayField(map, 'formats').map((format) => asUint(format));
+  // Compressions that we do not know are the sender's business.
+  const compressions = arrayField(map, 'compressions')
+    .map((code) => COMPRESSIONS[asUint(code)])
+    .filter((compression) => compression !== undefined);
+  return { nonce, software: textField(map, 'software'), formats, compressions };
+}
+
+function seal(contentType: string, payload: Uint8Array, signer: Signer): Uint8Array {
+  const keyId = bytesOfOrigin(originOfPublicKey(signer.publicKey));
+  return signCose(payload, { contentType, keyId }, (message) => signer.sign(message));
+}
+
+function openSigned(
+  bytes: Uint8Array,
+  contentType: string,
+  publicKey: Uint8Array,
+  verify: Verify,
+): Uint8Array {
+  if (bytes.length > MESSAGE_BYTES_MAX) return malformed();
+  const message = parseCose(bytes);
+  if (message.contentType !== contentType) return malformed();
+  return verifyCose(message, publicKey, verify) ? message.payload : malformed();
+}
+
+function openSelfSigned(bytes: Uint8Array, contentType: string, verify: Verify): CborMap {
+  if (bytes.length > MESSAGE_BYTES_MAX) return malformed();
+  const message = parseCose(bytes);
+  const map = asMap(decodeCbor(message.payload, LIMITS));
+  const publicKey = bytesField(map, 'key');
+  if (!bytesEqual(message.keyId, bytesOfOrigin(originOfPublicKey(publicKey)))) return malformed();
+  openSigned(bytes, contentType, publicKey, verify);
+  return map;
+}
+
+/** Runs a parser; undefined where it met something malformed. */
+function reading<T>(parse: () => T): T | undefined {
+  try {
+    return parse();
+  } catch (error) {
+    if (error instanceof CborError) return undefined;
+    throw error;
+  }
+}
+
+function malformed(): never {
+  throw new CborError('malformed message', 0);
+}
+
+function asMap(value: CborValue | undefined): CborMap {
+  return value instanceof Map ? value : malformed();
+}
+
+function asBytes(value: CborValue | undefined): Uint8Array {
+  return value instanceof Uint8Array ? value : malformed();
+}
+
+function asUint(value: CborValue | undefined): number {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 0 ? value : malformed();
+}
+
+function bytesField(map: CborMap, name: string): Uint8Array {
+  return asBytes(map.get(name));
+}
+
+function uintField(map: CborMap, name: string): number {
+  return asUint(map.get(name));
+}
+
+function textField(map: CborMap, name: string): string {
+  const value = map.get(name);
+  return typeof value === 'string' ? value : malformed();
+}
+
+function arrayField(map: CborMap, name: string): readonly CborValue[] {
+  const value = map.get(name);
+  return Array.isArray(value) ? (value as readonly CborValue[]) : malformed();
+}
+
+function originField(map: CborMap, name: string): Origin {
+  return originOfBytes(bytesField(map, name)) ?? malformed();
+}
+
+function batchField(map: CborMap, name: string): BatchId {
+  return batchIdOfBytes(bytesField(map, name)) ?? malformed();
+}

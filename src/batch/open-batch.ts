@@ -1,0 +1,180 @@
+/**
+ * Reads a batch that came over a wire nobody vouches for. Checks run from the cheap to the costly, and nothing
+ * is decompressed before the signature over its length and hash has been verified.
+ *
+ * The outcome says what to do. `damaged`: not proven to be what the hub signed, so ask for it again.
+ * `refused`: the hub did sign this and it still cannot be taken, so asking again is of no use; a person must look.
+ */
+import { bytesEqual } from '../base/bytes.ts';
+import { parseCose, verifyCose, type Verify } from '../codec/cose.ts';
+import { CborError, CborReader } from '../codec/reader.ts';
+import { TreeHasher } from '../ledger/merkle.ts';
+import { readOp, readStamp, type StampedOp } from '../model/op.ts';
+import { bytesOfOrigin, type Origin } from '../model/origin.ts';
+import { type BatchId, batchIdOf, sha256 } from './batch-id.ts';
+import type { Compressor } from './compression.ts';
+import { BATCH_BYTES_MAX, OPS_MAX, RAW_BYTES_MAX } from './limits.ts';
+import { type Manifest, parseManifest } from './manifest.ts';
+import { opsInRanges, RangeSet, rangesEqual } from './ranges.ts';
+
+export type DamagedReason =
+  | 'not a batch'
+  | 'another batch id'
+  | 'wrong signature'
+  | 'wrong payload length'
+  | 'wrong payload hash';
+
+export type RefusedReason =
+  | 'malformed manifest'
+  | 'newer format'
+  | 'wrong hub'
+  | 'wrong site'
+  | 'too many ops'
+  | 'too large'
+  | 'malformed payload'
+  | 'malformed op'
+  | 'another class'
+  | 'foreign stamp'
+  | 'ops differ from ranges'
+  | 'wrong root';
+
+export type BatchOutcome =
+  | { readonly kind: 'batch'; readonly manifest: Manifest; readonly entries: readonly StampedOp[] }
+  | { readonly kind: 'damaged'; readonly reason: DamagedReason }
+  | { readonly kind: 'refused'; readonly reason: RefusedReason; readonly manifest?: Manifest };
+
+export interface ExpectedBatch {
+  readonly id: BatchId;
+  readonly site: string;
+  readonly hub: Origin;
+  /** The hub's key, as its hello proved it. */
+  readonly publicKey: Uint8Array;
+}
+
+/** Manifest and payload of a batch, not verified yet. */
+export interface BatchParts {
+  readonly id: BatchId;
+  readonly manifestBytes: Uint8Array;
+  readonly payload: Uint8Array;
+}
+
+/** Takes a batch apart without believing any of it; undefined where it is no batch. */
+export function splitBatch(bytes: Uint8Array): BatchParts | undefined {
+  if (bytes.length > BATCH_BYTES_MAX) return undefined;
+  try {
+    const reader = new CborReader(bytes, 0, { depthMax: 1, itemsMax: 3 });
+    reader.expectArray(2);
+    const manifestBytes = reader.bytes();
+    const payload = reader.bytes();
+    if (!reader.atEnd) return undefined;
+    return { id: batchIdOf(manifestBytes), manifestBytes, payload };
+  } catch (error) {
+    if (error instanceof CborError) return undefined;
+    throw error;
+  }
+}
+
+/** The manifest of a batch that we sealed ourselves and find again on disk; undefined where the file is damaged. */
+export function readOwnBatch(bytes: Uint8Array): { id: BatchId; manifest: Manifest } | undefined {
+  const parts = splitBatch(bytes);
+  if (parts === undefined) return undefined;
+  try {
+    const outcome = parseManifest(parseCose(parts.manifestBytes));
+    if (outcome.kind !== 'manifest') return undefined;
+    const { manifest } = outcome;
+    if (!bytesEqual(sha256(parts.payload), manifest.payloadSha256)) return undefined;
+    return { id: parts.id, manifest };
+  } catch (error) {
+    if (error instanceof CborError) return undefined;
+    throw error;
+  }
+}
+
+export async function openBatch(
+  bytes: Uint8Array,
+  expected: ExpectedBatch,
+  verify: Verify,
+  compressor: Compressor,
+): Promise<BatchOutcome> {
+  const proven = proveBatch(bytes, expected, verify);
+  if (proven.kind !== 'proven') return proven;
+  const { manifest, payload } = proven;
+  const refuse = (reason: RefusedReason): BatchOutcome => ({ kind: 'refused', reason, manifest });
+  if (manifest.hub !== expected.hub) return refuse('wrong hub');
+  if (manifest.site !== expected.site) return refuse('wrong site');
+  if (manifest.ops > OPS_MAX) return refuse('too many ops');
+  if (manifest.rawBytes > RAW_BYTES_MAX) return refuse('too large');
+  if (manifest.throughLsn < manifest.fromLsn) return refuse('malformed manifest');
+  if (opsInRanges(manifest.ranges) !== manifest.ops) return refuse('ops differ from ranges');
+  const raw =
+    manifest.compression === 'none'
+      ? payload
+      : await compressor.decompress(payload, manifest.rawBytes);
+  if (raw?.length !== manifest.rawBytes) return refuse('malformed payload');
+  const read = readPayload(raw, manifest);
+  return typeof read === 'string' ? refuse(read) : { kind: 'batch', manifest, entries: read };
+}
+
+type Proven =
+  | { readonly kind: 'proven'; readonly manifest: Manifest; readonly payload: Uint8Array }
+  | Exclude<BatchOutcome, { kind: 'batch' }>;
+
+/** Everything that the hub's signature covers directly: id, manifest, payload hash. */
+function proveBatch(bytes: Uint8Array, expected: ExpectedBatch, verify: Verify): Proven {
+  const parts = splitBatch(bytes);
+  if (parts === undefined) return damaged('not a batch');
+  if (parts.id !== expected.id) return damaged('another batch id');
+  let message;
+  try {
+    message = parseCose(parts.manifestBytes);
+  } catch (error) {
+    if (error instanceof CborError) return damaged('not a batch');
+    throw error;
+  }
+  const signedByHub =
+    bytesEqual(message.keyId, bytesOfOrigin(expected.hub)) &&
+    verifyCose(message, expected.publicKey, verify);
+  if (!signedByHub) return damaged('wrong signature');
+  const outcome = parseManifest(message);
+  if (outcome.kind === 'newer') return { kind: 'refused', reason: 'newer format' };
+  if (outcome.kind === 'malformed') return { kind: 'refused', reason: 'malformed manifest' };
+  const { manifest } = outcome;
+  if (parts.payload.length !== manifest.payloadBytes) return damaged('wrong payload length');
+  if (!bytesEqual(sha256(parts.payload), manifest.payloadSha256))
+    return damaged('wrong payload hash');
+  return { kind: 'proven', manifest, payload: parts.payload };
+}
+
+function damaged(reason: DamagedReason): Proven {
+  return { kind: 'damaged', reason };
+}
+
+/** The ops of the payload, their bytes aliasing it, or why they are not what the manifest says. */
+function readPayload(raw: Uint8Array, manifest: Manifest): StampedOp[] | RefusedReason {
+  const entries: StampedOp[] = [];
+  const ranges = new RangeSet();
+  const tree = new TreeHasher();
+  // 8 fields of an op with its clock, 4 of a stamp, and their heads.
+  const reader = new CborReader(raw, 0, { depthMax: 4, itemsMax: 20 * OPS_MAX });
+  try {
+    if (reader.array() !== manifest.ops) return 'ops differ from ranges';
+    for (let i = 0; i < manifest.ops; i++) {
+      reader.expectArray(2);
+      const start = reader.offset;
+      const op = readOp(reader);
+      const bytes = raw.subarray(start, reader.offset);
+      const stamp = readStamp(reader);
+      if (op.class !== manifest.class) return 'another class';
+      if (stamp.hub !== manifest.hub) return 'foreign stamp';
+      if (!ranges.add(op.origin, op.class, op.seq)) return 'ops differ from ranges';
+      tree.add(bytes);
+      entries.push({ bytes, op, stamp });
+    }
+  } catch (error) {
+    if (error instanceof CborError) return 'malformed op';
+    throw error;
+  }
+  if (!reader.atEnd) return 'malformed payload';
+  if (!rangesEqual(ranges.list(), manifest.ranges)) return 'ops differ from ranges';
+  return bytesEqual(tree.root(), manifest.root) ? entries : 'wrong root';
+}

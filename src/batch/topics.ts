@@ -1,0 +1,91 @@
+/** Topics between hub and regional node (BATCH.md §1): their names, and what a name that came says. */
+import { type Origin, originOfText } from '../model/origin.ts';
+import { type BatchId, batchIdOfText } from './batch-id.ts';
+import { CHUNKS_MAX } from './limits.ts';
+
+const PREFIX = 'heliograph/v1';
+
+/** One hub of one site. */
+export interface HubAddress {
+  readonly site: string;
+  readonly hub: Origin;
+}
+
+/** What the regional node subscribes to. */
+export const UPSTREAM_FILTERS: readonly string[] = [`${PREFIX}/+/+/up/+/+`, `${PREFIX}/+/+/hello`];
+
+/** True for a name that can stand in topics and name a folder: 1 to 64 of `a-z A-Z 0-9 . _ -`, no dot in front. */
+export function isSiteName(text: string): boolean {
+  return /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$/.test(text);
+}
+
+function base({ site, hub }: HubAddress): string {
+  return `${PREFIX}/${site}/${hub}`;
+}
+
+export function chunkTopic(address: HubAddress, batch: BatchId, index: number): string {
+  return `${base(address)}/up/${batch}/${index}`;
+}
+
+export function helloTopic(address: HubAddress): string {
+  return `${base(address)}/hello`;
+}
+
+export function downHelloTopic(address: HubAddress): string {
+  return `${base(address)}/down-hello`;
+}
+
+export function haveTopic(address: HubAddress, batch: BatchId): string {
+  return `${base(address)}/have/${batch}`;
+}
+
+export function receiptTopic(address: HubAddress, batch: BatchId): string {
+  return `${base(address)}/receipt/${batch}`;
+}
+
+/** What a hub subscribes to. */
+export function downstreamFilters(address: HubAddress): readonly string[] {
+  const hub = base(address);
+  return [`${hub}/down-hello`, `${hub}/have/+`, `${hub}/receipt/+`];
+}
+
+export type UpstreamTopic =
+  | { readonly kind: 'hello'; readonly address: HubAddress }
+  | {
+      readonly kind: 'chunk';
+      readonly address: HubAddress;
+      readonly batch: BatchId;
+      readonly index: number;
+    };
+
+/** Undefined for a name that is none of ours. */
+export function parseUpstreamTopic(topic: string): UpstreamTopic | undefined {
+  const [prefix, version, site = '', hubText = '', kind, batchText = '', indexText = '', ...rest] =
+    topic.split('/');
+  const hub = originOfText(hubText);
+  if (`${prefix}/${version}` !== PREFIX || rest.length > 0) return undefined;
+  if (!isSiteName(site) || hub === undefined) return undefined;
+  const address = { site, hub };
+  if (kind === 'hello' && batchText === '') return { kind: 'hello', address };
+  const batch = batchIdOfText(batchText);
+  const index = /^(0|[1-9][0-9]{0,3})$/.test(indexText) ? Number(indexText) : CHUNKS_MAX;
+  if (kind !== 'up' || batch === undefined || index >= CHUNKS_MAX) return undefined;
+  return { kind: 'chunk', address, batch, index };
+}
+
+export type DownstreamTopic =
+  { readonly kind: 'down-hello' } | { readonly kind: 'have' | 'receipt'; readonly batch: BatchId };
+
+export function parseDownstreamTopic(
+  address: HubAddress,
+  topic: string,
+): DownstreamTopic | undefined {
+  const hub = `${base(address)}/`;
+  if (!topic.startsWith(hub)) return undefined;
+  const [kind, batchText = '', ...rest] = topic.slice(hub.length).split('/');
+  if (rest.length > 0) return undefined;
+  if (kind === 'down-hello' && batchText === '') return { kind: 'down-hello' };
+  const batch = batchIdOfText(batchText);
+  if (batch === undefined || (kind !== 'have' && kind !== 'receipt')) return undefined;
+  return { kind, batch };
+}

@@ -1,0 +1,226 @@
+import assert from 'node:assert/strict';
+import { brotliCompressSync, constants } from 'node:zlib';
+
+import { test } from 'vitest';
+
+import { batchIdOf, originOfPublicKey, sha256 } from '../../../src/batch/batch-id.ts';
+import { inlineBrotli, threadedBrotli } from '../../../src/batch/compression.ts';
+import { OPS_MAX, RAW_BYTES_MAX } from '../../../src/batch/limits.ts';
+import { type Manifest, MANIFEST_TYPE, signManifest } from '../../../src/batch/manifest.ts';
+import {
+  type BatchOutcome,
+  openBatch,
+  readOwnBatch,
+  splitBatch,
+} from '../../../src/batch/open-batch.ts';
+import { BatchBuilder } from '../../../src/batch/seal-batch.ts';
+import { CborWriter, encodeCbor } from '../../../src/codec/writer.ts';
+import { parseCose, signCose } from '../../../src/codec/cose.ts';
+import { verifyEd25519 } from '../../../src/keys/identity.ts';
+import { treeRoot } from '../../../src/ledger/merkle.ts';
+import { BULK } from '../../../src/model/class.ts';
+import { type StampedOp, writeStamp } from '../../../src/model/op.ts';
+import { bytesOfOrigin } from '../../../src/model/origin.ts';
+import {
+  batchOf,
+  expecting,
+  HUB,
+  HUB_ID,
+  identityOf,
+  REGION,
+  SITE,
+  stampedOp,
+  stampedOps,
+  START_MS,
+} from '../../support/batches.ts';
+
+function open(bytes: Uint8Array, expected: Parameters<typeof openBatch>[1]): Promise<BatchOutcome> {
+  return openBatch(bytes, expected, verifyEd25519, inlineBrotli);
+}
+
+function payloadOf(ops: readonly StampedOp[]): Uint8Array {
+  const writer = new CborWriter().array(ops.length);
+  for (const { bytes, stamp } of ops) writeStamp(writer.array(2).raw(bytes), stamp);
+  return writer.finish();
+}
+
+/** A batch that the hub did sign, whatever it says. */
+async function openForged(
+  payload: Uint8Array,
+  changes: Partial<Manifest> = {},
+): Promise<BatchOutcome> {
+  const ops = stampedOps(1, 3);
+  const manifest: Manifest = {
+    hub: HUB_ID,
+    site: SITE,
+    class: 3,
+    previous: undefined,
+    fromLsn: 1,
+    throughLsn: 3,
+    oldestMs: START_MS,
+    newestMs: START_MS,
+    ranges: [{ origin: HUB_ID, class: 3, from: 1, to: 3 }],
+    ops: 3,
+    root: treeRoot(ops.map((op) => op.bytes)),
+    payloadSha256: sha256(payload),
+    payloadBytes: payload.length,
+    rawBytes: payload.length,
+    compression: 'none',
+    createdMs: START_MS,
+    quality: 'ntp',
+    ...changes,
+  };
+  const manifestBytes = signManifest(manifest, HUB);
+  const bytes = encodeCbor([manifestBytes, payload]);
+  const id = batchIdOf(manifestBytes);
+  return open(bytes, { id, site: SITE, hub: HUB_ID, publicKey: HUB.publicKey });
+}
+
+function reasonOf(outcome: BatchOutcome): string {
+  return outcome.kind === 'batch' ? 'batch' : `${outcome.kind}: ${outcome.reason}`;
+}
+
+test('a sealed batch opens to the very ops, in order', async () => {
+  const ops = [...stampedOps(1, 40), stampedOp(9, { origin: originOfPublicKey(REGION.publicKey) })];
+  const batch = await batchOf(ops);
+  const outcome = await open(batch.bytes, expecting(batch));
+  assert.ok(outcome.kind === 'batch', reasonOf(outcome));
+  assert.deepEqual(
+    outcome.entries.map((entry) => Buffer.from(entry.bytes)),
+    ops.map((op) => Buffer.from(op.bytes)),
+  );
+  assert.deepEqual(
+    outcome.entries.map((entry) => entry.stamp),
+    ops.map((op) => op.stamp),
+  );
+  assert.equal(outcome.manifest.ops, 41);
+  assert.equal(outcome.manifest.compression, 'brotli');
+  assert.deepEqual(readOwnBatch(batch.bytes)?.manifest, batch.manifest);
+});
+
+test('both compressors make and read the same bytes', async () => {
+  const raw = payloadOf(stampedOps(1, 100));
+  const compressed = await threadedBrotli.compress(raw);
+  assert.deepEqual(Buffer.from(await inlineBrotli.compress(raw)), Buffer.from(compressed));
+  for (const compressor of [threadedBrotli, inlineBrotli]) {
+    const back = await compressor.decompress(compressed, raw.length);
+    assert.deepEqual(Buffer.from(back as Uint8Array), Buffer.from(raw));
+    assert.equal(await compressor.decompress(compressed, raw.length - 1), undefined);
+    assert.equal(await compressor.decompress(compressed, raw.length + 1), undefined);
+    assert.equal(await compressor.decompress(Uint8Array.of(1, 2, 3), 10), undefined);
+  }
+});
+
+test('no flipped byte gets through', async () => {
+  const batch = await batchOf(stampedOps(1, 5));
+  for (let at = 0; at < batch.bytes.length; at++) {
+    const bytes = batch.bytes.slice();
+    bytes[at] = (bytes[at] as number) ^ 0x41;
+    const outcome = await open(bytes, expecting(batch));
+    assert.equal(outcome.kind, 'damaged', `byte ${at}: ${reasonOf(outcome)}`);
+  }
+});
+
+test('no cut batch gets through', async () => {
+  const batch = await batchOf(stampedOps(1, 5));
+  for (let length = 0; length < batch.bytes.length; length++) {
+    const outcome = await open(batch.bytes.slice(0, length), expecting(batch));
+    assert.equal(reasonOf(outcome), 'damaged: not a batch');
+  }
+});
+
+test('another hub, another key, another id: damaged, for the signature proves nothing', async () => {
+  const batch = await batchOf(stampedOps(1, 3));
+  const other = identityOf(9);
+  const otherKey = { ...expecting(batch), publicKey: other.publicKey };
+  assert.equal(reasonOf(await open(batch.bytes, otherKey)), 'damaged: wrong signature');
+  const otherHub = { ...expecting(batch), hub: originOfPublicKey(other.publicKey) };
+  assert.equal(reasonOf(await open(batch.bytes, otherHub)), 'damaged: wrong signature');
+  const otherBatch = { ...expecting(batch), id: (await batchOf(stampedOps(1, 4))).id };
+  assert.equal(reasonOf(await open(batch.bytes, otherBatch)), 'damaged: another batch id');
+});
+
+test('what the hub signed and still cannot be taken is refused, with the reason', async () => {
+  const ops = stampedOps(1, 3);
+  const payload = payloadOf(ops);
+  const foreign = stampedOp(2, { origin: HUB_ID }, originOfPublicKey(REGION.publicKey));
+  const ranges = (from: number, to: number): Partial<Manifest> => ({
+    ranges: [{ origin: HUB_ID, class: 3, from, to }],
+  });
+  const cases: [string, Uint8Array, Partial<Manifest>][] = [
+    ['batch', payload, {}],
+    ['refused: wrong site', payload, { site: 'elsewhere' }],
+    ['damaged: wrong signature', payload, { hub: originOfPublicKey(REGION.publicKey) }],
+    ['refused: malformed manifest', payload, { fromLsn: 4 }],
+    ['refused: too many ops', payload, { ops: OPS_MAX + 1 }],
+    ['refused: too large', payload, { rawBytes: RAW_BYTES_MAX + 1 }],
+    ['refused: malformed payload', payload, { rawBytes: payload.length - 1 }],
+    ['refused: malformed payload', payload, { compression: 'brotli' }],
+    ['refused: malformed payload', Uint8Array.of(...payload, 0), {}],
+    ['refused: malformed op', payload.subarray(0, payload.length - 1), {}],
+    ['refused: malformed op', Uint8Array.of(0x83, 0x82, 0, 0, 0, 0), {}],
+    ['refused: ops differ from ranges', payload, ranges(1, 4)],
+    ['refused: ops differ from ranges', payload, ranges(2, 4)],
+    ['refused: ops differ from ranges', payloadOf([...ops, ...ops]), {}],
+    ['refused: ops differ from ranges', payloadOf([ops[0], ops[1], ops[1]] as StampedOp[]), {}],
+    ['refused: another class', payloadOf(stampedOps(1, 3, { class: BULK })), {}],
+    ['refused: foreign stamp', payloadOf([ops[0], foreign, ops[2]] as StampedOp[]), {}],
+    ['refused: wrong root', payload, { root: new Uint8Array(32) }],
+    ['damaged: wrong payload length', payload, { payloadBytes: payload.length + 1 }],
+    ['damaged: wrong payload hash', payload, { payloadSha256: new Uint8Array(32) }],
+  ];
+  for (const [expected, bytes, changes] of cases) {
+    const outcome = await openForged(bytes, changes);
+    assert.equal(reasonOf(outcome), expected);
+  }
+});
+
+test('a decompression bomb stops at the promised length', async () => {
+  const bomb = brotliCompressSync(new Uint8Array(16 << 20), {
+    params: { [constants.BROTLI_PARAM_QUALITY]: 1 },
+  });
+  const outcome = await openForged(bomb, { compression: 'brotli', rawBytes: 1_000 });
+  assert.equal(reasonOf(outcome), 'refused: malformed payload');
+});
+
+test('a manifest that names another hub than its signer is refused', async () => {
+  const other = await batchOf(stampedOps(1, 2), {}, REGION);
+  const parts = splitBatch(other.bytes);
+  assert.ok(parts);
+  const header = { contentType: MANIFEST_TYPE, keyId: bytesOfOrigin(HUB_ID) };
+  const { payload } = parseCose(parts.manifestBytes);
+  const manifestBytes = signCose(payload, header, (message) => HUB.sign(message));
+  const expected = { ...expecting(other), id: batchIdOf(manifestBytes) };
+  const outcome = await open(encodeCbor([manifestBytes, parts.payload]), expected);
+  assert.equal(reasonOf(outcome), 'refused: wrong hub');
+});
+
+test('a later format is refused as such, and nonsense that is signed as malformed', async () => {
+  const sealed = (payload: Uint8Array): Promise<BatchOutcome> => {
+    const header = {
+      contentType: MANIFEST_TYPE,
+      keyId: bytesOfOrigin(HUB_ID),
+    };
+    const manifestBytes = signCose(payload, header, (message) => HUB.sign(message));
+    const id = batchIdOf(manifestBytes);
+    const expected = { id, site: SITE, hub: HUB_ID, publicKey: HUB.publicKey };
+    return open(encodeCbor([manifestBytes, new Uint8Array()]), expected);
+  };
+  assert.equal(reasonOf(await sealed(encodeCbor([2, 'whatever']))), 'refused: newer format');
+  assert.equal(reasonOf(await sealed(encodeCbor([1, 'short']))), 'refused: malformed manifest');
+  assert.equal(reasonOf(await sealed(encodeCbor('text'))), 'refused: malformed manifest');
+});
+
+test('the builder ends a batch at its limits, takes one oversized op, and knows doubles', () => {
+  const byOps = new BatchBuilder(3, { opsMax: 2, rawBytesMax: 1 << 20 });
+  const added = [1, 2, 2, 3].map((seq) => byOps.add(stampedOp(seq)));
+  assert.deepEqual(added, ['added', 'added', 'full', 'full']);
+  const doubles = new BatchBuilder(3, { opsMax: 9, rawBytesMax: 1 << 20 });
+  assert.deepEqual(
+    [2, 1, 2].map((seq) => doubles.add(stampedOp(seq))),
+    ['added', 'added', 'double'],
+  );
+  const byBytes = new BatchBuilder(3, { opsMax: 9, rawBytesMax: 100 });
+  assert.equal(byBytes.add(stampedOp(1, { body: new Uint8Array(5_000) })), 'added');
+  assert.equal(byBytes.add(stampedOp(2)), 'full');
+});
