@@ -1,0 +1,114 @@
+/**
+ * What sync is thought to cost. Link-on time and the number of sessions cost more than bytes: a session
+ * costs E_fix + e·MB (POWER.md §5). An account adds it up by class and day, bounded, for the log and the page.
+ */
+import { CLASSES, type OpClass, perClass } from './class.ts';
+
+export type LinkKind = 'ethernet' | 'wifi' | 'cellular' | 'satellite' | 'carried';
+
+export interface LinkCost {
+  readonly kind: LinkKind;
+  /** Bringing the link up and letting it go, in Wh: boot, attach, handshake, tail. */
+  readonly sessionWh: number;
+  readonly whPerMb: number;
+  /** Power of the link while it is up and idle. */
+  readonly idleWatts: number;
+}
+
+const JOULES_PER_WH = 3_600;
+
+export const LINK_COSTS: Readonly<Record<LinkKind, LinkCost>> = {
+  ethernet: { kind: 'ethernet', sessionWh: 0.001, whPerMb: 0.1 / JOULES_PER_WH, idleWatts: 0.3 },
+  wifi: { kind: 'wifi', sessionWh: 0.005, whPerMb: 2.5 / JOULES_PER_WH, idleWatts: 0.5 },
+  cellular: { kind: 'cellular', sessionWh: 0.03, whPerMb: 9 / JOULES_PER_WH, idleWatts: 0.8 },
+  satellite: { kind: 'satellite', sessionWh: 1, whPerMb: 20 / JOULES_PER_WH, idleWatts: 20 },
+  carried: { kind: 'carried', sessionWh: 0, whPerMb: 0, idleWatts: 0 },
+};
+
+/** Wh of one session that moves `bytes`. */
+export function sessionEnergyWh(link: LinkCost, bytes: number): number {
+  return link.sessionWh + transferEnergyWh(link, bytes);
+}
+
+/** Wh that `bytes` add to a session that is open anyway. */
+export function transferEnergyWh(link: LinkCost, bytes: number): number {
+  return (link.whPerMb * bytes) / 1_000_000;
+}
+
+export interface SessionEnergy {
+  readonly link: LinkKind;
+  readonly bytes: number;
+  readonly energyWh: number;
+  readonly byClass: Readonly<Record<OpClass, number>>;
+}
+
+export interface EnergyTotals {
+  readonly sessions: number;
+  readonly bytes: number;
+  readonly energyWh: number;
+  readonly byClass: Readonly<Record<OpClass, number>>;
+}
+
+const NO_ENERGY: EnergyTotals = {
+  sessions: 0,
+  bytes: 0,
+  energyWh: 0,
+  byClass: perClass(() => 0),
+};
+
+const DAY_MS = 86_400_000;
+
+/** Adds up sessions: since the start, and for the day that runs (UTC by the wall clock given). */
+export class EnergyAccount {
+  #day = Number.NaN;
+  #today = NO_ENERGY;
+  #total = NO_ENERGY;
+
+  /**
+   * Books a finished session. The first class that travelled pays for opening it, as nothing below would have
+   * gone alone; each class pays for its own bytes.
+   */
+  book(
+    link: LinkCost,
+    bytesByClass: Partial<Record<OpClass, number>>,
+    wallMs: number,
+  ): SessionEnergy {
+    const opener = CLASSES.find((opClass) => (bytesByClass[opClass] ?? 0) > 0);
+    const byClass = perClass((opClass) => {
+      const transfer = transferEnergyWh(link, bytesByClass[opClass] ?? 0);
+      return transfer + (opClass === opener ? link.sessionWh : 0);
+    });
+    const bytes = CLASSES.reduce<number>((sum, opClass) => sum + (bytesByClass[opClass] ?? 0), 0);
+    const energyWh = sessionEnergyWh(link, bytes);
+    const session = { link: link.kind, bytes, energyWh, byClass };
+    this.#roll(wallMs);
+    this.#today = added(this.#today, session);
+    this.#total = added(this.#total, session);
+    return session;
+  }
+
+  today(wallMs: number): EnergyTotals {
+    this.#roll(wallMs);
+    return this.#today;
+  }
+
+  get total(): EnergyTotals {
+    return this.#total;
+  }
+
+  #roll(wallMs: number): void {
+    const day = Math.floor(wallMs / DAY_MS);
+    if (day === this.#day) return;
+    this.#day = day;
+    this.#today = NO_ENERGY;
+  }
+}
+
+function added(totals: EnergyTotals, session: SessionEnergy): EnergyTotals {
+  return {
+    sessions: totals.sessions + 1,
+    bytes: totals.bytes + session.bytes,
+    energyWh: totals.energyWh + session.energyWh,
+    byClass: perClass((opClass) => totals.byClass[opClass] + session.byClass[opClass]),
+  };
+}

@@ -1,0 +1,206 @@
+/**
+ * From readings of several sources to one picture of the battery. Field by field the first source in the
+ * declared order wins that has a fresh and believable value. The state of charge comes from a source that
+ * tells it, else from counting amperes (state-of-charge.ts), else it is absent and the voltage speaks for
+ * itself. Absent means unknown: never empty, never full. Time is passed in; the same readings give the same picture.
+ */
+import {
+  isStale,
+  type Reading,
+  READING_FIELDS,
+  type ReadingDraft,
+  type ReadingField,
+} from './reading.ts';
+import { Plausibility } from './plausibility.ts';
+import {
+  type Battery,
+  ChargeCounter,
+  type ChargeState,
+  ERROR_POINTS_MAX,
+} from './state-of-charge.ts';
+
+export type ChargeOrigin = 'source' | 'counted' | 'none';
+
+export interface BatteryEstimate {
+  readonly socPct?: number;
+  /** Half width of what the charge may be, in points. */
+  readonly socErrPct?: number;
+  readonly socOrigin: ChargeOrigin;
+  readonly batteryV?: number;
+  readonly batteryW?: number;
+  readonly pvW?: number;
+  readonly loadW?: number;
+  readonly curtailed?: boolean;
+  readonly mains: boolean;
+  /** Who tells the charge, or else the voltage; `none` where nobody does. */
+  readonly source: string;
+  /** Age of that value in seconds; Infinity where nobody ever told. */
+  readonly ageS: number;
+  /** When the newest reading of any source was taken (monotonic); −Infinity before the first. */
+  readonly readingAtMs: number;
+  /** Sensors that jump, stick or go out of range, by source and field: shown, not believed. */
+  readonly suspects: readonly string[];
+}
+
+/** What survives a restart, with the wall time of saving. */
+export interface EstimatorState {
+  readonly charge?: ChargeState;
+}
+
+interface Cell {
+  readonly value: unknown;
+  readonly atMs: number;
+  readonly low: boolean;
+}
+
+interface Slot {
+  readonly source: string;
+  readonly plausibility: Plausibility;
+  readonly cells: Map<ReadingField, Cell>;
+}
+
+interface Fused {
+  readonly draft: ReadingDraft;
+  readonly cellOf: (field: ReadingField) => { source: string; cell: Cell } | undefined;
+}
+
+/** What a source that tells a charge is trusted to; a maker known to be wrong, less. */
+const TOLD_ERROR_POINTS = 3;
+const TOLD_LOW_ERROR_POINTS = 15;
+
+export class Estimator {
+  readonly #slots: Slot[];
+  readonly #counter: ChargeCounter;
+  #newestMs = -Infinity;
+
+  /** `sources` in order of trust. */
+  constructor(battery: Battery, sources: readonly string[], saved?: EstimatorState) {
+    this.#slots = sources.map((source) => ({
+      source,
+      plausibility: new Plausibility(battery),
+      cells: new Map(),
+    }));
+    this.#counter = new ChargeCounter(battery, saved?.charge);
+  }
+
+  get state(): EstimatorState {
+    const charge = this.#counter.estimate;
+    return charge === undefined ? {} : { charge };
+  }
+
+  /** Takes a reading of the source at `index` of the declared order. */
+  accept(index: number, reading: Reading): void {
+    const slot = this.#slots[index];
+    if (slot === undefined) return;
+    this.#newestMs = Math.max(this.#newestMs, reading.atMs);
+    for (const field of READING_FIELDS) {
+      const value = reading[field];
+      if (value === undefined || !slot.plausibility.believes(field, value, reading.atMs)) continue;
+      slot.cells.set(field, { value, atMs: reading.atMs, low: reading.quality === 'low' });
+    }
+    this.#count(this.#fuse(reading.atMs));
+  }
+
+  #count({ draft, cellOf }: Fused): void {
+    const told = cellOf('socRatio');
+    if (told !== undefined && !told.cell.low) {
+      this.#counter.anchor((told.cell.value as number) * 100, TOLD_ERROR_POINTS, told.cell.atMs);
+      return;
+    }
+    const amps = draft.batteryAmps ?? ampsOf(draft);
+    if (amps === undefined) return;
+    this.#counter.count({
+      atMs: draft.atMs,
+      amps,
+      ...(draft.batteryVolts === undefined ? {} : { volts: draft.batteryVolts }),
+      ...(draft.tempC === undefined ? {} : { tempC: draft.tempC }),
+    });
+  }
+
+  estimate(nowMs: number): BatteryEstimate {
+    const { draft, cellOf } = this.#fuse(nowMs);
+    const charge = this.#chargeOf(cellOf, draft);
+    const teller = cellOf(charge.origin === 'source' ? 'socRatio' : 'batteryVolts');
+    const mains = cellOf('mains');
+    const shown = teller ?? cellOf('batteryWatts') ?? mains;
+    const batteryW = draft.batteryWatts ?? wattsOf(draft);
+    const loadW = draft.loadWatts ?? loadOf(draft.pvWatts, batteryW);
+    return {
+      ...charge.estimate,
+      socOrigin: charge.origin,
+      ...(draft.batteryVolts === undefined ? {} : { batteryV: draft.batteryVolts }),
+      ...(batteryW === undefined ? {} : { batteryW }),
+      ...(draft.pvWatts === undefined ? {} : { pvW: draft.pvWatts }),
+      ...(loadW === undefined ? {} : { loadW }),
+      ...(draft.curtailed === undefined ? {} : { curtailed: draft.curtailed }),
+      mains: mains !== undefined,
+      source: shown?.source ?? 'none',
+      ageS: shown === undefined ? this.#ageS(nowMs) : (nowMs - shown.cell.atMs) / 1_000,
+      readingAtMs: this.#newestMs,
+      suspects: this.#slots.flatMap((slot) =>
+        slot.plausibility.suspects(nowMs).map((field) => `${slot.source} ${field}`),
+      ),
+    };
+  }
+
+  #chargeOf(
+    cellOf: Fused['cellOf'],
+    draft: ReadingDraft,
+  ): { origin: ChargeOrigin; estimate: { socPct: number; socErrPct: number } | undefined } {
+    const told = cellOf('socRatio');
+    if (told !== undefined) {
+      const socErrPct = told.cell.low ? TOLD_LOW_ERROR_POINTS : TOLD_ERROR_POINTS;
+      const socPct = (told.cell.value as number) * 100;
+      return { origin: 'source', estimate: { socPct, socErrPct } };
+    }
+    const counted = this.#counter.estimate;
+    const fresh = draft.batteryAmps !== undefined || draft.batteryWatts !== undefined;
+    if (!fresh || counted === undefined || counted.errorPoints > ERROR_POINTS_MAX) {
+      return { origin: 'none', estimate: undefined };
+    }
+    const estimate = { socPct: counted.percent, socErrPct: counted.errorPoints };
+    return { origin: 'counted', estimate };
+  }
+
+  #fuse(nowMs: number): Fused {
+    const cellOf = (field: ReadingField): { source: string; cell: Cell } | undefined => {
+      let spare: { source: string; cell: Cell } | undefined;
+      for (const { source, cells } of this.#slots) {
+        const cell = cells.get(field);
+        if (cell === undefined || isStale(cell.atMs, nowMs)) continue;
+        if (!cell.low) return { source, cell };
+        spare ??= { source, cell };
+      }
+      return spare;
+    };
+    const draft: Record<string, unknown> = { atMs: nowMs, quality: 'good' };
+    for (const field of READING_FIELDS) {
+      const found = cellOf(field);
+      if (found !== undefined) draft[field] = found.cell.value;
+    }
+    return { draft: draft as ReadingDraft, cellOf };
+  }
+
+  #ageS(nowMs: number): number {
+    return (nowMs - this.#newestMs) / 1_000;
+  }
+}
+
+function ampsOf(draft: ReadingDraft): number | undefined {
+  const { batteryWatts, batteryVolts } = draft;
+  if (batteryWatts === undefined || batteryVolts === undefined || batteryVolts <= 0)
+    return undefined;
+  return batteryWatts / batteryVolts;
+}
+
+function wattsOf(draft: ReadingDraft): number | undefined {
+  const { batteryAmps, batteryVolts } = draft;
+  return batteryAmps === undefined || batteryVolts === undefined
+    ? undefined
+    : batteryAmps * batteryVolts;
+}
+
+/** What the panel gives and the battery does not take goes to the load. */
+function loadOf(pvW: number | undefined, batteryW: number | undefined): number | undefined {
+  return pvW === undefined || batteryW === undefined ? undefined : Math.max(0, pvW - batteryW);
+}

@@ -1,0 +1,66 @@
+/**
+ * One sentence for the person on site: who waits and why, when that will end, who goes.
+ * "bulk data waits: battery 41 % below 55 %, until 10:40; alarms go".
+ */
+import type { OpClass } from './class.ts';
+import type { Deferral, PowerState } from './decision.ts';
+
+const WORDS: Readonly<Record<OpClass, string>> = {
+  0: 'alarms',
+  1: 'commands',
+  2: 'records',
+  3: 'readings',
+  4: 'previews',
+  5: 'files',
+  6: 'log lines',
+};
+
+const ALL_GO: Readonly<Record<PowerState, string>> = {
+  surplus: 'everything goes: there is more sun than the battery can take',
+  normal: 'nothing waits for energy',
+  saver: 'alarms and commands go at once, the rest shortly before it is due',
+  critical: 'only alarms and commands go: the battery is nearly empty',
+  shutdown: 'nothing goes: what is left in the battery keeps the site alive',
+  unknown: 'no fresh reading of the battery: alarms and commands go, the rest is held back',
+};
+
+export function sentenceOf(
+  state: PowerState,
+  allowed: readonly OpClass[],
+  deferred: readonly Deferral[],
+  level: string | undefined,
+  timeOf: (wallMs: number) => string,
+): string {
+  const known = level === undefined ? '' : ` (${level})`;
+  if (deferred.length === 0) return `${ALL_GO[state]}${known}`;
+  const waits = grouped(deferred).map(({ reason, classes, untilMs }) => {
+    const until = untilMs === undefined ? '' : `, until ${timeOf(untilMs)}`;
+    return `${listed(classes.map((it) => WORDS[it]))} wait: ${reason}${until}`;
+  });
+  const going =
+    allowed.length === 0 ? 'nothing goes' : `${listed(allowed.map((it) => WORDS[it]))} go`;
+  return [...waits, going].join('; ');
+}
+
+interface Group {
+  readonly reason: string;
+  readonly classes: OpClass[];
+  untilMs: number | undefined;
+}
+
+/** Classes that wait for the same reason, with the earliest end. */
+function grouped(deferred: readonly Deferral[]): Group[] {
+  const groups = new Map<string, Group>();
+  for (const { reason, class: opClass, untilMs } of deferred) {
+    const group = groups.get(reason) ?? { reason, classes: [], untilMs: undefined };
+    group.classes.push(opClass);
+    if (untilMs !== undefined) group.untilMs = Math.min(group.untilMs ?? Infinity, untilMs);
+    groups.set(reason, group);
+  }
+  return [...groups.values()];
+}
+
+function listed(words: readonly string[]): string {
+  if (words.length <= 1) return words.join('');
+  return `${words.slice(0, -1).join(', ')} and ${words.at(-1) as string}`;
+}

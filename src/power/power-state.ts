@@ -1,0 +1,156 @@
+/**
+ * The state of the battery as a machine with hysteresis. It must not flap: a level is the median of five
+ * minutes, a change needs three consecutive readings that agree on its direction, and a new state stays for
+ * ten minutes. Only the way down to critical or shutdown waits for no dwell, and only a missing reading
+ * changes the state at once, to `unknown`. Pure: memory in, memory out.
+ *
+ *            15        22   25   30        45        55        92 %  (LiFePO4)
+ *  shutdown ─┤ critical ├────┼────┼─ saver ─┼─────────┼─ normal ─┼─ surplus
+ *       down at 15 │ down at 22 │      down at 45     │     charge and sun, or curtailed
+ *             up at 25      up at 30          up at 55
+ */
+import type { PowerState } from './decision.ts';
+import type { BatteryEstimate } from './estimator.ts';
+import { type PowerThresholds, SURPLUS_PERCENT, type Thresholds } from './thresholds.ts';
+
+export type Unit = 'percent' | 'volts';
+
+/** Every state but `unknown`, worst first. */
+const LEVELS = ['shutdown', 'critical', 'saver', 'normal', 'surplus'] as const;
+export type LevelState = (typeof LEVELS)[number];
+
+interface Sample {
+  readonly atMs: number;
+  readonly level: number;
+  readonly rich: boolean;
+}
+
+export interface StateMemory {
+  readonly state: PowerState;
+  /** When the state began (monotonic); −Infinity where the machine has just been made. */
+  readonly sinceMs: number;
+  /** The last state that was not `unknown`. */
+  readonly known: LevelState | undefined;
+  readonly unit: Unit | undefined;
+  readonly samples: readonly Sample[];
+  readonly votes: readonly LevelState[];
+  readonly readingAtMs: number;
+}
+
+export const FIRST_STATE: StateMemory = {
+  state: 'unknown',
+  sinceMs: -Infinity,
+  known: undefined,
+  unit: undefined,
+  samples: [],
+  votes: [],
+  readingAtMs: -Infinity,
+};
+
+const MEDIAN_MS = 5 * 60_000;
+const SAMPLES_MAX = 64;
+const VOTES = 3;
+export const DWELL_MS = 10 * 60_000;
+
+export function nextState(
+  memory: StateMemory,
+  estimate: BatteryEstimate,
+  thresholds: PowerThresholds,
+  nowMs: number,
+): StateMemory {
+  if (estimate.mains) return enter({ ...memory, samples: [], votes: [] }, 'normal', nowMs);
+  const level = estimate.socPct ?? estimate.batteryV;
+  if (level === undefined) return enter({ ...memory, samples: [], votes: [] }, 'unknown', nowMs);
+  if (estimate.readingAtMs <= memory.readingAtMs) return memory;
+
+  const unit: Unit = estimate.socPct === undefined ? 'volts' : 'percent';
+  const same = unit === memory.unit;
+  const sample = { atMs: nowMs, level, rich: isRich(estimate, memory.state === 'surplus') };
+  const samples = (same ? memory.samples : [])
+    .filter((it) => nowMs - it.atMs < MEDIAN_MS)
+    .slice(1 - SAMPLES_MAX)
+    .concat(sample);
+  const vote = voteOf(memory, samples, thresholds[unit]);
+  const votes = (same ? memory.votes : []).slice(1 - VOTES).concat(vote);
+  const heard = { ...memory, unit, samples, votes, readingAtMs: estimate.readingAtMs };
+  const candidate = candidateOf(memory.state, votes);
+  if (candidate === undefined || dwells(memory, candidate, nowMs)) return heard;
+  return enter(heard, candidate, nowMs);
+}
+
+/** The level that the state was judged by: the median of five minutes. */
+export function levelOf(memory: StateMemory): number | undefined {
+  return memory.samples.length === 0 ? undefined : median(memory.samples.map((it) => it.level));
+}
+
+export function rankOf(state: LevelState): number {
+  return LEVELS.indexOf(state);
+}
+
+function enter(memory: StateMemory, state: PowerState, nowMs: number): StateMemory {
+  if (state === memory.state) return memory;
+  const known = state === 'unknown' ? memory.known : state;
+  return { ...memory, state, known, sinceMs: nowMs, votes: [] };
+}
+
+/** More than the battery can take: the panel is held back, or the battery is nearly full and the sun carries the load. */
+function isRich(estimate: BatteryEstimate, already: boolean): boolean {
+  if (estimate.curtailed === true) return true;
+  const { socPct, pvW, loadW } = estimate;
+  if (socPct === undefined || pvW === undefined) return false;
+  const least = already ? SURPLUS_PERCENT.pause : SURPLUS_PERCENT.resume;
+  return socPct > least && pvW > (loadW ?? 0);
+}
+
+function voteOf(
+  memory: StateMemory,
+  samples: readonly Sample[],
+  thresholds: Thresholds,
+): LevelState {
+  const level = median(samples.map((it) => it.level));
+  const base = memory.state === 'unknown' ? memory.known : memory.state;
+  const state = levelState(base, level, thresholds);
+  const rich = 2 * samples.filter((it) => it.rich).length > samples.length;
+  return rich && rankOf(state) >= rankOf('saver') ? 'surplus' : state;
+}
+
+/** Where a level leads from a state, surplus aside; without a state, on the cautious side of each pair. */
+export function levelState(
+  from: LevelState | undefined,
+  level: number,
+  thresholds: Thresholds,
+): LevelState {
+  const { bulk, telemetry, alarmsStop, shutdown } = thresholds;
+  if (level < alarmsStop) return 'shutdown';
+  if (from === 'shutdown' && level < shutdown.resume) return 'shutdown';
+  const high = level < telemetry.pause ? 'critical' : level < bulk.pause ? 'saver' : 'normal';
+  const low = level < telemetry.resume ? 'critical' : level < bulk.resume ? 'saver' : 'normal';
+  if (from === undefined) return low;
+  if (rankOf(from) > rankOf(high)) return high;
+  return rankOf(from) < rankOf(low) ? low : from;
+}
+
+/** Where all votes agree on the direction, the nearest state that they agree on. */
+function candidateOf(state: PowerState, votes: readonly LevelState[]): LevelState | undefined {
+  if (votes.length < VOTES) return undefined;
+  const ranks = votes.map(rankOf);
+  const lowest = Math.min(...ranks);
+  const highest = Math.max(...ranks);
+  if (state === 'unknown') return LEVELS[lowest];
+  const here = rankOf(state);
+  if (lowest > here) return LEVELS[lowest];
+  return highest < here ? LEVELS[highest] : undefined;
+}
+
+function dwells(memory: StateMemory, candidate: LevelState, nowMs: number): boolean {
+  const down = memory.state === 'unknown' || rankOf(candidate) < rankOf(memory.state);
+  if (down && (candidate === 'critical' || candidate === 'shutdown')) return false;
+  return nowMs - memory.sinceMs < DWELL_MS;
+}
+
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  const upper = sorted[middle] as number;
+  return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] as number)) / 2;
+}

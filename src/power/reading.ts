@@ -1,0 +1,74 @@
+/**
+ * What a source measured at one moment. A field that a source does not know is absent, never 0; a source
+ * may send its fields in parts (a battery monitor alternates two blocks). Ages are counted field by field,
+ * and a field older than a minute is unknown: never empty, never full.
+ */
+
+export type ChargeStage =
+  'off' | 'fault' | 'bulk' | 'absorption' | 'float' | 'equalise' | 'external';
+
+export interface Reading {
+  /** When it was measured, on the monotonic clock: the wall clock of a hub may lie. */
+  readonly atMs: number;
+  readonly batteryVolts?: number;
+  /** Positive while the battery charges. */
+  readonly batteryAmps?: number;
+  /** Positive while the battery charges. */
+  readonly batteryWatts?: number;
+  readonly socRatio?: number;
+  readonly pvWatts?: number;
+  readonly loadWatts?: number;
+  readonly chargeStage?: ChargeStage;
+  /** The charger takes less from the panel than the panel could give: energy spent now is free. */
+  readonly curtailed?: boolean;
+  readonly tempC?: number;
+  /** The site runs on mains: there is no battery to spare. */
+  readonly mains?: boolean;
+  /** `low`: a figure that its maker is known to get wrong; anything better is preferred. */
+  readonly quality: 'good' | 'low';
+}
+
+/** A reading older than this says nothing any more. */
+export const STALE_AFTER_MS = 60_000;
+
+export const READING_FIELDS = [
+  'batteryVolts',
+  'batteryAmps',
+  'batteryWatts',
+  'socRatio',
+  'pvWatts',
+  'loadWatts',
+  'chargeStage',
+  'curtailed',
+  'tempC',
+  'mains',
+] as const;
+
+export type ReadingField = (typeof READING_FIELDS)[number];
+
+export function isStale(atMs: number, nowMs: number): boolean {
+  return nowMs - atMs > STALE_AFTER_MS;
+}
+
+/** True where the reading says anything at all. */
+export function hasFields(reading: Reading): boolean {
+  return READING_FIELDS.some((field) => reading[field] !== undefined);
+}
+
+/** A reading under construction: parsers assign what they find and leave the rest absent. */
+export type ReadingDraft = { -readonly [Field in keyof Reading]: Reading[Field] };
+
+/** The newer of every field that is not stale at `nowMs`, as one reading of that moment. */
+export function mergeReadings(readings: readonly Reading[], nowMs: number): Reading {
+  const fresh = readings
+    .filter((reading) => !isStale(reading.atMs, nowMs))
+    .toSorted((a, b) => a.atMs - b.atMs);
+  const merged: Record<string, unknown> = {};
+  for (const reading of fresh) {
+    for (const field of READING_FIELDS) {
+      if (reading[field] !== undefined) merged[field] = reading[field];
+    }
+  }
+  const quality = fresh.some((reading) => reading.quality === 'low') ? 'low' : 'good';
+  return { ...merged, atMs: fresh.at(-1)?.atMs ?? nowMs, quality };
+}

@@ -1,0 +1,81 @@
+/**
+ * From the texts of `power.sources` to sources, in order of trust. `auto` stands for whatever this machine
+ * may have: VE.Direct adapters by their USB name, `power_supply`, hwmon; it goes on looking, so that what
+ * is plugged in later is found too.
+ */
+import { HubError } from '../../base/errors.ts';
+import { hwmonSource, readHwmon } from './hwmon.ts';
+import { mainsSource, type MeasuredSite, simulatedSource } from './simulated.ts';
+import { parseSource, type SourceSpec } from './source-spec.ts';
+import type { PowerMachine, PowerSource } from './source.ts';
+import { readPowerSupplies, sysfsSource } from './sysfs.ts';
+import { VeDirectSource } from './ve-direct.ts';
+
+export interface SourceNeeds {
+  readonly machine: PowerMachine;
+  /** The simulated site; without one, source `simulated` is refused. */
+  readonly site?: MeasuredSite;
+}
+
+/** Throws `power.source-invalid` where a text means nothing or what it needs is not there. */
+export function openSources(texts: readonly string[], needs: SourceNeeds): PowerSource[] {
+  const sources = texts.flatMap((text) => openSource(text, parseSource(text), needs));
+  if (sources.length > 0) return sources;
+  throw new HubError('power.source-invalid', 'power.sources is empty; on mains, write ["none"]');
+}
+
+function openSource(text: string, spec: SourceSpec, needs: SourceNeeds): PowerSource[] {
+  const { machine, site } = needs;
+  if (spec.kind === 'auto') return autoSources(machine);
+  if (spec.kind === 'none') return [mainsSource(machine)];
+  if (spec.kind === 'sysfs') return [sysfsSource(machine)];
+  if (spec.kind === 'hwmon') return [hwmonSource(machine)];
+  if (spec.kind === 've-direct') return [new VeDirectSource(text, () => spec.path, machine)];
+  if (spec.kind !== 'simulated') {
+    throw refused(text, 'this hub was built without an MQTT subscription for power');
+  }
+  if (site === undefined) throw refused(text, 'no site is simulated here');
+  return [simulatedSource(machine, site)];
+}
+
+function refused(text: string, why: string): HubError {
+  return new HubError('power.source-invalid', `power.sources: "${text}": ${why}`);
+}
+
+/** Victron's own cables name themselves; any other adapter must be named in the config. */
+const ADAPTER = /VE[_-]?Direct/i;
+
+function autoSources(machine: PowerMachine): PowerSource[] {
+  const adapters = adaptersOf(machine);
+  const lines = Math.max(1, adapters.length);
+  const veDirect = Array.from({ length: lines }, (_, index) => {
+    const name = adapters[index] === undefined ? 'auto ve-direct' : `ve-direct:${adapters[index]}`;
+    return optional(new VeDirectSource(name, () => adaptersOf(machine)[index], machine));
+  });
+  return [...veDirect, optional(sysfsSource(machine)), optional(hwmonSource(machine))];
+}
+
+function adaptersOf(machine: PowerMachine): string[] {
+  const folder = `${machine.devRoot}/serial/by-id`;
+  return machine.files
+    .list(folder)
+    .filter((name) => ADAPTER.test(name))
+    .map((name) => `${folder}/${name}`);
+}
+
+function optional(source: PowerSource): PowerSource {
+  return {
+    name: source.name,
+    optional: true,
+    start: (onReading, onLost) => source.start(onReading, onLost),
+    stop: () => source.stop(),
+  };
+}
+
+/** What `auto` sees at this moment, as texts of `power.sources`: for the log and for `power probe`. */
+export function detectSources(machine: PowerMachine): string[] {
+  const found = adaptersOf(machine).map((path) => `ve-direct:${path}`);
+  if (readPowerSupplies(machine, 0) !== undefined) found.push('sysfs');
+  if (readHwmon(machine, 0) !== undefined) found.push('hwmon');
+  return found;
+}

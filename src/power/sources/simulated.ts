@@ -1,0 +1,28 @@
+/** Readings of a simulated site (demo, pilot), and of a site on mains, where there is nothing to measure. */
+import type { Reading } from '../reading.ts';
+import { PolledSource, type PowerMachine, type PowerSource } from './source.ts';
+
+type Clocked = Pick<PowerMachine, 'clock' | 'timers'>;
+
+/** What a simulated site shows its hub; platform/sim/site.ts has it. */
+export interface MeasuredSite {
+  measure(): Omit<Reading, 'atMs' | 'quality'>;
+}
+
+export function simulatedSource(machine: Clocked, site: MeasuredSite): PowerSource {
+  const read = (nowMs: number): Reading => ({
+    ...site.measure(),
+    atMs: nowMs,
+    quality: 'good',
+  });
+  return new PolledSource('simulated', machine, read, 'the simulated site is silent');
+}
+
+/** Source `none`: the site is on mains, energy is never a reason to wait. */
+export function mainsSource(machine: Clocked): PowerSource {
+  return new PolledSource('none', machine, mainsReading, 'no mains');
+}
+
+function mainsReading(nowMs: number): Reading {
+  return { atMs: nowMs, mains: true, quality: 'good' };
+}

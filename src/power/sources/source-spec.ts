@@ -1,0 +1,50 @@
+/**
+ * The texts of `power.sources` (INTERFACES.md): what they mean, checked before anything is opened.
+ */
+import { HubError } from '../../base/errors.ts';
+
+export type SourceSpec =
+  | { readonly kind: 'auto' | 'none' | 'simulated' | 'sysfs' | 'hwmon' }
+  | { readonly kind: 've-direct'; readonly path: string }
+  | { readonly kind: 'venus-mqtt'; readonly url: string }
+  | {
+      readonly kind: 'mqtt';
+      readonly topic: string;
+      readonly path: string;
+      readonly field?: string;
+    };
+
+const PLAIN = ['auto', 'none', 'simulated', 'sysfs', 'hwmon'] as const;
+
+/** Throws `power.source-invalid` that says what would be valid. */
+export function parseSource(text: string): SourceSpec {
+  const plain = PLAIN.find((kind) => kind === text);
+  if (plain !== undefined) return { kind: plain };
+  const [kind, rest] = split(text, ':');
+  if (kind === 've-direct' && rest.startsWith('/')) return { kind, path: rest };
+  if (kind === 'venus-mqtt' && /^(mqtts?|wss?):\/\/[^/]/.test(rest)) return { kind, url: rest };
+  if (kind === 'mqtt') return parseTopic(text, rest);
+  throw invalid(text);
+}
+
+/** `topic#json.path`, or `topic#json.path=field` where the name of the value does not say what it is. */
+function parseTopic(text: string, rest: string): SourceSpec {
+  const [topic, place] = split(rest, '#');
+  const [path, field] = split(place, '=');
+  if (topic === '' || /[+\0]/.test(topic) || path === '') throw invalid(text);
+  return field === '' ? { kind: 'mqtt', topic, path } : { kind: 'mqtt', topic, path, field };
+}
+
+/** Before and after the first `separator`; all before where there is none. */
+function split(text: string, separator: string): [string, string] {
+  const at = text.indexOf(separator);
+  return at < 0 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)];
+}
+
+function invalid(text: string): HubError {
+  return new HubError(
+    'power.source-invalid',
+    `power.sources: "${text}" is none of auto, none, simulated, sysfs, hwmon, ve-direct:/dev/…, ` +
+      'venus-mqtt:mqtt://host, mqtt:topic#json.path',
+  );
+}

@@ -1,0 +1,78 @@
+/**
+ * A place where readings come from. A source that loses its device says so once and goes on trying by
+ * itself, so that an adapter may be pulled and put back; only a source that can never work (a name that
+ * means nothing, a path that is no device) throws `power.source-invalid`, when it is made.
+ */
+import type { Clock, Timers } from '../../base/clock.ts';
+import type { Random } from '../../base/random.ts';
+import type { Files } from '../../platform/files.ts';
+import type { SerialPorts } from '../../platform/serial.ts';
+import type { Reading } from '../reading.ts';
+
+export interface PowerSource {
+  /** As in the config: `ve-direct:/dev/ttyUSB0`. */
+  readonly name: string;
+  /** Looked for by `auto`, not asked for by name: its absence is no fault. */
+  readonly optional?: boolean;
+  /** Readings come from now on, at least twice a minute while the device lives. `onLost` says why there are none. */
+  start(onReading: (reading: Reading) => void, onLost: (reason: string) => void): void;
+  stop(): void;
+}
+
+/** Ten seconds between polls: six chances before a reading is stale. */
+export const POLL_PERIOD_MS = 10_000;
+
+/** What sources need of the machine; `sysRoot` is `/sys`, or a made tree in tests. */
+export interface PowerMachine {
+  readonly files: Pick<Files, 'list' | 'read' | 'exists'>;
+  readonly serial: SerialPorts;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly random: Random;
+  readonly sysRoot: string;
+  /** `/dev`, likewise. */
+  readonly devRoot: string;
+}
+
+/** A source that is asked again and again: `read` gives undefined where nothing is there. */
+export class PolledSource implements PowerSource {
+  readonly name: string;
+  readonly #machine: Pick<PowerMachine, 'timers' | 'clock'>;
+  readonly #read: (nowMs: number) => Reading | undefined;
+  readonly #absent: string;
+  #cancel: (() => void) | undefined;
+  #lost = false;
+
+  /** `absent` is what a person reads where `read` finds nothing. */
+  constructor(
+    name: string,
+    machine: Pick<PowerMachine, 'timers' | 'clock'>,
+    read: (nowMs: number) => Reading | undefined,
+    absent: string,
+  ) {
+    this.name = name;
+    this.#machine = machine;
+    this.#read = read;
+    this.#absent = absent;
+  }
+
+  start(onReading: (reading: Reading) => void, onLost: (reason: string) => void): void {
+    const poll = (): void => {
+      const reading = this.#read(this.#machine.clock.monotonicMs());
+      if (reading !== undefined) {
+        this.#lost = false;
+        onReading(reading);
+      } else if (!this.#lost) {
+        this.#lost = true;
+        onLost(this.#absent);
+      }
+    };
+    this.#cancel = this.#machine.timers.every(POLL_PERIOD_MS, poll);
+    poll();
+  }
+
+  stop(): void {
+    this.#cancel?.();
+    this.#cancel = undefined;
+  }
+}

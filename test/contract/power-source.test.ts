@@ -1,0 +1,202 @@
+/**
+ * What every power source promises, real or simulated: a reading soon after the start, fields that are absent rather
+ * than wrong, one word when the device is lost, readings again when it is back, silence after stop.
+ */
+import assert from 'node:assert/strict';
+import { describe, test } from 'vitest';
+
+import { SimClock } from '../../src/platform/sim/clock.ts';
+import { SeededRandom } from '../../src/platform/sim/random.ts';
+import { SimSerialPorts } from '../../src/platform/sim/serial.ts';
+import { SimSite, siteNow } from '../../src/platform/sim/site.ts';
+import { READING_FIELDS, type Reading } from '../../src/power/reading.ts';
+import { hwmonSource } from '../../src/power/sources/hwmon.ts';
+import { simulatedSource } from '../../src/power/sources/simulated.ts';
+import type { PowerSource } from '../../src/power/sources/source.ts';
+import { sysfsSource } from '../../src/power/sources/sysfs.ts';
+import { VeDirectSource } from '../../src/power/sources/ve-direct.ts';
+
+interface Rig {
+  readonly clock: SimClock;
+  readonly source: PowerSource;
+  /** Takes the device away, and puts it back. */
+  pull(): void;
+  plug(): void;
+  /** How long a return may take to be noticed. */
+  readonly noticeMs: number;
+}
+
+function sysTreeRig(
+  path: (name: string) => string,
+  attributes: Record<string, string>,
+  make: 'sysfs' | 'hwmon',
+): Rig {
+  const clock = new SimClock(0);
+  let plugged = true;
+  const files = {
+    exists: () => plugged,
+    list: () => (plugged ? ['device0'] : []),
+    read: (asked: string) => {
+      const name = Object.keys(attributes).find((it) => path(it) === asked);
+      return plugged && name !== undefined ? Buffer.from(attributes[name] as string) : undefined;
+    },
+  };
+  const machine = { files, clock, timers: clock, sysRoot: '/sys' };
+  const source = make === 'sysfs' ? sysfsSource(machine) : hwmonSource(machine);
+  return {
+    clock,
+    source,
+    pull: () => (plugged = false),
+    plug: () => (plugged = true),
+    noticeMs: 10_000,
+  };
+}
+
+function sysfsRig(): Rig {
+  const attributes = {
+    type: 'Battery',
+    status: 'Charging',
+    capacity: '60',
+    voltage_now: '13100000',
+  };
+  return sysTreeRig((name) => `/sys/class/power_supply/device0/${name}`, attributes, 'sysfs');
+}
+
+function hwmonRig(): Rig {
+  const attributes = { name: 'ina219', in1_input: '13100', curr1_input: '200' };
+  return sysTreeRig((name) => `/sys/class/hwmon/device0/${name}`, attributes, 'hwmon');
+}
+
+const BLOCK = Buffer.from(
+  '\r\nPID\t0xA053\r\nV\t13120\r\nI\t2150\r\nVPV\t34250\r\nPPV\t29\r\nCS\t3\r\nERR\t0' +
+    '\r\nH19\t2502\r\nH20\t6\r\nH21\t53\r\nHSDS\t351\r\nChecksum\t\x1b',
+  'latin1',
+);
+
+function veDirectRig(): Rig {
+  const clock = new SimClock(0);
+  const serial = new SimSerialPorts(clock);
+  const path = '/dev/ttyUSB0';
+  serial.plug(path);
+  clock.every(1_000, () => serial.send(path, BLOCK));
+  const random = new SeededRandom(1);
+  const source = new VeDirectSource('ve-direct:/dev/ttyUSB0', () => path, {
+    serial,
+    clock,
+    timers: clock,
+    random,
+  });
+  const pull = (): void => serial.unplug(path);
+  return { clock, source, pull, plug: () => serial.plug(path), noticeMs: 40_000 };
+}
+
+function simulatedRig(): Rig {
+  const clock = new SimClock(1_800_000_000_000);
+  const site = new SimSite(
+    {
+      sky: { ghiWm2: () => 500 },
+      panelWatts: 60,
+      capacityWh: 256,
+      nominalVolts: 12,
+      baseWatts: 3,
+      radioWatts: 5,
+      startRatio: 0.5,
+    },
+    clock.wallMs(),
+  );
+  return {
+    clock,
+    source: simulatedSource({ clock, timers: clock }, siteNow(site, clock)),
+    pull: () => undefined,
+    plug: () => undefined,
+    noticeMs: 0,
+  };
+}
+
+const RIGS: Record<string, () => Rig> = {
+  sysfs: sysfsRig,
+  hwmon: hwmonRig,
+  've-direct': veDirectRig,
+  simulated: simulatedRig,
+};
+
+describe.each(Object.entries(RIGS))('%s', (name, makeRig) => {
+  function started(): Rig & { readings: Reading[]; losses: string[] } {
+    const rig = makeRig();
+    const readings: Reading[] = [];
+    const losses: string[] = [];
+    rig.source.start(
+      (reading) => readings.push(reading),
+      (reason) => losses.push(reason),
+    );
+    return { ...rig, readings, losses };
+  }
+
+  test('reads within ten seconds and at least twice a minute, in SI units', async () => {
+    const { clock, readings, losses } = started();
+    await clock.advance(10_000);
+    assert.ok(readings.length > 0);
+    readings.length = 0;
+    await clock.advance(60_000);
+    assert.ok(readings.length >= 2);
+    assert.deepEqual(losses, []);
+    for (const reading of readings) {
+      assert.ok(reading.atMs > 0 && reading.atMs <= clock.monotonicMs());
+      assert.ok((reading.batteryVolts ?? 0) > 10 && (reading.batteryVolts ?? 0) < 16);
+      for (const field of READING_FIELDS) {
+        const value = reading[field];
+        assert.ok(
+          typeof value !== 'number' || Number.isFinite(value),
+          `${field} is ${String(value)}`,
+        );
+        assert.ok(value !== undefined || !(field in reading), `${field} is present and undefined`);
+      }
+    }
+  });
+
+  test.skipIf(name === 'simulated')(
+    'says once that the device is gone, and reads again when it is back',
+    async () => {
+      const { clock, readings, losses, pull, plug, noticeMs } = started();
+      await clock.advance(15_000);
+      pull();
+      await clock.advance(10 * 60_000);
+      assert.equal(losses.length, 1);
+      assert.ok((losses[0] as string).length > 0);
+      readings.length = 0;
+      plug();
+      await clock.advance(noticeMs);
+      assert.ok(readings.length > 0);
+      pull();
+      await clock.advance(60_000);
+      assert.equal(losses.length, 2, 'a second loss is told again');
+    },
+  );
+
+  test('is silent after stop', async () => {
+    const { clock, readings, losses, source, pull } = started();
+    await clock.advance(5_000);
+    source.stop();
+    readings.length = 0;
+    pull();
+    await clock.advance(120_000);
+    assert.deepEqual([readings.length, losses.length], [0, 0]);
+  });
+});
+
+test('a VE.Direct line that stays open and silent is told as lost', async () => {
+  const clock = new SimClock(0);
+  const serial = new SimSerialPorts(clock);
+  serial.plug('/dev/ttyUSB0');
+  const losses: string[] = [];
+  const machine = { serial, clock, timers: clock, random: new SeededRandom(1) };
+  const source = new VeDirectSource('ve-direct', () => '/dev/ttyUSB0', machine);
+  source.start(
+    () => undefined,
+    (reason) => losses.push(reason),
+  );
+  await clock.advance(60_000);
+  assert.equal(losses.length, 1);
+  assert.match(losses[0] as string, /silent/);
+  source.stop();
+});

@@ -1,0 +1,173 @@
+import assert from 'node:assert/strict';
+import { test } from 'vitest';
+
+import { SimClock } from '../../../src/platform/sim/clock.ts';
+import { SeededRandom } from '../../../src/platform/sim/random.ts';
+import { SimSerialPorts } from '../../../src/platform/sim/serial.ts';
+import { detectSources, openSources } from '../../../src/power/sources/open-sources.ts';
+import { parseSource } from '../../../src/power/sources/source-spec.ts';
+import { readHwmon } from '../../../src/power/sources/hwmon.ts';
+import { readPowerSupplies } from '../../../src/power/sources/sysfs.ts';
+import type { PowerMachine } from '../../../src/power/sources/source.ts';
+
+/** A made /sys and /dev: contents by path; an Error as content is thrown when read. */
+function treeOf(contents: Record<string, string | Error>): PowerMachine['files'] {
+  return {
+    exists: (path) => path in contents,
+    read: (path) => {
+      const content = contents[path];
+      if (content instanceof Error) throw content;
+      return content === undefined ? undefined : Buffer.from(`${content}\n`);
+    },
+    list: (dir) => {
+      const below = Object.keys(contents).filter((path) => path.startsWith(`${dir}/`));
+      return [...new Set(below.map((path) => path.slice(dir.length + 1).split('/')[0] as string))];
+    },
+  };
+}
+
+function machineOf(contents: Record<string, string | Error>): PowerMachine {
+  const clock = new SimClock(0);
+  const random = new SeededRandom(1);
+  const serial = new SimSerialPorts(clock);
+  const files = treeOf(contents);
+  return { files, serial, clock, timers: clock, random, sysRoot: '/sys', devRoot: '/dev' };
+}
+
+const SUPPLY = '/sys/class/power_supply';
+
+test('a laptop battery by its uevent: micro-units become units, discharging makes the current negative', () => {
+  const machine = machineOf({
+    [`${SUPPLY}/BAT0/uevent`]:
+      'POWER_SUPPLY_TYPE=Battery\nPOWER_SUPPLY_STATUS=Discharging\nPOWER_SUPPLY_VOLTAGE_NOW=12800000\n' +
+      'POWER_SUPPLY_CURRENT_NOW=500000\nPOWER_SUPPLY_CAPACITY=71\nPOWER_SUPPLY_TEMP=253',
+    [`${SUPPLY}/AC/type`]: 'Mains',
+    [`${SUPPLY}/AC/online`]: '0',
+  });
+  assert.deepEqual(readPowerSupplies(machine, 7), {
+    atMs: 7,
+    quality: 'good',
+    batteryVolts: 12.8,
+    batteryAmps: -0.5,
+    batteryWatts: -6.4,
+    socRatio: 0.71,
+    tempC: 25.3,
+  });
+});
+
+test('single attribute files, a refused attribute, and a mouse that is not the site', () => {
+  const machine = machineOf({
+    [`${SUPPLY}/strange name/type`]: 'Battery',
+    [`${SUPPLY}/strange name/status`]: 'Charging',
+    [`${SUPPLY}/strange name/energy_now`]: '30000000',
+    [`${SUPPLY}/strange name/energy_full`]: '40000000',
+    [`${SUPPLY}/strange name/current_now`]: '-1200000',
+    [`${SUPPLY}/strange name/voltage_now`]: new Error('ENODATA'),
+    [`${SUPPLY}/hidpp_battery_0/type`]: 'Battery',
+    [`${SUPPLY}/hidpp_battery_0/scope`]: 'Device',
+    [`${SUPPLY}/hidpp_battery_0/capacity`]: '5',
+  });
+  const reading = readPowerSupplies(machine, 0);
+  assert.deepEqual(reading, { atMs: 0, quality: 'good', batteryAmps: 1.2, socRatio: 0.75 });
+});
+
+test('two batteries count by their size', () => {
+  const battery = (name: string, now: string, full: string): Record<string, string> => ({
+    [`${SUPPLY}/${name}/type`]: 'Battery',
+    [`${SUPPLY}/${name}/energy_now`]: now,
+    [`${SUPPLY}/${name}/energy_full`]: full,
+  });
+  const machine = machineOf({
+    ...battery('a', '0', '10000000'),
+    ...battery('b', '30000000', '30000000'),
+  });
+  assert.equal(readPowerSupplies(machine, 0)?.socRatio, 0.75);
+});
+
+test('mains without a battery is mains; nothing at all is nothing', () => {
+  const machine = machineOf({ [`${SUPPLY}/AC/type`]: 'Mains', [`${SUPPLY}/AC/online`]: '1' });
+  assert.equal(readPowerSupplies(machine, 0)?.mains, true);
+  assert.equal(readPowerSupplies(machineOf({}), 0), undefined);
+});
+
+test('hwmon: an ina226 is the battery, an ina3221 goes by labels or by order', () => {
+  const single = machineOf({
+    '/sys/class/hwmon/hwmon0/name': 'cpu_thermal',
+    '/sys/class/hwmon/hwmon1/name': 'ina226',
+    '/sys/class/hwmon/hwmon1/in0_input': '3',
+    '/sys/class/hwmon/hwmon1/in1_input': '12900',
+    '/sys/class/hwmon/hwmon1/curr1_input': '-400',
+  });
+  const battery = { batteryVolts: 12.9, batteryAmps: -0.4, batteryWatts: 12.9 * -0.4 };
+  assert.deepEqual(readHwmon(single, 1), { atMs: 1, quality: 'good', ...battery });
+
+  const chip = '/sys/class/hwmon/hwmon0';
+  const triple = machineOf({
+    [`${chip}/name`]: 'ina3221',
+    [`${chip}/in1_label`]: 'SOLAR',
+    [`${chip}/in1_input`]: '18000',
+    [`${chip}/curr1_input`]: '1000',
+    [`${chip}/in2_label`]: 'battery',
+    [`${chip}/in2_input`]: '13000',
+    [`${chip}/curr2_input`]: '500',
+    [`${chip}/in3_input`]: '5000',
+    [`${chip}/curr3_input`]: new Error('EIO'),
+  });
+  const reading = readHwmon(triple, 1);
+  assert.equal(reading?.pvWatts, 18);
+  assert.equal(reading?.batteryVolts, 13);
+  assert.equal(reading?.loadWatts, undefined);
+});
+
+test('every text of power.sources that the contract names is understood', () => {
+  assert.deepEqual(parseSource('auto'), { kind: 'auto' });
+  assert.deepEqual(parseSource('ve-direct:/dev/ttyUSB0'), {
+    kind: 've-direct',
+    path: '/dev/ttyUSB0',
+  });
+  assert.deepEqual(parseSource('venus-mqtt:mqtt://host'), {
+    kind: 'venus-mqtt',
+    url: 'mqtt://host',
+  });
+  assert.deepEqual(parseSource('mqtt:a/b#c.d'), { kind: 'mqtt', topic: 'a/b', path: 'c.d' });
+  const named = { kind: 'mqtt', topic: 'a', path: 'x', field: 'batteryV' };
+  assert.deepEqual(parseSource('mqtt:a#x=batteryV'), named);
+});
+
+test.each([
+  '',
+  'solar',
+  've-direct:',
+  've-direct:ttyUSB0',
+  'venus-mqtt:host',
+  'mqtt:#x',
+  'mqtt:a',
+  'mqtt:a/+#x',
+])('a bad source is a fault with a sentence: %j', (text) => {
+  assert.throws(() => parseSource(text), {
+    code: 'power.source-invalid',
+    message: /power\.sources/,
+  });
+});
+
+test('an empty list and a simulated source without a site are faults', () => {
+  const machine = machineOf({});
+  assert.throws(() => openSources([], { machine }), { code: 'power.source-invalid' });
+  assert.throws(() => openSources(['simulated'], { machine }), { code: 'power.source-invalid' });
+});
+
+test('auto finds an adapter, the battery and a chip, and says so', () => {
+  const adapter = '/dev/serial/by-id/usb-VictronEnergy_BV_VE_Direct_cable_VE1-if00-port0';
+  const machine = machineOf({
+    [adapter]: '',
+    '/dev/serial/by-id/usb-Prolific-if00': '',
+    [`${SUPPLY}/BAT0/type`]: 'Battery',
+    [`${SUPPLY}/BAT0/capacity`]: '50',
+    '/sys/class/hwmon/hwmon0/name': 'ina219',
+    '/sys/class/hwmon/hwmon0/in1_input': '12000',
+  });
+  assert.deepEqual(detectSources(machine), [`ve-direct:${adapter}`, 'sysfs', 'hwmon']);
+  const names = openSources(['auto'], { machine }).map((source) => source.name);
+  assert.deepEqual(names, [`ve-direct:${adapter}`, 'sysfs', 'hwmon']);
+  assert.deepEqual(detectSources(machineOf({})), []);
+});

@@ -1,0 +1,68 @@
+/** Made estimates, backlogs and inputs for the tests of the power brain. */
+import {
+  type Backlog,
+  DEADLINES_MS,
+  EMPTY_BACKLOG,
+  type OpClass,
+} from '../../../src/power/class.ts';
+import { LINK_COSTS, type LinkKind } from '../../../src/power/energy.ts';
+import type { BatteryEstimate } from '../../../src/power/estimator.ts';
+import type { GovernorInput } from '../../../src/power/governor.ts';
+import { thresholdsFor } from '../../../src/power/thresholds.ts';
+
+export const MINUTE_MS = 60_000;
+export const HOUR_MS = 60 * MINUTE_MS;
+export const LFP = thresholdsFor('lifepo4', 12);
+export const BATTERY = { chemistry: 'lifepo4', nominalVolts: 12, capacityWh: 256 } as const;
+
+/** An estimate as a healthy source gives it. */
+export function estimateOf(
+  socPct: number | undefined,
+  nowMs: number,
+  more: Partial<BatteryEstimate> = {},
+): BatteryEstimate {
+  const charge =
+    socPct === undefined ? { socOrigin: 'none' } : { socPct, socErrPct: 3, socOrigin: 'source' };
+  return {
+    ...(charge as Pick<BatteryEstimate, 'socOrigin'>),
+    mains: false,
+    source: 'test',
+    ageS: 0,
+    readingAtMs: nowMs,
+    suspects: [],
+    ...more,
+  };
+}
+
+export function backlogOf(
+  parts: Partial<Record<OpClass, { oldestMs: number; bytes?: number }>>,
+): Backlog {
+  const backlog: Record<OpClass, Backlog[OpClass]> = { ...EMPTY_BACKLOG };
+  for (const [opClass, part] of Object.entries(parts)) {
+    backlog[Number(opClass) as OpClass] = {
+      ops: 1,
+      bytes: part.bytes ?? 200,
+      oldestMs: part.oldestMs,
+    };
+  }
+  return backlog;
+}
+
+export function inputOf(
+  socPct: number | undefined,
+  nowMs: number,
+  more: Partial<GovernorInput> & { linkKind?: LinkKind } = {},
+): GovernorInput {
+  const { linkKind, ...rest } = more;
+  return {
+    nowMs,
+    wallMs: 1_800_000_000_000 + nowMs,
+    estimate: estimateOf(socPct, nowMs),
+    backlog: EMPTY_BACKLOG,
+    link: LINK_COSTS[linkKind ?? 'cellular'],
+    thresholds: LFP,
+    deadlinesMs: DEADLINES_MS,
+    timeOf: (wallMs) => `T+${Math.round((wallMs - 1_800_000_000_000) / MINUTE_MS)}m`,
+    ...rest,
+  };
+}
