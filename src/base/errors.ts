@@ -34,6 +34,8 @@ export const FAULTS = {
   'op.malformed': 'The message is not a valid op. Check the sender against model/WIRE.cddl.',
   'store.damaged':
     'The state database is damaged. It is rebuilt from the journal; nothing is lost.',
+  'store.failed':
+    'The state database cannot be read or written. Check disk and rights; all data is in the journal.',
   'power.source-lost':
     'No reading from the power source. Check the cable; the hub syncs with caution meanwhile.',
   'power.source-invalid':

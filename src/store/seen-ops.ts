@@ -1,0 +1,100 @@
+/**
+ * Which ops of each lane have been folded: all up to a seq, and ranges beyond it. Lanes have no gaps on
+ * their way through a healthy journal; where damage was quarantined, or batches of a lane overtake each
+ * other, what lies beyond the gap is still counted once, and the gap still shows in the version vector.
+ */
+import { CborReader } from '../codec/reader.ts';
+import { CborWriter } from '../codec/writer.ts';
+import { LOG } from '../model/class.ts';
+import { type Lane, splitLane } from '../model/origin.ts';
+import type { VersionVector } from '../model/version-vector.ts';
+
+interface Range {
+  from: number;
+  to: number;
+}
+
+interface LaneState {
+  upTo: number;
+  /** Ascending, disjoint, none touching another or `upTo`. */
+  readonly beyond: Range[];
+}
+
+export class SeenOps {
+  readonly #lanes = new Map<Lane, LaneState>();
+  readonly #changed = new Set<Lane>();
+
+  /** Notes the op; false where it was seen before. */
+  add(lane: Lane, seq: number): boolean {
+    let state = this.#lanes.get(lane);
+    if (state === undefined) {
+      state = { upTo: 0, beyond: [] };
+      this.#lanes.set(lane, state);
+    }
+    if (seq <= state.upTo) return false;
+    if (seq === state.upTo + 1) {
+      state.upTo = seq;
+      const [first] = state.beyond;
+      if (first?.from === seq + 1) {
+        state.upTo = first.to;
+        state.beyond.shift();
+      }
+    } else if (!addBeyond(state.beyond, seq)) return false;
+    this.#changed.add(lane);
+    return true;
+  }
+
+  vector(): VersionVector {
+    return new Map([...this.#lanes].map(([lane, { upTo }]) => [lane, upTo]));
+  }
+
+  /** Count of ops seen, those of class log left out. */
+  count(): number {
+    let count = 0;
+    for (const [lane, { upTo, beyond }] of this.#lanes) {
+      if (splitLane(lane).class === LOG) continue;
+      count += upTo;
+      for (const { from, to } of beyond) count += to - from + 1;
+    }
+    return count;
+  }
+
+  /** Hands over what has changed since the last call, as rows. */
+  *takeChanges(): Generator<{ lane: Lane; upTo: number; beyond: Uint8Array }> {
+    for (const lane of this.#changed) {
+      const { upTo, beyond } = this.#lanes.get(lane) as LaneState;
+      const writer = new CborWriter(16).array(beyond.length * 2);
+      for (const { from, to } of beyond) writer.uint(from).uint(to);
+      yield { lane, upTo, beyond: writer.finish() };
+    }
+    this.#changed.clear();
+  }
+
+  /** Takes back a row that `takeChanges` gave. */
+  restore(lane: Lane, upTo: number, beyond: Uint8Array): void {
+    const reader = new CborReader(beyond);
+    const ranges = Array.from({ length: reader.array() / 2 }, () => ({
+      from: reader.uint(),
+      to: reader.uint(),
+    }));
+    this.#lanes.set(lane, { upTo, beyond: ranges });
+  }
+}
+
+/** Adds `seq` to the ranges, joining what touches; false where it is in one. */
+function addBeyond(ranges: Range[], seq: number): boolean {
+  let at = ranges.length;
+  while (at > 0 && (ranges[at - 1] as Range).from > seq) at -= 1;
+  const before = ranges[at - 1];
+  const after = ranges[at];
+  if (before !== undefined && before.to >= seq) return false;
+  const joinsBefore = before !== undefined && before.to === seq - 1;
+  const joinsAfter = after !== undefined && after.from === seq + 1;
+  if (joinsBefore && joinsAfter) {
+    before.to = after.to;
+    ranges.splice(at, 1);
+  } else if (joinsBefore) before.to = seq;
+  else if (joinsAfter) after.from = seq;
+  else ranges.splice(at, 0, { from: seq, to: seq });
+  return true;
+}

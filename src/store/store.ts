@@ -1,0 +1,302 @@
+/**
+ * The state of a site in SQLite: folded from ops by merge/, with the readings over time. Used by the hub,
+ * which folds its journal, and by the regional node, one store a site.
+ *
+ * The invariant: the tables hold exactly the ops that `vector()` and the ranges beyond it name, and all
+ * that the journal has up to `checkpointLsn`; both change in one transaction. An op is folded once, known
+ * by (lane, seq), so that replaying is harmless. The file is disposable: damaged or deleted, it is folded
+ * anew from the journal.
+ *
+ * After a fault the store refuses everything until it is opened again, because what it remembers of the
+ * failed transaction may be ahead of the tables.
+ */
+import { createHash } from 'node:crypto';
+
+import { hexOf } from '../base/bytes.ts';
+import { HubError } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import { digestOf, type Hasher } from '../merge/digest.ts';
+import { type EventWrite, type FieldWrite, fold } from '../merge/fold.ts';
+import { compareHlc, decodeHlc, effectiveHlc, encodeHlc, type Hlc } from '../model/hlc.ts';
+import { EVENT, type StampedOp } from '../model/op.ts';
+import { type Lane, laneOf, type Origin } from '../model/origin.ts';
+import type { VersionVector } from '../model/version-vector.ts';
+import type { Files } from '../platform/files.ts';
+import { KeyIds } from './key-ids.ts';
+import { Readings, type ReadingsPage, type ReadingsQuery } from './readings.ts';
+import { emptyTables, migrate } from './schema.ts';
+import { SeenOps } from './seen-ops.ts';
+import { type Durability, SqliteFile } from './sqlite.ts';
+import { StateTables } from './state-tables.ts';
+
+export type Lsn = number;
+
+export interface StoreOptions {
+  readonly path: string;
+  readonly files: Files;
+  readonly log: Log;
+  /** How long readings stay. */
+  readonly readingsDays: number;
+  /** Size of the database from which on the oldest readings go, whatever their age; 1 GiB. */
+  readonly readingsBytesMax?: number;
+  /** `replayable` (a hub, whose journal has it all) by default. */
+  readonly durability?: Durability;
+}
+
+export interface StoreEntry {
+  readonly lsn: Lsn;
+  readonly stamped: StampedOp;
+}
+
+export interface StateDigest {
+  /** 64 hex digits; equal exactly where the living state is equal. */
+  readonly digest: string;
+  /** Ops folded, class log left out. */
+  readonly ops: number;
+  /** Records with a living field. */
+  readonly records: number;
+}
+
+const READINGS_BYTES_MAX = 1 << 30;
+
+export class Store {
+  readonly #db: SqliteFile;
+  readonly #log: Log;
+  readonly #keys: KeyIds;
+  readonly #tables: StateTables;
+  readonly #readings: Readings;
+  readonly #durability: Durability;
+  #seen = new SeenOps();
+  #stamps = new Map<Origin, Hlc>();
+  #stampsChanged = new Set<Origin>();
+  #stagedLsn: Lsn = 0;
+  #checkpointLsn: Lsn = 0;
+  #durableLsn: Lsn = 0;
+  #fault: HubError | undefined;
+
+  private constructor(options: StoreOptions, db: SqliteFile) {
+    this.#db = db;
+    this.#log = options.log;
+    this.#durability = options.durability ?? 'replayable';
+    this.#keys = new KeyIds(db);
+    this.#tables = new StateTables(db, this.#keys);
+    const bytesMax = options.readingsBytesMax ?? READINGS_BYTES_MAX;
+    this.#readings = new Readings(db, this.#keys, { days: options.readingsDays, bytesMax });
+  }
+
+  /**
+   * Opens or makes the database; the folder it lies in must be locked by us. Throws `HubError`:
+   * `store.damaged` (remove it with `Store.remove` and open again), `store.failed`, `data.newer`.
+   */
+  static open(options: StoreOptions): Store {
+    const { files, path, durability = 'replayable' } = options;
+    const db = SqliteFile.open({ files, path, durability });
+    try {
+      migrate(db);
+      const store = new Store(options, db);
+      store.#load();
+      return store;
+    } catch (error) {
+      db.abandon();
+      throw error;
+    }
+  }
+
+  /** Removes the database; the next open begins with an empty one. */
+  static remove(files: Files, path: string): void {
+    SqliteFile.remove(files, path);
+  }
+
+  /** All of the journal up to here is in the tables. */
+  get checkpointLsn(): Lsn {
+    return this.#checkpointLsn;
+  }
+
+  /** All of the journal up to here survives a power cut in the tables: the journal may let go of it. */
+  get durableLsn(): Lsn {
+    return this.#durability === 'each-commit' ? this.#checkpointLsn : this.#durableLsn;
+  }
+
+  get fault(): HubError | undefined {
+    return this.#fault;
+  }
+
+  /** Folds the ops and moves the checkpoint, in one transaction. */
+  apply(entries: readonly StoreEntry[], checkpointLsn: Lsn): void {
+    this.stage(entries, checkpointLsn);
+    this.commit();
+  }
+
+  /**
+   * Folds the ops into the open transaction, beginning one where there is none. Queries see them at once;
+   * they are kept from the next `commit` on. Large transactions write fewer pages, staging keeps each
+   * call short.
+   */
+  stage(entries: readonly StoreEntry[], checkpointLsn: Lsn): void {
+    this.#guarded(() => {
+      if (!this.#db.inTransaction) this.#db.begin();
+      for (const { stamped } of entries) this.#fold(stamped);
+      this.#tables.flush();
+      this.#stagedLsn = Math.max(this.#stagedLsn, checkpointLsn);
+    });
+  }
+
+  /** Keeps what was staged, with its checkpoint. */
+  commit(): void {
+    this.#guarded(() => {
+      if (!this.#db.inTransaction) return;
+      this.#saveProgress();
+      this.#db.commit();
+      this.#checkpointLsn = this.#stagedLsn;
+    });
+  }
+
+  /** Pages of 4 KiB that wait for `persist`. */
+  unsettledPages(): number {
+    return this.#guarded(() => this.#db.walPages());
+  }
+
+  /** Makes all that is committed survive a power cut, off the event loop; nothing may be staged meanwhile. */
+  async persist(): Promise<Lsn> {
+    this.commit();
+    const lsn = this.#checkpointLsn;
+    try {
+      await this.#db.checkpoint();
+    } catch (error) {
+      throw this.#fail(error);
+    }
+    this.#durableLsn = lsn;
+    return lsn;
+  }
+
+  vector(): VersionVector {
+    return this.#seen.vector();
+  }
+
+  /** The newest stamp of a hub among the folded ops. */
+  lastStamp(hub: Origin): Hlc | undefined {
+    return this.#stamps.get(hub);
+  }
+
+  digest(): StateDigest {
+    return this.#guarded(() => {
+      const { digest } = digestOf(this.#tables, sha256());
+      const records = this.#tables.recordCount();
+      return { digest: hexOf(digest), ops: this.#seen.count(), records };
+    });
+  }
+
+  /** Living fields of the record by name, empty where there is none. */
+  record(key: string): ReadonlyMap<string, FieldWrite> {
+    return this.#guarded(() => this.#tables.record(key));
+  }
+
+  /** Latest event of each key that begins with `prefix`, in byte order, at most `limit` of them. */
+  latest(prefix: string, limit = 1000): (readonly [key: string, write: EventWrite])[] {
+    return this.#guarded(() => this.#tables.latest(prefix, limit));
+  }
+
+  readings(query: ReadingsQuery): ReadingsPage {
+    return this.#guarded(() => this.#readings.query(query));
+  }
+
+  /**
+   * Removes at most `rowsMax` readings beyond their limits and returns how many went. `nowMs` must come
+   * from a clock that is trusted: one that runs ahead would empty the table.
+   */
+  prune(nowMs: number, rowsMax: number): number {
+    return this.#guarded(() => this.#readings.prune(nowMs, rowsMax));
+  }
+
+  /** Empties the state, to be folded anew. */
+  clear(): void {
+    this.#guarded(() => {
+      this.commit();
+      emptyTables(this.#db);
+      this.#keys.forget();
+      this.#seen = new SeenOps();
+      this.#stamps.clear();
+      this.#stagedLsn = this.#checkpointLsn = this.#durableLsn = 0;
+    });
+  }
+
+  /** Keeps what was staged and closes. */
+  close(): void {
+    if (this.#fault !== undefined) {
+      this.#db.abandon();
+      return;
+    }
+    this.commit();
+    this.#db.close();
+  }
+
+  #fold(stamped: StampedOp): void {
+    const { op, stamp } = stamped;
+    if (!this.#seen.add(laneOf(op.origin, op.class), op.seq)) return;
+    fold(this.#tables, stamped);
+    if (op.kind === EVENT) {
+      this.#readings.add(op.key, effectiveHlc(op.hlc, stamp.hlc).ms, op.body);
+    }
+    const known = this.#stamps.get(stamp.hub);
+    if (known === undefined || compareHlc(stamp.hlc, known) > 0) {
+      this.#stamps.set(stamp.hub, stamp.hlc);
+      this.#stampsChanged.add(stamp.hub);
+    }
+  }
+
+  #saveProgress(): void {
+    for (const { lane, upTo, beyond } of this.#seen.takeChanges()) {
+      const sql = 'INSERT OR REPLACE INTO lanes (lane, up_to, beyond) VALUES (?, ?, ?)';
+      this.#db.run(sql, [lane, upTo, beyond]);
+    }
+    for (const hub of this.#stampsChanged) {
+      const hlc = encodeHlc(this.#stamps.get(hub) as Hlc);
+      this.#db.run('INSERT OR REPLACE INTO hubs (hub, hlc) VALUES (?, ?)', [hub, hlc]);
+    }
+    this.#stampsChanged.clear();
+    this.#db.run('UPDATE checkpoint SET lsn = ? WHERE id = 1', [this.#stagedLsn]);
+  }
+
+  #load(): void {
+    for (const row of this.#db.rows('SELECT lane, up_to, beyond FROM lanes')) {
+      this.#seen.restore(row['lane'] as Lane, row['up_to'] as number, row['beyond'] as Uint8Array);
+    }
+    for (const row of this.#db.rows('SELECT hub, hlc FROM hubs')) {
+      this.#stamps.set(row['hub'] as Origin, decodeHlc(row['hlc'] as Uint8Array) as Hlc);
+    }
+    const lsn = this.#db.row('SELECT lsn FROM checkpoint')?.['lsn'];
+    if (typeof lsn !== 'number')
+      throw new HubError('store.damaged', 'state database has no checkpoint');
+    this.#stagedLsn = this.#checkpointLsn = lsn;
+    // What was read back may still lie in the page cache alone; the next `persist` covers it.
+    this.#durableLsn = 0;
+    this.#log.debug('store.opened', { checkpointLsn: lsn, lanes: this.#seen.vector().size });
+  }
+
+  #guarded<T>(work: () => T): T {
+    if (this.#fault !== undefined) throw this.#fault;
+    try {
+      return work();
+    } catch (error) {
+      throw this.#fail(error);
+    }
+  }
+
+  #fail(error: unknown): unknown {
+    if (error instanceof HubError && this.#fault === undefined) {
+      this.#fault = error;
+      this.#log.error('store.fault', { code: error.code, error: error.message });
+    }
+    return error;
+  }
+}
+
+function sha256(): Hasher {
+  const hash = createHash('sha256');
+  return {
+    update: (bytes) => {
+      hash.update(bytes);
+    },
+    finish: () => new Uint8Array(hash.digest()),
+  };
+}

@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict';
+
+import fc from 'fast-check';
+import { describe, it } from 'vitest';
+
+import { hexOf } from '../../src/base/bytes.ts';
+import { digestOf } from '../../src/merge/digest.ts';
+import { fold } from '../../src/merge/fold.ts';
+import { MemoryState } from '../../src/merge/memory-state.ts';
+import { SeenOps } from '../../src/store/seen-ops.ts';
+import type { Lane } from '../../src/model/origin.ts';
+import { anyShuffledHistory } from '../support/histories.ts';
+import { sha256Hasher } from '../support/ops.ts';
+import { entriesOf, openStore } from '../support/stores.ts';
+import { tempDir } from '../support/temp-dir.ts';
+
+describe('tables', () => {
+  it('hold what the pure fold holds, in any order, batch size and number of repeats', () => {
+    const store = openStore(tempDir());
+    fc.assert(
+      fc.property(anyShuffledHistory, fc.integer({ min: 1, max: 9 }), (histories, batch) => {
+        const memory = new MemoryState();
+        for (const op of histories.history) fold(memory, op);
+        store.clear();
+        const entries = entriesOf(histories.shuffled);
+        for (let at = 0; at < entries.length; at += batch) {
+          store.stage(entries.slice(at, at + batch), at + batch);
+          if (at % 2 === 0) store.commit();
+        }
+        store.commit();
+        const { digest, ops } = store.digest();
+        assert.equal(digest, hexOf(digestOf(memory, sha256Hasher()).digest));
+        assert.equal(ops, histories.history.filter(({ op }) => op.class !== 6).length);
+      }),
+      { numRuns: 100 },
+    );
+    store.close();
+  });
+});
+
+describe('seen ops', () => {
+  it('are a set per lane that survives being written down', () => {
+    const lane = 'aaaaaaaaaaaaaaaa/3' as Lane;
+    const anySeqs = fc.array(fc.integer({ min: 1, max: 30 }), { maxLength: 60 });
+    fc.assert(
+      fc.property(anySeqs, anySeqs, (before, after) => {
+        let seen = new SeenOps();
+        const model = new Set<number>();
+        const addAll = (seqs: readonly number[]): void => {
+          for (const seq of seqs) {
+            assert.equal(seen.add(lane, seq), !model.has(seq));
+            model.add(seq);
+          }
+        };
+        addAll(before);
+        const restored = new SeenOps();
+        for (const row of seen.takeChanges()) restored.restore(row.lane, row.upTo, row.beyond);
+        seen = restored;
+        addAll(after);
+        assert.equal(seen.count(), model.size);
+        let upTo = 0;
+        while (model.has(upTo + 1)) upTo += 1;
+        assert.equal(seen.vector().get(lane) ?? 0, upTo);
+      }),
+    );
+  });
+});
