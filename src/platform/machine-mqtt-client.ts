@@ -132,13 +132,17 @@ class MachineMqttSession implements MqttSession {
 
   close(): Promise<void> {
     this.#closing ??= new Promise((resolve) => {
-      // A graceful end waits for acknowledgements, which a dead link never brings.
-      const giveUp = setTimeout(() => this.#library.end(true), CLOSE_MS_MAX);
-      this.#library.end(!this.#isOpen, () => {
+      const finish = (): void => {
         clearTimeout(giveUp);
         this.#ended('closed by us');
         resolve();
-      });
+      };
+      // A graceful end waits for acknowledgements, which a dead link never brings.
+      const giveUp = setTimeout(() => {
+        this.#library.stream.destroy();
+        finish();
+      }, CLOSE_MS_MAX);
+      this.#library.end(!this.#isOpen, finish);
     });
     return this.#closing;
   }
