@@ -1,0 +1,143 @@
+/**
+ * Metrics in the text format of Prometheus (exposition format 0.0.4), all from one snapshot. A figure that is
+ * not known is left out: a missing series is honest, a zero is not.
+ */
+import { FAULTS } from '../base/errors.ts';
+import { CLASS_NAMES } from '../model/class.ts';
+import type { Health, StatusSnapshot } from './snapshot.ts';
+
+export const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
+
+type MetricType = 'gauge' | 'counter';
+type Labels = Readonly<Record<string, string>>;
+type Sample = readonly [labels: Labels, value: number | null];
+
+const POWER_STATES = ['surplus', 'normal', 'saver', 'critical', 'shutdown', 'unknown'];
+
+export function renderMetrics(status: StatusSnapshot, health: Health): string {
+  const page = new Exposition();
+  const { hubId, site, version } = status;
+  page.gauges('info', 'Identity of the hub.', [[{ hub_id: hubId, site, version }, 1]]);
+  page.gauge('healthy', '1 while devices are served and the journal is writable.', health.ok);
+  page.gauge('uptime_seconds', 'Time since the start.', status.uptimeS);
+  addPower(page, status);
+  addBacklog(page, status);
+  addJournal(page, status);
+  addTraffic(page, status);
+  const faults = Object.keys(FAULTS).map((code): Sample => [
+    { code },
+    status.faults.some((fault) => fault.code === code) ? 1 : 0,
+  ]);
+  page.gauges('fault', '1 while a fault of this code holds.', faults);
+  const { rssBytes, cpuS } = status.process;
+  page.add('gauge', 'process_resident_memory_bytes', 'Resident memory.', [[{}, rssBytes]]);
+  page.add('counter', 'process_cpu_seconds_total', 'Processor time, user and system.', [
+    [{}, cpuS],
+  ]);
+  return page.text();
+}
+
+/** Gathers metrics; a family without any known value leaves no trace. */
+class Exposition {
+  readonly #lines: string[] = [];
+
+  gauge(name: string, help: string, value: number | boolean | null): void {
+    this.gauges(name, help, [[{}, value === null ? null : Number(value)]]);
+  }
+
+  gauges(name: string, help: string, samples: readonly Sample[]): void {
+    this.add('gauge', `heliograph_${name}`, help, samples);
+  }
+
+  counter(name: string, help: string, value: number): void {
+    this.add('counter', `heliograph_${name}_total`, help, [[{}, value]]);
+  }
+
+  add(type: MetricType, name: string, help: string, samples: readonly Sample[]): void {
+    const known = samples.filter(([, value]) => value !== null);
+    if (known.length === 0) return;
+    this.#lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`);
+    for (const [labels, value] of known)
+      this.#lines.push(`${name}${renderLabels(labels)} ${value}`);
+  }
+
+  text(): string {
+    return `${this.#lines.join('\n')}\n`;
+  }
+}
+
+function ratio(percent: number | null): number | null {
+  return percent === null ? null : Math.round(percent * 100) / 10_000;
+}
+
+function addPower(page: Exposition, { power }: StatusSnapshot): void {
+  const states = POWER_STATES.map((state): Sample => [{ state }, power.state === state ? 1 : 0]);
+  page.gauges('power_state', '1 for the state of power that holds.', states);
+  page.gauge('battery_charge_ratio', 'State of charge, 0 to 1.', ratio(power.socPct));
+  page.gauge('battery_charge_error_ratio', 'Its error.', ratio(power.socErrPct));
+  page.gauge('battery_volts', 'Voltage of the battery.', power.batteryV);
+  page.gauge('pv_watts', 'Power from the panel.', power.pvW);
+  page.gauge('load_watts', 'Power that the site draws.', power.loadW);
+  page.gauge(
+    'pv_curtailed',
+    '1 while the panel could give more than anyone takes.',
+    power.curtailed,
+  );
+  page.gauge('power_reading_age_seconds', 'Age of the newest reading.', power.ageS);
+}
+
+function addBacklog(page: Exposition, { backlog }: StatusSnapshot): void {
+  const perClass = (pick: 'ops' | 'bytes' | 'oldestS'): Sample[] =>
+    CLASS_NAMES.map((name) => [{ class: name }, backlog[name][pick]]);
+  page.gauges('backlog_ops', 'Ops that wait for a receipt.', perClass('ops'));
+  page.gauges('backlog_bytes', 'Their size.', perClass('bytes'));
+  page.gauges('backlog_oldest_seconds', 'Age of the oldest of them.', perClass('oldestS'));
+}
+
+function addJournal(page: Exposition, status: StatusSnapshot): void {
+  const { journal, store, uplink, disk, flash } = status;
+  page.gauge('journal_first_lsn', 'Oldest entry that is kept.', journal.firstLsn);
+  page.gauge('journal_last_lsn', 'Newest entry.', journal.lastLsn);
+  page.gauge('journal_durable_lsn', 'Newest entry that is on the medium.', journal.durableLsn);
+  page.gauge('journal_receipted_lsn', 'All up to here is stored upstream.', journal.receiptedLsn);
+  page.gauge('journal_bytes', 'Size of the journal.', journal.bytes);
+  page.gauge('journal_limit_bytes', 'Size at which new ops are refused.', journal.bytesMax);
+  page.gauge(
+    'journal_quarantined_ranges',
+    'Damaged ranges kept aside.',
+    journal.quarantined.length,
+  );
+  page.counter('journal_syncs', 'Syncs of the medium.', journal.syncs);
+  page.counter('journal_written_bytes', 'Bytes written to the journal.', journal.bytesWritten);
+  page.gauge('store_applied_lsn', 'How far the state follows the journal.', store.appliedLsn);
+  page.gauge(
+    'uplink_sent_bytes_today',
+    'Bytes sent upstream since midnight UTC.',
+    uplink.bytesToday,
+  );
+  page.gauge('disk_free_bytes', 'Space that is left on the disk of the data.', disk.freeBytes);
+  page.gauge('flash_written_bytes_today', 'Bytes written since midnight UTC.', flash.bytesToday);
+  page.gauge('flash_life_years', "Years that the card lasts at today's rate.", flash.lifeYears);
+}
+
+function addTraffic(page: Exposition, { devices }: StatusSnapshot): void {
+  page.gauge('devices_connected', 'Devices that are connected.', devices.connected);
+  page.gauge('sessions', 'Sessions, of connected devices and of absent ones.', devices.sessions);
+  page.gauge('subscriptions', 'Subscriptions of all sessions.', devices.subscriptions);
+  page.gauge('retained_messages', 'Retained messages.', devices.retained);
+  page.gauge('queued_messages', 'Messages that wait for absent subscribers.', devices.queued);
+  page.counter('messages_received', 'Publishes from devices.', devices.messagesIn);
+  page.counter('messages_sent', 'Publishes to devices.', devices.messagesOut);
+  page.counter('received_bytes', 'Bytes from devices.', devices.bytesIn);
+  page.counter('sent_bytes', 'Bytes to devices.', devices.bytesOut);
+  page.counter('messages_dropped', 'Messages that gave way at a limit.', devices.dropped);
+}
+
+function renderLabels(labels: Labels): string {
+  const pairs = Object.entries(labels).map(([name, value]) => `${name}="${escapeLabel(value)}"`);
+  return pairs.length === 0 ? '' : `{${pairs.join(',')}}`;
+}
+
+function escapeLabel(value: string): string {
+  return value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
+}

@@ -1,0 +1,30 @@
+/** Errors of the API as problem documents (RFC 9457). */
+
+export const PROBLEM_TYPE = 'application/problem+json';
+
+const TITLES = {
+  400: 'Bad request',
+  401: 'Who are you?',
+  403: 'Not allowed',
+  404: 'Not here',
+  405: 'Method not allowed',
+  421: 'Not this host',
+  429: 'Too many streams',
+  500: 'The hub made a mistake',
+  503: 'Not now',
+} as const;
+
+export type ProblemStatus = keyof typeof TITLES;
+
+/** `detail` says what was wrong and what would be right. */
+export function problem(
+  status: ProblemStatus,
+  detail: string,
+  headers: Readonly<Record<string, string>> = {},
+): Response {
+  const body = { type: 'about:blank', title: TITLES[status], status, detail };
+  return new Response(`${JSON.stringify(body)}\n`, {
+    status,
+    headers: { 'Content-Type': PROBLEM_TYPE, 'Cache-Control': 'no-store', ...headers },
+  });
+}

@@ -1,0 +1,117 @@
+/**
+ * The state of the hub as one immutable value, made anew whenever somebody asks: the page, the metrics,
+ * `heliograph status` and `hub/status` all show the same figures. Its keys are a public contract
+ * (`/api/v1/status`); more may be added, none may go.
+ *
+ * What is not known is null, never 0: an empty battery and a silent sensor are different news.
+ */
+import type { ClockQuality } from '../base/clock.ts';
+import type { FaultCode } from '../base/errors.ts';
+import type { ClassName } from '../model/class.ts';
+
+export interface StatusSnapshot {
+  readonly hubId: string;
+  readonly site: string;
+  readonly version: string;
+  readonly uptimeS: number;
+  readonly clock: {
+    /** RFC 3339, by the hub's own clock; every other time here is by the same clock. */
+    readonly at: string;
+    readonly quality: ClockQuality;
+  };
+  readonly power: PowerStatus;
+  readonly backlog: Readonly<Record<ClassName, ClassBacklog>>;
+  readonly journal: JournalStatus;
+  /** How far the state database has followed the journal. */
+  readonly store: { readonly appliedLsn: number };
+  readonly uplink: UplinkStatus;
+  readonly devices: DeviceStatus;
+  readonly peers: readonly { readonly hubId: string; readonly lastSeenAt: string }[];
+  readonly disk: { readonly freeBytes: number; readonly totalBytes: number | null };
+  readonly flash: {
+    /** Bytes that this hub has written since midnight (UTC) or its start. */
+    readonly bytesToday: number;
+    /** At today's rate, for the size and endurance of a usual card; null where nothing can be said yet. */
+    readonly lifeYears: number | null;
+  };
+  readonly process: { readonly rssBytes: number; readonly cpuS: number };
+  readonly security: {
+    readonly mode: 'open' | 'password' | 'enrolled';
+    /** Mode open on an address that others can reach. */
+    readonly openLan: boolean;
+  };
+  /** Worst first. */
+  readonly faults: readonly FaultStatus[];
+}
+
+export interface PowerStatus {
+  readonly state: string;
+  readonly socPct: number | null;
+  readonly socErrPct: number | null;
+  readonly batteryV: number | null;
+  readonly pvW: number | null;
+  readonly loadW: number | null;
+  readonly curtailed: boolean | null;
+  /** Where the figures come from; `none` on mains. */
+  readonly source: string;
+  /** Age of the newest reading. */
+  readonly ageS: number | null;
+}
+
+export interface ClassBacklog {
+  readonly ops: number;
+  readonly bytes: number;
+  /** Age of the oldest op; 0 where nothing waits. */
+  readonly oldestS: number;
+}
+
+export interface JournalStatus {
+  readonly firstLsn: number;
+  readonly lastLsn: number;
+  readonly durableLsn: number;
+  readonly receiptedLsn: number;
+  readonly bytes: number;
+  readonly bytesMax: number;
+  readonly quarantined: readonly { readonly fromLsn: number; readonly toLsn: number }[];
+  readonly syncs: number;
+  readonly bytesWritten: number;
+}
+
+export interface UplinkStatus {
+  /** `off` where no uplink is configured. */
+  readonly state: string;
+  readonly link: string;
+  readonly lastReceiptAt: string | null;
+  readonly bytesToday: number;
+}
+
+export interface DeviceStatus {
+  readonly connected: number;
+  /** Sessions, of connected devices and of those that will come back. */
+  readonly sessions: number;
+  readonly subscriptions: number;
+  readonly retained: number;
+  readonly messagesIn: number;
+  readonly messagesOut: number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  /** Messages that wait for absent subscribers. */
+  readonly queued: number;
+  /** Messages that gave way at a limit. */
+  readonly dropped: number;
+}
+
+export interface FaultStatus {
+  readonly code: FaultCode;
+  /** What happened, where. */
+  readonly message: string;
+  /** What to do. */
+  readonly hint: string;
+  readonly since: string;
+}
+
+/** Whether devices are served and the journal is writable; the reasons where not. */
+export interface Health {
+  readonly ok: boolean;
+  readonly reasons: readonly string[];
+}

@@ -1,0 +1,128 @@
+/** A hub's status on an ordinary afternoon, for tests of what shows it. */
+import { SILENT_LOG } from '../../src/base/log.ts';
+import type { SimClock } from '../../src/platform/sim/clock.ts';
+import type { ApiOptions, LogLine } from '../../src/status/api.ts';
+import type { StatusSnapshot } from '../../src/status/snapshot.ts';
+
+export const NOON_MS = Date.parse('2026-03-01T12:00:00Z');
+
+export function sampleStatus(change: Partial<StatusSnapshot> = {}): StatusSnapshot {
+  const nothing = { ops: 0, bytes: 0, oldestS: 0 };
+  return {
+    hubId: 'a1b2c3d4e5f60718',
+    site: 'north-ridge',
+    version: '0.1.0',
+    uptimeS: 273_600,
+    clock: { at: '2026-03-01T12:00:00.000Z', quality: 'ntp' },
+    power: {
+      state: 'normal',
+      socPct: 64.4,
+      socErrPct: 3,
+      batteryV: 13.24,
+      pvW: 41,
+      loadW: 3.6,
+      curtailed: false,
+      source: 've-direct:/dev/ttyUSB0',
+      ageS: 2,
+    },
+    backlog: {
+      alarm: nothing,
+      command: nothing,
+      record: { ops: 12, bytes: 3400, oldestS: 340 },
+      telemetry: { ops: 4821, bytes: 1_204_000, oldestS: 5400 },
+      preview: nothing,
+      bulk: { ops: 38, bytes: 61_000_000, oldestS: 93_600 },
+      log: { ops: 410, bytes: 164_000, oldestS: 9000 },
+    },
+    journal: {
+      firstLsn: 88_000,
+      lastLsn: 102_345,
+      durableLsn: 102_340,
+      receiptedLsn: 97_474,
+      bytes: 402_653_184,
+      bytesMax: 4_294_967_296,
+      quarantined: [],
+      syncs: 5021,
+      bytesWritten: 41_000_000,
+    },
+    store: { appliedLsn: 102_340 },
+    uplink: {
+      state: 'idle',
+      link: 'cellular',
+      lastReceiptAt: '2026-03-01T11:48:00.000Z',
+      bytesToday: 3_400_000,
+    },
+    devices: {
+      connected: 11,
+      sessions: 14,
+      subscriptions: 31,
+      retained: 9,
+      messagesIn: 102_000,
+      messagesOut: 9800,
+      bytesIn: 24_000_000,
+      bytesOut: 2_000_000,
+      queued: 120,
+      dropped: 0,
+    },
+    peers: [],
+    disk: { freeBytes: 21_474_836_480, totalBytes: 31_000_000_000 },
+    flash: { bytesToday: 88_000_000, lifeYears: 61.5 },
+    process: { rssBytes: 83_000_000, cpuS: 412.5 },
+    security: { mode: 'open', openLan: false },
+    faults: [],
+    ...change,
+  };
+}
+
+export interface SampleLine extends LogLine {
+  readonly event: string;
+  readonly why?: string;
+  readonly state?: string;
+}
+
+/** Everything that the API needs, held in memory; a test changes what it is about. */
+export class SampleSources {
+  readonly clock: SimClock;
+  status = sampleStatus();
+  health = { ok: true, reasons: [] as string[] };
+  readonly lines: SampleLine[] = [
+    { at: '2026-03-01T11:40:00.000Z', event: 'decision', state: 'saver', why: 'photos wait' },
+    { at: '2026-03-01T11:48:00.000Z', event: 'decision', state: 'normal', why: 'records go' },
+  ];
+  readonly listeners = new Set<(line: LogLine) => void>();
+  readonly records = new Map<string, ReadonlyMap<string, Uint8Array>>();
+  readonly readings: { atMs: number; body: Uint8Array }[] = [];
+
+  constructor(clock: SimClock) {
+    this.clock = clock;
+  }
+
+  say(line: SampleLine): void {
+    this.lines.push(line);
+    for (const listener of this.listeners) listener(line);
+  }
+
+  options(change: Partial<ApiOptions> = {}): ApiOptions {
+    return {
+      snapshot: () => this.status,
+      health: () => this.health,
+      syncLog: {
+        lines: ({ sinceMs = 0, limit = 1000 }) =>
+          this.lines.filter(({ at }) => Date.parse(at) >= sinceMs).slice(-limit),
+        follow: (listener) => {
+          this.listeners.add(listener);
+          return () => this.listeners.delete(listener);
+        },
+      },
+      record: (key) => this.records.get(key) ?? new Map(),
+      readings: ({ fromMs, toMs, limit }) =>
+        this.readings.filter(({ atMs }) => atMs >= fromMs && atMs <= toMs).slice(0, limit),
+      powerSince: () => [],
+      page: { answer: () => undefined },
+      clock: this.clock,
+      timers: this.clock,
+      log: SILENT_LOG,
+      ...change,
+    };
+  }
+}
