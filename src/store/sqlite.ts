@@ -35,7 +35,7 @@ export type SqlValue = number | string | Uint8Array | null;
 export type SqlRow = Readonly<Record<string, SqlValue>>;
 
 /** Pages of 4 KiB in memory: the idle hub has 90 MB for everything. */
-const CACHE_KIB = 1024;
+const CACHE_KIB = 2048;
 const WAL_BYTES_KEPT = 4 << 20;
 const OPEN_PRAGMAS = [
   'PRAGMA foreign_keys = OFF',

@@ -1,7 +1,7 @@
 /**
- * The folded state in tables: what merge/fold.ts writes to and what the digest reads. Events of one batch
- * are gathered and reach their table once a key; the table itself keeps the greater of two, because ranks
- * compare as bytes.
+ * The folded state in tables: what merge/fold.ts writes to and what the digest reads. Events are gathered
+ * and reach their table once a key and transaction; the table itself keeps the greater of two, because
+ * ranks compare as bytes.
  */
 import { concatBytes, utf8 } from '../base/bytes.ts';
 import { HubError } from '../base/errors.ts';
@@ -11,6 +11,8 @@ import { decodeOrder, encodeOrder, ORDER_BYTES, type WriteOrder } from '../merge
 import { type KeyIds, nameOf } from './key-ids.ts';
 import type { SqliteFile, SqlRow } from './sqlite.ts';
 
+/** Bodies put since the last flush, replaced ones included. */
+const GATHERED_BYTES_MAX = 1 << 20;
 const UPSERT_EVENT = `
   INSERT INTO events (key_id, rank, body) VALUES (?, ?, ?)
   ON CONFLICT (key_id) DO UPDATE SET rank = excluded.rank, body = excluded.body
@@ -31,27 +33,32 @@ export class StateTables implements FoldTarget, LivingState {
   readonly #db: SqliteFile;
   readonly #keys: KeyIds;
   readonly #gathered = new Map<string, EventWrite>();
+  #gatheredBytes = 0;
 
   constructor(db: SqliteFile, keys: KeyIds) {
     this.#db = db;
     this.#keys = keys;
   }
 
-  /** Writes the gathered events; the batch is not complete before. */
+  /** Writes the gathered events: before a commit, and before anything reads their table. */
   flush(): void {
     for (const [key, { order, body }] of this.#gathered) {
       this.#db.run(UPSERT_EVENT, [this.#keys.idOf(key), encodeOrder(order), body]);
     }
     this.#gathered.clear();
+    this.#gatheredBytes = 0;
   }
 
-  /** Of this batch only: the table compares for itself. */
+  /** Of the gathered ones only: the table compares for itself. */
   eventOrder(key: string): WriteOrder | undefined {
     return this.#gathered.get(key)?.order;
   }
 
-  putEvent(key: string, write: EventWrite): void {
-    this.#gathered.set(key, write);
+  /** Takes a copy of the body, which may alias a block of the journal. */
+  putEvent(key: string, { order, body }: EventWrite): void {
+    this.#gathered.set(key, { order, body: body.slice() });
+    this.#gatheredBytes += body.length;
+    if (this.#gatheredBytes > GATHERED_BYTES_MAX) this.flush();
   }
 
   tombstone(key: string): WriteOrder | undefined {
@@ -90,6 +97,7 @@ export class StateTables implements FoldTarget, LivingState {
   }
 
   *events(): Generator<readonly [string, EventWrite]> {
+    this.flush();
     for (const row of this.#db.each(ALL_EVENTS)) yield [nameOf(row['name']), eventOf(row)];
   }
 
@@ -101,6 +109,7 @@ export class StateTables implements FoldTarget, LivingState {
 
   /** Latest events of the keys that begin with `prefix`, in order of their bytes, at most `limit`. */
   latest(prefix: string, limit: number): (readonly [string, EventWrite])[] {
+    this.flush();
     const sql = `
       SELECT name, rank, body FROM keys JOIN events ON events.key_id = keys.id
       WHERE name >= ? AND name < ? ORDER BY name LIMIT ?`;

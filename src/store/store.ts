@@ -136,7 +136,6 @@ export class Store {
     this.#guarded(() => {
       if (!this.#db.inTransaction) this.#db.begin();
       for (const { stamped } of entries) this.#fold(stamped);
-      this.#tables.flush();
       this.#stagedLsn = Math.max(this.#stagedLsn, checkpointLsn);
     });
   }
@@ -145,6 +144,7 @@ export class Store {
   commit(): void {
     this.#guarded(() => {
       if (!this.#db.inTransaction) return;
+      this.#tables.flush();
       this.#saveProgress();
       this.#db.commit();
       this.#checkpointLsn = this.#stagedLsn;
