@@ -20,8 +20,8 @@ interface Rig {
   readonly clock: SimClock;
   readonly source: PowerSource;
   /** Takes the device away, and puts it back. */
-  pull(): void;
-  plug(): void;
+  readonly pull: () => void;
+  readonly plug: () => void;
   /** How long a return may take to be noticed. */
   readonly noticeMs: number;
 }

@@ -36,7 +36,7 @@ function blockOf(fields: Record<string, string>): string {
 test('the worked frame is one block, and its reading is in SI units', () => {
   const [block] = blocksOf(WORKED);
   assert.equal(block?.get('V'), '13120');
-  assert.deepEqual(readingOfBlock(block as VeDirectBlock, 5), {
+  assert.deepEqual(readingOfBlock(block, 5), {
     atMs: 5,
     quality: 'good',
     batteryVolts: 13.12,

@@ -1,0 +1,143 @@
+import assert from 'node:assert/strict';
+import { test } from 'vitest';
+
+import { SILENT_LOG } from '../../../src/base/log.ts';
+import { SimClock } from '../../../src/platform/sim/clock.ts';
+import { SeededSky } from '../../../src/platform/sim/sky.ts';
+import { SimSite, siteNow } from '../../../src/platform/sim/site.ts';
+import type { Backlog } from '../../../src/power/class.ts';
+import { PowerMonitor, type PowerMonitorOptions } from '../../../src/power/monitor.ts';
+import { simulatedSource, mainsSource } from '../../../src/power/sources/simulated.ts';
+import type { PowerSource } from '../../../src/power/sources/source.ts';
+import type { SyncLogEntry } from '../../../src/power/sync-log.ts';
+import { backlogOf, BATTERY, HOUR_MS, MINUTE_MS } from './support.ts';
+
+const NOON_MS = Date.parse('2026-03-20T12:00:00Z');
+
+interface Rig {
+  readonly clock: SimClock;
+  readonly monitor: PowerMonitor;
+  readonly lines: SyncLogEntry[];
+  backlog: Backlog;
+}
+
+function rigOf(
+  source: (clock: SimClock) => PowerSource,
+  more: Partial<PowerMonitorOptions> = {},
+): Rig {
+  const clock = new SimClock(NOON_MS);
+  const lines: SyncLogEntry[] = [];
+  const append = (entry: SyncLogEntry): never => lines.push(entry) as never;
+  const rig = { clock, lines, backlog: backlogOf({}) };
+  const monitor = PowerMonitor.open({
+    sources: [source(clock)],
+    clock,
+    timers: clock,
+    log: SILENT_LOG,
+    config: BATTERY,
+    backlog: () => rig.backlog,
+    syncLog: { append },
+    ...more,
+  });
+  return Object.assign(rig, { monitor });
+}
+
+function fixedSource(clock: SimClock, socRatio: () => number | undefined): PowerSource {
+  const measure = (): { socRatio?: number } => {
+    const ratio = socRatio();
+    return ratio === undefined ? {} : { socRatio: ratio };
+  };
+  return simulatedSource({ clock, timers: clock }, { measure });
+}
+
+test('a change of state is one line with the battery, the reason and the figures', async () => {
+  const { clock, monitor, lines } = rigOf((it) => fixedSource(it, () => 0.41), {
+    backlog: () => backlogOf({ 5: { oldestMs: HOUR_MS, bytes: 5_000 } }),
+  });
+  await clock.advance(HOUR_MS);
+  assert.deepEqual(
+    lines.map((line) => [line.event, line.state]),
+    [['state', 'saver']],
+  );
+  const [line] = lines;
+  assert.equal(line?.socPct, 41);
+  assert.deepEqual(line?.allowed, ['alarm', 'command']);
+  assert.deepEqual(line?.deferred, { bulk: { reason: 'battery 41 % below 55 %' } });
+  assert.deepEqual(line?.backlog, { bulk: { ops: 1, bytes: 5_000, oldestS: 3_600 } });
+  assert.match(line?.why ?? '', /^files wait: battery 41 % below 55 %/);
+  assert.equal(monitor.estimate().state, 'saver');
+  assert.equal(monitor.estimate().socPct, 41);
+});
+
+test('an hour without change is an hour without lines', async () => {
+  const { clock, lines } = rigOf((it) => fixedSource(it, () => 0.7));
+  await clock.advance(MINUTE_MS);
+  const before = lines.length;
+  await clock.advance(HOUR_MS);
+  assert.equal(lines.length, before);
+});
+
+test('a source that is lost is a fault until it speaks again, and the state says unknown meanwhile', async () => {
+  let there = true;
+  const { clock, monitor } = rigOf((it) => ({
+    name: 'flaky',
+    start: (onReading, onLost) => {
+      it.every(10_000, () => {
+        if (there) onReading({ atMs: it.monotonicMs(), socRatio: 0.7, quality: 'good' });
+        else onLost('pulled');
+      });
+    },
+    stop: () => undefined,
+  }));
+  await clock.advance(5 * MINUTE_MS);
+  assert.equal(monitor.decision().state, 'normal');
+  there = false;
+  await clock.advance(5 * MINUTE_MS);
+  assert.equal(monitor.decision().state, 'unknown');
+  assert.deepEqual(
+    monitor.faults().map((it) => [it.code, it.message]),
+    [['power.source-lost', 'flaky: pulled']],
+  );
+  there = true;
+  await clock.advance(15 * MINUTE_MS);
+  assert.deepEqual(monitor.faults(), []);
+  assert.equal(monitor.decision().state, 'normal');
+});
+
+test('deciding for a fresh backlog does not wait for the tick and does not move the state', async () => {
+  const { clock, monitor } = rigOf((it) => fixedSource(it, () => 0.7));
+  await clock.advance(HOUR_MS);
+  const old = backlogOf({ 3: { oldestMs: 2 * HOUR_MS } });
+  assert.ok(monitor.decide(old).allowed.includes(3));
+  assert.ok(!monitor.decision().allowed.includes(3));
+});
+
+test('on mains the state is normal from the first moment', () => {
+  const { monitor } = rigOf((it) => mainsSource({ clock: it, timers: it }));
+  assert.equal(monitor.decision().state, 'normal');
+});
+
+test('sessions are booked: the first class pays for opening, each for its bytes', () => {
+  const { monitor } = rigOf((it) => fixedSource(it, () => 0.7));
+  const wh = monitor.sessionClosed('cellular', { 0: 500_000, 3: 1_500_000 });
+  assert.ok(Math.abs(wh - (0.03 + (9 / 3_600) * 2)) < 1e-9);
+  const { today } = monitor.energy();
+  assert.equal(today.sessions, 1);
+  assert.equal(today.bytes, 2_000_000);
+  assert.ok(today.byClass[0] > 0.03 && today.byClass[3] < 0.005);
+});
+
+test('a simulated day on a small battery: the state moves with the sun, a handful of times', async () => {
+  const sky = new SeededSky({ latitude: 0, longitude: 0 }, 7);
+  const options = { sky, panelWatts: 30, capacityWh: 60, nominalVolts: 12, baseWatts: 3.2 };
+  let site: SimSite | undefined;
+  const { clock, monitor, lines } = rigOf((it) => {
+    site = new SimSite({ ...options, radioWatts: 0, startRatio: 0.8 }, it.wallMs());
+    return simulatedSource({ clock: it, timers: it }, siteNow(site, it));
+  });
+  await clock.advance(48 * HOUR_MS);
+  const states = new Set(lines.filter((line) => line.event === 'state').map((line) => line.state));
+  assert.ok(states.has('saver') && states.has('normal'), [...states].join());
+  assert.ok(lines.length < 40, `${lines.length} lines in two days`);
+  monitor.close();
+});
