@@ -1,0 +1,265 @@
+#!/usr/bin/env bash
+# Puts Heliograph on a Debian or Raspberry Pi OS machine as a service, or takes it off again. Running it
+# again updates what is there. Data (/var/lib/heliograph*) and configuration (/etc/heliograph) are never
+# overwritten and never removed.
+set -euo pipefail
+umask 022 # The service's user reads what root puts here.
+
+usage() {
+  cat <<'TEXT'
+Usage: deploy/install.sh [--regional] [--prefix DIR] [--no-start] [--dry-run]
+       deploy/install.sh --uninstall [--regional] [--prefix DIR] [--dry-run]
+
+Run it as root from a checkout after `npm ci`, or from an unpacked `npm pack` archive.
+
+  --regional    the regional node instead of the hub of a site
+  --prefix DIR  where the program goes (default /opt/heliograph)
+  --no-start    enable the service, but do not start it
+  --uninstall   take program and service off; data and configuration stay
+  --dry-run     say what would be done, and do nothing
+
+DESTDIR=DIR puts everything below DIR and leaves users and services alone (for packages and tests).
+TEXT
+}
+
+readonly NODE_LEAST_MAJOR=20 NODE_LEAST_MINOR=19
+readonly ACCOUNT=heliograph
+DESTDIR=${DESTDIR:-}
+prefix=/opt/heliograph
+config_dir=/etc/heliograph
+service=heliograph
+action=install
+dry_run=no
+start=yes
+
+say() { printf '%s\n' "$*"; }
+fail() {
+  printf 'install.sh: %s\n' "$*" >&2
+  exit 1
+}
+
+# Does what it is given, or only says it.
+run() {
+  if [ "$dry_run" = yes ]; then
+    say "would: $*"
+  else
+    "$@"
+  fi
+}
+
+# write PATH MODE: makes a file of standard input.
+write() {
+  local path=$1 mode=$2
+  if [ "$dry_run" = yes ]; then
+    say "would: write $path"
+    cat >/dev/null
+  else
+    install -d "$(dirname "$path")"
+    cat >"$path.new"
+    chmod "$mode" "$path.new"
+    mv "$path.new" "$path"
+  fi
+}
+
+has_systemd() { [ -d /run/systemd/system ]; }
+
+node_path() {
+  local node version major minor
+  node=$(command -v node) || fail "Node.js is missing. Install it (apt install nodejs) and run this again."
+  node=$(readlink -f "$node")
+  version=$("$node" -p process.versions.node)
+  IFS=. read -r major minor _ <<<"$version"
+  if ((major < NODE_LEAST_MAJOR || (major == NODE_LEAST_MAJOR && minor < NODE_LEAST_MINOR))); then
+    fail "Node.js $version is too old: $NODE_LEAST_MAJOR.$NODE_LEAST_MINOR or newer is needed ($node)."
+  fi
+  case $node in
+    /home/* | /root/* | /run/user/*)
+      [ -n "$DESTDIR" ] || fail "$node lies in a home directory, which the service cannot see. Install Node.js for all users."
+      ;;
+  esac
+  say "$node"
+}
+
+# The packages the program needs, out of the source's own node_modules: works without a network.
+copy_packages() {
+  local source=$1 target=$2 path below
+  (cd "$source" && npm ls --omit=dev --all --parseable) | while read -r path; do
+    below=${path#"$source"}
+    if [ -n "$below" ] && [ ! -e "$target$below" ]; then
+      mkdir -p "$(dirname "$target$below")"
+      cp -R "$path" "$target$below"
+    fi
+  done
+}
+
+# Builds the new tree beside the old one, so that a failure leaves what runs as it was.
+install_program() {
+  local source=$1 target=$DESTDIR$prefix
+  local staging=$target.new
+  if [ "$dry_run" = yes ]; then
+    say "would: put the program into $target"
+    return
+  fi
+  rm -rf "$staging"
+  mkdir -p "$staging"
+  cp -R "$source/dist" "$source/package.json" "$source/README.md" "$source/LICENSE" "$staging/"
+  mkdir "$staging/deploy"
+  cp "$source/deploy/install.sh" "$source/deploy/CHANGELOG.md" "$staging/deploy/"
+  cp -R "$source/systemd" "$staging/"
+  if [ -d "$source/node_modules" ]; then
+    copy_packages "$source" "$staging"
+  else
+    (cd "$staging" && npm install --omit=dev --ignore-scripts --no-save)
+  fi
+  chmod 755 "$staging/dist/main.js"
+  rm -rf "$target.old"
+  if [ -e "$target" ]; then mv "$target" "$target.old"; fi
+  mv "$staging" "$target"
+  rm -rf "$target.old"
+}
+
+# `heliograph` for people on this machine: speaks of the installed hub, and as its user where it may.
+install_command() {
+  local node=$1
+  write "$DESTDIR/usr/local/bin/heliograph" 755 <<TEXT
+#!/bin/sh
+# Made by $prefix/deploy/install.sh. Commands speak of the installed $service unless told otherwise.
+export HELIOGRAPH_DATA="\${HELIOGRAPH_DATA:-/var/lib/$service}"
+if [ "\$(id -u)" = 0 ] && id -u $ACCOUNT >/dev/null 2>&1; then
+  exec runuser -u $ACCOUNT -- $node $prefix/dist/main.js "\$@"
+fi
+exec $node $prefix/dist/main.js "\$@"
+TEXT
+}
+
+hub_config() {
+  cat <<'TEXT'
+# Configuration of the hub. Every key is optional; `heliograph config` prints them all with their meaning.
+# After a change: systemctl restart heliograph
+
+site = "demo"
+
+# Mode "open" lets in anyone on this machine, and listens on loopback only. For devices on the network:
+# [security]
+# mode = "password"                 # then: heliograph user add NAME
+#
+# [broker]
+# host = "0.0.0.0"
+TEXT
+}
+
+regional_config() {
+  cat <<'TEXT'
+# Configuration of the regional node. Every key is optional; `heliograph config` prints them all with
+# their meaning. After a change: systemctl restart heliograph-regional
+
+# [regional]
+# host = "0.0.0.0"                  # its own broker, for the hubs; or an outside broker:
+# url = "mqtts://broker.example"
+TEXT
+}
+
+# Only where there is none: what a person wrote stays.
+install_config() {
+  local kind=$1 path
+  path=$DESTDIR$config_dir/$kind.toml
+  if [ -e "$path" ]; then
+    say "$path stays as it is."
+    return
+  fi
+  case $kind in
+    heliograph) hub_config ;;
+    regional) regional_config ;;
+  esac | write "$path" 640
+  if [ -z "$DESTDIR" ]; then run chown "root:$ACCOUNT" "$path"; fi
+}
+
+install_unit() {
+  local source=$1 node=$2
+  sed -e "s|/usr/bin/node|$node|" -e "s|/opt/heliograph|$prefix|g" "$source/systemd/$service.service" |
+    write "$DESTDIR/etc/systemd/system/$service.service" 644
+}
+
+create_account() {
+  if id -u "$ACCOUNT" >/dev/null 2>&1; then return; fi
+  run useradd --system --user-group --no-create-home --home-dir /var/lib/heliograph \
+    --shell /usr/sbin/nologin "$ACCOUNT"
+}
+
+start_service() {
+  if ! has_systemd; then
+    say "systemd is not running here: the service is in place, but was not enabled."
+    return
+  fi
+  run systemctl daemon-reload
+  run systemctl enable "$service"
+  if [ "$start" = yes ]; then
+    run systemctl restart "$service"
+    say "$service runs. See: systemctl status $service, heliograph status"
+  fi
+}
+
+install_all() {
+  local source node
+  source=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+  [ "$source" != "$prefix" ] || fail "run it from the new version's folder, not from $prefix."
+  [ -f "$source/dist/main.js" ] || fail "$source/dist is missing: run \`npm ci\` there first."
+  node=$(node_path)
+  if [ -z "$DESTDIR" ]; then create_account; fi
+  install_program "$source"
+  install_command "$node"
+  case $service in
+    heliograph) install_config heliograph ;;
+    heliograph-regional) install_config regional ;;
+  esac
+  install_unit "$source" "$node"
+  if [ -z "$DESTDIR" ]; then start_service; fi
+}
+
+uninstall_all() {
+  local other=heliograph-regional
+  if [ "$service" = heliograph-regional ]; then other=heliograph; fi
+  if [ -z "$DESTDIR" ] && has_systemd && [ -e "/etc/systemd/system/$service.service" ]; then
+    run systemctl disable --now "$service"
+  fi
+  run rm -f "$DESTDIR/etc/systemd/system/$service.service"
+  if [ -e "$DESTDIR/etc/systemd/system/$other.service" ]; then
+    say "The program stays: $other uses it."
+  else
+    run rm -rf "$DESTDIR$prefix"
+    run rm -f "$DESTDIR/usr/local/bin/heliograph"
+  fi
+  if [ -z "$DESTDIR" ] && has_systemd; then run systemctl daemon-reload; fi
+  say "Data in /var/lib/$service, configuration in $config_dir and the user $ACCOUNT stay."
+}
+
+while [ $# -gt 0 ]; do
+  case $1 in
+    --regional) service=heliograph-regional ;;
+    --prefix)
+      prefix=${2:-}
+      case $prefix in
+        /?*) ;;
+        *) fail "--prefix takes an absolute path." ;;
+      esac
+      shift
+      ;;
+    --no-start) start=no ;;
+    --uninstall) action=uninstall ;;
+    --dry-run) dry_run=yes ;;
+    -h | --help)
+      usage
+      exit 0
+      ;;
+    *)
+      usage >&2
+      exit 2
+      ;;
+  esac
+  shift
+done
+
+if [ -z "$DESTDIR" ] && [ "$dry_run" = no ] && [ "$(id -u)" != 0 ]; then
+  fail "run it as root (sudo deploy/install.sh), or with --dry-run."
+fi
+"${action}_all"
