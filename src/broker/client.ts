@@ -1,0 +1,403 @@
+/**
+ * One connection and the protocol on it: CONNECT first and once, then packets until DISCONNECT, silence, a
+ * breach of the standard or the end of the line. Every packet is dealt with where it stands, without promises,
+ * so that answers leave in the order of the requests; only CONNECT waits, for the gatekeeper, and what is
+ * pipelined behind it waits unread.
+ */
+import type { Clock } from '../base/clock.ts';
+import { isTopicFilter, TOPIC_BYTES_MAX } from '../model/topic.ts';
+import type { Connection, ConnectionHandlers } from '../platform/network.ts';
+import type { Principal, Qos } from './contract.ts';
+import { authenticate, type Refusal, refusal, refusalOf } from './handshake.ts';
+import type { KeepaliveWheel, Watched } from './keepalive-wheel.ts';
+import type { BrokerLimits } from './limits.ts';
+import type { HeldPublisher, PublisherGate } from './publishing/publisher-gate.ts';
+import {
+  Publishing,
+  type PublishingClient,
+  type PublishingSurroundings,
+} from './publishing/publishing.ts';
+import type { RareLog } from './rare-log.ts';
+import type { SessionRegistry } from './sessions/session-registry.ts';
+import type { Session, SessionLink } from './sessions/session.ts';
+import type { Message } from './topics/message.ts';
+import type { Publication } from './topics/publication.ts';
+import * as frames from './wire/frames.ts';
+import { Framer, type FrameTaker, type FrameVerdict } from './wire/framer.ts';
+import { Outbox, type OutboxSurroundings } from './wire/outbox.ts';
+import * as packets from './wire/packets.ts';
+import { type Connect, PacketError, type Will } from './wire/packets.ts';
+
+/** What all clients share. */
+export interface ClientSurroundings extends OutboxSurroundings, PublishingSurroundings {
+  readonly limits: BrokerLimits;
+  readonly clock: Clock;
+  readonly rareLog: RareLog;
+  readonly sessions: SessionRegistry;
+  readonly wheel: KeepaliveWheel;
+  readonly gate: PublisherGate;
+  /** Connections that were accepted, and of these the clients that have a session. */
+  readonly connected: Set<Client>;
+  readonly online: Set<Client>;
+  newClientId(): string;
+  soon(callback: () => void): void;
+}
+
+/** Why a connection is not read: the gatekeeper thinks, the card is behind, or the client does not take answers. */
+const GATEKEEPER = 1;
+const CARD = 2;
+const ANSWERS = 4;
+/** A client may be silent for one and a half times what it promised [MQTT-3.1.2-24]. */
+const KEEPALIVE_FACTOR = 1.5;
+/** MQTT 3.1 has no way to refuse a subscription: it is granted in words and left out in deed. */
+const MQTT_3_1 = 3;
+
+export class Client
+  implements ConnectionHandlers, FrameTaker, SessionLink, PublishingClient, HeldPublisher, Watched
+{
+  readonly remote: string;
+  clientId = '';
+  username: string | undefined;
+  heardTick = 0;
+  silenceSMax: number;
+  readonly #around: ClientSurroundings;
+  readonly #connection: Connection;
+  readonly #framer: Framer;
+  readonly #outbox: Outbox;
+  #state: 'new' | 'authenticating' | 'open' | 'closed' = 'new';
+  #session: Session | undefined;
+  #principal: Principal | undefined;
+  #publishing: Publishing | undefined;
+  #will: Will | undefined;
+  #level: 3 | 4 = 4;
+  /** Reasons why the connection is not read; 0: it is. */
+  #pausedBy = 0;
+
+  constructor(connection: Connection, around: ClientSurroundings) {
+    this.remote = connection.remote;
+    this.#connection = connection;
+    this.#around = around;
+    this.#framer = new Framer(this, around.limits.connectBytesMax);
+    this.#outbox = new Outbox(connection, around);
+    this.silenceSMax = Math.ceil(around.limits.connectDeadlineMs / 1000);
+    around.connected.add(this);
+    around.wheel.watch(this);
+  }
+
+  get principal(): Principal {
+    return this.#principal as Principal;
+  }
+
+  get canSend(): boolean {
+    return this.#outbox.canSend;
+  }
+
+  get isExcused(): boolean {
+    return this.#pausedBy !== 0 || this.#publishing?.isWaiting === true;
+  }
+
+  onData(bytes: Uint8Array): void {
+    if (this.#state === 'closed') return;
+    this.heardTick = this.#around.wheel.tick;
+    this.#around.counters.bytesIn += bytes.length;
+    const chunk = Buffer.isBuffer(bytes)
+      ? bytes
+      : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+    // What cannot be a CONNECT is not worth waiting for.
+    if (this.#state === 'new' && this.#framer.isEmpty && chunk[0] !== packets.CONNECT << 4) {
+      this.drop('not MQTT: the first packet is no CONNECT [MQTT-3.1.0-1]');
+      return;
+    }
+    this.#afterFrames(this.#framer.feed(chunk));
+  }
+
+  onDrain(): void {
+    this.#outbox.onDrain();
+    this.#session?.pump();
+    this.#outbox.flush();
+    this.#readOn(ANSWERS);
+  }
+
+  onClose(): void {
+    this.#close();
+  }
+
+  onSilence(): void {
+    const limit = this.#state === 'open' ? 'keepalive' : 'no CONNECT in time';
+    this.drop(`silent for too long: ${limit}`);
+  }
+
+  onTakeover(): void {
+    this.drop('another connection uses this client id [MQTT-3.1.4-2]');
+  }
+
+  onFrame(first: number, buffer: Buffer, start: number, end: number): FrameVerdict {
+    this.#around.counters.packetsIn += 1;
+    try {
+      if (first >> 4 === packets.PUBLISH && this.#publishing !== undefined) {
+        return this.#publishing.onPublish(first, buffer, start, end);
+      }
+      return this.#onControl(first, buffer, start, end);
+    } catch (error) {
+      if (!(error instanceof PacketError)) throw error;
+      this.drop(error.message);
+      return 'stop';
+    }
+  }
+
+  holdBack(): void {
+    if ((this.#pausedBy & CARD) !== 0) return;
+    this.#pause(CARD);
+    this.#around.gate.hold(this);
+  }
+
+  goOn(): void {
+    this.#readOn(CARD);
+  }
+
+  sendFrame(publication: Publication): void {
+    if (this.#outbox.waitingBytes > this.#around.limits.writeBufferBytesMax) {
+      this.#around.counters.dropped += 1;
+      return;
+    }
+    this.#around.counters.messagesOut += 1;
+    const frame = publication.makeFrame();
+    this.#outbox.frame(frame, publication.frameStart, publication.frameEnd);
+  }
+
+  sendPublish(message: Message, qos: Qos, retain: boolean, dup: boolean, packetId: number): void {
+    this.#around.counters.messagesOut += 1;
+    this.#outbox.publish(message, frames.publishFirst(qos, retain, dup), packetId);
+  }
+
+  sendRelease(packetId: number): void {
+    this.#outbox.ack(frames.PUBREL_FIRST, packetId);
+  }
+
+  pumpLater(): void {
+    this.#around.soon(() => this.#session?.pump());
+  }
+
+  /** Ends the connection without a will: the broker itself stops. */
+  shutDown(): void {
+    this.#will = undefined;
+    this.#close();
+    this.#connection.destroy();
+  }
+
+  #afterFrames(fault: string | undefined): void {
+    if (fault !== undefined) {
+      this.drop(fault);
+      return;
+    }
+    this.#outbox.flush();
+    if (this.#outbox.waitingBytes > this.#around.limits.writeBufferBytesMax) this.#pause(ANSWERS);
+  }
+
+  #pause(reason: number): void {
+    if (this.#pausedBy === 0) this.#connection.pause();
+    this.#pausedBy |= reason;
+  }
+
+  /** The reason is gone: what was held is dealt with, then the connection is read again. */
+  #readOn(reason: number): void {
+    if (this.#state === 'closed' || (this.#pausedBy & reason) === 0) return;
+    this.#pausedBy &= ~reason;
+    if (this.#pausedBy !== 0) return;
+    this.#afterFrames(this.#framer.resume());
+    if (this.#pausedBy === 0 && this.#isOpen()) this.#connection.resume();
+  }
+
+  #isOpen(): boolean {
+    return this.#state === 'open';
+  }
+
+  #onControl(first: number, buffer: Buffer, start: number, end: number): FrameVerdict {
+    const type = first >> 4;
+    this.#checkFlags(type, first & 0x0f);
+    if (this.#state === 'new') return this.#onConnect(type, buffer, start, end);
+    const session = this.#session as Session;
+    switch (type) {
+      case packets.PUBACK:
+        session.onPuback(packets.parsePacketId(buffer, start, end));
+        return 'next';
+      case packets.PUBREC:
+        session.onPubrec(packets.parsePacketId(buffer, start, end));
+        return 'next';
+      case packets.PUBREL:
+        this.#publishing?.onPubrel(packets.parsePacketId(buffer, start, end));
+        return 'next';
+      case packets.PUBCOMP:
+        session.onPubcomp(packets.parsePacketId(buffer, start, end));
+        return 'next';
+      case packets.SUBSCRIBE:
+        return this.#onSubscribe(session, packets.parseSubscribe(buffer, start, end));
+      case packets.UNSUBSCRIBE: {
+        const { packetId, filters } = packets.parseUnsubscribe(buffer, start, end);
+        for (const filter of filters) this.#around.sessions.unsubscribe(session, filter);
+        this.#send(frames.unsubackFrame(packetId));
+        return 'next';
+      }
+      case packets.PINGREQ:
+        packets.expectEmpty(start, end);
+        this.#send(frames.PINGRESP_FRAME);
+        return 'next';
+      case packets.DISCONNECT:
+        packets.expectEmpty(start, end);
+        this.#will = undefined; // [MQTT-3.14.4-3]
+        this.#outbox.flush();
+        this.#close();
+        this.#connection.end();
+        return 'stop';
+      default:
+        throw new PacketError(`packet type ${type} is not for clients, or CONNECT came twice`);
+    }
+  }
+
+  /** Reserved bits of the first byte [MQTT-2.2.2-2]; MQTT 3.1 has DUP in some of these packets. */
+  #checkFlags(type: number, flags: number): void {
+    const withBit1 =
+      type === packets.PUBREL || type === packets.SUBSCRIBE || type === packets.UNSUBSCRIBE;
+    const seen = this.#level === MQTT_3_1 ? flags & 7 : flags;
+    if (seen !== (withBit1 ? 2 : 0)) throw new PacketError('reserved flags [MQTT-2.2.2-2]');
+  }
+
+  #onSubscribe(session: Session, { packetId, requests }: packets.Subscribe): FrameVerdict {
+    const codes = requests.map(({ filter, qos }) => this.#subscribe(session, filter, qos));
+    this.#send(frames.subackFrame(packetId, codes));
+    session.pump();
+    return 'next';
+  }
+
+  /** Subscribes to one filter; returns its code for the SUBACK. */
+  #subscribe(session: Session, filter: string, qos: Qos): number {
+    const isOverlong = filter.length > TOPIC_BYTES_MAX;
+    if (!isOverlong && !isTopicFilter(filter)) {
+      throw new PacketError(`not a topic filter [MQTT-4.7.1-2] [MQTT-4.7.1-3]: ${filter}`);
+    }
+    const isGranted =
+      !isOverlong &&
+      !filter.startsWith('$share/') &&
+      this.#around.gatekeeper.mayRead(this.principal, filter) &&
+      this.#around.sessions.subscribe(session, filter, qos);
+    if (!isGranted) return this.#level === MQTT_3_1 ? qos : packets.SUBSCRIPTION_REFUSED;
+    session.replay(filter, qos);
+    return qos;
+  }
+
+  #onConnect(type: number, buffer: Buffer, start: number, end: number): FrameVerdict {
+    if (type !== packets.CONNECT) throw new PacketError('no CONNECT first [MQTT-3.1.0-1]');
+    const connect = packets.parseConnect(buffer, start, end);
+    const refused = refusalOf(connect, this.#around);
+    if (refused !== undefined || 'foreign' in connect) return this.#refuse(refused as Refusal);
+    const { clientId } = connect;
+    this.#level = connect.level;
+    this.clientId = clientId === '' ? this.#around.newClientId() : clientId;
+    this.username = connect.username;
+    this.#state = 'authenticating';
+    this.#pause(GATEKEEPER);
+    void this.#authenticate(connect);
+    return 'pause';
+  }
+
+  async #authenticate(connect: Connect): Promise<void> {
+    const answer = await authenticate(connect, this, this.#around.gatekeeper);
+    if (this.#state !== 'authenticating') return;
+    if ('connack' in answer) this.#refuse(answer);
+    else this.#open(connect, answer);
+  }
+
+  #open(connect: Connect, principal: Principal): void {
+    const around = this.#around;
+    const { clientId } = this;
+    const { clean } = connect;
+    const outcome = around.sessions.open({ clientId, owner: principal.name, clean });
+    if (outcome.kind === 'full') {
+      this.#refuse(refusal(packets.SERVER_UNAVAILABLE, 'too many sessions'));
+      return;
+    }
+    if (outcome.kind === 'foreign') {
+      const reason = 'the client id belongs to another user';
+      this.#refuse(refusal(packets.IDENTIFIER_REJECTED, reason));
+      return;
+    }
+    const { session } = outcome;
+    this.#state = 'open';
+    this.#session = session;
+    this.#principal = principal;
+    this.#will = connect.will;
+    this.#publishing = new Publishing(around, this, session, this.#outbox);
+    this.#framer.bodyBytesMax = around.limits.packetBytesMax;
+    this.silenceSMax = Math.ceil(connect.keepaliveS * KEEPALIVE_FACTOR);
+    if (connect.keepaliveS > 0) around.wheel.watch(this);
+    else around.wheel.forget(this);
+    around.online.add(this);
+    around.counters.clientsMax = Math.max(around.counters.clientsMax, around.online.size);
+    this.#dropLostSubscriptions(session, principal);
+    const isPresent = outcome.present && this.#level !== MQTT_3_1;
+    this.#send(frames.connackFrame(isPresent, packets.ACCEPTED));
+    session.attach(this);
+    this.#readOn(GATEKEEPER);
+  }
+
+  /** Rights may have changed while a kept session was without its client. */
+  #dropLostSubscriptions(session: Session, principal: Principal): void {
+    for (const filter of Array.from(session.qosByFilter.keys())) {
+      if (this.#around.gatekeeper.mayRead(principal, filter)) continue;
+      this.#around.sessions.unsubscribe(session, filter);
+    }
+  }
+
+  #refuse({ connack, reason }: Refusal): FrameVerdict {
+    if (this.#state === 'closed') return 'stop';
+    const { remote, clientId } = this;
+    this.#around.rareLog.warn('broker.client.refused', { remote, clientId, reason });
+    this.#connection.write(connack);
+    this.#around.counters.bytesOut += connack.length;
+    this.#close();
+    this.#connection.end();
+    return 'stop';
+  }
+
+  #send(frame: Buffer): void {
+    this.#outbox.frame(frame, 0, frame.length);
+  }
+
+  /** Ends the connection because of what the client did, or did not do. */
+  drop(reason: string): void {
+    if (this.#state === 'closed') return;
+    const { remote, clientId } = this;
+    this.#around.rareLog.warn('broker.client.dropped', { remote, clientId, reason });
+    this.#close();
+    this.#connection.destroy();
+  }
+
+  #close(): void {
+    if (this.#state === 'closed') return;
+    const around = this.#around;
+    this.#state = 'closed';
+    this.#framer.stop();
+    this.#outbox.close();
+    this.#publishing?.close();
+    around.wheel.forget(this);
+    around.connected.delete(this);
+    around.online.delete(this);
+    const session = this.#session;
+    if (session === undefined) return;
+    session.detach(around.clock.monotonicMs());
+    if (session.clean) around.sessions.remove(session);
+    this.#publishWill();
+  }
+
+  #publishWill(): void {
+    const will = this.#will;
+    if (will === undefined) return;
+    this.#will = undefined;
+    const { qos, retain, payload } = will;
+    const topic = this.#around.topics.named(will.topic);
+    const place = { buffer: payload, bodyStart: 0, payloadStart: 0, end: payload.length };
+    const packet = { topic, qos, retain, dup: false, packetId: 0, ...place };
+    const admission = this.#around.router.accept(packet, this);
+    if (admission.kind === 'refused') this.#around.counters.refused += 1;
+  }
+}

@@ -1,0 +1,92 @@
+/**
+ * What the broker needs of others, and what it asks of them: a door that makes publishes durable and a
+ * gatekeeper that knows users. `hub.ts` joins them with ingest/ and security/; the regional node's own broker uses
+ * `PASSING_DOOR`.
+ */
+import type { HubError } from '../base/errors.ts';
+import type { Role } from '../model/op.ts';
+
+/** Number of a journal entry: 1, 2, 3 … */
+export type Lsn = number;
+export type Qos = 0 | 1 | 2;
+
+export interface InboundPublish {
+  readonly topic: string;
+  /** Valid during the call only. */
+  readonly payload: Uint8Array;
+  readonly qos: Qos;
+  readonly retain: boolean;
+  /** The client says it sent this before. */
+  readonly dup: boolean;
+  readonly clientId: string;
+  readonly username?: string;
+  /** 1 … 65535; 0 for a will. */
+  readonly packetId: number;
+}
+
+export type Admission =
+  /** Not captured: acknowledged at once. */
+  | { readonly kind: 'pass' }
+  /** Acknowledged when `lsn` is durable; an `lsn` that was given before marks a redelivery. */
+  | { readonly kind: 'journaled'; readonly lsn: Lsn }
+  /** Not taken. `journal.busy` means: offer it again in a moment; all else closes the connection. */
+  | { readonly kind: 'refused'; readonly fault: HubError };
+
+/** Takes every QoS 1 and QoS 2 publish before it is acknowledged. */
+export interface PublishDoor {
+  admit(publish: InboundPublish): Admission;
+  /** Once per group commit, in order. */
+  onDurable(listener: (durableLsn: Lsn) => void): void;
+  /** The card is behind: stop reading from publishers until a commit finds this false. */
+  readonly saturated: boolean;
+  /** Why nothing can be taken now; new clients are turned away meanwhile. */
+  readonly fault: HubError | undefined;
+}
+
+/** The admission of what nobody keeps. */
+export const PASS: Admission = { kind: 'pass' };
+
+/** A door that keeps nothing: acks promise memory only. */
+export const PASSING_DOOR: PublishDoor = {
+  admit: () => PASS,
+  onDurable: () => undefined,
+  saturated: false,
+  fault: undefined,
+};
+
+/** Who a client has proved to be. */
+export interface Principal {
+  readonly name: string;
+  readonly role: Role;
+  readonly clientId: string;
+}
+
+export interface Credentials {
+  readonly clientId: string;
+  readonly username?: string;
+  readonly password?: Uint8Array;
+  readonly remote: string;
+}
+
+export interface Gatekeeper {
+  /** Undefined where the credentials are wrong; rejects only where the check itself failed. */
+  authenticate(credentials: Credentials): Promise<Principal | undefined>;
+  mayPublish(principal: Principal, topic: string): boolean;
+  mayRead(principal: Principal, topicOrFilter: string): boolean;
+}
+
+/** A message for code inside the hub. */
+export interface InternalMessage {
+  readonly topic: string;
+  /** Valid during the call only. */
+  readonly payload: Uint8Array;
+  readonly qos: Qos;
+  readonly retain: boolean;
+  /** Who published it; undefined at topics that are not `sync/…`, where delivery may outlive the publisher. */
+  readonly from: Principal | undefined;
+}
+
+/** What a handler of `sync/…` answers: nothing to wait for, wait until `lsn` is durable, or not taken. */
+export type MessageOutcome = void | { readonly lsn: Lsn } | { readonly refused: HubError };
+
+export type MessageHandler = (message: InternalMessage) => MessageOutcome;

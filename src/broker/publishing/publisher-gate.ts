@@ -1,0 +1,46 @@
+/**
+ * Holds back publishers while the card is slower than they are: their sockets are not read, the kernel's
+ * buffers fill, and memory stays what it is. When a commit brings relief they go on in the order they were
+ * stopped, a few at a time, so that all of them together do not overrun the door again.
+ */
+import { Fifo } from '../fifo.ts';
+
+export interface HeldPublisher {
+  /** Reads on; also where the client is gone. */
+  goOn(): void;
+}
+
+const RESUMED_AT_ONCE = 64;
+
+export class PublisherGate {
+  readonly #door: { readonly saturated: boolean };
+  readonly #soon: (callback: () => void) => void;
+  readonly #held = new Fifo<HeldPublisher>();
+  #isScheduled = false;
+
+  constructor(door: { readonly saturated: boolean }, soon: (callback: () => void) => void) {
+    this.#door = door;
+    this.#soon = soon;
+  }
+
+  get heldCount(): number {
+    return this.#held.size;
+  }
+
+  /** Takes a publisher that has stopped reading. */
+  hold(publisher: HeldPublisher): void {
+    this.#held.push(publisher);
+  }
+
+  /** Lets some go on, if the door has room; called at every commit. */
+  relieve(): void {
+    const count = Math.min(RESUMED_AT_ONCE, this.#held.size);
+    for (let i = 0; i < count && !this.#door.saturated; i++) this.#held.shift()?.goOn();
+    if (this.#held.size === 0 || this.#door.saturated || this.#isScheduled) return;
+    this.#isScheduled = true;
+    this.#soon(() => {
+      this.#isScheduled = false;
+      this.relieve();
+    });
+  }
+}

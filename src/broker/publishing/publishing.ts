@@ -1,0 +1,126 @@
+/**
+ * The publishing half of a client: takes its PUBLISH packets to the router and sends the acknowledgements, each
+ * when what it promises is true, all in the order of the publishes.
+ *
+ * A QoS 2 publish is taken once, however often it comes: its identifier is remembered until PUBREL, and PUBREC
+ * waits for the journal like any acknowledgement [MQTT-4.3.3-2].
+ */
+import { AckList, WAITING_ACKS_MAX } from './ack-list.ts';
+import type { Admission, Gatekeeper, Lsn, PublishDoor, Qos } from '../contract.ts';
+import type { Counters } from '../counters.ts';
+import { PublishReader } from './publish-reader.ts';
+import type { AckWaiter, Publisher, Router } from '../router.ts';
+import type { Session } from '../sessions/session.ts';
+import type { TopicTable } from '../topics/message.ts';
+import { PUBACK_FIRST, PUBCOMP_FIRST, PUBREC_FIRST } from '../wire/frames.ts';
+import type { FrameVerdict } from '../wire/framer.ts';
+import type { Outbox } from '../wire/outbox.ts';
+import { PacketError } from '../wire/packets.ts';
+
+export interface PublishingSurroundings {
+  readonly door: PublishDoor;
+  readonly router: Router;
+  readonly counters: Counters;
+  readonly topics: TopicTable;
+  readonly gatekeeper: Gatekeeper;
+}
+
+/** What it needs of its connection. */
+export interface PublishingClient extends Publisher {
+  /** Stops reading until the door has room. */
+  holdBack(): void;
+  /** Ends the connection. */
+  drop(reason: string): void;
+}
+
+export class Publishing implements AckWaiter {
+  readonly #around: PublishingSurroundings;
+  readonly #client: PublishingClient;
+  readonly #session: Session;
+  readonly #outbox: Outbox;
+  readonly #reader: PublishReader;
+  readonly #acks = new AckList();
+
+  constructor(
+    around: PublishingSurroundings,
+    client: PublishingClient,
+    session: Session,
+    outbox: Outbox,
+  ) {
+    this.#around = around;
+    this.#client = client;
+    this.#session = session;
+    this.#outbox = outbox;
+    const { topics, gatekeeper } = around;
+    const mayPublish = gatekeeper.mayPublish.bind(gatekeeper);
+    this.#reader = new PublishReader({ topics, mayPublish }, client.principal);
+  }
+
+  /** True while acknowledgements wait for the journal. */
+  get isWaiting(): boolean {
+    return this.#acks.size > 0;
+  }
+
+  onPublish(first: number, buffer: Buffer, start: number, end: number): FrameVerdict {
+    const { counters, router } = this.#around;
+    const packet = this.#reader.read(first, buffer, start, end);
+    const { qos, packetId } = packet;
+    counters.messagesIn += 1;
+    const earlierLsn = qos === 2 ? this.#session.receivedLsnById.get(packetId) : undefined;
+    if (earlierLsn !== undefined) return this.#acknowledge(qos, packetId, earlierLsn);
+    if (!this.#reader.isAllowed) {
+      counters.denied += 1;
+      return this.#acknowledge(qos, packetId, 0);
+    }
+    const admission = router.accept(packet, this.#client);
+    if (admission.kind === 'refused') return this.#onRefused(admission);
+    return this.#acknowledge(qos, packetId, admission.kind === 'journaled' ? admission.lsn : 0);
+  }
+
+  /** PUBREL: the client knows that we have the message, and may use the identifier for another. */
+  onPubrel(packetId: number): void {
+    this.#session.receivedLsnById.delete(packetId);
+    this.#outbox.ack(PUBCOMP_FIRST, packetId);
+  }
+
+  releaseAcks(durableLsn: Lsn): boolean {
+    this.#acks.release(durableLsn, this.#outbox);
+    return this.isWaiting;
+  }
+
+  /** The connection is over; what was taken goes its way without it. */
+  close(): void {
+    this.#acks.clear();
+  }
+
+  /** Sends the ack of a publish now or when `lsn` is durable, behind those that already wait. */
+  #acknowledge(qos: Qos, packetId: number, lsn: Lsn): FrameVerdict {
+    if (qos === 0) return 'next';
+    if (qos === 2) this.#session.receivedLsnById.set(packetId, lsn);
+    const { router, door } = this.#around;
+    const first = qos === 1 ? PUBACK_FIRST : PUBREC_FIRST;
+    if (this.#acks.size === 0) {
+      if (lsn <= router.durableLsn) {
+        this.#outbox.ack(first, packetId);
+        return 'next';
+      }
+      router.awaitDurable(this);
+    } else if (this.#acks.size === WAITING_ACKS_MAX) {
+      throw new PacketError('packet identifiers used twice [MQTT-2.3.1-2]');
+    }
+    this.#acks.push(lsn, first, packetId);
+    if (!door.saturated) return 'next';
+    this.#client.holdBack();
+    return 'pause';
+  }
+
+  #onRefused({ fault }: Admission & { kind: 'refused' }): FrameVerdict {
+    if (fault.code === 'journal.busy') {
+      this.#client.holdBack();
+      return 'again';
+    }
+    this.#around.counters.refused += 1;
+    this.#client.drop(`publish not taken: ${fault.code}: ${fault.message}`);
+    return 'stop';
+  }
+}

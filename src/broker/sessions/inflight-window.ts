@@ -1,0 +1,148 @@
+/**
+ * QoS 1 and 2 messages under way to one client, by packet identifier, in the order they were sent, until the
+ * client has acknowledged them. Identifiers are given out in a circle, so that an identifier says where its
+ * message lies: no search, no map, and memory only for the span that is really open.
+ */
+import { assert } from '../../base/assert.ts';
+import { type Message, messageBytes } from '../topics/message.ts';
+
+/** Identifiers 1 … 65535 in a circle. */
+const IDS = 65_535;
+const FIRST_SLOTS = 8;
+
+const FREE = 0;
+const AWAITS_PUBACK = 1;
+const AWAITS_PUBREC = 2;
+const AWAITS_PUBCOMP = 3;
+const STATE_MASK = 3;
+const RETAINED_FLAG = 4;
+
+export interface Inflight {
+  readonly packetId: number;
+  readonly qos: 1 | 2;
+  /** It answers a new subscription with a retained message. */
+  readonly retained: boolean;
+  /** Undefined once the client has it and only PUBREL is owed. */
+  readonly message: Message | undefined;
+}
+
+export class InflightWindow {
+  #messages: (Message | undefined)[] = [];
+  #states = new Uint8Array(0);
+  /** Sequence numbers: of the oldest that is open, and of the next. Identifier = sequence mod 65535 + 1. */
+  #head = 0;
+  #tail = 0;
+  #count = 0;
+  #bytes = 0;
+
+  /** Messages that are not acknowledged. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** What they cost. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Oldest sequence number that may be open, and the one behind the newest: the range for `at`. */
+  get head(): number {
+    return this.#head;
+  }
+
+  get tail(): number {
+    return this.#tail;
+  }
+
+  /** True where no identifier is free. */
+  get isFull(): boolean {
+    return this.#tail - this.#head >= IDS;
+  }
+
+  /** Takes a message under way; returns its packet identifier. */
+  add(message: Message, qos: 1 | 2, retained: boolean): number {
+    assert(!this.isFull, 'the sender asks first');
+    if (this.#tail - this.#head === this.#messages.length) this.#grow();
+    const slot = this.#slotOf(this.#tail);
+    this.#messages[slot] = message;
+    const state = qos === 1 ? AWAITS_PUBACK : AWAITS_PUBREC;
+    this.#states[slot] = retained ? state | RETAINED_FLAG : state;
+    this.#count += 1;
+    this.#bytes += messageBytes(message);
+    const packetId = (this.#tail % IDS) + 1;
+    this.#tail += 1;
+    return packetId;
+  }
+
+  /** The message with this sequence number, where it is still open. */
+  at(sequence: number): Inflight | undefined {
+    const slot = this.#slotOf(sequence);
+    const state = this.#states[slot] as number;
+    if (state === FREE) return undefined;
+    return {
+      packetId: (sequence % IDS) + 1,
+      qos: (state & STATE_MASK) === AWAITS_PUBACK ? 1 : 2,
+      retained: (state & RETAINED_FLAG) !== 0,
+      message: this.#messages[slot],
+    };
+  }
+
+  /** PUBACK: true where it closed a QoS 1 message. */
+  acknowledge(packetId: number): boolean {
+    return this.#close(packetId, AWAITS_PUBACK);
+  }
+
+  /** PUBREC: the client has the message, PUBREL is owed from now on. */
+  receive(packetId: number): void {
+    const slot = this.#find(packetId);
+    if (slot < 0 || ((this.#states[slot] as number) & STATE_MASK) !== AWAITS_PUBREC) return;
+    this.#states[slot] = AWAITS_PUBCOMP;
+    this.#dropMessage(slot);
+  }
+
+  /** PUBCOMP: true where it closed a QoS 2 message. */
+  complete(packetId: number): boolean {
+    return this.#close(packetId, AWAITS_PUBCOMP);
+  }
+
+  #close(packetId: number, state: number): boolean {
+    const slot = this.#find(packetId);
+    if (slot < 0 || ((this.#states[slot] as number) & STATE_MASK) !== state) return false;
+    this.#states[slot] = FREE;
+    this.#dropMessage(slot);
+    this.#count -= 1;
+    while (this.#head < this.#tail && this.#states[this.#slotOf(this.#head)] === FREE) {
+      this.#head += 1;
+    }
+    return true;
+  }
+
+  #dropMessage(slot: number): void {
+    const message = this.#messages[slot];
+    if (message !== undefined) this.#bytes -= messageBytes(message);
+    this.#messages[slot] = undefined;
+  }
+
+  /** The slot of an identifier that is in the open span, or -1. */
+  #find(packetId: number): number {
+    const ahead = (packetId - 1 - (this.#head % IDS) + IDS) % IDS;
+    const sequence = this.#head + ahead;
+    return sequence < this.#tail ? this.#slotOf(sequence) : -1;
+  }
+
+  #slotOf(sequence: number): number {
+    return sequence % this.#messages.length;
+  }
+
+  #grow(): void {
+    const slots = Math.min(Math.max(FIRST_SLOTS, 2 * this.#messages.length), IDS);
+    const messages = Array.from<Message | undefined>({ length: slots });
+    const states = new Uint8Array(slots);
+    for (let sequence = this.#head; sequence < this.#tail; sequence++) {
+      messages[sequence % slots] = this.#messages[this.#slotOf(sequence)];
+      states[sequence % slots] = this.#states[this.#slotOf(sequence)] as number;
+    }
+    this.#messages = messages;
+    this.#states = states;
+  }
+}
