@@ -1,0 +1,319 @@
+/**
+ * The page: shows what the hub's stream says (`/api/v1/events`) and draws the last hours of power. Every time is
+ * told by the hub's clock, never by the browser's: at a site without a network both may be wrong, and then at
+ * least they are wrong together.
+ */
+import { PowerChart } from './chart.js';
+
+const CLASSES = ['alarm', 'command', 'record', 'telemetry', 'preview', 'bulk', 'log'];
+const DECISIONS_MAX = 100;
+/** Without news for so long the figures are marked as old. */
+const SILENCE_MS = 10_000;
+
+const STATE_WORDS = {
+  surplus: 'More sun than the site needs: everything may go.',
+  normal: 'Enough energy: everything goes within its budget.',
+  saver: 'Saving energy: bulk data waits, the rest goes by its deadline.',
+  critical: 'The battery is low: only alarms and commands go.',
+  shutdown: 'The battery must recover: nothing is sent.',
+  unknown: 'No fresh reading of the battery: sending with caution.',
+};
+
+const QUALITY_WORDS = {
+  ntp: 'set by a time server',
+  peer: 'set by another hub',
+  rtc: 'kept by its own battery',
+  unknown: 'not trusted: never set since the start',
+};
+
+const element = (id) => document.getElementById(id);
+const setText = (id, text) => {
+  const target = element(id);
+  if (target.textContent !== text) target.textContent = text;
+};
+
+// ——— Figures as people read them ———
+
+const DASH = '–';
+const clockTime = new Intl.DateTimeFormat(undefined, {
+  hour: '2-digit',
+  minute: '2-digit',
+  hourCycle: 'h23',
+});
+const dayTime = new Intl.DateTimeFormat(undefined, {
+  weekday: 'short',
+  hour: '2-digit',
+  minute: '2-digit',
+  hourCycle: 'h23',
+});
+
+function fixed(value, digits) {
+  return value === null || value === undefined ? DASH : value.toFixed(digits);
+}
+
+/** Three digits at most: 3.6, 41, 1250. */
+function watts(value) {
+  return fixed(value, value !== null && Math.abs(value) < 10 ? 1 : 0);
+}
+
+/** Four digits at most: 4821, 10.2 k, 2.4 M. */
+function count(value) {
+  if (value < 10_000) return String(value);
+  if (value < 1_000_000) return `${(value / 1000).toFixed(value < 100_000 ? 1 : 0)} k`;
+  return `${(value / 1_000_000).toFixed(1)} M`;
+}
+
+function bytes(size) {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
+  let value = size;
+  let unit = 0;
+  while (value >= 1000 && unit < units.length - 1) {
+    value /= 1000;
+    unit += 1;
+  }
+  return `${value.toFixed(value < 10 && unit > 0 ? 1 : 0)} ${units[unit]}`;
+}
+
+function duration(seconds) {
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 1) return `${Math.max(0, Math.round(seconds))} s`;
+  if (minutes < 60) return `${minutes} min`;
+  const hours = Math.floor(minutes / 60);
+  if (hours < 10) return `${hours} h ${minutes % 60} min`;
+  return hours < 48 ? `${hours} h` : `${Math.floor(hours / 24)} d ${hours % 24} h`;
+}
+
+// ——— Figures into the page ———
+
+function showStatus(status) {
+  const nowMs = Date.parse(status.clock.at);
+  document.title = `${status.site} · ${status.power.state}`;
+  setText('site', status.site);
+  setText('identity', `hub ${status.hubId.slice(0, 8)} · ${status.version}`);
+  showNotices(status);
+  showPower(status.power);
+  showBacklog(status.backlog);
+  showUplink(status.uplink, nowMs);
+  setText('connected', String(status.devices.connected));
+  setText('sessions', String(status.devices.sessions));
+  setText('messages-in', count(status.devices.messagesIn));
+  setText('queued', count(status.devices.queued));
+  showStorage(status);
+  setText('clock', clockTime.format(nowMs));
+  setText('clock-quality', QUALITY_WORDS[status.clock.quality] ?? status.clock.quality);
+  setText('uptime', duration(status.uptimeS));
+  setText('memory', bytes(status.process.rssBytes));
+  const behind = status.journal.durableLsn - status.store.appliedLsn;
+  setText('applied', behind <= 0 ? 'all' : `${count(behind)} behind`);
+}
+
+/** Of the battery, as the last status said. */
+let state;
+
+function showPower(power) {
+  const section = document.querySelector('.power');
+  section.className = `card power state-${power.state}`;
+  const soc = power.socPct;
+  setText('soc', fixed(soc, 0));
+  const error = power.socErrPct;
+  setText('soc-error', soc === null ? 'charge not known' : `± ${fixed(error, 0)} % charge`);
+  dash('arc-level', soc ?? 0);
+  dash('arc-error', soc === null ? 0 : Math.min(100, soc + (error ?? 0)));
+  setText('power-state', power.state + (power.curtailed === true ? ', sun to spare' : ''));
+  if (power.state !== state) setText('why', STATE_WORDS[power.state] ?? '');
+  state = power.state;
+  const age = power.ageS === null ? 'no reading' : `read ${duration(power.ageS)} ago`;
+  setText('power-source', power.source === 'none' ? 'on mains' : `${power.source}, ${age}`);
+  setText('pv', watts(power.pvW));
+  setText('load', watts(power.loadW));
+  setText('volts', fixed(power.batteryV, 2));
+}
+
+/** Fills `percent` of an arc. A round cap would show a dot at 0. */
+function dash(id, percent) {
+  const arc = element(id);
+  arc.setAttribute('stroke-dasharray', `${percent} 200`);
+  arc.setAttribute('visibility', percent > 0 ? 'visible' : 'hidden');
+}
+
+function showBacklog(backlog) {
+  const rows = CLASSES.map((name) => {
+    const { ops, bytes: size, oldestS } = backlog[name];
+    const row = document.createElement('tr');
+    if (ops === 0) row.className = 'none';
+    else if (name === 'alarm' && oldestS > 60) row.className = 'urgent';
+    const heading = document.createElement('th');
+    heading.scope = 'row';
+    heading.textContent = name;
+    row.append(heading);
+    const cells = ops === 0 ? ['0', '', ''] : [count(ops), bytes(size), duration(oldestS)];
+    for (const text of cells) row.insertCell().textContent = text;
+    return row;
+  });
+  element('backlog').replaceChildren(...rows);
+}
+
+function showUplink(uplink, nowMs) {
+  const since = uplink.lastReceiptAt === null ? null : nowMs - Date.parse(uplink.lastReceiptAt);
+  const isOff = uplink.state === 'off';
+  setText('receipt', isOff ? 'off' : since === null ? 'never' : duration(since / 1000));
+  setText('receipt-note', isOff ? 'data stays in the journal' : 'since the last receipt');
+  setText('uplink-state', uplink.state);
+  setText('uplink-kind', uplink.link);
+  setText('uplink-bytes', bytes(uplink.bytesToday));
+}
+
+function showStorage({ journal, disk, flash }) {
+  const ratio = journal.bytesMax > 0 ? journal.bytes / journal.bytesMax : 0;
+  setText('journal-fill', `${Math.round(100 * ratio)} %`);
+  setText('journal-note', `of the journal's ${bytes(journal.bytesMax)}`);
+  setText('disk-free', bytes(disk.freeBytes));
+  setText('flash-today', bytes(flash.bytesToday));
+  const years = flash.lifeYears;
+  setText(
+    'flash-life',
+    years === null ? DASH : years > 50 ? '50 years or more' : `${fixed(years, 1)} years`,
+  );
+}
+
+function showNotices({ faults, security, clock }) {
+  const notices = faults.map((fault) => notice(fault.message, fault.hint, fault.code));
+  if (security.openLan) {
+    notices.push(
+      notice(
+        'Anyone on this network may read and publish here.',
+        'Set security.mode = "password" and add users with `heliograph user add`.',
+      ),
+    );
+  }
+  if (clock.quality === 'unknown') {
+    notices.push(
+      notice('The clock is not set.', 'Times below are wrong; order is kept all the same.'),
+    );
+  }
+  const text = notices.map((it) => it.textContent).join('\n');
+  const holder = element('notices');
+  if (holder.dataset.text !== text) holder.replaceChildren(...notices);
+  holder.dataset.text = text;
+}
+
+function notice(title, advice, code) {
+  const box = document.createElement('div');
+  box.className = code === undefined ? 'notice' : 'notice fault';
+  const heading = document.createElement('strong');
+  heading.textContent = title;
+  const hint = document.createElement('span');
+  hint.append(...withCode(advice));
+  box.append(heading, hint);
+  if (code !== undefined) {
+    const mark = document.createElement('span');
+    mark.className = 'quiet';
+    mark.textContent = ` (${code})`;
+    box.append(mark);
+  }
+  return box;
+}
+
+/** Text whose parts between backticks are set as code. */
+function withCode(text) {
+  return text.split('`').map((part, index) => {
+    if (index % 2 === 0) return part;
+    const code = document.createElement('code');
+    code.textContent = part;
+    return code;
+  });
+}
+
+// ——— Decisions ———
+
+function showLines(lines) {
+  const items = lines.toReversed().map((line) => lineItem(line));
+  element('decisions').replaceChildren(
+    ...items.filter((item) => item !== null).slice(0, DECISIONS_MAX),
+  );
+  const last = lines.findLast((line) => line.event === 'decision' && line.why);
+  if (last !== undefined) showWhy(last);
+}
+
+function addLine(line) {
+  const item = lineItem(line);
+  if (item === null) return;
+  const list = element('decisions');
+  if (list.firstElementChild?.className === 'quiet') list.replaceChildren();
+  list.prepend(item);
+  while (list.children.length > DECISIONS_MAX) list.lastElementChild.remove();
+  if (line.event === 'decision' && line.why) showWhy(line);
+}
+
+/** The reason of the last decision stands beside the state, unless the state has changed since. */
+function showWhy(line) {
+  if (line.state === state) setText('why', unbroken(line.why));
+}
+
+/** Keeps numbers and their units on one line. */
+function unbroken(sentence) {
+  return sentence.replace(/(\d) (?=[%A-Za-z]{1,3}\b|%)/g, '$1\u00a0');
+}
+
+function lineItem(line) {
+  if (!line.why) return null;
+  const item = document.createElement('li');
+  item.className = line.state ? `state-${line.state}` : '';
+  const time = document.createElement('time');
+  time.dateTime = line.at;
+  time.title = dayTime.format(Date.parse(line.at));
+  time.textContent = clockTime.format(Date.parse(line.at));
+  const event = document.createElement('span');
+  event.className = 'event';
+  event.textContent = line.event === 'decision' ? (line.state ?? 'decision') : line.event;
+  const why = document.createElement('p');
+  why.textContent = unbroken(line.why);
+  item.append(time, event, why);
+  return item;
+}
+
+// ——— The stream ———
+
+let silence;
+
+function heard() {
+  clearTimeout(silence);
+  silence = setTimeout(lost, SILENCE_MS);
+  element('link-to-hub').className = 'contact live';
+  setText('link-to-hub', 'live');
+}
+
+function lost() {
+  element('link-to-hub').className = 'contact lost';
+  setText('link-to-hub', 'no contact');
+}
+
+function follow() {
+  const source = new EventSource('/api/v1/events');
+  const on = (event, handle) =>
+    source.addEventListener(event, ({ data }) => {
+      heard();
+      handle(JSON.parse(data));
+    });
+  on('status', (status) => {
+    showStatus(status);
+    chart.add(status);
+  });
+  on('lines', showLines);
+  on('line', addLine);
+  source.addEventListener('error', () => {
+    lost();
+    // A refused stream (401, 429) is not tried again by the browser.
+    if (source.readyState === EventSource.CLOSED) setTimeout(follow, 5000);
+  });
+}
+
+const chart = new PowerChart(element('chart'));
+const spans = document.querySelectorAll('[data-hours]');
+for (const button of spans) {
+  button.addEventListener('click', () => {
+    for (const other of spans) other.setAttribute('aria-pressed', String(other === button));
+    chart.show(Number(button.dataset.hours));
+  });
+}
+follow();

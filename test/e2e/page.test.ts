@@ -1,0 +1,200 @@
+/** The page in a real browser, served by the real HTTP server, with a status that the test chooses. */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { type Browser, chromium, type Page } from 'playwright-core';
+import { afterAll, afterEach, beforeEach } from 'vitest';
+
+import { machineTimers } from '../../src/platform/clock.ts';
+import { type HttpServer, serveHttp } from '../../src/platform/http-server.ts';
+import { SimClock } from '../../src/platform/sim/clock.ts';
+import { type Api, createApi } from '../../src/status/api.ts';
+import { PageFiles } from '../../src/status/page-files.ts';
+import type { PowerSample } from '../../src/status/power-history.ts';
+import { testWithPeers } from '../support/peers.ts';
+import { tempDir } from '../support/temp-dir.ts';
+import { NOON_MS, SampleSources, sampleStatus } from '../support/status.ts';
+
+const ROOT = join(import.meta.dirname, '../..');
+const FLAGS = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
+let sources: SampleSources;
+let api: Api;
+let server: HttpServer;
+let browser: Browser | undefined;
+/** What the browser complained about, and where it wanted to go. */
+let complaints: string[] = [];
+let hosts = new Set<string>();
+
+beforeEach(async () => {
+  const dir = tempDir();
+  execFileSync('node', [join(ROOT, 'deploy/copy-page.mjs'), dir]);
+  sources = new SampleSources(new SimClock(NOON_MS));
+  const page = new PageFiles({ read: (path) => readFileSync(path), list: readdirSync }, dir);
+  api = createApi(sources.options({ timers: machineTimers, page, powerSince: () => aDay() }));
+  const fetch = (request: Request, remote: string) => api.fetch(request, remote);
+  const place = { host: '127.0.0.1', port: 0, purpose: 'http.port', connectionsMax: 32 };
+  server = await serveHttp({ ...place, fetch });
+  complaints = [];
+  hosts = new Set();
+});
+
+afterEach(async () => {
+  api.close();
+  await server.close();
+});
+
+afterAll(async () => {
+  await browser?.close();
+});
+
+function aDay(): PowerSample[] {
+  return Array.from({ length: 1440 }, (_, minute) => ({
+    atMs: NOON_MS - (1440 - minute) * 60_000,
+    socPct: 50 + 20 * Math.sin(minute / 229),
+    batteryV: 13,
+    pvW: Math.max(0, 40 * Math.sin(minute / 229)),
+    loadW: 3.5,
+  }));
+}
+
+async function visit(path: string, look: { width: number; dark?: boolean }): Promise<Page> {
+  browser ??= await chromium.launch({ executablePath: path, args: FLAGS });
+  const context = await browser.newContext({
+    viewport: { width: look.width, height: 800 },
+    colorScheme: look.dark === true ? 'dark' : 'light',
+    timezoneId: 'UTC',
+  });
+  const page = await context.newPage();
+  page.on('console', (message) => {
+    if (message.type() !== 'log') complaints.push(message.text());
+  });
+  page.on('pageerror', (error) => complaints.push(error.message));
+  page.on('request', (request) => hosts.add(new URL(request.url()).host));
+  await page.goto(`http://127.0.0.1:${server.port}/`);
+  await page.waitForSelector('#chart canvas');
+  await page.waitForSelector('.contact.live');
+  return page;
+}
+
+async function reads(page: Page, selector: string, wanted: string | RegExp): Promise<void> {
+  await page.locator(selector).filter({ hasText: wanted }).first().waitFor({ timeout: 5000 });
+}
+
+testWithPeers(
+  'shows the figures of the hub, asks nobody else, complains of nothing',
+  ['chromium'],
+  async ([path]) => {
+    const page = await visit(path as string, { width: 1100 });
+    await reads(page, '#site', 'north-ridge');
+    await reads(page, '#soc', /^64$/);
+    await reads(page, '#soc-error', '± 3 %');
+    await reads(page, '#pv', /^41$/);
+    await reads(page, '#receipt', '12 min');
+    await reads(page, '#backlog', /telemetry\s*4821\s*1\.2 MB\s*1 h 30 min/);
+    await reads(page, '#connected', /^11$/);
+    await reads(page, '#clock', '12:00');
+    await reads(page, '#decisions', 'photos wait');
+    await reads(page, '#why', 'records go');
+    await page.click('[data-hours="3"]');
+    assert.equal(await page.getAttribute('[data-hours="3"]', 'aria-pressed'), 'true');
+    assert.deepEqual([...hosts], [`127.0.0.1:${server.port}`]);
+    assert.deepEqual(complaints, []);
+  },
+);
+
+testWithPeers(
+  'a decision and a fault appear by themselves, and so does the loss of the hub',
+  ['chromium'],
+  async ([path]) => {
+    const page = await visit(path as string, { width: 1100 });
+    sources.say({
+      at: '2026-03-01T12:00:30.000Z',
+      event: 'decision',
+      state: 'normal',
+      why: 'bulk <b>goes</b>',
+    });
+    await reads(page, '#decisions li:first-child', 'bulk <b>goes</b>');
+    await reads(page, '#why', 'bulk <b>goes</b>');
+    sources.status = sampleStatus({
+      power: { ...sampleStatus().power, state: 'unknown', socPct: null, pvW: null, batteryV: null },
+      security: { mode: 'open', openLan: true },
+      faults: [{ code: 'journal.full', message: 'No room', hint: 'Use `df`.', since: '' }],
+    });
+    await reads(page, '.notice.fault', 'No room');
+    await reads(page, '.notice code', /^df$/);
+    await reads(page, '.notice', 'Anyone on this network');
+    await reads(page, '#soc', /^–$/);
+    await reads(page, '#why', 'No fresh reading');
+    api.close();
+    await server.close();
+    await reads(page, '.contact.lost', 'no contact');
+  },
+);
+
+testWithPeers(
+  'fits a narrow phone and keeps its contrast, light and dark',
+  ['chromium'],
+  async ([path]) => {
+    sources.status = sampleStatus({
+      site: 'a-site-with-a-very-long-name-that-nobody-ever-shortened-for-a-phone',
+      faults: [{ code: 'journal.full', message: 'x'.repeat(200), hint: 'y', since: '' }],
+    });
+    for (const dark of [false, true]) {
+      const page = await visit(path as string, { width: 360, dark });
+      await reads(page, '.notice.fault', 'xxx');
+      const spill = await page.evaluate<number>(
+        'document.documentElement.scrollWidth - innerWidth',
+      );
+      assert.ok(spill <= 0, `${spill} pixels beyond 360`);
+      for (const selector of [
+        '#soc',
+        '#soc-error',
+        '#why',
+        '#pv',
+        '#load',
+        '.state',
+        'h2',
+        '.notice strong',
+        '#decisions time',
+      ]) {
+        const ratio = await contrast(page, selector);
+        assert.ok(ratio >= 4.5, `${selector} has a contrast of ${ratio.toFixed(1)}, dark: ${dark}`);
+      }
+    }
+  },
+);
+
+/**
+ * Contrast ratio of WCAG 2.2 between the text and the nearest painted ground behind it. Source text, because
+ * it runs in the browser, whose types are not ours.
+ */
+const CONTRAST = `(selector) => {
+  const luminance = (colour) => {
+    const parts = colour.match(/[\\d.]+/g).slice(0, 3).map((part) => Number(part) / 255);
+    const [red, green, blue] = parts.map((part) =>
+      part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4,
+    );
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+  };
+  const start = document.querySelector(selector);
+  let ground = start;
+  while (getComputedStyle(ground).backgroundColor === 'rgba(0, 0, 0, 0)') ground = ground.parentElement;
+  const a = luminance(getComputedStyle(start).color);
+  const b = luminance(getComputedStyle(ground).backgroundColor);
+  return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+}`;
+
+function contrast(page: Page, selector: string): Promise<number> {
+  return page.evaluate(`(${CONTRAST})(${JSON.stringify(selector)})`);
+}
