@@ -48,6 +48,13 @@ export class SeenOps {
     return new Map([...this.#lanes].map(([lane, { upTo }]) => [lane, upTo]));
   }
 
+  /** The highest seq seen of each lane, gaps or not: numbering goes on from here. */
+  highest(): VersionVector {
+    return new Map(
+      [...this.#lanes].map(([lane, { upTo, beyond }]) => [lane, beyond.at(-1)?.to ?? upTo]),
+    );
+  }
+
   /** Count of ops seen, those of class log left out. */
   count(): number {
     let count = 0;

@@ -169,8 +169,14 @@ export class Store {
     return lsn;
   }
 
+  /** How far each lane is folded without a gap. */
   vector(): VersionVector {
     return this.#seen.vector();
+  }
+
+  /** The highest seq folded of each lane, gaps or not. */
+  highest(): VersionVector {
+    return this.#seen.highest();
   }
 
   /** The newest stamp of a hub among the folded ops. */

@@ -1,0 +1,278 @@
+/**
+ * The one door into the journal. Plain MQTT publishes become ops of this hub; ops that devices made are
+ * taken as they are; both get the hub's stamp, and an LSN that the caller waits for before it
+ * acknowledges: what has no durable LSN was not promised.
+ *
+ * The door numbers this hub's own lanes and knows how far every other lane has come, so a duplicate is
+ * accepted without a second entry and a gap is refused. It folds nothing; the applier does, later.
+ */
+import type { Clock } from '../base/clock.ts';
+import { HubError } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import { CborWriter } from '../codec/writer.ts';
+import { LOG, type OpClass } from '../model/class.ts';
+import type { HlcClock } from '../model/hlc.ts';
+import { AUTHORITY, BODY_BYTES_MAX, EVENT, type Kind, type Op, type Role } from '../model/op.ts';
+import { type Lane, laneOf, type Origin, splitLane } from '../model/origin.ts';
+import { seqIn, type VersionVector } from '../model/version-vector.ts';
+import { CaptureRules, type CaptureRule } from './capture.ts';
+import { FillGate } from './fill-gate.ts';
+import type { JournalPort, Lsn } from './journal-port.ts';
+import { OpEntryEncoder, type OwnOp } from './op-entry-encoder.ts';
+import { type OpsOutcome, readOpsMessage, type RejectedOp } from './ops-message.ts';
+import { encodeNote, NOTE_INTERVAL } from './progress.ts';
+import { markOf, RecentPublishes } from './recent-publishes.ts';
+
+export interface InboundPublish {
+  readonly topic: string;
+  /** Valid during the call only. */
+  readonly payload: Uint8Array;
+  readonly qos: 0 | 1 | 2;
+  readonly retain: boolean;
+  readonly dup: boolean;
+  readonly clientId: string;
+  readonly username?: string;
+  /** 0 for a will. */
+  readonly packetId: number;
+}
+
+export type Admission =
+  | { readonly kind: 'pass' }
+  | { readonly kind: 'journaled'; readonly lsn: Lsn }
+  | { readonly kind: 'refused'; readonly fault: HubError };
+
+export interface DoorOptions {
+  readonly journal: JournalPort;
+  readonly hub: Origin;
+  /** Random 32-bit number of this boot. */
+  readonly bootId: number;
+  readonly hlc: HlcClock;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly capture: readonly CaptureRule[];
+  /** What recoverProgress found. */
+  readonly knownVector: VersionVector;
+  readonly lingerMs: (opClass: OpClass) => number;
+  /** Why an op has no meaning for this version (`unfoldable` of merge/fold.ts), or undefined where it has. */
+  readonly unfoldable: (op: Op) => string | undefined;
+}
+
+/** Something the hub itself has to say. */
+export interface OwnEvent {
+  readonly class: OpClass;
+  readonly key: string;
+  readonly body: Uint8Array;
+  readonly kind?: Kind;
+}
+
+/** Lanes that one hub keeps track of: a device may not make up origins for ever. */
+const LANES_MAX = 10_000;
+const PASS: Admission = { kind: 'pass' };
+
+export class Door {
+  readonly #options: DoorOptions;
+  readonly #journal: JournalPort;
+  readonly #captures: CaptureRules;
+  readonly #encoder: OpEntryEncoder;
+  readonly #gate: FillGate;
+  readonly #recent = new RecentPublishes();
+  readonly #vector: Map<Lane, number>;
+  /** Last seq of this hub's own lanes, by class. */
+  readonly #ownSeqs: number[];
+  readonly #deviceByOrigin = new Map<Origin, string>();
+  #nextNoteLsn: Lsn;
+
+  private constructor(options: DoorOptions) {
+    this.#options = options;
+    this.#journal = options.journal;
+    this.#captures = new CaptureRules(options.capture);
+    this.#encoder = new OpEntryEncoder(options.hub, options.bootId);
+    this.#gate = new FillGate(options.journal);
+    this.#vector = new Map(options.knownVector);
+    this.#nextNoteLsn = options.journal.lastLsn + NOTE_INTERVAL;
+    this.#ownSeqs = Array.from({ length: LOG + 1 }, (_, opClass) =>
+      seqIn(options.knownVector, laneOf(options.hub, opClass as OpClass)),
+    );
+  }
+
+  static open(options: DoorOptions): Door {
+    return new Door(options);
+  }
+
+  get saturated(): boolean {
+    return this.#journal.saturated;
+  }
+
+  get fault(): HubError | undefined {
+    return this.#journal.fault;
+  }
+
+  onDurable(listener: (durableLsn: Lsn) => void): void {
+    this.#journal.onDurable(listener);
+  }
+
+  /** Takes a plain publish; the payload is copied. */
+  admit(publish: InboundPublish): Admission {
+    if (publish.qos === 0) return PASS;
+    const capture = this.#captures.of(publish.topic);
+    if (capture.kind === 'pass') return PASS;
+    if (capture.kind === 'too-long')
+      return refused('op.malformed', 'the topic is too long to journal');
+    const { route } = capture;
+    const { payload, clientId, packetId } = publish;
+    if (payload.length > BODY_BYTES_MAX) return refused('op.too-large', `${payload.length} bytes`);
+    const mark = markOf(route.topicCrc, payload);
+    if (publish.dup) {
+      const lsn = this.#recent.find(clientId, packetId, mark);
+      if (lsn !== undefined) return { kind: 'journaled', lsn };
+    }
+    const full = this.#gate.refusal(route.class);
+    if (full !== undefined) return { kind: 'refused', fault: full };
+    let lsn: Lsn;
+    try {
+      lsn = this.#appendOwn(route.class, EVENT, route.key, payload);
+    } catch (error) {
+      if (error instanceof HubError) return { kind: 'refused', fault: error };
+      throw error;
+    }
+    if (packetId !== 0) this.#recent.note(clientId, packetId, mark, lsn);
+    return { kind: 'journaled', lsn };
+  }
+
+  /** The client began a new session: none of its publishes is a redelivery of an earlier one. */
+  forgetClient(clientId: string): void {
+    this.#recent.forget(clientId);
+  }
+
+  /** Journals an op of the hub itself; throws `HubError` where the journal does not take it. */
+  journalOwn({ class: opClass, key, body, kind = EVENT }: OwnEvent): Lsn {
+    const full = this.#gate.refusal(opClass);
+    if (full !== undefined) throw full;
+    return this.#appendOwn(opClass, kind, new CborWriter(key.length + 3).text(key).finish(), body);
+  }
+
+  /** Takes ops that a device made (`ops-message` of WIRE.cddl); what can be taken is, each for itself. */
+  acceptOps(message: Uint8Array, from: { role: Role; device: string }): OpsOutcome {
+    const { ops, refused: reason } = readOpsMessage(message);
+    const rejected: RejectedOp[] = [];
+    const lanes = new Set<Lane>();
+    let lsn = 0;
+    for (const { op, bytes } of ops) {
+      const { origin, class: opClass, seq } = op;
+      const reject = (why: string): void => {
+        rejected.push({ origin, class: opClass, seq, reason: why });
+      };
+      const stranger = this.#strangerReason(op, from.device);
+      if (stranger !== undefined) {
+        reject(stranger);
+        continue;
+      }
+      const lane = laneOf(origin, opClass);
+      lanes.add(lane);
+      const outcome = this.#acceptOp(lane, op, bytes, AUTHORITY[from.role]);
+      if (typeof outcome === 'string') reject(outcome);
+      else lsn = Math.max(lsn, outcome);
+    }
+    const accepted = [...lanes].map((lane) => ({
+      ...splitLane(lane),
+      seq: seqIn(this.#vector, lane),
+    }));
+    return { lsn, accepted, rejected, ...(reason === undefined ? {} : { refused: reason }) };
+  }
+
+  /** Seqs of all lanes as far as they are journaled, those of this hub included. */
+  vector(): VersionVector {
+    const vector = new Map(this.#vector);
+    for (const [opClass, seq] of this.#ownSeqs.entries()) {
+      if (seq > 0) vector.set(laneOf(this.#options.hub, opClass as OpClass), seq);
+    }
+    return vector;
+  }
+
+  /**
+   * Notes the progress in the journal. The owner calls this, and waits until it is durable, before it
+   * releases a part of the journal; see progress.ts.
+   */
+  noteProgress(): Lsn {
+    const note = encodeNote({ vector: this.vector(), lastHlc: this.#options.hlc.last });
+    const lsn = this.#append(note, LOG);
+    this.#nextNoteLsn = lsn + NOTE_INTERVAL;
+    return lsn;
+  }
+
+  /** LSN of the new entry, 0 for a duplicate, or the reason of a refusal. */
+  #acceptOp(lane: Lane, op: Op, bytes: Uint8Array, authority: number): Lsn | string {
+    const known = seqIn(this.#vector, lane);
+    if (op.seq <= known) return 0;
+    if (op.seq > known + 1) return `gap after ${known}`;
+    const unknown = this.#options.unfoldable(op);
+    if (unknown !== undefined) return unknown;
+    if (known === 0 && this.#vector.size >= LANES_MAX) return 'too many origins on this hub';
+    const full = this.#gate.refusal(op.class);
+    if (full !== undefined) return full.message;
+    const { hlc } = this.#options;
+    hlc.observe(op.hlc);
+    let lsn: Lsn;
+    try {
+      lsn = this.#append(this.#encoder.accepted(bytes, hlc.next(), authority), op.class);
+    } catch (error) {
+      if (error instanceof HubError) return error.message;
+      throw error;
+    }
+    this.#vector.set(lane, op.seq);
+    this.#noteNowAndThen(lsn);
+    return lsn;
+  }
+
+  /** Why the device may not speak for this op's origin; binds the origin to the first device that does. */
+  #strangerReason(op: Op, device: string): string | undefined {
+    if (op.class === LOG) return 'class log is written by hubs';
+    if (op.origin === this.#options.hub) return 'the origin is this hub';
+    const owner = this.#deviceByOrigin.get(op.origin);
+    if (owner === device) return undefined;
+    if (owner !== undefined) return 'the origin belongs to another device';
+    if (this.#deviceByOrigin.size >= LANES_MAX) return 'too many origins on this hub';
+    this.#deviceByOrigin.set(op.origin, device);
+    return undefined;
+  }
+
+  #appendOwn(opClass: OpClass, kind: Kind, key: Uint8Array, body: Uint8Array): Lsn {
+    const { clock, hlc } = this.#options;
+    const seq = (this.#ownSeqs[opClass] as number) + 1;
+    const op: OwnOp = {
+      class: opClass,
+      seq,
+      hlc: hlc.next(),
+      quality: clock.quality(),
+      monotonicMs: Math.floor(clock.monotonicMs()),
+      kind,
+      key,
+      body,
+      authority: AUTHORITY.device,
+    };
+    const lsn = this.#append(this.#encoder.own(op), opClass);
+    this.#ownSeqs[opClass] = seq;
+    this.#noteNowAndThen(lsn);
+    return lsn;
+  }
+
+  #append(entry: Uint8Array, opClass: OpClass): Lsn {
+    const lsn = this.#journal.append(entry, this.#options.lingerMs(opClass));
+    this.#gate.appended(entry.length);
+    return lsn;
+  }
+
+  #noteNowAndThen(lsn: Lsn): void {
+    if (lsn < this.#nextNoteLsn) return;
+    try {
+      this.noteProgress();
+    } catch (error) {
+      // The op is taken; the note comes with the next one that finds room.
+      if (!(error instanceof HubError)) throw error;
+    }
+  }
+}
+
+function refused(code: 'op.malformed' | 'op.too-large', message: string): Admission {
+  return { kind: 'refused', fault: new HubError(code, message) };
+}

@@ -1,0 +1,22 @@
+/** What ingest needs of the journal; `journal/journal.ts` satisfies it. */
+import type { HubError } from '../base/errors.ts';
+
+export type Lsn = number;
+
+export interface JournalCursor {
+  /** The next durable entry, or undefined where there is none yet. */
+  next(): { readonly lsn: Lsn; readonly entry: Uint8Array } | undefined;
+}
+
+export interface JournalPort {
+  /** Copies the entry; throws `HubError` where it cannot be taken. */
+  append(entry: Uint8Array, lingerMs: number): Lsn;
+  readonly firstLsn: Lsn;
+  readonly lastLsn: Lsn;
+  readonly durableLsn: Lsn;
+  readonly fault: HubError | undefined;
+  readonly saturated: boolean;
+  onDurable(listener: (durableLsn: Lsn) => void): void;
+  cursor(fromLsn: Lsn): JournalCursor;
+  stat(): { readonly fillRatio: number; readonly bytesMax: number };
+}

@@ -1,0 +1,173 @@
+/**
+ * How far each lane has come, found again after a start. The store knows it up to its checkpoint, the
+ * journal's tail has the rest. The store is disposable, though, and the journal lets go of its beginning:
+ * without more, a hub whose store was deleted would number its ops from 1 again, and upstream would take
+ * them for duplicates. The door therefore notes its version vector in the journal, as a local entry, now and
+ * then and before anything is released; the vector is then known from the notes and what follows them.
+ *
+ *   progress-note = ["progress", hlc, bstr]    ; 17 bytes a lane: origin (8), class (1), seq (8, big-endian)
+ */
+import type { Log } from '../base/log.ts';
+import { CborError, CborReader } from '../codec/reader.ts';
+import { CborWriter } from '../codec/writer.ts';
+import { isOpClass } from '../model/class.ts';
+import { decodeEntry, encodeLocalEntry } from '../model/entry.ts';
+import { compareHlc, decodeHlc, encodeHlc, type Hlc, HLC_ZERO } from '../model/hlc.ts';
+import {
+  bytesOfOrigin,
+  type Lane,
+  laneOf,
+  type Origin,
+  originOfBytes,
+  splitLane,
+} from '../model/origin.ts';
+import type { VersionVector } from '../model/version-vector.ts';
+import type { JournalPort, Lsn } from './journal-port.ts';
+
+export interface Progress {
+  /** Highest seq of each lane that was journaled. */
+  readonly vector: VersionVector;
+  /** The newest moment that this hub has issued. */
+  readonly lastHlc: Hlc;
+}
+
+const TAG = 'progress';
+const LANE_BYTES = 17;
+const CLASS_AT = 8;
+const SEQ_AT = 9;
+const TWO_32 = 0x100000000;
+/** A note is made after this many entries. */
+export const NOTE_INTERVAL = 50_000;
+
+export function encodeNote({ vector, lastHlc }: Progress): Uint8Array {
+  const lanes = new Uint8Array(vector.size * LANE_BYTES);
+  const view = new DataView(lanes.buffer);
+  let at = 0;
+  for (const [lane, seq] of vector) {
+    const { origin, class: opClass } = splitLane(lane);
+    lanes.set(bytesOfOrigin(origin), at);
+    lanes[at + CLASS_AT] = opClass;
+    view.setUint32(at + SEQ_AT, Math.floor(seq / TWO_32));
+    view.setUint32(at + SEQ_AT + 4, seq % TWO_32);
+    at += LANE_BYTES;
+  }
+  const writer = new CborWriter(lanes.length + 32);
+  writer.array(3).text(TAG).bytes(encodeHlc(lastHlc)).bytes(lanes);
+  return encodeLocalEntry(writer.finish());
+}
+
+/** Reads the body of a local entry; undefined where it is something else. */
+export function decodeNote(body: Uint8Array): Progress | undefined {
+  try {
+    const reader = new CborReader(body);
+    reader.expectArray(3);
+    if (reader.text() !== TAG) return undefined;
+    const lastHlc = decodeHlc(reader.bytes());
+    const lanes = reader.bytes();
+    if (lastHlc === undefined || lanes.length % LANE_BYTES !== 0) return undefined;
+    return { vector: vectorIn(lanes), lastHlc };
+  } catch (error) {
+    if (error instanceof CborError) return undefined;
+    throw error;
+  }
+}
+
+function vectorIn(lanes: Uint8Array): VersionVector {
+  const view = new DataView(lanes.buffer, lanes.byteOffset, lanes.length);
+  const vector = new Map<Lane, number>();
+  for (let at = 0; at < lanes.length; at += LANE_BYTES) {
+    const origin = originOfBytes(lanes.subarray(at, at + CLASS_AT)) as Origin;
+    const opClass = view.getUint8(at + CLASS_AT);
+    const seq = view.getUint32(at + SEQ_AT) * TWO_32 + view.getUint32(at + SEQ_AT + 4);
+    if (isOpClass(opClass)) vector.set(laneOf(origin, opClass), seq);
+  }
+  return vector;
+}
+
+export interface RecoverOptions {
+  readonly hub: Origin;
+  readonly journal: Pick<JournalPort, 'cursor' | 'firstLsn' | 'lastLsn'>;
+  readonly store: {
+    readonly checkpointLsn: Lsn;
+    highest(): VersionVector;
+    lastStamp(hub: Origin): Hlc | undefined;
+  };
+  readonly log: Log;
+}
+
+/** Finds the progress; the door may open with it while the store is still behind. */
+export function recoverProgress({ hub, journal, store, log }: RecoverOptions): Progress {
+  const scan = new TailScan(hub, {
+    vector: store.highest(),
+    lastHlc: store.lastStamp(hub) ?? HLC_ZERO,
+  });
+  const storeIsNear = journal.lastLsn - store.checkpointLsn <= 2 * NOTE_INTERVAL;
+  if (storeIsNear) scan.read(journal, store.checkpointLsn + 1);
+  else {
+    // Far behind: the newest note is near the end, and nothing before it is needed.
+    scan.read(journal, Math.max(journal.firstLsn, journal.lastLsn - 2 * NOTE_INTERVAL));
+    if (!scan.foundNote) scan.read(journal, Math.max(journal.firstLsn, store.checkpointLsn + 1));
+  }
+  const { vector, lastHlc, unreadable } = scan;
+  if (unreadable > 0) log.error('ingest.entries-unreadable', { count: unreadable });
+  log.info('ingest.recovered', {
+    lanes: vector.size,
+    lastLsn: journal.lastLsn,
+    lastMs: lastHlc.ms,
+  });
+  return { vector, lastHlc };
+}
+
+class TailScan {
+  readonly #hub: Origin;
+  readonly #vector: Map<Lane, number>;
+  lastHlc: Hlc;
+  foundNote = false;
+  unreadable = 0;
+
+  constructor(hub: Origin, known: Progress) {
+    this.#hub = hub;
+    this.#vector = new Map(known.vector);
+    this.lastHlc = known.lastHlc;
+  }
+
+  get vector(): VersionVector {
+    return this.#vector;
+  }
+
+  read(journal: Pick<JournalPort, 'cursor'>, fromLsn: Lsn): void {
+    this.unreadable = 0;
+    const cursor = journal.cursor(fromLsn);
+    for (let next = cursor.next(); next !== undefined; next = cursor.next()) {
+      try {
+        this.#take(next.entry);
+      } catch (error) {
+        if (!(error instanceof CborError)) throw error;
+        this.unreadable += 1;
+      }
+    }
+  }
+
+  #take(bytes: Uint8Array): void {
+    const entry = decodeEntry(bytes);
+    if (entry.type === 'op') {
+      const { op, stamp } = entry.stamped;
+      this.#raise(laneOf(op.origin, op.class), op.seq);
+      if (stamp.hub === this.#hub) this.#raiseHlc(stamp.hlc);
+      return;
+    }
+    const note = decodeNote(entry.body);
+    if (note === undefined) return;
+    this.foundNote = true;
+    for (const [lane, seq] of note.vector) this.#raise(lane, seq);
+    this.#raiseHlc(note.lastHlc);
+  }
+
+  #raise(lane: Lane, seq: number): void {
+    if (seq > (this.#vector.get(lane) ?? 0)) this.#vector.set(lane, seq);
+  }
+
+  #raiseHlc(hlc: Hlc): void {
+    if (compareHlc(hlc, this.lastHlc) > 0) this.lastHlc = hlc;
+  }
+}

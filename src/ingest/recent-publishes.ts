@@ -1,0 +1,69 @@
+/**
+ * Recognises a redelivery: a publish with DUP set, of the same client, with the same packet id, topic and
+ * payload as one that is journaled. MQTT promises at least once; this makes the usual case once: an ack that
+ * was lost with the connection.
+ *
+ * Memory of this process only. After a restart of the hub an unacknowledged publish may be journaled
+ * twice, which loses nothing. Looking for it in the journal by its content alone could take a new message
+ * for an old one, which would.
+ */
+import { crc32 } from 'node:zlib';
+
+import type { Lsn } from './journal-port.ts';
+
+/** Publishes remembered per client: more than clients keep in flight. */
+const PER_CLIENT = 128;
+const CLIENTS_MAX = 4096;
+const LENGTH_BITS = 0x200000;
+const TWO_32 = 0x100000000;
+
+class ClientMemory {
+  readonly packetIds = new Uint16Array(PER_CLIENT);
+  readonly marks = new Float64Array(PER_CLIENT);
+  readonly lsns = new Float64Array(PER_CLIENT);
+  count = 0;
+}
+
+/** Checksum and length of topic and payload as one number. */
+export function markOf(topicCrc: number, payload: Uint8Array): number {
+  return (payload.length % LENGTH_BITS) * TWO_32 + crc32(payload, topicCrc);
+}
+
+export class RecentPublishes {
+  readonly #clients = new Map<string, ClientMemory>();
+
+  /** LSN under which this very publish is journaled, where that is known. */
+  find(clientId: string, packetId: number, mark: number): Lsn | undefined {
+    const memory = this.#clients.get(clientId);
+    if (memory === undefined) return undefined;
+    const oldest = Math.max(0, memory.count - PER_CLIENT);
+    for (let index = memory.count - 1; index >= oldest; index--) {
+      const slot = index % PER_CLIENT;
+      if (memory.packetIds[slot] !== packetId) continue;
+      return memory.marks[slot] === mark ? memory.lsns[slot] : undefined;
+    }
+    return undefined;
+  }
+
+  note(clientId: string, packetId: number, mark: number, lsn: Lsn): void {
+    let memory = this.#clients.get(clientId);
+    if (memory === undefined) {
+      memory = new ClientMemory();
+      if (this.#clients.size >= CLIENTS_MAX) {
+        const [first] = this.#clients.keys();
+        this.#clients.delete(first as string);
+      }
+      this.#clients.set(clientId, memory);
+    }
+    const slot = memory.count % PER_CLIENT;
+    memory.packetIds[slot] = packetId;
+    memory.marks[slot] = mark;
+    memory.lsns[slot] = lsn;
+    memory.count += 1;
+  }
+
+  /** The client began a new session: its packet ids mean nothing any more. */
+  forget(clientId: string): void {
+    this.#clients.delete(clientId);
+  }
+}
