@@ -1,0 +1,183 @@
+import assert from 'node:assert/strict';
+
+import { describe, it } from 'vitest';
+
+import { textOf, utf8 } from '../../../src/base/bytes.ts';
+import { LOG } from '../../../src/model/class.ts';
+import { PAGE_ROWS, type ReadingPoint } from '../../../src/store/readings.ts';
+import { type Store } from '../../../src/store/store.ts';
+import { numbersIn } from '../../../src/store/summary.ts';
+import { stampedOp } from '../../support/ops.ts';
+import { entriesOf, openStore } from '../../support/stores.ts';
+import { tempDir } from '../../support/temp-dir.ts';
+
+const KEY = 'meters/1';
+const DAY_MS = 86_400_000;
+
+function addReadings(
+  store: Store,
+  readings: readonly (readonly [atMs: number, payload: string])[],
+): void {
+  const from = store.digest().ops;
+  const ops = readings.map(([atMs, payload], index) =>
+    stampedOp({ seq: from + index + 1, atMs, body: utf8(payload) }),
+  );
+  store.apply(entriesOf(ops), from + ops.length);
+}
+
+function allPages(store: Store, stepMs: number): { points: ReadingPoint[]; pages: number } {
+  const points: ReadingPoint[] = [];
+  let pages = 0;
+  for (let fromMs: number | undefined = 0; fromMs !== undefined;) {
+    const page = store.readings({ key: KEY, fromMs, toMs: 1e12, stepMs });
+    points.push(...page.points);
+    pages += 1;
+    fromMs = page.nextFromMs;
+  }
+  return { points, pages };
+}
+
+describe('readings', () => {
+  it('come one by one with their payload, in order of time', () => {
+    const store = openStore(tempDir());
+    addReadings(store, [
+      [3000, '{"t":3}'],
+      [1000, '{"t":1}'],
+      [2000, 'no json'],
+    ]);
+    const { points, nextFromMs } = store.readings({ key: KEY, fromMs: 1000, toMs: 3000 });
+    assert.equal(nextFromMs, undefined);
+    assert.deepEqual(
+      points.map(({ atMs, count, payload }) => [atMs, count, textOf(payload ?? utf8(''))]),
+      [
+        [1000, 1, '{"t":1}'],
+        [2000, 1, 'no json'],
+      ],
+    );
+    assert.deepEqual(points[0]?.fields, { t: { min: 1, max: 1, mean: 1, last: 1, count: 1 } });
+    assert.deepEqual(points[1]?.fields, {});
+    assert.deepEqual(store.readings({ key: 'unknown', fromMs: 0, toMs: 9 }).points, []);
+    store.close();
+  });
+
+  it('come in buckets with minimum, maximum, mean and last of each numeric field', () => {
+    const store = openStore(tempDir());
+    addReadings(store, [
+      [1000, '{"t":4,"pv":{"w":10}}'],
+      [1500, '{"t":1,"on":true}'],
+      [1999, '{"t":1,"pv":{"w":20}}'],
+      [2000, '7.5'],
+    ]);
+    const { points } = store.readings({ key: KEY, fromMs: 0, toMs: 1e9, stepMs: 1000 });
+    assert.deepEqual(points, [
+      {
+        atMs: 1000,
+        count: 3,
+        fields: {
+          t: { min: 1, max: 4, mean: 2, last: 1, count: 3 },
+          'pv.w': { min: 10, max: 20, mean: 15, last: 20, count: 2 },
+        },
+      },
+      {
+        atMs: 2000,
+        count: 1,
+        fields: { value: { min: 7.5, max: 7.5, mean: 7.5, last: 7.5, count: 1 } },
+      },
+    ]);
+    store.close();
+  });
+
+  it('come in pages that neither lose nor repeat any', () => {
+    const store = openStore(tempDir());
+    const count = 2 * PAGE_ROWS + 500;
+    // Two of them in each millisecond.
+    addReadings(
+      store,
+      Array.from({ length: count }, (_, i) => [Math.floor(i / 2), `${i}`] as const),
+    );
+    const single = allPages(store, 0);
+    assert.equal(single.points.length, count);
+    assert.ok(single.pages >= 3);
+    const buckets = allPages(store, 1000);
+    assert.equal(new Set(buckets.points.map(({ atMs }) => atMs)).size, buckets.points.length);
+    assert.equal(
+      buckets.points.reduce((sum, point) => sum + point.count, 0),
+      count,
+    );
+    const oneBucket = allPages(store, 1e9);
+    assert.equal(
+      oneBucket.points.reduce((sum, point) => sum + point.count, 0),
+      count,
+    );
+    store.close();
+  });
+
+  it('include the lines of class log', () => {
+    const store = openStore(tempDir());
+    store.apply(entriesOf([stampedOp({ class: LOG, key: 'hub/log', body: utf8('{}') })]), 1);
+    assert.equal(store.readings({ key: 'hub/log', fromMs: 0, toMs: 1e9 }).points.length, 1);
+    store.close();
+  });
+});
+
+describe('pruning', () => {
+  it('removes what is older than the limit in bounded steps, and leaves the state alone', () => {
+    const store = openStore(tempDir(), { readingsDays: 1 });
+    addReadings(
+      store,
+      Array.from({ length: 100 }, (_, i) => [i < 60 ? i : 5 * DAY_MS + i, `${i}`] as const),
+    );
+    const { digest } = store.digest();
+    const gone: number[] = [];
+    for (let count = store.prune(5 * DAY_MS, 25); count > 0; count = store.prune(5 * DAY_MS, 25)) {
+      gone.push(count);
+    }
+    assert.deepEqual(gone, [25, 25, 10]);
+    assert.equal(allPages(store, 0).points.length, 40);
+    assert.equal(store.digest().digest, digest);
+    store.close();
+  });
+
+  it('removes the oldest when all together take too much space', () => {
+    const store = openStore(tempDir(), { readingsDays: 1000, readingsBytesMax: 200_000 });
+    addReadings(
+      store,
+      Array.from({ length: 3000 }, (_, i) => [i, `{"n":${i},"pad":"${'x'.repeat(100)}"}`] as const),
+    );
+    let steps = 0;
+    while (store.prune(3000, 100) > 0) steps += 1;
+    const { points } = allPages(store, 0);
+    assert.ok(steps > 5 && points.length > 500 && points.length < 3000, `${points.length} left`);
+    assert.equal(points.at(-1)?.atMs, 2999);
+    store.close();
+  });
+});
+
+describe('numbers in payloads', () => {
+  const inText = (text: string): [string, number][] => [...numbersIn(utf8(text))];
+
+  it('are those of JSON objects, nested ones by path, and bare numbers', () => {
+    assert.deepEqual(inText('{"a":1,"b":{"c":{"d":2}},"e":"3","f":[4],"g":null}'), [
+      ['a', 1],
+      ['b.c.d', 2],
+    ]);
+    assert.deepEqual(inText(' -4.5e1'), [['value', -45]]);
+  });
+
+  it('are none in anything else', () => {
+    for (const text of ['', 'on', '{"a":', '21.5 C', '[1]', '"1"', '\u0000']) {
+      assert.deepEqual(inText(text), [], text);
+    }
+    assert.deepEqual([...numbersIn(Uint8Array.of(0x31, 0xff))], []);
+  });
+
+  it('have a limit, and know names that objects bring along', () => {
+    const many = Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`f${i}`, i]));
+    assert.equal(inText(JSON.stringify(many)).length, 64);
+    const store = openStore(tempDir());
+    addReadings(store, [[1, '{"constructor":1,"__proto__":2,"toString":3}']]);
+    const { points } = store.readings({ key: KEY, fromMs: 0, toMs: 9, stepMs: 9 });
+    assert.deepEqual(points[0]?.fields['constructor']?.last, 1);
+    store.close();
+  });
+});
