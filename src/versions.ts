@@ -9,5 +9,7 @@ export const JOURNAL_FORMAT = 1;
 export const STORE_SCHEMA = 1;
 /** Batches, chunks, receipts: batch/BATCH.md. */
 export const BATCH_FORMAT = 1;
+/** What the uplink keeps of receipts: uplink/progress.ts. */
+export const UPLINK_PROGRESS = 1;
 /** Layout of the data directory as a whole. */
 export const DATA_LAYOUT = 1;

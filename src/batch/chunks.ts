@@ -42,11 +42,10 @@ export function chunkSpan(layout: ChunkLayout, index: number): { from: number; t
   return { from: index * size, to: Math.min((index + 1) * size, layout.batchBytes) };
 }
 
-/** The message that carries chunk `index` of the batch. */
-export function encodeChunk(batch: Uint8Array, layout: ChunkLayout, index: number): Uint8Array {
-  assert(index < layout.total, 'a chunk of the batch');
+/** The message that carries chunk `index`, whose `data` is its span of the batch. */
+export function encodeChunk(data: Uint8Array, layout: ChunkLayout, index: number): Uint8Array {
   const span = chunkSpan(layout, index);
-  const data = batch.subarray(span.from, span.to);
+  assert(index < layout.total && data.length === span.to - span.from, 'a chunk of the batch');
   const writer = new CborWriter(data.length + 64);
   writer.array(5).uint(index).uint(layout.total).uint(layout.batchBytes);
   return writer.bytes(sha256(data)).bytes(data).finish();

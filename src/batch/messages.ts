@@ -58,8 +58,6 @@ export interface Have {
   readonly hub: Origin;
   readonly batch: BatchId;
   readonly chunks: ChunkBitmap;
-  /** The batch is complete, but this one before it is not known here. */
-  readonly awaits: BatchId | undefined;
 }
 
 /** The regional node's word that a batch is stored, or that it cannot be. */
@@ -73,6 +71,8 @@ export interface Receipt {
   readonly ranges: readonly LaneRange[];
   readonly ops: number;
   readonly root: Uint8Array;
+  /** The batch that the manifest names as the one before, where the regional node does not know it. */
+  readonly awaits: BatchId | undefined;
   readonly atMs: number;
   readonly quality: ClockQuality;
 }
@@ -117,7 +117,6 @@ export function encodeHave(have: Have, signer: Signer): Uint8Array {
     batch: bytesOfBatchId(have.batch),
     total: have.chunks.total,
     chunks: have.chunks.toBytes(),
-    awaits: have.awaits === undefined ? undefined : bytesOfBatchId(have.awaits),
   });
   return seal(HAVE_TYPE, encodeCbor(fields), signer);
 }
@@ -131,12 +130,11 @@ export function parseHave(
     const map = asMap(decodeCbor(openSigned(bytes, HAVE_TYPE, regionKey, verify), LIMITS));
     const chunks = ChunkBitmap.fromBytes(uintField(map, 'total'), bytesField(map, 'chunks'));
     if (chunks === undefined) return malformed();
-    const awaits = map.has('awaits') ? batchField(map, 'awaits') : undefined;
-    return { hub: originField(map, 'hub'), batch: batchField(map, 'batch'), chunks, awaits };
+    return { hub: originField(map, 'hub'), batch: batchField(map, 'batch'), chunks };
   });
 }
 
-const RECEIPT_FIELDS = 10;
+const RECEIPT_FIELDS = 11;
 
 export function encodeReceipt(receipt: Receipt, signer: Signer): Uint8Array {
   const writer = new CborWriter(512).array(RECEIPT_FIELDS).uint(BATCH_FORMAT);
@@ -145,6 +143,8 @@ export function encodeReceipt(receipt: Receipt, signer: Signer): Uint8Array {
   writer.uint(receipt.class);
   writeRanges(writer, receipt.ranges);
   writer.uint(receipt.ops).bytes(receipt.root);
+  if (receipt.awaits === undefined) writer.null();
+  else writer.bytes(bytesOfBatchId(receipt.awaits));
   writer.array(2).uint(receipt.atMs).uint(QUALITIES.indexOf(receipt.quality));
   return seal(RECEIPT_TYPE, writer.finish(), signer);
 }
@@ -168,6 +168,9 @@ export function parseReceipt(
     const ranges = readRanges(reader);
     const ops = reader.uint();
     const root = reader.bytes();
+    const isKnown = reader.nextIsNull();
+    const awaits = isKnown ? undefined : (batchIdOfBytes(reader.bytes()) ?? malformed());
+    if (isKnown) reader.null();
     reader.expectArray(2);
     const atMs = reader.uint();
     const quality = QUALITIES[reader.uint()] ?? malformed();
@@ -177,7 +180,7 @@ export function parseReceipt(
       batch,
       outcome: outcome === 0 ? ('stored' as const) : ('refused' as const),
     };
-    const covered = { class: opClass, ranges, ops, root };
+    const covered = { class: opClass, ranges, ops, root, awaits };
     return { ...named, reason: reason === '' ? undefined : reason, ...covered, atMs, quality };
   });
 }

@@ -31,7 +31,7 @@ const GREETING = {
   compressions: ['none', 'brotli'] as const,
 };
 const HELLO = encodeHello({ ...GREETING, site: SITE, spooled: [BATCH] }, HUB);
-const HAVE: Have = { hub: HUB_ID, batch: BATCH, chunks: new ChunkBitmap(9), awaits: undefined };
+const HAVE: Have = { hub: HUB_ID, batch: BATCH, chunks: new ChunkBitmap(9) };
 const RECEIPT: Receipt = {
   hub: HUB_ID,
   batch: BATCH,
@@ -41,6 +41,7 @@ const RECEIPT: Receipt = {
   ranges: [{ origin: HUB_ID, class: 3, from: 4, to: 9 }],
   ops: 6,
   root: new Uint8Array(32).fill(5),
+  awaits: undefined,
   atMs: START_MS,
   quality: 'ntp',
 };
@@ -78,15 +79,15 @@ test('a down-hello repeats the nonce', () => {
 
 test('have and receipt come back as they were sent, under the right key only', () => {
   HAVE.chunks.add(4);
-  const have = encodeHave({ ...HAVE, awaits: BATCH }, REGION);
+  const have = encodeHave(HAVE, REGION);
   const parsed = parseHave(have, REGION.publicKey, verifyEd25519);
-  assert.equal(parsed?.awaits, BATCH);
   assert.deepEqual(parsed?.chunks.toBytes(), HAVE.chunks.toBytes());
   assert.equal(parseHave(have, HUB.publicKey, verifyEd25519), undefined);
   const stored = encodeReceipt(RECEIPT, REGION);
   assert.deepEqual(parseReceipt(stored, REGION.publicKey, verifyEd25519), RECEIPT);
   assert.equal(parseReceipt(stored, HUB.publicKey, verifyEd25519), undefined);
-  const refused = { ...RECEIPT, outcome: 'refused' as const, reason: 'wrong root' };
+  const outcome = { outcome: 'refused' as const, reason: 'wrong root' };
+  const refused: Receipt = { ...RECEIPT, ...outcome, awaits: BATCH };
   const bytes = encodeReceipt(refused, REGION);
   assert.deepEqual(parseReceipt(bytes, REGION.publicKey, verifyEd25519), refused);
 });

@@ -1,0 +1,150 @@
+/**
+ * Adaptive binary arithmetic coding (COLUMNS.md §3): each bit costs what its odds, learned from the bits before
+ * it, say it is worth; a bit that never surprises costs about a thousandth of one.
+ *
+ * Coder and decoder share one interface, so that a column is described once and cannot be written differently
+ * from how it is read: `bit` takes the bit to write and returns it, or ignores it and returns the one it read.
+ *
+ * Why not bytes for brotli to squeeze: it codes whole bytes with one table per block, which costs the noise of
+ * a meter about a tenth more, and far more in batches of a few hundred ops (figures in COLUMNS.md §6).
+ */
+
+/** Learned odds of many bits; each starts even and settles as it is seen. */
+export class Odds {
+  /** Chance of a one, of 65536. */
+  readonly chances: Uint16Array;
+  /** How often each was met, up to SEEN_MAX: the more often, the less a bit moves its chance. */
+  readonly seen: Uint8Array;
+
+  constructor(count: number) {
+    this.chances = new Uint16Array(count).fill(1 << 15);
+    this.seen = new Uint8Array(count);
+  }
+}
+
+export interface BitCoder {
+  /** One bit under the odds of number `at`, which learn from it. */
+  bit(odds: Odds, at: number, bit: number): number;
+  /** The lowest `count` bits of `value`, 0 … 30 of them, at even odds. */
+  plain(count: number, value: number): number;
+}
+
+const SEEN_MAX = 160;
+const CHANCE_MIN = 24;
+const CHANCE_MAX = 65536 - CHANCE_MIN;
+/** How far a bit moves its chance, of 4096: 1 / (seen + 1.6). */
+const STEPS = Uint16Array.from({ length: SEEN_MAX + 1 }, (_, seen) => 4096 / (seen + 1.6));
+
+function learn(odds: Odds, at: number, bit: number): void {
+  const seen = odds.seen[at] as number;
+  const chance = odds.chances[at] as number;
+  const target = bit === 1 ? CHANCE_MAX : CHANCE_MIN;
+  odds.chances[at] = chance + (((target - chance) * (STEPS[seen] as number)) >> 12);
+  if (seen < SEEN_MAX) odds.seen[at] = seen + 1;
+}
+
+/** Where the interval from `low` to `high` (32 bits, both included) is cut: up to there a one, above a zero. */
+function cut(low: number, high: number, chance: number): number {
+  const width = high - low;
+  return low + (width >>> 16) * chance + (((width & 0xffff) * chance) >>> 16);
+}
+
+export class BitEncoder implements BitCoder {
+  #low = 0;
+  #high = 0xffffffff;
+  #bytes = new Uint8Array(4096);
+  #length = 0;
+
+  bit(odds: Odds, at: number, bit: number): number {
+    this.#narrow(cut(this.#low, this.#high, odds.chances[at] as number), bit);
+    learn(odds, at, bit);
+    return bit;
+  }
+
+  plain(count: number, value: number): number {
+    for (let shift = count - 1; shift >= 0; shift--) {
+      this.#narrow(this.#low + ((this.#high - this.#low) >>> 1), (value >>> shift) & 1);
+    }
+    return value;
+  }
+
+  /** All that was written. One byte more names a point inside the last interval; zeros are taken to follow it. */
+  finish(): Uint8Array {
+    this.#push(this.#high >>> 24);
+    return this.#bytes.subarray(0, this.#length);
+  }
+
+  #narrow(middle: number, bit: number): void {
+    if (bit === 1) this.#high = middle;
+    else this.#low = middle + 1;
+    while (((this.#low ^ this.#high) & 0xff000000) === 0) {
+      this.#push(this.#high >>> 24);
+      this.#low = (this.#low << 8) >>> 0;
+      this.#high = ((this.#high << 8) | 0xff) >>> 0;
+    }
+  }
+
+  #push(byte: number): void {
+    if (this.#length === this.#bytes.length) {
+      const grown = new Uint8Array(this.#length * 2);
+      grown.set(this.#bytes);
+      this.#bytes = grown;
+    }
+    this.#bytes[this.#length] = byte;
+    this.#length += 1;
+  }
+}
+
+export class BitDecoder implements BitCoder {
+  readonly #bytes: Uint8Array;
+  #low = 0;
+  #high = 0xffffffff;
+  #point = 0;
+  #taken = 0;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+    for (let i = 0; i < 4; i++) this.#take();
+  }
+
+  /** True while what was read can have been written: a decoder far behind the last byte only invents. */
+  get withinBytes(): boolean {
+    return this.#taken <= this.#bytes.length + 3;
+  }
+
+  /** True where everything that was written has been read, and nothing else. */
+  get atEnd(): boolean {
+    return this.#taken === this.#bytes.length + 3;
+  }
+
+  bit(odds: Odds, at: number, _bit: number): number {
+    const bit = this.#narrow(cut(this.#low, this.#high, odds.chances[at] as number));
+    learn(odds, at, bit);
+    return bit;
+  }
+
+  plain(count: number, _value: number): number {
+    let value = 0;
+    for (let i = 0; i < count; i++) {
+      value = (value << 1) | this.#narrow(this.#low + ((this.#high - this.#low) >>> 1));
+    }
+    return value;
+  }
+
+  #narrow(middle: number): number {
+    const bit = this.#point <= middle ? 1 : 0;
+    if (bit === 1) this.#high = middle;
+    else this.#low = middle + 1;
+    while (((this.#low ^ this.#high) & 0xff000000) === 0) {
+      this.#low = (this.#low << 8) >>> 0;
+      this.#high = ((this.#high << 8) | 0xff) >>> 0;
+      this.#take();
+    }
+    return bit;
+  }
+
+  #take(): void {
+    this.#point = ((this.#point << 8) | (this.#bytes[this.#taken] ?? 0)) >>> 0;
+    this.#taken += 1;
+  }
+}

@@ -1,0 +1,83 @@
+/** What the uplink is opened with, its limits, and what it tells the status page. */
+import type { Clock, Timers } from '../base/clock.ts';
+import type { HubError } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import type { Random } from '../base/random.ts';
+import type { Compressor } from '../batch/compression.ts';
+import { DEFAULT_SEAL_LIMITS, type SealLimits } from '../batch/limits.ts';
+import type { Signer } from '../batch/manifest.ts';
+import type { Verify } from '../codec/cose.ts';
+import type { Files } from '../platform/files.ts';
+import type { MqttClient } from '../platform/mqtt-client.ts';
+import type { Backlog, EnergyBook, JournalReader, SyncLogWriter, UplinkDecision } from './ports.ts';
+import type { UpstreamBroker } from './region-link.ts';
+import type { Phase } from './session.ts';
+
+export interface UplinkLimits {
+  /** How often the decision is looked at when nothing happens. */
+  readonly lookMs: number;
+  /** Least time between two batches of a class below command, within a session. */
+  readonly gatherMs: number;
+  /** A session stays open this long after its last work, for late receipts and newcomers. */
+  readonly lingerMs: number;
+  /** Without any answer for this long, a session ends. */
+  readonly replyMsMax: number;
+  readonly pauseMsMin: number;
+  readonly pauseMsMax: number;
+  /** Refused batches are tried again after this. */
+  readonly refusedRetryMs: number;
+  readonly spoolBytesMax: number;
+  readonly seal: SealLimits;
+}
+
+export const DEFAULT_UPLINK_LIMITS: UplinkLimits = {
+  lookMs: 5_000,
+  gatherMs: 1_000,
+  lingerMs: 2_000,
+  replyMsMax: 30_000,
+  pauseMsMin: 5_000,
+  pauseMsMax: 15 * 60_000,
+  refusedRetryMs: 6 * 3_600_000,
+  spoolBytesMax: 32 << 20,
+  seal: DEFAULT_SEAL_LIMITS,
+};
+
+export interface UplinkOptions {
+  readonly journal: JournalReader;
+  readonly files: Files;
+  /** Folder of spool, progress and `region.pub`. */
+  readonly dir: string;
+  readonly site: string;
+  readonly signer: Signer;
+  readonly verify: Verify;
+  readonly mqtt: MqttClient;
+  /** Undefined: no uplink is configured; the backlog is counted all the same. */
+  readonly broker: UpstreamBroker | undefined;
+  /** What the governor allows, given what waits; pure and quick. */
+  readonly decide: (backlog: Backlog) => UplinkDecision;
+  /** Kind of the link in use: `ethernet`, `wifi` … */
+  readonly link: () => string;
+  readonly syncLog: SyncLogWriter;
+  readonly energy: EnergyBook;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly linkTimers: Timers;
+  readonly random: Random;
+  readonly log: Log;
+  /** Program version, for the hello. */
+  readonly software: string;
+  readonly limits?: Partial<UplinkLimits>;
+  readonly compressor?: Compressor;
+  /** Takes errors that nobody may catch: bugs, a dead disk. The process should end. */
+  readonly onFatal: (error: unknown) => void;
+}
+
+export interface UplinkStatus {
+  readonly state: Phase | 'off';
+  readonly link: string;
+  /** Wall milliseconds. */
+  readonly lastReceiptMs: number | undefined;
+  /** Both directions, since midnight UTC by the wall clock. */
+  readonly bytesToday: number;
+  readonly faults: readonly HubError[];
+}

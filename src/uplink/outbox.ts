@@ -1,0 +1,356 @@
+/**
+ * Everything between the journal and the wire: what is not sealed yet, what is sealed and waits, what is receipted.
+ * The rules that keep promise 3 are here.
+ *
+ * - The batches of a class cover its ops without gap or overlap, in the order of the journal; each names the one
+ *   before it.
+ * - A class stands at the last LSN up to which all its batches are receipted. Only `receipted` moves it.
+ * - After a restart, batches in the spool that join on to that line go on where they were; others are dropped and
+ *   their ops sealed anew, which the regional node recognises op by op.
+ */
+import { assert } from '../base/assert.ts';
+import type { Clock, Timers } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import { type BatchId, originOfPublicKey } from '../batch/batch-id.ts';
+import type { Compressor } from '../batch/compression.ts';
+import type { SealLimits } from '../batch/limits.ts';
+import type { Signer } from '../batch/manifest.ts';
+import { BatchBuilder } from '../batch/seal-batch.ts';
+import { CLASSES, type OpClass, perClass } from '../model/class.ts';
+import { decodeEntry } from '../model/entry.ts';
+import type { Files } from '../platform/files.ts';
+import { peekEntry } from './peek-entry.ts';
+import type { Backlog, JournalReader, Lsn } from './ports.ts';
+import {
+  BEYOND_MAX,
+  CLASS_START,
+  type ClassProgress,
+  type Progress,
+  readProgress,
+  writeProgress,
+} from './progress.ts';
+import { Spool, type SpooledBatch } from './spool.ts';
+import { UnsealedCount } from './unsealed-count.ts';
+
+export interface OutboxOptions {
+  readonly journal: JournalReader;
+  readonly files: Files;
+  /** Folder of the spool and of the progress file. */
+  readonly dir: string;
+  readonly site: string;
+  readonly signer: Signer;
+  readonly compressor: Compressor;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly log: Log;
+  readonly sealLimits: SealLimits;
+  /** Sealed batches wait on disk up to this; then nothing more is sealed until receipts come. */
+  readonly spoolBytesMax: number;
+}
+
+/** Entries looked at before other events get their turn. */
+const SLICE_ENTRIES = 512;
+
+/** Where a class stands in memory; `progress` is what the file may say of it. */
+interface ClassState {
+  progress: ClassProgress;
+  /** All ops at or below are in a batch. */
+  sealedLsn: Lsn;
+  lastSealedId: BatchId | undefined;
+  /** Changes when the class begins a new chain: a seal that is under way is then worthless. */
+  chain: number;
+  isSealing: boolean;
+}
+
+export class Outbox {
+  readonly #options: OutboxOptions;
+  readonly #spool: Spool;
+  readonly #unsealed: UnsealedCount;
+  readonly #classes: Record<OpClass, ClassState>;
+  readonly #refused = new Set<BatchId>();
+
+  private constructor(options: OutboxOptions, spool: Spool, progress: Progress) {
+    this.#options = options;
+    this.#spool = spool;
+    this.#classes = perClass((opClass) => joinUp(progress[opClass], spool, opClass));
+    const joined = new Set(this.#joinedIds());
+    const loose = spool.list().filter(({ id }) => !joined.has(id));
+    for (const { id } of loose) spool.remove(id);
+    if (loose.length > 0) options.log.warn('uplink.spool.loose', { batches: loose.length });
+    this.#unsealed = new UnsealedCount(options.journal, this.#sealedLsns());
+  }
+
+  static open(options: OutboxOptions): Outbox {
+    const { files, dir, log, journal } = options;
+    const { spool, dropped } = Spool.open(files, `${dir}/spool`);
+    const hub = originOfPublicKey(options.signer.publicKey);
+    for (const { id, manifest } of spool.list()) {
+      if (manifest.hub !== hub || manifest.site !== options.site) spool.remove(id);
+    }
+    if (dropped.length > 0) log.warn('uplink.spool.damaged', { files: dropped.slice(0, 10) });
+    const read = readProgress(files, `${dir}/progress`);
+    if (read.kind === 'damaged') log.warn('uplink.progress.damaged', {});
+    let progress = read.kind === 'read' ? read.progress : perClass(() => CLASS_START);
+    if (CLASSES.some((opClass) => progress[opClass].receiptedLsn > journal.lastLsn)) {
+      // The journal was begun anew: what the file says is about another one.
+      log.warn('uplink.progress.foreign', { lastLsn: journal.lastLsn });
+      progress = perClass(() => CLASS_START);
+      for (const { id } of spool.list()) spool.remove(id);
+    }
+    return new Outbox(options, spool, progress);
+  }
+
+  /** Counts what has become durable, in one slice; false where all is counted, or while a batch is being sealed. */
+  scan(): boolean {
+    if (CLASSES.some((opClass) => this.#classes[opClass].isSealing)) return false;
+    return this.#unsealed.scan(SLICE_ENTRIES);
+  }
+
+  /** Batches in the spool that may be sent, by class, then in order; refused ones wait. */
+  sendable(): SpooledBatch[] {
+    return this.#spool.list().filter(({ id }) => !this.#refused.has(id));
+  }
+
+  get(id: BatchId): SpooledBatch | undefined {
+    return this.#spool.get(id);
+  }
+
+  chunk(id: BatchId, index: number): Uint8Array {
+    return this.#spool.chunk(id, index);
+  }
+
+  /** Classes with ops that no batch holds, where there is room for one. */
+  sealableClasses(): OpClass[] {
+    if (this.#spool.bytes >= this.#options.spoolBytesMax) return [];
+    return CLASSES.filter(
+      (opClass) =>
+        this.#unsealed.of(opClass).ops > 0 &&
+        this.#classes[opClass].progress.beyond.length < BEYOND_MAX,
+    );
+  }
+
+  unsealedOps(opClass: OpClass): number {
+    return this.#unsealed.of(opClass).ops;
+  }
+
+  /** What has no receipt yet. */
+  backlog(): Backlog {
+    const nowMs = this.#options.clock.wallMs();
+    const spooled = this.#spool.list();
+    return perClass((opClass) => {
+      const unsealed = this.#unsealed.of(opClass);
+      const waiting = spooled.filter(({ manifest }) => manifest.class === opClass);
+      const oldest = waiting.map(({ manifest }) => manifest.oldestMs);
+      if (unsealed.ops > 0) oldest.push(unsealed.oldestStampMs);
+      return {
+        ops: waiting.reduce((ops, { manifest }) => ops + manifest.ops, unsealed.ops),
+        bytes: waiting.reduce((bytes, { manifest }) => bytes + manifest.rawBytes, unsealed.bytes),
+        oldestMs: oldest.length === 0 ? 0 : Math.max(0, nowMs - Math.min(...oldest)),
+      };
+    });
+  }
+
+  /** Every op at or below has its receipt. */
+  get receiptedLsn(): Lsn {
+    return Math.min(...CLASSES.map((opClass) => this.#receiptedLsnOf(opClass)));
+  }
+
+  /** Seals the next batch of a class into the spool; undefined where nothing waits, or the class began a new chain. */
+  async seal(opClass: OpClass): Promise<SpooledBatch | undefined> {
+    const state = this.#classes[opClass];
+    assert(!state.isSealing, 'one batch of a class is sealed at a time');
+    state.isSealing = true;
+    try {
+      return await this.#sealNext(opClass, state);
+    } finally {
+      state.isSealing = false;
+    }
+  }
+
+  async #sealNext(opClass: OpClass, state: ClassState): Promise<SpooledBatch | undefined> {
+    const { chain } = state;
+    const { clock, compressor, signer, site } = this.#options;
+    const gathered = await this.#gather(opClass);
+    if (gathered === undefined || state.chain !== chain) return undefined;
+    const { builder, throughLsn } = gathered;
+    const created = { createdMs: Math.max(0, clock.wallMs()), quality: clock.quality() };
+    const place = { previous: state.lastSealedId, fromLsn: state.sealedLsn + 1, throughLsn };
+    const sealed = await builder.seal({ site, ...place, ...created }, signer, compressor);
+    if (state.chain !== chain) return undefined;
+    const batch = this.#spool.add(sealed);
+    state.sealedLsn = throughLsn;
+    state.lastSealedId = batch.id;
+    this.#unsealed.sealed(opClass, gathered, gathered.next);
+    return batch;
+  }
+
+  /** The batch is stored upstream: its receipt was verified. */
+  receipted(id: BatchId): void {
+    const batch = this.#spool.get(id);
+    assert(batch !== undefined, 'only a spooled batch can be receipted');
+    const { class: opClass, fromLsn, throughLsn } = batch.manifest;
+    const state = this.#classes[opClass];
+    state.progress = joinedOn(state.progress, { fromLsn, throughLsn, id });
+    this.#saveProgress();
+    this.#refused.delete(id);
+    this.#spool.remove(id);
+  }
+
+  /** The regional node cannot take the batch: it stays, and waits, while others go on. */
+  refused(id: BatchId): void {
+    this.#refused.add(id);
+  }
+
+  get refusedCount(): number {
+    return this.#refused.size;
+  }
+
+  /** Refused batches may be tried again: a later version of the regional node may take them. */
+  retryRefused(): void {
+    this.#refused.clear();
+  }
+
+  /** The regional node has lost batches that it had receipted: the class begins a new chain with all the journal has. */
+  startOver(opClass: OpClass): void {
+    const state = this.#classes[opClass];
+    for (const { id, manifest } of this.#spool.list()) {
+      if (manifest.class !== opClass) continue;
+      this.#spool.remove(id);
+      this.#refused.delete(id);
+    }
+    state.progress = CLASS_START;
+    state.sealedLsn = 0;
+    state.lastSealedId = undefined;
+    state.chain += 1;
+    this.#saveProgress();
+    this.#unsealed.restart(this.#sealedLsns());
+  }
+
+  async #gather(opClass: OpClass): Promise<Gathered | undefined> {
+    const { journal, sealLimits } = this.#options;
+    const { ops: waiting, firstLsn } = this.#unsealed.of(opClass);
+    if (waiting === 0) return undefined;
+    const endLsn = this.#unsealed.scannedLsn;
+    const cursor = journal.cursor(firstLsn);
+    const builder = new BatchBuilder(opClass, sealLimits);
+    let ops = 0;
+    let bytes = 0;
+    let throughLsn = 0;
+    for (let looked = 1; ; looked++) {
+      if (looked % SLICE_ENTRIES === 0) await this.#turn();
+      const item = ops < waiting ? cursor.next() : undefined;
+      if (item === undefined || item.lsn > endLsn) break;
+      const peeked = peekEntry(item.entry);
+      if (peeked?.class !== opClass) continue;
+      const entry = decodeEntry(item.entry);
+      assert(entry.type === 'op', 'what has a class is an op');
+      if (builder.add(entry.stamped) === 'full') {
+        return {
+          builder,
+          ops,
+          bytes,
+          throughLsn,
+          next: { lsn: item.lsn, stampMs: peeked.stampMs },
+        };
+      }
+      ops += 1;
+      bytes += item.entry.length;
+      throughLsn = item.lsn;
+    }
+    if (ops === 0) {
+      // Damage took them from the journal after they were counted; the journal has said so.
+      this.#unsealed.sealed(opClass, { ops: 0, bytes: 0, throughLsn: endLsn }, undefined);
+      return undefined;
+    }
+    return { builder, ops, bytes, throughLsn, next: undefined };
+  }
+
+  #turn(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#options.timers.soon(resolve);
+    });
+  }
+
+  /** A class with nothing waiting stands where the count stands. */
+  #receiptedLsnOf(opClass: OpClass): Lsn {
+    const { progress, sealedLsn } = this.#classes[opClass];
+    const isAllReceipted = progress.receiptedLsn >= sealedLsn;
+    const { ops, firstLsn } = this.#unsealed.of(opClass);
+    if (!isAllReceipted) return progress.receiptedLsn;
+    return Math.max(progress.receiptedLsn, ops > 0 ? firstLsn - 1 : this.#unsealed.scannedLsn);
+  }
+
+  #saveProgress(): void {
+    // Idle classes move on with the count, so that a restart has less to look at.
+    for (const opClass of CLASSES) {
+      const state = this.#classes[opClass];
+      const lsn = this.#receiptedLsnOf(opClass);
+      if (state.isSealing || lsn <= state.sealedLsn) continue;
+      state.progress = { ...state.progress, receiptedLsn: lsn };
+      state.sealedLsn = lsn;
+    }
+    const progress = perClass((opClass) => this.#classes[opClass].progress);
+    writeProgress(this.#options.files, `${this.#options.dir}/progress`, progress);
+  }
+
+  #sealedLsns(): Record<OpClass, Lsn> {
+    return perClass((opClass) => this.#classes[opClass].sealedLsn);
+  }
+
+  #joinedIds(): BatchId[] {
+    return this.#spool
+      .list()
+      .filter(({ manifest }) => {
+        const { progress, sealedLsn } = this.#classes[manifest.class];
+        const isReceipted = progress.beyond.some(({ fromLsn }) => fromLsn === manifest.fromLsn);
+        const joins = manifest.fromLsn > progress.receiptedLsn && manifest.throughLsn <= sealedLsn;
+        return joins && !isReceipted;
+      })
+      .map(({ id }) => id);
+  }
+}
+
+interface Gathered {
+  readonly builder: BatchBuilder;
+  readonly ops: number;
+  readonly bytes: number;
+  readonly throughLsn: Lsn;
+  readonly next: { readonly lsn: Lsn; readonly stampMs: number } | undefined;
+}
+
+/** The class as the file and the spool together say: batch joins batch from the receipted line on. */
+function joinUp(progress: ClassProgress, spool: Spool, opClass: OpClass): ClassState {
+  const known = new Map(progress.beyond.map((batch) => [batch.fromLsn, batch]));
+  for (const { id, manifest } of spool.list()) {
+    if (manifest.class !== opClass) continue;
+    known.set(manifest.fromLsn, { ...manifest, id });
+  }
+  let sealedLsn = progress.receiptedLsn;
+  let lastSealedId = progress.lastId;
+  for (;;) {
+    const next = known.get(sealedLsn + 1);
+    if (next === undefined) break;
+    sealedLsn = next.throughLsn;
+    lastSealedId = next.id;
+  }
+  const beyond = progress.beyond.filter(({ throughLsn }) => throughLsn <= sealedLsn);
+  const joined = { ...progress, beyond };
+  return { progress: joined, chain: 0, isSealing: false, sealedLsn, lastSealedId };
+}
+
+/** Notes a receipted batch, and moves the line over all that now join on to it. */
+function joinedOn(
+  progress: ClassProgress,
+  batch: { readonly fromLsn: Lsn; readonly throughLsn: Lsn; readonly id: BatchId },
+): ClassProgress {
+  const others = progress.beyond.filter(({ id }) => id !== batch.id);
+  const waiting = [...others, batch].toSorted((a, b) => a.fromLsn - b.fromLsn);
+  let { receiptedLsn, lastId } = progress;
+  while (waiting[0]?.fromLsn === receiptedLsn + 1) {
+    receiptedLsn = waiting[0].throughLsn;
+    lastId = waiting[0].id;
+    waiting.shift();
+  }
+  const beyond = waiting.filter(({ throughLsn }) => throughLsn > receiptedLsn);
+  return { receiptedLsn, lastId, beyond };
+}

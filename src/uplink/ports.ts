@@ -1,0 +1,65 @@
+/** What the uplink needs of others; `hub.ts` hands it in. */
+import type { OpClass } from '../model/class.ts';
+
+export type Lsn = number;
+
+export interface JournalCursor {
+  /** The next durable entry; undefined where there is none yet. The bytes are valid until the next call. */
+  next(): { readonly lsn: Lsn; readonly entry: Uint8Array } | undefined;
+}
+
+export interface JournalReader {
+  readonly firstLsn: Lsn;
+  readonly lastLsn: Lsn;
+  readonly durableLsn: Lsn;
+  cursor(fromLsn: Lsn): JournalCursor;
+  onDurable(listener: (durableLsn: Lsn) => void): void;
+}
+
+export interface ClassBacklog {
+  readonly ops: number;
+  /** Bytes of the journal entries, before compression. */
+  readonly bytes: number;
+  /** Age of the oldest op by its stamp. */
+  readonly oldestMs: number;
+}
+
+/** What waits for a receipt. */
+export type Backlog = Readonly<Record<OpClass, ClassBacklog>>;
+
+/** The part of a governor's decision that the uplink obeys. */
+export interface UplinkDecision {
+  /** Classes for which a session may be opened now. */
+  readonly allowed: readonly OpClass[];
+  /** Classes that may go along once one is open. */
+  readonly riding: readonly OpClass[];
+  /** For a person. */
+  readonly why: string;
+}
+
+export type UplinkEvent =
+  'session.open' | 'batch.sent' | 'batch.received' | 'session.close' | 'fault';
+
+/** A line of the power-aware sync log; whoever writes it adds the power figures. */
+export interface UplinkLogEntry {
+  readonly event: UplinkEvent;
+  readonly link: string;
+  /** Names of classes. */
+  readonly allowed?: readonly string[];
+  readonly bytes?: number;
+  readonly ops?: number;
+  readonly energyWh?: number;
+  readonly why: string;
+}
+
+export interface SyncLogWriter {
+  append(entry: UplinkLogEntry): void;
+}
+
+/** Estimates what sync costs. */
+export interface EnergyBook {
+  /** Wh that these bytes add to an open session. */
+  transferWh(bytes: number): number;
+  /** Books a finished session and says its Wh. */
+  sessionWh(bytesByClass: Partial<Record<OpClass, number>>): number;
+}

@@ -1,0 +1,22 @@
+/**
+ * The key of the regional node, trusted at first contact and pinned in `region.pub` (64 hex digits): from then
+ * on another key is a fault, and nothing is sent to it. The file is read for each session, so that
+ * deleting it, where the node was replaced on purpose, takes effect without a restart.
+ */
+import { bytesEqual, bytesOfHex, hexOf, textOf, utf8 } from '../base/bytes.ts';
+import { HubError } from '../base/errors.ts';
+import type { Files } from '../platform/files.ts';
+
+const KEY_BYTES = 32;
+
+/** Checks a key against the pinned one, pinning it where there is none; throws `uplink.wrong-region`. */
+export function trustRegion(files: Files, path: string, publicKey: Uint8Array): 'known' | 'pinned' {
+  const kept = files.read(path);
+  if (kept === undefined) {
+    files.replace(path, utf8(`${hexOf(publicKey)}\n`));
+    return 'pinned';
+  }
+  const pinned = bytesOfHex(textOf(kept)?.trim() ?? '');
+  if (pinned?.length === KEY_BYTES && bytesEqual(pinned, publicKey)) return 'known';
+  throw new HubError('uplink.wrong-region', `${path} does not hold the key ${hexOf(publicKey)}`);
+}

@@ -1,0 +1,179 @@
+/**
+ * One MQTT session with the regional node behind it: greeting, chunks up, answers down. It knows the messages and
+ * believes none that is not signed by the node it greeted; what to do next is the session's business.
+ */
+import { bytesEqual } from '../base/bytes.ts';
+import { HubError } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import type { Random } from '../base/random.ts';
+import type { BatchId } from '../batch/batch-id.ts';
+import { COMPRESSIONS } from '../batch/compression.ts';
+import {
+  encodeHello,
+  type Have,
+  NONCE_BYTES,
+  parseDownHello,
+  parseHave,
+  parseReceipt,
+  type Receipt,
+} from '../batch/messages.ts';
+import type { Signer } from '../batch/manifest.ts';
+import {
+  chunkTopic,
+  downstreamFilters,
+  helloTopic,
+  type HubAddress,
+  parseDownstreamTopic,
+} from '../batch/topics.ts';
+import type { Verify } from '../codec/cose.ts';
+import type { MqttClient, MqttSession } from '../platform/mqtt-client.ts';
+import { BATCH_FORMAT } from '../versions.ts';
+
+/** How to reach the upstream broker. */
+export interface UpstreamBroker {
+  readonly url: string;
+  readonly username?: string;
+  readonly password?: string;
+  readonly ca?: Uint8Array;
+}
+
+export interface RegionLinkOptions {
+  readonly mqtt: MqttClient;
+  readonly broker: UpstreamBroker;
+  readonly address: HubAddress;
+  readonly signer: Signer;
+  readonly verify: Verify;
+  readonly random: Random;
+  readonly log: Log;
+  /** Program version for the hello. */
+  readonly software: string;
+  /** Checks the node's key; throws `HubError` where it is the wrong one. */
+  readonly trust: (publicKey: Uint8Array) => void;
+}
+
+export interface RegionLinkHandlers {
+  /** The regional node has answered our hello. */
+  onGreeted(): void;
+  /** The answer came from a node that we must not talk to. */
+  onWrongRegion(fault: HubError): void;
+  onHave(have: Have): void;
+  onReceipt(receipt: Receipt): void;
+  /** The session is over, by whichever side; the last call. */
+  onClose(why: string): void;
+}
+
+const KEEPALIVE_S = 60;
+const CONNECT_MS_MAX = 30_000;
+
+export class RegionLink {
+  readonly #options: RegionLinkOptions;
+  readonly #handlers: RegionLinkHandlers;
+  readonly #nonce: Uint8Array;
+  #session: MqttSession | undefined;
+  #regionKey: Uint8Array | undefined;
+  #nonsense = 0;
+
+  private constructor(options: RegionLinkOptions, handlers: RegionLinkHandlers) {
+    this.#options = options;
+    this.#handlers = handlers;
+    this.#nonce = options.random.bytes(NONCE_BYTES);
+  }
+
+  /** Connects and listens; throws `HubError` as `MqttClient.connect` does, or `net.closed`. */
+  static async connect(
+    options: RegionLinkOptions,
+    handlers: RegionLinkHandlers,
+  ): Promise<RegionLink> {
+    const link = new RegionLink(options, handlers);
+    let isOver = false;
+    const session = await options.mqtt.connect(
+      {
+        ...options.broker,
+        clientId: `heliograph-${options.address.hub}`,
+        keepaliveS: KEEPALIVE_S,
+        connectTimeoutMs: CONNECT_MS_MAX,
+      },
+      {
+        onMessage: (topic, payload) => link.#take(topic, payload),
+        onClose: (why) => {
+          if (!isOver && link.#session !== undefined) handlers.onClose(why);
+          isOver = true;
+        },
+      },
+    );
+    try {
+      await session.subscribe(downstreamFilters(options.address));
+    } catch (error) {
+      isOver = true;
+      await session.close();
+      throw error;
+    }
+    if (isOver) throw new HubError('net.closed', 'closed while subscribing');
+    link.#session = session;
+    return link;
+  }
+
+  get bytes(): number {
+    return (this.#session?.bytesOut ?? 0) + (this.#session?.bytesIn ?? 0);
+  }
+
+  /** Says who we are and which batches wait. */
+  async hello(spooled: readonly BatchId[]): Promise<void> {
+    const { address, signer, software } = this.#options;
+    const abilities = { software, formats: [BATCH_FORMAT], compressions: COMPRESSIONS };
+    const hello = encodeHello(
+      { site: address.site, nonce: this.#nonce, ...abilities, spooled },
+      signer,
+    );
+    await this.#session?.publish(helloTopic(address), hello, { qos: 1, retain: true });
+  }
+
+  /** Resolves when the broker has the chunk. */
+  async sendChunk(batch: BatchId, index: number, message: Uint8Array): Promise<void> {
+    await this.#session?.publish(chunkTopic(this.#options.address, batch, index), message, {
+      qos: 1,
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#session?.close();
+  }
+
+  #take(topic: string, payload: Uint8Array): void {
+    const parsed = parseDownstreamTopic(this.#options.address, topic);
+    if (parsed === undefined) return this.#note(topic, 'unknown topic');
+    if (parsed.kind === 'down-hello') return this.#takeDownHello(topic, payload);
+    if (this.#regionKey === undefined) return this.#note(topic, 'before the greeting');
+    const { address, verify } = this.#options;
+    const parse = parsed.kind === 'have' ? parseHave : parseReceipt;
+    const message = parse(payload, this.#regionKey, verify);
+    const isOurs = message?.hub === address.hub && message.batch === parsed.batch;
+    if (message === undefined || !isOurs)
+      return this.#note(topic, 'not signed, malformed or for another');
+    if ('outcome' in message) this.#handlers.onReceipt(message);
+    else this.#handlers.onHave(message);
+  }
+
+  #takeDownHello(topic: string, payload: Uint8Array): void {
+    const { address, verify, trust } = this.#options;
+    const hello = parseDownHello(payload, verify);
+    if (hello?.hub !== address.hub)
+      return this.#note(topic, 'not signed, malformed or for another');
+    // An answer to an earlier session says nothing about now.
+    if (!bytesEqual(hello.nonce, this.#nonce)) return;
+    try {
+      trust(hello.publicKey);
+    } catch (error) {
+      if (error instanceof HubError) return this.#handlers.onWrongRegion(error);
+      throw error;
+    }
+    this.#regionKey = hello.publicKey;
+    this.#handlers.onGreeted();
+  }
+
+  /** Nonsense is told once a session, with what it was, and then only counted. */
+  #note(topic: string, what: string): void {
+    this.#nonsense += 1;
+    if (this.#nonsense === 1) this.#options.log.warn('uplink.nonsense', { topic, what });
+  }
+}

@@ -1,0 +1,99 @@
+/**
+ * What a session moved and cost: the lines of the power-aware sync log for opening, batches and closing, and
+ * the figures for the status page.
+ */
+import type { Clock } from '../base/clock.ts';
+import type { BatchId } from '../batch/batch-id.ts';
+import { CLASS_NAMES, type OpClass } from '../model/class.ts';
+import type { EnergyBook, SyncLogWriter, UplinkDecision } from './ports.ts';
+import type { SpooledBatch } from './spool.ts';
+
+export interface SessionBookOptions {
+  readonly syncLog: SyncLogWriter;
+  readonly energy: EnergyBook;
+  readonly clock: Clock;
+  readonly link: () => string;
+}
+
+const DAY_MS = 86_400_000;
+
+export class SessionBook {
+  readonly #options: SessionBookOptions;
+  #bytesByClass: Partial<Record<OpClass, number>> = {};
+  /** Chunks the broker took in this session, of batches that are not complete. */
+  readonly #chunksById = new Map<BatchId, number>();
+  #ops = 0;
+  #lastReceiptMs: number | undefined;
+  #day = 0;
+  #bytesToday = 0;
+
+  constructor(options: SessionBookOptions) {
+    this.#options = options;
+  }
+
+  get lastReceiptMs(): number | undefined {
+    return this.#lastReceiptMs;
+  }
+
+  bytesToday(): number {
+    this.#rollDay();
+    return this.#bytesToday;
+  }
+
+  opened(decision: UplinkDecision): void {
+    this.#bytesByClass = {};
+    this.#chunksById.clear();
+    this.#ops = 0;
+    const allowed = decision.allowed.map((opClass) => CLASS_NAMES[opClass]);
+    const { syncLog, link } = this.#options;
+    syncLog.append({ event: 'session.open', link: link(), allowed, why: decision.why });
+  }
+
+  /** A chunk is with the broker; the last one of a batch makes a line. */
+  chunkSent({ id, manifest, layout }: SpooledBatch, bytes: number): void {
+    const { class: opClass, ops } = manifest;
+    this.#bytesByClass[opClass] = (this.#bytesByClass[opClass] ?? 0) + bytes;
+    const chunks = (this.#chunksById.get(id) ?? 0) + 1;
+    this.#chunksById.set(id, chunks);
+    if (chunks !== layout.total) return;
+    const { syncLog, energy, link } = this.#options;
+    syncLog.append({
+      event: 'batch.sent',
+      link: link(),
+      bytes: layout.batchBytes,
+      ops,
+      energyWh: energy.transferWh(layout.batchBytes),
+      why: `${CLASS_NAMES[opClass]}: ${ops} ops on their way, the receipt decides`,
+    });
+  }
+
+  receipted({ id, manifest, layout }: SpooledBatch): void {
+    this.#chunksById.delete(id);
+    this.#ops += manifest.ops;
+    this.#lastReceiptMs = this.#options.clock.wallMs();
+    this.#options.syncLog.append({
+      event: 'batch.received',
+      link: this.#options.link(),
+      bytes: layout.batchBytes,
+      ops: manifest.ops,
+      why: `${CLASS_NAMES[manifest.class]}: the regional node has stored ${manifest.ops} ops`,
+    });
+  }
+
+  /** `linkBytes`: both directions, MQTT included. */
+  closed(why: string, linkBytes: number): void {
+    this.#rollDay();
+    this.#bytesToday += linkBytes;
+    const { syncLog, energy, link } = this.#options;
+    const energyWh = energy.sessionWh(this.#bytesByClass);
+    const figures = { bytes: linkBytes, ops: this.#ops, energyWh };
+    syncLog.append({ event: 'session.close', link: link(), ...figures, why });
+  }
+
+  #rollDay(): void {
+    const day = Math.floor(this.#options.clock.wallMs() / DAY_MS);
+    if (day === this.#day) return;
+    this.#day = day;
+    this.#bytesToday = 0;
+  }
+}

@@ -1,0 +1,107 @@
+/**
+ * Sealed batches on disk until their receipt comes: one file each, written whole before the first byte is sent, never
+ * changed, named by class, journal range and id. So a cut or a restart resumes the very same bytes.
+ */
+import { assert } from '../base/assert.ts';
+import { type BatchId, batchIdOfText } from '../batch/batch-id.ts';
+import { type ChunkLayout, chunkSpan, encodeChunk, layoutOf } from '../batch/chunks.ts';
+import type { Manifest } from '../batch/manifest.ts';
+import { readOwnBatch } from '../batch/open-batch.ts';
+import type { SealedBatch } from '../batch/seal-batch.ts';
+import type { Files } from '../platform/files.ts';
+
+/** A batch in the spool; its bytes stay on disk. */
+export interface SpooledBatch {
+  readonly id: BatchId;
+  readonly manifest: Manifest;
+  readonly layout: ChunkLayout;
+}
+
+const SUFFIX = '.batch';
+
+export class Spool {
+  readonly #files: Files;
+  readonly #dir: string;
+  readonly #batches = new Map<BatchId, SpooledBatch>();
+
+  private constructor(files: Files, dir: string) {
+    this.#files = files;
+    this.#dir = dir;
+  }
+
+  /** Reads what is there; files that are damaged or none of ours are removed, and their names told. */
+  static open(files: Files, dir: string): { spool: Spool; dropped: string[] } {
+    files.makeDir(dir);
+    const spool = new Spool(files, dir);
+    const dropped = files.list(dir).filter((name) => !spool.#adopt(name));
+    for (const name of dropped) files.remove(`${dir}/${name}`);
+    return { spool, dropped };
+  }
+
+  /** All batches, by class and by place in the journal. */
+  list(): SpooledBatch[] {
+    return [...this.#batches.values()].toSorted(
+      ({ manifest: a }, { manifest: b }) => a.class - b.class || a.fromLsn - b.fromLsn,
+    );
+  }
+
+  get bytes(): number {
+    let bytes = 0;
+    for (const { layout } of this.#batches.values()) bytes += layout.batchBytes;
+    return bytes;
+  }
+
+  get(id: BatchId): SpooledBatch | undefined {
+    return this.#batches.get(id);
+  }
+
+  /** Keeps a batch; it is on the medium when this returns. */
+  add(sealed: SealedBatch): SpooledBatch {
+    const { id, manifest, bytes } = sealed;
+    const batch = { id, manifest, layout: layoutOf(bytes.length) };
+    this.#files.replace(this.#path(batch), bytes);
+    this.#batches.set(id, batch);
+    return batch;
+  }
+
+  remove(id: BatchId): void {
+    const batch = this.#batches.get(id);
+    if (batch === undefined) return;
+    this.#batches.delete(id);
+    // Not synced: should the file come back after a crash, the batch is sent again, and known.
+    this.#files.remove(this.#path(batch));
+  }
+
+  /** The message for chunk `index` of a batch in the spool. */
+  chunk(id: BatchId, index: number): Uint8Array {
+    const batch = this.#batches.get(id);
+    assert(batch !== undefined, 'chunks are asked for while the batch is spooled');
+    const span = chunkSpan(batch.layout, index);
+    const data = new Uint8Array(span.to - span.from);
+    const file = this.#files.open(this.#path(batch), 'read');
+    try {
+      assert(file.readAt(data, span.from) === data.length, 'a sealed batch keeps its length');
+    } finally {
+      file.close();
+    }
+    return encodeChunk(data, batch.layout, index);
+  }
+
+  #path({ id, manifest }: SpooledBatch): string {
+    const from = String(manifest.fromLsn).padStart(16, '0');
+    return `${this.#dir}/${manifest.class}-${from}-${id}${SUFFIX}`;
+  }
+
+  #adopt(name: string): boolean {
+    const id = name.endsWith(SUFFIX)
+      ? batchIdOfText(name.slice(-32 - SUFFIX.length, -SUFFIX.length))
+      : undefined;
+    const bytes = id === undefined ? undefined : this.#files.read(`${this.#dir}/${name}`);
+    const own = bytes === undefined ? undefined : readOwnBatch(bytes);
+    if (bytes === undefined || own === undefined || own.id !== id) return false;
+    const batch = { ...own, layout: layoutOf(bytes.length) };
+    if (this.#path(batch) !== `${this.#dir}/${name}`) return false;
+    this.#batches.set(id, batch);
+    return true;
+  }
+}

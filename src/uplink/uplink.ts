@@ -1,0 +1,400 @@
+/**
+ * The hub's side of the way upstream: carries out what the session machine (session.ts) decides, over the outbox
+ * (outbox.ts) and a link (region-link.ts). It obeys the governor, explains itself in the power-aware sync log, and
+ * believes only receipts.
+ *
+ * Two kinds of time: `timers` is the site's time, in which classes gather and failed links are tried again (the demo
+ * runs it fast); `linkTimers` is the machine's, in which sockets answer or do not.
+ */
+import { unreachable } from '../base/assert.ts';
+import { Backoff } from '../base/backoff.ts';
+import type { Cancel } from '../base/clock.ts';
+import { HubError, messageOf, systemCode } from '../base/errors.ts';
+import { originOfPublicKey } from '../batch/batch-id.ts';
+import { threadedBrotli } from '../batch/compression.ts';
+import { SPOOLED_MAX } from '../batch/limits.ts';
+import type { Manifest } from '../batch/manifest.ts';
+import type { Have, Receipt } from '../batch/messages.ts';
+import { rangesEqual } from '../batch/ranges.ts';
+import { bytesEqual } from '../base/bytes.ts';
+import { ALARM, CLASS_NAMES, COMMAND, type OpClass } from '../model/class.ts';
+import { Outbox } from './outbox.ts';
+import {
+  DEFAULT_UPLINK_LIMITS,
+  type UplinkLimits,
+  type UplinkOptions,
+  type UplinkStatus,
+} from './options.ts';
+import type { Backlog, Lsn, UplinkDecision } from './ports.ts';
+import { RegionLink } from './region-link.ts';
+import { trustRegion } from './region-key.ts';
+import {
+  IDLE,
+  type SessionEffect,
+  type SessionEvent,
+  type SessionState,
+  type SessionView,
+  step,
+} from './session.ts';
+import { SessionBook } from './session-book.ts';
+import type { SpooledBatch } from './spool.ts';
+
+const SCAN_DELAY_MS = 20;
+
+export class Uplink {
+  readonly #options: UplinkOptions;
+  readonly #limits: UplinkLimits;
+  readonly #outbox: Outbox;
+  readonly #book: SessionBook;
+  readonly #backoff: Backoff;
+  readonly #events: SessionEvent[] = [];
+  readonly #sealedAtMs = new Map<OpClass, number>();
+  readonly #periodic: Cancel[] = [];
+  #state: SessionState = IDLE;
+  #decision: UplinkDecision = { allowed: [], riding: [], why: 'not looked yet' };
+  #link: RegionLink | undefined;
+  #linkFault: HubError | undefined;
+  #refusal: HubError | undefined;
+  #cancelPause: Cancel = noop;
+  #cancelReply: Cancel = noop;
+  #cancelLinger: Cancel = noop;
+  #cancelScan: Cancel | undefined;
+  #isDispatching = false;
+  #isClosed = false;
+  #underway: Promise<unknown> = Promise.resolve();
+
+  private constructor(options: UplinkOptions, outbox: Outbox) {
+    this.#options = options;
+    this.#limits = { ...DEFAULT_UPLINK_LIMITS, ...options.limits };
+    this.#outbox = outbox;
+    this.#book = new SessionBook(options);
+    const { pauseMsMin, pauseMsMax } = this.#limits;
+    this.#backoff = new Backoff(pauseMsMin, pauseMsMax, options.random);
+  }
+
+  /** Reads what is kept and begins to count, and to send as soon as it may. */
+  static open(options: UplinkOptions): Uplink {
+    const limits = { ...DEFAULT_UPLINK_LIMITS, ...options.limits };
+    const outbox = Outbox.open({
+      ...options,
+      timers: options.linkTimers,
+      compressor: options.compressor ?? threadedBrotli,
+      sealLimits: limits.seal,
+      spoolBytesMax: limits.spoolBytesMax,
+    });
+    const uplink = new Uplink(options, outbox);
+    uplink.#begin();
+    return uplink;
+  }
+
+  /** What has no receipt yet, by class. */
+  backlog(): Backlog {
+    return this.#outbox.backlog();
+  }
+
+  /** Every op at or below has its receipt; local entries do not count. */
+  get receiptedLsn(): Lsn {
+    return this.#outbox.receiptedLsn;
+  }
+
+  status(): UplinkStatus {
+    return {
+      state: this.#options.broker === undefined ? 'off' : this.#state.phase,
+      link: this.#options.link(),
+      lastReceiptMs: this.#book.lastReceiptMs,
+      bytesToday: this.#book.bytesToday(),
+      faults: [this.#linkFault, this.#refusal].filter((fault) => fault !== undefined),
+    };
+  }
+
+  /** Looks at the decision now; for whoever knows that it has changed. */
+  look(): void {
+    if (this.#isClosed || this.#options.broker === undefined) return;
+    this.#decision = this.#options.decide(this.backlog());
+    this.#dispatch({ type: 'look' });
+  }
+
+  /** Ends the session; what is on its way is sent again by the next hub process. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    for (const cancel of this.#periodic) cancel();
+    for (const cancel of [this.#cancelPause, this.#cancelReply, this.#cancelLinger]) cancel();
+    this.#cancelScan?.();
+    if (this.#state.phase !== 'idle') this.#book.closed('the hub stops', this.#link?.bytes ?? 0);
+    await this.#link?.close();
+    await this.#underway;
+  }
+
+  #begin(): void {
+    const { journal, timers } = this.#options;
+    const { lookMs, refusedRetryMs } = this.#limits;
+    journal.onDurable(() => this.#scanSoon());
+    this.#scanSoon();
+    this.#periodic.push(
+      timers.every(lookMs, () => this.#guarded(() => this.look())),
+      timers.every(refusedRetryMs, () => this.#outbox.retryRefused()),
+    );
+  }
+
+  #scanSoon(): void {
+    if (this.#isClosed || this.#cancelScan !== undefined) return;
+    const { linkTimers } = this.#options;
+    const before = this.#urgency();
+    const slice = (): void => {
+      this.#guarded(() => {
+        if (this.#outbox.scan()) {
+          this.#cancelScan = linkTimers.soon(slice);
+          return;
+        }
+        this.#cancelScan = undefined;
+        if (this.#urgency() > before) this.look();
+      });
+    };
+    this.#cancelScan = linkTimers.after(SCAN_DELAY_MS, slice);
+  }
+
+  /** Grows where an alarm, a command, or a class that had nothing waiting has come: no reason to wait for the next look. */
+  #urgency(): number {
+    const urgentOps = this.#outbox.unsealedOps(ALARM) + this.#outbox.unsealedOps(COMMAND);
+    return urgentOps + this.#outbox.sealableClasses().length;
+  }
+
+  /** Events are taken one after the other, also those that an effect brings about. */
+  #dispatch(event: SessionEvent): void {
+    this.#events.push(event);
+    if (this.#isDispatching) return;
+    this.#isDispatching = true;
+    try {
+      for (let next = this.#events.shift(); next !== undefined; next = this.#events.shift()) {
+        if (this.#isClosed) continue;
+        const { state, effects } = step(this.#state, next, this.#view());
+        this.#state = state;
+        for (const effect of effects) this.#carryOut(effect);
+      }
+    } finally {
+      this.#isDispatching = false;
+    }
+  }
+
+  #view(): SessionView {
+    const { allowed, riding } = this.#decision;
+    const spooled = this.#outbox
+      .sendable()
+      .map(({ id, manifest, layout }) => ({ id, class: manifest.class, total: layout.total }));
+    const sealable = this.#outbox.sealableClasses().filter((opClass) => this.#hasGathered(opClass));
+    return { allowed, riding, sealable, spooled };
+  }
+
+  #hasGathered(opClass: OpClass): boolean {
+    if (opClass === ALARM || opClass === COMMAND) return true;
+    const sealedAtMs = this.#sealedAtMs.get(opClass);
+    if (sealedAtMs === undefined) return true;
+    const isFull = this.#outbox.unsealedOps(opClass) >= this.#limits.seal.opsMax;
+    return isFull || this.#options.clock.monotonicMs() - sealedAtMs >= this.#limits.gatherMs;
+  }
+
+  #carryOut(effect: SessionEffect): void {
+    switch (effect.type) {
+      case 'connect':
+        this.#run(this.#connect());
+        break;
+      case 'hello':
+        this.#run(this.#hello());
+        break;
+      case 'seal':
+        this.#run(this.#seal(effect.class));
+        break;
+      case 'send':
+        this.#run(this.#send(effect.batch, effect.chunk));
+        break;
+      case 'await-reply':
+        this.#cancelReply();
+        if (effect.isAwaited) {
+          this.#cancelReply = this.#after(this.#limits.replyMsMax, () => this.#replyTimeOver());
+        }
+        break;
+      case 'linger':
+        this.#cancelLinger();
+        if (effect.isLingering) {
+          this.#cancelLinger = this.#after(this.#limits.lingerMs, () => {
+            this.#dispatch({ type: 'linger-time-over' });
+          });
+        }
+        break;
+      case 'close':
+        this.#run(this.#link?.close() ?? Promise.resolve());
+        break;
+      case 'ended':
+        this.#ended(effect);
+        break;
+      default:
+        unreachable(effect);
+    }
+  }
+
+  async #connect(): Promise<void> {
+    const { broker, files, dir, site, signer } = this.#options;
+    if (broker === undefined) return;
+    this.#book.opened(this.#decision);
+    const address = { site, hub: originOfPublicKey(signer.publicKey) };
+    const trust = (publicKey: Uint8Array): void => {
+      const found = trustRegion(files, `${dir}/region.pub`, publicKey);
+      if (found === 'pinned') this.#options.log.info('uplink.region.pinned', { site });
+    };
+    try {
+      const link = await RegionLink.connect(
+        { ...this.#options, broker, address, trust },
+        {
+          onGreeted: () => this.#guarded(() => this.#greeted()),
+          onWrongRegion: (fault) => this.#guarded(() => this.#failed(fault)),
+          onHave: (have) => this.#guarded(() => this.#takeHave(have)),
+          onReceipt: (receipt) => this.#guarded(() => this.#takeReceipt(receipt)),
+          onClose: (why) => this.#guarded(() => this.#dispatch({ type: 'link-gone', why })),
+        },
+      );
+      this.#link = link;
+      if (this.#isClosed) await link.close();
+      else this.#dispatch({ type: 'connected' });
+    } catch (error) {
+      if (!(error instanceof HubError)) throw error;
+      this.#linkFault = error;
+      this.#dispatch({ type: 'link-gone', why: error.message });
+    }
+  }
+
+  async #hello(): Promise<void> {
+    const spooled = this.#outbox.sendable().slice(0, SPOOLED_MAX);
+    await this.#link?.hello(spooled.map(({ id }) => id));
+  }
+
+  #greeted(): void {
+    this.#linkFault = undefined;
+    this.#dispatch({ type: 'greeted' });
+  }
+
+  #failed(fault: HubError): void {
+    this.#linkFault = fault;
+    this.#options.log.error(fault.code, { reason: fault.message, hint: fault.hint });
+    this.#dispatch({ type: 'failed', why: fault.message });
+  }
+
+  async #seal(opClass: OpClass): Promise<void> {
+    let batch: SpooledBatch | undefined;
+    try {
+      batch = await this.#outbox.seal(opClass);
+    } catch (error) {
+      // A full or failing disk: the ops stay in the journal, the class waits for the next session.
+      if (systemCode(error) === undefined) throw error;
+      this.#options.log.error('uplink.seal.failed', { reason: messageOf(error) });
+    }
+    this.#sealedAtMs.set(opClass, this.#options.clock.monotonicMs());
+    this.#dispatch({ type: 'sealed', class: opClass, isEmpty: batch === undefined });
+    this.#scanSoon();
+  }
+
+  async #send(id: SpooledBatch['id'], index: number): Promise<void> {
+    const batch = this.#outbox.get(id);
+    const link = this.#link;
+    if (batch === undefined || link === undefined) return;
+    const message = this.#outbox.chunk(id, index);
+    await link.sendChunk(id, index, message);
+    if (link !== this.#link) return; // The broker's word came too late: this is another session.
+    this.#book.chunkSent(batch, message.length);
+    this.#dispatch({ type: 'chunk-acked', batch: id, chunk: index });
+  }
+
+  #takeHave(have: Have): void {
+    const batch = this.#outbox.get(have.batch);
+    if (batch === undefined || have.chunks.total !== batch.layout.total) return;
+    const indices = Array.from({ length: batch.layout.total }, (_, index) => index);
+    const chunks = indices.filter((index) => !have.chunks.has(index));
+    this.#dispatch({ type: 'lacks', batch: have.batch, chunks });
+  }
+
+  #takeReceipt(receipt: Receipt): void {
+    const { log } = this.#options;
+    const batch = this.#outbox.get(receipt.batch);
+    if (batch === undefined) return; // Told twice.
+    const { manifest, id } = batch;
+    if (!confirms(receipt, manifest)) {
+      log.error('uplink.receipt.mismatch', { batch: id });
+      return;
+    }
+    if (receipt.outcome === 'refused') {
+      const reason = receipt.reason ?? 'no reason given';
+      this.#refusal = new HubError('batch.rejected', `batch ${id}: ${reason}`);
+      log.error('batch.rejected', { batch: id, class: CLASS_NAMES[manifest.class], reason });
+      this.#outbox.refused(id);
+    } else {
+      this.#outbox.receipted(id);
+      if (this.#outbox.refusedCount === 0) this.#refusal = undefined;
+      this.#book.receipted(batch);
+      const { awaits } = receipt;
+      if (awaits !== undefined && awaits === manifest.previous && !this.#outbox.get(awaits)) {
+        log.warn('uplink.region.forgot', {
+          batch: awaits,
+          firstLsn: this.#options.journal.firstLsn,
+        });
+        this.#outbox.startOver(manifest.class);
+        this.#scanSoon();
+      }
+    }
+    this.#dispatch({ type: 'receipt' });
+  }
+
+  #ended({ why, pause }: Extract<SessionEffect, { type: 'ended' }>): void {
+    this.#book.closed(why, this.#link?.bytes ?? 0);
+    this.#link = undefined;
+    if (pause !== 'longer') this.#backoff.reset();
+    if (pause === 'none') return;
+    this.#cancelPause = this.#options.timers.after(this.#backoff.nextMs(), () => {
+      this.#guarded(() => this.#dispatch({ type: 'pause-over' }));
+    });
+  }
+
+  #replyTimeOver(): void {
+    if (this.#state.phase === 'greeting') {
+      const url = this.#options.broker?.url ?? '';
+      this.#linkFault = new HubError('uplink.silent', `${url}: no regional node answers`);
+    }
+    this.#dispatch({ type: 'reply-time-over' });
+  }
+
+  #after(delayMs: number, act: () => void): Cancel {
+    return this.#options.linkTimers.after(delayMs, () => this.#guarded(act));
+  }
+
+  /** Work that ends later; a link that closes under it is told by its `onClose`. */
+  #run(work: Promise<void>): void {
+    const done = work.catch((error: unknown) => {
+      if (!(error instanceof HubError)) this.#options.onFatal(error);
+    });
+    this.#underway = Promise.all([this.#underway, done]);
+  }
+
+  /** Entry points from timers and messages: a failing disk ends the session, anything else the process. */
+  #guarded(act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      if (systemCode(error) === undefined) return this.#options.onFatal(error);
+      this.#options.log.error('uplink.disk', { reason: messageOf(error) });
+      this.#dispatch({ type: 'failed', why: messageOf(error) });
+    }
+  }
+}
+
+/** True where the receipt speaks of exactly what the manifest says. */
+function confirms(receipt: Receipt, manifest: Manifest): boolean {
+  return (
+    receipt.hub === manifest.hub &&
+    receipt.class === manifest.class &&
+    receipt.ops === manifest.ops &&
+    bytesEqual(receipt.root, manifest.root) &&
+    rangesEqual(receipt.ranges, manifest.ranges)
+  );
+}
+
+function noop(): void {
+  // Nothing is armed yet.
+}
