@@ -56,6 +56,10 @@ export const FAULTS = {
   'user.exists': 'A user of this name exists. Remove it first, or choose another name.',
   'user.unknown': 'No such user. `heliograph user list` shows all.',
   'hub.unreachable': 'No hub answers there. Is it running? `systemctl status heliograph` tells.',
+  'bench.rival-missing':
+    'Install the rival (for Mosquitto: apt install mosquitto), or leave --vs out.',
+  'bench.broken':
+    'The measurement broke off; the lines above say who fell silent. Run it again on a quiet machine.',
   'clock.unknown':
     'The clock is not trusted. It repairs itself at the first contact with a time source.',
   'net.closed': 'The connection was closed by the other side.',

@@ -23,7 +23,7 @@ export interface ChildExit {
 
 export class Child {
   readonly pid: number;
-  /** Resolves when the process has ended. */
+  /** Resolves when the process has ended and its last line was read. */
   readonly exited: Promise<ChildExit>;
   readonly #process: ChildProcess;
   #running = true;
@@ -31,7 +31,7 @@ export class Child {
   private constructor(child: ChildProcess, pid: number) {
     this.#process = child;
     this.pid = pid;
-    this.exited = once(child, 'exit').then(([code, signal]) => {
+    this.exited = once(child, 'close').then(([code, signal]) => {
       this.#running = false;
       return { code: code as number | null, signal: signal as NodeJS.Signals | null };
     });

@@ -19,6 +19,8 @@ export interface HostFigures {
 
 export interface ProcessFigures {
   readonly rssBytes: number;
+  /** The most it ever was, where the system keeps count. */
+  readonly rssPeakBytes?: number;
   /** User and system time since its start. */
   readonly cpuS: number;
   /** Bytes it caused to be written to the medium, file system's own share included. */
@@ -65,10 +67,12 @@ export class MachineHost implements Host {
     // The name in brackets may hold spaces and brackets; fields are counted behind the last one.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     const [userTicks, systemTicks] = [Number(fields[11]), Number(fields[12])];
-    const rssBytes = kibOf(textOf(join(this.#paths.proc, `${pid}/status`)), 'VmRSS') ?? 0;
+    const status = textOf(join(this.#paths.proc, `${pid}/status`));
+    const rssPeakBytes = kibOf(status, 'VmHWM');
     const writtenBytes = /^write_bytes: (\d+)$/m.exec(this.#io(pid))?.[1];
     return {
-      rssBytes,
+      rssBytes: kibOf(status, 'VmRSS') ?? 0,
+      ...(rssPeakBytes === undefined ? {} : { rssPeakBytes }),
       cpuS: (userTicks + systemTicks) / TICKS_PER_S,
       ...(writtenBytes === undefined ? {} : { writtenBytes: Number(writtenBytes) }),
     };

@@ -40,10 +40,15 @@ test('fields of /proc are found behind a name with brackets and spaces', () => {
   mkdirSync(join(proc, '7'));
   const fields = ['S', ...Array.from({ length: 10 }, () => '1'), '250', '50', '0'];
   writeFileSync(join(proc, '7/stat'), `7 (a ) b) ${fields.join(' ')}\n`);
-  writeFileSync(join(proc, '7/status'), 'Name:\ta\nVmRSS:\t    2048 kB\n');
+  writeFileSync(join(proc, '7/status'), 'VmHWM:\t 4096 kB\nVmRSS:\t    2048 kB\n');
   writeFileSync(join(proc, '7/io'), 'wchar: 9\nwrite_bytes: 4096\ncancelled_write_bytes: 0\n');
   const host = new MachineHost({ proc, thermal: proc });
-  assert.deepEqual(host.processFigures(7), { rssBytes: 2_097_152, cpuS: 3, writtenBytes: 4_096 });
+  assert.deepEqual(host.processFigures(7), {
+    rssBytes: 2_097_152,
+    rssPeakBytes: 4_194_304,
+    cpuS: 3,
+    writtenBytes: 4_096,
+  });
 });
 
 test('the warmest zone counts, and a zone that cannot be read does not', () => {

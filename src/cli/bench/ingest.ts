@@ -1,0 +1,118 @@
+/**
+ * `heliograph bench ingest`: how many durable publishes a second, at which latency, for how much processor,
+ * memory and flash; beside a rival under the same load in the same run. Brokers take turns, so that a
+ * machine that slows down slows both, and every figure is the median of the runs.
+ */
+import { hexOf } from '../../base/bytes.ts';
+import { HubError } from '../../base/errors.ts';
+import type { Random } from '../../base/random.ts';
+import type { Files } from '../../platform/files.ts';
+import type { Host } from '../../platform/host.ts';
+import { type Contender, hub, mosquitto } from './contenders.ts';
+import { type Figures, measure, type Measuring, mediansOf } from './measure.ts';
+import { reportLines } from './report.ts';
+import { INGEST_NAMES, type Scenario, SCENARIOS } from './scenarios.ts';
+
+export interface BenchOptions {
+  readonly vs: 'mosquitto' | undefined;
+  readonly json: boolean;
+  /** Length of each measurement instead of the scenario's own. */
+  readonly seconds: number | undefined;
+  readonly runs: number;
+  /** Names of scenarios; undefined: those about the door; `all`: every one. */
+  readonly scenarios: readonly string[] | undefined;
+  /** Folder for the brokers' files: it has to be on the disk that is meant, not in memory. */
+  readonly dir: string;
+  readonly signal: AbortSignal;
+}
+
+export interface BenchParts {
+  readonly files: Files;
+  readonly host: Host;
+  readonly random: Random;
+  readonly getJson: (url: string) => Promise<unknown>;
+  readonly out: (line: string) => void;
+  /** Progress, and what a broken load says. */
+  readonly err: (line: string) => void;
+}
+
+/** What stands in the JSON for each scenario. */
+export interface Row {
+  readonly name: string;
+  readonly title: string;
+  readonly measure: Scenario['measure'];
+  readonly brokers: Readonly<Record<string, Figures>>;
+  /** Ours to the rival's in `measure`; undefined without a rival. */
+  readonly ratio: number | undefined;
+}
+
+export async function runBenchIngest(options: BenchOptions, parts: BenchParts): Promise<void> {
+  const ours = hub(parts.getJson);
+  const contenders = options.vs === undefined ? [ours] : [ours, mosquitto(parts.files)];
+  const rows: Row[] = [];
+  for (const scenario of chosen(options)) {
+    rows.push(await compare(scenario, contenders, options, parts));
+  }
+  if (options.json)
+    parts.out(JSON.stringify({ runs: options.runs, scenarios: rows }, undefined, 2));
+  else for (const line of reportLines(rows)) parts.out(line);
+}
+
+function chosen(options: BenchOptions): Scenario[] {
+  const names = options.scenarios ?? INGEST_NAMES;
+  const all = names.includes('all');
+  const unknown = names.find(
+    (name) => name !== 'all' && !SCENARIOS.some((one) => one.name === name),
+  );
+  if (unknown !== undefined) {
+    const known = SCENARIOS.map((scenario) => scenario.name).join(', ');
+    throw new HubError('config.invalid', `no scenario "${unknown}"; there are: ${known}, all`);
+  }
+  return SCENARIOS.filter((scenario) => all || names.includes(scenario.name)).map((scenario) => {
+    const seconds = options.seconds ?? scenario.load.seconds;
+    return { ...scenario, load: { ...scenario.load, seconds } };
+  });
+}
+
+async function compare(
+  scenario: Scenario,
+  contenders: readonly Contender[],
+  options: BenchOptions,
+  parts: BenchParts,
+): Promise<Row> {
+  const runs = new Map<string, Figures[]>(contenders.map(({ name }) => [name, []]));
+  for (let run = 1; run <= options.runs; run++) {
+    for (const contender of contenders) {
+      options.signal.throwIfAborted();
+      const figures = await measure(contender, scenario, measuring(options, parts));
+      runs.get(contender.name)?.push(figures);
+      const value = Math.round(figures[scenario.measure] * 100) / 100;
+      parts.err(
+        `${scenario.name} ${run}/${options.runs} ${contender.name}: ${scenario.measure} ${value}`,
+      );
+    }
+  }
+  const brokers = Object.fromEntries(
+    [...runs].map(([name, figures]) => [name, mediansOf(figures)]),
+  );
+  const ours = brokers['heliograph']?.[scenario.measure] ?? 0;
+  const theirs = brokers['mosquitto']?.[scenario.measure];
+  const ratio = theirs === undefined || theirs === 0 ? undefined : ours / theirs;
+  return { name: scenario.name, title: scenario.title, measure: scenario.measure, brokers, ratio };
+}
+
+function measuring(options: BenchOptions, parts: BenchParts): Measuring {
+  return {
+    host: parts.host,
+    onTrouble: parts.err,
+    async inTempDir(use) {
+      const dir = `${options.dir}/bench-${hexOf(parts.random.bytes(6))}`;
+      parts.files.makeDir(dir);
+      try {
+        return await use(dir);
+      } finally {
+        parts.files.remove(dir);
+      }
+    },
+  };
+}

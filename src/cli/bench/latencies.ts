@@ -1,0 +1,27 @@
+/** Samples of latency: kept as they come, up to a limit, and sorted once at the end. */
+const SAMPLES_MAX = 4_000_000;
+
+export class Latencies {
+  readonly #samplesMs = new Float32Array(SAMPLES_MAX);
+  #count = 0;
+
+  add(latencyMs: number): void {
+    if (this.#count === SAMPLES_MAX) return;
+    this.#samplesMs[this.#count] = latencyMs;
+    this.#count += 1;
+  }
+
+  /** The values below which these parts of all samples lie; 0 where there is no sample. */
+  percentilesMs(ratios: readonly number[]): number[] {
+    const sorted = this.#samplesMs.subarray(0, this.#count).toSorted();
+    return ratios.map((ratio) => sorted[Math.ceil(ratio * this.#count) - 1] ?? 0);
+  }
+}
+
+/** The middle one, or the mean of the two in the middle. */
+export function medianOf(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = Math.floor(sorted.length / 2);
+  const upper = sorted[middle] ?? 0;
+  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? 0) + upper) / 2;
+}

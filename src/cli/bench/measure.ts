@@ -1,0 +1,128 @@
+/** One run: a fresh broker, the load in a process of its own, and what both cost. */
+import { pause } from '../../base/clock.ts';
+import { HubError } from '../../base/errors.ts';
+import { Child, ownProgram } from '../../platform/children.ts';
+import { machineTimers } from '../../platform/clock.ts';
+import type { Host, ProcessFigures } from '../../platform/host.ts';
+import { type Contender, HOST, type RunningBroker } from './contenders.ts';
+import { medianOf } from './latencies.ts';
+import type { Load, LoadResult, Scenario } from './scenarios.ts';
+
+/** Figures of one run, or the medians of several. */
+export interface Figures {
+  readonly msgsPerS: number;
+  readonly deliveredPerS: number;
+  readonly drainedPerS: number;
+  readonly ackP50Ms: number;
+  readonly ackP99Ms: number;
+  /** Of the broker, from the first connection until it has nothing left to do. */
+  readonly cpuS: number;
+  readonly cpuSPerMillion: number;
+  readonly rssIdleMb: number;
+  readonly rssPeakMb: number;
+  readonly syncs: number;
+  readonly writtenBytesPerMsg: number;
+}
+
+export interface Measuring {
+  readonly host: Host;
+  /** Makes a new folder and removes it, with what is in it, when the run is over. */
+  readonly inTempDir: <T>(use: (dir: string) => Promise<T>) => Promise<T>;
+  readonly onTrouble: (line: string) => void;
+}
+
+/** The broker sits still for so long before its idle memory is read. */
+const IDLE_MS = 1_500;
+/** A broker that used less than this of a core over a while is done. */
+const QUIET_RATIO = 0.04;
+const QUIET_MS = 500;
+const CATCH_UP_MS_MAX = 120_000;
+
+export function measure(
+  contender: Contender,
+  scenario: Scenario,
+  measuring: Measuring,
+): Promise<Figures> {
+  return measuring.inTempDir(async (dir) => {
+    const broker = await contender.start(dir);
+    try {
+      return await measureRunning(broker, scenario.load, measuring);
+    } finally {
+      await broker.stop();
+    }
+  });
+}
+
+async function measureRunning(
+  broker: RunningBroker,
+  load: Load,
+  measuring: Measuring,
+): Promise<Figures> {
+  await pause(machineTimers, IDLE_MS);
+  const idle = figuresOf(broker, measuring.host);
+  const syncsBefore = await broker.syncs();
+  const result = await generate(broker.port, load, measuring.onTrouble);
+  await untilQuiet(broker, measuring.host);
+  const end = figuresOf(broker, measuring.host);
+  const total = Math.max(1, result.total);
+  const cpuS = end.cpuS - idle.cpuS;
+  return {
+    msgsPerS: result.messages / result.seconds,
+    deliveredPerS: result.delivered / result.seconds,
+    drainedPerS: result.drainSeconds === 0 ? 0 : result.drained / result.drainSeconds,
+    ackP50Ms: result.ackP50Ms,
+    ackP99Ms: result.ackP99Ms,
+    cpuS,
+    cpuSPerMillion: (cpuS / total) * 1_000_000,
+    rssIdleMb: idle.rssBytes / 1e6,
+    rssPeakMb: (end.rssPeakBytes ?? end.rssBytes) / 1e6,
+    syncs: (await broker.syncs()) - syncsBefore,
+    writtenBytesPerMsg: ((end.writtenBytes ?? 0) - (idle.writtenBytes ?? 0)) / total,
+  };
+}
+
+function figuresOf(broker: RunningBroker, host: Host): ProcessFigures {
+  const figures = host.processFigures(broker.pid);
+  if (figures === undefined) throw new HubError('bench.broken', 'the broker ended under load');
+  return figures;
+}
+
+async function generate(
+  port: number,
+  load: Load,
+  onTrouble: (line: string) => void,
+): Promise<LoadResult> {
+  const { command, entry } = ownProgram();
+  const spec = JSON.stringify({ host: HOST, port, load });
+  const lines: string[] = [];
+  const child = await Child.start({
+    command,
+    args: [entry, 'bench', 'load', spec],
+    onLine: (line) => lines.push(line),
+    onErrorLine: onTrouble,
+  });
+  const { code } = await child.exited;
+  const last = lines.at(-1);
+  if (code !== 0 || last === undefined) {
+    throw new HubError('bench.broken', `the load generator ended with code ${code}`);
+  }
+  return JSON.parse(last) as LoadResult;
+}
+
+/** Waits until everything is folded and the processor rests: work put off is work all the same. */
+async function untilQuiet(broker: RunningBroker, host: Host): Promise<void> {
+  for (let waitedMs = 0; waitedMs < CATCH_UP_MS_MAX; waitedMs += QUIET_MS) {
+    const before = figuresOf(broker, host).cpuS;
+    await pause(machineTimers, QUIET_MS);
+    const ratio = (figuresOf(broker, host).cpuS - before) / (QUIET_MS / 1_000);
+    if (ratio < QUIET_RATIO && (await broker.isCaughtUp())) return;
+  }
+  throw new HubError('bench.broken', `the broker was not done after ${CATCH_UP_MS_MAX} ms`);
+}
+
+/** Each figure's median over the runs. */
+export function mediansOf(runs: readonly Figures[]): Figures {
+  const names = Object.keys(runs[0] ?? {}) as (keyof Figures)[];
+  const medians = names.map((name) => [name, medianOf(runs.map((run) => run[name]))]);
+  return Object.fromEntries(medians) as Figures;
+}
