@@ -1,0 +1,383 @@
+/**
+ * The only writer: gathers entries into a group, writes it as one block, syncs, says so.
+ *
+ * Batching is natural: while one sync runs the next group gathers, and a lone entry waits for nobody. Where entries
+ * keep coming in the very turns of the event loop in which the last group was acknowledged, the next one settles for a few
+ * turns, so that many share a sync; no timer is involved. Entries may bring a linger (to save flash); one without
+ * takes along all that wait.
+ *
+ * At most one block is on its way, written and not yet synced, and none is written behind a sync that failed. Recovery
+ * builds on that: every block but the last was durable.
+ *
+ * A failed write or sync ends it: what the page cache holds after that is not what the card holds, and a second try
+ * would report success. Only a full disk heals: the group stays, nothing of it is acknowledged, and it is written
+ * when there is room.
+ *
+ * Entries cost no objects: `append` copies the bytes, counts, and compares two numbers.
+ */
+import { assert } from '../base/assert.ts';
+import type { Cancel, Timers } from '../base/clock.ts';
+import { HubError, messageOf, systemCode } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import { BLOCK_HEAD_BYTES, BLOCKS_START, ENTRY_HEAD_BYTES_MAX, type Lsn } from './format.ts';
+import type { Group } from './group.ts';
+import type { Sealer } from './sealer.ts';
+import type { Segment } from './segment.ts';
+import type { Prepared, SegmentSupply, WriteCounts } from './supply.ts';
+
+export interface GroupCommitOptions {
+  readonly timers: Timers;
+  readonly log: Log;
+  readonly sealer: Sealer;
+  readonly supply: SegmentSupply;
+  readonly counts: WriteCounts;
+  readonly segmentBytes: number;
+  /** A group never grows beyond it. */
+  readonly pendingBytesMax: number;
+  readonly group: Group;
+  /** Segment to go on in; undefined where none could be had at the open. */
+  readonly active: Prepared | undefined;
+  /** Where in it the next block goes. */
+  readonly offset: number;
+  readonly nextLsn: Lsn;
+  readonly durableLsn: Lsn;
+  /** A new segment holds blocks from now on. */
+  onRotate(segment: Segment): void;
+}
+
+/** Most turns of the event loop that a group waits for company. */
+const SETTLE_TURNS_MAX = 4;
+/** A group that has gathered so much is committed, however long its entries may wait. */
+const LINGER_BYTES_MAX = 256 * 1024;
+const NOT_SCHEDULED = Number.POSITIVE_INFINITY;
+
+export class GroupCommit {
+  readonly #options: GroupCommitOptions;
+  readonly #group: Group;
+  #active: Prepared | undefined;
+  #offset: number;
+  #nextLsn: Lsn;
+  /** LSN behind the last one that was written. */
+  #writtenUntil: Lsn;
+  #durableLsn: Lsn;
+  /** `group.usedBytes` plus the length of an entry may go up to here at once; beyond, `#makeRoom` decides. */
+  #admitUntil = 0;
+  /** Shortest linger in the group: 0 where its commit is due. */
+  #lingerMs = NOT_SCHEDULED;
+  #lingers: Cancel[] = [];
+  #settleTurns = 0;
+  #settledAt: Lsn = 0;
+  #settling = false;
+  #syncing = false;
+  #syncedOffset = 0;
+  #syncedUntil: Lsn = 0;
+  #fault: HubError | undefined;
+  #closed = false;
+  #afterSync: (() => void)[] = [];
+  readonly #durableListeners: ((durableLsn: Lsn) => void)[] = [];
+  readonly #faultListeners: ((fault: HubError) => void)[] = [];
+
+  constructor(options: GroupCommitOptions) {
+    this.#options = options;
+    this.#group = options.group;
+    this.#active = options.active;
+    this.#offset = options.offset;
+    this.#nextLsn = options.nextLsn;
+    this.#durableLsn = options.durableLsn;
+    this.#writtenUntil = options.durableLsn + 1;
+  }
+
+  get lastLsn(): Lsn {
+    return this.#nextLsn - 1;
+  }
+
+  get durableLsn(): Lsn {
+    return this.#durableLsn;
+  }
+
+  get fault(): HubError | undefined {
+    return this.#fault;
+  }
+
+  get active(): Segment | undefined {
+    return this.#active?.segment;
+  }
+
+  /** Behind the last block that was written, durable or not. */
+  get offset(): number {
+    return this.#offset;
+  }
+
+  get pendingBytes(): number {
+    return this.#group.usedBytes;
+  }
+
+  append(entry: Uint8Array, lingerMs: number): Lsn {
+    if (this.#group.usedBytes + entry.length > this.#admitUntil) this.#makeRoom(entry.length);
+    this.#group.put(entry);
+    const lsn = this.#nextLsn;
+    this.#nextLsn = lsn + 1;
+    if (lingerMs < this.#lingerMs) this.#schedule(lingerMs);
+    return lsn;
+  }
+
+  onDurable(listener: (durableLsn: Lsn) => void): void {
+    this.#durableListeners.push(listener);
+  }
+
+  onFault(listener: (fault: HubError) => void): void {
+    this.#faultListeners.push(listener);
+  }
+
+  /** Begins: what an open found pending is committed, and entries are admitted. */
+  start(): void {
+    this.#admit();
+    if (this.#nextLsn > this.#writtenUntil) this.#schedule(0);
+  }
+
+  /** Looks again what may be admitted; `spaceIsLow` where the disk is fuller than allowed. */
+  review(spaceIsLow: boolean): void {
+    if (this.#fault?.code === 'journal.poisoned' || this.#closed) return;
+    if (spaceIsLow) {
+      this.#raise(new HubError('journal.disk-full', 'less room is free than journal.free_mib_min'));
+    } else if (this.#fault !== undefined && this.#canGoOn()) {
+      this.#heal();
+    }
+    this.#admit();
+  }
+
+  /** Nothing is acknowledged any more; the process has to start again. */
+  poison(message: string, cause: unknown): HubError {
+    if (this.#fault?.code === 'journal.poisoned') return this.#fault;
+    this.#options.log.error('journal.poisoned', { message, reason: messageOf(cause) });
+    return this.#raise(new HubError('journal.poisoned', message, cause));
+  }
+
+  /**
+   * Commits what waits, whatever its linger, and marks the journal as closed. Resolves when that is durable, or
+   * at once where it cannot be.
+   */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#admit();
+    while (this.#syncing || (this.#fault === undefined && this.#nextLsn > this.#writtenUntil)) {
+      if (!this.#syncing) this.#commit();
+      await this.#synchronised();
+    }
+    this.#cancelLingers();
+    if (this.#fault === undefined) this.#writeClosingMark();
+    await this.#synchronised();
+    this.#active?.file.close();
+  }
+
+  /** Resolves when no sync runs. */
+  #synchronised(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#syncing) this.#afterSync.push(resolve);
+      else resolve();
+    });
+  }
+
+  #schedule(lingerMs: number): void {
+    this.#lingerMs = lingerMs;
+    if (lingerMs > 0) {
+      this.#lingers.push(this.#options.timers.after(lingerMs, () => this.#schedule(0)));
+      return;
+    }
+    this.#cancelLingers();
+    if (!this.#syncing) this.#settle();
+  }
+
+  #cancelLingers(): void {
+    for (const cancel of this.#lingers) cancel();
+    this.#lingers = [];
+  }
+
+  /** Commits at the end of this turn of the event loop, or a few turns later while more comes in each. */
+  #settle(): void {
+    if (this.#settling || this.#fault !== undefined) return;
+    this.#settling = true;
+    this.#settleTurns = 0;
+    this.#settledAt = this.#nextLsn;
+    this.#options.timers.soon(this.#settleTurn);
+  }
+
+  readonly #settleTurn = (): void => {
+    this.#settleTurns += 1;
+    if (this.#nextLsn > this.#settledAt && this.#settleTurns < SETTLE_TURNS_MAX) {
+      this.#settledAt = this.#nextLsn;
+      this.#options.timers.soon(this.#settleTurn);
+      return;
+    }
+    this.#settling = false;
+    if (!this.#closed && !this.#syncing) this.#commit();
+  };
+
+  #commit(): void {
+    if (this.#fault !== undefined || this.#nextLsn === this.#writtenUntil) return;
+    const firstLsn = this.#writtenUntil;
+    const count = this.#nextLsn - firstLsn;
+    const active = this.#segmentFor(this.#group.usedBytes + this.#options.sealer.overheadBytes);
+    if (active === undefined) return;
+    if (!this.#write(active, firstLsn, count)) return;
+    this.#group.clear();
+    this.#lingerMs = NOT_SCHEDULED;
+    this.#cancelLingers();
+    this.#admit();
+  }
+
+  /** The segment that has room for a block; the next one where need be. Undefined where none can be had. */
+  #segmentFor(blockBytes: number): Prepared | undefined {
+    const active = this.#active;
+    if (active !== undefined && this.#offset + blockBytes <= active.segment.sizeBytes)
+      return active;
+    let next: Prepared;
+    try {
+      next = this.#options.supply.take();
+    } catch (error) {
+      const isPassing = error instanceof HubError && error.code !== 'journal.poisoned';
+      if (isPassing) this.#raise(error);
+      else this.poison('no segment can be made', error);
+      return undefined;
+    }
+    active?.file.close();
+    this.#active = next;
+    this.#offset = BLOCKS_START;
+    next.segment.firstLsn = this.#writtenUntil;
+    next.segment.untilLsn = this.#writtenUntil;
+    this.#options.onRotate(next.segment);
+    this.#options.supply.prepare();
+    return next;
+  }
+
+  #write(active: Prepared, firstLsn: Lsn, count: number): boolean {
+    const { counts, sealer } = this.#options;
+    const offset = this.#offset;
+    const { bytes, blockBytes } = this.#group.seal(sealer, active.segment, offset, {
+      firstLsn,
+      count,
+    });
+    try {
+      active.file.writeAt(bytes, offset);
+    } catch (error) {
+      if (systemCode(error) === 'ENOSPC') {
+        this.#raise(
+          new HubError('journal.disk-full', `no room for a block in ${active.segment.path}`, error),
+        );
+      } else {
+        this.poison(`a write to ${active.segment.path} failed`, error);
+      }
+      return false;
+    }
+    active.segment.mark({ firstLsn, offset });
+    counts.bytesWritten += bytes.length;
+    counts.syncs += 1;
+    this.#offset = offset + blockBytes;
+    this.#writtenUntil = firstLsn + count;
+    this.#syncedOffset = this.#offset;
+    this.#syncedUntil = this.#writtenUntil;
+    this.#syncing = true;
+    active.file.datasync(this.#synced);
+    return true;
+  }
+
+  readonly #synced = (error: Error | undefined): void => {
+    this.#syncing = false;
+    if (error !== undefined) this.poison('a sync failed', error);
+    else if (this.#fault?.code !== 'journal.poisoned') this.#acknowledge();
+    const waiting = this.#afterSync;
+    this.#afterSync = [];
+    for (const resolve of waiting) resolve();
+  };
+
+  #acknowledge(): void {
+    const segment = this.#active?.segment;
+    assert(segment !== undefined, 'a sync has a segment');
+    segment.untilLsn = this.#syncedUntil;
+    segment.endOffset = this.#syncedOffset;
+    if (this.#syncedUntil > this.#durableLsn + 1) {
+      this.#durableLsn = this.#syncedUntil - 1;
+      for (const listener of this.#durableListeners) listener(this.#durableLsn);
+    }
+    if (this.#lingerMs === 0 && !this.#closed) this.#settle();
+  }
+
+  /** A block without entries: evidence for the next open that all before it was synced. */
+  #writeClosingMark(): void {
+    const active = this.#active;
+    if (active === undefined) return;
+    const hasRoom =
+      this.#offset + BLOCK_HEAD_BYTES + this.#options.sealer.overheadBytes <=
+      active.segment.sizeBytes;
+    if (hasRoom) this.#write(active, this.#writtenUntil, 0);
+  }
+
+  /** Decides about an entry that goes beyond what is admitted: makes room for it, or throws. */
+  #makeRoom(entryBytes: number): void {
+    const { sealer, supply, pendingBytesMax, segmentBytes } = this.#options;
+    if (this.#fault !== undefined) throw this.#fault;
+    if (this.#closed) throw new HubError('journal.busy', 'the journal is being closed');
+    const headBytes = ENTRY_HEAD_BYTES_MAX + sealer.overheadBytes;
+    const largest = Math.min(pendingBytesMax, segmentBytes - BLOCKS_START) - headBytes;
+    if (BLOCK_HEAD_BYTES + entryBytes > largest) {
+      throw new HubError('op.too-large', `an entry of ${entryBytes} bytes does not fit in a block`);
+    }
+    const needed = this.#group.usedBytes + entryBytes;
+    if (needed > this.#roomBytes()) {
+      if (supply.shortage !== undefined && needed <= largest) throw this.#shortageFault();
+      throw new HubError('journal.busy', `${this.#group.usedBytes} bytes wait for the card`);
+    }
+    if (this.#lingerMs > 0) this.#schedule(0); // So much has gathered that waiting saves nothing more.
+    this.#group.reserve(needed);
+    this.#admit();
+  }
+
+  #admit(): void {
+    const lingerBytes = this.#lingerMs > 0 ? LINGER_BYTES_MAX : this.#group.freeUntil;
+    const until = Math.min(this.#group.freeUntil, this.#roomBytes(), lingerBytes);
+    this.#admitUntil = this.#fault === undefined && !this.#closed ? until : 0;
+  }
+
+  /** How far `usedBytes` plus an entry's length may grow so that the block surely finds a place. */
+  #roomBytes(): number {
+    const { sealer, supply, pendingBytesMax, segmentBytes } = this.#options;
+    const active = this.#active?.segment;
+    const here = active === undefined ? 0 : active.sizeBytes - this.#offset;
+    const anywhere = supply.shortage === undefined ? segmentBytes - BLOCKS_START : here;
+    return Math.min(pendingBytesMax, anywhere) - ENTRY_HEAD_BYTES_MAX - sealer.overheadBytes;
+  }
+
+  /** What to answer where the segment is full and there is no next one. */
+  #shortageFault(): HubError {
+    const { shortage } = this.#options.supply;
+    if (shortage === 'full') {
+      return new HubError('journal.full', 'the last segment is full, and none may be added');
+    }
+    if (shortage === 'disk-full') {
+      return this.#raise(new HubError('journal.disk-full', 'no room for another segment'));
+    }
+    return this.poison('no segment can be made', undefined);
+  }
+
+  /** True where what waits finds a place. */
+  #canGoOn(): boolean {
+    const blockBytes = this.#group.usedBytes + this.#options.sealer.overheadBytes;
+    const active = this.#active?.segment;
+    const fitsHere = active !== undefined && this.#offset + blockBytes <= active.sizeBytes;
+    return this.#options.supply.shortage === undefined || (fitsHere && !this.#group.isEmpty);
+  }
+
+  #raise(fault: HubError): HubError {
+    const isNew = this.#fault?.code !== fault.code;
+    this.#fault = fault;
+    this.#admit();
+    if (isNew) for (const listener of this.#faultListeners) listener(fault);
+    return fault;
+  }
+
+  #heal(): void {
+    this.#fault = undefined;
+    this.#options.log.info('journal.healed');
+    if (this.#nextLsn > this.#writtenUntil) this.#schedule(0);
+  }
+}

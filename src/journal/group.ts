@@ -1,0 +1,80 @@
+/**
+ * The block that gathers. Entries are copied once, into the place where they will be written from: the head goes
+ * before them and the head of the rest behind them, so that one write carries a whole group.
+ */
+import {
+  BLOCK_HEAD_BYTES,
+  ENTRY_HEAD_BYTES_MAX,
+  finishBlock,
+  type Lsn,
+  putEntry,
+  REST_HEAD_BYTES,
+} from './format.ts';
+import type { Sealer } from './sealer.ts';
+import type { Segment } from './segment.ts';
+
+const FIRST_BYTES = 64 * 1024;
+
+export class Group {
+  /** Bytes of the block so far, its head included. */
+  usedBytes = BLOCK_HEAD_BYTES;
+  #bytes = new Uint8Array(FIRST_BYTES);
+
+  /** `usedBytes` plus an entry's own length may go up to here without `reserve`. */
+  get freeUntil(): number {
+    return this.#bytes.length - ENTRY_HEAD_BYTES_MAX - REST_HEAD_BYTES;
+  }
+
+  get isEmpty(): boolean {
+    return this.usedBytes === BLOCK_HEAD_BYTES;
+  }
+
+  /** Makes room so that `usedBytes` may grow to `bytes`. */
+  reserve(bytes: number): void {
+    const needed = bytes + ENTRY_HEAD_BYTES_MAX + REST_HEAD_BYTES;
+    if (needed <= this.#bytes.length) return;
+    const grown = new Uint8Array(Math.max(needed, 2 * this.#bytes.length));
+    grown.set(this.#bytes.subarray(0, this.usedBytes));
+    this.#bytes = grown;
+  }
+
+  /** The caller has looked at `freeUntil`. */
+  put(entry: Uint8Array): void {
+    this.usedBytes = putEntry(this.#bytes, this.usedBytes, entry);
+  }
+
+  /** Takes entries that are encoded already, as they come out of another block. */
+  putPayload(payload: Uint8Array): void {
+    this.reserve(this.usedBytes + payload.length);
+    this.#bytes.set(payload, this.usedBytes);
+    this.usedBytes += payload.length;
+  }
+
+  /** The bytes to write at `offset` of the segment, and how many of them are the block itself. */
+  seal(
+    sealer: Sealer,
+    segment: Pick<Segment, 'header' | 'sizeBytes'>,
+    offset: number,
+    lsns: { firstLsn: Lsn; count: number },
+  ): { bytes: Uint8Array; blockBytes: number } {
+    const plain = this.#bytes.subarray(BLOCK_HEAD_BYTES, this.usedBytes);
+    const sealed = sealer.seal(segment.header.segment, lsns.firstLsn, plain);
+    let bytes = this.#bytes;
+    if (sealed !== plain) {
+      bytes = new Uint8Array(BLOCK_HEAD_BYTES + sealed.length + REST_HEAD_BYTES);
+      bytes.set(sealed, BLOCK_HEAD_BYTES);
+    }
+    const head = { tag: segment.header.crc, ...lsns, payloadBytes: sealed.length };
+    const writeBytes = finishBlock(bytes, head, offset, segment.sizeBytes);
+    return { bytes: bytes.subarray(0, writeBytes), blockBytes: BLOCK_HEAD_BYTES + sealed.length };
+  }
+
+  clear(): void {
+    this.usedBytes = BLOCK_HEAD_BYTES;
+  }
+}
+
+/** Bytes of a block that holds one entry of `entryBytes`. */
+export function loneBlockBytes(entryBytes: number, sealer: Sealer): number {
+  return BLOCK_HEAD_BYTES + ENTRY_HEAD_BYTES_MAX + entryBytes + sealer.overheadBytes;
+}

@@ -1,0 +1,52 @@
+/** Names in the journal's folder (FORMAT.md §2). */
+import { must } from '../base/assert.ts';
+import type { FileEvidence } from './recovery.ts';
+
+const DIGITS = 12;
+const SEGMENT = /^(\d{12})\.segment$/;
+const SPARE = /^(\d{12})\.spare$/;
+const QUARANTINED = /^(\d{12})-(\d{1,16})-(\d{1,16})\.(bin|segment)$/;
+
+/** A file that is being filled with zeros. */
+export const FILLING_NAME = 'filling.tmp';
+export const QUARANTINE_NAME = 'quarantine';
+const OWN_NAMES = new Set([QUARANTINE_NAME, 'lock']);
+
+export function segmentName(segment: number): string {
+  return `${String(segment).padStart(DIGITS, '0')}.segment`;
+}
+
+/** A file that waits to become a segment; the number only keeps names apart. */
+export function spareName(number: number): string {
+  return `${String(number).padStart(DIGITS, '0')}.spare`;
+}
+
+export function kindOfName(name: string): FileEvidence['name'] {
+  if (SEGMENT.test(name)) return 'segment';
+  if (SPARE.test(name)) return 'spare';
+  if (name === FILLING_NAME) return 'temporary';
+  return OWN_NAMES.has(name) ? 'own' : 'other';
+}
+
+/** The number in the name of a segment or spare. */
+export function numberOfName(name: string): number {
+  return Number(must(SEGMENT.exec(name) ?? SPARE.exec(name), 'a segment or spare')[1]);
+}
+
+/** Says in the name what is lost, so that the folder itself is the list: `bin` for a part, `segment` for a whole file. */
+export function quarantineName(
+  segment: number,
+  fromLsn: number,
+  toLsn: number,
+  what: 'bin' | 'segment',
+): string {
+  return `${String(segment).padStart(DIGITS, '0')}-${fromLsn}-${toLsn}.${what}`;
+}
+
+export function parseQuarantineName(
+  name: string,
+): { segment: number; fromLsn: number; toLsn: number } | undefined {
+  const match = QUARANTINED.exec(name);
+  if (match === null) return undefined;
+  return { segment: Number(match[1]), fromLsn: Number(match[2]), toLsn: Number(match[3]) };
+}

@@ -1,0 +1,104 @@
+/**
+ * One segment file as this process knows it: where it lies, which LSNs it holds, how far they are durable. The
+ * handle for reading opens on demand; only a few stay open, because a large journal has hundreds of segments.
+ */
+import type { Files, OpenFile } from '../platform/files.ts';
+import { type Block, BlockReader, type ReadAt } from './block-reader.ts';
+import { BLOCKS_START, type Lsn, type SegmentHeader } from './format.ts';
+import type { SegmentBounds } from './walk.ts';
+
+const HANDLES_MAX = 8;
+/** A mark for seeking is kept about every so many bytes. */
+const MARK_BYTES = 64 * 1024;
+
+export class Segment implements SegmentBounds {
+  readonly path: string;
+  readonly header: SegmentHeader;
+  readonly sizeBytes: number;
+  /** First LSN that belongs to it; equal to `untilLsn` while it is empty. */
+  firstLsn: Lsn;
+  /** LSN behind its last durable one. */
+  untilLsn: Lsn;
+  endOffset: number;
+  readonly isOpen = false;
+  /** True once its file may be given to a later segment: it must not be read any more. */
+  released = false;
+  readonly #marks: { readonly lsn: Lsn; readonly offset: number }[] = [];
+
+  constructor(place: {
+    path: string;
+    header: SegmentHeader;
+    sizeBytes: number;
+    firstLsn: Lsn;
+    untilLsn: Lsn;
+    endOffset: number;
+  }) {
+    this.path = place.path;
+    this.header = place.header;
+    this.sizeBytes = place.sizeBytes;
+    this.firstLsn = place.firstLsn;
+    this.untilLsn = place.untilLsn;
+    this.endOffset = place.endOffset;
+  }
+
+  get number(): number {
+    return this.header.segment;
+  }
+
+  /** Remembers where a block begins; called with each block in order, it keeps one in about 64 KiB. */
+  mark(block: Pick<Block, 'firstLsn' | 'offset'>): void {
+    const last = this.#marks.at(-1);
+    if (block.offset < (last?.offset ?? BLOCKS_START) + MARK_BYTES) return;
+    this.#marks.push({ lsn: block.firstLsn, offset: block.offset });
+  }
+
+  /** A place at or before the block that holds `lsn`. */
+  seek(lsn: Lsn): { lsn: Lsn; offset: number } {
+    let low = 0;
+    let high = this.#marks.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.#marks[middle] as { lsn: Lsn }).lsn <= lsn) low = middle + 1;
+      else high = middle;
+    }
+    return this.#marks[low - 1] ?? { lsn: this.firstLsn, offset: BLOCKS_START };
+  }
+}
+
+/** Handles for reading, the least recently used closed first. */
+export class SegmentHandles {
+  readonly #files: Files;
+  readonly #handleBySegment = new Map<Segment, OpenFile>();
+
+  constructor(files: Files) {
+    this.#files = files;
+  }
+
+  /** A reader of its blocks, which finds the handle anew whenever it reads. */
+  reader(segment: Segment): BlockReader {
+    const readAt: ReadAt = (into, offset) => this.#open(segment).readAt(into, offset);
+    return new BlockReader(readAt, segment.header.crc);
+  }
+
+  close(segment: Segment): void {
+    this.#handleBySegment.get(segment)?.close();
+    this.#handleBySegment.delete(segment);
+  }
+
+  closeAll(): void {
+    for (const segment of this.#handleBySegment.keys()) this.close(segment);
+  }
+
+  #open(segment: Segment): OpenFile {
+    const handle = this.#handleBySegment.get(segment) ?? this.#files.open(segment.path, 'read');
+    this.#handleBySegment.delete(segment);
+    this.#handleBySegment.set(segment, handle);
+    if (this.#handleBySegment.size > HANDLES_MAX) {
+      for (const oldest of this.#handleBySegment.keys()) {
+        this.close(oldest);
+        break;
+      }
+    }
+    return handle;
+  }
+}

@@ -1,0 +1,394 @@
+/**
+ * Segments for the journal to write into, prepared ahead: while one is being filled with blocks, the next lies
+ * ready, named and durable, so that going over to it costs nothing but a write. It is made from a recycled file
+ * where there is one (nothing is written but its start), else from a new one, filled with zeros in slices that
+ * leave the card to the acknowledgements in between.
+ *
+ * The order that makes a crash harmless anywhere: a released file loses its name durably before its header is
+ * written over; a new header is durable before the file gets its name; the name is durable before a block is written.
+ */
+import { must } from '../base/assert.ts';
+import type { Timers } from '../base/clock.ts';
+import { HubError, messageOf, systemCode } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import type { Random } from '../base/random.ts';
+import type { Files, OpenFile } from '../platform/files.ts';
+import {
+  BLOCKS_START,
+  encodeSegmentStart,
+  type Lsn,
+  SALT_BYTES,
+  type SegmentHeader,
+} from './format.ts';
+import { FILLING_NAME, segmentName, spareName } from './names.ts';
+import type { Sealer } from './sealer.ts';
+import { Segment } from './segment.ts';
+
+/** What the journal has asked of the card since it was opened. */
+export interface WriteCounts {
+  syncs: number;
+  bytesWritten: number;
+}
+
+export interface SupplyOptions {
+  readonly files: Files;
+  readonly dir: string;
+  readonly timers: Timers;
+  readonly log: Log;
+  readonly random: Random;
+  readonly sealer: Sealer;
+  readonly segmentBytes: number;
+  readonly totalBytesMax: number;
+  readonly freeBytesMin: number;
+  readonly journalId: Uint8Array;
+  readonly counts: WriteCounts;
+  /** Names of files that wait to be used again. */
+  readonly spares: readonly string[];
+  /** Bytes of the segments in use. */
+  readonly liveBytes: number;
+  /** Number of the first segment to be made. */
+  readonly nextNumber: number;
+}
+
+/** What the supply asks of the journal, and tells it. */
+export interface SupplyOwner {
+  /** What the next segment will follow on. */
+  follows(): Follows;
+  /** True where the next segment is needed soon, so that filling takes no pauses. */
+  isUrgent(): boolean;
+  /** A segment is ready, or it has become clear that none can be had. */
+  onSupply(): void;
+  /** A sync failed that may have been meant for a block. */
+  onDoubt(error: Error): void;
+}
+
+export interface Follows {
+  /** Number of the segment before. */
+  readonly previous: number;
+  /** Every LSN below it is durable. */
+  readonly baseLsn: Lsn;
+}
+
+export interface Prepared {
+  readonly segment: Segment;
+  /** For reading and writing; belongs to whoever took it. */
+  readonly file: OpenFile;
+}
+
+/** What a block has to know of its segment. */
+export type SegmentPlace = Pick<Segment, 'header' | 'sizeBytes'>;
+type FirstBlock = (segment: SegmentPlace) => Uint8Array | undefined;
+
+/** Why there is no next segment and none is on its way. */
+export type Shortage = 'full' | 'disk-full' | 'io';
+
+interface Job {
+  readonly file: OpenFile;
+  readonly path: string;
+  filledBytes: number;
+  /** True while a sync runs: the file must not be closed. */
+  syncing: boolean;
+}
+
+const SLICE_BYTES = 256 * 1024;
+/** Between slices, while there is time. */
+const SLICE_PAUSE_MS = 10;
+const SPARES_MAX = 4;
+const ZEROS = new Uint8Array(SLICE_BYTES);
+
+export class SegmentSupply {
+  readonly #options: SupplyOptions;
+  #owner: SupplyOwner | undefined;
+  readonly #spares: string[];
+  /** Segments whose content counts no more, oldest first, still under their names. */
+  readonly #retired: Segment[] = [];
+  #liveBytes: number;
+  #nextNumber: number;
+  #ready: Prepared | undefined;
+  #job: Job | undefined;
+  #shortage: Shortage | undefined;
+  #closed = false;
+
+  constructor(options: SupplyOptions) {
+    this.#options = options;
+    this.#liveBytes = options.liveBytes;
+    this.#spares = options.spares.map((name) => `${options.dir}/${name}`);
+    this.#nextNumber = options.nextNumber;
+  }
+
+  get shortage(): Shortage | undefined {
+    return this.#shortage;
+  }
+
+  /** Bytes of files that are on the disk and hold nothing that counts. */
+  get idleBytes(): number {
+    const prepared = (this.#ready === undefined ? 0 : 1) + (this.#job === undefined ? 0 : 1);
+    const waiting = (this.#spares.length + prepared) * this.#options.segmentBytes;
+    return this.#retired.reduce((sum, segment) => sum + segment.sizeBytes, waiting);
+  }
+
+  /** Bytes of everything on the disk but the quarantine. */
+  get bytes(): number {
+    return this.#liveBytes + this.idleBytes;
+  }
+
+  /** Begins to work in the background. */
+  start(owner: SupplyOwner): void {
+    this.#owner = owner;
+    this.prepare();
+    if (this.#retired.length > 0) this.#recycleSoon();
+  }
+
+  /** Has the next segment prepared, unless it is already. */
+  prepare(): void {
+    if (this.#ready !== undefined || this.#job !== undefined || this.#closed) return;
+    this.#job = this.#begin();
+    if (this.#job === undefined) this.#owner?.onSupply();
+    else this.#fill(this.#job);
+  }
+
+  /** The next segment: the prepared one, or one made on the spot. Throws where none can be had. */
+  take(): Prepared {
+    const ready = this.#ready ?? this.#makeNow('sparse', this.#follows(), () => undefined);
+    this.#ready = undefined;
+    this.#liveBytes += ready.segment.sizeBytes;
+    return ready;
+  }
+
+  /**
+   * Makes a segment at start-up, waiting for the card. What `firstBlock` returns is durable in it before it gets its
+   * name, so that it replaces earlier segments in one step. Throws where none can be had.
+   */
+  makeFirst(follows: Follows, firstBlock: FirstBlock): Prepared {
+    const first = this.#makeNow('filled', follows, firstBlock);
+    this.#liveBytes += first.segment.sizeBytes;
+    return first;
+  }
+
+  /** Takes back a segment whose content counts no more; call it for the oldest first. */
+  retire(segment: Segment): void {
+    this.#retired.push(segment);
+    this.#liveBytes -= segment.sizeBytes;
+    if (this.#retired.length === 1 && this.#owner !== undefined) this.#recycleSoon();
+  }
+
+  /** Takes the names of all retired segments, waiting for the card. */
+  recycleNow(): void {
+    while (this.#retired.length > 0) this.#recycle();
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#ready?.file.close();
+    this.#ready = undefined;
+    const job = this.#job;
+    this.#job = undefined;
+    if (job?.syncing === false) job.file.close();
+  }
+
+  /** A file to make a segment of, or undefined and the shortage set. */
+  #begin(): Job | undefined {
+    const { files, dir, segmentBytes, totalBytesMax, freeBytesMin } = this.#options;
+    this.#shortage = undefined;
+    try {
+      if (this.#spares.length === 0 && this.#retired.length > 0) this.#recycle();
+      const path = this.#spares.shift();
+      if (path !== undefined) {
+        const file = files.open(path, 'update');
+        const sizeBytes = file.size(); // Another one where the limit in the config was changed.
+        if (sizeBytes > segmentBytes) file.truncate(segmentBytes);
+        return { path, file, filledBytes: Math.min(sizeBytes, segmentBytes), syncing: false };
+      }
+      if (this.bytes + segmentBytes > totalBytesMax) {
+        this.#shortage = 'full';
+        return undefined;
+      }
+      if (files.freeBytes(dir) < freeBytesMin + segmentBytes) {
+        this.#shortage = 'disk-full';
+        return undefined;
+      }
+      const filling = `${dir}/${FILLING_NAME}`;
+      return { path: filling, file: files.open(filling, 'create'), filledBytes: 0, syncing: false };
+    } catch (error) {
+      this.#fall(error);
+      return undefined;
+    }
+  }
+
+  /** `sparse`: devices wait, and a hole in the file costs them less than filling it now. */
+  #makeNow(body: 'sparse' | 'filled', follows: Follows, firstBlock: FirstBlock): Prepared {
+    const { segmentBytes, counts } = this.#options;
+    const job = this.#job ?? this.#begin();
+    this.#job = undefined; // What runs in the background finds that it is not wanted any more.
+    if (job === undefined) throw this.#fault();
+    try {
+      if (body === 'sparse') job.file.truncate(segmentBytes);
+      else while (job.filledBytes < segmentBytes) this.#writeSlice(job);
+      const header = this.#writeStart(job, follows);
+      const block = firstBlock({ header, sizeBytes: segmentBytes });
+      if (block !== undefined) this.#write(job.file, block, BLOCKS_START);
+      job.file.datasyncNow();
+      counts.syncs += 1;
+      return this.#name(job, header);
+    } catch (error) {
+      this.#abandon(job, error);
+      throw this.#fault(error);
+    }
+  }
+
+  #fill(job: Job): void {
+    const filled = job.filledBytes === this.#options.segmentBytes;
+    let header: SegmentHeader | undefined;
+    try {
+      if (filled) header = this.#writeStart(job, this.#follows());
+      else this.#writeSlice(job);
+    } catch (error) {
+      this.#fail(job, error);
+      return;
+    }
+    job.syncing = true;
+    this.#options.counts.syncs += 1;
+    job.file.datasync((error) => {
+      job.syncing = false;
+      if (this.#job === job) this.#filled(job, header, error);
+      else if (this.#closed) job.file.close();
+      else if (error !== undefined) this.#owner?.onDoubt(error); // It is the active segment by now.
+    });
+  }
+
+  #filled(job: Job, header: SegmentHeader | undefined, error: Error | undefined): void {
+    if (error !== undefined) {
+      this.#fail(job, error);
+      return;
+    }
+    if (header === undefined) {
+      const next = (): void => {
+        if (this.#job === job) this.#fill(job);
+      };
+      if (this.#owner?.isUrgent() === true) this.#options.timers.soon(next);
+      else this.#options.timers.after(SLICE_PAUSE_MS, next);
+      return;
+    }
+    try {
+      this.#ready = this.#name(job, header);
+      this.#job = undefined;
+    } catch (failure) {
+      this.#fail(job, failure);
+      return;
+    }
+    this.#owner?.onSupply();
+  }
+
+  #writeSlice(job: Job): void {
+    const count = Math.min(SLICE_BYTES, this.#options.segmentBytes - job.filledBytes);
+    this.#write(job.file, ZEROS.subarray(0, count), job.filledBytes);
+    job.filledBytes += count;
+  }
+
+  #writeStart(job: Job, follows: Follows): SegmentHeader {
+    const { sealer, random, journalId, segmentBytes } = this.#options;
+    const fields = {
+      segment: this.#nextNumber,
+      ...follows,
+      epoch: sealer.epoch,
+      journalId,
+      salt: random.bytes(SALT_BYTES),
+      keyring: sealer.keyring,
+    };
+    const { bytes, header } = encodeSegmentStart(fields, segmentBytes);
+    this.#write(job.file, bytes, 0);
+    return header;
+  }
+
+  #name(job: Job, header: SegmentHeader): Prepared {
+    const { files, dir, segmentBytes } = this.#options;
+    const path = `${dir}/${segmentName(header.segment)}`;
+    files.rename(job.path, path);
+    this.#nextNumber += 1;
+    files.syncDir(dir);
+    const segment = new Segment({
+      path,
+      header,
+      sizeBytes: segmentBytes,
+      firstLsn: header.baseLsn,
+      untilLsn: header.baseLsn,
+      endOffset: BLOCKS_START,
+    });
+    return { segment, file: job.file };
+  }
+
+  #follows(): Follows {
+    return must(this.#owner, 'the supply was started').follows();
+  }
+
+  #write(file: OpenFile, bytes: Uint8Array, offset: number): void {
+    file.writeAt(bytes, offset);
+    this.#options.counts.bytesWritten += bytes.length;
+  }
+
+  #recycleSoon(): void {
+    this.#options.timers.soon(() => {
+      if (this.#closed || this.#retired.length === 0) return;
+      this.#recycle();
+      if (this.#retired.length > 0) this.#recycleSoon();
+      this.prepare();
+      this.#owner?.onSupply();
+    });
+  }
+
+  /** Takes the name of the oldest retired segment, durably, before anything else may happen to its file. */
+  #recycle(): void {
+    const { files, dir, segmentBytes, log } = this.#options;
+    const segment = this.#retired.shift();
+    if (segment === undefined) return;
+    try {
+      const isKept = segment.sizeBytes === segmentBytes && this.#spares.length < SPARES_MAX;
+      const spare = `${dir}/${spareName(segment.number)}`;
+      if (isKept) files.rename(segment.path, spare);
+      else files.remove(segment.path);
+      files.syncDir(dir);
+      if (isKept) this.#spares.push(spare);
+    } catch (error) {
+      log.warn('journal.recycle-failed', { file: segment.path, reason: messageOf(error) });
+    }
+  }
+
+  #fail(job: Job, error: unknown): void {
+    this.#job = undefined;
+    this.#abandon(job, error);
+    this.#owner?.onSupply();
+  }
+
+  /** Gives up a file that could not be made a segment. Under whatever name it is, it holds no block. */
+  #abandon(job: Job, error: unknown): void {
+    this.#fall(error);
+    if (!job.syncing) job.file.close();
+    try {
+      this.#options.files.remove(job.path);
+    } catch (failure) {
+      this.#options.log.warn('journal.remove-failed', {
+        file: job.path,
+        reason: messageOf(failure),
+      });
+    }
+  }
+
+  #fall(error: unknown): void {
+    this.#shortage = systemCode(error) === 'ENOSPC' ? 'disk-full' : 'io';
+    this.#options.log.warn('journal.no-segment', {
+      shortage: this.#shortage,
+      reason: messageOf(error),
+    });
+  }
+
+  #fault(cause?: unknown): HubError {
+    const { dir } = this.#options;
+    if (this.#shortage === 'full') {
+      return new HubError('journal.full', `${dir} holds as many segments as it may`, cause);
+    }
+    if (this.#shortage === 'disk-full') {
+      return new HubError('journal.disk-full', `no room for another segment in ${dir}`, cause);
+    }
+    return new HubError('journal.poisoned', `no segment can be made in ${dir}`, cause);
+  }
+}
