@@ -120,10 +120,11 @@ install_program() {
 
 # `heliograph` for people on this machine: speaks of the installed hub, and as its user where it may.
 install_command() {
-  local node=$1
+  local node=$1 kind=$2
   write "$DESTDIR/usr/local/bin/heliograph" 755 <<TEXT
 #!/bin/sh
 # Made by $prefix/deploy/install.sh. Commands speak of the installed $service unless told otherwise.
+export HELIOGRAPH_CONFIG="\${HELIOGRAPH_CONFIG:-$config_dir/$kind.toml}"
 export HELIOGRAPH_DATA="\${HELIOGRAPH_DATA:-/var/lib/$service}"
 if [ "\$(id -u)" = 0 ] && id -u $ACCOUNT >/dev/null 2>&1; then
   exec runuser -u $ACCOUNT -- $node $prefix/dist/main.js "\$@"
@@ -170,8 +171,7 @@ install_config() {
   case $kind in
     heliograph) hub_config ;;
     regional) regional_config ;;
-  esac | write "$path" 640
-  if [ -z "$DESTDIR" ]; then run chown "root:$ACCOUNT" "$path"; fi
+  esac | write "$path" 644 # It holds no secrets.
 }
 
 install_unit() {
@@ -200,18 +200,16 @@ start_service() {
 }
 
 install_all() {
-  local source node
+  local source node kind=heliograph
+  if [ "$service" = heliograph-regional ]; then kind=regional; fi
   source=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
   [ "$source" != "$prefix" ] || fail "run it from the new version's folder, not from $prefix."
   [ -f "$source/dist/main.js" ] || fail "$source/dist is missing: run \`npm ci\` there first."
   node=$(node_path)
   if [ -z "$DESTDIR" ]; then create_account; fi
   install_program "$source"
-  install_command "$node"
-  case $service in
-    heliograph) install_config heliograph ;;
-    heliograph-regional) install_config regional ;;
-  esac
+  install_command "$node" "$kind"
+  install_config "$kind"
   install_unit "$source" "$node"
   if [ -z "$DESTDIR" ]; then start_service; fi
 }

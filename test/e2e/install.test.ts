@@ -31,7 +31,7 @@ test('installs a program that runs, its unit and a first configuration', () => {
     readFileSync(join(root, UNIT), 'utf8'),
     /^ExecStart=\/.*node \/opt\/heliograph\/dist/m,
   );
-  assert.equal(statSync(join(root, CONFIG)).mode & 0o777, 0o640);
+  assert.equal(statSync(join(root, CONFIG)).mode & 0o777, 0o644);
   assert.equal(statSync(join(root, 'usr/local/bin/heliograph')).mode & 0o111, 0o111);
   assert.ok(!existsSync(join(root, 'opt/heliograph/node_modules/typescript')), 'no dev tools');
   assert.ok(!existsSync(join(root, 'opt/heliograph/src')), 'no sources');

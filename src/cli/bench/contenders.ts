@@ -5,6 +5,7 @@ import { utf8 } from '../../base/bytes.ts';
 import { Child, ownProgram } from '../../platform/children.ts';
 import { machineTimers } from '../../platform/clock.ts';
 import type { Files } from '../../platform/files.ts';
+import type { HttpClient } from '../../platform/http-client.ts';
 import { freePort, openLoadSocket } from '../../platform/load-socket.ts';
 
 export const HOST = '127.0.0.1';
@@ -34,7 +35,7 @@ interface HubStatus {
 }
 
 /** This very program, as a site without battery and uplink runs it. */
-export function hub(getJson: (url: string) => Promise<unknown>): Contender {
+export function hub(http: HttpClient): Contender {
   return {
     name: 'heliograph',
     async start(dir) {
@@ -44,7 +45,10 @@ export function hub(getJson: (url: string) => Promise<unknown>): Contender {
       const { child, line } = await startUntil(command, args, (text) => text.startsWith('ready'));
       const port = Number(/mqtt:\/\/[^\s/]*:(\d+)/.exec(line)?.[1]);
       const url = /http:\/\/[^\s/]*:\d+/.exec(line)?.[0] ?? '';
-      const status = () => getJson(`${url}/api/v1/status`) as Promise<HubStatus>;
+      const status = async (): Promise<HubStatus> => {
+        const { text } = await http.get(`${url}/api/v1/status`);
+        return JSON.parse(text) as HubStatus;
+      };
       return {
         port,
         pid: child.pid,

@@ -1,6 +1,6 @@
 /** The figures as a table for people. */
 import type { Figures } from './measure.ts';
-import type { Row } from './ingest.ts';
+import type { Row } from './bench.ts';
 
 interface Column {
   readonly title: string;

@@ -1,5 +1,5 @@
 /**
- * `heliograph bench ingest`: how many durable publishes a second, at which latency, for how much processor,
+ * `heliograph bench`: how many durable publishes a second, at which latency, for how much processor,
  * memory and flash; beside a rival under the same load in the same run. Brokers take turns, so that a
  * machine that slows down slows both, and every figure is the median of the runs.
  */
@@ -8,10 +8,11 @@ import { HubError } from '../../base/errors.ts';
 import type { Random } from '../../base/random.ts';
 import type { Files } from '../../platform/files.ts';
 import type { Host } from '../../platform/host.ts';
+import type { HttpClient } from '../../platform/http-client.ts';
 import { type Contender, hub, mosquitto } from './contenders.ts';
 import { type Figures, measure, type Measuring, mediansOf } from './measure.ts';
 import { reportLines } from './report.ts';
-import { INGEST_NAMES, type Scenario, SCENARIOS } from './scenarios.ts';
+import type { Scenario } from './scenarios.ts';
 
 export interface BenchOptions {
   readonly vs: 'mosquitto' | undefined;
@@ -19,8 +20,7 @@ export interface BenchOptions {
   /** Length of each measurement instead of the scenario's own. */
   readonly seconds: number | undefined;
   readonly runs: number;
-  /** Names of scenarios; undefined: those about the door; `all`: every one. */
-  readonly scenarios: readonly string[] | undefined;
+  readonly scenarios: readonly Scenario[];
   /** Folder for the brokers' files: it has to be on the disk that is meant, not in memory. */
   readonly dir: string;
   readonly signal: AbortSignal;
@@ -30,7 +30,7 @@ export interface BenchParts {
   readonly files: Files;
   readonly host: Host;
   readonly random: Random;
-  readonly getJson: (url: string) => Promise<unknown>;
+  readonly http: HttpClient;
   readonly out: (line: string) => void;
   /** Progress, and what a broken load says. */
   readonly err: (line: string) => void;
@@ -46,32 +46,16 @@ export interface Row {
   readonly ratio: number | undefined;
 }
 
-export async function runBenchIngest(options: BenchOptions, parts: BenchParts): Promise<void> {
-  const ours = hub(parts.getJson);
+export async function runBench(options: BenchOptions, parts: BenchParts): Promise<void> {
+  const ours = hub(parts.http);
   const contenders = options.vs === undefined ? [ours] : [ours, mosquitto(parts.files)];
   const rows: Row[] = [];
-  for (const scenario of chosen(options)) {
+  for (const scenario of options.scenarios) {
     rows.push(await compare(scenario, contenders, options, parts));
   }
-  if (options.json)
-    parts.out(JSON.stringify({ runs: options.runs, scenarios: rows }, undefined, 2));
-  else for (const line of reportLines(rows)) parts.out(line);
-}
-
-function chosen(options: BenchOptions): Scenario[] {
-  const names = options.scenarios ?? INGEST_NAMES;
-  const all = names.includes('all');
-  const unknown = names.find(
-    (name) => name !== 'all' && !SCENARIOS.some((one) => one.name === name),
-  );
-  if (unknown !== undefined) {
-    const known = SCENARIOS.map((scenario) => scenario.name).join(', ');
-    throw new HubError('config.invalid', `no scenario "${unknown}"; there are: ${known}, all`);
-  }
-  return SCENARIOS.filter((scenario) => all || names.includes(scenario.name)).map((scenario) => {
-    const seconds = options.seconds ?? scenario.load.seconds;
-    return { ...scenario, load: { ...scenario.load, seconds } };
-  });
+  const document = { runs: options.runs, scenarios: rows };
+  const lines = options.json ? [JSON.stringify(document, undefined, 2)] : reportLines(rows);
+  for (const line of lines) parts.out(line);
 }
 
 async function compare(
@@ -80,11 +64,12 @@ async function compare(
   options: BenchOptions,
   parts: BenchParts,
 ): Promise<Row> {
+  const load = { ...scenario.load, seconds: options.seconds ?? scenario.load.seconds };
   const runs = new Map<string, Figures[]>(contenders.map(({ name }) => [name, []]));
   for (let run = 1; run <= options.runs; run++) {
     for (const contender of contenders) {
-      options.signal.throwIfAborted();
-      const figures = await measure(contender, scenario, measuring(options, parts));
+      if (options.signal.aborted) throw new HubError('bench.broken', 'interrupted');
+      const figures = await measure(contender, load, measuring(options, parts));
       runs.get(contender.name)?.push(figures);
       const value = Math.round(figures[scenario.measure] * 100) / 100;
       parts.err(
