@@ -36,6 +36,8 @@ export const FAULTS = {
     'The state database is damaged. It is rebuilt from the journal; nothing is lost.',
   'store.failed':
     'The state database cannot be read or written. Check disk and rights; all data is in the journal.',
+  'snapshot.damaged':
+    'The snapshot of the state is damaged. The state is folded from what the journal still has.',
   'power.source-lost':
     'No reading from the power source. Check the cable; the hub syncs with caution meanwhile.',
   'power.source-invalid':
@@ -55,6 +57,7 @@ export const FAULTS = {
   'batch.invalid': 'A batch failed its signature or hash. It is set aside and asked for again.',
   'user.exists': 'A user of this name exists. Remove it first, or choose another name.',
   'user.unknown': 'No such user. `heliograph user list` shows all.',
+  'hub.refused': 'Name a user who may: --user NAME --password-file FILE.',
   'hub.unreachable': 'No hub answers there. Is it running? `systemctl status heliograph` tells.',
   'bench.rival-missing':
     'Install the rival (for Mosquitto: apt install mosquitto), or leave --vs out.',

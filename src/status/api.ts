@@ -21,20 +21,18 @@ import { METRICS_TYPE, renderMetrics } from './metrics.ts';
 import type { PowerSample } from './power-history.ts';
 import { problem } from './problem.ts';
 import type { Health, StatusSnapshot } from './snapshot.ts';
-import { csvCell, jsonOfCbor, jsonOfPayload } from './values.ts';
+import {
+  gatherReadings,
+  readingsCsv,
+  readingsJson,
+  type ReadingsPage,
+  type ReadingsQuery,
+} from './readings.ts';
+import { jsonOfCbor } from './values.ts';
 
 /** A line of the power-aware sync log; its keys are a public contract. */
 export interface LogLine {
   readonly at: string;
-}
-
-export interface ReadingQuery {
-  readonly key: string;
-  readonly fromMs: number;
-  readonly toMs: number;
-  /** At most one reading for each step; 0: all. */
-  readonly stepMs: number;
-  readonly limit: number;
 }
 
 export interface HttpPrincipal {
@@ -60,10 +58,9 @@ export interface ApiOptions {
     lines(query: { sinceMs?: number; limit?: number }): readonly LogLine[];
     follow(listener: (line: LogLine) => void): Cancel;
   };
-  /** Fields of a record as CBOR, by name; empty where there is none. */
-  record(key: string): ReadonlyMap<string, Uint8Array>;
-  /** Oldest first, at most `limit`. */
-  readings(query: ReadingQuery): readonly { readonly atMs: number; readonly body: Uint8Array }[];
+  /** Fields of a record by name, each value in CBOR; empty where there is none. */
+  record(key: string): ReadonlyMap<string, { readonly value: Uint8Array }>;
+  readings(query: ReadingsQuery): ReadingsPage;
   powerSince(sinceMs: number): readonly PowerSample[];
   readonly page: { answer(path: string, request: Headers): Response | undefined };
   /** Of the hub: what `from` and `to` mean. */
@@ -95,7 +92,6 @@ const LINES_MAX = 10_000;
 const LINES_FIRST = 50;
 /** Of a stream's past; a reader that wants more asks for the lines first. */
 const LINES_STREAMED = 500;
-const READINGS_MAX = 20_000;
 const DAY_MS = 86_400_000;
 /** What the page may load and do: its own files, nothing else. */
 const SECURITY_HEADERS = {
@@ -248,11 +244,11 @@ function recordAnswer(options: ApiOptions, context: Context<Env>): Response {
   if (!mayRead(options, context, key)) return problem(403, `You may not read ${key}.`);
   const fields = options.record(key);
   if (fields.size === 0) return problem(404, `There is no record ${key}.`);
-  const shown = [...fields].map(([name, value]) => [name, jsonOfCbor(value)] as const);
+  const shown = [...fields].map(([name, { value }]) => [name, jsonOfCbor(value)] as const);
   return jsonAnswer({ key, fields: Object.fromEntries(shown) });
 }
 
-function readingsAnswer(options: ApiOptions, context: Context<Env>): Response {
+async function readingsAnswer(options: ApiOptions, context: Context<Env>): Promise<Response> {
   const key = context.req.query('key') ?? '';
   if (key === '') return problem(400, 'Say which: ?key=devices/meter7/energy');
   if (!mayRead(options, context, key)) return problem(403, `You may not read ${key}.`);
@@ -263,25 +259,11 @@ function readingsAnswer(options: ApiOptions, context: Context<Env>): Response {
   if (from === 'malformed') return malformedTime('from');
   if (stepMs === undefined) return problem(400, 'step is a duration such as 30s, 15m or 1h.');
   const toMs = to ?? options.clock.wallMs();
-  const fromMs = from ?? toMs - DAY_MS;
-  const rows = options.readings({ key, fromMs, toMs, stepMs, limit: READINGS_MAX });
-  if (/\btext\/csv\b/.test(context.req.header('accept') ?? '')) {
-    const lines = rows.map(({ atMs, body }) => `${isoTime(atMs)},${csvCell(body)}\r\n`);
-    return textAnswer(`at,value\r\n${lines.join('')}`, 'text/csv; charset=utf-8; header=present');
-  }
-  const readings = rows.map(({ atMs, body }) => ({
-    at: isoTime(atMs),
-    value: jsonOfPayload(body),
-  }));
-  return jsonAnswer({
-    key,
-    from: isoTime(fromMs),
-    to: isoTime(toMs),
-    stepS: stepMs / 1000,
-    /** True where there are more than fit: ask for a shorter time or a longer step. */
-    cut: rows.length >= READINGS_MAX,
-    readings,
-  });
+  const query = { key, fromMs: from ?? toMs - DAY_MS, toMs, stepMs };
+  const found = await gatherReadings(options, query);
+  const wantsCsv = /\btext\/csv\b/.test(context.req.header('accept') ?? '');
+  if (wantsCsv) return textAnswer(readingsCsv(found), 'text/csv; charset=utf-8; header=present');
+  return jsonAnswer(readingsJson(query, found));
 }
 
 function mayRead(options: ApiOptions, context: Context<Env>, key: string): boolean {

@@ -49,8 +49,8 @@ function base64Of(bytes: Uint8Array): string {
 }
 
 /** A cell of RFC 4180. What a spreadsheet would take for a formula is defused with an apostrophe. */
-export function csvCell(payload: Uint8Array): string {
-  const text = textOf(payload) ?? base64Of(payload);
+export function csvCell(value: Uint8Array | string): string {
+  const text = typeof value === 'string' ? value : (textOf(value) ?? base64Of(value));
   const isNumber = /^[-+]?[\d.]+([eE][-+]?\d+)?$/.test(text);
   const safe = !isNumber && /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
   return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;

@@ -2,6 +2,7 @@
 import { SILENT_LOG } from '../../src/base/log.ts';
 import type { SimClock } from '../../src/platform/sim/clock.ts';
 import type { ApiOptions, LogLine } from '../../src/status/api.ts';
+import type { ReadingPoint } from '../../src/status/readings.ts';
 import type { StatusSnapshot } from '../../src/status/snapshot.ts';
 
 export const NOON_MS = Date.parse('2026-03-01T12:00:00Z');
@@ -90,8 +91,10 @@ export class SampleSources {
     { at: '2026-03-01T11:48:00.000Z', event: 'decision', state: 'normal', why: 'records go' },
   ];
   readonly listeners = new Set<(line: LogLine) => void>();
-  readonly records = new Map<string, ReadonlyMap<string, Uint8Array>>();
-  readonly readings: { atMs: number; body: Uint8Array }[] = [];
+  readonly records = new Map<string, ReadonlyMap<string, { readonly value: Uint8Array }>>();
+  readonly readings: ReadingPoint[] = [];
+  /** Readings in one page. */
+  pageSize = 2;
 
   constructor(clock: SimClock) {
     this.clock = clock;
@@ -115,8 +118,10 @@ export class SampleSources {
         },
       },
       record: (key) => this.records.get(key) ?? new Map(),
-      readings: ({ fromMs, toMs, limit }) =>
-        this.readings.filter(({ atMs }) => atMs >= fromMs && atMs <= toMs).slice(0, limit),
+      readings: ({ fromMs, toMs }) => {
+        const found = this.readings.filter(({ atMs }) => atMs >= fromMs && atMs < toMs);
+        return { points: found.slice(0, this.pageSize), nextFromMs: found[this.pageSize]?.atMs };
+      },
       powerSince: () => [],
       page: { answer: () => undefined },
       clock: this.clock,

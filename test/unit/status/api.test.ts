@@ -4,8 +4,10 @@ import { beforeEach, test } from 'vitest';
 import { must } from '../../../src/base/assert.ts';
 import { utf8 } from '../../../src/base/bytes.ts';
 import { encodeCbor } from '../../../src/codec/writer.ts';
+import { machineTimers } from '../../../src/platform/clock.ts';
 import { SimClock } from '../../../src/platform/sim/clock.ts';
 import { type Api, type ApiOptions, createApi } from '../../../src/status/api.ts';
+import type { ReadingPoint } from '../../../src/status/readings.ts';
 import { NOON_MS, SampleSources } from '../../support/status.ts';
 
 let clock: SimClock;
@@ -161,10 +163,10 @@ test('more streams than the limit are refused until one goes', async () => {
 
 test('records are shown with their fields; bytes as base64', async () => {
   const fields = new Map([
-    ['name', encodeCbor('pump 2')],
-    ['limits', encodeCbor(new Map([['max', 4.5]]))],
-    ['key', encodeCbor(Uint8Array.of(1, 2))],
-    ['__proto__', encodeCbor(true)],
+    ['name', { value: encodeCbor('pump 2') }],
+    ['limits', { value: encodeCbor(new Map([['max', 4.5]])) }],
+    ['key', { value: encodeCbor(Uint8Array.of(1, 2)) }],
+    ['__proto__', { value: encodeCbor(true) }],
   ]);
   sources.records.set('pumps/2 %', fields);
   const response = await ask('/api/v1/records/pumps/2%20%25');
@@ -180,34 +182,68 @@ test('records are shown with their fields; bytes as base64', async () => {
   assert.equal((await problemOf(await ask('/api/v1/records/pumps/3'))).status, 404);
 });
 
-test('readings come as JSON or CSV, with defaults of a day', async () => {
+function single(agoMs: number, payload: string): ReadingPoint {
+  return { atMs: NOON_MS - agoMs, count: 1, fields: {}, payload: utf8(payload) };
+}
+
+/** On the machine's timers: pages are parted by a turn of the event loop. */
+function askReadings(query: string, init: RequestInit = {}): Promise<Response> {
+  return ask(`/api/v1/readings?${query}`, init, { timers: machineTimers });
+}
+
+test('readings come as JSON or CSV, with defaults of a day, over as many pages as needed', async () => {
   sources.readings.push(
-    { atMs: NOON_MS - 3_600_000, body: utf8('21.5') },
-    { atMs: NOON_MS - 60_000, body: utf8('{"t":22,"s":"a,b"}') },
-    { atMs: NOON_MS, body: utf8('=SUM(A1)') },
-    { atMs: NOON_MS - 90_000_000, body: utf8('too old') },
+    single(90_000_000, 'too old'),
+    single(3_600_000, '21.5'),
+    single(60_000, '{"t":22,"s":"a,b"}'),
+    single(1000, '=SUM(A1)'),
+    single(0, 'too new'),
   );
-  const json = (await (await ask('/api/v1/readings?key=meters/1&step=1m')).json()) as object;
-  assert.deepEqual(json, {
+  assert.deepEqual(await (await askReadings('key=meters/1')).json(), {
     key: 'meters/1',
     from: '2026-02-28T12:00:00.000Z',
     to: '2026-03-01T12:00:00.000Z',
-    stepS: 60,
-    cut: false,
+    stepS: 0,
+    next: null,
     readings: [
       { at: '2026-03-01T11:00:00.000Z', value: 21.5 },
       { at: '2026-03-01T11:59:00.000Z', value: { t: 22, s: 'a,b' } },
-      { at: '2026-03-01T12:00:00.000Z', value: '=SUM(A1)' },
+      { at: '2026-03-01T11:59:59.000Z', value: '=SUM(A1)' },
     ],
   });
-  const csv = await ask('/api/v1/readings?key=meters/1', { headers: { accept: 'text/csv' } });
+  const csv = await askReadings('key=meters/1', { headers: { accept: 'text/csv' } });
   assert.deepEqual((await csv.text()).split('\r\n'), [
     'at,value',
     '2026-03-01T11:00:00.000Z,21.5',
     '2026-03-01T11:59:00.000Z,"{""t"":22,""s"":""a,b""}"',
-    "2026-03-01T12:00:00.000Z,'=SUM(A1)",
+    "2026-03-01T11:59:59.000Z,'=SUM(A1)",
     '',
   ]);
+});
+
+test('readings in steps carry what each field did', async () => {
+  const volts = { min: 12, max: 13, mean: 12.5, last: 13, count: 4 };
+  sources.readings.push({ atMs: NOON_MS - 900_000, count: 4, fields: { volts } });
+  const json = (await (await askReadings('key=a&step=15m')).json()) as { stepS: number };
+  assert.deepEqual(json, {
+    ...json,
+    stepS: 900,
+    readings: [{ at: '2026-03-01T11:45:00.000Z', count: 4, fields: { volts } }],
+  });
+  const csv = await askReadings('key=a&step=15m', { headers: { accept: 'text/csv' } });
+  assert.deepEqual((await csv.text()).split('\r\n').slice(0, 2), [
+    'at,field,count,min,mean,max,last',
+    '2026-03-01T11:45:00.000Z,volts,4,12,12.5,13,13',
+  ]);
+});
+
+test('an answer ends after some pages and says where to go on', async () => {
+  for (let i = 100; i > 0; i--) sources.readings.push(single(i * 1000, String(i)));
+  const first = (await (await askReadings('key=a')).json()) as { next: string; readings: [] };
+  assert.equal(first.readings.length, 40);
+  assert.equal(first.next, '2026-03-01T11:59:00.000Z');
+  const rest = (await (await askReadings(`key=a&from=${first.next}`)).json()) as typeof first;
+  assert.equal(rest.readings.length, 40);
 });
 
 test('the history of power comes in columns', async () => {
@@ -252,7 +288,7 @@ test('with users, every path but health asks for one', async () => {
 
 test('records and readings follow the rights of the user', async () => {
   const login = basic('ana:pä:ss');
-  sources.records.set('devices/ana/1', new Map([['a', encodeCbor(1)]]));
+  sources.records.set('devices/ana/1', new Map([['a', { value: encodeCbor(1) }]]));
   assert.equal((await ask('/api/v1/records/devices/ana/1', login, { auth })).status, 200);
   assert.equal((await ask('/api/v1/records/devices/bob/1', login, { auth })).status, 403);
   assert.equal((await ask('/api/v1/readings?key=devices/bob/1', login, { auth })).status, 403);

@@ -1,0 +1,95 @@
+/**
+ * The table of commands: help, checks of arguments and dispatch are made from it. The code of a command is
+ * loaded when it runs, so that `status` does not pay for the broker.
+ */
+import type { Command } from './args.ts';
+import { CONFIG_OPTIONS } from './config-options.ts';
+import { HUB_OPTIONS } from './hub-api.ts';
+
+const JSON_OPTION = { help: 'as one JSON document' };
+const DATA_OPTIONS = { ...CONFIG_OPTIONS, json: JSON_OPTION };
+const BENCH_OPTIONS = {
+  vs: { value: 'RIVAL', help: 'measure a rival under the same load: mosquitto' },
+  seconds: { value: 'N', help: 'length of each measurement' },
+  runs: { value: 'N', help: 'runs whose median counts (default 3)' },
+  dir: { value: 'DIR', help: 'where the brokers keep their files (default ./data)' },
+  json: JSON_OPTION,
+};
+
+export const COMMANDS: readonly Command[] = [
+  {
+    name: 'status',
+    summary: 'power, backlog, uplink, devices, storage, clock and faults of a running hub',
+    options: { ...HUB_OPTIONS, json: JSON_OPTION },
+    load: async () => (await import('./status.ts')).showStatus,
+  },
+  {
+    name: 'log',
+    summary: 'the power-aware sync log of a running hub',
+    options: {
+      follow: { help: 'go on with new lines until interrupted' },
+      since: { value: 'T', help: 'a time such as 2026-03-01T06:10:00Z, or an age such as 2h' },
+      ...HUB_OPTIONS,
+      json: { help: 'as JSON lines' },
+    },
+    load: async () => (await import('./log.ts')).showLog,
+  },
+  {
+    name: 'config',
+    summary: 'the configuration in force, each key with its meaning',
+    options: DATA_OPTIONS,
+    load: async () => (await import('./config.ts')).showConfig,
+  },
+  {
+    name: 'user add',
+    summary: 'add a user of mode password and print the new password, once',
+    operands: [{ name: 'NAME', help: 'of the user; for a device, its name in topics' }],
+    options: {
+      role: {
+        value: 'ROLE',
+        help: 'device (default), technician, supervisor or operator',
+      },
+      ...DATA_OPTIONS,
+    },
+    notes: 'A running hub knows the user within seconds.',
+    load: async () => (await import('./user.ts')).addUserCommand,
+  },
+  {
+    name: 'user remove',
+    summary: 'remove a user',
+    operands: [{ name: 'NAME', help: 'of the user' }],
+    options: CONFIG_OPTIONS,
+    load: async () => (await import('./user.ts')).removeUserCommand,
+  },
+  {
+    name: 'user list',
+    summary: 'names and roles of all users',
+    options: DATA_OPTIONS,
+    load: async () => (await import('./user.ts')).listUsersCommand,
+  },
+  {
+    name: 'bench ingest',
+    summary: 'measure durable publishes: rate, latency, processor, memory and flash',
+    options: {
+      ...BENCH_OPTIONS,
+      scenario: {
+        value: 'NAME',
+        help: 'window20, window1, thousand (default: these three), offline, fanout0, live1, drain, all',
+        isRepeatable: true,
+      },
+    },
+    load: async () => (await import('./bench/command.ts')).benchIngest,
+  },
+  {
+    name: 'bench drain',
+    summary: 'measure how fast a returning subscriber gets what waited',
+    options: BENCH_OPTIONS,
+    load: async () => (await import('./bench/command.ts')).benchDrain,
+  },
+  {
+    name: 'bench load',
+    summary: 'the load of the other bench commands, in a process of its own',
+    operands: [{ name: 'SPEC', help: 'broker and load, as JSON' }],
+    load: async () => (await import('./bench/command.ts')).benchLoad,
+  },
+];

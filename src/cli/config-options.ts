@@ -1,0 +1,42 @@
+/** The options by which every command finds the configuration, and through it the data and the hub. */
+import { type ConfigMistake, formatMistake, loadConfig } from '../config.ts';
+import type { Config } from '../config-schema.ts';
+import type { Args, OptionSpec } from './args.ts';
+import type { CliIo } from './io.ts';
+
+export const CONFIG_OPTIONS = {
+  config: { value: 'FILE', help: 'configuration in TOML; also from HELIOGRAPH_CONFIG' },
+  data: { value: 'DIR', help: 'data directory, instead of the one in the configuration' },
+  set: { value: 'KEY=VALUE', help: 'one key of the configuration', isRepeatable: true },
+} as const satisfies Readonly<Record<string, OptionSpec>>;
+
+/** The configuration has mistakes; the message lists all of them, a line each. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+
+  constructor(mistakes: readonly ConfigMistake[]) {
+    super(mistakes.map(formatMistake).join('\n'));
+  }
+}
+
+/** Throws `ConfigError`. */
+export function configOf(args: Args, io: Pick<CliIo, 'env' | 'files'>): Config {
+  const path = args.text('config') ?? io.env['HELIOGRAPH_CONFIG'];
+  const data = args.text('data');
+  const outcome = loadConfig({
+    ...(path === undefined ? {} : { file: { path, bytes: bytesOf(io, path) } }),
+    env: io.env,
+    sets: [...args.texts('set'), ...(data === undefined ? [] : [`data=${JSON.stringify(data)}`])],
+  });
+  if (outcome.kind === 'invalid') throw new ConfigError(outcome.mistakes);
+  return outcome.config;
+}
+
+/** Undefined where the file is not there or may not be read. */
+function bytesOf(io: Pick<CliIo, 'files'>, path: string): Uint8Array | undefined {
+  try {
+    return io.files.read(path);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,51 @@
+/** Help texts, made from the table of commands. */
+import type { Command } from './args.ts';
+
+const INDENT = '  ';
+const COLUMN = 26;
+
+export function renderOverview(commands: readonly Command[], version: string): string {
+  return [
+    `heliograph ${version}: keeps, orders and forwards the data of a solar field site.`,
+    '',
+    'Usage: heliograph COMMAND [OPTION]…',
+    '',
+    ...commands.map((command) => row(usageOf(command, false), command.summary)),
+    '',
+    '`heliograph COMMAND --help` tells more. Exit codes: 0 done, 1 failed, 2 bad usage or config,',
+    '3 another hub holds the data, 4 the hub does not answer.',
+    '',
+  ].join('\n');
+}
+
+export function renderCommandHelp(command: Command): string {
+  const operands = (command.operands ?? []).map(({ name, help }) => row(name, help));
+  const options = Object.entries(command.options ?? {}).map(([name, option]) => {
+    const value = option.value === undefined ? '' : ` ${option.value}`;
+    return row(
+      `--${name}${value}`,
+      option.help + (option.isRepeatable === true ? ' (repeatable)' : ''),
+    );
+  });
+  const parts = [
+    `Usage: heliograph ${usageOf(command, true)}`,
+    `${command.summary}.`,
+    operands.join('\n'),
+    [...options, row('--help', 'show this')].join('\n'),
+    command.notes ?? '',
+  ];
+  return `${parts.filter((part) => part !== '').join('\n\n')}\n`;
+}
+
+function usageOf(command: Command, withOptions: boolean): string {
+  const operands = (command.operands ?? []).map(({ name, isOptional }) =>
+    isOptional === true ? `[${name}]` : name,
+  );
+  const options = withOptions && command.options !== undefined ? ['[OPTION]…'] : [];
+  return [command.name, ...operands, ...options].join(' ');
+}
+
+function row(left: string, right: string): string {
+  if (left.length > COLUMN - 2) return `${INDENT}${left}\n${INDENT}${' '.repeat(COLUMN)}${right}`;
+  return `${INDENT}${left.padEnd(COLUMN)}${right}`;
+}

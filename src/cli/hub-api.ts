@@ -1,0 +1,99 @@
+/** Speaks with a running hub: its address from --url or the configuration, a user where it asks for one. */
+import { textOf } from '../base/bytes.ts';
+import { HubError } from '../base/errors.ts';
+import type { HttpAnswer } from '../platform/http-client.ts';
+import type { Config } from '../config-schema.ts';
+import { type Args, type OptionSpec, UsageError } from './args.ts';
+import { CONFIG_OPTIONS, configOf } from './config-options.ts';
+import type { CliIo } from './io.ts';
+
+export const HUB_OPTIONS = {
+  url: { value: 'URL', help: 'address of the hub, such as http://192.0.2.7:8080' },
+  user: { value: 'NAME', help: 'user of the hub (mode password)' },
+  'password-file': { value: 'FILE', help: 'file with the password of the user' },
+  config: CONFIG_OPTIONS.config,
+  set: CONFIG_OPTIONS.set,
+} as const satisfies Readonly<Record<string, OptionSpec>>;
+
+export class HubApi {
+  readonly #io: CliIo;
+  readonly #origin: string;
+  readonly #headers: Readonly<Record<string, string>>;
+
+  /** Throws `UsageError` and `ConfigError`. */
+  constructor(args: Args, io: CliIo) {
+    this.#io = io;
+    this.#origin = originOf(args.text('url') ?? urlOf(configOf(args, io)));
+    this.#headers = loginOf(args, io);
+  }
+
+  /** The text of an answer of 200; throws `HubError` for all else. */
+  async text(path: string): Promise<string> {
+    const url = this.#origin + path;
+    return this.#accepted(url, await this.#io.http.get(url, { headers: this.#headers })).text;
+  }
+
+  async json(path: string): Promise<unknown> {
+    const text = await this.text(path);
+    try {
+      return JSON.parse(text) as unknown;
+    } catch {
+      throw new HubError('hub.unreachable', `${this.#origin} is not a hub: its answer is not JSON`);
+    }
+  }
+
+  /** Calls back with each event until the stream or the command ends. */
+  async follow(path: string, onData: (data: string) => void): Promise<void> {
+    const url = this.#origin + path;
+    const ask = { headers: this.#headers, signal: this.#io.signal };
+    this.#accepted(url, await this.#io.http.follow(url, ask, onData));
+  }
+
+  #accepted(url: string, answer: HttpAnswer): HttpAnswer {
+    if (answer.status === 200) return answer;
+    if (answer.status === 401) {
+      throw new HubError('hub.refused', `${this.#origin} asks for a user and its password`);
+    }
+    throw new HubError('hub.refused', `${url} answers ${answer.status}${detailOf(answer.text)}`);
+  }
+}
+
+function detailOf(text: string): string {
+  try {
+    const { detail } = JSON.parse(text) as { detail?: unknown };
+    return typeof detail === 'string' ? `: ${detail}` : '';
+  } catch {
+    return '';
+  }
+}
+
+function originOf(url: string): string {
+  if (!URL.canParse(url)) throw new UsageError(`--url is no address: ${url}`);
+  const { origin, protocol } = new URL(url);
+  if (protocol !== 'http:' && protocol !== 'https:')
+    throw new UsageError(`--url begins with http://`);
+  return origin;
+}
+
+/** Where a hub with this configuration listens, as seen from its own machine. */
+function urlOf({ http: { host, port } }: Config): string {
+  if (port === 0)
+    throw new UsageError('http.port is 0, so only the hub knows its port: give --url');
+  const near = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
+  return `http://${near.includes(':') ? `[${near}]` : near}:${port}`;
+}
+
+function loginOf(args: Args, io: CliIo): Readonly<Record<string, string>> {
+  const user = args.text('user');
+  const path = args.text('password-file');
+  if (user === undefined && path === undefined) return {};
+  if (user === undefined || path === undefined) {
+    throw new UsageError('--user and --password-file go together');
+  }
+  const bytes = io.files.read(path);
+  const password = bytes === undefined ? undefined : textOf(bytes)?.replace(/\r?\n$/, '');
+  if (password === undefined)
+    throw new UsageError(`--password-file: ${path} is not there or not a text`);
+  const login = new TextEncoder().encode(`${user}:${password}`);
+  return { authorization: `Basic ${btoa(String.fromCharCode(...login))}` };
+}

@@ -1,0 +1,127 @@
+/** `heliograph status`: what a person at the site wants to know first. */
+import { wallMsOfIso } from '../base/iso-time.ts';
+import { durationText } from '../base/duration.ts';
+import { CLASS_NAMES } from '../model/class.ts';
+import type { PowerStatus, StatusSnapshot } from '../status/snapshot.ts';
+import type { Args } from './args.ts';
+import { HubApi } from './hub-api.ts';
+import { type CliIo, EXIT, type ExitCode } from './io.ts';
+import { agoText, bytesText, columns, countText, type Paint, paintFor, printable } from './text.ts';
+
+export async function showStatus(args: Args, io: CliIo): Promise<ExitCode> {
+  const status = (await new HubApi(args, io).json('/api/v1/status')) as StatusSnapshot;
+  if (args.has('json')) io.stdout(`${JSON.stringify(status)}\n`);
+  else io.stdout(renderStatus(status, paintFor(io)));
+  return EXIT.done;
+}
+
+const STATE_COLOURS = {
+  surplus: 'green',
+  normal: 'green',
+  saver: 'yellow',
+  critical: 'red',
+  shutdown: 'red',
+  unknown: 'yellow',
+} as const;
+
+const QUALITY_WORDS = {
+  ntp: 'set by a time server',
+  peer: 'set by another hub',
+  rtc: 'kept by its own battery',
+  unknown: 'not trusted',
+} as const;
+
+export function renderStatus(status: StatusSnapshot, paint: Paint): string {
+  const nowMs = wallMsOfIso(status.clock.at) ?? 0;
+  const title = `${paint('bold', status.site)}  hub ${status.hubId}  version ${status.version}`;
+  const sections: [string, readonly string[]][] = [
+    ['Power', powerLines(status.power, paint)],
+    ['Waiting', backlogLines(status)],
+    ['Uplink', [uplinkLine(status, nowMs)]],
+    ['Devices', [deviceLine(status)]],
+    ['Storage', storageLines(status, paint)],
+    ['Clock', [`${status.clock.at}, ${QUALITY_WORDS[status.clock.quality]}`]],
+  ];
+  const lines = [`${title}  up ${durationText(status.uptimeS)}`, ''];
+  for (const fault of status.faults) {
+    lines.push(
+      paint('red', `! ${printable(fault.message)} (${fault.code})`),
+      `  ${fault.hint}`,
+      '',
+    );
+  }
+  if (status.security.openLan) {
+    lines.push(
+      paint('yellow', '! Mode open on the network: anyone there may read and publish.'),
+      '',
+    );
+  }
+  for (const [name, rows] of sections) {
+    for (const [index, row] of rows.entries()) {
+      lines.push(`${paint('dim', (index === 0 ? name : '').padEnd(9))}${row}`.trimEnd());
+    }
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+function powerLines(power: PowerStatus, paint: Paint): string[] {
+  const known = (value: number | null, digits: number, unit: string): string =>
+    value === null ? 'unknown' : `${value.toFixed(digits)} ${unit}`;
+  const error = power.socErrPct === null ? '' : ` ± ${power.socErrPct.toFixed(0)}`;
+  const colour = STATE_COLOURS[power.state as keyof typeof STATE_COLOURS] ?? 'yellow';
+  const charge = power.socPct === null ? 'charge unknown' : `${power.socPct.toFixed(0)}${error} %`;
+  const figures = [
+    `battery ${charge}, ${known(power.batteryV, 2, 'V')}`,
+    `panel ${known(power.pvW, 1, 'W')}${power.curtailed === true ? ' (could give more)' : ''}`,
+    `load ${known(power.loadW, 1, 'W')}`,
+  ];
+  const age = power.ageS === null ? 'no reading' : `read ${agoText(power.ageS)}`;
+  const source = power.source === 'none' ? 'on mains' : `${power.source}, ${age}`;
+  return [`${paint(colour, power.state)}: ${figures.join('; ')}`, paint('dim', source)];
+}
+
+function backlogLines({ backlog }: StatusSnapshot): string[] {
+  const waiting = CLASS_NAMES.filter((name) => backlog[name].ops > 0);
+  if (waiting.length === 0) return ['nothing waits to go up'];
+  const rows = waiting.map((name) => {
+    const { ops, bytes, oldestS } = backlog[name];
+    return [name, countText(ops, 'op'), bytesText(bytes), `oldest ${durationText(oldestS)}`];
+  });
+  return columns(rows, [1, 2]);
+}
+
+function uplinkLine({ uplink }: StatusSnapshot, nowMs: number): string {
+  if (uplink.state === 'off') return 'off: data stays in the journal';
+  const receiptMs = uplink.lastReceiptAt === null ? undefined : wallMsOfIso(uplink.lastReceiptAt);
+  const receipt =
+    receiptMs === undefined
+      ? 'no receipt yet'
+      : `last receipt ${agoText((nowMs - receiptMs) / 1000)}`;
+  return `${uplink.state} over ${uplink.link}, ${receipt}, ${bytesText(uplink.bytesToday)} today`;
+}
+
+function deviceLine({ devices }: StatusSnapshot): string {
+  const sessions = countText(devices.sessions, 'session');
+  const queued = countText(devices.queued, 'message');
+  const dropped = devices.dropped === 0 ? '' : `, ${devices.dropped} dropped at a limit`;
+  return `${devices.connected} connected, ${sessions}, ${queued} waiting for absent ones${dropped}`;
+}
+
+function storageLines({ journal, disk, flash }: StatusSnapshot, paint: Paint): string[] {
+  const fill = journal.bytesMax > 0 ? Math.round((100 * journal.bytes) / journal.bytesMax) : 0;
+  const waiting = journal.lastLsn - journal.receiptedLsn;
+  const life =
+    flash.lifeYears === null ? '' : `; at this rate the card lasts ${lifeText(flash.lifeYears)}`;
+  const lines = [
+    `journal ${fill} % of ${bytesText(journal.bytesMax)}, ${countText(waiting, 'entry', 'entries')} without receipt`,
+    `${bytesText(disk.freeBytes)} free, ${bytesText(flash.bytesToday)} written today${life}`,
+  ];
+  for (const { fromLsn, toLsn } of journal.quarantined) {
+    lines.push(paint('red', `damaged and kept aside: LSN ${fromLsn} to ${toLsn}`));
+  }
+  return lines;
+}
+
+function lifeText(years: number): string {
+  return years >= 50 ? '50 years or more' : `${years.toFixed(1)} years`;
+}

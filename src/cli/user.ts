@@ -1,0 +1,46 @@
+/** `heliograph user …`: users of mode `password`, in a file that a running hub follows. */
+import type { Role } from '../model/op.ts';
+import { addUser, isUserName, readUsers, removeUser, ROLES } from '../security/users.ts';
+import { type Args, UsageError } from './args.ts';
+import { configOf } from './config-options.ts';
+import { type CliIo, EXIT, type ExitCode } from './io.ts';
+import { columns } from './text.ts';
+
+export async function addUserCommand(args: Args, io: CliIo): Promise<ExitCode> {
+  const name = args.operand(0);
+  if (!isUserName(name)) {
+    throw new UsageError(
+      'a name has 1 … 64 letters, digits, "-", "_" and "."; the first is no sign',
+    );
+  }
+  const { data, security } = configOf(args, io);
+  const role = roleOf(args.text('role') ?? 'device');
+  const password = await addUser(io.files, data, io.random, { name, role });
+  if (args.has('json')) io.stdout(`${JSON.stringify({ name, role, password })}\n`);
+  else io.stdout(`${password}\n`);
+  io.stderr(`Added ${role} ${name}. The password is shown this once and kept nowhere.\n`);
+  if (security.mode !== 'password') {
+    io.stderr(`It counts in mode password only; security.mode is "${security.mode}" here.\n`);
+  }
+  return EXIT.done;
+}
+
+export function removeUserCommand(args: Args, io: CliIo): Promise<ExitCode> {
+  removeUser(io.files, configOf(args, io).data, args.operand(0));
+  return Promise.resolve(EXIT.done);
+}
+
+export function listUsersCommand(args: Args, io: CliIo): Promise<ExitCode> {
+  const users = [...readUsers(io.files, configOf(args, io).data).values()];
+  const shown = users.map(({ name, role }) => ({ name, role }));
+  if (args.has('json')) io.stdout(`${JSON.stringify(shown)}\n`);
+  else
+    for (const line of columns(shown.map(({ name, role }) => [name, role]))) io.stdout(`${line}\n`);
+  return Promise.resolve(EXIT.done);
+}
+
+function roleOf(text: string): Role {
+  const role = ROLES.find((known) => known === text);
+  if (role === undefined) throw new UsageError(`--role is one of ${ROLES.join(', ')}`);
+  return role;
+}
