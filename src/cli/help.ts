@@ -3,6 +3,7 @@ import type { Command } from './args.ts';
 
 const INDENT = '  ';
 const COLUMN = 26;
+const WIDTH = 98;
 
 export function renderOverview(commands: readonly Command[], version: string): string {
   return [
@@ -46,6 +47,22 @@ function usageOf(command: Command, withOptions: boolean): string {
 }
 
 function row(left: string, right: string): string {
-  if (left.length > COLUMN - 2) return `${INDENT}${left}\n${INDENT}${' '.repeat(COLUMN)}${right}`;
-  return `${INDENT}${left.padEnd(COLUMN)}${right}`;
+  const [first = '', ...more] = wrapped(right);
+  const head =
+    left.length > COLUMN - 2
+      ? `${INDENT}${left}\n${INDENT}${' '.repeat(COLUMN)}${first}`
+      : `${INDENT}${left.padEnd(COLUMN)}${first}`;
+  return [head, ...more.map((line) => `${INDENT}${' '.repeat(COLUMN)}${line}`)].join('\n');
+}
+
+function wrapped(text: string): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    if (line !== '' && line.length + 1 + word.length > WIDTH - COLUMN) {
+      lines.push(line);
+      line = word;
+    } else line = line === '' ? word : `${line} ${word}`;
+  }
+  return [...lines, line];
 }

@@ -1,0 +1,150 @@
+import assert from 'node:assert/strict';
+import { beforeEach, test } from 'vitest';
+
+import { utf8 } from '../../../src/base/bytes.ts';
+import { type Command, parseCommandArgs, UsageError } from '../../../src/cli/args.ts';
+import { runCli } from '../../../src/cli/cli.ts';
+import { COMMANDS } from '../../../src/cli/commands.ts';
+import { EXIT } from '../../../src/cli/io.ts';
+import { HubError } from '../../../src/base/errors.ts';
+import { readUsers } from '../../../src/security/users.ts';
+import { CliWorld } from '../../support/cli.ts';
+
+let world: CliWorld;
+
+beforeEach(() => {
+  world = new CliWorld();
+});
+
+test('help lists every command, and each command tells its own options', async () => {
+  const overview = await world.run('--help');
+  assert.equal(overview.code, EXIT.done);
+  for (const command of COMMANDS) {
+    assert.match(overview.stdout, new RegExp(`^  ${command.name}`, 'm'));
+    const help = await world.run(`${command.name} --help`);
+    assert.equal(help.code, EXIT.done);
+    assert.match(help.stdout, new RegExp(`^Usage: heliograph ${command.name}`));
+    for (const name of Object.keys(command.options ?? {}))
+      assert.ok(help.stdout.includes(`--${name}`));
+    for (const line of help.stdout.split('\n')) assert.ok(line.length <= 100, line);
+  }
+});
+
+test('every command of the table loads', async () => {
+  for (const command of COMMANDS) assert.equal(typeof (await command.load()), 'function');
+});
+
+test('no command at all, an unknown one and half of one are bad usage with advice', async () => {
+  const none = await world.run('');
+  assert.deepEqual([none.code, none.stdout], [EXIT.usage, '']);
+  assert.match(none.stderr, /Usage: heliograph COMMAND/);
+  const typo = await world.run('staus --json');
+  assert.equal(typo.code, EXIT.usage);
+  assert.match(typo.stderr, /no command "staus"\. Did you mean `heliograph status`\?/);
+  const half = await world.run('user');
+  assert.equal(half.code, EXIT.usage);
+  assert.match(half.stderr, /user add: .*\nuser remove: /s);
+  assert.equal((await world.run('user --help')).code, EXIT.done);
+  assert.equal((await world.run('--version')).stdout, 'heliograph 1.2.3\n');
+});
+
+test('all mistakes in the arguments are named together', async () => {
+  const { code, stderr } = await world.run('user add --jsn --role --data=');
+  assert.equal(code, EXIT.usage);
+  assert.match(stderr, /unknown option --jsn; did you mean --json\?/);
+  assert.match(stderr, /NAME is missing/);
+  assert.match(stderr, /See `heliograph user add --help`/);
+  assert.match((await world.run('config extra')).stderr, /what is "extra"\?/);
+  assert.match((await world.run('config --json=yes')).stderr, /--json takes no value/);
+  assert.match((await world.run('config --data')).stderr, /--data needs a value: DIR/);
+});
+
+test('numbers are checked against their range', () => {
+  const command: Command = {
+    name: 'x',
+    summary: 'x',
+    options: { hours: { value: 'N', help: 'h' } },
+    load: () => assert.fail('not run'),
+  };
+  assert.equal(parseCommandArgs(command, ['--hours', '24']).number('hours', 1, 48), 24);
+  assert.equal(parseCommandArgs(command, []).number('hours', 1, 48), undefined);
+  for (const text of ['0', '49', 'x', '', ' ']) {
+    assert.throws(
+      () => parseCommandArgs(command, [`--hours=${text}`]).number('hours', 1, 48),
+      UsageError,
+    );
+  }
+});
+
+test('the configuration is found by option, by environment, and its mistakes are all told', async () => {
+  world.files.replace('/a.toml', utf8('site = "from-file"'));
+  const printed = await world.run('config --config /a.toml --set http.port=81 --data "/d d"');
+  assert.equal(printed.code, EXIT.done);
+  assert.match(printed.stdout, /^site = "from-file"$/m);
+  assert.match(printed.stdout, /^data = "\/d d"$/m);
+  assert.match(printed.stdout, /^port = 81$/m);
+  const byEnv = await world.run('config --json', { env: { HELIOGRAPH_CONFIG: '/a.toml' } });
+  assert.equal((JSON.parse(byEnv.stdout) as { site: string }).site, 'from-file');
+
+  world.files.replace('/b.toml', utf8('sitee = "x"\n[broker]\nport = -1'));
+  const bad = await world.run('config --config /b.toml --set x=1');
+  assert.deepEqual([bad.code, bad.stdout], [EXIT.usage, '']);
+  assert.deepEqual(
+    bad.stderr
+      .trim()
+      .split('\n')
+      .map((line) => line.split(': ').slice(0, 2)),
+    [
+      ['/b.toml:1', 'sitee'],
+      ['/b.toml:3', 'broker.port'],
+      ['--set', 'x'],
+    ],
+  );
+  assert.equal((await world.run('config --config /none.toml')).code, EXIT.usage);
+});
+
+test('users are added, listed and removed in the data directory', async () => {
+  const added = await world.run('user add meter7 --data /var/h');
+  assert.equal(added.code, EXIT.done);
+  assert.match(added.stdout, /^([a-z0-9]{5}-){4}[a-z0-9]{5}\n$/);
+  assert.match(added.stderr, /Added device meter7.*mode password only/s);
+  await world.run('user add ana --role technician --data /var/h');
+  assert.equal(
+    (await world.run('user list --data /var/h')).stdout,
+    'meter7  device\nana     technician\n',
+  );
+  assert.equal((await world.run('user add ana --data /var/h')).code, EXIT.failed);
+  assert.equal((await world.run('user remove nobody --data /var/h')).code, EXIT.failed);
+  assert.equal((await world.run('user add a/b --data /var/h')).code, EXIT.usage);
+  assert.equal((await world.run('user add x --role king --data /var/h')).code, EXIT.usage);
+  assert.equal((await world.run('user remove meter7 --data /var/h')).code, EXIT.done);
+  assert.deepEqual([...readUsers(world.files, '/var/h').keys()], ['ana']);
+  const json = await world.run('user add bob --data /var/h --json --set security.mode=password');
+  assert.deepEqual(Object.keys(JSON.parse(json.stdout) as object), ['name', 'role', 'password']);
+  assert.doesNotMatch(json.stderr, /mode password only/);
+});
+
+test.each([
+  ['data.locked', EXIT.locked],
+  ['hub.unreachable', EXIT.unreachable],
+  ['journal.damaged', EXIT.failed],
+] as const)('a fault %s ends with code %i, its message and its hint', async (code, exit) => {
+  let stderr = '';
+  const command: Command = {
+    name: 'x',
+    summary: 'x',
+    load: () => Promise.resolve(() => Promise.reject(new HubError(code, 'it is so'))),
+  };
+  const io = { stderr: (text: string) => (stderr += text) };
+  assert.equal(await runCli([command], ['x'], io as never), exit);
+  assert.match(stderr, new RegExp(`^it is so \\(${code}\\)\\n\\S`));
+});
+
+test('a bug is not explained away', async () => {
+  const command: Command = {
+    name: 'x',
+    summary: 'x',
+    load: () => Promise.resolve(() => Promise.reject(new TypeError('boom'))),
+  };
+  await assert.rejects(runCli([command], ['x'], {} as never), TypeError);
+});

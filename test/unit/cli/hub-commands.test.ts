@@ -1,0 +1,194 @@
+/** `status` and `log` against the real API over a real socket. */
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, test } from 'vitest';
+
+import { utf8 } from '../../../src/base/bytes.ts';
+import { EXIT } from '../../../src/cli/io.ts';
+import { renderLine } from '../../../src/cli/log.ts';
+import { renderStatus } from '../../../src/cli/status.ts';
+import { machineTimers } from '../../../src/platform/clock.ts';
+import { machineHttpClient } from '../../../src/platform/http-client.ts';
+import { type HttpServer, serveHttp } from '../../../src/platform/http-server.ts';
+import { SimClock } from '../../../src/platform/sim/clock.ts';
+import { type Api, createApi } from '../../../src/status/api.ts';
+import { CliWorld } from '../../support/cli.ts';
+import { NOON_MS, SampleSources, sampleStatus } from '../../support/status.ts';
+
+let sources: SampleSources;
+let api: Api;
+let server: HttpServer;
+let world: CliWorld;
+const http = machineHttpClient;
+
+beforeEach(async () => {
+  world = new CliWorld();
+  sources = new SampleSources(new SimClock(NOON_MS));
+  await listen();
+});
+
+afterEach(async () => {
+  api.close();
+  await server.close();
+});
+
+async function listen(auth?: Parameters<typeof createApi>[0]['auth']): Promise<void> {
+  const options = sources.options({ timers: machineTimers });
+  api = createApi(auth === undefined ? options : { ...options, auth });
+  const fetch = (request: Request, remote: string) => api.fetch(request, remote);
+  server = await serveHttp({ host: '127.0.0.1', port: 0, purpose: 'x', connectionsMax: 9, fetch });
+}
+
+function plain(_: string, text: string): string {
+  return text;
+}
+
+test('status tells the figures of the hub, found by its configuration', async () => {
+  const { code, stdout } = await world.run(`status --set http.port=${server.port}`, { http });
+  assert.equal(code, EXIT.done);
+  assert.match(stdout, /^north-ridge  hub a1b2c3d4e5f60718  version 0\.1\.0  up 3 d 4 h$/m);
+  assert.match(stdout, /^Power +normal: battery 64 ± 3 %, 13\.24 V; panel 41\.0 W; load 3\.6 W$/m);
+  assert.match(stdout, /^Waiting +record +12 ops +3\.4 kB +oldest 5 min$/m);
+  assert.match(stdout, /^Uplink +idle over cellular, last receipt 12 min ago, 3\.4 MB today$/m);
+  assert.match(stdout, /^Storage +journal 9 % of 4\.3 GB, 4871 entries without receipt$/m);
+});
+
+test('status --json is the document of the API', async () => {
+  const argv = `status --json --url http://127.0.0.1:${server.port}/ignored`;
+  const { stdout } = await world.run(argv, { http });
+  assert.deepEqual(JSON.parse(stdout), sources.status);
+});
+
+test('faults stand first, with what to do; nothing known is said as unknown', () => {
+  const unknown = { socPct: null, socErrPct: null, batteryV: null, pvW: null, loadW: null };
+  const text = renderStatus(
+    sampleStatus({
+      power: { ...sampleStatus().power, ...unknown, state: 'unknown', ageS: null },
+      faults: [{ code: 'journal.full', message: 'No\u001b[2J room', hint: 'Do this.', since: '' }],
+      security: { mode: 'open', openLan: true },
+      uplink: { ...sampleStatus().uplink, state: 'off' },
+    }),
+    plain,
+  );
+  const lines = text.split('\n');
+  assert.equal(lines[2], '! No\ufffd[2J room (journal.full)');
+  assert.equal(lines[3], '  Do this.');
+  assert.match(text, /! Mode open on the network/);
+  assert.match(text, /battery charge unknown, unknown; panel unknown/);
+  assert.match(text, /Uplink +off: data stays in the journal/);
+});
+
+test('colour comes on a terminal only, and not where NO_COLOR is set', async () => {
+  const argv = `status --url http://127.0.0.1:${server.port}`;
+  const escape = /\u001b\[/; // oxlint-disable-line no-control-regex -- It looks for just that.
+  assert.doesNotMatch((await world.run(argv, { http })).stdout, escape);
+  assert.match((await world.run(argv, { http, isTty: true })).stdout, escape);
+  const env = { NO_COLOR: '1' };
+  assert.doesNotMatch((await world.run(argv, { http, isTty: true, env })).stdout, escape);
+});
+
+test('a hub that is not there is exit code 4, with its address', async () => {
+  await server.close();
+  const { code, stderr } = await world.run(`status --url http://127.0.0.1:${server.port}`, {
+    http,
+  });
+  assert.equal(code, EXIT.unreachable);
+  assert.match(stderr, new RegExp(`no answer from http://127\\.0\\.0\\.1:${server.port}: `));
+});
+
+test('something else than a hub at that address is told apart', async () => {
+  const fetch = (): Response => new Response('<html>');
+  const other = await serveHttp({
+    host: '127.0.0.1',
+    port: 0,
+    purpose: 'x',
+    connectionsMax: 9,
+    fetch,
+  });
+  const { code, stderr } = await world.run(`status --url http://127.0.0.1:${other.port}`, { http });
+  assert.equal(code, EXIT.unreachable);
+  assert.match(stderr, /is not a hub/);
+  await other.close();
+});
+
+test('in mode password a user and a password file open the hub', async () => {
+  api.close();
+  await server.close();
+  await listen({
+    authenticate: ({ username, password, clientId }) =>
+      Promise.resolve(
+        username === 'ana' && new TextDecoder().decode(password) === 'geheim'
+          ? { name: 'ana', role: 'operator', clientId }
+          : undefined,
+      ),
+    mayRead: () => true,
+  });
+  const url = `--url http://127.0.0.1:${server.port}`;
+  const refused = await world.run(`status ${url}`, { http });
+  assert.equal(refused.code, EXIT.failed);
+  assert.match(refused.stderr, /asks for a user.*--user NAME --password-file FILE/s);
+  world.files.replace('/pw', utf8('geheim\n'));
+  assert.equal((await world.run(`status ${url} --user ana --password-file /pw`, { http })).code, 0);
+  assert.equal((await world.run(`status ${url} --user ana`, { http })).code, EXIT.usage);
+  assert.equal(
+    (await world.run(`status ${url} --user a --password-file /x`, { http })).code,
+    EXIT.usage,
+  );
+});
+
+test('an address that cannot be one is bad usage', async () => {
+  assert.equal((await world.run('status --url hub', { http })).code, EXIT.usage);
+  assert.equal((await world.run('status --url ftp://hub', { http })).code, EXIT.usage);
+  assert.match((await world.run('status --set http.port=0', { http })).stderr, /give --url/);
+});
+
+test('log shows a line a decision since a moment or an age, or the lines as they are', async () => {
+  const url = `--url http://127.0.0.1:${server.port}`;
+  const all = await world.run(`log ${url}`, { http });
+  assert.match(
+    all.stdout,
+    /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d {2}saver +– {2}photos wait\n.*records go\n$/s,
+  );
+  const recent = await world.run(`log --since 15m ${url}`, { http });
+  assert.doesNotMatch(recent.stdout, /photos wait/);
+  assert.match(recent.stdout, /records go/);
+  const json = await world.run(`log --json --since 2026-03-01T11:45:00Z ${url}`, { http });
+  assert.deepEqual(JSON.parse(json.stdout), sources.lines[1]);
+  assert.equal((await world.run(`log --since soon ${url}`, { http })).code, EXIT.usage);
+});
+
+test('log --follow goes on until interrupted, and says so where the hub ends it', async () => {
+  const interrupt = new AbortController();
+  let seen = '';
+  const stdout = (text: string): void => {
+    seen += text;
+    if (text.includes('records go')) {
+      sources.say({
+        at: '2026-03-01T12:01:00.000Z',
+        event: 'decision',
+        state: 'normal',
+        why: 'sun',
+      });
+    }
+    if (text.includes('sun')) interrupt.abort();
+  };
+  const url = `--url http://127.0.0.1:${server.port}`;
+  const { code } = await world.run(`log --follow ${url}`, {
+    http,
+    stdout,
+    signal: interrupt.signal,
+  });
+  assert.equal(code, EXIT.done);
+  assert.equal(seen.trimEnd().split('\n').length, 3);
+  const ended = await world.run(`log --follow ${url}`, { http, stdout: () => api.close() });
+  assert.equal(ended.code, EXIT.unreachable);
+});
+
+test('a transfer without a sentence is shown by its figures, and nothing commands the terminal', () => {
+  const sent = { event: 'batch.sent', ops: 1, bytes: 12_400, energyWh: 0.313, link: 'cellular' };
+  assert.match(renderLine(sent, plain), /batch\.sent +– {2}1 op, 12 kB, 0\.31 Wh, over cellular$/);
+  assert.match(
+    renderLine({ event: 'decision', state: 'saver', socPct: 41.4, why: 'a\u0007b' }, plain),
+    /41 % {2}a\ufffdb$/,
+  );
+  assert.match(renderLine({ event: 7 }, plain), /^\?/);
+});
