@@ -262,8 +262,10 @@ export class Journal {
       if ((this.#segments[middle] as Segment).untilLsn <= lsn) low = middle + 1;
       else high = middle;
     }
-    const segment = this.#segments[low];
-    return segment === undefined || segment.untilLsn === segment.firstLsn ? undefined : segment;
+    let segment = this.#segments[low];
+    while (segment !== undefined && segment.untilLsn === segment.firstLsn)
+      segment = this.#segments[++low];
+    return segment;
   }
 
   #onDamage(segment: Segment, damage: Damage): void {

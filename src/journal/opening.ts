@@ -17,7 +17,7 @@ import { BLOCK_HEAD_BYTES, BLOCKS_START, JOURNAL_ID_BYTES, type Lsn } from './fo
 import { Group } from './group.ts';
 import { kindOfName, numberOfName } from './names.ts';
 import { Quarantine } from './quarantine.ts';
-import { decide, TAIL_ROWS, type TailAction } from './recovery.ts';
+import { decide, TAIL_ROWS } from './recovery.ts';
 import type { Sealer } from './sealer.ts';
 import { type Segment, SegmentHandles } from './segment.ts';
 import { type Prepared, SegmentSupply, type WriteCounts } from './supply.ts';
@@ -75,9 +75,11 @@ export interface Opened {
 
 /** What of the last run's end goes into the fresh segment. */
 interface Rewrite {
-  readonly action: TailAction;
+  /** The next LSN where nothing is rewritten. */
   readonly firstLsn: Lsn;
   readonly payloads: readonly Uint8Array[];
+  /** True where nothing of the tail counts any more once the rewritten entries are durable. */
+  readonly replacesTail: boolean;
 }
 
 /** A tail up to this part of a segment is copied whole. */
@@ -145,12 +147,9 @@ class Opening {
       this.#gather(rewrite);
     } else {
       this.#group.clear();
-      if (rewrite.action === 'rewrite-all') this.#supply.retire(must(segments.pop(), 'the tail'));
+      if (rewrite.replacesTail) this.#supply.retire(must(segments.pop(), 'the tail'));
     }
-    if (rewrite.action === 'rewrite-last' && tail !== undefined) {
-      tail.segment.untilLsn = rewrite.firstLsn;
-      tail.segment.endOffset = tail.lastBlock.offset;
-    }
+    if (rewrite.payloads.length > 0 && tail !== undefined) tail.segment.untilLsn = rewrite.firstLsn;
     if (active !== undefined) segments.push(active.segment);
     const durableLsn = active === undefined ? rewrite.firstLsn - 1 : nextLsn - 1;
     const report = this.#report(active === undefined ? 0 : nextLsn - rewrite.firstLsn);
@@ -171,29 +170,33 @@ class Opening {
   #plan(tail: Tail | undefined): Rewrite {
     const { nextLsn } = this.#survey;
     const { segmentBytes, sealer, log } = this.#options;
-    if (tail === undefined) return { action: 'keep', firstLsn: nextLsn, payloads: [] };
+    if (tail === undefined) return this.#nothing();
     const isWhole =
       tail.damages.length === 0 && tail.scars === 0 && tail.segment.untilLsn === nextLsn;
     const isShort = tail.endOffset - BLOCKS_START <= segmentBytes / SMALL_PART;
     const size = isWhole && isShort ? 'small' : 'large';
     const action = decide(TAIL_ROWS, { ended: this.#isDoubtful(tail) ? 'crash' : 'clean', size });
     if (action === 'rewrite-all') {
-      return { action, firstLsn: tail.segment.firstLsn, payloads: this.#payloads(tail.segment) };
+      const { firstLsn } = tail.segment;
+      return { firstLsn, payloads: this.#payloads(tail.segment), replacesTail: true };
     }
     const least = this.#leastRewrite(tail);
     const bytes = least.payloads.reduce((sum, payload) => sum + payload.length, BLOCK_HEAD_BYTES);
     if (bytes + sealer.overheadBytes <= segmentBytes - BLOCKS_START) return least;
     log.warn('journal.block-too-large-to-rewrite', { bytes, segmentBytes });
-    return { action: 'keep', firstLsn: nextLsn, payloads: [] };
+    return this.#nothing();
   }
 
   /** What must not be trusted before it is rewritten. */
   #leastRewrite(tail: Tail | undefined): Rewrite {
-    if (tail === undefined || !this.#isDoubtful(tail)) {
-      return { action: 'keep', firstLsn: this.#survey.nextLsn, payloads: [] };
-    }
+    if (tail === undefined || !this.#isDoubtful(tail)) return this.#nothing();
+    const { firstLsn } = tail.lastBlock;
     const payloads = [this.#unsealed(tail.segment, tail.lastBlock)];
-    return { action: 'rewrite-last', firstLsn: tail.lastBlock.firstLsn, payloads };
+    return { firstLsn, payloads, replacesTail: firstLsn === tail.segment.firstLsn };
+  }
+
+  #nothing(): Rewrite {
+    return { firstLsn: this.#survey.nextLsn, payloads: [], replacesTail: false };
   }
 
   /** Whether the last block may be in the page cache only: it is the end of a run that was not closed. */
@@ -234,7 +237,7 @@ class Opening {
   ): Prepared | undefined {
     const { nextLsn } = this.#survey;
     const { firstLsn } = rewrite;
-    const previous = segments.at(rewrite.action === 'rewrite-all' ? -2 : -1)?.number ?? 0;
+    const previous = segments.at(rewrite.replacesTail ? -2 : -1)?.number ?? 0;
     this.#gather(rewrite);
     let offset = BLOCKS_START;
     try {

@@ -66,6 +66,11 @@ export class SimFiles implements Files {
     this.#capacityBytes = options.capacityBytes ?? Number.MAX_SAFE_INTEGER;
   }
 
+  /** True after `faults.crashAfter` was reached, until `kill` or `powerCut`. */
+  get crashed(): boolean {
+    return this.#crashed;
+  }
+
   /** Room for the contents of all files, from now on. */
   setCapacity(bytes: number): void {
     this.#capacityBytes = bytes;

@@ -1,0 +1,191 @@
+/**
+ * A journal on a simulated machine, with a model beside it of what was appended and acknowledged, and the checker:
+ * acknowledged ⊆ present, LSNs contiguous, entries byte-equal, nothing torn presented, nothing lost in silence.
+ */
+import assert from 'node:assert/strict';
+
+import { bytesEqual } from '../../src/base/bytes.ts';
+import type { Cancel, Timers } from '../../src/base/clock.ts';
+import { type Log, SILENT_LOG } from '../../src/base/log.ts';
+import { below } from '../../src/base/random.ts';
+import { Journal, type JournalOptions } from '../../src/journal/journal.ts';
+import { PLAIN_SEALER } from '../../src/journal/sealer.ts';
+import { SimClock } from '../../src/platform/sim/clock.ts';
+import { SimCrash, SimFiles } from '../../src/platform/sim/files.ts';
+import { SeededRandom } from '../../src/platform/sim/random.ts';
+
+export const DIR = '/journal';
+export const SEGMENT_BYTES = 16 * 1024;
+
+/** Timers of one process: none of them runs after its death. */
+class MortalTimers implements Timers {
+  readonly #clock: SimClock;
+  #dead = false;
+
+  constructor(clock: SimClock) {
+    this.#clock = clock;
+  }
+
+  die(): void {
+    this.#dead = true;
+  }
+
+  after(delayMs: number, callback: () => void): Cancel {
+    return this.#clock.after(delayMs, this.#whileAlive(callback));
+  }
+
+  every(periodMs: number, callback: () => void): Cancel {
+    return this.#clock.every(periodMs, this.#whileAlive(callback));
+  }
+
+  soon(callback: () => void): Cancel {
+    return this.#clock.soon(this.#whileAlive(callback));
+  }
+
+  #whileAlive(callback: () => void): () => void {
+    return () => {
+      if (!this.#dead) callback();
+    };
+  }
+}
+
+export class Rig {
+  readonly random: SeededRandom;
+  readonly files: SimFiles;
+  readonly clock = new SimClock(1_800_000_000_000);
+  readonly log: Log = SILENT_LOG;
+  readonly options: JournalOptions;
+  /** Every entry by LSN, as it was appended last. */
+  readonly appended = new Map<number, Uint8Array>();
+  /** Highest LSN that was acknowledged. */
+  acknowledged = 0;
+  /** Highest LSN that was released, whether durably so or not. */
+  released = 0;
+  #journal: Journal | undefined;
+  #timers: MortalTimers | undefined;
+
+  constructor(seed: number, options: Partial<JournalOptions> = {}) {
+    this.random = new SeededRandom(seed);
+    this.files = new SimFiles({ random: this.random.fork('disk'), capacityBytes: 1 << 22 });
+    this.options = {
+      files: this.files,
+      dir: DIR,
+      timers: this.clock,
+      log: this.log,
+      random: this.random.fork('salt'),
+      segmentBytes: SEGMENT_BYTES,
+      totalBytesMax: 64 * SEGMENT_BYTES,
+      freeBytesMin: 0,
+      sealer: PLAIN_SEALER,
+      ...options,
+    };
+  }
+
+  get journal(): Journal {
+    assert.ok(this.#journal, 'the journal is open');
+    return this.#journal;
+  }
+
+  async open(): Promise<Journal> {
+    this.#timers = new MortalTimers(this.clock);
+    const journal = await Journal.open({ ...this.options, timers: this.#timers });
+    journal.onDurable((lsn) => {
+      assert.ok(lsn > this.acknowledged, 'acknowledgements go up');
+      this.acknowledged = lsn;
+    });
+    this.#journal = journal;
+    return journal;
+  }
+
+  /** Appends entries of random sizes in one turn of the event loop, so mostly as one group. */
+  append(count: number, bytesMax = 400): void {
+    for (let i = 0; i < count; i++) {
+      const entry = this.random.bytes(1 + below(this.random, bytesMax));
+      const lsn = this.journal.lastLsn + 1;
+      this.appended.set(lsn, entry);
+      assert.equal(this.journal.append(entry, 0), lsn);
+    }
+  }
+
+  /** Lets what is on its way come to its end. */
+  async settle(ms = 5): Promise<void> {
+    await this.clock.advance(ms);
+    if (this.files.crashed) throw new SimCrash('crashed in the background');
+  }
+
+  /** Appends and waits for the acknowledgement. */
+  async commit(count: number, bytesMax?: number): Promise<void> {
+    this.append(count, bytesMax);
+    await this.settle();
+    assert.equal(this.acknowledged, this.journal.lastLsn);
+  }
+
+  release(throughLsn: number): void {
+    this.released = Math.max(this.released, throughLsn);
+    this.journal.release(throughLsn);
+  }
+
+  async close(): Promise<void> {
+    const closed = this.journal.close();
+    await this.settle();
+    await closed;
+  }
+
+  /** Runs until it ends or the machine crashes; true where it crashed. */
+  async crashes(run: (rig: Rig) => Promise<void>): Promise<boolean> {
+    try {
+      await run(this);
+    } catch (error) {
+      if (!(error instanceof SimCrash)) {
+        // A crash may surface as a refusal of the journal, which takes the dead disk for a failing one.
+        if (!this.files.crashed) throw error;
+      }
+    }
+    return this.files.crashed;
+  }
+
+  /** The process or the whole machine ends; the next open finds what is left. */
+  end(how: 'kill' | 'power-cut'): void {
+    if (how === 'kill') this.files.kill();
+    else this.files.powerCut();
+    this.#timers?.die();
+    this.#journal = undefined;
+  }
+
+  /** Reads everything and compares it with the model. */
+  check(): void {
+    const { journal } = this;
+    assert.ok(journal.firstLsn <= this.released + 1, 'only what was released is gone');
+    assert.ok(
+      journal.durableLsn >= this.acknowledged,
+      `acknowledged ${this.acknowledged}, there is ${journal.durableLsn}`,
+    );
+    let expected = journal.firstLsn;
+    const cursor = journal.cursor(1);
+    for (let read = cursor.next(); read !== undefined; read = cursor.next()) {
+      assert.equal(read.lsn, expected, 'LSNs are contiguous');
+      const appended = this.appended.get(read.lsn);
+      assert.ok(
+        appended !== undefined && bytesEqual(appended, read.entry),
+        `entry ${read.lsn} is as it was appended`,
+      );
+      expected += 1;
+    }
+    assert.equal(expected, journal.durableLsn + 1, 'everything durable can be read');
+    assert.deepEqual(journal.stat().quarantined, []);
+    // What lies behind was never acknowledged, and its LSNs are free.
+    for (const lsn of this.appended.keys()) if (lsn > journal.lastLsn) this.appended.delete(lsn);
+    this.acknowledged = journal.durableLsn;
+  }
+
+  /** The journal that is there works: it takes more, closes, opens and still has everything. */
+  async checkUsable(): Promise<void> {
+    this.check();
+    await this.commit(3);
+    this.check();
+    await this.close();
+    await this.open();
+    this.check();
+    await this.close();
+  }
+}
