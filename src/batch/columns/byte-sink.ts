@@ -56,7 +56,9 @@ export class ByteSink {
     const needed = this.#length + count;
     if (needed <= this.#bytes.length) return;
     if (needed > this.#bytesMax) throw new ColumnsError('more bytes than allowed');
-    const grown = new Uint8Array(Math.min(this.#bytesMax, Math.max(needed, this.#bytes.length * 2)));
+    const grown = new Uint8Array(
+      Math.min(this.#bytesMax, Math.max(needed, this.#bytes.length * 2)),
+    );
     grown.set(this.#bytes.subarray(0, this.#length));
     this.#bytes = grown;
   }

@@ -52,7 +52,13 @@ export class NumberModel {
       memory.sign = 0;
       return prediction;
     }
-    const bits = codeTree(coder, this.#odds, sizeAt, 6, size > DISTANCE_MAX ? ESCAPE : bitsOf(size));
+    const bits = codeTree(
+      coder,
+      this.#odds,
+      sizeAt,
+      6,
+      size > DISTANCE_MAX ? ESCAPE : bitsOf(size),
+    );
     if (bits === 0 || bits > ESCAPE) throw new ColumnsError('distance out of range');
     const sign = coder.bit(this.#odds, SIGN_AT + memory.sign, distance < 0 ? 1 : 0) + 1;
     memory.bits = bits;
@@ -96,13 +102,7 @@ export class SymbolModel {
 }
 
 /** Bits of `symbol` from the highest down, each under odds that know those above it; `from` + 1 … + 2^bits - 1. */
-function codeTree(
-  coder: BitCoder,
-  odds: Odds,
-  from: number,
-  bits: number,
-  symbol: number,
-): number {
+function codeTree(coder: BitCoder, odds: Odds, from: number, bits: number, symbol: number): number {
   let node = 1;
   for (let shift = bits - 1; shift >= 0; shift--) {
     node = node * 2 + coder.bit(odds, from + node, (symbol >>> shift) & 1);

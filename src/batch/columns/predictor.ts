@@ -2,6 +2,7 @@
  * Predictions for the numbers of one series (COLUMNS.md §5). Both ends run the same plain IEEE 754 arithmetic, so
  * they predict alike; the writer looks at the series, chooses a way and says which.
  */
+import { unreachable } from '../../base/assert.ts';
 import type { BitCoder } from './bit-coder.ts';
 import { type Memory, newMemory, type NumberModel } from './number-model.ts';
 
@@ -65,6 +66,8 @@ export class Predictor {
         return this.#count === 0 ? this.#last : nearest(this.#state);
       case SCHEDULE:
         return this.#count === 0 ? this.#last : nearest(this.#state + this.#period);
+      default:
+        return unreachable(this.#way);
     }
   }
 

@@ -74,6 +74,7 @@ export class SeriesWalk {
   readonly #stamps = new NumberStream(new NumberModel(), new Predictor(PREVIOUS, 0));
   #startMs = 0;
   #stampStartMs = 0;
+  #sinceYield = 0;
 
   /** Codes the rows of one series in their order; pauses now and then. */
   *code(
@@ -106,7 +107,11 @@ export class SeriesWalk {
         this.#startMs = hlcMs;
         this.#stampStartMs = stampMs;
       }
-      if (row % ROWS_PER_SLICE === 0) yield;
+      this.#sinceYield += 1;
+      if (this.#sinceYield === ROWS_PER_SLICE) {
+        this.#sinceYield = 0;
+        yield;
+      }
     }
   }
 

@@ -45,7 +45,8 @@ export class PlanModel {
     const digits = this.#digits.code(coder, plan.digits);
     const digitsLeast = this.#digitsLeast.code(coder, plan.digitsLeast);
     const way = this.#way.code(coder, plan.way);
-    if (usual >= SHAPES || digits > DIGITS_MAX || digitsLeast > digits || way > FOLLOW_S) {
+    const isKnown = usual === 0 || (usual >= FLOAT && usual < SHAPES);
+    if (!isKnown || digits > DIGITS_MAX || digitsLeast > digits || way > FOLLOW_S) {
       throw new ColumnsError('unknown plan');
     }
     return { usual, digits, digitsLeast, way: way as Way };
@@ -115,7 +116,8 @@ export class SlotStream {
   ): void {
     const { digits, digitsLeast } = this.#plan;
     const missing = digits - shape;
-    const scaled = missing > 0 && missing <= DIGITS_MAX ? number * (TENS[missing] as number) : number;
+    const scaled =
+      missing > 0 && missing <= DIGITS_MAX ? number * (TENS[missing] as number) : number;
     let value = this.#codeNumber(coder, scaled, hlcMs);
     let behind = isUsual ? digits : this.shape;
     if (behind > digits) throw new ColumnsError('more digits than planned');

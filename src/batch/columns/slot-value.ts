@@ -71,7 +71,7 @@ export class SlotReader {
   }
 
   #isoTime(bytes: Uint8Array, from: number, length: number): boolean {
-    const at = (offset: number, count: number): number => number(bytes, from + offset, count);
+    const at = (offset: number, count: number): number => digitsAt(bytes, from + offset, count);
     const dayNumber = dayOf(at(0, 4), at(5, 2), at(8, 2));
     const seconds = at(11, 2) * 3600 + at(14, 2) * 60 + at(17, 2);
     const isMs = length === 24;
@@ -91,7 +91,7 @@ export class SlotReader {
 }
 
 /** Digits as a number; NaN where there are others. */
-function number(bytes: Uint8Array, from: number, count: number): number {
+function digitsAt(bytes: Uint8Array, from: number, count: number): number {
   let value = 0;
   for (let i = from; i < from + count; i++) {
     const digit = (bytes[i] as number) - ZERO;

@@ -1,0 +1,212 @@
+/**
+ * Writes ops as columns (COLUMNS.md). Ops go in one by one and are cut into values at once, so that nothing of
+ * the journal is held on to; `finish` then chooses and codes, in slices of a few milliseconds.
+ *
+ * What is promised: `decodeColumns` gives back every op and stamp bit for bit, in the same order, whatever they
+ * hold. What is not: that this is smaller than rows for ops that have nothing in common.
+ */
+import { assert } from '../../base/assert.ts';
+import { concatBytes } from '../../base/bytes.ts';
+import type { OpClass } from '../../model/class.ts';
+import { EVENT, type Op, type OpClock, type Stamp, type StampedOp } from '../../model/op.ts';
+import { type Lane, laneOf, type Origin } from '../../model/origin.ts';
+import { BitEncoder } from './bit-coder.ts';
+import { type BodyDraft, BodyDrafts, BodyWriter } from './body-writer.ts';
+import { planTimes } from './plan.ts';
+import { LaneWalk, OrderWalk, Rows, ROWS_PER_SLICE, SeriesWalk } from './rows.ts';
+import { type ClockParts, type Series, type StampParts, writeTables } from './tables.ts';
+
+interface SeriesDraft extends Series {
+  readonly index: number;
+  readonly rows: number[];
+  readonly bodies: BodyDraft;
+}
+
+/** Series of one lane by key; of other kinds than events by kind and key. */
+interface LaneDraft {
+  readonly origin: Origin;
+  readonly class: OpClass;
+  readonly events: Map<string, SeriesDraft>;
+  readonly others: Map<string, SeriesDraft>;
+}
+
+/** Values in the order they were first met, with their numbers. */
+class Numbered<T> {
+  readonly list: T[] = [];
+  readonly #indexByKey = new Map<string, number>();
+
+  /** The number of `key`'s value, which is made when the key is new. */
+  indexOf(key: string, make: () => T): number {
+    const known = this.#indexByKey.get(key);
+    if (known !== undefined) return known;
+    this.#indexByKey.set(key, this.list.length);
+    this.list.push(make());
+    return this.list.length - 1;
+  }
+}
+
+export class ColumnEncoder {
+  readonly #origins = new Numbered<Origin>();
+  readonly #stamps = new Numbered<StampParts>();
+  readonly #clocks = new Numbered<ClockParts>();
+  readonly #series: SeriesDraft[] = [];
+  readonly #lanes = new Map<Lane, LaneDraft>();
+  readonly #rows = new Rows();
+  readonly #drafts = new BodyDrafts();
+  #lane: LaneDraft | undefined;
+  #lastStamp: Stamp | undefined;
+  #lastStampIndex = 0;
+  #lastClock: OpClock | undefined;
+  #lastClockIndex = 0;
+  #isFinished = false;
+
+  get ops(): number {
+    return this.#rows.count;
+  }
+
+  /** Takes one op in; keeps nothing of it that aliases its bytes. */
+  add({ op, stamp }: StampedOp): void {
+    assert(!this.#isFinished, 'no op is added to finished columns');
+    const rows = this.#rows;
+    const row = rows.add();
+    const series = this.#seriesOf(op);
+    series.rows.push(row);
+    rows.series[row] = series.index;
+    rows.hlcMs[row] = op.hlc.ms;
+    rows.hlcCounter[row] = op.hlc.counter;
+    rows.stampMs[row] = stamp.hlc.ms;
+    rows.stampCounter[row] = stamp.hlc.counter;
+    rows.stamp[row] = this.#stampIndex(stamp);
+    rows.clock[row] = this.#clockIndex(op.clock);
+    rows.monotonicMs[row] = op.clock.monotonicMs;
+    rows.seq[row] = op.seq;
+    this.#drafts.add(series.bodies, op.body);
+  }
+
+  /** The columns of all ops; pauses between slices of a few milliseconds so that the caller can do other work. */
+  *finish(): Generator<undefined, Uint8Array> {
+    assert(!this.#isFinished, 'columns are finished once');
+    this.#isFinished = true;
+    const coder = new BitEncoder();
+    const bodies = new BodyWriter(this.#drafts);
+    yield* this.#codeSeries(coder, bodies);
+    yield* this.#codeOrder(coder);
+    return writeTables({
+      origins: this.#origins.list,
+      stamps: this.#stamps.list,
+      clocks: this.#clocks.list,
+      series: this.#series,
+      counts: this.#series.map((series) => series.rows.length),
+      templates: this.#drafts.skeletons,
+      texts: bodies.texts,
+      raw: concatBytes(bodies.raw),
+      coded: coder.finish(),
+    });
+  }
+
+  *#codeSeries(coder: BitEncoder, bodies: BodyWriter): Generator<undefined, void> {
+    const rows = this.#rows;
+    const walk = new SeriesWalk();
+    for (const series of this.#series) {
+      const hlcMs = series.rows.map((row) => rows.hlcMs[row] as number);
+      const stampMs = series.rows.map((row) => rows.stampMs[row] as number);
+      const plan = planTimes(hlcMs, stampMs);
+      bodies.open(series.bodies, hlcMs);
+      yield* walk.code(coder, rows, series.rows, plan, this.#stamps.list.length, (_, row) =>
+        bodies.code(coder, rows.hlcMs[row] as number),
+      );
+    }
+  }
+
+  *#codeOrder(coder: BitEncoder): Generator<undefined, void> {
+    const rows = this.#rows;
+    const byStamp = isAscending(rows);
+    coder.plain(1, byStamp ? 1 : 0);
+    const order = new OrderWalk(this.#series.length);
+    const lanes = new LaneWalk({ series: this.#series }, this.#clocks.list.length);
+    for (let row = 0; row < rows.count; row++) {
+      if (!byStamp) order.code(coder, rows.series[row] as number);
+      lanes.code(coder, rows, row);
+      if (row % ROWS_PER_SLICE === ROWS_PER_SLICE - 1) yield;
+    }
+  }
+
+  #originIndex(origin: Origin): number {
+    return this.#origins.indexOf(origin, () => origin);
+  }
+
+  #seriesOf(op: Op): SeriesDraft {
+    if (op.origin !== this.#lane?.origin || op.class !== this.#lane.class) {
+      this.#lane = this.#laneDraft(op);
+    }
+    const key = op.kind === EVENT ? op.key : `${op.kind} ${op.key}`;
+    const byKey = op.kind === EVENT ? this.#lane.events : this.#lane.others;
+    const known = byKey.get(key);
+    if (known !== undefined) return known;
+    const index = this.#series.length;
+    const origin = this.#originIndex(op.origin);
+    const common = { origin, class: op.class, kind: op.kind, key: op.key };
+    const series = { ...common, index, rows: [], bodies: this.#drafts.series() };
+    this.#series.push(series);
+    byKey.set(key, series);
+    return series;
+  }
+
+  #laneDraft({ origin, class: opClass }: Op): LaneDraft {
+    const lane = laneOf(origin, opClass);
+    const known = this.#lanes.get(lane);
+    if (known !== undefined) return known;
+    const made = { origin, class: opClass, events: new Map(), others: new Map() };
+    this.#lanes.set(lane, made);
+    return made;
+  }
+
+  /** Most stamps differ from the one before in their time alone. */
+  #stampIndex(stamp: Stamp): number {
+    const { hub, authority, rosterEpoch } = stamp;
+    const last = this.#lastStamp;
+    const isSame =
+      last?.hub === hub && last.authority === authority && last.rosterEpoch === rosterEpoch;
+    if (!isSame) {
+      this.#lastStamp = stamp;
+      this.#lastStampIndex = this.#stamps.indexOf(`${hub}${authority}/${rosterEpoch}`, () => ({
+        hub: this.#originIndex(hub),
+        authority,
+        rosterEpoch,
+      }));
+    }
+    return this.#lastStampIndex;
+  }
+
+  #clockIndex(clock: OpClock): number {
+    const { quality, bootId } = clock;
+    const last = this.#lastClock;
+    if (last?.bootId !== bootId || last.quality !== quality) {
+      this.#lastClock = clock;
+      const key = `${bootId}${quality}`;
+      this.#lastClockIndex = this.#clocks.indexOf(key, () => ({ quality, bootId }));
+    }
+    return this.#lastClockIndex;
+  }
+}
+
+/** True where each stamp is later than the one before, as it is for ops in the order of one hub's journal. */
+function isAscending(rows: Rows): boolean {
+  for (let row = 1; row < rows.count; row++) {
+    const step = (rows.stampMs[row] as number) - (rows.stampMs[row - 1] as number);
+    const counters = (rows.stampCounter[row] as number) - (rows.stampCounter[row - 1] as number);
+    if (step < 0 || (step === 0 && counters <= 0)) return false;
+  }
+  return true;
+}
+
+/** All at once; takes about 5 µs an op. */
+export function encodeColumns(ops: readonly StampedOp[]): Uint8Array {
+  const encoder = new ColumnEncoder();
+  for (const op of ops) encoder.add(op);
+  const slices = encoder.finish();
+  for (;;) {
+    const slice = slices.next();
+    if (slice.done === true) return slice.value;
+  }
+}
