@@ -20,6 +20,7 @@ import {
   text,
   urlOf,
 } from './config-fields.ts';
+import { wallMsOfIso } from './base/iso-time.ts';
 import { isTopicFilter } from './model/topic.ts';
 
 const PORT = { min: 0, max: 65_535, note: '0: any free port' };
@@ -45,6 +46,11 @@ const POWER_SOURCE = {
     /^(auto|none|simulated|sysfs|hwmon|ve-direct:\/.+|venus-mqtt:mqtts?:\/\/.+|mqtt:[^#+]+#.+)$/.test(
       value,
     ),
+};
+
+const MOMENT = {
+  allowed: 'an RFC 3339 time such as "2026-06-21T16:00:00Z", or empty',
+  holds: (value: string) => value === '' || wallMsOfIso(value) !== undefined,
 };
 
 const FILE = { allowed: 'the path of a file, or empty', holds: () => true };
@@ -215,6 +221,11 @@ const power = section('Battery, panel and where the hub reads about them.', {
     1,
     { min: 1, max: 100_000, unit: 'times', whole: false },
     'Source `simulated`: how much faster than the clock its days pass.',
+  ),
+  time_start: text(
+    '',
+    'Source `simulated`: the moment its time begins at; empty: now.',
+    MOMENT,
   ),
   thresholds,
 });

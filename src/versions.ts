@@ -7,9 +7,14 @@
 export const JOURNAL_FORMAT = 1;
 /** State database: store/schema.ts. */
 export const STORE_SCHEMA = 1;
+/** Folded state in a file: snapshot/snapshot-file.ts. */
+export const SNAPSHOT_FORMAT = 1;
 /** Batches, chunks, receipts: batch/BATCH.md. */
 export const BATCH_FORMAT = 1;
 /** What the uplink keeps of receipts: uplink/progress.ts. */
 export const UPLINK_PROGRESS = 1;
 /** Layout of the data directory as a whole. */
 export const DATA_LAYOUT = 1;
+
+/** Version of the program, as in package.json. */
+export const PROGRAM_VERSION = '0.1.0';

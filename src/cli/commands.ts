@@ -18,6 +18,13 @@ const BENCH_OPTIONS = {
 
 export const COMMANDS: readonly Command[] = [
   {
+    name: 'run',
+    summary: 'the hub: serves devices until it is stopped',
+    options: CONFIG_OPTIONS,
+    notes: 'Prints one line `ready` with its addresses when devices can connect; logs to stderr.',
+    load: async () => (await import('./run.ts')).runHub,
+  },
+  {
     name: 'status',
     summary: 'power, backlog, uplink, devices, storage, clock and faults of a running hub',
     options: { ...HUB_OPTIONS, json: JSON_OPTION },

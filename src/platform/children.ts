@@ -72,3 +72,7 @@ export class Child {
 export function ownProgram(): { command: string; entry: string } {
   return { command: process.execPath, entry: process.argv[1] as string };
 }
+
+export function ownProcessId(): number {
+  return process.pid;
+}

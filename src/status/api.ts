@@ -35,6 +35,13 @@ export interface LogLine {
   readonly at: string;
 }
 
+/** What `store digest --json` prints. */
+export interface StateDigest {
+  readonly digest: string;
+  readonly ops: number;
+  readonly records: number;
+}
+
 export interface HttpPrincipal {
   readonly name: string;
   readonly role: Role;
@@ -54,6 +61,8 @@ export interface Authenticator {
 export interface ApiOptions {
   snapshot(): StatusSnapshot;
   health(): Health;
+  /** Of the folded state, once it has caught up with the journal. */
+  digest(): Promise<StateDigest>;
   readonly syncLog: {
     lines(query: { sinceMs?: number; limit?: number }): readonly LogLine[];
     follow(listener: (line: LogLine) => void): Cancel;
@@ -140,6 +149,7 @@ function routes(options: ApiOptions, streams: EventStreams): [string, Handler][]
       () => textAnswer(renderMetrics(options.snapshot(), options.health()), METRICS_TYPE),
     ],
     ['/api/v1/status', () => jsonAnswer(options.snapshot())],
+    ['/api/v1/digest', async () => jsonAnswer(await options.digest())],
     ['/api/v1/events', () => eventsAnswer(options, streams)],
     ['/api/v1/log', (context) => logAnswer(options, streams, context)],
     ['/api/v1/power', (context) => powerAnswer(options, context)],

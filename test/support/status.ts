@@ -109,6 +109,7 @@ export class SampleSources {
     return {
       snapshot: () => this.status,
       health: () => this.health,
+      digest: () => Promise.resolve({ digest: '00'.repeat(32), ops: 0, records: 0 }),
       syncLog: {
         lines: ({ sinceMs = 0, limit = 1000 }) =>
           this.lines.filter(({ at }) => Date.parse(at) >= sinceMs).slice(-limit),

@@ -1,0 +1,84 @@
+/**
+ * The data directory of a hub: its lock, its layout version, and where each part keeps its files.
+ *
+ *   layout            version of this layout
+ *   keys/hub.pem      identity
+ *   journal/  state.db  power/  uplink/  users.json
+ *   runtime.json      addresses of the running hub, for the commands; gone when it is not running
+ */
+import { textOf, utf8 } from './base/bytes.ts';
+import { HubError } from './base/errors.ts';
+import type { Closers } from './closers.ts';
+import type { Files } from './platform/files.ts';
+import { DATA_LAYOUT } from './versions.ts';
+
+export interface HubPaths {
+  readonly identity: string;
+  readonly journal: string;
+  readonly state: string;
+  readonly syncLog: string;
+  readonly uplink: string;
+}
+
+export function hubPaths(dir: string): HubPaths {
+  return {
+    identity: `${dir}/keys/hub.pem`,
+    journal: `${dir}/journal`,
+    state: `${dir}/state.db`,
+    syncLog: `${dir}/power`,
+    uplink: `${dir}/uplink`,
+  };
+}
+
+/**
+ * Takes the directory for this process. Throws `data.locked` where another holds it, `data.newer` where a
+ * newer version wrote it.
+ */
+export function takeDataDirectory(dir: string, files: Files, closers: Closers): HubPaths {
+  files.makeDir(dir);
+  const lock = files.lockDir(dir);
+  closers.add({ close: () => lock.release() });
+  checkLayout(dir, files);
+  return hubPaths(dir);
+}
+
+function checkLayout(dir: string, files: Files): void {
+  const path = `${dir}/layout`;
+  const text = textOf(files.read(path) ?? utf8(''))?.trim() ?? '';
+  if (text === '') {
+    files.replace(path, utf8(`${DATA_LAYOUT}\n`));
+    return;
+  }
+  const layout = Number(text);
+  if (layout === DATA_LAYOUT) return;
+  if (Number.isInteger(layout) && layout > DATA_LAYOUT) {
+    throw new HubError('data.newer', `${path} says ${layout}, this version knows ${DATA_LAYOUT}`);
+  }
+  throw new HubError('data.unreadable', `${path} holds "${text}" instead of a version number`);
+}
+
+/** What `runtime.json` says. */
+export interface Runtime {
+  readonly pid: number;
+  /** `mqtt://127.0.0.1:1883`, as far as it listens there. */
+  readonly mqtt?: string;
+  readonly mqtts?: string;
+  /** Ends with a slash. */
+  readonly http?: string;
+}
+
+/** Tells the commands where the running node can be asked. */
+export function announceRuntime(
+  dir: string,
+  runtime: Runtime,
+  files: Files,
+  closers: Closers,
+): void {
+  const path = runtimePath(dir);
+  files.replace(path, utf8(`${JSON.stringify(runtime)}\n`));
+  closers.add({ close: () => files.remove(path) });
+}
+
+export function runtimePath(dir: string): string {
+  return `${dir}/runtime.json`;
+}

@@ -1,0 +1,158 @@
+/**
+ * The power room of a running hub: sources as the config names them, the monitor, and the power-aware sync
+ * log, whose lines are journaled as ops of class `log` besides, so that the regional node can show them.
+ *
+ * With source `simulated` the site itself is simulated, and power, stamps and uplink may live in a faster
+ * time; sockets and files stay on the machine's.
+ */
+import { utf8 } from './base/bytes.ts';
+import type { Cancel, Clock, Timers } from './base/clock.ts';
+import { HubError } from './base/errors.ts';
+import { isoTime, wallMsOfIso } from './base/iso-time.ts';
+import type { Log } from './base/log.ts';
+import type { Config } from './config-schema.ts';
+import type { Machine } from './machine.ts';
+import type { OpClass } from './model/class.ts';
+import { fastTime } from './platform/clock.ts';
+import { SimSite, siteNow } from './platform/sim/site.ts';
+import { SeededSky } from './platform/sim/sky.ts';
+import { LINK_COSTS, type LinkKind, transferEnergyWh } from './power/energy.ts';
+import { PowerMonitor } from './power/monitor.ts';
+import { openSources } from './power/sources/open-sources.ts';
+import { SyncLog } from './power/sync-log.ts';
+import { thresholdsFor } from './power/thresholds.ts';
+import { PowerHistory } from './status/power-history.ts';
+import type { Backlog, EnergyBook, SyncLogWriter } from './uplink/ports.ts';
+
+/** Time as power, stamps and uplink see it. */
+export interface SiteTime {
+  readonly clock: Clock;
+  readonly timers: Timers;
+}
+
+/** The machine's own time, or a faster one where the site is simulated. */
+export function siteTime(config: Config, machine: Machine): SiteTime {
+  const { timeSpeed, timeStart } = config.power;
+  if (timeSpeed === 1 && timeStart === '') return machine;
+  return fastTime(timeSpeed, wallMsOfIso(timeStart) ?? machine.clock.wallMs());
+}
+
+export interface HubPowerOptions {
+  readonly config: Config;
+  readonly machine: Machine;
+  readonly time: SiteTime;
+  readonly log: Log;
+  readonly dir: string;
+  readonly link: () => LinkKind;
+  readonly backlog: () => Backlog;
+  /** Journals a line; may throw `HubError`, which costs the copy and nothing else. */
+  readonly journalLine: (body: Uint8Array) => void;
+}
+
+export class HubPower {
+  readonly monitor: PowerMonitor;
+  readonly syncLog: SyncLog;
+  readonly history: PowerHistory;
+  readonly #options: HubPowerOptions;
+  readonly #site: SimSite | undefined;
+  readonly #stopCopying: Cancel;
+
+  private constructor(options: HubPowerOptions) {
+    const { config, machine, time, log, dir, link, backlog } = options;
+    const { power } = config;
+    this.#options = options;
+    this.syncLog = SyncLog.open({ files: machine.files, dir, clock: time.clock });
+    this.#stopCopying = this.syncLog.follow((line) => this.#copy(utf8(JSON.stringify(line))));
+    this.#site = power.sources.includes('simulated') ? simulatedSite(config, time) : undefined;
+    const { files, serial, random } = machine;
+    const needs = { files, serial, random, ...time, sysRoot: '/sys', devRoot: '/dev' };
+    this.monitor = PowerMonitor.open({
+      sources: openSources(power.sources, {
+        machine: needs,
+        ...(this.#site === undefined ? {} : { site: siteNow(this.#site, time.clock) }),
+      }),
+      ...time,
+      log,
+      link,
+      backlog,
+      syncLog: this.syncLog,
+      config: {
+        chemistry: power.chemistry,
+        nominalVolts: power.nominalV,
+        capacityWh: power.capacityWh,
+        thresholds: thresholdsFor(power.chemistry, power.nominalV, power.thresholds),
+      },
+    });
+    this.history = new PowerHistory(time.timers, () => this.#sample());
+    this.history.seed(this.syncLog.lines({ sinceMs: time.clock.wallMs() - 86_400_000 }));
+  }
+
+  static open(options: HubPowerOptions): HubPower {
+    return new HubPower(options);
+  }
+
+  /** What the uplink's sessions are thought to cost; a simulated battery really pays it. */
+  energyBook(): EnergyBook {
+    const { link } = this.#options;
+    return {
+      transferWh: (bytes) => transferEnergyWh(LINK_COSTS[link()], bytes),
+      sessionWh: (bytesByClass: Partial<Record<OpClass, number>>) => {
+        const energyWh = this.monitor.sessionClosed(link(), bytesByClass);
+        this.#site?.spend(energyWh);
+        return energyWh;
+      },
+    };
+  }
+
+  /** Takes the uplink's lines, and adds what the battery is at that moment. */
+  syncLogWriter(): SyncLogWriter {
+    return {
+      append: (entry) => {
+        this.monitor.append(entry);
+      },
+    };
+  }
+
+  /** `hub/power`: state, figures and advice for devices. */
+  advice(): Uint8Array {
+    const { at, allowed, riding, why } = this.monitor.decision();
+    const estimate = this.monitor.estimate();
+    return utf8(JSON.stringify({ at: isoTime(at), ...estimate, allowed, riding, why }));
+  }
+
+  close(): void {
+    this.history.close();
+    this.monitor.close();
+    this.#stopCopying();
+    this.syncLog.close();
+  }
+
+  #copy(body: Uint8Array): void {
+    try {
+      this.#options.journalLine(body);
+    } catch (error) {
+      // The journal is full or poisoned: the line is in the log's own file, and the fault is shown.
+      if (!(error instanceof HubError)) throw error;
+    }
+  }
+
+  #sample(): ReturnType<PowerHistory['since']>[number] {
+    const { socPct = null, batteryV = null, pvW = null, loadW = null } = this.monitor.estimate();
+    return { atMs: this.#options.time.clock.wallMs(), socPct, batteryV, pvW, loadW };
+  }
+}
+
+function simulatedSite(config: Config, time: SiteTime): SimSite {
+  const { power } = config;
+  const place = { latitude: power.latitude, longitude: power.longitude };
+  const options = {
+    sky: new SeededSky(place, power.seed),
+    panelWatts: power.panelW,
+    capacityWh: power.capacityWh,
+    nominalVolts: power.nominalV,
+    baseWatts: power.baseLoadW,
+    radioWatts: 0,
+    startRatio: 0.7,
+  };
+  return new SimSite(options, time.clock.wallMs());
+}

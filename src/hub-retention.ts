@@ -1,0 +1,99 @@
+/**
+ * What of the journal may be released: ops that are receipted (or, without an uplink, older than
+ * `keep_days`), folded into the durable store, and numbered by a progress note that stays. Whole segments go;
+ * the journal decides which those are.
+ */
+import type { Cancel, Clock, Timers } from './base/clock.ts';
+import { HubError } from './base/errors.ts';
+import type { Log } from './base/log.ts';
+import type { Door } from './ingest/door.ts';
+import type { Journal } from './journal/journal.ts';
+import { decodeEntry } from './model/entry.ts';
+
+type Lsn = number;
+
+export interface RetentionOptions {
+  readonly journal: Journal;
+  readonly door: Pick<Door, 'noteProgress'>;
+  /** Undefined without an uplink. */
+  readonly receiptedLsn: (() => Lsn) | undefined;
+  /** Makes the store durable and says how far it has come. */
+  readonly settleStore: () => Promise<Lsn>;
+  readonly keepMs: number;
+  /** Whose wall time stamps carry. */
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly log: Log;
+}
+
+const PERIOD_MS = 15_000;
+
+export class Retention {
+  readonly #options: RetentionOptions;
+  readonly #cancel: Cancel;
+  #underway: Promise<void> = Promise.resolve();
+  #isBusy = false;
+
+  constructor(options: RetentionOptions) {
+    this.#options = options;
+    this.#cancel = options.timers.every(PERIOD_MS, () => this.look());
+  }
+
+  /** Releases what may go; one round at a time. */
+  look(): void {
+    if (this.#isBusy) return;
+    this.#isBusy = true;
+    this.#underway = this.#round().finally(() => (this.#isBusy = false));
+  }
+
+  async close(): Promise<void> {
+    this.#cancel();
+    await this.#underway;
+  }
+
+  async #round(): Promise<void> {
+    const { journal, door, settleStore, log } = this.#options;
+    const { firstLsn } = journal;
+    const through = this.#releasableLsn();
+    const secondStart = journal.segmentStarts[1];
+    if (secondStart === undefined || secondStart > through + 1) return;
+    try {
+      await journal.whenDurable(door.noteProgress());
+      const folded = await settleStore();
+      const first = journal.release(Math.min(through, folded));
+      if (first > firstLsn)
+        log.info('journal.released', { firstLsn: first, entries: first - firstLsn });
+    } catch (error) {
+      // A journal or store at fault says so itself; nothing was released.
+      if (!(error instanceof HubError)) throw error;
+    }
+  }
+
+  #releasableLsn(): Lsn {
+    const { journal, receiptedLsn } = this.#options;
+    return receiptedLsn === undefined
+      ? this.#expiredLsn()
+      : Math.min(receiptedLsn(), journal.durableLsn);
+  }
+
+  /** Everything below the newest segment that begins before `keep_days`: what lies there is older still. */
+  #expiredLsn(): Lsn {
+    const { journal, keepMs, clock } = this.#options;
+    if (clock.quality() === 'unknown') return 0; // A clock that nobody set expires nothing.
+    const oldestMs = clock.wallMs() - keepMs;
+    const expired = journal.segmentStarts.findLast(
+      (lsn) => (this.#stampMsFrom(lsn) ?? Infinity) < oldestMs,
+    );
+    return (expired ?? journal.firstLsn) - 1;
+  }
+
+  /** Wall time of the first op at or behind `lsn`. */
+  #stampMsFrom(lsn: Lsn): number | undefined {
+    const cursor = this.#options.journal.cursor(lsn);
+    for (let next = cursor.next(); next !== undefined; next = cursor.next()) {
+      const entry = decodeEntry(next.entry);
+      if (entry.type === 'op') return entry.stamped.stamp.hlc.ms;
+    }
+    return undefined;
+  }
+}

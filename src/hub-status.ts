@@ -1,0 +1,190 @@
+/**
+ * The hub's status snapshot, made anew from its parts whenever somebody asks, and the health that the
+ * watchdog and `/healthz` go by. A fault keeps the moment at which it was first seen.
+ */
+import type { Clock } from './base/clock.ts';
+import { FAULTS, type FaultCode, type HubError } from './base/errors.ts';
+import { isoTime } from './base/iso-time.ts';
+import type { Broker } from './broker/broker.ts';
+import type { Config } from './config-schema.ts';
+import type { HubPower } from './hub-power.ts';
+import type { HubStore } from './hub-store.ts';
+import type { Journal } from './journal/journal.ts';
+import { CLASS_NAMES, CLASSES } from './model/class.ts';
+import type { Host } from './platform/host.ts';
+import { isLoopback } from './security/listening.ts';
+import type { FaultStatus, Health, StatusSnapshot } from './status/snapshot.ts';
+import type { Uplink } from './uplink/uplink.ts';
+
+export interface StatusParts {
+  readonly hubId: string;
+  readonly version: string;
+  readonly config: Config;
+  readonly journal: Journal;
+  readonly broker: Broker;
+  readonly power: HubPower;
+  readonly uplink: Uplink;
+  readonly store: HubStore;
+  readonly host: Host;
+  /** Of the site, for moments that people read. */
+  readonly clock: Clock;
+  /** Of the machine, for what its own figures are counted by. */
+  readonly machineClock: Clock;
+}
+
+const DAY_MS = 86_400_000;
+/** How often every byte of a usual card can be written, wear levelling's own share taken off. */
+const CARD_CYCLES = 1_000;
+const DAYS_A_YEAR = 365;
+
+export class HubStatus {
+  readonly #parts: StatusParts;
+  readonly #startMs: number;
+  readonly #flash: FlashDay;
+  readonly #sinceByFault = new Map<string, number>();
+
+  constructor(parts: StatusParts) {
+    this.#parts = parts;
+    this.#startMs = parts.machineClock.monotonicMs();
+    this.#flash = new FlashDay(parts.host, parts.machineClock);
+  }
+
+  snapshot(): StatusSnapshot {
+    const { hubId, version, config, journal, broker, power, store, host } = this.#parts;
+    const { clock, machineClock } = this.#parts;
+    const disk = host.figures(config.data);
+    const figures = host.processFigures();
+    const { quarantined, ...stat } = journal.stat();
+    const { bytes, bytesMax, firstLsn, lastLsn, durableLsn, syncs, bytesWritten } = stat;
+    const receiptedLsn = this.#parts.uplink.receiptedLsn;
+    const sessions = broker.stat();
+    return {
+      hubId,
+      site: config.site,
+      version,
+      uptimeS: Math.round((machineClock.monotonicMs() - this.#startMs) / 1_000),
+      clock: { at: isoTime(clock.wallMs()), quality: clock.quality() },
+      power: this.#power(power),
+      backlog: this.#backlog(),
+      journal: {
+        ...{ firstLsn, lastLsn, durableLsn, receiptedLsn, bytes, bytesMax, syncs, bytesWritten },
+        quarantined: quarantined.map(({ fromLsn, toLsn }) => ({ fromLsn, toLsn })),
+      },
+      store: { appliedLsn: store.appliedLsn },
+      uplink: this.#uplink(),
+      devices: { ...sessions, connected: sessions.clients },
+      peers: [],
+      disk: { freeBytes: disk.diskFreeBytes, totalBytes: disk.diskBytes },
+      flash: this.#flash.status(disk.diskBytes),
+      process: { rssBytes: figures?.rssBytes ?? 0, cpuS: figures?.cpuS ?? 0 },
+      security: { mode: config.security.mode, openLan: this.#isOpenLan() },
+      faults: this.faults(),
+    };
+  }
+
+  /** Devices are served and the journal is writable. */
+  health(): Health {
+    const { fault } = this.#parts.journal;
+    const reasons = fault === undefined ? [] : [`${fault.code}: ${fault.message}`];
+    return { ok: reasons.length === 0, reasons };
+  }
+
+  faults(): FaultStatus[] {
+    const { journal, power, uplink, store, clock } = this.#parts;
+    const own = [journal.fault, store.fault, ...uplink.status().faults];
+    const found: { code: FaultCode; message: string }[] = own
+      .filter((fault): fault is HubError => fault !== undefined)
+      .map(({ code, message }) => ({ code, message }));
+    for (const { fromLsn, toLsn } of journal.stat().quarantined) {
+      found.push({ code: 'journal.damaged', message: `LSN ${fromLsn} to ${toLsn} kept aside` });
+    }
+    found.push(...power.monitor.faults());
+    if (clock.quality() === 'unknown') {
+      found.push({ code: 'clock.unknown', message: `the clock says ${isoTime(clock.wallMs())}` });
+    }
+    return this.#withSince(found);
+  }
+
+  #withSince(found: readonly { code: FaultCode; message: string }[]): FaultStatus[] {
+    const codes = new Set<string>(found.map(({ code }) => code));
+    for (const code of this.#sinceByFault.keys()) {
+      if (!codes.has(code)) this.#sinceByFault.delete(code);
+    }
+    return found.map(({ code, message }) => {
+      const sinceMs = this.#sinceByFault.get(code) ?? this.#parts.clock.wallMs();
+      this.#sinceByFault.set(code, sinceMs);
+      return { code, message, hint: FAULTS[code], since: isoTime(sinceMs) };
+    });
+  }
+
+  #power({ monitor }: HubPower): StatusSnapshot['power'] {
+    const { state, source, ageS, ...figures } = monitor.estimate();
+    return {
+      state,
+      socPct: figures.socPct ?? null,
+      socErrPct: figures.socErrPct ?? null,
+      batteryV: figures.batteryV ?? null,
+      pvW: figures.pvW ?? null,
+      loadW: figures.loadW ?? null,
+      curtailed: figures.curtailed ?? null,
+      source,
+      ageS: Number.isFinite(ageS) ? ageS : null,
+    };
+  }
+
+  #backlog(): StatusSnapshot['backlog'] {
+    const backlog = this.#parts.uplink.backlog();
+    const rows = CLASSES.map((opClass) => {
+      const { ops, bytes, oldestMs } = backlog[opClass];
+      return [CLASS_NAMES[opClass], { ops, bytes, oldestS: Math.round(oldestMs / 1_000) }];
+    });
+    return Object.fromEntries(rows) as StatusSnapshot['backlog'];
+  }
+
+  #uplink(): StatusSnapshot['uplink'] {
+    const { state, link, lastReceiptMs, bytesToday } = this.#parts.uplink.status();
+    const lastReceiptAt = lastReceiptMs === undefined ? null : isoTime(lastReceiptMs);
+    return { state, link, lastReceiptAt, bytesToday };
+  }
+
+  #isOpenLan(): boolean {
+    const { security, broker, http } = this.#parts.config;
+    return security.mode === 'open' && ![broker.host, http.host].every(isLoopback);
+  }
+}
+
+/** Bytes that the card took from us since midnight (UTC), and what that does to its life. */
+class FlashDay {
+  readonly #host: Host;
+  readonly #clock: Clock;
+  #day: number;
+  #dayStartMs: number;
+  #writtenAtStart: number;
+
+  constructor(host: Host, clock: Clock) {
+    this.#host = host;
+    this.#clock = clock;
+    this.#day = this.#today();
+    this.#dayStartMs = clock.monotonicMs();
+    this.#writtenAtStart = 0;
+  }
+
+  status(diskBytes: number): StatusSnapshot['flash'] {
+    const written = this.#host.processFigures()?.writtenBytes;
+    if (written === undefined) return { bytesToday: 0, lifeYears: null };
+    if (this.#today() !== this.#day) {
+      this.#day = this.#today();
+      this.#dayStartMs = this.#clock.monotonicMs();
+      this.#writtenAtStart = written;
+    }
+    const bytesToday = written - this.#writtenAtStart;
+    const days = (this.#clock.monotonicMs() - this.#dayStartMs) / DAY_MS;
+    const bytesADay = bytesToday / Math.max(days, 1 / 24);
+    const lifeYears = bytesADay === 0 ? null : (diskBytes * CARD_CYCLES) / bytesADay / DAYS_A_YEAR;
+    return { bytesToday, lifeYears: lifeYears === null ? null : Math.round(lifeYears * 10) / 10 };
+  }
+
+  #today(): number {
+    return Math.floor(this.#clock.wallMs() / DAY_MS);
+  }
+}

@@ -1,0 +1,55 @@
+/**
+ * Everything the program takes from the machine it runs on, in one value: the real machine here, the twins
+ * of platform/sim/ in tests and simulations.
+ */
+import type { Clock, Timers } from './base/clock.ts';
+import type { Log } from './base/log.ts';
+import type { Random } from './base/random.ts';
+import { ownProcessId } from './platform/children.ts';
+import { MachineClock, machineTimers } from './platform/clock.ts';
+import type { Files } from './platform/files.ts';
+import { type Host, MachineHost } from './platform/host.ts';
+import { machineFiles } from './platform/machine-files.ts';
+import { machineMqttClient } from './platform/machine-mqtt-client.ts';
+import { machineNetwork } from './platform/machine-network.ts';
+import type { MqttClient } from './platform/mqtt-client.ts';
+import type { Network } from './platform/network.ts';
+import { machineRandom } from './platform/random.ts';
+import { machineSerial, type SerialPorts } from './platform/serial.ts';
+import { type ServiceManager, SystemdManager } from './platform/systemd.ts';
+
+export interface Machine {
+  readonly pid: number;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly random: Random;
+  readonly files: Files;
+  readonly network: Network;
+  readonly mqtt: MqttClient;
+  readonly serial: SerialPorts;
+  readonly host: Host;
+  readonly manager: ServiceManager;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Folder of the page's files. */
+  readonly pageDir: string;
+  readonly log: Log;
+}
+
+/** The machine that this process runs on. */
+export function thisMachine(env: Machine['env'], log: Log): Machine {
+  return {
+    pid: ownProcessId(),
+    clock: new MachineClock(),
+    timers: machineTimers,
+    random: machineRandom,
+    files: machineFiles,
+    network: machineNetwork,
+    mqtt: machineMqttClient,
+    serial: machineSerial,
+    host: new MachineHost(),
+    manager: new SystemdManager(log, env),
+    env,
+    pageDir: decodeURIComponent(new URL('status/page', import.meta.url).pathname),
+    log,
+  };
+}
