@@ -13,7 +13,7 @@
  * everything. The owner opens the store anew and starts another applier.
  */
 import type { Cancel, Clock, Timers } from '../base/clock.ts';
-import { HubError } from '../base/errors.ts';
+import { type FaultCode, HubError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { CborError } from '../codec/reader.ts';
 import { decodeEntry } from '../model/entry.ts';
@@ -33,7 +33,10 @@ export interface FoldingStore {
 export interface ApplierOptions {
   readonly journal: Pick<JournalPort, 'cursor' | 'durableLsn' | 'onDurable'>;
   readonly store: FoldingStore;
+  /** Measures how long things take. */
   readonly clock: Clock;
+  /** Whose wall time the readings carry. */
+  readonly siteClock: Clock;
   readonly timers: Timers;
   readonly log: Log;
   /** Called once, when a fault of the store has stopped the applier. */
@@ -56,6 +59,8 @@ const RESTS: readonly { readonly lagMax: number; readonly slices: number }[] = [
   { lagMax: 1_000_000, slices: 1 },
 ];
 
+const STORE_FAULTS: ReadonlySet<FaultCode> = new Set(['store.damaged', 'store.failed']);
+
 interface Waiter {
   readonly lsn: Lsn;
   readonly resolve: () => void;
@@ -65,7 +70,7 @@ interface Waiter {
 export class Applier {
   readonly #options: ApplierOptions;
   readonly #cursor: JournalCursor;
-  #state: 'idle' | 'scheduled' | 'settling' | 'stopped' = 'idle';
+  #state: 'idle' | 'scheduled' | 'paused' | 'stopped' = 'idle';
   #cancel: Cancel | undefined;
   #fault: HubError | undefined;
   #waiters: Waiter[] = [];
@@ -75,7 +80,7 @@ export class Applier {
   #durableAtLastSlice: Lsn;
   #settledMs: number;
   #prunedMs: number;
-  #settling: Promise<void> = Promise.resolve();
+  #paused: Promise<void> = Promise.resolve();
   #unreadable = 0;
 
   private constructor(options: ApplierOptions) {
@@ -126,29 +131,36 @@ export class Applier {
     });
   }
 
-  /** Makes what is applied survive a power cut; the journal may let go of all up to the LSN it resolves to. */
-  async settle(): Promise<Lsn> {
-    while (this.#state === 'settling') await this.#settling;
+  /** Makes what is applied survive a power cut, and resolves to how far that is. */
+  settle(): Promise<Lsn> {
+    return this.whilePaused(() => this.#options.store.persist());
+  }
+
+  /** Runs `work` between two transactions; nothing is folded until its promise settles. */
+  async whilePaused<T>(work: () => Promise<T>): Promise<T> {
+    while (this.#state === 'paused') await this.#paused;
     if (this.#state === 'stopped') throw this.#endReason();
     this.#unschedule();
-    await this.#persist();
-    if (this.#fault !== undefined) throw this.#fault;
-    return this.#options.store.durableLsn;
+    this.#state = 'paused';
+    const working = this.#workWhilePaused(work);
+    this.#paused = working.then(
+      () => undefined,
+      () => undefined,
+    );
+    return working;
   }
 
   /** Keeps what was folded and ends; the store may be closed afterwards. */
   async stop(): Promise<void> {
-    while (this.#state === 'settling') await this.#settling;
+    while (this.#state === 'paused') await this.#paused;
     if (this.#state === 'stopped') return;
     this.#unschedule();
     this.#state = 'stopped';
     try {
-      this.#options.store.commit();
+      this.#commit();
     } catch (error) {
       this.#fail(error);
-      return;
     }
-    this.#releaseWaiters();
     this.#rejectWaiters();
   }
 
@@ -173,16 +185,18 @@ export class Applier {
   }
 
   #slice(): void {
-    const { clock, store } = this.#options;
+    const { clock } = this.#options;
     const startMs = clock.monotonicMs();
     try {
       const drained = this.#stageBatch();
       if (drained || this.#stagedEntries >= COMMIT_ENTRIES) {
-        store.commit();
-        this.#stagedEntries = 0;
-        this.#releaseWaiters();
+        this.#commit();
         if (this.#mustSettle(drained)) {
-          void this.#persist();
+          this.#settledMs = startMs;
+          this.settle().catch((error: unknown) => {
+            // A fault is reported by `onFault`; nobody else waits for this one.
+            if (!(error instanceof HubError)) throw error;
+          });
           return;
         }
       }
@@ -250,33 +264,33 @@ export class Applier {
     return drained && due && store.durableLsn < store.checkpointLsn;
   }
 
-  /** Commits and makes durable; nothing is staged meanwhile. */
-  #persist(): Promise<void> {
-    this.#state = 'settling';
-    this.#settling = this.#persistAndGoOn();
-    return this.#settling;
+  async #workWhilePaused<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      this.#commit();
+      return await work();
+    } catch (error) {
+      if (error instanceof HubError && STORE_FAULTS.has(error.code)) this.#fail(error);
+      throw error;
+    } finally {
+      if (this.#state === 'paused') {
+        this.#state = 'idle';
+        this.#wake(0);
+      }
+    }
   }
 
-  async #persistAndGoOn(): Promise<void> {
-    const { clock, store } = this.#options;
-    try {
-      await store.persist();
-    } catch (error) {
-      this.#fail(error);
-      return;
-    }
-    this.#settledMs = clock.monotonicMs();
+  #commit(): void {
+    this.#options.store.commit();
     this.#stagedEntries = 0;
     this.#releaseWaiters();
-    this.#state = 'idle';
-    this.#wake(0);
   }
 
   /** Removes old readings now and then; true where there may be more. A clock that nobody set decides nothing. */
   #prune(): boolean {
-    const { clock, store } = this.#options;
+    const { clock, siteClock, store } = this.#options;
     if (clock.monotonicMs() - this.#prunedMs < PRUNE_PERIOD_MS) return false;
-    if (clock.quality() !== 'unknown' && store.prune(clock.wallMs(), PRUNE_ROWS) > 0) return true;
+    const isSet = siteClock.quality() !== 'unknown';
+    if (isSet && store.prune(siteClock.wallMs(), PRUNE_ROWS) > 0) return true;
     this.#prunedMs = clock.monotonicMs();
     return false;
   }

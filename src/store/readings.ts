@@ -37,7 +37,7 @@ export interface ReadingsPage {
 }
 
 /** Rows that one call reads; a bucket with more of them comes as several points of the same `atMs`. */
-export const PAGE_ROWS = 5000;
+export const PAGE_ROWS = 1000;
 const DAY_MS = 86_400_000;
 
 const SELECT_PAGE = `

@@ -5,13 +5,22 @@
  */
 import { CborReader } from '../codec/reader.ts';
 import { CborWriter } from '../codec/writer.ts';
+import type { SeqRange } from '../merge/state-item.ts';
 import { LOG } from '../model/class.ts';
 import { type Lane, splitLane } from '../model/origin.ts';
 import type { VersionVector } from '../model/version-vector.ts';
 
+/** Mutable twin of `SeqRange`. */
 interface Range {
   from: number;
   to: number;
+}
+
+/** A lane as it stands; `beyond` are the ranges behind gaps, ascending. */
+export interface SeenLane {
+  readonly lane: Lane;
+  readonly upTo: number;
+  readonly beyond: readonly SeqRange[];
 }
 
 interface LaneState {
@@ -66,26 +75,40 @@ export class SeenOps {
     return count;
   }
 
-  /** Hands over what has changed since the last call, as rows. */
-  *takeChanges(): Generator<{ lane: Lane; upTo: number; beyond: Uint8Array }> {
-    for (const lane of this.#changed) {
-      const { upTo, beyond } = this.#lanes.get(lane) as LaneState;
-      const writer = new CborWriter(16).array(beyond.length * 2);
-      for (const { from, to } of beyond) writer.uint(from).uint(to);
-      yield { lane, upTo, beyond: writer.finish() };
-    }
+  /** Hands over the lanes that have changed since the last call. */
+  *takeChanges(): Generator<SeenLane> {
+    for (const lane of this.#changed) yield { lane, ...(this.#lanes.get(lane) as LaneState) };
     this.#changed.clear();
   }
 
-  /** Takes back a row that `takeChanges` gave. */
-  restore(lane: Lane, upTo: number, beyond: Uint8Array): void {
-    const reader = new CborReader(beyond);
-    const ranges = Array.from({ length: reader.array() / 2 }, () => ({
-      from: reader.uint(),
-      to: reader.uint(),
-    }));
-    this.#lanes.set(lane, { upTo, beyond: ranges });
+  *all(): Generator<SeenLane> {
+    for (const [lane, state] of this.#lanes) yield { lane, ...state };
   }
+
+  /** Sets a lane to what it was when it was written down. */
+  restore({ lane, upTo, beyond }: SeenLane): void {
+    this.#lanes.set(lane, { upTo, beyond: beyond.map((range) => ({ ...range })) });
+  }
+
+  /** The same, and notes it as a change. */
+  load(seen: SeenLane): void {
+    this.restore(seen);
+    this.#changed.add(seen.lane);
+  }
+}
+
+/** The ranges as a CBOR array of from, to, from, to … */
+export function encodeRanges(ranges: readonly SeqRange[]): Uint8Array {
+  const writer = new CborWriter(16).array(ranges.length * 2);
+  for (const { from, to } of ranges) writer.uint(from).uint(to);
+  return writer.finish();
+}
+
+/** Reads what `encodeRanges` wrote. */
+export function decodeRanges(bytes: Uint8Array): SeqRange[] {
+  const reader = new CborReader(bytes);
+  const count = reader.array() / 2;
+  return Array.from({ length: count }, () => ({ from: reader.uint(), to: reader.uint() }));
 }
 
 /** Adds `seq` to the ranges, joining what touches; false where it is in one. */

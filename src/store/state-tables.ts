@@ -25,6 +25,8 @@ const UPSERT_TOMBSTONE = `
   ON CONFLICT (key_id) DO UPDATE SET rank = excluded.rank`;
 const ALL_EVENTS = `
   SELECT name, rank, body FROM keys JOIN events ON events.key_id = keys.id ORDER BY name`;
+const ALL_TOMBSTONES = `
+  SELECT name, rank FROM keys JOIN tombstones ON tombstones.key_id = keys.id ORDER BY name`;
 const ALL_FIELDS = `
   SELECT name, field, rank, value FROM keys JOIN fields ON fields.key_id = keys.id
   ORDER BY name, field`;
@@ -105,6 +107,10 @@ export class StateTables implements FoldTarget, LivingState {
     for (const row of this.#db.each(ALL_FIELDS)) {
       yield [nameOf(row['name']), nameOf(row['field']), fieldOf(row)];
     }
+  }
+
+  *tombstones(): Generator<readonly [string, WriteOrder]> {
+    for (const row of this.#db.each(ALL_TOMBSTONES)) yield [nameOf(row['name']), orderOf(row)];
   }
 
   /** Latest events of the keys that begin with `prefix`, in order of their bytes, at most `limit`. */

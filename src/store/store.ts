@@ -12,11 +12,13 @@
  */
 import { createHash } from 'node:crypto';
 
+import { assert, unreachable } from '../base/assert.ts';
 import { hexOf } from '../base/bytes.ts';
 import { HubError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { digestOf, type Hasher } from '../merge/digest.ts';
 import { type EventWrite, type FieldWrite, fold } from '../merge/fold.ts';
+import type { StateItem } from '../merge/state-item.ts';
 import { compareHlc, decodeHlc, effectiveHlc, encodeHlc, type Hlc } from '../model/hlc.ts';
 import { EVENT, type StampedOp } from '../model/op.ts';
 import { type Lane, laneOf, type Origin } from '../model/origin.ts';
@@ -25,7 +27,7 @@ import type { Files } from '../platform/files.ts';
 import { KeyIds } from './key-ids.ts';
 import { Readings, type ReadingsPage, type ReadingsQuery } from './readings.ts';
 import { emptyTables, migrate } from './schema.ts';
-import { SeenOps } from './seen-ops.ts';
+import { decodeRanges, encodeRanges, SeenOps } from './seen-ops.ts';
 import { type Durability, SqliteFile } from './sqlite.ts';
 import { StateTables } from './state-tables.ts';
 
@@ -226,6 +228,31 @@ export class Store {
     });
   }
 
+  /** The whole state, readings excepted. Nothing may be staged until it is read to the end. */
+  *dump(): Generator<StateItem> {
+    for (const lane of this.#seen.all()) yield { type: 'lane', ...lane };
+    for (const [hub, hlc] of this.#stamps) yield { type: 'hub', hub, hlc };
+    for (const [key, order] of this.#tables.tombstones()) yield { type: 'tombstone', key, order };
+    for (const [key, write] of this.#tables.events()) yield { type: 'event', key, write };
+    for (const [key, field, write] of this.#tables.fields()) {
+      yield { type: 'field', key, field, write };
+    }
+  }
+
+  /** Takes over a dumped state that has all of the journal up to `lsn`; the store is empty before. */
+  load(items: Iterable<StateItem>, lsn: Lsn): void {
+    this.#guarded(() => {
+      assert(
+        this.#stagedLsn === 0 && this.#seen.count() === 0,
+        'only an empty store takes a state',
+      );
+      this.#db.begin();
+      for (const item of items) this.#take(item);
+      this.#stagedLsn = lsn;
+      this.commit();
+    });
+  }
+
   /** Keeps what was staged and closes. */
   close(): void {
     if (this.#fault !== undefined) {
@@ -250,10 +277,29 @@ export class Store {
     }
   }
 
+  #take(item: StateItem): void {
+    switch (item.type) {
+      case 'lane':
+        return this.#seen.load(item);
+      case 'hub':
+        this.#stamps.set(item.hub, item.hlc);
+        this.#stampsChanged.add(item.hub);
+        return;
+      case 'event':
+        return this.#tables.putEvent(item.key, item.write);
+      case 'tombstone':
+        return this.#tables.putTombstone(item.key, item.order);
+      case 'field':
+        return this.#tables.putField(item.key, item.field, item.write);
+      default:
+        return unreachable(item);
+    }
+  }
+
   #saveProgress(): void {
     for (const { lane, upTo, beyond } of this.#seen.takeChanges()) {
       const sql = 'INSERT OR REPLACE INTO lanes (lane, up_to, beyond) VALUES (?, ?, ?)';
-      this.#db.run(sql, [lane, upTo, beyond]);
+      this.#db.run(sql, [lane, upTo, encodeRanges(beyond)]);
     }
     for (const hub of this.#stampsChanged) {
       const hlc = encodeHlc(this.#stamps.get(hub) as Hlc);
@@ -265,7 +311,9 @@ export class Store {
 
   #load(): void {
     for (const row of this.#db.rows('SELECT lane, up_to, beyond FROM lanes')) {
-      this.#seen.restore(row['lane'] as Lane, row['up_to'] as number, row['beyond'] as Uint8Array);
+      const lane = row['lane'] as Lane;
+      const beyond = decodeRanges(row['beyond'] as Uint8Array);
+      this.#seen.restore({ lane, upTo: row['up_to'] as number, beyond });
     }
     for (const row of this.#db.rows('SELECT hub, hlc FROM hubs')) {
       this.#stamps.set(row['hub'] as Origin, decodeHlc(row['hlc'] as Uint8Array) as Hlc);

@@ -7,7 +7,7 @@ import { hexOf } from '../../src/base/bytes.ts';
 import { digestOf } from '../../src/merge/digest.ts';
 import { fold } from '../../src/merge/fold.ts';
 import { MemoryState } from '../../src/merge/memory-state.ts';
-import { SeenOps } from '../../src/store/seen-ops.ts';
+import { decodeRanges, encodeRanges, SeenOps } from '../../src/store/seen-ops.ts';
 import type { Lane } from '../../src/model/origin.ts';
 import { anyShuffledHistory } from '../support/histories.ts';
 import { sha256Hasher } from '../support/ops.ts';
@@ -54,7 +54,9 @@ describe('seen ops', () => {
         };
         addAll(before);
         const restored = new SeenOps();
-        for (const row of seen.takeChanges()) restored.restore(row.lane, row.upTo, row.beyond);
+        for (const { beyond, ...lane } of seen.takeChanges()) {
+          restored.restore({ ...lane, beyond: decodeRanges(encodeRanges(beyond)) });
+        }
         seen = restored;
         addAll(after);
         assert.equal(seen.count(), model.size);

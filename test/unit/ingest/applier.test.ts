@@ -41,6 +41,7 @@ function follow(
     journal,
     store,
     clock,
+    siteClock: clock,
     timers: clock,
     log: SILENT_LOG,
     onFault,

@@ -1,0 +1,117 @@
+/**
+ * The folded state as a sequence of items: for snapshots on disk, and for replicas that take over a state
+ * instead of its history. Unlike the digest it has everything that a fold goes on from: tombstones, orders
+ * and which ops are in it. Encoded, an item is one CBOR array; its first element says what it is.
+ *
+ *   lane-item      = [1, lane: tstr, up-to: uint, [* from: uint, to: uint]]   ; ranges beyond a gap
+ *   hub-item       = [2, hub: bstr .size 8, newest-stamp: hlc]
+ *   event-item     = [3, key: tstr, order: bstr .size 26, body: bstr]
+ *   tombstone-item = [4, key: tstr, order: bstr .size 26]
+ *   field-item     = [5, key: tstr, field: tstr, order: bstr .size 26, value: any]
+ */
+import { CborError, type CborReader } from '../codec/reader.ts';
+import type { CborWriter } from '../codec/writer.ts';
+import { decodeHlc, encodeHlc, type Hlc } from '../model/hlc.ts';
+import { bytesOfOrigin, type Lane, type Origin, originOfBytes } from '../model/origin.ts';
+import type { EventWrite, FieldWrite } from './fold.ts';
+import { decodeOrder, encodeOrder, ORDER_BYTES, type WriteOrder } from './order.ts';
+
+/** Seqs `from` … `to`, both included. */
+export interface SeqRange {
+  readonly from: number;
+  readonly to: number;
+}
+
+export type StateItem =
+  | {
+      readonly type: 'lane';
+      readonly lane: Lane;
+      readonly upTo: number;
+      readonly beyond: readonly SeqRange[];
+    }
+  | { readonly type: 'hub'; readonly hub: Origin; readonly hlc: Hlc }
+  | { readonly type: 'event'; readonly key: string; readonly write: EventWrite }
+  | { readonly type: 'tombstone'; readonly key: string; readonly order: WriteOrder }
+  | {
+      readonly type: 'field';
+      readonly key: string;
+      readonly field: string;
+      readonly write: FieldWrite;
+    };
+
+const LANE = 1;
+const HUB = 2;
+const EVENT = 3;
+const TOMBSTONE = 4;
+const FIELD = 5;
+
+export function writeStateItem(writer: CborWriter, item: StateItem): void {
+  switch (item.type) {
+    case 'lane':
+      writer
+        .array(4)
+        .uint(LANE)
+        .text(item.lane)
+        .uint(item.upTo)
+        .array(item.beyond.length * 2);
+      for (const { from, to } of item.beyond) writer.uint(from).uint(to);
+      return;
+    case 'hub':
+      writer.array(3).uint(HUB).bytes(bytesOfOrigin(item.hub)).bytes(encodeHlc(item.hlc));
+      return;
+    case 'event':
+      writer.array(4).uint(EVENT).text(item.key);
+      writer.bytes(encodeOrder(item.write.order)).bytes(item.write.body);
+      return;
+    case 'tombstone':
+      writer.array(3).uint(TOMBSTONE).text(item.key).bytes(encodeOrder(item.order));
+      return;
+    case 'field':
+      writer.array(5).uint(FIELD).text(item.key).text(item.field);
+      writer.bytes(encodeOrder(item.write.order)).raw(item.write.value);
+  }
+}
+
+/** Reads one item, aliasing the input; throws `CborError` where it is malformed. */
+export function readStateItem(reader: CborReader): StateItem {
+  const start = reader.offset;
+  const count = reader.array();
+  const type = reader.uint();
+  if (type === LANE && count === 4) return readLane(reader);
+  if (type === HUB && count === 3) {
+    const hub = originOfBytes(reader.bytes());
+    const hlc = decodeHlc(reader.bytes());
+    if (hub !== undefined && hlc !== undefined) return { type: 'hub', hub, hlc };
+  }
+  if (type === EVENT && count === 4) {
+    const key = reader.text();
+    return { type: 'event', key, write: { order: readOrder(reader), body: reader.bytes() } };
+  }
+  if (type === TOMBSTONE && count === 3) {
+    return { type: 'tombstone', key: reader.text(), order: readOrder(reader) };
+  }
+  if (type === FIELD && count === 5) {
+    const key = reader.text();
+    const field = reader.text();
+    const write = { order: readOrder(reader), value: reader.skip() };
+    return { type: 'field', key, field, write };
+  }
+  throw new CborError('unknown or malformed item', start);
+}
+
+function readLane(reader: CborReader): StateItem {
+  const lane = reader.text() as Lane;
+  const upTo = reader.uint();
+  const numbers = reader.array();
+  if (numbers % 2 !== 0) throw new CborError('a range has two ends', reader.offset);
+  const beyond: SeqRange[] = [];
+  for (let i = 0; i < numbers; i += 2) beyond.push({ from: reader.uint(), to: reader.uint() });
+  return { type: 'lane', lane, upTo, beyond };
+}
+
+function readOrder(reader: CborReader): WriteOrder {
+  const start = reader.offset;
+  const bytes = reader.bytes();
+  if (bytes.length !== ORDER_BYTES) throw new CborError('an order has 26 bytes', start);
+  return decodeOrder(bytes);
+}
