@@ -316,7 +316,7 @@ export class Uplink {
     const batch = this.#outbox.get(receipt.batch);
     if (batch === undefined) return; // Told twice.
     const { manifest, id } = batch;
-    if (!confirms(receipt, manifest)) {
+    if (receipt.outcome === 'stored' && !confirms(receipt, manifest)) {
       log.error('uplink.receipt.mismatch', { batch: id });
       return;
     }

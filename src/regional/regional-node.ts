@@ -1,0 +1,286 @@
+/**
+ * The receiving end: listens to the hubs of all sites on an MQTT broker, takes their batches and answers with signed
+ * receipts. One batch at a time goes through verification and storage, so that memory has a limit however
+ * many hubs send at once; chunks wait on disk.
+ *
+ * Whatever comes from the broker may be nonsense: it is counted, told once in a while, and never an exception.
+ */
+import { Backoff } from '../base/backoff.ts';
+import type { Cancel, Clock, Timers } from '../base/clock.ts';
+import { HubError, messageOf, systemCode } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import type { Random } from '../base/random.ts';
+import { type BatchId, originOfPublicKey } from '../batch/batch-id.ts';
+import { parseChunk } from '../batch/chunks.ts';
+import { type Compressor, COMPRESSIONS, threadedBrotli } from '../batch/compression.ts';
+import type { Signer } from '../batch/manifest.ts';
+import { encodeDownHello, encodeHave, type Hello, parseHello } from '../batch/messages.ts';
+import {
+  downHelloTopic,
+  haveTopic,
+  type HubAddress,
+  isSiteName,
+  parseUpstreamTopic,
+  receiptTopic,
+  UPSTREAM_FILTERS,
+  type UpstreamTopic,
+} from '../batch/topics.ts';
+import type { Verify } from '../codec/cose.ts';
+import type { Origin } from '../model/origin.ts';
+import type { Files } from '../platform/files.ts';
+import type { MqttClient, MqttSession } from '../platform/mqtt-client.ts';
+import { BATCH_FORMAT } from '../versions.ts';
+import { DEFAULT_REGIONAL_LIMITS, type RegionalLimits } from './limits.ts';
+import { type Answer, Site } from './site.ts';
+import type { SiteStore } from './site-store.ts';
+
+export interface RegionalNodeOptions {
+  readonly mqtt: MqttClient;
+  readonly broker: {
+    readonly url: string;
+    readonly username?: string;
+    readonly password?: string;
+    readonly ca?: Uint8Array;
+  };
+  readonly files: Files;
+  /** Data of the node; sites lie below `sites/`. */
+  readonly dir: string;
+  readonly openStore: (path: string) => SiteStore;
+  readonly signer: Signer;
+  readonly verify: Verify;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly random: Random;
+  readonly log: Log;
+  /** Program version, for the greeting. */
+  readonly software: string;
+  readonly limits?: Partial<RegionalLimits>;
+  readonly compressor?: Compressor;
+  /** Takes errors that nobody may catch: bugs, a failing disk or store. The process should end. */
+  readonly onFatal: (error: unknown) => void;
+}
+
+const KEEPALIVE_S = 60;
+const CONNECT_MS_MAX = 30_000;
+const PAUSE_MS_MIN = 500;
+const PAUSE_MS_MAX = 60_000;
+/** Nonsense is told at its 1st, 10th, 100th … time. */
+const TELL_FACTOR = 10;
+
+export class RegionalNode {
+  readonly #options: RegionalNodeOptions;
+  readonly #limits: RegionalLimits;
+  readonly #sites = new Map<string, Site>();
+  readonly #opening = new Map<string, Promise<Site>>();
+  readonly #backoff: Backoff;
+  readonly #queued = new Set<string>();
+  readonly #hellos = new Map<string, Hello>();
+  #session: MqttSession | undefined;
+  #work: Promise<void> = Promise.resolve();
+  #cancelPause: Cancel = (): void => undefined;
+  #nonsense = 0;
+  #tellAt = 1;
+  #isClosed = false;
+
+  private constructor(options: RegionalNodeOptions) {
+    this.#options = options;
+    this.#limits = { ...DEFAULT_REGIONAL_LIMITS, ...options.limits };
+    this.#backoff = new Backoff(PAUSE_MS_MIN, PAUSE_MS_MAX, options.random);
+  }
+
+  /** Opens the sites that are there, then begins to listen; resolves also while the broker cannot be reached yet. */
+  static async open(options: RegionalNodeOptions): Promise<RegionalNode> {
+    const node = new RegionalNode(options);
+    options.files.makeDir(`${options.dir}/sites`);
+    for (const name of options.files.list(`${options.dir}/sites`)) {
+      if (isSiteName(name)) await node.#siteNamed(name);
+    }
+    await node.#connect();
+    return node;
+  }
+
+  get isConnected(): boolean {
+    return this.#session !== undefined;
+  }
+
+  sites(): Site[] {
+    return [...this.#sites.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  site(name: string): Site | undefined {
+    return this.#sites.get(name);
+  }
+
+  /** Finishes the batch that is in the works, and closes everything. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#cancelPause();
+    const session = this.#session;
+    this.#session = undefined;
+    await session?.close();
+    await this.#work;
+    for (const site of this.#sites.values()) site.close();
+  }
+
+  async #connect(): Promise<void> {
+    const { mqtt, broker, log, signer } = this.#options;
+    let isOver = false;
+    try {
+      const session = await mqtt.connect(
+        {
+          ...broker,
+          clientId: `heliograph-region-${originOfPublicKey(signer.publicKey)}`,
+          keepaliveS: KEEPALIVE_S,
+          connectTimeoutMs: CONNECT_MS_MAX,
+        },
+        {
+          onMessage: (topic, payload) => this.#take(topic, payload),
+          onClose: (why) => {
+            isOver = true;
+            this.#lost(why);
+          },
+        },
+      );
+      this.#session = session;
+      await session.subscribe(UPSTREAM_FILTERS);
+      this.#backoff.reset();
+      log.info('regional.connected', { broker: broker.url });
+    } catch (error) {
+      if (!(error instanceof HubError)) throw error;
+      if (!isOver) await this.#abandon(error.message);
+    }
+  }
+
+  /** A session that came up and cannot be used, or none at all. */
+  async #abandon(why: string): Promise<void> {
+    const session = this.#session;
+    if (session === undefined) this.#lost(why);
+    else await session.close();
+  }
+
+  #lost(why: string): void {
+    this.#session = undefined;
+    if (this.#isClosed) return;
+    this.#options.log.warn('regional.disconnected', { broker: this.#options.broker.url, why });
+    this.#cancelPause = this.#options.timers.after(this.#backoff.nextMs(), () => {
+      this.#connect().catch((error: unknown) => this.#options.onFatal(error));
+    });
+  }
+
+  #take(topic: string, payload: Uint8Array): void {
+    if (this.#isClosed) return;
+    const parsed = parseUpstreamTopic(topic);
+    if (parsed === undefined) return this.#note(topic, 'unknown topic');
+    try {
+      if (parsed.kind === 'hello') this.#takeHello(topic, parsed.address, payload);
+      else this.#takeChunk(topic, parsed, payload);
+    } catch (error) {
+      this.#broken(error);
+    }
+  }
+
+  #takeHello(topic: string, address: HubAddress, payload: Uint8Array): void {
+    if (payload.length === 0) return; // A retained hello that somebody took back.
+    const hello = parseHello(payload, this.#options.verify);
+    if (hello === undefined) return this.#note(topic, 'malformed or not signed');
+    if (hello.hub !== address.hub || hello.site !== address.site) {
+      return this.#note(topic, 'hello of another hub or site');
+    }
+    const isFull = !this.#sites.has(hello.site) && this.#opening.size >= this.#limits.sitesMax;
+    if (isFull) return this.#note(topic, 'too many sites');
+    // Of hellos that wait for their turn, the newest of a hub counts.
+    const isWaiting = this.#hellos.has(topic);
+    if (!isWaiting && this.#hellos.size >= this.#limits.hubsMax)
+      return this.#note(topic, 'too many hellos');
+    this.#hellos.set(topic, hello);
+    if (!isWaiting) this.#inOrder(() => this.#greet(topic, address));
+  }
+
+  async #greet(topic: string, address: HubAddress): Promise<void> {
+    const hello = this.#hellos.get(topic);
+    this.#hellos.delete(topic);
+    if (hello === undefined) return;
+    const site = await this.#siteNamed(hello.site);
+    const met = site.meet(hello);
+    if (met === 'other' || met === 'full') return this.#note(topic, `hub not taken: ${met}`);
+    const { log, signer, software } = this.#options;
+    if (met === 'new') log.info('regional.hub.new', { site: site.name, hub: hello.hub });
+    for (const { batch, answer } of site.answersTo(hello)) this.#answer(address, batch, answer);
+    for (const { hub, batch } of site.complete()) this.#process(site, hub, batch);
+    const abilities = { software, formats: [BATCH_FORMAT], compressions: COMPRESSIONS };
+    const greeting = { hub: hello.hub, nonce: hello.nonce, ...abilities };
+    this.#publish(downHelloTopic(address), encodeDownHello(greeting, signer));
+  }
+
+  #takeChunk(
+    topic: string,
+    { address, batch, index }: Extract<UpstreamTopic, { kind: 'chunk' }>,
+    payload: Uint8Array,
+  ): void {
+    const site = this.#sites.get(address.site);
+    if (site === undefined || !site.isKnown(address.hub)) return this.#note(topic, 'unknown hub');
+    const outcome = parseChunk(payload);
+    if (outcome.kind === 'invalid') return this.#note(topic, outcome.reason);
+    if (outcome.chunk.index !== index) return this.#note(topic, 'index differs from topic');
+    const put = site.put(address.hub, batch, outcome.chunk);
+    if (put.kind === 'contradiction') return this.#note(topic, 'layout differs from other chunks');
+    if (put.kind === 'receipt' || put.kind === 'have') return this.#answer(address, batch, put);
+    if (put.kind === 'kept' && put.isComplete) this.#process(site, address.hub, batch);
+  }
+
+  #process(site: Site, hub: Origin, batch: BatchId): void {
+    const key = `${site.name}/${hub}/${batch}`;
+    if (this.#queued.has(key)) return;
+    this.#queued.add(key);
+    this.#inOrder(async () => {
+      this.#queued.delete(key);
+      const answer = await site.take(hub, batch);
+      if (answer !== undefined) this.#answer({ site: site.name, hub }, batch, answer);
+    });
+  }
+
+  #siteNamed(name: string): Promise<Site> {
+    const known = this.#opening.get(name);
+    if (known !== undefined) return known;
+    const dir = `${this.#options.dir}/sites/${name}`;
+    const compressor = this.#options.compressor ?? threadedBrotli;
+    const opening = Site.open({ ...this.#options, name, dir, compressor, limits: this.#limits });
+    this.#opening.set(name, opening);
+    return opening.then((site) => {
+      this.#sites.set(name, site);
+      for (const { hub, batch } of site.complete()) this.#process(site, hub, batch);
+      return site;
+    });
+  }
+
+  /** One piece of work after the other. */
+  #inOrder(work: () => Promise<void>): void {
+    this.#work = this.#work.then(work).catch((error: unknown) => this.#broken(error));
+  }
+
+  /** A full disk passes: what found no place is not confirmed, and comes again. Anything else ends the process. */
+  #broken(error: unknown): void {
+    if (systemCode(error) === undefined) return this.#options.onFatal(error);
+    this.#options.log.error('regional.disk', { reason: messageOf(error) });
+  }
+
+  #answer(address: HubAddress, batch: BatchId, answer: Answer): void {
+    if (answer.kind === 'receipt') return this.#publish(receiptTopic(address, batch), answer.bytes);
+    const have = { hub: address.hub, batch, chunks: answer.chunks };
+    this.#publish(haveTopic(address, batch), encodeHave(have, this.#options.signer));
+  }
+
+  /** What does not get through is asked for again by the hub's next hello. */
+  #publish(topic: string, payload: Uint8Array): void {
+    this.#session?.publish(topic, payload, { qos: 1 }).catch((error: unknown) => {
+      if (!(error instanceof HubError)) this.#options.onFatal(error);
+    });
+  }
+
+  #note(topic: string, what: string): void {
+    this.#nonsense += 1;
+    if (this.#nonsense < this.#tellAt) return;
+    this.#tellAt *= TELL_FACTOR;
+    this.#options.log.warn('regional.nonsense', { topic, what, count: this.#nonsense });
+  }
+}

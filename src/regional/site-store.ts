@@ -1,0 +1,32 @@
+/**
+ * What a regional node asks of the store of a site. Embedded SQLite (store/store.ts, with durability `each-commit`)
+ * satisfies it; whatever else comes must pass test/contract/site-store.test.ts.
+ */
+import type { StampedOp } from '../model/op.ts';
+import type { VersionVector } from '../model/version-vector.ts';
+
+export interface SiteEntry {
+  /** Number of the batch it came with. */
+  readonly lsn: number;
+  readonly stamped: StampedOp;
+}
+
+export interface SiteDigest {
+  /** 64 hex digits; equal exactly where the living state is equal. */
+  readonly digest: string;
+  readonly ops: number;
+  readonly records: number;
+}
+
+export interface SiteStore {
+  /** Number of the last batch that is folded in; 0 for an empty store. */
+  readonly checkpointLsn: number;
+  /**
+   * Folds the ops of a batch, each op once however often it comes, and moves the checkpoint; durable when it
+   * returns. Throws `HubError` where it cannot.
+   */
+  apply(entries: readonly SiteEntry[], checkpointLsn: number): void;
+  vector(): VersionVector;
+  digest(): SiteDigest;
+  close(): void;
+}

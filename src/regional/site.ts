@@ -1,0 +1,286 @@
+/**
+ * One site at the regional node: its hubs' keys, what is on its way, what has come, and the state folded from it.
+ *
+ * The order that makes a receipt true: the batch is verified, kept in the archive and synced, folded into the store
+ * and synced, and only then is its receipt written and sent. A crash in between leaves an archived batch
+ * without a receipt, which `open` stores again; every op is known, so nothing counts twice.
+ *
+ * Batches are taken in the order in which they become complete, also before the one that they name as their
+ * predecessor: the state is a fold over a set of ops. A receipt says where the predecessor is not known here; a hub
+ * that has it still sends it, and one that was told it was stored knows then that this node has lost it.
+ */
+import type { Clock } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import type { BatchId } from '../batch/batch-id.ts';
+import { type Chunk, ChunkBitmap } from '../batch/chunks.ts';
+import type { Compressor } from '../batch/compression.ts';
+import type { Manifest, Signer } from '../batch/manifest.ts';
+import { encodeReceipt, type Hello, type Receipt } from '../batch/messages.ts';
+import { type BatchOutcome, openBatch } from '../batch/open-batch.ts';
+import type { Verify } from '../codec/cose.ts';
+import { HASH_BYTES } from '../ledger/merkle.ts';
+import { CLASS_NAMES } from '../model/class.ts';
+import type { Origin } from '../model/origin.ts';
+import type { Files } from '../platform/files.ts';
+import { Archive } from './archive.ts';
+import { Assembly, type PutOutcome } from './assembly.ts';
+import { HubKeys } from './hub-keys.ts';
+import type { RegionalLimits } from './limits.ts';
+import type { SiteStore } from './site-store.ts';
+
+export interface SiteOptions {
+  readonly name: string;
+  readonly files: Files;
+  readonly dir: string;
+  readonly openStore: (path: string) => SiteStore;
+  readonly signer: Signer;
+  readonly verify: Verify;
+  readonly compressor: Compressor;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly limits: RegionalLimits;
+}
+
+/** What the hub is to be told of a batch. */
+export type Answer =
+  | { readonly kind: 'receipt'; readonly bytes: Uint8Array }
+  | { readonly kind: 'have'; readonly chunks: ChunkBitmap };
+
+const DAMAGED_REMEMBERED_MAX = 256;
+
+export class Site {
+  readonly name: string;
+  readonly #options: SiteOptions;
+  readonly #keys: HubKeys;
+  readonly #assembly: Assembly;
+  readonly #archive: Archive;
+  readonly #store: SiteStore;
+  readonly #nonceByHub = new Map<Origin, string>();
+  readonly #damagedCount = new Map<BatchId, number>();
+
+  private constructor(options: SiteOptions) {
+    const { name, files, dir, limits } = options;
+    this.name = name;
+    this.#options = options;
+    files.makeDir(dir);
+    this.#keys = new HubKeys(files, `${dir}/hubs`, limits.hubsMax);
+    this.#assembly = new Assembly(files, `${dir}/incoming`, limits);
+    this.#archive = new Archive(files, dir, limits);
+    this.#store = options.openStore(`${dir}/state.db`);
+  }
+
+  /** Opens the site and stores what was taken and not stored. */
+  static async open(options: SiteOptions): Promise<Site> {
+    const site = new Site(options);
+    await site.#catchUp();
+    return site;
+  }
+
+  get store(): SiteStore {
+    return this.#store;
+  }
+
+  hubs(): Origin[] {
+    return this.#keys.hubs();
+  }
+
+  /** Bytes of the batches that are kept. */
+  get archiveBytes(): number {
+    return this.#archive.bytes;
+  }
+
+  isKnown(hub: Origin): boolean {
+    return this.#keys.get(hub) !== undefined;
+  }
+
+  /** Takes note of a hub that has proved its key. */
+  meet(hello: Hello): 'known' | 'new' | 'other' | 'full' {
+    return this.#keys.remember(hello.hub, hello.publicKey);
+  }
+
+  /** What there is to say of the batches that a hub has under way; parts it has given up are dropped. */
+  answersTo(hello: Hello): { batch: BatchId; answer: Answer }[] {
+    const nonce = hello.nonce.join();
+    const earlier = this.#nonceByHub.get(hello.hub);
+    this.#nonceByHub.set(hello.hub, nonce);
+    // The first hello we hear may be an old one that the broker kept: only a later one speaks of now.
+    if (earlier !== undefined && earlier !== nonce) {
+      for (const batch of this.#assembly.batchesOf(hello.hub)) {
+        if (!hello.spooled.includes(batch)) this.#assembly.drop(hello.hub, batch);
+      }
+    }
+    const batches = new Set([...hello.spooled, ...this.#assembly.batchesOf(hello.hub)]);
+    return [...batches].flatMap((batch) => {
+      const answer = this.#answerFor(hello.hub, batch);
+      return answer === undefined ? [] : [{ batch, answer }];
+    });
+  }
+
+  /** Keeps a chunk of a hub that is known. A batch that is stored already is answered at its last chunk. */
+  put(
+    hub: Origin,
+    batch: BatchId,
+    chunk: Chunk,
+  ): PutOutcome | Answer | { readonly kind: 'ignored' } {
+    const receipt = this.#archive.receipt(batch);
+    if (receipt !== undefined) {
+      const isLast = chunk.index === chunk.total - 1;
+      return isLast ? { kind: 'receipt', bytes: receipt } : { kind: 'ignored' };
+    }
+    const { outcome, evicted } = this.#assembly.put(hub, batch, chunk);
+    if (evicted.length > 0) {
+      this.#options.log.warn('regional.parts.evicted', { site: this.name, hub, batches: evicted });
+    }
+    return outcome;
+  }
+
+  /** Batches that are all here and not taken yet: after a restart, or after a disk that was full. */
+  complete(): { hub: Origin; batch: BatchId }[] {
+    return this.#assembly.complete();
+  }
+
+  /** Verifies, keeps and stores a complete batch; undefined where there is nothing to say. */
+  async take(hub: Origin, batch: BatchId): Promise<Answer | undefined> {
+    const bytes = this.#assembly.read(hub, batch);
+    const publicKey = this.#keys.get(hub);
+    if (bytes === undefined || publicKey === undefined) return undefined;
+    const { verify, compressor } = this.#options;
+    const expected = { id: batch, site: this.name, hub, publicKey };
+    const outcome = await openBatch(bytes, expected, verify, compressor);
+    if (outcome.kind === 'damaged') return this.#damaged(hub, batch, outcome.reason);
+    const answer =
+      outcome.kind === 'batch'
+        ? this.#keep(hub, batch, bytes, outcome)
+        : this.#park(hub, batch, bytes, outcome);
+    this.#assembly.drop(hub, batch);
+    return answer;
+  }
+
+  close(): void {
+    this.#store.close();
+  }
+
+  #answerFor(hub: Origin, batch: BatchId): Answer | undefined {
+    const bytes = this.#archive.receipt(batch);
+    if (bytes !== undefined) return { kind: 'receipt', bytes };
+    const chunks = this.#assembly.have(hub, batch);
+    return chunks === undefined ? undefined : { kind: 'have', chunks };
+  }
+
+  #keep(
+    hub: Origin,
+    id: BatchId,
+    bytes: Uint8Array,
+    { manifest, entries }: Extract<BatchOutcome, { kind: 'batch' }>,
+  ): Answer {
+    const kept = this.#archive.add(hub, manifest.class, id, bytes);
+    this.#fold(kept.number, entries);
+    return this.#confirm(id, manifest);
+  }
+
+  #fold(number: number, entries: Extract<BatchOutcome, { kind: 'batch' }>['entries']): void {
+    const stamped = entries.map((entry) => ({ lsn: number, stamped: entry }));
+    this.#store.apply(stamped, Math.max(number, this.#store.checkpointLsn));
+  }
+
+  #confirm(id: BatchId, manifest: Manifest): Answer {
+    const { log, signer } = this.#options;
+    const receipt = encodeReceipt(this.#receiptFor(id, manifest), signer);
+    const gone = this.#archive.confirm(id, receipt);
+    if (gone.length > 0)
+      log.info('regional.archive.pruned', { site: this.name, batches: gone.length });
+    const { hub, ops, payloadBytes } = manifest;
+    const opClass = CLASS_NAMES[manifest.class];
+    log.info('regional.batch.stored', {
+      site: this.name,
+      hub,
+      batch: id,
+      class: opClass,
+      ops,
+      payloadBytes,
+    });
+    return { kind: 'receipt', bytes: receipt };
+  }
+
+  /** The hub signed it and it cannot be taken: it is put aside, and blocks nothing. */
+  #park(
+    hub: Origin,
+    id: BatchId,
+    bytes: Uint8Array,
+    { reason, manifest }: Extract<BatchOutcome, { kind: 'refused' }>,
+  ): Answer {
+    const { log, signer } = this.#options;
+    log.error('regional.batch.parked', { site: this.name, hub, batch: id, reason });
+    this.#archive.park(hub, manifest?.class ?? 0, id, bytes, reason);
+    const nothing = { ranges: [], ops: 0, root: new Uint8Array(HASH_BYTES), awaits: undefined };
+    const receipt: Receipt = {
+      hub,
+      batch: id,
+      outcome: 'refused',
+      reason,
+      class: manifest?.class ?? 0,
+      ...nothing,
+      ...this.#now(),
+    };
+    return { kind: 'receipt', bytes: encodeReceipt(receipt, signer) };
+  }
+
+  /** Not what the hub signed: away with it, and from the beginning, a few times. */
+  #damaged(hub: Origin, batch: BatchId, reason: string): Answer | undefined {
+    const { log, limits } = this.#options;
+    const chunks = this.#assembly.have(hub, batch);
+    this.#assembly.drop(hub, batch);
+    const count = (this.#damagedCount.get(batch) ?? 0) + 1;
+    if (this.#damagedCount.size >= DAMAGED_REMEMBERED_MAX) this.#damagedCount.clear();
+    this.#damagedCount.set(batch, count);
+    log.warn('regional.batch.damaged', { site: this.name, hub, batch, reason, count });
+    if (chunks === undefined || count > limits.damagedMax) return undefined;
+    return { kind: 'have', chunks: new ChunkBitmap(chunks.total) };
+  }
+
+  #receiptFor(id: BatchId, manifest: Manifest): Receipt {
+    const { hub, class: opClass, ranges, ops, root, previous } = manifest;
+    const isLoose = previous !== undefined && !this.#archive.knows(previous);
+    const awaits = isLoose ? previous : undefined;
+    const covered = { class: opClass, ranges, ops, root, awaits };
+    return { hub, batch: id, outcome: 'stored', reason: undefined, ...covered, ...this.#now() };
+  }
+
+  #now(): Pick<Receipt, 'atMs' | 'quality'> {
+    const { clock } = this.#options;
+    return { atMs: Math.max(0, clock.wallMs()), quality: clock.quality() };
+  }
+
+  /** Stores again what the archive has beyond the store, and gives the receipts that are missing. */
+  async #catchUp(): Promise<void> {
+    const { log, verify, compressor } = this.#options;
+    const first = this.#archive.firstNumber;
+    if (first !== undefined && this.#store.checkpointLsn < first - 1 && first > 1) {
+      log.error('regional.store.incomplete', { site: this.name, firstBatch: first });
+    }
+    for (const { number, id, hub } of this.#archive.list()) {
+      const isStored = number <= this.#store.checkpointLsn;
+      if (isStored && this.#archive.receipt(id) !== undefined) continue;
+      const bytes = this.#archive.read(id);
+      const publicKey = this.#keys.get(hub);
+      if (bytes === undefined || publicKey === undefined) continue;
+      const outcome = await openBatch(
+        bytes,
+        { id, site: this.name, hub, publicKey },
+        verify,
+        compressor,
+      );
+      if (outcome.kind !== 'batch') {
+        log.error('regional.archive.damaged', {
+          site: this.name,
+          batch: id,
+          reason: outcome.reason,
+        });
+        this.#archive.discard(id);
+        continue;
+      }
+      if (!isStored) this.#fold(number, outcome.entries);
+      if (this.#archive.receipt(id) === undefined) this.#confirm(id, outcome.manifest);
+    }
+  }
+}
