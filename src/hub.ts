@@ -7,13 +7,13 @@
  * store, the uplink carries to the region, retention lets go of what is receipted.
  */
 import { utf8 } from './base/bytes.ts';
-import { HubError } from './base/errors.ts';
 import { isoTime } from './base/iso-time.ts';
 import { Broker } from './broker/broker.ts';
 import { Closers } from './closers.ts';
 import type { Config } from './config-schema.ts';
-import { openAccess } from './hub-access.ts';
+import { brokerLogin, openAccess } from './hub-access.ts';
 import { announceRuntime, type HubPaths, takeDataDirectory } from './hub-data.ts';
+import { openJournal } from './hub-journal.ts';
 import { brokerLimits, type HubAddresses, listenHttp, listenMqtt } from './hub-listeners.ts';
 import { HubPower, type SiteTime, siteTime } from './hub-power.ts';
 import { Retention } from './hub-retention.ts';
@@ -21,8 +21,7 @@ import { HubStatus } from './hub-status.ts';
 import { HubStore } from './hub-store.ts';
 import { Door } from './ingest/door.ts';
 import { recoverProgress } from './ingest/progress.ts';
-import { Journal } from './journal/journal.ts';
-import { PLAIN_SEALER } from './journal/sealer.ts';
+import type { Journal } from './journal/journal.ts';
 import { Identity, verifyEd25519 } from './keys/identity.ts';
 import type { Machine } from './machine.ts';
 import { unfoldable } from './merge/fold.ts';
@@ -31,7 +30,6 @@ import { HlcClock } from './model/hlc.ts';
 import type { Origin } from './model/origin.ts';
 import { EMPTY_BACKLOG } from './power/class.ts';
 import type { LinkKind } from './power/energy.ts';
-import { readSecret } from './security/secrets.ts';
 import { OPS_FILTER, OpsDoor } from './sync/ops-door.ts';
 import { detectLink } from './uplink/link-kind.ts';
 import type { UpstreamBroker } from './uplink/region-link.ts';
@@ -44,6 +42,7 @@ export interface Hub {
   readonly status: HubStatus;
   /** Resolves when the hub cannot go on and must be started again. */
   readonly failed: Promise<unknown>;
+  isHealthy(): boolean;
   close(): Promise<void>;
 }
 
@@ -80,7 +79,10 @@ async function assemble(config: Config, machine: Machine, closers: Closers): Pro
   const store = closers.add(HubStore.open({ config, machine, clock: time.clock, paths, journal }));
   const door = openDoor({ config, machine, time, id, journal, store });
 
-  const access = closers.add(openAccess(config, machine));
+  const access = closers.add(openAccess(config, machine, [
+      { host: config.broker.host, key: 'broker.host' },
+      { host: config.http.host, key: 'http.host' },
+    ]));
   const broker = closers.add(
     Broker.open({
       ...{ door, gatekeeper: access.gatekeeper, log: machine.log, version: PROGRAM_VERSION },
@@ -125,7 +127,11 @@ async function assemble(config: Config, machine: Machine, closers: Closers): Pro
   );
   const addresses = { ...mqtt.addresses, ...http.addresses };
   announceRuntime(config.data, { pid: machine.pid, ...addresses }, files, closers);
-  return { id, addresses, status, failed, close: () => closers.close() };
+  return {
+    ...{ id, addresses, status, failed },
+    isHealthy: () => status.health().ok,
+    close: () => closers.close(),
+  };
 }
 
 /** A promise for the one thing that ends the hub from inside. */
@@ -133,17 +139,6 @@ function failure(): { failed: Promise<unknown>; fail: (error: unknown) => void }
   let fail: (error: unknown) => void = () => undefined;
   const failed = new Promise((resolve) => (fail = resolve));
   return { failed, fail };
-}
-
-function openJournal(config: Config, machine: Machine, paths: HubPaths): Promise<Journal> {
-  const { segmentMib, totalMibMax, freeMibMin } = config.journal;
-  const { files, timers, log, random } = machine;
-  return Journal.open({
-    ...{ files, timers, log, random, dir: paths.journal, sealer: PLAIN_SEALER },
-    segmentBytes: segmentMib * MIB,
-    totalBytesMax: totalMibMax * MIB,
-    freeBytesMin: freeMibMin * MIB,
-  });
 }
 
 interface DoorParts {
@@ -217,24 +212,8 @@ function openUplink(parts: UplinkParts): Uplink {
   });
 }
 
-function upstreamBroker(config: Config, machine: Machine): UpstreamBroker | undefined {
-  const { url, username, passwordFile, caFile } = config.uplink;
-  if (url === '') return undefined;
-  const password = readSecret({
-    ...{ files: machine.files, env: machine.env, file: passwordFile },
-    credential: 'uplink-password',
-    key: 'uplink.password_file',
-  });
-  const ca = caFile === '' ? undefined : machine.files.read(caFile);
-  if (caFile !== '' && ca === undefined) {
-    throw new HubError('config.invalid', `uplink.ca_file: ${caFile} is not there`);
-  }
-  return {
-    url,
-    ...(username === '' ? {} : { username }),
-    ...(password === undefined ? {} : { password }),
-    ...(ca === undefined ? {} : { ca }),
-  };
+function upstreamBroker({ uplink }: Config, machine: Machine): UpstreamBroker | undefined {
+  return uplink.url === '' ? undefined : brokerLogin('uplink', uplink, machine);
 }
 
 /** Keeps the hub's own retained topics up to date. */
