@@ -90,9 +90,10 @@ export class Router {
       return admission;
     }
     const { lsn } = admission;
-    // An LSN that was given before: a redelivery, which was or will be delivered under its first coming.
-    if (lsn <= this.#highestLsn) return admission;
-    this.#highestLsn = lsn;
+    // An LSN that was given before marks a redelivery. Until its commit, the first coming is delivered for both;
+    // after it, the ack may have been sent, and the standard wants a new publication [MQTT-4.3.2-2].
+    if (lsn <= this.#highestLsn && lsn > this.#durableLsn) return admission;
+    this.#highestLsn = Math.max(lsn, this.#highestLsn);
     if (this.#isWanted(packet)) {
       const publication = Publication.ofPacket(packet, lsn);
       if (lsn <= this.#durableLsn) this.deliver(publication);

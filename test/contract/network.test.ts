@@ -103,7 +103,7 @@ class Recorder {
   constructor(connection: Connection) {
     connection.start({
       onData: (bytes) => {
-        this.pieces.push(bytes.slice());
+        this.pieces.push(new Uint8Array(bytes));
         this.#changed();
       },
       onDrain: () => {
@@ -186,6 +186,17 @@ for (const [carrier, pair] of Object.entries(carriers)) {
       await nearHeard.until(() => nearHeard.closes > 0);
       await farHeard.until(() => farHeard.closes > 0);
       assert.equal(farHeard.pieces.length, 0);
+    });
+
+    test('lets written memory be used again once nothing is buffered', async () => {
+      const [near, far] = await pair();
+      const nearHeard = new Recorder(near);
+      const reused = Buffer.from('first');
+      far.write(reused);
+      while (far.bufferedBytes > 0) await turn();
+      reused.write('wrong');
+      await nearHeard.until(() => nearHeard.bytes.length === 5);
+      assert.equal(nearHeard.bytes.toString(), 'first');
     });
 
     test('destroyed, closes both sides once', async () => {

@@ -81,7 +81,7 @@ export class SimConnection implements Connection {
 
   write(bytes: Uint8Array): boolean {
     if (this.#deaf || this.#peer === undefined) return true;
-    this.#peer.#take(bytes.slice());
+    this.#peer.#take(new Uint8Array(bytes)); // A copy; `slice` of a Buffer is none.
     this.#owesDrain ||= this.bufferedBytes > 0;
     return !this.#owesDrain;
   }
