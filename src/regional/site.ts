@@ -84,6 +84,11 @@ export class Site {
     return this.#keys.hubs();
   }
 
+  /** Batches that were stored, from the first one on. */
+  get batches(): number {
+    return this.#store.checkpointLsn;
+  }
+
   /** Bytes of the batches that are kept. */
   get archiveBytes(): number {
     return this.#archive.bytes;
@@ -248,7 +253,7 @@ export class Site {
 
   #now(): Pick<Receipt, 'atMs' | 'quality'> {
     const { clock } = this.#options;
-    return { atMs: Math.max(0, clock.wallMs()), quality: clock.quality() };
+    return { atMs: Math.max(0, Math.floor(clock.wallMs())), quality: clock.quality() };
   }
 
   /** Stores again what the archive has beyond the store, and gives the receipts that are missing. */

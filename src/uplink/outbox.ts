@@ -173,7 +173,10 @@ export class Outbox {
     const gathered = await this.#gather(opClass);
     if (gathered === undefined || state.chain !== chain) return undefined;
     const { builder, throughLsn } = gathered;
-    const created = { createdMs: Math.max(0, clock.wallMs()), quality: clock.quality() };
+    const created = {
+      createdMs: Math.max(0, Math.floor(clock.wallMs())),
+      quality: clock.quality(),
+    };
     const place = { previous: state.lastSealedId, fromLsn: state.sealedLsn + 1, throughLsn };
     const sealed = await builder.seal({ site, ...place, ...created }, signer, compressor);
     if (state.chain !== chain) return undefined;

@@ -35,6 +35,8 @@ export interface SessionView {
   readonly riding: readonly OpClass[];
   /** Classes with ops that can be sealed now. */
   readonly sealable: readonly OpClass[];
+  /** Those of them that are worth a batch although the class was sent out a moment ago. */
+  readonly ripe: readonly OpClass[];
   /** Batches that may be sent, by class, then in order. */
   readonly spooled: readonly FlightSpec[];
 }
@@ -262,7 +264,8 @@ function chooseSeal(
 ): OpClass | undefined {
   if (state.sealing !== undefined) return undefined;
   return mayGo.find((opClass) => {
-    const mayGoOn = opClass !== LOG && view.allowed.includes(opClass);
+    const mayGoOn =
+      opClass !== LOG && view.allowed.includes(opClass) && view.ripe.includes(opClass);
     const isTurn = mayGoOn || !state.drained.includes(opClass);
     const above = state.flights.filter((flight) => flight.class <= opClass);
     return isTurn && view.sealable.includes(opClass) && above.length < FLIGHTS_MAX;

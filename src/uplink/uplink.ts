@@ -58,6 +58,7 @@ export class Uplink {
   #cancelPause: Cancel = noop;
   #cancelReply: Cancel = noop;
   #cancelLinger: Cancel = noop;
+  #cancelGather: Cancel = noop;
   #cancelScan: Cancel | undefined;
   #isDispatching = false;
   #isClosed = false;
@@ -118,7 +119,10 @@ export class Uplink {
   async close(): Promise<void> {
     this.#isClosed = true;
     for (const cancel of this.#periodic) cancel();
-    for (const cancel of [this.#cancelPause, this.#cancelReply, this.#cancelLinger]) cancel();
+    this.#cancelPause();
+    this.#cancelReply();
+    this.#cancelLinger();
+    this.#cancelGather();
     this.#cancelScan?.();
     if (this.#state.phase !== 'idle') this.#book.closed('the hub stops', this.#link?.bytes ?? 0);
     await this.#link?.close();
@@ -181,11 +185,12 @@ export class Uplink {
     const spooled = this.#outbox
       .sendable()
       .map(({ id, manifest, layout }) => ({ id, class: manifest.class, total: layout.total }));
-    const sealable = this.#outbox.sealableClasses().filter((opClass) => this.#hasGathered(opClass));
-    return { allowed, riding, sealable, spooled };
+    const sealable = this.#outbox.sealableClasses();
+    const ripe = sealable.filter((opClass) => this.#isRipe(opClass));
+    return { allowed, riding, sealable, ripe, spooled };
   }
 
-  #hasGathered(opClass: OpClass): boolean {
+  #isRipe(opClass: OpClass): boolean {
     if (opClass === ALARM || opClass === COMMAND) return true;
     const sealedAtMs = this.#sealedAtMs.get(opClass);
     if (sealedAtMs === undefined) return true;
@@ -288,6 +293,10 @@ export class Uplink {
       this.#options.log.error('uplink.seal.failed', { reason: messageOf(error) });
     }
     this.#sealedAtMs.set(opClass, this.#options.clock.monotonicMs());
+    this.#cancelGather();
+    this.#cancelGather = this.#options.timers.after(this.#limits.gatherMs, () => {
+      this.#guarded(() => this.look());
+    });
     this.#dispatch({ type: 'sealed', class: opClass, isEmpty: batch === undefined });
     this.#scanSoon();
   }

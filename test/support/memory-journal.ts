@@ -1,56 +1,52 @@
-/** A journal in memory whose disk syncs when the test says so. */
-import { HubError } from '../../src/base/errors.ts';
-import type { JournalCursor, JournalPort, Lsn } from '../../src/ingest/journal-port.ts';
+/** A journal in memory whose entries are durable at once, for tests of those who read one. */
+import { encodeLocalEntry, encodeOpEntry } from '../../src/model/entry.ts';
+import type { StampedOp } from '../../src/model/op.ts';
+import type { JournalCursor, JournalReader } from '../../src/uplink/ports.ts';
 
-export class MemoryJournal implements JournalPort {
-  readonly entries: Uint8Array[] = [];
-  firstLsn: Lsn = 1;
-  durableLsn: Lsn = 0;
-  fault: HubError | undefined;
-  saturated = false;
-  fillRatio = 0;
-  /** Thrown by the next appends. */
-  refusal: HubError | undefined;
-  readonly lingers: number[] = [];
-  readonly #listeners: ((durableLsn: Lsn) => void)[] = [];
+export class MemoryJournal implements JournalReader {
+  firstLsn = 1;
+  readonly #entries: Uint8Array[] = [];
+  #listeners: ((durableLsn: number) => void)[] = [];
+  /** Entries handed out, over all cursors. */
+  reads = 0;
 
-  get lastLsn(): Lsn {
-    return this.entries.length;
+  get lastLsn(): number {
+    return this.#entries.length;
   }
 
-  append(entry: Uint8Array, lingerMs: number): Lsn {
-    if (this.refusal !== undefined) throw this.refusal;
-    this.lingers.push(lingerMs);
-    return this.entries.push(entry.slice());
+  get durableLsn(): number {
+    return this.#entries.length;
   }
 
-  onDurable(listener: (durableLsn: Lsn) => void): void {
+  append(...ops: StampedOp[]): void {
+    for (const { bytes, stamp } of ops) this.#entries.push(encodeOpEntry(bytes, stamp));
+    for (const listener of this.#listeners) listener(this.durableLsn);
+  }
+
+  appendLocal(): void {
+    this.#entries.push(encodeLocalEntry(Uint8Array.of(0x01)));
+    for (const listener of this.#listeners) listener(this.durableLsn);
+  }
+
+  onDurable(listener: (durableLsn: number) => void): void {
     this.#listeners.push(listener);
   }
 
-  /** Makes everything up to `lsn` durable. */
-  sync(lsn: Lsn = this.lastLsn): void {
-    this.durableLsn = lsn;
-    for (const listener of this.#listeners) listener(lsn);
+  /** The process that listened is dead. */
+  forgetListeners(): void {
+    this.#listeners = [];
   }
 
-  cursor(fromLsn: Lsn): JournalCursor {
+  cursor(fromLsn: number): JournalCursor {
     let lsn = Math.max(fromLsn, this.firstLsn);
     return {
       next: () => {
-        if (lsn > this.durableLsn) return undefined;
-        const entry = this.entries[lsn - 1] as Uint8Array;
-        return { lsn: lsn++, entry };
+        const entry = this.#entries[lsn - 1];
+        if (entry === undefined) return undefined;
+        this.reads += 1;
+        lsn += 1;
+        return { lsn: lsn - 1, entry };
       },
     };
-  }
-
-  /** Lets go of everything up to `lsn`. */
-  release(lsn: Lsn): void {
-    this.firstLsn = lsn + 1;
-  }
-
-  stat(): { fillRatio: number; bytesMax: number } {
-    return { fillRatio: this.fillRatio, bytesMax: 1 << 20 };
   }
 }

@@ -1,0 +1,191 @@
+/**
+ * A hub's uplink and a regional node over a simulated broker, on simulated disks and in simulated time; either side
+ * can die and come back.
+ */
+import assert from 'node:assert/strict';
+
+import type { Log, LogFields } from '../../src/base/log.ts';
+import { inlineBrotli } from '../../src/batch/compression.ts';
+import { verifyEd25519 } from '../../src/keys/identity.ts';
+import { CLASSES } from '../../src/model/class.ts';
+import { SimClock } from '../../src/platform/sim/clock.ts';
+import { SimCrash, SimFiles } from '../../src/platform/sim/files.ts';
+import { SimMqttBroker, type SimMqttClient } from '../../src/platform/sim/mqtt-client.ts';
+import { SeededRandom } from '../../src/platform/sim/random.ts';
+import { RegionalNode } from '../../src/regional/regional-node.ts';
+import type { RegionalLimits } from '../../src/regional/limits.ts';
+import type { UplinkLimits } from '../../src/uplink/options.ts';
+import type { UplinkDecision, UplinkLogEntry } from '../../src/uplink/ports.ts';
+import { Uplink } from '../../src/uplink/uplink.ts';
+import { HUB, REGION, SITE, START_MS } from './batches.ts';
+import { MemoryJournal } from './memory-journal.ts';
+import { MemoryStore } from './memory-store.ts';
+
+export const ALL_CLASSES: UplinkDecision = { allowed: CLASSES, riding: CLASSES, why: 'test' };
+export const NO_CLASSES: UplinkDecision = { allowed: [], riding: [], why: 'night' };
+
+export interface WorldOptions {
+  readonly seed?: number;
+  readonly uplink?: Partial<UplinkLimits>;
+  readonly regional?: Partial<RegionalLimits>;
+}
+
+/** A log that keeps its lines. */
+export class KeptLog implements Log {
+  readonly lines: { event: string; fields: LogFields }[] = [];
+  debug = this.#keep;
+  info = this.#keep;
+  warn = this.#keep;
+  error = this.#keep;
+
+  get #keep(): (event: string, fields?: LogFields) => void {
+    return (event, fields = {}) => void this.lines.push({ event, fields });
+  }
+
+  count(event: string): number {
+    return this.lines.filter((line) => line.event === event).length;
+  }
+}
+
+export class UplinkWorld {
+  readonly clock = new SimClock(START_MS);
+  readonly random: SeededRandom;
+  readonly broker: SimMqttBroker;
+  readonly hubLink: SimMqttClient;
+  readonly regionLink: SimMqttClient;
+  readonly hubFiles: SimFiles;
+  readonly regionFiles: SimFiles;
+  readonly journal = new MemoryJournal();
+  readonly stores = new Map<string, MemoryStore>();
+  readonly log = new KeptLog();
+  readonly syncLines: UplinkLogEntry[] = [];
+  readonly fatal: unknown[] = [];
+  decision: UplinkDecision = ALL_CLASSES;
+  regionSigner = REGION;
+  uplink: Uplink | undefined;
+  region: RegionalNode | undefined;
+  readonly #options: WorldOptions;
+
+  constructor(options: WorldOptions = {}) {
+    this.#options = options;
+    this.random = new SeededRandom(options.seed ?? 1);
+    const { clock: timers, random } = this;
+    this.broker = new SimMqttBroker({ timers, random });
+    this.hubLink = this.broker.client({ delayMs: 20 });
+    this.regionLink = this.broker.client({ delayMs: 5 });
+    this.hubFiles = new SimFiles({ random });
+    this.regionFiles = new SimFiles({ random });
+  }
+
+  startHub(): Uplink {
+    const { clock, random, log } = this;
+    this.uplink = Uplink.open({
+      journal: this.journal,
+      files: this.hubFiles,
+      dir: 'hub/uplink',
+      site: SITE,
+      signer: HUB,
+      verify: verifyEd25519,
+      mqtt: this.hubLink,
+      broker: { url: 'mqtt://sim' },
+      decide: () => this.decision,
+      link: () => 'cellular',
+      syncLog: { append: (entry) => void this.syncLines.push(entry) },
+      energy: { transferWh: () => 0.001, sessionWh: () => 0.03 },
+      clock,
+      timers: clock,
+      linkTimers: clock,
+      random,
+      log,
+      software: 'test',
+      limits: { seal: { opsMax: 50, rawBytesMax: 1 << 20 }, ...this.#options.uplink },
+      compressor: inlineBrotli,
+      onFatal: (error) => this.#take(error),
+    });
+    return this.uplink;
+  }
+
+  async startRegion(): Promise<RegionalNode> {
+    const { clock, random, log } = this;
+    this.region = await this.until(
+      RegionalNode.open({
+        mqtt: this.regionLink,
+        broker: { url: 'mqtt://sim' },
+        files: this.regionFiles,
+        dir: 'region',
+        openStore: (path) => {
+          const store = this.stores.get(path) ?? new MemoryStore();
+          this.stores.set(path, store);
+          return store;
+        },
+        signer: this.regionSigner,
+        verify: verifyEd25519,
+        clock,
+        timers: clock,
+        random,
+        log,
+        software: 'test',
+        limits: this.#options.regional ?? {},
+        compressor: inlineBrotli,
+        onFatal: (error) => this.#take(error),
+      }),
+    );
+    return this.region;
+  }
+
+  /** Lets time pass until the promise is settled. */
+  async until<T>(promise: Promise<T>): Promise<T> {
+    const waiting = { isOver: false };
+    const settle = (): void => {
+      waiting.isOver = true;
+    };
+    promise.then(settle, settle);
+    for (let i = 0; i < 1_000 && !waiting.isOver; i++) await this.clock.advance(5);
+    return promise;
+  }
+
+  /** Ends the hub's process (or its power, with what was not synced). */
+  crashHub(how: 'kill' | 'powerCut'): void {
+    this.hubLink.cut();
+    this.journal.forgetListeners();
+    this.hubFiles[how]();
+    this.uplink = undefined;
+  }
+
+  crashRegion(how: 'kill' | 'powerCut'): void {
+    this.regionLink.cut();
+    this.regionFiles[how]();
+    this.region = undefined;
+  }
+
+  async stop(): Promise<void> {
+    if (this.uplink !== undefined) await this.until(this.uplink.close());
+    if (this.region !== undefined) await this.until(this.region.close());
+    this.journal.forgetListeners();
+  }
+
+  get store(): MemoryStore {
+    const store = this.stores.get(`region/sites/${SITE}/state.db`);
+    assert.ok(store, 'the region has met the site');
+    return store;
+  }
+
+  /** All that waits has its receipt. */
+  get isDelivered(): boolean {
+    const backlog = this.uplink?.backlog();
+    return backlog !== undefined && CLASSES.every((opClass) => backlog[opClass].ops === 0);
+  }
+
+  /** Lets time pass until everything is delivered; fails where that takes longer. */
+  async deliver(withinMs = 3_600_000): Promise<void> {
+    const endMs = this.clock.monotonicMs() + withinMs;
+    await this.clock.advance(100);
+    while (!this.isDelivered && this.clock.monotonicMs() < endMs) await this.clock.advance(250);
+    assert.ok(this.isDelivered, `delivered within ${withinMs} ms`);
+  }
+
+  #take(error: unknown): void {
+    if (error instanceof SimCrash) return; // The dead do not complain.
+    this.fatal.push(error);
+  }
+}

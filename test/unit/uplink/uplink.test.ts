@@ -1,0 +1,172 @@
+import assert from 'node:assert/strict';
+
+import { test } from 'vitest';
+
+import { ALARM, BULK, LOG, RECORD, TELEMETRY } from '../../../src/model/class.ts';
+import { stampedOp, stampedOps } from '../../support/batches.ts';
+import { ALL_CLASSES, NO_CLASSES, UplinkWorld } from '../../support/uplink-world.ts';
+
+async function world(
+  options: ConstructorParameters<typeof UplinkWorld>[0] = {},
+): Promise<UplinkWorld> {
+  const made = new UplinkWorld(options);
+  await made.startRegion();
+  made.startHub();
+  return made;
+}
+
+test('what is journaled is stored upstream, receipted, and the cursor moves', async () => {
+  const it = await world();
+  it.journal.append(...stampedOps(1, 120));
+  it.journal.appendLocal();
+  await it.deliver();
+  assert.equal(it.store.ops.size, 120);
+  assert.equal(it.store.applies, 3);
+  assert.equal(it.uplink?.receiptedLsn, 121);
+  assert.deepEqual(it.hubFiles.list('hub/uplink/spool'), []);
+  const events = it.syncLines.map((line) => line.event);
+  assert.deepEqual(events.filter((event) => event === 'batch.received').length, 3);
+  assert.equal(events[0], 'session.open');
+  await it.clock.advance(10_000);
+  assert.equal(it.syncLines.at(-1)?.event, 'session.close');
+  assert.equal(it.syncLines.at(-1)?.ops, 120);
+  assert.equal(it.syncLines.at(-1)?.why, 'all that may go is delivered');
+  assert.equal(it.uplink?.status().state, 'idle');
+  assert.ok((it.uplink?.status().bytesToday ?? 0) > 1_000);
+  await it.stop();
+  assert.deepEqual(it.fatal, []);
+});
+
+test('nothing is opened while nothing may go, and the backlog says what waits', async () => {
+  const it = await world();
+  it.decision = NO_CLASSES;
+  it.journal.append(...stampedOps(1, 10), stampedOp(1, { class: ALARM }));
+  await it.clock.advance(60_000);
+  assert.equal(it.hubLink.messages, 0);
+  const backlog = it.uplink?.backlog();
+  assert.equal(backlog?.[TELEMETRY].ops, 10);
+  assert.equal(backlog?.[ALARM].ops, 1);
+  assert.ok((backlog?.[TELEMETRY].bytes ?? 0) > 10 * 60);
+  assert.ok(Math.abs((backlog?.[TELEMETRY].oldestMs ?? 0) - 60_000) < 1_000);
+  assert.equal(it.uplink?.receiptedLsn, 0);
+  assert.deepEqual(it.hubFiles.list('hub/uplink/spool'), [], 'nothing is sealed before it may go');
+  await it.stop();
+});
+
+test('an alarm opens a session at once; records ride along, bulk waits', async () => {
+  const it = await world();
+  it.decision = { allowed: [ALARM], riding: [ALARM, RECORD, LOG], why: 'saver' };
+  it.journal.append(
+    ...stampedOps(1, 3, { class: BULK }),
+    ...stampedOps(1, 4, { class: RECORD }),
+    ...stampedOps(1, 5, { class: LOG }),
+  );
+  await it.clock.advance(60_000);
+  assert.equal(it.hubLink.messages, 0, 'no session for what may only ride');
+  it.journal.append(stampedOp(1, { class: ALARM }));
+  await it.clock.advance(1_000);
+  assert.equal(it.uplink?.backlog()[ALARM].ops, 0);
+  await it.clock.advance(9_000);
+  const left = it.uplink?.backlog();
+  assert.equal(left?.[RECORD].ops, 0);
+  assert.equal(left?.[LOG].ops, 0);
+  assert.equal(left?.[BULK].ops, 3);
+  assert.equal(it.uplink?.status().state, 'idle');
+  assert.equal(it.syncLines.filter((line) => line.event === 'session.open').length, 1);
+  const classes = it.syncLines
+    .filter((line) => line.event === 'batch.received')
+    .map((line) => line.why);
+  assert.match(classes[0] ?? '', /^alarm/);
+  await it.stop();
+});
+
+test('class log alone never opens a session, whatever the decision says', async () => {
+  const it = await world();
+  it.decision = ALL_CLASSES;
+  it.journal.append(...stampedOps(1, 5, { class: LOG }));
+  await it.clock.advance(600_000);
+  assert.equal(it.hubLink.messages, 0);
+  await it.stop();
+});
+
+test('a class that is taken back stops at once and goes on later where it was', async () => {
+  const it = await world({ uplink: { seal: { opsMax: 400, rawBytesMax: 4 << 20 } } });
+  const body = (seq: number): Uint8Array => {
+    return Uint8Array.from({ length: 2_000 }, (_, index) => (seq * 7_919 + index * 104_729) >> 3);
+  };
+  for (let seq = 1; seq <= 300; seq++)
+    it.journal.append(stampedOp(seq, { class: BULK, body: body(seq) }));
+  await it.clock.advance(150);
+  it.decision = { allowed: [ALARM], riding: [ALARM], why: 'a cloud' };
+  it.uplink?.look();
+  await it.clock.advance(10_000);
+  assert.equal(it.uplink?.status().state, 'idle');
+  const sent = it.hubLink.messages;
+  await it.clock.advance(60_000);
+  assert.equal(it.hubLink.messages, sent);
+  it.decision = ALL_CLASSES;
+  await it.deliver();
+  assert.equal(it.store.ops.size, 300);
+  assert.equal(it.store.applies, 1);
+  await it.stop();
+});
+
+test('a waiting class is not read again and again', async () => {
+  const it = await world();
+  it.decision = { allowed: [TELEMETRY], riding: [TELEMETRY], why: 'test' };
+  it.journal.append(...stampedOps(1, 1_000, { class: BULK }));
+  for (let round = 0; round < 20; round++) {
+    it.journal.append(stampedOp(round + 1));
+    await it.deliver(0).catch(() => undefined);
+    await it.clock.advance(5_000);
+  }
+  assert.equal(it.uplink?.backlog()[TELEMETRY].ops, 0);
+  assert.equal(it.uplink?.backlog()[BULK].ops, 1_000);
+  assert.ok(it.journal.reads < 1_020 + 20 * 3, `${it.journal.reads} reads`);
+  await it.stop();
+});
+
+test('without a regional node behind the broker nothing but the hello is sent, and a person is told', async () => {
+  const it = new UplinkWorld();
+  it.startHub();
+  it.journal.append(...stampedOps(1, 10));
+  await it.clock.advance(40_000);
+  const [fault] = it.uplink?.status().faults ?? [];
+  assert.equal(fault?.code, 'uplink.silent');
+  assert.equal(it.syncLines.filter((line) => line.event === 'batch.sent').length, 0);
+  await it.startRegion();
+  await it.deliver();
+  assert.deepEqual(it.uplink?.status().faults, []);
+  await it.stop();
+});
+
+test('another region than the pinned one gets nothing, until a person deletes region.pub', async () => {
+  const it = await world();
+  it.journal.append(...stampedOps(1, 10));
+  await it.deliver();
+  await it.until(it.region?.close() ?? Promise.resolve());
+  const { identityOf } = await import('../../support/batches.ts');
+  it.regionSigner = identityOf(77);
+  await it.startRegion();
+  it.journal.append(...stampedOps(11, 20));
+  await it.clock.advance(60_000);
+  assert.equal(it.uplink?.status().faults[0]?.code, 'uplink.wrong-region');
+  assert.equal(it.uplink?.backlog()[TELEMETRY].ops, 10);
+  it.hubFiles.remove('hub/uplink/region.pub');
+  await it.deliver();
+  assert.equal(it.store.ops.size, 20);
+  await it.stop();
+});
+
+test('an unreachable broker is tried again after growing pauses', async () => {
+  const it = await world();
+  it.hubLink.link.isDown = true;
+  it.journal.append(stampedOp(1));
+  await it.clock.advance(3_600_000);
+  assert.equal(it.uplink?.status().faults[0]?.code, 'uplink.unreachable');
+  const tries = it.syncLines.filter((line) => line.event === 'session.open').length;
+  assert.ok(tries > 5 && tries < 20, `${tries} tries in an hour`);
+  it.hubLink.link.isDown = false;
+  await it.deliver();
+  await it.stop();
+});
