@@ -1,9 +1,14 @@
-/** Who may come in, by `security.mode`: everyone on this machine, or the users of the data directory. */
+/**
+ * Who may come in, by `security.mode`: everyone on this machine, or the users of the data directory; and how
+ * we log in at other brokers.
+ */
+import { HubError } from './base/errors.ts';
 import type { Config } from './config-schema.ts';
 import type { Machine } from './machine.ts';
-import { Acl } from './security/acl.ts';
+import { Acl, type Grant } from './security/acl.ts';
 import { type Gatekeeper, OPEN_GATEKEEPER, PasswordGatekeeper } from './security/gatekeeper.ts';
-import { checkListening, isLoopback } from './security/listening.ts';
+import { checkListening, isLoopback, type ListeningPlace } from './security/listening.ts';
+import { readSecret } from './security/secrets.ts';
 import { UserDirectory } from './security/users.ts';
 
 export interface Access {
@@ -13,13 +18,17 @@ export interface Access {
   close(): void;
 }
 
-/** Throws `listen.refused` where mode `open` would let the network in without saying so. */
-export function openAccess(config: Config, machine: Machine): Access {
-  const { broker, http, security, grant } = config;
-  const places = [
-    { host: broker.host, key: 'broker.host' },
-    { host: http.host, key: 'http.host' },
-  ];
+/**
+ * Throws `listen.refused` where mode `open` would let the network in at one of `places` without saying so.
+ * `grants` come beside those of the config.
+ */
+export function openAccess(
+  config: Config,
+  machine: Machine,
+  places: readonly ListeningPlace[],
+  grants: readonly Grant[] = [],
+): Access {
+  const { security, grant } = config;
   checkListening(security, places);
   const { files, timers, log, clock, random } = machine;
   if (security.mode === 'open') {
@@ -29,7 +38,35 @@ export function openAccess(config: Config, machine: Machine): Access {
   }
   const users = UserDirectory.open({ files, dataDir: config.data, timers, log });
   if (users.size === 0) log.warn('security.no-users', { next: 'heliograph user add NAME' });
-  const acl = new Acl(grant);
+  const acl = new Acl([...grant, ...grants]);
   const gatekeeper = new PasswordGatekeeper({ users, acl, clock, random, log });
   return { gatekeeper, asksForUser: true, close: () => users.close() };
+}
+
+export interface BrokerLogin {
+  readonly url: string;
+  readonly username?: string;
+  readonly password?: string;
+  readonly ca?: Uint8Array;
+}
+
+/** How to log in at the broker of a section of the config; throws `config.invalid` where a file of it is missing. */
+export function brokerLogin(
+  section: 'uplink' | 'regional',
+  { url, username, passwordFile, caFile }: Config['uplink'] | Config['regional'],
+  { files, env }: Machine,
+): BrokerLogin {
+  const key = `${section}.password_file`;
+  const credential = `${section}-password`;
+  const password = readSecret({ files, env, file: passwordFile, credential, key });
+  const ca = caFile === '' ? undefined : files.read(caFile);
+  if (caFile !== '' && ca === undefined) {
+    throw new HubError('config.invalid', `${section}.ca_file: ${caFile} is not there`);
+  }
+  return {
+    url,
+    ...(username === '' ? {} : { username }),
+    ...(password === undefined ? {} : { password }),
+    ...(ca === undefined ? {} : { ca }),
+  };
 }

@@ -73,7 +73,8 @@ export async function listenMqtt(
   }
 }
 
-function listening(listeners: Readonly<Record<string, Listener>>): Listening {
+/** Several listeners as one, by the scheme of their URLs. */
+export function listening(listeners: Readonly<Record<string, Listener>>): Listening {
   const named = Object.entries(listeners);
   const urls = named.map(([scheme, { host, port }]) => [scheme, `${scheme}://${at(host, port)}`]);
   return {

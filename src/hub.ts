@@ -79,10 +79,12 @@ async function assemble(config: Config, machine: Machine, closers: Closers): Pro
   const store = closers.add(HubStore.open({ config, machine, clock: time.clock, paths, journal }));
   const door = openDoor({ config, machine, time, id, journal, store });
 
-  const access = closers.add(openAccess(config, machine, [
+  const access = closers.add(
+    openAccess(config, machine, [
       { host: config.broker.host, key: 'broker.host' },
       { host: config.http.host, key: 'http.host' },
-    ]));
+    ]),
+  );
   const broker = closers.add(
     Broker.open({
       ...{ door, gatekeeper: access.gatekeeper, log: machine.log, version: PROGRAM_VERSION },

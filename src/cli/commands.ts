@@ -25,6 +25,14 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await import('./run.ts')).runHub,
   },
   {
+    name: 'regional run',
+    summary: 'the regional node: takes what hubs send, until it is stopped',
+    options: CONFIG_OPTIONS,
+    notes:
+      'Prints one line `ready` with its addresses; keeps its files below `regional` of the data directory.',
+    load: async () => (await import('./run.ts')).runRegion,
+  },
+  {
     name: 'status',
     summary: 'power, backlog, uplink, devices, storage, clock and faults of a running hub',
     options: { ...HUB_OPTIONS, json: JSON_OPTION },
@@ -73,6 +81,20 @@ export const COMMANDS: readonly Command[] = [
     summary: 'names and roles of all users',
     options: DATA_OPTIONS,
     load: async () => (await import('./user.ts')).listUsersCommand,
+  },
+  {
+    name: 'store digest',
+    summary: 'digest of the folded state; equal on both sides where the data is equal',
+    options: { ...HUB_OPTIONS, json: JSON_OPTION },
+    notes: 'Asks the hub where one runs, else opens its files.',
+    load: async () => (await import('./store.ts')).showDigest,
+  },
+  {
+    name: 'store rebuild',
+    summary: 'fold the state anew from snapshot and journal, while no hub runs',
+    options: DATA_OPTIONS,
+    notes: 'Exits 1, and changes nothing, where the result is another state than before.',
+    load: async () => (await import('./store.ts')).rebuildStore,
   },
   {
     name: 'bench ingest',

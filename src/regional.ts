@@ -1,0 +1,138 @@
+/**
+ * The regional node: opens its broker (or joins the one in the config), the node behind it, and a small
+ * HTTP API; closes them in reverse. Its data lies below `<data>/regional`, so that a hub and a regional node
+ * can share one data directory on one machine.
+ */
+import { Broker } from './broker/broker.ts';
+import { PASSING_DOOR } from './broker/contract.ts';
+import { Closers } from './closers.ts';
+import type { Config } from './config-schema.ts';
+import { brokerLogin, openAccess } from './hub-access.ts';
+import { announceRuntime, takeDataDirectory } from './hub-data.ts';
+import { brokerLimits, type HubAddresses, listening, type Listening } from './hub-listeners.ts';
+import { Identity, verifyEd25519 } from './keys/identity.ts';
+import type { Machine } from './machine.ts';
+import { serveHttp } from './platform/http-server.ts';
+import type { MqttClient } from './platform/mqtt-client.ts';
+import { RegionalNode } from './regional/regional-node.ts';
+import { clientOf } from './regional-broker.ts';
+import { createRegionApi, type RegionStatus } from './status/region-api.ts';
+import { Store } from './store/store.ts';
+import { PROGRAM_VERSION } from './versions.ts';
+
+export interface Region {
+  readonly id: string;
+  readonly addresses: HubAddresses;
+  /** Resolves when the node cannot go on and must be started again. */
+  readonly failed: Promise<unknown>;
+  isHealthy(): boolean;
+  close(): Promise<void>;
+}
+
+/** Where the regional node of a data directory keeps its files. */
+export function regionalDir(data: string): string {
+  return `${data}/regional`;
+}
+
+/** What hubs may do at the node's own broker in mode `password`: batches are signed, so one grant serves all. */
+const HUB_GRANT = {
+  user: '',
+  role: 'device',
+  publish: ['heliograph/v1/#'],
+  read: ['heliograph/v1/#'],
+} as const;
+const HTTP_CONNECTIONS_MAX = 64;
+
+/** Opens everything; throws `HubError`, and leaves nothing open, where a part cannot. */
+export async function openRegion(config: Config, machine: Machine): Promise<Region> {
+  const closers = new Closers();
+  try {
+    return await assemble(config, machine, closers);
+  } catch (error) {
+    await closers.close();
+    throw error;
+  }
+}
+
+async function assemble(config: Config, machine: Machine, closers: Closers): Promise<Region> {
+  const { files, random, log, clock, timers } = machine;
+  const dir = regionalDir(config.data);
+  takeDataDirectory(dir, files, closers);
+  const identity = Identity.open({ files, path: `${dir}/keys/region.pem`, random });
+  let fail: (error: unknown) => void = () => undefined;
+  const failed = new Promise((resolve) => (fail = resolve));
+
+  const upstream =
+    config.regional.url === '' ? await ownBroker(config, machine, closers) : undefined;
+  const node = closers.add(
+    await RegionalNode.open({
+      ...{ files, dir, clock, timers, random, log },
+      mqtt: upstream?.client ?? machine.mqtt,
+      broker: brokerLogin('regional', config.regional, machine),
+      openStore: (path) =>
+        Store.open({
+          ...{ path, files, log, durability: 'each-commit' },
+          readingsDays: config.store.readingsDays,
+        }),
+      signer: identity,
+      verify: verifyEd25519,
+      software: PROGRAM_VERSION,
+      onFatal: fail,
+    }),
+  );
+
+  const startMs = clock.monotonicMs();
+  const status = (): RegionStatus => ({
+    regionId: identity.id,
+    version: PROGRAM_VERSION,
+    uptimeS: Math.round((clock.monotonicMs() - startMs) / 1_000),
+    connected: node.isConnected,
+    sites: node
+      .sites()
+      .map((site) => ({ site: site.name, hubs: site.hubs(), batches: site.store.checkpointLsn })),
+  });
+  const api = createRegionApi({ status, digest: (site) => node.site(site)?.store.digest() });
+  const { host, httpPort } = config.regional;
+  const http = closers.add(
+    await serveHttp({
+      ...{ host, port: httpPort, purpose: 'regional.http_port' },
+      connectionsMax: HTTP_CONNECTIONS_MAX,
+      fetch: (request) => api.fetch(request),
+    }),
+  );
+  const addresses = {
+    ...(upstream?.listening.addresses ?? { mqtt: config.regional.url }),
+    http: `http://${http.host}:${http.port}/`,
+  };
+  announceRuntime(dir, { pid: machine.pid, ...addresses }, files, closers);
+  return {
+    ...{ id: identity.id, addresses, failed },
+    isHealthy: () => node.isConnected,
+    close: () => closers.close(),
+  };
+}
+
+/** The embedded broker: hubs come by TCP, the node by a handler. */
+async function ownBroker(
+  config: Config,
+  machine: Machine,
+  closers: Closers,
+): Promise<{ readonly client: MqttClient; readonly listening: Listening }> {
+  const { host, port } = config.regional;
+  const { clock, timers, log, network } = machine;
+  const places = [{ host, key: 'regional.host' }];
+  const access = closers.add(openAccess(config, machine, places, [HUB_GRANT]));
+  const broker = closers.add(
+    Broker.open({
+      ...{ clock, timers, log, door: PASSING_DOOR, gatekeeper: access.gatekeeper },
+      version: PROGRAM_VERSION,
+      limits: brokerLimits(config.broker),
+    }),
+  );
+  const { connectionsMax } = config.broker;
+  const mqtt = await network.listen(
+    { host, port, connectionsMax, purpose: 'regional.port' },
+    (connection) => broker.accept(connection),
+  );
+  return { client: clientOf(broker), listening: closers.add(listening({ mqtt })) };
+}
