@@ -1,8 +1,12 @@
-/** Speaks with a running hub: its address from --url or the configuration, a user where it asks for one. */
-import { textOf } from '../base/bytes.ts';
+/**
+ * Speaks with a running hub: its address from --url, from what it left in its data directory, or from the
+ * configuration; a user where it asks for one.
+ */
+import { EMPTY_BYTES, textOf } from '../base/bytes.ts';
 import { HubError } from '../base/errors.ts';
 import type { HttpAnswer } from '../platform/http-client.ts';
 import type { Config } from '../config-schema.ts';
+import { type Runtime, runtimePath } from '../hub-data.ts';
 import { type Args, type OptionSpec, UsageError } from './args.ts';
 import { CONFIG_OPTIONS, configOf } from './config-options.ts';
 import type { CliIo } from './io.ts';
@@ -11,8 +15,7 @@ export const HUB_OPTIONS = {
   url: { value: 'URL', help: 'address of the hub, such as http://192.0.2.7:8080' },
   user: { value: 'NAME', help: 'user of the hub (mode password)' },
   'password-file': { value: 'FILE', help: 'file with the password of the user' },
-  config: CONFIG_OPTIONS.config,
-  set: CONFIG_OPTIONS.set,
+  ...CONFIG_OPTIONS,
 } as const satisfies Readonly<Record<string, OptionSpec>>;
 
 export class HubApi {
@@ -23,7 +26,7 @@ export class HubApi {
   /** Throws `UsageError` and `ConfigError`. */
   constructor(args: Args, io: CliIo) {
     this.#io = io;
-    this.#origin = originOf(args.text('url') ?? urlOf(configOf(args, io)));
+    this.#origin = originOf(args.text('url') ?? addressOf(configOf(args, io), io));
     this.#headers = loginOf(args, io);
   }
 
@@ -75,12 +78,29 @@ function originOf(url: string): string {
   return origin;
 }
 
-/** Where a hub with this configuration listens, as seen from its own machine. */
-function urlOf({ http: { host, port } }: Config): string {
-  if (port === 0)
-    throw new UsageError('http.port is 0, so only the hub knows its port: give --url');
+/** What the running hub says of itself, or where one with this configuration would listen. */
+function addressOf(config: Config, io: CliIo): string {
+  const announced = runtimeOf(config.data, io)?.http;
+  if (announced !== undefined) return announced;
+  const { host, port } = config.http;
+  if (port === 0) {
+    throw new HubError(
+      'hub.unreachable',
+      `no hub runs on ${config.data}, and http.port is 0: give --url`,
+    );
+  }
   const near = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
   return `http://${near.includes(':') ? `[${near}]` : near}:${port}`;
+}
+
+/** Undefined where no hub runs there, or where this user may not know. */
+function runtimeOf(dataDir: string, io: CliIo): Runtime | undefined {
+  try {
+    const text = textOf(io.files.read(runtimePath(dataDir)) ?? EMPTY_BYTES) ?? '';
+    return text === '' ? undefined : (JSON.parse(text) as Runtime);
+  } catch {
+    return undefined;
+  }
 }
 
 function loginOf(args: Args, io: CliIo): Readonly<Record<string, string>> {

@@ -1,0 +1,136 @@
+/**
+ * `heliograph store …`: the folded state. A running hub is asked; of one that stands still the files are opened
+ * under its lock, as the hub would open them, journal first.
+ */
+import { Closers } from '../closers.ts';
+import { HubError } from '../base/errors.ts';
+import { createLog } from '../base/log.ts';
+import type { Config } from '../config-schema.ts';
+import { type HubPaths, takeDataDirectory } from '../hub-data.ts';
+import { openJournal } from '../hub-journal.ts';
+import { HubStore } from '../hub-store.ts';
+import type { Journal } from '../journal/journal.ts';
+import { type Machine, thisMachine } from '../machine.ts';
+import { type StateDigest, Store } from '../store/store.ts';
+import type { Args } from './args.ts';
+import { configOf } from './config-options.ts';
+import { HubApi } from './hub-api.ts';
+import { type CliIo, EXIT, type ExitCode } from './io.ts';
+
+export async function showDigest(args: Args, io: CliIo): Promise<ExitCode> {
+  const config = configOf(args, io);
+  print(await (args.has('url') ? askDigest(args, io) : digestOf(config, args, io)), args, io);
+  return EXIT.done;
+}
+
+/**
+ * Folds the state anew beside the old one, and takes its place only where both say the same: ops that the
+ * journal has lost to damage may live on in the old one.
+ */
+export async function rebuildStore(args: Args, io: CliIo): Promise<ExitCode> {
+  const config = configOf(args, io);
+  return withFiles(config, io, async (files) => {
+    const fresh = { ...files, paths: { ...files.paths, state: `${files.paths.state}.rebuilt` } };
+    const remove = (path: string): void => Store.remove(files.machine.files, path);
+    remove(fresh.paths.state);
+    const rebuilt = await foldedDigest(fresh);
+    const before = await digestBefore(files, io);
+    if (before !== undefined && before.digest !== rebuilt.digest) {
+      remove(fresh.paths.state);
+      io.stderr(differenceText(before, rebuilt, files.paths.state));
+      return EXIT.failed;
+    }
+    remove(files.paths.state);
+    files.machine.files.rename(fresh.paths.state, files.paths.state);
+    files.machine.files.syncDir(config.data);
+    print(rebuilt, args, io);
+    return EXIT.done;
+  });
+}
+
+function differenceText(before: StateDigest, rebuilt: StateDigest, path: string): string {
+  return (
+    `The journal gives another state (${rebuilt.ops} ops) than ${path} holds (${before.ops} ops).\n` +
+    'Nothing was changed. `heliograph journal verify` tells whether ops were lost; ' +
+    'to take what the journal gives, remove the file.\n'
+  );
+}
+
+/** Of the database as it is; undefined where there is none that can be read. */
+async function digestBefore(files: OpenFiles, io: CliIo): Promise<StateDigest | undefined> {
+  if (!files.machine.files.exists(files.paths.state)) return undefined;
+  try {
+    return await foldedDigest(files);
+  } catch (error) {
+    if (!(error instanceof HubError)) throw error;
+    io.stderr(`${error.message} (${error.code})\n`);
+    return undefined;
+  }
+}
+
+async function digestOf(config: Config, args: Args, io: CliIo): Promise<StateDigest> {
+  try {
+    return await withFiles(config, io, foldedDigest);
+  } catch (error) {
+    if (!(error instanceof HubError) || error.code !== 'data.locked') throw error;
+    return askDigest(args, io);
+  }
+}
+
+async function askDigest(args: Args, io: CliIo): Promise<StateDigest> {
+  return (await new HubApi(args, io).json('/api/v1/digest')) as StateDigest;
+}
+
+interface OpenFiles {
+  readonly config: Config;
+  readonly machine: Machine;
+  readonly paths: HubPaths;
+  readonly journal: Journal;
+}
+
+/** Opens lock and journal for as long as `use` runs. */
+async function withFiles<T>(
+  config: Config,
+  io: CliIo,
+  use: (files: OpenFiles) => Promise<T>,
+): Promise<T> {
+  const machine = thisMachine(
+    io.env,
+    createLog(io.clock, 'warn', (line) => io.stderr(`${line}\n`)),
+  );
+  if (!machine.files.exists(`${config.data}/layout`)) {
+    throw new HubError('data.unreadable', `${config.data} is not the data directory of a hub`);
+  }
+  const closers = new Closers();
+  try {
+    const paths = takeDataDirectory(config.data, machine.files, closers);
+    const journal = closers.add(await openJournal(config, machine, paths));
+    return await use({ config, machine, paths, journal });
+  } finally {
+    await closers.close();
+  }
+}
+
+/** Opens the state, folds what the journal has beyond it, and closes it again. */
+async function foldedDigest({ config, machine, paths, journal }: OpenFiles): Promise<StateDigest> {
+  const { clock } = machine;
+  const store = HubStore.open({ config, machine, clock, paths, journal });
+  try {
+    if (store.appliedLsn + 1 < journal.firstLsn) {
+      const gap = `LSN ${store.appliedLsn + 1} to ${journal.firstLsn - 1}`;
+      throw new HubError(
+        'store.damaged',
+        `${gap} have left the journal and cannot be folded again`,
+      );
+    }
+    store.follow();
+    return await store.digest();
+  } finally {
+    await store.close();
+  }
+}
+
+function print({ digest, ops, records }: StateDigest, args: Args, io: CliIo): void {
+  if (args.has('json')) io.stdout(`${JSON.stringify({ digest, ops, records })}\n`);
+  else io.stdout(`digest   ${digest}\nops      ${ops}\nrecords  ${records}\n`);
+}
