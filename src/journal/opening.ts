@@ -7,7 +7,7 @@
  * in place, and a new data key never meets old bytes.
  */
 import { must } from '../base/assert.ts';
-import { HubError } from '../base/errors.ts';
+import { HubError, messageOf, systemCode } from '../base/errors.ts';
 import type { Timers } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
@@ -94,10 +94,17 @@ export function openJournal(options: JournalOptions, counts: WriteCounts): Opene
   files.makeDir(dir);
   const lock = files.lockDir(dir);
   try {
+    // What the folder shows may be in memory only, where the last process was killed before it synced the folder.
+    files.syncDir(dir);
     return { lock, ...new Opening(options, counts).run() };
   } catch (error) {
     lock.release();
-    throw error;
+    if (systemCode(error) === undefined) throw error;
+    throw new HubError(
+      'data.unreadable',
+      `cannot open the journal in ${dir}: ${messageOf(error)}`,
+      error,
+    );
   }
 }
 

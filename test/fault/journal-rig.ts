@@ -59,6 +59,8 @@ export class Rig {
   readonly appended = new Map<number, Uint8Array>();
   /** Highest LSN that was acknowledged. */
   acknowledged = 0;
+  /** How long a commit may take, in simulated time. */
+  patienceMs = 5;
   /** Highest LSN that was released, whether durably so or not. */
   released = 0;
   #journal: Journal | undefined;
@@ -86,12 +88,18 @@ export class Rig {
     return this.#journal;
   }
 
+  get isPoisoned(): boolean {
+    return this.#journal?.fault?.code === 'journal.poisoned';
+  }
+
   async open(): Promise<Journal> {
     this.#timers = new MortalTimers(this.clock);
     const journal = await Journal.open({ ...this.options, timers: this.#timers });
+    let previous = journal.durableLsn;
     journal.onDurable((lsn) => {
-      assert.ok(lsn > this.acknowledged, 'acknowledgements go up');
-      this.acknowledged = lsn;
+      assert.ok(lsn > previous, 'acknowledgements go up');
+      previous = lsn;
+      this.acknowledged = Math.max(this.acknowledged, lsn);
     });
     this.#journal = journal;
     return journal;
@@ -108,7 +116,7 @@ export class Rig {
   }
 
   /** Lets what is on its way come to its end. */
-  async settle(ms = 5): Promise<void> {
+  async settle(ms = this.patienceMs): Promise<void> {
     await this.clock.advance(ms);
     if (this.files.crashed) throw new SimCrash('crashed in the background');
   }

@@ -1,0 +1,164 @@
+/** The card fails a sync, a write, fills up; two hubs share a folder. */
+import assert from 'node:assert/strict';
+import { describe, test } from 'vitest';
+
+import { HubError } from '../../src/base/errors.ts';
+import { Journal } from '../../src/journal/journal.ts';
+import { DIR, Rig, SEGMENT_BYTES } from './journal-rig.ts';
+import { countOf, longLife, type Scenario, shortLives } from './journal-scenarios.ts';
+
+/** Runs until the journal is poisoned or cannot be opened; anything else is a failure of the test. */
+async function runUntilPoisoned(rig: Rig, scenario: Scenario): Promise<boolean> {
+  try {
+    await scenario(rig);
+  } catch (error) {
+    const atOpen =
+      error instanceof HubError && ['data.unreadable', 'journal.poisoned'].includes(error.code);
+    if (atOpen || rig.isPoisoned) return true;
+    throw error;
+  }
+  return rig.isPoisoned;
+}
+
+describe.each([longLife, shortLives])('%O', (scenario) => {
+  test('every sync fails once: nothing acknowledged is lost, not even to a power cut after the restart', async () => {
+    const syncs = await countOf(scenario, 'syncs');
+    let poisoned = 0;
+    for (let nth = 1; nth <= syncs; nth++) {
+      const rig = new Rig(1);
+      rig.files.faults.failSyncs = new Set([nth]);
+      if (await runUntilPoisoned(rig, scenario)) poisoned += 1;
+      rig.files.faults.failSyncs = new Set();
+      rig.end('kill'); // The page cache still shows what the card may never have got.
+      await rig.open();
+      rig.check();
+      await rig.commit(2);
+      rig.end('power-cut');
+      await rig.open();
+      await rig.checkUsable();
+    }
+    assert.ok(poisoned > syncs / 3, `${poisoned} of ${syncs} poisoned the journal`);
+  });
+
+  test('every write fails once with EIO, in its middle: the journal is poisoned or does without', async () => {
+    const writes = await countOf(scenario, 'writes');
+    for (let nth = 1; nth <= writes; nth++) {
+      const rig = new Rig(1);
+      rig.files.faults.failWrites = new Map([[nth, 'EIO']]);
+      await runUntilPoisoned(rig, scenario);
+      rig.end(nth % 2 === 0 ? 'kill' : 'power-cut');
+      await rig.open();
+      await rig.checkUsable();
+    }
+  });
+
+  test('every write meets a full disk once: it heals by itself, everything is acknowledged in the end', async () => {
+    const writes = await countOf(scenario, 'writes');
+    for (let nth = 1; nth <= writes; nth++) {
+      const rig = new Rig(1);
+      rig.patienceMs = 5_000;
+      rig.files.faults.failWrites = new Map([[nth, 'ENOSPC']]);
+      await scenario(rig);
+      assert.equal(rig.isPoisoned, false);
+      rig.end('power-cut');
+      await rig.open();
+      await rig.checkUsable();
+    }
+  });
+});
+
+/** Appends until it is refused; returns the refusal. */
+async function appendUntilRefused(rig: Rig): Promise<HubError> {
+  for (let i = 0; i < 5_000; i++) {
+    try {
+      rig.append(1);
+    } catch (error) {
+      assert.ok(error instanceof HubError);
+      rig.appended.delete(rig.journal.lastLsn + 1);
+      return error;
+    }
+    if (i % 7 === 0) await rig.settle(20);
+  }
+  throw new Error('never refused');
+}
+
+test('a full disk: refused with a fault, nothing acknowledged lost, goes on when there is room', async () => {
+  const rig = new Rig(1);
+  await rig.open();
+  const faults: string[] = [];
+  rig.journal.onFault((fault) => faults.push(fault.code));
+  rig.files.setCapacity(5 * SEGMENT_BYTES);
+  assert.equal((await appendUntilRefused(rig)).code, 'journal.disk-full');
+  assert.equal(rig.journal.fault?.code, 'journal.disk-full');
+  assert.deepEqual(faults, ['journal.disk-full']);
+  await rig.settle(10_000);
+  assert.throws(() => rig.append(1), { code: 'journal.disk-full' });
+  rig.files.setCapacity(20 * SEGMENT_BYTES);
+  await rig.settle(5_000);
+  assert.equal(rig.journal.fault, undefined);
+  assert.equal(rig.acknowledged, rig.journal.lastLsn);
+  await rig.commit(20);
+  rig.end('power-cut');
+  await rig.open();
+  await rig.checkUsable();
+});
+
+test('less room than the config wants free: refused, though the segment has room; heals', async () => {
+  const rig = new Rig(1, { freeBytesMin: 3 * SEGMENT_BYTES });
+  await rig.open();
+  await rig.commit(3);
+  rig.files.setCapacity(4 * SEGMENT_BYTES);
+  await rig.settle(3_000);
+  assert.throws(() => rig.append(1), { code: 'journal.disk-full' });
+  rig.files.setCapacity(40 * SEGMENT_BYTES);
+  await rig.settle(3_000);
+  await rig.commit(1);
+});
+
+test('a start on a full disk: what is there can be read, and it goes on when there is room', async () => {
+  const rig = new Rig(1);
+  await rig.open();
+  for (let i = 0; i < 4; i++) await rig.commit(25);
+  rig.end('kill');
+  rig.files.setCapacity(rig.files.list(DIR).length * SEGMENT_BYTES);
+  for (const name of rig.files.list(DIR)) {
+    if (name.endsWith('.spare')) rig.files.remove(`${DIR}/${name}`);
+  }
+  rig.files.setCapacity(0);
+  const acknowledged = rig.acknowledged;
+  await rig.open();
+  let last = 0;
+  const cursor = rig.journal.cursor(1);
+  for (let read = cursor.next(); read !== undefined; read = cursor.next()) last = read.lsn;
+  assert.ok(last > 0 && last <= acknowledged);
+  rig.files.setCapacity(1 << 22);
+  await rig.settle(5_000);
+  assert.equal(rig.journal.durableLsn, acknowledged);
+  await rig.checkUsable();
+});
+
+test('a journal at its limit refuses; released segments let it go on', async () => {
+  const rig = new Rig(1, { totalBytesMax: 5 * SEGMENT_BYTES });
+  await rig.open();
+  assert.equal((await appendUntilRefused(rig)).code, 'journal.full');
+  await rig.settle();
+  assert.ok(rig.journal.fillRatio > 0.95, `${rig.journal.fillRatio}`);
+  assert.equal(rig.journal.fault, undefined);
+  assert.ok(rig.journal.stat().bytes <= 5 * SEGMENT_BYTES);
+  const { firstLsn } = rig.journal;
+  rig.release(Math.floor(rig.journal.durableLsn / 2));
+  assert.ok(rig.journal.firstLsn > firstLsn);
+  await rig.settle(50);
+  await rig.commit(5);
+  rig.end('power-cut');
+  await rig.open();
+  await rig.checkUsable();
+});
+
+test('two hubs on one folder: the second is told', async () => {
+  const rig = new Rig(1);
+  await rig.open();
+  await assert.rejects(Journal.open(rig.options), { code: 'data.locked' });
+  rig.end('kill');
+  await rig.open();
+});
