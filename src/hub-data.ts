@@ -16,6 +16,7 @@ export interface HubPaths {
   readonly identity: string;
   readonly journal: string;
   readonly state: string;
+  readonly snapshot: string;
   readonly syncLog: string;
   readonly uplink: string;
 }
@@ -25,6 +26,7 @@ export function hubPaths(dir: string): HubPaths {
     identity: `${dir}/keys/hub.pem`,
     journal: `${dir}/journal`,
     state: `${dir}/state.db`,
+    snapshot: `${dir}/state.snapshot`,
     syncLog: `${dir}/power`,
     uplink: `${dir}/uplink`,
   };

@@ -1,7 +1,7 @@
 /**
  * The hub's state: the store and the applier that follows the journal into it. A damaged or failing store
  * is no reason to stop: it is removed, opened anew and folded from the journal again, while devices are
- * served as before.
+ * served as before. Where the journal has let go of its beginning, the snapshot stands in for that.
  */
 import type { Clock } from './base/clock.ts';
 import { HubError } from './base/errors.ts';
@@ -10,6 +10,7 @@ import type { HubPaths } from './hub-data.ts';
 import { Applier } from './ingest/applier.ts';
 import type { Journal } from './journal/journal.ts';
 import type { Machine } from './machine.ts';
+import { readSnapshot, writeSnapshot } from './snapshot/snapshot-file.ts';
 import { type StateDigest, Store, type StoreOptions } from './store/store.ts';
 
 export interface HubStoreOptions {
@@ -58,7 +59,12 @@ export class HubStore {
     const { journal, machine, clock } = this.#options;
     const { timers, log } = machine;
     this.#applier = Applier.start({
-      ...{ journal, timers, log, store: this.#state, clock },
+      journal,
+      timers,
+      log,
+      store: this.#state,
+      clock: machine.clock,
+      siteClock: clock,
       onFault: (fault) => this.#recover(fault),
     });
   }
@@ -69,9 +75,21 @@ export class HubStore {
     return this.#state.digest();
   }
 
-  /** Makes the tables survive a power cut; all up to the LSN it resolves to is in them. */
+  /**
+   * Makes the tables survive a power cut and writes the snapshot; the journal may let go of all up to the
+   * LSN it resolves to.
+   */
   async settle(): Promise<number> {
-    return this.#applier === undefined ? 0 : this.#applier.settle();
+    const { machine, paths } = this.#options;
+    const { files, clock, timers } = machine;
+    const state = this.#state;
+    if (this.#applier === undefined) return 0;
+    return this.#applier.whilePaused(async () => {
+      const lsn = await state.persist();
+      const items = state.dump();
+      await writeSnapshot({ files, clock, timers, path: paths.snapshot, lsn, items });
+      return lsn;
+    });
   }
 
   async close(): Promise<void> {
@@ -87,23 +105,57 @@ export class HubStore {
     if (nowMs - this.#reopenedMs < REOPEN_MS) return;
     this.#reopenedMs = nowMs;
     this.#state.close();
+    if (fault.code === 'store.damaged') removeState(this.#options, fault);
     this.#state = openState(this.#options);
     this.#fault = undefined;
     this.follow();
   }
 }
 
-function openState({ config, machine, paths }: HubStoreOptions): Store {
+function openState(options: HubStoreOptions): Store {
+  const { config, machine, paths } = options;
   const { files, log } = machine;
-  const options: StoreOptions = {
-    ...{ files, log, path: paths.state, readingsDays: config.store.readingsDays },
-  };
+  const { readingsDays } = config.store;
+  const storeOptions: StoreOptions = { files, log, path: paths.state, readingsDays };
+  let state: Store;
   try {
-    return Store.open(options);
+    state = Store.open(storeOptions);
   } catch (error) {
     if (!(error instanceof HubError) || error.code !== 'store.damaged') throw error;
-    log.warn('store.removed', { path: paths.state, reason: error.message });
-    Store.remove(files, paths.state);
-    return Store.open(options);
+    removeState(options, error);
+    state = Store.open(storeOptions);
   }
+  if (state.checkpointLsn > options.journal.lastLsn) {
+    const { checkpointLsn } = state;
+    log.warn('store.other-journal', { checkpointLsn, lastLsn: options.journal.lastLsn });
+    state.rewind(options.journal.firstLsn - 1);
+  }
+  bridgeGap(options, state);
+  return state;
+}
+
+function removeState({ machine, paths }: HubStoreOptions, fault: HubError): void {
+  machine.log.warn('store.removed', { path: paths.state, reason: fault.message });
+  Store.remove(machine.files, paths.state);
+}
+
+/** Where the journal begins behind the tables' end, the tables begin anew from the snapshot. */
+function bridgeGap({ machine, paths, journal }: HubStoreOptions, state: Store): void {
+  const { files, log } = machine;
+  const { firstLsn } = journal;
+  const appliedLsn = state.checkpointLsn;
+  if (firstLsn <= appliedLsn + 1) return;
+  try {
+    const snapshot = readSnapshot(files, paths.snapshot);
+    if (snapshot !== undefined && snapshot.lsn > appliedLsn) {
+      state.clear();
+      state.load(snapshot.items, snapshot.lsn);
+      log.warn('store.restored', { path: paths.snapshot, throughLsn: snapshot.lsn });
+      if (snapshot.lsn + 1 >= firstLsn) return;
+    }
+  } catch (error) {
+    if (!(error instanceof HubError) || error.code !== 'snapshot.damaged') throw error;
+    log.error('store.snapshot-damaged', { path: paths.snapshot, reason: error.message });
+  }
+  log.error('store.incomplete', { fromLsn: state.checkpointLsn + 1, toLsn: firstLsn - 1 });
 }

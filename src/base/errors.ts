@@ -36,6 +36,8 @@ export const FAULTS = {
     'The state database is damaged. It is rebuilt from the journal; nothing is lost.',
   'store.failed':
     'The state database cannot be read or written. Check disk and rights; all data is in the journal.',
+  'snapshot.failed':
+    'The snapshot of the state cannot be written. Check the disk; the journal is kept until it can.',
   'snapshot.damaged':
     'The snapshot of the state is damaged. The state is folded from what the journal still has.',
   'power.source-lost':

@@ -13,9 +13,10 @@
  */
 import { createHash } from 'node:crypto';
 
+import { AssertionError } from '../base/assert.ts';
 import { bytesEqual } from '../base/bytes.ts';
 import type { Clock, Timers } from '../base/clock.ts';
-import { HubError } from '../base/errors.ts';
+import { HubError, messageOf } from '../base/errors.ts';
 import { CborError, CborReader } from '../codec/reader.ts';
 import { CborWriter } from '../codec/writer.ts';
 import { readStateItem, type StateItem, writeStateItem } from '../merge/state-item.ts';
@@ -47,31 +48,45 @@ const END_BYTES = 45;
 const CHUNK_BYTES = 64 * 1024;
 const READ_LIMITS = { depthMax: 10, itemsMax: Number.MAX_SAFE_INTEGER };
 
-/** Writes the file; when the promise resolves, it survives a power cut. */
+/**
+ * Writes the file; when the promise resolves, it survives a power cut. Rejects with `HubError`
+ * `snapshot.failed` where the disk does not take it; the predecessor stays.
+ */
 export async function writeSnapshot(options: WriteSnapshotOptions): Promise<void> {
-  const { files, path, lsn, items, clock, timers } = options;
+  const { files, path } = options;
   const fresh = `${path}.new`;
-  const file = files.open(fresh, 'create');
   try {
-    const output = new Output(file);
-    output.writer.array(3).text(TITLE).uint(SNAPSHOT_FORMAT).uint(lsn);
-    let count = 0;
-    let sliceEndMs = clock.monotonicMs() + SLICE_MS;
-    for (const item of items) {
-      writeStateItem(output.writer, item);
-      count += 1;
-      output.flushIfFull();
-      if (clock.monotonicMs() < sliceEndMs) continue;
-      await new Promise<void>((resolve) => timers.soon(resolve));
-      sliceEndMs = clock.monotonicMs() + SLICE_MS;
+    const file = files.open(fresh, 'create');
+    try {
+      await writeItems(file, options);
+      await datasync(file);
+    } finally {
+      file.close();
     }
-    output.end(count);
-    await datasync(file);
-  } finally {
-    file.close();
+    files.rename(fresh, path);
+    files.syncDir(path.slice(0, path.lastIndexOf('/') + 1) || '.');
+  } catch (error) {
+    // A fault in reading the state, and a bug, are not the disk's.
+    if (error instanceof HubError || error instanceof AssertionError) throw error;
+    throw new HubError('snapshot.failed', `${path}: ${messageOf(error)}`, error);
   }
-  files.rename(fresh, path);
-  files.syncDir(path.slice(0, path.lastIndexOf('/') + 1) || '.');
+}
+
+async function writeItems(file: OpenFile, options: WriteSnapshotOptions): Promise<void> {
+  const { lsn, items, clock, timers } = options;
+  const output = new Output(file);
+  output.writer.array(3).text(TITLE).uint(SNAPSHOT_FORMAT).uint(lsn);
+  let count = 0;
+  let sliceEndMs = clock.monotonicMs() + SLICE_MS;
+  for (const item of items) {
+    writeStateItem(output.writer, item);
+    count += 1;
+    output.flushIfFull();
+    if (clock.monotonicMs() < sliceEndMs) continue;
+    await new Promise<void>((resolve) => timers.soon(resolve));
+    sliceEndMs = clock.monotonicMs() + SLICE_MS;
+  }
+  output.end(count);
 }
 
 /**

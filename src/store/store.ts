@@ -216,6 +216,17 @@ export class Store {
     return this.#guarded(() => this.#readings.prune(nowMs, rowsMax));
   }
 
+  /** Sets the checkpoint back, where the journal is not the one that was folded; ops known stay known. */
+  rewind(lsn: Lsn): void {
+    this.#guarded(() => {
+      this.commit();
+      this.#db.begin();
+      this.#stagedLsn = lsn;
+      this.#durableLsn = Math.min(this.#durableLsn, lsn);
+      this.commit();
+    });
+  }
+
   /** Empties the state, to be folded anew. */
   clear(): void {
     this.#guarded(() => {

@@ -7,22 +7,22 @@ import { decodeEntry } from '../../src/model/entry.ts';
 import { HlcClock } from '../../src/model/hlc.ts';
 import type { StampedOp } from '../../src/model/op.ts';
 import { SimClock } from '../../src/platform/sim/clock.ts';
-import { MemoryJournal } from './memory-journal.ts';
+import { DoorJournal } from './door-journal.ts';
 import { HUB } from './ops.ts';
 
 export const START_MS = 1_800_000_000_000;
 
 export interface DoorSetup {
   readonly door: Door;
-  readonly journal: MemoryJournal;
+  readonly journal: DoorJournal;
   readonly clock: SimClock;
 }
 
 export function openDoor(
-  options: Partial<DoorOptions> & { readonly journal?: MemoryJournal } = {},
+  options: Partial<DoorOptions> & { readonly journal?: DoorJournal } = {},
 ): DoorSetup {
   const clock = new SimClock(START_MS);
-  const journal = options.journal ?? new MemoryJournal();
+  const journal = options.journal ?? new DoorJournal();
   const door = Door.open({
     hub: HUB,
     bootId: 77,
@@ -53,7 +53,7 @@ export function publish(parts: Partial<InboundPublish> = {}): InboundPublish {
 }
 
 /** The ops that lie in the journal. */
-export function opsIn(journal: MemoryJournal): StampedOp[] {
+export function opsIn(journal: DoorJournal): StampedOp[] {
   return journal.entries.flatMap((bytes) => {
     const entry = decodeEntry(bytes);
     return entry.type === 'op' ? [entry.stamped] : [];

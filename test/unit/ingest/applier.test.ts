@@ -16,7 +16,7 @@ import { machineTimers } from '../../../src/platform/clock.ts';
 import { SimClock } from '../../../src/platform/sim/clock.ts';
 import { Store } from '../../../src/store/store.ts';
 import { type DoorSetup, openDoor, publish, START_MS } from '../../support/doors.ts';
-import { MemoryJournal } from '../../support/memory-journal.ts';
+import { DoorJournal } from '../../support/door-journal.ts';
 import { HUB } from '../../support/ops.ts';
 import { openStore } from '../../support/stores.ts';
 import { tempDir } from '../../support/temp-dir.ts';
@@ -28,7 +28,7 @@ interface Follower {
 }
 
 function follow(
-  journal: MemoryJournal,
+  journal: DoorJournal,
   store: FoldingStore,
   options: Partial<ApplierOptions> = {},
 ): Follower {
