@@ -18,9 +18,9 @@ import { SimSite, siteNow } from './platform/sim/site.ts';
 import { SeededSky } from './platform/sim/sky.ts';
 import { LINK_COSTS, type LinkKind, transferEnergyWh } from './power/energy.ts';
 import { PowerMonitor } from './power/monitor.ts';
+import { powerConfigOf } from './power/power-config.ts';
 import { openSources } from './power/sources/open-sources.ts';
 import { SyncLog } from './power/sync-log.ts';
-import { thresholdsFor } from './power/thresholds.ts';
 import { PowerHistory } from './status/power-history.ts';
 import type { Backlog, EnergyBook, SyncLogWriter } from './uplink/ports.ts';
 
@@ -76,12 +76,7 @@ export class HubPower {
       link,
       backlog,
       syncLog: this.syncLog,
-      config: {
-        chemistry: power.chemistry,
-        nominalVolts: power.nominalV,
-        capacityWh: power.capacityWh,
-        thresholds: thresholdsFor(power.chemistry, power.nominalV, power.thresholds),
-      },
+      config: powerConfigOf(power),
     });
     this.history = new PowerHistory(time.timers, () => this.#sample());
     this.history.seed(this.syncLog.lines({ sinceMs: time.clock.wallMs() - 86_400_000 }));

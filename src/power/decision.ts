@@ -37,6 +37,10 @@ export interface Decision {
   readonly deferred: readonly Deferral[];
   /** One sentence for a person on site. */
   readonly why: string;
+  /** The site may be switched off to save the battery: seal, snapshot and stop cleanly. */
+  readonly readyToPowerOff: boolean;
+  /** In shutdown: when the hub expects to be back (wall clock). */
+  readonly backAtMs?: number;
   /** The figures behind the decision, for `log --explain`. */
   readonly numbers: Readonly<Record<string, number>>;
 }

@@ -1,9 +1,9 @@
 /**
  * One sentence for the person on site: who waits and why, when that will end, who goes.
- * "bulk data waits: battery 41 % below 55 %, until 10:40; alarms go".
+ * "files wait: battery 41 % below 55 %, sun enough at 10:40; alarms go".
  */
 import type { OpClass } from './class.ts';
-import type { Deferral, PowerState } from './decision.ts';
+import type { Deferral, DeferralCode, PowerState } from './decision.ts';
 
 const WORDS: Readonly<Record<OpClass, string>> = {
   0: 'alarms',
@@ -24,6 +24,9 @@ const ALL_GO: Readonly<Record<PowerState, string>> = {
   unknown: 'no fresh reading of the battery: alarms and commands go, the rest is held back',
 };
 
+/** What waits for these ends when the sun has filled the battery so far. */
+const SUN_CODES: ReadonlySet<DeferralCode> = new Set(['battery', 'ride', 'shutdown']);
+
 export function sentenceOf(
   state: PowerState,
   allowed: readonly OpClass[],
@@ -33,8 +36,9 @@ export function sentenceOf(
 ): string {
   const known = level === undefined ? '' : ` (${level})`;
   if (deferred.length === 0) return `${ALL_GO[state]}${known}`;
-  const waits = grouped(deferred).map(({ reason, classes, untilMs }) => {
-    const until = untilMs === undefined ? '' : `, until ${timeOf(untilMs)}`;
+  const waits = grouped(deferred).map(({ reason, classes, code, untilMs }) => {
+    const word = SUN_CODES.has(code) ? 'sun enough at' : 'until';
+    const until = untilMs === undefined ? '' : `, ${word} ${timeOf(untilMs)}`;
     return `${listed(classes.map((it) => WORDS[it]))} wait: ${reason}${until}`;
   });
   const going =
@@ -44,6 +48,7 @@ export function sentenceOf(
 
 interface Group {
   readonly reason: string;
+  readonly code: DeferralCode;
   readonly classes: OpClass[];
   untilMs: number | undefined;
 }
@@ -51,8 +56,8 @@ interface Group {
 /** Classes that wait for the same reason, with the earliest end. */
 function grouped(deferred: readonly Deferral[]): Group[] {
   const groups = new Map<string, Group>();
-  for (const { reason, class: opClass, untilMs } of deferred) {
-    const group = groups.get(reason) ?? { reason, classes: [], untilMs: undefined };
+  for (const { reason, code, class: opClass, untilMs } of deferred) {
+    const group = groups.get(reason) ?? { reason, code, classes: [], untilMs: undefined };
     group.classes.push(opClass);
     if (untilMs !== undefined) group.untilMs = Math.min(group.untilMs ?? Infinity, untilMs);
     groups.set(reason, group);

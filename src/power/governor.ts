@@ -1,14 +1,16 @@
 /**
  * The governor: what may travel now, as a pure function of what is known (estimate, backlog, link, budget)
  * and of its own memory. The laws that its tests hold it to: the state never flaps (power-state.ts); more
- * charge never allows less; a higher class never waits behind a lower one; nothing goes in shutdown.
+ * charge never permits less; a higher class never waits behind a lower one; nothing goes in shutdown.
  */
+import type { Budget } from './budget.ts';
 import { type Backlog, CLASSES, type OpClass, perClass } from './class.ts';
-import type { Decision, Deferral, DeferralCode, Permission, PowerState } from './decision.ts';
+import type { Decision, Deferral, Permission } from './decision.ts';
+import { deferralOf, type Level, levelText } from './deferral.ts';
 import type { LinkCost } from './energy.ts';
 import type { BatteryEstimate } from './estimator.ts';
 import { sentenceOf } from './explain.ts';
-import { gatherMs, PERMISSIONS, urgentMs } from './permission.ts';
+import { patienceMs, permissionFor, type Situation } from './permission.ts';
 import { FIRST_STATE, levelOf, nextState, type StateMemory } from './power-state.ts';
 import type { PowerThresholds } from './thresholds.ts';
 
@@ -21,6 +23,12 @@ export interface GovernorInput {
   readonly link: LinkCost;
   readonly thresholds: PowerThresholds;
   readonly deadlinesMs: Readonly<Record<OpClass, number>>;
+  /** What the sun allows (planner.ts); without it levels alone decide. */
+  readonly budget?: Budget | undefined;
+  /** Until when somebody on site asked for everything to go (monotonic). */
+  readonly byHandUntilMs?: number | undefined;
+  /** Part of the month's bytes on this link that is used up. */
+  readonly quotaUsedRatio?: number | undefined;
   /** Hours and minutes for people. */
   readonly timeOf: (wallMs: number) => string;
 }
@@ -45,116 +53,125 @@ export function govern(input: GovernorInput, memory: GovernorMemory = FIRST_MEMO
 
 /** The decision of the present state on another backlog, without moving the state. */
 export function decide(input: GovernorInput, memory: GovernorMemory): Decision {
-  const { state } = memory.power;
-  const permissions = perClass((opClass) => PERMISSIONS[state][opClass]);
-  const opens = perClass((opClass) => mayOpen(opClass, permissions[opClass], input));
-  const lowest = CLASSES.findLast((opClass) => opens[opClass]);
+  const level = judgedLevel(input, memory);
+  const situation = situationOf(input, memory, level);
+  const permissions = perClass((opClass) => permissionFor(opClass, situation));
+  const lowest = CLASSES.findLast((it) => mayOpen(it, permissions[it], input.backlog, situation));
   // What opens for a class opens for every class above it: nothing waits behind something lesser.
   const allowed = CLASSES.filter(
     (opClass) => lowest !== undefined && opClass <= lowest && permissions[opClass] !== 'no',
   );
   const deferred = CLASSES.filter(
     (opClass) => input.backlog[opClass].ops > 0 && !allowed.includes(opClass),
-  ).map((opClass) => deferralOf(opClass, permissions[opClass], input, memory));
-  const waitingOrUrgent = allowed.filter((it) => it <= 1 || input.backlog[it].ops > 0);
+  ).map((opClass) => {
+    const { oldestMs } = input.backlog[opClass];
+    const about = { ...situation, level, wallMs: input.wallMs };
+    return deferralOf(opClass, permissions[opClass], oldestMs, about);
+  });
+  const backAt = backAtMs(situation, input.wallMs);
+  const going = allowed.filter((it) => it <= 1 || input.backlog[it].ops > 0);
   return {
     at: input.wallMs,
-    state,
+    state: situation.state,
     permissions,
     allowed,
     riding: CLASSES.filter((opClass) => permissions[opClass] !== 'no'),
     deferred,
-    why: sentenceOf(state, waitingOrUrgent, deferred, levelText(memory), input.timeOf),
-    numbers: numbersOf(input, memory),
+    why: whyOf(situation, going, deferred, level, input),
+    readyToPowerOff: isReadyToPowerOff(situation, level),
+    ...(backAt === undefined ? {} : { backAtMs: backAt }),
+    numbers: numbersOf(input, level),
   };
+}
+
+function whyOf(
+  situation: Situation,
+  going: readonly OpClass[],
+  deferred: readonly Deferral[],
+  level: Level | undefined,
+  { byHandUntilMs, nowMs, wallMs, timeOf }: GovernorInput,
+): string {
+  const why = sentenceOf(situation.state, going, deferred, levelText(level), timeOf);
+  if (!situation.byHand || byHandUntilMs === undefined) return why;
+  return `sent by hand until ${timeOf(wallMs + byHandUntilMs - nowMs)}: ${why}`;
+}
+
+/** Below the last threshold: what is left starts the hub again when the sun is back. */
+function isReadyToPowerOff({ state }: Situation, level: Level | undefined): boolean {
+  return (
+    state === 'shutdown' && level !== undefined && level.value < level.thresholds.shutdown.pause
+  );
+}
+
+/** In shutdown, when the sun has probably filled the battery to the restart level. */
+function backAtMs({ state, budget, thresholds }: Situation, wallMs: number): number | undefined {
+  if (state !== 'shutdown') return undefined;
+  const inMs = budget?.risesTo(thresholds.shutdown.resume);
+  return inMs === undefined ? undefined : wallMs + inMs;
 }
 
 /** Whether the oldest op of a class has waited long enough to open a session for it. */
-function mayOpen(opClass: OpClass, permission: Permission, input: GovernorInput): boolean {
-  if (permission === 'now') return true;
-  if (permission !== 'budget' && permission !== 'deadline') return false;
-  const { ops, oldestMs } = input.backlog[opClass];
-  return ops > 0 && oldestMs >= patienceMs(opClass, permission, input);
-}
-
-function patienceMs(opClass: OpClass, permission: Permission, input: GovernorInput): number {
-  const urgent = urgentMs(opClass, input.deadlinesMs);
-  return permission === 'budget' ? Math.min(urgent, gatherMs(opClass, input.link.kind)) : urgent;
-}
-
-function deferralOf(
+function mayOpen(
   opClass: OpClass,
   permission: Permission,
+  backlog: Backlog,
+  situation: Situation,
+): boolean {
+  const patience = patienceMs(opClass, permission, situation);
+  if (permission === 'now' && patience === 0) return true;
+  const { ops, oldestMs } = backlog[opClass];
+  return ops > 0 && oldestMs >= patience;
+}
+
+function judgedLevel(input: GovernorInput, { power }: GovernorMemory): Level | undefined {
+  const value = levelOf(power);
+  const { unit } = power;
+  if (value === undefined || unit === undefined) return undefined;
+  return { value, unit, thresholds: input.thresholds[unit] };
+}
+
+function situationOf(
   input: GovernorInput,
-  memory: GovernorMemory,
-): Deferral {
-  const { state } = memory.power;
-  const deferral = (code: DeferralCode, reason: string): Deferral => ({
-    class: opClass,
-    code,
-    reason,
-  });
-  if (permission === 'budget' || permission === 'deadline') {
-    const waitMs = patienceMs(opClass, permission, input) - input.backlog[opClass].oldestMs;
-    const reason =
-      permission === 'budget'
-        ? `gathering, as opening ${input.link.kind} costs ${input.link.sessionWh} Wh`
-        : `${batteryReason(state, opClass, input, memory)}, sent before they are late`;
-    return { ...deferral(permission, reason), untilMs: input.wallMs + Math.max(0, waitMs) };
-  }
-  if (state === 'unknown') return deferral('unknown-power', 'no fresh reading of the battery');
-  if (permission === 'ride' && opClass === 6) return deferral('ride', 'goes with the next session');
-  if (state === 'shutdown') {
-    return deferral('shutdown', batteryReason(state, opClass, input, memory));
-  }
-  const code = permission === 'ride' ? 'ride' : 'battery';
-  return deferral(code, batteryReason(state, opClass, input, memory));
-}
-
-/** "battery 41 % below 55 %": the level, and the one at which the class goes again. */
-function batteryReason(
-  state: PowerState,
-  opClass: OpClass,
-  input: GovernorInput,
-  memory: GovernorMemory,
-): string {
-  const level = levelText(memory);
-  const { unit } = memory.power;
-  if (level === undefined || unit === undefined) return 'the battery is not known';
-  const { bulk, telemetry, shutdown } = input.thresholds[unit];
-  const saving = state === 'saver' || opClass >= 4;
-  const resume =
-    state === 'shutdown' && opClass <= 1
-      ? shutdown.resume
-      : saving
-        ? bulk.resume
-        : telemetry.resume;
-  return `${level} below ${inUnit(resume, unit)}`;
-}
-
-function levelText(memory: GovernorMemory): string | undefined {
-  const level = levelOf(memory.power);
-  const { unit } = memory.power;
-  return level === undefined || unit === undefined ? undefined : `battery ${inUnit(level, unit)}`;
-}
-
-function inUnit(level: number, unit: 'percent' | 'volts'): string {
-  return unit === 'percent' ? `${level.toFixed(0)} %` : `${level.toFixed(1)} V`;
-}
-
-function numbersOf(input: GovernorInput, memory: GovernorMemory): Record<string, number> {
-  const { unit } = memory.power;
-  const level = levelOf(memory.power);
-  const numbers: Record<string, number> = { sessionWh: input.link.sessionWh };
-  if (unit === undefined || level === undefined) return numbers;
-  const { bulk, telemetry, alarmsStop } = input.thresholds[unit];
+  { power }: GovernorMemory,
+  level: Level | undefined,
+): Situation {
   return {
-    ...numbers,
-    level,
-    bulkPause: bulk.pause,
-    bulkResume: bulk.resume,
-    telemetryPause: telemetry.pause,
-    telemetryResume: telemetry.resume,
-    alarmsStop,
+    state: power.state,
+    link: input.link,
+    deadlinesMs: input.deadlinesMs,
+    mains: input.estimate.mains,
+    budget: input.budget,
+    socPct: level?.unit === 'percent' ? level.value : undefined,
+    thresholds: input.thresholds.percent,
+    byHand: input.byHandUntilMs !== undefined && input.nowMs < input.byHandUntilMs,
+    quotaUsedRatio: input.quotaUsedRatio ?? 0,
   };
+}
+
+function numbersOf(
+  { link, budget }: GovernorInput,
+  level: Level | undefined,
+): Record<string, number> {
+  const levels =
+    level === undefined
+      ? {}
+      : {
+          level: level.value,
+          bulkPause: level.thresholds.bulk.pause,
+          bulkResume: level.thresholds.bulk.resume,
+          telemetryPause: level.thresholds.telemetry.pause,
+          telemetryResume: level.thresholds.telemetry.resume,
+          alarmsStop: level.thresholds.alarmsStop,
+        };
+  const planned =
+    budget === undefined
+      ? {}
+      : {
+          recordWh: budget.recordWh,
+          bulkWh: budget.bulkWh,
+          spillWh: budget.spillWh,
+          lowestPct: budget.lowestPct,
+          ...(budget.fullInMs === undefined ? {} : { fullInH: budget.fullInMs / 3_600_000 }),
+        };
+  return { sessionWh: link.sessionWh, ...levels, ...planned };
 }

@@ -4,18 +4,12 @@
  * here are only the clock, the order of things and the latest values. A tick takes well under 5 ms.
  */
 import type { Cancel, Clock, Timers } from '../base/clock.ts';
-import { FAULTS, type FaultCode } from '../base/errors.ts';
+import { FAULTS, type FaultCode, messageOf } from '../base/errors.ts';
 import { isoTime } from '../base/iso-time.ts';
 import type { Log } from '../base/log.ts';
-import {
-  type Backlog,
-  CLASSES,
-  type ClassName,
-  classNameOf,
-  DEADLINES_MS,
-  EMPTY_BACKLOG,
-  type OpClass,
-} from './class.ts';
+import { type Advice, adviceOf } from './advice.ts';
+import type { Budget } from './budget.ts';
+import { type Backlog, DEADLINES_MS, EMPTY_BACKLOG, type OpClass } from './class.ts';
 import { type Decision, decisionKey, type PowerState } from './decision.ts';
 import { EnergyAccount, type EnergyTotals, LINK_COSTS, type LinkKind } from './energy.ts';
 import { type BatteryEstimate, Estimator } from './estimator.ts';
@@ -26,19 +20,14 @@ import {
   type GovernorInput,
   type GovernorMemory,
 } from './governor.ts';
+import { backlogFacts, decisionFacts, rounded } from './log-lines.ts';
+import { Planner } from './planner.ts';
+import type { PowerConfig } from './power-config.ts';
+import { QuotaMeter } from './quota.ts';
 import { mergeReadings, type Reading } from './reading.ts';
+import { loadState, savedCharge, saveState, type StateFile } from './saved-state.ts';
 import type { PowerSource } from './sources/source.ts';
 import type { SyncLogEntry, SyncLogLine } from './sync-log.ts';
-import { type Chemistry, type PowerThresholds, thresholdsFor } from './thresholds.ts';
-
-export interface PowerConfig {
-  readonly chemistry: Chemistry;
-  readonly nominalVolts: number;
-  readonly capacityWh: number;
-  /** Instead of the chemistry's own. */
-  readonly thresholds?: PowerThresholds;
-  readonly deadlinesMs?: Readonly<Record<OpClass, number>>;
-}
 
 export interface PowerMonitorOptions {
   /** In order of trust. */
@@ -53,6 +42,8 @@ export interface PowerMonitorOptions {
   readonly link?: () => LinkKind;
   /** Where decisions are written; session events come in by `append`. */
   readonly syncLog?: { append(entry: SyncLogEntry): SyncLogLine };
+  /** Where what was learned survives a restart; without it, it does not. */
+  readonly stateFile?: StateFile;
   /** Hours and minutes for people; UTC where nothing else is given. */
   readonly timeOf?: (wallMs: number) => string;
 }
@@ -78,6 +69,14 @@ export interface PowerFault {
   readonly sinceMs: number;
 }
 
+/** A source as `power probe` shows it: what it told last and when, or why it is silent. */
+export interface SourceView {
+  readonly name: string;
+  readonly reading: Reading | undefined;
+  readonly ageS: number | undefined;
+  readonly lost: string | undefined;
+}
+
 interface SourceState {
   readonly source: PowerSource;
   reading: Reading | undefined;
@@ -85,24 +84,37 @@ interface SourceState {
 }
 
 const TICK_MS = 10_000;
+const SAVE_MS = 3_600_000;
+const BY_HAND_MS_MAX = 24 * 3_600_000;
 
 export class PowerMonitor {
   readonly #options: PowerMonitorOptions;
-  readonly #thresholds: PowerThresholds;
   readonly #estimator: Estimator;
+  readonly #planner: Planner;
+  readonly #quota: QuotaMeter;
   readonly #sources: readonly SourceState[];
   readonly #energy = new EnergyAccount();
   readonly #listeners = new Set<(decision: Decision) => void>();
+  readonly #cancels: Cancel[];
   #memory: GovernorMemory = FIRST_MEMORY;
   #decision: Decision;
-  #cancelTick: Cancel;
+  #budget: Budget | undefined;
+  #byHandUntilMs: number | undefined;
+  #sessionOpen = false;
 
   private constructor(options: PowerMonitorOptions) {
-    const { config, sources, timers } = options;
-    this.#options = options;
-    this.#thresholds = config.thresholds ?? thresholdsFor(config.chemistry, config.nominalVolts);
+    const { config, sources, timers, clock, stateFile } = options;
+    const saved = stateFile === undefined ? undefined : loadState(stateFile);
     const names = sources.map((source) => source.name);
-    this.#estimator = new Estimator(config, names);
+    this.#options = options;
+    this.#estimator = new Estimator(config.battery, names, savedCharge(saved, clock.wallMs()));
+    this.#planner = new Planner(
+      config.site,
+      config.battery.capacityWh,
+      config.thresholds.percent,
+      saved?.planner,
+    );
+    this.#quota = new QuotaMeter(config.quotaBytes ?? {}, saved?.quota);
     this.#sources = sources.map((source) => ({
       source,
       reading: undefined,
@@ -112,7 +124,10 @@ export class PowerMonitor {
     this.#decision = decide(this.#input(), this.#memory);
     this.#tick();
     // Set after the sources' own timers: of two that are due together, a reading comes before its tick.
-    this.#cancelTick = timers.every(TICK_MS, () => this.#tick());
+    this.#cancels = [
+      timers.every(TICK_MS, () => this.#tick()),
+      timers.every(SAVE_MS, () => this.#save()),
+    ];
   }
 
   /** Starts the sources and decides for the first time; throws nothing that a missing battery could cause. */
@@ -127,20 +142,32 @@ export class PowerMonitor {
   }
 
   estimate(): PowerEstimate {
+    const detail = this.#estimateNow();
     const {
-      socOrigin: _origin,
-      mains: _mains,
-      readingAtMs: _at,
-      suspects: _suspects,
+      socOrigin: _o,
+      mains: _m,
+      readingAtMs: _r,
+      suspects: _s,
       batteryW: _w,
       ...shown
-    } = this.#estimateNow();
+    } = detail;
     return { state: this.#decision.state, ...shown };
   }
 
-  /** The battery with everything that is known of it, for `power probe` and the page's details. */
+  /** The battery with everything that is known of it, for the page's details. */
   detail(): BatteryEstimate {
     return this.#estimateNow();
+  }
+
+  /** Every source side by side, in order of trust. */
+  probe(): SourceView[] {
+    const nowMs = this.#options.clock.monotonicMs();
+    return this.#sources.map(({ source, reading, lostSince }) => ({
+      name: source.name,
+      reading,
+      ageS: reading === undefined ? undefined : (nowMs - reading.atMs) / 1_000,
+      lost: lostSince?.reason,
+    }));
   }
 
   /** The decision of the last tick. */
@@ -153,6 +180,16 @@ export class PowerMonitor {
     return decide(this.#input(backlog), this.#memory);
   }
 
+  /** What the state means for devices and for the rest of the hub. */
+  advice(): Advice {
+    return adviceOf(this.#decision);
+  }
+
+  /** The plan behind the decision; undefined where charge or date are unknown. */
+  budget(): Budget | undefined {
+    return this.#budget;
+  }
+
   /** Hears every decision that differs from the one before. */
   onDecision(listener: (decision: Decision) => void): Cancel {
     this.#listeners.add(listener);
@@ -161,15 +198,39 @@ export class PowerMonitor {
     };
   }
 
+  /**
+   * "Send everything now, I am on site": lets all classes go for a while, at most a day, but never in shutdown.
+   * 0 ends it. Logged with who asked.
+   */
+  sendByHand(durationMs: number, who: string): void {
+    const { clock, log } = this.#options;
+    const boundedMs = Math.min(BY_HAND_MS_MAX, Math.max(0, durationMs));
+    this.#byHandUntilMs = boundedMs === 0 ? undefined : clock.monotonicMs() + boundedMs;
+    log.info('power.by-hand', { minutes: boundedMs / 60_000, who });
+    const minutes = Math.round(boundedMs / 60_000);
+    const why =
+      minutes === 0 ? `${who} ended sending by hand` : `${who} sends for ${minutes} minutes`;
+    this.append({ event: 'decision', why });
+    this.#tick();
+  }
+
   /** Writes a line of the sync log with what the battery is at this moment: session events of the uplink. */
   append(entry: SyncLogEntry): SyncLogLine | undefined {
     return this.#options.syncLog?.append({ ...this.#facts(), ...entry });
   }
 
+  /** The radio is on: the load that is measured now is not the site's own. */
+  sessionOpened(): void {
+    this.#sessionOpen = true;
+  }
+
   /** Books a finished session; returns its estimated Wh. */
   sessionClosed(link: LinkKind, bytesByClass: Partial<Record<OpClass, number>>): number {
     const wallMs = this.#options.clock.wallMs();
-    return this.#energy.book(LINK_COSTS[link], bytesByClass, wallMs).energyWh;
+    this.#sessionOpen = false;
+    const session = this.#energy.book(LINK_COSTS[link], bytesByClass, wallMs);
+    this.#quota.count(link, session.bytes, wallMs);
+    return session.energyWh;
   }
 
   energy(): { readonly today: EnergyTotals; readonly total: EnergyTotals } {
@@ -189,9 +250,10 @@ export class PowerMonitor {
   }
 
   close(): void {
-    this.#cancelTick();
+    for (const cancel of this.#cancels) cancel();
     for (const { source } of this.#sources) source.stop();
     this.#listeners.clear();
+    this.#save();
   }
 
   #startSource(state: SourceState, index: number): void {
@@ -203,10 +265,8 @@ export class PowerMonitor {
           log.info('power.source-found', { source: source.name });
         }
         state.lostSince = undefined;
-        state.reading =
-          state.reading === undefined
-            ? reading
-            : mergeReadings([state.reading, reading], reading.atMs);
+        const known = state.reading === undefined ? [reading] : [state.reading, reading];
+        state.reading = mergeReadings(known, reading.atMs);
         this.#estimator.accept(index, reading);
       },
       (reason) => {
@@ -219,28 +279,46 @@ export class PowerMonitor {
   }
 
   #tick(): void {
-    const verdict = govern(this.#input(), this.#memory);
+    const { clock, syncLog } = this.#options;
+    const dateTrusted = clock.quality() !== 'unknown';
+    this.#budget = this.#planner.plan({
+      nowMs: clock.monotonicMs(),
+      wallMs: clock.wallMs(),
+      dateTrusted,
+      estimate: this.#estimateNow(),
+      sessionOpen: this.#sessionOpen,
+    });
     const before = this.#decision;
-    this.#memory = verdict.memory;
-    this.#decision = verdict.decision;
-    if (decisionKey(before) === decisionKey(verdict.decision)) return;
-    const event = before.state === verdict.decision.state ? 'decision' : 'state';
-    this.#options.syncLog?.append({ event, ...this.#facts(), ...linesOf(verdict.decision) });
-    for (const listener of this.#listeners) listener(verdict.decision);
+    const { memory, decision } = govern(this.#input(), this.#memory);
+    this.#memory = memory;
+    this.#decision = decision;
+    if (decisionKey(before) === decisionKey(decision)) return;
+    const event = before.state === decision.state ? 'decision' : 'state';
+    syncLog?.append({ event, ...this.#facts(), ...decisionFacts(decision) });
+    for (const listener of this.#listeners) listener(decision);
   }
 
   #input(backlog: Backlog = this.#options.backlog?.() ?? EMPTY_BACKLOG): GovernorInput {
-    const { clock, config, link, timeOf } = this.#options;
+    const { clock, config, timeOf } = this.#options;
+    const wallMs = clock.wallMs();
+    const link = this.#link();
     return {
       nowMs: clock.monotonicMs(),
-      wallMs: clock.wallMs(),
+      wallMs,
       estimate: this.#estimateNow(),
       backlog,
-      link: LINK_COSTS[link?.() ?? 'cellular'],
-      thresholds: this.#thresholds,
+      link: LINK_COSTS[link],
+      thresholds: config.thresholds,
       deadlinesMs: config.deadlinesMs ?? DEADLINES_MS,
+      budget: this.#budget,
+      byHandUntilMs: this.#byHandUntilMs,
+      quotaUsedRatio: this.#quota.usedRatio(link, wallMs),
       timeOf: timeOf ?? utcTime,
     };
+  }
+
+  #link(): LinkKind {
+    return this.#options.link?.() ?? 'cellular';
   }
 
   #estimateNow(): BatteryEstimate {
@@ -250,47 +328,27 @@ export class PowerMonitor {
   #facts(): Omit<SyncLogEntry, 'event'> {
     const { ageS: _age, source: _source, ...facts } = this.estimate();
     const backlog = this.#options.backlog?.() ?? EMPTY_BACKLOG;
-    return {
-      ...rounded(facts),
-      backlog: backlogLines(backlog),
-      link: this.#options.link?.() ?? 'cellular',
-    };
+    return { ...rounded(facts), link: this.#link(), backlog: backlogFacts(backlog) };
+  }
+
+  #save(): void {
+    const { stateFile, clock, log } = this.#options;
+    if (stateFile === undefined) return;
+    try {
+      saveState(stateFile, {
+        version: 1,
+        savedAtMs: clock.wallMs(),
+        planner: this.#planner.state,
+        quota: this.#quota.state,
+        estimator: this.#estimator.state,
+      });
+    } catch (error) {
+      // A full card is the journal's fault to report; what was learned is learned again.
+      log.warn('power.state-unsaved', { reason: messageOf(error) });
+    }
   }
 }
 
 function utcTime(wallMs: number): string {
   return `${isoTime(wallMs).slice(11, 16)} UTC`;
-}
-
-function linesOf(decision: Decision): Omit<SyncLogEntry, 'event'> {
-  const deferred = decision.deferred.map(({ class: opClass, reason, untilMs }) => [
-    classNameOf(opClass),
-    untilMs === undefined ? { reason } : { reason, until: isoTime(untilMs) },
-  ]);
-  return {
-    state: decision.state,
-    allowed: decision.allowed.map(classNameOf),
-    deferred: Object.fromEntries(deferred) as NonNullable<SyncLogEntry['deferred']>,
-    why: decision.why,
-    numbers: decision.numbers,
-  };
-}
-
-function backlogLines(backlog: Backlog): NonNullable<SyncLogEntry['backlog']> {
-  const waiting: Partial<Record<ClassName, { ops: number; bytes: number; oldestS: number }>> = {};
-  for (const opClass of CLASSES) {
-    const { ops, bytes, oldestMs } = backlog[opClass];
-    if (ops > 0)
-      waiting[classNameOf(opClass)] = { ops, bytes, oldestS: Math.round(oldestMs / 1_000) };
-  }
-  return waiting;
-}
-
-/** Two digits behind the point: more would be noise in the log. */
-function rounded<T extends object>(facts: T): T {
-  const entries = Object.entries(facts).map(([key, value]) => [
-    key,
-    typeof value === 'number' ? Math.round(value * 100) / 100 : (value as unknown),
-  ]);
-  return Object.fromEntries(entries) as T;
 }

@@ -1,10 +1,13 @@
 /**
- * What each state lets through (POWER.md §2, as a table), and how long a class waits for company before a
- * session is opened for it: opening costs more than bytes.
+ * What each state lets through (POWER.md §2, as a table), and how old the oldest op of a class must be
+ * before a session is opened for it. Opening costs more than bytes, so a class gathers: little where
+ * energy is plenty, up to its deadline where it is short.
  */
-import { DEADLINES_MS, type OpClass } from './class.ts';
+import { type Budget, isFree } from './budget.ts';
+import type { OpClass } from './class.ts';
 import type { Permission, PowerState } from './decision.ts';
-import type { LinkKind } from './energy.ts';
+import type { LinkCost, LinkKind } from './energy.ts';
+import type { Thresholds } from './thresholds.ts';
 
 type Row = readonly [
   alarm: Permission,
@@ -25,39 +28,121 @@ export const PERMISSIONS: Readonly<Record<PowerState, Row>> = {
   unknown: ['now', 'now', 'deadline', 'ride', 'no', 'no', 'no'],
 };
 
+const COMMAND: OpClass = 1;
+const RECORD: OpClass = 2;
+const TELEMETRY: OpClass = 3;
+const LOG: OpClass = 6;
+
 const MINUTE_MS = 60_000;
 
-/** How long ops of a class gather when energy is not short, over a cellular link. */
-const GATHER_MS: Readonly<Record<OpClass, number>> = {
-  0: 0,
-  1: 0,
-  2: 10 * MINUTE_MS,
-  3: 20 * MINUTE_MS,
-  4: 30 * MINUTE_MS,
-  5: 60 * MINUTE_MS,
-  6: Infinity,
+/** How long classes gather on each link: where energy is free, and where it is merely not short. */
+const GATHER_MS: Readonly<Record<LinkKind, { readonly free: number; readonly fair: number }>> = {
+  ethernet: { free: 0, fair: 2_000 },
+  wifi: { free: 110 * MINUTE_MS, fair: 180 * MINUTE_MS },
+  cellular: { free: 110 * MINUTE_MS, fair: 180 * MINUTE_MS },
+  satellite: { free: 110 * MINUTE_MS, fair: 180 * MINUTE_MS },
+  carried: { free: 0, fair: 0 },
 };
 
-/** Gathering in proportion to what opening the link costs. */
-const GATHER_FACTOR: Readonly<Record<LinkKind, number>> = {
-  ethernet: 0.02,
-  wifi: 0.1,
-  cellular: 1,
-  satellite: 6,
-  carried: 0,
-};
+/** A deadline is near when a tenth of it is left, or twenty minutes where that is more. */
+const URGENT_RATIO = 0.1;
+const URGENT_MS = 20 * MINUTE_MS;
 
-/** A deadline is near when this part of it is left, or twenty minutes where that is more. */
-const DEADLINE_MARGIN_RATIO = 0.1;
-const DEADLINE_MARGIN_MS = 20 * MINUTE_MS;
+/** A session that takes less of the battery than this is below what its gauge can tell. */
+const UNNOTICED_RATIO = 0.001;
 
-/** Age at which the oldest op of a class opens a session when energy is not short. */
-export function gatherMs(opClass: OpClass, link: LinkKind): number {
-  return Math.min(GATHER_MS[opClass] * GATHER_FACTOR[link], urgentMs(opClass, DEADLINES_MS));
+/** Before a class is paused for longer than its deadline allows, what has waited this long goes. */
+const LAST_CALL_AGE_MS = 45 * MINUTE_MS;
+/** The last call comes this many points above the threshold, or volts of a 12 V battery. */
+const LAST_CALL_POINTS = 1.5;
+
+export interface Situation {
+  readonly state: PowerState;
+  readonly link: LinkCost;
+  readonly deadlinesMs: Readonly<Record<OpClass, number>>;
+  readonly mains: boolean;
+  readonly budget: Budget | undefined;
+  /** Median charge in percent; undefined where only volts are known. */
+  readonly socPct: number | undefined;
+  /** In percent. */
+  readonly thresholds: Thresholds;
+  /** Somebody on site asked for everything to go now. */
+  readonly byHand: boolean;
+  /** Part of the month's bytes on this link that is used up; 0 without a quota. */
+  readonly quotaUsedRatio: number;
+}
+
+/** A quota that is nearly used up is kept for what matters: previews and bulk end first, telemetry with it. */
+export function isOverQuota(opClass: OpClass, quotaUsedRatio: number): boolean {
+  if (opClass > TELEMETRY) return quotaUsedRatio >= 0.8;
+  return opClass === TELEMETRY && quotaUsedRatio >= 1;
+}
+
+/**
+ * The word of the table, with three exceptions: what the month's quota no longer covers waits; what a person
+ * on site asks for goes, unless the reserve is at stake; and see `sparedPermission`.
+ */
+export function permissionFor(opClass: OpClass, situation: Situation): Permission {
+  const { state, byHand, quotaUsedRatio } = situation;
+  if (isOverQuota(opClass, quotaUsedRatio)) return 'no';
+  if (byHand && state !== 'shutdown') return opClass === LOG ? 'ride' : 'now';
+  return sparedPermission(opClass, situation);
+}
+
+/**
+ * Records and telemetry that would come late in state critical go by deadline while the budget shows that the
+ * reserve holds all the same, or that it would not notice the difference.
+ */
+function sparedPermission(opClass: OpClass, situation: Situation): Permission {
+  const permission = PERMISSIONS[situation.state][opClass];
+  const { budget, link } = situation;
+  const spared = situation.state === 'critical' && (opClass === RECORD || opClass === TELEMETRY);
+  if (!spared || budget === undefined) return permission;
+  const holds = budget.recordWh >= link.sessionWh;
+  const unnoticed =
+    link.sessionWh <= UNNOTICED_RATIO * budget.capacityWh && budget.alarmWh > link.sessionWh;
+  return holds || unnoticed || isLastCall(opClass, situation) ? 'deadline' : permission;
+}
+
+/** Age of the oldest op at which a class opens a session; Infinity where it never does by itself. */
+export function patienceMs(opClass: OpClass, permission: Permission, situation: Situation): number {
+  const { mains, link, deadlinesMs, budget, byHand } = situation;
+  if (byHand && permission === 'now') return 0;
+  const urgent = urgentMs(opClass, deadlinesMs);
+  const { free, fair } = GATHER_MS[mains ? 'ethernet' : link.kind];
+  if (permission === 'now') return opClass <= COMMAND ? 0 : Math.min(free, urgent);
+  if (permission === 'deadline') {
+    return isLastCall(opClass, situation) ? Math.min(LAST_CALL_AGE_MS, urgent) : urgent;
+  }
+  if (permission !== 'budget') return Infinity;
+  if (mains || budget === undefined) return Math.min(fair, urgent);
+  if (isFree(budget, link.sessionWh)) return Math.min(free, urgent);
+  return Math.min(urgent, affordableMs(opClass, budget, link.sessionWh, fair));
 }
 
 /** Age at which the deadline of the oldest op is near. */
 export function urgentMs(opClass: OpClass, deadlinesMs: Readonly<Record<OpClass, number>>): number {
   const deadlineMs = deadlinesMs[opClass];
-  return Math.max(0, deadlineMs - Math.max(DEADLINE_MARGIN_RATIO * deadlineMs, DEADLINE_MARGIN_MS));
+  return Math.max(0, deadlineMs - Math.max(URGENT_RATIO * deadlineMs, URGENT_MS));
+}
+
+/** The headroom, dealt out evenly until the battery is full again. */
+function affordableMs(opClass: OpClass, budget: Budget, sessionWh: number, fair: number): number {
+  const headroomWh = opClass <= TELEMETRY ? budget.recordWh : budget.bulkWh;
+  const sessions = Math.min(headroomWh, budget.spillWh) / sessionWh;
+  return sessions < 1 ? Infinity : Math.max(fair, budget.spanMs / sessions);
+}
+
+/** Just above the level below which the class is paused, on the way down, and not back in time. */
+function isLastCall(opClass: OpClass, situation: Situation): boolean {
+  const { budget, socPct, state, thresholds, deadlinesMs } = situation;
+  if (budget === undefined || socPct === undefined) return false;
+  const { telemetry, alarmsStop, shutdown } = thresholds;
+  const [pause, resume] =
+    state === 'critical' ? [alarmsStop, shutdown.resume] : [telemetry.pause, telemetry.resume];
+  if (socPct > pause + LAST_CALL_POINTS) return false;
+  const fallsInMs = budget.fallsTo(pause);
+  if (fallsInMs === undefined) return false;
+  const backInMs = budget.risesTo(resume) ?? Infinity;
+  return backInMs > urgentMs(opClass, deadlinesMs) - LAST_CALL_AGE_MS;
 }

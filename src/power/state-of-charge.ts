@@ -35,7 +35,7 @@ const FULL_ERROR_POINTS = 1;
 /** A gap in the current longer than this cannot be bridged by its last value. */
 const COUNT_GAP_MS_MAX = 2 * MINUTE_MS;
 /** Added for every hour in which nobody counted: a base load's worth. */
-const UNCOUNTED_POINTS_PER_HOUR = 2;
+export const UNCOUNTED_POINTS_PER_HOUR = 2;
 /** Charge counted from nowhere is worth nothing beyond this. */
 export const ERROR_POINTS_MAX = 25;
 

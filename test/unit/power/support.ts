@@ -8,11 +8,21 @@ import {
 import { LINK_COSTS, type LinkKind } from '../../../src/power/energy.ts';
 import type { BatteryEstimate } from '../../../src/power/estimator.ts';
 import type { GovernorInput } from '../../../src/power/governor.ts';
+import { powerConfigOf } from '../../../src/power/power-config.ts';
 import { thresholdsFor } from '../../../src/power/thresholds.ts';
 
 export const MINUTE_MS = 60_000;
 export const HOUR_MS = 60 * MINUTE_MS;
 export const LFP = thresholdsFor('lifepo4', 12);
+export const CONFIG = powerConfigOf({
+  chemistry: 'lifepo4',
+  nominalV: 12,
+  capacityWh: 256,
+  panelW: 60,
+  baseLoadW: 3.2,
+  latitude: 0,
+  longitude: 0,
+});
 export const BATTERY = { chemistry: 'lifepo4', nominalVolts: 12, capacityWh: 256 } as const;
 
 /** An estimate as a healthy source gives it. */

@@ -1,0 +1,41 @@
+/** Decisions and estimates as lines of the sync log: names instead of numbers, no more digits than mean something. */
+import { isoTime } from '../base/iso-time.ts';
+import { type Backlog, CLASSES, type ClassName, classNameOf } from './class.ts';
+import type { Decision } from './decision.ts';
+import type { SyncLogEntry } from './sync-log.ts';
+
+type Facts = Omit<SyncLogEntry, 'event'>;
+
+export function decisionFacts(decision: Decision): Facts {
+  const deferred: Partial<Record<ClassName, { reason: string; until?: string }>> = {};
+  for (const { class: opClass, reason, untilMs } of decision.deferred) {
+    deferred[classNameOf(opClass)] =
+      untilMs === undefined ? { reason } : { reason, until: isoTime(untilMs) };
+  }
+  return {
+    state: decision.state,
+    allowed: decision.allowed.map(classNameOf),
+    deferred,
+    why: decision.why,
+    numbers: rounded(decision.numbers),
+  };
+}
+
+export function backlogFacts(backlog: Backlog): NonNullable<SyncLogEntry['backlog']> {
+  const waiting: Partial<Record<ClassName, { ops: number; bytes: number; oldestS: number }>> = {};
+  for (const opClass of CLASSES) {
+    const { ops, bytes, oldestMs } = backlog[opClass];
+    if (ops === 0) continue;
+    waiting[classNameOf(opClass)] = { ops, bytes, oldestS: Math.round(oldestMs / 1_000) };
+  }
+  return waiting;
+}
+
+/** Two digits behind the point. */
+export function rounded<T extends object>(facts: T): T {
+  const entries = Object.entries(facts).map(([key, value]: [string, unknown]) => [
+    key,
+    typeof value === 'number' ? Math.round(value * 100) / 100 : value,
+  ]);
+  return Object.fromEntries(entries) as T;
+}

@@ -1,0 +1,43 @@
+/** The power brain's part of the config, in its own terms. */
+import type { OpClass } from './class.ts';
+import type { LinkKind } from './energy.ts';
+import type { SolarSite } from './forecast.ts';
+import type { Battery } from './state-of-charge.ts';
+import {
+  type Chemistry,
+  type PowerThresholds,
+  type ThresholdOverrides,
+  thresholdsFor,
+} from './thresholds.ts';
+
+export interface PowerConfig {
+  readonly battery: Battery;
+  readonly site: SolarSite;
+  readonly thresholds: PowerThresholds;
+  /** Instead of the defaults of class.ts. */
+  readonly deadlinesMs?: Readonly<Record<OpClass, number>>;
+  /** Bytes a month by link; a link that is absent has no quota. */
+  readonly quotaBytes?: Readonly<Partial<Record<LinkKind, number>>>;
+}
+
+/** Section `[power]` as config.ts reads it. */
+export interface PowerSection {
+  readonly chemistry: Chemistry;
+  readonly nominalV: number;
+  readonly capacityWh: number;
+  readonly panelW: number;
+  readonly baseLoadW: number;
+  readonly latitude: number;
+  readonly longitude: number;
+  readonly thresholds?: ThresholdOverrides;
+}
+
+/** Throws `config.invalid` where the thresholds do not rise. */
+export function powerConfigOf(section: PowerSection): PowerConfig {
+  const { chemistry, nominalV, capacityWh, panelW, baseLoadW, latitude, longitude } = section;
+  return {
+    battery: { chemistry, nominalVolts: nominalV, capacityWh },
+    site: { latitude, longitude, panelWatts: panelW, baseLoadWatts: baseLoadW },
+    thresholds: thresholdsFor(chemistry, nominalV, section.thresholds),
+  };
+}

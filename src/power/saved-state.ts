@@ -1,0 +1,58 @@
+/**
+ * What the power brain remembers across restarts: response of the panel, clearness, floor, quota, the charge
+ * last known. One small JSON file, replaced whole once an hour and at the end; damaged or of another version it
+ * is ignored, and the brain learns anew. Below 100 KB by construction: every list in it has a limit.
+ */
+import { textOf, utf8 } from '../base/bytes.ts';
+import type { Files } from '../platform/files.ts';
+import type { EstimatorState } from './estimator.ts';
+import type { PlannerState } from './planner.ts';
+import type { QuotaState } from './quota.ts';
+import { UNCOUNTED_POINTS_PER_HOUR } from './state-of-charge.ts';
+
+export interface SavedState {
+  readonly version: 1;
+  /** Wall clock. */
+  readonly savedAtMs: number;
+  readonly planner: PlannerState;
+  readonly quota: QuotaState;
+  readonly estimator: EstimatorState;
+}
+
+export interface StateFile {
+  readonly files: Pick<Files, 'read' | 'replace'>;
+  readonly path: string;
+}
+
+/** The parts are checked by those whose they are; undefined where there is nothing to use. */
+export function loadState({ files, path }: StateFile): Partial<SavedState> | undefined {
+  try {
+    const value: unknown = JSON.parse(textOf(files.read(path) ?? new Uint8Array()) ?? '');
+    const known = typeof value === 'object' && value !== null && 'version' in value;
+    return known && value.version === 1 ? (value as Partial<SavedState>) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+export function saveState({ files, path }: StateFile, state: SavedState): void {
+  files.replace(path, utf8(JSON.stringify(state)));
+}
+
+/** The charge as it was saved, less sure by the time that nobody counted. */
+export function savedCharge(
+  saved: Partial<SavedState> | undefined,
+  wallMs: number,
+): EstimatorState | undefined {
+  const charge = saved?.estimator?.charge;
+  const { savedAtMs } = saved ?? {};
+  const usable =
+    charge !== undefined &&
+    Number.isFinite(charge.percent) &&
+    Number.isFinite(charge.errorPoints) &&
+    typeof savedAtMs === 'number' &&
+    wallMs >= savedAtMs;
+  if (!usable) return undefined;
+  const uncounted = ((wallMs - savedAtMs) / 3_600_000) * UNCOUNTED_POINTS_PER_HOUR;
+  return { charge: { ...charge, errorPoints: charge.errorPoints + uncounted } };
+}
