@@ -78,7 +78,7 @@ export interface Gatekeeper {
 /** A message for code inside the hub. */
 export interface InternalMessage {
   readonly topic: string;
-  /** Valid during the call only. */
+  /** In memory of its own. */
   readonly payload: Uint8Array;
   readonly qos: Qos;
   readonly retain: boolean;

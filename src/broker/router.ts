@@ -6,7 +6,6 @@
 import {
   type Admission,
   type InboundPublish,
-  type InternalMessage,
   type Lsn,
   type MessageHandler,
   type MessageOutcome,
@@ -176,9 +175,9 @@ export class Router {
     publication: Publication,
     from: Principal | undefined,
   ): MessageOutcome {
-    const { payload, qos, retain } = publication;
-    const message: InternalMessage = { topic: publication.topic.name, payload, qos, retain, from };
-    return handler(message);
+    const { qos, retain } = publication;
+    const topic = publication.topic.name;
+    return handler({ topic, payload: publication.copyPayload(), qos, retain, from });
   }
 }
 

@@ -77,11 +77,11 @@ export class Publication {
     return this;
   }
 
-  /** The payload for code inside the hub, valid during the call. */
-  get payload(): Uint8Array {
+  /** A copy of the payload, for code inside the hub. */
+  copyPayload(): Uint8Array {
     const packet = this.#packet;
-    if (packet === undefined) return bytesOfPayload(this.message.payload);
-    return packet.buffer.subarray(packet.payloadStart, packet.end);
+    if (packet === undefined) return new Uint8Array(bytesOfPayload(this.message.payload));
+    return new Uint8Array(packet.buffer.subarray(packet.payloadStart, packet.end));
   }
 
   /** Makes the frame for subscribers at QoS 0: valid during the call; a large one in memory of its own. */

@@ -34,6 +34,11 @@ export class TopicIndex<S> {
     return this.#size;
   }
 
+  /** Levels of the tree, its root included: what its memory depends on. */
+  get levels(): number {
+    return countLevels(this.#root);
+  }
+
   /** Adds or changes a subscription; true where it is new. The filter must be valid. */
   subscribe(filter: string, subscriber: S, qos: Qos): boolean {
     this.#forget();
@@ -101,6 +106,12 @@ export class TopicIndex<S> {
 
 function newLevel<S>(): Level<S> {
   return { next: new Map(), here: new Map(), below: new Map() };
+}
+
+function countLevels<S>(level: Level<S>): number {
+  let count = 1;
+  for (const next of level.next.values()) count += countLevels(next);
+  return count;
 }
 
 function isBare<S>(level: Level<S>): boolean {
