@@ -48,6 +48,9 @@ export interface Hub {
 
 const MIB = 1 << 20;
 const DAY_MS = 86_400_000;
+/** A session waits so long for late receipts and newcomers; in fast time, not for hours. */
+const LINGER_MS = 2_000;
+const LINGER_MS_MIN = 100;
 /** How often `hub/power`, `hub/status` and `hub/time` are said again. */
 const ANNOUNCE_MS = 30_000;
 /** Key of the sync log's lines in the journal. */
@@ -209,7 +212,10 @@ function openUplink(parts: UplinkParts): Uplink {
     timers: time.timers,
     linkTimers: machine.timers,
     software: PROGRAM_VERSION,
-    limits: { spoolBytesMax: config.uplink.spoolMibMax * MIB },
+    limits: {
+      spoolBytesMax: config.uplink.spoolMibMax * MIB,
+      lingerMs: Math.max(LINGER_MS_MIN, LINGER_MS / config.power.timeSpeed),
+    },
     onFatal: fail,
   });
 }

@@ -33,6 +33,23 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await import('./run.ts')).runRegion,
   },
   {
+    name: 'demo',
+    summary: 'the whole story on this machine: a hub, a region and devices through a solar day',
+    options: {
+      hours: { value: 'N', help: 'end by itself after N simulated hours, with a verdict' },
+      speed: { value: 'X', help: 'simulated seconds in a second (default 2160: a day in 40 s)' },
+      'no-page': { help: 'serve the page on any free port instead of 8080' },
+    },
+    notes: 'Exit code 0 if and only if nothing that was acknowledged is missing upstream.',
+    load: async () => (await import('./demo/demo.ts')).demo,
+  },
+  {
+    name: 'demo devices',
+    summary: 'the field devices of the demo, in a process of their own',
+    operands: [{ name: 'PLAN', help: 'broker and time, as JSON' }],
+    load: async () => (await import('./demo/devices.ts')).demoDevices,
+  },
+  {
     name: 'status',
     summary: 'power, backlog, uplink, devices, storage, clock and faults of a running hub',
     options: { ...HUB_OPTIONS, json: JSON_OPTION },

@@ -4,6 +4,9 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
 export interface ChildOptions {
@@ -71,6 +74,11 @@ export class Child {
 /** The program and first arguments that start this very executable again. */
 export function ownProgram(): { command: string; entry: string } {
   return { command: process.execPath, entry: process.argv[1] as string };
+}
+
+/** A new folder for files that nobody will miss. */
+export function makeTempDir(prefix: string): string {
+  return mkdtempSync(join(tmpdir(), prefix));
 }
 
 export function ownProcessId(): number {

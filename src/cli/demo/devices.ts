@@ -5,6 +5,12 @@
  *
  * They run in a process of their own (`heliograph demo devices`), as devices do.
  */
+import { pause } from '../../base/clock.ts';
+import { wallMsOfIso } from '../../base/iso-time.ts';
+import { fastTime } from '../../platform/clock.ts';
+import { machineMqttClient } from '../../platform/machine-mqtt-client.ts';
+import type { Args } from '../args.ts';
+import { type CliIo, EXIT, type ExitCode } from '../io.ts';
 import { hexOf, utf8 } from '../../base/bytes.ts';
 import type { Clock, Timers } from '../../base/clock.ts';
 import type { Random } from '../../base/random.ts';
@@ -28,6 +34,26 @@ export interface Tally {
   acknowledged: number;
 }
 
+/** `heliograph demo devices PLAN`: prints the tally as JSON at the end. */
+export async function demoDevices(args: Args, io: CliIo): Promise<ExitCode> {
+  const plan = JSON.parse(args.operand(0)) as {
+    readonly url: string;
+    readonly speed: number;
+    readonly start: string;
+    readonly hours: number;
+  };
+  const tally = await runDevices({
+    ...fastTime(plan.speed, wallMsOfIso(plan.start) ?? io.clock.wallMs()),
+    mqtt: machineMqttClient,
+    url: plan.url,
+    random: io.random,
+    durationMs: plan.hours * 3_600_000,
+    signal: io.signal,
+  });
+  io.stdout(`${JSON.stringify(tally)}\n`);
+  return EXIT.done;
+}
+
 export interface DevicesOptions {
   readonly mqtt: MqttClient;
   readonly url: string;
@@ -36,7 +62,8 @@ export interface DevicesOptions {
   readonly random: Random;
   /** Simulated time after which the devices fall silent. */
   readonly durationMs: number;
-  onProgress(tally: Tally): void;
+  /** Ends the day early. */
+  readonly signal: AbortSignal;
 }
 
 /** Publishes for `durationMs` and resolves when every publish has been answered. */
@@ -68,9 +95,8 @@ export async function runDevices(options: DevicesOptions): Promise<Tally> {
     startDoor(options, await join('door')),
     startPhone(options, await join('phone')),
   ];
-  const progress = options.timers.every(3_600_000, () => options.onProgress(tally));
-  await new Promise<void>((resolve) => options.timers.after(options.durationMs, resolve));
-  for (const stop of [...stops, progress]) stop();
+  await pause(options.timers, options.durationMs, options.signal);
+  for (const stop of stops) stop();
   await Promise.all(waiting);
   await Promise.all(sessions.map((session) => session.close()));
   return tally;

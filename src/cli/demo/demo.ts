@@ -1,0 +1,182 @@
+/**
+ * `heliograph demo`: the whole story as real processes on this machine. A regional node, a hub and field
+ * devices talk over real sockets; only sun, battery and the pace of time are simulated, by the power source
+ * that `power.sources = ["simulated"]` gives. What is printed is what the hub itself writes into its
+ * power-aware log.
+ *
+ * The verdict at the end compares what the devices had acknowledged with what the regional node holds, and
+ * the digests of both sides.
+ */
+import { pause } from '../../base/clock.ts';
+import { durationText } from '../../base/duration.ts';
+import { makeTempDir } from '../../platform/children.ts';
+import { type Args, UsageError } from '../args.ts';
+import { type CliIo, EXIT, type ExitCode } from '../io.ts';
+import { renderLine } from '../log.ts';
+import { countText, type Paint, paintFor } from '../text.ts';
+import { Cast, type Node } from './cast.ts';
+import { METERS, type Tally } from './devices.ts';
+
+interface Digest {
+  readonly digest: string;
+  readonly ops: number;
+}
+
+interface HubFigures {
+  readonly clock: { readonly at: string };
+  readonly backlog: Readonly<Record<string, { readonly ops: number }>>;
+  readonly journal: { readonly firstLsn: number };
+}
+
+export interface Verdict {
+  readonly tally: Tally;
+  readonly hub: Digest;
+  readonly region: Digest;
+  readonly energyWh: number;
+  readonly releasedEntries: number;
+}
+
+const HOURS_MAX = 24 * 365;
+const SPEED_MAX = 20_000;
+/** A day in 40 seconds. */
+const SPEED_DEFAULT = 2160;
+/** The story begins in the late afternoon, so that a night comes first and the sun settles it. */
+const START = '2026-06-21T16:00:00Z';
+/** Simulated time that the last data may take after the devices have fallen silent. */
+const DRAIN_HOURS_MAX = 48;
+const LOOK_MS = 250;
+const PAGE_PORT = 8080;
+
+export async function demo(args: Args, io: CliIo): Promise<ExitCode> {
+  const hours = args.number('hours', 1, HOURS_MAX);
+  const speed = args.number('speed', 1, SPEED_MAX) ?? SPEED_DEFAULT;
+  if (hours !== undefined && !Number.isInteger(hours)) {
+    throw new UsageError('--hours is a whole number of simulated hours');
+  }
+  const cast = new Cast(io, makeTempDir('heliograph-demo-'));
+  try {
+    const verdict = await tell(cast, io, { hours, speed, page: !args.has('no-page') });
+    printVerdict(verdict, io);
+    return isGood(verdict) ? EXIT.done : EXIT.failed;
+  } finally {
+    await cast.stop();
+  }
+}
+
+interface Plot {
+  /** Undefined: until interrupted. */
+  readonly hours: number | undefined;
+  readonly speed: number;
+  readonly page: boolean;
+}
+
+async function tell(cast: Cast, io: CliIo, { hours, speed, page }: Plot): Promise<Verdict> {
+  const paint = paintFor(io);
+  const region = await cast.startRegion();
+  const hub = await cast.startHub({
+    upstream: region.mqtt,
+    port: page ? PAGE_PORT : 0,
+    sets: [`power.time_speed=${speed}`, `power.time_start=${START}`],
+  });
+  introduce(io, paint, hub, { hours, speed, page });
+  const story = new Story(io, paint);
+  const following = io.http.follow(
+    `${hub.http}api/v1/log?since=${START}`,
+    { signal: cast.signal },
+    (line) => story.take(line),
+  );
+  const { clock } = await figuresOf(io, hub);
+  const devices = await cast.startDevices({
+    url: hub.mqtt,
+    speed,
+    start: clock.at,
+    hours: hours ?? HOURS_MAX,
+  });
+  const tally = await devices.tally();
+  io.stdout(paint('dim', 'The devices are silent. What is left follows when energy allows.\n'));
+  await drained(io, hub, speed);
+  const [hubDigest, regionDigest] = await Promise.all(
+    [hub, region].map(async ({ http }) => (await json(io, `${http}api/v1/digest`)) as Digest),
+  );
+  const { journal } = await figuresOf(io, hub);
+  await cast.stop();
+  await following.catch(() => undefined);
+  return {
+    tally,
+    hub: hubDigest as Digest,
+    region: regionDigest as Digest,
+    energyWh: story.energyWh,
+    releasedEntries: journal.firstLsn - 1,
+  };
+}
+
+function introduce(io: CliIo, paint: Paint, hub: Node, { hours, speed, page }: Plot): void {
+  const day = durationText(86_400 / speed);
+  const length = hours === undefined ? 'until you press Ctrl-C' : `for ${hours} simulated hours`;
+  io.stdout(
+    `One hub, one regional node, ${METERS} meters, a door and a phone, ${length}; a solar day takes ${day}.\n`,
+  );
+  if (page) io.stdout(`The page: ${paint('bold', hub.http)}\n`);
+  io.stdout('\n');
+}
+
+/** Prints the hub's own log as it comes, and adds up what the sessions cost. */
+class Story {
+  energyWh = 0;
+  readonly #io: CliIo;
+  readonly #paint: Paint;
+
+  constructor(io: CliIo, paint: Paint) {
+    this.#io = io;
+    this.#paint = paint;
+  }
+
+  take(text: string): void {
+    const line = JSON.parse(text) as { event?: string; energyWh?: number };
+    if (line.event === 'session.close') this.energyWh += line.energyWh ?? 0;
+    if (line.event === 'batch.sent') return;
+    this.#io.stdout(`${renderLine(line, this.#paint)}\n`);
+  }
+}
+
+/** Waits until everything but the log itself has its receipt, or the simulated time for it is over. */
+async function drained(io: CliIo, hub: Node, speed: number): Promise<void> {
+  const rounds = Math.ceil((DRAIN_HOURS_MAX * 3_600_000) / speed / LOOK_MS);
+  for (let round = 0; round < rounds && !io.signal.aborted; round++) {
+    const { backlog } = await figuresOf(io, hub);
+    const waiting = Object.entries(backlog).filter(([name, { ops }]) => name !== 'log' && ops > 0);
+    if (waiting.length === 0) return;
+    await pause(io.timers, LOOK_MS, io.signal);
+  }
+}
+
+async function figuresOf(io: CliIo, hub: Node): Promise<HubFigures> {
+  return (await json(io, `${hub.http}api/v1/status`)) as HubFigures;
+}
+
+async function json(io: CliIo, url: string): Promise<unknown> {
+  return JSON.parse((await io.http.get(url)).text) as unknown;
+}
+
+function lostOf({ tally, region }: Verdict): number {
+  return Math.max(0, tally.acknowledged - region.ops);
+}
+
+export function isGood(verdict: Verdict): boolean {
+  return lostOf(verdict) === 0 && verdict.hub.digest === verdict.region.digest;
+}
+
+function printVerdict(verdict: Verdict, io: CliIo): void {
+  const { tally, hub, region, energyWh, releasedEntries } = verdict;
+  const same = hub.digest === region.digest;
+  io.stdout(
+    [
+      '',
+      `published ${tally.published}, acknowledged ${tally.acknowledged}, stored upstream ${region.ops}, lost ${lostOf(verdict)}, energy for sync ${energyWh.toFixed(1)} Wh`,
+      `journal: ${countText(releasedEntries, 'entry', 'entries')} released after their receipts`,
+      `digest here     ${hub.digest}`,
+      `digest upstream ${region.digest}  ${same ? 'equal' : 'DIFFERENT'}`,
+      '',
+    ].join('\n'),
+  );
+}
