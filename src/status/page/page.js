@@ -172,7 +172,7 @@ function showStorage({ journal, disk, flash }) {
   const years = flash.lifeYears;
   setText(
     'flash-life',
-    years === null ? DASH : years > 50 ? '50 years or more' : `${fixed(years, 1)} years`,
+    years === null ? DASH : years > 50 ? '50+ years' : `${fixed(years, 1)} years`,
   );
 }
 
@@ -231,7 +231,7 @@ function showLines(lines) {
   element('decisions').replaceChildren(
     ...items.filter((item) => item !== null).slice(0, DECISIONS_MAX),
   );
-  const last = lines.findLast((line) => line.event === 'decision' && line.why);
+  const last = lines.findLast((line) => isAboutState(line) && line.why);
   if (last !== undefined) showWhy(last);
 }
 
@@ -242,7 +242,11 @@ function addLine(line) {
   if (list.firstElementChild?.className === 'quiet') list.replaceChildren();
   list.prepend(item);
   while (list.children.length > DECISIONS_MAX) list.lastElementChild.remove();
-  if (line.event === 'decision' && line.why) showWhy(line);
+  if (isAboutState(line)) showWhy(line);
+}
+
+function isAboutState(line) {
+  return line.event === 'decision' || line.event === 'state';
 }
 
 /** The reason of the last decision stands beside the state, unless the state has changed since. */
@@ -265,7 +269,7 @@ function lineItem(line) {
   time.textContent = clockTime.format(Date.parse(line.at));
   const event = document.createElement('span');
   event.className = 'event';
-  event.textContent = line.event === 'decision' ? (line.state ?? 'decision') : line.event;
+  event.textContent = isAboutState(line) ? (line.state ?? line.event) : line.event;
   const why = document.createElement('p');
   why.textContent = unbroken(line.why);
   item.append(time, event, why);
