@@ -16,6 +16,10 @@
  * Texts are stored as UTF-8 blobs by the callers, because the binding ends a text at U+0000. Prepared
  * statements are kept until `close` and always run to their end, so that none holds a read transaction open.
  */
+// First, so that SQLite is compiled the lean way.
+// oxlint-disable-next-line import/no-unassigned-import -- the import is its effect
+import '../platform/lean-wasm.ts';
+
 import sqlite from 'node-sqlite3-wasm';
 
 import { assert, must } from '../base/assert.ts';
