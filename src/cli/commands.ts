@@ -16,6 +16,12 @@ const BENCH_OPTIONS = {
   json: JSON_OPTION,
 };
 
+const JOURNAL_OPERAND = {
+  name: 'DIR',
+  help: 'a journal or a data directory; absent: the one of the configuration',
+  isOptional: true,
+};
+
 export const COMMANDS: readonly Command[] = [
   {
     name: 'run',
@@ -98,6 +104,31 @@ export const COMMANDS: readonly Command[] = [
     summary: 'names and roles of all users',
     options: DATA_OPTIONS,
     load: async () => (await import('./user.ts')).listUsersCommand,
+  },
+  {
+    name: 'journal verify',
+    summary: 'check every byte of a journal; exits 1 on any damage and says which LSNs',
+    operands: [JOURNAL_OPERAND],
+    options: DATA_OPTIONS,
+    load: async () => (await import('./journal.ts')).verifyCommand,
+  },
+  {
+    name: 'journal dump',
+    summary: 'the entries of a journal, a line each',
+    operands: [JOURNAL_OPERAND],
+    options: {
+      from: { value: 'LSN', help: 'begin there' },
+      limit: { value: 'N', help: 'so many at most' },
+      ...DATA_OPTIONS,
+    },
+    load: async () => (await import('./journal.ts')).dumpCommand,
+  },
+  {
+    name: 'journal stat',
+    summary: 'range, size and segments of a journal',
+    operands: [JOURNAL_OPERAND],
+    options: DATA_OPTIONS,
+    load: async () => (await import('./journal.ts')).statCommand,
   },
   {
     name: 'store digest',
