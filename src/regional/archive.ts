@@ -40,6 +40,7 @@ export class Archive {
   readonly #batches = new Map<BatchId, Kept>();
   readonly #parked = new Map<BatchId, string>();
   #lastNumber = 0;
+  #lastParked = 0;
   #bytes = 0;
 
   constructor(files: Files, siteDir: string, limits: RegionalLimits) {
@@ -122,8 +123,8 @@ export class Archive {
   /** Keeps a refused batch and its reason for a person to look at. */
   park(hub: Origin, opClass: OpClass, id: BatchId, bytes: Uint8Array, reason: string): void {
     if (this.#parked.has(id)) return;
-    this.#lastNumber += 1;
-    const name = nameOf({ number: this.#lastNumber, hub, class: opClass, id });
+    this.#lastParked += 1;
+    const name = nameOf({ number: this.#lastParked, hub, class: opClass, id });
     this.#files.replace(`${this.#parkedDir}/${name}.batch`, bytes);
     this.#files.replace(`${this.#parkedDir}/${name}.reason`, utf8(`${reason}\n`));
     this.#parked.set(id, name);
@@ -183,7 +184,7 @@ export class Archive {
   #adoptParked(name: string): void {
     const parsed = parseName(name);
     if (parsed === undefined) return;
-    this.#lastNumber = Math.max(this.#lastNumber, parsed.number);
+    this.#lastParked = Math.max(this.#lastParked, parsed.number);
     this.#parked.set(parsed.id, nameOf(parsed));
   }
 }

@@ -32,10 +32,13 @@ interface Part extends ChunkLayout {
 const HASH_BYTES = 32;
 const NAME = /^([0-9a-f]{16})-([0-9a-f]{32})-([0-9]+)-([0-9]+)\.part$/;
 
-export type PutOutcome =
-  | { readonly kind: 'kept'; readonly isComplete: boolean }
-  /** The batch is under way with another count or length: one of the two is not from the hub. */
-  | { readonly kind: 'contradiction' };
+export interface PutOutcome {
+  readonly isComplete: boolean;
+  /** Batches that had to make room. */
+  readonly evicted: readonly BatchId[];
+  /** What was there of this batch had another layout, and is gone: one of the two is not from the hub. */
+  readonly isContradiction: boolean;
+}
 
 export class Assembly {
   readonly #files: Files;
@@ -52,27 +55,23 @@ export class Assembly {
     for (const name of files.list(dir)) this.#adopt(name);
   }
 
-  /** Keeps a chunk; parts that had to make room for it are told. */
-  put(hub: Origin, batch: BatchId, chunk: Chunk): { outcome: PutOutcome; evicted: BatchId[] } {
-    const key = keyOf(hub, batch);
+  /** Keeps a chunk. Of two layouts the newer counts, so that a forged chunk does not bar the way for good. */
+  put(hub: Origin, batch: BatchId, chunk: Chunk): PutOutcome {
     const { total, batchBytes } = chunk;
-    let part = this.#parts.get(key);
-    if (part !== undefined && (part.total !== total || part.batchBytes !== batchBytes)) {
-      return { outcome: { kind: 'contradiction' }, evicted: [] };
-    }
-    const evicted = part === undefined ? this.#makeRoom(hub, batchBytes) : [];
-    if (part === undefined) {
-      part = { hub, batch, total, batchBytes, chunks: new ChunkBitmap(total), touched: 0 };
-      this.#files.open(this.#path(part), 'create').close();
-      this.#parts.set(key, part);
-    }
+    const known = this.#parts.get(keyOf(hub, batch));
+    const isContradiction =
+      known !== undefined && (known.total !== total || known.batchBytes !== batchBytes);
+    if (isContradiction) this.drop(hub, batch);
+    const isNew = known === undefined || isContradiction;
+    const evicted = isNew ? this.#makeRoom(hub, batchBytes) : [];
+    const part = isNew ? this.#begin(hub, batch, chunk) : known;
     part.touched = this.#touches++;
     const chunks = this.#chunksOf(part);
     if (!chunks.has(chunk.index)) {
       this.#write(part, chunk);
       chunks.add(chunk.index);
     }
-    return { outcome: { kind: 'kept', isComplete: chunks.isFull }, evicted };
+    return { isComplete: chunks.isFull, evicted, isContradiction };
   }
 
   /** Which chunks of a batch are here; undefined where none ever came. */
@@ -112,6 +111,14 @@ export class Assembly {
     if (part === undefined) return;
     this.#parts.delete(keyOf(hub, batch));
     this.#files.remove(this.#path(part));
+  }
+
+  #begin(hub: Origin, batch: BatchId, { total, batchBytes }: Chunk): Part {
+    const chunks = new ChunkBitmap(total);
+    const part: Part = { hub, batch, total, batchBytes, chunks, touched: 0 };
+    this.#files.open(this.#path(part), 'create').close();
+    this.#parts.set(keyOf(hub, batch), part);
+    return part;
   }
 
   #makeRoom(hub: Origin, bytes: number): BatchId[] {

@@ -223,9 +223,9 @@ export class RegionalNode {
     if (outcome.kind === 'invalid') return this.#note(topic, outcome.reason);
     if (outcome.chunk.index !== index) return this.#note(topic, 'index differs from topic');
     const put = site.put(address.hub, batch, outcome.chunk);
-    if (put.kind === 'contradiction') return this.#note(topic, 'layout differs from other chunks');
-    if (put.kind === 'receipt' || put.kind === 'have') return this.#answer(address, batch, put);
-    if (put.kind === 'kept' && put.isComplete) this.#process(site, address.hub, batch);
+    if ('isComplete' in put) {
+      if (put.isComplete) this.#process(site, address.hub, batch);
+    } else if (put.kind !== 'known') this.#answer(address, batch, put);
   }
 
   #process(site: Site, hub: Origin, batch: BatchId): void {

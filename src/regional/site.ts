@@ -122,21 +122,19 @@ export class Site {
   }
 
   /** Keeps a chunk of a hub that is known. A batch that is stored already is answered at its last chunk. */
-  put(
-    hub: Origin,
-    batch: BatchId,
-    chunk: Chunk,
-  ): PutOutcome | Answer | { readonly kind: 'ignored' } {
+  put(hub: Origin, batch: BatchId, chunk: Chunk): PutOutcome | Answer | { readonly kind: 'known' } {
     const receipt = this.#archive.receipt(batch);
     if (receipt !== undefined) {
       const isLast = chunk.index === chunk.total - 1;
-      return isLast ? { kind: 'receipt', bytes: receipt } : { kind: 'ignored' };
+      return isLast ? { kind: 'receipt', bytes: receipt } : { kind: 'known' };
     }
-    const { outcome, evicted } = this.#assembly.put(hub, batch, chunk);
-    if (evicted.length > 0) {
-      this.#options.log.warn('regional.parts.evicted', { site: this.name, hub, batches: evicted });
-    }
-    return outcome;
+    const put = this.#assembly.put(hub, batch, chunk);
+    const { log } = this.#options;
+    const { evicted, isContradiction } = put;
+    if (evicted.length > 0)
+      log.warn('regional.parts.evicted', { site: this.name, hub, batches: evicted });
+    if (isContradiction) log.warn('regional.parts.contradiction', { site: this.name, hub, batch });
+    return put;
   }
 
   /** Batches that are all here and not taken yet: after a restart, or after a disk that was full. */

@@ -225,8 +225,10 @@ export class Outbox {
     state.sealedLsn = 0;
     state.lastSealedId = undefined;
     state.chain += 1;
-    this.#saveProgress();
+    // First the count, then the file: a class that seems to have nothing waiting would be moved on.
     this.#unsealed.restart(this.#sealedLsns());
+    this.#saveProgress();
+    this.scan();
   }
 
   async #gather(opClass: OpClass): Promise<Gathered | undefined> {

@@ -9,14 +9,18 @@ import type { Files } from '../platform/files.ts';
 
 const KEY_BYTES = 32;
 
-/** Checks a key against the pinned one, pinning it where there is none; throws `uplink.wrong-region`. */
-export function trustRegion(files: Files, path: string, publicKey: Uint8Array): 'known' | 'pinned' {
+export type RegionKey =
+  { readonly kind: 'known' | 'pinned' } | { readonly kind: 'other'; readonly fault: HubError };
+
+/** Checks a key against the pinned one, pinning it where there is none. */
+export function trustRegion(files: Files, path: string, publicKey: Uint8Array): RegionKey {
   const kept = files.read(path);
   if (kept === undefined) {
     files.replace(path, utf8(`${hexOf(publicKey)}\n`));
-    return 'pinned';
+    return { kind: 'pinned' };
   }
   const pinned = bytesOfHex(textOf(kept)?.trim() ?? '');
-  if (pinned?.length === KEY_BYTES && bytesEqual(pinned, publicKey)) return 'known';
-  throw new HubError('uplink.wrong-region', `${path} does not hold the key ${hexOf(publicKey)}`);
+  if (pinned?.length === KEY_BYTES && bytesEqual(pinned, publicKey)) return { kind: 'known' };
+  const message = `${path} does not hold the key ${hexOf(publicKey)} that answers`;
+  return { kind: 'other', fault: new HubError('uplink.wrong-region', message) };
 }

@@ -47,15 +47,11 @@ export interface RegionLinkOptions {
   readonly log: Log;
   /** Program version for the hello. */
   readonly software: string;
-  /** Checks the node's key; throws `HubError` where it is the wrong one. */
-  readonly trust: (publicKey: Uint8Array) => void;
 }
 
 export interface RegionLinkHandlers {
-  /** The regional node has answered our hello. */
-  onGreeted(): void;
-  /** The answer came from a node that we must not talk to. */
-  onWrongRegion(fault: HubError): void;
+  /** A regional node has answered our hello with this key; false where we must not talk to it. */
+  onAnswer(publicKey: Uint8Array): boolean;
   onHave(have: Have): void;
   onReceipt(receipt: Receipt): void;
   /** The session is over, by whichever side; the last call. */
@@ -155,20 +151,13 @@ export class RegionLink {
   }
 
   #takeDownHello(topic: string, payload: Uint8Array): void {
-    const { address, verify, trust } = this.#options;
+    const { address, verify } = this.#options;
     const hello = parseDownHello(payload, verify);
     if (hello?.hub !== address.hub)
       return this.#note(topic, 'not signed, malformed or for another');
     // An answer to an earlier session says nothing about now.
     if (!bytesEqual(hello.nonce, this.#nonce)) return;
-    try {
-      trust(hello.publicKey);
-    } catch (error) {
-      if (error instanceof HubError) return this.#handlers.onWrongRegion(error);
-      throw error;
-    }
-    this.#regionKey = hello.publicKey;
-    this.#handlers.onGreeted();
+    if (this.#handlers.onAnswer(hello.publicKey)) this.#regionKey = hello.publicKey;
   }
 
   /** Nonsense is told once a session, with what it was, and then only counted. */

@@ -238,20 +238,15 @@ export class Uplink {
   }
 
   async #connect(): Promise<void> {
-    const { broker, files, dir, site, signer } = this.#options;
+    const { broker, site, signer } = this.#options;
     if (broker === undefined) return;
     this.#book.opened(this.#decision);
     const address = { site, hub: originOfPublicKey(signer.publicKey) };
-    const trust = (publicKey: Uint8Array): void => {
-      const found = trustRegion(files, `${dir}/region.pub`, publicKey);
-      if (found === 'pinned') this.#options.log.info('uplink.region.pinned', { site });
-    };
     try {
       const link = await RegionLink.connect(
-        { ...this.#options, broker, address, trust },
+        { ...this.#options, broker, address },
         {
-          onGreeted: () => this.#guarded(() => this.#greeted()),
-          onWrongRegion: (fault) => this.#guarded(() => this.#failed(fault)),
+          onAnswer: (publicKey) => this.#takeAnswer(publicKey),
           onHave: (have) => this.#guarded(() => this.#takeHave(have)),
           onReceipt: (receipt) => this.#guarded(() => this.#takeReceipt(receipt)),
           onClose: (why) => this.#guarded(() => this.#dispatch({ type: 'link-gone', why })),
@@ -272,12 +267,22 @@ export class Uplink {
     await this.#link?.hello(spooled.map(({ id }) => id));
   }
 
-  #greeted(): void {
-    this.#linkFault = undefined;
-    this.#dispatch({ type: 'greeted' });
+  /** Nothing goes out before this has said that the node is the one we know. */
+  #takeAnswer(publicKey: Uint8Array): boolean {
+    const { files, dir, site, log } = this.#options;
+    let isTrusted = false;
+    this.#guarded(() => {
+      const key = trustRegion(files, `${dir}/region.pub`, publicKey);
+      if (key.kind === 'other') return this.#rejectRegion(key.fault);
+      if (key.kind === 'pinned') log.info('uplink.region.pinned', { site });
+      isTrusted = true;
+      this.#linkFault = undefined;
+      this.#dispatch({ type: 'greeted' });
+    });
+    return isTrusted;
   }
 
-  #failed(fault: HubError): void {
+  #rejectRegion(fault: HubError): void {
     this.#linkFault = fault;
     this.#options.log.error(fault.code, { reason: fault.message, hint: fault.hint });
     this.#dispatch({ type: 'failed', why: fault.message });

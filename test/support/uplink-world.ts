@@ -4,10 +4,12 @@
  */
 import assert from 'node:assert/strict';
 
+import type { Timers } from '../../src/base/clock.ts';
 import type { Log, LogFields } from '../../src/base/log.ts';
 import { inlineBrotli } from '../../src/batch/compression.ts';
 import { verifyEd25519 } from '../../src/keys/identity.ts';
 import { CLASSES } from '../../src/model/class.ts';
+import type { MqttClient } from '../../src/platform/mqtt-client.ts';
 import { SimClock } from '../../src/platform/sim/clock.ts';
 import { SimCrash, SimFiles } from '../../src/platform/sim/files.ts';
 import { SimMqttBroker, type SimMqttClient } from '../../src/platform/sim/mqtt-client.ts';
@@ -47,6 +49,37 @@ export class KeptLog implements Log {
   }
 }
 
+/** What a process holds of the world; nothing of it moves any more once the process is dead. */
+class Life {
+  readonly timers: Timers;
+  readonly mqtt: MqttClient;
+  #isAlive = true;
+
+  constructor(timers: Timers, mqtt: MqttClient) {
+    const ifAlive = (callback: () => void) => (): void => {
+      if (this.#isAlive) callback();
+    };
+    this.timers = {
+      after: (delayMs, callback) => timers.after(delayMs, ifAlive(callback)),
+      every: (periodMs, callback) => timers.every(periodMs, ifAlive(callback)),
+      soon: (callback) => timers.soon(ifAlive(callback)),
+    };
+    this.mqtt = {
+      connect: (options, handlers) =>
+        this.#isAlive
+          ? mqtt.connect(options, {
+              onMessage: (topic, payload) => ifAlive(() => handlers.onMessage(topic, payload))(),
+              onClose: (reason) => ifAlive(() => handlers.onClose(reason))(),
+            })
+          : new Promise(() => undefined),
+    };
+  }
+
+  end(): void {
+    this.#isAlive = false;
+  }
+}
+
 export class UplinkWorld {
   readonly clock = new SimClock(START_MS);
   readonly random: SeededRandom;
@@ -65,6 +98,8 @@ export class UplinkWorld {
   uplink: Uplink | undefined;
   region: RegionalNode | undefined;
   readonly #options: WorldOptions;
+  #hubLife: Life | undefined;
+  #regionLife: Life | undefined;
 
   constructor(options: WorldOptions = {}) {
     this.#options = options;
@@ -79,6 +114,8 @@ export class UplinkWorld {
 
   startHub(): Uplink {
     const { clock, random, log } = this;
+    const life = new Life(clock, this.hubLink);
+    this.#hubLife = life;
     this.uplink = Uplink.open({
       journal: this.journal,
       files: this.hubFiles,
@@ -86,30 +123,32 @@ export class UplinkWorld {
       site: SITE,
       signer: HUB,
       verify: verifyEd25519,
-      mqtt: this.hubLink,
+      mqtt: life.mqtt,
       broker: { url: 'mqtt://sim' },
       decide: () => this.decision,
       link: () => 'cellular',
       syncLog: { append: (entry) => void this.syncLines.push(entry) },
       energy: { transferWh: () => 0.001, sessionWh: () => 0.03 },
       clock,
-      timers: clock,
-      linkTimers: clock,
+      timers: life.timers,
+      linkTimers: life.timers,
       random,
       log,
       software: 'test',
       limits: { seal: { opsMax: 50, rawBytesMax: 1 << 20 }, ...this.#options.uplink },
       compressor: inlineBrotli,
-      onFatal: (error) => this.#take(error),
+      onFatal: (error) => this.#take(error, life),
     });
     return this.uplink;
   }
 
   async startRegion(): Promise<RegionalNode> {
     const { clock, random, log } = this;
+    const life = new Life(clock, this.regionLink);
+    this.#regionLife = life;
     this.region = await this.until(
       RegionalNode.open({
-        mqtt: this.regionLink,
+        mqtt: life.mqtt,
         broker: { url: 'mqtt://sim' },
         files: this.regionFiles,
         dir: 'region',
@@ -121,13 +160,13 @@ export class UplinkWorld {
         signer: this.regionSigner,
         verify: verifyEd25519,
         clock,
-        timers: clock,
+        timers: life.timers,
         random,
         log,
         software: 'test',
         limits: this.#options.regional ?? {},
         compressor: inlineBrotli,
-        onFatal: (error) => this.#take(error),
+        onFatal: (error) => this.#take(error, life),
       }),
     );
     return this.region;
@@ -146,6 +185,7 @@ export class UplinkWorld {
 
   /** Ends the hub's process (or its power, with what was not synced). */
   crashHub(how: 'kill' | 'powerCut'): void {
+    this.#hubLife?.end();
     this.hubLink.cut();
     this.journal.forgetListeners();
     this.hubFiles[how]();
@@ -153,6 +193,7 @@ export class UplinkWorld {
   }
 
   crashRegion(how: 'kill' | 'powerCut'): void {
+    this.#regionLife?.end();
     this.regionLink.cut();
     this.regionFiles[how]();
     this.region = undefined;
@@ -173,19 +214,20 @@ export class UplinkWorld {
   /** All that waits has its receipt. */
   get isDelivered(): boolean {
     const backlog = this.uplink?.backlog();
-    return backlog !== undefined && CLASSES.every((opClass) => backlog[opClass].ops === 0);
+    if (backlog === undefined || this.uplink?.receiptedLsn !== this.journal.lastLsn) return false;
+    return CLASSES.every((opClass) => backlog[opClass].ops === 0);
   }
 
   /** Lets time pass until everything is delivered; fails where that takes longer. */
   async deliver(withinMs = 3_600_000): Promise<void> {
     const endMs = this.clock.monotonicMs() + withinMs;
-    await this.clock.advance(100);
+    await this.clock.advance(200);
     while (!this.isDelivered && this.clock.monotonicMs() < endMs) await this.clock.advance(250);
     assert.ok(this.isDelivered, `delivered within ${withinMs} ms`);
   }
 
-  #take(error: unknown): void {
-    if (error instanceof SimCrash) return; // The dead do not complain.
-    this.fatal.push(error);
+  #take(error: unknown, life: Life): void {
+    if (error instanceof SimCrash) life.end();
+    else this.fatal.push(error);
   }
 }

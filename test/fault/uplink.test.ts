@@ -1,0 +1,252 @@
+/** The way upstream under every crash, cut and lie that we could think of. */
+import assert from 'node:assert/strict';
+
+import { describe, test } from 'vitest';
+
+import { utf8 } from '../../src/base/bytes.ts';
+import { ALARM, TELEMETRY } from '../../src/model/class.ts';
+import { encodeChunk } from '../../src/batch/chunks.ts';
+import type { MqttSession } from '../../src/platform/mqtt-client.ts';
+import { HUB_ID, stampedOp, stampedOps } from '../support/batches.ts';
+import { UplinkWorld } from '../support/uplink-world.ts';
+
+const OPS = 60;
+const FAST = { uplink: { replyMsMax: 3_000, pauseMsMin: 500 } };
+
+async function started(seed = 1): Promise<UplinkWorld> {
+  const it = new UplinkWorld({ ...FAST, seed });
+  await it.startRegion();
+  it.startHub();
+  return it;
+}
+
+function publishAll(it: UplinkWorld): void {
+  it.journal.append(...stampedOps(1, OPS), stampedOp(1, { class: ALARM }));
+}
+
+async function expectAllDelivered(it: UplinkWorld, what: string): Promise<void> {
+  await it.deliver();
+  assert.equal(it.store.ops.size, OPS + 1, what);
+  assert.deepEqual(it.fatal, [], what);
+  assert.equal(it.uplink?.receiptedLsn, OPS + 1, what);
+  await it.stop();
+}
+
+/** Somebody else at the same broker. */
+function stranger(
+  it: UplinkWorld,
+  clientId: string,
+  onMessage: (topic: string, payload: Uint8Array) => void,
+): Promise<MqttSession> {
+  const options = { url: 'mqtt://sim', clientId, keepaliveS: 60, connectTimeoutMs: 1_000 };
+  const connecting = it.broker.client().connect(options, { onMessage, onClose: () => undefined });
+  return it.until(connecting);
+}
+
+/** Messages and disk operations of a run in which nothing goes wrong. */
+async function countedRun(): Promise<
+  Record<'hub' | 'region' | 'hubFiles' | 'regionFiles', number>
+> {
+  const it = await started();
+  const hubBefore = it.hubFiles.operations;
+  const regionBefore = it.regionFiles.operations;
+  publishAll(it);
+  await it.deliver();
+  await it.clock.advance(10_000);
+  const counts = {
+    hub: it.hubLink.messages,
+    region: it.regionLink.messages,
+    hubFiles: it.hubFiles.operations - hubBefore,
+    regionFiles: it.regionFiles.operations - regionBefore,
+  };
+  await it.stop();
+  return counts;
+}
+
+test('the link cut in the middle of any message, on either side', async () => {
+  const counts = await countedRun();
+  assert.ok(counts.hub > 6 && counts.region > 6);
+  for (const side of ['hub', 'region'] as const) {
+    for (let index = 0; index < counts[side]; index++) {
+      const it = await started();
+      it[`${side}Link`].link.cutAfterMessages = index;
+      publishAll(it);
+      await expectAllDelivered(it, `${side} cut in message ${index}`);
+    }
+  }
+});
+
+describe.each(['kill', 'powerCut'] as const)('%s', (how) => {
+  test('of the hub after any disk operation', async () => {
+    const { hubFiles: operations } = await countedRun();
+    for (let index = 1; index <= operations; index++) {
+      const it = await started(index);
+      it.hubFiles.faults.crashAfter = it.hubFiles.operations + index;
+      publishAll(it);
+      await it.clock.advance(2_000);
+      it.crashHub(how);
+      await it.clock.advance(100);
+      it.startHub();
+      await expectAllDelivered(it, `crash after operation ${index}`);
+    }
+  });
+
+  test('of the regional node after any disk operation', async () => {
+    const { regionFiles: operations } = await countedRun();
+    for (let index = 1; index <= operations; index++) {
+      const it = await started(index);
+      it.regionFiles.faults.crashAfter = it.regionFiles.operations + index;
+      publishAll(it);
+      await it.clock.advance(2_000);
+      it.crashRegion(how);
+      await it.clock.advance(100);
+      await it.startRegion();
+      await expectAllDelivered(it, `crash after operation ${index}`);
+    }
+  });
+});
+
+test('a restart of the regional node in the middle of a session costs no new session', async () => {
+  const it = await started();
+  it.journal.append(...stampedOps(1, OPS));
+  await it.clock.advance(180);
+  await it.until(it.region?.close() ?? Promise.resolve());
+  await it.startRegion();
+  it.journal.append(stampedOp(1, { class: ALARM }));
+  await expectAllDelivered(it, 'restart');
+});
+
+test('everything that was ever sent, sent again: nothing is stored twice, the receipts are the same', async () => {
+  const it = await started();
+  const sent: [string, Uint8Array][] = [];
+  const spy = await stranger(it, 'spy', (topic, payload) => void sent.push([topic, payload]));
+  await it.until(spy.subscribe(['heliograph/#']));
+  publishAll(it);
+  await it.deliver();
+  await it.clock.advance(10_000);
+  const { applies } = it.store;
+  const recorded = sent.splice(0);
+  for (const [topic, payload] of recorded) await it.until(spy.publish(topic, payload, { qos: 1 }));
+  await it.clock.advance(10_000);
+  assert.equal(it.store.applies, applies);
+  const receipts = (messages: [string, Uint8Array][]): Map<string, string> =>
+    new Map(
+      messages
+        .filter(([topic]) => topic.includes('/receipt/'))
+        .map(([topic, payload]) => [topic, Buffer.from(payload).toString('hex')]),
+    );
+  assert.deepEqual(receipts(sent), receipts(recorded));
+  await expectAllDelivered(it, 'replay');
+});
+
+test('nonsense on every topic of ours harms nobody, and is told', async () => {
+  const it = await started();
+  const session = await stranger(it, 'vandal', () => undefined);
+  const batch = '0'.repeat(32);
+  const hubs = [`heliograph/v1/demo/${'ab'.repeat(8)}`, `heliograph/v1/demo/${HUB_ID}`];
+  const topics = hubs.flatMap((base) => [
+    `${base}/hello`,
+    `${base}/down-hello`,
+    `${base}/up/${batch}/0`,
+    `${base}/up/${batch}/x`,
+    `${base}/have/${batch}`,
+    `${base}/receipt/${batch}`,
+    `${base}/receipt/../..`,
+  ]);
+  publishAll(it);
+  const payloads = [
+    new Uint8Array(),
+    utf8('nonsense'),
+    new Uint8Array(70_000),
+    Uint8Array.of(0x84, 0x40, 0xa0, 0x40, 0x40),
+  ];
+  for (const topic of topics) {
+    for (const payload of payloads) {
+      await it.until(session.publish(topic, payload, { qos: 1 }));
+    }
+  }
+  await it.deliver();
+  assert.ok(it.log.count('regional.nonsense') > 0);
+  await expectAllDelivered(it, 'nonsense');
+});
+
+test('chunks that another forged for our batch are found out, and the true ones asked for', async () => {
+  for (const total of [1, 2]) {
+    const it = await started();
+    const forged = new Set<string>();
+    const lie = encodeChunk(new Uint8Array(100), { total, batchBytes: 100 * total }, 0);
+    const forge = (topic: string): void => {
+      if (forged.has(topic)) return;
+      forged.add(topic);
+      void forger.publish(topic, lie, { qos: 1 });
+    };
+    const forger = await stranger(it, 'forger', (topic) => forge(topic));
+    await it.until(forger.subscribe(['heliograph/v1/+/+/up/+/+']));
+    it.hubLink.link.delayMs = 200;
+    publishAll(it);
+    await expectAllDelivered(it, 'forged chunks');
+    assert.ok(forged.size > 0);
+  }
+});
+
+test('a regional node that lost everything gets all that the journal still has', async () => {
+  const it = await started();
+  publishAll(it);
+  await it.deliver();
+  it.crashRegion('kill');
+  it.stores.clear();
+  it.regionFiles.remove('region/sites');
+  await it.startRegion();
+  it.journal.append(...stampedOps(OPS + 1, OPS + 5));
+  await it.deliver();
+  assert.equal(it.store.ops.size, OPS + 5, 'telemetry came again, from the first op on');
+  assert.equal(it.log.count('uplink.region.forgot'), 1);
+  assert.equal(it.uplink?.backlog()[TELEMETRY].ops, 0);
+  await it.stop();
+});
+
+test('the progress file lost or damaged, a spool file damaged: everything is sent again, and counts once', async () => {
+  for (const harm of ['lost', 'damaged', 'spool'] as const) {
+    const it = await started();
+    publishAll(it);
+    await it.deliver();
+    it.regionLink.link.isDown = true;
+    it.regionLink.cut();
+    it.journal.append(...stampedOps(OPS + 1, OPS + 40));
+    await it.clock.advance(10_000);
+    it.crashHub('kill');
+    if (harm === 'lost') it.hubFiles.remove('hub/uplink/progress');
+    if (harm === 'damaged') it.hubFiles.flipBit('hub/uplink/progress', 1, 3);
+    const [spooled] = it.hubFiles.list('hub/uplink/spool');
+    if (harm === 'spool' && spooled !== undefined) {
+      it.hubFiles.flipBit(`hub/uplink/spool/${spooled}`, 900, 3);
+    }
+    it.regionLink.link.isDown = false;
+    it.startHub();
+    await it.deliver();
+    assert.equal(it.store.ops.size, OPS + 41, harm);
+    assert.equal(it.store.vector().get(`${HUB_ID}/3`), OPS + 40);
+    assert.deepEqual(it.fatal, []);
+    await it.stop();
+  }
+});
+
+test('a journal begun anew is not taken for the one that was receipted', async () => {
+  const it = await started();
+  publishAll(it);
+  await it.deliver();
+  it.crashHub('kill');
+  const fresh = new UplinkWorld({ ...FAST, seed: 2 });
+  fresh.hubFiles.makeDir('hub/uplink');
+  fresh.hubFiles.replace(
+    'hub/uplink/progress',
+    it.hubFiles.read('hub/uplink/progress') ?? utf8(''),
+  );
+  await fresh.startRegion();
+  fresh.journal.append(...stampedOps(1, 3));
+  fresh.startHub();
+  await fresh.deliver();
+  assert.equal(fresh.store.ops.size, 3);
+  await fresh.stop();
+  await it.stop();
+});
