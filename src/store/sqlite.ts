@@ -63,15 +63,16 @@ export class SqliteFile {
   static open(options: SqliteOptions): SqliteFile {
     const { files, path } = options;
     files.remove(`${path}.lock`);
-    const isNew = !files.exists(path);
     const file = new SqliteFile(
       options,
       guard(() => new sqlite.Database(path)),
     );
     try {
       file.#configure();
-      // The names of a new file and of its WAL; SQLite's binding leaves the folder alone.
-      if (isNew) files.syncDir(path.slice(0, path.lastIndexOf('/') + 1) || '.');
+      // The first read makes the WAL, anew on every open. Its name must last before a commit promises anything;
+      // the binding leaves the folder alone.
+      file.rows('PRAGMA user_version');
+      files.syncDir(path.slice(0, path.lastIndexOf('/') + 1) || '.');
     } catch (error) {
       file.#release();
       throw error;
