@@ -80,21 +80,28 @@ node_path() {
   say "$node"
 }
 
-# The packages the program needs, out of the source's own node_modules: works without a network.
+# The packages that the program needs, as npm noted them beside the packages themselves.
+needed_packages() {
+  "$1" -e '
+    const { packages } = JSON.parse(require("node:fs").readFileSync(process.argv[1], "utf8"));
+    for (const [path, { dev }] of Object.entries(packages)) if (dev !== true) console.log(path);
+  ' "$2/node_modules/.package-lock.json"
+}
+
+# Out of the source's own node_modules: works without a network.
 copy_packages() {
-  local source=$1 target=$2 path below
-  (cd "$source" && npm ls --omit=dev --all --parseable) | while read -r path; do
-    below=${path#"$source"}
-    if [ -n "$below" ] && [ ! -e "$target$below" ]; then
-      mkdir -p "$(dirname "$target$below")"
-      cp -R "$path" "$target$below"
+  local node=$1 source=$2 target=$3 path
+  needed_packages "$node" "$source" | while read -r path; do
+    if [ ! -e "$target/$path" ]; then # One within another is there already.
+      mkdir -p "$(dirname "$target/$path")"
+      cp -R "$source/$path" "$target/$path"
     fi
   done
 }
 
 # Builds the new tree beside the old one, so that a failure leaves what runs as it was.
 install_program() {
-  local source=$1 target=$DESTDIR$prefix
+  local node=$1 source=$2 target=$DESTDIR$prefix
   local staging=$target.new
   if [ "$dry_run" = yes ]; then
     say "would: put the program into $target"
@@ -107,7 +114,7 @@ install_program() {
   cp "$source/deploy/install.sh" "$source/deploy/CHANGELOG.md" "$staging/deploy/"
   cp -R "$source/systemd" "$staging/"
   if [ -d "$source/node_modules" ]; then
-    copy_packages "$source" "$staging"
+    copy_packages "$node" "$source" "$staging"
   else
     (cd "$staging" && npm install --omit=dev --ignore-scripts --no-save)
   fi
@@ -207,7 +214,7 @@ install_all() {
   [ -f "$source/dist/main.js" ] || fail "$source/dist is missing: run \`npm ci\` there first."
   node=$(node_path)
   if [ -z "$DESTDIR" ]; then create_account; fi
-  install_program "$source"
+  install_program "$node" "$source"
   install_command "$node" "$kind"
   install_config "$kind"
   install_unit "$source" "$node"

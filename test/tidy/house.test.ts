@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'vitest';
 
 import { FAULTS } from '../../src/base/errors.ts';
+import { PROGRAM_VERSION } from '../../src/versions.ts';
 import { filesBelow, readText, topLevelNames } from './tree.ts';
 
 const LINES_MAX = 420;
@@ -86,6 +87,12 @@ test('the fault table is written nowhere else', () => {
     copies.map((file) => file.path),
     [],
   );
+});
+
+test('the version is one, and the changelog knows it', () => {
+  const { version } = JSON.parse(readText('package.json')) as { version: string };
+  assert.equal(PROGRAM_VERSION, version);
+  assert.ok(readText('deploy/CHANGELOG.md').includes(`\n## ${version}\n`));
 });
 
 test('the compiled entry of package.json is src/main.ts', () => {

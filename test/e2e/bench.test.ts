@@ -1,0 +1,57 @@
+/** `heliograph bench` end to end: both brokers really run, and the figures are figures. */
+import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
+
+import { test } from 'vitest';
+
+import { heliograph } from '../support/hub.ts';
+import { testWithPeers } from '../support/peers.ts';
+import { tempDir } from '../support/temp-dir.ts';
+
+interface Report {
+  readonly scenarios: readonly {
+    readonly name: string;
+    readonly brokers: Readonly<Record<string, Readonly<Record<string, number>>>>;
+    readonly ratio: number;
+  }[];
+}
+
+const SHORT = ['--seconds', '1', '--runs', '1', '--json'];
+
+testWithPeers(
+  'bench ingest measures hub and rival under the same load',
+  ['mosquitto'],
+  async () => {
+    const dir = tempDir();
+    const names = ['window20', 'live1'];
+    const chosen = names.flatMap((name) => ['--scenario', name]);
+    const options = [...chosen, '--vs', 'mosquitto', ...SHORT, '--dir', dir];
+    const bench = heliograph(['bench', 'ingest', ...options]);
+    assert.equal(await bench.exited, 0, bench.lines.join('\n'));
+    const { scenarios } = JSON.parse(jsonOf(bench.lines)) as Report;
+    assert.deepEqual(
+      scenarios.map(({ name }) => name),
+      names,
+    );
+    for (const { brokers, ratio } of scenarios) {
+      const ours = brokers['heliograph'] ?? {};
+      assert.ok((ours['msgsPerS'] ?? 0) > 100 && (brokers['mosquitto']?.['msgsPerS'] ?? 0) > 100);
+      assert.ok((ours['syncs'] ?? 0) > 0, 'the hub waits for the disk');
+      assert.ok((ours['rssPeakMb'] ?? 0) >= (ours['rssIdleMb'] ?? 0));
+      assert.ok(ratio > 0);
+    }
+    assert.deepEqual(readdirSync(dir), [], 'nothing is left behind');
+  },
+);
+
+test('bench drain gets every stored message to the subscriber that comes back', async () => {
+  const bench = heliograph(['bench', 'drain', ...SHORT, '--dir', tempDir()]);
+  assert.equal(await bench.exited, 0, bench.lines.join('\n'));
+  const { scenarios } = JSON.parse(jsonOf(bench.lines)) as Report;
+  assert.ok((scenarios[0]?.brokers['heliograph']?.['drainedPerS'] ?? 0) > 0);
+});
+
+/** The document among the lines of progress. */
+function jsonOf(lines: readonly string[]): string {
+  return lines.slice(lines.indexOf('{'), lines.indexOf('}') + 1).join('\n');
+}
