@@ -4,17 +4,24 @@
  * is plugged in later is found too.
  */
 import { HubError } from '../../base/errors.ts';
+import type { MqttClient } from '../../platform/mqtt-client.ts';
+import { MqttJsonSource, type Subscribe } from './mqtt-json.ts';
 import { hwmonSource, readHwmon } from './hwmon.ts';
 import { mainsSource, type MeasuredSite, simulatedSource } from './simulated.ts';
 import { parseSource, type SourceSpec } from './source-spec.ts';
 import type { PowerMachine, PowerSource } from './source.ts';
 import { readPowerSupplies, sysfsSource } from './sysfs.ts';
 import { VeDirectSource } from './ve-direct.ts';
+import { VenusMqttSource } from './venus-mqtt.ts';
 
 export interface SourceNeeds {
   readonly machine: PowerMachine;
   /** The simulated site; without one, source `simulated` is refused. */
   readonly site?: MeasuredSite;
+  /** For Venus OS; without it, `venus-mqtt:` is refused. */
+  readonly mqtt?: MqttClient;
+  /** The hub's own broker; without it, `mqtt:` is refused. */
+  readonly subscribe?: Subscribe;
 }
 
 /** Throws `power.source-invalid` where a text means nothing or what it needs is not there. */
@@ -25,14 +32,19 @@ export function openSources(texts: readonly string[], needs: SourceNeeds): Power
 }
 
 function openSource(text: string, spec: SourceSpec, needs: SourceNeeds): PowerSource[] {
-  const { machine, site } = needs;
+  const { machine, site, mqtt, subscribe } = needs;
   if (spec.kind === 'auto') return autoSources(machine);
   if (spec.kind === 'none') return [mainsSource(machine)];
   if (spec.kind === 'sysfs') return [sysfsSource(machine)];
   if (spec.kind === 'hwmon') return [hwmonSource(machine)];
   if (spec.kind === 've-direct') return [new VeDirectSource(text, () => spec.path, machine)];
-  if (spec.kind !== 'simulated') {
-    throw refused(text, 'this hub was built without an MQTT subscription for power');
+  if (spec.kind === 'venus-mqtt') {
+    if (mqtt === undefined) throw refused(text, 'no MQTT client is at hand here');
+    return [new VenusMqttSource(text, spec.url, { ...machine, mqtt })];
+  }
+  if (spec.kind === 'mqtt') {
+    if (subscribe === undefined) throw refused(text, "the hub's own broker is not at hand here");
+    return [new MqttJsonSource(text, spec, machine, subscribe)];
   }
   if (site === undefined) throw refused(text, 'no site is simulated here');
   return [simulatedSource(machine, site)];

@@ -1,0 +1,180 @@
+import assert from 'node:assert/strict';
+import { test } from 'vitest';
+
+import { SimClock } from '../../../src/platform/sim/clock.ts';
+import { SimMqttBroker } from '../../../src/platform/sim/mqtt-client.ts';
+import { SeededRandom } from '../../../src/platform/sim/random.ts';
+import type { Reading } from '../../../src/power/reading.ts';
+import { MqttJsonSource, readingOfJson } from '../../../src/power/sources/mqtt-json.ts';
+import { readingOfValues, VenusMqttSource } from '../../../src/power/sources/venus-mqtt.ts';
+
+/** A GX that answers keepalives: a dump for an empty one, then values for as long as it is asked. */
+async function gxRig(url = 'mqtt://gx'): Promise<{
+  clock: SimClock;
+  readings: Reading[];
+  losses: string[];
+  asked: string[];
+  values: Record<string, unknown>;
+  source: VenusMqttSource;
+  gx: { cut(): void; link: { isDown: boolean } };
+}> {
+  const clock = new SimClock(0);
+  const random = new SeededRandom(1);
+  const broker = new SimMqttBroker({ timers: clock, random });
+  const values: Record<string, unknown> = {
+    'system/0/Dc/Battery/Soc': 71.5,
+    'system/0/Dc/Battery/Voltage': 26.4,
+    'system/0/Dc/Battery/Current': -1.5,
+    'system/0/Dc/Battery/Power': -39.6,
+    'system/0/Dc/Pv/Power': 12,
+  };
+  const asked: string[] = [];
+  const publish = (topic: string, text: string): void =>
+    broker.route(`N/abc123/${topic}`, Buffer.from(text), false);
+  const dump = (): void => {
+    for (const [topic, value] of Object.entries(values)) publish(topic, JSON.stringify({ value }));
+  };
+  let lastAskedMs = -Infinity;
+  const connecting = broker.client().connect(
+    { url: 'mqtt://gx', clientId: 'gx', keepaliveS: 30, connectTimeoutMs: 1_000 },
+    {
+      onMessage: (topic, payload) => {
+        asked.push(`${topic} ${Buffer.from(payload).toString()}`);
+        lastAskedMs = clock.monotonicMs();
+        if (payload.length === 0) dump();
+      },
+      onClose: () => undefined,
+    },
+  );
+  await clock.advance(1);
+  const device = await connecting;
+  const subscribing = device.subscribe(['R/abc123/keepalive']);
+  await clock.advance(1);
+  await subscribing;
+  clock.every(5_000, () => {
+    if (clock.monotonicMs() - lastAskedMs < 60_000)
+      publish('system/0/Dc/Battery/Current', '{"value":-1.5}');
+    publish('heartbeat', '{"value":1}');
+  });
+  const client = broker.client();
+  const source = new VenusMqttSource('venus', url, { clock, timers: clock, random, mqtt: client });
+  const readings: Reading[] = [];
+  const losses: string[] = [];
+  source.start(
+    (reading) => readings.push(reading),
+    (reason) => losses.push(reason),
+  );
+  return { clock, readings, losses, asked, values, source, gx: client };
+}
+
+test('Venus: learns the portal id, asks for a dump once, then only for changes', async () => {
+  const { clock, readings, asked, losses, source } = await gxRig();
+  await clock.advance(95_000);
+  const [first, ...later] = asked;
+  assert.equal(first, 'R/abc123/keepalive ');
+  assert.equal(later.length, 3);
+  for (const ask of later) assert.match(ask, /suppress-republish/);
+  const { atMs: _, ...last } = readings.at(-1) as Reading;
+  assert.deepEqual(last, {
+    quality: 'good',
+    batteryVolts: 26.4,
+    batteryAmps: -1.5,
+    batteryWatts: -39.6,
+    socRatio: 0.715,
+    pvWatts: 12,
+  });
+  assert.deepEqual(losses, []);
+  source.stop();
+});
+
+test('Venus: a link that is cut is told once, tried again, and the values come back', async () => {
+  const { clock, readings, losses, gx, source } = await gxRig('mqtt://gx/abc123');
+  await clock.advance(20_000);
+  gx.link.isDown = true;
+  gx.cut();
+  await clock.advance(10 * 60_000);
+  assert.equal(losses.length, 1);
+  readings.length = 0;
+  gx.link.isDown = false;
+  await clock.advance(120_000);
+  assert.ok(readings.length > 0);
+  source.stop();
+  readings.length = 0;
+  await clock.advance(60_000);
+  assert.equal(readings.length, 0);
+});
+
+test('Venus: null and what is gone are absent, and curtailment is seen on any charger', () => {
+  const of = (values: Record<string, number>): Reading =>
+    readingOfValues(new Map(Object.entries(values)), 0);
+  assert.equal(of({ 'system/0/Dc/Battery/Soc': 0 }).socRatio, undefined, 'a GX that starts');
+  assert.equal(of({ 'system/0/Dc/Battery/Soc': 0, 'system/0/Dc/Battery/Voltage': 11 }).socRatio, 0);
+  assert.equal(of({}).curtailed, undefined);
+  const chargers = {
+    'solarcharger/1/MppOperationMode': 2,
+    'solarcharger/1/State': 3,
+    'solarcharger/2/MppOperationMode': 1,
+  };
+  assert.equal(of({ ...chargers, 'solarcharger/2/State': 4 }).curtailed, true);
+  assert.equal(of({ ...chargers, 'solarcharger/2/State': 3 }).curtailed, false);
+});
+
+function jsonOf(value: unknown, path: string, field?: string): Reading | undefined {
+  const topic = field === undefined ? { topic: 't', path } : { topic: 't', path, field };
+  return readingOfJson(Buffer.from(JSON.stringify(value)), topic, 5);
+}
+
+test('JSON: a number by its name, an object of numbers, a name given by hand', () => {
+  const base = { atMs: 5, quality: 'good' };
+  assert.deepEqual(jsonOf({ data: { soc: 41 } }, 'data.soc'), { ...base, socRatio: 0.41 });
+  assert.deepEqual(jsonOf({ bat: { voltage: '13.1', Battery_Current: -2, serial: 'x' } }, 'bat'), {
+    ...base,
+    batteryVolts: 13.1,
+    batteryAmps: -2,
+  });
+  assert.deepEqual(jsonOf({ x: [7, 8] }, 'x.1', 'pvWatts'), { ...base, pvWatts: 8 });
+});
+
+test.each([
+  [{ data: {} }, 'data.soc'],
+  [{ soc: null }, 'soc'],
+  [{ soc: 'full' }, 'soc'],
+  [{ soc: true }, 'soc'],
+  [{ what: 3 }, 'what'],
+  [7, 'soc'],
+  [{}, '__proto__.soc'],
+])('JSON: nothing usable in %j at %s', (value, path) => {
+  assert.equal(jsonOf(value, path), undefined);
+});
+
+test('JSON: silence is told once, and readings come again', async () => {
+  const clock = new SimClock(0);
+  let send: ((topic: string, payload: Uint8Array) => void) | undefined;
+  const readings: Reading[] = [];
+  const losses: string[] = [];
+  const source = new MqttJsonSource(
+    'mqtt:t#soc',
+    { topic: 't', path: 'soc' },
+    { clock, timers: clock },
+    (_f, on) => {
+      send = on;
+      return () => (send = undefined);
+    },
+  );
+  source.start(
+    (reading) => readings.push(reading),
+    (reason) => losses.push(reason),
+  );
+  await clock.advance(5 * 60_000);
+  assert.equal(losses.length, 1);
+  send?.('t', Buffer.from('{"soc":50}'));
+  send?.('t', Buffer.from('not json'));
+  assert.equal(readings.length, 1);
+  source.stop();
+  assert.equal(send, undefined);
+  const bad = { topic: 't', path: 'x', field: 'colour' };
+  assert.throws(
+    () => new MqttJsonSource('m', bad, { clock, timers: clock }, () => () => undefined),
+    { code: 'power.source-invalid' },
+  );
+});
