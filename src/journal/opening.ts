@@ -22,6 +22,7 @@ import type { Sealer } from './sealer.ts';
 import { type Segment, SegmentHandles } from './segment.ts';
 import { type Prepared, SegmentSupply, type WriteCounts } from './supply.ts';
 import { type Survey, survey, type Tail } from './survey.ts';
+import { readWhatCanBe } from './tolerant-read.ts';
 import { SegmentWalk } from './walk.ts';
 
 export interface JournalOptions {
@@ -99,7 +100,7 @@ export function openJournal(options: JournalOptions, counts: WriteCounts): Opene
     return { lock, ...new Opening(options, counts).run() };
   } catch (error) {
     lock.release();
-    if (systemCode(error) === undefined) throw error;
+    if (error instanceof HubError || systemCode(error) === undefined) throw error;
     throw new HubError(
       'data.unreadable',
       `cannot open the journal in ${dir}: ${messageOf(error)}`,
@@ -330,7 +331,7 @@ export function readPart(
 ): Uint8Array {
   const file = files.open(path, 'read');
   const bytes = new Uint8Array(part.endOffset - part.offset);
-  const count = file.readAt(bytes, part.offset);
+  const count = readWhatCanBe(file, bytes, part.offset);
   file.close();
   return bytes.subarray(0, count);
 }

@@ -5,6 +5,7 @@
 import type { Files, OpenFile } from '../platform/files.ts';
 import { type Block, BlockReader, type ReadAt } from './block-reader.ts';
 import { BLOCKS_START, type Lsn, type SegmentHeader } from './format.ts';
+import { readWhatCanBe } from './tolerant-read.ts';
 import type { SegmentBounds } from './walk.ts';
 
 const HANDLES_MAX = 8;
@@ -76,7 +77,7 @@ export class SegmentHandles {
 
   /** A reader of its blocks, which finds the handle anew whenever it reads. */
   reader(segment: Segment): BlockReader {
-    const readAt: ReadAt = (into, offset) => this.#open(segment).readAt(into, offset);
+    const readAt: ReadAt = (into, offset) => readWhatCanBe(this.#open(segment), into, offset);
     return new BlockReader(readAt, segment.header.crc);
   }
 

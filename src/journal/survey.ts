@@ -24,6 +24,7 @@ import {
 import { kindOfName, numberOfName } from './names.ts';
 import { decide, FILE_ROWS, type FileAction, type FileEvidence, LINK_ROWS } from './recovery.ts';
 import { Segment, type SegmentHandles } from './segment.ts';
+import { readWhatCanBe } from './tolerant-read.ts';
 import { type Damage, SegmentWalk } from './walk.ts';
 
 /** LSNs that are gone with a whole file, or of which no bytes are left. */
@@ -110,7 +111,7 @@ class Surveyor {
       vacant: [...superseded, ...empties],
       names: byAction,
       lost: this.#lost,
-      nextLsn: this.#beyondSetAside(byAction['set-aside'], segments.at(-1)?.number ?? 0, nextLsn),
+      nextLsn: this.#nameSetAside(byAction['set-aside'], segments, nextLsn),
       lastNumber: Math.max(0, ...numbers),
       journalId,
     };
@@ -122,7 +123,7 @@ class Surveyor {
     try {
       const file = this.#files.open(`${this.#dir}/${name}`, 'read');
       const start = new Uint8Array(BLOCKS_START);
-      const scan = scanHeader(start.subarray(0, file.readAt(start, 0)));
+      const scan = scanHeader(start.subarray(0, readWhatCanBe(file, start, 0)));
       const sizeBytes = file.size();
       file.close();
       return [{ name, scan, sizeBytes }];
@@ -255,37 +256,46 @@ class Surveyor {
   }
 
   /**
-   * LSNs never go back, even where the newest segment lost both copies of its header: its blocks still carry
-   * their tag, and tell how far it went.
+   * Says what is lost with segments whose header cannot be read. Their blocks still carry a tag, and tell how far they
+   * went; so LSNs never go back, even where it was the newest. Returns the next LSN.
    */
-  #beyondSetAside(names: readonly string[], lastLinked: number, nextLsn: Lsn): Lsn {
+  #nameSetAside(names: readonly string[], segments: readonly Segment[], nextLsn: Lsn): Lsn {
+    const oldest = segments[0];
+    const newest = segments.at(-1);
     let beyond = nextLsn;
     for (const name of names) {
       const segment = numberOfName(name);
-      if (segment <= lastLinked) continue; // Its LSNs are the gap between its neighbours.
-      const untilLsn = this.#endWithoutHeader(`${this.#dir}/${name}`, beyond);
-      if (untilLsn > beyond) this.#lost.push({ segment, fromLsn: beyond, toLsn: untilLsn - 1 });
-      beyond = Math.max(beyond, untilLsn);
+      const held = this.#lsnsWithoutHeader(`${this.#dir}/${name}`);
+      if (held === undefined) continue;
+      if (newest === undefined || segment > newest.number) {
+        const fromLsn = Math.max(newest === undefined ? held.firstLsn : beyond, 1);
+        if (held.untilLsn > fromLsn)
+          this.#lost.push({ segment, fromLsn, toLsn: held.untilLsn - 1 });
+        beyond = Math.max(beyond, held.untilLsn);
+      } else if (oldest !== undefined && segment < oldest.number) {
+        const toLsn = Math.min(held.untilLsn, oldest.firstLsn) - 1;
+        if (toLsn >= held.firstLsn) this.#lost.push({ segment, fromLsn: held.firstLsn, toLsn });
+      } // Else its LSNs are the gap between its neighbours.
     }
     return beyond;
   }
 
-  #endWithoutHeader(path: string, leastLsn: Lsn): Lsn {
+  #lsnsWithoutHeader(path: string): { firstLsn: Lsn; untilLsn: Lsn } | undefined {
     const file = this.#files.open(path, 'read');
     const sizeBytes = file.size();
     const start = new Uint8Array(BLOCK_HEAD_BYTES);
-    const view = new DataView(start.buffer, 0, file.readAt(start, BLOCKS_START));
+    const view = new DataView(start.buffer, 0, readWhatCanBe(file, start, BLOCKS_START));
     const head = scanBlockHead(view, 0, sizeBytes);
-    let untilLsn = leastLsn;
-    if (head !== undefined && head.firstLsn >= leastLsn) {
-      const reader = new BlockReader((into, offset) => file.readAt(into, offset), head.tag);
+    let held: { firstLsn: Lsn; untilLsn: Lsn } | undefined;
+    if (head !== undefined) {
+      const reader = new BlockReader((into, offset) => readWhatCanBe(file, into, offset), head.tag);
       const bounds = { sizeBytes, endOffset: sizeBytes, untilLsn: 0, isOpen: true };
       const walk = new SegmentWalk(reader, bounds, head.firstLsn);
       while (walk.next().kind !== 'end');
-      untilLsn = walk.nextLsn;
+      held = { firstLsn: head.firstLsn, untilLsn: walk.nextLsn };
     }
     file.close();
-    return untilLsn;
+    return held;
   }
 }
 

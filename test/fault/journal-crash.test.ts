@@ -6,7 +6,7 @@ import { below } from '../../src/base/random.ts';
 import { countOf, longLife, shortLives } from './journal-scenarios.ts';
 import { Rig } from './journal-rig.ts';
 
-const SEEDS = 4;
+const SEEDS = 2;
 
 for (const scenario of [longLife, shortLives]) {
   test(`${scenario.name}: a crash after every operation loses nothing that was acknowledged`, async () => {
@@ -33,3 +33,28 @@ for (const scenario of [longLife, shortLives]) {
     }
   });
 }
+
+test('names that a killed process left unsynced are not trusted before they are durable', async () => {
+  const operations = await countOf(longLife, 'operations');
+  let tried = 0;
+  for (let at = 1; at <= operations; at++) {
+    for (let later = 1; later <= 6; later++) {
+      const rig = new Rig(1);
+      rig.files.faults.crashAfter = at;
+      await rig.crashes(longLife);
+      if (!rig.files.hasUnsyncedNames) break;
+      rig.end('kill');
+      rig.files.faults.crashAfter = rig.files.operations + later;
+      await rig.crashes(async () => {
+        await rig.open();
+        await rig.settle(20);
+      });
+      rig.end('power-cut');
+      rig.files.faults.crashAfter = undefined;
+      await rig.open();
+      await rig.checkUsable();
+      tried += 1;
+    }
+  }
+  assert.ok(tried > 20, `${tried} such moments`);
+});

@@ -83,6 +83,21 @@ export class Rig {
     };
   }
 
+  /** The same journal on a disk of its own, as if nothing had been opened. */
+  fork(): Rig {
+    const copy = new Rig(1, { segmentBytes: this.options.segmentBytes });
+    copy.files.makeDir(DIR);
+    for (const name of this.files.list(DIR)) {
+      const file = copy.files.open(`${DIR}/${name}`, 'create');
+      file.writeAt(this.files.read(`${DIR}/${name}`) ?? new Uint8Array(0), 0);
+      file.datasyncNow();
+    }
+    copy.files.syncDir(DIR);
+    for (const [lsn, entry] of this.appended) copy.appended.set(lsn, entry);
+    copy.acknowledged = this.acknowledged;
+    return copy;
+  }
+
   get journal(): Journal {
     assert.ok(this.#journal, 'the journal is open');
     return this.#journal;

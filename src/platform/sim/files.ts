@@ -9,8 +9,8 @@
  *   ones on the same path.
  *
  * `kill` ends only the process: the page cache stays, which is how a failed sync deceives a restarted program.
- * Programs hold a disk that can be told to crash after the n-th operation, to fail the n-th sync or write, to be
- * full, or to be slow (tell-tales in `SimFaults`). What it does not model: a drive that acknowledges a sync and
+ * The disk can be told to crash after the n-th operation, to fail the n-th sync or write, to refuse to read a
+ * place (`SimFaults`), to be full, or to be slow. What it does not model: a drive that acknowledges a sync and
  * lies, and sectors that rot on their own (`flipBit` does that by hand).
  */
 import { assert, must } from '../../base/assert.ts';
@@ -33,6 +33,8 @@ export interface SimFaults {
   failSyncs?: ReadonlySet<number>;
   /** Numbers of writes that fail, after they wrote a part. */
   failWrites?: ReadonlyMap<number, 'EIO' | 'ENOSPC'>;
+  /** Reads that touch this byte of a file fail with EIO. */
+  unreadable?: { readonly path: string; readonly offset: number };
 }
 
 export interface SimFilesOptions {
@@ -69,6 +71,11 @@ export class SimFiles implements Files {
   /** True after `faults.crashAfter` was reached, until `kill` or `powerCut`. */
   get crashed(): boolean {
     return this.#crashed;
+  }
+
+  /** True where names were made, moved or removed that no `syncDir` has made durable. */
+  get hasUnsyncedNames(): boolean {
+    return this.#names.hasUnsynced;
   }
 
   /** Room for the contents of all files, from now on. */
@@ -183,6 +190,14 @@ export class SimFiles implements Files {
   }
 
   /** For the handles of this disk. */
+  readFrom(inode: SimInode, into: Uint8Array, offset: number, path: string): number {
+    const bad = this.faults.unreadable;
+    const touches = bad?.path === path && bad.offset >= offset && bad.offset < offset + into.length;
+    if (touches) throw systemError('EIO', `read ${path}`);
+    return inode.read(into, offset);
+  }
+
+  /** For the handles of this disk. */
   writeInto(inode: SimInode, bytes: Uint8Array, offset: number, path: string): void {
     this.writes += 1;
     const fault = this.faults.failWrites?.get(this.writes);
@@ -281,7 +296,7 @@ class SimFile implements OpenFile {
 
   readAt(into: Uint8Array, offset: number): number {
     this.#disk.alive(this.#life);
-    return this.#inode.read(into, offset);
+    return this.#disk.readFrom(this.#inode, into, offset, this.path);
   }
 
   writeAt(bytes: Uint8Array, offset: number): void {

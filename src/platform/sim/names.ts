@@ -14,6 +14,10 @@ export class NameTable<F extends object> {
   #durable = new Map<string, F | 'folder'>();
   #pending: Change<F>[] = [];
 
+  get hasUnsynced(): boolean {
+    return this.#pending.length > 0;
+  }
+
   has(path: string): boolean {
     return path === '/' || path === '.' || this.#seen.has(path);
   }

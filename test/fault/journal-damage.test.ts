@@ -1,0 +1,185 @@
+/** Bits flip, sectors cannot be read, files go missing: what is lost is named, and nothing else is. */
+import assert from 'node:assert/strict';
+import { test } from 'vitest';
+
+import { must } from '../../src/base/assert.ts';
+import { bytesEqual } from '../../src/base/bytes.ts';
+import { statJournal, verifyJournal, type VerifyReport } from '../../src/journal/inspect.ts';
+import { DIR, Rig } from './journal-rig.ts';
+
+/** Headers and 4 KiB of blocks. */
+const SEGMENT_BYTES = 12 * 1024;
+
+/** Two full segments and a short one, closed; the same for every call. */
+async function threeSegments(): Promise<Rig> {
+  const rig = new Rig(7, { segmentBytes: SEGMENT_BYTES });
+  await rig.open();
+  for (let i = 0; i < 10; i++) await rig.commit(8, 500);
+  await rig.settle(100);
+  await rig.commit(2, 100);
+  await rig.close();
+  return rig;
+}
+
+function segmentPaths(rig: Rig): string[] {
+  return rig.files
+    .list(DIR)
+    .filter((name) => name.endsWith('.segment'))
+    .map((name) => `${DIR}/${name}`);
+}
+
+/** LSNs that the journal gives out, each checked byte by byte. */
+function readable(rig: Rig): Set<number> {
+  const lsns = new Set<number>();
+  const cursor = rig.journal.cursor(1);
+  for (let read = cursor.next(); read !== undefined; read = cursor.next()) {
+    const appended = rig.appended.get(read.lsn);
+    assert.ok(appended !== undefined && bytesEqual(appended, read.entry), `entry ${read.lsn}`);
+    lsns.add(read.lsn);
+  }
+  return lsns;
+}
+
+/** Every acknowledged LSN is read, or named as lost; returns how many are lost. */
+function checkAccounted(rig: Rig): number {
+  const lsns = readable(rig);
+  const { quarantined, lastLsn } = rig.journal.stat();
+  assert.ok(lastLsn >= rig.acknowledged, 'LSNs do not go back');
+  let lost = 0;
+  for (let lsn = 1; lsn <= rig.acknowledged; lsn++) {
+    const isNamed = quarantined.some(({ fromLsn, toLsn }) => fromLsn <= lsn && lsn <= toLsn);
+    assert.ok(lsns.has(lsn) || isNamed, `LSN ${lsn} is missing in silence`);
+    if (!lsns.has(lsn)) lost += 1;
+  }
+  return lost;
+}
+
+/** Segments that hold entries, oldest first. */
+function filledSegments(rig: Rig): readonly { file: string; firstLsn: number; lastLsn: number }[] {
+  return statJournal(rig.files, DIR).segments;
+}
+
+function lostBy(report: VerifyReport): number {
+  const named = report.damages.filter(({ fromLsn }) => fromLsn > 0);
+  return named.reduce((sum, { fromLsn, toLsn }) => sum + toLsn - fromLsn + 1, 0);
+}
+
+test('a bit flips in any byte of a segment: at most its block is lost, and it is named', async () => {
+  const clean = await threeSegments();
+  let hits = 0;
+  // One in the middle, and the last, whose end is evidence only because the journal was closed.
+  const segments = filledSegments(clean);
+  for (const each of [segments[1], segments.at(-1)]) {
+    const { file } = must(each, 'three segments');
+    for (let offset = 0; offset < SEGMENT_BYTES; offset++) {
+      // Padding of the headers in steps: each byte of it is under the same checksum.
+      if (offset > 100 && offset < 8192 && offset % 64 > 0) continue;
+      clean.files.flipBit(file, offset, offset % 8);
+      const lost = lostBy(verifyJournal(clean.files, DIR));
+      assert.ok(lost <= 8, `${lost} entries lost at ${offset}`);
+      if (lost > 0) hits += 1;
+      if (offset % 13 === 0) {
+        const rig = clean.fork();
+        await rig.open();
+        assert.equal(checkAccounted(rig), lost);
+        rig.end('kill');
+      }
+      clean.files.flipBit(file, offset, offset % 8);
+    }
+  }
+  assert.ok(hits > SEGMENT_BYTES / 3, `${hits} flips hit entries`);
+});
+
+test('a damaged range stays named after restarts, and the journal goes on', async () => {
+  const rig = (await threeSegments()).fork();
+  rig.files.flipBit(segmentPaths(rig)[0] as string, 9000, 3);
+  for (let life = 0; life < 3; life++) {
+    await rig.open();
+    assert.ok(checkAccounted(rig) > 0);
+    assert.equal(rig.journal.stat().quarantined.length, 1);
+    await rig.commit(2);
+    rig.end('power-cut');
+  }
+});
+
+test('damage in a segment that nobody reads is found by the scrub', async () => {
+  const rig = (await threeSegments()).fork();
+  rig.files.flipBit(segmentPaths(rig)[0] as string, 9000, 3);
+  await rig.open();
+  const named: number[] = [];
+  rig.journal.onQuarantine(({ fromLsn }) => named.push(fromLsn));
+  assert.deepEqual(rig.journal.stat().quarantined, []);
+  await rig.settle(10_000);
+  assert.equal(rig.journal.stat().quarantined.length, 1);
+  assert.equal(named.length, 1);
+  const { file } = rig.journal.stat().quarantined[0] as { file: string };
+  assert.ok((rig.files.read(file) as Uint8Array).length > 30, 'the bytes are kept');
+});
+
+test('a sector that cannot be read is damage like any other', async () => {
+  for (const offset of [10, 5000, 8200, 10_000, 12_200]) {
+    for (const path of segmentPaths(await threeSegments())) {
+      const rig = (await threeSegments()).fork();
+      rig.files.faults.unreadable = { path, offset };
+      await rig.open();
+      checkAccounted(rig);
+      await rig.commit(3);
+    }
+  }
+});
+
+test('a missing segment is named; the oldest cannot be told from a released one', async () => {
+  const paths = filledSegments(await threeSegments()).map(({ file }) => file);
+  for (const path of paths.slice(1, -1)) {
+    const rig = (await threeSegments()).fork();
+    rig.files.remove(path);
+    rig.files.syncDir(DIR);
+    const { damages } = verifyJournal(rig.files, DIR);
+    assert.ok(damages.some(({ what }) => what === 'segment-missing'));
+    await rig.open();
+    assert.ok(checkAccounted(rig) > 0);
+    await rig.commit(3);
+    rig.end('power-cut');
+    await rig.open();
+    checkAccounted(rig);
+  }
+});
+
+test('both copies of a header damaged: the segment is set aside, whichever it is, and LSNs go on', async () => {
+  for (const { file: path } of filledSegments(await threeSegments())) {
+    const rig = (await threeSegments()).fork();
+    rig.files.flipBit(path, 30, 1);
+    rig.files.flipBit(path, 4096 + 30, 2);
+    assert.ok(
+      verifyJournal(rig.files, DIR).damages.some(({ what }) => what === 'segment-unreadable'),
+    );
+    await rig.open();
+    checkAccounted(rig);
+    assert.ok(rig.files.list(`${DIR}/quarantine`).some((name) => name.endsWith('.segment')));
+    await rig.commit(3);
+    rig.end('power-cut');
+    await rig.open();
+    checkAccounted(rig);
+  }
+});
+
+test('files of a newer hub are refused and left as they are', async () => {
+  const rig = (await threeSegments()).fork();
+  const path = segmentPaths(rig)[1] as string;
+  for (const copy of [0, 4096]) rig.files.flipBit(path, copy + 24, 2);
+  const before = rig.files.list(DIR);
+  await assert.rejects(rig.open(), { code: 'data.newer' });
+  assert.deepEqual(rig.files.list(DIR), before);
+});
+
+test('stray files: leftovers go, strangers stay', async () => {
+  const rig = (await threeSegments()).fork();
+  for (const name of ['filling.tmp', 'notes.txt', '000000000099.segment']) {
+    rig.files.open(`${DIR}/${name}`, 'create').writeAt(new Uint8Array(100), 0);
+  }
+  await rig.open();
+  assert.equal(checkAccounted(rig), 0);
+  const names = rig.files.list(DIR);
+  assert.ok(names.includes('notes.txt'));
+  assert.ok(!names.includes('000000000099.segment'));
+});
