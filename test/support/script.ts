@@ -12,6 +12,11 @@ import { ROOT, type Spawned, spawnProcess } from './spawn.ts';
 
 /** Starts `script` (a path from the project's folder); it is ended with the test. Call it inside a test. */
 export function spawnScript(script: string, args: readonly string[]): Spawned {
+  return spawnProcess(process.execPath, [compileScript(script), ...args]);
+}
+
+/** Path of `script` as JavaScript that Node runs; gone when the test has ended. */
+export function compileScript(script: string): string {
   // Inside the tree, so that packages are found from there.
   const cache = join(ROOT, 'node_modules/.cache');
   mkdirSync(cache, { recursive: true });
@@ -36,5 +41,5 @@ export function spawnScript(script: string, args: readonly string[]): Spawned {
   execFileSync(join(ROOT, 'node_modules/.bin/tsc'), ['-p', join(dir, 'tsconfig.json')], {
     stdio: ['ignore', 'inherit', 'inherit'],
   });
-  return spawnProcess(process.execPath, [join(dir, script.replace(/\.ts$/, '.js')), ...args]);
+  return join(dir, script.replace(/\.ts$/, '.js'));
 }
