@@ -4,6 +4,7 @@
  * machine that slows down slows both, and every figure is the median of the runs.
  */
 import { hexOf } from '../../base/bytes.ts';
+import type { Clock } from '../../base/clock.ts';
 import { HubError } from '../../base/errors.ts';
 import type { Random } from '../../base/random.ts';
 import type { Files } from '../../platform/files.ts';
@@ -27,6 +28,7 @@ export interface BenchOptions {
 }
 
 export interface BenchParts {
+  readonly clock: Clock;
   readonly files: Files;
   readonly host: Host;
   readonly random: Random;
@@ -88,6 +90,7 @@ async function compare(
 
 function measuring(options: BenchOptions, parts: BenchParts): Measuring {
   return {
+    clock: parts.clock,
     host: parts.host,
     onTrouble: parts.err,
     async inTempDir(use) {

@@ -41,6 +41,7 @@ async function bench(names: readonly string[], args: Args, io: CliIo): Promise<E
       signal: io.signal,
     },
     {
+      clock: io.clock,
       files: io.files,
       host: new MachineHost(),
       random: io.random,

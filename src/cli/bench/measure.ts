@@ -1,5 +1,5 @@
 /** One run: a fresh broker, the load in a process of its own, and what both cost. */
-import { pause } from '../../base/clock.ts';
+import { type Clock, pause } from '../../base/clock.ts';
 import { HubError } from '../../base/errors.ts';
 import { Child, ownProgram } from '../../platform/children.ts';
 import { machineTimers } from '../../platform/clock.ts';
@@ -7,9 +7,12 @@ import type { Host, ProcessFigures } from '../../platform/host.ts';
 import { type Contender, HOST, type RunningBroker } from './contenders.ts';
 import { medianOf } from './latencies.ts';
 import type { Load, LoadResult } from './scenarios.ts';
+import { Subscriber } from './subscriber.ts';
 
 /** Figures of one run, or the medians of several. */
 export interface Figures {
+  /** From the start of the process to the first CONNACK. */
+  readonly startMs: number;
   readonly msgsPerS: number;
   readonly deliveredPerS: number;
   readonly drainedPerS: number;
@@ -25,6 +28,7 @@ export interface Figures {
 }
 
 export interface Measuring {
+  readonly clock: Clock;
   readonly host: Host;
   /** Makes a new folder and removes it, with what is in it, when the run is over. */
   readonly inTempDir: <T>(use: (dir: string) => Promise<T>) => Promise<T>;
@@ -40,20 +44,30 @@ const CATCH_UP_MS_MAX = 120_000;
 
 export function measure(contender: Contender, load: Load, measuring: Measuring): Promise<Figures> {
   return measuring.inTempDir(async (dir) => {
+    const beganMs = measuring.clock.monotonicMs();
     const broker = await contender.start(dir);
     try {
-      return await measureRunning(broker, load, measuring);
+      await greet(broker);
+      const startMs = measuring.clock.monotonicMs() - beganMs;
+      return { startMs, ...(await measureRunning(broker, load, measuring)) };
     } finally {
       await broker.stop();
     }
   });
 }
 
+/** Comes and goes once, as the first device would. */
+async function greet({ port }: RunningBroker): Promise<void> {
+  const onDelivered = (): void => undefined;
+  const first = await Subscriber.open({ host: HOST, port, qos: 0, clean: true, onDelivered });
+  first.leave();
+}
+
 async function measureRunning(
   broker: RunningBroker,
   load: Load,
   measuring: Measuring,
-): Promise<Figures> {
+): Promise<Omit<Figures, 'startMs'>> {
   await pause(machineTimers, IDLE_MS);
   const idle = figuresOf(broker, measuring.host);
   const syncsBefore = await broker.syncs();

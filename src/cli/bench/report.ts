@@ -13,6 +13,7 @@ const COLUMNS: readonly Column[] = [
   { title: 'p99 ms', text: (figures) => figures.ackP99Ms.toFixed(2) },
   { title: 'CPU s', text: (figures) => figures.cpuS.toFixed(2) },
   { title: 'CPU s/M', text: (figures) => figures.cpuSPerMillion.toFixed(1) },
+  { title: 'start ms', text: (figures) => whole(figures.startMs) },
   { title: 'RSS MB idle', text: (figures) => whole(figures.rssIdleMb) },
   { title: 'peak', text: (figures) => whole(figures.rssPeakMb) },
   { title: 'syncs', text: (figures) => whole(figures.syncs) },

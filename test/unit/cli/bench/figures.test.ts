@@ -6,6 +6,7 @@ import { type Figures, mediansOf } from '../../../../src/cli/bench/measure.ts';
 import { reportLines } from '../../../../src/cli/bench/report.ts';
 
 const FIGURES: Figures = {
+  startMs: 300,
   msgsPerS: 100_000,
   deliveredPerS: 0,
   drainedPerS: 0,
