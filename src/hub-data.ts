@@ -32,6 +32,11 @@ export function hubPaths(dir: string): HubPaths {
   };
 }
 
+/** Where the regional node of a data directory keeps its files. */
+export function regionalDir(data: string): string {
+  return `${data}/regional`;
+}
+
 /**
  * Takes the directory for this process. Throws `data.locked` where another holds it, `data.newer` where a
  * newer version wrote it.

@@ -8,7 +8,7 @@ import { PASSING_DOOR } from './broker/contract.ts';
 import { Closers } from './closers.ts';
 import type { Config } from './config-schema.ts';
 import { brokerLogin, openAccess } from './hub-access.ts';
-import { announceRuntime, takeDataDirectory } from './hub-data.ts';
+import { announceRuntime, regionalDir, takeDataDirectory } from './hub-data.ts';
 import { brokerLimits, type HubAddresses, listening, type Listening } from './hub-listeners.ts';
 import { Identity, verifyEd25519 } from './keys/identity.ts';
 import type { Machine } from './machine.ts';
@@ -27,11 +27,6 @@ export interface Region {
   readonly failed: Promise<unknown>;
   isHealthy(): boolean;
   close(): Promise<void>;
-}
-
-/** Where the regional node of a data directory keeps its files. */
-export function regionalDir(data: string): string {
-  return `${data}/regional`;
 }
 
 /** What hubs may do at the node's own broker in mode `password`: batches are signed, so one grant serves all. */

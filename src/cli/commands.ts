@@ -133,8 +133,12 @@ export const COMMANDS: readonly Command[] = [
   {
     name: 'store digest',
     summary: 'digest of the folded state; equal on both sides where the data is equal',
-    options: { ...HUB_OPTIONS, json: JSON_OPTION },
-    notes: 'Asks the hub where one runs, else opens its files.',
+    options: {
+      site: { value: 'NAME', help: 'of this site, as the regional node has it' },
+      ...HUB_OPTIONS,
+      json: JSON_OPTION,
+    },
+    notes: 'Asks the hub or regional node where it runs, else opens its files.',
     load: async () => (await import('./store.ts')).showDigest,
   },
   {

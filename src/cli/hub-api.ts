@@ -23,11 +23,16 @@ export class HubApi {
   readonly #origin: string;
   readonly #headers: Readonly<Record<string, string>>;
 
-  /** Throws `UsageError` and `ConfigError`. */
-  constructor(args: Args, io: CliIo) {
+  /** Asks the node at `address`, such as one that `runtimeOf` gives. */
+  constructor(address: string, args: Args, io: CliIo) {
     this.#io = io;
-    this.#origin = originOf(args.text('url') ?? addressOf(configOf(args, io), io));
+    this.#origin = originOf(address);
     this.#headers = loginOf(args, io);
+  }
+
+  /** Asks the hub that the arguments mean; throws `UsageError` and `ConfigError`. */
+  static of(args: Args, io: CliIo): HubApi {
+    return new HubApi(args.text('url') ?? addressOf(configOf(args, io), io), args, io);
   }
 
   /** The text of an answer of 200; throws `HubError` for all else. */
@@ -93,8 +98,8 @@ function addressOf(config: Config, io: CliIo): string {
   return `http://${near.includes(':') ? `[${near}]` : near}:${port}`;
 }
 
-/** Undefined where no hub runs there, or where this user may not know. */
-function runtimeOf(dataDir: string, io: CliIo): Runtime | undefined {
+/** What the node that runs on the directory says of itself; undefined where none does, or where this user may not know. */
+export function runtimeOf(dataDir: string, io: CliIo): Runtime | undefined {
   try {
     const text = textOf(io.files.read(runtimePath(dataDir)) ?? EMPTY_BYTES) ?? '';
     return text === '' ? undefined : (JSON.parse(text) as Runtime);

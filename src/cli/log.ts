@@ -20,7 +20,7 @@ interface Line {
 }
 
 export async function showLog(args: Args, io: CliIo): Promise<ExitCode> {
-  const hub = new HubApi(args, io);
+  const hub = HubApi.of(args, io);
   const since = sinceOf(args.text('since'), io);
   const show = args.has('json') ? (line: string) => io.stdout(`${line}\n`) : pretty(io);
   const path = (from: string | undefined): string =>

@@ -9,7 +9,7 @@ import { type CliIo, EXIT, type ExitCode } from './io.ts';
 import { agoText, bytesText, columns, countText, type Paint, paintFor, printable } from './text.ts';
 
 export async function showStatus(args: Args, io: CliIo): Promise<ExitCode> {
-  const status = (await new HubApi(args, io).json('/api/v1/status')) as StatusSnapshot;
+  const status = (await HubApi.of(args, io).json('/api/v1/status')) as StatusSnapshot;
   if (args.has('json')) io.stdout(`${JSON.stringify(status)}\n`);
   else io.stdout(renderStatus(status, paintFor(io)));
   return EXIT.done;

@@ -1,12 +1,13 @@
 /**
- * `heliograph store …`: the folded state. A running hub is asked; of one that stands still the files are opened
- * under its lock, as the hub would open them, journal first.
+ * `heliograph store …`: the folded state. A running hub or regional node is asked; of one that stands still the
+ * files are opened under its lock, as it would open them itself, a hub's journal first.
  */
 import { Closers } from '../closers.ts';
 import { HubError } from '../base/errors.ts';
 import { createLog } from '../base/log.ts';
+import { isSiteName } from '../batch/topics.ts';
 import type { Config } from '../config-schema.ts';
-import { type HubPaths, takeDataDirectory } from '../hub-data.ts';
+import { type HubPaths, regionalDir, takeDataDirectory } from '../hub-data.ts';
 import { openJournal } from '../hub-journal.ts';
 import { HubStore } from '../hub-store.ts';
 import type { Journal } from '../journal/journal.ts';
@@ -14,13 +15,44 @@ import { type Machine, thisMachine } from '../machine.ts';
 import { type StateDigest, Store } from '../store/store.ts';
 import type { Args } from './args.ts';
 import { configOf } from './config-options.ts';
-import { HubApi } from './hub-api.ts';
+import { HubApi, runtimeOf } from './hub-api.ts';
 import { type CliIo, EXIT, type ExitCode } from './io.ts';
 
 export async function showDigest(args: Args, io: CliIo): Promise<ExitCode> {
-  const config = configOf(args, io);
-  print(await (args.has('url') ? askDigest(args, io) : digestOf(config, args, io)), args, io);
+  print(await findDigest(args, io), args, io);
   return EXIT.done;
+}
+
+function findDigest(args: Args, io: CliIo): Promise<StateDigest> {
+  if (args.has('url')) return ask(HubApi.of(args, io), args.text('site'));
+  const config = configOf(args, io);
+  const site = args.text('site');
+  const here = site === undefined ? config.data : regionalDir(config.data);
+  const openFiles =
+    site === undefined
+      ? () => withFiles(config, io, foldedDigest)
+      : () => siteDigest(here, site, config, io);
+  return openOrAsk(openFiles, () => ask(nodeAt(here, args, io), site));
+}
+
+/** Files that a running node holds are its own: then it is asked. */
+async function openOrAsk<T>(openFiles: () => Promise<T>, askNode: () => Promise<T>): Promise<T> {
+  try {
+    return await openFiles();
+  } catch (error) {
+    if (!(error instanceof HubError) || error.code !== 'data.locked') throw error;
+    return askNode();
+  }
+}
+
+function nodeAt(dir: string, args: Args, io: CliIo): HubApi {
+  const address = runtimeOf(dir, io)?.http;
+  return address === undefined ? HubApi.of(args, io) : new HubApi(address, args, io);
+}
+
+async function ask(api: HubApi, site: string | undefined): Promise<StateDigest> {
+  const query = site === undefined ? '' : `?site=${encodeURIComponent(site)}`;
+  return (await api.json(`/api/v1/digest${query}`)) as StateDigest;
 }
 
 /**
@@ -68,17 +100,30 @@ async function digestBefore(files: OpenFiles, io: CliIo): Promise<StateDigest | 
   }
 }
 
-async function digestOf(config: Config, args: Args, io: CliIo): Promise<StateDigest> {
-  try {
-    return await withFiles(config, io, foldedDigest);
-  } catch (error) {
-    if (!(error instanceof HubError) || error.code !== 'data.locked') throw error;
-    return askDigest(args, io);
+/** Of one site of a regional node that does not run. */
+async function siteDigest(
+  dir: string,
+  site: string,
+  config: Config,
+  io: CliIo,
+): Promise<StateDigest> {
+  const machine = machineFor(io);
+  const path = `${dir}/sites/${site}/state.db`;
+  if (!isSiteName(site) || !machine.files.exists(path)) {
+    const known = machine.files.list(`${dir}/sites`).join(', ') || 'none';
+    throw new HubError('data.unreadable', `${dir} holds no site ${site}; it holds: ${known}`);
   }
-}
-
-async function askDigest(args: Args, io: CliIo): Promise<StateDigest> {
-  return (await new HubApi(args, io).json('/api/v1/digest')) as StateDigest;
+  const closers = new Closers();
+  try {
+    takeDataDirectory(dir, machine.files, closers);
+    const { files, log } = machine;
+    const { readingsDays } = config.store;
+    const store = Store.open({ path, files, log, readingsDays, durability: 'each-commit' });
+    closers.add(store);
+    return store.digest();
+  } finally {
+    await closers.close();
+  }
 }
 
 interface OpenFiles {
@@ -94,10 +139,7 @@ async function withFiles<T>(
   io: CliIo,
   use: (files: OpenFiles) => Promise<T>,
 ): Promise<T> {
-  const machine = thisMachine(
-    io.env,
-    createLog(io.clock, 'warn', (line) => io.stderr(`${line}\n`)),
-  );
+  const machine = machineFor(io);
   if (!machine.files.exists(`${config.data}/layout`)) {
     throw new HubError('data.unreadable', `${config.data} is not the data directory of a hub`);
   }
@@ -109,6 +151,11 @@ async function withFiles<T>(
   } finally {
     await closers.close();
   }
+}
+
+function machineFor(io: CliIo): Machine {
+  const log = createLog(io.clock, 'warn', (line) => io.stderr(`${line}\n`));
+  return thisMachine(io.env, log);
 }
 
 /** Opens the state, folds what the journal has beyond it, and closes it again. */

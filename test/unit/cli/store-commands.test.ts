@@ -6,9 +6,14 @@ import { test } from 'vitest';
 
 import { must } from '../../../src/base/assert.ts';
 import { EXIT } from '../../../src/cli/io.ts';
+import { SILENT_LOG } from '../../../src/base/log.ts';
+import { Closers } from '../../../src/closers.ts';
+import { regionalDir, takeDataDirectory } from '../../../src/hub-data.ts';
 import { openHub } from '../../../src/hub.ts';
 import { machineHttpClient } from '../../../src/platform/http-client.ts';
 import { machineFiles } from '../../../src/platform/machine-files.ts';
+import { openRegion } from '../../../src/regional.ts';
+import { Store } from '../../../src/store/store.ts';
 import { CliWorld } from '../../support/cli.ts';
 import {
   appendOps,
@@ -100,4 +105,34 @@ test('a running hub is asked, found by what it left in its directory; rebuilding
   assert.equal((JSON.parse(status.stdout) as { hubId: string }).hubId, must(hub.id, 'an id'));
   const after = await new CliWorld().run(`status --data ${dir} --set http.port=0`, io);
   assert.equal(after.code, EXIT.unreachable);
+});
+
+test('a regional node tells the digest of each site, running or not', async () => {
+  const dir = join(tempDir(), 'data');
+  const closers = new Closers();
+  const region = regionalDir(dir);
+  takeDataDirectory(region, machineFiles, closers);
+  machineFiles.makeDir(`${region}/sites/north`);
+  const path = `${region}/sites/north/state.db`;
+  const store = Store.open({ path, files: machineFiles, log: SILENT_LOG, readingsDays: 1 });
+  store.apply([{ lsn: 1, stamped: stampedOp({}) }], 1);
+  const wanted = store.digest();
+  store.close();
+  await closers.close();
+
+  const digest = `store digest --json --data ${dir} --site`;
+  const still = await new CliWorld().run(`${digest} north`);
+  assert.equal(still.code, EXIT.done, still.stderr);
+  assert.deepEqual(JSON.parse(still.stdout), wanted);
+  const other = await new CliWorld().run(`${digest} south`);
+  assert.equal(other.code, EXIT.failed);
+  assert.match(other.stderr, /holds no site south; it holds: north/);
+  assert.equal((await new CliWorld().run(`${digest} ../north`)).code, EXIT.failed);
+
+  const node = await openRegion(configFor(dir, 'regional.port=0', 'regional.http_port=0'), machine);
+  const io = { files: machineFiles, http: machineHttpClient };
+  const running = await new CliWorld().run(`${digest} north`, io);
+  await node.close();
+  assert.equal(running.code, EXIT.done, running.stderr);
+  assert.deepEqual(JSON.parse(running.stdout), wanted);
 });
