@@ -69,7 +69,7 @@ const LOOKS_MAX = 4;
 /** Checks every byte that counts. Throws `data.newer`, `data.unreadable`. */
 export function verifyJournal(files: Files, dir: string): VerifyReport {
   let report = verifyOnce(files, dir);
-  for (let look = 1; look < LOOKS_MAX && report.damages.length > 0; look++) {
+  for (let count = 1; count < LOOKS_MAX && report.damages.length > 0; count++) {
     const again = verifyOnce(files, dir);
     if (JSON.stringify(again.damages) === JSON.stringify(report.damages)) return again;
     report = again;

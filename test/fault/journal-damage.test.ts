@@ -117,12 +117,15 @@ test('damage in a segment that nobody reads is found by the scrub', async () => 
 });
 
 test('a sector that cannot be read is damage like any other', async () => {
-  for (const offset of [10, 5000, 8200, 10_000, 12_200]) {
-    for (const path of segmentPaths(await threeSegments())) {
+  const paths = filledSegments(await threeSegments()).map(({ file }) => file);
+  for (const path of paths) {
+    for (const offset of [10, 5000, 8200, 10_000, 12_200]) {
+      // With every block of the last segment unreadable, nothing tells that it held any (README.md).
+      if (path === paths.at(-1) && offset > 8192) continue;
       const rig = (await threeSegments()).fork();
       rig.files.faults.unreadable = { path, offset };
       await rig.open();
-      checkAccounted(rig);
+      assert.equal(checkAccounted(rig) > 0, offset > 8192);
       await rig.commit(3);
     }
   }
