@@ -1,7 +1,7 @@
 /** Limits of the batch format (BATCH.md §7): what a receiver must take, and what it refuses. */
 
 /** Ops in one batch. */
-export const OPS_MAX = 20_000;
+export const BATCH_OPS_MAX = 20_000;
 /** Payload of a batch before compression; one op of the largest size must fit. */
 export const RAW_BYTES_MAX = 4 << 20;
 /** Signed manifest; about 20 bytes for each range. */

@@ -13,7 +13,7 @@ import { readOp, readStamp, type StampedOp } from '../model/op.ts';
 import { bytesOfOrigin, type Origin } from '../model/origin.ts';
 import { type BatchId, batchIdOf, sha256 } from './batch-id.ts';
 import type { Compressor } from './compression.ts';
-import { BATCH_BYTES_MAX, OPS_MAX, RAW_BYTES_MAX } from './limits.ts';
+import { BATCH_BYTES_MAX, BATCH_OPS_MAX, RAW_BYTES_MAX } from './limits.ts';
 import { type Manifest, parseManifest } from './manifest.ts';
 import { opsInRanges, RangeSet, rangesEqual } from './ranges.ts';
 
@@ -102,7 +102,7 @@ export async function openBatch(
   const refuse = (reason: RefusedReason): BatchOutcome => ({ kind: 'refused', reason, manifest });
   if (manifest.hub !== expected.hub) return refuse('wrong hub');
   if (manifest.site !== expected.site) return refuse('wrong site');
-  if (manifest.ops > OPS_MAX) return refuse('too many ops');
+  if (manifest.ops > BATCH_OPS_MAX) return refuse('too many ops');
   if (manifest.rawBytes > RAW_BYTES_MAX) return refuse('too large');
   if (manifest.throughLsn < manifest.fromLsn) return refuse('malformed manifest');
   if (opsInRanges(manifest.ranges) !== manifest.ops) return refuse('ops differ from ranges');
@@ -155,7 +155,7 @@ function readPayload(raw: Uint8Array, manifest: Manifest): StampedOp[] | Refused
   const ranges = new RangeSet();
   const tree = new TreeHasher();
   // 8 fields of an op with its clock, 4 of a stamp, and their heads.
-  const reader = new CborReader(raw, 0, { depthMax: 4, itemsMax: 20 * OPS_MAX });
+  const reader = new CborReader(raw, 0, { depthMax: 4, itemsMax: 20 * BATCH_OPS_MAX });
   try {
     if (reader.array() !== manifest.ops) return 'ops differ from ranges';
     for (let i = 0; i < manifest.ops; i++) {

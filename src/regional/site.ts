@@ -10,6 +10,7 @@
  * that has it still sends it, and one that was told it was stored knows then that this node has lost it.
  */
 import type { Clock } from '../base/clock.ts';
+import { FAULTS } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { BatchId } from '../batch/batch-id.ts';
 import { type Chunk, ChunkBitmap } from '../batch/chunks.ts';
@@ -236,7 +237,8 @@ export class Site {
     const count = (this.#damagedCount.get(batch) ?? 0) + 1;
     if (this.#damagedCount.size >= DAMAGED_REMEMBERED_MAX) this.#damagedCount.clear();
     this.#damagedCount.set(batch, count);
-    log.warn('regional.batch.damaged', { site: this.name, hub, batch, reason, count });
+    const fault = { code: 'batch.invalid', hint: FAULTS['batch.invalid'] };
+    log.warn('regional.batch.damaged', { site: this.name, hub, batch, reason, count, ...fault });
     if (chunks === undefined || count > limits.damagedMax) return undefined;
     return { kind: 'have', chunks: new ChunkBitmap(chunks.total) };
   }

@@ -5,7 +5,15 @@ import { BodyModel } from './body-model.ts';
 import { ByteSink } from './byte-sink.ts';
 import { ColumnsError } from './columns-error.ts';
 import { SlotStream } from './slot-stream.ts';
-import { FLOAT, isIsoNumber, isoText, TEXT, writeDecimal } from './slot-value.ts';
+import {
+  DOUBLE,
+  isIsoNumber,
+  isoText,
+  SINGLE,
+  singleOfOrder,
+  TEXT,
+  writeDecimal,
+} from './slot-value.ts';
 import type { Tables } from './tables.ts';
 import { piecesOf } from './template.ts';
 
@@ -87,11 +95,16 @@ export class BodyReader {
   }
 
   #write({ shape, number }: SlotStream, template: number, slot: number): void {
-    if (shape < FLOAT) return writeDecimal(this.#sink, number, shape);
-    if (shape === FLOAT) return this.#sink.ascii(String(number));
+    if (shape < DOUBLE) return writeDecimal(this.#sink, number, shape);
+    if (shape === DOUBLE) return this.#sink.ascii(String(number));
     if (shape === TEXT) {
       const text = this.#model.slot(template, slot).texts[number] as number;
       return this.#sink.bytes(this.#tables.texts[text] as Uint8Array);
+    }
+    if (shape === SINGLE) {
+      const single = singleOfOrder(number);
+      if (single === undefined) throw new ColumnsError('no finite number');
+      return this.#sink.ascii(String(single));
     }
     if (!isIsoNumber(shape, number)) throw new ColumnsError('time out of range');
     this.#sink.ascii(isoText(shape, number));

@@ -6,9 +6,9 @@ import { must } from '../../base/assert.ts';
 import type { BitCoder } from './bit-coder.ts';
 import { ByteSink } from './byte-sink.ts';
 import { BodyModel } from './body-model.ts';
-import { canScale, planSlot, type SlotValues } from './plan.ts';
+import { planSlot, settleShapes, type SlotValues } from './plan.ts';
 import { type SlotModel, SlotStream } from './slot-stream.ts';
-import { FLOAT, SlotReader, TEXT, writeDecimal } from './slot-value.ts';
+import { SlotReader, TEXT, writeDecimal } from './slot-value.ts';
 import { SLOTS_TOTAL_MAX } from './tables.ts';
 import { Cutter, piecesOf, type Template } from './template.ts';
 
@@ -171,7 +171,7 @@ export class BodyWriter {
   #openTemplate(coder: BitCoder, draft: TemplateDraft): OpenTemplate {
     const times = draft.places.map((place) => this.#hlcMs[place] as number);
     const streams = draft.slots.map((values, slot) => {
-      this.#keepExact(values);
+      settleShapes(values, this.#textOfDecimal);
       const model = this.#model.slot(draft.template.id, slot);
       return new SlotStream(coder, model, this.#model.plans, planSlot(values, times));
     });
@@ -180,22 +180,12 @@ export class BodyWriter {
     return open;
   }
 
-  /** Decimals that would not be exact at the scale of their stream become texts. */
-  #keepExact({ shapes, numbers }: SlotValues): void {
-    const digits = shapes.reduce(
-      (most, shape) => (shape < FLOAT && shape > most ? shape : most),
-      0,
-    );
-    for (let i = 0; i < shapes.length; i++) {
-      const shape = shapes[i] as number;
-      const number = numbers[i] as number;
-      if (shape >= FLOAT || canScale(number, shape, digits)) continue;
-      const sink = new ByteSink(DECIMAL_TEXT_MAX);
-      writeDecimal(sink, number, shape);
-      shapes[i] = TEXT;
-      numbers[i] = this.#drafts.text(sink.slice(0, sink.length));
-    }
-  }
+  /** The number of a decimal's text. */
+  readonly #textOfDecimal = (number: number, digits: number): number => {
+    const sink = new ByteSink(DECIMAL_TEXT_MAX);
+    writeDecimal(sink, number, digits);
+    return this.#drafts.text(sink.slice(0, sink.length));
+  };
 
   #place(slot: SlotModel, text: number): number {
     let places = this.#placesBySlot.get(slot);

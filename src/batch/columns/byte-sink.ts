@@ -46,7 +46,7 @@ export class ByteSink {
     let rest = value;
     for (let at = this.#length + length - 1; at >= this.#length; at--) {
       const shorter = Math.floor(rest / 10);
-      this.#bytes[at] = ZERO + rest - shorter * 10;
+      this.#bytes[at] = ZERO + (rest - shorter * 10);
       rest = shorter;
     }
     this.#length += length;

@@ -16,12 +16,14 @@ import {
 } from './predictor.ts';
 import type { TimePlan } from './rows.ts';
 import type { SlotPlan } from './slot-stream.ts';
-import { FLOAT, ISO_S, POWERS_OF_TEN, TEXT } from './slot-value.ts';
+import { DOUBLE, orderOfSingle, POWERS_OF_TEN, SINGLE, TEXT } from './slot-value.ts';
 
 /** Values of a series that the choice is made by. */
 const SAMPLE = 160;
 /** A number below cannot be a time since 1970 in seconds of this century. */
 const TIME_LEAST = 900_000_000;
+/** Doubles below have an exponent in their shortest text. */
+const SHORT_LEAST = 1e-6;
 
 interface Candidate {
   readonly way: Way;
@@ -105,8 +107,48 @@ export interface SlotValues {
   readonly numbers: number[];
 }
 
+/**
+ * Gives the values of a slot shapes that go together, each still standing for its own text: among 32-bit floats,
+ * decimals that are some too; and decimals that are not exact at the scale of the others become texts.
+ */
+export function settleShapes(
+  values: SlotValues,
+  textOf: (number: number, shape: number) => number,
+): void {
+  const { shapes, numbers } = values;
+  let singles = 0;
+  let decimals = 0;
+  let digits = 0;
+  for (const shape of shapes) {
+    if (shape === SINGLE) singles += 1;
+    if (shape >= DOUBLE) continue;
+    decimals += 1;
+    if (shape > digits) digits = shape;
+  }
+  if (decimals === 0) return;
+  for (let i = 0; i < shapes.length; i++) {
+    const shape = shapes[i] as number;
+    const number = numbers[i] as number;
+    if (shape >= DOUBLE) continue;
+    if (singles > decimals && isSingle(number, shape)) {
+      shapes[i] = SINGLE;
+      numbers[i] = orderOfSingle(number / (POWERS_OF_TEN[shape] as number));
+    } else if (!canScale(number, shape, digits)) {
+      shapes[i] = TEXT;
+      numbers[i] = textOf(number, shape);
+    }
+  }
+}
+
+/** True where a decimal is the shortest text of a 32-bit float. */
+function isSingle(number: number, shape: number): boolean {
+  const value = number / (POWERS_OF_TEN[shape] as number);
+  const isShortest = shape === 0 || number % 10 !== 0;
+  return isShortest && Math.fround(value) === value && Math.abs(value) >= SHORT_LEAST;
+}
+
 /** True where a decimal can be scaled to `digits` digits and stay exact. */
-export function canScale(number: number, shape: number, digits: number): boolean {
+function canScale(number: number, shape: number, digits: number): boolean {
   return Math.abs(number) * (POWERS_OF_TEN[digits - shape] as number) <= Number.MAX_SAFE_INTEGER;
 }
 
@@ -117,7 +159,7 @@ export function planSlot(values: SlotValues, hlcMs: readonly number[]): SlotPlan
   let digits = 0;
   let digitsLeast = 9;
   for (const shape of shapes) {
-    if (shape < FLOAT) {
+    if (shape < DOUBLE) {
       counts[0] = (counts[0] as number) + 1;
       if (shape > digits) digits = shape;
       if (shape < digitsLeast) digitsLeast = shape;
@@ -125,16 +167,16 @@ export function planSlot(values: SlotValues, hlcMs: readonly number[]): SlotPlan
   }
   if (counts[0] === 0) digitsLeast = 0;
   const usual = counts.indexOf(Math.max(...counts));
-  if (usual === FLOAT || usual === TEXT) return { usual, digits, digitsLeast, way: PREVIOUS };
+  if (usual === DOUBLE || usual === TEXT) return { usual, digits, digitsLeast, way: PREVIOUS };
   const sample: number[] = [];
   const times: number[] = [];
   for (let i = 0; i < shapes.length && sample.length < SAMPLE; i++) {
     const shape = shapes[i] as number;
-    if (usual >= FLOAT ? shape !== usual : shape >= FLOAT) continue;
-    const missing = usual >= FLOAT ? 0 : digits - shape;
+    if (usual >= DOUBLE ? shape !== usual : shape >= DOUBLE) continue;
+    const missing = usual >= DOUBLE ? 0 : digits - shape;
     sample.push((numbers[i] as number) * (POWERS_OF_TEN[missing] as number));
     times.push(hlcMs[i] as number);
   }
-  const ways = usual <= ISO_S && (sample[0] as number) > TIME_LEAST ? TIME_WAYS : VALUE_WAYS;
+  const ways = (sample[0] as number) > TIME_LEAST ? TIME_WAYS : VALUE_WAYS;
   return { usual, digits, digitsLeast, way: best(ways, sample, times).way };
 }

@@ -48,7 +48,7 @@ export class Rows {
 }
 
 /** Rows between two pauses: a few milliseconds of work. */
-export const ROWS_PER_SLICE = 512;
+export const ROWS_PER_SLICE = 256;
 const MS_LIMIT = 2 ** 48;
 const COUNTER_LIMIT = 2 ** 16;
 

@@ -7,11 +7,11 @@ import { type BitCoder, Odds } from './bit-coder.ts';
 import { ColumnsError } from './columns-error.ts';
 import { NumberModel, SymbolModel } from './number-model.ts';
 import { FOLLOW_MS, FOLLOW_S, NumberStream, Predictor, PREVIOUS, type Way } from './predictor.ts';
-import { DIGITS_MAX, FLOAT, ISO_MS, ISO_S, SHAPES, TEXT } from './slot-value.ts';
+import { DIGITS_MAX, DOUBLE, ISO_MS, ISO_S, SHAPES, SINGLE, TEXT } from './slot-value.ts';
 
 /** What a stream says of itself before its first value. */
 export interface SlotPlan {
-  /** FLOAT, TEXT, ISO_MS or ISO_S where most values are of that shape, 0 where they are decimals. */
+  /** The shape of most values; 0 where they are decimals, with whatever digits. */
   readonly usual: number;
   /** Digits behind the point that numbers are scaled by, and that a usual decimal has at least. */
   readonly digits: number;
@@ -26,7 +26,7 @@ export class SlotModel {
   readonly shapes = new SymbolModel(4);
   readonly textNumbers = new NumberModel();
   /** Built when the first double is met. */
-  floatBytes: readonly SymbolModel[] = [];
+  doubleBytes: readonly SymbolModel[] = [];
   /** First number of the stream before: series that are alike begin alike. */
   start = 0;
   /** Texts met so far, as the batch numbers them; the next new one is one past the greatest. */
@@ -45,7 +45,7 @@ export class PlanModel {
     const digits = this.#digits.code(coder, plan.digits);
     const digitsLeast = this.#digitsLeast.code(coder, plan.digitsLeast);
     const way = this.#way.code(coder, plan.way);
-    const isKnown = usual === 0 || (usual >= FLOAT && usual < SHAPES);
+    const isKnown = usual === 0 || (usual >= DOUBLE && usual < SHAPES);
     if (!isKnown || digits > DIGITS_MAX || digitsLeast > digits || way > FOLLOW_S) {
       throw new ColumnsError('unknown plan');
     }
@@ -70,7 +70,7 @@ export class SlotStream {
   readonly #plan: SlotPlan;
   readonly #numbers: NumberStream;
   readonly #textPlaces: NumberStream;
-  readonly #floatBefore = new Uint8Array(8);
+  readonly #doubleBefore = new Uint8Array(8);
   #count = 0;
   #wasUsual = 1;
 
@@ -93,16 +93,16 @@ export class SlotStream {
     );
     this.#wasUsual = isUsual;
     this.shape = isUsual === 1 ? usual : this.#model.shapes.code(coder, shape);
-    if (this.shape === FLOAT) this.number = this.#codeFloat(coder, number);
+    if (this.shape === DOUBLE) this.number = this.#codeDouble(coder, number);
     else if (this.shape === TEXT) this.number = this.#codeText(coder, number, texts);
-    else if (this.shape === ISO_MS || this.shape === ISO_S) {
+    else if (this.shape === SINGLE || this.shape === ISO_MS || this.shape === ISO_S) {
       this.number = this.#codeNumber(coder, number, hlcMs);
     } else this.#codeDecimal(coder, isUsual === 1, shape, number, hlcMs);
   }
 
   #isUsual(shape: number, number: number): boolean {
     const { usual, digitsLeast } = this.#plan;
-    if (usual >= FLOAT || shape >= FLOAT) return shape === usual;
+    if (usual >= DOUBLE || shape >= DOUBLE) return shape === usual;
     return shape === digitsLeast || (shape > digitsLeast && number % 10 !== 0);
   }
 
@@ -139,17 +139,17 @@ export class SlotStream {
     return coded;
   }
 
-  /** Byte by byte, as the difference (XOR) to the double before: what float32 sensors leave zero costs nothing. */
-  #codeFloat(coder: BitCoder, number: number): number {
-    if (this.#model.floatBytes.length === 0) {
-      this.#model.floatBytes = Array.from({ length: 8 }, () => new SymbolModel(8));
+  /** Byte by byte, as the difference (XOR) to the double before: sign, exponent and leading digits hardly change. */
+  #codeDouble(coder: BitCoder, number: number): number {
+    if (this.#model.doubleBytes.length === 0) {
+      this.#model.doubleBytes = Array.from({ length: 8 }, () => new SymbolModel(8));
     }
     doubleView.setFloat64(0, number);
     for (let i = 0; i < 8; i++) {
-      const before = this.#floatBefore[i] as number;
-      const model = this.#model.floatBytes[i] as SymbolModel;
+      const before = this.#doubleBefore[i] as number;
+      const model = this.#model.doubleBytes[i] as SymbolModel;
       const byte = before ^ model.code(coder, doubleView.getUint8(i) ^ before);
-      this.#floatBefore[i] = byte;
+      this.#doubleBefore[i] = byte;
       doubleView.setUint8(i, byte);
     }
     const coded = doubleView.getFloat64(0);

@@ -6,18 +6,22 @@ import type { ByteSink } from './byte-sink.ts';
 
 /** Shapes 0 … 9: a decimal with as many digits behind the point; its number is the text without the point. */
 export const DIGITS_MAX = 9;
-/** The shortest text of a double (ECMAScript Number::toString): what most programs print. */
-export const FLOAT = 10;
+/** The shortest text of a double (ECMAScript Number::toString), which is what most programs print. */
+export const DOUBLE = 10;
+/** The same of a double that fits 32 bits, as sensors send it; its number is what `orderOfSingle` makes of it. */
+export const SINGLE = 11;
 /** Anything else; its number is an index into the texts. */
-export const TEXT = 11;
+export const TEXT = 12;
 /** `2026-03-01T06:10:00.000Z`, the number counting milliseconds since 1970. */
-export const ISO_MS = 12;
+export const ISO_MS = 13;
 /** `2026-03-01T06:10:00Z`, the number counting seconds since 1970. */
-export const ISO_S = 13;
-export const SHAPES = 14;
+export const ISO_S = 14;
+export const SHAPES = 15;
 
 /** Decimals have at most this many digits in all, so that they are exact. */
 const DECIMAL_LENGTH_MAX = 15;
+/** Decimals of nine digits and more, without their point, may be 32-bit floats. */
+const SINGLE_LEAST = 100_000_000;
 const MINUS = 0x2d;
 const POINT = 0x2e;
 const ZERO = 0x30;
@@ -42,10 +46,10 @@ export class SlotReader {
     }
     const text = String.fromCharCode(...bytes.subarray(from, to));
     const number = Number(text);
-    if (Number.isFinite(number) && String(number) === text) {
-      this.shape = FLOAT;
-      this.number = number;
-    }
+    if (!Number.isFinite(number) || String(number) !== text) return;
+    const isSingle = Math.fround(number) === number;
+    this.shape = isSingle ? SINGLE : DOUBLE;
+    this.number = isSingle ? orderOfSingle(number) : number;
   }
 
   /** One pass over `-?(0|[1-9][0-9]*)(.[0-9]+)?`, without minus zero, which integers cannot keep. */
@@ -65,8 +69,18 @@ export class SlotReader {
     const digits = pointAt === to ? 0 : to - pointAt - 1;
     if ((pointAt < to && digits === 0) || digits > DIGITS_MAX) return false;
     if (isNegative && size === 0) return false;
+    const number = isNegative ? -size : size;
+    if (digits > 0 && size >= SINGLE_LEAST && size % 10 !== 0) {
+      // More digits than anyone measures: most likely a 32-bit float, printed in full.
+      const value = number / (POWERS_OF_TEN[digits] as number);
+      if (Math.fround(value) === value && Math.abs(value) >= 1) {
+        this.shape = SINGLE;
+        this.number = orderOfSingle(value);
+        return true;
+      }
+    }
     this.shape = digits;
-    this.number = isNegative ? -size : size;
+    this.number = number;
     return true;
   }
 
@@ -99,6 +113,24 @@ function digitsAt(bytes: Uint8Array, from: number, count: number): number {
     value = value * 10 + digit;
   }
   return value;
+}
+
+const singleView = new DataView(new ArrayBuffer(4));
+const SINGLE_SIGN = 0x80000000;
+const SINGLE_INFINITY = 0x7f800000;
+
+/** The place of a 32-bit float among all of them: neighbours have numbers that follow each other. */
+export function orderOfSingle(value: number): number {
+  singleView.setFloat32(0, value);
+  const bits = singleView.getUint32(0);
+  return bits < SINGLE_SIGN ? bits : SINGLE_SIGN - bits;
+}
+
+/** Undefined for what is no place of a finite number. */
+export function singleOfOrder(order: number): number | undefined {
+  if (Math.abs(order) >= SINGLE_INFINITY) return undefined;
+  singleView.setUint32(0, order < 0 ? SINGLE_SIGN - order : order);
+  return singleView.getFloat32(0);
 }
 
 /** Writes the decimal of `digits` digits behind the point. */

@@ -5,7 +5,7 @@ import { test } from 'vitest';
 
 import { batchIdOf, originOfPublicKey, sha256 } from '../../../src/batch/batch-id.ts';
 import { inlineBrotli, threadedBrotli } from '../../../src/batch/compression.ts';
-import { OPS_MAX, RAW_BYTES_MAX } from '../../../src/batch/limits.ts';
+import { BATCH_OPS_MAX, RAW_BYTES_MAX } from '../../../src/batch/limits.ts';
 import { type Manifest, MANIFEST_TYPE, signManifest } from '../../../src/batch/manifest.ts';
 import {
   type BatchOutcome,
@@ -152,7 +152,7 @@ test('what the hub signed and still cannot be taken is refused, with the reason'
     ['refused: wrong site', payload, { site: 'elsewhere' }],
     ['damaged: wrong signature', payload, { hub: originOfPublicKey(REGION.publicKey) }],
     ['refused: malformed manifest', payload, { fromLsn: 4 }],
-    ['refused: too many ops', payload, { ops: OPS_MAX + 1 }],
+    ['refused: too many ops', payload, { ops: BATCH_OPS_MAX + 1 }],
     ['refused: too large', payload, { rawBytes: RAW_BYTES_MAX + 1 }],
     ['refused: malformed payload', payload, { rawBytes: payload.length - 1 }],
     ['refused: malformed payload', payload, { compression: 'brotli' }],
