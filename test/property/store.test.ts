@@ -54,8 +54,8 @@ describe('seen ops', () => {
         };
         addAll(before);
         const restored = new SeenOps();
-        for (const { beyond, ...lane } of seen.takeChanges()) {
-          restored.restore({ ...lane, beyond: decodeRanges(encodeRanges(beyond)) });
+        for (const { beyond, ...rest } of seen.takeChanges()) {
+          restored.restore({ ...rest, beyond: decodeRanges(encodeRanges(beyond)) });
         }
         seen = restored;
         addAll(after);
