@@ -14,7 +14,7 @@ const SEGMENT_BYTES = 12 * 1024;
 async function threeSegments(): Promise<Rig> {
   const rig = new Rig(7, { segmentBytes: SEGMENT_BYTES });
   await rig.open();
-  for (let i = 0; i < 10; i++) await rig.commit(8, 500);
+  for (let i = 0; i < 5; i++) await rig.commit(8, 400);
   await rig.settle(100);
   await rig.commit(2, 100);
   await rig.close();
