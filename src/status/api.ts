@@ -96,7 +96,7 @@ interface Env {
 
 type Handler = (context: Context<Env>) => Response | Promise<Response>;
 
-const STATUS_PERIOD_MS = 2000;
+const STATUS_PERIOD_MS = 1000;
 const LINES_MAX = 10_000;
 const LINES_FIRST = 50;
 /** Of a stream's past; a reader that wants more asks for the lines first. */
@@ -199,7 +199,7 @@ function healthAnswer(health: Health): Response {
   return jsonAnswer({ ok: health.ok, reasons: health.reasons }, health.ok ? 200 : 503);
 }
 
-/** Status every two seconds and every new line of the log, beginning with the last ones: the page's stream. */
+/** Status every second and every new line of the log, beginning with the last ones: the page's stream. */
 function eventsAnswer(options: ApiOptions, streams: EventStreams): Response {
   const answer = streams.open((sink) => {
     sink.send('status', options.snapshot());

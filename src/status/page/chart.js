@@ -5,6 +5,8 @@
 import uPlot from './uplot.js';
 
 const SAMPLE_S = 60;
+/** Hub time without a sample after which the past is asked for again. */
+const GAP_S = 5 * SAMPLE_S;
 const SAMPLES_MAX = 2 * 24 * 60;
 const NAMES = ['pvW', 'loadW', 'socPct'];
 const FONT = '12px system-ui';
@@ -38,20 +40,21 @@ export class PowerChart {
     this.#draw();
   }
 
-  /** Takes a status; a clock that was set back makes the past be asked for again. */
+  /**
+   * Takes a status. After a pause (a phone that slept) or a clock that was set, the hub's own samples fill in.
+   */
   add({ clock, power }) {
     const { at } = this.#columns;
     const atS = Date.parse(clock.at) / 1000;
-    const lastS = at.at(-1) ?? 0;
-    if (atS < lastS - SAMPLE_S) void this.#load();
-    if (this.#isLoading || atS < lastS + SAMPLE_S) return;
+    const lastS = at.at(-1) ?? atS;
+    if (atS < lastS - SAMPLE_S || atS > lastS + GAP_S) void this.#load();
+    if (this.#isLoading || (at.length > 0 && atS < lastS + SAMPLE_S)) return;
     at.push(atS);
     for (const name of NAMES) this.#columns[name].push(power[name]);
     if (at.length > SAMPLES_MAX) {
       for (const values of Object.values(this.#columns)) values.splice(0, SAMPLES_MAX / 2);
     }
-    if (this.#plot === undefined) this.#draw();
-    else this.#plot.setData(this.#shown());
+    this.#refresh();
   }
 
   async #load() {
@@ -67,8 +70,13 @@ export class PowerChart {
       // The hub is away; the stream says so and brings new samples when it is back.
     } finally {
       this.#isLoading = false;
-      this.#draw();
+      this.#refresh();
     }
+  }
+
+  #refresh() {
+    if (this.#plot === undefined) this.#draw();
+    else this.#plot.setData(this.#shown());
   }
 
   #shown() {

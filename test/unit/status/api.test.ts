@@ -131,7 +131,7 @@ test('the log can be followed, and a reader that goes is forgotten', async () =>
 test('the stream of the page carries status, past lines and new ones', async () => {
   const response = await ask('/api/v1/events');
   sources.say({ at: '2026-03-01T12:01:00.000Z', event: 'decision' });
-  await clock.advance(2000);
+  await clock.advance(1000);
   const seen = await events(response, 4);
   assert.deepEqual(
     seen.map(([event]) => event),
