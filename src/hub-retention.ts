@@ -6,6 +6,7 @@
 import type { Cancel, Clock, Timers } from './base/clock.ts';
 import { HubError } from './base/errors.ts';
 import type { Log } from './base/log.ts';
+import { CborError } from './codec/reader.ts';
 import type { Door } from './ingest/door.ts';
 import type { Journal } from './journal/journal.ts';
 import { decodeEntry } from './model/entry.ts';
@@ -91,9 +92,20 @@ export class Retention {
   #stampMsFrom(lsn: Lsn): number | undefined {
     const cursor = this.#options.journal.cursor(lsn);
     for (let next = cursor.next(); next !== undefined; next = cursor.next()) {
-      const entry = decodeEntry(next.entry);
-      if (entry.type === 'op') return entry.stamped.stamp.hlc.ms;
+      const ms = stampMsOf(next.entry);
+      if (ms !== undefined) return ms;
     }
     return undefined;
+  }
+}
+
+/** Undefined for a local entry, and for one that this version cannot read: neither tells the time. */
+function stampMsOf(bytes: Uint8Array): number | undefined {
+  try {
+    const entry = decodeEntry(bytes);
+    return entry.type === 'op' ? entry.stamped.stamp.hlc.ms : undefined;
+  } catch (error) {
+    if (error instanceof CborError) return undefined;
+    throw error;
   }
 }
