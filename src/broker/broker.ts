@@ -64,6 +64,8 @@ export interface BrokerStat {
 /** Topics whose text and bytes are remembered. */
 const TOPICS_MAX = 16_384;
 const HOUSEKEEPING_MS = 10_000;
+/** How long a right that was taken away may still be used to read. */
+const RIGHTS_CHECK_MS = 1_000;
 
 export class Broker {
   readonly #around: ClientSurroundings;
@@ -72,7 +74,7 @@ export class Broker {
   readonly #budget: { bytes: number; readonly bytesMax: number };
   readonly #log: Log;
   readonly #sys: SysTopics;
-  readonly #housekeeping: Cancel;
+  readonly #timers: readonly Cancel[];
   #autoIds = 0;
 
   static open(options: BrokerOptions): Broker {
@@ -88,7 +90,10 @@ export class Broker {
     this.#retained = new RetainedStore(limits);
     this.#budget = { bytes: 0, bytesMax: limits.queueBytesTotalMax };
     const { budget, retained } = { budget: this.#budget, retained: this.#retained };
-    const sessions = new SessionRegistry({ limits, budget, retained, counters }, this.#index);
+    const sessions = new SessionRegistry(
+      { limits, budget, retained, counters, gatekeeper },
+      this.#index,
+    );
     const soon = (callback: () => void): void => void timers.soon(callback);
     const turn = new TurnFlush(soon);
     const router = new Router({ door, index: this.#index, retained, counters });
@@ -118,7 +123,10 @@ export class Broker {
       turn.flush();
     });
     this.#sys = new SysTopics({ version: options.version, clock, stat: () => this.stat() });
-    this.#housekeeping = timers.every(HOUSEKEEPING_MS, () => this.#keepHouse());
+    this.#timers = [
+      timers.every(HOUSEKEEPING_MS, () => this.#keepHouse()),
+      timers.every(RIGHTS_CHECK_MS, () => sessions.recheckRights()),
+    ];
   }
 
   /** Serves a client on a fresh connection. */
@@ -176,7 +184,7 @@ export class Broker {
 
   /** Closes all connections, without wills, and stops all timers; kept sessions end with the process. */
   close(): void {
-    this.#housekeeping();
+    for (const cancel of this.#timers) cancel();
     this.#around.wheel.close();
     for (const client of Array.from(this.#around.connected)) client.shutDown();
   }

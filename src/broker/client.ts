@@ -98,7 +98,8 @@ export class Client
 
   onData(bytes: Uint8Array): void {
     if (this.#state === 'closed') return;
-    this.heardTick = this.#around.wheel.tick;
+    // Before its CONNECT is whole, trickling bytes win no time.
+    if (this.#state !== 'new') this.heardTick = this.#around.wheel.tick;
     this.#around.counters.bytesIn += bytes.length;
     const chunk = Buffer.isBuffer(bytes)
       ? bytes
@@ -309,9 +310,7 @@ export class Client
 
   #open(connect: Connect, principal: Principal): void {
     const around = this.#around;
-    const { clientId } = this;
-    const { clean } = connect;
-    const outcome = around.sessions.open({ clientId, owner: principal.name, clean });
+    const outcome = around.sessions.open(principal, connect.clean);
     if (outcome.kind === 'full') {
       this.#refuse(refusal(packets.SERVER_UNAVAILABLE, 'too many sessions'));
       return;
@@ -333,19 +332,10 @@ export class Client
     else around.wheel.forget(this);
     around.online.add(this);
     around.counters.clientsMax = Math.max(around.counters.clientsMax, around.online.size);
-    this.#dropLostSubscriptions(session, principal);
     const isPresent = outcome.present && this.#level !== MQTT_3_1;
     this.#send(frames.connackFrame(isPresent, packets.ACCEPTED));
     session.attach(this);
     this.#readOn(GATEKEEPER);
-  }
-
-  /** Rights may have changed while a kept session was without its client. */
-  #dropLostSubscriptions(session: Session, principal: Principal): void {
-    for (const filter of Array.from(session.qosByFilter.keys())) {
-      if (this.#around.gatekeeper.mayRead(principal, filter)) continue;
-      this.#around.sessions.unsubscribe(session, filter);
-    }
   }
 
   #refuse({ connack, reason }: Refusal): FrameVerdict {

@@ -6,6 +6,9 @@
 import type { HubError } from '../base/errors.ts';
 import type { Role } from '../model/op.ts';
 
+/** What clients publish below it goes to handlers alone: to no subscriber, and not through the door. */
+export const INTERNAL_PREFIX = 'sync/';
+
 /** Number of a journal entry: 1, 2, 3 … */
 export type Lsn = number;
 export type Qos = 0 | 1 | 2;
@@ -73,6 +76,8 @@ export interface Gatekeeper {
   authenticate(credentials: Credentials): Promise<Principal | undefined>;
   mayPublish(principal: Principal, topic: string): boolean;
   mayRead(principal: Principal, topicOrFilter: string): boolean;
+  /** Another number when rights may have changed: answers that were kept count no more. */
+  readonly revision: number;
 }
 
 /** A message for code inside the hub. */

@@ -5,6 +5,7 @@
  */
 import {
   type Admission,
+  INTERNAL_PREFIX,
   type InboundPublish,
   type Lsn,
   type MessageHandler,
@@ -20,9 +21,6 @@ import type { Message } from './topics/message.ts';
 import { Publication, type PublishPacket } from './topics/publication.ts';
 import type { RetainedStore } from './topics/retained.ts';
 import { TopicIndex } from './topics/topic-index.ts';
-
-/** Topics below it go to handlers alone: to no subscriber, and not through the door. */
-export const INTERNAL_PREFIX = 'sync/';
 
 /** The client a publish came from, or came from once: a will is published when it is gone. */
 export interface Publisher {

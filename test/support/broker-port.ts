@@ -55,6 +55,7 @@ const OPEN: Gatekeeper = {
   },
   mayPublish: () => true,
   mayRead: (_principal, filter) => !filter.startsWith('secret/'),
+  revision: 0,
 };
 
 /** Opens a broker on free ports of this machine; it ends with the test that calls this. */

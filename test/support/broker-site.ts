@@ -66,8 +66,8 @@ export class HandDoor implements PublishDoor {
 /** Lets everyone in except `stranger`; nobody publishes below `secret/` or reads it; `slow` takes a second. */
 export class NamedGatekeeper implements Gatekeeper {
   readonly #clock: SimClock;
-  /** Filters that nobody may read from now on. */
-  readonly closed = new Set<string>();
+  /** Topics and filters that nobody may use from now on. */
+  readonly #closed = new Set<string>();
 
   constructor(clock: SimClock) {
     this.#clock = clock;
@@ -82,11 +82,22 @@ export class NamedGatekeeper implements Gatekeeper {
   }
 
   mayPublish(_principal: Principal, topic: string): boolean {
-    return !topic.startsWith('secret/');
+    return !topic.startsWith('secret/') && !this.#closed.has(topic);
   }
 
-  mayRead(_principal: Principal, filter: string): boolean {
-    return !filter.startsWith('secret/') && !this.closed.has(filter);
+  /** As the real one: `sync/<device>/…` is that device's alone, also behind a wildcard. */
+  mayRead({ clientId }: Principal, filter: string): boolean {
+    const [first, device] = filter.split('/');
+    if (first === 'sync') return device === clientId;
+    return first !== 'secret' && !this.#closed.has(filter);
+  }
+
+  get revision(): number {
+    return this.#closed.size;
+  }
+
+  close(topicOrFilter: string): void {
+    this.#closed.add(topicOrFilter);
   }
 }
 

@@ -2,7 +2,7 @@
  * Reads the PUBLISH packets of one client. What is the same for every message of a topic is found out once: the
  * text, whether it is a topic name, whether this client may publish there.
  */
-import type { Principal, Qos } from '../contract.ts';
+import type { Gatekeeper, Principal, Qos } from '../contract.ts';
 import type { Topic, TopicTable } from '../topics/message.ts';
 import type { PublishPacket } from '../topics/publication.ts';
 import { PacketError } from '../wire/packets.ts';
@@ -24,7 +24,7 @@ export interface Route {
 
 export interface PublishRules {
   readonly topics: TopicTable;
-  mayPublish(principal: Principal, topic: string): boolean;
+  readonly gatekeeper: Gatekeeper;
 }
 
 export class PublishReader {
@@ -32,12 +32,14 @@ export class PublishReader {
   readonly #principal: Principal;
   readonly #routeByBytes = new Map<string, Route>();
   #lastRoute: Route | undefined;
+  #revision: number;
   /** Whether the packet that was read last may be delivered. */
   isAllowed = false;
 
   constructor(rules: PublishRules, principal: Principal) {
     this.#rules = rules;
     this.#principal = principal;
+    this.#revision = rules.gatekeeper.revision;
   }
 
   /** The packet with this first byte and body; throws `PacketError`. */
@@ -65,6 +67,7 @@ export class PublishReader {
   }
 
   #routeOf(buffer: Buffer, start: number, end: number): Route {
+    if (this.#revision !== this.#rules.gatekeeper.revision) this.#forget();
     const last = this.#lastRoute;
     if (last !== undefined && isSame(last.topic.encoded, buffer, start, end)) return last;
     const bytes = buffer.toString('latin1', start + 2, end);
@@ -73,13 +76,20 @@ export class PublishReader {
     return route;
   }
 
+  #forget(): void {
+    this.#revision = this.#rules.gatekeeper.revision;
+    this.#routeByBytes.clear();
+    this.#lastRoute = undefined;
+  }
+
   #newRoute(bytes: string): Route {
     const topic = this.#rules.topics.ofBytes(bytes);
     if (topic === undefined) {
       throw new PacketError('not a topic name [MQTT-3.3.2-2] [MQTT-4.7.3-1] [MQTT-1.5.3-1]');
     }
     const isAllowed =
-      !isReservedTopic(topic.name) && this.#rules.mayPublish(this.#principal, topic.name);
+      !isReservedTopic(topic.name) &&
+      this.#rules.gatekeeper.mayPublish(this.#principal, topic.name);
     if (this.#routeByBytes.size >= ROUTES_MAX) this.#routeByBytes.clear();
     const route = { topic, isAllowed };
     this.#routeByBytes.set(bytes, route);

@@ -51,9 +51,7 @@ export class Publishing implements AckWaiter {
     this.#client = client;
     this.#session = session;
     this.#outbox = outbox;
-    const { topics, gatekeeper } = around;
-    const mayPublish = gatekeeper.mayPublish.bind(gatekeeper);
-    this.#reader = new PublishReader({ topics, mayPublish }, client.principal);
+    this.#reader = new PublishReader(around, client.principal);
   }
 
   /** True while acknowledgements wait for the journal. */

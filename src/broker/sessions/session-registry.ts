@@ -1,5 +1,5 @@
 /** All sessions by client id: opening, taking over, forgetting. */
-import type { Qos } from '../contract.ts';
+import type { Principal, Qos } from '../contract.ts';
 import type { TopicIndex } from '../topics/topic-index.ts';
 import { Session, type SessionSurroundings, type Subscriber } from './session.ts';
 
@@ -10,20 +10,16 @@ export type OpenOutcome =
   /** The client id belongs to a session of another user. */
   | { readonly kind: 'foreign' };
 
-export interface OpenRequest {
-  readonly clientId: string;
-  readonly owner: string;
-  readonly clean: boolean;
-}
-
 export class SessionRegistry {
   readonly #around: SessionSurroundings;
   readonly #index: TopicIndex<Subscriber>;
   readonly #sessionById = new Map<string, Session>();
+  #revision: number;
 
   constructor(around: SessionSurroundings, index: TopicIndex<Subscriber>) {
     this.#around = around;
     this.#index = index;
+    this.#revision = around.gatekeeper.revision;
   }
 
   get size(): number {
@@ -42,18 +38,21 @@ export class SessionRegistry {
    * Finds or makes the session of a client that connects. A client that is connected with the same id is told
    * to go [MQTT-3.1.4-2]; a session of another user is never handed over, nor ended.
    */
-  open(request: OpenRequest): OpenOutcome {
-    const old = this.#sessionById.get(request.clientId);
-    if (old !== undefined && old.owner !== request.owner) return { kind: 'foreign' };
+  open(principal: Principal, clean: boolean): OpenOutcome {
+    const { clientId, name } = principal;
+    const old = this.#sessionById.get(clientId);
+    if (old !== undefined && old.principal.name !== name) return { kind: 'foreign' };
     old?.link?.onTakeover(); // A clean session is gone after that.
-    const kept = this.#sessionById.get(request.clientId);
-    if (kept !== undefined && !request.clean && !kept.clean) {
+    const kept = this.#sessionById.get(clientId);
+    if (kept !== undefined && !clean && !kept.clean) {
+      kept.principal = principal;
+      this.#dropLostSubscriptions(kept);
       return { kind: 'opened', session: kept, present: true };
     }
     if (kept !== undefined) this.remove(kept);
     if (this.#sessionById.size >= this.#around.limits.sessionsMax) return { kind: 'full' };
-    const session = new Session(request.clientId, request.owner, request.clean, this.#around);
-    this.#sessionById.set(request.clientId, session);
+    const session = new Session(principal, clean, this.#around);
+    this.#sessionById.set(clientId, session);
     return { kind: 'opened', session, present: false };
   }
 
@@ -81,6 +80,21 @@ export class SessionRegistry {
 
   unsubscribe(session: Session, filter: string): void {
     if (session.qosByFilter.delete(filter)) this.#index.unsubscribe(filter, session);
+  }
+
+  /** Takes back subscriptions that are no longer allowed, if rights have changed since the last time. */
+  recheckRights(): void {
+    const { revision } = this.#around.gatekeeper;
+    if (revision === this.#revision) return;
+    this.#revision = revision;
+    for (const session of this.#sessionById.values()) this.#dropLostSubscriptions(session);
+  }
+
+  #dropLostSubscriptions(session: Session): void {
+    for (const filter of Array.from(session.qosByFilter.keys())) {
+      if (this.#around.gatekeeper.mayRead(session.principal, filter)) continue;
+      this.unsubscribe(session, filter);
+    }
   }
 
   /** Forgets sessions whose clients have been away for too long; returns how many. */

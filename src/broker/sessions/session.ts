@@ -5,7 +5,13 @@
  *
  * A session never waits for its client: what cannot be sent now stays in the queue, and QoS 0 is dropped.
  */
-import type { Lsn, Qos } from '../contract.ts';
+import {
+  type Gatekeeper,
+  INTERNAL_PREFIX,
+  type Lsn,
+  type Principal,
+  type Qos,
+} from '../contract.ts';
 import type { Counters } from '../counters.ts';
 import type { BrokerLimits } from '../limits.ts';
 import type { Message } from '../topics/message.ts';
@@ -38,6 +44,7 @@ export interface SessionLink {
 /** What all sessions share. */
 export interface SessionSurroundings {
   readonly limits: BrokerLimits;
+  readonly gatekeeper: Gatekeeper;
   readonly budget: QueueBudget;
   readonly retained: RetainedStore;
   readonly counters: Counters;
@@ -48,8 +55,8 @@ const INFLIGHT_BYTES_MAX = 4 << 20;
 
 export class Session implements Subscriber {
   readonly clientId: string;
-  /** Name of the principal it belongs to. */
-  readonly owner: string;
+  /** Who it belongs to, as of the last login. */
+  principal: Principal;
   readonly clean: boolean;
   readonly qosByFilter = new Map<string, Qos>();
   /** QoS 2 publishes of the client between PUBLISH and PUBREL, each with the LSN its PUBREC waits for. */
@@ -64,9 +71,9 @@ export class Session implements Subscriber {
   /** Sequence number in the window up to which this connection has been sent again what an earlier one was sent. */
   #resendAt = 0;
 
-  constructor(clientId: string, owner: string, clean: boolean, around: SessionSurroundings) {
-    this.clientId = clientId;
-    this.owner = owner;
+  constructor(principal: Principal, clean: boolean, around: SessionSurroundings) {
+    this.clientId = principal.clientId;
+    this.principal = principal;
     this.clean = clean;
     this.#around = around;
     this.#queue = new SessionQueue(around.limits, around.budget);
@@ -101,6 +108,7 @@ export class Session implements Subscriber {
   }
 
   deliver(publication: Publication, subscribedQos: Qos): void {
+    if (!this.#mayHear(publication.topic.name)) return;
     const qos = Math.min(publication.qos, subscribedQos);
     if (qos === 0) {
       this.#link?.sendFrame(publication);
@@ -150,6 +158,7 @@ export class Session implements Subscriber {
         if (replayed === 'later') return link.pumpLater();
         if (replayed === undefined) continue;
         const { message, qos } = replayed;
+        if (!this.#mayHear(message.topic.name)) continue;
         if (qos === 0) link.sendPublish(message, 0, true, false, 0);
         else this.#sendNew(link, message, qos, true);
       } else {
@@ -158,6 +167,12 @@ export class Session implements Subscriber {
         this.#sendNew(link, queued.message, queued.qos, false);
       }
     }
+  }
+
+  /** What is internal is for one device, however wide the filter of another. */
+  #mayHear(topic: string): boolean {
+    if (!topic.startsWith(INTERNAL_PREFIX)) return true;
+    return this.#around.gatekeeper.mayRead(this.principal, topic);
   }
 
   #isIdle(): boolean {

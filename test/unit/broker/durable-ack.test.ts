@@ -110,7 +110,7 @@ describe('the ack', () => {
 describe('sync/…', () => {
   test('goes to its handlers alone, and the ack waits for the LSN they return', async () => {
     const { site, from, to } = await journaling();
-    await to.send(mqtt.subscribe(2, ['sync/#', 1]));
+    await to.send(mqtt.subscribe(2, ['#', 1]));
     const seen: string[] = [];
     site.broker.onMessage('sync/+/ops', ({ topic, payload, from: principal }) => {
       seen.push(
@@ -148,12 +148,14 @@ describe('sync/…', () => {
     assert.equal(from.isClosed, true);
   });
 
-  test('is open to the hub itself: what it publishes there reaches the device', async () => {
-    const { site, to } = await journaling();
+  test('is open to the hub itself: what it says there reaches that device, and no wildcard of others', async () => {
+    const { site, from, to } = await journaling();
     await to.send(mqtt.subscribe(2, ['sync/to/receipt', 1]));
-    site.broker.publish('sync/to/receipt', Buffer.from('seq 7'), { qos: 1 });
+    await from.send(mqtt.subscribe(2, ['#', 1]));
+    site.broker.publish('sync/to/receipt', Buffer.from('seq 7'), { qos: 1, retain: true });
     await site.turn();
     assert.deepEqual(to.heard(), ['publish sync/to/receipt seq 7 qos1 id1']);
+    assert.deepEqual(await from.send(mqtt.subscribe(3, ['#', 1])), ['suback 3: 1']);
   });
 });
 
