@@ -1,5 +1,5 @@
 /** Hashes that name things: batches by their manifest, hubs and regional nodes by their key. */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 import { bytesOfHex, hexOf } from '../base/bytes.ts';
 import { type Origin, ORIGIN_BYTES, originOfBytes } from '../model/origin.ts';
@@ -12,7 +12,7 @@ export type BatchId = string & { readonly [batchIdBrand]: true };
 export const BATCH_ID_BYTES = 16;
 
 export function sha256(bytes: Uint8Array): Uint8Array {
-  return new Uint8Array(createHash('sha256').update(bytes).digest());
+  return new Uint8Array(hash('sha256', bytes, 'buffer'));
 }
 
 export function batchIdOf(manifestBytes: Uint8Array): BatchId {

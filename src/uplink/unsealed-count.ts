@@ -46,11 +46,7 @@ export class UnsealedCount {
   scan(entriesMax: number): boolean {
     for (let i = 0; i < entriesMax; i++) {
       const item = this.#cursor.next();
-      if (item === undefined) {
-        // What the journal lost or released between counts as looked at, too.
-        this.#scannedLsn = Math.max(this.#scannedLsn, this.#journal.durableLsn);
-        return false;
-      }
+      if (item === undefined) return false;
       this.#scannedLsn = item.lsn;
       this.#count(item.lsn, item.entry);
     }

@@ -145,13 +145,10 @@ export class Uplink {
     const { linkTimers } = this.#options;
     const before = this.#urgency();
     const slice = (): void => {
+      this.#cancelScan = undefined;
       this.#guarded(() => {
-        if (this.#outbox.scan()) {
-          this.#cancelScan = linkTimers.soon(slice);
-          return;
-        }
-        this.#cancelScan = undefined;
-        if (this.#urgency() > before) this.look();
+        if (this.#outbox.scan()) this.#cancelScan = linkTimers.soon(slice);
+        else if (this.#urgency() > before) this.look();
       });
     };
     this.#cancelScan = linkTimers.after(SCAN_DELAY_MS, slice);
@@ -386,7 +383,7 @@ export class Uplink {
     this.#underway = Promise.all([this.#underway, done]);
   }
 
-  /** Entry points from timers and messages: a failing disk ends the session, anything else the process. */
+  /** Entry points from timers and messages: a failing disk or journal ends the session, a bug the process. */
   #guarded(act: () => void): void {
     try {
       act();
