@@ -4,7 +4,7 @@
  * statement of the standard with its test.
  *
  * Control and data plane are one and our own. Brokers to build upon acknowledge before their hooks run, keep
- * no limits, and handle each message with promises and timers; the guarantee then costs a factor of thirty.
+ * few limits, and handle each message with promises and timers: README.md says what that costs.
  */
 import type { Cancel, Clock, Timers } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';

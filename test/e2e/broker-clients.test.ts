@@ -1,10 +1,13 @@
 /** The broker with clients that others wrote: mosquitto_pub, mosquitto_sub and MQTT.js, over TCP, TLS and WebSocket. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 
 import { connect, connectAsync, type IClientOptions, type MqttClient } from 'mqtt';
 import { describe, onTestFinished, test } from 'vitest';
+import { WebSocket } from 'ws';
 
 import { openBroker } from '../support/broker-port.ts';
+import * as mqtt from '../support/mqtt-packets.ts';
 import { testWithPeers } from '../support/peers.ts';
 import { spawnProcess } from '../support/spawn.ts';
 
@@ -42,7 +45,7 @@ const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve)
 
 describe('MQTT.js', () => {
   for (const carrier of ['tcp', 'tls', 'websocket'] as const) {
-    test(`publishes and hears QoS 0, 1 and 2 over ${carrier}`, async () => {
+    test(`[MQTT-7.0.0-2] publishes and hears QoS 0, 1 and 2 over ${carrier}`, async () => {
       const ports = await openBroker();
       const url = {
         tcp: `mqtt://127.0.0.1:${ports.tcp}`,
@@ -130,6 +133,29 @@ describe('MQTT.js', () => {
     await until(2);
     assert.deepEqual(heard, ['state online 1 retained', 'state offline 1']);
   });
+});
+
+test('[MQTT-6.0.0-2] [MQTT-6.0.0-4] packets need not fit WebSocket messages, and `mqtt` is selected', async () => {
+  const { webSocket } = await openBroker();
+  const socket = new WebSocket(`ws://127.0.0.1:${webSocket}/mqtt`, ['other', 'mqtt']);
+  onTestFinished(() => socket.terminate());
+  await once(socket, 'open');
+  assert.equal(socket.protocol, 'mqtt');
+  const heard: string[] = [];
+  const reader = new mqtt.PacketReader();
+  const done = new Promise<void>((resolve) =>
+    socket.on('message', (bytes: Buffer) => {
+      for (const { first, body } of reader.feed(bytes))
+        heard.push(mqtt.describePacket(first, body));
+      if (heard.length === 4) resolve();
+    }),
+  );
+  const packets = [mqtt.connect(), mqtt.subscribe(1, ['a', 0]), mqtt.publish('a', 'x', { qos: 1 })];
+  const stream = Buffer.concat(packets);
+  for (let at = 0; at < stream.length - 9; at++) socket.send(stream.subarray(at, at + 1));
+  socket.send(stream.subarray(stream.length - 9));
+  await done;
+  assert.deepEqual(heard.toSorted(), ['connack 0', 'puback 1', 'publish a x qos0', 'suback 1: 0']);
 });
 
 describe('mosquitto clients', () => {
