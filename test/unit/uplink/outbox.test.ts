@@ -1,0 +1,235 @@
+import assert from 'node:assert/strict';
+
+import fc from 'fast-check';
+import { test } from 'vitest';
+
+import { SILENT_LOG } from '../../../src/base/log.ts';
+import { inlineBrotli } from '../../../src/batch/compression.ts';
+import { ALARM, CLASSES, type OpClass, TELEMETRY } from '../../../src/model/class.ts';
+import { SimClock } from '../../../src/platform/sim/clock.ts';
+import { SimFiles } from '../../../src/platform/sim/files.ts';
+import { SeededRandom } from '../../../src/platform/sim/random.ts';
+import { Outbox } from '../../../src/uplink/outbox.ts';
+import { machineTimers } from '../../../src/platform/clock.ts';
+import { HUB, SITE, stampedOp, stampedOps, START_MS } from '../../support/batches.ts';
+import { MemoryJournal } from '../../support/memory-journal.ts';
+
+function open(
+  journal: MemoryJournal,
+  files: SimFiles,
+  limits: { opsMax?: number; spoolBytesMax?: number } = {},
+): Outbox {
+  const outbox = Outbox.open({
+    journal,
+    files,
+    dir: 'uplink',
+    site: SITE,
+    signer: HUB,
+    compressor: inlineBrotli,
+    clock: new SimClock(START_MS + 60_000),
+    timers: machineTimers,
+    log: SILENT_LOG,
+    sealLimits: { opsMax: limits.opsMax ?? 10, rawBytesMax: 1 << 20 },
+    spoolBytesMax: limits.spoolBytesMax ?? 1 << 20,
+  });
+  while (outbox.scan());
+  return outbox;
+}
+
+function disk(): SimFiles {
+  return new SimFiles({ random: new SeededRandom(1) });
+}
+
+test('batches of a class follow each other through the journal, each naming the one before', async () => {
+  const journal = new MemoryJournal();
+  journal.append(...stampedOps(1, 12), stampedOp(1, { class: ALARM }), ...stampedOps(13, 15));
+  const outbox = open(journal, disk());
+  const first = await outbox.seal(TELEMETRY);
+  const second = await outbox.seal(TELEMETRY);
+  const alarm = await outbox.seal(ALARM);
+  assert.equal(await outbox.seal(TELEMETRY), undefined);
+  assert.ok(first && second && alarm);
+  const stretches = [first, second, alarm].map(({ manifest }) => [
+    manifest.fromLsn,
+    manifest.throughLsn,
+    manifest.ops,
+  ]);
+  assert.deepEqual(stretches, [
+    [1, 10, 10],
+    [11, 16, 5],
+    [1, 13, 1],
+  ]);
+  assert.equal(first.manifest.previous, undefined);
+  assert.equal(second.manifest.previous, first.id);
+  assert.deepEqual(
+    outbox.sendable().map(({ id }) => id),
+    [alarm.id, first.id, second.id],
+  );
+});
+
+test('only receipts move the line, in whatever order they come', async () => {
+  const journal = new MemoryJournal();
+  journal.append(...stampedOps(1, 30));
+  const outbox = open(journal, disk());
+  const batches = [
+    await outbox.seal(TELEMETRY),
+    await outbox.seal(TELEMETRY),
+    await outbox.seal(TELEMETRY),
+  ];
+  const [first, second, third] = batches.map((batch) => batch?.id);
+  assert.ok(first && second && third);
+  assert.equal(outbox.receiptedLsn, 0);
+  outbox.receipted(second);
+  assert.equal(outbox.receiptedLsn, 0);
+  assert.equal(outbox.backlog()[TELEMETRY].ops, 20);
+  outbox.receipted(first);
+  assert.equal(outbox.receiptedLsn, 20);
+  outbox.receipted(third);
+  assert.equal(outbox.receiptedLsn, 30);
+  journal.appendLocal();
+  outbox.scan();
+  assert.equal(outbox.receiptedLsn, 31, 'what never travels holds nothing up');
+});
+
+test('a restart goes on with the same batches, and knows what was receipted', async () => {
+  const journal = new MemoryJournal();
+  const files = disk();
+  journal.append(...stampedOps(1, 35));
+  let outbox = open(journal, files);
+  const ids = [];
+  for (let i = 0; i < 4; i++) ids.push((await outbox.seal(TELEMETRY))?.id);
+  outbox.receipted(ids[0] ?? assert.fail());
+  outbox.receipted(ids[2] ?? assert.fail());
+  outbox = open(journal, files);
+  assert.deepEqual(
+    outbox.sendable().map(({ id }) => id),
+    [ids[1], ids[3]],
+  );
+  assert.equal(outbox.receiptedLsn, 10);
+  assert.equal(outbox.backlog()[TELEMETRY].ops, 15);
+  journal.append(stampedOp(36));
+  outbox.scan();
+  const next = await outbox.seal(TELEMETRY);
+  assert.equal(next?.manifest.previous, ids[3]);
+  assert.equal(next?.manifest.fromLsn, 36);
+});
+
+test('a spool that is full seals no more until a receipt makes room', async () => {
+  const journal = new MemoryJournal();
+  journal.append(...stampedOps(1, 100));
+  const outbox = open(journal, disk(), { spoolBytesMax: 1_000 });
+  const ids = [];
+  while (outbox.sealableClasses().length > 0) ids.push((await outbox.seal(TELEMETRY))?.id);
+  assert.ok(ids.length > 0 && ids.length < 10);
+  for (const id of ids) outbox.receipted(id ?? assert.fail());
+  assert.deepEqual(outbox.sealableClasses(), [TELEMETRY]);
+});
+
+test('refused batches wait, others pass, and the line stays below them', async () => {
+  const journal = new MemoryJournal();
+  journal.append(...stampedOps(1, 20));
+  const outbox = open(journal, disk());
+  const first = await outbox.seal(TELEMETRY);
+  const second = await outbox.seal(TELEMETRY);
+  assert.ok(first && second);
+  outbox.refused(first.id);
+  assert.deepEqual(
+    outbox.sendable().map(({ id }) => id),
+    [second.id],
+  );
+  outbox.receipted(second.id);
+  assert.equal(outbox.receiptedLsn, 0);
+  assert.equal(outbox.backlog()[TELEMETRY].ops, 10);
+  outbox.retryRefused();
+  assert.deepEqual(
+    outbox.sendable().map(({ id }) => id),
+    [first.id],
+  );
+});
+
+test('what is no batch of ours is removed from the spool', async () => {
+  const journal = new MemoryJournal();
+  const files = disk();
+  journal.append(...stampedOps(1, 5));
+  const outbox = open(journal, files);
+  await outbox.seal(TELEMETRY);
+  assert.equal(files.list('uplink/spool').length, 1);
+  files.replace('uplink/spool/readme.txt', new Uint8Array(3));
+  const again = open(journal, files);
+  assert.equal(again.sendable().length, 1);
+  assert.equal(files.list('uplink/spool').length, 1, 'what is no batch is removed');
+});
+
+const anyStory = fc.array(
+  fc.oneof(
+    fc.record({
+      do: fc.constant('append' as const),
+      class: fc.integer({ min: 0, max: 6 }) as fc.Arbitrary<OpClass>,
+      ops: fc.integer({ min: 1, max: 25 }),
+    }),
+    fc.record({
+      do: fc.constantFrom('seal' as const),
+      class: fc.integer({ min: 0, max: 6 }) as fc.Arbitrary<OpClass>,
+    }),
+    fc.record({ do: fc.constant('receipt' as const), pick: fc.nat(5) }),
+    fc.record({ do: fc.constant('refuse' as const), pick: fc.nat(5) }),
+    fc.record({ do: fc.constant('restart' as const) }),
+    fc.record({ do: fc.constant('local' as const) }),
+    fc.record({ do: fc.constant('retry' as const) }),
+  ),
+  { maxLength: 40 },
+);
+
+test('whatever happens, backlog, spool and line agree with what was appended and receipted', async () => {
+  await fc.assert(
+    fc.asyncProperty(anyStory, async (story) => {
+      const journal = new MemoryJournal();
+      const files = disk();
+      let outbox = open(journal, files);
+      const lsnsByClass = new Map<OpClass, number[]>(CLASSES.map((each) => [each, []]));
+      const receipted = new Map<OpClass, Set<number>>(CLASSES.map((each) => [each, new Set()]));
+      for (const act of story) {
+        if (act.do === 'append') {
+          const lsns = lsnsByClass.get(act.class) ?? [];
+          for (let i = 0; i < act.ops; i++) {
+            journal.append(stampedOp(lsns.length + 1, { class: act.class }));
+            lsns.push(journal.lastLsn);
+          }
+        } else if (act.do === 'seal') await outbox.seal(act.class);
+        else if (act.do === 'local') journal.appendLocal();
+        else if (act.do === 'restart') outbox = open(journal, files);
+        else if (act.do === 'retry') outbox.retryRefused();
+        else {
+          const batch = outbox.sendable()[act.pick];
+          if (batch === undefined) continue;
+          if (act.do === 'refuse') outbox.refused(batch.id);
+          else {
+            const { class: opClass, fromLsn, throughLsn } = batch.manifest;
+            const covered = (lsnsByClass.get(opClass) ?? []).filter(
+              (l) => l >= fromLsn && l <= throughLsn,
+            );
+            assert.equal(
+              covered.length,
+              batch.manifest.ops,
+              'a stretch holds all ops of its class',
+            );
+            for (const lsn of covered) receipted.get(opClass)?.add(lsn);
+            outbox.receipted(batch.id);
+          }
+        }
+        while (outbox.scan());
+        const backlog = outbox.backlog();
+        for (const opClass of CLASSES) {
+          const waiting = (lsnsByClass.get(opClass) ?? []).filter(
+            (l) => !receipted.get(opClass)?.has(l),
+          );
+          assert.equal(backlog[opClass].ops, waiting.length);
+          const [oldest] = waiting;
+          if (oldest !== undefined)
+            assert.ok(outbox.receiptedLsn < oldest, 'nothing is let go early');
+        }
+      }
+    }),
+    { numRuns: 150 },
+  );
+});
