@@ -64,7 +64,12 @@ export class BlockReader {
       count: head.count,
       offset,
       endOffset: blockEnd,
-      payload: this.#chunk.subarray(start + BLOCK_HEAD_BYTES, end),
+      // A plain Uint8Array: a Buffer's `slice` does not copy, which would surprise whoever gets it.
+      payload: new Uint8Array(
+        this.#chunk.buffer,
+        this.#chunk.byteOffset + start + BLOCK_HEAD_BYTES,
+        head.payloadBytes,
+      ),
     };
   }
 

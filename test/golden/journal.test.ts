@@ -158,13 +158,12 @@ function tableUnder(heading: string): string[][] {
 
 function asTable<E extends object>(
   rows: readonly Row<E, string>[],
-  fields: readonly (keyof E)[],
+  fields: readonly (keyof E & string)[],
 ): string[][] {
-  return rows.map((row) => [
-    ...fields.map((field) => row.when[field]?.join(', ') ?? 'any'),
-    row.action,
-    row.why,
-  ]);
+  return rows.map(({ when, action, why }) => {
+    const values = new Map<string, readonly unknown[]>(Object.entries(when));
+    return [...fields.map((field) => values.get(field)?.join(', ') ?? 'any'), action, why];
+  });
 }
 
 test("FORMAT.md's recovery tables are the code's", () => {

@@ -2,15 +2,339 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { test } from 'vitest';
+import { describe, test } from 'vitest';
+
 import { SILENT_LOG } from '../../../src/base/log.ts';
 import { Journal } from '../../../src/journal/journal.ts';
-import { PLAIN_SEALER } from '../../../src/journal/sealer.ts';
-import { machineFiles } from '../../../src/platform/machine-files.ts';
+import { PLAIN_SEALER, type Sealer } from '../../../src/journal/sealer.ts';
 import { machineTimers } from '../../../src/platform/clock.ts';
+import { machineFiles } from '../../../src/platform/machine-files.ts';
 import { machineRandom } from '../../../src/platform/random.ts';
+import { SimFiles } from '../../../src/platform/sim/files.ts';
+import { SeededRandom } from '../../../src/platform/sim/random.ts';
+import { DIR, Rig, SEGMENT_BYTES } from '../../fault/journal-rig.ts';
 
-test('smoke', async () => {
+const entry = (value: number): Uint8Array => Uint8Array.of(0x19, value >> 8, value & 0xff);
+
+/** LSNs that a cursor gives out now. */
+function lsnsFrom(journal: Journal, fromLsn: number): number[] {
+  const cursor = journal.cursor(fromLsn);
+  const lsns: number[] = [];
+  for (let read = cursor.next(); read !== undefined; read = cursor.next()) lsns.push(read.lsn);
+  return lsns;
+}
+
+describe('group commit', () => {
+  test('a lone entry is durable after one sync, without any timer', async () => {
+    const rig = new Rig(1);
+    const journal = await rig.open();
+    await rig.settle(100);
+    const { syncs } = journal.stat();
+    assert.equal(journal.append(entry(1), 0), 1);
+    assert.equal(journal.durableLsn, 0);
+    await rig.settle(0);
+    assert.equal(journal.durableLsn, 1);
+    assert.equal(journal.stat().syncs, syncs + 1);
+  });
+
+  test('what is appended in one turn shares a sync, and listeners hear once', async () => {
+    const rig = new Rig(1);
+    const journal = await rig.open();
+    await rig.settle(100);
+    const { syncs } = journal.stat();
+    const heard: number[] = [];
+    journal.onDurable((lsn) => heard.push(lsn));
+    for (let i = 0; i < 100; i++) journal.append(entry(i), 0);
+    await rig.settle(0);
+    assert.deepEqual(heard, [100]);
+    assert.equal(journal.stat().syncs, syncs + 1);
+  });
+
+  test('while a sync runs the next group gathers, and is committed after it', async () => {
+    const clock = new Rig(1).clock;
+    const random = new SeededRandom(1);
+    const files = new SimFiles({ random, sync: { timers: clock, delayMs: () => 10 } });
+    const journal = await Journal.open({ ...new Rig(1).options, files, timers: clock });
+    await clock.advance(1_000);
+    const heard: number[] = [];
+    journal.onDurable((lsn) => heard.push(lsn));
+    journal.append(entry(1), 0);
+    await clock.advance(1);
+    journal.append(entry(2), 0);
+    journal.append(entry(3), 0);
+    await clock.advance(8);
+    assert.deepEqual(heard, []);
+    await clock.advance(2);
+    assert.deepEqual(heard, [1]);
+    await clock.advance(10);
+    assert.deepEqual(heard, [1, 3]);
+  });
+
+  test('entries linger, the shortest decides, and one without linger takes along what waits', async () => {
+    const rig = new Rig(1);
+    const journal = await rig.open();
+    await rig.settle(100);
+    journal.append(entry(1), 2_000);
+    await rig.settle(1_500);
+    journal.append(entry(2), 1_000);
+    await rig.settle(400);
+    assert.equal(journal.durableLsn, 0);
+    await rig.settle(150);
+    assert.equal(journal.durableLsn, 2, 'the first has waited its two seconds');
+    journal.append(entry(3), 2_000);
+    journal.append(entry(4), 100);
+    await rig.settle(150);
+    assert.equal(journal.durableLsn, 4);
+    journal.append(entry(5), 2_000);
+    journal.append(entry(6), 0);
+    await rig.settle(0);
+    assert.equal(journal.durableLsn, 6);
+  });
+
+  test('a large group does not linger', async () => {
+    const rig = new Rig(1, { segmentBytes: 1 << 20 });
+    const journal = await rig.open();
+    for (let i = 0; i < 300; i++) journal.append(new Uint8Array(1_000), 60_000);
+    await rig.settle(5);
+    assert.ok(journal.durableLsn >= 250, `${journal.durableLsn}`);
+  });
+
+  test('promises for single entries', async () => {
+    const rig = new Rig(1);
+    const journal = await rig.open();
+    const order: number[] = [];
+    journal.append(entry(1), 0);
+    journal.append(entry(2), 0);
+    void journal.whenDurable(2).then(() => order.push(2));
+    void journal.whenDurable(1).then(() => order.push(1));
+    await journal.whenDurable(0);
+    assert.deepEqual(order, []);
+    await rig.settle();
+    assert.deepEqual(new Set(order), new Set([1, 2]));
+    journal.append(entry(3), 0);
+    rig.files.faults.failSyncs = new Set([rig.files.syncs + 1]);
+    const failed = assert.rejects(journal.whenDurable(3), { code: 'journal.poisoned' });
+    await rig.settle();
+    await failed;
+    assert.equal(journal.durableLsn, 2);
+    assert.throws(() => journal.append(entry(4), 0), { code: 'journal.poisoned' });
+    assert.deepEqual(lsnsFrom(journal, 1), [1, 2], 'what is durable can still be read');
+  });
+});
+
+describe('limits', () => {
+  test('a stalled card: saturated first, then busy, and nothing that was taken is lost', async () => {
+    const rig = new Rig(1);
+    const files = new SimFiles({
+      random: new SeededRandom(1),
+      sync: { timers: rig.clock, delayMs: () => 2_000 },
+    });
+    const journal = await Journal.open({ ...rig.options, files, pendingBytesMax: 4_000 });
+    await rig.clock.advance(20_000);
+    journal.append(new Uint8Array(100), 0);
+    await rig.clock.advance(10);
+    let taken = 0;
+    assert.throws(
+      () => {
+        for (;;) {
+          journal.append(new Uint8Array(100), 0);
+          taken += 1;
+          if (taken < 15) assert.equal(journal.saturated, false);
+          if (taken > 25) assert.equal(journal.saturated, true);
+        }
+      },
+      { code: 'journal.busy' },
+    );
+    await rig.clock.advance(5_000);
+    assert.equal(journal.saturated, false);
+    assert.equal(journal.durableLsn, 1 + taken);
+  });
+
+  test('an entry that fits no block is refused as too large; the largest one goes through', async () => {
+    const rig = new Rig(1);
+    const journal = await rig.open();
+    const largest = SEGMENT_BYTES - 8192 - 30 - 5;
+    assert.throws(() => journal.append(new Uint8Array(largest + 1), 0), { code: 'op.too-large' });
+    journal.append(new Uint8Array(largest), 0);
+    await rig.settle();
+    assert.equal(journal.cursor(1).next()?.entry.length, largest);
+  });
+});
+
+describe('cursor', () => {
+  test('follows over rotations what becomes durable, and stops there', async () => {
+    const rig = new Rig(1);
+    const journal = await rig.open();
+    const cursor = journal.cursor(1);
+    assert.equal(cursor.next(), undefined);
+    let seen = 0;
+    for (let i = 0; i < 12; i++) {
+      rig.append(20);
+      if (i % 3 === 0) assert.equal(cursor.next(), undefined, 'not before it is durable');
+      await rig.settle();
+      for (let read = cursor.next(); read !== undefined; read = cursor.next()) {
+        seen += 1;
+        assert.equal(read.lsn, seen);
+        assert.deepEqual(read.entry, rig.appended.get(read.lsn));
+      }
+      assert.equal(seen, journal.durableLsn);
+    }
+    assert.ok(journal.stat().segments > 3);
+  });
+
+  test('begins anywhere, in the middle of a block and behind the end', async () => {
+    const rig = new Rig(1);
+    const journal = await rig.open();
+    for (let i = 0; i < 12; i++) await rig.commit(10);
+    for (const from of [1, 2, 10, 11, 57, 119, 120]) {
+      assert.equal(lsnsFrom(journal, from)[0], from);
+      assert.equal(lsnsFrom(journal, from).length, 121 - from);
+    }
+    const ahead = journal.cursor(122);
+    assert.equal(ahead.next(), undefined);
+    await rig.commit(3);
+    assert.equal(ahead.next()?.lsn, 122);
+  });
+
+  test('goes on at the first LSN where its place was released', async () => {
+    const rig = new Rig(1);
+    const journal = await rig.open();
+    for (let i = 0; i < 12; i++) await rig.commit(10);
+    const cursor = journal.cursor(1);
+    assert.equal(cursor.next()?.lsn, 1);
+    const firstLsn = journal.release(100);
+    assert.ok(firstLsn > 40 && firstLsn <= 101);
+    await rig.settle(100);
+    const held: number[] = [];
+    for (let read = cursor.next(); read !== undefined; read = cursor.next()) held.push(read.lsn);
+    assert.equal(held.at(-1), 120);
+    assert.ok(held.includes(firstLsn));
+    assert.equal(lsnsFrom(journal, 1)[0], firstLsn);
+  });
+
+  test('entries stay as they are while the cursor goes on', async () => {
+    const rig = new Rig(1);
+    const journal = await rig.open();
+    for (let i = 0; i < 12; i++) await rig.commit(10);
+    const cursor = journal.cursor(1);
+    const held = [];
+    for (let read = cursor.next(); read !== undefined; read = cursor.next()) held.push(read);
+    for (const read of held) assert.deepEqual(read.entry, rig.appended.get(read.lsn));
+  });
+});
+
+describe('release', () => {
+  test('whole segments only, never the one that tells the next LSN; files are used again', async () => {
+    const rig = new Rig(1);
+    const journal = await rig.open();
+    for (let i = 0; i < 8; i++) await rig.commit(10);
+    const { bytes } = journal.stat();
+    assert.equal(journal.release(0), 1);
+    const firstLsn = journal.release(80);
+    assert.ok(firstLsn > 1 && firstLsn <= 80);
+    assert.equal(journal.firstLsn, firstLsn);
+    await rig.settle(100);
+    for (let i = 0; i < 4; i++) {
+      await rig.commit(10);
+      rig.release(journal.durableLsn);
+      await rig.settle(100);
+    }
+    assert.ok(journal.stat().bytes <= bytes, 'no file was added');
+    await rig.close();
+    rig.released = journal.lastLsn;
+    const again = await rig.open();
+    assert.equal(again.lastLsn, 120);
+    assert.equal(again.append(entry(1), 0), 121);
+  });
+
+  test('LSNs go on where everything was released and nothing appended since', async () => {
+    const rig = new Rig(1);
+    await rig.open();
+    for (let i = 0; i < 8; i++) await rig.commit(10);
+    for (let life = 0; life < 5; life++) {
+      await rig.close();
+      const journal = await rig.open();
+      journal.release(80);
+      await rig.settle(100);
+      assert.equal(journal.lastLsn, 80);
+      assert.equal(journal.durableLsn, 80);
+    }
+    assert.equal(rig.journal.firstLsn, 81);
+    assert.deepEqual(lsnsFrom(rig.journal, 1), []);
+    await rig.commit(1);
+    assert.deepEqual(lsnsFrom(rig.journal, 1), [81]);
+  });
+});
+
+test('many short lives do not fill the journal', async () => {
+  const rig = new Rig(1, { totalBytesMax: 6 * SEGMENT_BYTES });
+  for (let life = 0; life < 40; life++) {
+    await rig.open();
+    await rig.commit(1, 20);
+    rig.end('kill');
+  }
+  await rig.open();
+  rig.check();
+  assert.equal(rig.journal.lastLsn, 40);
+  assert.ok(rig.files.list(DIR).length <= 6);
+});
+
+test('another segment size in the config is taken on', async () => {
+  const rig = new Rig(1);
+  await rig.open();
+  for (let i = 0; i < 8; i++) await rig.commit(10);
+  await rig.close();
+  for (const segmentBytes of [4 * SEGMENT_BYTES, SEGMENT_BYTES / 2 + 4096]) {
+    const journal = await Journal.open({ ...rig.options, segmentBytes });
+    assert.equal(lsnsFrom(journal, 1).length, journal.lastLsn);
+    journal.append(entry(1), 0);
+    await rig.settle(50);
+    assert.equal(journal.durableLsn, journal.lastLsn);
+    journal.release(journal.durableLsn);
+    const closed = journal.close();
+    await rig.settle(50);
+    await closed;
+  }
+});
+
+/** Adds a mark and turns every bit: enough to see that seals are put on, passed on and taken off. */
+const toySealer = (epoch: number, keys: ReadonlySet<number>): Sealer => ({
+  epoch,
+  keyring: Uint8Array.of(0xcc, epoch),
+  overheadBytes: 4,
+  seal: (segment, firstLsn, plain) =>
+    Uint8Array.of(...plain.map((byte) => byte ^ 0xff), epoch, segment, firstLsn & 0xff, 0x5e),
+  open: (sealedUnder, keyring, segment, firstLsn, sealed) => {
+    if (!keys.has(sealedUnder) || keyring[1] !== sealedUnder) return undefined;
+    const mark = sealed.subarray(-4);
+    assert.deepEqual([...mark], [sealedUnder, segment, firstLsn & 0xff, 0x5e]);
+    return sealed.slice(0, -4).map((byte) => byte ^ 0xff);
+  },
+});
+
+test('sealed payloads: rewritten under the new epoch, unreadable without the key', async () => {
+  const keys = new Set([1, 2, 3]);
+  let rig = new Rig(1, { sealer: toySealer(1, keys) });
+  const { files } = rig;
+  await rig.open();
+  for (let i = 0; i < 5; i++) await rig.commit(10);
+  for (let epoch = 2; epoch <= 3; epoch++) {
+    rig.end('kill');
+    const next = new Rig(epoch, { sealer: toySealer(epoch, keys), files });
+    for (const [lsn, bytes] of rig.appended) next.appended.set(lsn, bytes);
+    next.acknowledged = rig.acknowledged;
+    rig = next;
+    files.kill();
+    await rig.open();
+    rig.check();
+    await rig.commit(5);
+    rig.check();
+  }
+  keys.delete(1);
+  assert.throws(() => rig.check(), { code: 'journal.unsealable' });
+});
+
+test('on the real disk: written, closed, opened, read', async () => {
   const dir = mkdtempSync(join(tmpdir(), 'heliograph-journal-'));
   const options = {
     files: machineFiles,
@@ -23,26 +347,18 @@ test('smoke', async () => {
     freeBytesMin: 0,
     sealer: PLAIN_SEALER,
   };
-  let lsn = 0;
-  for (let run = 0; run < 5; run++) {
-    const j = await Journal.open(options);
-    for (let i = 0; i < 300; i++) {
-      lsn = j.append(new Uint8Array(200).fill(lsn + 1), 0);
-      if (i % 10 === 0) await j.whenDurable(lsn);
+  for (let life = 1; life <= 3; life++) {
+    const journal = await Journal.open(options);
+    for (let i = 0; i < 2_000; i++) {
+      const lsn = journal.append(entry((life - 1) * 2_000 + i + 1), 0);
+      if (i % 250 === 0) await journal.whenDurable(lsn);
     }
-    await j.whenDurable(lsn);
-    const c = j.cursor(1);
-    let n = 0;
-    for (let e = c.next(); e !== undefined; e = c.next()) {
-      n++;
-      assert.equal(e.lsn, n);
-      assert.equal(e.entry[0], n & 255);
+    await journal.whenDurable(journal.lastLsn);
+    const cursor = journal.cursor(1);
+    for (let lsn = 1; lsn <= life * 2_000; lsn++) {
+      assert.deepEqual(cursor.next(), { lsn, entry: entry(lsn) });
     }
-    assert.equal(n, lsn);
-    if (run % 2) await j.close();
-    else {
-      await j.close();
-    }
+    await journal.close();
   }
   rmSync(dir, { recursive: true });
 });
