@@ -122,6 +122,10 @@ export class SolarForecast {
     this.#lastMs = wallMs;
     const hour = Math.floor(solarHours(wallMs, this.#site));
     if (this.#bin !== undefined && this.#bin.hour !== hour) this.#closeHour(this.#bin);
+    if (this.#today !== undefined && this.#today.day !== Math.floor(hour / 24)) {
+      this.#closeDay(this.#today);
+      this.#today = undefined;
+    }
     if (this.#bin?.hour !== hour) this.#bin = emptyBin(hour);
     if (elapsedMs <= 0 || elapsedMs > GAP_MS_MAX) return;
     this.#gather(this.#bin, observation, elapsedMs);
@@ -145,10 +149,7 @@ export class SolarForecast {
 
   #closeHour(bin: HourBin): void {
     const day = Math.floor(bin.hour / 24);
-    if (this.#today !== undefined && this.#today.day !== day) this.#closeDay(this.#today);
-    if (this.#today?.day !== day) {
-      this.#today = { day, guess: this.#dayAhead(), measured: 0, modelled: 0, recent: [] };
-    }
+    this.#today ??= { day, guess: this.#dayAhead(), measured: 0, modelled: 0, recent: [] };
     const clearWm2 = bin.clearWattMs / HOUR_MS;
     const watts = this.#measuredWatts(bin);
     if (clearWm2 < DUSK_WM2 || watts === undefined || bin.curtailedMs > 0.05 * HOUR_MS) return;
@@ -191,10 +192,19 @@ export class SolarForecast {
     return sum;
   }
 
-  /** Clearness expected for a day of which nothing is known yet. */
+  /** Clearness expected for a day of which nothing is known yet; today counts by as much of it as has passed. */
   #dayAhead(): number {
     const mean = this.#clearness.reduce((sum, it) => sum + it, 0) / this.#clearness.length;
-    return 0.35 * (this.#clearness.at(-1) as number) + 0.65 * mean;
+    return 0.35 * this.#lastClearness() + 0.65 * mean;
+  }
+
+  #lastClearness(): number {
+    const yesterday = this.#clearness.at(-1) as number;
+    const today = this.#today;
+    if (today === undefined || today.modelled <= 0) return yesterday;
+    const passed = Math.min(1, today.modelled / this.#modelledDayWh(today.day));
+    const soFar = Math.min(1.1, today.measured / today.modelled);
+    return passed * soFar + (1 - passed) * yesterday;
   }
 
   #restOfDay(): number {

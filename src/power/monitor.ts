@@ -13,19 +13,13 @@ import { type Backlog, DEADLINES_MS, EMPTY_BACKLOG, type OpClass } from './class
 import { type Decision, decisionKey, type PowerState } from './decision.ts';
 import { EnergyAccount, type EnergyTotals, LINK_COSTS, type LinkKind } from './energy.ts';
 import { type BatteryEstimate, Estimator } from './estimator.ts';
-import {
-  decide,
-  FIRST_MEMORY,
-  govern,
-  type GovernorInput,
-  type GovernorMemory,
-} from './governor.ts';
+import { decide, govern, type GovernorInput, type GovernorMemory } from './governor.ts';
 import { backlogFacts, decisionFacts, rounded } from './log-lines.ts';
 import { Planner } from './planner.ts';
 import type { PowerConfig } from './power-config.ts';
 import { QuotaMeter } from './quota.ts';
 import { mergeReadings, type Reading } from './reading.ts';
-import { loadState, savedCharge, saveState, type StateFile } from './saved-state.ts';
+import { loadState, savedCharge, savedMemory, saveState, type StateFile } from './saved-state.ts';
 import type { PowerSource } from './sources/source.ts';
 import type { SyncLogEntry, SyncLogLine } from './sync-log.ts';
 
@@ -96,7 +90,7 @@ export class PowerMonitor {
   readonly #energy = new EnergyAccount();
   readonly #listeners = new Set<(decision: Decision) => void>();
   readonly #cancels: Cancel[];
-  #memory: GovernorMemory = FIRST_MEMORY;
+  #memory: GovernorMemory;
   #decision: Decision;
   #budget: Budget | undefined;
   #byHandUntilMs: number | undefined;
@@ -114,6 +108,7 @@ export class PowerMonitor {
       config.thresholds.percent,
       saved?.planner,
     );
+    this.#memory = savedMemory(saved);
     this.#quota = new QuotaMeter(config.quotaBytes ?? {}, saved?.quota);
     this.#sources = sources.map((source) => ({
       source,
@@ -341,6 +336,7 @@ export class PowerMonitor {
         planner: this.#planner.state,
         quota: this.#quota.state,
         estimator: this.#estimator.state,
+        known: this.#memory.power.known ?? null,
       });
     } catch (error) {
       // A full card is the journal's fault to report; what was learned is learned again.

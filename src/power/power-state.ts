@@ -83,6 +83,10 @@ export function levelOf(memory: StateMemory): number | undefined {
   return memory.samples.length === 0 ? undefined : median(memory.samples.map((it) => it.level));
 }
 
+export function isLevelState(value: unknown): value is LevelState {
+  return LEVELS.some((state) => state === value);
+}
+
 export function rankOf(state: LevelState): number {
   return LEVELS.indexOf(state);
 }

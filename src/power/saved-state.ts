@@ -6,7 +6,9 @@
 import { textOf, utf8 } from '../base/bytes.ts';
 import type { Files } from '../platform/files.ts';
 import type { EstimatorState } from './estimator.ts';
+import type { GovernorMemory } from './governor.ts';
 import type { PlannerState } from './planner.ts';
+import { FIRST_STATE, isLevelState, type LevelState } from './power-state.ts';
 import type { QuotaState } from './quota.ts';
 import { UNCOUNTED_POINTS_PER_HOUR } from './state-of-charge.ts';
 
@@ -17,6 +19,8 @@ export interface SavedState {
   readonly planner: PlannerState;
   readonly quota: QuotaState;
   readonly estimator: EstimatorState;
+  /** The state before the end: a hub that comes back within its hysteresis is where it was. */
+  readonly known: LevelState | null;
 }
 
 export interface StateFile {
@@ -37,6 +41,12 @@ export function loadState({ files, path }: StateFile): Partial<SavedState> | und
 
 export function saveState({ files, path }: StateFile, state: SavedState): void {
   files.replace(path, utf8(JSON.stringify(state)));
+}
+
+/** A governor's first memory that knows where the battery was. */
+export function savedMemory(saved: Partial<SavedState> | undefined): GovernorMemory {
+  const { known } = saved ?? {};
+  return { power: { ...FIRST_STATE, known: isLevelState(known) ? known : undefined } };
 }
 
 /** The charge as it was saved, less sure by the time that nobody counted. */

@@ -1,0 +1,88 @@
+/** The governor against plain policies over simulated months (power-evaluation.ts says how). */
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { describe, test } from 'vitest';
+
+import { SeededSky } from '../../src/platform/sim/sky.ts';
+import {
+  type Evaluation,
+  evaluate,
+  type Policy,
+  SMALL_LTE,
+  SMALL_SATELLITE,
+  SMALL_WIFI,
+  type SitePreset,
+  traceSky,
+} from '../support/power-evaluation.ts';
+
+const RECORD = 2;
+const TELEMETRY = 3;
+const PLACE = { latitude: 25, longitude: -80 };
+const REFERENCE =
+  process.env['HELIOGRAPH_REFERENCE_DATA'] ??
+  fileURLToPath(new URL('../../../shared/data', import.meta.url));
+const TRACE = `${REFERENCE}/solar/miami-tmy2-hourly.csv`;
+
+function month(preset: SitePreset, policy: Policy, seed: number): Evaluation {
+  const startMs = Date.parse('2026-01-10T05:20:00Z') + seed * 30 * 86_400_000;
+  return evaluate({
+    preset,
+    policy,
+    sky: new SeededSky(PLACE, seed),
+    place: PLACE,
+    startMs,
+    days: 30,
+    seed,
+  });
+}
+
+describe.each([
+  ['satellite, a month with dark days', SMALL_SATELLITE, 1],
+  ['satellite, a bright month', SMALL_SATELLITE, 5],
+  ['LTE, a month with dark days', SMALL_LTE, 1],
+  ['Wi-Fi, a month with dark days', SMALL_WIFI, 7],
+] as const)('%s', (_title, preset, seed) => {
+  test('the site stays up, everything is in time, for less than half of the hourly energy', () => {
+    const never = month(preset, 'never', seed);
+    const hourly = month(preset, 'hourly', seed);
+    const ours = month(preset, 'heliograph', seed);
+    assert.ok(ours.downRatio <= never.downRatio + 0.005, `down ${ours.downRatio}`);
+    assert.ok(ours.lateRatio[0] <= 0.02, `alarms late ${ours.lateRatio[0]}`);
+    assert.ok(ours.lateRatio[RECORD] <= hourly.lateRatio[RECORD] + 0.01);
+    assert.ok(ours.lateRatio[TELEMETRY] <= hourly.lateRatio[TELEMETRY] + 0.01);
+    assert.ok(ours.radioWhPerDay <= 0.5 * hourly.radioWhPerDay, `${ours.radioWhPerDay} Wh a day`);
+  });
+});
+
+test('a month that is too dark for the site: fewer hours down and less energy than any policy that delivers', () => {
+  const ours = month(SMALL_SATELLITE, 'heliograph', 4);
+  const hourly = month(SMALL_SATELLITE, 'hourly', 4);
+  const threshold = month(SMALL_SATELLITE, 'threshold', 4);
+  assert.ok(ours.downRatio < 0.7 * hourly.downRatio);
+  assert.ok(ours.downRatio < threshold.downRatio);
+  assert.ok(ours.lateRatio[0] < threshold.lateRatio[0]);
+  assert.ok(ours.lateRatio[RECORD] < 0.3 * threshold.lateRatio[RECORD]);
+  assert.ok(ours.radioWhPerDay < 0.5 * hourly.radioWhPerDay);
+});
+
+test.skipIf(!existsSync(TRACE))(
+  'LTE on a real June (skipped where the reference data are absent)',
+  () => {
+    const { sky, startMs } = traceSky(readFileSync(TRACE, 'utf8'));
+    const of = (policy: Policy): Evaluation =>
+      evaluate({
+        preset: SMALL_LTE,
+        policy,
+        sky,
+        place: PLACE,
+        startMs: startMs + 150 * 86_400_000,
+        days: 30,
+        seed: 7,
+      });
+    const ours = of('heliograph');
+    assert.equal(ours.downRatio, of('never').downRatio);
+    assert.equal(ours.lateRatio[RECORD], 0);
+    assert.ok(ours.radioWhPerDay <= 0.5 * of('hourly').radioWhPerDay);
+  },
+);

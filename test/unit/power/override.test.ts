@@ -1,0 +1,231 @@
+/** What goes beyond the table: by hand, quota, budget, advice, and what is remembered. */
+import assert from 'node:assert/strict';
+import { test } from 'vitest';
+
+import { SILENT_LOG } from '../../../src/base/log.ts';
+import { SimClock } from '../../../src/platform/sim/clock.ts';
+import { adviceOf } from '../../../src/power/advice.ts';
+import { type Budget, planBudget } from '../../../src/power/budget.ts';
+import {
+  decide,
+  FIRST_MEMORY,
+  type GovernorInput,
+  type GovernorMemory,
+} from '../../../src/power/governor.ts';
+import { PowerMonitor } from '../../../src/power/monitor.ts';
+import type { LevelState } from '../../../src/power/power-state.ts';
+import { QuotaMeter } from '../../../src/power/quota.ts';
+import type { PowerSource } from '../../../src/power/sources/source.ts';
+import { MemoryFiles } from '../../support/memory-files.ts';
+import { backlogOf, CONFIG, HOUR_MS, inputOf, MINUTE_MS } from './support.ts';
+
+function memoryAt(state: LevelState, level: number): GovernorMemory {
+  const samples = [{ atMs: 0, level, rich: false }];
+  return { power: { ...FIRST_MEMORY.power, state, known: state, unit: 'percent', samples } };
+}
+
+function decided(
+  state: LevelState,
+  level: number,
+  more: Partial<GovernorInput>,
+): ReturnType<typeof decide> {
+  return decide(inputOf(level, 0, more), memoryAt(state, level));
+}
+
+const WAITING = backlogOf({
+  2: { oldestMs: MINUTE_MS },
+  3: { oldestMs: MINUTE_MS },
+  5: { oldestMs: MINUTE_MS },
+});
+
+test('by hand everything goes, also from a low battery, but never from the reserve', () => {
+  const byHand = { backlog: WAITING, byHandUntilMs: 30 * MINUTE_MS };
+  assert.deepEqual(decided('critical', 18, byHand).allowed, [0, 1, 2, 3, 4, 5]);
+  assert.match(decided('saver', 40, byHand).why, /^sent by hand until T\+30m/);
+  assert.deepEqual(decided('shutdown', 12, byHand).allowed, []);
+  assert.deepEqual(decided('saver', 40, { ...byHand, byHandUntilMs: 0 }).allowed, [0, 1]);
+});
+
+test('a quota that runs out stops bulk first, telemetry at its end, records never', () => {
+  const old = backlogOf({
+    2: { oldestMs: 6 * HOUR_MS },
+    3: { oldestMs: 24 * HOUR_MS },
+    5: { oldestMs: 160 * HOUR_MS },
+  });
+  assert.deepEqual(
+    decided('normal', 70, { backlog: old, quotaUsedRatio: 0.5 }).allowed,
+    [0, 1, 2, 3, 4, 5],
+  );
+  assert.deepEqual(
+    decided('normal', 70, { backlog: old, quotaUsedRatio: 0.9 }).allowed,
+    [0, 1, 2, 3],
+  );
+  const over = decided('normal', 70, { backlog: old, quotaUsedRatio: 1 });
+  assert.deepEqual(over.allowed, [0, 1, 2]);
+  assert.deepEqual(
+    over.deferred.map((it) => it.code),
+    ['quota', 'quota'],
+  );
+});
+
+test('the meter turns with the month, forwards only', () => {
+  const meter = new QuotaMeter({ cellular: 1_000 });
+  const march = Date.parse('2026-03-31T23:59:00Z');
+  meter.count('cellular', 500, march);
+  meter.count('wifi', 9_000, march);
+  assert.equal(meter.usedRatio('cellular', march), 0.5);
+  assert.equal(meter.usedRatio('wifi', march), 0);
+  assert.equal(meter.usedRatio('cellular', 0), 0.5, 'a clock in 1970 starts no new month');
+  const again = new QuotaMeter({ cellular: 1_000 }, JSON.parse(JSON.stringify(meter.state)));
+  assert.equal(again.usedRatio('cellular', march), 0.5);
+  assert.equal(again.usedRatio('cellular', march + 2 * MINUTE_MS), 0);
+});
+
+/** A budget of a battery at `percent` with `watts` of sun all day, from sunrise on. */
+function sunny(percent: number, watts: number): Budget {
+  const ahead = Array.from({ length: 36 }, (_, hour) => {
+    const sun = hour % 24 < 10 ? watts : 0;
+    return { wallMs: hour * HOUR_MS, medianWatts: sun, lowWatts: 0.6 * sun };
+  });
+  const figures = { capacityWh: 256, baseWatts: 3.2, alarmsStopPct: 15, floorPct: 15, ahead };
+  return planBudget({ storedWh: 2.56 * percent, ...figures });
+}
+
+test('headroom that the sun refills shortens the wait; a dark forecast stretches it to the deadline', () => {
+  const backlog = backlogOf({ 3: { oldestMs: 6 * HOUR_MS } });
+  const link = { linkKind: 'satellite', backlog } as const;
+  const fair = decide(inputOf(70, 0, { ...link, budget: sunny(70, 30) }), memoryAt('normal', 70));
+  assert.ok(fair.allowed.includes(3));
+  const dark = decide(inputOf(70, 0, { ...link, budget: sunny(70, 2) }), memoryAt('normal', 70));
+  assert.ok(!dark.allowed.includes(3));
+  const due = backlogOf({ 3: { oldestMs: 22 * HOUR_MS } });
+  const late = { ...link, backlog: due, budget: sunny(70, 2) };
+  assert.ok(decide(inputOf(70, 0, late), memoryAt('normal', 70)).allowed.includes(3));
+});
+
+test('critical: records keep their deadline while the reserve does not notice', () => {
+  const backlog = backlogOf({ 2: { oldestMs: 5.5 * HOUR_MS } });
+  const at = (more: object): readonly number[] =>
+    decide(inputOf(18, 0, { backlog, ...more }), memoryAt('critical', 18)).allowed;
+  assert.deepEqual(at({}), [0, 1], 'without a forecast the table holds');
+  assert.deepEqual(
+    at({ budget: sunny(18, 2) }),
+    [0, 1, 2],
+    'a cellular session is below what the gauge tells',
+  );
+  assert.deepEqual(
+    at({ budget: sunny(18, 2), linkKind: 'satellite' }),
+    [0, 1],
+    'a satellite one is not',
+  );
+  assert.deepEqual(
+    at({ budget: sunny(18, 30), linkKind: 'satellite' }),
+    [0, 1, 2],
+    'but the sun pays for it',
+  );
+});
+
+test('before readings are paused for too long, the last call lets them go', () => {
+  const backlog = backlogOf({ 2: { oldestMs: HOUR_MS } });
+  const at = (percent: number): readonly number[] =>
+    decide(
+      inputOf(percent, 0, { backlog, linkKind: 'satellite', budget: sunny(percent, 2) }),
+      memoryAt('saver', percent),
+    ).allowed;
+  assert.deepEqual(at(30), [0, 1]);
+  assert.deepEqual(at(23), [0, 1, 2]);
+});
+
+test('in shutdown it says when it expects to be back, and when the site may be switched off', () => {
+  const sun = decided('shutdown', 12, { budget: sunny(12, 30) });
+  assert.equal(sun.readyToPowerOff, false);
+  assert.equal(sun.backAtMs, sun.at + 2 * HOUR_MS);
+  assert.equal(decided('shutdown', 9, {}).readyToPowerOff, true);
+});
+
+test('advice: thinner the lower the battery, and when the uplink is next expected', () => {
+  const saver = adviceOf(decided('saver', 40, { backlog: WAITING }));
+  const critical = adviceOf(decided('critical', 18, { backlog: WAITING }));
+  assert.ok((saver.minIntervalS.telemetry ?? 0) < (critical.minIntervalS.telemetry ?? 0));
+  assert.ok(saver.lingerMs < critical.lingerMs);
+  assert.equal(saver.makePreviews, false);
+  assert.ok((saver.nextUplinkMs ?? 0) > 1_800_000_000_000);
+});
+
+test('what the monitor learned survives a restart: the charge, less sure, and where the battery was', async () => {
+  const clock = new SimClock(Date.parse('2026-03-01T00:00:00Z'));
+  const files = new MemoryFiles();
+  const open = (socRatio: number | undefined): PowerMonitor => {
+    const source: PowerSource = {
+      name: 'fixed',
+      start: (onReading) => {
+        clock.every(10_000, () => {
+          const soc = socRatio === undefined ? {} : { socRatio };
+          onReading({
+            atMs: clock.monotonicMs(),
+            batteryVolts: 13,
+            batteryAmps: -0.2,
+            quality: 'good',
+            ...soc,
+          });
+        });
+      },
+      stop: () => undefined,
+    };
+    const stateFile = { files, path: '/power.json' };
+    return PowerMonitor.open({
+      sources: [source],
+      clock,
+      timers: clock,
+      log: SILENT_LOG,
+      config: CONFIG,
+      stateFile,
+    });
+  };
+  const first = open(0.5);
+  await clock.advance(HOUR_MS);
+  assert.equal(first.decision().state, 'saver');
+  first.close();
+  assert.ok((files.read('/power.json')?.length ?? 0) < 100 * 1_024);
+  await clock.advance(HOUR_MS);
+  const second = open(undefined);
+  await clock.advance(5 * MINUTE_MS);
+  const { socPct, socErrPct } = second.estimate();
+  assert.ok(Math.abs((socPct ?? 0) - 50) < 2, `${socPct} %`);
+  assert.ok((socErrPct ?? 0) >= 4);
+  second.close();
+  files.replace('/power.json', Buffer.from('{"version":1,"planner":7,"quota":[],"known":"purple"'));
+  open(0.7).close();
+});
+
+test('by hand is bounded, logged with who asked, and ends', async () => {
+  const clock = new SimClock(Date.parse('2026-03-01T00:00:00Z'));
+  const why: (string | undefined)[] = [];
+  const source: PowerSource = {
+    name: 'fixed',
+    start: (onReading) => {
+      clock.every(10_000, () =>
+        onReading({ atMs: clock.monotonicMs(), socRatio: 0.4, quality: 'good' }),
+      );
+    },
+    stop: () => undefined,
+  };
+  const syncLog = { append: (entry: { why?: string }): never => why.push(entry.why) as never };
+  const monitor = PowerMonitor.open({
+    sources: [source],
+    clock,
+    timers: clock,
+    log: SILENT_LOG,
+    config: CONFIG,
+    syncLog,
+    backlog: () => WAITING,
+  });
+  await clock.advance(15 * MINUTE_MS);
+  assert.ok(!monitor.decision().allowed.includes(5));
+  monitor.sendByHand(30 * MINUTE_MS, 'anna');
+  assert.ok(monitor.decision().allowed.includes(5));
+  assert.ok(why.includes('anna sends for 30 minutes'));
+  await clock.advance(31 * MINUTE_MS);
+  assert.ok(!monitor.decision().allowed.includes(5));
+  monitor.close();
+});
