@@ -119,7 +119,8 @@ function showPower(power) {
   setText('soc-error', soc === null ? 'charge not known' : `± ${fixed(error, 0)} % charge`);
   dash('arc-level', soc ?? 0);
   dash('arc-error', soc === null ? 0 : Math.min(100, soc + (error ?? 0)));
-  setText('power-state', power.state + (power.curtailed === true ? ', sun to spare' : ''));
+  const spare = power.curtailed === true && power.state !== 'unknown';
+  setText('power-state', power.state + (spare ? ', sun to spare' : ''));
   if (power.state !== state) setText('why', STATE_WORDS[power.state] ?? '');
   state = power.state;
   const age = power.ageS === null ? 'no reading' : `read ${duration(power.ageS)} ago`;
