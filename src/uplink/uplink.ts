@@ -287,12 +287,14 @@ export class Uplink {
 
   async #seal(opClass: OpClass): Promise<void> {
     let batch: SpooledBatch | undefined;
+    let trouble: string | undefined;
     try {
       batch = await this.#outbox.seal(opClass);
     } catch (error) {
-      // A full or failing disk: the ops stay in the journal, the class waits for the next session.
+      // A full or failing disk: the ops stay in the journal, the session ends and is tried again later.
       if (systemCode(error) === undefined) throw error;
-      this.#options.log.error('uplink.seal.failed', { reason: messageOf(error) });
+      trouble = messageOf(error);
+      this.#options.log.error('uplink.seal.failed', { reason: trouble });
     }
     this.#sealedAtMs.set(opClass, this.#options.clock.monotonicMs());
     this.#cancelGather();
@@ -300,6 +302,7 @@ export class Uplink {
       this.#guarded(() => this.look());
     });
     this.#dispatch({ type: 'sealed', class: opClass, isEmpty: batch === undefined });
+    if (trouble !== undefined) this.#dispatch({ type: 'failed', why: trouble });
     this.#scanSoon();
   }
 

@@ -1,0 +1,181 @@
+import assert from 'node:assert/strict';
+
+import { test } from 'vitest';
+
+import { textOf } from '../../../src/base/bytes.ts';
+import { originOfPublicKey } from '../../../src/batch/batch-id.ts';
+import { encodeHello } from '../../../src/batch/messages.ts';
+import { helloTopic } from '../../../src/batch/topics.ts';
+import { ALARM, BULK, TELEMETRY } from '../../../src/model/class.ts';
+import type { MqttSession } from '../../../src/platform/mqtt-client.ts';
+import { HUB_ID, identityOf, REGION, stampedOp, stampedOps } from '../../support/batches.ts';
+import { UplinkWorld, type WorldOptions } from '../../support/uplink-world.ts';
+
+const SITE_DIR = 'region/sites/demo';
+
+async function world(options: WorldOptions = {}): Promise<UplinkWorld> {
+  const made = new UplinkWorld({ ...options, uplink: { replyMsMax: 3_000, ...options.uplink } });
+  await made.startRegion();
+  made.startHub();
+  return made;
+}
+
+function stranger(it: UplinkWorld, clientId: string): Promise<MqttSession> {
+  const options = { url: 'mqtt://sim', clientId, keepaliveS: 60, connectTimeoutMs: 1_000 };
+  const handlers = { onMessage: () => undefined, onClose: () => undefined };
+  return it.until(it.broker.client().connect(options, handlers));
+}
+
+async function hello(
+  it: UplinkWorld,
+  session: MqttSession,
+  site: string,
+  seed: number,
+): Promise<void> {
+  const signer = identityOf(seed);
+  const abilities = { software: 'x', formats: [1], compressions: ['none'] as const };
+  const greeting = { site, nonce: new Uint8Array(8), ...abilities, spooled: [] };
+  const topic = helloTopic({ site, hub: originOfPublicKey(signer.publicKey) });
+  await it.until(session.publish(topic, encodeHello(greeting, signer), { qos: 1 }));
+  await it.clock.advance(100);
+}
+
+test('what a hub signs and nobody can take is parked with its reason, and blocks nothing', async () => {
+  const it = await world();
+  const foreign = originOfPublicKey(REGION.publicKey);
+  it.journal.append(
+    stampedOp(1, { class: BULK, origin: HUB_ID }, foreign),
+    stampedOp(1, { class: ALARM }),
+  );
+  await it.clock.advance(10_000);
+  it.journal.append(...stampedOps(1, 5), stampedOp(2, { class: BULK }));
+  await it.clock.advance(20_000);
+  const backlog = it.uplink?.backlog();
+  assert.equal(backlog?.[ALARM].ops, 0);
+  assert.equal(backlog?.[TELEMETRY].ops, 0);
+  assert.equal(
+    backlog?.[BULK].ops,
+    1,
+    'the refused batch keeps its op, the next one of its class went',
+  );
+  assert.equal(it.uplink?.receiptedLsn, 0);
+  assert.equal(it.uplink?.status().faults[0]?.code, 'batch.rejected');
+  const parked = it.regionFiles.list(`${SITE_DIR}/parked`);
+  const reason = parked.find((name) => name.endsWith('.reason'));
+  const text = textOf(it.regionFiles.read(`${SITE_DIR}/parked/${reason}`) ?? new Uint8Array());
+  assert.equal(text, 'foreign stamp\n');
+  const sessions = it.syncLines.filter((line) => line.event === 'session.open').length;
+  await it.clock.advance(3_600_000);
+  const later = it.syncLines.filter((line) => line.event === 'session.open').length;
+  assert.equal(later, sessions, 'a refused batch does not open sessions');
+  await it.stop();
+  assert.deepEqual(it.fatal, []);
+});
+
+test('a hub is taken by its key alone; sites and hubs have limits', async () => {
+  const it = await world({ regional: { sitesMax: 2, hubsMax: 2 } });
+  it.journal.append(stampedOp(1));
+  await it.deliver();
+  const session = await stranger(it, 'many');
+  await hello(it, session, 'demo', 21);
+  await hello(it, session, 'demo', 22);
+  assert.equal(it.region?.site('demo')?.hubs().length, 2);
+  await hello(it, session, 'second', 23);
+  await hello(it, session, 'third', 24);
+  assert.deepEqual(
+    it.region?.sites().map((site) => site.name),
+    ['demo', 'second'],
+  );
+  assert.ok(it.log.count('regional.nonsense') > 0);
+  await it.stop();
+});
+
+test('each site has a state of its own, and all are found again', async () => {
+  const it = await world();
+  it.journal.append(...stampedOps(1, 5));
+  await it.deliver();
+  await hello(it, await stranger(it, 'other'), 'elsewhere', 31);
+  const digest = it.region?.site('demo')?.store.digest();
+  it.crashRegion('powerCut');
+  await it.startRegion();
+  assert.deepEqual(
+    it.region?.sites().map((site) => site.name),
+    ['demo', 'elsewhere'],
+  );
+  assert.deepEqual(it.region?.site('demo')?.store.digest(), digest);
+  assert.equal(it.region?.site('demo')?.batches, 1);
+  assert.deepEqual(it.region?.site('demo')?.hubs(), [HUB_ID]);
+  await it.stop();
+});
+
+test('a store that is lost is folded again from the batches that are kept', async () => {
+  const it = await world();
+  it.journal.append(...stampedOps(1, 120));
+  await it.deliver();
+  const digest = it.store.digest();
+  it.crashRegion('kill');
+  it.stores.clear();
+  await it.startRegion();
+  assert.deepEqual(it.store.digest(), digest);
+  assert.equal(it.store.checkpointLsn, 3);
+  await it.stop();
+});
+
+test('the archive lets its oldest batches go, and the newest of each class stay', async () => {
+  const it = await world({ regional: { archiveBatchesMax: 6 } });
+  it.journal.append(stampedOp(1, { class: ALARM }));
+  await it.deliver();
+  for (let round = 0; round < 12; round++) {
+    it.journal.append(stampedOp(round + 1));
+    await it.deliver();
+  }
+  const batches = it.regionFiles
+    .list(`${SITE_DIR}/batches`)
+    .filter((name) => name.endsWith('.batch'));
+  const classes = batches.map((name) => name.split('-')[2]);
+  assert.equal(batches.length, 6);
+  assert.equal(classes.filter((each) => each === String(ALARM)).length, 1);
+  assert.equal(it.log.count('uplink.region.forgot'), 0);
+  await it.stop();
+});
+
+test('a full disk at the regional node confirms nothing, and passes', async () => {
+  const it = await world();
+  it.journal.append(...stampedOps(1, 40));
+  await it.deliver();
+  it.regionFiles.setCapacity(0);
+  it.journal.append(...stampedOps(41, 80));
+  await it.clock.advance(30_000);
+  assert.equal(it.uplink?.backlog()[TELEMETRY].ops, 40);
+  assert.ok(it.log.count('regional.disk') > 0);
+  it.regionFiles.setCapacity(1 << 30);
+  await it.deliver();
+  assert.equal(it.store.ops.size, 80);
+  await it.stop();
+  assert.deepEqual(it.fatal, []);
+});
+
+test('a full disk at the hub sends nothing that is not kept, and passes', async () => {
+  const it = await world();
+  it.hubFiles.setCapacity(0);
+  it.journal.append(...stampedOps(1, 40));
+  await it.clock.advance(30_000);
+  assert.equal(it.uplink?.backlog()[TELEMETRY].ops, 40);
+  it.hubFiles.setCapacity(1 << 30);
+  await it.deliver();
+  assert.deepEqual(it.fatal, []);
+  await it.stop();
+});
+
+test('the broker gone and back: the node comes back by itself', async () => {
+  const it = await world();
+  it.regionLink.link.isDown = true;
+  it.regionLink.cut();
+  await it.clock.advance(120_000);
+  assert.equal(it.region?.isConnected, false);
+  it.regionLink.link.isDown = false;
+  it.journal.append(...stampedOps(1, 10));
+  await it.deliver();
+  assert.equal(it.region?.isConnected, true);
+  await it.stop();
+});
