@@ -22,14 +22,14 @@ export function newMemory(): Memory {
 const ESCAPE = 53;
 const DISTANCE_MAX = 2 ** 52 - 1;
 /** Leading bits below the first that have odds of their own. */
-const SHAPED_BITS = 3;
+const SHAPED_BITS = 2;
 const TWO_26 = 2 ** 26;
 const TWO_32 = 2 ** 32;
 
 /** Liveliness of a series by the bits of its last distance. */
-const MOODS = 7;
+const MOODS = 4;
 const MOOD_BY_BITS = Uint8Array.from({ length: ESCAPE + 1 }, (_, bits) =>
-  bits < 3 ? bits : bits < 5 ? 3 : bits < 7 ? 4 : bits < 10 ? 5 : 6,
+  bits < 1 ? 0 : bits < 4 ? 1 : bits < 8 ? 2 : 3,
 );
 
 const SIZE_ODDS = 1 + 64;
