@@ -31,8 +31,7 @@ export interface GroupCommitOptions {
   readonly sealer: Sealer;
   readonly supply: SegmentSupply;
   readonly counts: WriteCounts;
-  readonly segmentBytes: number;
-  /** A group never grows beyond it. */
+  /** A group never grows beyond it; fits in a segment. */
   readonly pendingBytesMax: number;
   readonly group: Group;
   /** Segment to go on in; undefined where none could be had at the open. */
@@ -314,11 +313,11 @@ export class GroupCommit {
 
   /** Decides about an entry that goes beyond what is admitted: makes room for it, or throws. */
   #makeRoom(entryBytes: number): void {
-    const { sealer, supply, pendingBytesMax, segmentBytes } = this.#options;
+    const { sealer, supply, pendingBytesMax } = this.#options;
     if (this.#fault !== undefined) throw this.#fault;
     if (this.#closed) throw new HubError('journal.busy', 'the journal is being closed');
     const headBytes = ENTRY_HEAD_BYTES_MAX + sealer.overheadBytes;
-    const largest = Math.min(pendingBytesMax, segmentBytes - BLOCKS_START) - headBytes;
+    const largest = pendingBytesMax - headBytes;
     if (BLOCK_HEAD_BYTES + entryBytes > largest) {
       throw new HubError('op.too-large', `an entry of ${entryBytes} bytes does not fit in a block`);
     }
@@ -340,11 +339,11 @@ export class GroupCommit {
 
   /** How far `usedBytes` plus an entry's length may grow so that the block surely finds a place. */
   #roomBytes(): number {
-    const { sealer, supply, pendingBytesMax, segmentBytes } = this.#options;
+    const { sealer, supply, pendingBytesMax } = this.#options;
     const active = this.#active?.segment;
     const here = active === undefined ? 0 : active.sizeBytes - this.#offset;
-    const anywhere = supply.shortage === undefined ? segmentBytes - BLOCKS_START : here;
-    return Math.min(pendingBytesMax, anywhere) - ENTRY_HEAD_BYTES_MAX - sealer.overheadBytes;
+    const room = supply.shortage === undefined ? pendingBytesMax : Math.min(pendingBytesMax, here);
+    return room - ENTRY_HEAD_BYTES_MAX - sealer.overheadBytes;
   }
 
   /** What to answer where the segment is full and there is no next one. */

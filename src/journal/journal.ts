@@ -16,7 +16,7 @@ import type { Cancel } from '../base/clock.ts';
 import { type HubError, messageOf } from '../base/errors.ts';
 import type { DirectoryLock } from '../platform/files.ts';
 import { type CursorSource, JournalCursor } from './cursor.ts';
-import type { Lsn } from './format.ts';
+import { BLOCKS_START, type Lsn } from './format.ts';
 import { GroupCommit } from './group-commit.ts';
 import {
   type JournalOptions,
@@ -87,7 +87,10 @@ export class Journal {
     this.#supply = supply;
     this.#quarantine = quarantine;
     this.#handles = handles;
-    this.#pendingBytesMax = Math.min(options.pendingBytesMax ?? PENDING_BYTES_MAX, segmentBytes);
+    this.#pendingBytesMax = Math.min(
+      options.pendingBytesMax ?? PENDING_BYTES_MAX,
+      segmentBytes - BLOCKS_START,
+    );
     this.recovery = opened.report;
     this.#commit = new GroupCommit({
       timers,
@@ -95,7 +98,6 @@ export class Journal {
       sealer,
       supply,
       counts,
-      segmentBytes,
       pendingBytesMax: this.#pendingBytesMax,
       group,
       active,

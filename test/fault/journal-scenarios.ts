@@ -1,4 +1,7 @@
 /** Lives of a journal that the fault tests interrupt. */
+import assert from 'node:assert/strict';
+
+import { below } from '../../src/base/random.ts';
 import { Rig } from './journal-rig.ts';
 
 export type Scenario = (rig: Rig) => Promise<void>;
@@ -43,5 +46,35 @@ export async function shortLives(rig: Rig): Promise<void> {
     if (life === 2) for (let i = 0; i < 4; i++) await rig.commit(25);
     if (life % 2 === 0) await rig.close();
     else rig.end('kill');
+  }
+}
+
+/**
+ * Runs the scenario once for each of its operations and each seed, lets the machine die right after the operation,
+ * once more while it recovers, and checks what the third life finds. Even seeds kill the process, odd ones cut the power.
+ */
+export async function crashAfterEveryOperation(
+  scenario: Scenario,
+  seeds: readonly number[],
+): Promise<void> {
+  const operations = await countOf(scenario, 'operations');
+  assert.ok(operations > 50, `${operations} operations are a scenario`);
+  for (let at = 1; at <= operations; at++) {
+    for (const seed of seeds) {
+      const rig = new Rig(seed);
+      rig.files.faults.crashAfter = at;
+      await rig.crashes(scenario);
+      rig.end(seed % 2 === 0 ? 'kill' : 'power-cut');
+      rig.files.faults.crashAfter = rig.files.operations + 1 + below(rig.random, 8);
+      const crashedAgain = await rig.crashes(async () => {
+        await rig.open();
+        await rig.settle(20);
+      });
+      if (crashedAgain || seed % 2 === 0) rig.end('power-cut');
+      else await rig.close();
+      rig.files.faults.crashAfter = undefined;
+      await rig.open();
+      await rig.checkUsable();
+    }
   }
 }

@@ -21,7 +21,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.record({
       do: fc.constant('append' as const),
       count: fc.integer({ min: 1, max: 20 }),
-      bytes: fc.integer({ min: 1, max: 300 }),
+      bytes: fc.integer({ min: 1, max: 190 }),
       wait: fc.boolean(),
     }),
   },
