@@ -47,28 +47,29 @@ export class BodyReader {
     this.#model.openSeries();
   }
 
-  /** Appends the body of the next row. */
-  read(coder: BitCoder, hlcMs: number): void {
+  /** Appends the body of the next row; returns how many slots it has. */
+  read(coder: BitCoder, hlcMs: number): number {
     const start = this.#sink.length;
     const number = this.#model.codeTemplate(coder, 0);
-    if (number === 0) this.#readRaw(coder);
-    else this.#readCut(coder, number - 1, hlcMs);
+    const slots = number === 0 ? this.#readRaw(coder) : this.#readCut(coder, number - 1, hlcMs);
     if (this.#sink.length - start > BODY_BYTES_MAX) throw new ColumnsError('body too long');
+    return slots;
   }
 
   body(from: number, to: number): Uint8Array {
     return this.#sink.slice(from, to);
   }
 
-  #readRaw(coder: BitCoder): void {
+  #readRaw(coder: BitCoder): number {
     const length = this.#model.codeRawLength(coder, 0);
     const end = this.#rawOffset + length;
     if (length < 0 || end > this.#tables.raw.length) throw new ColumnsError('cut short');
     this.#sink.bytes(this.#tables.raw.subarray(this.#rawOffset, end));
     this.#rawOffset = end;
+    return 0;
   }
 
-  #readCut(coder: BitCoder, template: number, hlcMs: number): void {
+  #readCut(coder: BitCoder, template: number, hlcMs: number): number {
     const pieces = this.#pieces[template];
     if (pieces === undefined) throw new ColumnsError('unknown template');
     const streams = this.#streams.get(template) ?? this.#openTemplate(coder, template, pieces);
@@ -79,6 +80,7 @@ export class BodyReader {
       this.#write(stream, template, i);
     }
     this.#sink.bytes(pieces[streams.length] as Uint8Array);
+    return streams.length;
   }
 
   #openTemplate(

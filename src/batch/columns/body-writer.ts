@@ -144,8 +144,8 @@ export class BodyWriter {
     this.#model.openSeries();
   }
 
-  /** Codes the next row of the series. */
-  code(coder: BitCoder, hlcMs: number): void {
+  /** Codes the next row of the series; returns how many slots it has. */
+  code(coder: BitCoder, hlcMs: number): number {
     const series = must(this.#series, 'a series is open');
     const row = must(series.rows[this.#row], 'rows and bodies go together');
     this.#row += 1;
@@ -153,7 +153,7 @@ export class BodyWriter {
       this.#model.codeTemplate(coder, 0);
       this.#model.codeRawLength(coder, row.length);
       this.raw.push(row);
-      return;
+      return 0;
     }
     this.#model.codeTemplate(coder, row.template.id + 1);
     const open = this.#open.get(row) ?? this.#openTemplate(coder, row);
@@ -166,6 +166,7 @@ export class BodyWriter {
       stream.code(coder, shape, number, hlcMs, this.#textNumbers);
     }
     open.next += 1;
+    return open.streams.length;
   }
 
   #openTemplate(coder: BitCoder, draft: TemplateDraft): OpenTemplate {

@@ -10,7 +10,7 @@ import { BitDecoder } from './bit-coder.ts';
 import { BodyReader } from './body-reader.ts';
 import { ColumnsError } from './columns-error.ts';
 import { PREVIOUS } from './predictor.ts';
-import { LaneWalk, OrderWalk, Rows, ROWS_PER_SLICE, SeriesWalk } from './rows.ts';
+import { isSliceEnd, LaneWalk, OrderWalk, Rows, SeriesWalk } from './rows.ts';
 import {
   type ClockParts,
   readTables,
@@ -93,8 +93,9 @@ class Reading {
       const stamps = this.#tables.stamps.length;
       yield* walk.code(this.#coder, this.#rows, members, ANY_TIMES, stamps, (coder, row) => {
         if (!this.#coder.withinBytes) throw new ColumnsError('cut short');
-        this.#bodies.read(coder, this.#rows.hlcMs[row] as number);
+        const slots = this.#bodies.read(coder, this.#rows.hlcMs[row] as number);
         this.#bodyEnds[row] = this.#bodies.length;
+        return slots;
       });
       first += count;
     }
@@ -111,7 +112,7 @@ class Reading {
       if (!this.#coder.withinBytes) throw new ColumnsError('cut short');
       lanes.code(this.#coder, this.#rows, row);
       this.#complete(row);
-      if (i % ROWS_PER_SLICE === ROWS_PER_SLICE - 1) yield;
+      if (isSliceEnd(i)) yield;
     }
     if (!this.#coder.atEnd) throw new ColumnsError('bytes after the last op');
   }

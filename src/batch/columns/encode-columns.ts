@@ -13,7 +13,7 @@ import { type Lane, laneOf, type Origin } from '../../model/origin.ts';
 import { BitEncoder } from './bit-coder.ts';
 import { type BodyDraft, BodyDrafts, BodyWriter } from './body-writer.ts';
 import { planTimes } from './plan.ts';
-import { LaneWalk, OrderWalk, Rows, ROWS_PER_SLICE, SeriesWalk } from './rows.ts';
+import { isSliceEnd, LaneWalk, OrderWalk, Rows, SeriesWalk } from './rows.ts';
 import { type ClockParts, type Series, type StampParts, writeTables } from './tables.ts';
 
 interface SeriesDraft extends Series {
@@ -127,7 +127,7 @@ export class ColumnEncoder {
     for (let row = 0; row < rows.count; row++) {
       if (!byStamp) order.code(coder, rows.series[row] as number);
       lanes.code(coder, rows, row);
-      if (row % ROWS_PER_SLICE === ROWS_PER_SLICE - 1) yield;
+      if (isSliceEnd(row)) yield;
     }
   }
 

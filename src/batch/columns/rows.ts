@@ -47,8 +47,9 @@ export class Rows {
   }
 }
 
-/** Rows between two pauses: a few milliseconds of work. */
-export const ROWS_PER_SLICE = 256;
+/** Work between two pauses, about a millisecond: a row counts as ROW_WORK, each of its slots as one. */
+export const WORK_PER_SLICE = 4096;
+const ROW_WORK = 8;
 const MS_LIMIT = 2 ** 48;
 const COUNTER_LIMIT = 2 ** 16;
 
@@ -60,8 +61,14 @@ export interface TimePlan {
   readonly stampWay: Way;
 }
 
-/** Codes the body of one row. */
-export type CodeBody = (coder: BitCoder, row: number) => void;
+/** True after the op at this place of the batch where it is time to pause. */
+export function isSliceEnd(place: number): boolean {
+  const rows = WORK_PER_SLICE / ROW_WORK;
+  return place % rows === rows - 1;
+}
+
+/** Codes the body of one row; returns how many slots it has. */
+export type CodeBody = (coder: BitCoder, row: number) => number;
 
 export class SeriesWalk {
   readonly #ways = new SymbolModel(3);
@@ -74,7 +81,8 @@ export class SeriesWalk {
   readonly #stamps = new NumberStream(new NumberModel(), new Predictor(PREVIOUS, 0));
   #startMs = 0;
   #stampStartMs = 0;
-  #sinceYield = 0;
+  /** Done since the last pause. */
+  #work = 0;
 
   /** Codes the rows of one series in their order; pauses now and then. */
   *code(
@@ -102,14 +110,13 @@ export class SeriesWalk {
       rows.stampMs[row] = within(MS_LIMIT, stampMs);
       rows.stampCounter[row] = within(COUNTER_LIMIT, above + base);
       rows.stamp[row] = within(stampCount, stamp);
-      codeBody(coder, row);
+      this.#work += ROW_WORK + codeBody(coder, row);
       if (i === 0) {
         this.#startMs = hlcMs;
         this.#stampStartMs = stampMs;
       }
-      this.#sinceYield += 1;
-      if (this.#sinceYield === ROWS_PER_SLICE) {
-        this.#sinceYield = 0;
+      if (this.#work >= WORK_PER_SLICE) {
+        this.#work = 0;
         yield;
       }
     }
