@@ -17,6 +17,7 @@ import { decide, govern, type GovernorInput, type GovernorMemory } from './gover
 import { backlogFacts, decisionFacts, rounded } from './log-lines.ts';
 import { Planner } from './planner.ts';
 import type { PowerConfig } from './power-config.ts';
+import { ageOf, type SourceView } from './probe.ts';
 import { QuotaMeter } from './quota.ts';
 import { mergeReadings, type Reading } from './reading.ts';
 import { loadState, savedCharge, savedMemory, saveState, type StateFile } from './saved-state.ts';
@@ -61,14 +62,6 @@ export interface PowerFault {
   readonly message: string;
   /** Wall clock. */
   readonly sinceMs: number;
-}
-
-/** A source as `power probe` shows it: what it told last and when, or why it is silent. */
-export interface SourceView {
-  readonly name: string;
-  readonly reading: Reading | undefined;
-  readonly ageS: number | undefined;
-  readonly lost: string | undefined;
 }
 
 interface SourceState {
@@ -160,7 +153,7 @@ export class PowerMonitor {
     return this.#sources.map(({ source, reading, lostSince }) => ({
       name: source.name,
       reading,
-      ageS: reading === undefined ? undefined : (nowMs - reading.atMs) / 1_000,
+      ageS: ageOf(reading, nowMs),
       lost: lostSince?.reason,
     }));
   }

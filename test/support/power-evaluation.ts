@@ -77,6 +77,8 @@ export interface EvaluationOptions {
 
 const MINUTE_MS = 60_000;
 const DAY_MINUTES = 1_440;
+/** Every policy decides this often: finer costs time and changes nothing. */
+const DECIDE_MINUTES = 3;
 /** Ops a day and bytes of one on the way: 50 devices, two phones, a camera. */
 const LOAD: Readonly<Record<OpClass, readonly [opsPerDay: number, bytes: number]>> = {
   0: [1, 200],
@@ -273,7 +275,7 @@ export function evaluate(options: EvaluationOptions): Evaluation {
       radioWh += wh;
       session = undefined;
     }
-    if (!site.on) continue;
+    if (!site.on || minute % DECIDE_MINUTES !== 0) continue;
     const classes = choose(minute, site, ledger.backlog(minute), session !== undefined);
     if (session !== undefined || classes.length === 0) continue;
     session = { endsMinute: minute + preset.sessionMinutes, classes };

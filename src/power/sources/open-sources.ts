@@ -4,6 +4,7 @@
  * is plugged in later is found too.
  */
 import { HubError } from '../../base/errors.ts';
+import type { Log } from '../../base/log.ts';
 import type { MqttClient } from '../../platform/mqtt-client.ts';
 import { MqttJsonSource, type Subscribe } from './mqtt-json.ts';
 import { hwmonSource, readHwmon } from './hwmon.ts';
@@ -22,6 +23,8 @@ export interface SourceNeeds {
   readonly mqtt?: MqttClient;
   /** The hub's own broker; without it, `mqtt:` is refused. */
   readonly subscribe?: Subscribe;
+  /** Hears what `auto` found. */
+  readonly log?: Log;
 }
 
 /** Throws `power.source-invalid` where a text means nothing or what it needs is not there. */
@@ -33,7 +36,10 @@ export function openSources(texts: readonly string[], needs: SourceNeeds): Power
 
 function openSource(text: string, spec: SourceSpec, needs: SourceNeeds): PowerSource[] {
   const { machine, site, mqtt, subscribe } = needs;
-  if (spec.kind === 'auto') return autoSources(machine);
+  if (spec.kind === 'auto') {
+    needs.log?.info('power.detected', { found: detectSources(machine) });
+    return autoSources(machine);
+  }
   if (spec.kind === 'none') return [mainsSource(machine)];
   if (spec.kind === 'sysfs') return [sysfsSource(machine)];
   if (spec.kind === 'hwmon') return [hwmonSource(machine)];

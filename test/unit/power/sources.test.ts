@@ -4,6 +4,7 @@ import { test } from 'vitest';
 import { SimClock } from '../../../src/platform/sim/clock.ts';
 import { SeededRandom } from '../../../src/platform/sim/random.ts';
 import { SimSerialPorts } from '../../../src/platform/sim/serial.ts';
+import { probe, probeRows } from '../../../src/power/probe.ts';
 import { detectSources, openSources } from '../../../src/power/sources/open-sources.ts';
 import { parseSource } from '../../../src/power/sources/source-spec.ts';
 import { readHwmon } from '../../../src/power/sources/hwmon.ts';
@@ -170,4 +171,19 @@ test('auto finds an adapter, the battery and a chip, and says so', () => {
   const names = openSources(['auto'], { machine }).map((source) => source.name);
   assert.deepEqual(names, [`ve-direct:${adapter}`, 'sysfs', 'hwmon']);
   assert.deepEqual(detectSources(machineOf({})), []);
+});
+
+test('a probe shows figures with unit and age, and why a source is silent', async () => {
+  const machine = machineOf({
+    [`${SUPPLY}/BAT0/type`]: 'Battery',
+    [`${SUPPLY}/BAT0/capacity`]: '50',
+  });
+  const { clock } = machine;
+  const sources = openSources(['sysfs', 'hwmon'], { machine });
+  const probing = probe(sources, machine, 5_000);
+  await (clock as SimClock).advance(5_000);
+  assert.deepEqual(probeRows(await probing), [
+    { source: 'sysfs', field: 'socRatio', value: '50.0', unit: '%', ageS: 5 },
+    { source: 'hwmon', value: 'no ina219, ina226 or ina3221 in /sys/class/hwmon', unit: '' },
+  ]);
 });
