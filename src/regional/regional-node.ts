@@ -141,6 +141,7 @@ export class RegionalNode {
           },
         },
       );
+      if (this.#isClosed) return await session.close();
       this.#session = session;
       await session.subscribe(UPSTREAM_FILTERS);
       this.#backoff.reset();

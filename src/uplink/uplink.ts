@@ -8,7 +8,7 @@
  */
 import { unreachable } from '../base/assert.ts';
 import { Backoff } from '../base/backoff.ts';
-import type { Cancel } from '../base/clock.ts';
+import { type Cancel, pause } from '../base/clock.ts';
 import { HubError, messageOf, systemCode } from '../base/errors.ts';
 import { originOfPublicKey } from '../batch/batch-id.ts';
 import { threadedBrotli } from '../batch/compression.ts';
@@ -40,6 +40,7 @@ import { SessionBook } from './session-book.ts';
 import type { SpooledBatch } from './spool.ts';
 
 const SCAN_DELAY_MS = 20;
+const CLOSE_MS_MAX = 2_000;
 
 export class Uplink {
   readonly #options: UplinkOptions;
@@ -126,7 +127,8 @@ export class Uplink {
     this.#cancelScan?.();
     if (this.#state.phase !== 'idle') this.#book.closed('the hub stops', this.#link?.bytes ?? 0);
     await this.#link?.close();
-    await this.#underway;
+    // A connect that is under way may take long; it finds us closed and closes itself.
+    await Promise.race([this.#underway, pause(this.#options.linkTimers, CLOSE_MS_MAX)]);
   }
 
   #begin(): void {
@@ -356,11 +358,11 @@ export class Uplink {
     this.#dispatch({ type: 'receipt' });
   }
 
-  #ended({ why, pause }: Extract<SessionEffect, { type: 'ended' }>): void {
-    this.#book.closed(why, this.#link?.bytes ?? 0);
+  #ended(ending: Extract<SessionEffect, { type: 'ended' }>): void {
+    this.#book.closed(ending.why, this.#link?.bytes ?? 0);
     this.#link = undefined;
-    if (pause !== 'longer') this.#backoff.reset();
-    if (pause === 'none') return;
+    if (ending.pause !== 'longer') this.#backoff.reset();
+    if (ending.pause === 'none') return;
     this.#cancelPause = this.#options.timers.after(this.#backoff.nextMs(), () => {
       this.#guarded(() => this.#dispatch({ type: 'pause-over' }));
     });
