@@ -15,7 +15,12 @@ export function openJournal(
   const { segmentMib, totalMibMax, freeMibMin } = config.journal;
   const { files, timers, log, random } = machine;
   return Journal.open({
-    ...{ files, timers, log, random, dir: paths.journal, sealer: PLAIN_SEALER },
+    files,
+    timers,
+    log,
+    random,
+    dir: paths.journal,
+    sealer: PLAIN_SEALER,
     segmentBytes: segmentMib * MIB,
     totalBytesMax: totalMibMax * MIB,
     freeBytesMin: freeMibMin * MIB,

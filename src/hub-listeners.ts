@@ -114,7 +114,9 @@ export async function listenHttp(parts: HttpParts): Promise<Listening> {
     readings: (query) => store.state.readings(query),
     powerSince: (sinceMs) => power.history.since(sinceMs),
     page: new PageFiles(machine.files, machine.pageDir),
-    ...{ clock: time.clock, timers: machine.timers, log: machine.log },
+    clock: time.clock,
+    timers: machine.timers,
+    log: machine.log,
     ...(access.asksForUser ? { auth: access.gatekeeper } : {}),
     ...(access.asksForUser || !isLoopback(host) ? {} : { acceptsHost: isLoopback }),
   });
@@ -125,7 +127,11 @@ export async function listenHttp(parts: HttpParts): Promise<Listening> {
   );
   const upgrade = { path: '/mqtt', handler, origins: access.asksForUser ? 'any' : 'same' } as const;
   const server: HttpServer = await serveHttp({
-    ...{ host, port, purpose: 'http.port', connectionsMax, fetch: api.fetch },
+    host,
+    port,
+    purpose: 'http.port',
+    connectionsMax,
+    fetch: (request, remote) => api.fetch(request, remote),
     ...(config.broker.websocket ? { upgrade } : {}),
   });
   return {

@@ -61,12 +61,20 @@ async function assemble(config: Config, machine: Machine, closers: Closers): Pro
     config.regional.url === '' ? await ownBroker(config, machine, closers) : undefined;
   const node = closers.add(
     await RegionalNode.open({
-      ...{ files, dir, clock, timers, random, log },
+      files,
+      dir,
+      clock,
+      timers,
+      random,
+      log,
       mqtt: upstream?.client ?? machine.mqtt,
       broker: brokerLogin('regional', config.regional, machine),
       openStore: (path) =>
         Store.open({
-          ...{ path, files, log, durability: 'each-commit' },
+          path,
+          files,
+          log,
+          durability: 'each-commit',
           readingsDays: config.store.readingsDays,
         }),
       signer: identity,
@@ -90,7 +98,9 @@ async function assemble(config: Config, machine: Machine, closers: Closers): Pro
   const { host, httpPort } = config.regional;
   const http = closers.add(
     await serveHttp({
-      ...{ host, port: httpPort, purpose: 'regional.http_port' },
+      host,
+      port: httpPort,
+      purpose: 'regional.http_port',
       connectionsMax: HTTP_CONNECTIONS_MAX,
       fetch: (request) => api.fetch(request),
     }),
@@ -101,7 +111,9 @@ async function assemble(config: Config, machine: Machine, closers: Closers): Pro
   };
   announceRuntime(dir, { pid: machine.pid, ...addresses }, files, closers);
   return {
-    ...{ id: identity.id, addresses, failed },
+    id: identity.id,
+    addresses,
+    failed,
     isHealthy: () => node.isConnected,
     close: () => closers.close(),
   };
@@ -119,7 +131,11 @@ async function ownBroker(
   const access = closers.add(openAccess(config, machine, places, [HUB_GRANT]));
   const broker = closers.add(
     Broker.open({
-      ...{ clock, timers, log, door: PASSING_DOOR, gatekeeper: access.gatekeeper },
+      clock,
+      timers,
+      log,
+      door: PASSING_DOOR,
+      gatekeeper: access.gatekeeper,
       version: PROGRAM_VERSION,
       limits: brokerLimits(config.broker),
     }),

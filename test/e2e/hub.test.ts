@@ -146,8 +146,18 @@ describe('a device of mode password', () => {
       const hub = await startHub({ data, sets: ['security.mode=password'] });
       const publish = (user: string, secret: string, topic: string): Promise<number | null> =>
         spawnProcess(mosquittoPub, [
-          ...['-p', String(hub.mqttPort), '-q', '1', '-u', user, '-P', secret],
-          ...['-t', topic, '-m', '1'],
+          '-p',
+          String(hub.mqttPort),
+          '-q',
+          '1',
+          '-u',
+          user,
+          '-P',
+          secret,
+          '-t',
+          topic,
+          '-m',
+          '1',
         ]).exited;
       assert.notEqual(await publish('meter7', 'wrong', 'devices/meter7/power'), 0);
       assert.equal(await publish('meter7', password, 'devices/meter7/power'), 0);

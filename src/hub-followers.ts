@@ -1,0 +1,107 @@
+/**
+ * What follows the journal behind the acknowledgements: the store, the power brain, the uplink that sends
+ * when it may, and retention, which lets go of what has its receipt.
+ */
+import type { Config } from './config-schema.ts';
+import { brokerLogin } from './hub-access.ts';
+import type { Ground } from './hub-ground.ts';
+import { HubPower } from './hub-power.ts';
+import { Retention } from './hub-retention.ts';
+import type { Serving } from './hub-serving.ts';
+import { verifyEd25519 } from './keys/identity.ts';
+import type { Machine } from './machine.ts';
+import { LOG } from './model/class.ts';
+import { EMPTY_BACKLOG } from './power/class.ts';
+import type { LinkKind } from './power/energy.ts';
+import { detectLink } from './uplink/link-kind.ts';
+import { Uplink } from './uplink/uplink.ts';
+import { PROGRAM_VERSION } from './versions.ts';
+
+export interface Followers {
+  readonly power: HubPower;
+  readonly uplink: Uplink;
+}
+
+const MIB = 1 << 20;
+const DAY_MS = 86_400_000;
+/** A session waits so long for late receipts and newcomers; in fast time, not for hours. */
+const LINGER_MS = 2_000;
+const LINGER_MS_MIN = 100;
+/** Key of the sync log's lines in the journal. */
+const SYNC_LOG_KEY = 'log/power';
+
+export function followJournal(ground: Ground, serving: Serving): Followers {
+  const { config, machine, time, paths, closers } = ground;
+  const { journal, store, door } = serving;
+  store.follow();
+  const link = linkOf(config, machine);
+  // The power brain asks for the backlog before there is an uplink to count it.
+  let uplink: Uplink | undefined;
+  const power = closers.add(
+    HubPower.open({
+      config,
+      machine,
+      time,
+      link,
+      backlog: () => uplink?.backlog() ?? EMPTY_BACKLOG,
+      dir: paths.syncLog,
+      log: machine.log,
+      journalLine: (body) => door.journalOwn({ class: LOG, key: SYNC_LOG_KEY, body }),
+    }),
+  );
+  uplink = closers.add(openUplink(ground, serving, power, link));
+  power.monitor.onDecision(() => uplink?.look());
+  closers.add(
+    new Retention({
+      journal,
+      door,
+      clock: time.clock,
+      timers: machine.timers,
+      log: machine.log,
+      receiptedLsn: config.uplink.url === '' ? undefined : () => uplink.receiptedLsn,
+      settleStore: () => store.settle(),
+      keepMs: config.journal.keepDays * DAY_MS,
+    }),
+  );
+  return { power, uplink };
+}
+
+function linkOf({ uplink }: Config, { files }: Machine): () => LinkKind {
+  const { link } = uplink;
+  return link === 'auto' ? () => detectLink(files) : () => link;
+}
+
+function openUplink(
+  ground: Ground,
+  { journal }: Serving,
+  power: HubPower,
+  link: () => LinkKind,
+): Uplink {
+  const { config, machine, time, paths, identity } = ground;
+  const { files, mqtt, random, log } = machine;
+  return Uplink.open({
+    journal,
+    files,
+    mqtt,
+    random,
+    log,
+    link,
+    dir: paths.uplink,
+    site: config.site,
+    signer: identity,
+    verify: verifyEd25519,
+    broker: config.uplink.url === '' ? undefined : brokerLogin('uplink', config.uplink, machine),
+    decide: (backlog) => power.monitor.decide(backlog),
+    syncLog: power.syncLogWriter(),
+    energy: power.energyBook(),
+    clock: time.clock,
+    timers: time.timers,
+    linkTimers: machine.timers,
+    software: PROGRAM_VERSION,
+    limits: {
+      spoolBytesMax: config.uplink.spoolMibMax * MIB,
+      lingerMs: Math.max(LINGER_MS_MIN, LINGER_MS / config.power.timeSpeed),
+    },
+    onFatal: (error) => ground.fail(error),
+  });
+}

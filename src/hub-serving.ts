@@ -1,0 +1,88 @@
+/**
+ * The part of the hub that serves devices: journal, door and broker, with the store beside them. When this
+ * returns, devices can connect, and what they publish is acknowledged when it is durable.
+ */
+import { Broker } from './broker/broker.ts';
+import { type Access, openAccess } from './hub-access.ts';
+import type { Ground } from './hub-ground.ts';
+import { openJournal } from './hub-journal.ts';
+import { brokerLimits, type HubAddresses, listenMqtt } from './hub-listeners.ts';
+import { HubStore } from './hub-store.ts';
+import { Door } from './ingest/door.ts';
+import { recoverProgress } from './ingest/progress.ts';
+import type { Journal } from './journal/journal.ts';
+import { unfoldable } from './merge/fold.ts';
+import { CLASS_NAMES } from './model/class.ts';
+import { HlcClock } from './model/hlc.ts';
+import { OPS_FILTER, OpsDoor } from './sync/ops-door.ts';
+import { PROGRAM_VERSION } from './versions.ts';
+
+export interface Serving {
+  readonly journal: Journal;
+  readonly store: HubStore;
+  readonly door: Door;
+  readonly broker: Broker;
+  readonly access: Access;
+  readonly addresses: HubAddresses;
+}
+
+export async function serveDevices(ground: Ground): Promise<Serving> {
+  const { config, machine, time, paths, closers } = ground;
+  const journal = closers.add(await openJournal(config, machine, paths));
+  journal.onFault((fault) => {
+    if (fault.code === 'journal.poisoned') ground.fail(fault);
+  });
+  const store = closers.add(HubStore.open({ config, machine, clock: time.clock, paths, journal }));
+  const door = openDoor(ground, journal, store);
+  const access = closers.add(
+    openAccess(config, machine, [
+      { host: config.broker.host, key: 'broker.host' },
+      { host: config.http.host, key: 'http.host' },
+    ]),
+  );
+  const { clock, timers, log } = machine;
+  const broker = closers.add(
+    Broker.open({
+      door,
+      gatekeeper: access.gatekeeper,
+      clock,
+      timers,
+      log,
+      version: PROGRAM_VERSION,
+      limits: brokerLimits(config.broker),
+    }),
+  );
+  takeDeviceOps(ground, journal, door, broker);
+  const { addresses } = closers.add(await listenMqtt(config, machine, broker));
+  return { journal, store, door, broker, access, addresses };
+}
+
+function openDoor(ground: Ground, journal: Journal, store: HubStore): Door {
+  const { config, machine, time, id } = ground;
+  const { log, random } = machine;
+  const progress = recoverProgress({ hub: id, journal, store: store.state, log });
+  const lingers = CLASS_NAMES.map((name) => config.journal.lingerMs[name]);
+  return Door.open({
+    journal,
+    hub: id,
+    log,
+    clock: time.clock,
+    capture: config.capture,
+    bootId: new DataView(random.bytes(4).buffer).getUint32(0),
+    hlc: new HlcClock(time.clock, progress.lastHlc),
+    knownVector: progress.vector,
+    lingerMs: (opClass) => lingers[opClass] ?? 0,
+    unfoldable,
+  });
+}
+
+/** `sync/<device>/ops` → door → `sync/<device>/receipt`. */
+function takeDeviceOps({ machine }: Ground, journal: Journal, door: Door, broker: Broker): void {
+  const opsDoor = new OpsDoor({
+    acceptOps: (message, from) => door.acceptOps(message, from),
+    whenDurable: (lsn) => journal.whenDurable(lsn),
+    publish: (topic, payload) => broker.publish(topic, payload, { qos: 1 }),
+    log: machine.log,
+  });
+  broker.onMessage(OPS_FILTER, (message) => opsDoor.handle(message));
+}
