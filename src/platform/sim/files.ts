@@ -88,6 +88,7 @@ export class SimFiles implements Files {
     this.#life += 1;
     this.#crashed = false;
     this.#locks.clear();
+    for (const inode of this.#inodes) inode.kill();
   }
 
   /** Ends the machine: what was not synced survives by dice. */

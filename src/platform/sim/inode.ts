@@ -7,6 +7,8 @@ export const SECTOR_BYTES = 512;
 interface Sector {
   readonly number: number;
   readonly bytes: Uint8Array;
+  /** Rises with every write of the sector: an older content never replaces a newer one. */
+  readonly age: number;
 }
 
 /** How a sync ends: `settled`, or `failed`, which leaves a part of the sectors on the medium and none dirty. */
@@ -17,7 +19,10 @@ export class SimInode {
   #cache = new Uint8Array(0);
   #medium = new Uint8Array(0);
   #mediumSize = 0;
-  readonly #dirty = new Set<number>();
+  /** By sector: the age of what the cache holds and the medium does not, or may not. */
+  readonly #dirty = new Map<number, number>();
+  readonly #mediumAge = new Map<number, number>();
+  #age = 0;
   /** Sectors that a sync has taken and not yet settled. */
   readonly #underway = new Set<Sector[]>();
   readonly #allocated = new Set<number>();
@@ -50,7 +55,7 @@ export class SimInode {
     this.#cache.set(bytes, offset);
     if (bytes.length > 0) this.size = Math.max(this.size, end);
     for (const sector of sectorsOf(offset, bytes.length)) {
-      this.#dirty.add(sector);
+      this.#soil(sector);
       this.#allocated.add(sector);
     }
   }
@@ -66,15 +71,16 @@ export class SimInode {
         sector * SECTOR_BYTES < this.size;
         sector++
       ) {
-        this.#dirty.add(sector);
+        this.#soil(sector);
       }
     }
     this.size = size;
   }
 
-  /** Takes what is dirty now; the returned function ends the sync. Later writes stay dirty. */
+  /** Takes what is dirty now, or on its way by another sync; the returned function ends the sync. Later writes stay dirty. */
   beginSync(): SyncEnd {
-    const taken = [...this.#dirty].map((number) => this.#sector(number));
+    const taken = [...this.#underway].flat();
+    for (const number of this.#dirty.keys()) taken.push(this.#sector(number));
     const size = this.size;
     this.#dirty.clear();
     this.#underway.add(taken);
@@ -87,6 +93,14 @@ export class SimInode {
     };
   }
 
+  /** What a dead process was syncing is dirty again: nobody waits for it any more. */
+  kill(): void {
+    for (const sector of [...this.#underway].flat()) {
+      if (!this.#dirty.has(sector.number)) this.#dirty.set(sector.number, sector.age);
+    }
+    this.#underway.clear();
+  }
+
   flipBit(offset: number, bit: number): void {
     this.#cache[offset] = (this.#cache[offset] as number) ^ (1 << bit);
     if (offset < this.#medium.length) {
@@ -95,10 +109,10 @@ export class SimInode {
   }
 
   powerCut(random: Random): void {
-    const open = [...this.#underway].flat();
-    for (const number of this.#dirty) open.push(this.#sector(number));
-    for (const sector of open) if (random.fraction() < 0.5) this.#store(sector);
-    this.#underway.clear();
+    this.kill();
+    for (const number of this.#dirty.keys()) {
+      if (random.fraction() < 0.5) this.#store(this.#sector(number));
+    }
     if (this.size !== this.#mediumSize && random.fraction() < 0.5) this.#mediumSize = this.size;
     this.#dirty.clear();
     this.size = this.#mediumSize;
@@ -107,12 +121,20 @@ export class SimInode {
     this.#cache = this.#medium.slice();
   }
 
+  #soil(sector: number): void {
+    this.#age += 1;
+    this.#dirty.set(sector, this.#age);
+  }
+
   #sector(number: number): Sector {
     const at = number * SECTOR_BYTES;
-    return { number, bytes: this.#cache.slice(at, at + SECTOR_BYTES) };
+    const age = this.#dirty.get(number) ?? 0;
+    return { number, bytes: this.#cache.slice(at, at + SECTOR_BYTES), age };
   }
 
   #store(sector: Sector): void {
+    if (sector.age < (this.#mediumAge.get(sector.number) ?? 0)) return;
+    this.#mediumAge.set(sector.number, sector.age);
     const at = sector.number * SECTOR_BYTES;
     const end = at + sector.bytes.length;
     if (end > this.#medium.length) this.#medium = grown(this.#medium, end);
