@@ -41,12 +41,12 @@ export class TreeHasher {
   }
 
   add(leaf: Uint8Array): void {
-    let hash = leafHash(leaf);
+    let subtree = leafHash(leaf);
     // Each trailing one bit of the old size is a subtree as large as what has gathered so far.
     for (let rest = this.#size; rest % 2 === 1; rest = (rest - 1) / 2) {
-      hash = nodeHash(this.#subtrees.pop() as Uint8Array, hash);
+      subtree = nodeHash(this.#subtrees.pop() as Uint8Array, subtree);
     }
-    this.#subtrees.push(hash);
+    this.#subtrees.push(subtree);
     this.#size += 1;
   }
 
