@@ -192,7 +192,8 @@ export class Client
       return;
     }
     this.#outbox.flush();
-    if (this.#outbox.waitingBytes > this.#around.limits.writeBufferBytesMax) this.#pause(ANSWERS);
+    const { canSend, waitingBytes } = this.#outbox;
+    if (!canSend && waitingBytes > this.#around.limits.writeBufferBytesMax) this.#pause(ANSWERS);
   }
 
   #pause(reason: number): void {
@@ -370,6 +371,7 @@ export class Client
     this.#outbox.close();
     this.#publishing?.close();
     around.wheel.forget(this);
+    around.gate.release(this);
     around.connected.delete(this);
     around.online.delete(this);
     const session = this.#session;
@@ -382,12 +384,16 @@ export class Client
   #publishWill(): void {
     const will = this.#will;
     if (will === undefined) return;
-    this.#will = undefined;
     const { qos, retain, payload } = will;
     const topic = this.#around.topics.named(will.topic);
     const place = { buffer: payload, bodyStart: 0, payloadStart: 0, end: payload.length };
     const packet = { topic, qos, retain, dup: false, packetId: 0, ...place };
     const admission = this.#around.router.accept(packet, this);
+    if (admission.kind === 'refused' && admission.fault.code === 'journal.busy') {
+      this.#around.gate.hold({ goOn: () => this.#publishWill() });
+      return;
+    }
+    this.#will = undefined;
     if (admission.kind === 'refused') this.#around.counters.refused += 1;
   }
 }

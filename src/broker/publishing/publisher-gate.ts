@@ -3,10 +3,8 @@
  * buffers fill, and memory stays what it is. When a commit brings relief they go on in the order they were
  * stopped, a few at a time, so that all of them together do not overrun the door again.
  */
-import { Fifo } from '../fifo.ts';
-
 export interface HeldPublisher {
-  /** Reads on; also where the client is gone. */
+  /** Reads on; it may be held again at once. */
   goOn(): void;
 }
 
@@ -15,7 +13,8 @@ const RESUMED_AT_ONCE = 64;
 export class PublisherGate {
   readonly #door: { readonly saturated: boolean };
   readonly #soon: (callback: () => void) => void;
-  readonly #held = new Fifo<HeldPublisher>();
+  /** In the order they were stopped. */
+  readonly #held = new Set<HeldPublisher>();
   #isScheduled = false;
 
   constructor(door: { readonly saturated: boolean }, soon: (callback: () => void) => void) {
@@ -29,13 +28,23 @@ export class PublisherGate {
 
   /** Takes a publisher that has stopped reading. */
   hold(publisher: HeldPublisher): void {
-    this.#held.push(publisher);
+    this.#held.add(publisher);
+  }
+
+  /** The publisher is gone. */
+  release(publisher: HeldPublisher): void {
+    this.#held.delete(publisher);
   }
 
   /** Lets some go on, if the door has room; called at every commit. */
   relieve(): void {
-    const count = Math.min(RESUMED_AT_ONCE, this.#held.size);
-    for (let i = 0; i < count && !this.#door.saturated; i++) this.#held.shift()?.goOn();
+    let resumed = 0;
+    for (const publisher of this.#held) {
+      if (resumed === RESUMED_AT_ONCE || this.#door.saturated) break;
+      resumed += 1;
+      this.#held.delete(publisher);
+      publisher.goOn();
+    }
     if (this.#held.size === 0 || this.#door.saturated || this.#isScheduled) return;
     this.#isScheduled = true;
     this.#soon(() => {

@@ -217,9 +217,9 @@ export function parseUnsubscribe(buffer: Buffer, start: number, end: number): Un
 
 /** The packet identifier that is all of PUBACK, PUBREC, PUBREL and PUBCOMP. */
 export function parsePacketId(buffer: Buffer, start: number, end: number): number {
-  const reader = new BodyReader(buffer, start, end);
-  const packetId = reader.packetId();
-  reader.finish();
+  if (end - start !== 2) throw new PacketError('an acknowledgement has two bytes');
+  const packetId = ((buffer[start] as number) << 8) | (buffer[start + 1] as number);
+  if (packetId === 0) throw new PacketError('packet identifier 0 [MQTT-2.3.1-1]');
   return packetId;
 }
 

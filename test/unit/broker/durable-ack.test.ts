@@ -299,6 +299,30 @@ describe('a card that is slower than the publishers', () => {
     assert.deepEqual(to.heard(), ['publish a 1 qos1 id1', 'publish a 2 qos1 id2']);
   });
 
+  test('a will that the door has no room for is said when it has', async () => {
+    const { site, from, to } = await journaling();
+    const gone = await site.client('gone', { will: { topic: 'a/will', payload: 'x', qos: 1 } });
+    site.door.refusal = new HubError('journal.busy', 'gathering group is full');
+    await gone.vanish();
+    site.door.saturated = true;
+    await site.commit();
+    assert.equal(site.broker.stat().held, 1);
+    site.door.saturated = false;
+    site.door.refusal = undefined;
+    await site.commit();
+    await site.commit();
+    assert.deepEqual(to.heard(), ['publish a/will x qos1 id1']);
+    assert.deepEqual([from.isClosed, site.broker.stat().held], [false, 0]);
+  });
+
+  test('a publisher that leaves while it is held is not kept', async () => {
+    const { site, from } = await journaling();
+    site.door.saturated = true;
+    await from.send(mqtt.publish('a', '1', { qos: 1, id: 1 }));
+    await from.vanish();
+    assert.equal(site.broker.stat().held, 0);
+  });
+
   test('a door that recovers without a commit lets publishers go on within ten seconds', async () => {
     const { site, from } = await journaling();
     site.door.saturated = true;
