@@ -46,8 +46,13 @@ export class Child {
       cwd: options.cwd,
       env: { ...process.env, ...options.env },
       stdio: ['ignore', 'pipe', 'pipe'],
+      // A group of its own: Ctrl-C is for the parent, which ends its children in order.
+      detached: true,
     });
     await once(child, 'spawn');
+    const end = (): void => void child.kill('SIGKILL');
+    process.once('exit', end);
+    child.once('exit', () => process.removeListener('exit', end));
     createInterface({ input: child.stdout }).on('line', (line) => options.onLine?.(line));
     createInterface({ input: child.stderr }).on('line', (line) => options.onErrorLine?.(line));
     return new Child(child, child.pid as number);

@@ -30,6 +30,8 @@ interface HubFigures {
 
 export interface Verdict {
   readonly tally: Tally;
+  /** Acknowledged and without receipt when the demo ended. */
+  readonly waiting: number;
   readonly hub: Digest;
   readonly region: Digest;
   readonly energyWh: number;
@@ -44,6 +46,8 @@ const SPEED_DEFAULT = 2160;
 const START = '2026-06-21T16:00:00Z';
 /** Simulated time that the last data may take after the devices have fallen silent. */
 const DRAIN_HOURS_MAX = 48;
+/** The same after Ctrl-C, in real time. */
+const LEAVE_MS_MAX = 10_000;
 const LOOK_MS = 250;
 const PAGE_PORT = 8080;
 
@@ -94,7 +98,7 @@ async function tell(cast: Cast, io: CliIo, { hours, speed, page }: Plot): Promis
   });
   const tally = await devices.tally();
   io.stdout(paint('dim', 'The devices are silent. What is left follows when energy allows.\n'));
-  await drained(io, hub, speed);
+  const waiting = await drained(io, hub, speed);
   const [hubDigest, regionDigest] = await Promise.all(
     [hub, region].map(async ({ http }) => (await json(io, `${http}api/v1/digest`)) as Digest),
   );
@@ -103,6 +107,7 @@ async function tell(cast: Cast, io: CliIo, { hours, speed, page }: Plot): Promis
   await following.catch(() => undefined);
   return {
     tally,
+    waiting,
     hub: hubDigest as Digest,
     region: regionDigest as Digest,
     energyWh: story.energyWh,
@@ -139,14 +144,15 @@ class Story {
   }
 }
 
-/** Waits until everything but the log itself has its receipt, or the simulated time for it is over. */
-async function drained(io: CliIo, hub: Node, speed: number): Promise<void> {
-  const rounds = Math.ceil((DRAIN_HOURS_MAX * 3_600_000) / speed / LOOK_MS);
-  for (let round = 0; round < rounds && !io.signal.aborted; round++) {
+/** Waits until everything but the log itself has its receipt, or the time for it is over; what then still waits. */
+async function drained(io: CliIo, hub: Node, speed: number): Promise<number> {
+  const longestMs = io.signal.aborted ? LEAVE_MS_MAX : (DRAIN_HOURS_MAX * 3_600_000) / speed;
+  for (let waitedMs = 0; ; waitedMs += LOOK_MS) {
     const { backlog } = await figuresOf(io, hub);
-    const waiting = Object.entries(backlog).filter(([name, { ops }]) => name !== 'log' && ops > 0);
-    if (waiting.length === 0) return;
-    await pause(io.timers, LOOK_MS, io.signal);
+    const { log: _log, ...classes } = backlog;
+    const waiting = Object.values(classes).reduce((sum, { ops }) => sum + ops, 0);
+    if (waiting === 0 || waitedMs >= longestMs) return waiting;
+    await pause(io.timers, LOOK_MS);
   }
 }
 
@@ -158,24 +164,26 @@ async function json(io: CliIo, url: string): Promise<unknown> {
   return JSON.parse((await io.http.get(url)).text) as unknown;
 }
 
-function lostOf({ tally, region }: Verdict): number {
-  return Math.max(0, tally.acknowledged - region.ops);
+function lostOf({ tally, region, waiting }: Verdict): number {
+  return Math.max(0, tally.acknowledged - region.ops - waiting);
 }
 
 export function isGood(verdict: Verdict): boolean {
-  return lostOf(verdict) === 0 && verdict.hub.digest === verdict.region.digest;
+  const { hub, region, waiting } = verdict;
+  return waiting === 0 && lostOf(verdict) === 0 && hub.digest === region.digest;
 }
 
 function printVerdict(verdict: Verdict, io: CliIo): void {
-  const { tally, hub, region, energyWh, releasedEntries } = verdict;
-  const same = hub.digest === region.digest;
+  const { tally, waiting, hub, region, energyWh, releasedEntries } = verdict;
+  const same = hub.digest === region.digest ? 'equal' : 'DIFFERENT';
   io.stdout(
     [
       '',
       `published ${tally.published}, acknowledged ${tally.acknowledged}, stored upstream ${region.ops}, lost ${lostOf(verdict)}, energy for sync ${energyWh.toFixed(1)} Wh`,
       `journal: ${countText(releasedEntries, 'entry', 'entries')} released after their receipts`,
       `digest here     ${hub.digest}`,
-      `digest upstream ${region.digest}  ${same ? 'equal' : 'DIFFERENT'}`,
+      `digest upstream ${region.digest}  ${waiting > 0 ? 'not all is there yet' : same}`,
+      ...(waiting > 0 ? [`still on its way: ${waiting}`] : []),
       '',
     ].join('\n'),
   );
