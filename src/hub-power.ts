@@ -69,6 +69,8 @@ export class HubPower {
     this.monitor = PowerMonitor.open({
       sources: openSources(power.sources, {
         machine: needs,
+        mqtt: machine.mqtt,
+        log,
         ...(this.#site === undefined ? {} : { site: siteNow(this.#site, time.clock) }),
       }),
       ...time,
@@ -77,6 +79,7 @@ export class HubPower {
       backlog,
       syncLog: this.syncLog,
       config: powerConfigOf(power),
+      stateFile: { files: machine.files, path: `${dir}/learned.json` },
     });
     this.history = new PowerHistory(time.timers, () => this.#sample());
     this.history.seed(this.syncLog.lines({ sinceMs: time.clock.wallMs() - 86_400_000 }));
@@ -103,6 +106,7 @@ export class HubPower {
   syncLogWriter(): SyncLogWriter {
     return {
       append: (entry) => {
+        if (entry.event === 'session.open') this.monitor.sessionOpened();
         this.monitor.append(entry);
       },
     };
@@ -112,7 +116,10 @@ export class HubPower {
   advice(): Uint8Array {
     const { at, allowed, riding, why } = this.monitor.decision();
     const estimate = this.monitor.estimate();
-    return utf8(JSON.stringify({ at: isoTime(at), ...estimate, allowed, riding, why }));
+    const { minIntervalS, nextUplinkMs } = this.monitor.advice();
+    const nextUplink = nextUplinkMs === undefined ? null : isoTime(nextUplinkMs);
+    const plan = { minIntervalS, nextUplink, why };
+    return utf8(JSON.stringify({ at: isoTime(at), ...estimate, allowed, riding, ...plan }));
   }
 
   close(): void {
