@@ -1,7 +1,8 @@
 /**
  * The governor: what may travel now, as a pure function of what is known (estimate, backlog, link, budget)
  * and of its own memory. The laws that its tests hold it to: the state never flaps (power-state.ts); more
- * charge never permits less; a higher class never waits behind a lower one; nothing goes in shutdown.
+ * charge never permits less, but for the last call before a class is paused (permission.ts); a higher class
+ * never waits behind a lower one; nothing goes in shutdown.
  */
 import type { Budget } from './budget.ts';
 import { type Backlog, CLASSES, type OpClass, perClass } from './class.ts';
