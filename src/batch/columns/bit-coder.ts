@@ -1,12 +1,12 @@
 /**
  * Adaptive binary arithmetic coding (COLUMNS.md §3): each bit costs what its odds, learned from the bits before
- * it, say it is worth; a bit that never surprises costs about a thousandth of one.
+ * it, say it is worth; a bit that never surprises costs a few thousandths of one.
  *
  * Coder and decoder share one interface, so that a column is described once and cannot be written differently
  * from how it is read: `bit` takes the bit to write and returns it, or ignores it and returns the one it read.
  *
  * Why not bytes for brotli to squeeze: it codes whole bytes with one table per block, which costs the noise of
- * a meter about a tenth more, and far more in batches of a few hundred ops (figures in COLUMNS.md §6).
+ * meters a twentieth to a tenth more (COLUMNS.md §6).
  */
 
 /** Learned odds of many bits; each starts even and settles as it is seen. */
