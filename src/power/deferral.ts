@@ -3,7 +3,7 @@
  */
 import type { OpClass } from './class.ts';
 import type { Deferral, DeferralCode, Permission } from './decision.ts';
-import { isOverQuota, patienceMs, type Situation } from './permission.ts';
+import { isOverQuota, patienceMs, type Situation, wouldBreakReserve } from './permission.ts';
 import type { Unit } from './power-state.ts';
 import type { Thresholds } from './thresholds.ts';
 
@@ -31,6 +31,9 @@ export function deferralOf(
     reason,
     ...(untilMs === undefined ? {} : { untilMs }),
   });
+  if (state !== 'shutdown' && wouldBreakReserve(situation)) {
+    return waits('shutdown', `${levelText(level) ?? 'the battery'} is down to the reserve`);
+  }
   if (isOverQuota(opClass, situation.quotaUsedRatio)) {
     return waits('quota', `the month's bytes on ${situation.link.kind} are used up`);
   }

@@ -78,13 +78,20 @@ export function isOverQuota(opClass: OpClass, quotaUsedRatio: number): boolean {
   return opClass === TELEMETRY && quotaUsedRatio >= 1;
 }
 
+/** A session now would itself take the battery below the level at which alarms stop. */
+export function wouldBreakReserve({ socPct, budget, link, thresholds }: Situation): boolean {
+  if (socPct === undefined || budget === undefined) return false;
+  const spareWh = ((socPct - thresholds.alarmsStop) / 100) * budget.capacityWh;
+  return spareWh < link.sessionWh;
+}
+
 /**
- * The word of the table, with three exceptions: what the month's quota no longer covers waits; what a person
- * on site asks for goes, unless the reserve is at stake; and see `sparedPermission`.
+ * The word of the table, with four exceptions: nothing breaks the reserve; what the month's quota no longer
+ * covers waits; what a person on site asks for goes; and see `sparedPermission`.
  */
 export function permissionFor(opClass: OpClass, situation: Situation): Permission {
   const { state, byHand, quotaUsedRatio } = situation;
-  if (isOverQuota(opClass, quotaUsedRatio)) return 'no';
+  if (wouldBreakReserve(situation) || isOverQuota(opClass, quotaUsedRatio)) return 'no';
   if (byHand && state !== 'shutdown') return opClass === LOG ? 'ride' : 'now';
   return sparedPermission(opClass, situation);
 }

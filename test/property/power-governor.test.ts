@@ -2,9 +2,11 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { test } from 'vitest';
 
+import { planBudget } from '../../src/power/budget.ts';
 import { CLASSES, type OpClass } from '../../src/power/class.ts';
 import type { Permission } from '../../src/power/decision.ts';
 import type { BatteryEstimate } from '../../src/power/estimator.ts';
+import { type LinkKind, LINK_COSTS } from '../../src/power/energy.ts';
 import { decide, FIRST_MEMORY, govern, type GovernorMemory } from '../../src/power/governor.ts';
 import { DWELL_MS, type LevelState, rankOf } from '../../src/power/power-state.ts';
 import { backlogOf, estimateOf, inputOf } from '../unit/power/support.ts';
@@ -178,5 +180,47 @@ test('alarms go in every state but shutdown', () => {
       });
     }),
     { numRuns: 60 },
+  );
+});
+
+const anySun = fc.record({ watts: fc.double({ min: 0, max: 60, noNaN: true }), dark: fc.nat(24) });
+
+test('with a budget: never below the reserve by its own doing, and the order of classes holds', () => {
+  const anyLink = fc.constantFrom<LinkKind>('ethernet', 'wifi', 'cellular', 'satellite');
+  const anyLevel = fc.double({ min: 0, max: 100, noNaN: true });
+  const anyHand = fc.option(fc.constant(1e9), { nil: undefined });
+  fc.assert(
+    fc.property(
+      anyLevel,
+      anySun,
+      anyLink,
+      anyBacklog,
+      anyHand,
+      (level, sun, linkKind, backlog, byHandUntilMs) => {
+        const ahead = Array.from({ length: 36 }, (_, hour) => {
+          const medianWatts = hour >= sun.dark && hour < sun.dark + 10 ? sun.watts : 0;
+          return { wallMs: hour * 3_600_000, medianWatts, lowWatts: medianWatts / 2 };
+        });
+        const figures = { capacityWh: 256, baseWatts: 3.2, alarmsStopPct: 15, floorPct: 15, ahead };
+        const budget = planBudget({ storedWh: 2.56 * level, ...figures });
+        let memory: GovernorMemory = FIRST_MEMORY;
+        for (let i = 0; i < 5; i++) {
+          const input = inputOf(level, i * TICK_MS, { linkKind, backlog, budget, byHandUntilMs });
+          const { decision, memory: next } = govern(input, memory);
+          memory = next;
+          if (memory.power.state === 'unknown') continue;
+          const leftWh = 2.56 * level - LINK_COSTS[linkKind].sessionWh;
+          if (decision.allowed.length > 0)
+            assert.ok(leftWh >= 0.15 * 256 - 1e-9, `${leftWh} Wh left`);
+          assert.ok(decision.allowed.every((opClass, at) => opClass === at));
+          for (const { untilMs } of decision.deferred) {
+            assert.ok(
+              untilMs === undefined || (Number.isFinite(untilMs) && untilMs >= decision.at),
+            );
+          }
+        }
+      },
+    ),
+    { numRuns: 200 },
   );
 });
