@@ -27,7 +27,7 @@ const PORT = { min: 0, max: 65_535, note: '0: any free port' };
 const PORT_OR_OFF = { min: 0, max: 65_535, note: '0: off' };
 const PERCENT = { min: 0, max: 100, unit: '%', whole: false };
 const VOLTS = { min: 1, max: 1000, unit: 'V', whole: false };
-const LINGER = { min: 0, max: 1000, unit: 'ms' };
+const LINGER = { min: 0, max: 10_000, unit: 'ms' };
 
 const SITE = {
   allowed: 'a name of 1 … 64 letters, digits, "-", "_" and "." (it is a level of MQTT topics)',
@@ -139,6 +139,11 @@ const journal = section('The write-ahead log: what is acknowledged is in it.', {
     preview: number(5, LINGER, 'Class preview.'),
     bulk: number(5, LINGER, 'Class bulk.'),
     log: number(200, LINGER, 'Class log.'),
+    scarce: number(
+      2000,
+      LINGER,
+      'Least for telemetry, preview, bulk and log while the battery is in state saver or below.',
+    ),
   }),
 });
 
@@ -222,11 +227,7 @@ const power = section('Battery, panel and where the hub reads about them.', {
     { min: 1, max: 100_000, unit: 'times', whole: false },
     'Source `simulated`: how much faster than the clock its days pass.',
   ),
-  time_start: text(
-    '',
-    'Source `simulated`: the moment its time begins at; empty: now.',
-    MOMENT,
-  ),
+  time_start: text('', 'Source `simulated`: the moment its time begins at; empty: now.', MOMENT),
   thresholds,
 });
 

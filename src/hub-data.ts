@@ -4,6 +4,7 @@
  *   layout            version of this layout
  *   keys/hub.pem      identity
  *   journal/  state.db  power/  uplink/  users.json
+ *   flash.json        what the card took in the last days
  *   runtime.json      addresses of the running hub, for the commands; gone when it is not running
  */
 import { textOf, utf8 } from './base/bytes.ts';
@@ -19,6 +20,7 @@ export interface HubPaths {
   readonly snapshot: string;
   readonly syncLog: string;
   readonly uplink: string;
+  readonly flash: string;
 }
 
 export function hubPaths(dir: string): HubPaths {
@@ -29,6 +31,7 @@ export function hubPaths(dir: string): HubPaths {
     snapshot: `${dir}/state.snapshot`,
     syncLog: `${dir}/power`,
     uplink: `${dir}/uplink`,
+    flash: `${dir}/flash.json`,
   };
 }
 

@@ -32,7 +32,7 @@ const SYNC_LOG_KEY = 'log/power';
 
 export function followJournal(ground: Ground, serving: Serving): Followers {
   const { config, machine, time, paths, closers } = ground;
-  const { journal, store, door } = serving;
+  const { journal, store, door, lingers } = serving;
   store.follow();
   const link = linkOf(config, machine);
   // The power brain asks for the backlog before there is an uplink to count it.
@@ -50,7 +50,11 @@ export function followJournal(ground: Ground, serving: Serving): Followers {
     }),
   );
   uplink = closers.add(openUplink(ground, serving, power, link));
-  power.monitor.onDecision(() => uplink?.look());
+  lingers.stateIs(power.monitor.decision().state);
+  power.monitor.onDecision(({ state }) => {
+    lingers.stateIs(state);
+    uplink?.look();
+  });
   closers.add(
     new Retention({
       journal,

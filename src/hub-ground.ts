@@ -2,14 +2,19 @@
 import type { Closers } from './closers.ts';
 import type { Config } from './config-schema.ts';
 import { type HubPaths, takeDataDirectory } from './hub-data.ts';
+import { countHubWrites } from './hub-flash.ts';
 import { type SiteTime, siteTime } from './hub-power.ts';
 import { Identity } from './keys/identity.ts';
 import type { Machine } from './machine.ts';
 import type { Origin } from './model/origin.ts';
+import type { CountingFiles } from './platform/counting-files.ts';
+import type { FileCause } from './status/flash-ledger.ts';
 
 export interface Ground {
   readonly config: Config;
+  /** Its files count what is written. */
   readonly machine: Machine;
+  readonly written: CountingFiles<FileCause>['writtenBytes'];
   /** Time of the site: the machine's own, unless the site is simulated. */
   readonly time: SiteTime;
   readonly paths: HubPaths;
@@ -23,7 +28,9 @@ export interface Ground {
 }
 
 /** Takes the data directory and reads or makes the identity. */
-export function layGround(config: Config, machine: Machine, closers: Closers): Ground {
+export function layGround(config: Config, bare: Machine, closers: Closers): Ground {
+  const counting = countHubWrites(bare, config.data);
+  const machine = { ...bare, files: counting.files };
   const { files, random } = machine;
   const paths = takeDataDirectory(config.data, files, closers);
   const identity = Identity.open({ files, path: paths.identity, random });
@@ -34,6 +41,7 @@ export function layGround(config: Config, machine: Machine, closers: Closers): G
   return {
     config,
     machine,
+    written: counting.writtenBytes,
     time,
     paths,
     identity,

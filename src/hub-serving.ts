@@ -6,13 +6,13 @@ import { Broker } from './broker/broker.ts';
 import { type Access, openAccess } from './hub-access.ts';
 import type { Ground } from './hub-ground.ts';
 import { openJournal } from './hub-journal.ts';
+import { Lingers } from './hub-linger.ts';
 import { brokerLimits, type HubAddresses, listenMqtt } from './hub-listeners.ts';
 import { HubStore } from './hub-store.ts';
 import { Door } from './ingest/door.ts';
 import { recoverProgress } from './ingest/progress.ts';
 import type { Journal } from './journal/journal.ts';
 import { unfoldable } from './merge/fold.ts';
-import { CLASS_NAMES } from './model/class.ts';
 import { HlcClock } from './model/hlc.ts';
 import { OPS_FILTER, OpsDoor } from './sync/ops-door.ts';
 import { PROGRAM_VERSION } from './versions.ts';
@@ -21,6 +21,7 @@ export interface Serving {
   readonly journal: Journal;
   readonly store: HubStore;
   readonly door: Door;
+  readonly lingers: Lingers;
   readonly broker: Broker;
   readonly access: Access;
   readonly addresses: HubAddresses;
@@ -33,7 +34,8 @@ export async function serveDevices(ground: Ground): Promise<Serving> {
     if (fault.code === 'journal.poisoned') ground.fail(fault);
   });
   const store = closers.add(HubStore.open({ config, machine, clock: time.clock, paths, journal }));
-  const door = openDoor(ground, journal, store);
+  const lingers = new Lingers(config.journal);
+  const door = openDoor(ground, journal, store, lingers);
   const access = closers.add(
     openAccess(config, machine, [
       { host: config.broker.host, key: 'broker.host' },
@@ -54,14 +56,13 @@ export async function serveDevices(ground: Ground): Promise<Serving> {
   );
   takeDeviceOps(ground, journal, door, broker);
   const { addresses } = closers.add(await listenMqtt(config, machine, broker));
-  return { journal, store, door, broker, access, addresses };
+  return { journal, store, door, lingers, broker, access, addresses };
 }
 
-function openDoor(ground: Ground, journal: Journal, store: HubStore): Door {
+function openDoor(ground: Ground, journal: Journal, store: HubStore, lingers: Lingers): Door {
   const { config, machine, time, id } = ground;
   const { log, random } = machine;
   const progress = recoverProgress({ hub: id, journal, store: store.state, log });
-  const lingers = CLASS_NAMES.map((name) => config.journal.lingerMs[name]);
   return Door.open({
     journal,
     hub: id,
@@ -71,7 +72,7 @@ function openDoor(ground: Ground, journal: Journal, store: HubStore): Door {
     bootId: new DataView(random.bytes(4).buffer).getUint32(0),
     hlc: new HlcClock(time.clock, progress.lastHlc),
     knownVector: progress.vector,
-    lingerMs: (opClass) => lingers[opClass] ?? 0,
+    lingerMs: (opClass) => lingers.of(opClass),
     unfoldable,
   });
 }

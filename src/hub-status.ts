@@ -13,6 +13,7 @@ import type { Journal } from './journal/journal.ts';
 import { CLASS_NAMES, CLASSES } from './model/class.ts';
 import type { Host } from './platform/host.ts';
 import { isLoopback } from './security/listening.ts';
+import type { FlashLedger } from './status/flash-ledger.ts';
 import type { FaultStatus, Health, StatusSnapshot } from './status/snapshot.ts';
 import type { Uplink } from './uplink/uplink.ts';
 
@@ -26,31 +27,25 @@ export interface StatusParts {
   readonly uplink: Uplink;
   readonly store: HubStore;
   readonly host: Host;
+  readonly flash: FlashLedger;
   /** Of the site, for moments that people read. */
   readonly clock: Clock;
   /** Of the machine, for what its own figures are counted by. */
   readonly machineClock: Clock;
 }
 
-const DAY_MS = 86_400_000;
-/** How often every byte of a usual card can be written, wear levelling's own share taken off. */
-const CARD_CYCLES = 1_000;
-const DAYS_A_YEAR = 365;
-
 export class HubStatus {
   readonly #parts: StatusParts;
   readonly #startMs: number;
-  readonly #flash: FlashDay;
   readonly #sinceByFault = new Map<string, number>();
 
   constructor(parts: StatusParts) {
     this.#parts = parts;
     this.#startMs = parts.machineClock.monotonicMs();
-    this.#flash = new FlashDay(parts.host, parts.machineClock);
   }
 
   snapshot(): StatusSnapshot {
-    const { hubId, version, config, journal, broker, power, store, host } = this.#parts;
+    const { hubId, version, config, journal, broker, power, store, host, flash } = this.#parts;
     const { clock, machineClock } = this.#parts;
     const disk = host.figures(config.data);
     const figures = host.processFigures();
@@ -82,7 +77,7 @@ export class HubStatus {
       devices: { ...sessions, connected: sessions.clients },
       peers: [],
       disk: { freeBytes: disk.diskFreeBytes, totalBytes: disk.diskBytes },
-      flash: this.#flash.status(disk.diskBytes),
+      flash: flash.status(disk.diskBytes),
       process: { rssBytes: figures?.rssBytes ?? 0, cpuS: figures?.cpuS ?? 0 },
       security: { mode: config.security.mode, openLan: this.#isOpenLan() },
       faults: this.faults(),
@@ -157,41 +152,5 @@ export class HubStatus {
   #isOpenLan(): boolean {
     const { security, broker, http } = this.#parts.config;
     return security.mode === 'open' && ![broker.host, http.host].every(isLoopback);
-  }
-}
-
-/** Bytes that the card took from us since midnight (UTC), and what that does to its life. */
-class FlashDay {
-  readonly #host: Host;
-  readonly #clock: Clock;
-  #day: number;
-  #dayStartMs: number;
-  #writtenAtStart: number;
-
-  constructor(host: Host, clock: Clock) {
-    this.#host = host;
-    this.#clock = clock;
-    this.#day = this.#today();
-    this.#dayStartMs = clock.monotonicMs();
-    this.#writtenAtStart = 0;
-  }
-
-  status(diskBytes: number): StatusSnapshot['flash'] {
-    const written = this.#host.processFigures()?.writtenBytes;
-    if (written === undefined) return { bytesToday: 0, lifeYears: null };
-    if (this.#today() !== this.#day) {
-      this.#day = this.#today();
-      this.#dayStartMs = this.#clock.monotonicMs();
-      this.#writtenAtStart = written;
-    }
-    const bytesToday = written - this.#writtenAtStart;
-    const days = (this.#clock.monotonicMs() - this.#dayStartMs) / DAY_MS;
-    const bytesADay = bytesToday / Math.max(days, 1 / 24);
-    const lifeYears = bytesADay === 0 ? null : (diskBytes * CARD_CYCLES) / bytesADay / DAYS_A_YEAR;
-    return { bytesToday, lifeYears: lifeYears === null ? null : Math.round(lifeYears * 10) / 10 };
-  }
-
-  #today(): number {
-    return Math.floor(this.#clock.wallMs() / DAY_MS);
   }
 }

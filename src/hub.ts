@@ -11,6 +11,7 @@ import { isoTime } from './base/iso-time.ts';
 import { Closers } from './closers.ts';
 import type { Config } from './config-schema.ts';
 import { announceRuntime } from './hub-data.ts';
+import { openFlashLedger } from './hub-flash.ts';
 import { type Followers, followJournal } from './hub-followers.ts';
 import { type Ground, layGround } from './hub-ground.ts';
 import { type HubAddresses, listenHttp } from './hub-listeners.ts';
@@ -71,6 +72,7 @@ function openStatus(ground: Ground, serving: Serving, followers: Followers): Hub
     config,
     ...serving,
     ...followers,
+    flash: openFlashLedger({ ...ground, ...serving }),
     host: machine.host,
     clock: time.clock,
     machineClock: machine.clock,

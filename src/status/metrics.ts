@@ -117,7 +117,18 @@ function addJournal(page: Exposition, status: StatusSnapshot): void {
   );
   page.gauge('disk_free_bytes', 'Space that is left on the disk of the data.', disk.freeBytes);
   page.gauge('flash_written_bytes_today', 'Bytes written since midnight UTC.', flash.bytesToday);
-  page.gauge('flash_life_years', "Years that the card lasts at today's rate.", flash.lifeYears);
+  const causes = Object.entries(flash.byCause).map(([cause, bytes]): Sample => [{ cause }, bytes]);
+  page.gauges('flash_cause_bytes_today', 'The same by cause.', causes);
+  page.gauge(
+    'flash_write_amplification',
+    'Bytes written for each byte that devices sent, since midnight UTC.',
+    flash.amplification,
+  );
+  page.gauge(
+    'flash_life_years',
+    'Years that the card lasts at the rate of the last days.',
+    flash.lifeYears,
+  );
 }
 
 function addTraffic(page: Exposition, { devices }: StatusSnapshot): void {

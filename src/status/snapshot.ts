@@ -28,12 +28,7 @@ export interface StatusSnapshot {
   readonly devices: DeviceStatus;
   readonly peers: readonly { readonly hubId: string; readonly lastSeenAt: string }[];
   readonly disk: { readonly freeBytes: number; readonly totalBytes: number | null };
-  readonly flash: {
-    /** Bytes that this hub has written since midnight (UTC) or its start. */
-    readonly bytesToday: number;
-    /** At today's rate, for the size and endurance of a usual card; null where nothing can be said yet. */
-    readonly lifeYears: number | null;
-  };
+  readonly flash: FlashStatus;
   readonly process: { readonly rssBytes: number; readonly cpuS: number };
   readonly security: {
     readonly mode: 'open' | 'password' | 'enrolled';
@@ -56,6 +51,28 @@ export interface PowerStatus {
   readonly source: string;
   /** Age of the newest reading. */
   readonly ageS: number | null;
+}
+
+/** What the card took: status/flash-ledger.ts. */
+export interface FlashStatus {
+  /** Since midnight (UTC), restarts included. */
+  readonly bytesToday: number;
+  /** The same by cause; `store` is null where the system does not count what a process writes. */
+  readonly byCause: {
+    readonly journal: number;
+    readonly store: number | null;
+    /** Batches that wait for their receipt. */
+    readonly spool: number;
+    /** The power-aware sync log. */
+    readonly log: number;
+    readonly other: number;
+  };
+  /** Bytes that devices sent since midnight (UTC). */
+  readonly receivedToday: number;
+  /** Bytes on the card for each byte that devices sent; null where they sent none. */
+  readonly amplification: number | null;
+  /** At the rate of the last days, for the size and endurance of a usual card; null where nothing can be said yet. */
+  readonly lifeYears: number | null;
 }
 
 export interface ClassBacklog {

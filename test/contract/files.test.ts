@@ -1,4 +1,4 @@
-/** What files.ts promises, asked of the machine's files and of the simulated ones alike. */
+/** What files.ts promises, asked of the machine's files, of the simulated ones and of counted ones alike. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'vitest';
 
 import { systemCode } from '../../src/base/errors.ts';
+import { countWrites } from '../../src/platform/counting-files.ts';
 import type { Files } from '../../src/platform/files.ts';
 import { machineFiles } from '../../src/platform/machine-files.ts';
 import { SimFiles } from '../../src/platform/sim/files.ts';
@@ -31,6 +32,12 @@ const settings: Record<string, () => Setting> = {
   simulated: () => {
     const files = new SimFiles({ random: new SeededRandom(1), capacityBytes: 1 << 24 });
     files.makeDir('/data');
+    return { files, dir: '/data', end: () => undefined };
+  },
+  counted: () => {
+    const simulated = new SimFiles({ random: new SeededRandom(1), capacityBytes: 1 << 24 });
+    simulated.makeDir('/data');
+    const { files } = countWrites(simulated, ['all'], () => 'all', { monotonicMs: () => 0 });
     return { files, dir: '/data', end: () => undefined };
   },
 };

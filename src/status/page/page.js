@@ -170,11 +170,25 @@ function showStorage({ journal, disk, flash }) {
   setText('journal-note', `of the journal's ${bytes(journal.bytesMax)}`);
   setText('disk-free', bytes(disk.freeBytes));
   setText('flash-today', bytes(flash.bytesToday));
+  setText('flash-causes', flashCauses(flash.byCause));
+  setText(
+    'flash-ratio',
+    flash.amplification === null ? DASH : `${fixed(flash.amplification, 1)} bytes`,
+  );
   const years = flash.lifeYears;
   setText(
     'flash-life',
     years === null ? DASH : years > 50 ? '50+ years' : `${fixed(years, 1)} years`,
   );
+}
+
+/** The two that wrote the most today: `journal 60 %, store 31 %`. */
+function flashCauses(byCause) {
+  const causes = Object.entries(byCause).filter(([, size]) => size > 0);
+  const total = causes.reduce((sum, [, size]) => sum + size, 0);
+  const most = causes.toSorted(([, a], [, b]) => b - a).slice(0, 2);
+  const shares = most.map(([name, size]) => `${name} ${Math.round((100 * size) / total)} %`);
+  return shares.length === 0 ? DASH : shares.join(', ');
 }
 
 function showNotices({ faults, security, clock }) {

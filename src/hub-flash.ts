@@ -1,0 +1,57 @@
+/** The flash ledger of a running hub: whose folder is whose, and when the days are kept. */
+import type { Broker } from './broker/broker.ts';
+import type { Closers } from './closers.ts';
+import { type HubPaths, hubPaths } from './hub-data.ts';
+import type { Machine } from './machine.ts';
+import { type CountingFiles, countWrites } from './platform/counting-files.ts';
+import { FILE_CAUSES, type FileCause, FlashLedger } from './status/flash-ledger.ts';
+
+const SAVE_MS = 3_600_000;
+
+/** The machine's files, counted by what the hub keeps in them. */
+export function countHubWrites(
+  { files, clock }: Pick<Machine, 'files' | 'clock'>,
+  dataDir: string,
+): CountingFiles<FileCause> {
+  const paths = hubPaths(dataDir);
+  const folders: readonly (readonly [folder: string, cause: FileCause])[] = [
+    [`${paths.journal}/`, 'journal'],
+    [`${paths.uplink}/`, 'spool'],
+    [`${paths.syncLog}/`, 'log'],
+  ];
+  const causeOf = (path: string): FileCause =>
+    folders.find(([folder]) => path.startsWith(folder))?.[1] ?? 'other';
+  return countWrites(files, FILE_CAUSES, causeOf, clock);
+}
+
+export interface FlashParts {
+  readonly machine: Machine;
+  readonly paths: HubPaths;
+  readonly written: CountingFiles<FileCause>['writtenBytes'];
+  readonly broker: Pick<Broker, 'stat'>;
+  readonly closers: Closers;
+}
+
+/** Opens the ledger; its days are kept every hour and at the end. */
+export function openFlashLedger(parts: FlashParts): FlashLedger {
+  const { machine, paths, written, broker, closers } = parts;
+  const { host, timers, clock, files } = machine;
+  const ledger = new FlashLedger({
+    files,
+    path: paths.flash,
+    clock,
+    counts: () => ({
+      processBytes: host.processFigures()?.writtenBytes,
+      fileBytes: written,
+      receivedBytes: broker.stat().bytesIn,
+    }),
+  });
+  const stop = timers.every(SAVE_MS, () => ledger.save());
+  closers.add({
+    close: () => {
+      stop();
+      ledger.save();
+    },
+  });
+  return ledger;
+}

@@ -1,0 +1,121 @@
+/** The flash ledger over days, restarts and clocks that jump. */
+import assert from 'node:assert/strict';
+import { beforeEach, test } from 'vitest';
+
+import { SimClock } from '../../../src/platform/sim/clock.ts';
+import { CARD_CYCLES, type FlashCounts, FlashLedger } from '../../../src/status/flash-ledger.ts';
+import type { FlashStatus } from '../../../src/status/snapshot.ts';
+import { MemoryFiles } from '../../support/memory-files.ts';
+import { NOON_MS } from '../../support/status.ts';
+
+const HOUR_MS = 3_600_000;
+const CARD_BYTES = 32e9;
+const NOTHING = { journal: 0, spool: 0, log: 0, other: 0 };
+
+let files: MemoryFiles;
+let clock: SimClock;
+let counts: FlashCounts;
+
+beforeEach(() => {
+  files = new MemoryFiles();
+  clock = new SimClock(NOON_MS);
+  counts = { processBytes: 0, fileBytes: NOTHING, receivedBytes: 0 };
+});
+
+/** A process that starts now: its counters begin at 0. */
+function start(): FlashLedger {
+  counts = { processBytes: 0, fileBytes: NOTHING, receivedBytes: 0 };
+  return new FlashLedger({ files, path: 'flash.json', clock, counts: () => counts });
+}
+
+function write(journal: number, store: number, receivedBytes = 0): void {
+  const { fileBytes, processBytes = 0 } = counts;
+  counts = {
+    processBytes: processBytes + journal + store,
+    fileBytes: { ...fileBytes, journal: fileBytes.journal + journal },
+    receivedBytes: counts.receivedBytes + receivedBytes,
+  };
+}
+
+const today = (ledger: FlashLedger): FlashStatus => ledger.status(CARD_BYTES);
+
+test('causes are what files counted, and the store what is left of the process', () => {
+  const ledger = start();
+  write(300, 100, 200);
+  const { bytesToday, byCause, receivedToday, amplification } = today(ledger);
+  assert.equal(bytesToday, 400);
+  assert.deepEqual(byCause, { ...NOTHING, journal: 300, store: 100 });
+  assert.equal(receivedToday, 200);
+  assert.equal(amplification, 2);
+});
+
+test('where the system does not count, the known is the total and the store is not known', () => {
+  const ledger = start();
+  counts = { ...counts, processBytes: undefined, fileBytes: { ...NOTHING, log: 8 } };
+  assert.equal(today(ledger).bytesToday, 8);
+  assert.equal(today(ledger).byCause.store, null);
+  assert.equal(today(ledger).amplification, null);
+});
+
+test('a restart goes on with the day, and opening counts too', () => {
+  const first = start();
+  write(300, 100, 50);
+  first.save();
+  const second = start();
+  write(20, 0, 7);
+  assert.equal(today(second).bytesToday, 420);
+  assert.equal(today(second).receivedToday, 57);
+});
+
+test("what was written before the ledger opened is today's as well", () => {
+  counts = { processBytes: 500, fileBytes: { ...NOTHING, journal: 400 }, receivedBytes: 0 };
+  const ledger = new FlashLedger({ files, path: 'flash.json', clock, counts: () => counts });
+  assert.equal(today(ledger).bytesToday, 500);
+});
+
+test('midnight begins a new day, and the rate of life keeps the old one', async () => {
+  const ledger = start();
+  await clock.advance(11 * HOUR_MS);
+  write(11e9, 0);
+  const before = today(ledger).lifeYears;
+  await clock.advance(2 * HOUR_MS);
+  assert.equal(today(ledger).bytesToday, 0);
+  write(2e9, 0);
+  assert.equal(today(ledger).bytesToday, 2e9);
+  const expected = (CARD_BYTES * CARD_CYCLES) / 24e9 / 365;
+  assert.ok(Math.abs((today(ledger).lifeYears ?? 0) - expected) <= 0.1);
+  assert.ok(Math.abs((before ?? 0) - expected) <= 0.1);
+});
+
+test('a clock that jumps to 1970 and back loses nothing of the day it comes back to', () => {
+  const ledger = start();
+  write(100, 0);
+  ledger.save();
+  clock = new SimClock(0);
+  const lost = start();
+  write(10, 0);
+  assert.equal(today(lost).bytesToday, 10);
+  lost.save();
+  clock = new SimClock(NOON_MS);
+  assert.equal(today(start()).bytesToday, 100);
+});
+
+test('a damaged file is no reason to stop', () => {
+  files.bytesByPath.set('flash.json', new TextEncoder().encode('{"days":[{"day":1},null,'));
+  assert.equal(today(start()).bytesToday, 0);
+  files.bytesByPath.set('flash.json', new TextEncoder().encode('{"days":[{"day":1},null]}'));
+  assert.equal(today(start()).bytesToday, 0);
+});
+
+test('the file keeps a week', async () => {
+  const ledger = start();
+  for (let day = 0; day < 20; day++) {
+    write(1_000, 0);
+    await clock.advance(24 * HOUR_MS);
+    ledger.save();
+  }
+  const saved = JSON.parse(new TextDecoder().decode(files.read('flash.json'))) as {
+    days: unknown[];
+  };
+  assert.equal(saved.days.length, 7);
+});
