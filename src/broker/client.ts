@@ -265,6 +265,7 @@ export class Client
   }
 
   #onSubscribe(session: Session, { packetId, requests }: packets.Subscribe): FrameVerdict {
+    for (const { filter } of requests) checkFilter(filter);
     const codes = requests.map(({ filter, qos }) => this.#subscribe(session, filter, qos));
     this.#send(frames.subackFrame(packetId, codes));
     session.pump();
@@ -273,12 +274,8 @@ export class Client
 
   /** Subscribes to one filter; returns its code for the SUBACK. */
   #subscribe(session: Session, filter: string, qos: Qos): number {
-    const isOverlong = filter.length > TOPIC_BYTES_MAX;
-    if (!isOverlong && !isTopicFilter(filter)) {
-      throw new PacketError(`not a topic filter [MQTT-4.7.1-2] [MQTT-4.7.1-3]: ${filter}`);
-    }
     const isGranted =
-      !isOverlong &&
+      filter.length <= TOPIC_BYTES_MAX &&
       !filter.startsWith('$share/') &&
       this.#around.gatekeeper.mayRead(this.principal, filter) &&
       this.#around.sessions.subscribe(session, filter, qos);
@@ -395,5 +392,12 @@ export class Client
     }
     this.#will = undefined;
     if (admission.kind === 'refused') this.#around.counters.refused += 1;
+  }
+}
+
+/** What is only too long for us is refused later, by its return code. */
+function checkFilter(filter: string): void {
+  if (filter.length <= TOPIC_BYTES_MAX && !isTopicFilter(filter)) {
+    throw new PacketError(`not a topic filter [MQTT-4.7.1-2] [MQTT-4.7.1-3]: ${filter}`);
   }
 }

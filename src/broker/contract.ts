@@ -38,6 +38,8 @@ export type Admission =
 /** Takes every QoS 1 and QoS 2 publish before it is acknowledged. */
 export interface PublishDoor {
   admit(publish: InboundPublish): Admission;
+  /** What is durable already: a redelivery may be of something an earlier run has journaled. */
+  readonly durableLsn: Lsn;
   /** Once per group commit, in order. */
   onDurable(listener: (durableLsn: Lsn) => void): void;
   /** The card is behind: stop reading from publishers until a commit finds this false. */
@@ -52,6 +54,7 @@ export const PASS: Admission = { kind: 'pass' };
 /** A door that keeps nothing: acks promise memory only. */
 export const PASSING_DOOR: PublishDoor = {
   admit: () => PASS,
+  durableLsn: 0,
   onDurable: () => undefined,
   saturated: false,
   fault: undefined,

@@ -53,20 +53,16 @@ export class Router {
   /** Journaled and not yet durable, in the order of their LSNs. The door's saturation bounds it. */
   readonly #pending = new Fifo<Pending>();
   #waiters: AckWaiter[] = [];
-  #durableLsn: Lsn = 0;
+  #durableLsn: Lsn;
   #highestLsn: Lsn = 0;
 
   constructor(parts: RouterParts) {
     this.#parts = parts;
+    this.#durableLsn = parts.door.durableLsn;
   }
 
   get durableLsn(): Lsn {
     return this.#durableLsn;
-  }
-
-  /** Messages that wait for the journal. */
-  get pendingCount(): number {
-    return this.#pending.size;
   }
 
   handle(filter: string, handler: MessageHandler): void {
@@ -83,7 +79,7 @@ export class Router {
     const admission = this.#parts.door.admit(inboundPublish(packet, from));
     if (admission.kind === 'refused') return admission;
     if (admission.kind === 'pass') {
-      if (this.#isWanted(packet)) this.deliver(Publication.ofPacket(packet, 0));
+      if (this.#isWanted(packet)) this.#deliver(Publication.ofPacket(packet, 0));
       return admission;
     }
     const { lsn } = admission;
@@ -93,7 +89,7 @@ export class Router {
     this.#highestLsn = Math.max(lsn, this.#highestLsn);
     if (this.#isWanted(packet)) {
       const publication = Publication.ofPacket(packet, lsn);
-      if (lsn <= this.#durableLsn) this.deliver(publication);
+      if (lsn <= this.#durableLsn) this.#deliver(publication);
       else this.#pending.push({ lsn, publication: publication.keep() });
     }
     return admission;
@@ -115,16 +111,16 @@ export class Router {
     for (let next = this.#pending.peek(); next !== undefined; next = this.#pending.peek()) {
       if (next.lsn > durableLsn) break;
       this.#pending.shift();
-      this.deliver(next.publication);
+      this.#deliver(next.publication);
     }
   }
 
   /** Publishes a message of the hub's own. */
   publish(message: Message): void {
-    this.deliver(Publication.ofMessage(message));
+    this.#deliver(Publication.ofMessage(message));
   }
 
-  deliver(publication: Publication): void {
+  #deliver(publication: Publication): void {
     const topic = publication.topic.name;
     if (publication.retain && !this.#parts.retained.set(publication.message)) {
       this.#parts.counters.notRetained += 1;
@@ -145,7 +141,7 @@ export class Router {
     if (packet.retain && this.#pending.size > 0) {
       this.#pending.push({ lsn: this.#highestLsn, publication: publication.keep() });
     } else {
-      this.deliver(publication);
+      this.#deliver(publication);
     }
   }
 

@@ -107,6 +107,10 @@ export class Door {
     return this.#journal.fault;
   }
 
+  get durableLsn(): Lsn {
+    return this.#journal.durableLsn;
+  }
+
   onDurable(listener: (durableLsn: Lsn) => void): void {
     this.#journal.onDurable(listener);
   }

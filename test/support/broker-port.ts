@@ -43,6 +43,7 @@ export function turnDoor(): PublishDoor {
     onDurable: (added) => {
       listener = added;
     },
+    durableLsn: 0,
     saturated: false,
     fault: undefined,
   };

@@ -34,8 +34,15 @@ export class HandDoor implements PublishDoor {
   /** Answers with an earlier LSN, as the door does for a redelivery. */
   redelivery: Lsn | undefined;
   readonly admitted: string[] = [];
-  #lsn: Lsn = 0;
+  #lsn: Lsn;
   #listener: (durableLsn: Lsn) => void = () => undefined;
+  /** As it was when the broker was opened. */
+  readonly durableLsn: Lsn;
+
+  constructor(durableLsn: Lsn) {
+    this.durableLsn = durableLsn;
+    this.#lsn = durableLsn;
+  }
 
   admit(publish: InboundPublish): Admission {
     if (this.refusal !== undefined) return { kind: 'refused', fault: this.refusal };
@@ -149,18 +156,21 @@ export class Probe {
 export interface SiteOptions {
   readonly limits?: Partial<BrokerLimits>;
   readonly line?: Partial<LineOptions>;
+  /** What an earlier run has journaled. */
+  readonly durableLsn?: Lsn;
 }
 
 export class Site {
   readonly clock = new SimClock(Date.UTC(2026, 2, 1));
-  readonly door = new HandDoor();
+  readonly door: HandDoor;
   readonly gatekeeper = new NamedGatekeeper(this.clock);
   readonly broker: Broker;
   readonly logged: { event: string; fields: LogFields }[] = [];
   readonly #line: Partial<LineOptions>;
 
-  constructor({ limits = {}, line = {} }: SiteOptions = {}) {
+  constructor({ limits = {}, line = {}, durableLsn = 0 }: SiteOptions = {}) {
     this.#line = line;
+    this.door = new HandDoor(durableLsn);
     const write = (event: string, fields: LogFields = {}): void => {
       this.logged.push({ event, fields });
     };

@@ -4,7 +4,6 @@
  * a thousand filters cost no memory, and a value that was replaced meanwhile is never sent after the new one.
  */
 import type { Qos } from '../contract.ts';
-import { Fifo } from '../fifo.ts';
 import type { Message } from '../topics/message.ts';
 import type { RetainedSlot, RetainedStore } from '../topics/retained.ts';
 
@@ -18,7 +17,8 @@ const FILTERS_PER_TURN = 16;
 
 export class RetainedReplay {
   readonly #store: RetainedStore;
-  readonly #filters = new Fifo<{ filter: string; qos: Qos }>();
+  /** Each filter once, however often it was subscribed to. */
+  readonly #qosByFilter = new Map<string, Qos>();
   #slots: readonly RetainedSlot[] = [];
   #next = 0;
   #qos: Qos = 0;
@@ -28,11 +28,12 @@ export class RetainedReplay {
   }
 
   get isEmpty(): boolean {
-    return this.#next === this.#slots.length && this.#filters.size === 0;
+    return this.#next === this.#slots.length && this.#qosByFilter.size === 0;
   }
 
   add(filter: string, qos: Qos): void {
-    this.#filters.push({ filter, qos });
+    this.#qosByFilter.delete(filter); // To the end of the line.
+    this.#qosByFilter.set(filter, qos);
   }
 
   /** The next message; `later` where enough was looked up in this turn; undefined where nothing is owed. */
@@ -42,12 +43,13 @@ export class RetainedReplay {
       if (slot === undefined) {
         this.#slots = [];
         this.#next = 0;
-        const wanted = this.#filters.peek();
+        const [wanted] = this.#qosByFilter;
         if (wanted === undefined) return undefined;
         if (resolved++ === FILTERS_PER_TURN) return 'later';
-        this.#filters.shift();
-        if (isSubscribed(wanted.filter)) this.#slots = this.#store.match(wanted.filter);
-        this.#qos = wanted.qos;
+        const [filter, qos] = wanted;
+        this.#qosByFilter.delete(filter);
+        if (isSubscribed(filter)) this.#slots = this.#store.match(filter);
+        this.#qos = qos;
         continue;
       }
       this.#next += 1;

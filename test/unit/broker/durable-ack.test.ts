@@ -85,6 +85,14 @@ describe('the ack', () => {
     assert.deepEqual(heard, ['puback 5', 'puback 5']);
   });
 
+  test('of what an earlier run has journaled is sent at once', async () => {
+    const site = new Site({ durableLsn: 5000 });
+    const from = await site.client('from');
+    site.door.redelivery = 4900;
+    const heard = await from.send(mqtt.publish('a', 'x', { qos: 1, id: 5, dup: true }));
+    assert.deepEqual(heard, ['puback 5']);
+  });
+
   test('is not needed for the delivery: a publisher that is gone is delivered all the same', async () => {
     const { site, from, to } = await journaling();
     await from.send(mqtt.publish('a', 'x', { qos: 1, id: 5 }));

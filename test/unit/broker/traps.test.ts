@@ -280,6 +280,18 @@ describe('retained messages to a new subscriber', () => {
     ]);
   });
 
+  test('asking again and again for what cannot be sent yet asks once', async () => {
+    const site = new Site({ limits: { inflightMax: 1 } });
+    for (const name of ['1', '2']) {
+      site.broker.publish(`a/${name}`, Buffer.from(name), { retain: true, qos: 1 });
+    }
+    const reader = await site.client('r');
+    await reader.send(mqtt.subscribe(1, ['a/1', 1]));
+    for (let id = 2; id < 100; id++) await reader.send(mqtt.subscribe(id, ['a/2', 1]));
+    const heard = await reader.send(mqtt.puback(1), mqtt.puback(2), mqtt.puback(3));
+    assert.deepEqual(heard, ['publish a/2 2 qos1 id2 retained']);
+  });
+
   test('a thousand filters that match a thousand topics do not stop the others', async () => {
     const site = new Site();
     for (let i = 0; i < 1000; i++) {

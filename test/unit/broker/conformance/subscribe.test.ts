@@ -72,6 +72,13 @@ describe('SUBSCRIBE', () => {
     assert.deepEqual(heard.toSorted(), ['puback 2', 'publish a/b live qos1 id2']);
   });
 
+  test('a malformed filter spoils the whole packet, also for a session that is kept', async () => {
+    const site = new Site();
+    const probe = await site.client('k', { clean: false });
+    await probe.send(mqtt.subscribe(1, ['good', 1], ['bad#', 1]));
+    assert.deepEqual([probe.isClosed, site.broker.stat().subscriptions], [true, 0]);
+  });
+
   test('[MQTT-3.8.3-2] wildcards are supported', async () => {
     const site = new Site();
     const probe = await site.client('a');
