@@ -65,7 +65,7 @@ test('numbers in documents equal the constants they name', async () => {
   );
   const wrong = await Promise.all(
     statements.map(async ({ where, name, value }) => {
-      const values = await exportedValues(name);
+      const values = await exportedValues(name, dirname(where));
       const said = valueOf(value);
       const agrees = values.length > 0 && values.every((found) => found === said);
       return agrees ? [] : [`${where}: ${name} = ${value}, in code ${values.join(', ') || 'none'}`];
@@ -82,10 +82,13 @@ function valueOf(text: string): unknown {
   return Number(digits.replaceAll(/[,_]/g, '')) * (UNITS[unit ?? ''] ?? 1);
 }
 
-async function exportedValues(name: string): Promise<unknown[]> {
-  const holders = filesBelow('src', '.ts').filter((file) =>
+/** From the code beside the document, where it has a constant of that name; otherwise from all of it. */
+async function exportedValues(name: string, folder: string): Promise<unknown[]> {
+  const everywhere = filesBelow('src', '.ts').filter((file) =>
     new RegExp(String.raw`^export const ${name}\b`, 'm').test(file.text),
   );
+  const beside = everywhere.filter((file) => file.path.startsWith(`${folder}/`));
+  const holders = beside.length > 0 ? beside : everywhere;
   const modules = holders.map((file) => import(join(ROOT, file.path)) as Promise<object>);
   const loaded = await Promise.all(modules);
   return loaded.map((module) => (module as Record<string, unknown>)[name]);

@@ -44,11 +44,16 @@ test('nothing was left behind', () => {
       file.text
         .split('\n')
         .map((line, index) => ({ at: `${file.path}:${index + 1}`, line }))
-        .filter(({ line }) => marks.some((mark) => mark.test(line)))
+        .filter(({ line }) => marks.some((mark) => mark.test(withoutTexts(line))))
         .map(({ at, line }) => `${at} ${line.trim()}`),
     );
   assert.deepEqual(found, []);
 });
+
+/** The line without what stands in quotes, so that the title of a test is no finding. */
+function withoutTexts(line: string): string {
+  return line.replaceAll(/'[^']*'|"[^"]*"|`[^`]*`/g, "''");
+}
 
 test('a test that is skipped says what it lacks', () => {
   const silent = code
