@@ -49,7 +49,7 @@ test('what it counts is what passed', async () => {
   assert.equal(bytesOut, 4 + 4 + 5 + 4 + 8 + 6);
 });
 
-test('the hub speaks as any publisher does: live, retained, to sessions that are away', async () => {
+test('the hub speaks as every publisher does: live, retained, to sessions that are away', async () => {
   const site = new Site();
   const keeps = { clean: false };
   const kept = await site.client('k', keeps);
