@@ -5,7 +5,7 @@
  */
 import type { Config } from './config-schema.ts';
 import { BULK, CLASS_NAMES, LOG, type OpClass, PREVIEW, TELEMETRY } from './model/class.ts';
-import type { PowerState } from './power/decision.ts';
+import type { PowerState } from './power/govern/decision.ts';
 
 /** Classes that may be stretched. */
 const PATIENT: ReadonlySet<OpClass> = new Set([TELEMETRY, PREVIEW, BULK, LOG]);

@@ -16,11 +16,11 @@ import type { OpClass } from './model/class.ts';
 import { fastTime } from './platform/clock.ts';
 import { SimSite, siteNow } from './platform/sim/site.ts';
 import { SeededSky } from './platform/sim/sky.ts';
-import { LINK_COSTS, type LinkKind, transferEnergyWh } from './power/energy.ts';
+import { LINK_COSTS, type LinkKind, transferEnergyWh } from './power/govern/energy.ts';
 import { PowerMonitor } from './power/monitor.ts';
 import { powerConfigOf } from './power/power-config.ts';
 import { openSources } from './power/sources/open-sources.ts';
-import { SyncLog } from './power/sync-log.ts';
+import { SyncLog } from './power/log/sync-log.ts';
 import { PowerHistory } from './status/power-history.ts';
 import type { Backlog, EnergyBook, SyncLogWriter } from './uplink/ports.ts';
 

@@ -7,22 +7,23 @@ import type { Cancel, Clock, Timers } from '../base/clock.ts';
 import { FAULTS, type FaultCode, messageOf } from '../base/errors.ts';
 import { isoTime } from '../base/iso-time.ts';
 import type { Log } from '../base/log.ts';
-import { type Advice, adviceOf } from './advice.ts';
-import type { Budget } from './budget.ts';
-import { type Backlog, DEADLINES_MS, EMPTY_BACKLOG, type OpClass } from './class.ts';
-import { type Decision, decisionKey, type PowerState } from './decision.ts';
-import { EnergyAccount, type EnergyTotals, LINK_COSTS, type LinkKind } from './energy.ts';
-import { type BatteryEstimate, Estimator } from './estimator.ts';
-import { decide, govern, type GovernorInput, type GovernorMemory } from './governor.ts';
-import { backlogFacts, decisionFacts, rounded } from './log-lines.ts';
-import { Planner } from './planner.ts';
+import { type Advice, adviceOf } from './govern/advice.ts';
+import type { Budget } from './forecast/budget.ts';
+import type { OpClass } from '../model/class.ts';
+import { type Backlog, DEADLINES_MS, EMPTY_BACKLOG } from './backlog.ts';
+import { type Decision, decisionKey, type PowerState } from './govern/decision.ts';
+import { EnergyAccount, type EnergyTotals, LINK_COSTS, type LinkKind } from './govern/energy.ts';
+import { type BatteryEstimate, Estimator } from './estimate/estimator.ts';
+import { decide, govern, type GovernorInput, type GovernorMemory } from './govern/governor.ts';
+import { backlogFacts, decisionFacts, rounded } from './log/log-lines.ts';
+import { Planner } from './forecast/planner.ts';
 import type { PowerConfig } from './power-config.ts';
 import { ageOf, type SourceView } from './probe.ts';
-import { QuotaMeter } from './quota.ts';
-import { mergeReadings, type Reading } from './reading.ts';
+import { QuotaMeter } from './govern/quota.ts';
+import { mergeReadings, type Reading } from './estimate/reading.ts';
 import { loadState, savedCharge, savedMemory, saveState, type StateFile } from './saved-state.ts';
 import type { PowerSource } from './sources/source.ts';
-import type { SyncLogEntry, SyncLogLine } from './sync-log.ts';
+import type { SyncLogEntry, SyncLogLine } from './log/sync-log.ts';
 
 export interface PowerMonitorOptions {
   /** In order of trust. */
@@ -125,6 +126,7 @@ export class PowerMonitor {
 
   /** The newest of every field that any source told within a minute. */
   reading(): Reading {
+    this.#refresh();
     const readings = this.#sources.map((state) => state.reading).filter((it) => it !== undefined);
     return mergeReadings(readings, this.#options.clock.monotonicMs());
   }
@@ -149,6 +151,7 @@ export class PowerMonitor {
 
   /** Every source side by side, in order of trust. */
   probe(): SourceView[] {
+    this.#refresh();
     const nowMs = this.#options.clock.monotonicMs();
     return this.#sources.map(({ source, reading, lostSince }) => ({
       name: source.name,
@@ -266,6 +269,11 @@ export class PowerMonitor {
     );
   }
 
+  /** Timers may be late; what is thought of the battery then rests on readings of now all the same. */
+  #refresh(): void {
+    for (const { source } of this.#sources) source.refresh?.();
+  }
+
   #tick(): void {
     const { clock, syncLog } = this.#options;
     const dateTrusted = clock.quality() !== 'unknown';
@@ -310,6 +318,7 @@ export class PowerMonitor {
   }
 
   #estimateNow(): BatteryEstimate {
+    this.#refresh();
     return this.#estimator.estimate(this.#options.clock.monotonicMs());
   }
 

@@ -1,14 +1,14 @@
 /** The power brain's part of the config, in its own terms. */
-import type { OpClass } from './class.ts';
-import type { LinkKind } from './energy.ts';
-import type { SolarSite } from './forecast.ts';
-import type { Battery } from './state-of-charge.ts';
+import type { OpClass } from '../model/class.ts';
+import type { LinkKind } from './govern/energy.ts';
+import type { SolarSite } from './forecast/forecast.ts';
+import type { Battery } from './estimate/state-of-charge.ts';
 import {
   type Chemistry,
   type PowerThresholds,
   type ThresholdOverrides,
   thresholdsFor,
-} from './thresholds.ts';
+} from './govern/thresholds.ts';
 
 export interface PowerConfig {
   readonly battery: Battery;

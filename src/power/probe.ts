@@ -4,7 +4,12 @@
  */
 import type { Clock, Timers } from '../base/clock.ts';
 import { pause } from '../base/clock.ts';
-import { mergeReadings, type Reading, READING_FIELDS, type ReadingField } from './reading.ts';
+import {
+  mergeReadings,
+  type Reading,
+  READING_FIELDS,
+  type ReadingField,
+} from './estimate/reading.ts';
 import type { PowerSource } from './sources/source.ts';
 
 /** A source: what it told last and when, or why it is silent. */

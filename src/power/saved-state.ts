@@ -5,12 +5,12 @@
  */
 import { textOf, utf8 } from '../base/bytes.ts';
 import type { Files } from '../platform/files.ts';
-import type { EstimatorState } from './estimator.ts';
-import type { GovernorMemory } from './governor.ts';
-import type { PlannerState } from './planner.ts';
-import { FIRST_STATE, isLevelState, type LevelState } from './power-state.ts';
-import type { QuotaState } from './quota.ts';
-import { UNCOUNTED_POINTS_PER_HOUR } from './state-of-charge.ts';
+import type { EstimatorState } from './estimate/estimator.ts';
+import type { GovernorMemory } from './govern/governor.ts';
+import type { PlannerState } from './forecast/planner.ts';
+import { FIRST_STATE, isLevelState, type LevelState } from './govern/power-state.ts';
+import type { QuotaState } from './govern/quota.ts';
+import { UNCOUNTED_POINTS_PER_HOUR } from './estimate/state-of-charge.ts';
 
 export interface SavedState {
   readonly version: 1;

@@ -9,7 +9,7 @@ import { SimClock } from '../../src/platform/sim/clock.ts';
 import { SeededRandom } from '../../src/platform/sim/random.ts';
 import { SimSerialPorts } from '../../src/platform/sim/serial.ts';
 import { SimSite, siteNow } from '../../src/platform/sim/site.ts';
-import { READING_FIELDS, type Reading } from '../../src/power/reading.ts';
+import { READING_FIELDS, type Reading } from '../../src/power/estimate/reading.ts';
 import { hwmonSource } from '../../src/power/sources/hwmon.ts';
 import { simulatedSource } from '../../src/power/sources/simulated.ts';
 import type { PowerSource } from '../../src/power/sources/source.ts';

@@ -2,13 +2,18 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { test } from 'vitest';
 
-import { planBudget } from '../../src/power/budget.ts';
-import { CLASSES, type OpClass } from '../../src/power/class.ts';
-import type { Permission } from '../../src/power/decision.ts';
-import type { BatteryEstimate } from '../../src/power/estimator.ts';
-import { type LinkKind, LINK_COSTS } from '../../src/power/energy.ts';
-import { decide, FIRST_MEMORY, govern, type GovernorMemory } from '../../src/power/governor.ts';
-import { DWELL_MS, type LevelState, rankOf } from '../../src/power/power-state.ts';
+import { planBudget } from '../../src/power/forecast/budget.ts';
+import { CLASSES, type OpClass } from '../../src/model/class.ts';
+import type { Permission } from '../../src/power/govern/decision.ts';
+import type { BatteryEstimate } from '../../src/power/estimate/estimator.ts';
+import { type LinkKind, LINK_COSTS } from '../../src/power/govern/energy.ts';
+import {
+  decide,
+  FIRST_MEMORY,
+  govern,
+  type GovernorMemory,
+} from '../../src/power/govern/governor.ts';
+import { DWELL_MS, type LevelState, rankOf } from '../../src/power/govern/power-state.ts';
 import { backlogOf, estimateOf, inputOf } from '../unit/power/support.ts';
 
 const TICK_MS = 10_000;

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { test } from 'vitest';
 
-import { READING_FIELDS, type Reading } from '../../src/power/reading.ts';
+import { READING_FIELDS, type Reading } from '../../src/power/estimate/reading.ts';
 import { readingOfJson } from '../../src/power/sources/mqtt-json.ts';
 import { parseSource } from '../../src/power/sources/source-spec.ts';
 import { readingOfBlock } from '../../src/power/sources/ve-direct.ts';

@@ -8,18 +8,13 @@
 import { SeededRandom } from '../../src/platform/sim/random.ts';
 import { SimSite } from '../../src/platform/sim/site.ts';
 import type { Sky } from '../../src/platform/sim/sky.ts';
-import {
-  type Backlog,
-  CLASSES,
-  DEADLINES_MS,
-  type OpClass,
-  perClass,
-} from '../../src/power/class.ts';
-import { LINK_COSTS, type LinkKind, sessionEnergyWh } from '../../src/power/energy.ts';
-import type { BatteryEstimate } from '../../src/power/estimator.ts';
-import { FIRST_MEMORY, govern } from '../../src/power/governor.ts';
-import { Planner } from '../../src/power/planner.ts';
-import { thresholdsFor } from '../../src/power/thresholds.ts';
+import { CLASSES, type OpClass, perClass } from '../../src/model/class.ts';
+import { type Backlog, DEADLINES_MS } from '../../src/power/backlog.ts';
+import { LINK_COSTS, type LinkKind, sessionEnergyWh } from '../../src/power/govern/energy.ts';
+import type { BatteryEstimate } from '../../src/power/estimate/estimator.ts';
+import { FIRST_MEMORY, govern } from '../../src/power/govern/governor.ts';
+import { Planner } from '../../src/power/forecast/planner.ts';
+import { thresholdsFor } from '../../src/power/govern/thresholds.ts';
 
 export type Policy =
   'never' | 'hourly' | 'threshold' | 'charging' | 'alarms' | 'oracle' | 'heliograph';

@@ -6,7 +6,7 @@
  * other way round, `power probe` shows it at once.
  */
 import { textOf } from '../../base/bytes.ts';
-import { hasFields, type Reading, type ReadingDraft } from '../reading.ts';
+import { hasFields, type Reading, type ReadingDraft } from '../estimate/reading.ts';
 import { PolledSource, type PowerMachine, type PowerSource } from './source.ts';
 
 type SysMachine = Pick<PowerMachine, 'files' | 'sysRoot'>;

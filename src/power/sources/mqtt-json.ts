@@ -6,7 +6,7 @@
 import { textOf } from '../../base/bytes.ts';
 import type { Cancel } from '../../base/clock.ts';
 import { HubError } from '../../base/errors.ts';
-import { hasFields, type Reading, type ReadingDraft, STALE_AFTER_MS } from '../reading.ts';
+import { hasFields, type Reading, type ReadingDraft, STALE_AFTER_MS } from '../estimate/reading.ts';
 import { POLL_PERIOD_MS, type PowerMachine, type PowerSource } from './source.ts';
 
 /** Hears messages of the hub's own broker. */

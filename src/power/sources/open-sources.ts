@@ -86,6 +86,7 @@ function optional(source: PowerSource): PowerSource {
     name: source.name,
     optional: true,
     start: (onReading, onLost) => source.start(onReading, onLost),
+    refresh: () => source.refresh?.(),
     stop: () => source.stop(),
   };
 }

@@ -1,5 +1,5 @@
 /** Readings of a simulated site (demo, pilot), and of a site on mains, where there is nothing to measure. */
-import type { Reading } from '../reading.ts';
+import type { Reading } from '../estimate/reading.ts';
 import { PolledSource, type PowerMachine, type PowerSource } from './source.ts';
 
 type Clocked = Pick<PowerMachine, 'clock' | 'timers'>;

@@ -7,7 +7,7 @@ import type { Clock, Timers } from '../../base/clock.ts';
 import type { Random } from '../../base/random.ts';
 import type { Files } from '../../platform/files.ts';
 import type { SerialPorts } from '../../platform/serial.ts';
-import type { Reading } from '../reading.ts';
+import type { Reading } from '../estimate/reading.ts';
 
 export interface PowerSource {
   /** As in the config: `ve-direct:/dev/ttyUSB0`. */
@@ -16,6 +16,11 @@ export interface PowerSource {
   readonly optional?: boolean;
   /** Readings come from now on, at least twice a minute while the device lives. `onLost` says why there are none. */
   start(onReading: (reading: Reading) => void, onLost: (reason: string) => void): void;
+  /**
+   * Reads again where a poll is overdue: an event loop that stalls, or a simulated day that races, must not make
+   * a sensor that works look silent. Whoever is about to decide calls it; sources that are told have nothing to do.
+   */
+  refresh?(): void;
   stop(): void;
 }
 
@@ -41,6 +46,8 @@ export class PolledSource implements PowerSource {
   readonly #read: (nowMs: number) => Reading | undefined;
   readonly #absent: string;
   #cancel: (() => void) | undefined;
+  #poll: (() => void) | undefined;
+  #polledMs = -Infinity;
   #lost = false;
 
   /** `absent` is what a person reads where `read` finds nothing. */
@@ -58,7 +65,8 @@ export class PolledSource implements PowerSource {
 
   start(onReading: (reading: Reading) => void, onLost: (reason: string) => void): void {
     const poll = (): void => {
-      const reading = this.#read(this.#machine.clock.monotonicMs());
+      this.#polledMs = this.#machine.clock.monotonicMs();
+      const reading = this.#read(this.#polledMs);
       if (reading !== undefined) {
         this.#lost = false;
         onReading(reading);
@@ -67,12 +75,18 @@ export class PolledSource implements PowerSource {
         onLost(this.#absent);
       }
     };
+    this.#poll = poll;
     this.#cancel = this.#machine.timers.every(POLL_PERIOD_MS, poll);
     poll();
+  }
+
+  refresh(): void {
+    if (this.#machine.clock.monotonicMs() - this.#polledMs > POLL_PERIOD_MS) this.#poll?.();
   }
 
   stop(): void {
     this.#cancel?.();
     this.#cancel = undefined;
+    this.#poll = undefined;
   }
 }

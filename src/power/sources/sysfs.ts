@@ -4,7 +4,7 @@
  * (scope `Device`: a mouse, a headset) are not the site's. A driver may refuse a single attribute; that one is absent.
  */
 import { textOf } from '../../base/bytes.ts';
-import type { Reading, ReadingDraft } from '../reading.ts';
+import type { Reading, ReadingDraft } from '../estimate/reading.ts';
 import { PolledSource, type PowerMachine, type PowerSource } from './source.ts';
 
 type SysMachine = Pick<PowerMachine, 'files' | 'sysRoot'>;

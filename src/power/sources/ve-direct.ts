@@ -5,7 +5,12 @@
 import { Backoff } from '../../base/backoff.ts';
 import type { Cancel } from '../../base/clock.ts';
 import type { SerialLine } from '../../platform/serial.ts';
-import { type ChargeStage, hasFields, type Reading, type ReadingDraft } from '../reading.ts';
+import {
+  type ChargeStage,
+  hasFields,
+  type Reading,
+  type ReadingDraft,
+} from '../estimate/reading.ts';
 import type { PowerMachine, PowerSource } from './source.ts';
 import { type VeDirectBlock, VeDirectParser } from './ve-direct-parser.ts';
 

@@ -12,7 +12,7 @@ import { textOf, utf8 } from '../../base/bytes.ts';
 import type { Cancel } from '../../base/clock.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { MqttClient, MqttSession } from '../../platform/mqtt-client.ts';
-import { hasFields, type Reading, type ReadingDraft, STALE_AFTER_MS } from '../reading.ts';
+import { hasFields, type Reading, type ReadingDraft, STALE_AFTER_MS } from '../estimate/reading.ts';
 import { POLL_PERIOD_MS, type PowerMachine, type PowerSource } from './source.ts';
 
 type VenusMachine = Pick<PowerMachine, 'clock' | 'timers' | 'random'> & {

@@ -5,11 +5,11 @@ import { SILENT_LOG } from '../../../src/base/log.ts';
 import { SimClock } from '../../../src/platform/sim/clock.ts';
 import { SeededSky } from '../../../src/platform/sim/sky.ts';
 import { SimSite, siteNow } from '../../../src/platform/sim/site.ts';
-import type { Backlog } from '../../../src/power/class.ts';
+import type { Backlog } from '../../../src/power/backlog.ts';
 import { PowerMonitor, type PowerMonitorOptions } from '../../../src/power/monitor.ts';
 import { simulatedSource, mainsSource } from '../../../src/power/sources/simulated.ts';
 import type { PowerSource } from '../../../src/power/sources/source.ts';
-import type { SyncLogEntry } from '../../../src/power/sync-log.ts';
+import type { SyncLogEntry } from '../../../src/power/log/sync-log.ts';
 import { backlogOf, CONFIG, HOUR_MS, MINUTE_MS } from './support.ts';
 
 const NOON_MS = Date.parse('2026-03-20T12:00:00Z');
@@ -147,3 +147,18 @@ test('a simulated day on a small battery: the state moves with the sun, a handfu
   assert.ok(lines.length < 40, `${lines.length} lines in a day`);
   monitor.close();
 });
+
+test('timers that are late by minutes never make a sensor that works unknown', async () => {
+  const late = new SimClock(NOON_MS);
+  const timers = { after: noTimer, every: noTimer, soon: noTimer };
+  const source = simulatedSource({ clock: late, timers }, { measure: () => ({ socRatio: 0.7 }) });
+  const { monitor } = rigOf(() => source, { clock: late });
+  await late.advance(20 * MINUTE_MS);
+  assert.equal(monitor.estimate().socPct, 70);
+  assert.equal(monitor.estimate().ageS, 0);
+  assert.equal(monitor.reading().atMs, 20 * MINUTE_MS);
+});
+
+function noTimer(): () => void {
+  return () => undefined;
+}

@@ -4,17 +4,17 @@ import { test } from 'vitest';
 
 import { SILENT_LOG } from '../../../src/base/log.ts';
 import { SimClock } from '../../../src/platform/sim/clock.ts';
-import { adviceOf } from '../../../src/power/advice.ts';
-import { type Budget, planBudget } from '../../../src/power/budget.ts';
+import { adviceOf } from '../../../src/power/govern/advice.ts';
+import { type Budget, planBudget } from '../../../src/power/forecast/budget.ts';
 import {
   decide,
   FIRST_MEMORY,
   type GovernorInput,
   type GovernorMemory,
-} from '../../../src/power/governor.ts';
+} from '../../../src/power/govern/governor.ts';
 import { PowerMonitor } from '../../../src/power/monitor.ts';
-import type { LevelState } from '../../../src/power/power-state.ts';
-import { QuotaMeter } from '../../../src/power/quota.ts';
+import type { LevelState } from '../../../src/power/govern/power-state.ts';
+import { QuotaMeter } from '../../../src/power/govern/quota.ts';
 import type { PowerSource } from '../../../src/power/sources/source.ts';
 import { MemoryFiles } from '../../support/memory-files.ts';
 import { backlogOf, CONFIG, HOUR_MS, inputOf, MINUTE_MS } from './support.ts';

@@ -1,15 +1,11 @@
 /** Made estimates, backlogs and inputs for the tests of the power brain. */
-import {
-  type Backlog,
-  DEADLINES_MS,
-  EMPTY_BACKLOG,
-  type OpClass,
-} from '../../../src/power/class.ts';
-import { LINK_COSTS, type LinkKind } from '../../../src/power/energy.ts';
-import type { BatteryEstimate } from '../../../src/power/estimator.ts';
-import type { GovernorInput } from '../../../src/power/governor.ts';
+import type { OpClass } from '../../../src/model/class.ts';
+import { type Backlog, DEADLINES_MS, EMPTY_BACKLOG } from '../../../src/power/backlog.ts';
+import { LINK_COSTS, type LinkKind } from '../../../src/power/govern/energy.ts';
+import type { BatteryEstimate } from '../../../src/power/estimate/estimator.ts';
+import type { GovernorInput } from '../../../src/power/govern/governor.ts';
 import { powerConfigOf } from '../../../src/power/power-config.ts';
-import { thresholdsFor } from '../../../src/power/thresholds.ts';
+import { thresholdsFor } from '../../../src/power/govern/thresholds.ts';
 
 export const MINUTE_MS = 60_000;
 export const HOUR_MS = 60 * MINUTE_MS;

@@ -1,15 +1,11 @@
 /**
  * Why a class waits, in words and with the moment at which that will probably end.
  */
-import type { OpClass } from './class.ts';
+import { COMMAND, LOG, type OpClass, PREVIEW } from '../../model/class.ts';
 import type { Deferral, DeferralCode, Permission } from './decision.ts';
 import { isOverQuota, patienceMs, type Situation, wouldBreakReserve } from './permission.ts';
 import type { Unit } from './power-state.ts';
 import type { Thresholds } from './thresholds.ts';
-
-const COMMAND: OpClass = 1;
-const PREVIEW: OpClass = 4;
-const LOG: OpClass = 6;
 
 /** The level that the state was judged by, and the thresholds in its unit. */
 export interface Level {

@@ -4,10 +4,10 @@
  * the governor goes by levels alone. Pure but for its memory; time is passed in, the state survives restarts.
  */
 import { type Budget, HORIZON_HOURS, nextFloor, planBudget } from './budget.ts';
-import type { BatteryEstimate } from './estimator.ts';
+import type { BatteryEstimate } from '../estimate/estimator.ts';
 import { type ForecastState, forecastStateOf, SolarForecast, type SolarSite } from './forecast.ts';
 import { solarHours } from './sun.ts';
-import type { Thresholds } from './thresholds.ts';
+import type { Thresholds } from '../govern/thresholds.ts';
 
 export interface PlannerState {
   readonly version: 1;

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'vitest';
 
-import { Estimator } from '../../../src/power/estimator.ts';
-import type { Reading } from '../../../src/power/reading.ts';
-import { ChargeCounter, chargeAtRest } from '../../../src/power/state-of-charge.ts';
-import { thresholdsFor } from '../../../src/power/thresholds.ts';
-import { BATTERY, HOUR_MS, MINUTE_MS } from './support.ts';
+import { Estimator } from '../../../../src/power/estimate/estimator.ts';
+import type { Reading } from '../../../../src/power/estimate/reading.ts';
+import { ChargeCounter, chargeAtRest } from '../../../../src/power/estimate/state-of-charge.ts';
+import { thresholdsFor } from '../../../../src/power/govern/thresholds.ts';
+import { BATTERY, HOUR_MS, MINUTE_MS } from '../support.ts';
 
 function reading(atMs: number, fields: Partial<Reading>): Reading {
   return { atMs, quality: 'good', ...fields };

@@ -2,7 +2,7 @@
  * What sync is thought to cost. Link-on time and the number of sessions cost more than bytes: a session
  * costs E_fix + e·MB (POWER.md §5). An account adds it up by class and day, bounded, for the log and the page.
  */
-import { CLASSES, type OpClass, perClass } from './class.ts';
+import { CLASSES, type OpClass, perClass } from '../../model/class.ts';
 
 export type LinkKind = 'ethernet' | 'wifi' | 'cellular' | 'satellite' | 'carried';
 

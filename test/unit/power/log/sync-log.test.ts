@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'vitest';
 
-import { SimClock } from '../../../src/platform/sim/clock.ts';
-import { SimFiles } from '../../../src/platform/sim/files.ts';
-import { SeededRandom } from '../../../src/platform/sim/random.ts';
-import { SyncLog, type SyncLogLine } from '../../../src/power/sync-log.ts';
+import { SimClock } from '../../../../src/platform/sim/clock.ts';
+import { SimFiles } from '../../../../src/platform/sim/files.ts';
+import { SeededRandom } from '../../../../src/platform/sim/random.ts';
+import { SyncLog, type SyncLogLine } from '../../../../src/power/log/sync-log.ts';
 
 const START_MS = 1_780_000_000_000;
 

@@ -1,7 +1,8 @@
 /** Decisions and estimates as lines of the sync log: names instead of numbers, no more digits than mean something. */
-import { isoTime } from '../base/iso-time.ts';
-import { type Backlog, CLASSES, type ClassName, classNameOf } from './class.ts';
-import type { Decision } from './decision.ts';
+import { isoTime } from '../../base/iso-time.ts';
+import { CLASSES, type ClassName, CLASS_NAMES } from '../../model/class.ts';
+import type { Backlog } from '../backlog.ts';
+import type { Decision } from '../govern/decision.ts';
 import type { SyncLogEntry } from './sync-log.ts';
 
 type Facts = Omit<SyncLogEntry, 'event'>;
@@ -9,12 +10,12 @@ type Facts = Omit<SyncLogEntry, 'event'>;
 export function decisionFacts(decision: Decision): Facts {
   const deferred: Partial<Record<ClassName, { reason: string; until?: string }>> = {};
   for (const { class: opClass, reason, untilMs } of decision.deferred) {
-    deferred[classNameOf(opClass)] =
+    deferred[CLASS_NAMES[opClass]] =
       untilMs === undefined ? { reason } : { reason, until: isoTime(untilMs) };
   }
   return {
     state: decision.state,
-    allowed: decision.allowed.map(classNameOf),
+    allowed: decision.allowed.map((opClass) => CLASS_NAMES[opClass]),
     deferred,
     why: decision.why,
     numbers: rounded(decision.numbers),
@@ -26,7 +27,7 @@ export function backlogFacts(backlog: Backlog): NonNullable<SyncLogEntry['backlo
   for (const opClass of CLASSES) {
     const { ops, bytes, oldestMs } = backlog[opClass];
     if (ops === 0) continue;
-    waiting[classNameOf(opClass)] = { ops, bytes, oldestS: Math.round(oldestMs / 1_000) };
+    waiting[CLASS_NAMES[opClass]] = { ops, bytes, oldestS: Math.round(oldestMs / 1_000) };
   }
   return waiting;
 }

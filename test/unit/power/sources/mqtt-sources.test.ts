@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'vitest';
 
-import { SimClock } from '../../../src/platform/sim/clock.ts';
-import { SimMqttBroker } from '../../../src/platform/sim/mqtt-client.ts';
-import { SeededRandom } from '../../../src/platform/sim/random.ts';
-import type { Reading } from '../../../src/power/reading.ts';
-import { MqttJsonSource, readingOfJson } from '../../../src/power/sources/mqtt-json.ts';
-import { readingOfValues, VenusMqttSource } from '../../../src/power/sources/venus-mqtt.ts';
+import { SimClock } from '../../../../src/platform/sim/clock.ts';
+import { SimMqttBroker } from '../../../../src/platform/sim/mqtt-client.ts';
+import { SeededRandom } from '../../../../src/platform/sim/random.ts';
+import type { Reading } from '../../../../src/power/estimate/reading.ts';
+import { MqttJsonSource, readingOfJson } from '../../../../src/power/sources/mqtt-json.ts';
+import { readingOfValues, VenusMqttSource } from '../../../../src/power/sources/venus-mqtt.ts';
 
 /** A GX that answers keepalives: a dump for an empty one, then values for as long as it is asked. */
 async function gxRig(url = 'mqtt://gx'): Promise<{

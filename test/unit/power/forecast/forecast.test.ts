@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'vitest';
 
-import { cloudlessWm2, SeededSky, type Sky } from '../../../src/platform/sim/sky.ts';
-import { forecastStateOf, SolarForecast } from '../../../src/power/forecast.ts';
-import { clearSkyWm2 } from '../../../src/power/sun.ts';
-import { HOUR_MS, MINUTE_MS } from './support.ts';
+import { cloudlessWm2, SeededSky, type Sky } from '../../../../src/platform/sim/sky.ts';
+import { forecastStateOf, SolarForecast } from '../../../../src/power/forecast/forecast.ts';
+import { clearSkyWm2 } from '../../../../src/power/forecast/sun.ts';
+import { HOUR_MS, MINUTE_MS } from '../support.ts';
 
 const PLACE = { latitude: 25, longitude: -80 };
 const SITE = { ...PLACE, panelWatts: 30, baseLoadWatts: 3.2 };

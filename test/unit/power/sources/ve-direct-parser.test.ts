@@ -3,8 +3,11 @@ import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { test } from 'vitest';
 
-import { readingOfBlock } from '../../../src/power/sources/ve-direct.ts';
-import { type VeDirectBlock, VeDirectParser } from '../../../src/power/sources/ve-direct-parser.ts';
+import { readingOfBlock } from '../../../../src/power/sources/ve-direct.ts';
+import {
+  type VeDirectBlock,
+  VeDirectParser,
+} from '../../../../src/power/sources/ve-direct-parser.ts';
 
 /** Where the reference data lie: beside the work tree, or where the environment says. */
 const REFERENCE =

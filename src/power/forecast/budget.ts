@@ -8,7 +8,7 @@
  * beyond that is missing at night. Energy that the battery could not take anyway is free.
  */
 import type { HourAhead } from './forecast.ts';
-import type { Step } from './thresholds.ts';
+import type { Step } from '../govern/thresholds.ts';
 
 export const HORIZON_HOURS = 36;
 const CHARGE_EFFICIENCY = 0.95;

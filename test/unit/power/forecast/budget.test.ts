@@ -1,10 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'vitest';
 
-import { type Budget, isFree, nextFloor, planBudget } from '../../../src/power/budget.ts';
-import type { HourAhead } from '../../../src/power/forecast.ts';
-import { Planner } from '../../../src/power/planner.ts';
-import { CONFIG, estimateOf, HOUR_MS, LFP } from './support.ts';
+import {
+  type Budget,
+  isFree,
+  nextFloor,
+  planBudget,
+} from '../../../../src/power/forecast/budget.ts';
+import type { HourAhead } from '../../../../src/power/forecast/forecast.ts';
+import { Planner } from '../../../../src/power/forecast/planner.ts';
+import { CONFIG, estimateOf, HOUR_MS, LFP } from '../support.ts';
 
 /** Night for `dark` hours, then sun of `watts` for ten, and night again. */
 function aheadOf(dark: number, watts: number, low = 0.6): HourAhead[] {

@@ -2,7 +2,7 @@
  * What the power state means for the rest of the hub and for its devices (`hub/power`): how often devices
  * should send, how long a commit may linger, whether previews are made and peers are asked. Pure.
  */
-import { type ClassName, classNameOf, CLASSES, type OpClass } from './class.ts';
+import { type ClassName, CLASSES, type OpClass, CLASS_NAMES } from '../../model/class.ts';
 import type { Decision, PowerState } from './decision.ts';
 
 export interface Advice {
@@ -75,7 +75,7 @@ const THINNED: readonly (readonly [OpClass, number])[] = [
 export function adviceOf(decision: Decision): Advice {
   const { telemetryS, ...row } = ROWS[decision.state];
   const minIntervalS = Object.fromEntries(
-    THINNED.map(([opClass, times]) => [classNameOf(opClass), telemetryS * times]),
+    THINNED.map(([opClass, times]) => [CLASS_NAMES[opClass], telemetryS * times]),
   );
   const opensNow = CLASSES.some((opClass) => opClass > 1 && decision.allowed.includes(opClass));
   const ends = decision.deferred.map((it) => it.untilMs).filter((it) => it !== undefined);

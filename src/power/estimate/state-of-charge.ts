@@ -3,7 +3,7 @@
  * which the charge is known by itself: full (absorption voltage, and hardly any current flows in for three
  * minutes), or at rest for two hours (POWER.md §2). Between anchors the error grows by a point a day. Time is passed in.
  */
-import type { Chemistry } from './thresholds.ts';
+import type { Chemistry } from '../govern/thresholds.ts';
 
 export interface Battery {
   readonly chemistry: Chemistry;

@@ -3,8 +3,8 @@
  * before a session is opened for it. Opening costs more than bytes, so a class gathers: little where
  * energy is plenty, up to its deadline where it is short.
  */
-import { type Budget, isFree } from './budget.ts';
-import type { OpClass } from './class.ts';
+import { type Budget, isFree } from '../forecast/budget.ts';
+import { COMMAND, LOG, type OpClass, RECORD, TELEMETRY } from '../../model/class.ts';
 import type { Permission, PowerState } from './decision.ts';
 import type { LinkCost, LinkKind } from './energy.ts';
 import type { Thresholds } from './thresholds.ts';
@@ -27,11 +27,6 @@ export const PERMISSIONS: Readonly<Record<PowerState, Row>> = {
   shutdown: ['no', 'no', 'no', 'no', 'no', 'no', 'no'],
   unknown: ['now', 'now', 'deadline', 'ride', 'no', 'no', 'no'],
 };
-
-const COMMAND: OpClass = 1;
-const RECORD: OpClass = 2;
-const TELEMETRY: OpClass = 3;
-const LOG: OpClass = 6;
 
 const MINUTE_MS = 60_000;
 

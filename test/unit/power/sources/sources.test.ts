@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'vitest';
 
-import { SimClock } from '../../../src/platform/sim/clock.ts';
-import { SeededRandom } from '../../../src/platform/sim/random.ts';
-import { SimSerialPorts } from '../../../src/platform/sim/serial.ts';
-import { probe, probeRows } from '../../../src/power/probe.ts';
-import { detectSources, openSources } from '../../../src/power/sources/open-sources.ts';
-import { parseSource } from '../../../src/power/sources/source-spec.ts';
-import { readHwmon } from '../../../src/power/sources/hwmon.ts';
-import { readPowerSupplies } from '../../../src/power/sources/sysfs.ts';
-import type { PowerMachine } from '../../../src/power/sources/source.ts';
+import { SimClock } from '../../../../src/platform/sim/clock.ts';
+import { SeededRandom } from '../../../../src/platform/sim/random.ts';
+import { SimSerialPorts } from '../../../../src/platform/sim/serial.ts';
+import { probe, probeRows } from '../../../../src/power/probe.ts';
+import { detectSources, openSources } from '../../../../src/power/sources/open-sources.ts';
+import { parseSource } from '../../../../src/power/sources/source-spec.ts';
+import { readHwmon } from '../../../../src/power/sources/hwmon.ts';
+import { readPowerSupplies } from '../../../../src/power/sources/sysfs.ts';
+import type { PowerMachine } from '../../../../src/power/sources/source.ts';
 
 /** A made /sys and /dev: contents by path; an Error as content is thrown when read. */
 function treeOf(contents: Record<string, string | Error>): PowerMachine['files'] {

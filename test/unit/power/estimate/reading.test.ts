@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'vitest';
 
-import { hasFields, isStale, mergeReadings } from '../../../src/power/reading.ts';
+import { hasFields, isStale, mergeReadings } from '../../../../src/power/estimate/reading.ts';
 
 test('a reading is stale after sixty seconds, not before', () => {
   assert.equal(isStale(0, 60_000), false);

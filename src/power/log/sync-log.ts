@@ -8,11 +8,11 @@
  *
  * Memory is bounded by one file and by the number of lines asked for.
  */
-import { textOf, utf8 } from '../base/bytes.ts';
-import type { Cancel, Clock, ClockQuality } from '../base/clock.ts';
-import { isoTime, wallMsOfIso } from '../base/iso-time.ts';
-import type { Files, OpenFile } from '../platform/files.ts';
-import type { PowerState } from './decision.ts';
+import { textOf, utf8 } from '../../base/bytes.ts';
+import type { Cancel, Clock, ClockQuality } from '../../base/clock.ts';
+import { isoTime, wallMsOfIso } from '../../base/iso-time.ts';
+import type { Files, OpenFile } from '../../platform/files.ts';
+import type { PowerState } from '../govern/decision.ts';
 
 export type SyncEvent =
   | 'decision'

@@ -10,7 +10,7 @@
  *             up at 25      up at 30          up at 55
  */
 import type { PowerState } from './decision.ts';
-import type { BatteryEstimate } from './estimator.ts';
+import type { BatteryEstimate } from '../estimate/estimator.ts';
 import { type PowerThresholds, SURPLUS_PERCENT, type Thresholds } from './thresholds.ts';
 
 export type Unit = 'percent' | 'volts';

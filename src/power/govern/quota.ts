@@ -3,7 +3,7 @@
  * calendar (UTC), survives restarts; a wall clock that jumps back a month starts no new one.
  */
 import type { LinkKind } from './energy.ts';
-import { isoTime } from '../base/iso-time.ts';
+import { isoTime } from '../../base/iso-time.ts';
 
 export interface QuotaState {
   readonly version: 1;

@@ -3,7 +3,7 @@
  * below the first and comes back at the second. Without a state of charge the battery's voltage stands in, with figures of its own.
  */
 
-import { HubError } from '../base/errors.ts';
+import { HubError } from '../../base/errors.ts';
 
 export type Chemistry = 'lifepo4' | 'lead-acid';
 

@@ -2,7 +2,7 @@
  * One sentence for the person on site: who waits and why, when that will end, who goes.
  * "files wait: battery 41 % below 55 %, sun enough at 10:40; alarms go".
  */
-import type { OpClass } from './class.ts';
+import type { OpClass } from '../../model/class.ts';
 import type { Deferral, DeferralCode, PowerState } from './decision.ts';
 
 const WORDS: Readonly<Record<OpClass, string>> = {

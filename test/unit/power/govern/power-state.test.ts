@@ -7,9 +7,9 @@ import {
   levelState,
   nextState,
   type StateMemory,
-} from '../../../src/power/power-state.ts';
-import { thresholdsFor } from '../../../src/power/thresholds.ts';
-import { estimateOf, LFP, MINUTE_MS } from './support.ts';
+} from '../../../../src/power/govern/power-state.ts';
+import { thresholdsFor } from '../../../../src/power/govern/thresholds.ts';
+import { estimateOf, LFP, MINUTE_MS } from '../support.ts';
 
 const TICK_MS = 10_000;
 

@@ -4,12 +4,13 @@
  * charge never permits less, but for the last call before a class is paused (permission.ts); a higher class
  * never waits behind a lower one; nothing goes in shutdown.
  */
-import type { Budget } from './budget.ts';
-import { type Backlog, CLASSES, type OpClass, perClass } from './class.ts';
+import type { Budget } from '../forecast/budget.ts';
+import { CLASSES, type OpClass, perClass } from '../../model/class.ts';
+import type { Backlog } from '../backlog.ts';
 import type { Decision, Deferral, Permission } from './decision.ts';
 import { deferralOf, type Level, levelText } from './deferral.ts';
 import type { LinkCost } from './energy.ts';
-import type { BatteryEstimate } from './estimator.ts';
+import type { BatteryEstimate } from '../estimate/estimator.ts';
 import { sentenceOf } from './explain.ts';
 import { patienceMs, permissionFor, type Situation } from './permission.ts';
 import { FIRST_STATE, levelOf, nextState, type StateMemory } from './power-state.ts';

@@ -1,7 +1,7 @@
 /**
  * What the governor allows now, and why: a value that is logged, shown and obeyed, never a side effect.
  */
-import type { OpClass } from './class.ts';
+import type { OpClass } from '../../model/class.ts';
 
 /** Levels of the battery from worst to best, and `unknown`, where no fresh reading tells. */
 export type PowerState = 'shutdown' | 'critical' | 'saver' | 'normal' | 'surplus' | 'unknown';

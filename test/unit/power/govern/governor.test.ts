@@ -1,15 +1,23 @@
 import assert from 'node:assert/strict';
 import { test } from 'vitest';
 
-import { ALARM, BULK, COMMAND, LOG, PREVIEW, RECORD, TELEMETRY } from '../../../src/model/class.ts';
-import { decisionKey } from '../../../src/power/decision.ts';
+import {
+  ALARM,
+  BULK,
+  COMMAND,
+  LOG,
+  PREVIEW,
+  RECORD,
+  TELEMETRY,
+} from '../../../../src/model/class.ts';
+import { decisionKey } from '../../../../src/power/govern/decision.ts';
 import {
   FIRST_MEMORY,
   govern,
   type GovernorInput,
   type Verdict,
-} from '../../../src/power/governor.ts';
-import { backlogOf, estimateOf, HOUR_MS, inputOf, MINUTE_MS } from './support.ts';
+} from '../../../../src/power/govern/governor.ts';
+import { backlogOf, estimateOf, HOUR_MS, inputOf, MINUTE_MS } from '../support.ts';
 
 /** The verdict after a quarter of an hour at one level. */
 function settled(socPct: number | undefined, more: Parameters<typeof inputOf>[2] = {}): Verdict {
