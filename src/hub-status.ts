@@ -10,11 +10,13 @@ import type { Config } from './config-schema.ts';
 import type { HubPower } from './hub-power.ts';
 import type { HubStore } from './hub-store.ts';
 import type { Journal } from './journal/journal.ts';
-import { CLASS_NAMES, CLASSES } from './model/class.ts';
+import { CLASS_NAMES, CLASSES, type ClassName, LOG, type OpClass } from './model/class.ts';
 import type { Host } from './platform/host.ts';
+import { DEADLINES_MS } from './power/backlog.ts';
 import { isLoopback } from './security/listening.ts';
 import type { FlashLedger } from './status/flash-ledger.ts';
-import type { FaultStatus, Health, StatusSnapshot } from './status/snapshot.ts';
+import type { FaultStatus, Health, StatusSnapshot, SyncStatus } from './status/snapshot.ts';
+import { syncStatesOf } from './sync/recovery-table.ts';
 import type { Uplink } from './uplink/uplink.ts';
 
 export interface StatusParts {
@@ -53,6 +55,7 @@ export class HubStatus {
     const { bytes, bytesMax, firstLsn, lastLsn, durableLsn, syncs, bytesWritten } = stat;
     const receiptedLsn = this.#parts.uplink.receiptedLsn;
     const sessions = broker.stat();
+    const faults = this.faults();
     return {
       hubId,
       site: config.site,
@@ -74,13 +77,14 @@ export class HubStatus {
       },
       store: { appliedLsn: store.appliedLsn },
       uplink: this.#uplink(),
+      sync: this.#sync(faults),
       devices: { ...sessions, connected: sessions.clients },
       peers: [],
       disk: { freeBytes: disk.diskFreeBytes, totalBytes: disk.diskBytes },
       flash: flash.status(disk.diskBytes),
       process: { rssBytes: figures?.rssBytes ?? 0, cpuS: figures?.cpuS ?? 0 },
       security: { mode: config.security.mode, openLan: this.#isOpenLan() },
-      faults: this.faults(),
+      faults,
     };
   }
 
@@ -147,6 +151,26 @@ export class HubStatus {
     const { state, link, lastReceiptMs, bytesToday } = this.#parts.uplink.status();
     const lastReceiptAt = lastReceiptMs === undefined ? null : isoTime(lastReceiptMs);
     return { state, link, lastReceiptAt, bytesToday };
+  }
+
+  #sync(faults: readonly FaultStatus[]): SyncStatus {
+    const { config, journal, uplink, clock } = this.#parts;
+    const backlog = uplink.backlog();
+    const waiting = CLASSES.filter((opClass) => opClass !== LOG && backlog[opClass].ops > 0);
+    const hasUplink = config.uplink.url !== '';
+    const isOverdue = (opClass: OpClass): boolean =>
+      backlog[opClass].oldestMs > DEADLINES_MS[opClass];
+    const nameOf = (opClass: OpClass): ClassName => CLASS_NAMES[opClass];
+    const [worst, ...also] = syncStatesOf({
+      faults: new Set(faults.map(({ code }) => code)),
+      quarantinedRanges: journal.stat().quarantined.length,
+      clock: clock.quality(),
+      hasUplink,
+      waiting: hasUplink ? waiting.map(nameOf) : [],
+      overdue: hasUplink ? waiting.filter(isOverdue).map(nameOf) : [],
+    });
+    const { name, severity, meaning, steps } = worst;
+    return { state: name, severity, meaning, steps, also: also.map((row) => row.name) };
   }
 
   #isOpenLan(): boolean {

@@ -73,6 +73,18 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await import('./log.ts')).showLog,
   },
   {
+    name: 'doctor',
+    summary: 'check everything, name the state of sync, and say what to do',
+    options: {
+      fix: { help: 'take the steps that cannot lose anything, while no hub runs' },
+      compare: { value: 'URL', help: 'compare the state with the regional node at this address' },
+      ...HUB_OPTIONS,
+      json: JSON_OPTION,
+    },
+    notes: 'Looks at the files, and asks the hub where it runs. Exits 1 where something is wrong.',
+    load: async () => (await import('./doctor/doctor.ts')).doctor,
+  },
+  {
     name: 'config',
     summary: 'the configuration in force, each key with its meaning',
     options: DATA_OPTIONS,

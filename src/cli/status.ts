@@ -90,14 +90,14 @@ function backlogLines({ backlog }: StatusSnapshot): string[] {
   return columns(rows, [1, 2]);
 }
 
-function uplinkLine({ uplink }: StatusSnapshot, nowMs: number): string {
+function uplinkLine({ uplink, sync }: StatusSnapshot, nowMs: number): string {
   if (uplink.state === 'off') return 'off: data stays in the journal';
   const receiptMs = uplink.lastReceiptAt === null ? undefined : wallMsOfIso(uplink.lastReceiptAt);
   const receipt =
     receiptMs === undefined
       ? 'no receipt yet'
       : `last receipt ${agoText((nowMs - receiptMs) / 1000)}`;
-  return `${uplink.state} over ${uplink.link}, ${receipt}, ${bytesText(uplink.bytesToday)} today`;
+  return `${printable(sync.state)}; ${uplink.state} over ${uplink.link}, ${receipt}, ${bytesText(uplink.bytesToday)} today`;
 }
 
 function deviceLine({ devices }: StatusSnapshot): string {

@@ -110,13 +110,7 @@ export class FlashLedger {
   }
 
   #lifeYears(diskBytes: number): number | null {
-    const days = [...this.#past, this.#todaySums()];
-    const bytes = days.reduce((sum, day) => sum + day.totalBytes, 0);
-    const runS = days.reduce((sum, day) => sum + day.runS, 0);
-    if (bytes === 0 || diskBytes === 0) return null;
-    const bytesADay = (bytes * DAY_S) / Math.max(runS, RUN_S_MIN);
-    const years = (diskBytes * CARD_CYCLES) / bytesADay / DAYS_A_YEAR;
-    return Math.min(YEARS_MAX, round(years, 10));
+    return lifeYearsOf([...this.#past, this.#todaySums()], diskBytes);
   }
 
   #turnDay(): void {
@@ -145,6 +139,23 @@ export class FlashLedger {
       runS: this.#options.clock.monotonicMs() / 1_000,
     };
   }
+}
+
+/** What the file alone says, of a hub that stands still; `diskBytes`: size of the card. */
+export function savedLifeYears(
+  files: Pick<Files, 'read'>,
+  path: string,
+  diskBytes: number,
+): number | null {
+  return lifeYearsOf(savedDays({ files, path }), diskBytes);
+}
+
+function lifeYearsOf(days: readonly DaySums[], diskBytes: number): number | null {
+  const bytes = days.reduce((sum, day) => sum + day.totalBytes, 0);
+  const runS = days.reduce((sum, day) => sum + day.runS, 0);
+  if (bytes === 0 || diskBytes === 0) return null;
+  const bytesADay = (bytes * DAY_S) / Math.max(runS, RUN_S_MIN);
+  return Math.min(YEARS_MAX, round((diskBytes * CARD_CYCLES) / bytesADay / DAYS_A_YEAR, 10));
 }
 
 const NOTHING: DaySums = {
@@ -178,7 +189,7 @@ function round(value: number, parts: number): number {
 }
 
 /** What the file says; nothing where it is damaged, absent, or of another shape. */
-function savedDays({ files, path }: FlashLedgerOptions): Day[] {
+function savedDays({ files, path }: { files: Pick<Files, 'read'>; path: string }): Day[] {
   try {
     const value: unknown = JSON.parse(textOf(files.read(path) ?? new Uint8Array()) ?? '');
     const days = (value as { days?: unknown } | null)?.days;

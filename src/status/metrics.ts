@@ -24,6 +24,10 @@ export function renderMetrics(status: StatusSnapshot, health: Health): string {
   addBacklog(page, status);
   addJournal(page, status);
   addTraffic(page, status);
+  const { state, severity } = status.sync;
+  page.gauges('sync_state', '1 for the state of sync that names the hub.', [
+    [{ state, severity }, 1],
+  ]);
   const faults = Object.keys(FAULTS).map((code): Sample => [
     { code },
     status.faults.some((fault) => fault.code === code) ? 1 : 0,

@@ -25,6 +25,7 @@ export interface StatusSnapshot {
   /** How far the state database has followed the journal. */
   readonly store: { readonly appliedLsn: number };
   readonly uplink: UplinkStatus;
+  readonly sync: SyncStatus;
   readonly devices: DeviceStatus;
   readonly peers: readonly { readonly hubId: string; readonly lastSeenAt: string }[];
   readonly disk: { readonly freeBytes: number; readonly totalBytes: number | null };
@@ -100,6 +101,18 @@ export interface UplinkStatus {
   readonly link: string;
   readonly lastReceiptAt: string | null;
   readonly bytesToday: number;
+}
+
+/** Where the hub stands towards the region: sync/recovery-table.ts. */
+export interface SyncStatus {
+  /** `in sync`, `catching up`, `behind` …: the worst that holds. */
+  readonly state: string;
+  readonly severity: 'wrong' | 'watch' | 'good';
+  readonly meaning: string;
+  /** What to do, in this order. */
+  readonly steps: readonly string[];
+  /** Other states that hold beside it. */
+  readonly also: readonly string[];
 }
 
 export interface DeviceStatus {

@@ -53,6 +53,13 @@ export function sampleStatus(change: Partial<StatusSnapshot> = {}): StatusSnapsh
       lastReceiptAt: '2026-03-01T11:48:00.000Z',
       bytesToday: 3_400_000,
     },
+    sync: {
+      state: 'catching up',
+      severity: 'good',
+      meaning: 'Everything is on its way.',
+      steps: ['Nothing to do.'],
+      also: [],
+    },
     devices: {
       connected: 11,
       sessions: 14,

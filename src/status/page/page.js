@@ -94,6 +94,7 @@ function showStatus(status) {
   showPower(status.power);
   showBacklog(status.backlog);
   showUplink(status.uplink, nowMs);
+  setText('sync-state', status.sync.state);
   setText('connected', String(status.devices.connected));
   setText('sessions', String(status.devices.sessions));
   setText('messages-in', count(status.devices.messagesIn));
@@ -191,8 +192,9 @@ function flashCauses(byCause) {
   return shares.length === 0 ? DASH : shares.join(', ');
 }
 
-function showNotices({ faults, security, clock }) {
+function showNotices({ faults, security, clock, sync }) {
   const notices = faults.map((fault) => notice(fault.message, fault.hint, fault.code));
+  if (sync.severity === 'wrong') notices.unshift(recoveryNotice(sync));
   if (security.openLan) {
     notices.push(
       notice(
@@ -210,6 +212,20 @@ function showNotices({ faults, security, clock }) {
   const holder = element('notices');
   if (holder.dataset.text !== text) holder.replaceChildren(...notices);
   holder.dataset.text = text;
+}
+
+/** A state of sync that asks for a person, with its steps as `heliograph doctor` gives them. */
+function recoveryNotice({ state: name, meaning, steps }) {
+  const box = notice(`Sync: ${name}`, meaning);
+  box.className = 'notice fault';
+  const list = document.createElement('ol');
+  for (const step of steps) {
+    const item = document.createElement('li');
+    item.append(...withCode(step));
+    list.append(item);
+  }
+  box.append(list);
+  return box;
 }
 
 function notice(title, advice, code) {

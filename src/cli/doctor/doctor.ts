@@ -1,0 +1,204 @@
+/**
+ * `heliograph doctor`: looks at everything a person on site would look at, names the sync state, and gives its
+ * steps (sync/RECOVERY.md). A running hub is asked, and its files are read beside; of one that stands still the
+ * files tell all. `--fix` takes the steps that cannot lose anything, on a hub that stands still, and says
+ * what it did.
+ *
+ * Exit code 1 where something is wrong and still is; notes are none.
+ */
+import { EMPTY_BYTES, textOf } from '../../base/bytes.ts';
+import { type FaultCode, HubError } from '../../base/errors.ts';
+import type { Config } from '../../config-schema.ts';
+import { type HubPaths, hubPaths } from '../../hub-data.ts';
+import { CLASS_NAMES } from '../../model/class.ts';
+import type { DirectoryLock } from '../../platform/files.ts';
+import { MachineHost } from '../../platform/host.ts';
+import type { StateDigest } from '../../status/api.ts';
+import { savedLifeYears } from '../../status/flash-ledger.ts';
+import type { StatusSnapshot } from '../../status/snapshot.ts';
+import { RECOVERY_TABLE, type RecoveryRow, syncStatesOf } from '../../sync/recovery-table.ts';
+import type { Args } from '../args.ts';
+import { configOf } from '../config-options.ts';
+import { HubApi } from '../hub-api.ts';
+import { type CliIo, EXIT, type ExitCode } from '../io.ts';
+import { type Check, note, ok, skipped, wrong, wrongByFault } from './check.ts';
+import { fileChecks, type FileFindings } from './file-checks.ts';
+import { hubChecks, lifeCheck } from './hub-checks.ts';
+import { jsonOf, renderDiagnosis } from './render.ts';
+
+export interface Diagnosis {
+  readonly checks: readonly Check[];
+  /** States of sync that hold, worst first; undefined where nobody can say. */
+  readonly states: readonly RecoveryRow[] | undefined;
+  /** What `--fix` did. */
+  readonly fixed: readonly string[];
+}
+
+const MIB = 1 << 20;
+
+export async function doctor(args: Args, io: CliIo): Promise<ExitCode> {
+  const diagnosis = args.has('url') ? await examineRemote(args, io) : await examine(args, io);
+  io.stdout(args.has('json') ? jsonOf(diagnosis) : renderDiagnosis(diagnosis, io));
+  const isWrong = diagnosis.checks.some(({ verdict }) => verdict === 'wrong');
+  const isBad = diagnosis.states?.some(({ severity }) => severity === 'wrong') === true;
+  return isWrong || isBad ? EXIT.failed : EXIT.done;
+}
+
+/** A hub somewhere else: what it says of itself. */
+async function examineRemote(args: Args, io: CliIo): Promise<Diagnosis> {
+  const status = await statusOf(HubApi.of(args, io));
+  const compared = await compare(status, args, io);
+  return {
+    checks: [...hubChecks(status, 0), ...compared],
+    states: statesOf(status, undefined, compared),
+    fixed: [],
+  };
+}
+
+async function examine(args: Args, io: CliIo): Promise<Diagnosis> {
+  const config = configOf(args, io);
+  const paths = hubPaths(config.data);
+  if (!io.files.exists(`${config.data}/layout`)) {
+    const found = `${config.data} is not the data directory of a hub yet`;
+    return {
+      checks: [ok('config', configText(args, io)), note('data', found)],
+      states: undefined,
+      fixed: [],
+    };
+  }
+  const lock = takeLock(io, config.data);
+  try {
+    const first = [ok('config', configText(args, io)), layoutCheck(io, config)];
+    if (lock === undefined) return await examineRunning(first, config, paths, args, io);
+    return examineStopped(first, config, paths, args, io);
+  } finally {
+    lock?.release();
+  }
+}
+
+async function examineRunning(
+  first: readonly Check[],
+  config: Config,
+  paths: HubPaths,
+  args: Args,
+  io: CliIo,
+): Promise<Diagnosis> {
+  const found = fileChecks(io, config, paths, true);
+  const before = [...first, ok('hub', 'runs'), ...found.checks];
+  const fixed = args.has('fix') ? ['nothing: a hub runs here; stop it first'] : [];
+  let status: StatusSnapshot;
+  try {
+    status = await statusOf(HubApi.of(args, io));
+  } catch (error) {
+    if (!(error instanceof HubError)) throw error;
+    const check = wrongByFault('api', error.code, error.message);
+    return { checks: [...before, check], states: stoppedStates(found), fixed };
+  }
+  const compared = await compare(status, args, io);
+  return {
+    checks: [...before, ...hubChecks(status, config.journal.freeMibMin * MIB), ...compared],
+    states: statesOf(status, found, compared),
+    fixed,
+  };
+}
+
+function examineStopped(
+  first: readonly Check[],
+  config: Config,
+  paths: HubPaths,
+  args: Args,
+  io: CliIo,
+): Diagnosis {
+  const look = (): FileFindings => fileChecks(io, config, paths, false);
+  let found = look();
+  const fixed: string[] = [];
+  if (args.has('fix')) {
+    for (const { fix } of found.checks) if (fix !== undefined) fixed.push(fix());
+    if (fixed.length > 0) found = look();
+  }
+  const { diskBytes } = new MachineHost().figures(config.data);
+  const life = savedLifeYears(io.files, paths.flash, diskBytes);
+  const checks = [
+    ...first,
+    note('hub', 'does not run', 'systemctl start heliograph'),
+    ...found.checks,
+    lifeCheck(life),
+    skipped('uplink, clock, power', 'only a running hub knows'),
+  ];
+  return { checks, states: stoppedStates(found), fixed };
+}
+
+/** The lock, or undefined where a hub holds it. */
+function takeLock({ files }: CliIo, dir: string): DirectoryLock | undefined {
+  try {
+    return files.lockDir(dir);
+  } catch (error) {
+    if (error instanceof HubError && error.code === 'data.locked') return undefined;
+    throw error;
+  }
+}
+
+function configText(args: Args, io: CliIo): string {
+  const path = args.text('config') ?? io.env['HELIOGRAPH_CONFIG'];
+  return path === undefined ? 'defaults, no file' : path;
+}
+
+function layoutCheck({ files }: CliIo, { data }: Config): Check {
+  const text = textOf(files.read(`${data}/layout`) ?? EMPTY_BYTES)?.trim() ?? '';
+  return /^\d+$/.test(text)
+    ? ok('data', `${data}, layout ${text}`)
+    : wrongByFault('data', 'data.unreadable', `${data}/layout holds no version number`);
+}
+
+async function statusOf(hub: HubApi): Promise<StatusSnapshot> {
+  return (await hub.json('/api/v1/status')) as StatusSnapshot;
+}
+
+/** States that files alone can prove; undefined where they prove none. */
+function stoppedStates(found: FileFindings): readonly RecoveryRow[] | undefined {
+  const { damagedRanges, quarantinedRanges, isOtherKey } = found;
+  const [worst, ...more] = syncStatesOf({
+    faults: new Set(),
+    damagedRanges,
+    quarantinedRanges,
+    isOtherKey,
+  });
+  return worst.name === 'in sync' ? undefined : [worst, ...more];
+}
+
+/** What the hub says of itself, with what its files and a comparison add. */
+function statesOf(
+  { sync, faults }: StatusSnapshot,
+  found: FileFindings | undefined,
+  compared: readonly Check[],
+): readonly RecoveryRow[] {
+  const isDifferent = compared.some(({ verdict }) => verdict === 'wrong');
+  const proven = syncStatesOf({
+    faults: new Set<FaultCode>(faults.map(({ code }) => code)),
+    ...(found === undefined ? {} : { ...found }),
+    ...(isDifferent ? { digests: 'different' } : {}),
+  });
+  const names = new Set<string>([sync.state, ...sync.also, ...proven.map(({ name }) => name)]);
+  if (names.size > 1) names.delete('in sync');
+  return RECOVERY_TABLE.filter(({ name }) => names.has(name));
+}
+
+/** With `--compare`: the digests of both sides, once everything has its receipt. */
+async function compare(status: StatusSnapshot, args: Args, io: CliIo): Promise<Check[]> {
+  const address = args.text('compare');
+  if (address === undefined) return [];
+  const isWaiting = CLASS_NAMES.some((name) => name !== 'log' && status.backlog[name].ops > 0);
+  if (isWaiting) return [skipped('region', 'not everything has its receipt yet: compare later')];
+  try {
+    const site = encodeURIComponent(status.site);
+    const here = (await HubApi.of(args, io).json('/api/v1/digest')) as StateDigest;
+    const region = new HubApi(address, args, io);
+    const there = (await region.json(`/api/v1/digest?site=${site}`)) as StateDigest;
+    if (here.digest === there.digest) return [ok('region', `same state, digest ${here.digest}`)];
+    const found = `${here.digest} here (${here.ops} ops), ${there.digest} there (${there.ops} ops)`;
+    return [wrong('region', found)];
+  } catch (error) {
+    if (!(error instanceof HubError)) throw error;
+    return [skipped('region', error.message)];
+  }
+}

@@ -1,0 +1,263 @@
+/**
+ * Checks on the files of a data directory. Those of the first kind only read, whether a hub runs or not; those
+ * of the second need the directory for themselves, and open the state database as the hub would.
+ */
+import { textOf } from '../../base/bytes.ts';
+import { HubError } from '../../base/errors.ts';
+import { createLog } from '../../base/log.ts';
+import type { Config } from '../../config-schema.ts';
+import { type HubPaths, runtimePath } from '../../hub-data.ts';
+import { dumpJournal, type FolderStat, statJournal, verifyJournal } from '../../journal/inspect.ts';
+import { PLAIN_SEALER } from '../../journal/sealer.ts';
+import { Identity } from '../../keys/identity.ts';
+import { decodeEntry } from '../../model/entry.ts';
+import { isOpenToOthers, keepPrivate } from '../../platform/permissions.ts';
+import { readUsers, usersPath } from '../../security/users.ts';
+import { readSnapshot } from '../../snapshot/snapshot-file.ts';
+import { Store } from '../../store/store.ts';
+import type { CliIo } from '../io.ts';
+import { bytesText, countText } from '../text.ts';
+import { type Check, checked, note, ok, wrong, wrongByFault } from './check.ts';
+import { diskCheck } from './hub-checks.ts';
+
+export interface FileFindings {
+  readonly checks: readonly Check[];
+  readonly damagedRanges: number;
+  readonly quarantinedRanges: number;
+  readonly isOtherKey: boolean;
+}
+
+/** Reading more than this byte by byte takes too long for a first look. */
+const VERIFY_BYTES_MAX = 256 * 2 ** 20;
+/** Newest entries in which the maker of the journal is looked for. */
+const ENTRIES_LOOKED_AT = 1_000;
+const REGION_KEY = /^[0-9a-f]{64}$/;
+const MIB = 1 << 20;
+
+/** `isRunning`: a hub holds the directory; then nothing is opened for writing, and nothing offered to mend. */
+export function fileChecks(
+  io: CliIo,
+  config: Config,
+  paths: HubPaths,
+  isRunning: boolean,
+): FileFindings {
+  const journal = journalFindings(io, paths);
+  const key = keyFindings(io, paths);
+  const whose = journal.stat === undefined ? undefined : journalMaker(io, paths, journal.stat);
+  const isOtherKey = key.id !== undefined && whose !== undefined && key.id !== whose;
+  const clash = wrong('identity', `the key is of hub ${key.id}, the journal of hub ${whose}`);
+  const checks = [
+    ...privateChecks(io, config, paths),
+    isOtherKey ? clash : key.check,
+    ...journal.checks,
+    regionKeyCheck(io, paths),
+    usersCheck(io, config),
+  ];
+  if (!isRunning) {
+    const freeBytesMin = config.journal.freeMibMin * MIB;
+    checks.push(
+      checked('disk', () => diskCheck(io.files.freeBytes(config.data), freeBytesMin)),
+      snapshotCheck(io, paths),
+      storeCheck(io, config, paths, journal.stat),
+      ...strayChecks(io, config, paths),
+    );
+  }
+  const quarantinedRanges = journal.stat?.quarantined.length ?? 0;
+  return { checks, damagedRanges: journal.damagedRanges, quarantinedRanges, isOtherKey };
+}
+
+function journalFindings(
+  { files }: CliIo,
+  { journal: dir }: HubPaths,
+): { checks: Check[]; stat: FolderStat | undefined; damagedRanges: number } {
+  if (!files.exists(dir)) {
+    return { checks: [note('journal files', 'none yet')], stat: undefined, damagedRanges: 0 };
+  }
+  let stat: FolderStat | undefined;
+  let damagedRanges = 0;
+  const check = checked('journal files', () => {
+    stat = statJournal(files, dir);
+    const { firstLsn, lastLsn, bytes, quarantined } = stat;
+    const range = lastLsn < firstLsn ? 'no entry' : `LSN ${firstLsn} to ${lastLsn}`;
+    const found = `${range}, ${bytesText(bytes)}`;
+    const usedBytes = stat.segments.reduce((sum, segment) => sum + segment.bytes, 0);
+    if (usedBytes > VERIFY_BYTES_MAX) {
+      return note(
+        'journal files',
+        `${found}; heads checked`,
+        'For every byte: `heliograph journal verify`.',
+      );
+    }
+    const { damages } = verifyJournal(files, dir);
+    const fresh = damages.filter(({ what }) => what !== 'quarantined' && what !== 'header-copy');
+    damagedRanges = fresh.length;
+    if (fresh.length > 0) {
+      return wrong(
+        'journal files',
+        `${found}; ${countText(fresh.length, 'damage')} not kept aside yet`,
+      );
+    }
+    if (quarantined.length === 0) return ok('journal files', `${found}, every byte checked`);
+    const aside = quarantined.map(({ fromLsn, toLsn }) => `${fromLsn} to ${toLsn}`).join(', ');
+    return wrong('journal files', `${found}; damaged and kept aside: LSN ${aside}`);
+  });
+  return { checks: [check], stat, damagedRanges };
+}
+
+/** Id of the hub that stamped the newest op; undefined where none can be read. */
+function journalMaker(io: CliIo, paths: HubPaths, { lastLsn }: FolderStat): string | undefined {
+  let hub: string | undefined;
+  try {
+    const fromLsn = Math.max(1, lastLsn - ENTRIES_LOOKED_AT);
+    for (const item of dumpJournal(io.files, paths.journal, PLAIN_SEALER, fromLsn)) {
+      if (item.kind !== 'entry') continue;
+      const entry = decodeEntry(item.entry);
+      if (entry.type === 'op') hub = entry.stamped.stamp.hub;
+    }
+  } catch {
+    // What cannot be read is the journal check's to tell.
+  }
+  return hub;
+}
+
+function keyFindings(io: CliIo, { identity: path }: HubPaths): { check: Check; id?: string } {
+  const { files, random } = io;
+  if (!files.exists(path)) {
+    return { check: note('identity', `${path} is not there; the next start makes a new hub`) };
+  }
+  let id: string | undefined;
+  const check = checked('identity', () => {
+    ({ id } = Identity.open({ files, path, random }));
+    return ok('identity', `hub ${id}`);
+  });
+  return id === undefined ? { check } : { check, id };
+}
+
+/** Files that nobody but the hub's user may read. */
+function privateChecks({ files }: CliIo, { data }: Config, { identity }: HubPaths): Check[] {
+  const secrets = [identity, usersPath(data)].filter((path) => files.exists(path));
+  const open = secrets.filter((path) => isOpenToOthers(path) === true);
+  if (open.length === 0) return [ok('rights', 'secrets are for the hub alone')];
+  return open.map((path) => ({
+    ...wrong('rights', `others may read ${path}`, `chmod 600 ${path}`),
+    fix: () => {
+      keepPrivate(path);
+      return `closed ${path} to others`;
+    },
+  }));
+}
+
+function regionKeyCheck({ files }: CliIo, { uplink }: HubPaths): Check {
+  const path = `${uplink}/region.pub`;
+  const text = textOf(files.read(path) ?? new Uint8Array())?.trim() ?? '';
+  if (text === '')
+    return ok('region key', 'none yet: the first regional node that answers is trusted');
+  if (REGION_KEY.test(text)) return ok('region key', `${text.slice(0, 16)}…`);
+  return wrong(
+    'region key',
+    `${path} does not hold a key`,
+    'Delete it if the regional node is the right one; the next session trusts its key.',
+  );
+}
+
+function usersCheck({ files }: CliIo, { data, security }: Config): Check {
+  if (security.mode !== 'password') {
+    const lan = security.allowOpenLan ? ', also from the network' : ' on this machine';
+    const found = `mode open: anyone${lan}`;
+    return security.allowOpenLan
+      ? note('users', found, 'Set security.mode = "password" and add users.')
+      : ok('users', found);
+  }
+  return checked('users', () => {
+    const { size } = readUsers(files, data);
+    return size > 0
+      ? ok('users', countText(size, 'user'))
+      : wrong('users', 'mode password, and no user', 'heliograph user add NAME --role operator');
+  });
+}
+
+function snapshotCheck({ files }: CliIo, { snapshot: path }: HubPaths): Check {
+  return checked('snapshot', () => {
+    const snapshot = readSnapshot(files, path);
+    if (snapshot === undefined) return ok('snapshot', 'none yet');
+    return ok('snapshot', `through LSN ${snapshot.lsn}`);
+  });
+}
+
+/** The state database against the journal; a damaged one is disposable where the rest holds all of it. */
+function storeCheck(
+  io: CliIo,
+  config: Config,
+  paths: HubPaths,
+  journal: FolderStat | undefined,
+): Check {
+  const { files, clock } = io;
+  if (!files.exists(paths.state))
+    return ok('store', 'none: the next start folds it from the journal');
+  const log = createLog(clock, 'error', (line) => io.stderr(`${line}\n`));
+  const firstLsn = journal?.firstLsn ?? 1;
+  let checkpointLsn: number;
+  try {
+    const { readingsDays } = config.store;
+    const store = Store.open({ path: paths.state, files, log, readingsDays });
+    ({ checkpointLsn } = store);
+    store.close();
+  } catch (error) {
+    if (!(error instanceof HubError)) throw error;
+    const check = wrongByFault('store', error.code, error.message);
+    if (error.code !== 'store.damaged' || !isCovered(io, paths, firstLsn)) return check;
+    return {
+      ...check,
+      fix: () => {
+        Store.remove(files, paths.state);
+        return `removed ${paths.state}; the next start folds it anew`;
+      },
+    };
+  }
+  const lastLsn = journal?.lastLsn ?? 0;
+  if (checkpointLsn > lastLsn) {
+    return note(
+      'store',
+      `is of another journal: LSN ${checkpointLsn} of ${lastLsn}`,
+      'The next start folds it anew.',
+    );
+  }
+  if (checkpointLsn + 1 < firstLsn && !isCovered(io, paths, firstLsn)) {
+    const gap = `LSN ${checkpointLsn + 1} to ${firstLsn - 1}`;
+    return wrong(
+      'store',
+      `${gap} have left the journal and are not in the state`,
+      'Compare with the region: `heliograph doctor --compare URL`.',
+    );
+  }
+  return ok('store', `through LSN ${checkpointLsn} of ${lastLsn}`);
+}
+
+/** Whether snapshot and journal together hold everything. */
+function isCovered({ files }: CliIo, { snapshot }: HubPaths, firstLsn: number): boolean {
+  if (firstLsn <= 1) return true;
+  try {
+    return (readSnapshot(files, snapshot)?.lsn ?? 0) + 1 >= firstLsn;
+  } catch {
+    return false;
+  }
+}
+
+/** What a crash leaves behind: half of a file that was to be replaced, the address of a hub that is gone. */
+function strayChecks({ files }: CliIo, { data }: Config, paths: HubPaths): Check[] {
+  const folders = [data, `${data}/keys`, paths.syncLog, paths.uplink, `${paths.uplink}/spool`];
+  const strays = folders
+    .flatMap((dir) => files.list(dir).map((name) => ({ dir, name })))
+    .filter(({ name }) => name.endsWith('.new') || name.startsWith('state.db.rebuilt'))
+    .map(({ dir, name }) => `${dir}/${name}`);
+  const runtime = runtimePath(data);
+  if (files.exists(runtime)) strays.push(runtime);
+  if (strays.length === 0) return [ok('leftovers', 'none')];
+  return strays.map((path) => ({
+    ...note('leftovers', `${path} is left from a hub that did not end by itself`),
+    fix: () => {
+      files.remove(path);
+      return `removed ${path}`;
+    },
+  }));
+}

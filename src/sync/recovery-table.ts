@@ -1,0 +1,187 @@
+/**
+ * The sync states of a hub, worst first: how each is recognised, what it means, and the steps that lead out of
+ * it. This table is the one truth: the page, `heliograph doctor` and RECOVERY.md show it (a test compares the
+ * document), so that support staff, reading any of them, do the same thing.
+ *
+ * Several states can hold at once; the worst one names the hub. `in sync` holds where no other does, so the
+ * table always has an answer. What nobody has looked at is undefined and proves nothing.
+ */
+import type { ClockQuality } from '../base/clock.ts';
+import type { FaultCode } from '../base/errors.ts';
+import type { ClassName } from '../model/class.ts';
+
+export type SyncStateName =
+  | 'journal damaged'
+  | 'identity clash'
+  | 'quarantined'
+  | 'diverged'
+  | 'upstream refused'
+  | 'clock unknown'
+  | 'behind'
+  | 'catching up'
+  | 'no uplink'
+  | 'in sync';
+
+/** What is known of a hub, from a running one or from the files of one that stands still. */
+export interface SyncEvidence {
+  readonly faults: ReadonlySet<FaultCode>;
+  /** Damage in the journal that is not kept aside yet. */
+  readonly damagedRanges?: number;
+  /** Ranges of the journal that are damaged and kept aside. */
+  readonly quarantinedRanges?: number;
+  /** The key of this hub is not the one that wrote its journal. */
+  readonly isOtherKey?: boolean;
+  /** State here and upstream after everything has its receipt. */
+  readonly digests?: 'equal' | 'different';
+  readonly clock?: ClockQuality;
+  readonly hasUplink?: boolean;
+  /** Classes that have something waiting for a receipt; the log does not count. */
+  readonly waiting?: readonly ClassName[];
+  /** Those of them whose oldest op is past its deadline. */
+  readonly overdue?: readonly ClassName[];
+}
+
+export interface RecoveryRow {
+  readonly name: SyncStateName;
+  /** `wrong` asks a person to act, `watch` to look again later. */
+  readonly severity: 'wrong' | 'watch' | 'good';
+  readonly recognisedBy: string;
+  readonly meaning: string;
+  readonly steps: readonly string[];
+  holds(evidence: SyncEvidence): boolean;
+}
+
+const UNREACHED: readonly FaultCode[] = ['uplink.unreachable', 'uplink.silent'];
+
+export const RECOVERY_TABLE: readonly RecoveryRow[] = [
+  {
+    name: 'journal damaged',
+    severity: 'wrong',
+    recognisedBy:
+      '`journal.poisoned` or `journal.unsealable`, or `heliograph journal verify` finds damage that is not kept aside yet',
+    meaning: 'The card has lost or refused bytes of the journal since the last start.',
+    steps: [
+      'Do not format or replace the card yet: what is readable on it may be the only copy.',
+      'Restart the hub (`systemctl restart heliograph`): recovery keeps the damage aside and goes on with the rest.',
+      'Run `heliograph doctor` again. If the state is `quarantined` now, follow its steps.',
+      'If the card fails again within a day, stop the hub, copy the data directory to a new card, and start from there.',
+    ],
+    holds: ({ faults, damagedRanges = 0 }) =>
+      damagedRanges > 0 || faults.has('journal.poisoned') || faults.has('journal.unsealable'),
+  },
+  {
+    name: 'identity clash',
+    severity: 'wrong',
+    recognisedBy:
+      '`keys.damaged` or `uplink.wrong-region`, or the key in `keys/hub.pem` is not the one that wrote the journal',
+    meaning:
+      'Somebody is not who they were: this hub has another key than its data, or the regional node has another key than before.',
+    steps: [
+      'A copied card: run one of the two hubs only. Give the other an empty data directory, so that it makes a key of its own.',
+      'A lost key: restore `keys/hub.pem` of this hub from its backup, owned by its user, mode 0600.',
+      'A regional node that was replaced on purpose: delete `uplink/region.pub`; the next session trusts the new key.',
+      'A regional node that nobody replaced: send nothing, and call whoever runs it.',
+    ],
+    holds: ({ faults, isOtherKey = false }) =>
+      isOtherKey || faults.has('keys.damaged') || faults.has('uplink.wrong-region'),
+  },
+  {
+    name: 'quarantined',
+    severity: 'wrong',
+    recognisedBy: '`journal.damaged`: ranges of LSNs lie in `journal/quarantine`',
+    meaning:
+      'Acknowledged entries are damaged and kept aside. The hub works; these entries are not in its state.',
+    steps: [
+      'Run `heliograph journal verify` and note the LSNs.',
+      'Compare with the receipts: entries up to `receiptedLsn` of `heliograph status --json` are safe upstream.',
+      'Copy `journal/quarantine` to another medium; parts of it may still be read.',
+      'Plan a new card. When the LSNs are released from the journal, the files in `journal/quarantine` may be deleted.',
+    ],
+    holds: ({ faults, quarantinedRanges = 0 }) =>
+      quarantinedRanges > 0 || faults.has('journal.damaged'),
+  },
+  {
+    name: 'diverged',
+    severity: 'wrong',
+    recognisedBy:
+      '`heliograph doctor --compare URL`: everything has its receipt, and the digests of hub and regional node differ',
+    meaning: 'Both sides say they have the same ops, and their states differ.',
+    steps: [
+      'Note both digests: `heliograph store digest` here, `heliograph store digest --site NAME` at the region.',
+      'Stop the hub and run `heliograph store rebuild`. If it says that the journal gives another state, keep both files.',
+      'Start the hub and compare again. If they still differ, stop the regional node, move `state.db*` out of `regional/sites/NAME`, and start it: it folds its archive anew.',
+      'If that does not help, keep both data directories and report it: equal ops must give equal states.',
+    ],
+    holds: ({ digests }) => digests === 'different',
+  },
+  {
+    name: 'upstream refused',
+    severity: 'wrong',
+    recognisedBy: '`uplink.refused` (login) or `batch.rejected` (data)',
+    meaning:
+      'The other side answers, and does not take what this hub sends. It stays in the journal.',
+    steps: [
+      'Login refused: check `uplink.username` and the password file, and that the broker knows the user.',
+      'Batch refused: read the reason with `heliograph log --since 1d`; an older regional node is updated first.',
+      'The hub tries again by itself; `heliograph status` shows the next receipt.',
+    ],
+    holds: ({ faults }) => faults.has('uplink.refused') || faults.has('batch.rejected'),
+  },
+  {
+    name: 'clock unknown',
+    severity: 'watch',
+    recognisedBy: '`clock.unknown`: nobody has set the clock since the start',
+    meaning: 'Order is kept; the times of new ops may be wrong until a trusted source appears.',
+    steps: [
+      'Give the hub a network with a time server, or set the clock: `timedatectl set-time`.',
+      'A clock with its own battery (RTC) prevents this after every power cut.',
+    ],
+    holds: ({ clock }) => clock === 'unknown',
+  },
+  {
+    name: 'behind',
+    severity: 'watch',
+    recognisedBy:
+      'ops wait beyond the deadline of their class, or wait while `uplink.unreachable` or `uplink.silent` holds',
+    meaning: 'Data is safe in the journal and reaches the region later than promised.',
+    steps: [
+      'Read why: `heliograph log --since 1d --explain`. Low battery: nothing to do but wait for sun.',
+      'Link down: check antenna, SIM, cable; `uplink.url` must be reachable from the site.',
+      'On site with energy to spare: `heliograph override --for 30m` sends everything now.',
+      'Look at the fill of the journal in `heliograph status`: it must last until the link is back.',
+    ],
+    holds: ({ faults, waiting = [], overdue = [] }) =>
+      overdue.length > 0 || (waiting.length > 0 && UNREACHED.some((code) => faults.has(code))),
+  },
+  {
+    name: 'catching up',
+    severity: 'good',
+    recognisedBy: 'ops wait for their receipt, all within the deadline of their class',
+    meaning: 'Everything is on its way; the governor chooses the moment.',
+    steps: ['Nothing to do. `heliograph log` says what waits for what.'],
+    holds: ({ waiting = [] }) => waiting.length > 0,
+  },
+  {
+    name: 'no uplink',
+    severity: 'good',
+    recognisedBy: '`uplink.url` is empty',
+    meaning: 'Data stays in the journal of this hub, for `journal.keep_days`.',
+    steps: ['Nothing to do, unless the data should go upstream: set `uplink.url`.'],
+    holds: ({ hasUplink }) => hasUplink === false,
+  },
+  {
+    name: 'in sync',
+    severity: 'good',
+    recognisedBy: 'every op has its receipt',
+    meaning: 'The regional node has proven that it stored everything.',
+    steps: ['Nothing to do.'],
+    holds: () => true,
+  },
+];
+
+/** Every row that holds, worst first; `in sync` only where it is alone. */
+export function syncStatesOf(evidence: SyncEvidence): readonly [RecoveryRow, ...RecoveryRow[]] {
+  const rows = RECOVERY_TABLE.filter((row) => row.name !== 'in sync' && row.holds(evidence));
+  const [first = RECOVERY_TABLE.at(-1) as RecoveryRow, ...more] = rows;
+  return [first, ...more];
+}

@@ -1,0 +1,209 @@
+/** `heliograph doctor` on the files of a hub that stands still, each kind of trouble once, and its repair. */
+import assert from 'node:assert/strict';
+import { chmodSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeEach, describe, test } from 'vitest';
+
+import { EXIT } from '../../../src/cli/io.ts';
+import { Identity } from '../../../src/keys/identity.ts';
+import { openHub } from '../../../src/hub.ts';
+import { machineTimers } from '../../../src/platform/clock.ts';
+import { machineHttpClient } from '../../../src/platform/http-client.ts';
+import { machineFiles } from '../../../src/platform/machine-files.ts';
+import { serveHttp } from '../../../src/platform/http-server.ts';
+import { machineRandom } from '../../../src/platform/random.ts';
+import { SimClock } from '../../../src/platform/sim/clock.ts';
+import { createApi } from '../../../src/status/api.ts';
+import { CliWorld } from '../../support/cli.ts';
+import { configFor, machine, SMALL_FLAGS, smallDataDir } from '../../support/data-dir.ts';
+import { NOON_MS, SampleSources, sampleStatus } from '../../support/status.ts';
+import { tempDir } from '../../support/temp-dir.ts';
+
+interface Report {
+  readonly ok: boolean;
+  readonly sync: { readonly state: string; readonly also: readonly string[] } | null;
+  readonly checks: readonly {
+    readonly name: string;
+    readonly verdict: string;
+    readonly found: string;
+    readonly fixable: boolean;
+  }[];
+  readonly fixed: readonly string[];
+}
+
+const world = new CliWorld();
+let dir: string;
+
+async function diagnose(flags = ''): Promise<Report & { readonly code: number }> {
+  const { code, stdout } = await world.run(`doctor --json --data ${dir} ${SMALL_FLAGS} ${flags}`, {
+    files: machineFiles,
+    http: machineHttpClient,
+  });
+  return { ...(JSON.parse(stdout) as Report), code };
+}
+
+function wrongIn({ checks }: Report): string[] {
+  return checks.filter(({ verdict }) => verdict === 'wrong').map(({ name }) => name);
+}
+
+describe('a hub that stands still', () => {
+  beforeEach(async () => {
+    dir = await smallDataDir();
+  });
+
+  test('in order is in order, and stays as it was', async () => {
+    const report = await diagnose();
+    assert.deepEqual(wrongIn(report), []);
+    assert.equal(report.code, EXIT.done);
+    assert.equal(report.sync, null);
+    const journal = report.checks.find(({ name }) => name === 'journal files');
+    assert.match(journal?.found ?? '', /^LSN 1 to 12, .* every byte checked$/);
+  });
+
+  test('a damaged entry is named, and the state of sync with it', async () => {
+    const segment = join(dir, 'journal/000000000001.segment');
+    const bytes = readFileSync(segment);
+    const at = bytes.indexOf('m/4');
+    bytes[at] = 0xff;
+    writeFileSync(segment, bytes);
+    const report = await diagnose('--fix');
+    assert.deepEqual(wrongIn(report), ['journal files']);
+    assert.equal(report.sync?.state, 'journal damaged');
+    assert.equal(report.code, EXIT.failed);
+    assert.deepEqual(report.fixed, [], 'a journal is never mended by itself');
+  });
+
+  test('a damaged state database goes, because the journal has it all', async () => {
+    writeFileSync(
+      join(dir, 'state.db'),
+      'this is no database at all, and long enough to be read as one',
+    );
+    const before = await diagnose();
+    assert.deepEqual(wrongIn(before), ['store']);
+    assert.equal(before.checks.find(({ name }) => name === 'store')?.fixable, true);
+    const after = await diagnose('--fix');
+    assert.match(after.fixed.join(), /removed .*state\.db;/);
+    assert.deepEqual(wrongIn(after), []);
+    assert.equal(after.code, EXIT.done);
+  });
+
+  test('what a crash left behind goes; nothing else does', async () => {
+    for (const name of ['runtime.json', 'users.json.new', 'state.snapshot.new']) {
+      writeFileSync(join(dir, name), '{}');
+    }
+    writeFileSync(join(dir, 'notes.txt'), 'kept');
+    const before = await diagnose();
+    assert.equal(before.checks.filter(({ fixable }) => fixable).length, 3);
+    const after = await diagnose('--fix');
+    assert.equal(after.fixed.length, 3);
+    assert.deepEqual(
+      machineFiles.list(dir).filter((name) => /new$|runtime|notes/.test(name)),
+      ['notes.txt'],
+    );
+  });
+
+  test('a key that others may read is closed to them', async () => {
+    startedOnce();
+    chmodSync(join(dir, 'keys/hub.pem'), 0o644);
+    assert.ok(wrongIn(await diagnose()).includes('rights'));
+    await diagnose('--fix');
+    assert.equal(statSync(join(dir, 'keys/hub.pem')).mode & 0o777, 0o600);
+    assert.ok(!wrongIn(await diagnose()).includes('rights'));
+  });
+
+  test('a key that did not write the journal is a clash', async () => {
+    startedOnce();
+    const report = await diagnose();
+    assert.deepEqual(wrongIn(report), ['identity']);
+    assert.equal(report.sync?.state, 'identity clash');
+  });
+
+  test('a region key that is none, and no users in mode password', async () => {
+    mkdirSync(join(dir, 'uplink'));
+    writeFileSync(join(dir, 'uplink/region.pub'), 'hello');
+    assert.deepEqual(wrongIn(await diagnose('--set security.mode=password')), [
+      'region key',
+      'users',
+    ]);
+  });
+
+  test('too little room on the disk', async () => {
+    assert.deepEqual(wrongIn(await diagnose('--set journal.free_mib_min=1048576')), ['disk']);
+  });
+
+  test('a folder that is no data directory is only said to be none', async () => {
+    dir = tempDir();
+    const report = await diagnose();
+    assert.equal(report.code, EXIT.done);
+    assert.match(report.checks.at(-1)?.found ?? '', /is not the data directory of a hub yet/);
+  });
+
+  test('for eyes: verdicts, arrows, the state', async () => {
+    rmSync(join(dir, 'journal'), { recursive: true });
+    const { stdout } = await world.run(`doctor --data ${dir} ${SMALL_FLAGS}`, {
+      files: machineFiles,
+    });
+    assert.match(stdout, /^note {5}journal files {2}none yet$/m);
+    assert.match(stdout, /^Sync state: only a running hub knows\.$/m);
+  });
+});
+
+/** The directory gets a key, as a start would make it: another than the one in its journal. */
+function startedOnce(): void {
+  Identity.open({ files: machineFiles, path: join(dir, 'keys/hub.pem'), random: machineRandom });
+}
+
+describe('a hub that runs here', () => {
+  test('is asked, its files are read, and nothing is mended under it', async () => {
+    dir = await smallDataDir();
+    rmSync(join(dir, 'journal'), { recursive: true });
+    const sets = ['broker.port=0', 'http.port=0', 'power.sources=["none"]'];
+    const hub = await openHub(configFor(dir, ...sets), machine);
+    try {
+      const report = await diagnose('--fix');
+      assert.deepEqual(wrongIn(report), []);
+      assert.equal(report.sync?.state, 'no uplink');
+      assert.deepEqual(report.fixed, ['nothing: a hub runs here; stop it first']);
+      assert.ok(machineFiles.exists(join(dir, 'runtime.json')));
+    } finally {
+      await hub.close();
+    }
+  });
+});
+
+describe('a hub that runs elsewhere', () => {
+  test('its faults are wrong, its state of sync is told', async () => {
+    const sources = new SampleSources(new SimClock(NOON_MS));
+    sources.status = sampleStatus({
+      faults: [{ code: 'journal.full', message: 'no room', hint: 'Do this.', since: '' }],
+      power: { ...sampleStatus().power, ageS: 600 },
+      sync: { state: 'behind', severity: 'watch', meaning: '', steps: [], also: ['clock unknown'] },
+    });
+    const api = createApi(sources.options({ timers: machineTimers }));
+    const fetch = (request: Request, remote: string) => api.fetch(request, remote);
+    const server = await serveHttp({
+      host: '127.0.0.1',
+      port: 0,
+      purpose: 'x',
+      connectionsMax: 9,
+      fetch,
+    });
+    try {
+      const { code, stdout } = await world.run(
+        `doctor --json --url http://127.0.0.1:${server.port}`,
+        {
+          files: machineFiles,
+          http: machineHttpClient,
+        },
+      );
+      const report = JSON.parse(stdout) as Report;
+      assert.deepEqual(wrongIn(report), ['fault', 'power']);
+      assert.deepEqual(report.sync?.state, 'clock unknown', 'the worst in the order of the table');
+      assert.deepEqual(report.sync.also, ['behind']);
+      assert.equal(code, EXIT.failed);
+    } finally {
+      api.close();
+      await server.close();
+    }
+  });
+});
