@@ -26,6 +26,13 @@ export interface Timers {
   soon(callback: () => void): Cancel;
 }
 
+/** Resolves when the events that wait now have had their turn. */
+export function turn(timers: Timers): Promise<void> {
+  return new Promise((resolve) => {
+    timers.soon(resolve);
+  });
+}
+
 /** Resolves after `delayMs`, or at once when `signal` is aborted. */
 export function pause(timers: Timers, delayMs: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {

@@ -2,8 +2,8 @@
 
 /** Ops in one batch. */
 export const BATCH_OPS_MAX = 20_000;
-/** Payload of a batch before compression; one op of the largest size must fit. */
-export const RAW_BYTES_MAX = 4 << 20;
+/** Payload of a batch before compression, and its ops together; one op of the largest size must fit. */
+export const RAW_BYTES_MAX = 8 << 20;
 /** Signed manifest; about 20 bytes for each range. */
 export const MANIFEST_BYTES_MAX = 512 << 10;
 /** A whole batch as it is cut in chunks. */
@@ -21,7 +21,8 @@ export const SPOOLED_MAX = 64;
 /** When a hub seals: the first limit that is reached ends the batch. A single op may exceed the bytes. */
 export interface SealLimits {
   readonly opsMax: number;
-  readonly rawBytesMax: number;
+  /** Of the ops alone, as they lie in the journal. */
+  readonly opBytesMax: number;
 }
 
-export const DEFAULT_SEAL_LIMITS: SealLimits = { opsMax: 5_000, rawBytesMax: 1 << 20 };
+export const DEFAULT_SEAL_LIMITS: SealLimits = { opsMax: 20_000, opBytesMax: 4 << 20 };

@@ -13,6 +13,7 @@ import { bytesOfOrigin, type Origin, originOfBytes } from '../model/origin.ts';
 import { BATCH_FORMAT } from '../versions.ts';
 import { type BatchId, batchIdOfBytes, bytesOfBatchId } from './batch-id.ts';
 import { type Compression, COMPRESSIONS } from './compression.ts';
+import { type Encoding, ENCODINGS } from './payload.ts';
 import { type LaneRange, readRanges, writeRanges } from './ranges.ts';
 
 export const MANIFEST_TYPE = 'application/vnd.heliograph.manifest+cbor';
@@ -39,6 +40,8 @@ export interface Manifest {
   /** Payload before compression. */
   readonly rawBytes: number;
   readonly compression: Compression;
+  /** How the ops stand in the payload. */
+  readonly encoding: Encoding;
   readonly createdMs: number;
   readonly quality: ClockQuality;
 }
@@ -50,7 +53,7 @@ export interface Signer {
   sign(message: Uint8Array): Uint8Array;
 }
 
-const FIELDS = 17;
+const FIELDS = 18;
 const LIMITS: CborLimits = { depthMax: 3, itemsMax: 110_000 };
 
 /** The signed manifest, a COSE_Sign1; its hash names the batch. */
@@ -70,6 +73,7 @@ function encodeManifest(manifest: Manifest): Uint8Array {
   writer.uint(manifest.ops).bytes(manifest.root);
   writer.bytes(manifest.payloadSha256).uint(manifest.payloadBytes).uint(manifest.rawBytes);
   writer.uint(COMPRESSIONS.indexOf(manifest.compression));
+  writer.uint(ENCODINGS.indexOf(manifest.encoding));
   writer.array(2).uint(manifest.createdMs).uint(QUALITIES.indexOf(manifest.quality));
   return writer.finish();
 }
@@ -125,11 +129,12 @@ function readManifest(reader: CborReader): Manifest {
   const payloadBytes = reader.uint();
   const rawBytes = reader.uint();
   const compression = need(COMPRESSIONS[reader.uint()], 'compression');
+  const encoding = need(ENCODINGS[reader.uint()], 'encoding');
   reader.expectArray(2);
   const createdMs = reader.uint();
   const quality = need(QUALITIES[reader.uint()], 'clock quality');
   const journal = { fromLsn, throughLsn, oldestMs, newestMs };
-  const payload = { payloadSha256, payloadBytes, rawBytes, compression };
+  const payload = { payloadSha256, payloadBytes, rawBytes, compression, encoding };
   const origin = { hub, site, class: opClass, previous };
   return { ...origin, ...journal, ranges, ops, root, ...payload, createdMs, quality };
 }

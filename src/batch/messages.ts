@@ -17,6 +17,7 @@ import { ChunkBitmap } from './chunks.ts';
 import { type Compression, COMPRESSIONS } from './compression.ts';
 import { MESSAGE_BYTES_MAX, SPOOLED_MAX } from './limits.ts';
 import { QUALITIES, type Signer } from './manifest.ts';
+import { type Encoding, ENCODINGS } from './payload.ts';
 import { type LaneRange, readRanges, writeRanges } from './ranges.ts';
 
 export const NONCE_BYTES = 8;
@@ -36,9 +37,10 @@ export interface Hello {
   readonly nonce: Uint8Array;
   /** Program version of the sender. */
   readonly software: string;
-  /** Batch formats and compressions that the sender can read. */
+  /** Batch formats, compressions and encodings that the sender can read. */
   readonly formats: readonly number[];
   readonly compressions: readonly Compression[];
+  readonly encodings: readonly Encoding[];
   /** Sealed batches that still wait for a receipt, in the order they will be sent. */
   readonly spooled: readonly BatchId[];
 }
@@ -51,6 +53,7 @@ export interface DownHello {
   readonly software: string;
   readonly formats: readonly number[];
   readonly compressions: readonly Compression[];
+  readonly encodings: readonly Encoding[];
 }
 
 /** Which chunks of a batch the regional node has. */
@@ -190,23 +193,28 @@ interface Greeting {
   readonly software: string;
   readonly formats: readonly number[];
   readonly compressions: readonly Compression[];
+  readonly encodings: readonly Encoding[];
 }
 
 function greeting(hello: Greeting, signer: Signer): Record<string, CborValue> {
-  const { nonce, software, formats, compressions } = hello;
-  const codes = compressions.map((compression) => COMPRESSIONS.indexOf(compression));
-  return { key: signer.publicKey, nonce, software, formats, compressions: codes };
+  const { nonce, software, formats } = hello;
+  const compressions = hello.compressions.map((each) => COMPRESSIONS.indexOf(each));
+  const encodings = hello.encodings.map((each) => ENCODINGS.indexOf(each));
+  return { key: signer.publicKey, nonce, software, formats, compressions, encodings };
 }
 
 function readGreeting(map: CborMap): Greeting {
   const nonce = bytesField(map, 'nonce');
   if (nonce.length !== NONCE_BYTES) return malformed();
   const formats = arrayField(map, 'formats').map((format) => asUint(format));
-  // Compressions that we do not know are the sender's business.
-  const compressions = arrayField(map, 'compressions')
-    .map((code) => COMPRESSIONS[asUint(code)])
-    .filter((compression) => compression !== undefined);
-  return { nonce, software: textField(map, 'software'), formats, compressions };
+  const compressions = knownOf(COMPRESSIONS, arrayField(map, 'compressions'));
+  const encodings = knownOf(ENCODINGS, arrayField(map, 'encodings'));
+  return { nonce, software: textField(map, 'software'), formats, compressions, encodings };
+}
+
+/** What the numbers stand for; those that we do not know are the sender's business. */
+function knownOf<T>(known: readonly T[], numbers: readonly CborValue[]): T[] {
+  return numbers.flatMap((number) => known[asUint(number)] ?? []);
 }
 
 function seal(contentType: string, payload: Uint8Array, signer: Signer): Uint8Array {

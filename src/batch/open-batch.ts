@@ -9,12 +9,13 @@ import { bytesEqual } from '../base/bytes.ts';
 import { parseCose, verifyCose, type Verify } from '../codec/cose.ts';
 import { CborError, CborReader } from '../codec/reader.ts';
 import { TreeHasher } from '../ledger/merkle.ts';
-import { readOp, readStamp, type StampedOp } from '../model/op.ts';
+import type { StampedOp } from '../model/op.ts';
 import { bytesOfOrigin, type Origin } from '../model/origin.ts';
 import { type BatchId, batchIdOf, sha256 } from './batch-id.ts';
 import type { Compressor } from './compression.ts';
 import { BATCH_BYTES_MAX, BATCH_OPS_MAX, RAW_BYTES_MAX } from './limits.ts';
 import { type Manifest, parseManifest } from './manifest.ts';
+import { inSlices, type Pause, readPayload, SLICE_OPS, type Slices } from './payload.ts';
 import { opsInRanges, RangeSet, rangesEqual } from './ranges.ts';
 
 export type DamagedReason =
@@ -32,7 +33,6 @@ export type RefusedReason =
   | 'too many ops'
   | 'too large'
   | 'malformed payload'
-  | 'malformed op'
   | 'another class'
   | 'foreign stamp'
   | 'ops differ from ranges'
@@ -49,6 +49,13 @@ export interface ExpectedBatch {
   readonly hub: Origin;
   /** The hub's key, as its hello proved it. */
   readonly publicKey: Uint8Array;
+}
+
+/** What opening works with; `pause` lets other work run between slices of it. */
+export interface OpenTools {
+  readonly verify: Verify;
+  readonly compressor: Compressor;
+  readonly pause: Pause;
 }
 
 /** Manifest and payload of a batch, not verified yet. */
@@ -93,8 +100,7 @@ export function readOwnBatch(bytes: Uint8Array): { id: BatchId; manifest: Manife
 export async function openBatch(
   bytes: Uint8Array,
   expected: ExpectedBatch,
-  verify: Verify,
-  compressor: Compressor,
+  { verify, compressor, pause }: OpenTools,
 ): Promise<BatchOutcome> {
   const proven = proveBatch(bytes, expected, verify);
   if (proven.kind !== 'proven') return proven;
@@ -111,8 +117,10 @@ export async function openBatch(
       ? payload
       : await compressor.decompress(payload, manifest.rawBytes);
   if (raw?.length !== manifest.rawBytes) return refuse('malformed payload');
-  const read = readPayload(raw, manifest);
-  return typeof read === 'string' ? refuse(read) : { kind: 'batch', manifest, entries: read };
+  const entries = await inSlices(readPayload(raw, manifest.encoding), pause);
+  if (entries === undefined) return refuse('malformed payload');
+  const difference = await inSlices(differenceFrom(manifest, entries), pause);
+  return difference === undefined ? { kind: 'batch', manifest, entries } : refuse(difference);
 }
 
 type Proven =
@@ -149,32 +157,21 @@ function damaged(reason: DamagedReason): Proven {
   return { kind: 'damaged', reason };
 }
 
-/** The ops of the payload, their bytes aliasing it, or why they are not what the manifest says. */
-function readPayload(raw: Uint8Array, manifest: Manifest): StampedOp[] | RefusedReason {
-  const entries: StampedOp[] = [];
+/** In what the ops of the payload are not those of the manifest. */
+function* differenceFrom(
+  manifest: Manifest,
+  entries: readonly StampedOp[],
+): Slices<RefusedReason | undefined> {
+  if (entries.length !== manifest.ops) return 'ops differ from ranges';
   const ranges = new RangeSet();
   const tree = new TreeHasher();
-  // 8 fields of an op with its clock, 4 of a stamp, and their heads.
-  const reader = new CborReader(raw, 0, { depthMax: 4, itemsMax: 20 * BATCH_OPS_MAX });
-  try {
-    if (reader.array() !== manifest.ops) return 'ops differ from ranges';
-    for (let i = 0; i < manifest.ops; i++) {
-      reader.expectArray(2);
-      const start = reader.offset;
-      const op = readOp(reader);
-      const bytes = raw.subarray(start, reader.offset);
-      const stamp = readStamp(reader);
-      if (op.class !== manifest.class) return 'another class';
-      if (stamp.hub !== manifest.hub) return 'foreign stamp';
-      if (!ranges.add(op.origin, op.class, op.seq)) return 'ops differ from ranges';
-      tree.add(bytes);
-      entries.push({ bytes, op, stamp });
-    }
-  } catch (error) {
-    if (error instanceof CborError) return 'malformed op';
-    throw error;
+  for (const { bytes, op, stamp } of entries) {
+    if (op.class !== manifest.class) return 'another class';
+    if (stamp.hub !== manifest.hub) return 'foreign stamp';
+    if (!ranges.add(op.origin, op.class, op.seq)) return 'ops differ from ranges';
+    tree.add(bytes);
+    if (tree.size % SLICE_OPS === 0) yield;
   }
-  if (!reader.atEnd) return 'malformed payload';
   if (!rangesEqual(ranges.list(), manifest.ranges)) return 'ops differ from ranges';
-  return bytesEqual(tree.root(), manifest.root) ? entries : 'wrong root';
+  return bytesEqual(tree.root(), manifest.root) ? undefined : 'wrong root';
 }

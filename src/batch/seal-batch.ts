@@ -1,18 +1,25 @@
 /**
  * Gathers ops of one class and seals them into a batch: payload, manifest, signature (BATCH.md §2, §3). Ops go
- * in as they lie in the journal, byte for byte. A sealed batch never changes; the same id is the same bytes.
+ * in as they lie in the journal, and come out of it byte for byte. A sealed batch never changes; the same id is the
+ * same bytes.
  */
 import { assert } from '../base/assert.ts';
 import type { ClockQuality } from '../base/clock.ts';
-import { concatBytes } from '../base/bytes.ts';
 import { CborWriter } from '../codec/writer.ts';
 import { TreeHasher } from '../ledger/merkle.ts';
 import type { OpClass } from '../model/class.ts';
-import { type StampedOp, writeStamp } from '../model/op.ts';
+import type { StampedOp } from '../model/op.ts';
 import { type BatchId, batchIdOf, originOfPublicKey, sha256 } from './batch-id.ts';
 import type { Compressor } from './compression.ts';
 import type { SealLimits } from './limits.ts';
 import { type Manifest, type Signer, signManifest } from './manifest.ts';
+import {
+  type Encoding,
+  inSlices,
+  type Pause,
+  type PayloadEncoder,
+  payloadEncoder,
+} from './payload.ts';
 import { RangeSet } from './ranges.ts';
 
 export interface SealedBatch {
@@ -32,21 +39,32 @@ export interface SealContext {
   readonly quality: ClockQuality;
 }
 
+/** What sealing works with. */
+export interface SealTools {
+  readonly signer: Signer;
+  readonly compressor: Compressor;
+  readonly pause: Pause;
+}
+
 /** `full`: the op belongs to the next batch. `double`: it is in this one already, and was not added again. */
 export type AddOutcome = 'added' | 'double' | 'full';
 
 export class BatchBuilder {
   readonly #class: OpClass;
   readonly #limits: SealLimits;
-  readonly #items = new CborWriter(64 << 10);
+  readonly #encoding: Encoding;
+  readonly #payload: PayloadEncoder;
   readonly #tree = new TreeHasher();
   readonly #ranges = new RangeSet();
+  #opBytes = 0;
   #oldestMs = Number.MAX_SAFE_INTEGER;
   #newestMs = 0;
 
-  constructor(opClass: OpClass, limits: SealLimits) {
+  constructor(opClass: OpClass, limits: SealLimits, encoding: Encoding) {
     this.#class = opClass;
     this.#limits = limits;
+    this.#encoding = encoding;
+    this.#payload = payloadEncoder(encoding);
   }
 
   get ops(): number {
@@ -59,20 +77,23 @@ export class BatchBuilder {
     const isFirst = this.#tree.size === 0;
     const isFull =
       this.#tree.size >= this.#limits.opsMax ||
-      this.#items.length + bytes.length > this.#limits.rawBytesMax;
+      this.#opBytes + bytes.length > this.#limits.opBytesMax;
     // The first op always goes in: what is larger than the limit must travel too.
     if (isFull && !isFirst) return 'full';
     if (!this.#ranges.add(op.origin, op.class, op.seq)) return 'double';
-    writeStamp(this.#items.array(2).raw(bytes), stamp);
+    this.#payload.add(stamped);
+    this.#opBytes += bytes.length;
     this.#tree.add(bytes);
     this.#oldestMs = Math.min(this.#oldestMs, stamp.hlc.ms);
     this.#newestMs = Math.max(this.#newestMs, stamp.hlc.ms);
     return 'added';
   }
 
-  async seal(context: SealContext, signer: Signer, compressor: Compressor): Promise<SealedBatch> {
+  /** Puts the batch together, in slices between which `pause` lets other work run. */
+  async seal(context: SealContext, tools: SealTools): Promise<SealedBatch> {
     assert(this.#tree.size > 0, 'a batch holds at least one op');
-    const raw = concatBytes([new CborWriter(9).array(this.#tree.size).peek(), this.#items.peek()]);
+    const { signer, compressor, pause } = tools;
+    const raw = await inSlices(this.#payload.finish(), pause);
     const compressed = await compressor.compress(raw);
     const isSmaller = compressed.length < raw.length;
     const payload = isSmaller ? compressed : raw;
@@ -89,6 +110,7 @@ export class BatchBuilder {
       payloadBytes: payload.length,
       rawBytes: raw.length,
       compression: isSmaller ? 'brotli' : 'none',
+      encoding: this.#encoding,
     };
     const manifestBytes = signManifest(manifest, signer);
     const writer = new CborWriter(manifestBytes.length + payload.length + 16);

@@ -15,6 +15,7 @@ import { parseChunk } from '../batch/chunks.ts';
 import { type Compressor, COMPRESSIONS, threadedBrotli } from '../batch/compression.ts';
 import type { Signer } from '../batch/manifest.ts';
 import { encodeDownHello, encodeHave, type Hello, parseHello } from '../batch/messages.ts';
+import { ENCODINGS } from '../batch/payload.ts';
 import {
   downHelloTopic,
   haveTopic,
@@ -208,8 +209,8 @@ export class RegionalNode {
     if (met === 'new') log.info('regional.hub.new', { site: site.name, hub: hello.hub });
     for (const { batch, answer } of site.answersTo(hello)) this.#answer(address, batch, answer);
     for (const { hub, batch } of site.complete()) this.#process(site, hub, batch);
-    const abilities = { software, formats: [BATCH_FORMAT], compressions: COMPRESSIONS };
-    const greeting = { hub: hello.hub, nonce: hello.nonce, ...abilities };
+    const readable = { formats: [BATCH_FORMAT], compressions: COMPRESSIONS, encodings: ENCODINGS };
+    const greeting = { hub: hello.hub, nonce: hello.nonce, software, ...readable };
     this.#publish(downHelloTopic(address), encodeDownHello(greeting, signer));
   }
 

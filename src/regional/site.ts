@@ -9,7 +9,7 @@
  * predecessor: the state is a fold over a set of ops. A receipt says where the predecessor is not known here; a hub
  * that has it still sends it, and one that was told it was stored knows then that this node has lost it.
  */
-import type { Clock } from '../base/clock.ts';
+import { type Clock, type Timers, turn } from '../base/clock.ts';
 import { FAULTS } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { BatchId } from '../batch/batch-id.ts';
@@ -17,10 +17,11 @@ import { type Chunk, ChunkBitmap } from '../batch/chunks.ts';
 import type { Compressor } from '../batch/compression.ts';
 import type { Manifest, Signer } from '../batch/manifest.ts';
 import { encodeReceipt, type Hello, type Receipt } from '../batch/messages.ts';
-import { type BatchOutcome, openBatch } from '../batch/open-batch.ts';
+import { type BatchOutcome, type OpenTools, openBatch } from '../batch/open-batch.ts';
 import type { Verify } from '../codec/cose.ts';
 import { HASH_BYTES } from '../ledger/merkle.ts';
 import { CLASS_NAMES } from '../model/class.ts';
+import type { StampedOp } from '../model/op.ts';
 import type { Origin } from '../model/origin.ts';
 import type { Files } from '../platform/files.ts';
 import { Archive } from './archive.ts';
@@ -38,6 +39,7 @@ export interface SiteOptions {
   readonly verify: Verify;
   readonly compressor: Compressor;
   readonly clock: Clock;
+  readonly timers: Timers;
   readonly log: Log;
   readonly limits: RegionalLimits;
 }
@@ -48,6 +50,8 @@ export type Answer =
   | { readonly kind: 'have'; readonly chunks: ChunkBitmap };
 
 const DAMAGED_REMEMBERED_MAX = 256;
+/** Ops that are folded before chunks of others get their turn. */
+const FOLD_OPS = 512;
 
 export class Site {
   readonly name: string;
@@ -148,13 +152,12 @@ export class Site {
     const bytes = this.#assembly.read(hub, batch);
     const publicKey = this.#keys.get(hub);
     if (bytes === undefined || publicKey === undefined) return undefined;
-    const { verify, compressor } = this.#options;
     const expected = { id: batch, site: this.name, hub, publicKey };
-    const outcome = await openBatch(bytes, expected, verify, compressor);
+    const outcome = await openBatch(bytes, expected, this.#openTools());
     if (outcome.kind === 'damaged') return this.#damaged(hub, batch, outcome.reason);
     const answer =
       outcome.kind === 'batch'
-        ? this.#keep(hub, batch, bytes, outcome)
+        ? await this.#keep(hub, batch, bytes, outcome)
         : this.#park(hub, batch, bytes, outcome);
     this.#assembly.drop(hub, batch);
     return answer;
@@ -171,20 +174,32 @@ export class Site {
     return chunks === undefined ? undefined : { kind: 'have', chunks };
   }
 
-  #keep(
+  async #keep(
     hub: Origin,
     id: BatchId,
     bytes: Uint8Array,
     { manifest, entries }: Extract<BatchOutcome, { kind: 'batch' }>,
-  ): Answer {
+  ): Promise<Answer> {
     const kept = this.#archive.add(hub, manifest.class, id, bytes);
-    this.#fold(kept.number, entries);
+    await this.#fold(kept.number, entries);
     return this.#confirm(id, manifest);
   }
 
-  #fold(number: number, entries: Extract<BatchOutcome, { kind: 'batch' }>['entries']): void {
-    const stamped = entries.map((entry) => ({ lsn: number, stamped: entry }));
-    this.#store.apply(stamped, Math.max(number, this.#store.checkpointLsn));
+  /** In slices; the last one moves the checkpoint, so that a crash in between has the batch folded again. */
+  async #fold(number: number, entries: readonly StampedOp[]): Promise<void> {
+    for (let from = 0; from < entries.length; from += FOLD_OPS) {
+      const slice = entries.slice(from, from + FOLD_OPS);
+      const isLast = from + FOLD_OPS >= entries.length;
+      const checkpointLsn = Math.max(isLast ? number : 0, this.#store.checkpointLsn);
+      const stamped = slice.map((entry) => ({ lsn: number, stamped: entry }));
+      this.#store.apply(stamped, checkpointLsn);
+      if (!isLast) await turn(this.#options.timers);
+    }
+  }
+
+  #openTools(): OpenTools {
+    const { verify, compressor, timers } = this.#options;
+    return { verify, compressor, pause: () => turn(timers) };
   }
 
   #confirm(id: BatchId, manifest: Manifest): Answer {
@@ -258,7 +273,7 @@ export class Site {
 
   /** Stores again what the archive has beyond the store, and gives the receipts that are missing. */
   async #catchUp(): Promise<void> {
-    const { log, verify, compressor } = this.#options;
+    const { log } = this.#options;
     const first = this.#archive.firstNumber;
     if (first !== undefined && this.#store.checkpointLsn < first - 1 && first > 1) {
       log.error('regional.store.incomplete', { site: this.name, firstBatch: first });
@@ -269,12 +284,8 @@ export class Site {
       const bytes = this.#archive.read(id);
       const publicKey = this.#keys.get(hub);
       if (bytes === undefined || publicKey === undefined) continue;
-      const outcome = await openBatch(
-        bytes,
-        { id, site: this.name, hub, publicKey },
-        verify,
-        compressor,
-      );
+      const expected = { id, site: this.name, hub, publicKey };
+      const outcome = await openBatch(bytes, expected, this.#openTools());
       if (outcome.kind !== 'batch') {
         log.error('regional.archive.damaged', {
           site: this.name,
@@ -284,7 +295,7 @@ export class Site {
         this.#archive.discard(id);
         continue;
       }
-      if (!isStored) this.#fold(number, outcome.entries);
+      if (!isStored) await this.#fold(number, outcome.entries);
       if (this.#archive.receipt(id) === undefined) this.#confirm(id, outcome.manifest);
     }
   }

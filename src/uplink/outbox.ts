@@ -9,12 +9,13 @@
  *   their ops sealed anew, which the regional node recognises op by op.
  */
 import { assert } from '../base/assert.ts';
-import type { Clock, Timers } from '../base/clock.ts';
+import { type Clock, type Timers, turn } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import { type BatchId, originOfPublicKey } from '../batch/batch-id.ts';
 import type { Compressor } from '../batch/compression.ts';
 import type { SealLimits } from '../batch/limits.ts';
 import type { Signer } from '../batch/manifest.ts';
+import type { Encoding } from '../batch/payload.ts';
 import { BatchBuilder } from '../batch/seal-batch.ts';
 import { CLASSES, type OpClass, perClass } from '../model/class.ts';
 import { decodeEntry } from '../model/entry.ts';
@@ -155,22 +156,29 @@ export class Outbox {
     return Math.min(...CLASSES.map((opClass) => this.#receiptedLsnOf(opClass)));
   }
 
-  /** Seals the next batch of a class into the spool; undefined where nothing waits, or the class began a new chain. */
-  async seal(opClass: OpClass): Promise<SpooledBatch | undefined> {
+  /**
+   * Seals the next batch of a class into the spool, in an encoding that the other side reads; every one reads rows.
+   * Undefined where nothing waits, or the class began a new chain.
+   */
+  async seal(opClass: OpClass, encoding: Encoding = 'rows'): Promise<SpooledBatch | undefined> {
     const state = this.#classes[opClass];
     assert(!state.isSealing, 'one batch of a class is sealed at a time');
     state.isSealing = true;
     try {
-      return await this.#sealNext(opClass, state);
+      return await this.#sealNext(opClass, state, encoding);
     } finally {
       state.isSealing = false;
     }
   }
 
-  async #sealNext(opClass: OpClass, state: ClassState): Promise<SpooledBatch | undefined> {
+  async #sealNext(
+    opClass: OpClass,
+    state: ClassState,
+    encoding: Encoding,
+  ): Promise<SpooledBatch | undefined> {
     const { chain } = state;
-    const { clock, compressor, signer, site } = this.#options;
-    const gathered = await this.#gather(opClass);
+    const { clock, compressor, signer, site, timers } = this.#options;
+    const gathered = await this.#gather(opClass, encoding);
     if (gathered === undefined || state.chain !== chain) return undefined;
     const { builder, throughLsn } = gathered;
     const created = {
@@ -178,7 +186,8 @@ export class Outbox {
       quality: clock.quality(),
     };
     const place = { previous: state.lastSealedId, fromLsn: state.sealedLsn + 1, throughLsn };
-    const sealed = await builder.seal({ site, ...place, ...created }, signer, compressor);
+    const tools = { signer, compressor, pause: () => turn(timers) };
+    const sealed = await builder.seal({ site, ...place, ...created }, tools);
     if (state.chain !== chain) return undefined;
     const batch = this.#spool.add(sealed);
     state.sealedLsn = throughLsn;
@@ -231,18 +240,18 @@ export class Outbox {
     this.scan();
   }
 
-  async #gather(opClass: OpClass): Promise<Gathered | undefined> {
-    const { journal, sealLimits } = this.#options;
+  async #gather(opClass: OpClass, encoding: Encoding): Promise<Gathered | undefined> {
+    const { journal, sealLimits, timers } = this.#options;
     const { ops: waiting, firstLsn } = this.#unsealed.of(opClass);
     if (waiting === 0) return undefined;
     const endLsn = this.#unsealed.scannedLsn;
     const cursor = journal.cursor(firstLsn);
-    const builder = new BatchBuilder(opClass, sealLimits);
+    const builder = new BatchBuilder(opClass, sealLimits, encoding);
     let ops = 0;
     let bytes = 0;
     let throughLsn = 0;
     for (let looked = 1; ; looked++) {
-      if (looked % SLICE_ENTRIES === 0) await this.#turn();
+      if (looked % SLICE_ENTRIES === 0) await turn(timers);
       const item = ops < waiting ? cursor.next() : undefined;
       if (item === undefined || item.lsn > endLsn) break;
       const peeked = peekEntry(item.entry);
@@ -268,12 +277,6 @@ export class Outbox {
       return undefined;
     }
     return { builder, ops, bytes, throughLsn, next: undefined };
-  }
-
-  #turn(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#options.timers.soon(resolve);
-    });
   }
 
   /** A class with nothing waiting stands where the count stands. */

@@ -9,6 +9,7 @@ import type { Random } from '../base/random.ts';
 import type { BatchId } from '../batch/batch-id.ts';
 import { COMPRESSIONS } from '../batch/compression.ts';
 import {
+  type DownHello,
   encodeHello,
   type Have,
   NONCE_BYTES,
@@ -18,6 +19,7 @@ import {
   type Receipt,
 } from '../batch/messages.ts';
 import type { Signer } from '../batch/manifest.ts';
+import { ENCODINGS } from '../batch/payload.ts';
 import {
   chunkTopic,
   downstreamFilters,
@@ -50,8 +52,8 @@ export interface RegionLinkOptions {
 }
 
 export interface RegionLinkHandlers {
-  /** A regional node has answered our hello with this key; false where we must not talk to it. */
-  onAnswer(publicKey: Uint8Array): boolean;
+  /** A regional node has answered our hello; false where we must not talk to it. */
+  onAnswer(answer: DownHello): boolean;
   onHave(have: Have): void;
   onReceipt(receipt: Receipt): void;
   /** The session is over, by whichever side; the last call. */
@@ -116,9 +118,9 @@ export class RegionLink {
   /** Says who we are and which batches wait. */
   async hello(spooled: readonly BatchId[]): Promise<void> {
     const { address, signer, software } = this.#options;
-    const abilities = { software, formats: [BATCH_FORMAT], compressions: COMPRESSIONS };
+    const readable = { formats: [BATCH_FORMAT], compressions: COMPRESSIONS, encodings: ENCODINGS };
     const hello = encodeHello(
-      { site: address.site, nonce: this.#nonce, ...abilities, spooled },
+      { site: address.site, nonce: this.#nonce, software, ...readable, spooled },
       signer,
     );
     await this.#session?.publish(helloTopic(address), hello, { qos: 1, retain: true });
@@ -157,7 +159,7 @@ export class RegionLink {
       return this.#note(topic, 'not signed, malformed or for another');
     // An answer to an earlier session says nothing about now.
     if (!bytesEqual(hello.nonce, this.#nonce)) return;
-    if (this.#handlers.onAnswer(hello.publicKey)) this.#regionKey = hello.publicKey;
+    if (this.#handlers.onAnswer(hello)) this.#regionKey = hello.publicKey;
   }
 
   /** Nonsense is told once a session, with what it was, and then only counted. */

@@ -14,7 +14,8 @@ import { originOfPublicKey } from '../batch/batch-id.ts';
 import { threadedBrotli } from '../batch/compression.ts';
 import { SPOOLED_MAX } from '../batch/limits.ts';
 import type { Manifest } from '../batch/manifest.ts';
-import type { Have, Receipt } from '../batch/messages.ts';
+import type { DownHello, Have, Receipt } from '../batch/messages.ts';
+import type { Encoding } from '../batch/payload.ts';
 import { rangesEqual } from '../batch/ranges.ts';
 import { bytesEqual } from '../base/bytes.ts';
 import { ALARM, CLASS_NAMES, COMMAND, type OpClass } from '../model/class.ts';
@@ -54,6 +55,8 @@ export class Uplink {
   #state: SessionState = IDLE;
   #decision: UplinkDecision = { allowed: [], riding: [], why: 'not looked yet' };
   #link: RegionLink | undefined;
+  /** What the regional node of this session reads. */
+  #encoding: Encoding = 'rows';
   #linkFault: HubError | undefined;
   #refusal: HubError | undefined;
   #cancelPause: Cancel = noop;
@@ -245,7 +248,7 @@ export class Uplink {
       const link = await RegionLink.connect(
         { ...this.#options, broker, address },
         {
-          onAnswer: (publicKey) => this.#takeAnswer(publicKey),
+          onAnswer: (answer) => this.#takeAnswer(answer),
           onHave: (have) => this.#guarded(() => this.#takeHave(have)),
           onReceipt: (receipt) => this.#guarded(() => this.#takeReceipt(receipt)),
           onClose: (why) => this.#guarded(() => this.#dispatch({ type: 'link-gone', why })),
@@ -267,7 +270,7 @@ export class Uplink {
   }
 
   /** Nothing goes out before this has said that the node is the one we know. */
-  #takeAnswer(publicKey: Uint8Array): boolean {
+  #takeAnswer({ publicKey, encodings }: DownHello): boolean {
     const { files, dir, site, log } = this.#options;
     let isTrusted = false;
     this.#guarded(() => {
@@ -275,6 +278,7 @@ export class Uplink {
       if (key.kind === 'other') return this.#rejectRegion(key.fault);
       if (key.kind === 'pinned') log.info('uplink.region.pinned', { site });
       isTrusted = true;
+      this.#encoding = encodings.includes('columns') ? 'columns' : 'rows';
       this.#linkFault = undefined;
       this.#dispatch({ type: 'greeted' });
     });
@@ -291,7 +295,7 @@ export class Uplink {
     let batch: SpooledBatch | undefined;
     let trouble: string | undefined;
     try {
-      batch = await this.#outbox.seal(opClass);
+      batch = await this.#outbox.seal(opClass, this.#encoding);
     } catch (error) {
       // A full or failing disk: the ops stay in the journal, the session ends and is tried again later.
       if (systemCode(error) === undefined) throw error;

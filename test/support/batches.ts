@@ -3,9 +3,10 @@ import { utf8 } from '../../src/base/bytes.ts';
 import { originOfPublicKey } from '../../src/batch/batch-id.ts';
 import { inlineBrotli } from '../../src/batch/compression.ts';
 import { DEFAULT_SEAL_LIMITS } from '../../src/batch/limits.ts';
-import type { ExpectedBatch } from '../../src/batch/open-batch.ts';
+import type { ExpectedBatch, OpenTools } from '../../src/batch/open-batch.ts';
+import type { Encoding } from '../../src/batch/payload.ts';
 import { BatchBuilder, type SealContext, type SealedBatch } from '../../src/batch/seal-batch.ts';
-import { Identity } from '../../src/keys/identity.ts';
+import { Identity, verifyEd25519 } from '../../src/keys/identity.ts';
 import { TELEMETRY } from '../../src/model/class.ts';
 import { encodeOp, EVENT, type Op, type StampedOp } from '../../src/model/op.ts';
 import type { Origin } from '../../src/model/origin.ts';
@@ -20,6 +21,13 @@ export const HUB_ID = originOfPublicKey(HUB.publicKey);
 export const REGION = identityOf(2);
 export const SITE = 'demo';
 export const START_MS = 1_780_000_000_000;
+
+export const noPause = (): Promise<void> => Promise.resolve();
+export const OPENING: OpenTools = {
+  verify: verifyEd25519,
+  compressor: inlineBrotli,
+  pause: noPause,
+};
 
 /** An event of the hub's own lane, accepted by it, unless said otherwise. */
 export function stampedOp(seq: number, parts: Partial<Op> = {}, hub: Origin = HUB_ID): StampedOp {
@@ -47,8 +55,9 @@ export async function batchOf(
   ops: readonly StampedOp[],
   context: Partial<SealContext> = {},
   signer = HUB,
+  encoding: Encoding = 'columns',
 ): Promise<SealedBatch> {
-  const builder = new BatchBuilder(ops[0]?.op.class ?? TELEMETRY, DEFAULT_SEAL_LIMITS);
+  const builder = new BatchBuilder(ops[0]?.op.class ?? TELEMETRY, DEFAULT_SEAL_LIMITS, encoding);
   for (const op of ops) builder.add(op);
   const fields: SealContext = {
     site: SITE,
@@ -59,7 +68,7 @@ export async function batchOf(
     quality: 'ntp',
     ...context,
   };
-  return builder.seal(fields, signer, inlineBrotli);
+  return builder.seal(fields, { signer, compressor: inlineBrotli, pause: noPause });
 }
 
 export function expecting(batch: SealedBatch): ExpectedBatch {

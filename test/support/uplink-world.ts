@@ -135,7 +135,7 @@ export class UplinkWorld {
       random,
       log,
       software: 'test',
-      limits: { seal: { opsMax: 50, rawBytesMax: 1 << 20 }, ...this.#options.uplink },
+      limits: { seal: { opsMax: 50, opBytesMax: 1 << 20 }, ...this.#options.uplink },
       compressor: inlineBrotli,
       onFatal: (error) => this.#take(error, life),
     });

@@ -5,7 +5,6 @@ import fc from 'fast-check';
 import { test } from 'vitest';
 
 import { parseChunk } from '../../../src/batch/chunks.ts';
-import { inlineBrotli } from '../../../src/batch/compression.ts';
 import {
   encodeDownHello,
   encodeHello,
@@ -24,12 +23,19 @@ import {
   expecting,
   HUB,
   HUB_ID,
+  OPENING,
   REGION,
   SITE,
   stampedOps,
 } from '../../support/batches.ts';
 
-const GREETING = { nonce: new Uint8Array(8), software: 'x', formats: [1], compressions: [] };
+const GREETING = {
+  nonce: new Uint8Array(8),
+  software: 'x',
+  formats: [1],
+  compressions: [],
+  encodings: [],
+};
 const HELLO = encodeHello({ ...GREETING, site: SITE, spooled: [] }, HUB);
 const DOWN_HELLO = encodeDownHello({ ...GREETING, hub: HUB_ID }, REGION);
 
@@ -64,7 +70,7 @@ test('batches: noise is no batch', async () => {
   const batch = await batchOf(stampedOps(1, 4));
   await fc.assert(
     fc.asyncProperty(anyBytes(batch.bytes), async (bytes) => {
-      const outcome = await openBatch(bytes, expecting(batch), verifyEd25519, inlineBrotli);
+      const outcome = await openBatch(bytes, expecting(batch), OPENING);
       assert.equal(outcome.kind, 'damaged');
       const own = readOwnBatch(bytes);
       assert.ok(own === undefined || own.id !== batch.id || own.manifest.ops === 4);

@@ -29,6 +29,7 @@ const GREETING = {
   software: '0.1.0',
   formats: [1],
   compressions: ['none', 'brotli'] as const,
+  encodings: ['rows', 'columns'] as const,
 };
 const HELLO = encodeHello({ ...GREETING, site: SITE, spooled: [BATCH] }, HUB);
 const HAVE: Have = { hub: HUB_ID, batch: BATCH, chunks: new ChunkBitmap(9) };
@@ -57,7 +58,14 @@ test('a hello says who the hub is, and proves it', () => {
 });
 
 test('a hello with the key of another is none', () => {
-  const fields = { key: HUB.publicKey, nonce: NONCE, software: '', formats: [], compressions: [] };
+  const fields = {
+    key: HUB.publicKey,
+    nonce: NONCE,
+    software: '',
+    formats: [],
+    compressions: [],
+    encodings: [],
+  };
   const payload = encodeCbor(new Map(Object.entries({ ...fields, site: SITE, spooled: [] })));
   const type = 'application/vnd.heliograph.hello+cbor';
   const thief = identityOf(9);

@@ -4,8 +4,9 @@ import { brotliCompressSync, constants } from 'node:zlib';
 import { test } from 'vitest';
 
 import { batchIdOf, originOfPublicKey, sha256 } from '../../../src/batch/batch-id.ts';
+import { encodeColumns } from '../../../src/batch/columns/encode-columns.ts';
 import { inlineBrotli, threadedBrotli } from '../../../src/batch/compression.ts';
-import { BATCH_OPS_MAX, RAW_BYTES_MAX } from '../../../src/batch/limits.ts';
+import { BATCH_OPS_MAX, DEFAULT_SEAL_LIMITS, RAW_BYTES_MAX } from '../../../src/batch/limits.ts';
 import { type Manifest, MANIFEST_TYPE, signManifest } from '../../../src/batch/manifest.ts';
 import {
   type BatchOutcome,
@@ -16,7 +17,6 @@ import {
 import { BatchBuilder } from '../../../src/batch/seal-batch.ts';
 import { CborWriter, encodeCbor } from '../../../src/codec/writer.ts';
 import { parseCose, signCose } from '../../../src/codec/cose.ts';
-import { verifyEd25519 } from '../../../src/keys/identity.ts';
 import { treeRoot } from '../../../src/ledger/merkle.ts';
 import { BULK } from '../../../src/model/class.ts';
 import { type StampedOp, writeStamp } from '../../../src/model/op.ts';
@@ -27,6 +27,7 @@ import {
   HUB,
   HUB_ID,
   identityOf,
+  OPENING,
   REGION,
   SITE,
   stampedOp,
@@ -35,7 +36,7 @@ import {
 } from '../../support/batches.ts';
 
 function open(bytes: Uint8Array, expected: Parameters<typeof openBatch>[1]): Promise<BatchOutcome> {
-  return openBatch(bytes, expected, verifyEd25519, inlineBrotli);
+  return openBatch(bytes, expected, OPENING);
 }
 
 function payloadOf(ops: readonly StampedOp[]): Uint8Array {
@@ -66,6 +67,7 @@ async function openForged(
     payloadBytes: payload.length,
     rawBytes: payload.length,
     compression: 'none',
+    encoding: 'rows',
     createdMs: START_MS,
     quality: 'ntp',
     ...changes,
@@ -157,8 +159,8 @@ test('what the hub signed and still cannot be taken is refused, with the reason'
     ['refused: malformed payload', payload, { rawBytes: payload.length - 1 }],
     ['refused: malformed payload', payload, { compression: 'brotli' }],
     ['refused: malformed payload', Uint8Array.of(...payload, 0), {}],
-    ['refused: malformed op', payload.subarray(0, payload.length - 1), {}],
-    ['refused: malformed op', Uint8Array.of(0x83, 0x82, 0, 0, 0, 0), {}],
+    ['refused: malformed payload', payload.subarray(0, payload.length - 1), {}],
+    ['refused: malformed payload', Uint8Array.of(0x83, 0x82, 0, 0, 0, 0), {}],
     ['refused: ops differ from ranges', payload, ranges(1, 4)],
     ['refused: ops differ from ranges', payload, ranges(2, 4)],
     ['refused: ops differ from ranges', payloadOf([...ops, ...ops]), {}],
@@ -173,6 +175,42 @@ test('what the hub signed and still cannot be taken is refused, with the reason'
     const outcome = await openForged(bytes, changes);
     assert.equal(reasonOf(outcome), expected);
   }
+});
+
+test('columns of other ops, cut short, or followed by more are refused', async () => {
+  const columns = (ops: readonly StampedOp[]): Uint8Array => encodeColumns(ops);
+  const ops = stampedOps(1, 3);
+  const cases: [string, Uint8Array][] = [
+    ['batch', columns(ops)],
+    ['refused: malformed payload', columns(ops).subarray(0, -1)],
+    ['refused: malformed payload', Uint8Array.of(...columns(ops), 0)],
+    ['refused: malformed payload', payloadOf(ops)],
+    ['refused: ops differ from ranges', columns(stampedOps(1, 4))],
+    ['refused: ops differ from ranges', columns(stampedOps(2, 4))],
+    ['refused: wrong root', columns([ops[1], ops[0], ops[2]] as StampedOp[])],
+    ['refused: another class', columns(stampedOps(1, 3, { class: BULK }))],
+  ];
+  for (const [expected, bytes] of cases) {
+    assert.equal(reasonOf(await openForged(bytes, { encoding: 'columns' })), expected);
+  }
+});
+
+test('sealing and opening many ops give other work its turn', async () => {
+  const builder = new BatchBuilder(3, DEFAULT_SEAL_LIMITS, 'columns');
+  for (const op of stampedOps(1, 5_000)) builder.add(op);
+  let turns = 0;
+  const pause = (): Promise<void> => {
+    turns += 1;
+    return Promise.resolve();
+  };
+  const stretch = { previous: undefined, fromLsn: 1, throughLsn: 5_000 };
+  const context = { site: SITE, ...stretch, createdMs: START_MS, quality: 'ntp' as const };
+  const batch = await builder.seal(context, { signer: HUB, compressor: inlineBrotli, pause });
+  assert.ok(turns >= 10, `${turns} turns while sealing`);
+  turns = 0;
+  const outcome = await openBatch(batch.bytes, expecting(batch), { ...OPENING, pause });
+  assert.equal(reasonOf(outcome), 'batch');
+  assert.ok(turns >= 30, `${turns} turns while opening`);
 });
 
 test('a decompression bomb stops at the promised length', async () => {
@@ -212,15 +250,15 @@ test('a later format is refused as such, and nonsense that is signed as malforme
 });
 
 test('the builder ends a batch at its limits, takes one oversized op, and knows doubles', () => {
-  const byOps = new BatchBuilder(3, { opsMax: 2, rawBytesMax: 1 << 20 });
+  const byOps = new BatchBuilder(3, { opsMax: 2, opBytesMax: 1 << 20 }, 'columns');
   const added = [1, 2, 2, 3].map((seq) => byOps.add(stampedOp(seq)));
   assert.deepEqual(added, ['added', 'added', 'full', 'full']);
-  const doubles = new BatchBuilder(3, { opsMax: 9, rawBytesMax: 1 << 20 });
+  const doubles = new BatchBuilder(3, { opsMax: 9, opBytesMax: 1 << 20 }, 'columns');
   assert.deepEqual(
     [2, 1, 2].map((seq) => doubles.add(stampedOp(seq))),
     ['added', 'added', 'double'],
   );
-  const byBytes = new BatchBuilder(3, { opsMax: 9, rawBytesMax: 100 });
+  const byBytes = new BatchBuilder(3, { opsMax: 9, opBytesMax: 100 }, 'columns');
   assert.equal(byBytes.add(stampedOp(1, { body: new Uint8Array(5_000) })), 'added');
   assert.equal(byBytes.add(stampedOp(2)), 'full');
 });

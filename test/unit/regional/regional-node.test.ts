@@ -33,7 +33,12 @@ async function hello(
   seed: number,
 ): Promise<void> {
   const signer = identityOf(seed);
-  const abilities = { software: 'x', formats: [1], compressions: ['none'] as const };
+  const abilities = {
+    software: 'x',
+    formats: [1],
+    compressions: ['none'],
+    encodings: ['rows'],
+  } as const;
   const greeting = { site, nonce: new Uint8Array(8), ...abilities, spooled: [] };
   const topic = helloTopic({ site, hub: originOfPublicKey(signer.publicKey) });
   await it.until(session.publish(topic, encodeHello(greeting, signer), { qos: 1 }));

@@ -45,7 +45,7 @@ test('batches follow the journal over its segments, and let it release them', as
       clock: new SimClock(START_MS),
       timers: machineTimers,
       log: SILENT_LOG,
-      sealLimits: { opsMax: 150, rawBytesMax: 1 << 20 },
+      sealLimits: { opsMax: 150, opBytesMax: 1 << 20 },
       spoolBytesMax: 1 << 20,
     });
   let journal = await openJournal();

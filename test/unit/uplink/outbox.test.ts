@@ -29,7 +29,7 @@ function open(
     clock: new SimClock(START_MS + 60_000),
     timers: machineTimers,
     log: SILENT_LOG,
-    sealLimits: { opsMax: limits.opsMax ?? 10, rawBytesMax: 1 << 20 },
+    sealLimits: { opsMax: limits.opsMax ?? 10, opBytesMax: 1 << 20 },
     spoolBytesMax: limits.spoolBytesMax ?? 1 << 20,
   });
   while (outbox.scan());

@@ -90,7 +90,7 @@ test('class log alone never opens a session, whatever the decision says', async 
 });
 
 test('a class that is taken back stops at once and goes on later where it was', async () => {
-  const it = await world({ uplink: { seal: { opsMax: 400, rawBytesMax: 4 << 20 } } });
+  const it = await world({ uplink: { seal: { opsMax: 400, opBytesMax: 4 << 20 } } });
   const body = (seq: number): Uint8Array => {
     return Uint8Array.from({ length: 2_000 }, (_, index) => (seq * 7_919 + index * 104_729) >> 3);
   };

@@ -1,0 +1,72 @@
+/** A hub writes what the region of this session says it reads: columns, or rows where it names no columns. */
+import assert from 'node:assert/strict';
+
+import { test } from 'vitest';
+
+import type { BatchId } from '../../../src/batch/batch-id.ts';
+import { parseChunk } from '../../../src/batch/chunks.ts';
+import { encodeDownHello, parseHello } from '../../../src/batch/messages.ts';
+import { openBatch } from '../../../src/batch/open-batch.ts';
+import type { Encoding } from '../../../src/batch/payload.ts';
+import {
+  downHelloTopic,
+  type HubAddress,
+  parseUpstreamTopic,
+  UPSTREAM_FILTERS,
+} from '../../../src/batch/topics.ts';
+import { verifyEd25519 } from '../../../src/keys/identity.ts';
+import type { MqttSession } from '../../../src/platform/mqtt-client.ts';
+import { HUB, HUB_ID, OPENING, REGION, SITE, stampedOps } from '../../support/batches.ts';
+import { UplinkWorld } from '../../support/uplink-world.ts';
+
+/** A region that greets, says what it reads, and keeps the one chunk that comes. */
+async function encodingFor(encodings: readonly Encoding[]): Promise<Encoding> {
+  const it = new UplinkWorld();
+  const chunks: { id: BatchId; message: Uint8Array }[] = [];
+  const answer = (session: MqttSession, address: HubAddress, payload: Uint8Array): void => {
+    const hello = parseHello(payload, verifyEd25519);
+    assert.ok(hello);
+    assert.deepEqual(hello.encodings, ['rows', 'columns']);
+    const readable = { formats: [1], compressions: ['brotli'] as const, encodings };
+    const greeting = { hub: HUB_ID, nonce: hello.nonce, software: 'old', ...readable };
+    void session.publish(downHelloTopic(address), encodeDownHello(greeting, REGION), { qos: 1 });
+  };
+  const options = {
+    url: 'mqtt://sim',
+    clientId: 'region',
+    keepaliveS: 60,
+    connectTimeoutMs: 1_000,
+  };
+  const handlers = {
+    onMessage: (topic: string, payload: Uint8Array) => {
+      const parsed = parseUpstreamTopic(topic);
+      if (parsed?.kind === 'hello') answer(session, parsed.address, payload);
+      if (parsed?.kind === 'chunk') chunks.push({ id: parsed.batch, message: payload });
+    },
+    onClose: () => undefined,
+  };
+  const session = await it.until(it.broker.client().connect(options, handlers));
+  await it.until(session.subscribe(UPSTREAM_FILTERS));
+  it.journal.append(...stampedOps(1, 30));
+  it.startHub();
+  await it.clock.advance(10_000);
+  const [first] = chunks;
+  assert.ok(first);
+  const parsed = parseChunk(first.message);
+  assert.ok(parsed.kind === 'chunk' && parsed.chunk.total === 1);
+  const expected = { id: first.id, site: SITE, hub: HUB_ID, publicKey: HUB.publicKey };
+  const outcome = await openBatch(parsed.chunk.data, expected, OPENING);
+  assert.ok(outcome.kind === 'batch');
+  assert.equal(outcome.entries.length, 30);
+  await it.stop();
+  return outcome.manifest.encoding;
+}
+
+test('columns for a region that reads them', async () => {
+  assert.equal(await encodingFor(['rows', 'columns']), 'columns');
+});
+
+test('rows for one that does not', async () => {
+  assert.equal(await encodingFor(['rows']), 'rows');
+  assert.equal(await encodingFor([]), 'rows');
+});
