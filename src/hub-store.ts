@@ -46,8 +46,9 @@ export class HubStore {
     return this.#state;
   }
 
+  /** All of the journal up to here shows in queries. */
   get appliedLsn(): number {
-    return this.#state.checkpointLsn;
+    return this.#state.appliedLsn;
   }
 
   get fault(): HubError | undefined {

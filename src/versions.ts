@@ -6,7 +6,7 @@
 /** Segment files of the journal: journal/FORMAT.md. */
 export const JOURNAL_FORMAT = 1;
 /** State database: store/schema.ts. */
-export const STORE_SCHEMA = 1;
+export const STORE_SCHEMA = 2;
 /** Folded state in a file: snapshot/snapshot-file.ts. */
 export const SNAPSHOT_FORMAT = 1;
 /** Batches, chunks, receipts: batch/BATCH.md. */

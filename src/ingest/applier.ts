@@ -2,32 +2,37 @@
  * Folds the journal into the store, behind the acknowledgements. It follows the durable end of the journal,
  * never beyond, in slices of a few milliseconds, so that sockets and commits get their turns.
  *
- * - A lone message waits a moment for company: one transaction for fifty messages costs little more than one
- *   for one.
  * - While the journal grows, the applier takes a fifth of the time and falls behind; when it rests, all
  *   of it. The further behind, the larger its share, so that it catches up before the journal is full.
- * - Several slices share a transaction; between transactions the store is made durable, off the event
- *   loop.
+ * - What is folded shows in queries at once. It is written in large transactions: in a burst when enough has
+ *   gathered, in quiet times once an hour. That spares the card, and a crash costs nothing but folding that
+ *   hour of the journal again.
+ * - Between transactions the store is made durable, off the event loop.
  *
  * A fault of the store stops it and is reported; nothing acknowledged is at stake, because the journal keeps
  * everything. The owner opens the store anew and starts another applier.
  */
+import { unreachable } from '../base/assert.ts';
 import type { Cancel, Clock, Timers } from '../base/clock.ts';
 import { type FaultCode, HubError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
-import { CborError } from '../codec/reader.ts';
-import { decodeEntry } from '../model/entry.ts';
-import type { StampedOp } from '../model/op.ts';
 import type { JournalCursor, JournalPort, Lsn } from './journal-port.ts';
 
 export interface FoldingStore {
+  /** Kept. */
   readonly checkpointLsn: Lsn;
+  /** Shown. */
+  readonly appliedLsn: Lsn;
   readonly durableLsn: Lsn;
-  stage(entries: readonly { lsn: Lsn; stamped: StampedOp }[], checkpointLsn: Lsn): void;
+  /** Why the entry cannot be read, or undefined where it was folded. */
+  stageEntry(lsn: Lsn, entry: Uint8Array): string | undefined;
+  readonly isFlushDue: boolean;
+  /** Writes a part of what has gathered; true where that was all. */
+  flush(keysMax: number, compact: boolean): boolean;
   commit(): void;
   unsettledPages(): number;
   persist(): Promise<Lsn>;
-  prune(nowMs: number, rowsMax: number): number;
+  prune(nowMs: number, chunksMax: number): number;
 }
 
 export interface ApplierOptions {
@@ -45,14 +50,17 @@ export interface ApplierOptions {
 
 const SLICE_MS = 4;
 const LINGER_MS = 50;
-const BATCH_MIN = 16;
-const BATCH_MAX = 1024;
-const COMMIT_ENTRIES = 2000;
-/** Pages of 4 KiB that may wait to be made durable, and for how long a single one may. */
-const UNSETTLED_PAGES_MAX = 500;
-const SETTLE_PERIOD_MS = 60_000;
-const PRUNE_PERIOD_MS = 60_000;
-const PRUNE_ROWS = 500;
+/** Entries between two looks at the clock. */
+const BATCH_ENTRIES = 64;
+const FLUSH_KEYS = 16;
+/** Entries of a transaction that no events fill. */
+const COMMIT_ENTRIES = 8192;
+/** What has gathered is kept after this, however little it is. */
+const COMMIT_PERIOD_MS = 3_600_000;
+/** Pages of 8 KiB that may wait to be made durable. */
+const UNSETTLED_PAGES_MAX = 250;
+const PRUNE_PERIOD_MS = 3_600_000;
+const PRUNE_CHUNKS = 64;
 /** Rest between slices while the journal grows, in slices, by how far behind the applier is. */
 const RESTS: readonly { readonly lagMax: number; readonly slices: number }[] = [
   { lagMax: 250_000, slices: 4 },
@@ -72,13 +80,17 @@ export class Applier {
   readonly #cursor: JournalCursor;
   #state: 'idle' | 'scheduled' | 'paused' | 'stopped' = 'idle';
   #cancel: Cancel | undefined;
+  /** When the scheduled slice runs. */
+  #dueMs = 0;
   #fault: HubError | undefined;
   #waiters: Waiter[] = [];
-  #stagedLsn: Lsn;
   #stagedEntries = 0;
-  #batchEntries = 64;
+  /** What the next slices do. */
+  #task: 'stage' | 'flush' | 'prune' | 'commit' = 'stage';
+  /** Whether there is time to write little. */
+  #isCalm = false;
   #durableAtLastSlice: Lsn;
-  #settledMs: number;
+  #committedMs: number;
   #prunedMs: number;
   #paused: Promise<void> = Promise.resolve();
   #unreadable = 0;
@@ -87,9 +99,8 @@ export class Applier {
     const { journal, store, clock } = options;
     this.#options = options;
     this.#cursor = journal.cursor(store.checkpointLsn + 1);
-    this.#stagedLsn = store.checkpointLsn;
     this.#durableAtLastSlice = journal.durableLsn;
-    this.#settledMs = this.#prunedMs = clock.monotonicMs();
+    this.#committedMs = this.#prunedMs = clock.monotonicMs();
   }
 
   /** Begins behind the store's checkpoint. */
@@ -102,12 +113,12 @@ export class Applier {
     return applier;
   }
 
-  /** All of the journal up to here is in the store. */
+  /** All of the journal up to here shows in queries. */
   get appliedLsn(): Lsn {
-    return this.#options.store.checkpointLsn;
+    return this.#options.store.appliedLsn;
   }
 
-  /** Durable entries that are not in the store yet. */
+  /** Durable entries that do not show yet. */
   get lag(): number {
     return Math.max(0, this.#options.journal.durableLsn - this.appliedLsn);
   }
@@ -121,7 +132,7 @@ export class Applier {
     return this.#unreadable;
   }
 
-  /** Resolves when the store has everything up to `lsn`; rejects where the applier ends before. */
+  /** Resolves when everything up to `lsn` shows; rejects where the applier ends before. */
   caughtUp(lsn: Lsn): Promise<void> {
     if (this.appliedLsn >= lsn) return Promise.resolve();
     if (this.#state === 'stopped') return Promise.reject(this.#endReason());
@@ -166,15 +177,17 @@ export class Applier {
 
   /** Sees to it that a slice runs within `delayMs`; asked for at once, it does not wait for company. */
   #wake(delayMs: number): void {
-    if (this.#state === 'scheduled' && delayMs === 0) this.#unschedule();
+    const { timers, clock } = this.#options;
+    const dueMs = clock.monotonicMs() + delayMs;
+    if (this.#state === 'scheduled' && dueMs < this.#dueMs) this.#unschedule();
     if (this.#state !== 'idle') return;
     this.#state = 'scheduled';
+    this.#dueMs = dueMs;
     const run = (): void => {
       this.#state = 'idle';
       this.#cancel = undefined;
       this.#slice();
     };
-    const { timers } = this.#options;
     this.#cancel = delayMs === 0 ? timers.soon(run) : timers.after(delayMs, run);
   }
 
@@ -188,64 +201,83 @@ export class Applier {
     const { clock } = this.#options;
     const startMs = clock.monotonicMs();
     try {
-      const drained = this.#stageBatch();
-      if (drained || this.#stagedEntries >= COMMIT_ENTRIES) {
-        this.#commit();
-        if (this.#mustSettle(drained)) {
-          this.#settledMs = startMs;
-          this.settle().catch((error: unknown) => {
-            // A fault is reported by `onFault`; nobody else waits for this one.
-            if (!(error instanceof HubError)) throw error;
-          });
-          return;
-        }
-      }
-      const tookMs = clock.monotonicMs() - startMs;
-      this.#adapt(tookMs);
-      if (!drained) this.#wake(this.#restMs(tookMs));
-      else if (this.#prune()) this.#wake(LINGER_MS);
+      const drained = this.#work(startMs);
+      if (this.#mustSettle()) {
+        this.settle().catch((error: unknown) => {
+          // A fault is reported by `onFault`; nobody else waits for this one.
+          if (!(error instanceof HubError)) throw error;
+        });
+      } else if (!drained) this.#wake(this.#restMs(clock.monotonicMs() - startMs));
+      else this.#rest(startMs);
     } catch (error) {
       this.#fail(error);
     }
   }
 
-  /** Stages up to a batch; true where the journal has no more. */
-  #stageBatch(): boolean {
-    const entries: { lsn: Lsn; stamped: StampedOp }[] = [];
-    let drained = false;
-    for (let count = 0; count < this.#batchEntries; count++) {
-      const next = this.#cursor.next();
-      if (next === undefined) {
-        drained = true;
-        break;
-      }
-      this.#stagedLsn = next.lsn;
-      this.#stagedEntries += 1;
-      const stamped = this.#read(next.lsn, next.entry);
-      if (stamped !== undefined) entries.push({ lsn: next.lsn, stamped });
+  /** There is nothing to do until more comes, or until what has gathered is old enough to be kept. */
+  #rest(nowMs: number): void {
+    this.#releaseWaiters();
+    if (this.#stagedEntries === 0) return;
+    this.#wake(Math.max(1, this.#committedMs + COMMIT_PERIOD_MS - nowMs));
+  }
+
+  /** Does one slice of what is to be done; true where the journal has no more. */
+  #work(startMs: number): boolean {
+    const { clock, store } = this.#options;
+    const isOver = (): boolean => clock.monotonicMs() - startMs >= SLICE_MS;
+    switch (this.#task) {
+      case 'stage':
+        return this.#stage(isOver);
+      case 'flush':
+        do if (store.flush(FLUSH_KEYS, this.#isCalm)) this.#task = 'prune';
+        while (this.#task === 'flush' && !isOver());
+        return false;
+      case 'prune':
+        do if (!this.#prune()) this.#task = 'commit';
+        while (this.#task === 'prune' && !isOver());
+        return false;
+      case 'commit':
+        this.#commit();
+        return false;
+      default:
+        return unreachable(this.#task);
     }
-    if (this.#stagedLsn > this.appliedLsn) this.#options.store.stage(entries, this.#stagedLsn);
+  }
+
+  /** Folds for the length of a slice; true where the journal has no more. */
+  #stage(isOver: () => boolean): boolean {
+    let drained = false;
+    while (!drained && !isOver()) {
+      drained = !this.#stageBatch();
+      if (!this.#mustKeep(drained)) continue;
+      this.#task = 'flush';
+      this.#isCalm = drained && !this.#options.store.isFlushDue;
+      return false;
+    }
     return drained;
   }
 
-  #read(lsn: Lsn, bytes: Uint8Array): StampedOp | undefined {
-    try {
-      const entry = decodeEntry(bytes);
-      return entry.type === 'op' ? entry.stamped : undefined;
-    } catch (error) {
-      if (!(error instanceof CborError)) throw error;
+  /** Stages a batch; false where the journal has no more. */
+  #stageBatch(): boolean {
+    const { store, log } = this.#options;
+    for (let count = 0; count < BATCH_ENTRIES; count++) {
+      const next = this.#cursor.next();
+      if (next === undefined) return false;
+      this.#stagedEntries += 1;
+      const reason = store.stageEntry(next.lsn, next.entry);
+      if (reason === undefined) continue;
       this.#unreadable += 1;
-      this.#options.log.error('applier.entry-unreadable', { lsn, reason: error.message });
-      return undefined;
+      log.error('applier.entry-unreadable', { lsn: next.lsn, reason });
     }
+    return true;
   }
 
-  /** Fits the batch to the time that one took. */
-  #adapt(tookMs: number): void {
-    if (tookMs > SLICE_MS) this.#batchEntries = Math.max(BATCH_MIN, this.#batchEntries >> 1);
-    else if (tookMs < SLICE_MS / 2) {
-      this.#batchEntries = Math.min(BATCH_MAX, Math.ceil(this.#batchEntries * 1.25));
-    }
+  /** True where what is staged is to be written now. */
+  #mustKeep(drained: boolean): boolean {
+    const { store, clock } = this.#options;
+    if (this.#stagedEntries === 0) return false;
+    if (store.isFlushDue || this.#stagedEntries >= COMMIT_ENTRIES) return true;
+    return drained && clock.monotonicMs() - this.#committedMs >= COMMIT_PERIOD_MS;
   }
 
   #restMs(tookMs: number): number {
@@ -257,11 +289,11 @@ export class Applier {
     return rest === undefined ? 0 : Math.ceil(tookMs * rest.slices);
   }
 
-  #mustSettle(drained: boolean): boolean {
-    const { clock, store } = this.#options;
-    if (store.unsettledPages() >= UNSETTLED_PAGES_MAX) return true;
-    const due = clock.monotonicMs() - this.#settledMs >= SETTLE_PERIOD_MS;
-    return drained && due && store.durableLsn < store.checkpointLsn;
+  /** Whether what was committed is to survive a power cut now. */
+  #mustSettle(): boolean {
+    const { store } = this.#options;
+    if (this.#stagedEntries > 0 || store.durableLsn >= store.checkpointLsn) return false;
+    return this.#isCalm || store.unsettledPages() >= UNSETTLED_PAGES_MAX;
   }
 
   async #workWhilePaused<T>(work: () => Promise<T>): Promise<T> {
@@ -280,17 +312,20 @@ export class Applier {
   }
 
   #commit(): void {
-    this.#options.store.commit();
+    const { store, clock } = this.#options;
+    store.commit();
+    this.#task = 'stage';
     this.#stagedEntries = 0;
+    this.#committedMs = clock.monotonicMs();
     this.#releaseWaiters();
   }
 
-  /** Removes old readings now and then; true where there may be more. A clock that nobody set decides nothing. */
+  /** Removes some old readings now and then; true where there may be more. A clock that nobody set decides nothing. */
   #prune(): boolean {
     const { clock, siteClock, store } = this.#options;
     if (clock.monotonicMs() - this.#prunedMs < PRUNE_PERIOD_MS) return false;
     const isSet = siteClock.quality() !== 'unknown';
-    if (isSet && store.prune(siteClock.wallMs(), PRUNE_ROWS) > 0) return true;
+    if (isSet && store.prune(siteClock.wallMs(), PRUNE_CHUNKS) > 0) return true;
     this.#prunedMs = clock.monotonicMs();
     return false;
   }

@@ -4,6 +4,7 @@
  */
 import { HubError } from '../base/errors.ts';
 import { STORE_SCHEMA } from '../versions.ts';
+import { DAY_MS } from './reading-chunk.ts';
 import type { SqliteFile } from './sqlite.ts';
 
 const TABLES = `
@@ -31,17 +32,29 @@ const TABLES = `
     PRIMARY KEY (key_id, field)
   ) STRICT, WITHOUT ROWID;
 
-  -- Events over time. Appended, never inserted in the middle: that is what keeps writes few.
+  -- Events over time, in chunks of one key (reading-chunk.ts). Appended, never inserted in the middle; the
+  -- index begins with the day, so that what comes within one lies together. That is what keeps writes few.
   CREATE TABLE readings (
-    id INTEGER PRIMARY KEY, key_id INTEGER NOT NULL, at_ms INTEGER NOT NULL, body BLOB NOT NULL
+    id INTEGER PRIMARY KEY, key_id INTEGER NOT NULL, first_ms INTEGER NOT NULL,
+    span_ms INTEGER NOT NULL, codec INTEGER NOT NULL, body BLOB NOT NULL
   ) STRICT;
-  CREATE INDEX readings_by_key ON readings (key_id, at_ms);
+  CREATE INDEX readings_by_day ON readings (first_ms / ${DAY_MS}, key_id, first_ms);
 `;
 
 const EMPTY = `
   DELETE FROM lanes; DELETE FROM hubs; DELETE FROM keys; DELETE FROM events; DELETE FROM tombstones;
   DELETE FROM fields; DELETE FROM readings; UPDATE checkpoint SET lsn = 0;
 `;
+
+/** What leads from each version to the next. */
+const STEPS: readonly string[] = [
+  // 1 to 2: a row of readings was one reading, which is a chunk of codec 0.
+  `ALTER TABLE readings RENAME COLUMN at_ms TO first_ms;
+   ALTER TABLE readings ADD COLUMN span_ms INTEGER NOT NULL DEFAULT 0;
+   ALTER TABLE readings ADD COLUMN codec INTEGER NOT NULL DEFAULT 0;
+   DROP INDEX readings_by_key;
+   CREATE INDEX readings_by_day ON readings (first_ms / ${DAY_MS}, key_id, first_ms);`,
+];
 
 /** Brings the tables to this version; throws `HubError` `data.newer` where a later one has written them. */
 export function migrate(db: SqliteFile): void {
@@ -53,9 +66,10 @@ export function migrate(db: SqliteFile): void {
       `state database has schema ${version}, we know ${STORE_SCHEMA}`,
     );
   }
-  if (version !== 0)
+  if (!(version >= 0))
     throw new HubError('store.damaged', `state database has unknown schema ${version}`);
-  db.exec(`BEGIN; ${TABLES} PRAGMA user_version = ${STORE_SCHEMA}; COMMIT;`);
+  const changes = version === 0 ? TABLES : STEPS.slice(version - 1).join('');
+  db.exec(`BEGIN; ${changes} PRAGMA user_version = ${STORE_SCHEMA}; COMMIT;`);
 }
 
 /** Empties all tables, in one transaction. */

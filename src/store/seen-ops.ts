@@ -7,7 +7,7 @@ import { CborReader } from '../codec/reader.ts';
 import { CborWriter } from '../codec/writer.ts';
 import type { SeqRange } from '../merge/state-item.ts';
 import { LOG } from '../model/class.ts';
-import { type Lane, splitLane } from '../model/origin.ts';
+import { type Lane, type Origin, splitLane } from '../model/origin.ts';
 import type { VersionVector } from '../model/version-vector.ts';
 
 /** Mutable twin of `SeqRange`. */
@@ -23,34 +23,54 @@ export interface SeenLane {
   readonly beyond: readonly SeqRange[];
 }
 
-interface LaneState {
+/** The ops seen of one lane; a run of ops looks it up once. */
+export class LaneOps {
+  readonly lane: Lane;
+  readonly origin: Origin;
   upTo: number;
   /** Ascending, disjoint, none touching another or `upTo`. */
   readonly beyond: Range[];
+  /** Whether it has changed since it was written down. */
+  isChanged = false;
+
+  constructor(lane: Lane, upTo = 0, beyond: Range[] = []) {
+    this.lane = lane;
+    this.origin = splitLane(lane).origin;
+    this.upTo = upTo;
+    this.beyond = beyond;
+  }
+
+  /** Notes the op; false where it was seen before. */
+  add(seq: number): boolean {
+    if (seq <= this.upTo) return false;
+    if (seq === this.upTo + 1) {
+      this.upTo = seq;
+      const [first] = this.beyond;
+      if (first?.from === seq + 1) {
+        this.upTo = first.to;
+        this.beyond.shift();
+      }
+    } else if (!addBeyond(this.beyond, seq)) return false;
+    this.isChanged = true;
+    return true;
+  }
 }
 
 export class SeenOps {
-  readonly #lanes = new Map<Lane, LaneState>();
-  readonly #changed = new Set<Lane>();
+  readonly #lanes = new Map<Lane, LaneOps>();
 
   /** Notes the op; false where it was seen before. */
   add(lane: Lane, seq: number): boolean {
-    let state = this.#lanes.get(lane);
-    if (state === undefined) {
-      state = { upTo: 0, beyond: [] };
-      this.#lanes.set(lane, state);
+    return this.lane(lane).add(seq);
+  }
+
+  lane(lane: Lane): LaneOps {
+    let ops = this.#lanes.get(lane);
+    if (ops === undefined) {
+      ops = new LaneOps(lane);
+      this.#lanes.set(lane, ops);
     }
-    if (seq <= state.upTo) return false;
-    if (seq === state.upTo + 1) {
-      state.upTo = seq;
-      const [first] = state.beyond;
-      if (first?.from === seq + 1) {
-        state.upTo = first.to;
-        state.beyond.shift();
-      }
-    } else if (!addBeyond(state.beyond, seq)) return false;
-    this.#changed.add(lane);
-    return true;
+    return ops;
   }
 
   vector(): VersionVector {
@@ -77,23 +97,27 @@ export class SeenOps {
 
   /** Hands over the lanes that have changed since the last call. */
   *takeChanges(): Generator<SeenLane> {
-    for (const lane of this.#changed) yield { lane, ...(this.#lanes.get(lane) as LaneState) };
-    this.#changed.clear();
+    for (const ops of this.#lanes.values()) {
+      if (!ops.isChanged) continue;
+      ops.isChanged = false;
+      yield ops;
+    }
   }
 
-  *all(): Generator<SeenLane> {
-    for (const [lane, state] of this.#lanes) yield { lane, ...state };
+  all(): Iterable<SeenLane> {
+    return this.#lanes.values();
   }
 
   /** Sets a lane to what it was when it was written down. */
   restore({ lane, upTo, beyond }: SeenLane): void {
-    this.#lanes.set(lane, { upTo, beyond: beyond.map((range) => ({ ...range })) });
+    const ranges = beyond.map((range) => ({ ...range }));
+    this.#lanes.set(lane, new LaneOps(lane, upTo, ranges));
   }
 
   /** The same, and notes it as a change. */
   load(seen: SeenLane): void {
     this.restore(seen);
-    this.#changed.add(seen.lane);
+    this.lane(seen.lane).isChanged = true;
   }
 }
 

@@ -1,7 +1,6 @@
 /**
- * The folded state in tables: what merge/fold.ts writes to and what the digest reads. Events are gathered
- * and reach their table once a key and transaction; the table itself keeps the greater of two, because
- * ranks compare as bytes.
+ * The folded state in tables: what merge/fold.ts writes to and what the digest reads. The tables hold what is
+ * written; events that are still gathered (event-gather.ts) have to be flushed before they are read.
  */
 import { concatBytes, utf8 } from '../base/bytes.ts';
 import { HubError } from '../base/errors.ts';
@@ -11,12 +10,7 @@ import { decodeOrder, encodeOrder, ORDER_BYTES, type WriteOrder } from '../merge
 import { type KeyIds, nameOf } from './key-ids.ts';
 import type { SqliteFile, SqlRow } from './sqlite.ts';
 
-/** Bodies put since the last flush, replaced ones included. */
-const GATHERED_BYTES_MAX = 1 << 20;
-const UPSERT_EVENT = `
-  INSERT INTO events (key_id, rank, body) VALUES (?, ?, ?)
-  ON CONFLICT (key_id) DO UPDATE SET rank = excluded.rank, body = excluded.body
-  WHERE excluded.rank > events.rank`;
+const PUT_EVENT = 'INSERT OR REPLACE INTO events (key_id, rank, body) VALUES (?, ?, ?)';
 const UPSERT_FIELD = `
   INSERT INTO fields (key_id, field, rank, value) VALUES (?, ?, ?, ?)
   ON CONFLICT (key_id, field) DO UPDATE SET rank = excluded.rank, value = excluded.value`;
@@ -34,33 +28,20 @@ const ALL_FIELDS = `
 export class StateTables implements FoldTarget, LivingState {
   readonly #db: SqliteFile;
   readonly #keys: KeyIds;
-  readonly #gathered = new Map<string, EventWrite>();
-  #gatheredBytes = 0;
 
   constructor(db: SqliteFile, keys: KeyIds) {
     this.#db = db;
     this.#keys = keys;
   }
 
-  /** Writes the gathered events: before a commit, and before anything reads their table. */
-  flush(): void {
-    for (const [key, { order, body }] of this.#gathered) {
-      this.#db.run(UPSERT_EVENT, [this.#keys.idOf(key), encodeOrder(order), body]);
-    }
-    this.#gathered.clear();
-    this.#gatheredBytes = 0;
-  }
-
-  /** Of the gathered ones only: the table compares for itself. */
   eventOrder(key: string): WriteOrder | undefined {
-    return this.#gathered.get(key)?.order;
+    const id = this.#keys.find(key);
+    if (id === undefined) return undefined;
+    return rankOf(this.#db.row('SELECT rank FROM events WHERE key_id = ?', [id]));
   }
 
-  /** Takes a copy of the body, which may alias a block of the journal. */
   putEvent(key: string, { order, body }: EventWrite): void {
-    this.#gathered.set(key, { order, body: body.slice() });
-    this.#gatheredBytes += body.length;
-    if (this.#gatheredBytes > GATHERED_BYTES_MAX) this.flush();
+    this.#db.run(PUT_EVENT, [this.#keys.idOf(key), encodeOrder(order), body]);
   }
 
   tombstone(key: string): WriteOrder | undefined {
@@ -99,7 +80,6 @@ export class StateTables implements FoldTarget, LivingState {
   }
 
   *events(): Generator<readonly [string, EventWrite]> {
-    this.flush();
     for (const row of this.#db.each(ALL_EVENTS)) yield [nameOf(row['name']), eventOf(row)];
   }
 
@@ -115,7 +95,6 @@ export class StateTables implements FoldTarget, LivingState {
 
   /** Latest events of the keys that begin with `prefix`, in order of their bytes, at most `limit`. */
   latest(prefix: string, limit: number): (readonly [string, EventWrite])[] {
-    this.flush();
     const sql = `
       SELECT name, rank, body FROM keys JOIN events ON events.key_id = keys.id
       WHERE name >= ? AND name < ? ORDER BY name LIMIT ?`;

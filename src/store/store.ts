@@ -16,18 +16,21 @@ import { assert, unreachable } from '../base/assert.ts';
 import { hexOf } from '../base/bytes.ts';
 import { HubError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
+import { CborError } from '../codec/reader.ts';
 import { digestOf, type Hasher } from '../merge/digest.ts';
-import { type EventWrite, type FieldWrite, fold } from '../merge/fold.ts';
+import type { EventWrite, FieldWrite } from '../merge/fold.ts';
 import type { StateItem } from '../merge/state-item.ts';
-import { compareHlc, decodeHlc, effectiveHlc, encodeHlc, type Hlc } from '../model/hlc.ts';
-import { EVENT, type StampedOp } from '../model/op.ts';
-import { type Lane, laneOf, type Origin } from '../model/origin.ts';
+import type { Hlc } from '../model/hlc.ts';
+import type { StampedOp } from '../model/op.ts';
+import type { Origin } from '../model/origin.ts';
 import type { VersionVector } from '../model/version-vector.ts';
 import type { Files } from '../platform/files.ts';
+import { EntryFolder } from './entry-folder.ts';
+import { EventGather } from './event-gather.ts';
+import { FoldProgress } from './fold-progress.ts';
 import { KeyIds } from './key-ids.ts';
 import { Readings, type ReadingsPage, type ReadingsQuery } from './readings.ts';
 import { emptyTables, migrate } from './schema.ts';
-import { decodeRanges, encodeRanges, SeenOps } from './seen-ops.ts';
 import { type Durability, SqliteFile } from './sqlite.ts';
 import { StateTables } from './state-tables.ts';
 
@@ -60,6 +63,7 @@ export interface StateDigest {
 }
 
 const READINGS_BYTES_MAX = 1 << 30;
+const ALL_KEYS = Number.MAX_SAFE_INTEGER;
 
 export class Store {
   readonly #db: SqliteFile;
@@ -67,10 +71,10 @@ export class Store {
   readonly #keys: KeyIds;
   readonly #tables: StateTables;
   readonly #readings: Readings;
+  readonly #gather: EventGather;
   readonly #durability: Durability;
-  #seen = new SeenOps();
-  #stamps = new Map<Origin, Hlc>();
-  #stampsChanged = new Set<Origin>();
+  #progress = new FoldProgress();
+  #folder: EntryFolder;
   #stagedLsn: Lsn = 0;
   #checkpointLsn: Lsn = 0;
   #durableLsn: Lsn = 0;
@@ -84,6 +88,8 @@ export class Store {
     this.#tables = new StateTables(db, this.#keys);
     const bytesMax = options.readingsBytesMax ?? READINGS_BYTES_MAX;
     this.#readings = new Readings(db, this.#keys, { days: options.readingsDays, bytesMax });
+    this.#gather = new EventGather(db, this.#keys, this.#readings);
+    this.#folder = new EntryFolder(this.#tables, this.#gather, this.#progress);
   }
 
   /**
@@ -109,9 +115,14 @@ export class Store {
     SqliteFile.remove(files, path);
   }
 
-  /** All of the journal up to here is in the tables. */
+  /** All of the journal up to here is kept in the tables. */
   get checkpointLsn(): Lsn {
     return this.#checkpointLsn;
+  }
+
+  /** All of the journal up to here shows in queries; a crash may take back what is beyond the checkpoint. */
+  get appliedLsn(): Lsn {
+    return this.#stagedLsn;
   }
 
   /** All of the journal up to here survives a power cut in the tables: the journal may let go of it. */
@@ -136,24 +147,59 @@ export class Store {
    */
   stage(entries: readonly StoreEntry[], checkpointLsn: Lsn): void {
     this.#guarded(() => {
-      if (!this.#db.inTransaction) this.#db.begin();
-      for (const { stamped } of entries) this.#fold(stamped);
+      this.#begin();
+      for (const { stamped } of entries) this.#folder.fold(stamped);
       this.#stagedLsn = Math.max(this.#stagedLsn, checkpointLsn);
+    });
+  }
+
+  /**
+   * Folds the journal's next entry into the open transaction, as `stage` does; why it cannot be read, or
+   * undefined where it was. The bytes are the caller's again afterwards.
+   */
+  stageEntry(lsn: Lsn, entry: Uint8Array): string | undefined {
+    if (this.#fault !== undefined) throw this.#fault;
+    this.#stagedLsn = lsn;
+    try {
+      if (!this.#db.inTransaction) this.#db.begin();
+      this.#folder.take(entry);
+      return undefined;
+    } catch (error) {
+      if (error instanceof CborError) return error.message;
+      throw this.#fail(error);
+    }
+  }
+
+  /** True where `flush` should come before more is staged. */
+  get isFlushDue(): boolean {
+    return this.#gather.isDue;
+  }
+
+  /**
+   * Writes gathered events of at most `keysMax` keys into the open transaction; true where all are written.
+   * `compact` spares the card and costs time.
+   */
+  flush(keysMax: number, compact: boolean): boolean {
+    return this.#guarded(() => {
+      if (this.#gather.isEmpty) return true;
+      this.#begin();
+      return this.#gather.flush(keysMax, compact);
     });
   }
 
   /** Keeps what was staged, with its checkpoint. */
   commit(): void {
     this.#guarded(() => {
+      this.#flushAll();
       if (!this.#db.inTransaction) return;
-      this.#tables.flush();
-      this.#saveProgress();
+      this.#progress.save(this.#db);
+      this.#db.run('UPDATE checkpoint SET lsn = ? WHERE id = 1', [this.#stagedLsn]);
       this.#db.commit();
       this.#checkpointLsn = this.#stagedLsn;
     });
   }
 
-  /** Pages of 4 KiB that wait for `persist`. */
+  /** Pages of 8 KiB that wait for `persist`. */
   unsettledPages(): number {
     return this.#guarded(() => this.#db.walPages());
   }
@@ -173,24 +219,25 @@ export class Store {
 
   /** How far each lane is folded without a gap. */
   vector(): VersionVector {
-    return this.#seen.vector();
+    return this.#progress.seen.vector();
   }
 
   /** The highest seq folded of each lane, gaps or not. */
   highest(): VersionVector {
-    return this.#seen.highest();
+    return this.#progress.seen.highest();
   }
 
   /** The newest stamp of a hub among the folded ops. */
   lastStamp(hub: Origin): Hlc | undefined {
-    return this.#stamps.get(hub);
+    return this.#progress.lastStamp(hub);
   }
 
   digest(): StateDigest {
     return this.#guarded(() => {
+      this.#flushAll();
       const { digest } = digestOf(this.#tables, sha256());
       const records = this.#tables.recordCount();
-      return { digest: hexOf(digest), ops: this.#seen.count(), records };
+      return { digest: hexOf(digest), ops: this.#progress.seen.count(), records };
     });
   }
 
@@ -201,19 +248,25 @@ export class Store {
 
   /** Latest event of each key that begins with `prefix`, in byte order, at most `limit` of them. */
   latest(prefix: string, limit = 1000): (readonly [key: string, write: EventWrite])[] {
-    return this.#guarded(() => this.#tables.latest(prefix, limit));
+    return this.#guarded(() => {
+      this.#flushAll();
+      return this.#tables.latest(prefix, limit);
+    });
   }
 
   readings(query: ReadingsQuery): ReadingsPage {
-    return this.#guarded(() => this.#readings.query(query));
+    return this.#guarded(() => this.#readings.query(query, this.#gather));
   }
 
   /**
-   * Removes at most `rowsMax` readings beyond their limits and returns how many went. `nowMs` must come
-   * from a clock that is trusted: one that runs ahead would empty the table.
+   * Removes at most `chunksMax` chunks of readings beyond their limits, in the open transaction, and returns how
+   * many went. `nowMs` must come from a clock that is trusted: one that runs ahead would empty the table.
    */
-  prune(nowMs: number, rowsMax: number): number {
-    return this.#guarded(() => this.#readings.prune(nowMs, rowsMax));
+  prune(nowMs: number, chunksMax: number): number {
+    return this.#guarded(() => {
+      this.#begin();
+      return this.#readings.prune(nowMs, chunksMax);
+    });
   }
 
   /** Sets the checkpoint back, where the journal is not the one that was folded; ops known stay known. */
@@ -233,16 +286,17 @@ export class Store {
       this.commit();
       emptyTables(this.#db);
       this.#keys.forget();
-      this.#seen = new SeenOps();
-      this.#stamps.clear();
+      this.#gather.clear();
+      this.#progress = new FoldProgress();
+      this.#folder = new EntryFolder(this.#tables, this.#gather, this.#progress);
       this.#stagedLsn = this.#checkpointLsn = this.#durableLsn = 0;
     });
   }
 
   /** The whole state, readings excepted. Nothing may be staged until it is read to the end. */
   *dump(): Generator<StateItem> {
-    for (const lane of this.#seen.all()) yield { type: 'lane', ...lane };
-    for (const [hub, hlc] of this.#stamps) yield { type: 'hub', hub, hlc };
+    assert(this.#gather.isEmpty, 'what is dumped is committed');
+    yield* this.#progress.items();
     for (const [key, order] of this.#tables.tombstones()) yield { type: 'tombstone', key, order };
     for (const [key, write] of this.#tables.events()) yield { type: 'event', key, write };
     for (const [key, field, write] of this.#tables.fields()) {
@@ -254,11 +308,11 @@ export class Store {
   load(items: Iterable<StateItem>, lsn: Lsn): void {
     this.#guarded(() => {
       assert(
-        this.#stagedLsn === 0 && this.#seen.count() === 0,
+        this.#stagedLsn === 0 && this.#progress.seen.count() === 0,
         'only an empty store takes a state',
       );
       this.#db.begin();
-      for (const item of items) this.#take(item);
+      for (const item of items) this.#takeItem(item);
       this.#stagedLsn = lsn;
       this.commit();
     });
@@ -274,28 +328,22 @@ export class Store {
     this.#db.close();
   }
 
-  #fold(stamped: StampedOp): void {
-    const { op, stamp } = stamped;
-    if (!this.#seen.add(laneOf(op.origin, op.class), op.seq)) return;
-    fold(this.#tables, stamped);
-    if (op.kind === EVENT) {
-      this.#readings.add(op.key, effectiveHlc(op.hlc, stamp.hlc).ms, op.body);
-    }
-    const known = this.#stamps.get(stamp.hub);
-    if (known === undefined || compareHlc(stamp.hlc, known) > 0) {
-      this.#stamps.set(stamp.hub, stamp.hlc);
-      this.#stampsChanged.add(stamp.hub);
-    }
+  #begin(): void {
+    if (!this.#db.inTransaction) this.#db.begin();
   }
 
-  #take(item: StateItem): void {
+  #flushAll(): void {
+    if (this.#gather.isEmpty) return;
+    this.#begin();
+    this.#gather.flush(ALL_KEYS, false);
+  }
+
+  #takeItem(item: StateItem): void {
     switch (item.type) {
       case 'lane':
-        return this.#seen.load(item);
+        return this.#progress.seen.load(item);
       case 'hub':
-        this.#stamps.set(item.hub, item.hlc);
-        this.#stampsChanged.add(item.hub);
-        return;
+        return this.#progress.noteStamp(item.hub, item.hlc);
       case 'event':
         return this.#tables.putEvent(item.key, item.write);
       case 'tombstone':
@@ -307,35 +355,18 @@ export class Store {
     }
   }
 
-  #saveProgress(): void {
-    for (const { lane, upTo, beyond } of this.#seen.takeChanges()) {
-      const sql = 'INSERT OR REPLACE INTO lanes (lane, up_to, beyond) VALUES (?, ?, ?)';
-      this.#db.run(sql, [lane, upTo, encodeRanges(beyond)]);
-    }
-    for (const hub of this.#stampsChanged) {
-      const hlc = encodeHlc(this.#stamps.get(hub) as Hlc);
-      this.#db.run('INSERT OR REPLACE INTO hubs (hub, hlc) VALUES (?, ?)', [hub, hlc]);
-    }
-    this.#stampsChanged.clear();
-    this.#db.run('UPDATE checkpoint SET lsn = ? WHERE id = 1', [this.#stagedLsn]);
-  }
-
   #load(): void {
-    for (const row of this.#db.rows('SELECT lane, up_to, beyond FROM lanes')) {
-      const lane = row['lane'] as Lane;
-      const beyond = decodeRanges(row['beyond'] as Uint8Array);
-      this.#seen.restore({ lane, upTo: row['up_to'] as number, beyond });
-    }
-    for (const row of this.#db.rows('SELECT hub, hlc FROM hubs')) {
-      this.#stamps.set(row['hub'] as Origin, decodeHlc(row['hlc'] as Uint8Array) as Hlc);
-    }
+    this.#progress.load(this.#db);
     const lsn = this.#db.row('SELECT lsn FROM checkpoint')?.['lsn'];
     if (typeof lsn !== 'number')
       throw new HubError('store.damaged', 'state database has no checkpoint');
     this.#stagedLsn = this.#checkpointLsn = lsn;
     // What was read back may still lie in the page cache alone; the next `persist` covers it.
     this.#durableLsn = 0;
-    this.#log.debug('store.opened', { checkpointLsn: lsn, lanes: this.#seen.vector().size });
+    this.#log.debug('store.opened', {
+      checkpointLsn: lsn,
+      lanes: this.#progress.seen.vector().size,
+    });
   }
 
   #guarded<T>(work: () => T): T {

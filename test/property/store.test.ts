@@ -7,6 +7,7 @@ import { hexOf } from '../../src/base/bytes.ts';
 import { digestOf } from '../../src/merge/digest.ts';
 import { fold } from '../../src/merge/fold.ts';
 import { MemoryState } from '../../src/merge/memory-state.ts';
+import { encodeOpEntry } from '../../src/model/entry.ts';
 import { decodeRanges, encodeRanges, SeenOps } from '../../src/store/seen-ops.ts';
 import type { Lane } from '../../src/model/origin.ts';
 import { anyShuffledHistory } from '../support/histories.ts';
@@ -24,7 +25,17 @@ describe('tables', () => {
         store.clear();
         const entries = entriesOf(histories.shuffled);
         for (let at = 0; at < entries.length; at += batch) {
-          store.stage(entries.slice(at, at + batch), at + batch);
+          const part = entries.slice(at, at + batch);
+          if (at % 3 === 0) store.stage(part, at + batch);
+          else {
+            for (const { lsn, stamped } of part) {
+              const entry = encodeOpEntry(stamped.bytes, stamped.stamp);
+              assert.equal(store.stageEntry(lsn, entry), undefined);
+              // The bytes are the journal's again.
+              entry.fill(0);
+            }
+          }
+          if (at % 5 === 0) store.flush(1, at % 2 === 1);
           if (at % 2 === 0) store.commit();
         }
         store.commit();

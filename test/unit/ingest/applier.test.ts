@@ -21,6 +21,8 @@ import { HUB } from '../../support/ops.ts';
 import { openStore } from '../../support/stores.ts';
 import { tempDir } from '../../support/temp-dir.ts';
 
+const HOUR_MS = 3_600_000;
+
 interface Follower {
   readonly applier: Applier;
   readonly clock: SimClock;
@@ -59,7 +61,9 @@ function publishMany({ door }: DoorSetup, count: number): void {
 /** A store that folds nothing and remembers what it was told. */
 class RecordingStore implements FoldingStore {
   checkpointLsn = 0;
+  appliedLsn = 0;
   durableLsn = 0;
+  isFlushDue = false;
   pages = 0;
   staged: number[] = [];
   readonly calls: string[] = [];
@@ -68,17 +72,23 @@ class RecordingStore implements FoldingStore {
   /** Whether `persist` waits for `finishPersist`. */
   holds = false;
   finishPersist: (() => void) | undefined;
-  #stagedLsn = 0;
 
-  stage(entries: readonly { lsn: number }[], checkpointLsn: number): void {
+  stageEntry(lsn: number, entry: Uint8Array): string | undefined {
     if (this.fault !== undefined) throw this.fault;
-    this.staged.push(...entries.map(({ lsn }) => lsn));
-    this.#stagedLsn = checkpointLsn;
-    this.calls.push('stage');
+    this.appliedLsn = lsn;
+    if (entry[0] !== 0x82 && entry[0] !== 0x83) return 'no entry';
+    this.staged.push(lsn);
+    return undefined;
+  }
+
+  flush(_keysMax: number, compact: boolean): boolean {
+    this.calls.push(compact ? 'compact' : 'flush');
+    return true;
   }
 
   commit(): void {
-    this.checkpointLsn = Math.max(this.checkpointLsn, this.#stagedLsn);
+    this.checkpointLsn = Math.max(this.checkpointLsn, this.appliedLsn);
+    this.isFlushDue = false;
     this.calls.push('commit');
   }
 
@@ -122,18 +132,40 @@ describe('applier', () => {
     assert.equal(applier.appliedLsn, 10);
   });
 
-  it('passes local entries and unreadable ones, and says how many of these', async () => {
+  it('passes unreadable entries, and says how many', async () => {
     const setup = openDoor();
     const store = new RecordingStore();
     const { applier, clock } = follow(setup.journal, store);
-    setup.journal.append(encodeLocalEntry(Uint8Array.of(1)), 0);
     setup.journal.append(utf8('nonsense'), 0);
     publishMany(setup, 1);
     setup.journal.sync();
     await clock.advance(1000);
-    assert.deepEqual(store.staged, [3]);
-    assert.equal(applier.appliedLsn, 3);
+    assert.deepEqual(store.staged, [2]);
+    assert.equal(applier.appliedLsn, 2);
     assert.equal(applier.unreadable, 1);
+  });
+
+  it('keeps what it has folded when enough has gathered, and within the hour in any case', async () => {
+    const setup = openDoor();
+    const store = new RecordingStore();
+    const { clock } = follow(setup.journal, store);
+    publishMany(setup, 3);
+    setup.journal.sync();
+    await clock.advance(1000);
+    assert.deepEqual(store.calls, []);
+    store.isFlushDue = true;
+    publishMany(setup, 1);
+    setup.journal.sync();
+    await clock.advance(1000);
+    assert.deepEqual(store.calls, ['flush', 'commit']);
+    publishMany(setup, 1);
+    setup.journal.sync();
+    await clock.advance(1000);
+    assert.equal(store.checkpointLsn, 4);
+    await clock.advance(HOUR_MS);
+    assert.equal(store.calls[2], 'compact');
+    assert.equal(store.calls.at(-1), 'persist');
+    assert.equal(store.durableLsn, 5);
   });
 
   it('lets a lone message wait for company, unless somebody waits for it', async () => {
@@ -173,6 +205,7 @@ describe('applier', () => {
     const { applier, clock } = follow(setup.journal, store);
     store.holds = true;
     store.pages = 10_000;
+    store.isFlushDue = true;
     publishMany(setup, 5);
     setup.journal.sync();
     await clock.advance(1000);
@@ -245,10 +278,10 @@ describe('applier', () => {
     const publishAndWait = async (): Promise<void> => {
       publishMany(setup, 1);
       setup.journal.sync();
-      await clock.advance(61_000);
+      await clock.advance(HOUR_MS);
     };
-    await publishAndWait();
     clock.jumpWall(1000, 'unknown');
+    await publishAndWait();
     await publishAndWait();
     assert.deepEqual(store.pruned, []);
     clock.jumpWall(START_MS, 'ntp');

@@ -4,7 +4,7 @@ import { describe, it } from 'vitest';
 
 import { textOf, utf8 } from '../../../src/base/bytes.ts';
 import { LOG } from '../../../src/model/class.ts';
-import { PAGE_ROWS, type ReadingPoint } from '../../../src/store/readings.ts';
+import { PAGE_READINGS, type ReadingPoint } from '../../../src/store/readings.ts';
 import { type Store } from '../../../src/store/store.ts';
 import { numbersIn } from '../../../src/store/summary.ts';
 import { stampedOp } from '../../support/ops.ts';
@@ -89,7 +89,7 @@ describe('readings', () => {
 
   it('come in pages that neither lose nor repeat any', () => {
     const store = openStore(tempDir());
-    const count = 2 * PAGE_ROWS + 500;
+    const count = 2 * PAGE_READINGS + 500;
     // Two of them in each millisecond.
     addReadings(
       store,
@@ -112,6 +112,53 @@ describe('readings', () => {
     store.close();
   });
 
+  it('come alike before and after they are written, plain or compact', () => {
+    const store = openStore(tempDir());
+    const payload = (i: number): string => JSON.stringify({ i, pad: 'x'.repeat(i % 300) });
+    const ops = Array.from({ length: 500 }, (_, i) =>
+      // Days apart, out of order, doubled moments.
+      stampedOp({ seq: i + 1, atMs: (i * 7_919_000) % (3 * DAY_MS), body: utf8(payload(i)) }),
+    );
+    const all = (): unknown => allPages(store, 0).points;
+    store.stage(entriesOf(ops), 500);
+    const gathered = all();
+    assert.equal((gathered as unknown[]).length, 500);
+    store.flush(1, true);
+    assert.deepEqual(all(), gathered);
+    store.commit();
+    assert.deepEqual(all(), gathered);
+    store.clear();
+    for (let at = 0; at < 500; at += 50) store.apply(entriesOf(ops.slice(at, at + 50)), at + 50);
+    assert.deepEqual(all(), gathered);
+    store.close();
+  });
+
+  it('are not lost where a thousand of them share one moment', () => {
+    const store = openStore(tempDir());
+    addReadings(
+      store,
+      Array.from({ length: 2500 }, (_, i) => [5, `${i}`] as const),
+    );
+    assert.equal(allPages(store, 0).points.length, 2500);
+    store.close();
+  });
+
+  it('larger than a chunk, and of many keys, are kept', () => {
+    const store = openStore(tempDir());
+    const big = 'x'.repeat(600_000);
+    addReadings(store, [
+      [1, big],
+      [2, 'small'],
+      [3, big],
+      [4, big],
+    ]);
+    assert.deepEqual(
+      allPages(store, 0).points.map(({ payload }) => payload?.length),
+      [600_000, 5, 600_000, 600_000],
+    );
+    store.close();
+  });
+
   it('include the lines of class log', () => {
     const store = openStore(tempDir());
     store.apply(entriesOf([stampedOp({ class: LOG, key: 'hub/log', body: utf8('{}') })]), 1);
@@ -123,17 +170,21 @@ describe('readings', () => {
 describe('pruning', () => {
   it('removes what is older than the limit in bounded steps, and leaves the state alone', () => {
     const store = openStore(tempDir(), { readingsDays: 1 });
-    addReadings(
-      store,
-      Array.from({ length: 100 }, (_, i) => [i < 60 ? i : 5 * DAY_MS + i, `${i}`] as const),
-    );
+    // Ten chunks, the first six of them too old.
+    for (let chunk = 0; chunk < 10; chunk++) {
+      const atMs = chunk < 6 ? chunk : 5 * DAY_MS + chunk;
+      addReadings(store, [
+        [atMs, 'a'],
+        [atMs, 'b'],
+      ]);
+    }
     const { digest } = store.digest();
     const gone: number[] = [];
-    for (let count = store.prune(5 * DAY_MS, 25); count > 0; count = store.prune(5 * DAY_MS, 25)) {
+    for (let count = store.prune(5 * DAY_MS, 4); count > 0; count = store.prune(5 * DAY_MS, 4)) {
       gone.push(count);
     }
-    assert.deepEqual(gone, [25, 25, 10]);
-    assert.equal(allPages(store, 0).points.length, 40);
+    assert.deepEqual(gone, [4, 2]);
+    assert.equal(allPages(store, 0).points.length, 8);
     assert.equal(store.digest().digest, digest);
     store.close();
   });
@@ -145,7 +196,7 @@ describe('pruning', () => {
       Array.from({ length: 3000 }, (_, i) => [i, `{"n":${i},"pad":"${'x'.repeat(100)}"}`] as const),
     );
     let steps = 0;
-    while (store.prune(3000, 100) > 0) steps += 1;
+    while (store.prune(3000, 1) > 0) steps += 1;
     const { points } = allPages(store, 0);
     assert.ok(steps > 5 && points.length > 500 && points.length < 3000, `${points.length} left`);
     assert.equal(points.at(-1)?.atMs, 2999);

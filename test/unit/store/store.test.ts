@@ -16,6 +16,7 @@ import { HubError } from '../../../src/base/errors.ts';
 import { textOf, utf8 } from '../../../src/base/bytes.ts';
 import { decodeCbor } from '../../../src/codec/reader.ts';
 import { LOG } from '../../../src/model/class.ts';
+import { encodeLocalEntry, encodeOpEntry } from '../../../src/model/entry.ts';
 import type { StampedOp } from '../../../src/model/op.ts';
 import { machineFiles } from '../../../src/platform/machine-files.ts';
 import { SqliteFile } from '../../../src/store/sqlite.ts';
@@ -244,11 +245,86 @@ describe('the file', () => {
     );
   });
 
+  it('of schema 1 keeps its state and its readings', () => {
+    const dir = tempDir();
+    const { path } = storeOptions(dir);
+    const file = SqliteFile.open({ path, files: machineFiles, durability: 'replayable' });
+    file.exec(`
+      CREATE TABLE checkpoint (id INTEGER PRIMARY KEY CHECK (id = 1), lsn INTEGER NOT NULL) STRICT;
+      INSERT INTO checkpoint (id, lsn) VALUES (1, 7);
+      CREATE TABLE lanes (
+        lane TEXT PRIMARY KEY, up_to INTEGER NOT NULL, beyond BLOB NOT NULL
+      ) STRICT, WITHOUT ROWID;
+      INSERT INTO lanes VALUES ('${DEVICE_A}/3', 2, x'80');
+      CREATE TABLE hubs (hub TEXT PRIMARY KEY, hlc BLOB NOT NULL) STRICT, WITHOUT ROWID;
+      CREATE TABLE keys (id INTEGER PRIMARY KEY, name BLOB NOT NULL UNIQUE) STRICT;
+      INSERT INTO keys VALUES (1, CAST('meters/1' AS BLOB));
+      CREATE TABLE events (key_id INTEGER PRIMARY KEY, rank BLOB NOT NULL, body BLOB NOT NULL) STRICT;
+      CREATE TABLE tombstones (key_id INTEGER PRIMARY KEY, rank BLOB NOT NULL) STRICT;
+      CREATE TABLE fields (
+        key_id INTEGER NOT NULL, field BLOB NOT NULL, rank BLOB NOT NULL, value BLOB NOT NULL,
+        PRIMARY KEY (key_id, field)
+      ) STRICT, WITHOUT ROWID;
+      CREATE TABLE readings (
+        id INTEGER PRIMARY KEY, key_id INTEGER NOT NULL, at_ms INTEGER NOT NULL, body BLOB NOT NULL
+      ) STRICT;
+      CREATE INDEX readings_by_key ON readings (key_id, at_ms);
+      INSERT INTO readings (key_id, at_ms, body) VALUES (1, 1000, x'31'), (1, 2000, x'32');
+      PRAGMA user_version = 1;`);
+    file.close();
+    const store = openStore(dir);
+    assert.equal(store.checkpointLsn, 7);
+    store.apply(entriesOf([stampedOp({ seq: 3, atMs: 3000, body: utf8('3') })]), 8);
+    const { points } = store.readings({ key: 'meters/1', fromMs: 0, toMs: 1e9 });
+    assert.deepEqual(
+      points.map(({ atMs, payload }) => [atMs, textOf(payload as Uint8Array)]),
+      [
+        [1000, '1'],
+        [2000, '2'],
+        [3000, '3'],
+      ],
+    );
+    store.close();
+  });
+
   it('that cannot be made is a fault with a hint', () => {
     assert.equal(
       faultOf(() => openStore('/nonexistent')),
       'store.failed',
     );
+  });
+});
+
+describe('entries of the journal', () => {
+  it('that are local change nothing; what is malformed is told and passed over', () => {
+    const store = openStore(tempDir());
+    assert.equal(store.stageEntry(1, encodeLocalEntry(Uint8Array.of(1))), undefined);
+    assert.match(store.stageEntry(2, utf8('nonsense')) ?? '', /not an array/);
+    const { bytes, stamp } = stampedOp({ key: 'xy' });
+    const entry = encodeOpEntry(bytes, stamp);
+    entry[entry.indexOf(0x78)] = 0xff;
+    assert.match(store.stageEntry(3, entry) ?? '', /UTF-8/);
+    assert.equal(store.appliedLsn, 3);
+    assert.equal(store.digest().ops, 0);
+    store.commit();
+    assert.equal(store.checkpointLsn, 3);
+    store.close();
+  });
+
+  it('show at once and are kept by the commit, at the latest when the store closes', () => {
+    const dir = tempDir();
+    const store = openStore(dir);
+    store.apply(entriesOf(HISTORY), 6);
+    const { digest } = store.digest();
+    const { bytes, stamp } = stampedOp({ key: 'new', seq: 99 });
+    store.stageEntry(7, encodeOpEntry(bytes, stamp));
+    assert.equal(store.latest('new').length, 1);
+    assert.notEqual(store.digest().digest, digest);
+    assert.deepEqual([store.checkpointLsn, store.appliedLsn], [6, 7]);
+    store.close();
+    const again = openStore(dir);
+    assert.equal(again.checkpointLsn, 7);
+    again.close();
   });
 });
 

@@ -1,0 +1,71 @@
+/**
+ * Takes entries of the journal and folds them, each op once. Events, which come in bursts, are read where they lie
+ * (op-scan.ts) and gathered; all else is decoded and folded by merge/fold.ts.
+ */
+import { assert } from '../base/assert.ts';
+import { textOf } from '../base/bytes.ts';
+import { CborError } from '../codec/reader.ts';
+import { fold } from '../merge/fold.ts';
+import { decodeEntry, encodeOpEntry } from '../model/entry.ts';
+import { EVENT, type StampedOp } from '../model/op.ts';
+import { laneOf } from '../model/origin.ts';
+import type { EventGather, KeySlot } from './event-gather.ts';
+import type { FoldProgress } from './fold-progress.ts';
+import { OpScan } from './op-scan.ts';
+import type { StateTables } from './state-tables.ts';
+
+export class EntryFolder {
+  readonly #tables: StateTables;
+  readonly #gather: EventGather;
+  readonly #progress: FoldProgress;
+  readonly #scan = new OpScan();
+
+  constructor(tables: StateTables, gather: EventGather, progress: FoldProgress) {
+    this.#tables = tables;
+    this.#gather = gather;
+    this.#progress = progress;
+  }
+
+  /** Folds an op that is decoded already. */
+  fold(stamped: StampedOp): void {
+    if (stamped.op.kind === EVENT) this.take(encodeOpEntry(stamped.bytes, stamped.stamp));
+    else this.#foldOther(stamped);
+  }
+
+  /**
+   * Folds an entry of the journal; its bytes are the caller's again afterwards. Throws `CborError` where it
+   * cannot be read.
+   */
+  take(entry: Uint8Array): void {
+    const scan = this.#scan;
+    if (!scan.read(entry) || scan.kind !== EVENT) {
+      const decoded = decodeEntry(entry);
+      if (decoded.type === 'op') this.#foldOther(decoded.stamped);
+      return;
+    }
+    const { bytes, keyAt, keyEnd } = scan;
+    const slot = this.#gather.slotAt(bytes, keyAt, keyEnd) ?? this.#newSlot(entry);
+    const lane = this.#progress.laneOf(scan);
+    if (!lane.add(scan.seq)) return;
+    this.#gather.add(slot, scan, lane.origin);
+    this.#progress.noteStampOf(scan);
+  }
+
+  /** What the scan stands on but what is no text is found out here, the first time that the key comes. */
+  #newSlot(entry: Uint8Array): KeySlot {
+    const { bytes, keyAt, keyEnd } = this.#scan;
+    const name = textOf(bytes.subarray(keyAt, keyEnd));
+    if (name !== undefined) return this.#gather.addSlot(name, bytes, keyAt, keyEnd);
+    decodeEntry(entry);
+    throw new CborError('key is not UTF-8', keyAt);
+  }
+
+  /** Folds an op that is no event. */
+  #foldOther(stamped: StampedOp): void {
+    const { op, stamp } = stamped;
+    assert(op.kind !== EVENT, 'the scan reads whatever event there is');
+    if (!this.#progress.seen.add(laneOf(op.origin, op.class), op.seq)) return;
+    fold(this.#tables, stamped);
+    this.#progress.noteStamp(stamp.hub, stamp.hlc);
+  }
+}
