@@ -2,7 +2,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'vitest';
 
-import { type Chemistry, type Thresholds, thresholdsFor } from '../../src/power/govern/thresholds.ts';
+import {
+  type Chemistry,
+  type Thresholds,
+  thresholdsFor,
+} from '../../src/power/govern/thresholds.ts';
 import { readText } from './tree.ts';
 
 const ROWS: readonly (readonly [label: string, Chemistry, 'percent' | 'volts'])[] = [

@@ -48,7 +48,10 @@ test('status tells the figures of the hub, found by its configuration', async ()
   assert.match(stdout, /^north-ridge  hub a1b2c3d4e5f60718  version 0\.1\.0  up 3 d 4 h$/m);
   assert.match(stdout, /^Power +normal: battery 64 ± 3 %, 13\.24 V; panel 41\.0 W; load 3\.6 W$/m);
   assert.match(stdout, /^Waiting +record +12 ops +3\.4 kB +oldest 5 min$/m);
-  assert.match(stdout, /^Uplink +catching up; idle over cellular, last receipt 12 min ago, 3\.4 MB today$/m);
+  assert.match(
+    stdout,
+    /^Uplink +catching up; idle over cellular, last receipt 12 min ago, 3\.4 MB today$/m,
+  );
   assert.match(stdout, /^Storage +journal 9 % of 4\.3 GB, 4871 entries without receipt$/m);
 });
 
