@@ -34,14 +34,23 @@ export const machineTimers: Timers = {
   soon: (callback) => cancelOf(setImmediate(callback), clearImmediate),
 };
 
-/** Never early: `setTimeout` would cut a fraction off. */
+/**
+ * Never early: `setTimeout` cuts fractions off, and counts from the moment at which the event loop last
+ * looked at its clock, which a busy turn leaves behind. What is missing is waited for again.
+ */
 function waitFor(delayMs: number, callback: () => void): Cancel {
-  const stepMs = Math.min(Math.ceil(delayMs), DELAY_MS_MAX);
-  let cancel = cancelOf(setTimeout(step, stepMs), clearTimeout);
-  function step(): void {
-    if (delayMs <= DELAY_MS_MAX) callback();
-    else cancel = waitFor(delayMs - stepMs, callback);
+  const dueMs = performance.now() + delayMs;
+  let cancel: Cancel;
+  function wait(leftMs: number): void {
+    const stepMs = Math.min(Math.ceil(leftMs), DELAY_MS_MAX);
+    cancel = cancelOf(setTimeout(step, stepMs), clearTimeout);
   }
+  function step(): void {
+    const leftMs = dueMs - performance.now();
+    if (leftMs > 0) wait(leftMs);
+    else callback();
+  }
+  wait(delayMs);
   return () => cancel();
 }
 
