@@ -33,7 +33,9 @@ export async function serveDevices(ground: Ground): Promise<Serving> {
   journal.onFault((fault) => {
     if (fault.code === 'journal.poisoned') ground.fail(fault);
   });
-  const store = closers.add(HubStore.open({ config, machine, clock: time.clock, paths, journal }));
+  const store = closers.add(
+    HubStore.open({ config, machine, clock: time.clock, paths, journal, signer: ground.identity }),
+  );
   const lingers = new Lingers(config.journal);
   const door = openDoor(ground, journal, store, lingers);
   const access = closers.add(

@@ -4,12 +4,14 @@
  * served as before. Where the journal has let go of its beginning, the snapshot stands in for that.
  */
 import type { Clock } from './base/clock.ts';
-import { HubError } from './base/errors.ts';
+import { type FaultCode, HubError } from './base/errors.ts';
 import type { Config } from './config-schema.ts';
 import type { HubPaths } from './hub-data.ts';
 import { Applier } from './ingest/applier.ts';
 import type { Journal } from './journal/journal.ts';
+import { verifyEd25519 } from './keys/identity.ts';
 import type { Machine } from './machine.ts';
+import type { Signer } from './snapshot/manifest.ts';
 import { readSnapshot, writeSnapshot } from './snapshot/snapshot-file.ts';
 import { type StateDigest, Store, type StoreOptions } from './store/store.ts';
 
@@ -20,10 +22,14 @@ export interface HubStoreOptions {
   readonly clock: Clock;
   readonly paths: HubPaths;
   readonly journal: Journal;
+  /** Signs the snapshot, and is the only one whose snapshot is believed. */
+  readonly signer: Signer;
 }
 
 /** A store that fails again so soon is left alone: the card is at fault, not the file. */
 const REOPEN_MS = 60_000;
+/** Snapshots that are as good as none. */
+const UNUSABLE: ReadonlySet<FaultCode> = new Set(['snapshot.damaged', 'snapshot.untrusted']);
 
 export class HubStore {
   readonly #options: HubStoreOptions;
@@ -81,14 +87,15 @@ export class HubStore {
    * LSN it resolves to.
    */
   async settle(): Promise<number> {
-    const { machine, paths } = this.#options;
+    const { machine, paths, signer, clock: siteClock } = this.#options;
     const { files, clock, timers } = machine;
     const state = this.#state;
     if (this.#applier === undefined) return 0;
     return this.#applier.whilePaused(async () => {
       const lsn = await state.persist();
       const items = state.dump();
-      await writeSnapshot({ files, clock, timers, path: paths.snapshot, lsn, items });
+      const path = paths.snapshot;
+      await writeSnapshot({ files, clock, siteClock, timers, signer, path, lsn, items });
       return lsn;
     });
   }
@@ -141,22 +148,25 @@ function removeState({ machine, paths }: HubStoreOptions, fault: HubError): void
 }
 
 /** Where the journal begins behind the tables' end, the tables begin anew from the snapshot. */
-function bridgeGap({ machine, paths, journal }: HubStoreOptions, state: Store): void {
+function bridgeGap(options: HubStoreOptions, state: Store): void {
+  const { machine, paths, journal, signer } = options;
   const { files, log } = machine;
   const { firstLsn } = journal;
   const appliedLsn = state.checkpointLsn;
   if (firstLsn <= appliedLsn + 1) return;
   try {
-    const snapshot = readSnapshot(files, paths.snapshot);
-    if (snapshot !== undefined && snapshot.lsn > appliedLsn) {
+    const trust = { publicKey: signer.publicKey, verify: verifyEd25519 };
+    const snapshot = readSnapshot(files, paths.snapshot, trust);
+    if (snapshot !== undefined && snapshot.manifest.lsn > appliedLsn) {
+      const { lsn } = snapshot.manifest;
       state.clear();
-      state.load(snapshot.items, snapshot.lsn);
-      log.warn('store.restored', { path: paths.snapshot, throughLsn: snapshot.lsn });
-      if (snapshot.lsn + 1 >= firstLsn) return;
+      state.load(snapshot.items, lsn);
+      log.warn('store.restored', { path: paths.snapshot, throughLsn: lsn });
+      if (lsn + 1 >= firstLsn) return;
     }
   } catch (error) {
-    if (!(error instanceof HubError) || error.code !== 'snapshot.damaged') throw error;
-    log.error('store.snapshot-damaged', { path: paths.snapshot, reason: error.message });
+    if (!(error instanceof HubError) || !UNUSABLE.has(error.code)) throw error;
+    log.error('store.snapshot-unusable', { code: error.code, reason: error.message });
   }
   log.error('store.incomplete', { fromLsn: state.checkpointLsn + 1, toLsn: firstLsn - 1 });
 }

@@ -7,8 +7,8 @@
 export const JOURNAL_FORMAT = 1;
 /** State database: store/schema.ts. */
 export const STORE_SCHEMA = 2;
-/** Folded state in a file: snapshot/snapshot-file.ts. */
-export const SNAPSHOT_FORMAT = 1;
+/** Folded state in a file: snapshot/SNAPSHOT.md. */
+export const SNAPSHOT_FORMAT = 2;
 /** Batches, chunks, receipts: batch/BATCH.md. */
 export const BATCH_FORMAT = 1;
 /** What the uplink keeps of receipts: uplink/progress.ts. */

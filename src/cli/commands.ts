@@ -118,6 +118,16 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await import('./user.ts')).listUsersCommand,
   },
   {
+    name: 'snapshot verify',
+    summary: 'check that a snapshot of the state is whole and bears the signature of its hub',
+    operands: [{ name: 'FILE', help: '`state.snapshot` of a data directory, or a copy of it' }],
+    options: {
+      key: { value: 'K', help: 'public key of the hub, 64 hex digits; absent: of any hub' },
+      json: JSON_OPTION,
+    },
+    load: async () => (await import('./snapshot.ts')).verifySnapshot,
+  },
+  {
     name: 'journal verify',
     summary: 'check every byte of a journal; exits 1 on any damage and says which LSNs',
     operands: [JOURNAL_OPERAND],

@@ -11,6 +11,7 @@ import { type HubPaths, regionalDir, takeDataDirectory } from '../hub-data.ts';
 import { openJournal } from '../hub-journal.ts';
 import { HubStore } from '../hub-store.ts';
 import type { Journal } from '../journal/journal.ts';
+import { Identity } from '../keys/identity.ts';
 import { type Machine, thisMachine } from '../machine.ts';
 import { type StateDigest, Store } from '../store/store.ts';
 import type { Args } from './args.ts';
@@ -159,9 +160,11 @@ function machineFor(io: CliIo): Machine {
 }
 
 /** Opens the state, folds what the journal has beyond it, and closes it again. */
-async function foldedDigest({ config, machine, paths, journal }: OpenFiles): Promise<StateDigest> {
-  const { clock } = machine;
-  const store = HubStore.open({ config, machine, clock, paths, journal });
+async function foldedDigest(opened: OpenFiles): Promise<StateDigest> {
+  const { config, machine, paths, journal } = opened;
+  const { clock, files, random } = machine;
+  const signer = Identity.open({ files, random, path: paths.identity });
+  const store = HubStore.open({ config, machine, clock, paths, journal, signer });
   try {
     if (store.appliedLsn + 1 < journal.firstLsn) {
       const gap = `LSN ${store.appliedLsn + 1} to ${journal.firstLsn - 1}`;

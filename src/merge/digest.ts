@@ -31,36 +31,55 @@ export function digestOf(
   state: LivingState,
   hasher: Hasher,
 ): { digest: Uint8Array; leaves: number } {
-  const writer = new CborWriter(1024);
-  let leaves = 0;
-  const add = (): void => {
-    hasher.update(writer.peek());
-    writer.reset();
-    leaves += 1;
-  };
-  hasher.update(DOMAIN);
-  const eventsInOrder = ascending();
-  for (const [key, { body, order }] of state.events()) {
-    eventsInOrder(utf8(key));
-    writer.array(6).uint(EVENT_LEAF).text(key).bytes(body);
-    writeIdentity(writer, order);
-    add();
+  const builder = new DigestBuilder(hasher);
+  for (const [key, write] of state.events()) builder.event(key, write);
+  for (const [key, field, write] of state.fields()) builder.field(key, field, write);
+  return builder.finish();
+}
+
+/** Builds the digest leaf by leaf, for whoever passes over the state anyway: all events, then all fields. */
+export class DigestBuilder {
+  readonly #hasher: Hasher;
+  readonly #writer = new CborWriter(1024);
+  #leaves = 0;
+  readonly #eventsInOrder = ascending();
+  readonly #recordsInOrder = ascending();
+  #fieldsInOrder = ascending();
+  #record: string | undefined;
+
+  constructor(hasher: Hasher) {
+    this.#hasher = hasher;
+    hasher.update(DOMAIN);
   }
-  const recordsInOrder = ascending();
-  let record: string | undefined;
-  let fieldsInOrder = ascending();
-  for (const [key, field, { value, order }] of state.fields()) {
-    if (key !== record) {
-      recordsInOrder(utf8(key));
-      record = key;
-      fieldsInOrder = ascending();
+
+  event(key: string, { body, order }: EventWrite): void {
+    assert(this.#record === undefined, 'events come before fields');
+    this.#eventsInOrder(utf8(key));
+    this.#writer.array(6).uint(EVENT_LEAF).text(key).bytes(body);
+    this.#add(order);
+  }
+
+  field(key: string, field: string, { value, order }: FieldWrite): void {
+    if (key !== this.#record) {
+      this.#recordsInOrder(utf8(key));
+      this.#record = key;
+      this.#fieldsInOrder = ascending();
     }
-    fieldsInOrder(utf8(field));
-    writer.array(7).uint(FIELD_LEAF).text(key).text(field).raw(value);
-    writeIdentity(writer, order);
-    add();
+    this.#fieldsInOrder(utf8(field));
+    this.#writer.array(7).uint(FIELD_LEAF).text(key).text(field).raw(value);
+    this.#add(order);
   }
-  return { digest: hasher.finish(), leaves };
+
+  finish(): { digest: Uint8Array; leaves: number } {
+    return { digest: this.#hasher.finish(), leaves: this.#leaves };
+  }
+
+  #add(order: WriteOrder): void {
+    writeIdentity(this.#writer, order);
+    this.#hasher.update(this.#writer.peek());
+    this.#writer.reset();
+    this.#leaves += 1;
+  }
 }
 
 /** The op that wrote the leaf: origin, class, seq. */

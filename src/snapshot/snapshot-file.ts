@@ -1,50 +1,74 @@
 /**
  * The folded state in one file, so that the journal may let go of its beginning: a state database that is
- * lost or damaged is folded anew from the snapshot and what the journal has after it. The file replaces
- * its predecessor as a whole and is only believed as a whole: its last item holds the count of
- * items (big-endian) and a SHA-256 of all before and of the count.
+ * lost or damaged is folded anew from the snapshot and what the journal has after it. The bytes are those of
+ * SNAPSHOT.md. The file replaces its predecessor as a whole and is only believed as a whole: the manifest at its
+ * end holds the SHA-256 of all before, and bears the hub's signature.
  *
- *   snapshot = header items end         a CBOR sequence (RFC 8742)
- *   header   = ["heliograph snapshot", SNAPSHOT_FORMAT, lsn: uint]     ; all of the journal up to lsn is in it
- *   items    = * state-item             merge/state-item.ts
- *   end      = [0, items: bstr .size 8, sha-256: bstr .size 32]
- *
- * Writing runs in slices, because a site of 100,000 topics takes half a second.
+ * Writing runs in slices, because a site of 100,000 topics takes half a second; digest and version vector are
+ * gathered on the way.
  */
 import { createHash } from 'node:crypto';
 
 import { AssertionError } from '../base/assert.ts';
-import { bytesEqual } from '../base/bytes.ts';
+import { bytesEqual, hexOf } from '../base/bytes.ts';
 import type { Clock, Timers } from '../base/clock.ts';
 import { HubError, messageOf } from '../base/errors.ts';
+import { type CoseSign1, parseCose, type Verify } from '../codec/cose.ts';
 import { CborError, CborReader } from '../codec/reader.ts';
 import { CborWriter } from '../codec/writer.ts';
+import { DigestBuilder, type Hasher } from '../merge/digest.ts';
 import { readStateItem, type StateItem, writeStateItem } from '../merge/state-item.ts';
+import type { Lane, Origin } from '../model/origin.ts';
+import type { VersionVector } from '../model/version-vector.ts';
 import type { Files, OpenFile } from '../platform/files.ts';
 import { SNAPSHOT_FORMAT } from '../versions.ts';
-
-export type Lsn = number;
+import {
+  isSignedBy,
+  type Lsn,
+  readManifest,
+  type Signer,
+  signManifest,
+  type SnapshotManifest,
+} from './manifest.ts';
 
 export interface WriteSnapshotOptions {
   readonly files: Files;
   /** Folder and name; `<path>.new` beside it is ours too. */
   readonly path: string;
   readonly lsn: Lsn;
-  /** The state at `lsn`; it must not change before the returned promise settles. */
+  /**
+   * The state at `lsn`, events and then fields in the order of the digest; it must not change before the
+   * returned promise settles.
+   */
   readonly items: Iterable<StateItem>;
+  readonly signer: Signer;
+  /** Of the site: when it was written. */
+  readonly siteClock: Clock;
+  /** Measures the slices. */
   readonly clock: Clock;
   readonly timers: Timers;
 }
 
+/** Whose snapshot is believed. */
+export interface Trust {
+  /** Raw key of 32 bytes; absent: of whoever signed it. */
+  readonly publicKey?: Uint8Array;
+  readonly verify: Verify;
+}
+
 export interface Snapshot {
-  readonly lsn: Lsn;
+  readonly manifest: SnapshotManifest;
+  /** May be read once. */
   readonly items: Iterable<StateItem>;
 }
 
 const TITLE = 'heliograph snapshot';
 const SLICE_MS = 4;
-/** Array head, 0, count and hash with their heads. */
-const END_BYTES = 45;
+/** The last item: a byte string of eight that says where the manifest begins. */
+const TRAILER_BYTES = 9;
+const TRAILER_HEAD = 0x48;
+const MANIFEST_ITEM = 0;
+const NOT_THIS_HUB = 'it is not signed by this hub';
 const CHUNK_BYTES = 64 * 1024;
 const READ_LIMITS = { depthMax: 10, itemsMax: Number.MAX_SAFE_INTEGER };
 
@@ -73,61 +97,127 @@ export async function writeSnapshot(options: WriteSnapshotOptions): Promise<void
 }
 
 async function writeItems(file: OpenFile, options: WriteSnapshotOptions): Promise<void> {
-  const { lsn, items, clock, timers } = options;
+  const { items, clock, timers } = options;
   const output = new Output(file);
-  output.writer.array(3).text(TITLE).uint(SNAPSHOT_FORMAT).uint(lsn);
-  let count = 0;
+  output.writer.array(2).text(TITLE).uint(SNAPSHOT_FORMAT);
+  const summary = new Summary();
   let sliceEndMs = clock.monotonicMs() + SLICE_MS;
   for (const item of items) {
     writeStateItem(output.writer, item);
-    count += 1;
+    summary.add(item);
     output.flushIfFull();
     if (clock.monotonicMs() < sliceEndMs) continue;
     await new Promise<void>((resolve) => timers.soon(resolve));
     sliceEndMs = clock.monotonicMs() + SLICE_MS;
   }
-  output.end(count);
+  output.end((bytes, sha256) => signedManifest(options, summary, bytes, sha256));
+}
+
+function signedManifest(
+  { signer, lsn, siteClock }: WriteSnapshotOptions,
+  summary: Summary,
+  bytes: number,
+  sha256: Uint8Array,
+): Uint8Array {
+  const manifest: SnapshotManifest = {
+    hub: signer.id as Origin,
+    publicKey: signer.publicKey,
+    lsn,
+    ...summary.finish(),
+    horizon: new Map(),
+    bytes,
+    sha256,
+    createdMs: Math.max(0, Math.floor(siteClock.wallMs())),
+    quality: siteClock.quality(),
+  };
+  return signManifest(manifest, signer);
+}
+
+/** What the items come to. */
+class Summary {
+  readonly #vector = new Map<Lane, number>();
+  readonly #digest = new DigestBuilder(newHasher());
+  #items = 0;
+
+  add(item: StateItem): void {
+    this.#items += 1;
+    if (item.type === 'lane') this.#vector.set(item.lane, item.upTo);
+    else if (item.type === 'event') this.#digest.event(item.key, item.write);
+    else if (item.type === 'field') this.#digest.field(item.key, item.field, item.write);
+  }
+
+  finish(): { vector: VersionVector; digest: Uint8Array; items: number } {
+    const { digest } = this.#digest.finish();
+    return { vector: this.#vector, digest, items: this.#items };
+  }
 }
 
 /**
- * Reads the file; undefined where there is none. Throws `HubError`: `snapshot.damaged`, or `data.newer` where a
- * later version wrote it.
+ * Reads the file; undefined where there is none. Throws `HubError`: `snapshot.untrusted` where another key or none
+ * signed it, `snapshot.damaged`, or `data.newer` where a later version wrote it.
  */
-export function readSnapshot(files: Files, path: string): Snapshot | undefined {
+export function readSnapshot(files: Files, path: string, trust: Trust): Snapshot | undefined {
   const bytes = files.read(path);
   if (bytes === undefined) return undefined;
-  return guarded(path, () => parse(bytes, path));
+  return guarded(path, () => parse(bytes, path, trust));
 }
 
-function parse(bytes: Uint8Array, path: string): Snapshot {
+function parse(bytes: Uint8Array, path: string, trust: Trust): Snapshot {
   const reader = new CborReader(bytes, 0, READ_LIMITS);
-  reader.expectArray(3);
+  reader.array();
   if (reader.text() !== TITLE) throw new CborError('not a snapshot', 0);
   const format = reader.uint();
   if (format > SNAPSHOT_FORMAT) {
     throw new HubError('data.newer', `snapshot has format ${format}, we know ${SNAPSHOT_FORMAT}`);
   }
-  const lsn = reader.uint();
-  const count = checkEnd(bytes);
-  const items = function* (): Generator<StateItem> {
-    for (let i = 0; i < count; i++) yield guarded(path, () => readStateItem(reader));
-  };
-  return { lsn, items: items() };
-}
-
-/** Checks the last item and returns the count in it. */
-function checkEnd(bytes: Uint8Array): number {
-  const start = bytes.length - END_BYTES;
-  if (start < 0) throw new CborError('cut short', bytes.length);
-  const reader = new CborReader(bytes, start);
-  reader.expectArray(3);
-  if (reader.uint() !== 0) throw new CborError('no end', start);
-  const count = reader.bytes();
-  const hash = createHash('sha256').update(bytes.subarray(0, start)).update(count).digest();
-  if (count.length !== 8 || !bytesEqual(hash, reader.bytes())) {
+  if (format < SNAPSHOT_FORMAT) {
+    throw new HubError('snapshot.untrusted', `${path}: format ${format} bears no signature`);
+  }
+  const { message, start } = manifestOf(bytes);
+  const manifest = readManifest(message);
+  checkSignature(message, manifest, path, trust);
+  const hash = createHash('sha256').update(bytes.subarray(0, start)).digest();
+  if (manifest.bytes !== start || !bytesEqual(hash, manifest.sha256)) {
     throw new CborError('the hash does not match', start);
   }
-  return Number(new DataView(count.buffer, count.byteOffset, 8).getBigUint64(0));
+  const items = function* (): Generator<StateItem> {
+    for (let i = 0; i < manifest.items; i++) yield guarded(path, () => readStateItem(reader));
+  };
+  return { manifest, items: items() };
+}
+
+function checkSignature(
+  message: CoseSign1,
+  manifest: SnapshotManifest,
+  path: string,
+  { publicKey, verify }: Trust,
+): void {
+  if (publicKey !== undefined && !bytesEqual(publicKey, manifest.publicKey)) {
+    const signer = hexOf(manifest.publicKey);
+    throw new HubError('snapshot.untrusted', `${path}: ${NOT_THIS_HUB} but by the key ${signer}`);
+  }
+  const idOfKey = hexOf(createHash('sha256').update(manifest.publicKey).digest().subarray(0, 8));
+  const isNamed = manifest.hub === idOfKey && hexOf(message.keyId) === idOfKey;
+  if (!isNamed || !isSignedBy(message, manifest.publicKey, verify)) {
+    throw new HubError('snapshot.untrusted', `${path}: ${NOT_THIS_HUB}, the signature is wrong`);
+  }
+}
+
+/** The signed manifest at the end of the file, and where it begins. */
+function manifestOf(bytes: Uint8Array): { message: CoseSign1; start: number } {
+  const trailerAt = bytes.length - TRAILER_BYTES;
+  if (trailerAt < 0 || bytes[trailerAt] !== TRAILER_HEAD) {
+    throw new CborError('cut short', bytes.length);
+  }
+  const view = new DataView(bytes.buffer, bytes.byteOffset + trailerAt + 1, TRAILER_BYTES - 1);
+  const start = Number(view.getBigUint64(0));
+  if (start >= trailerAt) throw new CborError('no manifest', trailerAt);
+  const reader = new CborReader(bytes.subarray(0, trailerAt), start, READ_LIMITS);
+  reader.expectArray(2);
+  if (reader.uint() !== MANIFEST_ITEM) throw new CborError('no manifest', start);
+  const message = parseCose(reader.bytes());
+  if (!reader.atEnd) throw new CborError('bytes after the manifest', reader.offset);
+  return { message, start };
 }
 
 function guarded<T>(path: string, read: () => T): T {
@@ -154,13 +244,15 @@ class Output {
     if (this.writer.length >= CHUNK_BYTES) this.#flush();
   }
 
-  end(count: number): void {
+  /** Ends the file with what `sign` makes of all before. */
+  end(sign: (bytes: number, sha256: Uint8Array) => Uint8Array): void {
     this.#flush();
-    const countBytes = new Uint8Array(8);
-    new DataView(countBytes.buffer).setBigUint64(0, BigInt(count));
-    const digest = new Uint8Array(this.#hash.update(countBytes).digest());
-    this.writer.array(3).uint(0).bytes(countBytes).bytes(digest);
-    this.#file.writeAt(this.writer.peek(), this.#offset);
+    const start = this.#offset;
+    const manifest = sign(start, new Uint8Array(this.#hash.digest()));
+    const trailer = new Uint8Array(TRAILER_BYTES - 1);
+    new DataView(trailer.buffer).setBigUint64(0, BigInt(start));
+    this.writer.array(2).uint(MANIFEST_ITEM).bytes(manifest).bytes(trailer);
+    this.#file.writeAt(this.writer.peek(), start);
   }
 
   #flush(): void {
@@ -179,4 +271,14 @@ function datasync(file: OpenFile): Promise<void> {
       else reject(error);
     });
   });
+}
+
+function newHasher(): Hasher {
+  const hash = createHash('sha256');
+  return {
+    update: (bytes) => {
+      hash.update(bytes);
+    },
+    finish: () => new Uint8Array(hash.digest()),
+  };
 }

@@ -1,4 +1,4 @@
-/** Snapshots of every format that was ever written still read. The files are never edited. */
+/** Snapshots of every format that was ever written still read, unless they bear no signature. The files are never edited. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -6,49 +6,66 @@ import { join } from 'node:path';
 import { describe, it } from 'vitest';
 
 import { hexOf } from '../../src/base/bytes.ts';
-import { SILENT_LOG } from '../../src/base/log.ts';
-import type { StateItem } from '../../src/merge/state-item.ts';
+import { Identity, verifyEd25519 } from '../../src/keys/identity.ts';
 import { machineTimers } from '../../src/platform/clock.ts';
 import { machineFiles } from '../../src/platform/machine-files.ts';
 import { SimClock } from '../../src/platform/sim/clock.ts';
-import { readSnapshot, writeSnapshot } from '../../src/snapshot/snapshot-file.ts';
-import { Store } from '../../src/store/store.ts';
+import { readSnapshot, type Snapshot, writeSnapshot } from '../../src/snapshot/snapshot-file.ts';
+import { openStore } from '../support/stores.ts';
 import { tempDir } from '../support/temp-dir.ts';
 
-const FILE = join(import.meta.dirname, 'snapshot-1.cbor');
+const file = (name: string): string => join(import.meta.dirname, name);
+const SIGNER = Identity.fromSeed(new Uint8Array(32).fill(7));
+const TRUST = { publicKey: SIGNER.publicKey, verify: verifyEd25519 };
+const DIGEST = '4a701de43d52c96522971ac0d8bfec047078cfa1610a2157601ddbe41a9c4461';
 
-function readable(items: Iterable<StateItem>): unknown {
-  const plain = (_key: string, value: unknown): unknown =>
-    value instanceof Uint8Array ? hexOf(value) : value;
-  return JSON.parse(JSON.stringify([...items], plain));
+function readable(value: unknown): unknown {
+  const plain = (_key: string, part: unknown): unknown => {
+    if (part instanceof Uint8Array) return hexOf(part);
+    return part instanceof Map ? Object.fromEntries(part) : part;
+  };
+  return JSON.parse(JSON.stringify(value, plain));
 }
 
-describe('golden snapshot, format 1', () => {
+function golden(): Snapshot {
+  return readSnapshot(machineFiles, file('snapshot-2.cbor'), TRUST) as Snapshot;
+}
+
+describe('golden snapshot, format 2', () => {
   it('reads as its dump says', () => {
-    const snapshot = readSnapshot(machineFiles, FILE);
-    assert.equal(snapshot?.lsn, 5);
-    const dump = readFileSync(join(import.meta.dirname, 'snapshot-1.json'), 'utf8');
-    assert.deepEqual(readable(snapshot.items), JSON.parse(dump));
+    const { manifest, items } = golden();
+    const dump = JSON.parse(readFileSync(file('snapshot-2.json'), 'utf8'));
+    assert.deepEqual(readable({ manifest, items: [...items] }), dump);
+    assert.equal(hexOf(manifest.digest), DIGEST);
   });
 
   it('is taken over by a store and written again byte for byte', async () => {
     const dir = tempDir();
     const path = `${dir}/state.snapshot`;
-    const store = Store.open({
-      path: `${dir}/state.db`,
-      files: machineFiles,
-      log: SILENT_LOG,
-      readingsDays: 1,
-    });
-    const snapshot = readSnapshot(machineFiles, FILE);
-    store.load(snapshot?.items ?? [], 5);
+    const store = openStore(dir);
+    const { manifest, items } = golden();
+    store.load(items, manifest.lsn);
     assert.equal(store.digest().digest, DIGEST);
-    const items = store.dump();
-    const clock = new SimClock(0);
-    await writeSnapshot({ files: machineFiles, path, lsn: 5, items, clock, timers: machineTimers });
-    assert.deepEqual(readFileSync(path), readFileSync(FILE));
+    const clock = new SimClock(manifest.createdMs);
+    await writeSnapshot({
+      files: machineFiles,
+      path,
+      lsn: manifest.lsn,
+      items: store.dump(),
+      signer: SIGNER,
+      clock,
+      siteClock: clock,
+      timers: machineTimers,
+    });
+    assert.deepEqual(readFileSync(path), readFileSync(file('snapshot-2.cbor')));
     store.close();
   });
 });
 
-const DIGEST = '4a701de43d52c96522971ac0d8bfec047078cfa1610a2157601ddbe41a9c4461';
+describe('golden snapshot, format 1', () => {
+  it('is refused, because nobody signed it', () => {
+    assert.throws(() => readSnapshot(machineFiles, file('snapshot-1.cbor'), TRUST), {
+      code: 'snapshot.untrusted',
+    });
+  });
+});

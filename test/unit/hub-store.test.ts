@@ -6,6 +6,7 @@ import { describe, it } from 'vitest';
 import { SILENT_LOG } from '../../src/base/log.ts';
 import { HubStore } from '../../src/hub-store.ts';
 import { hubPaths } from '../../src/hub-data.ts';
+import { Identity } from '../../src/keys/identity.ts';
 import { machineTimers } from '../../src/platform/clock.ts';
 import { machineFiles } from '../../src/platform/machine-files.ts';
 import { Store } from '../../src/store/store.ts';
@@ -13,21 +14,23 @@ import type { DoorJournal } from '../support/door-journal.ts';
 import { type DoorSetup, openDoor, publish } from '../support/doors.ts';
 import { tempDir } from '../support/temp-dir.ts';
 
+const SIGNER = Identity.fromSeed(new Uint8Array(32).fill(1));
+
 type Options = Parameters<typeof HubStore.open>[0];
 
 interface Hub extends DoorSetup {
   readonly dir: string;
-  open(journal?: DoorJournal): HubStore;
+  open(journal?: DoorJournal, signer?: Identity): HubStore;
 }
 
 function setUp(): Hub {
   const dir = tempDir();
   const setup = openDoor();
   const { clock } = setup;
-  const open = (journal = setup.journal): HubStore => {
+  const open = (journal = setup.journal, signer = SIGNER): HubStore => {
     const machine = { files: machineFiles, log: SILENT_LOG, clock, timers: machineTimers };
     const config = { store: { readingsDays: 30 } };
-    const options = { config, machine, clock, paths: hubPaths(dir), journal };
+    const options = { config, machine, clock, paths: hubPaths(dir), journal, signer };
     const store = HubStore.open(options as unknown as Options);
     store.follow();
     return store;
@@ -70,6 +73,21 @@ describe('the state of a hub', () => {
     const paths = hubPaths(hub.dir);
     Store.remove(machineFiles, paths.state);
     writeFileSync(paths.snapshot, 'nonsense');
+    store = hub.open();
+    assert.equal((await store.digest()).ops, 5);
+    await store.close();
+  });
+
+  it('does not believe the snapshot of another hub', async () => {
+    const hub = setUp();
+    publishTo(hub, 10, 'quiet/since');
+    const stranger = Identity.fromSeed(new Uint8Array(32).fill(2));
+    let store = hub.open(undefined, stranger);
+    await store.digest();
+    hub.journal.release(await store.settle());
+    publishTo(hub, 5, 'busy');
+    await store.close();
+    Store.remove(machineFiles, hubPaths(hub.dir).state);
     store = hub.open();
     assert.equal((await store.digest()).ops, 5);
     await store.close();

@@ -9,11 +9,11 @@ import type { Config } from '../../config-schema.ts';
 import { type HubPaths, runtimePath } from '../../hub-data.ts';
 import { dumpJournal, type FolderStat, statJournal, verifyJournal } from '../../journal/inspect.ts';
 import { PLAIN_SEALER } from '../../journal/sealer.ts';
-import { Identity } from '../../keys/identity.ts';
+import { Identity, verifyEd25519 } from '../../keys/identity.ts';
 import { decodeEntry } from '../../model/entry.ts';
 import { isOpenToOthers, keepPrivate } from '../../platform/permissions.ts';
 import { readUsers, usersPath } from '../../security/users.ts';
-import { readSnapshot } from '../../snapshot/snapshot-file.ts';
+import { readSnapshot, type Trust } from '../../snapshot/snapshot-file.ts';
 import { Store } from '../../store/store.ts';
 import type { CliIo } from '../io.ts';
 import { bytesText, countText } from '../text.ts';
@@ -176,12 +176,19 @@ function usersCheck({ files }: CliIo, { data, security }: Config): Check {
   });
 }
 
-function snapshotCheck({ files }: CliIo, { snapshot: path }: HubPaths): Check {
+function snapshotCheck(io: CliIo, paths: HubPaths): Check {
   return checked('snapshot', () => {
-    const snapshot = readSnapshot(files, path);
+    const snapshot = readSnapshot(io.files, paths.snapshot, trustIn(io, paths));
     if (snapshot === undefined) return ok('snapshot', 'none yet');
-    return ok('snapshot', `through LSN ${snapshot.lsn}`);
+    return ok('snapshot', `through LSN ${snapshot.manifest.lsn}, signed by this hub`);
   });
+}
+
+/** Only what this hub has signed, where its key is here. */
+function trustIn({ files, random }: CliIo, { identity: path }: HubPaths): Trust {
+  if (!files.exists(path)) return { verify: verifyEd25519 };
+  const { publicKey } = Identity.open({ files, path, random });
+  return { publicKey, verify: verifyEd25519 };
 }
 
 /** The state database against the journal; a damaged one is disposable where the rest holds all of it. */
@@ -234,10 +241,11 @@ function storeCheck(
 }
 
 /** Whether snapshot and journal together hold everything. */
-function isCovered({ files }: CliIo, { snapshot }: HubPaths, firstLsn: number): boolean {
+function isCovered(io: CliIo, paths: HubPaths, firstLsn: number): boolean {
   if (firstLsn <= 1) return true;
   try {
-    return (readSnapshot(files, snapshot)?.lsn ?? 0) + 1 >= firstLsn;
+    const snapshot = readSnapshot(io.files, paths.snapshot, trustIn(io, paths));
+    return (snapshot?.manifest.lsn ?? 0) + 1 >= firstLsn;
   } catch {
     return false;
   }

@@ -4,13 +4,20 @@ import { join } from 'node:path';
 
 import { describe, it } from 'vitest';
 
-import { utf8 } from '../../../src/base/bytes.ts';
+import { hexOf, utf8 } from '../../../src/base/bytes.ts';
 import { HubError } from '../../../src/base/errors.ts';
+import { Identity, verifyEd25519 } from '../../../src/keys/identity.ts';
 import type { StateItem } from '../../../src/merge/state-item.ts';
 import { machineTimers } from '../../../src/platform/clock.ts';
 import { machineFiles } from '../../../src/platform/machine-files.ts';
 import { SimClock } from '../../../src/platform/sim/clock.ts';
-import { readSnapshot, writeSnapshot } from '../../../src/snapshot/snapshot-file.ts';
+import {
+  readSnapshot,
+  type Snapshot,
+  type Trust,
+  writeSnapshot,
+  type WriteSnapshotOptions,
+} from '../../../src/snapshot/snapshot-file.ts';
 import { Store } from '../../../src/store/store.ts';
 import { filesWithSync } from '../../support/files-with-sync.ts';
 import { DEVICE_B, patchOp, removeOp, stampedOp } from '../../support/ops.ts';
@@ -26,15 +33,36 @@ const HISTORY = [
   stampedOp({ seq: 5, atMs: 5000, key: 'meters/2' }),
 ];
 
-function write(path: string, store: Store, files = machineFiles): Promise<void> {
-  const lsn = store.checkpointLsn;
-  const clock = new SimClock(0);
-  return writeSnapshot({ files, path, lsn, items: store.dump(), clock, timers: machineTimers });
+const SIGNER = Identity.fromSeed(new Uint8Array(32).fill(1));
+const STRANGER = Identity.fromSeed(new Uint8Array(32).fill(2));
+const TRUST: Trust = { publicKey: SIGNER.publicKey, verify: verifyEd25519 };
+
+function write(
+  path: string,
+  store: Store,
+  options: Partial<WriteSnapshotOptions> = {},
+): Promise<void> {
+  const clock = new SimClock(1000);
+  return writeSnapshot({
+    files: machineFiles,
+    path,
+    lsn: store.checkpointLsn,
+    items: store.dump(),
+    signer: SIGNER,
+    clock,
+    siteClock: clock,
+    timers: machineTimers,
+    ...options,
+  });
 }
 
-function faultOf(path: string): string {
+function read(path: string): Snapshot | undefined {
+  return readSnapshot(machineFiles, path, TRUST);
+}
+
+function faultOf(path: string, trust = TRUST): string {
   try {
-    const snapshot = readSnapshot(machineFiles, path);
+    const snapshot = readSnapshot(machineFiles, path, trust);
     return [...(snapshot?.items ?? [])].length.toString();
   } catch (error) {
     if (error instanceof HubError) return error.code;
@@ -55,9 +83,14 @@ describe('a snapshot', () => {
       ...HISTORY,
     ];
     const restored = openStore(tempDir());
-    const snapshot = readSnapshot(machineFiles, path);
-    assert.equal(snapshot?.lsn, 5);
-    restored.load(snapshot.items, snapshot.lsn);
+    const snapshot = read(path);
+    assert.ok(snapshot !== undefined);
+    const { lsn, digest, vector, horizon } = snapshot.manifest;
+    assert.equal(lsn, 5);
+    assert.equal(hexOf(digest), store.digest().digest);
+    assert.deepEqual(vector, store.vector());
+    assert.equal(horizon.size, 0);
+    restored.load(snapshot.items, lsn);
     assert.equal(restored.checkpointLsn, 5);
     assert.deepEqual(restored.digest(), store.digest());
     for (const each of [store, restored]) each.apply(entriesOf(later), 12);
@@ -69,7 +102,7 @@ describe('a snapshot', () => {
   });
 
   it('is nothing where there is no file', () => {
-    assert.equal(readSnapshot(machineFiles, join(tempDir(), 'none')), undefined);
+    assert.equal(read(join(tempDir(), 'none')), undefined);
   });
 
   it('is believed as a whole or not at all', async () => {
@@ -86,9 +119,9 @@ describe('a snapshot', () => {
       bad[at] = (bad[at] as number) ^ 1;
       writeFileSync(path, bad);
       const fault = faultOf(path);
-      assert.ok(fault === 'snapshot.damaged' || fault === 'data.newer', `byte ${at}: ${fault}`);
+      assert.match(fault, /^snapshot\.(damaged|untrusted)$|^data\.newer$/, `byte ${at}: ${fault}`);
     }
-    for (const cut of [0, 1, 44, 45, good.length - 1]) {
+    for (const cut of [0, 1, 8, 9, 100, good.length - 9, good.length - 1]) {
       writeFileSync(path, good);
       truncateSync(path, cut);
       assert.equal(faultOf(path), 'snapshot.damaged');
@@ -96,6 +129,26 @@ describe('a snapshot', () => {
     writeFileSync(path, good);
     appendFileSync(path, 'x');
     assert.equal(faultOf(path), 'snapshot.damaged');
+  });
+
+  it('of another hub, of nobody, or with a name that is not its own is refused', async () => {
+    const dir = tempDir();
+    const path = join(dir, 'state.snapshot');
+    const store = openStore(dir);
+    store.apply(entriesOf(HISTORY), 5);
+    const publicKey = STRANGER.publicKey;
+    const anybody: Trust = { verify: verifyEd25519 };
+    await write(path, store, { signer: STRANGER });
+    assert.equal(faultOf(path), 'snapshot.untrusted');
+    assert.ok(Number(faultOf(path, { ...anybody, publicKey })) > 5);
+    assert.ok(Number(faultOf(path, anybody)) > 5);
+    const { id } = SIGNER;
+    const claims = { id, publicKey, sign: (message: Uint8Array) => STRANGER.sign(message) };
+    await write(path, store, { signer: claims });
+    assert.equal(faultOf(path, anybody), 'snapshot.untrusted');
+    await write(path, store, { signer: { id, publicKey: SIGNER.publicKey, sign: claims.sign } });
+    assert.equal(faultOf(path), 'snapshot.untrusted');
+    store.close();
   });
 
   it('that cannot be written whole leaves its predecessor alone', async () => {
@@ -109,11 +162,11 @@ describe('a snapshot', () => {
     const failing = filesWithSync((_file, done) => {
       done(new Error('EIO'));
     });
-    await assert.rejects(write(path, store, failing), { code: 'snapshot.failed' });
+    await assert.rejects(write(path, store, { files: failing }), { code: 'snapshot.failed' });
     assert.deepEqual(readFileSync(path), before);
     await write(path, store);
     assert.ok(!existsSync(`${path}.new`));
-    assert.equal(readSnapshot(machineFiles, path)?.lsn, 5);
+    assert.equal(read(path)?.manifest.lsn, 5);
     store.close();
   });
 
@@ -138,15 +191,11 @@ describe('a snapshot', () => {
       },
       quality: () => 'ntp' as const,
     };
-    const path = join(tempDir(), 'state.snapshot');
-    await writeSnapshot({
-      files: machineFiles,
-      path,
-      lsn: 1,
-      items: items(),
-      clock: everyReadTakesOneMs,
-      timers: ticking,
-    });
+    const dir = tempDir();
+    const path = join(dir, 'state.snapshot');
+    const store = openStore(dir);
+    await write(path, store, { items: items(), clock: everyReadTakesOneMs, timers: ticking });
+    store.close();
     assert.ok(turns >= 15, `${turns} turns`);
     assert.equal(faultOf(path), '100');
   });
