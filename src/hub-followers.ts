@@ -2,6 +2,8 @@
  * What follows the journal behind the acknowledgements: the store, the power brain, the uplink that sends
  * when it may, and retention, which lets go of what has its receipt.
  */
+import type { Cancel } from './base/clock.ts';
+import type { Broker } from './broker/broker.ts';
 import type { Config } from './config-schema.ts';
 import { brokerLogin } from './hub-access.ts';
 import type { Ground } from './hub-ground.ts';
@@ -32,7 +34,7 @@ const SYNC_LOG_KEY = 'log/power';
 
 export function followJournal(ground: Ground, serving: Serving): Followers {
   const { config, machine, time, paths, closers } = ground;
-  const { journal, store, door, lingers } = serving;
+  const { journal, store, door, lingers, broker } = serving;
   store.follow();
   const link = linkOf(config, machine);
   // The power brain asks for the backlog before there is an uplink to count it.
@@ -43,6 +45,7 @@ export function followJournal(ground: Ground, serving: Serving): Followers {
       machine,
       time,
       link,
+      subscribe: (filter, onMessage) => subscribeAt(broker, filter, onMessage),
       backlog: () => uplink?.backlog() ?? EMPTY_BACKLOG,
       dir: paths.syncLog,
       log: machine.log,
@@ -68,6 +71,21 @@ export function followJournal(ground: Ground, serving: Serving): Followers {
     }),
   );
   return { power, uplink };
+}
+
+/** Hears messages at the hub's own broker until cancelled. */
+function subscribeAt(
+  broker: Broker,
+  filter: string,
+  onMessage: (topic: string, payload: Uint8Array) => void,
+): Cancel {
+  let isHeard = true;
+  broker.onMessage(filter, ({ topic, payload }) => {
+    if (isHeard) onMessage(topic, payload);
+  });
+  return () => {
+    isHeard = false;
+  };
 }
 
 function linkOf({ uplink }: Config, { files }: Machine): () => LinkKind {

@@ -113,6 +113,8 @@ export async function listenHttp(parts: HttpParts): Promise<Listening> {
     record: (key) => store.state.record(key),
     readings: (query) => store.state.readings(query),
     powerSince: (sinceMs) => power.history.since(sinceMs),
+    powerSources: () => power.sources(),
+    override: power.override,
     page: new PageFiles(machine.files, machine.pageDir),
     clock: time.clock,
     timers: machine.timers,

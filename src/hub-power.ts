@@ -19,8 +19,11 @@ import { SeededSky } from './platform/sim/sky.ts';
 import { LINK_COSTS, type LinkKind, transferEnergyWh } from './power/govern/energy.ts';
 import { PowerMonitor } from './power/monitor.ts';
 import { powerConfigOf } from './power/power-config.ts';
+import { type ProbeRow, probeRows } from './power/probe.ts';
+import type { Subscribe } from './power/sources/mqtt-json.ts';
 import { openSources } from './power/sources/open-sources.ts';
 import { SyncLog } from './power/log/sync-log.ts';
+import type { Override, OverrideDoor } from './status/override.ts';
 import { PowerHistory } from './status/power-history.ts';
 import type { Backlog, EnergyBook, SyncLogWriter } from './uplink/ports.ts';
 
@@ -44,6 +47,8 @@ export interface HubPowerOptions {
   readonly log: Log;
   readonly dir: string;
   readonly link: () => LinkKind;
+  /** At the hub's own broker, for sources that devices publish. */
+  readonly subscribe: Subscribe;
   readonly backlog: () => Backlog;
   /** Journals a line; may throw `HubError`, which costs the copy and nothing else. */
   readonly journalLine: (body: Uint8Array) => void;
@@ -55,10 +60,16 @@ export class HubPower {
   readonly history: PowerHistory;
   readonly #options: HubPowerOptions;
   readonly #site: SimSite | undefined;
+  /** Everything goes, for a while, because somebody on site said so. */
+  readonly override: OverrideDoor = {
+    begin: (durationMs, who) => this.#sendByHand(durationMs, who),
+    current: () => this.#current(),
+  };
+  #byHand: Override | undefined;
   readonly #stopCopying: Cancel;
 
   private constructor(options: HubPowerOptions) {
-    const { config, machine, time, log, dir, link, backlog } = options;
+    const { config, machine, time, log, dir, link, backlog, subscribe } = options;
     const { power } = config;
     this.#options = options;
     this.syncLog = SyncLog.open({ files: machine.files, dir, clock: time.clock });
@@ -70,6 +81,7 @@ export class HubPower {
       sources: openSources(power.sources, {
         machine: needs,
         mqtt: machine.mqtt,
+        subscribe,
         log,
         ...(this.#site === undefined ? {} : { site: siteNow(this.#site, time.clock) }),
       }),
@@ -87,6 +99,11 @@ export class HubPower {
 
   static open(options: HubPowerOptions): HubPower {
     return new HubPower(options);
+  }
+
+  /** What each source tells at this moment. */
+  sources(): ProbeRow[] {
+    return probeRows(this.monitor.probe());
   }
 
   /** What the uplink's sessions are thought to cost; a simulated battery really pays it. */
@@ -136,6 +153,17 @@ export class HubPower {
       // The journal is full or poisoned: the line is in the log's own file, and the fault is shown.
       if (!(error instanceof HubError)) throw error;
     }
+  }
+
+  #sendByHand(durationMs: number, who: string): void {
+    const untilMs = this.#options.time.clock.wallMs() + durationMs;
+    this.#byHand = durationMs > 0 ? { untilMs, who } : undefined;
+    this.monitor.sendByHand(durationMs, who);
+  }
+
+  #current(): Override | undefined {
+    const isOver = (this.#byHand?.untilMs ?? 0) <= this.#options.time.clock.wallMs();
+    return isOver ? undefined : this.#byHand;
   }
 
   #sample(): ReturnType<PowerHistory['since']>[number] {

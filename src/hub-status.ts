@@ -14,6 +14,7 @@ import { CLASS_NAMES, CLASSES, type ClassName, LOG, type OpClass } from './model
 import type { Host } from './platform/host.ts';
 import { DEADLINES_MS } from './power/backlog.ts';
 import { isLoopback } from './security/listening.ts';
+import { overrideJson } from './status/override.ts';
 import type { FlashLedger } from './status/flash-ledger.ts';
 import type { FaultStatus, Health, StatusSnapshot, SyncStatus } from './status/snapshot.ts';
 import { syncStatesOf } from './sync/recovery-table.ts';
@@ -123,8 +124,8 @@ export class HubStatus {
     });
   }
 
-  #power({ monitor }: HubPower): StatusSnapshot['power'] {
-    const { state, source, ageS, ...figures } = monitor.estimate();
+  #power(power: HubPower): StatusSnapshot['power'] {
+    const { state, source, ageS, ...figures } = power.monitor.estimate();
     return {
       state,
       socPct: figures.socPct ?? null,
@@ -135,6 +136,7 @@ export class HubStatus {
       curtailed: figures.curtailed ?? null,
       source,
       ageS: Number.isFinite(ageS) ? ageS : null,
+      override: overrideJson(power.override.current()),
     };
   }
 

@@ -67,10 +67,35 @@ export const COMMANDS: readonly Command[] = [
     options: {
       follow: { help: 'go on with new lines until interrupted' },
       since: { value: 'T', help: 'a time such as 2026-03-01T06:10:00Z, or an age such as 2h' },
+      explain: { help: 'the numbers and thresholds behind each line' },
       ...HUB_OPTIONS,
       json: { help: 'as JSON lines' },
     },
     load: async () => (await import('./log.ts')).showLog,
+  },
+  {
+    name: 'override',
+    summary: 'send everything now, for a while: somebody is on site',
+    options: {
+      for: { value: 'DURATION', help: 'such as 30m or 2h, at most 24h' },
+      end: { help: 'let the power brain decide again' },
+      ...HUB_OPTIONS,
+      json: JSON_OPTION,
+    },
+    notes: 'Nothing goes in state shutdown, whoever asks. The sync log says who asked.',
+    load: async () => (await import('./override.ts')).overridePower,
+  },
+  {
+    name: 'power probe',
+    summary: 'what every power source tells, side by side, with unit and age',
+    options: {
+      seconds: { value: 'N', help: 'listen so long (default: 6, on a terminal until interrupted)' },
+      ...HUB_OPTIONS,
+      json: JSON_OPTION,
+    },
+    notes:
+      'Asks the hub where it runs, else reads the sources here. Exits 1 where none tells anything.',
+    load: async () => (await import('./power.ts')).probePower,
   },
   {
     name: 'doctor',

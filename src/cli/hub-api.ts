@@ -42,7 +42,17 @@ export class HubApi {
   }
 
   async json(path: string): Promise<unknown> {
-    const text = await this.text(path);
+    return this.#parsed(await this.text(path));
+  }
+
+  /** Sends `body` as JSON; the JSON of an answer of 200. */
+  async post(path: string, body: unknown): Promise<unknown> {
+    const url = this.#origin + path;
+    const answer = await this.#io.http.post(url, body, { headers: this.#headers });
+    return this.#parsed(this.#accepted(url, answer).text);
+  }
+
+  #parsed(text: string): unknown {
     try {
       return JSON.parse(text) as unknown;
     } catch {

@@ -4,11 +4,14 @@ import { isoTime, wallMsOfIso } from '../base/iso-time.ts';
 import { type Args, UsageError } from './args.ts';
 import { HubApi } from './hub-api.ts';
 import { type CliIo, EXIT, type ExitCode } from './io.ts';
+import { explainLine } from './log-explain.ts';
 import { bytesText, type Colour, countText, type Paint, paintFor, printable } from './text.ts';
 
 /** The keys of a line that are shown; every one may be absent, and any hub's version may send more. */
 interface Line {
   readonly at?: unknown;
+  /** Quality of the clock that `at` comes from. */
+  readonly clock?: unknown;
   readonly event?: unknown;
   readonly state?: unknown;
   readonly socPct?: unknown;
@@ -22,7 +25,10 @@ interface Line {
 export async function showLog(args: Args, io: CliIo): Promise<ExitCode> {
   const hub = HubApi.of(args, io);
   const since = sinceOf(args.text('since'), io);
-  const show = args.has('json') ? (line: string) => io.stdout(`${line}\n`) : pretty(io);
+  const isExplained = args.has('explain');
+  const show = args.has('json')
+    ? (line: string) => io.stdout(`${line}\n`)
+    : pretty(io, isExplained);
   const path = (from: string | undefined): string =>
     `/api/v1/log${from === undefined ? '' : `?since=${encodeURIComponent(from)}`}`;
   if (!args.has('follow')) {
@@ -46,6 +52,9 @@ function sinceOf(text: string | undefined, io: CliIo): string | undefined {
   return isoTime(wallMs);
 }
 
+/** Explanations stand below the sentence. */
+const INDENT = ' '.repeat(21);
+
 const LOCAL_TIME = new Intl.DateTimeFormat('sv-SE', { dateStyle: 'short', timeStyle: 'medium' });
 
 const STATE_COLOURS: Readonly<Record<string, Colour>> = {
@@ -56,7 +65,7 @@ const STATE_COLOURS: Readonly<Record<string, Colour>> = {
   shutdown: 'red',
 };
 
-function pretty(io: CliIo): (line: string) => void {
+function pretty(io: CliIo, isExplained: boolean): (line: string) => void {
   const paint = paintFor(io);
   return (text) => {
     let line: unknown;
@@ -65,25 +74,30 @@ function pretty(io: CliIo): (line: string) => void {
     } catch {
       return;
     }
-    if (typeof line === 'object' && line !== null) io.stdout(`${renderLine(line, paint)}\n`);
+    if (typeof line !== 'object' || line === null) return;
+    const details = isExplained
+      ? explainLine(line).map((below) => `${INDENT}${paint('dim', below)}`)
+      : [];
+    io.stdout([renderLine(line, paint), ...details, ''].join('\n'));
   };
 }
 
-/** `2026-03-01 07:10:00  saver      41 %  photos wait: …`, in the time zone of who reads. */
+/** `2026-03-01 07:10:00  saver      41 %  photos wait: …`, in the time zone of who reads; `?` behind a time not trusted. */
 export function renderLine(line: Line, paint: Paint): string {
   const atMs = typeof line.at === 'string' ? wallMsOfIso(line.at) : undefined;
   const at = atMs === undefined ? '?'.padEnd(19) : LOCAL_TIME.format(atMs);
+  const doubt = line.clock === 'unknown' ? '?' : ' ';
   const event = textOf(line.event);
   const state = textOf(line.state);
   const name = event === 'decision' || event === 'state' ? state || event : event;
   const charge = typeof line.socPct === 'number' ? `${Math.round(line.socPct)} %` : '–';
   const colour = STATE_COLOURS[state] ?? 'dim';
-  return [
-    paint('dim', at),
+  const parts = [
     paint(colour, name.padEnd(14)),
     charge.padStart(5),
     textOf(line.why) || figuresOf(line),
-  ].join('  ');
+  ];
+  return `${paint('dim', at)}${doubt} ${parts.join('  ')}`;
 }
 
 /** What a transfer without a sentence of its own was. */

@@ -1,5 +1,5 @@
 /**
- * Asks a hub's HTTP API: what `heliograph status`, `log` and the demo need. A hub that does not answer is a
+ * Asks a hub's HTTP API: what `heliograph status`, `log`, `override` and the demo need. A hub that does not answer is a
  * fault (`hub.unreachable`); an answer that says no is an answer.
  */
 import { HubError, messageOf } from '../base/errors.ts';
@@ -17,6 +17,8 @@ export interface HttpAsk {
 
 export interface HttpClient {
   get(url: string, ask?: HttpAsk): Promise<HttpAnswer>;
+  /** Sends `body` as JSON. */
+  post(url: string, body: unknown, ask?: HttpAsk): Promise<HttpAnswer>;
   /**
    * Calls back with the data of each server-sent event until the stream or `signal` ends; the answer has the
    * text of a refusal, and none of a stream.
@@ -30,6 +32,12 @@ const OK = 200;
 export const machineHttpClient: HttpClient = {
   async get(url, ask = {}) {
     const response = await open(url, ask, AbortSignal.timeout(ANSWER_MS_MAX));
+    return { status: response.status, text: await textOf(url, response) };
+  },
+  async post(url, body, ask = {}) {
+    const headers = { ...ask.headers, 'content-type': 'application/json' };
+    const send = { method: 'POST', body: JSON.stringify(body) };
+    const response = await open(url, { headers }, AbortSignal.timeout(ANSWER_MS_MAX), send);
     return { status: response.status, text: await textOf(url, response) };
   },
   async follow(url, ask, onData) {
@@ -54,8 +62,13 @@ export async function getJson(url: string): Promise<unknown> {
   return JSON.parse(text) as unknown;
 }
 
-async function open(url: string, ask: HttpAsk, signal?: AbortSignal): Promise<Response> {
-  const init: RequestInit = { redirect: 'error' };
+async function open(
+  url: string,
+  ask: HttpAsk,
+  signal?: AbortSignal,
+  send: { readonly method?: string; readonly body?: string } = {},
+): Promise<Response> {
+  const init: RequestInit = { redirect: 'error', ...send };
   if (ask.headers !== undefined) init.headers = { ...ask.headers };
   if (signal !== undefined) init.signal = signal;
   try {

@@ -42,12 +42,14 @@ const UNITS: Readonly<Record<ReadingField, string>> = {
   mains: '',
 };
 
-/** Listens to sources for `durationMs`, then stops them. */
-export async function probe(
-  sources: readonly PowerSource[],
-  time: { readonly clock: Clock; readonly timers: Timers },
-  durationMs: number,
-): Promise<SourceView[]> {
+export interface Listening {
+  /** What each source has told so far. */
+  views(): SourceView[];
+  stop(): void;
+}
+
+/** Starts sources and listens to them. */
+export function listenTo(sources: readonly PowerSource[], clock: Clock): Listening {
   const heard = sources.map((source) => {
     const state: { name: string; reading?: Reading; lost?: string } = { name: source.name };
     source.start(
@@ -62,15 +64,32 @@ export async function probe(
     );
     return state;
   });
-  await pause(time.timers, durationMs);
-  for (const source of sources) source.stop();
-  const nowMs = time.clock.monotonicMs();
-  return heard.map(({ name, reading, lost }) => ({
-    name,
-    reading,
-    ageS: ageOf(reading, nowMs),
-    lost,
-  }));
+  return {
+    views: () => {
+      const nowMs = clock.monotonicMs();
+      return heard.map(({ name, reading, lost }) => ({
+        name,
+        reading,
+        ageS: ageOf(reading, nowMs),
+        lost,
+      }));
+    },
+    stop: () => {
+      for (const source of sources) source.stop();
+    },
+  };
+}
+
+/** Listens to sources for `durationMs`, then stops them. */
+export async function probe(
+  sources: readonly PowerSource[],
+  { clock, timers }: { readonly clock: Clock; readonly timers: Timers },
+  durationMs: number,
+): Promise<SourceView[]> {
+  const listening = listenTo(sources, clock);
+  await pause(timers, durationMs);
+  listening.stop();
+  return listening.views();
 }
 
 export function ageOf(reading: Reading | undefined, nowMs: number): number | undefined {

@@ -1,23 +1,21 @@
 /**
- * The HTTP API and the page behind it (public contract: README). Only reads, so far: whatever it serves comes
- * through the small interfaces below, and everything it says is JSON, a problem document or a stream.
- *
- * In mode `password` every path but /healthz asks for a user (HTTP Basic). Status, log and metrics are what
- * each user may hear below `hub/` anyway; records and readings follow the user's rights to their key.
- * Without users, requests that name another host than this machine are refused, so that no web site can
- * point its own name at loopback and read along (DNS rebinding).
+ * The HTTP API and the page behind it (public contract: README). Whatever it serves comes through the small
+ * interfaces below, and everything it says is JSON, a problem document or a stream. Who may ask: login.ts.
+ * Status, log and metrics are what each user may hear below `hub/` anyway; records and readings follow the
+ * user's rights to their key.
  */
 import { type Context, Hono } from 'hono';
 
-import { textOf } from '../base/bytes.ts';
 import type { Cancel, Clock, Timers } from '../base/clock.ts';
 import { durationMs } from '../base/duration.ts';
 import { messageOf } from '../base/errors.ts';
 import { isoTime, wallMsOfIso } from '../base/iso-time.ts';
 import type { Log } from '../base/log.ts';
-import type { Role } from '../model/op.ts';
+import { jsonAnswer, linesAnswer, secured, textAnswer } from './answers.ts';
 import { EventStreams } from './event-stream.ts';
+import { admit, type HttpPrincipal, type LoginOptions } from './login.ts';
 import { METRICS_TYPE, renderMetrics } from './metrics.ts';
+import { overrideAnswer, type OverrideDoor } from './override.ts';
 import type { PowerSample } from './power-history.ts';
 import { problem } from './problem.ts';
 import type { Health, StatusSnapshot } from './snapshot.ts';
@@ -35,6 +33,15 @@ export interface LogLine {
   readonly at: string;
 }
 
+export interface PowerSourceRow {
+  readonly source: string;
+  /** Absent where the source told nothing; then `value` says why. */
+  readonly field?: string;
+  readonly value: string;
+  readonly unit: string;
+  readonly ageS?: number;
+}
+
 /** What `store digest --json` prints. */
 export interface StateDigest {
   readonly digest: string;
@@ -42,23 +49,7 @@ export interface StateDigest {
   readonly records: number;
 }
 
-export interface HttpPrincipal {
-  readonly name: string;
-  readonly role: Role;
-  readonly clientId: string;
-}
-
-export interface Authenticator {
-  authenticate(login: {
-    readonly clientId: string;
-    readonly username: string;
-    readonly password: Uint8Array;
-    readonly remote: string;
-  }): Promise<HttpPrincipal | undefined>;
-  mayRead(who: HttpPrincipal, key: string): boolean;
-}
-
-export interface ApiOptions {
+export interface ApiOptions extends LoginOptions {
   snapshot(): StatusSnapshot;
   health(): Health;
   /** Of the folded state, once it has caught up with the journal. */
@@ -71,16 +62,15 @@ export interface ApiOptions {
   record(key: string): ReadonlyMap<string, { readonly value: Uint8Array }>;
   readings(query: ReadingsQuery): ReadingsPage;
   powerSince(sinceMs: number): readonly PowerSample[];
+  /** What each power source tells at this moment, a row for each figure. */
+  powerSources(): readonly PowerSourceRow[];
+  readonly override: OverrideDoor;
   readonly page: { answer(path: string, request: Headers): Response | undefined };
   /** Of the hub: what `from` and `to` mean. */
   readonly clock: Clock;
   /** Of the machine: how often streams speak. */
   readonly timers: Timers;
   readonly log: Log;
-  /** In mode `password`. */
-  readonly auth?: Authenticator;
-  /** Whether a request may name this host; absent: any. */
-  acceptsHost?(hostname: string): boolean;
 }
 
 export interface Api {
@@ -91,7 +81,7 @@ export interface Api {
 
 interface Env {
   Bindings: { remote: string };
-  Variables: { principal: HttpPrincipal };
+  Variables: { principal: HttpPrincipal | undefined };
 }
 
 type Handler = (context: Context<Env>) => Response | Promise<Response>;
@@ -102,16 +92,6 @@ const LINES_FIRST = 50;
 /** Of a stream's past; a reader that wants more asks for the lines first. */
 const LINES_STREAMED = 500;
 const DAY_MS = 86_400_000;
-/** What the page may load and do: its own files, nothing else. */
-const SECURITY_HEADERS = {
-  'Content-Security-Policy':
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
-    "manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-  'X-Content-Type-Options': 'nosniff',
-  'Referrer-Policy': 'no-referrer',
-  'Cross-Origin-Resource-Policy': 'same-origin',
-};
-
 export function createApi(options: ApiOptions): Api {
   const streams = new EventStreams(options.timers);
   const app = new Hono<Env>();
@@ -121,16 +101,22 @@ export function createApi(options: ApiOptions): Api {
   });
   app.notFound((context) => problem(404, `There is nothing at ${context.req.path}.`));
   app.use(async (context, next) => {
-    const refusal = await admit(options, context);
-    if (refusal === undefined) await next();
-    else context.res = refusal;
-    for (const [name, value] of Object.entries(SECURITY_HEADERS))
-      context.res.headers.set(name, value);
+    const admission = await admit(options, context.req.raw, context.env.remote);
+    if (admission.kind === 'admitted') {
+      context.set('principal', admission.principal);
+      await next();
+    } else context.res = admission.answer;
+    secured(context.res);
   });
   for (const [path, handler] of routes(options, streams)) {
     app.get(path, handler);
     app.all(path, () => problem(405, 'Only GET and HEAD here.', { Allow: 'GET, HEAD' }));
   }
+  const overridePath = '/api/v1/override';
+  app.post(overridePath, (context) =>
+    overrideAnswer(options.override, context.req.raw, context.get('principal')),
+  );
+  app.all(overridePath, () => problem(405, 'Only POST here.', { Allow: 'POST' }));
   app.get('*', (context, next) => {
     const { path, raw } = context.req;
     return Promise.resolve(options.page.answer(path, raw.headers) ?? next());
@@ -153,46 +139,10 @@ function routes(options: ApiOptions, streams: EventStreams): [string, Handler][]
     ['/api/v1/events', () => eventsAnswer(options, streams)],
     ['/api/v1/log', (context) => logAnswer(options, streams, context)],
     ['/api/v1/power', (context) => powerAnswer(options, context)],
+    ['/api/v1/power/sources', () => jsonAnswer(options.powerSources())],
     ['/api/v1/records/*', (context) => recordAnswer(options, context)],
     ['/api/v1/readings', (context) => readingsAnswer(options, context)],
   ];
-}
-
-/** The refusal, or undefined where the request may go on. */
-async function admit(options: ApiOptions, context: Context<Env>): Promise<Response | undefined> {
-  const { hostname } = new URL(context.req.url);
-  if (options.acceptsHost?.(hostname) === false) {
-    return problem(421, `This hub does not answer for ${hostname}; use its address.`);
-  }
-  if (options.auth === undefined || context.req.path === '/healthz') return undefined;
-  const login = basicLogin(context.req.header('authorization'));
-  const who =
-    login === undefined
-      ? undefined
-      : await options.auth.authenticate({ ...login, clientId: 'http', remote: context.env.remote });
-  if (who === undefined) {
-    const challenge = { 'WWW-Authenticate': 'Basic realm="heliograph", charset="UTF-8"' };
-    return problem(401, 'Name and password of a user of this hub, please.', challenge);
-  }
-  context.set('principal', who);
-  return undefined;
-}
-
-/** Name and password of `Authorization: Basic …` (RFC 7617). */
-function basicLogin(
-  header: string | undefined,
-): { username: string; password: Uint8Array } | undefined {
-  const encoded = /^Basic +([A-Za-z0-9+/=]{1,2048})$/i.exec(header ?? '')?.[1];
-  if (encoded === undefined) return undefined;
-  let bytes: Uint8Array;
-  try {
-    bytes = Uint8Array.from(atob(encoded), (sign) => sign.charCodeAt(0));
-  } catch {
-    return undefined;
-  }
-  const colon = bytes.indexOf(0x3a);
-  const username = colon < 0 ? undefined : textOf(bytes.subarray(0, colon));
-  return username === undefined ? undefined : { username, password: bytes.subarray(colon + 1) };
 }
 
 function healthAnswer(health: Health): Response {
@@ -221,9 +171,7 @@ function logAnswer(options: ApiOptions, streams: EventStreams, context: Context<
   if (since === 'malformed') return malformedTime('since');
   const query = since === undefined ? {} : { sinceMs: since };
   if (!/\btext\/event-stream\b/.test(context.req.header('accept') ?? '')) {
-    const lines = options.syncLog.lines({ ...query, limit: LINES_MAX });
-    const text = lines.map((line) => `${JSON.stringify(line)}\n`).join('');
-    return textAnswer(text, 'application/jsonl; charset=utf-8');
+    return linesAnswer(options.syncLog.lines({ ...query, limit: LINES_MAX }));
   }
   const answer = streams.open((sink) => {
     const limit = since === undefined ? LINES_FIRST : LINES_STREAMED;
@@ -277,7 +225,8 @@ async function readingsAnswer(options: ApiOptions, context: Context<Env>): Promi
 }
 
 function mayRead(options: ApiOptions, context: Context<Env>, key: string): boolean {
-  return options.auth === undefined || options.auth.mayRead(context.get('principal'), key);
+  const principal = context.get('principal');
+  return principal === undefined || options.auth?.mayRead(principal, key) === true;
 }
 
 function timeParameter(context: Context<Env>, name: string): number | 'malformed' | undefined {
@@ -301,15 +250,4 @@ function decoded(text: string): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-function jsonAnswer(value: unknown, status = 200): Response {
-  return textAnswer(`${JSON.stringify(value)}\n`, 'application/json', status);
-}
-
-function textAnswer(text: string, type: string, status = 200): Response {
-  return new Response(text, {
-    status,
-    headers: { 'Content-Type': type, 'Cache-Control': 'no-store' },
-  });
 }

@@ -52,6 +52,8 @@ export interface PowerStatus {
   readonly source: string;
   /** Age of the newest reading. */
   readonly ageS: number | null;
+  /** Everything is sent by hand until then. */
+  readonly override: { readonly until: string; readonly who: string } | null;
 }
 
 /** What the card took: status/flash-ledger.ts. */

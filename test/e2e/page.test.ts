@@ -113,6 +113,16 @@ testWithPeers(
   },
 );
 
+testWithPeers('a button sends everything for a while', ['chromium'], async ([path]) => {
+  const page = await visit(path as string, { width: 1100 });
+  await page.click('#override');
+  await reads(page, '#override-note', 'sent by hand until 12:30, says somebody on site');
+  assert.equal(sources.override?.untilMs, NOON_MS + 30 * 60_000);
+  await page.click('#override');
+  await reads(page, '#override', 'Send everything for 30 min');
+  assert.equal(sources.override, undefined);
+});
+
 testWithPeers(
   'a decision and a fault appear by themselves, and so does the loss of the hub',
   ['chromium'],

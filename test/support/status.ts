@@ -1,7 +1,8 @@
 /** A hub's status on an ordinary afternoon, for tests of what shows it. */
 import { SILENT_LOG } from '../../src/base/log.ts';
 import type { SimClock } from '../../src/platform/sim/clock.ts';
-import type { ApiOptions, LogLine } from '../../src/status/api.ts';
+import type { ApiOptions, LogLine, PowerSourceRow } from '../../src/status/api.ts';
+import type { Override } from '../../src/status/override.ts';
 import type { ReadingPoint } from '../../src/status/readings.ts';
 import type { StatusSnapshot } from '../../src/status/snapshot.ts';
 
@@ -25,6 +26,7 @@ export function sampleStatus(change: Partial<StatusSnapshot> = {}): StatusSnapsh
       curtailed: false,
       source: 've-direct:/dev/ttyUSB0',
       ageS: 2,
+      override: null,
     },
     backlog: {
       alarm: nothing,
@@ -98,6 +100,7 @@ export interface SampleLine extends LogLine {
   readonly event: string;
   readonly why?: string;
   readonly state?: string;
+  readonly numbers?: Readonly<Record<string, number>>;
 }
 
 /** Everything that the API needs, held in memory; a test changes what it is about. */
@@ -112,6 +115,8 @@ export class SampleSources {
   readonly listeners = new Set<(line: LogLine) => void>();
   readonly records = new Map<string, ReadonlyMap<string, { readonly value: Uint8Array }>>();
   readonly readings: ReadingPoint[] = [];
+  readonly sources: PowerSourceRow[] = [];
+  override: Override | undefined;
   /** Readings in one page. */
   pageSize = 2;
 
@@ -143,6 +148,14 @@ export class SampleSources {
         return { points: found.slice(0, this.pageSize), nextFromMs: found[this.pageSize]?.atMs };
       },
       powerSince: () => [],
+      powerSources: () => this.sources,
+      override: {
+        begin: (durationMs, who) => {
+          const untilMs = this.clock.wallMs() + durationMs;
+          this.override = durationMs === 0 ? undefined : { untilMs, who };
+        },
+        current: () => this.override,
+      },
       page: { answer: () => undefined },
       clock: this.clock,
       timers: this.clock,

@@ -126,9 +126,37 @@ function showPower(power) {
   state = power.state;
   const age = power.ageS === null ? 'no reading' : `read ${duration(power.ageS)} ago`;
   setText('power-source', power.source === 'none' ? 'on mains' : `${power.source}, ${age}`);
+  showOverride(power.override);
   setText('pv', watts(power.pvW));
   setText('load', watts(power.loadW));
   setText('volts', fixed(power.batteryV, 2));
+}
+
+const OVERRIDE_MINUTES = 30;
+/** Of the button, as the last status said. */
+let isOverridden = false;
+
+function showOverride(override) {
+  isOverridden = override !== null;
+  setText('override', isOverridden ? 'End' : `Send everything for ${OVERRIDE_MINUTES} min`);
+  if (override !== null) {
+    const until = clockTime.format(Date.parse(override.until));
+    setText('override-note', `sent by hand until ${until}, says ${override.who}`);
+  } else if (!element('override-note').dataset.failed) setText('override-note', '');
+}
+
+async function toggleOverride() {
+  const note = element('override-note');
+  delete note.dataset.failed;
+  const answer = await fetch('/api/v1/override', {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify({ minutes: isOverridden ? 0 : OVERRIDE_MINUTES }),
+  }).catch(() => undefined);
+  const body = await answer?.json().catch(() => undefined);
+  if (answer?.ok) return showOverride(body.override);
+  note.dataset.failed = 'yes';
+  setText('override-note', body?.detail ?? 'The hub did not answer.');
 }
 
 /** Fills `percent` of an arc. A round cap would show a dot at 0. */
@@ -344,6 +372,7 @@ function follow() {
 }
 
 const chart = new PowerChart(element('chart'));
+element('override').addEventListener('click', () => void toggleOverride());
 const spans = document.querySelectorAll('[data-hours]');
 for (const button of spans) {
   button.addEventListener('click', () => {

@@ -194,4 +194,58 @@ test('a transfer without a sentence is shown by its figures, and nothing command
     /41 % {2}a\ufffdb$/,
   );
   assert.match(renderLine({ event: 7 }, plain), /^\?/);
+  const doubtful = { at: '2026-03-01T12:00:00Z', clock: 'unknown', event: 'state', why: 'x' };
+  assert.match(renderLine(doubtful, plain), /^[-0-9]{10} [0-9:]{8}\? state/);
+});
+
+test('log --explain tells the numbers below each line', async () => {
+  sources.say({
+    at: '2026-03-01T11:50:00.000Z',
+    event: 'decision',
+    numbers: { sessionWh: 1 },
+  });
+  const argv = `log --explain --url http://127.0.0.1:${server.port}`;
+  const { stdout } = await world.run(argv, { http });
+  assert.match(stdout, /^ {21}plan {7}a session costs 1 Wh$/m);
+});
+
+test('override begins and ends sending by hand', async () => {
+  const url = `--url http://127.0.0.1:${server.port}`;
+  const begun = await world.run(`override --for 90m ${url}`, { http });
+  assert.equal(begun.code, EXIT.done);
+  assert.match(begun.stdout, /^Everything goes for 1 h 30 min, until 2026-03-01T13:30:00/);
+  assert.equal(sources.override?.untilMs, NOON_MS + 90 * 60_000);
+  await world.run(`override --end ${url}`, { http });
+  assert.equal(sources.override, undefined);
+});
+
+test.each(['', '--for 30m --end', '--for soon', '--for 0m', '--for 2d'])(
+  'override %s is no usage',
+  async (flags) => {
+    assert.equal((await world.run(`override ${flags}`)).code, EXIT.usage);
+  },
+);
+
+test('power probe asks a hub for what its sources tell', async () => {
+  sources.sources.push(
+    { source: 'hwmon', field: 'batteryVolts', value: '13.10', unit: 'V', ageS: 3 },
+    { source: 'sysfs', value: 'no battery here', unit: '' },
+  );
+  const argv = `power probe --url http://127.0.0.1:${server.port}`;
+  const { code, stdout } = await world.run(argv, { http });
+  assert.equal(code, EXIT.done);
+  assert.match(stdout, /^hwmon +battery voltage +13\.10 +V +3 s ago$/m);
+  assert.match(stdout, /^sysfs +no battery here$/m);
+  sources.sources.splice(0, 1);
+  assert.equal((await world.run(argv, { http })).code, EXIT.failed, 'no source tells anything');
+});
+
+test('power probe opens the sources itself where no hub runs', async () => {
+  const mains = await world.run('power probe --json --seconds 0 --set power.sources=none');
+  const rows = JSON.parse(mains.stdout) as { source: string; field: string; value: string }[];
+  assert.ok(rows.some(({ field, value }) => field === 'mains' && value === 'yes'));
+  assert.equal(mains.code, EXIT.done);
+  const hubOnly = await world.run('power probe --seconds 0 --set power.sources=mqtt:meter#volts');
+  assert.match(hubOnly.stdout, /start the hub for this one/);
+  assert.equal(hubOnly.code, EXIT.failed);
 });
