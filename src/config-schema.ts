@@ -55,6 +55,11 @@ const MOMENT = {
 
 const FILE = { allowed: 'the path of a file, or empty', holds: () => true };
 
+const ESCROW_KEY = {
+  allowed: 'an X25519 public key, 44 characters of base64, or empty',
+  holds: (value: string) => value === '' || /^[A-Za-z0-9+/]{43}=$/.test(value),
+};
+
 const broker = section('MQTT for the devices of the site.', {
   host: text('127.0.0.1', 'Address to listen on; "0.0.0.0" or "::" for every interface.', HOST),
   port: number(1883, PORT, 'Plain MQTT.'),
@@ -120,6 +125,11 @@ const journal = section('The write-ahead log: what is acknowledged is in it.', {
     256,
     { min: 0, max: 1_048_576, unit: 'MiB' },
     'Space on the disk that is left to others; below it nothing new is accepted.',
+  ),
+  escrow_key: text(
+    '',
+    'X25519 public key of the operator, whose private half opens the journal when the hub has lost its own key.',
+    ESCROW_KEY,
   ),
   on_full: choice(
     ['refuse', 'drop-bulk'],

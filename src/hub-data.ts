@@ -3,6 +3,8 @@
  *
  *   layout            version of this layout
  *   keys/hub.pem      identity
+ *   keys/kek          what the journal's keys are wrapped to, unless systemd gives it
+ *   keys/epochs/      keys of the journal
  *   journal/  state.db  power/  uplink/  users.json
  *   flash.json        what the card took in the last days
  *   runtime.json      addresses of the running hub, for the commands; gone when it is not running
@@ -15,6 +17,8 @@ import { DATA_LAYOUT } from './versions.ts';
 
 export interface HubPaths {
   readonly identity: string;
+  readonly kek: string;
+  readonly epochKeys: string;
   readonly journal: string;
   readonly state: string;
   readonly snapshot: string;
@@ -26,6 +30,8 @@ export interface HubPaths {
 export function hubPaths(dir: string): HubPaths {
   return {
     identity: `${dir}/keys/hub.pem`,
+    kek: `${dir}/keys/kek`,
+    epochKeys: `${dir}/keys/epochs`,
     journal: `${dir}/journal`,
     state: `${dir}/state.db`,
     snapshot: `${dir}/state.snapshot`,

@@ -5,6 +5,8 @@
 
 /** Segment files of the journal: journal/FORMAT.md. */
 export const JOURNAL_FORMAT = 1;
+/** Key files of the journal's epochs: journal/FORMAT.md §8. */
+export const KEY_FILE_FORMAT = 1;
 /** State database: store/schema.ts. */
 export const STORE_SCHEMA = 2;
 /** Folded state in a file: snapshot/SNAPSHOT.md. */

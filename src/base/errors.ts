@@ -27,7 +27,7 @@ export const FAULTS = {
   'journal.damaged':
     'Acknowledged data is damaged. It is kept aside; run `heliograph journal verify` for the LSNs.',
   'journal.unsealable':
-    'The key for this journal is missing. Restore the key file that belongs to this card.',
+    'A key of this journal is missing. Restore `keys` of the data directory or the credential hub-kek, or use --escrow-key.',
   'journal.busy': 'The card is slower than the devices. Publishing pauses until it has caught up.',
   'op.too-large':
     'The message is larger than broker.packet_bytes_max. Send it in parts, or raise the limit.',

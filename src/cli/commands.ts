@@ -22,6 +22,11 @@ const JOURNAL_OPERAND = {
   isOptional: true,
 };
 
+const JOURNAL_KEYS = {
+  keys: { value: 'DIR', help: 'folder of the keys; absent: `keys` beside the journal' },
+  'escrow-key': { value: 'FILE', help: "the operator's private key, PEM, where the hub's is lost" },
+};
+
 export const COMMANDS: readonly Command[] = [
   {
     name: 'run',
@@ -156,7 +161,7 @@ export const COMMANDS: readonly Command[] = [
     name: 'journal verify',
     summary: 'check every byte of a journal; exits 1 on any damage and says which LSNs',
     operands: [JOURNAL_OPERAND],
-    options: DATA_OPTIONS,
+    options: { ...JOURNAL_KEYS, ...DATA_OPTIONS },
     load: async () => (await import('./journal.ts')).verifyCommand,
   },
   {
@@ -166,6 +171,7 @@ export const COMMANDS: readonly Command[] = [
     options: {
       from: { value: 'LSN', help: 'begin there' },
       limit: { value: 'N', help: 'so many at most' },
+      ...JOURNAL_KEYS,
       ...DATA_OPTIONS,
     },
     load: async () => (await import('./journal.ts')).dumpCommand,

@@ -2,19 +2,23 @@
 import { pause } from '../base/clock.ts';
 import { HubError } from '../base/errors.ts';
 import { isoTime } from '../base/iso-time.ts';
+import { SILENT_LOG } from '../base/log.ts';
 import { CborError } from '../codec/reader.ts';
 import {
   dumpJournal,
   type DumpItem,
   type JournalDamage,
   statJournal,
+  type VerifyReport,
   verifyJournal,
 } from '../journal/inspect.ts';
-import { PLAIN_SEALER } from '../journal/sealer.ts';
 import { CLASS_NAMES } from '../model/class.ts';
 import { decodeEntry } from '../model/entry.ts';
 import { EVENT, KIND_NAMES, type Op } from '../model/op.ts';
 import { hubPaths } from '../hub-data.ts';
+import { openUnsealer } from '../hub-journal.ts';
+import type { Unsealer } from '../journal/sealer.ts';
+import { readEscrowKey } from '../keys/key-encryption.ts';
 import { jsonOfCbor, jsonOfPayload, type JsonValue } from '../status/values.ts';
 import type { Args } from './args.ts';
 import { configOf } from './config-options.ts';
@@ -23,7 +27,7 @@ import { bytesText, columns, countText, printable } from './text.ts';
 
 export function verifyCommand(args: Args, io: CliIo): Promise<ExitCode> {
   const dir = journalDir(args, io);
-  const report = verifyJournal(io.files, dir);
+  const report = verifyJournal(io.files, dir, unsealerOf(dir, args, io));
   const code = report.damages.length === 0 ? EXIT.done : EXIT.failed;
   if (args.has('json')) {
     io.stdout(`${JSON.stringify(report)}\n`);
@@ -39,14 +43,23 @@ export function verifyCommand(args: Args, io: CliIo): Promise<ExitCode> {
   const lines = [`${dir}: ${rangeText(report.firstLsn, report.lastLsn)}; ${counts.join(', ')}`];
   if (!report.closed) lines.push('Not closed: a hub runs, or the last one ended without a close.');
   if (report.torn) lines.push('An unfinished block stands at the end; it was never acknowledged.');
-  lines.push(...report.damages.map((damage) => damageText(damage)));
+  lines.push(...sealLines(report), ...report.damages.map((damage) => damageText(damage)));
   if (report.damages.length === 0) lines.push('No damage.');
   io.stdout(`${lines.join('\n')}\n`);
   return Promise.resolve(code);
 }
 
+function sealLines({ sealsChecked, sealsUnchecked }: VerifyReport): string[] {
+  if (sealsUnchecked > 0) {
+    const blocks = countText(sealsUnchecked, 'block');
+    return [`${blocks} sealed with keys that are not here: only checksums were checked.`];
+  }
+  return sealsChecked > 0 ? ['Every seal was checked.'] : [];
+}
+
 const DAMAGE_WORDS: Readonly<Record<JournalDamage['what'], string>> = {
   block: 'damaged block',
+  seal: 'the seal does not fit, though the checksum does: somebody changed the block',
   'segment-missing': 'a segment is missing',
   'segment-unreadable': 'a segment cannot be read',
   'header-copy': 'one of the two headers is damaged, the other is enough',
@@ -96,7 +109,7 @@ export async function dumpCommand(args: Args, io: CliIo): Promise<ExitCode> {
   const limit = args.number('limit', 1, Number.MAX_SAFE_INTEGER) ?? Number.MAX_SAFE_INTEGER;
   const render = args.has('json') ? (item: DumpItem) => JSON.stringify(jsonOf(item)) : dumpLine;
   let count = 0;
-  for (const item of dumpJournal(io.files, dir, PLAIN_SEALER, fromLsn)) {
+  for (const item of dumpJournal(io.files, dir, unsealerOf(dir, args, io), fromLsn)) {
     io.stdout(`${render(item)}\n`);
     count += 1;
     if (count >= limit || io.signal.aborted) break;
@@ -163,4 +176,13 @@ function journalDir(args: Args, io: CliIo): string {
   if (given !== undefined && io.files.exists(inside)) return inside;
   if (io.files.exists(dir)) return dir;
   throw new HubError('data.unreadable', `there is no journal at ${dir}`);
+}
+
+/** The keys of the data directory that the journal is part of, or of `--keys`; the operator's where it is given. */
+function unsealerOf(journal: string, args: Args, io: CliIo): Unsealer {
+  const keys = args.text('keys') ?? `${journal}/../keys`;
+  const paths = { kek: `${keys}/kek`, epochKeys: `${keys}/epochs` };
+  const escrowKey = args.text('escrow-key');
+  const operator = escrowKey === undefined ? undefined : readEscrowKey(io.files, escrowKey);
+  return openUnsealer({ ...io, log: SILENT_LOG }, paths, operator);
 }

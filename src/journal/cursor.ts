@@ -8,14 +8,14 @@ import { EMPTY_BYTES } from '../base/bytes.ts';
 import { HubError } from '../base/errors.ts';
 import type { BlockReader } from './block-reader.ts';
 import { type Lsn, scanEntry } from './format.ts';
-import type { Sealer } from './sealer.ts';
-import type { Segment, SegmentHandles } from './segment.ts';
+import type { Unsealer } from './sealer.ts';
+import { sealBroken, type Segment, type SegmentHandles } from './segment.ts';
 import { type Damage, SegmentWalk } from './walk.ts';
 
 /** What a cursor needs of its journal. */
 export interface CursorSource {
   readonly handles: SegmentHandles;
-  readonly sealer: Sealer;
+  readonly sealer: Unsealer;
   durableLsn(): Lsn;
   /** The segment that holds `lsn`, else the next later one that holds anything; undefined at the end. */
   segmentAt(lsn: Lsn): Segment | undefined;
@@ -139,8 +139,7 @@ export class JournalCursor {
   #open(segment: Segment, firstLsn: Lsn, payload: Uint8Array): Uint8Array {
     const { epoch, keyring } = segment.header;
     const plain = this.#source.sealer.open(epoch, keyring, segment.number, firstLsn, payload);
-    if (plain === undefined)
-      throw new HubError('journal.unsealable', `cannot open ${segment.path}`);
+    if (plain === undefined) throw sealBroken(segment, firstLsn);
     return plain;
   }
 }

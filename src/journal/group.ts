@@ -58,7 +58,7 @@ export class Group {
     lsns: { firstLsn: Lsn; count: number },
   ): { bytes: Uint8Array; blockBytes: number } {
     const plain = this.#bytes.subarray(BLOCK_HEAD_BYTES, this.usedBytes);
-    const sealed = sealer.seal(segment.header.segment, lsns.firstLsn, plain);
+    const sealed = sealer.seal(segment.header.epoch, segment.header.segment, lsns.firstLsn, plain);
     let bytes = this.#bytes;
     if (sealed !== plain) {
       bytes = new Uint8Array(BLOCK_HEAD_BYTES + sealed.length + REST_HEAD_BYTES);

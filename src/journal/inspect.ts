@@ -8,8 +8,8 @@ import type { Files } from '../platform/files.ts';
 import type { Block } from './block-reader.ts';
 import { type Lsn, scanEntry } from './format.ts';
 import { parseQuarantineName, QUARANTINE_NAME } from './names.ts';
-import type { Sealer } from './sealer.ts';
-import { type Segment, SegmentHandles } from './segment.ts';
+import type { Unsealer } from './sealer.ts';
+import { needKey, sealBroken, type Segment, SegmentHandles } from './segment.ts';
 import { type Survey, survey } from './survey.ts';
 import { SegmentWalk, type Step } from './walk.ts';
 
@@ -21,13 +21,22 @@ export interface JournalDamage {
   /** Where in the file; undefined where all of it is meant. */
   readonly offset: number | undefined;
   readonly what:
-    'block' | 'segment-missing' | 'segment-unreadable' | 'header-copy' | 'filler' | 'quarantined';
+    | 'block'
+    | 'seal'
+    | 'segment-missing'
+    | 'segment-unreadable'
+    | 'header-copy'
+    | 'filler'
+    | 'quarantined';
 }
 
 export interface VerifyReport {
   readonly segments: number;
   readonly blocks: number;
   readonly entries: number;
+  /** Blocks whose seal was checked, and those that only their checksum speaks for, for want of the key. */
+  readonly sealsChecked: number;
+  readonly sealsUnchecked: number;
   readonly bytes: number;
   readonly firstLsn: Lsn;
   readonly lastLsn: Lsn;
@@ -66,11 +75,14 @@ export type DumpItem =
 
 const LOOKS_MAX = 4;
 
-/** Checks every byte that counts. Throws `data.newer`, `data.unreadable`. */
-export function verifyJournal(files: Files, dir: string): VerifyReport {
-  let report = verifyOnce(files, dir);
+/**
+ * Checks every byte that counts; seals too, as far as `unsealer` has their keys. Throws `data.newer`,
+ * `data.unreadable`.
+ */
+export function verifyJournal(files: Files, dir: string, unsealer: Unsealer): VerifyReport {
+  let report = verifyOnce(files, dir, unsealer);
   for (let count = 1; count < LOOKS_MAX && report.damages.length > 0; count++) {
-    const again = verifyOnce(files, dir);
+    const again = verifyOnce(files, dir, unsealer);
     if (JSON.stringify(again.damages) === JSON.stringify(report.damages)) return again;
     report = again;
   }
@@ -81,7 +93,7 @@ export function verifyJournal(files: Files, dir: string): VerifyReport {
 export function* dumpJournal(
   files: Files,
   dir: string,
-  sealer: Sealer,
+  sealer: Unsealer,
   fromLsn = 1,
 ): Generator<DumpItem> {
   const handles = new SegmentHandles(files);
@@ -92,6 +104,7 @@ export function* dumpJournal(
       if (segment.firstLsn > nextLsn) yield gap(nextLsn, segment.firstLsn - 1);
       nextLsn = Math.max(nextLsn, segment.untilLsn);
       if (segment.untilLsn <= fromLsn) continue;
+      needKey(segment, sealer);
       for (const step of steps(handles, segment)) {
         if (step.kind === 'damage') yield gap(step.damage.fromLsn, step.damage.toLsn);
         if (step.kind !== 'block') continue;
@@ -136,37 +149,34 @@ function look(files: Files, dir: string, handles: SegmentHandles): Survey {
   return survey(files, dir, handles);
 }
 
-function verifyOnce(files: Files, dir: string): VerifyReport {
+function verifyOnce(files: Files, dir: string, unsealer: Unsealer): VerifyReport {
   const handles = new SegmentHandles(files);
   const found = look(files, dir, handles);
   const { segments, tail, nextLsn } = found;
   const damages = damagesOf(found, files, dir);
-  let blocks = 0;
-  let entries = 0;
+  const counts = { blocks: 0, entries: 0, sealsChecked: 0, sealsUnchecked: 0 };
   for (const segment of segments) {
+    const { epoch, keyring } = segment.header;
+    const hasKey = epoch > 0 && unsealer.missing(epoch, keyring) === undefined;
     for (const step of steps(handles, segment)) {
       if (step.kind === 'block') {
-        blocks += 1;
-        entries += step.block.count;
-      } else if (step.kind === 'damage') {
-        const { fromLsn, toLsn, offset } = step.damage;
-        damages.push({ fromLsn, toLsn, file: segment.path, offset, what: 'block' });
-      } else if (step.kind === 'scar') {
-        damages.push({
-          fromLsn: 0,
-          toLsn: 0,
-          file: segment.path,
-          offset: step.offset,
-          what: 'filler',
-        });
+        counts.blocks += 1;
+        counts.entries += step.block.count;
+        if (hasKey) counts.sealsChecked += 1;
+        else if (epoch > 0) counts.sealsUnchecked += 1;
+        if (hasKey && unsealed(segment, step.block, unsealer) === undefined) {
+          damages.push(brokenSeal(segment, step.block));
+        }
+      } else {
+        const damage = damageOf(segment, step);
+        if (damage !== undefined) damages.push(damage);
       }
     }
   }
   handles.closeAll();
   return {
     segments: segments.length,
-    blocks,
-    entries,
+    ...counts,
     bytes: segments.reduce((sum, segment) => sum + segment.sizeBytes, 0),
     firstLsn: segments[0]?.firstLsn ?? nextLsn,
     lastLsn: nextLsn - 1,
@@ -174,6 +184,28 @@ function verifyOnce(files: Files, dir: string): VerifyReport {
     torn: tail?.torn === true,
     damages,
   };
+}
+
+function damageOf({ path: file }: Segment, step: Step): JournalDamage | undefined {
+  if (step.kind === 'damage') {
+    const { fromLsn, toLsn, offset } = step.damage;
+    return { fromLsn, toLsn, file, offset, what: 'block' };
+  }
+  if (step.kind !== 'scar') return undefined;
+  return { fromLsn: 0, toLsn: 0, file, offset: step.offset, what: 'filler' };
+}
+
+function brokenSeal({ path: file }: Segment, block: Block): JournalDamage {
+  const { firstLsn: fromLsn, count, offset } = block;
+  return { fromLsn, toLsn: fromLsn + Math.max(1, count) - 1, file, offset, what: 'seal' };
+}
+
+function unsealed(
+  { header, number }: Segment,
+  block: Block,
+  unsealer: Unsealer,
+): Uint8Array | undefined {
+  return unsealer.open(header.epoch, header.keyring, number, block.firstLsn, block.payload);
 }
 
 /** Damage that the survey itself has seen. */
@@ -214,11 +246,10 @@ function* steps(handles: SegmentHandles, segment: Segment): Generator<Step> {
 function* entriesOf(
   segment: Segment,
   block: Block,
-  sealer: Sealer,
+  sealer: Unsealer,
 ): Generator<{ kind: 'entry'; lsn: Lsn; entry: Uint8Array }> {
-  const { epoch, keyring } = segment.header;
-  const plain = sealer.open(epoch, keyring, segment.number, block.firstLsn, block.payload);
-  if (plain === undefined) throw new HubError('journal.unsealable', `cannot open ${segment.path}`);
+  const plain = unsealed(segment, block, sealer);
+  if (plain === undefined) throw sealBroken(segment, block.firstLsn);
   let at = 0;
   for (let lsn = block.firstLsn; lsn < block.firstLsn + block.count; lsn++) {
     const place = scanEntry(plain, at);

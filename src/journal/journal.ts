@@ -127,8 +127,10 @@ export class Journal {
       follows: () => this.#follows(),
       isUrgent: () => this.#isHalfFull(),
       onSupply: () => this.#commit.review(this.#spaceIsLow()),
+      onRecycled: () => this.#dropKeys(),
       onDoubt: (error) => this.#commit.poison('a sync failed', error),
     });
+    this.#dropKeys();
     this.#commit.start();
   }
 
@@ -285,6 +287,18 @@ export class Journal {
   #isHalfFull(): boolean {
     const active = this.#commit.active;
     return active === undefined || this.#commit.offset > active.sizeBytes / 2;
+  }
+
+  /**
+   * Has the keys destroyed that no segment needs. While a whole segment is set aside, whose header does not tell its
+   * epoch, only those from before the oldest segment: somebody may want to read what is left of it.
+   */
+  #dropKeys(): void {
+    const inUse = new Set(this.#supply.epochsInUse);
+    for (const segment of this.#segments) inUse.add(segment.header.epoch);
+    const oldest = Math.min(...inUse);
+    const keepsYounger = this.#quarantine.holdsSegments;
+    this.#options.sealer.keepOnly((epoch) => inUse.has(epoch) || (keepsYounger && epoch > oldest));
   }
 
   #reviewSpace(): void {

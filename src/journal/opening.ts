@@ -19,7 +19,7 @@ import { kindOfName, numberOfName } from './names.ts';
 import { Quarantine } from './quarantine.ts';
 import { decide, TAIL_ROWS } from './recovery.ts';
 import type { Sealer } from './sealer.ts';
-import { type Segment, SegmentHandles } from './segment.ts';
+import { needKey, sealBroken, type Segment, SegmentHandles } from './segment.ts';
 import { type Prepared, SegmentSupply, type WriteCounts } from './supply.ts';
 import { type Survey, survey, type Tail } from './survey.ts';
 import { readWhatCanBe } from './tolerant-read.ts';
@@ -124,7 +124,8 @@ class Opening {
     this.#handles = new SegmentHandles(files);
     this.#quarantine = new Quarantine(files, dir, log);
     this.#survey = survey(files, dir, this.#handles);
-    const { segments, vacant, journalId, names, lastNumber } = this.#survey;
+    const { segments, vacant, journalId, names, lastNumber, highestEpoch } = this.#survey;
+    options.sealer.begin(highestEpoch);
     this.#supply = new SegmentSupply({
       ...options,
       counts,
@@ -136,6 +137,7 @@ class Opening {
   }
 
   run(): Omit<Opened, 'lock'> {
+    this.#checkKeys();
     this.#keepDamageAside();
     this.#removeTemporaries();
     const { tail, vacant, nextLsn } = this.#survey;
@@ -173,6 +175,11 @@ class Opening {
       durableLsn,
       report,
     };
+  }
+
+  /** A journal that cannot be read whole is not gone on with: the key may be found again. */
+  #checkKeys(): void {
+    for (const segment of this.#survey.segments) needKey(segment, this.#options.sealer);
   }
 
   #plan(tail: Tail | undefined): Rewrite {
@@ -232,8 +239,7 @@ class Opening {
       block.firstLsn,
       block.payload,
     );
-    if (plain === undefined)
-      throw new HubError('journal.unsealable', `cannot open ${segment.path}`);
+    if (plain === undefined) throw sealBroken(segment, block.firstLsn);
     return plain;
   }
 

@@ -46,6 +46,11 @@ export class Quarantine {
     return this.#ranges;
   }
 
+  /** Whether a whole segment was set aside. */
+  get holdsSegments(): boolean {
+    return this.#files.list(this.#dir).some((name) => name.endsWith('.segment'));
+  }
+
   /** Keeps the bytes that `read` gives; undefined where this range was known before. */
   keep(
     range: { segment: number; fromLsn: Lsn; toLsn: Lsn },

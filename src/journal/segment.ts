@@ -2,9 +2,11 @@
  * One segment file as this process knows it: where it lies, which LSNs it holds, how far they are durable. The
  * handle for reading opens on demand; only a few stay open, because a large journal has hundreds of segments.
  */
+import { HubError } from '../base/errors.ts';
 import type { Files, OpenFile } from '../platform/files.ts';
 import { type Block, BlockReader, type ReadAt } from './block-reader.ts';
 import { BLOCKS_START, type Lsn, type SegmentHeader } from './format.ts';
+import type { Unsealer } from './sealer.ts';
 import { readWhatCanBe } from './tolerant-read.ts';
 import type { SegmentBounds } from './walk.ts';
 
@@ -102,4 +104,18 @@ export class SegmentHandles {
     }
     return handle;
   }
+}
+
+/** Throws `journal.unsealable` where the key of a segment is missing, and says which and why. */
+export function needKey({ path, header }: Segment, unsealer: Unsealer): void {
+  const { epoch, keyring } = header;
+  const why = unsealer.missing(epoch, keyring);
+  if (why === undefined) return;
+  throw new HubError('journal.unsealable', `${path} needs the key of epoch ${epoch}: ${why}`);
+}
+
+/** The checksum is right and the seal is not: whoever changed the block did not do it by accident. */
+export function sealBroken(segment: Segment, lsn: Lsn): HubError {
+  const place = `${segment.path}, at LSN ${lsn}`;
+  return new HubError('journal.unsealable', `${place}: the block does not open with its key`);
 }

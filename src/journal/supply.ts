@@ -58,6 +58,8 @@ export interface SupplyOwner {
   isUrgent(): boolean;
   /** A segment is ready, or it has become clear that none can be had. */
   onSupply(): void;
+  /** A retired segment has lost its name, durably: its key may not be needed any more. */
+  onRecycled(): void;
   /** A sync failed that may have been meant for a block. */
   onDoubt(error: Error): void;
 }
@@ -102,6 +104,8 @@ export class SegmentSupply {
   readonly #spares: string[];
   /** Segments whose content counts no more, oldest first, still under their names. */
   readonly #retired: Segment[] = [];
+  /** Epochs of retired segments whose name could not be taken: the next open meets them again. */
+  readonly #stuckEpochs = new Set<number>();
   #liveBytes: number;
   #nextNumber: number;
   #ready: Prepared | undefined;
@@ -130,6 +134,13 @@ export class SegmentSupply {
   /** Bytes of everything on the disk but the quarantine. */
   get bytes(): number {
     return this.#liveBytes + this.idleBytes;
+  }
+
+  /** Key epochs of files here that still have the name of a segment, or will have one. */
+  get epochsInUse(): ReadonlySet<number> {
+    const ready = this.#ready === undefined ? [] : [this.#ready.segment];
+    const named = [...this.#retired, ...ready].map((segment) => segment.header.epoch);
+    return new Set([...named, ...this.#stuckEpochs]);
   }
 
   /** Begins to work in the background. */
@@ -290,10 +301,9 @@ export class SegmentSupply {
     const fields = {
       segment: this.#nextNumber,
       ...follows,
-      epoch: sealer.epoch,
+      ...sealer.forNewSegment(),
       journalId,
       salt: random.bytes(SALT_BYTES),
-      keyring: sealer.keyring,
     };
     const { bytes, header } = encodeSegmentStart(fields, segmentBytes);
     this.#write(job.file, bytes, 0);
@@ -330,6 +340,7 @@ export class SegmentSupply {
     this.#options.timers.soon(() => {
       if (this.#closed || this.#retired.length === 0) return;
       this.#recycle();
+      this.#owner?.onRecycled();
       if (this.#retired.length > 0) this.#recycleSoon();
       this.prepare();
       this.#owner?.onSupply();
@@ -349,6 +360,7 @@ export class SegmentSupply {
       files.syncDir(dir);
       if (isKept) this.#spares.push(spare);
     } catch (error) {
+      this.#stuckEpochs.add(segment.header.epoch);
       log.warn('journal.recycle-failed', { file: segment.path, reason: messageOf(error) });
     }
   }

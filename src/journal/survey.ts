@@ -58,6 +58,8 @@ export interface Survey {
   readonly nextLsn: Lsn;
   /** Highest segment number that was ever given, 0 for none. */
   readonly lastNumber: number;
+  /** Highest key epoch that a segment names, 0 for none. */
+  readonly highestEpoch: number;
   readonly journalId: Uint8Array | undefined;
 }
 
@@ -113,6 +115,7 @@ class Surveyor {
       lost: this.#lost,
       nextLsn: this.#nameSetAside(byAction['set-aside'], segments, nextLsn),
       lastNumber: Math.max(0, ...numbers),
+      highestEpoch: Math.max(0, ...usable.map((segment) => segment.header.epoch)),
       journalId,
     };
   }

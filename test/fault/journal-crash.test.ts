@@ -1,18 +1,21 @@
 /** The machine dies after every single operation on its files, in scenarios that go through all a journal does. */
 import assert from 'node:assert/strict';
-import { test } from 'vitest';
+import { describe, test } from 'vitest';
 
 import { countOf, crashAfterEveryOperation, longLife, shortLives } from './journal-scenarios.ts';
-import { DIR, Rig } from './journal-rig.ts';
+import { DIR, Rig, SEALINGS } from './journal-rig.ts';
 
-for (const scenario of [longLife, shortLives]) {
-  test(`${scenario.name}: a crash after every operation loses nothing that was acknowledged`, async () => {
-    await crashAfterEveryOperation(scenario, [1, 2]);
-  });
-}
+describe.each(SEALINGS)('%s', (sealing) => {
+  test.each([longLife, shortLives])(
+    '%O: a crash after every operation loses nothing that was acknowledged',
+    async (scenario) => {
+      await crashAfterEveryOperation(scenario, [1, 2], sealing);
+    },
+  );
+});
 
 test('names that a killed process left unsynced are not trusted before they are durable', async () => {
-  const operations = await countOf(longLife, 'operations');
+  const operations = await countOf(longLife, 'operations', 'plain');
   let tried = 0;
   for (let at = 1; at <= operations; at++) {
     for (let later = 1; later <= 6; later++) {

@@ -4,7 +4,7 @@ import { describe, test } from 'vitest';
 
 import { HubError } from '../../src/base/errors.ts';
 import { Journal } from '../../src/journal/journal.ts';
-import { DIR, Rig, SEGMENT_BYTES } from './journal-rig.ts';
+import { DIR, Rig, SEALINGS, SEGMENT_BYTES } from './journal-rig.ts';
 import { countOf, longLife, type Scenario, shortLives } from './journal-scenarios.ts';
 
 /** Runs until the journal is poisoned or cannot be opened; anything else is a failure of the test. */
@@ -20,12 +20,14 @@ async function runUntilPoisoned(rig: Rig, scenario: Scenario): Promise<boolean> 
   return rig.isPoisoned;
 }
 
-describe.each([longLife, shortLives])('%O', (scenario) => {
+describe.each(
+  SEALINGS.flatMap((sealing) => [longLife, shortLives].map((scenario) => ({ sealing, scenario }))),
+)('$sealing $scenario', ({ sealing, scenario }) => {
   test('every sync fails once: nothing acknowledged is lost, not even to a power cut after the restart', async () => {
-    const syncs = await countOf(scenario, 'syncs');
+    const syncs = await countOf(scenario, 'syncs', sealing);
     let poisoned = 0;
     for (let nth = 1; nth <= syncs; nth++) {
-      const rig = new Rig(1);
+      const rig = new Rig(1, {}, sealing);
       rig.files.faults.failSyncs = new Set([nth]);
       if (await runUntilPoisoned(rig, scenario)) poisoned += 1;
       rig.files.faults.failSyncs = new Set();
@@ -41,9 +43,9 @@ describe.each([longLife, shortLives])('%O', (scenario) => {
   });
 
   test('every write fails once with EIO, in its middle: the journal is poisoned or does without', async () => {
-    const writes = await countOf(scenario, 'writes');
+    const writes = await countOf(scenario, 'writes', sealing);
     for (let nth = 1; nth <= writes; nth++) {
-      const rig = new Rig(1);
+      const rig = new Rig(1, {}, sealing);
       rig.files.faults.failWrites = new Map([[nth, 'EIO']]);
       await runUntilPoisoned(rig, scenario);
       rig.end(nth % 2 === 0 ? 'kill' : 'power-cut');
@@ -53,9 +55,9 @@ describe.each([longLife, shortLives])('%O', (scenario) => {
   });
 
   test('every write meets a full disk once: it heals by itself, everything is acknowledged in the end', async () => {
-    const writes = await countOf(scenario, 'writes');
+    const writes = await countOf(scenario, 'writes', sealing);
     for (let nth = 1; nth <= writes; nth++) {
-      const rig = new Rig(1);
+      const rig = new Rig(1, {}, sealing);
       rig.patienceMs = 5_000;
       rig.files.faults.failWrites = new Map([[nth, 'ENOSPC']]);
       await scenario(rig);

@@ -9,13 +9,21 @@ import type { Cancel, Timers } from '../../src/base/clock.ts';
 import { type Log, SILENT_LOG } from '../../src/base/log.ts';
 import { below } from '../../src/base/random.ts';
 import { Journal, type JournalOptions } from '../../src/journal/journal.ts';
-import { PLAIN_SEALER } from '../../src/journal/sealer.ts';
+import { PLAIN_SEALER, type Sealer } from '../../src/journal/sealer.ts';
+import { EpochKeys } from '../../src/keys/epochs.ts';
+import { JournalSealer } from '../../src/keys/journal-sealer.ts';
+import { kekOf } from '../../src/keys/key-encryption.ts';
 import { SimClock } from '../../src/platform/sim/clock.ts';
 import { SimCrash, SimFiles } from '../../src/platform/sim/files.ts';
 import { SeededRandom } from '../../src/platform/sim/random.ts';
 
 export const DIR = '/journal';
+export const KEYS_DIR = '/keys/epochs';
 export const SEGMENT_BYTES = 16 * 1024;
+
+/** Whether blocks are sealed, as a hub's are, with keys on the same disk. */
+export type Sealing = 'plain' | 'sealed';
+export const SEALINGS: readonly Sealing[] = ['plain', 'sealed'];
 
 /** Timers of one process: none of them runs after its death. */
 class MortalTimers implements Timers {
@@ -55,6 +63,7 @@ export class Rig {
   readonly clock = new SimClock(1_800_000_000_000);
   readonly log: Log = SILENT_LOG;
   readonly options: JournalOptions;
+  readonly sealing: Sealing;
   /** Every entry by LSN, as it was appended last. */
   readonly appended = new Map<number, Uint8Array>();
   /** Highest LSN that was acknowledged. */
@@ -66,7 +75,8 @@ export class Rig {
   #journal: Journal | undefined;
   #timers: MortalTimers | undefined;
 
-  constructor(seed: number, options: Partial<JournalOptions> = {}) {
+  constructor(seed: number, options: Partial<JournalOptions> = {}, sealing: Sealing = 'plain') {
+    this.sealing = sealing;
     this.random = new SeededRandom(seed);
     this.files = new SimFiles({ random: this.random.fork('disk'), capacityBytes: 1 << 22 });
     this.options = {
@@ -85,17 +95,30 @@ export class Rig {
 
   /** The same journal on a disk of its own, as if nothing had been opened. */
   fork(): Rig {
-    const copy = new Rig(1, { segmentBytes: this.options.segmentBytes });
-    copy.files.makeDir(DIR);
-    for (const name of this.files.list(DIR)) {
-      const file = copy.files.open(`${DIR}/${name}`, 'create');
-      file.writeAt(this.files.read(`${DIR}/${name}`) ?? new Uint8Array(0), 0);
-      file.datasyncNow();
-    }
-    copy.files.syncDir(DIR);
+    const copy = new Rig(1, { segmentBytes: this.options.segmentBytes }, this.sealing);
+    for (const dir of [DIR, KEYS_DIR]) this.#copyFolder(dir, copy.files);
     for (const [lsn, entry] of this.appended) copy.appended.set(lsn, entry);
     copy.acknowledged = this.acknowledged;
     return copy;
+  }
+
+  #copyFolder(dir: string, into: SimFiles): void {
+    into.makeDir(dir);
+    for (const name of this.files.list(dir)) {
+      const file = into.open(`${dir}/${name}`, 'create');
+      file.writeAt(this.files.read(`${dir}/${name}`) ?? new Uint8Array(0), 0);
+      file.datasyncNow();
+    }
+    into.syncDir(dir);
+  }
+
+  /** As one process makes itself one: what it holds in memory dies with it. */
+  sealer(): Sealer {
+    if (this.sealing === 'plain') return this.options.sealer;
+    const { files, log, random, clock } = this;
+    const kek = kekOf(new Uint8Array(32).fill(7));
+    const keys = new EpochKeys({ files, log, dir: KEYS_DIR, openers: [kek] });
+    return new JournalSealer({ keys, clock, kek, random, escrowKey: undefined });
   }
 
   get journal(): Journal {
@@ -109,7 +132,11 @@ export class Rig {
 
   async open(): Promise<Journal> {
     this.#timers = new MortalTimers(this.clock);
-    const journal = await Journal.open({ ...this.options, timers: this.#timers });
+    const journal = await Journal.open({
+      ...this.options,
+      timers: this.#timers,
+      sealer: this.sealer(),
+    });
     let previous = journal.durableLsn;
     journal.onDurable((lsn) => {
       assert.ok(lsn > previous, 'acknowledgements go up');

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 
 import { below } from '../../src/base/random.ts';
-import { Rig } from './journal-rig.ts';
+import { Rig, type Sealing } from './journal-rig.ts';
 
 export type Scenario = (rig: Rig) => Promise<void>;
 
@@ -10,8 +10,9 @@ export type Scenario = (rig: Rig) => Promise<void>;
 export async function countOf(
   scenario: Scenario,
   what: 'operations' | 'syncs' | 'writes',
+  sealing: Sealing,
 ): Promise<number> {
-  const rig = new Rig(1);
+  const rig = new Rig(1, {}, sealing);
   await scenario(rig);
   return rig.files[what];
 }
@@ -56,12 +57,13 @@ export async function shortLives(rig: Rig): Promise<void> {
 export async function crashAfterEveryOperation(
   scenario: Scenario,
   seeds: readonly number[],
+  sealing: Sealing,
 ): Promise<void> {
-  const operations = await countOf(scenario, 'operations');
+  const operations = await countOf(scenario, 'operations', sealing);
   assert.ok(operations > 50, `${operations} operations are a scenario`);
   for (let at = 1; at <= operations; at++) {
     for (const seed of seeds) {
-      const rig = new Rig(seed);
+      const rig = new Rig(seed, {}, sealing);
       rig.files.faults.crashAfter = at;
       await rig.crashes(scenario);
       rig.end(seed % 2 === 0 ? 'kill' : 'power-cut');

@@ -3,7 +3,7 @@
  * FORMAT.md's worked example and tables are checked against the code here, too.
  */
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Decoder } from 'cbor-x';
 import { describe, test } from 'vitest';
@@ -26,32 +26,53 @@ import {
   SEAM_ROWS,
   TAIL_ROWS,
 } from '../../src/journal/recovery.ts';
-import { PLAIN_SEALER } from '../../src/journal/sealer.ts';
+import { PLAIN_SEALER, type Sealer } from '../../src/journal/sealer.ts';
+import { EpochKeys } from '../../src/keys/epochs.ts';
+import { JournalSealer } from '../../src/keys/journal-sealer.ts';
+import { escrowOpener, kekOf } from '../../src/keys/key-encryption.ts';
+import { privateKeyOf, sealGcm } from '../../src/keys/wrapping.ts';
 import { SimClock } from '../../src/platform/sim/clock.ts';
 import { SimFiles } from '../../src/platform/sim/files.ts';
 import { SeededRandom } from '../../src/platform/sim/random.ts';
 
 const DIR = '/journal';
+const KEYS_DIR = '/keys/epochs';
 const GOLDEN = import.meta.dirname;
 const FORMAT = readFileSync(join(GOLDEN, '../../src/journal/FORMAT.md'), 'utf8');
 
-/** The folder's files on a simulated disk. Files are kept without the zeros at their end; `sizes.json` has the rest. */
+/** A golden file as it was on the disk. Files are kept without the zeros at their end; `sizes.json` has the rest. */
+function putGolden(files: SimFiles, folder: string, name: string, sizeBytes: number): void {
+  const dir = name.endsWith('.key') ? KEYS_DIR : DIR;
+  files.makeDir(dir);
+  const file = files.open(`${dir}/${name}`, 'create');
+  file.writeAt(readFileSync(join(GOLDEN, folder, `${name}.bin`)), 0);
+  file.truncate(sizeBytes);
+  file.datasyncNow();
+  files.syncDir(dir);
+}
+
+/** The folder's files on a simulated disk. */
 function load(folder: string): SimFiles {
   const files = new SimFiles({ random: new SeededRandom(1) });
-  files.makeDir(DIR);
   const sizes = JSON.parse(readFileSync(join(GOLDEN, folder, 'sizes.json'), 'utf8')) as Record<
     string,
     number
   >;
-  for (const name of readdirSync(join(GOLDEN, folder)).filter((each) => each.endsWith('.bin'))) {
-    const segment = name.replace(/\.bin$/, '');
-    const file = files.open(`${DIR}/${segment}`, 'create');
-    file.writeAt(readFileSync(join(GOLDEN, folder, name)), 0);
-    file.truncate(sizes[segment] as number);
-    file.datasyncNow();
-  }
-  files.syncDir(DIR);
+  for (const [name, sizeBytes] of Object.entries(sizes)) putGolden(files, folder, name, sizeBytes);
   return files;
+}
+
+/** With the hub's key, or with the operator's alone; plain where the folder has no keys. */
+function sealerFor(folder: string, files: SimFiles, who: 'kek' | 'operator'): Sealer {
+  const path = join(GOLDEN, folder, 'keys.json');
+  if (!existsSync(path)) return PLAIN_SEALER;
+  const secrets = JSON.parse(readFileSync(path, 'utf8')) as Record<typeof who, string>;
+  const secret = bytesOfHex(secrets[who]) ?? new Uint8Array(0);
+  const kek = kekOf(secret);
+  const opener = who === 'kek' ? kek : escrowOpener(privateKeyOf(secret));
+  const keys = new EpochKeys({ files, dir: KEYS_DIR, log: SILENT_LOG, openers: [opener] });
+  const random = new SeededRandom(3);
+  return new JournalSealer({ keys, clock: new SimClock(0), kek, random, escrowKey: undefined });
 }
 
 describe.each(readdirSync(GOLDEN).filter((name) => name.startsWith('journal-v')))(
@@ -62,10 +83,12 @@ describe.each(readdirSync(GOLDEN).filter((name) => name.startsWith('journal-v'))
       unknown
     >;
 
-    test('reads back as the dump beside it says', () => {
+    test.each(['kek', 'operator'] as const)('reads back as the dump beside it says: %s', (who) => {
       const files = load(folder);
-      assert.deepEqual(verifyJournal(files, DIR).damages, []);
-      const entries = [...dumpJournal(files, DIR, PLAIN_SEALER)].map((item) =>
+      const sealer = sealerFor(folder, files, who);
+      const report = verifyJournal(files, DIR, sealer);
+      assert.deepEqual([report.damages, report.sealsUnchecked], [[], 0]);
+      const entries = [...dumpJournal(files, DIR, sealer)].map((item) =>
         item.kind === 'entry' ? [item.lsn, decodeCbor(item.entry)] : item,
       );
       assert.deepEqual(Object.fromEntries(entries as [number, unknown][]), dump);
@@ -76,14 +99,8 @@ describe.each(readdirSync(GOLDEN).filter((name) => name.startsWith('journal-v'))
       const clock = new SimClock(0);
       const random = new SeededRandom(2);
       const limits = { segmentBytes: 16 * 1024, totalBytesMax: 1 << 20, freeBytesMin: 0 };
-      const options = {
-        files,
-        dir: DIR,
-        timers: clock,
-        log: SILENT_LOG,
-        random,
-        sealer: PLAIN_SEALER,
-      };
+      const sealer = sealerFor(folder, files, 'kek');
+      const options = { files, dir: DIR, timers: clock, log: SILENT_LOG, random, sealer };
       const journal = await Journal.open({ ...options, ...limits });
       const count = Object.keys(dump).length;
       assert.equal(journal.durableLsn, count);
@@ -137,6 +154,15 @@ test("FORMAT.md's worked header and block are what the code writes", () => {
   const head = { tag: header.crc, firstLsn: 1, count: 2, payloadBytes: end - BLOCK_HEAD_BYTES };
   const length = finishBlock(block, head, 8192, 16_384);
   assert.equal(hexOf(block.subarray(0, length)), hexUnder('### Block, worked'));
+});
+
+test("FORMAT.md's worked seal is what AES-256-GCM says", () => {
+  const key = Uint8Array.from({ length: 32 }, (_, index) => index);
+  const nonce = bytesOfHex('000000000000000000000001') as Uint8Array;
+  const place = bytesOfHex('00000000000000010000000000000001') as Uint8Array;
+  const plain = bytesOfHex('41a043820102') as Uint8Array;
+  const sealed = sealGcm(key, nonce, place, plain);
+  assert.equal(`0000000000000001${hexOf(sealed)}`, hexUnder('### Seal, worked'));
 });
 
 /** The rows of the table under a heading of FORMAT.md. */

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { test } from 'vitest';
 
-import { Rig } from '../fault/journal-rig.ts';
+import { Rig, SEALINGS } from '../fault/journal-rig.ts';
 
 type Step =
   | {
@@ -70,9 +70,10 @@ async function take(rig: Rig, each: Step): Promise<void> {
 
 test('appends, releases and restarts in any order keep every acknowledged entry', async () => {
   const life = fc.array(step, { minLength: 1, maxLength: 40 });
+  const sealing = fc.constantFrom(...SEALINGS);
   await fc.assert(
-    fc.asyncProperty(fc.nat({ max: 1_000_000 }), life, async (seed, steps) => {
-      const rig = new Rig(seed);
+    fc.asyncProperty(fc.nat({ max: 1_000_000 }), sealing, life, async (seed, seal, steps) => {
+      const rig = new Rig(seed, {}, seal);
       await rig.open();
       for (const each of steps) await take(rig, each);
       await rig.settle(50);

@@ -7,5 +7,6 @@ test.each([longLife, shortLives])('%O: hundreds of seeds', async (scenario) => {
   await crashAfterEveryOperation(
     scenario,
     Array.from({ length: 200 }, (_, index) => index + 1),
+    'sealed',
   );
 });

@@ -27,10 +27,14 @@ export function configFor(dir: string, ...sets: string[]): Config {
 }
 
 /** Journals the ops as a hub would, and closes the journal. */
-export async function appendOps(dir: string, ops: readonly StampedOp[]): Promise<void> {
+export async function appendOps(
+  dir: string,
+  ops: readonly StampedOp[],
+  ...sets: string[]
+): Promise<void> {
   const closers = new Closers();
   const paths = takeDataDirectory(dir, machine.files, closers);
-  const journal = closers.add(await openJournal(configFor(dir), machine, paths));
+  const journal = closers.add(await openJournal(configFor(dir, ...sets), machine, paths));
   for (const { bytes, stamp } of ops) journal.append(encodeOpEntry(bytes, stamp), 0);
   journal.append(encodeLocalEntry(Uint8Array.of(0xa0)), 0);
   await journal.whenDurable(journal.lastLsn);
@@ -38,11 +42,11 @@ export async function appendOps(dir: string, ops: readonly StampedOp[]): Promise
 }
 
 /** A new data directory whose journal holds ten readings, a record and a local entry: LSN 1 to 12. */
-export async function smallDataDir(): Promise<string> {
+export async function smallDataDir(...sets: string[]): Promise<string> {
   const dir = join(tempDir(), 'data');
   const readings = Array.from({ length: 10 }, (_, index) =>
     stampedOp({ seq: index + 1, key: `m/${index}` }),
   );
-  await appendOps(dir, [...readings, patchOp({ name: 'pump 2' })]);
+  await appendOps(dir, [...readings, patchOp({ name: 'pump 2' })], ...sets);
   return dir;
 }

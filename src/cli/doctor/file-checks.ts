@@ -4,11 +4,12 @@
  */
 import { textOf } from '../../base/bytes.ts';
 import { HubError } from '../../base/errors.ts';
-import { createLog } from '../../base/log.ts';
+import { createLog, SILENT_LOG } from '../../base/log.ts';
 import type { Config } from '../../config-schema.ts';
 import { type HubPaths, runtimePath } from '../../hub-data.ts';
+import { openUnsealer } from '../../hub-journal.ts';
 import { dumpJournal, type FolderStat, statJournal, verifyJournal } from '../../journal/inspect.ts';
-import { PLAIN_SEALER } from '../../journal/sealer.ts';
+import type { Unsealer } from '../../journal/sealer.ts';
 import { Identity, verifyEd25519 } from '../../keys/identity.ts';
 import { decodeEntry } from '../../model/entry.ts';
 import { isOpenToOthers, keepPrivate } from '../../platform/permissions.ts';
@@ -67,9 +68,11 @@ export function fileChecks(
 }
 
 function journalFindings(
-  { files }: CliIo,
-  { journal: dir }: HubPaths,
+  io: CliIo,
+  paths: HubPaths,
 ): { checks: Check[]; stat: FolderStat | undefined; damagedRanges: number } {
+  const { files } = io;
+  const dir = paths.journal;
   if (!files.exists(dir)) {
     return { checks: [note('journal files', 'none yet')], stat: undefined, damagedRanges: 0 };
   }
@@ -88,13 +91,20 @@ function journalFindings(
         'For every byte: `heliograph journal verify`.',
       );
     }
-    const { damages } = verifyJournal(files, dir);
+    const { damages, sealsUnchecked } = verifyJournal(files, dir, unsealerOf(io, paths));
     const fresh = damages.filter(({ what }) => what !== 'quarantined' && what !== 'header-copy');
     damagedRanges = fresh.length;
     if (fresh.length > 0) {
       return wrong(
         'journal files',
         `${found}; ${countText(fresh.length, 'damage')} not kept aside yet`,
+      );
+    }
+    if (sealsUnchecked > 0) {
+      return note(
+        'journal files',
+        `${found}; every checksum is right, the keys to read it are not here`,
+        'Run it with the credential hub-kek, or restore `keys` of the data directory.',
       );
     }
     if (quarantined.length === 0) return ok('journal files', `${found}, every byte checked`);
@@ -104,12 +114,16 @@ function journalFindings(
   return { checks: [check], stat, damagedRanges };
 }
 
+function unsealerOf({ files, env }: CliIo, paths: HubPaths): Unsealer {
+  return openUnsealer({ files, env, log: SILENT_LOG }, paths);
+}
+
 /** Id of the hub that stamped the newest op; undefined where none can be read. */
 function journalMaker(io: CliIo, paths: HubPaths, { lastLsn }: FolderStat): string | undefined {
   let hub: string | undefined;
   try {
     const fromLsn = Math.max(1, lastLsn - ENTRIES_LOOKED_AT);
-    for (const item of dumpJournal(io.files, paths.journal, PLAIN_SEALER, fromLsn)) {
+    for (const item of dumpJournal(io.files, paths.journal, unsealerOf(io, paths), fromLsn)) {
       if (item.kind !== 'entry') continue;
       const entry = decodeEntry(item.entry);
       if (entry.type === 'op') hub = entry.stamped.stamp.hub;
@@ -134,8 +148,8 @@ function keyFindings(io: CliIo, { identity: path }: HubPaths): { check: Check; i
 }
 
 /** Files that nobody but the hub's user may read. */
-function privateChecks({ files }: CliIo, { data }: Config, { identity }: HubPaths): Check[] {
-  const secrets = [identity, usersPath(data)].filter((path) => files.exists(path));
+function privateChecks({ files }: CliIo, { data }: Config, { identity, kek }: HubPaths): Check[] {
+  const secrets = [identity, kek, usersPath(data)].filter((path) => files.exists(path));
   const open = secrets.filter((path) => isOpenToOthers(path) === true);
   if (open.length === 0) return [ok('rights', 'secrets are for the hub alone')];
   return open.map((path) => ({

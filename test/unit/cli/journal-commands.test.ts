@@ -1,6 +1,7 @@
 /** `journal verify`, `dump` and `stat` on real files. */
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { generateKeyPairSync } from 'node:crypto';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'vitest';
 
@@ -13,16 +14,16 @@ import { smallDataDir } from '../../support/data-dir.ts';
 
 const io = { files: machineFiles, timers: machineTimers };
 
-/** Flips a byte in the payload of the first op, in whichever segment file it lies. */
+/** Flips a byte in the payload of the first block, which holds the first op; its segment is the last that has one. */
 function damage(dataDir: string): void {
   const journal = join(dataDir, 'journal');
   const name = readdirSync(journal)
     .filter((file) => file.endsWith('.segment'))
     .map((file) => join(journal, file))
-    .findLast((path) => readFileSync(path).includes('21.5'));
+    .findLast((path) => readFileSync(path)[8192] === 0x85);
   const path = must(name, 'a segment with the first op');
   const bytes = readFileSync(path);
-  bytes[bytes.indexOf('21.5')] = 0x58;
+  bytes[8192 + 50] = (bytes[8192 + 50] ?? 0) ^ 1;
   writeFileSync(path, bytes);
 }
 
@@ -31,7 +32,10 @@ test('a sound journal verifies, by its folder, its data directory or the configu
   for (const argv of [`${dir}/journal`, dir, `--data ${dir}`]) {
     const { code, stdout } = await new CliWorld().run(`journal verify ${argv}`, io);
     assert.equal(code, EXIT.done);
-    assert.match(stdout, /journal: LSN 1 to 12; 12 entries, .*\nNo damage\.\n$/);
+    assert.match(
+      stdout,
+      /journal: LSN 1 to 12; 12 entries, .*\nEvery seal was checked\.\nNo damage\.\n$/,
+    );
   }
 });
 
@@ -106,4 +110,23 @@ test('a folder that is not there is an error, and is not made', async () => {
   assert.equal(code, EXIT.failed);
   assert.match(stderr, /there is no journal at /);
   assert.equal(machineFiles.exists(dir), false);
+});
+
+test('a hub whose own key is lost: the operator reads the journal with the escrow key', async () => {
+  const { privateKey, publicKey } = generateKeyPairSync('x25519');
+  const raw = publicKey.export({ type: 'spki', format: 'der' }).subarray(-32).toString('base64');
+  const dir = await smallDataDir(`journal.escrow_key=${raw}`);
+  const pem = join(dir, 'operator.pem');
+  writeFileSync(pem, privateKey.export({ type: 'pkcs8', format: 'pem' }));
+  rmSync(join(dir, 'keys/kek'));
+  const refused = await new CliWorld().run(`journal dump ${dir}`, io);
+  assert.equal(refused.code, EXIT.failed);
+  assert.match(refused.stderr, /is wrapped to the key-encryption key .*--escrow-key/s);
+  const verified = await new CliWorld().run(`journal verify ${dir}`, io);
+  assert.match(verified.stdout, /keys that are not here: only checksums were checked/);
+  const dump = await new CliWorld().run(`journal dump ${dir} --escrow-key ${pem}`, io);
+  assert.equal(dump.code, EXIT.done);
+  assert.match(dump.stdout, /^1 {2}1970.* m\/0 {2}21\.5$/m);
+  const whole = await new CliWorld().run(`journal verify ${dir} --escrow-key ${pem}`, io);
+  assert.match(whole.stdout, /Every seal was checked/);
 });

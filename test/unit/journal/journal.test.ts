@@ -6,7 +6,7 @@ import { describe, test } from 'vitest';
 
 import { SILENT_LOG } from '../../../src/base/log.ts';
 import { Journal } from '../../../src/journal/journal.ts';
-import { PLAIN_SEALER, type Sealer } from '../../../src/journal/sealer.ts';
+import { PLAIN_SEALER } from '../../../src/journal/sealer.ts';
 import { machineTimers } from '../../../src/platform/clock.ts';
 import { machineFiles } from '../../../src/platform/machine-files.ts';
 import { machineRandom } from '../../../src/platform/random.ts';
@@ -295,43 +295,6 @@ test('another segment size in the config is taken on', async () => {
     await rig.settle(50);
     await closed;
   }
-});
-
-/** Adds a mark and turns every bit: enough to see that seals are put on, passed on and taken off. */
-const toySealer = (epoch: number, keys: ReadonlySet<number>): Sealer => ({
-  epoch,
-  keyring: Uint8Array.of(0xcc, epoch),
-  overheadBytes: 4,
-  seal: (segment, firstLsn, plain) =>
-    Uint8Array.of(...plain.map((byte) => byte ^ 0xff), epoch, segment, firstLsn & 0xff, 0x5e),
-  open: (sealedUnder, keyring, segment, firstLsn, sealed) => {
-    if (!keys.has(sealedUnder) || keyring[1] !== sealedUnder) return undefined;
-    const mark = sealed.subarray(-4);
-    assert.deepEqual([...mark], [sealedUnder, segment, firstLsn & 0xff, 0x5e]);
-    return sealed.slice(0, -4).map((byte) => byte ^ 0xff);
-  },
-});
-
-test('sealed payloads: rewritten under the new epoch, unreadable without the key', async () => {
-  const keys = new Set([1, 2, 3]);
-  let rig = new Rig(1, { sealer: toySealer(1, keys) });
-  const { files } = rig;
-  await rig.open();
-  for (let i = 0; i < 5; i++) await rig.commit(10);
-  for (let epoch = 2; epoch <= 3; epoch++) {
-    rig.end('kill');
-    const next = new Rig(epoch, { sealer: toySealer(epoch, keys), files });
-    for (const [lsn, bytes] of rig.appended) next.appended.set(lsn, bytes);
-    next.acknowledged = rig.acknowledged;
-    rig = next;
-    files.kill();
-    await rig.open();
-    rig.check();
-    await rig.commit(5);
-    rig.check();
-  }
-  keys.delete(1);
-  assert.throws(() => rig.check(), { code: 'journal.unsealable' });
 });
 
 test('on the real disk: written, closed, opened, read', async () => {
