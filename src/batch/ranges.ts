@@ -23,21 +23,31 @@ interface Run {
 /** Gathers numbers in any order; knows doubles. */
 export class RangeSet {
   readonly #runsByLane = new Map<Lane, Run[]>();
+  /** The lane that was met last, most likely the next one's too. */
+  #origin: Origin | undefined;
+  #class: OpClass | undefined;
+  #runs: Run[] = [];
 
   /** False where the number is there already. */
   add(origin: Origin, opClass: OpClass, seq: number): boolean {
-    const lane = laneOf(origin, opClass);
-    const runs = this.#runsByLane.get(lane);
-    if (runs === undefined) {
-      this.#runsByLane.set(lane, [{ from: seq, to: seq }]);
-      return true;
+    if (origin !== this.#origin || opClass !== this.#class) {
+      this.#origin = origin;
+      this.#class = opClass;
+      this.#runs = this.#runsOf(laneOf(origin, opClass));
     }
-    const last = runs.at(-1) as Run;
-    if (seq === last.to + 1) {
-      last.to = seq;
-      return true;
-    }
-    return insert(runs, seq);
+    const last = this.#runs.at(-1);
+    if (last !== undefined && seq !== last.to + 1) return insert(this.#runs, seq);
+    if (last === undefined) this.#runs.push({ from: seq, to: seq });
+    else last.to = seq;
+    return true;
+  }
+
+  #runsOf(lane: Lane): Run[] {
+    const known = this.#runsByLane.get(lane);
+    if (known !== undefined) return known;
+    const runs: Run[] = [];
+    this.#runsByLane.set(lane, runs);
+    return runs;
   }
 
   /** The canonical form. */

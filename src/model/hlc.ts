@@ -36,8 +36,10 @@ export function encodeHlc(hlc: Hlc): Uint8Array {
 /** Undefined where the bytes are not 8. */
 export function decodeHlc(bytes: Uint8Array): Hlc | undefined {
   if (bytes.length !== HLC_BYTES) return undefined;
-  const view = new DataView(bytes.buffer, bytes.byteOffset, HLC_BYTES);
-  return { ms: view.getUint16(0) * 0x100000000 + view.getUint32(2), counter: view.getUint16(6) };
+  const byte = (at: number): number => bytes[at] as number;
+  const low = ((byte(2) << 24) | (byte(3) << 16) | (byte(4) << 8) | byte(5)) >>> 0;
+  const ms = ((byte(0) << 8) | byte(1)) * 0x100000000 + low;
+  return { ms, counter: (byte(6) << 8) | byte(7) };
 }
 
 /** The time that counts for order: the op's own, or the stamp's where the op claims to be from the future. */

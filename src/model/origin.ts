@@ -1,5 +1,5 @@
 /** Ids of replicas and the lanes they number their ops in. */
-import { bytesOfHex, hexOf } from '../base/bytes.ts';
+import { bytesEqual, bytesOfHex, hexOf } from '../base/bytes.ts';
 import type { OpClass } from './class.ts';
 
 declare const originBrand: unique symbol;
@@ -13,8 +13,18 @@ export type Origin = string & { readonly [originBrand]: true };
 
 export const ORIGIN_BYTES = 8;
 
+/** Texts of origins by their last byte: ops of a few origins follow each other by the million. */
+const recent: { readonly bytes: Uint8Array; readonly origin: Origin }[] = [];
+
+/** Undefined where the bytes are not 8. */
 export function originOfBytes(bytes: Uint8Array): Origin | undefined {
-  return bytes.length === ORIGIN_BYTES ? (hexOf(bytes) as Origin) : undefined;
+  if (bytes.length !== ORIGIN_BYTES) return undefined;
+  const slot = bytes[ORIGIN_BYTES - 1] as number;
+  const known = recent[slot];
+  if (known !== undefined && bytesEqual(known.bytes, bytes)) return known.origin;
+  const origin = hexOf(bytes) as Origin;
+  recent[slot] = { bytes: bytes.slice(), origin };
+  return origin;
 }
 
 export function originOfText(text: string): Origin | undefined {

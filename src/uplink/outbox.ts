@@ -49,8 +49,11 @@ export interface OutboxOptions {
   readonly spoolBytesMax: number;
 }
 
-/** Entries looked at before other events get their turn. */
+/** Entries counted before other events get their turn. */
 const SLICE_ENTRIES = 512;
+/** The same for entries that are put into a batch, which takes far longer, and for their bytes. */
+const GATHER_ENTRIES = 128;
+const GATHER_BYTES = 128 << 10;
 
 /** Where a class stands in memory; `progress` is what the file may say of it. */
 interface ClassState {
@@ -250,10 +253,18 @@ export class Outbox {
     let ops = 0;
     let bytes = 0;
     let throughLsn = 0;
-    for (let looked = 1; ; looked++) {
-      if (looked % SLICE_ENTRIES === 0) await turn(timers);
+    let sliceEntries = 0;
+    let sliceBytes = 0;
+    for (;;) {
+      if (sliceEntries === GATHER_ENTRIES || sliceBytes >= GATHER_BYTES) {
+        await turn(timers);
+        sliceEntries = 0;
+        sliceBytes = 0;
+      }
       const item = ops < waiting ? cursor.next() : undefined;
       if (item === undefined || item.lsn > endLsn) break;
+      sliceEntries += 1;
+      sliceBytes += item.entry.length;
       const peeked = peekEntry(item.entry);
       if (peeked?.class !== opClass) continue;
       const entry = decodeEntry(item.entry);
