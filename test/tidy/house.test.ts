@@ -94,6 +94,20 @@ test('the fault table is written nowhere else', () => {
   );
 });
 
+test('the lock file names every optional package, without which npm ci refuses', () => {
+  const lock = JSON.parse(readText('package-lock.json')) as {
+    packages: Record<string, { optionalDependencies?: Record<string, string> }>;
+  };
+  const missing = Object.entries(lock.packages).flatMap(([path, { optionalDependencies = {} }]) =>
+    Object.keys(optionalDependencies).filter(
+      (name) =>
+        !(`node_modules/${name}` in lock.packages) &&
+        !(`${path}/node_modules/${name}` in lock.packages),
+    ),
+  );
+  assert.deepEqual(missing, []);
+});
+
 test('the version is one, and the changelog knows it', () => {
   const { version } = JSON.parse(readText('package.json')) as { version: string };
   assert.equal(PROGRAM_VERSION, version);
