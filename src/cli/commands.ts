@@ -221,6 +221,24 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await import('./bench/command.ts')).benchDrain,
   },
   {
+    name: 'bench uplink',
+    summary: 'measure a day of meters over the wire, in bytes an op, and the building of batches',
+    options: {
+      vs: { value: 'RIVAL', help: 'a bridge that carries the same publishes: mosquitto' },
+      minutes: { value: 'N', help: 'so much of the day (default 1440)' },
+      dir: { value: 'DIR', help: 'for the files of the run (default ./data)' },
+      json: JSON_OPTION,
+    },
+    notes: 'Needs Mosquitto, which stands between hub and regional node.',
+    load: async () => (await import('./bench/uplink/command.ts')).benchUplink,
+  },
+  {
+    name: 'bench build',
+    summary: 'the building of `bench uplink`, in a process of its own',
+    operands: [{ name: 'DIR', help: 'of the run' }],
+    load: async () => (await import('./bench/uplink/building.ts')).benchBuild,
+  },
+  {
     name: 'bench load',
     summary: 'the load of the other bench commands, in a process of its own',
     operands: [{ name: 'SPEC', help: 'broker and load, as JSON' }],

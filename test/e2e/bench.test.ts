@@ -51,6 +51,33 @@ test('bench drain gets every stored message to the subscriber that comes back', 
   assert.ok((scenarios[0]?.brokers['heliograph']?.['drainedPerS'] ?? 0) > 0);
 });
 
+interface UplinkReport {
+  readonly ops: number;
+  readonly building: { readonly rounds: readonly { readonly opsPerS: number }[] };
+  readonly batches: { readonly bytesUp: number; readonly bytesDown: number };
+  readonly bridge: { readonly bytesPerOp: number };
+  readonly ratioToBridge: number;
+}
+
+testWithPeers(
+  'bench uplink counts every byte of batches and of a bridge that carries the same',
+  ['mosquitto'],
+  async () => {
+    const dir = tempDir();
+    const options = ['--minutes', '20', '--vs', 'mosquitto', '--json', '--dir', dir];
+    const bench = heliograph(['bench', 'uplink', ...options]);
+    assert.equal(await bench.exited, 0, bench.lines.join('\n'));
+    const report = JSON.parse(jsonOf(bench.lines)) as UplinkReport;
+    assert.equal(report.ops, 1_000);
+    assert.ok(report.building.rounds.every(({ opsPerS }) => opsPerS > 100));
+    assert.ok(report.batches.bytesUp > 4_000, 'the readings themselves have passed');
+    assert.ok(report.batches.bytesDown > 300, 'greeting and receipts have passed');
+    assert.ok(report.bridge.bytesPerOp > 96 + 23, 'the bridge sends topic and payload');
+    assert.ok(report.ratioToBridge > 10, `${report.ratioToBridge}`);
+    assert.deepEqual(readdirSync(dir), [], 'nothing is left behind');
+  },
+);
+
 /** The document among the lines of progress. */
 function jsonOf(lines: readonly string[]): string {
   return lines.slice(lines.indexOf('{'), lines.indexOf('}') + 1).join('\n');

@@ -88,7 +88,8 @@ export function mosquitto(files: Files): Contender {
   };
 }
 
-async function startRival(name: string, args: readonly string[]): Promise<Child> {
+/** Starts a rival's program, from wherever it is. */
+export async function startRival(name: string, args: readonly string[]): Promise<Child> {
   // Debian keeps daemons outside a plain user's PATH.
   for (const command of [name, `/usr/sbin/${name}`]) {
     try {
@@ -101,7 +102,7 @@ async function startRival(name: string, args: readonly string[]): Promise<Child>
 }
 
 /** Starts a program and waits for the line that says it is ready. */
-async function startUntil(
+export async function startUntil(
   command: string,
   args: readonly string[],
   isReady: (line: string) => boolean,
@@ -122,7 +123,7 @@ async function startUntil(
   throw new HubError('bench.broken', `the hub did not start:\n${said.slice(-10).join('\n')}`);
 }
 
-async function untilItListens(child: Child, port: number): Promise<void> {
+export async function untilItListens(child: Child, port: number): Promise<void> {
   const nothing = (): void => undefined;
   const handlers = { onData: nothing, onDrain: nothing, onClose: nothing };
   for (let waitedMs = 0; waitedMs < START_MS_MAX && child.running; waitedMs += POLL_MS) {

@@ -1,0 +1,127 @@
+/**
+ * How fast batches are built, for how much processor and memory, and how long the event loop keeps others waiting
+ * meanwhile. In a process of its own (`heliograph bench build DIR`), whose memory nothing else has stretched.
+ */
+import { turn } from '../../../base/clock.ts';
+import { HubError } from '../../../base/errors.ts';
+import { SILENT_LOG } from '../../../base/log.ts';
+import { threadedBrotli } from '../../../batch/compression.ts';
+import { DEFAULT_SEAL_LIMITS } from '../../../batch/limits.ts';
+import { TELEMETRY } from '../../../model/class.ts';
+import { Child, ownProgram } from '../../../platform/children.ts';
+import { MachineClock, machineTimers } from '../../../platform/clock.ts';
+import { type LoopDelays, watchEventLoop } from '../../../platform/event-loop.ts';
+import { type Host, MachineHost } from '../../../platform/host.ts';
+import { machineFiles } from '../../../platform/machine-files.ts';
+import { Outbox } from '../../../uplink/outbox.ts';
+import type { SpooledBatch } from '../../../uplink/spool.ts';
+import type { Args } from '../../args.ts';
+import { type CliIo, EXIT, type ExitCode } from '../../io.ts';
+import { type BenchSite, openSite, SITE } from './site.ts';
+
+export interface Building {
+  readonly ops: number;
+  readonly batches: number;
+  readonly spoolBytes: number;
+  /** Memory before the first round, and the most beyond that. */
+  readonly rssMb: number;
+  readonly rssExtraMb: number;
+  /** The first is that of a program just started; the others are what a hub that runs for months does. */
+  readonly rounds: readonly Round[];
+}
+
+/** All of the journal into the spool, counting included. */
+export interface Round {
+  readonly opsPerS: number;
+  /** Ops by the time that the whole process was computing, compression and collection of memory included. */
+  readonly opsPerCpuS: number;
+  readonly loop: LoopDelays;
+}
+
+const ROUNDS = 5;
+const SPOOL_BYTES_MAX = 256 << 20;
+const MEMORY_LOOK_MS = 50;
+
+/** Measures in a process of its own. */
+export async function measureBuilding(dir: string): Promise<Building> {
+  const { command, entry } = ownProgram();
+  const lines: string[] = [];
+  const errors: string[] = [];
+  const child = await Child.start({
+    command,
+    args: [entry, 'bench', 'build', dir],
+    onLine: (line) => lines.push(line),
+    onErrorLine: (line) => errors.push(line),
+  });
+  const { code } = await child.exited;
+  const last = lines.at(-1);
+  if (code === 0 && last !== undefined) return JSON.parse(last) as Building;
+  throw new HubError('bench.broken', `building ended with code ${code}: ${errors.join(' ')}`);
+}
+
+/** The process: seals all that lies in the journal, prints one JSON text. */
+export async function benchBuild(args: Args, io: CliIo): Promise<ExitCode> {
+  io.stdout(`${JSON.stringify(await build(args.operand(0)))}\n`);
+  return EXIT.done;
+}
+
+async function build(dir: string): Promise<Building> {
+  const site = await openSite(dir);
+  const host = new MachineHost();
+  const rssBytes = (): number => must(host.processFigures()).rssBytes;
+  const rssBeforeBytes = rssBytes();
+  let rssPeakBytes = rssBeforeBytes;
+  const stopLooking = machineTimers.every(MEMORY_LOOK_MS, () => {
+    rssPeakBytes = Math.max(rssPeakBytes, rssBytes());
+  });
+  const rounds: Round[] = [];
+  let batches: readonly SpooledBatch[] = [];
+  for (let round = 1; round <= ROUNDS; round++) {
+    const outbox = openOutbox(site, `${dir}/built-${round}`);
+    rounds.push(await buildAll(outbox, site.journal.lastLsn, host));
+    batches = outbox.sendable();
+  }
+  stopLooking();
+  await site.journal.close();
+  return {
+    ops: site.journal.lastLsn,
+    batches: batches.length,
+    spoolBytes: batches.reduce((bytes, { layout }) => bytes + layout.batchBytes, 0),
+    rssMb: rssBeforeBytes / 1e6,
+    rssExtraMb: (rssPeakBytes - rssBeforeBytes) / 1e6,
+    rounds,
+  };
+}
+
+async function buildAll(outbox: Outbox, ops: number, host: Host): Promise<Round> {
+  const clock = new MachineClock();
+  const endLoop = watchEventLoop();
+  const beganMs = clock.monotonicMs();
+  const beganCpuS = must(host.processFigures()).cpuS;
+  while (outbox.scan()) await turn(machineTimers);
+  while (outbox.unsealedOps(TELEMETRY) > 0) await outbox.seal(TELEMETRY, 'columns');
+  const seconds = (clock.monotonicMs() - beganMs) / 1_000;
+  const cpuS = must(host.processFigures()).cpuS - beganCpuS;
+  return { opsPerS: ops / seconds, opsPerCpuS: ops / cpuS, loop: endLoop() };
+}
+
+function openOutbox({ journal, signer }: BenchSite, dir: string): Outbox {
+  return Outbox.open({
+    journal,
+    files: machineFiles,
+    dir,
+    site: SITE,
+    signer,
+    compressor: threadedBrotli,
+    clock: new MachineClock(),
+    timers: machineTimers,
+    log: SILENT_LOG,
+    sealLimits: DEFAULT_SEAL_LIMITS,
+    spoolBytesMax: SPOOL_BYTES_MAX,
+  });
+}
+
+function must<T>(value: T | undefined): T {
+  if (value === undefined) throw new HubError('bench.broken', 'this machine tells no figures');
+  return value;
+}

@@ -1,0 +1,98 @@
+/**
+ * A TCP proxy that counts what passes it and, where asked to, cuts a connection at an exact byte: the wire of the
+ * uplink's bench and of its tests. What has been counted has been handed to the other side; what was still on its
+ * way at a cut has not.
+ */
+import { once } from 'node:events';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+
+export interface ProxyOptions {
+  readonly target: { readonly host: string; readonly port: number };
+  /** Bytes of both directions after which the next connection is cut; undefined or absent: never. */
+  readonly bytesUntilCut?: () => number | undefined;
+}
+
+const HOST = '127.0.0.1';
+
+export class CountingProxy {
+  readonly #options: ProxyOptions;
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+  #bytesUp = 0;
+  #bytesDown = 0;
+  #connections = 0;
+  #cuts = 0;
+
+  private constructor(options: ProxyOptions) {
+    this.#options = options;
+    this.#server = createServer({ noDelay: true }, (near) => this.#join(near));
+  }
+
+  /** Listens on a free port of this machine. */
+  static async open(options: ProxyOptions): Promise<CountingProxy> {
+    const proxy = new CountingProxy(options);
+    proxy.#server.listen(0, HOST);
+    await once(proxy.#server, 'listening');
+    return proxy;
+  }
+
+  get port(): number {
+    const address = this.#server.address();
+    return typeof address === 'object' && address !== null ? address.port : 0;
+  }
+
+  /** From whoever connects to the target, and back: payload of TCP, without its headers. */
+  get bytesUp(): number {
+    return this.#bytesUp;
+  }
+
+  get bytesDown(): number {
+    return this.#bytesDown;
+  }
+
+  get connections(): number {
+    return this.#connections;
+  }
+
+  get cuts(): number {
+    return this.#cuts;
+  }
+
+  async close(): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy();
+    this.#server.close();
+    await once(this.#server, 'close');
+  }
+
+  #join(near: Socket): void {
+    this.#connections += 1;
+    let left = this.#options.bytesUntilCut?.() ?? Number.POSITIVE_INFINITY;
+    const far = connect({ ...this.#options.target, noDelay: true });
+    const pass = (from: Socket, to: Socket, count: (bytes: number) => void): void => {
+      this.#sockets.add(from);
+      from.on('data', (bytes) => {
+        if (left === 0) return;
+        const passed = bytes.length <= left ? bytes : bytes.subarray(0, left);
+        left -= passed.length;
+        count(passed.length);
+        if (left === 0) this.#cut(from, to, passed);
+        else if (!to.write(passed)) from.pause();
+      });
+      to.on('drain', () => from.resume());
+      from.on('error', () => undefined); // 'close' follows.
+      from.on('close', () => {
+        this.#sockets.delete(from);
+        to.destroySoon();
+      });
+    };
+    pass(near, far, (bytes) => (this.#bytesUp += bytes));
+    pass(far, near, (bytes) => (this.#bytesDown += bytes));
+  }
+
+  /** The last bytes arrive, then both ends are gone. */
+  #cut(from: Socket, to: Socket, last: Uint8Array): void {
+    this.#cuts += 1;
+    to.end(last);
+    from.destroy();
+  }
+}
