@@ -2,9 +2,10 @@
 import type { Broker } from './broker/broker.ts';
 import type { Closers } from './closers.ts';
 import { type HubPaths, hubPaths } from './hub-data.ts';
+import type { HubStore } from './hub-store.ts';
 import type { Machine } from './machine.ts';
 import { type CountingFiles, countWrites } from './platform/counting-files.ts';
-import { FILE_CAUSES, type FileCause, FlashLedger } from './status/flash-ledger.ts';
+import { FLASH_CAUSES, type FlashCause, FlashLedger } from './status/flash-ledger.ts';
 
 const SAVE_MS = 3_600_000;
 
@@ -12,37 +13,40 @@ const SAVE_MS = 3_600_000;
 export function countHubWrites(
   { files, clock }: Pick<Machine, 'files' | 'clock'>,
   dataDir: string,
-): CountingFiles<FileCause> {
+): CountingFiles<FlashCause> {
   const paths = hubPaths(dataDir);
-  const folders: readonly (readonly [folder: string, cause: FileCause])[] = [
+  const folders: readonly (readonly [folder: string, cause: FlashCause])[] = [
     [`${paths.journal}/`, 'journal'],
     [`${paths.uplink}/`, 'spool'],
     [`${paths.syncLog}/`, 'log'],
+    [paths.snapshot, 'store'],
   ];
-  const causeOf = (path: string): FileCause =>
+  const causeOf = (path: string): FlashCause =>
     folders.find(([folder]) => path.startsWith(folder))?.[1] ?? 'other';
-  return countWrites(files, FILE_CAUSES, causeOf, clock);
+  return countWrites(files, FLASH_CAUSES, causeOf, clock);
 }
 
 export interface FlashParts {
   readonly machine: Machine;
   readonly paths: HubPaths;
-  readonly written: CountingFiles<FileCause>['writtenBytes'];
+  readonly written: CountingFiles<FlashCause>['writtenBytes'];
   readonly broker: Pick<Broker, 'stat'>;
+  readonly store: Pick<HubStore, 'writtenBytes'>;
   readonly closers: Closers;
 }
 
 /** Opens the ledger; its days are kept every hour and at the end. */
 export function openFlashLedger(parts: FlashParts): FlashLedger {
-  const { machine, paths, written, broker, closers } = parts;
+  const { machine, paths, written, broker, store, closers } = parts;
   const { host, timers, clock, files } = machine;
   const ledger = new FlashLedger({
     files,
     path: paths.flash,
     clock,
     counts: () => ({
-      processBytes: host.processFigures()?.writtenBytes,
-      fileBytes: written,
+      // SQLite writes past our files; what it gives to the file system it counts itself.
+      bytesByCause: { ...written, store: written.store + store.writtenBytes },
+      systemBytes: host.processFigures()?.writtenBytes,
       receivedBytes: broker.stat().bytesIn,
     }),
   });

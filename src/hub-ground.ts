@@ -8,13 +8,13 @@ import { Identity } from './keys/identity.ts';
 import type { Machine } from './machine.ts';
 import type { Origin } from './model/origin.ts';
 import type { CountingFiles } from './platform/counting-files.ts';
-import type { FileCause } from './status/flash-ledger.ts';
+import type { FlashCause } from './status/flash-ledger.ts';
 
 export interface Ground {
   readonly config: Config;
   /** Its files count what is written. */
   readonly machine: Machine;
-  readonly written: CountingFiles<FileCause>['writtenBytes'];
+  readonly written: CountingFiles<FlashCause>['writtenBytes'];
   /** Time of the site: the machine's own, unless the site is simulated. */
   readonly time: SiteTime;
   readonly paths: HubPaths;

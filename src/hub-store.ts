@@ -37,6 +37,8 @@ export class HubStore {
   #applier: Applier | undefined;
   #reopenedMs = -Infinity;
   #fault: HubError | undefined;
+  /** By databases that were given up. */
+  #writtenBefore = 0;
 
   private constructor(options: HubStoreOptions) {
     this.#options = options;
@@ -55,6 +57,11 @@ export class HubStore {
   /** All of the journal up to here shows in queries. */
   get appliedLsn(): number {
     return this.#state.appliedLsn;
+  }
+
+  /** Bytes that the database wrote since the start. */
+  get writtenBytes(): number {
+    return this.#writtenBefore + this.#state.writtenBytes;
   }
 
   get fault(): HubError | undefined {
@@ -112,6 +119,7 @@ export class HubStore {
     this.#applier = undefined;
     if (nowMs - this.#reopenedMs < REOPEN_MS) return;
     this.#reopenedMs = nowMs;
+    this.#writtenBefore += this.#state.writtenBytes;
     this.#state.close();
     if (fault.code === 'store.damaged') removeState(this.#options, fault);
     this.#state = openState(this.#options);

@@ -124,7 +124,7 @@ function storageLines({ journal, disk, flash }: StatusSnapshot, paint: Paint): s
 /** `82 MB written today (journal 60 MB, store 20 MB), 3.4 for each byte received; the card lasts 61.5 years`. */
 function flashLine({ bytesToday, byCause, amplification, lifeYears }: FlashStatus): string {
   const causes = Object.entries(byCause)
-    .filter((cause): cause is [string, number] => (cause[1] ?? 0) > 0)
+    .filter(([, bytes]) => bytes > 0)
     .toSorted(([, a], [, b]) => b - a)
     .map(([name, bytes]) => `${name} ${bytesText(bytes)}`);
   const split = causes.length === 0 ? '' : ` (${causes.join(', ')})`;

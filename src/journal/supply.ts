@@ -96,7 +96,6 @@ const SLICE_BYTES = 256 * 1024;
 /** Between slices, while there is time. */
 const SLICE_PAUSE_MS = 10;
 const SPARES_MAX = 4;
-const ZEROS = new Uint8Array(SLICE_BYTES);
 
 export class SegmentSupply {
   readonly #options: SupplyOptions;
@@ -292,7 +291,8 @@ export class SegmentSupply {
 
   #writeSlice(job: Job): void {
     const count = Math.min(SLICE_BYTES, this.#options.segmentBytes - job.filledBytes);
-    this.#write(job.file, ZEROS.subarray(0, count), job.filledBytes);
+    job.file.fillZeros(job.filledBytes, count);
+    this.#options.counts.bytesWritten += count;
     job.filledBytes += count;
   }
 

@@ -82,15 +82,12 @@ class CountedFile implements OpenFile {
 
   writeAt(bytes: Uint8Array, offset: number): void {
     this.#file.writeAt(bytes, offset);
-    if (bytes.length === 0) return;
-    const nowMs = this.#clock.monotonicMs();
-    const first = Math.floor(offset / PAGE_BYTES);
-    const last = Math.floor((offset + bytes.length - 1) / PAGE_BYTES);
-    const isCounted = first === this.#waitingPage && nowMs - this.#waitingSinceMs < WRITEBACK_MS;
-    this.#count((last - first + (isCounted ? 0 : 1)) * PAGE_BYTES);
-    if (isCounted && last === first) return;
-    this.#waitingPage = last;
-    this.#waitingSinceMs = nowMs;
+    this.#note(offset, bytes.length);
+  }
+
+  fillZeros(offset: number, bytes: number): void {
+    this.#file.fillZeros(offset, bytes);
+    this.#note(offset, bytes);
   }
 
   size(): number {
@@ -113,5 +110,17 @@ class CountedFile implements OpenFile {
 
   close(): void {
     this.#file.close();
+  }
+
+  #note(offset: number, length: number): void {
+    if (length === 0) return;
+    const nowMs = this.#clock.monotonicMs();
+    const first = Math.floor(offset / PAGE_BYTES);
+    const last = Math.floor((offset + length - 1) / PAGE_BYTES);
+    const isCounted = first === this.#waitingPage && nowMs - this.#waitingSinceMs < WRITEBACK_MS;
+    this.#count((last - first + (isCounted ? 0 : 1)) * PAGE_BYTES);
+    if (isCounted && last === first) return;
+    this.#waitingPage = last;
+    this.#waitingSinceMs = nowMs;
   }
 }

@@ -12,6 +12,11 @@ export interface OpenFile {
   readAt(into: Uint8Array, offset: number): number;
   /** Writes all of `bytes` at `offset`, or throws; a crash may leave any part of them. */
   writeAt(bytes: Uint8Array, offset: number): void;
+  /**
+   * Writes `bytes` zeros at `offset`, for room that small blocks will be written into later. Page by page, because
+   * Linux keeps what one call wrote as one folio, and counts all of it as written each time a byte of it changes.
+   */
+  fillZeros(offset: number, bytes: number): void;
   size(): number;
   truncate(size: number): void;
   /** Calls back when all that was written before is on the medium (fdatasync), off the event loop. */

@@ -28,6 +28,7 @@ import type { Files, OpenFile, OpenMode } from './files.ts';
 
 const FLAGS: Record<OpenMode, string> = { read: 'r', update: 'r+', create: 'w+' };
 const FILE_MODE = 0o600;
+const ZERO_PAGE = new Uint8Array(4_096);
 const FOLDER_MODE = 0o700;
 
 class MachineFile implements OpenFile {
@@ -53,6 +54,12 @@ class MachineFile implements OpenFile {
     let done = 0;
     while (done < bytes.length) {
       done += writeSync(this.#descriptor, bytes, done, bytes.length - done, offset + done);
+    }
+  }
+
+  fillZeros(offset: number, bytes: number): void {
+    for (let done = 0; done < bytes; done += ZERO_PAGE.length) {
+      this.writeAt(ZERO_PAGE.subarray(0, bytes - done), offset + done);
     }
   }
 

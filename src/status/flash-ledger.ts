@@ -2,10 +2,10 @@
  * The flash ledger: what the card took from this hub, by day and cause, and what that does to its life. The
  * first cause of death of a field hub is a worn-out card, long before its battery.
  *
- * The day's total is what the system says this process caused to be written (`write_bytes`); the causes are
- * what their files counted. SQLite writes past our files, so what is left over is the store's, with what the
- * file system itself adds (inodes, directories). Where the system keeps no such count, the total is the sum
- * of what is known, and the store's part is not.
+ * What each part writes is counted where it writes: pages by its files (platform/counting-files.ts), frames and
+ * pages of SQLite by the store. The system's own count (`write_bytes` of the process) stands beside it, with the
+ * file system's share in it, but is not the measure: since Linux keeps large folios in its page cache, one
+ * synced block of 200 bytes counts as up to 2 MiB there, while the card takes 4 KiB.
  *
  * A week of days is kept in one small file, replaced once an hour and at the end: 24 pages a day, and a
  * power cut costs the count of an hour at most. Days are UTC days of the machine's clock; a clock that jumps
@@ -18,17 +18,15 @@ import type { Clock } from '../base/clock.ts';
 import type { Files } from '../platform/files.ts';
 import type { FlashStatus } from './snapshot.ts';
 
-/** Files that are counted one by one; the store is what is left. */
-export const FILE_CAUSES = ['journal', 'spool', 'log', 'other'] as const;
-export type FileCause = (typeof FILE_CAUSES)[number];
-export type FlashCause = FileCause | 'store';
-export const FLASH_CAUSES: readonly FlashCause[] = ['journal', 'store', 'spool', 'log', 'other'];
+export const FLASH_CAUSES = ['journal', 'store', 'spool', 'log', 'other'] as const;
+export type FlashCause = (typeof FLASH_CAUSES)[number];
+export type BytesByCause = Readonly<Record<FlashCause, number>>;
 
 /** Counters that grow from 0 at the start of the process. */
 export interface FlashCounts {
+  readonly bytesByCause: BytesByCause;
   /** By the system; undefined where it keeps no count. */
-  readonly processBytes: number | undefined;
-  readonly fileBytes: Readonly<Record<FileCause, number>>;
+  readonly systemBytes: number | undefined;
   /** Bytes that devices sent. */
   readonly receivedBytes: number;
 }
@@ -43,8 +41,8 @@ export interface FlashLedgerOptions {
 
 /** Everything that grows over a day. */
 interface DaySums {
-  readonly totalBytes: number;
-  readonly bytesByCause: Readonly<Record<FlashCause, number>>;
+  readonly bytesByCause: BytesByCause;
+  readonly systemBytes: number;
   readonly receivedBytes: number;
   /** How long a hub ran on that day. */
   readonly runS: number;
@@ -87,14 +85,17 @@ export class FlashLedger {
   /** `diskBytes`: size of the card. */
   status(diskBytes: number): FlashStatus {
     this.#turnDay();
-    const { totalBytes, bytesByCause, receivedBytes } = this.#todaySums();
-    const { processBytes } = this.#options.counts();
+    const sums = this.#todaySums();
+    const { bytesByCause, receivedBytes, systemBytes } = sums;
+    const bytesToday = totalOf(sums);
+    const isCounted = this.#options.counts().systemBytes !== undefined;
     return {
-      bytesToday: totalBytes,
-      byCause: { ...bytesByCause, store: processBytes === undefined ? null : bytesByCause.store },
+      bytesToday,
+      byCause: bytesByCause,
+      systemBytesToday: isCounted ? systemBytes : null,
       receivedToday: receivedBytes,
-      amplification: receivedBytes === 0 ? null : round(totalBytes / receivedBytes, 100),
-      lifeYears: this.#lifeYears(diskBytes),
+      amplification: receivedBytes === 0 ? null : round(bytesToday / receivedBytes, 100),
+      lifeYears: lifeYearsOf([...this.#past, sums], diskBytes),
     };
   }
 
@@ -107,10 +108,6 @@ export class FlashLedger {
     } catch {
       // The next hour tries again; until then the count lives in memory.
     }
-  }
-
-  #lifeYears(diskBytes: number): number | null {
-    return lifeYearsOf([...this.#past, this.#todaySums()], diskBytes);
   }
 
   #turnDay(): void {
@@ -129,16 +126,13 @@ export class FlashLedger {
 
   /** Since the start of the process. */
   #sums(): DaySums {
-    const { processBytes, fileBytes, receivedBytes } = this.#options.counts();
-    const knownBytes = FILE_CAUSES.reduce((sum, cause) => sum + fileBytes[cause], 0);
-    const store = Math.max(0, (processBytes ?? 0) - knownBytes);
-    return {
-      totalBytes: knownBytes + store,
-      bytesByCause: { ...fileBytes, store },
-      receivedBytes,
-      runS: this.#options.clock.monotonicMs() / 1_000,
-    };
+    const { systemBytes = 0, ...counts } = this.#options.counts();
+    return { ...counts, systemBytes, runS: this.#options.clock.monotonicMs() / 1_000 };
   }
+}
+
+function totalOf({ bytesByCause }: DaySums): number {
+  return FLASH_CAUSES.reduce((sum, cause) => sum + bytesByCause[cause], 0);
 }
 
 /** What the file alone says, of a hub that stands still; `diskBytes`: size of the card. */
@@ -151,7 +145,7 @@ export function savedLifeYears(
 }
 
 function lifeYearsOf(days: readonly DaySums[], diskBytes: number): number | null {
-  const bytes = days.reduce((sum, day) => sum + day.totalBytes, 0);
+  const bytes = days.reduce((sum, day) => sum + totalOf(day), 0);
   const runS = days.reduce((sum, day) => sum + day.runS, 0);
   if (bytes === 0 || diskBytes === 0) return null;
   const bytesADay = (bytes * DAY_S) / Math.max(runS, RUN_S_MIN);
@@ -159,13 +153,13 @@ function lifeYearsOf(days: readonly DaySums[], diskBytes: number): number | null
 }
 
 const NOTHING: DaySums = {
-  totalBytes: 0,
   bytesByCause: { journal: 0, store: 0, spool: 0, log: 0, other: 0 },
+  systemBytes: 0,
   receivedBytes: 0,
   runS: 0,
 };
 
-/** `a + sign * b`; nothing falls below 0 (a page that was counted late would show as less than before). */
+/** `a + sign * b`; nothing falls below 0. */
 function combined(a: DaySums, sign: 1 | -1, b: DaySums): DaySums {
   const sum = (x: number, y: number): number => Math.max(0, x + sign * y);
   const causes = FLASH_CAUSES.map((cause) => [
@@ -173,8 +167,8 @@ function combined(a: DaySums, sign: 1 | -1, b: DaySums): DaySums {
     sum(a.bytesByCause[cause], b.bytesByCause[cause]),
   ]);
   return {
-    totalBytes: sum(a.totalBytes, b.totalBytes),
     bytesByCause: Object.fromEntries(causes) as Record<FlashCause, number>,
+    systemBytes: sum(a.systemBytes, b.systemBytes),
     receivedBytes: sum(a.receivedBytes, b.receivedBytes),
     runS: sum(a.runS, b.runS),
   };
@@ -201,8 +195,8 @@ function savedDays({ files, path }: { files: Pick<Files, 'read'>; path: string }
 
 function isDay(value: unknown): value is Day {
   if (typeof value !== 'object' || value === null) return false;
-  const { day, totalBytes, receivedBytes, runS, bytesByCause } = value as Partial<Day>;
+  const { day, systemBytes, receivedBytes, runS, bytesByCause } = value as Partial<Day>;
   const causes: Partial<Record<FlashCause, number>> = bytesByCause ?? {};
-  const figures = [day, totalBytes, receivedBytes, runS, ...FLASH_CAUSES.map((it) => causes[it])];
+  const figures = [day, systemBytes, receivedBytes, runS, ...FLASH_CAUSES.map((it) => causes[it])];
   return figures.every((figure) => Number.isFinite(figure) && (figure as number) >= 0);
 }

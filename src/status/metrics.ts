@@ -124,6 +124,11 @@ function addJournal(page: Exposition, status: StatusSnapshot): void {
   const causes = Object.entries(flash.byCause).map(([cause, bytes]): Sample => [{ cause }, bytes]);
   page.gauges('flash_cause_bytes_today', 'The same by cause.', causes);
   page.gauge(
+    'flash_system_bytes_today',
+    'What the system counts for this process since midnight UTC.',
+    flash.systemBytesToday,
+  );
+  page.gauge(
     'flash_write_amplification',
     'Bytes written for each byte that devices sent, since midnight UTC.',
     flash.amplification,

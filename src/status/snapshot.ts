@@ -60,16 +60,18 @@ export interface PowerStatus {
 export interface FlashStatus {
   /** Since midnight (UTC), restarts included. */
   readonly bytesToday: number;
-  /** The same by cause; `store` is null where the system does not count what a process writes. */
+  /** The same by cause, as counted where it is written. */
   readonly byCause: {
     readonly journal: number;
-    readonly store: number | null;
+    readonly store: number;
     /** Batches that wait for their receipt. */
     readonly spool: number;
     /** The power-aware sync log. */
     readonly log: number;
     readonly other: number;
   };
+  /** What the system counts for this process; far too much where the page cache has large folios. */
+  readonly systemBytesToday: number | null;
   /** Bytes that devices sent since midnight (UTC). */
   readonly receivedToday: number;
   /** Bytes on the card for each byte that devices sent; null where they sent none. */

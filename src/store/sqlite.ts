@@ -40,6 +40,8 @@ export type SqlRow = Readonly<Record<string, SqlValue>>;
 
 /** Of a new file. Half as many writes as with the usual 4 KiB, and rows are chunks of up to 16 KiB. */
 const PAGE_BYTES = 8192;
+/** In the WAL, before each page (https://sqlite.org/fileformat2.html#the_write_ahead_log). */
+const FRAME_HEAD_BYTES = 24;
 /** Pages in memory: the idle hub has 90 MB for everything. */
 const CACHE_KIB = 2048;
 /** Changed pages beyond these go to the WAL before the commit, so that it does not take long. */
@@ -58,6 +60,9 @@ export class SqliteFile {
   readonly #database: sqlite.Database;
   readonly #statements = new Map<string, sqlite.Statement>();
   #checkpointing = false;
+  /** Frames that the WAL had when it was last looked at; it begins anew after a checkpoint. */
+  #walFrames = 0;
+  #writtenBytes = 0;
 
   private constructor(options: SqliteOptions, database: sqlite.Database) {
     this.#options = options;
@@ -132,11 +137,17 @@ export class SqliteFile {
 
   commit(): void {
     this.run('COMMIT');
+    this.#countWal();
   }
 
   /** Undoes the open transaction, where there is one. */
   rollback(): void {
     if (this.inTransaction) this.run('ROLLBACK');
+  }
+
+  /** Bytes given to the file system so far: frames of the WAL, and pages copied from it. */
+  get writtenBytes(): number {
+    return this.#writtenBytes;
   }
 
   /** Pages that lie in the WAL and not yet in the database. */
@@ -200,7 +211,16 @@ export class SqliteFile {
     if (!eachCommit) this.rows('PRAGMA wal_autocheckpoint = 0');
   }
 
+  #countWal(): void {
+    const row = must(this.row('PRAGMA wal_checkpoint(NOOP)'), 'a checkpoint pragma gives a row');
+    const frames = Number(row['log']);
+    const added = frames >= this.#walFrames ? frames - this.#walFrames : frames;
+    this.#walFrames = frames;
+    this.#writtenBytes += added * (PAGE_BYTES + FRAME_HEAD_BYTES);
+  }
+
   #copyWalPages(): void {
+    this.#writtenBytes += this.walPages() * PAGE_BYTES;
     const row = must(this.row('PRAGMA wal_checkpoint(PASSIVE)'), 'a checkpoint pragma gives a row');
     assert(row['busy'] === 0 && row['log'] === row['checkpointed'], 'the checkpoint was complete');
   }

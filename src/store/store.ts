@@ -199,6 +199,11 @@ export class Store {
     });
   }
 
+  /** Bytes that went to the file system for this database since it was opened. */
+  get writtenBytes(): number {
+    return this.#db.writtenBytes;
+  }
+
   /** Pages of 8 KiB that wait for `persist`. */
   unsettledPages(): number {
     return this.#guarded(() => this.#db.walPages());

@@ -65,6 +65,17 @@ for (const [name, make] of Object.entries(settings)) {
       assert.deepEqual(files.read(`${dir}/a`), text('hello world'));
     });
 
+    test('zeros fill any room, beyond the end and over what was there', () => {
+      const file = files.open(`${dir}/a`, 'create');
+      file.writeAt(text('abcdef'), 0);
+      file.fillZeros(3, 10_000);
+      assert.equal(file.size(), 10_003);
+      file.close();
+      const expected = new Uint8Array(10_003);
+      expected.set(text('abc'));
+      assert.deepEqual(files.read(`${dir}/a`), expected);
+    });
+
     test('a read past the end gives what there is', () => {
       const file = files.open(`${dir}/a`, 'create');
       file.writeAt(text('abc'), 0);

@@ -15,6 +15,9 @@ export function filesWithSync(datasync: Datasync): Files {
         writeAt: (bytes, offset) => {
           file.writeAt(bytes, offset);
         },
+        fillZeros: (offset, bytes) => {
+          file.fillZeros(offset, bytes);
+        },
         size: () => file.size(),
         truncate: (size) => {
           file.truncate(size);

@@ -85,6 +85,7 @@ export function sampleStatus(change: Partial<StatusSnapshot> = {}): StatusSnapsh
         log: 2_900_000,
         other: 100_000,
       },
+      systemBytesToday: 91_000_000,
       receivedToday: 24_000_000,
       amplification: 3.67,
       lifeYears: 61.5,

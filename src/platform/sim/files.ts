@@ -305,6 +305,10 @@ class SimFile implements OpenFile {
     this.#disk.writeInto(this.#inode, bytes, offset, this.path);
   }
 
+  fillZeros(offset: number, bytes: number): void {
+    this.writeAt(new Uint8Array(bytes), offset);
+  }
+
   size(): number {
     this.#disk.alive(this.#life);
     return this.#inode.size;

@@ -10,7 +10,7 @@ import { NOON_MS } from '../../support/status.ts';
 
 const HOUR_MS = 3_600_000;
 const CARD_BYTES = 32e9;
-const NOTHING = { journal: 0, spool: 0, log: 0, other: 0 };
+const NOTHING = { journal: 0, store: 0, spool: 0, log: 0, other: 0 };
 
 let files: MemoryFiles;
 let clock: SimClock;
@@ -19,41 +19,50 @@ let counts: FlashCounts;
 beforeEach(() => {
   files = new MemoryFiles();
   clock = new SimClock(NOON_MS);
-  counts = { processBytes: 0, fileBytes: NOTHING, receivedBytes: 0 };
+  counts = { systemBytes: 0, bytesByCause: NOTHING, receivedBytes: 0 };
 });
 
-/** A process that starts now: its counters begin at 0. */
-function start(): FlashLedger {
-  counts = { processBytes: 0, fileBytes: NOTHING, receivedBytes: 0 };
+function open(): FlashLedger {
   return new FlashLedger({ files, path: 'flash.json', clock, counts: () => counts });
 }
 
+/** A process that starts now: its counters begin at 0. */
+function start(): FlashLedger {
+  counts = { systemBytes: 0, bytesByCause: NOTHING, receivedBytes: 0 };
+  return open();
+}
+
 function write(journal: number, store: number, receivedBytes = 0): void {
-  const { fileBytes, processBytes = 0 } = counts;
+  const { bytesByCause, systemBytes = 0 } = counts;
   counts = {
-    processBytes: processBytes + journal + store,
-    fileBytes: { ...fileBytes, journal: fileBytes.journal + journal },
+    systemBytes: systemBytes + 2 * (journal + store),
+    bytesByCause: {
+      ...bytesByCause,
+      journal: bytesByCause.journal + journal,
+      store: bytesByCause.store + store,
+    },
     receivedBytes: counts.receivedBytes + receivedBytes,
   };
 }
 
 const today = (ledger: FlashLedger): FlashStatus => ledger.status(CARD_BYTES);
 
-test('causes are what files counted, and the store what is left of the process', () => {
+test('the day is the sum of its causes, with the count of the system beside it', () => {
   const ledger = start();
   write(300, 100, 200);
-  const { bytesToday, byCause, receivedToday, amplification } = today(ledger);
+  const { bytesToday, byCause, systemBytesToday, receivedToday, amplification } = today(ledger);
   assert.equal(bytesToday, 400);
   assert.deepEqual(byCause, { ...NOTHING, journal: 300, store: 100 });
+  assert.equal(systemBytesToday, 800);
   assert.equal(receivedToday, 200);
   assert.equal(amplification, 2);
 });
 
-test('where the system does not count, the known is the total and the store is not known', () => {
+test('where the system does not count, its figure is not known', () => {
   const ledger = start();
-  counts = { ...counts, processBytes: undefined, fileBytes: { ...NOTHING, log: 8 } };
+  counts = { ...counts, systemBytes: undefined, bytesByCause: { ...NOTHING, log: 8 } };
   assert.equal(today(ledger).bytesToday, 8);
-  assert.equal(today(ledger).byCause.store, null);
+  assert.equal(today(ledger).systemBytesToday, null);
   assert.equal(today(ledger).amplification, null);
 });
 
@@ -68,8 +77,8 @@ test('a restart goes on with the day, and opening counts too', () => {
 });
 
 test("what was written before the ledger opened is today's as well", () => {
-  counts = { processBytes: 500, fileBytes: { ...NOTHING, journal: 400 }, receivedBytes: 0 };
-  const ledger = new FlashLedger({ files, path: 'flash.json', clock, counts: () => counts });
+  write(400, 100);
+  const ledger = open();
   assert.equal(today(ledger).bytesToday, 500);
 });
 
