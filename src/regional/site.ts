@@ -51,7 +51,7 @@ export type Answer =
 
 const DAMAGED_REMEMBERED_MAX = 256;
 /** Ops that are folded before chunks of others get their turn. */
-const FOLD_OPS = 512;
+const FOLD_OPS = 256;
 
 export class Site {
   readonly name: string;
