@@ -119,8 +119,7 @@ class Reading {
 
   #rowsByStamp(): () => number {
     const { stampMs, stampCounter, count } = this.#rows;
-    // An array and not a typed one: its sort makes use of runs, and each series is one.
-    const order = Array.from({ length: count }, (_, row) => row);
+    const order = Uint32Array.from({ length: count }, (_, row) => row);
     order.sort(
       (a, b) =>
         (stampMs[a] as number) - (stampMs[b] as number) ||
