@@ -17,6 +17,8 @@ export interface JournalPort {
   readonly fault: HubError | undefined;
   readonly saturated: boolean;
   onDurable(listener: (durableLsn: Lsn) => void): void;
+  /** Entries that are not written yet, oldest first; no cursor gives them out before they are durable. */
+  waiting(): Iterable<Uint8Array>;
   cursor(fromLsn: Lsn): JournalCursor;
   stat(): { readonly fillRatio: number; readonly bytesMax: number };
 }

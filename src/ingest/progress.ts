@@ -86,7 +86,7 @@ function vectorIn(lanes: Uint8Array): VersionVector {
 
 export interface RecoverOptions {
   readonly hub: Origin;
-  readonly journal: Pick<JournalPort, 'cursor' | 'firstLsn' | 'lastLsn'>;
+  readonly journal: Pick<JournalPort, 'cursor' | 'waiting' | 'firstLsn' | 'lastLsn'>;
   readonly store: {
     readonly checkpointLsn: Lsn;
     highest(): VersionVector;
@@ -108,6 +108,8 @@ export function recoverProgress({ hub, journal, store, log }: RecoverOptions): P
     scan.read(journal, Math.max(journal.firstLsn, journal.lastLsn - 2 * NOTE_INTERVAL));
     if (!scan.foundNote) scan.read(journal, Math.max(journal.firstLsn, store.checkpointLsn + 1));
   }
+  // On a full disk the end of the last run may wait for room: its seqs were given all the same.
+  for (const entry of journal.waiting()) scan.take(entry);
   const { vector, lastHlc, unreadable } = scan;
   if (unreadable > 0) log.error('ingest.entries-unreadable', { count: unreadable });
   log.info('ingest.recovered', {
@@ -138,17 +140,19 @@ class TailScan {
   read(journal: Pick<JournalPort, 'cursor'>, fromLsn: Lsn): void {
     this.unreadable = 0;
     const cursor = journal.cursor(fromLsn);
-    for (let next = cursor.next(); next !== undefined; next = cursor.next()) {
-      try {
-        this.#take(next.entry);
-      } catch (error) {
-        if (!(error instanceof CborError)) throw error;
-        this.unreadable += 1;
-      }
+    for (let next = cursor.next(); next !== undefined; next = cursor.next()) this.take(next.entry);
+  }
+
+  take(bytes: Uint8Array): void {
+    try {
+      this.#takeReadable(bytes);
+    } catch (error) {
+      if (!(error instanceof CborError)) throw error;
+      this.unreadable += 1;
     }
   }
 
-  #take(bytes: Uint8Array): void {
+  #takeReadable(bytes: Uint8Array): void {
     const entry = decodeEntry(bytes);
     if (entry.type === 'op') {
       const { op, stamp } = entry.stamped;

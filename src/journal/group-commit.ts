@@ -111,6 +111,11 @@ export class GroupCommit {
     return this.#group.usedBytes;
   }
 
+  /** What was taken and is not written yet; the bytes are valid until the next append. */
+  waiting(): Iterable<Uint8Array> {
+    return this.#group.entries();
+  }
+
   append(entry: Uint8Array, lingerMs: number): Lsn {
     if (this.#group.usedBytes + entry.length > this.#admitUntil) this.#makeRoom(entry.length);
     this.#group.put(entry);
@@ -139,8 +144,12 @@ export class GroupCommit {
     if (this.#fault?.code === 'journal.poisoned' || this.#closed) return;
     if (spaceIsLow) {
       this.#raise(new HubError('journal.disk-full', 'less room is free than journal.free_mib_min'));
-    } else if (this.#fault !== undefined && this.#canGoOn()) {
-      this.#heal();
+    }
+    if (this.#fault !== undefined) {
+      // What was admitted before the fault goes first, where it finds a place; until then nothing else is.
+      if (!this.#syncing) this.#commit();
+      const hasRoom = !spaceIsLow && this.#options.supply.shortage === undefined;
+      if (hasRoom && this.#group.isEmpty) this.#heal();
     }
     this.#admit();
   }
@@ -213,7 +222,7 @@ export class GroupCommit {
   };
 
   #commit(): void {
-    if (this.#fault !== undefined || this.#nextLsn === this.#writtenUntil) return;
+    if (this.#fault?.code === 'journal.poisoned' || this.#nextLsn === this.#writtenUntil) return;
     const firstLsn = this.#writtenUntil;
     const count = this.#nextLsn - firstLsn;
     const active = this.#segmentFor(this.#group.usedBytes + this.#options.sealer.overheadBytes);
@@ -358,25 +367,20 @@ export class GroupCommit {
     return this.poison('no segment can be made', undefined);
   }
 
-  /** True where what waits finds a place. */
-  #canGoOn(): boolean {
-    const blockBytes = this.#group.usedBytes + this.#options.sealer.overheadBytes;
-    const active = this.#active?.segment;
-    const fitsHere = active !== undefined && this.#offset + blockBytes <= active.sizeBytes;
-    return this.#options.supply.shortage === undefined || (fitsHere && !this.#group.isEmpty);
-  }
-
   #raise(fault: HubError): HubError {
     const isNew = this.#fault?.code !== fault.code;
     this.#fault = fault;
     this.#admit();
-    if (isNew) for (const listener of this.#faultListeners) listener(fault);
+    if (!isNew) return fault;
+    if (fault.code !== 'journal.poisoned') {
+      this.#options.log.warn('journal.refuses', { code: fault.code, reason: fault.message });
+    }
+    for (const listener of this.#faultListeners) listener(fault);
     return fault;
   }
 
   #heal(): void {
     this.#fault = undefined;
     this.#options.log.info('journal.healed');
-    if (this.#nextLsn > this.#writtenUntil) this.#schedule(0);
   }
 }

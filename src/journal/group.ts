@@ -2,6 +2,7 @@
  * The block that gathers. Entries are copied once, into the place where they will be written from: the head goes
  * before them and the head of the rest behind them, so that one write carries a whole group.
  */
+import { must } from '../base/assert.ts';
 import {
   BLOCK_HEAD_BYTES,
   ENTRY_HEAD_BYTES_MAX,
@@ -9,6 +10,7 @@ import {
   type Lsn,
   putEntry,
   REST_HEAD_BYTES,
+  scanEntry,
 } from './format.ts';
 import type { Sealer } from './sealer.ts';
 import type { Segment } from './segment.ts';
@@ -41,6 +43,15 @@ export class Group {
   /** The caller has looked at `freeUntil`. */
   put(entry: Uint8Array): void {
     this.usedBytes = putEntry(this.#bytes, this.usedBytes, entry);
+  }
+
+  /** The entries so far; their bytes are valid until the group changes. */
+  *entries(): Generator<Uint8Array> {
+    for (let at = BLOCK_HEAD_BYTES; at < this.usedBytes;) {
+      const { start, end } = must(scanEntry(this.#bytes, at), 'a group holds whole entries');
+      yield this.#bytes.subarray(start, end);
+      at = end;
+    }
   }
 
   /** Takes entries that are encoded already, as they come out of another block. */

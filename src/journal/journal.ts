@@ -208,6 +208,14 @@ export class Journal {
     });
   }
 
+  /**
+   * Entries that are not written yet, oldest first; valid until the next append. After an open without room that is
+   * the doubtful end of the last run: cursors give it out when it is durable, but whoever numbers ops counts it at once.
+   */
+  waiting(): Iterable<Uint8Array> {
+    return this.#commit.waiting();
+  }
+
   /** Reads from `fromLsn` on, or from `firstLsn` where that is higher, up to what is durable. */
   cursor(fromLsn: Lsn): JournalCursor {
     return new JournalCursor(this.#source, fromLsn);

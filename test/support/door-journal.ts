@@ -34,6 +34,10 @@ export class DoorJournal implements JournalPort {
     for (const listener of this.#listeners) listener(lsn);
   }
 
+  waiting(): Iterable<Uint8Array> {
+    return this.entries.slice(this.durableLsn);
+  }
+
   cursor(fromLsn: Lsn): JournalCursor {
     let lsn = Math.max(fromLsn, this.firstLsn);
     return {

@@ -358,6 +358,7 @@ describe('recovered progress', () => {
     const counting = {
       firstLsn: 1,
       lastLsn: setup.journal.lastLsn,
+      waiting: () => setup.journal.waiting(),
       cursor: (fromLsn: number) => {
         const cursor = setup.journal.cursor(fromLsn);
         return {
@@ -376,6 +377,19 @@ describe('recovered progress', () => {
     });
     assert.equal(vector.get(lane), 2 * NOTE_INTERVAL + 5000);
     assert.ok(read <= 2 * NOTE_INTERVAL + 2, `${read} entries read`);
+  });
+
+  it('counts what an open could not make durable yet, for want of room', () => {
+    const setup = openDoor();
+    publishMany(setup, 10);
+    setup.journal.sync(7);
+    const { vector } = recoverProgress({
+      hub: HUB,
+      journal: setup.journal,
+      store: emptyStore,
+      log: SILENT_LOG,
+    });
+    assert.equal(vector.get(lane), 10);
   });
 
   it('passes over what it cannot read', () => {
