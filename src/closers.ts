@@ -12,9 +12,19 @@ export class Closers {
     return part;
   }
 
-  /** Closes all parts, the newest first; a second call does nothing. */
+  /**
+   * Closes all parts, the newest first, also behind one that fails; throws what failed first. A second call does
+   * nothing.
+   */
   async close(): Promise<void> {
-    for (let part = this.#open.pop(); part !== undefined; part = this.#open.pop())
-      await part.close();
+    const failures: unknown[] = [];
+    for (let part = this.#open.pop(); part !== undefined; part = this.#open.pop()) {
+      try {
+        await part.close();
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+    if (failures.length > 0) throw failures[0];
   }
 }

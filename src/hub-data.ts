@@ -10,8 +10,9 @@
  *   runtime.json      addresses of the running hub, for the commands; gone when it is not running
  */
 import { textOf, utf8 } from './base/bytes.ts';
-import { HubError } from './base/errors.ts';
+import { HubError, messageOf, systemCode } from './base/errors.ts';
 import type { Closers } from './closers.ts';
+import type { Machine } from './machine.ts';
 import type { Files } from './platform/files.ts';
 import { DATA_LAYOUT } from './versions.ts';
 
@@ -83,15 +84,20 @@ export interface Runtime {
   readonly http?: string;
 }
 
-/** Tells the commands where the running node can be asked. */
+/** Tells the commands where the running node can be asked; on a full disk they have to be told by hand. */
 export function announceRuntime(
   dir: string,
   runtime: Runtime,
-  files: Files,
+  { files, log }: Pick<Machine, 'files' | 'log'>,
   closers: Closers,
 ): void {
   const path = runtimePath(dir);
-  files.replace(path, utf8(`${JSON.stringify(runtime)}\n`));
+  try {
+    files.replace(path, utf8(`${JSON.stringify(runtime)}\n`));
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+    log.warn('runtime.unannounced', { path, reason: messageOf(error) });
+  }
   closers.add({ close: () => files.remove(path) });
 }
 

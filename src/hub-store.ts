@@ -3,8 +3,9 @@
  * is no reason to stop: it is removed, opened anew and folded from the journal again, while devices are
  * served as before. Where the journal has let go of its beginning, the snapshot stands in for that.
  */
-import type { Clock } from './base/clock.ts';
-import { type FaultCode, HubError } from './base/errors.ts';
+import { Backoff } from './base/backoff.ts';
+import type { Cancel, Clock } from './base/clock.ts';
+import { type FaultCode, HubError, messageOf, systemCode } from './base/errors.ts';
 import type { Config } from './config-schema.ts';
 import type { HubPaths } from './hub-data.ts';
 import { Applier } from './ingest/applier.ts';
@@ -26,8 +27,9 @@ export interface HubStoreOptions {
   readonly signer: Signer;
 }
 
-/** A store that fails again so soon is left alone: the card is at fault, not the file. */
-const REOPEN_MS = 60_000;
+/** A store that fails again soon waits before it is opened once more: the card is at fault, not the file. */
+const REOPEN_MS_MIN = 5_000;
+const REOPEN_MS_MAX = 600_000;
 /** Snapshots that are as good as none. */
 const UNUSABLE: ReadonlySet<FaultCode> = new Set(['snapshot.damaged', 'snapshot.untrusted']);
 
@@ -35,13 +37,16 @@ export class HubStore {
   readonly #options: HubStoreOptions;
   #state: Store;
   #applier: Applier | undefined;
+  readonly #backoff: Backoff;
   #reopenedMs = -Infinity;
+  #cancelReopen: Cancel | undefined;
   #fault: HubError | undefined;
   /** By databases that were given up. */
   #writtenBefore = 0;
 
   private constructor(options: HubStoreOptions) {
     this.#options = options;
+    this.#backoff = new Backoff(REOPEN_MS_MIN, REOPEN_MS_MAX, options.machine.random);
     this.#state = openState(options);
   }
 
@@ -108,22 +113,43 @@ export class HubStore {
   }
 
   async close(): Promise<void> {
+    this.#cancelReopen?.();
     await this.#applier?.stop();
-    this.#state.close();
+    try {
+      this.#state.close();
+    } catch (error) {
+      // The journal has everything; the next run folds what is missing.
+      this.#options.machine.log.warn('store.close-failed', { reason: faultOf(error).message });
+    }
   }
 
   #recover(fault: HubError): void {
-    const { machine } = this.#options;
-    const nowMs = machine.clock.monotonicMs();
+    const { clock, timers } = this.#options.machine;
     this.#fault = fault;
     this.#applier = undefined;
-    if (nowMs - this.#reopenedMs < REOPEN_MS) return;
-    this.#reopenedMs = nowMs;
-    this.#writtenBefore += this.#state.writtenBytes;
-    this.#state.close();
-    if (fault.code === 'store.damaged') removeState(this.#options, fault);
-    this.#state = openState(this.#options);
+    if (clock.monotonicMs() - this.#reopenedMs > REOPEN_MS_MAX) {
+      this.#backoff.reset();
+      this.#reopen(fault);
+    } else {
+      this.#cancelReopen = timers.after(this.#backoff.nextMs(), () => this.#reopen(fault));
+    }
+  }
+
+  #reopen(fault: HubError): void {
+    const { machine } = this.#options;
+    const failed = this.#state;
+    this.#reopenedMs = machine.clock.monotonicMs();
+    try {
+      failed.close();
+      if (fault.code === 'store.damaged') removeState(this.#options, fault);
+      this.#state = openState(this.#options);
+    } catch (error) {
+      this.#recover(faultOf(error));
+      return;
+    }
+    this.#writtenBefore += failed.writtenBytes;
     this.#fault = undefined;
+    machine.log.info('store.reopened', { checkpointLsn: this.#state.checkpointLsn });
     this.follow();
   }
 }
@@ -177,4 +203,11 @@ function bridgeGap(options: HubStoreOptions, state: Store): void {
     log.error('store.snapshot-unusable', { code: error.code, reason: error.message });
   }
   log.error('store.incomplete', { fromLsn: state.checkpointLsn + 1, toLsn: firstLsn - 1 });
+}
+
+/** A failing disk also speaks through the file system itself; anything else is a bug. */
+function faultOf(error: unknown): HubError {
+  if (error instanceof HubError) return error;
+  if (systemCode(error) === undefined) throw error;
+  return new HubError('store.failed', `state database: ${messageOf(error)}`, error);
 }

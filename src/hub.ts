@@ -7,6 +7,7 @@
  * the applier folds into the store, the uplink carries to the region, retention lets go of what is receipted.
  */
 import { utf8 } from './base/bytes.ts';
+import { messageOf } from './base/errors.ts';
 import { isoTime } from './base/iso-time.ts';
 import { Closers } from './closers.ts';
 import type { Config } from './config-schema.ts';
@@ -40,7 +41,11 @@ export async function openHub(config: Config, machine: Machine): Promise<Hub> {
   try {
     return await assemble(layGround(config, machine, closers));
   } catch (error) {
-    await closers.close();
+    try {
+      await closers.close();
+    } catch (failure) {
+      machine.log.warn('hub.close-failed', { reason: messageOf(failure) }); // The first error is the cause.
+    }
     throw error;
   }
 }
@@ -53,7 +58,7 @@ async function assemble(ground: Ground): Promise<Hub> {
   announce(ground, serving, followers, status);
   const http = closers.add(await listenHttp({ ...ground, ...serving, ...followers, status }));
   const addresses = { ...serving.addresses, ...http.addresses };
-  announceRuntime(config.data, { pid: machine.pid, ...addresses }, machine.files, closers);
+  announceRuntime(config.data, { pid: machine.pid, ...addresses }, machine, closers);
   return {
     id,
     addresses,

@@ -109,7 +109,7 @@ async function assemble(config: Config, machine: Machine, closers: Closers): Pro
     ...(upstream?.listening.addresses ?? { mqtt: config.regional.url }),
     http: `http://${http.host}:${http.port}/`,
   };
-  announceRuntime(dir, { pid: machine.pid, ...addresses }, files, closers);
+  announceRuntime(dir, { pid: machine.pid, ...addresses }, machine, closers);
   return {
     id: identity.id,
     addresses,

@@ -8,7 +8,7 @@ import { type Context, Hono } from 'hono';
 
 import type { Cancel, Clock, Timers } from '../base/clock.ts';
 import { durationMs } from '../base/duration.ts';
-import { messageOf } from '../base/errors.ts';
+import { HubError, messageOf } from '../base/errors.ts';
 import { isoTime, wallMsOfIso } from '../base/iso-time.ts';
 import type { Log } from '../base/log.ts';
 import { jsonAnswer, linesAnswer, secured, textAnswer } from './answers.ts';
@@ -97,6 +97,7 @@ export function createApi(options: ApiOptions): Api {
   const app = new Hono<Env>();
   app.onError((error) => {
     options.log.error('http.failed', { reason: messageOf(error) });
+    if (error instanceof HubError) return problem(503, `${error.message}. ${error.hint}`);
     return problem(500, 'The log of the hub says more.');
   });
   app.notFound((context) => problem(404, `There is nothing at ${context.req.path}.`));

@@ -9,6 +9,7 @@ import { hubPaths } from '../../src/hub-data.ts';
 import { Identity } from '../../src/keys/identity.ts';
 import { machineTimers } from '../../src/platform/clock.ts';
 import { machineFiles } from '../../src/platform/machine-files.ts';
+import { machineRandom } from '../../src/platform/random.ts';
 import { Store } from '../../src/store/store.ts';
 import type { DoorJournal } from '../support/door-journal.ts';
 import { type DoorSetup, openDoor, publish } from '../support/doors.ts';
@@ -28,7 +29,13 @@ function setUp(): Hub {
   const setup = openDoor();
   const { clock } = setup;
   const open = (journal = setup.journal, signer = SIGNER): HubStore => {
-    const machine = { files: machineFiles, log: SILENT_LOG, clock, timers: machineTimers };
+    const machine = {
+      files: machineFiles,
+      log: SILENT_LOG,
+      clock,
+      timers: machineTimers,
+      random: machineRandom,
+    };
     const config = { store: { readingsDays: 30 } };
     const options = { config, machine, clock, paths: hubPaths(dir), journal, signer };
     const store = HubStore.open(options as unknown as Options);
