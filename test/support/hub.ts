@@ -19,6 +19,8 @@ export interface HubOptions {
   readonly env?: Record<string, string>;
   /** Ports to take again after a restart; free ones otherwise. */
   readonly mqttPort?: number;
+  /** A program and its arguments that run the hub as their child or in their place, such as a tracer. */
+  readonly under?: readonly string[];
 }
 
 /** Starts `heliograph run` on free loopback ports, without power sources, and waits until it is ready. */
@@ -30,7 +32,8 @@ export async function startHub(options: HubOptions): Promise<RunningHub> {
     'journal.free_mib_min=0',
     ...(options.sets ?? []),
   ];
-  const process = heliograph(['run', '--data', options.data, ...asSets(sets)], options.env);
+  const args = ['run', '--data', options.data, ...asSets(sets)];
+  const process = heliograph(args, options.env, options.under);
   return { process, ...(await addresses(process)) };
 }
 
@@ -46,8 +49,13 @@ export async function startRegional(options: HubOptions): Promise<RunningHub> {
   return { process, ...(await addresses(process)) };
 }
 
-export function heliograph(args: readonly string[], env: Record<string, string> = {}): Spawned {
-  return spawnProcess('node', [MAIN, ...args], { env });
+export function heliograph(
+  args: readonly string[],
+  env: Record<string, string> = {},
+  under: readonly string[] = [],
+): Spawned {
+  const [command = 'node', ...rest] = [...under, 'node', MAIN, ...args];
+  return spawnProcess(command, rest, { env });
 }
 
 function asSets(sets: readonly string[]): string[] {

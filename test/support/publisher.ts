@@ -22,7 +22,10 @@ export class Publisher {
       });
       client.on('error', () => undefined); // The broker is killed under it: that is the test.
       this.#clients.push(client);
-      await new Promise<void>((resolve) => client.once('connect', () => resolve()));
+      await new Promise<void>((resolve) => {
+        client.once('connect', () => resolve());
+        client.once('close', () => resolve()); // Refused, or the broker is gone already.
+      });
       for (let slot = 0; slot < window; slot++) this.#publish(client, `load/${index}`);
     }
   }

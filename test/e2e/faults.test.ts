@@ -1,0 +1,146 @@
+/**
+ * Faults of the card, the disk and the clock against the real program: what test/fault/ proves on a simulated
+ * disk, once more with the kernel's own. strace makes system calls fail or wait, a small tmpfs is really full.
+ */
+import assert from 'node:assert/strict';
+import { readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
+import { connectAsync } from 'mqtt';
+import { describe } from 'vitest';
+
+import { getJson, type StatusView } from '../support/api.ts';
+import { type RunningHub, startHub, startRegional } from '../support/hub.ts';
+import { assertNothingLost, assertSameUpstream } from '../support/nothing-lost.ts';
+import { testWithPeers } from '../support/peers.ts';
+import { Publisher } from '../support/publisher.ts';
+import { freePort } from '../support/spawn.ts';
+import { smallDisk, testWithMounts } from '../support/small-disk.ts';
+import { tempDir } from '../support/temp-dir.ts';
+
+const AT_ONCE = 'capture=[{filter="#",class="alarm"}]';
+const SMALL = ['journal.segment_mib=1', AT_ONCE];
+const CLIENTS = 4;
+const WINDOW = 10;
+/** All syncs that are waited for elsewhere run on one thread, so that strace counts them as one row. */
+const ONE_THREAD = { UV_THREADPOOL_SIZE: '1' };
+
+/** strace as a process of its own beside the hub: signals and exit code stay the hub's. */
+function tracer(
+  strace: string,
+  { trace, inject, into }: { trace: string; inject: string; into: string },
+): string[] {
+  const what = ['-e', `trace=${trace}`, '-e', `inject=${inject}`, '-o', into];
+  return [strace, '-D', '-f', '--seccomp-bpf', '-qq', ...what];
+}
+
+describe('the card fails a sync', () => {
+  testWithPeers(
+    'nothing is acknowledged after it; the hub ends with a clear word, and the next one has everything',
+    ['strace'],
+    async ([strace = '']) => {
+      const data = tempDir();
+      const trace = `${data}/trace`;
+      const region = await startRegional({ data });
+      const mqttPort = await freePort();
+      const sets = [`uplink.url=${region.mqttUrl}`, ...SMALL];
+      const publisher = new Publisher();
+      for (const nth of [30, 60, 200]) {
+        const fault = `fdatasync:error=EIO:when=${nth}+`;
+        const under = tracer(strace, {
+          trace: 'fdatasync,write,writev',
+          inject: fault,
+          into: trace,
+        });
+        const hub = await startHub({ data, sets, mqttPort, under, env: ONE_THREAD });
+        await publisher.start(mqttPort, CLIENTS, WINDOW);
+        assert.equal(await hub.process.exited, 1);
+        publisher.stop();
+        const said = hub.process.lines.join('\n');
+        assert.match(said, /journal\.poisoned/);
+        assert.match(said, /EIO/);
+        assert.equal(acksAfterFault(trace), 0);
+      }
+      const hub = await startHub({ data, sets, mqttPort });
+      assert.match(await hub.process.line(/journal\.opened/), /"crashed":true/);
+      await assertNothingLost(hub, publisher);
+      await assertSameUpstream(hub, region);
+      assert.ok(publisher.acknowledged.length > 100);
+    },
+  );
+});
+
+describe('the disk is full', () => {
+  testWithMounts(
+    'in the middle of a write: no ack, said on page and healthz, also after a restart; with room it goes on',
+    () => fullDisk('journal.free_mib_min=0'),
+  );
+  testWithMounts('but for what is to be left free: the same, before anything else runs short', () =>
+    fullDisk('journal.free_mib_min=6'),
+  );
+});
+
+async function fullDisk(freeSet: string): Promise<void> {
+  const disk = smallDisk(48);
+  const data = `${disk}/data`;
+  const region = await startRegional({ data: tempDir() });
+  const mqttPort = await freePort();
+  const sets = [`uplink.url=${region.mqttUrl}`, 'journal.total_mib_max=40', freeSet, ...SMALL];
+  const first = await startHub({ data, sets, mqttPort });
+  const publisher = new Publisher();
+  await publisher.start(mqttPort, CLIENTS, WINDOW);
+  await reaches(publisher, 200);
+  writeFileSync(`${disk}/ballast`, new Uint8Array(freeBytes(disk) - 2 * MIB));
+  await first.process.line(/journal\.refuses/);
+  await refusesEveryone(first, publisher);
+  publisher.stop();
+  first.process.kill('SIGKILL');
+  await first.process.exited;
+
+  const hub = await startHub({ data, sets, mqttPort });
+  await hub.process.line(/journal\.refuses/);
+  await refusesEveryone(hub, publisher);
+  rmSync(`${disk}/ballast`);
+  await hub.process.line(/journal\.healed/);
+  await publisher.start(mqttPort, CLIENTS, WINDOW);
+  await reaches(publisher, 200);
+  publisher.stop();
+  await assertSameUpstream(hub, region);
+  await assertNothingLost(hub, publisher);
+  const { faults } = await getJson<StatusView>(`${hub.httpUrl}api/v1/status`);
+  assert.deepEqual(faults, []);
+  assert.equal((await fetch(`${hub.httpUrl}healthz`)).status, 200);
+}
+
+/** No acknowledgement, and the reason in MQTT's, HTTP's and people's terms. */
+async function refusesEveryone(hub: RunningHub, publisher: Publisher): Promise<void> {
+  const health = await fetch(`${hub.httpUrl}healthz`);
+  assert.equal(health.status, 503);
+  assert.match(await health.text(), /journal\.disk-full/);
+  const acknowledged = publisher.acknowledged.length;
+  const { faults } = await getJson<StatusView>(`${hub.httpUrl}api/v1/status`);
+  assert.ok(faults.some(({ code }) => code === 'journal.disk-full'));
+  await assert.rejects(connectAsync(hub.mqttUrl, { reconnectPeriod: 0 }), { code: 3 });
+  assert.equal(publisher.acknowledged.length, acknowledged);
+}
+
+const MIB = 1 << 20;
+
+function freeBytes(dir: string): number {
+  const { bavail, bsize } = statfsSync(dir);
+  return bavail * bsize;
+}
+
+async function reaches(publisher: Publisher, count: number): Promise<void> {
+  const end = publisher.acknowledged.length + count;
+  while (publisher.acknowledged.length < end) await pause(5);
+}
+
+/** PUBACKs (`40 02`, as strace writes them) that the process wrote after the injected fault. */
+function acksAfterFault(trace: string): number {
+  const lines = readFileSync(trace, 'latin1').split('\n');
+  const faultAt = lines.findIndex((line) => line.includes('(INJECTED)'));
+  assert.ok(faultAt >= 0, 'the fault was injected');
+  const isAck = (line: string): boolean => /"@\\2/.test(line);
+  assert.ok(lines.slice(0, faultAt).some(isAck), 'acknowledgements show in the trace');
+  return lines.slice(faultAt).filter(isAck).length;
+}

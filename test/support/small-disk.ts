@@ -1,0 +1,41 @@
+/** A really small file system for one test: a tmpfs, which only root may mount. */
+import { execFileSync } from 'node:child_process';
+
+import { onTestFinished, test } from 'vitest';
+
+import { peer } from './peers.ts';
+import { tempDir } from './temp-dir.ts';
+
+/** Mounts a file system of `mib` MiB; gone when the test has ended. */
+export function smallDisk(mib: number): string {
+  const dir = tempDir();
+  execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${mib}m,mode=700`, 'tmpfs', dir]);
+  onTestFinished(() => {
+    // Lazily: a process that is being ended may still hold a file.
+    execFileSync('umount', ['--lazy', dir]);
+  });
+  return dir;
+}
+
+/** A test that mounts: skips with a clear word where that is not allowed, or fails where REQUIRE_PEERS=1. */
+export function testWithMounts(title: string, run: () => Promise<void>): void {
+  const why = whyNoMounts();
+  if (why === undefined) test(title, run);
+  else if (process.env['REQUIRE_PEERS'] === '1') {
+    test(title, () => {
+      throw new Error(`${why}, and REQUIRE_PEERS=1 forbids skipping`);
+    });
+  } else test.skip(`${title} (skipped: ${why})`, () => undefined);
+}
+
+function whyNoMounts(): string | undefined {
+  const [mount, unshare] = [peer('mount'), peer('unshare')];
+  if (mount === undefined || unshare === undefined) return 'needs mount and unshare';
+  try {
+    // In a mount namespace of its own, so that the trial leaves nothing behind.
+    execFileSync(unshare, ['--mount', mount, '-t', 'tmpfs', 'tmpfs', '/mnt'], { stdio: 'ignore' });
+    return undefined;
+  } catch {
+    return 'needs the right to mount';
+  }
+}
