@@ -10,6 +10,7 @@ import { type Gatekeeper, OPEN_GATEKEEPER, PasswordGatekeeper } from './security
 import { checkListening, isLoopback, type ListeningPlace } from './security/listening.ts';
 import { readSecret } from './security/secrets.ts';
 import { UserDirectory } from './security/users.ts';
+import type { LoginOptions } from './status/login.ts';
 
 export interface Access {
   readonly gatekeeper: Gatekeeper;
@@ -41,6 +42,12 @@ export function openAccess(
   const acl = new Acl([...grant, ...grants]);
   const gatekeeper = new PasswordGatekeeper({ users, acl, clock, random, log });
   return { gatekeeper, asksForUser: true, close: () => users.close() };
+}
+
+/** How HTTP on `host` lets people in. */
+export function loginOptions(access: Access, host: string): LoginOptions {
+  if (access.asksForUser) return { auth: access.gatekeeper };
+  return isLoopback(host) ? { acceptsHost: isLoopback } : {};
 }
 
 export interface BrokerLogin {

@@ -42,6 +42,11 @@ export function hubPaths(dir: string): HubPaths {
   };
 }
 
+/** Key of the power-aware log's lines in the journal of a hub, and in the store of its site. */
+export function syncLogKey(hub: string): string {
+  return `log/power/${hub}`;
+}
+
 /** Where the regional node of a data directory keeps its files. */
 export function regionalDir(data: string): string {
   return `${data}/regional`;

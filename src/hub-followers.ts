@@ -6,6 +6,7 @@ import type { Cancel } from './base/clock.ts';
 import type { Broker } from './broker/broker.ts';
 import type { Config } from './config-schema.ts';
 import { brokerLogin } from './hub-access.ts';
+import { syncLogKey } from './hub-data.ts';
 import type { Ground } from './hub-ground.ts';
 import { HubPower } from './hub-power.ts';
 import { Retention } from './hub-retention.ts';
@@ -29,11 +30,9 @@ const DAY_MS = 86_400_000;
 /** A session waits so long for late receipts and newcomers; in fast time, not for hours. */
 const LINGER_MS = 2_000;
 const LINGER_MS_MIN = 100;
-/** Key of the sync log's lines in the journal. */
-const SYNC_LOG_KEY = 'log/power';
 
 export function followJournal(ground: Ground, serving: Serving): Followers {
-  const { config, machine, time, paths, closers } = ground;
+  const { config, machine, time, paths, id, closers } = ground;
   const { journal, store, door, lingers, broker } = serving;
   store.follow();
   const link = linkOf(config, machine);
@@ -49,7 +48,7 @@ export function followJournal(ground: Ground, serving: Serving): Followers {
       backlog: () => uplink?.backlog() ?? EMPTY_BACKLOG,
       dir: paths.syncLog,
       log: machine.log,
-      journalLine: (body) => door.journalOwn({ class: LOG, key: SYNC_LOG_KEY, body }),
+      journalLine: (body) => door.journalOwn({ class: LOG, key: syncLogKey(id), body }),
     }),
   );
   uplink = closers.add(openUplink(ground, serving, power, link));

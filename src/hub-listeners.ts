@@ -3,7 +3,7 @@ import { HubError } from './base/errors.ts';
 import type { Broker } from './broker/broker.ts';
 import type { BrokerLimits } from './broker/limits.ts';
 import type { Config } from './config-schema.ts';
-import type { Access } from './hub-access.ts';
+import { type Access, loginOptions } from './hub-access.ts';
 import type { HubPower, SiteTime } from './hub-power.ts';
 import type { HubStatus } from './hub-status.ts';
 import type { HubStore } from './hub-store.ts';
@@ -11,7 +11,6 @@ import type { Machine } from './machine.ts';
 import { type HttpServer, serveHttp } from './platform/http-server.ts';
 import type { Listener } from './platform/network.ts';
 import { webSocketUpgrades } from './platform/websocket.ts';
-import { isLoopback } from './security/listening.ts';
 import { createApi } from './status/api.ts';
 import { PageFiles } from './status/page-files.ts';
 
@@ -119,8 +118,7 @@ export async function listenHttp(parts: HttpParts): Promise<Listening> {
     clock: time.clock,
     timers: machine.timers,
     log: machine.log,
-    ...(access.asksForUser ? { auth: access.gatekeeper } : {}),
-    ...(access.asksForUser || !isLoopback(host) ? {} : { acceptsHost: isLoopback }),
+    ...loginOptions(access, host),
   });
   const { packetBytesMax } = config.broker;
   const handler = webSocketUpgrades(

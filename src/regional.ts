@@ -3,19 +3,22 @@
  * HTTP API; closes them in reverse. Its data lies below `<data>/regional`, so that a hub and a regional node
  * can share one data directory on one machine.
  */
+import { isoTime } from './base/iso-time.ts';
 import { Broker } from './broker/broker.ts';
 import { PASSING_DOOR } from './broker/contract.ts';
 import { Closers } from './closers.ts';
 import type { Config } from './config-schema.ts';
-import { brokerLogin, openAccess } from './hub-access.ts';
+import { type Access, brokerLogin, loginOptions, openAccess } from './hub-access.ts';
 import { announceRuntime, regionalDir, takeDataDirectory } from './hub-data.ts';
 import { brokerLimits, type HubAddresses, listening, type Listening } from './hub-listeners.ts';
 import { Identity, verifyEd25519 } from './keys/identity.ts';
 import type { Machine } from './machine.ts';
-import { serveHttp } from './platform/http-server.ts';
+import { type HttpServer, serveHttp } from './platform/http-server.ts';
 import type { MqttClient } from './platform/mqtt-client.ts';
 import { RegionalNode } from './regional/regional-node.ts';
 import { clientOf } from './regional-broker.ts';
+import { Fleet } from './regional-fleet.ts';
+import { PageFiles } from './status/page-files.ts';
 import { createRegionApi, type RegionStatus } from './status/region-api.ts';
 import { Store } from './store/store.ts';
 import { PROGRAM_VERSION } from './versions.ts';
@@ -57,8 +60,14 @@ async function assemble(config: Config, machine: Machine, closers: Closers): Pro
   let fail: (error: unknown) => void = () => undefined;
   const failed = new Promise((resolve) => (fail = resolve));
 
+  const places = [{ host: config.regional.host, key: 'regional.host' }];
+  const access = closers.add(openAccess(config, machine, places, [HUB_GRANT]));
   const upstream =
-    config.regional.url === '' ? await ownBroker(config, machine, closers) : undefined;
+    config.regional.url === '' ? await ownBroker(config, machine, access, closers) : undefined;
+  const fleet = new Fleet({
+    clock,
+    sites: () => node.sites().map((site) => ({ name: site.name, hubs: site.hubs() })),
+  });
   const node = closers.add(
     await RegionalNode.open({
       files,
@@ -67,16 +76,14 @@ async function assemble(config: Config, machine: Machine, closers: Closers): Pro
       timers,
       random,
       log,
-      mqtt: upstream?.client ?? machine.mqtt,
+      mqtt: fleet.watch(upstream?.client ?? machine.mqtt),
       broker: brokerLogin('regional', config.regional, machine),
-      openStore: (path) =>
-        Store.open({
-          path,
-          files,
-          log,
-          durability: 'each-commit',
-          readingsDays: config.store.readingsDays,
-        }),
+      openStore: (path) => {
+        const { readingsDays } = config.store;
+        const store = Store.open({ path, files, log, durability: 'each-commit', readingsDays });
+        fleet.keep(siteOfPath(path), store);
+        return store;
+      },
       signer: identity,
       verify: verifyEd25519,
       software: PROGRAM_VERSION,
@@ -84,27 +91,7 @@ async function assemble(config: Config, machine: Machine, closers: Closers): Pro
     }),
   );
 
-  const startMs = clock.monotonicMs();
-  const status = (): RegionStatus => ({
-    regionId: identity.id,
-    version: PROGRAM_VERSION,
-    uptimeS: Math.round((clock.monotonicMs() - startMs) / 1_000),
-    connected: node.isConnected,
-    sites: node
-      .sites()
-      .map((site) => ({ site: site.name, hubs: site.hubs(), batches: site.store.checkpointLsn })),
-  });
-  const api = createRegionApi({ status, digest: (site) => node.site(site)?.store.digest() });
-  const { host, httpPort } = config.regional;
-  const http = closers.add(
-    await serveHttp({
-      host,
-      port: httpPort,
-      purpose: 'regional.http_port',
-      connectionsMax: HTTP_CONNECTIONS_MAX,
-      fetch: (request) => api.fetch(request),
-    }),
-  );
+  const http = await listenHttp({ config, machine, access, closers, id: identity.id, node, fleet });
   const addresses = {
     ...(upstream?.listening.addresses ?? { mqtt: config.regional.url }),
     http: `http://${http.host}:${http.port}/`,
@@ -119,16 +106,66 @@ async function assemble(config: Config, machine: Machine, closers: Closers): Pro
   };
 }
 
+interface RegionParts {
+  readonly config: Config;
+  readonly machine: Machine;
+  readonly access: Access;
+  readonly closers: Closers;
+  readonly id: string;
+  readonly node: RegionalNode;
+  readonly fleet: Fleet;
+}
+
+/** The fleet page and its API. */
+async function listenHttp(parts: RegionParts): Promise<HttpServer> {
+  const { config, machine, access, closers, id, node, fleet } = parts;
+  const { files, log, clock } = machine;
+  const { host, httpPort } = config.regional;
+  const startMs = clock.monotonicMs();
+  const status = (): RegionStatus => ({
+    regionId: id,
+    version: PROGRAM_VERSION,
+    uptimeS: Math.round((clock.monotonicMs() - startMs) / 1_000),
+    at: isoTime(clock.wallMs()),
+    connected: node.isConnected,
+    sites: node
+      .sites()
+      .map((site) => ({ site: site.name, hubs: site.hubs(), batches: site.store.checkpointLsn })),
+  });
+  const api = createRegionApi({
+    status,
+    digest: (site) => node.site(site)?.store.digest(),
+    fleet: () => fleet.hubs(),
+    lines: (site, hub, sinceMs) => fleet.lines(site, hub, sinceMs),
+    page: new PageFiles(files, machine.pageDir, 'fleet.html'),
+    log,
+    ...loginOptions(access, host),
+  });
+  return closers.add(
+    await serveHttp({
+      host,
+      port: httpPort,
+      purpose: 'regional.http_port',
+      connectionsMax: HTTP_CONNECTIONS_MAX,
+      fetch: (request, remote) => api.fetch(request, remote),
+    }),
+  );
+}
+
+/** `…/sites/north/state.db` → `north`. */
+function siteOfPath(path: string): string {
+  return path.split('/').at(-2) ?? '';
+}
+
 /** The embedded broker: hubs come by TCP, the node by a handler. */
 async function ownBroker(
   config: Config,
   machine: Machine,
+  access: Access,
   closers: Closers,
 ): Promise<{ readonly client: MqttClient; readonly listening: Listening }> {
   const { host, port } = config.regional;
   const { clock, timers, log, network } = machine;
-  const places = [{ host, key: 'regional.host' }];
-  const access = closers.add(openAccess(config, machine, places, [HUB_GRANT]));
   const broker = closers.add(
     Broker.open({
       clock,

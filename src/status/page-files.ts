@@ -25,8 +25,8 @@ const TYPES: Readonly<Record<string, string>> = {
 export class PageFiles {
   readonly #fileByPath = new Map<string, PageFile>();
 
-  /** `dir` holds index.html and what it names; nothing below it is looked at later. */
-  constructor(files: Pick<Files, 'read' | 'list'>, dir: string) {
+  /** `dir` holds the pages and what they name, `index` stands at `/`; nothing below it is looked at later. */
+  constructor(files: Pick<Files, 'read' | 'list'>, dir: string, index = 'index.html') {
     for (const name of files.list(dir)) {
       const type = TYPES[name.slice(name.lastIndexOf('.') + 1)];
       const content = type === undefined ? undefined : files.read(`${dir}/${name}`);
@@ -34,7 +34,7 @@ export class PageFiles {
       const bytes = new Uint8Array(content);
       const packed = new Uint8Array(gzipSync(bytes, { level: 9 }));
       const etag = `"${createHash('sha256').update(bytes).digest('base64url').slice(0, 16)}"`;
-      this.#fileByPath.set(name === 'index.html' ? '/' : `/${name}`, { bytes, packed, type, etag });
+      this.#fileByPath.set(name === index ? '/' : `/${name}`, { bytes, packed, type, etag });
     }
   }
 

@@ -1,10 +1,17 @@
 /**
- * The HTTP API of the regional node: its health, the hubs of each site, and the digest of a site's state,
- * to be compared with the hub's own.
+ * The HTTP API of the regional node and its fleet page: health, the hubs of each site with their last word, the
+ * power-aware log of every hub, and the digest of a site's state, to be compared with the hub's own. Login as on
+ * the hub (login.ts), but for people alone: a hub's user must not see other sites.
  */
-import { Hono } from 'hono';
+import { type Context, Hono } from 'hono';
 
+import { messageOf } from '../base/errors.ts';
+import { wallMsOfIso } from '../base/iso-time.ts';
+import type { Log } from '../base/log.ts';
+import { jsonAnswer, linesAnswer, secured } from './answers.ts';
 import type { StateDigest } from './api.ts';
+import type { FleetHub, FleetLine } from './fleet.ts';
+import { admit, type LoginOptions } from './login.ts';
 import { problem } from './problem.ts';
 
 export interface RegionSite {
@@ -19,36 +26,80 @@ export interface RegionStatus {
   readonly regionId: string;
   readonly version: string;
   readonly uptimeS: number;
+  /** RFC 3339, by the node's own clock. */
+  readonly at: string;
   /** Connected to the broker that hubs publish to. */
   readonly connected: boolean;
   readonly sites: readonly RegionSite[];
 }
 
-export interface RegionApiOptions {
+export interface RegionApiOptions extends LoginOptions {
   status(): RegionStatus;
   /** Undefined where no such site is known. */
   digest(site: string): StateDigest | undefined;
+  fleet(): readonly FleetHub[];
+  /** Lines of a hub's power-aware log, oldest first; undefined where no such hub is known. */
+  lines(site: string, hub: string, sinceMs: number | undefined): readonly FleetLine[] | undefined;
+  readonly page: { answer(path: string, request: Headers): Response | undefined };
+  readonly log: Log;
 }
 
-export function createRegionApi(options: RegionApiOptions): {
-  fetch(request: Request): Response | Promise<Response>;
-} {
-  const app = new Hono();
+interface Env {
+  Bindings: { remote: string };
+}
+
+export interface RegionApi {
+  fetch(request: Request, remote: string): Response | Promise<Response>;
+}
+
+export function createRegionApi(options: RegionApiOptions): RegionApi {
+  const app = new Hono<Env>();
+  app.onError((error) => {
+    options.log.error('http.failed', { reason: messageOf(error) });
+    return problem(500, 'The log of the regional node says more.');
+  });
   app.notFound((context) => problem(404, `There is nothing at ${context.req.path}.`));
-  app.get('/healthz', (context) => {
+  app.use(async (context, next) => {
+    const admission = await admit(options, context.req.raw, context.env.remote);
+    if (admission.kind === 'refused') context.res = admission.answer;
+    else if (admission.principal?.role === 'device') {
+      context.res = problem(403, 'This is for people; hubs and devices speak MQTT.');
+    } else await next();
+    secured(context.res);
+  });
+  app.get('/healthz', () => {
     const { connected } = options.status();
-    return context.json({ ok: connected }, connected ? 200 : 503);
+    return jsonAnswer({ ok: connected }, connected ? 200 : 503);
   });
-  app.get('/api/v1/status', (context) => context.json(options.status()));
-  app.get('/api/v1/digest', (context) => {
-    const site = context.req.query('site') ?? onlySiteOf(options.status());
-    if (site === undefined) return problem(400, 'Several sites are here: say which, ?site=demo');
-    const digest = options.digest(site);
-    return digest === undefined
-      ? problem(404, `There is no site ${site} here.`)
-      : context.json(digest);
+  app.get('/api/v1/status', () => jsonAnswer(options.status()));
+  app.get('/api/v1/fleet', () => jsonAnswer({ at: options.status().at, hubs: options.fleet() }));
+  app.get('/api/v1/log', (context) => logAnswer(options, context));
+  app.get('/api/v1/digest', (context) => digestAnswer(options, context));
+  app.get('*', (context, next) => {
+    const { path, raw } = context.req;
+    return Promise.resolve(options.page.answer(path, raw.headers) ?? next());
   });
-  return { fetch: (request) => app.fetch(request) };
+  return { fetch: (request, remote) => app.fetch(request, { remote }) };
+}
+
+function logAnswer(options: RegionApiOptions, { req }: Context<Env>): Response {
+  const { site = '', hub = '', since } = req.query();
+  if (site === '' || hub === '') return problem(400, 'Say whose: ?site=demo&hub=a1b2c3d4e5f60718');
+  const sinceMs = since === undefined ? undefined : wallMsOfIso(since);
+  if (since !== undefined && sinceMs === undefined) {
+    return problem(400, 'since is an RFC 3339 time such as 2026-03-01T06:10:00Z.');
+  }
+  const lines = options.lines(site, hub, sinceMs);
+  return lines === undefined
+    ? problem(404, `There is no hub ${hub} of site ${site} here.`)
+    : linesAnswer(lines);
+}
+
+function digestAnswer(options: RegionApiOptions, { req }: Context<Env>): Response {
+  const site = req.query('site') ?? onlySiteOf(options.status());
+  if (site === undefined) return problem(400, 'Several sites are here: say which, ?site=demo');
+  const digest = options.digest(site);
+  return digest === undefined ? problem(404, `There is no site ${site} here.`) : jsonAnswer(digest);
 }
 
 function onlySiteOf({ sites }: RegionStatus): string | undefined {

@@ -58,6 +58,14 @@ export function heliograph(
   return spawnProcess(command, rest, { env });
 }
 
+/** Adds a user of mode `password` to a data directory; its password. */
+export async function addUser(data: string, name: string, role: string): Promise<string> {
+  const add = heliograph(['user', 'add', name, '--role', role, '--json', '--data', data]);
+  const { password } = JSON.parse(await add.line(/^\{/)) as { password: string };
+  await add.exited;
+  return password;
+}
+
 function asSets(sets: readonly string[]): string[] {
   return sets.flatMap((set) => ['--set', set]);
 }

@@ -1,0 +1,137 @@
+/**
+ * The fleet page of the regional node: its hubs, the longest unheard first, and one click to the power-aware log of
+ * each. "Heard" is by the node's clock; everything a hub says is by the hub's own, and as old as its last line.
+ */
+
+const PERIOD_MS = 10_000;
+const LINES_MAX = 300;
+/** A hub that was silent for longer is marked: it should have had a sunny hour. */
+const SILENT_MS = 36 * 3_600_000;
+const DASH = '–';
+
+const element = (id) => document.getElementById(id);
+const localTime = new Intl.DateTimeFormat(undefined, { dateStyle: 'short', timeStyle: 'short' });
+
+function bytes(size) {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
+  let value = size;
+  let unit = 0;
+  while (value >= 1000 && unit < units.length - 1) {
+    value /= 1000;
+    unit += 1;
+  }
+  return `${value.toFixed(value < 10 && unit > 0 ? 1 : 0)} ${units[unit]}`;
+}
+
+function duration(seconds) {
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 1) return `${Math.max(0, Math.round(seconds))} s`;
+  if (minutes < 60) return `${minutes} min`;
+  const hours = Math.floor(minutes / 60);
+  return hours < 48 ? `${hours} h` : `${Math.floor(hours / 24)} d`;
+}
+
+function text(tag, content, className = '') {
+  const made = document.createElement(tag);
+  made.textContent = content;
+  if (className !== '') made.className = className;
+  return made;
+}
+
+/** When a hub was last heard: by us, or by its last word where we have started since. */
+function heardMs({ heardAt, saidAt }) {
+  return Date.parse(heardAt ?? saidAt ?? '') || 0;
+}
+
+function hubRow(hub, nowMs) {
+  const row = document.createElement('tr');
+  const heading = document.createElement('th');
+  heading.scope = 'row';
+  const link = text('a', `${hub.site} · ${hub.hub.slice(0, 8)}`);
+  link.href = `#${encodeURIComponent(hub.site)}/${hub.hub}`;
+  link.title = hub.software === null ? hub.hub : `${hub.hub}, version ${hub.software}`;
+  heading.append(link);
+  row.append(heading);
+  const at = heardMs(hub);
+  const silentMs = nowMs - at;
+  const heard = at === 0 ? 'never' : duration(silentMs / 1000);
+  const { ops, bytes: size, oldestS } = hub.backlog;
+  const cells = [
+    [heard, silentMs > SILENT_MS ? 'bad' : ''],
+    [hub.state ?? DASH, hub.state === null ? '' : `state-${hub.state} of-state`],
+    [hub.socPct === null ? DASH : `${Math.round(hub.socPct)} %`, ''],
+    [ops === 0 ? 'nothing' : `${ops} ops, ${bytes(size)}`, ''],
+    [ops === 0 ? '' : duration(oldestS), ''],
+    [hub.clock ?? DASH, hub.clock === 'unknown' ? 'bad' : ''],
+    [hub.faults.length === 0 ? 'none' : hub.faults.join('; '), hub.faults.length > 0 ? 'bad' : ''],
+  ];
+  for (const [content, className] of cells) row.append(text('td', content, className));
+  return row;
+}
+
+function lineItem(line) {
+  const item = document.createElement('li');
+  if (line.state) item.className = `state-${line.state}`;
+  const time = text('time', localTime.format(Date.parse(line.at)));
+  time.dateTime = line.at;
+  const about = line.event === 'decision' || line.event === 'state';
+  item.append(time, text('span', about ? (line.state ?? line.event) : line.event, 'event'));
+  item.append(text('p', line.why ?? figuresOf(line)));
+  return item;
+}
+
+function figuresOf({ ops, bytes: size, energyWh, link }) {
+  const figures = [
+    ops === undefined ? '' : `${ops} ops`,
+    size === undefined ? '' : bytes(size),
+    energyWh === undefined ? '' : `${energyWh.toFixed(2)} Wh`,
+    link === undefined ? '' : `over ${link}`,
+  ];
+  return figures.filter((figure) => figure !== '').join(', ');
+}
+
+/** The hub that the address names: `#site/hub`. */
+function chosen() {
+  const [site, hub] = location.hash.slice(1).split('/');
+  return hub === undefined ? undefined : { site: decodeURIComponent(site), hub };
+}
+
+async function showFleet() {
+  const answer = await fetch('/api/v1/fleet');
+  if (!answer.ok) throw new Error(`${answer.status}`);
+  const { at, hubs } = await answer.json();
+  const sorted = hubs.toSorted((a, b) => heardMs(a) - heardMs(b));
+  element('hubs').replaceChildren(...sorted.map((hub) => hubRow(hub, Date.parse(at))));
+  element('none').hidden = hubs.length > 0;
+  const sites = new Set(hubs.map(({ site }) => site)).size;
+  element('identity').textContent =
+    `${hubs.length} ${hubs.length === 1 ? 'hub' : 'hubs'} at ${sites} ${sites === 1 ? 'site' : 'sites'}`;
+}
+
+async function showLog() {
+  const which = chosen();
+  element('log-card').hidden = which === undefined;
+  if (which === undefined) return;
+  const answer = await fetch(`/api/v1/log?${new URLSearchParams(which)}`);
+  const body = await answer.text();
+  element('log-title').textContent = `Log of ${which.site} · ${which.hub.slice(0, 8)}`;
+  const lines = answer.ok ? body.split('\n').filter((line) => line !== '') : [];
+  const items = lines.slice(-LINES_MAX).map((line) => lineItem(JSON.parse(line)));
+  const nothing = text('li', answer.ok ? 'nothing yet' : 'no such hub', 'quiet');
+  element('log').replaceChildren(...(items.length === 0 ? [nothing] : items.toReversed()));
+}
+
+async function show() {
+  try {
+    await Promise.all([showFleet(), showLog()]);
+    element('link-to-hub').className = 'contact live';
+    element('link-to-hub').textContent = 'live';
+  } catch {
+    element('link-to-hub').className = 'contact lost';
+    element('link-to-hub').textContent = 'no contact';
+  }
+}
+
+window.addEventListener('hashchange', () => void showLog());
+setInterval(() => void show(), PERIOD_MS);
+void show();

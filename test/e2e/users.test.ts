@@ -1,0 +1,71 @@
+/** Users that change while the hub runs and they are connected. */
+import assert from 'node:assert/strict';
+import { connectAsync, type MqttClient } from 'mqtt';
+import { describe, onTestFinished, test } from 'vitest';
+
+import { eventually } from '../support/api.ts';
+import { addUser, heliograph, startHub } from '../support/hub.ts';
+import { tempDir } from '../support/temp-dir.ts';
+
+const GRANT = 'grant=[{role="operator",read=["#"],publish=["#"]}]';
+
+async function login(port: number, username: string, password: string): Promise<MqttClient> {
+  const client = await connectAsync(`mqtt://127.0.0.1:${port}`, {
+    username,
+    password,
+    clientId: username,
+    reconnectPeriod: 0,
+  });
+  client.on('error', () => undefined);
+  onTestFinished(() => {
+    client.end(true);
+  });
+  return client;
+}
+
+describe('a user that is removed', () => {
+  test('publishes no more, reads no more and comes in no more, though it was connected', async () => {
+    const data = tempDir();
+    const [meterWord, anaWord] = [
+      await addUser(data, 'meter7', 'device'),
+      await addUser(data, 'ana', 'operator'),
+    ];
+    const hub = await startHub({ data, sets: ['security.mode=password', GRANT] });
+    const meter = await login(hub.mqttPort, 'meter7', meterWord);
+    const ana = await login(hub.mqttPort, 'ana', anaWord);
+    const heardByAna: string[] = [];
+    const heardByMeter: string[] = [];
+    ana.on('message', (_, payload) => heardByAna.push(payload.toString()));
+    meter.on('message', (_, payload) => heardByMeter.push(payload.toString()));
+    await ana.subscribeAsync('devices/#', { qos: 1 });
+    await meter.subscribeAsync('devices/meter7/commands', { qos: 1 });
+    await meter.publishAsync('devices/meter7/power', 'before', { qos: 1 });
+    await ana.publishAsync('devices/meter7/commands', 'before', { qos: 1 });
+    await eventually(
+      () => Promise.resolve([heardByAna, heardByMeter].map((heard) => heard.includes('before'))),
+      (both) => both.every(Boolean),
+    );
+
+    assert.equal(await heliograph(['user', 'remove', 'meter7', '--data', data]).exited, 0);
+    await hub.process.line(/security\.users-changed/);
+    await meter.publishAsync('devices/meter7/power', 'after', { qos: 1 }).catch(() => undefined);
+    await ana.publishAsync('devices/meter7/commands', 'after', { qos: 1 });
+    await ana.publishAsync('devices/last', 'last', { qos: 1 });
+    await eventually(
+      () => Promise.resolve(heardByAna),
+      (heard) => heard.includes('last'),
+    );
+    assert.equal(heardByAna.filter((payload) => payload === 'after').length, 1, 'her own command');
+    await assert.rejects(login(hub.mqttPort, 'meter7', meterWord));
+    assert.ok(!heardByMeter.includes('after'));
+  });
+
+  test('a user that is added meanwhile comes in', async () => {
+    const data = tempDir();
+    const hub = await startHub({ data, sets: ['security.mode=password'] });
+    const password = await addUser(data, 'meter8', 'device');
+    await hub.process.line(/security\.users-changed/);
+    const meter = await login(hub.mqttPort, 'meter8', password);
+    await meter.publishAsync('devices/meter8/power', '1', { qos: 1 });
+  });
+});

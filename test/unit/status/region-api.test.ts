@@ -1,0 +1,83 @@
+/** The regional node's HTTP: who may ask, and what for. */
+import assert from 'node:assert/strict';
+import { test } from 'vitest';
+
+import { SILENT_LOG } from '../../../src/base/log.ts';
+import type { Role } from '../../../src/model/op.ts';
+import { createRegionApi, type RegionApiOptions } from '../../../src/status/region-api.ts';
+
+const LINES = [{ at: '2026-03-01T10:00:00Z' }, { at: '2026-03-01T11:00:00Z' }];
+
+function ask(
+  path: string,
+  change: Partial<RegionApiOptions> = {},
+  headers: Record<string, string> = {},
+): Promise<Response> {
+  const api = createRegionApi({
+    status: () => ({
+      regionId: 'r',
+      version: '0.1.0',
+      uptimeS: 1,
+      at: '2026-03-01T12:00:00.000Z',
+      connected: true,
+      sites: [{ site: 'north', hubs: ['a1'], batches: 3 }],
+    }),
+    digest: (site) => (site === 'north' ? { digest: '00', ops: 1, records: 0 } : undefined),
+    fleet: () => [],
+    lines: (site, hub, sinceMs = 0) =>
+      site === 'north' && hub === 'a1'
+        ? LINES.filter(({ at }) => Date.parse(at) >= sinceMs)
+        : undefined,
+    page: { answer: (file) => (file === '/' ? new Response('page') : undefined) },
+    log: SILENT_LOG,
+    ...change,
+  });
+  const request = new Request(`http://127.0.0.1:8081${path}`, { headers });
+  return Promise.resolve(api.fetch(request, '192.0.2.7:5000'));
+}
+
+test('status, fleet, digest and page', async () => {
+  assert.equal((await ask('/healthz')).status, 200);
+  assert.equal((await ask('/api/v1/status')).status, 200);
+  assert.deepEqual(await (await ask('/api/v1/fleet')).json(), {
+    at: '2026-03-01T12:00:00.000Z',
+    hubs: [],
+  });
+  assert.equal((await ask('/api/v1/digest')).status, 200, 'the only site needs no name');
+  assert.equal((await ask('/api/v1/digest?site=south')).status, 404);
+  const page = await ask('/');
+  assert.equal(await page.text(), 'page');
+  assert.match(page.headers.get('content-security-policy') ?? '', /frame-ancestors 'none'/);
+  assert.equal((await ask('/api/v1/nothing')).status, 404);
+});
+
+test('the log of a hub, as JSON lines', async () => {
+  const all = await ask('/api/v1/log?site=north&hub=a1');
+  assert.equal(await all.text(), LINES.map((line) => `${JSON.stringify(line)}\n`).join(''));
+  const recent = await ask('/api/v1/log?site=north&hub=a1&since=2026-03-01T10:30:00Z');
+  assert.equal(await recent.text(), `${JSON.stringify(LINES[1])}\n`);
+  assert.equal((await ask('/api/v1/log?site=north')).status, 400);
+  assert.equal((await ask('/api/v1/log?site=north&hub=a1&since=x')).status, 400);
+  assert.equal((await ask('/api/v1/log?site=north&hub=b2')).status, 404);
+});
+
+test('in mode password people come in, devices and strangers do not', async () => {
+  const authFor = (role: Role): NonNullable<RegionApiOptions['auth']> => ({
+    authenticate: ({ username }) =>
+      Promise.resolve(username === 'ana' ? { name: 'ana', role, clientId: '' } : undefined),
+    mayRead: () => true,
+  });
+  const as = (user: string) => ({ authorization: `Basic ${btoa(`${user}:x`)}` });
+  for (const path of ['/', '/api/v1/status', '/api/v1/fleet', '/api/v1/log?site=north&hub=a1']) {
+    const operators = { auth: authFor('operator') };
+    assert.equal((await ask(path, operators, as('ana'))).status, 200, path);
+    assert.equal((await ask(path, operators, as('bob'))).status, 401, path);
+    assert.equal((await ask(path, operators)).status, 401, path);
+    assert.equal((await ask(path, { auth: authFor('device') }, as('ana'))).status, 403, path);
+  }
+  assert.equal((await ask('/healthz', { auth: authFor('operator') })).status, 200);
+});
+
+test('without users, another host name is refused', async () => {
+  assert.equal((await ask('/api/v1/fleet', { acceptsHost: () => false })).status, 421);
+});
