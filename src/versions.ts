@@ -8,9 +8,9 @@ export const JOURNAL_FORMAT = 1;
 /** Key files of the journal's epochs: journal/FORMAT.md §8. */
 export const KEY_FILE_FORMAT = 1;
 /** State database: store/schema.ts. */
-export const STORE_SCHEMA = 2;
+export const STORE_SCHEMA = 3;
 /** Folded state in a file: snapshot/SNAPSHOT.md. */
-export const SNAPSHOT_FORMAT = 2;
+export const SNAPSHOT_FORMAT = 3;
 /** Batches, chunks, receipts: batch/BATCH.md. */
 export const BATCH_FORMAT = 1;
 /** What the uplink keeps of receipts: uplink/progress.ts. */

@@ -9,6 +9,7 @@ import { CborWriter } from '../codec/writer.ts';
 import { bytesOfOrigin } from '../model/origin.ts';
 import type { EventWrite, FieldWrite } from './fold.ts';
 import type { WriteOrder } from './order.ts';
+import { bytesOfTotal, type Counter } from './record.ts';
 
 export interface Hasher {
   update(bytes: Uint8Array): void;
@@ -20,11 +21,14 @@ export interface Hasher {
 export interface LivingState {
   events(): Iterable<readonly [key: string, write: EventWrite]>;
   fields(): Iterable<readonly [key: string, field: string, write: FieldWrite]>;
+  /** Ordered as fields are. */
+  counters(): Iterable<readonly [key: string, field: string, counter: Counter]>;
 }
 
 const DOMAIN = utf8('heliograph state 1\n');
 const EVENT_LEAF = 0;
 const FIELD_LEAF = 1;
+const COUNTER_LEAF = 2;
 
 /** The digest, and how many leaves it covers. */
 export function digestOf(
@@ -34,18 +38,18 @@ export function digestOf(
   const builder = new DigestBuilder(hasher);
   for (const [key, write] of state.events()) builder.event(key, write);
   for (const [key, field, write] of state.fields()) builder.field(key, field, write);
+  for (const [key, field, counter] of state.counters()) builder.counter(key, field, counter);
   return builder.finish();
 }
 
-/** Builds the digest leaf by leaf, for whoever passes over the state anyway: all events, then all fields. */
+/** Builds the digest leaf by leaf, for whoever passes over the state anyway: all events, all fields, all counters. */
 export class DigestBuilder {
   readonly #hasher: Hasher;
   readonly #writer = new CborWriter(1024);
   #leaves = 0;
   readonly #eventsInOrder = ascending();
-  readonly #recordsInOrder = ascending();
-  #fieldsInOrder = ascending();
-  #record: string | undefined;
+  readonly #fieldsInOrder = ascendingPairs();
+  readonly #countersInOrder = ascendingPairs();
 
   constructor(hasher: Hasher) {
     this.#hasher = hasher;
@@ -53,29 +57,30 @@ export class DigestBuilder {
   }
 
   event(key: string, { body, order }: EventWrite): void {
-    assert(this.#record === undefined, 'events come before fields');
     this.#eventsInOrder(utf8(key));
     this.#writer.array(6).uint(EVENT_LEAF).text(key).bytes(body);
-    this.#add(order);
+    writeIdentity(this.#writer, order);
+    this.#add();
   }
 
   field(key: string, field: string, { value, order }: FieldWrite): void {
-    if (key !== this.#record) {
-      this.#recordsInOrder(utf8(key));
-      this.#record = key;
-      this.#fieldsInOrder = ascending();
-    }
-    this.#fieldsInOrder(utf8(field));
+    this.#fieldsInOrder(key, field);
     this.#writer.array(7).uint(FIELD_LEAF).text(key).text(field).raw(value);
-    this.#add(order);
+    writeIdentity(this.#writer, order);
+    this.#add();
+  }
+
+  counter(key: string, field: string, { total }: Counter): void {
+    this.#countersInOrder(key, field);
+    this.#writer.array(4).uint(COUNTER_LEAF).text(key).text(field).bytes(bytesOfTotal(total));
+    this.#add();
   }
 
   finish(): { digest: Uint8Array; leaves: number } {
     return { digest: this.#hasher.finish(), leaves: this.#leaves };
   }
 
-  #add(order: WriteOrder): void {
-    writeIdentity(this.#writer, order);
+  #add(): void {
     this.#hasher.update(this.#writer.peek());
     this.#writer.reset();
     this.#leaves += 1;
@@ -85,6 +90,20 @@ export class DigestBuilder {
 /** The op that wrote the leaf: origin, class, seq. */
 function writeIdentity(writer: CborWriter, order: WriteOrder): void {
   writer.bytes(bytesOfOrigin(order.origin)).uint(order.class).uint(order.seq);
+}
+
+function ascendingPairs(): (key: string, field: string) => void {
+  const keysInOrder = ascending();
+  let fieldsInOrder = ascending();
+  let previous: string | undefined;
+  return (key, field) => {
+    if (key !== previous) {
+      keysInOrder(utf8(key));
+      previous = key;
+      fieldsInOrder = ascending();
+    }
+    fieldsInOrder(utf8(field));
+  };
 }
 
 function ascending(): (bytes: Uint8Array) => void {

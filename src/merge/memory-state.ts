@@ -2,15 +2,27 @@
  * A folded state in memory: what a device holds, and the yardstick that the tables of a hub are tested
  * against.
  */
+import { must } from '../base/assert.ts';
 import { compareBytes, utf8 } from '../base/bytes.ts';
+import { UNDO } from '../model/op.ts';
 import type { LivingState } from './digest.ts';
 import type { EventWrite, FieldWrite, FoldTarget } from './fold.ts';
+import { textOfOpId } from './op-id.ts';
 import type { WriteOrder } from './order.ts';
+import { type Counter, NO_COUNTER, plus, type RecordState, type RecordWrite } from './record.ts';
+
+interface MemoryRecord {
+  readonly writes: Map<string, RecordWrite>;
+  tombstone: WriteOrder | undefined;
+  fields: Map<string, FieldWrite>;
+  counters: Map<string, Counter>;
+}
+
+const EMPTY: ReadonlyMap<string, never> = new Map<string, never>();
 
 export class MemoryState implements FoldTarget, LivingState {
   readonly #events = new Map<string, EventWrite>();
-  readonly #tombstones = new Map<string, WriteOrder>();
-  readonly #records = new Map<string, Map<string, FieldWrite>>();
+  readonly #records = new Map<string, MemoryRecord>();
 
   event(key: string): EventWrite | undefined {
     return this.#events.get(key);
@@ -18,7 +30,11 @@ export class MemoryState implements FoldTarget, LivingState {
 
   /** Living fields of a record; empty where there is none. */
   record(key: string): ReadonlyMap<string, FieldWrite> {
-    return this.#records.get(key) ?? new Map();
+    return this.#records.get(key)?.fields ?? EMPTY;
+  }
+
+  countersOf(key: string): ReadonlyMap<string, Counter> {
+    return this.#records.get(key)?.counters ?? EMPTY;
   }
 
   eventOrder(key: string): WriteOrder | undefined {
@@ -29,33 +45,48 @@ export class MemoryState implements FoldTarget, LivingState {
     this.#events.set(key, write);
   }
 
-  tombstone(key: string): WriteOrder | undefined {
-    return this.#tombstones.get(key);
+  addWrite(key: string, write: RecordWrite): boolean {
+    let record = this.#records.get(key);
+    if (record === undefined) {
+      record = { writes: new Map(), tombstone: undefined, fields: new Map(), counters: new Map() };
+      this.#records.set(key, record);
+    }
+    const name = textOfOpId(write.order);
+    if (record.writes.has(name)) return false;
+    record.writes.set(name, write);
+    return true;
   }
 
-  putTombstone(key: string, order: WriteOrder): void {
-    this.#tombstones.set(key, order);
+  writes(key: string): RecordWrite[] {
+    return [...(this.#records.get(key)?.writes.values() ?? [])];
+  }
+
+  hasUndo(key: string): boolean {
+    return this.writes(key).some(({ kind }) => kind === UNDO);
+  }
+
+  tombstone(key: string): WriteOrder | undefined {
+    return this.#records.get(key)?.tombstone;
   }
 
   fieldOrder(key: string, field: string): WriteOrder | undefined {
-    return this.#records.get(key)?.get(field)?.order;
-  }
-
-  /** A copy, so that the caller may drop fields on its way. */
-  fieldOrders(key: string): Iterable<readonly [string, WriteOrder]> {
-    return [...this.record(key)].map(([field, write]) => [field, write.order] as const);
+    return this.record(key).get(field)?.order;
   }
 
   putField(key: string, field: string, write: FieldWrite): void {
-    const fields = this.#records.get(key);
-    if (fields === undefined) this.#records.set(key, new Map([[field, write]]));
-    else fields.set(field, write);
+    this.#recordOf(key).fields.set(field, write);
   }
 
-  dropField(key: string, field: string): void {
-    const fields = this.#records.get(key);
-    fields?.delete(field);
-    if (fields?.size === 0) this.#records.delete(key);
+  addToCounter(key: string, field: string, delta: bigint): void {
+    const { counters } = this.#recordOf(key);
+    counters.set(field, plus(counters.get(field) ?? NO_COUNTER, delta));
+  }
+
+  putRecord(key: string, { tombstone, fields, counters }: RecordState): void {
+    const record = this.#recordOf(key);
+    record.tombstone = tombstone;
+    record.fields = new Map(fields);
+    record.counters = new Map(counters);
   }
 
   events(): Iterable<readonly [string, EventWrite]> {
@@ -63,9 +94,19 @@ export class MemoryState implements FoldTarget, LivingState {
   }
 
   *fields(): Iterable<readonly [string, string, FieldWrite]> {
-    for (const [key, fields] of byKeyBytes(this.#records)) {
+    for (const [key, { fields }] of byKeyBytes(this.#records)) {
       for (const [field, write] of byKeyBytes(fields)) yield [key, field, write];
     }
+  }
+
+  *counters(): Iterable<readonly [string, string, Counter]> {
+    for (const [key, { counters }] of byKeyBytes(this.#records)) {
+      for (const [field, counter] of byKeyBytes(counters)) yield [key, field, counter];
+    }
+  }
+
+  #recordOf(key: string): MemoryRecord {
+    return must(this.#records.get(key), 'a record is there once one of its ops is kept');
   }
 }
 

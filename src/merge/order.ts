@@ -37,8 +37,12 @@ function orderOf({ op, stamp }: StampedOp, authority: number): WriteOrder {
 
 /** Negative where `a` yields to `b`, positive where it prevails, 0 only for one and the same op. */
 export function compareOrders(a: WriteOrder, b: WriteOrder): number {
+  return a.authority - b.authority || compareTimes(a, b);
+}
+
+/** The same without authority: which came later. */
+export function compareTimes(a: WriteOrder, b: WriteOrder): number {
   return (
-    a.authority - b.authority ||
     compareHlc(a.hlc, b.hlc) ||
     (a.origin < b.origin ? -1 : a.origin > b.origin ? 1 : 0) ||
     a.seq - b.seq ||
@@ -61,7 +65,8 @@ export function prevails(a: WriteOrder, b: WriteOrder | undefined): boolean {
  */
 export const ORDER_BYTES = 26;
 const HLC_AT = 1;
-const ORIGIN_AT = 9;
+/** From here on the bytes name the op. */
+export const ORIGIN_AT = 9;
 const SEQ_AT = 17;
 const CLASS_AT = 25;
 const TWO_32 = 0x100000000;

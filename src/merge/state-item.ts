@@ -8,13 +8,17 @@
  *   event-item     = [3, key: tstr, order: bstr .size 26, body: bstr]
  *   tombstone-item = [4, key: tstr, order: bstr .size 26]
  *   field-item     = [5, key: tstr, field: tstr, order: bstr .size 26, value: any]
+ *   write-item     = [6, key: tstr, order: bstr .size 26, kind, body: bstr]      ; an op on a record
+ *   counter-item   = [7, key: tstr, field: tstr, total: bstr .size 8, adds: uint]
  */
 import { CborError, type CborReader } from '../codec/reader.ts';
 import type { CborWriter } from '../codec/writer.ts';
 import { decodeHlc, encodeHlc, type Hlc } from '../model/hlc.ts';
 import { bytesOfOrigin, type Lane, type Origin, originOfBytes } from '../model/origin.ts';
 import type { EventWrite, FieldWrite } from './fold.ts';
+import { ADD, PATCH, REMOVE, UNDO } from '../model/op.ts';
 import { decodeOrder, encodeOrder, ORDER_BYTES, type WriteOrder } from './order.ts';
+import { bytesOfTotal, type Counter, type RecordWrite, totalOfBytes } from './record.ts';
 
 /** Seqs `from` … `to`, both included. */
 export interface SeqRange {
@@ -37,6 +41,13 @@ export type StateItem =
       readonly key: string;
       readonly field: string;
       readonly write: FieldWrite;
+    }
+  | { readonly type: 'write'; readonly key: string; readonly write: RecordWrite }
+  | {
+      readonly type: 'counter';
+      readonly key: string;
+      readonly field: string;
+      readonly counter: Counter;
     };
 
 const LANE = 1;
@@ -44,6 +55,8 @@ const HUB = 2;
 const EVENT = 3;
 const TOMBSTONE = 4;
 const FIELD = 5;
+const WRITE = 6;
+const COUNTER = 7;
 
 export function writeStateItem(writer: CborWriter, item: StateItem): void {
   switch (item.type) {
@@ -69,6 +82,14 @@ export function writeStateItem(writer: CborWriter, item: StateItem): void {
     case 'field':
       writer.array(5).uint(FIELD).text(item.key).text(item.field);
       writer.bytes(encodeOrder(item.write.order)).raw(item.write.value);
+      return;
+    case 'write':
+      writer.array(5).uint(WRITE).text(item.key).bytes(encodeOrder(item.write.order));
+      writer.uint(item.write.kind).bytes(item.write.body);
+      return;
+    case 'counter':
+      writer.array(5).uint(COUNTER).text(item.key).text(item.field);
+      writer.bytes(bytesOfTotal(item.counter.total)).uint(item.counter.adds);
   }
 }
 
@@ -96,6 +117,8 @@ export function readStateItem(reader: CborReader): StateItem {
     const write = { order: readOrder(reader), value: reader.skip() };
     return { type: 'field', key, field, write };
   }
+  if (type === WRITE && count === 5) return readWrite(reader);
+  if (type === COUNTER && count === 5) return readCounter(reader);
   throw new CborError('unknown or malformed item', start);
 }
 
@@ -107,6 +130,27 @@ function readLane(reader: CborReader): StateItem {
   const beyond: SeqRange[] = [];
   for (let i = 0; i < numbers; i += 2) beyond.push({ from: reader.uint(), to: reader.uint() });
   return { type: 'lane', lane, upTo, beyond };
+}
+
+function readWrite(reader: CborReader): StateItem {
+  const start = reader.offset;
+  const key = reader.text();
+  const order = readOrder(reader);
+  const kind = reader.uint();
+  if (kind !== PATCH && kind !== REMOVE && kind !== ADD && kind !== UNDO) {
+    throw new CborError('not an op on a record', start);
+  }
+  return { type: 'write', key, write: { order, kind, body: reader.bytes() } };
+}
+
+function readCounter(reader: CborReader): StateItem {
+  const start = reader.offset;
+  const key = reader.text();
+  const field = reader.text();
+  const total = reader.bytes();
+  if (total.length !== 8) throw new CborError('a total has 8 bytes', start);
+  const counter = { total: totalOfBytes(total), adds: reader.uint() };
+  return { type: 'counter', key, field, counter };
 }
 
 function readOrder(reader: CborReader): WriteOrder {

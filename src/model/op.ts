@@ -31,6 +31,8 @@ export type Kind = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7;
 export const EVENT = 0;
 export const PATCH = 1;
 export const REMOVE = 2;
+export const ADD = 3;
+export const UNDO = 6;
 
 const QUALITIES: readonly ClockQuality[] = ['unknown', 'rtc', 'peer', 'ntp'];
 

@@ -62,6 +62,8 @@ export interface Snapshot {
   readonly items: Iterable<StateItem>;
 }
 
+/** Format 2 has no ops on records: whoever takes it over makes them from the fields. */
+const FORMAT_MIN = 2;
 const TITLE = 'heliograph snapshot';
 const SLICE_MS = 4;
 /** The last item: a byte string of eight that says where the manifest begins. */
@@ -144,6 +146,7 @@ class Summary {
     if (item.type === 'lane') this.#vector.set(item.lane, item.upTo);
     else if (item.type === 'event') this.#digest.event(item.key, item.write);
     else if (item.type === 'field') this.#digest.field(item.key, item.field, item.write);
+    else if (item.type === 'counter') this.#digest.counter(item.key, item.field, item.counter);
   }
 
   finish(): { vector: VersionVector; digest: Uint8Array; items: number } {
@@ -170,7 +173,7 @@ function parse(bytes: Uint8Array, path: string, trust: Trust): Snapshot {
   if (format > SNAPSHOT_FORMAT) {
     throw new HubError('data.newer', `snapshot has format ${format}, we know ${SNAPSHOT_FORMAT}`);
   }
-  if (format < SNAPSHOT_FORMAT) {
+  if (format < FORMAT_MIN) {
     throw new HubError('snapshot.untrusted', `${path}: format ${format} bears no signature`);
   }
   const { message, start } = manifestOf(bytes);

@@ -6,9 +6,11 @@ import { assert } from '../base/assert.ts';
 import { textOf } from '../base/bytes.ts';
 import { CborError } from '../codec/reader.ts';
 import { fold } from '../merge/fold.ts';
+import { LOG } from '../model/class.ts';
 import { decodeEntry, encodeOpEntry } from '../model/entry.ts';
 import { EVENT, type StampedOp } from '../model/op.ts';
 import { laneOf } from '../model/origin.ts';
+import type { ConflictBook } from './conflict-book.ts';
 import type { EventGather, KeySlot } from './event-gather.ts';
 import type { FoldProgress } from './fold-progress.ts';
 import { OpScan } from './op-scan.ts';
@@ -18,12 +20,19 @@ export class EntryFolder {
   readonly #tables: StateTables;
   readonly #gather: EventGather;
   readonly #progress: FoldProgress;
+  readonly #book: ConflictBook;
   readonly #scan = new OpScan();
 
-  constructor(tables: StateTables, gather: EventGather, progress: FoldProgress) {
+  constructor(
+    tables: StateTables,
+    gather: EventGather,
+    progress: FoldProgress,
+    book: ConflictBook,
+  ) {
     this.#tables = tables;
     this.#gather = gather;
     this.#progress = progress;
+    this.#book = book;
   }
 
   /** Folds an op that is decoded already. */
@@ -65,7 +74,10 @@ export class EntryFolder {
     const { op, stamp } = stamped;
     assert(op.kind !== EVENT, 'the scan reads whatever event there is');
     if (!this.#progress.seen.add(laneOf(op.origin, op.class), op.seq)) return;
+    const isPlain = this.#book.isPlain(stamped);
     fold(this.#tables, stamped);
+    if (!isPlain) this.#book.look(op.key, stamp.hlc.ms);
+    if (op.class !== LOG) this.#book.countEdit();
     this.#progress.noteStamp(stamp.hub, stamp.hlc);
   }
 }

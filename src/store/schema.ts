@@ -2,10 +2,41 @@
  * Tables of the state database, and the way from older versions of them (`PRAGMA user_version`). Texts are
  * UTF-8 blobs; `rank` is an encoded order of merge/order.ts, whose bytes compare as the order does.
  */
+import { compareBytes, EMPTY_BYTES } from '../base/bytes.ts';
 import { HubError } from '../base/errors.ts';
+import { CborWriter, encodeCbor } from '../codec/writer.ts';
+import { PATCH, REMOVE } from '../model/op.ts';
 import { STORE_SCHEMA } from '../versions.ts';
+import { nameOf } from './key-ids.ts';
 import { DAY_MS } from './reading-chunk.ts';
 import type { SqliteFile } from './sqlite.ts';
+
+const RECORD_TABLES = `
+  -- Every op on a record: any of them may be undone, so what it covered is kept.
+  CREATE TABLE writes (
+    key_id INTEGER NOT NULL, rank BLOB NOT NULL, kind INTEGER NOT NULL, body BLOB NOT NULL,
+    PRIMARY KEY (key_id, rank)
+  ) STRICT, WITHOUT ROWID;
+  -- By origin, seq and class, which end a rank.
+  CREATE INDEX writes_by_op ON writes (substr(rank, 10));
+
+  -- Sums modulo 2^64, in two's complement; adds: how many increments are in them.
+  CREATE TABLE counters (
+    key_id INTEGER NOT NULL, field BLOB NOT NULL, total BLOB NOT NULL, adds INTEGER NOT NULL,
+    PRIMARY KEY (key_id, field)
+  ) STRICT, WITHOUT ROWID;
+
+  -- What was met, for people: a function of the writes, but for when it was met here.
+  CREATE TABLE conflicts (
+    id INTEGER PRIMARY KEY, key_id INTEGER NOT NULL, field BLOB NOT NULL, kind TEXT NOT NULL,
+    winner BLOB NOT NULL, loser BLOB NOT NULL, found_ms INTEGER NOT NULL, closed_ms INTEGER,
+    UNIQUE (key_id, field, winner, loser)
+  ) STRICT;
+  CREATE TABLE merge_counts (
+    id INTEGER PRIMARY KEY CHECK (id = 1), edits INTEGER NOT NULL, conflicts INTEGER NOT NULL
+  ) STRICT;
+  INSERT INTO merge_counts (id, edits, conflicts) VALUES (1, 0, 0);
+`;
 
 const TABLES = `
   -- How far the journal is folded in: one row.
@@ -39,11 +70,13 @@ const TABLES = `
     span_ms INTEGER NOT NULL, codec INTEGER NOT NULL, body BLOB NOT NULL
   ) STRICT;
   CREATE INDEX readings_by_day ON readings (first_ms / ${DAY_MS}, key_id, first_ms);
+  ${RECORD_TABLES}
 `;
 
 const EMPTY = `
   DELETE FROM lanes; DELETE FROM hubs; DELETE FROM keys; DELETE FROM events; DELETE FROM tombstones;
-  DELETE FROM fields; DELETE FROM readings; UPDATE checkpoint SET lsn = 0;
+  DELETE FROM fields; DELETE FROM readings; DELETE FROM writes; DELETE FROM counters;
+  DELETE FROM conflicts; UPDATE merge_counts SET edits = 0, conflicts = 0; UPDATE checkpoint SET lsn = 0;
 `;
 
 /** What leads from each version to the next. */
@@ -54,6 +87,8 @@ const STEPS: readonly string[] = [
    ALTER TABLE readings ADD COLUMN codec INTEGER NOT NULL DEFAULT 0;
    DROP INDEX readings_by_key;
    CREATE INDEX readings_by_day ON readings (first_ms / ${DAY_MS}, key_id, first_ms);`,
+  // 2 to 3: the ops on records, as far as they still stand (`seedWrites`).
+  RECORD_TABLES,
 ];
 
 /** Brings the tables to this version; throws `HubError` `data.newer` where a later one has written them. */
@@ -69,7 +104,35 @@ export function migrate(db: SqliteFile): void {
   if (!(version >= 0))
     throw new HubError('store.damaged', `state database has unknown schema ${version}`);
   const changes = version === 0 ? TABLES : STEPS.slice(version - 1).join('');
-  db.exec(`BEGIN; ${changes} PRAGMA user_version = ${STORE_SCHEMA}; COMMIT;`);
+  db.exec(`BEGIN; ${changes} PRAGMA user_version = ${STORE_SCHEMA};`);
+  seedWrites(db);
+  db.exec('COMMIT');
+}
+
+/**
+ * Makes ops of records from what stands, where the ops themselves were not kept: each prevailing write becomes a
+ * patch of the fields that it still holds. What was covered before cannot be brought back by an undo.
+ */
+export function seedWrites(db: SqliteFile): void {
+  if (db.row('SELECT 1 FROM writes LIMIT 1') !== undefined) return;
+  const put = 'INSERT INTO writes (key_id, rank, kind, body) VALUES (?, ?, ?, ?)';
+  for (const { key_id: keyId, rank } of db.rows('SELECT key_id, rank FROM tombstones')) {
+    db.run(put, [keyId as number, rank as Uint8Array, REMOVE, EMPTY_BYTES]);
+  }
+  const ranks = db.rows('SELECT DISTINCT key_id, rank FROM fields');
+  for (const { key_id: keyId, rank } of ranks) {
+    const values = [keyId as number, rank as Uint8Array];
+    const sql = 'SELECT field, value FROM fields WHERE key_id = ? AND rank = ?';
+    const fields = db.rows(sql, values).map((row) => {
+      const name = nameOf(row['field']);
+      return { name: encodeCbor(name), value: row['value'] as Uint8Array };
+    });
+    const writer = new CborWriter(256).map(fields.length);
+    for (const { name, value } of fields.toSorted((a, b) => compareBytes(a.name, b.name))) {
+      writer.raw(name).raw(value);
+    }
+    db.run(put, [...values, PATCH, writer.finish()]);
+  }
 }
 
 /** Empties all tables, in one transaction. */

@@ -12,7 +12,7 @@
  */
 import { createHash } from 'node:crypto';
 
-import { assert, unreachable } from '../base/assert.ts';
+import { assert } from '../base/assert.ts';
 import { hexOf } from '../base/bytes.ts';
 import { HubError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
@@ -25,13 +25,16 @@ import type { StampedOp } from '../model/op.ts';
 import type { Origin } from '../model/origin.ts';
 import type { VersionVector } from '../model/version-vector.ts';
 import type { Files } from '../platform/files.ts';
+import { ConflictBook } from './conflict-book.ts';
 import { EntryFolder } from './entry-folder.ts';
 import { EventGather } from './event-gather.ts';
 import { FoldProgress } from './fold-progress.ts';
 import { KeyIds } from './key-ids.ts';
 import { Readings, type ReadingsPage, type ReadingsQuery } from './readings.ts';
-import { emptyTables, migrate } from './schema.ts';
+import { Records } from './records.ts';
+import { emptyTables, migrate, seedWrites } from './schema.ts';
 import { type Durability, SqliteFile } from './sqlite.ts';
+import { itemsOf, takeItem } from './state-items.ts';
 import { StateTables } from './state-tables.ts';
 
 export type Lsn = number;
@@ -66,12 +69,15 @@ const READINGS_BYTES_MAX = 1 << 30;
 const ALL_KEYS = Number.MAX_SAFE_INTEGER;
 
 export class Store {
+  /** Queries about records. */
+  readonly records: Records;
   readonly #db: SqliteFile;
   readonly #log: Log;
   readonly #keys: KeyIds;
   readonly #tables: StateTables;
   readonly #readings: Readings;
   readonly #gather: EventGather;
+  readonly #book: ConflictBook;
   readonly #durability: Durability;
   #progress = new FoldProgress();
   #folder: EntryFolder;
@@ -89,7 +95,9 @@ export class Store {
     const bytesMax = options.readingsBytesMax ?? READINGS_BYTES_MAX;
     this.#readings = new Readings(db, this.#keys, { days: options.readingsDays, bytesMax });
     this.#gather = new EventGather(db, this.#keys, this.#readings);
-    this.#folder = new EntryFolder(this.#tables, this.#gather, this.#progress);
+    this.#book = new ConflictBook(db, this.#keys, this.#tables);
+    this.#folder = this.#newFolder();
+    this.records = new Records(this.#tables, this.#book, (query) => this.#guarded(query));
   }
 
   /**
@@ -193,6 +201,7 @@ export class Store {
       this.#flushAll();
       if (!this.#db.inTransaction) return;
       this.#progress.save(this.#db);
+      this.#book.save();
       this.#db.run('UPDATE checkpoint SET lsn = ? WHERE id = 1', [this.#stagedLsn]);
       this.#db.commit();
       this.#checkpointLsn = this.#stagedLsn;
@@ -248,7 +257,7 @@ export class Store {
 
   /** Living fields of the record by name, empty where there is none. */
   record(key: string): ReadonlyMap<string, FieldWrite> {
-    return this.#guarded(() => this.#tables.record(key));
+    return this.records.get(key).fields;
   }
 
   /** Latest event of each key that begins with `prefix`, in byte order, at most `limit` of them. */
@@ -292,8 +301,10 @@ export class Store {
       emptyTables(this.#db);
       this.#keys.forget();
       this.#gather.clear();
+      this.#tables.load();
+      this.#book.load();
       this.#progress = new FoldProgress();
-      this.#folder = new EntryFolder(this.#tables, this.#gather, this.#progress);
+      this.#folder = this.#newFolder();
       this.#stagedLsn = this.#checkpointLsn = this.#durableLsn = 0;
     });
   }
@@ -301,12 +312,7 @@ export class Store {
   /** The whole state, readings excepted. Nothing may be staged until it is read to the end. */
   *dump(): Generator<StateItem> {
     assert(this.#gather.isEmpty, 'what is dumped is committed');
-    yield* this.#progress.items();
-    for (const [key, order] of this.#tables.tombstones()) yield { type: 'tombstone', key, order };
-    for (const [key, write] of this.#tables.events()) yield { type: 'event', key, write };
-    for (const [key, field, write] of this.#tables.fields()) {
-      yield { type: 'field', key, field, write };
-    }
+    yield* itemsOf(this.#progress, this.#tables);
   }
 
   /** Takes over a dumped state that has all of the journal up to `lsn`; the store is empty before. */
@@ -317,7 +323,9 @@ export class Store {
         'only an empty store takes a state',
       );
       this.#db.begin();
-      for (const item of items) this.#takeItem(item);
+      for (const item of items) takeItem(item, this.#progress, this.#tables);
+      seedWrites(this.#db);
+      for (const key of this.#tables.keysOfWrites()) this.#book.look(key, 0);
       this.#stagedLsn = lsn;
       this.commit();
     });
@@ -333,6 +341,10 @@ export class Store {
     this.#db.close();
   }
 
+  #newFolder(): EntryFolder {
+    return new EntryFolder(this.#tables, this.#gather, this.#progress, this.#book);
+  }
+
   #begin(): void {
     if (!this.#db.inTransaction) this.#db.begin();
   }
@@ -343,25 +355,10 @@ export class Store {
     this.#gather.flush(ALL_KEYS, false);
   }
 
-  #takeItem(item: StateItem): void {
-    switch (item.type) {
-      case 'lane':
-        return this.#progress.seen.load(item);
-      case 'hub':
-        return this.#progress.noteStamp(item.hub, item.hlc);
-      case 'event':
-        return this.#tables.putEvent(item.key, item.write);
-      case 'tombstone':
-        return this.#tables.putTombstone(item.key, item.order);
-      case 'field':
-        return this.#tables.putField(item.key, item.field, item.write);
-      default:
-        return unreachable(item);
-    }
-  }
-
   #load(): void {
     this.#progress.load(this.#db);
+    this.#tables.load();
+    this.#book.load();
     const lsn = this.#db.row('SELECT lsn FROM checkpoint')?.['lsn'];
     if (typeof lsn !== 'number')
       throw new HubError('store.damaged', 'state database has no checkpoint');

@@ -8,10 +8,15 @@ import { digestOf } from '../../src/merge/digest.ts';
 import { fold } from '../../src/merge/fold.ts';
 import { MemoryState } from '../../src/merge/memory-state.ts';
 import { compareOrders, decodeOrder, encodeOrder, type WriteOrder } from '../../src/merge/order.ts';
-import type { StampedOp } from '../../src/model/op.ts';
+import { conflictsOf } from '../../src/merge/conflicts.ts';
+import { encodeAdd, encodeUndo } from '../../src/merge/patch.ts';
+import { foldRecord } from '../../src/merge/record.ts';
+import { LOG } from '../../src/model/class.ts';
+import { ADD, AUTHORITY, encodeOp, EVENT, type StampedOp, UNDO } from '../../src/model/op.ts';
+import type { Origin } from '../../src/model/origin.ts';
 import { anyClass, anyHlc, anyOrigin } from '../support/arbitrary.ts';
 import { anyHistory, anyShuffledHistory } from '../support/histories.ts';
-import { sha256Hasher } from '../support/ops.ts';
+import { sha256Hasher, stampedOp } from '../support/ops.ts';
 
 function folded(ops: readonly StampedOp[]): MemoryState {
   const state = new MemoryState();
@@ -22,6 +27,9 @@ function folded(ops: readonly StampedOp[]): MemoryState {
 function digest(state: MemoryState): string {
   return hexOf(digestOf(state, sha256Hasher()).digest);
 }
+
+const OPERATOR = 'eeeeeeeeeeeeeeee' as Origin;
+const EARLIEST = '0000000000000000' as Origin;
 
 const anyOrder: fc.Arbitrary<WriteOrder> = fc.record({
   authority: fc.integer({ min: 0, max: 4 }),
@@ -67,6 +75,137 @@ describe('laws of the fold', () => {
             field,
           );
         }
+      }),
+    );
+  });
+});
+
+describe('records', () => {
+  it('are what the definition says, whatever way they were folded', () => {
+    fc.assert(
+      fc.property(anyShuffledHistory, ({ shuffled }) => {
+        const state = folded(shuffled);
+        for (const key of new Set(shuffled.map(({ op }) => op.key))) {
+          const { fields, counters, tombstone } = foldRecord(state.writes(key));
+          assert.deepEqual(state.record(key), fields);
+          assert.deepEqual(state.countersOf(key), counters);
+          assert.deepEqual(state.tombstone(key), tombstone);
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('have the same conflicts wherever the same ops have come', () => {
+    fc.assert(
+      fc.property(anyShuffledHistory, ({ history, shuffled }) => {
+        const [one, other] = [folded(history), folded(shuffled)];
+        const found = (state: MemoryState, key: string): string[] =>
+          conflictsOf(state.writes(key))
+            .map((conflict) => JSON.stringify(conflict))
+            .toSorted();
+        for (const key of new Set(history.map(({ op }) => op.key))) {
+          assert.deepEqual(found(one, key), found(other, key));
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+describe('laws of undo', () => {
+  const LATE_MS = 20_000_000;
+  /** A history without undos, one of its ops on a record, and an operator's undo of it. */
+  const anyUndo = fc
+    .tuple(anyHistory, fc.nat())
+    .map(([history, index]) => {
+      const plain = history.filter(({ op }) => op.kind !== UNDO);
+      const candidates = plain.filter(({ op }) => op.kind !== EVENT && op.class !== LOG);
+      const target = candidates[index % Math.max(1, candidates.length)];
+      return { plain, target };
+    })
+    .filter(
+      (found): found is { plain: StampedOp[]; target: StampedOp } => found.target !== undefined,
+    );
+  const undoOf = ({ op }: StampedOp, seq: number): StampedOp =>
+    stampedOp({
+      kind: UNDO,
+      class: 2,
+      origin: OPERATOR,
+      seq,
+      key: op.key,
+      body: encodeUndo([op]),
+      atMs: LATE_MS + seq,
+      authority: AUTHORITY.operator,
+    });
+
+  it('undo of X leaves everything else as if X had never been', () => {
+    fc.assert(
+      fc.property(anyUndo, ({ plain, target }) => {
+        const without = plain.filter((op) => op !== target);
+        const undone = folded([...plain, undoOf(target, 1)]);
+        assert.equal(digest(undone), digest(folded(without)));
+        const before = folded([undoOf(target, 1), ...plain]);
+        assert.equal(digest(before), digest(undone));
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('undo of undo is redo, as often as one likes', () => {
+    fc.assert(
+      fc.property(anyUndo, fc.integer({ min: 1, max: 5 }), ({ plain, target }, times) => {
+        const undos: StampedOp[] = [];
+        for (let i = 0; i < times; i++) undos.push(undoOf(undos.at(-1) ?? target, i + 1));
+        const standing = times % 2 === 0 ? plain : plain.filter((op) => op !== target);
+        assert.equal(digest(folded([...plain, ...undos])), digest(folded(standing)));
+        assert.equal(digest(folded([...undos.toReversed(), ...plain])), digest(folded(standing)));
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('nobody takes back what a higher role has made, nor what comes later', () => {
+    fc.assert(
+      fc.property(anyUndo, ({ plain, target }) => {
+        const { op, stamp } = undoOf(target, 1);
+        const weaker = { ...stamp, authority: target.stamp.authority - 1 };
+        const early = { ...op, hlc: { ms: 0, counter: 0 }, origin: EARLIEST };
+        for (const vain of [
+          { bytes: encodeOp(op), op, stamp: weaker },
+          { bytes: encodeOp(early), op: early, stamp },
+        ]) {
+          assert.equal(digest(folded([...plain, vain])), digest(folded(plain)));
+        }
+      }),
+    );
+  });
+});
+
+describe('counters', () => {
+  it('lose no increment and count none twice', () => {
+    const anyAdds = fc.array(
+      fc.record({ writer: fc.nat({ max: 2 }), delta: fc.maxSafeInteger() }),
+      { maxLength: 30 },
+    );
+    fc.assert(
+      fc.property(anyAdds, fc.array(fc.nat({ max: 29 })), (adds, again) => {
+        const ops = adds.map(({ writer, delta }, index) =>
+          stampedOp({
+            kind: ADD,
+            class: 2,
+            seq: index + 1,
+            origin: String(writer).repeat(16) as Origin,
+            key: 'k',
+            body: encodeAdd({ n: delta }),
+          }),
+        );
+        const repeated = again.flatMap((index) => ops[index] ?? []);
+        const state = folded([...repeated, ...ops.toReversed(), ...repeated]);
+        const sum = adds.reduce((total, { delta }) => total + BigInt(delta), 0n);
+        const counter = state.countersOf('k').get('n');
+        assert.equal(counter?.total ?? 0n, BigInt.asIntN(64, sum));
+        assert.equal(counter?.adds ?? 0, adds.length);
       }),
     );
   });

@@ -4,8 +4,10 @@ import fc from 'fast-check';
 import { describe, it } from 'vitest';
 
 import { hexOf } from '../../src/base/bytes.ts';
+import { type Conflict, conflictsOf } from '../../src/merge/conflicts.ts';
 import { digestOf } from '../../src/merge/digest.ts';
 import { fold } from '../../src/merge/fold.ts';
+import { encodeOrder } from '../../src/merge/order.ts';
 import { MemoryState } from '../../src/merge/memory-state.ts';
 import { encodeOpEntry } from '../../src/model/entry.ts';
 import { decodeRanges, encodeRanges, SeenOps } from '../../src/store/seen-ops.ts';
@@ -14,6 +16,10 @@ import { anyShuffledHistory } from '../support/histories.ts';
 import { sha256Hasher } from '../support/ops.ts';
 import { entriesOf, openStore } from '../support/stores.ts';
 import { tempDir } from '../support/temp-dir.ts';
+
+function plain({ key, field, kind, winner, loser }: Conflict & { key: string }): string {
+  return [key, field, kind, hexOf(encodeOrder(winner)), hexOf(encodeOrder(loser))].join(' ');
+}
 
 describe('tables', () => {
   it('hold what the pure fold holds, in any order, batch size and number of repeats', () => {
@@ -41,6 +47,14 @@ describe('tables', () => {
         store.commit();
         const { digest, ops } = store.digest();
         assert.equal(digest, hexOf(digestOf(memory, sha256Hasher()).digest));
+        for (const key of store.records.keys('', '', 100)) {
+          assert.deepEqual(store.records.get(key).counters, new Map(memory.countersOf(key)));
+        }
+        const open = store.records.conflicts(false, 1000).map((conflict) => plain(conflict));
+        const expected = ['a', 'a\u0000b', 'ß/漢'].flatMap((key) =>
+          conflictsOf(memory.writes(key)).map((conflict) => plain({ ...conflict, key })),
+        );
+        assert.deepEqual(open.toSorted(), expected.toSorted());
         assert.equal(ops, histories.history.filter(({ op }) => op.class !== 6).length);
       }),
       { numRuns: 100 },

@@ -1,16 +1,25 @@
 /** Random histories of a few origins over a few keys, so that writes meet: for the laws of merge and store. */
 import fc from 'fast-check';
 
-import { encodePatch } from '../../src/merge/patch.ts';
+import { encodeAdd, encodePatch, encodeUndo } from '../../src/merge/patch.ts';
 import type { OpClass } from '../../src/model/class.ts';
-import { encodeOp, EVENT, type Op, PATCH, REMOVE, type StampedOp } from '../../src/model/op.ts';
+import {
+  ADD,
+  encodeOp,
+  EVENT,
+  type Op,
+  PATCH,
+  REMOVE,
+  type StampedOp,
+  UNDO,
+} from '../../src/model/op.ts';
 import type { Origin } from '../../src/model/origin.ts';
 import { HUB } from './ops.ts';
 
 interface Step {
   readonly writer: number;
   readonly class: OpClass;
-  readonly kind: 0 | 1 | 2;
+  readonly kind: 0 | 1 | 2 | 3 | 6;
   readonly key: number;
   readonly field: number;
   readonly value: number;
@@ -18,12 +27,15 @@ interface Step {
   readonly counter: number;
   readonly stampLagMs: number;
   readonly authority: number;
+  /** Of an undo, and of what a patch had seen: places in the history before it, from its end. */
+  readonly back: readonly number[];
+  readonly tells: boolean;
 }
 
 const anyStep: fc.Arbitrary<Step> = fc.record({
   writer: fc.integer({ min: 0, max: 2 }),
   class: fc.constantFrom<OpClass>(0, 2, 3, 6),
-  kind: fc.constantFrom(EVENT, PATCH, PATCH, REMOVE),
+  kind: fc.constantFrom(EVENT, PATCH, PATCH, PATCH, REMOVE, ADD, UNDO, UNDO),
   key: fc.integer({ min: 0, max: 2 }),
   field: fc.integer({ min: 0, max: 3 }),
   value: fc.integer({ min: 0, max: 3 }),
@@ -32,6 +44,8 @@ const anyStep: fc.Arbitrary<Step> = fc.record({
   counter: fc.integer({ min: 0, max: 1 }),
   stampLagMs: fc.integer({ min: 0, max: 3 }),
   authority: fc.integer({ min: 1, max: 3 }),
+  back: fc.array(fc.nat({ max: 12 }), { minLength: 1, maxLength: 3 }),
+  tells: fc.boolean(),
 });
 
 const KEYS = ['a', 'a\u0000b', 'ß/漢'];
@@ -41,15 +55,18 @@ export const anyHistory: fc.Arbitrary<StampedOp[]> = fc
   .array(anyStep, { maxLength: 40 })
   .map((steps) => {
     const seqs = new Map<string, number>();
-    return steps.map((step) => {
+    const history: StampedOp[] = [];
+    for (const step of steps) {
       const lane = `${step.writer}/${step.class}`;
       const seq = (seqs.get(lane) ?? 0) + 1;
       seqs.set(lane, seq);
-      return stampedStep(step, seq);
-    });
+      history.push(stampedStep(step, seq, history));
+    }
+    return history;
   });
 
-function stampedStep(step: Step, seq: number): StampedOp {
+function stampedStep(step: Step, seq: number, before: readonly StampedOp[]): StampedOp {
+  const named = step.back.flatMap((back) => before.at(-1 - back)?.op ?? []);
   const op: Op = {
     origin: String(step.writer).repeat(16) as Origin,
     class: step.class,
@@ -57,22 +74,33 @@ function stampedStep(step: Step, seq: number): StampedOp {
     hlc: { ms: step.ms, counter: step.counter },
     clock: { quality: 'unknown', bootId: 1, monotonicMs: seq },
     kind: step.kind,
-    key: KEYS[step.key] as string,
-    body: bodyOf(step),
+    key: keyOf(step, named),
+    body: bodyOf(step, named),
   };
   const hlc = { ms: Math.min(step.ms, 100) + step.stampLagMs, counter: 0 };
   const stamp = { hub: HUB, hlc, authority: step.authority, rosterEpoch: 0 };
   return { bytes: encodeOp(op), op, stamp };
 }
 
-function bodyOf(step: Step): Uint8Array {
+/** An undo goes to the record of what it names, mostly. */
+function keyOf(step: Step, named: readonly Op[]): string {
+  const [first] = named;
+  return step.kind === UNDO && first !== undefined ? first.key : (KEYS[step.key] as string);
+}
+
+function bodyOf(step: Step, named: readonly Op[]): Uint8Array {
   if (step.kind === REMOVE) return new Uint8Array(0);
   if (step.kind === EVENT) return Uint8Array.of(step.value);
+  if (step.kind === ADD) return encodeAdd({ [`f${step.field}`]: step.value - 1 });
+  if (step.kind === UNDO) {
+    return encodeUndo(named.length > 0 ? named : [{ origin: HUB, class: 2, seq: 1 }]);
+  }
   const fields = {
     [`f${step.field}`]: step.value,
     [`f${(step.field + step.value) % 4}`]: 'second',
   };
-  return encodePatch(fields);
+  if (!step.tells) return encodePatch(fields);
+  return encodePatch(fields, { [`f${step.field}`]: named });
 }
 
 /** A history and one shuffle of it with some ops repeated. */

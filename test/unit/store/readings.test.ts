@@ -190,7 +190,7 @@ describe('pruning', () => {
   });
 
   it('removes the oldest when all together take too much space', () => {
-    const store = openStore(tempDir(), { readingsDays: 1000, readingsBytesMax: 200_000 });
+    const store = openStore(tempDir(), { readingsDays: 1000, readingsBytesMax: 300_000 });
     addReadings(
       store,
       Array.from({ length: 3000 }, (_, i) => [i, `{"n":${i},"pad":"${'x'.repeat(100)}"}`] as const),

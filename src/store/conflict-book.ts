@@ -1,0 +1,174 @@
+/**
+ * The conflicts that were met, for people to look at: merge/conflicts.ts finds them, this file remembers which are
+ * open, since when, and how many there were. Looking costs a walk over the ops of a record, so it is only done where
+ * an op may have changed something; most ops name the write that they replace, and need no look.
+ */
+import { utf8 } from '../base/bytes.ts';
+import { type Conflict, conflictsOf } from '../merge/conflicts.ts';
+import {
+  compareTimes,
+  decodeOrder,
+  encodeOrder,
+  prevails,
+  type WriteOrder,
+  writeOrder,
+} from '../merge/order.ts';
+import { readPatch } from '../merge/patch.ts';
+import { isSameOp } from '../merge/record.ts';
+import { LOG } from '../model/class.ts';
+import { ADD, PATCH, type StampedOp, UNDO } from '../model/op.ts';
+import { type KeyIds, nameOf } from './key-ids.ts';
+import type { SqliteFile, SqlRow } from './sqlite.ts';
+import type { StateTables } from './state-tables.ts';
+
+/** A conflict as it was met here. */
+export interface MetConflict extends Conflict {
+  readonly key: string;
+  readonly foundMs: number;
+  /** When it was resolved, undone or removed; undefined while it is open. */
+  readonly closedMs: number | undefined;
+}
+
+export interface MergeCounts {
+  /** Ops on records that were folded. */
+  readonly edits: number;
+  /** Concurrent writes that met another, ever. */
+  readonly conflicts: number;
+  readonly open: number;
+}
+
+/** Closed conflicts that are remembered. */
+const CLOSED_MAX = 10_000;
+const INSERT = `
+  INSERT INTO conflicts (key_id, field, kind, winner, loser, found_ms) VALUES (?, ?, ?, ?, ?, ?)
+  ON CONFLICT (key_id, field, winner, loser) DO UPDATE SET closed_ms = NULL`;
+const LIST = `
+  SELECT name, field, kind, winner, loser, found_ms, closed_ms
+  FROM conflicts JOIN keys ON keys.id = conflicts.key_id
+  WHERE closed_ms IS NULL OR ? ORDER BY conflicts.id DESC LIMIT ?`;
+
+export class ConflictBook {
+  readonly #db: SqliteFile;
+  readonly #keys: KeyIds;
+  readonly #tables: StateTables;
+  /** Records with an open conflict. */
+  readonly #open = new Set<number>();
+  #edits = 0;
+  #conflicts = 0;
+
+  constructor(db: SqliteFile, keys: KeyIds, tables: StateTables) {
+    this.#db = db;
+    this.#keys = keys;
+    this.#tables = tables;
+  }
+
+  /** True where folding the op can neither make nor end a conflict; asked before it is folded. */
+  isPlain(stamped: StampedOp): boolean {
+    const { kind, key, body, class: opClass } = stamped.op;
+    if (kind === ADD || opClass === LOG) return true;
+    if (kind === UNDO || this.#open.has(this.#keys.idOf(key))) return false;
+    if (kind !== PATCH) return true;
+    const order = writeOrder(stamped);
+    const patch = readPatch(body);
+    for (const field of patch?.fields.keys() ?? []) {
+      const standing = this.#tables.fieldOrder(key, field);
+      if (standing === undefined) continue;
+      if (!prevails(order, standing) || compareTimes(order, standing) < 0) return false;
+      const seen = patch?.seen.get(field);
+      if (seen === undefined || standing.origin === order.origin) continue;
+      if (!seen.some((id) => isSameOp(id, standing))) return false;
+    }
+    return true;
+  }
+
+  /** Counts an op on a record. */
+  countEdit(): void {
+    this.#edits += 1;
+  }
+
+  /** Compares what is open in the record with what is noted. */
+  look(key: string, atMs: number): void {
+    const keyId = this.#keys.idOf(key);
+    const found = new Map(
+      conflictsOf(this.#tables.writes(key)).map((conflict) => [nameIn(conflict), conflict]),
+    );
+    const sql = 'SELECT * FROM conflicts WHERE key_id = ? AND closed_ms IS NULL';
+    for (const row of this.#db.rows(sql, [keyId])) {
+      if (found.delete(nameIn(conflictOf(row)))) continue;
+      const close = 'UPDATE conflicts SET closed_ms = ? WHERE id = ?';
+      this.#db.run(close, [atMs, row['id'] as number]);
+      this.#forgetOldest();
+    }
+    for (const { field, kind, winner, loser } of found.values()) {
+      const orders = [encodeOrder(winner), encodeOrder(loser)];
+      this.#db.run(INSERT, [keyId, utf8(field), kind, ...orders, atMs]);
+      if (kind === 'concurrent') this.#conflicts += 1;
+    }
+    const open = this.#db.row(`${sql} LIMIT 1`, [keyId]);
+    if (open === undefined) this.#open.delete(keyId);
+    else this.#open.add(keyId);
+  }
+
+  /** Conflicts, the newest first. */
+  list(includeClosed: boolean, limit: number): MetConflict[] {
+    return this.#db.rows(LIST, [includeClosed ? 1 : 0, limit]).map((row) => ({
+      ...conflictOf(row),
+      key: nameOf(row['name']),
+      foundMs: row['found_ms'] as number,
+      closedMs: (row['closed_ms'] as number | null) ?? undefined,
+    }));
+  }
+
+  counts(): MergeCounts {
+    const sql =
+      "SELECT count(*) AS n FROM conflicts WHERE closed_ms IS NULL AND kind = 'concurrent'";
+    const open = this.#db.row(sql)?.['n'] as number;
+    return { edits: this.#edits, conflicts: this.#conflicts, open };
+  }
+
+  /** Writes the counts down. */
+  save(): void {
+    const sql = 'UPDATE merge_counts SET edits = ?, conflicts = ? WHERE id = 1';
+    this.#db.run(sql, [this.#edits, this.#conflicts]);
+  }
+
+  /** Reads what is kept in memory: after opening, and when the tables were emptied. */
+  load(): void {
+    const counts = this.#db.row('SELECT edits, conflicts FROM merge_counts');
+    this.#edits = (counts?.['edits'] as number | undefined) ?? 0;
+    this.#conflicts = (counts?.['conflicts'] as number | undefined) ?? 0;
+    this.#open.clear();
+    const open = 'SELECT DISTINCT key_id FROM conflicts WHERE closed_ms IS NULL';
+    for (const row of this.#db.rows(open)) this.#open.add(row['key_id'] as number);
+  }
+
+  #forgetOldest(): void {
+    this.#db.run(
+      `DELETE FROM conflicts WHERE closed_ms IS NOT NULL AND id <=
+       (SELECT max(id) FROM conflicts) - ?`,
+      [CLOSED_MAX],
+    );
+  }
+}
+
+/** Why the winner prevailed. */
+export function whyPrevails(winner: WriteOrder, loser: WriteOrder): 'authority' | 'later' | 'tie' {
+  if (winner.authority !== loser.authority) return 'authority';
+  const { ms, counter } = winner.hlc;
+  return ms === loser.hlc.ms && counter === loser.hlc.counter ? 'tie' : 'later';
+}
+
+function conflictOf(row: SqlRow): Conflict {
+  return {
+    field: nameOf(row['field']),
+    kind: row['kind'] as Conflict['kind'],
+    winner: decodeOrder(row['winner'] as Uint8Array),
+    loser: decodeOrder(row['loser'] as Uint8Array),
+  };
+}
+
+function nameIn({ field, kind, winner, loser }: Conflict): string {
+  const name = ({ origin, class: opClass, seq }: WriteOrder): string =>
+    `${origin}/${opClass}/${seq}`;
+  return `${kind} ${name(winner)} ${name(loser)} ${field}`;
+}
