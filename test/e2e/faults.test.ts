@@ -5,10 +5,10 @@
 import assert from 'node:assert/strict';
 import { readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
-import { connectAsync } from 'mqtt';
+import { connectAsync, type MqttClient } from 'mqtt';
 import { describe } from 'vitest';
 
-import { getJson, type StatusView } from '../support/api.ts';
+import { eventually, getJson, type StatusView } from '../support/api.ts';
 import { type RunningHub, startHub, startRegional } from '../support/hub.ts';
 import { assertNothingLost, assertSameUpstream } from '../support/nothing-lost.ts';
 import { testWithPeers } from '../support/peers.ts';
@@ -133,6 +133,71 @@ function freeBytes(dir: string): number {
 async function reaches(publisher: Publisher, count: number): Promise<void> {
   const end = publisher.acknowledged.length + count;
   while (publisher.acknowledged.length < end) await pause(5);
+}
+
+describe('the card takes two seconds for a sync', () => {
+  testWithPeers(
+    'who behaves is served, who floods is held back, memory stays what it is, nothing is lost',
+    ['strace'],
+    async ([strace = '']) => {
+      const data = tempDir();
+      const mqttPort = await freePort();
+      const inject = 'fdatasync:delay_exit=2000000:when=20+';
+      const under = tracer(strace, { trace: 'fdatasync', inject, into: `${data}/trace` });
+      const hub = await startHub({ data, sets: [AT_ONCE], mqttPort, under });
+      const flood = new Publisher(16_384);
+      await flood.start(mqttPort, 8, 200);
+      await eventually(
+        () => getJson<StalledView>(`${hub.httpUrl}api/v1/status`),
+        ({ devices }) => devices.held > 0,
+      );
+      const device = await connectAsync(hub.mqttUrl, { reconnectPeriod: 0 });
+      const waitsMs: number[] = [];
+      for (let round = 0; round < 20; round++) {
+        waitsMs.push(Math.max(await roundTripMs(device), await healthMs(hub)));
+        await pause(200);
+      }
+      waitsMs.sort((a, b) => a - b);
+      // A segment that is not ready in time is made on the spot, and everyone waits for its sync.
+      assert.ok(
+        (waitsMs.at(-1) ?? 0) < 5_000 && (waitsMs[10] ?? 0) < 500,
+        `${waitsMs.join(' ')} ms`,
+      );
+      const before = performance.now();
+      await device.publishAsync('lone', '1', { qos: 1 });
+      const ackMs = performance.now() - before;
+      assert.ok(ackMs > 500 && ackMs < 15_000, `${ackMs} ms`);
+      const { process } = await getJson<StalledView>(`${hub.httpUrl}api/v1/status`);
+      assert.ok(process.rssBytes < 200e6, `${process.rssBytes} bytes`);
+      await device.endAsync();
+      hub.process.kill('SIGKILL');
+      await hub.process.exited;
+      flood.stop();
+      const again = await startHub({ data, sets: [AT_ONCE], mqttPort });
+      await assertNothingLost(again, flood);
+    },
+  );
+});
+
+interface StalledView {
+  readonly devices: { readonly held: number };
+  readonly process: { readonly rssBytes: number };
+}
+
+/** From device to device at QoS 0, which waits for no card. */
+async function roundTripMs(device: MqttClient): Promise<number> {
+  await device.subscribeAsync('echo');
+  const beganMs = performance.now();
+  const heard = new Promise<void>((resolve) => device.once('message', () => resolve()));
+  device.publish('echo', '1');
+  await heard;
+  return performance.now() - beganMs;
+}
+
+async function healthMs(hub: RunningHub): Promise<number> {
+  const beganMs = performance.now();
+  assert.equal((await fetch(`${hub.httpUrl}healthz`)).status, 200);
+  return performance.now() - beganMs;
 }
 
 /** PUBACKs (`40 02`, as strace writes them) that the process wrote after the injected fault. */

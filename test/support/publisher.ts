@@ -8,9 +8,15 @@ export interface Acknowledged {
 
 export class Publisher {
   readonly acknowledged: Acknowledged[] = [];
+  readonly #padding: string;
   readonly #clients: MqttClient[] = [];
   #next = 0;
   #isStopped = false;
+
+  /** Each payload has `paddingBytes` beside its number. */
+  constructor(paddingBytes = 0) {
+    this.#padding = paddingBytes === 0 ? '' : `,"padding":"${'x'.repeat(paddingBytes)}"`;
+  }
 
   /** Connects `count` clients to the port; they begin at once. */
   async start(port: number, count: number, window: number): Promise<void> {
@@ -38,7 +44,7 @@ export class Publisher {
 
   #publish(client: MqttClient, topic: string): void {
     if (this.#isStopped || !client.connected) return;
-    const payload = `{"n":${this.#next++}}`;
+    const payload = `{"n":${this.#next++}${this.#padding}}`;
     client.publish(topic, payload, { qos: 1 }, (error) => {
       if (error !== undefined && error !== null) return;
       this.acknowledged.push({ topic, payload });
