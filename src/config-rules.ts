@@ -31,9 +31,9 @@ const NOT_YET: readonly Rule[] = [
     message: 'this version does not encrypt batches yet; leave it empty and use mqtts://',
   },
   {
-    keys: ['peer.enabled'],
-    broken: (config) => config.peer.enabled,
-    message: 'this version does not sync with peers yet; false',
+    keys: ['peer.enabled', 'peer.addresses'],
+    broken: ({ peer }) => peer.enabled || peer.addresses.length > 0,
+    message: 'this version does not sync with peers yet; false, and no addresses',
   },
   {
     keys: ['regional.database'],

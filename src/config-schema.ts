@@ -266,7 +266,6 @@ const uplink = section('The way to the regional node.', {
     'MQTT keep-alive while a session is open.',
   ),
   connect_timeout_s: number(30, { min: 2, max: 600, unit: 's' }, 'How long a login may take.'),
-  chunk_kib: number(64, { min: 1, max: 1024, unit: 'KiB' }, 'Pieces that a batch is sent in.'),
   spool_mib_max: number(
     256,
     { min: 1, max: 65_536, unit: 'MiB' },

@@ -17,6 +17,7 @@ import { LOG } from './model/class.ts';
 import { EMPTY_BACKLOG } from './power/backlog.ts';
 import type { LinkKind } from './power/govern/energy.ts';
 import { detectLink } from './uplink/link-kind.ts';
+import type { UpstreamBroker } from './uplink/region-link.ts';
 import { Uplink } from './uplink/uplink.ts';
 import { PROGRAM_VERSION } from './versions.ts';
 
@@ -92,6 +93,13 @@ function linkOf({ uplink }: Config, { files }: Machine): () => LinkKind {
   return link === 'auto' ? () => detectLink(files) : () => link;
 }
 
+function upstreamBroker({ uplink }: Config, machine: Machine): UpstreamBroker | undefined {
+  if (uplink.url === '') return undefined;
+  const { keepaliveS, connectTimeoutS } = uplink;
+  const login = brokerLogin('uplink', uplink, machine);
+  return { ...login, keepaliveS, connectTimeoutMs: connectTimeoutS * 1_000 };
+}
+
 function openUplink(
   ground: Ground,
   { journal }: Serving,
@@ -111,7 +119,7 @@ function openUplink(
     site: config.site,
     signer: identity,
     verify: verifyEd25519,
-    broker: config.uplink.url === '' ? undefined : brokerLogin('uplink', config.uplink, machine),
+    broker: upstreamBroker(config, machine),
     decide: (backlog) => power.monitor.decide(backlog),
     syncLog: power.syncLogWriter(),
     energy: power.energyBook(),

@@ -37,6 +37,10 @@ export interface UpstreamBroker {
   readonly username?: string;
   readonly password?: string;
   readonly ca?: Uint8Array;
+  /** 60 where nothing else is said. */
+  readonly keepaliveS?: number;
+  /** How long a login may take; 30 s where nothing else is said. */
+  readonly connectTimeoutMs?: number;
 }
 
 export interface RegionLinkOptions {
@@ -86,10 +90,10 @@ export class RegionLink {
     let isOver = false;
     const session = await options.mqtt.connect(
       {
-        ...options.broker,
-        clientId: `heliograph-${options.address.hub}`,
         keepaliveS: KEEPALIVE_S,
         connectTimeoutMs: CONNECT_MS_MAX,
+        ...options.broker,
+        clientId: `heliograph-${options.address.hub}`,
       },
       {
         onMessage: (topic, payload) => link.#take(topic, payload),

@@ -79,7 +79,7 @@ test('--set takes TOML, bare text and bare lists', () => {
     'data=/var/lib/a b',
     'security.allow_open_lan=true',
     'power.sources=sysfs,ve-direct:/dev/ttyUSB0',
-    'peer.addresses=["mqtt://a:1"]',
+    'grant=[{ user = "ana", read = ["a/#", "b"] }]',
     'capture=[{ filter = "a/#", class = "alarm" }]',
     'uplink.url=mqtt://up.example:1883',
   ];
@@ -88,7 +88,7 @@ test('--set takes TOML, bare text and bare lists', () => {
   assert.equal(config.data, '/var/lib/a b');
   assert.equal(config.security.allowOpenLan, true);
   assert.deepEqual(config.power.sources, ['sysfs', 've-direct:/dev/ttyUSB0']);
-  assert.deepEqual(config.peer.addresses, ['mqtt://a:1']);
+  assert.deepEqual(config.grant[0]?.read, ['a/#', 'b']);
   assert.deepEqual(config.capture, [{ filter: 'a/#', class: 'alarm', keep: 'all' }]);
   assert.equal(config.uplink.url, 'mqtt://up.example:1883');
 });
