@@ -13,6 +13,7 @@ import type { Listener } from './platform/network.ts';
 import { webSocketUpgrades } from './platform/websocket.ts';
 import { createApi } from './status/api.ts';
 import { PageFiles } from './status/page-files.ts';
+import type { RecordDoor } from './status/records.ts';
 
 export interface HubAddresses {
   readonly mqtt?: string;
@@ -99,6 +100,7 @@ export interface HttpParts {
   readonly power: HubPower;
   readonly store: HubStore;
   readonly access: Access;
+  readonly records: RecordDoor;
 }
 
 export async function listenHttp(parts: HttpParts): Promise<Listening> {
@@ -109,7 +111,7 @@ export async function listenHttp(parts: HttpParts): Promise<Listening> {
     health: () => status.health(),
     digest: () => store.digest(),
     syncLog: power.syncLog,
-    record: (key) => store.state.record(key),
+    records: parts.records,
     readings: (query) => store.state.readings(query),
     powerSince: (sinceMs) => power.history.since(sinceMs),
     powerSources: () => power.sources(),

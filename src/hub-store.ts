@@ -88,6 +88,11 @@ export class HubStore {
     });
   }
 
+  /** Resolves when everything up to `lsn`, which is durable, shows in queries. */
+  async whenApplied(lsn: number): Promise<void> {
+    await this.#applier?.caughtUp(lsn);
+  }
+
   /** Digest of the state with everything that is durable at this moment. */
   async digest(): Promise<StateDigest> {
     await this.#applier?.caughtUp(this.#options.journal.durableLsn);

@@ -16,6 +16,7 @@ import { openFlashLedger } from './hub-flash.ts';
 import { type Followers, followJournal } from './hub-followers.ts';
 import { type Ground, layGround } from './hub-ground.ts';
 import { type HubAddresses, listenHttp } from './hub-listeners.ts';
+import { HubRecords } from './hub-records.ts';
 import { type Serving, serveDevices } from './hub-serving.ts';
 import { HubStatus } from './hub-status.ts';
 import type { Machine } from './machine.ts';
@@ -56,7 +57,9 @@ async function assemble(ground: Ground): Promise<Hub> {
   const followers = followJournal(ground, serving);
   const status = openStatus(ground, serving, followers);
   announce(ground, serving, followers, status);
-  const http = closers.add(await listenHttp({ ...ground, ...serving, ...followers, status }));
+  const records = new HubRecords({ ...serving, id });
+  const parts = { ...ground, ...serving, ...followers, status, records };
+  const http = closers.add(await listenHttp(parts));
   const addresses = { ...serving.addresses, ...http.addresses };
   announceRuntime(config.data, { pid: machine.pid, ...addresses }, machine, closers);
   return {

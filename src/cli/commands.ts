@@ -27,6 +27,9 @@ const JOURNAL_KEYS = {
   'escrow-key': { value: 'FILE', help: "the operator's private key, PEM, where the hub's is lost" },
 };
 
+const RECORD_KEY = { name: 'KEY', help: 'key of the record, such as order/17' };
+const ASKING_OPTIONS = { ...HUB_OPTIONS, json: JSON_OPTION };
+
 export const COMMANDS: readonly Command[] = [
   {
     name: 'run',
@@ -146,6 +149,58 @@ export const COMMANDS: readonly Command[] = [
     summary: 'names and roles of all users',
     options: DATA_OPTIONS,
     load: async () => (await import('./user.ts')).listUsersCommand,
+  },
+  {
+    name: 'records get',
+    summary: 'a record as it stands: fields and counters',
+    operands: [RECORD_KEY],
+    options: ASKING_OPTIONS,
+    load: async () => (await import('./records.ts')).getRecord,
+  },
+  {
+    name: 'records list',
+    summary: 'the keys of all records',
+    operands: [{ name: 'PREFIX', help: 'only those that begin so', isOptional: true }],
+    options: ASKING_OPTIONS,
+    load: async () => (await import('./records.ts')).listRecords,
+  },
+  {
+    name: 'records history',
+    summary: 'every op on a record: when, by whom, what, and whether it is undone',
+    operands: [RECORD_KEY],
+    options: ASKING_OPTIONS,
+    load: async () => (await import('./records.ts')).showHistory,
+  },
+  {
+    name: 'undo',
+    summary: 'take an op on a record back; the undo of an undo brings it back again',
+    operands: [{ name: 'OP', help: '<origin>/<class>/<seq>, as `records history` shows it' }],
+    options: { cascade: { help: 'and the later work that builds on it' }, ...ASKING_OPTIONS },
+    notes: 'Refused where later work builds on it, or somebody of a higher role made it.',
+    load: async () => (await import('./records.ts')).undoOp,
+  },
+  {
+    name: 'conflicts',
+    summary: 'writes that did not know of each other: what stands, what lost, and why',
+    options: { all: { help: 'those that ended, too' }, ...ASKING_OPTIONS },
+    load: async () => (await import('./records.ts')).listConflicts,
+  },
+  {
+    name: 'conflicts list',
+    summary: 'the same',
+    options: { all: { help: 'those that ended, too' }, ...ASKING_OPTIONS },
+    load: async () => (await import('./records.ts')).listConflicts,
+  },
+  {
+    name: 'conflicts resolve',
+    summary: 'say what shall stand where writes are in conflict',
+    operands: [
+      RECORD_KEY,
+      { name: 'FIELD', help: 'the field in conflict' },
+      { name: 'VALUE', help: 'what shall stand, as JSON' },
+    ],
+    options: ASKING_OPTIONS,
+    load: async () => (await import('./records.ts')).resolveConflict,
   },
   {
     name: 'snapshot verify',

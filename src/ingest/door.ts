@@ -63,6 +63,14 @@ export interface OwnEvent {
   readonly key: string;
   readonly body: Uint8Array;
   readonly kind?: Kind;
+  /** On whose behalf; the hub by itself has the authority of a device. */
+  readonly role?: Role;
+}
+
+/** An own op as it was journaled. */
+export interface JournaledOp {
+  readonly lsn: Lsn;
+  readonly seq: number;
 }
 
 /** Lanes that one hub keeps track of: a device may not make up origins for ever. */
@@ -149,10 +157,17 @@ export class Door {
   }
 
   /** Journals an op of the hub itself; throws `HubError` where the journal does not take it. */
-  journalOwn({ class: opClass, key, body, kind = EVENT }: OwnEvent): Lsn {
+  journalOwn(event: OwnEvent): Lsn {
+    return this.journalOp(event).lsn;
+  }
+
+  /** The same, and says which op it became. */
+  journalOp({ class: opClass, key, body, kind = EVENT, role = 'device' }: OwnEvent): JournaledOp {
     const full = this.#gate.refusal(opClass);
     if (full !== undefined) throw full;
-    return this.#appendOwn(opClass, kind, new CborWriter(key.length + 3).text(key).finish(), body);
+    const keyText = new CborWriter(key.length + 3).text(key).finish();
+    const lsn = this.#appendOwn(opClass, kind, keyText, body, AUTHORITY[role]);
+    return { lsn, seq: this.#ownSeqs[opClass] as number };
   }
 
   /** Takes ops that a device made (`ops-message` of WIRE.cddl); what can be taken is, each for itself. */
@@ -240,7 +255,13 @@ export class Door {
     return undefined;
   }
 
-  #appendOwn(opClass: OpClass, kind: Kind, key: Uint8Array, body: Uint8Array): Lsn {
+  #appendOwn(
+    opClass: OpClass,
+    kind: Kind,
+    key: Uint8Array,
+    body: Uint8Array,
+    authority: number = AUTHORITY.device,
+  ): Lsn {
     const { clock, hlc } = this.#options;
     const seq = (this.#ownSeqs[opClass] as number) + 1;
     const op: OwnOp = {
@@ -252,7 +273,7 @@ export class Door {
       kind,
       key,
       body,
-      authority: AUTHORITY.device,
+      authority,
     };
     const lsn = this.#append(this.#encoder.own(op), opClass);
     this.#ownSeqs[opClass] = seq;

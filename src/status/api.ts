@@ -26,7 +26,15 @@ import {
   type ReadingsPage,
   type ReadingsQuery,
 } from './readings.ts';
-import { jsonOfCbor } from './values.ts';
+import {
+  conflictsAnswer,
+  historyAnswer,
+  recordAnswer,
+  type RecordDoor,
+  recordsAnswer,
+  resolveAnswer,
+  undoAnswer,
+} from './records.ts';
 
 /** A line of the power-aware sync log; its keys are a public contract. */
 export interface LogLine {
@@ -58,8 +66,7 @@ export interface ApiOptions extends LoginOptions {
     lines(query: { sinceMs?: number; limit?: number }): readonly LogLine[];
     follow(listener: (line: LogLine) => void): Cancel;
   };
-  /** Fields of a record by name, each value in CBOR; empty where there is none. */
-  record(key: string): ReadonlyMap<string, { readonly value: Uint8Array }>;
+  readonly records: RecordDoor;
   readings(query: ReadingsQuery): ReadingsPage;
   powerSince(sinceMs: number): readonly PowerSample[];
   /** What each power source tells at this moment, a row for each figure. */
@@ -113,11 +120,10 @@ export function createApi(options: ApiOptions): Api {
     app.get(path, handler);
     app.all(path, () => problem(405, 'Only GET and HEAD here.', { Allow: 'GET, HEAD' }));
   }
-  const overridePath = '/api/v1/override';
-  app.post(overridePath, (context) =>
-    overrideAnswer(options.override, context.req.raw, context.get('principal')),
-  );
-  app.all(overridePath, () => problem(405, 'Only POST here.', { Allow: 'POST' }));
+  for (const [path, handler] of changes(options)) {
+    app.post(path, handler);
+    app.all(path, () => problem(405, 'Only POST here.', { Allow: 'POST' }));
+  }
   app.get('*', (context, next) => {
     const { path, raw } = context.req;
     return Promise.resolve(options.page.answer(path, raw.headers) ?? next());
@@ -141,9 +147,43 @@ function routes(options: ApiOptions, streams: EventStreams): [string, Handler][]
     ['/api/v1/log', (context) => logAnswer(options, streams, context)],
     ['/api/v1/power', (context) => powerAnswer(options, context)],
     ['/api/v1/power/sources', () => jsonAnswer(options.powerSources())],
-    ['/api/v1/records/*', (context) => recordAnswer(options, context)],
+    [
+      '/api/v1/records',
+      (context) => recordsAnswer(options.records, ...readingOf(options, context)),
+    ],
+    ['/api/v1/records/*', (context) => oneRecordAnswer(options, context)],
+    [
+      '/api/v1/history',
+      (context) => historyAnswer(options.records, ...readingOf(options, context)),
+    ],
+    [
+      '/api/v1/conflicts',
+      (context) => conflictsAnswer(options.records, ...readingOf(options, context)),
+    ],
     ['/api/v1/readings', (context) => readingsAnswer(options, context)],
   ];
+}
+
+/** What changes something. */
+function changes({ override, records, ...options }: ApiOptions): [string, Handler][] {
+  const asked = (context: Context<Env>): [Request, HttpPrincipal | undefined] => [
+    context.req.raw,
+    context.get('principal'),
+  ];
+  const mayReadIn = (context: Context<Env>) => (key: string) => mayRead(options, context, key);
+  return [
+    ['/api/v1/override', (context) => overrideAnswer(override, ...asked(context))],
+    ['/api/v1/undo', (context) => undoAnswer(records, ...asked(context), mayReadIn(context))],
+    [
+      '/api/v1/conflicts/resolve',
+      (context) => resolveAnswer(records, ...asked(context), mayReadIn(context)),
+    ],
+  ];
+}
+
+/** The address asked for, and what the one who asks may read. */
+function readingOf(options: LoginOptions, context: Context<Env>): [URL, (key: string) => boolean] {
+  return [new URL(context.req.url), (key) => mayRead(options, context, key)];
 }
 
 function healthAnswer(health: Health): Response {
@@ -196,15 +236,12 @@ function powerAnswer(options: ApiOptions, context: Context<Env>): Response {
   });
 }
 
-function recordAnswer(options: ApiOptions, context: Context<Env>): Response {
+function oneRecordAnswer(options: ApiOptions, context: Context<Env>): Response {
   const key = decoded(new URL(context.req.url).pathname.slice('/api/v1/records/'.length));
   if (key === undefined || key === '')
     return problem(400, 'The path ends with the key of a record.');
   if (!mayRead(options, context, key)) return problem(403, `You may not read ${key}.`);
-  const fields = options.record(key);
-  if (fields.size === 0) return problem(404, `There is no record ${key}.`);
-  const shown = [...fields].map(([name, { value }]) => [name, jsonOfCbor(value)] as const);
-  return jsonAnswer({ key, fields: Object.fromEntries(shown) });
+  return recordAnswer(options.records, key);
 }
 
 async function readingsAnswer(options: ApiOptions, context: Context<Env>): Promise<Response> {
@@ -225,7 +262,7 @@ async function readingsAnswer(options: ApiOptions, context: Context<Env>): Promi
   return jsonAnswer(readingsJson(query, found));
 }
 
-function mayRead(options: ApiOptions, context: Context<Env>, key: string): boolean {
+function mayRead(options: LoginOptions, context: Context<Env>, key: string): boolean {
   const principal = context.get('principal');
   return principal === undefined || options.auth?.mayRead(principal, key) === true;
 }

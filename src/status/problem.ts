@@ -8,6 +8,7 @@ const TITLES = {
   403: 'Not allowed',
   404: 'Not here',
   405: 'Method not allowed',
+  409: 'Not as things stand',
   415: 'Not this kind of content',
   421: 'Not this host',
   429: 'Too many streams',

@@ -5,6 +5,8 @@ import type { ApiOptions, LogLine, PowerSourceRow } from '../../src/status/api.t
 import type { Override } from '../../src/status/override.ts';
 import type { ReadingPoint } from '../../src/status/readings.ts';
 import type { StatusSnapshot } from '../../src/status/snapshot.ts';
+import type { RecordDoor } from '../../src/status/records.ts';
+import { jsonOfCbor } from '../../src/status/values.ts';
 
 export const NOON_MS = Date.parse('2026-03-01T12:00:00Z');
 
@@ -130,6 +132,24 @@ export class SampleSources {
     for (const listener of this.listeners) listener(line);
   }
 
+  /** Only `get` has something to say; how records are mended is tested in hub-records.test.ts. */
+  #recordDoor(): RecordDoor {
+    const refused = { kind: 'refused', reason: 'not here' } as const;
+    return {
+      get: (key) => {
+        const fields = this.records.get(key);
+        if (fields === undefined) return undefined;
+        const shown = [...fields].map(([name, { value }]) => [name, jsonOfCbor(value)] as const);
+        return { fields: Object.fromEntries(shown), counters: {} };
+      },
+      keys: () => [...this.records.keys()],
+      history: () => [],
+      conflicts: () => ({ conflicts: [] }),
+      undo: () => Promise.resolve(refused),
+      resolve: () => Promise.resolve(refused),
+    };
+  }
+
   options(change: Partial<ApiOptions> = {}): ApiOptions {
     return {
       snapshot: () => this.status,
@@ -143,7 +163,7 @@ export class SampleSources {
           return () => this.listeners.delete(listener);
         },
       },
-      record: (key) => this.records.get(key) ?? new Map(),
+      records: this.#recordDoor(),
       readings: ({ fromMs, toMs }) => {
         const found = this.readings.filter(({ atMs }) => atMs >= fromMs && atMs < toMs);
         return { points: found.slice(0, this.pageSize), nextFromMs: found[this.pageSize]?.atMs };

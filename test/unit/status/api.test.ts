@@ -178,6 +178,7 @@ test('records are shown with their fields; bytes as base64', async () => {
       ['key', { base64: 'AQI=' }],
       ['__proto__', true],
     ]),
+    counters: {},
   });
   assert.equal((await problemOf(await ask('/api/v1/records/pumps/3'))).status, 404);
 });

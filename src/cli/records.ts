@@ -1,0 +1,141 @@
+/** `heliograph records …`, `undo`, `conflicts …`: look at records and mend them, through the running hub. */
+import type { Args } from './args.ts';
+import { UsageError } from './args.ts';
+import { HubApi } from './hub-api.ts';
+import { type CliIo, EXIT, type ExitCode } from './io.ts';
+import { columns, countText, printable } from './text.ts';
+
+interface RecordDocument {
+  readonly fields: Readonly<Record<string, unknown>>;
+  readonly counters: Readonly<Record<string, unknown>>;
+}
+
+interface OpDocument {
+  readonly op: string;
+  readonly at: string;
+  readonly role: string;
+  readonly kind: string;
+  readonly undone: boolean;
+  readonly fields?: unknown;
+  readonly add?: unknown;
+  readonly undoes?: readonly string[];
+}
+
+interface Side {
+  readonly op: string;
+  readonly at: string;
+  readonly role: string;
+  readonly value: unknown;
+}
+
+interface ConflictsDocument {
+  readonly edits: number;
+  readonly met: number;
+  readonly open: number;
+  readonly conflicts: readonly {
+    readonly key: string;
+    readonly field: string;
+    readonly kind: string;
+    readonly why: string;
+    readonly winner: Side;
+    readonly loser: Side;
+    readonly closedAt: string | null;
+  }[];
+}
+
+export async function getRecord(args: Args, io: CliIo): Promise<ExitCode> {
+  const key = args.operand(0);
+  const path = `/api/v1/records/${encodeURIComponent(key)}`;
+  const record = (await HubApi.of(args, io).json(path)) as RecordDocument;
+  const rows = [...Object.entries(record.fields), ...Object.entries(record.counters)];
+  return print(args, io, record, () =>
+    columns(rows.map(([name, value]) => [printable(name), shown(value)])),
+  );
+}
+
+export async function listRecords(args: Args, io: CliIo): Promise<ExitCode> {
+  const api = HubApi.of(args, io);
+  const prefix = encodeURIComponent(args.operands[0] ?? '');
+  let after = '';
+  for (let isMore = true; isMore && !io.signal.aborted;) {
+    const path = `/api/v1/records?prefix=${prefix}&after=${encodeURIComponent(after)}`;
+    const page = (await api.json(path)) as { records: readonly string[]; next: string | null };
+    for (const key of page.records) {
+      io.stdout(`${args.has('json') ? JSON.stringify(key) : printable(key)}\n`);
+    }
+    isMore = page.next !== null;
+    after = page.next ?? '';
+  }
+  return EXIT.done;
+}
+
+export async function showHistory(args: Args, io: CliIo): Promise<ExitCode> {
+  const path = `/api/v1/history?key=${encodeURIComponent(args.operand(0))}`;
+  const history = (await HubApi.of(args, io).json(path)) as { ops: readonly OpDocument[] };
+  return print(args, io, history, () =>
+    columns(
+      history.ops.map(({ op, at, role, kind, undone, fields, add, undoes }) => [
+        at,
+        op,
+        role,
+        undone ? `${kind} (undone)` : kind,
+        shown(fields ?? add ?? undoes ?? ''),
+      ]),
+    ),
+  );
+}
+
+export async function undoOp(args: Args, io: CliIo): Promise<ExitCode> {
+  const wish = { op: args.operand(0), cascade: args.has('cascade') };
+  const done = (await HubApi.of(args, io).post('/api/v1/undo', wish)) as {
+    op: string;
+    undone: readonly string[];
+  };
+  return print(args, io, done, () => [
+    `Undone: ${done.undone.join(', ')}.`,
+    `\`heliograph undo ${done.op}\` brings it back.`,
+  ]);
+}
+
+export async function listConflicts(args: Args, io: CliIo): Promise<ExitCode> {
+  const path = `/api/v1/conflicts${args.has('all') ? '?all=1' : ''}`;
+  const found = (await HubApi.of(args, io).json(path)) as ConflictsDocument;
+  return print(args, io, found, () => [
+    `${countText(found.open, 'conflict')} open, ${found.met} met in ${countText(found.edits, 'edit')}`,
+    ...found.conflicts.flatMap(({ key, field, kind, why, winner, loser, closedAt }) => [
+      `${printable(key)}  ${printable(field)}  ${kind}${closedAt === null ? '' : `, ended ${closedAt}`}`,
+      `  stands (${why})  ${sideText(winner)}`,
+      `  lost  ${sideText(loser)}`,
+    ]),
+  ]);
+}
+
+export async function resolveConflict(args: Args, io: CliIo): Promise<ExitCode> {
+  const wish = { key: args.operand(0), field: args.operand(1), value: valueOf(args) };
+  const done = await HubApi.of(args, io).post('/api/v1/conflicts/resolve', wish);
+  return print(args, io, done, () => [
+    `${printable(wish.key)} ${printable(wish.field)} is ${shown(wish.value)} now.`,
+  ]);
+}
+
+function valueOf(args: Args): unknown {
+  const text = args.operand(2);
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    throw new UsageError(`VALUE is JSON, such as '"done"' or 21.5, not ${text}`);
+  }
+}
+
+function sideText({ op, at, role, value }: Side): string {
+  return `${shown(value)}  by ${role}, ${at}  ${op}`;
+}
+
+function shown(value: unknown): string {
+  return printable(typeof value === 'string' ? value : JSON.stringify(value));
+}
+
+function print(args: Args, io: CliIo, document: unknown, lines: () => readonly string[]): ExitCode {
+  io.stdout(args.has('json') ? `${JSON.stringify(document)}\n` : `${lines().join('\n')}\n`);
+  return EXIT.done;
+}

@@ -1,0 +1,195 @@
+/** Records for people: queries of the store in JSON, and wishes of people as ops of this hub. */
+import { messageOf } from './base/errors.ts';
+import { isoTime } from './base/iso-time.ts';
+import type { CborValue } from './codec/value.ts';
+import type { HubStore } from './hub-store.ts';
+import type { Door } from './ingest/door.ts';
+import type { Journal } from './journal/journal.ts';
+import { type OpId, opIdOfText, textOfOpId } from './merge/op-id.ts';
+import type { WriteOrder } from './merge/order.ts';
+import { encodePatch, encodeUndo, readAdd, readPatch, readUndo } from './merge/patch.ts';
+import { RECORD } from './model/class.ts';
+import { ADD, AUTHORITY, KIND_NAMES, type Kind, PATCH, type Role, UNDO } from './model/op.ts';
+import type { Origin } from './model/origin.ts';
+import type { Mended, RecordDoor } from './status/records.ts';
+import { jsonOfCbor, type JsonValue } from './status/values.ts';
+import { type MetConflict, whyPrevails } from './store/conflict-book.ts';
+import type { HistoryEntry, Records } from './store/records.ts';
+
+export interface HubRecordsOptions {
+  readonly store: Pick<HubStore, 'state' | 'whenApplied'>;
+  readonly door: Pick<Door, 'journalOp'>;
+  readonly journal: Pick<Journal, 'whenDurable'>;
+  readonly id: Origin;
+}
+
+type JsonObject = Readonly<Record<string, JsonValue>>;
+
+const ROLES = Object.fromEntries(
+  Object.entries(AUTHORITY).map(([role, rank]) => [rank, role]),
+) as Readonly<Record<number, Role>>;
+const PER_THOUSAND = 1_000;
+
+export class HubRecords implements RecordDoor {
+  readonly #options: HubRecordsOptions;
+
+  constructor(options: HubRecordsOptions) {
+    this.#options = options;
+  }
+
+  get(key: string): JsonObject | undefined {
+    const { fields, counters } = this.#records.get(key);
+    if (fields.size === 0 && counters.size === 0) return undefined;
+    return {
+      fields: mapped(fields, ({ value }) => jsonOfCbor(value)),
+      counters: mapped(counters, ({ total }) => numberOf(total)),
+    };
+  }
+
+  keys(prefix: string, after: string, limit: number): readonly string[] {
+    return this.#records.keys(prefix, after, limit);
+  }
+
+  history(key: string): readonly JsonObject[] {
+    return this.#records.history(key).map((entry) => jsonOfEntry(entry));
+  }
+
+  conflicts({ includeClosed, limit, mayRead }: Parameters<RecordDoor['conflicts']>[0]): JsonObject {
+    const { edits, conflicts, open } = this.#records.counts();
+    const met = this.#records.conflicts(includeClosed, limit).filter(({ key }) => mayRead(key));
+    return {
+      edits,
+      met: conflicts,
+      open,
+      perThousandEdits: edits === 0 ? 0 : (conflicts * PER_THOUSAND) / edits,
+      conflicts: met.map((conflict) => this.#jsonOfConflict(conflict)),
+    };
+  }
+
+  async undo({ op, cascade, role, mayRead }: Parameters<RecordDoor['undo']>[0]): Promise<Mended> {
+    const target = opIdOfText(op);
+    if (target === undefined) return refused(`${op} is no op; they are <origin>/<class>/<seq>`);
+    const authority = AUTHORITY[role];
+    const { key, plan } = this.#records.planUndo({ target, authority, cascade });
+    if (plan.kind === 'refused') return plan;
+    if (key === undefined || !mayRead(key)) return refused('you may not read this record');
+    return this.#write(key, UNDO, encodeUndo(plan.targets), role, {
+      undone: plan.targets.map((id) => textOfOpId(id)),
+    });
+  }
+
+  async resolve(wish: Parameters<RecordDoor['resolve']>[0]): Promise<Mended> {
+    const { key, field, value, role } = wish;
+    const conflicts = this.#openConflicts(key, field);
+    const [first] = conflicts;
+    if (first === undefined) return refused(`${key} has no open conflict in ${field}`);
+    const { winner } = first;
+    if (winner.authority > AUTHORITY[role]) {
+      return refused(`what stands was written by role ${ROLES[winner.authority]}`);
+    }
+    const seen = [winner, ...conflicts.map(({ loser }) => loser)];
+    let body: Uint8Array;
+    try {
+      body = encodePatch({ [field]: cborOf(value) }, { [field]: seen });
+    } catch (error) {
+      return refused(`the value cannot be kept: ${messageOf(error)}`);
+    }
+    if (readPatch(body) === undefined) return refused('the value, or the conflict, is too large');
+    return this.#write(key, PATCH, body, role, { key, field, value });
+  }
+
+  get #records(): Records {
+    return this.#options.store.state.records;
+  }
+
+  #openConflicts(key: string, field: string): MetConflict[] {
+    const all = this.#records.conflicts(false, Number.MAX_SAFE_INTEGER);
+    return all.filter((conflict) => conflict.key === key && conflict.field === field);
+  }
+
+  async #write(
+    key: string,
+    kind: Kind,
+    body: Uint8Array,
+    role: Role,
+    answer: JsonObject,
+  ): Promise<Mended> {
+    const { door, journal, store, id } = this.#options;
+    const { lsn, seq } = door.journalOp({ class: RECORD, key, kind, body, role });
+    await journal.whenDurable(lsn);
+    await store.whenApplied(lsn);
+    const op = textOfOpId({ origin: id, class: RECORD, seq });
+    return { kind: 'done', answer: { op, ...answer, record: this.get(key) ?? null } };
+  }
+
+  #jsonOfConflict(conflict: MetConflict): JsonObject {
+    const { key, field, kind, winner, loser, foundMs, closedMs } = conflict;
+    const entries = this.#records.history(key);
+    const sideOf = (order: WriteOrder): JsonObject => {
+      const entry = entries.find((each) => textOfOpId(each.order) === textOfOpId(order));
+      const value = entry === undefined ? undefined : readPatch(entry.body)?.fields.get(field);
+      return { ...jsonOfOrder(order), value: value === undefined ? null : jsonOfCbor(value) };
+    };
+    return {
+      key,
+      field,
+      kind,
+      why: whyPrevails(winner, loser),
+      winner: sideOf(winner),
+      loser: sideOf(loser),
+      foundAt: isoTime(foundMs),
+      closedAt: closedMs === undefined ? null : isoTime(closedMs),
+    };
+  }
+}
+
+function jsonOfEntry(entry: HistoryEntry): JsonObject {
+  const { order, kind, body, isUndone } = entry;
+  return {
+    ...jsonOfOrder(order),
+    kind: KIND_NAMES[kind],
+    undone: isUndone,
+    ...jsonOfBody(kind, body),
+  };
+}
+
+function jsonOfBody(kind: Kind, body: Uint8Array): JsonObject {
+  const names = (ids: readonly OpId[]): string[] => ids.map((id) => textOfOpId(id));
+  if (kind === ADD) return { add: mapped(readAdd(body) ?? new Map(), numberOf) };
+  if (kind === UNDO) return { undoes: names(readUndo(body) ?? []) };
+  if (kind !== PATCH) return {};
+  const { fields, seen } = readPatch(body) ?? { fields: new Map(), seen: new Map() };
+  return { fields: mapped(fields, jsonOfCbor), seen: mapped(seen, names) };
+}
+
+function jsonOfOrder(order: WriteOrder): JsonObject {
+  return {
+    op: textOfOpId(order),
+    at: isoTime(order.hlc.ms),
+    role: ROLES[order.authority] ?? 'device',
+  };
+}
+
+function mapped<T>(values: ReadonlyMap<string, T>, render: (value: T) => JsonValue): JsonObject {
+  return Object.fromEntries([...values].map(([name, value]) => [name, render(value)]));
+}
+
+/** Beyond 2^53 as text, so that nothing is rounded. */
+function numberOf(total: bigint): JsonValue {
+  const number = Number(total);
+  return Number.isSafeInteger(number) ? number : String(total);
+}
+
+function cborOf(value: JsonValue): CborValue {
+  if (typeof value !== 'object' || value === null) return value;
+  if (isList(value)) return value.map((item) => cborOf(item));
+  return new Map(Object.entries(value).map(([name, item]) => [name, cborOf(item)]));
+}
+
+function isList(value: object): value is readonly JsonValue[] {
+  return Array.isArray(value);
+}
+
+function refused(reason: string): Mended {
+  return { kind: 'refused', reason };
+}
