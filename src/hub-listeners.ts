@@ -1,19 +1,10 @@
-/** Where the hub listens: MQTT, MQTT over TLS, and HTTP with the page, the API and MQTT over WebSocket. */
+/** Where the hub listens for devices: MQTT and MQTT over TLS. */
 import { HubError } from './base/errors.ts';
 import type { Broker } from './broker/broker.ts';
 import type { BrokerLimits } from './broker/limits.ts';
 import type { Config } from './config-schema.ts';
-import { type Access, loginOptions } from './hub-access.ts';
-import type { HubPower, SiteTime } from './hub-power.ts';
-import type { HubStatus } from './hub-status.ts';
-import type { HubStore } from './hub-store.ts';
 import type { Machine } from './machine.ts';
-import { type HttpServer, serveHttp } from './platform/http-server.ts';
 import type { Listener } from './platform/network.ts';
-import { webSocketUpgrades } from './platform/websocket.ts';
-import { createApi } from './status/api.ts';
-import { PageFiles } from './status/page-files.ts';
-import type { RecordDoor } from './status/records.ts';
 
 export interface HubAddresses {
   readonly mqtt?: string;
@@ -76,7 +67,10 @@ export async function listenMqtt(
 /** Several listeners as one, by the scheme of their URLs. */
 export function listening(listeners: Readonly<Record<string, Listener>>): Listening {
   const named = Object.entries(listeners);
-  const urls = named.map(([scheme, { host, port }]) => [scheme, `${scheme}://${at(host, port)}`]);
+  const urls = named.map(([scheme, { host, port }]) => [
+    scheme,
+    `${scheme}://${hostAndPort(host, port)}`,
+  ]);
   return {
     addresses: Object.fromEntries(urls) as HubAddresses,
     close: async () => {
@@ -91,60 +85,7 @@ function fileOf(path: string, key: string, machine: Machine): Uint8Array {
   return bytes;
 }
 
-export interface HttpParts {
-  readonly config: Config;
-  readonly machine: Machine;
-  readonly time: SiteTime;
-  readonly broker: Broker;
-  readonly status: HubStatus;
-  readonly power: HubPower;
-  readonly store: HubStore;
-  readonly access: Access;
-  readonly records: RecordDoor;
-}
-
-export async function listenHttp(parts: HttpParts): Promise<Listening> {
-  const { config, machine, time, broker, status, power, store, access } = parts;
-  const { host, port, connectionsMax } = config.http;
-  const api = createApi({
-    snapshot: () => status.snapshot(),
-    health: () => status.health(),
-    digest: () => store.digest(),
-    syncLog: power.syncLog,
-    records: parts.records,
-    readings: (query) => store.state.readings(query),
-    powerSince: (sinceMs) => power.history.since(sinceMs),
-    powerSources: () => power.sources(),
-    override: power.override,
-    page: new PageFiles(machine.files, machine.pageDir),
-    clock: time.clock,
-    timers: machine.timers,
-    log: machine.log,
-    ...loginOptions(access, host),
-  });
-  const { packetBytesMax } = config.broker;
-  const handler = webSocketUpgrades(
-    { connectionsMax: config.broker.connectionsMax, messageBytesMax: packetBytesMax },
-    (connection) => broker.accept(connection),
-  );
-  const upgrade = { path: '/mqtt', handler, origins: access.asksForUser ? 'any' : 'same' } as const;
-  const server: HttpServer = await serveHttp({
-    host,
-    port,
-    purpose: 'http.port',
-    connectionsMax,
-    fetch: (request, remote) => api.fetch(request, remote),
-    ...(config.broker.websocket ? { upgrade } : {}),
-  });
-  return {
-    addresses: { http: `http://${at(server.host, server.port)}/` },
-    close: async () => {
-      api.close();
-      await server.close();
-    },
-  };
-}
-
-function at(host: string, port: number): string {
+/** As it stands in a URL. */
+export function hostAndPort(host: string, port: number): string {
   return `${host.includes(':') ? `[${host}]` : host}:${port}`;
 }

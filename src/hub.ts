@@ -13,9 +13,9 @@ import { Closers } from './closers.ts';
 import type { Config } from './config-schema.ts';
 import { announceRuntime } from './hub-data.ts';
 import { openFlashLedger } from './hub-flash.ts';
-import { type Followers, followJournal } from './hub-followers.ts';
+import type { Followers } from './hub-followers.ts';
 import { type Ground, layGround } from './hub-ground.ts';
-import { type HubAddresses, listenHttp } from './hub-listeners.ts';
+import type { HubAddresses } from './hub-listeners.ts';
 import { HubRecords } from './hub-records.ts';
 import { type Serving, serveDevices } from './hub-serving.ts';
 import { HubStatus } from './hub-status.ts';
@@ -54,11 +54,14 @@ export async function openHub(config: Config, machine: Machine): Promise<Hub> {
 async function assemble(ground: Ground): Promise<Hub> {
   const { config, machine, id, failed, closers } = ground;
   const serving = await serveDevices(ground);
+  // Devices are served while the rest of the program is still being read from the card.
+  const { followJournal } = await import('./hub-followers.ts');
   const followers = followJournal(ground, serving);
   const status = openStatus(ground, serving, followers);
   announce(ground, serving, followers, status);
   const records = new HubRecords({ ...serving, id });
   const parts = { ...ground, ...serving, ...followers, status, records };
+  const { listenHttp } = await import('./hub-http.ts');
   const http = closers.add(await listenHttp(parts));
   const addresses = { ...serving.addresses, ...http.addresses };
   announceRuntime(config.data, { pid: machine.pid, ...addresses }, machine, closers);

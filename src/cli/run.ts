@@ -2,11 +2,9 @@
 import { createLog } from '../base/log.ts';
 import { messageOf } from '../base/errors.ts';
 import type { Config } from '../config-schema.ts';
-import { openHub } from '../hub.ts';
 import type { HubAddresses } from '../hub-listeners.ts';
 import { type Machine, thisMachine } from '../machine.ts';
 import { feedWatchdog } from '../platform/systemd.ts';
-import { openRegion } from '../regional.ts';
 import type { Args } from './args.ts';
 import { configOf } from './config-options.ts';
 import { type CliIo, EXIT, type ExitCode } from './io.ts';
@@ -21,10 +19,12 @@ interface RunningNode {
 }
 
 export async function runHub(args: Args, io: CliIo): Promise<ExitCode> {
+  const { openHub } = await import('../hub.ts');
   return runNode('hub', openHub, args, io);
 }
 
 export async function runRegion(args: Args, io: CliIo): Promise<ExitCode> {
+  const { openRegion } = await import('../regional.ts');
   return runNode('region', openRegion, args, io);
 }
 

@@ -1,0 +1,68 @@
+/** HTTP of the hub: the page, the API, and MQTT over WebSocket. */
+import type { Broker } from './broker/broker.ts';
+import type { Config } from './config-schema.ts';
+import { type Access, loginOptions } from './hub-access.ts';
+import { hostAndPort, type Listening } from './hub-listeners.ts';
+import type { HubPower, SiteTime } from './hub-power.ts';
+import type { HubStatus } from './hub-status.ts';
+import type { HubStore } from './hub-store.ts';
+import type { Machine } from './machine.ts';
+import { type HttpServer, serveHttp } from './platform/http-server.ts';
+import { webSocketUpgrades } from './platform/websocket.ts';
+import { createApi } from './status/api.ts';
+import { PageFiles } from './status/page-files.ts';
+import type { RecordDoor } from './status/records.ts';
+
+export interface HttpParts {
+  readonly config: Config;
+  readonly machine: Machine;
+  readonly time: SiteTime;
+  readonly broker: Broker;
+  readonly status: HubStatus;
+  readonly power: HubPower;
+  readonly store: HubStore;
+  readonly access: Access;
+  readonly records: RecordDoor;
+}
+
+export async function listenHttp(parts: HttpParts): Promise<Listening> {
+  const { config, machine, time, broker, status, power, store, access } = parts;
+  const { host, port, connectionsMax } = config.http;
+  const api = createApi({
+    snapshot: () => status.snapshot(),
+    health: () => status.health(),
+    digest: () => store.digest(),
+    syncLog: power.syncLog,
+    records: parts.records,
+    readings: (query) => store.state.readings(query),
+    powerSince: (sinceMs) => power.history.since(sinceMs),
+    powerSources: () => power.sources(),
+    override: power.override,
+    page: new PageFiles(machine.files, machine.pageDir),
+    clock: time.clock,
+    timers: machine.timers,
+    log: machine.log,
+    ...loginOptions(access, host),
+  });
+  const { packetBytesMax } = config.broker;
+  const handler = webSocketUpgrades(
+    { connectionsMax: config.broker.connectionsMax, messageBytesMax: packetBytesMax },
+    (connection) => broker.accept(connection),
+  );
+  const upgrade = { path: '/mqtt', handler, origins: access.asksForUser ? 'any' : 'same' } as const;
+  const server: HttpServer = await serveHttp({
+    host,
+    port,
+    purpose: 'http.port',
+    connectionsMax,
+    fetch: (request, remote) => api.fetch(request, remote),
+    ...(config.broker.websocket ? { upgrade } : {}),
+  });
+  return {
+    addresses: { http: `http://${hostAndPort(server.host, server.port)}/` },
+    close: async () => {
+      api.close();
+      await server.close();
+    },
+  };
+}
