@@ -28,8 +28,8 @@ export interface FleetOptions {
 
 const HUBS_WATCHED_MAX = 10_000;
 const DAY_MS = 86_400_000;
-/** How far back the last word of a hub is looked for. */
-const WINDOWS_MS = [DAY_MS, 30 * DAY_MS];
+/** How far back the last word of a hub is looked for: at last anywhere, since its clock may say 1970. */
+const WINDOWS_MS = [DAY_MS, 30 * DAY_MS, Infinity];
 const LINES_MAX = 2_000;
 const PAGES_MAX = 50;
 
@@ -116,7 +116,7 @@ export class Fleet {
     const nowMs = this.#options.clock.wallMs();
     let lines: FleetLine[] = [];
     for (const windowMs of WINDOWS_MS) {
-      lines = this.#read(site, hub, nowMs - windowMs);
+      lines = this.#read(site, hub, Math.max(0, nowMs - windowMs));
       if (lines.length > 0) break;
     }
     this.#known.set(key, { batch, lines });

@@ -9,6 +9,7 @@ import { type Check, note, ok, wrong } from './check.ts';
 const READING_S_MAX = 60;
 const LIFE_YEARS_WRONG = 1;
 const LIFE_YEARS_NOTE = 3;
+const LIFE_YEARS_SHOWN_MAX = 50;
 /** Of the journal's room. */
 const FILL_NOTE = 0.8;
 
@@ -88,7 +89,8 @@ function uplinkCheck({ uplink, backlog }: StatusSnapshot): Check {
 
 export function lifeCheck(lifeYears: number | null): Check {
   if (lifeYears === null) return ok('card', 'too little was written to say anything');
-  const found = `lasts ${lifeYears} years at the rate of the last days`;
+  const years = lifeYears >= LIFE_YEARS_SHOWN_MAX ? `${LIFE_YEARS_SHOWN_MAX} or more` : lifeYears;
+  const found = `lasts ${years} years at the rate of the last days`;
   if (lifeYears >= LIFE_YEARS_NOTE) return ok('card', found);
   const advice =
     'Raise journal.linger_ms.telemetry, or capture less; `heliograph status` says who writes.';

@@ -10,7 +10,11 @@ const SILENT_MS = 36 * 3_600_000;
 const DASH = '–';
 
 const element = (id) => document.getElementById(id);
-const localTime = new Intl.DateTimeFormat(undefined, { dateStyle: 'short', timeStyle: 'short' });
+const localTime = new Intl.DateTimeFormat(undefined, {
+  dateStyle: 'short',
+  timeStyle: 'short',
+  hourCycle: 'h23',
+});
 
 function bytes(size) {
   const units = ['B', 'kB', 'MB', 'GB', 'TB'];

@@ -200,10 +200,7 @@ function showStorage({ journal, disk, flash }) {
   setText('disk-free', bytes(disk.freeBytes));
   setText('flash-today', bytes(flash.bytesToday));
   setText('flash-causes', flashCauses(flash.byCause));
-  setText(
-    'flash-ratio',
-    flash.amplification === null ? DASH : `${fixed(flash.amplification, 1)} bytes`,
-  );
+  setText('flash-ratio', flash.amplification === null ? DASH : fixed(flash.amplification, 1));
   const years = flash.lifeYears;
   setText(
     'flash-life',
@@ -211,13 +208,12 @@ function showStorage({ journal, disk, flash }) {
   );
 }
 
-/** The two that wrote the most today: `journal 60 %, store 31 %`. */
+/** What wrote the most today: `journal 60 %`. */
 function flashCauses(byCause) {
-  const causes = Object.entries(byCause).filter(([, size]) => size > 0);
+  const causes = Object.entries(byCause);
   const total = causes.reduce((sum, [, size]) => sum + size, 0);
-  const most = causes.toSorted(([, a], [, b]) => b - a).slice(0, 2);
-  const shares = most.map(([name, size]) => `${name} ${Math.round((100 * size) / total)} %`);
-  return shares.length === 0 ? DASH : shares.join(', ');
+  const [name, size] = causes.toSorted(([, a], [, b]) => b - a)[0];
+  return total === 0 ? DASH : `${name} ${Math.round((100 * size) / total)} %`;
 }
 
 function showNotices({ faults, security, clock, sync }) {
