@@ -2,21 +2,23 @@
  * What follows the journal behind the acknowledgements: the store, the power brain, the uplink that sends
  * when it may, and retention, which lets go of what has its receipt.
  */
+import type { Compressor } from './batch/compression.ts';
 import type { Cancel } from './base/clock.ts';
 import type { Broker } from './broker/broker.ts';
 import type { Config } from './config-schema.ts';
 import { brokerLogin } from './hub-access.ts';
 import { syncLogKey } from './hub-data.ts';
 import type { Ground } from './hub-ground.ts';
-import { HubPower } from './hub-power.ts';
+import { HubPower, type SimulatedSite } from './hub-power.ts';
 import { Retention } from './hub-retention.ts';
 import type { Serving } from './hub-serving.ts';
 import { verifyEd25519 } from './keys/identity.ts';
 import type { Machine } from './machine.ts';
 import { LOG } from './model/class.ts';
 import { EMPTY_BACKLOG } from './power/backlog.ts';
-import type { LinkKind } from './power/govern/energy.ts';
+import { LINK_COSTS, type LinkKind } from './power/govern/energy.ts';
 import { detectLink } from './uplink/link-kind.ts';
+import { DEFAULT_UPLINK_LIMITS, type UplinkLimits } from './uplink/options.ts';
 import type { UpstreamBroker } from './uplink/region-link.ts';
 import { Uplink } from './uplink/uplink.ts';
 import { PROGRAM_VERSION } from './versions.ts';
@@ -26,13 +28,28 @@ export interface Followers {
   readonly uplink: Uplink;
 }
 
+/** What a simulation puts in the place of what a machine has. */
+export interface StandIns {
+  /** For source `simulated`. */
+  readonly site?: SimulatedSite;
+  /** Simulated time has no threads. */
+  readonly compressor?: Compressor;
+  /** How often the uplink asks whether it may send, when nothing happens, and how often power decides. */
+  readonly lookMs?: number;
+  readonly tickMs?: number;
+}
+
 const MIB = 1 << 20;
 const DAY_MS = 86_400_000;
 /** A session waits so long for late receipts and newcomers; in fast time, not for hours. */
 const LINGER_MS = 2_000;
 const LINGER_MS_MIN = 100;
 
-export function followJournal(ground: Ground, serving: Serving): Followers {
+export function followJournal(
+  ground: Ground,
+  serving: Serving,
+  standIns: StandIns = {},
+): Followers {
   const { config, machine, time, paths, id, closers } = ground;
   const { journal, store, door, lingers, broker } = serving;
   store.follow();
@@ -49,10 +66,12 @@ export function followJournal(ground: Ground, serving: Serving): Followers {
       backlog: () => uplink?.backlog() ?? EMPTY_BACKLOG,
       dir: paths.syncLog,
       log: machine.log,
+      site: standIns.site,
+      tickMs: standIns.tickMs,
       journalLine: (body) => door.journalOwn({ class: LOG, key: syncLogKey(id), body }),
     }),
   );
-  uplink = closers.add(openUplink(ground, serving, power, link));
+  uplink = closers.add(openUplink(ground, serving, power, link, standIns));
   lingers.stateIs(power.monitor.decision().state);
   power.monitor.onDecision(({ state }) => {
     lingers.stateIs(state);
@@ -93,6 +112,20 @@ function linkOf({ uplink }: Config, { files }: Machine): () => LinkKind {
   return link === 'auto' ? () => detectLink(files) : () => link;
 }
 
+/** Watts that attempts may take on average, soon after a failure and when failures go on. */
+const FIRST_ATTEMPTS_WATTS = 12;
+const LATER_ATTEMPTS_WATTS = 0.25;
+
+/** A failed attempt costs what a session costs: on a dear link the pauses between them are longer. */
+function pausesOf(link: LinkKind): Pick<UplinkLimits, 'pauseMsMin' | 'pauseMsMax'> {
+  const { pauseMsMin, pauseMsMax } = DEFAULT_UPLINK_LIMITS;
+  const sessionMs = LINK_COSTS[link].sessionWh * 3_600_000;
+  return {
+    pauseMsMin: Math.max(pauseMsMin, sessionMs / FIRST_ATTEMPTS_WATTS),
+    pauseMsMax: Math.max(pauseMsMax, sessionMs / LATER_ATTEMPTS_WATTS),
+  };
+}
+
 function upstreamBroker({ uplink }: Config, machine: Machine): UpstreamBroker | undefined {
   if (uplink.url === '') return undefined;
   const { keepaliveS, connectTimeoutS } = uplink;
@@ -105,6 +138,7 @@ function openUplink(
   { journal }: Serving,
   power: HubPower,
   link: () => LinkKind,
+  { compressor, lookMs }: StandIns,
 ): Uplink {
   const { config, machine, time, paths, identity } = ground;
   const { files, mqtt, random, log } = machine;
@@ -128,9 +162,12 @@ function openUplink(
     linkTimers: machine.timers,
     software: PROGRAM_VERSION,
     limits: {
+      ...pausesOf(link()),
+      ...(lookMs === undefined ? {} : { lookMs }),
       spoolBytesMax: config.uplink.spoolMibMax * MIB,
       lingerMs: Math.max(LINGER_MS_MIN, LINGER_MS / config.power.timeSpeed),
     },
+    ...(compressor === undefined ? {} : { compressor }),
     onFatal: (error) => ground.fail(error),
   });
 }

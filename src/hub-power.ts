@@ -19,6 +19,7 @@ import { SeededSky } from './platform/sim/sky.ts';
 import { LINK_COSTS, type LinkKind, transferEnergyWh } from './power/govern/energy.ts';
 import { PowerMonitor } from './power/monitor.ts';
 import { powerConfigOf } from './power/power-config.ts';
+import type { MeasuredSite } from './power/sources/simulated.ts';
 import { type ProbeRow, probeRows } from './power/probe.ts';
 import type { Subscribe } from './power/sources/mqtt-json.ts';
 import { openSources } from './power/sources/open-sources.ts';
@@ -40,6 +41,12 @@ export function siteTime(config: Config, machine: Machine): SiteTime {
   return fastTime(timeSpeed, wallMsOfIso(timeStart) ?? machine.clock.wallMs());
 }
 
+/** A site that is simulated elsewhere, in time of its own. */
+export interface SimulatedSite extends MeasuredSite {
+  /** Energy that the hub believes a session took. */
+  spend(energyWh: number): void;
+}
+
 export interface HubPowerOptions {
   readonly config: Config;
   readonly machine: Machine;
@@ -50,6 +57,9 @@ export interface HubPowerOptions {
   /** At the hub's own broker, for sources that devices publish. */
   readonly subscribe: Subscribe;
   readonly backlog: () => Backlog;
+  /** For source `simulated`, instead of one made from the config. */
+  readonly site?: SimulatedSite | undefined;
+  readonly tickMs?: number | undefined;
   /** Journals a line; may throw `HubError`, which costs the copy and nothing else. */
   readonly journalLine: (body: Uint8Array) => void;
 }
@@ -59,7 +69,7 @@ export class HubPower {
   readonly syncLog: SyncLog;
   readonly history: PowerHistory;
   readonly #options: HubPowerOptions;
-  readonly #site: SimSite | undefined;
+  readonly #site: SimulatedSite | undefined;
   /** Everything goes, for a while, because somebody on site said so. */
   readonly override: OverrideDoor = {
     begin: (durationMs, who) => this.#sendByHand(durationMs, who),
@@ -74,7 +84,8 @@ export class HubPower {
     this.#options = options;
     this.syncLog = SyncLog.open({ files: machine.files, dir, clock: time.clock });
     this.#stopCopying = this.syncLog.follow((line) => this.#copy(utf8(JSON.stringify(line))));
-    this.#site = power.sources.includes('simulated') ? simulatedSite(config, time) : undefined;
+    const isSimulated = power.sources.includes('simulated');
+    this.#site = isSimulated ? (options.site ?? simulatedSite(config, time)) : undefined;
     const { files, serial, random } = machine;
     const needs = { files, serial, random, ...time, sysRoot: '/sys', devRoot: '/dev' };
     this.monitor = PowerMonitor.open({
@@ -83,7 +94,7 @@ export class HubPower {
         mqtt: machine.mqtt,
         subscribe,
         log,
-        ...(this.#site === undefined ? {} : { site: siteNow(this.#site, time.clock) }),
+        ...(this.#site === undefined ? {} : { site: this.#site }),
       }),
       ...time,
       log,
@@ -91,6 +102,7 @@ export class HubPower {
       backlog,
       syncLog: this.syncLog,
       config: powerConfigOf(power),
+      ...(options.tickMs === undefined ? {} : { tickMs: options.tickMs }),
       stateFile: { files: machine.files, path: `${dir}/learned.json` },
     });
     this.history = new PowerHistory(time.timers, () => this.#sample());
@@ -172,7 +184,7 @@ export class HubPower {
   }
 }
 
-function simulatedSite(config: Config, time: SiteTime): SimSite {
+function simulatedSite(config: Config, time: SiteTime): SimulatedSite {
   const { power } = config;
   const place = { latitude: power.latitude, longitude: power.longitude };
   const options = {
@@ -184,5 +196,6 @@ function simulatedSite(config: Config, time: SiteTime): SimSite {
     radioWatts: 0,
     startRatio: 0.7,
   };
-  return new SimSite(options, time.clock.wallMs());
+  const site = new SimSite(options, time.clock.wallMs());
+  return { ...siteNow(site, time.clock), spend: (energyWh) => site.spend(energyWh) };
 }

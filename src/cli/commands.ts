@@ -257,6 +257,28 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await import('./store.ts')).rebuildStore,
   },
   {
+    name: 'pilot',
+    summary: 'a month in the field in simulated time: weather, links, faults, and a report',
+    options: {
+      days: { value: 'N', help: 'simulated days (default 30)' },
+      seed: { value: 'N', help: 'weather, load and faults follow from it (default 7)' },
+      preset: { value: 'SITE', help: 'satellite (default), lte or wifi' },
+      trace: { value: 'FILE', help: 'weather from a CSV instead: time,ghi_wm2[,temp_c]' },
+      latitude: { value: 'DEG', help: 'of the trace' },
+      longitude: { value: 'DEG', help: 'of the trace' },
+      devices: { value: 'N', help: 'at the site (default 50)' },
+      faults: { value: 'KINDS', help: 'all (default), none, or a list: kill,clock …' },
+      policy: {
+        value: 'P',
+        help: 'all: compare with plain policies; or one of them alone, on the light model',
+      },
+      out: { value: 'FILE', help: 'write the report, one HTML file' },
+      json: JSON_OPTION,
+    },
+    notes: 'Exit code 1 where a promise was broken: seed, simulated time and last events are told.',
+    load: async () => (await import('./pilot.ts')).pilotCommand,
+  },
+  {
     name: 'bench ingest',
     summary: 'measure durable publishes: rate, latency, processor, memory and flash',
     options: {

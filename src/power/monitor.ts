@@ -40,6 +40,8 @@ export interface PowerMonitorOptions {
   readonly syncLog?: { append(entry: SyncLogEntry): SyncLogLine };
   /** Where what was learned survives a restart; without it, it does not. */
   readonly stateFile?: StateFile;
+  /** How often the state moves and the decision is made anew. */
+  readonly tickMs?: number;
   /** Hours and minutes for people; UTC where nothing else is given. */
   readonly timeOf?: (wallMs: number) => string;
 }
@@ -89,6 +91,7 @@ export class PowerMonitor {
   #budget: Budget | undefined;
   #byHandUntilMs: number | undefined;
   #sessionOpen = false;
+  #estimated: { readonly atMs: number; readonly estimate: BatteryEstimate } | undefined;
 
   private constructor(options: PowerMonitorOptions) {
     const { config, sources, timers, clock, stateFile } = options;
@@ -114,7 +117,7 @@ export class PowerMonitor {
     this.#tick();
     // Set after the sources' own timers: of two that are due together, a reading comes before its tick.
     this.#cancels = [
-      timers.every(TICK_MS, () => this.#tick()),
+      timers.every(options.tickMs ?? TICK_MS, () => this.#tick()),
       timers.every(SAVE_MS, () => this.#save()),
     ];
   }
@@ -259,6 +262,7 @@ export class PowerMonitor {
         const known = state.reading === undefined ? [reading] : [state.reading, reading];
         state.reading = mergeReadings(known, reading.atMs);
         this.#estimator.accept(index, reading);
+        this.#estimated = undefined;
       },
       (reason) => {
         // What `auto` merely looked for and never found is no fault.
@@ -317,9 +321,14 @@ export class PowerMonitor {
     return this.#options.link?.() ?? 'cellular';
   }
 
+  /** One estimate serves all who ask at the same moment. */
   #estimateNow(): BatteryEstimate {
     this.#refresh();
-    return this.#estimator.estimate(this.#options.clock.monotonicMs());
+    const nowMs = this.#options.clock.monotonicMs();
+    if (this.#estimated?.atMs !== nowMs) {
+      this.#estimated = { atMs: nowMs, estimate: this.#estimator.estimate(nowMs) };
+    }
+    return this.#estimated.estimate;
   }
 
   #facts(): Omit<SyncLogEntry, 'event'> {

@@ -13,8 +13,8 @@ import {
   SMALL_SATELLITE,
   SMALL_WIFI,
   type SitePreset,
-  traceSky,
-} from '../support/power-evaluation.ts';
+} from '../../src/pilot/light-model.ts';
+import { readTrace } from '../../src/pilot/trace.ts';
 
 const RECORD = 2;
 const TELEMETRY = 3;
@@ -69,7 +69,7 @@ test('a month that is too dark for the site: fewer hours down and less energy th
 test.skipIf(!existsSync(TRACE))(
   'LTE on a real June (skipped where the reference data are absent)',
   () => {
-    const { sky, startMs } = traceSky(readFileSync(TRACE, 'utf8'));
+    const { sky, startMs } = readTrace(readFileSync(TRACE, 'utf8'), TRACE);
     const of = (policy: Policy): Evaluation =>
       evaluate({
         preset: SMALL_LTE,

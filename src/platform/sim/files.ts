@@ -37,6 +37,9 @@ export interface SimFaults {
   unreadable?: { readonly path: string; readonly offset: number };
 }
 
+/** Files made between two looks for those that are gone. */
+const SWEEP_FILES = 64;
+
 export interface SimFilesOptions {
   readonly random: Random;
   /** Room for the contents of all files. */
@@ -57,6 +60,7 @@ export class SimFiles implements Files {
   #capacityBytes: number;
   #names = new NameTable<SimInode>();
   readonly #inodes = new Set<SimInode>();
+  #sweepAt = SWEEP_FILES;
   readonly #locks = new Map<string, number>();
   /** Number of the running process; handles and callbacks of earlier ones are dead. */
   #life = 1;
@@ -250,6 +254,7 @@ export class SimFiles implements Files {
       return existing;
     }
     if (!this.#names.has(parentOf(path))) throw this.#missing(path);
+    if (this.#inodes.size >= this.#sweepAt) this.#sweep();
     const inode = new SimInode();
     this.#inodes.add(inode);
     this.#names.add(path, inode);
@@ -257,7 +262,15 @@ export class SimFiles implements Files {
     return inode;
   }
 
+  /** Forgets the contents of files that no name can lead to any more: a month of files would fill the memory. */
+  #sweep(): void {
+    const reachable = this.#names.reachable();
+    for (const inode of this.#inodes) if (!reachable.has(inode)) this.#inodes.delete(inode);
+    this.#sweepAt = 2 * this.#inodes.size + SWEEP_FILES;
+  }
+
   #usedBytes(): number {
+    if (this.#capacityBytes === Number.MAX_SAFE_INTEGER) return 0;
     return this.#names.files().reduce((sum, inode) => sum + inode.allocatedBytes, 0);
   }
 

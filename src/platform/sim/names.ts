@@ -5,8 +5,13 @@ interface Change<F> {
   /** Folders whose sync makes it durable; one for most, two for a move between folders. */
   readonly dirs: readonly string[];
   readonly paths: readonly string[];
+  /** What it gave a name to. */
+  readonly file?: F;
   readonly apply: (table: Map<string, F | 'folder'>) => void;
 }
+
+/** The system writes names back by itself before long: so many changes may wait at most. */
+const PENDING_MAX = 1_000;
 
 /** Paths to files or folders. `F` is what a file is. The root folders `/` and `.` always exist. */
 export class NameTable<F extends object> {
@@ -32,6 +37,15 @@ export class NameTable<F extends object> {
     return [...new Set(this.#seen.values())].filter((entry) => entry !== 'folder');
   }
 
+  /** Every file that has a name, or may have one again after a power cut. */
+  reachable(): Set<F> {
+    const found = new Set<F>();
+    for (const entry of this.#seen.values()) if (entry !== 'folder') found.add(entry);
+    for (const entry of this.#durable.values()) if (entry !== 'folder') found.add(entry);
+    for (const { file } of this.#pending) if (file !== undefined) found.add(file);
+    return found;
+  }
+
   list(dir: string): string[] {
     const prefix = dir.endsWith('/') ? dir : `${dir}/`;
     const names = [...this.#seen.keys()]
@@ -50,7 +64,7 @@ export class NameTable<F extends object> {
   }
 
   add(path: string, file: F): void {
-    this.#change([path], (table) => table.set(path, file));
+    this.#change([path], (table) => table.set(path, file), file);
   }
 
   rename(from: string, to: string): void {
@@ -95,9 +109,11 @@ export class NameTable<F extends object> {
     this.#seen = new Map(this.#durable);
   }
 
-  #change(paths: readonly string[], apply: Change<F>['apply']): void {
+  #change(paths: readonly string[], apply: Change<F>['apply'], file?: F): void {
     apply(this.#seen);
-    this.#pending.push({ dirs: [...new Set(paths.map(parentOf))], paths, apply });
+    const dirs = [...new Set(paths.map(parentOf))];
+    this.#pending.push({ dirs, paths, apply, ...(file === undefined ? {} : { file }) });
+    if (this.#pending.length > PENDING_MAX) this.#pending.shift()?.apply(this.#durable);
   }
 }
 

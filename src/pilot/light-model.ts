@@ -5,19 +5,34 @@
  * What is measured as in POWER.md §4: time without power, ops that came late (born while the site had power;
  * what never came is late), Wh spent on the radio. Alarms open a session at once under `hourly`.
  */
-import { SeededRandom } from '../../src/platform/sim/random.ts';
-import { SimSite } from '../../src/platform/sim/site.ts';
-import type { Sky } from '../../src/platform/sim/sky.ts';
-import { CLASSES, type OpClass, perClass } from '../../src/model/class.ts';
-import { type Backlog, DEADLINES_MS } from '../../src/power/backlog.ts';
-import { LINK_COSTS, type LinkKind, sessionEnergyWh } from '../../src/power/govern/energy.ts';
-import type { BatteryEstimate } from '../../src/power/estimate/estimator.ts';
-import { FIRST_MEMORY, govern } from '../../src/power/govern/governor.ts';
-import { Planner } from '../../src/power/forecast/planner.ts';
-import { thresholdsFor } from '../../src/power/govern/thresholds.ts';
+import { SeededRandom } from '../platform/sim/random.ts';
+import { SimSite } from '../platform/sim/site.ts';
+import type { Sky } from '../platform/sim/sky.ts';
+import { CLASSES, type OpClass, perClass } from '../model/class.ts';
+import { type Backlog, DEADLINES_MS } from '../power/backlog.ts';
+import {
+  LINK_COSTS,
+  type LinkKind,
+  sessionEnergyWh,
+  transferEnergyWh,
+} from '../power/govern/energy.ts';
+import type { BatteryEstimate } from '../power/estimate/estimator.ts';
+import { FIRST_MEMORY, govern } from '../power/govern/governor.ts';
+import { Planner } from '../power/forecast/planner.ts';
+import { thresholdsFor } from '../power/govern/thresholds.ts';
 
-export type Policy =
-  'never' | 'hourly' | 'threshold' | 'charging' | 'alarms' | 'oracle' | 'heliograph';
+/** `alarms`: whenever one is born, everything else with it. `oracle`: alarms as they are born, at no cost. */
+export const POLICIES = [
+  'never',
+  'hourly',
+  'threshold',
+  'charging',
+  'always-on',
+  'alarms',
+  'oracle',
+  'heliograph',
+] as const;
+export type Policy = (typeof POLICIES)[number];
 
 export interface SitePreset {
   readonly name: string;
@@ -48,6 +63,12 @@ export const SMALL_WIFI: SitePreset = {
   name: 'Wi-Fi',
   link: 'wifi',
   sessionMinutes: 1,
+};
+
+export const PRESETS: Readonly<Record<string, SitePreset>> = {
+  satellite: SMALL_SATELLITE,
+  lte: SMALL_LTE,
+  wifi: SMALL_WIFI,
 };
 
 export interface Evaluation {
@@ -168,6 +189,7 @@ function chooserOf(options: EvaluationOptions): Choose {
   const waits = (backlog: Backlog): boolean => CLASSES.some((it) => backlog[it].ops > 0);
   const urgent = (backlog: Backlog): boolean => backlog[0].ops > 0 || backlog[1].ops > 0;
   if (options.policy === 'never') return () => [];
+  if (options.policy === 'always-on') return () => all;
   if (options.policy === 'alarms') return (_m, _s, backlog) => (urgent(backlog) ? all : []);
   if (options.policy === 'oracle') return (_m, _s, backlog) => (urgent(backlog) ? [0, 1] : []);
   if (options.policy === 'hourly') {
@@ -259,10 +281,17 @@ export function evaluate(options: EvaluationOptions): Evaluation {
   let radioWh = 0;
   let sessions = 0;
   const minutes = days * DAY_MINUTES;
+  const isAlwaysOn = policy === 'always-on';
   for (let minute = 0; minute < minutes; minute++) {
     site.advance(startMs + minute * MINUTE_MS);
     if (!site.on) session = undefined;
     ledger.bear(minute, site.on);
+    if (isAlwaysOn && site.on) {
+      const wh = link.idleWatts / 60 + transferEnergyWh(link, ledger.deliver(CLASSES, minute));
+      site.spend(wh);
+      radioWh += wh;
+      continue;
+    }
     if (session !== undefined && minute >= session.endsMinute) {
       const bytes = ledger.deliver(session.classes, minute);
       const wh = sessionEnergyWh(link, bytes) - link.sessionWh;
@@ -286,25 +315,5 @@ export function evaluate(options: EvaluationOptions): Evaluation {
     radioWhPerDay: radioWh / days,
     sessionsPerDay: sessions / days,
     meanHours: perClass((it) => ledger.waitedMinutes[it] / 60 / Math.max(1, ledger.born[it])),
-  };
-}
-
-/** A sky that follows a trace of hours (`time,ghi_wm2`, the time being the hour's end), from its first row on. */
-export function traceSky(csv: string): { sky: Sky; startMs: number } {
-  const rows = csv
-    .trim()
-    .split('\n')
-    .slice(1)
-    .map((line) => line.split(','))
-    .map(([time, ghi]) => ({ endMs: Date.parse(time as string), ghi: Number(ghi) }));
-  const startMs = (rows[0]?.endMs ?? 0) - 3_600_000;
-  return {
-    startMs,
-    sky: {
-      ghiWm2: (wallMs) => {
-        const row = rows[Math.floor((wallMs - startMs) / 3_600_000)];
-        return row?.ghi ?? 0;
-      },
-    },
   };
 }

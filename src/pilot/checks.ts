@@ -1,0 +1,81 @@
+/**
+ * The promises, checked while the pilot runs. Each check knows the pilot's own books and what the parts say in
+ * public; none looks into the parts.
+ */
+import type { HubLife } from './hub-life.ts';
+import { JOURNAL_MIB_MAX, SPOOL_MIB_MAX } from './hub-life.ts';
+import type { Pilot } from './pilot.ts';
+
+const MIB = 1 << 20;
+const SYNC_LOG_BYTES_MAX = 8 * MIB + 64 * 1024;
+/** The hub measures every ten seconds and judges by a median of five minutes. */
+const RESERVE_TOLERANCE_PCT = 1;
+const RESERVE_PCT = 15;
+/** A spool may exceed its limit by the batch that filled it. */
+const BATCH_BYTES_MAX = 2 * MIB;
+
+export const checkMinute = {
+  /** Promise 4: no session is begun below the reserve. */
+  reserve(pilot: Pilot, hub: HubLife | undefined): void {
+    const socPct = 100 * pilot.site.socRatio;
+    const state = hub?.followers.power.monitor.decision().state;
+    if (state === 'unknown' || hub === undefined) return;
+    if (socPct >= RESERVE_PCT - RESERVE_TOLERANCE_PCT) return;
+    throw pilot.failure(`a session begins at ${socPct.toFixed(1)} %, below the reserve`);
+  },
+
+  /** Promise 6: nothing grows beyond its limit. */
+  limits(pilot: Pilot): void {
+    const { hub } = pilot;
+    if (hub === undefined) return;
+    const { bytes, firstLsn, lastLsn, durableLsn } = hub.serving.journal.stat();
+    if (bytes > JOURNAL_MIB_MAX * MIB) throw pilot.failure(`the journal has ${bytes} bytes`);
+    if (durableLsn > lastLsn || firstLsn > lastLsn + 1) {
+      throw pilot.failure(`LSNs out of order: ${firstLsn} … ${durableLsn} … ${lastLsn}`);
+    }
+  },
+};
+
+export function checkHour(pilot: Pilot): void {
+  const { hub, hubDisk } = pilot;
+  if (hub === undefined || hubDisk.crashed) return;
+  checkKept(pilot, hub);
+  checkLog(pilot);
+  const spool = pilot.bytesBelow('uplink/spool');
+  if (spool > SPOOL_MIB_MAX * MIB + BATCH_BYTES_MAX)
+    throw pilot.failure(`the spool has ${spool} bytes`);
+  const log = pilot.bytesBelow('power');
+  if (log > SYNC_LOG_BYTES_MAX) throw pilot.failure(`the sync log has ${log} bytes`);
+}
+
+/** Promises 1 and 3: what was acknowledged is in the journal until it is proven to be upstream. */
+function checkKept(pilot: Pilot, hub: HubLife): void {
+  const { firstLsn } = hub.serving.journal.stat();
+  const { receiptedLsn } = hub.followers.uplink;
+  for (const [key, { lsn }] of pilot.books.outstanding()) {
+    if (lsn < firstLsn) throw pilot.failure(`${key} was released and is not stored upstream`);
+    if (lsn <= receiptedLsn) throw pilot.failure(`${key} has a receipt and is not stored upstream`);
+  }
+}
+
+/** Every attempt upstream has its line in the sync log. */
+function checkLog(pilot: Pilot): void {
+  const { attempts } = pilot.link;
+  const { opens } = pilot.recorder;
+  if (opens !== attempts)
+    throw pilot.failure(`${attempts} sessions, ${opens} lines that tell of one`);
+}
+
+/** Promise 2: the same ops, the same state. */
+export function checkSynced(
+  pilot: Pilot,
+  hubDigest: string,
+  regionDigest: string | undefined,
+): void {
+  for (const [key] of pilot.books.outstanding()) {
+    throw pilot.failure(`nothing waits any more, and ${key} is not stored upstream`);
+  }
+  if (hubDigest !== regionDigest) {
+    throw pilot.failure(`digest ${hubDigest} here, ${regionDigest ?? 'none'} upstream`);
+  }
+}

@@ -1,0 +1,156 @@
+/**
+ * One life of the hub's process, from its start to its death: the real composition of hub.ts without sockets and
+ * pages, on the simulated machine. SQLite writes real files in a folder of its own, out of the disk simulator's
+ * sight; they outlive every crash, which is why the store may be ahead of what the pilot's power cuts leave.
+ */
+import type { Clock } from '../base/clock.ts';
+import { HubError } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import type { Random } from '../base/random.ts';
+import { inlineBrotli } from '../batch/compression.ts';
+import { Closers } from '../closers.ts';
+import { loadConfig } from '../config.ts';
+import type { Config } from '../config-schema.ts';
+import { type Followers, followJournal } from '../hub-followers.ts';
+import { layGround } from '../hub-ground.ts';
+import type { SimulatedSite } from '../hub-power.ts';
+import { type Serving, serveDevices } from '../hub-serving.ts';
+import type { Machine } from '../machine.ts';
+import type { Origin } from '../model/origin.ts';
+import type { Files } from '../platform/files.ts';
+import type { MqttClient } from '../platform/mqtt-client.ts';
+import type { Network } from '../platform/network.ts';
+import type { SimClock } from '../platform/sim/clock.ts';
+import { SimHost } from '../platform/sim/host.ts';
+import { SimSerialPorts } from '../platform/sim/serial.ts';
+import { SimServiceManager } from '../platform/sim/service-manager.ts';
+import { Life } from './life.ts';
+import type { Scenario } from './scenario.ts';
+
+export const SITE_NAME = 'pilot';
+export const JOURNAL_MIB_MAX = 24;
+export const SPOOL_MIB_MAX = 16;
+/** Alarms and commands are looked at as they come; for the others half a minute is soon enough. */
+const LOOK_MS = 30_000;
+const TICK_MS = 30_000;
+
+export interface HubWorld {
+  readonly scenario: Scenario;
+  readonly clock: SimClock;
+  /** What the hub takes for the time. */
+  readonly hubClock: Clock;
+  readonly random: Random;
+  /** Simulated, but for the state database. */
+  readonly files: Files;
+  readonly dataDir: string;
+  readonly link: MqttClient;
+  readonly site: SimulatedSite;
+  readonly log: Log;
+}
+
+export class HubLife {
+  readonly id: Origin;
+  readonly serving: Serving;
+  readonly followers: Followers;
+  /** The hub said that it cannot go on; it must be started again. */
+  failure: unknown;
+  readonly #life: Life;
+  readonly #closers: Closers;
+
+  private constructor(
+    id: Origin,
+    life: Life,
+    closers: Closers,
+    parts: { serving: Serving; followers: Followers },
+  ) {
+    this.id = id;
+    this.#life = life;
+    this.#closers = closers;
+    this.serving = parts.serving;
+    this.followers = parts.followers;
+  }
+
+  static async open(world: HubWorld): Promise<HubLife> {
+    const life = new Life(world.clock, world.link);
+    const closers = new Closers();
+    const ground = layGround(configOf(world), machineOf(world, life), closers);
+    const serving = await serveDevices(ground);
+    const followers = followJournal(ground, serving, {
+      site: world.site,
+      compressor: inlineBrotli,
+      lookMs: LOOK_MS,
+      tickMs: TICK_MS,
+    });
+    const hub = new HubLife(ground.id, life, closers, { serving, followers });
+    void ground.failed.then((error) => (hub.failure ??= error));
+    return hub;
+  }
+
+  /** The process ends between two events; what it had not synced may be lost with the power. */
+  crash(): void {
+    this.#life.end();
+    try {
+      this.serving.store.state.close();
+    } catch (error) {
+      if (!(error instanceof HubError)) throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#closers.close();
+  }
+}
+
+function configOf({ scenario, dataDir }: HubWorld): Config {
+  const { preset, place } = scenario;
+  const captures = [
+    ['alarms/#', 'alarm'],
+    ['commands/#', 'command'],
+    ['previews/#', 'preview'],
+    ['files/#', 'bulk'],
+  ].map(([filter, name]) => `{ filter = "${filter}", class = "${name}", keep = "all" }`);
+  const outcome = loadConfig({
+    sets: [
+      `data=${dataDir}`,
+      `site=${SITE_NAME}`,
+      'power.sources=["simulated"]',
+      `power.capacity_wh=${preset.capacityWh}`,
+      `power.panel_w=${preset.panelWatts}`,
+      `power.base_load_w=${preset.baseWatts}`,
+      `power.latitude=${place.latitude}`,
+      `power.longitude=${place.longitude}`,
+      'journal.segment_mib=1',
+      `journal.total_mib_max=${JOURNAL_MIB_MAX}`,
+      'journal.free_mib_min=1',
+      'uplink.url=mqtt://region.pilot:1883',
+      `uplink.link=${preset.link}`,
+      `uplink.spool_mib_max=${SPOOL_MIB_MAX}`,
+      `capture=[${[...captures, '{ filter = "#", class = "telemetry", keep = "all" }'].join(', ')}]`,
+    ],
+  });
+  if (outcome.kind === 'ok') return outcome.config;
+  throw new HubError('config.invalid', outcome.mistakes.map(({ message }) => message).join('; '));
+}
+
+/** Devices knock at the door itself; nobody listens at a socket. */
+const NO_NETWORK: Network = {
+  listen: ({ host, port }) => Promise.resolve({ host, port, close: () => Promise.resolve() }),
+};
+
+function machineOf(world: HubWorld, life: Life): Machine {
+  return {
+    pid: 1,
+    clock: world.hubClock,
+    timers: life.timers,
+    random: world.random,
+    files: world.files,
+    network: NO_NETWORK,
+    mqtt: life.mqtt,
+    serial: new SimSerialPorts(world.clock),
+    host: new SimHost(),
+    manager: new SimServiceManager(),
+    env: {},
+    pageDir: '',
+    log: world.log,
+  };
+}

@@ -1,0 +1,44 @@
+/**
+ * What a simulated process holds of the world: timers and a way to the broker. Once the process is dead, nothing
+ * of it moves any more, whatever was still on its way.
+ */
+import type { Timers } from '../base/clock.ts';
+import type { MqttClient } from '../platform/mqtt-client.ts';
+import { SimCrash } from '../platform/sim/files.ts';
+
+export class Life {
+  readonly timers: Timers;
+  readonly mqtt: MqttClient;
+  #isAlive = true;
+
+  constructor(timers: Timers, mqtt: MqttClient) {
+    const ifAlive = (callback: () => void) => (): void => {
+      if (!this.#isAlive) return;
+      try {
+        callback();
+      } catch (error) {
+        // A disk that died under the process ends it; everything else is a bug and ends the pilot.
+        if (!(error instanceof SimCrash)) throw error;
+        this.#isAlive = false;
+      }
+    };
+    this.timers = {
+      after: (delayMs, callback) => timers.after(delayMs, ifAlive(callback)),
+      every: (periodMs, callback) => timers.every(periodMs, ifAlive(callback)),
+      soon: (callback) => timers.soon(ifAlive(callback)),
+    };
+    this.mqtt = {
+      connect: (options, handlers) =>
+        this.#isAlive
+          ? mqtt.connect(options, {
+              onMessage: (topic, payload) => ifAlive(() => handlers.onMessage(topic, payload))(),
+              onClose: (reason) => ifAlive(() => handlers.onClose(reason))(),
+            })
+          : new Promise(() => undefined),
+    };
+  }
+
+  end(): void {
+    this.#isAlive = false;
+  }
+}

@@ -1,0 +1,111 @@
+/** One life of the regional node: the real one, on a disk of its own; what it stores is told to the books. */
+import type { Log } from '../base/log.ts';
+import type { Random } from '../base/random.ts';
+import { inlineBrotli } from '../batch/compression.ts';
+import { Identity, verifyEd25519 } from '../keys/identity.ts';
+import type { StampedOp } from '../model/op.ts';
+import type { Files } from '../platform/files.ts';
+import type { MqttClient } from '../platform/mqtt-client.ts';
+import type { SimClock } from '../platform/sim/clock.ts';
+import { RegionalNode } from '../regional/regional-node.ts';
+import type { SiteStore } from '../regional/site-store.ts';
+import { Store } from '../store/store.ts';
+import { PROGRAM_VERSION } from '../versions.ts';
+import { SITE_NAME } from './hub-life.ts';
+import { Life } from './life.ts';
+
+export interface RegionWorld {
+  readonly clock: SimClock;
+  readonly random: Random;
+  readonly files: Files;
+  readonly dataDir: string;
+  readonly link: MqttClient;
+  readonly log: Log;
+  readonly onStored: (stamped: StampedOp) => void;
+}
+
+/** The archive of a month would fill the pilot's memory. */
+const LIMITS = { archiveBytesMax: 4 << 20, archiveBatchesMax: 200 };
+
+export class RegionLife {
+  readonly node: RegionalNode;
+  readonly #life: Life;
+  readonly #stores: readonly Store[];
+  readonly #failures: readonly unknown[];
+
+  private constructor(
+    node: RegionalNode,
+    life: Life,
+    stores: readonly Store[],
+    failures: readonly unknown[],
+  ) {
+    this.node = node;
+    this.#life = life;
+    this.#stores = stores;
+    this.#failures = failures;
+  }
+
+  /** Why the node cannot go on; undefined while it can. */
+  get failure(): unknown {
+    return this.#failures[0];
+  }
+
+  static async open(world: RegionWorld): Promise<RegionLife> {
+    const { clock, random, files, dataDir, link, log } = world;
+    const life = new Life(clock, link);
+    const stores: Store[] = [];
+    files.makeDir(dataDir);
+    const failures: unknown[] = [];
+    const node = await RegionalNode.open({
+      files,
+      clock,
+      random,
+      log,
+      timers: life.timers,
+      mqtt: life.mqtt,
+      dir: dataDir,
+      broker: { url: 'mqtt://region.pilot:1883' },
+      openStore: (path) => {
+        const store = Store.open({ path, files, log, durability: 'each-commit', readingsDays: 30 });
+        stores.push(store);
+        return told(store, world.onStored);
+      },
+      signer: Identity.open({ files, path: `${dataDir}/keys/region.pem`, random }),
+      verify: verifyEd25519,
+      software: PROGRAM_VERSION,
+      compressor: inlineBrotli,
+      limits: LIMITS,
+      onFatal: (error) => failures.push(error),
+    });
+    return new RegionLife(node, life, stores, failures);
+  }
+
+  /** State of the site as it is stored here; undefined before the first batch. */
+  digest(): string | undefined {
+    return this.node.site(SITE_NAME)?.store.digest().digest;
+  }
+
+  crash(): void {
+    this.#life.end();
+    for (const store of this.#stores) store.close();
+  }
+
+  async close(): Promise<void> {
+    await this.node.close();
+  }
+}
+
+function told(store: Store, onStored: RegionWorld['onStored']): SiteStore {
+  return {
+    get checkpointLsn() {
+      return store.checkpointLsn;
+    },
+    apply: (entries, checkpointLsn) => {
+      store.apply(entries, checkpointLsn);
+      for (const { stamped } of entries) onStored(stamped);
+    },
+    vector: () => store.vector(),
+    digest: () => store.digest(),
+    close: () => store.close(),
+  };
+}

@@ -1,0 +1,162 @@
+/**
+ * The pilot's report: one HTML file with everything inside, made for somebody who has to decide whether the hub
+ * may be trusted with a site. The promise first, then the figures against plain policies, then the month itself.
+ */
+import { isoTime } from '../../base/iso-time.ts';
+import { CLASS_NAMES, type LOG, type OpClass } from '../../model/class.ts';
+import { DEADLINES_MS } from '../../power/backlog.ts';
+import type { Evaluation } from '../light-model.ts';
+import type { PilotOutcome } from '../pilot.ts';
+import { escapeHtml } from './chart.ts';
+import { HOVER_SCRIPT } from './hover-script.ts';
+import { storyData, storySvg } from './story.ts';
+import { CLASS_COLOURS, STATE_COLOURS, STYLE } from './style.ts';
+
+const HOUR_MS = 3_600_000;
+
+export function reportHtml(outcome: PilotOutcome, comparison: readonly Evaluation[]): string {
+  const { scenario } = outcome;
+  const title = `Heliograph pilot: ${scenario.preset.name}, ${scenario.days} days, ${scenario.weather}`;
+  return [
+    '<!doctype html><html lang="en"><head><meta charset="utf-8">',
+    '<meta name="viewport" content="width=device-width, initial-scale=1">',
+    `<title>${escapeHtml(title)}</title><style>${STYLE}</style></head><body><main>`,
+    head(outcome),
+    tiles(outcome),
+    story(outcome),
+    delivery(outcome),
+    comparison.length === 0 ? '' : policies(outcome, comparison),
+    faults(outcome),
+    `<script type="application/json" id="data">${jsonInside(storyData(outcome))}</script>`,
+    `<script type="module">${HOVER_SCRIPT}</script>`,
+    '</main></body></html>\n',
+  ].join('\n');
+}
+
+/** JSON that no parser of HTML takes for the end of its script. */
+function jsonInside(value: unknown): string {
+  return JSON.stringify(value).replaceAll('<', '\\u003c');
+}
+
+function head({ scenario, digest, acknowledged, restarts }: PilotOutcome): string {
+  const { preset, days, devices, weather, seed } = scenario;
+  const kinds = [...scenario.faults].join(', ') || 'none';
+  return `<h1>${days} days in the field, ${escapeHtml(preset.name)}</h1>
+<p class="soft">${preset.panelWatts} W panel, ${preset.capacityWh} Wh battery, ${preset.baseWatts} W of hub and devices, ${devices} devices; weather: ${escapeHtml(weather)}; faults: ${escapeHtml(kinds)}; replay with <code>--seed ${seed}</code></p>
+<p><b>Nothing that was acknowledged is missing.</b> ${count(acknowledged)} ops were acknowledged, the hub was started ${count(restarts + 1)} times, and in the end both sides hold the same state: <code>${digest.slice(0, 16)}…</code></p>`;
+}
+
+function tiles(outcome: PilotOutcome): string {
+  const { byClass, downRatio, radioWhPerDay, sessionsPerDay, radioBytes, scenario } = outcome;
+  const shown: readonly (readonly [value: string, label: string])[] = [
+    [percent(1 - downRatio), 'of the time with power'],
+    [percent(lateRatio(byClass[0])), 'of alarms late (15 min)'],
+    [percent(lateRatio(byClass[2])), 'of records late (6 h)'],
+    [percent(lateRatio(byClass[3])), 'of readings late (24 h)'],
+    [`${radioWhPerDay.toPrecision(2)} Wh`, 'for sync, a day'],
+    [sessionsPerDay.toFixed(1), 'sessions a day'],
+    [`${(radioBytes / scenario.days / 1e6).toFixed(2)} MB`, 'over the link, a day'],
+  ];
+  const items = shown.map(
+    ([value, label]) => `<div class="tile"><b>${value}</b><span>${label}</span></div>`,
+  );
+  return `<div class="tiles">${items.join('')}</div>`;
+}
+
+function story(outcome: PilotOutcome): string {
+  const legend = (items: readonly (readonly [string, string])[]): string =>
+    items.map(([name, colour]) => `<span style="--c:${colour}">${name}</span>`).join('');
+  const classes = CLASS_COLOURS.map((colour, index) => [CLASS_NAMES[index] ?? '', colour] as const);
+  const states = Object.entries(STATE_COLOURS);
+  return `<h2>The month</h2><div class="chart">${storySvg(outcome)}<div id="tip"></div></div>
+<div class="legend">${legend(classes)}</div><div class="legend">${legend(states)}<span style="--c:var(--radio)">session</span></div>`;
+}
+
+function delivery({ byClass }: PilotOutcome): string {
+  const rows = ([0, 1, 2, 3, 4, 5] as const).map((opClass) => {
+    const { born, stored, late, medianHours, p95Hours, worstHours } = byClass[opClass];
+    const cells = [
+      CLASS_NAMES[opClass],
+      count(born),
+      count(stored),
+      hours(medianHours),
+      hours(p95Hours),
+      hours(worstHours),
+      hours(DEADLINES_MS[opClass] / HOUR_MS),
+      born === 0 ? '–' : percent(late / born),
+      bar(opClass, medianHours, p95Hours),
+    ];
+    return `<tr>${cells.map((cell) => `<td>${cell}</td>`).join('')}</tr>`;
+  });
+  const names = ['class', 'born', 'stored', 'median', '95 %', 'worst', 'deadline', 'late', ''];
+  const heads = names.map((name) => `<th>${name}</th>`).join('');
+  return `<h2>From birth to storage upstream</h2><div class="scroll"><table><tr>${heads}</tr>${rows.join('')}</table></div>
+<p class="soft">The bar runs from nothing to twice the deadline, whose place is the tick: dark up to the median, light up to 95 %.</p>`;
+}
+
+/** Median and 95 % over the deadline, as a small bar. */
+function bar(opClass: Exclude<OpClass, typeof LOG>, medianHours: number, p95Hours: number): string {
+  const width = 180;
+  const scale = (value: number): number =>
+    Math.min(width, (value / (2 * (DEADLINES_MS[opClass] / HOUR_MS))) * width);
+  const colour = CLASS_COLOURS[opClass];
+  return `<svg viewBox="0 0 ${width} 14" style="width:${width}px" aria-hidden="true"><rect width="${width}" height="14" fill="var(--rule)" fill-opacity="0.5"/><rect width="${scale(p95Hours).toFixed(1)}" height="14" fill="${colour}" fill-opacity="0.4"/><rect width="${scale(medianHours).toFixed(1)}" height="14" fill="${colour}"/><line x1="${width / 2}" x2="${width / 2}" y2="14" stroke="var(--ink)"/></svg>`;
+}
+
+function policies(outcome: PilotOutcome, comparison: readonly Evaluation[]): string {
+  const names = [
+    'policy',
+    'site down',
+    'alarms late',
+    'records late',
+    'readings late',
+    'bulk late',
+  ];
+  const heads = [...names, 'Wh a day', 'sessions a day'].map((name) => `<th>${name}</th>`).join('');
+  const row = (name: string, isOurs: boolean, values: readonly string[]): string =>
+    `<tr${isOurs ? ' class="ours"' : ''}><td>${name}</td>${values.map((value) => `<td>${value}</td>`).join('')}</tr>`;
+  const { byClass } = outcome;
+  const full = row('this pilot, the whole program, with faults', true, [
+    percent(outcome.downRatio),
+    ...[0, 2, 3, 5].map((opClass) => percent(lateRatio(byClass[opClass as OpClass]))),
+    outcome.radioWhPerDay.toPrecision(3),
+    outcome.sessionsPerDay.toFixed(1),
+  ]);
+  const rows = comparison.map((it) =>
+    row(it.policy, it.policy === 'heliograph', [
+      percent(it.downRatio),
+      ...([0, 2, 3, 5] as const).map((opClass) => percent(it.lateRatio[opClass])),
+      it.radioWhPerDay.toPrecision(3),
+      it.sessionsPerDay.toFixed(1),
+    ]),
+  );
+  return `<h2>Against plain policies</h2>
+<p class="soft">All rows but the first: a light model of the site without faults and without programs, over the same weather and load, in which only the policy differs. The oracle sends alarms as they are born and pays nothing: no policy can have fewer of them late.</p>
+<div class="scroll"><table><tr>${heads}</tr>${full}${rows.join('')}</table></div>`;
+}
+
+function faults({ recorder }: PilotOutcome): string {
+  if (recorder.faults.length === 0) return '';
+  const items = recorder.faults.map(
+    ({ fromMs, text }) =>
+      `<li>${isoTime(fromMs).slice(5, 16).replace('T', ' ')} ${escapeHtml(text)}</li>`,
+  );
+  return `<h2>What went wrong</h2><ul class="faults">${items.join('')}</ul>`;
+}
+
+function lateRatio({ born, late }: { readonly born: number; readonly late: number }): number {
+  return born === 0 ? 0 : late / born;
+}
+
+function percent(ratio: number): string {
+  return `${(100 * ratio).toFixed(1)} %`;
+}
+
+function count(value: number): string {
+  return value.toLocaleString('en').replaceAll(',', '\u202f');
+}
+
+function hours(value: number): string {
+  if (value < 1) return `${Math.round(60 * value)} min`;
+  return value < 48 ? `${value.toFixed(1)} h` : `${(value / 24).toFixed(1)} d`;
+}

@@ -1,0 +1,28 @@
+/** The report's own script: what was measured and decided at the moment under the pointer. */
+export const HOVER_SCRIPT = `
+const { from, to, left, right, width, samples, lines, names } = JSON.parse(document.getElementById('data').textContent);
+const svg = document.getElementById('story'), tip = document.getElementById('tip'), cross = document.getElementById('cross');
+const last = (list, at, test) => { let low = 0, high = list.length; while (low < high) { const mid = (low + high) >> 1; if (list[mid][0] <= at) low = mid + 1; else high = mid; }
+  for (let i = low - 1; i >= 0; i--) if (!test || test(list[i])) return list[i]; return undefined; };
+const text = (tag, words) => { const it = document.createElement(tag); it.textContent = words; return it; };
+svg.addEventListener('pointermove', (event) => {
+  const box = svg.getBoundingClientRect(), x = (event.clientX - box.left) * width / box.width;
+  const at = from + (to - from) * (x - left) / (width - left - right);
+  if (at < from || at > to) return hide();
+  const [, soc, pv, load, state, ...backlog] = last(samples, at) ?? samples[0];
+  const decided = last(lines, at, (it) => it[1] === 'decision' || it[1] === 'state');
+  const session = last(lines, at, (it) => it[1].startsWith('session'));
+  const waiting = backlog.map((ops, index) => ops > 0 ? names[index] + ' ' + ops : '').filter(Boolean).join(', ') || 'nothing';
+  tip.replaceChildren(text('b', new Date(at).toISOString().slice(0, 16).replace('T', ' ') + ' UTC'), document.createElement('br'),
+    text('span', soc + ' % · ' + state + ' · sun ' + pv + ' W · load ' + load + ' W'), document.createElement('br'), text('i', 'waits: ' + waiting));
+  if (decided) tip.append(document.createElement('br'), text('span', decided[2]));
+  if (session && at - session[0] < 3600000) tip.append(document.createElement('br'), text('i', session[1] + ': ' + session[2]));
+  cross.setAttribute('x1', x); cross.setAttribute('x2', x); cross.style.display = '';
+  tip.style.display = 'block';
+  const place = event.clientX - box.left;
+  tip.style.left = (place > box.width - 330 ? place - 312 : place + 16) + 'px';
+  tip.style.top = Math.max(0, event.clientY - box.top - 20) + 'px';
+});
+const hide = () => { tip.style.display = 'none'; cross.style.display = 'none'; };
+svg.addEventListener('pointerleave', hide);
+`;

@@ -1,0 +1,39 @@
+/** A day in the field with the whole program and every fault: nothing acknowledged is lost, and it replays. */
+import assert from 'node:assert/strict';
+import { expect, test } from 'vitest';
+
+import { SMALL_LTE } from '../../src/pilot/light-model.ts';
+import { type PilotOutcome, runPilot } from '../../src/pilot/pilot.ts';
+import { reportHtml } from '../../src/pilot/report/document.ts';
+import { FAULT_KINDS, type FaultKind, seededScenario } from '../../src/pilot/scenario.ts';
+
+function pilotOf(
+  days: number,
+  devices: number,
+  faults: readonly FaultKind[],
+): Promise<PilotOutcome> {
+  const parts = { preset: SMALL_LTE, days, devices, faults: new Set(faults) };
+  return runPilot(seededScenario(5, parts));
+}
+
+test('a day with every fault: all promises are kept, and the report tells of them', async () => {
+  const outcome = await pilotOf(1, 8, FAULT_KINDS);
+  const { byClass, recorder } = outcome;
+  assert.ok(outcome.acknowledged > 2_000, `${outcome.acknowledged} acknowledged`);
+  assert.ok(outcome.restarts > 0, 'the hub was killed');
+  assert.equal(byClass[3].born, byClass[3].acknowledged);
+  assert.equal(recorder.samples.length, 96);
+  assert.match(outcome.digest, /^[0-9a-f]{64}$/);
+  const html = reportHtml(outcome, []);
+  assert.match(html, /Nothing that was acknowledged is missing/);
+  const shown = html.replaceAll(/<script.*?<\/script>/gs, '');
+  assert.ok(!/NaN|undefined|src=|href=/.test(shown), 'every figure is one, and nothing is loaded');
+});
+
+test('the same seed gives the same month, to the byte', async () => {
+  const first = await pilotOf(1, 2, ['kill', 'link']);
+  const second = await pilotOf(1, 2, ['kill', 'link']);
+  expect(second.recorder.lines).toEqual(first.recorder.lines);
+  assert.equal(second.digest, first.digest);
+  assert.equal(second.radioBytes, first.radioBytes);
+});
