@@ -3,6 +3,7 @@
  *
  *   layout            version of this layout
  *   keys/hub.pem      identity
+ *   sessions.cbor     MQTT sessions and retained messages, as of an LSN of the journal
  *   keys/kek          what the journal's keys are wrapped to, unless systemd gives it
  *   keys/epochs/      keys of the journal
  *   journal/  state.db  power/  uplink/  users.json
@@ -22,6 +23,7 @@ export interface HubPaths {
   readonly epochKeys: string;
   readonly journal: string;
   readonly state: string;
+  readonly sessions: string;
   readonly snapshot: string;
   readonly syncLog: string;
   readonly uplink: string;
@@ -35,6 +37,7 @@ export function hubPaths(dir: string): HubPaths {
     epochKeys: `${dir}/keys/epochs`,
     journal: `${dir}/journal`,
     state: `${dir}/state.db`,
+    sessions: `${dir}/sessions.cbor`,
     snapshot: `${dir}/state.snapshot`,
     syncLog: `${dir}/power`,
     uplink: `${dir}/uplink`,

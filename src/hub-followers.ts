@@ -86,6 +86,7 @@ export function followJournal(
       log: machine.log,
       receiptedLsn: config.uplink.url === '' ? undefined : () => uplink.receiptedLsn,
       settleStore: () => store.settle(),
+      sessions: broker,
       keepMs: config.journal.keepDays * DAY_MS,
     }),
   );

@@ -1,7 +1,8 @@
 /**
  * What of the journal may be released: ops that are receipted (or, without an uplink, older than
- * `keep_days`), folded into the durable store, and numbered by a progress note that stays. Whole segments go;
- * the journal decides which those are.
+ * `keep_days`), folded into the durable store, numbered by a progress note that stays, and not owed to a device
+ * that is away. Whole segments go; the journal decides which those are. When it fills up, devices that are away
+ * lose what is oldest, before others lose the right to publish.
  */
 import type { Cancel, Clock, Timers } from './base/clock.ts';
 import { HubError } from './base/errors.ts';
@@ -20,6 +21,7 @@ export interface RetentionOptions {
   readonly receiptedLsn: (() => Lsn) | undefined;
   /** Makes the store durable and says how far it has come. */
   readonly settleStore: () => Promise<Lsn>;
+  readonly sessions: RetainingSessions;
   readonly keepMs: number;
   /** Whose wall time stamps carry. */
   readonly clock: Clock;
@@ -27,7 +29,19 @@ export interface RetentionOptions {
   readonly log: Log;
 }
 
+/** MQTT sessions that read messages from the journal. */
+export interface RetainingSessions {
+  /** The oldest LSN that one of them still has to read. */
+  readonly pinnedLsn: Lsn;
+  /** Takes from them what lies at or below `lsn`. */
+  cutThrough(lsn: Lsn): void;
+  /** Writes down what the journal says about sessions up to the LSN that it resolves to. */
+  sumUp(): Promise<Lsn>;
+}
+
 const PERIOD_MS = 15_000;
+/** From here on the journal's room matters more than what waits for devices that are away. */
+const FULL_RATIO = 0.5;
 
 export class Retention {
   readonly #options: RetentionOptions;
@@ -53,15 +67,19 @@ export class Retention {
   }
 
   async #round(): Promise<void> {
-    const { journal, door, settleStore, log } = this.#options;
+    const { journal, door, settleStore, sessions, log } = this.#options;
     const { firstLsn } = journal;
-    const through = this.#releasableLsn();
     const secondStart = journal.segmentStarts[1];
-    if (secondStart === undefined || secondStart > through + 1) return;
+    const unneededLsn = this.#releasableLsn();
+    if (secondStart === undefined || secondStart > unneededLsn + 1) return;
+    if (journal.fillRatio >= FULL_RATIO) sessions.cutThrough(secondStart - 1);
+    const through = Math.min(unneededLsn, sessions.pinnedLsn - 1);
+    if (secondStart > through + 1) return;
     try {
       await journal.whenDurable(door.noteProgress());
       const folded = await settleStore();
-      const first = journal.release(Math.min(through, folded));
+      const summedUp = await sessions.sumUp();
+      const first = journal.release(Math.min(through, folded, summedUp));
       if (first > firstLsn)
         log.info('journal.released', { firstLsn: first, entries: first - firstLsn });
     } catch (error) {

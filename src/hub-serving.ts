@@ -8,6 +8,7 @@ import type { Ground } from './hub-ground.ts';
 import { openJournal } from './hub-journal.ts';
 import { Lingers } from './hub-linger.ts';
 import { brokerLimits, type HubAddresses, listenMqtt } from './hub-listeners.ts';
+import { JournalSessionLog } from './hub-sessions.ts';
 import { HubStore } from './hub-store.ts';
 import { Door } from './ingest/door.ts';
 import { recoverProgress } from './ingest/progress.ts';
@@ -44,10 +45,12 @@ export async function serveDevices(ground: Ground): Promise<Serving> {
       { host: config.http.host, key: 'http.host' },
     ]),
   );
-  const { clock, timers, log } = machine;
+  const { clock, timers, log, files } = machine;
+  const hub = ground.id;
   const broker = closers.add(
     Broker.open({
       door,
+      sessionLog: new JournalSessionLog({ journal, hub, files, path: paths.sessions }),
       gatekeeper: access.gatekeeper,
       clock,
       timers,

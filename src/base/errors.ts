@@ -40,6 +40,8 @@ export const FAULTS = {
     'The snapshot of the state cannot be written. Check the disk; the journal is kept until it can.',
   'snapshot.damaged':
     'The snapshot of the state is damaged. The state is folded from what the journal still has.',
+  'sessions.damaged':
+    'The file of MQTT sessions is damaged. Sessions are read from what the journal still has; devices may have to subscribe again.',
   'snapshot.untrusted':
     'The snapshot does not bear the signature of this hub and is not used. Remove it, or find out who put it there.',
   'power.source-lost':

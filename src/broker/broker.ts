@@ -7,16 +7,19 @@
  * few limits, and handle each message with promises and timers: README.md says what that costs.
  */
 import type { Cancel, Clock, Timers } from '../base/clock.ts';
+import { HubError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Connection } from '../platform/network.ts';
 import { Client, type ClientSurroundings } from './client.ts';
-import type { Gatekeeper, MessageHandler, PublishDoor, Qos } from './contract.ts';
+import type { Gatekeeper, Lsn, MessageHandler, PublishDoor, Qos, SessionLog } from './contract.ts';
 import { Counters } from './counters.ts';
 import { KeepaliveWheel } from './keepalive-wheel.ts';
 import { type BrokerLimits, DEFAULT_LIMITS } from './limits.ts';
 import { PublisherGate } from './publishing/publisher-gate.ts';
 import { RareLog } from './rare-log.ts';
 import { Router } from './router.ts';
+import { Durability } from './sessions/durability.ts';
+import { type RecoveryParts, SessionRecovery, sumUp } from './sessions/session-recovery.ts';
 import { SessionRegistry } from './sessions/session-registry.ts';
 import type { Subscriber } from './sessions/session.ts';
 import { SysTopics } from './sys-topics.ts';
@@ -27,6 +30,8 @@ import { BufferPool, TurnFlush } from './wire/outbox.ts';
 
 export interface BrokerOptions {
   readonly door: PublishDoor;
+  /** Where kept sessions survive a crash; without it they end with the process. */
+  readonly sessionLog?: SessionLog;
   readonly gatekeeper: Gatekeeper;
   readonly clock: Clock;
   readonly timers: Timers;
@@ -67,6 +72,9 @@ const HOUSEKEEPING_MS = 10_000;
 /** How long a right that was taken away may still be used to read. */
 const RIGHTS_CHECK_MS = 1_000;
 
+/** So much of the log behind the last file of sessions calls for a new one: a start reads what lies behind it. */
+const SUM_UP_LSNS = 200_000;
+
 export class Broker {
   readonly #around: ClientSurroundings;
   readonly #index: TopicIndex<Subscriber>;
@@ -75,6 +83,13 @@ export class Broker {
   readonly #log: Log;
   readonly #sys: SysTopics;
   readonly #timers: readonly Cancel[];
+  readonly #durability: Durability | undefined;
+  readonly #sessionLog: SessionLog | undefined;
+  #recoveryParts: RecoveryParts | undefined;
+  /** What the file of sessions covers, and the work on the next one. */
+  #summedUpLsn: Lsn = 0;
+  #summingUp: Promise<void> = Promise.resolve();
+  #isSummingUp = false;
   #autoIds = 0;
 
   static open(options: BrokerOptions): Broker {
@@ -90,13 +105,18 @@ export class Broker {
     this.#retained = new RetainedStore(limits);
     this.#budget = { bytes: 0, bytesMax: limits.queueBytesTotalMax };
     const { budget, retained } = { budget: this.#budget, retained: this.#retained };
-    const sessions = new SessionRegistry(
-      { limits, budget, retained, counters, gatekeeper },
-      this.#index,
-    );
+    const topics = new TopicTable(TOPICS_MAX);
     const soon = (callback: () => void): void => void timers.soon(callback);
     const turn = new TurnFlush(soon);
-    const router = new Router({ door, index: this.#index, retained, counters });
+    const { sessionLog } = options;
+    const sequencer = { after: (lsn: Lsn, change: () => void) => router.after(lsn, change) };
+    const durability =
+      sessionLog && new Durability({ sessionLog, sequencer, retained, topics, timers });
+    const router = new Router({ door, index: this.#index, retained, counters, durability });
+    const sessions = new SessionRegistry(
+      { limits, budget, retained, counters, gatekeeper, clock, durability },
+      this.#index,
+    );
     const gate = new PublisherGate(door, soon);
     this.#around = {
       limits,
@@ -111,13 +131,17 @@ export class Broker {
       soon,
       rareLog: new RareLog(log, clock),
       pool: new BufferPool(),
-      topics: new TopicTable(TOPICS_MAX),
+      topics,
       wheel: new KeepaliveWheel(timers),
       connected: new Set(),
       online: new Set(),
       newClientId: () => this.#newClientId(),
     };
+    this.#durability = durability;
+    this.#sessionLog = sessionLog;
+    const recovery = sessionLog && this.#recover(sessionLog);
     door.onDurable((durableLsn) => {
+      recovery?.onDurable(durableLsn);
       router.onDurable(durableLsn);
       gate.relieve();
       turn.flush();
@@ -127,6 +151,37 @@ export class Broker {
       timers.every(HOUSEKEEPING_MS, () => this.#keepHouse()),
       timers.every(RIGHTS_CHECK_MS, () => sessions.recheckRights()),
     ];
+  }
+
+  /** The oldest LSN that a session still has to read; Infinity where none has. */
+  get pinnedLsn(): Lsn {
+    let pinned = Infinity;
+    for (const { owed } of this.#around.sessions.values()) {
+      pinned = Math.min(pinned, owed?.oldestLsn ?? Infinity);
+    }
+    return pinned;
+  }
+
+  /** Takes from sessions what lies at or below `lsn`, because the log needs the room; it is counted as cut. */
+  cutThrough(lsn: Lsn): void {
+    let messages = 0;
+    for (const session of this.#around.sessions.values())
+      messages += session.owed?.cutThrough(lsn) ?? 0;
+    this.#around.counters.cut += messages;
+    if (messages > 0) this.#log.warn('broker.queues.cut', { throughLsn: lsn, messages });
+  }
+
+  /** Writes the file of sessions; the log may be released up to the LSN that this resolves to. */
+  async sumUp(): Promise<Lsn> {
+    while (this.#isSummingUp) await this.#summingUp;
+    if (this.#sessionLog === undefined || this.#recoveryParts === undefined) return Infinity;
+    this.#isSummingUp = true;
+    const lsn = this.#around.router.durableLsn;
+    const saving = this.#sessionLog.save(sumUp(lsn, this.#recoveryParts));
+    this.#summingUp = saving.finally(() => (this.#isSummingUp = false));
+    await this.#summingUp;
+    this.#summedUpLsn = lsn;
+    return lsn;
   }
 
   /** Serves a client on a fresh connection. */
@@ -182,11 +237,40 @@ export class Broker {
     };
   }
 
-  /** Closes all connections, without wills, and stops all timers; kept sessions end with the process. */
-  close(): void {
+  /** Closes all connections, without wills, and stops all timers; resolves when sessions are kept, if they can be. */
+  async close(): Promise<void> {
     for (const cancel of this.#timers) cancel();
     this.#around.wheel.close();
     for (const client of Array.from(this.#around.connected)) client.shutDown();
+    this.#durability?.close();
+    await this.#tryToSumUp();
+  }
+
+  #recover(sessionLog: SessionLog): SessionRecovery {
+    const { sessions, topics, clock, router } = this.#around;
+    const parts: RecoveryParts = {
+      sessionLog,
+      sessions,
+      topics,
+      clock,
+      retained: this.#retained,
+      log: this.#log,
+      deliver: (publication) => router.redeliver(publication),
+    };
+    this.#recoveryParts = parts;
+    const recovery = new SessionRecovery(parts);
+    this.#summedUpLsn = recovery.start();
+    return recovery;
+  }
+
+  async #tryToSumUp(): Promise<void> {
+    try {
+      await this.sumUp();
+    } catch (error) {
+      // The old file and the log behind it say the same.
+      if (!(error instanceof HubError)) throw error;
+      this.#log.warn('broker.sessions.not-saved', { reason: error.message });
+    }
   }
 
   #newClientId(): string {
@@ -200,6 +284,8 @@ export class Broker {
     const { sessions, clock, gate } = this.#around;
     const expired = sessions.expire(clock.monotonicMs());
     if (expired > 0) this.#log.info('broker.sessions.expired', { sessions: expired });
+    const behind = this.#around.router.durableLsn - this.#summedUpLsn;
+    if (behind >= SUM_UP_LSNS && !this.#isSummingUp) void this.#tryToSumUp();
     gate.relieve(); // A door that recovered without a commit calls nobody.
     for (const [topic, text] of this.#sys.changed()) {
       this.publish(topic, Buffer.from(text), { retain: true });

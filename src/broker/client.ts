@@ -5,7 +5,7 @@
  * pipelined behind it waits unread.
  */
 import type { Clock } from '../base/clock.ts';
-import { isTopicFilter, TOPIC_BYTES_MAX } from '../model/topic.ts';
+import { HubError } from '../base/errors.ts';
 import type { Connection, ConnectionHandlers } from '../platform/network.ts';
 import type { Principal, Qos } from './contract.ts';
 import { authenticate, type Refusal, refusal, refusalOf } from './handshake.ts';
@@ -20,6 +20,7 @@ import {
 import type { RareLog } from './rare-log.ts';
 import type { SessionRegistry } from './sessions/session-registry.ts';
 import type { Session, SessionLink } from './sessions/session.ts';
+import { grant } from './subscribing.ts';
 import type { Message } from './topics/message.ts';
 import type { Publication } from './topics/publication.ts';
 import * as frames from './wire/frames.ts';
@@ -43,13 +44,16 @@ export interface ClientSurroundings extends OutboxSurroundings, PublishingSurrou
   soon(callback: () => void): void;
 }
 
-/** Why a connection is not read: the gatekeeper thinks, the card is behind, or the client does not take answers. */
+/**
+ * Why a connection is not read: the gatekeeper thinks, the card is behind, the client does not take answers, or its
+ * subscriptions are not durable yet, which what it sends behind them may count on.
+ */
 const GATEKEEPER = 1;
 const CARD = 2;
 const ANSWERS = 4;
+const SUBSCRIBING = 8;
 /** A client may be silent for one and a half times what it promised [MQTT-3.1.2-24]. */
 const KEEPALIVE_FACTOR = 1.5;
-/** MQTT 3.1 has no way to refuse a subscription: it is granted in words and left out in deed. */
 const MQTT_3_1 = 3;
 
 export class Client
@@ -140,8 +144,9 @@ export class Client
       }
       return this.#onControl(first, buffer, start, end);
     } catch (error) {
-      if (!(error instanceof PacketError)) throw error;
-      this.drop(error.message);
+      if (error instanceof HubError) this.drop(`not taken: ${error.code}: ${error.message}`);
+      else if (error instanceof PacketError) this.drop(error.message);
+      else throw error;
       return 'stop';
     }
   }
@@ -226,9 +231,10 @@ export class Client
       case packets.PUBREC:
         session.onPubrec(packets.parsePacketId(buffer, start, end));
         return 'next';
-      case packets.PUBREL:
-        this.#publishing?.onPubrel(packets.parsePacketId(buffer, start, end));
-        return 'next';
+      case packets.PUBREL: {
+        const packetId = packets.parsePacketId(buffer, start, end);
+        return (this.#publishing as Publishing).onPubrel(packetId);
+      }
       case packets.PUBCOMP:
         session.onPubcomp(packets.parsePacketId(buffer, start, end));
         return 'next';
@@ -236,8 +242,9 @@ export class Client
         return this.#onSubscribe(session, packets.parseSubscribe(buffer, start, end));
       case packets.UNSUBSCRIBE: {
         const { packetId, filters } = packets.parseUnsubscribe(buffer, start, end);
-        for (const filter of filters) this.#around.sessions.unsubscribe(session, filter);
-        this.#send(frames.unsubackFrame(packetId));
+        this.#around.sessions.unsubscribe(session, filters, () => {
+          if (this.#isOpen()) this.#send(frames.unsubackFrame(packetId));
+        });
         return 'next';
       }
       case packets.PINGREQ:
@@ -265,23 +272,22 @@ export class Client
   }
 
   #onSubscribe(session: Session, { packetId, requests }: packets.Subscribe): FrameVerdict {
-    for (const { filter } of requests) checkFilter(filter);
-    const codes = requests.map(({ filter, qos }) => this.#subscribe(session, filter, qos));
-    this.#send(frames.subackFrame(packetId, codes));
-    session.pump();
-    return 'next';
-  }
-
-  /** Subscribes to one filter; returns its code for the SUBACK. */
-  #subscribe(session: Session, filter: string, qos: Qos): number {
-    const isGranted =
-      filter.length <= TOPIC_BYTES_MAX &&
-      !filter.startsWith('$share/') &&
-      this.#around.gatekeeper.mayRead(this.principal, filter) &&
-      this.#around.sessions.subscribe(session, filter, qos);
-    if (!isGranted) return this.#level === MQTT_3_1 ? qos : packets.SUBSCRIPTION_REFUSED;
-    session.replay(filter, qos);
-    return qos;
+    const { gatekeeper, sessions } = this.#around;
+    const canRefuse = this.#level !== MQTT_3_1;
+    const parts = { session, principal: this.principal, gatekeeper, sessions, canRefuse };
+    const { granted, codes } = grant(requests, parts);
+    let isInForce = false;
+    sessions.subscribe(session, granted, () => {
+      isInForce = true;
+      for (const { filter, qos } of granted) session.replay(filter, qos);
+      if (!this.#isOpen()) return;
+      this.#send(frames.subackFrame(packetId, codes));
+      session.pump();
+      this.#readOn(SUBSCRIBING);
+    });
+    if (isInForce) return 'next';
+    this.#pause(SUBSCRIBING);
+    return 'pause';
   }
 
   #onConnect(type: number, buffer: Buffer, start: number, end: number): FrameVerdict {
@@ -311,6 +317,10 @@ export class Client
     const outcome = around.sessions.open(principal, connect.clean);
     if (outcome.kind === 'full') {
       this.#refuse(refusal(packets.SERVER_UNAVAILABLE, 'too many sessions'));
+      return;
+    }
+    if (outcome.kind === 'unrecorded') {
+      this.#refuse(refusal(packets.SERVER_UNAVAILABLE, outcome.fault.code));
       return;
     }
     if (outcome.kind === 'foreign') {
@@ -392,12 +402,5 @@ export class Client
     }
     this.#will = undefined;
     if (admission.kind === 'refused') this.#around.counters.refused += 1;
-  }
-}
-
-/** What is only too long for us is refused later, by its return code. */
-function checkFilter(filter: string): void {
-  if (filter.length <= TOPIC_BYTES_MAX && !isTopicFilter(filter)) {
-    throw new PacketError(`not a topic filter [MQTT-4.7.1-2] [MQTT-4.7.1-3]: ${filter}`);
   }
 }

@@ -48,6 +48,47 @@ export interface PublishDoor {
   readonly fault: HubError | undefined;
 }
 
+/** A publish as it lies in the log; bytes stay as they are as long as somebody holds them. */
+export interface LoggedPublish {
+  /** UTF-8 of the topic. */
+  readonly topic: Uint8Array;
+  readonly payload: Uint8Array;
+  readonly qos: Qos;
+  readonly retain: boolean;
+  /** Whose QoS 2 identifier `packetId` is; empty where it does not matter. */
+  readonly clientId: string;
+  readonly packetId: number;
+}
+
+export type LoggedItem =
+  | { readonly lsn: Lsn; readonly publish: LoggedPublish }
+  | { readonly lsn: Lsn; readonly record: Uint8Array };
+
+/**
+ * Where sessions that outlive a crash are kept: the journal, in which admitted publishes lie already and to which
+ * the broker adds its own records, and one file that sums up what came before.
+ */
+export interface SessionLog {
+  /** Nothing before it can be read. */
+  readonly firstLsn: Lsn;
+  readonly lastLsn: Lsn;
+  /** Takes a record, one CBOR item; throws `HubError` where it cannot. */
+  append(record: Uint8Array, lingerMs: number): Lsn;
+  /** Admitted publishes and records from `fromLsn` on, in order, as far as they are durable. */
+  scan(fromLsn: Lsn): Iterable<LoggedItem>;
+  finder(): LogFinder;
+  /** What `save` was last given, undefined where there is nothing to go by. */
+  load(): Uint8Array | undefined;
+  /** Replaces the file, so that a crash leaves the old or the new one. */
+  save(bytes: Uint8Array): Promise<void>;
+}
+
+/** Finds publishes and records by their LSN; quick where LSNs grow. */
+export interface LogFinder {
+  /** Undefined where the log has let go of it, or it is damaged. */
+  find(lsn: Lsn): LoggedItem | undefined;
+}
+
 /** The admission of what nobody keeps. */
 export const PASS: Admission = { kind: 'pass' };
 

@@ -3,6 +3,7 @@
  * journals is acknowledged and delivered after its commit, in the order of the journal, whether or not the
  * publisher is still there. What the door lets pass, and QoS 0, is delivered at once.
  */
+import { HubError } from '../base/errors.ts';
 import {
   type Admission,
   INTERNAL_PREFIX,
@@ -16,11 +17,12 @@ import {
 } from './contract.ts';
 import type { Counters } from './counters.ts';
 import { Fifo } from './fifo.ts';
+import type { Durability, Sequencer } from './sessions/durability.ts';
 import type { Subscriber } from './sessions/session.ts';
 import type { Message } from './topics/message.ts';
 import { Publication, type PublishPacket } from './topics/publication.ts';
 import type { RetainedStore } from './topics/retained.ts';
-import { TopicIndex } from './topics/topic-index.ts';
+import { type Match, TopicIndex } from './topics/topic-index.ts';
 
 /** The client a publish came from, or came from once: a will is published when it is gone. */
 export interface Publisher {
@@ -37,7 +39,8 @@ export interface AckWaiter {
 
 interface Pending {
   readonly lsn: Lsn;
-  readonly publication: Publication;
+  /** What is delivered, or done, when `lsn` is durable. */
+  readonly next: Publication | (() => void);
 }
 
 export interface RouterParts {
@@ -45,13 +48,17 @@ export interface RouterParts {
   readonly index: TopicIndex<Subscriber>;
   readonly retained: RetainedStore;
   readonly counters: Counters;
+  /** Undefined where sessions and retained messages end with the process. */
+  readonly durability: Durability | undefined;
 }
 
-export class Router {
+export class Router implements Sequencer {
   readonly #parts: RouterParts;
   readonly #handlers = new TopicIndex<MessageHandler>();
   /** Journaled and not yet durable, in the order of their LSNs. The door's saturation bounds it. */
   readonly #pending = new Fifo<Pending>();
+  /** Changes among them: after one, other sessions may want what comes now. */
+  #pendingChanges = 0;
   #waiters: AckWaiter[] = [];
   #durableLsn: Lsn;
   #highestLsn: Lsn = 0;
@@ -78,21 +85,23 @@ export class Router {
     }
     const admission = this.#parts.door.admit(inboundPublish(packet, from));
     if (admission.kind === 'refused') return admission;
-    if (admission.kind === 'pass') {
-      if (this.#isWanted(packet)) this.#deliver(Publication.ofPacket(packet, 0));
-      return admission;
-    }
+    if (admission.kind === 'pass') return this.#acceptUncaptured(packet, from);
     const { lsn } = admission;
     // An LSN that was given before marks a redelivery. Until its commit, the first coming is delivered for both;
     // after it, the ack may have been sent, and the standard wants a new publication [MQTT-4.3.2-2].
     if (lsn <= this.#highestLsn && lsn > this.#durableLsn) return admission;
-    this.#highestLsn = Math.max(lsn, this.#highestLsn);
-    if (this.#isWanted(packet)) {
-      const publication = Publication.ofPacket(packet, lsn);
-      if (lsn <= this.#durableLsn) this.#deliver(publication);
-      else this.#pending.push({ lsn, publication: publication.keep() });
-    }
+    if (lsn > this.#durableLsn) this.#deliverWhenDurable(packet, lsn);
+    else if (this.#isWanted(packet)) this.#deliver(Publication.ofPacket(packet, lsn, true));
     return admission;
+  }
+
+  after(lsn: Lsn, change: () => void): void {
+    if (lsn <= this.#durableLsn) {
+      change();
+      return;
+    }
+    this.#pendingChanges += 1;
+    this.#pending.push({ lsn, next: change });
   }
 
   /** Calls `releaseAcks` of the client at every commit until nothing of it waits. */
@@ -108,10 +117,23 @@ export class Router {
     for (const waiter of waiters) {
       if (waiter.releaseAcks(durableLsn)) this.#waiters.push(waiter);
     }
-    for (let next = this.#pending.peek(); next !== undefined; next = this.#pending.peek()) {
-      if (next.lsn > durableLsn) break;
+    for (let first = this.#pending.peek(); first !== undefined; first = this.#pending.peek()) {
+      if (first.lsn > durableLsn) break;
       this.#pending.shift();
-      this.#deliver(next.publication);
+      if (typeof first.next === 'function') {
+        this.#pendingChanges -= 1;
+        first.next();
+      } else {
+        this.#deliver(first.next);
+      }
+    }
+  }
+
+  /** Delivers what an earlier run has taken: to sessions, and to what is retained. */
+  redeliver(publication: Publication): void {
+    if (publication.retain) this.#parts.retained.set(publication.message);
+    for (const { subscriber, qos } of this.#parts.index.match(publication.topic.name)) {
+      subscriber.deliver(publication, qos);
     }
   }
 
@@ -122,13 +144,14 @@ export class Router {
 
   #deliver(publication: Publication): void {
     const topic = publication.topic.name;
-    if (publication.retain && !this.#parts.retained.set(publication.message)) {
-      this.#parts.counters.notRetained += 1;
+    if (publication.retain) {
+      if (!this.#parts.retained.set(publication.message)) this.#parts.counters.notRetained += 1;
+      this.#parts.durability?.retained(topic, publication.lsn);
     }
     for (const { subscriber, qos } of this.#parts.index.match(topic)) {
       subscriber.deliver(publication, qos);
     }
-    if (this.#handlers.size === 0) return;
+    if (this.#handlers.size === 0 || !publication.hasBytes) return;
     for (const { subscriber: handler } of this.#handlers.match(topic)) {
       this.#call(handler, publication, undefined);
     }
@@ -139,15 +162,60 @@ export class Router {
     const publication = Publication.ofPacket(packet, 0);
     // A retained message must not overtake one of higher QoS that waits for the journal: the last one stays.
     if (packet.retain && this.#pending.size > 0) {
-      this.#pending.push({ lsn: this.#highestLsn, publication: publication.keep() });
+      this.#pending.push({ lsn: this.#highestLsn, next: publication.keep() });
     } else {
       this.#deliver(publication);
     }
   }
 
+  /** A publish that is no op: where a kept session is owed it, or it is retained, it goes into the log all the same. */
+  #acceptUncaptured(packet: PublishPacket, from: Publisher): Admission {
+    const { durability } = this.#parts;
+    if (durability === undefined || !(packet.retain || this.#isOwed(packet))) {
+      if (this.#isWanted(packet)) this.#deliver(Publication.ofPacket(packet, 0));
+      return PASS;
+    }
+    const { qos, retain, packetId, buffer, payloadStart, end } = packet;
+    const topic = packet.topic.encoded.subarray(2);
+    const payload = buffer.subarray(payloadStart, end);
+    const publish = { topic, payload, qos, retain, clientId: from.clientId, packetId };
+    let lsn: Lsn;
+    try {
+      lsn = durability.write({ kind: 'message', publish });
+    } catch (error) {
+      if (error instanceof HubError) return { kind: 'refused', fault: error };
+      throw error;
+    }
+    this.#deliverWhenDurable(packet, lsn);
+    return { kind: 'journaled', lsn };
+  }
+
+  #deliverWhenDurable(packet: PublishPacket, lsn: Lsn): void {
+    this.#highestLsn = Math.max(lsn, this.#highestLsn);
+    const matches = this.#parts.index.match(packet.topic.name);
+    let needsBytes = packet.retain || this.#hasHandler(packet);
+    for (let i = 0; i < matches.length && !needsBytes; i++) {
+      needsBytes = (matches[i] as Match<Subscriber>).subscriber.needsBytes;
+    }
+    if (needsBytes) {
+      this.#pending.push({ lsn, next: Publication.ofPacket(packet, lsn).keep() });
+    } else if (matches.length > 0 || this.#pendingChanges > 0) {
+      this.#pending.push({ lsn, next: Publication.ofLogged(packet, lsn) });
+    }
+  }
+
+  #isOwed(packet: PublishPacket): boolean {
+    const matches = this.#parts.index.match(packet.topic.name);
+    return matches.some(({ subscriber, qos }) => subscriber.isDurable && qos > 0);
+  }
+
+  #hasHandler(packet: PublishPacket): boolean {
+    return this.#handlers.size > 0 && this.#handlers.match(packet.topic.name).length > 0;
+  }
+
   #isWanted(packet: PublishPacket): boolean {
     if (packet.retain || this.#parts.index.match(packet.topic.name).length > 0) return true;
-    return this.#handlers.size > 0 && this.#handlers.match(packet.topic.name).length > 0;
+    return this.#hasHandler(packet);
   }
 
   #handleInternal(packet: PublishPacket, from: Publisher): Admission {

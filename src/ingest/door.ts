@@ -11,6 +11,7 @@ import { HubError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { CborWriter } from '../codec/writer.ts';
 import { LOG, type OpClass } from '../model/class.ts';
+import { encodeDelivery } from '../model/entry.ts';
 import type { HlcClock } from '../model/hlc.ts';
 import { AUTHORITY, BODY_BYTES_MAX, EVENT, type Kind, type Op, type Role } from '../model/op.ts';
 import { type Lane, laneOf, type Origin, splitLane } from '../model/origin.ts';
@@ -142,7 +143,14 @@ export class Door {
     if (full !== undefined) return { kind: 'refused', fault: full };
     let lsn: Lsn;
     try {
-      lsn = this.#appendOwn(route.class, EVENT, route.key, payload);
+      lsn = this.#appendOwn(
+        route.class,
+        EVENT,
+        route.key,
+        payload,
+        AUTHORITY.device,
+        deliveryOf(publish),
+      );
     } catch (error) {
       if (error instanceof HubError) return { kind: 'refused', fault: error };
       throw error;
@@ -261,6 +269,7 @@ export class Door {
     key: Uint8Array,
     body: Uint8Array,
     authority: number = AUTHORITY.device,
+    delivery?: Uint8Array,
   ): Lsn {
     const { clock, hlc } = this.#options;
     const seq = (this.#ownSeqs[opClass] as number) + 1;
@@ -274,6 +283,7 @@ export class Door {
       key,
       body,
       authority,
+      ...(delivery !== undefined && { delivery }),
     };
     const lsn = this.#append(this.#encoder.own(op), opClass);
     this.#ownSeqs[opClass] = seq;
@@ -296,6 +306,12 @@ export class Door {
       if (!(error instanceof HubError)) throw error;
     }
   }
+}
+
+/** What the broker must know again after a crash: RETAIN, and the identifier of a QoS 2 publish. */
+function deliveryOf({ qos, retain, clientId, packetId }: InboundPublish): Uint8Array | undefined {
+  if (qos === 0 || (qos === 1 && !retain)) return undefined;
+  return encodeDelivery({ qos, retain, clientId, packetId });
 }
 
 function refused(code: 'op.malformed' | 'op.too-large', message: string): Admission {

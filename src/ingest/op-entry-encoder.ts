@@ -7,6 +7,8 @@
  *     88 48 origin class seq 48 hlc    op (WIRE.cddl)
  *        83 quality boot-id monotonic-ms kind key body
  *     84 48 hub 48 hlc authority 00    stamp, of the same moment
+ *
+ * An op with a delivery begins with 84 instead, and the delivery is its last item.
  */
 import { assert } from '../base/assert.ts';
 import type { ClockQuality } from '../base/clock.ts';
@@ -28,6 +30,8 @@ export interface OwnOp {
   readonly key: Uint8Array;
   readonly body: Uint8Array;
   readonly authority: number;
+  /** The encoded delivery, where the publish was not simply QoS 1. */
+  readonly delivery?: Uint8Array;
 }
 
 const QUALITY_CODE: Record<ClockQuality, number> = { unknown: 0, rtc: 1, peer: 2, ntp: 3 };
@@ -53,8 +57,10 @@ export class OpEntryEncoder {
 
   /** The entry of an op of this hub; valid until the next call. */
   own(op: OwnOp): Uint8Array {
-    this.#begin(op.key.length + op.body.length);
+    const { delivery } = op;
+    this.#begin(op.key.length + op.body.length + (delivery?.length ?? 0));
     this.#raw(this.#prefix);
+    if (delivery !== undefined) this.#buffer[0] = 0x84;
     this.#byte(op.class);
     this.#head(0, op.seq);
     this.#hlc(op.hlc);
@@ -66,7 +72,9 @@ export class OpEntryEncoder {
     this.#raw(op.key);
     this.#head(BYTES_HEAD, op.body.length);
     this.#raw(op.body);
-    return this.#stamp(op.hlc, op.authority);
+    this.#stamp(op.hlc, op.authority);
+    if (delivery !== undefined) this.#raw(delivery);
+    return this.#buffer.subarray(0, this.#at);
   }
 
   /** The entry of somebody else's op, whose bytes stay as they came; valid until the next call. */
@@ -75,16 +83,16 @@ export class OpEntryEncoder {
     this.#byte(0x83);
     this.#byte(0);
     this.#raw(opBytes);
-    return this.#stamp(hlc, authority);
+    this.#stamp(hlc, authority);
+    return this.#buffer.subarray(0, this.#at);
   }
 
-  #stamp(hlc: Hlc, authority: number): Uint8Array {
+  #stamp(hlc: Hlc, authority: number): void {
     assert(authority > 0 && authority < 24, 'an authority is one of four');
     this.#raw(this.#stampPrefix);
     this.#hlc(hlc);
     this.#byte(authority);
     this.#byte(0);
-    return this.#buffer.subarray(0, this.#at);
   }
 
   #begin(contentBytes: number): void {

@@ -1,6 +1,9 @@
 /**
  * Entries of the journal (WIRE.cddl): stamped ops, which are leaves of the ledger and travel, and local
- * entries (sessions, retained messages, QoS 2 ids), which never do. The journal itself sees opaque CBOR.
+ * entries (sessions, retained messages, progress), which never do. The journal itself sees opaque CBOR.
+ *
+ * The op of an MQTT publish may carry its delivery: what the broker must know again after a crash and an op has
+ * no place for. It lies in the same entry, so that both are there or neither.
  */
 import { CborError, CborReader } from '../codec/reader.ts';
 import { CborWriter } from '../codec/writer.ts';
@@ -9,17 +12,39 @@ import { readOp, readStamp, type Stamp, type StampedOp, writeStamp } from './op.
 export const OP_ENTRY = 0;
 export const LOCAL_ENTRY = 1;
 
+/** How an op was published, where that is not simply QoS 1 without RETAIN. */
+export interface Delivery {
+  readonly qos: 1 | 2;
+  readonly retain: boolean;
+  readonly clientId: string;
+  /** 0 for a will. */
+  readonly packetId: number;
+}
+
 export type Entry =
-  | { readonly type: 'op'; readonly stamped: StampedOp }
+  | { readonly type: 'op'; readonly stamped: StampedOp; readonly delivery?: Delivery }
   /** `body` is one CBOR item whose meaning only its writer knows. */
   | { readonly type: 'local'; readonly body: Uint8Array };
 
+const RETAIN_FLAG = 4;
+const PACKET_ID_MAX = 65_535;
 const ENTRY_LIMITS = { depthMax: 8, itemsMax: 10_000 };
 
 export function encodeOpEntry(opBytes: Uint8Array, stamp: Stamp): Uint8Array {
   const writer = new CborWriter(opBytes.length + 40);
   writeStamp(writer.array(3).uint(OP_ENTRY).raw(opBytes), stamp);
   return writer.finish();
+}
+
+/** The fourth item of an op entry. */
+export function encodeDelivery({ qos, retain, clientId, packetId }: Delivery): Uint8Array {
+  const writer = new CborWriter(clientId.length + 16);
+  return writer
+    .array(3)
+    .uint(qos | (retain ? RETAIN_FLAG : 0))
+    .text(clientId)
+    .uint(packetId)
+    .finish();
 }
 
 export function encodeLocalEntry(body: Uint8Array): Uint8Array {
@@ -37,12 +62,27 @@ export function decodeEntry(bytes: Uint8Array): Entry {
 function readEntry(reader: CborReader, bytes: Uint8Array): Entry {
   const count = reader.array();
   const type = reader.uint();
-  if (type === OP_ENTRY && count === 3) {
+  if (type === OP_ENTRY && (count === 3 || count === 4)) {
     const start = reader.offset;
     const op = readOp(reader);
     const opBytes = bytes.subarray(start, reader.offset);
-    return { type: 'op', stamped: { bytes: opBytes, op, stamp: readStamp(reader) } };
+    const stamped = { bytes: opBytes, op, stamp: readStamp(reader) };
+    return count === 3
+      ? { type: 'op', stamped }
+      : { type: 'op', stamped, delivery: readDelivery(reader) };
   }
   if (type === LOCAL_ENTRY && count === 2) return { type: 'local', body: reader.skip() };
   throw new CborError('unknown entry', 0);
+}
+
+function readDelivery(reader: CborReader): Delivery {
+  const start = reader.offset;
+  reader.expectArray(3);
+  const flags = reader.uint();
+  const qos = flags & 3;
+  const clientId = reader.text();
+  const packetId = reader.uint();
+  const isValid = (qos === 1 || qos === 2) && flags <= 7 && packetId <= PACKET_ID_MAX;
+  if (!isValid) throw new CborError('not a delivery', start);
+  return { qos, retain: (flags & RETAIN_FLAG) !== 0, clientId, packetId };
 }

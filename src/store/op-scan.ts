@@ -39,7 +39,9 @@ export class OpScan {
   read(entry: Uint8Array): boolean {
     this.bytes = entry;
     this.#at = 0;
-    if (this.#head(ARRAY) !== 3 || this.#head(UINT) !== 0 || this.#head(ARRAY) !== 8) return false;
+    const items = this.#head(ARRAY);
+    if (items !== 3 && items !== 4) return false;
+    if (this.#head(UINT) !== 0 || this.#head(ARRAY) !== 8) return false;
     this.laneAt = this.#eight() + 1;
     // The class follows in one byte; lane bytes are read as they lie: origin, then class.
     this.class = this.#head(UINT);
@@ -59,7 +61,9 @@ export class OpScan {
     if (!(bodyBytes <= BODY_BYTES_MAX)) return false;
     this.bodyAt = this.#at;
     this.bodyEnd = this.#at += bodyBytes;
-    return this.#stamp(hlcAt);
+    if (!this.#stamp(hlcAt)) return false;
+    if (items === 4 && !this.#skipDelivery()) return false;
+    return this.#at === this.bytes.length;
   }
 
   #stamp(hlcAt: number): boolean {
@@ -68,7 +72,7 @@ export class OpScan {
     const stampAt = this.#eight() + 1;
     const authority = this.#head(UINT);
     if (!(authority >= 1 && authority <= 4) || Number.isNaN(this.#head(UINT))) return false;
-    if (this.#at !== this.bytes.length) return false;
+    if (!(this.#at <= this.bytes.length)) return false;
     const ms = this.#msAt(hlcAt);
     this.stampMs = this.#msAt(stampAt);
     this.stampCounter = this.#counterAt(stampAt);
@@ -76,6 +80,17 @@ export class OpScan {
     this.ms = isFuture ? this.stampMs : ms;
     this.counter = isFuture ? this.stampCounter : this.#counterAt(hlcAt);
     return true;
+  }
+
+  /** What the broker must know of a publish is nothing to fold. */
+  #skipDelivery(): boolean {
+    if (this.#head(ARRAY) !== 3) return false;
+    const flags = this.#head(UINT);
+    const isQos = (flags & 3) === 1 || (flags & 3) === 2;
+    if (!isQos || !(flags <= 7)) return false;
+    const clientIdBytes = this.#head(TEXT);
+    this.#at += clientIdBytes;
+    return this.#head(UINT) <= 65_535;
   }
 
   /** Argument of a head of the major type, in its shortest form; NaN for all else. */

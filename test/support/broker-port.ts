@@ -87,7 +87,7 @@ export async function openBroker(limits: Partial<BrokerLimits> = {}): Promise<Br
   http.listen(0, host);
   await once(http, 'listening');
   onTestFinished(async () => {
-    broker.close();
+    await broker.close();
     http.close();
     await Promise.all([plain.close(), secure.close()]);
   });

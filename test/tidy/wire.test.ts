@@ -43,7 +43,7 @@ test('sizes and limits are those of WIRE.cddl', () => {
 });
 
 test('entries and authorities are those of WIRE.cddl', () => {
-  says(`op-entry = [${OP_ENTRY}, op, stamp]`);
+  says(`op-entry = [${OP_ENTRY}, op, stamp] / [${OP_ENTRY}, op, stamp, delivery]`);
   says(`local-entry = [${LOCAL_ENTRY}, any]`);
   const ranks = Object.entries(AUTHORITY).map(([role, rank]) => `${rank} ${role}`);
   says(`authority: ${ranks.join(', ')}`);

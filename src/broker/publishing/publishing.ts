@@ -75,10 +75,12 @@ export class Publishing implements AckWaiter {
     return this.#acknowledge(qos, packetId, admission.kind === 'journaled' ? admission.lsn : 0);
   }
 
-  /** PUBREL: the client knows that we have the message, and may use the identifier for another. */
-  onPubrel(packetId: number): void {
-    this.#session.receivedLsnById.delete(packetId);
-    this.#outbox.ack(PUBCOMP_FIRST, packetId);
+  /**
+   * PUBREL: the client knows that we have the message, and may use the identifier for another when it hears PUBCOMP:
+   * by then it is on record that the identifier is free. Throws `HubError` where that cannot be.
+   */
+  onPubrel(packetId: number): FrameVerdict {
+    return this.#answer(PUBCOMP_FIRST, packetId, this.#session.releaseReceived(packetId));
   }
 
   releaseAcks(durableLsn: Lsn): boolean {
@@ -95,8 +97,11 @@ export class Publishing implements AckWaiter {
   #acknowledge(qos: Qos, packetId: number, lsn: Lsn): FrameVerdict {
     if (qos === 0) return 'next';
     if (qos === 2) this.#session.receivedLsnById.set(packetId, lsn);
+    return this.#answer(qos === 1 ? PUBACK_FIRST : PUBREC_FIRST, packetId, lsn);
+  }
+
+  #answer(first: number, packetId: number, lsn: Lsn): FrameVerdict {
     const { router, door } = this.#around;
-    const first = qos === 1 ? PUBACK_FIRST : PUBREC_FIRST;
     if (this.#acks.size === 0) {
       if (lsn <= router.durableLsn) {
         this.#outbox.ack(first, packetId);

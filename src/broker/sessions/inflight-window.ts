@@ -6,8 +6,7 @@
 import { assert } from '../../base/assert.ts';
 import { type Message, messageBytes } from '../topics/message.ts';
 
-/** Identifiers 1 … 65535 in a circle. */
-const IDS = 65_535;
+const PACKET_ID_MAX = 65_535;
 const FIRST_SLOTS = 8;
 
 const FREE = 0;
@@ -27,13 +26,22 @@ export interface Inflight {
 }
 
 export class InflightWindow {
+  /** Identifiers `#idsBelow + 1` … 65535 in a circle. */
+  readonly #idsBelow: number;
+  readonly #ids: number;
   #messages: (Message | undefined)[] = [];
   #states = new Uint8Array(0);
-  /** Sequence numbers: of the oldest that is open, and of the next. Identifier = sequence mod 65535 + 1. */
+  /** Sequence numbers: of the oldest that is open, and of the next. The identifier follows from it. */
   #head = 0;
   #tail = 0;
   #count = 0;
   #bytes = 0;
+
+  /** `idsBelow`: identifiers 1 … `idsBelow` are somebody else's. */
+  constructor(idsBelow = 0) {
+    this.#idsBelow = idsBelow;
+    this.#ids = PACKET_ID_MAX - idsBelow;
+  }
 
   /** Messages that are not acknowledged. */
   get count(): number {
@@ -56,7 +64,7 @@ export class InflightWindow {
 
   /** True where no identifier is free. */
   get isFull(): boolean {
-    return this.#tail - this.#head >= IDS;
+    return this.#tail - this.#head >= this.#ids;
   }
 
   /** Takes a message under way; returns its packet identifier. */
@@ -69,7 +77,7 @@ export class InflightWindow {
     this.#states[slot] = retained ? state | RETAINED_FLAG : state;
     this.#count += 1;
     this.#bytes += messageBytes(message);
-    const packetId = (this.#tail % IDS) + 1;
+    const packetId = this.#idOf(this.#tail);
     this.#tail += 1;
     return packetId;
   }
@@ -80,7 +88,7 @@ export class InflightWindow {
     const state = this.#states[slot] as number;
     if (state === FREE) return undefined;
     return {
-      packetId: (sequence % IDS) + 1,
+      packetId: this.#idOf(sequence),
       qos: (state & STATE_MASK) === AWAITS_PUBACK ? 1 : 2,
       retained: (state & RETAINED_FLAG) !== 0,
       message: this.#messages[slot],
@@ -125,9 +133,15 @@ export class InflightWindow {
 
   /** The slot of an identifier that is in the open span, or -1. */
   #find(packetId: number): number {
-    const ahead = (packetId - 1 - (this.#head % IDS) + IDS) % IDS;
+    const ids = this.#ids;
+    if (packetId <= this.#idsBelow) return -1;
+    const ahead = (packetId - 1 - this.#idsBelow - (this.#head % ids) + ids) % ids;
     const sequence = this.#head + ahead;
     return sequence < this.#tail ? this.#slotOf(sequence) : -1;
+  }
+
+  #idOf(sequence: number): number {
+    return (sequence % this.#ids) + 1 + this.#idsBelow;
   }
 
   #slotOf(sequence: number): number {
@@ -135,7 +149,7 @@ export class InflightWindow {
   }
 
   #grow(): void {
-    const slots = Math.min(Math.max(FIRST_SLOTS, 2 * this.#messages.length), IDS);
+    const slots = Math.min(Math.max(FIRST_SLOTS, 2 * this.#messages.length), this.#ids);
     const messages = Array.from<Message | undefined>({ length: slots });
     const states = new Uint8Array(slots);
     for (let sequence = this.#head; sequence < this.#tail; sequence++) {

@@ -1,14 +1,21 @@
 /** All sessions by client id: opening, taking over, forgetting. */
+import { HubError } from '../../base/errors.ts';
 import type { Principal, Qos } from '../contract.ts';
 import type { TopicIndex } from '../topics/topic-index.ts';
+import type { SessionRecord, WantedFilter } from './session-records.ts';
 import { Session, type SessionSurroundings, type Subscriber } from './session.ts';
 
 export type OpenOutcome =
   | { readonly kind: 'opened'; readonly session: Session; readonly present: boolean }
   /** No room for another session. */
   | { readonly kind: 'full' }
+  /** A session that is to be kept cannot be put on record. */
+  | { readonly kind: 'unrecorded'; readonly fault: HubError }
   /** The client id belongs to a session of another user. */
   | { readonly kind: 'foreign' };
+
+/** A session without subscriptions has nothing to lose: its record may wait for company. */
+const OPENED_LINGER_MS = 50;
 
 export class SessionRegistry {
   readonly #around: SessionSurroundings;
@@ -52,12 +59,47 @@ export class SessionRegistry {
     if (kept !== undefined) this.remove(kept);
     if (this.#sessionById.size >= this.#around.limits.sessionsMax) return { kind: 'full' };
     const session = new Session(principal, clean, this.#around);
+    if (session.isDurable) {
+      const { role } = principal;
+      try {
+        const record = { kind: 'opened', clientId, name, role } as const;
+        this.#around.durability?.write(record, OPENED_LINGER_MS);
+      } catch (error) {
+        if (error instanceof HubError) return { kind: 'unrecorded', fault: error };
+        throw error;
+      }
+    }
     this.#sessionById.set(clientId, session);
     return { kind: 'opened', session, present: false };
   }
 
+  get(clientId: string): Session | undefined {
+    return this.#sessionById.get(clientId);
+  }
+
+  /** A kept session of an earlier run, as a record or a file has it. */
+  restore({ clientId, name, role }: Principal): Session {
+    const session = new Session({ clientId, name, role }, false, this.#around);
+    session.detachedMs = this.#around.clock.monotonicMs();
+    this.#sessionById.set(clientId, session);
+    return session;
+  }
+
   /** Ends a session with all it holds. */
   remove(session: Session): void {
+    if (session.isDurable) {
+      try {
+        this.#around.durability?.write({ kind: 'ended', clientId: session.clientId });
+      } catch (error) {
+        // The journal says itself what is wrong; the next file of sessions leaves this one out.
+        if (!(error instanceof HubError)) throw error;
+      }
+    }
+    this.drop(session);
+  }
+
+  /** The same, off the record. */
+  drop(session: Session): void {
     if (this.#sessionById.get(session.clientId) === session) {
       this.#sessionById.delete(session.clientId);
     }
@@ -66,20 +108,57 @@ export class SessionRegistry {
     session.discard();
   }
 
-  /** False where a limit forbids another subscription; changing one is always possible. */
-  subscribe(session: Session, filter: string, qos: Qos): boolean {
+  /** Whether limits leave room for the filter beside `adding`, which are granted and not yet made. */
+  hasRoom(session: Session, filter: string, adding: ReadonlySet<string>): boolean {
     const { subscriptionsPerSessionMax, subscriptionsMax } = this.#around.limits;
-    const isFull =
-      session.qosByFilter.size >= subscriptionsPerSessionMax ||
-      this.#index.size >= subscriptionsMax;
-    if (isFull && !session.qosByFilter.has(filter)) return false;
-    session.qosByFilter.set(filter, qos);
-    this.#index.subscribe(filter, session, qos);
-    return true;
+    if (session.qosByFilter.has(filter) || adding.has(filter)) return true;
+    return (
+      session.qosByFilter.size + adding.size < subscriptionsPerSessionMax &&
+      this.#index.size + adding.size < subscriptionsMax
+    );
   }
 
-  unsubscribe(session: Session, filter: string): void {
+  /**
+   * Makes subscriptions, and calls back when they are in force: for a kept session, when they are durable. Throws
+   * `HubError` where they cannot be put on record; then none is made.
+   */
+  subscribe(session: Session, filters: readonly WantedFilter[], done: () => void): void {
+    this.#record(
+      session,
+      () => ({ kind: 'subscribed', clientId: session.clientId, filters: [...filters] }),
+      () => {
+        for (const { filter, qos } of filters) this.applySubscribe(session, filter, qos);
+        done();
+      },
+    );
+  }
+
+  /** The same for their end. */
+  unsubscribe(session: Session, filters: readonly string[], done: () => void): void {
+    this.#record(
+      session,
+      () => ({ kind: 'unsubscribed', clientId: session.clientId, filters: [...filters] }),
+      () => {
+        for (const filter of filters) this.applyUnsubscribe(session, filter);
+        done();
+      },
+    );
+  }
+
+  applySubscribe(session: Session, filter: string, qos: Qos): void {
+    if (session.isOver) return;
+    session.qosByFilter.set(filter, qos);
+    this.#index.subscribe(filter, session, qos);
+  }
+
+  applyUnsubscribe(session: Session, filter: string): void {
     if (session.qosByFilter.delete(filter)) this.#index.unsubscribe(filter, session);
+  }
+
+  #record(session: Session, record: () => SessionRecord, apply: () => void): void {
+    const { durability } = this.#around;
+    if (!session.isDurable || durability === undefined) apply();
+    else durability.after(durability.write(record()), apply);
   }
 
   /** Takes back subscriptions that are no longer allowed, if rights have changed since the last time. */
@@ -91,9 +170,16 @@ export class SessionRegistry {
   }
 
   #dropLostSubscriptions(session: Session): void {
-    for (const filter of Array.from(session.qosByFilter.keys())) {
-      if (this.#around.gatekeeper.mayRead(session.principal, filter)) continue;
-      this.unsubscribe(session, filter);
+    const { gatekeeper } = this.#around;
+    const isLost = (filter: string): boolean => !gatekeeper.mayRead(session.principal, filter);
+    const lost = Array.from(session.qosByFilter.keys()).filter(isLost);
+    if (lost.length === 0) return;
+    try {
+      this.unsubscribe(session, lost, () => undefined);
+    } catch (error) {
+      if (!(error instanceof HubError)) throw error;
+      // A right that is gone is gone, on record or not; after a start it is looked at again.
+      for (const filter of lost) this.applyUnsubscribe(session, filter);
     }
   }
 

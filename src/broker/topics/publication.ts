@@ -31,25 +31,35 @@ export class Publication {
   frame: Buffer | undefined;
   frameStart = 0;
   frameEnd = 0;
+  /** Where it lies in the log; 0 where it does not. */
+  readonly lsn: Lsn;
+  /** The log had it before: sessions that follow the log have it already. */
+  readonly isAgain: boolean;
   #packet: PublishPacket | undefined;
-  readonly #lsn: Lsn;
   #message: Message | undefined;
 
   private constructor(
-    source: PublishPacket | Message,
+    source: Pick<Message, 'topic' | 'qos' | 'retain'>,
     packet: PublishPacket | undefined,
     lsn: Lsn,
+    isAgain = false,
   ) {
     this.topic = source.topic;
     this.qos = source.qos;
     this.retain = source.retain;
     this.#packet = packet;
-    this.#lsn = lsn;
+    this.lsn = lsn;
+    this.isAgain = isAgain;
   }
 
   /** Must not outlive the call that gave the packet. */
-  static ofPacket(packet: PublishPacket, lsn: Lsn): Publication {
-    return new Publication(packet, packet, lsn);
+  static ofPacket(packet: PublishPacket, lsn: Lsn, isAgain = false): Publication {
+    return new Publication(packet, packet, lsn, isAgain);
+  }
+
+  /** Without the bytes: for those who read the log. */
+  static ofLogged(source: Pick<Message, 'topic' | 'qos' | 'retain'>, lsn: Lsn): Publication {
+    return new Publication(source, undefined, lsn);
   }
 
   static ofMessage(message: Message): Publication {
@@ -58,13 +68,17 @@ export class Publication {
     return publication;
   }
 
+  get hasBytes(): boolean {
+    return this.#packet !== undefined || this.#message !== undefined;
+  }
+
   /** The message, in memory of its own. */
   get message(): Message {
     if (this.#message === undefined) {
       const { buffer, payloadStart, end } = this.#packet as PublishPacket;
       const payload = keepPayload(buffer, payloadStart, end);
       const { topic, qos, retain } = this;
-      this.#message = { topic, payload, qos, retain, lsn: this.#lsn };
+      this.#message = { topic, payload, qos, retain, lsn: this.lsn };
     }
     return this.#message;
   }

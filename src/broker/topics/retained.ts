@@ -66,6 +66,18 @@ export class RetainedStore {
     return true;
   }
 
+  /** What the topic holds. */
+  get(topic: string): Message | undefined {
+    return this.#find(topic.split('/'))?.slot?.message;
+  }
+
+  /** All that is retained. */
+  messages(): Message[] {
+    const found: RetainedSlot[] = [];
+    collectAll(this.#root, false, found);
+    return found.map(({ message }) => message as Message);
+  }
+
   /** The slots of all topics that the filter names, each holding a message now. */
   match(filter: string): RetainedSlot[] {
     const found: RetainedSlot[] = [];

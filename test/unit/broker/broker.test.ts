@@ -73,7 +73,7 @@ test('closing ends every connection, publishes no will, and leaves no timer', as
   await watcher.send(mqtt.subscribe(1, ['will', 0]));
   const client = await site.client('c', { will: { topic: 'will', payload: 'x' }, keepaliveS: 5 });
   const silent = site.dial();
-  site.broker.close();
+  await site.broker.close();
   await site.turn();
   assert.deepEqual([watcher.isClosed, client.isClosed, silent.isClosed], [true, true, true]);
   assert.deepEqual(watcher.heard(), []);

@@ -5,7 +5,12 @@ import { describe, it } from 'vitest';
 
 import { concatBytes, hexOf, utf8 } from '../../../src/base/bytes.ts';
 import { CborError } from '../../../src/codec/reader.ts';
-import { decodeEntry, encodeLocalEntry, encodeOpEntry } from '../../../src/model/entry.ts';
+import {
+  decodeEntry,
+  encodeDelivery,
+  encodeLocalEntry,
+  encodeOpEntry,
+} from '../../../src/model/entry.ts';
 import { effectiveHlc } from '../../../src/model/hlc.ts';
 import { OpScan } from '../../../src/store/op-scan.ts';
 import { anyHistory } from '../../support/histories.ts';
@@ -48,6 +53,27 @@ describe('scan of an op', () => {
       }),
       { numRuns: 30 },
     );
+  });
+
+  it('reads the op of a publish that carries its delivery, and no other fourth item', () => {
+    const { bytes, stamp } = stampedOp({ body: utf8('x') });
+    const plain = encodeOpEntry(bytes, stamp);
+    const withItem = (item: Uint8Array): Uint8Array => {
+      const entry = concatBytes([plain, item]);
+      entry[0] = 0x84;
+      return entry;
+    };
+    const delivery = encodeDelivery({ qos: 2, retain: true, clientId: 'pump', packetId: 300 });
+    assert.ok(scan.read(withItem(delivery)));
+    assert.deepEqual(scan.bytes.slice(scan.bodyAt, scan.bodyEnd), utf8('x'));
+    for (let at = 0; at < delivery.length; at++) {
+      for (let bit = 0; bit < 7; bit++) {
+        const changed = delivery.slice();
+        changed[at] = (changed[at] as number) ^ (1 << bit);
+        const entry = withItem(changed);
+        assert.equal(scan.read(entry), isOpFor(entry), hexOf(entry));
+      }
+    }
   });
 
   it('refuses what the decoder refuses: any byte changed, cut off or added', () => {

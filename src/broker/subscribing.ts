@@ -1,0 +1,46 @@
+/** Decides about the filters of a SUBSCRIBE: which are granted, and what its SUBACK says. */
+import { isTopicFilter, TOPIC_BYTES_MAX } from '../model/topic.ts';
+import type { Gatekeeper, Principal } from './contract.ts';
+import type { SessionRegistry } from './sessions/session-registry.ts';
+import type { WantedFilter } from './sessions/session-records.ts';
+import type { Session } from './sessions/session.ts';
+import { PacketError, SUBSCRIPTION_REFUSED } from './wire/packets.ts';
+
+export interface SubscribingParts {
+  readonly session: Session;
+  readonly principal: Principal;
+  readonly gatekeeper: Gatekeeper;
+  readonly sessions: SessionRegistry;
+  /** MQTT 3.1 has no way to refuse a subscription: it is granted in words and left out in deed. */
+  readonly canRefuse: boolean;
+}
+
+export interface Grants {
+  readonly granted: readonly WantedFilter[];
+  /** One for each request, in order [MQTT-3.9.3-1]. */
+  readonly codes: readonly number[];
+}
+
+/** Throws `PacketError` where a filter is malformed; what is only too long for us is refused by its code. */
+export function grant(requests: readonly WantedFilter[], parts: SubscribingParts): Grants {
+  const { session, principal, gatekeeper, sessions, canRefuse } = parts;
+  for (const { filter } of requests) {
+    if (filter.length <= TOPIC_BYTES_MAX && !isTopicFilter(filter)) {
+      throw new PacketError(`not a topic filter [MQTT-4.7.1-2] [MQTT-4.7.1-3]: ${filter}`);
+    }
+  }
+  const granted: WantedFilter[] = [];
+  const adding = new Set<string>();
+  const codes = requests.map(({ filter, qos }) => {
+    const isGranted =
+      filter.length <= TOPIC_BYTES_MAX &&
+      !filter.startsWith('$share/') &&
+      gatekeeper.mayRead(principal, filter) &&
+      sessions.hasRoom(session, filter, adding);
+    if (!isGranted) return canRefuse ? SUBSCRIPTION_REFUSED : qos;
+    granted.push({ filter, qos });
+    if (!session.qosByFilter.has(filter)) adding.add(filter);
+    return qos;
+  });
+  return { granted, codes };
+}
