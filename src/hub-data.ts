@@ -6,7 +6,7 @@
  *   sessions.cbor     MQTT sessions and retained messages, as of an LSN of the journal
  *   keys/kek          what the journal's keys are wrapped to, unless systemd gives it
  *   keys/epochs/      keys of the journal
- *   journal/  state.db  power/  uplink/  users.json
+ *   journal/  state.db  power/  uplink/  ledger/  users.json
  *   flash.json        what the card took in the last days
  *   runtime.json      addresses of the running hub, for the commands; gone when it is not running
  */
@@ -27,6 +27,7 @@ export interface HubPaths {
   readonly snapshot: string;
   readonly syncLog: string;
   readonly uplink: string;
+  readonly ledger: string;
   readonly flash: string;
 }
 
@@ -41,6 +42,7 @@ export function hubPaths(dir: string): HubPaths {
     snapshot: `${dir}/state.snapshot`,
     syncLog: `${dir}/power`,
     uplink: `${dir}/uplink`,
+    ledger: `${dir}/ledger`,
     flash: `${dir}/flash.json`,
   };
 }

@@ -9,11 +9,13 @@ import type { Config } from './config-schema.ts';
 import { brokerLogin } from './hub-access.ts';
 import { syncLogKey } from './hub-data.ts';
 import type { Ground } from './hub-ground.ts';
+import { openLedger } from './hub-ledger.ts';
 import { HubPower, type SimulatedSite } from './hub-power.ts';
 import { Retention } from './hub-retention.ts';
 import type { Serving } from './hub-serving.ts';
 import { verifyEd25519 } from './keys/identity.ts';
 import type { Machine } from './machine.ts';
+import type { Ledger } from './ledger/ledger.ts';
 import { LOG } from './model/class.ts';
 import { EMPTY_BACKLOG } from './power/backlog.ts';
 import { LINK_COSTS, type LinkKind } from './power/govern/energy.ts';
@@ -26,6 +28,7 @@ import { PROGRAM_VERSION } from './versions.ts';
 export interface Followers {
   readonly power: HubPower;
   readonly uplink: Uplink;
+  readonly ledger: Ledger;
 }
 
 /** What a simulation puts in the place of what a machine has. */
@@ -53,6 +56,7 @@ export function followJournal(
   const { config, machine, time, paths, id, closers } = ground;
   const { journal, store, door, lingers, broker } = serving;
   store.follow();
+  const ledger = openLedger(ground, journal);
   const link = linkOf(config, machine);
   // The power brain asks for the backlog before there is an uplink to count it.
   let uplink: Uplink | undefined;
@@ -87,10 +91,11 @@ export function followJournal(
       receiptedLsn: config.uplink.url === '' ? undefined : () => uplink.receiptedLsn,
       settleStore: () => store.settle(),
       sessions: broker,
+      flushLedger: () => ledger.flush(),
       keepMs: config.journal.keepDays * DAY_MS,
     }),
   );
-  return { power, uplink };
+  return { power, uplink, ledger };
 }
 
 /** Hears messages at the hub's own broker until cancelled. */

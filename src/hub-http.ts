@@ -12,6 +12,7 @@ import { webSocketUpgrades } from './platform/websocket.ts';
 import { createApi } from './status/api.ts';
 import { PageFiles } from './status/page-files.ts';
 import type { RecordDoor } from './status/records.ts';
+import type { TransparencyLog } from './status/transparency.ts';
 
 export interface HttpParts {
   readonly config: Config;
@@ -23,6 +24,7 @@ export interface HttpParts {
   readonly store: HubStore;
   readonly access: Access;
   readonly records: RecordDoor;
+  readonly servedLog: TransparencyLog;
 }
 
 export async function listenHttp(parts: HttpParts): Promise<Listening> {
@@ -38,6 +40,7 @@ export async function listenHttp(parts: HttpParts): Promise<Listening> {
     powerSince: (sinceMs) => power.history.since(sinceMs),
     powerSources: () => power.sources(),
     override: power.override,
+    ledger: parts.servedLog,
     page: new PageFiles(machine.files, machine.pageDir),
     clock: time.clock,
     timers: machine.timers,

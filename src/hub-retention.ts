@@ -1,8 +1,8 @@
 /**
  * What of the journal may be released: ops that are receipted (or, without an uplink, older than
- * `keep_days`), folded into the durable store, numbered by a progress note that stays, and not owed to a device
- * that is away. Whole segments go; the journal decides which those are. When it fills up, devices that are away
- * lose what is oldest, before others lose the right to publish.
+ * `keep_days`), folded into the durable store, hashed into the durable ledger, numbered by a progress note that
+ * stays, and not owed to a device that is away. Whole segments go; the journal decides which those are. When it
+ * fills up, devices that are away lose what is oldest, before others lose the right to publish.
  */
 import type { Cancel, Clock, Timers } from './base/clock.ts';
 import { HubError } from './base/errors.ts';
@@ -21,6 +21,8 @@ export interface RetentionOptions {
   readonly receiptedLsn: (() => Lsn) | undefined;
   /** Makes the store durable and says how far it has come. */
   readonly settleStore: () => Promise<Lsn>;
+  /** Makes the ledger durable and says how far it has come. */
+  readonly flushLedger: () => Promise<Lsn>;
   readonly sessions: RetainingSessions;
   readonly keepMs: number;
   /** Whose wall time stamps carry. */
@@ -67,7 +69,7 @@ export class Retention {
   }
 
   async #round(): Promise<void> {
-    const { journal, door, settleStore, sessions, log } = this.#options;
+    const { journal, door, settleStore, flushLedger, sessions, log } = this.#options;
     const { firstLsn } = journal;
     const secondStart = journal.segmentStarts[1];
     const unneededLsn = this.#releasableLsn();
@@ -78,8 +80,9 @@ export class Retention {
     try {
       await journal.whenDurable(door.noteProgress());
       const folded = await settleStore();
+      const hashed = await flushLedger();
       const summedUp = await sessions.sumUp();
-      const first = journal.release(Math.min(through, folded, summedUp));
+      const first = journal.release(Math.min(through, folded, hashed, summedUp));
       if (first > firstLsn)
         log.info('journal.released', { firstLsn: first, entries: first - firstLsn });
     } catch (error) {

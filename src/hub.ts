@@ -14,6 +14,7 @@ import type { Config } from './config-schema.ts';
 import { announceRuntime } from './hub-data.ts';
 import { openFlashLedger } from './hub-flash.ts';
 import type { Followers } from './hub-followers.ts';
+import { servedLog } from './hub-ledger.ts';
 import { type Ground, layGround } from './hub-ground.ts';
 import type { HubAddresses } from './hub-listeners.ts';
 import { HubRecords } from './hub-records.ts';
@@ -59,8 +60,9 @@ async function assemble(ground: Ground): Promise<Hub> {
   const followers = followJournal(ground, serving);
   const status = openStatus(ground, serving, followers);
   announce(ground, serving, followers, status);
+  const log = servedLog(ground, serving.journal, followers.ledger);
   const records = new HubRecords({ ...serving, id });
-  const parts = { ...ground, ...serving, ...followers, status, records };
+  const parts = { ...ground, ...serving, ...followers, status, records, servedLog: log };
   const { listenHttp } = await import('./hub-http.ts');
   const http = closers.add(await listenHttp(parts));
   const addresses = { ...serving.addresses, ...http.addresses };

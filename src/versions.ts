@@ -11,6 +11,8 @@ export const KEY_FILE_FORMAT = 1;
 export const STORE_SCHEMA = 3;
 /** Folded state in a file: snapshot/SNAPSHOT.md. */
 export const SNAPSHOT_FORMAT = 3;
+/** What the ledger keeps: ledger/LEDGER.md. */
+export const LEDGER_FORMAT = 1;
 /** Batches, chunks, receipts: batch/BATCH.md. */
 export const BATCH_FORMAT = 1;
 /** What the uplink keeps of receipts: uplink/progress.ts. */

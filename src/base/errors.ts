@@ -44,6 +44,8 @@ export const FAULTS = {
     'The file of MQTT sessions is damaged. Sessions are read from what the journal still has; devices may have to subscribe again.',
   'snapshot.untrusted':
     'The snapshot does not bear the signature of this hub and is not used. Remove it, or find out who put it there.',
+  'ledger.failed':
+    'The ledger cannot be written. Check the disk; the journal is kept until it can.',
   'power.source-lost':
     'No reading from the power source. Check the cable; the hub syncs with caution meanwhile.',
   'power.source-invalid':

@@ -239,6 +239,26 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await import('./journal.ts')).statCommand,
   },
   {
+    name: 'proof',
+    summary: 'proof that an op is in the signed history of a running hub, as a file on stdout',
+    operands: [{ name: 'OP', help: 'LSN (see journal dump), or <origin>/<class>/<seq>' }],
+    options: HUB_OPTIONS,
+    load: async () => (await import('./proof.ts')).proofCommand,
+  },
+  {
+    name: 'proof verify',
+    summary: 'check a proof with the public key of its hub, without any network',
+    operands: [{ name: 'F', help: 'file of the proof' }],
+    options: {
+      key: {
+        value: 'K',
+        help: 'public key: PEM file, verifier key, hex or base64, or a file with it',
+      },
+      json: JSON_OPTION,
+    },
+    load: async () => (await import('./proof.ts')).verifyProofCommand,
+  },
+  {
     name: 'store digest',
     summary: 'digest of the folded state; equal on both sides where the data is equal',
     options: {

@@ -35,6 +35,9 @@ function sha256(bytes: Uint8Array): Uint8Array {
   return digest;
 }
 
+/** Root of a tree without leaves. */
+export const EMPTY_ROOT = sha256(new Uint8Array(0));
+
 export class TreeHasher {
   /** Roots of the complete subtrees, the largest first: one for each bit that is set in `size`. */
   readonly #subtrees: Uint8Array[] = [];
@@ -57,7 +60,7 @@ export class TreeHasher {
   /** Root over all leaves so far; adding may go on. The root of no leaves is the hash of nothing. */
   root(): Uint8Array {
     const smallest = this.#subtrees.at(-1);
-    if (smallest === undefined) return sha256(new Uint8Array(0));
+    if (smallest === undefined) return EMPTY_ROOT;
     let root = smallest;
     for (let at = this.#subtrees.length - 2; at >= 0; at--) {
       root = nodeHash(this.#subtrees[at] as Uint8Array, root);

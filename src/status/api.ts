@@ -35,6 +35,7 @@ import {
   resolveAnswer,
   undoAnswer,
 } from './records.ts';
+import { logFileAnswer, lsnOfOp, type TransparencyLog } from './transparency.ts';
 
 /** A line of the power-aware sync log; its keys are a public contract. */
 export interface LogLine {
@@ -72,6 +73,7 @@ export interface ApiOptions extends LoginOptions {
   /** What each power source tells at this moment, a row for each figure. */
   powerSources(): readonly PowerSourceRow[];
   readonly override: OverrideDoor;
+  readonly ledger: TransparencyLog;
   readonly page: { answer(path: string, request: Headers): Response | undefined };
   /** Of the hub: what `from` and `to` mean. */
   readonly clock: Clock;
@@ -161,6 +163,8 @@ function routes(options: ApiOptions, streams: EventStreams): [string, Handler][]
       (context) => conflictsAnswer(options.records, ...readingOf(options, context)),
     ],
     ['/api/v1/readings', (context) => readingsAnswer(options, context)],
+    ['/api/v1/proof', (context) => proofAnswer(options, context)],
+    ['/log/*', (context) => logFileAnswer(options.ledger, context.req.path)],
   ];
 }
 
@@ -260,6 +264,20 @@ async function readingsAnswer(options: ApiOptions, context: Context<Env>): Promi
   const wantsCsv = /\btext\/csv\b/.test(context.req.header('accept') ?? '');
   if (wantsCsv) return textAnswer(readingsCsv(found), 'text/csv; charset=utf-8; header=present');
   return jsonAnswer(readingsJson(query, found));
+}
+
+async function proofAnswer(
+  { ledger, ...options }: ApiOptions,
+  context: Context<Env>,
+): Promise<Response> {
+  const text = context.req.query('op') ?? '';
+  const lsn = await lsnOfOp(ledger, text);
+  const proof = lsn === undefined ? undefined : ledger.prove(lsn);
+  if (proof === undefined) {
+    return problem(404, 'Say which: ?op=<LSN> or <origin>/<class>/<seq>, of an op in the journal.');
+  }
+  if (!mayRead(options, context, proof.key)) return problem(403, `You may not read ${proof.key}.`);
+  return textAnswer(proof.text, 'text/plain; charset=utf-8');
 }
 
 function mayRead(options: LoginOptions, context: Context<Env>, key: string): boolean {

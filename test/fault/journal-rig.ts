@@ -121,6 +121,12 @@ export class Rig {
     return new JournalSealer({ keys, clock, kek, random, escrowKey: undefined });
   }
 
+  /** Those of the process that has the journal open. */
+  get timers(): Timers {
+    assert.ok(this.#timers, 'a process runs');
+    return this.#timers;
+  }
+
   get journal(): Journal {
     assert.ok(this.#journal, 'the journal is open');
     return this.#journal;

@@ -7,6 +7,7 @@ import type { ReadingPoint } from '../../src/status/readings.ts';
 import type { StatusSnapshot } from '../../src/status/snapshot.ts';
 import type { RecordDoor } from '../../src/status/records.ts';
 import { jsonOfCbor } from '../../src/status/values.ts';
+import type { TransparencyLog } from '../../src/status/transparency.ts';
 
 export const NOON_MS = Date.parse('2026-03-01T12:00:00Z');
 
@@ -106,6 +107,14 @@ export interface SampleLine extends LogLine {
   readonly numbers?: Readonly<Record<string, number>>;
 }
 
+const NO_LEDGER: TransparencyLog = {
+  checkpoint: () => '',
+  verifierKey: () => '',
+  tile: () => undefined,
+  locate: () => Promise.resolve(undefined),
+  prove: () => undefined,
+};
+
 /** Everything that the API needs, held in memory; a test changes what it is about. */
 export class SampleSources {
   readonly clock: SimClock;
@@ -177,6 +186,7 @@ export class SampleSources {
         },
         current: () => this.override,
       },
+      ledger: NO_LEDGER,
       page: { answer: () => undefined },
       clock: this.clock,
       timers: this.clock,

@@ -1,0 +1,263 @@
+/**
+ * The hub's ledger (LEDGER.md): one Merkle tree a class over the bytes of every op that this hub has accepted, in the
+ * order of its journal, with signed checkpoints. It follows the journal behind the acknowledgements, in
+ * short slices; about 2 µs an op.
+ *
+ * Promises: only what is durable becomes a leaf, and once a leaf, always the same leaf: after any crash the trees grow
+ * on from what was written, over the same entries. The journal lets go of an entry only when `flush` has made
+ * its hash durable, and hashes are kept for good. A ledger whose own files are lost is begun anew and says so; the region,
+ * which remembers the old one, says so too.
+ *
+ * Between flushes at most a few thousand tiles wait in memory. A flush costs a handful of syncs, so it comes
+ * with the release of a segment, with so many tiles, every hour and at the end; a crash costs hashing again.
+ */
+import { assert } from '../base/assert.ts';
+import type { Cancel, Timers } from '../base/clock.ts';
+import { HubError, messageOf, systemCode } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import { CborError } from '../codec/reader.ts';
+import { CLASS_NAMES, CLASSES, type OpClass, perClass } from '../model/class.ts';
+import type { Origin } from '../model/origin.ts';
+import type { Files } from '../platform/files.ts';
+import { leafOf } from './leaf.ts';
+import { type LedgerState, readLedgerState, writeLedgerState } from './ledger-state.ts';
+import { leafHash } from './merkle.ts';
+import { logName, type NoteSigner, signCheckpoint, type TreeHead } from './note.ts';
+import { encodeProof } from './proof-file.ts';
+import { inclusionProof, type NodeReader } from './proofs.ts';
+import { TILE_HASHES, TileTree } from './tile-tree.ts';
+
+type Lsn = number;
+
+/** What the ledger needs of the journal. */
+export interface JournalReader {
+  readonly firstLsn: Lsn;
+  readonly lastLsn: Lsn;
+  readonly durableLsn: Lsn;
+  cursor(fromLsn: Lsn): { next(): { readonly lsn: Lsn; readonly entry: Uint8Array } | undefined };
+  onDurable(listener: (durableLsn: Lsn) => void): void;
+}
+
+export interface LedgerOptions {
+  readonly journal: JournalReader;
+  readonly files: Files;
+  /** Folder of the ledger alone. */
+  readonly dir: string;
+  readonly hub: Origin;
+  readonly signer: NoteSigner;
+  readonly timers: Timers;
+  readonly log: Log;
+  /** Takes what nobody may catch: bugs. */
+  readonly onFatal: (error: unknown) => void;
+}
+
+/** Entries hashed before other events get their turn: about 2 ms. */
+const SLICE_ENTRIES = 1_024;
+/** How long a durable entry may wait for company. */
+const LINGER_MS = 200;
+/** 2 MiB of memory, 65,536 ops. */
+const UNWRITTEN_TILES_MAX = 256;
+const FLUSH_PERIOD_MS = 3_600_000;
+
+export class Ledger {
+  readonly #options: LedgerOptions;
+  readonly #trees: Record<OpClass, TileTree>;
+  readonly #checkpoints = new Map<OpClass, { readonly size: number; readonly text: string }>();
+  #cursor: ReturnType<JournalReader['cursor']>;
+  #throughLsn: Lsn;
+  /** The state file says at least so much. */
+  #durableLsn: Lsn;
+  #cancelWake: Cancel | undefined;
+  readonly #endPeriod: Cancel;
+  #flushing: Promise<void> = Promise.resolve();
+  #closed = false;
+
+  private constructor(options: LedgerOptions, state: LedgerState) {
+    const { files, dir, journal, timers } = options;
+    this.#options = options;
+    this.#trees = perClass(
+      (opClass) => new TileTree(files, `${dir}/${CLASS_NAMES[opClass]}`, state.trees.get(opClass)),
+    );
+    this.#durableLsn = state.throughLsn;
+    this.#throughLsn = startFor(state.throughLsn, options);
+    this.#cursor = journal.cursor(this.#throughLsn + 1);
+    this.#endPeriod = timers.every(FLUSH_PERIOD_MS, () => this.#flushQuietly());
+  }
+
+  /** Begins behind what the state file says. Throws `data.newer`. */
+  static open(options: LedgerOptions): Ledger {
+    const { files, dir, journal } = options;
+    files.makeDir(dir);
+    const ledger = new Ledger(options, readState(options));
+    journal.onDurable(() => ledger.#wake(LINGER_MS));
+    ledger.#wake(0);
+    return ledger;
+  }
+
+  /** Every op up to here is in its tree. */
+  get throughLsn(): Lsn {
+    return this.#throughLsn;
+  }
+
+  head(opClass: OpClass, size = this.#trees[opClass].size): TreeHead {
+    return { size, root: this.#trees[opClass].root(size) };
+  }
+
+  /** Hashes of a class's complete subtrees, for proofs of any kind. */
+  nodesOf(opClass: OpClass): NodeReader {
+    return this.#trees[opClass].node;
+  }
+
+  /** The signed note of a class's tree as it is now. */
+  checkpoint(opClass: OpClass): string {
+    const { size } = this.#trees[opClass];
+    const known = this.#checkpoints.get(opClass);
+    if (known?.size === size) return known.text;
+    const { hub, signer } = this.#options;
+    const text = signCheckpoint(logName(hub, opClass), this.head(opClass), signer);
+    this.#checkpoints.set(opClass, { size, text });
+    return text;
+  }
+
+  /** A tile as C2SP tlog-tiles serves it; undefined where the tree has not so many hashes there. */
+  tile(
+    opClass: OpClass,
+    level: number,
+    index: number,
+    width = TILE_HASHES,
+  ): Uint8Array | undefined {
+    return this.#trees[opClass].tile(level, index, width);
+  }
+
+  /** The proof file of the entry with this LSN; undefined where the journal has no op there any more, or it is no leaf yet. */
+  prove(lsn: Lsn): string | undefined {
+    const found = lsn > this.#throughLsn ? undefined : this.#options.journal.cursor(lsn).next();
+    if (found?.lsn !== lsn) return undefined;
+    const leaf = leafOf(found.entry);
+    if (leaf === undefined) return undefined;
+    const tree = this.#trees[leaf.class];
+    const index = tree.find(leafHash(leaf.op));
+    if (index === undefined) return undefined;
+    const hashes = inclusionProof(tree.node, index, tree.size);
+    return encodeProof({ op: leaf.op, index, hashes, checkpoint: this.checkpoint(leaf.class) });
+  }
+
+  /** Makes what is hashed durable, and resolves to how far that is. Rejects with `ledger.failed` where the disk cannot. */
+  async flush(): Promise<Lsn> {
+    const turn = this.#flushing.then(() => this.#writeState());
+    this.#flushing = turn.catch(() => undefined);
+    try {
+      await turn;
+    } catch (error) {
+      if (systemCode(error) === undefined) throw error;
+      throw new HubError('ledger.failed', `cannot write ${this.#options.dir}`, error);
+    }
+    return this.#durableLsn;
+  }
+
+  async close(): Promise<void> {
+    this.#cancelWake?.();
+    this.#endPeriod();
+    try {
+      await this.flush();
+    } catch (error) {
+      // Nothing is lost: the next start hashes the same entries again.
+      if (!(error instanceof HubError)) throw error;
+      this.#options.log.warn('ledger.flush-failed', { reason: messageOf(error) });
+    }
+    this.#closed = true;
+  }
+
+  #wake(delayMs: number): void {
+    if (this.#cancelWake !== undefined || this.#closed) return;
+    const { timers } = this.#options;
+    const run = (): void => {
+      this.#cancelWake = undefined;
+      this.#slice();
+    };
+    this.#cancelWake = delayMs === 0 ? timers.soon(run) : timers.after(delayMs, run);
+  }
+
+  #slice(): void {
+    try {
+      if (this.#hashSome()) this.#wake(0);
+    } catch (error) {
+      this.#options.onFatal(error);
+      return;
+    }
+    const waiting = CLASSES.map((opClass) => this.#trees[opClass].unwrittenTiles);
+    const unwritten = waiting.reduce((sum, tiles) => sum + tiles, 0);
+    if (unwritten >= UNWRITTEN_TILES_MAX) this.#flushQuietly();
+  }
+
+  /** Hashes a slice of the journal; false where it has no more. */
+  #hashSome(): boolean {
+    for (let count = 0; count < SLICE_ENTRIES; count++) {
+      const next = this.#cursor.next();
+      if (next === undefined) return false;
+      assert(next.lsn > this.#throughLsn, 'the journal goes up');
+      this.#hash(next.lsn, next.entry);
+      this.#throughLsn = next.lsn;
+    }
+    return true;
+  }
+
+  #hash(lsn: Lsn, entry: Uint8Array): void {
+    try {
+      const leaf = leafOf(entry);
+      if (leaf !== undefined) this.#trees[leaf.class].append(leafHash(leaf.op));
+    } catch (error) {
+      if (!(error instanceof CborError)) throw error;
+      this.#options.log.error('ledger.entry-unreadable', { lsn, reason: error.message });
+    }
+  }
+
+  #flushQuietly(): void {
+    const work = this.#flushing.then(() => this.#writeState());
+    this.#flushing = work.catch((error: unknown) => {
+      if (systemCode(error) === undefined) this.#options.onFatal(error);
+      else this.#options.log.warn('ledger.flush-failed', { reason: messageOf(error) });
+    });
+  }
+
+  async #writeState(): Promise<void> {
+    const { files, dir } = this.#options;
+    const throughLsn = this.#throughLsn;
+    if (throughLsn === this.#durableLsn) return;
+    const trees = new Map<OpClass, ReturnType<TileTree['openTiles']>>();
+    const grown = CLASSES.filter((opClass) => this.#trees[opClass].size > 0);
+    for (const opClass of grown) trees.set(opClass, this.#trees[opClass].openTiles());
+    for (const opClass of grown) await this.#trees[opClass].write();
+    writeLedgerState(files, statePath(dir), { throughLsn, trees, cosigned: new Map() });
+    this.#durableLsn = throughLsn;
+  }
+}
+
+function statePath(dir: string): string {
+  return `${dir}/state`;
+}
+
+const NOTHING: LedgerState = { throughLsn: 0, trees: new Map(), cosigned: new Map() };
+
+function readState({ files, dir, log }: LedgerOptions): LedgerState {
+  const path = statePath(dir);
+  const read = readLedgerState(files, path);
+  if (read.kind === 'state') return read.state;
+  if (read.kind === 'newer') {
+    throw new HubError('data.newer', `${path} has format ${read.format}`);
+  }
+  if (read.kind === 'damaged') log.error('ledger.damaged', { file: path, next: 'begun anew' });
+  return NOTHING;
+}
+
+/** Behind which entry to go on. What the journal has let go of without the ledger cannot be hashed any more. */
+function startFor(throughLsn: Lsn, { journal, log }: LedgerOptions): Lsn {
+  const { firstLsn, lastLsn } = journal;
+  if (throughLsn > lastLsn) {
+    log.warn('ledger.other-journal', { throughLsn, lastLsn });
+    return firstLsn - 1;
+  }
+  if (throughLsn + 1 >= firstLsn) return throughLsn;
+  log.error('ledger.gap', { fromLsn: throughLsn + 1, toLsn: firstLsn - 1 });
+  return firstLsn - 1;
+}
