@@ -8,7 +8,13 @@ import { createLog, SILENT_LOG } from '../../base/log.ts';
 import type { Config } from '../../config-schema.ts';
 import { type HubPaths, runtimePath } from '../../hub-data.ts';
 import { openUnsealer } from '../../hub-journal.ts';
-import { dumpJournal, type FolderStat, statJournal, verifyJournal } from '../../journal/inspect.ts';
+import {
+  dumpJournal,
+  type FolderStat,
+  type JournalDamage,
+  statJournal,
+  verifyJournal,
+} from '../../journal/inspect.ts';
 import type { Unsealer } from '../../journal/sealer.ts';
 import { Identity, verifyEd25519 } from '../../keys/identity.ts';
 import { decodeEntry } from '../../model/entry.ts';
@@ -30,7 +36,7 @@ export interface FileFindings {
 
 /** Reading more than this byte by byte takes too long for a first look. */
 const VERIFY_BYTES_MAX = 256 * 2 ** 20;
-/** Newest entries in which the maker of the journal is looked for. */
+/** Oldest entries in which the maker of the journal is looked for. */
 const ENTRIES_LOOKED_AT = 1_000;
 const REGION_KEY = /^[0-9a-f]{64}$/;
 const MIB = 1 << 20;
@@ -92,7 +98,7 @@ function journalFindings(
       );
     }
     const { damages, sealsUnchecked } = verifyJournal(files, dir, unsealerOf(io, paths));
-    const fresh = damages.filter(({ what }) => what !== 'quarantined' && what !== 'header-copy');
+    const fresh = damages.filter((damage) => !isKnown(damage, quarantined));
     damagedRanges = fresh.length;
     if (fresh.length > 0) {
       return wrong(
@@ -114,24 +120,35 @@ function journalFindings(
   return { checks: [check], stat, damagedRanges };
 }
 
+/** Damage that is kept aside already, or that cost nothing. */
+function isKnown(
+  { what, fromLsn, toLsn }: JournalDamage,
+  quarantined: FolderStat['quarantined'],
+): boolean {
+  if (what === 'quarantined' || what === 'header-copy') return true;
+  return quarantined.some((aside) => aside.fromLsn <= fromLsn && toLsn <= aside.toLsn);
+}
+
 function unsealerOf({ files, env }: CliIo, paths: HubPaths): Unsealer {
   return openUnsealer({ files, env, log: SILENT_LOG }, paths);
 }
 
-/** Id of the hub that stamped the newest op; undefined where none can be read. */
-function journalMaker(io: CliIo, paths: HubPaths, { lastLsn }: FolderStat): string | undefined {
-  let hub: string | undefined;
+/**
+ * Id of the hub that stamped the oldest op; undefined where none can be read. Not the newest: a hub that came up
+ * with a new key over an old journal has begun to stamp by its own.
+ */
+function journalMaker(io: CliIo, paths: HubPaths, { firstLsn }: FolderStat): string | undefined {
   try {
-    const fromLsn = Math.max(1, lastLsn - ENTRIES_LOOKED_AT);
-    for (const item of dumpJournal(io.files, paths.journal, unsealerOf(io, paths), fromLsn)) {
+    for (const item of dumpJournal(io.files, paths.journal, unsealerOf(io, paths), firstLsn)) {
       if (item.kind !== 'entry') continue;
       const entry = decodeEntry(item.entry);
-      if (entry.type === 'op') hub = entry.stamped.stamp.hub;
+      if (entry.type === 'op') return entry.stamped.stamp.hub;
+      if (item.lsn - firstLsn > ENTRIES_LOOKED_AT) return undefined;
     }
   } catch {
     // What cannot be read is the journal check's to tell.
   }
-  return hub;
+  return undefined;
 }
 
 function keyFindings(io: CliIo, { identity: path }: HubPaths): { check: Check; id?: string } {

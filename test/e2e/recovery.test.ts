@@ -1,0 +1,227 @@
+/**
+ * The states of sync as they really come about, and the steps of RECOVERY.md as a person on site would take
+ * them. Hub and regional node run in this process, on real files and sockets, in fast site time.
+ */
+import assert from 'node:assert/strict';
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { connectAsync } from 'mqtt';
+import { describe, onTestFinished, test } from 'vitest';
+
+import { EXIT } from '../../src/cli/io.ts';
+import type { Config } from '../../src/config-schema.ts';
+import { type Hub, openHub } from '../../src/hub.ts';
+import type { Machine } from '../../src/machine.ts';
+import { machineHttpClient } from '../../src/platform/http-client.ts';
+import { machineFiles } from '../../src/platform/machine-files.ts';
+import { openRegion, type Region } from '../../src/regional.ts';
+import { addUser } from '../../src/security/users.ts';
+import { Store } from '../../src/store/store.ts';
+import { eventually } from '../support/api.ts';
+import { CliWorld } from '../support/cli.ts';
+import { configFor, machine, SMALL_FLAGS } from '../support/data-dir.ts';
+import { stampedOp } from '../support/ops.ts';
+import { freePort } from '../support/spawn.ts';
+import { entriesOf, storeOptions } from '../support/stores.ts';
+import { tempDir } from '../support/temp-dir.ts';
+
+const FAST = ['power.sources=none', 'power.time_speed=50', 'capture=[{filter="#",class="alarm"}]'];
+const FREE = ['broker.port=0', 'http.port=0', 'regional.http_port=0'];
+
+/** A site that lives in one folder, with a regional node that may come and go on one port. */
+class Place {
+  readonly dir = tempDir();
+  readonly data = join(this.dir, 'data');
+  readonly regionData = join(this.dir, 'region');
+  readonly #port: number;
+  #hub: Hub | undefined;
+  #region: Region | undefined;
+
+  private constructor(port: number) {
+    this.#port = port;
+    onTestFinished(async () => {
+      await this.stopHub();
+      await this.stopRegion();
+    });
+  }
+
+  static async make(): Promise<Place> {
+    return new Place(await freePort());
+  }
+
+  async startHub(sets: readonly string[] = [], on: Machine = machine): Promise<Hub> {
+    const uplink = `uplink.url=mqtt://127.0.0.1:${this.#port}`;
+    this.#hub = await openHub(this.#config(this.data, [uplink, ...sets]), on);
+    return this.#hub;
+  }
+
+  async stopHub(): Promise<void> {
+    await this.#hub?.close();
+    this.#hub = undefined;
+  }
+
+  async startRegion(sets: readonly string[] = []): Promise<Region> {
+    const port = `regional.port=${this.#port}`;
+    this.#region = await openRegion(this.#config(this.regionData, [port, ...sets]), machine);
+    return this.#region;
+  }
+
+  async stopRegion(): Promise<void> {
+    await this.#region?.close();
+    this.#region = undefined;
+  }
+
+  async publish(payload: string): Promise<void> {
+    const url = this.#hub?.addresses.mqtt ?? '';
+    const client = await connectAsync(url, { reconnectPeriod: 0 });
+    await client.publishAsync('meters/1', payload, { qos: 1 });
+    await client.endAsync();
+  }
+
+  /** Waits until the hub names this state. */
+  async becomes(state: string): Promise<void> {
+    await eventually(
+      () => Promise.resolve(this.#hub?.status.snapshot().sync),
+      (sync) => sync?.state === state,
+    );
+  }
+
+  /** Waits until the receipts of all that was published are here. */
+  async isSynced(): Promise<void> {
+    await eventually(
+      () => Promise.resolve(this.#hub?.status.snapshot()),
+      (status) => status?.sync.state === 'in sync' && status.uplink.lastReceiptAt !== null,
+    );
+  }
+
+  /** What `heliograph doctor` says. */
+  async doctor(flags = ''): Promise<{ code: number; state: string | undefined; text: string }> {
+    const argv = `doctor --json --data ${this.data} ${SMALL_FLAGS} ${flags}`;
+    const io = { files: machineFiles, http: machineHttpClient };
+    const { code, stdout } = await new CliWorld().run(argv, io);
+    const { sync } = JSON.parse(stdout) as { sync: { state: string } | null };
+    return { code, state: sync?.state, text: stdout };
+  }
+
+  #config(data: string, sets: readonly string[]): Config {
+    return configFor(data, ...FREE, ...FAST, ...sets);
+  }
+}
+
+describe('each state, and its way out', () => {
+  test('behind: the link comes back', async () => {
+    const place = await Place.make();
+    await place.startHub();
+    await place.becomes('in sync');
+    await place.publish('1');
+    await place.becomes('behind');
+    await place.startRegion();
+    await place.becomes('in sync');
+    assert.equal((await place.doctor()).code, EXIT.done);
+  });
+
+  test('upstream refused: the password is put right', async () => {
+    const place = await Place.make();
+    const { files, random } = machine;
+    const password = await addUser(files, place.regionData, random, { name: 'h', role: 'device' });
+    const file = join(place.dir, 'word');
+    writeFileSync(file, 'wrong');
+    await place.startRegion(['security.mode=password']);
+    const login = ['uplink.username=h', `uplink.password_file=${file}`];
+    await place.startHub(login);
+    await place.publish('1');
+    await place.becomes('upstream refused');
+    assert.equal((await place.doctor()).code, EXIT.failed);
+    await place.stopHub();
+    writeFileSync(file, password);
+    await place.startHub(login);
+    await place.becomes('in sync');
+  });
+
+  test('identity clash: a regional node that was replaced on purpose is trusted anew', async () => {
+    const place = await Place.make();
+    await place.startRegion();
+    await place.startHub();
+    await place.publish('1');
+    await place.isSynced();
+    await place.stopRegion();
+    rmSync(join(place.regionData, 'regional/keys'), { recursive: true });
+    await place.startRegion();
+    await place.publish('2');
+    await place.becomes('identity clash');
+    rmSync(join(place.data, 'uplink/region.pub'));
+    await place.becomes('in sync');
+  });
+
+  test('identity clash: a lost key is restored', async () => {
+    const place = await Place.make();
+    await place.startHub();
+    await place.publish('1');
+    await place.stopHub();
+    const key = join(place.data, 'keys/hub.pem');
+    renameSync(key, join(place.dir, 'backup.pem'));
+    await place.startHub();
+    await place.stopHub();
+    assert.equal((await place.doctor()).state, 'identity clash');
+    renameSync(join(place.dir, 'backup.pem'), key);
+    assert.equal((await place.doctor()).code, EXIT.done);
+  });
+
+  test('journal damaged: a restart keeps the damage aside, and the hub goes on', async () => {
+    const place = await Place.make();
+    await place.startHub();
+    for (const payload of ['1', '2', '3', '4']) await place.publish(payload);
+    await place.stopHub();
+    const segment = join(place.data, 'journal/000000000001.segment');
+    const bytes = readFileSync(segment);
+    const second = bytes.indexOf(Uint8Array.of(0x85, 0x1a), 9_000);
+    bytes[second + 60] = (bytes[second + 60] ?? 0) ^ 0xff;
+    writeFileSync(segment, bytes);
+    assert.equal((await place.doctor()).state, 'journal damaged');
+    await place.startHub();
+    await place.becomes('quarantined');
+    assert.equal((await place.doctor()).state, 'quarantined');
+    await place.publish('5');
+  });
+
+  test('diverged: the store of the region is folded anew', async () => {
+    const place = await Place.make();
+    const region = await place.startRegion();
+    await place.startHub();
+    await place.publish('1');
+    await place.isSynced();
+    const compare = (at: Region): string => `--compare ${at.addresses.http}`;
+    assert.equal((await place.doctor(compare(region))).code, EXIT.done);
+
+    await place.stopRegion();
+    const site = join(place.regionData, 'regional/sites/demo');
+    const store = Store.open(storeOptions(site, { durability: 'each-commit' }));
+    store.apply(entriesOf([stampedOp({ seq: 9, key: 'never/sent' })]), store.checkpointLsn);
+    store.close();
+    const tampered = await place.startRegion();
+    assert.equal((await place.doctor(compare(tampered))).state, 'diverged');
+
+    await place.stopRegion();
+    rmSync(join(site, 'state.db'));
+    rmSync(join(site, 'state.db-wal'), { force: true });
+    const mended = await place.startRegion();
+    const after = await place.doctor(compare(mended));
+    assert.equal(after.code, EXIT.done, after.text);
+    assert.match(after.text, /same state, digest/);
+  });
+
+  test('clock unknown: a time server comes within reach', async () => {
+    const place = await Place.make();
+    let quality: 'unknown' | 'ntp' = 'unknown';
+    const { clock } = machine;
+    const doubtful = {
+      wallMs: () => clock.wallMs(),
+      monotonicMs: () => clock.monotonicMs(),
+      quality: () => quality,
+    };
+    await place.startHub(['power.time_speed=1'], { ...machine, clock: doubtful });
+    await place.becomes('clock unknown');
+    quality = 'ntp';
+    await place.becomes('in sync');
+  });
+});
