@@ -318,6 +318,17 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await import('./bench/command.ts')).benchDrain,
   },
   {
+    name: 'bench recover',
+    summary: 'measure the time from the start to the first CONNACK, empty and with a million ops',
+    options: {
+      ops: { value: 'N', help: 'in the journal (default 1000000)' },
+      runs: { value: 'N', help: 'starts of each kind (default 5)' },
+      dir: { value: 'DIR', help: 'for the files of the run (default ./data)' },
+      json: JSON_OPTION,
+    },
+    load: async () => (await import('./bench/recover.ts')).benchRecover,
+  },
+  {
     name: 'bench uplink',
     summary: 'measure a day of meters over the wire, in bytes an op, and the building of batches',
     options: {

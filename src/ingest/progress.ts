@@ -36,8 +36,8 @@ const LANE_BYTES = 17;
 const CLASS_AT = 8;
 const SEQ_AT = 9;
 const TWO_32 = 0x100000000;
-/** A note is made after this many entries. */
-export const NOTE_INTERVAL = 50_000;
+/** A note is made after this many entries; a start reads no more than two intervals of the journal. */
+export const NOTE_INTERVAL = 10_000;
 
 export function encodeNote({ vector, lastHlc }: Progress): Uint8Array {
   const lanes = new Uint8Array(vector.size * LANE_BYTES);

@@ -51,6 +51,26 @@ test('bench drain gets every stored message to the subscriber that comes back', 
   assert.ok((scenarios[0]?.brokers['heliograph']?.['drainedPerS'] ?? 0) > 0);
 });
 
+test('bench recover starts hubs on an empty journal and on a full one', async () => {
+  const dir = tempDir();
+  const options = ['--ops', '20000', '--runs', '1', '--json', '--dir', dir];
+  const bench = heliograph(['bench', 'recover', ...options]);
+  assert.equal(await bench.exited, 0, bench.lines.join('\n'));
+  const report = JSON.parse(jsonOf(bench.lines)) as Record<'empty' | 'recovered', StartReport>;
+  assert.equal(report.recovered.ops, 20_000);
+  for (const { connackMs, cpuMs, rssMb } of Object.values(report)) {
+    assert.ok(connackMs > 0 && cpuMs > 0 && rssMb > 0);
+  }
+  assert.deepEqual(readdirSync(dir), [], 'nothing is left behind');
+});
+
+interface StartReport {
+  readonly ops: number;
+  readonly connackMs: number;
+  readonly cpuMs: number;
+  readonly rssMb: number;
+}
+
 interface UplinkReport {
   readonly ops: number;
   readonly building: { readonly rounds: readonly { readonly opsPerS: number }[] };
