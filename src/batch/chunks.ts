@@ -27,9 +27,11 @@ export interface Chunk extends ChunkLayout {
   readonly hash: Uint8Array;
 }
 
+/** Chunks of at most `dataBytesMax`, or of as much more as it takes to be no more than `CHUNKS_MAX`. */
 export function layoutOf(batchBytes: number, dataBytesMax = CHUNK_DATA_BYTES_MAX): ChunkLayout {
   assert(dataBytesMax <= CHUNK_DATA_BYTES_MAX, 'chunks have a limit');
-  return { total: Math.ceil(batchBytes / dataBytesMax), batchBytes };
+  const dataBytes = Math.max(dataBytesMax, Math.ceil(batchBytes / CHUNKS_MAX));
+  return { total: Math.ceil(batchBytes / dataBytes), batchBytes };
 }
 
 /** Bytes of every chunk but the last. */
@@ -124,6 +126,11 @@ export class ChunkBitmap {
 
   has(index: number): boolean {
     return ((this.#bits[index >> 3] ?? 0) & (0x80 >> (index & 7))) !== 0;
+  }
+
+  /** Those that are not there, in order. */
+  missing(): number[] {
+    return Array.from({ length: this.total }, (_, index) => index).filter((at) => !this.has(at));
   }
 
   add(index: number): void {

@@ -12,7 +12,7 @@ export const BATCH_BYTES_MAX = RAW_BYTES_MAX + MANIFEST_BYTES_MAX + 16;
 export const CHUNK_MESSAGE_BYTES_MAX = 64 << 10;
 /** Room for a chunk's head: index, total, bytes and hash. */
 export const CHUNK_DATA_BYTES_MAX = CHUNK_MESSAGE_BYTES_MAX - 64;
-export const CHUNKS_MAX = 1_024;
+export const CHUNKS_MAX = 4_096;
 /** A signed message that is not a chunk: hello, have, receipt. */
 export const MESSAGE_BYTES_MAX = MANIFEST_BYTES_MAX;
 /** Batches that a hello may name. */

@@ -82,17 +82,22 @@ export class CountingProxy {
       from.on('error', () => undefined); // 'close' follows.
       from.on('close', () => {
         this.#sockets.delete(from);
-        to.destroySoon();
+        to.end();
       });
     };
     pass(near, far, (bytes) => (this.#bytesUp += bytes));
     pass(far, near, (bytes) => (this.#bytesDown += bytes));
   }
 
-  /** The last bytes arrive, then both ends are gone. */
+  /**
+   * The last bytes arrive, then both ends are told that it is over; what they still send goes nowhere. Not a reset, which
+   * would take from the other side even what has arrived and waits to be read.
+   */
   #cut(from: Socket, to: Socket, last: Uint8Array): void {
     this.#cuts += 1;
     to.end(last);
-    from.destroy();
+    from.end();
+    from.resume();
+    to.resume();
   }
 }

@@ -36,7 +36,7 @@ export interface PutOutcome {
   readonly isComplete: boolean;
   /** Batches that had to make room. */
   readonly evicted: readonly BatchId[];
-  /** What was there of this batch had another layout, and is gone: one of the two is not from the hub. */
+  /** What was there of this batch had another layout, and is gone: the hub has cut it anew, or one is not from the hub. */
   readonly isContradiction: boolean;
 }
 

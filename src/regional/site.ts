@@ -138,7 +138,7 @@ export class Site {
     const { evicted, isContradiction } = put;
     if (evicted.length > 0)
       log.warn('regional.parts.evicted', { site: this.name, hub, batches: evicted });
-    if (isContradiction) log.warn('regional.parts.contradiction', { site: this.name, hub, batch });
+    if (isContradiction) log.info('regional.parts.cut-anew', { site: this.name, hub, batch });
     return put;
   }
 

@@ -12,6 +12,7 @@ import { assert } from '../base/assert.ts';
 import { type Clock, type Timers, turn } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import { type BatchId, originOfPublicKey } from '../batch/batch-id.ts';
+import type { ChunkBitmap } from '../batch/chunks.ts';
 import type { Compressor } from '../batch/compression.ts';
 import type { SealLimits } from '../batch/limits.ts';
 import type { Signer } from '../batch/manifest.ts';
@@ -117,6 +118,16 @@ export class Outbox {
 
   get(id: BatchId): SpooledBatch | undefined {
     return this.#spool.get(id);
+  }
+
+  /** The batch of which these chunks have arrived; where it is worth it, in their layout (spool.ts). */
+  goOn(id: BatchId, chunks: ChunkBitmap, isWorthIt: boolean): SpooledBatch | undefined {
+    return this.#spool.goOn(id, chunks, isWorthIt);
+  }
+
+  /** Cuts all other batches in chunks of so many bytes at most. */
+  cutInto(chunkBytesMax: number): void {
+    this.#spool.cutInto(chunkBytesMax);
   }
 
   chunk(id: BatchId, index: number): Uint8Array {

@@ -20,6 +20,7 @@ import {
 } from '../batch/messages.ts';
 import type { Signer } from '../batch/manifest.ts';
 import { ENCODINGS } from '../batch/payload.ts';
+import { SPOOLED_MAX } from '../batch/limits.ts';
 import {
   chunkTopic,
   downstreamFilters,
@@ -58,6 +59,8 @@ export interface RegionLinkOptions {
 export interface RegionLinkHandlers {
   /** A regional node has answered our hello; false where we must not talk to it. */
   onAnswer(answer: DownHello): boolean;
+  /** It is the one we talk to, and what it said before its answer has been handed over. */
+  onGreeted(): void;
   onHave(have: Have): void;
   onReceipt(receipt: Receipt): void;
   /** The session is over, by whichever side; the last call. */
@@ -66,6 +69,8 @@ export interface RegionLinkHandlers {
 
 const KEEPALIVE_S = 60;
 const CONNECT_MS_MAX = 30_000;
+/** Messages that may come before the answer to the hello: a `have` or receipt of every batch that the hello named. */
+const EARLY_MAX = 2 * SPOOLED_MAX;
 
 export class RegionLink {
   readonly #options: RegionLinkOptions;
@@ -73,6 +78,8 @@ export class RegionLink {
   readonly #nonce: Uint8Array;
   #session: MqttSession | undefined;
   #regionKey: Uint8Array | undefined;
+  /** What came before we knew whose word counts. */
+  #early: { readonly topic: string; readonly payload: Uint8Array }[] = [];
   #nonsense = 0;
 
   private constructor(options: RegionLinkOptions, handlers: RegionLinkHandlers) {
@@ -145,7 +152,11 @@ export class RegionLink {
     const parsed = parseDownstreamTopic(this.#options.address, topic);
     if (parsed === undefined) return this.#note(topic, 'unknown topic');
     if (parsed.kind === 'down-hello') return this.#takeDownHello(topic, payload);
-    if (this.#regionKey === undefined) return this.#note(topic, 'before the greeting');
+    if (this.#regionKey === undefined) {
+      if (this.#early.length < EARLY_MAX) this.#early.push({ topic, payload });
+      else this.#note(topic, 'too much before the greeting');
+      return;
+    }
     const { address, verify } = this.#options;
     const parse = parsed.kind === 'have' ? parseHave : parseReceipt;
     const message = parse(payload, this.#regionKey, verify);
@@ -163,7 +174,14 @@ export class RegionLink {
       return this.#note(topic, 'not signed, malformed or for another');
     // An answer to an earlier session says nothing about now.
     if (!bytesEqual(hello.nonce, this.#nonce)) return;
-    if (this.#handlers.onAnswer(hello)) this.#regionKey = hello.publicKey;
+    if (!this.#handlers.onAnswer(hello)) return;
+    const isFirst = this.#regionKey === undefined;
+    this.#regionKey = hello.publicKey;
+    if (!isFirst) return;
+    const early = this.#early;
+    this.#early = [];
+    for (const message of early) this.#take(message.topic, message.payload);
+    this.#handlers.onGreeted();
   }
 
   /** Nonsense is told once a session, with what it was, and then only counted. */

@@ -17,6 +17,7 @@
  */
 import { assert, unreachable } from '../base/assert.ts';
 import type { BatchId } from '../batch/batch-id.ts';
+import { CHUNK_MESSAGE_BYTES_MAX } from '../batch/limits.ts';
 import { CLASSES, LOG, type OpClass } from '../model/class.ts';
 
 export type Phase = 'idle' | 'connecting' | 'greeting' | 'sending' | 'closing';
@@ -25,8 +26,9 @@ export type Phase = 'idle' | 'connecting' | 'greeting' | 'sending' | 'closing';
 export interface FlightSpec {
   readonly id: BatchId;
   readonly class: OpClass;
-  /** Chunks. */
+  /** Chunks, and bytes of each but the last. */
   readonly total: number;
+  readonly chunkBytes: number;
 }
 
 /** What the machine looks at in each step, taken fresh by the caller. */
@@ -105,8 +107,8 @@ export interface Step {
   readonly effects: readonly SessionEffect[];
 }
 
-/** Chunks on their way at a time. */
-export const CHUNKS_MOVING_MAX = 4;
+/** Bytes of chunks on their way at a time: four of the largest. */
+export const BYTES_MOVING_MAX = 4 * CHUNK_MESSAGE_BYTES_MAX;
 /** Batches of a class and those above it that wait for receipts at a time. */
 export const FLIGHTS_MAX = 4;
 /** A batch whose chunks went this many times over in one session does not arrive. */
@@ -168,15 +170,18 @@ function isOpen({ phase }: SessionState): boolean {
   return phase === 'greeting' || phase === 'sending';
 }
 
-/** Flights follow the spool: new batches join, receipted and refused ones leave. */
+/** Flights follow the spool: new batches join, receipted and refused ones leave, those cut anew begin anew. */
 function matched(flights: readonly Flight[], spooled: readonly FlightSpec[]): Flight[] {
   const known = new Map(flights.map((flight) => [flight.id, flight]));
-  return spooled.map((spec) => known.get(spec.id) ?? grounded(spec));
+  return spooled.map((spec) => {
+    const flight = known.get(spec.id);
+    return flight?.total === spec.total ? flight : grounded(spec);
+  });
 }
 
-function grounded({ id, class: opClass, total }: FlightSpec): Flight {
+function grounded({ id, class: opClass, total, chunkBytes }: FlightSpec): Flight {
   const missing = Array.from({ length: total }, (_, index) => index);
-  return { id, class: opClass, total, missing, moving: [], sent: 0 };
+  return { id, class: opClass, total, chunkBytes, missing, moving: [], sent: 0 };
 }
 
 function greet(state: SessionState): Step {
@@ -275,11 +280,13 @@ function chooseSeal(
 /** Hands chunks to the link, the highest class first, until enough are on their way. */
 function fillWindow(state: SessionState, mayGo: readonly OpClass[]): Step {
   const effects: SessionEffect[] = [];
-  let moving = state.flights.reduce((count, flight) => count + flight.moving.length, 0);
+  let room =
+    BYTES_MOVING_MAX -
+    state.flights.reduce((bytes, { moving, chunkBytes }) => bytes + moving.length * chunkBytes, 0);
   const flights = state.flights.map((flight) => {
     if (!mayGo.includes(flight.class)) return flight;
-    const taken = flight.missing.slice(0, Math.max(0, CHUNKS_MOVING_MAX - moving));
-    moving += taken.length;
+    const taken = flight.missing.slice(0, Math.max(0, Math.floor(room / flight.chunkBytes)));
+    room -= taken.length * flight.chunkBytes;
     for (const chunk of taken) effects.push({ type: 'send', batch: flight.id, chunk });
     return {
       ...flight,

@@ -4,7 +4,15 @@
  */
 import { assert } from '../base/assert.ts';
 import { type BatchId, batchIdOfText } from '../batch/batch-id.ts';
-import { type ChunkLayout, chunkSpan, encodeChunk, layoutOf } from '../batch/chunks.ts';
+import {
+  type ChunkBitmap,
+  type ChunkLayout,
+  chunkSpan,
+  encodeChunk,
+  isLayout,
+  layoutOf,
+} from '../batch/chunks.ts';
+import { CHUNK_DATA_BYTES_MAX } from '../batch/limits.ts';
 import type { Manifest } from '../batch/manifest.ts';
 import { readOwnBatch } from '../batch/open-batch.ts';
 import type { SealedBatch } from '../batch/seal-batch.ts';
@@ -23,6 +31,9 @@ export class Spool {
   readonly #files: Files;
   readonly #dir: string;
   readonly #batches = new Map<BatchId, SpooledBatch>();
+  /** Batches that keep their layout at the next `cutInto`. */
+  readonly #goingOn = new Set<BatchId>();
+  #chunkBytes = CHUNK_DATA_BYTES_MAX;
 
   private constructor(files: Files, dir: string) {
     this.#files = files;
@@ -58,7 +69,7 @@ export class Spool {
   /** Keeps a batch; it is on the medium when this returns. */
   add(sealed: SealedBatch): SpooledBatch {
     const { id, manifest, bytes } = sealed;
-    const batch = { id, manifest, layout: layoutOf(bytes.length) };
+    const batch = { id, manifest, layout: layoutOf(bytes.length, this.#chunkBytes) };
     this.#files.replace(this.#path(batch), bytes);
     this.#batches.set(id, batch);
     return batch;
@@ -68,8 +79,38 @@ export class Spool {
     const batch = this.#batches.get(id);
     if (batch === undefined) return;
     this.#batches.delete(id);
+    this.#goingOn.delete(id);
     // Not synced: should the file come back after a crash, the batch is sent again, and known.
     this.#files.remove(this.#path(batch));
+  }
+
+  /**
+   * The batch of which these chunks have arrived: it keeps their layout, or takes it up, where that is worth it.
+   * Undefined where the chunks are of another layout, and given up.
+   */
+  goOn(id: BatchId, chunks: ChunkBitmap, isWorthIt: boolean): SpooledBatch | undefined {
+    const batch = this.#batches.get(id);
+    if (batch === undefined) return undefined;
+    const layout = { total: chunks.total, batchBytes: batch.layout.batchBytes };
+    const goesOn = isWorthIt && isLayout(layout);
+    if (goesOn) this.#goingOn.add(id);
+    if (chunks.total === batch.layout.total) return batch;
+    return goesOn ? this.#lay(batch, layout) : undefined;
+  }
+
+  /** Cuts the batches that do not go on as they are, and those to come, in chunks of at most so many bytes. */
+  cutInto(chunkBytesMax: number): void {
+    this.#chunkBytes = chunkBytesMax;
+    for (const batch of this.#batches.values()) {
+      if (this.#goingOn.delete(batch.id)) continue;
+      this.#lay(batch, layoutOf(batch.layout.batchBytes, chunkBytesMax));
+    }
+  }
+
+  #lay(batch: SpooledBatch, layout: ChunkLayout): SpooledBatch {
+    const laid = { ...batch, layout };
+    this.#batches.set(batch.id, laid);
+    return laid;
   }
 
   /** The message for chunk `index` of a batch in the spool. */

@@ -12,13 +12,13 @@ import { type Cancel, pause } from '../base/clock.ts';
 import { HubError, messageOf, systemCode } from '../base/errors.ts';
 import { originOfPublicKey } from '../batch/batch-id.ts';
 import { threadedBrotli } from '../batch/compression.ts';
+import { chunkBytes } from '../batch/chunks.ts';
 import { SPOOLED_MAX } from '../batch/limits.ts';
-import type { Manifest } from '../batch/manifest.ts';
 import type { DownHello, Have, Receipt } from '../batch/messages.ts';
 import type { Encoding } from '../batch/payload.ts';
-import { rangesEqual } from '../batch/ranges.ts';
-import { bytesEqual } from '../base/bytes.ts';
 import { ALARM, CLASS_NAMES, COMMAND, type OpClass } from '../model/class.ts';
+import { ChunkSize } from './chunk-size.ts';
+import { confirms } from './confirms.ts';
 import { Outbox } from './outbox.ts';
 import {
   DEFAULT_UPLINK_LIMITS,
@@ -49,6 +49,7 @@ export class Uplink {
   readonly #outbox: Outbox;
   readonly #book: SessionBook;
   readonly #backoff: Backoff;
+  readonly #chunkSize = new ChunkSize();
   readonly #events: SessionEvent[] = [];
   readonly #sealedAtMs = new Map<OpClass, number>();
   readonly #periodic: Cancel[] = [];
@@ -184,9 +185,9 @@ export class Uplink {
 
   #view(): SessionView {
     const { allowed, riding } = this.#decision;
-    const spooled = this.#outbox
-      .sendable()
-      .map(({ id, manifest, layout }) => ({ id, class: manifest.class, total: layout.total }));
+    const spooled = this.#outbox.sendable().map(({ id, manifest, layout }) => {
+      return { id, class: manifest.class, total: layout.total, chunkBytes: chunkBytes(layout) };
+    });
     const sealable = this.#outbox.sealableClasses();
     const ripe = sealable.filter((opClass) => this.#isRipe(opClass));
     return { allowed, riding, sealable, ripe, spooled };
@@ -248,7 +249,8 @@ export class Uplink {
       const link = await RegionLink.connect(
         { ...this.#options, broker, address },
         {
-          onAnswer: (answer) => this.#takeAnswer(answer),
+          onAnswer: (answer) => this.#trusts(answer),
+          onGreeted: () => this.#guarded(() => this.#greeted()),
           onHave: (have) => this.#guarded(() => this.#takeHave(have)),
           onReceipt: (receipt) => this.#guarded(() => this.#takeReceipt(receipt)),
           onClose: (why) => this.#guarded(() => this.#dispatch({ type: 'link-gone', why })),
@@ -270,7 +272,12 @@ export class Uplink {
   }
 
   /** Nothing goes out before this has said that the node is the one we know. */
-  #takeAnswer({ publicKey, encodings }: DownHello): boolean {
+  #greeted(): void {
+    this.#outbox.cutInto(this.#chunkSize.bytes);
+    this.#dispatch({ type: 'greeted' });
+  }
+
+  #trusts({ publicKey, encodings }: DownHello): boolean {
     const { files, dir, site, log } = this.#options;
     let isTrusted = false;
     this.#guarded(() => {
@@ -280,7 +287,6 @@ export class Uplink {
       isTrusted = true;
       this.#encoding = encodings.includes('columns') ? 'columns' : 'rows';
       this.#linkFault = undefined;
-      this.#dispatch({ type: 'greeted' });
     });
     return isTrusted;
   }
@@ -320,15 +326,18 @@ export class Uplink {
     await link.sendChunk(id, index, message);
     if (link !== this.#link) return; // The broker's word came too late: this is another session.
     this.#book.chunkSent(batch, message.length);
+    this.#chunkSize.acked(id, message.length);
     this.#dispatch({ type: 'chunk-acked', batch: id, chunk: index });
   }
 
   #takeHave(have: Have): void {
-    const batch = this.#outbox.get(have.batch);
-    if (batch === undefined || have.chunks.total !== batch.layout.total) return;
-    const indices = Array.from({ length: batch.layout.total }, (_, index) => index);
-    const chunks = indices.filter((index) => !have.chunks.has(index));
-    this.#dispatch({ type: 'lacks', batch: have.batch, chunks });
+    const { batch: id, chunks: arrived } = have;
+    const bytes = this.#outbox.get(id)?.layout.batchBytes;
+    if (bytes === undefined) return;
+    this.#chunkSize.arrived(id, (bytes * arrived.count) / arrived.total);
+    const isWorthIt = this.#chunkSize.isWorthGoingOn(bytes, arrived);
+    if (this.#outbox.goOn(id, arrived, isWorthIt) === undefined) return;
+    this.#dispatch({ type: 'lacks', batch: id, chunks: arrived.missing() });
   }
 
   #takeReceipt(receipt: Receipt): void {
@@ -346,6 +355,7 @@ export class Uplink {
       log.error('batch.rejected', { batch: id, class: CLASS_NAMES[manifest.class], reason });
       this.#outbox.refused(id);
     } else {
+      this.#chunkSize.arrived(id, batch.layout.batchBytes);
       this.#outbox.receipted(id);
       if (this.#outbox.refusedCount === 0) this.#refusal = undefined;
       this.#book.receipted(batch);
@@ -364,6 +374,7 @@ export class Uplink {
 
   #ended(ending: Extract<SessionEffect, { type: 'ended' }>): void {
     this.#book.closed(ending.why, this.#link?.bytes ?? 0);
+    if (this.#link !== undefined) this.#chunkSize.ended(ending.pause !== 'none');
     this.#link = undefined;
     if (ending.pause !== 'longer') this.#backoff.reset();
     if (ending.pause === 'none') return;
@@ -402,17 +413,6 @@ export class Uplink {
       this.#dispatch({ type: 'failed', why: messageOf(error) });
     }
   }
-}
-
-/** True where the receipt speaks of exactly what the manifest says. */
-function confirms(receipt: Receipt, manifest: Manifest): boolean {
-  return (
-    receipt.hub === manifest.hub &&
-    receipt.class === manifest.class &&
-    receipt.ops === manifest.ops &&
-    bytesEqual(receipt.root, manifest.root) &&
-    rangesEqual(receipt.ranges, manifest.ranges)
-  );
 }
 
 function noop(): void {

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'vitest';
 
 import type { BatchId } from '../../../src/batch/batch-id.ts';
+import { CHUNKS_MAX } from '../../../src/batch/limits.ts';
 import {
   chunkTopic,
   downHelloTopic,
@@ -56,7 +57,7 @@ test('anything else is none of ours', () => {
     `heliograph/v1/demo/${HUB_ID}/up/${BATCH}`,
     `heliograph/v1/demo/${HUB_ID}/up/${BATCH}/01`,
     `heliograph/v1/demo/${HUB_ID}/up/${BATCH}/-1`,
-    `heliograph/v1/demo/${HUB_ID}/up/${BATCH}/1024`,
+    `heliograph/v1/demo/${HUB_ID}/up/${BATCH}/${CHUNKS_MAX}`,
     `heliograph/v1/demo/${HUB_ID}/up/${BATCH}/1/2`,
     `heliograph/v1/demo/${HUB_ID}/up/../1`,
   ]) {

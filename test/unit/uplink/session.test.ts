@@ -4,9 +4,10 @@ import fc from 'fast-check';
 import { test } from 'vitest';
 
 import type { BatchId } from '../../../src/batch/batch-id.ts';
+import { CHUNK_DATA_BYTES_MAX } from '../../../src/batch/limits.ts';
 import { ALARM, BULK, LOG, type OpClass, TELEMETRY } from '../../../src/model/class.ts';
 import {
-  CHUNKS_MOVING_MAX,
+  BYTES_MOVING_MAX,
   FLIGHTS_MAX,
   type FlightSpec,
   IDLE,
@@ -18,7 +19,8 @@ import {
 } from '../../../src/uplink/session.ts';
 
 function batch(n: number, opClass: OpClass = TELEMETRY, total = 2): FlightSpec {
-  return { id: String(n).padStart(32, '0') as BatchId, class: opClass, total };
+  const id = String(n).padStart(32, '0') as BatchId;
+  return { id, class: opClass, total, chunkBytes: CHUNK_DATA_BYTES_MAX };
 }
 
 const NOTHING: SessionView = { allowed: [], riding: [], sealable: [], ripe: [], spooled: [] };
@@ -83,11 +85,26 @@ test('chunks go by class, only so many at a time, and an alarm overtakes', () =>
     '9/2',
     '9/3',
   ]);
-  assert.equal(CHUNKS_MOVING_MAX, 4);
   assert.deepEqual(chunks(it.on({ type: 'look' }, { spooled: [batch(1, ALARM), bulk] })), []);
   const next = (chunk: number): string[] =>
     chunks(it.on({ type: 'chunk-acked', batch: bulk.id, chunk }));
   assert.deepEqual([next(0), next(1), next(2)], [['1/0'], ['1/1'], ['9/4']]);
+});
+
+test('small chunks go in greater number, as many bytes as large ones', () => {
+  const it = new Machine();
+  const bulk = { ...batch(9, BULK, 4_000), chunkBytes: 1_024 };
+  assert.equal(chunks(it.greet({ allowed: ALL, riding: ALL, spooled: [bulk] })).length, 256);
+  const next = it.on({ type: 'chunk-acked', batch: bulk.id, chunk: 0 });
+  assert.deepEqual(chunks(next), ['9/256']);
+});
+
+test('a batch that is cut in other chunks begins anew', () => {
+  const it = new Machine();
+  const bulk = batch(9, BULK, 3);
+  assert.equal(chunks(it.greet({ allowed: ALL, riding: ALL, spooled: [bulk] })).length, 3);
+  const anew = { ...bulk, total: 2 };
+  assert.deepEqual(chunks(it.on({ type: 'look' }, { spooled: [anew] })), ['9/0', '9/1']);
 });
 
 test('what the region has is not sent, what it lacks is sent again', () => {
@@ -240,7 +257,7 @@ test('whatever happens in whatever order: the laws hold', () => {
           }
         }
         const moving = it.state.flights.flatMap((flight) => flight.moving).length;
-        assert.ok(moving <= CHUNKS_MOVING_MAX);
+        assert.ok(moving * CHUNK_DATA_BYTES_MAX <= BYTES_MOVING_MAX);
       }
     }),
     { numRuns: 500 },
