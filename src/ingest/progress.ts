@@ -5,12 +5,16 @@
  * them for duplicates. The door therefore notes its version vector in the journal, as a local entry, now and
  * then and before anything is released; the vector is then known from the notes and what follows them.
  *
+ * Where the journal is damaged, nobody knows which seqs of this hub went with the lost entries. They may be upstream
+ * already, and must not be given again: each own lane goes on as if all of them had been its own. The gap that stays
+ * in the lane is the price.
+ *
  *   progress-note = ["progress", hlc, bstr]    ; 17 bytes a lane: origin (8), class (1), seq (8, big-endian)
  */
 import type { Log } from '../base/log.ts';
 import { CborError, CborReader } from '../codec/reader.ts';
 import { CborWriter } from '../codec/writer.ts';
-import { isOpClass } from '../model/class.ts';
+import { CLASSES, isOpClass, type OpClass } from '../model/class.ts';
 import { decodeEntry, encodeLocalEntry } from '../model/entry.ts';
 import { compareHlc, decodeHlc, encodeHlc, type Hlc, HLC_ZERO } from '../model/hlc.ts';
 import {
@@ -86,7 +90,7 @@ function vectorIn(lanes: Uint8Array): VersionVector {
 
 export interface RecoverOptions {
   readonly hub: Origin;
-  readonly journal: Pick<JournalPort, 'cursor' | 'waiting' | 'firstLsn' | 'lastLsn'>;
+  readonly journal: Pick<JournalPort, 'cursor' | 'waiting' | 'firstLsn' | 'lastLsn' | 'durableLsn'>;
   readonly store: {
     readonly checkpointLsn: Lsn;
     highest(): VersionVector;
@@ -110,6 +114,7 @@ export function recoverProgress({ hub, journal, store, log }: RecoverOptions): P
   }
   // On a full disk the end of the last run may wait for room: its seqs were given all the same.
   for (const entry of journal.waiting()) scan.take(entry);
+  scan.passOverLost();
   const { vector, lastHlc, unreadable } = scan;
   if (unreadable > 0) log.error('ingest.entries-unreadable', { count: unreadable });
   log.info('ingest.recovered', {
@@ -123,6 +128,8 @@ export function recoverProgress({ hub, journal, store, log }: RecoverOptions): P
 class TailScan {
   readonly #hub: Origin;
   readonly #vector: Map<Lane, number>;
+  /** Damaged entries behind the last one that told how far this hub's lane of the class had come. */
+  readonly #lostByClass = CLASSES.map(() => 0);
   lastHlc: Hlc;
   foundNote = false;
   unreadable = 0;
@@ -137,10 +144,25 @@ class TailScan {
     return this.#vector;
   }
 
-  read(journal: Pick<JournalPort, 'cursor'>, fromLsn: Lsn): void {
+  read(journal: Pick<JournalPort, 'cursor' | 'firstLsn' | 'durableLsn'>, fromLsn: Lsn): void {
     this.unreadable = 0;
+    this.#lostByClass.fill(0);
     const cursor = journal.cursor(fromLsn);
-    for (let next = cursor.next(); next !== undefined; next = cursor.next()) this.take(next.entry);
+    let expected = Math.max(fromLsn, journal.firstLsn);
+    for (let next = cursor.next(); next !== undefined; next = cursor.next()) {
+      this.#lose(next.lsn - expected);
+      this.take(next.entry);
+      expected = next.lsn + 1;
+    }
+    this.#lose(journal.durableLsn + 1 - expected);
+  }
+
+  /** Leaves out the seqs that may have gone with damaged entries. */
+  passOverLost(): void {
+    for (const [opClass, lost] of this.#lostByClass.entries()) {
+      const lane = laneOf(this.#hub, opClass as OpClass);
+      if (lost > 0) this.#vector.set(lane, (this.#vector.get(lane) ?? 0) + lost);
+    }
   }
 
   take(bytes: Uint8Array): void {
@@ -157,14 +179,23 @@ class TailScan {
     if (entry.type === 'op') {
       const { op, stamp } = entry.stamped;
       this.#raise(laneOf(op.origin, op.class), op.seq);
+      if (op.origin === this.#hub) this.#lostByClass[op.class] = 0;
       if (stamp.hub === this.#hub) this.#raiseHlc(stamp.hlc);
       return;
     }
     const note = decodeNote(entry.body);
     if (note === undefined) return;
     this.foundNote = true;
+    this.#lostByClass.fill(0);
     for (const [lane, seq] of note.vector) this.#raise(lane, seq);
     this.#raiseHlc(note.lastHlc);
+  }
+
+  #lose(entries: number): void {
+    if (entries <= 0) return;
+    for (const [opClass, lost] of this.#lostByClass.entries()) {
+      this.#lostByClass[opClass] = lost + entries;
+    }
   }
 
   #raise(lane: Lane, seq: number): void {

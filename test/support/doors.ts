@@ -59,3 +59,10 @@ export function opsIn(journal: DoorJournal): StampedOp[] {
     return entry.type === 'op' ? [entry.stamped] : [];
   });
 }
+
+/** Publishes to seven topics in turn. */
+export function publishMany({ door }: DoorSetup, count: number): void {
+  for (let i = 0; i < count; i++) {
+    door.admit(publish({ packetId: 0, topic: `meters/${i % 7}`, payload: utf8(`${i}`) }));
+  }
+}

@@ -7,17 +7,12 @@ import { utf8 } from '../../../src/base/bytes.ts';
 import { HubError } from '../../../src/base/errors.ts';
 import { SILENT_LOG } from '../../../src/base/log.ts';
 import { Applier, type ApplierOptions, type FoldingStore } from '../../../src/ingest/applier.ts';
-import { NOTE_INTERVAL, recoverProgress } from '../../../src/ingest/progress.ts';
-import { TELEMETRY } from '../../../src/model/class.ts';
-import { encodeLocalEntry } from '../../../src/model/entry.ts';
-import { laneOf } from '../../../src/model/origin.ts';
 import { machineFiles } from '../../../src/platform/machine-files.ts';
 import { machineTimers } from '../../../src/platform/clock.ts';
 import { SimClock } from '../../../src/platform/sim/clock.ts';
 import { Store } from '../../../src/store/store.ts';
-import { type DoorSetup, openDoor, publish, START_MS } from '../../support/doors.ts';
+import { openDoor, publishMany, START_MS } from '../../support/doors.ts';
 import { DoorJournal } from '../../support/door-journal.ts';
-import { HUB } from '../../support/ops.ts';
 import { openStore } from '../../support/stores.ts';
 import { tempDir } from '../../support/temp-dir.ts';
 
@@ -50,12 +45,6 @@ function follow(
     ...options,
   });
   return { applier, clock, faults };
-}
-
-function publishMany({ door }: DoorSetup, count: number): void {
-  for (let i = 0; i < count; i++) {
-    door.admit(publish({ packetId: 0, topic: `meters/${i % 7}`, payload: utf8(`${i}`) }));
-  }
 }
 
 /** A store that folds nothing and remembers what it was told. */
@@ -308,102 +297,5 @@ describe('applier', () => {
       store.close();
     }
     assert.equal(new Set(digests).size, 1);
-  });
-});
-
-describe('recovered progress', () => {
-  const lane = laneOf(HUB, TELEMETRY);
-  const emptyStore = { checkpointLsn: 0, highest: () => new Map(), lastStamp: () => undefined };
-
-  it('comes from the store up to its checkpoint and from the journal after it', () => {
-    const setup = openDoor();
-    publishMany(setup, 10);
-    setup.journal.sync();
-    const store = {
-      checkpointLsn: 4,
-      highest: () => new Map([[lane, 4]]),
-      lastStamp: () => ({ ms: 5, counter: 0 }),
-    };
-    const { vector, lastHlc } = recoverProgress({
-      hub: HUB,
-      journal: setup.journal,
-      store,
-      log: SILENT_LOG,
-    });
-    assert.equal(vector.get(lane), 10);
-    assert.deepEqual(lastHlc, { ms: START_MS, counter: 9 });
-  });
-
-  it('does not begin anew where the store was deleted and the journal has let go of its beginning', () => {
-    const setup = openDoor();
-    publishMany(setup, 10);
-    const note = setup.door.noteProgress();
-    setup.journal.sync();
-    setup.journal.release(note - 1);
-    const progress = recoverProgress({
-      hub: HUB,
-      journal: setup.journal,
-      store: emptyStore,
-      log: SILENT_LOG,
-    });
-    assert.equal(progress.vector.get(lane), 10);
-    assert.deepEqual(progress.lastHlc, { ms: START_MS, counter: 9 });
-  });
-
-  it('is found near the end of a long journal by the notes that the door makes', () => {
-    const setup = openDoor();
-    publishMany(setup, 2 * NOTE_INTERVAL + 5000);
-    setup.journal.sync();
-    let read = 0;
-    const counting = {
-      firstLsn: 1,
-      lastLsn: setup.journal.lastLsn,
-      waiting: () => setup.journal.waiting(),
-      cursor: (fromLsn: number) => {
-        const cursor = setup.journal.cursor(fromLsn);
-        return {
-          next: () => {
-            read += 1;
-            return cursor.next();
-          },
-        };
-      },
-    };
-    const { vector } = recoverProgress({
-      hub: HUB,
-      journal: counting,
-      store: emptyStore,
-      log: SILENT_LOG,
-    });
-    assert.equal(vector.get(lane), 2 * NOTE_INTERVAL + 5000);
-    assert.ok(read <= 2 * NOTE_INTERVAL + 2, `${read} entries read`);
-  });
-
-  it('counts what an open could not make durable yet, for want of room', () => {
-    const setup = openDoor();
-    publishMany(setup, 10);
-    setup.journal.sync(7);
-    const { vector } = recoverProgress({
-      hub: HUB,
-      journal: setup.journal,
-      store: emptyStore,
-      log: SILENT_LOG,
-    });
-    assert.equal(vector.get(lane), 10);
-  });
-
-  it('passes over what it cannot read', () => {
-    const setup = openDoor();
-    setup.journal.append(utf8('nonsense'), 0);
-    setup.journal.append(encodeLocalEntry(Uint8Array.of(0x81, 0x65)), 0);
-    publishMany(setup, 1);
-    setup.journal.sync();
-    const { vector } = recoverProgress({
-      hub: HUB,
-      journal: setup.journal,
-      store: emptyStore,
-      log: SILENT_LOG,
-    });
-    assert.equal(vector.get(lane), 1);
   });
 });
