@@ -15,6 +15,7 @@ import {
   type StampedOp,
   UNDO,
 } from '../model/op.ts';
+import type { OpId } from './op-id.ts';
 import { eventOrder, prevails, type WriteOrder, writeOrder } from './order.ts';
 import { readAdd, readPatch, readUndo } from './patch.ts';
 import { foldRecord, type RecordState, type RecordWrite } from './record.ts';
@@ -41,8 +42,8 @@ export interface FoldTarget {
   addWrite(key: string, write: RecordWrite): boolean;
   /** All ops on the record. */
   writes(key: string): RecordWrite[];
-  /** Whether one of them is an undo. */
-  hasUndo(key: string): boolean;
+  /** Whether an undo among them names the op. */
+  isNamedByUndo(key: string, op: OpId): boolean;
   /** The record's tombstone. */
   tombstone(key: string): WriteOrder | undefined;
   fieldOrder(key: string, field: string): WriteOrder | undefined;
@@ -69,7 +70,9 @@ export function fold(target: FoldTarget, stamped: StampedOp): void {
   const { op } = stamped;
   if (op.class === LOG) return;
   if (op.kind === EVENT) foldEvent(target, stamped);
-  else if (unfoldable(op) === undefined) foldWrite(target, stamped);
+  else if (op.kind === PATCH) foldPatch(target, stamped);
+  else if (op.kind === ADD) foldAdd(target, stamped);
+  else if (unfoldable(op) === undefined) foldAnew(target, stamped);
 }
 
 function foldEvent(target: FoldTarget, stamped: StampedOp): void {
@@ -78,25 +81,41 @@ function foldEvent(target: FoldTarget, stamped: StampedOp): void {
   if (prevails(order, target.eventOrder(key))) target.putEvent(key, { order, body });
 }
 
-/**
- * A patch or an increment can only add to what stands, unless something is undone. What may take away (a remove, an
- * undo) folds the record anew.
- */
-function foldWrite(target: FoldTarget, stamped: StampedOp): void {
-  const { key, kind, body } = stamped.op;
-  const order = writeOrder(stamped);
-  if (!target.addWrite(key, { order, kind, body })) return;
-  if (kind === REMOVE || kind === UNDO || target.hasUndo(key)) {
-    target.putRecord(key, foldRecord(target.writes(key)));
-    return;
-  }
-  if (!prevails(order, target.tombstone(key))) return;
-  if (kind === ADD) {
-    for (const [field, delta] of readAdd(body) ?? []) target.addToCounter(key, field, delta);
-    return;
-  }
-  for (const [field, value] of readPatch(body)?.fields ?? []) {
+/** A patch can only add to what stands, unless an undo names it. */
+function foldPatch(target: FoldTarget, stamped: StampedOp): void {
+  const { key, body } = stamped.op;
+  const patch = readPatch(body);
+  const order = patch === undefined ? undefined : kept(target, stamped);
+  if (patch === undefined || order === undefined) return;
+  for (const [field, value] of patch.fields) {
     if (prevails(order, target.fieldOrder(key, field)))
       target.putField(key, field, { order, value });
   }
+}
+
+/** So can an increment. */
+function foldAdd(target: FoldTarget, stamped: StampedOp): void {
+  const { key, body } = stamped.op;
+  const deltas = readAdd(body);
+  if (deltas === undefined || kept(target, stamped) === undefined) return;
+  for (const [field, delta] of deltas) target.addToCounter(key, field, delta);
+}
+
+/** Keeps the op; its order where it is left to the caller to add it to what stands. */
+function kept(target: FoldTarget, stamped: StampedOp): WriteOrder | undefined {
+  const { op } = stamped;
+  const order = writeOrder(stamped);
+  if (!target.addWrite(op.key, { order, kind: op.kind, body: op.body })) return undefined;
+  if (target.isNamedByUndo(op.key, op)) {
+    target.putRecord(op.key, foldRecord(target.writes(op.key)));
+    return undefined;
+  }
+  return prevails(order, target.tombstone(op.key)) ? order : undefined;
+}
+
+/** What may take away, a remove or an undo, folds the record anew. */
+function foldAnew(target: FoldTarget, stamped: StampedOp): void {
+  const { key, kind, body } = stamped.op;
+  const write = { order: writeOrder(stamped), kind, body };
+  if (target.addWrite(key, write)) target.putRecord(key, foldRecord(target.writes(key)));
 }

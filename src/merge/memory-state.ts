@@ -7,9 +7,17 @@ import { compareBytes, utf8 } from '../base/bytes.ts';
 import { UNDO } from '../model/op.ts';
 import type { LivingState } from './digest.ts';
 import type { EventWrite, FieldWrite, FoldTarget } from './fold.ts';
-import { textOfOpId } from './op-id.ts';
+import { type OpId, textOfOpId } from './op-id.ts';
 import type { WriteOrder } from './order.ts';
-import { type Counter, NO_COUNTER, plus, type RecordState, type RecordWrite } from './record.ts';
+import { readUndo } from './patch.ts';
+import {
+  type Counter,
+  isSameOp,
+  NO_COUNTER,
+  plus,
+  type RecordState,
+  type RecordWrite,
+} from './record.ts';
 
 interface MemoryRecord {
   readonly writes: Map<string, RecordWrite>;
@@ -61,8 +69,10 @@ export class MemoryState implements FoldTarget, LivingState {
     return [...(this.#records.get(key)?.writes.values() ?? [])];
   }
 
-  hasUndo(key: string): boolean {
-    return this.writes(key).some(({ kind }) => kind === UNDO);
+  isNamedByUndo(key: string, op: OpId): boolean {
+    return this.writes(key).some(
+      ({ kind, body }) => kind === UNDO && readUndo(body)?.some((id) => isSameOp(id, op)),
+    );
   }
 
   tombstone(key: string): WriteOrder | undefined {

@@ -5,10 +5,10 @@
  * database can pick the winner without us.
  */
 import { assert } from '../base/assert.ts';
-import { compareHlc, decodeHlc, effectiveHlc, encodeHlc, type Hlc } from '../model/hlc.ts';
+import { compareHlc, decodeHlc, effectiveHlc, type Hlc } from '../model/hlc.ts';
 import type { OpClass } from '../model/class.ts';
 import type { StampedOp } from '../model/op.ts';
-import { bytesOfOrigin, type Origin, originOfBytes } from '../model/origin.ts';
+import { type Origin, ORIGIN_BYTES, originOfBytes } from '../model/origin.ts';
 
 export interface WriteOrder {
   /** Rank of the writer's role; 0 for events, which know no authority. */
@@ -71,16 +71,37 @@ const SEQ_AT = 17;
 const CLASS_AT = 25;
 const TWO_32 = 0x100000000;
 
-export function encodeOrder(order: WriteOrder): Uint8Array {
+export function encodeOrder({
+  authority,
+  hlc,
+  origin,
+  seq,
+  class: opClass,
+}: WriteOrder): Uint8Array {
   const bytes = new Uint8Array(ORDER_BYTES);
-  const view = new DataView(bytes.buffer);
-  bytes[0] = order.authority;
-  bytes.set(encodeHlc(order.hlc), HLC_AT);
-  bytes.set(bytesOfOrigin(order.origin), ORIGIN_AT);
-  view.setUint32(SEQ_AT, Math.floor(order.seq / TWO_32));
-  view.setUint32(SEQ_AT + 4, order.seq % TWO_32);
-  bytes[CLASS_AT] = order.class;
+  bytes[0] = authority;
+  putUint(bytes, HLC_AT, 6, hlc.ms);
+  putUint(bytes, HLC_AT + 6, 2, hlc.counter);
+  for (let i = 0; i < ORIGIN_BYTES; i++) {
+    bytes[ORIGIN_AT + i] = (digitAt(origin, 2 * i) << 4) | digitAt(origin, 2 * i + 1);
+  }
+  putUint(bytes, SEQ_AT, 8, seq);
+  bytes[CLASS_AT] = opClass;
   return bytes;
+}
+
+function putUint(bytes: Uint8Array, at: number, width: number, value: number): void {
+  let rest = value;
+  for (let i = at + width - 1; i >= at; i--) {
+    bytes[i] = rest % 256;
+    rest = Math.floor(rest / 256);
+  }
+}
+
+/** Of a lower-case hex text. */
+function digitAt(text: string, index: number): number {
+  const code = text.charCodeAt(index);
+  return code < 0x3a ? code - 0x30 : code - 0x57;
 }
 
 /** Reads what `encodeOrder` wrote; the bytes are our own, so anything else is a bug. */

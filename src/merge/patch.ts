@@ -32,11 +32,11 @@ const NOTHING_SEEN: Seen = new Map();
 export function readPatch(body: Uint8Array): Patch | undefined {
   return guarded(body, (reader) => {
     if ((body[0] as number) >> 5 === MAP_MAJOR) {
-      return { fields: readFields(reader), seen: NOTHING_SEEN };
+      return { fields: readFields(reader, body), seen: NOTHING_SEEN };
     }
     reader.expectArray(2);
-    const fields = readFields(reader);
-    const seen = readNamed(reader, 1, () => readOpIds(reader, 0, SEEN_MAX));
+    const fields = readFields(reader, body);
+    const seen = readNamed(reader, body, () => readOpIds(reader, 0, SEEN_MAX));
     for (const field of seen.keys()) if (!fields.has(field)) fail('seen, not written', reader);
     return { fields, seen };
   });
@@ -44,7 +44,7 @@ export function readPatch(body: Uint8Array): Patch | undefined {
 
 /** What is added to each counter, or undefined where it is not an add body. */
 export function readAdd(body: Uint8Array): ReadonlyMap<string, bigint> | undefined {
-  return guarded(body, (reader) => readNamed(reader, 1, () => BigInt(reader.int())));
+  return guarded(body, (reader) => readNamed(reader, body, () => BigInt(reader.int())));
 }
 
 /** The ops to be undone, or undefined where it is not an undo body. */
@@ -91,19 +91,20 @@ function guarded<T>(body: Uint8Array, read: (reader: CborReader) => T): T | unde
   }
 }
 
-function readFields(reader: CborReader): PatchFields {
-  return readNamed(reader, 1, () => reader.skip());
+function readFields(reader: CborReader, body: Uint8Array): PatchFields {
+  return readNamed(reader, body, () => reader.skip());
 }
 
 /** A map of field names to what `read` reads, in canonical order. */
-function readNamed<T>(reader: CborReader, countMin: number, read: () => T): Map<string, T> {
+function readNamed<T>(reader: CborReader, body: Uint8Array, read: () => T): Map<string, T> {
   const count = reader.map();
-  if (count < countMin || count > PATCH_FIELDS_MAX) fail('too few or too many fields', reader);
+  if (count === 0 || count > PATCH_FIELDS_MAX) fail('too few or too many fields', reader);
   const values = new Map<string, T>();
   let previous: Uint8Array | undefined;
   for (let i = 0; i < count; i++) {
+    const start = reader.offset;
     const name = reader.text();
-    const key = encodeCbor(name);
+    const key = body.subarray(start, reader.offset);
     if (previous !== undefined && compareBytes(previous, key) >= 0) fail('out of order', reader);
     if (name === '' || isLongerThan(name, FIELD_NAME_BYTES_MAX)) fail('name of a field', reader);
     previous = key;

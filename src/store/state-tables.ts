@@ -2,42 +2,28 @@
  * The folded state in tables: what merge/fold.ts writes to and what the digest reads. The tables hold what is
  * written; events that are still gathered (event-gather.ts) have to be flushed before they are read.
  */
-import { concatBytes, utf8 } from '../base/bytes.ts';
-import { HubError } from '../base/errors.ts';
+import { compareBytes, concatBytes, utf8 } from '../base/bytes.ts';
 import type { LivingState } from '../merge/digest.ts';
 import type { EventWrite, FieldWrite, FoldTarget } from '../merge/fold.ts';
-import type { OpId } from '../merge/op-id.ts';
+import { type OpId, textOfOpId } from '../merge/op-id.ts';
+import { encodeOrder, ORIGIN_AT, type WriteOrder } from '../merge/order.ts';
+import { readUndo } from '../merge/patch.ts';
 import {
-  decodeOrder,
-  encodeOrder,
-  ORDER_BYTES,
-  ORIGIN_AT,
-  type WriteOrder,
-} from '../merge/order.ts';
-import {
-  bytesOfTotal,
   type Counter,
   NO_COUNTER,
   plus,
   type RecordState,
   type RecordWrite,
-  totalOfBytes,
 } from '../merge/record.ts';
 import { HLC_ZERO } from '../model/hlc.ts';
-import { type Kind, UNDO } from '../model/op.ts';
+import { UNDO } from '../model/op.ts';
 import { type KeyIds, nameOf } from './key-ids.ts';
-import type { SqliteFile, SqlRow } from './sqlite.ts';
+import { type CachedRecord, RecordCache } from './record-cache.ts';
+import { eventOf, fieldOf, orderOf, rankOf, counterOf, writeOf } from './rows.ts';
+import type { SqliteFile } from './sqlite.ts';
 
 const PUT_EVENT = 'INSERT OR REPLACE INTO events (key_id, rank, body) VALUES (?, ?, ?)';
-const UPSERT_FIELD = `
-  INSERT INTO fields (key_id, field, rank, value) VALUES (?, ?, ?, ?)
-  ON CONFLICT (key_id, field) DO UPDATE SET rank = excluded.rank, value = excluded.value`;
-const UPSERT_TOMBSTONE = `
-  INSERT INTO tombstones (key_id, rank) VALUES (?, ?)
-  ON CONFLICT (key_id) DO UPDATE SET rank = excluded.rank`;
 const ADD_WRITE = 'INSERT OR IGNORE INTO writes (key_id, rank, kind, body) VALUES (?, ?, ?, ?)';
-const PUT_COUNTER = `
-  INSERT OR REPLACE INTO counters (key_id, field, total, adds) VALUES (?, ?, ?, ?)`;
 const ALL_COUNTERS = `
   SELECT name, field, total, adds FROM keys JOIN counters ON counters.key_id = keys.id
   ORDER BY name, field`;
@@ -60,12 +46,14 @@ const ALL_FIELDS = `
 export class StateTables implements FoldTarget, LivingState {
   readonly #db: SqliteFile;
   readonly #keys: KeyIds;
-  /** Records with an undo among their ops. */
-  readonly #withUndo = new Set<number>();
+  readonly #cache: RecordCache;
+  /** Names of the ops that undos name. */
+  readonly #undoTargets = new Set<string>();
 
   constructor(db: SqliteFile, keys: KeyIds) {
     this.#db = db;
     this.#keys = keys;
+    this.#cache = new RecordCache(db, keys);
   }
 
   eventOrder(key: string): WriteOrder | undefined {
@@ -78,16 +66,19 @@ export class StateTables implements FoldTarget, LivingState {
     this.#db.run(PUT_EVENT, [this.#keys.idOf(key), encodeOrder(order), body]);
   }
 
+  /** Writes the records that have changed; before a commit, and before anything reads their tables. */
+  flush(): void {
+    this.#cache.flush();
+  }
+
   tombstone(key: string): WriteOrder | undefined {
-    const id = this.#keys.find(key);
-    if (id === undefined) return undefined;
-    return rankOf(this.#db.row('SELECT rank FROM tombstones WHERE key_id = ?', [id]));
+    return this.#cache.get(key).tombstone;
   }
 
   addWrite(key: string, { order, kind, body }: RecordWrite): boolean {
     const id = this.#keys.idOf(key);
     const added = this.#db.run(ADD_WRITE, [id, encodeOrder(order), kind, body]) > 0;
-    if (added && kind === UNDO) this.#withUndo.add(id);
+    if (added && kind === UNDO) this.#noteTargets(body);
     return added;
   }
 
@@ -99,8 +90,8 @@ export class StateTables implements FoldTarget, LivingState {
     return this.#db.rows(sql, [id]).map((row) => writeOf(row));
   }
 
-  hasUndo(key: string): boolean {
-    return this.#withUndo.has(this.#keys.idOf(key));
+  isNamedByUndo(_key: string, op: OpId): boolean {
+    return this.#undoTargets.has(textOfOpId(op));
   }
 
   /** Key of the record that the op was made on. */
@@ -113,40 +104,30 @@ export class StateTables implements FoldTarget, LivingState {
     return row === undefined ? undefined : nameOf(row['name']);
   }
 
-  putTombstone(key: string, order: WriteOrder): void {
-    this.#db.run(UPSERT_TOMBSTONE, [this.#keys.idOf(key), encodeOrder(order)]);
+  putTombstone(key: string, tombstone: WriteOrder): void {
+    const { fields, counters } = this.#cache.get(key);
+    this.#cache.replace(key, { tombstone, fields, counters });
   }
 
-  putRecord(key: string, { tombstone, fields, counters }: RecordState): void {
-    const id = this.#keys.idOf(key);
-    for (const table of ['tombstones', 'fields', 'counters']) {
-      this.#db.run(`DELETE FROM ${table} WHERE key_id = ?`, [id]);
-    }
-    if (tombstone !== undefined) this.putTombstone(key, tombstone);
-    for (const [field, write] of fields) this.putField(key, field, write);
-    for (const [field, counter] of counters) this.putCounter(key, field, counter);
+  putRecord(key: string, state: RecordState): void {
+    this.#cache.replace(key, state);
   }
 
   addToCounter(key: string, field: string, delta: bigint): void {
-    const sql = 'SELECT total, adds FROM counters WHERE key_id = ? AND field = ?';
-    const row = this.#db.row(sql, [this.#keys.idOf(key), utf8(field)]);
-    this.putCounter(key, field, plus(row === undefined ? NO_COUNTER : counterOf(row), delta));
+    const counter = this.#cache.get(key).counters.get(field) ?? NO_COUNTER;
+    this.#cache.putCounter(key, field, plus(counter, delta));
   }
 
-  putCounter(key: string, field: string, { total, adds }: Counter): void {
-    const id = this.#keys.idOf(key);
-    this.#db.run(PUT_COUNTER, [id, utf8(field), bytesOfTotal(total), adds]);
+  putCounter(key: string, field: string, counter: Counter): void {
+    this.#cache.putCounter(key, field, counter);
   }
 
   fieldOrder(key: string, field: string): WriteOrder | undefined {
-    const id = this.#keys.find(key);
-    if (id === undefined) return undefined;
-    const sql = 'SELECT rank FROM fields WHERE key_id = ? AND field = ?';
-    return rankOf(this.#db.row(sql, [id, utf8(field)]));
+    return this.#cache.get(key).fields.get(field)?.order;
   }
 
-  putField(key: string, field: string, { order, value }: FieldWrite): void {
-    this.#db.run(UPSERT_FIELD, [this.#keys.idOf(key), utf8(field), encodeOrder(order), value]);
+  putField(key: string, field: string, write: FieldWrite): void {
+    this.#cache.putField(key, field, write);
   }
 
   *events(): Generator<readonly [string, EventWrite]> {
@@ -154,12 +135,14 @@ export class StateTables implements FoldTarget, LivingState {
   }
 
   *fields(): Generator<readonly [string, string, FieldWrite]> {
+    this.flush();
     for (const row of this.#db.each(ALL_FIELDS)) {
       yield [nameOf(row['name']), nameOf(row['field']), fieldOf(row)];
     }
   }
 
   *counters(): Generator<readonly [string, string, Counter]> {
+    this.flush();
     for (const row of this.#db.each(ALL_COUNTERS)) {
       yield [nameOf(row['name']), nameOf(row['field']), counterOf(row)];
     }
@@ -176,6 +159,7 @@ export class StateTables implements FoldTarget, LivingState {
   }
 
   *tombstones(): Generator<readonly [string, WriteOrder]> {
+    this.flush();
     for (const row of this.#db.each(ALL_TOMBSTONES)) yield [nameOf(row['name']), orderOf(row)];
   }
 
@@ -193,21 +177,16 @@ export class StateTables implements FoldTarget, LivingState {
 
   /** Living fields of the record, by name; empty where there is none. */
   record(key: string): Map<string, FieldWrite> {
-    const id = this.#keys.find(key);
-    if (id === undefined) return new Map();
-    const sql = 'SELECT field, rank, value FROM fields WHERE key_id = ? ORDER BY field';
-    return new Map(this.#db.rows(sql, [id]).map((row) => [nameOf(row['field']), fieldOf(row)]));
+    return this.#standing(key, ({ fields }) => inByteOrder(fields));
   }
 
   countersOf(key: string): Map<string, Counter> {
-    const id = this.#keys.find(key);
-    if (id === undefined) return new Map();
-    const sql = 'SELECT field, total, adds FROM counters WHERE key_id = ? ORDER BY field';
-    return new Map(this.#db.rows(sql, [id]).map((row) => [nameOf(row['field']), counterOf(row)]));
+    return this.#standing(key, ({ counters }) => inByteOrder(counters));
   }
 
   /** Keys of living records that begin with `prefix` and come after `after`, in order of their bytes. */
   recordKeys(prefix: string, after: string, limit: number): string[] {
+    this.flush();
     const from = utf8(prefix);
     const to = concatBytes([from, Uint8Array.of(0xff)]);
     return this.#db
@@ -217,6 +196,7 @@ export class StateTables implements FoldTarget, LivingState {
 
   /** Count of records with at least one living field or counter. */
   recordCount(): number {
+    this.flush();
     const row = this.#db.row(
       `SELECT count(*) AS count FROM
        (SELECT key_id FROM fields UNION SELECT key_id FROM counters)`,
@@ -226,41 +206,24 @@ export class StateTables implements FoldTarget, LivingState {
 
   /** Reads what is kept in memory: after opening, and when the tables were replaced. */
   load(): void {
-    this.#withUndo.clear();
-    const rows = this.#db.rows('SELECT DISTINCT key_id FROM writes WHERE kind = ?', [UNDO]);
-    for (const row of rows) this.#withUndo.add(row['key_id'] as number);
+    this.#cache.clear();
+    this.#undoTargets.clear();
+    const rows = this.#db.rows('SELECT body FROM writes WHERE kind = ?', [UNDO]);
+    for (const row of rows) this.#noteTargets(row['body'] as Uint8Array);
+  }
+
+  #noteTargets(undoBody: Uint8Array): void {
+    for (const id of readUndo(undoBody) ?? []) this.#undoTargets.add(textOfOpId(id));
+  }
+
+  /** What `pick` takes of the record; nothing is made for a key that is not known. */
+  #standing<T>(key: string, pick: (record: CachedRecord) => Map<string, T>): Map<string, T> {
+    return this.#keys.find(key) === undefined ? new Map() : pick(this.#cache.get(key));
   }
 }
 
-function writeOf(row: SqlRow): RecordWrite {
-  return { order: orderOf(row), kind: row['kind'] as Kind, body: row['body'] as Uint8Array };
-}
-
-function counterOf(row: SqlRow): Counter {
-  const total = row['total'];
-  if (!(total instanceof Uint8Array) || total.length !== 8) {
-    throw new HubError('store.damaged', 'state database: a counter is malformed');
-  }
-  return { total: totalOfBytes(total), adds: row['adds'] as number };
-}
-
-/** SQLite keeps no checksums: what cannot be an order is damage to the file, not a bug of ours. */
-function orderOf(row: SqlRow): WriteOrder {
-  const rank = row['rank'];
-  if (!(rank instanceof Uint8Array) || rank.length !== ORDER_BYTES) {
-    throw new HubError('store.damaged', 'state database: a rank is malformed');
-  }
-  return decodeOrder(rank);
-}
-
-function rankOf(row: SqlRow | undefined): WriteOrder | undefined {
-  return row === undefined ? undefined : orderOf(row);
-}
-
-function eventOf(row: SqlRow): EventWrite {
-  return { order: orderOf(row), body: row['body'] as Uint8Array };
-}
-
-function fieldOf(row: SqlRow): FieldWrite {
-  return { order: orderOf(row), value: row['value'] as Uint8Array };
+function inByteOrder<T>(values: ReadonlyMap<string, T>): Map<string, T> {
+  const named = [...values].map(([name, value]) => ({ name, bytes: utf8(name), value }));
+  named.sort((a, b) => compareBytes(a.bytes, b.bytes));
+  return new Map(named.map(({ name, value }) => [name, value]));
 }

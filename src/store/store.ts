@@ -18,7 +18,7 @@ import { HubError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { CborError } from '../codec/reader.ts';
 import { digestOf, type Hasher } from '../merge/digest.ts';
-import type { EventWrite, FieldWrite } from '../merge/fold.ts';
+import type { EventWrite } from '../merge/fold.ts';
 import type { StateItem } from '../merge/state-item.ts';
 import type { Hlc } from '../model/hlc.ts';
 import type { StampedOp } from '../model/op.ts';
@@ -255,11 +255,6 @@ export class Store {
     });
   }
 
-  /** Living fields of the record by name, empty where there is none. */
-  record(key: string): ReadonlyMap<string, FieldWrite> {
-    return this.records.get(key).fields;
-  }
-
   /** Latest event of each key that begins with `prefix`, in byte order, at most `limit` of them. */
   latest(prefix: string, limit = 1000): (readonly [key: string, write: EventWrite])[] {
     return this.#guarded(() => {
@@ -324,6 +319,7 @@ export class Store {
       );
       this.#db.begin();
       for (const item of items) takeItem(item, this.#progress, this.#tables);
+      this.#tables.flush();
       seedWrites(this.#db);
       for (const key of this.#tables.keysOfWrites()) this.#book.look(key, 0);
       this.#stagedLsn = lsn;
@@ -350,6 +346,7 @@ export class Store {
   }
 
   #flushAll(): void {
+    this.#tables.flush();
     if (this.#gather.isEmpty) return;
     this.#begin();
     this.#gather.flush(ALL_KEYS, false);

@@ -52,7 +52,7 @@ describe('applying', () => {
   it('folds events, patches and removes', () => {
     const store = openStore(tempDir());
     store.apply(entriesOf(HISTORY), 6);
-    const fields = [...store.record('pump')].map(([name, write]) => [
+    const fields = [...store.records.get('pump').fields].map(([name, write]) => [
       name,
       decodeCbor(write.value),
     ]);
@@ -114,7 +114,7 @@ describe('applying', () => {
     const store = openStore(dir);
     store.apply(entriesOf(HISTORY.slice(0, 2)), 2);
     store.stage(entriesOf(HISTORY.slice(2)), 6);
-    assert.deepEqual([...store.record('pump').keys()], ['note']);
+    assert.deepEqual([...store.records.get('pump').fields.keys()], ['note']);
     assert.equal(store.checkpointLsn, 2);
     store.commit();
     assert.equal(store.checkpointLsn, 6);
@@ -127,7 +127,7 @@ describe('applying', () => {
     const b = stampedOp({ seq: 2, key: 'k\u0000b', body: utf8('b') });
     store.apply(entriesOf([a, b, patchOp({ 'f\u0000a': 1, 'f\u0000b': 2 })]), 3);
     assert.equal(store.latest('k').length, 2);
-    assert.deepEqual([...store.record('pump').keys()], ['f\u0000a', 'f\u0000b']);
+    assert.deepEqual([...store.records.get('pump').fields.keys()], ['f\u0000a', 'f\u0000b']);
     store.close();
   });
 });
