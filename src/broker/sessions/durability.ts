@@ -11,7 +11,7 @@ import type { Cancel, Timers } from '../../base/clock.ts';
 import { HubError } from '../../base/errors.ts';
 import type { LoggedItem, LoggedPublish, Lsn, SessionLog } from '../contract.ts';
 import { isReservedTopic } from '../publishing/publish-reader.ts';
-import { bytesOfPayload, type Message, type TopicTable } from '../topics/message.ts';
+import { bytesOfPayload, type Message, type Topic, type TopicTable } from '../topics/message.ts';
 import type { RetainedStore } from '../topics/retained.ts';
 import type { LaneProgress, SessionRecord } from './session-records.ts';
 import { decodeRecord, encodeRecord } from './session-records.ts';
@@ -90,18 +90,20 @@ export class Durability {
 
   reader(): LaneReader {
     const finder = this.#parts.sessionLog.finder();
+    let last: Topic | undefined;
     return {
       find: (lsn) => {
         const item = finder.find(lsn);
         const publish = item === undefined ? undefined : publishOf(item);
-        return publish === undefined ? undefined : this.messageOf(publish, lsn);
+        if (publish === undefined) return undefined;
+        const { topic, payload, qos, retain } = publish;
+        // Messages of one topic often lie together: comparing is quicker than looking up.
+        if (last === undefined || !isSame(last.encoded, topic)) {
+          last = this.#parts.topics.ofBytes(Buffer.from(topic).toString('latin1'));
+        }
+        return last && { topic: last, payload, qos, retain, lsn };
       },
     };
-  }
-
-  messageOf({ topic, payload, qos, retain }: LoggedPublish, lsn: Lsn): Message | undefined {
-    const known = this.#parts.topics.ofBytes(bufferOf(topic).toString('latin1'));
-    return known && { topic: known, payload: bufferOf(payload), qos, retain, lsn };
   }
 
   /** Notes what clients have confirmed and what QoS 0 has retained. */
@@ -156,8 +158,9 @@ export function publishOf(item: LoggedItem): LoggedPublish | undefined {
   return record?.kind === 'message' ? record.publish : undefined;
 }
 
-function bufferOf(bytes: Uint8Array): Buffer {
-  return Buffer.isBuffer(bytes)
-    ? bytes
-    : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+/** Whether the text behind the two bytes of its length is `topic`. */
+function isSame(encoded: Uint8Array, topic: Uint8Array): boolean {
+  if (encoded.length !== topic.length + 2) return false;
+  for (let i = topic.length - 1; i >= 0; i--) if (encoded[i + 2] !== topic[i]) return false;
+  return true;
 }

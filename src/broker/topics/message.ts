@@ -20,7 +20,8 @@ export interface Topic {
 /** From this size on a payload is kept as a buffer. */
 const LARGE_PAYLOAD_BYTES = 16 * 1024;
 
-export type Payload = string | Buffer;
+/** Bytes may lie in a larger piece of memory, and stay as they are. */
+export type Payload = string | Uint8Array;
 
 export interface Message {
   readonly topic: Topic;
@@ -47,7 +48,7 @@ export function keepPayload(buffer: Buffer, start: number, end: number): Payload
   return copy;
 }
 
-export function bytesOfPayload(payload: Payload): Buffer {
+export function bytesOfPayload(payload: Payload): Uint8Array {
   return typeof payload === 'string' ? Buffer.from(payload, 'latin1') : payload;
 }
 

@@ -118,7 +118,7 @@ export class Publication {
     let at = writeLength(frame, 1, bodyBytes);
     at += encoded.copy(frame, at);
     if (typeof payload === 'string') frame.write(payload, at, 'latin1');
-    else payload.copy(frame, at);
+    else frame.set(payload, at);
     return this.#setFrame(frame, 0, frame.length);
   }
 

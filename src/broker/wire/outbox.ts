@@ -117,8 +117,8 @@ export class Outbox {
     const { encoded } = message.topic;
     const headBytes = encoded.length + (packetId === 0 ? 0 : 2);
     const bodyBytes = headBytes + payload.length;
-    const gatheredBytes =
-      1 + lengthBytes(bodyBytes) + (typeof payload === 'string' ? bodyBytes : headBytes);
+    const isGathered = typeof payload === 'string' || payload.length < LARGE_FRAME_BYTES;
+    const gatheredBytes = 1 + lengthBytes(bodyBytes) + (isGathered ? bodyBytes : headBytes);
     let at = this.#reserve(gatheredBytes);
     const buffer = this.#buffer as Buffer;
     buffer[at] = first;
@@ -129,6 +129,7 @@ export class Outbox {
       buffer[at++] = packetId & 0xff;
     }
     if (typeof payload === 'string') buffer.write(payload, at, 'latin1');
+    else if (isGathered) buffer.set(payload, at);
     else this.#writeThrough(payload);
   }
 
@@ -194,12 +195,12 @@ export class Outbox {
     this.#turn.add(this);
   }
 
-  #writeThrough(bytes: Buffer): void {
+  #writeThrough(bytes: Uint8Array): void {
     this.flush();
     this.#write(bytes);
   }
 
-  #write(bytes: Buffer): void {
+  #write(bytes: Uint8Array): void {
     if (this.#isClosed) return;
     this.#counters.bytesOut += bytes.length;
     if (!this.#connection.write(bytes)) this.#isBlocked = true;
