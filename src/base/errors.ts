@@ -66,6 +66,7 @@ export const FAULTS = {
   'user.exists': 'A user of this name exists. Remove it first, or choose another name.',
   'user.unknown': 'No such user. `heliograph user list` shows all.',
   'hub.refused': 'Name a user who may: --user NAME --password-file FILE.',
+  'hub.declined': 'Nothing was changed. The answer above says why, and what would be possible.',
   'hub.unreachable': 'No hub answers there. Is it running? `systemctl status heliograph` tells.',
   'bench.rival-missing':
     'Install the rival (for Mosquitto: apt install mosquitto), or leave --vs out.',

@@ -72,7 +72,8 @@ export class HubApi {
     if (answer.status === 401) {
       throw new HubError('hub.refused', `${this.#origin} asks for a user and its password`);
     }
-    throw new HubError('hub.refused', `${url} answers ${answer.status}${detailOf(answer.text)}`);
+    const code = answer.status === 404 || answer.status === 409 ? 'hub.declined' : 'hub.refused';
+    throw new HubError(code, `${url} answers ${answer.status}${detailOf(answer.text)}`);
   }
 }
 

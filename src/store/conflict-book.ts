@@ -40,8 +40,11 @@ export interface MergeCounts {
 /** Closed conflicts that are remembered. */
 const CLOSED_MAX = 10_000;
 const INSERT = `
-  INSERT INTO conflicts (key_id, field, kind, winner, loser, found_ms) VALUES (?, ?, ?, ?, ?, ?)
-  ON CONFLICT (key_id, field, winner, loser) DO UPDATE SET closed_ms = NULL`;
+  INSERT OR IGNORE INTO conflicts (key_id, field, kind, winner, loser, found_ms)
+  VALUES (?, ?, ?, ?, ?, ?)`;
+const REOPEN = `
+  UPDATE conflicts SET closed_ms = NULL
+  WHERE key_id = ? AND field = ? AND winner = ? AND loser = ?`;
 const LIST = `
   SELECT name, field, kind, winner, loser, found_ms, closed_ms
   FROM conflicts JOIN keys ON keys.id = conflicts.key_id
@@ -100,9 +103,11 @@ export class ConflictBook {
       this.#forgetOldest();
     }
     for (const { field, kind, winner, loser } of found.values()) {
+      const name = utf8(field);
       const orders = [encodeOrder(winner), encodeOrder(loser)];
-      this.#db.run(INSERT, [keyId, utf8(field), kind, ...orders, atMs]);
-      if (kind === 'concurrent') this.#conflicts += 1;
+      const isNew = this.#db.run(INSERT, [keyId, name, kind, ...orders, atMs]) > 0;
+      if (!isNew) this.#db.run(REOPEN, [keyId, name, ...orders]);
+      else if (kind === 'concurrent') this.#conflicts += 1;
     }
     const open = this.#db.row(`${sql} LIMIT 1`, [keyId]);
     if (open === undefined) this.#open.delete(keyId);

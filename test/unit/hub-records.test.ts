@@ -157,5 +157,9 @@ describe('records over HTTP', () => {
     assert.deepEqual((await ask('/api/v1/conflicts')).body['conflicts'], []);
     const all = (await ask('/api/v1/conflicts?all=1')).body['conflicts'] as { closedAt: unknown }[];
     assert.ok(typeof all[0]?.closedAt === 'string');
+    // Taking the answer back opens it again, and is no new one.
+    await ask('/api/v1/undo', { op: resolved.body['op'] });
+    const again = (await ask('/api/v1/conflicts')).body;
+    assert.deepEqual([again['open'], again['met']], [1, 1]);
   });
 });
