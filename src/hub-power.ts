@@ -12,7 +12,7 @@ import { isoTime, wallMsOfIso } from './base/iso-time.ts';
 import type { Log } from './base/log.ts';
 import type { Config } from './config-schema.ts';
 import type { Machine } from './machine.ts';
-import type { OpClass } from './model/class.ts';
+import { CLASS_NAMES, type OpClass } from './model/class.ts';
 import { fastTime } from './platform/clock.ts';
 import { SimSite, siteNow } from './platform/sim/site.ts';
 import { SeededSky } from './platform/sim/sky.ts';
@@ -23,6 +23,7 @@ import type { MeasuredSite } from './power/sources/simulated.ts';
 import { type ProbeRow, probeRows } from './power/probe.ts';
 import type { Subscribe } from './power/sources/mqtt-json.ts';
 import { openSources } from './power/sources/open-sources.ts';
+import { rounded } from './power/log/log-lines.ts';
 import { SyncLog } from './power/log/sync-log.ts';
 import type { Override, OverrideDoor } from './status/override.ts';
 import { PowerHistory } from './status/power-history.ts';
@@ -144,11 +145,13 @@ export class HubPower {
   /** `hub/power`: state, figures and advice for devices. */
   advice(): Uint8Array {
     const { at, allowed, riding, why } = this.monitor.decision();
-    const estimate = this.monitor.estimate();
+    const figures = rounded(this.monitor.estimate());
     const { minIntervalS, nextUplinkMs } = this.monitor.advice();
     const nextUplink = nextUplinkMs === undefined ? null : isoTime(nextUplinkMs);
+    const namesOf = (classes: readonly OpClass[]): string[] => classes.map((it) => CLASS_NAMES[it]);
+    const classes = { allowed: namesOf(allowed), riding: namesOf(riding) };
     const plan = { minIntervalS, nextUplink, why };
-    return utf8(JSON.stringify({ at: isoTime(at), ...estimate, allowed, riding, ...plan }));
+    return utf8(JSON.stringify({ at: isoTime(at), ...figures, ...classes, ...plan }));
   }
 
   close(): void {

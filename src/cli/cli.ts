@@ -11,6 +11,7 @@ import { type CliIo, EXIT, type ExitCode } from './io.ts';
 
 const EXIT_OF_FAULT: Partial<Readonly<Record<FaultCode, ExitCode>>> = {
   'config.invalid': EXIT.usage,
+  'listen.refused': EXIT.usage,
   'data.locked': EXIT.locked,
   'hub.unreachable': EXIT.unreachable,
 };
@@ -63,7 +64,7 @@ function answerWithoutCommand(
   }
   const group = commands.filter(({ name }) => name.startsWith(`${words[0] ?? ''} `));
   const wantsHelp = words[0] === 'help' || asksForHelp(argv);
-  if (wantsHelp && group.length === 0) {
+  if (wantsHelp && (words.length === 0 || words[0] === 'help')) {
     io.stdout(renderOverview(commands, io.version));
     return EXIT.done;
   }

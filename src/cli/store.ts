@@ -14,7 +14,7 @@ import type { Journal } from '../journal/journal.ts';
 import { Identity } from '../keys/identity.ts';
 import { type Machine, thisMachine } from '../machine.ts';
 import { type StateDigest, Store } from '../store/store.ts';
-import type { Args } from './args.ts';
+import { type Args, UsageError } from './args.ts';
 import { configOf } from './config-options.ts';
 import { HubApi, runtimeOf } from './hub-api.ts';
 import { type CliIo, EXIT, type ExitCode } from './io.ts';
@@ -27,13 +27,25 @@ export async function showDigest(args: Args, io: CliIo): Promise<ExitCode> {
 function findDigest(args: Args, io: CliIo): Promise<StateDigest> {
   if (args.has('url')) return ask(HubApi.of(args, io), args.text('site'));
   const config = configOf(args, io);
-  const site = args.text('site');
+  const site = args.text('site') ?? onlySite(config.data, machineFor(io).files);
   const here = site === undefined ? config.data : regionalDir(config.data);
   const openFiles =
     site === undefined
       ? () => withFiles(config, io, foldedDigest)
       : () => siteDigest(here, site, config, io);
   return openOrAsk(openFiles, () => ask(nodeAt(here, args, io), site));
+}
+
+/** Of a data directory that is a regional node's alone, and knows one site: that site. */
+function onlySite(data: string, files: Machine['files']): string | undefined {
+  const region = regionalDir(data);
+  if (files.exists(`${data}/layout`) || !files.exists(`${region}/layout`)) return undefined;
+  const sites = files.exists(`${region}/sites`) ? files.list(`${region}/sites`) : [];
+  if (sites.length === 1) return sites[0];
+  const known = sites.join(', ') || 'none yet';
+  throw new UsageError(
+    `${region} is a regional node's: name one of its sites by --site; it holds: ${known}`,
+  );
 }
 
 /** Files that a running node holds are its own: then it is asked. */

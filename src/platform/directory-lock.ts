@@ -24,6 +24,8 @@ interface Owner {
   readonly boot: string;
   readonly host: string;
   readonly since: string;
+  /** Device and inode of the folder: a copy of a folder whose hub runs is nobody's. */
+  readonly folder: string;
 }
 
 const LOCK_FILE = 'lock';
@@ -34,11 +36,11 @@ export function lockDirectory(dir: string): DirectoryLock {
   const socket = process.platform === 'linux' ? bindSocket(dir) : undefined;
   if (socket === 'taken') throw locked(dir, readOwner(path));
   const owner = readOwner(path);
-  if (owner !== undefined && isAlive(owner)) {
+  if (owner !== undefined && holds(owner, dir) && isAlive(owner)) {
     socket?.close();
     throw locked(dir, owner);
   }
-  writeFileSync(path, `${JSON.stringify(ownProcess())}\n`, { mode: 0o600 });
+  writeFileSync(path, `${JSON.stringify(ownProcess(dir))}\n`, { mode: 0o600 });
   let held = true;
   return {
     release: () => {
@@ -52,21 +54,26 @@ export function lockDirectory(dir: string): DirectoryLock {
 
 /** The bound socket, or `taken`. Nobody is meant to connect; who does is dropped. */
 function bindSocket(dir: string): Server | 'taken' {
-  const { dev, ino } = statSync(dir, { bigint: true });
   const server = createServer((connection) => connection.destroy());
   server.on('error', () => undefined); // The outcome is in `listening`, already before this event.
-  server.listen(`\0heliograph-${dev.toString(16)}-${ino.toString(16)}`);
+  server.listen(`\0heliograph-${folderId(dir)}`);
   server.unref();
   return server.listening ? server : 'taken';
 }
 
-function ownProcess(): Owner {
+function folderId(dir: string): string {
+  const { dev, ino } = statSync(dir, { bigint: true });
+  return `${dev.toString(16)}-${ino.toString(16)}`;
+}
+
+function ownProcess(dir: string): Owner {
   return {
     pid: process.pid,
     startTicks: startTicksOf(process.pid) ?? '',
     boot: bootId(),
     host: hostname(),
     since: isoTime(Date.now()),
+    folder: folderId(dir),
   };
 }
 
@@ -77,6 +84,11 @@ function readOwner(path: string): Owner | undefined {
   } catch {
     return undefined; // None, or cut by a power failure: it never blocks.
   }
+}
+
+/** False where the file came along with a copy. One that does not say of which folder it is counts. */
+function holds(owner: Owner, dir: string): boolean {
+  return (owner as Partial<Owner>).folder === undefined || owner.folder === folderId(dir);
 }
 
 /** True where that very process still runs. */

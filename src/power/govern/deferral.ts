@@ -34,7 +34,7 @@ export function deferralOf(
     return waits('quota', `the month's bytes on ${situation.link.kind} are used up`);
   }
   if (state === 'unknown' && permission !== 'deadline') {
-    return waits('unknown-power', 'no fresh reading of the battery');
+    return waits('unknown-power', 'too few fresh readings of the battery');
   }
   if (opClass === LOG && permission === 'ride') return waits('ride', 'goes with the next session');
   if (permission === 'ride' || permission === 'no') {

@@ -21,7 +21,7 @@ const ALL_GO: Readonly<Record<PowerState, string>> = {
   saver: 'alarms and commands go at once, the rest shortly before it is due',
   critical: 'only alarms and commands go: the battery is nearly empty',
   shutdown: 'nothing goes: what is left in the battery keeps the site alive',
-  unknown: 'no fresh reading of the battery: alarms and commands go, the rest is held back',
+  unknown: 'too few fresh readings of the battery: alarms and commands go, the rest is careful',
 };
 
 /** What waits for these ends when the sun has filled the battery so far. */

@@ -45,6 +45,7 @@ test('no command at all, an unknown one and half of one are bad usage with advic
   assert.equal(half.code, EXIT.usage);
   assert.match(half.stderr, /user add: .*\nuser remove: /s);
   assert.equal((await world.run('user --help')).code, EXIT.done);
+  assert.equal((await world.run('staus --help')).code, EXIT.usage);
   assert.equal((await world.run('--version')).stdout, 'heliograph 1.2.3\n');
 });
 
@@ -125,6 +126,7 @@ test('users are added, listed and removed in the data directory', async () => {
 });
 
 test.each([
+  ['listen.refused', EXIT.usage],
   ['data.locked', EXIT.locked],
   ['hub.unreachable', EXIT.unreachable],
   ['journal.damaged', EXIT.failed],

@@ -1,6 +1,6 @@
 /** `store digest` and `store rebuild` on real files, with and without a hub that runs on them. */
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'vitest';
 
@@ -124,6 +124,13 @@ test('a regional node tells the digest of each site, running or not', async () =
   const still = await new CliWorld().run(`${digest} north`);
   assert.equal(still.code, EXIT.done, still.stderr);
   assert.deepEqual(JSON.parse(still.stdout), wanted);
+  const alone = await new CliWorld().run(`store digest --json --data ${dir}`);
+  assert.deepEqual(JSON.parse(alone.stdout), wanted, 'one site needs no name');
+  machineFiles.makeDir(`${region}/sites/west`);
+  const either = await new CliWorld().run(`store digest --json --data ${dir}`);
+  assert.equal(either.code, EXIT.usage);
+  assert.match(either.stderr, /name one of its sites by --site; it holds: north, west/);
+  rmSync(`${region}/sites/west`, { recursive: true });
   const other = await new CliWorld().run(`${digest} south`);
   assert.equal(other.code, EXIT.failed);
   assert.match(other.stderr, /holds no site south; it holds: north/);

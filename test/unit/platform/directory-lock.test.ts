@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'vitest';
@@ -60,6 +68,15 @@ test('the living process that the lock file names blocks, even where its socket 
   sleeper.kill('SIGKILL');
   await once(sleeper, 'exit');
   lockDirectory(dir).release();
+});
+
+test('a copy of a folder whose hub runs is nobody’s', () => {
+  const lock = lockDirectory(dir);
+  const copy = mkdtempSync(join(tmpdir(), 'heliograph-lock-'));
+  copyFileSync(join(dir, 'lock'), join(copy, 'lock'));
+  lockDirectory(copy).release();
+  rmSync(copy, { recursive: true });
+  lock.release();
 });
 
 test('a lock file cut by a power failure does not block', () => {
