@@ -13,6 +13,7 @@ import type { Journal } from './journal/journal.ts';
 import { CLASS_NAMES, CLASSES, type ClassName, LOG, type OpClass } from './model/class.ts';
 import type { Host } from './platform/host.ts';
 import { DEADLINES_MS } from './power/backlog.ts';
+import { rounded as twoDigits } from './power/log/log-lines.ts';
 import { isLoopback } from './security/listening.ts';
 import { overrideJson } from './status/override.ts';
 import type { FlashLedger } from './status/flash-ledger.ts';
@@ -79,6 +80,7 @@ export class HubStatus {
       store: { appliedLsn: store.appliedLsn },
       uplink: this.#uplink(),
       sync: this.#sync(faults),
+      energy: this.#energy(),
       devices: { ...sessions, connected: sessions.clients },
       peers: [],
       disk: { freeBytes: disk.diskFreeBytes, totalBytes: disk.diskBytes },
@@ -125,7 +127,7 @@ export class HubStatus {
   }
 
   #power(power: HubPower): StatusSnapshot['power'] {
-    const { state, source, ageS, ...figures } = power.monitor.estimate();
+    const { state, source, ageS, ...figures } = twoDigits(power.monitor.estimate());
     return {
       state,
       socPct: figures.socPct ?? null,
@@ -173,6 +175,17 @@ export class HubStatus {
     });
     const { name, severity, meaning, steps } = worst;
     return { state: name, severity, meaning, steps, also: also.map((row) => row.name) };
+  }
+
+  #energy(): StatusSnapshot['energy'] {
+    const { sessions, energyWh, byClass } = this.#parts.power.monitor.energy().today;
+    const rounded = (wh: number): number => Math.round(wh * 1_000) / 1_000;
+    const rows = CLASSES.map((opClass) => [CLASS_NAMES[opClass], rounded(byClass[opClass])]);
+    return {
+      sessionsToday: sessions,
+      whToday: rounded(energyWh),
+      whByClass: Object.fromEntries(rows) as StatusSnapshot['energy']['whByClass'],
+    };
   }
 
   #isOpenLan(): boolean {

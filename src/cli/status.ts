@@ -37,7 +37,7 @@ export function renderStatus(status: StatusSnapshot, paint: Paint): string {
   const sections: [string, readonly string[]][] = [
     ['Power', powerLines(status.power, paint)],
     ['Waiting', backlogLines(status)],
-    ['Uplink', [uplinkLine(status, nowMs)]],
+    ['Uplink', [uplinkLine(status, nowMs), energyLine(status)].filter((line) => line !== '')],
     ['Devices', [deviceLine(status)]],
     ['Storage', storageLines(status, paint)],
     ['Clock', [`${status.clock.at}, ${QUALITY_WORDS[status.clock.quality]}`]],
@@ -100,6 +100,13 @@ function uplinkLine({ uplink, sync }: StatusSnapshot, nowMs: number): string {
   return `${printable(sync.state)}; ${uplink.state} over ${uplink.link}, ${receipt}, ${bytesText(uplink.bytesToday)} today`;
 }
 
+/** Nothing where no session was. */
+function energyLine({ energy }: StatusSnapshot): string {
+  const { sessionsToday, whToday } = energy;
+  if (sessionsToday === 0) return '';
+  return `${countText(sessionsToday, 'session')} today, thought to have cost ${whToday.toFixed(2)} Wh`;
+}
+
 function deviceLine({ devices }: StatusSnapshot): string {
   const sessions = countText(devices.sessions, 'session');
   const queued = countText(devices.queued, 'message');
@@ -109,9 +116,9 @@ function deviceLine({ devices }: StatusSnapshot): string {
 
 function storageLines({ journal, disk, flash }: StatusSnapshot, paint: Paint): string[] {
   const fill = journal.bytesMax > 0 ? Math.round((100 * journal.bytes) / journal.bytesMax) : 0;
-  const waiting = journal.lastLsn - journal.receiptedLsn;
+  const entries = countText(journal.lastLsn - journal.receiptedLsn, 'entry', 'entries');
   const lines = [
-    `journal ${fill} % of ${bytesText(journal.bytesMax)}, ${countText(waiting, 'entry', 'entries')} without receipt`,
+    `journal ${fill} % of ${bytesText(journal.bytesMax)}, ${entries} since the oldest without receipt`,
     `${bytesText(disk.freeBytes)} free`,
     flashLine(flash),
   ];

@@ -119,6 +119,13 @@ function addJournal(page: Exposition, status: StatusSnapshot): void {
     'Bytes sent upstream since midnight UTC.',
     uplink.bytesToday,
   );
+  const { sessionsToday, whByClass } = status.energy;
+  page.gauge('uplink_sessions_today', 'Sessions since midnight UTC.', sessionsToday);
+  page.gauges(
+    'sync_energy_watt_hours_today',
+    'Estimated energy of sync since midnight UTC, by class.',
+    CLASS_NAMES.map((name): Sample => [{ class: name }, whByClass[name]]),
+  );
   page.gauge('disk_free_bytes', 'Space that is left on the disk of the data.', disk.freeBytes);
   page.gauge('flash_written_bytes_today', 'Bytes written since midnight UTC.', flash.bytesToday);
   const causes = Object.entries(flash.byCause).map(([cause, bytes]): Sample => [{ cause }, bytes]);

@@ -26,6 +26,8 @@ export interface StatusSnapshot {
   readonly store: { readonly appliedLsn: number };
   readonly uplink: UplinkStatus;
   readonly sync: SyncStatus;
+  /** What sync is thought to have cost since midnight (UTC) or the start. */
+  readonly energy: EnergyStatus;
   readonly devices: DeviceStatus;
   readonly peers: readonly { readonly hubId: string; readonly lastSeenAt: string }[];
   readonly disk: { readonly freeBytes: number; readonly totalBytes: number | null };
@@ -117,6 +119,13 @@ export interface SyncStatus {
   readonly steps: readonly string[];
   /** Other states that hold beside it. */
   readonly also: readonly string[];
+}
+
+export interface EnergyStatus {
+  readonly sessionsToday: number;
+  readonly whToday: number;
+  /** The same by class: each bears its part of the sessions that it rode in. */
+  readonly whByClass: Readonly<Record<ClassName, number>>;
 }
 
 export interface DeviceStatus {

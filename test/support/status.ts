@@ -65,6 +65,19 @@ export function sampleStatus(change: Partial<StatusSnapshot> = {}): StatusSnapsh
       steps: ['Nothing to do.'],
       also: [],
     },
+    energy: {
+      sessionsToday: 7,
+      whToday: 0.42,
+      whByClass: {
+        alarm: 0.01,
+        command: 0,
+        record: 0.11,
+        telemetry: 0.25,
+        preview: 0,
+        bulk: 0.05,
+        log: 0,
+      },
+    },
     devices: {
       connected: 11,
       sessions: 14,

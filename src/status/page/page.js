@@ -95,6 +95,7 @@ function showStatus(status) {
   showBacklog(status.backlog);
   showUplink(status.uplink, nowMs);
   setText('sync-state', status.sync.state);
+  setText('uplink-energy', `${fixed(status.energy.whToday, 2)} Wh`);
   setText('connected', String(status.devices.connected));
   setText('sessions', String(status.devices.sessions));
   setText('messages-in', count(status.devices.messagesIn));
