@@ -131,10 +131,10 @@ function openAll(
 function table({ from }: Probe, rows: readonly ProbeRow[], io: CliIo): string {
   const paint = paintFor(io);
   const cells = rows.map(({ source, field, value, unit, ageS }) => {
-    const age = ageS === undefined ? '' : `${ageS.toFixed(0)} s ago`;
+    if (field === undefined) return [printable(source), printable(value)];
     const isStale = ageS !== undefined && ageS > STALE_S;
-    const name = field === undefined ? '' : FIELD_WORDS[field];
-    return [printable(source), name, printable(value), unit, isStale ? `${age}: too old` : age];
+    const age = ageS === undefined ? '' : `${ageS.toFixed(0)} s ago${isStale ? ': too old' : ''}`;
+    return [printable(source), FIELD_WORDS[field], printable(value), unit, age];
   });
   const lines = columns([['source', 'figure', 'value', 'unit', 'read'], ...cells], [2]);
   const [head = '', ...body] = lines;
