@@ -38,6 +38,8 @@ export interface Budget {
   readonly fullInMs: number | undefined;
   /** Energy that the battery will not be able to take within the horizon. */
   readonly spillWh: number;
+  /** The same by the low guess: what may be counted on. */
+  readonly spillLowWh: number;
   /** Lowest charge on the way, in percent: by the median and by the low guess. */
   readonly lowestPct: number;
   readonly lowestLowPct: number;
@@ -71,6 +73,7 @@ export function planBudget(input: BudgetInput): Budget {
     spanMs: Math.max(1, hours) * HOUR_MS,
     fullInMs: median.fullAfterHours === undefined ? undefined : median.fullAfterHours * HOUR_MS,
     spillWh: median.spillWh,
+    spillLowWh: low.spillWh,
     lowestPct: percentOf(lowestWh),
     lowestLowPct: percentOf(lowestLowWh),
     risesTo: (percent) => crossing(median.storedWh, (wh) => percentOf(wh) >= percent),

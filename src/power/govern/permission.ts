@@ -39,8 +39,8 @@ const GATHER_MS: Readonly<Record<LinkKind, { readonly free: number; readonly fai
   carried: { free: 0, fair: 0 },
 };
 
-/** A deadline is near when a tenth of it is left, or twenty minutes where that is more. */
-const URGENT_RATIO = 0.1;
+/** A deadline is near when a twentieth of it is left, or twenty minutes where that is more: time for a second try. */
+const URGENT_RATIO = 0.05;
 const URGENT_MS = 20 * MINUTE_MS;
 
 /** A session that takes less of the battery than this is below what its gauge can tell. */
@@ -131,7 +131,7 @@ export function urgentMs(opClass: OpClass, deadlinesMs: Readonly<Record<OpClass,
 /** The headroom, dealt out evenly until the battery is full again. */
 function affordableMs(opClass: OpClass, budget: Budget, sessionWh: number, fair: number): number {
   const headroomWh = opClass <= TELEMETRY ? budget.recordWh : budget.bulkWh;
-  const sessions = Math.min(headroomWh, budget.spillWh) / sessionWh;
+  const sessions = Math.min(headroomWh, budget.spillLowWh) / sessionWh;
   return sessions < 1 ? Infinity : Math.max(fair, budget.spanMs / sessions);
 }
 

@@ -98,13 +98,13 @@ test('headroom that the sun refills shortens the wait; a dark forecast stretches
   assert.ok(fair.allowed.includes(3));
   const dark = decide(inputOf(70, 0, { ...link, budget: sunny(70, 2) }), memoryAt('normal', 70));
   assert.ok(!dark.allowed.includes(3));
-  const due = backlogOf({ 3: { oldestMs: 22 * HOUR_MS } });
+  const due = backlogOf({ 3: { oldestMs: 23 * HOUR_MS } });
   const late = { ...link, backlog: due, budget: sunny(70, 2) };
   assert.ok(decide(inputOf(70, 0, late), memoryAt('normal', 70)).allowed.includes(3));
 });
 
 test('critical: records keep their deadline while the reserve does not notice', () => {
-  const backlog = backlogOf({ 2: { oldestMs: 5.5 * HOUR_MS } });
+  const backlog = backlogOf({ 2: { oldestMs: 5.8 * HOUR_MS } });
   const at = (more: object): readonly number[] =>
     decide(inputOf(18, 0, { backlog, ...more }), memoryAt('critical', 18)).allowed;
   assert.deepEqual(at({}), [0, 1], 'without a forecast the table holds');
