@@ -4,6 +4,7 @@
  */
 import type { Compressor } from './batch/compression.ts';
 import type { Cancel } from './base/clock.ts';
+import type { HubError } from './base/errors.ts';
 import type { Broker } from './broker/broker.ts';
 import type { Config } from './config-schema.ts';
 import { brokerLogin } from './hub-access.ts';
@@ -13,6 +14,7 @@ import { openLedger } from './hub-ledger.ts';
 import { HubPower, type SimulatedSite } from './hub-power.ts';
 import { Retention } from './hub-retention.ts';
 import type { Serving } from './hub-serving.ts';
+import type { Journal } from './journal/journal.ts';
 import { verifyEd25519 } from './keys/identity.ts';
 import type { Machine } from './machine.ts';
 import type { Ledger } from './ledger/ledger.ts';
@@ -76,6 +78,7 @@ export function followJournal(
     }),
   );
   uplink = closers.add(openUplink(ground, serving, power, link, standIns));
+  tellFaults(journal, power);
   lingers.stateIs(power.monitor.decision().state);
   power.monitor.onDecision(({ state }) => {
     lingers.stateIs(state);
@@ -111,6 +114,21 @@ function subscribeAt(
   return () => {
     isHeard = false;
   };
+}
+
+/** What befalls the card is a part of the story that the sync log tells. */
+function tellFaults(journal: Journal, { monitor }: HubPower): void {
+  const tell = (why: string): void => void monitor.append({ event: 'fault', why });
+  const tellFault = ({ message, hint }: HubError): void => tell(`${message}. ${hint}`);
+  if (journal.fault !== undefined) tellFault(journal.fault);
+  journal.onFault(tellFault);
+  const { newlyQuarantined } = journal.recovery;
+  if (newlyQuarantined > 0) {
+    tell(`${newlyQuarantined} damaged ranges of acknowledged data were found at the start`);
+  }
+  journal.onQuarantine(({ fromLsn, toLsn }) =>
+    tell(`acknowledged data is damaged, LSN ${fromLsn} to ${toLsn}; it is kept aside`),
+  );
 }
 
 function linkOf({ uplink }: Config, { files }: Machine): () => LinkKind {

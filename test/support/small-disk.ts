@@ -6,6 +6,8 @@ import { onTestFinished, test } from 'vitest';
 import { peer } from './peers.ts';
 import { tempDir } from './temp-dir.ts';
 
+const RUN_MS_MAX = 180_000;
+
 /** Mounts a file system of `mib` MiB; gone when the test has ended. */
 export function smallDisk(mib: number): string {
   const dir = tempDir();
@@ -20,7 +22,7 @@ export function smallDisk(mib: number): string {
 /** A test that mounts: skips with a clear word where that is not allowed, or fails where REQUIRE_PEERS=1. */
 export function testWithMounts(title: string, run: () => Promise<void>): void {
   const why = whyNoMounts();
-  if (why === undefined) test(title, run);
+  if (why === undefined) test(title, run, RUN_MS_MAX);
   else if (process.env['REQUIRE_PEERS'] === '1') {
     test(title, () => {
       throw new Error(`${why}, and REQUIRE_PEERS=1 forbids skipping`);
