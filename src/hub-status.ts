@@ -162,6 +162,9 @@ export class HubStatus {
     const backlog = uplink.backlog();
     const waiting = CLASSES.filter((opClass) => opClass !== LOG && backlog[opClass].ops > 0);
     const hasUplink = config.uplink.url !== '';
+    // Where nothing waits, the receipted LSN is how far the uplink has looked.
+    const isEmpty = CLASSES.every((opClass) => backlog[opClass].ops === 0);
+    const isCounting = hasUplink && isEmpty && uplink.receiptedLsn < journal.durableLsn;
     const isOverdue = (opClass: OpClass): boolean =>
       backlog[opClass].oldestMs > DEADLINES_MS[opClass];
     const nameOf = (opClass: OpClass): ClassName => CLASS_NAMES[opClass];
@@ -170,6 +173,7 @@ export class HubStatus {
       quarantinedRanges: journal.stat().quarantined.length,
       clock: clock.quality(),
       hasUplink,
+      isCounting,
       waiting: hasUplink ? waiting.map(nameOf) : [],
       overdue: hasUplink ? waiting.filter(isOverdue).map(nameOf) : [],
     });

@@ -39,6 +39,8 @@ export interface SyncEvidence {
   readonly waiting?: readonly ClassName[];
   /** Those of them whose oldest op is past its deadline. */
   readonly overdue?: readonly ClassName[];
+  /** The uplink has not looked at all of the journal yet. */
+  readonly isCounting?: boolean;
 }
 
 export interface RecoveryRow {
@@ -156,10 +158,11 @@ export const RECOVERY_TABLE: readonly RecoveryRow[] = [
   {
     name: 'catching up',
     severity: 'good',
-    recognisedBy: 'ops wait for their receipt, all within the deadline of their class',
+    recognisedBy:
+      'ops wait for their receipt, all within the deadline of their class, or are being counted after a start',
     meaning: 'Everything is on its way; the governor chooses the moment.',
     steps: ['Nothing to do. `heliograph log` says what waits for what.'],
-    holds: ({ waiting = [] }) => waiting.length > 0,
+    holds: ({ waiting = [], isCounting = false }) => waiting.length > 0 || isCounting,
   },
   {
     name: 'no uplink',

@@ -31,6 +31,7 @@ const PROVOKED: readonly (readonly [SyncStateName, SyncEvidence])[] = [
   ['behind', { ...HEALTHY, waiting: ['record'], overdue: ['record'] }],
   ['behind', { ...faults('uplink.unreachable'), waiting: ['telemetry'] }],
   ['catching up', { ...HEALTHY, waiting: ['telemetry'] }],
+  ['catching up', { ...HEALTHY, isCounting: true }],
   ['no uplink', { ...HEALTHY, hasUplink: false }],
   ['in sync', HEALTHY],
   ['in sync', { ...faults('uplink.unreachable'), waiting: [] }],
