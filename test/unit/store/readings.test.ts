@@ -5,10 +5,12 @@ import { describe, it } from 'vitest';
 import { textOf, utf8 } from '../../../src/base/bytes.ts';
 import { LOG } from '../../../src/model/class.ts';
 import { PAGE_READINGS, type ReadingPoint } from '../../../src/store/readings.ts';
+import { machineFiles } from '../../../src/platform/machine-files.ts';
+import { SqliteFile } from '../../../src/store/sqlite.ts';
 import { type Store } from '../../../src/store/store.ts';
 import { numbersIn } from '../../../src/store/summary.ts';
 import { stampedOp } from '../../support/ops.ts';
-import { entriesOf, openStore } from '../../support/stores.ts';
+import { entriesOf, openStore, storeOptions } from '../../support/stores.ts';
 import { tempDir } from '../../support/temp-dir.ts';
 
 const KEY = 'meters/1';
@@ -131,6 +133,20 @@ describe('readings', () => {
     for (let at = 0; at < 500; at += 50) store.apply(entriesOf(ops.slice(at, at + 50)), at + 50);
     assert.deepEqual(all(), gathered);
     store.close();
+  });
+
+  it('take a row for each key and transaction, however many there were', () => {
+    const dir = tempDir();
+    const store = openStore(dir);
+    const ops = Array.from({ length: 2000 }, (_, i) =>
+      stampedOp({ seq: i + 1, atMs: i, key: `k${i % 20}`, body: utf8(`{"n":${i}}`) }),
+    );
+    store.apply(entriesOf(ops), 2000);
+    store.close();
+    const { path } = storeOptions(dir);
+    const file = SqliteFile.open({ path, files: machineFiles, durability: 'replayable' });
+    assert.deepEqual(file.rows('SELECT count(*) AS n FROM readings'), [{ n: 20 }]);
+    file.close();
   });
 
   it('are not lost where a thousand of them share one moment', () => {
