@@ -38,7 +38,7 @@ export interface SimFaults {
 }
 
 /** Files made between two looks for those that are gone. */
-const SWEEP_FILES = 64;
+const SWEEP_FILES = 16;
 
 export interface SimFilesOptions {
   readonly random: Random;
@@ -266,7 +266,7 @@ export class SimFiles implements Files {
   #sweep(): void {
     const reachable = this.#names.reachable();
     for (const inode of this.#inodes) if (!reachable.has(inode)) this.#inodes.delete(inode);
-    this.#sweepAt = 2 * this.#inodes.size + SWEEP_FILES;
+    this.#sweepAt = this.#inodes.size + SWEEP_FILES;
   }
 
   #usedBytes(): number {

@@ -11,7 +11,7 @@ interface Change<F> {
 }
 
 /** The system writes names back by itself before long: so many changes may wait at most. */
-const PENDING_MAX = 1_000;
+const PENDING_MAX = 100;
 
 /** Paths to files or folders. `F` is what a file is. The root folders `/` and `.` always exist. */
 export class NameTable<F extends object> {
