@@ -63,7 +63,7 @@ export class SessionBook {
       bytes: layout.batchBytes,
       ops,
       energyWh: energy.transferWh(layout.batchBytes),
-      why: `${CLASS_NAMES[opClass]}: ${ops} ops on their way, the receipt decides`,
+      why: `${CLASS_NAMES[opClass]}: ${opsText(ops)} on the way, the receipt decides`,
     });
   }
 
@@ -76,7 +76,7 @@ export class SessionBook {
       link: this.#options.link(),
       bytes: layout.batchBytes,
       ops: manifest.ops,
-      why: `${CLASS_NAMES[manifest.class]}: the regional node has stored ${manifest.ops} ops`,
+      why: `${CLASS_NAMES[manifest.class]}: the regional node has stored ${opsText(manifest.ops)}`,
     });
   }
 
@@ -96,4 +96,8 @@ export class SessionBook {
     this.#day = day;
     this.#bytesToday = 0;
   }
+}
+
+function opsText(ops: number): string {
+  return ops === 1 ? '1 op' : `${ops} ops`;
 }

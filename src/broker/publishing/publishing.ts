@@ -8,6 +8,7 @@
 import { AckList, WAITING_ACKS_MAX } from './ack-list.ts';
 import type { Admission, Gatekeeper, Lsn, PublishDoor, Qos } from '../contract.ts';
 import type { Counters } from '../counters.ts';
+import type { RareLog } from '../rare-log.ts';
 import { PublishReader } from './publish-reader.ts';
 import type { AckWaiter, Publisher, Router } from '../router.ts';
 import type { Session } from '../sessions/session.ts';
@@ -23,6 +24,7 @@ export interface PublishingSurroundings {
   readonly counters: Counters;
   readonly topics: TopicTable;
   readonly gatekeeper: Gatekeeper;
+  readonly rareLog: RareLog;
 }
 
 /** What it needs of its connection. */
@@ -68,11 +70,19 @@ export class Publishing implements AckWaiter {
     if (earlierLsn !== undefined) return this.#acknowledge(qos, packetId, earlierLsn);
     if (!this.#reader.isAllowed) {
       counters.denied += 1;
+      this.#noteDenied(packet.topic.name);
       return this.#acknowledge(qos, packetId, 0);
     }
     const admission = router.accept(packet, this.#client);
     if (admission.kind === 'refused') return this.#onRefused(admission);
     return this.#acknowledge(qos, packetId, admission.kind === 'journaled' ? admission.lsn : 0);
+  }
+
+  /** MQTT 3.1.1 has no way to tell the client: who looks for its data finds the reason in the log. */
+  #noteDenied(topic: string): void {
+    const { clientId, username = '' } = this.#client;
+    const { rareLog } = this.#around;
+    rareLog.warn('broker.publish.denied', { clientId, user: username, topic });
   }
 
   /**

@@ -13,6 +13,8 @@ test('a topic that was allowed a moment ago is refused at once', async () => {
   assert.deepEqual(await probe.send(mqtt.publish('t', '3', { qos: 1 })), ['puback 1']);
   assert.deepEqual(site.door.admitted, ['a t 1 qos1', 'a t 2 qos1']);
   assert.equal(site.broker.stat().denied, 1);
+  const line = site.logged.find(({ event }) => event === 'broker.publish.denied');
+  assert.deepEqual([line?.fields['clientId'], line?.fields['topic']], ['a', 't']);
 });
 
 test('a subscription that was allowed ends within a second, those of others and other ones stay', async () => {
