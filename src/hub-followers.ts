@@ -77,7 +77,7 @@ export function followJournal(
       journalLine: (body) => door.journalOwn({ class: LOG, key: syncLogKey(id), body }),
     }),
   );
-  uplink = closers.add(openUplink(ground, serving, power, link, standIns));
+  uplink = closers.add(openUplink(ground, serving, { power, ledger }, link, standIns));
   tellFaults(journal, power);
   lingers.stateIs(power.monitor.decision().state);
   power.monitor.onDecision(({ state }) => {
@@ -160,7 +160,7 @@ function upstreamBroker({ uplink }: Config, machine: Machine): UpstreamBroker | 
 function openUplink(
   ground: Ground,
   { journal }: Serving,
-  power: HubPower,
+  { power, ledger }: Pick<Followers, 'power' | 'ledger'>,
   link: () => LinkKind,
   { compressor, lookMs }: StandIns,
 ): Uplink {
@@ -176,6 +176,7 @@ function openUplink(
     dir: paths.uplink,
     site: config.site,
     signer: identity,
+    history: ledger,
     verify: verifyEd25519,
     broker: upstreamBroker(config, machine),
     decide: (backlog) => power.monitor.decide(backlog),

@@ -2,6 +2,7 @@
 import { turn } from './base/clock.ts';
 import type { Ground } from './hub-ground.ts';
 import type { Journal } from './journal/journal.ts';
+import { verifyEd25519 } from './keys/identity.ts';
 import { Ledger } from './ledger/ledger.ts';
 import { locateOp } from './ledger/locate.ts';
 import { logName, verifierKey } from './ledger/note.ts';
@@ -21,6 +22,7 @@ export function openLedger(ground: Ground, journal: Journal): Ledger {
       dir: paths.ledger,
       hub: id,
       signer: identity,
+      verify: verifyEd25519,
       onFatal: (error) => ground.fail(error),
     }),
   );
@@ -34,6 +36,7 @@ export function servedLog(
   return {
     checkpoint: (opClass) => ledger.checkpoint(opClass),
     verifierKey: (opClass) => verifierKey(logName(id, opClass), identity.publicKey),
+    cosigned: (opClass) => ledger.cosigned(opClass),
     tile: (opClass, level, index, width) => ledger.tile(opClass, level, index, width),
     locate: (name) => locateOp(journal, name, () => turn(machine.timers)),
     prove: (lsn) => {

@@ -13,8 +13,11 @@ export const STORE_SCHEMA = 3;
 export const SNAPSHOT_FORMAT = 3;
 /** What the ledger keeps: ledger/LEDGER.md. */
 export const LEDGER_FORMAT = 1;
-/** Batches, chunks, receipts: batch/BATCH.md. */
+/** Manifests and receipts: batch/BATCH.md. */
 export const BATCH_FORMAT = 1;
+/** The same, with the hub's tree in the manifest and the region's word on it in the receipt. */
+export const BATCH_FORMAT_WITNESSED = 2;
+export const BATCH_FORMATS: readonly number[] = [BATCH_FORMAT, BATCH_FORMAT_WITNESSED];
 /** What the uplink keeps of receipts: uplink/progress.ts. */
 export const UPLINK_PROGRESS = 1;
 /** Layout of the data directory as a whole. */

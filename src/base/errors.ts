@@ -46,6 +46,8 @@ export const FAULTS = {
     'The snapshot does not bear the signature of this hub and is not used. Remove it, or find out who put it there.',
   'ledger.failed':
     'The ledger cannot be written. Check the disk; the journal is kept until it can.',
+  'ledger.forked':
+    'Hub and region remember different histories. Was the card restored from an old image? Both are kept; see LEDGER.md §7.',
   'power.source-lost':
     'No reading from the power source. Check the cable; the hub syncs with caution meanwhile.',
   'power.source-invalid':

@@ -8,13 +8,16 @@ import { CborError, CborReader } from '../codec/reader.ts';
 import type { CborLimits } from '../codec/value.ts';
 import { CborWriter } from '../codec/writer.ts';
 import { HASH_BYTES } from '../ledger/merkle.ts';
+import type { TreeHead } from '../ledger/note.ts';
 import { isOpClass, type OpClass } from '../model/class.ts';
 import { bytesOfOrigin, type Origin, originOfBytes } from '../model/origin.ts';
-import { BATCH_FORMAT } from '../versions.ts';
+import { BATCH_FORMAT, BATCH_FORMAT_WITNESSED } from '../versions.ts';
 import { type BatchId, batchIdOfBytes, bytesOfBatchId } from './batch-id.ts';
 import { type Compression, COMPRESSIONS } from './compression.ts';
 import { type Encoding, ENCODINGS } from './payload.ts';
 import { type LaneRange, readRanges, writeRanges } from './ranges.ts';
+
+export type { TreeHead } from '../ledger/note.ts';
 
 export const MANIFEST_TYPE = 'application/vnd.heliograph.manifest+cbor';
 export const QUALITIES: readonly ClockQuality[] = ['unknown', 'rtc', 'peer', 'ntp'];
@@ -44,6 +47,8 @@ export interface Manifest {
   readonly encoding: Encoding;
   readonly createdMs: number;
   readonly quality: ClockQuality;
+  /** The hub's tree of this class behind the last op of the batch; not told to a region that does not read it. */
+  readonly tree?: TreeHead;
 }
 
 /** Whoever signs: the hub for manifests, the regional node for receipts. */
@@ -54,6 +59,8 @@ export interface Signer {
 }
 
 const FIELDS = 18;
+/** Of the format that tells the tree. */
+const FIELDS_WITNESSED = 19;
 const LIMITS: CborLimits = { depthMax: 3, itemsMax: 110_000 };
 
 /** The signed manifest, a COSE_Sign1; its hash names the batch. */
@@ -63,7 +70,9 @@ export function signManifest(manifest: Manifest, signer: Signer): Uint8Array {
 }
 
 function encodeManifest(manifest: Manifest): Uint8Array {
-  const writer = new CborWriter(512).array(FIELDS).uint(BATCH_FORMAT);
+  const writer = new CborWriter(512);
+  if (manifest.tree === undefined) writer.array(FIELDS).uint(BATCH_FORMAT);
+  else writer.array(FIELDS_WITNESSED).uint(BATCH_FORMAT_WITNESSED);
   writer.bytes(bytesOfOrigin(manifest.hub)).text(manifest.site).uint(manifest.class);
   if (manifest.previous === undefined) writer.null();
   else writer.bytes(bytesOfBatchId(manifest.previous));
@@ -75,6 +84,8 @@ function encodeManifest(manifest: Manifest): Uint8Array {
   writer.uint(COMPRESSIONS.indexOf(manifest.compression));
   writer.uint(ENCODINGS.indexOf(manifest.encoding));
   writer.array(2).uint(manifest.createdMs).uint(QUALITIES.indexOf(manifest.quality));
+  if (manifest.tree !== undefined)
+    writer.array(2).uint(manifest.tree.size).bytes(manifest.tree.root);
   return writer.finish();
 }
 
@@ -91,15 +102,27 @@ export function parseManifest(message: CoseSign1): ManifestOutcome {
     const reader = new CborReader(message.payload, 0, LIMITS);
     const fields = reader.array();
     const format = reader.uint();
-    if (format !== BATCH_FORMAT) return { kind: 'newer', format };
-    if (fields !== FIELDS) return { kind: 'malformed', reason: 'field count' };
-    const manifest = readManifest(reader);
+    const isWitnessed = format === BATCH_FORMAT_WITNESSED;
+    if (format !== BATCH_FORMAT && !isWitnessed) return { kind: 'newer', format };
+    if (fields !== (isWitnessed ? FIELDS_WITNESSED : FIELDS)) {
+      return { kind: 'malformed', reason: 'field count' };
+    }
+    const plain = readManifest(reader);
+    const manifest = isWitnessed ? { ...plain, tree: readTree(reader) } : plain;
     if (!reader.atEnd) throw new CborError('bytes after the end', reader.offset);
     return { kind: 'manifest', manifest };
   } catch (error) {
     if (error instanceof CborError) return { kind: 'malformed', reason: error.message };
     throw error;
   }
+}
+
+function readTree(reader: CborReader): TreeHead {
+  reader.expectArray(2);
+  const size = reader.uint();
+  const root = reader.bytes();
+  if (root.length !== HASH_BYTES) throw new CborError('malformed tree', reader.offset);
+  return { size, root };
 }
 
 function readManifest(reader: CborReader): Manifest {

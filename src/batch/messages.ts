@@ -9,9 +9,11 @@ import { parseCose, signCose, type Verify, verifyCose } from '../codec/cose.ts';
 import { CborError, CborReader, decodeCbor } from '../codec/reader.ts';
 import { cborMap, type CborMap, type CborValue } from '../codec/value.ts';
 import { CborWriter, encodeCbor } from '../codec/writer.ts';
+import { HASH_BYTES } from '../ledger/merkle.ts';
+import type { TreeHead } from '../ledger/note.ts';
 import { isOpClass, type OpClass } from '../model/class.ts';
 import { bytesOfOrigin, type Origin, originOfBytes } from '../model/origin.ts';
-import { BATCH_FORMAT } from '../versions.ts';
+import { BATCH_FORMAT, BATCH_FORMAT_WITNESSED } from '../versions.ts';
 import { type BatchId, batchIdOfBytes, bytesOfBatchId, originOfPublicKey } from './batch-id.ts';
 import { ChunkBitmap } from './chunks.ts';
 import { type Compression, COMPRESSIONS } from './compression.ts';
@@ -78,6 +80,13 @@ export interface Receipt {
   readonly awaits: BatchId | undefined;
   readonly atMs: number;
   readonly quality: ClockQuality;
+  /** All that the region knows of the hub's tree of this class, cosigned; where the manifest told the tree and they agree. */
+  readonly witnessed?: WitnessedHead;
+}
+
+export interface WitnessedHead extends TreeHead {
+  /** Time and signature over the checkpoint of this head (ledger/note.ts). */
+  readonly cosignature: Uint8Array;
 }
 
 export function encodeHello(hello: Omit<Hello, 'hub' | 'publicKey'>, signer: Signer): Uint8Array {
@@ -138,9 +147,14 @@ export function parseHave(
 }
 
 const RECEIPT_FIELDS = 11;
+/** Of the format with the region's word on the tree. */
+const RECEIPT_FIELDS_WITNESSED = 12;
 
 export function encodeReceipt(receipt: Receipt, signer: Signer): Uint8Array {
-  const writer = new CborWriter(512).array(RECEIPT_FIELDS).uint(BATCH_FORMAT);
+  const { witnessed } = receipt;
+  const writer = new CborWriter(512);
+  if (witnessed === undefined) writer.array(RECEIPT_FIELDS).uint(BATCH_FORMAT);
+  else writer.array(RECEIPT_FIELDS_WITNESSED).uint(BATCH_FORMAT_WITNESSED);
   writer.bytes(bytesOfOrigin(receipt.hub)).bytes(bytesOfBatchId(receipt.batch));
   writer.uint(receipt.outcome === 'stored' ? 0 : 1).text(receipt.reason ?? '');
   writer.uint(receipt.class);
@@ -149,6 +163,9 @@ export function encodeReceipt(receipt: Receipt, signer: Signer): Uint8Array {
   if (receipt.awaits === undefined) writer.null();
   else writer.bytes(bytesOfBatchId(receipt.awaits));
   writer.array(2).uint(receipt.atMs).uint(QUALITIES.indexOf(receipt.quality));
+  if (witnessed !== undefined) {
+    writer.array(3).uint(witnessed.size).bytes(witnessed.root).bytes(witnessed.cosignature);
+  }
   return seal(RECEIPT_TYPE, writer.finish(), signer);
 }
 
@@ -159,8 +176,11 @@ export function parseReceipt(
 ): Receipt | undefined {
   return reading(() => {
     const reader = new CborReader(openSigned(bytes, RECEIPT_TYPE, regionKey, verify), 0, LIMITS);
-    reader.expectArray(RECEIPT_FIELDS);
-    if (reader.uint() !== BATCH_FORMAT) return malformed();
+    const fields = reader.array();
+    const format = reader.uint();
+    const isWitnessed = format === BATCH_FORMAT_WITNESSED;
+    if (format !== BATCH_FORMAT && !isWitnessed) return malformed();
+    if (fields !== (isWitnessed ? RECEIPT_FIELDS_WITNESSED : RECEIPT_FIELDS)) return malformed();
     const hub = originOfBytes(reader.bytes()) ?? malformed();
     const batch = batchIdOfBytes(reader.bytes()) ?? malformed();
     const outcome = reader.uint();
@@ -177,6 +197,7 @@ export function parseReceipt(
     reader.expectArray(2);
     const atMs = reader.uint();
     const quality = QUALITIES[reader.uint()] ?? malformed();
+    const witnessed = isWitnessed ? { witnessed: readWitnessed(reader) } : {};
     if (!reader.atEnd) return malformed();
     const named = {
       hub,
@@ -184,8 +205,17 @@ export function parseReceipt(
       outcome: outcome === 0 ? ('stored' as const) : ('refused' as const),
     };
     const covered = { class: opClass, ranges, ops, root, awaits };
-    return { ...named, reason: reason === '' ? undefined : reason, ...covered, atMs, quality };
+    const told = { ...named, reason: reason === '' ? undefined : reason, ...covered };
+    return { ...told, atMs, quality, ...witnessed };
   });
+}
+
+function readWitnessed(reader: CborReader): WitnessedHead {
+  reader.expectArray(3);
+  const size = reader.uint();
+  const root = reader.bytes();
+  const cosignature = reader.bytes();
+  return root.length === HASH_BYTES ? { size, root, cosignature } : malformed();
 }
 
 interface Greeting {

@@ -36,7 +36,9 @@ export type RefusedReason =
   | 'another class'
   | 'foreign stamp'
   | 'ops differ from ranges'
-  | 'wrong root';
+  | 'wrong root'
+  /** The hub's own history, as it was told before, is another one. */
+  | 'forked history';
 
 export type BatchOutcome =
   | { readonly kind: 'batch'; readonly manifest: Manifest; readonly entries: readonly StampedOp[] }

@@ -11,18 +11,31 @@
  * Between flushes at most a few thousand tiles wait in memory. A flush costs a handful of syncs, so it comes
  * with the release of a segment, with so many tiles, every hour and at the end; a crash costs hashing again.
  */
+import { createHash } from 'node:crypto';
+
 import { assert } from '../base/assert.ts';
-import type { Cancel, Timers } from '../base/clock.ts';
+import { bytesEqual, hexOf } from '../base/bytes.ts';
+import { type Cancel, type Timers, turn } from '../base/clock.ts';
 import { HubError, messageOf, systemCode } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
+import type { Verify } from '../codec/cose.ts';
 import { CborError } from '../codec/reader.ts';
 import { CLASS_NAMES, CLASSES, type OpClass, perClass } from '../model/class.ts';
-import type { Origin } from '../model/origin.ts';
+import { ORIGIN_BYTES, type Origin } from '../model/origin.ts';
 import type { Files } from '../platform/files.ts';
 import { leafOf } from './leaf.ts';
 import { type LedgerState, readLedgerState, writeLedgerState } from './ledger-state.ts';
 import { leafHash } from './merkle.ts';
-import { logName, type NoteSigner, signCheckpoint, type TreeHead } from './note.ts';
+import {
+  checkpointBody,
+  cosignatureLine,
+  cosignedAtS,
+  logName,
+  type NoteSigner,
+  signCheckpoint,
+  type TreeHead,
+  witnessName,
+} from './note.ts';
 import { encodeProof } from './proof-file.ts';
 import { inclusionProof, type NodeReader } from './proofs.ts';
 import { TILE_HASHES, TileTree } from './tile-tree.ts';
@@ -45,10 +58,16 @@ export interface LedgerOptions {
   readonly dir: string;
   readonly hub: Origin;
   readonly signer: NoteSigner;
+  readonly verify: Verify;
   readonly timers: Timers;
   readonly log: Log;
   /** Takes what nobody may catch: bugs. */
   readonly onFatal: (error: unknown) => void;
+}
+
+/** What the region says of a tree: its head, and the region's cosignature over its checkpoint. */
+export interface WitnessedHead extends TreeHead {
+  readonly cosignature: Uint8Array;
 }
 
 /** Entries hashed before other events get their turn: about 2 ms. */
@@ -63,6 +82,9 @@ export class Ledger {
   readonly #options: LedgerOptions;
   readonly #trees: Record<OpClass, TileTree>;
   readonly #checkpoints = new Map<OpClass, { readonly size: number; readonly text: string }>();
+  readonly #cosigned: Map<OpClass, string>;
+  /** Something beside the trees has changed since the state was written. */
+  #isChanged = false;
   #cursor: ReturnType<JournalReader['cursor']>;
   #throughLsn: Lsn;
   /** The state file says at least so much. */
@@ -79,6 +101,7 @@ export class Ledger {
       (opClass) => new TileTree(files, `${dir}/${CLASS_NAMES[opClass]}`, state.trees.get(opClass)),
     );
     this.#durableLsn = state.throughLsn;
+    this.#cosigned = new Map(state.cosigned);
     this.#throughLsn = startFor(state.throughLsn, options);
     this.#cursor = journal.cursor(this.#throughLsn + 1);
     this.#endPeriod = timers.every(FLUSH_PERIOD_MS, () => this.#flushQuietly());
@@ -119,6 +142,36 @@ export class Ledger {
     return text;
   }
 
+  /** The tree of a class behind the op with these bytes, which stands in the journal at or below `lsn`. */
+  async headBehind(opClass: OpClass, op: Uint8Array, lsn: Lsn): Promise<TreeHead | undefined> {
+    while (this.#throughLsn < lsn && this.#hashSome()) await turn(this.#options.timers);
+    const index = this.#trees[opClass].find(leafHash(op));
+    return index === undefined ? undefined : this.head(opClass, index + 1);
+  }
+
+  /**
+   * Takes the region's word on a tree, and keeps the cosigned checkpoint. False where it is not our history that the
+   * region has signed.
+   */
+  witnessed(opClass: OpClass, said: WitnessedHead, regionKey: Uint8Array): boolean {
+    const { hub, signer, verify } = this.#options;
+    if (said.size > this.#trees[opClass].size) return false;
+    const head = this.head(opClass, said.size);
+    if (!bytesEqual(head.root, said.root)) return false;
+    const body = checkpointBody(logName(hub, opClass), head);
+    if (cosignedAtS(body, said.cosignature, regionKey, verify) === undefined) return false;
+    const region = hexOf(createHash('sha256').update(regionKey).digest().subarray(0, ORIGIN_BYTES));
+    const line = cosignatureLine(witnessName(region), regionKey, said.cosignature);
+    this.#cosigned.set(opClass, signCheckpoint(logName(hub, opClass), head, signer) + line);
+    this.#isChanged = true;
+    return true;
+  }
+
+  /** The last checkpoint with the region's line; undefined where it has cosigned none. */
+  cosigned(opClass: OpClass): string | undefined {
+    return this.#cosigned.get(opClass);
+  }
+
   /** A tile as C2SP tlog-tiles serves it; undefined where the tree has not so many hashes there. */
   tile(
     opClass: OpClass,
@@ -144,10 +197,10 @@ export class Ledger {
 
   /** Makes what is hashed durable, and resolves to how far that is. Rejects with `ledger.failed` where the disk cannot. */
   async flush(): Promise<Lsn> {
-    const turn = this.#flushing.then(() => this.#writeState());
-    this.#flushing = turn.catch(() => undefined);
+    const written = this.#flushing.then(() => this.#writeState());
+    this.#flushing = written.catch(() => undefined);
     try {
-      await turn;
+      await written;
     } catch (error) {
       if (systemCode(error) === undefined) throw error;
       throw new HubError('ledger.failed', `cannot write ${this.#options.dir}`, error);
@@ -223,12 +276,14 @@ export class Ledger {
   async #writeState(): Promise<void> {
     const { files, dir } = this.#options;
     const throughLsn = this.#throughLsn;
-    if (throughLsn === this.#durableLsn) return;
+    if (throughLsn === this.#durableLsn && !this.#isChanged) return;
+    this.#isChanged = false;
+    const cosigned = new Map(this.#cosigned);
     const trees = new Map<OpClass, ReturnType<TileTree['openTiles']>>();
     const grown = CLASSES.filter((opClass) => this.#trees[opClass].size > 0);
     for (const opClass of grown) trees.set(opClass, this.#trees[opClass].openTiles());
     for (const opClass of grown) await this.#trees[opClass].write();
-    writeLedgerState(files, statePath(dir), { throughLsn, trees, cosigned: new Map() });
+    writeLedgerState(files, statePath(dir), { throughLsn, trees, cosigned });
     this.#durableLsn = throughLsn;
   }
 }

@@ -30,7 +30,7 @@ import type { Verify } from '../codec/cose.ts';
 import type { Origin } from '../model/origin.ts';
 import type { Files } from '../platform/files.ts';
 import type { MqttClient, MqttSession } from '../platform/mqtt-client.ts';
-import { BATCH_FORMAT } from '../versions.ts';
+import { BATCH_FORMATS } from '../versions.ts';
 import { DEFAULT_REGIONAL_LIMITS, type RegionalLimits } from './limits.ts';
 import { type Answer, Site } from './site.ts';
 import type { SiteStore } from './site-store.ts';
@@ -209,7 +209,7 @@ export class RegionalNode {
     if (met === 'new') log.info('regional.hub.new', { site: site.name, hub: hello.hub });
     for (const { batch, answer } of site.answersTo(hello)) this.#answer(address, batch, answer);
     for (const { hub, batch } of site.complete()) this.#process(site, hub, batch);
-    const readable = { formats: [BATCH_FORMAT], compressions: COMPRESSIONS, encodings: ENCODINGS };
+    const readable = { formats: BATCH_FORMATS, compressions: COMPRESSIONS, encodings: ENCODINGS };
     const greeting = { hub: hello.hub, nonce: hello.nonce, software, ...readable };
     this.#publish(downHelloTopic(address), encodeDownHello(greeting, signer));
   }

@@ -16,16 +16,18 @@ import type { BatchId } from '../batch/batch-id.ts';
 import { type Chunk, ChunkBitmap } from '../batch/chunks.ts';
 import type { Compressor } from '../batch/compression.ts';
 import type { Manifest, Signer } from '../batch/manifest.ts';
-import { encodeReceipt, type Hello, type Receipt } from '../batch/messages.ts';
+import { encodeReceipt, type Hello, type Receipt, type WitnessedHead } from '../batch/messages.ts';
 import { type BatchOutcome, type OpenTools, openBatch } from '../batch/open-batch.ts';
 import type { Verify } from '../codec/cose.ts';
 import { HASH_BYTES } from '../ledger/merkle.ts';
+import { checkpointBody, cosign, logName } from '../ledger/note.ts';
 import { CLASS_NAMES } from '../model/class.ts';
 import type { StampedOp } from '../model/op.ts';
 import type { Origin } from '../model/origin.ts';
 import type { Files } from '../platform/files.ts';
 import { Archive } from './archive.ts';
 import { Assembly, type PutOutcome } from './assembly.ts';
+import { type HistoryOutcome, HistoryWatch } from './history-watch.ts';
 import { HubKeys } from './hub-keys.ts';
 import type { RegionalLimits } from './limits.ts';
 import type { SiteStore } from './site-store.ts';
@@ -60,6 +62,7 @@ export class Site {
   readonly #assembly: Assembly;
   readonly #archive: Archive;
   readonly #store: SiteStore;
+  readonly #history: HistoryWatch;
   readonly #nonceByHub = new Map<Origin, string>();
   readonly #damagedCount = new Map<BatchId, number>();
 
@@ -71,6 +74,7 @@ export class Site {
     this.#keys = new HubKeys(files, `${dir}/hubs`, limits.hubsMax);
     this.#assembly = new Assembly(files, `${dir}/incoming`, limits);
     this.#archive = new Archive(files, dir, limits);
+    this.#history = new HistoryWatch(files, `${dir}/ledgers`);
     this.#store = options.openStore(`${dir}/state.db`);
   }
 
@@ -180,9 +184,28 @@ export class Site {
     bytes: Uint8Array,
     { manifest, entries }: Extract<BatchOutcome, { kind: 'batch' }>,
   ): Promise<Answer> {
+    const history = await this.#compare(manifest, entries);
+    if (history === 'forked') {
+      return this.#park(hub, id, bytes, { kind: 'refused', reason: 'forked history', manifest });
+    }
     const kept = this.#archive.add(hub, manifest.class, id, bytes);
     await this.#fold(kept.number, entries);
-    return this.#confirm(id, manifest);
+    if (history === 'agrees') await this.#history.save(hub);
+    return this.#confirm(id, manifest, history);
+  }
+
+  /** A hub's history against what it told before; what differs is told, and nothing of it is taken in. */
+  async #compare(manifest: Manifest, entries: readonly StampedOp[]): Promise<HistoryOutcome> {
+    const { log, timers } = this.#options;
+    const { hub, class: opClass, tree } = manifest;
+    const outcome = await this.#history.take(manifest, entries, () => turn(timers));
+    if (outcome === 'agrees' || outcome === 'untold') return outcome;
+    if (outcome === 'forked') this.#history.forget(hub);
+    const known = this.#history.head(hub, opClass).size;
+    const fields = { site: this.name, hub, class: CLASS_NAMES[opClass], known, told: tree?.size };
+    if (outcome === 'gap') log.warn('regional.ledger.gap', fields);
+    else log.error('regional.ledger.forked', { ...fields, hint: FAULTS['ledger.forked'] });
+    return outcome;
   }
 
   /** In slices; the last one moves the checkpoint, so that a crash in between has the batch folded again. */
@@ -202,9 +225,10 @@ export class Site {
     return { verify, compressor, pause: () => turn(timers) };
   }
 
-  #confirm(id: BatchId, manifest: Manifest): Answer {
+  #confirm(id: BatchId, manifest: Manifest, history: HistoryOutcome): Answer {
     const { log, signer } = this.#options;
-    const receipt = encodeReceipt(this.#receiptFor(id, manifest), signer);
+    const witnessed = history === 'agrees' ? { witnessed: this.#witness(manifest) } : {};
+    const receipt = encodeReceipt({ ...this.#receiptFor(id, manifest), ...witnessed }, signer);
     const gone = this.#archive.confirm(id, receipt);
     if (gone.length > 0)
       log.info('regional.archive.pruned', { site: this.name, batches: gone.length });
@@ -266,6 +290,15 @@ export class Site {
     return { hub, batch: id, outcome: 'stored', reason: undefined, ...covered, ...this.#now() };
   }
 
+  /** All that is known of the hub's tree, under this node's signature. */
+  #witness({ hub, class: opClass }: Manifest): WitnessedHead {
+    const { clock, signer } = this.#options;
+    const head = this.#history.head(hub, opClass);
+    const atS = Math.max(0, Math.floor(clock.wallMs() / 1000));
+    const cosignature = cosign(checkpointBody(logName(hub, opClass), head), atS, signer);
+    return { ...head, cosignature };
+  }
+
   #now(): Pick<Receipt, 'atMs' | 'quality'> {
     const { clock } = this.#options;
     return { atMs: Math.max(0, Math.floor(clock.wallMs())), quality: clock.quality() };
@@ -295,8 +328,10 @@ export class Site {
         this.#archive.discard(id);
         continue;
       }
+      const history = await this.#compare(outcome.manifest, outcome.entries);
       if (!isStored) await this.#fold(number, outcome.entries);
-      if (this.#archive.receipt(id) === undefined) this.#confirm(id, outcome.manifest);
+      if (history === 'agrees') await this.#history.save(hub);
+      if (this.#archive.receipt(id) === undefined) this.#confirm(id, outcome.manifest, history);
     }
   }
 }

@@ -12,6 +12,8 @@ import { problem } from './problem.ts';
 export interface TransparencyLog {
   /** A signed note. */
   checkpoint(opClass: OpClass): string;
+  /** The last one that the region has cosigned, with its line. */
+  cosigned(opClass: OpClass): string | undefined;
   /** For tools that verify signed notes. */
   verifierKey(opClass: OpClass): string;
   tile(
@@ -35,7 +37,7 @@ export interface OpPlace {
 const NOTE_TYPE = 'text/plain; charset=utf-8';
 const TILE_PATH =
   /^\/log\/(?:([a-z]+)\/)?tile\/(\d{1,2})\/((?:x\d{3}\/)*\d{3})(?:\.p\/(\d{1,3}))?$/;
-const TEXT_PATH = /^\/log\/(?:([a-z]+)\/)?(checkpoint|key)$/;
+const TEXT_PATH = /^\/log\/(?:([a-z]+)\/)?(checkpoint|cosigned|key)$/;
 const WIDTH_MAX = 255;
 
 /** Answers paths below `/log/`. */
@@ -43,8 +45,10 @@ export function logFileAnswer(log: TransparencyLog, path: string): Response {
   const [, className, what] = TEXT_PATH.exec(path) ?? [];
   const opClass = classFor(className);
   if (what !== undefined && opClass !== undefined) {
-    const text = what === 'key' ? `${log.verifierKey(opClass)}\n` : log.checkpoint(opClass);
-    return textAnswer(text, NOTE_TYPE);
+    const text = textFor(log, opClass, what);
+    return text === undefined
+      ? problem(404, 'The region has cosigned nothing of this class.')
+      : textAnswer(text, NOTE_TYPE);
   }
   const tile = tileAt(log, path);
   if (tile === undefined) return problem(404, `The ledger has nothing at ${path}.`);
@@ -54,6 +58,11 @@ export function logFileAnswer(log: TransparencyLog, path: string): Response {
       'Cache-Control': 'private, max-age=31536000, immutable',
     },
   });
+}
+
+function textFor(log: TransparencyLog, opClass: OpClass, what: string): string | undefined {
+  if (what === 'checkpoint') return log.checkpoint(opClass);
+  return what === 'cosigned' ? log.cosigned(opClass) : `${log.verifierKey(opClass)}\n`;
 }
 
 function tileAt(log: TransparencyLog, path: string): Uint8Array | undefined {

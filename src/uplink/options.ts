@@ -9,7 +9,14 @@ import type { Signer } from '../batch/manifest.ts';
 import type { Verify } from '../codec/cose.ts';
 import type { Files } from '../platform/files.ts';
 import type { MqttClient } from '../platform/mqtt-client.ts';
-import type { Backlog, EnergyBook, JournalReader, SyncLogWriter, UplinkDecision } from './ports.ts';
+import type {
+  Backlog,
+  EnergyBook,
+  HistoryLog,
+  JournalReader,
+  SyncLogWriter,
+  UplinkDecision,
+} from './ports.ts';
 import type { UpstreamBroker } from './region-link.ts';
 import type { Phase } from './session.ts';
 
@@ -49,6 +56,8 @@ export interface UplinkOptions {
   readonly dir: string;
   readonly site: string;
   readonly signer: Signer;
+  /** Undefined: nothing is told of the hub's history. */
+  readonly history?: HistoryLog | undefined;
   readonly verify: Verify;
   readonly mqtt: MqttClient;
   /** Undefined: no uplink is configured; the backlog is counted all the same. */

@@ -9,6 +9,7 @@
  *   their ops sealed anew, which the regional node recognises op by op.
  */
 import { assert } from '../base/assert.ts';
+import { EMPTY_BYTES } from '../base/bytes.ts';
 import { type Clock, type Timers, turn } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import { type BatchId, originOfPublicKey } from '../batch/batch-id.ts';
@@ -22,7 +23,7 @@ import { CLASSES, type OpClass, perClass } from '../model/class.ts';
 import { decodeEntry } from '../model/entry.ts';
 import type { Files } from '../platform/files.ts';
 import { peekEntry } from './peek-entry.ts';
-import type { Backlog, JournalReader, Lsn } from './ports.ts';
+import type { Backlog, HistoryLog, JournalReader, Lsn } from './ports.ts';
 import {
   BEYOND_MAX,
   CLASS_START,
@@ -41,6 +42,7 @@ export interface OutboxOptions {
   readonly dir: string;
   readonly site: string;
   readonly signer: Signer;
+  readonly history?: HistoryLog | undefined;
   readonly compressor: Compressor;
   readonly clock: Clock;
   readonly timers: Timers;
@@ -174,12 +176,16 @@ export class Outbox {
    * Seals the next batch of a class into the spool, in an encoding that the other side reads; every one reads rows.
    * Undefined where nothing waits, or the class began a new chain.
    */
-  async seal(opClass: OpClass, encoding: Encoding = 'rows'): Promise<SpooledBatch | undefined> {
+  async seal(
+    opClass: OpClass,
+    encoding: Encoding = 'rows',
+    tellsTree = false,
+  ): Promise<SpooledBatch | undefined> {
     const state = this.#classes[opClass];
     assert(!state.isSealing, 'one batch of a class is sealed at a time');
     state.isSealing = true;
     try {
-      return await this.#sealNext(opClass, state, encoding);
+      return await this.#sealNext(opClass, state, encoding, tellsTree);
     } finally {
       state.isSealing = false;
     }
@@ -189,19 +195,26 @@ export class Outbox {
     opClass: OpClass,
     state: ClassState,
     encoding: Encoding,
+    tellsTree: boolean,
   ): Promise<SpooledBatch | undefined> {
     const { chain } = state;
     const { clock, compressor, signer, site, timers } = this.#options;
     const gathered = await this.#gather(opClass, encoding);
     if (gathered === undefined || state.chain !== chain) return undefined;
-    const { builder, throughLsn } = gathered;
+    const { builder, throughLsn, lastOp } = gathered;
+    const { history } = this.#options;
+    const head =
+      tellsTree && history !== undefined
+        ? await history.headBehind(opClass, lastOp, throughLsn)
+        : undefined;
+    const tree = head === undefined || builder.ops !== gathered.ops ? {} : { tree: head };
     const created = {
       createdMs: Math.max(0, Math.floor(clock.wallMs())),
       quality: clock.quality(),
     };
     const place = { previous: state.lastSealedId, fromLsn: state.sealedLsn + 1, throughLsn };
     const tools = { signer, compressor, pause: () => turn(timers) };
-    const sealed = await builder.seal({ site, ...place, ...created }, tools);
+    const sealed = await builder.seal({ site, ...place, ...created, ...tree }, tools);
     if (state.chain !== chain) return undefined;
     const batch = this.#spool.add(sealed);
     state.sealedLsn = throughLsn;
@@ -264,6 +277,7 @@ export class Outbox {
     let ops = 0;
     let bytes = 0;
     let throughLsn = 0;
+    let lastOp: Uint8Array = EMPTY_BYTES;
     let sliceEntries = 0;
     let sliceBytes = 0;
     for (;;) {
@@ -286,19 +300,21 @@ export class Outbox {
           ops,
           bytes,
           throughLsn,
+          lastOp,
           next: { lsn: item.lsn, stampMs: peeked.stampMs },
         };
       }
       ops += 1;
       bytes += item.entry.length;
       throughLsn = item.lsn;
+      lastOp = entry.stamped.bytes.slice();
     }
     if (ops === 0) {
       // Damage took them from the journal after they were counted; the journal has said so.
       this.#unsealed.sealed(opClass, { ops: 0, bytes: 0, throughLsn: endLsn }, undefined);
       return undefined;
     }
-    return { builder, ops, bytes, throughLsn, next: undefined };
+    return { builder, ops, bytes, throughLsn, lastOp, next: undefined };
   }
 
   /** A class with nothing waiting stands where the count stands. */
@@ -345,6 +361,8 @@ interface Gathered {
   readonly ops: number;
   readonly bytes: number;
   readonly throughLsn: Lsn;
+  /** Bytes of the op there. */
+  readonly lastOp: Uint8Array;
   readonly next: { readonly lsn: Lsn; readonly stampMs: number } | undefined;
 }
 

@@ -1,4 +1,6 @@
 /** What the uplink needs of others; `hub.ts` hands it in. */
+import type { TreeHead } from '../batch/manifest.ts';
+import type { WitnessedHead } from '../batch/messages.ts';
 import type { OpClass } from '../model/class.ts';
 
 export type Lsn = number;
@@ -14,6 +16,14 @@ export interface JournalReader {
   readonly durableLsn: Lsn;
   cursor(fromLsn: Lsn): JournalCursor;
   onDurable(listener: (durableLsn: Lsn) => void): void;
+}
+
+/** What is told upstream of the hub's signed history, and what the region says of it. */
+export interface HistoryLog {
+  /** The tree of a class behind the op with these bytes, which the journal holds at or below `lsn`. */
+  headBehind(opClass: OpClass, op: Uint8Array, lsn: Lsn): Promise<TreeHead | undefined>;
+  /** Takes the region's word on the tree; false where ours says something else. */
+  witnessed(opClass: OpClass, head: WitnessedHead, regionKey: Uint8Array): boolean;
 }
 
 export interface ClassBacklog {

@@ -30,7 +30,7 @@ import {
 } from '../batch/topics.ts';
 import type { Verify } from '../codec/cose.ts';
 import type { MqttClient, MqttSession } from '../platform/mqtt-client.ts';
-import { BATCH_FORMAT } from '../versions.ts';
+import { BATCH_FORMATS } from '../versions.ts';
 
 /** How to reach the upstream broker. */
 export interface UpstreamBroker {
@@ -129,7 +129,7 @@ export class RegionLink {
   /** Says who we are and which batches wait. */
   async hello(spooled: readonly BatchId[]): Promise<void> {
     const { address, signer, software } = this.#options;
-    const readable = { formats: [BATCH_FORMAT], compressions: COMPRESSIONS, encodings: ENCODINGS };
+    const readable = { formats: BATCH_FORMATS, compressions: COMPRESSIONS, encodings: ENCODINGS };
     const hello = encodeHello(
       { site: address.site, nonce: this.#nonce, software, ...readable, spooled },
       signer,

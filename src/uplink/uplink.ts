@@ -15,10 +15,10 @@ import { threadedBrotli } from '../batch/compression.ts';
 import { chunkBytes } from '../batch/chunks.ts';
 import { SPOOLED_MAX } from '../batch/limits.ts';
 import type { DownHello, Have, Receipt } from '../batch/messages.ts';
-import type { Encoding } from '../batch/payload.ts';
 import { ALARM, CLASS_NAMES, COMMAND, type OpClass } from '../model/class.ts';
 import { ChunkSize } from './chunk-size.ts';
 import { confirms } from './confirms.ts';
+import { Counterpart } from './counterpart.ts';
 import { Outbox } from './outbox.ts';
 import {
   DEFAULT_UPLINK_LIMITS,
@@ -56,8 +56,7 @@ export class Uplink {
   #state: SessionState = IDLE;
   #decision: UplinkDecision = { allowed: [], riding: [], why: 'not looked yet' };
   #link: RegionLink | undefined;
-  /** What the regional node of this session reads. */
-  #encoding: Encoding = 'rows';
+  readonly #counterpart: Counterpart;
   #linkFault: HubError | undefined;
   #refusal: HubError | undefined;
   #cancelPause: Cancel = noop;
@@ -74,6 +73,7 @@ export class Uplink {
     this.#limits = { ...DEFAULT_UPLINK_LIMITS, ...options.limits };
     this.#outbox = outbox;
     this.#book = new SessionBook(options);
+    this.#counterpart = new Counterpart(options.history, options.log);
     const { pauseMsMin, pauseMsMax } = this.#limits;
     this.#backoff = new Backoff(pauseMsMin, pauseMsMax, options.random);
   }
@@ -277,15 +277,15 @@ export class Uplink {
     this.#dispatch({ type: 'greeted' });
   }
 
-  #trusts({ publicKey, encodings }: DownHello): boolean {
+  #trusts(answer: DownHello): boolean {
     const { files, dir, site, log } = this.#options;
     let isTrusted = false;
     this.#guarded(() => {
-      const key = trustRegion(files, `${dir}/region.pub`, publicKey);
+      const key = trustRegion(files, `${dir}/region.pub`, answer.publicKey);
       if (key.kind === 'other') return this.#rejectRegion(key.fault);
       if (key.kind === 'pinned') log.info('uplink.region.pinned', { site });
       isTrusted = true;
-      this.#encoding = encodings.includes('columns') ? 'columns' : 'rows';
+      this.#counterpart.greeted(answer);
       this.#linkFault = undefined;
     });
     return isTrusted;
@@ -301,7 +301,8 @@ export class Uplink {
     let batch: SpooledBatch | undefined;
     let trouble: string | undefined;
     try {
-      batch = await this.#outbox.seal(opClass, this.#encoding);
+      const { encoding, readsTrees } = this.#counterpart;
+      batch = await this.#outbox.seal(opClass, encoding, readsTrees);
     } catch (error) {
       // A full or failing disk: the ops stay in the journal, the session ends and is tried again later.
       if (systemCode(error) === undefined) throw error;
@@ -359,12 +360,11 @@ export class Uplink {
       this.#outbox.receipted(id);
       if (this.#outbox.refusedCount === 0) this.#refusal = undefined;
       this.#book.receipted(batch);
+      this.#refusal = this.#counterpart.take(receipt) ?? this.#refusal;
       const { awaits } = receipt;
       if (awaits !== undefined && awaits === manifest.previous && !this.#outbox.get(awaits)) {
-        log.warn('uplink.region.forgot', {
-          batch: awaits,
-          firstLsn: this.#options.journal.firstLsn,
-        });
+        const { firstLsn } = this.#options.journal;
+        log.warn('uplink.region.forgot', { batch: awaits, firstLsn });
         this.#outbox.startOver(manifest.class);
         this.#scanSoon();
       }

@@ -123,6 +123,7 @@ export interface SampleLine extends LogLine {
 const NO_LEDGER: TransparencyLog = {
   checkpoint: () => '',
   verifierKey: () => '',
+  cosigned: () => undefined,
   tile: () => undefined,
   locate: () => Promise.resolve(undefined),
   prove: () => undefined,

@@ -8,7 +8,9 @@ import type { Timers } from '../../src/base/clock.ts';
 import type { Log, LogFields } from '../../src/base/log.ts';
 import { inlineBrotli } from '../../src/batch/compression.ts';
 import { verifyEd25519 } from '../../src/keys/identity.ts';
+import { Ledger } from '../../src/ledger/ledger.ts';
 import { CLASSES } from '../../src/model/class.ts';
+import type { Origin } from '../../src/model/origin.ts';
 import type { MqttClient } from '../../src/platform/mqtt-client.ts';
 import { SimClock } from '../../src/platform/sim/clock.ts';
 import { SimCrash, SimFiles } from '../../src/platform/sim/files.ts';
@@ -30,6 +32,8 @@ export interface WorldOptions {
   readonly seed?: number;
   readonly uplink?: Partial<UplinkLimits>;
   readonly regional?: Partial<RegionalLimits>;
+  /** The hub has a ledger and tells the region of it. */
+  readonly tellsHistory?: boolean;
 }
 
 /** A log that keeps its lines. */
@@ -86,9 +90,9 @@ export class UplinkWorld {
   readonly broker: SimMqttBroker;
   readonly hubLink: SimMqttClient;
   readonly regionLink: SimMqttClient;
-  readonly hubFiles: SimFiles;
+  hubFiles: SimFiles;
   readonly regionFiles: SimFiles;
-  readonly journal = new MemoryJournal();
+  journal = new MemoryJournal();
   readonly stores = new Map<string, MemoryStore>();
   readonly log = new KeptLog();
   readonly syncLines: UplinkLogEntry[] = [];
@@ -96,6 +100,7 @@ export class UplinkWorld {
   decision: UplinkDecision = ALL_CLASSES;
   regionSigner = REGION;
   uplink: Uplink | undefined;
+  ledger: Ledger | undefined;
   region: RegionalNode | undefined;
   readonly #options: WorldOptions;
   #hubLife: Life | undefined;
@@ -122,6 +127,7 @@ export class UplinkWorld {
       dir: 'hub/uplink',
       site: SITE,
       signer: HUB,
+      history: this.#options.tellsHistory === true ? this.startLedger(life) : undefined,
       verify: verifyEd25519,
       mqtt: life.mqtt,
       broker: { url: 'mqtt://sim' },
@@ -140,6 +146,21 @@ export class UplinkWorld {
       onFatal: (error) => this.#take(error, life),
     });
     return this.uplink;
+  }
+
+  startLedger(life: Life): Ledger {
+    this.ledger = Ledger.open({
+      journal: this.journal,
+      files: this.hubFiles,
+      dir: 'hub/ledger',
+      hub: HUB.id as Origin,
+      signer: HUB,
+      verify: verifyEd25519,
+      timers: life.timers,
+      log: this.log,
+      onFatal: (error) => this.#take(error, life),
+    });
+    return this.ledger;
   }
 
   async startRegion(): Promise<RegionalNode> {

@@ -33,6 +33,7 @@ class Site {
       dir: DIR,
       hub: hub.id as Origin,
       signer: hub,
+      verify: verifyEd25519,
       timers: this.rig.timers,
       onFatal: (error) => {
         throw error;

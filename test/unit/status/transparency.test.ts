@@ -10,6 +10,7 @@ import { NOON_MS, SampleSources } from '../../support/status.ts';
 const asked: string[] = [];
 const ledger: TransparencyLog = {
   checkpoint: (opClass) => `checkpoint of ${opClass}\n`,
+  cosigned: (opClass) => (opClass === 3 ? 'cosigned\n' : undefined),
   verifierKey: (opClass) => `key of ${opClass}`,
   tile: (opClass, level, index, width) => {
     asked.push([opClass, level, index, width ?? 256].join(' '));
@@ -30,6 +31,7 @@ test('checkpoints and keys are text, by class; telemetry without one', async () 
     ['/log/alarm/checkpoint', 'checkpoint of 0\n'],
     ['/log/checkpoint', 'checkpoint of 3\n'],
     ['/log/record/key', 'key of 2\n'],
+    ['/log/telemetry/cosigned', 'cosigned\n'],
   ] as const) {
     const answer = await get(path);
     assert.equal(answer.status, 200, path);
@@ -52,6 +54,7 @@ test('other paths are not there', async () => {
   asked.length = 0;
   for (const path of [
     '/log/nonsense/checkpoint',
+    '/log/alarm/cosigned',
     '/log/tile/0/67',
     '/log/tile/0/001/067',
     '/log/tile/0/000.p/0',
