@@ -100,10 +100,10 @@ function uplinkLine({ uplink, sync }: StatusSnapshot, nowMs: number): string {
   return `${printable(sync.state)}; ${uplink.state} over ${uplink.link}, ${receipt}, ${bytesText(uplink.bytesToday)} today`;
 }
 
-/** Nothing where no session was. */
-function energyLine({ energy }: StatusSnapshot): string {
+/** Nothing where no session was, or where a hub of an earlier build does not tell. */
+function energyLine({ energy }: Partial<Pick<StatusSnapshot, 'energy'>>): string {
+  if (energy === undefined || energy.sessionsToday === 0) return '';
   const { sessionsToday, whToday } = energy;
-  if (sessionsToday === 0) return '';
   return `${countText(sessionsToday, 'session')} today, thought to have cost ${whToday.toFixed(2)} Wh`;
 }
 

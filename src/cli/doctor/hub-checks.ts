@@ -55,7 +55,8 @@ function powerCheck({ power }: StatusSnapshot): Check {
 }
 
 export function diskCheck(freeBytes: number, freeBytesMin: number): Check {
-  const found = `${bytesText(freeBytes)} free, ${bytesText(freeBytesMin)} are kept for others`;
+  const kept = freeBytesMin > 0 ? `, ${bytesText(freeBytesMin)} are kept for others` : '';
+  const found = `${bytesText(freeBytes)} free${kept}`;
   if (freeBytes >= freeBytesMin) return ok('disk', found);
   return wrong('disk', found, 'Free space; the hub accepts data again by itself.');
 }

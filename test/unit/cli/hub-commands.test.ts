@@ -6,6 +6,7 @@ import { utf8 } from '../../../src/base/bytes.ts';
 import { EXIT } from '../../../src/cli/io.ts';
 import { renderLine } from '../../../src/cli/log.ts';
 import { renderStatus } from '../../../src/cli/status.ts';
+import type { StatusSnapshot } from '../../../src/status/snapshot.ts';
 import { machineTimers } from '../../../src/platform/clock.ts';
 import { machineHttpClient } from '../../../src/platform/http-client.ts';
 import { type HttpServer, serveHttp } from '../../../src/platform/http-server.ts';
@@ -63,6 +64,14 @@ test('status --json is the document of the API', async () => {
   const argv = `status --json --url http://127.0.0.1:${server.port}/ignored`;
   const { stdout } = await world.run(argv, { http });
   assert.deepEqual(JSON.parse(stdout), sources.status);
+});
+
+test('a hub of an earlier build, asked while an update is under way, is shown without the figures it lacks', () => {
+  const { energy: _energy, ...earlier } = sampleStatus();
+  assert.match(
+    renderStatus(earlier as StatusSnapshot, plain),
+    /^Uplink {3}catching up;.*\nDevices/m,
+  );
 });
 
 test('faults stand first, with what to do; nothing known is said as unknown', () => {
