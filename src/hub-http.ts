@@ -9,8 +9,7 @@ import type { HubStore } from './hub-store.ts';
 import type { Machine } from './machine.ts';
 import { type HttpServer, serveHttp } from './platform/http-server.ts';
 import { webSocketUpgrades } from './platform/websocket.ts';
-import { createApi } from './status/api.ts';
-import { PageFiles } from './status/page-files.ts';
+import type { Api } from './status/api.ts';
 import type { RecordDoor } from './status/records.ts';
 import type { TransparencyLog } from './status/transparency.ts';
 
@@ -28,9 +27,38 @@ export interface HttpParts {
 }
 
 export async function listenHttp(parts: HttpParts): Promise<Listening> {
-  const { config, machine, time, broker, status, power, store, access } = parts;
+  const { config, broker, access } = parts;
   const { host, port, connectionsMax } = config.http;
-  const api = createApi({
+  let api: Promise<Api> | undefined;
+  const { packetBytesMax } = config.broker;
+  const handler = webSocketUpgrades(
+    { connectionsMax: config.broker.connectionsMax, messageBytesMax: packetBytesMax },
+    (connection) => broker.accept(connection),
+  );
+  const upgrade = { path: '/mqtt', handler, origins: access.asksForUser ? 'any' : 'same' } as const;
+  const server: HttpServer = await serveHttp({
+    host,
+    port,
+    purpose: 'http.port',
+    connectionsMax,
+    fetch: async (request, remote) => (await (api ??= openApi(parts))).fetch(request, remote),
+    ...(config.broker.websocket ? { upgrade } : {}),
+  });
+  return {
+    addresses: { http: `http://${hostAndPort(server.host, server.port)}/` },
+    close: async () => {
+      (await api)?.close();
+      await server.close();
+    },
+  };
+}
+
+/** With the first request: page and library are a tenth of the hub's memory, and of its start. */
+async function openApi(parts: HttpParts): Promise<Api> {
+  const { createApi } = await import('./status/api.ts');
+  const { PageFiles } = await import('./status/page-files.ts');
+  const { config, machine, time, status, power, store, access } = parts;
+  return createApi({
     snapshot: () => status.snapshot(),
     health: () => status.health(),
     digest: () => store.digest(),
@@ -45,27 +73,6 @@ export async function listenHttp(parts: HttpParts): Promise<Listening> {
     clock: time.clock,
     timers: machine.timers,
     log: machine.log,
-    ...loginOptions(access, host),
+    ...loginOptions(access, config.http.host),
   });
-  const { packetBytesMax } = config.broker;
-  const handler = webSocketUpgrades(
-    { connectionsMax: config.broker.connectionsMax, messageBytesMax: packetBytesMax },
-    (connection) => broker.accept(connection),
-  );
-  const upgrade = { path: '/mqtt', handler, origins: access.asksForUser ? 'any' : 'same' } as const;
-  const server: HttpServer = await serveHttp({
-    host,
-    port,
-    purpose: 'http.port',
-    connectionsMax,
-    fetch: (request, remote) => api.fetch(request, remote),
-    ...(config.broker.websocket ? { upgrade } : {}),
-  });
-  return {
-    addresses: { http: `http://${hostAndPort(server.host, server.port)}/` },
-    close: async () => {
-      api.close();
-      await server.close();
-    },
-  };
 }

@@ -9,8 +9,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 
-import { getRequestListener } from '@hono/node-server';
-
 import { listenFault, plainAddress } from './machine-network.ts';
 import type { UpgradeHandler } from './websocket.ts';
 
@@ -74,10 +72,26 @@ export function serveHttp(options: HttpServerOptions): Promise<HttpServer> {
   });
 }
 
-function requestListener(
-  options: HttpServerOptions,
-): (request: IncomingMessage, response: ServerResponse) => void {
-  const answer = getRequestListener(
+type RequestListener = (request: IncomingMessage, response: ServerResponse) => unknown;
+
+function requestListener(options: HttpServerOptions): RequestListener {
+  let answering: Promise<RequestListener> | undefined;
+  return (request, response) => {
+    const refusal = refusedBody(request);
+    if (refusal === undefined) {
+      answering ??= fetchListener(options);
+      void answering.then((answer) => answer(request, response));
+    } else {
+      response.writeHead(refusal, { Connection: 'close' });
+      response.end();
+    }
+  };
+}
+
+/** Loaded with the first request: a hub whose page nobody opens does without the memory. */
+async function fetchListener(options: HttpServerOptions): Promise<RequestListener> {
+  const { getRequestListener } = await import('@hono/node-server');
+  return getRequestListener(
     (request, env) => options.fetch(request, remoteOf((env.incoming as IncomingMessage).socket)),
     {
       overrideGlobalObjects: false,
@@ -85,14 +99,6 @@ function requestListener(
       errorHandler: () => new Response('the hub made a mistake\n', { status: 500 }),
     },
   );
-  return (request, response) => {
-    const refusal = refusedBody(request);
-    if (refusal === undefined) void answer(request, response);
-    else {
-      response.writeHead(refusal, { Connection: 'close' });
-      response.end();
-    }
-  };
 }
 
 /** The status that answers a body of unknown or forbidden length. */
