@@ -34,6 +34,7 @@ import {
 } from './progress.ts';
 import { Spool, type SpooledBatch } from './spool.ts';
 import { UnsealedCount } from './unsealed-count.ts';
+import { WaitingAges } from './waiting-age.ts';
 
 export interface OutboxOptions {
   readonly journal: JournalReader;
@@ -75,6 +76,7 @@ export class Outbox {
   readonly #unsealed: UnsealedCount;
   readonly #classes: Record<OpClass, ClassState>;
   readonly #refused = new Set<BatchId>();
+  readonly #ages = new WaitingAges();
 
   private constructor(options: OutboxOptions, spool: Spool, progress: Progress) {
     this.#options = options;
@@ -152,17 +154,21 @@ export class Outbox {
 
   /** What has no receipt yet. */
   backlog(): Backlog {
-    const nowMs = this.#options.clock.wallMs();
+    const { clock } = this.#options;
+    const nowMs = clock.wallMs();
     const spooled = this.#spool.list();
     return perClass((opClass) => {
       const unsealed = this.#unsealed.of(opClass);
       const waiting = spooled.filter(({ manifest }) => manifest.class === opClass);
       const oldest = waiting.map(({ manifest }) => manifest.oldestMs);
       if (unsealed.ops > 0) oldest.push(unsealed.oldestStampMs);
+      const head =
+        waiting[0]?.manifest.fromLsn ?? (unsealed.ops > 0 ? unsealed.firstLsn : undefined);
+      const wallAgeMs = nowMs - Math.min(...oldest);
       return {
         ops: waiting.reduce((ops, { manifest }) => ops + manifest.ops, unsealed.ops),
         bytes: waiting.reduce((bytes, { manifest }) => bytes + manifest.rawBytes, unsealed.bytes),
-        oldestMs: oldest.length === 0 ? 0 : Math.max(0, nowMs - Math.min(...oldest)),
+        oldestMs: this.#ages.of(opClass, head, wallAgeMs, clock.monotonicMs()),
       };
     });
   }
