@@ -128,7 +128,7 @@ describe('start and end', () => {
 
   test('mode open refuses the network and says how to go on', async () => {
     const hub = heliograph(['run', '--data', tempDir(), '--set', 'broker.host=0.0.0.0']);
-    assert.equal(await hub.exited, 1);
+    assert.equal(await hub.exited, 2);
     assert.match(hub.lines.join('\n'), /allow_open_lan/);
   });
 });
