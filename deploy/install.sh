@@ -2,6 +2,7 @@
 # Puts Heliograph on a Debian or Raspberry Pi OS machine as a service, or takes it off again. Running it
 # again updates what is there. Data (/var/lib/heliograph*) and configuration (/etc/heliograph) are never
 # overwritten and never removed.
+if [ -z "${BASH_VERSION:-}" ]; then exec bash "$0" "$@"; fi # Who typed `sh deploy/install.sh` meant this.
 set -euo pipefail
 umask 022 # The service's user reads what root puts here.
 

@@ -30,6 +30,12 @@ export interface Serving {
 
 export async function serveDevices(ground: Ground): Promise<Serving> {
   const { config, machine, time, paths, closers } = ground;
+  const access = closers.add(
+    openAccess(config, machine, [
+      { host: config.broker.host, key: 'broker.host' },
+      { host: config.http.host, key: 'http.host' },
+    ]),
+  );
   const journal = closers.add(await openJournal(config, machine, paths));
   journal.onFault((fault) => {
     if (fault.code === 'journal.poisoned') ground.fail(fault);
@@ -39,12 +45,6 @@ export async function serveDevices(ground: Ground): Promise<Serving> {
   );
   const lingers = new Lingers(config.journal);
   const door = openDoor(ground, journal, store, lingers);
-  const access = closers.add(
-    openAccess(config, machine, [
-      { host: config.broker.host, key: 'broker.host' },
-      { host: config.http.host, key: 'http.host' },
-    ]),
-  );
   const { clock, timers, log, files } = machine;
   const hub = ground.id;
   const broker = closers.add(
