@@ -1,5 +1,5 @@
-/** The effective configuration as TOML that can be read back: `heliograph config`. */
-import { stringify } from 'smol-toml';
+/** The effective configuration as TOML that can be read back, or as JSON: `heliograph config`. */
+import { parse, stringify } from 'smol-toml';
 
 import { type AnyField, camelKey, type Rows, type Section, type Shape } from './config-fields.ts';
 import { type Config, SCHEMA } from './config-schema.ts';
@@ -9,6 +9,11 @@ type Values = Readonly<Record<string, unknown>>;
 /** Every key with its meaning and what is allowed; a key without a value stands as a comment. */
 export function renderConfig(config: Config): string {
   return `${renderTable(SCHEMA, config, '').join('\n').trim()}\n`;
+}
+
+/** The same as one JSON document, with the keys that the file and `--set` know. */
+export function renderConfigJson(config: Config): string {
+  return `${JSON.stringify(parse(renderConfig(config)))}\n`;
 }
 
 /** Keys of a table before the tables inside it, as TOML wants them. */

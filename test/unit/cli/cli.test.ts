@@ -16,6 +16,10 @@ beforeEach(() => {
   world = new CliWorld();
 });
 
+interface Named {
+  readonly journal: { readonly segment_mib: number };
+}
+
 test('help lists every command, and each command tells its own options', async () => {
   const overview = await world.run('--help');
   assert.equal(overview.code, EXIT.done);
@@ -102,6 +106,8 @@ test('the configuration is found by option, by environment, and its mistakes are
     ],
   );
   assert.equal((await world.run('config --config /none.toml')).code, EXIT.usage);
+  const names = JSON.parse((await world.run('config --json')).stdout) as Named;
+  assert.equal(names.journal.segment_mib, 16, 'keys as --set and the file know them');
 });
 
 test('users are added, listed and removed in the data directory', async () => {
