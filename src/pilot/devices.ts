@@ -203,13 +203,13 @@ export class Devices {
     if (dice.alarm) this.#say(ALARM, 'alarms/door', utf8(`{"open":true,"at":${minute}}`), nowMs);
     if (dice.command) this.#say(COMMAND, 'commands/pump', utf8(`{"run":${minute % 2}}`), nowMs);
     if (dice.preview) {
-      this.#say(PREVIEW, `previews/${minute}`, this.#picture(minute, PREVIEW_BYTES), nowMs);
+      this.#say(PREVIEW, 'previews/camera', this.#picture(minute, PREVIEW_BYTES), nowMs);
     }
     if (dice.file) {
       this.#files += 1;
       for (let part = 0; part < FILE_PARTS; part++) {
         const bytes = this.#picture(this.#files * FILE_PARTS + part, FILE_PART_BYTES);
-        this.#say(BULK, `files/${this.#files}/${part}`, bytes, nowMs);
+        this.#say(BULK, `files/camera/${part}`, bytes, nowMs);
       }
     }
     for (const [index, phone] of this.#phones.entries()) {
