@@ -21,6 +21,8 @@ export class Group {
   /** Bytes of the block so far, its head included. */
   usedBytes = BLOCK_HEAD_BYTES;
   #bytes = new Uint8Array(FIRST_BYTES);
+  /** The same block, sealed: kept, because new memory for each costs more than the seal. */
+  #sealed = new Uint8Array(0);
 
   /** `usedBytes` plus an entry's own length may go up to here without `reserve`. */
   get freeUntil(): number {
@@ -61,7 +63,7 @@ export class Group {
     this.usedBytes += payload.length;
   }
 
-  /** The bytes to write at `offset` of the segment, and how many of them are the block itself. */
+  /** The bytes to write at `offset` of the segment, before anything else is done here, and how many of them are the block itself. */
   seal(
     sealer: Sealer,
     segment: Pick<Segment, 'header' | 'sizeBytes'>,
@@ -72,7 +74,9 @@ export class Group {
     const sealed = sealer.seal(segment.header.epoch, segment.header.segment, lsns.firstLsn, plain);
     let bytes = this.#bytes;
     if (sealed !== plain) {
-      bytes = new Uint8Array(BLOCK_HEAD_BYTES + sealed.length + REST_HEAD_BYTES);
+      const needed = BLOCK_HEAD_BYTES + sealed.length + REST_HEAD_BYTES;
+      if (this.#sealed.length < needed) this.#sealed = new Uint8Array(2 * needed);
+      bytes = this.#sealed;
       bytes.set(sealed, BLOCK_HEAD_BYTES);
     }
     const head = { tag: segment.header.crc, ...lsns, payloadBytes: sealed.length };

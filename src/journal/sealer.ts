@@ -33,7 +33,10 @@ export interface Sealer extends Unsealer {
   begin(highestEpoch: number): void;
   /** Key for a segment that is made now, durable when this returns. Throws what the disk throws. */
   forNewSegment(): SegmentKey;
-  /** The sealed payload, under a nonce that is never used twice, even for the same block; `plain` itself where nothing is sealed. */
+  /**
+   * The sealed payload, under a nonce that is never used twice, even for the same block; `plain` itself where nothing is
+   * sealed. The bytes are valid until the next call.
+   */
   seal(epoch: number, segment: number, firstLsn: number, plain: Uint8Array): Uint8Array;
   /** No segment names any other epoch any more, durably: their keys may be destroyed. Never throws. */
   keepOnly(isInUse: (epoch: number) => boolean): void;

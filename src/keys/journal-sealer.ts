@@ -13,7 +13,7 @@
 import { assert, must } from '../base/assert.ts';
 import type { Clock } from '../base/clock.ts';
 import type { DataKey, EpochKeys, KeyMaking, KeySearch } from './epochs.ts';
-import { GCM_NONCE_BYTES, GCM_TAG_BYTES, openGcm, sealGcm } from './wrapping.ts';
+import { GCM_NONCE_BYTES, GCM_TAG_BYTES, openGcm, sealGcmInto } from './wrapping.ts';
 
 /**
  * A key is destroyed when the last of its segments is released, so an epoch is how much lies open longer than it has
@@ -96,6 +96,8 @@ export class JournalSealer extends SealOpener {
   readonly #options: JournalSealerOptions;
   readonly #sealingByEpoch = new Map<number, Sealing>();
   #current: Sealing | undefined;
+  /** What `seal` returns lies in here until the next call. */
+  #sealed = new Uint8Array(0);
   #highestEpoch = 0;
 
   constructor(options: JournalSealerOptions) {
@@ -124,8 +126,12 @@ export class JournalSealer extends SealOpener {
     const nonce = Buffer.alloc(GCM_NONCE_BYTES);
     nonce.writeUInt32BE(Math.floor(sealing.counter / TWO_32), 4);
     nonce.writeUInt32BE(sealing.counter % TWO_32, 8);
-    const counter = nonce.subarray(GCM_NONCE_BYTES - COUNTER_BYTES);
-    return sealGcm(sealing.key, nonce, placeOf(segment, firstLsn), plain, counter);
+    const length = plain.length + SEAL_BYTES;
+    if (this.#sealed.length < length) this.#sealed = new Uint8Array(2 * length);
+    this.#sealed.set(nonce.subarray(GCM_NONCE_BYTES - COUNTER_BYTES));
+    const aad = placeOf(segment, firstLsn);
+    sealGcmInto(this.#sealed, COUNTER_BYTES, { key: sealing.key, nonce, aad, plain });
+    return this.#sealed.subarray(0, length);
   }
 
   /** Destroys the keys of all epochs but those in use, and this run's newest. */

@@ -17,7 +17,7 @@ import {
   type KeyObject,
 } from 'node:crypto';
 
-import { concatBytes, EMPTY_BYTES, utf8 } from '../base/bytes.ts';
+import { concatBytes, utf8 } from '../base/bytes.ts';
 import type { Random } from '../base/random.ts';
 
 export const DATA_KEY_BYTES = 32;
@@ -33,18 +33,31 @@ const PKCS8_PREFIX = Uint8Array.from([
   0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x6e, 0x04, 0x22, 0x04, 0x20,
 ]);
 
-/** What stands before it, ciphertext and tag, one behind the other. */
+/** Ciphertext and tag, one behind the other. */
 export function sealGcm(
   key: Uint8Array,
   nonce: Uint8Array,
   aad: Uint8Array,
   plain: Uint8Array,
-  before: Uint8Array = EMPTY_BYTES,
 ): Uint8Array {
-  const cipher = createCipheriv(CIPHER, key, nonce).setAAD(aad);
-  const sealed = cipher.update(plain);
+  const sealed = new Uint8Array(plain.length + GCM_TAG_BYTES);
+  sealGcmInto(sealed, 0, { key, nonce, aad, plain });
+  return sealed;
+}
+
+export interface GcmInput {
+  readonly key: Uint8Array;
+  readonly nonce: Uint8Array;
+  readonly aad: Uint8Array;
+  readonly plain: Uint8Array;
+}
+
+/** The same, written into `into` from `at` on. */
+export function sealGcmInto(into: Uint8Array, at: number, input: GcmInput): void {
+  const cipher = createCipheriv(CIPHER, input.key, input.nonce).setAAD(input.aad);
+  into.set(cipher.update(input.plain), at);
   cipher.final();
-  return concatBytes([before, sealed, cipher.getAuthTag()]);
+  into.set(cipher.getAuthTag(), at + input.plain.length);
 }
 
 export function openGcm(
