@@ -30,6 +30,8 @@ export interface Command {
   readonly options?: Readonly<Record<string, OptionSpec>>;
   /** More about it, below the options. */
   readonly notes?: string;
+  /** Started by other commands; the overview leaves it out. */
+  readonly isInternal?: boolean;
   /** Loads its code: only the command that runs pays for its imports. */
   load(): Promise<CommandRun>;
 }

@@ -59,6 +59,7 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: 'demo devices',
+    isInternal: true,
     summary: 'the field devices of the demo, in a process of their own',
     operands: [{ name: 'PLAN', help: 'broker and time, as JSON' }],
     load: async () => (await import('./demo/devices.ts')).demoDevices,
@@ -342,12 +343,14 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: 'bench build',
+    isInternal: true,
     summary: 'the building of `bench uplink`, in a process of its own',
     operands: [{ name: 'DIR', help: 'of the run' }],
     load: async () => (await import('./bench/uplink/building.ts')).benchBuild,
   },
   {
     name: 'bench load',
+    isInternal: true,
     summary: 'the load of the other bench commands, in a process of its own',
     operands: [{ name: 'SPEC', help: 'broker and load, as JSON' }],
     load: async () => (await import('./bench/command.ts')).benchLoad,

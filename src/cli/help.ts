@@ -11,7 +11,9 @@ export function renderOverview(commands: readonly Command[], version: string): s
     '',
     'Usage: heliograph COMMAND [OPTION]…',
     '',
-    ...commands.map((command) => row(usageOf(command, false), command.summary)),
+    ...commands
+      .filter(({ isInternal }) => isInternal !== true)
+      .map((command) => row(usageOf(command, false), command.summary)),
     '',
     '`heliograph COMMAND --help` tells more. Exit codes: 0 done, 1 failed, 2 bad usage or config,',
     '3 another hub holds the data, 4 the hub does not answer.',

@@ -111,7 +111,11 @@ function deviceLine({ devices }: StatusSnapshot): string {
   const sessions = countText(devices.sessions, 'session');
   const queued = countText(devices.queued, 'message');
   const dropped = devices.dropped === 0 ? '' : `, ${devices.dropped} dropped at a limit`;
-  return `${devices.connected} connected, ${sessions}, ${queued} waiting for absent ones${dropped}`;
+  const denied =
+    devices.denied === 0
+      ? ''
+      : `, ${countText(devices.denied, 'publish', 'publishes')} not allowed`;
+  return `${devices.connected} connected, ${sessions}, ${queued} waiting for absent ones${dropped}${denied}`;
 }
 
 function storageLines({ journal, disk, flash }: StatusSnapshot, paint: Paint): string[] {

@@ -124,7 +124,7 @@ async function siteDigest(
   const path = `${dir}/sites/${site}/state.db`;
   if (!isSiteName(site) || !machine.files.exists(path)) {
     const known = machine.files.list(`${dir}/sites`).join(', ') || 'none';
-    throw new HubError('data.unreadable', `${dir} holds no site ${site}; it holds: ${known}`);
+    throw new UsageError(`${dir} holds no site ${site}; it holds: ${known}`);
   }
   const closers = new Closers();
   try {

@@ -63,6 +63,9 @@ const DAYS_A_YEAR = 365;
 const RUN_S_MIN = 3_600;
 const YEARS_MAX = 1_000;
 
+/** Below this, what the hub writes for itself (a fresh segment is zeroed) says nothing about devices. */
+const RECEIVED_BYTES_MIN = 1_000_000;
+
 export class FlashLedger {
   readonly #options: FlashLedgerOptions;
   /** Days that are over, oldest first. */
@@ -94,7 +97,8 @@ export class FlashLedger {
       byCause: bytesByCause,
       systemBytesToday: isCounted ? systemBytes : null,
       receivedToday: receivedBytes,
-      amplification: receivedBytes === 0 ? null : round(bytesToday / receivedBytes, 100),
+      amplification:
+        receivedBytes < RECEIVED_BYTES_MIN ? null : round(bytesToday / receivedBytes, 100),
       lifeYears: lifeYearsOf([...this.#past, sums], diskBytes),
     };
   }

@@ -76,7 +76,7 @@ export interface FlashStatus {
   readonly systemBytesToday: number | null;
   /** Bytes that devices sent since midnight (UTC). */
   readonly receivedToday: number;
-  /** Bytes on the card for each byte that devices sent; null where they sent none. */
+  /** Bytes on the card for each byte that devices sent; null where they sent too few to tell. */
   readonly amplification: number | null;
   /** At the rate of the last days, for the size and endurance of a usual card; null where nothing can be said yet. */
   readonly lifeYears: number | null;
@@ -142,6 +142,8 @@ export interface DeviceStatus {
   readonly queued: number;
   /** Messages that gave way at a limit. */
   readonly dropped: number;
+  /** Publishes that the client's rights do not cover: acknowledged, as MQTT 3.1.1 wants, and dropped. */
+  readonly denied: number;
 }
 
 export interface FaultStatus {

@@ -132,9 +132,9 @@ test('a regional node tells the digest of each site, running or not', async () =
   assert.match(either.stderr, /name one of its sites by --site; it holds: north, west/);
   rmSync(`${region}/sites/west`, { recursive: true });
   const other = await new CliWorld().run(`${digest} south`);
-  assert.equal(other.code, EXIT.failed);
+  assert.equal(other.code, EXIT.usage);
   assert.match(other.stderr, /holds no site south; it holds: north/);
-  assert.equal((await new CliWorld().run(`${digest} ../north`)).code, EXIT.failed);
+  assert.equal((await new CliWorld().run(`${digest} ../north`)).code, EXIT.usage);
 
   const node = await openRegion(configFor(dir, 'regional.port=0', 'regional.http_port=0'), machine);
   const io = { files: machineFiles, http: machineHttpClient };

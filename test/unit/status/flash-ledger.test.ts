@@ -55,7 +55,9 @@ test('the day is the sum of its causes, with the count of the system beside it',
   assert.deepEqual(byCause, { ...NOTHING, journal: 300, store: 100 });
   assert.equal(systemBytesToday, 800);
   assert.equal(receivedToday, 200);
-  assert.equal(amplification, 2);
+  assert.equal(amplification, null, 'so few bytes tell nothing about devices');
+  write(3_000_000, 999_600, 1_999_800);
+  assert.equal(today(ledger).amplification, 2);
 });
 
 test('where the system does not count, its figure is not known', () => {
