@@ -55,7 +55,7 @@ export class HubStatus {
     const figures = host.processFigures();
     const { quarantined, ...stat } = journal.stat();
     const { bytes, bytesMax, firstLsn, lastLsn, durableLsn, syncs, bytesWritten } = stat;
-    const receiptedLsn = this.#parts.uplink.receiptedLsn;
+    const receiptedLsn = this.#parts.uplink.status().dataReceiptedLsn;
     const sessions = broker.stat();
     const faults = this.faults();
     return {

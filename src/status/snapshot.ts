@@ -93,6 +93,7 @@ export interface JournalStatus {
   readonly firstLsn: number;
   readonly lastLsn: number;
   readonly durableLsn: number;
+  /** Every op at or below has its receipt, class log left out. */
   readonly receiptedLsn: number;
   readonly bytes: number;
   readonly bytesMax: number;

@@ -16,6 +16,7 @@ import type {
   JournalReader,
   SyncLogWriter,
   UplinkDecision,
+  Lsn,
 } from './ports.ts';
 import type { UpstreamBroker } from './region-link.ts';
 import type { Phase } from './session.ts';
@@ -86,6 +87,8 @@ export interface UplinkStatus {
   readonly link: string;
   /** Wall milliseconds. */
   readonly lastReceiptMs: number | undefined;
+  /** Every op at or below has its receipt, class log left out: it never opens a session for itself. */
+  readonly dataReceiptedLsn: Lsn;
   /** Both directions, since midnight UTC by the wall clock. */
   readonly bytesToday: number;
   readonly faults: readonly HubError[];

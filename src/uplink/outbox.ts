@@ -19,7 +19,7 @@ import type { SealLimits } from '../batch/limits.ts';
 import type { Signer } from '../batch/manifest.ts';
 import type { Encoding } from '../batch/payload.ts';
 import { BatchBuilder } from '../batch/seal-batch.ts';
-import { CLASSES, type OpClass, perClass } from '../model/class.ts';
+import { CLASSES, LOG, type OpClass, perClass } from '../model/class.ts';
 import { decodeEntry } from '../model/entry.ts';
 import type { Files } from '../platform/files.ts';
 import { peekEntry } from './peek-entry.ts';
@@ -175,7 +175,13 @@ export class Outbox {
 
   /** Every op at or below has its receipt. */
   get receiptedLsn(): Lsn {
-    return Math.min(...CLASSES.map((opClass) => this.#receiptedLsnOf(opClass)));
+    return Math.min(this.dataReceiptedLsn, this.#receiptedLsnOf(LOG));
+  }
+
+  /** The same without class log, which waits for company and may be far behind. */
+  get dataReceiptedLsn(): Lsn {
+    const data = CLASSES.filter((opClass) => opClass !== LOG);
+    return Math.min(...data.map((opClass) => this.#receiptedLsnOf(opClass)));
   }
 
   /**

@@ -108,6 +108,7 @@ export class Uplink {
       state: this.#options.broker === undefined ? 'off' : this.#state.phase,
       link: this.#options.link(),
       lastReceiptMs: this.#book.lastReceiptMs,
+      dataReceiptedLsn: this.#outbox.dataReceiptedLsn,
       bytesToday: this.#book.bytesToday(),
       faults: [this.#linkFault, this.#refusal].filter((fault) => fault !== undefined),
     };
@@ -124,10 +125,8 @@ export class Uplink {
   async close(): Promise<void> {
     this.#isClosed = true;
     for (const cancel of this.#periodic) cancel();
-    this.#cancelPause();
-    this.#cancelReply();
-    this.#cancelLinger();
-    this.#cancelGather();
+    const waits = [this.#cancelPause, this.#cancelReply, this.#cancelLinger, this.#cancelGather];
+    for (const cancel of waits) cancel();
     this.#cancelScan?.();
     if (this.#state.phase !== 'idle') this.#book.closed('the hub stops', this.#link?.bytes ?? 0);
     await this.#link?.close();

@@ -5,7 +5,7 @@ import { test } from 'vitest';
 
 import { SILENT_LOG } from '../../../src/base/log.ts';
 import { inlineBrotli } from '../../../src/batch/compression.ts';
-import { ALARM, CLASSES, type OpClass, TELEMETRY } from '../../../src/model/class.ts';
+import { ALARM, CLASSES, LOG, type OpClass, TELEMETRY } from '../../../src/model/class.ts';
 import { SimClock } from '../../../src/platform/sim/clock.ts';
 import { SimFiles } from '../../../src/platform/sim/files.ts';
 import { SeededRandom } from '../../../src/platform/sim/random.ts';
@@ -89,6 +89,17 @@ test('only receipts move the line, in whatever order they come', async () => {
   journal.appendLocal();
   outbox.scan();
   assert.equal(outbox.receiptedLsn, 31, 'what never travels holds nothing up');
+});
+
+test('the log waits for company without holding up the line of the data', async () => {
+  const journal = new MemoryJournal();
+  journal.append(...stampedOps(1, 1, { class: LOG }), ...stampedOps(1, 10));
+  const outbox = open(journal, disk());
+  const batch = await outbox.seal(TELEMETRY);
+  assert.ok(batch);
+  outbox.receipted(batch.id);
+  assert.equal(outbox.dataReceiptedLsn, 11);
+  assert.equal(outbox.receiptedLsn, 0, 'the journal keeps the log until it has its receipt too');
 });
 
 test('a restart goes on with the same batches, and knows what was receipted', async () => {
