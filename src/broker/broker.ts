@@ -69,8 +69,6 @@ export interface BrokerStat {
 /** Topics whose text and bytes are remembered. */
 const TOPICS_MAX = 16_384;
 const HOUSEKEEPING_MS = 10_000;
-/** How long a right that was taken away may still be used to read. */
-const RIGHTS_CHECK_MS = 1_000;
 
 /** So much of the log behind the last file of sessions calls for a new one: a start reads what lies behind it. */
 const SUM_UP_LSNS = 200_000;
@@ -82,7 +80,7 @@ export class Broker {
   readonly #budget: { bytes: number; readonly bytesMax: number };
   readonly #log: Log;
   readonly #sys: SysTopics;
-  readonly #timers: readonly Cancel[];
+  readonly #stopHousekeeping: Cancel;
   readonly #durability: Durability | undefined;
   readonly #sessionLog: SessionLog | undefined;
   #recoveryParts: RecoveryParts | undefined;
@@ -112,7 +110,15 @@ export class Broker {
     const sequencer = { after: (lsn: Lsn, change: () => void) => router.after(lsn, change) };
     const durability =
       sessionLog && new Durability({ sessionLog, sequencer, retained, topics, timers });
-    const router = new Router({ door, index: this.#index, retained, counters, durability });
+    const recheckRights = (): void => sessions.recheckRights();
+    const router = new Router({
+      door,
+      index: this.#index,
+      retained,
+      counters,
+      durability,
+      recheckRights,
+    });
     const sessions = new SessionRegistry(
       { limits, budget, retained, counters, gatekeeper, clock, durability },
       this.#index,
@@ -147,10 +153,7 @@ export class Broker {
       turn.flush();
     });
     this.#sys = new SysTopics({ version: options.version, clock, stat: () => this.stat() });
-    this.#timers = [
-      timers.every(HOUSEKEEPING_MS, () => this.#keepHouse()),
-      timers.every(RIGHTS_CHECK_MS, () => sessions.recheckRights()),
-    ];
+    this.#stopHousekeeping = timers.every(HOUSEKEEPING_MS, () => this.#keepHouse());
   }
 
   /** The oldest LSN that a session still has to read; Infinity where none has. */
@@ -239,7 +242,7 @@ export class Broker {
 
   /** Closes all connections, without wills, and stops all timers; resolves when sessions are kept, if they can be. */
   async close(): Promise<void> {
-    for (const cancel of this.#timers) cancel();
+    this.#stopHousekeeping();
     this.#around.wheel.close();
     for (const client of Array.from(this.#around.connected)) client.shutDown();
     this.#durability?.close();

@@ -50,6 +50,8 @@ export interface RouterParts {
   readonly counters: Counters;
   /** Undefined where sessions and retained messages end with the process. */
   readonly durability: Durability | undefined;
+  /** Takes back subscriptions whose right is gone; cheap where no rights have changed. */
+  readonly recheckRights: () => void;
 }
 
 export class Router implements Sequencer {
@@ -78,6 +80,7 @@ export class Router implements Sequencer {
 
   /** Takes a publish that is allowed; the answer says what its acknowledgement waits for. */
   accept(packet: PublishPacket, from: Publisher): Admission {
+    this.#parts.recheckRights();
     if (packet.topic.name.startsWith(INTERNAL_PREFIX)) return this.#handleInternal(packet, from);
     if (packet.qos === 0) {
       this.#acceptUnacknowledged(packet);
@@ -139,6 +142,7 @@ export class Router implements Sequencer {
 
   /** Publishes a message of the hub's own. */
   publish(message: Message): void {
+    this.#parts.recheckRights();
     this.#deliver(Publication.ofMessage(message));
   }
 

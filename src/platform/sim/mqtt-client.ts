@@ -98,6 +98,8 @@ export class SimMqttClient implements MqttClient {
   /** Messages that began their way over this link, both directions. */
   messages = 0;
   readonly #broker: SimMqttBroker;
+  /** What is on its way, in the order of leaving; without jitter nothing arrives before what left earlier. */
+  readonly #underWay: { hasArrived: boolean; readonly resolve: () => void }[] = [];
   #session: SimMqttSession | undefined;
 
   constructor(broker: SimMqttBroker, link: SimMqttLink) {
@@ -131,9 +133,20 @@ export class SimMqttClient implements MqttClient {
   }
 
   travel(): Promise<void> {
-    const delayMs = this.link.delayMs + this.link.jitterMs * this.#broker.random.fraction();
+    const { delayMs, jitterMs } = this.link;
+    const { timers, random } = this.#broker;
+    const totalMs = delayMs + jitterMs * random.fraction();
     return new Promise((resolve) => {
-      this.#broker.timers.after(delayMs, resolve);
+      if (jitterMs > 0) {
+        timers.after(totalMs, resolve);
+        return;
+      }
+      const traveller = { hasArrived: false, resolve };
+      this.#underWay.push(traveller);
+      timers.after(totalMs, () => {
+        traveller.hasArrived = true;
+        while (this.#underWay[0]?.hasArrived === true) this.#underWay.shift()?.resolve();
+      });
     });
   }
 }
