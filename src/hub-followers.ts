@@ -57,8 +57,8 @@ export function followJournal(
 ): Followers {
   const { config, machine, time, paths, id, closers } = ground;
   const { journal, store, door, lingers, broker } = serving;
-  store.follow();
   const ledger = openLedger(ground, journal);
+  store.follow((lsn, entry) => ledger.offer(lsn, entry));
   const link = linkOf(config, machine);
   // The power brain asks for the backlog before there is an uplink to count it.
   let uplink: Uplink | undefined;

@@ -15,6 +15,7 @@ import { recoverProgress } from './ingest/progress.ts';
 import type { Journal } from './journal/journal.ts';
 import { unfoldable } from './merge/fold.ts';
 import { HlcClock } from './model/hlc.ts';
+import { MomentClock } from './platform/clock.ts';
 import { OPS_FILTER, OpsDoor } from './sync/ops-door.ts';
 import { PROGRAM_VERSION } from './versions.ts';
 
@@ -67,15 +68,16 @@ export async function serveDevices(ground: Ground): Promise<Serving> {
 function openDoor(ground: Ground, journal: Journal, store: HubStore, lingers: Lingers): Door {
   const { config, machine, time, id } = ground;
   const { log, random } = machine;
+  const moment = new MomentClock(time.clock);
   const progress = recoverProgress({ hub: id, journal, store: store.state, log });
   return Door.open({
     journal,
     hub: id,
     log,
-    clock: time.clock,
+    clock: moment,
     capture: config.capture,
     bootId: new DataView(random.bytes(4).buffer).getUint32(0),
-    hlc: new HlcClock(time.clock, progress.lastHlc),
+    hlc: new HlcClock(moment, progress.lastHlc),
     knownVector: progress.vector,
     lingerMs: (opClass) => lingers.of(opClass),
     unfoldable,

@@ -27,6 +27,8 @@ export interface HubStoreOptions {
   readonly signer: Signer;
 }
 
+export type EntryTaker = (lsn: number, entry: Uint8Array) => void;
+
 /** A store that fails again soon waits before it is opened once more: the card is at fault, not the file. */
 const REOPEN_MS_MIN = 5_000;
 const REOPEN_MS_MAX = 600_000;
@@ -37,6 +39,7 @@ export class HubStore {
   readonly #options: HubStoreOptions;
   #state: Store;
   #applier: Applier | undefined;
+  #alongside: EntryTaker | undefined;
   readonly #backoff: Backoff;
   #reopenedMs = -Infinity;
   #cancelReopen: Cancel | undefined;
@@ -73,9 +76,10 @@ export class HubStore {
     return this.#fault;
   }
 
-  /** Begins to fold what the journal has. */
-  follow(): void {
+  /** Begins to fold what the journal has; `alongside` sees each entry that is read for it. */
+  follow(alongside: EntryTaker = () => undefined): void {
     const { journal, machine, clock } = this.#options;
+    this.#alongside = alongside;
     const { timers, log } = machine;
     this.#applier = Applier.start({
       journal,
@@ -84,6 +88,7 @@ export class HubStore {
       store: this.#state,
       clock: machine.clock,
       siteClock: clock,
+      alongside,
       onFault: (fault) => this.#recover(fault),
     });
   }
@@ -155,7 +160,7 @@ export class HubStore {
     this.#writtenBefore += failed.writtenBytes;
     this.#fault = undefined;
     machine.log.info('store.reopened', { checkpointLsn: this.#state.checkpointLsn });
-    this.follow();
+    this.follow(this.#alongside);
   }
 }
 

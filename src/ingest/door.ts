@@ -283,7 +283,7 @@ export class Door {
       key,
       body,
       authority,
-      ...(delivery !== undefined && { delivery }),
+      delivery,
     };
     const lsn = this.#append(this.#encoder.own(op), opClass);
     this.#ownSeqs[opClass] = seq;

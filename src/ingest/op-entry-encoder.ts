@@ -31,7 +31,7 @@ export interface OwnOp {
   readonly body: Uint8Array;
   readonly authority: number;
   /** The encoded delivery, where the publish was not simply QoS 1. */
-  readonly delivery?: Uint8Array;
+  readonly delivery?: Uint8Array | undefined;
 }
 
 const QUALITY_CODE: Record<ClockQuality, number> = { unknown: 0, rtc: 1, peer: 2, ntp: 3 };
@@ -39,6 +39,8 @@ const QUALITY_CODE: Record<ClockQuality, number> = { unknown: 0, rtc: 1, peer: 2
 const FRAME_BYTES = 128;
 const BYTES_HEAD = 0x40;
 const TWO_32 = 0x100000000;
+/** Up to here a loop copies sooner than `set` has begun. */
+const SHORT_BYTES = 48;
 
 export class OpEntryEncoder {
   readonly #prefix: Uint8Array;
@@ -108,8 +110,15 @@ export class OpEntryEncoder {
   }
 
   #raw(bytes: Uint8Array): void {
-    this.#buffer.set(bytes, this.#at);
-    this.#at += bytes.length;
+    const { length } = bytes;
+    const at = this.#at;
+    this.#at = at + length;
+    if (length > SHORT_BYTES) {
+      this.#buffer.set(bytes, at);
+      return;
+    }
+    const buffer = this.#buffer;
+    for (let i = 0; i < length; i++) buffer[at + i] = bytes[i] as number;
   }
 
   #hlc(hlc: Hlc): void {

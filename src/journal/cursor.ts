@@ -8,6 +8,7 @@ import { EMPTY_BYTES } from '../base/bytes.ts';
 import { HubError } from '../base/errors.ts';
 import type { BlockReader } from './block-reader.ts';
 import { type Lsn, scanEntry } from './format.ts';
+import type { RecentBlocks } from './recent-blocks.ts';
 import type { Unsealer } from './sealer.ts';
 import { sealBroken, type Segment, type SegmentHandles } from './segment.ts';
 import { type Damage, SegmentWalk } from './walk.ts';
@@ -16,6 +17,7 @@ import { type Damage, SegmentWalk } from './walk.ts';
 export interface CursorSource {
   readonly handles: SegmentHandles;
   readonly sealer: Unsealer;
+  readonly recent: Pick<RecentBlocks, 'find'>;
   durableLsn(): Lsn;
   /** The segment that holds `lsn`, else the next later one that holds anything; undefined at the end. */
   segmentAt(lsn: Lsn): Segment | undefined;
@@ -61,7 +63,10 @@ export class JournalCursor {
         this.#nextLsn = lsn + 1;
         return { lsn, entry };
       }
-      if (this.#nextLsn > this.#source.durableLsn() || !this.#nextBlock()) {
+      if (
+        this.#nextLsn > this.#source.durableLsn() ||
+        !(this.#takeRecentBlock() || this.#nextBlock())
+      ) {
         this.#payload = EMPTY_BYTES;
         this.#at = 0;
         this.#reader?.forget(); // An idle cursor holds no memory.
@@ -82,6 +87,17 @@ export class JournalCursor {
     this.#at = place.end;
     this.#payloadLsn += 1;
     return this.#payload.subarray(place.start, place.end);
+  }
+
+  /** Goes to the block in memory that holds what comes next; false where there is none. */
+  #takeRecentBlock(): boolean {
+    const block = this.#source.recent.find(this.#nextLsn);
+    if (block === undefined) return false;
+    this.#segment = undefined; // Where it goes on from the file is looked up when it does.
+    this.#payload = block.payload;
+    this.#at = 0;
+    this.#payloadLsn = block.firstLsn;
+    return true;
   }
 
   /** Goes to the next block that holds entries; false where there is none yet. */

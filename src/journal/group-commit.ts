@@ -4,7 +4,8 @@
  * Batching is natural: while one sync runs the next group gathers, and a lone entry waits for nobody. Where entries
  * keep coming in the very turns of the event loop in which the last group was acknowledged, the next one settles for a few
  * turns, so that many share a sync; no timer is involved. Entries may bring a linger (to save flash); one without
- * takes along all that wait.
+ * takes along all that wait. A linger of a few milliseconds is for company: where the last group had company enough
+ * it is left out, since the next sync will have it too.
  *
  * At most one block is on its way, written and not yet synced, and none is written behind a sync that failed. Recovery
  * builds on that: every block but the last was durable.
@@ -21,6 +22,7 @@ import { HubError, messageOf, systemCode } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { BLOCK_HEAD_BYTES, BLOCKS_START, ENTRY_HEAD_BYTES_MAX, type Lsn } from './format.ts';
 import type { Group } from './group.ts';
+import type { RecentBlocks } from './recent-blocks.ts';
 import type { Sealer } from './sealer.ts';
 import type { Segment } from './segment.ts';
 import type { Prepared, SegmentSupply, WriteCounts } from './supply.ts';
@@ -34,6 +36,7 @@ export interface GroupCommitOptions {
   /** A group never grows beyond it; fits in a segment. */
   readonly pendingBytesMax: number;
   readonly group: Group;
+  readonly recent: RecentBlocks;
   /** Segment to go on in; undefined where none could be had at the open. */
   readonly active: Prepared | undefined;
   /** Where in it the next block goes. */
@@ -48,6 +51,10 @@ export interface GroupCommitOptions {
 const SETTLE_TURNS_MAX = 4;
 /** A group that has gathered so much is committed, however long its entries may wait. */
 const LINGER_BYTES_MAX = 256 * 1024;
+/** A longer linger is meant to spare the card, and is kept whatever comes. */
+const COMPANY_MS_MAX = 5;
+/** Entries of a group that are company enough. */
+const COMPANY_ENTRIES = 8;
 const NOT_SCHEDULED = Number.POSITIVE_INFINITY;
 
 export class GroupCommit {
@@ -64,6 +71,8 @@ export class GroupCommit {
   /** Shortest linger in the group: 0 where its commit is due. */
   #lingerMs = NOT_SCHEDULED;
   #lingers: Cancel[] = [];
+  /** Entries of the last group. */
+  #lastCount = 0;
   #settleTurns = 0;
   #settledAt: Lsn = 0;
   #settling = false;
@@ -121,7 +130,10 @@ export class GroupCommit {
     this.#group.put(entry);
     const lsn = this.#nextLsn;
     this.#nextLsn = lsn + 1;
-    if (lingerMs < this.#lingerMs) this.#schedule(lingerMs);
+    if (lingerMs < this.#lingerMs) {
+      const hasCompany = lingerMs <= COMPANY_MS_MAX && this.#lastCount >= COMPANY_ENTRIES;
+      this.#schedule(hasCompany ? 0 : lingerMs);
+    }
     return lsn;
   }
 
@@ -228,7 +240,9 @@ export class GroupCommit {
     const active = this.#segmentFor(this.#group.usedBytes + this.#options.sealer.overheadBytes);
     if (active === undefined) return;
     if (!this.#write(active, firstLsn, count)) return;
+    this.#options.recent.add(firstLsn, count, this.#group.payload());
     this.#group.clear();
+    this.#lastCount = count;
     this.#lingerMs = NOT_SCHEDULED;
     this.#cancelLingers();
     this.#admit();

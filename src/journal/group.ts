@@ -56,6 +56,11 @@ export class Group {
     }
   }
 
+  /** The entries so far as they lie in the block; valid until the group changes. */
+  payload(): Uint8Array {
+    return this.#bytes.subarray(BLOCK_HEAD_BYTES, this.usedBytes);
+  }
+
   /** Takes entries that are encoded already, as they come out of another block. */
   putPayload(payload: Uint8Array): void {
     this.reserve(this.usedBytes + payload.length);
@@ -70,7 +75,7 @@ export class Group {
     offset: number,
     lsns: { firstLsn: Lsn; count: number },
   ): { bytes: Uint8Array; blockBytes: number } {
-    const plain = this.#bytes.subarray(BLOCK_HEAD_BYTES, this.usedBytes);
+    const plain = this.payload();
     const sealed = sealer.seal(segment.header.epoch, segment.header.segment, lsns.firstLsn, plain);
     let bytes = this.#bytes;
     if (sealed !== plain) {

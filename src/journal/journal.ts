@@ -26,6 +26,7 @@ import {
   type RecoveryReport,
 } from './opening.ts';
 import type { Quarantine, QuarantinedRange } from './quarantine.ts';
+import { RecentBlocks } from './recent-blocks.ts';
 import { Scrub } from './scrub.ts';
 import type { Segment, SegmentHandles } from './segment.ts';
 import type { Follows, SegmentSupply, WriteCounts } from './supply.ts';
@@ -92,6 +93,7 @@ export class Journal {
       segmentBytes - BLOCKS_START,
     );
     this.recovery = opened.report;
+    const recent = new RecentBlocks();
     this.#commit = new GroupCommit({
       timers,
       log,
@@ -100,6 +102,7 @@ export class Journal {
       counts,
       pendingBytesMax: this.#pendingBytesMax,
       group,
+      recent,
       active,
       offset,
       nextLsn: opened.nextLsn,
@@ -111,6 +114,8 @@ export class Journal {
     this.#source = {
       handles,
       sealer,
+      // What was released is gone from here as well.
+      recent: { find: (lsn) => (lsn < this.firstLsn ? undefined : recent.find(lsn)) },
       durableLsn: () => this.durableLsn,
       segmentAt: (lsn) => this.#segmentAt(lsn),
       onDamage: (segment, damage) => this.#onDamage(segment, damage),

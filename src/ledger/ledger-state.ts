@@ -33,6 +33,11 @@ const MAGIC = 'heliograph ledger';
 const LIMITS: CborLimits = { depthMax: 6, itemsMax: 1_000 };
 
 export function writeLedgerState(files: Files, path: string, state: LedgerState): void {
+  files.replace(path, encodeLedgerState(state));
+}
+
+/** What the file holds: two copies, so that a page that goes bad does not take it. */
+export function encodeLedgerState(state: LedgerState): Uint8Array {
   const writer = new CborWriter(32_768).array(5).text(MAGIC).uint(LEDGER_FORMAT);
   writer.uint(state.throughLsn).array(state.trees.size);
   for (const [opClass, tiles] of state.trees) {
@@ -44,7 +49,7 @@ export function writeLedgerState(files: Files, path: string, state: LedgerState)
   const content = writer.finish();
   const hash = sha256(content);
   const copy = new CborWriter(content.length + 64).array(2).bytes(content).bytes(hash).finish();
-  files.replace(path, concatBytes([copy, copy]));
+  return concatBytes([copy, copy]);
 }
 
 export function readLedgerState(files: Pick<Files, 'read'>, path: string): StateOutcome {

@@ -23,8 +23,9 @@ import { CborError } from '../codec/reader.ts';
 import { CLASS_NAMES, CLASSES, type OpClass, perClass } from '../model/class.ts';
 import { ORIGIN_BYTES, type Origin } from '../model/origin.ts';
 import type { Files } from '../platform/files.ts';
+import { replaceOffLoop } from '../platform/off-loop.ts';
 import { leafOf } from './leaf.ts';
-import { type LedgerState, readLedgerState, writeLedgerState } from './ledger-state.ts';
+import { encodeLedgerState, type LedgerState, readLedgerState } from './ledger-state.ts';
 import { leafHash } from './merkle.ts';
 import {
   checkpointBody,
@@ -85,8 +86,11 @@ export class Ledger {
   readonly #cosigned: Map<OpClass, string>;
   /** Something beside the trees has changed since the state was written. */
   #isChanged = false;
-  #cursor: ReturnType<JournalReader['cursor']>;
+  /** Undefined where others have offered what came, or nothing was read yet. */
+  #cursor: ReturnType<JournalReader['cursor']> | undefined;
   #throughLsn: Lsn;
+  /** Entries that others read and offered, since the last look. */
+  #offered = 0;
   /** The state file says at least so much. */
   #durableLsn: Lsn;
   #cancelWake: Cancel | undefined;
@@ -95,7 +99,7 @@ export class Ledger {
   #closed = false;
 
   private constructor(options: LedgerOptions, state: LedgerState) {
-    const { files, dir, journal, timers } = options;
+    const { files, dir, timers } = options;
     this.#options = options;
     this.#trees = perClass(
       (opClass) => new TileTree(files, `${dir}/${CLASS_NAMES[opClass]}`, state.trees.get(opClass)),
@@ -103,7 +107,6 @@ export class Ledger {
     this.#durableLsn = state.throughLsn;
     this.#cosigned = new Map(state.cosigned);
     this.#throughLsn = startFor(state.throughLsn, options);
-    this.#cursor = journal.cursor(this.#throughLsn + 1);
     this.#endPeriod = timers.every(FLUSH_PERIOD_MS, () => this.#flushQuietly());
   }
 
@@ -120,6 +123,19 @@ export class Ledger {
   /** Every op up to here is in its tree. */
   get throughLsn(): Lsn {
     return this.#throughLsn;
+  }
+
+  /**
+   * An entry that somebody who follows the journal has read anyway: it becomes a leaf where it is the next one. Who offers
+   * sets the pace; where nobody does, the ledger reads for itself.
+   */
+  offer(lsn: Lsn, entry: Uint8Array): void {
+    if (lsn !== this.#throughLsn + 1 || this.#closed) return;
+    this.#offered += 1;
+    this.#cursor = undefined;
+    this.#hash(lsn, entry);
+    this.#throughLsn = lsn;
+    if (this.#offered % SLICE_ENTRIES === 0) this.#flushWhereMuchWaits();
   }
 
   head(opClass: OpClass, size = this.#trees[opClass].size): TreeHead {
@@ -232,12 +248,22 @@ export class Ledger {
   }
 
   #slice(): void {
+    const isBeingOffered = this.#offered > 0;
+    this.#offered = 0;
+    if (isBeingOffered) {
+      if (this.#throughLsn < this.#options.journal.durableLsn) this.#wake(LINGER_MS);
+      return;
+    }
     try {
       if (this.#hashSome()) this.#wake(0);
     } catch (error) {
       this.#options.onFatal(error);
       return;
     }
+    this.#flushWhereMuchWaits();
+  }
+
+  #flushWhereMuchWaits(): void {
     const waiting = CLASSES.map((opClass) => this.#trees[opClass].unwrittenTiles);
     const unwritten = waiting.reduce((sum, tiles) => sum + tiles, 0);
     if (unwritten >= UNWRITTEN_TILES_MAX) this.#flushQuietly();
@@ -245,6 +271,7 @@ export class Ledger {
 
   /** Hashes a slice of the journal; false where it has no more. */
   #hashSome(): boolean {
+    this.#cursor ??= this.#options.journal.cursor(this.#throughLsn + 1);
     for (let count = 0; count < SLICE_ENTRIES; count++) {
       const next = this.#cursor.next();
       if (next === undefined) return false;
@@ -283,7 +310,7 @@ export class Ledger {
     const grown = CLASSES.filter((opClass) => this.#trees[opClass].size > 0);
     for (const opClass of grown) trees.set(opClass, this.#trees[opClass].openTiles());
     for (const opClass of grown) await this.#trees[opClass].write();
-    writeLedgerState(files, statePath(dir), { throughLsn, trees, cosigned });
+    await replaceOffLoop(files, statePath(dir), encodeLedgerState({ throughLsn, trees, cosigned }));
     this.#durableLsn = throughLsn;
   }
 }

@@ -9,7 +9,8 @@
  * a torn write cannot reach what was durable. Open tiles go into the ledger's state file (ledger-state.ts).
  */
 import { assert } from '../base/assert.ts';
-import type { Files, OpenFile } from '../platform/files.ts';
+import type { Files } from '../platform/files.ts';
+import { synced } from '../platform/off-loop.ts';
 import { HASH_BYTES, nodeHash } from './merkle.ts';
 import { rootOf } from './proofs.ts';
 
@@ -222,10 +223,4 @@ function foldHashes(tile: Uint8Array, first: number, count: number): Uint8Array 
     hashes = hashes.subarray(0, (left / 2) * HASH_BYTES);
   }
   return hashes;
-}
-
-function synced(file: OpenFile): Promise<void> {
-  return new Promise((resolve, reject) => {
-    file.datasync((error) => (error === undefined ? resolve() : reject(error)));
-  });
 }

@@ -25,6 +25,58 @@ export class MachineClock implements Clock {
   }
 }
 
+/**
+ * The same clock, read once for all that happens without a pause: hundreds of messages out of one socket share a
+ * moment. Not for measuring how long something takes.
+ */
+export class MomentClock implements Clock {
+  readonly #clock: Clock;
+  #moment: {
+    readonly wallMs: number;
+    readonly monotonicMs: number;
+    readonly quality: ClockQuality;
+  };
+  #isOver = true;
+  readonly #end = (): void => {
+    this.#isOver = true;
+  };
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#moment = { wallMs: 0, monotonicMs: 0, quality: 'unknown' };
+  }
+
+  wallMs(): number {
+    return this.#now().wallMs;
+  }
+
+  monotonicMs(): number {
+    return this.#now().monotonicMs;
+  }
+
+  quality(): ClockQuality {
+    return this.#now().quality;
+  }
+
+  #now(): {
+    readonly wallMs: number;
+    readonly monotonicMs: number;
+    readonly quality: ClockQuality;
+  } {
+    if (this.#isOver) {
+      this.#isOver = false;
+      const clock = this.#clock;
+      this.#moment = {
+        wallMs: clock.wallMs(),
+        monotonicMs: clock.monotonicMs(),
+        quality: clock.quality(),
+      };
+      queueMicrotask(this.#end);
+    }
+    return this.#moment;
+  }
+}
+
 /** `setTimeout` runs what lies further ahead than this (25 days) at once. */
 const DELAY_MS_MAX = 2 ** 31 - 1;
 
