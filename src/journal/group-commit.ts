@@ -54,7 +54,7 @@ const LINGER_BYTES_MAX = 256 * 1024;
 /** A longer linger is meant to spare the card, and is kept whatever comes. */
 const COMPANY_MS_MAX = 5;
 /** Entries of a group that are company enough. */
-const COMPANY_ENTRIES = 8;
+const COMPANY_ENTRIES = 4;
 const NOT_SCHEDULED = Number.POSITIVE_INFINITY;
 
 export class GroupCommit {

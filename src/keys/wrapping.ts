@@ -73,7 +73,8 @@ export function openGcm(
   try {
     const plain = decipher.update(sealed.subarray(0, end));
     decipher.final();
-    return plain;
+    // Not as a Buffer: readers cut it into thousands of pieces, and a piece of a Buffer takes three times as long.
+    return new Uint8Array(plain.buffer, plain.byteOffset, plain.length);
   } catch {
     return undefined;
   }

@@ -91,6 +91,28 @@ describe('group commit', () => {
     assert.equal(journal.durableLsn, 6);
   });
 
+  test('a linger of milliseconds is for company: left out behind a group that had it, a longer one never', async () => {
+    const rig = new Rig(1);
+    const journal = await rig.open();
+    await rig.settle(100);
+    for (let i = 1; i <= 4; i++) journal.append(entry(i), 2);
+    await rig.settle(1);
+    assert.equal(journal.durableLsn, 0);
+    await rig.settle(2);
+    assert.equal(journal.durableLsn, 4);
+    journal.append(entry(5), 2);
+    await rig.settle(0);
+    assert.equal(journal.durableLsn, 5, 'the last group was four');
+    journal.append(entry(6), 2);
+    await rig.settle(0);
+    assert.equal(journal.durableLsn, 5, 'the last group was one');
+    for (let i = 7; i <= 10; i++) journal.append(entry(i), 0);
+    await rig.settle(3);
+    journal.append(entry(11), 100);
+    await rig.settle(50);
+    assert.equal(journal.durableLsn, 10);
+  });
+
   test('a large group does not linger', async () => {
     const rig = new Rig(1, { segmentBytes: 1 << 20 });
     const journal = await rig.open();

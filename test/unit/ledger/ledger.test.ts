@@ -200,3 +200,21 @@ test('consistency between checkpoints of one ledger can be shown', async () => {
   const proof = consistencyProof(ledger.nodesOf(3), old.size, ledger.head(3).size);
   assert.ok(verifyConsistency(old, ledger.head(3), proof));
 });
+
+test('what others offer becomes a leaf where it is next; without offers the ledger reads for itself', async () => {
+  const site = new Site();
+  await site.rig.open();
+  const ledger = site.ledger();
+  await site.accept(10);
+  ledger.offer(2, site.entries[1] as Uint8Array);
+  assert.equal(ledger.throughLsn, 0, 'the first is missing');
+  for (let lsn = 1; lsn <= 6; lsn++) ledger.offer(lsn, site.entries[lsn - 1] as Uint8Array);
+  ledger.offer(3, site.entries[2] as Uint8Array);
+  assert.equal(ledger.throughLsn, 6);
+  await site.rig.settle(200);
+  assert.equal(ledger.throughLsn, 6, 'who offers sets the pace');
+  await site.rig.settle(400);
+  assert.equal(ledger.throughLsn, 10);
+  site.check(ledger);
+  await ledger.close();
+});
