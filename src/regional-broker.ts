@@ -20,7 +20,7 @@ export function clientOf(broker: Broker): MqttClient {
           for (const filter of filters) {
             broker.onMessage(filter, ({ topic, payload }) => {
               bytesIn += payload.length;
-              handlers.onMessage(topic, payload);
+              void handlers.onMessage(topic, payload);
             });
           }
           return Promise.resolve();

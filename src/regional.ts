@@ -15,11 +15,12 @@ import { Identity, verifyEd25519 } from './keys/identity.ts';
 import type { Machine } from './machine.ts';
 import { type HttpServer, serveHttp } from './platform/http-server.ts';
 import type { MqttClient } from './platform/mqtt-client.ts';
+import { EmbeddedStorage } from './regional/embedded-storage.ts';
 import { RegionalNode } from './regional/regional-node.ts';
 import { clientOf } from './regional-broker.ts';
 import { Fleet } from './regional-fleet.ts';
 import { PageFiles } from './status/page-files.ts';
-import { createRegionApi, type RegionStatus } from './status/region-api.ts';
+import { createRegionApi, type RegionSite, type RegionStatus } from './status/region-api.ts';
 import { Store } from './store/store.ts';
 import { PROGRAM_VERSION } from './versions.ts';
 
@@ -64,32 +65,35 @@ async function assemble(config: Config, machine: Machine, closers: Closers): Pro
   const access = closers.add(openAccess(config, machine, places, [HUB_GRANT]));
   const upstream =
     config.regional.url === '' ? await ownBroker(config, machine, access, closers) : undefined;
-  const fleet = new Fleet({
-    clock,
-    sites: () => node.sites().map((site) => ({ name: site.name, hubs: site.hubs() })),
-  });
-  const node = closers.add(
-    await RegionalNode.open({
+  const storage = closers.add(
+    new EmbeddedStorage({
       files,
       dir,
       clock,
       timers,
-      random,
       log,
-      mqtt: fleet.watch(upstream?.client ?? machine.mqtt),
-      broker: brokerLogin('regional', config.regional, machine),
       openStore: (path) => {
         const { readingsDays } = config.store;
-        const store = Store.open({ path, files, log, durability: 'each-commit', readingsDays });
-        fleet.keep(siteOfPath(path), store);
-        return store;
+        return Store.open({ path, files, log, durability: 'each-commit', readingsDays });
       },
+    }),
+  );
+  const node = closers.add(
+    await RegionalNode.open({
+      storage,
+      clock,
+      timers,
+      random,
+      log,
+      mqtt: upstream?.client ?? machine.mqtt,
+      broker: brokerLogin('regional', config.regional, machine),
       signer: identity,
       verify: verifyEd25519,
       software: PROGRAM_VERSION,
       onFatal: fail,
     }),
   );
+  const fleet = new Fleet({ clock, sites: () => node.sites() });
 
   const http = await listenHttp({ config, machine, access, closers, id: identity.id, node, fleet });
   const addresses = {
@@ -122,19 +126,22 @@ async function listenHttp(parts: RegionParts): Promise<HttpServer> {
   const { files, log, clock } = machine;
   const { host, httpPort } = config.regional;
   const startMs = clock.monotonicMs();
-  const status = (): RegionStatus => ({
-    regionId: id,
-    version: PROGRAM_VERSION,
-    uptimeS: Math.round((clock.monotonicMs() - startMs) / 1_000),
-    at: isoTime(clock.wallMs()),
-    connected: node.isConnected,
-    sites: node
-      .sites()
-      .map((site) => ({ site: site.name, hubs: site.hubs(), batches: site.store.checkpointLsn })),
-  });
+  const at = (): string => isoTime(clock.wallMs());
+  const status = async (): Promise<RegionStatus> => {
+    const sites: RegionSite[] = [];
+    for (const { name: site, storage } of node.sites()) {
+      const hubs = (await storage.hubs()).map(({ hub }) => hub);
+      sites.push({ site, hubs, batches: await storage.batches() });
+    }
+    const uptimeS = Math.round((clock.monotonicMs() - startMs) / 1_000);
+    const connected = node.isConnected;
+    return { regionId: id, version: PROGRAM_VERSION, uptimeS, at: at(), connected, sites };
+  };
   const api = createRegionApi({
+    isConnected: () => node.isConnected,
+    at,
     status,
-    digest: (site) => node.site(site)?.store.digest(),
+    digest: async (site) => node.site(site)?.storage.digest(),
     fleet: () => fleet.hubs(),
     lines: (site, hub, sinceMs) => fleet.lines(site, hub, sinceMs),
     page: new PageFiles(files, machine.pageDir, 'fleet.html'),
@@ -150,11 +157,6 @@ async function listenHttp(parts: RegionParts): Promise<HttpServer> {
       fetch: (request, remote) => api.fetch(request, remote),
     }),
   );
-}
-
-/** `…/sites/north/state.db` → `north`. */
-function siteOfPath(path: string): string {
-  return path.split('/').at(-2) ?? '';
 }
 
 /** The embedded broker: hubs come by TCP, the node by a handler. */

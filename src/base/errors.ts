@@ -36,6 +36,8 @@ export const FAULTS = {
     'The state database is damaged. It is rebuilt from the journal; nothing is lost.',
   'store.failed':
     'The state database cannot be read or written. Check disk and rights; all data is in the journal.',
+  'database.away':
+    'PostgreSQL does not answer or has no room. Check the server and its disk; the node goes on by itself, nothing is lost.',
   'snapshot.failed':
     'The snapshot of the state cannot be written. Check the disk; the journal is kept until it can.',
   'snapshot.damaged':

@@ -12,7 +12,7 @@ export class Life {
   #isAlive = true;
 
   constructor(timers: Timers, mqtt: MqttClient) {
-    const ifAlive = (callback: () => void) => (): void => {
+    const ifAlive = (callback: () => unknown) => (): void => {
       if (!this.#isAlive) return;
       try {
         callback();

@@ -71,7 +71,7 @@ export class PilotLink implements MqttClient {
     const session = await client.connect(options, {
       onMessage: (topic, payload) => {
         this.#count(topic.length + payload.length);
-        handlers.onMessage(topic, payload);
+        void handlers.onMessage(topic, payload);
       },
       onClose: (reason) => handlers.onClose(reason),
     });

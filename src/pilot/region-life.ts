@@ -7,6 +7,7 @@ import type { StampedOp } from '../model/op.ts';
 import type { Files } from '../platform/files.ts';
 import type { MqttClient } from '../platform/mqtt-client.ts';
 import type { SimClock } from '../platform/sim/clock.ts';
+import { EmbeddedStorage } from '../regional/embedded-storage.ts';
 import { RegionalNode } from '../regional/regional-node.ts';
 import type { SiteStore } from '../regional/site-store.ts';
 import { Store } from '../store/store.ts';
@@ -30,17 +31,20 @@ const LIMITS = { archiveBytesMax: 4 << 20, archiveBatchesMax: 200 };
 export class RegionLife {
   readonly node: RegionalNode;
   readonly #life: Life;
-  readonly #stores: readonly Store[];
+  readonly #dataDir: string;
+  readonly #stores: ReadonlyMap<string, Store>;
   readonly #failures: readonly unknown[];
 
   private constructor(
     node: RegionalNode,
     life: Life,
-    stores: readonly Store[],
+    dataDir: string,
+    stores: ReadonlyMap<string, Store>,
     failures: readonly unknown[],
   ) {
     this.node = node;
     this.#life = life;
+    this.#dataDir = dataDir;
     this.#stores = stores;
     this.#failures = failures;
   }
@@ -53,23 +57,35 @@ export class RegionLife {
   static async open(world: RegionWorld): Promise<RegionLife> {
     const { clock, random, files, dataDir, link, log } = world;
     const life = new Life(clock, link);
-    const stores: Store[] = [];
+    const stores = new Map<string, Store>();
     files.makeDir(dataDir);
     const failures: unknown[] = [];
     const node = await RegionalNode.open({
-      files,
       clock,
       random,
       log,
       timers: life.timers,
       mqtt: life.mqtt,
-      dir: dataDir,
       broker: { url: 'mqtt://region.pilot:1883' },
-      openStore: (path) => {
-        const store = Store.open({ path, files, log, durability: 'each-commit', readingsDays: 30 });
-        stores.push(store);
-        return told(store, world.onStored);
-      },
+      storage: new EmbeddedStorage({
+        files,
+        log,
+        clock,
+        timers: life.timers,
+        dir: dataDir,
+        openStore: (path) => {
+          const store = Store.open({
+            path,
+            files,
+            log,
+            durability: 'each-commit',
+            readingsDays: 30,
+          });
+          stores.set(path, store);
+          return told(store, world.onStored);
+        },
+        limits: LIMITS,
+      }),
       signer: Identity.open({ files, path: `${dataDir}/keys/region.pem`, random }),
       verify: verifyEd25519,
       software: PROGRAM_VERSION,
@@ -77,17 +93,18 @@ export class RegionLife {
       limits: LIMITS,
       onFatal: (error) => failures.push(error),
     });
-    return new RegionLife(node, life, stores, failures);
+    return new RegionLife(node, life, dataDir, stores, failures);
   }
 
   /** State of the site as it is stored here; undefined before the first batch. */
   digest(): string | undefined {
-    return this.node.site(SITE_NAME)?.store.digest().digest;
+    const path = `${this.#dataDir}/sites/${SITE_NAME}/state.db`;
+    return this.#stores.get(path)?.digest().digest;
   }
 
   crash(): void {
     this.#life.end();
-    for (const store of this.#stores) store.close();
+    for (const store of this.#stores.values()) store.close();
   }
 
   async close(): Promise<void> {
@@ -106,6 +123,7 @@ function told(store: Store, onStored: RegionWorld['onStored']): SiteStore {
     },
     vector: () => store.vector(),
     digest: () => store.digest(),
+    readings: (query) => store.readings(query),
     close: () => store.close(),
   };
 }

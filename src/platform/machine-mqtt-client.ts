@@ -92,10 +92,17 @@ class MachineMqttSession implements MqttSession {
   constructor(library: Library, handlers: MqttSessionHandlers) {
     this.#library = library;
     this.#handlers = handlers;
+    let handled: void | Promise<void>;
     library.on('message', (topic, payload) => {
       this.#payloadIn += topic.length + payload.length;
-      if (this.#isOpen) handlers.onMessage(topic, new Uint8Array(payload));
+      handled = this.#isOpen ? handlers.onMessage(topic, new Uint8Array(payload)) : undefined;
     });
+    // Called after the listeners above; what comes next, and the PUBACK, wait for `done`.
+    library.handleMessage = (_packet, done) => {
+      if (handled === undefined) return done();
+      const answer = (): void => done();
+      handled.then(answer, answer);
+    };
   }
 
   /** The broker has accepted us. */

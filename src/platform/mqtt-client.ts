@@ -21,7 +21,8 @@ export interface MqttSessionOptions {
 }
 
 export interface MqttSessionHandlers {
-  onMessage(topic: string, payload: Uint8Array): void;
+  /** A promise holds back the broker's next messages and, of QoS 1, the acknowledgement until it is settled. */
+  onMessage(topic: string, payload: Uint8Array): void | Promise<void>;
   /** The session ended, by whichever side; it does not reconnect by itself: its owner decides when energy allows. */
   onClose(reason: string): void;
 }

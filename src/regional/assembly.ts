@@ -32,7 +32,7 @@ interface Part extends ChunkLayout {
 const HASH_BYTES = 32;
 const NAME = /^([0-9a-f]{16})-([0-9a-f]{32})-([0-9]+)-([0-9]+)\.part$/;
 
-export interface PutOutcome {
+export interface AssemblyOutcome {
   readonly isComplete: boolean;
   /** Batches that had to make room. */
   readonly evicted: readonly BatchId[];
@@ -56,7 +56,7 @@ export class Assembly {
   }
 
   /** Keeps a chunk. Of two layouts the newer counts, so that a forged chunk does not bar the way for good. */
-  put(hub: Origin, batch: BatchId, chunk: Chunk): PutOutcome {
+  put(hub: Origin, batch: BatchId, chunk: Chunk): AssemblyOutcome {
     const { total, batchBytes } = chunk;
     const known = this.#parts.get(keyOf(hub, batch));
     const isContradiction =

@@ -7,6 +7,7 @@
  */
 import { Backoff } from '../base/backoff.ts';
 import type { Cancel, Clock, Timers } from '../base/clock.ts';
+import { hexOf } from '../base/bytes.ts';
 import { HubError, messageOf, systemCode } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
@@ -20,7 +21,6 @@ import {
   downHelloTopic,
   haveTopic,
   type HubAddress,
-  isSiteName,
   parseUpstreamTopic,
   receiptTopic,
   UPSTREAM_FILTERS,
@@ -28,12 +28,12 @@ import {
 } from '../batch/topics.ts';
 import type { Verify } from '../codec/cose.ts';
 import type { Origin } from '../model/origin.ts';
-import type { Files } from '../platform/files.ts';
 import type { MqttClient, MqttSession } from '../platform/mqtt-client.ts';
 import { BATCH_FORMATS } from '../versions.ts';
 import { DEFAULT_REGIONAL_LIMITS, type RegionalLimits } from './limits.ts';
 import { type Answer, Site } from './site.ts';
-import type { SiteStore } from './site-store.ts';
+import type { RegionStorage } from './site-storage.ts';
+import { WorkQueue } from './work-queue.ts';
 
 export interface RegionalNodeOptions {
   readonly mqtt: MqttClient;
@@ -43,10 +43,16 @@ export interface RegionalNodeOptions {
     readonly password?: string;
     readonly ca?: Uint8Array;
   };
-  readonly files: Files;
-  /** Data of the node; sites lie below `sites/`. */
-  readonly dir: string;
-  readonly openStore: (path: string) => SiteStore;
+  readonly storage: RegionStorage;
+  /** Of a fleet that shares storage and broker. */
+  readonly fleet?: {
+    /** Every message from a hub goes to one of the workers that share by this name. */
+    readonly group: string;
+    /** How often to look for complete batches that nobody works on. */
+    readonly sweepMs: number;
+    /** Batches that are worked on at a time. */
+    readonly takesAtOnce: number;
+  };
   readonly signer: Signer;
   readonly verify: Verify;
   readonly clock: Clock;
@@ -67,6 +73,9 @@ const PAUSE_MS_MIN = 500;
 const PAUSE_MS_MAX = 60_000;
 /** Nonsense is told at its 1st, 10th, 100th … time. */
 const TELL_FACTOR = 10;
+const CLIENT_SUFFIX_BYTES = 6;
+/** Batches that wait for their turn in memory; others wait in the storage. */
+const QUEUED_MAX = 1_000;
 
 export class RegionalNode {
   readonly #options: RegionalNodeOptions;
@@ -77,8 +86,11 @@ export class RegionalNode {
   readonly #queued = new Set<string>();
   readonly #hellos = new Map<string, Hello>();
   #session: MqttSession | undefined;
-  #work: Promise<void> = Promise.resolve();
+  readonly #work: WorkQueue;
+  readonly #clientId: string;
   #cancelPause: Cancel = (): void => undefined;
+  #cancelSweep: Cancel = (): void => undefined;
+  #isSweeping = false;
   #nonsense = 0;
   #tellAt = 1;
   #isClosed = false;
@@ -87,16 +99,19 @@ export class RegionalNode {
     this.#options = options;
     this.#limits = { ...DEFAULT_REGIONAL_LIMITS, ...options.limits };
     this.#backoff = new Backoff(PAUSE_MS_MIN, PAUSE_MS_MAX, options.random);
+    this.#work = new WorkQueue(options.fleet?.takesAtOnce ?? 1, (error) => this.#broken(error));
+    const region = `heliograph-region-${originOfPublicKey(options.signer.publicKey)}`;
+    const suffix = hexOf(options.random.bytes(CLIENT_SUFFIX_BYTES));
+    this.#clientId = options.fleet === undefined ? region : `${region}-${suffix}`;
   }
 
   /** Opens the sites that are there, then begins to listen; resolves also while the broker cannot be reached yet. */
   static async open(options: RegionalNodeOptions): Promise<RegionalNode> {
     const node = new RegionalNode(options);
-    options.files.makeDir(`${options.dir}/sites`);
-    for (const name of options.files.list(`${options.dir}/sites`)) {
-      if (isSiteName(name)) await node.#siteNamed(name);
-    }
+    for (const name of await options.storage.sites()) await node.#siteNamed(name);
     await node.#connect();
+    const { fleet, timers } = options;
+    if (fleet !== undefined) node.#cancelSweep = timers.every(fleet.sweepMs, () => node.#sweep());
     return node;
   }
 
@@ -116,21 +131,22 @@ export class RegionalNode {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#cancelPause();
+    this.#cancelSweep();
     const session = this.#session;
     this.#session = undefined;
     await session?.close();
-    await this.#work;
-    for (const site of this.#sites.values()) site.close();
+    await this.#work.idle();
+    for (const site of this.#sites.values()) await site.close();
   }
 
   async #connect(): Promise<void> {
-    const { mqtt, broker, log, signer } = this.#options;
+    const { mqtt, broker, log, fleet } = this.#options;
     let isOver = false;
     try {
       const session = await mqtt.connect(
         {
           ...broker,
-          clientId: `heliograph-region-${originOfPublicKey(signer.publicKey)}`,
+          clientId: this.#clientId,
           keepaliveS: KEEPALIVE_S,
           connectTimeoutMs: CONNECT_MS_MAX,
         },
@@ -144,7 +160,8 @@ export class RegionalNode {
       );
       if (this.#isClosed) return await session.close();
       this.#session = session;
-      await session.subscribe(UPSTREAM_FILTERS);
+      const share = fleet === undefined ? '' : `$share/${fleet.group}/`;
+      await session.subscribe(UPSTREAM_FILTERS.map((filter) => `${share}${filter}`));
       this.#backoff.reset();
       log.info('regional.connected', { broker: broker.url });
     } catch (error) {
@@ -169,13 +186,14 @@ export class RegionalNode {
     });
   }
 
-  #take(topic: string, payload: Uint8Array): void {
+  /** Resolves when the message needs no keeping by the broker any more. */
+  async #take(topic: string, payload: Uint8Array): Promise<void> {
     if (this.#isClosed) return;
     const parsed = parseUpstreamTopic(topic);
     if (parsed === undefined) return this.#note(topic, 'unknown topic');
     try {
       if (parsed.kind === 'hello') this.#takeHello(topic, parsed.address, payload);
-      else this.#takeChunk(topic, parsed, payload);
+      else await this.#takeChunk(topic, parsed, payload);
     } catch (error) {
       this.#broken(error);
     }
@@ -195,7 +213,7 @@ export class RegionalNode {
     if (!isWaiting && this.#hellos.size >= this.#limits.hubsMax)
       return this.#note(topic, 'too many hellos');
     this.#hellos.set(topic, hello);
-    if (!isWaiting) this.#inOrder(() => this.#greet(topic, address));
+    if (!isWaiting) this.#work.add(() => this.#greet(topic, address));
   }
 
   async #greet(topic: string, address: HubAddress): Promise<void> {
@@ -203,67 +221,100 @@ export class RegionalNode {
     this.#hellos.delete(topic);
     if (hello === undefined) return;
     const site = await this.#siteNamed(hello.site);
-    const met = site.meet(hello);
+    const met = await site.meet(hello);
     if (met === 'other' || met === 'full') return this.#note(topic, `hub not taken: ${met}`);
     const { log, signer, software } = this.#options;
     if (met === 'new') log.info('regional.hub.new', { site: site.name, hub: hello.hub });
-    for (const { batch, answer } of site.answersTo(hello)) this.#answer(address, batch, answer);
-    for (const { hub, batch } of site.complete()) this.#process(site, hub, batch);
+    const answers = await site.answersTo(hello);
+    for (const { batch, answer } of answers) this.#answer(address, batch, answer);
+    await this.#takeUp(site);
     const readable = { formats: BATCH_FORMATS, compressions: COMPRESSIONS, encodings: ENCODINGS };
     const greeting = { hub: hello.hub, nonce: hello.nonce, software, ...readable };
     this.#publish(downHelloTopic(address), encodeDownHello(greeting, signer));
   }
 
-  #takeChunk(
+  async #takeChunk(
     topic: string,
     { address, batch, index }: Extract<UpstreamTopic, { kind: 'chunk' }>,
     payload: Uint8Array,
-  ): void {
-    const site = this.#sites.get(address.site);
-    if (site === undefined || !site.isKnown(address.hub)) return this.#note(topic, 'unknown hub');
+  ): Promise<void> {
     const outcome = parseChunk(payload);
     if (outcome.kind === 'invalid') return this.#note(topic, outcome.reason);
-    if (outcome.chunk.index !== index) return this.#note(topic, 'index differs from topic');
-    const put = site.put(address.hub, batch, outcome.chunk);
-    if ('isComplete' in put) {
+    const { chunk } = outcome;
+    if (chunk.index !== index) return this.#note(topic, 'index differs from topic');
+    const site = this.#sites.get(address.site) ?? (await this.#siteOfOthers(address.site));
+    if (site === undefined) return this.#note(topic, 'unknown site');
+    const put = await site.put(address.hub, batch, chunk);
+    if (put.kind === 'stranger') return this.#note(topic, 'unknown hub');
+    if (put.kind === 'over-quota') return this.#note(topic, 'over its quota');
+    if (put.kind === 'kept') {
       if (put.isComplete) this.#process(site, address.hub, batch);
-    } else if (put.kind !== 'known') this.#answer(address, batch, put);
+    } else if (index === chunk.total - 1) {
+      this.#answer(address, batch, { kind: 'receipt', bytes: put.receipt });
+    }
+  }
+
+  /** A site that another worker of the fleet has met. */
+  async #siteOfOthers(name: string): Promise<Site | undefined> {
+    if (this.#options.fleet === undefined) return undefined;
+    const isKnown = (await this.#options.storage.sites()).includes(name);
+    return isKnown ? this.#siteNamed(name) : undefined;
   }
 
   #process(site: Site, hub: Origin, batch: BatchId): void {
     const key = `${site.name}/${hub}/${batch}`;
-    if (this.#queued.has(key)) return;
+    if (this.#queued.has(key) || this.#queued.size >= QUEUED_MAX) return;
     this.#queued.add(key);
-    this.#inOrder(async () => {
+    this.#work.add(async () => {
       this.#queued.delete(key);
-      const answer = await site.take(hub, batch);
+      const { answer, freed } = await site.take(hub, batch);
       if (answer !== undefined) this.#answer({ site: site.name, hub }, batch, answer);
+      for (const next of freed) this.#process(site, hub, next);
     });
   }
 
-  #siteNamed(name: string): Promise<Site> {
+  async #siteNamed(name: string): Promise<Site> {
     const known = this.#opening.get(name);
     if (known !== undefined) return known;
-    const dir = `${this.#options.dir}/sites/${name}`;
     const compressor = this.#options.compressor ?? threadedBrotli;
-    const opening = Site.open({ ...this.#options, name, dir, compressor, limits: this.#limits });
+    const opening = Site.open({ ...this.#options, name, compressor, limits: this.#limits });
     this.#opening.set(name, opening);
-    return opening.then((site) => {
+    try {
+      const site = await opening;
       this.#sites.set(name, site);
-      for (const { hub, batch } of site.complete()) this.#process(site, hub, batch);
+      await this.#takeUp(site);
       return site;
-    });
+    } catch (error) {
+      this.#opening.delete(name);
+      throw error;
+    }
   }
 
-  /** One piece of work after the other. */
-  #inOrder(work: () => Promise<void>): void {
-    this.#work = this.#work.then(work).catch((error: unknown) => this.#broken(error));
+  /** Works on what is complete and was left lying. */
+  async #takeUp(site: Site): Promise<void> {
+    for (const { hub, batch } of await site.complete()) this.#process(site, hub, batch);
   }
 
-  /** A full disk passes: what found no place is not confirmed, and comes again. Anything else ends the process. */
+  /** A worker that died leaves complete batches to the others. */
+  #sweep(): void {
+    if (this.#isSweeping || this.#isClosed) return;
+    this.#isSweeping = true;
+    const look = async (): Promise<void> => {
+      for (const name of await this.#options.storage.sites()) {
+        await this.#takeUp(await this.#siteNamed(name));
+      }
+    };
+    look()
+      .catch((error: unknown) => this.#broken(error))
+      .finally(() => (this.#isSweeping = false));
+  }
+
+  /** A full disk and a database that is away pass: what found no place is not confirmed, and comes again. Anything else ends the process. */
   #broken(error: unknown): void {
-    if (systemCode(error) === undefined) return this.#options.onFatal(error);
-    this.#options.log.error('regional.disk', { reason: messageOf(error) });
+    const { log, onFatal } = this.#options;
+    if (systemCode(error) !== undefined) log.error('regional.disk', { reason: messageOf(error) });
+    else if (isPassing(error)) log.warn('regional.database', { reason: error.message });
+    else onFatal(error);
   }
 
   #answer(address: HubAddress, batch: BatchId, answer: Answer): void {
@@ -285,4 +336,8 @@ export class RegionalNode {
     this.#tellAt *= TELL_FACTOR;
     this.#options.log.warn('regional.nonsense', { topic, what, count: this.#nonsense });
   }
+}
+
+function isPassing(error: unknown): error is HubError {
+  return error instanceof HubError && error.code === 'database.away';
 }

@@ -1,9 +1,10 @@
 /**
- * What a regional node asks of the store of a site. Embedded SQLite (store/store.ts, with durability `each-commit`)
- * satisfies it; whatever else comes must pass test/contract/site-store.test.ts.
+ * What embedded storage (embedded-storage.ts) asks of the folded state of a site. SQLite (store/store.ts, with
+ * durability `each-commit`) satisfies it, and so must pass test/contract/site-store.test.ts.
  */
 import type { StampedOp } from '../model/op.ts';
 import type { VersionVector } from '../model/version-vector.ts';
+import type { ReadingsPage, ReadingsQuery } from '../store/readings.ts';
 
 export interface SiteEntry {
   /** Number of the batch it came with. */
@@ -28,5 +29,6 @@ export interface SiteStore {
   apply(entries: readonly SiteEntry[], checkpointLsn: number): void;
   vector(): VersionVector;
   digest(): SiteDigest;
+  readings(query: ReadingsQuery): ReadingsPage;
   close(): void;
 }

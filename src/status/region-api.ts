@@ -34,12 +34,19 @@ export interface RegionStatus {
 }
 
 export interface RegionApiOptions extends LoginOptions {
-  status(): RegionStatus;
+  isConnected(): boolean;
+  /** The time now, as RFC 3339 has it. */
+  at(): string;
+  status(): Promise<RegionStatus>;
   /** Undefined where no such site is known. */
-  digest(site: string): StateDigest | undefined;
-  fleet(): readonly FleetHub[];
+  digest(site: string): Promise<StateDigest | undefined>;
+  fleet(): Promise<readonly FleetHub[]>;
   /** Lines of a hub's power-aware log, oldest first; undefined where no such hub is known. */
-  lines(site: string, hub: string, sinceMs: number | undefined): readonly FleetLine[] | undefined;
+  lines(
+    site: string,
+    hub: string,
+    sinceMs: number | undefined,
+  ): Promise<readonly FleetLine[] | undefined>;
   readonly page: { answer(path: string, request: Headers): Response | undefined };
   readonly log: Log;
 }
@@ -68,11 +75,13 @@ export function createRegionApi(options: RegionApiOptions): RegionApi {
     secured(context.res);
   });
   app.get('/healthz', () => {
-    const { connected } = options.status();
+    const connected = options.isConnected();
     return jsonAnswer({ ok: connected }, connected ? 200 : 503);
   });
-  app.get('/api/v1/status', () => jsonAnswer(options.status()));
-  app.get('/api/v1/fleet', () => jsonAnswer({ at: options.status().at, hubs: options.fleet() }));
+  app.get('/api/v1/status', async () => jsonAnswer(await options.status()));
+  app.get('/api/v1/fleet', async () =>
+    jsonAnswer({ at: options.at(), hubs: await options.fleet() }),
+  );
   app.get('/api/v1/log', (context) => logAnswer(options, context));
   app.get('/api/v1/digest', (context) => digestAnswer(options, context));
   app.get('*', (context, next) => {
@@ -82,23 +91,23 @@ export function createRegionApi(options: RegionApiOptions): RegionApi {
   return { fetch: (request, remote) => app.fetch(request, { remote }) };
 }
 
-function logAnswer(options: RegionApiOptions, { req }: Context<Env>): Response {
+async function logAnswer(options: RegionApiOptions, { req }: Context<Env>): Promise<Response> {
   const { site = '', hub = '', since } = req.query();
   if (site === '' || hub === '') return problem(400, 'Say whose: ?site=demo&hub=a1b2c3d4e5f60718');
   const sinceMs = since === undefined ? undefined : wallMsOfIso(since);
   if (since !== undefined && sinceMs === undefined) {
     return problem(400, 'since is an RFC 3339 time such as 2026-03-01T06:10:00Z.');
   }
-  const lines = options.lines(site, hub, sinceMs);
+  const lines = await options.lines(site, hub, sinceMs);
   return lines === undefined
     ? problem(404, `There is no hub ${hub} of site ${site} here.`)
     : linesAnswer(lines);
 }
 
-function digestAnswer(options: RegionApiOptions, { req }: Context<Env>): Response {
-  const site = req.query('site') ?? onlySiteOf(options.status());
+async function digestAnswer(options: RegionApiOptions, { req }: Context<Env>): Promise<Response> {
+  const site = req.query('site') ?? onlySiteOf(await options.status());
   if (site === undefined) return problem(400, 'Several sites are here: say which, ?site=demo');
-  const digest = options.digest(site);
+  const digest = await options.digest(site);
   return digest === undefined ? problem(404, `There is no site ${site} here.`) : jsonAnswer(digest);
 }
 

@@ -14,6 +14,7 @@ import { CountingProxy } from '../../src/platform/counting-proxy.ts';
 import { machineMqttClient } from '../../src/platform/machine-mqtt-client.ts';
 import { SimFiles } from '../../src/platform/sim/files.ts';
 import { SeededRandom } from '../../src/platform/sim/random.ts';
+import { EmbeddedStorage } from '../../src/regional/embedded-storage.ts';
 import { RegionalNode } from '../../src/regional/regional-node.ts';
 import { Uplink } from '../../src/uplink/uplink.ts';
 import { HUB, REGION, SITE, stampedOp } from './batches.ts';
@@ -59,9 +60,12 @@ export async function deliverOverCuts(options: CutOptions): Promise<CutResult> {
   const region = await RegionalNode.open({
     ...shared,
     broker: { url: `mqtt://127.0.0.1:${options.port}` },
-    files: new SimFiles({ random }),
-    dir: 'region',
-    openStore: () => store,
+    storage: new EmbeddedStorage({
+      ...shared,
+      files: new SimFiles({ random }),
+      dir: 'region',
+      openStore: () => store,
+    }),
     signer: REGION,
   });
   let cutsLeft = options.cutsMax;

@@ -5,6 +5,7 @@ import { hexOf } from '../../src/base/bytes.ts';
 import { LOG } from '../../src/model/class.ts';
 import { type Lane, laneOf } from '../../src/model/origin.ts';
 import type { VersionVector } from '../../src/model/version-vector.ts';
+import type { ReadingsPage } from '../../src/store/readings.ts';
 import type { SiteDigest, SiteEntry, SiteStore } from '../../src/regional/site-store.ts';
 
 export class MemoryStore implements SiteStore {
@@ -41,6 +42,10 @@ export class MemoryStore implements SiteStore {
       .toSorted((a, b) => (a < b ? -1 : 1));
     const digest = createHash('sha256').update(living.join('\n')).digest('hex');
     return { digest, ops: living.length, records: 0 };
+  }
+
+  readings(): ReadingsPage {
+    return { points: [], nextFromMs: undefined };
   }
 
   close(): void {

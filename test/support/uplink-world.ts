@@ -16,6 +16,7 @@ import { SimClock } from '../../src/platform/sim/clock.ts';
 import { SimCrash, SimFiles } from '../../src/platform/sim/files.ts';
 import { SimMqttBroker, type SimMqttClient } from '../../src/platform/sim/mqtt-client.ts';
 import { SeededRandom } from '../../src/platform/sim/random.ts';
+import { EmbeddedStorage } from '../../src/regional/embedded-storage.ts';
 import { RegionalNode } from '../../src/regional/regional-node.ts';
 import type { RegionalLimits } from '../../src/regional/limits.ts';
 import type { UplinkLimits } from '../../src/uplink/options.ts';
@@ -60,7 +61,7 @@ class Life {
   #isAlive = true;
 
   constructor(timers: Timers, mqtt: MqttClient) {
-    const ifAlive = (callback: () => void) => (): void => {
+    const ifAlive = (callback: () => unknown) => (): void => {
       if (this.#isAlive) callback();
     };
     this.timers = {
@@ -171,13 +172,19 @@ export class UplinkWorld {
       RegionalNode.open({
         mqtt: life.mqtt,
         broker: { url: 'mqtt://sim' },
-        files: this.regionFiles,
-        dir: 'region',
-        openStore: (path) => {
-          const store = this.stores.get(path) ?? new MemoryStore();
-          this.stores.set(path, store);
-          return store;
-        },
+        storage: new EmbeddedStorage({
+          files: this.regionFiles,
+          dir: 'region',
+          openStore: (path) => {
+            const store = this.stores.get(path) ?? new MemoryStore();
+            this.stores.set(path, store);
+            return store;
+          },
+          clock,
+          timers: life.timers,
+          log,
+          limits: this.#options.regional ?? {},
+        }),
         signer: this.regionSigner,
         verify: verifyEd25519,
         clock,

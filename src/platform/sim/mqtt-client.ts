@@ -225,7 +225,7 @@ class SimMqttSession implements MqttSession {
     await this.#client.travel();
     if (!this.#isOpen) return;
     this.bytesIn += topic.length + payload.length + HEADER_BYTES;
-    this.#handlers.onMessage(topic, payload.slice());
+    void this.#handlers.onMessage(topic, payload.slice());
   }
 
   #copies(): number {

@@ -80,9 +80,13 @@ test('any loss, doubling, reordering and cutting ends with equal digests, each o
         new Map([...it.store.ops].toSorted(byKey)),
         new Map([...expected.ops].toSorted(byKey)),
       );
-      assert.deepEqual(it.region?.site('demo')?.store.digest(), expected.digest());
+      assert.deepEqual(await it.region?.site('demo')?.storage.digest(), expected.digest());
       assert.equal(it.uplink?.receiptedLsn, all.length);
-      assert.equal(it.region?.site('demo')?.batches, it.store.applies, 'each batch is stored once');
+      assert.equal(
+        await it.region?.site('demo')?.storage.batches(),
+        it.store.applies,
+        'each batch is stored once',
+      );
       await it.stop();
       assert.deepEqual(it.fatal, []);
     }),

@@ -84,7 +84,7 @@ test('a hub is taken by its key alone; sites and hubs have limits', async () => 
   const session = await stranger(it, 'many');
   await hello(it, session, 'demo', 21);
   await hello(it, session, 'demo', 22);
-  assert.equal(it.region?.site('demo')?.hubs().length, 2);
+  assert.equal((await it.region?.site('demo')?.storage.hubs())?.length, 2);
   await hello(it, session, 'second', 23);
   await hello(it, session, 'third', 24);
   assert.deepEqual(
@@ -100,16 +100,20 @@ test('each site has a state of its own, and all are found again', async () => {
   it.journal.append(...stampedOps(1, 5));
   await it.deliver();
   await hello(it, await stranger(it, 'other'), 'elsewhere', 31);
-  const digest = it.region?.site('demo')?.store.digest();
+  const digest = await it.region?.site('demo')?.storage.digest();
   it.crashRegion('powerCut');
   await it.startRegion();
   assert.deepEqual(
     it.region?.sites().map((site) => site.name),
     ['demo', 'elsewhere'],
   );
-  assert.deepEqual(it.region?.site('demo')?.store.digest(), digest);
-  assert.equal(it.region?.site('demo')?.batches, 1);
-  assert.deepEqual(it.region?.site('demo')?.hubs(), [HUB_ID]);
+  assert.deepEqual(await it.region?.site('demo')?.storage.digest(), digest);
+  assert.equal(await it.region?.site('demo')?.storage.batches(), 1);
+  const hubs = await it.region?.site('demo')?.storage.hubs();
+  assert.deepEqual(
+    hubs?.map(({ hub }) => hub),
+    [HUB_ID],
+  );
   await it.stop();
 });
 

@@ -14,7 +14,9 @@ function ask(
   headers: Record<string, string> = {},
 ): Promise<Response> {
   const api = createRegionApi({
-    status: () => ({
+    isConnected: () => true,
+    at: () => '2026-03-01T12:00:00.000Z',
+    status: async () => ({
       regionId: 'r',
       version: '0.1.0',
       uptimeS: 1,
@@ -22,9 +24,9 @@ function ask(
       connected: true,
       sites: [{ site: 'north', hubs: ['a1'], batches: 3 }],
     }),
-    digest: (site) => (site === 'north' ? { digest: '00', ops: 1, records: 0 } : undefined),
-    fleet: () => [],
-    lines: (site, hub, sinceMs = 0) =>
+    digest: async (site) => (site === 'north' ? { digest: '00', ops: 1, records: 0 } : undefined),
+    fleet: async () => [],
+    lines: async (site, hub, sinceMs = 0) =>
       site === 'north' && hub === 'a1'
         ? LINES.filter(({ at }) => Date.parse(at) >= sinceMs)
         : undefined,

@@ -1,0 +1,285 @@
+/**
+ * Storage of one process: a folder a site with files of its hubs' keys, chunks, batches and ledgers, and the state folded
+ * from them in SQLite.
+ *
+ * The order that makes a receipt true: the batch is kept in the archive and synced, folded into the store
+ * and synced, and only then is its receipt written. A crash in between leaves an archived batch without a receipt,
+ * which `open` stores again; every op is known, so nothing counts twice.
+ *
+ * Batches are taken in the order in which they become complete, also before the one that they name as their
+ * predecessor: the state is a fold over a set of ops.
+ */
+import { type Clock, type Timers, turn } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import type { BatchId } from '../batch/batch-id.ts';
+import type { Chunk, ChunkBitmap } from '../batch/chunks.ts';
+import type { Hello } from '../batch/messages.ts';
+import { isSiteName } from '../batch/topics.ts';
+import type { StampedOp } from '../model/op.ts';
+import type { Origin } from '../model/origin.ts';
+import type { Files } from '../platform/files.ts';
+import type { ReadingsPage, ReadingsQuery } from '../store/readings.ts';
+import { Archive } from './archive.ts';
+import { Assembly } from './assembly.ts';
+import { type HistoryOutcome, HistoryWatch } from './history-watch.ts';
+import { HubKeys } from './hub-keys.ts';
+import { DEFAULT_REGIONAL_LIMITS, type RegionalLimits } from './limits.ts';
+import type {
+  Claim,
+  HubContact,
+  KeepOutcome,
+  KeptFacts,
+  Met,
+  OpenedBatch,
+  PutOutcome,
+  RegionStorage,
+  SiteKeeper,
+  SiteStorage,
+} from './site-storage.ts';
+import type { SiteDigest, SiteStore } from './site-store.ts';
+
+export interface EmbeddedOptions {
+  readonly files: Files;
+  /** Sites lie below `sites/`. */
+  readonly dir: string;
+  readonly openStore: (path: string) => SiteStore;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly log: Log;
+  readonly limits?: Partial<RegionalLimits>;
+}
+
+/** Ops that are folded before chunks of others get their turn. */
+const FOLD_OPS = 256;
+
+interface Contact {
+  readonly nonce: string | undefined;
+  readonly software: string | undefined;
+  readonly heardMs: number | undefined;
+}
+
+export class EmbeddedStorage implements RegionStorage {
+  readonly #options: EmbeddedOptions;
+
+  constructor(options: EmbeddedOptions) {
+    this.#options = options;
+    options.files.makeDir(`${options.dir}/sites`);
+  }
+
+  async sites(): Promise<string[]> {
+    const { files, dir } = this.#options;
+    return files.list(`${dir}/sites`).filter((name) => isSiteName(name));
+  }
+
+  openSite(name: string, keeper: SiteKeeper): Promise<SiteStorage> {
+    return EmbeddedSite.open(name, this.#options, keeper);
+  }
+
+  async close(): Promise<void> {
+    // Each site closes its own.
+  }
+}
+
+class EmbeddedSite implements SiteStorage {
+  readonly #name: string;
+  readonly #options: EmbeddedOptions;
+  readonly #keeper: SiteKeeper;
+  readonly #keys: HubKeys;
+  readonly #assembly: Assembly;
+  readonly #archive: Archive;
+  readonly #history: HistoryWatch;
+  readonly #store: SiteStore;
+  readonly #contacts = new Map<Origin, Contact>();
+
+  private constructor(name: string, options: EmbeddedOptions, keeper: SiteKeeper) {
+    const { files } = options;
+    const limits = { ...DEFAULT_REGIONAL_LIMITS, ...options.limits };
+    const dir = `${options.dir}/sites/${name}`;
+    this.#name = name;
+    this.#options = options;
+    this.#keeper = keeper;
+    files.makeDir(dir);
+    this.#keys = new HubKeys(files, `${dir}/hubs`, limits.hubsMax);
+    this.#assembly = new Assembly(files, `${dir}/incoming`, limits);
+    this.#archive = new Archive(files, dir, limits);
+    this.#history = new HistoryWatch(files, `${dir}/ledgers`);
+    this.#store = options.openStore(`${dir}/state.db`);
+  }
+
+  /** Opens the site and stores what was taken and not stored. */
+  static async open(
+    name: string,
+    options: EmbeddedOptions,
+    keeper: SiteKeeper,
+  ): Promise<EmbeddedSite> {
+    const site = new EmbeddedSite(name, options, keeper);
+    await site.#catchUp();
+    return site;
+  }
+
+  async hubs(): Promise<HubContact[]> {
+    return this.#keys.hubs().map((hub) => {
+      const { software, heardMs } = this.#contacts.get(hub) ?? {};
+      return { hub, software, heardMs };
+    });
+  }
+
+  async meet(hub: Origin, publicKey: Uint8Array): Promise<Met> {
+    return this.#keys.remember(hub, publicKey);
+  }
+
+  async heard({ hub, nonce, spooled, software }: Hello): Promise<BatchId[]> {
+    const earlier = this.#contacts.get(hub);
+    // The first hello we hear may be an old one that the broker kept: only a later one speaks of now.
+    const isNew = earlier?.nonce !== undefined && earlier.nonce !== nonce.join();
+    const heardMs = isNew ? this.#options.clock.wallMs() : earlier?.heardMs;
+    this.#contacts.set(hub, { nonce: nonce.join(), software, heardMs });
+    if (isNew) {
+      for (const batch of this.#assembly.batchesOf(hub)) {
+        if (!spooled.includes(batch)) this.#assembly.drop(hub, batch);
+      }
+    }
+    return this.#assembly.batchesOf(hub);
+  }
+
+  async put(hub: Origin, batch: BatchId, chunk: Chunk): Promise<PutOutcome> {
+    if (this.#keys.get(hub) === undefined) return { kind: 'stranger' };
+    const contact = this.#contacts.get(hub) ?? { nonce: undefined, software: undefined };
+    this.#contacts.set(hub, { ...contact, heardMs: this.#options.clock.wallMs() });
+    const receipt = this.#archive.receipt(batch);
+    if (receipt !== undefined) return { kind: 'stored', receipt };
+    return { kind: 'kept', ...this.#assembly.put(hub, batch, chunk) };
+  }
+
+  async have(hub: Origin, batch: BatchId): Promise<ChunkBitmap | undefined> {
+    return this.#assembly.have(hub, batch);
+  }
+
+  async receipt(_hub: Origin, batch: BatchId): Promise<Uint8Array | undefined> {
+    return this.#archive.receipt(batch);
+  }
+
+  async complete(): Promise<{ hub: Origin; batch: BatchId }[]> {
+    return this.#assembly.complete();
+  }
+
+  async claim(hub: Origin, id: BatchId): Promise<Claim | undefined> {
+    const bytes = this.#assembly.read(hub, id);
+    const publicKey = this.#keys.get(hub);
+    if (bytes === undefined || publicKey === undefined) return undefined;
+    return {
+      bytes,
+      publicKey,
+      keep: (opened) => this.#keep(hub, id, bytes, opened),
+      park: async (opClass, reason) => {
+        this.#archive.park(hub, opClass, id, bytes, reason);
+        this.#assembly.drop(hub, id);
+      },
+      drop: async () => {
+        const chunks = this.#assembly.have(hub, id)?.total ?? 0;
+        this.#assembly.drop(hub, id);
+        return chunks;
+      },
+      release: () => Promise.resolve(),
+    };
+  }
+
+  async batches(): Promise<number> {
+    return this.#store.checkpointLsn;
+  }
+
+  async digest(): Promise<SiteDigest> {
+    return this.#store.digest();
+  }
+
+  async readings(query: ReadingsQuery): Promise<ReadingsPage> {
+    return this.#store.readings(query);
+  }
+
+  async close(): Promise<void> {
+    this.#store.close();
+  }
+
+  async #keep(
+    hub: Origin,
+    id: BatchId,
+    bytes: Uint8Array,
+    { manifest, entries }: OpenedBatch,
+  ): Promise<KeepOutcome> {
+    const opClass = manifest.class;
+    const history = await this.#compare({ manifest, entries });
+    if (history === 'forked') {
+      return { kind: 'forked', known: this.#history.head(hub, opClass).size };
+    }
+    const kept = this.#archive.add(hub, opClass, id, bytes);
+    await this.#fold(kept.number, entries);
+    if (history === 'agrees') await this.#history.save(hub);
+    const done = this.#confirm(id, { manifest, entries }, history);
+    this.#assembly.drop(hub, id);
+    return { kind: 'kept', ...done, freed: [] };
+  }
+
+  /** A hub's history against what it told before; nothing of one that differs is taken in. */
+  async #compare({ manifest, entries }: OpenedBatch): Promise<HistoryOutcome> {
+    const { timers } = this.#options;
+    const outcome = await this.#history.take(manifest, entries, () => turn(timers));
+    if (outcome === 'forked') this.#history.forget(manifest.hub);
+    return outcome;
+  }
+
+  /** In slices; the last one moves the checkpoint, so that a crash in between has the batch folded again. */
+  async #fold(number: number, entries: readonly StampedOp[]): Promise<void> {
+    for (let from = 0; from < entries.length; from += FOLD_OPS) {
+      const slice = entries.slice(from, from + FOLD_OPS);
+      const isLast = from + FOLD_OPS >= entries.length;
+      const checkpointLsn = Math.max(isLast ? number : 0, this.#store.checkpointLsn);
+      const stamped = slice.map((entry) => ({ lsn: number, stamped: entry }));
+      this.#store.apply(stamped, checkpointLsn);
+      if (!isLast) await turn(this.#options.timers);
+    }
+  }
+
+  #confirm(
+    id: BatchId,
+    { manifest }: OpenedBatch,
+    history: HistoryOutcome,
+  ): { receipt: Uint8Array; facts: KeptFacts; pruned: number } {
+    const { hub, class: opClass, previous } = manifest;
+    const isLoose = previous !== undefined && !this.#archive.knows(previous);
+    const facts = { history, head: this.#history.head(hub, opClass), isLoose };
+    const receipt = this.#keeper.receiptFor(id, manifest, facts);
+    return { receipt, facts, pruned: this.#archive.confirm(id, receipt).length };
+  }
+
+  /** Stores again what the archive has beyond the store, and gives the receipts that are missing. */
+  async #catchUp(): Promise<void> {
+    const { log } = this.#options;
+    const site = this.#name;
+    const first = this.#archive.firstNumber;
+    if (first !== undefined && this.#store.checkpointLsn < first - 1 && first > 1) {
+      log.error('regional.store.incomplete', { site, firstBatch: first });
+    }
+    for (const { number, id, hub } of this.#archive.list()) {
+      const isStored = number <= this.#store.checkpointLsn;
+      if (isStored && this.#archive.receipt(id) !== undefined) continue;
+      const bytes = this.#archive.read(id);
+      const publicKey = this.#keys.get(hub);
+      if (bytes === undefined || publicKey === undefined) continue;
+      const outcome = await this.#keeper.reopen(hub, id, bytes, publicKey);
+      if (outcome.kind !== 'batch') {
+        log.error('regional.archive.damaged', { site, batch: id, reason: outcome.reason });
+        this.#archive.discard(id);
+        continue;
+      }
+      const history = await this.#compare(outcome);
+      this.#keeper.tell(
+        outcome.manifest,
+        history,
+        this.#history.head(hub, outcome.manifest.class).size,
+      );
+      if (!isStored) await this.#fold(number, outcome.entries);
+      if (history === 'agrees') await this.#history.save(hub);
+      if (this.#archive.receipt(id) === undefined) this.#confirm(id, outcome, history);
+    }
+  }
+}
