@@ -1,15 +1,32 @@
 /** Records for people: queries of the store in JSON, and wishes of people as ops of this hub. */
 import { messageOf } from './base/errors.ts';
+import { hexOf } from './base/bytes.ts';
 import { isoTime } from './base/iso-time.ts';
 import type { CborValue } from './codec/value.ts';
 import type { HubStore } from './hub-store.ts';
 import type { Door } from './ingest/door.ts';
 import type { Journal } from './journal/journal.ts';
+import {
+  ASSET_FIELD,
+  type AssetVersion,
+  encodeAssetVersion,
+  readAssetVersion,
+} from './merge/asset-version.ts';
 import { type OpId, opIdOfText, textOfOpId } from './merge/op-id.ts';
 import type { WriteOrder } from './merge/order.ts';
 import { encodePatch, encodeUndo, readAdd, readPatch, readUndo } from './merge/patch.ts';
+import { readRegisterWrites } from './merge/register-writes.ts';
 import { RECORD } from './model/class.ts';
-import { ADD, AUTHORITY, KIND_NAMES, type Kind, PATCH, type Role, UNDO } from './model/op.ts';
+import {
+  ADD,
+  ASSET,
+  AUTHORITY,
+  KIND_NAMES,
+  type Kind,
+  PATCH,
+  type Role,
+  UNDO,
+} from './model/op.ts';
 import type { Origin } from './model/origin.ts';
 import type { Mended, RecordDoor } from './status/records.ts';
 import { jsonOfCbor, type JsonValue } from './status/values.ts';
@@ -29,6 +46,7 @@ const ROLES = Object.fromEntries(
   Object.entries(AUTHORITY).map(([role, rank]) => [rank, role]),
 ) as Readonly<Record<number, Role>>;
 const PER_THOUSAND = 1_000;
+const NOTHING = new Uint8Array(0);
 
 export class HubRecords implements RecordDoor {
   readonly #options: HubRecordsOptions;
@@ -38,11 +56,14 @@ export class HubRecords implements RecordDoor {
   }
 
   get(key: string): JsonObject | undefined {
-    const { fields, counters } = this.#records.get(key);
-    if (fields.size === 0 && counters.size === 0) return undefined;
+    const { fields, counters, asset } = this.#records.get(key);
+    if (fields.size === 0 && counters.size === 0 && asset === undefined) return undefined;
     return {
       fields: mapped(fields, ({ value }) => jsonOfCbor(value)),
       counters: mapped(counters, ({ total }) => numberOf(total)),
+      ...(asset === undefined
+        ? {}
+        : { asset: { ...jsonOfOrder(asset.order), ...jsonOfVersion(asset.value) } }),
     };
   }
 
@@ -82,12 +103,14 @@ export class HubRecords implements RecordDoor {
     const { key, field, value, role } = wish;
     const conflicts = this.#openConflicts(key, field);
     const [first] = conflicts;
-    if (first === undefined) return refused(`${key} has no open conflict in ${field}`);
+    const place = field === ASSET_FIELD ? 'its asset' : field;
+    if (first === undefined) return refused(`${key} has no open conflict in ${place}`);
     const { winner } = first;
     if (winner.authority > AUTHORITY[role]) {
       return refused(`what stands was written by role ${ROLES[winner.authority]}`);
     }
     const seen = [winner, ...conflicts.map(({ loser }) => loser)];
+    if (field === ASSET_FIELD) return this.#resolveAsset(wish, seen);
     let body: Uint8Array;
     try {
       body = encodePatch({ [field]: cborOf(value) }, { [field]: seen });
@@ -96,6 +119,22 @@ export class HubRecords implements RecordDoor {
     }
     if (readPatch(body) === undefined) return refused('the value, or the conflict, is too large');
     return this.#write(key, PATCH, body, role, { key, field, value });
+  }
+
+  /** Lets one of the versions stand, having seen all that are in conflict. */
+  async #resolveAsset(wish: Parameters<RecordDoor['resolve']>[0], base: OpId[]): Promise<Mended> {
+    const { key, value, role } = wish;
+    const version = this.#records
+      .history(key)
+      .filter(({ kind }) => kind === ASSET)
+      .map(({ order, body }) => ({ op: textOfOpId(order), version: readAssetVersion(body) }))
+      .find(
+        (each) => each.op === value || hexOf(each.version?.sha256 ?? NOTHING) === value,
+      )?.version;
+    if (version === undefined) return refused(`${key} has no version ${JSON.stringify(value)}`);
+    const body = encodeAssetVersion({ ...version, base });
+    if (readAssetVersion(body) === undefined) return refused('the conflict is too large');
+    return this.#write(key, ASSET, body, role, { key, sha256: hexOf(version.sha256) });
   }
 
   get #records(): Records {
@@ -127,12 +166,16 @@ export class HubRecords implements RecordDoor {
     const entries = this.#records.history(key);
     const sideOf = (order: WriteOrder): JsonObject => {
       const entry = entries.find((each) => textOfOpId(each.order) === textOfOpId(order));
-      const value = entry === undefined ? undefined : readPatch(entry.body)?.fields.get(field);
-      return { ...jsonOfOrder(order), value: value === undefined ? null : jsonOfCbor(value) };
+      const { kind: wrote = PATCH, body = NOTHING } = entry ?? {};
+      const value = readRegisterWrites(wrote, body)?.fields.get(field);
+      if (value === undefined) return { ...jsonOfOrder(order), value: null };
+      const json = wrote === ASSET ? jsonOfVersion(value) : jsonOfCbor(value);
+      return { ...jsonOfOrder(order), value: json };
     };
     return {
       key,
       field,
+      piece: field === ASSET_FIELD ? 'asset' : 'field',
       kind,
       why: whyPrevails(winner, loser),
       winner: sideOf(winner),
@@ -157,9 +200,26 @@ function jsonOfBody(kind: Kind, body: Uint8Array): JsonObject {
   const names = (ids: readonly OpId[]): string[] => ids.map((id) => textOfOpId(id));
   if (kind === ADD) return { add: mapped(readAdd(body) ?? new Map(), numberOf) };
   if (kind === UNDO) return { undoes: names(readUndo(body) ?? []) };
+  if (kind === ASSET) return { asset: jsonOfVersion(body) };
   if (kind !== PATCH) return {};
   const { fields, seen } = readPatch(body) ?? { fields: new Map(), seen: new Map() };
   return { fields: mapped(fields, jsonOfCbor), seen: mapped(seen, names) };
+}
+
+/** What a version names and hints at. */
+export function jsonOfVersion(body: Uint8Array): JsonObject {
+  const version = readAssetVersion(body);
+  if (version === undefined) return {};
+  const { sha256, base, size, type, note, tags, region }: AssetVersion = version;
+  return {
+    sha256: hexOf(sha256),
+    size,
+    type,
+    ...(base === undefined ? {} : { base: base.map((id) => textOfOpId(id)) }),
+    ...(note === undefined ? {} : { note }),
+    ...(tags === undefined ? {} : { tags }),
+    ...(region === undefined ? {} : { region }),
+  };
 }
 
 function jsonOfOrder(order: WriteOrder): JsonObject {

@@ -8,6 +8,16 @@ import { columns, countText, printable } from './text.ts';
 interface RecordDocument {
   readonly fields: Readonly<Record<string, unknown>>;
   readonly counters: Readonly<Record<string, unknown>>;
+  readonly asset?: AssetDocument;
+}
+
+/** The version of an asset that stands, or that an op made. */
+export interface AssetDocument {
+  readonly sha256: string;
+  readonly size: number;
+  readonly type: string;
+  readonly note?: string;
+  readonly tags?: readonly string[];
 }
 
 interface OpDocument {
@@ -18,6 +28,7 @@ interface OpDocument {
   readonly undone: boolean;
   readonly fields?: unknown;
   readonly add?: unknown;
+  readonly asset?: AssetDocument;
   readonly undoes?: readonly string[];
 }
 
@@ -48,9 +59,10 @@ export async function getRecord(args: Args, io: CliIo): Promise<ExitCode> {
   const path = `/api/v1/records/${encodeURIComponent(key)}`;
   const record = (await HubApi.of(args, io).json(path)) as RecordDocument;
   const rows = [...Object.entries(record.fields), ...Object.entries(record.counters)];
-  return print(args, io, record, () =>
-    columns(rows.map(([name, value]) => [printable(name), shown(value)])),
-  );
+  return print(args, io, record, () => [
+    ...columns(rows.map(([name, value]) => [printable(name), shown(value)])),
+    ...(record.asset === undefined ? [] : [`asset: ${assetText(record.asset)}`]),
+  ]);
 }
 
 export async function listRecords(args: Args, io: CliIo): Promise<ExitCode> {
@@ -74,12 +86,12 @@ export async function showHistory(args: Args, io: CliIo): Promise<ExitCode> {
   const history = (await HubApi.of(args, io).json(path)) as { ops: readonly OpDocument[] };
   return print(args, io, history, () =>
     columns(
-      history.ops.map(({ op, at, role, kind, undone, fields, add, undoes }) => [
+      history.ops.map(({ op, at, role, kind, undone, fields, add, asset, undoes }) => [
         at,
         op,
         role,
         undone ? `${kind} (undone)` : kind,
-        shown(fields ?? add ?? undoes ?? ''),
+        asset === undefined ? shown(fields ?? add ?? undoes ?? '') : assetText(asset),
       ]),
     ),
   );
@@ -103,7 +115,7 @@ export async function listConflicts(args: Args, io: CliIo): Promise<ExitCode> {
   return print(args, io, found, () => [
     `${countText(found.open, 'conflict')} open, ${found.met} met in ${countText(found.edits, 'edit')}`,
     ...found.conflicts.flatMap(({ key, field, kind, why, winner, loser, closedAt }) => [
-      `${printable(key)}  ${printable(field)}  ${kind}${closedAt === null ? '' : `, ended ${closedAt}`}`,
+      `${printable(key)}  ${field === '' ? 'asset' : printable(field)}  ${kind}${closedAt === null ? '' : `, ended ${closedAt}`}`,
       `  stands (${why})  ${sideText(winner)}`,
       `  lost  ${sideText(loser)}`,
     ]),
@@ -127,12 +139,26 @@ function valueOf(args: Args): unknown {
   }
 }
 
+/** One line: what it is, and what its maker said about it. */
+export function assetText({ sha256, size, type, note, tags }: AssetDocument): string {
+  const hints = [
+    ...(note === undefined ? [] : [`"${note}"`]),
+    ...(tags ?? []).map((tag) => `#${tag}`),
+  ];
+  return printable([type, `${size} bytes`, sha256, ...hints].join('  '));
+}
+
 function sideText({ op, at, role, value }: Side): string {
   return `${shown(value)}  by ${role}, ${at}  ${op}`;
 }
 
 function shown(value: unknown): string {
+  if (isAsset(value)) return assetText(value);
   return printable(typeof value === 'string' ? value : JSON.stringify(value));
+}
+
+function isAsset(value: unknown): value is AssetDocument {
+  return typeof value === 'object' && value !== null && 'sha256' in value && 'type' in value;
 }
 
 function print(args: Args, io: CliIo, document: unknown, lines: () => readonly string[]): ExitCode {

@@ -1,13 +1,12 @@
 /**
- * Which writes of a record were made without knowledge of each other (MERGE.md §7). A patch may name, per field, the
+ * Which writes of a record were made without knowledge of each other (MERGE.md §7). A write may name, per field, the
  * writes that its writer had before its eyes; following those names from the prevailing write reaches all that was
  * known when it was made. A write that is not reached lost: somebody's work that nobody has looked at. A pure function
  * of the set of ops, like the state itself.
  */
-import { PATCH } from '../model/op.ts';
 import { textOfOpId } from './op-id.ts';
 import { compareOrders, compareTimes, prevails, type WriteOrder } from './order.ts';
-import { readPatch } from './patch.ts';
+import { readRegisterWrites } from './register-writes.ts';
 import { effectiveWrites, foldRecord, type RecordWrite } from './record.ts';
 
 export interface Conflict {
@@ -33,10 +32,10 @@ export function conflictsOf(writes: readonly RecordWrite[]): Conflict[] {
   const { tombstone } = foldRecord(writes);
   const nodesByField = new Map<string, FieldNode[]>();
   for (const { order, kind, body } of effectiveWrites(writes)) {
-    if (kind !== PATCH || !prevails(order, tombstone)) continue;
-    const patch = readPatch(body);
-    for (const field of patch?.fields.keys() ?? []) {
-      const seen = patch?.seen.get(field)?.map((id) => textOfOpId(id));
+    if (!prevails(order, tombstone)) continue;
+    const written = readRegisterWrites(kind, body);
+    for (const field of written?.fields.keys() ?? []) {
+      const seen = written?.seen.get(field)?.map((id) => textOfOpId(id));
       const node = { order, name: textOfOpId(order), seen };
       const nodes = nodesByField.get(field);
       if (nodes === undefined) nodesByField.set(field, [node]);

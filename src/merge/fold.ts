@@ -5,8 +5,10 @@
  * same state, in whatever order and however often the ops came.
  */
 import { LOG } from '../model/class.ts';
+import { carriesBytes, unfitBytes } from '../model/asset-bytes.ts';
 import {
   ADD,
+  ASSET,
   EVENT,
   KIND_NAMES,
   type Op,
@@ -17,7 +19,9 @@ import {
 } from '../model/op.ts';
 import type { OpId } from './op-id.ts';
 import { eventOrder, prevails, type WriteOrder, writeOrder } from './order.ts';
+import { readAssetVersion } from './asset-version.ts';
 import { readAdd, readPatch, readUndo } from './patch.ts';
+import { readRegisterWrites } from './register-writes.ts';
 import { foldRecord, type RecordState, type RecordWrite } from './record.ts';
 
 /** The newest event of a key. */
@@ -62,7 +66,13 @@ export function unfoldable(op: Op): string | undefined {
   if (kind === REMOVE) return body.length === 0 ? undefined : 'a remove has an empty body';
   if (kind === ADD) return readAdd(body) === undefined ? malformed : undefined;
   if (kind === UNDO) return readUndo(body) === undefined ? malformed : undefined;
+  if (kind === ASSET) return unfoldableAsset(op);
   return `kind ${KIND_NAMES[kind]} is not supported by this version`;
+}
+
+function unfoldableAsset(op: Op): string | undefined {
+  if (carriesBytes(op)) return unfitBytes(op);
+  return readAssetVersion(op.body) === undefined ? 'malformed asset body' : undefined;
 }
 
 /** Folds one op; the target holds the outcome. Ops of class log and unfoldable ones have no effect. */
@@ -70,7 +80,7 @@ export function fold(target: FoldTarget, stamped: StampedOp): void {
   const { op } = stamped;
   if (op.class === LOG) return;
   if (op.kind === EVENT) foldEvent(target, stamped);
-  else if (op.kind === PATCH) foldPatch(target, stamped);
+  else if (op.kind === PATCH || op.kind === ASSET) foldWrite(target, stamped);
   else if (op.kind === ADD) foldAdd(target, stamped);
   else if (unfoldable(op) === undefined) foldAnew(target, stamped);
 }
@@ -81,13 +91,13 @@ function foldEvent(target: FoldTarget, stamped: StampedOp): void {
   if (prevails(order, target.eventOrder(key))) target.putEvent(key, { order, body });
 }
 
-/** A patch can only add to what stands, unless an undo names it. */
-function foldPatch(target: FoldTarget, stamped: StampedOp): void {
-  const { key, body } = stamped.op;
-  const patch = readPatch(body);
-  const order = patch === undefined ? undefined : kept(target, stamped);
-  if (patch === undefined || order === undefined) return;
-  for (const [field, value] of patch.fields) {
+/** A patch, or a version of an asset, can only add to what stands, unless an undo names it. */
+function foldWrite(target: FoldTarget, stamped: StampedOp): void {
+  const { key, kind, body } = stamped.op;
+  const written = readRegisterWrites(kind, body);
+  const order = written === undefined ? undefined : kept(target, stamped);
+  if (written === undefined || order === undefined) return;
+  for (const [field, value] of written.fields) {
     if (prevails(order, target.fieldOrder(key, field)))
       target.putField(key, field, { order, value });
   }

@@ -2,11 +2,12 @@
  * A record as a function of the set of its ops (MERGE.md §3): which of them count, and what they come to. This is the
  * definition; fold.ts takes short cuts where it can prove that they end at the same place.
  */
-import { ADD, type Kind, PATCH, REMOVE, UNDO } from '../model/op.ts';
+import { ADD, ASSET, type Kind, PATCH, REMOVE, UNDO } from '../model/op.ts';
 import type { FieldWrite } from './fold.ts';
 import { type OpId, textOfOpId } from './op-id.ts';
 import { compareOrders, compareTimes, prevails, type WriteOrder } from './order.ts';
-import { readAdd, readPatch, readUndo } from './patch.ts';
+import { readAdd, readUndo } from './patch.ts';
+import { readRegisterWrites } from './register-writes.ts';
 
 /** An op on a record, as it is kept. */
 export interface RecordWrite {
@@ -89,8 +90,8 @@ export function foldRecord(writes: readonly RecordWrite[]): RecordState {
   const counters = new Map<string, Counter>();
   for (const { order, kind, body } of effective) {
     if (!prevails(order, tombstone)) continue;
-    if (kind === PATCH) {
-      for (const [field, value] of readPatch(body)?.fields ?? []) {
+    if (kind === PATCH || kind === ASSET) {
+      for (const [field, value] of readRegisterWrites(kind, body)?.fields ?? []) {
         if (prevails(order, fields.get(field)?.order)) fields.set(field, { order, value });
       }
     } else if (kind === ADD) {

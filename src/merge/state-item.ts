@@ -16,7 +16,7 @@ import type { CborWriter } from '../codec/writer.ts';
 import { decodeHlc, encodeHlc, type Hlc } from '../model/hlc.ts';
 import { bytesOfOrigin, type Lane, type Origin, originOfBytes } from '../model/origin.ts';
 import type { EventWrite, FieldWrite } from './fold.ts';
-import { ADD, PATCH, REMOVE, UNDO } from '../model/op.ts';
+import { ADD, ASSET, type Kind, PATCH, REMOVE, UNDO } from '../model/op.ts';
 import { decodeOrder, encodeOrder, ORDER_BYTES, type WriteOrder } from './order.ts';
 import { bytesOfTotal, type Counter, type RecordWrite, totalOfBytes } from './record.ts';
 
@@ -57,6 +57,7 @@ const TOMBSTONE = 4;
 const FIELD = 5;
 const WRITE = 6;
 const COUNTER = 7;
+const WRITE_KINDS: ReadonlySet<number> = new Set([PATCH, REMOVE, ADD, ASSET, UNDO]);
 
 export function writeStateItem(writer: CborWriter, item: StateItem): void {
   switch (item.type) {
@@ -137,10 +138,8 @@ function readWrite(reader: CborReader): StateItem {
   const key = reader.text();
   const order = readOrder(reader);
   const kind = reader.uint();
-  if (kind !== PATCH && kind !== REMOVE && kind !== ADD && kind !== UNDO) {
-    throw new CborError('not an op on a record', start);
-  }
-  return { type: 'write', key, write: { order, kind, body: reader.bytes() } };
+  if (!WRITE_KINDS.has(kind)) throw new CborError('not an op on a record', start);
+  return { type: 'write', key, write: { order, kind: kind as Kind, body: reader.bytes() } };
 }
 
 function readCounter(reader: CborReader): StateItem {

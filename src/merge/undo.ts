@@ -2,9 +2,9 @@
  * Whether an op may be taken back, and what has to be named for it (MERGE.md §6). Deciding belongs to whoever makes the
  * undo; once made, it counts everywhere alike, whatever arrived in the meantime.
  */
-import { PATCH } from '../model/op.ts';
 import { type OpId, textOfOpId } from './op-id.ts';
-import { readPatch, UNDO_TARGETS_MAX } from './patch.ts';
+import { UNDO_TARGETS_MAX } from './patch.ts';
+import { readRegisterWrites } from './register-writes.ts';
 import { isSameOp, type RecordWrite, undoneOps } from './record.ts';
 
 export type UndoPlan =
@@ -42,15 +42,15 @@ export function planUndo(writes: readonly RecordWrite[], request: UndoRequest): 
   return { kind: 'ready', targets: all.map(({ order }) => idOf(order)) };
 }
 
-/** The patches that were made with `write`, or with one of them, before their writer's eyes. */
+/** The patches and versions that were made with `write`, or with one of them, before their writer's eyes. */
 function dependentsOf(
   write: RecordWrite,
   writes: readonly RecordWrite[],
   undone: ReadonlySet<string>,
 ): RecordWrite[] {
-  if (write.kind !== PATCH) return [];
+  if (readRegisterWrites(write.kind, write.body) === undefined) return [];
   const candidates = writes
-    .filter(({ kind, order }) => kind === PATCH && !undone.has(textOfOpId(order)))
+    .filter(({ order }) => !undone.has(textOfOpId(order)))
     .map((candidate) => ({ candidate, seen: seenBy(candidate) }));
   const found = new Map<string, RecordWrite>();
   const open = [textOfOpId(write.order)];
@@ -65,8 +65,8 @@ function dependentsOf(
   return [...found.values()];
 }
 
-function seenBy({ body }: RecordWrite): Set<string> {
-  const seen = readPatch(body)?.seen.values() ?? [];
+function seenBy({ kind, body }: RecordWrite): Set<string> {
+  const seen = readRegisterWrites(kind, body)?.seen.values() ?? [];
   return new Set([...seen].flatMap((ids) => ids.map((id) => textOfOpId(id))));
 }
 

@@ -13,10 +13,10 @@ import {
   type WriteOrder,
   writeOrder,
 } from '../merge/order.ts';
-import { readPatch } from '../merge/patch.ts';
 import { isSameOp } from '../merge/record.ts';
+import { readRegisterWrites } from '../merge/register-writes.ts';
 import { LOG } from '../model/class.ts';
-import { ADD, PATCH, type StampedOp, UNDO } from '../model/op.ts';
+import { ADD, REMOVE, type StampedOp, UNDO } from '../model/op.ts';
 import { type KeyIds, nameOf } from './key-ids.ts';
 import type { SqliteFile, SqlRow } from './sqlite.ts';
 import type { StateTables } from './state-tables.ts';
@@ -70,14 +70,14 @@ export class ConflictBook {
     const { kind, key, body, class: opClass } = stamped.op;
     if (kind === ADD || opClass === LOG) return true;
     if (kind === UNDO || this.#open.has(this.#keys.idOf(key))) return false;
-    if (kind !== PATCH) return true;
+    if (kind === REMOVE) return true;
     const order = writeOrder(stamped);
-    const patch = readPatch(body);
-    for (const field of patch?.fields.keys() ?? []) {
+    const written = readRegisterWrites(kind, body);
+    for (const field of written?.fields.keys() ?? []) {
       const standing = this.#tables.fieldOrder(key, field);
       if (standing === undefined) continue;
       if (!prevails(order, standing) || compareTimes(order, standing) < 0) return false;
-      const seen = patch?.seen.get(field);
+      const seen = written?.seen.get(field);
       if (seen === undefined || standing.origin === order.origin) continue;
       if (!seen.some((id) => isSameOp(id, standing))) return false;
     }

@@ -6,6 +6,7 @@ import { assert } from '../base/assert.ts';
 import { textOf } from '../base/bytes.ts';
 import { CborError } from '../codec/reader.ts';
 import { fold } from '../merge/fold.ts';
+import { carriesBytes } from '../model/asset-bytes.ts';
 import { LOG } from '../model/class.ts';
 import { decodeEntry, encodeOpEntry } from '../model/entry.ts';
 import { EVENT, type StampedOp } from '../model/op.ts';
@@ -74,10 +75,15 @@ export class EntryFolder {
     const { op, stamp } = stamped;
     assert(op.kind !== EVENT, 'the scan reads whatever event there is');
     if (!this.#progress.seen.add(laneOf(op.origin, op.class), op.seq)) return;
+    if (!carriesBytes(op)) this.#foldWrite(stamped);
+    this.#progress.noteStamp(stamp.hub, stamp.hlc);
+  }
+
+  #foldWrite(stamped: StampedOp): void {
+    const { op, stamp } = stamped;
     const isPlain = this.#book.isPlain(stamped);
     fold(this.#tables, stamped);
     if (!isPlain) this.#book.look(op.key, stamp.hlc.ms);
     if (op.class !== LOG) this.#book.countEdit();
-    this.#progress.noteStamp(stamp.hub, stamp.hlc);
   }
 }

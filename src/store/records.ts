@@ -1,4 +1,5 @@
 /** What people ask of records: how they stand, how they came to it, what was in conflict, what may be undone. */
+import { ASSET_FIELD } from '../merge/asset-version.ts';
 import type { FieldWrite } from '../merge/fold.ts';
 import { textOfOpId } from '../merge/op-id.ts';
 import { type Counter, inOrder, type RecordWrite, undoneOps } from '../merge/record.ts';
@@ -9,6 +10,8 @@ import type { StateTables } from './state-tables.ts';
 export interface RecordView {
   readonly fields: ReadonlyMap<string, FieldWrite>;
   readonly counters: ReadonlyMap<string, Counter>;
+  /** The version of its asset that stands: the field with the empty name. */
+  readonly asset: FieldWrite | undefined;
 }
 
 export interface HistoryEntry extends RecordWrite {
@@ -37,10 +40,22 @@ export class Records {
 
   /** Living fields and counters, empty where there is no such record. */
   get(key: string): RecordView {
-    return this.#guard(() => ({
-      fields: this.#tables.record(key),
-      counters: this.#tables.countersOf(key),
-    }));
+    return this.#guard(() => {
+      const fields = this.#tables.record(key);
+      const asset = fields.get(ASSET_FIELD);
+      fields.delete(ASSET_FIELD);
+      return { fields, asset, counters: this.#tables.countersOf(key) };
+    });
+  }
+
+  /** Versions of assets that stand, the newest first. */
+  latestAssets(limit: number): (readonly [key: string, write: FieldWrite])[] {
+    return this.#guard(() => this.#tables.latestAssets(limit));
+  }
+
+  /** Versions that name a content, standing or not. */
+  versionsOf(sha256: Uint8Array, limit: number): (readonly [key: string, write: RecordWrite])[] {
+    return this.#guard(() => this.#tables.versionsOf(sha256, limit));
   }
 
   /** Keys of living records that begin with `prefix` and come after `after`, in byte order. */

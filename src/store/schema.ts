@@ -5,11 +5,18 @@
 import { compareBytes, EMPTY_BYTES } from '../base/bytes.ts';
 import { HubError } from '../base/errors.ts';
 import { CborWriter, encodeCbor } from '../codec/writer.ts';
-import { PATCH, REMOVE } from '../model/op.ts';
+import { ASSET_HASH_AT } from '../merge/asset-version.ts';
+import { ASSET, PATCH, REMOVE } from '../model/op.ts';
 import { STORE_SCHEMA } from '../versions.ts';
 import { nameOf } from './key-ids.ts';
 import { DAY_MS } from './reading-chunk.ts';
 import type { SqliteFile } from './sqlite.ts';
+
+const ASSET_INDEXES = `
+  -- Versions of assets by the SHA-256 of their content, and the versions that stand by their time.
+  CREATE INDEX versions_by_content ON writes (substr(body, ${ASSET_HASH_AT + 1}, 32)) WHERE kind = ${ASSET};
+  CREATE INDEX assets_by_time ON fields (substr(rank, 2, 8)) WHERE field = x'';
+`;
 
 const RECORD_TABLES = `
   -- Every op on a record: any of them may be undone, so what it covered is kept.
@@ -71,6 +78,7 @@ const TABLES = `
   ) STRICT;
   CREATE INDEX readings_by_day ON readings (first_ms / ${DAY_MS}, key_id, first_ms);
   ${RECORD_TABLES}
+  ${ASSET_INDEXES}
 `;
 
 const EMPTY = `
@@ -89,6 +97,8 @@ const STEPS: readonly string[] = [
    CREATE INDEX readings_by_day ON readings (first_ms / ${DAY_MS}, key_id, first_ms);`,
   // 2 to 3: the ops on records, as far as they still stand (`seedWrites`).
   RECORD_TABLES,
+  // 3 to 4: assets, of which there were none.
+  ASSET_INDEXES,
 ];
 
 /** Brings the tables to this version; throws `HubError` `data.newer` where a later one has written them. */

@@ -3,6 +3,7 @@
  * written; events that are still gathered (event-gather.ts) have to be flushed before they are read.
  */
 import { compareBytes, concatBytes, utf8 } from '../base/bytes.ts';
+import { ASSET_HASH_AT } from '../merge/asset-version.ts';
 import type { LivingState } from '../merge/digest.ts';
 import type { EventWrite, FieldWrite, FoldTarget } from '../merge/fold.ts';
 import { type OpId, textOfOpId } from '../merge/op-id.ts';
@@ -16,7 +17,7 @@ import {
   type RecordWrite,
 } from '../merge/record.ts';
 import { HLC_ZERO } from '../model/hlc.ts';
-import { UNDO } from '../model/op.ts';
+import { ASSET, UNDO } from '../model/op.ts';
 import { type KeyIds, nameOf } from './key-ids.ts';
 import { type CachedRecord, RecordCache } from './record-cache.ts';
 import { eventOf, fieldOf, orderOf, rankOf, counterOf, writeOf } from './rows.ts';
@@ -42,6 +43,14 @@ const ALL_TOMBSTONES = `
 const ALL_FIELDS = `
   SELECT name, field, rank, value FROM keys JOIN fields ON fields.key_id = keys.id
   ORDER BY name, field`;
+
+// The conditions are those of the indexes in schema.ts.
+const LATEST_ASSETS = `
+  SELECT name, rank, value FROM fields JOIN keys ON keys.id = fields.key_id
+  WHERE field = x'' ORDER BY substr(rank, 2, 8) DESC LIMIT ?`;
+const VERSIONS_BY_CONTENT = `
+  SELECT name, rank, kind, body FROM writes JOIN keys ON keys.id = writes.key_id
+  WHERE kind = ${ASSET} AND substr(body, ${ASSET_HASH_AT + 1}, 32) = ? LIMIT ?`;
 
 export class StateTables implements FoldTarget, LivingState {
   readonly #db: SqliteFile;
@@ -173,6 +182,19 @@ export class StateTables implements FoldTarget, LivingState {
     const to = concatBytes([from, Uint8Array.of(0xff)]);
     const rows = this.#db.rows(sql, [from, to, limit]);
     return rows.map((row) => [nameOf(row['name']), eventOf(row)] as const);
+  }
+
+  /** Versions of assets that stand, the newest first. */
+  latestAssets(limit: number): (readonly [key: string, write: FieldWrite])[] {
+    this.flush();
+    const rows = this.#db.rows(LATEST_ASSETS, [limit]);
+    return rows.map((row) => [nameOf(row['name']), fieldOf(row)] as const);
+  }
+
+  /** Versions that name the content, standing or not. */
+  versionsOf(sha256: Uint8Array, limit: number): (readonly [key: string, write: RecordWrite])[] {
+    const rows = this.#db.rows(VERSIONS_BY_CONTENT, [sha256, limit]);
+    return rows.map((row) => [nameOf(row['name']), writeOf(row)] as const);
   }
 
   /** Living fields of the record, by name; empty where there is none. */

@@ -20,6 +20,7 @@ const TRUST = { publicKey: SIGNER.publicKey, verify: verifyEd25519 };
 const DIGESTS: Readonly<Record<number, string>> = {
   2: '4a701de43d52c96522971ac0d8bfec047078cfa1610a2157601ddbe41a9c4461',
   3: 'c4ddcaf0e76ff0da832f29cd37f693dd9a883031c32288f5887f131d010bc86a',
+  4: '34e065ace6b59009f8b510aa63ced49f8cf05674570fa678e2b812bff70ef243',
 };
 
 function readable(value: unknown): unknown {
@@ -35,7 +36,7 @@ function golden(format: number): Snapshot {
   return readSnapshot(machineFiles, file(`snapshot-${format}.cbor`), TRUST) as Snapshot;
 }
 
-describe.each([2, 3])('golden snapshot, format %i', (format) => {
+describe.each([2, 3, 4])('golden snapshot, format %i', (format) => {
   it('reads as its dump says', () => {
     const { manifest, items } = golden(format);
     const dump = JSON.parse(readFileSync(file(`snapshot-${format}.json`), 'utf8'));
@@ -54,12 +55,12 @@ describe.each([2, 3])('golden snapshot, format %i', (format) => {
   });
 });
 
-describe('golden snapshot, format 3', () => {
+describe('golden snapshot, format 4', () => {
   it('is written again byte for byte', async () => {
     const dir = tempDir();
     const path = `${dir}/state.snapshot`;
     const store = openStore(dir);
-    const { manifest, items } = golden(3);
+    const { manifest, items } = golden(4);
     store.load(items, manifest.lsn);
     const clock = new SimClock(manifest.createdMs);
     await writeSnapshot({
@@ -72,7 +73,7 @@ describe('golden snapshot, format 3', () => {
       siteClock: clock,
       timers: machineTimers,
     });
-    assert.deepEqual(readFileSync(path), readFileSync(file('snapshot-3.cbor')));
+    assert.deepEqual(readFileSync(path), readFileSync(file('snapshot-4.cbor')));
     store.close();
   });
 });

@@ -1,10 +1,12 @@
 /** Random histories of a few origins over a few keys, so that writes meet: for the laws of merge and store. */
 import fc from 'fast-check';
 
+import { encodeAssetVersion } from '../../src/merge/asset-version.ts';
 import { encodeAdd, encodePatch, encodeUndo } from '../../src/merge/patch.ts';
 import type { OpClass } from '../../src/model/class.ts';
 import {
   ADD,
+  ASSET,
   encodeOp,
   EVENT,
   type Op,
@@ -19,7 +21,7 @@ import { HUB } from './ops.ts';
 interface Step {
   readonly writer: number;
   readonly class: OpClass;
-  readonly kind: 0 | 1 | 2 | 3 | 6;
+  readonly kind: 0 | 1 | 2 | 3 | 5 | 6;
   readonly key: number;
   readonly field: number;
   readonly value: number;
@@ -35,7 +37,7 @@ interface Step {
 const anyStep: fc.Arbitrary<Step> = fc.record({
   writer: fc.integer({ min: 0, max: 2 }),
   class: fc.constantFrom<OpClass>(0, 2, 3, 6),
-  kind: fc.constantFrom(EVENT, PATCH, PATCH, PATCH, REMOVE, ADD, UNDO, UNDO),
+  kind: fc.constantFrom(EVENT, PATCH, PATCH, PATCH, REMOVE, ADD, ASSET, ASSET, UNDO, UNDO),
   key: fc.integer({ min: 0, max: 2 }),
   field: fc.integer({ min: 0, max: 3 }),
   value: fc.integer({ min: 0, max: 3 }),
@@ -95,12 +97,18 @@ function bodyOf(step: Step, named: readonly Op[]): Uint8Array {
   if (step.kind === UNDO) {
     return encodeUndo(named.length > 0 ? named : [{ origin: HUB, class: 2, seq: 1 }]);
   }
+  if (step.kind === ASSET) return versionOf(step, named);
   const fields = {
     [`f${step.field}`]: step.value,
     [`f${(step.field + step.value) % 4}`]: 'second',
   };
   if (!step.tells) return encodePatch(fields);
   return encodePatch(fields, { [`f${step.field}`]: named });
+}
+
+function versionOf({ value, tells }: Step, named: readonly Op[]): Uint8Array {
+  const content = { sha256: new Uint8Array(32).fill(value), size: 1 + value, type: 'image/png' };
+  return encodeAssetVersion(tells ? { ...content, base: named } : content);
 }
 
 /** A history and one shuffle of it with some ops repeated. */
