@@ -26,11 +26,6 @@ const NOT_YET: readonly Rule[] = [
     message: 'this version does not drop anything yet; refuse',
   },
   {
-    keys: ['uplink.operator_key'],
-    broken: (config) => config.uplink.operatorKey !== '',
-    message: 'this version does not encrypt batches yet; leave it empty and use mqtts://',
-  },
-  {
     keys: ['peer.enabled', 'peer.addresses'],
     broken: ({ peer }) => peer.enabled || peer.addresses.length > 0,
     message: 'this version does not sync with peers yet; false, and no addresses',

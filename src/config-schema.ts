@@ -60,6 +60,11 @@ const ESCROW_KEY = {
   holds: (value: string) => value === '' || /^[A-Za-z0-9+/]{43}=$/.test(value),
 };
 
+const JURISDICTION = {
+  allowed: 'a code of 1 … 32 letters, digits and "-", or empty',
+  holds: (value: string) => /^[A-Za-z0-9-]{0,32}$/.test(value),
+};
+
 const broker = section('MQTT for the devices of the site.', {
   host: text('127.0.0.1', 'Address to listen on; "0.0.0.0" or "::" for every interface.', HOST),
   port: number(1883, PORT, 'Plain MQTT.'),
@@ -259,7 +264,16 @@ const uplink = section('The way to the regional node.', {
     'Certificates of the authority to trust for mqtts, PEM; empty: those of the system.',
     FILE,
   ),
-  operator_key: text('', 'X25519 public key that batches are encrypted to; empty: not encrypted.'),
+  operator_key: text(
+    '',
+    'X25519 public key that batches are encrypted to (`heliograph operator-key`); empty: not encrypted.',
+    ESCROW_KEY,
+  ),
+  jurisdiction: text(
+    '',
+    'Whose law the data of this site is under, such as "KE"; a region that may not store it refuses. Empty: not said.',
+    JURISDICTION,
+  ),
   keepalive_s: number(
     60,
     { min: 5, max: 3600, unit: 's' },
@@ -285,6 +299,15 @@ const regional = section('The regional node (`heliograph regional run`).', {
     FILE,
   ),
   ca_file: text('', 'Certificates to trust for mqtts, PEM.', FILE),
+  operator_key_file: text(
+    '',
+    'X25519 private keys that open what hubs encrypt, PEM, one after the other (or systemd credential `regional-operator-key`).',
+    FILE,
+  ),
+  accept_jurisdictions: list([], 'What may be stored here; empty: everything.', {
+    allowed: 'codes such as "KE"; "" stands for sites that say none',
+    holds: JURISDICTION.holds,
+  }),
   database: text('', 'postgres://…; empty: embedded SQLite under `data`.'),
 });
 

@@ -15,6 +15,7 @@ import { HubPower, type SimulatedSite } from './hub-power.ts';
 import { Retention } from './hub-retention.ts';
 import type { Serving } from './hub-serving.ts';
 import type { Journal } from './journal/journal.ts';
+import { batchSealer } from './keys/batch-seal.ts';
 import { verifyEd25519 } from './keys/identity.ts';
 import type { Machine } from './machine.ts';
 import type { Ledger } from './ledger/ledger.ts';
@@ -157,6 +158,11 @@ function upstreamBroker({ uplink }: Config, machine: Machine): UpstreamBroker | 
   return { ...login, keepaliveS, connectTimeoutMs: connectTimeoutS * 1_000 };
 }
 
+const NOT_ENCRYPTED = {
+  means: 'brokers on the way can read the data',
+  next: 'set uplink.operator_key',
+};
+
 function openUplink(
   ground: Ground,
   { journal }: Serving,
@@ -166,6 +172,8 @@ function openUplink(
 ): Uplink {
   const { config, machine, time, paths, identity } = ground;
   const { files, mqtt, random, log } = machine;
+  const { operatorKey, jurisdiction, url } = config.uplink;
+  if (url !== '' && operatorKey === '') log.warn('uplink.not-encrypted', NOT_ENCRYPTED);
   return Uplink.open({
     journal,
     files,
@@ -177,6 +185,8 @@ function openUplink(
     site: config.site,
     signer: identity,
     history: ledger,
+    sealer: operatorKey === '' ? undefined : batchSealer(operatorKey, random),
+    jurisdiction: jurisdiction === '' ? undefined : jurisdiction,
     verify: verifyEd25519,
     broker: upstreamBroker(config, machine),
     decide: (backlog) => power.monitor.decide(backlog),

@@ -2,6 +2,7 @@
  * The hub's status snapshot, made anew from its parts whenever somebody asks, and the health that the
  * watchdog and `/healthz` go by. A fault keeps the moment at which it was first seen.
  */
+import { hexOf } from './base/bytes.ts';
 import type { Clock } from './base/clock.ts';
 import { FAULTS, type FaultCode, type HubError } from './base/errors.ts';
 import { isoTime } from './base/iso-time.ts';
@@ -152,9 +153,11 @@ export class HubStatus {
   }
 
   #uplink(): StatusSnapshot['uplink'] {
-    const { state, link, lastReceiptMs, bytesToday } = this.#parts.uplink.status();
+    const { state, link, lastReceiptMs, bytesToday, sealedTo } = this.#parts.uplink.status();
     const lastReceiptAt = lastReceiptMs === undefined ? null : isoTime(lastReceiptMs);
-    return { state, link, lastReceiptAt, bytesToday };
+    const encryptedTo = sealedTo === undefined ? null : hexOf(sealedTo);
+    const jurisdiction = this.#parts.config.uplink.jurisdiction || null;
+    return { state, link, lastReceiptAt, bytesToday, encryptedTo, jurisdiction };
   }
 
   #sync(faults: readonly FaultStatus[]): SyncStatus {

@@ -11,15 +11,17 @@ import type { Config } from './config-schema.ts';
 import { type Access, brokerLogin, loginOptions, openAccess } from './hub-access.ts';
 import { announceRuntime, regionalDir, takeDataDirectory } from './hub-data.ts';
 import { brokerLimits, type HubAddresses, listening, type Listening } from './hub-listeners.ts';
+import { batchOpener } from './keys/batch-seal.ts';
 import { Identity, verifyEd25519 } from './keys/identity.ts';
 import type { Machine } from './machine.ts';
 import { type HttpServer, serveHttp } from './platform/http-server.ts';
 import type { MqttClient } from './platform/mqtt-client.ts';
 import { EmbeddedStorage } from './regional/embedded-storage.ts';
-import { RegionalNode } from './regional/regional-node.ts';
+import { RegionalNode, type RegionalNodeOptions } from './regional/regional-node.ts';
 import { clientOf } from './regional-broker.ts';
 import { Fleet } from './regional-fleet.ts';
 import { PageFiles } from './status/page-files.ts';
+import { readSecret } from './security/secrets.ts';
 import { createRegionApi, type RegionSite, type RegionStatus } from './status/region-api.ts';
 import { Store } from './store/store.ts';
 import { PROGRAM_VERSION } from './versions.ts';
@@ -87,6 +89,7 @@ async function assemble(config: Config, machine: Machine, closers: Closers): Pro
       log,
       mqtt: upstream?.client ?? machine.mqtt,
       broker: brokerLogin('regional', config.regional, machine),
+      ...keptTerms(config, machine),
       signer: identity,
       verify: verifyEd25519,
       software: PROGRAM_VERSION,
@@ -107,6 +110,21 @@ async function assemble(config: Config, machine: Machine, closers: Closers): Pro
     failed,
     isHealthy: () => node.isConnected,
     close: () => closers.close(),
+  };
+}
+
+/** What the node can open and may store. */
+function keptTerms(
+  { regional }: Config,
+  { files, env }: Machine,
+): Pick<RegionalNodeOptions, 'opener' | 'jurisdictions'> {
+  const { operatorKeyFile, acceptJurisdictions } = regional;
+  const key = 'regional.operator_key_file';
+  const credential = 'regional-operator-key';
+  const pem = readSecret({ files, env, file: operatorKeyFile, credential, key });
+  return {
+    opener: pem === undefined ? undefined : batchOpener(pem, operatorKeyFile || credential),
+    jurisdictions: acceptJurisdictions.length === 0 ? undefined : acceptJurisdictions,
   };
 }
 

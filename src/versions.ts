@@ -17,7 +17,13 @@ export const LEDGER_FORMAT = 1;
 export const BATCH_FORMAT = 1;
 /** The same, with the hub's tree in the manifest and the region's word on it in the receipt. */
 export const BATCH_FORMAT_WITNESSED = 2;
-export const BATCH_FORMATS: readonly number[] = [BATCH_FORMAT, BATCH_FORMAT_WITNESSED];
+/** The same, with the key that the payload is encrypted to and the jurisdiction of the site. */
+export const BATCH_FORMAT_SEALED = 3;
+export const BATCH_FORMATS: readonly number[] = [
+  BATCH_FORMAT,
+  BATCH_FORMAT_WITNESSED,
+  BATCH_FORMAT_SEALED,
+];
 /** What the uplink keeps of receipts: uplink/progress.ts. */
 export const UPLINK_PROGRESS = 1;
 /** Layout of the data directory as a whole. */

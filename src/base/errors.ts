@@ -62,6 +62,10 @@ export const FAULTS = {
     'The regional node answers with another key than before. If it was replaced on purpose, delete `region.pub`.',
   'uplink.silent':
     'The upstream broker answers, but no regional node behind it. Check that it runs and uses this broker.',
+  'uplink.key-unknown':
+    'The region has no key for uplink.operator_key. Give it the private half (regional.operator_key_file); nothing is lost.',
+  'uplink.jurisdiction':
+    'The region may not store the data of this site. See uplink.jurisdiction here and regional.accept_jurisdictions there.',
   'keys.damaged':
     'The file of the identity key is damaged. Restore it from a backup: with a new key this is a new hub.',
   'batch.rejected':

@@ -1,5 +1,7 @@
 /** Limits of the batch format (BATCH.md §7): what a receiver must take, and what it refuses. */
 
+import { SEAL_OVERHEAD_BYTES } from './payload-seal.ts';
+
 /** Ops in one batch. */
 export const BATCH_OPS_MAX = 20_000;
 /** Payload of a batch before compression, and its ops together; one op of the largest size must fit. */
@@ -7,7 +9,7 @@ export const RAW_BYTES_MAX = 8 << 20;
 /** Signed manifest; about 20 bytes for each range. */
 export const MANIFEST_BYTES_MAX = 512 << 10;
 /** A whole batch as it is cut in chunks. */
-export const BATCH_BYTES_MAX = RAW_BYTES_MAX + MANIFEST_BYTES_MAX + 16;
+export const BATCH_BYTES_MAX = RAW_BYTES_MAX + SEAL_OVERHEAD_BYTES + MANIFEST_BYTES_MAX + 16;
 /** A chunk message, its head included. */
 export const CHUNK_MESSAGE_BYTES_MAX = 64 << 10;
 /** Room for a chunk's head: index, total, bytes and hash. */

@@ -11,10 +11,11 @@ import { HASH_BYTES } from '../ledger/merkle.ts';
 import type { TreeHead } from '../ledger/note.ts';
 import { isOpClass, type OpClass } from '../model/class.ts';
 import { bytesOfOrigin, type Origin, originOfBytes } from '../model/origin.ts';
-import { BATCH_FORMAT, BATCH_FORMAT_WITNESSED } from '../versions.ts';
+import { BATCH_FORMAT, BATCH_FORMAT_SEALED, BATCH_FORMAT_WITNESSED } from '../versions.ts';
 import { type BatchId, batchIdOfBytes, bytesOfBatchId } from './batch-id.ts';
 import { type Compression, COMPRESSIONS } from './compression.ts';
 import { type Encoding, ENCODINGS } from './payload.ts';
+import { SEAL_KEY_ID_BYTES } from './payload-seal.ts';
 import { type LaneRange, readRanges, writeRanges } from './ranges.ts';
 
 export type { TreeHead } from '../ledger/note.ts';
@@ -49,6 +50,10 @@ export interface Manifest {
   readonly quality: ClockQuality;
   /** The hub's tree of this class behind the last op of the batch; not told to a region that does not read it. */
   readonly tree?: TreeHead;
+  /** Id of the key that the payload is encrypted to; absent: it is not. */
+  readonly sealedTo?: Uint8Array;
+  /** Whose law the data is under; a region stores only what it may. Absent: not said. */
+  readonly jurisdiction?: string;
 }
 
 /** Whoever signs: the hub for manifests, the regional node for receipts. */
@@ -61,6 +66,10 @@ export interface Signer {
 const FIELDS = 18;
 /** Of the format that tells the tree. */
 const FIELDS_WITNESSED = 19;
+/** Of the format with key and jurisdiction; tree, key and jurisdiction may each be nothing. */
+const FIELDS_SEALED = 21;
+/** A jurisdiction: a short code, such as `KE` or `EU-DE`. */
+const JURISDICTION = /^[A-Za-z0-9-]{1,32}$/;
 const LIMITS: CborLimits = { depthMax: 3, itemsMax: 110_000 };
 
 /** The signed manifest, a COSE_Sign1; its hash names the batch. */
@@ -69,10 +78,31 @@ export function signManifest(manifest: Manifest, signer: Signer): Uint8Array {
   return signCose(encodeManifest(manifest), header, (message) => signer.sign(message));
 }
 
+/** True for a code that manifests may carry. */
+export function isJurisdiction(text: string): boolean {
+  return JURISDICTION.test(text);
+}
+
+/** What an encrypted payload is bound to: the manifest, with zeros where the hash of the payload will stand. */
+export function associatedData(manifest: Manifest): Uint8Array {
+  return encodeManifest({ ...manifest, payloadSha256: new Uint8Array(HASH_BYTES) });
+}
+
+function formatOf({ tree, sealedTo, jurisdiction }: Manifest): number {
+  if (sealedTo !== undefined || jurisdiction !== undefined) return BATCH_FORMAT_SEALED;
+  return tree === undefined ? BATCH_FORMAT : BATCH_FORMAT_WITNESSED;
+}
+
+const FIELDS_BY_FORMAT = new Map([
+  [BATCH_FORMAT, FIELDS],
+  [BATCH_FORMAT_WITNESSED, FIELDS_WITNESSED],
+  [BATCH_FORMAT_SEALED, FIELDS_SEALED],
+]);
+
 function encodeManifest(manifest: Manifest): Uint8Array {
   const writer = new CborWriter(512);
-  if (manifest.tree === undefined) writer.array(FIELDS).uint(BATCH_FORMAT);
-  else writer.array(FIELDS_WITNESSED).uint(BATCH_FORMAT_WITNESSED);
+  const format = formatOf(manifest);
+  writer.array(FIELDS_BY_FORMAT.get(format) as number).uint(format);
   writer.bytes(bytesOfOrigin(manifest.hub)).text(manifest.site).uint(manifest.class);
   if (manifest.previous === undefined) writer.null();
   else writer.bytes(bytesOfBatchId(manifest.previous));
@@ -84,8 +114,15 @@ function encodeManifest(manifest: Manifest): Uint8Array {
   writer.uint(COMPRESSIONS.indexOf(manifest.compression));
   writer.uint(ENCODINGS.indexOf(manifest.encoding));
   writer.array(2).uint(manifest.createdMs).uint(QUALITIES.indexOf(manifest.quality));
-  if (manifest.tree !== undefined)
-    writer.array(2).uint(manifest.tree.size).bytes(manifest.tree.root);
+  const { tree, sealedTo, jurisdiction } = manifest;
+  const isSealed = format === BATCH_FORMAT_SEALED;
+  if (tree !== undefined) writer.array(2).uint(tree.size).bytes(tree.root);
+  else if (isSealed) writer.null();
+  if (!isSealed) return writer.finish();
+  if (sealedTo === undefined) writer.null();
+  else writer.bytes(sealedTo);
+  if (jurisdiction === undefined) writer.null();
+  else writer.text(jurisdiction);
   return writer.finish();
 }
 
@@ -102,19 +139,44 @@ export function parseManifest(message: CoseSign1): ManifestOutcome {
     const reader = new CborReader(message.payload, 0, LIMITS);
     const fields = reader.array();
     const format = reader.uint();
-    const isWitnessed = format === BATCH_FORMAT_WITNESSED;
-    if (format !== BATCH_FORMAT && !isWitnessed) return { kind: 'newer', format };
-    if (fields !== (isWitnessed ? FIELDS_WITNESSED : FIELDS)) {
-      return { kind: 'malformed', reason: 'field count' };
-    }
+    const fieldsOfFormat = FIELDS_BY_FORMAT.get(format);
+    if (fieldsOfFormat === undefined) return { kind: 'newer', format };
+    if (fields !== fieldsOfFormat) return { kind: 'malformed', reason: 'field count' };
     const plain = readManifest(reader);
-    const manifest = isWitnessed ? { ...plain, tree: readTree(reader) } : plain;
+    const manifest = { ...plain, ...readLater(reader, format) };
     if (!reader.atEnd) throw new CborError('bytes after the end', reader.offset);
     return { kind: 'manifest', manifest };
   } catch (error) {
     if (error instanceof CborError) return { kind: 'malformed', reason: error.message };
     throw error;
   }
+}
+
+/** What the formats after the first have added. */
+function readLater(
+  reader: CborReader,
+  format: number,
+): Pick<Manifest, 'tree' | 'sealedTo' | 'jurisdiction'> {
+  if (format === BATCH_FORMAT) return {};
+  if (format === BATCH_FORMAT_WITNESSED) return { tree: readTree(reader) };
+  const tree = orNothing(reader, () => readTree(reader));
+  const sealedTo = orNothing(reader, () => reader.bytes());
+  const jurisdiction = orNothing(reader, () => reader.text());
+  const isKeyId = sealedTo === undefined || sealedTo.length === SEAL_KEY_ID_BYTES;
+  const isCode = jurisdiction === undefined || isJurisdiction(jurisdiction);
+  const isNeeded = sealedTo !== undefined || jurisdiction !== undefined;
+  if (!isKeyId || !isCode || !isNeeded) throw new CborError('malformed seal', reader.offset);
+  return {
+    ...(tree === undefined ? {} : { tree }),
+    ...(sealedTo === undefined ? {} : { sealedTo }),
+    ...(jurisdiction === undefined ? {} : { jurisdiction }),
+  };
+}
+
+function orNothing<T>(reader: CborReader, read: () => T): T | undefined {
+  if (!reader.nextIsNull()) return read();
+  reader.null();
+  return undefined;
 }
 
 function readTree(reader: CborReader): TreeHead {

@@ -45,6 +45,10 @@ export interface Hello {
   readonly encodings: readonly Encoding[];
   /** Sealed batches that still wait for a receipt, in the order they will be sent. */
   readonly spooled: readonly BatchId[];
+  /** Id of the key that batches are encrypted to; absent: they are not. */
+  readonly sealedTo?: Uint8Array;
+  /** Of the site, where one is set. */
+  readonly jurisdiction?: string;
 }
 
 /** The regional node's answer: who it is, and that it heard this very hello. */
@@ -56,6 +60,10 @@ export interface DownHello {
   readonly formats: readonly number[];
   readonly compressions: readonly Compression[];
   readonly encodings: readonly Encoding[];
+  /** Ids of the keys whose batches the node can open; absent: none. */
+  readonly opens?: readonly Uint8Array[];
+  /** What it may store; undefined: everything. */
+  readonly jurisdictions?: readonly string[];
 }
 
 /** Which chunks of a batch the regional node has. */
@@ -92,7 +100,9 @@ export interface WitnessedHead extends TreeHead {
 export function encodeHello(hello: Omit<Hello, 'hub' | 'publicKey'>, signer: Signer): Uint8Array {
   const fields = greeting(hello, signer);
   const spooled = hello.spooled.map((id) => bytesOfBatchId(id));
-  return seal(HELLO_TYPE, encodeCbor(cborMap({ ...fields, site: hello.site, spooled })), signer);
+  const { site, sealedTo, jurisdiction } = hello;
+  const map = cborMap({ ...fields, site, spooled, 'sealed-to': sealedTo, jurisdiction });
+  return seal(HELLO_TYPE, encodeCbor(map), signer);
 }
 
 /** A hello is its own proof: the key in it made the signature, and its hash is the hub's id. */
@@ -105,12 +115,23 @@ export function parseHello(bytes: Uint8Array, verify: Verify): Hello | undefined
     );
     if (spooled.length > SPOOLED_MAX) return malformed();
     const hub = originOfPublicKey(publicKey);
-    return { hub, site: textField(map, 'site'), publicKey, ...readGreeting(map), spooled };
+    const sealedTo = map.has('sealed-to') ? bytesField(map, 'sealed-to') : undefined;
+    const jurisdiction = map.has('jurisdiction') ? textField(map, 'jurisdiction') : undefined;
+    return {
+      hub,
+      site: textField(map, 'site'),
+      publicKey,
+      ...readGreeting(map),
+      spooled,
+      ...(sealedTo === undefined ? {} : { sealedTo }),
+      ...(jurisdiction === undefined ? {} : { jurisdiction }),
+    };
   });
 }
 
 export function encodeDownHello(hello: Omit<DownHello, 'publicKey'>, signer: Signer): Uint8Array {
-  const fields = { ...greeting(hello, signer), hub: bytesOfOrigin(hello.hub) };
+  const { hub, opens, jurisdictions } = hello;
+  const fields = { ...greeting(hello, signer), hub: bytesOfOrigin(hub), opens, jurisdictions };
   return seal(DOWN_HELLO_TYPE, encodeCbor(cborMap(fields)), signer);
 }
 
@@ -119,7 +140,15 @@ export function parseDownHello(bytes: Uint8Array, verify: Verify): DownHello | u
   return reading(() => {
     const map = openSelfSigned(bytes, DOWN_HELLO_TYPE, verify);
     const publicKey = bytesField(map, 'key');
-    return { hub: originField(map, 'hub'), publicKey, ...readGreeting(map) };
+    const opens = listOf(map, 'opens')?.map((id) => asBytes(id));
+    const jurisdictions = listOf(map, 'jurisdictions')?.map((code) => asText(code));
+    return {
+      hub: originField(map, 'hub'),
+      publicKey,
+      ...readGreeting(map),
+      ...(opens === undefined ? {} : { opens }),
+      ...(jurisdictions === undefined ? {} : { jurisdictions }),
+    };
   });
 }
 
@@ -308,9 +337,17 @@ function uintField(map: CborMap, name: string): number {
   return asUint(map.get(name));
 }
 
-function textField(map: CborMap, name: string): string {
-  const value = map.get(name);
+function asText(value: CborValue | undefined): string {
   return typeof value === 'string' ? value : malformed();
+}
+
+function textField(map: CborMap, name: string): string {
+  return asText(map.get(name));
+}
+
+/** A list that earlier versions do not send. */
+function listOf(map: CborMap, name: string): readonly CborValue[] | undefined {
+  return map.has(name) ? arrayField(map, name) : undefined;
 }
 
 function arrayField(map: CborMap, name: string): readonly CborValue[] {

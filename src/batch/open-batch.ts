@@ -14,9 +14,13 @@ import { bytesOfOrigin, type Origin } from '../model/origin.ts';
 import { type BatchId, batchIdOf, sha256 } from './batch-id.ts';
 import type { Compressor } from './compression.ts';
 import { BATCH_BYTES_MAX, BATCH_OPS_MAX, RAW_BYTES_MAX } from './limits.ts';
-import { type Manifest, parseManifest } from './manifest.ts';
+import { associatedData, type Manifest, parseManifest } from './manifest.ts';
 import { inSlices, type Pause, readPayload, SLICE_OPS, type Slices } from './payload.ts';
+import type { Opened, PayloadOpener } from './payload-seal.ts';
 import { opsInRanges, RangeSet, rangesEqual } from './ranges.ts';
+
+/** The reason for which not even the bytes may be kept. */
+export const NOT_ACCEPTED = 'jurisdiction not accepted';
 
 export type DamagedReason =
   | 'not a batch'
@@ -32,6 +36,11 @@ export type RefusedReason =
   | 'wrong site'
   | 'too many ops'
   | 'too large'
+  /** Encrypted to a key that the region does not hold. */
+  | 'unknown key'
+  | 'wrong seal'
+  /** The region may not store what is under this law. */
+  | typeof NOT_ACCEPTED
   | 'malformed payload'
   | 'another class'
   | 'foreign stamp'
@@ -58,6 +67,10 @@ export interface OpenTools {
   readonly verify: Verify;
   readonly compressor: Compressor;
   readonly pause: Pause;
+  /** Undefined: nothing that is encrypted can be opened. */
+  readonly opener?: PayloadOpener | undefined;
+  /** Whether this may be stored here; undefined: everything may. */
+  readonly acceptsJurisdiction?: ((code: string | undefined) => boolean) | undefined;
 }
 
 /** Manifest and payload of a batch, not verified yet. */
@@ -102,11 +115,12 @@ export function readOwnBatch(bytes: Uint8Array): { id: BatchId; manifest: Manife
 export async function openBatch(
   bytes: Uint8Array,
   expected: ExpectedBatch,
-  { verify, compressor, pause }: OpenTools,
+  tools: OpenTools,
 ): Promise<BatchOutcome> {
+  const { verify, compressor, pause } = tools;
   const proven = proveBatch(bytes, expected, verify);
   if (proven.kind !== 'proven') return proven;
-  const { manifest, payload } = proven;
+  const { manifest } = proven;
   const refuse = (reason: RefusedReason): BatchOutcome => ({ kind: 'refused', reason, manifest });
   if (manifest.hub !== expected.hub) return refuse('wrong hub');
   if (manifest.site !== expected.site) return refuse('wrong site');
@@ -114,6 +128,12 @@ export async function openBatch(
   if (manifest.rawBytes > RAW_BYTES_MAX) return refuse('too large');
   if (manifest.throughLsn < manifest.fromLsn) return refuse('malformed manifest');
   if (opsInRanges(manifest.ranges) !== manifest.ops) return refuse('ops differ from ranges');
+  if (tools.acceptsJurisdiction?.(manifest.jurisdiction) === false) {
+    return refuse(NOT_ACCEPTED);
+  }
+  const payload = await plainPayload(manifest, proven.payload, tools);
+  if (payload === 'unknown-key') return refuse('unknown key');
+  if (payload === 'wrong-seal') return refuse('wrong seal');
   const raw =
     manifest.compression === 'none'
       ? payload
@@ -123,6 +143,17 @@ export async function openBatch(
   if (entries === undefined) return refuse('malformed payload');
   const difference = await inSlices(differenceFrom(manifest, entries), pause);
   return difference === undefined ? { kind: 'batch', manifest, entries } : refuse(difference);
+}
+
+function plainPayload(
+  manifest: Manifest,
+  payload: Uint8Array,
+  { opener, pause }: OpenTools,
+): Promise<Opened> {
+  const { sealedTo } = manifest;
+  if (sealedTo === undefined) return Promise.resolve(payload);
+  if (opener === undefined) return Promise.resolve('unknown-key');
+  return opener.open(sealedTo, payload, associatedData(manifest), pause);
 }
 
 type Proven =

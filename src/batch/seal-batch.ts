@@ -4,6 +4,7 @@
  * same bytes.
  */
 import { assert } from '../base/assert.ts';
+import { EMPTY_BYTES } from '../base/bytes.ts';
 import type { ClockQuality } from '../base/clock.ts';
 import { CborWriter } from '../codec/writer.ts';
 import { TreeHasher } from '../ledger/merkle.ts';
@@ -12,7 +13,7 @@ import type { StampedOp } from '../model/op.ts';
 import { type BatchId, batchIdOf, originOfPublicKey, sha256 } from './batch-id.ts';
 import type { Compressor } from './compression.ts';
 import type { SealLimits } from './limits.ts';
-import { type Manifest, type Signer, signManifest } from './manifest.ts';
+import { associatedData, type Manifest, type Signer, signManifest } from './manifest.ts';
 import {
   type Encoding,
   inSlices,
@@ -20,6 +21,7 @@ import {
   type PayloadEncoder,
   payloadEncoder,
 } from './payload.ts';
+import type { PayloadSealer } from './payload-seal.ts';
 import { RangeSet } from './ranges.ts';
 
 export interface SealedBatch {
@@ -37,6 +39,7 @@ export interface SealContext {
   readonly throughLsn: number;
   readonly createdMs: number;
   readonly quality: ClockQuality;
+  readonly jurisdiction?: string;
 }
 
 /** What sealing works with. */
@@ -44,6 +47,8 @@ export interface SealTools {
   readonly signer: Signer;
   readonly compressor: Compressor;
   readonly pause: Pause;
+  /** Undefined: the payload is not encrypted. */
+  readonly sealer?: PayloadSealer | undefined;
 }
 
 /** `full`: the op belongs to the next batch. `double`: it is in this one already, and was not added again. */
@@ -92,12 +97,12 @@ export class BatchBuilder {
   /** Puts the batch together, in slices between which `pause` lets other work run. */
   async seal(context: SealContext, tools: SealTools): Promise<SealedBatch> {
     assert(this.#tree.size > 0, 'a batch holds at least one op');
-    const { signer, compressor, pause } = tools;
+    const { signer, compressor, pause, sealer } = tools;
     const raw = await inSlices(this.#payload.finish(), pause);
     const compressed = await compressor.compress(raw);
     const isSmaller = compressed.length < raw.length;
-    const payload = isSmaller ? compressed : raw;
-    const manifest: Manifest = {
+    const plain = isSmaller ? compressed : raw;
+    const unsealed: Manifest = {
       ...context,
       hub: originOfPublicKey(signer.publicKey),
       class: this.#class,
@@ -106,12 +111,17 @@ export class BatchBuilder {
       ranges: this.#ranges.list(),
       ops: this.#tree.size,
       root: this.#tree.root(),
-      payloadSha256: sha256(payload),
-      payloadBytes: payload.length,
+      payloadSha256: EMPTY_BYTES,
+      payloadBytes: plain.length + (sealer?.overheadBytes ?? 0),
       rawBytes: raw.length,
       compression: isSmaller ? 'brotli' : 'none',
       encoding: this.#encoding,
+      ...(sealer === undefined ? {} : { sealedTo: sealer.keyId }),
     };
+    const payload =
+      sealer === undefined ? plain : await sealer.seal(plain, associatedData(unsealed), pause);
+    assert(payload.length === unsealed.payloadBytes, 'a sealed payload has the length it said');
+    const manifest = { ...unsealed, payloadSha256: sha256(payload) };
     const manifestBytes = signManifest(manifest, signer);
     const writer = new CborWriter(manifestBytes.length + payload.length + 16);
     const bytes = writer.array(2).bytes(manifestBytes).bytes(payload).peek();

@@ -152,6 +152,13 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await import('./user.ts')).listUsersCommand,
   },
   {
+    name: 'operator-key',
+    summary: 'make the key pair that hubs encrypt their batches to; prints the public half',
+    operands: [{ name: 'FILE', help: 'for the private half, which only the regional node gets' }],
+    options: { json: JSON_OPTION },
+    load: async () => (await import('./operator-key.ts')).makeOperatorKeyCommand,
+  },
+  {
     name: 'records get',
     summary: 'a record as it stands: fields and counters',
     operands: [RECORD_KEY],

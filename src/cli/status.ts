@@ -97,7 +97,8 @@ function uplinkLine({ uplink, sync }: StatusSnapshot, nowMs: number): string {
     receiptMs === undefined
       ? 'no receipt yet'
       : `last receipt ${agoText((nowMs - receiptMs) / 1000)}`;
-  return `${printable(sync.state)}; ${uplink.state} over ${uplink.link}, ${receipt}, ${bytesText(uplink.bytesToday)} today`;
+  const seal = uplink.encryptedTo === null ? ', not encrypted' : '';
+  return `${printable(sync.state)}; ${uplink.state} over ${uplink.link}, ${receipt}, ${bytesText(uplink.bytesToday)} today${seal}`;
 }
 
 /** Nothing where no session was, or where a hub of an earlier build does not tell. */

@@ -157,7 +157,7 @@ function publicKeyOf(raw: Uint8Array): KeyObject {
 }
 
 /** Both public keys are salt: the key belongs to this pair and no other. */
-function agreedKey(
+export function agreedKey(
   own: KeyObject,
   other: Uint8Array,
   ephemeralPublic: Uint8Array,

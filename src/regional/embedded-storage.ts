@@ -9,11 +9,13 @@
  * Batches are taken in the order in which they become complete, also before the one that they name as their
  * predecessor: the state is a fold over a set of ops.
  */
+import { EMPTY_BYTES } from '../base/bytes.ts';
 import { type Clock, type Timers, turn } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { BatchId } from '../batch/batch-id.ts';
 import type { Chunk, ChunkBitmap } from '../batch/chunks.ts';
 import type { Hello } from '../batch/messages.ts';
+import { NOT_ACCEPTED } from '../batch/open-batch.ts';
 import { isSiteName } from '../batch/topics.ts';
 import type { StampedOp } from '../model/op.ts';
 import type { Origin } from '../model/origin.ts';
@@ -172,7 +174,9 @@ class EmbeddedSite implements SiteStorage {
       publicKey,
       keep: (opened) => this.#keep(hub, id, bytes, opened),
       park: async (opClass, reason) => {
-        this.#archive.park(hub, opClass, id, bytes, reason);
+        // What may not be stored is not kept for a person to look at either.
+        const kept = reason === NOT_ACCEPTED ? EMPTY_BYTES : bytes;
+        this.#archive.park(hub, opClass, id, kept, reason);
         this.#assembly.drop(hub, id);
       },
       drop: async () => {

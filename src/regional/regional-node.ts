@@ -7,7 +7,7 @@
  */
 import { Backoff } from '../base/backoff.ts';
 import type { Cancel, Clock, Timers } from '../base/clock.ts';
-import { hexOf } from '../base/bytes.ts';
+import { bytesEqual, hexOf } from '../base/bytes.ts';
 import { HubError, messageOf, systemCode } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
@@ -17,6 +17,7 @@ import { type Compressor, COMPRESSIONS, threadedBrotli } from '../batch/compress
 import type { Signer } from '../batch/manifest.ts';
 import { encodeDownHello, encodeHave, type Hello, parseHello } from '../batch/messages.ts';
 import { ENCODINGS } from '../batch/payload.ts';
+import type { PayloadOpener } from '../batch/payload-seal.ts';
 import {
   downHelloTopic,
   haveTopic,
@@ -59,6 +60,10 @@ export interface RegionalNodeOptions {
   readonly timers: Timers;
   readonly random: Random;
   readonly log: Log;
+  /** Opens what hubs encrypt; undefined: nothing of it can be taken. */
+  readonly opener?: PayloadOpener | undefined;
+  /** What may be stored here; undefined: everything. */
+  readonly jurisdictions?: readonly string[] | undefined;
   /** Program version, for the greeting. */
   readonly software: string;
   readonly limits?: Partial<RegionalLimits>;
@@ -229,7 +234,12 @@ export class RegionalNode {
     for (const { batch, answer } of answers) this.#answer(address, batch, answer);
     await this.#takeUp(site);
     const readable = { formats: BATCH_FORMATS, compressions: COMPRESSIONS, encodings: ENCODINGS };
-    const greeting = { hub: hello.hub, nonce: hello.nonce, software, ...readable };
+    const { opener, jurisdictions } = this.#options;
+    const stores = jurisdictions === undefined ? {} : { jurisdictions };
+    const opens = opener === undefined ? {} : { opens: opener.keyIds };
+    const can = { ...readable, ...opens, ...stores };
+    tellHindrance(hello, this.#options);
+    const greeting = { hub: hello.hub, nonce: hello.nonce, software, ...can };
     this.#publish(downHelloTopic(address), encodeDownHello(greeting, signer));
   }
 
@@ -340,4 +350,17 @@ export class RegionalNode {
 
 function isPassing(error: unknown): error is HubError {
   return error instanceof HubError && error.code === 'database.away';
+}
+
+/** What the hub will find in our greeting, and stop at: said here too. */
+function tellHindrance(
+  { site, hub, sealedTo, jurisdiction }: Hello,
+  { opener, jurisdictions, log }: RegionalNodeOptions,
+): void {
+  if (sealedTo !== undefined && !opener?.keyIds.some((id) => bytesEqual(id, sealedTo))) {
+    const key = hexOf(sealedTo);
+    log.error('regional.hub.unreadable', { site, hub, key, next: 'regional.operator_key_file' });
+  }
+  if (jurisdictions?.includes(jurisdiction ?? '') !== false) return;
+  log.error('regional.jurisdiction.refused', { site, hub, jurisdiction, stores: jurisdictions });
 }

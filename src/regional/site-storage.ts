@@ -78,7 +78,7 @@ export interface Claim {
   readonly bytes: Uint8Array;
   readonly publicKey: Uint8Array;
   keep(opened: OpenedBatch): Promise<KeepOutcome>;
-  /** Puts the batch aside with the reason, for a person to look at. */
+  /** Puts the batch aside with the reason, for a person to look at; of reason `NOT_ACCEPTED`, no bytes are kept. */
   park(opClass: OpClass, reason: string): Promise<void>;
   /** Drops the chunks; how many there were. */
   drop(): Promise<number>;

@@ -15,6 +15,7 @@ import type { Compressor } from '../batch/compression.ts';
 import type { Manifest, Signer } from '../batch/manifest.ts';
 import { encodeReceipt, type Hello, type Receipt, type WitnessedHead } from '../batch/messages.ts';
 import { type BatchOutcome, type OpenTools, openBatch } from '../batch/open-batch.ts';
+import type { PayloadOpener } from '../batch/payload-seal.ts';
 import type { Verify } from '../codec/cose.ts';
 import { HASH_BYTES } from '../ledger/merkle.ts';
 import { checkpointBody, cosign, logName, type TreeHead } from '../ledger/note.ts';
@@ -43,6 +44,8 @@ export interface SiteOptions {
   readonly timers: Timers;
   readonly log: Log;
   readonly limits: RegionalLimits;
+  readonly opener?: PayloadOpener | undefined;
+  readonly jurisdictions?: readonly string[] | undefined;
 }
 
 /** What the hub is to be told of a batch. */
@@ -219,13 +222,16 @@ function keeperOf(options: SiteOptions): SiteKeeper {
 }
 
 function open(
-  { name: site, verify, compressor, timers }: SiteOptions,
+  { name: site, verify, compressor, timers, opener, jurisdictions }: SiteOptions,
   hub: Origin,
   id: BatchId,
   bytes: Uint8Array,
   publicKey: Uint8Array,
 ): Promise<BatchOutcome> {
-  const tools: OpenTools = { verify, compressor, pause: () => turn(timers) };
+  const acceptsJurisdiction = (code: string | undefined): boolean =>
+    jurisdictions?.includes(code ?? '') ?? true;
+  const pause = (): Promise<void> => turn(timers);
+  const tools: OpenTools = { verify, compressor, pause, opener, acceptsJurisdiction };
   return openBatch(bytes, { id, site, hub, publicKey }, tools);
 }
 

@@ -108,6 +108,9 @@ export interface UplinkStatus {
   readonly link: string;
   readonly lastReceiptAt: string | null;
   readonly bytesToday: number;
+  /** Id of the operator's key that batches are encrypted to; null: they are not encrypted. */
+  readonly encryptedTo: string | null;
+  readonly jurisdiction: string | null;
 }
 
 /** Where the hub stands towards the region: sync/recovery-table.ts. */

@@ -6,6 +6,7 @@ import type { Random } from '../base/random.ts';
 import type { Compressor } from '../batch/compression.ts';
 import { DEFAULT_SEAL_LIMITS, type SealLimits } from '../batch/limits.ts';
 import type { Signer } from '../batch/manifest.ts';
+import type { PayloadSealer } from '../batch/payload-seal.ts';
 import type { Verify } from '../codec/cose.ts';
 import type { Files } from '../platform/files.ts';
 import type { MqttClient } from '../platform/mqtt-client.ts';
@@ -57,6 +58,10 @@ export interface UplinkOptions {
   readonly dir: string;
   readonly site: string;
   readonly signer: Signer;
+  /** Encrypts batches to the operator's key; undefined: they are not encrypted. */
+  readonly sealer?: PayloadSealer | undefined;
+  /** Whose law the site's data is under; undefined: not said. */
+  readonly jurisdiction?: string | undefined;
   /** Undefined: nothing is told of the hub's history. */
   readonly history?: HistoryLog | undefined;
   readonly verify: Verify;
@@ -92,4 +97,6 @@ export interface UplinkStatus {
   /** Both directions, since midnight UTC by the wall clock. */
   readonly bytesToday: number;
   readonly faults: readonly HubError[];
+  /** Id of the operator's key that batches are encrypted to. */
+  readonly sealedTo: Uint8Array | undefined;
 }

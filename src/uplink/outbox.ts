@@ -9,29 +9,24 @@
  *   their ops sealed anew, which the regional node recognises op by op.
  */
 import { assert } from '../base/assert.ts';
-import { EMPTY_BYTES } from '../base/bytes.ts';
+import { bytesEqual, EMPTY_BYTES } from '../base/bytes.ts';
 import { type Clock, type Timers, turn } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import { type BatchId, originOfPublicKey } from '../batch/batch-id.ts';
 import type { ChunkBitmap } from '../batch/chunks.ts';
 import type { Compressor } from '../batch/compression.ts';
 import type { SealLimits } from '../batch/limits.ts';
-import type { Signer } from '../batch/manifest.ts';
+import type { Manifest, Signer } from '../batch/manifest.ts';
 import type { Encoding } from '../batch/payload.ts';
+import type { PayloadSealer } from '../batch/payload-seal.ts';
 import { BatchBuilder } from '../batch/seal-batch.ts';
 import { CLASSES, LOG, type OpClass, perClass } from '../model/class.ts';
 import { decodeEntry } from '../model/entry.ts';
 import type { Files } from '../platform/files.ts';
+import { type ClassState, joinedOn, joinUp } from './class-chain.ts';
 import { peekEntry } from './peek-entry.ts';
 import type { Backlog, HistoryLog, JournalReader, Lsn } from './ports.ts';
-import {
-  BEYOND_MAX,
-  CLASS_START,
-  type ClassProgress,
-  type Progress,
-  readProgress,
-  writeProgress,
-} from './progress.ts';
+import { BEYOND_MAX, CLASS_START, type Progress, readProgress, writeProgress } from './progress.ts';
 import { Spool, type SpooledBatch } from './spool.ts';
 import { UnsealedCount } from './unsealed-count.ts';
 import { WaitingAges } from './waiting-age.ts';
@@ -43,6 +38,8 @@ export interface OutboxOptions {
   readonly dir: string;
   readonly site: string;
   readonly signer: Signer;
+  readonly sealer?: PayloadSealer | undefined;
+  readonly jurisdiction?: string | undefined;
   readonly history?: HistoryLog | undefined;
   readonly compressor: Compressor;
   readonly clock: Clock;
@@ -58,17 +55,6 @@ const SLICE_ENTRIES = 512;
 /** The same for entries that are put into a batch, which takes far longer, and for their bytes. */
 const GATHER_ENTRIES = 128;
 const GATHER_BYTES = 128 << 10;
-
-/** Where a class stands in memory; `progress` is what the file may say of it. */
-interface ClassState {
-  progress: ClassProgress;
-  /** All ops at or below are in a batch. */
-  sealedLsn: Lsn;
-  lastSealedId: BatchId | undefined;
-  /** Changes when the class begins a new chain: a seal that is under way is then worthless. */
-  chain: number;
-  isSealing: boolean;
-}
 
 export class Outbox {
   readonly #options: OutboxOptions;
@@ -94,7 +80,8 @@ export class Outbox {
     const { spool, dropped } = Spool.open(files, `${dir}/spool`);
     const hub = originOfPublicKey(options.signer.publicKey);
     for (const { id, manifest } of spool.list()) {
-      if (manifest.hub !== hub || manifest.site !== options.site) spool.remove(id);
+      const isOurs = manifest.hub === hub && manifest.site === options.site;
+      if (!isOurs || !isSealedAsNow(manifest, options)) spool.remove(id);
     }
     if (dropped.length > 0) log.warn('uplink.spool.damaged', { files: dropped.slice(0, 10) });
     const read = readProgress(files, `${dir}/progress`);
@@ -210,7 +197,7 @@ export class Outbox {
     tellsTree: boolean,
   ): Promise<SpooledBatch | undefined> {
     const { chain } = state;
-    const { clock, compressor, signer, site, timers } = this.#options;
+    const { clock, compressor, signer, site, timers, sealer, jurisdiction } = this.#options;
     const gathered = await this.#gather(opClass, encoding);
     if (gathered === undefined || state.chain !== chain) return undefined;
     const { builder, throughLsn, lastOp } = gathered;
@@ -225,8 +212,10 @@ export class Outbox {
       quality: clock.quality(),
     };
     const place = { previous: state.lastSealedId, fromLsn: state.sealedLsn + 1, throughLsn };
-    const tools = { signer, compressor, pause: () => turn(timers) };
-    const sealed = await builder.seal({ site, ...place, ...created, ...tree }, tools);
+    const tools = { signer, compressor, pause: () => turn(timers), sealer };
+    const law = jurisdiction === undefined ? {} : { jurisdiction };
+    const context = { site, ...place, ...created, ...tree, ...law };
+    const sealed = await builder.seal(context, tools);
     if (state.chain !== chain) return undefined;
     const batch = this.#spool.add(sealed);
     state.sealedLsn = throughLsn;
@@ -368,6 +357,16 @@ export class Outbox {
   }
 }
 
+/** What was sealed for another key, in the open, or under another law, must not travel any more: its ops are sealed anew. */
+function isSealedAsNow(manifest: Manifest, { sealer, jurisdiction }: OutboxOptions): boolean {
+  const { sealedTo } = manifest;
+  const isSameKey =
+    sealedTo === undefined || sealer === undefined
+      ? sealedTo === sealer?.keyId
+      : bytesEqual(sealedTo, sealer.keyId);
+  return isSameKey && manifest.jurisdiction === jurisdiction;
+}
+
 interface Gathered {
   readonly builder: BatchBuilder;
   readonly ops: number;
@@ -376,41 +375,4 @@ interface Gathered {
   /** Bytes of the op there. */
   readonly lastOp: Uint8Array;
   readonly next: { readonly lsn: Lsn; readonly stampMs: number } | undefined;
-}
-
-/** The class as the file and the spool together say: batch joins batch from the receipted line on. */
-function joinUp(progress: ClassProgress, spool: Spool, opClass: OpClass): ClassState {
-  const known = new Map(progress.beyond.map((batch) => [batch.fromLsn, batch]));
-  for (const { id, manifest } of spool.list()) {
-    if (manifest.class !== opClass) continue;
-    known.set(manifest.fromLsn, { ...manifest, id });
-  }
-  let sealedLsn = progress.receiptedLsn;
-  let lastSealedId = progress.lastId;
-  for (;;) {
-    const next = known.get(sealedLsn + 1);
-    if (next === undefined) break;
-    sealedLsn = next.throughLsn;
-    lastSealedId = next.id;
-  }
-  const beyond = progress.beyond.filter(({ throughLsn }) => throughLsn <= sealedLsn);
-  const joined = { ...progress, beyond };
-  return { progress: joined, chain: 0, isSealing: false, sealedLsn, lastSealedId };
-}
-
-/** Notes a receipted batch, and moves the line over all that now join on to it. */
-function joinedOn(
-  progress: ClassProgress,
-  batch: { readonly fromLsn: Lsn; readonly throughLsn: Lsn; readonly id: BatchId },
-): ClassProgress {
-  const others = progress.beyond.filter(({ id }) => id !== batch.id);
-  const waiting = [...others, batch].toSorted((a, b) => a.fromLsn - b.fromLsn);
-  let { receiptedLsn, lastId } = progress;
-  while (waiting[0]?.fromLsn === receiptedLsn + 1) {
-    receiptedLsn = waiting[0].throughLsn;
-    lastId = waiting[0].id;
-    waiting.shift();
-  }
-  const beyond = waiting.filter(({ throughLsn }) => throughLsn > receiptedLsn);
-  return { receiptedLsn, lastId, beyond };
 }

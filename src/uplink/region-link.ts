@@ -20,6 +20,7 @@ import {
 } from '../batch/messages.ts';
 import type { Signer } from '../batch/manifest.ts';
 import { ENCODINGS } from '../batch/payload.ts';
+import type { PayloadSealer } from '../batch/payload-seal.ts';
 import { SPOOLED_MAX } from '../batch/limits.ts';
 import {
   chunkTopic,
@@ -54,6 +55,8 @@ export interface RegionLinkOptions {
   readonly log: Log;
   /** Program version for the hello. */
   readonly software: string;
+  readonly sealer?: PayloadSealer | undefined;
+  readonly jurisdiction?: string | undefined;
 }
 
 export interface RegionLinkHandlers {
@@ -128,12 +131,14 @@ export class RegionLink {
 
   /** Says who we are and which batches wait. */
   async hello(spooled: readonly BatchId[]): Promise<void> {
-    const { address, signer, software } = this.#options;
+    const { address, signer, software, sealer, jurisdiction } = this.#options;
     const readable = { formats: BATCH_FORMATS, compressions: COMPRESSIONS, encodings: ENCODINGS };
-    const hello = encodeHello(
-      { site: address.site, nonce: this.#nonce, software, ...readable, spooled },
-      signer,
-    );
+    const demands = {
+      ...(sealer === undefined ? {} : { sealedTo: sealer.keyId }),
+      ...(jurisdiction === undefined ? {} : { jurisdiction }),
+    };
+    const told = { site: address.site, nonce: this.#nonce, software, ...readable, spooled };
+    const hello = encodeHello({ ...told, ...demands }, signer);
     await this.#session?.publish(helloTopic(address), hello, { qos: 1, retain: true });
   }
 

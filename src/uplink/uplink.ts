@@ -28,7 +28,6 @@ import {
 } from './options.ts';
 import type { Backlog, Lsn, UplinkDecision } from './ports.ts';
 import { RegionLink } from './region-link.ts';
-import { trustRegion } from './region-key.ts';
 import {
   IDLE,
   type SessionEffect,
@@ -73,7 +72,7 @@ export class Uplink {
     this.#limits = { ...DEFAULT_UPLINK_LIMITS, ...options.limits };
     this.#outbox = outbox;
     this.#book = new SessionBook(options);
-    this.#counterpart = new Counterpart(options.history, options.log);
+    this.#counterpart = new Counterpart(options);
     const { pauseMsMin, pauseMsMax } = this.#limits;
     this.#backoff = new Backoff(pauseMsMin, pauseMsMax, options.random);
   }
@@ -110,6 +109,7 @@ export class Uplink {
       lastReceiptMs: this.#book.lastReceiptMs,
       dataReceiptedLsn: this.#outbox.dataReceiptedLsn,
       bytesToday: this.#book.bytesToday(),
+      sealedTo: this.#options.sealer?.keyId,
       faults: [this.#linkFault, this.#refusal].filter((fault) => fault !== undefined),
     };
   }
@@ -277,14 +277,11 @@ export class Uplink {
   }
 
   #trusts(answer: DownHello): boolean {
-    const { files, dir, site, log } = this.#options;
     let isTrusted = false;
     this.#guarded(() => {
-      const key = trustRegion(files, `${dir}/region.pub`, answer.publicKey);
-      if (key.kind === 'other') return this.#rejectRegion(key.fault);
-      if (key.kind === 'pinned') log.info('uplink.region.pinned', { site });
+      const fault = this.#counterpart.meet(answer);
+      if (fault !== undefined) return this.#rejectRegion(fault);
       isTrusted = true;
-      this.#counterpart.greeted(answer);
       this.#linkFault = undefined;
     });
     return isTrusted;

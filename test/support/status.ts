@@ -57,6 +57,8 @@ export function sampleStatus(change: Partial<StatusSnapshot> = {}): StatusSnapsh
       link: 'cellular',
       lastReceiptAt: '2026-03-01T11:48:00.000Z',
       bytesToday: 3_400_000,
+      encryptedTo: 'a1b2c3d4e5f60718',
+      jurisdiction: null,
     },
     sync: {
       state: 'catching up',

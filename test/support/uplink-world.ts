@@ -7,6 +7,12 @@ import assert from 'node:assert/strict';
 import type { Timers } from '../../src/base/clock.ts';
 import type { Log, LogFields } from '../../src/base/log.ts';
 import { inlineBrotli } from '../../src/batch/compression.ts';
+import {
+  type BatchOpener,
+  batchOpener,
+  batchSealer,
+  type OperatorKeyPair,
+} from '../../src/keys/batch-seal.ts';
 import { verifyEd25519 } from '../../src/keys/identity.ts';
 import { Ledger } from '../../src/ledger/ledger.ts';
 import { CLASSES } from '../../src/model/class.ts';
@@ -35,6 +41,14 @@ export interface WorldOptions {
   readonly regional?: Partial<RegionalLimits>;
   /** The hub has a ledger and tells the region of it. */
   readonly tellsHistory?: boolean;
+}
+
+/** What a hub may be told to do with its batches, and a region to open and to store. */
+export interface Terms {
+  operatorKey?: OperatorKeyPair;
+  jurisdiction?: string;
+  heldKeys?: readonly OperatorKeyPair[];
+  accepts?: readonly string[];
 }
 
 /** A log that keeps its lines. */
@@ -98,6 +112,8 @@ export class UplinkWorld {
   readonly log = new KeptLog();
   readonly syncLines: UplinkLogEntry[] = [];
   readonly fatal: unknown[] = [];
+  /** Takes effect at the next start. */
+  terms: Terms = {};
   decision: UplinkDecision = ALL_CLASSES;
   regionSigner = REGION;
   uplink: Uplink | undefined;
@@ -129,6 +145,8 @@ export class UplinkWorld {
       site: SITE,
       signer: HUB,
       history: this.#options.tellsHistory === true ? this.startLedger(life) : undefined,
+      sealer: this.terms.operatorKey && batchSealer(this.terms.operatorKey.publicKey, this.random),
+      jurisdiction: this.terms.jurisdiction,
       verify: verifyEd25519,
       mqtt: life.mqtt,
       broker: { url: 'mqtt://sim' },
@@ -185,6 +203,8 @@ export class UplinkWorld {
           log,
           limits: this.#options.regional ?? {},
         }),
+        opener: this.#opener(),
+        jurisdictions: this.terms.accepts,
         signer: this.regionSigner,
         verify: verifyEd25519,
         clock,
@@ -198,6 +218,12 @@ export class UplinkWorld {
       }),
     );
     return this.region;
+  }
+
+  #opener(): BatchOpener | undefined {
+    const { heldKeys } = this.terms;
+    const pems = heldKeys?.map(({ privatePem }) => privatePem);
+    return pems === undefined ? undefined : batchOpener(pems.join('\n'), 'test');
   }
 
   /** Lets time pass until the promise is settled. */

@@ -79,6 +79,7 @@ test('a down-hello repeats the nonce', () => {
   const bytes = encodeDownHello({ ...GREETING, hub: HUB_ID }, REGION);
   assert.deepEqual(parseDownHello(bytes, verifyEd25519), {
     ...GREETING,
+
     hub: HUB_ID,
     publicKey: REGION.publicKey,
   });

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { beforeEach, test } from 'vitest';
 
-import { utf8 } from '../../../src/base/bytes.ts';
+import { hexOf, textOf, utf8 } from '../../../src/base/bytes.ts';
 import { type Command, parseCommandArgs, UsageError } from '../../../src/cli/args.ts';
 import { runCli } from '../../../src/cli/cli.ts';
 import { COMMANDS } from '../../../src/cli/commands.ts';
 import { EXIT } from '../../../src/cli/io.ts';
 import { HubError } from '../../../src/base/errors.ts';
+import { batchOpener } from '../../../src/keys/batch-seal.ts';
 import { readUsers } from '../../../src/security/users.ts';
 import { CliWorld } from '../../support/cli.ts';
 
@@ -156,4 +157,15 @@ test('a bug is not explained away', async () => {
     load: () => Promise.resolve(() => Promise.reject(new TypeError('boom'))),
   };
   await assert.rejects(runCli([command], ['x'], {} as never), TypeError);
+});
+
+test('the private half of an operator key goes into a file, once, the public half to stdout', async () => {
+  const made = await world.run('operator-key /k/op.pem --json');
+  assert.equal(made.code, EXIT.done);
+  const { publicKey, keyId } = JSON.parse(made.stdout) as { publicKey: string; keyId: string };
+  const pem = textOf(world.files.read('/k/op.pem') ?? new Uint8Array()) ?? '';
+  assert.ok(!made.stdout.includes(pem.split('\n')[1] ?? '-'), 'never the private half');
+  assert.equal(hexOf(batchOpener(pem, 'op.pem').keyIds[0] ?? new Uint8Array()), keyId);
+  assert.match(publicKey, /^[A-Za-z0-9+/]{43}=$/);
+  assert.equal((await world.run('operator-key /k/op.pem')).code, EXIT.usage);
 });

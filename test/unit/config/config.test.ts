@@ -184,7 +184,6 @@ test('rules between keys are checked on the whole, named by the key that was giv
 test.each([
   ['security.mode="enrolled"', /enrolment/],
   ['journal.on_full="drop-bulk"', /drop/],
-  ['uplink.operator_key="abc"', /encrypt/],
   ['peer.enabled=true', /peers/],
   ['regional.database="postgres://x"', /SQLite/],
 ])('%s is refused instead of ignored', (set, why) => {
