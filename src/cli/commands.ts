@@ -9,7 +9,10 @@ import { HUB_OPTIONS } from './hub-api.ts';
 const JSON_OPTION = { help: 'as one JSON document' };
 const DATA_OPTIONS = { ...CONFIG_OPTIONS, json: JSON_OPTION };
 const BENCH_OPTIONS = {
-  vs: { value: 'RIVAL', help: 'measure a rival under the same load: mosquitto' },
+  vs: {
+    value: 'RIVAL',
+    help: 'a rival under the same load: mosquitto, or bare, the least that can promise the disk',
+  },
   seconds: { value: 'N', help: 'length of each measurement' },
   runs: { value: 'N', help: 'runs whose median counts (default 3)' },
   dir: { value: 'DIR', help: 'where the brokers keep their files (default ./data)' },
@@ -354,6 +357,13 @@ export const COMMANDS: readonly Command[] = [
     summary: 'the building of `bench uplink`, in a process of its own',
     operands: [{ name: 'DIR', help: 'of the run' }],
     load: async () => (await import('./bench/uplink/building.ts')).benchBuild,
+  },
+  {
+    name: 'bench bare',
+    isInternal: true,
+    summary: 'the rival `bare` of `bench ingest`',
+    operands: [{ name: 'DIR', help: 'for its file' }],
+    load: async () => (await import('./bench/bare.ts')).benchBare,
   },
   {
     name: 'bench load',

@@ -44,6 +44,15 @@ testWithPeers(
   },
 );
 
+test('bench ingest measures beside the least that can promise the disk', async () => {
+  const options = ['--scenario', 'window1', '--vs', 'bare', ...SHORT, '--dir', tempDir()];
+  const bench = heliograph(['bench', 'ingest', ...options]);
+  assert.equal(await bench.exited, 0, bench.lines.join('\n'));
+  const { scenarios } = JSON.parse(jsonOf(bench.lines)) as Report;
+  assert.ok((scenarios[0]?.brokers['bare']?.['msgsPerS'] ?? 0) > 10);
+  assert.ok((scenarios[0]?.ratio ?? 0) > 0);
+});
+
 test('bench drain gets every stored message to the subscriber that comes back', async () => {
   const bench = heliograph(['bench', 'drain', ...SHORT, '--dir', tempDir()]);
   assert.equal(await bench.exited, 0, bench.lines.join('\n'));

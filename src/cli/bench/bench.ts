@@ -10,13 +10,13 @@ import type { Random } from '../../base/random.ts';
 import type { Files } from '../../platform/files.ts';
 import type { Host } from '../../platform/host.ts';
 import type { HttpClient } from '../../platform/http-client.ts';
-import { type Contender, hub, mosquitto } from './contenders.ts';
+import { type Contender, hub, rival, type RivalName } from './contenders.ts';
 import { type Figures, measure, type Measuring, mediansOf } from './measure.ts';
 import { reportLines } from './report.ts';
 import type { Scenario } from './scenarios.ts';
 
 export interface BenchOptions {
-  readonly vs: 'mosquitto' | undefined;
+  readonly vs: RivalName | undefined;
   readonly json: boolean;
   /** Length of each measurement instead of the scenario's own. */
   readonly seconds: number | undefined;
@@ -50,7 +50,7 @@ export interface Row {
 
 export async function runBench(options: BenchOptions, parts: BenchParts): Promise<void> {
   const ours = hub(parts.http);
-  const contenders = options.vs === undefined ? [ours] : [ours, mosquitto(parts.files)];
+  const contenders = options.vs === undefined ? [ours] : [ours, rival(options.vs, parts.files)];
   const rows: Row[] = [];
   for (const scenario of options.scenarios) {
     rows.push(await compare(scenario, contenders, options, parts));
@@ -83,7 +83,7 @@ async function compare(
     [...runs].map(([name, figures]) => [name, mediansOf(figures)]),
   );
   const ours = brokers['heliograph']?.[scenario.measure] ?? 0;
-  const theirs = brokers['mosquitto']?.[scenario.measure];
+  const theirs = options.vs && brokers[options.vs]?.[scenario.measure];
   const ratio = theirs === undefined || theirs === 0 ? undefined : ours / theirs;
   return { name: scenario.name, title: scenario.title, measure: scenario.measure, brokers, ratio };
 }

@@ -3,6 +3,7 @@ import { MachineHost } from '../../platform/host.ts';
 import { type Args, UsageError } from '../args.ts';
 import { type CliIo, EXIT, type ExitCode } from '../io.ts';
 import { runBench } from './bench.ts';
+import { RIVALS } from './contenders.ts';
 import { runLoad } from './load.ts';
 import { INGEST_NAMES, type Load, SCENARIOS } from './scenarios.ts';
 
@@ -29,11 +30,14 @@ export async function benchLoad(args: Args, io: CliIo): Promise<ExitCode> {
 
 async function bench(names: readonly string[], args: Args, io: CliIo): Promise<ExitCode> {
   const vs = args.text('vs');
-  if (vs !== undefined && vs !== 'mosquitto') throw new UsageError('--vs knows mosquitto only');
+  const rival = RIVALS.find((name) => name === vs);
+  if (vs !== undefined && rival === undefined) {
+    throw new UsageError(`no rival ${vs}; there are: ${RIVALS.join(', ')}`);
+  }
   await runBench(
     {
       scenarios: scenariosOf(names),
-      vs,
+      vs: rival,
       json: args.has('json'),
       seconds: args.number('seconds', 1, 3_600),
       runs: args.number('runs', 1, 99) ?? RUNS,

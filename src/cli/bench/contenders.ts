@@ -10,6 +10,9 @@ import { freePort, openLoadSocket } from '../../platform/load-socket.ts';
 
 export const HOST = '127.0.0.1';
 
+export const RIVALS = ['mosquitto', 'bare'] as const;
+export type RivalName = (typeof RIVALS)[number];
+
 export interface RunningBroker {
   readonly port: number;
   readonly pid: number;
@@ -21,7 +24,7 @@ export interface RunningBroker {
 }
 
 export interface Contender {
-  readonly name: 'heliograph' | 'mosquitto';
+  readonly name: 'heliograph' | RivalName;
   /** `dir` is a new folder for its files. */
   start(dir: string): Promise<RunningBroker>;
 }
@@ -86,6 +89,27 @@ export function mosquitto(files: Files): Contender {
       };
     },
   };
+}
+
+/** bare.ts: what parsing, appending, syncing and acknowledging cost alone. */
+const BARE: Contender = {
+  name: 'bare',
+  async start(dir) {
+    const { command, entry } = ownProgram();
+    const args = [entry, 'bench', 'bare', dir];
+    const { child, line } = await startUntil(command, args, (text) => text.startsWith('ready'));
+    return {
+      port: Number(line.split(' ')[1]),
+      pid: child.pid,
+      syncs: () => Promise.resolve(0),
+      isCaughtUp: () => Promise.resolve(true),
+      stop: async () => void (await child.stop()),
+    };
+  },
+};
+
+export function rival(name: RivalName, files: Files): Contender {
+  return name === 'bare' ? BARE : mosquitto(files);
 }
 
 /** Starts a rival's program, from wherever it is. */
