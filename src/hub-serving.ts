@@ -10,13 +10,13 @@ import { Lingers } from './hub-linger.ts';
 import { brokerLimits, type HubAddresses, listenMqtt } from './hub-listeners.ts';
 import { JournalSessionLog } from './hub-sessions.ts';
 import { HubStore } from './hub-store.ts';
+import { serveSync } from './hub-sync.ts';
 import { Door } from './ingest/door.ts';
 import { recoverProgress } from './ingest/progress.ts';
 import type { Journal } from './journal/journal.ts';
 import { unfoldable } from './merge/fold.ts';
 import { HlcClock } from './model/hlc.ts';
 import { MomentClock } from './platform/clock.ts';
-import { OPS_FILTER, OpsDoor } from './sync/ops-door.ts';
 import { PROGRAM_VERSION } from './versions.ts';
 
 export interface Serving {
@@ -45,7 +45,7 @@ export async function serveDevices(ground: Ground): Promise<Serving> {
     HubStore.open({ config, machine, clock: time.clock, paths, journal, signer: ground.identity }),
   );
   const lingers = new Lingers(config.journal);
-  const door = openDoor(ground, journal, store, lingers);
+  const { door, hlc } = openDoor(ground, journal, store, lingers);
   const { clock, timers, log, files } = machine;
   const hub = ground.id;
   const broker = closers.add(
@@ -60,37 +60,33 @@ export async function serveDevices(ground: Ground): Promise<Serving> {
       limits: brokerLimits(config.broker),
     }),
   );
-  takeDeviceOps(ground, journal, door, broker);
+  serveSync(ground, { journal, store, door, hlc, broker, access });
   const { addresses } = closers.add(await listenMqtt(config, machine, broker));
   return { journal, store, door, lingers, broker, access, addresses };
 }
 
-function openDoor(ground: Ground, journal: Journal, store: HubStore, lingers: Lingers): Door {
+function openDoor(
+  ground: Ground,
+  journal: Journal,
+  store: HubStore,
+  lingers: Lingers,
+): { readonly door: Door; readonly hlc: HlcClock } {
   const { config, machine, time, id } = ground;
   const { log, random } = machine;
   const moment = new MomentClock(time.clock);
   const progress = recoverProgress({ hub: id, journal, store: store.state, log });
-  return Door.open({
+  const hlc = new HlcClock(moment, progress.lastHlc);
+  const door = Door.open({
     journal,
     hub: id,
     log,
     clock: moment,
     capture: config.capture,
     bootId: new DataView(random.bytes(4).buffer).getUint32(0),
-    hlc: new HlcClock(moment, progress.lastHlc),
+    hlc,
     knownVector: progress.vector,
     lingerMs: (opClass) => lingers.of(opClass),
     unfoldable,
   });
-}
-
-/** `sync/<device>/ops` → door → `sync/<device>/receipt`. */
-function takeDeviceOps({ machine }: Ground, journal: Journal, door: Door, broker: Broker): void {
-  const opsDoor = new OpsDoor({
-    acceptOps: (message, from) => door.acceptOps(message, from),
-    whenDurable: (lsn) => journal.whenDurable(lsn),
-    publish: (topic, payload) => broker.publish(topic, payload, { qos: 1 }),
-    log: machine.log,
-  });
-  broker.onMessage(OPS_FILTER, (message) => opsDoor.handle(message));
+  return { door, hlc };
 }

@@ -6,6 +6,7 @@
  * The door numbers this hub's own lanes and knows how far every other lane has come, so a duplicate is
  * accepted without a second entry and a gap is refused. It folds nothing; the applier does, later.
  */
+import { EMPTY_BYTES } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { HubError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
@@ -13,14 +14,23 @@ import { CborWriter } from '../codec/writer.ts';
 import { LOG, type OpClass } from '../model/class.ts';
 import { encodeDelivery } from '../model/entry.ts';
 import type { HlcClock } from '../model/hlc.ts';
-import { AUTHORITY, BODY_BYTES_MAX, EVENT, type Kind, type Op, type Role } from '../model/op.ts';
+import {
+  AUTHORITY,
+  BODY_BYTES_MAX,
+  EVENT,
+  type Kind,
+  type Op,
+  PATCH,
+  type Role,
+  UNDO,
+} from '../model/op.ts';
 import { type Lane, laneOf, type Origin, splitLane } from '../model/origin.ts';
 import { seqIn, type VersionVector } from '../model/version-vector.ts';
 import { CaptureRules, type CaptureRule } from './capture.ts';
 import { FillGate } from './fill-gate.ts';
 import type { JournalPort, Lsn } from './journal-port.ts';
 import { OpEntryEncoder, type OwnOp } from './op-entry-encoder.ts';
-import { type OpsOutcome, readOpsMessage, type RejectedOp } from './ops-message.ts';
+import { type OpsOutcome, readOpsMessage, type RejectedOp, type TakenEdit } from './ops-message.ts';
 import { encodeNote, NOTE_INTERVAL } from './progress.ts';
 import { markOf, RecentPublishes } from './recent-publishes.ts';
 
@@ -68,14 +78,26 @@ export interface OwnEvent {
   readonly role?: Role;
 }
 
+/** Who hands in ops. */
+export interface OpsFrom {
+  readonly role: Role;
+  readonly device: string;
+  /** Whether it has the right to make the op; absent: it has. */
+  readonly mayWrite?: (op: Pick<Op, 'kind' | 'key'>) => boolean;
+}
+
 /** An own op as it was journaled. */
 export interface JournaledOp {
   readonly lsn: Lsn;
   readonly seq: number;
 }
 
+type Rejection = Pick<RejectedOp, 'reason' | 'verdict'>;
+
 /** Lanes that one hub keeps track of: a device may not make up origins for ever. */
 const LANES_MAX = 10_000;
+const CLASH = never('the origin belongs to another device');
+const MANY_ORIGINS = later('too many origins on this hub');
 const PASS: Admission = { kind: 'pass' };
 
 export class Door {
@@ -178,33 +200,49 @@ export class Door {
     return { lsn, seq: this.#ownSeqs[opClass] as number };
   }
 
-  /** Takes ops that a device made (`ops-message` of WIRE.cddl); what can be taken is, each for itself. */
-  acceptOps(message: Uint8Array, from: { role: Role; device: string }): OpsOutcome {
+  /** Takes ops that a device made (sync/PROTOCOL.md §2); what can be taken is, each for itself. */
+  acceptOps(message: Uint8Array, from: OpsFrom): OpsOutcome {
     const { ops, refused: reason } = readOpsMessage(message);
     const rejected: RejectedOp[] = [];
+    const edits: TakenEdit[] = [];
     const lanes = new Set<Lane>();
     let lsn = 0;
+    let isClash = false;
     for (const { op, bytes } of ops) {
       const { origin, class: opClass, seq } = op;
-      const reject = (why: string): void => {
-        rejected.push({ origin, class: opClass, seq, reason: why });
+      const reject = ({ reason: why, verdict }: Rejection): void => {
+        rejected.push({ origin, class: opClass, seq, reason: why, verdict });
       };
       const stranger = this.#strangerReason(op, from.device);
       if (stranger !== undefined) {
+        isClash ||= stranger === CLASH;
         reject(stranger);
+        continue;
+      }
+      if (from.mayWrite?.(op) === false) {
+        reject(never(`no right to write ${op.key}`));
         continue;
       }
       const lane = laneOf(origin, opClass);
       lanes.add(lane);
       const outcome = this.#acceptOp(lane, op, bytes, AUTHORITY[from.role]);
-      if (typeof outcome === 'string') reject(outcome);
-      else lsn = Math.max(lsn, outcome);
+      if (typeof outcome === 'object') reject(outcome);
+      else {
+        lsn = Math.max(lsn, outcome);
+        if (op.kind === PATCH || op.kind === UNDO) edits.push(editOf(op));
+      }
     }
     const accepted = [...lanes].map((lane) => ({
       ...splitLane(lane),
       seq: seqIn(this.#vector, lane),
     }));
-    return { lsn, accepted, rejected, ...(reason === undefined ? {} : { refused: reason }) };
+    const outcome = { lsn, accepted, rejected, edits, isClash };
+    return reason === undefined ? outcome : { ...outcome, refused: reason };
+  }
+
+  /** The device that speaks for an origin, as far as it did since the start. */
+  deviceOf(origin: Origin): string | undefined {
+    return this.#deviceByOrigin.get(origin);
   }
 
   /** Seqs of all lanes as far as they are journaled, those of this hub included. */
@@ -228,22 +266,22 @@ export class Door {
   }
 
   /** LSN of the new entry, 0 for a duplicate, or the reason of a refusal. */
-  #acceptOp(lane: Lane, op: Op, bytes: Uint8Array, authority: number): Lsn | string {
+  #acceptOp(lane: Lane, op: Op, bytes: Uint8Array, authority: number): Lsn | Rejection {
     const known = seqIn(this.#vector, lane);
     if (op.seq <= known) return 0;
-    if (op.seq > known + 1) return `gap after ${known}`;
+    if (op.seq > known + 1) return { reason: `gap after ${known}`, verdict: 'gap' };
     const unknown = this.#options.unfoldable(op);
-    if (unknown !== undefined) return unknown;
-    if (known === 0 && this.#vector.size >= LANES_MAX) return 'too many origins on this hub';
+    if (unknown !== undefined) return never(unknown);
+    if (known === 0 && this.#vector.size >= LANES_MAX) return MANY_ORIGINS;
     const full = this.#gate.refusal(op.class);
-    if (full !== undefined) return full.message;
+    if (full !== undefined) return later(full.message);
     const { hlc } = this.#options;
     hlc.observe(op.hlc);
     let lsn: Lsn;
     try {
       lsn = this.#append(this.#encoder.accepted(bytes, hlc.next(), authority), op.class);
     } catch (error) {
-      if (error instanceof HubError) return error.message;
+      if (error instanceof HubError) return later(error.message);
       throw error;
     }
     this.#vector.set(lane, op.seq);
@@ -252,13 +290,13 @@ export class Door {
   }
 
   /** Why the device may not speak for this op's origin; binds the origin to the first device that does. */
-  #strangerReason(op: Op, device: string): string | undefined {
-    if (op.class === LOG) return 'class log is written by hubs';
-    if (op.origin === this.#options.hub) return 'the origin is this hub';
+  #strangerReason(op: Op, device: string): Rejection | undefined {
+    if (op.class === LOG) return never('class log is written by hubs');
+    if (op.origin === this.#options.hub) return never('the origin is this hub');
     const owner = this.#deviceByOrigin.get(op.origin);
     if (owner === device) return undefined;
-    if (owner !== undefined) return 'the origin belongs to another device';
-    if (this.#deviceByOrigin.size >= LANES_MAX) return 'too many origins on this hub';
+    if (owner !== undefined) return CLASH;
+    if (this.#deviceByOrigin.size >= LANES_MAX) return MANY_ORIGINS;
     this.#deviceByOrigin.set(op.origin, device);
     return undefined;
   }
@@ -306,6 +344,18 @@ export class Door {
       if (!(error instanceof HubError)) throw error;
     }
   }
+}
+
+function never(reason: string): Rejection {
+  return { reason, verdict: 'never' };
+}
+
+function later(reason: string): Rejection {
+  return { reason, verdict: 'later' };
+}
+
+function editOf({ origin, class: opClass, seq, kind, key, body }: Op): TakenEdit {
+  return { origin, class: opClass, seq, kind, key, body: kind === UNDO ? body : EMPTY_BYTES };
 }
 
 /** What the broker must know again after a crash: RETAIN, and the identifier of a QoS 2 publish. */

@@ -1,11 +1,11 @@
 /**
- * What a device sends to `sync/<device>/ops` (WIRE.cddl `ops-message`), cut into ops; and the outcome it
+ * What a device sends to `sync/<device>/ops` (sync/PROTOCOL.md §2), cut into ops; and the outcome it
  * gets. A message that breaks off or is not canonical is read as far as it goes: the ops before the fault
  * count, the message is refused with the reason.
  */
 import { CborError, CborReader } from '../codec/reader.ts';
 import type { OpClass } from '../model/class.ts';
-import { type Op, readOp } from '../model/op.ts';
+import { type Kind, type Op, readOp } from '../model/op.ts';
 import type { Origin } from '../model/origin.ts';
 import type { Lsn } from './journal-port.ts';
 
@@ -20,11 +20,26 @@ export interface AcceptedLane {
   readonly seq: number;
 }
 
+/** `later`: may be taken another time. `never`: not as it is. `gap`: when what lies before it has come. */
+export type Verdict = 'later' | 'never' | 'gap';
+
 export interface RejectedOp {
   readonly origin: Origin;
   readonly class: OpClass;
   readonly seq: number;
   readonly reason: string;
+  readonly verdict: Verdict;
+}
+
+/** An op on a record that is in the journal now. */
+export interface TakenEdit {
+  readonly origin: Origin;
+  readonly class: OpClass;
+  readonly seq: number;
+  readonly kind: Kind;
+  readonly key: string;
+  /** Of an undo: it names the ops it takes back. Empty otherwise. */
+  readonly body: Uint8Array;
 }
 
 export interface OpsOutcome {
@@ -32,6 +47,10 @@ export interface OpsOutcome {
   readonly lsn: Lsn;
   readonly accepted: readonly AcceptedLane[];
   readonly rejected: readonly RejectedOp[];
+  /** What of it may be in conflict with others, or take back what others made. */
+  readonly edits: readonly TakenEdit[];
+  /** The device speaks for an origin that another device speaks for. */
+  readonly isClash: boolean;
   /** Why the message, or what is left of it, could not be read. */
   readonly refused?: string;
 }

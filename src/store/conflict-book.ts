@@ -50,6 +50,10 @@ const LIST = `
   FROM conflicts JOIN keys ON keys.id = conflicts.key_id
   WHERE closed_ms IS NULL OR ? ORDER BY conflicts.id DESC LIMIT ?`;
 
+const LIST_OF_KEY = `
+  SELECT field, kind, winner, loser, found_ms FROM conflicts
+  WHERE key_id = ? AND closed_ms IS NULL ORDER BY id DESC LIMIT ?`;
+
 export class ConflictBook {
   readonly #db: SqliteFile;
   readonly #keys: KeyIds;
@@ -121,6 +125,18 @@ export class ConflictBook {
       key: nameOf(row['name']),
       foundMs: row['found_ms'] as number,
       closedMs: (row['closed_ms'] as number | null) ?? undefined,
+    }));
+  }
+
+  /** Open conflicts of one record, the newest first. */
+  openAt(key: string, limit: number): MetConflict[] {
+    const keyId = this.#keys.find(key);
+    if (keyId === undefined || !this.#open.has(keyId)) return [];
+    return this.#db.rows(LIST_OF_KEY, [keyId, limit]).map((row) => ({
+      ...conflictOf(row),
+      key,
+      foundMs: row['found_ms'] as number,
+      closedMs: undefined,
     }));
   }
 

@@ -80,6 +80,11 @@ export class Records {
     return this.#guard(() => this.#book.list(includeClosed, limit));
   }
 
+  /** Open conflicts of one record, the newest first. */
+  openConflicts(key: string, limit: number): MetConflict[] {
+    return this.#guard(() => this.#book.openAt(key, limit));
+  }
+
   counts(): MergeCounts {
     return this.#guard(() => this.#book.counts());
   }

@@ -35,6 +35,7 @@ import { Records } from './records.ts';
 import { emptyTables, migrate, seedWrites } from './schema.ts';
 import { type Durability, SqliteFile } from './sqlite.ts';
 import { itemsOf, takeItem } from './state-items.ts';
+import { StateReader } from './state-reader.ts';
 import { StateTables } from './state-tables.ts';
 
 export type Lsn = number;
@@ -71,6 +72,8 @@ const ALL_KEYS = Number.MAX_SAFE_INTEGER;
 export class Store {
   /** Queries about records. */
   readonly records: Records;
+  /** The state by pieces. */
+  readonly reader: StateReader;
   readonly #db: SqliteFile;
   readonly #log: Log;
   readonly #keys: KeyIds;
@@ -98,6 +101,7 @@ export class Store {
     this.#book = new ConflictBook(db, this.#keys, this.#tables);
     this.#folder = this.#newFolder();
     this.records = new Records(this.#tables, this.#book, (query) => this.#guarded(query));
+    this.reader = this.#newReader();
   }
 
   /**
@@ -335,6 +339,17 @@ export class Store {
     }
     this.commit();
     this.#db.close();
+  }
+
+  #newReader(): StateReader {
+    return new StateReader({
+      db: this.#db,
+      settle: () => this.#flushAll(),
+      guard: (query) => this.#guarded(query),
+      vector: () => this.vector(),
+      appliedLsn: () => this.#stagedLsn,
+      upTo: (lane) => this.#progress.seen.lane(lane).upTo,
+    });
   }
 
   #newFolder(): EntryFolder {

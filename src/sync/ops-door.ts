@@ -1,18 +1,17 @@
 /**
  * `sync/<device>/ops` → `sync/<device>/receipt`: a device hands in ops it has made and learns, when they are
- * durable, how far each of its lanes has come and which ops were not taken, with reasons (WIRE.cddl
- * `ops-message`, `receipt-message`). Handing in the same ops again is harmless.
+ * durable, how far each of its lanes has come, which ops were not taken, with reasons, and what is in conflict
+ * with them (PROTOCOL.md §2). Handing in the same ops again is harmless.
  *
  * Whatever a device sends, it gets a receipt that says what became of it; nothing it sends ends the hub.
  * Who may publish to whose topic is the gatekeeper's business.
  */
 import { HubError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
-import { type CborValue, cborMap } from '../codec/value.ts';
-import { encodeCbor } from '../codec/writer.ts';
 import type { OpClass } from '../model/class.ts';
-import type { Role } from '../model/op.ts';
-import { bytesOfOrigin, type Origin } from '../model/origin.ts';
+import type { Kind, Op, Role } from '../model/op.ts';
+import type { Origin } from '../model/origin.ts';
+import { encodeReceipt, type ToldConflict, type Verdict } from '../protocol/receipt-message.ts';
 
 export type Lsn = number;
 
@@ -29,14 +28,38 @@ export interface OpsOutcome {
     readonly class: OpClass;
     readonly seq: number;
     readonly reason: string;
+    readonly verdict: Verdict;
   }[];
+  readonly edits: readonly TakenEdit[];
+  /** The device speaks for an origin that another device speaks for. */
+  readonly isClash: boolean;
   readonly refused?: string;
 }
 
+/** An op on a record that was taken. */
+export interface TakenEdit {
+  readonly origin: Origin;
+  readonly class: OpClass;
+  readonly seq: number;
+  readonly kind: Kind;
+  readonly key: string;
+  readonly body: Uint8Array;
+}
+
+export interface OpsFrom {
+  readonly role: Role;
+  readonly device: string;
+  readonly mayWrite?: (op: Pick<Op, 'kind' | 'key'>) => boolean;
+}
+
 export interface OpsDoorOptions {
-  readonly acceptOps: (message: Uint8Array, from: { role: Role; device: string }) => OpsOutcome;
+  readonly acceptOps: (message: Uint8Array, from: OpsFrom) => OpsOutcome;
   /** Resolves when the LSN is durable. */
   readonly whenDurable: (lsn: Lsn) => Promise<void>;
+  /** Open conflicts in which the ops take part, as far as they are folded; tells others of theirs. */
+  readonly conflictsOf: (edits: readonly TakenEdit[], lsn: Lsn) => Promise<readonly ToldConflict[]>;
+  /** Tells the device that another one speaks for its origin. */
+  readonly tellClash: (device: string) => void;
   /** Sends to the devices that have subscribed, QoS 1. */
   readonly publish: (topic: string, payload: Uint8Array) => void;
   readonly log: Log;
@@ -47,7 +70,7 @@ export interface OpsMessage {
   /** Valid during the call only. */
   readonly payload: Uint8Array;
   /** Undefined where the publisher is not known any more; it counts as a device. */
-  readonly from: { readonly role: Role } | undefined;
+  readonly from: Pick<OpsFrom, 'role' | 'mayWrite'> | undefined;
 }
 
 export const OPS_FILTER = 'sync/+/ops';
@@ -73,8 +96,9 @@ export class OpsDoor {
     if (this.#waiting >= WAITING_MAX) {
       return { refused: new HubError('journal.busy', `${WAITING_MAX} receipts wait for the card`) };
     }
-    const role = message.from?.role ?? 'device';
-    const outcome = this.#options.acceptOps(message.payload, { role, device });
+    const from = message.from ?? { role: 'device' };
+    const outcome = this.#options.acceptOps(message.payload, { ...from, device });
+    if (outcome.isClash) this.#options.tellClash(device);
     if (outcome.lsn === 0) {
       this.#send(device, outcome);
       return undefined;
@@ -87,7 +111,8 @@ export class OpsDoor {
     this.#waiting += 1;
     try {
       await this.#options.whenDurable(outcome.lsn);
-      this.#send(device, outcome);
+      const conflicts = await this.#options.conflictsOf(outcome.edits, outcome.lsn);
+      this.#send(device, outcome, conflicts);
     } catch (error) {
       // Not durable: no receipt. The device keeps its ops and hands them in again.
       if (!(error instanceof HubError)) throw error;
@@ -101,23 +126,7 @@ export class OpsDoor {
     }
   }
 
-  #send(device: string, outcome: OpsOutcome): void {
-    this.#options.publish(`sync/${device}/receipt`, encodeReceipt(outcome));
+  #send(device: string, outcome: OpsOutcome, conflicts: readonly ToldConflict[] = []): void {
+    this.#options.publish(`sync/${device}/receipt`, encodeReceipt({ ...outcome, conflicts }));
   }
-}
-
-/** The receipt's bytes, `receipt-message` of WIRE.cddl. */
-export function encodeReceipt({ accepted, rejected, refused }: OpsOutcome): Uint8Array {
-  const lanes: CborValue = accepted.map((lane) => [
-    bytesOfOrigin(lane.origin),
-    lane.class,
-    lane.seq,
-  ]);
-  const ops: CborValue = rejected.map((op) => [
-    bytesOfOrigin(op.origin),
-    op.class,
-    op.seq,
-    op.reason,
-  ]);
-  return encodeCbor(cborMap({ accepted: lanes, rejected: ops, refused }));
 }

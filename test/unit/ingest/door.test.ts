@@ -202,13 +202,16 @@ describe('ops of devices', () => {
   it('are accepted again without a second entry', () => {
     const { door, journal } = openDoor();
     const message = opsMessage(patchOp({ a: 1 }));
-    door.acceptOps(message, TABLET);
+    const first = door.acceptOps(message, TABLET);
     const again = door.acceptOps(message, TABLET);
     assert.deepEqual(again, {
       lsn: 0,
       accepted: [{ origin: DEVICE_A, class: 2, seq: 1 }],
       rejected: [],
+      edits: again.edits,
+      isClash: false,
     });
+    assert.deepEqual(again.edits, first.edits);
     assert.equal(journal.lastLsn, 1);
   });
 
@@ -221,8 +224,8 @@ describe('ops of devices', () => {
     ];
     const outcome = door.acceptOps(opsMessage(...ops), TABLET);
     assert.deepEqual(
-      outcome.rejected.map(({ seq, reason }) => [seq, reason]),
-      [[3, 'gap after 1']],
+      outcome.rejected.map(({ seq, reason, verdict }) => [seq, reason, verdict]),
+      [[3, 'gap after 1', 'gap']],
     );
     assert.equal(journal.lastLsn, 2);
   });

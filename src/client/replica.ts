@@ -1,0 +1,70 @@
+/**
+ * The part of a site's state that this device has asked for, as the hub has it: what pages of the hub bring is folded
+ * by the same rules as on the hub (merge/MERGE.md), so equal ops give an equal digest. Own ops are not in it until they
+ * come back from the hub, which has given them their stamp.
+ */
+import type { EventWrite } from '../merge/fold.ts';
+import { MemoryState } from '../merge/memory-state.ts';
+import { eventOrder, prevails, writeOrder } from '../merge/order.ts';
+import { foldRecord, type RecordWrite } from '../merge/record.ts';
+import { carriesBytes } from '../model/asset-bytes.ts';
+import { ADD, ASSET, EVENT, type Kind, PATCH, REMOVE, UNDO } from '../model/op.ts';
+import { joinVectors, type VersionVector } from '../model/version-vector.ts';
+import type { DeltaItem, ReadPage } from '../protocol/delta-message.ts';
+
+const RECORD_KINDS: ReadonlySet<Kind> = new Set([PATCH, REMOVE, ADD, ASSET, UNDO]);
+
+export class Replica {
+  readonly state = new MemoryState();
+  #vector: VersionVector = new Map();
+
+  /** All ops in scope up to here are in the state. */
+  get vector(): VersionVector {
+    return this.#vector;
+  }
+
+  /** Folds a page; the keys that it touched. */
+  take({ items, lanes }: Pick<ReadPage, 'items' | 'lanes'>): ReadonlySet<string> {
+    const touched = new Set<string>();
+    const records = new Set<string>();
+    for (const item of items) this.#takeItem(item, touched, records);
+    for (const key of records) this.state.putRecord(key, foldRecord(this.state.writes(key)));
+    this.#vector = joinVectors(this.#vector, lanes);
+    return touched;
+  }
+
+  #takeItem(item: DeltaItem, touched: Set<string>, records: Set<string>): void {
+    if (item.type === 'op') {
+      const { op } = item.stamped;
+      if (op.kind === EVENT) {
+        this.#takeEvent(op.key, { order: eventOrder(item.stamped), body: op.body }, touched);
+      } else if (!carriesBytes(op)) {
+        const write = { order: writeOrder(item.stamped), kind: op.kind, body: op.body };
+        this.#takeWrite(op.key, write, touched, records);
+      }
+      return;
+    }
+    const { item: piece } = item;
+    if (piece.type === 'event') this.#takeEvent(piece.key, piece.write, touched);
+    else if (piece.type === 'write') this.#takeWrite(piece.key, piece.write, touched, records);
+  }
+
+  /** Bytes are copied: they lie in a page of which little is kept. */
+  #takeEvent(key: string, { order, body }: EventWrite, touched: Set<string>): void {
+    if (!prevails(order, this.state.eventOrder(key))) return;
+    this.state.putEvent(key, { order, body: body.slice() });
+    touched.add(key);
+  }
+
+  #takeWrite(
+    key: string,
+    { order, kind, body }: RecordWrite,
+    touched: Set<string>,
+    records: Set<string>,
+  ): void {
+    if (!RECORD_KINDS.has(kind)) return;
+    if (!this.state.addWrite(key, { order, kind, body: body.slice() })) return;
+    touched.add(key);
+    records.add(key);
+  }
+}

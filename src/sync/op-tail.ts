@@ -1,0 +1,183 @@
+/**
+ * The ops that the store has folded last, for devices that are up to date: read from the journal once, kept for a
+ * while, and given to each device that follows. Who falls behind what is kept reads the journal by itself; who
+ * falls behind the journal has to catch up anew. It runs only while somebody follows.
+ */
+import { pause, type Timers } from '../base/clock.ts';
+import { HubError } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import { CborError } from '../codec/reader.ts';
+import { carriesBytes } from '../model/asset-bytes.ts';
+import { LOG } from '../model/class.ts';
+import { decodeEntry } from '../model/entry.ts';
+import { type Lane, laneOf } from '../model/origin.ts';
+import { encodeOpItem } from '../protocol/delta-message.ts';
+import type { Lsn } from './ops-door.ts';
+
+export interface TailOp {
+  readonly lsn: Lsn;
+  readonly key: string;
+  readonly lane: Lane;
+  readonly seq: number;
+  /** As a page carries it. */
+  readonly item: Uint8Array;
+}
+
+export interface TailJournal {
+  readonly firstLsn: Lsn;
+  readonly durableLsn: Lsn;
+  onDurable(listener: (durableLsn: Lsn) => void): void;
+  cursor(fromLsn: Lsn): {
+    next(): { readonly lsn: Lsn; readonly entry: Uint8Array } | undefined;
+  };
+}
+
+export interface OpTailOptions {
+  readonly journal: TailJournal;
+  /** All of the journal up to here is in the state. */
+  readonly appliedLsn: () => Lsn;
+  readonly whenApplied: (lsn: Lsn) => Promise<void>;
+  /** Called when there is more. */
+  readonly onGrown: () => void;
+  readonly timers: Timers;
+  readonly log: Log;
+}
+
+export type TailLook =
+  | { readonly kind: 'ops'; readonly ops: readonly TailOp[]; readonly throughLsn: Lsn }
+  /** The journal has let go of what comes next. */
+  | { readonly kind: 'released' };
+
+const KEPT_OPS_MAX = 1_000;
+const KEPT_BYTES_MAX = 1 << 20;
+/** Entries that one look reads at most. */
+const ENTRIES_MAX = 500;
+/** So far behind the journal, a store is waited for. */
+const NEAR_ENTRIES = 500;
+const REST_MS = 50;
+
+export class OpTail {
+  readonly #options: OpTailOptions;
+  readonly #kept: TailOp[] = [];
+  #keptBytes = 0;
+  /** Ops behind this are kept, up to `#throughLsn`. */
+  #sinceLsn: Lsn = 0;
+  #throughLsn: Lsn = 0;
+  #cursor: ReturnType<TailJournal['cursor']> | undefined;
+  #isWaiting = false;
+
+  constructor(options: OpTailOptions) {
+    this.#options = options;
+    options.journal.onDurable(() => {
+      if (this.#cursor !== undefined) void this.#awaitFold();
+    });
+  }
+
+  /** Begins to read behind `lsn`, where nobody followed before. */
+  follow(lsn: Lsn): void {
+    if (this.#cursor !== undefined) return;
+    this.#sinceLsn = this.#throughLsn = lsn;
+    this.#cursor = this.#options.journal.cursor(lsn + 1);
+    void this.#awaitFold();
+  }
+
+  /** Nobody follows any more. */
+  rest(): void {
+    this.#cursor = undefined;
+    this.#kept.length = 0;
+    this.#keptBytes = 0;
+  }
+
+  /** The ops behind `lsn`, as many as one look gives. */
+  after(lsn: Lsn): TailLook {
+    if (lsn < this.#sinceLsn) return this.#readJournal(lsn);
+    this.#grow();
+    const first = this.#kept.findLastIndex((op) => op.lsn <= lsn) + 1;
+    const ops = this.#kept.slice(first, first + ENTRIES_MAX);
+    const isAll = first + ENTRIES_MAX >= this.#kept.length;
+    const throughLsn = isAll ? Math.max(lsn, this.#throughLsn) : (ops.at(-1) as TailOp).lsn;
+    return { kind: 'ops', ops, throughLsn };
+  }
+
+  async #awaitFold(): Promise<void> {
+    if (this.#isWaiting) return;
+    this.#isWaiting = true;
+    const { journal, appliedLsn, whenApplied, onGrown, timers, log } = this.#options;
+    try {
+      while (this.#cursor !== undefined && this.#throughLsn < journal.durableLsn) {
+        const { durableLsn } = journal;
+        const isNear = durableLsn - appliedLsn() <= NEAR_ENTRIES;
+        // In a flood the store shall not be hurried: it would take the time that acknowledgements need.
+        await (isNear ? whenApplied(durableLsn) : pause(timers, REST_MS));
+        if (this.#grow()) onGrown();
+        else if (isNear) break;
+      }
+    } catch (error) {
+      // The store is being opened anew; the next commit of the journal asks again.
+      if (!(error instanceof HubError)) throw error;
+      log.warn('sync.tail-waits', { reason: error.message });
+    } finally {
+      this.#isWaiting = false;
+    }
+  }
+
+  /** Reads on, as far as the store has folded; false where there was nothing. */
+  #grow(): boolean {
+    const applied = this.#options.appliedLsn();
+    const before = this.#throughLsn;
+    for (let count = 0; count < ENTRIES_MAX && this.#throughLsn < applied; count++) {
+      const next = this.#cursor?.next();
+      if (next === undefined) break;
+      this.#throughLsn = next.lsn;
+      const op = tailOpOf(next.lsn, next.entry);
+      if (op !== undefined) this.#keep(op);
+    }
+    return this.#throughLsn > before;
+  }
+
+  #keep(op: TailOp): void {
+    this.#kept.push(op);
+    this.#keptBytes += op.item.length;
+    while (this.#kept.length > KEPT_OPS_MAX || this.#keptBytes > KEPT_BYTES_MAX) {
+      const oldest = this.#kept.shift() as TailOp;
+      this.#keptBytes -= oldest.item.length;
+      this.#sinceLsn = oldest.lsn;
+    }
+  }
+
+  #readJournal(lsn: Lsn): TailLook {
+    const { journal, appliedLsn } = this.#options;
+    if (lsn + 1 < journal.firstLsn) return { kind: 'released' };
+    const cursor = journal.cursor(lsn + 1);
+    const applied = appliedLsn();
+    const ops: TailOp[] = [];
+    let throughLsn = lsn;
+    let bytes = 0;
+    for (let count = 0; count < ENTRIES_MAX && bytes < KEPT_BYTES_MAX; count++) {
+      if (throughLsn >= applied) break;
+      const next = cursor.next();
+      if (next === undefined) break;
+      throughLsn = next.lsn;
+      const op = tailOpOf(next.lsn, next.entry);
+      if (op === undefined) continue;
+      ops.push(op);
+      bytes += op.item.length;
+    }
+    return { kind: 'ops', ops, throughLsn };
+  }
+}
+
+/** What of an entry concerns devices; undefined where nothing does, or nobody can read it. */
+function tailOpOf(lsn: Lsn, bytes: Uint8Array): TailOp | undefined {
+  try {
+    const entry = decodeEntry(bytes);
+    if (entry.type !== 'op' || entry.stamped.op.class === LOG) return undefined;
+    // Pieces of assets are no state; who wants them asks by their hash.
+    if (carriesBytes(entry.stamped.op)) return undefined;
+    const { origin, class: opClass, seq, key } = entry.stamped.op;
+    return { lsn, key, seq, lane: laneOf(origin, opClass), item: encodeOpItem(entry.stamped) };
+  } catch (error) {
+    if (error instanceof CborError) return undefined;
+    throw error;
+  }
+}

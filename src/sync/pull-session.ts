@@ -1,0 +1,164 @@
+/**
+ * One device's pull: first a walk over the state, then the tail of the journal. It makes one page at a time, and only
+ * while the device has credit, so that a slow device holds no memory but its place. What the device said of itself
+ * is used for nothing but choosing what it gets: who lies, lacks what it says it has.
+ */
+import type { StateItem } from '../merge/state-item.ts';
+import type { Lane } from '../model/origin.ts';
+import type { VersionVector } from '../model/version-vector.ts';
+import {
+  type DeltaMessage,
+  encodeDelta,
+  encodeStateItem,
+  type PageStage,
+} from '../protocol/delta-message.ts';
+import { PAGE_BYTES, PAGE_ITEMS_MAX } from '../protocol/limits.ts';
+import type { OpenPull } from '../protocol/pull-message.ts';
+import { isInScope, type Scope } from '../protocol/scope.ts';
+import type { OpTail } from './op-tail.ts';
+import type { StateSource, StateWalk } from './state-walk.ts';
+
+export interface PullSessionOptions {
+  readonly device: string;
+  readonly open: OpenPull;
+  readonly walk: StateWalk;
+  readonly tail: OpTail;
+  /** Whether the device may read the key, at this moment. */
+  readonly mayRead: (key: string) => boolean;
+  readonly send: (message: Uint8Array) => void;
+  /** The state as it is now: another one than the walk's where it was begun anew. */
+  readonly source: () => StateSource;
+  readonly nowMs: () => number;
+}
+
+export type SessionStep =
+  /** There may be more to do at once. */
+  | { readonly kind: 'more' }
+  /** Nothing to do until the device has taken pages, or the journal has grown. */
+  | { readonly kind: 'waits' }
+  | { readonly kind: 'lapsed'; readonly reason: string };
+
+const MORE: SessionStep = { kind: 'more' };
+const WAITS: SessionStep = { kind: 'waits' };
+
+export class PullSession {
+  readonly device: string;
+  readonly pull: number;
+  readonly #options: PullSessionOptions;
+  readonly #scope: Scope;
+  #walk: StateWalk | undefined;
+  /** The device has what concerns it up to here, when the walk is over. */
+  #lsn: number;
+  #credit: number;
+  #sent = 0;
+  #taken = 0;
+  #items: Uint8Array[] = [];
+  #bytes = 0;
+  #lanes = new Map<Lane, number>();
+  /** When the device last said something. */
+  #heardMs: number;
+
+  constructor(options: PullSessionOptions) {
+    const { device, open, walk } = options;
+    this.device = device;
+    this.pull = open.pull;
+    this.#options = options;
+    this.#scope = open.scope;
+    this.#walk = walk;
+    this.#lsn = walk.lsn;
+    this.#credit = open.credit;
+    this.#heardMs = options.nowMs();
+  }
+
+  /** Lanes that are held in memory for this pull. */
+  get lanesHeld(): number {
+    return this.#walk === undefined ? 0 : this.#walk.size;
+  }
+
+  get follows(): boolean {
+    return this.#walk === undefined;
+  }
+
+  /** For how long pages wait for the device's word; 0 where none does. */
+  silentMs(): number {
+    return this.#sent === this.#taken ? 0 : this.#options.nowMs() - this.#heardMs;
+  }
+
+  /** The device has kept all pages up to this one. */
+  taken(page: number): void {
+    this.#heardMs = this.#options.nowMs();
+    if (page > this.#taken) this.#taken = Math.min(page, this.#sent);
+  }
+
+  /** Does a small piece of work: reads some of the state or of the tail, and sends at most one page. */
+  step(): SessionStep {
+    if (this.#sent - this.#taken >= this.#credit) return WAITS;
+    return this.#walk === undefined ? this.#stepTail() : this.#stepWalk(this.#walk);
+  }
+
+  #stepWalk(walk: StateWalk): SessionStep {
+    if (this.#options.source() !== walk.source) return lapsed('the state is being built anew');
+    if (!walk.isDone) {
+      walk.step((item) => this.#takeItem(item));
+      if (!this.#isFull && !walk.isDone) return MORE;
+    }
+    if (!walk.isDone) {
+      this.#sendPage('partial', walk.mark());
+      return MORE;
+    }
+    this.#walk = undefined;
+    this.#lanes = new Map(walk.lanes());
+    this.#sendPage('caught-up');
+    this.#options.tail.follow(this.#lsn);
+    return MORE;
+  }
+
+  #stepTail(): SessionStep {
+    const look = this.#options.tail.after(this.#lsn);
+    if (look.kind === 'released') return lapsed('too far behind what this hub still has');
+    const { mayRead, source } = this.#options;
+    for (const { lsn, key, lane, seq, item } of look.ops) {
+      if (isInScope(this.#scope, key) && mayRead(key)) {
+        this.#items.push(item);
+        this.#bytes += item.length;
+        this.#lanes.set(lane, Math.min(seq, source().upTo(lane)));
+      }
+      this.#lsn = lsn;
+      if (!this.#isFull) continue;
+      this.#sendPage('live');
+      return MORE;
+    }
+    const hasMoved = look.throughLsn > this.#lsn || look.ops.length > 0;
+    this.#lsn = Math.max(this.#lsn, look.throughLsn);
+    if (this.#items.length > 0) this.#sendPage('live');
+    return hasMoved ? MORE : WAITS;
+  }
+
+  /** Takes an item of the walk; false where the page is full without it. */
+  #takeItem(item: StateItem): boolean {
+    if (!('key' in item) || !this.#options.mayRead(item.key)) return true;
+    this.#items.push(encodeStateItem(item));
+    this.#bytes += (this.#items.at(-1) as Uint8Array).length;
+    return !this.#isFull;
+  }
+
+  get #isFull(): boolean {
+    return this.#bytes >= PAGE_BYTES || this.#items.length >= PAGE_ITEMS_MAX;
+  }
+
+  #sendPage(stage: PageStage, resume?: Uint8Array): void {
+    this.#sent += 1;
+    const lanes: VersionVector = this.#lanes;
+    const page = { kind: 'page', pull: this.pull, page: this.#sent, stage, lanes } as const;
+    const message: DeltaMessage = { ...page, items: this.#items };
+    this.#options.send(encodeDelta(resume === undefined ? message : { ...message, resume }));
+    this.#items = [];
+    this.#bytes = 0;
+    this.#lanes = new Map();
+    if (this.#sent - this.#taken === 1) this.#heardMs = this.#options.nowMs();
+  }
+}
+
+function lapsed(reason: string): SessionStep {
+  return { kind: 'lapsed', reason };
+}

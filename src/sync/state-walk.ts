@@ -1,0 +1,210 @@
+/**
+ * One device's walk over what it lacks of the state: the latest events in its scope, then the ops on records. By
+ * keys for who begins, with a position to go on from; by origins for who knows most of it, which touches nothing
+ * but what is new. What changes meanwhile comes with the tail of the journal, which begins where the walk began.
+ */
+import { compareBytes, utf8 } from '../base/bytes.ts';
+import { CborError, CborReader } from '../codec/reader.ts';
+import { CborWriter } from '../codec/writer.ts';
+import type { StateItem } from '../merge/state-item.ts';
+import {
+  bytesOfOrigin,
+  type Lane,
+  laneOf,
+  type Origin,
+  originOfBytes,
+  splitLane,
+} from '../model/origin.ts';
+import { seqIn, type VersionVector } from '../model/version-vector.ts';
+import type { KeyRange } from '../protocol/scope.ts';
+import { readVector, writeVector } from '../protocol/vector.ts';
+
+export interface StatePiece {
+  readonly items: readonly StateItem[];
+  /** Where to go on; undefined where there is no more. */
+  readonly next: Uint8Array | undefined;
+}
+
+/** The folded state; another one after it had to be begun anew. */
+export interface StateSource {
+  begin(): { readonly vector: VersionVector; readonly lsn: number };
+  upTo(lane: Lane): number;
+  events(range: KeyRange, position: Uint8Array | undefined, rowsMax: number): StatePiece;
+  writes(range: KeyRange, position: Uint8Array | undefined, rowsMax: number): StatePiece;
+  writesOf(
+    origin: Origin,
+    afterSeq: number,
+    position: Uint8Array | undefined,
+    rowsMax: number,
+  ): StatePiece;
+  /** Position behind an item. */
+  behind(item: StateItem, by: 'keys' | 'origins'): Uint8Array;
+}
+
+/** Where a walk by keys stands, and what it leads to. */
+export interface WalkMark {
+  readonly hub: Origin;
+  readonly lsn: number;
+  readonly phase: 'events' | 'records';
+  readonly position: Uint8Array;
+  readonly target: VersionVector;
+}
+
+export interface WalkOptions {
+  readonly source: StateSource;
+  readonly hub: Origin;
+  readonly ranges: readonly KeyRange[];
+  /** What the device has. */
+  readonly vector: VersionVector;
+  readonly mark?: WalkMark | undefined;
+}
+
+type Phase = 'events' | 'records' | 'origins' | 'done';
+
+const ROWS = 64;
+const PHASES = ['events', 'records'] as const;
+
+export class StateWalk {
+  readonly source: StateSource;
+  /** What the device has at the end. */
+  readonly target: VersionVector;
+  /** The journal goes on behind this. */
+  readonly lsn: number;
+  readonly #hub: Origin;
+  readonly #ranges: readonly KeyRange[];
+  readonly #vector: VersionVector;
+  /** Origins with news, and from which seq on. */
+  readonly #origins: readonly (readonly [Origin, number])[];
+  readonly #byKeys: boolean;
+  #phase: Phase = 'events';
+  #index = 0;
+  #position: Uint8Array | undefined;
+
+  constructor({ source, hub, ranges, vector, mark }: WalkOptions) {
+    const { vector: now, lsn } = source.begin();
+    this.source = source;
+    this.#hub = hub;
+    this.#ranges = ranges;
+    this.#vector = vector;
+    this.#byKeys = vector.size === 0 || mark !== undefined;
+    const goesOn = mark !== undefined && mark.hub === hub && mark.lsn <= lsn;
+    this.target = goesOn ? mark.target : now;
+    this.lsn = goesOn ? mark.lsn : lsn;
+    this.#origins = newsIn(this.target, vector);
+    if (goesOn) this.#goTo(mark);
+    if (this.#origins.length === 0) this.#phase = 'done';
+  }
+
+  /** Lanes that it holds in memory. */
+  get size(): number {
+    return this.#vector.size;
+  }
+
+  get isDone(): boolean {
+    return this.#phase === 'done';
+  }
+
+  /** Lanes in which the device is further when it has all of this. */
+  lanes(): VersionVector {
+    return new Map([...this.target].filter(([lane, seq]) => seq > seqIn(this.#vector, lane)));
+  }
+
+  /** Gives some items to `take` until it says false; the rest comes with the next call. */
+  step(take: (item: StateItem) => boolean): void {
+    const piece = this.#read();
+    for (const item of piece.items) {
+      const isWanted = !isKnown(item, this.#vector) && this.#isInRanges(item);
+      if (!isWanted || take(item)) continue;
+      this.#position = this.source.behind(item, this.#phase === 'origins' ? 'origins' : 'keys');
+      return;
+    }
+    this.#position = piece.next;
+    if (piece.next === undefined) this.#advance();
+  }
+
+  /** Where to go on after a break; undefined where the rest is too little to bother. */
+  mark(): Uint8Array | undefined {
+    if (!this.#byKeys || this.#phase === 'done' || this.#phase === 'origins') return undefined;
+    const position = this.#position ?? this.#ranges[this.#index]?.from;
+    if (position === undefined) return undefined;
+    const writer = new CborWriter(64).array(5).bytes(bytesOfOrigin(this.#hub)).uint(this.lsn);
+    writer.uint(PHASES.indexOf(this.#phase)).bytes(position);
+    writeVector(writer, this.target);
+    return writer.finish();
+  }
+
+  #read(): StatePiece {
+    const range = this.#ranges[this.#index];
+    const origin = this.#origins[this.#index];
+    if (this.#phase === 'origins' && origin !== undefined) {
+      return this.source.writesOf(...origin, this.#position, ROWS);
+    }
+    if (range === undefined || this.#phase === 'done') return { items: [], next: undefined };
+    if (this.#phase === 'events') return this.source.events(range, this.#position, ROWS);
+    return this.source.writes(range, this.#position, ROWS);
+  }
+
+  #advance(): void {
+    this.#index += 1;
+    const count = this.#phase === 'origins' ? this.#origins.length : this.#ranges.length;
+    if (this.#index < count) return;
+    this.#index = 0;
+    if (this.#phase !== 'events') this.#phase = 'done';
+    else this.#phase = this.#byKeys ? 'records' : 'origins';
+  }
+
+  #goTo({ phase, position }: WalkMark): void {
+    this.#phase = phase;
+    this.#index = this.#ranges.findIndex(({ to }) => compareBytes(position, to) < 0);
+    if (this.#index < 0) {
+      this.#index = this.#ranges.length - 1;
+      this.#advance();
+    } else this.#position = position;
+  }
+
+  /** A walk by origins meets all keys. */
+  #isInRanges(item: StateItem): boolean {
+    if (this.#phase !== 'origins') return true;
+    if (!('key' in item)) return false;
+    const bytes = utf8(item.key);
+    return this.#ranges.some(
+      ({ from, to }) => compareBytes(bytes, from) >= 0 && compareBytes(bytes, to) < 0,
+    );
+  }
+}
+
+/** Reads what `mark` wrote and a device kept; undefined where it is none, which costs the device a longer way. */
+export function readMark(bytes: Uint8Array): WalkMark | undefined {
+  try {
+    const reader = new CborReader(bytes);
+    reader.expectArray(5);
+    const hub = originOfBytes(reader.bytes());
+    const lsn = reader.uint();
+    const phase = PHASES[reader.uint()];
+    const position = reader.bytes();
+    const target = readVector(reader);
+    const isWhole = hub !== undefined && phase !== undefined && reader.atEnd;
+    return isWhole ? { hub, lsn, phase, position, target } : undefined;
+  } catch (error) {
+    if (error instanceof CborError) return undefined;
+    throw error;
+  }
+}
+
+/** Origins whose lanes are further in `now`, and the least seq that the device has of such a lane. */
+function newsIn(now: VersionVector, vector: VersionVector): (readonly [Origin, number])[] {
+  const leastByOrigin = new Map<Origin, number>();
+  for (const [lane, seq] of now) {
+    const known = seqIn(vector, lane);
+    if (seq <= known) continue;
+    const { origin } = splitLane(lane);
+    leastByOrigin.set(origin, Math.min(known, leastByOrigin.get(origin) ?? known));
+  }
+  return [...leastByOrigin];
+}
+
+function isKnown(item: StateItem, vector: VersionVector): boolean {
+  if (item.type !== 'event' && item.type !== 'write') return false;
+  const { origin, class: opClass, seq } = item.write.order;
+  return seq <= seqIn(vector, laneOf(origin, opClass));
+}

@@ -1,0 +1,254 @@
+/** What a device pulls: catching up, following, breaking off, lying. */
+import assert from 'node:assert/strict';
+
+import { afterEach, beforeEach, describe, it } from 'vitest';
+
+import { utf8 } from '../../../src/base/bytes.ts';
+import { encodeUndo } from '../../../src/merge/patch.ts';
+import { laneOf, type Origin } from '../../../src/model/origin.ts';
+import { type StampedOp, UNDO } from '../../../src/model/op.ts';
+import { PAGE_BYTES } from '../../../src/protocol/limits.ts';
+import { encodePull } from '../../../src/protocol/pull-message.ts';
+import { SESSIONS_MAX, SILENT_MS_MAX } from '../../../src/sync/pull-door.ts';
+import { DEVICE_A, DEVICE_B, patchOp, stampedOp } from '../../support/ops.ts';
+import { PullingDevice, PullSite } from '../../support/pull-site.ts';
+import { tempDir } from '../../support/temp-dir.ts';
+
+let site: PullSite;
+
+beforeEach(() => {
+  site = new PullSite(tempDir());
+});
+
+afterEach(() => site.close());
+
+function records(count: number, origin: Origin = DEVICE_A): StampedOp[] {
+  return Array.from({ length: count }, (_, index) =>
+    patchOp(
+      { state: 'open', n: index },
+      { origin, seq: index + 1, key: `orders/${String(index).padStart(5, '0')}` },
+    ),
+  );
+}
+
+function events(count: number, key = 'meters/1', firstSeq = 1): StampedOp[] {
+  return Array.from({ length: count }, (_, index) =>
+    stampedOp({ key, seq: firstSeq + index, atMs: 1000 + index, body: utf8(`${index}`) }),
+  );
+}
+
+describe('catching up', () => {
+  it('brings the whole state in pages, and no more than the credit at once', async () => {
+    site.take([...records(2_000), ...events(500, 'meters/1')]);
+    const device = new PullingDevice(site, 'tablet');
+    device.open({ credit: 2 });
+    await site.settle();
+    device.receive(false);
+    assert.equal(device.pages.length, 2);
+    await site.settle();
+    device.receive(false);
+    assert.equal(device.pages.length, 2);
+    device.send(encodePull({ kind: 'taken', pull: 1, page: 2 }));
+    await device.catchUp();
+    assert.equal(device.digest(), site.store.digest().digest);
+    assert.equal(device.pages.at(-1)?.stage, 'caught-up');
+    assert.deepEqual(device.replica.vector, site.store.vector());
+    assert.ok(device.pages.length > 2);
+  });
+
+  it('of a month takes the state, not its ops', async () => {
+    site.take([...records(10), ...events(5_000)]);
+    const device = new PullingDevice(site, 'tablet');
+    device.open();
+    await device.catchUp();
+    site.take(events(30_000, 'meters/1', 5_001));
+    device.open();
+    const before = device.pages.length;
+    await device.catchUp();
+    const items = device.pages.slice(before).flatMap((page) => page.items);
+    assert.equal(items.length, 1);
+    assert.equal(device.digest(), site.store.digest().digest);
+  });
+
+  it('goes on where it broke off', async () => {
+    site.take(records(2_000));
+    const device = new PullingDevice(site, 'tablet');
+    device.open({ credit: 2 });
+    await site.settle();
+    device.receive(false);
+    const itemsBefore = device.pages.flatMap((page) => page.items).length;
+    // The connection is gone; meanwhile what was sent already changes.
+    site.take([patchOp({ state: 'done' }, { origin: DEVICE_B, seq: 1, key: 'orders/00000' })]);
+    device.open();
+    await device.catchUp();
+    const items = device.pages.flatMap((page) => page.items).length;
+    assert.equal(items, 2_001);
+    assert.ok(itemsBefore > 100);
+    assert.equal(device.digest(), site.store.digest().digest);
+  });
+
+  it('gives what is in scope and may be read, and nothing else', async () => {
+    site.take([...records(20), ...events(3), ...events(3, 'secret/1', 4)]);
+    const scope = { prefixes: ['meters/', 'secret/'], keys: ['orders/00007'] };
+    const mayRead = (key: string): boolean => !key.startsWith('secret');
+    const device = new PullingDevice(site, 'tablet', scope, { role: 'device', mayRead });
+    device.open();
+    await device.catchUp();
+    const { state } = device.replica;
+    assert.deepEqual(
+      [...state.events()].map(([key]) => key),
+      ['meters/1'],
+    );
+    assert.deepEqual(
+      [...state.fields()].map(([key]) => key),
+      ['orders/00007', 'orders/00007'],
+    );
+    site.take([...events(1, 'secret/1', 7), ...events(1, 'meters/2', 8)]);
+    await device.catchUp();
+    assert.equal(state.event('secret/1'), undefined);
+    assert.ok(state.event('meters/2'));
+  });
+
+  it('passes a page of a single large item', async () => {
+    const body = new Uint8Array(200_000).fill(7);
+    site.take([...records(5), stampedOp({ key: 'photo', body }), ...records(3, DEVICE_B)]);
+    const device = new PullingDevice(site, 'tablet');
+    device.open({ credit: 1 });
+    await device.catchUp();
+    assert.equal(device.digest(), site.store.digest().digest);
+    assert.ok(device.pages.every((page) => page.items.length === 1 || page.items.length < 20));
+    assert.ok(body.length > PAGE_BYTES);
+  });
+});
+
+describe('following', () => {
+  it('brings what comes, undo included', async () => {
+    site.take(records(3));
+    const device = new PullingDevice(site, 'tablet');
+    device.open();
+    await device.catchUp();
+    const edit = patchOp(
+      { state: 'done' },
+      { origin: DEVICE_B, seq: 1, key: 'orders/00001', atMs: 2000 },
+    );
+    site.journalOps([edit]);
+    await device.catchUp();
+    assert.equal(device.pages.at(-1)?.stage, 'live');
+    assert.equal(device.digest(), site.store.digest().digest);
+    const target = { origin: DEVICE_B, class: 2, seq: 1 } as const;
+    const undo = { kind: UNDO, class: 2, key: 'orders/00001', body: encodeUndo([target]) } as const;
+    site.journalOps([stampedOp({ ...undo, origin: DEVICE_A, seq: 4, atMs: 3000 })]);
+    await device.catchUp();
+    assert.equal(device.digest(), site.store.digest().digest);
+    assert.equal(device.replica.vector.get(laneOf(DEVICE_A, 2)), 4);
+  });
+
+  it('waits for a slow device without remembering anything, and brings all of it later', async () => {
+    const device = new PullingDevice(site, 'tablet');
+    device.open({ credit: 1 });
+    await device.catchUp();
+    for (let round = 0; round < 30; round++) {
+      site.take(events(200, `meters/${round}`, 200 * round + 1));
+      await site.settle();
+    }
+    device.receive(false);
+    assert.equal(device.pages.at(-1)?.stage, 'live');
+    const pagesBefore = device.pages.length;
+    device.send(encodePull({ kind: 'taken', pull: 1, page: pagesBefore }));
+    await device.catchUp();
+    assert.equal(device.digest(), site.store.digest().digest);
+  });
+
+  it('lapses where the journal has let go of what comes next', async () => {
+    const device = new PullingDevice(site, 'tablet');
+    device.open({ credit: 1 });
+    await device.catchUp();
+    site.take(events(1));
+    await site.settle();
+    site.take(events(3_000, 'meters/2', 2));
+    await site.settle();
+    site.journal.release(2_900);
+    device.receive(true);
+    await device.catchUp();
+    assert.match(device.lapses[0]?.reason ?? '', /too far behind/);
+    device.open();
+    await device.catchUp();
+    assert.equal(device.digest(), site.store.digest().digest);
+  });
+
+  it('costs a device with 33 origins less than 1 KB of messages for one op', async () => {
+    const origins = Array.from({ length: 33 }, (_, i) => (10 + i).toString(16).repeat(8) as Origin);
+    site.take(origins.flatMap((origin) => records(3, origin)));
+    const device = new PullingDevice(site, 'tablet');
+    device.open();
+    await device.catchUp();
+    site.take([
+      patchOp({ state: 'done' }, { origin: origins[4] as Origin, seq: 4, key: 'orders/1' }),
+    ]);
+    device.bytesSent = 0;
+    device.open();
+    await site.settle();
+    const received = site.sent.get('sync/tablet/delta') ?? [];
+    const bytesReceived = received.reduce((sum, { length }) => sum + length, 0);
+    await device.catchUp();
+    assert.equal(device.digest(), site.store.digest().digest);
+    assert.ok(device.bytesSent + bytesReceived < 800, `${device.bytesSent} + ${bytesReceived}`);
+  });
+});
+
+describe('a device', () => {
+  it('that lies about its vector harms only itself', async () => {
+    site.take(records(50));
+    const liar = new PullingDevice(site, 'liar');
+    const honest = new PullingDevice(site, 'honest');
+    liar.open({ vector: new Map([[laneOf(DEVICE_A, 2), 9_999]]) });
+    honest.open();
+    await liar.catchUp();
+    await honest.catchUp();
+    assert.equal(liar.pages.flatMap((page) => page.items).length, 0);
+    assert.equal(honest.digest(), site.store.digest().digest);
+  });
+
+  it('that sends junk is told so and costs nothing', () => {
+    const device = new PullingDevice(site, 'tablet');
+    for (const junk of [utf8('junk'), new Uint8Array(0), new Uint8Array(300_000)])
+      device.send(junk);
+    assert.equal(site.read('tablet').filter(({ kind }) => kind === 'lapse').length, 3);
+    assert.equal(site.door.size, 0);
+  });
+
+  it('that invents a place to go on from gets something, and no harm is done', async () => {
+    site.take(records(50));
+    const device = new PullingDevice(site, 'tablet');
+    device.open({ resume: utf8('nonsense') });
+    await device.catchUp();
+    assert.equal(device.digest(), site.store.digest().digest);
+  });
+
+  it('that falls silent is forgotten, and told when it speaks again', async () => {
+    site.take(records(3));
+    const device = new PullingDevice(site, 'tablet');
+    device.open();
+    await site.settle();
+    await site.clock.advance(2 * SILENT_MS_MAX);
+    assert.equal(site.door.size, 0);
+    device.receive();
+    await site.settle();
+    device.receive();
+    assert.equal(device.lapses[0]?.reason, 'no such pull');
+  });
+
+  it('keeps eight pulls, the oldest go', () => {
+    for (let pull = 1; pull <= 12; pull++) new PullingDevice(site, 'tablet').open({ pull });
+    assert.equal(site.door.size, 8);
+  });
+
+  it('waits where too many pull', () => {
+    for (let i = 0; i < SESSIONS_MAX; i++) new PullingDevice(site, `d${i}`).open();
+    const late = new PullingDevice(site, 'late');
+    late.open();
+    late.receive();
+    assert.match(late.lapses[0]?.reason ?? '', /pulls are open/);
+    assert.ok((late.lapses[0]?.waitS ?? 0) > 0);
+  });
+});
