@@ -16,11 +16,6 @@ interface Rule extends BrokenRule {
 
 const NOT_YET: readonly Rule[] = [
   {
-    keys: ['security.mode'],
-    broken: (config) => config.security.mode === 'enrolled',
-    message: 'this version has no enrolment yet; open | password',
-  },
-  {
     keys: ['journal.on_full'],
     broken: (config) => config.journal.onFull === 'drop-bulk',
     message: 'this version does not drop anything yet; refuse',
@@ -52,8 +47,8 @@ const TOGETHER: readonly Rule[] = [
   {
     keys: ['broker.tls_port', 'broker.tls_cert_file', 'broker.tls_key_file'],
     broken: ({ broker }) =>
-      broker.tlsPort !== 0 && (broker.tlsCertFile === '' || broker.tlsKeyFile === ''),
-    message: 'needs broker.tls_cert_file and broker.tls_key_file',
+      broker.tlsPort !== 0 && (broker.tlsCertFile === '') !== (broker.tlsKeyFile === ''),
+    message: 'needs both broker.tls_cert_file and broker.tls_key_file, or neither',
   },
   {
     keys: ['journal.total_mib_max', 'journal.segment_mib'],

@@ -69,8 +69,17 @@ const broker = section('MQTT for the devices of the site.', {
   host: text('127.0.0.1', 'Address to listen on; "0.0.0.0" or "::" for every interface.', HOST),
   port: number(1883, PORT, 'Plain MQTT.'),
   tls_port: number(0, PORT_OR_OFF, 'MQTT over TLS.'),
-  tls_cert_file: text('', 'Certificate chain for tls_port, PEM.', FILE),
+  tls_cert_file: text(
+    '',
+    "Certificate chain for tls_port, PEM; empty: one of the site's own authority, which devices trust by enrol/ca.pem.",
+    FILE,
+  ),
   tls_key_file: text('', 'Private key for tls_port, PEM.', FILE),
+  tls_names: list(
+    [],
+    'Names and addresses in that own certificate, beside those that the machine knows of itself.',
+    HOST,
+  ),
   websocket: flag(true, 'MQTT over WebSocket at /mqtt of the HTTP port.'),
   connections_max: number(2000, { min: 1, max: 100_000 }, 'Connections at the same time.'),
   connect_timeout_s: number(10, { min: 1, max: 300, unit: 's' }, 'Time a client has to log in.'),
@@ -323,7 +332,7 @@ const security = section('Who may come in.', {
   mode: choice(
     ['open', 'password', 'enrolled'],
     'open',
-    'open: anyone, on loopback only | password: users of `heliograph user` | enrolled: certificates.',
+    'open: anyone, on loopback only | password: users of `heliograph user` | enrolled: members of `heliograph enrol`.',
   ),
   allow_open_lan: flag(
     false,

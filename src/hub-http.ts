@@ -10,6 +10,7 @@ import type { Machine } from './machine.ts';
 import { type HttpServer, serveHttp } from './platform/http-server.ts';
 import { webSocketUpgrades } from './platform/websocket.ts';
 import type { Api } from './status/api.ts';
+import type { EnrolDoor } from './status/enrol.ts';
 import type { RecordDoor } from './status/records.ts';
 import type { TransparencyLog } from './status/transparency.ts';
 
@@ -53,6 +54,12 @@ export async function listenHttp(parts: HttpParts): Promise<Listening> {
   };
 }
 
+async function enrolDoor({ desk }: Access): Promise<{ enrol?: EnrolDoor }> {
+  if (desk === undefined) return {};
+  const { enrolRequestOf } = await import('./security/enrolment/desk.ts');
+  return { enrol: async (request, remote) => desk.enrol(enrolRequestOf(request), remote) };
+}
+
 /** With the first request: page and library are a tenth of the hub's memory, and of its start. */
 async function openApi(parts: HttpParts): Promise<Api> {
   const { createApi } = await import('./status/api.ts');
@@ -68,6 +75,7 @@ async function openApi(parts: HttpParts): Promise<Api> {
     powerSince: (sinceMs) => power.history.since(sinceMs),
     powerSources: () => power.sources(),
     override: power.override,
+    ...(await enrolDoor(access)),
     ledger: parts.servedLog,
     page: new PageFiles(machine.files, machine.pageDir),
     clock: time.clock,

@@ -1,9 +1,8 @@
 /** Where the hub listens for devices: MQTT and MQTT over TLS. */
-import { HubError } from './base/errors.ts';
 import type { Broker } from './broker/broker.ts';
 import type { BrokerLimits } from './broker/limits.ts';
 import type { Config } from './config-schema.ts';
-import type { Machine } from './machine.ts';
+import type { Ground } from './hub-ground.ts';
 import type { Listener } from './platform/network.ts';
 
 export interface HubAddresses {
@@ -39,8 +38,7 @@ export function brokerLimits(broker: Config['broker']): Partial<BrokerLimits> {
 
 /** Listens for devices; throws `port.taken` that names the key where another program listens there. */
 export async function listenMqtt(
-  config: Config,
-  machine: Machine,
+  { config, machine, id }: Pick<Ground, 'config' | 'machine' | 'id'>,
   broker: Broker,
 ): Promise<Listening> {
   const { host, port, tlsPort, connectionsMax } = config.broker;
@@ -51,12 +49,10 @@ export async function listenMqtt(
     accept,
   );
   if (tlsPort === 0) return listening({ mqtt: plain });
-  const tls = {
-    cert: fileOf(config.broker.tlsCertFile, 'broker.tls_cert_file', machine),
-    key: fileOf(config.broker.tlsKeyFile, 'broker.tls_key_file', machine),
-  };
-  const options = { host, port: tlsPort, connectionsMax, purpose: 'broker.tls_port', tls };
   try {
+    const { tlsCredentials } = await import('./hub-enrol.ts');
+    const tls = await tlsCredentials(config, machine, id);
+    const options = { host, port: tlsPort, connectionsMax, purpose: 'broker.tls_port', tls };
     return listening({ mqtt: plain, mqtts: await network.listen(options, accept) });
   } catch (error) {
     await plain.close();
@@ -77,12 +73,6 @@ export function listening(listeners: Readonly<Record<string, Listener>>): Listen
       await Promise.all(named.map(([, listener]) => listener.close()));
     },
   };
-}
-
-function fileOf(path: string, key: string, machine: Machine): Uint8Array {
-  const bytes = machine.files.read(path);
-  if (bytes === undefined) throw new HubError('config.invalid', `${key}: ${path} is not there`);
-  return bytes;
 }
 
 /** As it stands in a URL. */

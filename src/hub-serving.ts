@@ -32,7 +32,7 @@ export interface Serving {
 export async function serveDevices(ground: Ground): Promise<Serving> {
   const { config, machine, time, paths, closers } = ground;
   const access = closers.add(
-    openAccess(config, machine, [
+    await openAccess(config, machine, [
       { host: config.broker.host, key: 'broker.host' },
       { host: config.http.host, key: 'http.host' },
     ]),
@@ -45,7 +45,7 @@ export async function serveDevices(ground: Ground): Promise<Serving> {
     HubStore.open({ config, machine, clock: time.clock, paths, journal, signer: ground.identity }),
   );
   const lingers = new Lingers(config.journal);
-  const { door, hlc } = openDoor(ground, journal, store, lingers);
+  const { door, hlc } = openDoor(ground, { journal, store, lingers, access });
   const { clock, timers, log, files } = machine;
   const hub = ground.id;
   const broker = closers.add(
@@ -61,15 +61,20 @@ export async function serveDevices(ground: Ground): Promise<Serving> {
     }),
   );
   serveSync(ground, { journal, store, door, hlc, broker, access });
-  const { addresses } = closers.add(await listenMqtt(config, machine, broker));
+  access.members?.onChange(() => broker.recheckRights());
+  if (access.desk !== undefined) {
+    const { serveEnrolment } = await import('./hub-enrol.ts');
+    serveEnrolment(broker, access.desk, log);
+  }
+  const { addresses } = closers.add(await listenMqtt(ground, broker));
   return { journal, store, door, lingers, broker, access, addresses };
 }
 
+type DoorParts = Pick<Serving, 'journal' | 'store' | 'lingers' | 'access'>;
+
 function openDoor(
   ground: Ground,
-  journal: Journal,
-  store: HubStore,
-  lingers: Lingers,
+  { journal, store, lingers, access }: DoorParts,
 ): { readonly door: Door; readonly hlc: HlcClock } {
   const { config, machine, time, id } = ground;
   const { log, random } = machine;
@@ -86,6 +91,7 @@ function openDoor(
     hlc,
     knownVector: progress.vector,
     lingerMs: (opClass) => lingers.of(opClass),
+    rosterEpoch: access.rosterEpoch,
     unfoldable,
   });
   return { door, hlc };

@@ -64,7 +64,7 @@ async function assemble(config: Config, machine: Machine, closers: Closers): Pro
   const failed = new Promise((resolve) => (fail = resolve));
 
   const places = [{ host: config.regional.host, key: 'regional.host' }];
-  const access = closers.add(openAccess(config, machine, places, [HUB_GRANT]));
+  const access = closers.add(await openAccess(config, machine, places, [HUB_GRANT]));
   const upstream =
     config.regional.url === '' ? await ownBroker(config, machine, access, closers) : undefined;
   const storage = closers.add(

@@ -73,6 +73,15 @@ export const FAULTS = {
   'batch.invalid': 'A batch failed its signature or hash. It is set aside and asked for again.',
   'user.exists': 'A user of this name exists. Remove it first, or choose another name.',
   'user.unknown': 'No such user. `heliograph user list` shows all.',
+  'enrol.exists': 'Revoke it first, or say --replace: its old credentials end then.',
+  'enrol.unknown': 'No such member. `heliograph enrol list` shows all.',
+  'enrol.full': 'Revoke members, or let tokens expire, before new ones are made.',
+  'enrol.no-authority':
+    'Enrol on the hub (or data directory) that has the keys of the authority, and bring the file here with `heliograph enrol import`.',
+  'enrol.untrusted':
+    "This is not of the site's authority. Nothing was taken over; make the file again on the authority's hub.",
+  'enrol.refused': 'Make a new token on the hub: `heliograph enrol token NAME`.',
+  'enrol.malformed': 'The request is not as it should be; see ENROLMENT.md §4.',
   'hub.refused': 'Name a user who may: --user NAME --password-file FILE.',
   'hub.declined': 'Nothing was changed. The answer above says why, and what would be possible.',
   'hub.unreachable': 'No hub answers there. Is it running? `systemctl status heliograph` tells.',

@@ -110,7 +110,7 @@ export class Broker {
     const sequencer = { after: (lsn: Lsn, change: () => void) => router.after(lsn, change) };
     const durability =
       sessionLog && new Durability({ sessionLog, sequencer, retained, topics, timers });
-    const recheckRights = (): void => sessions.recheckRights();
+    const recheckRights = (): void => this.recheckRights();
     const router = new Router({
       door,
       index: this.#index,
@@ -213,6 +213,13 @@ export class Broker {
     this.#around.router.handle(filter, handler);
   }
 
+  /** Rights may have changed: who may not read any more hears no more, who is not known any more goes. */
+  recheckRights(): void {
+    const { sessions, soon } = this.#around;
+    // Later, because this may be asked for in the midst of a client's own publish.
+    if (sessions.recheckRights()) soon(() => this.#dropUnknown());
+  }
+
   stat(): BrokerStat {
     const { counters, sessions, online, gate } = this.#around;
     let queued = 0;
@@ -276,6 +283,13 @@ export class Broker {
     }
   }
 
+  #dropUnknown(): void {
+    const { gatekeeper, online } = this.#around;
+    for (const client of Array.from(online)) {
+      if (gatekeeper.isAdmitted?.(client.principal) === false) client.drop('no longer admitted');
+    }
+  }
+
   #newClientId(): string {
     let clientId: string;
     do clientId = `auto-${(this.#autoIds += 1)}`;
@@ -284,6 +298,7 @@ export class Broker {
   }
 
   #keepHouse(): void {
+    this.recheckRights();
     const { sessions, clock, gate } = this.#around;
     const expired = sessions.expire(clock.monotonicMs());
     if (expired > 0) this.#log.info('broker.sessions.expired', { sessions: expired });

@@ -92,6 +92,10 @@ export class Client
     return this.#principal as Principal;
   }
 
+  get certificate(): Uint8Array | undefined {
+    return this.#connection.peerCertificate;
+  }
+
   get canSend(): boolean {
     return this.#outbox.canSend;
   }

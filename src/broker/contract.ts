@@ -112,6 +112,8 @@ export interface Credentials {
   readonly clientId: string;
   readonly username?: string;
   readonly password?: Uint8Array;
+  /** Of a TLS connection, DER; the handshake has proved that the client has its key. */
+  readonly certificate?: Uint8Array;
   readonly remote: string;
 }
 
@@ -120,6 +122,8 @@ export interface Gatekeeper {
   authenticate(credentials: Credentials): Promise<Principal | undefined>;
   mayPublish(principal: Principal, topic: string): boolean;
   mayRead(principal: Principal, topicOrFilter: string): boolean;
+  /** False where the client must be disconnected: who it was is no longer known. Absent: never. */
+  isAdmitted?(principal: Principal): boolean;
   /** Another number when rights may have changed: answers that were kept count no more. */
   readonly revision: number;
 }

@@ -53,7 +53,11 @@ function refusalOfVersion(level: number): Refusal {
 /** Who the client is, or why it may not come in. */
 export async function authenticate(
   connect: Connect,
-  { clientId, remote }: { readonly clientId: string; readonly remote: string },
+  {
+    clientId,
+    remote,
+    certificate,
+  }: Pick<Credentials, 'clientId' | 'remote'> & { readonly certificate?: Uint8Array | undefined },
   gatekeeper: Gatekeeper,
 ): Promise<Principal | Refusal> {
   const { username, password, will } = connect;
@@ -62,6 +66,7 @@ export async function authenticate(
     remote,
     ...(username !== undefined && { username }),
     ...(password !== undefined && { password }),
+    ...(certificate !== undefined && { certificate }),
   };
   let principal: Principal | undefined;
   try {

@@ -4,6 +4,7 @@
  */
 import type { Command } from './args.ts';
 import { CONFIG_OPTIONS } from './config-options.ts';
+import { ENROL_COMMANDS } from './enrol/commands.ts';
 import { HUB_OPTIONS } from './hub-api.ts';
 
 const JSON_OPTION = { help: 'as one JSON document' };
@@ -154,6 +155,7 @@ export const COMMANDS: readonly Command[] = [
     options: DATA_OPTIONS,
     load: async () => (await import('./user.ts')).listUsersCommand,
   },
+  ...ENROL_COMMANDS,
   {
     name: 'operator-key',
     summary: 'make the key pair that hubs encrypt their batches to; prints the public half',

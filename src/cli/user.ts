@@ -7,12 +7,7 @@ import { type CliIo, EXIT, type ExitCode } from './io.ts';
 import { columns } from './text.ts';
 
 export async function addUserCommand(args: Args, io: CliIo): Promise<ExitCode> {
-  const name = args.operand(0);
-  if (!isUserName(name)) {
-    throw new UsageError(
-      'a name has 1 … 64 letters, digits, "-", "_" and "."; the first is no sign',
-    );
-  }
+  const name = nameOperand(args);
   const { data, security } = configOf(args, io);
   const role = roleOf(args.text('role') ?? 'device');
   const password = await addUser(io.files, data, io.random, { name, role });
@@ -39,7 +34,14 @@ export function listUsersCommand(args: Args, io: CliIo): Promise<ExitCode> {
   return Promise.resolve(EXIT.done);
 }
 
-function roleOf(text: string): Role {
+/** The first operand, a name that can be a level of topics. */
+export function nameOperand(args: Args): string {
+  const name = args.operand(0);
+  if (isUserName(name)) return name;
+  throw new UsageError('a name has 1 … 64 letters, digits, "-", "_" and "."; the first is no sign');
+}
+
+export function roleOf(text: string): Role {
   const role = ROLES.find((known) => known === text);
   if (role === undefined) throw new UsageError(`--role is one of ${ROLES.join(', ')}`);
   return role;

@@ -64,6 +64,8 @@ export interface DoorOptions {
   /** What recoverProgress found. */
   readonly knownVector: VersionVector;
   readonly lingerMs: (opClass: OpClass) => number;
+  /** Epoch of the roster by which makers are judged now; absent: there is none. */
+  readonly rosterEpoch?: () => number;
   /** Why an op has no meaning for this version (`unfoldable` of merge/fold.ts), or undefined where it has. */
   readonly unfoldable: (op: Op) => string | undefined;
 }
@@ -117,7 +119,7 @@ export class Door {
     this.#options = options;
     this.#journal = options.journal;
     this.#captures = new CaptureRules(options.capture);
-    this.#encoder = new OpEntryEncoder(options.hub, options.bootId);
+    this.#encoder = new OpEntryEncoder(options.hub, options.bootId, options.rosterEpoch);
     this.#gate = new FillGate(options.journal);
     this.#vector = new Map(options.knownVector);
     this.#nextNoteLsn = options.journal.lastLsn + NOTE_INTERVAL;

@@ -6,7 +6,7 @@
  *   83 00                              entry: array of 3, type op
  *     88 48 origin class seq 48 hlc    op (WIRE.cddl)
  *        83 quality boot-id monotonic-ms kind key body
- *     84 48 hub 48 hlc authority 00    stamp, of the same moment
+ *     84 48 hub 48 hlc authority epoch stamp, of the same moment
  *
  * An op with a delivery begins with 84 instead, and the delivery is its last item.
  */
@@ -46,11 +46,13 @@ export class OpEntryEncoder {
   readonly #prefix: Uint8Array;
   readonly #bootId: Uint8Array;
   readonly #stampPrefix: Uint8Array;
+  readonly #rosterEpoch: () => number;
   #buffer = new Uint8Array(4096);
   #view = new DataView(this.#buffer.buffer);
   #at = 0;
 
-  constructor(hub: Origin, bootId: number) {
+  constructor(hub: Origin, bootId: number, rosterEpoch: () => number = () => 0) {
+    this.#rosterEpoch = rosterEpoch;
     const id = bytesOfOrigin(hub);
     this.#prefix = new CborWriter(16).array(3).uint(0).array(8).bytes(id).finish();
     this.#bootId = new CborWriter(8).uint(bootId).finish();
@@ -94,7 +96,7 @@ export class OpEntryEncoder {
     this.#raw(this.#stampPrefix);
     this.#hlc(hlc);
     this.#byte(authority);
-    this.#byte(0);
+    this.#head(0, this.#rosterEpoch());
   }
 
   #begin(contentBytes: number): void {

@@ -4,7 +4,7 @@
  * of memory and 60 ms of every start, ten times that from a cold card.) The simulated twin is sim/host.ts.
  */
 import { readdirSync, readFileSync, statfsSync } from 'node:fs';
-import { freemem, totalmem } from 'node:os';
+import { freemem, hostname, networkInterfaces, totalmem } from 'node:os';
 import { join } from 'node:path';
 
 export interface HostFigures {
@@ -32,6 +32,8 @@ export interface Host {
   figures(dir: string): HostFigures;
   /** Of this process, or of `pid`; undefined where there is no such process, or no way to look into it. */
   processFigures(pid?: number): ProcessFigures | undefined;
+  /** What others on the network may call this machine: host names and addresses, its own loopback included. */
+  names(): string[];
 }
 
 /** Where to look; a test may point elsewhere. */
@@ -76,6 +78,15 @@ export class MachineHost implements Host {
       cpuS: (userTicks + systemTicks) / TICKS_PER_S,
       ...(writtenBytes === undefined ? {} : { writtenBytes: Number(writtenBytes) }),
     };
+  }
+
+  names(): string[] {
+    const own = hostname();
+    const addresses = Object.values(networkInterfaces())
+      .flatMap((rows) => rows ?? [])
+      .map(({ address }) => address)
+      .filter((address) => !/^fe80:/i.test(address));
+    return [...new Set([own, `${own}.local`, 'localhost', '127.0.0.1', '::1', ...addresses])];
   }
 
   #io(pid: number): string {

@@ -3,7 +3,7 @@
  * is found by the kernel's keepalive, also where MQTT's own is switched off.
  */
 import { createServer, type Server, type Socket } from 'node:net';
-import { createServer as createTlsServer } from 'node:tls';
+import { createServer as createTlsServer, TLSSocket } from 'node:tls';
 
 import { HubError, messageOf, systemCode } from '../base/errors.ts';
 import type {
@@ -51,7 +51,16 @@ function openServer(options: ListenOptions, accept: (socket: Socket) => void): S
   const key = Buffer.from(options.tls.key);
   const cert = Buffer.from(options.tls.cert);
   const handshakeTimeout = HANDSHAKE_MS_MAX;
-  const server = createTlsServer({ ...socketOptions, key, cert, handshakeTimeout }, accept);
+  const { clientCa } = options.tls;
+  // Not refused here: dates count in this check, and a hub without a clock would shut everybody out.
+  const asking =
+    clientCa === undefined
+      ? {}
+      : { requestCert: true, rejectUnauthorized: false, ca: Buffer.from(clientCa) };
+  const server = createTlsServer(
+    { ...socketOptions, key, cert, handshakeTimeout, ...asking },
+    accept,
+  );
   // Before the handshake is done nobody owns the socket; without a listener its errors would end the process.
   server.on('connection', (socket: Socket) => socket.on('error', () => undefined));
   return server;
@@ -86,12 +95,14 @@ export function connectionOf(socket: Socket): Connection {
 
 class SocketConnection implements Connection {
   readonly remote: string;
+  readonly peerCertificate: Uint8Array | undefined;
   readonly #socket: Socket;
   #ended = false;
 
   constructor(socket: Socket) {
     this.#socket = socket;
     this.remote = `${plainAddress(socket.remoteAddress)}:${socket.remotePort ?? 0}`;
+    this.peerCertificate = certificateOf(socket);
     // What went wrong shows as the close that follows.
     socket.on('error', () => undefined);
   }
@@ -142,6 +153,13 @@ class SocketConnection implements Connection {
     this.#ended = true;
     this.#socket.destroy();
   }
+}
+
+/** The certificate that the TLS handshake has proved the peer to hold. */
+function certificateOf(socket: Socket): Uint8Array | undefined {
+  if (!(socket instanceof TLSSocket)) return undefined;
+  const certificate = socket.getPeerX509Certificate();
+  return certificate && new Uint8Array(certificate.raw);
 }
 
 /** `192.0.2.7` for what a dual-stack socket calls `::ffff:192.0.2.7`. */

@@ -16,6 +16,8 @@ export interface ConnectionHandlers {
 export interface Connection {
   /** Peer's address for logs: `192.0.2.7:51234`, `websocket 192.0.2.7:51234`. */
   readonly remote: string;
+  /** DER of the certificate that the peer has proved to hold, where the listener asks for one; unverified otherwise. */
+  readonly peerCertificate?: Uint8Array | undefined;
   /** Attaches the handlers; data flows from then on. */
   start(handlers: ConnectionHandlers): void;
   /**
@@ -48,7 +50,12 @@ export interface ListenOptions {
   readonly port: number;
   /** Who asks for it: stands in the error where the port is taken (`broker.port`). */
   readonly purpose: string;
-  readonly tls?: { readonly key: Uint8Array; readonly cert: Uint8Array };
+  readonly tls?: {
+    readonly key: Uint8Array;
+    readonly cert: Uint8Array;
+    /** Ask clients for a certificate and name this authority to them; whether it will do is the listener's owner's business. */
+    readonly clientCa?: Uint8Array;
+  };
   /** Connections beyond this number are closed at once. */
   readonly connectionsMax: number;
 }

@@ -24,6 +24,8 @@ export interface Login {
   readonly clientId: string;
   readonly username?: string | undefined;
   readonly password?: Uint8Array | undefined;
+  /** Of a TLS connection whose peer has shown that it holds the key; DER. */
+  readonly certificate?: Uint8Array | undefined;
   /** Peer's address, as `Connection.remote`. */
   readonly remote: string;
 }
@@ -33,6 +35,8 @@ export interface Gatekeeper {
   authenticate(login: Login): Promise<Principal | undefined>;
   mayPublish(who: Principal, topic: string): boolean;
   mayRead(who: Principal, topicOrFilter: string): boolean;
+  /** False where whoever logged in so is no longer known: the connection ends. */
+  isAdmitted(who: Principal): boolean;
   /** Grows when rights may have changed: answers that were kept before count no more. */
   readonly revision: number;
 }
@@ -41,6 +45,7 @@ export const OPEN_GATEKEEPER: Gatekeeper = {
   authenticate: ({ clientId }) => Promise.resolve({ name: clientId, role: 'device', clientId }),
   mayPublish: (who, topic) => isOpenToPublishers(who, topic),
   mayRead: (who, filter) => isOpenToReaders(who, filter),
+  isAdmitted: () => true,
   revision: 0,
 };
 
@@ -125,6 +130,10 @@ export class PasswordGatekeeper implements Gatekeeper {
   mayRead(who: Principal, topicOrFilter: string): boolean {
     const now = this.#asOfNow(who);
     return now !== undefined && this.#acl.mayRead(now, topicOrFilter);
+  }
+
+  isAdmitted(who: Principal): boolean {
+    return this.#asOfNow(who) !== undefined;
   }
 
   #asOfNow(who: Principal): Principal | undefined {

@@ -12,6 +12,7 @@ import { HubError, messageOf } from '../base/errors.ts';
 import { isoTime, wallMsOfIso } from '../base/iso-time.ts';
 import type { Log } from '../base/log.ts';
 import { jsonAnswer, linesAnswer, secured, textAnswer } from './answers.ts';
+import { enrolAnswer, type EnrolDoor } from './enrol.ts';
 import { EventStreams } from './event-stream.ts';
 import { admit, type HttpPrincipal, type LoginOptions } from './login.ts';
 import { METRICS_TYPE, renderMetrics } from './metrics.ts';
@@ -73,6 +74,8 @@ export interface ApiOptions extends LoginOptions {
   /** What each power source tells at this moment, a row for each figure. */
   powerSources(): readonly PowerSourceRow[];
   readonly override: OverrideDoor;
+  /** On the hub that is the site's authority, in mode `enrolled`. */
+  readonly enrol?: EnrolDoor;
   readonly ledger: TransparencyLog;
   readonly page: { answer(path: string, request: Headers): Response | undefined };
   /** Of the hub: what `from` and `to` mean. */
@@ -169,13 +172,18 @@ function routes(options: ApiOptions, streams: EventStreams): [string, Handler][]
 }
 
 /** What changes something. */
-function changes({ override, records, ...options }: ApiOptions): [string, Handler][] {
+function changes({ override, records, enrol, ...options }: ApiOptions): [string, Handler][] {
   const asked = (context: Context<Env>): [Request, HttpPrincipal | undefined] => [
     context.req.raw,
     context.get('principal'),
   ];
   const mayReadIn = (context: Context<Env>) => (key: string) => mayRead(options, context, key);
+  const enrolment: [string, Handler][] =
+    enrol === undefined
+      ? []
+      : [['/api/v1/enrol', (context) => enrolAnswer(enrol, context.req.raw, context.env.remote)]];
   return [
+    ...enrolment,
     ['/api/v1/override', (context) => overrideAnswer(override, ...asked(context))],
     ['/api/v1/undo', (context) => undoAnswer(records, ...asked(context), mayReadIn(context))],
     [

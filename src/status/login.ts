@@ -1,6 +1,6 @@
 /**
- * Who may ask over HTTP, the same on hub and regional node. In mode `password` every path but /healthz asks
- * for a user (HTTP Basic, RFC 7617). Without users, requests that name another host than this machine are
+ * Who may ask over HTTP, the same on hub and regional node. In modes `password` and `enrolled` every path asks for
+ * a user (HTTP Basic, RFC 7617), but /healthz and /api/v1/enrol, where a token does the same. Without users, requests that name another host than this machine are
  * refused, so that no web site can point its own name at loopback and read along (DNS rebinding).
  *
  * What changes something asks more: a web site that a browser of the site has open beside ours must not be
@@ -29,7 +29,7 @@ export interface Authenticator {
 }
 
 export interface LoginOptions {
-  /** In mode `password`. */
+  /** In modes `password` and `enrolled`. */
   readonly auth?: Authenticator;
   /** Whether a request may name this host; absent: any. */
   readonly acceptsHost?: (hostname: string) => boolean;
@@ -40,6 +40,8 @@ export type Admission =
   /** `principal`: undefined where nobody is asked for. */
   | { readonly kind: 'admitted'; readonly principal: HttpPrincipal | undefined };
 
+const OPEN_PATHS: ReadonlySet<string> = new Set(['/healthz', '/api/v1/enrol']);
+
 export async function admit(
   { auth, acceptsHost }: LoginOptions,
   request: Request,
@@ -49,7 +51,7 @@ export async function admit(
   if (acceptsHost?.(hostname) === false) {
     return refused(problem(421, `Nobody answers for ${hostname} here; use the address.`));
   }
-  if (auth === undefined || pathname === '/healthz') {
+  if (auth === undefined || OPEN_PATHS.has(pathname)) {
     return { kind: 'admitted', principal: undefined };
   }
   const login = basicLogin(request.headers.get('authorization') ?? '');

@@ -161,12 +161,13 @@ export class SessionRegistry {
     else durability.after(durability.write(record()), apply);
   }
 
-  /** Takes back subscriptions that are no longer allowed, if rights have changed since the last time. */
-  recheckRights(): void {
+  /** Takes back subscriptions that are no longer allowed, if rights have changed since the last time: then true. */
+  recheckRights(): boolean {
     const { revision } = this.#around.gatekeeper;
-    if (revision === this.#revision) return;
+    if (revision === this.#revision) return false;
     this.#revision = revision;
     for (const session of this.#sessionById.values()) this.#dropLostSubscriptions(session);
+    return true;
   }
 
   #dropLostSubscriptions(session: Session): void {

@@ -17,6 +17,10 @@ export class SimHost implements Host {
     return this.machine;
   }
 
+  names(): string[] {
+    return ['sim-hub', 'localhost', '127.0.0.1'];
+  }
+
   processFigures(pid?: number): ProcessFigures | undefined {
     return pid === undefined ? this.process : undefined;
   }

@@ -1,0 +1,194 @@
+/**
+ * `heliograph enrol …`: members of mode `enrolled`, in files that a running hub follows within a second. They work on
+ * the data directory of the site's authority, be that a hub's or one on the operator's own machine; the first
+ * command makes the authority where there is none.
+ */
+import { hexOf, utf8 } from '../../base/bytes.ts';
+import { HubError } from '../../base/errors.ts';
+import type { Config } from '../../config-schema.ts';
+import { authorityParts } from '../../hub-enrol.ts';
+import { hashPassword, makePassword } from '../../security/passwords.ts';
+import { Authority } from '../../security/enrolment/authority.ts';
+import {
+  fingerprintOf,
+  makeKey,
+  type MemberKind,
+  pemOfKey,
+  publicKeyOf,
+} from '../../security/enrolment/certificate.ts';
+import { readPem, readRosterFile, sitePaths } from '../../security/enrolment/site-folder.ts';
+import { makeToken } from '../../security/enrolment/tokens.ts';
+import { type Args, UsageError } from '../args.ts';
+import { configOf } from '../config-options.ts';
+import { runtimeOf } from '../hub-api.ts';
+import { type CliIo, EXIT, type ExitCode } from '../io.ts';
+import { columns } from '../text.ts';
+import { nameOperand, roleOf } from '../user.ts';
+import { encodeHubFile } from './hub-file.ts';
+import { encodeLink, fingerprintOfCa } from './link.ts';
+
+const MINUTES = 30;
+const MINUTES_MAX = 7 * 24 * 60;
+
+/** `enrol token NAME`: a device fetches its own credentials with it. */
+export async function enrolToken(args: Args, io: CliIo): Promise<ExitCode> {
+  const name = nameOperand(args);
+  const { config, authority, paths } = authorityOf(args, io);
+  const minutes = args.number('minutes', 1, MINUTES_MAX) ?? MINUTES;
+  const kind: MemberKind = args.has('hub') ? 'hub' : 'device';
+  const role = roleOf(args.text('role') ?? 'device');
+  const replaces = args.has('replace');
+  if (!replaces && authority.roster().memberByName.has(name))
+    throw new HubError('enrol.exists', `${name} is enrolled already`);
+  const wanted = { name, kind, role, minutes, replaces };
+  const { secret } = makeToken(io.files, paths, wanted, io);
+  const at = args.text('at') ?? runtimeOf(config.data, io)?.http ?? '';
+  const link = encodeLink({
+    name,
+    token: secret,
+    at,
+    ca: fingerprintOfCa(readPem(io.files, paths.ca)),
+  });
+  if (args.has('json')) {
+    io.stdout(`${JSON.stringify({ name, kind, role, token: secret, minutes, link })}\n`);
+    return EXIT.done;
+  }
+  io.stdout(`${secret}\n`);
+  if (!args.has('no-qr') && io.isTty) {
+    const { renderUnicodeCompact } = await import('uqr');
+    io.stdout(`\n${renderUnicodeCompact(link)}\n\n`);
+  }
+  io.stderr(`For ${role} ${name}: once, within ${minutes} minutes. ${link}\n`);
+  warnAboutMode(config, io);
+  return EXIT.done;
+}
+
+/** `enrol device NAME`: credentials made here, as files or as a password. */
+export async function enrolDevice(args: Args, io: CliIo): Promise<ExitCode> {
+  const name = nameOperand(args);
+  const role = roleOf(args.text('role') ?? 'device');
+  const { config, authority, paths } = authorityOf(args, io);
+  const member = { name, kind: 'device', role } as const;
+  const options = { replaces: args.has('replace') };
+  if (args.has('password')) {
+    const password = makePassword(io.random);
+    await authority.add({ ...member, password: await hashPassword(password, io.random) }, options);
+    if (args.has('json')) io.stdout(`${JSON.stringify({ name, role, password })}\n`);
+    else io.stdout(`${password}\n`);
+    io.stderr(`Enrolled ${role} ${name}. The password is shown this once and kept nowhere.\n`);
+    warnAboutMode(config, io);
+    return EXIT.done;
+  }
+  const given = givenKey(args, io);
+  const key = given ?? makeKey(io.random);
+  const added = await authority.add({ ...member, key: fingerprintOf(key) }, options);
+  const dir = args.text('out') ?? '.';
+  const files = {
+    certificate: `${dir}/${name}.crt`,
+    ca: `${dir}/${name}.ca.pem`,
+    ...(given === undefined ? { key: `${dir}/${name}.key` } : {}),
+  };
+  io.files.makeDir(dir);
+  if (files.key !== undefined) io.files.replace(files.key, utf8(pemOfKey(key)));
+  io.files.replace(files.certificate, utf8(authority.certify(added, key)));
+  io.files.replace(files.ca, utf8(readPem(io.files, paths.ca)));
+  if (args.has('json')) io.stdout(`${JSON.stringify({ name, role, files })}\n`);
+  else for (const path of Object.values(files)) io.stdout(`${path}\n`);
+  io.stderr(
+    `Enrolled ${role} ${name}. Bring the files to the device${given ? '' : ', and remove them here'}.\n`,
+  );
+  warnAboutMode(config, io);
+  return EXIT.done;
+}
+
+/** `enrol hub NAME`: a file for another hub of the site. */
+export async function enrolHub(args: Args, io: CliIo): Promise<ExitCode> {
+  const name = nameOperand(args);
+  const { config, authority, paths } = authorityOf(args, io);
+  const key = makeKey(io.random);
+  const names = [
+    ...new Set([...args.texts('name'), name, `${name}.local`, 'localhost', '127.0.0.1']),
+  ];
+  const member = await authority.add(
+    { name, kind: 'hub', role: 'device', key: fingerprintOf(key) },
+    { replaces: args.has('replace') },
+  );
+  const path = args.text('out') ?? `${name}.enrol`;
+  const bytes = encodeHubFile({
+    authority: hexOf(authority.roster().authority),
+    ca: readPem(io.files, paths.ca),
+    roster: io.files.read(paths.roster) as Uint8Array,
+    certificate: authority.certify(member, key, names),
+    key: pemOfKey(key),
+  });
+  io.files.replace(path, bytes);
+  if (args.has('json')) io.stdout(`${JSON.stringify({ name, file: path, names })}\n`);
+  else io.stdout(`${path}\n`);
+  io.stderr(`Enrolled hub ${name}. On that hub: heliograph enrol import ${path}\n`);
+  warnAboutMode(config, io);
+  return EXIT.done;
+}
+
+export async function revokeMember(args: Args, io: CliIo): Promise<ExitCode> {
+  const epoch = await authorityOf(args, io).authority.revoke(args.operand(0));
+  if (args.has('json')) io.stdout(`${JSON.stringify({ revoked: args.operand(0), epoch })}\n`);
+  else
+    io.stderr(
+      `Revoked ${args.operand(0)}. A running hub ends its connections within two seconds.\n`,
+    );
+  return EXIT.done;
+}
+
+export function listMembers(args: Args, io: CliIo): Promise<ExitCode> {
+  const { data } = configOf(args, io);
+  const parts = authorityParts(data, io);
+  const roster = readRosterFile(io.files, sitePaths(data), parts.verify);
+  const members = [...(roster?.memberByName.values() ?? [])].map((member) => ({
+    name: member.name,
+    kind: member.kind,
+    role: member.role,
+    since: member.since,
+    credential: member.key === undefined ? 'password' : 'certificate',
+  }));
+  if (args.has('json')) {
+    const shown = { site: roster?.site ?? null, epoch: roster?.epoch ?? 0, members };
+    io.stdout(`${JSON.stringify(shown)}\n`);
+    return Promise.resolve(EXIT.done);
+  }
+  const rows = members.map(({ name, kind, role, since, credential }) => [
+    name,
+    kind,
+    role,
+    `since epoch ${since}`,
+    credential,
+  ]);
+  for (const line of columns(rows)) io.stdout(`${line}\n`);
+  return Promise.resolve(EXIT.done);
+}
+
+interface AuthorityHere {
+  readonly config: Config;
+  readonly authority: Authority;
+  readonly paths: ReturnType<typeof sitePaths>;
+}
+
+function authorityOf(args: Args, io: CliIo): AuthorityHere {
+  const config = configOf(args, io);
+  io.files.makeDir(config.data);
+  const parts = authorityParts(config.data, io);
+  return { config, authority: Authority.openOrMake(parts, config.site), paths: parts.paths };
+}
+
+function givenKey(args: Args, io: CliIo): ReturnType<typeof publicKeyOf> {
+  const path = args.text('public-key');
+  if (path === undefined) return undefined;
+  const key = publicKeyOf(readPem(io.files, path));
+  if (key === undefined)
+    throw new UsageError(`--public-key: ${path} is no P-256 key in PEM (SPKI)`);
+  return key;
+}
+
+function warnAboutMode({ security }: Config, io: CliIo): void {
+  if (security.mode === 'enrolled') return;
+  io.stderr(`It counts in mode enrolled only; security.mode is "${security.mode}" here.\n`);
+}
