@@ -164,7 +164,7 @@ test('rules between keys are checked on the whole, named by the key that was giv
     onlyMistake('[http]\nport = 1883'),
     /^h\.toml:2: http\.port: is the port of broker\.port/,
   );
-  assert.match(onlyMistake('[broker]\ntls_port = 8883'), /tls_cert_file/);
+  assert.match(onlyMistake('[broker]\ntls_port = 8883\ntls_cert_file = "c"'), /tls_key_file/);
   assert.match(
     onlyMistake('[journal]\nsegment_mib = 1000\ntotal_mib_max = 2000'),
     /three segments/,
@@ -182,7 +182,6 @@ test('rules between keys are checked on the whole, named by the key that was giv
 });
 
 test.each([
-  ['security.mode="enrolled"', /enrolment/],
   ['journal.on_full="drop-bulk"', /drop/],
   ['peer.enabled=true', /peers/],
   ['regional.database="postgres://x"', /SQLite/],

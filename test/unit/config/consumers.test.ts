@@ -11,6 +11,7 @@ import { test } from 'vitest';
 import { camelKey, type Shape } from '../../../src/config-fields.ts';
 import { brokenRules } from '../../../src/config-rules.ts';
 import { type Config, SCHEMA } from '../../../src/config-schema.ts';
+import { tlsCredentials } from '../../../src/hub-enrol.ts';
 import { openHub } from '../../../src/hub.ts';
 import { openRegion } from '../../../src/regional.ts';
 import { addUser } from '../../../src/security/users.ts';
@@ -84,6 +85,8 @@ test('every key has a reader', async () => {
     role: 'operator',
   });
   const read = new Set<string>();
+  const own = { ...tls, broker: { ...tls.broker, tlsCertFile: '', tlsKeyFile: '' } };
+  await tlsCredentials(watched(own, read), machine, 'id');
   brokenRules(watched(config, read));
   const hub = await openHub(watched(tls, read), machine);
   // What capture rules and grants say is read when somebody publishes and subscribes.
