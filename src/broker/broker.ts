@@ -215,9 +215,8 @@ export class Broker {
 
   /** Rights may have changed: who may not read any more hears no more, who is not known any more goes. */
   recheckRights(): void {
-    const { sessions, soon } = this.#around;
     // Later, because this may be asked for in the midst of a client's own publish.
-    if (sessions.recheckRights()) soon(() => this.#dropUnknown());
+    if (this.#around.sessions.recheckRights()) this.#around.soon(() => this.#dropUnknown());
   }
 
   stat(): BrokerStat {
