@@ -27,6 +27,7 @@ const PORT = { min: 0, max: 65_535, note: '0: any free port' };
 const PORT_OR_OFF = { min: 0, max: 65_535, note: '0: off' };
 const PERCENT = { min: 0, max: 100, unit: '%', whole: false };
 const VOLTS = { min: 1, max: 1000, unit: 'V', whole: false };
+const QUOTA = { min: 0.1, max: 1e7, unit: 'MiB', whole: false };
 const LINGER = { min: 0, max: 10_000, unit: 'ms' };
 
 const SITE = {
@@ -255,13 +256,31 @@ const power = section('Battery, panel and where the hub reads about them.', {
   thresholds,
 });
 
+const quotaMib = section(
+  'MiB that a link may carry in a calendar month; absent: as many as it will.',
+  {
+    ethernet: optionalNumber(QUOTA, 'Both directions, counted at the end of each session.'),
+    wifi: optionalNumber(QUOTA, 'As ethernet.'),
+    cellular: optionalNumber(
+      QUOTA,
+      'As ethernet; also any link that NetworkManager calls metered.',
+    ),
+    satellite: optionalNumber(QUOTA, 'As ethernet.'),
+  },
+);
+
 const uplink = section('The way to the regional node.', {
   url: text('', 'Broker upstream; empty: journal only.', urlOf('mqtt', 'mqtts')),
   link: choice(
     ['auto', 'ethernet', 'wifi', 'cellular', 'satellite'],
     'auto',
-    'What carries it: decides what a session costs.',
+    'What carries it: decides what a session costs. auto: as the kernel and NetworkManager show.',
   ),
+  link_of: list([], 'What a device is where nobody can see it: a satellite terminal at a cable.', {
+    allowed: 'DEVICE=KIND, such as "eth1=satellite"',
+    holds: (value) => /^[^=\s/]{1,15}=(ethernet|wifi|cellular|satellite)$/.test(value),
+  }),
+  quota_mib: quotaMib,
   username: text('', 'Name for the login upstream.'),
   password_file: text(
     '',

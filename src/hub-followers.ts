@@ -11,6 +11,7 @@ import { brokerLogin } from './hub-access.ts';
 import { syncLogKey } from './hub-data.ts';
 import type { Ground } from './hub-ground.ts';
 import { openLedger } from './hub-ledger.ts';
+import { type HubLink, openLink, pausesOf } from './hub-links.ts';
 import { HubPower, type SimulatedSite } from './hub-power.ts';
 import { Retention } from './hub-retention.ts';
 import type { Serving } from './hub-serving.ts';
@@ -21,9 +22,6 @@ import type { Machine } from './machine.ts';
 import type { Ledger } from './ledger/ledger.ts';
 import { LOG } from './model/class.ts';
 import { EMPTY_BACKLOG } from './power/backlog.ts';
-import { LINK_COSTS, type LinkKind } from './power/govern/energy.ts';
-import { detectLink } from './uplink/link-kind.ts';
-import { DEFAULT_UPLINK_LIMITS, type UplinkLimits } from './uplink/options.ts';
 import type { UpstreamBroker } from './uplink/region-link.ts';
 import { Uplink } from './uplink/uplink.ts';
 import { PROGRAM_VERSION } from './versions.ts';
@@ -32,6 +30,7 @@ export interface Followers {
   readonly power: HubPower;
   readonly uplink: Uplink;
   readonly ledger: Ledger;
+  readonly link: HubLink;
 }
 
 /** What a simulation puts in the place of what a machine has. */
@@ -60,7 +59,7 @@ export function followJournal(
   const { journal, store, door, lingers, broker } = serving;
   const ledger = openLedger(ground, journal);
   store.follow((lsn, entry) => ledger.offer(lsn, entry));
-  const link = linkOf(config, machine);
+  const link = openLink(ground);
   // The power brain asks for the backlog before there is an uplink to count it.
   let uplink: Uplink | undefined;
   const power = closers.add(
@@ -68,7 +67,7 @@ export function followJournal(
       config,
       machine,
       time,
-      link,
+      link: link.kind,
       subscribe: (filter, onMessage) => subscribeAt(broker, filter, onMessage),
       backlog: () => uplink?.backlog() ?? EMPTY_BACKLOG,
       dir: paths.syncLog,
@@ -99,7 +98,7 @@ export function followJournal(
       keepMs: config.journal.keepDays * DAY_MS,
     }),
   );
-  return { power, uplink, ledger };
+  return { power, uplink, ledger, link };
 }
 
 /** Hears messages at the hub's own broker until cancelled. */
@@ -132,25 +131,6 @@ function tellFaults(journal: Journal, { monitor }: HubPower): void {
   );
 }
 
-function linkOf({ uplink }: Config, { files }: Machine): () => LinkKind {
-  const { link } = uplink;
-  return link === 'auto' ? () => detectLink(files) : () => link;
-}
-
-/** Watts that attempts may take on average, soon after a failure and when failures go on. */
-const FIRST_ATTEMPTS_WATTS = 12;
-const LATER_ATTEMPTS_WATTS = 0.25;
-
-/** A failed attempt costs what a session costs: on a dear link the pauses between them are longer. */
-function pausesOf(link: LinkKind): Pick<UplinkLimits, 'pauseMsMin' | 'pauseMsMax'> {
-  const { pauseMsMin, pauseMsMax } = DEFAULT_UPLINK_LIMITS;
-  const sessionMs = LINK_COSTS[link].sessionWh * 3_600_000;
-  return {
-    pauseMsMin: Math.max(pauseMsMin, sessionMs / FIRST_ATTEMPTS_WATTS),
-    pauseMsMax: Math.max(pauseMsMax, sessionMs / LATER_ATTEMPTS_WATTS),
-  };
-}
-
 function upstreamBroker({ uplink }: Config, machine: Machine): UpstreamBroker | undefined {
   if (uplink.url === '') return undefined;
   const { keepaliveS, connectTimeoutS } = uplink;
@@ -167,7 +147,7 @@ function openUplink(
   ground: Ground,
   { journal }: Serving,
   { power, ledger }: Pick<Followers, 'power' | 'ledger'>,
-  link: () => LinkKind,
+  link: HubLink,
   { compressor, lookMs }: StandIns,
 ): Uplink {
   const { config, machine, time, paths, identity } = ground;
@@ -180,7 +160,9 @@ function openUplink(
     mqtt,
     random,
     log,
-    link,
+    link: link.kind,
+    way: link.tracker,
+    pauses: () => pausesOf(link.kind()),
     dir: paths.uplink,
     site: config.site,
     signer: identity,
@@ -197,7 +179,6 @@ function openUplink(
     linkTimers: machine.timers,
     software: PROGRAM_VERSION,
     limits: {
-      ...pausesOf(link()),
       ...(lookMs === undefined ? {} : { lookMs }),
       spoolBytesMax: config.uplink.spoolMibMax * MIB,
       lingerMs: Math.max(LINGER_MS_MIN, LINGER_MS / config.power.timeSpeed),

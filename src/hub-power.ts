@@ -16,7 +16,7 @@ import { CLASS_NAMES, type OpClass } from './model/class.ts';
 import { fastTime } from './platform/clock.ts';
 import { SimSite, siteNow } from './platform/sim/site.ts';
 import { SeededSky } from './platform/sim/sky.ts';
-import { LINK_COSTS, type LinkKind, transferEnergyWh } from './power/govern/energy.ts';
+import { isLinkKind, LINK_COSTS, type LinkKind, transferEnergyWh } from './power/govern/energy.ts';
 import { PowerMonitor } from './power/monitor.ts';
 import { powerConfigOf } from './power/power-config.ts';
 import type { MeasuredSite } from './power/sources/simulated.ts';
@@ -102,7 +102,7 @@ export class HubPower {
       link,
       backlog,
       syncLog: this.syncLog,
-      config: powerConfigOf(power),
+      config: powerConfigOf(power, config.uplink.quotaMib),
       ...(options.tickMs === undefined ? {} : { tickMs: options.tickMs }),
       stateFile: { files: machine.files, path: `${dir}/learned.json` },
     });
@@ -124,8 +124,9 @@ export class HubPower {
     const { link } = this.#options;
     return {
       transferWh: (bytes) => transferEnergyWh(LINK_COSTS[link()], bytes),
-      sessionWh: (bytesByClass: Partial<Record<OpClass, number>>) => {
-        const energyWh = this.monitor.sessionClosed(link(), bytesByClass);
+      sessionWh: (bytesByClass, use) => {
+        const kind = isLinkKind(use.link) ? use.link : link();
+        const energyWh = this.monitor.sessionClosed(kind, bytesByClass, use.linkBytes);
         this.#site?.spend(energyWh);
         return energyWh;
       },

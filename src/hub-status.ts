@@ -8,6 +8,7 @@ import { FAULTS, type FaultCode, type HubError } from './base/errors.ts';
 import { isoTime } from './base/iso-time.ts';
 import type { Broker } from './broker/broker.ts';
 import type { Config } from './config-schema.ts';
+import type { HubLink } from './hub-links.ts';
 import type { HubPower } from './hub-power.ts';
 import type { HubStore } from './hub-store.ts';
 import type { Journal } from './journal/journal.ts';
@@ -30,6 +31,7 @@ export interface StatusParts {
   readonly broker: Broker;
   readonly power: HubPower;
   readonly uplink: Uplink;
+  readonly link: HubLink;
   readonly store: HubStore;
   readonly host: Host;
   readonly flash: FlashLedger;
@@ -153,11 +155,26 @@ export class HubStatus {
   }
 
   #uplink(): StatusSnapshot['uplink'] {
-    const { state, link, lastReceiptMs, bytesToday, sealedTo } = this.#parts.uplink.status();
+    const { uplink, link: way, power, config } = this.#parts;
+    const { state, link, lastReceiptMs, bytesToday, byLink, sealedTo } = uplink.status();
     const lastReceiptAt = lastReceiptMs === undefined ? null : isoTime(lastReceiptMs);
-    const encryptedTo = sealedTo === undefined ? null : hexOf(sealedTo);
-    const jurisdiction = this.#parts.config.uplink.jurisdiction || null;
-    return { state, link, lastReceiptAt, bytesToday, encryptedTo, jurisdiction };
+    const view = way.tracker?.view();
+    const rows = Object.entries(byLink).map(([kind, { onMs, ...use }]) => {
+      return [kind, { ...use, onS: Math.round(onMs / 100) / 10 }] as const;
+    });
+    return {
+      state,
+      link,
+      lastReceiptAt,
+      bytesToday,
+      linkState: view?.state ?? 'absent',
+      device: view?.device ?? null,
+      costClass: view?.costClass ?? 0,
+      byLink: Object.fromEntries(rows),
+      quota: power.monitor.quota() ?? null,
+      encryptedTo: sealedTo === undefined ? null : hexOf(sealedTo),
+      jurisdiction: config.uplink.jurisdiction || null,
+    };
   }
 
   #sync(faults: readonly FaultStatus[]): SyncStatus {

@@ -9,6 +9,8 @@ import { ownProcessId } from './platform/children.ts';
 import { MachineClock, machineTimers } from './platform/clock.ts';
 import type { Files } from './platform/files.ts';
 import { type Host, MachineHost } from './platform/host.ts';
+import type { Links } from './platform/links/links.ts';
+import { MachineLinks } from './platform/links/machine-links.ts';
 import { machineFiles } from './platform/machine-files.ts';
 import { machineMqttClient } from './platform/machine-mqtt-client.ts';
 import { machineNetwork } from './platform/machine-network.ts';
@@ -27,6 +29,7 @@ export interface Machine {
   readonly network: Network;
   readonly mqtt: MqttClient;
   readonly serial: SerialPorts;
+  readonly links: Links;
   readonly host: Host;
   readonly manager: ServiceManager;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -46,6 +49,7 @@ export function thisMachine(env: Machine['env'], log: Log): Machine {
     network: machineNetwork,
     mqtt: machineMqttClient,
     serial: machineSerial,
+    links: new MachineLinks({ timers: machineTimers }),
     host: new MachineHost(),
     manager: new SystemdManager(log, env),
     env,

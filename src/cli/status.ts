@@ -37,7 +37,12 @@ export function renderStatus(status: StatusSnapshot, paint: Paint): string {
   const sections: [string, readonly string[]][] = [
     ['Power', powerLines(status.power, paint)],
     ['Waiting', backlogLines(status)],
-    ['Uplink', [uplinkLine(status, nowMs), energyLine(status)].filter((line) => line !== '')],
+    [
+      'Uplink',
+      [uplinkLine(status, nowMs), linkLine(status), energyLine(status)].filter(
+        (line) => line !== '',
+      ),
+    ],
     ['Devices', [deviceLine(status)]],
     ['Storage', storageLines(status, paint)],
     ['Clock', [`${status.clock.at}, ${QUALITY_WORDS[status.clock.quality]}`]],
@@ -90,6 +95,13 @@ function backlogLines({ backlog }: StatusSnapshot): string[] {
   return columns(rows, [1, 2]);
 }
 
+const LINK_WORDS: Readonly<Record<string, string>> = {
+  absent: 'no route leads upstream',
+  portal: 'a captive portal stands in between',
+  found: 'there, not proven',
+  up: 'proven by answers of the region',
+};
+
 function uplinkLine({ uplink, sync }: StatusSnapshot, nowMs: number): string {
   if (uplink.state === 'off') return 'off: data stays in the journal';
   const receiptMs = uplink.lastReceiptAt === null ? undefined : wallMsOfIso(uplink.lastReceiptAt);
@@ -99,6 +111,20 @@ function uplinkLine({ uplink, sync }: StatusSnapshot, nowMs: number): string {
       : `last receipt ${agoText((nowMs - receiptMs) / 1000)}`;
   const seal = uplink.encryptedTo === null ? ', not encrypted' : '';
   return `${printable(sync.state)}; ${uplink.state} over ${uplink.link}, ${receipt}, ${bytesText(uplink.bytesToday)} today${seal}`;
+}
+
+/** The device and what sessions took of it; nothing without an uplink, or where a hub of an earlier build does not tell. */
+function linkLine({ uplink }: StatusSnapshot): string {
+  const { state, link, linkState, device, byLink, quota } = uplink as Partial<typeof uplink>;
+  if (state === 'off' || linkState === undefined) return '';
+  const word = LINK_WORDS[linkState] ?? linkState;
+  const use = byLink?.[link ?? ''];
+  const onTime = use === undefined ? '' : `, on for ${durationText(use.onS)} since the start`;
+  const month =
+    quota === undefined || quota === null
+      ? ''
+      : `, ${bytesText(quota.usedBytes)} of the month's ${bytesText(quota.bytesMax)}`;
+  return `link ${printable(device ?? link ?? '')}: ${printable(word)}${onTime}${month}`;
 }
 
 /** Nothing where no session was, or where a hub of an earlier build does not tell. */

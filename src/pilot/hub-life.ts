@@ -22,6 +22,7 @@ import type { MqttClient } from '../platform/mqtt-client.ts';
 import type { Network } from '../platform/network.ts';
 import type { SimClock } from '../platform/sim/clock.ts';
 import { SimHost } from '../platform/sim/host.ts';
+import { SimLinks } from '../platform/sim/links.ts';
 import { SimSerialPorts } from '../platform/sim/serial.ts';
 import { SimServiceManager } from '../platform/sim/service-manager.ts';
 import { Life } from './life.ts';
@@ -148,6 +149,7 @@ function machineOf(world: HubWorld, life: Life): Machine {
     mqtt: life.mqtt,
     serial: new SimSerialPorts(world.clock),
     host: new SimHost(),
+    links: new SimLinks(world.clock),
     manager: new SimServiceManager(),
     env: {},
     pageDir: '',

@@ -38,6 +38,8 @@ export interface MqttSession {
   /** Bytes sent and received on this session, MQTT included, as far as we can see them. */
   readonly bytesOut: number;
   readonly bytesIn: number;
+  /** TLS went on with the keys of an earlier session: a shorter handshake. Absent where nobody can tell. */
+  readonly isResumed?: boolean;
   close(): Promise<void>;
 }
 

@@ -19,7 +19,7 @@ import { backlogFacts, decisionFacts, rounded } from './log/log-lines.ts';
 import { Planner } from './forecast/planner.ts';
 import type { PowerConfig } from './power-config.ts';
 import { ageOf, type SourceView } from './probe.ts';
-import { QuotaMeter } from './govern/quota.ts';
+import { QuotaMeter, type QuotaUse } from './govern/quota.ts';
 import { mergeReadings, type Reading } from './estimate/reading.ts';
 import { loadState, savedCharge, savedMemory, saveState, type StateFile } from './saved-state.ts';
 import type { PowerSource } from './sources/source.ts';
@@ -218,12 +218,19 @@ export class PowerMonitor {
     this.#sessionOpen = true;
   }
 
-  /** Books a finished session; returns its estimated Wh. */
-  sessionClosed(link: LinkKind, bytesByClass: Partial<Record<OpClass, number>>): number {
-    const wallMs = this.#options.clock.wallMs();
+  /** Books a finished session, its bytes with all overhead on the month's quota; returns its estimated Wh. */
+  sessionClosed(
+    link: LinkKind,
+    bytesByClass: Partial<Record<OpClass, number>>,
+    linkBytes?: number,
+  ): number {
+    const { clock } = this.#options;
+    const wallMs = clock.wallMs();
     this.#sessionOpen = false;
     const session = this.#energy.book(LINK_COSTS[link], bytesByClass, wallMs);
-    this.#quota.count(link, session.bytes, wallMs);
+    const isDateTrusted = clock.quality() !== 'unknown';
+    this.#quota.count(link, linkBytes ?? session.bytes, wallMs, isDateTrusted);
+    if (this.#quota.isWorthSaving) this.#save();
     return session.energyWh;
   }
 
@@ -232,6 +239,11 @@ export class PowerMonitor {
       today: this.#energy.today(this.#options.clock.wallMs()),
       total: this.#energy.total,
     };
+  }
+
+  /** The month's bytes of the link that a session would take; undefined where it has no quota. */
+  quota(): QuotaUse | undefined {
+    return this.#quota.use(this.#link());
   }
 
   faults(): PowerFault[] {
@@ -312,7 +324,7 @@ export class PowerMonitor {
       deadlinesMs: config.deadlinesMs ?? DEADLINES_MS,
       budget: this.#budget,
       byHandUntilMs: this.#byHandUntilMs,
-      quotaUsedRatio: this.#quota.usedRatio(link, wallMs),
+      quotaUsedRatio: this.#quota.usedRatio(link, wallMs, clock.quality() !== 'unknown'),
       timeOf: timeOf ?? utcTime,
     };
   }
@@ -349,6 +361,7 @@ export class PowerMonitor {
         estimator: this.#estimator.state,
         known: this.#memory.power.known ?? null,
       });
+      this.#quota.saved();
     } catch (error) {
       // A full card is the journal's fault to report; what was learned is learned again.
       log.warn('power.state-unsaved', { reason: messageOf(error) });

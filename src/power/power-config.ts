@@ -20,6 +20,11 @@ export interface PowerConfig {
   readonly quotaBytes?: Readonly<Partial<Record<LinkKind, number>>>;
 }
 
+/** Section `[uplink.quota_mib]`: MiB a month. */
+export type QuotaSection = Readonly<Partial<Record<LinkKind, number | undefined>>>;
+
+const MIB = 1 << 20;
+
 /** Section `[power]` as config.ts reads it. */
 export interface PowerSection {
   readonly chemistry: Chemistry;
@@ -33,11 +38,16 @@ export interface PowerSection {
 }
 
 /** Throws `config.invalid` where the thresholds do not rise. */
-export function powerConfigOf(section: PowerSection): PowerConfig {
+export function powerConfigOf(section: PowerSection, quotaMib: QuotaSection = {}): PowerConfig {
   const { chemistry, nominalV, capacityWh, panelW, baseLoadW, latitude, longitude } = section;
   return {
     battery: { chemistry, nominalVolts: nominalV, capacityWh },
     site: { latitude, longitude, panelWatts: panelW, baseLoadWatts: baseLoadW },
     thresholds: thresholdsFor(chemistry, nominalV, section.thresholds),
+    quotaBytes: Object.fromEntries(
+      Object.entries(quotaMib).flatMap(([link, mib]) =>
+        mib === undefined ? [] : [[link, mib * MIB]],
+      ),
+    ),
   };
 }

@@ -119,6 +119,7 @@ function addJournal(page: Exposition, status: StatusSnapshot): void {
     'Bytes sent upstream since midnight UTC.',
     uplink.bytesToday,
   );
+  addLink(page, uplink);
   const { sessionsToday, whByClass } = status.energy;
   page.gauge('uplink_sessions_today', 'Sessions since midnight UTC.', sessionsToday);
   page.gauges(
@@ -145,6 +146,31 @@ function addJournal(page: Exposition, status: StatusSnapshot): void {
     'Years that the card lasts at the rate of the last days.',
     flash.lifeYears,
   );
+}
+
+/** What the way upstream costs beside energy: time on the air, sessions, bytes. */
+function addLink(page: Exposition, uplink: StatusSnapshot['uplink']): void {
+  const { linkState, link, costClass, byLink, quota } = uplink;
+  page.gauges('uplink_link_up', '1 once the region has answered over the link in use.', [
+    [{ link, cost_class: String(costClass) }, linkState === 'up' ? 1 : 0],
+  ]);
+  const uses = Object.entries(byLink);
+  const counter = (name: string, help: string, pick: 'sessions' | 'bytes' | 'onS'): void =>
+    page.add(
+      'counter',
+      `heliograph_uplink_link_${name}_total`,
+      help,
+      uses.map(([kind, use]): Sample => [{ link: kind }, use[pick]]),
+    );
+  counter('on_seconds', 'Time that sessions held the link.', 'onS');
+  counter('sessions', 'Sessions, failed attempts included.', 'sessions');
+  counter('bytes', 'Bytes of sessions, both directions.', 'bytes');
+  page.gauge(
+    'uplink_quota_used_bytes',
+    "Bytes of the month's quota used.",
+    quota?.usedBytes ?? null,
+  );
+  page.gauge('uplink_quota_bytes', "The month's quota.", quota?.bytesMax ?? null);
 }
 
 function addTraffic(page: Exposition, { devices }: StatusSnapshot): void {

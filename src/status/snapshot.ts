@@ -111,6 +111,29 @@ export interface UplinkStatus {
   /** Id of the operator's key that batches are encrypted to; null: they are not encrypted. */
   readonly encryptedTo: string | null;
   readonly jurisdiction: string | null;
+  /** `absent`: no route leads upstream; `portal`: a captive portal is in between; `found`; `up`: the region has answered over it. */
+  readonly linkState: string;
+  /** The network device; null where the machine does not tell. */
+  readonly device: string | null;
+  /** 0 ethernet … 4 carried: what is dear goes last. */
+  readonly costClass: number;
+  /** What sessions took of each kind of link since the start. */
+  readonly byLink: Readonly<Record<string, LinkUseStatus>>;
+  /** Of the link in use, in this month; null without one. */
+  readonly quota: {
+    readonly month: string;
+    readonly usedBytes: number;
+    readonly bytesMax: number;
+  } | null;
+}
+
+export interface LinkUseStatus {
+  readonly sessions: number;
+  readonly bytes: number;
+  /** From the attempt to the end of each, added up. */
+  readonly onS: number;
+  /** Sessions that had a TLS handshake the less. */
+  readonly resumed: number;
 }
 
 /** Where the hub stands towards the region: sync/recovery-table.ts. */

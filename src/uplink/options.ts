@@ -18,8 +18,11 @@ import type {
   SyncLogWriter,
   UplinkDecision,
   Lsn,
+  WayUpstream,
 } from './ports.ts';
+import type { Pauses } from './attempts.ts';
 import type { UpstreamBroker } from './region-link.ts';
+import type { LinkUse } from './session-book.ts';
 import type { Phase } from './session.ts';
 
 export interface UplinkLimits {
@@ -72,6 +75,10 @@ export interface UplinkOptions {
   readonly decide: (backlog: Backlog) => UplinkDecision;
   /** Kind of the link in use: `ethernet`, `wifi` … */
   readonly link: () => string;
+  /** Undefined: an attempt is always worth it. */
+  readonly way?: WayUpstream | undefined;
+  /** Pauses between failed attempts on the link of this moment; those of `limits` where nothing is said. */
+  readonly pauses?: () => Pauses;
   readonly syncLog: SyncLogWriter;
   readonly energy: EnergyBook;
   readonly clock: Clock;
@@ -96,6 +103,8 @@ export interface UplinkStatus {
   readonly dataReceiptedLsn: Lsn;
   /** Both directions, since midnight UTC by the wall clock. */
   readonly bytesToday: number;
+  /** Since the start of the process, by kind of link. */
+  readonly byLink: Readonly<Record<string, LinkUse>>;
   readonly faults: readonly HubError[];
   /** Id of the operator's key that batches are encrypted to. */
   readonly sealedTo: Uint8Array | undefined;

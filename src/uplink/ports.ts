@@ -59,6 +59,8 @@ export interface UplinkLogEntry {
   readonly bytes?: number;
   readonly ops?: number;
   readonly energyWh?: number;
+  /** From the attempt to the end, in seconds; on lines that close a session. */
+  readonly linkOnS?: number;
   readonly why: string;
 }
 
@@ -66,10 +68,29 @@ export interface SyncLogWriter {
   append(entry: UplinkLogEntry): void;
 }
 
+/** The way that a session would take; links/link-tracker.ts. */
+export interface WayUpstream {
+  /** A route leads upstream, and no captive portal is known to be in between. */
+  readonly isThere: boolean;
+  /** The own upstream has answered over it, twice in short order. */
+  readonly isUp: boolean;
+  answered(): void;
+  failed(): void;
+  /** At most one listener. */
+  onChange(listener: (change: 'appeared' | 'gone') => void): void;
+}
+
+/** What a session was. */
+export interface SessionUse {
+  readonly link: string;
+  /** Both directions, with all overhead that can be seen. */
+  readonly linkBytes: number;
+}
+
 /** Estimates what sync costs. */
 export interface EnergyBook {
   /** Wh that these bytes add to an open session. */
   transferWh(bytes: number): number;
   /** Books a finished session and says its Wh. */
-  sessionWh(bytesByClass: Partial<Record<OpClass, number>>): number;
+  sessionWh(bytesByClass: Partial<Record<OpClass, number>>, use: SessionUse): number;
 }

@@ -57,11 +57,16 @@ export interface RegionLinkOptions {
   readonly software: string;
   readonly sealer?: PayloadSealer | undefined;
   readonly jurisdiction?: string | undefined;
+  /** Takes what is no fault of the link. */
+  readonly onBug: (error: unknown) => void;
 }
 
+/** We must not talk to it; the link is new, greet once more (links/link-tracker.ts); it is the one. */
+export type Judgement = 'refused' | 'again' | 'greeted';
+
 export interface RegionLinkHandlers {
-  /** A regional node has answered our hello; false where we must not talk to it. */
-  onAnswer(answer: DownHello): boolean;
+  /** A regional node has answered our hello. */
+  onAnswer(answer: DownHello): Judgement;
   /** It is the one we talk to, and what it said before its answer has been handed over. */
   onGreeted(): void;
   onHave(have: Have): void;
@@ -78,11 +83,12 @@ const EARLY_MAX = 2 * SPOOLED_MAX;
 export class RegionLink {
   readonly #options: RegionLinkOptions;
   readonly #handlers: RegionLinkHandlers;
-  readonly #nonce: Uint8Array;
+  #nonce: Uint8Array;
+  #spooled: readonly BatchId[] = [];
   #session: MqttSession | undefined;
   #regionKey: Uint8Array | undefined;
-  /** What came before we knew whose word counts. */
-  #early: { readonly topic: string; readonly payload: Uint8Array }[] = [];
+  /** What came before we knew whose word counts: the last message of each topic. */
+  readonly #early = new Map<string, Uint8Array>();
   #nonsense = 0;
 
   private constructor(options: RegionLinkOptions, handlers: RegionLinkHandlers) {
@@ -129,9 +135,15 @@ export class RegionLink {
     return (this.#session?.bytesOut ?? 0) + (this.#session?.bytesIn ?? 0);
   }
 
+  /** TLS went on where an earlier session had ended. */
+  get isResumed(): boolean {
+    return this.#session?.isResumed ?? false;
+  }
+
   /** Says who we are and which batches wait. */
   async hello(spooled: readonly BatchId[]): Promise<void> {
     const { address, signer, software, sealer, jurisdiction } = this.#options;
+    this.#spooled = spooled;
     const readable = { formats: BATCH_FORMATS, compressions: COMPRESSIONS, encodings: ENCODINGS };
     const demands = {
       ...(sealer === undefined ? {} : { sealedTo: sealer.keyId }),
@@ -158,7 +170,8 @@ export class RegionLink {
     if (parsed === undefined) return this.#note(topic, 'unknown topic');
     if (parsed.kind === 'down-hello') return this.#takeDownHello(topic, payload);
     if (this.#regionKey === undefined) {
-      if (this.#early.length < EARLY_MAX) this.#early.push({ topic, payload });
+      const isRoom = this.#early.size < EARLY_MAX || this.#early.has(topic);
+      if (isRoom) this.#early.set(topic, payload);
       else this.#note(topic, 'too much before the greeting');
       return;
     }
@@ -172,21 +185,31 @@ export class RegionLink {
     else this.#handlers.onHave(message);
   }
 
-  #takeDownHello(topic: string, payload: Uint8Array): void {
+  #takeDownHello(topic: string, message: Uint8Array): void {
     const { address, verify } = this.#options;
-    const hello = parseDownHello(payload, verify);
+    const hello = parseDownHello(message, verify);
     if (hello?.hub !== address.hub)
       return this.#note(topic, 'not signed, malformed or for another');
     // An answer to an earlier session says nothing about now.
     if (!bytesEqual(hello.nonce, this.#nonce)) return;
-    if (!this.#handlers.onAnswer(hello)) return;
+    const judgement = this.#handlers.onAnswer(hello);
+    if (judgement === 'refused') return;
+    if (judgement === 'again' && this.#regionKey === undefined) return this.#greetAgain();
     const isFirst = this.#regionKey === undefined;
     this.#regionKey = hello.publicKey;
     if (!isFirst) return;
-    const early = this.#early;
-    this.#early = [];
-    for (const message of early) this.#take(message.topic, message.payload);
+    const early = [...this.#early];
+    this.#early.clear();
+    for (const [earlyTopic, payload] of early) this.#take(earlyTopic, payload);
     this.#handlers.onGreeted();
+  }
+
+  /** A publish that fails ends with the session, which its own end tells. */
+  #greetAgain(): void {
+    this.#nonce = this.#options.random.bytes(NONCE_BYTES);
+    this.hello(this.#spooled).catch((error: unknown) => {
+      if (!(error instanceof HubError)) this.#options.onBug(error);
+    });
   }
 
   /** Nonsense is told once a session, with what it was, and then only counted. */

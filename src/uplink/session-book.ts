@@ -15,7 +15,18 @@ export interface SessionBookOptions {
   readonly link: () => string;
 }
 
+/** What sessions took of a link. */
+export interface LinkUse {
+  readonly sessions: number;
+  readonly bytes: number;
+  /** From the attempt to the end. */
+  readonly onMs: number;
+  /** Sessions whose TLS went on with the keys of an earlier one. */
+  readonly resumed: number;
+}
+
 const DAY_MS = 86_400_000;
+const NO_USE: LinkUse = { sessions: 0, bytes: 0, onMs: 0, resumed: 0 };
 
 export class SessionBook {
   readonly #options: SessionBookOptions;
@@ -26,6 +37,9 @@ export class SessionBook {
   #lastReceiptMs: number | undefined;
   #day = 0;
   #bytesToday = 0;
+  readonly #byLink = new Map<string, LinkUse>();
+  /** The link that the session began on, and when. */
+  #opened = { link: '', atMs: 0 };
 
   constructor(options: SessionBookOptions) {
     this.#options = options;
@@ -40,7 +54,14 @@ export class SessionBook {
     return this.#bytesToday;
   }
 
+  /** Since the start, by kind of link; what a session took counts at its end. */
+  byLink(): Readonly<Record<string, LinkUse>> {
+    return Object.fromEntries(this.#byLink);
+  }
+
   opened(decision: UplinkDecision): void {
+    const { clock } = this.#options;
+    this.#opened = { link: this.#options.link(), atMs: clock.monotonicMs() };
     this.#bytesByClass = {};
     this.#chunksById.clear();
     this.#ops = 0;
@@ -81,13 +102,23 @@ export class SessionBook {
   }
 
   /** `linkBytes`: both directions, MQTT included. */
-  closed(why: string, linkBytes: number): void {
+  closed(why: string, linkBytes: number, isResumed = false): void {
     this.#rollDay();
     this.#bytesToday += linkBytes;
-    const { syncLog, energy, link } = this.#options;
-    const energyWh = energy.sessionWh(this.#bytesByClass);
-    const figures = { bytes: linkBytes, ops: this.#ops, energyWh };
-    syncLog.append({ event: 'session.close', link: link(), ...figures, why });
+    const { syncLog, energy, clock } = this.#options;
+    const { link, atMs } = this.#opened;
+    const onMs = Math.max(0, clock.monotonicMs() - atMs);
+    const before = this.#byLink.get(link) ?? NO_USE;
+    this.#byLink.set(link, {
+      sessions: before.sessions + 1,
+      bytes: before.bytes + linkBytes,
+      onMs: before.onMs + onMs,
+      resumed: before.resumed + Number(isResumed),
+    });
+    const energyWh = energy.sessionWh(this.#bytesByClass, { link, linkBytes });
+    const linkOnS = Math.round(onMs / 100) / 10;
+    const figures = { bytes: linkBytes, ops: this.#ops, energyWh, linkOnS };
+    syncLog.append({ event: 'session.close', link, ...figures, why });
   }
 
   #rollDay(): void {

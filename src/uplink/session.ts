@@ -41,6 +41,8 @@ export interface SessionView {
   readonly ripe: readonly OpClass[];
   /** Batches that may be sent, by class, then in order. */
   readonly spooled: readonly FlightSpec[];
+  /** A link leads upstream: trying without one would only cost energy. */
+  readonly isWayThere: boolean;
 }
 
 interface Flight extends FlightSpec {
@@ -83,6 +85,8 @@ export type SessionEvent =
   | { readonly type: 'pause-over' }
   /** The session must end: why, in words for the log. */
   | { readonly type: 'failed'; readonly why: string }
+  /** The link that the session began on is gone, or is no more the first choice. */
+  | { readonly type: 'way-lost' }
   /** The link is gone, or our close is done. */
   | { readonly type: 'link-gone'; readonly why: string };
 
@@ -155,6 +159,8 @@ export function step(before: SessionState, event: SessionEvent, view: SessionVie
         : unchanged(state);
     case 'failed':
       return isOpen(state) ? close(state, event.why, false) : unchanged(state);
+    case 'way-lost':
+      return isOpen(state) ? close(state, 'the link has changed', false) : unchanged(state);
     case 'link-gone':
       return state.phase === 'idle' ? unchanged(state) : ended(state, event.why);
     default:
@@ -247,7 +253,7 @@ function maybeConnect(state: SessionState, view: SessionView): Step {
   const isWaiting = (opClass: OpClass): boolean =>
     view.sealable.includes(opClass) || view.spooled.some((batch) => batch.class === opClass);
   const opens = view.allowed.some((opClass) => opClass !== LOG && isWaiting(opClass));
-  if (!opens || state.isPausing) return { state, effects: [] };
+  if (!opens || state.isPausing || !view.isWayThere) return { state, effects: [] };
   return { state: { ...state, phase: 'connecting' }, effects: [{ type: 'connect' }] };
 }
 

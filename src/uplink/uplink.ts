@@ -7,7 +7,6 @@
  * runs it fast); `linkTimers` is the machine's, in which sockets answer or do not.
  */
 import { unreachable } from '../base/assert.ts';
-import { Backoff } from '../base/backoff.ts';
 import { type Cancel, pause } from '../base/clock.ts';
 import { HubError, messageOf, systemCode } from '../base/errors.ts';
 import { originOfPublicKey } from '../batch/batch-id.ts';
@@ -16,6 +15,7 @@ import { chunkBytes } from '../batch/chunks.ts';
 import { SPOOLED_MAX } from '../batch/limits.ts';
 import type { DownHello, Have, Receipt } from '../batch/messages.ts';
 import { ALARM, CLASS_NAMES, COMMAND, type OpClass } from '../model/class.ts';
+import { Attempts } from './attempts.ts';
 import { ChunkSize } from './chunk-size.ts';
 import { confirms } from './confirms.ts';
 import { Counterpart } from './counterpart.ts';
@@ -27,7 +27,7 @@ import {
   type UplinkStatus,
 } from './options.ts';
 import type { Backlog, Lsn, UplinkDecision } from './ports.ts';
-import { RegionLink } from './region-link.ts';
+import { type Judgement, RegionLink } from './region-link.ts';
 import {
   IDLE,
   type SessionEffect,
@@ -47,7 +47,7 @@ export class Uplink {
   readonly #limits: UplinkLimits;
   readonly #outbox: Outbox;
   readonly #book: SessionBook;
-  readonly #backoff: Backoff;
+  readonly #attempts: Attempts;
   readonly #chunkSize = new ChunkSize();
   readonly #events: SessionEvent[] = [];
   readonly #sealedAtMs = new Map<OpClass, number>();
@@ -58,7 +58,6 @@ export class Uplink {
   readonly #counterpart: Counterpart;
   #linkFault: HubError | undefined;
   #refusal: HubError | undefined;
-  #cancelPause: Cancel = noop;
   #cancelReply: Cancel = noop;
   #cancelLinger: Cancel = noop;
   #cancelGather: Cancel = noop;
@@ -73,8 +72,12 @@ export class Uplink {
     this.#outbox = outbox;
     this.#book = new SessionBook(options);
     this.#counterpart = new Counterpart(options);
-    const { pauseMsMin, pauseMsMax } = this.#limits;
-    this.#backoff = new Backoff(pauseMsMin, pauseMsMax, options.random);
+    this.#attempts = new Attempts({
+      ...options,
+      pauses: options.pauses ?? (() => this.#limits),
+      onAgain: () => this.#guarded(() => this.#dispatch({ type: 'pause-over' })),
+      onWayLost: () => this.#guarded(() => this.#dispatch({ type: 'way-lost' })),
+    });
   }
 
   /** Reads what is kept and begins to count, and to send as soon as it may. */
@@ -110,6 +113,7 @@ export class Uplink {
       dataReceiptedLsn: this.#outbox.dataReceiptedLsn,
       bytesToday: this.#book.bytesToday(),
       sealedTo: this.#options.sealer?.keyId,
+      byLink: this.#book.byLink(),
       faults: [this.#linkFault, this.#refusal].filter((fault) => fault !== undefined),
     };
   }
@@ -125,7 +129,8 @@ export class Uplink {
   async close(): Promise<void> {
     this.#isClosed = true;
     for (const cancel of this.#periodic) cancel();
-    const waits = [this.#cancelPause, this.#cancelReply, this.#cancelLinger, this.#cancelGather];
+    this.#attempts.stop();
+    const waits = [this.#cancelReply, this.#cancelLinger, this.#cancelGather];
     for (const cancel of waits) cancel();
     this.#cancelScan?.();
     if (this.#state.phase !== 'idle') this.#book.closed('the hub stops', this.#link?.bytes ?? 0);
@@ -189,7 +194,8 @@ export class Uplink {
     });
     const sealable = this.#outbox.sealableClasses();
     const ripe = sealable.filter((opClass) => this.#isRipe(opClass));
-    return { allowed, riding, sealable, ripe, spooled };
+    const { isWayThere } = this.#attempts;
+    return { allowed, riding, sealable, ripe, spooled, isWayThere };
   }
 
   #isRipe(opClass: OpClass): boolean {
@@ -246,9 +252,9 @@ export class Uplink {
     const address = { site, hub: originOfPublicKey(signer.publicKey) };
     try {
       const link = await RegionLink.connect(
-        { ...this.#options, broker, address },
+        { ...this.#options, broker, address, onBug: this.#options.onFatal },
         {
-          onAnswer: (answer) => this.#trusts(answer),
+          onAnswer: (answer) => this.#judge(answer),
           onGreeted: () => this.#guarded(() => this.#greeted()),
           onHave: (have) => this.#guarded(() => this.#takeHave(have)),
           onReceipt: (receipt) => this.#guarded(() => this.#takeReceipt(receipt)),
@@ -261,6 +267,7 @@ export class Uplink {
     } catch (error) {
       if (!(error instanceof HubError)) throw error;
       this.#linkFault = error;
+      this.#attempts.failed();
       this.#dispatch({ type: 'link-gone', why: error.message });
     }
   }
@@ -276,21 +283,18 @@ export class Uplink {
     this.#dispatch({ type: 'greeted' });
   }
 
-  #trusts(answer: DownHello): boolean {
-    let isTrusted = false;
+  #judge(answer: DownHello): Judgement {
+    let judgement: Judgement = 'refused';
     this.#guarded(() => {
-      const fault = this.#counterpart.meet(answer);
-      if (fault !== undefined) return this.#rejectRegion(fault);
-      isTrusted = true;
-      this.#linkFault = undefined;
+      this.#linkFault = this.#counterpart.meet(answer);
+      if (this.#linkFault !== undefined) {
+        const { code, message, hint } = this.#linkFault;
+        this.#options.log.error(code, { reason: message, hint });
+        return this.#dispatch({ type: 'failed', why: message });
+      }
+      judgement = this.#attempts.answered() ? 'greeted' : 'again';
     });
-    return isTrusted;
-  }
-
-  #rejectRegion(fault: HubError): void {
-    this.#linkFault = fault;
-    this.#options.log.error(fault.code, { reason: fault.message, hint: fault.hint });
-    this.#dispatch({ type: 'failed', why: fault.message });
+    return judgement;
   }
 
   async #seal(opClass: OpClass): Promise<void> {
@@ -369,20 +373,17 @@ export class Uplink {
   }
 
   #ended(ending: Extract<SessionEffect, { type: 'ended' }>): void {
-    this.#book.closed(ending.why, this.#link?.bytes ?? 0);
+    this.#book.closed(ending.why, this.#link?.bytes ?? 0, this.#link?.isResumed);
     if (this.#link !== undefined) this.#chunkSize.ended(ending.pause !== 'none');
     this.#link = undefined;
-    if (ending.pause !== 'longer') this.#backoff.reset();
-    if (ending.pause === 'none') return;
-    this.#cancelPause = this.#options.timers.after(this.#backoff.nextMs(), () => {
-      this.#guarded(() => this.#dispatch({ type: 'pause-over' }));
-    });
+    this.#attempts.ended(ending.pause);
   }
 
   #replyTimeOver(): void {
     if (this.#state.phase === 'greeting') {
       const url = this.#options.broker?.url ?? '';
       this.#linkFault = new HubError('uplink.silent', `${url}: no regional node answers`);
+      this.#attempts.failed();
     }
     this.#dispatch({ type: 'reply-time-over' });
   }

@@ -45,7 +45,7 @@ export async function startRegional(options: HubOptions): Promise<RunningHub> {
     ...(options.sets ?? []),
   ];
   const args = ['regional', 'run', '--data', options.data, ...asSets(sets)];
-  const process = heliograph(args, options.env);
+  const process = heliograph(args, options.env, options.under);
   return { process, ...(await addresses(process)) };
 }
 

@@ -59,6 +59,11 @@ export function sampleStatus(change: Partial<StatusSnapshot> = {}): StatusSnapsh
       bytesToday: 3_400_000,
       encryptedTo: 'a1b2c3d4e5f60718',
       jurisdiction: null,
+      linkState: 'up',
+      device: 'wwan0',
+      costClass: 2,
+      byLink: { cellular: { sessions: 12, bytes: 3_400_000, onS: 94.5, resumed: 11 } },
+      quota: { month: '2026-03', usedBytes: 41_000_000, bytesMax: 104_857_600 },
     },
     sync: {
       state: 'catching up',

@@ -21,12 +21,15 @@ import type { MqttClient } from '../../src/platform/mqtt-client.ts';
 import { SimClock } from '../../src/platform/sim/clock.ts';
 import { SimCrash, SimFiles } from '../../src/platform/sim/files.ts';
 import { SimMqttBroker, type SimMqttClient } from '../../src/platform/sim/mqtt-client.ts';
+import type { LinkTable } from '../../src/platform/links/links.ts';
+import { SimLinks } from '../../src/platform/sim/links.ts';
 import { SeededRandom } from '../../src/platform/sim/random.ts';
 import { EmbeddedStorage } from '../../src/regional/embedded-storage.ts';
 import { RegionalNode } from '../../src/regional/regional-node.ts';
 import type { RegionalLimits } from '../../src/regional/limits.ts';
 import type { UplinkLimits } from '../../src/uplink/options.ts';
 import type { UplinkDecision, UplinkLogEntry } from '../../src/uplink/ports.ts';
+import { LinkTracker } from '../../src/uplink/links/link-tracker.ts';
 import { Uplink } from '../../src/uplink/uplink.ts';
 import { HUB, REGION, SITE, START_MS } from './batches.ts';
 import { MemoryJournal } from './memory-journal.ts';
@@ -41,6 +44,8 @@ export interface WorldOptions {
   readonly regional?: Partial<RegionalLimits>;
   /** The hub has a ledger and tells the region of it. */
   readonly tellsHistory?: boolean;
+  /** What the hub's machine tells of its links; without it, it may always try. */
+  readonly links?: LinkTable;
 }
 
 /** What a hub may be told to do with its batches, and a region to open and to store. */
@@ -117,6 +122,8 @@ export class UplinkWorld {
   decision: UplinkDecision = ALL_CLASSES;
   regionSigner = REGION;
   uplink: Uplink | undefined;
+  readonly links: SimLinks;
+  tracker: LinkTracker | undefined;
   ledger: Ledger | undefined;
   region: RegionalNode | undefined;
   readonly #options: WorldOptions;
@@ -127,6 +134,7 @@ export class UplinkWorld {
     this.#options = options;
     this.random = new SeededRandom(options.seed ?? 1);
     const { clock: timers, random } = this;
+    this.links = new SimLinks(timers, options.links);
     this.broker = new SimMqttBroker({ timers, random });
     this.hubLink = this.broker.client({ delayMs: 20 });
     this.regionLink = this.broker.client({ delayMs: 5 });
@@ -138,6 +146,7 @@ export class UplinkWorld {
     const { clock, random, log } = this;
     const life = new Life(clock, this.hubLink);
     this.#hubLife = life;
+    this.tracker = this.#options.links === undefined ? undefined : this.#track();
     this.uplink = Uplink.open({
       journal: this.journal,
       files: this.hubFiles,
@@ -151,7 +160,8 @@ export class UplinkWorld {
       mqtt: life.mqtt,
       broker: { url: 'mqtt://sim' },
       decide: () => this.decision,
-      link: () => 'cellular',
+      link: () => this.tracker?.view().kind ?? 'cellular',
+      way: this.tracker,
       syncLog: { append: (entry) => void this.syncLines.push(entry) },
       energy: { transferWh: () => 0.001, sessionWh: () => 0.03 },
       clock,
@@ -165,6 +175,11 @@ export class UplinkWorld {
       onFatal: (error) => this.#take(error, life),
     });
     return this.uplink;
+  }
+
+  #track(): LinkTracker {
+    const { links, clock, log } = this;
+    return new LinkTracker({ links, host: 'region.example', clock, log });
   }
 
   startLedger(life: Life): Ledger {
@@ -256,6 +271,7 @@ export class UplinkWorld {
   async stop(): Promise<void> {
     if (this.uplink !== undefined) await this.until(this.uplink.close());
     if (this.region !== undefined) await this.until(this.region.close());
+    this.tracker?.close();
     this.journal.forgetListeners();
   }
 

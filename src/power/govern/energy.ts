@@ -25,6 +25,10 @@ export const LINK_COSTS: Readonly<Record<LinkKind, LinkCost>> = {
   carried: { kind: 'carried', sessionWh: 0, whPerMb: 0, idleWatts: 0 },
 };
 
+export function isLinkKind(name: string): name is LinkKind {
+  return Object.hasOwn(LINK_COSTS, name);
+}
+
 /** Wh of one session that moves `bytes`. */
 export function sessionEnergyWh(link: LinkCost, bytes: number): number {
   return link.sessionWh + transferEnergyWh(link, bytes);

@@ -43,6 +43,8 @@ export interface SyncLogEntry {
   readonly bytes?: number;
   readonly ops?: number;
   readonly energyWh?: number;
+  /** How long a session held the link, in seconds. */
+  readonly linkOnS?: number;
   readonly backlog?: Readonly<
     Record<string, { readonly ops: number; readonly bytes: number; readonly oldestS: number }>
   >;

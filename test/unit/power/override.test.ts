@@ -81,6 +81,31 @@ test('the meter turns with the month, forwards only', () => {
   assert.equal(again.usedRatio('cellular', march + 2 * MINUTE_MS), 0);
 });
 
+test('a month that a lying clock began ends when a clock with a source says so; what was counted stays', () => {
+  const march = Date.parse('2026-03-10T00:00:00Z');
+  const meter = new QuotaMeter({ cellular: 1_000 });
+  meter.count('cellular', 500, march);
+  const lie = Date.parse('2099-01-01T00:00:00Z');
+  assert.equal(meter.usedRatio('cellular', lie, false), 0.5, 'nobody has set that clock');
+  const believed = new QuotaMeter({ cellular: 1_000 }, JSON.parse(JSON.stringify(meter.state)));
+  believed.count('cellular', 100, lie);
+  assert.equal(believed.usedRatio('cellular', lie), 0.1);
+  assert.equal(believed.usedRatio('cellular', march), 0.6, 'back in March, nothing is forgiven');
+  const april = Date.parse('2026-04-01T00:00:01Z');
+  assert.equal(believed.usedRatio('cellular', april), 0, 'and April is a new month');
+});
+
+test('what was counted is worth saving once a crash would forget much of it', () => {
+  const meter = new QuotaMeter({ satellite: 10 << 20 });
+  meter.count('satellite', 60_000, 0);
+  assert.ok(!meter.isWorthSaving);
+  meter.count('satellite', 6_000, 0);
+  assert.ok(meter.isWorthSaving);
+  meter.saved();
+  assert.ok(!meter.isWorthSaving);
+  assert.ok(!new QuotaMeter({}).isWorthSaving);
+});
+
 /** A budget of a battery at `percent` with `watts` of sun all day, from sunrise on. */
 function sunny(percent: number, watts: number): Budget {
   const ahead = Array.from({ length: 36 }, (_, hour) => {

@@ -23,7 +23,14 @@ function batch(n: number, opClass: OpClass = TELEMETRY, total = 2): FlightSpec {
   return { id, class: opClass, total, chunkBytes: CHUNK_DATA_BYTES_MAX };
 }
 
-const NOTHING: SessionView = { allowed: [], riding: [], sealable: [], ripe: [], spooled: [] };
+const NOTHING: SessionView = {
+  allowed: [],
+  riding: [],
+  sealable: [],
+  ripe: [],
+  spooled: [],
+  isWayThere: true,
+};
 const ALL: readonly OpClass[] = [0, 1, 2, 3, 4, 5, 6];
 
 class Machine {
@@ -200,6 +207,19 @@ test('chunks that never arrive end the session', () => {
   assert.equal(it.state.phase, 'closing');
 });
 
+test('without a way upstream nothing is tried, and a way that is lost ends the session', () => {
+  const it = new Machine();
+  const waits = { allowed: ALL, riding: ALL, spooled: [batch(1)] };
+  assert.deepEqual(it.on({ type: 'look' }, { ...waits, isWayThere: false }), []);
+  assert.deepEqual(it.on({ type: 'look' }, { isWayThere: true }), [{ type: 'connect' }]);
+  it.on({ type: 'connected' });
+  it.on({ type: 'greeted' });
+  it.on({ type: 'way-lost' }, { isWayThere: false });
+  assert.equal(it.state.phase, 'closing');
+  it.on({ type: 'link-gone', why: 'closed by us' });
+  assert.ok(it.state.isPausing);
+});
+
 const anyClasses = fc.subarray([...ALL]);
 const anyView: fc.Arbitrary<SessionView> = fc.record({
   allowed: anyClasses,
@@ -207,6 +227,7 @@ const anyView: fc.Arbitrary<SessionView> = fc.record({
   sealable: anyClasses,
   ripe: anyClasses,
   spooled: fc.subarray([batch(1, ALARM), batch(2, TELEMETRY, 7), batch(3, BULK, 9), batch(4, LOG)]),
+  isWayThere: fc.boolean(),
 });
 const anyBatch = fc.integer({ min: 1, max: 5 }).map((n) => batch(n).id);
 const anyEvent: fc.Arbitrary<SessionEvent> = fc.oneof(
@@ -219,6 +240,7 @@ const anyEvent: fc.Arbitrary<SessionEvent> = fc.oneof(
       'reply-time-over',
       'linger-time-over',
       'pause-over',
+      'way-lost',
     ] as const
   ).map((type) => fc.constant<SessionEvent>({ type })),
   fc.record({ type: fc.constant('chunk-acked' as const), batch: anyBatch, chunk: fc.nat(9) }),
