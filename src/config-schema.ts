@@ -198,6 +198,16 @@ const store = section('Folded state, in SQLite; it can be rebuilt from the journ
   ),
 });
 
+const assets = section('Contents of assets: photos, documents, recordings.', {
+  total_mib_max: number(
+    2048,
+    { min: 1, max: 1_048_576, unit: 'MiB' },
+    'Size of all together; then the longest unused of those that have a receipt go, else newcomers are refused.',
+  ),
+  file_mib_max: number(64, { min: 1, max: 1024, unit: 'MiB' }, 'Size of one.'),
+  count_max: number(10_000, { min: 1, max: 1_000_000 }, 'How many, as total_mib_max.'),
+});
+
 const thresholds = section(
   'Where the states of power begin; a key that is absent follows the chemistry (POWER in the README).',
   {
@@ -386,6 +396,7 @@ export const SCHEMA = {
   journal,
   capture,
   store,
+  assets,
   power,
   uplink,
   regional,

@@ -7,6 +7,7 @@
  *   keys/kek          what the journal's keys are wrapped to, unless systemd gives it
  *   keys/epochs/      keys of the journal
  *   journal/  state.db  power/  uplink/  ledger/  users.json
+ *   assets/           contents of assets and their previews: assets/ASSETS.md
  *   flash.json        what the card took in the last days
  *   runtime.json      addresses of the running hub, for the commands; gone when it is not running
  */
@@ -29,6 +30,7 @@ export interface HubPaths {
   readonly uplink: string;
   readonly ledger: string;
   readonly flash: string;
+  readonly assets: string;
 }
 
 export function hubPaths(dir: string): HubPaths {
@@ -44,6 +46,7 @@ export function hubPaths(dir: string): HubPaths {
     uplink: `${dir}/uplink`,
     ledger: `${dir}/ledger`,
     flash: `${dir}/flash.json`,
+    assets: `${dir}/assets`,
   };
 }
 

@@ -8,6 +8,7 @@ import type { HubError } from './base/errors.ts';
 import type { Broker } from './broker/broker.ts';
 import type { Config } from './config-schema.ts';
 import { brokerLogin } from './hub-access.ts';
+import { HubAssets, openBlobs } from './hub-assets.ts';
 import { syncLogKey } from './hub-data.ts';
 import type { Ground } from './hub-ground.ts';
 import { openLedger } from './hub-ledger.ts';
@@ -31,6 +32,7 @@ export interface Followers {
   readonly uplink: Uplink;
   readonly ledger: Ledger;
   readonly link: HubLink;
+  readonly assets: HubAssets;
 }
 
 /** What a simulation puts in the place of what a machine has. */
@@ -78,6 +80,12 @@ export function followJournal(
     }),
   );
   uplink = closers.add(openUplink(ground, serving, { power, ledger }, link, standIns));
+  const hasUplink = config.uplink.url !== '';
+  const receiptedLsn = (): number | undefined =>
+    hasUplink ? uplink.status().dataReceiptedLsn : undefined;
+  const inside = openBlobs(ground, journal, receiptedLsn);
+  serving.assetGate.open(inside);
+  const assets = new HubAssets({ ...inside, journal, store, door, ground });
   tellFaults(journal, power);
   lingers.stateIs(power.monitor.decision().state);
   power.monitor.onDecision(({ state }) => {
@@ -91,14 +99,15 @@ export function followJournal(
       clock: time.clock,
       timers: machine.timers,
       log: machine.log,
-      receiptedLsn: config.uplink.url === '' ? undefined : () => uplink.receiptedLsn,
+      receiptedLsn: hasUplink ? () => uplink.receiptedLsn : undefined,
       settleStore: () => store.settle(),
       sessions: broker,
       flushLedger: () => ledger.flush(),
+      settleAssets: () => inside.follower.settle(),
       keepMs: config.journal.keepDays * DAY_MS,
     }),
   );
-  return { power, uplink, ledger, link };
+  return { power, uplink, ledger, link, assets };
 }
 
 /** Hears messages at the hub's own broker until cancelled. */

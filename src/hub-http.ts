@@ -10,6 +10,7 @@ import type { Machine } from './machine.ts';
 import { type HttpServer, serveHttp } from './platform/http-server.ts';
 import { webSocketUpgrades } from './platform/websocket.ts';
 import type { Api } from './status/api.ts';
+import type { AssetDoor } from './status/assets.ts';
 import type { EnrolDoor } from './status/enrol.ts';
 import type { RecordDoor } from './status/records.ts';
 import type { TransparencyLog } from './status/transparency.ts';
@@ -24,6 +25,7 @@ export interface HttpParts {
   readonly store: HubStore;
   readonly access: Access;
   readonly records: RecordDoor;
+  readonly assets: AssetDoor;
   readonly servedLog: TransparencyLog;
 }
 
@@ -43,6 +45,8 @@ export async function listenHttp(parts: HttpParts): Promise<Listening> {
     purpose: 'http.port',
     connectionsMax,
     fetch: async (request, remote) => (await (api ??= openApi(parts))).fetch(request, remote),
+    bodyBytesMax: (method, path) =>
+      isUpload(method, path) ? config.assets.fileMibMax * MIB : BODY_BYTES_MAX,
     ...(config.broker.websocket ? { upgrade } : {}),
   });
   return {
@@ -60,6 +64,13 @@ async function enrolDoor({ desk }: Access): Promise<{ enrol?: EnrolDoor }> {
   return { enrol: async (request, remote) => desk.enrol(enrolRequestOf(request), remote) };
 }
 
+const MIB = 1 << 20;
+const BODY_BYTES_MAX = MIB;
+
+function isUpload(method: string, path: string): boolean {
+  return (method === 'POST' || method === 'PUT') && path.startsWith('/api/v1/assets');
+}
+
 /** With the first request: page and library are a tenth of the hub's memory, and of its start. */
 async function openApi(parts: HttpParts): Promise<Api> {
   const { createApi } = await import('./status/api.ts');
@@ -71,6 +82,7 @@ async function openApi(parts: HttpParts): Promise<Api> {
     digest: () => store.digest(),
     syncLog: power.syncLog,
     records: parts.records,
+    assets: parts.assets,
     readings: (query) => store.state.readings(query),
     powerSince: (sinceMs) => power.history.since(sinceMs),
     powerSources: () => power.sources(),

@@ -222,7 +222,7 @@ export function jsonOfVersion(body: Uint8Array): JsonObject {
   };
 }
 
-function jsonOfOrder(order: WriteOrder): JsonObject {
+export function jsonOfOrder(order: WriteOrder): JsonObject {
   return {
     op: textOfOpId(order),
     at: isoTime(order.hlc.ms),

@@ -1,6 +1,6 @@
 /**
  * What of the journal may be released: ops that are receipted (or, without an uplink, older than
- * `keep_days`), folded into the durable store, hashed into the durable ledger, numbered by a progress note that
+ * `keep_days`), folded into the durable store and the blob store, hashed into the durable ledger, numbered by a progress note that
  * stays, and not owed to a device that is away. Whole segments go; the journal decides which those are. When it
  * fills up, devices that are away lose what is oldest, before others lose the right to publish.
  */
@@ -23,6 +23,8 @@ export interface RetentionOptions {
   readonly settleStore: () => Promise<Lsn>;
   /** Makes the ledger durable and says how far it has come. */
   readonly flushLedger: () => Promise<Lsn>;
+  /** Makes the bytes of assets durable and says how far they have come. */
+  readonly settleAssets: () => Promise<Lsn>;
   readonly sessions: RetainingSessions;
   readonly keepMs: number;
   /** Whose wall time stamps carry. */
@@ -69,7 +71,7 @@ export class Retention {
   }
 
   async #round(): Promise<void> {
-    const { journal, door, settleStore, flushLedger, sessions, log } = this.#options;
+    const { journal, door, settleStore, flushLedger, settleAssets, sessions, log } = this.#options;
     const { firstLsn } = journal;
     const secondStart = journal.segmentStarts[1];
     const unneededLsn = this.#releasableLsn();
@@ -81,8 +83,9 @@ export class Retention {
       await journal.whenDurable(door.noteProgress());
       const folded = await settleStore();
       const hashed = await flushLedger();
+      const gathered = await settleAssets();
       const summedUp = await sessions.sumUp();
-      const first = journal.release(Math.min(through, folded, hashed, summedUp));
+      const first = journal.release(Math.min(through, folded, hashed, gathered, summedUp));
       if (first > firstLsn)
         log.info('journal.released', { firstLsn: first, entries: first - firstLsn });
     } catch (error) {

@@ -4,6 +4,7 @@
  */
 import { Broker } from './broker/broker.ts';
 import { type Access, openAccess } from './hub-access.ts';
+import { AssetGate } from './hub-asset-gate.ts';
 import type { Ground } from './hub-ground.ts';
 import { openJournal } from './hub-journal.ts';
 import { Lingers } from './hub-linger.ts';
@@ -27,6 +28,7 @@ export interface Serving {
   readonly broker: Broker;
   readonly access: Access;
   readonly addresses: HubAddresses;
+  readonly assetGate: AssetGate;
 }
 
 export async function serveDevices(ground: Ground): Promise<Serving> {
@@ -45,7 +47,8 @@ export async function serveDevices(ground: Ground): Promise<Serving> {
     HubStore.open({ config, machine, clock: time.clock, paths, journal, signer: ground.identity }),
   );
   const lingers = new Lingers(config.journal);
-  const { door, hlc } = openDoor(ground, { journal, store, lingers, access });
+  const assetGate = new AssetGate();
+  const { door, hlc } = openDoor(ground, { journal, store, lingers, access, assetGate });
   const { clock, timers, log, files } = machine;
   const hub = ground.id;
   const broker = closers.add(
@@ -67,14 +70,14 @@ export async function serveDevices(ground: Ground): Promise<Serving> {
     serveEnrolment(broker, access.desk, log);
   }
   const { addresses } = closers.add(await listenMqtt(ground, broker));
-  return { journal, store, door, lingers, broker, access, addresses };
+  return { journal, store, door, lingers, broker, access, addresses, assetGate };
 }
 
-type DoorParts = Pick<Serving, 'journal' | 'store' | 'lingers' | 'access'>;
+type DoorParts = Pick<Serving, 'journal' | 'store' | 'lingers' | 'access' | 'assetGate'>;
 
 function openDoor(
   ground: Ground,
-  { journal, store, lingers, access }: DoorParts,
+  { journal, store, lingers, access, assetGate }: DoorParts,
 ): { readonly door: Door; readonly hlc: HlcClock } {
   const { config, machine, time, id } = ground;
   const { log, random } = machine;
@@ -93,6 +96,7 @@ function openDoor(
     lingerMs: (opClass) => lingers.of(opClass),
     rosterEpoch: access.rosterEpoch,
     unfoldable,
+    assets: assetGate,
   });
   return { door, hlc };
 }

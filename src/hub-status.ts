@@ -8,6 +8,7 @@ import { FAULTS, type FaultCode, type HubError } from './base/errors.ts';
 import { isoTime } from './base/iso-time.ts';
 import type { Broker } from './broker/broker.ts';
 import type { Config } from './config-schema.ts';
+import type { HubAssets } from './hub-assets.ts';
 import type { HubLink } from './hub-links.ts';
 import type { HubPower } from './hub-power.ts';
 import type { HubStore } from './hub-store.ts';
@@ -33,6 +34,7 @@ export interface StatusParts {
   readonly uplink: Uplink;
   readonly link: HubLink;
   readonly store: HubStore;
+  readonly assets: Pick<HubAssets, 'stat' | 'fault'>;
   readonly host: Host;
   readonly flash: FlashLedger;
   /** Of the site, for moments that people read. */
@@ -81,6 +83,7 @@ export class HubStatus {
         quarantined: quarantined.map(({ fromLsn, toLsn }) => ({ fromLsn, toLsn })),
       },
       store: { appliedLsn: store.appliedLsn },
+      assets: this.#parts.assets.stat(),
       uplink: this.#uplink(),
       sync: this.#sync(faults),
       energy: this.#energy(),
@@ -102,8 +105,8 @@ export class HubStatus {
   }
 
   faults(): FaultStatus[] {
-    const { journal, power, uplink, store, clock } = this.#parts;
-    const own = [journal.fault, store.fault, ...uplink.status().faults];
+    const { journal, power, uplink, store, assets, clock } = this.#parts;
+    const own = [journal.fault, store.fault, assets.fault, ...uplink.status().faults];
     const found: { code: FaultCode; message: string }[] = own
       .filter((fault): fault is HubError => fault !== undefined)
       .map(({ code, message }) => ({ code, message }));

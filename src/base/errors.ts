@@ -32,6 +32,14 @@ export const FAULTS = {
   'op.too-large':
     'The message is larger than broker.packet_bytes_max. Send it in parts, or raise the limit.',
   'op.malformed': 'The message is not a valid op. Check the sender against model/WIRE.cddl.',
+  'assets.full':
+    'Assets have reached assets.total_mib_max and wait for their receipts. Connect an uplink, raise the limit, or free space.',
+  'assets.damaged':
+    'The content of an asset is damaged on the card and was put aside. Put it in again; the regional node may have it.',
+  'assets.failed':
+    'Assets cannot be written. Check disk and rights; the bytes are in the journal and are kept until they can.',
+  'asset.too-large':
+    'The asset is larger than assets.file_mib_max. Make it smaller, or raise the limit.',
   'store.damaged':
     'The state database is damaged. It is rebuilt from the journal; nothing is lost.',
   'store.failed':

@@ -11,6 +11,7 @@ import type { Clock } from '../base/clock.ts';
 import { HubError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { CborWriter } from '../codec/writer.ts';
+import { carriesBytes } from '../model/asset-bytes.ts';
 import { LOG, type OpClass } from '../model/class.ts';
 import { encodeDelivery } from '../model/entry.ts';
 import type { HlcClock } from '../model/hlc.ts';
@@ -68,6 +69,11 @@ export interface DoorOptions {
   readonly rosterEpoch?: () => number;
   /** Why an op has no meaning for this version (`unfoldable` of merge/fold.ts), or undefined where it has. */
   readonly unfoldable: (op: Op) => string | undefined;
+  /** Ops of devices that carry bytes of assets: why one is not taken, and where it was journaled. */
+  readonly assets?: {
+    refusal(op: Op): HubError | undefined;
+    note(lsn: Lsn): void;
+  };
 }
 
 /** Something the hub itself has to say. */
@@ -272,8 +278,14 @@ export class Door {
     const known = seqIn(this.#vector, lane);
     if (op.seq <= known) return 0;
     if (op.seq > known + 1) return { reason: `gap after ${known}`, verdict: 'gap' };
-    const unknown = this.#options.unfoldable(op);
+    const { unfoldable, assets } = this.#options;
+    const unknown = unfoldable(op);
     if (unknown !== undefined) return never(unknown);
+    const carried = carriesBytes(op) ? assets : undefined;
+    const unfit = carried?.refusal(op);
+    if (unfit !== undefined) {
+      return unfit.code === 'asset.too-large' ? never(unfit.message) : later(unfit.message);
+    }
     if (known === 0 && this.#vector.size >= LANES_MAX) return MANY_ORIGINS;
     const full = this.#gate.refusal(op.class);
     if (full !== undefined) return later(full.message);
@@ -287,6 +299,7 @@ export class Door {
       throw error;
     }
     this.#vector.set(lane, op.seq);
+    carried?.note(lsn);
     this.#noteNowAndThen(lsn);
     return lsn;
   }

@@ -6,12 +6,8 @@
 import { isLongerThan } from '../base/bytes.ts';
 import { CborError, CborReader } from '../codec/reader.ts';
 import { CborWriter } from '../codec/writer.ts';
-import {
-  ASSET_VERSION,
-  CONTENT_BYTES_MAX,
-  CONTENT_HASH_BYTES,
-  MEDIA_TYPE_BYTES_MAX,
-} from '../model/asset-bytes.ts';
+import { ASSET_VERSION, CONTENT_BYTES_MAX, CONTENT_HASH_BYTES } from '../model/asset-bytes.ts';
+import { isMediaType } from '../model/media-type.ts';
 import { type OpId, readOpId, writeOpId } from './op-id.ts';
 
 /** Name of the field that an asset's versions write. */
@@ -40,7 +36,6 @@ export interface AssetVersion {
   readonly region?: AssetRegion;
 }
 
-const MEDIA_TYPE = /^[a-z0-9][a-z0-9!#$&^_.+-]*\/[a-z0-9][a-z0-9!#$&^_.+-]*$/;
 /** In the order of their encoded names. */
 const HINTS = ['base', 'note', 'tags', 'region'];
 
@@ -106,11 +101,6 @@ function readVersion(reader: CborReader): AssetVersion {
     else hints.region = listOf(reader, 4, 4, () => reader.uint()) as unknown as AssetRegion;
   }
   return { sha256, size, type, ...hints };
-}
-
-/** True for a media type without parameters, in lower case. */
-export function isMediaType(text: string): boolean {
-  return text.length <= MEDIA_TYPE_BYTES_MAX && MEDIA_TYPE.test(text);
 }
 
 function textOf(reader: CborReader, bytesMax: number): string {

@@ -19,7 +19,6 @@ export const PREVIEW_BYTES_MAX = 128 << 10;
 export const PREVIEW_SIDE_MAX = 4096;
 /** A format limit; what a site takes is in its configuration. */
 export const CONTENT_BYTES_MAX = 1 << 30;
-export const MEDIA_TYPE_BYTES_MAX = 127;
 
 /** First element of the three bodies. */
 export const ASSET_VERSION = 0;

@@ -21,6 +21,8 @@ export interface HttpServerOptions {
   readonly connectionsMax: number;
   /** Answers a request; `remote` is the peer's address, such as `192.0.2.7:51234`. */
   fetch(request: Request, remote: string): Response | Promise<Response>;
+  /** How long a body may be, where that is more than 1 MiB. */
+  readonly bodyBytesMax?: (method: string, path: string) => number;
   readonly upgrade?: {
     readonly path: string;
     readonly handler: UpgradeHandler;
@@ -38,7 +40,9 @@ export interface HttpServer {
 
 const HEADER_BYTES_MAX = 16 * 1024;
 const HEADERS_MS_MAX = 10_000;
-const REQUEST_MS_MAX = 30_000;
+/** A long body over a weak radio takes its time; others must be here sooner (BODY_MS_MAX). */
+const REQUEST_MS_MAX = 600_000;
+const BODY_MS_MAX = 30_000;
 const IDLE_MS_MAX = 15_000;
 const CHECK_MS = 5_000;
 const BODY_BYTES_MAX = 1 << 20;
@@ -77,8 +81,11 @@ type RequestListener = (request: IncomingMessage, response: ServerResponse) => u
 function requestListener(options: HttpServerOptions): RequestListener {
   let answering: Promise<RequestListener> | undefined;
   return (request, response) => {
-    const refusal = refusedBody(request);
+    const path = (request.url ?? '').split('?')[0] ?? '';
+    const longest = options.bodyBytesMax?.(request.method ?? '', path) ?? BODY_BYTES_MAX;
+    const refusal = refusedBody(request, longest);
     if (refusal === undefined) {
+      if (longest <= BODY_BYTES_MAX) hurry(request);
       answering ??= fetchListener(options);
       void answering.then((answer) => answer(request, response));
     } else {
@@ -101,10 +108,18 @@ async function fetchListener(options: HttpServerOptions): Promise<RequestListene
   );
 }
 
+/** Ends a request whose body does not come. */
+function hurry(request: IncomingMessage): void {
+  const timer = setTimeout(() => {
+    if (!request.complete) request.destroy();
+  }, BODY_MS_MAX).unref();
+  request.once('close', () => clearTimeout(timer));
+}
+
 /** The status that answers a body of unknown or forbidden length. */
-function refusedBody(request: IncomingMessage): 411 | 413 | undefined {
+function refusedBody(request: IncomingMessage, longest: number): 411 | 413 | undefined {
   if (request.headers['transfer-encoding'] !== undefined) return 411;
-  return Number(request.headers['content-length'] ?? 0) > BODY_BYTES_MAX ? 413 : undefined;
+  return Number(request.headers['content-length'] ?? 0) > longest ? 413 : undefined;
 }
 
 function upgrade(

@@ -12,6 +12,7 @@ import { HubError, messageOf } from '../base/errors.ts';
 import { isoTime, wallMsOfIso } from '../base/iso-time.ts';
 import type { Log } from '../base/log.ts';
 import { jsonAnswer, linesAnswer, secured, textAnswer } from './answers.ts';
+import { type AssetDoor, assetsAnswer, contentAnswer, receiveAnswer } from './assets.ts';
 import { enrolAnswer, type EnrolDoor } from './enrol.ts';
 import { EventStreams } from './event-stream.ts';
 import { admit, type HttpPrincipal, type LoginOptions } from './login.ts';
@@ -69,6 +70,7 @@ export interface ApiOptions extends LoginOptions {
     follow(listener: (line: LogLine) => void): Cancel;
   };
   readonly records: RecordDoor;
+  readonly assets: AssetDoor;
   readings(query: ReadingsQuery): ReadingsPage;
   powerSince(sinceMs: number): readonly PowerSample[];
   /** What each power source tells at this moment, a row for each figure. */
@@ -125,6 +127,7 @@ export function createApi(options: ApiOptions): Api {
     app.get(path, handler);
     app.all(path, () => problem(405, 'Only GET and HEAD here.', { Allow: 'GET, HEAD' }));
   }
+  serveAssets(app, options);
   for (const [path, handler] of changes(options)) {
     app.post(path, handler);
     app.all(path, () => problem(405, 'Only POST here.', { Allow: 'POST' }));
@@ -137,6 +140,24 @@ export function createApi(options: ApiOptions): Api {
     fetch: (request, remote) => app.fetch(request, { remote }),
     close: () => streams.closeAll(),
   };
+}
+
+/** What is read and written under one path. */
+function serveAssets(app: Hono<Env>, options: ApiOptions): void {
+  const { assets } = options;
+  const mayReadIn = (context: Context<Env>) => (key: string) => mayRead(options, context, key);
+  const receive: Handler = (context) =>
+    receiveAnswer(assets, context.req.raw, context.get('principal'), mayReadIn(context));
+  app.get('/api/v1/assets', (context) => assetsAnswer(assets, ...readingOf(options, context)));
+  app.post('/api/v1/assets', receive);
+  app.all('/api/v1/assets', () => problem(405, 'GET and POST here.', { Allow: 'GET, HEAD, POST' }));
+  app.get('/api/v1/assets/:id', (context) =>
+    contentAnswer(assets, context.req.raw, mayReadIn(context)),
+  );
+  app.put('/api/v1/assets/:id', receive);
+  app.all('/api/v1/assets/:id', () =>
+    problem(405, 'GET and PUT here.', { Allow: 'GET, HEAD, PUT' }),
+  );
 }
 
 function routes(options: ApiOptions, streams: EventStreams): [string, Handler][] {

@@ -18,7 +18,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Files } from '../platform/files.ts';
 import type { FlashStatus } from './snapshot.ts';
 
-export const FLASH_CAUSES = ['journal', 'store', 'spool', 'log', 'other'] as const;
+export const FLASH_CAUSES = ['journal', 'store', 'spool', 'log', 'assets', 'other'] as const;
 export type FlashCause = (typeof FLASH_CAUSES)[number];
 export type BytesByCause = Readonly<Record<FlashCause, number>>;
 
@@ -157,7 +157,7 @@ function lifeYearsOf(days: readonly DaySums[], diskBytes: number): number | null
 }
 
 const NOTHING: DaySums = {
-  bytesByCause: { journal: 0, store: 0, spool: 0, log: 0, other: 0 },
+  bytesByCause: { journal: 0, store: 0, spool: 0, log: 0, assets: 0, other: 0 },
   systemBytes: 0,
   receivedBytes: 0,
   runS: 0,
@@ -191,16 +191,32 @@ function savedDays({ files, path }: { files: Pick<Files, 'read'>; path: string }
   try {
     const value: unknown = JSON.parse(textOf(files.read(path) ?? new Uint8Array()) ?? '');
     const days = (value as { days?: unknown } | null)?.days;
-    return Array.isArray(days) ? days.filter((day: unknown) => isDay(day)).slice(-DAYS_KEPT) : [];
+    return Array.isArray(days)
+      ? days
+          .filter((day: unknown) => isDay(day))
+          .map(withAllCauses)
+          .slice(-DAYS_KEPT)
+      : [];
   } catch {
     return [];
   }
+}
+
+/** A file of an earlier version knows fewer causes. */
+function withAllCauses(day: Day): Day {
+  return { ...day, bytesByCause: { ...NOTHING.bytesByCause, ...day.bytesByCause } };
 }
 
 function isDay(value: unknown): value is Day {
   if (typeof value !== 'object' || value === null) return false;
   const { day, systemBytes, receivedBytes, runS, bytesByCause } = value as Partial<Day>;
   const causes: Partial<Record<FlashCause, number>> = bytesByCause ?? {};
-  const figures = [day, systemBytes, receivedBytes, runS, ...FLASH_CAUSES.map((it) => causes[it])];
+  const figures = [
+    day,
+    systemBytes,
+    receivedBytes,
+    runS,
+    ...FLASH_CAUSES.map((it) => causes[it] ?? 0),
+  ];
   return figures.every((figure) => Number.isFinite(figure) && (figure as number) >= 0);
 }

@@ -70,6 +70,11 @@ export function refuseForgery(request: Request): Response | undefined {
   if (!/^application\/json\s*(;|$)/i.test(type)) {
     return problem(415, 'The body is JSON: Content-Type: application/json.');
   }
+  return refuseStrangeOrigin(request);
+}
+
+/** The refusal of a request that a page of another web site made. */
+export function refuseStrangeOrigin(request: Request): Response | undefined {
   const origin = request.headers.get('origin');
   const isHere =
     origin === null || (URL.canParse(origin) && new URL(origin).host === new URL(request.url).host);

@@ -8,12 +8,17 @@ const TITLES = {
   403: 'Not allowed',
   404: 'Not here',
   405: 'Method not allowed',
+  406: 'Not in a form that you take',
   409: 'Not as things stand',
+  413: 'Too large',
   415: 'Not this kind of content',
+  416: 'Beyond its end',
   421: 'Not this host',
+  422: 'Not what it says it is',
   429: 'Too many streams',
   500: 'The hub made a mistake',
   503: 'Not now',
+  507: 'No room',
 } as const;
 
 export type ProblemStatus = keyof typeof TITLES;

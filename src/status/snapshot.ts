@@ -24,6 +24,7 @@ export interface StatusSnapshot {
   readonly journal: JournalStatus;
   /** How far the state database has followed the journal. */
   readonly store: { readonly appliedLsn: number };
+  readonly assets: AssetStatus;
   readonly uplink: UplinkStatus;
   readonly sync: SyncStatus;
   /** What sync is thought to have cost since midnight (UTC) or the start. */
@@ -58,6 +59,23 @@ export interface PowerStatus {
   readonly override: { readonly until: string; readonly who: string } | null;
 }
 
+/** Contents of assets on this hub. */
+export interface AssetStatus {
+  readonly contents: number;
+  readonly bytes: number;
+  readonly bytesMax: number;
+  /** Contents of which a part has come. */
+  readonly partial: number;
+  readonly previews: number;
+  /** Receipted contents that made room for others, since the start. */
+  readonly evicted: number;
+  readonly evictedBytes: number;
+  /** Contents that found no room, since the start. */
+  readonly refused: number;
+  /** Damaged contents that lie aside. */
+  readonly quarantined: number;
+}
+
 /** What the card took: status/flash-ledger.ts. */
 export interface FlashStatus {
   /** Since midnight (UTC), restarts included. */
@@ -68,6 +86,7 @@ export interface FlashStatus {
     readonly store: number;
     /** Batches that wait for their receipt. */
     readonly spool: number;
+    readonly assets: number;
     /** The power-aware sync log. */
     readonly log: number;
     readonly other: number;

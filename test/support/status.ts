@@ -1,6 +1,7 @@
 /** A hub's status on an ordinary afternoon, for tests of what shows it. */
 import { SILENT_LOG } from '../../src/base/log.ts';
 import type { SimClock } from '../../src/platform/sim/clock.ts';
+import type { AssetDoor } from '../../src/status/assets.ts';
 import type { ApiOptions, LogLine, PowerSourceRow } from '../../src/status/api.ts';
 import type { Override } from '../../src/status/override.ts';
 import type { ReadingPoint } from '../../src/status/readings.ts';
@@ -52,6 +53,17 @@ export function sampleStatus(change: Partial<StatusSnapshot> = {}): StatusSnapsh
       bytesWritten: 41_000_000,
     },
     store: { appliedLsn: 102_340 },
+    assets: {
+      contents: 12,
+      bytes: 40_000_000,
+      bytesMax: 2_147_483_648,
+      partial: 1,
+      previews: 11,
+      evicted: 2,
+      evictedBytes: 9_000_000,
+      refused: 0,
+      quarantined: 0,
+    },
     uplink: {
       state: 'idle',
       link: 'cellular',
@@ -106,6 +118,7 @@ export function sampleStatus(change: Partial<StatusSnapshot> = {}): StatusSnapsh
         journal: 50_000_000,
         store: 30_000_000,
         spool: 5_000_000,
+        assets: 0,
         log: 2_900_000,
         other: 100_000,
       },
@@ -128,6 +141,13 @@ export interface SampleLine extends LogLine {
   readonly numbers?: Readonly<Record<string, number>>;
 }
 
+const NO_ASSETS: AssetDoor = {
+  latest: () => [],
+  facts: () => undefined,
+  open: () => Promise.resolve(undefined),
+  preview: () => Promise.resolve({ kind: 'never', reason: 'not here' }),
+  receive: () => Promise.resolve({ kind: 'refused', status: 507, reason: 'not here' }),
+};
 const NO_LEDGER: TransparencyLog = {
   checkpoint: () => '',
   verifierKey: () => '',
@@ -195,6 +215,7 @@ export class SampleSources {
         },
       },
       records: this.#recordDoor(),
+      assets: NO_ASSETS,
       readings: ({ fromMs, toMs }) => {
         const found = this.readings.filter(({ atMs }) => atMs >= fromMs && atMs < toMs);
         return { points: found.slice(0, this.pageSize), nextFromMs: found[this.pageSize]?.atMs };

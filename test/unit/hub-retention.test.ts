@@ -17,6 +17,7 @@ async function round(state: {
   pinnedLsn: number;
   fillRatio: number;
   summedUp?: number;
+  gathered?: number;
 }): Promise<World> {
   const clock = new SimClock(Date.UTC(2026, 2, 1));
   const released: number[] = [];
@@ -50,6 +51,7 @@ async function round(state: {
     receiptedLsn: () => 250,
     settleStore: () => Promise.resolve(250),
     flushLedger: () => Promise.resolve(250),
+    settleAssets: () => Promise.resolve(state.gathered ?? 250),
     keepMs: 0,
   });
   retention.look();
@@ -70,6 +72,11 @@ test('what a session still has to read stays, and all behind it', async () => {
 test('nothing goes that the file of sessions does not cover', async () => {
   const { released } = await round({ pinnedLsn: Infinity, fillRatio: 0.1, summedUp: 120 });
   assert.deepEqual(released, [120]);
+});
+
+test('nothing goes whose bytes the blob store has not gathered', async () => {
+  const { released } = await round({ pinnedLsn: Infinity, fillRatio: 0.1, gathered: 130 });
+  assert.deepEqual(released, [130]);
 });
 
 test('a journal that is half full takes its oldest segment from those who are away', async () => {

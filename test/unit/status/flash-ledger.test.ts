@@ -10,7 +10,7 @@ import { NOON_MS } from '../../support/status.ts';
 
 const HOUR_MS = 3_600_000;
 const CARD_BYTES = 32e9;
-const NOTHING = { journal: 0, store: 0, spool: 0, log: 0, other: 0 };
+const NOTHING = { journal: 0, store: 0, spool: 0, log: 0, assets: 0, other: 0 };
 
 let files: MemoryFiles;
 let clock: SimClock;
