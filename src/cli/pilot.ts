@@ -12,30 +12,30 @@ import {
   PRESETS,
   type SitePreset,
 } from '../pilot/light-model.ts';
+import { type EvaluationByPolicy, type Measure, measuresOf } from '../pilot/measures.ts';
 import { type PilotOutcome, runPilot } from '../pilot/pilot.ts';
 import { reportHtml } from '../pilot/report/document.ts';
-import {
-  DEFAULT_PLACE,
-  FAULT_KINDS,
-  type FaultKind,
-  type Scenario,
-  seededScenario,
-} from '../pilot/scenario.ts';
+import { FAULT_KINDS, type FaultKind, type Scenario, seededScenario } from '../pilot/scenario.ts';
 import { readTrace } from '../pilot/trace.ts';
+import { placeOfTrace } from '../pilot/trace-place.ts';
 import { type Args, UsageError } from './args.ts';
 import { type CliIo, EXIT, type ExitCode } from './io.ts';
+import { measureAll } from './pilot-measures.ts';
 
 const DAYS_MAX = 366;
 const SEED_MAX = 2 ** 32 - 1;
+const SEEDS_MAX = 1_000;
 const DEVICES_MAX = 500;
 const TRACE_BYTES_MAX = 64 << 20;
 
 export async function pilotCommand(args: Args, io: CliIo): Promise<ExitCode> {
   const scenario = scenarioOf(args, io);
+  if (args.has('measures')) return measureAll(scenariosOf(scenario, args), args, io);
   const policy = choiceOf(args, 'policy', [...POLICIES, 'all'], 'heliograph');
   const isWhole = policy === 'heliograph' || policy === 'all';
   const policies = policy === 'all' ? POLICIES : [policy as Policy];
   const comparison = policy === 'heliograph' ? [] : policies.map((it) => lightly(scenario, it));
+  const measures = policy === 'all' ? measuresOf(byPolicy(comparison)) : [];
   let outcome: PilotOutcome | undefined;
   if (isWhole) {
     try {
@@ -50,10 +50,11 @@ export async function pilotCommand(args: Args, io: CliIo): Promise<ExitCode> {
   }
   const out = args.text('out');
   if (out !== undefined && outcome !== undefined) {
-    io.files.replace(out, utf8(reportHtml(outcome, comparison)));
+    io.files.replace(out, utf8(reportHtml(outcome, comparison, measures)));
   }
-  if (args.has('json')) io.stdout(`${JSON.stringify(figuresOf(scenario, outcome, comparison))}\n`);
-  else tell(io, outcome, comparison, out);
+  if (args.has('json'))
+    io.stdout(`${JSON.stringify(figuresOf(scenario, outcome, comparison, measures))}\n`);
+  else tell(io, outcome, { comparison, measures }, out);
   return EXIT.done;
 }
 
@@ -67,16 +68,34 @@ function scenarioOf(args: Args, io: CliIo): Scenario {
   };
   const seeded = seededScenario(args.number('seed', 0, SEED_MAX) ?? 7, parts);
   const path = args.text('trace');
-  const place = {
-    latitude: args.number('latitude', -90, 90) ?? DEFAULT_PLACE.latitude,
-    longitude: args.number('longitude', -180, 180) ?? DEFAULT_PLACE.longitude,
-  };
   if (path === undefined) return seeded;
   const bytes = io.files.read(path);
   const text = bytes === undefined || bytes.length > TRACE_BYTES_MAX ? undefined : textOf(bytes);
   if (text === undefined) throw new UsageError(`--trace: ${path} is not a CSV file`);
   const trace = readTrace(text, path);
+  const latitude = args.number('latitude', -90, 90);
+  const longitude = args.number('longitude', -180, 180);
+  const guess = placeOfTrace(trace.sky, trace.startMs, trace.days);
+  const place = {
+    latitude: latitude ?? guess.latitude,
+    longitude: longitude ?? guess.longitude,
+  };
   return { ...seeded, place, sky: trace.sky, startMs: trace.startMs, weather: path };
+}
+
+/** Ten seeds from the one given, or the trace. */
+function scenariosOf(scenario: Scenario, args: Args): Scenario[] {
+  if (args.has('trace')) return [scenario];
+  const { preset, days, devices, faults, seed } = scenario;
+  const parts = { preset, days, devices, faults };
+  const first = args.has('seed') ? seed : 1;
+  const count = args.number('seeds', 1, SEEDS_MAX) ?? 10;
+  return Array.from({ length: count }, (_, index) => seededScenario(first + index, parts));
+}
+
+function byPolicy(comparison: readonly Evaluation[]): EvaluationByPolicy {
+  const entries = comparison.map((it) => [it.policy, it] as const);
+  return Object.fromEntries(entries) as unknown as EvaluationByPolicy;
 }
 
 function faultsOf(args: Args): ReadonlySet<FaultKind> {
@@ -106,9 +125,10 @@ function figuresOf(
   { preset, days, devices, weather, seed, faults }: Scenario,
   outcome: PilotOutcome | undefined,
   comparison: readonly Evaluation[],
+  measures: readonly Measure[],
 ): unknown {
   const scenario = { preset: preset.name, days, devices, weather, seed, faults: [...faults] };
-  if (outcome === undefined) return { scenario, policies: comparison };
+  if (outcome === undefined) return { scenario, policies: comparison, measures };
   const { recorder, books: _books, scenario: _scenario, byClass, ...figures } = outcome;
   const classes = CLASSES.filter((opClass) => opClass !== LOG).map(
     (opClass) => [CLASS_NAMES[opClass], byClass[opClass]] as const,
@@ -117,13 +137,20 @@ function figuresOf(
     scenario,
     pilot: { ...figures, byClass: Object.fromEntries(classes), brownouts: recorder.brownouts },
     policies: comparison,
+    measures,
   };
 }
 
 function tell(
   io: CliIo,
   outcome: PilotOutcome | undefined,
-  comparison: readonly Evaluation[],
+  {
+    comparison,
+    measures,
+  }: {
+    readonly comparison: readonly Evaluation[];
+    readonly measures: readonly Measure[];
+  },
   out: string | undefined,
 ): void {
   const rows = comparison.map(rowOfEvaluation);
@@ -147,6 +174,11 @@ function tell(
     io.stdout(
       `\nNothing acknowledged is missing: ${acknowledged} ops, ${restarts} restarts, the same state on both sides (${digest.slice(0, 16)}…).\n`,
     );
+  }
+  const missed = measures.filter(({ holds }) => !holds).map(({ name }) => name);
+  if (measures.length > 0) {
+    const verdict = missed.length === 0 ? 'all hold' : `missed: ${missed.join(', ')}`;
+    io.stdout(`\nThe measures of the policy (see --measures): ${verdict}.\n`);
   }
   if (out !== undefined) io.stdout(`The report: ${out}\n`);
 }

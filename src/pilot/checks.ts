@@ -4,13 +4,13 @@
  */
 import type { HubLife } from './hub-life.ts';
 import { JOURNAL_MIB_MAX, SPOOL_MIB_MAX } from './hub-life.ts';
+import { presetThresholds } from './light-model.ts';
 import type { Pilot } from './pilot.ts';
 
 const MIB = 1 << 20;
 const SYNC_LOG_BYTES_MAX = 8 * MIB + 64 * 1024;
 /** The hub measures every ten seconds and judges by a median of five minutes. */
 const RESERVE_TOLERANCE_PCT = 1;
-const RESERVE_PCT = 15;
 /** A spool may exceed its limit by the batch that filled it. */
 const BATCH_BYTES_MAX = 2 * MIB;
 
@@ -20,7 +20,8 @@ export const checkMinute = {
     const socPct = 100 * pilot.site.socRatio;
     const state = hub?.followers.power.monitor.decision().state;
     if (state === 'unknown' || hub === undefined) return;
-    if (socPct >= RESERVE_PCT - RESERVE_TOLERANCE_PCT) return;
+    const reservePct = presetThresholds(pilot.scenario.preset).percent.alarmsStop;
+    if (socPct >= reservePct - RESERVE_TOLERANCE_PCT) return;
     throw pilot.failure(`a session begins at ${socPct.toFixed(1)} %, below the reserve`);
   },
 

@@ -26,6 +26,7 @@ import { SimLinks } from '../platform/sim/links.ts';
 import { SimSerialPorts } from '../platform/sim/serial.ts';
 import { SimServiceManager } from '../platform/sim/service-manager.ts';
 import { Life } from './life.ts';
+import { presetThresholds } from './light-model.ts';
 import type { Scenario } from './scenario.ts';
 
 export const SITE_NAME = 'pilot';
@@ -120,6 +121,7 @@ function configOf({ scenario, dataDir }: HubWorld): Config {
       `power.base_load_w=${preset.baseWatts}`,
       `power.latitude=${place.latitude}`,
       `power.longitude=${place.longitude}`,
+      `power.thresholds.alarms_stop_pct=${presetThresholds(preset).percent.alarmsStop}`,
       'journal.segment_mib=1',
       `journal.total_mib_max=${JOURNAL_MIB_MAX}`,
       'journal.free_mib_min=1',

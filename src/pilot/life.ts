@@ -2,14 +2,22 @@
  * What a simulated process holds of the world: timers and a way to the broker. Once the process is dead, nothing
  * of it moves any more, whatever was still on its way.
  */
-import type { Timers } from '../base/clock.ts';
+import type { Cancel, Timers } from '../base/clock.ts';
 import type { MqttClient } from '../platform/mqtt-client.ts';
 import { SimCrash } from '../platform/sim/files.ts';
+
+/**
+ * What looks around every second or two (keepalive of sockets that nobody has here, room on the card) looks as often
+ * as this instead: it was a third of a month's work and decided nothing.
+ */
+const PERIOD_MS_MIN = 10_000;
 
 export class Life {
   readonly timers: Timers;
   readonly mqtt: MqttClient;
   #isAlive = true;
+  /** Of what repeats: a dead process that goes on ticking would keep all its memory for the rest of the month. */
+  readonly #repeating: Cancel[] = [];
 
   constructor(timers: Timers, mqtt: MqttClient) {
     const ifAlive = (callback: () => unknown) => (): void => {
@@ -24,7 +32,11 @@ export class Life {
     };
     this.timers = {
       after: (delayMs, callback) => timers.after(delayMs, ifAlive(callback)),
-      every: (periodMs, callback) => timers.every(periodMs, ifAlive(callback)),
+      every: (periodMs, callback) => {
+        const cancel = timers.every(Math.max(PERIOD_MS_MIN, periodMs), ifAlive(callback));
+        this.#repeating.push(cancel);
+        return cancel;
+      },
       soon: (callback) => timers.soon(ifAlive(callback)),
     };
     this.mqtt = {
@@ -40,5 +52,6 @@ export class Life {
 
   end(): void {
     this.#isAlive = false;
+    for (const cancel of this.#repeating.splice(0)) cancel();
   }
 }

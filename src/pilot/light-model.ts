@@ -19,16 +19,20 @@ import {
 import type { BatteryEstimate } from '../power/estimate/estimator.ts';
 import { FIRST_MEMORY, govern } from '../power/govern/governor.ts';
 import { Planner } from '../power/forecast/planner.ts';
-import { thresholdsFor } from '../power/govern/thresholds.ts';
+import { type PowerThresholds, thresholdsFor } from '../power/govern/thresholds.ts';
+import { Oracle } from './oracle.ts';
 
-/** `alarms`: whenever one is born, everything else with it. `oracle`: alarms as they are born, at no cost. */
+/**
+ * `deadlines` knows no battery and sends only what would come late: nothing that keeps the deadlines has fewer sessions.
+ * `oracle` knows the weather to come (oracle.ts).
+ */
 export const POLICIES = [
   'never',
   'hourly',
   'threshold',
   'charging',
   'always-on',
-  'alarms',
+  'deadlines',
   'oracle',
   'heliograph',
 ] as const;
@@ -42,7 +46,12 @@ export interface SitePreset {
   readonly link: LinkKind;
   /** How long a session keeps the link up. */
   readonly sessionMinutes: number;
+  /** Percent below which even alarms stop; the default of the chemistry where absent. */
+  readonly alarmsStopPct?: number;
 }
+
+/** Of the battery: what a session over these takes is below what any gauge can tell, so alarms go almost to the cut-off. */
+const CHEAP_ALARMS_STOP_PCT = 11;
 
 export const SMALL_SATELLITE: SitePreset = {
   name: 'small satellite',
@@ -57,12 +66,14 @@ export const SMALL_LTE: SitePreset = {
   name: 'LTE',
   link: 'cellular',
   sessionMinutes: 1,
+  alarmsStopPct: CHEAP_ALARMS_STOP_PCT,
 };
 export const SMALL_WIFI: SitePreset = {
   ...SMALL_SATELLITE,
   name: 'Wi-Fi',
   link: 'wifi',
   sessionMinutes: 1,
+  alarmsStopPct: CHEAP_ALARMS_STOP_PCT,
 };
 
 export const PRESETS: Readonly<Record<string, SitePreset>> = {
@@ -70,6 +81,10 @@ export const PRESETS: Readonly<Record<string, SitePreset>> = {
   lte: SMALL_LTE,
   wifi: SMALL_WIFI,
 };
+
+export function presetThresholds({ alarmsStopPct }: SitePreset): PowerThresholds {
+  return thresholdsFor('lifepo4', 12, { alarmsStopPct });
+}
 
 export interface Evaluation {
   readonly policy: Policy;
@@ -93,6 +108,8 @@ export interface EvaluationOptions {
 
 const MINUTE_MS = 60_000;
 const DAY_MINUTES = 1_440;
+/** What `deadlines` keeps in hand for the session itself. */
+const DUE_MS = 10 * MINUTE_MS;
 /** Every policy decides this often: finer costs time and changes nothing. */
 const DECIDE_MINUTES = 3;
 /** Ops a day and bytes of one on the way: 50 devices, two phones, a camera. */
@@ -190,8 +207,12 @@ function chooserOf(options: EvaluationOptions): Choose {
   const urgent = (backlog: Backlog): boolean => backlog[0].ops > 0 || backlog[1].ops > 0;
   if (options.policy === 'never') return () => [];
   if (options.policy === 'always-on') return () => all;
-  if (options.policy === 'alarms') return (_m, _s, backlog) => (urgent(backlog) ? all : []);
-  if (options.policy === 'oracle') return (_m, _s, backlog) => (urgent(backlog) ? [0, 1] : []);
+  if (options.policy === 'deadlines') {
+    const isDue = (backlog: Backlog): boolean =>
+      CLASSES.some((it) => backlog[it].oldestMs >= DEADLINES_MS[it] - DUE_MS);
+    return (_m, _s, backlog) => (urgent(backlog) || isDue(backlog) ? all : []);
+  }
+  if (options.policy === 'oracle') return oracleOf(options);
   if (options.policy === 'hourly') {
     return (minute, _s, backlog) =>
       urgent(backlog) || (minute % 60 === 0 && waits(backlog)) ? all : [];
@@ -215,8 +236,27 @@ function chooserOf(options: EvaluationOptions): Choose {
   return heliographOf(options);
 }
 
+/** Lives through the same weather once without sync, to know what will come. */
+function oracleOf(options: EvaluationOptions): Choose {
+  const { preset, startMs, days } = options;
+  const site = siteOf(options);
+  const storedWh: number[] = [];
+  const spiltWh: number[] = [];
+  for (let minute = 0; minute < days * DAY_MINUTES; minute++) {
+    const before = site.totals.curtailedWh;
+    site.advance(startMs + minute * MINUTE_MS);
+    storedWh.push(site.socRatio * preset.capacityWh);
+    spiltWh.push(site.totals.curtailedWh - before);
+  }
+  const { capacityWh } = preset;
+  const reserveWh = (presetThresholds(preset).percent.alarmsStop / 100) * capacityWh;
+  const { sessionWh } = LINK_COSTS[preset.link];
+  const oracle = new Oracle({ storedWh, spiltWh, reserveWh, sessionWh });
+  return (minute, real, backlog) => oracle.choose(minute, real.socRatio * capacityWh, backlog);
+}
+
 function heliographOf({ preset, place, startMs, seed }: EvaluationOptions): Choose {
-  const thresholds = thresholdsFor('lifepo4', 12);
+  const thresholds = presetThresholds(preset);
   const solarSite = { ...place, panelWatts: preset.panelWatts, baseLoadWatts: preset.baseWatts };
   const planner = new Planner(solarSite, preset.capacityWh, thresholds.percent);
   const noise = new SeededRandom(seed).fork('sensor');
@@ -258,16 +298,15 @@ function heliographOf({ preset, place, startMs, seed }: EvaluationOptions): Choo
   };
 }
 
-export function evaluate(options: EvaluationOptions): Evaluation {
-  const { preset, policy, startMs, days } = options;
-  const link = LINK_COSTS[preset.link];
-  const site = new SimSite(
+function siteOf({ preset, sky, startMs }: EvaluationOptions): SimSite {
+  const { panelWatts, capacityWh, baseWatts } = preset;
+  return new SimSite(
     {
-      sky: options.sky,
-      panelWatts: preset.panelWatts,
-      capacityWh: preset.capacityWh,
+      sky,
+      panelWatts,
+      capacityWh,
       nominalVolts: 12,
-      baseWatts: preset.baseWatts,
+      baseWatts,
       radioWatts: 0,
       startRatio: 0.7,
       cutOffRatio: 0.1,
@@ -275,6 +314,12 @@ export function evaluate(options: EvaluationOptions): Evaluation {
     },
     startMs,
   );
+}
+
+export function evaluate(options: EvaluationOptions): Evaluation {
+  const { preset, policy, startMs, days } = options;
+  const link = LINK_COSTS[preset.link];
+  const site = siteOf(options);
   const ledger = new Ledger(options.seed);
   const choose = chooserOf(options);
   let session: { endsMinute: number; classes: readonly OpClass[] } | undefined;
@@ -295,7 +340,7 @@ export function evaluate(options: EvaluationOptions): Evaluation {
     if (session !== undefined && minute >= session.endsMinute) {
       const bytes = ledger.deliver(session.classes, minute);
       const wh = sessionEnergyWh(link, bytes) - link.sessionWh;
-      if (policy !== 'oracle') site.spend(wh);
+      site.spend(wh);
       radioWh += wh;
       session = undefined;
     }
@@ -305,7 +350,7 @@ export function evaluate(options: EvaluationOptions): Evaluation {
     session = { endsMinute: minute + preset.sessionMinutes, classes };
     sessions += 1;
     radioWh += link.sessionWh;
-    if (policy !== 'oracle') site.spend(link.sessionWh);
+    site.spend(link.sessionWh);
   }
   ledger.close(minutes);
   return {

@@ -74,11 +74,12 @@ export class RegionLife {
         timers: life.timers,
         dir: dataDir,
         openStore: (path) => {
+          // No power is ever cut to the real folder of the database: what a commit gave to the system stays there.
           const store = Store.open({
             path,
             files,
             log,
-            durability: 'each-commit',
+            durability: 'replayable',
             readingsDays: 30,
           });
           stores.set(path, store);

@@ -6,6 +6,7 @@ import { isoTime } from '../../base/iso-time.ts';
 import { CLASS_NAMES, type LOG, type OpClass } from '../../model/class.ts';
 import { DEADLINES_MS } from '../../power/backlog.ts';
 import type { Evaluation } from '../light-model.ts';
+import type { Measure } from '../measures.ts';
 import type { PilotOutcome } from '../pilot.ts';
 import { escapeHtml } from './chart.ts';
 import { HOVER_SCRIPT } from './hover-script.ts';
@@ -14,7 +15,11 @@ import { CLASS_COLOURS, STATE_COLOURS, STYLE } from './style.ts';
 
 const HOUR_MS = 3_600_000;
 
-export function reportHtml(outcome: PilotOutcome, comparison: readonly Evaluation[]): string {
+export function reportHtml(
+  outcome: PilotOutcome,
+  comparison: readonly Evaluation[],
+  measures: readonly Measure[] = [],
+): string {
   const { scenario } = outcome;
   const title = `Heliograph pilot: ${scenario.preset.name}, ${scenario.days} days, ${scenario.weather}`;
   return [
@@ -25,7 +30,7 @@ export function reportHtml(outcome: PilotOutcome, comparison: readonly Evaluatio
     tiles(outcome),
     story(outcome),
     delivery(outcome),
-    comparison.length === 0 ? '' : policies(outcome, comparison),
+    comparison.length === 0 ? '' : policies(outcome, comparison) + verdicts(measures),
     faults(outcome),
     `<script type="application/json" id="data">${jsonInside(storyData(outcome))}</script>`,
     `<script type="module">${HOVER_SCRIPT}</script>`,
@@ -131,8 +136,17 @@ function policies(outcome: PilotOutcome, comparison: readonly Evaluation[]): str
     ]),
   );
   return `<h2>Against plain policies</h2>
-<p class="soft">All rows but the first: a light model of the site without faults and without programs, over the same weather and load, in which only the policy differs. The oracle sends alarms as they are born and pays nothing: no policy can have fewer of them late.</p>
+<p class="soft">All rows but the first: a light model of the site without faults and without programs, over the same weather and load, in which only the policy differs. The oracle knows the weather to come; <i>deadlines</i> knows no battery and sends only what would come late, with the fewest sessions possible.</p>
 <div class="scroll"><table><tr>${heads}</tr>${full}${rows.join('')}</table></div>`;
+}
+
+function verdicts(measures: readonly Measure[]): string {
+  const items = measures.map(({ name, value, limit, holds }) => {
+    const shown = (figure: number): string =>
+      name.startsWith('Wh') ? figure.toPrecision(3) : percent(figure);
+    return `<li class="${holds ? 'good' : 'bad'}">${name} ${shown(value)}, at most ${shown(limit)}</li>`;
+  });
+  return items.length === 0 ? '' : `<ul class="verdicts">${items.join('')}</ul>`;
 }
 
 function faults({ recorder }: PilotOutcome): string {

@@ -1,5 +1,6 @@
 /** The month as one drawing: battery, sun and load, sync energy, backlog, decisions, all over the same days. */
 import { CLASS_NAMES } from '../../model/class.ts';
+import { presetThresholds } from '../light-model.ts';
 import type { PilotOutcome } from '../pilot.ts';
 import type { Sample } from '../recorder.ts';
 import {
@@ -28,7 +29,6 @@ const SESSIONS = { top: 628, height: 14 };
 const TROUBLES = { top: 648, height: 10 };
 const HEIGHT = 690;
 const DAY_MS = 86_400_000;
-const RESERVE_PCT = 15;
 
 export function storySvg({ recorder, scenario }: PilotOutcome): string {
   const { samples, brownouts } = recorder;
@@ -40,7 +40,7 @@ export function storySvg({ recorder, scenario }: PilotOutcome): string {
     `<svg id="story" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="The month">`,
     days(time, BATTERY.top, TROUBLES.top + TROUBLES.height),
     dark.join(''),
-    battery(samples, time),
+    battery(samples, time, presetThresholds(scenario.preset).percent.alarmsStop),
     sun(samples, time),
     radio(samples, time),
     backlog(samples, time),
@@ -54,10 +54,10 @@ function pointsOf(samples: readonly Sample[], value: (sample: Sample) => number)
   return samples.map((sample) => ({ atMs: sample.atMs, value: value(sample) }));
 }
 
-function battery(samples: readonly Sample[], time: Range): string {
+function battery(samples: readonly Sample[], time: Range, reservePct: number): string {
   const ticks = [0, 25, 50, 75, 100].map((value) => ({ value, label: `${value} %` }));
   const points = pointsOf(samples, ({ socPct }) => socPct);
-  const reserve = yOf(RESERVE_PCT, BATTERY);
+  const reserve = yOf(reservePct, BATTERY);
   return [
     frame(BATTERY, 'Battery', ticks),
     area(points, time, BATTERY, 'var(--battery)'),

@@ -1,8 +1,12 @@
 /** One file of the simulated disk: what programs see of it, and what the medium holds (files.ts). */
+import { bytesEqual } from '../../base/bytes.ts';
 import type { Random } from '../../base/random.ts';
 
 /** What a disk writes whole or not at all. */
 export const SECTOR_BYTES = 512;
+
+/** What most sectors hold before they are written; shared, never changed. */
+const ZEROS = new Uint8Array(SECTOR_BYTES);
 
 interface Sector {
   readonly number: number;
@@ -17,7 +21,8 @@ export type SyncEnd = (outcome: 'settled' | 'failed', random: Random) => void;
 export class SimInode {
   size = 0;
   #cache = new Uint8Array(0);
-  #medium = new Uint8Array(0);
+  /** What the medium holds where that is not what the cache holds: a second copy of everything would be a month's memory. */
+  readonly #older = new Map<number, Uint8Array>();
   #mediumSize = 0;
   /** By sector: the age of what the cache holds and the medium does not, or may not. */
   readonly #dirty = new Map<number, number>();
@@ -52,18 +57,17 @@ export class SimInode {
   write(bytes: Uint8Array, offset: number): void {
     const end = offset + bytes.length;
     this.#grow(end);
-    this.#cache.set(bytes, offset);
-    if (bytes.length > 0) this.size = Math.max(this.size, end);
     for (const sector of sectorsOf(offset, bytes.length)) {
       this.#soil(sector);
       this.#allocated.add(sector);
     }
+    this.#cache.set(bytes, offset);
+    if (bytes.length > 0) this.size = Math.max(this.size, end);
   }
 
   truncate(size: number): void {
     this.#grow(size);
     if (size < this.size) {
-      this.#cache.fill(0, size);
       const last = Math.ceil(size / SECTOR_BYTES);
       for (const sector of this.#allocated) if (sector >= last) this.#allocated.delete(sector);
       for (
@@ -73,6 +77,7 @@ export class SimInode {
       ) {
         this.#soil(sector);
       }
+      this.#cache.fill(0, size);
     }
     this.size = size;
   }
@@ -102,10 +107,15 @@ export class SimInode {
   }
 
   flipBit(offset: number, bit: number): void {
-    this.#cache[offset] = (this.#cache[offset] as number) ^ (1 << bit);
-    if (offset < this.#medium.length) {
-      this.#medium[offset] = (this.#medium[offset] as number) ^ (1 << bit);
-    }
+    const flipped = (bytes: Uint8Array, at: number): void => {
+      bytes[at] = (bytes[at] as number) ^ (1 << bit);
+    };
+    flipped(this.#cache, offset);
+    const number = Math.floor(offset / SECTOR_BYTES);
+    const older = this.#older.get(number)?.slice();
+    if (older === undefined) return;
+    flipped(older, offset % SECTOR_BYTES);
+    this.#older.set(number, older);
   }
 
   powerCut(random: Random): void {
@@ -115,34 +125,41 @@ export class SimInode {
     }
     if (this.size !== this.#mediumSize && random.fraction() < 0.5) this.#mediumSize = this.size;
     this.#dirty.clear();
+    for (const [number, bytes] of this.#older) this.#cache.set(bytes, number * SECTOR_BYTES);
+    this.#older.clear();
     this.size = this.#mediumSize;
-    this.#medium = grown(this.#medium, this.size);
-    this.#medium.fill(0, this.size);
-    this.#cache = this.#medium.slice();
+    this.#grow(this.size);
+    this.#cache.fill(0, this.size);
   }
 
-  #soil(sector: number): void {
+  /** The sector is about to change. */
+  #soil(number: number): void {
     this.#age += 1;
-    this.#dirty.set(sector, this.#age);
+    this.#dirty.set(number, this.#age);
+    if (this.#older.has(number)) return;
+    const before = this.#bytesOf(number);
+    this.#older.set(number, bytesEqual(before, ZEROS) ? ZEROS : before.slice());
   }
 
   #sector(number: number): Sector {
-    const at = number * SECTOR_BYTES;
-    const age = this.#dirty.get(number) ?? 0;
-    return { number, bytes: this.#cache.slice(at, at + SECTOR_BYTES), age };
+    return { number, bytes: this.#bytesOf(number).slice(), age: this.#dirty.get(number) ?? 0 };
   }
 
-  #store(sector: Sector): void {
-    if (sector.age < (this.#mediumAge.get(sector.number) ?? 0)) return;
-    this.#mediumAge.set(sector.number, sector.age);
-    const at = sector.number * SECTOR_BYTES;
-    const end = at + sector.bytes.length;
-    if (end > this.#medium.length) this.#medium = grown(this.#medium, end);
-    this.#medium.set(sector.bytes, at);
+  /** What the cache holds of it, not a copy. */
+  #bytesOf(number: number): Uint8Array {
+    return this.#cache.subarray(number * SECTOR_BYTES, (number + 1) * SECTOR_BYTES);
+  }
+
+  #store({ number, bytes, age }: Sector): void {
+    if (age < (this.#mediumAge.get(number) ?? 0)) return;
+    this.#mediumAge.set(number, age);
+    if (bytesEqual(bytes, this.#bytesOf(number))) this.#older.delete(number);
+    else this.#older.set(number, bytes);
   }
 
   #grow(size: number): void {
-    if (size > this.#cache.length) this.#cache = grown(this.#cache, size);
+    const whole = Math.ceil(size / SECTOR_BYTES) * SECTOR_BYTES;
+    if (whole > this.#cache.length) this.#cache = grown(this.#cache, whole);
   }
 }
 

@@ -3,7 +3,9 @@
  * formulas that the hub forecasts with: the hub must not be right because both make the same mistake.
  *
  * Weather is a clearness for each day that remembers the day before (bright, mixed and dark spells of a few
- * days, now and then a dark week) and clouds that pass within the day.
+ * days, now and then a dark week) and clouds that pass within the day. Its figures are held to measured series:
+ * "tomorrow as today" is wrong by 22 % of a day's energy (12 to 23 % at seven real sites), a fifth of the days has
+ * less than half of its clear sky, and five dark days in a row come once or twice a year.
  */
 import { SeededRandom } from './random.ts';
 
@@ -35,25 +37,25 @@ export function sunHeightSine(wallMs: number, place: Place): number {
   );
 }
 
-/** Irradiance without clouds: Meinel's beam through the air mass, a tenth of it scattered. */
+/** Irradiance without clouds: Meinel's beam through the air mass, and a tenth of the full beam scattered, however low the sun. */
 export function cloudlessWm2(wallMs: number, place: Place): number {
   const sine = sunHeightSine(wallMs, place);
   if (sine <= 0.01) return 0;
   const airMass = 1 / (sine + 0.50572 * (Math.asin(sine) / RADIANS + 6.07995) ** -1.6364);
-  return 1.1 * 1_353 * 0.7 ** (airMass ** 0.678) * sine;
+  return 1_353 * 0.7 ** (airMass ** 0.678) * (sine + 0.1);
 }
 
 /** How likely tomorrow is dark, mixed or bright after each kind of day; spells last a few days. */
 const NEXT_DAY: Readonly<Record<DayKind, readonly [dark: number, mixed: number]>> = {
-  dark: [0.55, 0.35],
-  mixed: [0.2, 0.5],
-  bright: [0.08, 0.27],
+  dark: [0.55, 0.4],
+  mixed: [0.1, 0.55],
+  bright: [0.03, 0.3],
 };
 type DayKind = 'dark' | 'mixed' | 'bright';
 
 const CLEARNESS: Readonly<Record<DayKind, readonly [low: number, high: number]>> = {
-  dark: [0.1, 0.35],
-  mixed: [0.4, 0.75],
+  dark: [0.15, 0.45],
+  mixed: [0.5, 0.85],
   bright: [0.8, 1],
 };
 

@@ -13,8 +13,8 @@ import type { LinkCost } from './energy.ts';
 import type { BatteryEstimate } from '../estimate/estimator.ts';
 import { sentenceOf } from './explain.ts';
 import { patienceMs, permissionFor, type Situation } from './permission.ts';
-import { FIRST_STATE, levelOf, nextState, type StateMemory } from './power-state.ts';
-import type { PowerThresholds } from './thresholds.ts';
+import { FIRST_STATE, levelOf, nextState, restartLevel, type StateMemory } from './power-state.ts';
+import type { PowerThresholds, Thresholds } from './thresholds.ts';
 
 export interface GovernorInput {
   /** Monotonic. */
@@ -129,7 +129,14 @@ function judgedLevel(input: GovernorInput, { power }: GovernorMemory): Level | u
   const value = levelOf(power);
   const { unit } = power;
   if (value === undefined || unit === undefined) return undefined;
-  return { value, unit, thresholds: input.thresholds[unit] };
+  return { value, unit, thresholds: effective(input.thresholds[unit], power) };
+}
+
+/** With the restart level that holds for the shutdown that is on. */
+function effective(thresholds: Thresholds, { state, drained }: StateMemory): Thresholds {
+  if (state !== 'shutdown') return thresholds;
+  const resume = restartLevel(thresholds, drained);
+  return { ...thresholds, shutdown: { ...thresholds.shutdown, resume } };
 }
 
 function situationOf(
@@ -144,7 +151,7 @@ function situationOf(
     mains: input.estimate.mains,
     budget: input.budget,
     socPct: level?.unit === 'percent' ? level.value : undefined,
-    thresholds: input.thresholds.percent,
+    thresholds: effective(input.thresholds.percent, power),
     byHand: input.byHandUntilMs !== undefined && input.nowMs < input.byHandUntilMs,
     quotaUsedRatio: input.quotaUsedRatio ?? 0,
   };

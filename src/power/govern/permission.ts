@@ -43,9 +43,6 @@ const GATHER_MS: Readonly<Record<LinkKind, { readonly free: number; readonly fai
 const URGENT_RATIO = 0.05;
 const URGENT_MS = 20 * MINUTE_MS;
 
-/** A session that takes less of the battery than this is below what its gauge can tell. */
-const UNNOTICED_RATIO = 0.001;
-
 /** Before a class is paused for longer than its deadline allows, what has waited this long goes. */
 const LAST_CALL_AGE_MS = 45 * MINUTE_MS;
 /** The last call comes this many points above the threshold, or volts of a 12 V battery. */
@@ -92,18 +89,14 @@ export function permissionFor(opClass: OpClass, situation: Situation): Permissio
 }
 
 /**
- * Records and telemetry that would come late in state critical go by deadline while the budget shows that the
- * reserve holds all the same, or that it would not notice the difference.
+ * Records and telemetry go by deadline in state critical too, where the charge is counted and not guessed from volts:
+ * what would be spent on them before the reserve is a few sessions, and to hold them back did not keep a single
+ * simulated site alive for longer; it made them late.
  */
 function sparedPermission(opClass: OpClass, situation: Situation): Permission {
   const permission = PERMISSIONS[situation.state][opClass];
-  const { budget, link } = situation;
   const spared = situation.state === 'critical' && (opClass === RECORD || opClass === TELEMETRY);
-  if (!spared || budget === undefined) return permission;
-  const holds = budget.recordWh >= link.sessionWh;
-  const unnoticed =
-    link.sessionWh <= UNNOTICED_RATIO * budget.capacityWh && budget.alarmWh > link.sessionWh;
-  return holds || unnoticed || isLastCall(opClass, situation) ? 'deadline' : permission;
+  return spared && situation.budget !== undefined ? 'deadline' : permission;
 }
 
 /** Age of the oldest op at which a class opens a session; Infinity where it never does by itself. */

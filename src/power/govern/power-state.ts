@@ -8,6 +8,9 @@
  *  shutdown ─┤ critical ├────┼────┼─ saver ─┼─────────┼─ normal ─┼─ surplus
  *       down at 15 │ down at 22 │      down at 45     │     charge and sun, or curtailed
  *             up at 25      up at 30          up at 55
+ *
+ * A shutdown that ends before the site was ready to power off (10 %) ends halfway to the next pause (18.5 %): the
+ * restart level is for batteries that were emptied, and waiting for it would keep alarms for hours that the sun has paid.
  */
 import type { PowerState } from './decision.ts';
 import type { BatteryEstimate } from '../estimate/estimator.ts';
@@ -31,6 +34,8 @@ export interface StateMemory {
   readonly sinceMs: number;
   /** The last state that was not `unknown`. */
   readonly known: LevelState | undefined;
+  /** In shutdown: the battery was so low that the site might have been switched off. */
+  readonly drained: boolean;
   readonly unit: Unit | undefined;
   readonly samples: readonly Sample[];
   readonly votes: readonly LevelState[];
@@ -41,6 +46,7 @@ export const FIRST_STATE: StateMemory = {
   state: 'unknown',
   sinceMs: -Infinity,
   known: undefined,
+  drained: true,
   unit: undefined,
   samples: [],
   votes: [],
@@ -72,7 +78,9 @@ export function nextState(
     .concat(sample);
   const vote = voteOf(memory, samples, thresholds[unit]);
   const votes = (same ? memory.votes : []).slice(1 - VOTES).concat(vote);
-  const heard = { ...memory, unit, samples, votes, readingAtMs: estimate.readingAtMs };
+  const drained =
+    memory.drained || median(samples.map((it) => it.level)) < thresholds[unit].shutdown.pause;
+  const heard = { ...memory, drained, unit, samples, votes, readingAtMs: estimate.readingAtMs };
   const candidate = candidateOf(memory.state, votes);
   if (candidate === undefined || dwells(memory, candidate, nowMs)) return heard;
   return enter(heard, candidate, nowMs);
@@ -94,7 +102,9 @@ export function rankOf(state: LevelState): number {
 function enter(memory: StateMemory, state: PowerState, nowMs: number): StateMemory {
   if (state === memory.state) return memory;
   const known = state === 'unknown' ? memory.known : state;
-  return { ...memory, state, known, sinceMs: nowMs, votes: [] };
+  // Who does not know what happened in between takes the battery for an emptied one.
+  const drained = state === 'unknown' || (memory.drained && state === 'shutdown');
+  return { ...memory, state, known, drained, sinceMs: nowMs, votes: [] };
 }
 
 /** More than the battery can take: the panel is held back, or the battery is nearly full and the sun carries the load. */
@@ -113,9 +123,17 @@ function voteOf(
 ): LevelState {
   const level = median(samples.map((it) => it.level));
   const base = memory.state === 'unknown' ? memory.known : memory.state;
-  const state = levelState(base, level, thresholds);
+  const state = levelState(base, level, thresholds, memory.drained);
   const rich = 2 * samples.filter((it) => it.rich).length > samples.length;
   return rich && rankOf(state) >= rankOf('saver') ? 'surplus' : state;
+}
+
+/** The level at which a shutdown ends. */
+export function restartLevel(
+  { alarmsStop, telemetry, shutdown }: Thresholds,
+  drained: boolean,
+): number {
+  return drained ? shutdown.resume : Math.min(shutdown.resume, (alarmsStop + telemetry.pause) / 2);
 }
 
 /** Where a level leads from a state, surplus aside; without a state, on the cautious side of each pair. */
@@ -123,10 +141,11 @@ export function levelState(
   from: LevelState | undefined,
   level: number,
   thresholds: Thresholds,
+  drained = true,
 ): LevelState {
-  const { bulk, telemetry, alarmsStop, shutdown } = thresholds;
+  const { bulk, telemetry, alarmsStop } = thresholds;
   if (level < alarmsStop) return 'shutdown';
-  if (from === 'shutdown' && level < shutdown.resume) return 'shutdown';
+  if (from === 'shutdown' && level < restartLevel(thresholds, drained)) return 'shutdown';
   const high = level < telemetry.pause ? 'critical' : level < bulk.pause ? 'saver' : 'normal';
   const low = level < telemetry.resume ? 'critical' : level < bulk.resume ? 'saver' : 'normal';
   if (from === undefined) return low;

@@ -128,25 +128,17 @@ test('headroom that the sun refills shortens the wait; a dark forecast stretches
   assert.ok(decide(inputOf(70, 0, late), memoryAt('normal', 70)).allowed.includes(3));
 });
 
-test('critical: records keep their deadline while the reserve does not notice', () => {
+test('critical: records keep their deadline where the charge is counted', () => {
   const backlog = backlogOf({ 2: { oldestMs: 5.8 * HOUR_MS } });
-  const at = (more: object): readonly number[] =>
-    decide(inputOf(18, 0, { backlog, ...more }), memoryAt('critical', 18)).allowed;
-  assert.deepEqual(at({}), [0, 1], 'without a forecast the table holds');
+  const at = (percent: number, more: object): readonly number[] =>
+    decide(inputOf(percent, 0, { backlog, ...more }), memoryAt('critical', percent)).allowed;
+  assert.deepEqual(at(18, {}), [0, 1], 'without a forecast the table holds');
+  const satellite = { linkKind: 'satellite' } as const;
+  assert.deepEqual(at(18, { ...satellite, budget: sunny(18, 2) }), [0, 1, 2]);
   assert.deepEqual(
-    at({ budget: sunny(18, 2) }),
-    [0, 1, 2],
-    'a cellular session is below what the gauge tells',
-  );
-  assert.deepEqual(
-    at({ budget: sunny(18, 2), linkKind: 'satellite' }),
-    [0, 1],
-    'a satellite one is not',
-  );
-  assert.deepEqual(
-    at({ budget: sunny(18, 30), linkKind: 'satellite' }),
-    [0, 1, 2],
-    'but the sun pays for it',
+    at(15.2, { ...satellite, budget: sunny(15.2, 2) }),
+    [],
+    'but nothing breaks the reserve',
   );
 });
 

@@ -85,28 +85,31 @@ test('without any panel data the rise of the battery tells', () => {
   assert.ok(Math.abs(dayWh(forecast, 10).median / truth - 1) < 0.15);
 });
 
-test('on real-looking weather the day-ahead guess beats a fixed one, and the low one is missed on few days', () => {
-  const sky = new SeededSky(PLACE, 11);
+test('on real-looking weather the low guess is missed on few days, and the median is near', () => {
   let missed = 0;
+  let counted = 0;
   let error = 0;
   let total = 0;
-  const days = 40;
-  const forecast = new SolarForecast(SITE);
-  for (let day = 0; day < days; day++) {
-    const guess = dayWh(forecast, day);
-    const truth = trueWh(sky, day);
-    if (day >= 14) {
-      error += Math.abs(guess.median - truth);
-      total += truth;
-      if (truth < guess.low) missed += 1;
-    }
-    for (let at = 0; at < DAY_MS; at += 5 * MINUTE_MS) {
-      const wallMs = START_MS + day * DAY_MS + at;
-      forecast.observe({ wallMs, pvWatts: (20 * sky.ghiWm2(wallMs)) / 1_000, curtailed: false });
+  for (const seed of [1, 2, 3, 4, 5, 6, 11, 14]) {
+    const sky = new SeededSky(PLACE, seed);
+    const forecast = new SolarForecast(SITE);
+    for (let day = 0; day < 40; day++) {
+      const guess = dayWh(forecast, day);
+      const truth = trueWh(sky, day);
+      if (day >= 14) {
+        error += Math.abs(guess.median - truth);
+        total += truth;
+        counted += 1;
+        if (truth < guess.low) missed += 1;
+      }
+      for (let at = 0; at < DAY_MS; at += 10 * MINUTE_MS) {
+        const wallMs = START_MS + day * DAY_MS + at;
+        forecast.observe({ wallMs, pvWatts: (20 * sky.ghiWm2(wallMs)) / 1_000, curtailed: false });
+      }
     }
   }
-  assert.ok(error / total < 0.45, `mean error ${error / total}`);
-  assert.ok(missed <= 0.35 * (days - 14), `${missed} days below the low guess`);
+  assert.ok(error / total < 0.24, `mean error ${error / total}`);
+  assert.ok(missed < 0.33 * counted, `${missed} of ${counted} days below the low guess`);
 });
 
 test('a dark morning darkens the rest of the day, not tomorrow', () => {

@@ -1,0 +1,52 @@
+/**
+ * What the power brain is held to, as figures: each policy lives through the same weather and load, and ours is
+ * measured against the others. Every line says what it compares, so that nobody has to believe a verdict.
+ */
+import type { Evaluation, Policy } from './light-model.ts';
+
+export interface Measure {
+  readonly name: string;
+  readonly value: number;
+  /** The most that is allowed. */
+  readonly limit: number;
+  readonly holds: boolean;
+}
+
+export type EvaluationByPolicy = Readonly<Record<Policy, Evaluation>>;
+
+const DOWN_POINTS = 0.005;
+const ALARM_POINTS = 0.02;
+const LATE_POINTS = 0.01;
+const ENERGY_RATIO = 0.5;
+const ALARM = 0;
+const RECORD = 2;
+const TELEMETRY = 3;
+
+export function measuresOf(by: EvaluationByPolicy): Measure[] {
+  const { never, hourly, oracle, heliograph } = by;
+  const measure = (name: string, value: number, limit: number): Measure => ({
+    name,
+    value,
+    limit,
+    holds: value <= limit + 1e-9,
+  });
+  return [
+    measure('site down', heliograph.downRatio, never.downRatio + DOWN_POINTS),
+    measure('alarms late', heliograph.lateRatio[ALARM], oracle.lateRatio[ALARM] + ALARM_POINTS),
+    measure('records late', heliograph.lateRatio[RECORD], hourly.lateRatio[RECORD] + LATE_POINTS),
+    measure(
+      'readings late',
+      heliograph.lateRatio[TELEMETRY],
+      hourly.lateRatio[TELEMETRY] + LATE_POINTS,
+    ),
+    measure('Wh a day', heliograph.radioWhPerDay, ENERGY_RATIO * hourly.radioWhPerDay),
+  ];
+}
+
+/**
+ * Whether any policy could hold the site's uptime and the deadlines of records at once here: even the fewest sessions
+ * that keep the deadlines take the site down for longer than is allowed where this is false.
+ */
+export function isAttainable({ never, deadlines }: EvaluationByPolicy): boolean {
+  return deadlines.downRatio <= never.downRatio + DOWN_POINTS;
+}
