@@ -4,7 +4,6 @@ import { test } from 'vitest';
 import { placeOfTrace } from '../../../src/pilot/trace-place.ts';
 import { SeededSky } from '../../../src/platform/sim/sky.ts';
 
-const DAY_MS = 86_400_000;
 const START_MS = Date.parse('2026-01-01T00:00:00Z');
 
 test.each([
