@@ -16,12 +16,13 @@ import { type HubLink, openLink, pausesOf } from './hub-links.ts';
 import { HubPower, type SimulatedSite } from './hub-power.ts';
 import { Retention } from './hub-retention.ts';
 import type { Serving } from './hub-serving.ts';
+import { Summaries } from './hub-summaries.ts';
 import type { Journal } from './journal/journal.ts';
 import { batchSealer } from './keys/batch-seal.ts';
 import { verifyEd25519 } from './keys/identity.ts';
 import type { Machine } from './machine.ts';
 import type { Ledger } from './ledger/ledger.ts';
-import { LOG } from './model/class.ts';
+import { LOG, RECORD, TELEMETRY } from './model/class.ts';
 import { EMPTY_BACKLOG } from './power/backlog.ts';
 import type { UpstreamBroker } from './uplink/region-link.ts';
 import { Uplink } from './uplink/uplink.ts';
@@ -107,7 +108,35 @@ export function followJournal(
       keepMs: config.journal.keepDays * DAY_MS,
     }),
   );
+  if (config.uplink.url !== '') closers.add(sumUp(ground, serving, { power, uplink }));
   return { power, uplink, ledger, link, assets };
+}
+
+/** What waits in need goes up as a summary first. */
+function sumUp(
+  ground: Ground,
+  { journal, door }: Serving,
+  { power, uplink }: Pick<Followers, 'power' | 'uplink'>,
+): Summaries {
+  const { machine, time, paths, id } = ground;
+  const { files, timers, log } = machine;
+  return Summaries.open({
+    journal,
+    hub: id,
+    decision: () => power.monitor.decision(),
+    waiting: () => {
+      const { dataReceiptedLsn } = uplink.status();
+      return { ops: uplink.backlog()[TELEMETRY].ops, receiptedLsn: dataReceiptedLsn };
+    },
+    journalOp: (key, body) => void door.journalOwn({ class: RECORD, key, body }),
+    files,
+    path: `${paths.uplink}/summed-up`,
+    clock: time.clock,
+    timers: time.timers,
+    turns: timers,
+    log,
+    onFatal: (error) => ground.fail(error),
+  });
 }
 
 /** Hears messages at the hub's own broker until cancelled. */

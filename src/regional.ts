@@ -20,6 +20,7 @@ import { EmbeddedStorage } from './regional/embedded-storage.ts';
 import { RegionalNode, type RegionalNodeOptions } from './regional/regional-node.ts';
 import { clientOf } from './regional-broker.ts';
 import { Fleet } from './regional-fleet.ts';
+import { summariesOf } from './regional-summaries.ts';
 import { PageFiles } from './status/page-files.ts';
 import { readSecret } from './security/secrets.ts';
 import { createRegionApi, type RegionSite, type RegionStatus } from './status/region-api.ts';
@@ -162,6 +163,10 @@ async function listenHttp(parts: RegionParts): Promise<HttpServer> {
     digest: async (site) => node.site(site)?.storage.digest(),
     fleet: () => fleet.hubs(),
     lines: (site, hub, sinceMs) => fleet.lines(site, hub, sinceMs),
+    summaries: async (site, hub, all) => {
+      const storage = node.site(site)?.storage;
+      return storage === undefined ? undefined : summariesOf(storage, hub, all);
+    },
     page: new PageFiles(files, machine.pageDir, 'fleet.html'),
     log,
     ...loginOptions(access, host),

@@ -47,6 +47,8 @@ export interface RegionApiOptions extends LoginOptions {
     hub: string,
     sinceMs: number | undefined,
   ): Promise<readonly FleetLine[] | undefined>;
+  /** What hubs sent ahead of readings; undefined where no such hub is known. */
+  summaries(site: string, hub: string, all: boolean): Promise<readonly unknown[] | undefined>;
   readonly page: { answer(path: string, request: Headers): Response | undefined };
   readonly log: Log;
 }
@@ -83,6 +85,7 @@ export function createRegionApi(options: RegionApiOptions): RegionApi {
     jsonAnswer({ at: options.at(), hubs: await options.fleet() }),
   );
   app.get('/api/v1/log', (context) => logAnswer(options, context));
+  app.get('/api/v1/summaries', (context) => summariesAnswer(options, context));
   app.get('/api/v1/digest', (context) => digestAnswer(options, context));
   app.get('*', (context, next) => {
     const { path, raw } = context.req;
@@ -102,6 +105,19 @@ async function logAnswer(options: RegionApiOptions, { req }: Context<Env>): Prom
   return lines === undefined
     ? problem(404, `There is no hub ${hub} of site ${site} here.`)
     : linesAnswer(lines);
+}
+
+/** Which readings are here only as summaries; `all=1`: also those whose readings have come since. */
+async function summariesAnswer(
+  options: RegionApiOptions,
+  { req }: Context<Env>,
+): Promise<Response> {
+  const { site = '', hub = '', all = '' } = req.query();
+  if (site === '' || hub === '') return problem(400, 'Say whose: ?site=demo&hub=a1b2c3d4e5f60718');
+  const summaries = await options.summaries(site, hub, all !== '' && all !== '0');
+  return summaries === undefined
+    ? problem(404, `There is no hub ${hub} of site ${site} here.`)
+    : jsonAnswer({ at: options.at(), summaries });
 }
 
 async function digestAnswer(options: RegionApiOptions, { req }: Context<Env>): Promise<Response> {

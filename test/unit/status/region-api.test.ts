@@ -31,12 +31,24 @@ function ask(
         ? LINES.filter(({ at }) => Date.parse(at) >= sinceMs)
         : undefined,
     page: { answer: (file) => (file === '/' ? new Response('page') : undefined) },
+    summaries: async () => [],
     log: SILENT_LOG,
     ...change,
   });
   const request = new Request(`http://127.0.0.1:8081${path}`, { headers });
   return Promise.resolve(api.fetch(request, '192.0.2.7:5000'));
 }
+
+test('summaries of a hub, and nothing of an unknown one', async () => {
+  const summaries = async (site: string, hub: string, all: boolean) =>
+    site === 'north' && hub === 'a1' ? [{ hub, all }] : undefined;
+  const answer = await ask('/api/v1/summaries?site=north&hub=a1&all=1', { summaries });
+  assert.deepEqual(((await answer.json()) as { summaries: unknown }).summaries, [
+    { hub: 'a1', all: true },
+  ]);
+  assert.equal((await ask('/api/v1/summaries?site=north&hub=b2', { summaries })).status, 404);
+  assert.equal((await ask('/api/v1/summaries', { summaries })).status, 400);
+});
 
 test('status, fleet, digest and page', async () => {
   assert.equal((await ask('/healthz')).status, 200);
