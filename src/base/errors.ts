@@ -99,6 +99,14 @@ export const FAULTS = {
     'The measurement broke off; the lines above say who fell silent. Run it again on a quiet machine.',
   'clock.unknown':
     'The clock is not trusted. It repairs itself at the first contact with a time source.',
+  'client.outbox-full':
+    'Too much waits for a hub. Bring the device near its hub; what waits is safe and goes first.',
+  'client.storage':
+    'This device cannot keep what it makes. Free some space; in a browser, allow storage for this site and load the page again.',
+  'client.refused':
+    'The hub does not take this. The reason says why; ask who runs the hub for the right.',
+  'client.closed':
+    'The device was closed. What it had made is kept and goes out when it is opened again.',
   'net.closed': 'The connection was closed by the other side.',
 } as const;
 

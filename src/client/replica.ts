@@ -8,6 +8,7 @@ import { MemoryState } from '../merge/memory-state.ts';
 import { eventOrder, prevails, writeOrder } from '../merge/order.ts';
 import { foldRecord, type RecordWrite } from '../merge/record.ts';
 import { carriesBytes } from '../model/asset-bytes.ts';
+import type { StateItem } from '../merge/state-item.ts';
 import { ADD, ASSET, EVENT, type Kind, PATCH, REMOVE, UNDO } from '../model/op.ts';
 import { joinVectors, type VersionVector } from '../model/version-vector.ts';
 import type { DeltaItem, ReadPage } from '../protocol/delta-message.ts';
@@ -16,11 +17,29 @@ const RECORD_KINDS: ReadonlySet<Kind> = new Set([PATCH, REMOVE, ADD, ASSET, UNDO
 
 export class Replica {
   readonly state = new MemoryState();
+  readonly #recordKeys = new Set<string>();
+  readonly #eventKeys = new Set<string>();
   #vector: VersionVector = new Map();
 
   /** All ops in scope up to here are in the state. */
   get vector(): VersionVector {
     return this.#vector;
+  }
+
+  /** Keys of records that ever had an op. */
+  get recordKeys(): ReadonlySet<string> {
+    return this.#recordKeys;
+  }
+
+  /** All of it as items, to be kept. */
+  *items(): Generator<StateItem> {
+    for (const key of this.#eventKeys) {
+      const write = this.state.event(key);
+      if (write !== undefined) yield { type: 'event', key, write };
+    }
+    for (const key of this.#recordKeys) {
+      for (const write of this.state.writes(key)) yield { type: 'write', key, write };
+    }
   }
 
   /** Folds a page; the keys that it touched. */
@@ -53,6 +72,7 @@ export class Replica {
   #takeEvent(key: string, { order, body }: EventWrite, touched: Set<string>): void {
     if (!prevails(order, this.state.eventOrder(key))) return;
     this.state.putEvent(key, { order, body: body.slice() });
+    this.#eventKeys.add(key);
     touched.add(key);
   }
 
@@ -64,6 +84,7 @@ export class Replica {
   ): void {
     if (!RECORD_KINDS.has(kind)) return;
     if (!this.state.addWrite(key, { order, kind, body: body.slice() })) return;
+    this.#recordKeys.add(key);
     touched.add(key);
     records.add(key);
   }

@@ -1,0 +1,27 @@
+/**
+ * What runs in browsers: `node deploy/build-client.mjs [target]`. The SDK for pages is one
+ * file, with MQTT.js in it and without Yjs; the notebook has both, so that it loads nothing from anywhere else.
+ */
+import { join } from 'node:path';
+
+import { build } from 'esbuild';
+
+const root = join(import.meta.dirname, '..');
+const target = process.argv[2] ?? join(root, 'dist');
+
+const shared = {
+  bundle: true,
+  minify: true,
+  format: 'esm',
+  platform: 'browser',
+  target: ['es2022'],
+  legalComments: 'none',
+  logLevel: 'warning',
+};
+
+await build({
+  ...shared,
+  entryPoints: [join(root, 'src/client/browser.ts')],
+  outfile: join(target, 'client/browser.js'),
+  external: ['yjs'],
+});

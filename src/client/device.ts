@@ -1,0 +1,363 @@
+/**
+ * A device of a site: makes events, records and counters that no hub has to be there for, sees what others made, and
+ * keeps both across restarts. What it shows is there at once; what a promise resolved is on the hub's disk.
+ */
+import type { Cancel, Clock, Timers } from '../base/clock.ts';
+import { HubError } from '../base/errors.ts';
+import type { Random } from '../base/random.ts';
+import { digestOf, type Hasher } from '../merge/digest.ts';
+import { type OpId, textOfOpId } from '../merge/op-id.ts';
+import { encodeAdd, encodePatch, encodeUndo, SEEN_MAX } from '../merge/patch.ts';
+import { planUndo } from '../merge/undo.ts';
+import { RECORD, TELEMETRY, type OpClass } from '../model/class.ts';
+import { ADD, EVENT, type Kind, PATCH, REMOVE, UNDO } from '../model/op.ts';
+import type { Origin } from '../model/origin.ts';
+import { laneOf } from '../model/origin.ts';
+import { seqIn } from '../model/version-vector.ts';
+import type { ReadPage, Welcome } from '../protocol/delta-message.ts';
+import type { Notice } from '../protocol/notice-message.ts';
+import { EVERYTHING, isInScope, type Scope } from '../protocol/scope.ts';
+import { encodeState, readState } from './kept-state.ts';
+import type { OpenLink } from './link.ts';
+import { type Kept, Outbox } from './outbox.ts';
+import { Queries, type Query, type RecordRow } from './queries.ts';
+import { Replica } from './replica.ts';
+import { type Contact, Session } from './session.ts';
+import type { DeviceStorage } from './storage.ts';
+import { cborOf, type Fields, type Value } from './values.ts';
+import { View } from './view.ts';
+import { type SeenConflict, historyOf, type HistoryEntry, seenConflicts } from './history.ts';
+
+export interface DeviceOptions {
+  /** `mqtt://hub:1883` (Node), `ws://hub:8080/mqtt` (both). */
+  readonly url: string;
+  /** User of mode `password`; it is the device's name then. */
+  readonly username?: string | undefined;
+  readonly password?: string | undefined;
+  /** Name in mode `open`, by default one drawn once and kept. */
+  readonly name?: string;
+  /** Which keys to hold: prefixes, or keys. By default everything that may be read; `none` only hands in. */
+  readonly scope?: Scope | 'none';
+  readonly onNotice?: (notice: Notice) => void;
+}
+
+/** What a platform gives. */
+export interface DevicePlatform {
+  readonly storage: DeviceStorage;
+  readonly openLink: OpenLink;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly random: Random;
+}
+
+export interface DeviceStatus {
+  readonly contact: Contact;
+  /** Why there is no contact. */
+  readonly reason: string;
+  /** Ops that the hub has not proven to have. */
+  readonly pending: number;
+  readonly name: string;
+  readonly origin: Origin;
+}
+
+/** An op that was made: it shows at once; `await` it for the hub's durable receipt. */
+export interface Made extends PromiseLike<Kept> {
+  readonly op: OpId;
+  readonly id: string;
+}
+
+const SAVE_MS = 1_000;
+
+export class Device {
+  readonly #options: DeviceOptions;
+  readonly #platform: DevicePlatform;
+  readonly #scope: Scope | undefined;
+  readonly #replica = new Replica();
+  readonly #view: View;
+  readonly #queries: Queries;
+  readonly #watchers = new Set<(status: DeviceStatus) => void>();
+  #outbox!: Outbox;
+  #session!: Session;
+  #authority = 1;
+  #resume: Uint8Array | undefined;
+  #cancelSave: Cancel | undefined;
+  #saving: Promise<void> = Promise.resolve();
+  #isClosed = false;
+
+  private constructor(options: DeviceOptions, platform: DevicePlatform) {
+    this.#options = options;
+    this.#platform = platform;
+    const { scope = EVERYTHING } = options;
+    this.#scope = scope === 'none' ? undefined : scope;
+    this.#view = new View({
+      replica: this.#replica,
+      ownOps: () => this.#outbox.ops,
+      authority: () => this.#authority,
+    });
+    this.#queries = new Queries(this.#view, platform.timers);
+  }
+
+  /** Opens what is kept, and begins to look for the hub; it need not be there. */
+  static async open(options: DeviceOptions, platform: DevicePlatform): Promise<Device> {
+    const device = new Device(options, platform);
+    await device.#open();
+    return device;
+  }
+
+  get status(): DeviceStatus {
+    const { contact, reason } = this.#session;
+    const { pending, origin } = this.#outbox;
+    return { contact, reason, pending, name: this.#name, origin };
+  }
+
+  /** Calls back now and whenever the status changes. */
+  onStatus(watcher: (status: DeviceStatus) => void): Cancel {
+    this.#watchers.add(watcher);
+    watcher(this.status);
+    return () => this.#watchers.delete(watcher);
+  }
+
+  /** A message to whoever listens at the topic, and the reading of a series. */
+  event(topic: string, payload: string | Uint8Array, opClass: OpClass = TELEMETRY): Made {
+    const body = typeof payload === 'string' ? new TextEncoder().encode(payload) : payload;
+    return this.#make(EVENT, topic, body, opClass);
+  }
+
+  /** Latest message of a topic in scope. */
+  latest(topic: string): Uint8Array | undefined {
+    return this.#view.event(topic)?.body;
+  }
+
+  record(key: string): {
+    readonly value: RecordRow | undefined;
+    set: (fields: Fields) => Made;
+    remove: () => Made;
+  } {
+    return {
+      value: this.#queries.row(key),
+      set: (fields) => this.#set(key, fields),
+      remove: () => this.#make(REMOVE, key, new Uint8Array(0)),
+    };
+  }
+
+  /** Adds a whole number to a counter of a record; increments of many devices all count. */
+  counter(key: string, field: string): { add: (delta: number) => Made } {
+    return { add: (delta) => this.#make(ADD, key, encodeAdd({ [field]: delta })) };
+  }
+
+  /** Takes an op of a record back; `cascade` takes what builds on it too. Throws with the reason where it may not. */
+  undo(key: string, id: string, cascade = false): Made {
+    const { writes } = this.#view.record(key);
+    const write = writes.find(({ order }) => textOfOpId(order) === id);
+    if (write === undefined) throw new HubError('client.refused', `${key} has no op ${id}`);
+    const request = { target: write.order, authority: this.#authority, cascade };
+    const plan = planUndo(writes, request);
+    if (plan.kind === 'refused') throw new HubError('client.refused', plan.reason);
+    return this.#make(UNDO, key, encodeUndo(plan.targets));
+  }
+
+  /** Ops on a record, the latest first. */
+  history(key: string): readonly HistoryEntry[] {
+    return historyOf(this.#view.record(key).writes, this.#outbox.origin);
+  }
+
+  /** Writes that were made without knowledge of each other and that nobody has looked at, of one record or of all. */
+  conflicts(key?: string): readonly SeenConflict[] {
+    const keys = key === undefined ? this.#view.keys('') : [key];
+    return keys.flatMap((each) => {
+      const conflicts = this.#view.conflicts(each);
+      return conflicts.length === 0
+        ? []
+        : seenConflicts(each, conflicts, this.#view.record(each).writes);
+    });
+  }
+
+  /** Ends the conflicts of a field: what is written knows all sides. */
+  resolve({ key, field }: Pick<SeenConflict, 'key' | 'field'>, value: Value): Made {
+    return this.#set(key, { [field]: value }, true);
+  }
+
+  /** SHA-256 of what lives in scope as the hub gave it, own unsent ops left out (MERGE.md §5): equal on all who hold the same. */
+  digest(hasher: Hasher): { readonly digest: Uint8Array; readonly leaves: number } {
+    return digestOf(this.#replica.state, hasher);
+  }
+
+  query(query: Query = {}): readonly RecordRow[] {
+    return this.#queries.run(query);
+  }
+
+  /** Calls back with the answer now, and whenever it may have changed. */
+  observe(query: Query, onRows: (rows: readonly RecordRow[]) => void): Cancel {
+    return this.#queries.observe(query, onRows);
+  }
+
+  /** The network may be back: tries at once. */
+  wake(): void {
+    this.#session.wake();
+  }
+
+  /** Resolves when what was made is kept on this device. */
+  async whenKept(): Promise<void> {
+    await this.#outbox.whenWritten();
+    if (this.#outbox.failure !== undefined) throw this.#outbox.failure;
+  }
+
+  /** Keeps everything and lets go; what waits goes out when it is opened again. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#session.close();
+    this.#cancelSave?.();
+    this.#queries.close();
+    await this.#outbox.whenWritten();
+    await this.#save();
+    await this.#platform.storage.close();
+  }
+
+  get #name(): string {
+    const { username, name } = this.#options;
+    return username ?? name ?? `device-${this.#outbox.origin}`;
+  }
+
+  async #open(): Promise<void> {
+    const { storage, clock, random, timers, openLink } = this.#platform;
+    this.#outbox = await Outbox.open({
+      storage,
+      clock,
+      random,
+      onChange: (key) => this.#changed([key]),
+      comesBack: (key) => this.#isInScope(key),
+    });
+    this.#loadState(storage.state);
+    const { url, username, password } = this.#options;
+    const name = this.#name;
+    // Tabs of one user share the name, and must not share the connection.
+    const clientId = username === undefined ? name : `${username}-${this.#outbox.origin}`;
+    this.#session = new Session({
+      name,
+      target: { url, clientId, username, password },
+      scope: this.#scope,
+      outbox: this.#outbox,
+      replica: this.#replica,
+      resume: this.#resume,
+      openLink,
+      timers,
+      random,
+      onPage: (touched, page, resume) => this.#takePage(touched, page, resume),
+      onWelcome: (welcome) => this.#welcome(welcome),
+      onNotice: (notice) => this.#options.onNotice?.(notice),
+      onContact: () => this.#tell(),
+    });
+    this.#session.wake();
+  }
+
+  #loadState(bytes: Uint8Array | undefined): void {
+    const kept = bytes === undefined ? undefined : readState(bytes);
+    if (kept === undefined || this.#scope === undefined) return;
+    const isSame = JSON.stringify(kept.scope) === JSON.stringify(this.#scope);
+    this.#authority = kept.authority;
+    this.#replica.take({ items: kept.items, lanes: isSame ? kept.vector : new Map() });
+    this.#resume = isSame ? kept.resume : undefined;
+    this.#forgetKnown();
+  }
+
+  #isInScope(key: string): boolean {
+    return this.#scope !== undefined && isInScope(this.#scope, key);
+  }
+
+  #make(kind: Kind, key: string, body: Uint8Array, opClass: OpClass = RECORD): Made {
+    if (this.#isClosed) throw new HubError('client.closed', 'nothing can be made any more');
+    const { op, kept } = this.#outbox.add({ class: opClass, kind, key, body });
+    void this.#outbox.whenWritten().then(() => this.#session.send());
+    const then: Made['then'] = (onKept, onError) => kept.then(onKept, onError);
+    // oxlint-disable-next-line unicorn/no-thenable -- waiting for it is what it is for
+    return { op, id: textOfOpId(op), then };
+  }
+
+  /** A patch that tells which writes its writer had before its eyes: that is how conflicts are told from order. */
+  #set(key: string, fields: Fields, knowsAll = false): Made {
+    const record = this.#view.record(key);
+    const values = Object.fromEntries(
+      Object.entries(fields).map(([field, value]) => [field, cborOf(value)]),
+    );
+    const seen = Object.fromEntries(
+      Object.keys(fields).map((field) => {
+        const standing = record.fields.get(field)?.order;
+        const losers = knowsAll ? this.#losersOf(key, field) : [];
+        const ids = standing === undefined ? losers : [standing, ...losers];
+        return [field, ids.slice(0, SEEN_MAX)];
+      }),
+    );
+    return this.#make(PATCH, key, encodePatch(values, seen));
+  }
+
+  #losersOf(key: string, field: string): OpId[] {
+    const conflicts = this.#view.conflicts(key);
+    return conflicts.filter((conflict) => conflict.field === field).map(({ loser }) => loser);
+  }
+
+  #takePage(touched: ReadonlySet<string>, page: ReadPage, resume: Uint8Array | undefined): void {
+    this.#resume = resume;
+    for (const item of page.items) {
+      if (item.type === 'op') this.#outbox.observe(item.stamped.op.hlc);
+      else if ('write' in item.item && 'order' in item.item.write) {
+        this.#outbox.observe(item.item.write.order.hlc);
+      }
+    }
+    this.#changed(touched);
+    this.#cancelSave ??= this.#platform.timers.after(SAVE_MS, () => {
+      this.#cancelSave = undefined;
+      void this.#save();
+    });
+  }
+
+  #welcome({ authority, hlc }: Welcome): void {
+    this.#outbox.observe(hlc);
+    if (authority === this.#authority) return;
+    this.#authority = authority;
+    this.#changed(this.#outbox.ops.map(({ op }) => op.key));
+  }
+
+  /** One after the other: an older state never takes the place of a newer one. */
+  async #save(): Promise<void> {
+    const before = this.#saving;
+    const saving = this.#saveAfter(before);
+    this.#saving = saving;
+    await saving;
+  }
+
+  /** Keeps the state, then lets go of own ops that are in it. */
+  async #saveAfter(before: Promise<void>): Promise<void> {
+    await before;
+    if (this.#scope !== undefined) {
+      const { vector } = this.#replica;
+      const head = { scope: this.#scope, vector, authority: this.#authority, resume: this.#resume };
+      try {
+        await this.#platform.storage.saveState(encodeState(head, [...this.#replica.items()]));
+      } catch {
+        return; // It is pulled again; own ops stay where they are.
+      }
+      this.#forgetKnown(vector);
+    }
+    await this.#outbox.tidy();
+  }
+
+  #forgetKnown(vector = this.#replica.vector): void {
+    this.#outbox.forget(
+      ({ origin, class: opClass, seq }) => seq <= seqIn(vector, laneOf(origin, opClass)),
+    );
+  }
+
+  #changed(keys: Iterable<string>): void {
+    this.#view.forget(keys);
+    this.#queries.changed(keys);
+    this.#tell();
+  }
+
+  #tell(): void {
+    // Nobody can ask before it is open.
+    if (this.#session === undefined) return;
+    const { status } = this;
+    for (const watcher of this.#watchers) watcher(status);
+  }
+}

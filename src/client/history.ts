@@ -1,0 +1,83 @@
+/** How a record came to be what it is, and what is in conflict in it, with the values that people compare. */
+import type { Conflict } from '../merge/conflicts.ts';
+import { textOfOpId } from '../merge/op-id.ts';
+import { compareTimes, type WriteOrder } from '../merge/order.ts';
+import { readAdd, readPatch, readUndo } from '../merge/patch.ts';
+import { type RecordWrite, undoneOps } from '../merge/record.ts';
+import { ADD, KIND_NAMES, type KindName, PATCH, UNDO } from '../model/op.ts';
+import type { Origin } from '../model/origin.ts';
+import { decodeValue, type Value } from './values.ts';
+
+export interface HistoryEntry {
+  readonly id: string;
+  readonly kind: KindName;
+  /** By the clock of whoever made it. */
+  readonly atMs: number;
+  readonly isOwn: boolean;
+  readonly isUndone: boolean;
+  /** What was set or added. */
+  readonly fields: Readonly<Record<string, Value>>;
+  /** Ops that an undo names. */
+  readonly undoes: readonly string[];
+}
+
+export interface ConflictSide {
+  readonly id: string;
+  readonly origin: Origin;
+  readonly atMs: number;
+  readonly value: Value;
+}
+
+export interface SeenConflict {
+  readonly key: string;
+  readonly field: string;
+  readonly kind: Conflict['kind'];
+  readonly winner: ConflictSide;
+  readonly loser: ConflictSide;
+}
+
+export function historyOf(writes: readonly RecordWrite[], own: Origin): HistoryEntry[] {
+  const undone = undoneOps(writes);
+  return writes
+    .toSorted((a, b) => compareTimes(b.order, a.order))
+    .map(({ order, kind, body }) => ({
+      id: textOfOpId(order),
+      kind: KIND_NAMES[kind],
+      atMs: order.hlc.ms,
+      isOwn: order.origin === own,
+      isUndone: undone.has(textOfOpId(order)),
+      fields: fieldsOf({ kind, body }),
+      undoes: kind === UNDO ? (readUndo(body) ?? []).map((id) => textOfOpId(id)) : [],
+    }));
+}
+
+export function seenConflicts(
+  key: string,
+  conflicts: readonly Conflict[],
+  writes: readonly RecordWrite[],
+): SeenConflict[] {
+  const writeByName = new Map(writes.map((write) => [textOfOpId(write.order), write]));
+  const sideOf = (order: WriteOrder, field: string): ConflictSide => {
+    const id = textOfOpId(order);
+    const write = writeByName.get(id);
+    const value = write === undefined ? undefined : fieldsOf(write)[field];
+    return { id, origin: order.origin, atMs: order.hlc.ms, value: value ?? null };
+  };
+  return conflicts.map(({ field, kind, winner, loser }) => ({
+    key,
+    field,
+    kind,
+    winner: sideOf(winner, field),
+    loser: sideOf(loser, field),
+  }));
+}
+
+function fieldsOf({ kind, body }: Pick<RecordWrite, 'kind' | 'body'>): Record<string, Value> {
+  if (kind === PATCH) {
+    const fields = [...(readPatch(body)?.fields ?? [])];
+    return Object.fromEntries(fields.map(([name, value]) => [name, decodeValue(value)]));
+  }
+  if (kind !== ADD) return {};
+  const deltas = [...(readAdd(body) ?? [])];
+  return Object.fromEntries(deltas.map(([name, delta]) => [name, Number(delta)]));
+}

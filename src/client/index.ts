@@ -1,0 +1,11 @@
+/** The SDK for devices, what is the same everywhere; `connect` comes from node.ts or browser.ts. See README.md. */
+export { HubError } from '../base/errors.ts';
+export { CLASS_NAMES, classNamed, type OpClass } from '../model/class.ts';
+export type { Notice } from '../protocol/notice-message.ts';
+export { EVERYTHING, type Scope } from '../protocol/scope.ts';
+export { Device, type DeviceOptions, type DeviceStatus, type Made } from './device.ts';
+export type { ConflictSide, HistoryEntry, SeenConflict } from './history.ts';
+export type { Kept } from './outbox.ts';
+export type { Query, RecordRow } from './queries.ts';
+export type { Contact } from './session.ts';
+export type { Fields, Value } from './values.ts';

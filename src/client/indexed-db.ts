@@ -1,0 +1,178 @@
+/**
+ * A device's log and state in IndexedDB (KEPT.md). One database holds several boxes, each the outbox of one tab. A box
+ * is claimed by a lease in the same database; every append checks in its own transaction that the lease is still
+ * ours, so two tabs never write one box, whatever their timers do. Free boxes with unsent ops are claimed first.
+ *
+ *   leases   box → { owner, beatMs, waits }
+ *   log      [box, number] → entry
+ *   states   box → state
+ */
+import type { Cancel, Timers } from '../base/clock.ts';
+import { HubError } from '../base/errors.ts';
+import { hexOf } from '../base/bytes.ts';
+import type { Random } from '../base/random.ts';
+import type { DeviceStorage } from './storage.ts';
+
+interface Lease {
+  readonly box: number;
+  readonly owner: string;
+  readonly beatMs: number;
+  /** Whether the box has entries beyond its head. */
+  readonly waits: boolean;
+}
+
+const BEAT_MS = 2_000;
+/** A lease that was not renewed for so long is free. Browsers wake sleeping tabs once a minute. */
+const DEAD_MS = 75_000;
+const BOXES_MAX = 64;
+
+export class IndexedDbStorage implements DeviceStorage {
+  readonly entries: readonly Uint8Array[];
+  readonly state: Uint8Array | undefined;
+  readonly #db: IDBDatabase;
+  readonly #box: number;
+  readonly #owner: string;
+  readonly #stopBeating: Cancel;
+  #next: number;
+
+  private constructor(db: IDBDatabase, claimed: Claimed, owner: string, timers: Timers) {
+    this.#db = db;
+    this.#box = claimed.box;
+    this.#owner = owner;
+    this.entries = claimed.entries;
+    this.state = claimed.state;
+    this.#next = claimed.next;
+    this.#stopBeating = timers.every(BEAT_MS, () => void this.#beat());
+  }
+
+  static async open(name: string, random: Random, timers: Timers): Promise<IndexedDbStorage> {
+    const db = await openDatabase(name);
+    const owner = hexOf(random.bytes(8));
+    return new IndexedDbStorage(db, await claim(db, owner), owner, timers);
+  }
+
+  append(entries: readonly Uint8Array[]): Promise<void> {
+    return this.#write((log) => {
+      for (const entry of entries) log.put(entry, [this.#box, this.#next++]);
+    });
+  }
+
+  replace(entries: readonly Uint8Array[]): Promise<void> {
+    return this.#write((log) => {
+      log.delete(rangeOf(this.#box));
+      for (const entry of entries) log.put(entry, [this.#box, this.#next++]);
+    }, entries.length > 1);
+  }
+
+  async saveState(state: Uint8Array): Promise<void> {
+    const transaction = this.#db.transaction('states', 'readwrite');
+    transaction.objectStore('states').put(state, this.#box);
+    await done(transaction);
+  }
+
+  async close(): Promise<void> {
+    this.#stopBeating();
+    await this.#release();
+    this.#db.close();
+  }
+
+  /** The page goes: the next one may have the box at once. */
+  letGo(): void {
+    this.#stopBeating();
+    void this.#release();
+  }
+
+  /** Runs `write` where the box is still ours. */
+  async #write(write: (log: IDBObjectStore) => void, waits = true): Promise<void> {
+    const transaction = this.#db.transaction(['leases', 'log'], 'readwrite', {
+      durability: 'strict',
+    });
+    const leases = transaction.objectStore('leases');
+    const lease = await result<Lease | undefined>(leases.get(this.#box));
+    if (lease?.owner !== this.#owner) {
+      transaction.abort();
+      throw new HubError('client.storage', 'another tab has taken over what this one had');
+    }
+    leases.put({ ...lease, waits, beatMs: Date.now() });
+    write(transaction.objectStore('log'));
+    await done(transaction);
+  }
+
+  async #beat(): Promise<void> {
+    const transaction = this.#db.transaction('leases', 'readwrite');
+    const leases = transaction.objectStore('leases');
+    const lease = await result<Lease | undefined>(leases.get(this.#box));
+    if (lease?.owner === this.#owner) leases.put({ ...lease, beatMs: Date.now() });
+  }
+
+  async #release(): Promise<void> {
+    const transaction = this.#db.transaction('leases', 'readwrite');
+    const leases = transaction.objectStore('leases');
+    const lease = await result<Lease | undefined>(leases.get(this.#box));
+    if (lease?.owner === this.#owner) leases.put({ ...lease, beatMs: 0, owner: '' });
+    await done(transaction);
+  }
+}
+
+interface Claimed {
+  readonly box: number;
+  readonly entries: readonly Uint8Array[];
+  readonly state: Uint8Array | undefined;
+  readonly next: number;
+}
+
+/** Takes a free box, or begins a new one, in one transaction. */
+async function claim(db: IDBDatabase, owner: string): Promise<Claimed> {
+  const transaction = db.transaction(['leases', 'log', 'states'], 'readwrite');
+  const leases = transaction.objectStore('leases');
+  const all = await result<Lease[]>(leases.getAll());
+  const nowMs = Date.now();
+  const free = all.filter(({ beatMs }) => nowMs - beatMs > DEAD_MS || beatMs > nowMs + DEAD_MS);
+  const lease = free.find(({ waits }) => waits) ?? free[0];
+  if (lease === undefined && all.length >= BOXES_MAX) {
+    transaction.abort();
+    throw new HubError('client.storage', `${BOXES_MAX} tabs are open`);
+  }
+  const box = lease?.box ?? Math.max(0, ...all.map((each) => each.box)) + 1;
+  leases.put({ box, owner, beatMs: nowMs, waits: lease?.waits ?? false });
+  const log = transaction.objectStore('log');
+  const entries = await result<Uint8Array[]>(log.getAll(rangeOf(box)));
+  const keys = await result<IDBValidKey[]>(log.getAllKeys(rangeOf(box)));
+  const state = await result<Uint8Array | undefined>(transaction.objectStore('states').get(box));
+  await done(transaction);
+  const last = keys.at(-1) as readonly [number, number] | undefined;
+  return { box, entries, state, next: (last?.[1] ?? 0) + 1 };
+}
+
+function rangeOf(box: number): IDBKeyRange {
+  return IDBKeyRange.bound([box, 0], [box, Number.MAX_SAFE_INTEGER]);
+}
+
+function openDatabase(name: string): Promise<IDBDatabase> {
+  const request = indexedDB.open(name, 1);
+  request.addEventListener('upgradeneeded', () => {
+    const db = request.result;
+    db.createObjectStore('leases', { keyPath: 'box' });
+    db.createObjectStore('log');
+    db.createObjectStore('states');
+  });
+  return result(request);
+}
+
+function result<T>(request: IDBRequest<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    request.addEventListener('success', () => resolve(request.result));
+    request.addEventListener('error', () => reject(failure(request.error)));
+  });
+}
+
+function done(transaction: IDBTransaction): Promise<void> {
+  return new Promise((resolve, reject) => {
+    transaction.addEventListener('complete', () => resolve());
+    transaction.addEventListener('abort', () => reject(failure(transaction.error)));
+  });
+}
+
+function failure(error: DOMException | null): HubError {
+  return new HubError('client.storage', error?.message ?? 'the browser refused', error);
+}

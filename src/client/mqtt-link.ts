@@ -1,0 +1,54 @@
+/** MQTT 3.1.1 by MQTT.js, over TCP in Node and over WebSocket in both. */
+import mqtt from 'mqtt';
+
+import type { OpenLink } from './link.ts';
+
+/** Its type names Node's bytes, its code takes any. */
+type Payload = Parameters<mqtt.MqttClient['publish']>[1];
+
+const CONNECT_TIMEOUT_MS = 10_000;
+const KEEPALIVE_S = 30;
+const NOT_GRANTED = 128;
+
+export const openMqttLink: OpenLink = (target, handlers) => {
+  const { url, clientId, username, password, filters } = target;
+  const client = mqtt.connect(url, {
+    clientId,
+    ...(username === undefined ? {} : { username }),
+    ...(password === undefined ? {} : { password }),
+    clean: true,
+    protocolVersion: 4,
+    // Its owner decides when to try again.
+    reconnectPeriod: 0,
+    connectTimeout: CONNECT_TIMEOUT_MS,
+    keepalive: KEEPALIVE_S,
+    queueQoSZero: false,
+  });
+  let isOver = false;
+  const end = (reason: string): void => {
+    if (isOver) return;
+    isOver = true;
+    client.end(true);
+    handlers.onDown(reason);
+  };
+  client.on('connect', () => {
+    client.subscribe([...filters], { qos: 1 }, (error, granted = []) => {
+      if (error !== null) return end(error.message);
+      const denied = granted.find(({ qos }) => qos === NOT_GRANTED);
+      if (denied !== undefined) return end(`the hub does not let us hear ${denied.topic}`);
+      if (isOver) return;
+      handlers.onUp({
+        publish: (topic, payload, qos) => {
+          if (!isOver) client.publish(topic, payload as Payload, { qos });
+        },
+        close: () => end('closed'),
+      });
+    });
+  });
+  client.on('message', (topic, payload) => {
+    if (!isOver) handlers.onMessage(topic, new Uint8Array(payload));
+  });
+  client.on('error', (error) => end(error.message));
+  client.on('close', () => end('the connection was lost'));
+  return () => end('closed');
+};

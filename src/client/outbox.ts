@@ -1,0 +1,361 @@
+/**
+ * Ops of this device that the hub has not proven to have, or that have not come back from it yet. An op is shown at
+ * once, kept before it is sent, sent until it is receipted, and forgotten when the hub's own state has it. Its seq is
+ * never given to another op: the log says how far each lane has come, also when all ops are gone from it.
+ *
+ * It refuses new ops beyond its limit, and all of them once the storage has failed: what cannot be kept must not be
+ * promised.
+ */
+import { assert } from '../base/assert.ts';
+import type { Clock } from '../base/clock.ts';
+import { HubError, messageOf } from '../base/errors.ts';
+import type { Random } from '../base/random.ts';
+import { CborWriter } from '../codec/writer.ts';
+import type { OpId } from '../merge/op-id.ts';
+import type { OpClass } from '../model/class.ts';
+import { HlcClock, type Hlc, HLC_ZERO } from '../model/hlc.ts';
+import { encodeOp, EVENT, type Kind, type Op } from '../model/op.ts';
+import { type Lane, laneOf, type Origin, ORIGIN_BYTES, originOfBytes } from '../model/origin.ts';
+import { seqIn } from '../model/version-vector.ts';
+import type { Receipt, ToldConflict } from '../protocol/receipt-message.ts';
+import { encodeLogEntry, type LogEntry, readLogEntry } from './log-entry.ts';
+import type { DeviceStorage } from './storage.ts';
+
+export interface NewOp {
+  readonly class: OpClass;
+  readonly kind: Kind;
+  readonly key: string;
+  readonly body: Uint8Array;
+}
+
+/** What the hub said when it had the op for good. */
+export interface Kept {
+  readonly op: OpId;
+  /** Open conflicts that the op was in at that moment. */
+  readonly conflicts: readonly ToldConflict[];
+}
+
+export interface OwnOp {
+  readonly op: Op;
+  readonly bytes: Uint8Array;
+  /** `new`: being written down. `waiting`: to be sent. `receipted`: the hub has it, its state has not come back. */
+  readonly stage: 'new' | 'waiting' | 'receipted';
+}
+
+interface Entry {
+  op: Op;
+  bytes: Uint8Array;
+  stage: OwnOp['stage'];
+  /** Why the hub will never take it; something empty goes in its place. */
+  refusal: string | undefined;
+  resolve: (kept: Kept) => void;
+  reject: (error: Error) => void;
+}
+
+export interface OutboxOptions {
+  readonly storage: DeviceStorage;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Called when what it holds has changed. */
+  readonly onChange: (key: string) => void;
+  /** Whether ops on the key come back in pages. */
+  readonly comesBack: (key: string) => boolean;
+}
+
+export const OUTBOX_OPS_MAX = 20_000;
+export const OUTBOX_BYTES_MAX = 64 << 20;
+const MESSAGE_OPS_MAX = 500;
+const MESSAGE_BYTES_MAX = 256 * 1024;
+/** Entries of the log that are of no use any more, before it is written anew. */
+const STALE_MAX = 1_000;
+
+export class Outbox {
+  readonly origin: Origin;
+  readonly #options: OutboxOptions;
+  readonly #bootId: number;
+  readonly #hlc: HlcClock;
+  /** In the order of their birth. */
+  #entries: Entry[] = [];
+  #bytes = 0;
+  readonly #given: Map<Lane, number>;
+  readonly #receipted: Map<Lane, number>;
+  #unkept: Entry[] = [];
+  #writing: Promise<void> | undefined;
+  #failure: Error | undefined;
+  #stale: number;
+
+  private constructor(options: OutboxOptions, read: ReadLog) {
+    const { clock, random } = options;
+    this.#options = options;
+    this.#bootId = new DataView(random.bytes(4).buffer).getUint32(0);
+    this.origin = read.origin;
+    this.#hlc = new HlcClock(clock, read.hlc);
+    this.#given = read.given;
+    this.#receipted = read.receipted;
+    this.#stale = read.stale;
+    for (const { op, bytes } of read.ops.values()) {
+      const isReceipted = op.seq <= seqIn(read.receipted, laneOf(op.origin, op.class));
+      const stage = isReceipted ? 'receipted' : 'waiting';
+      this.#entries.push({ op, bytes, stage, refusal: undefined, resolve: noop, reject: noop });
+      this.#bytes += bytes.length;
+    }
+  }
+
+  /** Reads what the storage holds; a new one gets an origin of its own, which is kept before it is used. */
+  static async open(options: OutboxOptions): Promise<Outbox> {
+    const { storage, random } = options;
+    if (storage.entries.length > 0) return new Outbox(options, readLog(storage.entries));
+    const origin = originOfBytes(random.bytes(ORIGIN_BYTES)) as Origin;
+    const [lanes, receipted] = [new Map(), new Map()];
+    await storage.replace([
+      encodeLogEntry({ type: 'head', origin, hlc: HLC_ZERO, lanes, receipted }),
+    ]);
+    const empty = { given: new Map(), receipted: new Map(), ops: new Map(), stale: 0 };
+    return new Outbox(options, { origin, hlc: HLC_ZERO, ...empty });
+  }
+
+  /** Ops that lie over what the hub gave, oldest first. */
+  get ops(): readonly OwnOp[] {
+    return this.#entries;
+  }
+
+  /** Ops that the hub has not proven to have. */
+  get pending(): number {
+    return this.#entries.filter(({ stage }) => stage !== 'receipted').length;
+  }
+
+  get failure(): Error | undefined {
+    return this.#failure;
+  }
+
+  /** Another replica's moment: what is made from now on is later. */
+  observe(hlc: Hlc): void {
+    this.#hlc.observe(hlc);
+  }
+
+  /** Makes an op. It shows at once; the promise resolves when the hub has it for good. */
+  add(parts: NewOp): { readonly op: OpId; readonly kept: Promise<Kept> } {
+    const { clock, onChange } = this.#options;
+    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#entries.length >= OUTBOX_OPS_MAX || this.#bytes >= OUTBOX_BYTES_MAX) {
+      throw new HubError('client.outbox-full', `${this.#entries.length} ops wait for a hub`);
+    }
+    const lane = laneOf(this.origin, parts.class);
+    const seq = seqIn(this.#given, lane) + 1;
+    const quality = clock.quality();
+    const monotonicMs = Math.floor(clock.monotonicMs());
+    const stamp = { quality, bootId: this.#bootId, monotonicMs };
+    const op: Op = { ...parts, origin: this.origin, seq, hlc: this.#hlc.next(), clock: stamp };
+    const bytes = encodeOp(op);
+    this.#given.set(lane, seq);
+    this.#bytes += bytes.length;
+    const kept = new Promise<Kept>((resolve, reject) => {
+      const entry: Entry = { op, bytes, stage: 'new', refusal: undefined, resolve, reject };
+      this.#entries.push(entry);
+      this.#unkept.push(entry);
+    });
+    kept.catch(noop); // Who does not wait for it is not to be ended by it.
+    onChange(parts.key);
+    this.#write();
+    return { op: { origin: this.origin, class: parts.class, seq }, kept };
+  }
+
+  /** The next message for the hub, undefined where nothing waits. */
+  message(): Uint8Array | undefined {
+    const waiting: Entry[] = [];
+    let bytes = 0;
+    for (const entry of this.#entries) {
+      if (entry.stage !== 'waiting') continue;
+      bytes += entry.bytes.length;
+      if (waiting.length > 0 && bytes > MESSAGE_BYTES_MAX) break;
+      waiting.push(entry);
+      if (waiting.length >= MESSAGE_OPS_MAX) break;
+    }
+    if (waiting.length === 0) return undefined;
+    const writer = new CborWriter(bytes + 8).array(waiting.length);
+    for (const entry of waiting) writer.raw(entry.bytes);
+    return writer.finish();
+  }
+
+  /** Takes a receipt; true where it was about this origin. */
+  take(receipt: Receipt, device: string): boolean {
+    const accepted = receipt.accepted.filter(({ origin }) => origin === this.origin);
+    const rejected = receipt.rejected.filter(({ origin }) => origin === this.origin);
+    const notes: LogEntry[] = [];
+    for (const { class: opClass, seq } of accepted) {
+      const lane = laneOf(this.origin, opClass);
+      // A hub that lost its memory may know less than it said once; what it said counts.
+      if (seq <= seqIn(this.#receipted, lane)) continue;
+      this.#receipted.set(lane, seq);
+      notes.push({ type: 'receipt', class: opClass, seq });
+    }
+    if (notes.length > 0) this.#settle(receipt.conflicts ?? []);
+    for (const { class: opClass, seq, reason, verdict } of rejected) {
+      const entry = this.#find(opClass, seq);
+      if (verdict === 'never' && entry?.stage === 'waiting') {
+        notes.push(this.#void(entry, reason, device));
+      }
+    }
+    if (notes.length > 0) void this.#note(notes);
+    return accepted.length + rejected.length > 0;
+  }
+
+  /** Forgets ops that the hub's state has now. Call it when that state is kept, or nothing depends on it. */
+  forget(isKnown: (op: OpId) => boolean): void {
+    const before = this.#entries.length;
+    const gone = this.#entries.filter(({ op, stage }) => stage === 'receipted' && isKnown(op));
+    if (gone.length === 0) return;
+    this.#entries = this.#entries.filter((entry) => !gone.includes(entry));
+    for (const { bytes } of gone) this.#bytes -= bytes.length;
+    this.#stale += before - this.#entries.length;
+  }
+
+  /** Writes the log anew where most of it is of no use. */
+  async tidy(): Promise<void> {
+    await this.#writing;
+    if (this.#stale < STALE_MAX || this.#failure !== undefined) return;
+    this.#stale = 0;
+    const { origin, hlc } = { origin: this.origin, hlc: this.#hlc.last };
+    const head = {
+      type: 'head',
+      origin,
+      hlc,
+      lanes: this.#given,
+      receipted: this.#receipted,
+    } as const;
+    const ops = this.#entries
+      .filter(({ stage }) => stage !== 'new')
+      .map(({ op, bytes }): LogEntry => ({ type: 'op', op, bytes }));
+    const entries = [head, ...ops].map((entry) => encodeLogEntry(entry));
+    await this.#guard(this.#options.storage.replace(entries));
+  }
+
+  /** Resolves when all that was made is kept on this device. */
+  async whenWritten(): Promise<void> {
+    while (this.#writing !== undefined) await this.#writing;
+  }
+
+  #find(opClass: OpClass, seq: number): Entry | undefined {
+    return this.#entries.find(({ op }) => op.class === opClass && op.seq === seq);
+  }
+
+  /** Ops that the hub has now. */
+  #settle(conflicts: readonly ToldConflict[]): void {
+    for (const entry of this.#entries) {
+      const { op } = entry;
+      const { class: opClass, seq } = op;
+      if (entry.stage !== 'waiting') continue;
+      if (seq > seqIn(this.#receipted, laneOf(this.origin, opClass))) continue;
+      entry.stage = 'receipted';
+      const id = { origin: this.origin, class: opClass, seq };
+      const isIt = (other: OpId): boolean =>
+        other.origin === id.origin && other.class === opClass && other.seq === seq;
+      const own = conflicts.filter(({ winner, loser }) => isIt(winner) || isIt(loser));
+      if (entry.refusal === undefined) entry.resolve({ op: id, conflicts: own });
+      this.#options.onChange(op.key);
+    }
+    this.forget(({ class: opClass, seq }) => {
+      const entry = this.#find(opClass, seq);
+      return entry !== undefined && !this.#options.comesBack(entry.op.key);
+    });
+  }
+
+  /** The hub will never take it: an empty event takes its place, so that the lane goes on. */
+  #void(entry: Entry, reason: string, device: string): LogEntry {
+    const { key } = entry.op;
+    const op: Op = {
+      ...entry.op,
+      kind: EVENT,
+      key: `devices/${device}/void`,
+      body: new Uint8Array(0),
+    };
+    assert(entry.refusal === undefined, 'an empty event on the own topics is never refused');
+    entry.refusal = reason;
+    entry.op = op;
+    entry.bytes = encodeOp(op);
+    entry.reject(new HubError('client.refused', `${key}: ${reason}`));
+    this.#options.onChange(key);
+    return { type: 'op', op, bytes: entry.bytes };
+  }
+
+  #write(): void {
+    this.#writing ??= this.#writeAll().finally(() => {
+      this.#writing = undefined;
+    });
+  }
+
+  async #writeAll(): Promise<void> {
+    await Promise.resolve(); // What is made in one turn is kept with one sync.
+    while (this.#unkept.length > 0 && this.#failure === undefined) {
+      const batch = this.#unkept;
+      this.#unkept = [];
+      const entries = batch.map(({ op, bytes }) => encodeLogEntry({ type: 'op', op, bytes }));
+      await this.#guard(this.#options.storage.append(entries));
+      if (this.#failure !== undefined) return;
+      for (const entry of batch) entry.stage = 'waiting';
+      for (const { op } of batch) this.#options.onChange(op.key);
+    }
+  }
+
+  async #note(notes: readonly LogEntry[]): Promise<void> {
+    this.#stale += notes.length;
+    await this.#guard(this.#options.storage.append(notes.map((note) => encodeLogEntry(note))));
+  }
+
+  /** A storage that failed once is believed no more: what is not on it is taken back and told. */
+  async #guard(work: Promise<void>): Promise<void> {
+    try {
+      await work;
+    } catch (error) {
+      const failure = new HubError('client.storage', `not kept: ${messageOf(error)}`, error);
+      this.#failure ??= failure;
+      const lost = this.#entries.filter(({ stage }) => stage === 'new');
+      this.#entries = this.#entries.filter(({ stage }) => stage !== 'new');
+      for (const { op, reject } of lost) {
+        reject(failure);
+        this.#options.onChange(op.key);
+      }
+    }
+  }
+}
+
+interface ReadLog {
+  readonly origin: Origin;
+  readonly hlc: Hlc;
+  readonly given: Map<Lane, number>;
+  readonly receipted: Map<Lane, number>;
+  readonly ops: Map<string, { op: Op; bytes: Uint8Array }>;
+  readonly stale: number;
+}
+
+function readLog(entries: readonly Uint8Array[]): ReadLog {
+  const [first, ...rest] = entries.map((bytes) => readLogEntry(bytes));
+  if (first?.type !== 'head') throw new HubError('client.storage', 'the log has no head');
+  const { origin } = first;
+  const read = {
+    origin,
+    hlc: first.hlc,
+    given: new Map(first.lanes),
+    receipted: new Map(first.receipted),
+    ops: new Map<string, { op: Op; bytes: Uint8Array }>(),
+    stale: 0,
+  };
+  for (const entry of rest) {
+    if (entry.type === 'head') continue;
+    const lane = laneOf(origin, entry.type === 'op' ? entry.op.class : entry.class);
+    if (entry.type === 'receipt') {
+      read.receipted.set(lane, Math.max(entry.seq, seqIn(read.receipted, lane)));
+      read.stale += 1;
+      continue;
+    }
+    const { op, bytes } = entry;
+    read.ops.set(`${lane}/${op.seq}`, { op, bytes });
+    read.given.set(lane, Math.max(op.seq, seqIn(read.given, lane)));
+    if (op.hlc.ms >= read.hlc.ms) read.hlc = op.hlc;
+  }
+  return read;
+}
+
+function noop(): void {
+  // Nobody waits.
+}

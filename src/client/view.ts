@@ -1,0 +1,130 @@
+/**
+ * What the application sees: the hub's state with this device's own ops over it, folded by the same rules. An own op
+ * counts with the time it was made and the authority that the hub gives to this device; when it comes back from the
+ * hub, what the hub says counts.
+ */
+import { type Conflict, conflictsOf } from '../merge/conflicts.ts';
+import { opIdOfText, textOfOpId } from '../merge/op-id.ts';
+import { prevails, type WriteOrder } from '../merge/order.ts';
+import { foldRecord, type RecordState, type RecordWrite } from '../merge/record.ts';
+import { EVENT } from '../model/op.ts';
+import type { OwnOp } from './outbox.ts';
+import type { Replica } from './replica.ts';
+
+export interface ViewParts {
+  readonly replica: Replica;
+  readonly ownOps: () => readonly OwnOp[];
+  /** Rank of what this device makes. */
+  readonly authority: () => number;
+}
+
+export interface SeenRecord extends RecordState {
+  /** Own ops on it that the hub has not proven to have. */
+  readonly pending: number;
+  readonly writes: readonly RecordWrite[];
+}
+
+export interface SeenEvent {
+  readonly order: WriteOrder;
+  readonly body: Uint8Array;
+}
+
+export class View {
+  readonly #parts: ViewParts;
+  readonly #seen = new Map<string, SeenRecord>();
+  readonly #conflicts = new Map<string, readonly Conflict[]>();
+  /** Own ops by key, made when it is asked for. */
+  #ownByKey: ReadonlyMap<string, readonly OwnOp[]> | undefined;
+
+  constructor(parts: ViewParts) {
+    this.#parts = parts;
+  }
+
+  /** What was seen of these keys may have changed. */
+  forget(keys: Iterable<string>): void {
+    this.#ownByKey = undefined;
+    for (const key of keys) {
+      this.#seen.delete(key);
+      this.#conflicts.delete(key);
+    }
+  }
+
+  record(key: string): SeenRecord {
+    let seen = this.#seen.get(key);
+    if (seen === undefined) {
+      const writes = this.#writes(key);
+      const pending = this.#ownOn(key).filter(({ stage }) => stage !== 'receipted').length;
+      seen = { ...foldRecord(writes), writes, pending };
+      this.#seen.set(key, seen);
+    }
+    return seen;
+  }
+
+  event(key: string): SeenEvent | undefined {
+    let latest: SeenEvent | undefined = this.#parts.replica.state.event(key);
+    for (const { op } of this.#ownOn(key)) {
+      const order = { authority: 0, hlc: op.hlc, origin: op.origin, seq: op.seq, class: op.class };
+      if (op.kind === EVENT && prevails(order, latest?.order)) latest = { order, body: op.body };
+    }
+    return latest;
+  }
+
+  /** Keys of records that begin with `prefix`, in order; some may have nothing that lives. */
+  keys(prefix: string): string[] {
+    const keys = new Set<string>();
+    for (const key of this.#parts.replica.recordKeys) if (key.startsWith(prefix)) keys.add(key);
+    for (const [key, ops] of this.#own()) {
+      if (key.startsWith(prefix) && ops.some(({ op }) => op.kind !== EVENT)) keys.add(key);
+    }
+    return [...keys].toSorted((a, b) => (a < b ? -1 : 1));
+  }
+
+  conflicts(key: string): readonly Conflict[] {
+    let conflicts = this.#conflicts.get(key);
+    if (conflicts === undefined) {
+      conflicts = conflictsOf(this.record(key).writes);
+      this.#conflicts.set(key, conflicts);
+    }
+    return conflicts;
+  }
+
+  /** Key of the record that an op was made on. */
+  keyOf(opText: string): string | undefined {
+    const id = opIdOfText(opText);
+    if (id === undefined) return undefined;
+    const name = textOfOpId(id);
+    return this.keys('').find((key) =>
+      this.record(key).writes.some(({ order }) => textOfOpId(order) === name),
+    );
+  }
+
+  #writes(key: string): RecordWrite[] {
+    const writes = this.#parts.replica.state.writes(key);
+    const own = this.#ownOn(key);
+    if (own.length === 0) return writes;
+    const known = new Set(writes.map(({ order }) => textOfOpId(order)));
+    const authority = this.#parts.authority();
+    for (const { op } of own) {
+      const { hlc, origin, seq, class: opClass, kind, body } = op;
+      const order = { authority, hlc, origin, seq, class: opClass };
+      if (kind !== EVENT && !known.has(textOfOpId(order))) writes.push({ order, kind, body });
+    }
+    return writes;
+  }
+
+  #ownOn(key: string): readonly OwnOp[] {
+    return this.#own().get(key) ?? [];
+  }
+
+  #own(): ReadonlyMap<string, readonly OwnOp[]> {
+    if (this.#ownByKey !== undefined) return this.#ownByKey;
+    const byKey = new Map<string, OwnOp[]>();
+    for (const own of this.#parts.ownOps()) {
+      const ops = byKey.get(own.op.key);
+      if (ops === undefined) byKey.set(own.op.key, [own]);
+      else ops.push(own);
+    }
+    this.#ownByKey = byKey;
+    return byKey;
+  }
+}
