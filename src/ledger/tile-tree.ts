@@ -36,15 +36,18 @@ interface Level {
   openHashes: number;
 }
 
+/** What a tree needs of a disk. */
+export type TileFiles = Pick<Files, 'open' | 'exists' | 'syncDir'>;
+
 export class TileTree {
-  readonly #files: Files;
+  readonly #files: TileFiles;
   readonly #path: string;
   readonly #levels: Level[] = [];
   readonly #readTiles = new Map<string, Uint8Array>();
   #size = 0;
 
   /** Level L is kept in the file `<path>.<L>`; `tiles` as they were saved, none for an empty tree. */
-  constructor(files: Files, path: string, tiles: readonly OpenTile[] = []) {
+  constructor(files: TileFiles, path: string, tiles: readonly OpenTile[] = []) {
     this.#files = files;
     this.#path = path;
     for (const { fullTiles, hashes } of tiles) {

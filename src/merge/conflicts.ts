@@ -4,10 +4,12 @@
  * known when it was made. A write that is not reached lost: somebody's work that nobody has looked at. A pure function
  * of the set of ops, like the state itself.
  */
+import { LOG } from '../model/class.ts';
+import { ADD, REMOVE, type StampedOp, UNDO } from '../model/op.ts';
 import { textOfOpId } from './op-id.ts';
-import { compareOrders, compareTimes, prevails, type WriteOrder } from './order.ts';
+import { compareOrders, compareTimes, prevails, type WriteOrder, writeOrder } from './order.ts';
+import { effectiveWrites, foldRecord, isSameOp, type RecordWrite } from './record.ts';
 import { readRegisterWrites } from './register-writes.ts';
-import { effectiveWrites, foldRecord, type RecordWrite } from './record.ts';
 
 export interface Conflict {
   readonly field: string;
@@ -25,6 +27,32 @@ interface FieldNode {
   readonly name: string;
   /** Names of what the writer had seen; undefined where it told nothing. */
   readonly seen: readonly string[] | undefined;
+}
+
+/**
+ * True where folding the op can neither make nor end a conflict; asked before it is folded. `standingOf` gives the order
+ * of what stands in a field of the op's record.
+ */
+export function isPlainWrite(
+  stamped: StampedOp,
+  hasOpenConflict: boolean,
+  standingOf: (field: string) => WriteOrder | undefined,
+): boolean {
+  const { kind, body, class: opClass } = stamped.op;
+  if (kind === ADD || opClass === LOG) return true;
+  if (kind === UNDO || hasOpenConflict) return false;
+  if (kind === REMOVE) return true;
+  const order = writeOrder(stamped);
+  const written = readRegisterWrites(kind, body);
+  for (const field of written?.fields.keys() ?? []) {
+    const standing = standingOf(field);
+    if (standing === undefined) continue;
+    if (!prevails(order, standing) || compareTimes(order, standing) < 0) return false;
+    const seen = written?.seen.get(field);
+    if (seen === undefined || standing.origin === order.origin) continue;
+    if (!seen.some((id) => isSameOp(id, standing))) return false;
+  }
+  return true;
 }
 
 /** The open conflicts of a record, by field and loser. */

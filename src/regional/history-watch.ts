@@ -44,18 +44,7 @@ export class HistoryWatch {
     pause: () => Promise<void>,
   ): Promise<HistoryOutcome> {
     if (told === undefined) return 'untold';
-    const tree = this.#treesOf(hub)[opClass];
-    const before = told.size - ops;
-    if (before < 0) return 'forked';
-    if (before > tree.size) return 'gap';
-    const known = tree.size;
-    for (const [at, { bytes }] of entries.entries()) {
-      if (at % SLICE_OPS === SLICE_OPS - 1) await pause();
-      const leaf = leafHash(bytes);
-      if (before + at >= known) tree.append(leaf);
-      else if (!bytesEqual(tree.node(0, before + at), leaf)) return 'forked';
-    }
-    return bytesEqual(tree.root(told.size), told.root) ? 'agrees' : 'forked';
+    return compareHistory(this.#treesOf(hub)[opClass], ops, told, entries, pause);
   }
 
   /** All of a hub's class that is known. */
@@ -99,4 +88,25 @@ export class HistoryWatch {
   #statePath(hub: Origin): string {
     return `${this.#dir}/${hub}/state`;
   }
+}
+
+/** Compares a batch with the tree of its hub and class, and appends to the tree what is new. */
+export async function compareHistory(
+  tree: TileTree,
+  ops: number,
+  told: TreeHead,
+  entries: readonly StampedOp[],
+  pause: () => Promise<void>,
+): Promise<Exclude<HistoryOutcome, 'untold'>> {
+  const before = told.size - ops;
+  if (before < 0) return 'forked';
+  if (before > tree.size) return 'gap';
+  const known = tree.size;
+  for (const [at, { bytes }] of entries.entries()) {
+    if (at % SLICE_OPS === SLICE_OPS - 1) await pause();
+    const leaf = leafHash(bytes);
+    if (before + at >= known) tree.append(leaf);
+    else if (!bytesEqual(tree.node(0, before + at), leaf)) return 'forked';
+  }
+  return bytesEqual(tree.root(told.size), told.root) ? 'agrees' : 'forked';
 }

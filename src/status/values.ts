@@ -1,10 +1,8 @@
 /** Payloads and fields as JSON and CSV can show them. */
 import { textOf } from '../base/bytes.ts';
-import { CborReader } from '../codec/reader.ts';
-import type { CborValue } from '../codec/value.ts';
+import { base64Of, jsonOfBytes, type JsonValue } from '../codec/json.ts';
 
-export type JsonValue =
-  string | number | boolean | null | readonly JsonValue[] | { readonly [key: string]: JsonValue };
+export { jsonOfCbor, type JsonValue } from '../codec/json.ts';
 
 /** JSON where the payload is JSON, else its text, else its bytes. */
 export function jsonOfPayload(payload: Uint8Array): JsonValue {
@@ -15,37 +13,6 @@ export function jsonOfPayload(payload: Uint8Array): JsonValue {
   } catch {
     return text;
   }
-}
-
-/** A field's CBOR as JSON; byte strings become `{ "base64": … }`, as do bytes that are no CBOR. */
-export function jsonOfCbor(bytes: Uint8Array): JsonValue {
-  try {
-    return jsonOfValue(new CborReader(bytes).value());
-  } catch {
-    return jsonOfBytes(bytes);
-  }
-}
-
-function jsonOfValue(value: CborValue): JsonValue {
-  if (value instanceof Uint8Array) return jsonOfBytes(value);
-  if (typeof value === 'number') return Number.isFinite(value) ? value : String(value);
-  if (typeof value !== 'object' || value === null) return value;
-  if (isMap(value)) {
-    return Object.fromEntries([...value].map(([key, item]) => [String(key), jsonOfValue(item)]));
-  }
-  return value.map((item) => jsonOfValue(item));
-}
-
-function isMap(value: object): value is ReadonlyMap<string | number, CborValue> {
-  return value instanceof Map;
-}
-
-function jsonOfBytes(bytes: Uint8Array): JsonValue {
-  return { base64: base64Of(bytes) };
-}
-
-function base64Of(bytes: Uint8Array): string {
-  return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(''));
 }
 
 /** A cell of RFC 4180. What a spreadsheet would take for a formula is defused with an apostrophe. */

@@ -4,19 +4,9 @@
  * an op may have changed something; most ops name the write that they replace, and need no look.
  */
 import { utf8 } from '../base/bytes.ts';
-import { type Conflict, conflictsOf } from '../merge/conflicts.ts';
-import {
-  compareTimes,
-  decodeOrder,
-  encodeOrder,
-  prevails,
-  type WriteOrder,
-  writeOrder,
-} from '../merge/order.ts';
-import { isSameOp } from '../merge/record.ts';
-import { readRegisterWrites } from '../merge/register-writes.ts';
-import { LOG } from '../model/class.ts';
-import { ADD, REMOVE, type StampedOp, UNDO } from '../model/op.ts';
+import { type Conflict, conflictsOf, isPlainWrite } from '../merge/conflicts.ts';
+import { decodeOrder, encodeOrder, type WriteOrder } from '../merge/order.ts';
+import type { StampedOp } from '../model/op.ts';
 import { type KeyIds, nameOf } from './key-ids.ts';
 import type { SqliteFile, SqlRow } from './sqlite.ts';
 import type { StateTables } from './state-tables.ts';
@@ -71,21 +61,9 @@ export class ConflictBook {
 
   /** True where folding the op can neither make nor end a conflict; asked before it is folded. */
   isPlain(stamped: StampedOp): boolean {
-    const { kind, key, body, class: opClass } = stamped.op;
-    if (kind === ADD || opClass === LOG) return true;
-    if (kind === UNDO || this.#open.has(this.#keys.idOf(key))) return false;
-    if (kind === REMOVE) return true;
-    const order = writeOrder(stamped);
-    const written = readRegisterWrites(kind, body);
-    for (const field of written?.fields.keys() ?? []) {
-      const standing = this.#tables.fieldOrder(key, field);
-      if (standing === undefined) continue;
-      if (!prevails(order, standing) || compareTimes(order, standing) < 0) return false;
-      const seen = written?.seen.get(field);
-      if (seen === undefined || standing.origin === order.origin) continue;
-      if (!seen.some((id) => isSameOp(id, standing))) return false;
-    }
-    return true;
+    const { key } = stamped.op;
+    const isOpen = this.#open.size > 0 && this.#open.has(this.#keys.idOf(key));
+    return isPlainWrite(stamped, isOpen, (field) => this.#tables.fieldOrder(key, field));
   }
 
   /** Counts an op on a record. */

@@ -91,9 +91,7 @@ export class Readings {
     const knownUntilMs = this.#collect(query, wanted, found);
     // Stable: of one moment, the readings stay as they came.
     found.sort((a, b) => a.atMs - b.atMs);
-    const nextFromMs = pageEndMs(found, stepMs, knownUntilMs, toMs);
-    const page = nextFromMs === undefined ? found : found.filter(({ atMs }) => atMs < nextFromMs);
-    return { points: pointsOf(page, stepMs), nextFromMs };
+    return pageOf(found, stepMs, knownUntilMs, toMs);
   }
 
   /** Collects a page and more where there is more, and returns up to which moment nothing is missing. */
@@ -157,6 +155,18 @@ export class Readings {
     this.#prunedThroughId = gone === 0 ? 0 : last;
     return gone;
   }
+}
+
+/** A page of what was found, in order of time, which is all that there is before `knownUntilMs`. */
+export function pageOf(
+  found: readonly Reading[],
+  stepMs: number,
+  knownUntilMs: number,
+  toMs: number,
+): ReadingsPage {
+  const nextFromMs = pageEndMs(found, stepMs, knownUntilMs, toMs);
+  const page = nextFromMs === undefined ? found : found.filter(({ atMs }) => atMs < nextFromMs);
+  return { points: pointsOf(page, stepMs), nextFromMs };
 }
 
 function chunkOf(row: Readonly<Record<string, unknown>>): ChunkRow {
