@@ -25,11 +25,6 @@ const NOT_YET: readonly Rule[] = [
     broken: ({ peer }) => peer.enabled || peer.addresses.length > 0,
     message: 'this version does not sync with peers yet; false, and no addresses',
   },
-  {
-    keys: ['regional.database'],
-    broken: (config) => config.regional.database !== '',
-    message: 'this version keeps its state in SQLite only; leave it empty',
-  },
 ];
 
 const TOGETHER: readonly Rule[] = [

@@ -20,10 +20,10 @@ import {
   text,
   urlOf,
 } from './config-fields.ts';
+import { FILE, JURISDICTION, PORT, regional } from './config-regional.ts';
 import { wallMsOfIso } from './base/iso-time.ts';
 import { isTopicFilter } from './model/topic.ts';
 
-const PORT = { min: 0, max: 65_535, note: '0: any free port' };
 const PORT_OR_OFF = { min: 0, max: 65_535, note: '0: off' };
 const PERCENT = { min: 0, max: 100, unit: '%', whole: false };
 const VOLTS = { min: 1, max: 1000, unit: 'V', whole: false };
@@ -54,16 +54,9 @@ const MOMENT = {
   holds: (value: string) => value === '' || wallMsOfIso(value) !== undefined,
 };
 
-const FILE = { allowed: 'the path of a file, or empty', holds: () => true };
-
 const ESCROW_KEY = {
   allowed: 'an X25519 public key, 44 characters of base64, or empty',
   holds: (value: string) => value === '' || /^[A-Za-z0-9+/]{43}=$/.test(value),
-};
-
-const JURISDICTION = {
-  allowed: 'a code of 1 … 32 letters, digits and "-", or empty',
-  holds: (value: string) => /^[A-Za-z0-9-]{0,32}$/.test(value),
 };
 
 const broker = section('MQTT for the devices of the site.', {
@@ -323,30 +316,6 @@ const uplink = section('The way to the regional node.', {
     { min: 1, max: 65_536, unit: 'MiB' },
     'Batches that wait for their receipt.',
   ),
-});
-
-const regional = section('The regional node (`heliograph regional run`).', {
-  url: text('', 'Broker it serves; empty: its own, on `port`.', urlOf('mqtt', 'mqtts')),
-  host: text('127.0.0.1', 'Address its own broker listens on.', HOST),
-  port: number(2883, PORT, 'Port of its own broker.'),
-  http_port: number(8081, PORT, 'Its page and API, on `host`.'),
-  username: text('', 'Name for the login at `url`.'),
-  password_file: text(
-    '',
-    'File with the password (or systemd credential `regional-password`).',
-    FILE,
-  ),
-  ca_file: text('', 'Certificates to trust for mqtts, PEM.', FILE),
-  operator_key_file: text(
-    '',
-    'X25519 private keys that open what hubs encrypt, PEM, one after the other (or systemd credential `regional-operator-key`).',
-    FILE,
-  ),
-  accept_jurisdictions: list([], 'What may be stored here; empty: everything.', {
-    allowed: 'codes such as "KE"; "" stands for sites that say none',
-    holds: JURISDICTION.holds,
-  }),
-  database: text('', 'postgres://…; empty: embedded SQLite under `data`.'),
 });
 
 const peer = section('Hubs of the same site find each other.', {

@@ -16,15 +16,17 @@ import { Identity, verifyEd25519 } from './keys/identity.ts';
 import type { Machine } from './machine.ts';
 import { type HttpServer, serveHttp } from './platform/http-server.ts';
 import type { MqttClient } from './platform/mqtt-client.ts';
-import { EmbeddedStorage } from './regional/embedded-storage.ts';
+import type { Database } from './platform/postgres.ts';
 import { RegionalNode, type RegionalNodeOptions } from './regional/regional-node.ts';
 import { clientOf } from './regional-broker.ts';
+import type { Site } from './regional/site.ts';
 import { Fleet } from './regional-fleet.ts';
+import { fleetTerms, openStorage } from './regional-storage.ts';
 import { summariesOf } from './regional-summaries.ts';
 import { PageFiles } from './status/page-files.ts';
 import { readSecret } from './security/secrets.ts';
+import type { RegionMetrics } from './status/region-metrics.ts';
 import { createRegionApi, type RegionSite, type RegionStatus } from './status/region-api.ts';
-import { Store } from './store/store.ts';
 import { PROGRAM_VERSION } from './versions.ts';
 
 export interface Region {
@@ -60,7 +62,8 @@ async function assemble(config: Config, machine: Machine, closers: Closers): Pro
   const { files, random, log, clock, timers } = machine;
   const dir = regionalDir(config.data);
   takeDataDirectory(dir, files, closers);
-  const identity = Identity.open({ files, path: `${dir}/keys/region.pem`, random });
+  const path = config.regional.keyFile || `${dir}/keys/region.pem`;
+  const identity = Identity.open({ files, path, random });
   let fail: (error: unknown) => void = () => undefined;
   const failed = new Promise((resolve) => (fail = resolve));
 
@@ -68,22 +71,11 @@ async function assemble(config: Config, machine: Machine, closers: Closers): Pro
   const access = closers.add(await openAccess(config, machine, places, [HUB_GRANT]));
   const upstream =
     config.regional.url === '' ? await ownBroker(config, machine, access, closers) : undefined;
-  const storage = closers.add(
-    new EmbeddedStorage({
-      files,
-      dir,
-      clock,
-      timers,
-      log,
-      openStore: (path) => {
-        const { readingsDays } = config.store;
-        return Store.open({ path, files, log, durability: 'each-commit', readingsDays });
-      },
-    }),
-  );
+  const { storage, database } = await openStorage(config, machine, dir, identity, closers);
   const node = closers.add(
     await RegionalNode.open({
       storage,
+      ...(database === undefined ? {} : { fleet: fleetTerms(config) }),
       clock,
       timers,
       random,
@@ -99,7 +91,16 @@ async function assemble(config: Config, machine: Machine, closers: Closers): Pro
   );
   const fleet = new Fleet({ clock, sites: () => node.sites() });
 
-  const http = await listenHttp({ config, machine, access, closers, id: identity.id, node, fleet });
+  const http = await listenHttp({
+    config,
+    machine,
+    access,
+    closers,
+    id: identity.id,
+    node,
+    fleet,
+    database,
+  });
   const addresses = {
     ...(upstream?.listening.addresses ?? { mqtt: config.regional.url }),
     http: `http://${http.host}:${http.port}/`,
@@ -137,11 +138,12 @@ interface RegionParts {
   readonly id: string;
   readonly node: RegionalNode;
   readonly fleet: Fleet;
+  readonly database: Database | undefined;
 }
 
 /** The fleet page and its API. */
 async function listenHttp(parts: RegionParts): Promise<HttpServer> {
-  const { config, machine, access, closers, id, node, fleet } = parts;
+  const { config, machine, access, closers, id, node, fleet, database } = parts;
   const { files, log, clock } = machine;
   const { host, httpPort } = config.regional;
   const startMs = clock.monotonicMs();
@@ -156,10 +158,18 @@ async function listenHttp(parts: RegionParts): Promise<HttpServer> {
     const connected = node.isConnected;
     return { regionId: id, version: PROGRAM_VERSION, uptimeS, at: at(), connected, sites };
   };
+  const metrics = async (): Promise<RegionMetrics> => {
+    const uptimeS = Math.round((clock.monotonicMs() - startMs) / 1_000);
+    const own = { regionId: id, version: PROGRAM_VERSION, uptimeS, work: node.work };
+    const databaseThere = database?.isThere ?? null;
+    const sites = await siteMetrics(node.sites(), clock.wallMs());
+    return { ...own, connected: node.isConnected, databaseThere, sites };
+  };
   const api = createRegionApi({
     isConnected: () => node.isConnected,
     at,
     status,
+    metrics,
     digest: async (site) => node.site(site)?.storage.digest(),
     fleet: () => fleet.hubs(),
     lines: (site, hub, sinceMs) => fleet.lines(site, hub, sinceMs),
@@ -180,6 +190,21 @@ async function listenHttp(parts: RegionParts): Promise<HttpServer> {
       fetch: (request, remote) => api.fetch(request, remote),
     }),
   );
+}
+
+async function siteMetrics(
+  sites: readonly Site[],
+  nowMs: number,
+): Promise<RegionMetrics['sites'][number][]> {
+  const found: RegionMetrics['sites'][number][] = [];
+  for (const { name: site, storage } of sites) {
+    const hubs = (await storage.hubs()).map(({ hub, heardMs }) => ({
+      hub,
+      heardS: heardMs === undefined ? null : Math.max(0, Math.round((nowMs - heardMs) / 1_000)),
+    }));
+    found.push({ site, hubs, ...(await storage.figures()) });
+  }
+  return found;
 }
 
 /** The embedded broker: hubs come by TCP, the node by a handler. */

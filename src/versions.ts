@@ -9,6 +9,8 @@ export const JOURNAL_FORMAT = 1;
 export const KEY_FILE_FORMAT = 1;
 /** State database: store/schema.ts. */
 export const STORE_SCHEMA = 4;
+/** Tables of a regional node in PostgreSQL: regional/postgres/SCHEMA.md. */
+export const REGIONAL_SCHEMA = 1;
 /** Folded state in a file: snapshot/SNAPSHOT.md. */
 export const SNAPSHOT_FORMAT = 4;
 /** What the ledger keeps: ledger/LEDGER.md. */

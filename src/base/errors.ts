@@ -46,6 +46,12 @@ export const FAULTS = {
     'The state database cannot be read or written. Check disk and rights; all data is in the journal.',
   'database.away':
     'PostgreSQL does not answer or has no room. Check the server and its disk; the node goes on by itself, nothing is lost.',
+  'database.refused':
+    'PostgreSQL refused us. Check regional.database, its password file and the rights of its user.',
+  'database.rejected':
+    'PostgreSQL would not take a statement. The log says which batch; report it, the others go on.',
+  'database.foreign':
+    'This database belongs to another regional node, or to a newer version. Check regional.database and regional.key_file.',
   'snapshot.failed':
     'The snapshot of the state cannot be written. Check the disk; the journal is kept until it can.',
   'snapshot.damaged':

@@ -27,6 +27,9 @@ export async function showDigest(args: Args, io: CliIo): Promise<ExitCode> {
 function findDigest(args: Args, io: CliIo): Promise<StateDigest> {
   if (args.has('url')) return ask(HubApi.of(args, io), args.text('site'));
   const config = configOf(args, io);
+  if (config.regional.database !== '' && args.has('site')) {
+    return databaseDigest(args.text('site') ?? '', config, io);
+  }
   const site = args.text('site') ?? onlySite(config.data, machineFor(io).files);
   const here = site === undefined ? config.data : regionalDir(config.data);
   const openFiles =
@@ -136,6 +139,20 @@ async function siteDigest(
     return store.digest();
   } finally {
     await closers.close();
+  }
+}
+
+/** Of a site in PostgreSQL, whether workers run or not. */
+async function databaseDigest(site: string, config: Config, io: CliIo): Promise<StateDigest> {
+  const { openRegionDatabase } = await import('../regional-storage.ts');
+  const { digestOfNamed } = await import('../regional/postgres/state-digest.ts');
+  const database = await openRegionDatabase(config, machineFor(io));
+  try {
+    const digest = await digestOfNamed(database, site);
+    if (digest === undefined) throw new UsageError(`the database holds no site ${site}`);
+    return digest;
+  } finally {
+    await database.close();
   }
 }
 

@@ -58,6 +58,11 @@ export class Archive {
     return this.#bytes;
   }
 
+  /** Refused batches that are kept. */
+  get parked(): number {
+    return this.#parked.size;
+  }
+
   /** Number of the first batch that is still kept; undefined where there is none. */
   get firstNumber(): number | undefined {
     return this.list()[0]?.number;

@@ -55,6 +55,11 @@ export class Assembly {
     for (const name of files.list(dir)) this.#adopt(name);
   }
 
+  /** Batches that have begun to come. */
+  get count(): number {
+    return this.#parts.size;
+  }
+
   /** Keeps a chunk. Of two layouts the newer counts, so that a forged chunk does not bar the way for good. */
   put(hub: Origin, batch: BatchId, chunk: Chunk): AssemblyOutcome {
     const { total, batchBytes } = chunk;

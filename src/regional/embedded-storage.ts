@@ -23,6 +23,7 @@ import type { Files } from '../platform/files.ts';
 import type { ReadingsPage, ReadingsQuery } from '../store/readings.ts';
 import { Archive } from './archive.ts';
 import { Assembly } from './assembly.ts';
+import { DayQuota } from './day-quota.ts';
 import { type HistoryOutcome, HistoryWatch } from './history-watch.ts';
 import { HubKeys } from './hub-keys.ts';
 import { DEFAULT_REGIONAL_LIMITS, type RegionalLimits } from './limits.ts';
@@ -35,6 +36,7 @@ import type {
   OpenedBatch,
   PutOutcome,
   RegionStorage,
+  SiteFigures,
   SiteKeeper,
   SiteStorage,
 } from './site-storage.ts';
@@ -86,6 +88,8 @@ class EmbeddedSite implements SiteStorage {
   readonly #name: string;
   readonly #options: EmbeddedOptions;
   readonly #keeper: SiteKeeper;
+  readonly #limits: RegionalLimits;
+  readonly #quota: DayQuota;
   readonly #keys: HubKeys;
   readonly #assembly: Assembly;
   readonly #archive: Archive;
@@ -100,6 +104,8 @@ class EmbeddedSite implements SiteStorage {
     this.#name = name;
     this.#options = options;
     this.#keeper = keeper;
+    this.#limits = limits;
+    this.#quota = new DayQuota(options.clock);
     files.makeDir(dir);
     this.#keys = new HubKeys(files, `${dir}/hubs`, limits.hubsMax);
     this.#assembly = new Assembly(files, `${dir}/incoming`, limits);
@@ -146,6 +152,9 @@ class EmbeddedSite implements SiteStorage {
 
   async put(hub: Origin, batch: BatchId, chunk: Chunk): Promise<PutOutcome> {
     if (this.#keys.get(hub) === undefined) return { kind: 'stranger' };
+    const { hubMibPerDay, siteMibPerDay } = this.#limits;
+    const bytes = chunk.data.length;
+    if (!this.#quota.admits(hub, bytes, hubMibPerDay, siteMibPerDay)) return { kind: 'over-quota' };
     const contact = this.#contacts.get(hub) ?? { nonce: undefined, software: undefined };
     this.#contacts.set(hub, { ...contact, heardMs: this.#options.clock.wallMs() });
     const receipt = this.#archive.receipt(batch);
@@ -190,6 +199,12 @@ class EmbeddedSite implements SiteStorage {
 
   async batches(): Promise<number> {
     return this.#store.checkpointLsn;
+  }
+
+  async figures(): Promise<SiteFigures> {
+    const batches = this.#store.checkpointLsn;
+    const complete = this.#assembly.complete().length;
+    return { batches, underway: this.#assembly.count, complete, parked: this.#archive.parked };
   }
 
   async digest(): Promise<SiteDigest> {

@@ -14,6 +14,9 @@ export interface RegionalLimits {
   readonly archiveBatchesMax: number;
   /** Refused batches of a site that are kept for a person to look at; the oldest go. */
   readonly parkedMax: number;
+  /** What chunks of a hub, and of all hubs of a site, may bring in a day; beyond it they are left lying. 0: no limit. */
+  readonly hubMibPerDay: number;
+  readonly siteMibPerDay: number;
   /** A batch that arrives damaged this often is not asked for again. */
   readonly damagedMax: number;
 }
@@ -26,5 +29,7 @@ export const DEFAULT_REGIONAL_LIMITS: RegionalLimits = {
   archiveBytesMax: 4 * 2 ** 30,
   archiveBatchesMax: 20_000,
   parkedMax: 64,
+  hubMibPerDay: 0,
+  siteMibPerDay: 0,
   damagedMax: 3,
 };

@@ -47,8 +47,8 @@ export interface RegionalNodeOptions {
   readonly storage: RegionStorage;
   /** Of a fleet that shares storage and broker. */
   readonly fleet?: {
-    /** Every message from a hub goes to one of the workers that share by this name. */
-    readonly group: string;
+    /** Every message from a hub goes to one of the workers that share by this name; undefined: all comes here. */
+    readonly group: string | undefined;
     /** How often to look for complete batches that nobody works on. */
     readonly sweepMs: number;
     /** Batches that are worked on at a time. */
@@ -72,6 +72,22 @@ export interface RegionalNodeOptions {
   readonly onFatal: (error: unknown) => void;
 }
 
+export interface RegionalWork {
+  readonly chunks: number;
+  readonly batches: number;
+  readonly ops: number;
+  readonly parked: number;
+  readonly nonsense: number;
+  readonly overQuota: number;
+}
+
+/** Of a database: it comes back, or a person mends it while we wait. */
+const PASSING: ReadonlySet<string> = new Set([
+  'database.away',
+  'database.refused',
+  'database.rejected',
+  'database.foreign',
+]);
 const KEEPALIVE_S = 60;
 const CONNECT_MS_MAX = 30_000;
 const PAUSE_MS_MIN = 500;
@@ -91,12 +107,12 @@ export class RegionalNode {
   readonly #queued = new Set<string>();
   readonly #hellos = new Map<string, Hello>();
   #session: MqttSession | undefined;
-  readonly #work: WorkQueue;
+  readonly #queue: WorkQueue;
   readonly #clientId: string;
   #cancelPause: Cancel = (): void => undefined;
   #cancelSweep: Cancel = (): void => undefined;
   #isSweeping = false;
-  #nonsense = 0;
+  readonly #work = { chunks: 0, batches: 0, ops: 0, parked: 0, nonsense: 0, overQuota: 0 };
   #tellAt = 1;
   #isClosed = false;
 
@@ -104,7 +120,7 @@ export class RegionalNode {
     this.#options = options;
     this.#limits = { ...DEFAULT_REGIONAL_LIMITS, ...options.limits };
     this.#backoff = new Backoff(PAUSE_MS_MIN, PAUSE_MS_MAX, options.random);
-    this.#work = new WorkQueue(options.fleet?.takesAtOnce ?? 1, (error) => this.#broken(error));
+    this.#queue = new WorkQueue(options.fleet?.takesAtOnce ?? 1, (error) => this.#broken(error));
     const region = `heliograph-region-${originOfPublicKey(options.signer.publicKey)}`;
     const suffix = hexOf(options.random.bytes(CLIENT_SUFFIX_BYTES));
     this.#clientId = options.fleet === undefined ? region : `${region}-${suffix}`;
@@ -124,6 +140,11 @@ export class RegionalNode {
     return this.#session !== undefined;
   }
 
+  /** What this process has done since its start. */
+  get work(): RegionalWork {
+    return { ...this.#work };
+  }
+
   sites(): Site[] {
     return [...this.#sites.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1));
   }
@@ -140,7 +161,7 @@ export class RegionalNode {
     const session = this.#session;
     this.#session = undefined;
     await session?.close();
-    await this.#work.idle();
+    await this.#queue.idle();
     for (const site of this.#sites.values()) await site.close();
   }
 
@@ -165,7 +186,7 @@ export class RegionalNode {
       );
       if (this.#isClosed) return await session.close();
       this.#session = session;
-      const share = fleet === undefined ? '' : `$share/${fleet.group}/`;
+      const share = fleet?.group === undefined ? '' : `$share/${fleet.group}/`;
       await session.subscribe(UPSTREAM_FILTERS.map((filter) => `${share}${filter}`));
       this.#backoff.reset();
       log.info('regional.connected', { broker: broker.url });
@@ -218,7 +239,7 @@ export class RegionalNode {
     if (!isWaiting && this.#hellos.size >= this.#limits.hubsMax)
       return this.#note(topic, 'too many hellos');
     this.#hellos.set(topic, hello);
-    if (!isWaiting) this.#work.add(() => this.#greet(topic, address));
+    if (!isWaiting) this.#queue.add(() => this.#greet(topic, address));
   }
 
   async #greet(topic: string, address: HubAddress): Promise<void> {
@@ -256,7 +277,11 @@ export class RegionalNode {
     if (site === undefined) return this.#note(topic, 'unknown site');
     const put = await site.put(address.hub, batch, chunk);
     if (put.kind === 'stranger') return this.#note(topic, 'unknown hub');
-    if (put.kind === 'over-quota') return this.#note(topic, 'over its quota');
+    if (put.kind === 'over-quota') {
+      this.#work.overQuota += 1;
+      return this.#note(topic, 'over its quota');
+    }
+    this.#work.chunks += 1;
     if (put.kind === 'kept') {
       if (put.isComplete) this.#process(site, address.hub, batch);
     } else if (index === chunk.total - 1) {
@@ -275,9 +300,13 @@ export class RegionalNode {
     const key = `${site.name}/${hub}/${batch}`;
     if (this.#queued.has(key) || this.#queued.size >= QUEUED_MAX) return;
     this.#queued.add(key);
-    this.#work.add(async () => {
+    this.#queue.add(async () => {
       this.#queued.delete(key);
-      const { answer, freed } = await site.take(hub, batch);
+      const { answer, freed, ops } = await site.take(hub, batch);
+      if (ops !== undefined) {
+        this.#work.batches += 1;
+        this.#work.ops += ops;
+      } else if (answer?.kind === 'receipt') this.#work.parked += 1;
       if (answer !== undefined) this.#answer({ site: site.name, hub }, batch, answer);
       for (const next of freed) this.#process(site, hub, next);
     });
@@ -341,15 +370,15 @@ export class RegionalNode {
   }
 
   #note(topic: string, what: string): void {
-    this.#nonsense += 1;
-    if (this.#nonsense < this.#tellAt) return;
+    this.#work.nonsense += 1;
+    if (this.#work.nonsense < this.#tellAt) return;
     this.#tellAt *= TELL_FACTOR;
-    this.#options.log.warn('regional.nonsense', { topic, what, count: this.#nonsense });
+    this.#options.log.warn('regional.nonsense', { topic, what, count: this.#work.nonsense });
   }
 }
 
 function isPassing(error: unknown): error is HubError {
-  return error instanceof HubError && error.code === 'database.away';
+  return error instanceof HubError && PASSING.has(error.code);
 }
 
 /** What the hub will find in our greeting, and stop at: said here too. */

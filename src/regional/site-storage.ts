@@ -95,6 +95,15 @@ export interface HubContact {
   readonly heardMs: number | undefined;
 }
 
+export interface SiteFigures {
+  readonly batches: number;
+  /** Batches on their way, and those of them that are complete. */
+  readonly underway: number;
+  readonly complete: number;
+  /** Batches put aside that are kept. */
+  readonly parked: number;
+}
+
 export interface SiteStorage {
   /** In order of their ids. */
   hubs(): Promise<HubContact[]>;
@@ -113,6 +122,7 @@ export interface SiteStorage {
   claim(hub: Origin, batch: BatchId): Promise<Claim | undefined>;
   /** Batches stored, ever. */
   batches(): Promise<number>;
+  figures(): Promise<SiteFigures>;
   digest(): Promise<SiteDigest>;
   readings(query: ReadingsQuery): Promise<ReadingsPage>;
   close(): Promise<void>;

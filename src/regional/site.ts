@@ -7,7 +7,7 @@
  * told it was stored knows then that this node has lost it.
  */
 import { type Clock, type Timers, turn } from '../base/clock.ts';
-import { FAULTS } from '../base/errors.ts';
+import { FAULTS, HubError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { BatchId } from '../batch/batch-id.ts';
 import { type Chunk, ChunkBitmap } from '../batch/chunks.ts';
@@ -58,9 +58,17 @@ export interface Taken {
   readonly answer: Answer | undefined;
   /** Batches of the hub that can be taken now. */
   readonly freed: readonly BatchId[];
+  /** Ops of a batch that was stored. */
+  readonly ops?: number;
+}
+
+interface Refusal {
+  readonly reason: string;
+  readonly manifest?: Manifest;
 }
 
 const DAMAGED_REMEMBERED_MAX = 256;
+const POISON_TRIES = 3;
 const NOTHING: Taken = { answer: undefined, freed: [] };
 
 export class Site {
@@ -68,6 +76,7 @@ export class Site {
   readonly #options: SiteOptions;
   readonly #storage: SiteStorage;
   readonly #damagedCount = new Map<BatchId, number>();
+  readonly #poisonCount = new Map<BatchId, number>();
 
   private constructor(options: SiteOptions, storage: SiteStorage) {
     this.name = options.name;
@@ -135,8 +144,12 @@ export class Site {
       if (kept.kind === 'later') return NOTHING;
       if (kept.kind === 'kept') return this.#kept(batch, manifest, kept);
       tellHistory(this.#options, manifest, 'forked', kept.known);
-      const refused = { kind: 'refused', reason: 'forked history', manifest } as const;
+      const refused = { reason: 'forked history', manifest };
       return { ...NOTHING, answer: await this.#park(claim, hub, batch, refused) };
+    } catch (error) {
+      await claim.release();
+      if (!isRejected(error)) throw error;
+      return { ...NOTHING, answer: await this.#poisoned(hub, batch, error.message) };
     } finally {
       await claim.release();
     }
@@ -165,7 +178,7 @@ export class Site {
     const { hub, ops, payloadBytes } = manifest;
     const opClass = CLASS_NAMES[manifest.class];
     log.info('regional.batch.stored', { site, hub, batch, class: opClass, ops, payloadBytes });
-    return { answer: { kind: 'receipt', bytes: receipt }, freed };
+    return { answer: { kind: 'receipt', bytes: receipt }, freed, ops };
   }
 
   /** The hub signed it and it cannot be taken: it is put aside, and blocks nothing. */
@@ -173,7 +186,7 @@ export class Site {
     claim: Claim,
     hub: Origin,
     id: BatchId,
-    { reason, manifest }: Extract<BatchOutcome, { kind: 'refused' }>,
+    { reason, manifest }: Refusal,
   ): Promise<Answer> {
     const { log, signer } = this.#options;
     log.error('regional.batch.parked', { site: this.name, hub, batch: id, reason });
@@ -189,6 +202,29 @@ export class Site {
       ...nowOf(this.#options),
     };
     return { kind: 'receipt', bytes: encodeReceipt(receipt, signer) };
+  }
+
+  /** The storage will not have it, whatever the reason: tried a few times, and then put aside like what is refused. */
+  async #poisoned(hub: Origin, batch: BatchId, reason: string): Promise<Answer | undefined> {
+    const tries = (this.#poisonCount.get(batch) ?? 0) + 1;
+    if (this.#poisonCount.size >= DAMAGED_REMEMBERED_MAX) this.#poisonCount.clear();
+    this.#poisonCount.set(batch, tries);
+    this.#options.log.error('regional.batch.rejected', {
+      site: this.name,
+      hub,
+      batch,
+      reason,
+      tries,
+    });
+    if (tries < POISON_TRIES) return undefined;
+    const claim = await this.#storage.claim(hub, batch);
+    if (claim === undefined) return undefined;
+    try {
+      const [line = ''] = reason.split('\n');
+      return await this.#park(claim, hub, batch, { reason: line.slice(0, 160) });
+    } finally {
+      await claim.release();
+    }
   }
 
   /** Not what the hub signed: away with it, and from the beginning, a few times. */
@@ -208,6 +244,10 @@ export class Site {
     if (chunks === 0 || count > limits.damagedMax) return undefined;
     return { kind: 'have', chunks: new ChunkBitmap(chunks) };
   }
+}
+
+function isRejected(error: unknown): error is HubError {
+  return error instanceof HubError && error.code === 'database.rejected';
 }
 
 function keeperOf(options: SiteOptions): SiteKeeper {

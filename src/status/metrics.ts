@@ -9,8 +9,8 @@ import type { Health, StatusSnapshot } from './snapshot.ts';
 export const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 
 type MetricType = 'gauge' | 'counter';
-type Labels = Readonly<Record<string, string>>;
-type Sample = readonly [labels: Labels, value: number | null];
+export type Labels = Readonly<Record<string, string>>;
+export type Sample = readonly [labels: Labels, value: number | null];
 
 const POWER_STATES = ['surplus', 'normal', 'saver', 'critical', 'shutdown', 'unknown'];
 
@@ -42,7 +42,7 @@ export function renderMetrics(status: StatusSnapshot, health: Health): string {
 }
 
 /** Gathers metrics; a family without any known value leaves no trace. */
-class Exposition {
+export class Exposition {
   readonly #lines: string[] = [];
 
   gauge(name: string, help: string, value: number | boolean | null): void {

@@ -12,7 +12,9 @@ import { jsonAnswer, linesAnswer, secured } from './answers.ts';
 import type { StateDigest } from './api.ts';
 import type { FleetHub, FleetLine } from './fleet.ts';
 import { admit, type LoginOptions } from './login.ts';
+import { METRICS_TYPE } from './metrics.ts';
 import { problem } from './problem.ts';
+import { type RegionMetrics, renderRegionMetrics } from './region-metrics.ts';
 
 export interface RegionSite {
   readonly site: string;
@@ -38,6 +40,7 @@ export interface RegionApiOptions extends LoginOptions {
   /** The time now, as RFC 3339 has it. */
   at(): string;
   status(): Promise<RegionStatus>;
+  metrics(): Promise<RegionMetrics>;
   /** Undefined where no such site is known. */
   digest(site: string): Promise<StateDigest | undefined>;
   fleet(): Promise<readonly FleetHub[]>;
@@ -79,6 +82,10 @@ export function createRegionApi(options: RegionApiOptions): RegionApi {
   app.get('/healthz', () => {
     const connected = options.isConnected();
     return jsonAnswer({ ok: connected }, connected ? 200 : 503);
+  });
+  app.get('/metrics', async () => {
+    const headers = { 'content-type': METRICS_TYPE };
+    return new Response(renderRegionMetrics(await options.metrics()), { headers });
   });
   app.get('/api/v1/status', async () => jsonAnswer(await options.status()));
   app.get('/api/v1/fleet', async () =>

@@ -2,18 +2,21 @@
  * Programs of the system that a test needs beside it. On a developer's machine a missing one skips the
  * test, saying which; with REQUIRE_PEERS=1 (CI) it fails, so that a skip never passes for a pass.
  */
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, readdirSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
 import { test } from 'vitest';
 
 /** Debian keeps daemons and some tools outside a plain user's PATH. */
 const EXTRA_FOLDERS = ['/usr/sbin', '/sbin', '/usr/local/sbin'];
+/** … and those of PostgreSQL in a folder a version. */
+const POSTGRES_FOLDER = '/usr/lib/postgresql';
 const required = process.env['REQUIRE_PEERS'] === '1';
 
 /** Where the program is, or undefined where this machine has none. */
 export function peer(name: string): string | undefined {
-  const folders = [...(process.env['PATH'] ?? '').split(delimiter), ...EXTRA_FOLDERS];
+  const own = (process.env['PATH'] ?? '').split(delimiter);
+  const folders = [...own, ...EXTRA_FOLDERS, ...postgresFolders()];
   return folders.map((folder) => join(folder, name)).find((path) => isExecutable(path));
 }
 
@@ -45,6 +48,16 @@ export function testWithPeers(
   test(title, () => {
     throw new Error(`${why}, and REQUIRE_PEERS=1 forbids skipping`);
   });
+}
+
+/** The newest first. */
+function postgresFolders(): string[] {
+  try {
+    const versions = readdirSync(POSTGRES_FOLDER).toSorted((a, b) => Number(b) - Number(a));
+    return versions.map((version) => join(POSTGRES_FOLDER, version, 'bin'));
+  } catch {
+    return [];
+  }
 }
 
 function isExecutable(path: string): boolean {

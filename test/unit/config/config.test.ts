@@ -184,7 +184,8 @@ test('rules between keys are checked on the whole, named by the key that was giv
 test.each([
   ['journal.on_full="drop-bulk"', /drop/],
   ['peer.enabled=true', /peers/],
-  ['regional.database="postgres://x"', /SQLite/],
+  ['regional.database="mysql://x"', /postgres/],
+  ['regional.database="postgres://me:secret@x/y"', /without a password/],
 ])('%s is refused instead of ignored', (set, why) => {
   assert.match(onlyMistake('', { sets: [set] }), why);
 });

@@ -23,6 +23,8 @@ import { TLS_CERT, TLS_KEY } from '../../support/tls-fixture.ts';
 /** Read by a command before there is a hub: the file, and the words that read it. */
 const READ_BY_COMMANDS: Readonly<Record<string, readonly [file: string, words: string]>> = {
   logLevel: ['src/cli/run.ts', 'config.logLevel'],
+  // Read where there is a database.
+  'regional.databasePasswordFile': ['src/regional-storage.ts', 'databasePasswordFile'],
 };
 
 /** `broker.tlsPort`; rows stand for their fields: `capture.filter`. */

@@ -24,6 +24,24 @@ function ask(
       connected: true,
       sites: [{ site: 'north', hubs: ['a1'], batches: 3 }],
     }),
+    metrics: async () => ({
+      regionId: 'r',
+      version: '0.1.0',
+      uptimeS: 1,
+      connected: true,
+      databaseThere: null,
+      work: { chunks: 7, batches: 3, ops: 30, parked: 0, nonsense: 1, overQuota: 0 },
+      sites: [
+        {
+          site: 'north',
+          batches: 3,
+          underway: 1,
+          complete: 0,
+          parked: 0,
+          hubs: [{ hub: 'a1', heardS: 12 }],
+        },
+      ],
+    }),
     digest: async (site) => (site === 'north' ? { digest: '00', ops: 1, records: 0 } : undefined),
     fleet: async () => [],
     lines: async (site, hub, sinceMs = 0) =>
@@ -63,6 +81,15 @@ test('status, fleet, digest and page', async () => {
   assert.equal(await page.text(), 'page');
   assert.match(page.headers.get('content-security-policy') ?? '', /frame-ancestors 'none'/);
   assert.equal((await ask('/api/v1/nothing')).status, 404);
+});
+
+test('metrics', async () => {
+  const answer = await ask('/metrics');
+  const text = await answer.text();
+  assert.match(answer.headers.get('content-type') ?? '', /version=0\.0\.4/);
+  assert.match(text, /^heliograph_region_ops_total 30$/m);
+  assert.match(text, /^heliograph_hub_heard_seconds\{site="north",hub="a1"\} 12$/m);
+  assert.doesNotMatch(text, /database_up/, 'what is not there has no series');
 });
 
 test('the log of a hub, as JSON lines', async () => {

@@ -1,0 +1,149 @@
+/**
+ * Folds the ops of a batch into the tables, each op once, in the caller's transaction. Which op prevails is decided
+ * by merge/: for events by their encoded order, which the database compares byte by byte; for records by the same
+ * fold that runs everywhere, on a working set.
+ *
+ * Locks are taken in one order: lanes, then records, then newest events, each by its number.
+ */
+import { compareOrders, encodeOrder, eventOrder, type WriteOrder } from '../../merge/order.ts';
+import type { RecordWrite } from '../../merge/record.ts';
+import { LOG } from '../../model/class.ts';
+import { EVENT, type StampedOp } from '../../model/op.ts';
+import { type Lane, laneOf } from '../../model/origin.ts';
+import type { Sql } from '../../platform/postgres.ts';
+import { decodeRanges, encodeRanges, SeenOps } from '../../store/seen-ops.ts';
+import { byteaArray, int4Array, int8Array, textArray, timeArray } from './binary-arrays.ts';
+import { noteConflicts } from './conflict-table.ts';
+import { loadRecords, loadWrites, saveRecords } from './record-tables.ts';
+import { WorkingSet, WritesNotLoaded } from './working-set.ts';
+
+const LANES = `
+  SELECT id, lane, up_to, beyond FROM heliograph.lane WHERE site_id = $1 AND lane = ANY ($2::text[])
+  ORDER BY id FOR UPDATE`;
+const PUT_LANES = `
+  UPDATE heliograph.lane l SET up_to = t.up_to, beyond = t.beyond
+  FROM unnest($1::int[], $2::int8[], $3::bytea[]) AS t (id, up_to, beyond) WHERE l.id = t.id`;
+const PUT_READINGS = `
+  INSERT INTO heliograph.reading (at, key_id, lane_id, seq, payload)
+  SELECT * FROM unnest($1::timestamptz[], $2::int[], $3::int[], $4::int8[], $5::bytea[])`;
+const PUT_LATEST = `
+  INSERT INTO heliograph.latest AS l (key_id, rank, payload)
+  SELECT k, r, p FROM unnest($1::int[], $2::bytea[], $3::bytea[]) AS t (k, r, p) ORDER BY k
+  ON CONFLICT (key_id) DO UPDATE SET rank = excluded.rank, payload = excluded.payload
+  WHERE excluded.rank > l.rank`;
+/** Readings of one statement: what PostgreSQL holds in memory at once. */
+const READINGS_AT_ONCE = 8_192;
+
+export interface FoldPlace {
+  readonly siteId: number;
+  /** Numbers of all keys of the batch. */
+  readonly idByKey: ReadonlyMap<string, number>;
+}
+
+/** How many ops were new. */
+export async function foldBatch(
+  sql: Sql,
+  place: FoldPlace,
+  entries: readonly StampedOp[],
+): Promise<number> {
+  const laneNames = lanesOf(entries);
+  const seen = new SeenOps();
+  const laneIds = new Map<Lane, number>();
+  for (const row of await sql.query(LANES, [place.siteId, textArray(laneNames)])) {
+    const lane = row['lane'] as Lane;
+    const beyond = row['beyond'] === null ? [] : decodeRanges(row['beyond'] as Uint8Array);
+    seen.restore({ lane, upTo: Number(row['up_to']), beyond });
+    laneIds.set(lane, row['id'] as number);
+  }
+  const fresh = entries.filter(({ op }) => seen.add(laneOf(op.origin, op.class), op.seq));
+  await foldEvents(
+    sql,
+    place,
+    laneIds,
+    fresh.filter(({ op }) => op.kind === EVENT),
+  );
+  await foldRecords(
+    sql,
+    place,
+    fresh.filter(({ op }) => op.kind !== EVENT),
+  );
+  const changed = [...seen.takeChanges()];
+  if (changed.length > 0) {
+    await sql.query(PUT_LANES, [
+      int4Array(changed.map(({ lane }) => laneIds.get(lane) as number)),
+      int8Array(changed.map(({ upTo }) => upTo)),
+      byteaArray(changed.map(({ beyond }) => encodeRanges(beyond))),
+    ]);
+  }
+  return fresh.length;
+}
+
+/** The lanes that ops are of. */
+export function lanesOf(entries: readonly StampedOp[]): Lane[] {
+  return [...new Set(entries.map(({ op }) => laneOf(op.origin, op.class)))];
+}
+
+async function foldEvents(
+  sql: Sql,
+  { idByKey }: FoldPlace,
+  laneIds: ReadonlyMap<Lane, number>,
+  events: readonly StampedOp[],
+): Promise<void> {
+  const newest = new Map<number, { order: WriteOrder; body: Uint8Array }>();
+  for (let from = 0; from < events.length; from += READINGS_AT_ONCE) {
+    const slice = events.slice(from, from + READINGS_AT_ONCE);
+    const orders = slice.map((stamped) => eventOrder(stamped));
+    const keyIds = slice.map(({ op }) => idByKey.get(op.key) as number);
+    for (const [at, { op }] of slice.entries()) {
+      const order = orders[at] as WriteOrder;
+      const standing = newest.get(keyIds[at] as number);
+      if (
+        op.class === LOG ||
+        (standing !== undefined && compareOrders(order, standing.order) < 0)
+      ) {
+        continue;
+      }
+      newest.set(keyIds[at] as number, { order, body: op.body });
+    }
+    await sql.query(PUT_READINGS, [
+      timeArray(orders.map(({ hlc }) => hlc.ms)),
+      int4Array(keyIds),
+      int4Array(slice.map(({ op }) => laneIds.get(laneOf(op.origin, op.class)) as number)),
+      int8Array(slice.map(({ op }) => op.seq)),
+      byteaArray(slice.map(({ op }) => op.body)),
+    ]);
+  }
+  if (newest.size === 0) return;
+  const writes = [...newest.values()];
+  await sql.query(PUT_LATEST, [
+    int4Array([...newest.keys()]),
+    byteaArray(writes.map(({ order }) => encodeOrder(order))),
+    byteaArray(writes.map(({ body }) => body)),
+  ]);
+}
+
+async function foldRecords(
+  sql: Sql,
+  { idByKey }: FoldPlace,
+  ops: readonly StampedOp[],
+): Promise<void> {
+  const touched = ops.filter((stamped) => stamped.op.class !== LOG);
+  if (touched.length === 0) return;
+  const ids = new Map(touched.map(({ op }) => [op.key, idByKey.get(op.key) as number]));
+  const stored = await loadRecords(sql, ids);
+  const writesByKey = new Map<string, readonly RecordWrite[]>();
+  for (;;) {
+    const set = new WorkingSet(stored, writesByKey);
+    try {
+      for (const stamped of touched) set.take(stamped);
+      set.conflicts();
+    } catch (error) {
+      if (!(error instanceof WritesNotLoaded)) throw error;
+      const id = ids.get(error.key) as number;
+      writesByKey.set(error.key, (await loadWrites(sql, [id])).get(id) ?? []);
+      continue;
+    }
+    await saveRecords(sql, set);
+    return noteConflicts(sql, set);
+  }
+}

@@ -1,0 +1,204 @@
+/**
+ * A complete batch in the hands of one worker: a transaction that holds the row of the batch, and with `keep` the
+ * hub. What `keep` does is there as a whole when it is committed, or not at all; a worker that dies takes its
+ * transaction with it, and the next one begins anew.
+ *
+ * Of one hub the batches of a class are kept in their order: workers finish in any order, and a batch that came before its
+ * predecessor would leave a gap in the hub's history for good. One whose predecessor is not known waits for it a little.
+ */
+import { concatBytes, EMPTY_BYTES } from '../../base/bytes.ts';
+import type { BatchId } from '../../batch/batch-id.ts';
+import type { Manifest } from '../../batch/manifest.ts';
+import { NOT_ACCEPTED } from '../../batch/open-batch.ts';
+import type { OpClass } from '../../model/class.ts';
+import type { Origin } from '../../model/origin.ts';
+import type { Database, Transaction } from '../../platform/postgres.ts';
+import { compareHistory, type HistoryOutcome } from '../history-watch.ts';
+import type { RegionalLimits } from '../limits.ts';
+import type { Claim, KeepOutcome, OpenedBatch, ReceiptFor } from '../site-storage.ts';
+import { foldBatch, lanesOf } from './fold-batch.ts';
+import type { KeyBook } from './key-book.ts';
+import { loadTree, saveTree } from './ledger-tables.ts';
+import type { Partitions } from './partitions.ts';
+
+/** How long a batch waits for the one before it. */
+export const ORDER_WAIT_S = 5;
+
+const TAKE = `
+  SELECT p.total, k.public_key, p.complete_at < now() - interval '${ORDER_WAIT_S} s' AS has_waited
+  FROM heliograph.part p JOIN heliograph.hub_key k ON k.site_id = p.site_id AND k.hub = p.hub
+  WHERE p.site_id = $1 AND p.hub = $2 AND p.batch = $3 AND p.have = p.total FOR UPDATE OF p SKIP LOCKED`;
+const CHUNKS = `
+  SELECT data FROM heliograph.chunk WHERE site_id = $1 AND hub = $2 AND batch = $3 ORDER BY idx`;
+const DROP_CHUNKS = 'DELETE FROM heliograph.chunk WHERE site_id = $1 AND hub = $2 AND batch = $3';
+const DROP_PART = 'DELETE FROM heliograph.part WHERE site_id = $1 AND hub = $2 AND batch = $3';
+const LOCK_HUB =
+  "SELECT pg_advisory_xact_lock(hashtextextended('heliograph hub ' || $1 || ' ' || $2, 0))";
+const KNOWN = `
+  SELECT (SELECT receipt FROM heliograph.receipt WHERE site_id = $1 AND hub = $2 AND batch = $3) AS receipt,
+    EXISTS (SELECT FROM heliograph.receipt WHERE site_id = $1 AND hub = $2 AND batch = $4)
+    OR EXISTS (SELECT FROM heliograph.parked WHERE site_id = $1 AND hub = $2 AND batch = $4) AS has_previous`;
+const WAIT = `
+  UPDATE heliograph.part SET waits_for = $4 WHERE site_id = $1 AND hub = $2 AND batch = $3`;
+const FREED = `
+  SELECT batch FROM heliograph.part WHERE site_id = $1 AND hub = $2 AND waits_for = $3 AND have = total`;
+const STORE = `
+  WITH kept AS (INSERT INTO heliograph.batch (site_id, hub, batch, bytes) VALUES ($1, $2, $3, $6)),
+    counted AS (UPDATE heliograph.hub_key SET batches = batches + 1, ops = ops + $8, bytes = bytes + length($6),
+      last_batch_at = now() WHERE site_id = $1 AND hub = $2)
+  INSERT INTO heliograph.receipt (site_id, hub, batch, class, ops, bytes, receipt)
+  VALUES ($1, $2, $3, $4, $5, length($6), $7)`;
+const PARK = `
+  INSERT INTO heliograph.parked (site_id, hub, batch, class, reason, bytes) VALUES ($1, $2, $3, $4, $5, $6)
+  ON CONFLICT (site_id, hub, batch) DO NOTHING`;
+const PRUNE_PARKED = `
+  DELETE FROM heliograph.parked WHERE site_id = $1 AND (hub, batch) IN (
+    SELECT hub, batch FROM heliograph.parked WHERE site_id = $1 ORDER BY parked_at DESC OFFSET $2)`;
+
+export interface ClaimPlace {
+  readonly database: Database;
+  readonly siteId: number;
+  readonly keys: KeyBook;
+  readonly partitions: Partitions;
+  readonly receiptFor: ReceiptFor;
+  readonly limits: RegionalLimits;
+  readonly pause: () => Promise<void>;
+}
+
+/** Takes the batch, or is undefined where it is not complete or in other hands. */
+export async function claimBatch(
+  place: ClaimPlace,
+  hub: Origin,
+  id: BatchId,
+): Promise<Claim | undefined> {
+  const sql = await place.database.begin();
+  try {
+    const name = [place.siteId, hub, id];
+    const [row] = await sql.query(TAKE, name);
+    if (row === undefined) {
+      await sql.rollback();
+      return undefined;
+    }
+    const rows = await sql.query(CHUNKS, name);
+    const bytes = concatBytes(rows.map(({ data }) => data as Uint8Array));
+    const publicKey = row['public_key'] as Uint8Array;
+    return new PgClaim(
+      place,
+      sql,
+      { hub, id, bytes, publicKey, chunks: row['total'] as number },
+      row['has_waited'] === true,
+    );
+  } catch (error) {
+    await sql.rollback();
+    throw error;
+  }
+}
+
+interface Claimed {
+  readonly hub: Origin;
+  readonly id: BatchId;
+  readonly bytes: Uint8Array;
+  readonly publicKey: Uint8Array;
+  readonly chunks: number;
+}
+
+class PgClaim implements Claim {
+  readonly bytes: Uint8Array;
+  readonly publicKey: Uint8Array;
+  readonly #place: ClaimPlace;
+  readonly #sql: Transaction;
+  readonly #claimed: Claimed;
+  readonly #hasWaited: boolean;
+
+  constructor(place: ClaimPlace, sql: Transaction, claimed: Claimed, hasWaited: boolean) {
+    this.#place = place;
+    this.#sql = sql;
+    this.#claimed = claimed;
+    this.#hasWaited = hasWaited;
+    this.bytes = claimed.bytes;
+    this.publicKey = claimed.publicKey;
+  }
+
+  async keep({ manifest, entries }: OpenedBatch): Promise<KeepOutcome> {
+    const { siteId, keys, partitions } = this.#place;
+    const { hub, id } = this.#claimed;
+    const sql = this.#sql;
+    // Keys, lanes and partitions are made outside of this transaction: others need not wait for its end.
+    const idByKey = await keys.idsOf(new Set(entries.map(({ op }) => op.key)));
+    await keys.makeLanes(lanesOf(entries));
+    await partitions.makeFor(entries);
+    await sql.query(LOCK_HUB, [String(siteId), hub]);
+    const { previous } = manifest;
+    const [known] = await sql.query(KNOWN, [siteId, hub, id, previous ?? '']);
+    const isLoose = previous !== undefined && known?.['has_previous'] !== true;
+    const earlier = known?.['receipt'] as Uint8Array | null;
+    if (earlier !== null) return this.#repeat(earlier, manifest);
+    if (isLoose && !this.#hasWaited) {
+      await sql.query(WAIT, [siteId, hub, id, previous]);
+      await sql.commit();
+      return { kind: 'later' };
+    }
+    const { history, head } = await this.#compare({ manifest, entries });
+    if (history === 'forked') return { kind: 'forked', known: head.size };
+    await foldBatch(sql, { siteId, idByKey }, entries);
+    const facts = { history, head, isLoose };
+    const receipt = this.#place.receiptFor(id, manifest, facts);
+    const sizes = [manifest.class, manifest.ops, this.bytes, receipt, manifest.ops];
+    await sql.query(STORE, [siteId, hub, id, ...sizes]);
+    const freed = await this.#finish();
+    return { kind: 'kept', receipt, facts, freed, pruned: 0 };
+  }
+
+  async park(opClass: OpClass, reason: string): Promise<void> {
+    const { siteId, limits } = this.#place;
+    const { hub, id } = this.#claimed;
+    // What may not be stored is not kept for a person to look at either.
+    const bytes = reason === NOT_ACCEPTED ? EMPTY_BYTES : this.bytes;
+    await this.#sql.query(PARK, [siteId, hub, id, opClass, reason, bytes]);
+    await this.#sql.query(PRUNE_PARKED, [siteId, limits.parkedMax]);
+    await this.#finish();
+  }
+
+  async drop(): Promise<number> {
+    await this.#finish();
+    return this.#claimed.chunks;
+  }
+
+  release(): Promise<void> {
+    return this.#sql.rollback();
+  }
+
+  /** A hub's history against what it told before. */
+  async #compare({
+    manifest,
+    entries,
+  }: OpenedBatch): Promise<{ history: HistoryOutcome; head: { size: number; root: Uint8Array } }> {
+    const { siteId, pause } = this.#place;
+    const tree = await loadTree(this.#sql, siteId, manifest);
+    const before = { size: tree.size, root: tree.root() };
+    if (manifest.tree === undefined) return { history: 'untold', head: before };
+    const history = await compareHistory(tree, manifest.ops, manifest.tree, entries, pause);
+    if (history !== 'agrees') return { history, head: before };
+    if (tree.size > before.size) await saveTree(this.#sql, siteId, manifest, tree, before.size);
+    return { history, head: { size: tree.size, root: tree.root() } };
+  }
+
+  /** It was stored while its chunks came once more. */
+  async #repeat(receipt: Uint8Array, manifest: Manifest): Promise<KeepOutcome> {
+    const { size, root } = await loadTree(this.#sql, this.#place.siteId, manifest).then((tree) => ({
+      size: tree.size,
+      root: tree.root(),
+    }));
+    const facts = { history: 'untold', head: { size, root }, isLoose: false } as const;
+    return { kind: 'kept', receipt, facts, freed: await this.#finish(), pruned: 0 };
+  }
+
+  async #finish(): Promise<BatchId[]> {
+    const name = [this.#place.siteId, this.#claimed.hub, this.#claimed.id];
+    await this.#sql.query(DROP_CHUNKS, name);
+    await this.#sql.query(DROP_PART, name);
+    await this.#sql.commit();
+    const rows = await this.#place.database.query(FREED, name);
+    return rows.map(({ batch }) => batch as BatchId);
+  }
+}

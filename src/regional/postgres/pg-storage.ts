@@ -1,0 +1,129 @@
+/**
+ * Storage of a fleet of workers: one PostgreSQL database, in which batches are put together, kept and folded, so that
+ * any worker can go on with what another has begun (SCHEMA.md).
+ */
+import { type Cancel, type Clock, type Timers, turn } from '../../base/clock.ts';
+import { HubError } from '../../base/errors.ts';
+import type { Log } from '../../base/log.ts';
+import type { Database } from '../../platform/postgres.ts';
+import { DEFAULT_REGIONAL_LIMITS, type RegionalLimits } from '../limits.ts';
+import type { RegionStorage, SiteKeeper, SiteStorage } from '../site-storage.ts';
+import { KeyBook } from './key-book.ts';
+import { migrate } from './migrations.ts';
+import { Partitions } from './partitions.ts';
+import { PgSite } from './pg-site.ts';
+
+export interface PgStorageOptions {
+  readonly database: Database;
+  /** The region's: all workers on one database have the same. */
+  readonly publicKey: Uint8Array;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly log: Log;
+  /** How long readings, and batches as they came, stay. */
+  readonly keepDays: { readonly readings: number; readonly batches: number };
+  readonly limits?: Partial<RegionalLimits>;
+}
+
+const SITES = 'SELECT name FROM heliograph.site ORDER BY name';
+const MAKE_SITE = `
+  INSERT INTO heliograph.site (name) SELECT $1 WHERE (SELECT count(*) FROM heliograph.site) < $2
+  ON CONFLICT DO NOTHING`;
+const SITE = 'SELECT id FROM heliograph.site WHERE name = $1';
+const TIDY = [
+  // What no hub has gone on with for so long is of no use any more.
+  `DELETE FROM heliograph.chunk c USING heliograph.part p WHERE p.touched_at < now() - interval '14 days'
+     AND c.site_id = p.site_id AND c.hub = p.hub AND c.batch = p.batch`,
+  `DELETE FROM heliograph.part WHERE touched_at < now() - interval '14 days'`,
+  `DELETE FROM heliograph.traffic WHERE day < current_date - 60`,
+];
+/** Of each hub and class the newest receipts stay, that the chain of its next batch is recognised. */
+const TIDY_RECEIPTS = `
+  DELETE FROM heliograph.receipt r USING (
+    SELECT site_id, hub, batch FROM (
+      SELECT site_id, hub, batch, stored_at, row_number() OVER (PARTITION BY site_id, hub, class ORDER BY number DESC) AS age
+      FROM heliograph.receipt) a
+    WHERE a.age > 4 AND a.stored_at < now() - $1 * interval '1 day') old
+  WHERE r.site_id = old.site_id AND r.hub = old.hub AND r.batch = old.batch`;
+const TIDY_MS = 3_600_000;
+
+export class PgStorage implements RegionStorage {
+  readonly #options: PgStorageOptions;
+  readonly #limits: RegionalLimits;
+  readonly #partitions: Partitions;
+  #cancelTidy: Cancel = () => undefined;
+
+  private constructor(options: PgStorageOptions) {
+    this.#options = options;
+    this.#limits = { ...DEFAULT_REGIONAL_LIMITS, ...options.limits };
+    this.#partitions = new Partitions(options.database, options.clock);
+  }
+
+  /** Waits for the server, and brings its tables up to date. */
+  static async open(options: PgStorageOptions): Promise<PgStorage> {
+    const { database, publicKey, timers } = options;
+    await database.patiently(() => migrate(database, publicKey));
+    const storage = new PgStorage(options);
+    storage.#cancelTidy = timers.every(TIDY_MS, () => void storage.#tidyQuietly());
+    return storage;
+  }
+
+  get database(): Database {
+    return this.#options.database;
+  }
+
+  async sites(): Promise<string[]> {
+    const rows = await this.#options.database.patiently(() => this.database.query(SITES));
+    return rows.map(({ name }) => name as string);
+  }
+
+  async openSite(name: string, keeper: SiteKeeper): Promise<SiteStorage> {
+    const { database, timers } = this.#options;
+    const siteId = await database.patiently(() => this.#siteId(name));
+    return new PgSite({
+      database,
+      siteId,
+      keys: new KeyBook(database, siteId),
+      partitions: this.#partitions,
+      receiptFor: keeper.receiptFor,
+      limits: this.#limits,
+      pause: () => turn(timers),
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#cancelTidy();
+    await this.#options.database.close();
+  }
+
+  /** Lets go of what is too old; any worker may, at any time. */
+  async tidy(): Promise<void> {
+    const { database, keepDays } = this.#options;
+    for (const statement of TIDY) await database.query(statement);
+    await this.#partitions.prune(keepDays);
+    await database.query(TIDY_RECEIPTS, [keepDays.batches]);
+  }
+
+  async #siteId(name: string): Promise<number> {
+    const { database } = this.#options;
+    const find = async (): Promise<number | undefined> => {
+      const [row] = await database.query(SITE, [name]);
+      return row?.['id'] as number | undefined;
+    };
+    const known = await find();
+    if (known !== undefined) return known;
+    await database.query(MAKE_SITE, [name, this.#limits.sitesMax]);
+    const made = await find();
+    if (made !== undefined) return made;
+    throw new HubError('database.foreign', `more than ${this.#limits.sitesMax} sites`);
+  }
+
+  async #tidyQuietly(): Promise<void> {
+    try {
+      await this.tidy();
+    } catch (error) {
+      if (!(error instanceof HubError)) throw error;
+      this.#options.log.warn('regional.tidy', { reason: error.message });
+    }
+  }
+}

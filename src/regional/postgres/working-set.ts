@@ -1,0 +1,166 @@
+/**
+ * The records that a batch touches, as they stand in the database and as the fold of merge/ changes them. What the tables
+ * hold is loaded before; the ops of a record, of which there may be many, only where the fold asks for them: then
+ * `WritesNotLoaded` says for which record, and the fold begins anew with them.
+ */
+import { must } from '../../base/assert.ts';
+import { type Conflict, conflictsOf, isPlainWrite } from '../../merge/conflicts.ts';
+import type { FieldWrite, FoldTarget } from '../../merge/fold.ts';
+import { fold } from '../../merge/fold.ts';
+import { type OpId, textOfOpId } from '../../merge/op-id.ts';
+import type { WriteOrder } from '../../merge/order.ts';
+import { readUndo } from '../../merge/patch.ts';
+import {
+  type Counter,
+  isSameOp,
+  NO_COUNTER,
+  plus,
+  type RecordState,
+  type RecordWrite,
+} from '../../merge/record.ts';
+import { LOG } from '../../model/class.ts';
+import { type StampedOp, UNDO } from '../../model/op.ts';
+
+/** A record as it was loaded. */
+export interface StoredRecord {
+  readonly id: number;
+  readonly tombstone: WriteOrder | undefined;
+  readonly fields: ReadonlyMap<string, FieldWrite>;
+  readonly counters: ReadonlyMap<string, Counter>;
+  readonly hasUndo: boolean;
+  readonly hasOpenConflict: boolean;
+}
+
+export interface ChangedRecord {
+  readonly id: number;
+  tombstone: WriteOrder | undefined;
+  fields: Map<string, FieldWrite>;
+  counters: Map<string, Counter>;
+  hasUndo: boolean;
+  readonly hasOpenConflict: boolean;
+  /** What stands in the tables goes before what changed is written. */
+  isReplaced: boolean;
+  readonly changedFields: Set<string>;
+  readonly changedCounters: Set<string>;
+  readonly added: RecordWrite[];
+  /** When its conflicts are to be compared: moment of the last op that may have changed them. */
+  lookMs: number | undefined;
+}
+
+export class WritesNotLoaded extends Error {
+  readonly key: string;
+
+  constructor(key: string) {
+    super(`the ops of ${key} are needed`);
+    this.key = key;
+  }
+}
+
+export class WorkingSet implements FoldTarget {
+  readonly records = new Map<string, ChangedRecord>();
+  readonly #writesByKey: ReadonlyMap<string, readonly RecordWrite[]>;
+
+  constructor(
+    stored: ReadonlyMap<string, StoredRecord>,
+    writesByKey: ReadonlyMap<string, readonly RecordWrite[]>,
+  ) {
+    this.#writesByKey = writesByKey;
+    for (const [key, record] of stored) {
+      this.records.set(key, {
+        ...record,
+        fields: new Map(record.fields),
+        counters: new Map(record.counters),
+        isReplaced: false,
+        changedFields: new Set(),
+        changedCounters: new Set(),
+        added: [],
+        lookMs: undefined,
+      });
+    }
+  }
+
+  /** Folds an op that was not folded before. */
+  take(stamped: StampedOp): void {
+    const { op, stamp } = stamped;
+    if (op.class === LOG) return;
+    const record = this.#record(op.key);
+    const isOpen = record.hasOpenConflict || record.lookMs !== undefined;
+    const standingOf = (field: string): WriteOrder | undefined => this.fieldOrder(op.key, field);
+    if (!isPlainWrite(stamped, isOpen, standingOf)) record.lookMs = stamp.hlc.ms;
+    fold(this, stamped);
+  }
+
+  /** Open conflicts of the records in which they may have changed. */
+  conflicts(): { key: string; record: ChangedRecord; found: Conflict[] }[] {
+    return [...this.records]
+      .filter(([, { lookMs }]) => lookMs !== undefined)
+      .map(([key, record]) => ({ key, record, found: conflictsOf(this.writes(key)) }));
+  }
+
+  /** Events are told apart by the database itself: the one of the greatest rank stands. */
+  eventOrder(): WriteOrder | undefined {
+    return undefined;
+  }
+
+  putEvent(): void {
+    throw new Error('events do not come here');
+  }
+
+  addWrite(key: string, write: RecordWrite): boolean {
+    const record = this.#record(key);
+    record.added.push(write);
+    if (write.kind === UNDO) record.hasUndo = true;
+    return true;
+  }
+
+  writes(key: string): RecordWrite[] {
+    const stored = this.#writesByKey.get(key);
+    if (stored === undefined) throw new WritesNotLoaded(key);
+    const { added } = this.#record(key);
+    const names = new Set(added.map(({ order }) => textOfOpId(order)));
+    return [...stored.filter(({ order }) => !names.has(textOfOpId(order))), ...added];
+  }
+
+  isNamedByUndo(key: string, op: OpId): boolean {
+    if (!this.#record(key).hasUndo) return false;
+    return this.writes(key).some(
+      ({ kind, body }) => kind === UNDO && readUndo(body)?.some((id) => isSameOp(id, op)) === true,
+    );
+  }
+
+  tombstone(key: string): WriteOrder | undefined {
+    return this.#record(key).tombstone;
+  }
+
+  fieldOrder(key: string, field: string): WriteOrder | undefined {
+    return this.#record(key).fields.get(field)?.order;
+  }
+
+  putField(key: string, field: string, write: FieldWrite): void {
+    const record = this.#record(key);
+    record.fields.set(field, write);
+    record.changedFields.add(field);
+  }
+
+  addToCounter(key: string, field: string, delta: bigint): void {
+    const record = this.#record(key);
+    record.counters.set(field, plus(record.counters.get(field) ?? NO_COUNTER, delta));
+    record.changedCounters.add(field);
+  }
+
+  putRecord(key: string, { tombstone, fields, counters }: RecordState): void {
+    const record = this.#record(key);
+    record.isReplaced = true;
+    record.tombstone = tombstone;
+    record.fields = new Map(fields);
+    record.counters = new Map(counters);
+    record.changedFields.clear();
+    record.changedCounters.clear();
+    for (const field of fields.keys()) record.changedFields.add(field);
+    for (const field of counters.keys()) record.changedCounters.add(field);
+  }
+
+  #record(key: string): ChangedRecord {
+    return must(this.records.get(key), 'a record that is folded was loaded');
+  }
+}

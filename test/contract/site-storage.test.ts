@@ -1,0 +1,318 @@
+/** What a regional node asks of its storage, of each one that there is. */
+import assert from 'node:assert/strict';
+
+import { afterAll, beforeAll, describe, test } from 'vitest';
+
+import { textOf } from '../../src/base/bytes.ts';
+import type { TreeHead } from '../../src/batch/manifest.ts';
+import type { SealContext } from '../../src/batch/seal-batch.ts';
+import { TreeHasher } from '../../src/ledger/merkle.ts';
+import type { BatchId } from '../../src/batch/batch-id.ts';
+import { TELEMETRY } from '../../src/model/class.ts';
+import { SILENT_LOG } from '../../src/base/log.ts';
+import { machineTimers, MachineClock } from '../../src/platform/clock.ts';
+import { machineFiles } from '../../src/platform/machine-files.ts';
+import { EmbeddedStorage } from '../../src/regional/embedded-storage.ts';
+import { PgStorage } from '../../src/regional/postgres/pg-storage.ts';
+import type { RegionStorage, SiteStorage } from '../../src/regional/site-storage.ts';
+import { Store } from '../../src/store/store.ts';
+import {
+  batchOf,
+  HUB,
+  HUB_ID,
+  identityOf,
+  REGION,
+  SITE,
+  stampedOp,
+  stampedOps,
+} from '../support/batches.ts';
+import { peer } from '../support/peers.ts';
+import { connect, PostgresServer } from '../support/postgres.ts';
+import {
+  chunksOf,
+  keepBatch,
+  keepComplete,
+  KEEPER,
+  opened,
+  putAll,
+} from '../support/site-storages.ts';
+import { tempDir } from '../support/temp-dir.ts';
+
+const machine = { clock: new MachineClock(), timers: machineTimers, log: SILENT_LOG };
+const hasPostgres = peer('postgres') !== undefined || process.env['REQUIRE_PEERS'] === '1';
+let server: PostgresServer | undefined;
+
+beforeAll(async () => {
+  if (hasPostgres) server = await PostgresServer.start();
+}, 60_000);
+afterAll(() => server?.stop());
+
+type Open = () => Promise<RegionStorage>;
+
+async function embedded(): Promise<Open> {
+  const dir = tempDir();
+  const openStore = (path: string): Store =>
+    Store.open({
+      path,
+      files: machineFiles,
+      log: SILENT_LOG,
+      readingsDays: 30,
+      durability: 'each-commit',
+    });
+  return async () => new EmbeddedStorage({ ...machine, files: machineFiles, dir, openStore });
+}
+
+async function postgres(): Promise<Open> {
+  assert.ok(server !== undefined);
+  const url = server.url(await server.create());
+  return async () =>
+    PgStorage.open({
+      ...machine,
+      database: await connect(url),
+      publicKey: REGION.publicKey,
+      keepDays: { readings: 30, batches: 30 },
+    });
+}
+
+const kinds: [string, () => Promise<Open>][] = [
+  ['embedded', embedded],
+  ...(hasPostgres ? [['PostgreSQL', postgres] as [string, () => Promise<Open>]] : []),
+];
+
+interface Place {
+  readonly storage: RegionStorage;
+  readonly site: SiteStorage;
+  /** Closes all and opens it again. */
+  reopen(): Promise<Place>;
+  close(): Promise<void>;
+}
+
+async function placeOf(open: Open): Promise<Place> {
+  const storage = await open();
+  const site = await storage.openSite(SITE, KEEPER);
+  await site.meet(HUB_ID, HUB.publicKey);
+  const close = async (): Promise<void> => {
+    await site.close();
+    await storage.close();
+  };
+  return {
+    storage,
+    site,
+    close,
+    reopen: async () => {
+      await close();
+      return placeOf(open);
+    },
+  };
+}
+
+test.skipIf(hasPostgres)('PostgreSQL (skipped: needs postgres)', () => undefined);
+
+describe.each(kinds)('site storage: %s', (_name, make) => {
+  test('chunks come in any order and number; what is there is known after a restart', async () => {
+    const place = await placeOf(await make());
+    const batch = await batchOf(stampedOps(1, 200));
+    const chunks = chunksOf(batch.bytes).toReversed();
+    assert.ok(chunks.length > 2);
+    for (const chunk of [...chunks.slice(1), ...chunks.slice(1)]) {
+      const put = await place.site.put(HUB_ID, batch.id, chunk);
+      assert.ok(put.kind === 'kept' && !put.isComplete);
+    }
+    const again = await place.reopen();
+    assert.deepEqual((await again.site.have(HUB_ID, batch.id))?.missing(), [chunks.length - 1]);
+    assert.deepEqual(await again.site.complete(), []);
+    assert.equal(await again.site.claim(HUB_ID, batch.id), undefined);
+    const put = await again.site.put(HUB_ID, batch.id, chunks[0] as (typeof chunks)[0]);
+    assert.ok(put.kind === 'kept' && put.isComplete);
+    assert.deepEqual(await again.site.complete(), [{ hub: HUB_ID, batch: batch.id }]);
+    const claim = await again.site.claim(HUB_ID, batch.id);
+    assert.deepEqual(claim?.bytes, batch.bytes);
+    await claim?.release();
+    await again.close();
+  });
+
+  test('of two layouts the newer counts; damaged chunks are dropped', async () => {
+    const place = await placeOf(await make());
+    const batch = await batchOf(stampedOps(1, 200));
+    const [first] = chunksOf(batch.bytes, 80);
+    assert.ok(first !== undefined);
+    await place.site.put(HUB_ID, batch.id, first);
+    const [other] = chunksOf(batch.bytes, 120);
+    assert.ok(other !== undefined);
+    const put = await place.site.put(HUB_ID, batch.id, other);
+    assert.ok(put.kind === 'kept' && put.isContradiction);
+    assert.equal((await place.site.have(HUB_ID, batch.id))?.total, other.total);
+    for (const chunk of chunksOf(batch.bytes, 120)) await place.site.put(HUB_ID, batch.id, chunk);
+    const claim = await place.site.claim(HUB_ID, batch.id);
+    assert.equal(await claim?.drop(), other.total);
+    await claim?.release();
+    assert.equal(await place.site.have(HUB_ID, batch.id), undefined);
+    await place.close();
+  });
+
+  test('hubs are known by their keys; what nobody has met brings nothing', async () => {
+    const place = await placeOf(await make());
+    const stranger = identityOf(9);
+    const batch = await batchOf(stampedOps(1, 3));
+    assert.equal(await place.site.meet(HUB_ID, HUB.publicKey), 'known');
+    assert.equal(await place.site.meet(HUB_ID, stranger.publicKey), 'other');
+    assert.equal(await place.site.meet(stranger.id as typeof HUB_ID, stranger.publicKey), 'new');
+    const [chunk] = chunksOf(batch.bytes);
+    assert.ok(chunk !== undefined);
+    const nobody = '0123456789abcdef' as typeof HUB_ID;
+    assert.deepEqual(await place.site.put(nobody, batch.id, chunk), { kind: 'stranger' });
+    const again = await place.reopen();
+    assert.deepEqual(
+      (await again.site.hubs()).map(({ hub }) => hub),
+      [HUB_ID, stranger.id].toSorted(),
+    );
+    assert.deepEqual(await again.storage.sites(), [SITE]);
+    await again.close();
+  });
+
+  test('a batch that is kept has its receipt, also after a restart, and is not asked for again', async () => {
+    const place = await placeOf(await make());
+    const batch = await batchOf(stampedOps(1, 50));
+    const kept = await keepBatch(place.site, batch);
+    assert.ok(kept.kind === 'kept');
+    assert.equal(textOf(kept.receipt), `${batch.id} untold`);
+    const digest = await place.site.digest();
+    assert.equal(digest.ops, 50);
+    const again = await place.reopen();
+    assert.deepEqual(await again.site.receipt(HUB_ID, batch.id), kept.receipt);
+    assert.deepEqual(await again.site.digest(), digest);
+    assert.equal(await again.site.batches(), 1);
+    assert.deepEqual(await again.site.complete(), []);
+    const [chunk] = chunksOf(batch.bytes);
+    assert.ok(chunk !== undefined);
+    const put = await again.site.put(HUB_ID, batch.id, chunk);
+    assert.deepEqual(put, { kind: 'stored', receipt: kept.receipt });
+    await again.close();
+  });
+
+  test('an op counts once, in whatever batches it comes', async () => {
+    const [once, often] = [await placeOf(await make()), await placeOf(await make())];
+    await keepBatch(once.site, await batchOf(stampedOps(1, 60)));
+    for (const [from, to] of [
+      [21, 60],
+      [1, 30],
+      [10, 25],
+    ] as const) {
+      await keepBatch(often.site, await batchOf(stampedOps(from, to)));
+    }
+    assert.deepEqual(await often.site.digest(), await once.site.digest());
+    const query = { key: 'meters/1/power', fromMs: 0, toMs: Number.MAX_SAFE_INTEGER };
+    assert.deepEqual(await often.site.readings(query), await once.site.readings(query));
+    assert.equal((await once.site.readings(query)).points.length, 20);
+    await once.close();
+    await often.close();
+  });
+
+  test('what is put aside blocks nothing, and is known as the one before', async () => {
+    const place = await placeOf(await make());
+    const bad = await batchOf(stampedOps(1, 3));
+    const next = await batchOf(stampedOps(4, 6), { previous: bad.id });
+    assert.ok(await putAll(place.site, bad));
+    const claim = await place.site.claim(HUB_ID, bad.id);
+    await claim?.park(TELEMETRY, 'for a test');
+    await claim?.release();
+    const kept = await keepBatch(place.site, next);
+    assert.ok(kept.kind === 'kept' && !kept.facts.isLoose);
+    assert.equal(await place.site.receipt(HUB_ID, bad.id), undefined);
+    assert.equal((await place.site.digest()).ops, 3);
+    await place.close();
+  });
+
+  test('a hub cannot tell another history than before', async () => {
+    const place = await placeOf(await make());
+    const tree = treesOf();
+    const first = await batchOf(stampedOps(1, 300), { ...told(tree.at(300)) });
+    const second = await batchOf(stampedOps(301, 700), {
+      ...told(tree.at(700)),
+      previous: first.id,
+    });
+    const late = await batchOf(stampedOps(901, 950), {
+      ...told(tree.at(950)),
+      previous: second.id,
+    });
+    for (const batch of [first, second]) {
+      const kept = await keepBatch(place.site, batch);
+      assert.ok(kept.kind === 'kept' && kept.facts.history === 'agrees');
+      assert.deepEqual(kept.facts.head, tree.at(batch === first ? 300 : 700));
+    }
+    const gap = await keepBatch(place.site, late);
+    assert.ok(gap.kind === 'kept' && gap.facts.history === 'gap');
+    const retold = await keepBatch(
+      place.site,
+      await batchOf(stampedOps(251, 400), { ...told(tree.at(400)) }),
+    );
+    assert.ok(retold.kind === 'kept' && retold.facts.history === 'agrees', 'told again');
+    assert.equal(retold.facts.head.size, 700);
+    const other = [...stampedOps(701, 709), stampedOp(710, { key: 'else' })];
+    const forked = await batchOf(other, { ...told(tree.at(710)) });
+    assert.deepEqual(await keepBatch(place.site, forked), { kind: 'forked', known: 700 });
+    const again = await place.reopen();
+    const go = await keepBatch(
+      again.site,
+      await batchOf(stampedOps(701, 720), { ...told(tree.at(720)) }),
+    );
+    assert.ok(go.kind === 'kept' && go.facts.history === 'agrees');
+    await again.close();
+  });
+
+  test('a claim that is given up leaves everything as it was', async () => {
+    const place = await placeOf(await make());
+    const batch = await batchOf(stampedOps(1, 20));
+    const empty = await place.site.digest();
+    await putAll(place.site, batch);
+    const claim = await place.site.claim(HUB_ID, batch.id);
+    assert.ok(claim !== undefined);
+    await opened(claim, batch.id);
+    await claim.release();
+    assert.deepEqual(await place.site.digest(), empty);
+    assert.equal((await keepComplete(place.site, batch.id)).kind, 'kept');
+    await place.close();
+  });
+
+  test('parts that a hub has given up are dropped by a later hello, not by an old one', async () => {
+    const place = await placeOf(await make());
+    const batch = await batchOf(stampedOps(1, 200));
+    const [chunk] = chunksOf(batch.bytes);
+    assert.ok(chunk !== undefined);
+    await place.site.put(HUB_ID, batch.id, chunk);
+    const hello = (nonce: number, spooled: BatchId[]) =>
+      place.site.heard({
+        hub: HUB_ID,
+        site: SITE,
+        publicKey: HUB.publicKey,
+        nonce: new Uint8Array(8).fill(nonce),
+        software: 'x',
+        formats: [1],
+        compressions: ['none'],
+        encodings: ['rows'],
+        spooled,
+      });
+    assert.deepEqual(await hello(1, []), [batch.id]);
+    assert.deepEqual(await hello(2, [batch.id]), [batch.id]);
+    assert.deepEqual(await hello(3, []), []);
+    assert.equal(await place.site.have(HUB_ID, batch.id), undefined);
+    await place.close();
+  });
+});
+
+/** What the outbox adds for a hub with a ledger. */
+function told(tree: TreeHead): Partial<SealContext> {
+  const context: Partial<SealContext> & { readonly tree: TreeHead } = { tree };
+  return context;
+}
+
+/** Heads of the tree over the ops 1, 2, 3 … of the tests. */
+function treesOf(): { at(size: number): TreeHead } {
+  return {
+    at: (size) => {
+      const hasher = new TreeHasher();
+      for (const { bytes } of stampedOps(1, size)) hasher.add(bytes);
+      return { size, root: hasher.root() };
+    },
+  };
+}

@@ -1,0 +1,94 @@
+/** Random histories in PostgreSQL: the tables hold what the pure fold holds, through whichever worker the ops came. */
+import assert from 'node:assert/strict';
+
+import fc from 'fast-check';
+
+import { hexOf } from '../../src/base/bytes.ts';
+import { conflictsOf } from '../../src/merge/conflicts.ts';
+import { digestOf } from '../../src/merge/digest.ts';
+import { fold } from '../../src/merge/fold.ts';
+import { MemoryState } from '../../src/merge/memory-state.ts';
+import { textOfOpId } from '../../src/merge/op-id.ts';
+import type { StampedOp } from '../../src/model/op.ts';
+import type { Database } from '../../src/platform/postgres.ts';
+import { foldBatch, lanesOf } from '../../src/regional/postgres/fold-batch.ts';
+import { KeyBook } from '../../src/regional/postgres/key-book.ts';
+import { migrate } from '../../src/regional/postgres/migrations.ts';
+import { digestOfSite } from '../../src/regional/postgres/state-digest.ts';
+import { REGION } from '../support/batches.ts';
+import { anyShuffledHistory } from '../support/histories.ts';
+import { sha256Hasher } from '../support/ops.ts';
+import { testWithPeers } from '../support/peers.ts';
+import { connect, PostgresServer } from '../support/postgres.ts';
+
+interface Worker {
+  readonly database: Database;
+  readonly keys: KeyBook;
+}
+
+async function foldBy({ database, keys }: Worker, siteId: number, ops: StampedOp[]): Promise<void> {
+  const idByKey = await keys.idsOf(new Set(ops.map(({ op }) => op.key)));
+  await keys.makeLanes(lanesOf(ops));
+  await database.transaction((sql) => foldBatch(sql, { siteId, idByKey }, ops));
+}
+
+testWithPeers(
+  'tables of a fleet hold what the pure fold holds',
+  ['postgres', 'initdb'],
+  async () => {
+    const server = await PostgresServer.start(['fsync=off']);
+    const url = server.url(await server.create());
+    const databases = [await connect(url), await connect(url)] as const;
+    const [database] = databases;
+    try {
+      await Promise.all(databases.map((each) => migrate(each, REGION.publicKey)));
+      let sites = 0;
+      const law = fc.asyncProperty(
+        anyShuffledHistory,
+        fc.integer({ min: 1, max: 9 }),
+        async ({ history, shuffled }, size) => {
+          const memory = new MemoryState();
+          for (const op of history) fold(memory, op);
+          sites += 1;
+          const made = 'INSERT INTO heliograph.site (name) VALUES ($1) RETURNING id';
+          const [row] = await database.query(made, [`site-${sites}`]);
+          const siteId = row?.['id'] as number;
+          const workers = databases.map((each) => ({
+            database: each,
+            keys: new KeyBook(each, siteId),
+          }));
+          for (let at = 0; at < shuffled.length; at += size) {
+            const worker = workers[(at / size) % 2] as Worker;
+            await foldBy(worker, siteId, shuffled.slice(at, at + size));
+          }
+          const { digest, ops } = await digestOfSite(database, siteId);
+          assert.equal(digest, hexOf(digestOf(memory, sha256Hasher()).digest));
+          assert.equal(ops, history.filter(({ op }) => op.class !== 6).length);
+          const rows = await database.query(
+            `SELECT key, field, kind, winner, loser FROM heliograph.conflicts
+           WHERE site = $1 AND closed_at IS NULL`,
+            [`site-${sites}`],
+          );
+          const found = rows.map((each) => Object.values(each).join(' '));
+          const keys = new Set(history.map(({ op }) => op.key));
+          const expected = [...keys].flatMap((key) =>
+            conflictsOf(memory.writes(key)).map(({ field, kind, winner, loser }) =>
+              [
+                key.replaceAll('\0', '\u2400'),
+                field,
+                kind,
+                textOfOpId(winner),
+                textOfOpId(loser),
+              ].join(' '),
+            ),
+          );
+          assert.deepEqual(found.toSorted(), expected.toSorted());
+        },
+      );
+      await fc.assert(law, { numRuns: 40 });
+    } finally {
+      for (const each of databases) await each.close();
+      await server.stop();
+    }
+  },
+);
