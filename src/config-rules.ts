@@ -20,11 +20,6 @@ const NOT_YET: readonly Rule[] = [
     broken: (config) => config.journal.onFull === 'drop-bulk',
     message: 'this version does not drop anything yet; refuse',
   },
-  {
-    keys: ['peer.enabled', 'peer.addresses'],
-    broken: ({ peer }) => peer.enabled || peer.addresses.length > 0,
-    message: 'this version does not sync with peers yet; false, and no addresses',
-  },
 ];
 
 const TOGETHER: readonly Rule[] = [
@@ -54,6 +49,17 @@ const TOGETHER: readonly Rule[] = [
     keys: ['power.sources'],
     broken: ({ power }) => power.sources.length > 1 && power.sources.includes('none'),
     message: '"none" (on mains) stands alone; name either it or sources',
+  },
+  {
+    keys: ['peer.addresses', 'peer.enabled'],
+    broken: ({ peer }) => peer.addresses.length > 0 && !peer.enabled,
+    message: 'is of no use without peer.enabled = true',
+  },
+  {
+    keys: ['peer.addresses', 'security.mode'],
+    broken: ({ peer, security }) =>
+      security.mode === 'enrolled' && peer.addresses.some((url) => url.startsWith('mqtt:')),
+    message: 'in mode enrolled hubs know each other by certificate: mqtts://HOST:TLS_PORT',
   },
   {
     keys: ['uplink.username', 'uplink.url'],

@@ -74,10 +74,13 @@ export interface BrokerLogin {
   readonly ca?: Uint8Array;
 }
 
+/** The keys of such a section. */
+type BrokerSection = Pick<Config['uplink'], 'url' | 'username' | 'passwordFile' | 'caFile'>;
+
 /** How to log in at the broker of a section of the config; throws `config.invalid` where a file of it is missing. */
 export function brokerLogin(
-  section: 'uplink' | 'regional',
-  { url, username, passwordFile, caFile }: Config['uplink'] | Config['regional'],
+  section: 'uplink' | 'regional' | 'peer',
+  { url, username, passwordFile, caFile }: BrokerSection,
   { files, env }: Machine,
 ): BrokerLogin {
   const key = `${section}.password_file`;

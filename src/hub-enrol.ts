@@ -166,7 +166,7 @@ export async function tlsCredentials(
 }
 
 /** Read from `enrol/`, or made where this node is the authority: also anew, where the machine has got new names. */
-async function ownCertificate(
+export async function ownCertificate(
   config: Config,
   machine: Machine,
   hubId: string,

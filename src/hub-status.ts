@@ -21,6 +21,7 @@ import { isLoopback } from './security/listening.ts';
 import { overrideJson } from './status/override.ts';
 import type { FlashLedger } from './status/flash-ledger.ts';
 import type { FaultStatus, Health, StatusSnapshot, SyncStatus } from './status/snapshot.ts';
+import type { PeerStatus } from './sync/peers/peer-book.ts';
 import { syncStatesOf } from './sync/recovery-table.ts';
 import type { Uplink } from './uplink/uplink.ts';
 
@@ -37,6 +38,7 @@ export interface StatusParts {
   readonly assets: Pick<HubAssets, 'stat' | 'fault'>;
   readonly host: Host;
   readonly flash: FlashLedger;
+  readonly peers: () => readonly PeerStatus[];
   /** Of the site, for moments that people read. */
   readonly clock: Clock;
   /** Of the machine, for what its own figures are counted by. */
@@ -88,7 +90,7 @@ export class HubStatus {
       sync: this.#sync(faults),
       energy: this.#energy(),
       devices: { ...sessions, connected: sessions.clients },
-      peers: [],
+      peers: this.#peers(),
       disk: { freeBytes: disk.diskFreeBytes, totalBytes: disk.diskBytes },
       flash: flash.status(disk.diskBytes),
       process: { rssBytes: figures?.rssBytes ?? 0, cpuS: figures?.cpuS ?? 0 },
@@ -146,6 +148,25 @@ export class HubStatus {
       ageS: Number.isFinite(ageS) ? ageS : null,
       override: overrideJson(power.override.current()),
     };
+  }
+
+  #peers(): StatusSnapshot['peers'] {
+    const { peers, clock, machineClock } = this.#parts;
+    return peers().map(
+      ({ hub, address, state, reason, opsSent, opsTaken, stuckLanes, heardMs }) => {
+        const agoMs = heardMs === undefined ? undefined : machineClock.monotonicMs() - heardMs;
+        return {
+          hubId: hub ?? null,
+          address,
+          state,
+          reason: reason ?? null,
+          lastSeenAt: agoMs === undefined ? null : isoTime(clock.wallMs() - agoMs),
+          opsSent,
+          opsTaken,
+          stuckLanes,
+        };
+      },
+    );
   }
 
   #backlog(): StatusSnapshot['backlog'] {

@@ -22,6 +22,7 @@ import { type Serving, serveDevices } from './hub-serving.ts';
 import { HubStatus } from './hub-status.ts';
 import type { Machine } from './machine.ts';
 import type { Origin } from './model/origin.ts';
+import type { PeerBook } from './sync/peers/peer-book.ts';
 import { PROGRAM_VERSION } from './versions.ts';
 
 export interface Hub {
@@ -58,7 +59,8 @@ async function assemble(ground: Ground): Promise<Hub> {
   // Devices are served while the rest of the program is still being read from the card.
   const { followJournal } = await import('./hub-followers.ts');
   const followers = followJournal(ground, serving);
-  const status = openStatus(ground, serving, followers);
+  const peers = await openPeers(ground, serving, followers);
+  const status = openStatus(ground, serving, followers, peers);
   announce(ground, serving, followers, status);
   const log = servedLog(ground, serving.journal, followers.ledger);
   const records = new HubRecords({ ...serving, id });
@@ -77,7 +79,22 @@ async function assemble(ground: Ground): Promise<Hub> {
   };
 }
 
-function openStatus(ground: Ground, serving: Serving, followers: Followers): HubStatus {
+/** Undefined where the hub stands alone. */
+async function openPeers(
+  ground: Ground,
+  serving: Serving,
+  followers: Followers,
+): Promise<PeerBook | undefined> {
+  if (!ground.config.peer.enabled) return undefined;
+  return (await import('./hub-peers.ts')).openPeers(ground, serving, followers);
+}
+
+function openStatus(
+  ground: Ground,
+  serving: Serving,
+  followers: Followers,
+  peers: PeerBook | undefined,
+): HubStatus {
   const { config, machine, time, id } = ground;
   return new HubStatus({
     hubId: id,
@@ -85,6 +102,7 @@ function openStatus(ground: Ground, serving: Serving, followers: Followers): Hub
     config,
     ...serving,
     ...followers,
+    peers: () => peers?.status() ?? [],
     flash: openFlashLedger({ ...ground, ...serving }),
     host: machine.host,
     clock: time.clock,

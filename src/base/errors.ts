@@ -96,6 +96,8 @@ export const FAULTS = {
     "This is not of the site's authority. Nothing was taken over; make the file again on the authority's hub.",
   'enrol.refused': 'Make a new token on the hub: `heliograph enrol token NAME`.',
   'enrol.malformed': 'The request is not as it should be; see ENROLMENT.md §4.',
+  'peer.stranger':
+    'Only hubs speak there. Enrol it with `enrol hub`; in mode password give its user the role operator.',
   'hub.refused': 'Name a user who may: --user NAME --password-file FILE.',
   'hub.declined': 'Nothing was changed. The answer above says why, and what would be possible.',
   'hub.unreachable': 'No hub answers there. Is it running? `systemctl status heliograph` tells.',

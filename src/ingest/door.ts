@@ -13,7 +13,7 @@ import type { Log } from '../base/log.ts';
 import { CborWriter } from '../codec/writer.ts';
 import { carriesBytes } from '../model/asset-bytes.ts';
 import { LOG, type OpClass } from '../model/class.ts';
-import { encodeDelivery } from '../model/entry.ts';
+import { encodeDelivery, encodeOpEntry } from '../model/entry.ts';
 import type { HlcClock } from '../model/hlc.ts';
 import {
   AUTHORITY,
@@ -23,6 +23,7 @@ import {
   type Op,
   PATCH,
   type Role,
+  type StampedOp,
   UNDO,
 } from '../model/op.ts';
 import { type Lane, laneOf, type Origin, splitLane } from '../model/origin.ts';
@@ -32,6 +33,7 @@ import { FillGate } from './fill-gate.ts';
 import type { JournalPort, Lsn } from './journal-port.ts';
 import { OpEntryEncoder, type OwnOp } from './op-entry-encoder.ts';
 import { type OpsOutcome, readOpsMessage, type RejectedOp, type TakenEdit } from './ops-message.ts';
+import { type PeerVerdict, refusePeerOp } from './peer-ops.ts';
 import { encodeNote, NOTE_INTERVAL } from './progress.ts';
 import { markOf, RecentPublishes } from './recent-publishes.ts';
 
@@ -246,6 +248,36 @@ export class Door {
     }));
     const outcome = { lsn, accepted, rejected, edits, isClash };
     return reason === undefined ? outcome : { ...outcome, refused: reason };
+  }
+
+  /**
+   * Takes an op from a peer as it was accepted there, stamp included, so that every hub judges it alike. `previous`:
+   * the op before it in its lane, where what lay between is lost for good.
+   */
+  acceptPeerOp(stamped: StampedOp, previous?: number): PeerVerdict {
+    const { op, bytes, stamp } = stamped;
+    const { hub, hlc, unfoldable } = this.#options;
+    const lane = laneOf(op.origin, op.class);
+    const isOwn = op.origin === hub;
+    const known = isOwn ? (this.#ownSeqs[op.class] as number) : seqIn(this.#vector, lane);
+    const hasRoom = known > 0 || this.#vector.size < LANES_MAX;
+    const refused = refusePeerOp({ op, previous, known, hasRoom, unfoldable });
+    if (refused !== undefined) return refused;
+    const full = this.#gate.refusal(op.class);
+    if (full !== undefined) return { kind: 'later', reason: full.message };
+    hlc.observe(op.hlc);
+    hlc.observe(stamp.hlc);
+    let lsn: Lsn;
+    try {
+      lsn = this.#append(encodeOpEntry(bytes, stamp), op.class);
+    } catch (error) {
+      if (error instanceof HubError) return { kind: 'later', reason: error.message };
+      throw error;
+    }
+    if (isOwn) this.#ownSeqs[op.class] = op.seq;
+    else this.#vector.set(lane, op.seq);
+    this.#noteNowAndThen(lsn);
+    return { kind: 'taken', lsn };
   }
 
   /** The device that speaks for an origin, as far as it did since the start. */

@@ -11,6 +11,8 @@
  * MQTT.js forgets publishes that wait for their PUBACK when the stream closes without an end of ours; every
  * wait here ends with the session.
  */
+import type { PeerCertificate } from 'node:tls';
+
 import type { IClientOptions, MqttClient as Library } from 'mqtt';
 
 import { HubError, messageOf } from '../base/errors.ts';
@@ -69,9 +71,24 @@ async function openLibrary(options: MqttSessionOptions): Promise<Library> {
   if (options.username !== undefined) settings.username = options.username;
   if (options.password !== undefined) settings.password = options.password;
   if (options.ca !== undefined) settings.ca = Buffer.from(options.ca);
-  const session = tickets.get(ticketKey(options));
+  const { refuseBroker } = options;
+  // A resumed session is not checked again, and who is known by more than a name must be.
+  const session = refuseBroker === undefined ? tickets.get(ticketKey(options)) : undefined;
   // The library hands on to node:tls what it does not know itself.
   if (session !== undefined) Object.assign(settings, { session });
+  if (options.certificate !== undefined) {
+    settings.cert = Buffer.from(options.certificate.cert);
+    settings.key = Buffer.from(options.certificate.key);
+  }
+  if (refuseBroker !== undefined) {
+    // The library hands it to `tls.connect`, though its types do not say so.
+    Object.assign(settings, {
+      checkServerIdentity: (_host: string, { raw }: PeerCertificate) => {
+        const reason = refuseBroker(new Uint8Array(raw));
+        return reason === undefined ? undefined : new Error(reason);
+      },
+    });
+  }
   if (options.will !== undefined) {
     const { topic, payload, retain } = options.will;
     settings.will = { topic, payload: Buffer.from(payload), retain, qos: 1 };

@@ -10,6 +10,12 @@ export interface MqttSessionOptions {
   readonly username?: string;
   readonly password?: string;
   readonly ca?: Uint8Array;
+  /** Our own certificate and its key, PEM, where the broker asks for one. */
+  readonly certificate?: { readonly cert: Uint8Array; readonly key: Uint8Array };
+  /**
+   * Says why a broker whose certificate the CA has signed will not do, instead of a comparison with the host name; DER.
+   */
+  readonly refuseBroker?: (certificate: Uint8Array) => string | undefined;
   readonly keepaliveS: number;
   readonly connectTimeoutMs: number;
   /** What the broker says for us when we vanish. */

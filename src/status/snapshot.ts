@@ -30,7 +30,7 @@ export interface StatusSnapshot {
   /** What sync is thought to have cost since midnight (UTC) or the start. */
   readonly energy: EnergyStatus;
   readonly devices: DeviceStatus;
-  readonly peers: readonly { readonly hubId: string; readonly lastSeenAt: string }[];
+  readonly peers: readonly PeerRow[];
   readonly disk: { readonly freeBytes: number; readonly totalBytes: number | null };
   readonly flash: FlashStatus;
   readonly process: { readonly rssBytes: number; readonly cpuS: number };
@@ -41,6 +41,23 @@ export interface StatusSnapshot {
   };
   /** Worst first. */
   readonly faults: readonly FaultStatus[];
+}
+
+/** Another hub of the site. */
+export interface PeerRow {
+  /** Null before it has said who it is. */
+  readonly hubId: string | null;
+  /** That this hub dials, or the name by which it has come. */
+  readonly address: string;
+  /** `synced`: each has all that the other may send now. */
+  readonly state: 'synced' | 'syncing' | 'connecting' | 'waiting' | 'refused';
+  /** Why there is no exchange now. */
+  readonly reason: string | null;
+  readonly lastSeenAt: string | null;
+  readonly opsSent: number;
+  readonly opsTaken: number;
+  /** Lanes that do not get on: one side has let go of what the other lacks, or cannot fold it. */
+  readonly stuckLanes: number;
 }
 
 export interface PowerStatus {

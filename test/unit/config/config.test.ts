@@ -178,12 +178,12 @@ test('rules between keys are checked on the whole, named by the key that was giv
     onlyMistake('[[capture]]\nfilter = "a/#"\n[[capture]]\nfilter = "a/#"\nclass = "alarm"'),
     /^h\.toml:4: capture\[1\]\.filter: never matches/,
   );
+  assert.match(onlyMistake('[peer]\naddresses = ["mqtt://a:1"]'), /peer\.enabled/);
   assert.match(onlyMistake('[[grant]]\npublish = ["a"]'), /either a user or a role/);
 });
 
 test.each([
   ['journal.on_full="drop-bulk"', /drop/],
-  ['peer.enabled=true', /peers/],
   ['regional.database="mysql://x"', /postgres/],
   ['regional.database="postgres://me:secret@x/y"', /without a password/],
 ])('%s is refused instead of ignored', (set, why) => {

@@ -67,6 +67,8 @@ function sets(dir: string): Config {
     'grant=[{user="ana",publish=["a"],read=["a"]}]',
     // Nobody listens there: the uplink tries, and fails.
     'uplink.url=mqtt://127.0.0.1:9',
+    'peer.enabled=true',
+    'peer.addresses=["mqtt://127.0.0.1:9"]',
   );
 }
 

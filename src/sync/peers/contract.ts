@@ -1,0 +1,53 @@
+/** What peers need of the rest of the hub; `hub-peers.ts` hands it over. */
+import type { OpClass } from '../../model/class.ts';
+import type { StampedOp } from '../../model/op.ts';
+import type { Origin } from '../../model/origin.ts';
+import type { VersionVector } from '../../model/version-vector.ts';
+
+export type Lsn = number;
+
+export interface PeerJournal {
+  readonly firstLsn: Lsn;
+  readonly durableLsn: Lsn;
+  cursor(fromLsn: Lsn): {
+    next(): { readonly lsn: Lsn; readonly entry: Uint8Array } | undefined;
+  };
+  whenDurable(lsn: Lsn): Promise<void>;
+}
+
+/** What became of an op that a peer handed in. */
+export type PeerVerdict =
+  | { readonly kind: 'taken'; readonly lsn: Lsn }
+  | { readonly kind: 'known' }
+  /** Ops before it are missing here, and the peer does not say that they are lost. */
+  | { readonly kind: 'gap' }
+  /** This version cannot fold it; its lane waits for an update. */
+  | { readonly kind: 'never'; readonly reason: string }
+  /** No room now. */
+  | { readonly kind: 'later'; readonly reason: string };
+
+export interface PeerDoor {
+  /** What this hub holds. */
+  vector(): VersionVector;
+  acceptPeerOp(stamped: StampedOp, previous: number | undefined): PeerVerdict;
+}
+
+/** The site's roster, in mode `enrolled`. */
+export interface PeerRoster {
+  readonly epoch: number;
+  readonly bytes: Uint8Array;
+  /** Takes a newer one; throws `HubError('enrol.untrusted')`. */
+  install(bytes: Uint8Array): void;
+}
+
+/** What power allows between hubs. */
+export interface PeerPolicy {
+  readonly classes: ReadonlySet<OpClass>;
+  /** Classes below command gather so long before they go; 0: at once. */
+  readonly gatherMs: number;
+}
+
+export interface PeerSelf {
+  readonly hub: Origin;
+  readonly site: string;
+}

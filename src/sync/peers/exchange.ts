@@ -1,0 +1,309 @@
+/**
+ * One exchange between two hubs, the same at both ends whoever dialled (PEERS.md §3): each says what it holds, sends
+ * what the other lacks in pages, one under way at a time, and goes on with what comes new. What came from the
+ * peer counts only when it is durable; then it says `taken`.
+ *
+ * Nothing here can loop: an op moves only towards a hub that does not hold it. Nothing here can flood: a page
+ * waits for the one before it.
+ */
+import { unreachable } from '../../base/assert.ts';
+import type { Cancel, Clock, Timers } from '../../base/clock.ts';
+import { HubError } from '../../base/errors.ts';
+import { CborError } from '../../codec/reader.ts';
+import { COMMAND, type OpClass } from '../../model/class.ts';
+import { type Lane, laneOf, type Origin } from '../../model/origin.ts';
+import type { Lsn, PeerDoor, PeerJournal, PeerPolicy, PeerRoster, PeerSelf } from './contract.ts';
+import {
+  encodePeerMessage,
+  type PeerMessage,
+  type PeerOp,
+  readPeerMessage,
+} from './peer-message.ts';
+import { Sending } from './sending.ts';
+
+export interface ExchangeOptions {
+  readonly self: PeerSelf;
+  readonly journal: PeerJournal;
+  readonly door: PeerDoor;
+  readonly roster: PeerRoster | undefined;
+  readonly policy: () => PeerPolicy;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly send: (bytes: Uint8Array) => void;
+  /** The peer has said who it is; false: this exchange is one too many, and ends. */
+  readonly onKnown: (hub: Origin) => boolean;
+  /** Called once, when the exchange is over. */
+  readonly onEnd: (reason: string, waitS: number) => void;
+}
+
+export interface ExchangeStatus {
+  readonly hub: Origin | undefined;
+  /** Both have had all that the other may send now. */
+  readonly isSynced: boolean;
+  readonly opsSent: number;
+  readonly opsTaken: number;
+  /** Lanes that do not get on, in either direction. */
+  readonly stuckLanes: number;
+  readonly heardMs: number;
+}
+
+type Page = Extract<PeerMessage, { kind: 'page' }>;
+
+const SILENT_MS_MAX = 120_000;
+const RETRY_MS = 1_000;
+const WAIT_S = 5;
+const WAIT_REFUSED_S = 300;
+
+export class PeerExchange {
+  readonly #options: ExchangeOptions;
+  readonly #stopWatching: Cancel;
+  #cancelGathering: Cancel | undefined;
+  #state: 'new' | 'open' | 'ended' = 'new';
+  #hub: Origin | undefined;
+  /** Of the roster that the peer has, as far as we know. */
+  #peerEpoch = 0;
+  #sending: Sending | undefined;
+  #turn: Cancel | undefined;
+  /** Number of the last page that was sent, and whether it is taken. */
+  #sent = 0;
+  #isTaken = true;
+  /** The peer has been told that there is no more, and has said so itself. */
+  #hasToldEnd = false;
+  #hasHeardEnd = false;
+  #isGathering = true;
+  #taken = 0;
+  #isTaking = false;
+  #opsSent = 0;
+  #opsTaken = 0;
+  readonly #stuckHere = new Set<Lane>();
+  #heardMs: number;
+  #waitsSinceMs: number;
+
+  constructor(options: ExchangeOptions) {
+    this.#options = options;
+    this.#heardMs = this.#waitsSinceMs = options.clock.monotonicMs();
+    this.#stopWatching = options.timers.every(SILENT_MS_MAX / 4, () => this.#watch());
+  }
+
+  status(): ExchangeStatus {
+    return {
+      hub: this.#hub,
+      isSynced: this.#hasToldEnd && this.#isTaken && this.#hasHeardEnd,
+      opsSent: this.#opsSent,
+      opsTaken: this.#opsTaken,
+      stuckLanes: this.#stuckHere.size + (this.#sending?.stuckLanes ?? 0),
+      heardMs: this.#heardMs,
+    };
+  }
+
+  /** Says what this hub holds. */
+  open(): void {
+    const { self, door, roster } = this.#options;
+    const { hub, site } = self;
+    this.#send({ kind: 'open', hub, site, vector: door.vector(), rosterEpoch: roster?.epoch ?? 0 });
+  }
+
+  /** The journal has grown. */
+  grown(): void {
+    this.#run();
+  }
+
+  /**
+   * What power allows may have changed. Where it is short, all but alarms and commands gather, and go together now and
+   * then: this comes again by itself.
+   */
+  policyChanged(): void {
+    const { policy, timers } = this.#options;
+    if (this.#state !== 'open') return;
+    this.#isGathering = true;
+    this.#sending?.allowedChanged();
+    this.#run();
+    this.#cancelGathering?.();
+    const { gatherMs } = policy();
+    this.#cancelGathering =
+      gatherMs === 0 ? undefined : timers.after(gatherMs, () => this.policyChanged());
+  }
+
+  /** Sends the roster to a peer that has an older one. */
+  rosterChanged(): void {
+    const { roster } = this.#options;
+    if (this.#state !== 'open' || roster === undefined || roster.epoch <= this.#peerEpoch) return;
+    this.#peerEpoch = roster.epoch;
+    this.#send({ kind: 'roster', bytes: roster.bytes });
+  }
+
+  handle(bytes: Uint8Array): void {
+    if (this.#state === 'ended') return;
+    this.#heardMs = this.#options.clock.monotonicMs();
+    let message: PeerMessage;
+    try {
+      message = readPeerMessage(bytes);
+    } catch (error) {
+      if (!(error instanceof CborError)) throw error;
+      return this.end(`cannot read what the peer says: ${error.message}`, WAIT_REFUSED_S);
+    }
+    switch (message.kind) {
+      case 'open':
+        return this.#opened(message);
+      case 'page':
+        return this.#pageCame(message);
+      case 'taken':
+        if (message.number !== this.#sent) return undefined;
+        this.#isTaken = true;
+        return this.#run();
+      case 'lapse':
+        return this.#end(message.reason, message.waitS);
+      case 'roster':
+        return this.#rosterCame(message.bytes);
+      default:
+        return unreachable(message);
+    }
+  }
+
+  /** Ends the exchange, telling the peer why. */
+  end(reason: string, waitS = WAIT_S): void {
+    if (this.#state === 'ended') return;
+    this.#send({ kind: 'lapse', reason, waitS });
+    this.#end(reason, waitS);
+  }
+
+  /** Ends it because the line is gone. */
+  lost(reason: string): void {
+    this.#end(reason, 0);
+  }
+
+  #opened({ hub, site, vector, rosterEpoch }: Extract<PeerMessage, { kind: 'open' }>): void {
+    const { self, journal, onKnown, clock } = this.#options;
+    if (hub === self.hub) return this.end('this is the same hub', WAIT_REFUSED_S);
+    if (site !== self.site) return this.end(`this is site ${self.site}`, WAIT_REFUSED_S);
+    this.#hub = hub;
+    if (!onKnown(hub)) return this.end('these hubs speak already', WAIT_REFUSED_S);
+    this.#state = 'open';
+    this.#peerEpoch = rosterEpoch;
+    this.rosterChanged();
+    this.#hasToldEnd = false;
+    this.#sending = new Sending({
+      journal,
+      peerHolds: vector,
+      isAllowed: (opClass) => this.#isAllowed(opClass),
+      nowMs: () => clock.monotonicMs(),
+    });
+    this.policyChanged();
+  }
+
+  #isAllowed(opClass: OpClass): boolean {
+    const { classes } = this.#options.policy();
+    return classes.has(opClass) && (opClass <= COMMAND || this.#isGathering);
+  }
+
+  #run(): void {
+    if (this.#state !== 'open' || !this.#isTaken) return;
+    this.#turn ??= this.#options.timers.soon(() => {
+      this.#turn = undefined;
+      this.#sendSome();
+    });
+  }
+
+  #sendSome(): void {
+    if (this.#state !== 'open' || !this.#isTaken) return;
+    const page = this.#sending?.step();
+    if (page === undefined) return this.#run();
+    const { ops, hasMore } = page;
+    if (!hasMore) this.#isGathering = this.#options.policy().gatherMs === 0;
+    if (ops.length === 0 && this.#hasToldEnd) return;
+    this.#hasToldEnd = !hasMore;
+    this.#sent += 1;
+    this.#isTaken = false;
+    this.#waitsSinceMs = this.#options.clock.monotonicMs();
+    this.#opsSent += ops.length;
+    this.#send({ kind: 'page', number: this.#sent, ops, hasMore });
+  }
+
+  #pageCame(page: Page): void {
+    // One page at a time: whoever sends more does not keep to the protocol.
+    if (this.#isTaking || page.number !== this.#taken + 1) {
+      return this.end('pages out of order', WAIT_S);
+    }
+    this.#isTaking = true;
+    void this.#take(page);
+  }
+
+  async #take({ number, ops, hasMore }: Page): Promise<void> {
+    let lsn: Lsn = 0;
+    for (let at = 0; at < ops.length && this.#state !== 'ended';) {
+      const outcome = this.#takeOp(ops[at] as PeerOp);
+      if (outcome === 'later') await this.#pause(RETRY_MS);
+      else {
+        lsn = Math.max(lsn, outcome);
+        at += 1;
+      }
+    }
+    try {
+      if (lsn > 0) await this.#options.journal.whenDurable(lsn);
+    } catch (error) {
+      if (!(error instanceof HubError)) throw error;
+      return this.end(error.message);
+    }
+    if (this.#state === 'ended') return;
+    this.#isTaking = false;
+    this.#taken = number;
+    this.#hasHeardEnd = !hasMore;
+    this.#send({ kind: 'taken', number });
+  }
+
+  /** LSN of a new entry, 0 where there is none; `later` where there is no room now. */
+  #takeOp({ stamped, previous }: PeerOp): Lsn | 'later' {
+    const { origin, class: opClass, seq } = stamped.op;
+    const lane = laneOf(origin, opClass);
+    if (this.#stuckHere.has(lane)) return 0;
+    const verdict = this.#options.door.acceptPeerOp(stamped, previous);
+    if (verdict.kind === 'later') return 'later';
+    if (verdict.kind === 'gap' || verdict.kind === 'never') {
+      this.#stuckHere.add(lane);
+      return 0;
+    }
+    this.#sending?.peerHolds(lane, seq);
+    if (verdict.kind === 'known') return 0;
+    this.#opsTaken += 1;
+    return verdict.lsn;
+  }
+
+  #rosterCame(bytes: Uint8Array): void {
+    try {
+      this.#options.roster?.install(bytes);
+    } catch (error) {
+      if (!(error instanceof HubError)) throw error;
+      this.end(error.message, WAIT_REFUSED_S);
+    }
+  }
+
+  #watch(): void {
+    const nowMs = this.#options.clock.monotonicMs();
+    const isSilent = !this.#isTaken && nowMs - this.#waitsSinceMs > SILENT_MS_MAX;
+    const isMute = this.#state === 'new' && nowMs - this.#heardMs > SILENT_MS_MAX;
+    if (isSilent || isMute) return this.end('the peer is silent');
+    // A page without ops now and then shows both sides that the other is there.
+    if (!this.#isTaken || nowMs - this.#waitsSinceMs < SILENT_MS_MAX / 2) return;
+    this.#hasToldEnd = false;
+    this.#run();
+  }
+
+  #pause(delayMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#options.timers.after(delayMs, resolve);
+    });
+  }
+
+  #send(message: PeerMessage): void {
+    this.#options.send(encodePeerMessage(message));
+  }
+
+  #end(reason: string, waitS: number): void {
+    if (this.#state === 'ended') return;
+    this.#state = 'ended';
+    this.#turn?.();
+    this.#stopWatching();
+    this.#cancelGathering?.();
+    this.#options.onEnd(reason, waitS);
+  }
+}

@@ -1,0 +1,265 @@
+/**
+ * All exchanges of a hub with others: those it dials (configured or discovered addresses) and those that others
+ * dial. Between two hubs there is one exchange; where both dial each other, the one that the smaller id dialled stays.
+ *
+ * A line that fails is tried again with growing pauses, so a hub that is off costs a packet now and then.
+ */
+import { Backoff } from '../../base/backoff.ts';
+import type { Cancel, Clock, Timers } from '../../base/clock.ts';
+import { HubError, messageOf } from '../../base/errors.ts';
+import type { Log } from '../../base/log.ts';
+import type { Random } from '../../base/random.ts';
+import type { Origin } from '../../model/origin.ts';
+import type { PeerDoor, PeerJournal, PeerPolicy, PeerRoster, PeerSelf } from './contract.ts';
+import { type ExchangeStatus, PeerExchange } from './exchange.ts';
+
+/** A line to the broker of another hub. */
+export interface PeerLine {
+  send(bytes: Uint8Array): void;
+  close(): void;
+}
+
+export interface LineHandlers {
+  onMessage(bytes: Uint8Array): void;
+  onClose(reason: string): void;
+}
+
+export interface PeerBookOptions {
+  readonly self: PeerSelf;
+  readonly journal: PeerJournal & { onDurable(listener: (durableLsn: number) => void): void };
+  readonly door: PeerDoor;
+  readonly roster: PeerRoster | undefined;
+  /** Undefined: power allows no peers now. */
+  readonly policy: () => PeerPolicy | undefined;
+  readonly dial: (address: string, handlers: LineHandlers) => Promise<PeerLine>;
+  /** Sends to a hub that has dialled us, by its name here. */
+  readonly answer: (name: string, bytes: Uint8Array) => void;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+export interface PeerStatus extends Omit<ExchangeStatus, 'hub' | 'isSynced' | 'heardMs'> {
+  /** Undefined before the peer has said who it is. */
+  readonly hub: Origin | undefined;
+  /** Address that we dial, or the name by which it has come here. */
+  readonly address: string;
+  readonly state: 'synced' | 'syncing' | 'connecting' | 'waiting' | 'refused';
+  /** Why it is not connected. */
+  readonly reason: string | undefined;
+  /** On the monotonic clock. */
+  readonly heardMs: number | undefined;
+}
+
+interface Peer {
+  /** Empty for those who dial us. */
+  readonly address: string;
+  readonly name: string;
+  readonly backoff: Backoff;
+  exchange: PeerExchange | undefined;
+  line: PeerLine | undefined;
+  hub: Origin | undefined;
+  isDialling: boolean;
+  isRefused: boolean;
+  nextMs: number;
+  reason: string | undefined;
+  last: ExchangeStatus | undefined;
+}
+
+export const PEERS_MAX = 32;
+const LOOK_MS = 1_000;
+const PAUSE_MS_MIN = 2_000;
+const PAUSE_MS_MAX = 300_000;
+
+export class PeerBook {
+  readonly #options: PeerBookOptions;
+  readonly #dialled = new Map<string, Peer>();
+  readonly #heard = new Map<string, Peer>();
+  readonly #stop: Cancel;
+  #isClosed = false;
+
+  constructor(options: PeerBookOptions) {
+    this.#options = options;
+    options.journal.onDurable(() => {
+      for (const { exchange } of this.#all()) exchange?.grown();
+    });
+    this.#stop = options.timers.every(LOOK_MS, () => this.#look());
+  }
+
+  /** An address to dial from now on; nothing happens where it is known, or there are too many. */
+  add(address: string): void {
+    if (this.#dialled.has(address) || this.#dialled.size >= PEERS_MAX) return;
+    this.#dialled.set(address, this.#newPeer(address, address));
+    this.#look();
+  }
+
+  /** A message of a hub that has dialled us; `name` is who it has proved to be. */
+  heard(name: string, bytes: Uint8Array): void {
+    if (this.#isClosed) return;
+    let peer = this.#heard.get(name);
+    if (peer?.exchange === undefined) {
+      if (peer === undefined && this.#heard.size >= PEERS_MAX) return;
+      peer ??= this.#newPeer('', name);
+      this.#heard.set(name, peer);
+      this.#begin(peer, (message) => this.#options.answer(name, message));
+    } else if (isOpen(bytes)) {
+      // It has come anew, over another connection.
+      peer.exchange.lost('came again');
+      this.#begin(peer, (message) => this.#options.answer(name, message));
+    }
+    peer.exchange?.handle(bytes);
+  }
+
+  policyChanged(): void {
+    const isAllowed = this.#options.policy() !== undefined;
+    for (const { exchange } of this.#all()) {
+      if (isAllowed) exchange?.policyChanged();
+      else exchange?.end('no power for peers', 60);
+    }
+    this.#look();
+  }
+
+  rosterChanged(): void {
+    for (const { exchange } of this.#all()) exchange?.rosterChanged();
+  }
+
+  status(): PeerStatus[] {
+    return this.#all().map((peer) => {
+      const status = peer.exchange?.status() ?? peer.last;
+      return {
+        hub: peer.hub,
+        address: peer.name,
+        state: stateOf(peer),
+        reason: peer.exchange === undefined ? peer.reason : undefined,
+        opsSent: status?.opsSent ?? 0,
+        opsTaken: status?.opsTaken ?? 0,
+        stuckLanes: status?.stuckLanes ?? 0,
+        heardMs: peer.hub === undefined ? undefined : status?.heardMs,
+      };
+    });
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#stop();
+    for (const { exchange } of this.#all()) exchange?.end('the hub stops', 1);
+  }
+
+  #all(): Peer[] {
+    return [...this.#dialled.values(), ...this.#heard.values()];
+  }
+
+  #newPeer(address: string, name: string): Peer {
+    const backoff = new Backoff(PAUSE_MS_MIN, PAUSE_MS_MAX, this.#options.random);
+    const none = { exchange: undefined, line: undefined, hub: undefined, last: undefined };
+    const state = { isDialling: false, isRefused: false, nextMs: 0, reason: undefined };
+    return { address, name, backoff, ...none, ...state };
+  }
+
+  #look(): void {
+    const { policy, clock } = this.#options;
+    if (this.#isClosed || policy() === undefined) return;
+    const nowMs = clock.monotonicMs();
+    for (const peer of this.#dialled.values()) {
+      const isBusy = peer.exchange !== undefined || peer.isDialling || nowMs < peer.nextMs;
+      if (!isBusy && !this.#isHeard(peer.hub)) void this.#dial(peer);
+    }
+  }
+
+  #isHeard(hub: Origin | undefined): boolean {
+    if (hub === undefined) return false;
+    return [...this.#heard.values()].some(
+      (peer) => peer.exchange !== undefined && peer.hub === hub,
+    );
+  }
+
+  async #dial(peer: Peer): Promise<void> {
+    const { dial, log } = this.#options;
+    peer.isDialling = true;
+    try {
+      peer.line = await dial(peer.address, {
+        onMessage: (bytes) => peer.exchange?.handle(bytes),
+        onClose: (reason) => peer.exchange?.lost(reason),
+      });
+      const { line } = peer;
+      if (this.#isClosed) return line.close();
+      this.#begin(peer, (bytes) => line.send(bytes));
+      peer.exchange?.open();
+    } catch (error) {
+      if (!(error instanceof HubError)) throw error;
+      peer.isRefused = error.code === 'uplink.refused';
+      this.#wait(peer, messageOf(error), 0);
+      log.info('peer.unreachable', { address: peer.address, reason: messageOf(error) });
+    } finally {
+      peer.isDialling = false;
+    }
+  }
+
+  #begin(peer: Peer, send: (bytes: Uint8Array) => void): void {
+    const { self, journal, door, roster, policy, clock, timers } = this.#options;
+    peer.isRefused = false;
+    const exchange: PeerExchange = new PeerExchange({
+      self,
+      journal,
+      door,
+      roster,
+      clock,
+      timers,
+      send,
+      policy: () => policy() ?? { classes: new Set(), gatherMs: 0 },
+      onKnown: (hub) => this.#known(peer, exchange, hub),
+      onEnd: (reason, waitS) => this.#ended(peer, exchange, reason, waitS),
+    });
+    peer.exchange = exchange;
+  }
+
+  /** False where another exchange with the same hub stays instead of this one. */
+  #known(peer: Peer, exchange: PeerExchange, hub: Origin): boolean {
+    const { self, log } = this.#options;
+    peer.hub = hub;
+    peer.backoff.reset();
+    log.info('peer.known', { hub, address: peer.name });
+    const isMine = self.hub < hub;
+    for (const other of this.#all()) {
+      if (other === peer || other.exchange === undefined || other.hub !== hub) continue;
+      // Two that both are ours, or both are theirs: the older one stays.
+      const isOtherDialled = other.address !== '';
+      const isOtherBetter = isOtherDialled === (peer.address !== '') || isOtherDialled === isMine;
+      if (isOtherBetter) return false;
+      other.exchange.end('these hubs speak already', PAUSE_MS_MAX / 1_000);
+    }
+    if (peer.address === '') exchange.open();
+    return true;
+  }
+
+  #ended(peer: Peer, exchange: PeerExchange, reason: string, waitS: number): void {
+    if (peer.exchange !== exchange) return;
+    peer.last = exchange.status();
+    peer.exchange = undefined;
+    const { line } = peer;
+    peer.line = undefined;
+    line?.close();
+    this.#wait(peer, reason, waitS);
+    this.#options.log.info('peer.ended', { hub: peer.hub, address: peer.name, reason });
+    if (peer.address === '' && peer.hub === undefined) this.#heard.delete(peer.name);
+  }
+
+  #wait(peer: Peer, reason: string, waitS: number): void {
+    peer.reason = reason;
+    const pauseMs = Math.max(waitS * 1_000, peer.backoff.nextMs());
+    peer.nextMs = this.#options.clock.monotonicMs() + pauseMs;
+  }
+}
+
+function stateOf(peer: Peer): PeerStatus['state'] {
+  if (peer.isRefused) return 'refused';
+  if (peer.exchange === undefined) return peer.isDialling ? 'connecting' : 'waiting';
+  if (peer.hub === undefined) return 'connecting';
+  return peer.exchange.status().isSynced ? 'synced' : 'syncing';
+}
+
+/** `open` is an array of six whose first item is 0. */
+function isOpen(bytes: Uint8Array): boolean {
+  return bytes[0] === 0x86 && bytes[1] === 0x00;
+}

@@ -1,0 +1,141 @@
+/** What two hubs say to each other (PEERS.md §2). Whatever comes is read with limits; what is not ours is refused. */
+import { unreachable } from '../../base/assert.ts';
+import { CborError, CborReader } from '../../codec/reader.ts';
+import type { CborLimits } from '../../codec/value.ts';
+import { CborWriter } from '../../codec/writer.ts';
+import { readOp, readStamp, type StampedOp, writeStamp } from '../../model/op.ts';
+import { bytesOfOrigin, type Origin, originOfBytes } from '../../model/origin.ts';
+import type { VersionVector } from '../../model/version-vector.ts';
+import { readVector, writeVector } from '../../protocol/vector.ts';
+
+/** An op as it lies in a hub's journal. */
+export interface PeerOp {
+  readonly stamped: StampedOp;
+  /** Seq of the op before it in its lane, where that is not the next lower one: what lay between is lost for good. */
+  readonly previous?: number;
+}
+
+export type PeerMessage =
+  /** "This is what I hold: send me what I lack." */
+  | {
+      readonly kind: 'open';
+      readonly hub: Origin;
+      readonly site: string;
+      readonly vector: VersionVector;
+      readonly rosterEpoch: number;
+    }
+  /** `hasMore`: false where the sender has no more to send now. Without any op it says just that. */
+  | {
+      readonly kind: 'page';
+      readonly number: number;
+      readonly ops: readonly PeerOp[];
+      readonly hasMore: boolean;
+    }
+  | { readonly kind: 'taken'; readonly number: number }
+  /** The exchange is over; the other side comes again after `waitS`. */
+  | { readonly kind: 'lapse'; readonly reason: string; readonly waitS: number }
+  /** The sender's roster, signed. */
+  | { readonly kind: 'roster'; readonly bytes: Uint8Array };
+
+export const PEER_PROTOCOL = 1;
+export const PEER_PAGE_OPS_MAX = 500;
+export const PEER_PAGE_BYTES_MAX = 131_072;
+export const PEER_MESSAGE_BYTES_MAX = 1_040_000;
+const OPEN = 0;
+const PAGE = 1;
+const TAKEN = 2;
+const LAPSE = 3;
+const ROSTER = 4;
+const REASON_CHARS_MAX = 500;
+const LIMITS: CborLimits = { depthMax: 6, itemsMax: 100_000 };
+
+export function encodePeerMessage(message: PeerMessage): Uint8Array {
+  const writer = new CborWriter(256);
+  switch (message.kind) {
+    case 'open':
+      writer.array(6).uint(OPEN).uint(PEER_PROTOCOL).bytes(bytesOfOrigin(message.hub));
+      writeVector(writer.text(message.site), message.vector);
+      writer.uint(message.rosterEpoch);
+      break;
+    case 'page':
+      writer.array(4).uint(PAGE).uint(message.number).array(message.ops.length);
+      for (const op of message.ops) writer.raw(encodePeerOp(op));
+      writer.bool(message.hasMore);
+      break;
+    case 'taken':
+      writer.array(2).uint(TAKEN).uint(message.number);
+      break;
+    case 'lapse':
+      writer.array(3).uint(LAPSE).text(message.reason.slice(0, REASON_CHARS_MAX));
+      writer.uint(message.waitS);
+      break;
+    case 'roster':
+      writer.array(2).uint(ROSTER).bytes(message.bytes);
+      break;
+    default:
+      unreachable(message);
+  }
+  return writer.finish();
+}
+
+export function encodePeerOp({ stamped, previous }: PeerOp): Uint8Array {
+  const writer = new CborWriter(stamped.bytes.length + 40);
+  writer.array(previous === undefined ? 2 : 3).raw(stamped.bytes);
+  writeStamp(writer, stamped.stamp);
+  if (previous !== undefined) writer.uint(previous);
+  return writer.finish();
+}
+
+/** Throws `CborError`; ops alias the input. */
+export function readPeerMessage(bytes: Uint8Array): PeerMessage {
+  if (bytes.length > PEER_MESSAGE_BYTES_MAX) throw new CborError('message too long', 0);
+  const reader = new CborReader(bytes, 0, LIMITS);
+  const count = reader.array();
+  const message = readParts(reader, bytes, reader.uint(), count);
+  if (!reader.atEnd) throw new CborError('bytes after the message', reader.offset);
+  return message;
+}
+
+function readParts(
+  reader: CborReader,
+  bytes: Uint8Array,
+  kind: number,
+  count: number,
+): PeerMessage {
+  if (kind === OPEN && count === 6) return readOpen(reader);
+  if (kind === PAGE && count === 4) {
+    const number = reader.uint();
+    const opsCount = reader.array();
+    if (opsCount > PEER_PAGE_OPS_MAX) throw new CborError('too many ops', reader.offset);
+    const ops = Array.from({ length: opsCount }, () => readPeerOp(reader, bytes));
+    return { kind: 'page', number, ops, hasMore: reader.bool() };
+  }
+  if (kind === TAKEN && count === 2) return { kind: 'taken', number: reader.uint() };
+  if (kind === LAPSE && count === 3) {
+    return { kind: 'lapse', reason: reader.text(), waitS: reader.uint() };
+  }
+  if (kind === ROSTER && count === 2) return { kind: 'roster', bytes: reader.bytes() };
+  throw new CborError('unknown message', 0);
+}
+
+function readOpen(reader: CborReader): PeerMessage {
+  const version = reader.uint();
+  if (version !== PEER_PROTOCOL) throw new CborError(`protocol version ${version}`, reader.offset);
+  const hub = originOfBytes(reader.bytes());
+  if (hub === undefined) throw new CborError('hub is not 8 bytes', reader.offset);
+  const site = reader.text();
+  return { kind: 'open', hub, site, vector: readVector(reader), rosterEpoch: reader.uint() };
+}
+
+function readPeerOp(reader: CborReader, bytes: Uint8Array): PeerOp {
+  const count = reader.array();
+  const start = reader.offset;
+  const op = readOp(reader);
+  const opBytes = bytes.subarray(start, reader.offset);
+  const stamped = { bytes: opBytes, op, stamp: readStamp(reader) };
+  if (count === 2) return { stamped };
+  if (count !== 3) throw new CborError('malformed op', start);
+  const previous = reader.uint();
+  if (previous >= op.seq) throw new CborError('an op before itself', start);
+  return { stamped, previous };
+}

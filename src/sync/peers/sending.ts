@@ -1,0 +1,158 @@
+/**
+ * The sending half of an exchange: walks this hub's journal and gives the peer what it lacks, a page at a time, the
+ * next one when the last was taken. It knows what the peer holds from the vector it opened with, from what was
+ * sent, and from what came from there; so nothing travels twice between two hubs, whatever the shape of the site.
+ *
+ * Classes that power forbids are passed over, and their place is remembered: when they are allowed again, the walk
+ * goes back there. The walk is done in turns of a few milliseconds; a journal of a million ops stops nobody.
+ */
+import { CborError } from '../../codec/reader.ts';
+import { LOG, type OpClass } from '../../model/class.ts';
+import { decodeEntry } from '../../model/entry.ts';
+import type { StampedOp } from '../../model/op.ts';
+import { type Lane, laneOf } from '../../model/origin.ts';
+import { seqIn, type VersionVector } from '../../model/version-vector.ts';
+import type { PeerJournal } from './contract.ts';
+import {
+  encodePeerOp,
+  PEER_MESSAGE_BYTES_MAX,
+  PEER_PAGE_BYTES_MAX,
+  PEER_PAGE_OPS_MAX,
+  type PeerOp,
+} from './peer-message.ts';
+
+export interface SendingOptions {
+  readonly journal: PeerJournal;
+  readonly peerHolds: VersionVector;
+  readonly isAllowed: (opClass: OpClass) => boolean;
+  readonly nowMs: () => number;
+}
+
+export interface SendingPage {
+  readonly ops: readonly PeerOp[];
+  /** False where the journal had no more. */
+  readonly hasMore: boolean;
+}
+
+const TURN_MS = 4;
+const ENTRIES_PER_LOOK = 256;
+/** A message leaves room for its own frame and topic within one packet. */
+const OP_BYTES_MAX = PEER_MESSAGE_BYTES_MAX - 1_000;
+
+export class Sending {
+  readonly #options: SendingOptions;
+  /** What the peer holds. */
+  readonly #holds: Map<Lane, number>;
+  #walk: Walk;
+  /** Where the walk must go back to, because of a class that was not allowed there. */
+  #passed: Pick<Walk, 'lsn' | 'metByLane'> | undefined;
+  /** Found, and too much for the last page. */
+  #kept: PeerOp | undefined;
+  /** Lanes that the peer cannot get from here. */
+  readonly #stuck = new Set<Lane>();
+
+  constructor(options: SendingOptions) {
+    const { journal } = options;
+    this.#options = options;
+    this.#holds = new Map(options.peerHolds);
+    const { firstLsn } = journal;
+    this.#walk = { lsn: firstLsn - 1, cursor: journal.cursor(firstLsn), metByLane: new Map() };
+    this.#isWhole = firstLsn === 1;
+  }
+
+  /** Nothing was released before the walk began: a lane that begins late has lost its beginning. */
+  readonly #isWhole: boolean;
+
+  /** Lanes of which the peer lacks what this journal has let go of, or what is too large for a message. */
+  get stuckLanes(): number {
+    return this.#stuck.size;
+  }
+
+  /** The peer has shown that it holds the lane up to `seq`. */
+  peerHolds(lane: Lane, seq: number): void {
+    if (seq > seqIn(this.#holds, lane)) this.#holds.set(lane, seq);
+  }
+
+  /** Classes may be allowed now that were not: the walk goes back to the first op that was passed over. */
+  allowedChanged(): void {
+    if (this.#passed === undefined) return;
+    const { lsn, metByLane } = this.#passed;
+    this.#walk = { lsn, metByLane, cursor: this.#options.journal.cursor(lsn + 1) };
+    this.#passed = this.#kept = undefined;
+  }
+
+  /** Walks on for a turn; a page where one is full or the journal has ended, undefined where the turn is over. */
+  step(): SendingPage | undefined {
+    const { nowMs } = this.#options;
+    const startMs = nowMs();
+    const ops: PeerOp[] = [];
+    let bytes = 0;
+    for (let looked = 1; ; looked++) {
+      const found = this.#kept ?? this.#find();
+      this.#kept = undefined;
+      if (found === 'end') return { ops, hasMore: false };
+      if (found !== undefined) {
+        const size = encodePeerOp(found).length;
+        if (ops.length > 0 && bytes + size > PEER_PAGE_BYTES_MAX) this.#kept = found;
+        else {
+          bytes += size;
+          ops.push(found);
+          const { origin, class: opClass, seq } = found.stamped.op;
+          this.peerHolds(laneOf(origin, opClass), seq);
+        }
+        if (this.#kept !== undefined || ops.length >= PEER_PAGE_OPS_MAX) {
+          return { ops, hasMore: true };
+        }
+      }
+      if (looked % ENTRIES_PER_LOOK === 0 && nowMs() - startMs >= TURN_MS) {
+        return ops.length > 0 ? { ops, hasMore: true } : undefined;
+      }
+    }
+  }
+
+  /** The next entry, where the peer lacks it and may get it now. */
+  #find(): PeerOp | 'end' | undefined {
+    const next = this.#walk.cursor.next();
+    if (next === undefined) return 'end';
+    const stamped = stampedIn(next.entry);
+    const before = this.#walk.lsn;
+    this.#walk.lsn = next.lsn;
+    if (stamped === undefined || stamped.op.class === LOG) return undefined;
+    const { origin, class: opClass, seq } = stamped.op;
+    const lane = laneOf(origin, opClass);
+    const met = this.#walk.metByLane.get(lane);
+    const known = seqIn(this.#holds, lane);
+    const isWanted = seq > known && !this.#stuck.has(lane);
+    if (isWanted && !this.#options.isAllowed(opClass)) {
+      this.#passed ??= { lsn: before, metByLane: new Map(this.#walk.metByLane) };
+      return undefined;
+    }
+    this.#walk.metByLane.set(lane, seq);
+    if (!isWanted) return undefined;
+    const previous = seq === known + 1 ? undefined : (met ?? (this.#isWhole ? 0 : known + 1));
+    const isSendable = previous === undefined || previous <= known;
+    if (isSendable && stamped.bytes.length <= OP_BYTES_MAX) {
+      return previous === undefined ? { stamped } : { stamped, previous };
+    }
+    this.#stuck.add(lane);
+    return undefined;
+  }
+}
+
+interface Walk {
+  /** Looked at up to here. */
+  lsn: number;
+  readonly cursor: ReturnType<PeerJournal['cursor']>;
+  /** Seq of each lane as the walk met it last, to tell what is lost from what was released. */
+  readonly metByLane: Map<Lane, number>;
+}
+
+function stampedIn(bytes: Uint8Array): StampedOp | undefined {
+  try {
+    const entry = decodeEntry(bytes);
+    return entry.type === 'op' ? entry.stamped : undefined;
+  } catch (error) {
+    if (error instanceof CborError) return undefined;
+    throw error;
+  }
+}

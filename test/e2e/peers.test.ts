@@ -1,0 +1,142 @@
+/** Three real hubs in a line: devices at each, a partition, a kill, and in the end the same state everywhere. */
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+
+import { connectAsync } from 'mqtt';
+import { describe, test } from 'vitest';
+
+import { type Digest, eventually, getJson } from '../support/api.ts';
+import { addUser, heliograph, type HubOptions, type RunningHub, startHub } from '../support/hub.ts';
+import { freePort } from '../support/spawn.ts';
+import { tempDir } from '../support/temp-dir.ts';
+
+const SMALL = ['journal.segment_mib=1', 'journal.total_mib_max=16'];
+
+function dialling(...addresses: string[]): string[] {
+  return ['peer.enabled=true', `peer.addresses=${JSON.stringify(addresses)}`, ...SMALL];
+}
+
+async function publish(hub: RunningHub, topic: string, count: number): Promise<void> {
+  const client = await connectAsync(hub.mqttUrl, { reconnectPeriod: 0 });
+  for (let i = 0; i < count; i++) await client.publishAsync(topic, `${i}`, { qos: 1 });
+  await client.endAsync();
+}
+
+const digestOf = (hub: RunningHub): Promise<Digest> =>
+  getJson<Digest>(`${hub.httpUrl}api/v1/digest`);
+
+/** Waits until all hubs hold `ops` ops, in one state. */
+async function converged(hubs: readonly RunningHub[], ops: number): Promise<void> {
+  await eventually(
+    () => Promise.all(hubs.map((hub) => digestOf(hub))),
+    (digests) => digests.every((it) => it.ops === ops && it.digest === digests[0]?.digest),
+  );
+}
+
+describe('three hubs in a line', () => {
+  test('hold the same, through a partition, a kill and a restart', async () => {
+    const data = [tempDir(), tempDir(), tempDir()] as const;
+    const [portA, portB] = [await freePort(), await freePort()];
+    const start = (at: 0 | 1 | 2, sets: string[], mqttPort?: number): Promise<RunningHub> =>
+      startHub({ data: data[at], sets, ...(mqttPort === undefined ? {} : { mqttPort }) });
+    const a = await start(0, dialling(), portA);
+    const b = await start(1, dialling(`mqtt://127.0.0.1:${portA}`), portB);
+    const c = await start(2, dialling(`mqtt://127.0.0.1:${portB}`));
+    await publish(a, 'site/a', 20);
+    await publish(b, 'site/b', 20);
+    await publish(c, 'site/c', 20);
+    await converged([a, b, c], 60);
+
+    // Without the hub in the middle the ends are apart; what they take meanwhile waits.
+    b.process.kill('SIGKILL');
+    await b.process.exited;
+    await publish(a, 'site/a', 10);
+    await publish(c, 'site/c', 10);
+    assert.equal((await digestOf(a)).ops, 70);
+    const again = await start(1, dialling(`mqtt://127.0.0.1:${portA}`), portB);
+    await converged([a, again, c], 80);
+
+    const { peers } = await getJson<{ peers: { state: string; hubId: string }[] }>(
+      `${again.httpUrl}api/v1/status`,
+    );
+    assert.deepEqual(
+      peers.map(({ state }) => state),
+      ['synced', 'synced'],
+    );
+    assert.equal(new Set(peers.map(({ hubId }) => hubId)).size, 2);
+  });
+});
+
+describe('who counts as a hub', () => {
+  test('in mode password a user of role operator, and nobody below', async () => {
+    const data = tempDir();
+    const files = tempDir();
+    const port = await freePort();
+    const first = await startHub({
+      data,
+      mqttPort: port,
+      sets: ['security.mode=password', ...dialling()],
+    });
+    const options = async (role: string): Promise<HubOptions> => {
+      const name = `hub-${role}`;
+      const passwordFile = `${files}/${role}`;
+      writeFileSync(passwordFile, await addUser(data, name, role));
+      await first.process.line(/security\.users-changed/);
+      const login = [`peer.username=${name}`, `peer.password_file=${passwordFile}`];
+      return { data: tempDir(), sets: [...dialling(`mqtt://127.0.0.1:${port}`), ...login] };
+    };
+    const stranger = await startHub(await options('supervisor'));
+    await publish(stranger, 'site/x', 3);
+    await first.process.line(/peer\.stranger/);
+    const friend = await startHub(await options('operator'));
+    await publish(friend, 'site/y', 4);
+    await friend.process.line(/peer\.known/);
+    await eventually(
+      () => opsIn(data),
+      (ops) => ops.filter((topic) => topic === 'site/y').length === 4,
+    );
+    assert.equal((await opsIn(data)).includes('site/x'), false);
+  });
+
+  test('in mode enrolled the hubs of the roster, and the roster comes along', async () => {
+    const data = [tempDir(), tempDir()] as const;
+    const ports = [await freePort(), await freePort()] as const;
+    const sets = (at: 0 | 1, ...more: string[]): string[] => [
+      'security.mode=enrolled',
+      `broker.tls_port=${ports[at]}`,
+      ...more,
+    ];
+    const first = await startHub({ data: data[0], sets: sets(0, ...dialling()) });
+    const token = heliograph(['enrol', 'token', 'hub-2', '--hub', '--json', '--data', data[0]]);
+    const { link } = JSON.parse(await token.line(/^\{/)) as { link: string };
+    const joined = heliograph(['enrol', 'join', link, '--data', data[1]]);
+    assert.equal(await joined.exited, 0, joined.lines.join('\n'));
+    const address = `mqtts://127.0.0.1:${ports[0]}`;
+    const second = await startHub({ data: data[1], sets: sets(1, ...dialling(address)) });
+    await second.process.line(/peer\.known/);
+    const enrol = heliograph(['enrol', 'device', 'ana', '--password', '--json', '--data', data[0]]);
+    const { password } = JSON.parse(await enrol.line(/^\{/)) as { password: string };
+    await second.process.line(/security\.roster-changed/);
+    const ana = await connectAsync(second.mqttUrl, { username: 'ana', password });
+    await ana.publishAsync('devices/ana/x', '1', { qos: 1 });
+    await ana.endAsync();
+    await eventually(
+      () => opsIn(data[0]),
+      (ops) => ops.includes('devices/ana/x'),
+    );
+    const revoke = heliograph(['enrol', 'revoke', 'hub-2', '--data', data[0]]);
+    assert.equal(await revoke.exited, 0);
+    await second.process.line(/peer\.(ended|unreachable)/);
+    assert.ok(first.process.lines.some((line) => line.includes('no longer admitted')));
+  });
+});
+
+/** Topics of the ops in a hub's journal. */
+async function opsIn(data: string): Promise<string[]> {
+  const dump = heliograph(['journal', 'dump', '--json', '--data', data]);
+  await dump.exited;
+  return dump.lines.flatMap((line) => {
+    const { key } = JSON.parse(line) as { key?: string };
+    return key === undefined ? [] : [key];
+  });
+}

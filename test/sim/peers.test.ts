@@ -1,0 +1,110 @@
+/** Hubs of a site through cuts, kills and floods: what one has accepted, all hold in the end, once. */
+import assert from 'node:assert/strict';
+import { describe, test } from 'vitest';
+
+import { below } from '../../src/base/random.ts';
+import { PeerSite } from '../support/peer-site.ts';
+
+const SEEDS = [1, 2, 3, 4, 5, 6];
+
+/** Who dials whom. */
+const SHAPES: Readonly<Record<string, readonly (readonly [number, number])[]>> = {
+  line: [
+    [1, 0],
+    [2, 1],
+    [3, 2],
+  ],
+  ring: [
+    [0, 1],
+    [1, 2],
+    [2, 3],
+    [3, 0],
+  ],
+  'everybody dials everybody': [
+    [0, 1],
+    [1, 0],
+    [1, 2],
+    [2, 1],
+    [2, 3],
+    [3, 2],
+    [0, 3],
+    [3, 0],
+  ],
+};
+
+function siteOf(seed: number, shape: string): PeerSite {
+  const site = new PeerSite(seed, 4);
+  for (const [from, to] of SHAPES[shape] ?? []) site.hub(from).dials(to);
+  return site;
+}
+
+/** Minutes of a bad day: publishes at every hub, lines that break and heal, hubs that are killed and come back. */
+async function badDay(site: PeerSite, turns: number): Promise<void> {
+  const { random } = site;
+  for (let turn = 0; turn < turns; turn++) {
+    for (const hub of site.hubs) {
+      if (!hub.isUp) continue;
+      for (let i = below(random, 4); i > 0; i--) {
+        hub.publish(
+          below(random, 10) === 0 ? 'alarms/a' : `m/${hub.index}/${below(random, 3)}`,
+          `${turn}`,
+        );
+      }
+      if (random.fraction() < 0.9) hub.sync();
+    }
+    const [a, b] = [below(random, 4), below(random, 4)];
+    if (a !== b) site.setCut(a, b, random.fraction() < 0.4);
+    const victim = site.hub(below(random, 4));
+    if (random.fraction() < 0.1 && victim.isUp) victim.kill();
+    else if (!victim.isUp) victim.start();
+    await site.clock.advance(below(random, 3_000));
+  }
+}
+
+async function heal(site: PeerSite): Promise<void> {
+  for (const a of site.hubs) {
+    for (const b of site.hubs) if (a !== b) site.setCut(a.index, b.index, false);
+    if (!a.isUp) a.start();
+  }
+  for (let i = 0; i < 200; i++) {
+    for (const hub of site.hubs) hub.sync();
+    await site.clock.advance(5_000);
+  }
+}
+
+describe.each(Object.keys(SHAPES))('hubs in the shape: %s', (shape) => {
+  test.each(SEEDS)('all hold the same after a bad day, seed %i', async (seed) => {
+    const site = siteOf(seed, shape);
+    await badDay(site, 60);
+    await heal(site);
+    const digests = new Set(site.hubs.map((hub) => hub.digest()));
+    assert.equal(digests.size, 1);
+    const first = site.hub(0).ops();
+    assert.ok(first.length > 100, 'there was something to carry');
+    for (const hub of site.hubs) {
+      const names = hub.ops().map(({ op }) => `${op.origin}/${op.class}/${op.seq}`);
+      assert.equal(new Set(names).size, names.length, 'each op once');
+      assert.equal(names.length, first.length);
+      for (const { op, stamp } of hub.ops()) assert.equal(stamp.hub, op.origin, 'stamps travel');
+    }
+  });
+
+  test('when all is said, only signs of life travel', async () => {
+    const site = siteOf(9, shape);
+    await badDay(site, 20);
+    await heal(site);
+    site.messages = 0;
+    await site.clock.advance(600_000);
+    const pairs = new Set(SHAPES[shape]?.map(([a, b]) => [a, b].toSorted().join()));
+    assert.ok(site.messages <= pairs.size * 4 * 11, `${site.messages} messages in ten minutes`);
+  });
+});
+
+test('a burst crosses a line in pages, one under way at a time', async () => {
+  const site = siteOf(1, 'line');
+  for (let i = 0; i < 3_000; i++) site.hub(0).publish(`m/${i % 50}`, `${i}`);
+  site.hub(0).sync();
+  await heal(site);
+  assert.equal(site.hub(3).ops().length, 3_000);
+  assert.ok(site.messages < 400, `${site.messages} messages`);
+});

@@ -1,0 +1,136 @@
+/** What a hub sends to a peer from its journal, and what it must not. */
+import assert from 'node:assert/strict';
+import { describe, test } from 'vitest';
+
+import { CborError } from '../../../../src/codec/reader.ts';
+import { ALARM, type OpClass, TELEMETRY } from '../../../../src/model/class.ts';
+import { type Lane, laneOf } from '../../../../src/model/origin.ts';
+import { encodeOpEntry } from '../../../../src/model/entry.ts';
+import type { StampedOp } from '../../../../src/model/op.ts';
+import {
+  encodePeerMessage,
+  PEER_PAGE_OPS_MAX,
+  type PeerMessage,
+  readPeerMessage,
+} from '../../../../src/sync/peers/peer-message.ts';
+import { Sending } from '../../../../src/sync/peers/sending.ts';
+import { DoorJournal } from '../../../support/door-journal.ts';
+import { DEVICE_A, DEVICE_B, HUB, stampedOp } from '../../../support/ops.ts';
+
+const LANE_A = laneOf(DEVICE_A, TELEMETRY);
+
+function op(seq: number, opClass: OpClass = TELEMETRY, origin = DEVICE_A): StampedOp {
+  return stampedOp({ origin, class: opClass, seq, key: `m/${seq}` });
+}
+
+function journalOf(...ops: StampedOp[]): DoorJournal {
+  const journal = new DoorJournal();
+  for (const { bytes, stamp } of ops) journal.append(encodeOpEntry(bytes, stamp), 0);
+  journal.sync();
+  return journal;
+}
+
+function sendingOf(
+  journal: DoorJournal,
+  holds: readonly [Lane, number][] = [],
+  isAllowed: (opClass: OpClass) => boolean = () => true,
+): Sending {
+  const peerJournal = Object.assign(journal, { whenDurable: () => Promise.resolve() });
+  return new Sending({
+    journal: peerJournal,
+    peerHolds: new Map(holds),
+    isAllowed,
+    nowMs: () => 0,
+  });
+}
+
+function seqsOf(sending: Sending): string[] {
+  return (sending.step()?.ops ?? []).map(
+    ({ stamped, previous }) => `${stamped.op.seq}${previous === undefined ? '' : `<${previous}`}`,
+  );
+}
+
+describe('a hub sends', () => {
+  test('what the peer lacks, once, and nothing that came from there', () => {
+    const journal = journalOf(op(1), op(2), op(3));
+    const sending = sendingOf(journal, [[LANE_A, 1]]);
+    assert.deepEqual(seqsOf(sending), ['2', '3']);
+    const fourth = op(4);
+    sending.peerHolds(LANE_A, 4);
+    journal.append(encodeOpEntry(fourth.bytes, fourth.stamp), 0);
+    journal.sync();
+    assert.deepEqual(seqsOf(sending), []);
+  });
+
+  test('in pages that end', () => {
+    const journal = journalOf(
+      ...Array.from({ length: PEER_PAGE_OPS_MAX + 3 }, (_, at) => op(at + 1)),
+    );
+    const sending = sendingOf(journal);
+    const first = sending.step();
+    assert.equal(first?.ops.length, PEER_PAGE_OPS_MAX);
+    assert.equal(first.hasMore, true);
+    const second = sending.step();
+    assert.deepEqual([second?.ops.length, second?.hasMore], [3, false]);
+  });
+
+  test('what is not allowed later, when it is', () => {
+    const journal = journalOf(op(1), op(1, ALARM), op(2), op(2, ALARM));
+    let isScarce = true;
+    const sending = sendingOf(journal, [], (opClass) => !isScarce || opClass === ALARM);
+    assert.deepEqual(seqsOf(sending), ['1', '2'], 'the alarms');
+    isScarce = false;
+    assert.deepEqual(seqsOf(sending), []);
+    sending.allowedChanged();
+    assert.deepEqual(seqsOf(sending), ['1', '2'], 'and no alarm again');
+  });
+
+  test('on behind what is lost for good, and says so', () => {
+    assert.deepEqual(seqsOf(sendingOf(journalOf(op(1), op(5)))), ['1', '5<1']);
+    assert.deepEqual(seqsOf(sendingOf(journalOf(op(1), op(5)), [[LANE_A, 3]])), ['5<1']);
+  });
+
+  test('nothing of a lane whose next op it has let go of', () => {
+    const journal = journalOf(op(1), op(2), op(3), op(1, TELEMETRY, DEVICE_B));
+    journal.release(2);
+    const sending = sendingOf(journal);
+    assert.deepEqual(seqsOf(sending), ['1'], 'the lane of the other device');
+    assert.equal(sending.stuckLanes, 1);
+    assert.deepEqual(seqsOf(sendingOf(journal, [[LANE_A, 2]])), ['3', '1'], 'who has them goes on');
+  });
+
+  test('no line of its own sync log, and nothing that is not durable', () => {
+    const journal = journalOf(op(1, 6), op(1));
+    const last = op(2);
+    journal.append(encodeOpEntry(last.bytes, last.stamp), 0);
+    assert.deepEqual(seqsOf(sendingOf(journal)), ['1']);
+  });
+});
+
+describe('messages', () => {
+  const messages: PeerMessage[] = [
+    { kind: 'open', hub: HUB, site: 'kisumu', vector: new Map([[LANE_A, 7]]), rosterEpoch: 3 },
+    {
+      kind: 'page',
+      number: 1,
+      ops: [{ stamped: op(1) }, { stamped: op(5), previous: 1 }],
+      hasMore: true,
+    },
+    { kind: 'page', number: 2, ops: [], hasMore: false },
+    { kind: 'taken', number: 2 },
+    { kind: 'lapse', reason: 'the hub stops', waitS: 1 },
+    { kind: 'roster', bytes: Uint8Array.of(1, 2) },
+  ];
+
+  test.each(messages)('$kind is read as it was written', (message) => {
+    assert.deepEqual(readPeerMessage(encodePeerMessage(message)), message);
+  });
+
+  test.each(messages)('$kind cut or lengthened is refused', (message) => {
+    const bytes = encodePeerMessage(message);
+    for (let length = 0; length < bytes.length; length++) {
+      assert.throws(() => readPeerMessage(bytes.subarray(0, length)), CborError);
+    }
+    assert.throws(() => readPeerMessage(Uint8Array.of(...bytes, 0)), CborError);
+  });
+});
