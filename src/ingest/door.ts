@@ -261,8 +261,8 @@ export class Door {
     const isOwn = op.origin === hub;
     const known = isOwn ? (this.#ownSeqs[op.class] as number) : seqIn(this.#vector, lane);
     const hasRoom = known > 0 || this.#vector.size < LANES_MAX;
-    const refused = refusePeerOp({ op, previous, known, hasRoom, unfoldable });
-    if (refused !== undefined) return refused;
+    const refusal = refusePeerOp({ op, previous, known, hasRoom, unfoldable });
+    if (refusal !== undefined) return refusal;
     const full = this.#gate.refusal(op.class);
     if (full !== undefined) return { kind: 'later', reason: full.message };
     hlc.observe(op.hlc);
