@@ -12,6 +12,8 @@ import {
   encodeAssetVersion,
   readAssetVersion,
 } from './merge/asset-version.ts';
+import type { DocState } from './merge/doc/doc-state.ts';
+import { Document } from './merge/doc/document.ts';
 import { type OpId, opIdOfText, textOfOpId } from './merge/op-id.ts';
 import type { WriteOrder } from './merge/order.ts';
 import { encodePatch, encodeUndo, readAdd, readPatch, readUndo } from './merge/patch.ts';
@@ -57,14 +59,22 @@ export class HubRecords implements RecordDoor {
 
   get(key: string): JsonObject | undefined {
     const { fields, counters, asset } = this.#records.get(key);
-    if (fields.size === 0 && counters.size === 0 && asset === undefined) return undefined;
+    const doc = this.#records.doc(key);
+    const isEmpty = fields.size === 0 && counters.size === 0;
+    if (isEmpty && asset === undefined && doc === undefined) return undefined;
     return {
       fields: mapped(fields, ({ value }) => jsonOfCbor(value)),
       counters: mapped(counters, ({ total }) => numberOf(total)),
       ...(asset === undefined
         ? {}
         : { asset: { ...jsonOfOrder(asset.order), ...jsonOfVersion(asset.value) } }),
+      ...(doc === undefined ? {} : { doc: jsonOfDoc(doc) }),
     };
+  }
+
+  doc(key: string): Uint8Array | undefined {
+    const doc = this.#records.doc(key);
+    return doc === undefined ? undefined : Document.decode(doc.state).update();
   }
 
   keys(prefix: string, after: string, limit: number): readonly string[] {
@@ -220,6 +230,11 @@ export function jsonOfVersion(body: Uint8Array): JsonObject {
     ...(tags === undefined ? {} : { tags }),
     ...(region === undefined ? {} : { region }),
   };
+}
+
+function jsonOfDoc({ heads, state }: DocState): JsonObject {
+  const ops = Object.fromEntries(heads);
+  return { bytes: state.length, ...Document.decode(state).summary(), lastOps: ops };
 }
 
 export function jsonOfOrder(order: WriteOrder): JsonObject {

@@ -15,7 +15,9 @@ import { serveSync } from './hub-sync.ts';
 import { Door } from './ingest/door.ts';
 import { recoverProgress } from './ingest/progress.ts';
 import type { Journal } from './journal/journal.ts';
+import { DOC_BYTES_MAX } from './merge/doc/document.ts';
 import { unfoldable } from './merge/fold.ts';
+import { DOC, type Op } from './model/op.ts';
 import { HlcClock } from './model/hlc.ts';
 import { MomentClock } from './platform/clock.ts';
 import { PROGRAM_VERSION } from './versions.ts';
@@ -95,8 +97,15 @@ function openDoor(
     knownVector: progress.vector,
     lingerMs: (opClass) => lingers.of(opClass),
     rosterEpoch: access.rosterEpoch,
-    unfoldable,
+    unfoldable: (op) => unfoldable(op) ?? overgrown(store, op),
     assets: assetGate,
   });
   return { door, hlc };
+}
+
+/** Folding takes whatever came; so it is here that a document stops growing. */
+function overgrown(store: HubStore, { kind, key, body }: Op): string | undefined {
+  if (kind !== DOC || store.fault !== undefined) return undefined;
+  const bytes = store.state.records.docBytes(key) + body.length;
+  return bytes > DOC_BYTES_MAX ? `the document is full: ${DOC_BYTES_MAX} bytes` : undefined;
 }

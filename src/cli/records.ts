@@ -9,6 +9,14 @@ interface RecordDocument {
   readonly fields: Readonly<Record<string, unknown>>;
   readonly counters: Readonly<Record<string, unknown>>;
   readonly asset?: AssetDocument;
+  readonly doc?: {
+    readonly bytes: number;
+    readonly roots: readonly string[];
+    readonly clients: number;
+    readonly units: number;
+    readonly deleted: number;
+    readonly hasGaps: boolean;
+  };
 }
 
 /** The version of an asset that stands, or that an op made. */
@@ -62,6 +70,7 @@ export async function getRecord(args: Args, io: CliIo): Promise<ExitCode> {
   return print(args, io, record, () => [
     ...columns(rows.map(([name, value]) => [printable(name), shown(value)])),
     ...(record.asset === undefined ? [] : [`asset: ${assetText(record.asset)}`]),
+    ...(record.doc === undefined ? [] : [docText(record.doc)]),
   ]);
 }
 
@@ -146,6 +155,18 @@ export function assetText({ sha256, size, type, note, tags }: AssetDocument): st
     ...(tags ?? []).map((tag) => `#${tag}`),
   ];
   return printable([type, `${size} bytes`, sha256, ...hints].join('  '));
+}
+
+function docText({
+  bytes,
+  roots,
+  clients,
+  units,
+  hasGaps,
+}: NonNullable<RecordDocument['doc']>): string {
+  const gaps = hasGaps ? ['parts are still to come'] : [];
+  const written = `${units} units by ${clients} clients`;
+  return printable(['document:', roots.join(', '), written, `${bytes} bytes`, ...gaps].join('  '));
 }
 
 function sideText({ op, at, role, value }: Side): string {

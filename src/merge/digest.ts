@@ -8,6 +8,7 @@ import { compareBytes, utf8 } from '../base/bytes.ts';
 import { CborWriter } from '../codec/writer.ts';
 import { bytesOfOrigin } from '../model/origin.ts';
 import type { EventWrite, FieldWrite } from './fold.ts';
+import type { DocState } from './doc/doc-state.ts';
 import type { WriteOrder } from './order.ts';
 import { bytesOfTotal, type Counter } from './record.ts';
 
@@ -23,12 +24,15 @@ export interface LivingState {
   fields(): Iterable<readonly [key: string, field: string, write: FieldWrite]>;
   /** Ordered as fields are. */
   counters(): Iterable<readonly [key: string, field: string, counter: Counter]>;
+  /** Documents that say anything, in ascending byte order of their keys. */
+  docs(): Iterable<readonly [key: string, doc: DocState]>;
 }
 
 const DOMAIN = utf8('heliograph state 1\n');
 const EVENT_LEAF = 0;
 const FIELD_LEAF = 1;
 const COUNTER_LEAF = 2;
+const DOC_LEAF = 3;
 
 /** The digest, and how many leaves it covers. */
 export function digestOf(
@@ -39,10 +43,14 @@ export function digestOf(
   for (const [key, write] of state.events()) builder.event(key, write);
   for (const [key, field, write] of state.fields()) builder.field(key, field, write);
   for (const [key, field, counter] of state.counters()) builder.counter(key, field, counter);
+  for (const [key, doc] of state.docs()) builder.doc(key, doc.state);
   return builder.finish();
 }
 
-/** Builds the digest leaf by leaf, for whoever passes over the state anyway: all events, all fields, all counters. */
+/**
+ * Builds the digest leaf by leaf, for whoever passes over the state anyway: all events, all fields, all counters, all
+ * documents.
+ */
 export class DigestBuilder {
   readonly #hasher: Hasher;
   readonly #writer = new CborWriter(1024);
@@ -50,6 +58,7 @@ export class DigestBuilder {
   readonly #eventsInOrder = ascending();
   readonly #fieldsInOrder = ascendingPairs();
   readonly #countersInOrder = ascendingPairs();
+  readonly #docsInOrder = ascending();
 
   constructor(hasher: Hasher) {
     this.#hasher = hasher;
@@ -73,6 +82,13 @@ export class DigestBuilder {
   counter(key: string, field: string, { total }: Counter): void {
     this.#countersInOrder(key, field);
     this.#writer.array(4).uint(COUNTER_LEAF).text(key).text(field).bytes(bytesOfTotal(total));
+    this.#add();
+  }
+
+  /** `state`: the one encoding of the document. */
+  doc(key: string, state: Uint8Array): void {
+    this.#docsInOrder(utf8(key));
+    this.#writer.array(3).uint(DOC_LEAF).text(key).bytes(state);
     this.#add();
   }
 

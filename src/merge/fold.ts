@@ -9,6 +9,7 @@ import { carriesBytes, unfitBytes } from '../model/asset-bytes.ts';
 import {
   ADD,
   ASSET,
+  DOC,
   EVENT,
   KIND_NAMES,
   type Op,
@@ -20,6 +21,8 @@ import {
 import type { OpId } from './op-id.ts';
 import { eventOrder, prevails, type WriteOrder, writeOrder } from './order.ts';
 import { readAssetVersion } from './asset-version.ts';
+import { DocError } from './doc/lib0-reader.ts';
+import { type DocChange, readUpdate } from './doc/read-update.ts';
 import { readAdd, readPatch, readUndo } from './patch.ts';
 import { readRegisterWrites } from './register-writes.ts';
 import { foldRecord, type RecordState, type RecordWrite } from './record.ts';
@@ -55,6 +58,8 @@ export interface FoldTarget {
   addToCounter(key: string, field: string, delta: bigint): void;
   /** Replaces tombstone, fields and counters. */
   putRecord(key: string, state: RecordState): void;
+  /** Takes an update into the document, and notes that the op is in it. */
+  mergeDoc(key: string, change: DocChange, op: OpId): void;
 }
 
 /** Why an op cannot be folded by this version, or undefined where it can. */
@@ -67,12 +72,29 @@ export function unfoldable(op: Op): string | undefined {
   if (kind === ADD) return readAdd(body) === undefined ? malformed : undefined;
   if (kind === UNDO) return readUndo(body) === undefined ? malformed : undefined;
   if (kind === ASSET) return unfoldableAsset(op);
+  if (kind === DOC) return unfoldableDoc(op);
   return `kind ${KIND_NAMES[kind]} is not supported by this version`;
 }
 
 function unfoldableAsset(op: Op): string | undefined {
   if (carriesBytes(op)) return unfitBytes(op);
   return readAssetVersion(op.body) === undefined ? 'malformed asset body' : undefined;
+}
+
+function unfoldableDoc({ body }: Op): string | undefined {
+  const change = changeIn(body);
+  if (typeof change === 'string') return `malformed doc body: ${change}`;
+  return change.clients.size === 0 ? 'malformed doc body: it says nothing' : undefined;
+}
+
+/** What the body of a doc op brings, or why it brings nothing. */
+function changeIn(body: Uint8Array): DocChange | string {
+  try {
+    return readUpdate(body);
+  } catch (error) {
+    if (error instanceof DocError) return error.message;
+    throw error;
+  }
 }
 
 /** Folds one op; the target holds the outcome. Ops of class log and unfoldable ones have no effect. */
@@ -82,6 +104,7 @@ export function fold(target: FoldTarget, stamped: StampedOp): void {
   if (op.kind === EVENT) foldEvent(target, stamped);
   else if (op.kind === PATCH || op.kind === ASSET) foldWrite(target, stamped);
   else if (op.kind === ADD) foldAdd(target, stamped);
+  else if (op.kind === DOC) foldDoc(target, op);
   else if (unfoldable(op) === undefined) foldAnew(target, stamped);
 }
 
@@ -109,6 +132,13 @@ function foldAdd(target: FoldTarget, stamped: StampedOp): void {
   const deltas = readAdd(body);
   if (deltas === undefined || kept(target, stamped) === undefined) return;
   for (const [field, delta] of deltas) target.addToCounter(key, field, delta);
+}
+
+/** Updates of a document join, in whatever order; none is ever taken away. */
+function foldDoc(target: FoldTarget, { key, body, origin, class: opClass, seq }: Op): void {
+  const change = changeIn(body);
+  if (typeof change === 'string') return;
+  target.mergeDoc(key, change, { origin, class: opClass, seq });
 }
 
 /** Keeps the op; its order where it is left to the caller to add it to what stands. */

@@ -6,6 +6,8 @@ import { must } from '../base/assert.ts';
 import { compareBytes, utf8 } from '../base/bytes.ts';
 import { UNDO } from '../model/op.ts';
 import type { LivingState } from './digest.ts';
+import { DocFold, type DocState } from './doc/doc-state.ts';
+import type { DocChange } from './doc/read-update.ts';
 import type { EventWrite, FieldWrite, FoldTarget } from './fold.ts';
 import { type OpId, textOfOpId } from './op-id.ts';
 import type { WriteOrder } from './order.ts';
@@ -31,6 +33,7 @@ const EMPTY: ReadonlyMap<string, never> = new Map<string, never>();
 export class MemoryState implements FoldTarget, LivingState {
   readonly #events = new Map<string, EventWrite>();
   readonly #records = new Map<string, MemoryRecord>();
+  readonly #docs = new Map<string, DocFold>();
 
   event(key: string): EventWrite | undefined {
     return this.#events.get(key);
@@ -43,6 +46,20 @@ export class MemoryState implements FoldTarget, LivingState {
 
   countersOf(key: string): ReadonlyMap<string, Counter> {
     return this.#records.get(key)?.counters ?? EMPTY;
+  }
+
+  /** The document of this key; undefined where there is none. */
+  doc(key: string): DocFold | undefined {
+    return this.#docs.get(key);
+  }
+
+  mergeDoc(key: string, change: DocChange, op: OpId): void {
+    this.#docOf(key).merge(change, op);
+  }
+
+  /** Joins what another replica has of the document. */
+  joinDoc(key: string, state: DocState): void {
+    this.#docOf(key).join(state);
   }
 
   eventOrder(key: string): WriteOrder | undefined {
@@ -113,6 +130,19 @@ export class MemoryState implements FoldTarget, LivingState {
     for (const [key, { counters }] of byKeyBytes(this.#records)) {
       for (const [field, counter] of byKeyBytes(counters)) yield [key, field, counter];
     }
+  }
+
+  *docs(): Iterable<readonly [string, DocState]> {
+    for (const [key, doc] of byKeyBytes(this.#docs)) yield [key, doc.encode()];
+  }
+
+  #docOf(key: string): DocFold {
+    let doc = this.#docs.get(key);
+    if (doc === undefined) {
+      doc = new DocFold();
+      this.#docs.set(key, doc);
+    }
+    return doc;
   }
 
   #recordOf(key: string): MemoryRecord {

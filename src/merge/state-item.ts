@@ -10,6 +10,7 @@
  *   field-item     = [5, key: tstr, field: tstr, order: bstr .size 26, value: any]
  *   write-item     = [6, key: tstr, order: bstr .size 26, kind, body: bstr]      ; an op on a record
  *   counter-item   = [7, key: tstr, field: tstr, total: bstr .size 8, adds: uint]
+ *   doc-item       = [8, key: tstr, heads: [* (origin: bstr .size 8, class, seq)], state: bstr]
  */
 import { CborError, type CborReader } from '../codec/reader.ts';
 import type { CborWriter } from '../codec/writer.ts';
@@ -17,6 +18,7 @@ import { decodeHlc, encodeHlc, type Hlc } from '../model/hlc.ts';
 import { bytesOfOrigin, type Lane, type Origin, originOfBytes } from '../model/origin.ts';
 import type { EventWrite, FieldWrite } from './fold.ts';
 import { ADD, ASSET, type Kind, PATCH, REMOVE, UNDO } from '../model/op.ts';
+import { type DocState, readHeads, writeHeads } from './doc/doc-state.ts';
 import { decodeOrder, encodeOrder, ORDER_BYTES, type WriteOrder } from './order.ts';
 import { bytesOfTotal, type Counter, type RecordWrite, totalOfBytes } from './record.ts';
 
@@ -48,7 +50,8 @@ export type StateItem =
       readonly key: string;
       readonly field: string;
       readonly counter: Counter;
-    };
+    }
+  | { readonly type: 'doc'; readonly key: string; readonly doc: DocState };
 
 const LANE = 1;
 const HUB = 2;
@@ -57,6 +60,7 @@ const TOMBSTONE = 4;
 const FIELD = 5;
 const WRITE = 6;
 const COUNTER = 7;
+const DOC = 8;
 const WRITE_KINDS: ReadonlySet<number> = new Set([PATCH, REMOVE, ADD, ASSET, UNDO]);
 
 export function writeStateItem(writer: CborWriter, item: StateItem): void {
@@ -91,6 +95,11 @@ export function writeStateItem(writer: CborWriter, item: StateItem): void {
     case 'counter':
       writer.array(5).uint(COUNTER).text(item.key).text(item.field);
       writer.bytes(bytesOfTotal(item.counter.total)).uint(item.counter.adds);
+      return;
+    case 'doc':
+      writer.array(4).uint(DOC).text(item.key);
+      writeHeads(writer, item.doc.heads);
+      writer.bytes(item.doc.state);
   }
 }
 
@@ -120,6 +129,11 @@ export function readStateItem(reader: CborReader): StateItem {
   }
   if (type === WRITE && count === 5) return readWrite(reader);
   if (type === COUNTER && count === 5) return readCounter(reader);
+  if (type === DOC && count === 4) {
+    const key = reader.text();
+    const heads = readHeads(reader);
+    return { type: 'doc', key, doc: { heads, state: reader.bytes() } };
+  }
   throw new CborError('unknown or malformed item', start);
 }
 

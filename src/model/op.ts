@@ -32,6 +32,7 @@ export const EVENT = 0;
 export const PATCH = 1;
 export const REMOVE = 2;
 export const ADD = 3;
+export const DOC = 4;
 export const ASSET = 5;
 export const UNDO = 6;
 

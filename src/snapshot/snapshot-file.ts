@@ -147,6 +147,7 @@ class Summary {
     else if (item.type === 'event') this.#digest.event(item.key, item.write);
     else if (item.type === 'field') this.#digest.field(item.key, item.field, item.write);
     else if (item.type === 'counter') this.#digest.counter(item.key, item.field, item.counter);
+    else if (item.type === 'doc') this.#digest.doc(item.key, item.doc.state);
   }
 
   finish(): { vector: VersionVector; digest: Uint8Array; items: number } {

@@ -30,6 +30,7 @@ import {
 } from './readings.ts';
 import {
   conflictsAnswer,
+  docAnswer,
   historyAnswer,
   recordAnswer,
   type RecordDoor,
@@ -177,7 +178,8 @@ function routes(options: ApiOptions, streams: EventStreams): [string, Handler][]
       '/api/v1/records',
       (context) => recordsAnswer(options.records, ...readingOf(options, context)),
     ],
-    ['/api/v1/records/*', (context) => oneRecordAnswer(options, context)],
+    ['/api/v1/records/*', (context) => oneKeyAnswer(options, context, 'records', recordAnswer)],
+    ['/api/v1/docs/*', (context) => oneKeyAnswer(options, context, 'docs', docAnswer)],
     [
       '/api/v1/history',
       (context) => historyAnswer(options.records, ...readingOf(options, context)),
@@ -269,12 +271,16 @@ function powerAnswer(options: ApiOptions, context: Context<Env>): Response {
   });
 }
 
-function oneRecordAnswer(options: ApiOptions, context: Context<Env>): Response {
-  const key = decoded(new URL(context.req.url).pathname.slice('/api/v1/records/'.length));
-  if (key === undefined || key === '')
-    return problem(400, 'The path ends with the key of a record.');
+function oneKeyAnswer(
+  options: ApiOptions,
+  context: Context<Env>,
+  place: 'records' | 'docs',
+  answer: (door: RecordDoor, key: string) => Response,
+): Response {
+  const key = decoded(new URL(context.req.url).pathname.slice(`/api/v1/${place}/`.length));
+  if (key === undefined || key === '') return problem(400, 'The path ends with a key.');
   if (!mayRead(options, context, key)) return problem(403, `You may not read ${key}.`);
-  return recordAnswer(options.records, key);
+  return answer(options.records, key);
 }
 
 async function readingsAnswer(options: ApiOptions, context: Context<Env>): Promise<Response> {

@@ -20,8 +20,10 @@ export type Mended =
 export type MayRead = (key: string) => boolean;
 
 export interface RecordDoor {
-  /** Fields and counters; undefined where there is no such record. */
+  /** Fields, counters, asset, and what there is to say of its document; undefined where there is no such record. */
   get(key: string): JsonObject | undefined;
+  /** The document as one Yjs update. */
+  doc(key: string): Uint8Array | undefined;
   /** Keys that begin with `prefix` and come after `after`. */
   keys(prefix: string, after: string, limit: number): readonly string[];
   /** All ops on the record, the earliest first; empty where there are none. */
@@ -40,6 +42,15 @@ export function recordAnswer(door: RecordDoor, key: string): Response {
   return record === undefined
     ? problem(404, `There is no record ${key}.`)
     : jsonAnswer({ key, ...record });
+}
+
+/** The document, for whoever gives it to `Y.applyUpdate`. */
+export function docAnswer(door: RecordDoor, key: string): Response {
+  const update = door.doc(key);
+  if (update === undefined) return problem(404, `There is no document ${key}.`);
+  return new Response(new Uint8Array(update), {
+    headers: { 'Content-Type': 'application/octet-stream', 'Cache-Control': 'no-store' },
+  });
 }
 
 /** `?prefix=&after=`: a page of keys; `next` goes into `after` of the next question. */

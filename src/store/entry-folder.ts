@@ -9,7 +9,7 @@ import { fold } from '../merge/fold.ts';
 import { carriesBytes } from '../model/asset-bytes.ts';
 import { LOG } from '../model/class.ts';
 import { decodeEntry, encodeOpEntry } from '../model/entry.ts';
-import { EVENT, type StampedOp } from '../model/op.ts';
+import { DOC, EVENT, type StampedOp } from '../model/op.ts';
 import { laneOf } from '../model/origin.ts';
 import type { ConflictBook } from './conflict-book.ts';
 import type { EventGather, KeySlot } from './event-gather.ts';
@@ -75,7 +75,8 @@ export class EntryFolder {
     const { op, stamp } = stamped;
     assert(op.kind !== EVENT, 'the scan reads whatever event there is');
     if (!this.#progress.seen.add(laneOf(op.origin, op.class), op.seq)) return;
-    if (!carriesBytes(op)) this.#foldWrite(stamped);
+    if (op.kind === DOC) fold(this.#tables, stamped);
+    else if (!carriesBytes(op)) this.#foldWrite(stamped);
     this.#progress.noteStamp(stamp.hub, stamp.hlc);
   }
 

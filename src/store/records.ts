@@ -1,5 +1,6 @@
 /** What people ask of records: how they stand, how they came to it, what was in conflict, what may be undone. */
 import { ASSET_FIELD } from '../merge/asset-version.ts';
+import type { DocState } from '../merge/doc/doc-state.ts';
 import type { FieldWrite } from '../merge/fold.ts';
 import { textOfOpId } from '../merge/op-id.ts';
 import { type Counter, inOrder, type RecordWrite, undoneOps } from '../merge/record.ts';
@@ -46,6 +47,16 @@ export class Records {
       fields.delete(ASSET_FIELD);
       return { fields, asset, counters: this.#tables.countersOf(key) };
     });
+  }
+
+  /** The document of this key; undefined where there is none. */
+  doc(key: string): DocState | undefined {
+    return this.#guard(() => this.#tables.docTables.get(key));
+  }
+
+  /** Bytes that the document's state takes, 0 where there is none. */
+  docBytes(key: string): number {
+    return this.#guard(() => this.#tables.docTables.bytesOf(key));
   }
 
   /** Versions of assets that stand, the newest first. */
@@ -95,7 +106,8 @@ export class Records {
       const key = this.#tables.keyOfOp(request.target);
       if (key === undefined) {
         const reason =
-          'no op on a record has this name here; events are facts and cannot be undone';
+          'no op on a record has this name here; events are facts and cannot be undone, ' +
+          'and a step in a document is taken back by the inverse step, which the device makes';
         return { key: undefined, plan: { kind: 'refused', reason } };
       }
       return { key, plan: planUndo(this.#tables.writes(key), request) };

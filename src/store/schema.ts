@@ -18,6 +18,11 @@ const ASSET_INDEXES = `
   CREATE INDEX assets_by_time ON fields (substr(rank, 2, 8)) WHERE field = x'';
 `;
 
+const DOC_TABLES = `
+  -- Documents: the one encoding of all updates that came, and the highest seq of each lane among them.
+  CREATE TABLE docs (key_id INTEGER PRIMARY KEY, heads BLOB NOT NULL, state BLOB NOT NULL) STRICT;
+`;
+
 const RECORD_TABLES = `
   -- Every op on a record: any of them may be undone, so what it covered is kept.
   CREATE TABLE writes (
@@ -79,12 +84,13 @@ const TABLES = `
   CREATE INDEX readings_by_day ON readings (first_ms / ${DAY_MS}, key_id, first_ms);
   ${RECORD_TABLES}
   ${ASSET_INDEXES}
+  ${DOC_TABLES}
 `;
 
 const EMPTY = `
   DELETE FROM lanes; DELETE FROM hubs; DELETE FROM keys; DELETE FROM events; DELETE FROM tombstones;
   DELETE FROM fields; DELETE FROM readings; DELETE FROM writes; DELETE FROM counters;
-  DELETE FROM conflicts; UPDATE merge_counts SET edits = 0, conflicts = 0; UPDATE checkpoint SET lsn = 0;
+  DELETE FROM docs; DELETE FROM conflicts; UPDATE merge_counts SET edits = 0, conflicts = 0; UPDATE checkpoint SET lsn = 0;
 `;
 
 /** What leads from each version to the next. */
@@ -99,6 +105,8 @@ const STEPS: readonly string[] = [
   RECORD_TABLES,
   // 3 to 4: assets, of which there were none.
   ASSET_INDEXES,
+  // 4 to 5: documents, of which there were none.
+  DOC_TABLES,
 ];
 
 /** Brings the tables to this version; throws `HubError` `data.newer` where a later one has written them. */

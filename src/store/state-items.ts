@@ -14,6 +14,7 @@ export function* itemsOf(progress: FoldProgress, tables: StateTables): Generator
   for (const [key, field, counter] of tables.counters()) {
     yield { type: 'counter', key, field, counter };
   }
+  for (const [key, doc] of tables.docs()) yield { type: 'doc', key, doc };
 }
 
 /** Takes over one item; what it names is not there yet. */
@@ -33,6 +34,8 @@ export function takeItem(item: StateItem, progress: FoldProgress, tables: StateT
       return void tables.addWrite(item.key, item.write);
     case 'counter':
       return tables.putCounter(item.key, item.field, item.counter);
+    case 'doc':
+      return tables.docTables.join(item.key, item.doc);
     default:
       return unreachable(item);
   }

@@ -5,6 +5,8 @@
 import { compareBytes, concatBytes, utf8 } from '../base/bytes.ts';
 import { ASSET_HASH_AT } from '../merge/asset-version.ts';
 import type { LivingState } from '../merge/digest.ts';
+import type { DocState } from '../merge/doc/doc-state.ts';
+import type { DocChange } from '../merge/doc/read-update.ts';
 import type { EventWrite, FieldWrite, FoldTarget } from '../merge/fold.ts';
 import { type OpId, textOfOpId } from '../merge/op-id.ts';
 import { encodeOrder, ORIGIN_AT, type WriteOrder } from '../merge/order.ts';
@@ -18,6 +20,7 @@ import {
 } from '../merge/record.ts';
 import { HLC_ZERO } from '../model/hlc.ts';
 import { ASSET, UNDO } from '../model/op.ts';
+import { DocTables } from './doc-tables.ts';
 import { type KeyIds, nameOf } from './key-ids.ts';
 import { type CachedRecord, RecordCache } from './record-cache.ts';
 import { eventOf, fieldOf, orderOf, rankOf, counterOf, writeOf } from './rows.ts';
@@ -34,7 +37,8 @@ const ALL_WRITES = `
 const RECORD_KEYS = `
   SELECT name FROM keys WHERE name >= ? AND name < ? AND name > ? AND (
     EXISTS (SELECT 1 FROM fields WHERE key_id = keys.id) OR
-    EXISTS (SELECT 1 FROM counters WHERE key_id = keys.id))
+    EXISTS (SELECT 1 FROM counters WHERE key_id = keys.id) OR
+    EXISTS (SELECT 1 FROM docs WHERE key_id = keys.id))
   ORDER BY name LIMIT ?`;
 const ALL_EVENTS = `
   SELECT name, rank, body FROM keys JOIN events ON events.key_id = keys.id ORDER BY name`;
@@ -56,6 +60,7 @@ export class StateTables implements FoldTarget, LivingState {
   readonly #db: SqliteFile;
   readonly #keys: KeyIds;
   readonly #cache: RecordCache;
+  readonly docTables: DocTables;
   /** Names of the ops that undos name. */
   readonly #undoTargets = new Set<string>();
 
@@ -63,6 +68,7 @@ export class StateTables implements FoldTarget, LivingState {
     this.#db = db;
     this.#keys = keys;
     this.#cache = new RecordCache(db, keys);
+    this.docTables = new DocTables(db, keys);
   }
 
   eventOrder(key: string): WriteOrder | undefined {
@@ -75,9 +81,10 @@ export class StateTables implements FoldTarget, LivingState {
     this.#db.run(PUT_EVENT, [this.#keys.idOf(key), encodeOrder(order), body]);
   }
 
-  /** Writes the records that have changed; before a commit, and before anything reads their tables. */
+  /** Writes the records and documents that have changed; before a commit, and before anything reads their tables. */
   flush(): void {
     this.#cache.flush();
+    this.docTables.flush();
   }
 
   tombstone(key: string): WriteOrder | undefined {
@@ -122,6 +129,10 @@ export class StateTables implements FoldTarget, LivingState {
     this.#cache.replace(key, state);
   }
 
+  mergeDoc(key: string, change: DocChange, op: OpId): void {
+    this.docTables.merge(key, change, op);
+  }
+
   addToCounter(key: string, field: string, delta: bigint): void {
     const counter = this.#cache.get(key).counters.get(field) ?? NO_COUNTER;
     this.#cache.putCounter(key, field, plus(counter, delta));
@@ -155,6 +166,10 @@ export class StateTables implements FoldTarget, LivingState {
     for (const row of this.#db.each(ALL_COUNTERS)) {
       yield [nameOf(row['name']), nameOf(row['field']), counterOf(row)];
     }
+  }
+
+  docs(): Generator<readonly [string, DocState]> {
+    return this.docTables.all();
   }
 
   *allWrites(): Generator<readonly [string, RecordWrite]> {
@@ -229,6 +244,7 @@ export class StateTables implements FoldTarget, LivingState {
   /** Reads what is kept in memory: after opening, and when the tables were replaced. */
   load(): void {
     this.#cache.clear();
+    this.docTables.clear();
     this.#undoTargets.clear();
     const rows = this.#db.rows('SELECT body FROM writes WHERE kind = ?', [UNDO]);
     for (const row of rows) this.#noteTargets(row['body'] as Uint8Array);

@@ -21,6 +21,7 @@ const DIGESTS: Readonly<Record<number, string>> = {
   2: '4a701de43d52c96522971ac0d8bfec047078cfa1610a2157601ddbe41a9c4461',
   3: 'c4ddcaf0e76ff0da832f29cd37f693dd9a883031c32288f5887f131d010bc86a',
   4: '34e065ace6b59009f8b510aa63ced49f8cf05674570fa678e2b812bff70ef243',
+  5: '888aa5eb19d7e6d2df9949d2f517c67b41060e4b08e5c0e647bcc06fa13bb4ad',
 };
 
 function readable(value: unknown): unknown {
@@ -36,7 +37,7 @@ function golden(format: number): Snapshot {
   return readSnapshot(machineFiles, file(`snapshot-${format}.cbor`), TRUST) as Snapshot;
 }
 
-describe.each([2, 3, 4])('golden snapshot, format %i', (format) => {
+describe.each([2, 3, 4, 5])('golden snapshot, format %i', (format) => {
   it('reads as its dump says', () => {
     const { manifest, items } = golden(format);
     const dump = JSON.parse(readFileSync(file(`snapshot-${format}.json`), 'utf8'));
@@ -55,12 +56,12 @@ describe.each([2, 3, 4])('golden snapshot, format %i', (format) => {
   });
 });
 
-describe('golden snapshot, format 4', () => {
+describe('golden snapshot, format 5', () => {
   it('is written again byte for byte', async () => {
     const dir = tempDir();
     const path = `${dir}/state.snapshot`;
     const store = openStore(dir);
-    const { manifest, items } = golden(4);
+    const { manifest, items } = golden(5);
     store.load(items, manifest.lsn);
     const clock = new SimClock(manifest.createdMs);
     await writeSnapshot({
@@ -73,7 +74,7 @@ describe('golden snapshot, format 4', () => {
       siteClock: clock,
       timers: machineTimers,
     });
-    assert.deepEqual(readFileSync(path), readFileSync(file('snapshot-4.cbor')));
+    assert.deepEqual(readFileSync(path), readFileSync(file('snapshot-5.cbor')));
     store.close();
   });
 });

@@ -12,7 +12,7 @@ import { conflictsOf } from '../../src/merge/conflicts.ts';
 import { encodeAdd, encodeUndo } from '../../src/merge/patch.ts';
 import { foldRecord } from '../../src/merge/record.ts';
 import { LOG } from '../../src/model/class.ts';
-import { ADD, AUTHORITY, encodeOp, EVENT, type StampedOp, UNDO } from '../../src/model/op.ts';
+import { ADD, AUTHORITY, DOC, encodeOp, EVENT, type StampedOp, UNDO } from '../../src/model/op.ts';
 import type { Origin } from '../../src/model/origin.ts';
 import { anyClass, anyHlc, anyOrigin } from '../support/arbitrary.ts';
 import { anyHistory, anyShuffledHistory } from '../support/histories.ts';
@@ -120,7 +120,9 @@ describe('laws of undo', () => {
     .tuple(anyHistory, fc.nat())
     .map(([history, index]) => {
       const plain = history.filter(({ op }) => op.kind !== UNDO);
-      const candidates = plain.filter(({ op }) => op.kind !== EVENT && op.class !== LOG);
+      const candidates = plain.filter(
+        ({ op }) => op.kind !== EVENT && op.kind !== DOC && op.class !== LOG,
+      );
       const target = candidates[index % Math.max(1, candidates.length)];
       return { plain, target };
     })

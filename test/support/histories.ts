@@ -7,6 +7,7 @@ import type { OpClass } from '../../src/model/class.ts';
 import {
   ADD,
   ASSET,
+  DOC,
   encodeOp,
   EVENT,
   type Op,
@@ -21,7 +22,7 @@ import { HUB } from './ops.ts';
 interface Step {
   readonly writer: number;
   readonly class: OpClass;
-  readonly kind: 0 | 1 | 2 | 3 | 5 | 6;
+  readonly kind: 0 | 1 | 2 | 3 | 4 | 5 | 6;
   readonly key: number;
   readonly field: number;
   readonly value: number;
@@ -37,7 +38,7 @@ interface Step {
 const anyStep: fc.Arbitrary<Step> = fc.record({
   writer: fc.integer({ min: 0, max: 2 }),
   class: fc.constantFrom<OpClass>(0, 2, 3, 6),
-  kind: fc.constantFrom(EVENT, PATCH, PATCH, PATCH, REMOVE, ADD, ASSET, ASSET, UNDO, UNDO),
+  kind: fc.constantFrom(EVENT, PATCH, PATCH, PATCH, REMOVE, ADD, ASSET, ASSET, DOC, UNDO, UNDO),
   key: fc.integer({ min: 0, max: 2 }),
   field: fc.integer({ min: 0, max: 3 }),
   value: fc.integer({ min: 0, max: 3 }),
@@ -97,6 +98,7 @@ function bodyOf(step: Step, named: readonly Op[]): Uint8Array {
   if (step.kind === UNDO) {
     return encodeUndo(named.length > 0 ? named : [{ origin: HUB, class: 2, seq: 1 }]);
   }
+  if (step.kind === DOC) return letterOf(step);
   if (step.kind === ASSET) return versionOf(step, named);
   const fields = {
     [`f${step.field}`]: step.value,
@@ -104,6 +106,13 @@ function bodyOf(step: Step, named: readonly Op[]): Uint8Array {
   };
   if (!step.tells) return encodePatch(fields);
   return encodePatch(fields, { [`f${step.field}`]: named });
+}
+
+/** A letter in the text `t` by a client of its writer; some claim the same place, some leave gaps, some are deleted. */
+function letterOf({ writer, value, field, tells }: Step): Uint8Array {
+  const client = writer + 1;
+  const deletes = tells ? [1, client, 1, field, 1] : [0];
+  return Uint8Array.from([1, 1, client, value, 4, 1, 1, 0x74, 1, 0x61 + field, ...deletes]);
 }
 
 function versionOf({ value, tells }: Step, named: readonly Op[]): Uint8Array {

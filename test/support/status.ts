@@ -193,6 +193,7 @@ export class SampleSources {
         const shown = [...fields].map(([name, { value }]) => [name, jsonOfCbor(value)] as const);
         return { fields: Object.fromEntries(shown), counters: {} };
       },
+      doc: () => undefined,
       keys: () => [...this.records.keys()],
       history: () => [],
       conflicts: () => ({ conflicts: [] }),

@@ -8,12 +8,13 @@
 import { compareOrders, encodeOrder, eventOrder, type WriteOrder } from '../../merge/order.ts';
 import type { RecordWrite } from '../../merge/record.ts';
 import { LOG } from '../../model/class.ts';
-import { EVENT, type StampedOp } from '../../model/op.ts';
+import { DOC, EVENT, type StampedOp } from '../../model/op.ts';
 import { type Lane, laneOf } from '../../model/origin.ts';
 import type { Sql } from '../../platform/postgres.ts';
 import { decodeRanges, encodeRanges, SeenOps } from '../../store/seen-ops.ts';
 import { byteaArray, int4Array, int8Array, textArray, timeArray } from './binary-arrays.ts';
 import { noteConflicts } from './conflict-table.ts';
+import { foldDocs } from './doc-table.ts';
 import { loadRecords, loadWrites, saveRecords } from './record-tables.ts';
 import { WorkingSet, WritesNotLoaded } from './working-set.ts';
 
@@ -135,7 +136,7 @@ async function foldRecords(
   for (;;) {
     const set = new WorkingSet(stored, writesByKey);
     try {
-      for (const stamped of touched) set.take(stamped);
+      for (const stamped of touched) if (stamped.op.kind !== DOC) set.take(stamped);
       set.conflicts();
     } catch (error) {
       if (!(error instanceof WritesNotLoaded)) throw error;
@@ -144,6 +145,8 @@ async function foldRecords(
       continue;
     }
     await saveRecords(sql, set);
-    return noteConflicts(sql, set);
+    await noteConflicts(sql, set);
+    const docOps = touched.map(({ op }) => op).filter(({ kind }) => kind === DOC);
+    return foldDocs(sql, ids, docOps);
   }
 }

@@ -10,6 +10,8 @@ import type { SiteDigest } from '../site-store.ts';
 import { counterIn, fieldIn, nameIn, orderIn } from './record-tables.ts';
 
 const PAGE_ROWS = 5_000;
+/** A document may have a mebibyte. */
+const PAGE_DOCS = 20;
 const EVENTS = `
   SELECT k.name, l.rank, l.payload FROM heliograph.key k JOIN heliograph.latest l ON l.key_id = k.id
   WHERE k.site_id = $1 ORDER BY k.name`;
@@ -19,6 +21,9 @@ const FIELDS = `
 const COUNTERS = `
   SELECT k.name, c.field, c.total, c.adds FROM heliograph.key k JOIN heliograph.counter c ON c.key_id = k.id
   WHERE k.site_id = $1 ORDER BY k.name, c.field`;
+const DOCS = `
+  SELECT k.name, d.state FROM heliograph.key k JOIN heliograph.doc d ON d.key_id = k.id
+  WHERE k.site_id = $1 ORDER BY k.name`;
 const LANES = 'SELECT lane, up_to, beyond FROM heliograph.lane WHERE site_id = $1';
 const RECORDS = `
   SELECT count(*) AS count FROM (
@@ -47,6 +52,10 @@ export function digestOfSite(database: Database, siteId: number): Promise<SiteDi
     await page(sql, COUNTERS, siteId, (row) => {
       builder.counter(nameIn(row, 'name'), nameIn(row), counterIn(row));
     });
+    const takeDoc = (row: PgRow): void => {
+      builder.doc(nameIn(row, 'name'), row['state'] as Uint8Array);
+    };
+    await page(sql, DOCS, siteId, takeDoc, PAGE_DOCS);
     const [records] = await sql.query(RECORDS, [siteId]);
     return {
       digest: hexOf(builder.finish().digest),
@@ -70,13 +79,14 @@ async function page(
   query: string,
   siteId: number,
   take: (row: PgRow) => void,
+  pageRows = PAGE_ROWS,
 ): Promise<void> {
   // A cursor takes no values in its declaration; the number is our own.
   await sql.query(`DECLARE page NO SCROLL CURSOR FOR ${query.replaceAll('$1', String(siteId))}`);
   for (;;) {
-    const rows = await sql.query(`FETCH ${PAGE_ROWS} FROM page`);
+    const rows = await sql.query(`FETCH ${pageRows} FROM page`);
     for (const row of rows) take(row);
-    if (rows.length < PAGE_ROWS) break;
+    if (rows.length < pageRows) break;
   }
   await sql.query('CLOSE page');
 }

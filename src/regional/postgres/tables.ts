@@ -1,4 +1,4 @@
-/** Version 1 of the tables; SCHEMA.md describes them for those who query them. */
+/** The tables; SCHEMA.md describes them for those who query them. */
 
 export const TABLES = `
 CREATE TABLE heliograph.node (
@@ -104,6 +104,11 @@ CREATE TABLE heliograph.conflict (
   closed_at timestamptz, UNIQUE (key_id, field, winner, loser)
 );
 CREATE INDEX conflict_open ON heliograph.conflict (key_id) WHERE closed_at IS NULL;
+`;
+
+/** Version 2: documents. */
+export const DOC_TABLE = `
+CREATE TABLE heliograph.doc (key_id int PRIMARY KEY, heads bytea NOT NULL, state bytea NOT NULL);
 `;
 
 /**

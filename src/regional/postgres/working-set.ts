@@ -106,6 +106,10 @@ export class WorkingSet implements FoldTarget {
     throw new Error('events do not come here');
   }
 
+  mergeDoc(): void {
+    throw new Error('documents do not come here');
+  }
+
   addWrite(key: string, write: RecordWrite): boolean {
     const record = this.#record(key);
     record.added.push(write);
