@@ -18,6 +18,7 @@ import {
 } from '../power/govern/energy.ts';
 import type { BatteryEstimate } from '../power/estimate/estimator.ts';
 import { FIRST_MEMORY, govern } from '../power/govern/governor.ts';
+import { FIRST_STATE } from '../power/govern/power-state.ts';
 import { Planner } from '../power/forecast/planner.ts';
 import { type PowerThresholds, thresholdsFor } from '../power/govern/thresholds.ts';
 import { Oracle } from './oracle.ts';
@@ -51,7 +52,7 @@ export interface SitePreset {
 }
 
 /** Of the battery: what a session over these takes is below what any gauge can tell, so alarms go almost to the cut-off. */
-const CHEAP_ALARMS_STOP_PCT = 11;
+const CHEAP_ALARMS_STOP_PCT = 10.5;
 
 export const SMALL_SATELLITE: SitePreset = {
   name: 'small satellite',
@@ -261,8 +262,13 @@ function heliographOf({ preset, place, startMs, seed }: EvaluationOptions): Choo
   const planner = new Planner(solarSite, preset.capacityWh, thresholds.percent);
   const noise = new SeededRandom(seed).fork('sensor');
   let memory = FIRST_MEMORY;
+  let lastMinute = 0;
   return (minute, site, backlog, sessionOpen) => {
     const nowMs = minute * MINUTE_MS;
+    const wasOff = minute - lastMinute > DECIDE_MINUTES;
+    // A hub that boots knows what it saved, like the real one.
+    if (wasOff) memory = { power: { ...FIRST_STATE, known: memory.power.known } };
+    lastMinute = minute;
     const wallMs = startMs + nowMs;
     const measured = site.measure();
     const estimate: BatteryEstimate = {

@@ -45,6 +45,9 @@ const URGENT_MS = 20 * MINUTE_MS;
 
 /** Before a class is paused for longer than its deadline allows, what has waited this long goes. */
 const LAST_CALL_AGE_MS = 45 * MINUTE_MS;
+/** The same where a session takes less of the battery than its gauge can tell. */
+const CHEAP_CALL_AGE_MS = 15 * MINUTE_MS;
+const UNNOTICED_RATIO = 0.001;
 /** The last call comes this many points above the threshold, or volts of a 12 V battery. */
 const LAST_CALL_POINTS = 1.5;
 
@@ -107,7 +110,8 @@ export function patienceMs(opClass: OpClass, permission: Permission, situation: 
   const { free, fair } = GATHER_MS[mains ? 'ethernet' : link.kind];
   if (permission === 'now') return opClass <= COMMAND ? 0 : Math.min(free, urgent);
   if (permission === 'deadline') {
-    return isLastCall(opClass, situation) ? Math.min(LAST_CALL_AGE_MS, urgent) : urgent;
+    if (!isLastCall(opClass, situation)) return urgent;
+    return Math.min(isCheap(situation) ? CHEAP_CALL_AGE_MS : LAST_CALL_AGE_MS, urgent);
   }
   if (permission !== 'budget') return Infinity;
   if (mains || budget === undefined) return Math.min(fair, urgent);
@@ -128,6 +132,11 @@ function affordableMs(opClass: OpClass, budget: Budget, sessionWh: number, fair:
   return sessions < 1 ? Infinity : Math.max(fair, budget.spanMs / sessions);
 }
 
+/** A session that nobody would miss: the last call needs no forecast to be worth it. */
+function isCheap({ link, budget }: Situation): boolean {
+  return link.sessionWh <= UNNOTICED_RATIO * (budget?.capacityWh ?? 0);
+}
+
 /** Just above the level below which the class is paused, on the way down, and not back in time. */
 function isLastCall(opClass: OpClass, situation: Situation): boolean {
   const { budget, socPct, state, thresholds, deadlinesMs } = situation;
@@ -136,6 +145,7 @@ function isLastCall(opClass: OpClass, situation: Situation): boolean {
   const [pause, resume] =
     state === 'critical' ? [alarmsStop, shutdown.resume] : [telemetry.pause, telemetry.resume];
   if (socPct > pause + LAST_CALL_POINTS) return false;
+  if (isCheap(situation)) return true;
   const fallsInMs = budget.fallsTo(pause);
   if (fallsInMs === undefined) return false;
   const backInMs = budget.risesTo(resume) ?? Infinity;

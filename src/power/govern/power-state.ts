@@ -11,6 +11,8 @@
  *
  * A shutdown that ends before the site was ready to power off (10 %) ends halfway to the next pause (18.5 %): the
  * restart level is for batteries that were emptied, and waiting for it would keep alarms for hours that the sun has paid.
+ * A hub that was off and boots has been let on by whoever guards the battery: it starts like that, too; at 25 %
+ * sharp it would otherwise stay silent whenever the sun fades just then.
  */
 import type { PowerState } from './decision.ts';
 import type { BatteryEstimate } from '../estimate/estimator.ts';
@@ -46,7 +48,7 @@ export const FIRST_STATE: StateMemory = {
   state: 'unknown',
   sinceMs: -Infinity,
   known: undefined,
-  drained: true,
+  drained: false,
   unit: undefined,
   samples: [],
   votes: [],
@@ -102,8 +104,7 @@ export function rankOf(state: LevelState): number {
 function enter(memory: StateMemory, state: PowerState, nowMs: number): StateMemory {
   if (state === memory.state) return memory;
   const known = state === 'unknown' ? memory.known : state;
-  // Who does not know what happened in between takes the battery for an emptied one.
-  const drained = state === 'unknown' || (memory.drained && state === 'shutdown');
+  const drained = memory.drained && (state === 'shutdown' || state === 'unknown');
   return { ...memory, state, known, drained, sinceMs: nowMs, votes: [] };
 }
 
