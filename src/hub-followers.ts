@@ -10,6 +10,7 @@ import type { Config } from './config-schema.ts';
 import { brokerLogin } from './hub-access.ts';
 import { HubAssets, openBlobs } from './hub-assets.ts';
 import { syncLogKey } from './hub-data.ts';
+import { Dusk } from './hub-dusk.ts';
 import type { Ground } from './hub-ground.ts';
 import { openLedger } from './hub-ledger.ts';
 import { type HubLink, openLink, pausesOf } from './hub-links.ts';
@@ -108,8 +109,29 @@ export function followJournal(
       keepMs: config.journal.keepDays * DAY_MS,
     }),
   );
+  const settleAssets = (): Promise<unknown> => inside.follower.settle();
+  closers.add(beforeDark(ground, serving, { power, ledger, settleAssets }));
   if (config.uplink.url !== '') closers.add(sumUp(ground, serving, { power, uplink }));
   return { power, uplink, ledger, link, assets };
+}
+
+/** What is brought to the card before the battery ends, in this order. */
+function beforeDark(
+  { machine }: Ground,
+  { journal, door, store, broker }: Serving,
+  parts: Pick<Followers, 'power' | 'ledger'> & { readonly settleAssets: () => Promise<unknown> },
+): Dusk {
+  return new Dusk({
+    monitor: parts.power.monitor,
+    settle: [
+      () => journal.whenDurable(door.noteProgress()),
+      () => store.settle(),
+      () => parts.ledger.flush(),
+      parts.settleAssets,
+      () => broker.sumUp(),
+    ],
+    log: machine.log,
+  });
 }
 
 /** What waits in need goes up as a summary first. */

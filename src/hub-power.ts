@@ -145,13 +145,14 @@ export class HubPower {
 
   /** `hub/power`: state, figures and advice for devices. */
   advice(): Uint8Array {
-    const { at, allowed, riding, why } = this.monitor.decision();
+    const { at, allowed, riding, why, readyToPowerOff, backAtMs } = this.monitor.decision();
     const figures = rounded(this.monitor.estimate());
     const { minIntervalS, nextUplinkMs } = this.monitor.advice();
     const nextUplink = nextUplinkMs === undefined ? null : isoTime(nextUplinkMs);
     const namesOf = (classes: readonly OpClass[]): string[] => classes.map((it) => CLASS_NAMES[it]);
     const classes = { allowed: namesOf(allowed), riding: namesOf(riding) };
-    const plan = { minIntervalS, nextUplink, why };
+    const backAt = backAtMs === undefined ? null : isoTime(backAtMs);
+    const plan = { minIntervalS, nextUplink, readyToPowerOff, backAt, why };
     return utf8(JSON.stringify({ at: isoTime(at), ...figures, ...classes, ...plan }));
   }
 

@@ -118,7 +118,7 @@ export class PowerMonitor {
     // Set after the sources' own timers: of two that are due together, a reading comes before its tick.
     this.#cancels = [
       timers.every(options.tickMs ?? TICK_MS, () => this.#tick()),
-      timers.every(SAVE_MS, () => this.#save()),
+      timers.every(SAVE_MS, () => this.save()),
     ];
   }
 
@@ -230,7 +230,7 @@ export class PowerMonitor {
     const session = this.#energy.book(LINK_COSTS[link], bytesByClass, wallMs);
     const isDateTrusted = clock.quality() !== 'unknown';
     this.#quota.count(link, linkBytes ?? session.bytes, wallMs, isDateTrusted);
-    if (this.#quota.isWorthSaving) this.#save();
+    if (this.#quota.isWorthSaving) this.save();
     return session.energyWh;
   }
 
@@ -259,7 +259,7 @@ export class PowerMonitor {
     for (const cancel of this.#cancels) cancel();
     for (const { source } of this.#sources) source.stop();
     this.#listeners.clear();
-    this.#save();
+    this.save();
   }
 
   #startSource(state: SourceState, index: number): void {
@@ -349,7 +349,8 @@ export class PowerMonitor {
     return { ...rounded(facts), link: this.#link(), backlog: backlogFacts(backlog) };
   }
 
-  #save(): void {
+  /** Writes down what was learned; once an hour by itself. */
+  save(): void {
     const { stateFile, clock, log } = this.#options;
     if (stateFile === undefined) return;
     try {

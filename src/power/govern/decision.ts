@@ -48,5 +48,6 @@ export interface Decision {
 /** Equal for decisions that allow and refuse the same for the same kind of reason: only a change is worth a line. */
 export function decisionKey(decision: Decision): string {
   const deferred = decision.deferred.map((it) => `${it.class}:${it.code}`).join(',');
-  return `${decision.state}|${decision.allowed.join(',')}|${decision.riding.join(',')}|${deferred}`;
+  const off = decision.readyToPowerOff ? '|off' : '';
+  return `${decision.state}${off}|${decision.allowed.join(',')}|${decision.riding.join(',')}|${deferred}`;
 }

@@ -156,7 +156,11 @@ test('before readings are paused for too long, the last call lets them go', () =
 test('in shutdown it says when it expects to be back, and when the site may be switched off', () => {
   const sun = decided('shutdown', 12, { budget: sunny(12, 30) });
   assert.equal(sun.readyToPowerOff, false);
-  assert.equal(sun.backAtMs, sun.at + 2 * HOUR_MS);
+  assert.equal(sun.backAtMs, sun.at + HOUR_MS, 'at 18.5 %: the battery was not emptied');
+  const emptied = memoryAt('shutdown', 12);
+  const input = inputOf(12, 0, { budget: sunny(12, 30) });
+  const after = decide(input, { power: { ...emptied.power, drained: true } });
+  assert.equal(after.backAtMs, after.at + 2 * HOUR_MS, 'at 25 %');
   assert.equal(decided('shutdown', 9, {}).readyToPowerOff, true);
 });
 
