@@ -115,11 +115,27 @@ export class HubStatus {
     for (const { fromLsn, toLsn } of journal.stat().quarantined) {
       found.push({ code: 'journal.damaged', message: `LSN ${fromLsn} to ${toLsn} kept aside` });
     }
-    found.push(...power.monitor.faults());
+    found.push(...power.monitor.faults(), ...this.#peerFaults());
     if (clock.quality() === 'unknown') {
       found.push({ code: 'clock.unknown', message: `the clock says ${isoTime(clock.wallMs())}` });
     }
     return this.#withSince(found);
+  }
+
+  #peerFaults(): { code: FaultCode; message: string }[] {
+    const peers = this.#parts.peers();
+    const found: { code: FaultCode; message: string }[] = [];
+    const refused = peers.find(({ state }) => state === 'refused');
+    if (refused !== undefined) {
+      const { address, reason } = refused;
+      found.push({ code: 'peer.refused', message: `${address}: ${reason ?? 'login refused'}` });
+    }
+    const stuck = peers.find(({ stuckLanes }) => stuckLanes > 0);
+    if (stuck !== undefined) {
+      const message = `${stuck.stuckLanes} lanes do not get on with ${stuck.address}`;
+      found.push({ code: 'peer.stuck', message });
+    }
+    return found;
   }
 
   #withSince(found: readonly { code: FaultCode; message: string }[]): FaultStatus[] {

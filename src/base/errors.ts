@@ -96,6 +96,10 @@ export const FAULTS = {
     "This is not of the site's authority. Nothing was taken over; make the file again on the authority's hub.",
   'enrol.refused': 'Make a new token on the hub: `heliograph enrol token NAME`.',
   'enrol.malformed': 'The request is not as it should be; see ENROLMENT.md §4.',
+  'peer.refused':
+    'Another hub refuses the login. Check peer.username and its password there, or enrol this hub anew.',
+  'peer.stuck':
+    'One hub has let go of ops that another lacks. Both work; the region has them. See RECOVERY.md, peers apart.',
   'peer.stranger':
     'Only hubs speak there. Enrol it with `enrol hub`; in mode password give its user the role operator.',
   'hub.refused': 'Name a user who may: --user NAME --password-file FILE.',

@@ -200,7 +200,7 @@ function* differenceFrom(
   const tree = new TreeHasher();
   for (const { bytes, op, stamp } of entries) {
     if (op.class !== manifest.class) return 'another class';
-    if (stamp.hub !== manifest.hub) return 'foreign stamp';
+    if (op.origin === manifest.hub && stamp.hub !== manifest.hub) return 'foreign stamp';
     if (!ranges.add(op.origin, op.class, op.seq)) return 'ops differ from ranges';
     tree.add(bytes);
     if (tree.size % SLICE_OPS === 0) yield;

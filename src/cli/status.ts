@@ -44,6 +44,7 @@ export function renderStatus(status: StatusSnapshot, paint: Paint): string {
       ),
     ],
     ['Devices', [deviceLine(status)]],
+    ['Peers', peerLines(status, nowMs)],
     ['Storage', storageLines(status, paint)],
     ['Clock', [`${status.clock.at}, ${QUALITY_WORDS[status.clock.quality]}`]],
   ];
@@ -143,6 +144,17 @@ function deviceLine({ devices }: StatusSnapshot): string {
       ? ''
       : `, ${countText(devices.denied, 'publish', 'publishes')} not allowed`;
   return `${devices.connected} connected, ${sessions}, ${queued} waiting for absent ones${dropped}${denied}`;
+}
+
+/** A line for each other hub; none where the hub stands alone, or where one of an earlier build does not tell. */
+function peerLines({ peers }: Partial<StatusSnapshot>, nowMs: number): string[] {
+  return (peers ?? []).map(({ hubId, address, state, reason, lastSeenAt, opsSent, opsTaken }) => {
+    const seenMs = lastSeenAt === null ? undefined : wallMsOfIso(lastSeenAt);
+    const seen = seenMs === undefined ? '' : `, heard ${agoText((nowMs - seenMs) / 1000)}`;
+    const why = reason === null ? '' : ` (${printable(reason)})`;
+    const name = hubId === null ? address : `${hubId} ${address}`;
+    return `${printable(name)}: ${state}${why}${seen}, ${opsSent} ops out, ${opsTaken} in`;
+  });
 }
 
 function storageLines({ journal, disk, flash }: StatusSnapshot, paint: Paint): string[] {

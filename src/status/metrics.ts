@@ -4,7 +4,7 @@
  */
 import { FAULTS } from '../base/errors.ts';
 import { CLASS_NAMES } from '../model/class.ts';
-import type { Health, StatusSnapshot } from './snapshot.ts';
+import type { Health, PeerRow, StatusSnapshot } from './snapshot.ts';
 
 export const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 
@@ -33,12 +33,39 @@ export function renderMetrics(status: StatusSnapshot, health: Health): string {
     status.faults.some((fault) => fault.code === code) ? 1 : 0,
   ]);
   page.gauges('fault', '1 while a fault of this code holds.', faults);
+  addPeers(page, status);
   const { rssBytes, cpuS } = status.process;
   page.add('gauge', 'process_resident_memory_bytes', 'Resident memory.', [[{}, rssBytes]]);
   page.add('counter', 'process_cpu_seconds_total', 'Processor time, user and system.', [
     [{}, cpuS],
   ]);
   return page.text();
+}
+
+/** By the address that is dialled, or the name by which the other hub has come. */
+function addPeers(page: Exposition, { peers }: StatusSnapshot): void {
+  const each = (value: (peer: PeerRow) => number): Sample[] =>
+    peers.map((peer) => [{ peer: peer.address }, value(peer)]);
+  page.gauges(
+    'peer_synced',
+    '1 while each of both hubs has all that the other may send.',
+    each(({ state }) => Number(state === 'synced')),
+  );
+  page.gauges(
+    'peer_stuck_lanes',
+    'Lanes that do not get on.',
+    each((peer) => peer.stuckLanes),
+  );
+  page.gauges(
+    'peer_ops_sent',
+    'Ops sent in this exchange.',
+    each((peer) => peer.opsSent),
+  );
+  page.gauges(
+    'peer_ops_taken',
+    'Ops taken in this exchange.',
+    each((peer) => peer.opsTaken),
+  );
 }
 
 /** Gathers metrics; a family without any known value leaves no trace. */

@@ -17,6 +17,7 @@ export type SyncStateName =
   | 'diverged'
   | 'upstream refused'
   | 'clock unknown'
+  | 'peers apart'
   | 'behind'
   | 'catching up'
   | 'no uplink'
@@ -139,6 +140,20 @@ export const RECOVERY_TABLE: readonly RecoveryRow[] = [
       'A clock with its own battery (RTC) prevents this after every power cut.',
     ],
     holds: ({ clock }) => clock === 'unknown',
+  },
+  {
+    name: 'peers apart',
+    severity: 'watch',
+    recognisedBy: '`peer.refused` or `peer.stuck`',
+    meaning:
+      'Hubs of this site do not hold the same: one refuses the other, or lacks what the other no longer has.',
+    steps: [
+      '`heliograph status` says which hub it is, and why.',
+      'Refused: in mode `enrolled` enrol the hub anew (`heliograph enrol token NAME --hub --replace`), in mode `password` check the user at the other hub.',
+      'Stuck: the ops were receipted upstream before the hubs met. Both hubs work; what is missing here is at the region.',
+      'If one hub runs an older version, update it: it may not know what the other sends.',
+    ],
+    holds: ({ faults }) => faults.has('peer.refused') || faults.has('peer.stuck'),
   },
   {
     name: 'behind',

@@ -100,6 +100,7 @@ function showStatus(status) {
   setText('sessions', String(status.devices.sessions));
   setText('messages-in', count(status.devices.messagesIn));
   setText('queued', count(status.devices.queued));
+  setText('peers', peersText(status.peers));
   showStorage(status);
   setText('clock', clockTime.format(nowMs));
   setText('clock-quality', QUALITY_WORDS[status.clock.quality] ?? status.clock.quality);
@@ -192,6 +193,13 @@ function showUplink(uplink, nowMs) {
   setText('uplink-state', uplink.state);
   setText('uplink-kind', uplink.link);
   setText('uplink-bytes', bytes(uplink.bytesToday));
+}
+
+/** How many of the other hubs hold what this one holds. */
+function peersText(peers) {
+  if (peers.length === 0) return 'none';
+  const synced = peers.filter((peer) => peer.state === 'synced').length;
+  return `${synced} of ${peers.length} in sync`;
 }
 
 function showStorage({ journal, disk, flash }) {

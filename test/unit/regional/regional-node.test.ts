@@ -188,3 +188,14 @@ test('the broker gone and back: the node comes back by itself', async () => {
   assert.equal(it.region?.isConnected, true);
   await it.stop();
 });
+
+test('an op that came to its hub from another one of the site is stored once, with its stamp', async () => {
+  const it = await world();
+  const other = originOfPublicKey(identityOf(41).publicKey);
+  it.journal.append(stampedOp(1, { origin: other }, other), stampedOp(1));
+  await it.deliver();
+  const digest = await it.region?.site('demo')?.storage.digest();
+  assert.equal(digest?.ops, 2);
+  await it.stop();
+  assert.deepEqual(it.fatal, []);
+});

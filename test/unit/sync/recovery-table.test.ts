@@ -28,6 +28,7 @@ const PROVOKED: readonly (readonly [SyncStateName, SyncEvidence])[] = [
   ['upstream refused', faults('uplink.refused')],
   ['upstream refused', faults('batch.rejected')],
   ['clock unknown', { ...HEALTHY, clock: 'unknown' }],
+  ['peers apart', { ...HEALTHY, faults: new Set(['peer.stuck'] as const) }],
   ['behind', { ...HEALTHY, waiting: ['record'], overdue: ['record'] }],
   ['behind', { ...faults('uplink.unreachable'), waiting: ['telemetry'] }],
   ['catching up', { ...HEALTHY, waiting: ['telemetry'] }],
