@@ -5,6 +5,7 @@
  * Every limit of the program that a site may want to move is here; a limit that belongs to a format
  * (depth of CBOR, levels of a topic) is a constant beside its code.
  */
+import { audit } from './config-audit.ts';
 import {
   choice,
   type ConfigOf,
@@ -369,6 +370,7 @@ export const SCHEMA = {
   capture,
   store,
   assets,
+  audit,
   power,
   uplink,
   regional,

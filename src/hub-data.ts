@@ -31,6 +31,7 @@ export interface HubPaths {
   readonly ledger: string;
   readonly flash: string;
   readonly assets: string;
+  readonly audit: string;
 }
 
 export function hubPaths(dir: string): HubPaths {
@@ -47,6 +48,7 @@ export function hubPaths(dir: string): HubPaths {
     ledger: `${dir}/ledger`,
     flash: `${dir}/flash.json`,
     assets: `${dir}/assets`,
+    audit: `${dir}/audit`,
   };
 }
 

@@ -19,6 +19,7 @@ export function countHubWrites(
     [`${paths.journal}/`, 'journal'],
     [`${paths.uplink}/`, 'spool'],
     [`${paths.syncLog}/`, 'log'],
+    [`${paths.audit}/`, 'log'],
     [`${paths.assets}/`, 'assets'],
     [paths.snapshot, 'store'],
   ];

@@ -12,6 +12,7 @@ import { HubAssets, openBlobs } from './hub-assets.ts';
 import { syncLogKey } from './hub-data.ts';
 import { Dusk } from './hub-dusk.ts';
 import type { Ground } from './hub-ground.ts';
+import { HubAudit } from './hub-audit.ts';
 import { openLedger } from './hub-ledger.ts';
 import { type HubLink, openLink, pausesOf } from './hub-links.ts';
 import { HubPower, type SimulatedSite } from './hub-power.ts';
@@ -62,7 +63,12 @@ export function followJournal(
   const { config, machine, time, paths, id, closers } = ground;
   const { journal, store, door, lingers, broker } = serving;
   const ledger = openLedger(ground, journal);
-  store.follow((lsn, entry) => ledger.offer(lsn, entry));
+  const audit = HubAudit.open(ground, serving);
+  if (audit !== undefined) closers.add(audit);
+  store.follow((lsn, entry) => {
+    ledger.offer(lsn, entry);
+    audit?.offer(lsn, entry);
+  });
   const link = openLink(ground);
   // The power brain asks for the backlog before there is an uplink to count it.
   let uplink: Uplink | undefined;
@@ -81,7 +87,7 @@ export function followJournal(
       journalLine: (body) => door.journalOwn({ class: LOG, key: syncLogKey(id), body }),
     }),
   );
-  uplink = closers.add(openUplink(ground, serving, { power, ledger }, link, standIns));
+  uplink = closers.add(openUplink(ground, serving, { power, ledger, audit }, link, standIns));
   const hasUplink = config.uplink.url !== '';
   const receiptedLsn = (): number | undefined =>
     hasUplink ? uplink.status().dataReceiptedLsn : undefined;
@@ -107,6 +113,7 @@ export function followJournal(
       flushLedger: () => ledger.flush(),
       settleAssets: () => inside.follower.settle(),
       keepMs: config.journal.keepDays * DAY_MS,
+      onReleased: (firstLsn, throughLsn) => audit?.trail.pruned(firstLsn, throughLsn),
     }),
   );
   const settleAssets = (): Promise<unknown> => inside.follower.settle();
@@ -206,7 +213,7 @@ const NOT_ENCRYPTED = {
 function openUplink(
   ground: Ground,
   { journal }: Serving,
-  { power, ledger }: Pick<Followers, 'power' | 'ledger'>,
+  { power, ledger, audit }: Pick<Followers, 'power' | 'ledger'> & { audit: HubAudit | undefined },
   link: HubLink,
   { compressor, lookMs }: StandIns,
 ): Uplink {
@@ -227,6 +234,7 @@ function openUplink(
     site: config.site,
     signer: identity,
     history: ledger,
+    audit: audit?.batches,
     sealer: operatorKey === '' ? undefined : batchSealer(operatorKey, random),
     jurisdiction: jurisdiction === '' ? undefined : jurisdiction,
     verify: verifyEd25519,

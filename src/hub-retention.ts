@@ -15,6 +15,8 @@ import { decodeEntry } from './model/entry.ts';
 type Lsn = number;
 
 export interface RetentionOptions {
+  /** The journal has let go of these entries. */
+  readonly onReleased?: ((firstLsn: Lsn, throughLsn: Lsn) => void) | undefined;
   readonly journal: Journal;
   readonly door: Pick<Door, 'noteProgress'>;
   /** Undefined without an uplink. */
@@ -86,8 +88,9 @@ export class Retention {
       const gathered = await settleAssets();
       const summedUp = await sessions.sumUp();
       const first = journal.release(Math.min(through, folded, hashed, gathered, summedUp));
-      if (first > firstLsn)
-        log.info('journal.released', { firstLsn: first, entries: first - firstLsn });
+      if (first <= firstLsn) return;
+      log.info('journal.released', { firstLsn: first, entries: first - firstLsn });
+      this.#options.onReleased?.(firstLsn, first - 1);
     } catch (error) {
       // A journal or store at fault says so itself; nothing was released.
       if (!(error instanceof HubError)) throw error;

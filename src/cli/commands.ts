@@ -75,6 +75,19 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await import('./status.ts')).showStatus,
   },
   {
+    name: 'audit',
+    summary: "every op's way through the hub, from the files of its audit log",
+    options: {
+      ...CONFIG_OPTIONS,
+      op: { value: 'OP', help: 'where one op is and when it got there: origin/class/number' },
+      since: { value: 'T', help: 'from that time, or for that long: 2026-03-01T06:10:00Z, 2h' },
+      json: { help: 'the lines as they are, by src/audit/audit.schema.json' },
+    },
+    notes:
+      'Lines are written in groups, at most a minute late. Exit code 1 where nothing is known of OP.',
+    load: async () => (await import('./audit.ts')).auditCommand,
+  },
+  {
     name: 'log',
     summary: 'the power-aware sync log of a running hub',
     options: {

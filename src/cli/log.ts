@@ -42,7 +42,7 @@ export async function showLog(args: Args, io: CliIo): Promise<ExitCode> {
 }
 
 /** A moment, or how long ago it was. */
-function sinceOf(text: string | undefined, io: CliIo): string | undefined {
+export function sinceOf(text: string | undefined, io: CliIo): string | undefined {
   if (text === undefined) return undefined;
   const agoMs = /^\d{4}-/.test(text) ? undefined : durationMs(text);
   const wallMs = agoMs === undefined ? wallMsOfIso(text) : io.clock.wallMs() - agoMs;

@@ -12,6 +12,7 @@ import type { Files } from '../platform/files.ts';
 import type { MqttClient } from '../platform/mqtt-client.ts';
 import type {
   Backlog,
+  BatchAudit,
   EnergyBook,
   HistoryLog,
   JournalReader,
@@ -79,6 +80,7 @@ export interface UplinkOptions {
   readonly way?: WayUpstream | undefined;
   /** Pauses between failed attempts on the link of this moment; those of `limits` where nothing is said. */
   readonly pauses?: () => Pauses;
+  readonly audit?: BatchAudit | undefined;
   readonly syncLog: SyncLogWriter;
   readonly energy: EnergyBook;
   readonly clock: Clock;

@@ -25,7 +25,7 @@ import { decodeEntry } from '../model/entry.ts';
 import type { Files } from '../platform/files.ts';
 import { type ClassState, joinedOn, joinUp } from './class-chain.ts';
 import { peekEntry } from './peek-entry.ts';
-import type { Backlog, HistoryLog, JournalReader, Lsn } from './ports.ts';
+import type { Backlog, BatchAudit, HistoryLog, JournalReader, Lsn } from './ports.ts';
 import { BEYOND_MAX, CLASS_START, type Progress, readProgress, writeProgress } from './progress.ts';
 import { Spool, type SpooledBatch } from './spool.ts';
 import { UnsealedCount } from './unsealed-count.ts';
@@ -41,6 +41,7 @@ export interface OutboxOptions {
   readonly sealer?: PayloadSealer | undefined;
   readonly jurisdiction?: string | undefined;
   readonly history?: HistoryLog | undefined;
+  readonly audit?: BatchAudit | undefined;
   readonly compressor: Compressor;
   readonly clock: Clock;
   readonly timers: Timers;
@@ -218,6 +219,7 @@ export class Outbox {
     const sealed = await builder.seal(context, tools);
     if (state.chain !== chain) return undefined;
     const batch = this.#spool.add(sealed);
+    this.#options.audit?.batched({ ...batch.manifest, id: batch.id });
     state.sealedLsn = throughLsn;
     state.lastSealedId = batch.id;
     this.#unsealed.sealed(opClass, gathered, gathered.next);
@@ -232,12 +234,15 @@ export class Outbox {
     const state = this.#classes[opClass];
     state.progress = joinedOn(state.progress, { fromLsn, throughLsn, id });
     this.#saveProgress();
+    this.#options.audit?.receipted({ ...batch.manifest, id });
     this.#refused.delete(id);
     this.#spool.remove(id);
   }
 
   /** The regional node cannot take the batch: it stays, and waits, while others go on. */
-  refused(id: BatchId): void {
+  refused(id: BatchId, reason: string): void {
+    const batch = this.#spool.get(id);
+    if (batch !== undefined) this.#options.audit?.refused({ ...batch.manifest, id }, reason);
     this.#refused.add(id);
   }
 

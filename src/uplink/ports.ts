@@ -1,6 +1,7 @@
 /** What the uplink needs of others; `hub.ts` hands it in. */
 import type { TreeHead } from '../batch/manifest.ts';
 import type { WitnessedHead } from '../batch/messages.ts';
+import type { LaneRange } from '../batch/ranges.ts';
 import type { OpClass } from '../model/class.ts';
 
 export type Lsn = number;
@@ -78,6 +79,23 @@ export interface WayUpstream {
   failed(): void;
   /** At most one listener. */
   onChange(listener: (change: 'appeared' | 'gone') => void): void;
+}
+
+/** A batch on its way, for the audit log. */
+export interface AuditedBatch {
+  readonly id: string;
+  readonly class: OpClass;
+  readonly ranges: readonly LaneRange[];
+  readonly fromLsn: Lsn;
+  readonly throughLsn: Lsn;
+  readonly ops: number;
+}
+
+/** Hears what becomes of batches. */
+export interface BatchAudit {
+  batched(batch: AuditedBatch): void;
+  receipted(batch: AuditedBatch): void;
+  refused(batch: AuditedBatch, reason: string): void;
 }
 
 /** What a session was. */

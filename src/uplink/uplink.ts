@@ -354,7 +354,7 @@ export class Uplink {
       const reason = receipt.reason ?? 'no reason given';
       this.#refusal = new HubError('batch.rejected', `batch ${id}: ${reason}`);
       log.error('batch.rejected', { batch: id, class: CLASS_NAMES[manifest.class], reason });
-      this.#outbox.refused(id);
+      this.#outbox.refused(id, reason);
     } else {
       this.#chunkSize.arrived(id, batch.layout.batchBytes);
       this.#outbox.receipted(id);

@@ -143,7 +143,7 @@ test('refused batches wait, others pass, and the line stays below them', async (
   const first = await outbox.seal(TELEMETRY);
   const second = await outbox.seal(TELEMETRY);
   assert.ok(first && second);
-  outbox.refused(first.id);
+  outbox.refused(first.id, 'a test');
   assert.deepEqual(
     outbox.sendable().map(({ id }) => id),
     [second.id],
@@ -213,7 +213,7 @@ test('whatever happens, backlog, spool and line agree with what was appended and
         else {
           const batch = outbox.sendable()[act.pick];
           if (batch === undefined) continue;
-          if (act.do === 'refuse') outbox.refused(batch.id);
+          if (act.do === 'refuse') outbox.refused(batch.id, 'a test');
           else {
             const { class: opClass, fromLsn, throughLsn } = batch.manifest;
             const covered = (lsnsByClass.get(opClass) ?? []).filter(

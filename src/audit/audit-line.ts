@@ -1,0 +1,66 @@
+/**
+ * One line of the audit log. It speaks of many ops at once, by ranges: an op's way is found by its number in its lane, and
+ * for what happens to the journal as a whole, by its place there. [audit.schema.json](audit.schema.json) is normative.
+ */
+import { textOf } from '../base/bytes.ts';
+
+/** `[origin, from, to]`: ops of one lane, ends included. */
+export type AuditRange = readonly [origin: string, from: number, to: number];
+
+export interface Common {
+  /**
+   * RFC 3339, by the hub's own clock: when it happened. For `received` and `merged`, which are told in groups, when the
+   * first of the group was; the last was less than a minute later.
+   */
+  readonly at: string;
+  readonly clock: string;
+}
+
+/** Of one class. `lsns`: first and last of their places in the journal. */
+interface OfClass {
+  readonly class: string;
+  readonly ranges: readonly AuditRange[];
+  readonly lsns: readonly [number, number];
+  readonly ops: number;
+}
+
+export type AuditEvent =
+  /** Acknowledged; `firstAt`, `lastAt`: when, by their stamps. */
+  | ({ readonly event: 'received'; readonly firstAt: string; readonly lastAt: string } & OfClass)
+  /** Everything in this stretch of the journal is folded into the state. */
+  | { readonly event: 'merged'; readonly lsns: readonly [number, number] }
+  | {
+      readonly event: 'conflict';
+      readonly winner: string;
+      readonly loser: string;
+      readonly key: string;
+      readonly field: string;
+    }
+  | { readonly event: 'undone'; readonly op: string; readonly by: string }
+  | ({ readonly event: 'batched' | 'receipted'; readonly batch: string } & OfClass)
+  | ({ readonly event: 'refused'; readonly batch: string; readonly reason: string } & OfClass)
+  /** The journal has let go of everything in this stretch. */
+  | { readonly event: 'pruned'; readonly lsns: readonly [number, number] };
+
+export type AuditLine = Common & AuditEvent;
+
+/** Lines of a file, as far as they can be read; a line that a crash tore is passed over. */
+export function linesOf(content: Uint8Array): AuditLine[] {
+  const text = textOf(content) ?? '';
+  return text.split('\n').flatMap((line) => {
+    const parsed = parseLine(line);
+    return parsed === undefined ? [] : [parsed];
+  });
+}
+
+function parseLine(line: string): AuditLine | undefined {
+  if (line === '') return undefined;
+  try {
+    const value: unknown = JSON.parse(line);
+    if (typeof value !== 'object' || value === null) return undefined;
+    const { at, event } = value as Partial<AuditLine>;
+    return typeof at === 'string' && typeof event === 'string' ? (value as AuditLine) : undefined;
+  } catch {
+    return undefined;
+  }
+}
