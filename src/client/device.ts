@@ -10,13 +10,14 @@ import { type OpId, textOfOpId } from '../merge/op-id.ts';
 import { encodeAdd, encodePatch, encodeUndo, SEEN_MAX } from '../merge/patch.ts';
 import { planUndo } from '../merge/undo.ts';
 import { RECORD, TELEMETRY, type OpClass } from '../model/class.ts';
-import { ADD, EVENT, type Kind, PATCH, REMOVE, UNDO } from '../model/op.ts';
+import { ADD, DOC, EVENT, type Kind, PATCH, REMOVE, UNDO } from '../model/op.ts';
 import type { Origin } from '../model/origin.ts';
 import { laneOf } from '../model/origin.ts';
 import { seqIn } from '../model/version-vector.ts';
-import type { ReadPage, Welcome } from '../protocol/delta-message.ts';
+import type { DeltaItem, ReadPage, Welcome } from '../protocol/delta-message.ts';
 import type { Notice } from '../protocol/notice-message.ts';
 import { EVERYTHING, isInScope, type Scope } from '../protocol/scope.ts';
+import { Docs, type YDoc, type YModule } from './docs.ts';
 import { encodeState, readState } from './kept-state.ts';
 import type { OpenLink } from './link.ts';
 import { type Kept, Outbox } from './outbox.ts';
@@ -75,6 +76,7 @@ export class Device {
   readonly #replica = new Replica();
   readonly #view: View;
   readonly #queries: Queries;
+  readonly #docs: Docs;
   readonly #watchers = new Set<(status: DeviceStatus) => void>();
   #outbox!: Outbox;
   #session!: Session;
@@ -95,6 +97,11 @@ export class Device {
       authority: () => this.#authority,
     });
     this.#queries = new Queries(this.#view, platform.timers);
+    this.#docs = new Docs({
+      make: (key, update) => void this.#make(DOC, key, update),
+      updatesOf: (key) => this.#view.docUpdates(key),
+      timers: platform.timers,
+    });
   }
 
   /** Opens what is kept, and begins to look for the hub; it need not be there. */
@@ -143,6 +150,11 @@ export class Device {
   /** Adds a whole number to a counter of a record; increments of many devices all count. */
   counter(key: string, field: string): { add: (delta: number) => Made } {
     return { add: (delta) => this.#make(ADD, key, encodeAdd({ [field]: delta })) };
+  }
+
+  /** The document of a key, which others may be writing in at the same moment; `yjs` is the module of that name. */
+  doc<D extends YDoc>(key: string, yjs: YModule<D>): D {
+    return this.#docs.open(key, yjs);
   }
 
   /** Takes an op of a record back; `cascade` takes what builds on it too. Throws with the reason where it may not. */
@@ -198,6 +210,7 @@ export class Device {
 
   /** Resolves when what was made is kept on this device. */
   async whenKept(): Promise<void> {
+    this.#docs.flush();
     await this.#outbox.whenWritten();
     if (this.#outbox.failure !== undefined) throw this.#outbox.failure;
   }
@@ -205,6 +218,7 @@ export class Device {
   /** Keeps everything and lets go; what waits goes out when it is opened again. */
   async close(): Promise<void> {
     if (this.#isClosed) return;
+    this.#docs.flush();
     this.#isClosed = true;
     this.#session.close();
     this.#cancelSave?.();
@@ -298,17 +312,22 @@ export class Device {
 
   #takePage(touched: ReadonlySet<string>, page: ReadPage, resume: Uint8Array | undefined): void {
     this.#resume = resume;
-    for (const item of page.items) {
-      if (item.type === 'op') this.#outbox.observe(item.stamped.op.hlc);
-      else if ('write' in item.item && 'order' in item.item.write) {
-        this.#outbox.observe(item.item.write.order.hlc);
-      }
-    }
+    for (const item of page.items) this.#heed(item);
     this.#changed(touched);
     this.#cancelSave ??= this.#platform.timers.after(SAVE_MS, () => {
       this.#cancelSave = undefined;
       void this.#save();
     });
+  }
+
+  /** What is made from now on is later; open documents go on. */
+  #heed(item: DeltaItem): void {
+    if (item.type === 'op') {
+      const { kind, key, body, hlc } = item.stamped.op;
+      this.#outbox.observe(hlc);
+      if (kind === DOC) this.#docs.take(key, body);
+    } else if (item.item.type === 'doc') this.#docs.take(item.item.key, item.item.doc.state);
+    else if ('write' in item.item) this.#outbox.observe(item.item.write.order.hlc);
   }
 
   #welcome({ authority, hlc }: Welcome): void {

@@ -23,6 +23,8 @@ export const openMqttLink: OpenLink = (target, handlers) => {
     connectTimeout: CONNECT_TIMEOUT_MS,
     keepalive: KEEPALIVE_S,
     queueQoSZero: false,
+    // Its worker would be a script from nowhere, which a page with a strict policy refuses.
+    timerVariant: 'native',
   });
   let isOver = false;
   const end = (reason: string): void => {

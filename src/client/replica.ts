@@ -3,13 +3,13 @@
  * by the same rules as on the hub (merge/MERGE.md), so equal ops give an equal digest. Own ops are not in it until they
  * come back from the hub, which has given them their stamp.
  */
-import type { EventWrite } from '../merge/fold.ts';
+import { type EventWrite, fold } from '../merge/fold.ts';
 import { MemoryState } from '../merge/memory-state.ts';
 import { eventOrder, prevails, writeOrder } from '../merge/order.ts';
 import { foldRecord, type RecordWrite } from '../merge/record.ts';
 import { carriesBytes } from '../model/asset-bytes.ts';
 import type { StateItem } from '../merge/state-item.ts';
-import { ADD, ASSET, EVENT, type Kind, PATCH, REMOVE, UNDO } from '../model/op.ts';
+import { ADD, ASSET, DOC, EVENT, type Kind, PATCH, REMOVE, UNDO } from '../model/op.ts';
 import { joinVectors, type VersionVector } from '../model/version-vector.ts';
 import type { DeltaItem, ReadPage } from '../protocol/delta-message.ts';
 
@@ -31,6 +31,11 @@ export class Replica {
     return this.#recordKeys;
   }
 
+  /** A document as one update of Yjs; undefined where there is none. */
+  docState(key: string): Uint8Array | undefined {
+    return this.state.doc(key)?.encode().state;
+  }
+
   /** All of it as items, to be kept. */
   *items(): Generator<StateItem> {
     for (const key of this.#eventKeys) {
@@ -40,6 +45,7 @@ export class Replica {
     for (const key of this.#recordKeys) {
       for (const write of this.state.writes(key)) yield { type: 'write', key, write };
     }
+    for (const [key, doc] of this.state.docs()) yield { type: 'doc', key, doc };
   }
 
   /** Folds a page; the keys that it touched. */
@@ -57,6 +63,9 @@ export class Replica {
       const { op } = item.stamped;
       if (op.kind === EVENT) {
         this.#takeEvent(op.key, { order: eventOrder(item.stamped), body: op.body }, touched);
+      } else if (op.kind === DOC) {
+        fold(this.state, item.stamped);
+        touched.add(op.key);
       } else if (!carriesBytes(op)) {
         const write = { order: writeOrder(item.stamped), kind: op.kind, body: op.body };
         this.#takeWrite(op.key, write, touched, records);
@@ -65,7 +74,10 @@ export class Replica {
     }
     const { item: piece } = item;
     if (piece.type === 'event') this.#takeEvent(piece.key, piece.write, touched);
-    else if (piece.type === 'write') this.#takeWrite(piece.key, piece.write, touched, records);
+    else if (piece.type === 'doc') {
+      this.state.joinDoc(piece.key, piece.doc);
+      touched.add(piece.key);
+    } else if (piece.type === 'write') this.#takeWrite(piece.key, piece.write, touched, records);
   }
 
   /** Bytes are copied: they lie in a page of which little is kept. */

@@ -4,10 +4,10 @@
  * hub, what the hub says counts.
  */
 import { type Conflict, conflictsOf } from '../merge/conflicts.ts';
-import { opIdOfText, textOfOpId } from '../merge/op-id.ts';
+import { textOfOpId } from '../merge/op-id.ts';
 import { prevails, type WriteOrder } from '../merge/order.ts';
 import { foldRecord, type RecordState, type RecordWrite } from '../merge/record.ts';
-import { EVENT } from '../model/op.ts';
+import { DOC, EVENT, type Op } from '../model/op.ts';
 import type { OwnOp } from './outbox.ts';
 import type { Replica } from './replica.ts';
 
@@ -74,7 +74,7 @@ export class View {
     const keys = new Set<string>();
     for (const key of this.#parts.replica.recordKeys) if (key.startsWith(prefix)) keys.add(key);
     for (const [key, ops] of this.#own()) {
-      if (key.startsWith(prefix) && ops.some(({ op }) => op.kind !== EVENT)) keys.add(key);
+      if (key.startsWith(prefix) && ops.some(({ op }) => isOnRecord(op))) keys.add(key);
     }
     return [...keys].toSorted((a, b) => (a < b ? -1 : 1));
   }
@@ -88,14 +88,12 @@ export class View {
     return conflicts;
   }
 
-  /** Key of the record that an op was made on. */
-  keyOf(opText: string): string | undefined {
-    const id = opIdOfText(opText);
-    if (id === undefined) return undefined;
-    const name = textOfOpId(id);
-    return this.keys('').find((key) =>
-      this.record(key).writes.some(({ order }) => textOfOpId(order) === name),
-    );
+  /** Updates that a document comes to, in any order. */
+  docUpdates(key: string): Uint8Array[] {
+    const own = this.#ownOn(key).filter(({ op }) => op.kind === DOC);
+    const given = this.#parts.replica.docState(key);
+    const updates = own.map(({ op }) => op.body);
+    return given === undefined ? updates : [given, ...updates];
   }
 
   #writes(key: string): RecordWrite[] {
@@ -107,7 +105,7 @@ export class View {
     for (const { op } of own) {
       const { hlc, origin, seq, class: opClass, kind, body } = op;
       const order = { authority, hlc, origin, seq, class: opClass };
-      if (kind !== EVENT && !known.has(textOfOpId(order))) writes.push({ order, kind, body });
+      if (isOnRecord(op) && !known.has(textOfOpId(order))) writes.push({ order, kind, body });
     }
     return writes;
   }
@@ -127,4 +125,8 @@ export class View {
     this.#ownByKey = byKey;
     return byKey;
   }
+}
+
+function isOnRecord({ kind }: Op): boolean {
+  return kind !== EVENT && kind !== DOC;
 }

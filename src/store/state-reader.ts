@@ -9,6 +9,7 @@ import type { StateItem } from '../merge/state-item.ts';
 import { HLC_ZERO } from '../model/hlc.ts';
 import { type Lane, type Origin, ORIGIN_BYTES } from '../model/origin.ts';
 import type { VersionVector } from '../model/version-vector.ts';
+import { docOf } from './doc-tables.ts';
 import { nameOf } from './key-ids.ts';
 import type { Guard } from './records.ts';
 import { eventOf, writeOf } from './rows.ts';
@@ -28,6 +29,9 @@ export interface StatePiece {
 
 const EVENTS = `
   SELECT name, rank, body FROM keys JOIN events ON events.key_id = keys.id
+  WHERE name >= ? AND name < ? ORDER BY name LIMIT ?`;
+const DOCS = `
+  SELECT name, heads, state FROM keys JOIN docs ON docs.key_id = keys.id
   WHERE name >= ? AND name < ? ORDER BY name LIMIT ?`;
 const KEYS = `SELECT id, name FROM keys WHERE name >= ? AND name < ? ORDER BY name LIMIT ?`;
 const WRITES_OF_KEY = `
@@ -84,6 +88,17 @@ export class StateReader {
     return this.#piece(items, rowsMax, 'keys');
   }
 
+  /** Documents in the range, from `position` on. */
+  docs({ from, to }: KeyRange, position: Uint8Array | undefined, rowsMax: number): StatePiece {
+    const rows = this.#rows(DOCS, [position ?? from, to, rowsMax]);
+    const items = rows.map((row): StateItem => ({
+      type: 'doc',
+      key: nameOf(row['name']),
+      doc: docOf(row),
+    }));
+    return this.#piece(items, rowsMax, 'keys');
+  }
+
   /** Ops on the records in the range, by key and rank, from `position` on. */
   writes({ from, to }: KeyRange, position: Uint8Array | undefined, rowsMax: number): StatePiece {
     const start = position ?? from;
@@ -125,10 +140,10 @@ export class StateReader {
 
   /** Position behind an item in a walk by keys, or by origins. */
   behind(item: StateItem, by: 'keys' | 'origins'): Uint8Array {
-    assert(item.type === 'event' || item.type === 'write', 'a reader gives events and writes');
+    assert('key' in item, 'a reader gives what has a key');
+    if (item.type !== 'write') return concatBytes([utf8(item.key), AFTER]);
     if (by === 'origins') return encodeOrder(item.write.order).slice(ORIGIN_AT);
     const key = utf8(item.key);
-    if (item.type === 'event') return concatBytes([key, AFTER]);
     return concatBytes([key, Uint8Array.of(RANK_MARK), encodeOrder(item.write.order)]);
   }
 

@@ -1,7 +1,7 @@
 /**
- * One device's walk over what it lacks of the state: the latest events in its scope, then the ops on records. By
- * keys for who begins, with a position to go on from; by origins for who knows most of it, which touches nothing
- * but what is new. What changes meanwhile comes with the tail of the journal, which begins where the walk began.
+ * One device's walk over what it lacks of the state: the latest events in its scope, then documents, then the ops on
+ * records. By keys for who begins, with a position to go on from; by origins for who knows most of it, which touches
+ * nothing but what is new. What changes meanwhile comes with the tail of the journal, which begins where the walk did.
  */
 import { compareBytes, utf8 } from '../base/bytes.ts';
 import { CborError, CborReader } from '../codec/reader.ts';
@@ -15,7 +15,7 @@ import {
   originOfBytes,
   splitLane,
 } from '../model/origin.ts';
-import { seqIn, type VersionVector } from '../model/version-vector.ts';
+import { covers, seqIn, type VersionVector } from '../model/version-vector.ts';
 import type { KeyRange } from '../protocol/scope.ts';
 import { readVector, writeVector } from '../protocol/vector.ts';
 
@@ -30,6 +30,7 @@ export interface StateSource {
   begin(): { readonly vector: VersionVector; readonly lsn: number };
   upTo(lane: Lane): number;
   events(range: KeyRange, position: Uint8Array | undefined, rowsMax: number): StatePiece;
+  docs(range: KeyRange, position: Uint8Array | undefined, rowsMax: number): StatePiece;
   writes(range: KeyRange, position: Uint8Array | undefined, rowsMax: number): StatePiece;
   writesOf(
     origin: Origin,
@@ -45,7 +46,7 @@ export interface StateSource {
 export interface WalkMark {
   readonly hub: Origin;
   readonly lsn: number;
-  readonly phase: 'events' | 'records';
+  readonly phase: 'events' | 'docs' | 'records';
   readonly position: Uint8Array;
   readonly target: VersionVector;
 }
@@ -59,10 +60,12 @@ export interface WalkOptions {
   readonly mark?: WalkMark | undefined;
 }
 
-type Phase = 'events' | 'records' | 'origins' | 'done';
+type Phase = 'events' | 'docs' | 'records' | 'origins' | 'done';
 
 const ROWS = 64;
-const PHASES = ['events', 'records'] as const;
+/** A document may be as large as a message. */
+const DOC_ROWS = 4;
+const PHASES = ['events', 'docs', 'records'] as const;
 
 export class StateWalk {
   readonly source: StateSource;
@@ -141,6 +144,7 @@ export class StateWalk {
     }
     if (range === undefined || this.#phase === 'done') return { items: [], next: undefined };
     if (this.#phase === 'events') return this.source.events(range, this.#position, ROWS);
+    if (this.#phase === 'docs') return this.source.docs(range, this.#position, DOC_ROWS);
     return this.source.writes(range, this.#position, ROWS);
   }
 
@@ -149,8 +153,9 @@ export class StateWalk {
     const count = this.#phase === 'origins' ? this.#origins.length : this.#ranges.length;
     if (this.#index < count) return;
     this.#index = 0;
-    if (this.#phase !== 'events') this.#phase = 'done';
-    else this.#phase = this.#byKeys ? 'records' : 'origins';
+    if (this.#phase === 'events') this.#phase = 'docs';
+    else if (this.#phase === 'docs') this.#phase = this.#byKeys ? 'records' : 'origins';
+    else this.#phase = 'done';
   }
 
   #goTo({ phase, position }: WalkMark): void {
@@ -204,6 +209,7 @@ function newsIn(now: VersionVector, vector: VersionVector): (readonly [Origin, n
 }
 
 function isKnown(item: StateItem, vector: VersionVector): boolean {
+  if (item.type === 'doc') return covers(vector, item.doc.heads);
   if (item.type !== 'event' && item.type !== 'write') return false;
   const { origin, class: opClass, seq } = item.write.order;
   return seq <= seqIn(vector, laneOf(origin, opClass));

@@ -2,11 +2,12 @@
 import assert from 'node:assert/strict';
 
 import { afterEach, beforeEach, describe, it } from 'vitest';
+import * as Y from 'yjs';
 
 import { utf8 } from '../../../src/base/bytes.ts';
 import { encodeUndo } from '../../../src/merge/patch.ts';
 import { laneOf, type Origin } from '../../../src/model/origin.ts';
-import { type StampedOp, UNDO } from '../../../src/model/op.ts';
+import { DOC, type StampedOp, UNDO } from '../../../src/model/op.ts';
 import { PAGE_BYTES } from '../../../src/protocol/limits.ts';
 import { encodePull } from '../../../src/protocol/pull-message.ts';
 import { SESSIONS_MAX, SILENT_MS_MAX } from '../../../src/sync/pull-door.ts';
@@ -68,6 +69,31 @@ describe('catching up', () => {
     const items = device.pages.slice(before).flatMap((page) => page.items);
     assert.equal(items.length, 1);
     assert.equal(device.digest(), site.store.digest().digest);
+  });
+
+  it('brings documents, whole to who begins, by their ops to who follows', async () => {
+    const doc = new Y.Doc();
+    const updates: Uint8Array[] = [];
+    doc.on('update', (update) => updates.push(update));
+    const text = doc.getText('notes');
+    for (const word of ['pump ', 'leaks ', 'badly']) text.insert(text.length, word);
+    const ops = updates.map((body, index) =>
+      stampedOp({ kind: DOC, class: 2, key: 'notes/1', seq: index + 1, body }),
+    );
+    site.take(ops.slice(0, 2));
+    const device = new PullingDevice(site, 'tablet');
+    device.open();
+    await device.catchUp();
+    assert.equal(device.pages.flatMap((page) => page.items).length, 1);
+    site.take(ops.slice(2));
+    await device.catchUp();
+    assert.equal(device.digest(), site.store.digest().digest);
+    device.open();
+    await device.catchUp();
+    assert.equal(device.pages.at(-1)?.items.length, 0, 'nothing is told twice');
+    const read = new Y.Doc();
+    Y.applyUpdate(read, device.replica.docState('notes/1') ?? new Uint8Array(0));
+    assert.equal(read.getText('notes').toJSON(), 'pump leaks badly');
   });
 
   it('goes on where it broke off', async () => {

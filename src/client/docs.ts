@@ -1,0 +1,83 @@
+/**
+ * Shared documents: a `Y.Doc` of the application, bound to a key. What is typed within a moment becomes one op; what
+ * others typed comes into the document as it arrives. Yjs is the application's: whoever has no documents does not carry
+ * it. Taking a step back in a document is an update like any other: use its `Y.UndoManager`.
+ */
+import type { Cancel, Timers } from '../base/clock.ts';
+
+/** What is needed of a `Y.Doc`. */
+export interface YDoc {
+  on(name: 'update', listener: (update: Uint8Array, origin: unknown) => void): unknown;
+  destroy(): void;
+}
+
+/** What is needed of Yjs: pass the module, `import * as Y from 'yjs'`. */
+export interface YModule<D extends YDoc> {
+  readonly Doc: new () => D;
+  applyUpdate(doc: D, update: Uint8Array, origin?: unknown): void;
+  mergeUpdates(updates: Uint8Array[]): Uint8Array;
+}
+
+export interface DocsOptions {
+  /** Makes the op. */
+  readonly make: (key: string, update: Uint8Array) => void;
+  /** What is known of the document: the hub's state and own ops. */
+  readonly updatesOf: (key: string) => readonly Uint8Array[];
+  readonly timers: Timers;
+}
+
+interface BoundDoc {
+  readonly doc: YDoc;
+  readonly apply: (update: Uint8Array) => void;
+  readonly flush: () => void;
+}
+
+/** So long typing is gathered: a crash costs no more. */
+const GATHER_MS = 300;
+
+export class Docs {
+  readonly #options: DocsOptions;
+  readonly #bound = new Map<string, BoundDoc>();
+
+  constructor(options: DocsOptions) {
+    this.#options = options;
+  }
+
+  /** The document of the key, the same one each time. */
+  open<D extends YDoc>(key: string, yjs: YModule<D>): D {
+    const known = this.#bound.get(key);
+    if (known !== undefined) return known.doc as D;
+    const { make, updatesOf, timers } = this.#options;
+    const doc = new yjs.Doc();
+    let gathered: Uint8Array[] = [];
+    let cancel: Cancel | undefined;
+    const flush = (): void => {
+      cancel?.();
+      cancel = undefined;
+      if (gathered.length === 0) return;
+      const update = yjs.mergeUpdates(gathered);
+      gathered = [];
+      make(key, update);
+    };
+    // Its own origin: what it applies itself is not to be made again.
+    const apply = (update: Uint8Array): void => yjs.applyUpdate(doc, update, this);
+    for (const update of updatesOf(key)) apply(update);
+    doc.on('update', (update, origin) => {
+      if (origin === this) return;
+      gathered.push(update);
+      cancel ??= timers.after(GATHER_MS, flush);
+    });
+    this.#bound.set(key, { doc, apply, flush });
+    return doc;
+  }
+
+  /** What somebody made of the document. */
+  take(key: string, update: Uint8Array): void {
+    this.#bound.get(key)?.apply(update);
+  }
+
+  /** Makes ops of all that is gathered. */
+  flush(): void {
+    for (const { flush } of this.#bound.values()) flush();
+  }
+}
