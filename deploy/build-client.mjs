@@ -2,6 +2,7 @@
  * What runs in browsers: `node deploy/build-client.mjs [target]`. The SDK for pages is one
  * file, with MQTT.js in it and without Yjs; the notebook has both, so that it loads nothing from anywhere else.
  */
+import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { build } from 'esbuild';
@@ -25,3 +26,12 @@ await build({
   outfile: join(target, 'client/browser.js'),
   external: ['yjs'],
 });
+
+await build({
+  ...shared,
+  entryPoints: [join(root, 'src/notebook/notebook.ts')],
+  outfile: join(target, 'status/page/notebook.js'),
+});
+for (const name of ['notebook.html', 'notebook.css']) {
+  copyFileSync(join(root, 'src/notebook', name), join(target, 'status/page', name));
+}

@@ -40,7 +40,15 @@ export type Admission =
   /** `principal`: undefined where nobody is asked for. */
   | { readonly kind: 'admitted'; readonly principal: HttpPrincipal | undefined };
 
-const OPEN_PATHS: ReadonlySet<string> = new Set(['/healthz', '/api/v1/enrol']);
+/** The notebook asks for name and password itself, by MQTT; its files hold nothing that anybody must not see. */
+const OPEN_PATHS: ReadonlySet<string> = new Set([
+  '/healthz',
+  '/api/v1/enrol',
+  '/notebook',
+  '/notebook.js',
+  '/notebook.css',
+  '/icon.svg',
+]);
 
 export async function admit(
   { auth, acceptsHost }: LoginOptions,

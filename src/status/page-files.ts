@@ -34,7 +34,7 @@ export class PageFiles {
       const bytes = new Uint8Array(content);
       const packed = new Uint8Array(gzipSync(bytes, { level: 9 }));
       const etag = `"${createHash('sha256').update(bytes).digest('base64url').slice(0, 16)}"`;
-      this.#fileByPath.set(name === index ? '/' : `/${name}`, { bytes, packed, type, etag });
+      this.#fileByPath.set(pathOf(name, index), { bytes, packed, type, etag });
     }
   }
 
@@ -54,4 +54,9 @@ export class PageFiles {
       return new Response(file.bytes, { headers });
     return new Response(file.packed, { headers: { ...headers, 'Content-Encoding': 'gzip' } });
   }
+}
+
+/** Pages have addresses without an ending. */
+function pathOf(name: string, index: string): string {
+  return name === index ? '/' : `/${name.replace(/\.html$/, '')}`;
 }

@@ -94,7 +94,7 @@ const touchesMachine = (file: SourceFile): boolean =>
   file.path.startsWith('src/platform/') || file.path === 'src/main.ts' || isDevicePlatform(file);
 /** The device's own platform: the SDK runs without ours. */
 const isDevicePlatform = ({ path }: SourceFile): boolean =>
-  /^src\/client\/(?:node|browser|browser-time|indexed-db)\.ts$/.test(path);
+  /^src\/(?:notebook\/|client\/(?:node|browser|browser-time|indexed-db)\.ts$)/.test(path);
 
 test('only platform and main.ts import modules that touch the machine', () => {
   const breaches = sources
@@ -119,7 +119,7 @@ test('only platform and main.ts read the clock, set timers, draw dice or know th
 });
 
 test('rooms that also run on devices use neither node: nor Buffer', () => {
-  const rooms = new Set(['base', 'codec', 'model', 'merge', 'protocol', 'client']);
+  const rooms = new Set(['base', 'codec', 'model', 'merge', 'protocol', 'client', 'notebook']);
   const breaches = sources
     .filter((file) => rooms.has(roomOf(file.path)) && file.path !== 'src/client/node.ts')
     .filter((file) => /'node:|\bBuffer\b/.test(withoutComments(file.text)))
@@ -135,6 +135,9 @@ test('a package is imported by its own rooms only, and every dependency is someb
   };
   const all = { ...dependencies, ...optionalDependencies };
   assert.deepEqual(new Set(owners.keys()), new Set(Object.keys(all)));
+  for (const [name, rooms] of tableUnder('Built into pages')) {
+    owners.set(name ?? '', [...(owners.get(name ?? '') ?? []), ...names(rooms)]);
+  }
   const breaches = sources.flatMap((file) =>
     importsOf(file)
       .filter(({ specifier }) => !specifier.startsWith('.') && !specifier.startsWith('node:'))

@@ -1,0 +1,247 @@
+/**
+ * The notebook at `/notebook`: work orders that a team shares, on phones that are in contact with their hub now and
+ * then. All of it is the SDK: this page shows what the device has, and makes what people do.
+ */
+import { connect } from '../client/browser.ts';
+import type { Device, DeviceStatus, RecordRow } from '../client/index.ts';
+import { byId, make, show } from './dom.ts';
+import { ORDERS, OrderCard, STATES, textOf } from './order-card.ts';
+
+const SCOPE = { prefixes: ['orders/', 'notes/'], keys: [] };
+const ID_LETTERS = 'abcdefghjkmnpqrstuvwxyz23456789';
+const ID_LENGTH = 10;
+const KEPT_LOGIN = 'heliograph-login';
+const WORDS: Readonly<Record<DeviceStatus['contact'], string>> = {
+  offline: 'offline',
+  connecting: 'offline',
+  'catching up': 'catching up',
+  live: 'in contact',
+  closed: 'closed',
+};
+
+interface Login {
+  readonly username: string;
+  readonly password: string;
+}
+
+class Notebook {
+  readonly #device: Device;
+  #rows: readonly RecordRow[] = [];
+  #shown = 'all';
+  #card: OrderCard | undefined;
+
+  private constructor(device: Device) {
+    this.#device = device;
+  }
+
+  /** Shows what the device has, from now on. */
+  static show(device: Device): void {
+    const notebook = new Notebook(device);
+    notebook.#start();
+  }
+
+  #start(): void {
+    this.#device.observe({ prefix: ORDERS, compare: newestLast }, (rows) => {
+      this.#rows = rows;
+      this.#list();
+    });
+    byId('new-order').addEventListener('submit', (event) => this.#add(event));
+    for (const button of document.querySelectorAll<HTMLButtonElement>('[data-show]')) {
+      button.addEventListener('click', () => this.#filter(button.dataset['show'] ?? 'all'));
+    }
+    window.addEventListener('hashchange', () => this.#open());
+    document.addEventListener('keydown', (event) => this.#key(event));
+    show(byId('desk'), true);
+    this.#open();
+  }
+
+  #list(): void {
+    const rows = this.#rows.filter((row) => this.#isShown(row));
+    const current = currentKey();
+    byId('orders').replaceChildren(...rows.map((row) => itemOf(row, row.key === current)));
+    show(byId('none'), rows.length === 0);
+  }
+
+  #isShown({ fields, conflicts }: RecordRow): boolean {
+    if (this.#shown === 'conflicts') return conflicts > 0;
+    return this.#shown === 'all' || fields['state'] !== 'done';
+  }
+
+  #filter(which: string): void {
+    this.#shown = which;
+    for (const button of document.querySelectorAll<HTMLButtonElement>('[data-show]')) {
+      button.setAttribute('aria-pressed', String(button.dataset['show'] === which));
+    }
+    this.#list();
+  }
+
+  #add(event: SubmitEvent): void {
+    event.preventDefault();
+    const form = event.target as HTMLFormElement;
+    const title = new FormData(form).get('title');
+    if (typeof title !== 'string' || title.trim() === '') return;
+    const key = ORDERS + newId();
+    try {
+      this.#device
+        .record(key)
+        .set({ title: title.trim(), state: 'open', made: new Date().toISOString() })
+        .then(undefined, tellTrouble);
+    } catch (error) {
+      tellTrouble(error);
+      return;
+    }
+    form.reset();
+    window.location.hash = key;
+  }
+
+  #open(): void {
+    const key = currentKey();
+    this.#card?.close();
+    this.#card = undefined;
+    const card = byId('order');
+    show(card, key !== '');
+    byId('desk').classList.toggle('reading', key !== '');
+    if (key !== '') {
+      const onLeave = (): void => {
+        window.location.hash = '';
+      };
+      const options = { device: this.#device, key, card, onLeave, onTrouble: tellTrouble };
+      this.#card = new OrderCard(options);
+    }
+    this.#list();
+  }
+
+  #key(event: KeyboardEvent): void {
+    const isTyping = (event.target as HTMLElement).matches('input, select, textarea');
+    if (event.key === 'Escape') {
+      if (isTyping) (event.target as HTMLElement).blur();
+      else window.location.hash = '';
+    }
+    if (isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === 'n') {
+      event.preventDefault();
+      window.location.hash = '';
+      byId('new-order').querySelector('input')?.focus();
+    }
+    if (event.key === 'j') this.#step(1);
+    if (event.key === 'k') this.#step(-1);
+  }
+
+  #step(by: number): void {
+    const keys = this.#rows.filter((row) => this.#isShown(row)).map(({ key }) => key);
+    const at = keys.indexOf(currentKey());
+    const next = keys[at < 0 ? 0 : Math.min(keys.length - 1, Math.max(0, at + by))];
+    if (next !== undefined) window.location.hash = next;
+  }
+}
+
+function itemOf(row: RecordRow, isCurrent: boolean): HTMLElement {
+  const { key, fields, conflicts, pending } = row;
+  const state = textOf(fields['state'] ?? 'open');
+  const marks = make('span', { class: 'marks quiet' }, textOf(fields['who'] ?? ''));
+  if (conflicts > 0) marks.append(make('span', { class: 'clash' }, ' conflict'));
+  if (pending > 0) marks.append(' · waits for the hub');
+  return make(
+    'li',
+    {},
+    make(
+      'a',
+      { href: `#${key}`, 'aria-current': String(isCurrent) },
+      make('span', { class: 'title' }, textOf(fields['title'] ?? key)),
+      make('span', { class: `state ${state}` }, STATES[state] ?? state),
+      marks,
+    ),
+  );
+}
+
+function newestLast(a: RecordRow, b: RecordRow): number {
+  const [first, second] = [textOf(a.fields['made'] ?? ''), textOf(b.fields['made'] ?? '')];
+  return first === second ? (a.key < b.key ? -1 : 1) : first < second ? 1 : -1;
+}
+
+function currentKey(): string {
+  const key = decodeURIComponent(window.location.hash.slice(1));
+  return key.startsWith(ORDERS) ? key : '';
+}
+
+function newId(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(ID_LENGTH));
+  return Array.from(bytes, (byte) => ID_LETTERS[byte % ID_LETTERS.length]).join('');
+}
+
+function tellTrouble(reason: unknown): void {
+  const trouble = byId('trouble');
+  trouble.textContent = reason instanceof Error ? reason.message : String(reason);
+  show(trouble, true);
+}
+
+function tellStatus({ contact, pending, reason }: DeviceStatus): void {
+  const badge = byId('contact');
+  badge.textContent = WORDS[contact];
+  const look = contact === 'live' ? 'live' : contact === 'catching up' ? '' : 'offline';
+  badge.className = `contact ${look}`;
+  badge.title = reason;
+  const waiting = byId('waiting');
+  waiting.textContent = pending === 1 ? '1 waits' : `${pending} wait`;
+  waiting.title = 'Kept in this browser, not yet on the hub';
+  show(waiting, pending > 0);
+}
+
+/** Whether the hub asks who comes in; where it does not answer, what was true last time. */
+async function asksForUser(): Promise<boolean> {
+  try {
+    // Without credentials, so that the browser does not ask in a window of its own.
+    const answer = await fetch('api/v1/status', { credentials: 'omit' });
+    return answer.status === 401;
+  } catch {
+    return sessionStorage.getItem(KEPT_LOGIN) !== null;
+  }
+}
+
+async function start(login?: Login): Promise<void> {
+  const device = await connect({ scope: SCOPE, ...login });
+  let isIn = login === undefined;
+  if (isIn) Notebook.show(device);
+  device.onStatus((status) => {
+    tellStatus(status);
+    if (isIn || login === undefined) return;
+    if (status.contact === 'live' || status.contact === 'catching up') {
+      isIn = true;
+      sessionStorage.setItem(KEPT_LOGIN, JSON.stringify(login));
+      show(byId('login'), false);
+      Notebook.show(device);
+    } else if (/refused|authori[sz]ed/i.test(status.reason)) {
+      isIn = true; // No more of this device: the next try is another one.
+      sessionStorage.removeItem(KEPT_LOGIN);
+      void device.close();
+      askWho('That was not right. Once more, please.');
+    }
+  });
+}
+
+function askWho(word?: string): void {
+  const form = byId('login') as HTMLFormElement;
+  if (word !== undefined) byId('login-word').textContent = word;
+  show(form, true);
+  form.querySelector('input')?.focus();
+  form.addEventListener(
+    'submit',
+    (event) => {
+      event.preventDefault();
+      const data = new FormData(form);
+      const [username, password] = [data.get('username'), data.get('password')];
+      if (typeof username !== 'string' || typeof password !== 'string') return;
+      start({ username, password }).catch(tellTrouble);
+    },
+    { once: true },
+  );
+}
+
+async function open(): Promise<void> {
+  if (!(await asksForUser())) return start();
+  const kept = sessionStorage.getItem(KEPT_LOGIN);
+  if (kept === null) askWho();
+  else await start(JSON.parse(kept) as Login);
+}
+
+open().catch(tellTrouble);

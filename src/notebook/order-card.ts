@@ -1,0 +1,201 @@
+/** One work order: its fields, its shared notes, what is in conflict, and every step, to be taken back. */
+import * as Y from 'yjs';
+
+import type { Device, HistoryEntry, RecordRow, SeenConflict, Value } from '../client/index.ts';
+import { make, timeText } from './dom.ts';
+import { bindText } from './text-binding.ts';
+
+export const ORDERS = 'orders/';
+const NOTES = 'notes/';
+export const STATES: Readonly<Record<string, string>> = {
+  open: 'open',
+  working: 'in work',
+  waiting: 'waiting',
+  done: 'done',
+};
+const LABELS: Readonly<Record<string, string>> = {
+  title: 'Title',
+  state: 'State',
+  who: 'Who',
+  due: 'Due',
+  where: 'Where',
+};
+const HISTORY_MAX = 30;
+
+export interface OrderCardOptions {
+  readonly device: Device;
+  readonly key: string;
+  readonly card: HTMLElement;
+  readonly onLeave: () => void;
+  /** Tells why something was not done. */
+  readonly onTrouble: (reason: unknown) => void;
+}
+
+/** Shows an order and keeps it up to date. */
+export class OrderCard {
+  readonly #options: OrderCardOptions;
+  readonly #inputs = new Map<string, HTMLInputElement | HTMLSelectElement>();
+  readonly #conflicts = make('div', { class: 'conflicts' });
+  readonly #history = make('ul', { class: 'history', id: 'history' });
+  readonly #visits = make('output', { id: 'visits' });
+  readonly #stops: (() => void)[] = [];
+
+  constructor(options: OrderCardOptions) {
+    this.#options = options;
+    const { card, device, key, onLeave } = options;
+    const field = (name: string, input: HTMLInputElement | HTMLSelectElement): HTMLElement =>
+      this.#field(name, input);
+    const states = Object.entries(STATES).map(([value, text]) => make('option', { value }, text));
+    card.replaceChildren(
+      make('div', { class: 'row' }, this.#button('← All orders', 'plain back', onLeave)),
+      this.#conflicts,
+      make(
+        'div',
+        { class: 'fields' },
+        field('title', make('input', { autocomplete: 'off', maxLength: 200 })),
+        field('state', make('select', {}, ...states)),
+        field('who', make('input', { autocomplete: 'off', maxLength: 80 })),
+        field('due', make('input', { type: 'date' })),
+        field('where', make('input', { autocomplete: 'off', maxLength: 120 })),
+      ),
+      make(
+        'div',
+        { class: 'row' },
+        make('span', {}, 'Visits: ', this.#visits),
+        this.#button('Count a visit', '', () =>
+          this.#do(() => device.counter(key, 'visits').add(1)),
+        ),
+      ),
+      this.#notes(),
+      make('details', {}, make('summary', {}, make('h3', {}, 'Steps')), this.#history),
+      make(
+        'div',
+        { class: 'row' },
+        this.#button('Remove this order', 'plain', () => {
+          this.#do(() => device.record(key).remove());
+          onLeave();
+        }),
+      ),
+    );
+    this.#stops.push(device.observe({ prefix: key }, (rows) => this.#show(rows)));
+  }
+
+  close(): void {
+    for (const stop of this.#stops) stop();
+  }
+
+  #show(rows: readonly RecordRow[]): void {
+    const { device, key } = this.#options;
+    const row = rows.find((each) => each.key === key);
+    for (const [name, input] of this.#inputs) {
+      const value = textOf(row?.fields[name] ?? (name === 'state' ? 'open' : ''));
+      // What somebody is typing is not taken out of their hands.
+      if (document.activeElement !== input || input instanceof HTMLSelectElement) {
+        input.value = value;
+      }
+    }
+    this.#visits.value = String(row?.counters['visits'] ?? 0);
+    this.#conflicts.replaceChildren(...device.conflicts(key).map((each) => this.#conflict(each)));
+    const steps = device.history(key).slice(0, HISTORY_MAX);
+    this.#history.replaceChildren(...steps.map((step) => this.#step(step)));
+  }
+
+  #field(name: string, input: HTMLInputElement | HTMLSelectElement): HTMLElement {
+    const { device, key } = this.#options;
+    input.name = name;
+    this.#inputs.set(name, input);
+    input.addEventListener('change', () => {
+      const before = textOf(device.record(key).value?.fields[name] ?? '');
+      if (input.value !== before) this.#do(() => device.record(key).set({ [name]: input.value }));
+    });
+    const isWide = name === 'title' || name === 'where';
+    return make('label', isWide ? { class: 'wide' } : {}, LABELS[name] ?? name, input);
+  }
+
+  #notes(): HTMLElement {
+    const { device, key } = this.#options;
+    const doc = device.doc(NOTES + key.slice(ORDERS.length), Y);
+    const text = doc.getText('notes');
+    const area = make('textarea', { id: 'notes', spellcheck: true });
+    const steps = new Y.UndoManager(text, { trackedOrigins: new Set([area]) });
+    area.addEventListener('keydown', (event) => {
+      if (!(event.ctrlKey || event.metaKey) || event.key.toLowerCase() !== 'z') return;
+      event.preventDefault();
+      if (event.shiftKey) steps.redo();
+      else steps.undo();
+    });
+    this.#stops.push(bindText(area, text, area), () => steps.destroy());
+    return make('label', {}, 'Notes, written together', area);
+  }
+
+  #conflict(conflict: SeenConflict): HTMLElement {
+    const { device } = this.#options;
+    const { field, winner, loser, kind } = conflict;
+    const side = (word: string, { value, atMs }: SeenConflict['winner']): HTMLElement =>
+      this.#button('', 'side', () => this.#do(() => device.resolve(conflict, value)), [
+        make('strong', {}, wordOf(field, value)),
+        make('span', { class: 'quiet' }, `${word}, ${timeText(atMs)}`),
+      ]);
+    const told =
+      kind === 'concurrent' ? 'changed in two places at once' : 'changed against a higher role';
+    return make(
+      'section',
+      { class: 'conflict', 'aria-label': 'Conflict' },
+      make('p', {}, make('strong', {}, LABELS[field] ?? field), ` was ${told}. Keep which?`),
+      make('div', { class: 'sides' }, side('stands now', winner), side('was covered', loser)),
+    );
+  }
+
+  #step(step: HistoryEntry): HTMLElement {
+    const { device, key } = this.#options;
+    const what = `${stepText(step)} · ${step.isOwn ? 'here' : 'elsewhere'}, ${timeText(step.atMs)}`;
+    const line = make('li', step.isUndone ? { class: 'undone' } : {});
+    line.append(make('span', { class: 'what' }, what));
+    if (!step.isUndone) {
+      line.append(this.#button('Take back', '', () => this.#do(() => device.undo(key, step.id))));
+    }
+    return line;
+  }
+
+  #button(
+    text: string,
+    style: string,
+    onClick: () => void,
+    children: readonly Node[] = [],
+  ): HTMLButtonElement {
+    const button = make('button', { type: 'button', class: style }, text, ...children);
+    button.addEventListener('click', onClick);
+    return button;
+  }
+
+  /** Makes something; what the hub or this browser refuses is told. */
+  #do(work: () => PromiseLike<unknown>): void {
+    const { onTrouble } = this.#options;
+    try {
+      work().then(undefined, onTrouble);
+    } catch (error) {
+      onTrouble(error);
+    }
+  }
+}
+
+function stepText({ kind, fields }: HistoryEntry): string {
+  if (kind === 'undo') return 'took a step back';
+  if (kind === 'remove') return 'removed';
+  const parts = Object.entries(fields).map(([name, value]) =>
+    kind === 'add'
+      ? `${name} +${textOf(value)}`
+      : `${LABELS[name] ?? name}: ${wordOf(name, value)}`,
+  );
+  return parts.join(', ');
+}
+
+function wordOf(field: string, value: Value): string {
+  const text = textOf(value);
+  return (field === 'state' ? STATES[text] : undefined) ?? (text === '' ? '(empty)' : text);
+}
+
+export function textOf(value: Value): string {
+  if (typeof value === 'string') return value;
+  return value === null ? '' : JSON.stringify(value);
+}

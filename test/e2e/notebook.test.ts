@@ -1,0 +1,175 @@
+/** The notebook in a real browser against the real hub: two pages, the network cut, the hub killed. */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+
+import type { Page } from 'playwright-core';
+import { test } from 'vitest';
+
+import { contrast, holds, openBrowser, reads } from '../support/browser.ts';
+import { addUser, startHub } from '../support/hub.ts';
+import { testWithPeers } from '../support/peers.ts';
+import { freePort, ROOT } from '../support/spawn.ts';
+import { tempDir } from '../support/temp-dir.ts';
+
+/** What the browser complained about, losses of the network aside. */
+function complaintsOf(page: Page): string[] {
+  const complaints: string[] = [];
+  page.on('pageerror', (error) => complaints.push(error.message));
+  page.on('console', (message) => {
+    const isLoss = /WebSocket|ERR_|Failed to load resource/.test(message.text());
+    if (message.type() !== 'log' && !isLoss) complaints.push(message.text());
+  });
+  return complaints;
+}
+
+async function addOrder(page: Page, title: string): Promise<void> {
+  await page.fill('#new-order input', title);
+  await page.press('#new-order input', 'Enter');
+  await reads(page, '#orders .title', title);
+}
+
+testWithPeers(
+  'two pages work on one order, apart and together, and lose nothing to a cut network or a killed hub',
+  ['chromium'],
+  async ([path]) => {
+    const data = tempDir();
+    const httpPort = await freePort();
+    const sets = [`http.port=${httpPort}`];
+    const hub = await startHub({ data, sets });
+    const browser = await openBrowser(path as string);
+    const [lenas, kamaus] = [await browser.newContext(), await browser.newContext()];
+    const [lena, kamau] = [await lenas.newPage(), await kamaus.newPage()];
+    const complaints = [lena, kamau].map((page) => complaintsOf(page));
+    const address = `http://127.0.0.1:${httpPort}/notebook`;
+    await Promise.all([lena.goto(address), kamau.goto(address)]);
+    await Promise.all([lena, kamau].map((page) => reads(page, '#contact', 'in contact')));
+    await addOrder(lena, 'pump 3 leaks');
+    await reads(kamau, '#orders .title', 'pump 3 leaks');
+    await kamau.click('#orders a');
+    await lena.fill('#notes', 'gasket is worn');
+    await holds(kamau, '#notes', 'gasket is worn');
+
+    // The network of one is cut; both go on.
+    await kamaus.setOffline(true);
+    await kamau.evaluate('window.dispatchEvent(new Event("offline"))');
+    await lena.selectOption('[name=state]', 'done');
+    await lena.press('#notes', 'End');
+    await lena.type('#notes', '!');
+    await kamau.selectOption('[name=state]', 'waiting');
+    await kamau.press('#notes', 'Control+Home');
+    await kamau.type('#notes', 'Note: ');
+    await reads(kamau, '#waiting', /\d+ waits?/);
+
+    // The hub is killed as well, and comes back with the network.
+    hub.process.kill('SIGKILL');
+    await hub.process.exited;
+    await reads(lena, '#contact', 'offline');
+    await lena.fill('[name=who]', 'Lena');
+    await lena.press('[name=who]', 'Tab');
+    await reads(lena, '#waiting', /wait/);
+    const again = await startHub({ data, sets });
+    await kamaus.setOffline(false);
+    await Promise.all([lena, kamau].map((page) => reads(page, '#contact', 'in contact')));
+    for (const page of [lena, kamau]) {
+      await page.waitForSelector('#waiting', { state: 'hidden' });
+      await holds(page, '#notes', 'Note: gasket is worn!');
+      await reads(page, '.conflict', 'State was changed in two places at once');
+      assert.equal(await page.inputValue('[name=who]'), 'Lena');
+    }
+
+    // The conflict is settled by one, seen by both, and taken back.
+    await kamau.click('.conflict .side:has-text("done")');
+    for (const page of [lena, kamau]) {
+      await holds(page, '[name=state]', 'done');
+      await page.waitForSelector('.conflict', { state: 'detached' });
+    }
+    await lena.click('summary');
+    await lena.click('#history li:first-child button');
+    for (const page of [lena, kamau]) await reads(page, '.conflict', 'State was changed');
+    await reads(lena, '#history li:first-child', 'took a step back');
+
+    // What a page has survives its reload while the hub is there, with the same origin.
+    await lena.reload();
+    await reads(lena, '#orders .title', 'pump 3 leaks');
+    assert.deepEqual(complaints.flat(), []);
+    assert.equal(await again.process.stop(), 0);
+  },
+);
+
+testWithPeers(
+  'in mode password it asks who comes in, and goes on by keys alone',
+  ['chromium'],
+  async ([path]) => {
+    const data = tempDir();
+    const password = await addUser(data, 'lena', 'technician');
+    const hub = await startHub({ data, sets: ['security.mode=password'] });
+    const browser = await openBrowser(path as string);
+    const page = await browser.newPage();
+    const complaints = complaintsOf(page);
+    await page.goto(`${hub.httpUrl}notebook`);
+    await page.fill('[name=username]', 'lena');
+    await page.fill('[name=password]', 'wrong');
+    await page.keyboard.press('Enter');
+    await reads(page, '#login-word', 'not right');
+    await page.fill('[name=username]', 'lena');
+    await page.fill('[name=password]', password);
+    await page.keyboard.press('Enter');
+    await reads(page, '#contact', 'in contact');
+    await page.keyboard.press('n');
+    await page.keyboard.type('inverter hums');
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('#order [name=title]');
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('n');
+    await page.keyboard.type('second');
+    await page.keyboard.press('Enter');
+    await reads(page, '#orders .title', 'second');
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('j');
+    await page.waitForSelector('#orders a[aria-current=true]');
+    await page.waitForSelector('#waiting', { state: 'hidden' });
+    assert.deepEqual(complaints, []);
+  },
+);
+
+testWithPeers(
+  'fits a narrow phone and keeps its contrast, light and dark',
+  ['chromium'],
+  async ([path]) => {
+    const hub = await startHub({ data: tempDir() });
+    const browser = await openBrowser(path as string);
+    for (const colorScheme of ['light', 'dark'] as const) {
+      const viewport = { width: 360, height: 740 };
+      const context = await browser.newContext({ viewport, colorScheme });
+      const page = await context.newPage();
+      await page.goto(`${hub.httpUrl}notebook`);
+      await addOrder(page, `pump ${colorScheme} ${'x'.repeat(120)}`);
+      await page.waitForSelector('#order [name=title]');
+      const look = async (selectors: readonly string[]): Promise<void> => {
+        const spill = await page.evaluate<number>(
+          'document.documentElement.scrollWidth - innerWidth',
+        );
+        assert.ok(spill <= 0, `${spill} pixels beyond 360`);
+        for (const selector of selectors) {
+          const ratio = await contrast(page, selector);
+          assert.ok(ratio >= 4.5, `${selector}: contrast ${ratio.toFixed(1)}, ${colorScheme}`);
+        }
+      };
+      await look(['#contact', '#order label', '#order input', '#notes', '.back', 'h3']);
+      await page.click('.back');
+      await page.waitForSelector('#new-order');
+      await look(['#new-order button', '.state', '.orders .title', '[data-show=all]']);
+      await context.close();
+    }
+  },
+);
+
+test('the SDK for browsers is at most 180 KB, packed and without Yjs', () => {
+  const bundle = readFileSync(join(ROOT, 'dist/client/browser.js'));
+  const packedKb = gzipSync(bundle, { level: 9 }).length / 1024;
+  assert.ok(packedKb <= 180, `${packedKb.toFixed(1)} KB`);
+  assert.ok(!/\bnode:|from"yjs"/.test(bundle.toString()));
+});
