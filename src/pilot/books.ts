@@ -25,7 +25,6 @@ export interface ClassFigures {
   readonly worstHours: number;
 }
 
-const HOUR_MS = 3_600_000;
 /** Delays are kept by the minute up to a week, and as one beyond. */
 const DELAY_MINUTES_MAX = 7 * 24 * 60;
 
@@ -103,16 +102,15 @@ export class Books {
     });
   }
 
-  /** Delays of a class as a histogram by hours, for the report. */
-  delayHours(opClass: OpClass): { readonly hours: number; readonly ops: number }[] {
-    const byHour = new Map<number, number>();
-    for (const [minute, ops] of this.#delays[opClass]) {
-      const hours = Math.floor((minute * 60_000) / HOUR_MS);
-      byHour.set(hours, (byHour.get(hours) ?? 0) + ops);
-    }
-    return [...byHour]
-      .map(([hours, ops]) => ({ hours, ops }))
-      .toSorted((a, b) => a.hours - b.hours);
+  /** The part of a class's stored ops that had arrived after so many minutes, rising. */
+  delayCurve(opClass: OpClass): { readonly minutes: number; readonly share: number }[] {
+    const delays = [...this.#delays[opClass]].toSorted((a, b) => a[0] - b[0]);
+    const total = delays.reduce((sum, [, ops]) => sum + ops, 0);
+    let seen = 0;
+    return delays.map(([minutes, ops]) => {
+      seen += ops;
+      return { minutes, share: seen / total };
+    });
   }
 
   get acknowledgedTotal(): number {

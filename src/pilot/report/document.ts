@@ -9,6 +9,7 @@ import type { Evaluation } from '../light-model.ts';
 import type { Measure } from '../measures.ts';
 import type { PilotOutcome } from '../pilot.ts';
 import { escapeHtml } from './chart.ts';
+import { deliveryChart } from './delivery-chart.ts';
 import { HOVER_SCRIPT } from './hover-script.ts';
 import { storyData, storySvg } from './story.ts';
 import { CLASS_COLOURS, STATE_COLOURS, STYLE } from './style.ts';
@@ -31,6 +32,7 @@ export function reportHtml(
     story(outcome),
     delivery(outcome),
     comparison.length === 0 ? '' : policies(outcome, comparison) + verdicts(measures),
+    brownouts(outcome),
     faults(outcome),
     `<script type="application/json" id="data">${jsonInside(storyData(outcome))}</script>`,
     `<script type="module">${HOVER_SCRIPT}</script>`,
@@ -77,7 +79,7 @@ function story(outcome: PilotOutcome): string {
 <div class="legend">${legend(classes)}</div><div class="legend">${legend(states)}<span style="--c:var(--radio)">session</span></div>`;
 }
 
-function delivery({ byClass }: PilotOutcome): string {
+function delivery({ byClass, books }: PilotOutcome): string {
   const rows = ([0, 1, 2, 3, 4, 5] as const).map((opClass) => {
     const { born, stored, late, medianHours, p95Hours, worstHours } = byClass[opClass];
     const cells = [
@@ -95,7 +97,7 @@ function delivery({ byClass }: PilotOutcome): string {
   });
   const names = ['class', 'born', 'stored', 'median', '95 %', 'worst', 'deadline', 'late', ''];
   const heads = names.map((name) => `<th>${name}</th>`).join('');
-  return `<h2>From birth to storage upstream</h2><div class="scroll"><table><tr>${heads}</tr>${rows.join('')}</table></div>
+  return `<h2>From birth to storage upstream</h2><div class="chart">${deliveryChart(books)}</div><p class="soft">A dot is the deadline of its class: what stands above it came late. What never came has no place here; it counts in the table.</p><div class="scroll"><table><tr>${heads}</tr>${rows.join('')}</table></div>
 <p class="soft">The bar runs from nothing to twice the deadline, whose place is the tick: dark up to the median, light up to 95 %.</p>`;
 }
 
@@ -147,6 +149,17 @@ function verdicts(measures: readonly Measure[]): string {
     return `<li class="${holds ? 'good' : 'bad'}">${name} ${shown(value)}, at most ${shown(limit)}</li>`;
   });
   return items.length === 0 ? '' : `<ul class="verdicts">${items.join('')}</ul>`;
+}
+
+/** When the battery had cut off, and what the hub believed that sync took. */
+function brownouts({ recorder, radioWhPerDay, believedWhPerDay }: PilotOutcome): string {
+  const items = recorder.brownouts.map(({ fromMs, toMs }) => {
+    const at = isoTime(fromMs).slice(5, 16).replace('T', ' ');
+    return `<li>${at} for ${hours((toMs - fromMs) / HOUR_MS)}</li>`;
+  });
+  const list = items.length === 0 ? '<p>None.</p>' : `<ul class="faults">${items.join('')}</ul>`;
+  return `<h2>Without power</h2>${list}
+<h2>Energy: believed and spent</h2><p>The hub's own books say ${believedWhPerDay.toPrecision(3)} Wh a day for sync; the link really took ${radioWhPerDay.toPrecision(3)} Wh. Attempts that came to nothing and sessions that a power cut ended are in the second figure only.</p>`;
 }
 
 function faults({ recorder }: PilotOutcome): string {

@@ -44,6 +44,7 @@ th, td { padding: 6px 10px; text-align: right; border-bottom: 1px solid var(--ru
 th { font-weight: 550; color: var(--soft); font-size: 13px; }
 th:first-child, td:first-child { text-align: left; }
 tr.ours td { font-weight: 650; }
+.chart + .soft, .scroll + .soft { margin: 8px 4px 14px; }
 .chart { background: var(--card); border: 1px solid var(--rule); border-radius: 8px; padding: 6px; position: relative; }
 svg { display: block; width: 100%; height: auto; }
 svg text { font: 12px system-ui, sans-serif; fill: var(--soft); }
@@ -58,6 +59,9 @@ svg text.title { font-weight: 600; fill: var(--ink); font-size: 13px; }
 #tip i { font-style: normal; color: var(--soft); }
 .legend { display: flex; flex-wrap: wrap; gap: 4px 16px; font-size: 13px; color: var(--soft); margin: 8px 4px; }
 .legend span::before { content: ''; display: inline-block; width: 10px; height: 10px; border-radius: 2px; margin-right: 6px; background: var(--c); }
+ul.verdicts { list-style: none; padding: 0; margin: 14px 0; display: flex; flex-wrap: wrap; gap: 8px; font-variant-numeric: tabular-nums; }
+.verdicts li { border: 1px solid var(--rule); border-radius: 6px; padding: 4px 10px; font-size: 13px; background: var(--card); }
+.verdicts li::before { margin-right: 6px; font-weight: 700; } .good::before { content: '✓'; color: var(--telemetry); } .bad::before { content: '✗'; color: var(--alarm); }
 ul.faults { columns: 2; padding-left: 18px; font-size: 13px; color: var(--soft); margin: 0; }
 code { font: 13px ui-monospace, monospace; }
 `;
