@@ -312,6 +312,11 @@ const uplink = section('The way to the regional node.', {
     'MQTT keep-alive while a session is open.',
   ),
   connect_timeout_s: number(30, { min: 2, max: 600, unit: 's' }, 'How long a login may take.'),
+  check_in_minutes: number(
+    60,
+    { min: 0, max: 10_080, unit: 'min', note: '0: never' },
+    'After so long without a session the region is asked for orders; six times as long on a satellite link.',
+  ),
   spool_mib_max: number(
     256,
     { min: 1, max: 65_536, unit: 'MiB' },

@@ -10,6 +10,7 @@ import type { Config } from './config-schema.ts';
 import { brokerLogin } from './hub-access.ts';
 import { HubAssets, openBlobs } from './hub-assets.ts';
 import { syncLogKey } from './hub-data.ts';
+import { HubDownlink } from './hub-downlink.ts';
 import { Dusk } from './hub-dusk.ts';
 import type { Ground } from './hub-ground.ts';
 import { HubAudit } from './hub-audit.ts';
@@ -26,6 +27,7 @@ import type { Machine } from './machine.ts';
 import type { Ledger } from './ledger/ledger.ts';
 import { LOG, RECORD, TELEMETRY } from './model/class.ts';
 import { EMPTY_BACKLOG } from './power/backlog.ts';
+import type { LinkKind } from './power/govern/energy.ts';
 import type { UpstreamBroker } from './uplink/region-link.ts';
 import { Uplink } from './uplink/uplink.ts';
 import { PROGRAM_VERSION } from './versions.ts';
@@ -51,6 +53,8 @@ export interface StandIns {
 
 const MIB = 1 << 20;
 const DAY_MS = 86_400_000;
+const MINUTE_MS = 60_000;
+const CHECK_IN_SATELLITE_RATIO = 6;
 /** A session waits so long for late receipts and newcomers; in fast time, not for hours. */
 const LINGER_MS = 2_000;
 const LINGER_MS_MIN = 100;
@@ -205,6 +209,12 @@ function upstreamBroker({ uplink }: Config, machine: Machine): UpstreamBroker | 
   return { ...login, keepaliveS, connectTimeoutMs: connectTimeoutS * 1_000 };
 }
 
+/** How often to ask the region for orders where nothing else opens a session. */
+function checkInMs({ uplink }: Config, link: LinkKind): number {
+  const rarer = link === 'satellite' ? CHECK_IN_SATELLITE_RATIO : 1;
+  return uplink.checkInMinutes * MINUTE_MS * rarer;
+}
+
 const NOT_ENCRYPTED = {
   means: 'brokers on the way can read the data',
   next: 'set uplink.operator_key',
@@ -212,13 +222,14 @@ const NOT_ENCRYPTED = {
 
 function openUplink(
   ground: Ground,
-  { journal }: Serving,
+  serving: Serving,
   { power, ledger, audit }: Pick<Followers, 'power' | 'ledger'> & { audit: HubAudit | undefined },
   link: HubLink,
   { compressor, lookMs }: StandIns,
 ): Uplink {
   const { config, machine, time, paths, identity } = ground;
   const { files, mqtt, random, log } = machine;
+  const { journal } = serving;
   const { operatorKey, jurisdiction, url } = config.uplink;
   if (url !== '' && operatorKey === '') log.warn('uplink.not-encrypted', NOT_ENCRYPTED);
   return Uplink.open({
@@ -246,7 +257,9 @@ function openUplink(
     timers: time.timers,
     linkTimers: machine.timers,
     software: PROGRAM_VERSION,
+    downlink: new HubDownlink({ ...serving, power, hub: ground.id, clock: time.clock, log }),
     limits: {
+      checkInMs: checkInMs(config, link.kind()),
       ...(lookMs === undefined ? {} : { lookMs }),
       spoolBytesMax: config.uplink.spoolMibMax * MIB,
       lingerMs: Math.max(LINGER_MS_MIN, LINGER_MS / config.power.timeSpeed),

@@ -1,4 +1,5 @@
 /** The storage that the configuration names for a regional node: files and SQLite of its own, or PostgreSQL. */
+import { originOfPublicKey } from './batch/batch-id.ts';
 import type { Closers } from './closers.ts';
 import type { Config } from './config-schema.ts';
 import type { Identity } from './keys/identity.ts';
@@ -41,7 +42,9 @@ export async function openStorage(
         durability: 'each-commit',
         readingsDays: config.store.readingsDays,
       });
-    const embedded = new EmbeddedStorage({ files, dir, clock, timers, log, limits, openStore });
+    const self = originOfPublicKey(identity.publicKey);
+    const parts = { files, dir, clock, timers, log, limits, openStore, self };
+    const embedded = new EmbeddedStorage(parts);
     return { storage: closers.add(embedded), database: undefined };
   }
   const database = await openRegionDatabase(config, machine);

@@ -21,6 +21,7 @@ import { RegionalNode, type RegionalNodeOptions } from './regional/regional-node
 import { clientOf } from './regional-broker.ts';
 import type { Site } from './regional/site.ts';
 import { Fleet } from './regional-fleet.ts';
+import { sendDoorOf } from './regional-send.ts';
 import { fleetTerms, openStorage } from './regional-storage.ts';
 import { summariesOf } from './regional-summaries.ts';
 import { PageFiles } from './status/page-files.ts';
@@ -177,6 +178,7 @@ async function listenHttp(parts: RegionParts): Promise<HttpServer> {
       const storage = node.site(site)?.storage;
       return storage === undefined ? undefined : summariesOf(storage, hub, all);
     },
+    sending: sendDoorOf(node, () => clock.wallMs()),
     page: new PageFiles(files, machine.pageDir, 'fleet.html'),
     log,
     ...loginOptions(access, host),

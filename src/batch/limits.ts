@@ -28,3 +28,10 @@ export interface SealLimits {
 }
 
 export const DEFAULT_SEAL_LIMITS: SealLimits = { opsMax: 20_000, opBytesMax: 4 << 20 };
+
+/** A batch on its way down, of which a hub keeps one in memory; one op of the largest size must fit. */
+export const DOWN_BATCH_BYTES_MAX = 2 << 20;
+/** When a region seals: the first limit that is reached ends the batch. */
+export const DOWN_SEAL_LIMITS: SealLimits = { opsMax: 500, opBytesMax: 256 << 10 };
+/** Small, so that a link that dies every few seconds gets on. */
+export const DOWN_CHUNK_BYTES = 16 << 10;

@@ -13,10 +13,12 @@ import { HASH_BYTES } from '../ledger/merkle.ts';
 import type { TreeHead } from '../ledger/note.ts';
 import { isOpClass, type OpClass } from '../model/class.ts';
 import { bytesOfOrigin, type Origin, originOfBytes } from '../model/origin.ts';
+import type { VersionVector } from '../model/version-vector.ts';
 import { BATCH_FORMAT, BATCH_FORMAT_WITNESSED } from '../versions.ts';
 import { type BatchId, batchIdOfBytes, bytesOfBatchId, originOfPublicKey } from './batch-id.ts';
 import { ChunkBitmap } from './chunks.ts';
 import { type Compression, COMPRESSIONS } from './compression.ts';
+import { decodeVector, encodeVector } from './down-messages.ts';
 import { MESSAGE_BYTES_MAX, SPOOLED_MAX } from './limits.ts';
 import { QUALITIES, type Signer } from './manifest.ts';
 import { type Encoding, ENCODINGS } from './payload.ts';
@@ -49,6 +51,15 @@ export interface Hello {
   readonly sealedTo?: Uint8Array;
   /** Of the site, where one is set. */
   readonly jurisdiction?: string;
+  /** What it has of the lanes that flow down (down-messages.ts), and which classes it takes now; absent: it takes nothing. */
+  readonly down?: DownWish;
+}
+
+export interface DownWish {
+  readonly vector: VersionVector;
+  readonly takes: readonly OpClass[];
+  /** The batch of which it has a part already, and which chunks. */
+  readonly part?: { readonly batch: BatchId; readonly chunks: ChunkBitmap };
 }
 
 /** The regional node's answer: who it is, and that it heard this very hello. */
@@ -64,6 +75,8 @@ export interface DownHello {
   readonly opens?: readonly Uint8Array[];
   /** What it may store; undefined: everything. */
   readonly jurisdictions?: readonly string[];
+  /** Ops that wait for this hub; absent where nothing flows down. */
+  readonly waiting?: number;
 }
 
 /** Which chunks of a batch the regional node has. */
@@ -101,7 +114,8 @@ export function encodeHello(hello: Omit<Hello, 'hub' | 'publicKey'>, signer: Sig
   const fields = greeting(hello, signer);
   const spooled = hello.spooled.map((id) => bytesOfBatchId(id));
   const { site, sealedTo, jurisdiction } = hello;
-  const map = cborMap({ ...fields, site, spooled, 'sealed-to': sealedTo, jurisdiction });
+  const down = hello.down === undefined ? undefined : encodeWish(hello.down);
+  const map = cborMap({ ...fields, site, spooled, 'sealed-to': sealedTo, jurisdiction, down });
   return seal(HELLO_TYPE, encodeCbor(map), signer);
 }
 
@@ -125,13 +139,15 @@ export function parseHello(bytes: Uint8Array, verify: Verify): Hello | undefined
       spooled,
       ...(sealedTo === undefined ? {} : { sealedTo }),
       ...(jurisdiction === undefined ? {} : { jurisdiction }),
+      ...(map.has('down') ? { down: readWish(map.get('down')) } : {}),
     };
   });
 }
 
 export function encodeDownHello(hello: Omit<DownHello, 'publicKey'>, signer: Signer): Uint8Array {
-  const { hub, opens, jurisdictions } = hello;
-  const fields = { ...greeting(hello, signer), hub: bytesOfOrigin(hub), opens, jurisdictions };
+  const { hub, opens, jurisdictions, waiting } = hello;
+  const stated = { hub: bytesOfOrigin(hub), opens, jurisdictions, waiting };
+  const fields = { ...greeting(hello, signer), ...stated };
   return seal(DOWN_HELLO_TYPE, encodeCbor(cborMap(fields)), signer);
 }
 
@@ -148,6 +164,7 @@ export function parseDownHello(bytes: Uint8Array, verify: Verify): DownHello | u
       ...readGreeting(map),
       ...(opens === undefined ? {} : { opens }),
       ...(jurisdictions === undefined ? {} : { jurisdictions }),
+      ...(map.has('waiting') ? { waiting: uintField(map, 'waiting') } : {}),
     };
   });
 }
@@ -245,6 +262,25 @@ function readWitnessed(reader: CborReader): WitnessedHead {
   const root = reader.bytes();
   const cosignature = reader.bytes();
   return root.length === HASH_BYTES ? { size, root, cosignature } : malformed();
+}
+
+/** `[vector, classes]`, or with a part `[vector, classes, batch, total, bitmap]`. */
+function encodeWish({ vector, takes, part }: DownWish): CborValue {
+  const told = [encodeVector(vector) ?? new Uint8Array(), [...takes]];
+  if (part === undefined) return told;
+  return [...told, bytesOfBatchId(part.batch), part.chunks.total, part.chunks.toBytes()];
+}
+
+function readWish(value: CborValue | undefined): DownWish {
+  if (!Array.isArray(value)) return malformed();
+  const [lanes, classes, id, total, bitmap] = value as readonly CborValue[];
+  const vector = decodeVector(asBytes(lanes)) ?? malformed();
+  const takes = Array.isArray(classes) ? (classes as readonly CborValue[]) : malformed();
+  const known = takes.map((each) => asUint(each)).filter((each) => isOpClass(each));
+  if (id === undefined) return { vector, takes: known };
+  const batch = batchIdOfBytes(asBytes(id)) ?? malformed();
+  const chunks = ChunkBitmap.fromBytes(asUint(total), asBytes(bitmap)) ?? malformed();
+  return { vector, takes: known, part: { batch, chunks } };
 }
 
 interface Greeting {

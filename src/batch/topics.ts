@@ -12,7 +12,11 @@ export interface HubAddress {
 }
 
 /** What the regional node subscribes to. */
-export const UPSTREAM_FILTERS: readonly string[] = [`${PREFIX}/+/+/up/+/+`, `${PREFIX}/+/+/hello`];
+export const UPSTREAM_FILTERS: readonly string[] = [
+  `${PREFIX}/+/+/up/+/+`,
+  `${PREFIX}/+/+/hello`,
+  `${PREFIX}/+/+/down-receipt/+`,
+];
 
 /** True for a name that can stand in topics and name a folder: 1 to 64 of `a-z A-Z 0-9 . _ -`, no dot in front. */
 export function isSiteName(text: string): boolean {
@@ -43,10 +47,19 @@ export function receiptTopic(address: HubAddress, batch: BatchId): string {
   return `${base(address)}/receipt/${batch}`;
 }
 
+/** A chunk of a batch that the region sends. */
+export function downChunkTopic(address: HubAddress, batch: BatchId, index: number): string {
+  return `${base(address)}/down/${batch}/${index}`;
+}
+
+export function downReceiptTopic(address: HubAddress, batch: BatchId): string {
+  return `${base(address)}/down-receipt/${batch}`;
+}
+
 /** What a hub subscribes to. */
 export function downstreamFilters(address: HubAddress): readonly string[] {
   const hub = base(address);
-  return [`${hub}/down-hello`, `${hub}/have/+`, `${hub}/receipt/+`];
+  return [`${hub}/down-hello`, `${hub}/have/+`, `${hub}/receipt/+`, `${hub}/down/+/+`];
 }
 
 export type UpstreamTopic =
@@ -56,6 +69,11 @@ export type UpstreamTopic =
       readonly address: HubAddress;
       readonly batch: BatchId;
       readonly index: number;
+    }
+  | {
+      readonly kind: 'down-receipt';
+      readonly address: HubAddress;
+      readonly batch: BatchId;
     };
 
 /** Undefined for a name that is none of ours. */
@@ -68,13 +86,22 @@ export function parseUpstreamTopic(topic: string): UpstreamTopic | undefined {
   const address = { site, hub };
   if (kind === 'hello' && batchText === '') return { kind: 'hello', address };
   const batch = batchIdOfText(batchText);
-  const index = /^(0|[1-9][0-9]{0,3})$/.test(indexText) ? Number(indexText) : CHUNKS_MAX;
+  if (kind === 'down-receipt' && batch !== undefined && indexText === '') {
+    return { kind, address, batch };
+  }
+  const index = indexOfText(indexText);
   if (kind !== 'up' || batch === undefined || index >= CHUNKS_MAX) return undefined;
   return { kind: 'chunk', address, batch, index };
 }
 
+function indexOfText(text: string): number {
+  return /^(0|[1-9][0-9]{0,3})$/.test(text) ? Number(text) : CHUNKS_MAX;
+}
+
 export type DownstreamTopic =
-  { readonly kind: 'down-hello' } | { readonly kind: 'have' | 'receipt'; readonly batch: BatchId };
+  | { readonly kind: 'down-hello' }
+  | { readonly kind: 'have' | 'receipt'; readonly batch: BatchId }
+  | { readonly kind: 'down'; readonly batch: BatchId; readonly index: number };
 
 export function parseDownstreamTopic(
   address: HubAddress,
@@ -82,8 +109,14 @@ export function parseDownstreamTopic(
 ): DownstreamTopic | undefined {
   const hub = `${base(address)}/`;
   if (!topic.startsWith(hub)) return undefined;
-  const [kind, batchText = '', ...rest] = topic.slice(hub.length).split('/');
+  const [kind, batchText = '', indexText, ...rest] = topic.slice(hub.length).split('/');
   if (rest.length > 0) return undefined;
+  if (kind === 'down') {
+    const id = batchIdOfText(batchText);
+    const index = indexOfText(indexText ?? '');
+    return id === undefined || index >= CHUNKS_MAX ? undefined : { kind, batch: id, index };
+  }
+  if (indexText !== undefined) return undefined;
   if (kind === 'down-hello' && batchText === '') return { kind: 'down-hello' };
   const batch = batchIdOfText(batchText);
   if (batch === undefined || (kind !== 'have' && kind !== 'receipt')) return undefined;

@@ -6,6 +6,7 @@ import type { Command } from './args.ts';
 import { CONFIG_OPTIONS } from './config-options.ts';
 import { ENROL_COMMANDS } from './enrol/commands.ts';
 import { HUB_OPTIONS } from './hub-api.ts';
+import { REGION_COMMANDS } from './region-commands.ts';
 
 const JSON_OPTION = { help: 'as one JSON document' };
 const DATA_OPTIONS = { ...CONFIG_OPTIONS, json: JSON_OPTION };
@@ -50,6 +51,7 @@ export const COMMANDS: readonly Command[] = [
       'Prints one line `ready` with its addresses; keeps its files below `regional` of the data directory.',
     load: async () => (await import('./run.ts')).runRegion,
   },
+  ...REGION_COMMANDS,
   {
     name: 'demo',
     summary: 'the whole story on this machine: a hub, a region and devices through a solar day',
@@ -169,13 +171,6 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await import('./user.ts')).listUsersCommand,
   },
   ...ENROL_COMMANDS,
-  {
-    name: 'operator-key',
-    summary: 'make the key pair that hubs encrypt their batches to; prints the public half',
-    operands: [{ name: 'FILE', help: 'for the private half, which only the regional node gets' }],
-    options: { json: JSON_OPTION },
-    load: async () => (await import('./operator-key.ts')).makeOperatorKeyCommand,
-  },
   {
     name: 'records get',
     summary: 'a record as it stands: fields and counters',

@@ -29,6 +29,7 @@ import {
 import { type Lane, laneOf, type Origin, splitLane } from '../model/origin.ts';
 import { seqIn, type VersionVector } from '../model/version-vector.ts';
 import { CaptureRules, type CaptureRule } from './capture.ts';
+import { type CopiesOutcome, takeCopies } from './copies.ts';
 import { FillGate } from './fill-gate.ts';
 import type { JournalPort, Lsn } from './journal-port.ts';
 import { OpEntryEncoder, type OwnOp } from './op-entry-encoder.ts';
@@ -283,6 +284,18 @@ export class Door {
   /** The device that speaks for an origin, as far as it did since the start. */
   deviceOf(origin: Origin): string | undefined {
     return this.#deviceByOrigin.get(origin);
+  }
+
+  /** Takes ops that the region has handed down; see copies.ts. */
+  acceptCopies(ops: readonly StampedOp[]): CopiesOutcome {
+    return takeCopies(ops, {
+      ...this.#options,
+      vector: this.#vector,
+      lanesMax: LANES_MAX,
+      gate: this.#gate,
+      append: (entry, opClass) => this.#append(entry, opClass),
+      noteNowAndThen: (lsn) => this.#noteNowAndThen(lsn),
+    });
   }
 
   /** Seqs of all lanes as far as they are journaled, those of this hub included. */

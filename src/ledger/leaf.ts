@@ -17,7 +17,7 @@ const CLASS_AT = 12;
 /** A stamp `[h'hub', h'hlc', authority, epoch]` whose authority and epoch are below 24. */
 const STAMP_BYTES = 21;
 
-/** Undefined for a local entry, which is no leaf. Throws `CborError` where the entry is malformed. */
+/** Undefined for a local entry and for a copy, which are no leaves here. Throws `CborError` where the entry is malformed. */
 export function leafOf(entry: Uint8Array): Leaf | undefined {
   if (entry[0] === 0x82 && entry[1] === LOCAL_ENTRY) return undefined;
   const stampAt = entry.length - STAMP_BYTES;
@@ -34,6 +34,6 @@ export function leafOf(entry: Uint8Array): Leaf | undefined {
     (entry[stampAt + 20] as number) < 24;
   if (isUsual) return { class: entry[CLASS_AT] as OpClass, op: entry.subarray(OP_AT, stampAt) };
   const decoded = decodeEntry(entry);
-  if (decoded.type === 'local') return undefined;
+  if (decoded.type === 'local' || decoded.isCopy === true) return undefined;
   return { class: decoded.stamped.op.class, op: decoded.stamped.bytes };
 }

@@ -1,6 +1,7 @@
 /**
- * Entries of the journal (WIRE.cddl): stamped ops, which are leaves of the ledger and travel, and local
- * entries (sessions, retained messages, progress), which never do. The journal itself sees opaque CBOR.
+ * Entries of the journal (WIRE.cddl): stamped ops, which are leaves of the ledger and travel; copies of ops that the region
+ * has already, because they came from there; and local entries (sessions, retained messages, progress), which never
+ * travel. The journal itself sees opaque CBOR.
  *
  * The op of an MQTT publish may carry its delivery: what the broker must know again after a crash and an op has
  * no place for. It lies in the same entry, so that both are there or neither.
@@ -11,6 +12,7 @@ import { readOp, readStamp, type Stamp, type StampedOp, writeStamp } from './op.
 
 export const OP_ENTRY = 0;
 export const LOCAL_ENTRY = 1;
+export const COPY_ENTRY = 2;
 
 /** How an op was published, where that is not simply QoS 1 without RETAIN. */
 export interface Delivery {
@@ -22,7 +24,13 @@ export interface Delivery {
 }
 
 export type Entry =
-  | { readonly type: 'op'; readonly stamped: StampedOp; readonly delivery?: Delivery }
+  | {
+      readonly type: 'op';
+      readonly stamped: StampedOp;
+      readonly delivery?: Delivery;
+      /** Folded like any op, and neither a leaf here nor on its way upstream: the region has it. */
+      readonly isCopy?: true;
+    }
   /** `body` is one CBOR item whose meaning only its writer knows. */
   | { readonly type: 'local'; readonly body: Uint8Array };
 
@@ -33,6 +41,13 @@ const ENTRY_LIMITS = { depthMax: 8, itemsMax: 10_000 };
 export function encodeOpEntry(opBytes: Uint8Array, stamp: Stamp): Uint8Array {
   const writer = new CborWriter(opBytes.length + 40);
   writeStamp(writer.array(3).uint(OP_ENTRY).raw(opBytes), stamp);
+  return writer.finish();
+}
+
+/** Of an op that the region has handed down, under the stamp that it has there. */
+export function encodeCopyEntry(opBytes: Uint8Array, stamp: Stamp): Uint8Array {
+  const writer = new CborWriter(opBytes.length + 40);
+  writeStamp(writer.array(3).uint(COPY_ENTRY).raw(opBytes), stamp);
   return writer.finish();
 }
 
@@ -70,6 +85,12 @@ function readEntry(reader: CborReader, bytes: Uint8Array): Entry {
     return count === 3
       ? { type: 'op', stamped }
       : { type: 'op', stamped, delivery: readDelivery(reader) };
+  }
+  if (type === COPY_ENTRY && count === 3) {
+    const start = reader.offset;
+    const op = readOp(reader);
+    const opBytes = bytes.subarray(start, reader.offset);
+    return { type: 'op', stamped: { bytes: opBytes, op, stamp: readStamp(reader) }, isCopy: true };
   }
   if (type === LOCAL_ENTRY && count === 2) return { type: 'local', body: reader.skip() };
   throw new CborError('unknown entry', 0);

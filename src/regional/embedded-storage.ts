@@ -9,7 +9,7 @@
  * Batches are taken in the order in which they become complete, also before the one that they name as their
  * predecessor: the state is a fold over a set of ops.
  */
-import { EMPTY_BYTES } from '../base/bytes.ts';
+import { EMPTY_BYTES, textOf, utf8 } from '../base/bytes.ts';
 import { type Clock, type Timers, turn } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { BatchId } from '../batch/batch-id.ts';
@@ -21,9 +21,11 @@ import type { StampedOp } from '../model/op.ts';
 import type { Origin } from '../model/origin.ts';
 import type { Files } from '../platform/files.ts';
 import type { ReadingsPage, ReadingsQuery } from '../store/readings.ts';
-import { Archive } from './archive.ts';
+import { Archive, type ArchivedBatch } from './archive.ts';
 import { Assembly } from './assembly.ts';
 import { DayQuota } from './day-quota.ts';
+import { DownIndex } from './down-index.ts';
+import type { AuthoredBatch, DownSource } from './down-source.ts';
 import { type HistoryOutcome, HistoryWatch } from './history-watch.ts';
 import { HubKeys } from './hub-keys.ts';
 import { DEFAULT_REGIONAL_LIMITS, type RegionalLimits } from './limits.ts';
@@ -51,6 +53,8 @@ export interface EmbeddedOptions {
   readonly timers: Timers;
   readonly log: Log;
   readonly limits?: Partial<RegionalLimits>;
+  /** Id of the node itself, which is no hub of its sites. */
+  readonly self?: Origin | undefined;
 }
 
 /** Ops that are folded before chunks of others get their turn. */
@@ -96,6 +100,7 @@ class EmbeddedSite implements SiteStorage {
   readonly #history: HistoryWatch;
   readonly #store: SiteStore;
   readonly #contacts = new Map<Origin, Contact>();
+  readonly down: DownSource;
 
   private constructor(name: string, options: EmbeddedOptions, keeper: SiteKeeper) {
     const { files } = options;
@@ -112,6 +117,7 @@ class EmbeddedSite implements SiteStorage {
     this.#archive = new Archive(files, dir, limits);
     this.#history = new HistoryWatch(files, `${dir}/ledgers`);
     this.#store = options.openStore(`${dir}/state.db`);
+    this.down = this.#downSource(`${dir}/incarnation`);
   }
 
   /** Opens the site and stores what was taken and not stored. */
@@ -126,7 +132,8 @@ class EmbeddedSite implements SiteStorage {
   }
 
   async hubs(): Promise<HubContact[]> {
-    return this.#keys.hubs().map((hub) => {
+    const hubs = this.#keys.hubs().filter((hub) => hub !== this.#options.self);
+    return hubs.map((hub) => {
       const { software, heardMs } = this.#contacts.get(hub) ?? {};
       return { hub, software, heardMs };
     });
@@ -197,6 +204,10 @@ class EmbeddedSite implements SiteStorage {
     };
   }
 
+  async keyOf(hub: Origin): Promise<Uint8Array | undefined> {
+    return this.#keys.get(hub);
+  }
+
   async batches(): Promise<number> {
     return this.#store.checkpointLsn;
   }
@@ -217,6 +228,35 @@ class EmbeddedSite implements SiteStorage {
 
   async close(): Promise<void> {
     this.#store.close();
+  }
+
+  #downSource(incarnationPath: string): DownSource {
+    const { files } = this.#options;
+    const index = new DownIndex(this.#archive);
+    return {
+      waiting: async (query) => index.count(query),
+      next: (query) => index.next(query, (batch) => this.#reopened(batch)),
+      vector: async () => this.#store.vector(),
+      incarnation: async () => Number(textOf(files.read(incarnationPath) ?? EMPTY_BYTES) ?? 0),
+      beginIncarnation: async (number) => files.replace(incarnationPath, utf8(`${number}\n`)),
+      author: (batch) => this.#author(batch),
+    };
+  }
+
+  async #author({ region, publicKey, sealed, entries }: AuthoredBatch): Promise<void> {
+    const { id, manifest, bytes } = sealed;
+    this.#keys.remember(region, publicKey);
+    const kept = this.#archive.add(region, manifest.class, id, bytes);
+    await this.#fold(kept.number, entries);
+    this.#confirm(id, { manifest, entries }, 'untold');
+  }
+
+  async #reopened({ id, hub }: ArchivedBatch): Promise<readonly StampedOp[]> {
+    const bytes = this.#archive.read(id);
+    const publicKey = this.#keys.get(hub);
+    if (bytes === undefined || publicKey === undefined) return [];
+    const outcome = await this.#keeper.reopen(hub, id, bytes, publicKey);
+    return outcome.kind === 'batch' ? outcome.entries : [];
   }
 
   async #keep(

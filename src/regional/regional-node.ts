@@ -31,6 +31,7 @@ import type { Verify } from '../codec/cose.ts';
 import type { Origin } from '../model/origin.ts';
 import type { MqttClient, MqttSession } from '../platform/mqtt-client.ts';
 import { BATCH_FORMATS } from '../versions.ts';
+import { DownDesk } from './down-desk.ts';
 import { DEFAULT_REGIONAL_LIMITS, type RegionalLimits } from './limits.ts';
 import { type Answer, Site } from './site.ts';
 import type { RegionStorage } from './site-storage.ts';
@@ -109,6 +110,8 @@ export class RegionalNode {
   #session: MqttSession | undefined;
   readonly #queue: WorkQueue;
   readonly #clientId: string;
+  /** The way down. */
+  readonly down: DownDesk;
   #cancelPause: Cancel = (): void => undefined;
   #cancelSweep: Cancel = (): void => undefined;
   #isSweeping = false;
@@ -121,6 +124,11 @@ export class RegionalNode {
     this.#limits = { ...DEFAULT_REGIONAL_LIMITS, ...options.limits };
     this.#backoff = new Backoff(PAUSE_MS_MIN, PAUSE_MS_MAX, options.random);
     this.#queue = new WorkQueue(options.fleet?.takesAtOnce ?? 1, (error) => this.#broken(error));
+    this.down = new DownDesk({
+      siteOf: (name) => this.#siteOfOthers(name),
+      queue: this.#queue,
+      verify: options.verify,
+    });
     const region = `heliograph-region-${originOfPublicKey(options.signer.publicKey)}`;
     const suffix = hexOf(options.random.bytes(CLIENT_SUFFIX_BYTES));
     this.#clientId = options.fleet === undefined ? region : `${region}-${suffix}`;
@@ -219,7 +227,8 @@ export class RegionalNode {
     if (parsed === undefined) return this.#note(topic, 'unknown topic');
     try {
       if (parsed.kind === 'hello') this.#takeHello(topic, parsed.address, payload);
-      else await this.#takeChunk(topic, parsed, payload);
+      else if (parsed.kind === 'chunk') await this.#takeChunk(topic, parsed, payload);
+      else if (!(await this.down.receipt(parsed, payload))) this.#note(topic, 'no down-receipt');
     } catch (error) {
       this.#broken(error);
     }
@@ -258,10 +267,12 @@ export class RegionalNode {
     const { opener, jurisdictions } = this.#options;
     const stores = jurisdictions === undefined ? {} : { jurisdictions };
     const opens = opener === undefined ? {} : { opens: opener.keyIds };
-    const can = { ...readable, ...opens, ...stores };
+    const waiting = await this.down.heard(site, hello);
+    const can = { ...readable, ...opens, ...stores, ...waiting };
     tellHindrance(hello, this.#options);
     const greeting = { hub: hello.hub, nonce: hello.nonce, software, ...can };
     this.#publish(downHelloTopic(address), encodeDownHello(greeting, signer));
+    await site.down?.link.begin(hello.hub, hello);
   }
 
   async #takeChunk(
@@ -291,7 +302,8 @@ export class RegionalNode {
 
   /** A site that another worker of the fleet has met. */
   async #siteOfOthers(name: string): Promise<Site | undefined> {
-    if (this.#options.fleet === undefined) return undefined;
+    const known = this.#sites.get(name);
+    if (known !== undefined || this.#options.fleet === undefined) return known;
     const isKnown = (await this.#options.storage.sites()).includes(name);
     return isKnown ? this.#siteNamed(name) : undefined;
   }
@@ -316,7 +328,9 @@ export class RegionalNode {
     const known = this.#opening.get(name);
     if (known !== undefined) return known;
     const compressor = this.#options.compressor ?? threadedBrotli;
-    const opening = Site.open({ ...this.#options, name, compressor, limits: this.#limits });
+    const publish = (topic: string, payload: Uint8Array): void => this.#publish(topic, payload);
+    const limits = this.#limits;
+    const opening = Site.open({ ...this.#options, name, compressor, limits, publish });
     this.#opening.set(name, opening);
     try {
       const site = await opening;

@@ -18,6 +18,7 @@ import type { OpClass } from '../model/class.ts';
 import type { StampedOp } from '../model/op.ts';
 import type { Origin } from '../model/origin.ts';
 import type { ReadingsPage, ReadingsQuery } from '../store/readings.ts';
+import type { DownSource } from './down-source.ts';
 import type { HistoryOutcome } from './history-watch.ts';
 import type { SiteDigest } from './site-store.ts';
 
@@ -105,6 +106,10 @@ export interface SiteFigures {
 }
 
 export interface SiteStorage {
+  /** Undefined: nothing flows down from here. */
+  readonly down?: DownSource;
+  /** The key of a hub that was met. */
+  keyOf?(hub: Origin): Promise<Uint8Array | undefined>;
   /** In order of their ids. */
   hubs(): Promise<HubContact[]>;
   /** Takes note of a hub that has proved its key. */

@@ -9,6 +9,7 @@
 import { type Clock, type Timers, turn } from '../base/clock.ts';
 import { FAULTS, HubError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
+import type { Random } from '../base/random.ts';
 import type { BatchId } from '../batch/batch-id.ts';
 import { type Chunk, ChunkBitmap } from '../batch/chunks.ts';
 import type { Compressor } from '../batch/compression.ts';
@@ -21,6 +22,8 @@ import { HASH_BYTES } from '../ledger/merkle.ts';
 import { checkpointBody, cosign, logName, type TreeHead } from '../ledger/note.ts';
 import { CLASS_NAMES } from '../model/class.ts';
 import type { Origin } from '../model/origin.ts';
+import { Author } from './author.ts';
+import { RegionDownlink } from './downlink.ts';
 import type { HistoryOutcome } from './history-watch.ts';
 import type { RegionalLimits } from './limits.ts';
 import type {
@@ -44,6 +47,9 @@ export interface SiteOptions {
   readonly timers: Timers;
   readonly log: Log;
   readonly limits: RegionalLimits;
+  readonly random: Random;
+  /** Sends to the broker. */
+  readonly publish: (topic: string, payload: Uint8Array) => void;
   readonly opener?: PayloadOpener | undefined;
   readonly jurisdictions?: readonly string[] | undefined;
 }
@@ -52,6 +58,12 @@ export interface SiteOptions {
 export type Answer =
   | { readonly kind: 'receipt'; readonly bytes: Uint8Array }
   | { readonly kind: 'have'; readonly chunks: ChunkBitmap };
+
+/** The way down from a site. */
+export interface WayDown {
+  readonly author: Author;
+  readonly link: RegionDownlink;
+}
 
 export interface Taken {
   /** Undefined where there is nothing to say. */
@@ -78,10 +90,17 @@ export class Site {
   readonly #damagedCount = new Map<BatchId, number>();
   readonly #poisonCount = new Map<BatchId, number>();
 
+  /** Undefined where the storage has no way down. */
+  readonly down: WayDown | undefined;
+
   private constructor(options: SiteOptions, storage: SiteStorage) {
     this.name = options.name;
     this.#options = options;
     this.#storage = storage;
+    const { down: source } = storage;
+    if (source === undefined) return;
+    const parts = { ...options, site: options.name, source };
+    this.down = { author: new Author(parts), link: new RegionDownlink(parts) };
   }
 
   static async open(options: SiteOptions): Promise<Site> {

@@ -17,6 +17,13 @@ export class WorkQueue {
     this.#next();
   }
 
+  /** The same for who waits for the outcome, and takes its errors. */
+  ask<T>(work: () => Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.add(() => work().then(resolve, reject));
+    });
+  }
+
   /** Resolves when nothing runs or waits. */
   idle(): Promise<void> {
     if (this.#running === 0) return Promise.resolve();

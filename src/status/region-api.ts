@@ -11,10 +11,11 @@ import type { Log } from '../base/log.ts';
 import { jsonAnswer, linesAnswer, secured } from './answers.ts';
 import type { StateDigest } from './api.ts';
 import type { FleetHub, FleetLine } from './fleet.ts';
-import { admit, type LoginOptions } from './login.ts';
+import { admit, type HttpPrincipal, type LoginOptions } from './login.ts';
 import { METRICS_TYPE } from './metrics.ts';
 import { problem } from './problem.ts';
 import { type RegionMetrics, renderRegionMetrics } from './region-metrics.ts';
+import { deliveryAnswer, regionOverrideAnswer, sendAnswer, type SendDoor } from './region-send.ts';
 
 export interface RegionSite {
   readonly site: string;
@@ -52,12 +53,15 @@ export interface RegionApiOptions extends LoginOptions {
   ): Promise<readonly FleetLine[] | undefined>;
   /** What hubs sent ahead of readings; undefined where no such hub is known. */
   summaries(site: string, hub: string, all: boolean): Promise<readonly unknown[] | undefined>;
+  /** What is sent down to hubs. */
+  readonly sending: SendDoor;
   readonly page: { answer(path: string, request: Headers): Response | undefined };
   readonly log: Log;
 }
 
 interface Env {
   Bindings: { remote: string };
+  Variables: { principal: HttpPrincipal | undefined };
 }
 
 export interface RegionApi {
@@ -76,7 +80,10 @@ export function createRegionApi(options: RegionApiOptions): RegionApi {
     if (admission.kind === 'refused') context.res = admission.answer;
     else if (admission.principal?.role === 'device') {
       context.res = problem(403, 'This is for people; hubs and devices speak MQTT.');
-    } else await next();
+    } else {
+      context.set('principal', admission.principal);
+      await next();
+    }
     secured(context.res);
   });
   app.get('/healthz', () => {
@@ -94,6 +101,13 @@ export function createRegionApi(options: RegionApiOptions): RegionApi {
   app.get('/api/v1/log', (context) => logAnswer(options, context));
   app.get('/api/v1/summaries', (context) => summariesAnswer(options, context));
   app.get('/api/v1/digest', (context) => digestAnswer(options, context));
+  app.post('/api/v1/send', ({ req, var: { principal } }) =>
+    sendAnswer(options.sending, req.raw, principal),
+  );
+  app.post('/api/v1/override', ({ req, var: { principal } }) =>
+    regionOverrideAnswer(options.sending, req.raw, principal),
+  );
+  app.get('/api/v1/delivery', ({ req }) => deliveryAnswer(options.sending, new URL(req.url)));
   app.get('*', (context, next) => {
     const { path, raw } = context.req;
     return Promise.resolve(options.page.answer(path, raw.headers) ?? next());

@@ -74,10 +74,11 @@ export class Counterpart {
   meet(answer: DownHello): HubError | undefined {
     const { files, dir, site, sealer, jurisdiction } = this.#options;
     const key = trustRegion(files, `${dir}/region.pub`, answer.publicKey);
-    if (key.kind === 'other') return key.fault;
     if (key.kind === 'pinned') this.#log.info('uplink.region.pinned', { site });
-    const objection = objectionTo(answer, { sealedTo: sealer?.keyId, jurisdiction });
+    const demands = { sealedTo: sealer?.keyId, jurisdiction };
+    const objection = key.kind === 'other' ? key.fault : objectionTo(answer, demands);
     if (objection === undefined) this.#greeted(answer);
+    else this.#log.error(objection.code, { reason: objection.message, hint: objection.hint });
     return objection;
   }
 

@@ -10,6 +10,7 @@ import type { PayloadSealer } from '../batch/payload-seal.ts';
 import type { Verify } from '../codec/cose.ts';
 import type { Files } from '../platform/files.ts';
 import type { MqttClient } from '../platform/mqtt-client.ts';
+import type { DownlinkPort } from './downlink.ts';
 import type {
   Backlog,
   BatchAudit,
@@ -39,6 +40,8 @@ export interface UplinkLimits {
   readonly pauseMsMax: number;
   /** Refused batches are tried again after this. */
   readonly refusedRetryMs: number;
+  /** After so long without a session the region is asked what waits there; 0: never. */
+  readonly checkInMs: number;
   readonly spoolBytesMax: number;
   readonly seal: SealLimits;
 }
@@ -51,6 +54,7 @@ export const DEFAULT_UPLINK_LIMITS: UplinkLimits = {
   pauseMsMin: 5_000,
   pauseMsMax: 15 * 60_000,
   refusedRetryMs: 6 * 3_600_000,
+  checkInMs: 0,
   spoolBytesMax: 32 << 20,
   seal: DEFAULT_SEAL_LIMITS,
 };
@@ -90,6 +94,8 @@ export interface UplinkOptions {
   readonly log: Log;
   /** Program version, for the hello. */
   readonly software: string;
+  /** Takes what comes down; undefined: nothing is asked for. */
+  readonly downlink?: DownlinkPort | undefined;
   readonly limits?: Partial<UplinkLimits>;
   readonly compressor?: Compressor;
   /** Takes errors that nobody may catch: bugs, a dead disk. The process should end. */

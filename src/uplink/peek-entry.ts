@@ -18,7 +18,7 @@ const HLC_FROM_END = 10;
 const STAMP_FROM_END = 21;
 const LEAST_BYTES = CLASS_AT + STAMP_FROM_END;
 
-/** Undefined for a local entry, which never travels. */
+/** Undefined for a local entry, which never travels, and for a copy, which the region has. */
 export function peekEntry(entry: Uint8Array): Peeked | undefined {
   if (entry[0] === 0x82 && entry[1] === LOCAL_ENTRY) return undefined;
   const end = entry.length;
@@ -42,6 +42,6 @@ export function peekEntry(entry: Uint8Array): Peeked | undefined {
 
 function peekSlowly(entry: Uint8Array): Peeked | undefined {
   const decoded = decodeEntry(entry);
-  if (decoded.type === 'local') return undefined;
+  if (decoded.type === 'local' || decoded.isCopy === true) return undefined;
   return { class: decoded.stamped.op.class, stampMs: decoded.stamped.stamp.hlc.ms };
 }

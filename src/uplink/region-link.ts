@@ -7,9 +7,11 @@ import { HubError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { BatchId } from '../batch/batch-id.ts';
+import { type Chunk, parseChunk } from '../batch/chunks.ts';
 import { COMPRESSIONS } from '../batch/compression.ts';
 import {
   type DownHello,
+  type DownWish,
   encodeHello,
   type Have,
   NONCE_BYTES,
@@ -24,6 +26,7 @@ import type { PayloadSealer } from '../batch/payload-seal.ts';
 import { SPOOLED_MAX } from '../batch/limits.ts';
 import {
   chunkTopic,
+  downReceiptTopic,
   downstreamFilters,
   helloTopic,
   type HubAddress,
@@ -59,6 +62,8 @@ export interface RegionLinkOptions {
   readonly jurisdiction?: string | undefined;
   /** Takes what is no fault of the link. */
   readonly onBug: (error: unknown) => void;
+  /** What the hub has and takes of what flows down, asked at each hello. */
+  readonly down?: () => DownWish | undefined;
 }
 
 /** We must not talk to it; the link is new, greet once more (links/link-tracker.ts); it is the one. */
@@ -71,6 +76,8 @@ export interface RegionLinkHandlers {
   onGreeted(): void;
   onHave(have: Have): void;
   onReceipt(receipt: Receipt): void;
+  /** A chunk of a batch on its way down, of the region with this key. */
+  onDownChunk(batch: BatchId, chunk: Chunk, regionKey: Uint8Array): void;
   /** The session is over, by whichever side; the last call. */
   onClose(why: string): void;
 }
@@ -140,17 +147,24 @@ export class RegionLink {
     return this.#session?.isResumed ?? false;
   }
 
-  /** Says who we are and which batches wait. */
+  /** Says who we are and which batches wait, the first of them. */
   async hello(spooled: readonly BatchId[]): Promise<void> {
     const { address, signer, software, sealer, jurisdiction } = this.#options;
-    this.#spooled = spooled;
+    this.#spooled = spooled.slice(0, SPOOLED_MAX);
     const readable = { formats: BATCH_FORMATS, compressions: COMPRESSIONS, encodings: ENCODINGS };
     const demands = {
       ...(sealer === undefined ? {} : { sealedTo: sealer.keyId }),
       ...(jurisdiction === undefined ? {} : { jurisdiction }),
     };
-    const told = { site: address.site, nonce: this.#nonce, software, ...readable, spooled };
-    const hello = encodeHello({ ...told, ...demands }, signer);
+    const down = this.#options.down?.();
+    const told = {
+      site: address.site,
+      nonce: this.#nonce,
+      software,
+      ...readable,
+      spooled: this.#spooled,
+    };
+    const hello = encodeHello({ ...told, ...demands, ...(down && { down }) }, signer);
     await this.#session?.publish(helloTopic(address), hello, { qos: 1, retain: true });
   }
 
@@ -159,6 +173,12 @@ export class RegionLink {
     await this.#session?.publish(chunkTopic(this.#options.address, batch, index), message, {
       qos: 1,
     });
+  }
+
+  /** Says what became of a batch that came down. */
+  async sendDownReceipt(batch: BatchId, receipt: Uint8Array): Promise<void> {
+    const topic = downReceiptTopic(this.#options.address, batch);
+    await this.#session?.publish(topic, receipt, { qos: 1 });
   }
 
   async close(): Promise<void> {
@@ -175,6 +195,7 @@ export class RegionLink {
       else this.#note(topic, 'too much before the greeting');
       return;
     }
+    if (parsed.kind === 'down') return this.#takeDownChunk(topic, parsed, payload);
     const { address, verify } = this.#options;
     const parse = parsed.kind === 'have' ? parseHave : parseReceipt;
     const message = parse(payload, this.#regionKey, verify);
@@ -183,6 +204,18 @@ export class RegionLink {
       return this.#note(topic, 'not signed, malformed or for another');
     if ('outcome' in message) this.#handlers.onReceipt(message);
     else this.#handlers.onHave(message);
+  }
+
+  #takeDownChunk(
+    topic: string,
+    { batch, index }: { readonly batch: BatchId; readonly index: number },
+    payload: Uint8Array,
+  ): void {
+    const outcome = parseChunk(payload);
+    if (outcome.kind === 'invalid' || outcome.chunk.index !== index || !this.#regionKey) {
+      return this.#note(topic, 'no chunk');
+    }
+    this.#handlers.onDownChunk(batch, outcome.chunk, this.#regionKey);
   }
 
   #takeDownHello(topic: string, message: Uint8Array): void {

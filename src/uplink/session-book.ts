@@ -101,6 +101,18 @@ export class SessionBook {
     });
   }
 
+  /** A batch of the region is in the journal. */
+  cameDown({ ops, bytes }: { readonly ops: number; readonly bytes: number }): void {
+    const why = `from the region: ${opsText(ops)} are in the journal`;
+    this.#options.syncLog.append({
+      event: 'batch.received',
+      link: this.#options.link(),
+      bytes,
+      ops,
+      why: ops === 1 ? 'from the region: 1 op is in the journal' : why,
+    });
+  }
+
   /** `linkBytes`: both directions, MQTT included. */
   closed(why: string, linkBytes: number, isResumed = false): void {
     this.#rollDay();

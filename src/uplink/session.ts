@@ -10,6 +10,7 @@
  * - Within a session, classes go by priority, chunk by chunk: an alarm overtakes the rest of a bulk batch.
  *   A class that was sent out is not sealed again in this session unless the decision would open one for it:
  *   a trickle of telemetry must not keep a satellite link open.
+ * - Where ops wait at the region, the session stays open for them, and one is opened now and then only to ask.
  * - When the decision takes a class back, its chunks stop at once; what was sent stays sent, and the next session goes
  *   on there.
  * - Whatever stays without an answer for the reply time ends the session. Failed ones are followed by a
@@ -18,7 +19,7 @@
 import { assert, unreachable } from '../base/assert.ts';
 import type { BatchId } from '../batch/batch-id.ts';
 import { CHUNK_MESSAGE_BYTES_MAX } from '../batch/limits.ts';
-import { CLASSES, LOG, type OpClass } from '../model/class.ts';
+import { CLASSES, COMMAND, LOG, type OpClass } from '../model/class.ts';
 
 export type Phase = 'idle' | 'connecting' | 'greeting' | 'sending' | 'closing';
 
@@ -43,6 +44,10 @@ export interface SessionView {
   readonly spooled: readonly FlightSpec[];
   /** A link leads upstream: trying without one would only cost energy. */
   readonly isWayThere: boolean;
+  /** Ops are known to wait at the region for this hub. */
+  readonly isReceiving?: boolean;
+  /** Nobody has asked the region for so long that orders may wait there. */
+  readonly isCheckDue?: boolean;
 }
 
 interface Flight extends FlightSpec {
@@ -79,6 +84,8 @@ export type SessionEvent =
   | { readonly type: 'lacks'; readonly batch: BatchId; readonly chunks: readonly number[] }
   /** A receipt was verified and has changed the spool. */
   | { readonly type: 'receipt' }
+  /** A piece of what the region sends. */
+  | { readonly type: 'came-down' }
   | { readonly type: 'sealed'; readonly class: OpClass; readonly isEmpty: boolean }
   | { readonly type: 'reply-time-over' }
   | { readonly type: 'linger-time-over' }
@@ -144,6 +151,7 @@ export function step(before: SessionState, event: SessionEvent, view: SessionVie
     case 'chunk-acked':
       return proceed(acked(state, event.batch, event.chunk), view, true);
     case 'receipt':
+    case 'came-down':
       return proceed({ ...state, gotSomewhere: true }, view, true);
     case 'lacks':
       return proceed(lacking(state, event.batch, event.chunks), view, true);
@@ -244,7 +252,7 @@ function proceed(state: SessionState, view: SessionView, isProgress: boolean): S
   if (sending.state.flights.some((flight) => flight.sent > REPEATS_MAX * flight.total)) {
     return close(state, 'chunks are sent and do not arrive', false);
   }
-  const waits = waitsOf(sending.state, mayGo, isProgress);
+  const waits = waitsOf(sending.state, mayGo, isProgress, view.isReceiving === true);
   const seals: SessionEffect[] = seal === undefined ? [] : [{ type: 'seal', class: seal }];
   return { state: waits.state, effects: [...seals, ...sending.effects, ...waits.effects] };
 }
@@ -252,7 +260,8 @@ function proceed(state: SessionState, view: SessionView, isProgress: boolean): S
 function maybeConnect(state: SessionState, view: SessionView): Step {
   const isWaiting = (opClass: OpClass): boolean =>
     view.sealable.includes(opClass) || view.spooled.some((batch) => batch.class === opClass);
-  const opens = view.allowed.some((opClass) => opClass !== LOG && isWaiting(opClass));
+  const asks = view.isCheckDue === true && view.allowed.includes(COMMAND);
+  const opens = asks || view.allowed.some((opClass) => opClass !== LOG && isWaiting(opClass));
   if (!opens || state.isPausing || !view.isWayThere) return { state, effects: [] };
   return { state: { ...state, phase: 'connecting' }, effects: [{ type: 'connect' }] };
 }
@@ -305,11 +314,16 @@ function fillWindow(state: SessionState, mayGo: readonly OpClass[]): Step {
 }
 
 /** What the session now waits for: an answer, more to do, or its end. */
-function waitsOf(state: SessionState, mayGo: readonly OpClass[], isProgress: boolean): Step {
+function waitsOf(
+  state: SessionState,
+  mayGo: readonly OpClass[],
+  isProgress: boolean,
+  isReceiving: boolean,
+): Step {
   const active = state.flights.filter(
     (flight) => flight.moving.length > 0 || mayGo.includes(flight.class),
   );
-  const isBusy = active.some((flight) => flight.class !== LOG);
+  const isBusy = isReceiving || active.some((flight) => flight.class !== LOG);
   const isSealing = state.sealing !== undefined && state.sealing !== LOG;
   const isLingering = !isBusy && !isSealing;
   const effects: SessionEffect[] = [];

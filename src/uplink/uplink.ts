@@ -12,13 +12,13 @@ import { HubError, messageOf, systemCode } from '../base/errors.ts';
 import { originOfPublicKey } from '../batch/batch-id.ts';
 import { threadedBrotli } from '../batch/compression.ts';
 import { chunkBytes } from '../batch/chunks.ts';
-import { SPOOLED_MAX } from '../batch/limits.ts';
 import type { DownHello, Have, Receipt } from '../batch/messages.ts';
 import { ALARM, CLASS_NAMES, COMMAND, type OpClass } from '../model/class.ts';
 import { Attempts } from './attempts.ts';
 import { ChunkSize } from './chunk-size.ts';
 import { confirms } from './confirms.ts';
 import { Counterpart } from './counterpart.ts';
+import { Descent, type DownPiece } from './descent.ts';
 import { Outbox } from './outbox.ts';
 import {
   DEFAULT_UPLINK_LIMITS,
@@ -28,6 +28,7 @@ import {
 } from './options.ts';
 import type { Backlog, Lsn, UplinkDecision } from './ports.ts';
 import { type Judgement, RegionLink } from './region-link.ts';
+import { Ripeness } from './ripeness.ts';
 import {
   IDLE,
   type SessionEffect,
@@ -50,17 +51,16 @@ export class Uplink {
   readonly #attempts: Attempts;
   readonly #chunkSize = new ChunkSize();
   readonly #events: SessionEvent[] = [];
-  readonly #sealedAtMs = new Map<OpClass, number>();
+  readonly #ripeness: Ripeness;
   readonly #periodic: Cancel[] = [];
   #state: SessionState = IDLE;
   #decision: UplinkDecision = { allowed: [], riding: [], why: 'not looked yet' };
   #link: RegionLink | undefined;
   readonly #counterpart: Counterpart;
+  readonly #descent: Descent | undefined;
   #linkFault: HubError | undefined;
   #refusal: HubError | undefined;
-  #cancelReply: Cancel = noop;
-  #cancelLinger: Cancel = noop;
-  #cancelGather: Cancel = noop;
+  readonly #waits = { reply: noop, linger: noop, gather: noop };
   #cancelScan: Cancel | undefined;
   #isDispatching = false;
   #isClosed = false;
@@ -71,7 +71,9 @@ export class Uplink {
     this.#limits = { ...DEFAULT_UPLINK_LIMITS, ...options.limits };
     this.#outbox = outbox;
     this.#book = new SessionBook(options);
+    this.#ripeness = new Ripeness(this.#limits, options.clock);
     this.#counterpart = new Counterpart(options);
+    this.#descent = Descent.of(options);
     this.#attempts = new Attempts({
       ...options,
       pauses: options.pauses ?? (() => this.#limits),
@@ -130,8 +132,7 @@ export class Uplink {
     this.#isClosed = true;
     for (const cancel of this.#periodic) cancel();
     this.#attempts.stop();
-    const waits = [this.#cancelReply, this.#cancelLinger, this.#cancelGather];
-    for (const cancel of waits) cancel();
+    for (const cancel of Object.values(this.#waits)) cancel();
     this.#cancelScan?.();
     if (this.#state.phase !== 'idle') this.#book.closed('the hub stops', this.#link?.bytes ?? 0);
     await this.#link?.close();
@@ -141,12 +142,11 @@ export class Uplink {
 
   #begin(): void {
     const { journal, timers } = this.#options;
-    const { lookMs, refusedRetryMs } = this.#limits;
     journal.onDurable(() => this.#scanSoon());
     this.#scanSoon();
     this.#periodic.push(
-      timers.every(lookMs, () => this.#guarded(() => this.look())),
-      timers.every(refusedRetryMs, () => this.#outbox.retryRefused()),
+      timers.every(this.#limits.lookMs, () => this.#guarded(() => this.look())),
+      timers.every(this.#limits.refusedRetryMs, () => this.#outbox.retryRefused()),
     );
   }
 
@@ -193,17 +193,10 @@ export class Uplink {
       return { id, class: manifest.class, total: layout.total, chunkBytes: chunkBytes(layout) };
     });
     const sealable = this.#outbox.sealableClasses();
-    const ripe = sealable.filter((opClass) => this.#isRipe(opClass));
+    const ripe = this.#ripeness.of(sealable, this.#outbox);
     const { isWayThere } = this.#attempts;
-    return { allowed, riding, sealable, ripe, spooled, isWayThere };
-  }
-
-  #isRipe(opClass: OpClass): boolean {
-    if (opClass === ALARM || opClass === COMMAND) return true;
-    const sealedAtMs = this.#sealedAtMs.get(opClass);
-    if (sealedAtMs === undefined) return true;
-    const isFull = this.#outbox.unsealedOps(opClass) >= this.#limits.seal.opsMax;
-    return isFull || this.#options.clock.monotonicMs() - sealedAtMs >= this.#limits.gatherMs;
+    const view = { allowed, riding, sealable, ripe, spooled };
+    return { ...view, isWayThere, ...this.#descent?.view(this.#limits) };
   }
 
   #carryOut(effect: SessionEffect): void {
@@ -221,15 +214,15 @@ export class Uplink {
         this.#run(this.#send(effect.batch, effect.chunk));
         break;
       case 'await-reply':
-        this.#cancelReply();
+        this.#waits.reply();
         if (effect.isAwaited) {
-          this.#cancelReply = this.#after(this.#limits.replyMsMax, () => this.#replyTimeOver());
+          this.#waits.reply = this.#after(this.#limits.replyMsMax, () => this.#replyTimeOver());
         }
         break;
       case 'linger':
-        this.#cancelLinger();
+        this.#waits.linger();
         if (effect.isLingering) {
-          this.#cancelLinger = this.#after(this.#limits.lingerMs, () => {
+          this.#waits.linger = this.#after(this.#limits.lingerMs, () => {
             this.#dispatch({ type: 'linger-time-over' });
           });
         }
@@ -252,12 +245,19 @@ export class Uplink {
     const address = { site, hub: originOfPublicKey(signer.publicKey) };
     try {
       const link = await RegionLink.connect(
-        { ...this.#options, broker, address, onBug: this.#options.onFatal },
+        {
+          ...this.#options,
+          broker,
+          address,
+          onBug: this.#options.onFatal,
+          down: () => this.#descent?.wish(this.#decision),
+        },
         {
           onAnswer: (answer) => this.#judge(answer),
           onGreeted: () => this.#guarded(() => this.#greeted()),
           onHave: (have) => this.#guarded(() => this.#takeHave(have)),
           onReceipt: (receipt) => this.#guarded(() => this.#takeReceipt(receipt)),
+          onDownChunk: (...piece) => this.#run(this.#takeDown(piece)),
           onClose: (why) => this.#guarded(() => this.#dispatch({ type: 'link-gone', why })),
         },
       );
@@ -273,8 +273,7 @@ export class Uplink {
   }
 
   async #hello(): Promise<void> {
-    const spooled = this.#outbox.sendable().slice(0, SPOOLED_MAX);
-    await this.#link?.hello(spooled.map(({ id }) => id));
+    await this.#link?.hello(this.#outbox.sendable().map(({ id }) => id));
   }
 
   /** Nothing goes out before this has said that the node is the one we know. */
@@ -287,11 +286,9 @@ export class Uplink {
     let judgement: Judgement = 'refused';
     this.#guarded(() => {
       this.#linkFault = this.#counterpart.meet(answer);
-      if (this.#linkFault !== undefined) {
-        const { code, message, hint } = this.#linkFault;
-        this.#options.log.error(code, { reason: message, hint });
-        return this.#dispatch({ type: 'failed', why: message });
-      }
+      const why = this.#linkFault?.message;
+      if (why !== undefined) return this.#dispatch({ type: 'failed', why });
+      this.#descent?.announced(answer);
       judgement = this.#attempts.answered() ? 'greeted' : 'again';
     });
     return judgement;
@@ -309,9 +306,9 @@ export class Uplink {
       trouble = messageOf(error);
       this.#options.log.error('uplink.seal.failed', { reason: trouble });
     }
-    this.#sealedAtMs.set(opClass, this.#options.clock.monotonicMs());
-    this.#cancelGather();
-    this.#cancelGather = this.#options.timers.after(this.#limits.gatherMs, () => {
+    this.#ripeness.sealed(opClass);
+    this.#waits.gather();
+    this.#waits.gather = this.#options.timers.after(this.#limits.gatherMs, () => {
       this.#guarded(() => this.look());
     });
     this.#dispatch({ type: 'sealed', class: opClass, isEmpty: batch === undefined });
@@ -329,6 +326,11 @@ export class Uplink {
     this.#book.chunkSent(batch, message.length);
     this.#chunkSize.acked(id, message.length);
     this.#dispatch({ type: 'chunk-acked', batch: id, chunk: index });
+  }
+
+  async #takeDown(piece: DownPiece): Promise<void> {
+    await this.#descent?.take(piece, this.#link, this.#book);
+    this.#dispatch({ type: 'came-down' });
   }
 
   #takeHave(have: Have): void {
@@ -376,6 +378,7 @@ export class Uplink {
     this.#book.closed(ending.why, this.#link?.bytes ?? 0, this.#link?.isResumed);
     if (this.#link !== undefined) this.#chunkSize.ended(ending.pause !== 'none');
     this.#link = undefined;
+    this.#descent?.ended();
     this.#attempts.ended(ending.pause);
   }
 

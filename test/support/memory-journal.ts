@@ -1,5 +1,5 @@
 /** A journal in memory whose entries are durable at once, for tests of those who read one. */
-import { encodeLocalEntry, encodeOpEntry } from '../../src/model/entry.ts';
+import { encodeCopyEntry, encodeLocalEntry, encodeOpEntry } from '../../src/model/entry.ts';
 import type { StampedOp } from '../../src/model/op.ts';
 import type { JournalCursor, JournalReader } from '../../src/uplink/ports.ts';
 
@@ -20,6 +20,11 @@ export class MemoryJournal implements JournalReader {
 
   append(...ops: StampedOp[]): void {
     for (const { bytes, stamp } of ops) this.#entries.push(encodeOpEntry(bytes, stamp));
+    for (const listener of this.#listeners) listener(this.durableLsn);
+  }
+
+  appendCopies(ops: readonly StampedOp[]): void {
+    for (const { bytes, stamp } of ops) this.#entries.push(encodeCopyEntry(bytes, stamp));
     for (const listener of this.#listeners) listener(this.durableLsn);
   }
 

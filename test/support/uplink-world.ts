@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 
 import type { Timers } from '../../src/base/clock.ts';
 import type { Log, LogFields } from '../../src/base/log.ts';
+import { originOfPublicKey } from '../../src/batch/batch-id.ts';
 import { inlineBrotli } from '../../src/batch/compression.ts';
 import {
   type BatchOpener,
@@ -16,7 +17,10 @@ import {
 import { verifyEd25519 } from '../../src/keys/identity.ts';
 import { Ledger } from '../../src/ledger/ledger.ts';
 import { CLASSES } from '../../src/model/class.ts';
-import type { Origin } from '../../src/model/origin.ts';
+import { decodeEntry } from '../../src/model/entry.ts';
+import type { StampedOp } from '../../src/model/op.ts';
+import { type Lane, laneOf, type Origin } from '../../src/model/origin.ts';
+import { seqIn, type VersionVector } from '../../src/model/version-vector.ts';
 import type { MqttClient } from '../../src/platform/mqtt-client.ts';
 import { SimClock } from '../../src/platform/sim/clock.ts';
 import { SimCrash, SimFiles } from '../../src/platform/sim/files.ts';
@@ -27,6 +31,7 @@ import { SeededRandom } from '../../src/platform/sim/random.ts';
 import { EmbeddedStorage } from '../../src/regional/embedded-storage.ts';
 import { RegionalNode } from '../../src/regional/regional-node.ts';
 import type { RegionalLimits } from '../../src/regional/limits.ts';
+import type { DownlinkPort } from '../../src/uplink/downlink.ts';
 import type { UplinkLimits } from '../../src/uplink/options.ts';
 import type { UplinkDecision, UplinkLogEntry } from '../../src/uplink/ports.ts';
 import { LinkTracker } from '../../src/uplink/links/link-tracker.ts';
@@ -46,6 +51,8 @@ export interface WorldOptions {
   readonly tellsHistory?: boolean;
   /** What the hub's machine tells of its links; without it, it may always try. */
   readonly links?: LinkTable;
+  /** The hub takes what comes down. */
+  readonly takesDown?: boolean;
 }
 
 /** What a hub may be told to do with its batches, and a region to open and to store. */
@@ -117,6 +124,8 @@ export class UplinkWorld {
   readonly log = new KeptLog();
   readonly syncLines: UplinkLogEntry[] = [];
   readonly fatal: unknown[] = [];
+  /** Ops that the region has handed down, in the order of the journal. */
+  readonly cameDown: StampedOp[] = [];
   /** Takes effect at the next start. */
   terms: Terms = {};
   decision: UplinkDecision = ALL_CLASSES;
@@ -170,6 +179,7 @@ export class UplinkWorld {
       random,
       log,
       software: 'test',
+      downlink: this.#options.takesDown === true ? this.#downlinkPort() : undefined,
       limits: { seal: { opsMax: 50, opBytesMax: 1 << 20 }, ...this.#options.uplink },
       compressor: inlineBrotli,
       onFatal: (error) => this.#take(error, life),
@@ -180,6 +190,41 @@ export class UplinkWorld {
   #track(): LinkTracker {
     const { links, clock, log } = this;
     return new LinkTracker({ links, host: 'region.example', clock, log });
+  }
+
+  /** As the door does it: lanes without gaps, each op once. */
+  #downlinkPort(): DownlinkPort {
+    return {
+      vector: () => this.#vector(),
+      take: async (ops) => {
+        const taken: StampedOp[] = [];
+        const reasons = new Set<string>();
+        const vector = new Map(this.#vector());
+        for (const stamped of ops) {
+          const lane = laneOf(stamped.op.origin, stamped.op.class);
+          const known = seqIn(vector, lane);
+          if (stamped.op.seq > known + 1) reasons.add(`gap after ${known}`);
+          if (stamped.op.seq !== known + 1) continue;
+          vector.set(lane, stamped.op.seq);
+          taken.push({ ...stamped, bytes: stamped.bytes.slice() });
+        }
+        this.cameDown.push(...taken);
+        this.journal.appendCopies(taken);
+        return [...reasons];
+      },
+    };
+  }
+
+  #vector(): VersionVector {
+    const vector = new Map<Lane, number>();
+    const cursor = this.journal.cursor(1);
+    for (let item = cursor.next(); item !== undefined; item = cursor.next()) {
+      const entry = decodeEntry(item.entry);
+      if (entry.type !== 'op') continue;
+      const { op } = entry.stamped;
+      vector.set(laneOf(op.origin, op.class), op.seq);
+    }
+    return vector;
   }
 
   startLedger(life: Life): Ledger {
@@ -208,6 +253,7 @@ export class UplinkWorld {
         storage: new EmbeddedStorage({
           files: this.regionFiles,
           dir: 'region',
+          self: originOfPublicKey(this.regionSigner.publicKey),
           openStore: (path) => {
             const store = this.stores.get(path) ?? new MemoryStore();
             this.stores.set(path, store);

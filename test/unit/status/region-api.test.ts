@@ -1,12 +1,35 @@
 /** The regional node's HTTP: who may ask, and what for. */
 import assert from 'node:assert/strict';
-import { test } from 'vitest';
+import { describe, test } from 'vitest';
 
 import { SILENT_LOG } from '../../../src/base/log.ts';
 import type { Role } from '../../../src/model/op.ts';
 import { createRegionApi, type RegionApiOptions } from '../../../src/status/region-api.ts';
+import type { SendDoor, SendWish } from '../../../src/status/region-send.ts';
 
 const LINES = [{ at: '2026-03-01T10:00:00Z' }, { at: '2026-03-01T11:00:00Z' }];
+
+const sent: SendWish[] = [];
+const SENDING: SendDoor = {
+  wallMs: () => 1_000,
+  send: async (wish) => {
+    sent.push(wish);
+    return wish.site === 'north' ? { op: 'a1/2/1' } : { refused: 'no such site' };
+  },
+  delivery: async () => ({ has: [], waits: ['a1'] }),
+};
+
+const NOTHING = {
+  isConnected: () => true,
+  at: () => '',
+  status: () => Promise.reject(new Error('not asked for')),
+  digest: () => Promise.resolve(undefined),
+  fleet: () => Promise.resolve([]),
+  lines: () => Promise.resolve(undefined),
+  summaries: () => Promise.resolve(undefined),
+  metrics: () => Promise.reject(new Error('not asked for')),
+  page: { answer: () => undefined },
+};
 
 function ask(
   path: string,
@@ -50,6 +73,7 @@ function ask(
         : undefined,
     page: { answer: (file) => (file === '/' ? new Response('page') : undefined) },
     summaries: async () => [],
+    sending: SENDING,
     log: SILENT_LOG,
     ...change,
   });
@@ -121,4 +145,51 @@ test('in mode password people come in, devices and strangers do not', async () =
 
 test('without users, another host name is refused', async () => {
   assert.equal((await ask('/api/v1/fleet', { acceptsHost: () => false })).status, 421);
+});
+
+describe('what is sent down', () => {
+  const post = async (path: string, body: unknown): Promise<{ status: number; body: unknown }> => {
+    const api = createRegionApi({ ...NOTHING, sending: SENDING, log: SILENT_LOG });
+    const headers = { 'content-type': 'application/json' };
+    const init = { method: 'POST', body: JSON.stringify(body), headers };
+    const request = new Request(`http://127.0.0.1:8081${path}`, init);
+    const answer = await api.fetch(request, '192.0.2.7:5000');
+    return { status: answer.status, body: await answer.json() };
+  };
+
+  test('an order, with the authority of whoever asks', async () => {
+    sent.length = 0;
+    const wish = { site: 'north', key: 'order/17', set: { state: 'open' } };
+    const { status, body } = await post('/api/v1/send', wish);
+    assert.equal(status, 200);
+    assert.deepEqual(body, { op: 'a1/2/1', site: 'north', has: [], waits: ['a1'] });
+    assert.deepEqual(sent, [{ ...wish, role: 'operator' }]);
+    assert.equal((await post('/api/v1/send', { ...wish, site: 'south' })).status, 409);
+  });
+
+  test.each([
+    { site: 'north', key: 'order/17' },
+    { site: 'north', key: '', set: {} },
+    { site: 'north', key: 'k', set: { a: 1 }, add: { a: 1 } },
+    { site: 'north', key: 'k', add: { a: 1.5 } },
+    { site: 'north', key: 'control/all', set: { override_until: 1 } },
+    [],
+  ])('nothing that is not clear: %j', async (wish) => {
+    sent.length = 0;
+    assert.equal((await post('/api/v1/send', wish)).status, 400);
+    assert.deepEqual(sent, []);
+  });
+
+  test('an override becomes a record that hubs heed', async () => {
+    sent.length = 0;
+    await post('/api/v1/override', { site: 'north', minutes: 30 });
+    const set = { override_until: 1_801_000, override_by: 'the region' };
+    assert.deepEqual(sent, [{ site: 'north', key: 'control/all', set, role: 'operator' }]);
+    const tooLong = { site: 'north', hub: 'all', minutes: 1_441 };
+    assert.equal((await post('/api/v1/override', tooLong)).status, 400);
+    assert.equal(
+      (await post('/api/v1/override', { site: 'north', hub: 'x', minutes: 1 })).status,
+      400,
+    );
+  });
 });

@@ -1,0 +1,47 @@
+/** The part of the table of commands that is about the region: what it sends, its keys. */
+import type { Command } from './args.ts';
+import { HUB_OPTIONS } from './hub-api.ts';
+
+const JSON_OPTION = { help: 'as one JSON document' };
+const DELIVERY_OPTIONS = {
+  hub: { value: 'ID', help: 'the hub that is meant, or waited for; absent: all of the site' },
+  wait: { value: 'DURATION', help: 'until they have it, such as 60s; exits 1 where they do not' },
+  ...HUB_OPTIONS,
+  json: JSON_OPTION,
+};
+
+export const REGION_COMMANDS: readonly Command[] = [
+  {
+    name: 'regional send',
+    summary: 'write a record of a site, such as a work order, and send it down to its hubs',
+    options: {
+      site: { value: 'NAME', help: 'the site' },
+      key: { value: 'KEY', help: 'key of the record, such as order/17' },
+      field: { value: 'NAME=VALUE', help: 'a field to set, JSON or text', isRepeatable: true },
+      add: { value: 'NAME=N', help: 'a counter to raise', isRepeatable: true },
+      remove: { help: 'remove the record' },
+      ...DELIVERY_OPTIONS,
+    },
+    notes: 'Asks the running regional node; hubs get it in their next session, in order, once.',
+    load: async () => (await import('./regional-send.ts')).regionalSend,
+  },
+  {
+    name: 'regional override',
+    summary: 'ask hubs of a site to send everything now, for a while',
+    options: {
+      site: { value: 'NAME', help: 'the site' },
+      for: { value: 'DURATION', help: 'such as 30m or 2h, at most 24h' },
+      end: { help: 'let the power brain decide again' },
+      ...DELIVERY_OPTIONS,
+    },
+    notes: 'Of one hub (--hub) or all. Nothing goes in state shutdown, whoever asks.',
+    load: async () => (await import('./regional-send.ts')).regionalOverride,
+  },
+  {
+    name: 'operator-key',
+    summary: 'make the key pair that hubs encrypt their batches to; prints the public half',
+    operands: [{ name: 'FILE', help: 'for the private half, which only the regional node gets' }],
+    options: { json: JSON_OPTION },
+    load: async () => (await import('./operator-key.ts')).makeOperatorKeyCommand,
+  },
+];
