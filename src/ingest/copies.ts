@@ -22,7 +22,6 @@ export interface CopyDoor {
   readonly lanesMax: number;
   readonly gate: Pick<FillGate, 'refusal'>;
   append(entry: Uint8Array, opClass: OpClass): Lsn;
-  noteNowAndThen(lsn: Lsn): void;
 }
 
 /** What became of ops that came down. */
@@ -72,6 +71,5 @@ function takeCopy({ op, bytes, stamp }: StampedOp, door: CopyDoor): Lsn | string
     throw error;
   }
   vector.set(lane, op.seq);
-  door.noteNowAndThen(lsn);
   return lsn;
 }

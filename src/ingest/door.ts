@@ -6,14 +6,13 @@
  * The door numbers this hub's own lanes and knows how far every other lane has come, so a duplicate is
  * accepted without a second entry and a gap is refused. It folds nothing; the applier does, later.
  */
-import { EMPTY_BYTES } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { HubError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { CborWriter } from '../codec/writer.ts';
 import { carriesBytes } from '../model/asset-bytes.ts';
 import { LOG, type OpClass } from '../model/class.ts';
-import { encodeDelivery, encodeOpEntry } from '../model/entry.ts';
+import { encodeOpEntry } from '../model/entry.ts';
 import type { HlcClock } from '../model/hlc.ts';
 import {
   AUTHORITY,
@@ -33,10 +32,17 @@ import { type CopiesOutcome, takeCopies } from './copies.ts';
 import { FillGate } from './fill-gate.ts';
 import type { JournalPort, Lsn } from './journal-port.ts';
 import { OpEntryEncoder, type OwnOp } from './op-entry-encoder.ts';
-import { type OpsOutcome, readOpsMessage, type RejectedOp, type TakenEdit } from './ops-message.ts';
+import {
+  editOf,
+  type OpsOutcome,
+  readOpsMessage,
+  type RejectedOp,
+  type TakenEdit,
+} from './ops-message.ts';
 import { type PeerVerdict, refusePeerOp } from './peer-ops.ts';
 import { encodeNote, NOTE_INTERVAL } from './progress.ts';
-import { markOf, RecentPublishes } from './recent-publishes.ts';
+import { deliveryOf, markOf, RecentPublishes } from './recent-publishes.ts';
+import { later, never, type Rejection } from './rejection.ts';
 
 export interface InboundPublish {
   readonly topic: string;
@@ -102,8 +108,6 @@ export interface JournaledOp {
   readonly lsn: Lsn;
   readonly seq: number;
 }
-
-type Rejection = Pick<RejectedOp, 'reason' | 'verdict'>;
 
 /** Lanes that one hub keeps track of: a device may not make up origins for ever. */
 const LANES_MAX = 10_000;
@@ -288,14 +292,11 @@ export class Door {
 
   /** Takes ops that the region has handed down; see copies.ts. */
   acceptCopies(ops: readonly StampedOp[]): CopiesOutcome {
-    return takeCopies(ops, {
-      ...this.#options,
-      vector: this.#vector,
-      lanesMax: LANES_MAX,
-      gate: this.#gate,
-      append: (entry, opClass) => this.#append(entry, opClass),
-      noteNowAndThen: (lsn) => this.#noteNowAndThen(lsn),
-    });
+    const append = (entry: Uint8Array, opClass: OpClass): Lsn => this.#append(entry, opClass);
+    const parts = { vector: this.#vector, lanesMax: LANES_MAX, gate: this.#gate, append };
+    const outcome = takeCopies(ops, { ...this.#options, ...parts });
+    if (outcome.lsn > 0) this.#noteNowAndThen(outcome.lsn);
+    return outcome;
   }
 
   /** Seqs of all lanes as far as they are journaled, those of this hub included. */
@@ -404,24 +405,6 @@ export class Door {
       if (!(error instanceof HubError)) throw error;
     }
   }
-}
-
-function never(reason: string): Rejection {
-  return { reason, verdict: 'never' };
-}
-
-function later(reason: string): Rejection {
-  return { reason, verdict: 'later' };
-}
-
-function editOf({ origin, class: opClass, seq, kind, key, body }: Op): TakenEdit {
-  return { origin, class: opClass, seq, kind, key, body: kind === UNDO ? body : EMPTY_BYTES };
-}
-
-/** What the broker must know again after a crash: RETAIN, and the identifier of a QoS 2 publish. */
-function deliveryOf({ qos, retain, clientId, packetId }: InboundPublish): Uint8Array | undefined {
-  if (qos === 0 || (qos === 1 && !retain)) return undefined;
-  return encodeDelivery({ qos, retain, clientId, packetId });
 }
 
 function refused(code: 'op.malformed' | 'op.too-large', message: string): Admission {

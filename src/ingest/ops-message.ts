@@ -3,9 +3,10 @@
  * gets. A message that breaks off or is not canonical is read as far as it goes: the ops before the fault
  * count, the message is refused with the reason.
  */
+import { EMPTY_BYTES } from '../base/bytes.ts';
 import { CborError, CborReader } from '../codec/reader.ts';
 import type { OpClass } from '../model/class.ts';
-import { type Kind, type Op, readOp } from '../model/op.ts';
+import { type Kind, type Op, readOp, UNDO } from '../model/op.ts';
 import type { Origin } from '../model/origin.ts';
 import type { Lsn } from './journal-port.ts';
 
@@ -78,4 +79,9 @@ export function readOpsMessage(message: Uint8Array): ReadOps {
     if (error instanceof CborError) return { ops, refused: error.message };
     throw error;
   }
+}
+
+/** What whoever handed in the op is told of its edit. */
+export function editOf({ origin, class: opClass, seq, kind, key, body }: Op): TakenEdit {
+  return { origin, class: opClass, seq, kind, key, body: kind === UNDO ? body : EMPTY_BYTES };
 }

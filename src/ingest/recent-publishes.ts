@@ -9,6 +9,7 @@
  */
 import { crc32 } from 'node:zlib';
 
+import { encodeDelivery } from '../model/entry.ts';
 import type { Lsn } from './journal-port.ts';
 
 /** Publishes remembered per client: more than clients keep in flight. */
@@ -90,4 +91,16 @@ export class RecentPublishes {
   forget(clientId: string): void {
     this.#clients.delete(clientId);
   }
+}
+
+/** What the broker must know again of a publish after a crash: RETAIN, and the identifier of a QoS 2 publish. */
+export function deliveryOf(publish: {
+  readonly qos: 0 | 1 | 2;
+  readonly retain: boolean;
+  readonly clientId: string;
+  readonly packetId: number;
+}): Uint8Array | undefined {
+  const { qos, retain, clientId, packetId } = publish;
+  if (qos === 0 || (qos === 1 && !retain)) return undefined;
+  return encodeDelivery({ qos, retain, clientId, packetId });
 }
