@@ -239,7 +239,7 @@ describe('ops of devices', () => {
     };
     assert.match(String(reasonOf(stampedOp({ class: LOG }))), /class log/);
     assert.match(String(reasonOf(stampedOp({ origin: HUB }))), /this hub/);
-    assert.match(String(reasonOf(stampedOp({ kind: 4 }))), /kind doc is not supported/);
+    assert.match(String(reasonOf(stampedOp({ kind: 4 }))), /malformed doc body/);
     assert.match(String(reasonOf(stampedOp({ kind: 3 }))), /malformed add body/);
     assert.match(String(reasonOf(stampedOp({ kind: 1, body: utf8('no') }))), /malformed patch/);
     assert.match(String(reasonOf(stampedOp({ kind: 2, body: utf8('x') }))), /empty body/);
