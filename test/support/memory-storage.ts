@@ -27,6 +27,14 @@ export class MemoryStorage implements DeviceStorage {
     this.kept = entries;
   }
 
+  /** What a process that starts after a crash finds; what the dead one still had under way never lands in it. */
+  afterCrash(): MemoryStorage {
+    const left = new MemoryStorage();
+    left.kept = this.kept;
+    left.state = this.state;
+    return left;
+  }
+
   saveState(state: Uint8Array): Promise<void> {
     this.state = state;
     return Promise.resolve();

@@ -169,7 +169,10 @@ describe('an outbox', () => {
             if (step === 'add') outbox.add({ ...event, body: utf8(`${(count += 1)}`) });
             if (step === 'write') await outbox.whenWritten();
             if (step === 'forget') await outbox.tidy();
-            if (step === 'crash') outbox = await open({ comesBack: () => false });
+            if (step === 'crash') {
+              storage = storage.afterCrash();
+              outbox = await open({ comesBack: () => false });
+            }
             for (const { op } of readOpsMessage(outbox.message() ?? Uint8Array.of(0x80)).ops) {
               const body = String.fromCharCode(...op.body);
               assert.equal(known.get(op.seq) ?? body, body);
