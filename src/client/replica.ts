@@ -9,7 +9,17 @@ import { eventOrder, prevails, writeOrder } from '../merge/order.ts';
 import { foldRecord, type RecordWrite } from '../merge/record.ts';
 import { carriesBytes } from '../model/asset-bytes.ts';
 import type { StateItem } from '../merge/state-item.ts';
-import { ADD, ASSET, DOC, EVENT, type Kind, PATCH, REMOVE, UNDO } from '../model/op.ts';
+import {
+  ADD,
+  ASSET,
+  compareStamps,
+  DOC,
+  EVENT,
+  type Kind,
+  PATCH,
+  REMOVE,
+  UNDO,
+} from '../model/op.ts';
 import { joinVectors, type VersionVector } from '../model/version-vector.ts';
 import type { DeltaItem, ReadPage } from '../protocol/delta-message.ts';
 
@@ -33,7 +43,7 @@ export class Replica {
 
   /** A document as one update of Yjs; undefined where there is none. */
   docState(key: string): Uint8Array | undefined {
-    return this.state.doc(key)?.encode().state;
+    return this.state.doc(key)?.document.update();
   }
 
   /** All of it as items, to be kept. */
@@ -67,7 +77,8 @@ export class Replica {
         fold(this.state, item.stamped);
         touched.add(op.key);
       } else if (!carriesBytes(op)) {
-        const write = { order: writeOrder(item.stamped), kind: op.kind, body: op.body };
+        const { stamp } = item.stamped;
+        const write = { order: writeOrder(item.stamped), kind: op.kind, body: op.body, stamp };
         this.#takeWrite(op.key, write, touched, records);
       }
       return;
@@ -90,14 +101,24 @@ export class Replica {
 
   #takeWrite(
     key: string,
-    { order, kind, body }: RecordWrite,
+    { order, kind, body, stamp }: RecordWrite,
     touched: Set<string>,
     records: Set<string>,
   ): void {
     if (!RECORD_KINDS.has(kind)) return;
-    if (!this.state.addWrite(key, { order, kind, body: body.slice() })) return;
+    const write = { order, kind, body: body.slice(), stamp };
+    if (!this.state.addWrite(key, write) && !this.#takeSmaller(key, write)) return;
     this.#recordKeys.add(key);
     touched.add(key);
     records.add(key);
+  }
+
+  /** Two hubs may have stamped one op; the smaller stamp counts (MERGE.md §4). */
+  #takeSmaller(key: string, write: RecordWrite): boolean {
+    const before = this.state.writeOf(key, write.order);
+    if (before?.stamp === undefined || write.stamp === undefined) return false;
+    if (compareStamps(write.stamp, before.stamp) >= 0) return false;
+    this.state.replaceWrite(key, before, write);
+    return true;
   }
 }

@@ -9,8 +9,10 @@ import { carriesBytes, unfitBytes } from '../model/asset-bytes.ts';
 import {
   ADD,
   ASSET,
+  compareStamps,
   DOC,
   EVENT,
+  type Kind,
   KIND_NAMES,
   type Op,
   PATCH,
@@ -19,7 +21,7 @@ import {
   UNDO,
 } from '../model/op.ts';
 import type { OpId } from './op-id.ts';
-import { eventOrder, prevails, type WriteOrder, writeOrder } from './order.ts';
+import { compareOrders, eventOrder, prevails, type WriteOrder, writeOrder } from './order.ts';
 import { readAssetVersion } from './asset-version.ts';
 import { DocError } from './doc/lib0-reader.ts';
 import { type DocChange, readUpdate } from './doc/read-update.ts';
@@ -47,6 +49,10 @@ export interface FoldTarget {
   putEvent(key: string, write: EventWrite): void;
   /** Keeps the op; false where it was kept before. */
   addWrite(key: string, write: RecordWrite): boolean;
+  /** The op as it is kept; undefined where it is not. */
+  writeOf(key: string, op: OpId): RecordWrite | undefined;
+  /** Keeps `write` in the place of `before`, which is the same op. */
+  replaceWrite(key: string, before: RecordWrite, write: RecordWrite): void;
   /** All ops on the record. */
   writes(key: string): RecordWrite[];
   /** Whether an undo among them names the op. */
@@ -61,6 +67,8 @@ export interface FoldTarget {
   /** Takes an update into the document, and notes that the op is in it. */
   mergeDoc(key: string, change: DocChange, op: OpId): void;
 }
+
+const ON_RECORDS: ReadonlySet<Kind> = new Set([PATCH, REMOVE, ADD, ASSET, UNDO]);
 
 /** Why an op cannot be folded by this version, or undefined where it can. */
 export function unfoldable(op: Op): string | undefined {
@@ -144,8 +152,12 @@ function foldDoc(target: FoldTarget, { key, body, origin, class: opClass, seq }:
 /** Keeps the op; its order where it is left to the caller to add it to what stands. */
 function kept(target: FoldTarget, stamped: StampedOp): WriteOrder | undefined {
   const { op } = stamped;
-  const order = writeOrder(stamped);
-  if (!target.addWrite(op.key, { order, kind: op.kind, body: op.body })) return undefined;
+  const write = writeIn(stamped);
+  const { order } = write;
+  if (!target.addWrite(op.key, write)) {
+    foldAgain(target, stamped);
+    return undefined;
+  }
   if (target.isNamedByUndo(op.key, op)) {
     target.putRecord(op.key, foldRecord(target.writes(op.key)));
     return undefined;
@@ -155,7 +167,30 @@ function kept(target: FoldTarget, stamped: StampedOp): WriteOrder | undefined {
 
 /** What may take away, a remove or an undo, folds the record anew. */
 function foldAnew(target: FoldTarget, stamped: StampedOp): void {
-  const { key, kind, body } = stamped.op;
-  const write = { order: writeOrder(stamped), kind, body };
-  if (target.addWrite(key, write)) target.putRecord(key, foldRecord(target.writes(key)));
+  const { key } = stamped.op;
+  if (!target.addWrite(key, writeIn(stamped))) foldAgain(target, stamped);
+  else target.putRecord(key, foldRecord(target.writes(key)));
+}
+
+/**
+ * Two hubs accepted one op before they met (MERGE.md §4): of its stamps the smaller counts. True where that is the one that
+ * has come now, and the record was folded anew.
+ */
+export function foldAgain(target: FoldTarget, stamped: StampedOp): boolean {
+  const { op, stamp } = stamped;
+  if (op.class === LOG || !ON_RECORDS.has(op.kind)) return false;
+  const before = target.writeOf(op.key, op);
+  if (before === undefined) return false;
+  if (before.stamp !== undefined && compareStamps(stamp, before.stamp) >= 0) return false;
+  const write = writeIn(stamped);
+  target.replaceWrite(op.key, before, write);
+  if (compareOrders(before.order, write.order) === 0) return false;
+  target.putRecord(op.key, foldRecord(target.writes(op.key)));
+  return true;
+}
+
+function writeIn(stamped: StampedOp): RecordWrite {
+  const { op, stamp } = stamped;
+  const { hub, hlc } = stamp;
+  return { order: writeOrder(stamped), kind: op.kind, body: op.body, stamp: { hub, hlc } };
 }

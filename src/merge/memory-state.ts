@@ -82,6 +82,14 @@ export class MemoryState implements FoldTarget, LivingState {
     return true;
   }
 
+  writeOf(key: string, op: OpId): RecordWrite | undefined {
+    return this.#records.get(key)?.writes.get(textOfOpId(op));
+  }
+
+  replaceWrite(key: string, _before: RecordWrite, write: RecordWrite): void {
+    this.#recordOf(key).writes.set(textOfOpId(write.order), write);
+  }
+
   writes(key: string): RecordWrite[] {
     return [...(this.#records.get(key)?.writes.values() ?? [])];
   }

@@ -2,7 +2,7 @@
  * A record as a function of the set of its ops (MERGE.md §3): which of them count, and what they come to. This is the
  * definition; fold.ts takes short cuts where it can prove that they end at the same place.
  */
-import { ADD, ASSET, type Kind, PATCH, REMOVE, UNDO } from '../model/op.ts';
+import { ADD, ASSET, type Kind, PATCH, REMOVE, type StampMark, UNDO } from '../model/op.ts';
 import type { FieldWrite } from './fold.ts';
 import { type OpId, textOfOpId } from './op-id.ts';
 import { compareOrders, compareTimes, prevails, type WriteOrder } from './order.ts';
@@ -14,6 +14,8 @@ export interface RecordWrite {
   readonly order: WriteOrder;
   readonly kind: Kind;
   readonly body: Uint8Array;
+  /** Of the stamp that counts; an older version did not keep it. */
+  readonly stamp?: StampMark | undefined;
 }
 
 /** Sum of the increments that live, modulo 2^64, as a signed number. */

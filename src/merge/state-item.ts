@@ -8,7 +8,8 @@
  *   event-item     = [3, key: tstr, order: bstr .size 26, body: bstr]
  *   tombstone-item = [4, key: tstr, order: bstr .size 26]
  *   field-item     = [5, key: tstr, field: tstr, order: bstr .size 26, value: any]
- *   write-item     = [6, key: tstr, order: bstr .size 26, kind, body: bstr]      ; an op on a record
+ *   write-item     = [6, key: tstr, order: bstr .size 26, kind, body: bstr, stamp]  ; an op on a record
+ *   stamp          = bstr .size 16      ; hlc and hub of its stamp; missing where an older version did not keep it
  *   counter-item   = [7, key: tstr, field: tstr, total: bstr .size 8, adds: uint]
  *   doc-item       = [8, key: tstr, heads: [* (origin: bstr .size 8, class, seq)], state: bstr]
  */
@@ -17,7 +18,16 @@ import type { CborWriter } from '../codec/writer.ts';
 import { decodeHlc, encodeHlc, type Hlc } from '../model/hlc.ts';
 import { bytesOfOrigin, type Lane, type Origin, originOfBytes } from '../model/origin.ts';
 import type { EventWrite, FieldWrite } from './fold.ts';
-import { ADD, ASSET, type Kind, PATCH, REMOVE, UNDO } from '../model/op.ts';
+import {
+  ADD,
+  ASSET,
+  decodeStampMark,
+  encodeStampMark,
+  type Kind,
+  PATCH,
+  REMOVE,
+  UNDO,
+} from '../model/op.ts';
 import { type DocState, readHeads, writeHeads } from './doc/doc-state.ts';
 import { decodeOrder, encodeOrder, ORDER_BYTES, type WriteOrder } from './order.ts';
 import { bytesOfTotal, type Counter, type RecordWrite, totalOfBytes } from './record.ts';
@@ -89,8 +99,12 @@ export function writeStateItem(writer: CborWriter, item: StateItem): void {
       writer.bytes(encodeOrder(item.write.order)).raw(item.write.value);
       return;
     case 'write':
-      writer.array(5).uint(WRITE).text(item.key).bytes(encodeOrder(item.write.order));
-      writer.uint(item.write.kind).bytes(item.write.body);
+      writer
+        .array(item.write.stamp === undefined ? 5 : 6)
+        .uint(WRITE)
+        .text(item.key);
+      writer.bytes(encodeOrder(item.write.order)).uint(item.write.kind).bytes(item.write.body);
+      if (item.write.stamp !== undefined) writer.bytes(encodeStampMark(item.write.stamp));
       return;
     case 'counter':
       writer.array(5).uint(COUNTER).text(item.key).text(item.field);
@@ -127,7 +141,7 @@ export function readStateItem(reader: CborReader): StateItem {
     const write = { order: readOrder(reader), value: reader.skip() };
     return { type: 'field', key, field, write };
   }
-  if (type === WRITE && count === 5) return readWrite(reader);
+  if (type === WRITE && (count === 5 || count === 6)) return readWrite(reader, count === 6);
   if (type === COUNTER && count === 5) return readCounter(reader);
   if (type === DOC && count === 4) {
     const key = reader.text();
@@ -147,13 +161,17 @@ function readLane(reader: CborReader): StateItem {
   return { type: 'lane', lane, upTo, beyond };
 }
 
-function readWrite(reader: CborReader): StateItem {
+function readWrite(reader: CborReader, hasStamp: boolean): StateItem {
   const start = reader.offset;
   const key = reader.text();
   const order = readOrder(reader);
   const kind = reader.uint();
   if (!WRITE_KINDS.has(kind)) throw new CborError('not an op on a record', start);
-  return { type: 'write', key, write: { order, kind: kind as Kind, body: reader.bytes() } };
+  const write = { order, kind: kind as Kind, body: reader.bytes() };
+  if (!hasStamp) return { type: 'write', key, write };
+  const stamp = decodeStampMark(reader.bytes());
+  if (stamp === undefined) throw new CborError('malformed stamp', start);
+  return { type: 'write', key, write: { ...write, stamp } };
 }
 
 function readCounter(reader: CborReader): StateItem {

@@ -5,7 +5,7 @@
  * The stamp is what the accepting hub adds beside it. Where two hubs accepted the same op before they met,
  * the smaller (stamp hlc, hub) counts everywhere.
  */
-import { isLongerThan } from '../base/bytes.ts';
+import { concatBytes, isLongerThan } from '../base/bytes.ts';
 import type { ClockQuality } from '../base/clock.ts';
 import { CborError, CborReader } from '../codec/reader.ts';
 import type { CborLimits } from '../codec/value.ts';
@@ -69,6 +69,9 @@ export interface Stamp {
   readonly rosterEpoch: number;
 }
 
+/** What tells the stamps of one op apart. */
+export type StampMark = Pick<Stamp, 'hub' | 'hlc'>;
+
 /** An op as it lies in the journal and in batches: its own bytes, decoded, and its stamp. */
 export interface StampedOp {
   readonly bytes: Uint8Array;
@@ -84,6 +87,7 @@ export const KEY_BYTES_MAX = 1024;
 export const BODY_BYTES_MAX = 1 << 20;
 const OP_LIMITS: CborLimits = { depthMax: 3, itemsMax: 32 };
 const OP_FIELDS = 8;
+const HLC_BYTES = 8;
 
 export function encodeOp(op: Op): Uint8Array {
   const writer = new CborWriter(op.body.length + op.key.length + 64);
@@ -154,6 +158,18 @@ export function readStamp(reader: CborReader): Stamp {
 }
 
 /** Order of stamps: of two for the same op, the smaller counts. */
-export function compareStamps(a: Stamp, b: Stamp): number {
+export function compareStamps(a: StampMark, b: StampMark): number {
   return compareHlc(a.hlc, b.hlc) || (a.hub < b.hub ? -1 : a.hub > b.hub ? 1 : 0);
+}
+
+/** HLC and hub, 16 bytes. */
+export function encodeStampMark({ hub, hlc }: StampMark): Uint8Array {
+  return concatBytes([encodeHlc(hlc), bytesOfOrigin(hub)]);
+}
+
+/** Reads what `encodeStampMark` wrote; undefined where it is something else. */
+export function decodeStampMark(bytes: Uint8Array): StampMark | undefined {
+  const hlc = decodeHlc(bytes.subarray(0, HLC_BYTES));
+  const hub = originOfBytes(bytes.subarray(HLC_BYTES));
+  return hlc === undefined || hub === undefined ? undefined : { hub, hlc };
 }

@@ -3,7 +3,7 @@
  * open, since when, and how many there were. Looking costs a walk over the ops of a record, so it is only done where
  * an op may have changed something; most ops name the write that they replace, and need no look.
  */
-import { utf8 } from '../base/bytes.ts';
+import { hexOf, utf8 } from '../base/bytes.ts';
 import { type Conflict, conflictsOf, isPlainWrite } from '../merge/conflicts.ts';
 import { decodeOrder, encodeOrder, type WriteOrder } from '../merge/order.ts';
 import type { StampedOp } from '../model/op.ts';
@@ -167,7 +167,6 @@ function conflictOf(row: SqlRow): Conflict {
 }
 
 function nameIn({ field, kind, winner, loser }: Conflict): string {
-  const name = ({ origin, class: opClass, seq }: WriteOrder): string =>
-    `${origin}/${opClass}/${seq}`;
-  return `${kind} ${name(winner)} ${name(loser)} ${field}`;
+  // The order, not the op alone: another stamp that counts may have changed it.
+  return `${kind} ${hexOf(encodeOrder(winner))} ${hexOf(encodeOrder(loser))} ${field}`;
 }

@@ -5,7 +5,7 @@
 import { assert } from '../base/assert.ts';
 import { textOf } from '../base/bytes.ts';
 import { CborError } from '../codec/reader.ts';
-import { fold } from '../merge/fold.ts';
+import { fold, foldAgain } from '../merge/fold.ts';
 import { carriesBytes } from '../model/asset-bytes.ts';
 import { LOG } from '../model/class.ts';
 import { decodeEntry, encodeOpEntry } from '../model/entry.ts';
@@ -74,7 +74,10 @@ export class EntryFolder {
   #foldOther(stamped: StampedOp): void {
     const { op, stamp } = stamped;
     assert(op.kind !== EVENT, 'the scan reads whatever event there is');
-    if (!this.#progress.seen.add(laneOf(op.origin, op.class), op.seq)) return;
+    if (!this.#progress.seen.add(laneOf(op.origin, op.class), op.seq)) {
+      if (foldAgain(this.#tables, stamped)) this.#book.look(op.key, stamp.hlc.ms);
+      return;
+    }
     if (op.kind === DOC) fold(this.#tables, stamped);
     else if (!carriesBytes(op)) this.#foldWrite(stamped);
     this.#progress.noteStamp(stamp.hub, stamp.hlc);

@@ -3,7 +3,7 @@ import { HubError } from '../base/errors.ts';
 import type { EventWrite, FieldWrite } from '../merge/fold.ts';
 import { decodeOrder, ORDER_BYTES, type WriteOrder } from '../merge/order.ts';
 import { type Counter, type RecordWrite, totalOfBytes } from '../merge/record.ts';
-import type { Kind } from '../model/op.ts';
+import { decodeStampMark, type Kind } from '../model/op.ts';
 import type { SqlRow } from './sqlite.ts';
 
 const TOTAL_BYTES = 8;
@@ -27,7 +27,12 @@ export function fieldOf(row: SqlRow): FieldWrite {
 }
 
 export function writeOf(row: SqlRow): RecordWrite {
-  return { order: orderOf(row), kind: row['kind'] as Kind, body: row['body'] as Uint8Array };
+  const write = { order: orderOf(row), kind: row['kind'] as Kind, body: row['body'] as Uint8Array };
+  const bytes = row['stamp'];
+  if (!(bytes instanceof Uint8Array)) return write;
+  const stamp = decodeStampMark(bytes);
+  if (stamp === undefined) throw malformed('a stamp');
+  return { ...write, stamp };
 }
 
 export function counterOf(row: SqlRow): Counter {

@@ -23,6 +23,11 @@ const DOC_TABLES = `
   CREATE TABLE docs (key_id INTEGER PRIMARY KEY, heads BLOB NOT NULL, state BLOB NOT NULL) STRICT;
 `;
 
+const STAMPS = `
+  -- HLC and hub of the stamp that counts; null where an older version did not keep it.
+  ALTER TABLE writes ADD COLUMN stamp BLOB;
+`;
+
 const RECORD_TABLES = `
   -- Every op on a record: any of them may be undone, so what it covered is kept.
   CREATE TABLE writes (
@@ -85,6 +90,7 @@ const TABLES = `
   ${RECORD_TABLES}
   ${ASSET_INDEXES}
   ${DOC_TABLES}
+  ${STAMPS}
 `;
 
 const EMPTY = `
@@ -107,6 +113,8 @@ const STEPS: readonly string[] = [
   ASSET_INDEXES,
   // 4 to 5: documents, of which there were none.
   DOC_TABLES,
+  // 5 to 6: the stamps of the ops on records.
+  STAMPS,
 ];
 
 /** Brings the tables to this version; throws `HubError` `data.newer` where a later one has written them. */

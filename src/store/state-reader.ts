@@ -35,9 +35,9 @@ const DOCS = `
   WHERE name >= ? AND name < ? ORDER BY name LIMIT ?`;
 const KEYS = `SELECT id, name FROM keys WHERE name >= ? AND name < ? ORDER BY name LIMIT ?`;
 const WRITES_OF_KEY = `
-  SELECT rank, kind, body FROM writes WHERE key_id = ? AND rank > ? ORDER BY rank LIMIT ?`;
+  SELECT rank, kind, body, stamp FROM writes WHERE key_id = ? AND rank > ? ORDER BY rank LIMIT ?`;
 const WRITES_OF_ORIGIN = `
-  SELECT name, rank, kind, body FROM writes INDEXED BY writes_by_op
+  SELECT name, rank, kind, body, stamp FROM writes INDEXED BY writes_by_op
   JOIN keys ON keys.id = writes.key_id
   WHERE substr(rank, 10) > ? AND substr(rank, 10) < ? ORDER BY substr(rank, 10) LIMIT ?`;
 /** Between a key and a rank in a position; no UTF-8 has it. */

@@ -19,7 +19,7 @@ import {
   type RecordWrite,
 } from '../merge/record.ts';
 import { HLC_ZERO } from '../model/hlc.ts';
-import { ASSET, UNDO } from '../model/op.ts';
+import { ASSET, encodeStampMark, UNDO } from '../model/op.ts';
 import { DocTables } from './doc-tables.ts';
 import { type KeyIds, nameOf } from './key-ids.ts';
 import { type CachedRecord, RecordCache } from './record-cache.ts';
@@ -27,12 +27,16 @@ import { eventOf, fieldOf, orderOf, rankOf, counterOf, writeOf } from './rows.ts
 import type { SqliteFile } from './sqlite.ts';
 
 const PUT_EVENT = 'INSERT OR REPLACE INTO events (key_id, rank, body) VALUES (?, ?, ?)';
-const ADD_WRITE = 'INSERT OR IGNORE INTO writes (key_id, rank, kind, body) VALUES (?, ?, ?, ?)';
+const ADD_WRITE = `
+  INSERT OR IGNORE INTO writes (key_id, rank, kind, body, stamp) VALUES (?, ?, ?, ?, ?)`;
+const WRITE_OF_OP = `
+  SELECT rank, kind, body, stamp FROM writes INDEXED BY writes_by_op
+  WHERE substr(rank, 10) = ? AND key_id = ?`;
 const ALL_COUNTERS = `
   SELECT name, field, total, adds FROM keys JOIN counters ON counters.key_id = keys.id
   ORDER BY name, field`;
 const ALL_WRITES = `
-  SELECT name, rank, kind, body FROM keys JOIN writes ON writes.key_id = keys.id
+  SELECT name, rank, kind, body, stamp FROM keys JOIN writes ON writes.key_id = keys.id
   ORDER BY name, rank`;
 const RECORD_KEYS = `
   SELECT name FROM keys WHERE name >= ? AND name < ? AND name > ? AND (
@@ -91,18 +95,32 @@ export class StateTables implements FoldTarget, LivingState {
     return this.#cache.get(key).tombstone;
   }
 
-  addWrite(key: string, { order, kind, body }: RecordWrite): boolean {
-    const id = this.#keys.idOf(key);
-    const added = this.#db.run(ADD_WRITE, [id, encodeOrder(order), kind, body]) > 0;
+  addWrite(key: string, { order, kind, body, stamp }: RecordWrite): boolean {
+    const mark = stamp === undefined ? null : encodeStampMark(stamp);
+    const values = [this.#keys.idOf(key), encodeOrder(order), kind, body, mark];
+    const added = this.#db.run(ADD_WRITE, values) > 0;
     if (added && kind === UNDO) this.#noteTargets(body);
     return added;
+  }
+
+  writeOf(key: string, op: OpId): RecordWrite | undefined {
+    const id = this.#keys.find(key);
+    if (id === undefined) return undefined;
+    const row = this.#db.row(WRITE_OF_OP, [nameOfOp(op), id]);
+    return row === undefined ? undefined : writeOf(row);
+  }
+
+  replaceWrite(key: string, before: RecordWrite, write: RecordWrite): void {
+    const sql = 'DELETE FROM writes WHERE key_id = ? AND rank = ?';
+    this.#db.run(sql, [this.#keys.idOf(key), encodeOrder(before.order)]);
+    this.addWrite(key, write);
   }
 
   /** All ops on the record, in the order in which the later prevails. */
   writes(key: string): RecordWrite[] {
     const id = this.#keys.find(key);
     if (id === undefined) return [];
-    const sql = 'SELECT rank, kind, body FROM writes WHERE key_id = ? ORDER BY rank';
+    const sql = 'SELECT rank, kind, body, stamp FROM writes WHERE key_id = ? ORDER BY rank';
     return this.#db.rows(sql, [id]).map((row) => writeOf(row));
   }
 
@@ -112,11 +130,10 @@ export class StateTables implements FoldTarget, LivingState {
 
   /** Key of the record that the op was made on. */
   keyOfOp(op: OpId): string | undefined {
-    const order = { authority: 0, hlc: HLC_ZERO, ...op };
     const sql = `
       SELECT name FROM writes INDEXED BY writes_by_op JOIN keys ON keys.id = writes.key_id
       WHERE substr(rank, 10) = ?`;
-    const row = this.#db.row(sql, [encodeOrder(order).subarray(ORIGIN_AT)]);
+    const row = this.#db.row(sql, [nameOfOp(op)]);
     return row === undefined ? undefined : nameOf(row['name']);
   }
 
@@ -258,6 +275,12 @@ export class StateTables implements FoldTarget, LivingState {
   #standing<T>(key: string, pick: (record: CachedRecord) => Map<string, T>): Map<string, T> {
     return this.#keys.find(key) === undefined ? new Map() : pick(this.#cache.get(key));
   }
+}
+
+/** What ends the rank of the op. */
+function nameOfOp({ origin, class: opClass, seq }: OpId): Uint8Array {
+  const order = { authority: 0, hlc: HLC_ZERO, origin, class: opClass, seq };
+  return encodeOrder(order).subarray(ORIGIN_AT);
 }
 
 function inByteOrder<T>(values: ReadonlyMap<string, T>): Map<string, T> {

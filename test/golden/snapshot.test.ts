@@ -22,6 +22,7 @@ const DIGESTS: Readonly<Record<number, string>> = {
   3: 'c4ddcaf0e76ff0da832f29cd37f693dd9a883031c32288f5887f131d010bc86a',
   4: '34e065ace6b59009f8b510aa63ced49f8cf05674570fa678e2b812bff70ef243',
   5: '888aa5eb19d7e6d2df9949d2f517c67b41060e4b08e5c0e647bcc06fa13bb4ad',
+  6: 'fc7fcb3aa328b654df1ab7c56155b5b7198881ef972535ac8404dd06c56e7397',
 };
 
 function readable(value: unknown): unknown {
@@ -37,7 +38,7 @@ function golden(format: number): Snapshot {
   return readSnapshot(machineFiles, file(`snapshot-${format}.cbor`), TRUST) as Snapshot;
 }
 
-describe.each([2, 3, 4, 5])('golden snapshot, format %i', (format) => {
+describe.each([2, 3, 4, 5, 6])('golden snapshot, format %i', (format) => {
   it('reads as its dump says', () => {
     const { manifest, items } = golden(format);
     const dump = JSON.parse(readFileSync(file(`snapshot-${format}.json`), 'utf8'));
@@ -56,12 +57,12 @@ describe.each([2, 3, 4, 5])('golden snapshot, format %i', (format) => {
   });
 });
 
-describe('golden snapshot, format 5', () => {
+describe('golden snapshot, format 6', () => {
   it('is written again byte for byte', async () => {
     const dir = tempDir();
     const path = `${dir}/state.snapshot`;
     const store = openStore(dir);
-    const { manifest, items } = golden(5);
+    const { manifest, items } = golden(6);
     store.load(items, manifest.lsn);
     const clock = new SimClock(manifest.createdMs);
     await writeSnapshot({
@@ -74,7 +75,7 @@ describe('golden snapshot, format 5', () => {
       siteClock: clock,
       timers: machineTimers,
     });
-    assert.deepEqual(readFileSync(path), readFileSync(file('snapshot-5.cbor')));
+    assert.deepEqual(readFileSync(path), readFileSync(file('snapshot-6.cbor')));
     store.close();
   });
 });

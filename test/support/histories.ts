@@ -7,6 +7,7 @@ import type { OpClass } from '../../src/model/class.ts';
 import {
   ADD,
   ASSET,
+  compareStamps,
   DOC,
   encodeOp,
   EVENT,
@@ -51,6 +52,7 @@ const anyStep: fc.Arbitrary<Step> = fc.record({
   tells: fc.boolean(),
 });
 
+const OTHER_HUB = '2222222222222222' as Origin;
 const KEYS = ['a', 'a\u0000b', 'ß/漢'];
 
 /** A history in the order of its birth: seqs per lane are 1, 2, 3 … */
@@ -120,13 +122,43 @@ function versionOf({ value, tells }: Step, named: readonly Op[]): Uint8Array {
   return encodeAssetVersion(tells ? { ...content, base: named } : content);
 }
 
-/** A history and one shuffle of it with some ops repeated. */
+/**
+ * A history and one shuffle of it with some ops repeated. Of the repeated ones, ops on records may bear another hub's
+ * stamp: the history has the smaller of the two.
+ */
 export const anyShuffledHistory: fc.Arbitrary<{ history: StampedOp[]; shuffled: StampedOp[] }> =
   anyHistory.chain((history) =>
     fc
       .tuple(
-        fc.shuffledSubarray(history, { minLength: history.length }),
         fc.shuffledSubarray(history),
+        fc.array(fc.record({ ms: fc.nat({ max: 4 }), authority: fc.integer({ min: 1, max: 3 }) }), {
+          minLength: history.length,
+          maxLength: history.length,
+        }),
       )
-      .map(([all, again]) => ({ history, shuffled: [...all, ...again] })),
+      .chain(([again, stamps]) => {
+        const stampedAgain = again.map((stamped, index) => otherStamp(stamped, stamps[index]));
+        const all = [...history, ...stampedAgain];
+        const counting = history.map((stamped) => {
+          const other = stampedAgain.find(({ bytes }) => bytes === stamped.bytes);
+          if (other === undefined) return stamped;
+          return compareStamps(other.stamp, stamped.stamp) < 0 ? other : stamped;
+        });
+        return fc
+          .shuffledSubarray(all, { minLength: all.length })
+          .map((shuffled) => ({ history: counting, shuffled }));
+      }),
   );
+
+function otherStamp(
+  stamped: StampedOp,
+  other: { readonly ms: number; readonly authority: number } | undefined,
+): StampedOp {
+  const { kind } = stamped.op;
+  if (other === undefined || kind === EVENT || kind === DOC) return stamped;
+  const { ms, authority } = other;
+  return {
+    ...stamped,
+    stamp: { hub: OTHER_HUB, hlc: { ms, counter: 0 }, authority, rosterEpoch: 0 },
+  };
+}

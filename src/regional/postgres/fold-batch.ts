@@ -56,7 +56,13 @@ export async function foldBatch(
     seen.restore({ lane, upTo: Number(row['up_to']), beyond });
     laneIds.set(lane, row['id'] as number);
   }
-  const fresh = entries.filter(({ op }) => seen.add(laneOf(op.origin, op.class), op.seq));
+  const again: StampedOp[] = [];
+  const fresh = entries.filter((stamped) => {
+    const { origin, class: opClass, seq, kind } = stamped.op;
+    const isNew = seen.add(laneOf(origin, opClass), seq);
+    if (!isNew && kind !== EVENT && kind !== DOC) again.push(stamped);
+    return isNew;
+  });
   await foldEvents(
     sql,
     place,
@@ -67,6 +73,7 @@ export async function foldBatch(
     sql,
     place,
     fresh.filter(({ op }) => op.kind !== EVENT),
+    again,
   );
   const changed = [...seen.takeChanges()];
   if (changed.length > 0) {
@@ -127,16 +134,19 @@ async function foldRecords(
   sql: Sql,
   { idByKey }: FoldPlace,
   ops: readonly StampedOp[],
+  again: readonly StampedOp[],
 ): Promise<void> {
   const touched = ops.filter((stamped) => stamped.op.class !== LOG);
-  if (touched.length === 0) return;
-  const ids = new Map(touched.map(({ op }) => [op.key, idByKey.get(op.key) as number]));
+  const all = [...touched, ...again];
+  if (all.length === 0) return;
+  const ids = new Map(all.map(({ op }) => [op.key, idByKey.get(op.key) as number]));
   const stored = await loadRecords(sql, ids);
   const writesByKey = new Map<string, readonly RecordWrite[]>();
   for (;;) {
     const set = new WorkingSet(stored, writesByKey);
     try {
       for (const stamped of touched) if (stamped.op.kind !== DOC) set.take(stamped);
+      for (const stamped of again) set.takeAgain(stamped);
       set.conflicts();
     } catch (error) {
       if (!(error instanceof WritesNotLoaded)) throw error;

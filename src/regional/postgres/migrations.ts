@@ -5,11 +5,11 @@
 import { HubError } from '../../base/errors.ts';
 import type { Database, Sql } from '../../platform/postgres.ts';
 import { REGIONAL_SCHEMA } from '../../versions.ts';
-import { DOC_TABLE, FUNCTIONS, TABLES } from './tables.ts';
+import { DOC_TABLE, FUNCTIONS, STAMPS, TABLES } from './tables.ts';
 import { VIEWS } from './views.ts';
 
 /** What leads from each version to the next; the first one makes all. */
-const STEPS: readonly string[] = [TABLES + FUNCTIONS + VIEWS, DOC_TABLE];
+const STEPS: readonly string[] = [TABLES + FUNCTIONS + VIEWS, DOC_TABLE, STAMPS];
 
 const FRAME = `
   CREATE SCHEMA IF NOT EXISTS heliograph;

@@ -1,12 +1,12 @@
 /** Records on their way out of the tables into a working set, and what changed back again. */
-import { textOf, utf8 } from '../../base/bytes.ts';
+import { EMPTY_BYTES, textOf, utf8 } from '../../base/bytes.ts';
 import { jsonOfCbor, type JsonValue } from '../../codec/json.ts';
 import type { FieldWrite } from '../../merge/fold.ts';
 import { decodeOrder, encodeOrder } from '../../merge/order.ts';
 import { readAdd, readPatch, readUndo } from '../../merge/patch.ts';
 import { textOfOpId } from '../../merge/op-id.ts';
 import type { Counter, RecordWrite } from '../../merge/record.ts';
-import { ADD, type Kind, PATCH, UNDO } from '../../model/op.ts';
+import { ADD, decodeStampMark, encodeStampMark, type Kind, PATCH, UNDO } from '../../model/op.ts';
 import type { PgRow, Sql } from '../../platform/postgres.ts';
 import {
   byteaArray,
@@ -30,12 +30,15 @@ const FIELDS =
 const COUNTERS =
   'SELECT key_id, field, total, adds FROM heliograph.counter WHERE key_id = ANY ($1::int[])';
 const WRITES =
-  'SELECT key_id, rank, kind, body FROM heliograph.record_write WHERE key_id = ANY ($1::int[])';
+  'SELECT key_id, rank, kind, body, stamp FROM heliograph.record_write WHERE key_id = ANY ($1::int[])';
 const PUT_WRITES = `
-  INSERT INTO heliograph.record_write (key_id, rank, kind, body, at, origin, class, seq, authority, content)
-  SELECT k, r, n, b, t, o, c, s, a, j::jsonb FROM unnest($1::int[], $2::bytea[], $3::int2[], $4::bytea[],
-    $5::timestamptz[], $6::text[], $7::int2[], $8::int8[], $9::int2[], $10::text[]) AS w (k, r, n, b, t, o, c, s, a, j)
+  INSERT INTO heliograph.record_write (key_id, rank, kind, body, at, origin, class, seq, authority, content, stamp)
+  SELECT k, r, n, b, t, o, c, s, a, j::jsonb, m FROM unnest($1::int[], $2::bytea[], $3::int2[], $4::bytea[],
+    $5::timestamptz[], $6::text[], $7::int2[], $8::int8[], $9::int2[], $10::text[], $11::bytea[]) AS w (k, r, n, b, t, o, c, s, a, j, m)
   ON CONFLICT DO NOTHING`;
+const DROP_WRITES = `
+  DELETE FROM heliograph.record_write w USING unnest($1::int[], $2::bytea[]) AS g (k, r)
+  WHERE w.key_id = g.k AND w.rank = g.r`;
 const EMPTY = ['tombstone', 'field', 'counter'].map(
   (table) => `DELETE FROM heliograph.${table} WHERE key_id = ANY ($1::int[])`,
 );
@@ -89,6 +92,7 @@ export async function loadWrites(
       order: orderIn(row),
       kind: row['kind'] as Kind,
       body: row['body'] as Uint8Array,
+      stamp: decodeStampMark((row['stamp'] as Uint8Array | null) ?? EMPTY_BYTES),
     };
     writes.get(row['key_id'] as number)?.push(write);
   }
@@ -116,6 +120,11 @@ export async function saveRecords(sql: Sql, { records }: WorkingSet): Promise<vo
 }
 
 async function saveWrites(sql: Sql, changed: readonly ChangedRecord[]): Promise<void> {
+  const gone = changed.flatMap(({ id, replaced }) => replaced.map(({ order }) => ({ id, order })));
+  if (gone.length > 0) {
+    const ranks = byteaArray(gone.map(({ order }) => encodeOrder(order)));
+    await sql.query(DROP_WRITES, [int4Array(gone.map(({ id }) => id)), ranks]);
+  }
   const writes = changed.flatMap(({ id, added }) => added.map((write) => ({ id, ...write })));
   if (writes.length === 0) return;
   const orders = writes.map(({ order }) => order);
@@ -130,6 +139,9 @@ async function saveWrites(sql: Sql, changed: readonly ChangedRecord[]): Promise<
     int8Array(orders.map(({ seq }) => seq)),
     int2Array(orders.map(({ authority }) => authority)),
     textArray(writes.map((write) => jsonbOf(contentOf(write)))),
+    byteaArray(
+      writes.map(({ stamp }) => (stamp === undefined ? EMPTY_BYTES : encodeStampMark(stamp))),
+    ),
   ]);
 }
 

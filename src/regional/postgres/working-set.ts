@@ -6,7 +6,7 @@
 import { must } from '../../base/assert.ts';
 import { type Conflict, conflictsOf, isPlainWrite } from '../../merge/conflicts.ts';
 import type { FieldWrite, FoldTarget } from '../../merge/fold.ts';
-import { fold } from '../../merge/fold.ts';
+import { fold, foldAgain } from '../../merge/fold.ts';
 import { type OpId, textOfOpId } from '../../merge/op-id.ts';
 import type { WriteOrder } from '../../merge/order.ts';
 import { readUndo } from '../../merge/patch.ts';
@@ -43,6 +43,8 @@ export interface ChangedRecord {
   readonly changedFields: Set<string>;
   readonly changedCounters: Set<string>;
   readonly added: RecordWrite[];
+  /** Ops that stand there with a larger stamp, and go. */
+  readonly replaced: RecordWrite[];
   /** When its conflicts are to be compared: moment of the last op that may have changed them. */
   lookMs: number | undefined;
 }
@@ -74,6 +76,7 @@ export class WorkingSet implements FoldTarget {
         changedFields: new Set(),
         changedCounters: new Set(),
         added: [],
+        replaced: [],
         lookMs: undefined,
       });
     }
@@ -88,6 +91,12 @@ export class WorkingSet implements FoldTarget {
     const standingOf = (field: string): WriteOrder | undefined => this.fieldOrder(op.key, field);
     if (!isPlainWrite(stamped, isOpen, standingOf)) record.lookMs = stamp.hlc.ms;
     fold(this, stamped);
+  }
+
+  /** Takes an op that was folded before, maybe with a larger stamp. */
+  takeAgain(stamped: StampedOp): void {
+    if (!this.records.has(stamped.op.key) || !foldAgain(this, stamped)) return;
+    this.#record(stamped.op.key).lookMs = stamped.stamp.hlc.ms;
   }
 
   /** Open conflicts of the records in which they may have changed. */
@@ -115,6 +124,18 @@ export class WorkingSet implements FoldTarget {
     record.added.push(write);
     if (write.kind === UNDO) record.hasUndo = true;
     return true;
+  }
+
+  writeOf(key: string, op: OpId): RecordWrite | undefined {
+    return this.writes(key).find(({ order }) => isSameOp(order, op));
+  }
+
+  replaceWrite(key: string, before: RecordWrite, write: RecordWrite): void {
+    const { added, replaced } = this.#record(key);
+    const at = added.findIndex(({ order }) => isSameOp(order, write.order));
+    if (at < 0) replaced.push(before);
+    else added.splice(at, 1);
+    added.push(write);
   }
 
   writes(key: string): RecordWrite[] {
