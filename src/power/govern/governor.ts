@@ -80,7 +80,7 @@ export function decide(input: GovernorInput, memory: GovernorMemory): Decision {
     riding: CLASSES.filter((opClass) => permissions[opClass] !== 'no'),
     deferred,
     why: whyOf(situation, going, deferred, level, input),
-    readyToPowerOff: isReadyToPowerOff(situation, level),
+    readyToPowerOff: situation.state === 'shutdown' && isReadyToPowerOff(memory.power, level),
     ...(backAt === undefined ? {} : { backAtMs: backAt }),
     numbers: numbersOf(input, level),
   };
@@ -98,11 +98,10 @@ function whyOf(
   return `sent by hand until ${timeOf(wallMs + byHandUntilMs - nowMs)}: ${why}`;
 }
 
-/** Below the last threshold: what is left starts the hub again when the sun is back. */
-function isReadyToPowerOff({ state }: Situation, level: Level | undefined): boolean {
-  return (
-    state === 'shutdown' && level !== undefined && level.value < level.thresholds.shutdown.pause
-  );
+/** Below the last threshold, and from then on until the shutdown ends: what is left starts the hub again when the sun is back. */
+function isReadyToPowerOff({ drained }: StateMemory, level: Level | undefined): boolean {
+  if (level === undefined) return false;
+  return drained || level.value < level.thresholds.shutdown.pause;
 }
 
 /** In shutdown, when the sun has probably filled the battery to the restart level. */

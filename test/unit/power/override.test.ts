@@ -161,6 +161,7 @@ test('in shutdown it says when it expects to be back, and when the site may be s
   const input = inputOf(12, 0, { budget: sunny(12, 30) });
   const after = decide(input, { power: { ...emptied.power, drained: true } });
   assert.equal(after.backAtMs, after.at + 2 * HOUR_MS, 'at 25 %');
+  assert.equal(after.readyToPowerOff, true, 'once emptied it does not flap around 10 %');
   assert.equal(decided('shutdown', 9, {}).readyToPowerOff, true);
 });
 
