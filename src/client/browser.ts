@@ -36,6 +36,7 @@ export async function connect(options: BrowserOptions = {}): Promise<Device> {
   );
   const wake = (): void => device.wake();
   window.addEventListener('online', wake);
+  window.addEventListener('offline', () => device.lose());
   document.addEventListener('visibilitychange', wake);
   window.addEventListener('pagehide', () => storage.letGo());
   return device;

@@ -208,6 +208,11 @@ export class Device {
     this.#session.wake();
   }
 
+  /** The network is gone, says the platform: sooner known than by waiting for an answer. */
+  lose(): void {
+    this.#session.lose('there is no network');
+  }
+
   /** Resolves when what was made is kept on this device. */
   async whenKept(): Promise<void> {
     this.#docs.flush();

@@ -85,6 +85,12 @@ export class Session {
     this.#connect();
   }
 
+  /** The network is gone: what is still open is not to be trusted. */
+  lose(reason: string): void {
+    if (this.#link !== undefined) this.#endLink?.();
+    if (this.#contact === 'offline') this.#setContact('offline', reason);
+  }
+
   /** Hands in what waits. */
   send(): void {
     const { outbox, name } = this.#options;

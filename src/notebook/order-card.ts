@@ -108,8 +108,7 @@ export class OrderCard {
       const before = textOf(device.record(key).value?.fields[name] ?? '');
       if (input.value !== before) this.#do(() => device.record(key).set({ [name]: input.value }));
     });
-    const isWide = name === 'title' || name === 'where';
-    return make('label', isWide ? { class: 'wide' } : {}, LABELS[name] ?? name, input);
+    return make('label', name === 'title' ? { class: 'wide' } : {}, LABELS[name] ?? name, input);
   }
 
   #notes(): HTMLElement {
@@ -142,7 +141,7 @@ export class OrderCard {
       'section',
       { class: 'conflict', 'aria-label': 'Conflict' },
       make('p', {}, make('strong', {}, LABELS[field] ?? field), ` was ${told}. Keep which?`),
-      make('div', { class: 'sides' }, side('stands now', winner), side('was covered', loser)),
+      make('div', { class: 'sides' }, side('stands now', winner), side('the other', loser)),
     );
   }
 

@@ -53,7 +53,7 @@ testWithPeers(
 
     // The network of one is cut; both go on.
     await kamaus.setOffline(true);
-    await kamau.evaluate('window.dispatchEvent(new Event("offline"))');
+    await reads(kamau, '#contact', 'offline');
     await lena.selectOption('[name=state]', 'done');
     await lena.press('#notes', 'End');
     await lena.type('#notes', '!');
