@@ -200,6 +200,11 @@ const assets = section('Contents of assets: photos, documents, recordings.', {
   ),
   file_mib_max: number(64, { min: 1, max: 1024, unit: 'MiB' }, 'Size of one.'),
   count_max: number(10_000, { min: 1, max: 1_000_000 }, 'How many, as total_mib_max.'),
+  preview_megapixels_max: number(
+    16,
+    { min: 0, max: 100, unit: 'megapixels', whole: false },
+    'Largest picture that a preview is made of, while power is normal or better; 0: none are made.',
+  ),
 });
 
 const thresholds = section(

@@ -30,6 +30,12 @@ export class AssetGate {
     return this.#inside?.blobs.refusal(contentIdOf(piece.sha256), piece.size);
   }
 
+  /** How large one may be is for the hub to say that took it first. */
+  peerRefusal(op: Op): HubError | undefined {
+    const refusal = this.refusal(op);
+    return refusal?.code === 'asset.too-large' ? undefined : refusal;
+  }
+
   note(lsn: number): void {
     if (this.#inside === undefined) this.#early?.push(lsn);
     else this.#inside.follower.note(lsn);

@@ -2,12 +2,12 @@
  * Assets of a running hub: the blob store, what follows the journal into it, and the ways in and out of both. An
  * upload is acknowledged when its bytes and its version are in the journal (assets/ASSETS.md §3).
  */
-import { AssetFollower } from './assets/asset-follower.ts';
-import { type AssetStat, BlobStore } from './assets/blob-store.ts';
+import type { AssetFollower } from './assets/asset-follower.ts';
+import type { AssetStat, BlobStore } from './assets/blob-store.ts';
 import { bytesOfContentId, type ContentId, contentIdOf } from './assets/content-id.ts';
-import { type Upload, Uploads } from './assets/uploads.ts';
+import type { PreviewMaker } from './assets/previews/preview-maker.ts';
+import type { Upload, Uploads } from './assets/uploads.ts';
 import { HubError } from './base/errors.ts';
-import type { Config } from './config-schema.ts';
 import type { Ground } from './hub-ground.ts';
 import { jsonOfOrder, jsonOfVersion } from './hub-records.ts';
 import type { HubStore } from './hub-store.ts';
@@ -33,45 +33,21 @@ export interface HubAssetsOptions {
   readonly blobs: BlobStore;
   readonly follower: AssetFollower;
   readonly uploads: Uploads;
+  readonly maker: PreviewMaker;
   readonly door: Pick<Door, 'journalOp'>;
   readonly journal: Pick<Journal, 'whenDurable'>;
   readonly store: Pick<HubStore, 'state' | 'whenApplied'>;
   readonly ground: Pick<Ground, 'id' | 'machine'>;
+  /** Whether the battery allows previews now. */
+  readonly mayPreview: () => boolean;
 }
 
-const MIB = 1 << 20;
 /** Pieces of an upload that wait for the card at the same time. */
 const PIECES_AT_ONCE = 4;
 /** Versions that are looked at to know who may read a content. */
 const VERSIONS_MAX = 64;
 
 type JsonObject = Readonly<Record<string, JsonValue>>;
-
-/** `receiptedLsn`: undefined without an uplink. */
-export function openBlobs(
-  { config, machine, paths, closers }: Ground,
-  journal: Journal,
-  receiptedLsn: () => number | undefined,
-): Pick<HubAssetsOptions, 'blobs' | 'follower' | 'uploads'> {
-  const { files, timers, log, random } = machine;
-  const dir = paths.assets;
-  const limits = limitsOf(config);
-  const doubtLsn = journal.lastLsn;
-  const blobs = closers.add(
-    BlobStore.open({ files, dir, timers, log, limits, receiptedLsn, doubtLsn }),
-  );
-  const follower = closers.add(AssetFollower.start({ journal, blobs, files, dir, timers, log }));
-  return { blobs, follower, uploads: new Uploads(files, `${dir}/uploads`, random) };
-}
-
-function limitsOf({ assets }: Config): {
-  bytesMax: number;
-  countMax: number;
-  contentBytesMax: number;
-} {
-  const { totalMibMax, fileMibMax, countMax } = assets;
-  return { bytesMax: totalMibMax * MIB, contentBytesMax: fileMibMax * MIB, countMax };
-}
 
 export class HubAssets implements AssetDoor {
   readonly #options: HubAssetsOptions;
@@ -123,12 +99,30 @@ export class HubAssets implements AssetDoor {
   }
 
   async preview(sha256: string): Promise<PreviewOutcome> {
-    const { previews } = this.#options.blobs;
+    const { blobs, maker, mayPreview } = this.#options;
     const id = sha256 as ContentId;
+    const known = this.#readyPreview(id);
+    if (known !== undefined) return known;
+    const never = maker.neverReason(id);
+    if (never !== undefined) return { kind: 'never', reason: never };
+    if (blobs.stateOf(id).state !== 'whole') {
+      return { kind: 'later', reason: 'neither preview nor content is here' };
+    }
+    if (!mayPreview())
+      return { kind: 'later', reason: 'the battery does not allow to make it now' };
+    await maker.made(id);
+    const made = this.#readyPreview(id);
+    if (made !== undefined) return made;
+    const reason = maker.neverReason(id);
+    if (reason !== undefined) return { kind: 'never', reason };
+    return { kind: 'later', reason: 'it is not made yet' };
+  }
+
+  #readyPreview(id: ContentId): PreviewOutcome | undefined {
+    const { previews } = this.#options.blobs;
     const facts = previews.facts(id);
     const bytes = previews.read(id);
-    if (facts === undefined || bytes === undefined)
-      return { kind: 'never', reason: 'none has come' };
+    if (facts === undefined || bytes === undefined) return undefined;
     return { kind: 'ready', ...facts, bytes };
   }
 
@@ -212,6 +206,7 @@ export class HubAssets implements AssetDoor {
     const { lsn, seq } = door.journalOp({ class: RECORD, kind: ASSET, key, body, role });
     await journal.whenDurable(lsn);
     await store.whenApplied(lsn);
+    this.#options.maker.want(id);
     const op = textOfOpId({ origin: ground.id, class: RECORD, seq });
     return { kind: 'stored', answer: { op, key, ...jsonOfVersion(body) } };
   }

@@ -8,7 +8,8 @@ import type { HubError } from './base/errors.ts';
 import type { Broker } from './broker/broker.ts';
 import type { Config } from './config-schema.ts';
 import { brokerLogin } from './hub-access.ts';
-import { HubAssets, openBlobs } from './hub-assets.ts';
+import type { HubAssets } from './hub-assets.ts';
+import { openAssets } from './hub-assets-open.ts';
 import { syncLogKey } from './hub-data.ts';
 import { HubDownlink } from './hub-downlink.ts';
 import { Dusk } from './hub-dusk.ts';
@@ -95,9 +96,9 @@ export function followJournal(
   const hasUplink = config.uplink.url !== '';
   const receiptedLsn = (): number | undefined =>
     hasUplink ? uplink.status().dataReceiptedLsn : undefined;
-  const inside = openBlobs(ground, journal, receiptedLsn);
-  serving.assetGate.open(inside);
-  const assets = new HubAssets({ ...inside, journal, store, door, ground });
+  const mayPreview = (): boolean => power.monitor.advice().makePreviews;
+  const { assets, follower, maker } = openAssets({ ground, serving, receiptedLsn, mayPreview });
+  power.monitor.onDecision(() => maker.look());
   tellFaults(journal, power);
   lingers.stateIs(power.monitor.decision().state);
   power.monitor.onDecision(({ state }) => {
@@ -115,12 +116,12 @@ export function followJournal(
       settleStore: () => store.settle(),
       sessions: broker,
       flushLedger: () => ledger.flush(),
-      settleAssets: () => inside.follower.settle(),
+      settleAssets: () => follower.settle(),
       keepMs: config.journal.keepDays * DAY_MS,
       onReleased: (firstLsn, throughLsn) => audit?.trail.pruned(firstLsn, throughLsn),
     }),
   );
-  const settleAssets = (): Promise<unknown> => inside.follower.settle();
+  const settleAssets = (): Promise<unknown> => follower.settle();
   closers.add(beforeDark(ground, serving, { power, ledger, settleAssets }));
   if (config.uplink.url !== '') closers.add(sumUp(ground, serving, { power, uplink }));
   return { power, uplink, ledger, link, assets };

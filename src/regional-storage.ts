@@ -6,8 +6,10 @@ import type { Identity } from './keys/identity.ts';
 import type { Machine } from './machine.ts';
 import type { Database } from './platform/postgres.ts';
 import { EmbeddedStorage } from './regional/embedded-storage.ts';
+import type { RegionAssets } from './regional-assets.ts';
 import type { RegionalNodeOptions } from './regional/regional-node.ts';
 import type { RegionStorage } from './regional/site-storage.ts';
+import type { SiteStore } from './regional/site-store.ts';
 import { readSecret } from './security/secrets.ts';
 import { Store } from './store/store.ts';
 
@@ -29,19 +31,23 @@ export async function openStorage(
   dir: string,
   identity: Pick<Identity, 'publicKey'>,
   closers: Closers,
+  assets: RegionAssets,
 ): Promise<OpenedStorage> {
   const { files, clock, timers, log } = machine;
   const { hubMibPerDay, siteMibPerDay, readingsDays, batchesDays } = config.regional;
   const limits = { hubMibPerDay, siteMibPerDay };
   if (config.regional.database === '') {
-    const openStore = (path: string): Store =>
-      Store.open({
+    const openStore = (path: string): SiteStore => {
+      const { readingsDays: days } = config.store;
+      const store = Store.open({
         path,
         files,
         log,
         durability: 'each-commit',
-        readingsDays: config.store.readingsDays,
+        readingsDays: days,
       });
+      return assets.storing(store, path.slice(0, path.lastIndexOf('/')));
+    };
     const self = originOfPublicKey(identity.publicKey);
     const parts = { files, dir, clock, timers, log, limits, openStore, self };
     const embedded = new EmbeddedStorage(parts);

@@ -19,6 +19,7 @@ import type { MqttClient } from './platform/mqtt-client.ts';
 import type { Database } from './platform/postgres.ts';
 import { RegionalNode, type RegionalNodeOptions } from './regional/regional-node.ts';
 import { clientOf } from './regional-broker.ts';
+import { RegionAssets } from './regional-assets.ts';
 import type { Site } from './regional/site.ts';
 import { Fleet } from './regional-fleet.ts';
 import { sendDoorOf } from './regional-send.ts';
@@ -72,7 +73,8 @@ async function assemble(config: Config, machine: Machine, closers: Closers): Pro
   const access = closers.add(await openAccess(config, machine, places, [HUB_GRANT]));
   const upstream =
     config.regional.url === '' ? await ownBroker(config, machine, access, closers) : undefined;
-  const { storage, database } = await openStorage(config, machine, dir, identity, closers);
+  const assets = new RegionAssets({ files, timers, log });
+  const { storage, database } = await openStorage(config, machine, dir, identity, closers, assets);
   const node = closers.add(
     await RegionalNode.open({
       storage,
@@ -101,6 +103,7 @@ async function assemble(config: Config, machine: Machine, closers: Closers): Pro
     node,
     fleet,
     database,
+    assets,
   });
   const addresses = {
     ...(upstream?.listening.addresses ?? { mqtt: config.regional.url }),
@@ -140,11 +143,12 @@ interface RegionParts {
   readonly node: RegionalNode;
   readonly fleet: Fleet;
   readonly database: Database | undefined;
+  readonly assets: RegionAssets;
 }
 
 /** The fleet page and its API. */
 async function listenHttp(parts: RegionParts): Promise<HttpServer> {
-  const { config, machine, access, closers, id, node, fleet, database } = parts;
+  const { config, machine, access, closers, id, node, fleet, database, assets } = parts;
   const { files, log, clock } = machine;
   const { host, httpPort } = config.regional;
   const startMs = clock.monotonicMs();
@@ -179,6 +183,7 @@ async function listenHttp(parts: RegionParts): Promise<HttpServer> {
       return storage === undefined ? undefined : summariesOf(storage, hub, all);
     },
     sending: sendDoorOf(node, () => clock.wallMs()),
+    assets,
     page: new PageFiles(files, machine.pageDir, 'fleet.html'),
     log,
     ...loginOptions(access, host),

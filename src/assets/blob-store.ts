@@ -36,6 +36,8 @@ export interface BlobStoreOptions {
   readonly receiptedLsn: () => number | undefined;
   /** What is found at the start may have pieces up to here that have no receipt. */
   readonly doubtLsn: number;
+  /** Told of each content that has become whole. */
+  readonly onWhole?: (id: ContentId) => void;
 }
 
 /** `whole`: all bytes are here. `partial`: some. `missing`: none, or what was here is damaged or went for others. */
@@ -88,6 +90,7 @@ export class BlobStore {
   readonly #options: BlobStoreOptions;
   readonly #blobs = new Map<ContentId, Blob>();
   readonly #parts = new Map<string, Gathering>();
+  #finishing: Promise<void> = Promise.resolve();
   readonly #verifying = new Map<ContentId, Promise<boolean>>();
   #uses = 0;
   #evicted = 0;
@@ -175,13 +178,11 @@ export class BlobStore {
     this.previews.syncNow();
   }
 
-  /** Checks contents that are whole, and gives them their names. */
-  async finish(): Promise<void> {
-    for (const [name, gathering] of this.#parts) {
-      const { part } = gathering;
-      if (part.isComplete && this.#parts.get(name) === gathering) await this.#finishPart(gathering);
-      else if (!part.isDirty) part.close();
-    }
+  /** Checks contents that are whole, and gives them their names; one round at a time. */
+  finish(): Promise<void> {
+    const round = this.#finishing.then(() => this.#finishAll());
+    this.#finishing = round.catch(() => undefined);
+    return round;
   }
 
   /** Takes over a file of ours whose bytes are on the medium, have this hash, and are in the journal up to `throughLsn`. */
@@ -269,10 +270,25 @@ export class BlobStore {
     return gathering;
   }
 
+  async #finishAll(): Promise<void> {
+    for (const [name, gathering] of this.#parts) {
+      const { part } = gathering;
+      if (part.isComplete && this.#parts.get(name) === gathering) await this.#finishPart(gathering);
+      else if (!part.isDirty) part.close();
+    }
+  }
+
   async #finishPart({ part, throughLsn }: Gathering): Promise<void> {
     const { log, timers } = this.#options;
     const { id, size } = part.name;
-    const found = await hashFile(part.file(), size, timers);
+    let found: ContentId;
+    try {
+      found = await hashFile(part.file(), size, timers);
+    } catch (error) {
+      if (part.isGone) return;
+      throw error;
+    }
+    if (part.isGone) return;
     part.close();
     if (this.#blobs.has(id)) return this.#dropParts(id);
     if (found !== id) {
@@ -284,6 +300,7 @@ export class BlobStore {
     this.#moveIn(part.path, id, size);
     this.#blobs.set(id, this.#newBlob(id, size, throughLsn, true));
     this.#dropParts(id);
+    this.#options.onWhole?.(id);
   }
 
   #moveIn(path: string, id: ContentId, size: number): void {

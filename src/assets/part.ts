@@ -38,6 +38,7 @@ export class Part {
   #missing: number;
   #file: OpenFile | undefined;
   #isDirty = false;
+  #isGone = false;
 
   private constructor(files: Files, dir: string, name: PartName) {
     this.#files = files;
@@ -68,6 +69,11 @@ export class Part {
     return this.#missing === 0;
   }
 
+  /** Removed: whoever was at work on it has nothing to finish. */
+  get isGone(): boolean {
+    return this.#isGone;
+  }
+
   get isDirty(): boolean {
     return this.#isDirty;
   }
@@ -96,9 +102,9 @@ export class Part {
     const cells = this.#cells.slice();
     this.#isDirty = false;
     await new Promise<void>((resolve, reject) => {
-      file.datasync((error) => (error === undefined ? resolve() : reject(error)));
+      file.datasync((error) => (error === undefined || this.#isGone ? resolve() : reject(error)));
     });
-    this.#writeMap(cells);
+    if (!this.#isGone) this.#writeMap(cells);
   }
 
   /** The same, waiting. */
@@ -119,6 +125,7 @@ export class Part {
   }
 
   remove(): void {
+    this.#isGone = true;
     this.close();
     this.#files.remove(`${this.path}.map`);
     this.#files.remove(this.path);

@@ -4,6 +4,7 @@
  */
 import type { Command } from './args.ts';
 import { CONFIG_OPTIONS } from './config-options.ts';
+import { ASSET_COMMANDS } from './assets/commands.ts';
 import { ENROL_COMMANDS } from './enrol/commands.ts';
 import { HUB_OPTIONS } from './hub-api.ts';
 import { REGION_COMMANDS } from './region-commands.ts';
@@ -173,7 +174,7 @@ export const COMMANDS: readonly Command[] = [
   ...ENROL_COMMANDS,
   {
     name: 'records get',
-    summary: 'a record as it stands: fields and counters',
+    summary: 'a record as it stands: fields, counters and its asset',
     operands: [RECORD_KEY],
     options: ASKING_OPTIONS,
     load: async () => (await import('./records.ts')).getRecord,
@@ -223,6 +224,7 @@ export const COMMANDS: readonly Command[] = [
     options: ASKING_OPTIONS,
     load: async () => (await import('./records.ts')).resolveConflict,
   },
+  ...ASSET_COMMANDS,
   {
     name: 'snapshot verify',
     summary: 'check that a snapshot of the state is whole and bears the signature of its hub',

@@ -4,7 +4,7 @@
  */
 import { EMPTY_BYTES, textOf } from '../base/bytes.ts';
 import { HubError } from '../base/errors.ts';
-import type { HttpAnswer } from '../platform/http-client.ts';
+import type { HttpAnswer, HttpBytes } from '../platform/http-client.ts';
 import type { Config } from '../config-schema.ts';
 import { type Runtime, runtimePath } from '../hub-data.ts';
 import { type Args, type OptionSpec, UsageError } from './args.ts';
@@ -50,6 +50,24 @@ export class HubApi {
     const url = this.#origin + path;
     const answer = await this.#io.http.post(url, body, { headers: this.#headers });
     return this.#parsed(this.#accepted(url, answer).text);
+  }
+
+  /** Sends and gets bytes; throws `HubError` for an answer that is none of `expected`. */
+  async exchange(
+    method: 'GET' | 'PUT',
+    path: string,
+    headers: Readonly<Record<string, string>>,
+    body: Uint8Array | undefined,
+    expected: readonly number[],
+  ): Promise<HttpBytes & { json(): unknown }> {
+    const url = this.#origin + path;
+    const ask = { headers: { ...this.#headers, ...headers } };
+    const answer = await this.#io.http.exchange(url, method, ask, body);
+    const text = (): string => new TextDecoder().decode(answer.bytes);
+    if (!expected.includes(answer.status)) {
+      this.#accepted(url, { status: answer.status === 200 ? 500 : answer.status, text: text() });
+    }
+    return { ...answer, json: () => this.#parsed(text()) };
   }
 
   #parsed(text: string): unknown {

@@ -157,18 +157,33 @@ function peerLines({ peers }: Partial<StatusSnapshot>, nowMs: number): string[] 
   });
 }
 
-function storageLines({ journal, disk, flash }: StatusSnapshot, paint: Paint): string[] {
+function storageLines(status: StatusSnapshot, paint: Paint): string[] {
+  const { journal, disk, flash } = status;
   const fill = journal.bytesMax > 0 ? Math.round((100 * journal.bytes) / journal.bytesMax) : 0;
   const entries = countText(journal.lastLsn - journal.receiptedLsn, 'entry', 'entries');
   const lines = [
     `journal ${fill} % of ${bytesText(journal.bytesMax)}, ${entries} since the oldest without receipt`,
     `${bytesText(disk.freeBytes)} free`,
     flashLine(flash),
-  ];
+    assetLine(status),
+  ].filter((line) => line !== '');
   for (const { fromLsn, toLsn } of journal.quarantined) {
     lines.push(paint('red', `damaged and kept aside: LSN ${fromLsn} to ${toLsn}`));
   }
   return lines;
+}
+
+/** Nothing where there are none, or where a hub of an earlier build does not tell. */
+function assetLine({ assets }: Partial<Pick<StatusSnapshot, 'assets'>>): string {
+  if (assets === undefined || assets.contents + assets.partial + assets.refused === 0) return '';
+  const { contents, bytes, bytesMax, partial, evicted, refused } = assets;
+  const parts = [
+    `${countText(contents, 'asset')}, ${bytesText(bytes)} of ${bytesText(bytesMax)}`,
+    ...(partial > 0 ? [`${partial} still coming`] : []),
+    ...(evicted > 0 ? [`${evicted} made room`] : []),
+    ...(refused > 0 ? [`${refused} found none`] : []),
+  ];
+  return parts.join(', ');
 }
 
 /** `82 MB written today (journal 60 MB, store 20 MB), 3.4 for each byte received; the card lasts 61.5 years`. */

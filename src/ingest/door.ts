@@ -81,6 +81,7 @@ export interface DoorOptions {
   /** Ops of devices that carry bytes of assets: why one is not taken, and where it was journaled. */
   readonly assets?: {
     refusal(op: Op): HubError | undefined;
+    peerRefusal(op: Op): HubError | undefined;
     note(lsn: Lsn): void;
   };
 }
@@ -261,14 +262,15 @@ export class Door {
    */
   acceptPeerOp(stamped: StampedOp, previous?: number): PeerVerdict {
     const { op, bytes, stamp } = stamped;
-    const { hub, hlc, unfoldable } = this.#options;
+    const { hub, hlc, unfoldable, assets } = this.#options;
     const lane = laneOf(op.origin, op.class);
     const isOwn = op.origin === hub;
     const known = isOwn ? (this.#ownSeqs[op.class] as number) : seqIn(this.#vector, lane);
     const hasRoom = known > 0 || this.#vector.size < LANES_MAX;
     const refusal = refusePeerOp({ op, previous, known, hasRoom, unfoldable });
     if (refusal !== undefined) return refusal;
-    const full = this.#gate.refusal(op.class);
+    const carried = carriesBytes(op) ? assets : undefined;
+    const full = carried?.peerRefusal(op) ?? this.#gate.refusal(op.class);
     if (full !== undefined) return { kind: 'later', reason: full.message };
     hlc.observe(op.hlc);
     hlc.observe(stamp.hlc);
@@ -281,6 +283,7 @@ export class Door {
     }
     if (isOwn) this.#ownSeqs[op.class] = op.seq;
     else this.#vector.set(lane, op.seq);
+    carried?.note(lsn);
     this.#noteNowAndThen(lsn);
     return { kind: 'taken', lsn };
   }

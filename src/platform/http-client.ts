@@ -9,6 +9,13 @@ export interface HttpAnswer {
   readonly text: string;
 }
 
+export interface HttpBytes {
+  readonly status: number;
+  readonly bytes: Uint8Array;
+  /** Header `Content-Range`; empty where there is none. */
+  readonly contentRange: string;
+}
+
 export interface HttpAsk {
   readonly headers?: Readonly<Record<string, string>>;
   /** Ends a stream early. */
@@ -19,6 +26,13 @@ export interface HttpClient {
   get(url: string, ask?: HttpAsk): Promise<HttpAnswer>;
   /** Sends `body` as JSON. */
   post(url: string, body: unknown, ask?: HttpAsk): Promise<HttpAnswer>;
+  /** Sends and gets bytes as they are. */
+  exchange(
+    url: string,
+    method: 'GET' | 'PUT',
+    ask: HttpAsk,
+    body: Uint8Array | undefined,
+  ): Promise<HttpBytes>;
   /**
    * Calls back with the data of each server-sent event until the stream or `signal` ends; the answer has the
    * text of a refusal, and none of a stream.
@@ -28,6 +42,8 @@ export interface HttpClient {
 
 const ANSWER_MS_MAX = 10_000;
 const OK = 200;
+/** Half a megabyte over a weak radio, and a preview that is made meanwhile. */
+const EXCHANGE_MS_MAX = 120_000;
 
 export const machineHttpClient: HttpClient = {
   async get(url, ask = {}) {
@@ -39,6 +55,17 @@ export const machineHttpClient: HttpClient = {
     const send = { method: 'POST', body: JSON.stringify(body) };
     const response = await open(url, { headers }, AbortSignal.timeout(ANSWER_MS_MAX), send);
     return { status: response.status, text: await textOf(url, response) };
+  },
+  async exchange(url, method, ask, body) {
+    const send = { method, ...(body === undefined ? {} : { body }) };
+    const response = await open(url, ask, AbortSignal.timeout(EXCHANGE_MS_MAX), send);
+    const contentRange = response.headers.get('content-range') ?? '';
+    try {
+      const bytes = new Uint8Array(await response.arrayBuffer());
+      return { status: response.status, bytes, contentRange };
+    } catch (error) {
+      throw unreachable(url, error);
+    }
   },
   async follow(url, ask, onData) {
     const headers = { ...ask.headers, accept: 'text/event-stream' };
@@ -66,9 +93,9 @@ async function open(
   url: string,
   ask: HttpAsk,
   signal?: AbortSignal,
-  send: { readonly method?: string; readonly body?: string } = {},
+  send: { readonly method?: string; readonly body?: string | Uint8Array } = {},
 ): Promise<Response> {
-  const init: RequestInit = { redirect: 'error', ...send };
+  const init: RequestInit = { redirect: 'error', ...(send as RequestInit) };
   if (ask.headers !== undefined) init.headers = { ...ask.headers };
   if (signal !== undefined) init.signal = signal;
   try {

@@ -147,6 +147,7 @@ function addJournal(page: Exposition, status: StatusSnapshot): void {
     uplink.bytesToday,
   );
   addLink(page, uplink);
+  addAssets(page, status);
   const { sessionsToday, whByClass } = status.energy;
   page.gauge('uplink_sessions_today', 'Sessions since midnight UTC.', sessionsToday);
   page.gauges(
@@ -173,6 +174,19 @@ function addJournal(page: Exposition, status: StatusSnapshot): void {
     'Years that the card lasts at the rate of the last days.',
     flash.lifeYears,
   );
+}
+
+/** Contents of assets on the card. */
+function addAssets(page: Exposition, { assets }: StatusSnapshot): void {
+  page.gauge('assets_contents', 'Contents of assets that are whole.', assets.contents);
+  page.gauge('assets_bytes', 'Their size, those that are still coming included.', assets.bytes);
+  page.gauge('assets_limit_bytes', 'Size at which receipted ones give way.', assets.bytesMax);
+  page.gauge('assets_partial', 'Contents of which a part has come.', assets.partial);
+  page.gauge('assets_previews', 'Previews.', assets.previews);
+  page.gauge('assets_quarantined', 'Damaged contents that lie aside.', assets.quarantined);
+  page.counter('assets_evicted', 'Contents that gave way.', assets.evicted);
+  page.counter('assets_evicted_bytes', 'Their size.', assets.evictedBytes);
+  page.counter('assets_refused', 'Contents that found no room.', assets.refused);
 }
 
 /** What the way upstream costs beside energy: time on the air, sessions, bytes. */

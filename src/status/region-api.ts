@@ -10,6 +10,7 @@ import { wallMsOfIso } from '../base/iso-time.ts';
 import type { Log } from '../base/log.ts';
 import { jsonAnswer, linesAnswer, secured } from './answers.ts';
 import type { StateDigest } from './api.ts';
+import { contentAnswer, type ContentDoor } from './assets.ts';
 import type { FleetHub, FleetLine } from './fleet.ts';
 import { admit, type HttpPrincipal, type LoginOptions } from './login.ts';
 import { METRICS_TYPE } from './metrics.ts';
@@ -55,6 +56,7 @@ export interface RegionApiOptions extends LoginOptions {
   summaries(site: string, hub: string, all: boolean): Promise<readonly unknown[] | undefined>;
   /** What is sent down to hubs. */
   readonly sending: SendDoor;
+  readonly assets: ContentDoor;
   readonly page: { answer(path: string, request: Headers): Response | undefined };
   readonly log: Log;
 }
@@ -100,6 +102,10 @@ export function createRegionApi(options: RegionApiOptions): RegionApi {
   );
   app.get('/api/v1/log', (context) => logAnswer(options, context));
   app.get('/api/v1/summaries', (context) => summariesAnswer(options, context));
+  // People here may see all sites, so they may see every content.
+  app.get('/api/v1/assets/:id', (context) =>
+    contentAnswer(options.assets, context.req.raw, () => true),
+  );
   app.get('/api/v1/digest', (context) => digestAnswer(options, context));
   app.post('/api/v1/send', ({ req, var: { principal } }) =>
     sendAnswer(options.sending, req.raw, principal),

@@ -34,7 +34,7 @@ export class CliWorld {
       clock: this.clock,
       timers: this.clock,
       random: this.#random,
-      http: { get: noHub, post: noHub, follow: noHub },
+      http: { get: noHub, post: noHub, exchange: noHub, follow: noHub },
       signal: new AbortController().signal,
       version: '1.2.3',
       ...change,

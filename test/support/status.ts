@@ -141,7 +141,7 @@ export interface SampleLine extends LogLine {
   readonly numbers?: Readonly<Record<string, number>>;
 }
 
-const NO_ASSETS: AssetDoor = {
+export const NO_ASSETS: AssetDoor = {
   latest: () => [],
   facts: () => undefined,
   open: () => Promise.resolve(undefined),

@@ -146,7 +146,11 @@ describe('the door', () => {
     const notes: number[] = [];
     let fault: HubError | undefined;
     const { door, journal } = openDoor({
-      assets: { refusal: () => fault, note: (lsn) => void notes.push(lsn) },
+      assets: {
+        refusal: () => fault,
+        peerRefusal: () => fault,
+        note: (lsn) => void notes.push(lsn),
+      },
     });
     door.admit(publish());
     const message = (index: number): Uint8Array =>

@@ -6,6 +6,7 @@ import { SILENT_LOG } from '../../../src/base/log.ts';
 import type { Role } from '../../../src/model/op.ts';
 import { createRegionApi, type RegionApiOptions } from '../../../src/status/region-api.ts';
 import type { SendDoor, SendWish } from '../../../src/status/region-send.ts';
+import { NO_ASSETS } from '../../support/status.ts';
 
 const LINES = [{ at: '2026-03-01T10:00:00Z' }, { at: '2026-03-01T11:00:00Z' }];
 
@@ -37,6 +38,7 @@ function ask(
   headers: Record<string, string> = {},
 ): Promise<Response> {
   const api = createRegionApi({
+    assets: NO_ASSETS,
     isConnected: () => true,
     at: () => '2026-03-01T12:00:00.000Z',
     status: async () => ({
@@ -149,7 +151,12 @@ test('without users, another host name is refused', async () => {
 
 describe('what is sent down', () => {
   const post = async (path: string, body: unknown): Promise<{ status: number; body: unknown }> => {
-    const api = createRegionApi({ ...NOTHING, sending: SENDING, log: SILENT_LOG });
+    const api = createRegionApi({
+      assets: NO_ASSETS,
+      ...NOTHING,
+      sending: SENDING,
+      log: SILENT_LOG,
+    });
     const headers = { 'content-type': 'application/json' };
     const init = { method: 'POST', body: JSON.stringify(body), headers };
     const request = new Request(`http://127.0.0.1:8081${path}`, init);
