@@ -1,0 +1,84 @@
+/**
+ * The site of test/sim/merge.test.ts at full size: MERGE_SEEDS of them, from MERGE_FIRST_SEED on; and what folding and
+ * taking back cost on this machine.
+ */
+import assert from 'node:assert/strict';
+
+import { describe, test } from 'vitest';
+
+import { encodeUndo } from '../../src/merge/patch.ts';
+import { encodeOpEntry } from '../../src/model/entry.ts';
+import { AUTHORITY, UNDO } from '../../src/model/op.ts';
+import { runFleet } from '../support/device-fleet.ts';
+import { DEVICE_A, DEVICE_B, patchOp, stampedOp } from '../support/ops.ts';
+import { openStore } from '../support/stores.ts';
+import { tempDir } from '../support/temp-dir.ts';
+
+const SEEDS = Number(process.env['MERGE_SEEDS'] ?? 3);
+const FIRST_SEED = Number(process.env['MERGE_FIRST_SEED'] ?? 1);
+const OPS = Number(process.env['MERGE_OPS'] ?? 100_000);
+
+describe('a site of 30 devices', () => {
+  test.each(Array.from({ length: SEEDS }, (_, index) => FIRST_SEED + index))('seed %i', (seed) => {
+    runFleet({ devices: 30, ops: OPS, seed });
+  });
+});
+
+describe('measures', () => {
+  test('at least 30,000 captured messages a second from journal entries into the store', () => {
+    const store = openStore(tempDir());
+    const entries = Array.from({ length: 60_000 }, (_, index) => {
+      const op = stampedOp({
+        seq: index + 1,
+        atMs: 1_000_000 + index,
+        key: `meters/${index % 200}`,
+      });
+      return encodeOpEntry(op.bytes, op.stamp);
+    });
+    const start = performance.now();
+    for (const [index, entry] of entries.entries()) {
+      store.stageEntry(index + 1, entry);
+      if (store.isFlushDue) store.flush(10_000, false);
+    }
+    store.commit();
+    const perSecond = entries.length / ((performance.now() - start) / 1000);
+    store.close();
+    process.stdout.write(`apply: ${Math.round(perSecond)} ops/s\n`);
+    assert.ok(perSecond >= 30_000, `${perSecond}`);
+  });
+
+  test('the undo of any of the last 10,000 ops takes at most 20 ms', () => {
+    const store = openStore(tempDir());
+    const ops = Array.from({ length: 10_000 }, (_, index) =>
+      patchOp(
+        { [`f${index % 5}`]: index },
+        { seq: index + 1, atMs: index, key: `order/${index % 100}` },
+      ),
+    );
+    store.apply(
+      ops.map((stamped, index) => ({ lsn: index + 1, stamped })),
+      ops.length,
+    );
+    const tookMs: number[] = [];
+    for (let index = 0; index < 10_000; index += 97) {
+      const { op } = ops[index] as (typeof ops)[number];
+      const seq = index + 1;
+      const start = performance.now();
+      const target = { origin: DEVICE_A, class: op.class, seq: op.seq };
+      const request = { target, authority: AUTHORITY.operator, cascade: true };
+      const { plan } = store.records.planUndo(request);
+      assert.equal(plan.kind, 'ready');
+      const body = encodeUndo(plan.kind === 'ready' ? plan.targets : []);
+      const atMs = 20_000 + index;
+      const parts = { origin: DEVICE_B, class: 2, key: op.key, body, atMs } as const;
+      const undo = stampedOp({ ...parts, kind: UNDO, seq, authority: AUTHORITY.operator });
+      store.apply([{ lsn: ops.length + seq, stamped: undo }], ops.length + seq);
+      tookMs.push(performance.now() - start);
+    }
+    store.close();
+    tookMs.sort((a, b) => a - b);
+    const p99 = tookMs[Math.floor(tookMs.length * 0.99)] as number;
+    process.stdout.write(`undo: median ${tookMs[tookMs.length >> 1]} ms, p99 ${p99} ms\n`);
+    assert.ok(p99 <= 20, `${p99}`);
+  });
+});
