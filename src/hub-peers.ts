@@ -12,6 +12,7 @@ import { brokerLogin } from './hub-access.ts';
 import { authorityParts, ownCertificate } from './hub-enrol.ts';
 import type { Followers } from './hub-followers.ts';
 import type { Ground } from './hub-ground.ts';
+import { findHoles } from './ingest/hole-book.ts';
 import type { Serving } from './hub-serving.ts';
 import { ALARM, BULK, COMMAND, type OpClass, PREVIEW, RECORD, TELEMETRY } from './model/class.ts';
 import type { MqttSessionOptions } from './platform/mqtt-client.ts';
@@ -63,12 +64,38 @@ export async function openPeers(
     log,
   });
   const isHub = hubRule(config);
-  broker.onMessage(FILTER, (message) => heard(book, isHub, message));
+  let isReady = false;
+  broker.onMessage(FILTER, (message) => {
+    if (isReady) return heard(book, isHub, message);
+    return { refused: new HubError('journal.busy', 'the journal is being read') };
+  });
+  void lookForHoles(ground, { journal, door }).then(() => {
+    isReady = true;
+    for (const address of config.peer.addresses) book.add(address);
+    return undefined;
+  });
   power.monitor.onDecision(() => book.policyChanged());
   members?.onChange(() => book.rosterChanged());
   closers.add({ close: () => book.close() });
-  for (const address of config.peer.addresses) book.add(address);
   return book;
+}
+
+/** Only then is it known what to ask for. A large journal takes its time, and devices are served meanwhile. */
+async function lookForHoles(
+  { machine }: Ground,
+  { journal, door }: Pick<Serving, 'journal' | 'door'>,
+): Promise<void> {
+  const { timers, log } = machine;
+  try {
+    const vector = door.vector();
+    await journal.whenDurable(journal.lastLsn);
+    await findHoles(journal, vector, door.holes, timers);
+  } catch (error) {
+    if (!(error instanceof HubError)) throw error;
+    log.warn('peer.holes-unknown', { reason: error.message });
+  }
+  const holes = door.holes.list();
+  if (holes.length > 0) log.warn('peer.holes', { holes: holes.length });
 }
 
 /**

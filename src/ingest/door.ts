@@ -30,6 +30,7 @@ import { seqIn, type VersionVector } from '../model/version-vector.ts';
 import { CaptureRules, type CaptureRule } from './capture.ts';
 import { type CopiesOutcome, takeCopies } from './copies.ts';
 import { FillGate } from './fill-gate.ts';
+import { HoleBook } from './hole-book.ts';
 import type { JournalPort, Lsn } from './journal-port.ts';
 import { OpEntryEncoder, type OwnOp } from './op-entry-encoder.ts';
 import {
@@ -117,6 +118,8 @@ const MANY_ORIGINS = later('too many origins on this hub');
 const PASS: Admission = { kind: 'pass' };
 
 export class Door {
+  /** Ops that are missing in the midst of lanes. */
+  readonly holes = new HoleBook();
   readonly #options: DoorOptions;
   readonly #journal: JournalPort;
   readonly #captures: CaptureRules;
@@ -267,7 +270,8 @@ export class Door {
     const isOwn = op.origin === hub;
     const known = isOwn ? (this.#ownSeqs[op.class] as number) : seqIn(this.#vector, lane);
     const hasRoom = known > 0 || this.#vector.size < LANES_MAX;
-    const refusal = refusePeerOp({ op, previous, known, hasRoom, unfoldable });
+    const isHole = op.seq <= known && this.holes.has(lane, op.seq);
+    const refusal = refusePeerOp({ op, previous, known, isHole, hasRoom, unfoldable });
     if (refusal !== undefined) return refusal;
     const carried = carriesBytes(op) ? assets : undefined;
     const full = carried?.peerRefusal(op) ?? this.#gate.refusal(op.class);
@@ -281,8 +285,10 @@ export class Door {
       if (error instanceof HubError) return { kind: 'later', reason: error.message };
       throw error;
     }
-    if (isOwn) this.#ownSeqs[op.class] = op.seq;
+    if (isHole) this.holes.fill(lane, op.seq);
+    else if (isOwn) this.#ownSeqs[op.class] = op.seq;
     else this.#vector.set(lane, op.seq);
+    this.holes.add(lane, known + 1, op.seq - 1);
     carried?.note(lsn);
     this.#noteNowAndThen(lsn);
     return { kind: 'taken', lsn };

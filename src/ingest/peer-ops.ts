@@ -15,6 +15,8 @@ export interface PeerOpQuestion {
   readonly previous: number | undefined;
   /** How far the lane is known here. */
   readonly known: number;
+  /** Whether it is missing in the midst of what is known. */
+  readonly isHole: boolean;
   /** Whether its lane may be one more. */
   readonly hasRoom: boolean;
   readonly unfoldable: (op: Op) => string | undefined;
@@ -22,9 +24,9 @@ export interface PeerOpQuestion {
 
 /** Undefined where the op may be journaled. */
 export function refusePeerOp(question: PeerOpQuestion): PeerVerdict | undefined {
-  const { op, previous, known, hasRoom, unfoldable } = question;
-  if (op.seq <= known) return { kind: 'known' };
-  const isNext = op.seq === known + 1 || (previous !== undefined && previous <= known);
+  const { op, previous, known, isHole, hasRoom, unfoldable } = question;
+  if (op.seq <= known && !isHole) return { kind: 'known' };
+  const isNext = isHole || op.seq === known + 1 || (previous !== undefined && previous <= known);
   if (!isNext) return { kind: 'gap' };
   const unknown = op.class === LOG ? 'class log stays with its hub' : unfoldable(op);
   if (unknown !== undefined) return { kind: 'never', reason: unknown };

@@ -96,6 +96,7 @@ export const RECOVERY_TABLE: readonly RecoveryRow[] = [
       'Acknowledged entries are damaged and kept aside. The hub works; these entries are not in its state.',
     steps: [
       'Run `heliograph journal verify` and note the LSNs.',
+      'Hubs of the same site give back what they hold of it by themselves, once they meet (`heliograph status` shows the peers).',
       'Compare with the receipts: entries up to `receiptedLsn` of `heliograph status --json` are safe upstream.',
       'Copy `journal/quarantine` to another medium; parts of it may still be read.',
       'Plan a new card. When the LSNs are released from the journal, the files in `journal/quarantine` may be deleted.',

@@ -1,6 +1,6 @@
 /** Three real hubs in a line: devices at each, a partition, a kill, and in the end the same state everywhere. */
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 
 import { connectAsync } from 'mqtt';
 import { describe, test } from 'vitest';
@@ -66,6 +66,37 @@ describe('three hubs in a line', () => {
     assert.equal(new Set(peers.map(({ hubId }) => hubId)).size, 2);
   });
 });
+
+describe('a card that lost acknowledged entries', () => {
+  test('gets them back from the other hub, and the states are equal again', async () => {
+    const data = [tempDir(), tempDir()] as const;
+    const port = await freePort();
+    const first = await startHub({ data: data[0], mqttPort: port, sets: dialling() });
+    const sets = dialling(`mqtt://127.0.0.1:${port}`);
+    const second = await startHub({ data: data[1], sets });
+    await publish(second, 'site/b', 40);
+    await converged([first, second], 40);
+    await second.process.stop();
+    damageJournal(`${data[1]}/journal`);
+    rmSync(`${data[1]}/state.db`);
+
+    // Alone, the hub knows what it has lost and can do nothing about it.
+    const alone = await startHub({ data: data[1], sets: SMALL });
+    assert.ok((await digestOf(alone)).ops < 40);
+    await alone.process.stop();
+    const again = await startHub({ data: data[1], sets });
+    await again.process.line(/peer\.holes/);
+    await converged([first, again], 40);
+  });
+});
+
+/** Flips bits in the first block of the oldest segment, behind its two headers of a page each. */
+function damageJournal(dir: string): void {
+  const name = readdirSync(dir).find((file) => file.endsWith('.segment')) ?? '';
+  const bytes = readFileSync(`${dir}/${name}`);
+  for (let at = 9_000; at < 9_064; at++) bytes[at] = (bytes[at] ?? 0) ^ 0x5a;
+  writeFileSync(`${dir}/${name}`, bytes);
+}
 
 describe('who counts as a hub', () => {
   test('in mode password a user of role operator, and nobody below', async () => {

@@ -108,3 +108,31 @@ test('a burst crosses a line in pages, one under way at a time', async () => {
   assert.equal(site.hub(3).ops().length, 3_000);
   assert.ok(site.messages < 400, `${site.messages} messages`);
 });
+
+describe('acknowledged entries that a card has lost', () => {
+  test('come back from a hub that has them, and reach those who never had them', async () => {
+    const site = siteOf(3, 'line');
+    site.setCut(0, 1, true);
+    for (let i = 1; i <= 20; i++) site.hub(1).publish('m/1', `${i}`);
+    site.hub(1).sync();
+    for (let i = 0; i < 12; i++) {
+      for (const hub of site.hubs) hub.sync();
+      await site.clock.advance(5_000);
+    }
+    assert.equal(site.hub(3).ops().length, 20);
+    // Hub 1 loses five of its own, and hub 0 meets it before those who have them do.
+    site.setCut(1, 2, true);
+    site.hub(1).kill();
+    site.hub(1).damage(6, 10);
+    site.hub(1).start();
+    site.setCut(0, 1, false);
+    for (let i = 0; i < 12; i++) {
+      for (const hub of site.hubs) hub.sync();
+      await site.clock.advance(5_000);
+    }
+    assert.equal(site.hub(0).ops().length, 15, 'all that hub 1 still has');
+    await heal(site);
+    for (const hub of site.hubs) assert.equal(hub.ops().length, 20);
+    assert.equal(new Set(site.hubs.map((hub) => hub.digest())).size, 1);
+  });
+});

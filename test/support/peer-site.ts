@@ -8,6 +8,7 @@ import { pause } from '../../src/base/clock.ts';
 import { HubError } from '../../src/base/errors.ts';
 import { SILENT_LOG } from '../../src/base/log.ts';
 import { Door } from '../../src/ingest/door.ts';
+import { findHoles } from '../../src/ingest/hole-book.ts';
 import { digestOf } from '../../src/merge/digest.ts';
 import { fold, unfoldable } from '../../src/merge/fold.ts';
 import { MemoryState } from '../../src/merge/memory-state.ts';
@@ -24,6 +25,8 @@ import { DoorJournal } from './door-journal.ts';
 import { sha256Hasher } from './ops.ts';
 
 const DELAY_MS_MAX = 40;
+/** What nobody can read. */
+const DAMAGED = Uint8Array.of(0xff);
 const ALL: PeerPolicy = { classes: new Set<OpClass>([0, 1, 2, 3, 4, 5]), gatherMs: 0 };
 
 interface Line {
@@ -127,10 +130,17 @@ export class SimHub {
     for (const target of targets) this.book?.add(`${target}`);
   }
 
+  /** The card forgets these entries, though they were acknowledged. */
+  damage(fromLsn: number, toLsn: number): void {
+    for (let lsn = fromLsn; lsn <= toLsn; lsn++) this.journal.entries[lsn - 1] = DAMAGED;
+  }
+
   start(): void {
     const { clock, random } = this.#site;
     this.door = this.#openDoor();
     const { journal } = this;
+    // So small a journal is looked through before this returns.
+    void findHoles(journal, this.door.vector(), this.door.holes, clock);
     this.book = new PeerBook({
       self: { hub: this.id, site: 'sim' },
       journal: Object.assign(Object.create(journal) as DoorJournal, {
@@ -189,6 +199,7 @@ export class SimHub {
 
   ops(): StampedOp[] {
     return this.journal.entries.slice(0, this.journal.durableLsn).flatMap((bytes) => {
+      if (bytes === DAMAGED) return [];
       const entry = decodeEntry(bytes);
       return entry.type === 'op' ? [entry.stamped] : [];
     });
@@ -203,7 +214,10 @@ export class SimHub {
   #openDoor(): Door {
     const { clock } = this.#site;
     const vector = new Map<Lane, number>();
-    for (const { op } of this.ops()) vector.set(laneOf(op.origin, op.class), op.seq);
+    for (const { op } of this.ops()) {
+      const lane = laneOf(op.origin, op.class);
+      vector.set(lane, Math.max(op.seq, vector.get(lane) ?? 0));
+    }
     return Door.open({
       journal: this.journal,
       hub: this.id,

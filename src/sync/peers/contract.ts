@@ -1,10 +1,17 @@
 /** What peers need of the rest of the hub; `hub-peers.ts` hands it over. */
 import type { OpClass } from '../../model/class.ts';
 import type { StampedOp } from '../../model/op.ts';
-import type { Origin } from '../../model/origin.ts';
+import type { Lane, Origin } from '../../model/origin.ts';
 import type { VersionVector } from '../../model/version-vector.ts';
 
 export type Lsn = number;
+
+/** Seqs `from` to `to` of a lane, ends included. */
+export interface Hole {
+  readonly lane: Lane;
+  readonly from: number;
+  readonly to: number;
+}
 
 export interface PeerJournal {
   readonly firstLsn: Lsn;
@@ -29,6 +36,8 @@ export type PeerVerdict =
 export interface PeerDoor {
   /** What this hub holds. */
   vector(): VersionVector;
+  /** What is missing in the midst of it. */
+  readonly holes: { list(): readonly Hole[] };
   acceptPeerOp(stamped: StampedOp, previous: number | undefined): PeerVerdict;
 }
 

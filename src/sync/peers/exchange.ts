@@ -32,6 +32,8 @@ export interface ExchangeOptions {
   readonly send: (bytes: Uint8Array) => void;
   /** The peer has said who it is; false: this exchange is one too many, and ends. */
   readonly onKnown: (hub: Origin) => boolean;
+  /** Something is missing here that others may have. */
+  readonly onHole: () => void;
   /** Called once, when the exchange is over. */
   readonly onEnd: (reason: string, waitS: number) => void;
 }
@@ -100,7 +102,9 @@ export class PeerExchange {
   open(): void {
     const { self, door, roster } = this.#options;
     const { hub, site } = self;
-    this.#send({ kind: 'open', hub, site, vector: door.vector(), rosterEpoch: roster?.epoch ?? 0 });
+    const rosterEpoch = roster?.epoch ?? 0;
+    const holes = door.holes.list();
+    this.#send({ kind: 'open', hub, site, vector: door.vector(), holes, rosterEpoch });
   }
 
   /** The journal has grown. */
@@ -172,7 +176,7 @@ export class PeerExchange {
     this.#end(reason, 0);
   }
 
-  #opened({ hub, site, vector, rosterEpoch }: Extract<PeerMessage, { kind: 'open' }>): void {
+  #opened({ hub, site, vector, holes, rosterEpoch }: Extract<PeerMessage, { kind: 'open' }>): void {
     const { self, journal, onKnown, clock } = this.#options;
     if (hub === self.hub) return this.end('this is the same hub', WAIT_REFUSED_S);
     if (site !== self.site) return this.end(`this is site ${self.site}`, WAIT_REFUSED_S);
@@ -185,6 +189,7 @@ export class PeerExchange {
     this.#sending = new Sending({
       journal,
       peerHolds: vector,
+      peerHoles: holes,
       isAllowed: (opClass) => this.#isAllowed(opClass),
       nowMs: () => clock.monotonicMs(),
     });
@@ -265,6 +270,7 @@ export class PeerExchange {
     this.#sending?.peerHolds(lane, seq);
     if (verdict.kind === 'known') return 0;
     this.#opsTaken += 1;
+    if (previous !== undefined) this.#options.onHole();
     return verdict.lsn;
   }
 

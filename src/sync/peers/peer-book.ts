@@ -69,6 +69,7 @@ interface Peer {
 
 export const PEERS_MAX = 32;
 const LOOK_MS = 1_000;
+const ASK_ANEW_MS = 10_000;
 const PAUSE_MS_MIN = 2_000;
 const PAUSE_MS_MAX = 300_000;
 
@@ -209,6 +210,7 @@ export class PeerBook {
       send,
       policy: () => policy() ?? { classes: new Set(), gatherMs: 0 },
       onKnown: (hub) => this.#known(peer, exchange, hub),
+      onHole: () => this.#askAnew(),
       onEnd: (reason, waitS) => this.#ended(peer, exchange, reason, waitS),
     });
     peer.exchange = exchange;
@@ -245,6 +247,13 @@ export class PeerBook {
     if (peer.address === '' && peer.hub === undefined) this.#heard.delete(peer.name);
   }
 
+  /** Every peer hears anew, a moment later, what this hub lacks. */
+  #askAnew(): void {
+    this.#options.timers.after(ASK_ANEW_MS, () => {
+      for (const { exchange } of this.#all()) exchange?.end('asks for what is missing', 1);
+    });
+  }
+
   #wait(peer: Peer, reason: string, waitS: number): void {
     peer.reason = reason;
     const pauseMs = Math.max(waitS * 1_000, peer.backoff.nextMs());
@@ -259,7 +268,7 @@ function stateOf(peer: Peer): PeerStatus['state'] {
   return peer.exchange.status().isSynced ? 'synced' : 'syncing';
 }
 
-/** `open` is an array of six whose first item is 0. */
+/** `open` is an array of seven whose first item is 0. */
 function isOpen(bytes: Uint8Array): boolean {
-  return bytes[0] === 0x86 && bytes[1] === 0x00;
+  return bytes[0] === 0x87 && bytes[1] === 0x00;
 }

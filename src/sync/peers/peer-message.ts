@@ -3,10 +3,18 @@ import { unreachable } from '../../base/assert.ts';
 import { CborError, CborReader } from '../../codec/reader.ts';
 import type { CborLimits } from '../../codec/value.ts';
 import { CborWriter } from '../../codec/writer.ts';
+import { isOpClass } from '../../model/class.ts';
 import { readOp, readStamp, type StampedOp, writeStamp } from '../../model/op.ts';
-import { bytesOfOrigin, type Origin, originOfBytes } from '../../model/origin.ts';
+import {
+  bytesOfOrigin,
+  laneOf,
+  type Origin,
+  originOfBytes,
+  splitLane,
+} from '../../model/origin.ts';
 import type { VersionVector } from '../../model/version-vector.ts';
 import { readVector, writeVector } from '../../protocol/vector.ts';
+import type { Hole } from './contract.ts';
 
 /** An op as it lies in a hub's journal. */
 export interface PeerOp {
@@ -22,6 +30,8 @@ export type PeerMessage =
       readonly hub: Origin;
       readonly site: string;
       readonly vector: VersionVector;
+      /** What it lacks below the vector. */
+      readonly holes: readonly Hole[];
       readonly rosterEpoch: number;
     }
   /** `hasMore`: false where the sender has no more to send now. Without any op it says just that. */
@@ -40,6 +50,7 @@ export type PeerMessage =
 export const PEER_PROTOCOL = 1;
 export const PEER_PAGE_OPS_MAX = 500;
 export const PEER_PAGE_BYTES_MAX = 131_072;
+export const PEER_HOLES_MAX = 256;
 export const PEER_MESSAGE_BYTES_MAX = 1_040_000;
 const OPEN = 0;
 const PAGE = 1;
@@ -53,9 +64,10 @@ export function encodePeerMessage(message: PeerMessage): Uint8Array {
   const writer = new CborWriter(256);
   switch (message.kind) {
     case 'open':
-      writer.array(6).uint(OPEN).uint(PEER_PROTOCOL).bytes(bytesOfOrigin(message.hub));
+      writer.array(7).uint(OPEN).uint(PEER_PROTOCOL).bytes(bytesOfOrigin(message.hub));
       writeVector(writer.text(message.site), message.vector);
-      writer.uint(message.rosterEpoch);
+      writer.uint(message.rosterEpoch).array(message.holes.length);
+      for (const hole of message.holes) writeHole(writer, hole);
       break;
     case 'page':
       writer.array(4).uint(PAGE).uint(message.number).array(message.ops.length);
@@ -102,7 +114,7 @@ function readParts(
   kind: number,
   count: number,
 ): PeerMessage {
-  if (kind === OPEN && count === 6) return readOpen(reader);
+  if (kind === OPEN && count === 7) return readOpen(reader);
   if (kind === PAGE && count === 4) {
     const number = reader.uint();
     const opsCount = reader.array();
@@ -124,7 +136,27 @@ function readOpen(reader: CborReader): PeerMessage {
   const hub = originOfBytes(reader.bytes());
   if (hub === undefined) throw new CborError('hub is not 8 bytes', reader.offset);
   const site = reader.text();
-  return { kind: 'open', hub, site, vector: readVector(reader), rosterEpoch: reader.uint() };
+  const [vector, rosterEpoch, holesCount] = [readVector(reader), reader.uint(), reader.array()];
+  if (holesCount > PEER_HOLES_MAX) throw new CborError('too many holes', reader.offset);
+  const holes = Array.from({ length: holesCount }, () => readHole(reader));
+  return { kind: 'open', hub, site, vector, holes, rosterEpoch };
+}
+
+function writeHole(writer: CborWriter, { lane, from, to }: Hole): void {
+  const { origin, class: opClass } = splitLane(lane);
+  writer.array(4).bytes(bytesOfOrigin(origin)).uint(opClass).uint(from).uint(to);
+}
+
+function readHole(reader: CborReader): Hole {
+  const start = reader.offset;
+  reader.expectArray(4);
+  const origin = originOfBytes(reader.bytes());
+  const opClass = reader.uint();
+  const [from, to] = [reader.uint(), reader.uint()];
+  if (origin === undefined || !isOpClass(opClass) || from > to) {
+    throw new CborError('malformed hole', start);
+  }
+  return { lane: laneOf(origin, opClass), from, to };
 }
 
 function readPeerOp(reader: CborReader, bytes: Uint8Array): PeerOp {

@@ -12,7 +12,7 @@ import { decodeEntry } from '../../model/entry.ts';
 import type { StampedOp } from '../../model/op.ts';
 import { type Lane, laneOf } from '../../model/origin.ts';
 import { seqIn, type VersionVector } from '../../model/version-vector.ts';
-import type { PeerJournal } from './contract.ts';
+import type { Hole, PeerJournal } from './contract.ts';
 import {
   encodePeerOp,
   PEER_MESSAGE_BYTES_MAX,
@@ -24,6 +24,8 @@ import {
 export interface SendingOptions {
   readonly journal: PeerJournal;
   readonly peerHolds: VersionVector;
+  /** What it lacks below that. */
+  readonly peerHoles: readonly Hole[];
   readonly isAllowed: (opClass: OpClass) => boolean;
   readonly nowMs: () => number;
 }
@@ -110,6 +112,11 @@ export class Sending {
     }
   }
 
+  #isHole(lane: Lane, seq: number): boolean {
+    const { peerHoles } = this.#options;
+    return peerHoles.some((hole) => hole.lane === lane && seq >= hole.from && seq <= hole.to);
+  }
+
   /** The next entry, where the peer lacks it and may get it now. */
   #find(): PeerOp | 'end' | undefined {
     const next = this.#walk.cursor.next();
@@ -122,14 +129,16 @@ export class Sending {
     const lane = laneOf(origin, opClass);
     const met = this.#walk.metByLane.get(lane);
     const known = seqIn(this.#holds, lane);
-    const isWanted = seq > known && !this.#stuck.has(lane);
+    const isHole = seq <= known && this.#isHole(lane, seq);
+    const isWanted = (seq > known || isHole) && !this.#stuck.has(lane);
     if (isWanted && !this.#options.isAllowed(opClass)) {
       this.#passed ??= { lsn: before, metByLane: new Map(this.#walk.metByLane) };
       return undefined;
     }
-    this.#walk.metByLane.set(lane, seq);
+    this.#walk.metByLane.set(lane, Math.max(seq, met ?? 0));
     if (!isWanted) return undefined;
-    const previous = seq === known + 1 ? undefined : (met ?? (this.#isWhole ? 0 : known + 1));
+    const previous =
+      isHole || seq === known + 1 ? undefined : (met ?? (this.#isWhole ? 0 : known + 1));
     const isSendable = previous === undefined || previous <= known;
     if (isSendable && stamped.bytes.length <= OP_BYTES_MAX) {
       return previous === undefined ? { stamped } : { stamped, previous };

@@ -13,6 +13,7 @@ import {
   type PeerMessage,
   readPeerMessage,
 } from '../../../../src/sync/peers/peer-message.ts';
+import type { Hole } from '../../../../src/sync/peers/contract.ts';
 import { Sending } from '../../../../src/sync/peers/sending.ts';
 import { DoorJournal } from '../../../support/door-journal.ts';
 import { DEVICE_A, DEVICE_B, HUB, stampedOp } from '../../../support/ops.ts';
@@ -34,11 +35,13 @@ function sendingOf(
   journal: DoorJournal,
   holds: readonly [Lane, number][] = [],
   isAllowed: (opClass: OpClass) => boolean = () => true,
+  holes: readonly Hole[] = [],
 ): Sending {
   const peerJournal = Object.assign(journal, { whenDurable: () => Promise.resolve() });
   return new Sending({
     journal: peerJournal,
     peerHolds: new Map(holds),
+    peerHoles: holes,
     isAllowed,
     nowMs: () => 0,
   });
@@ -90,6 +93,12 @@ describe('a hub sends', () => {
     assert.deepEqual(seqsOf(sendingOf(journalOf(op(1), op(5)), [[LANE_A, 3]])), ['5<1']);
   });
 
+  test('what the peer has lost in the midst of its lanes', () => {
+    const journal = journalOf(op(1), op(2), op(3), op(4), op(5));
+    const holes = [{ lane: LANE_A, from: 2, to: 3 }];
+    assert.deepEqual(seqsOf(sendingOf(journal, [[LANE_A, 4]], undefined, holes)), ['2', '3', '5']);
+  });
+
   test('nothing of a lane whose next op it has let go of', () => {
     const journal = journalOf(op(1), op(2), op(3), op(1, TELEMETRY, DEVICE_B));
     journal.release(2);
@@ -109,7 +118,14 @@ describe('a hub sends', () => {
 
 describe('messages', () => {
   const messages: PeerMessage[] = [
-    { kind: 'open', hub: HUB, site: 'kisumu', vector: new Map([[LANE_A, 7]]), rosterEpoch: 3 },
+    {
+      kind: 'open',
+      hub: HUB,
+      site: 'kisumu',
+      vector: new Map([[LANE_A, 7]]),
+      holes: [{ lane: LANE_A, from: 2, to: 3 }],
+      rosterEpoch: 3,
+    },
     {
       kind: 'page',
       number: 1,
