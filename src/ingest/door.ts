@@ -118,7 +118,6 @@ const MANY_ORIGINS = later('too many origins on this hub');
 const PASS: Admission = { kind: 'pass' };
 
 export class Door {
-  /** Ops that are missing in the midst of lanes. */
   readonly holes = new HoleBook();
   readonly #options: DoorOptions;
   readonly #journal: JournalPort;
@@ -260,8 +259,8 @@ export class Door {
   }
 
   /**
-   * Takes an op from a peer as it was accepted there, stamp included, so that every hub judges it alike. `previous`:
-   * the op before it in its lane, where what lay between is lost for good.
+   * Takes an op from a peer, stamp included, so that every hub judges it alike. `previous`: the op before it in its lane,
+   * where what lay between is lost.
    */
   acceptPeerOp(stamped: StampedOp, previous?: number): PeerVerdict {
     const { op, bytes, stamp } = stamped;
