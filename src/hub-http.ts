@@ -2,10 +2,12 @@
 import type { Broker } from './broker/broker.ts';
 import type { Config } from './config-schema.ts';
 import { type Access, loginOptions } from './hub-access.ts';
+import type { HubPaths } from './hub-data.ts';
 import { hostAndPort, type Listening } from './hub-listeners.ts';
 import type { HubPower, SiteTime } from './hub-power.ts';
 import type { HubStatus } from './hub-status.ts';
 import type { HubStore } from './hub-store.ts';
+import type { Identity } from './keys/identity.ts';
 import type { Machine } from './machine.ts';
 import { type HttpServer, serveHttp } from './platform/http-server.ts';
 import { webSocketUpgrades } from './platform/websocket.ts';
@@ -14,6 +16,7 @@ import type { AssetDoor } from './status/assets.ts';
 import type { EnrolDoor } from './status/enrol.ts';
 import type { RecordDoor } from './status/records.ts';
 import type { TransparencyLog } from './status/transparency.ts';
+import type { Uplink } from './uplink/uplink.ts';
 
 export interface HttpParts {
   readonly config: Config;
@@ -27,6 +30,9 @@ export interface HttpParts {
   readonly records: RecordDoor;
   readonly assets: AssetDoor;
   readonly servedLog: TransparencyLog;
+  readonly identity: Identity;
+  readonly paths: HubPaths;
+  readonly uplink: Uplink;
 }
 
 export async function listenHttp(parts: HttpParts): Promise<Listening> {
@@ -73,6 +79,7 @@ function isUpload(method: string, path: string): boolean {
 
 /** With the first request: page and library are a tenth of the hub's memory, and of its start. */
 async function openApi(parts: HttpParts): Promise<Api> {
+  const { bundleDoorOf } = await import('./hub-carrier.ts');
   const { createApi } = await import('./status/api.ts');
   const { PageFiles } = await import('./status/page-files.ts');
   const { config, machine, time, status, power, store, access } = parts;
@@ -87,6 +94,7 @@ async function openApi(parts: HttpParts): Promise<Api> {
     powerSince: (sinceMs) => power.history.since(sinceMs),
     powerSources: () => power.sources(),
     override: power.override,
+    bundle: bundleDoorOf(parts),
     ...(await enrolDoor(access)),
     ledger: parts.servedLog,
     page: new PageFiles(machine.files, machine.pageDir),

@@ -182,6 +182,7 @@ async function listenHttp(parts: RegionParts): Promise<HttpServer> {
       const storage = node.site(site)?.storage;
       return storage === undefined ? undefined : summariesOf(storage, hub, all);
     },
+    takeCarried: (messages) => node.carried.take(messages),
     sending: sendDoorOf(node, () => clock.wallMs()),
     assets,
     page: new PageFiles(files, machine.pageDir, 'fleet.html'),

@@ -26,6 +26,8 @@ export const BATCH_FORMATS: readonly number[] = [
   BATCH_FORMAT_WITNESSED,
   BATCH_FORMAT_SEALED,
 ];
+/** Carried sync: batch/BUNDLE.md. */
+export const BUNDLE_FORMAT = 1;
 /** What the uplink keeps of receipts: uplink/progress.ts. */
 export const UPLINK_PROGRESS = 1;
 /** Layout of the data directory as a whole. */

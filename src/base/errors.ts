@@ -85,6 +85,8 @@ export const FAULTS = {
   'batch.rejected':
     'The regional node refused a batch. The reason is in the log; the data stays in the journal.',
   'batch.invalid': 'A batch failed its signature or hash. It is set aside and asked for again.',
+  'bundle.incomplete':
+    'Copy all files of the bundle again; importing what is there already is harmless.',
   'user.exists': 'A user of this name exists. Remove it first, or choose another name.',
   'user.unknown': 'No such user. `heliograph user list` shows all.',
   'enrol.exists': 'Revoke it first, or say --replace: its old credentials end then.',

@@ -12,6 +12,33 @@ const DELIVERY_OPTIONS = {
 
 export const REGION_COMMANDS: readonly Command[] = [
   {
+    name: 'bundle export',
+    summary: 'what waits on a running hub, as files for a stick or a phone',
+    operands: [{ name: 'F', help: 'the file, or the start of its name', isOptional: true }],
+    options: {
+      to: { value: 'DIR', help: 'folder for the files, where no name is given' },
+      split: { value: 'MIB', help: 'largest size of a file' },
+      ...HUB_OPTIONS,
+      json: JSON_OPTION,
+    },
+    notes:
+      'Nothing is let go of until its receipt is imported. Needs an uplink in the configuration.',
+    load: async () => (await import('./bundle.ts')).exportBundle,
+  },
+  {
+    name: 'bundle import',
+    summary: 'take in a bundle: receipts, or what another hub sends and this one carries on',
+    operands: [{ name: 'F', help: 'any file of it; the others lie beside it' }],
+    options: {
+      regional: { help: 'into the regional node, whose answers become a bundle for the way back' },
+      receipts: { value: 'F', help: 'for those answers; absent: beside the bundle' },
+      ...HUB_OPTIONS,
+      json: JSON_OPTION,
+    },
+    notes: 'Exits 1 where a file is torn or missing. Doing it again is harmless.',
+    load: async () => (await import('./bundle.ts')).importBundle,
+  },
+  {
     name: 'regional send',
     summary: 'write a record of a site, such as a work order, and send it down to its hubs',
     options: {

@@ -74,7 +74,7 @@ function sentText({ op, has, waits }: SentDocument): string {
   return `${printable(op)} is stored here; ${there} ${has.length === 1 ? 'has' : 'have'} it.`;
 }
 
-function regionApi(args: Args, io: CliIo): HubApi {
+export function regionApi(args: Args, io: CliIo): HubApi {
   const url = args.text('url');
   if (url !== undefined) return new HubApi(url, args, io);
   const dir = regionalDir(configOf(args, io).data);

@@ -7,7 +7,7 @@
  */
 import { Backoff } from '../base/backoff.ts';
 import type { Cancel, Clock, Timers } from '../base/clock.ts';
-import { bytesEqual, hexOf } from '../base/bytes.ts';
+import { hexOf } from '../base/bytes.ts';
 import { HubError, messageOf, systemCode } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
@@ -31,7 +31,9 @@ import type { Verify } from '../codec/cose.ts';
 import type { Origin } from '../model/origin.ts';
 import type { MqttClient, MqttSession } from '../platform/mqtt-client.ts';
 import { BATCH_FORMATS } from '../versions.ts';
+import { CarriedDesk } from './carried-desk.ts';
 import { DownDesk } from './down-desk.ts';
+import { tellHindrance } from './hindrance.ts';
 import { DEFAULT_REGIONAL_LIMITS, type RegionalLimits } from './limits.ts';
 import { type Answer, Site } from './site.ts';
 import type { RegionStorage } from './site-storage.ts';
@@ -112,6 +114,8 @@ export class RegionalNode {
   readonly #clientId: string;
   /** The way down. */
   readonly down: DownDesk;
+  /** What comes on a stick. */
+  readonly carried: CarriedDesk;
   #cancelPause: Cancel = (): void => undefined;
   #cancelSweep: Cancel = (): void => undefined;
   #isSweeping = false;
@@ -128,6 +132,13 @@ export class RegionalNode {
       siteOf: (name) => this.#siteOfOthers(name),
       queue: this.#queue,
       verify: options.verify,
+    });
+    this.carried = new CarriedDesk({
+      ...options,
+      queue: this.#queue,
+      siteNamed: (name) => this.#siteNamed(name),
+      siteOf: (name) => this.#siteOfOthers(name),
+      greetingFor: (hello) => this.#greetingFor(hello, {}),
     });
     const region = `heliograph-region-${originOfPublicKey(options.signer.publicKey)}`;
     const suffix = hexOf(options.random.bytes(CLIENT_SUFFIX_BYTES));
@@ -258,21 +269,24 @@ export class RegionalNode {
     const site = await this.#siteNamed(hello.site);
     const met = await site.meet(hello);
     if (met === 'other' || met === 'full') return this.#note(topic, `hub not taken: ${met}`);
-    const { log, signer, software } = this.#options;
+    const { log } = this.#options;
     if (met === 'new') log.info('regional.hub.new', { site: site.name, hub: hello.hub });
     const answers = await site.answersTo(hello);
     for (const { batch, answer } of answers) this.#answer(address, batch, answer);
     await this.#takeUp(site);
+    const waiting = await this.down.heard(site, hello);
+    this.#publish(downHelloTopic(address), this.#greetingFor(hello, waiting));
+    await site.down?.link.begin(hello.hub, hello);
+  }
+
+  #greetingFor(hello: Hello, waiting: { readonly waiting?: number }): Uint8Array {
+    const { opener, jurisdictions, signer, software } = this.#options;
     const readable = { formats: BATCH_FORMATS, compressions: COMPRESSIONS, encodings: ENCODINGS };
-    const { opener, jurisdictions } = this.#options;
     const stores = jurisdictions === undefined ? {} : { jurisdictions };
     const opens = opener === undefined ? {} : { opens: opener.keyIds };
-    const waiting = await this.down.heard(site, hello);
-    const can = { ...readable, ...opens, ...stores, ...waiting };
     tellHindrance(hello, this.#options);
-    const greeting = { hub: hello.hub, nonce: hello.nonce, software, ...can };
-    this.#publish(downHelloTopic(address), encodeDownHello(greeting, signer));
-    await site.down?.link.begin(hello.hub, hello);
+    const told = { hub: hello.hub, nonce: hello.nonce, software, ...readable };
+    return encodeDownHello({ ...told, ...opens, ...stores, ...waiting }, signer);
   }
 
   async #takeChunk(
@@ -393,17 +407,4 @@ export class RegionalNode {
 
 function isPassing(error: unknown): error is HubError {
   return error instanceof HubError && PASSING.has(error.code);
-}
-
-/** What the hub will find in our greeting, and stop at: said here too. */
-function tellHindrance(
-  { site, hub, sealedTo, jurisdiction }: Hello,
-  { opener, jurisdictions, log }: RegionalNodeOptions,
-): void {
-  if (sealedTo !== undefined && !opener?.keyIds.some((id) => bytesEqual(id, sealedTo))) {
-    const key = hexOf(sealedTo);
-    log.error('regional.hub.unreadable', { site, hub, key, next: 'regional.operator_key_file' });
-  }
-  if (jurisdictions?.includes(jurisdiction ?? '') !== false) return;
-  log.error('regional.jurisdiction.refused', { site, hub, jurisdiction, stores: jurisdictions });
 }

@@ -17,6 +17,7 @@ import { enrolAnswer, type EnrolDoor } from './enrol.ts';
 import { EventStreams } from './event-stream.ts';
 import { admit, type HttpPrincipal, type LoginOptions } from './login.ts';
 import { METRICS_TYPE, renderMetrics } from './metrics.ts';
+import { bundleAnswer, type BundleDoor, bundlePage } from './bundle.ts';
 import { overrideAnswer, type OverrideDoor } from './override.ts';
 import type { PowerSample } from './power-history.ts';
 import { problem } from './problem.ts';
@@ -77,6 +78,8 @@ export interface ApiOptions extends LoginOptions {
   /** What each power source tells at this moment, a row for each figure. */
   powerSources(): readonly PowerSourceRow[];
   readonly override: OverrideDoor;
+  /** Absent where nothing can be carried. */
+  readonly bundle?: BundleDoor;
   /** On the hub that is the site's authority, in mode `enrolled`. */
   readonly enrol?: EnrolDoor;
   readonly ledger: TransparencyLog;
@@ -129,6 +132,12 @@ export function createApi(options: ApiOptions): Api {
     app.all(path, () => problem(405, 'Only GET and HEAD here.', { Allow: 'GET, HEAD' }));
   }
   serveAssets(app, options);
+  app.get('/api/v1/bundle/messages', ({ req, var: { principal } }, next) => {
+    const { bundle } = options;
+    return bundle === undefined
+      ? next()
+      : Promise.resolve(bundlePage(bundle, new URL(req.url), principal));
+  });
   for (const [path, handler] of changes(options)) {
     app.post(path, handler);
     app.all(path, () => problem(405, 'Only POST here.', { Allow: 'POST' }));
@@ -195,7 +204,13 @@ function routes(options: ApiOptions, streams: EventStreams): [string, Handler][]
 }
 
 /** What changes something. */
-function changes({ override, records, enrol, ...options }: ApiOptions): [string, Handler][] {
+function changes({
+  override,
+  records,
+  enrol,
+  bundle,
+  ...options
+}: ApiOptions): [string, Handler][] {
   const asked = (context: Context<Env>): [Request, HttpPrincipal | undefined] => [
     context.req.raw,
     context.get('principal'),
@@ -205,8 +220,13 @@ function changes({ override, records, enrol, ...options }: ApiOptions): [string,
     enrol === undefined
       ? []
       : [['/api/v1/enrol', (context) => enrolAnswer(enrol, context.req.raw, context.env.remote)]];
+  const carrying: [string, Handler][] =
+    bundle === undefined
+      ? []
+      : [['/api/v1/bundle', (context) => bundleAnswer(bundle, ...asked(context))]];
   return [
     ...enrolment,
+    ...carrying,
     ['/api/v1/override', (context) => overrideAnswer(override, ...asked(context))],
     ['/api/v1/undo', (context) => undoAnswer(records, ...asked(context), mayReadIn(context))],
     [

@@ -11,6 +11,7 @@ import type { Log } from '../base/log.ts';
 import { jsonAnswer, linesAnswer, secured } from './answers.ts';
 import type { StateDigest } from './api.ts';
 import { contentAnswer, type ContentDoor } from './assets.ts';
+import { regionBundleAnswer, type TakeCarried } from './bundle.ts';
 import type { FleetHub, FleetLine } from './fleet.ts';
 import { admit, type HttpPrincipal, type LoginOptions } from './login.ts';
 import { METRICS_TYPE } from './metrics.ts';
@@ -57,6 +58,8 @@ export interface RegionApiOptions extends LoginOptions {
   /** What is sent down to hubs. */
   readonly sending: SendDoor;
   readonly assets: ContentDoor;
+  /** Takes in what came on a stick. */
+  readonly takeCarried: TakeCarried;
   readonly page: { answer(path: string, request: Headers): Response | undefined };
   readonly log: Log;
 }
@@ -112,6 +115,9 @@ export function createRegionApi(options: RegionApiOptions): RegionApi {
   );
   app.post('/api/v1/override', ({ req, var: { principal } }) =>
     regionOverrideAnswer(options.sending, req.raw, principal),
+  );
+  app.post('/api/v1/bundle', ({ req, var: { principal } }) =>
+    regionBundleAnswer(options.takeCarried, req.raw, principal),
   );
   app.get('/api/v1/delivery', ({ req }) => deliveryAnswer(options.sending, new URL(req.url)));
   app.get('*', (context, next) => {

@@ -3,7 +3,7 @@ import type { Clock, Timers } from '../base/clock.ts';
 import type { HubError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
-import type { Compressor } from '../batch/compression.ts';
+import { type Compressor, threadedBrotli } from '../batch/compression.ts';
 import { DEFAULT_SEAL_LIMITS, type SealLimits } from '../batch/limits.ts';
 import type { Signer } from '../batch/manifest.ts';
 import type { PayloadSealer } from '../batch/payload-seal.ts';
@@ -11,6 +11,7 @@ import type { Verify } from '../codec/cose.ts';
 import type { Files } from '../platform/files.ts';
 import type { MqttClient } from '../platform/mqtt-client.ts';
 import type { DownlinkPort } from './downlink.ts';
+import type { OutboxOptions } from './outbox.ts';
 import type {
   Backlog,
   BatchAudit,
@@ -116,4 +117,11 @@ export interface UplinkStatus {
   readonly faults: readonly HubError[];
   /** Id of the operator's key that batches are encrypted to. */
   readonly sealedTo: Uint8Array | undefined;
+}
+
+/** What the outbox takes of them. */
+export function outboxOptionsOf(options: UplinkOptions): OutboxOptions {
+  const { seal, spoolBytesMax } = { ...DEFAULT_UPLINK_LIMITS, ...options.limits };
+  const { compressor = threadedBrotli, linkTimers: timers } = options;
+  return { ...options, timers, compressor, sealLimits: seal, spoolBytesMax };
 }

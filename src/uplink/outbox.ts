@@ -132,6 +132,7 @@ export class Outbox {
     return CLASSES.filter(
       (opClass) =>
         this.#unsealed.of(opClass).ops > 0 &&
+        !this.#classes[opClass].isSealing &&
         this.#classes[opClass].progress.beyond.length < BEYOND_MAX,
     );
   }

@@ -24,3 +24,9 @@ export function trustRegion(files: Files, path: string, publicKey: Uint8Array): 
   const message = `${path} does not hold the key ${hexOf(publicKey)} that answers`;
   return { kind: 'other', fault: new HubError('uplink.wrong-region', message) };
 }
+
+/** The pinned key; undefined where there is none, or the file holds none. */
+export function readRegionKey(files: Pick<Files, 'read'>, path: string): Uint8Array | undefined {
+  const pinned = bytesOfHex(textOf(files.read(path) ?? new Uint8Array(0))?.trim() ?? '');
+  return pinned?.length === KEY_BYTES ? pinned : undefined;
+}

@@ -10,11 +10,11 @@ import { unreachable } from '../base/assert.ts';
 import { type Cancel, pause } from '../base/clock.ts';
 import { HubError, messageOf, systemCode } from '../base/errors.ts';
 import { originOfPublicKey } from '../batch/batch-id.ts';
-import { threadedBrotli } from '../batch/compression.ts';
 import { chunkBytes } from '../batch/chunks.ts';
 import type { DownHello, Have, Receipt } from '../batch/messages.ts';
 import { ALARM, CLASS_NAMES, COMMAND, type OpClass } from '../model/class.ts';
 import { Attempts } from './attempts.ts';
+import type { CarrierPort } from './carrier.ts';
 import { ChunkSize } from './chunk-size.ts';
 import { confirms } from './confirms.ts';
 import { Counterpart } from './counterpart.ts';
@@ -22,6 +22,7 @@ import { Descent, type DownPiece } from './descent.ts';
 import { Outbox } from './outbox.ts';
 import {
   DEFAULT_UPLINK_LIMITS,
+  outboxOptionsOf,
   type UplinkLimits,
   type UplinkOptions,
   type UplinkStatus,
@@ -84,17 +85,15 @@ export class Uplink {
 
   /** Reads what is kept and begins to count, and to send as soon as it may. */
   static open(options: UplinkOptions): Uplink {
-    const limits = { ...DEFAULT_UPLINK_LIMITS, ...options.limits };
-    const outbox = Outbox.open({
-      ...options,
-      timers: options.linkTimers,
-      compressor: options.compressor ?? threadedBrotli,
-      sealLimits: limits.seal,
-      spoolBytesMax: limits.spoolBytesMax,
-    });
-    const uplink = new Uplink(options, outbox);
+    const uplink = new Uplink(options, Outbox.open(outboxOptionsOf(options)));
     uplink.#begin();
     return uplink;
+  }
+
+  /** For sync by stick: carrier.ts. */
+  carrierPort(): CarrierPort {
+    const meets = (answer: DownHello): boolean => this.#counterpart.meet(answer) === undefined;
+    return { outbox: this.#outbox, meets, takeReceipt: (receipt) => this.#takeReceipt(receipt) };
   }
 
   /** What has no receipt yet, by class. */

@@ -76,6 +76,7 @@ function ask(
     page: { answer: (file) => (file === '/' ? new Response('page') : undefined) },
     summaries: async () => [],
     sending: SENDING,
+    takeCarried: async () => ({ answers: [] }),
     log: SILENT_LOG,
     ...change,
   });
@@ -155,6 +156,7 @@ describe('what is sent down', () => {
       assets: NO_ASSETS,
       ...NOTHING,
       sending: SENDING,
+      takeCarried: async () => ({ answers: [] }),
       log: SILENT_LOG,
     });
     const headers = { 'content-type': 'application/json' };

@@ -1,0 +1,236 @@
+/**
+ * Carried sync on the hub (batch/BUNDLE.md): hands out what waits as messages for a stick, and takes the answers that come
+ * back. What was handed out stays in the spool and in the journal until a receipt is here; what was handed to whom is noted
+ * beside the spool. Messages of other hubs are kept, unread, and handed on.
+ */
+import { textOf, utf8 } from '../base/bytes.ts';
+import type { Clock } from '../base/clock.ts';
+import { isoTime } from '../base/iso-time.ts';
+import type { Log } from '../base/log.ts';
+import type { Random } from '../base/random.ts';
+import { type BatchId, originOfPublicKey, sha256 } from '../batch/batch-id.ts';
+import { type CarriedMessage, encodeBundle, joinBundle, parsePart } from '../batch/bundle.ts';
+import { COMPRESSIONS } from '../batch/compression.ts';
+import { SPOOLED_MAX } from '../batch/limits.ts';
+import type { Signer } from '../batch/manifest.ts';
+import {
+  type DownHello,
+  encodeHello,
+  NONCE_BYTES,
+  parseDownHello,
+  parseReceipt,
+  type Receipt,
+} from '../batch/messages.ts';
+import { ENCODINGS } from '../batch/payload.ts';
+import type { PayloadSealer } from '../batch/payload-seal.ts';
+import {
+  chunkTopic,
+  helloTopic,
+  type HubAddress,
+  parseDownstreamTopic,
+  parseUpstreamTopic,
+} from '../batch/topics.ts';
+import type { Verify } from '../codec/cose.ts';
+import { hexOf } from '../base/bytes.ts';
+import { CLASSES, type OpClass } from '../model/class.ts';
+import type { Files } from '../platform/files.ts';
+import { BATCH_FORMATS } from '../versions.ts';
+import type { Outbox } from './outbox.ts';
+import type { SyncLogWriter } from './ports.ts';
+import { readRegionKey } from './region-key.ts';
+
+export interface CarrierOptions {
+  readonly files: Files;
+  /** Folder of spool and `region.pub`. */
+  readonly dir: string;
+  readonly site: string;
+  readonly signer: Signer;
+  readonly verify: Verify;
+  readonly sealer?: PayloadSealer | undefined;
+  readonly jurisdiction?: string | undefined;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly syncLog: SyncLogWriter;
+  readonly log: Log;
+  readonly software: string;
+}
+
+/** What the carrier asks of the uplink. */
+export interface CarrierPort {
+  readonly outbox: Outbox;
+  /** Whether the region that answers so is to be believed; pins it at first contact. */
+  meets(answer: DownHello): boolean;
+  takeReceipt(receipt: Receipt): void;
+}
+
+export interface HandedBatch {
+  readonly id: BatchId;
+  readonly class: OpClass;
+  readonly ops: number;
+  readonly bytes: number;
+  readonly chunks: number;
+}
+
+export interface HandedOut {
+  readonly hello: CarriedMessage;
+  readonly batches: readonly HandedBatch[];
+  /** Bundles of other hubs that are carried on. */
+  readonly carried: readonly string[];
+  readonly isEncrypted: boolean;
+}
+
+export interface TakenIn {
+  /** Batches of this hub that have their receipt with this. */
+  readonly receipts: number;
+  /** Messages of other hubs that are carried on. */
+  readonly foreign: number;
+  /** Messages that are nothing to this hub, or not signed by its region. */
+  readonly passedOver: number;
+}
+
+const CARRIED_BYTES_MAX = 256 << 20;
+
+export class Carrier {
+  readonly #options: CarrierOptions;
+  readonly #port: CarrierPort;
+  readonly #address: HubAddress;
+
+  constructor(options: CarrierOptions, port: CarrierPort) {
+    this.#options = options;
+    this.#port = port;
+    this.#address = { site: options.site, hub: originOfPublicKey(options.signer.publicKey) };
+  }
+
+  /** Seals what waits and says what there is to carry; `to` is noted. */
+  async handOut(to: string): Promise<HandedOut> {
+    const { outbox } = this.#port;
+    for (const opClass of CLASSES) {
+      while (outbox.sealableClasses().includes(opClass)) {
+        if ((await outbox.seal(opClass, 'columns', true)) === undefined) break;
+      }
+    }
+    const batches = outbox.sendable().map(({ id, manifest, layout }) => ({
+      id,
+      class: manifest.class,
+      ops: manifest.ops,
+      bytes: layout.batchBytes,
+      chunks: layout.total,
+    }));
+    this.#note(batches, to);
+    const isEncrypted = this.#options.sealer !== undefined;
+    return { hello: this.#hello(batches), batches, carried: this.#carriedNames(), isEncrypted };
+  }
+
+  /** The messages of a batch from chunk `from` on, about `bytesMax` of them. */
+  messages(id: BatchId, from: number, bytesMax: number): CarriedMessage[] {
+    const { outbox } = this.#port;
+    const total = outbox.get(id)?.layout.total ?? 0;
+    const messages: CarriedMessage[] = [];
+    let bytes = 0;
+    for (let index = from; index < total && bytes < bytesMax; index++) {
+      const payload = outbox.chunk(id, index);
+      messages.push({ topic: chunkTopic(this.#address, id, index), payload });
+      bytes += payload.length;
+    }
+    return messages;
+  }
+
+  /** A bundle of other hubs, as it came. */
+  carried(name: string): readonly CarriedMessage[] {
+    if (!/^[0-9a-f]{32}\.bundle$/.test(name)) return [];
+    const bytes = this.#options.files.read(`${this.#carriedDir}/${name}`);
+    const part = bytes === undefined ? undefined : parsePart(bytes);
+    const joined = part?.kind === 'part' ? joinBundle([part.part]) : undefined;
+    return joined?.kind === 'bundle' ? joined.messages : [];
+  }
+
+  /** Takes answers of the region for this hub, and keeps what is of other hubs. */
+  take(messages: readonly CarriedMessage[]): TakenIn {
+    const { verify, files, dir } = this.#options;
+    let receipts = 0;
+    let passedOver = 0;
+    const foreign: CarriedMessage[] = [];
+    for (const message of messages) {
+      const own = parseDownstreamTopic(this.#address, message.topic);
+      const upstream = parseUpstreamTopic(message.topic);
+      if (own?.kind === 'down-hello') {
+        const answer = parseDownHello(message.payload, verify);
+        if (answer?.hub !== this.#address.hub || !this.#port.meets(answer)) passedOver += 1;
+      } else if (own?.kind === 'receipt') {
+        const key = readRegionKey(files, `${dir}/region.pub`);
+        const receipt = key && parseReceipt(message.payload, key, verify);
+        if (receipt?.hub !== this.#address.hub || receipt.batch !== own.batch) passedOver += 1;
+        else if (this.#port.outbox.get(receipt.batch) !== undefined) {
+          this.#port.takeReceipt(receipt);
+          receipts += 1;
+        }
+      } else if (upstream !== undefined && upstream.address.hub !== this.#address.hub) {
+        foreign.push(message);
+      } else passedOver += 1;
+    }
+    this.#keep(foreign);
+    return { receipts, foreign: foreign.length, passedOver };
+  }
+
+  get #carriedDir(): string {
+    return `${this.#options.dir}/carried`;
+  }
+
+  #carriedNames(): string[] {
+    return this.#options.files.list(this.#carriedDir).filter((name) => name.endsWith('.bundle'));
+  }
+
+  #keep(messages: readonly CarriedMessage[]): void {
+    if (messages.length === 0) return;
+    const { files, log } = this.#options;
+    files.makeDir(this.#carriedDir);
+    const [bytes = new Uint8Array()] = encodeBundle(messages);
+    const names = this.#carriedNames();
+    const sizes = names.map((name) => files.read(`${this.#carriedDir}/${name}`)?.length ?? 0);
+    let total = sizes.reduce((sum, size) => sum + size, bytes.length);
+    for (const [index, name] of names.entries()) {
+      if (total <= CARRIED_BYTES_MAX) break;
+      files.remove(`${this.#carriedDir}/${name}`);
+      total -= sizes[index] ?? 0;
+      log.warn('uplink.carried.dropped', { name, bytesMax: CARRIED_BYTES_MAX });
+    }
+    const name = `${hexOf(sha256(bytes).subarray(0, 16))}.bundle`;
+    files.replace(`${this.#carriedDir}/${name}`, bytes);
+  }
+
+  #hello(batches: readonly HandedBatch[]): CarriedMessage {
+    const { random, software, signer, sealer, jurisdiction, site } = this.#options;
+    const readable = { formats: BATCH_FORMATS, compressions: COMPRESSIONS, encodings: ENCODINGS };
+    const spooled = batches.slice(0, SPOOLED_MAX).map(({ id }) => id);
+    const demands = {
+      ...(sealer === undefined ? {} : { sealedTo: sealer.keyId }),
+      ...(jurisdiction === undefined ? {} : { jurisdiction }),
+    };
+    const told = { site, nonce: random.bytes(NONCE_BYTES), software, ...readable, spooled };
+    const payload = encodeHello({ ...told, ...demands }, signer);
+    return { topic: helloTopic(this.#address), payload };
+  }
+
+  /** `carried.json`: what was handed to whom; the last hundred times. */
+  #note(batches: readonly HandedBatch[], to: string): void {
+    const { files, dir, clock, syncLog } = this.#options;
+    const path = `${dir}/carried.json`;
+    const before = readNotes(files, path);
+    const ids = batches.map(({ id }) => id);
+    const entry = { at: isoTime(clock.wallMs()), to, batches: ids };
+    files.replace(path, utf8(`${JSON.stringify([...before, entry].slice(-100))}\n`));
+    const ops = batches.reduce((sum, batch) => sum + batch.ops, 0);
+    const bytes = batches.reduce((sum, batch) => sum + batch.bytes, 0);
+    const why = `${batches.length} batches handed to ${to}; their receipts decide`;
+    syncLog.append({ event: 'batch.sent', link: 'carried', bytes, ops, why });
+  }
+}
+
+function readNotes(files: Files, path: string): unknown[] {
+  try {
+    const notes: unknown = JSON.parse(textOf(files.read(path) ?? utf8('[]')) ?? '[]');
+    return Array.isArray(notes) ? notes : [];
+  } catch {
+    return []; // For people only; begun anew.
+  }
+}
