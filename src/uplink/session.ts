@@ -19,7 +19,7 @@
 import { assert, unreachable } from '../base/assert.ts';
 import type { BatchId } from '../batch/batch-id.ts';
 import { CHUNK_MESSAGE_BYTES_MAX } from '../batch/limits.ts';
-import { CLASSES, COMMAND, LOG, type OpClass } from '../model/class.ts';
+import { BULK, CLASSES, COMMAND, LOG, type OpClass } from '../model/class.ts';
 
 export type Phase = 'idle' | 'connecting' | 'greeting' | 'sending' | 'closing';
 
@@ -260,7 +260,9 @@ function proceed(state: SessionState, view: SessionView, isProgress: boolean): S
 function maybeConnect(state: SessionState, view: SessionView): Step {
   const isWaiting = (opClass: OpClass): boolean =>
     view.sealable.includes(opClass) || view.spooled.some((batch) => batch.class === opClass);
-  const asks = view.isCheckDue === true && view.allowed.includes(COMMAND);
+  // Only while energy is not short: where bulk may not go, nothing is spent on a question.
+  const isPlenty = view.allowed.includes(COMMAND) && view.riding.includes(BULK);
+  const asks = view.isCheckDue === true && isPlenty;
   const opens = asks || view.allowed.some((opClass) => opClass !== LOG && isWaiting(opClass));
   if (!opens || state.isPausing || !view.isWayThere) return { state, effects: [] };
   return { state: { ...state, phase: 'connecting' }, effects: [{ type: 'connect' }] };
