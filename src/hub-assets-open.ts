@@ -14,7 +14,7 @@ import { readAssetVersion } from './merge/asset-version.ts';
 import { type AssetPreview, encodePreview } from './model/asset-bytes.ts';
 import { PREVIEW } from './model/class.ts';
 import { ASSET } from './model/op.ts';
-import { runInThread } from './platform/thread.ts';
+import { runApart } from './platform/apart.ts';
 
 export interface OpenAssetsParts {
   readonly ground: Ground;
@@ -62,7 +62,7 @@ export function openAssets(parts: OpenAssetsParts): OpenedAssets {
       log,
       mayMake: mayPreview,
       pixelsMax: config.assets.previewMegapixelsMax * MEGAPIXEL,
-      make: async (order) => (await runInThread(MAKER, order, MAKER_LIMITS)) as MadePreview,
+      make: async (order) => (await runApart(MAKER, order, MAKER_LIMITS)) as MadePreview,
       keep: (id, preview) => keepPreview(serving, blobs, id, preview),
     }),
   );

@@ -1,5 +1,5 @@
 /**
- * A small JPEG of a JPEG or PNG, upright. Runs in a thread of its own (`run`), because decoding takes a second and a
+ * A small JPEG of a JPEG or PNG, upright. Runs in a process of its own (`run`), because decoding takes a second and a few
  * hundred megabytes. The decoders are optional packages in plain JavaScript, loaded when a preview is made: on a hub
  * whose pictures have no previews nobody pays for them.
  */
