@@ -50,7 +50,13 @@ export type RefusedReason =
   | 'forked history';
 
 export type BatchOutcome =
-  | { readonly kind: 'batch'; readonly manifest: Manifest; readonly entries: readonly StampedOp[] }
+  | {
+      readonly kind: 'batch';
+      readonly manifest: Manifest;
+      readonly entries: readonly StampedOp[];
+      /** Leaf hashes of the entries, in their order. */
+      readonly leaves: readonly Uint8Array[];
+    }
   | { readonly kind: 'damaged'; readonly reason: DamagedReason }
   | { readonly kind: 'refused'; readonly reason: RefusedReason; readonly manifest?: Manifest };
 
@@ -141,8 +147,11 @@ export async function openBatch(
   if (raw?.length !== manifest.rawBytes) return refuse('malformed payload');
   const entries = await inSlices(readPayload(raw, manifest.encoding), pause);
   if (entries === undefined) return refuse('malformed payload');
-  const difference = await inSlices(differenceFrom(manifest, entries), pause);
-  return difference === undefined ? { kind: 'batch', manifest, entries } : refuse(difference);
+  const leaves: Uint8Array[] = [];
+  const difference = await inSlices(differenceFrom(manifest, entries, leaves), pause);
+  return difference === undefined
+    ? { kind: 'batch', manifest, entries, leaves }
+    : refuse(difference);
 }
 
 function plainPayload(
@@ -190,10 +199,11 @@ function damaged(reason: DamagedReason): Proven {
   return { kind: 'damaged', reason };
 }
 
-/** In what the ops of the payload are not those of the manifest. */
+/** In what the ops of the payload are not those of the manifest; their leaf hashes go into `leaves`. */
 function* differenceFrom(
   manifest: Manifest,
   entries: readonly StampedOp[],
+  leaves: Uint8Array[],
 ): Slices<RefusedReason | undefined> {
   if (entries.length !== manifest.ops) return 'ops differ from ranges';
   const ranges = new RangeSet();
@@ -202,7 +212,7 @@ function* differenceFrom(
     if (op.class !== manifest.class) return 'another class';
     if (op.origin === manifest.hub && stamp.hub !== manifest.hub) return 'foreign stamp';
     if (!ranges.add(op.origin, op.class, op.seq)) return 'ops differ from ranges';
-    tree.add(bytes);
+    leaves.push(tree.add(bytes));
     if (tree.size % SLICE_OPS === 0) yield;
   }
   if (!rangesEqual(ranges.list(), manifest.ranges)) return 'ops differ from ranges';

@@ -47,14 +47,17 @@ export class TreeHasher {
     return this.#size;
   }
 
-  add(leaf: Uint8Array): void {
-    let subtree = leafHash(leaf);
+  /** The leaf's hash, for whoever needs it too. */
+  add(leaf: Uint8Array): Uint8Array {
+    const added = leafHash(leaf);
+    let subtree = added;
     // Each trailing one bit of the old size is a subtree as large as what has gathered so far.
     for (let rest = this.#size; rest % 2 === 1; rest = (rest - 1) / 2) {
       subtree = nodeHash(this.#subtrees.pop() as Uint8Array, subtree);
     }
     this.#subtrees.push(subtree);
     this.#size += 1;
+    return added;
   }
 
   /** Root over all leaves so far; adding may go on. The root of no leaves is the hash of nothing. */

@@ -16,6 +16,12 @@ export const ORIGIN_BYTES = 8;
 /** Texts of origins by their last byte: ops of a few origins follow each other by the million. */
 const recent: { readonly bytes: Uint8Array; readonly origin: Origin }[] = [];
 
+/** The origin that was last asked for, for the same reason. */
+let newest: { readonly origin: Origin | undefined; readonly bytes: Uint8Array } = {
+  origin: undefined,
+  bytes: new Uint8Array(0),
+};
+
 /** Undefined where the bytes are not 8. */
 export function originOfBytes(bytes: Uint8Array): Origin | undefined {
   if (bytes.length !== ORIGIN_BYTES) return undefined;
@@ -32,7 +38,10 @@ export function originOfText(text: string): Origin | undefined {
 }
 
 export function bytesOfOrigin(origin: Origin): Uint8Array {
-  return bytesOfHex(origin) as Uint8Array;
+  if (newest.origin !== origin) {
+    newest = { origin, bytes: bytesOfHex(origin) as Uint8Array };
+  }
+  return newest.bytes.slice();
 }
 
 /** A lane's key in maps and tables: `<origin>/<class>`. Ops of a lane are numbered 1, 2, 3 … without gaps. */

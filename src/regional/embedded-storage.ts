@@ -263,25 +263,26 @@ class EmbeddedSite implements SiteStorage {
     hub: Origin,
     id: BatchId,
     bytes: Uint8Array,
-    { manifest, entries }: OpenedBatch,
+    opened: OpenedBatch,
   ): Promise<KeepOutcome> {
+    const { manifest, entries } = opened;
     const opClass = manifest.class;
-    const history = await this.#compare({ manifest, entries });
+    const history = await this.#compare(opened);
     if (history === 'forked') {
       return { kind: 'forked', known: this.#history.head(hub, opClass).size };
     }
     const kept = this.#archive.add(hub, opClass, id, bytes);
     await this.#fold(kept.number, entries);
     if (history === 'agrees') await this.#history.save(hub);
-    const done = this.#confirm(id, { manifest, entries }, history);
+    const done = this.#confirm(id, opened, history);
     this.#assembly.drop(hub, id);
     return { kind: 'kept', ...done, freed: [] };
   }
 
   /** A hub's history against what it told before; nothing of one that differs is taken in. */
-  async #compare({ manifest, entries }: OpenedBatch): Promise<HistoryOutcome> {
+  async #compare({ manifest, leaves }: OpenedBatch): Promise<HistoryOutcome> {
     const { timers } = this.#options;
-    const outcome = await this.#history.take(manifest, entries, () => turn(timers));
+    const outcome = await this.#history.take(manifest, leaves, () => turn(timers));
     if (outcome === 'forked') this.#history.forget(manifest.hub);
     return outcome;
   }

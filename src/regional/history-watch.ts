@@ -10,11 +10,9 @@
 import { bytesEqual } from '../base/bytes.ts';
 import type { Manifest } from '../batch/manifest.ts';
 import { type LedgerState, readLedgerState, writeLedgerState } from '../ledger/ledger-state.ts';
-import { leafHash } from '../ledger/merkle.ts';
 import type { TreeHead } from '../ledger/note.ts';
 import { TileTree } from '../ledger/tile-tree.ts';
 import { CLASS_NAMES, CLASSES, type OpClass, perClass } from '../model/class.ts';
-import type { StampedOp } from '../model/op.ts';
 import type { Origin } from '../model/origin.ts';
 import type { Files } from '../platform/files.ts';
 
@@ -24,7 +22,7 @@ export type HistoryOutcome = 'agrees' | 'untold' | 'gap' | 'forked';
 type Trees = Readonly<Record<OpClass, TileTree>>;
 
 /** Leaves hashed before other work gets its turn. */
-const SLICE_OPS = 512;
+const SLICE_OPS = 2_048;
 
 export class HistoryWatch {
   readonly #files: Files;
@@ -40,11 +38,11 @@ export class HistoryWatch {
   /** Compares a verified batch with what is known, and takes in what is new; `save` makes it durable. */
   async take(
     { hub, class: opClass, ops, tree: told }: Manifest,
-    entries: readonly StampedOp[],
+    leaves: readonly Uint8Array[],
     pause: () => Promise<void>,
   ): Promise<HistoryOutcome> {
     if (told === undefined) return 'untold';
-    return compareHistory(this.#treesOf(hub)[opClass], ops, told, entries, pause);
+    return compareHistory(this.#treesOf(hub)[opClass], ops, told, leaves, pause);
   }
 
   /** All of a hub's class that is known. */
@@ -95,16 +93,15 @@ export async function compareHistory(
   tree: TileTree,
   ops: number,
   told: TreeHead,
-  entries: readonly StampedOp[],
+  leaves: readonly Uint8Array[],
   pause: () => Promise<void>,
 ): Promise<Exclude<HistoryOutcome, 'untold'>> {
   const before = told.size - ops;
   if (before < 0) return 'forked';
   if (before > tree.size) return 'gap';
   const known = tree.size;
-  for (const [at, { bytes }] of entries.entries()) {
+  for (const [at, leaf] of leaves.entries()) {
     if (at % SLICE_OPS === SLICE_OPS - 1) await pause();
-    const leaf = leafHash(bytes);
     if (before + at >= known) tree.append(leaf);
     else if (!bytesEqual(tree.node(0, before + at), leaf)) return 'forked';
   }

@@ -45,6 +45,8 @@ export type PutOutcome =
 export interface OpenedBatch {
   readonly manifest: Manifest;
   readonly entries: readonly StampedOp[];
+  /** Leaf hashes of the entries. */
+  readonly leaves: readonly Uint8Array[];
 }
 
 /** What a receipt says beside the manifest. */

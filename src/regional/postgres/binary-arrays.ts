@@ -12,6 +12,7 @@ const TIMESTAMPTZ = 1184;
 const HEAD_BYTES = 20;
 /** 2000-01-01, where PostgreSQL begins to count microseconds. */
 const EPOCH_MS = 946_684_800_000;
+const TWO_32 = 0x100000000;
 
 export function byteaArray(values: readonly Uint8Array[]): Uint8Array {
   return variable(BYTEA, values);
@@ -33,14 +34,23 @@ export function int4Array(values: readonly number[]): Uint8Array {
 }
 
 export function int8Array(values: readonly (number | bigint)[]): Uint8Array {
-  return fixed(INT8, values, 8, (view, at, value) => view.setBigInt64(at, BigInt(value)));
+  return fixed(INT8, values, 8, (view, at, value) => {
+    if (typeof value === 'bigint') view.setBigInt64(at, value);
+    else putSafe(view, at, value);
+  });
 }
 
 /** Milliseconds since 1970. */
 export function timeArray(valuesMs: readonly number[]): Uint8Array {
   return fixed(TIMESTAMPTZ, valuesMs, 8, (view, at, ms) => {
-    view.setBigInt64(at, BigInt(Math.floor(ms) - EPOCH_MS) * 1000n);
+    putSafe(view, at, (Math.floor(ms) - EPOCH_MS) * 1000);
   });
+}
+
+/** A whole number of at most 2^53 either way, without the detour by a bigint. */
+function putSafe(view: DataView, at: number, value: number): void {
+  view.setInt32(at, Math.floor(value / TWO_32));
+  view.setUint32(at + 4, value - Math.floor(value / TWO_32) * TWO_32);
 }
 
 function fixed<T>(

@@ -7,11 +7,11 @@
  */
 import { compareOrders, encodeOrder, eventOrder, type WriteOrder } from '../../merge/order.ts';
 import type { RecordWrite } from '../../merge/record.ts';
-import { LOG } from '../../model/class.ts';
-import { DOC, EVENT, type StampedOp } from '../../model/op.ts';
+import { LOG, type OpClass } from '../../model/class.ts';
+import { DOC, EVENT, type Op, type StampedOp } from '../../model/op.ts';
 import { type Lane, laneOf } from '../../model/origin.ts';
 import type { Sql } from '../../platform/postgres.ts';
-import { decodeRanges, encodeRanges, SeenOps } from '../../store/seen-ops.ts';
+import { decodeRanges, encodeRanges, type LaneOps, SeenOps } from '../../store/seen-ops.ts';
 import { byteaArray, int4Array, int8Array, textArray, timeArray } from './binary-arrays.ts';
 import { noteConflicts } from './conflict-table.ts';
 import { foldDocs } from './doc-table.ts';
@@ -56,53 +56,63 @@ export async function foldBatch(
     seen.restore({ lane, upTo: Number(row['up_to']), beyond });
     laneIds.set(lane, row['id'] as number);
   }
+  const events: FreshEvent[] = [];
+  const others: StampedOp[] = [];
   const again: StampedOp[] = [];
-  const fresh = entries.filter((stamped) => {
-    const { origin, class: opClass, seq, kind } = stamped.op;
-    const isNew = seen.add(laneOf(origin, opClass), seq);
-    if (!isNew && kind !== EVENT && kind !== DOC) again.push(stamped);
-    return isNew;
-  });
-  await foldEvents(
-    sql,
-    place,
-    laneIds,
-    fresh.filter(({ op }) => op.kind === EVENT),
-  );
-  await foldRecords(
-    sql,
-    place,
-    fresh.filter(({ op }) => op.kind !== EVENT),
-    again,
-  );
+  let lane: { readonly ops: LaneOps; readonly id: number; readonly class: OpClass } | undefined;
+  for (const stamped of entries) {
+    const { op } = stamped;
+    if (lane?.ops.origin !== op.origin || lane.class !== op.class) {
+      const name = laneOf(op.origin, op.class);
+      lane = { ops: seen.lane(name), id: laneIds.get(name) as number, class: op.class };
+    }
+    if (!lane.ops.add(op.seq)) {
+      if (op.kind !== EVENT && op.kind !== DOC) again.push(stamped);
+    } else if (op.kind === EVENT) events.push({ stamped, laneId: lane.id });
+    else others.push(stamped);
+  }
+  await foldEvents(sql, place, events);
+  await foldRecords(sql, place, others, again);
   const changed = [...seen.takeChanges()];
   if (changed.length > 0) {
     await sql.query(PUT_LANES, [
-      int4Array(changed.map(({ lane }) => laneIds.get(lane) as number)),
+      int4Array(changed.map((each) => laneIds.get(each.lane) as number)),
       int8Array(changed.map(({ upTo }) => upTo)),
       byteaArray(changed.map(({ beyond }) => encodeRanges(beyond))),
     ]);
   }
-  return fresh.length;
+  return events.length + others.length;
 }
 
 /** The lanes that ops are of. */
 export function lanesOf(entries: readonly StampedOp[]): Lane[] {
-  return [...new Set(entries.map(({ op }) => laneOf(op.origin, op.class)))];
+  const lanes = new Set<Lane>();
+  let last: Op | undefined;
+  for (const { op } of entries) {
+    if (last?.origin !== op.origin || last.class !== op.class)
+      lanes.add(laneOf(op.origin, op.class));
+    last = op;
+  }
+  return [...lanes];
+}
+
+interface FreshEvent {
+  readonly stamped: StampedOp;
+  readonly laneId: number;
 }
 
 async function foldEvents(
   sql: Sql,
   { idByKey }: FoldPlace,
-  laneIds: ReadonlyMap<Lane, number>,
-  events: readonly StampedOp[],
+  events: readonly FreshEvent[],
 ): Promise<void> {
   const newest = new Map<number, { order: WriteOrder; body: Uint8Array }>();
   for (let from = 0; from < events.length; from += READINGS_AT_ONCE) {
     const slice = events.slice(from, from + READINGS_AT_ONCE);
-    const orders = slice.map((stamped) => eventOrder(stamped));
-    const keyIds = slice.map(({ op }) => idByKey.get(op.key) as number);
-    for (const [at, { op }] of slice.entries()) {
+    const orders = slice.map(({ stamped }) => eventOrder(stamped));
+    const keyIds = slice.map(({ stamped }) => idByKey.get(stamped.op.key) as number);
+    for (const [at, { stamped }] of slice.entries()) {
+      const { op } = stamped;
       const order = orders[at] as WriteOrder;
       const standing = newest.get(keyIds[at] as number);
       if (
@@ -116,9 +126,9 @@ async function foldEvents(
     await sql.query(PUT_READINGS, [
       timeArray(orders.map(({ hlc }) => hlc.ms)),
       int4Array(keyIds),
-      int4Array(slice.map(({ op }) => laneIds.get(laneOf(op.origin, op.class)) as number)),
-      int8Array(slice.map(({ op }) => op.seq)),
-      byteaArray(slice.map(({ op }) => op.body)),
+      int4Array(slice.map(({ laneId }) => laneId)),
+      int8Array(slice.map(({ stamped }) => stamped.op.seq)),
+      byteaArray(slice.map(({ stamped }) => stamped.op.body)),
     ]);
   }
   if (newest.size === 0) return;

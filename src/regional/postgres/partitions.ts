@@ -3,7 +3,7 @@
  * be true have a partition, all else lies in the default one. Old months go as a whole.
  */
 import type { Clock } from '../../base/clock.ts';
-import { isoTime, wallMsOfIso } from '../../base/iso-time.ts';
+import { isoTime } from '../../base/iso-time.ts';
 import { effectiveHlc } from '../../model/hlc.ts';
 import { EVENT, type StampedOp } from '../../model/op.ts';
 import type { Database } from '../../platform/postgres.ts';
@@ -24,22 +24,15 @@ export class Partitions {
   /** Sees to it that the events have their months. */
   async makeFor(entries: readonly StampedOp[]): Promise<void> {
     const latest = monthOf(this.#clock.wallMs() + 31 * DAY_MS);
-    const months = new Set<string>();
-    let month = '';
-    let untilMs = 0;
-    let fromMs = 0;
+    const days = new Set<number>();
     for (const { op, stamp } of entries) {
-      if (op.kind !== EVENT) continue;
-      const { ms } = effectiveHlc(op.hlc, stamp.hlc);
-      if (ms < fromMs || ms >= untilMs) {
-        month = monthOf(ms);
-        fromMs = wallMsOfIso(`${month}-01T00:00:00Z`) ?? 0;
-        untilMs = fromMs + 28 * DAY_MS;
-        if (month.length === 7) months.add(month);
-      }
+      if (op.kind === EVENT) days.add(Math.floor(effectiveHlc(op.hlc, stamp.hlc).ms / DAY_MS));
     }
+    const months = new Set([...days].map((day) => monthOf(day * DAY_MS)));
     for (const each of months) {
-      if (each >= `${FIRST_YEAR}-01` && each <= latest) await this.#make('reading', each);
+      // Years beyond 9999 are longer, and none of ours.
+      const isOurs = each.length === latest.length && each >= `${FIRST_YEAR}-01` && each <= latest;
+      if (isOurs) await this.#make('reading', each);
     }
     await this.#make('batch', monthOf(this.#clock.wallMs()));
   }

@@ -119,7 +119,8 @@ class PgClaim implements Claim {
     this.publicKey = claimed.publicKey;
   }
 
-  async keep({ manifest, entries }: OpenedBatch): Promise<KeepOutcome> {
+  async keep(opened: OpenedBatch): Promise<KeepOutcome> {
+    const { manifest, entries } = opened;
     const { siteId, keys, partitions } = this.#place;
     const { hub, id } = this.#claimed;
     const sql = this.#sql;
@@ -138,7 +139,7 @@ class PgClaim implements Claim {
       await sql.commit();
       return { kind: 'later' };
     }
-    const { history, head } = await this.#compare({ manifest, entries });
+    const { history, head } = await this.#compare(opened);
     if (history === 'forked') return { kind: 'forked', known: head.size };
     await foldBatch(sql, { siteId, idByKey }, entries);
     const facts = { history, head, isLoose };
@@ -171,13 +172,13 @@ class PgClaim implements Claim {
   /** A hub's history against what it told before. */
   async #compare({
     manifest,
-    entries,
+    leaves,
   }: OpenedBatch): Promise<{ history: HistoryOutcome; head: { size: number; root: Uint8Array } }> {
     const { siteId, pause } = this.#place;
     const tree = await loadTree(this.#sql, siteId, manifest);
     const before = { size: tree.size, root: tree.root() };
     if (manifest.tree === undefined) return { history: 'untold', head: before };
-    const history = await compareHistory(tree, manifest.ops, manifest.tree, entries, pause);
+    const history = await compareHistory(tree, manifest.ops, manifest.tree, leaves, pause);
     if (history !== 'agrees') return { history, head: before };
     if (tree.size > before.size) await saveTree(this.#sql, siteId, manifest, tree, before.size);
     return { history, head: { size: tree.size, root: tree.root() } };
