@@ -368,6 +368,17 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await import('./bench/uplink/command.ts')).benchUplink,
   },
   {
+    name: 'bench regional',
+    summary: 'measure how fast one worker of a fleet stores batches in PostgreSQL',
+    options: {
+      database: { value: 'URL', help: 'postgres://… of a database for this alone' },
+      hubs: { value: 'N', help: 'that send (default 10)' },
+      ops: { value: 'N', help: 'of each hub (default 50000)' },
+      json: JSON_OPTION,
+    },
+    load: async () => (await import('./bench/regional/command.ts')).benchRegional,
+  },
+  {
     name: 'bench build',
     isInternal: true,
     summary: 'the building of `bench uplink`, in a process of its own',
