@@ -110,6 +110,22 @@ test('hub and regional node share one program, which stays for the other', () =>
   assert.ok(!existsSync(join(root, MAIN)));
 });
 
+test('workers share one key, which is made once', () => {
+  const { root, install } = lightSite();
+  install('--workers', '3');
+  const key = join(root, 'etc/heliograph/region.pem');
+  const made = readFileSync(key, 'utf8');
+  assert.match(made, /BEGIN PRIVATE KEY/);
+  assert.equal(statSync(key).mode & 0o777, 0o600);
+  install('--workers', '2');
+  assert.equal(readFileSync(key, 'utf8'), made);
+  const unit = join(root, 'etc/systemd/system/heliograph-regional-worker@.service');
+  assert.match(readFileSync(unit, 'utf8'), /key_file=%d\/regional-key/);
+  install('--uninstall', '--workers', '2');
+  assert.ok(!existsSync(unit) && !existsSync(join(root, MAIN)) && existsSync(key));
+  assert.throws(() => install('--workers', '0'), { status: 1 });
+});
+
 test('a dry run says what would be done and does nothing', () => {
   const { root, install } = lightSite();
   const said = install('--dry-run');
@@ -138,7 +154,8 @@ testWithPeers(
     const { root, install } = lightSite();
     install();
     install('--regional');
-    for (const name of ['heliograph', 'heliograph-regional']) {
+    install('--workers', '2');
+    for (const name of ['heliograph', 'heliograph-regional', 'heliograph-regional-worker@']) {
       const path = join(root, `etc/systemd/system/${name}.service`);
       const checked = spawnSync(verify, ['verify', '--man=no', path], { encoding: 'utf8' });
       assert.equal(`${checked.stdout}${checked.stderr}`, '');

@@ -1,0 +1,24 @@
+/** The fleet of test/e2e/fleet-workers.test.ts at full size. */
+import { vi } from 'vitest';
+
+import { testWithPeers } from '../support/peers.ts';
+import { fleetUnderKills } from '../support/fleet-world.ts';
+
+vi.setConfig({ testTimeout: 630_000 });
+
+testWithPeers(
+  'three workers, a hundred hubs, a worker killed every 2 s: exact totals',
+  ['mosquitto', 'postgres', 'initdb'],
+  async ([mosquitto = '']) => {
+    await fleetUnderKills({
+      workers: 3,
+      hubs: 100,
+      opsPerHub: 2_000,
+      killEveryMs: 2_000,
+      killsMin: 20,
+      restartAfterKills: 7,
+      deadlineMs: 600_000,
+      mosquitto,
+    });
+  },
+);
