@@ -8,12 +8,13 @@ umask 022 # The service's user reads what root puts here.
 
 usage() {
   cat <<'TEXT'
-Usage: deploy/install.sh [--regional] [--prefix DIR] [--no-start] [--dry-run]
-       deploy/install.sh --uninstall [--regional] [--prefix DIR] [--dry-run]
+Usage: deploy/install.sh [--regional | --workers N] [--prefix DIR] [--no-start] [--dry-run]
+       deploy/install.sh --uninstall [--regional | --workers N] [--prefix DIR] [--dry-run]
 
 Run it as root from a checkout after `npm ci`, or from an unpacked `npm pack` archive.
 
   --regional    the regional node instead of the hub of a site
+  --workers N   N workers (1 to 9) of a regional node on a shared broker and PostgreSQL database
   --prefix DIR  where the program goes (default /opt/heliograph)
   --no-start    enable the service, but do not start it
   --uninstall   take program and service off; data and configuration stay
@@ -29,6 +30,7 @@ DESTDIR=${DESTDIR:-}
 prefix=/opt/heliograph
 config_dir=/etc/heliograph
 service=heliograph
+workers=0
 action=install
 dry_run=no
 start=yes
@@ -113,6 +115,7 @@ install_program() {
   cp -R "$source/dist" "$source/package.json" "$source/README.md" "$source/LICENSE" "$staging/"
   mkdir "$staging/deploy"
   cp "$source/deploy/install.sh" "$source/deploy/CHANGELOG.md" "$staging/deploy/"
+  cp -R "$source/deploy/regional" "$staging/deploy/"
   cp -R "$source/systemd" "$staging/"
   if [ -d "$source/node_modules" ]; then
     copy_packages "$node" "$source" "$staging"
@@ -165,6 +168,7 @@ regional_config() {
 # [regional]
 # host = "0.0.0.0"                  # its own broker, for the hubs; or an outside broker:
 # url = "mqtts://broker.example"
+# database = "postgres://heliograph@db.example/heliograph"   # for workers: deploy/regional/README.md
 TEXT
 }
 
@@ -183,9 +187,34 @@ install_config() {
 }
 
 install_unit() {
-  local source=$1 node=$2
-  sed -e "s|/usr/bin/node|$node|" -e "s|/opt/heliograph|$prefix|g" "$source/systemd/$service.service" |
-    write "$DESTDIR/etc/systemd/system/$service.service" 644
+  local source=$1 node=$2 unit=$service
+  if [ "$workers" != 0 ]; then unit=$service@; fi
+  sed -e "s|/usr/bin/node|$node|" -e "s|/opt/heliograph|$prefix|g" "$source/systemd/$unit.service" |
+    write "$DESTDIR/etc/systemd/system/$unit.service" 644
+}
+
+# The key that all workers sign with; only where there is none: hubs know the region by it.
+install_region_key() {
+  local node=$1 path=$DESTDIR$config_dir/region.pem
+  if [ -e "$path" ]; then
+    say "$path stays as it is."
+    return
+  fi
+  "$node" -e '
+    const { privateKey } = require("node:crypto").generateKeyPairSync("ed25519");
+    process.stdout.write(privateKey.export({ type: "pkcs8", format: "pem" }));
+  ' | (umask 077 && write "$path" 600)
+  say "$path is new: keep a copy, and put the same one on every machine with workers."
+}
+
+# Names of what systemd starts.
+unit_names() {
+  local number
+  if [ "$workers" = 0 ]; then
+    say "$service"
+  else
+    for ((number = 1; number <= workers; number++)); do say "$service@$number"; done
+  fi
 }
 
 create_account() {
@@ -199,17 +228,19 @@ start_service() {
     say "systemd is not running here: the service is in place, but was not enabled."
     return
   fi
+  local names
+  mapfile -t names < <(unit_names)
   run systemctl daemon-reload
-  run systemctl enable "$service"
+  run systemctl enable "${names[@]}"
   if [ "$start" = yes ]; then
-    run systemctl restart "$service"
-    say "$service runs. See: systemctl status $service, heliograph status"
+    run systemctl restart "${names[@]}"
+    say "${names[*]} runs. See: systemctl status ${names[0]}, heliograph status"
   fi
 }
 
 install_all() {
   local source node kind=heliograph
-  if [ "$service" = heliograph-regional ]; then kind=regional; fi
+  if [ "$service" != heliograph ]; then kind=regional; fi
   source=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
   [ "$source" != "$prefix" ] || fail "run it from the new version's folder, not from $prefix."
   [ -f "$source/dist/main.js" ] || fail "$source/dist is missing: run \`npm ci\` there first."
@@ -219,17 +250,20 @@ install_all() {
   install_command "$node" "$kind"
   install_config "$kind"
   install_unit "$source" "$node"
+  if [ "$workers" != 0 ]; then install_region_key "$node"; fi
   if [ -z "$DESTDIR" ]; then start_service; fi
 }
 
 uninstall_all() {
-  local other=heliograph-regional
-  if [ "$service" = heliograph-regional ]; then other=heliograph; fi
-  if [ -z "$DESTDIR" ] && has_systemd && [ -e "/etc/systemd/system/$service.service" ]; then
-    run systemctl disable --now "$service"
+  local names unit=$service other
+  if [ "$workers" != 0 ]; then unit=$service@; fi
+  mapfile -t names < <(unit_names)
+  if [ -z "$DESTDIR" ] && has_systemd && [ -e "/etc/systemd/system/$unit.service" ]; then
+    run systemctl disable --now "${names[@]}"
   fi
-  run rm -f "$DESTDIR/etc/systemd/system/$service.service"
-  if [ -e "$DESTDIR/etc/systemd/system/$other.service" ]; then
+  run rm -f "$DESTDIR/etc/systemd/system/$unit.service"
+  other=$(find "$DESTDIR/etc/systemd/system" -name 'heliograph*.service' -printf '%f\n' 2>/dev/null | head -n 1)
+  if [ -n "$other" ]; then
     say "The program stays: $other uses it."
   else
     run rm -rf "$DESTDIR$prefix"
@@ -242,6 +276,12 @@ uninstall_all() {
 while [ $# -gt 0 ]; do
   case $1 in
     --regional) service=heliograph-regional ;;
+    --workers)
+      service=heliograph-regional-worker
+      workers=${2:-}
+      [[ $workers =~ ^[1-9]$ ]] || fail "--workers takes a number from 1 to 9."
+      shift
+      ;;
     --prefix)
       prefix=${2:-}
       case $prefix in
