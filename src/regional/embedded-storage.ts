@@ -14,6 +14,7 @@ import { type Clock, type Timers, turn } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { BatchId } from '../batch/batch-id.ts';
 import type { Chunk, ChunkBitmap } from '../batch/chunks.ts';
+import type { Manifest } from '../batch/manifest.ts';
 import type { Hello } from '../batch/messages.ts';
 import { NOT_ACCEPTED } from '../batch/open-batch.ts';
 import { isSiteName } from '../batch/topics.ts';
@@ -248,7 +249,7 @@ class EmbeddedSite implements SiteStorage {
     this.#keys.remember(region, publicKey);
     const kept = this.#archive.add(region, manifest.class, id, bytes);
     await this.#fold(kept.number, entries);
-    this.#confirm(id, { manifest, entries }, 'untold');
+    this.#confirm(id, manifest, 'untold');
   }
 
   async #reopened({ id, hub }: ArchivedBatch): Promise<readonly StampedOp[]> {
@@ -274,7 +275,7 @@ class EmbeddedSite implements SiteStorage {
     const kept = this.#archive.add(hub, opClass, id, bytes);
     await this.#fold(kept.number, entries);
     if (history === 'agrees') await this.#history.save(hub);
-    const done = this.#confirm(id, opened, history);
+    const done = this.#confirm(id, manifest, history);
     this.#assembly.drop(hub, id);
     return { kind: 'kept', ...done, freed: [] };
   }
@@ -301,7 +302,7 @@ class EmbeddedSite implements SiteStorage {
 
   #confirm(
     id: BatchId,
-    { manifest }: OpenedBatch,
+    manifest: Manifest,
     history: HistoryOutcome,
   ): { receipt: Uint8Array; facts: KeptFacts; pruned: number } {
     const { hub, class: opClass, previous } = manifest;
@@ -339,7 +340,7 @@ class EmbeddedSite implements SiteStorage {
       );
       if (!isStored) await this.#fold(number, outcome.entries);
       if (history === 'agrees') await this.#history.save(hub);
-      if (this.#archive.receipt(id) === undefined) this.#confirm(id, outcome, history);
+      if (this.#archive.receipt(id) === undefined) this.#confirm(id, outcome.manifest, history);
     }
   }
 }

@@ -87,6 +87,8 @@ async function measure(
     timers,
     log: SILENT_LOG,
     limits: DEFAULT_REGIONAL_LIMITS,
+    random: io.random,
+    publish: () => undefined,
   });
   for (const { id, publicKey } of hubs) await site.storage.meet(id, publicKey);
   const cpuS = (): number => machine.host.processFigures()?.cpuS ?? 0;
