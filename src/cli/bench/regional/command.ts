@@ -22,7 +22,8 @@ import { thisMachine } from '../../../machine.ts';
 import { DEFAULT_REGIONAL_LIMITS } from '../../../regional/limits.ts';
 import { Site } from '../../../regional/site.ts';
 import { WorkQueue } from '../../../regional/work-queue.ts';
-import { openStorage } from '../../../regional-storage.ts';
+import { PgStorage } from '../../../regional/postgres/pg-storage.ts';
+import { openRegionDatabase } from '../../../regional-storage.ts';
 import type { Args } from '../../args.ts';
 import { UsageError } from '../../args.ts';
 import { type CliIo, EXIT, type ExitCode } from '../../io.ts';
@@ -43,6 +44,7 @@ const HUBS = 10;
 const OPS_PER_HUB = 50_000;
 const TAKES_AT_ONCE = 2;
 const SITE_ID_BYTES = 4;
+const KEEP_DAYS = 1_000;
 const KEY_SEED = new Uint8Array(32).fill(0xbe);
 
 export async function benchRegional(args: Args, io: CliIo): Promise<ExitCode> {
@@ -66,17 +68,22 @@ export async function benchRegional(args: Args, io: CliIo): Promise<ExitCode> {
 async function measure(
   name: string,
   hubs: readonly BenchHub[],
-  database: string,
+  url: string,
   io: CliIo,
   closers: Closers,
 ): Promise<RegionalReport> {
-  const outcome = loadConfig({ sets: [`regional.database=${JSON.stringify(database)}`] });
+  const outcome = loadConfig({ sets: [`regional.database=${JSON.stringify(url)}`] });
   if (outcome.kind === 'invalid')
-    throw new UsageError(`${database} is not a postgres:// URL without a password`);
+    throw new UsageError(`${url} is not a postgres:// URL without a password`);
   const machine = thisMachine(io.env, SILENT_LOG);
   const signer = Identity.fromSeed(KEY_SEED);
-  const { storage } = await openStorage(outcome.config, machine, '', signer, closers);
-  const { clock, timers } = machine;
+  const { clock, timers, log } = machine;
+  const database = await openRegionDatabase(outcome.config, machine);
+  const keepDays = { readings: KEEP_DAYS, batches: KEEP_DAYS };
+  const { publicKey } = signer;
+  const storage = closers.add(
+    await PgStorage.open({ database, publicKey, clock, timers, log, keepDays }),
+  );
   const site = await Site.open({
     name,
     storage,
@@ -90,7 +97,7 @@ async function measure(
     random: io.random,
     publish: () => undefined,
   });
-  for (const { id, publicKey } of hubs) await site.storage.meet(id, publicKey);
+  for (const hub of hubs) await site.storage.meet(hub.id, hub.publicKey);
   const cpuS = (): number => machine.host.processFigures()?.cpuS ?? 0;
   const before = { ms: clock.monotonicMs(), cpuS: cpuS() };
   const ops = await storeAll(site, hubs);
