@@ -93,7 +93,7 @@ export class Device {
     this.#scope = scope === 'none' ? undefined : scope;
     this.#view = new View({
       replica: this.#replica,
-      ownOps: () => this.#outbox.ops,
+      ownByKey: () => this.#outbox.opsByKey,
       authority: () => this.#authority,
     });
     this.#queries = new Queries(this.#view, platform.timers);
@@ -380,7 +380,7 @@ export class Device {
 
   #tell(): void {
     // Nobody can ask before it is open.
-    if (this.#session === undefined) return;
+    if (this.#session === undefined || this.#watchers.size === 0) return;
     const { status } = this;
     for (const watcher of this.#watchers) watcher(status);
   }

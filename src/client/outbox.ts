@@ -16,7 +16,7 @@ import type { OpClass } from '../model/class.ts';
 import { HlcClock, type Hlc, HLC_ZERO } from '../model/hlc.ts';
 import { encodeOp, EVENT, type Kind, type Op } from '../model/op.ts';
 import { type Lane, laneOf, type Origin, ORIGIN_BYTES, originOfBytes } from '../model/origin.ts';
-import { seqIn } from '../model/version-vector.ts';
+import { seqIn, type VersionVector } from '../model/version-vector.ts';
 import type { Receipt, ToldConflict } from '../protocol/receipt-message.ts';
 import { encodeLogEntry, type LogEntry, readLogEntry } from './log-entry.ts';
 import type { DeviceStorage } from './storage.ts';
@@ -77,10 +77,14 @@ export class Outbox {
   /** In the order of their birth. */
   #entries: Entry[] = [];
   #bytes = 0;
+  #pending = 0;
+  /** Undefined where it has to be made anew. */
+  #byKey: Map<string, Entry[]> | undefined;
   readonly #given: Map<Lane, number>;
   readonly #receipted: Map<Lane, number>;
   #unkept: Entry[] = [];
   #writing: Promise<void> | undefined;
+  #turn: Promise<void> = Promise.resolve();
   #failure: Error | undefined;
   #stale: number;
 
@@ -98,6 +102,7 @@ export class Outbox {
       const stage = isReceipted ? 'receipted' : 'waiting';
       this.#entries.push({ op, bytes, stage, refusal: undefined, resolve: noop, reject: noop });
       this.#bytes += bytes.length;
+      if (!isReceipted) this.#pending += 1;
     }
   }
 
@@ -119,9 +124,15 @@ export class Outbox {
     return this.#entries;
   }
 
+  /** The same by key. */
+  get opsByKey(): ReadonlyMap<string, readonly OwnOp[]> {
+    this.#byKey ??= byKey(this.#entries);
+    return this.#byKey;
+  }
+
   /** Ops that the hub has not proven to have. */
   get pending(): number {
-    return this.#entries.filter(({ stage }) => stage !== 'receipted').length;
+    return this.#pending;
   }
 
   get failure(): Error | undefined {
@@ -149,10 +160,12 @@ export class Outbox {
     const bytes = encodeOp(op);
     this.#given.set(lane, seq);
     this.#bytes += bytes.length;
+    this.#pending += 1;
     const kept = new Promise<Kept>((resolve, reject) => {
       const entry: Entry = { op, bytes, stage: 'new', refusal: undefined, resolve, reject };
       this.#entries.push(entry);
       this.#unkept.push(entry);
+      if (this.#byKey !== undefined) addTo(this.#byKey, entry);
     });
     kept.catch(noop); // Who does not wait for it is not to be ended by it.
     onChange(parts.key);
@@ -202,32 +215,35 @@ export class Outbox {
 
   /** Forgets ops that the hub's state has now. Call it when that state is kept, or nothing depends on it. */
   forget(isKnown: (op: OpId) => boolean): void {
-    const before = this.#entries.length;
-    const gone = this.#entries.filter(({ op, stage }) => stage === 'receipted' && isKnown(op));
-    if (gone.length === 0) return;
-    this.#entries = this.#entries.filter((entry) => !gone.includes(entry));
-    for (const { bytes } of gone) this.#bytes -= bytes.length;
-    this.#stale += before - this.#entries.length;
+    this.#drop(({ op }) => isKnown(op));
   }
 
   /** Writes the log anew where most of it is of no use. */
   async tidy(): Promise<void> {
-    await this.#writing;
     if (this.#stale < STALE_MAX || this.#failure !== undefined) return;
     this.#stale = 0;
-    const { origin, hlc } = { origin: this.origin, hlc: this.#hlc.last };
-    const head = {
-      type: 'head',
-      origin,
-      hlc,
-      lanes: this.#given,
-      receipted: this.#receipted,
-    } as const;
-    const ops = this.#entries
-      .filter(({ stage }) => stage !== 'new')
-      .map(({ op, bytes }): LogEntry => ({ type: 'op', op, bytes }));
-    const entries = [head, ...ops].map((entry) => encodeLogEntry(entry));
-    await this.#guard(this.#options.storage.replace(entries));
+    await this.#inTurn(() => this.#options.storage.replace(this.#wholeLog()));
+  }
+
+  /** All that counts at this moment; what is not written yet comes behind it. */
+  #wholeLog(): Uint8Array[] {
+    const [origin, hlc] = [this.origin, this.#hlc.last];
+    const [lanes, receipted] = [this.#writtenLanes(), this.#receipted];
+    const ops = this.#entries.filter(({ stage }) => stage !== 'new');
+    return [
+      encodeLogEntry({ type: 'head', origin, hlc, lanes, receipted }),
+      ...ops.map(({ op, bytes }) => encodeLogEntry({ type: 'op', op, bytes })),
+    ];
+  }
+
+  /** Last seqs given to ops that are kept. */
+  #writtenLanes(): VersionVector {
+    const lanes = new Map(this.#given);
+    for (const { op, stage } of this.#entries) {
+      const lane = laneOf(op.origin, op.class);
+      if (stage === 'new') lanes.set(lane, Math.min(seqIn(lanes, lane), op.seq - 1));
+    }
+    return lanes;
   }
 
   /** Resolves when all that was made is kept on this device. */
@@ -247,6 +263,7 @@ export class Outbox {
       if (entry.stage !== 'waiting') continue;
       if (seq > seqIn(this.#receipted, laneOf(this.origin, opClass))) continue;
       entry.stage = 'receipted';
+      this.#pending -= 1;
       const id = { origin: this.origin, class: opClass, seq };
       const isIt = (other: OpId): boolean =>
         other.origin === id.origin && other.class === opClass && other.seq === seq;
@@ -254,10 +271,19 @@ export class Outbox {
       if (entry.refusal === undefined) entry.resolve({ op: id, conflicts: own });
       this.#options.onChange(op.key);
     }
-    this.forget(({ class: opClass, seq }) => {
-      const entry = this.#find(opClass, seq);
-      return entry !== undefined && !this.#options.comesBack(entry.op.key);
+    this.#drop(({ op }) => !this.#options.comesBack(op.key));
+  }
+
+  /** Lets go of receipted ops. */
+  #drop(isDue: (entry: Entry) => boolean): void {
+    const before = this.#entries.length;
+    this.#entries = this.#entries.filter((entry) => {
+      const isGone = entry.stage === 'receipted' && isDue(entry);
+      if (isGone) this.#bytes -= entry.bytes.length;
+      return !isGone;
     });
+    this.#stale += before - this.#entries.length;
+    this.#byKey = undefined;
   }
 
   /** The hub will never take it: an empty event takes its place, so that the lane goes on. */
@@ -271,6 +297,7 @@ export class Outbox {
     };
     assert(entry.refusal === undefined, 'an empty event on the own topics is never refused');
     entry.refusal = reason;
+    this.#byKey = undefined;
     entry.op = op;
     entry.bytes = encodeOp(op);
     entry.reject(new HubError('client.refused', `${key}: ${reason}`));
@@ -290,33 +317,59 @@ export class Outbox {
       const batch = this.#unkept;
       this.#unkept = [];
       const entries = batch.map(({ op, bytes }) => encodeLogEntry({ type: 'op', op, bytes }));
-      await this.#guard(this.#options.storage.append(entries));
-      if (this.#failure !== undefined) return;
-      for (const entry of batch) entry.stage = 'waiting';
+      await this.#inTurn(async () => {
+        await this.#options.storage.append(entries);
+        for (const entry of batch) entry.stage = 'waiting';
+      });
       for (const { op } of batch) this.#options.onChange(op.key);
     }
   }
 
   async #note(notes: readonly LogEntry[]): Promise<void> {
     this.#stale += notes.length;
-    await this.#guard(this.#options.storage.append(notes.map((note) => encodeLogEntry(note))));
+    const entries = notes.map((note) => encodeLogEntry(note));
+    await this.#inTurn(() => this.#options.storage.append(entries));
+  }
+
+  /** One after the other: what is appended while the log is written anew would be lost with the old one. */
+  #inTurn(work: () => Promise<void>): Promise<void> {
+    const before = this.#turn;
+    const turn = this.#guard(before, work);
+    this.#turn = turn;
+    return turn;
   }
 
   /** A storage that failed once is believed no more: what is not on it is taken back and told. */
-  async #guard(work: Promise<void>): Promise<void> {
+  async #guard(before: Promise<void>, work: () => Promise<void>): Promise<void> {
+    await before;
+    if (this.#failure !== undefined) return;
     try {
-      await work;
+      await work();
     } catch (error) {
       const failure = new HubError('client.storage', `not kept: ${messageOf(error)}`, error);
       this.#failure ??= failure;
       const lost = this.#entries.filter(({ stage }) => stage === 'new');
       this.#entries = this.#entries.filter(({ stage }) => stage !== 'new');
+      this.#pending -= lost.length;
+      this.#byKey = undefined;
       for (const { op, reject } of lost) {
         reject(failure);
         this.#options.onChange(op.key);
       }
     }
   }
+}
+
+function byKey(entries: readonly Entry[]): Map<string, Entry[]> {
+  const map = new Map<string, Entry[]>();
+  for (const entry of entries) addTo(map, entry);
+  return map;
+}
+
+function addTo(map: Map<string, Entry[]>, entry: Entry): void {
+  const known = map.get(entry.op.key);
+  if (known === undefined) map.set(entry.op.key, [entry]);
+  else known.push(entry);
 }
 
 interface ReadLog {

@@ -13,7 +13,7 @@ import type { Replica } from './replica.ts';
 
 export interface ViewParts {
   readonly replica: Replica;
-  readonly ownOps: () => readonly OwnOp[];
+  readonly ownByKey: () => ReadonlyMap<string, readonly OwnOp[]>;
   /** Rank of what this device makes. */
   readonly authority: () => number;
 }
@@ -33,8 +33,6 @@ export class View {
   readonly #parts: ViewParts;
   readonly #seen = new Map<string, SeenRecord>();
   readonly #conflicts = new Map<string, readonly Conflict[]>();
-  /** Own ops by key, made when it is asked for. */
-  #ownByKey: ReadonlyMap<string, readonly OwnOp[]> | undefined;
 
   constructor(parts: ViewParts) {
     this.#parts = parts;
@@ -42,7 +40,6 @@ export class View {
 
   /** What was seen of these keys may have changed. */
   forget(keys: Iterable<string>): void {
-    this.#ownByKey = undefined;
     for (const key of keys) {
       this.#seen.delete(key);
       this.#conflicts.delete(key);
@@ -73,7 +70,7 @@ export class View {
   keys(prefix: string): string[] {
     const keys = new Set<string>();
     for (const key of this.#parts.replica.recordKeys) if (key.startsWith(prefix)) keys.add(key);
-    for (const [key, ops] of this.#own()) {
+    for (const [key, ops] of this.#parts.ownByKey()) {
       if (key.startsWith(prefix) && ops.some(({ op }) => isOnRecord(op))) keys.add(key);
     }
     return [...keys].toSorted((a, b) => (a < b ? -1 : 1));
@@ -111,19 +108,7 @@ export class View {
   }
 
   #ownOn(key: string): readonly OwnOp[] {
-    return this.#own().get(key) ?? [];
-  }
-
-  #own(): ReadonlyMap<string, readonly OwnOp[]> {
-    if (this.#ownByKey !== undefined) return this.#ownByKey;
-    const byKey = new Map<string, OwnOp[]>();
-    for (const own of this.#parts.ownOps()) {
-      const ops = byKey.get(own.op.key);
-      if (ops === undefined) byKey.set(own.op.key, [own]);
-      else ops.push(own);
-    }
-    this.#ownByKey = byKey;
-    return byKey;
+    return this.#parts.ownByKey().get(key) ?? [];
   }
 }
 

@@ -154,6 +154,26 @@ describe('an outbox', () => {
     assert.equal(after.add(event).op.seq, 1_201);
   });
 
+  it('loses nothing that is made while its log is written anew', async () => {
+    const outbox = await open({ comesBack: () => false });
+    for (let i = 0; i < 1_200; i++) outbox.add(event);
+    await outbox.whenWritten();
+    const { origin } = outbox;
+    outbox.take(receipt({ accepted: [{ origin, class: 3, seq: 1_200 }] }), 'd');
+    let pass = (): void => undefined;
+    storage.gate = new Promise((resolve) => {
+      pass = resolve;
+    });
+    const tidying = outbox.tidy();
+    outbox.add(event);
+    pass();
+    await tidying;
+    await outbox.whenWritten();
+    const after = await open();
+    assert.deepEqual(sent(after), [[3, 1_201, EVENT]]);
+    assert.equal(after.add(event).op.seq, 1_202);
+  });
+
   it('gives no seq twice, wherever it is cut off', async () => {
     await fc.assert(
       fc.asyncProperty(
