@@ -139,7 +139,8 @@ class MachineMqttSession implements MqttSession {
     });
     // Called after the listeners above; what comes next, and the PUBACK, wait for `done`.
     library.handleMessage = (_packet, done) => {
-      if (handled === undefined) return done();
+      // A handler that returns something else does not want to be waited for.
+      if (!(handled instanceof Promise)) return done();
       const answer = (): void => done();
       handled.then(answer, answer);
     };
