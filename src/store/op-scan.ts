@@ -1,9 +1,10 @@
 /**
  * Reads a journaled op without making an object of it: where its parts lie in the entry, and its numbers.
  * A burst brings a hundred thousand ops a second; taking each apart with model/entry.ts costs more than all
- * that follows. What is not in the plain form (WIRE.cddl `op-entry`) is not judged here: the caller hands it to
+ * that follows. What is not in the plain form (WIRE.cddl `op-entry`, `copy-entry`) is not judged here: the caller hands it to
  * `decodeEntry`, which says what is wrong.
  */
+import { COPY_ENTRY, OP_ENTRY } from '../model/entry.ts';
 import { DRIFT_MS_MAX } from '../model/hlc.ts';
 import { BODY_BYTES_MAX, KEY_BYTES_MAX } from '../model/op.ts';
 
@@ -41,7 +42,9 @@ export class OpScan {
     this.#at = 0;
     const items = this.#head(ARRAY);
     if (items !== 3 && items !== 4) return false;
-    if (this.#head(UINT) !== 0 || this.#head(ARRAY) !== 8) return false;
+    const type = this.#head(UINT);
+    if (type !== OP_ENTRY && !(type === COPY_ENTRY && items === 3)) return false;
+    if (this.#head(ARRAY) !== 8) return false;
     this.laneAt = this.#eight() + 1;
     // The class follows in one byte; lane bytes are read as they lie: origin, then class.
     this.class = this.#head(UINT);

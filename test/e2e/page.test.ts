@@ -50,6 +50,8 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
+  // A page that outlives its server would complain in the next test.
+  for (const context of browser?.contexts() ?? []) await context.close();
   api.close();
   await server.close();
 });
@@ -109,6 +111,30 @@ testWithPeers(
     await page.click('[data-hours="3"]');
     assert.equal(await page.getAttribute('[data-hours="3"]', 'aria-pressed'), 'true');
     assert.deepEqual([...hosts], [`127.0.0.1:${server.port}`]);
+    assert.deepEqual(complaints, []);
+  },
+);
+
+testWithPeers(
+  'a conflict waits for a person, who says what stands',
+  ['chromium'],
+  async ([path]) => {
+    const side = (value: string, at: string) => ({ op: 'a/2/1', role: 'technician', at, value });
+    sources.conflicts = [
+      {
+        key: 'order/17',
+        field: 'state',
+        piece: 'field',
+        why: 'later',
+        winner: side('waiting', '2026-03-01T09:20:00.000Z'),
+        loser: side('<b>done</b>', '2026-03-01T09:10:00.000Z'),
+      },
+    ];
+    const page = await visit(path as string, { width: 360 });
+    await reads(page, '#conflicts', 'order/17, state stands because it was written later');
+    await page.locator('#conflicts .side', { hasText: '<b>done</b>' }).locator('button').click();
+    await page.locator('#conflicts').waitFor({ state: 'hidden' });
+    assert.deepEqual(sources.resolved, [{ key: 'order/17', value: '<b>done</b>' }]);
     assert.deepEqual(complaints, []);
   },
 );

@@ -7,7 +7,7 @@ import type { Override } from '../../src/status/override.ts';
 import type { ReadingPoint } from '../../src/status/readings.ts';
 import type { StatusSnapshot } from '../../src/status/snapshot.ts';
 import type { RecordDoor } from '../../src/status/records.ts';
-import { jsonOfCbor } from '../../src/status/values.ts';
+import { jsonOfCbor, type JsonValue } from '../../src/status/values.ts';
 import type { TransparencyLog } from '../../src/status/transparency.ts';
 
 export const NOON_MS = Date.parse('2026-03-01T12:00:00Z');
@@ -171,6 +171,9 @@ export class SampleSources {
   readonly readings: ReadingPoint[] = [];
   readonly sources: PowerSourceRow[] = [];
   override: Override | undefined;
+  /** As `/api/v1/conflicts` lists them; empty once one was resolved. */
+  conflicts: Record<string, JsonValue>[] = [];
+  readonly resolved: { readonly key: string; readonly value: unknown }[] = [];
   /** Readings in one page. */
   pageSize = 2;
 
@@ -196,9 +199,13 @@ export class SampleSources {
       doc: () => undefined,
       keys: () => [...this.records.keys()],
       history: () => [],
-      conflicts: () => ({ conflicts: [] }),
+      conflicts: () => ({ conflicts: this.conflicts }),
       undo: () => Promise.resolve(refused),
-      resolve: () => Promise.resolve(refused),
+      resolve: ({ key, value }) => {
+        this.resolved.push({ key, value });
+        this.conflicts = [];
+        return Promise.resolve({ kind: 'done', answer: { key } });
+      },
     };
   }
 

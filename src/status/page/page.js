@@ -4,6 +4,7 @@
  * least they are wrong together.
  */
 import { PowerChart } from './chart.js';
+import { Conflicts } from './conflicts.js';
 
 const CLASSES = ['alarm', 'command', 'record', 'telemetry', 'preview', 'bulk', 'log'];
 const DECISIONS_MAX = 100;
@@ -377,6 +378,7 @@ function follow() {
 }
 
 const chart = new PowerChart(element('chart'));
+new Conflicts(element('conflicts'));
 element('override').addEventListener('click', () => void toggleOverride());
 const spans = document.querySelectorAll('[data-hours]');
 for (const button of spans) {

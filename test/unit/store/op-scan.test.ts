@@ -7,6 +7,7 @@ import { concatBytes, hexOf, utf8 } from '../../../src/base/bytes.ts';
 import { CborError } from '../../../src/codec/reader.ts';
 import {
   decodeEntry,
+  encodeCopyEntry,
   encodeDelivery,
   encodeLocalEntry,
   encodeOpEntry,
@@ -33,6 +34,8 @@ describe('scan of an op', () => {
       fc.property(anyHistory, fc.bigInt({ min: 1n, max: 2n ** 53n - 1n }), (history, seq) => {
         for (const { op: plain, stamp } of history) {
           const { op, bytes } = stampedOp({ ...plain, seq: Number(seq) });
+          // A copy from the region, an event among them, is folded by the same scan.
+          assert.ok(scan.read(encodeCopyEntry(bytes, stamp)));
           const entry = encodeOpEntry(bytes, stamp);
           assert.ok(scan.read(entry));
           const lane = entry.subarray(scan.laneAt, scan.laneAt + 9);

@@ -1,0 +1,101 @@
+/**
+ * What was written without knowledge of each other, for a person to decide: what stands, what lost, and a button for each.
+ * The list is asked for when the page opens, when the page is looked at again, and every half minute; there is no box where there is nothing.
+ */
+const PERIOD_MS = 30_000;
+const SHOWN_MAX = 20;
+
+const WHY_WORDS = {
+  authority: 'it was written by a higher role',
+  later: 'it was written later',
+  tie: 'both were written at the same moment',
+};
+
+export class Conflicts {
+  #section;
+  #list;
+  #note;
+
+  constructor(section) {
+    this.#section = section;
+    this.#list = section.querySelector('ol');
+    this.#note = section.querySelector('[role=status]');
+    setInterval(() => void this.look(), PERIOD_MS);
+    document.addEventListener('visibilitychange', () => {
+      if (!document.hidden) void this.look();
+    });
+    void this.look();
+  }
+
+  async look() {
+    if (document.hidden) return;
+    const answer = await fetch('/api/v1/conflicts').catch(() => undefined);
+    const body = answer?.ok ? await answer.json().catch(() => undefined) : undefined;
+    if (body !== undefined) this.#show(body.conflicts);
+  }
+
+  #show(conflicts) {
+    this.#section.hidden = conflicts.length === 0;
+    const items = conflicts.slice(0, SHOWN_MAX).map((conflict) => this.#item(conflict));
+    if (conflicts.length > SHOWN_MAX) {
+      const more = document.createElement('li');
+      more.className = 'quiet';
+      more.textContent = `and ${conflicts.length - SHOWN_MAX} more: heliograph conflicts`;
+      items.push(more);
+    }
+    this.#list.replaceChildren(...items);
+  }
+
+  #item(conflict) {
+    const { key, field, piece, why, winner, loser } = conflict;
+    const item = document.createElement('li');
+    const title = document.createElement('p');
+    const name = document.createElement('strong');
+    name.textContent = piece === 'asset' ? `${key}, its asset` : `${key}, ${field}`;
+    title.append(name, ` stands because ${WHY_WORDS[why] ?? why}`);
+    item.append(
+      title,
+      this.#side(conflict, winner, 'Keep'),
+      this.#side(conflict, loser, 'Take instead'),
+    );
+    return item;
+  }
+
+  #side({ key, field, piece }, side, verb) {
+    const row = document.createElement('div');
+    row.className = 'side';
+    const value = document.createElement('span');
+    value.textContent = piece === 'asset' ? assetText(side.value) : valueText(side.value);
+    const by = document.createElement('span');
+    by.className = 'quiet';
+    by.textContent = `${side.role}, ${new Date(side.at).toLocaleString()}`;
+    const button = document.createElement('button');
+    button.type = 'button';
+    button.textContent = verb;
+    const wish = { key, field, value: piece === 'asset' ? side.op : side.value };
+    button.addEventListener('click', () => void this.#resolve(wish, button));
+    row.append(value, by, button);
+    return row;
+  }
+
+  async #resolve(wish, button) {
+    button.disabled = true;
+    const answer = await fetch('/api/v1/conflicts/resolve', {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify(wish),
+    }).catch(() => undefined);
+    const body = await answer?.json().catch(() => undefined);
+    this.#note.textContent = answer?.ok ? '' : (body?.detail ?? 'The hub did not answer.');
+    button.disabled = false;
+    await this.look();
+  }
+}
+
+function valueText(value) {
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}
+
+function assetText({ type, note, size }) {
+  return [note, type, size === undefined ? undefined : `${size} bytes`].filter(Boolean).join(', ');
+}
