@@ -20,6 +20,9 @@ import { addUser, startHub } from '../support/hub.ts';
 import { freePort } from '../support/spawn.ts';
 import { tempDir } from '../support/temp-dir.ts';
 
+/** Connections that are cut in the middle of what passes. */
+const CUTS = 12;
+
 async function openProxy(
   port: number,
   bytesUntilCut?: () => number | undefined,
@@ -105,11 +108,10 @@ test('devices that are cut off at any byte, and a hub that is killed, end with o
   const mqttPort = await freePort();
   const random = new SeededRandom(7);
   let hub = await startHub({ data: join(data, 'hub'), mqttPort });
-  let cutsLeft = 25;
-  const proxy = await openProxy(mqttPort, () => {
-    cutsLeft -= 1;
-    return cutsLeft > 0 ? 1_000 + below(random, 8_000) : undefined;
-  });
+  // Connections that find no hub do not count: it is down for as long as the machine needs to start it.
+  const proxy: CountingProxy = await openProxy(mqttPort, () =>
+    proxy.cuts < CUTS ? 1_000 + below(random, 8_000) : undefined,
+  );
   const devices: Device[] = [];
   for (let i = 0; i < 6; i++) {
     const url = `mqtt://127.0.0.1:${proxy.port}`;
@@ -150,7 +152,7 @@ test('devices that are cut off at any byte, and a hub that is killed, end with o
   for (const [key, sum] of added) {
     assert.equal(fresh.record(key).value?.counters['n'], sum, 'each increment counts once');
   }
-  assert.ok(proxy.cuts > 1, `${proxy.cuts} cuts`);
+  assert.ok(proxy.cuts >= CUTS / 2, `${proxy.cuts} cuts`);
 });
 
 test('a device one op behind costs less than 1 KB on the wire, 33 origins known', async () => {

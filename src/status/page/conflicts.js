@@ -1,6 +1,6 @@
 /**
  * What was written without knowledge of each other, for a person to decide: what stands, what lost, and a button for each.
- * The list is asked for when the page opens, when the page is looked at again, and every half minute; there is no box where there is nothing.
+ * The list is asked for when the hub answers, when the page is looked at again, and every half minute; no box where there is nothing.
  */
 const PERIOD_MS = 30_000;
 const SHOWN_MAX = 20;
@@ -24,9 +24,9 @@ export class Conflicts {
     document.addEventListener('visibilitychange', () => {
       if (!document.hidden) void this.look();
     });
-    void this.look();
   }
 
+  /** Asks the hub, unless nobody is looking. */
   async look() {
     if (document.hidden) return;
     const answer = await fetch('/api/v1/conflicts').catch(() => undefined);

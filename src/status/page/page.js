@@ -368,6 +368,7 @@ function follow() {
     showStatus(status);
     chart.add(status);
   });
+  source.addEventListener('open', () => void conflicts.look());
   on('lines', showLines);
   on('line', addLine);
   source.addEventListener('error', () => {
@@ -378,7 +379,7 @@ function follow() {
 }
 
 const chart = new PowerChart(element('chart'));
-new Conflicts(element('conflicts'));
+const conflicts = new Conflicts(element('conflicts'));
 element('override').addEventListener('click', () => void toggleOverride());
 const spans = document.querySelectorAll('[data-hours]');
 for (const button of spans) {
