@@ -3,7 +3,7 @@
  * never beyond, in slices of a few milliseconds, so that sockets and commits get their turns.
  *
  * - While the journal grows, the applier takes a twentieth of the time and falls behind; when it rests, all
- *   of it. The further behind, the larger its share, so that it catches up before the journal is full.
+ *   of it, or a quarter where the event loop is busy with other work (the queue of a subscriber that came back). The further behind, the larger its share, so that it catches up before the journal is full.
  * - What is folded shows in queries at once. It is written in large transactions: in a burst when enough has
  *   gathered, in quiet times once an hour. That spares the card, and a crash costs nothing but folding that
  *   hour of the journal again.
@@ -70,6 +70,11 @@ const RESTS: readonly { readonly lagMax: number; readonly slices: number }[] = [
   { lagMax: 2_000_000, slices: 1 },
 ];
 
+/** A turn of the event loop that takes so long has other work in it, such as the queue of a returning subscriber. */
+const BUSY_TURN_MS = 0.3;
+/** Then the applier takes a quarter of the time: rest between slices, in slices. */
+const BUSY_RESTS = 3;
+
 const STORE_FAULTS: ReadonlySet<FaultCode> = new Set(['store.damaged', 'store.failed']);
 
 interface Waiter {
@@ -88,6 +93,8 @@ export class Applier {
   #fault: HubError | undefined;
   #waiters: Waiter[] = [];
   #stagedEntries = 0;
+  /** Length of the last slice. */
+  #tookMs = 0;
   /** What the next slices do. */
   #task: 'stage' | 'flush' | 'prune' | 'commit' = 'stage';
   /** Whether there is time to write little. */
@@ -189,9 +196,16 @@ export class Applier {
     const run = (): void => {
       this.#state = 'idle';
       this.#cancel = undefined;
-      this.#slice();
+      if (delayMs === 0 && this.#othersAreBusy(clock.monotonicMs() - dueMs)) {
+        this.#wake(Math.max(1, this.#tookMs * BUSY_RESTS));
+      } else this.#slice();
     };
     this.#cancel = delayMs === 0 ? timers.soon(run) : timers.after(delayMs, run);
+  }
+
+  /** Whether the turn of the loop that just ended was full of other work, and nobody waits for us. */
+  #othersAreBusy(turnMs: number): boolean {
+    return turnMs > BUSY_TURN_MS && this.#waiters.length === 0;
   }
 
   #unschedule(): void {
@@ -210,8 +224,10 @@ export class Applier {
           // A fault is reported by `onFault`; nobody else waits for this one.
           if (!(error instanceof HubError)) throw error;
         });
-      } else if (!drained) this.#wake(this.#restMs(clock.monotonicMs() - startMs));
-      else this.#rest(startMs);
+      } else if (!drained) {
+        this.#tookMs = clock.monotonicMs() - startMs;
+        this.#wake(this.#restMs(this.#tookMs));
+      } else this.#rest(startMs);
     } catch (error) {
       this.#fail(error);
     }
