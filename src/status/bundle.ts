@@ -3,8 +3,9 @@
  * base64]` each, a part at a time; the command makes files of them. For people, not for devices.
  */
 import { jsonAnswer } from './answers.ts';
-import { type HttpPrincipal, refuseForgery } from './login.ts';
+import type { HttpPrincipal } from './login.ts';
 import { problem } from './problem.ts';
+import { wishIn } from './wish.ts';
 
 export interface Message {
   readonly topic: string;
@@ -26,6 +27,10 @@ export type TakeCarried = (
 
 const MESSAGES_MAX = 10_000;
 const TO_CHARS_MAX = 200;
+const WORDS = {
+  toDevices: 'Only people of the site may carry data, no device.',
+  unclear: 'Say {"to": "whom"} or {"messages": [[topic, base64], …]}.',
+};
 
 /** `POST {"to": "stick of Ana"}` seals what waits; `{"messages": […]}` takes in. */
 export async function bundleAnswer(
@@ -33,13 +38,14 @@ export async function bundleAnswer(
   request: Request,
   principal: HttpPrincipal | undefined,
 ): Promise<Response> {
-  const body = await bodyOf(request, principal);
-  if (body instanceof Response) return body;
-  if (typeof body.to === 'string' && body.to.length <= TO_CHARS_MAX) {
-    const handed = await door.handOut(body.to);
+  const wish = await wishIn(request, principal, WORDS);
+  if (wish instanceof Response) return wish;
+  const { body } = wish;
+  if (typeof body['to'] === 'string' && body['to'].length <= TO_CHARS_MAX) {
+    const handed = await door.handOut(body['to']);
     return jsonAnswer({ ...handed, hello: jsonOf(handed.hello) });
   }
-  const messages = messagesOf(body.messages);
+  const messages = messagesOf(body['messages']);
   return messages === undefined ? unclear() : jsonAnswer(door.take(messages));
 }
 
@@ -64,28 +70,13 @@ export async function regionBundleAnswer(
   request: Request,
   principal: HttpPrincipal | undefined,
 ): Promise<Response> {
-  const body = await bodyOf(request, principal);
-  if (body instanceof Response) return body;
-  const messages = messagesOf(body.messages);
+  const wish = await wishIn(request, principal, WORDS);
+  if (wish instanceof Response) return wish;
+  const { body } = wish;
+  const messages = messagesOf(body['messages']);
   if (messages === undefined) return unclear();
   const { answers, ...rest } = await take(messages);
   return jsonAnswer({ ...rest, answers: answers.map((message) => jsonOf(message)) });
-}
-
-async function bodyOf(
-  request: Request,
-  principal: HttpPrincipal | undefined,
-): Promise<{ readonly to?: unknown; readonly messages?: unknown } | Response> {
-  const forgery = refuseForgery(request);
-  if (forgery !== undefined) return forgery;
-  if (principal?.role === 'device') return forPeople();
-  try {
-    const body: unknown = JSON.parse(await request.text());
-    if (typeof body === 'object' && body !== null) return body;
-  } catch {
-    // Said below.
-  }
-  return unclear();
 }
 
 function messagesOf(value: unknown): Message[] | undefined {
@@ -106,9 +97,9 @@ function jsonOf({ topic, payload }: Message): [string, string] {
 }
 
 function unclear(): Response {
-  return problem(400, 'Say {"to": "whom"} or {"messages": [[topic, base64], …]}.');
+  return problem(400, WORDS.unclear);
 }
 
 function forPeople(): Response {
-  return problem(403, 'Only people of the site may carry data, no device.');
+  return problem(403, WORDS.toDevices);
 }

@@ -5,11 +5,17 @@
  */
 import type { Role } from '../model/op.ts';
 import { jsonAnswer } from './answers.ts';
-import { type HttpPrincipal, refuseForgery } from './login.ts';
+import type { HttpPrincipal } from './login.ts';
 import { problem } from './problem.ts';
 import type { JsonValue } from './values.ts';
+import { wishIn } from './wish.ts';
 
 type JsonObject = Readonly<Record<string, JsonValue>>;
+
+const WORDS = {
+  toDevices: 'Only people of the site may mend records here; devices send ops.',
+  unclear: 'The body is a JSON object.',
+};
 
 /** What became of a wish to mend something. */
 export type Mended =
@@ -83,7 +89,7 @@ export async function undoAnswer(
   principal: HttpPrincipal | undefined,
   mayRead: MayRead,
 ): Promise<Response> {
-  const wish = await wishIn(request, principal);
+  const wish = await wishIn(request, principal, WORDS);
   if (wish instanceof Response) return wish;
   const { op, cascade = false } = wish.body;
   if (typeof op !== 'string' || typeof cascade !== 'boolean') {
@@ -99,7 +105,7 @@ export async function resolveAnswer(
   principal: HttpPrincipal | undefined,
   mayRead: MayRead,
 ): Promise<Response> {
-  const wish = await wishIn(request, principal);
+  const wish = await wishIn(request, principal, WORDS);
   if (wish instanceof Response) return wish;
   const { key, field, value } = wish.body;
   if (typeof key !== 'string' || typeof field !== 'string' || value === undefined) {
@@ -107,26 +113,6 @@ export async function resolveAnswer(
   }
   if (!mayRead(key)) return problem(403, `You may not read ${key}.`);
   return mended(await door.resolve({ key, field, value, role: wish.role }));
-}
-
-async function wishIn(
-  request: Request,
-  principal: HttpPrincipal | undefined,
-): Promise<{ body: Partial<JsonObject>; role: Role } | Response> {
-  const forgery = refuseForgery(request);
-  if (forgery !== undefined) return forgery;
-  if (principal?.role === 'device') {
-    return problem(403, 'Only people of the site may mend records here; devices send ops.');
-  }
-  // Where nobody is asked for a name, whoever reaches the hub's own machine runs it.
-  const role = principal?.role ?? 'operator';
-  try {
-    const body: unknown = JSON.parse(await request.text());
-    if (typeof body === 'object' && body !== null) return { body: body as JsonObject, role };
-  } catch {
-    // Said below.
-  }
-  return problem(400, 'The body is a JSON object.');
 }
 
 function mended(outcome: Mended): Response {

@@ -3,11 +3,12 @@
  * /api/v1/override` asks hubs to send everything for a while, and `GET /api/v1/delivery` says which hubs have an op. In mode
  * `password` with the authority of whoever asks.
  */
-import { AUTHORITY, type Role } from '../model/op.ts';
+import type { Role } from '../model/op.ts';
 import { jsonAnswer } from './answers.ts';
-import { type HttpPrincipal, refuseForgery } from './login.ts';
+import type { HttpPrincipal } from './login.ts';
 import { problem } from './problem.ts';
 import type { JsonValue } from './values.ts';
+import { wishIn } from './wish.ts';
 
 export interface SendWish {
   readonly site: string;
@@ -36,6 +37,7 @@ export interface SendDoor {
 const MINUTES_MAX = 24 * 60;
 const MINUTE_MS = 60_000;
 const KEY_MAX = 200;
+const WORDS = { toDevices: 'This is for people.', unclear: 'The body is a JSON object.' };
 
 /** `{"site": …, "key": "order/17", "set": {"state": "open"}}`. */
 export async function sendAnswer(
@@ -43,7 +45,7 @@ export async function sendAnswer(
   request: Request,
   principal: HttpPrincipal | undefined,
 ): Promise<Response> {
-  const wish = await bodyOf(request, principal);
+  const wish = await wishIn(request, principal, WORDS);
   if (wish instanceof Response) return wish;
   const { site, key, set, add, remove } = wish.body;
   const isRemove = remove === true;
@@ -65,7 +67,7 @@ export async function regionOverrideAnswer(
   request: Request,
   principal: HttpPrincipal | undefined,
 ): Promise<Response> {
-  const wish = await bodyOf(request, principal);
+  const wish = await wishIn(request, principal, WORDS);
   if (wish instanceof Response) return wish;
   const { site, hub = 'all', minutes } = wish.body;
   const isSpan = typeof minutes === 'number' && minutes >= 0 && minutes <= MINUTES_MAX;
@@ -100,24 +102,6 @@ async function sent(
   if ('refused' in outcome) return problem(409, `${outcome.refused}.`);
   const delivery = await door.delivery(site, outcome.op);
   return jsonAnswer({ op: outcome.op, site, ...delivery });
-}
-
-async function bodyOf(
-  request: Request,
-  principal: HttpPrincipal | undefined,
-): Promise<{ body: Readonly<Record<string, JsonValue>>; role: Role } | Response> {
-  const forgery = refuseForgery(request);
-  if (forgery !== undefined) return forgery;
-  // Where nobody is asked for a name, whoever reaches the node's own machine runs it.
-  const role = principal?.role ?? 'operator';
-  if (AUTHORITY[role] < AUTHORITY.technician) return problem(403, 'This is for people.');
-  try {
-    const body = JSON.parse(await request.text()) as JsonValue;
-    if (isObject(body)) return { body, role };
-  } catch {
-    // Said below.
-  }
-  return problem(400, 'The body is a JSON object.');
 }
 
 function isKey(key: JsonValue | undefined): key is string {
