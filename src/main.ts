@@ -6,8 +6,8 @@
 import { machineTimers, MachineClock } from './platform/clock.ts';
 import { runCli } from './cli/cli.ts';
 import { COMMANDS } from './cli/commands.ts';
-import { machineHttpClient } from './platform/http-client.ts';
-import { machineFiles } from './platform/machine-files.ts';
+import { machineHttpClient } from './platform/network/http-client.ts';
+import { machineFiles } from './platform/files/machine-files.ts';
 import { machineRandom } from './platform/random.ts';
 import { PROGRAM_VERSION } from './versions.ts';
 

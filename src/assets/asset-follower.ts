@@ -14,7 +14,7 @@ import { CborWriter } from '../codec/writer.ts';
 import { carriesBytes, readPiece, readPreview } from '../model/asset-bytes.ts';
 import { decodeEntry } from '../model/entry.ts';
 import type { Op } from '../model/op.ts';
-import type { Files } from '../platform/files.ts';
+import type { Files } from '../platform/files/files.ts';
 import type { BlobStore } from './blob-store.ts';
 
 type Lsn = number;

@@ -11,7 +11,7 @@ import { HubError, messageOf } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { AssetPiece, AssetPreview } from '../model/asset-bytes.ts';
 import type { Origin } from '../model/origin.ts';
-import type { Files, OpenFile } from '../platform/files.ts';
+import type { Files, OpenFile } from '../platform/files/files.ts';
 import { type ContentId, contentIdOf } from './content-id.ts';
 import { evictionFor, type Held } from './eviction.ts';
 import { hashFile } from './hash-file.ts';

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 
 import { type Timers, turn } from '../base/clock.ts';
-import type { OpenFile } from '../platform/files.ts';
+import type { OpenFile } from '../platform/files/files.ts';
 import { type ContentId, contentIdOf } from './content-id.ts';
 
 const SLICE_BYTES = 256 << 10;

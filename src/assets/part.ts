@@ -8,7 +8,7 @@ import { CborError, CborReader } from '../codec/reader.ts';
 import { CborWriter } from '../codec/writer.ts';
 import { type AssetPiece, GRID_BYTES } from '../model/asset-bytes.ts';
 import type { Origin } from '../model/origin.ts';
-import type { Files, OpenFile } from '../platform/files.ts';
+import type { Files, OpenFile } from '../platform/files/files.ts';
 import type { ContentId } from './content-id.ts';
 
 export interface PartName {

@@ -3,7 +3,7 @@
  * made anew or come again, so they are checked by nobody, and at the limit the oldest give way.
  */
 import type { AssetPreview, PreviewType } from '../model/asset-bytes.ts';
-import type { Files } from '../platform/files.ts';
+import type { Files } from '../platform/files/files.ts';
 import type { ContentId } from './content-id.ts';
 
 export interface PreviewFacts {

@@ -6,7 +6,7 @@
 import type { Timers } from '../base/clock.ts';
 import type { Random } from '../base/random.ts';
 import { hexOf } from '../base/bytes.ts';
-import type { Files, OpenFile } from '../platform/files.ts';
+import type { Files, OpenFile } from '../platform/files/files.ts';
 import type { ContentId } from './content-id.ts';
 import { hashFile } from './hash-file.ts';
 

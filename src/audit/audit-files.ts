@@ -7,7 +7,7 @@
  * that follow from the journal are written again.
  */
 import { utf8 } from '../base/bytes.ts';
-import type { Files, OpenFile } from '../platform/files.ts';
+import type { Files, OpenFile } from '../platform/files/files.ts';
 import { type AuditLine, linesOf } from './audit-line.ts';
 
 export const FILE_BYTES_MAX = 1 << 20;

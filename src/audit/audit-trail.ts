@@ -14,7 +14,7 @@ import { CLASS_NAMES, CLASSES, type OpClass } from '../model/class.ts';
 import type { Op, Stamp } from '../model/op.ts';
 import { AuditFiles, readAudit } from './audit-files.ts';
 import type { AuditEvent, AuditLine, AuditRange, Common } from './audit-line.ts';
-import type { Files } from '../platform/files.ts';
+import type { Files } from '../platform/files/files.ts';
 
 export interface AuditTrailOptions {
   readonly files: Files;

@@ -9,7 +9,7 @@
 import type { Cancel, Clock, Timers } from '../base/clock.ts';
 import { HubError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
-import type { Connection } from '../platform/network.ts';
+import type { Connection } from '../platform/network/network.ts';
 import { Client, type ClientSurroundings } from './client.ts';
 import type { Gatekeeper, Lsn, MessageHandler, PublishDoor, Qos, SessionLog } from './contract.ts';
 import { Counters } from './counters.ts';

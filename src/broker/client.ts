@@ -6,7 +6,7 @@
  */
 import type { Clock } from '../base/clock.ts';
 import { HubError } from '../base/errors.ts';
-import type { Connection, ConnectionHandlers } from '../platform/network.ts';
+import type { Connection, ConnectionHandlers } from '../platform/network/network.ts';
 import type { Principal, Qos } from './contract.ts';
 import { authenticate, type Refusal, refusal, refusalOf } from './handshake.ts';
 import type { KeepaliveWheel, Watched } from './keepalive-wheel.ts';

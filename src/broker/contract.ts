@@ -1,6 +1,6 @@
 /**
  * What the broker needs of others, and what it asks of them: a door that makes publishes durable and a
- * gatekeeper that knows users. `hub.ts` joins them with ingest/ and security/; the regional node's own broker uses
+ * gatekeeper that knows users. `hub/` joins them with ingest/ and security/; the regional node's own broker uses
  * `PASSING_DOOR`.
  */
 import type { HubError } from '../base/errors.ts';

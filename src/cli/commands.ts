@@ -7,7 +7,7 @@ import { CONFIG_OPTIONS } from './config-options.ts';
 import { ASSET_COMMANDS } from './assets/commands.ts';
 import { ENROL_COMMANDS } from './enrol/commands.ts';
 import { HUB_OPTIONS } from './hub-api.ts';
-import { REGION_COMMANDS } from './region-commands.ts';
+import { REGION_COMMANDS } from './region/region-commands.ts';
 
 const JSON_OPTION = { help: 'as one JSON document' };
 const DATA_OPTIONS = { ...CONFIG_OPTIONS, json: JSON_OPTION };
@@ -88,7 +88,7 @@ export const COMMANDS: readonly Command[] = [
     },
     notes:
       'Lines are written in groups, at most a minute late. Exit code 1 where nothing is known of OP.',
-    load: async () => (await import('./audit.ts')).auditCommand,
+    load: async () => (await import('./data/audit.ts')).auditCommand,
   },
   {
     name: 'log',
@@ -100,7 +100,7 @@ export const COMMANDS: readonly Command[] = [
       ...HUB_OPTIONS,
       json: { help: 'as JSON lines' },
     },
-    load: async () => (await import('./log.ts')).showLog,
+    load: async () => (await import('./power/log.ts')).showLog,
   },
   {
     name: 'override',
@@ -112,7 +112,7 @@ export const COMMANDS: readonly Command[] = [
       json: JSON_OPTION,
     },
     notes: 'Nothing goes in state shutdown, whoever asks. The sync log says who asked.',
-    load: async () => (await import('./override.ts')).overridePower,
+    load: async () => (await import('./power/override.ts')).overridePower,
   },
   {
     name: 'power probe',
@@ -124,7 +124,7 @@ export const COMMANDS: readonly Command[] = [
     },
     notes:
       'Asks the hub where it runs, else reads the sources here. Exits 1 where none tells anything.',
-    load: async () => (await import('./power.ts')).probePower,
+    load: async () => (await import('./power/power.ts')).probePower,
   },
   {
     name: 'doctor',
@@ -233,14 +233,14 @@ export const COMMANDS: readonly Command[] = [
       key: { value: 'K', help: 'public key of the hub, 64 hex digits; absent: of any hub' },
       json: JSON_OPTION,
     },
-    load: async () => (await import('./snapshot.ts')).verifySnapshot,
+    load: async () => (await import('./data/snapshot.ts')).verifySnapshot,
   },
   {
     name: 'journal verify',
     summary: 'check every byte of a journal; exits 1 on any damage and says which LSNs',
     operands: [JOURNAL_OPERAND],
     options: { ...JOURNAL_KEYS, ...DATA_OPTIONS },
-    load: async () => (await import('./journal.ts')).verifyCommand,
+    load: async () => (await import('./data/journal.ts')).verifyCommand,
   },
   {
     name: 'journal dump',
@@ -252,21 +252,21 @@ export const COMMANDS: readonly Command[] = [
       ...JOURNAL_KEYS,
       ...DATA_OPTIONS,
     },
-    load: async () => (await import('./journal.ts')).dumpCommand,
+    load: async () => (await import('./data/journal.ts')).dumpCommand,
   },
   {
     name: 'journal stat',
     summary: 'range, size and segments of a journal',
     operands: [JOURNAL_OPERAND],
     options: DATA_OPTIONS,
-    load: async () => (await import('./journal.ts')).statCommand,
+    load: async () => (await import('./data/journal.ts')).statCommand,
   },
   {
     name: 'proof',
     summary: 'proof that an op is in the signed history of a running hub, as a file on stdout',
     operands: [{ name: 'OP', help: 'LSN (see journal dump), or <origin>/<class>/<seq>' }],
     options: HUB_OPTIONS,
-    load: async () => (await import('./proof.ts')).proofCommand,
+    load: async () => (await import('./data/proof.ts')).proofCommand,
   },
   {
     name: 'proof verify',
@@ -279,7 +279,7 @@ export const COMMANDS: readonly Command[] = [
       },
       json: JSON_OPTION,
     },
-    load: async () => (await import('./proof.ts')).verifyProofCommand,
+    load: async () => (await import('./data/proof.ts')).verifyProofCommand,
   },
   {
     name: 'store digest',
@@ -290,14 +290,14 @@ export const COMMANDS: readonly Command[] = [
       json: JSON_OPTION,
     },
     notes: 'Asks the hub or regional node where it runs, else opens its files.',
-    load: async () => (await import('./store.ts')).showDigest,
+    load: async () => (await import('./data/store.ts')).showDigest,
   },
   {
     name: 'store rebuild',
     summary: 'fold the state anew from snapshot and journal, while no hub runs',
     options: DATA_OPTIONS,
     notes: 'Exits 1, and changes nothing, where the result is another state than before.',
-    load: async () => (await import('./store.ts')).rebuildStore,
+    load: async () => (await import('./data/store.ts')).rebuildStore,
   },
   {
     name: 'pilot',
@@ -323,7 +323,7 @@ export const COMMANDS: readonly Command[] = [
       json: JSON_OPTION,
     },
     notes: 'Exit code 1 where a promise was broken: seed, simulated time and last events are told.',
-    load: async () => (await import('./pilot.ts')).pilotCommand,
+    load: async () => (await import('./pilot/pilot.ts')).pilotCommand,
   },
   {
     name: 'bench ingest',

@@ -1,6 +1,6 @@
 /** The options by which every command finds the configuration, and through it the data and the hub. */
-import { type ConfigMistake, formatMistake, loadConfig } from '../config.ts';
-import type { Config } from '../config-schema.ts';
+import { type ConfigMistake, formatMistake, loadConfig } from '../config/config.ts';
+import type { Config } from '../config/schema.ts';
 import type { Args, OptionSpec } from './args.ts';
 import type { CliIo } from './io.ts';
 

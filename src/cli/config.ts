@@ -1,5 +1,5 @@
 /** `heliograph config`: the configuration in force, as TOML that can be read back. */
-import { renderConfig, renderConfigJson } from '../config-render.ts';
+import { renderConfig, renderConfigJson } from '../config/render.ts';
 import type { Args } from './args.ts';
 import { configOf } from './config-options.ts';
 import { type CliIo, EXIT, type ExitCode } from './io.ts';

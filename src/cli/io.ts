@@ -1,8 +1,8 @@
 /** What a command takes from the world around it, so that a test can be that world. */
 import type { Clock, Timers } from '../base/clock.ts';
 import type { Random } from '../base/random.ts';
-import type { Files } from '../platform/files.ts';
-import type { HttpClient } from '../platform/http-client.ts';
+import type { Files } from '../platform/files/files.ts';
+import type { HttpClient } from '../platform/network/http-client.ts';
 
 export interface CliIo {
   /** Text as it is, line ends included. */

@@ -1,8 +1,8 @@
 /** `heliograph run` and `regional run`: a node, until it is asked to end or must be started again. */
 import { createLog } from '../base/log.ts';
 import { messageOf } from '../base/errors.ts';
-import type { Config } from '../config-schema.ts';
-import type { HubAddresses } from '../hub-listeners.ts';
+import type { Config } from '../config/schema.ts';
+import type { HubAddresses } from '../hub/listeners.ts';
 import { type Machine, thisMachine } from '../machine.ts';
 import { feedWatchdog } from '../platform/systemd.ts';
 import type { Args } from './args.ts';
@@ -19,12 +19,12 @@ interface RunningNode {
 }
 
 export async function runHub(args: Args, io: CliIo): Promise<ExitCode> {
-  const { openHub } = await import('../hub.ts');
+  const { openHub } = await import('../hub/hub.ts');
   return runNode('hub', openHub, args, io);
 }
 
 export async function runRegion(args: Args, io: CliIo): Promise<ExitCode> {
-  const { openRegion } = await import('../regional.ts');
+  const { openRegion } = await import('../region/region.ts');
   return runNode('region', openRegion, args, io);
 }
 

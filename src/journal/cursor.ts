@@ -11,7 +11,7 @@ import { type Lsn, scanEntry } from './format.ts';
 import type { RecentBlocks } from './recent-blocks.ts';
 import type { Unsealer } from './sealer.ts';
 import { sealBroken, type Segment, type SegmentHandles } from './segment.ts';
-import { type Damage, SegmentWalk } from './walk.ts';
+import { type Damage, SegmentWalk } from './recovery/walk.ts';
 
 /** What a cursor needs of its journal. */
 export interface CursorSource {

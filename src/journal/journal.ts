@@ -14,7 +14,7 @@
  */
 import type { Cancel } from '../base/clock.ts';
 import { type HubError, messageOf } from '../base/errors.ts';
-import type { DirectoryLock } from '../platform/files.ts';
+import type { DirectoryLock } from '../platform/files/files.ts';
 import { type CursorSource, JournalCursor } from './cursor.ts';
 import { BLOCKS_START, type Lsn } from './format.ts';
 import { GroupCommit } from './group-commit.ts';
@@ -24,15 +24,15 @@ import {
   openJournal,
   readPart,
   type RecoveryReport,
-} from './opening.ts';
-import type { Quarantine, QuarantinedRange } from './quarantine.ts';
+} from './recovery/opening.ts';
+import type { Quarantine, QuarantinedRange } from './recovery/quarantine.ts';
 import { RecentBlocks } from './recent-blocks.ts';
-import { Scrub } from './scrub.ts';
+import { Scrub } from './recovery/scrub.ts';
 import type { Segment, SegmentHandles } from './segment.ts';
 import type { Follows, SegmentSupply, WriteCounts } from './supply.ts';
-import type { Damage } from './walk.ts';
+import type { Damage } from './recovery/walk.ts';
 
-export type { JournalOptions, RecoveryReport } from './opening.ts';
+export type { JournalOptions, RecoveryReport } from './recovery/opening.ts';
 
 export interface JournalStat {
   readonly firstLsn: Lsn;

@@ -12,7 +12,7 @@ import type { Timers } from '../base/clock.ts';
 import { HubError, messageOf, systemCode } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
-import type { Files, OpenFile } from '../platform/files.ts';
+import type { Files, OpenFile } from '../platform/files/files.ts';
 import {
   BLOCKS_START,
   encodeSegmentStart,

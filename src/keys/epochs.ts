@@ -12,7 +12,7 @@ import { bytesEqual, hexOf } from '../base/bytes.ts';
 import { messageOf } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
-import type { Files } from '../platform/files.ts';
+import type { Files } from '../platform/files/files.ts';
 import { escrowWrap, type Kek, type KeyOpener } from './key-encryption.ts';
 import { decodeKeyFile, encodeKeyFile, KEY_COPY_BYTES, type KeyRecord } from './key-file.ts';
 import { DATA_KEY_BYTES, keyIdOf } from './wrapping.ts';

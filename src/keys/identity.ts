@@ -19,7 +19,7 @@ import { concatBytes, hexOf, textOf, utf8 } from '../base/bytes.ts';
 import { HubError } from '../base/errors.ts';
 import type { Random } from '../base/random.ts';
 import type { Verify } from '../codec/cose.ts';
-import type { Files } from '../platform/files.ts';
+import type { Files } from '../platform/files/files.ts';
 
 export const PUBLIC_KEY_BYTES = 32;
 const SEED_BYTES = 32;

@@ -10,7 +10,7 @@ import type { KeyObject } from 'node:crypto';
 import { bytesEqual, bytesOfHex, hexOf, textOf, utf8 } from '../base/bytes.ts';
 import { HubError } from '../base/errors.ts';
 import type { Random } from '../base/random.ts';
-import type { Files } from '../platform/files.ts';
+import type { Files } from '../platform/files/files.ts';
 import type { KeyRecord } from './key-file.ts';
 import {
   DATA_KEY_BYTES,

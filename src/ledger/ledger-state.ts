@@ -10,7 +10,7 @@ import { CborError, CborReader } from '../codec/reader.ts';
 import type { CborLimits } from '../codec/value.ts';
 import { CborWriter } from '../codec/writer.ts';
 import { isOpClass, type OpClass } from '../model/class.ts';
-import type { Files } from '../platform/files.ts';
+import type { Files } from '../platform/files/files.ts';
 import { LEDGER_FORMAT } from '../versions.ts';
 import { HASH_BYTES } from './merkle.ts';
 import { type OpenTile, TILE_BYTES } from './tile-tree.ts';

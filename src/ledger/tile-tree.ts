@@ -9,8 +9,8 @@
  * a torn write cannot reach what was durable. Open tiles go into the ledger's state file (ledger-state.ts).
  */
 import { assert } from '../base/assert.ts';
-import type { Files } from '../platform/files.ts';
-import { synced } from '../platform/off-loop.ts';
+import type { Files } from '../platform/files/files.ts';
+import { synced } from '../platform/files/off-loop.ts';
 import { HASH_BYTES, nodeHash } from './merkle.ts';
 import { rootOf } from './proofs.ts';
 

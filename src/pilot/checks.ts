@@ -4,7 +4,7 @@
  */
 import type { HubLife } from './hub-life.ts';
 import { JOURNAL_MIB_MAX, SPOOL_MIB_MAX } from './hub-life.ts';
-import { presetThresholds } from './light-model.ts';
+import { presetThresholds } from './world/light-model.ts';
 import type { Pilot } from './pilot.ts';
 
 const MIB = 1 << 20;

@@ -1,5 +1,5 @@
 /**
- * One life of the hub's process, from its start to its death: the real composition of hub.ts without sockets and
+ * One life of the hub's process, from its start to its death: the real composition of hub/ without sockets and
  * pages, on the simulated machine. SQLite writes real files in a folder of its own, out of the disk simulator's
  * sight; they outlive every crash, which is why the store may be ahead of what the pilot's power cuts leave.
  */
@@ -9,24 +9,24 @@ import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import { inlineBrotli } from '../batch/compression.ts';
 import { Closers } from '../closers.ts';
-import { loadConfig } from '../config.ts';
-import type { Config } from '../config-schema.ts';
-import { type Followers, followJournal } from '../hub-followers.ts';
-import { layGround } from '../hub-ground.ts';
-import type { SimulatedSite } from '../hub-power.ts';
-import { type Serving, serveDevices } from '../hub-serving.ts';
+import { loadConfig } from '../config/config.ts';
+import type { Config } from '../config/schema.ts';
+import { type Followers, followJournal } from '../hub/followers.ts';
+import { layGround } from '../hub/ground.ts';
+import type { SimulatedSite } from '../hub/power/power.ts';
+import { type Serving, serveDevices } from '../hub/serving.ts';
 import type { Machine } from '../machine.ts';
 import type { Origin } from '../model/origin.ts';
-import type { Files } from '../platform/files.ts';
-import type { MqttClient } from '../platform/mqtt-client.ts';
-import type { Network } from '../platform/network.ts';
+import type { Files } from '../platform/files/files.ts';
+import type { MqttClient } from '../platform/network/mqtt-client.ts';
+import type { Network } from '../platform/network/network.ts';
 import type { SimClock } from '../platform/sim/clock.ts';
 import { SimHost } from '../platform/sim/host.ts';
 import { SimLinks } from '../platform/sim/links.ts';
 import { SimSerialPorts } from '../platform/sim/serial.ts';
 import { SimServiceManager } from '../platform/sim/service-manager.ts';
 import { Life } from './life.ts';
-import { presetThresholds } from './light-model.ts';
+import { presetThresholds } from './world/light-model.ts';
 import type { Scenario } from './scenario.ts';
 
 export const SITE_NAME = 'pilot';

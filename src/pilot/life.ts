@@ -3,7 +3,7 @@
  * of it moves any more, whatever was still on its way.
  */
 import type { Cancel, Timers } from '../base/clock.ts';
-import type { MqttClient } from '../platform/mqtt-client.ts';
+import type { MqttClient } from '../platform/network/mqtt-client.ts';
 import { SimCrash } from '../platform/sim/files.ts';
 
 /**

@@ -2,7 +2,7 @@
  * What the power brain is held to, as figures: each policy lives through the same weather and load, and ours is
  * measured against the others. Every line says what it compares, so that nobody has to believe a verdict.
  */
-import type { Evaluation, Policy } from './light-model.ts';
+import type { Evaluation, Policy } from './world/light-model.ts';
 
 export interface Measure {
   readonly name: string;

@@ -4,7 +4,7 @@
  */
 import type { Place, Sky } from '../platform/sim/sky.ts';
 import { SeededSky } from '../platform/sim/sky.ts';
-import type { SitePreset } from './light-model.ts';
+import type { SitePreset } from './world/light-model.ts';
 
 /** What goes wrong in the field; each can be left out. */
 export const FAULT_KINDS = [

@@ -3,9 +3,9 @@ import type { SimClock } from '../platform/sim/clock.ts';
 import type { SimFiles } from '../platform/sim/files.ts';
 import type { SimMqttLink } from '../platform/sim/mqtt-client.ts';
 import type { SeededRandom } from '../platform/sim/random.ts';
-import type { FaultEvent } from './faults.ts';
-import type { HubClock } from './hub-clock.ts';
-import { LINK_DELAY_MS, type PilotLink } from './pilot-link.ts';
+import type { FaultEvent } from './world/faults.ts';
+import type { HubClock } from './world/hub-clock.ts';
+import { LINK_DELAY_MS, type PilotLink } from './world/pilot-link.ts';
 import { HOUR_MS, MINUTE_MS } from './scenario.ts';
 
 export interface TroubledParts {

@@ -25,7 +25,7 @@ export type QuotaSection = Readonly<Partial<Record<LinkKind, number | undefined>
 
 const MIB = 1 << 20;
 
-/** Section `[power]` as config.ts reads it. */
+/** Section `[power]` as config/ reads it. */
 export interface PowerSection {
   readonly chemistry: Chemistry;
   readonly nominalV: number;

@@ -4,7 +4,7 @@
  * is ignored, and the brain learns anew. Below 100 KB by construction: every list in it has a limit.
  */
 import { textOf, utf8 } from '../base/bytes.ts';
-import type { Files } from '../platform/files.ts';
+import type { Files } from '../platform/files/files.ts';
 import type { EstimatorState } from './estimate/estimator.ts';
 import type { GovernorMemory } from './govern/governor.ts';
 import type { PlannerState } from './forecast/planner.ts';

@@ -12,7 +12,7 @@ import { utf8 } from '../base/bytes.ts';
 import { type BatchId, batchIdOfText } from '../batch/batch-id.ts';
 import { isOpClass, type OpClass } from '../model/class.ts';
 import { type Origin, originOfText } from '../model/origin.ts';
-import type { Files } from '../platform/files.ts';
+import type { Files } from '../platform/files/files.ts';
 import type { RegionalLimits } from './limits.ts';
 
 export interface ArchivedBatch {

@@ -18,7 +18,7 @@ import {
   isLayout,
 } from '../batch/chunks.ts';
 import { type Origin, originOfText } from '../model/origin.ts';
-import type { Files } from '../platform/files.ts';
+import type { Files } from '../platform/files/files.ts';
 import type { RegionalLimits } from './limits.ts';
 
 interface Part extends ChunkLayout {

@@ -14,7 +14,7 @@ import type { TreeHead } from '../ledger/note.ts';
 import { TileTree } from '../ledger/tile-tree.ts';
 import { CLASS_NAMES, CLASSES, type OpClass, perClass } from '../model/class.ts';
 import type { Origin } from '../model/origin.ts';
-import type { Files } from '../platform/files.ts';
+import type { Files } from '../platform/files/files.ts';
 
 /** `agrees`: the tree now holds all of it. `untold`: the batch says nothing of a tree. */
 export type HistoryOutcome = 'agrees' | 'untold' | 'gap' | 'forked';

@@ -5,7 +5,7 @@
 import { bytesEqual, bytesOfHex, hexOf, textOf, utf8 } from '../base/bytes.ts';
 import { originOfPublicKey } from '../batch/batch-id.ts';
 import { type Origin, originOfText } from '../model/origin.ts';
-import type { Files } from '../platform/files.ts';
+import type { Files } from '../platform/files/files.ts';
 
 const SUFFIX = '.pub';
 

@@ -29,10 +29,10 @@ import {
 } from '../batch/topics.ts';
 import type { Verify } from '../codec/cose.ts';
 import type { Origin } from '../model/origin.ts';
-import type { MqttClient, MqttSession } from '../platform/mqtt-client.ts';
+import type { MqttClient, MqttSession } from '../platform/network/mqtt-client.ts';
 import { BATCH_FORMATS } from '../versions.ts';
-import { CarriedDesk } from './carried-desk.ts';
-import { DownDesk } from './down-desk.ts';
+import { CarriedDesk } from './downlink/carried-desk.ts';
+import { DownDesk } from './downlink/down-desk.ts';
 import { tellHindrance } from './hindrance.ts';
 import { DEFAULT_REGIONAL_LIMITS, type RegionalLimits } from './limits.ts';
 import { type Answer, Site } from './site.ts';

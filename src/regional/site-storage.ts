@@ -17,8 +17,8 @@ import type { BatchOutcome } from '../batch/open-batch.ts';
 import type { OpClass } from '../model/class.ts';
 import type { StampedOp } from '../model/op.ts';
 import type { Origin } from '../model/origin.ts';
-import type { ReadingsPage, ReadingsQuery } from '../store/readings.ts';
-import type { DownSource } from './down-source.ts';
+import type { ReadingsPage, ReadingsQuery } from '../store/readings/readings.ts';
+import type { DownSource } from './downlink/down-source.ts';
 import type { HistoryOutcome } from './history-watch.ts';
 import type { SiteDigest } from './site-store.ts';
 

@@ -4,7 +4,7 @@
  */
 import type { StampedOp } from '../model/op.ts';
 import type { VersionVector } from '../model/version-vector.ts';
-import type { ReadingsPage, ReadingsQuery } from '../store/readings.ts';
+import type { ReadingsPage, ReadingsQuery } from '../store/readings/readings.ts';
 
 export interface SiteEntry {
   /** Number of the batch it came with. */

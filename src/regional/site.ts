@@ -22,8 +22,8 @@ import { HASH_BYTES } from '../ledger/merkle.ts';
 import { checkpointBody, cosign, logName, type TreeHead } from '../ledger/note.ts';
 import { CLASS_NAMES } from '../model/class.ts';
 import type { Origin } from '../model/origin.ts';
-import { Author } from './author.ts';
-import { RegionDownlink } from './downlink.ts';
+import { Author } from './downlink/author.ts';
+import { RegionDownlink } from './downlink/downlink.ts';
 import type { HistoryOutcome } from './history-watch.ts';
 import type { RegionalLimits } from './limits.ts';
 import type {

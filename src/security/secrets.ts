@@ -1,7 +1,7 @@
 /** Secrets come from files or from systemd credentials, never from the config itself. */
 import { textOf } from '../base/bytes.ts';
 import { HubError } from '../base/errors.ts';
-import type { Files } from '../platform/files.ts';
+import type { Files } from '../platform/files/files.ts';
 
 export interface SecretSource {
   readonly files: Pick<Files, 'read'>;

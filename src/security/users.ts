@@ -9,7 +9,7 @@ import { HubError, messageOf } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import { AUTHORITY, type Role } from '../model/op.ts';
-import type { Files } from '../platform/files.ts';
+import type { Files } from '../platform/files/files.ts';
 import { hashPassword, isPayable, makePassword, type PasswordHash } from './passwords.ts';
 
 export interface User extends PasswordHash {

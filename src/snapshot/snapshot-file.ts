@@ -20,7 +20,7 @@ import { DigestBuilder, type Hasher } from '../merge/digest.ts';
 import { readStateItem, type StateItem, writeStateItem } from '../merge/state-item.ts';
 import type { Lane, Origin } from '../model/origin.ts';
 import type { VersionVector } from '../model/version-vector.ts';
-import type { Files, OpenFile } from '../platform/files.ts';
+import type { Files, OpenFile } from '../platform/files/files.ts';
 import { SNAPSHOT_FORMAT } from '../versions.ts';
 import {
   isSignedBy,

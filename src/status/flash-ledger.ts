@@ -2,7 +2,7 @@
  * The flash ledger: what the card took from this hub, by day and cause, and what that does to its life. The
  * first cause of death of a field hub is a worn-out card, long before its battery.
  *
- * What each part writes is counted where it writes: pages by its files (platform/counting-files.ts), frames and
+ * What each part writes is counted where it writes: pages by its files (platform/files/counting-files.ts), frames and
  * pages of SQLite by the store. The system's own count (`write_bytes` of the process) stands beside it, with the
  * file system's share in it, but is not the measure: since Linux keeps large folios in its page cache, one
  * synced block of 200 bytes counts as up to 2 MiB there, while the card takes 4 KiB.
@@ -15,7 +15,7 @@
  */
 import { textOf, utf8 } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
-import type { Files } from '../platform/files.ts';
+import type { Files } from '../platform/files/files.ts';
 import type { FlashStatus } from './snapshot.ts';
 
 export const FLASH_CAUSES = ['journal', 'store', 'spool', 'log', 'assets', 'other'] as const;

@@ -11,11 +11,11 @@ import { LOG } from '../model/class.ts';
 import { decodeEntry, encodeOpEntry } from '../model/entry.ts';
 import { DOC, EVENT, type StampedOp } from '../model/op.ts';
 import { laneOf } from '../model/origin.ts';
-import type { ConflictBook } from './conflict-book.ts';
-import type { EventGather, KeySlot } from './event-gather.ts';
+import type { ConflictBook } from './records/conflict-book.ts';
+import type { EventGather, KeySlot } from './readings/event-gather.ts';
 import type { FoldProgress } from './fold-progress.ts';
 import { OpScan } from './op-scan.ts';
-import type { StateTables } from './state-tables.ts';
+import type { StateTables } from './state/state-tables.ts';
 
 export class EntryFolder {
   readonly #tables: StateTables;

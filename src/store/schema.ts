@@ -9,7 +9,7 @@ import { ASSET_HASH_AT } from '../merge/asset-version.ts';
 import { ASSET, PATCH, REMOVE } from '../model/op.ts';
 import { STORE_SCHEMA } from '../versions.ts';
 import { nameOf } from './key-ids.ts';
-import { DAY_MS } from './reading-chunk.ts';
+import { DAY_MS } from './readings/reading-chunk.ts';
 import type { SqliteFile } from './sqlite.ts';
 
 const ASSET_INDEXES = `

@@ -24,7 +24,7 @@ import sqlite from 'node-sqlite3-wasm';
 
 import { assert, must } from '../base/assert.ts';
 import { HubError, messageOf } from '../base/errors.ts';
-import type { Files, OpenFile } from '../platform/files.ts';
+import type { Files, OpenFile } from '../platform/files/files.ts';
 
 /** `each-commit`: a commit that returned survives a power cut. `replayable`: only what `checkpoint` covered does. */
 export type Durability = 'each-commit' | 'replayable';

@@ -24,19 +24,19 @@ import type { Hlc } from '../model/hlc.ts';
 import type { StampedOp } from '../model/op.ts';
 import type { Origin } from '../model/origin.ts';
 import type { VersionVector } from '../model/version-vector.ts';
-import type { Files } from '../platform/files.ts';
-import { ConflictBook } from './conflict-book.ts';
+import type { Files } from '../platform/files/files.ts';
+import { ConflictBook } from './records/conflict-book.ts';
 import { EntryFolder } from './entry-folder.ts';
-import { EventGather } from './event-gather.ts';
+import { EventGather } from './readings/event-gather.ts';
 import { FoldProgress } from './fold-progress.ts';
 import { KeyIds } from './key-ids.ts';
-import { Readings, type ReadingsPage, type ReadingsQuery } from './readings.ts';
-import { Records } from './records.ts';
+import { Readings, type ReadingsPage, type ReadingsQuery } from './readings/readings.ts';
+import { Records } from './records/records.ts';
 import { emptyTables, migrate, seedWrites } from './schema.ts';
 import { type Durability, SqliteFile } from './sqlite.ts';
-import { itemsOf, takeItem } from './state-items.ts';
-import { StateReader } from './state-reader.ts';
-import { StateTables } from './state-tables.ts';
+import { itemsOf, takeItem } from './state/state-items.ts';
+import { StateReader } from './state/state-reader.ts';
+import { StateTables } from './state/state-tables.ts';
 
 export type Lsn = number;
 

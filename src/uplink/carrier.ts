@@ -33,7 +33,7 @@ import {
 import type { Verify } from '../codec/cose.ts';
 import { hexOf } from '../base/bytes.ts';
 import { CLASSES, type OpClass } from '../model/class.ts';
-import type { Files } from '../platform/files.ts';
+import type { Files } from '../platform/files/files.ts';
 import { BATCH_FORMATS } from '../versions.ts';
 import type { Outbox } from './outbox.ts';
 import type { SyncLogWriter } from './ports.ts';

@@ -8,9 +8,9 @@ import { DEFAULT_SEAL_LIMITS, type SealLimits } from '../batch/limits.ts';
 import type { Signer } from '../batch/manifest.ts';
 import type { PayloadSealer } from '../batch/payload-seal.ts';
 import type { Verify } from '../codec/cose.ts';
-import type { Files } from '../platform/files.ts';
-import type { MqttClient } from '../platform/mqtt-client.ts';
-import type { DownlinkPort } from './downlink.ts';
+import type { Files } from '../platform/files/files.ts';
+import type { MqttClient } from '../platform/network/mqtt-client.ts';
+import type { DownlinkPort } from './session/downlink.ts';
 import type { OutboxOptions } from './outbox.ts';
 import type {
   Backlog,
@@ -23,10 +23,10 @@ import type {
   Lsn,
   WayUpstream,
 } from './ports.ts';
-import type { Pauses } from './attempts.ts';
-import type { UpstreamBroker } from './region-link.ts';
-import type { LinkUse } from './session-book.ts';
-import type { Phase } from './session.ts';
+import type { Pauses } from './session/attempts.ts';
+import type { UpstreamBroker } from './session/region-link.ts';
+import type { LinkUse } from './session/session-book.ts';
+import type { Phase } from './session/session.ts';
 
 export interface UplinkLimits {
   /** How often the decision is looked at when nothing happens. */

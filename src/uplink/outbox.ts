@@ -22,14 +22,14 @@ import type { PayloadSealer } from '../batch/payload-seal.ts';
 import { BatchBuilder } from '../batch/seal-batch.ts';
 import { CLASSES, LOG, type OpClass, perClass } from '../model/class.ts';
 import { decodeEntry } from '../model/entry.ts';
-import type { Files } from '../platform/files.ts';
-import { type ClassState, joinedOn, joinUp } from './class-chain.ts';
-import { peekEntry } from './peek-entry.ts';
+import type { Files } from '../platform/files/files.ts';
+import { type ClassState, joinedOn, joinUp } from './waiting/class-chain.ts';
+import { peekEntry } from './waiting/peek-entry.ts';
 import type { Backlog, BatchAudit, HistoryLog, JournalReader, Lsn } from './ports.ts';
 import { BEYOND_MAX, CLASS_START, type Progress, readProgress, writeProgress } from './progress.ts';
 import { Spool, type SpooledBatch } from './spool.ts';
-import { UnsealedCount } from './unsealed-count.ts';
-import { WaitingAges } from './waiting-age.ts';
+import { UnsealedCount } from './waiting/unsealed-count.ts';
+import { WaitingAges } from './waiting/waiting-age.ts';
 
 export interface OutboxOptions {
   readonly journal: JournalReader;

@@ -1,4 +1,4 @@
-/** What the uplink needs of others; `hub.ts` hands it in. */
+/** What the uplink needs of others; `hub/` hands it in. */
 import type { TreeHead } from '../batch/manifest.ts';
 import type { WitnessedHead } from '../batch/messages.ts';
 import type { LaneRange } from '../batch/ranges.ts';

@@ -10,7 +10,7 @@ import { type BatchId, batchIdOfBytes, bytesOfBatchId } from '../batch/batch-id.
 import { CborError, CborReader } from '../codec/reader.ts';
 import { CborWriter } from '../codec/writer.ts';
 import { CLASSES, type OpClass, perClass } from '../model/class.ts';
-import type { Files } from '../platform/files.ts';
+import type { Files } from '../platform/files/files.ts';
 import { UPLINK_PROGRESS } from '../versions.ts';
 import type { Lsn } from './ports.ts';
 

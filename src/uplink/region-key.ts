@@ -5,7 +5,7 @@
  */
 import { bytesEqual, bytesOfHex, hexOf, textOf, utf8 } from '../base/bytes.ts';
 import { HubError } from '../base/errors.ts';
-import type { Files } from '../platform/files.ts';
+import type { Files } from '../platform/files/files.ts';
 
 const KEY_BYTES = 32;
 

@@ -16,7 +16,7 @@ import { CHUNK_DATA_BYTES_MAX } from '../batch/limits.ts';
 import type { Manifest } from '../batch/manifest.ts';
 import { readOwnBatch } from '../batch/open-batch.ts';
 import type { SealedBatch } from '../batch/seal-batch.ts';
-import type { Files } from '../platform/files.ts';
+import type { Files } from '../platform/files/files.ts';
 
 /** A batch in the spool; its bytes stay on disk. */
 export interface SpooledBatch {

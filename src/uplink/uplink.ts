@@ -13,12 +13,12 @@ import { originOfPublicKey } from '../batch/batch-id.ts';
 import { chunkBytes } from '../batch/chunks.ts';
 import type { DownHello, Have, Receipt } from '../batch/messages.ts';
 import { ALARM, CLASS_NAMES, COMMAND, type OpClass } from '../model/class.ts';
-import { Attempts } from './attempts.ts';
+import { Attempts } from './session/attempts.ts';
 import type { CarrierPort } from './carrier.ts';
-import { ChunkSize } from './chunk-size.ts';
-import { confirms } from './confirms.ts';
-import { Counterpart } from './counterpart.ts';
-import { Descent, type DownPiece } from './descent.ts';
+import { ChunkSize } from './session/chunk-size.ts';
+import { confirms } from './session/confirms.ts';
+import { Counterpart } from './session/counterpart.ts';
+import { Descent, type DownPiece } from './session/descent.ts';
 import { Outbox } from './outbox.ts';
 import {
   DEFAULT_UPLINK_LIMITS,
@@ -28,8 +28,8 @@ import {
   type UplinkStatus,
 } from './options.ts';
 import type { Backlog, Lsn, UplinkDecision } from './ports.ts';
-import { type Judgement, RegionLink } from './region-link.ts';
-import { Ripeness } from './ripeness.ts';
+import { type Judgement, RegionLink } from './session/region-link.ts';
+import { Ripeness } from './waiting/ripeness.ts';
 import {
   IDLE,
   type SessionEffect,
@@ -37,8 +37,8 @@ import {
   type SessionState,
   type SessionView,
   step,
-} from './session.ts';
-import { SessionBook } from './session-book.ts';
+} from './session/session.ts';
+import { SessionBook } from './session/session-book.ts';
 import type { SpooledBatch } from './spool.ts';
 
 const SCAN_DELAY_MS = 20;

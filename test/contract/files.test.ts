@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'vitest';
 
 import { systemCode } from '../../src/base/errors.ts';
-import { countWrites } from '../../src/platform/counting-files.ts';
-import type { Files } from '../../src/platform/files.ts';
-import { machineFiles } from '../../src/platform/machine-files.ts';
+import { countWrites } from '../../src/platform/files/counting-files.ts';
+import type { Files } from '../../src/platform/files/files.ts';
+import { machineFiles } from '../../src/platform/files/machine-files.ts';
 import { SimFiles } from '../../src/platform/sim/files.ts';
 import { SeededRandom } from '../../src/platform/sim/random.ts';
 

@@ -7,12 +7,12 @@ import { afterEach, describe, test } from 'vitest';
 import { utf8 } from '../../src/base/bytes.ts';
 import { HubError } from '../../src/base/errors.ts';
 import { machineTimers } from '../../src/platform/clock.ts';
-import { machineMqttClient } from '../../src/platform/machine-mqtt-client.ts';
+import { machineMqttClient } from '../../src/platform/network/machine-mqtt-client.ts';
 import type {
   MqttClient,
   MqttSession,
   MqttSessionOptions,
-} from '../../src/platform/mqtt-client.ts';
+} from '../../src/platform/network/mqtt-client.ts';
 import { SimMqttBroker } from '../../src/platform/sim/mqtt-client.ts';
 import { SeededRandom } from '../../src/platform/sim/random.ts';
 import { peer } from '../support/peers.ts';

@@ -9,10 +9,10 @@ import { WebSocket } from 'ws';
 
 import { HubError } from '../../src/base/errors.ts';
 import { machineTimers } from '../../src/platform/clock.ts';
-import { connectionOf, machineNetwork } from '../../src/platform/machine-network.ts';
-import type { Connection, ListenOptions, Network } from '../../src/platform/network.ts';
+import { connectionOf, machineNetwork } from '../../src/platform/network/machine-network.ts';
+import type { Connection, ListenOptions, Network } from '../../src/platform/network/network.ts';
 import { joinedEnds, SimNetwork } from '../../src/platform/sim/network.ts';
-import { webSocketUpgrades } from '../../src/platform/websocket.ts';
+import { webSocketUpgrades } from '../../src/platform/network/websocket.ts';
 import { TLS_CERT, TLS_KEY } from '../support/tls-fixture.ts';
 
 /** Two ends of one fresh connection: the one that dialled, and the one that was accepted. */

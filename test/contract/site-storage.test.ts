@@ -11,7 +11,7 @@ import type { BatchId } from '../../src/batch/batch-id.ts';
 import { TELEMETRY } from '../../src/model/class.ts';
 import { SILENT_LOG } from '../../src/base/log.ts';
 import { machineTimers, MachineClock } from '../../src/platform/clock.ts';
-import { machineFiles } from '../../src/platform/machine-files.ts';
+import { machineFiles } from '../../src/platform/files/machine-files.ts';
 import { EmbeddedStorage } from '../../src/regional/embedded-storage.ts';
 import { PgStorage } from '../../src/regional/postgres/pg-storage.ts';
 import type { RegionStorage, SiteStorage } from '../../src/regional/site-storage.ts';

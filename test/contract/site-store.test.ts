@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'vitest';
 
 import { SILENT_LOG } from '../../src/base/log.ts';
-import { machineFiles } from '../../src/platform/machine-files.ts';
+import { machineFiles } from '../../src/platform/files/machine-files.ts';
 import { LOG, TELEMETRY } from '../../src/model/class.ts';
 import type { StampedOp } from '../../src/model/op.ts';
 import { laneOf } from '../../src/model/origin.ts';

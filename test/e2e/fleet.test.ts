@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { connectAsync } from 'mqtt';
 import { describe, test } from 'vitest';
 
-import type { FleetHub } from '../../src/status/fleet.ts';
+import type { FleetHub } from '../../src/status/region/fleet.ts';
 import { eventually, getJson, uplinked } from '../support/api.ts';
 import { addUser, startHub, startRegional } from '../support/hub.ts';
 import { tempDir } from '../support/temp-dir.ts';

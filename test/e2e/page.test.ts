@@ -8,11 +8,11 @@ import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, afterEach, beforeEach } from 'vitest';
 
 import { machineTimers } from '../../src/platform/clock.ts';
-import { type HttpServer, serveHttp } from '../../src/platform/http-server.ts';
+import { type HttpServer, serveHttp } from '../../src/platform/network/http-server.ts';
 import { SimClock } from '../../src/platform/sim/clock.ts';
-import { type Api, createApi } from '../../src/status/api.ts';
-import { PageFiles } from '../../src/status/page-files.ts';
-import type { PowerSample } from '../../src/status/power-history.ts';
+import { type Api, createApi } from '../../src/status/api/api.ts';
+import { PageFiles } from '../../src/status/http/page-files.ts';
+import type { PowerSample } from '../../src/status/api/power-history.ts';
 import { testWithPeers } from '../support/peers.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import { NOON_MS, SampleSources, sampleStatus } from '../support/status.ts';

@@ -9,13 +9,13 @@ import { connectAsync } from 'mqtt';
 import { describe, onTestFinished, test } from 'vitest';
 
 import { EXIT } from '../../src/cli/io.ts';
-import type { Config } from '../../src/config-schema.ts';
-import { type Hub, openHub } from '../../src/hub.ts';
+import type { Config } from '../../src/config/schema.ts';
+import { type Hub, openHub } from '../../src/hub/hub.ts';
 import { BLOCK_HEAD_BYTES, BLOCKS_START } from '../../src/journal/format.ts';
 import type { Machine } from '../../src/machine.ts';
-import { machineHttpClient } from '../../src/platform/http-client.ts';
-import { machineFiles } from '../../src/platform/machine-files.ts';
-import { openRegion, type Region } from '../../src/regional.ts';
+import { machineHttpClient } from '../../src/platform/network/http-client.ts';
+import { machineFiles } from '../../src/platform/files/machine-files.ts';
+import { openRegion, type Region } from '../../src/region/region.ts';
 import { addUser } from '../../src/security/users.ts';
 import { Store } from '../../src/store/store.ts';
 import { eventually } from '../support/api.ts';

@@ -4,7 +4,11 @@ import { test } from 'vitest';
 
 import { must } from '../../src/base/assert.ts';
 import { bytesEqual } from '../../src/base/bytes.ts';
-import { statJournal, verifyJournal, type VerifyReport } from '../../src/journal/inspect.ts';
+import {
+  statJournal,
+  verifyJournal,
+  type VerifyReport,
+} from '../../src/journal/recovery/inspect.ts';
 import { DIR, Rig, type Sealing, SEALINGS } from './journal-rig.ts';
 
 /** Headers and 4 KiB of blocks. */

@@ -7,7 +7,7 @@ import { SILENT_LOG } from '../../src/base/log.ts';
 import { Broker } from '../../src/broker/broker.ts';
 import { PASSING_DOOR } from '../../src/broker/contract.ts';
 import { MachineClock, machineTimers } from '../../src/platform/clock.ts';
-import { machineNetwork } from '../../src/platform/machine-network.ts';
+import { machineNetwork } from '../../src/platform/network/machine-network.ts';
 import { deliverOverCuts } from '../support/cut-link.ts';
 
 const BACKLOG_BYTES = 1 << 19;

@@ -17,7 +17,7 @@ import {
   finishBlock,
   putEntry,
 } from '../../src/journal/format.ts';
-import { dumpJournal, verifyJournal } from '../../src/journal/inspect.ts';
+import { dumpJournal, verifyJournal } from '../../src/journal/recovery/inspect.ts';
 import { Journal } from '../../src/journal/journal.ts';
 import {
   FILE_ROWS,
@@ -25,7 +25,7 @@ import {
   type Row,
   SEAM_ROWS,
   TAIL_ROWS,
-} from '../../src/journal/recovery.ts';
+} from '../../src/journal/recovery/recovery.ts';
 import { PLAIN_SEALER, type Sealer } from '../../src/journal/sealer.ts';
 import { EpochKeys } from '../../src/keys/epochs.ts';
 import { JournalSealer } from '../../src/keys/journal-sealer.ts';

@@ -8,7 +8,7 @@ import { describe, it } from 'vitest';
 import { hexOf } from '../../src/base/bytes.ts';
 import { Identity, verifyEd25519 } from '../../src/keys/identity.ts';
 import { machineTimers } from '../../src/platform/clock.ts';
-import { machineFiles } from '../../src/platform/machine-files.ts';
+import { machineFiles } from '../../src/platform/files/machine-files.ts';
 import { SimClock } from '../../src/platform/sim/clock.ts';
 import { readSnapshot, type Snapshot, writeSnapshot } from '../../src/snapshot/snapshot-file.ts';
 import { openStore } from '../support/stores.ts';

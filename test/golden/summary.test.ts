@@ -7,7 +7,7 @@ import { test } from 'vitest';
 import { textOf } from '../../src/base/bytes.ts';
 import { parseSummary, SummaryFold } from '../../src/batch/summary.ts';
 import { TELEMETRY } from '../../src/model/class.ts';
-import { numbersIn } from '../../src/store/summary.ts';
+import { numbersIn } from '../../src/store/readings/summary.ts';
 import { START_MS, stampedOps } from '../support/batches.ts';
 
 const golden = readFileSync(join(import.meta.dirname, 'summary-1.json'));

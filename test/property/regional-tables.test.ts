@@ -10,7 +10,7 @@ import { fold } from '../../src/merge/fold.ts';
 import { MemoryState } from '../../src/merge/memory-state.ts';
 import { textOfOpId } from '../../src/merge/op-id.ts';
 import type { StampedOp } from '../../src/model/op.ts';
-import type { Database } from '../../src/platform/postgres.ts';
+import type { Database } from '../../src/platform/network/postgres.ts';
 import { foldBatch, lanesOf } from '../../src/regional/postgres/fold-batch.ts';
 import { KeyBook } from '../../src/regional/postgres/key-book.ts';
 import { migrate } from '../../src/regional/postgres/migrations.ts';

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { expect, test } from 'vitest';
 
-import { SMALL_LTE } from '../../src/pilot/light-model.ts';
+import { SMALL_LTE } from '../../src/pilot/world/light-model.ts';
 import { type PilotOutcome, runPilot } from '../../src/pilot/pilot.ts';
 import { reportHtml } from '../../src/pilot/report/document.ts';
 import { FAULT_KINDS, type FaultKind, seededScenario } from '../../src/pilot/scenario.ts';

@@ -13,9 +13,9 @@ import {
   SMALL_SATELLITE,
   SMALL_WIFI,
   type SitePreset,
-} from '../../src/pilot/light-model.ts';
+} from '../../src/pilot/world/light-model.ts';
 import { seededScenario } from '../../src/pilot/scenario.ts';
-import { readTrace } from '../../src/pilot/trace.ts';
+import { readTrace } from '../../src/pilot/world/trace.ts';
 
 const HOUR_MS = 3_600_000;
 const RECORD = 2;

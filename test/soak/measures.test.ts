@@ -6,8 +6,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'vitest';
 
-import { policiesOf } from '../../src/cli/pilot-measures.ts';
-import { PRESETS } from '../../src/pilot/light-model.ts';
+import { policiesOf } from '../../src/cli/pilot/pilot-measures.ts';
+import { PRESETS } from '../../src/pilot/world/light-model.ts';
 import { isAttainable, measuresOf } from '../../src/pilot/measures.ts';
 import { seededScenario } from '../../src/pilot/scenario.ts';
 

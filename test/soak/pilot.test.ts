@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'vitest';
 
-import { PRESETS, SMALL_LTE } from '../../src/pilot/light-model.ts';
+import { PRESETS, SMALL_LTE } from '../../src/pilot/world/light-model.ts';
 import { runPilot } from '../../src/pilot/pilot.ts';
 import { FAULT_KINDS, seededScenario } from '../../src/pilot/scenario.ts';
 

@@ -5,7 +5,7 @@ import { BlobStore, type BlobStoreOptions } from '../../src/assets/blob-store.ts
 import { type ContentId, contentIdOf } from '../../src/assets/content-id.ts';
 import { type AssetPiece, PIECE_BYTES_MAX } from '../../src/model/asset-bytes.ts';
 import type { Origin } from '../../src/model/origin.ts';
-import type { Files } from '../../src/platform/files.ts';
+import type { Files } from '../../src/platform/files/files.ts';
 import { machineTimers } from '../../src/platform/clock.ts';
 import { SILENT_LOG } from '../../src/base/log.ts';
 import { DEVICE_A } from './ops.ts';

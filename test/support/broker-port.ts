@@ -10,8 +10,8 @@ import { Broker } from '../../src/broker/broker.ts';
 import type { Gatekeeper, Lsn, PublishDoor } from '../../src/broker/contract.ts';
 import type { BrokerLimits } from '../../src/broker/limits.ts';
 import { MachineClock, machineTimers } from '../../src/platform/clock.ts';
-import { machineNetwork } from '../../src/platform/machine-network.ts';
-import { webSocketUpgrades } from '../../src/platform/websocket.ts';
+import { machineNetwork } from '../../src/platform/network/machine-network.ts';
+import { webSocketUpgrades } from '../../src/platform/network/websocket.ts';
 import { TLS_CERT, TLS_KEY } from './tls-fixture.ts';
 
 export interface BrokerPorts {

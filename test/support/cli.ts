@@ -6,7 +6,7 @@ import { COMMANDS } from '../../src/cli/commands.ts';
 import type { CliIo } from '../../src/cli/io.ts';
 import { SimClock } from '../../src/platform/sim/clock.ts';
 import { SeededRandom } from '../../src/platform/sim/random.ts';
-import type { Files } from '../../src/platform/files.ts';
+import type { Files } from '../../src/platform/files/files.ts';
 import { MemoryFiles } from './memory-files.ts';
 import { NOON_MS } from './status.ts';
 

@@ -4,10 +4,10 @@ import { join } from 'node:path';
 
 import { SILENT_LOG } from '../../src/base/log.ts';
 import { Closers } from '../../src/closers.ts';
-import { loadConfig } from '../../src/config.ts';
-import type { Config } from '../../src/config-schema.ts';
-import { takeDataDirectory } from '../../src/hub-data.ts';
-import { openJournal } from '../../src/hub-journal.ts';
+import { loadConfig } from '../../src/config/config.ts';
+import type { Config } from '../../src/config/schema.ts';
+import { takeDataDirectory } from '../../src/hub/data.ts';
+import { openJournal } from '../../src/hub/storage/journal.ts';
 import { thisMachine } from '../../src/machine.ts';
 import { encodeLocalEntry, encodeOpEntry } from '../../src/model/entry.ts';
 import type { StampedOp } from '../../src/model/op.ts';

@@ -6,7 +6,7 @@ import type { Cancel, Timers } from '../../src/base/clock.ts';
 import { type Log, type LogFields, SILENT_LOG } from '../../src/base/log.ts';
 import { Broker } from '../../src/broker/broker.ts';
 import type { BrokerLimits } from '../../src/broker/limits.ts';
-import { JournalSessionLog } from '../../src/hub-sessions.ts';
+import { JournalSessionLog } from '../../src/hub/storage/sessions.ts';
 import type { CaptureRule } from '../../src/ingest/capture.ts';
 import { Door } from '../../src/ingest/door.ts';
 import { Journal } from '../../src/journal/journal.ts';

@@ -1,6 +1,6 @@
 /** The machine's files with a waiting sync of the test's own. */
-import type { Files, OpenFile } from '../../src/platform/files.ts';
-import { machineFiles } from '../../src/platform/machine-files.ts';
+import type { Files, OpenFile } from '../../src/platform/files/files.ts';
+import { machineFiles } from '../../src/platform/files/machine-files.ts';
 
 type Datasync = (file: OpenFile, done: (error: Error | undefined) => void) => void;
 

@@ -1,5 +1,5 @@
 /** Whole files in a map, for code that reads and replaces small ones. */
-import type { Files } from '../../src/platform/files.ts';
+import type { Files } from '../../src/platform/files/files.ts';
 
 export class MemoryFiles implements Pick<
   Files,

@@ -5,7 +5,7 @@ import { hexOf } from '../../src/base/bytes.ts';
 import { LOG } from '../../src/model/class.ts';
 import { type Lane, laneOf } from '../../src/model/origin.ts';
 import type { VersionVector } from '../../src/model/version-vector.ts';
-import type { ReadingsPage } from '../../src/store/readings.ts';
+import type { ReadingsPage } from '../../src/store/readings/readings.ts';
 import type { SiteDigest, SiteEntry, SiteStore } from '../../src/regional/site-store.ts';
 
 export class MemoryStore implements SiteStore {

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 
 import { SILENT_LOG } from '../../src/base/log.ts';
 import { machineTimers } from '../../src/platform/clock.ts';
-import { type Database, openDatabase } from '../../src/platform/postgres.ts';
+import { type Database, openDatabase } from '../../src/platform/network/postgres.ts';
 import { machineRandom } from '../../src/platform/random.ts';
 import { peer } from './peers.ts';
 import { freePort } from './spawn.ts';

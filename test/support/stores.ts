@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import { SILENT_LOG } from '../../src/base/log.ts';
 import type { StampedOp } from '../../src/model/op.ts';
-import { machineFiles } from '../../src/platform/machine-files.ts';
+import { machineFiles } from '../../src/platform/files/machine-files.ts';
 import { Store, type StoreEntry, type StoreOptions } from '../../src/store/store.ts';
 
 export function storeOptions(dir: string, options: Partial<StoreOptions> = {}): StoreOptions {

@@ -31,10 +31,10 @@ const allowed = new Map(
   ),
 );
 
-/** The folder below src, or the file at its top: `config-schema.ts` belongs to `config.ts`. */
+/** The folder below src, or the file at its top. */
 function roomOf(path: string): string {
-  const [, first = '', second] = path.split('/');
-  return second === undefined ? first.replace(/-[a-z-]+\.ts$/, '.ts') : first;
+  const [, first = ''] = path.split('/');
+  return first;
 }
 
 test('every room of src stands in the import table, and every name there is a room', () => {

@@ -2,7 +2,7 @@
  * What one connection is about to be sent: frames of one turn of the event loop are gathered and leave in one
  * write. Buffers come from a pool and go back to it where the kernel took the bytes at once, which is the rule.
  */
-import type { Connection } from '../../platform/network.ts';
+import type { Connection } from '../../platform/network/network.ts';
 import type { Counters } from '../counters.ts';
 import type { Message } from '../topics/message.ts';
 import { ACK_BYTES, LARGE_FRAME_BYTES, lengthBytes, writeLength } from './frames.ts';

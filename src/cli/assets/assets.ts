@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 
 import { hexOf } from '../../base/bytes.ts';
 import { HubError, systemCode } from '../../base/errors.ts';
-import type { OpenFile } from '../../platform/files.ts';
+import type { OpenFile } from '../../platform/files/files.ts';
 import { type Args, UsageError } from '../args.ts';
 import { HubApi } from '../hub-api.ts';
 import { type CliIo, EXIT, type ExitCode } from '../io.ts';

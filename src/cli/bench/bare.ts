@@ -3,9 +3,9 @@
  * sessions, no rights, no subscribers, no seal, nothing read back. What a hub loses against it is the price of being one.
  */
 import { concatBytes } from '../../base/bytes.ts';
-import type { Files, OpenFile } from '../../platform/files.ts';
-import { machineNetwork } from '../../platform/machine-network.ts';
-import type { Connection } from '../../platform/network.ts';
+import type { Files, OpenFile } from '../../platform/files/files.ts';
+import { machineNetwork } from '../../platform/network/machine-network.ts';
+import type { Connection } from '../../platform/network/network.ts';
 import type { Args } from '../args.ts';
 import { type CliIo, EXIT, type ExitCode } from '../io.ts';
 import { FrameScanner, PUBACK, PUBLISH } from './packets.ts';

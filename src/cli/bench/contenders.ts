@@ -4,9 +4,9 @@ import { HubError } from '../../base/errors.ts';
 import { utf8 } from '../../base/bytes.ts';
 import { Child, ownProgram } from '../../platform/children.ts';
 import { machineTimers } from '../../platform/clock.ts';
-import type { Files } from '../../platform/files.ts';
-import type { HttpClient } from '../../platform/http-client.ts';
-import { freePort, openLoadSocket } from '../../platform/load-socket.ts';
+import type { Files } from '../../platform/files/files.ts';
+import type { HttpClient } from '../../platform/network/http-client.ts';
+import { freePort, openLoadSocket } from '../../platform/network/load-socket.ts';
 
 export const HOST = '127.0.0.1';
 

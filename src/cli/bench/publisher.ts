@@ -4,7 +4,7 @@
  */
 import { concatBytes } from '../../base/bytes.ts';
 import type { Clock } from '../../base/clock.ts';
-import { type LoadSocket, openLoadSocket } from '../../platform/load-socket.ts';
+import { type LoadSocket, openLoadSocket } from '../../platform/network/load-socket.ts';
 import type { Latencies } from './latencies.ts';
 import {
   CONNACK,

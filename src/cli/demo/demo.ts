@@ -12,7 +12,7 @@ import { durationText } from '../../base/duration.ts';
 import { makeTempDir } from '../../platform/children.ts';
 import { type Args, UsageError } from '../args.ts';
 import { type CliIo, EXIT, type ExitCode } from '../io.ts';
-import { renderLine } from '../log.ts';
+import { renderLine } from '../power/log.ts';
 import { countText, type Paint, paintFor } from '../text.ts';
 import { Cast, type Node } from './cast.ts';
 import { METERS, type Tally } from './devices.ts';

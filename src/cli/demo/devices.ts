@@ -8,7 +8,7 @@
 import { pause } from '../../base/clock.ts';
 import { wallMsOfIso } from '../../base/iso-time.ts';
 import { fastTime } from '../../platform/clock.ts';
-import { machineMqttClient } from '../../platform/machine-mqtt-client.ts';
+import { machineMqttClient } from '../../platform/network/machine-mqtt-client.ts';
 import type { Args } from '../args.ts';
 import { type CliIo, EXIT, type ExitCode } from '../io.ts';
 import { hexOf, utf8 } from '../../base/bytes.ts';
@@ -20,7 +20,7 @@ import { RECORD } from '../../model/class.ts';
 import { HlcClock } from '../../model/hlc.ts';
 import { encodeOp, PATCH } from '../../model/op.ts';
 import { type Origin, originOfBytes } from '../../model/origin.ts';
-import type { MqttClient, MqttSession } from '../../platform/mqtt-client.ts';
+import type { MqttClient, MqttSession } from '../../platform/network/mqtt-client.ts';
 
 export const METERS = 10;
 const READING_PERIOD_MS = 5 * 60_000;

@@ -8,12 +8,12 @@
  */
 import { EMPTY_BYTES, textOf } from '../../base/bytes.ts';
 import { type FaultCode, HubError } from '../../base/errors.ts';
-import type { Config } from '../../config-schema.ts';
-import { type HubPaths, hubPaths } from '../../hub-data.ts';
+import type { Config } from '../../config/schema.ts';
+import { type HubPaths, hubPaths } from '../../hub/data.ts';
 import { CLASS_NAMES } from '../../model/class.ts';
-import type { DirectoryLock } from '../../platform/files.ts';
+import type { DirectoryLock } from '../../platform/files/files.ts';
 import { MachineHost } from '../../platform/host.ts';
-import type { StateDigest } from '../../status/api.ts';
+import type { StateDigest } from '../../status/api/api.ts';
 import { savedLifeYears } from '../../status/flash-ledger.ts';
 import type { StatusSnapshot } from '../../status/snapshot.ts';
 import { RECOVERY_TABLE, type RecoveryRow, syncStatesOf } from '../../sync/recovery-table.ts';

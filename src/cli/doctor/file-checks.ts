@@ -5,20 +5,20 @@
 import { textOf } from '../../base/bytes.ts';
 import { HubError } from '../../base/errors.ts';
 import { createLog, SILENT_LOG } from '../../base/log.ts';
-import type { Config } from '../../config-schema.ts';
-import { type HubPaths, runtimePath } from '../../hub-data.ts';
-import { openUnsealer } from '../../hub-journal.ts';
+import type { Config } from '../../config/schema.ts';
+import { type HubPaths, runtimePath } from '../../hub/data.ts';
+import { openUnsealer } from '../../hub/storage/journal.ts';
 import {
   dumpJournal,
   type FolderStat,
   type JournalDamage,
   statJournal,
   verifyJournal,
-} from '../../journal/inspect.ts';
+} from '../../journal/recovery/inspect.ts';
 import type { Unsealer } from '../../journal/sealer.ts';
 import { Identity, verifyEd25519 } from '../../keys/identity.ts';
 import { decodeEntry } from '../../model/entry.ts';
-import { isOpenToOthers, keepPrivate } from '../../platform/permissions.ts';
+import { isOpenToOthers, keepPrivate } from '../../platform/files/permissions.ts';
 import { readUsers, usersPath } from '../../security/users.ts';
 import { readSnapshot, type Trust } from '../../snapshot/snapshot-file.ts';
 import { Store } from '../../store/store.ts';

@@ -5,8 +5,8 @@
  */
 import { hexOf, utf8 } from '../../base/bytes.ts';
 import { HubError } from '../../base/errors.ts';
-import type { Config } from '../../config-schema.ts';
-import { authorityParts } from '../../hub-enrol.ts';
+import type { Config } from '../../config/schema.ts';
+import { authorityParts } from '../../hub/enrol.ts';
 import { hashPassword, makePassword } from '../../security/passwords.ts';
 import { Authority } from '../../security/enrolment/authority.ts';
 import {

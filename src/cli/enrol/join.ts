@@ -3,7 +3,7 @@ import { createPublicKey, X509Certificate } from 'node:crypto';
 
 import { hexOf, utf8 } from '../../base/bytes.ts';
 import { HubError } from '../../base/errors.ts';
-import { authorityParts } from '../../hub-enrol.ts';
+import { authorityParts } from '../../hub/enrol.ts';
 import { makeKey, pemOfKey } from '../../security/enrolment/certificate.ts';
 import type { Credentials } from '../../security/enrolment/desk.ts';
 import { anchorOf, decodeRoster } from '../../security/enrolment/roster.ts';

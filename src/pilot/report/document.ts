@@ -5,7 +5,7 @@
 import { isoTime } from '../../base/iso-time.ts';
 import { CLASS_NAMES, type LOG, type OpClass } from '../../model/class.ts';
 import { DEADLINES_MS } from '../../power/backlog.ts';
-import type { Evaluation } from '../light-model.ts';
+import type { Evaluation } from '../world/light-model.ts';
 import type { Measure } from '../measures.ts';
 import type { PilotOutcome } from '../pilot.ts';
 import { escapeHtml } from './chart.ts';

@@ -1,6 +1,6 @@
 /** The month as one drawing: battery, sun and load, sync energy, backlog, decisions, all over the same days. */
 import { CLASS_NAMES } from '../../model/class.ts';
-import { presetThresholds } from '../light-model.ts';
+import { presetThresholds } from '../world/light-model.ts';
 import type { PilotOutcome } from '../pilot.ts';
 import type { Sample } from '../recorder.ts';
 import {

@@ -17,7 +17,7 @@ import { assert, must } from '../../base/assert.ts';
 import type { Timers } from '../../base/clock.ts';
 import { HubError } from '../../base/errors.ts';
 import type { Random } from '../../base/random.ts';
-import type { DirectoryLock, Files, OpenFile, OpenMode } from '../files.ts';
+import type { DirectoryLock, Files, OpenFile, OpenMode } from '../files/files.ts';
 import { SECTOR_BYTES, SimInode } from './inode.ts';
 import { NameTable, parentOf } from './names.ts';
 

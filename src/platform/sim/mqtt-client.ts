@@ -11,7 +11,7 @@ import type {
   MqttSession,
   MqttSessionHandlers,
   MqttSessionOptions,
-} from '../mqtt-client.ts';
+} from '../network/mqtt-client.ts';
 
 /** How one client's link behaves; may be changed at any time. */
 export interface SimMqttLink {

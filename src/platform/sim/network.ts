@@ -11,7 +11,7 @@ import type {
   Listener,
   ListenOptions,
   Network,
-} from '../network.ts';
+} from '../network/network.ts';
 
 export interface LineOptions {
   readonly delayMs: number;

@@ -11,7 +11,7 @@
 import { textOf, utf8 } from '../../base/bytes.ts';
 import type { Cancel, Clock, ClockQuality } from '../../base/clock.ts';
 import { isoTime, wallMsOfIso } from '../../base/iso-time.ts';
-import type { Files, OpenFile } from '../../platform/files.ts';
+import type { Files, OpenFile } from '../../platform/files/files.ts';
 import type { PowerState } from '../govern/decision.ts';
 
 export type SyncEvent =

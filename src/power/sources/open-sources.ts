@@ -5,7 +5,7 @@
  */
 import { HubError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
-import type { MqttClient } from '../../platform/mqtt-client.ts';
+import type { MqttClient } from '../../platform/network/mqtt-client.ts';
 import { MqttJsonSource, type Subscribe } from './mqtt-json.ts';
 import { hwmonSource, readHwmon } from './hwmon.ts';
 import { mainsSource, type MeasuredSite, simulatedSource } from './simulated.ts';

@@ -5,7 +5,7 @@
  */
 import type { Clock, Timers } from '../../base/clock.ts';
 import type { Random } from '../../base/random.ts';
-import type { Files } from '../../platform/files.ts';
+import type { Files } from '../../platform/files/files.ts';
 import type { SerialPorts } from '../../platform/serial.ts';
 import type { Reading } from '../estimate/reading.ts';
 

@@ -11,7 +11,7 @@ import { Backoff } from '../../base/backoff.ts';
 import { textOf, utf8 } from '../../base/bytes.ts';
 import type { Cancel } from '../../base/clock.ts';
 import { messageOf } from '../../base/errors.ts';
-import type { MqttClient, MqttSession } from '../../platform/mqtt-client.ts';
+import type { MqttClient, MqttSession } from '../../platform/network/mqtt-client.ts';
 import { hasFields, type Reading, type ReadingDraft, STALE_AFTER_MS } from '../estimate/reading.ts';
 import { POLL_PERIOD_MS, type PowerMachine, type PowerSource } from './source.ts';
 

@@ -5,7 +5,7 @@ import { DocFold, readHeads, writeHeads } from '../../merge/doc/doc-state.ts';
 import { DocError } from '../../merge/doc/lib0-reader.ts';
 import { readUpdate } from '../../merge/doc/read-update.ts';
 import type { Op } from '../../model/op.ts';
-import type { Sql } from '../../platform/postgres.ts';
+import type { Sql } from '../../platform/network/postgres.ts';
 
 const GET = 'SELECT heads, state FROM heliograph.doc WHERE key_id = $1';
 const PUT = `

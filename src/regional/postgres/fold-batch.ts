@@ -10,7 +10,7 @@ import type { RecordWrite } from '../../merge/record.ts';
 import { LOG, type OpClass } from '../../model/class.ts';
 import { DOC, EVENT, type Op, type StampedOp } from '../../model/op.ts';
 import { type Lane, laneOf } from '../../model/origin.ts';
-import type { Sql } from '../../platform/postgres.ts';
+import type { Sql } from '../../platform/network/postgres.ts';
 import { decodeRanges, encodeRanges, type LaneOps, SeenOps } from '../../store/seen-ops.ts';
 import { byteaArray, int4Array, int8Array, textArray, timeArray } from './binary-arrays.ts';
 import { noteConflicts } from './conflict-table.ts';

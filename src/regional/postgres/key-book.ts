@@ -1,7 +1,7 @@
 /** Numbers of a site's keys and lanes: made once, never changed, and so remembered by every worker. */
 import { textOf, utf8 } from '../../base/bytes.ts';
 import type { Lane } from '../../model/origin.ts';
-import type { Database } from '../../platform/postgres.ts';
+import type { Database } from '../../platform/network/postgres.ts';
 import { byteaArray, textArray } from './binary-arrays.ts';
 
 /** Names that are remembered; beyond, all are forgotten and asked for again. */

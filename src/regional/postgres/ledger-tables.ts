@@ -6,7 +6,7 @@
 import { must } from '../../base/assert.ts';
 import type { Manifest } from '../../batch/manifest.ts';
 import { TILE_HASHES, TILE_HEIGHT, type TileFiles, TileTree } from '../../ledger/tile-tree.ts';
-import type { Sql } from '../../platform/postgres.ts';
+import type { Sql } from '../../platform/network/postgres.ts';
 import { byteaArray, int2Array, int4Array } from './binary-arrays.ts';
 
 const OPEN = `

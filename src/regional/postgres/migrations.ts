@@ -3,7 +3,7 @@
  * migrations take, so that any number of workers may start at once: one does it, the others find it done.
  */
 import { HubError } from '../../base/errors.ts';
-import type { Database, Sql } from '../../platform/postgres.ts';
+import type { Database, Sql } from '../../platform/network/postgres.ts';
 import { REGIONAL_SCHEMA } from '../../versions.ts';
 import { DOC_TABLE, FUNCTIONS, STAMPS, TABLES } from './tables.ts';
 import { VIEWS } from './views.ts';

@@ -6,7 +6,7 @@ import type { Clock } from '../../base/clock.ts';
 import { isoTime } from '../../base/iso-time.ts';
 import { effectiveHlc } from '../../model/hlc.ts';
 import { EVENT, type StampedOp } from '../../model/op.ts';
-import type { Database } from '../../platform/postgres.ts';
+import type { Database } from '../../platform/network/postgres.ts';
 
 const FIRST_YEAR = 2020;
 const DAY_MS = 86_400_000;

@@ -12,7 +12,7 @@ import type { Manifest } from '../../batch/manifest.ts';
 import { NOT_ACCEPTED } from '../../batch/open-batch.ts';
 import type { OpClass } from '../../model/class.ts';
 import type { Origin } from '../../model/origin.ts';
-import type { Database, Transaction } from '../../platform/postgres.ts';
+import type { Database, Transaction } from '../../platform/network/postgres.ts';
 import { compareHistory, type HistoryOutcome } from '../history-watch.ts';
 import type { RegionalLimits } from '../limits.ts';
 import type { Claim, KeepOutcome, OpenedBatch, ReceiptFor } from '../site-storage.ts';

@@ -5,13 +5,13 @@ import { CHUNKS_MAX } from '../../batch/limits.ts';
 import type { Hello } from '../../batch/messages.ts';
 import { utf8 } from '../../base/bytes.ts';
 import type { Origin } from '../../model/origin.ts';
-import type { Database } from '../../platform/postgres.ts';
+import type { Database } from '../../platform/network/postgres.ts';
 import {
   PAGE_READINGS,
   pageOf,
   type ReadingsPage,
   type ReadingsQuery,
-} from '../../store/readings.ts';
+} from '../../store/readings/readings.ts';
 import type { RegionalLimits } from '../limits.ts';
 import type {
   Claim,

@@ -5,7 +5,7 @@
 import { type Cancel, type Clock, type Timers, turn } from '../../base/clock.ts';
 import { HubError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
-import type { Database } from '../../platform/postgres.ts';
+import type { Database } from '../../platform/network/postgres.ts';
 import { DEFAULT_REGIONAL_LIMITS, type RegionalLimits } from '../limits.ts';
 import type { RegionStorage, SiteKeeper, SiteStorage } from '../site-storage.ts';
 import { KeyBook } from './key-book.ts';

@@ -7,7 +7,7 @@ import { readAdd, readPatch, readUndo } from '../../merge/patch.ts';
 import { textOfOpId } from '../../merge/op-id.ts';
 import type { Counter, RecordWrite } from '../../merge/record.ts';
 import { ADD, decodeStampMark, encodeStampMark, type Kind, PATCH, UNDO } from '../../model/op.ts';
-import type { PgRow, Sql } from '../../platform/postgres.ts';
+import type { PgRow, Sql } from '../../platform/network/postgres.ts';
 import {
   byteaArray,
   int2Array,

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { hexOf } from '../../base/bytes.ts';
 import { DigestBuilder } from '../../merge/digest.ts';
 import { CLASSES, LOG } from '../../model/class.ts';
-import type { Database, PgRow, Sql } from '../../platform/postgres.ts';
+import type { Database, PgRow, Sql } from '../../platform/network/postgres.ts';
 import { decodeRanges } from '../../store/seen-ops.ts';
 import type { SiteDigest } from '../site-store.ts';
 import { counterIn, fieldIn, nameIn, orderIn } from './record-tables.ts';

@@ -11,7 +11,7 @@
 import { textOf } from '../../base/bytes.ts';
 import { HubError } from '../../base/errors.ts';
 import type { Verify } from '../../codec/cose.ts';
-import type { Files } from '../../platform/files.ts';
+import type { Files } from '../../platform/files/files.ts';
 import { anchorOf, decodeRoster, type Roster } from './roster.ts';
 
 export interface SitePaths {

@@ -1,4 +1,4 @@
-/** What peers need of the rest of the hub; `hub-peers.ts` hands it over. */
+/** What peers need of the rest of the hub; `hub/sync/peers.ts` hands it over. */
 import type { OpClass } from '../../model/class.ts';
 import type { StampedOp } from '../../model/op.ts';
 import type { Lane, Origin } from '../../model/origin.ts';

@@ -11,7 +11,7 @@ import { encodePiece } from '../../../src/model/asset-bytes.ts';
 import { encodeOpEntry } from '../../../src/model/entry.ts';
 import { ASSET } from '../../../src/model/op.ts';
 import { machineTimers } from '../../../src/platform/clock.ts';
-import { machineFiles } from '../../../src/platform/machine-files.ts';
+import { machineFiles } from '../../../src/platform/files/machine-files.ts';
 import { bytesIn, contentOf, openBlobStore, piecesOf } from '../../support/assets.ts';
 import { openDoor, opsIn, publish } from '../../support/doors.ts';
 import { DEVICE_A, stampedOp } from '../../support/ops.ts';

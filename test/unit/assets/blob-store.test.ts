@@ -7,7 +7,7 @@ import { evictionFor } from '../../../src/assets/eviction.ts';
 import { turn } from '../../../src/base/clock.ts';
 import { GRID_BYTES } from '../../../src/model/asset-bytes.ts';
 import { machineTimers } from '../../../src/platform/clock.ts';
-import { machineFiles } from '../../../src/platform/machine-files.ts';
+import { machineFiles } from '../../../src/platform/files/machine-files.ts';
 import { SimFiles } from '../../../src/platform/sim/files.ts';
 import { SeededRandom } from '../../../src/platform/sim/random.ts';
 import { bytesIn, contentOf, openBlobStore, piecesOf, putAll } from '../../support/assets.ts';

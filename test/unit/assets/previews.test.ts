@@ -12,7 +12,7 @@ import { shrink, sizeWithin } from '../../../src/assets/previews/scale.ts';
 import { SILENT_LOG } from '../../../src/base/log.ts';
 import { turn } from '../../../src/base/clock.ts';
 import { machineTimers } from '../../../src/platform/clock.ts';
-import { machineFiles } from '../../../src/platform/machine-files.ts';
+import { machineFiles } from '../../../src/platform/files/machine-files.ts';
 import { contentOf, openBlobStore, piecesOf, putAll } from '../../support/assets.ts';
 import { exifOf, jpegOf, pngOf, withExif } from '../../support/pictures.ts';
 import { tempDir } from '../../support/temp-dir.ts';

@@ -4,14 +4,14 @@ import { afterEach, beforeEach, test } from 'vitest';
 
 import { utf8 } from '../../../src/base/bytes.ts';
 import { EXIT } from '../../../src/cli/io.ts';
-import { renderLine } from '../../../src/cli/log.ts';
+import { renderLine } from '../../../src/cli/power/log.ts';
 import { renderStatus } from '../../../src/cli/status.ts';
 import type { StatusSnapshot } from '../../../src/status/snapshot.ts';
 import { machineTimers } from '../../../src/platform/clock.ts';
-import { machineHttpClient } from '../../../src/platform/http-client.ts';
-import { type HttpServer, serveHttp } from '../../../src/platform/http-server.ts';
+import { machineHttpClient } from '../../../src/platform/network/http-client.ts';
+import { type HttpServer, serveHttp } from '../../../src/platform/network/http-server.ts';
 import { SimClock } from '../../../src/platform/sim/clock.ts';
-import { type Api, createApi } from '../../../src/status/api.ts';
+import { type Api, createApi } from '../../../src/status/api/api.ts';
 import { CliWorld } from '../../support/cli.ts';
 import { NOON_MS, SampleSources, sampleStatus } from '../../support/status.ts';
 

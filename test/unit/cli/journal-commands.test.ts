@@ -8,7 +8,7 @@ import { test } from 'vitest';
 import { must } from '../../../src/base/assert.ts';
 import { EXIT } from '../../../src/cli/io.ts';
 import { machineTimers } from '../../../src/platform/clock.ts';
-import { machineFiles } from '../../../src/platform/machine-files.ts';
+import { machineFiles } from '../../../src/platform/files/machine-files.ts';
 import { CliWorld } from '../../support/cli.ts';
 import { smallDataDir } from '../../support/data-dir.ts';
 

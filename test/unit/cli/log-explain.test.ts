@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'vitest';
 
-import { explainLine } from '../../../src/cli/log-explain.ts';
+import { explainLine } from '../../../src/cli/power/log-explain.ts';
 
 const LINE = {
   socPct: 41,

@@ -8,11 +8,11 @@ import { must } from '../../../src/base/assert.ts';
 import { EXIT } from '../../../src/cli/io.ts';
 import { SILENT_LOG } from '../../../src/base/log.ts';
 import { Closers } from '../../../src/closers.ts';
-import { regionalDir, takeDataDirectory } from '../../../src/hub-data.ts';
-import { openHub } from '../../../src/hub.ts';
-import { machineHttpClient } from '../../../src/platform/http-client.ts';
-import { machineFiles } from '../../../src/platform/machine-files.ts';
-import { openRegion } from '../../../src/regional.ts';
+import { regionalDir, takeDataDirectory } from '../../../src/hub/data.ts';
+import { openHub } from '../../../src/hub/hub.ts';
+import { machineHttpClient } from '../../../src/platform/network/http-client.ts';
+import { machineFiles } from '../../../src/platform/files/machine-files.ts';
+import { openRegion } from '../../../src/region/region.ts';
 import { Store } from '../../../src/store/store.ts';
 import { CliWorld } from '../../support/cli.ts';
 import {

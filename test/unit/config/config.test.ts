@@ -3,9 +3,9 @@ import { test } from 'vitest';
 
 import { utf8 } from '../../../src/base/bytes.ts';
 import { must } from '../../../src/base/assert.ts';
-import { type ConfigInput, formatMistake, loadConfig } from '../../../src/config.ts';
-import { renderConfig } from '../../../src/config-render.ts';
-import type { Config } from '../../../src/config-schema.ts';
+import { type ConfigInput, formatMistake, loadConfig } from '../../../src/config/config.ts';
+import { renderConfig } from '../../../src/config/render.ts';
+import type { Config } from '../../../src/config/schema.ts';
 
 function loaded(text: string, more: Partial<ConfigInput> = {}): Config {
   const outcome = loadConfig({ file: { path: 'h.toml', bytes: utf8(text) }, ...more });

@@ -8,12 +8,12 @@ import { join } from 'node:path';
 import { connectAsync } from 'mqtt';
 import { test } from 'vitest';
 
-import { camelKey, type Shape } from '../../../src/config-fields.ts';
-import { brokenRules } from '../../../src/config-rules.ts';
-import { type Config, SCHEMA } from '../../../src/config-schema.ts';
-import { tlsCredentials } from '../../../src/hub-enrol.ts';
-import { openHub } from '../../../src/hub.ts';
-import { openRegion } from '../../../src/regional.ts';
+import { camelKey, type Shape } from '../../../src/config/fields.ts';
+import { brokenRules } from '../../../src/config/rules.ts';
+import { type Config, SCHEMA } from '../../../src/config/schema.ts';
+import { tlsCredentials } from '../../../src/hub/enrol.ts';
+import { openHub } from '../../../src/hub/hub.ts';
+import { openRegion } from '../../../src/region/region.ts';
 import { addUser } from '../../../src/security/users.ts';
 import { configFor, machine } from '../../support/data-dir.ts';
 import { ROOT } from '../../support/spawn.ts';
@@ -24,7 +24,7 @@ import { TLS_CERT, TLS_KEY } from '../../support/tls-fixture.ts';
 const READ_BY_COMMANDS: Readonly<Record<string, readonly [file: string, words: string]>> = {
   logLevel: ['src/cli/run.ts', 'config.logLevel'],
   // Read where there is a database.
-  'regional.databasePasswordFile': ['src/regional-storage.ts', 'databasePasswordFile'],
+  'regional.databasePasswordFile': ['src/region/storage.ts', 'databasePasswordFile'],
 };
 
 /** `broker.tlsPort`; rows stand for their fields: `capture.filter`. */

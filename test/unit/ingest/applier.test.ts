@@ -7,7 +7,7 @@ import { utf8 } from '../../../src/base/bytes.ts';
 import { HubError } from '../../../src/base/errors.ts';
 import { SILENT_LOG } from '../../../src/base/log.ts';
 import { Applier, type ApplierOptions, type FoldingStore } from '../../../src/ingest/applier.ts';
-import { machineFiles } from '../../../src/platform/machine-files.ts';
+import { machineFiles } from '../../../src/platform/files/machine-files.ts';
 import { machineTimers } from '../../../src/platform/clock.ts';
 import { SimClock } from '../../../src/platform/sim/clock.ts';
 import { Store } from '../../../src/store/store.ts';

@@ -8,7 +8,7 @@ import { SILENT_LOG } from '../../../src/base/log.ts';
 import { Journal } from '../../../src/journal/journal.ts';
 import { PLAIN_SEALER } from '../../../src/journal/sealer.ts';
 import { machineTimers } from '../../../src/platform/clock.ts';
-import { machineFiles } from '../../../src/platform/machine-files.ts';
+import { machineFiles } from '../../../src/platform/files/machine-files.ts';
 import { machineRandom } from '../../../src/platform/random.ts';
 import { SimFiles } from '../../../src/platform/sim/files.ts';
 import { SeededRandom } from '../../../src/platform/sim/random.ts';

@@ -12,7 +12,7 @@ import {
   type SeamEvidence,
   TAIL_ROWS,
   type TailEvidence,
-} from '../../../src/journal/recovery.ts';
+} from '../../../src/journal/recovery/recovery.ts';
 
 type Values<E> = { readonly [K in keyof E]: readonly E[K][] };
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'vitest';
 
-import { dumpJournal, verifyJournal } from '../../../src/journal/inspect.ts';
+import { dumpJournal, verifyJournal } from '../../../src/journal/recovery/inspect.ts';
 import { blockCrc, scanBlockHead } from '../../../src/journal/format.ts';
 import { PLAIN_SEALER } from '../../../src/journal/sealer.ts';
 import { EPOCH_MS_MAX } from '../../../src/keys/journal-sealer.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'vitest';
 
-import { faultText, planFaults } from '../../../src/pilot/faults.ts';
+import { faultText, planFaults } from '../../../src/pilot/world/faults.ts';
 import { FAULT_KINDS } from '../../../src/pilot/scenario.ts';
 import { SeededRandom } from '../../../src/platform/sim/random.ts';
 

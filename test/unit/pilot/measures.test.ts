@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'vitest';
 
-import { type Evaluation, POLICIES, type Policy } from '../../../src/pilot/light-model.ts';
+import { type Evaluation, POLICIES, type Policy } from '../../../src/pilot/world/light-model.ts';
 import { type EvaluationByPolicy, isAttainable, measuresOf } from '../../../src/pilot/measures.ts';
 import { Oracle } from '../../../src/pilot/oracle.ts';
 import { perClass } from '../../../src/model/class.ts';

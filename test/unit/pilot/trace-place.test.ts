@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'vitest';
 
-import { placeOfTrace } from '../../../src/pilot/trace-place.ts';
+import { placeOfTrace } from '../../../src/pilot/world/trace-place.ts';
 import { SeededSky } from '../../../src/platform/sim/sky.ts';
 
 const START_MS = Date.parse('2026-01-01T00:00:00Z');

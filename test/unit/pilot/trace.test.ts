@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'vitest';
 
-import { readTrace } from '../../../src/pilot/trace.ts';
+import { readTrace } from '../../../src/pilot/world/trace.ts';
 
 const DAY_MS = 86_400_000;
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { beforeEach, test } from 'vitest';
 
-import { countWrites, type CountingFiles } from '../../../src/platform/counting-files.ts';
+import { countWrites, type CountingFiles } from '../../../src/platform/files/counting-files.ts';
 import { SimFiles } from '../../../src/platform/sim/files.ts';
 import { SeededRandom } from '../../../src/platform/sim/random.ts';
 

@@ -14,7 +14,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'vitest';
 
-import { lockDirectory } from '../../../src/platform/directory-lock.ts';
+import { lockDirectory } from '../../../src/platform/files/directory-lock.ts';
 
 let dir: string;
 beforeEach(() => {

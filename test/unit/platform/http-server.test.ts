@@ -8,7 +8,7 @@ import {
   type HttpServer,
   type HttpServerOptions,
   serveHttp,
-} from '../../../src/platform/http-server.ts';
+} from '../../../src/platform/network/http-server.ts';
 
 const servers: HttpServer[] = [];
 

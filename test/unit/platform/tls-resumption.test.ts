@@ -7,7 +7,7 @@ import { createServer, type Server } from 'node:tls';
 import { afterEach, test } from 'vitest';
 
 import { utf8 } from '../../../src/base/bytes.ts';
-import { machineMqttClient } from '../../../src/platform/machine-mqtt-client.ts';
+import { machineMqttClient } from '../../../src/platform/network/machine-mqtt-client.ts';
 import { TLS_CERT, TLS_KEY } from '../../support/tls-fixture.ts';
 
 const CONNACK = Buffer.from([0x20, 2, 0, 0]);

@@ -11,7 +11,7 @@ import { chunkTopic, downChunkTopic, helloTopic } from '../../../src/batch/topic
 import { encodePatch } from '../../../src/merge/patch.ts';
 import { BULK, COMMAND, RECORD, TELEMETRY } from '../../../src/model/class.ts';
 import { PATCH } from '../../../src/model/op.ts';
-import type { MqttSession } from '../../../src/platform/mqtt-client.ts';
+import type { MqttSession } from '../../../src/platform/network/mqtt-client.ts';
 import { batchOf, HUB_ID, identityOf, REGION, SITE, stampedOp } from '../../support/batches.ts';
 import { NO_CLASSES, UplinkWorld } from '../../support/uplink-world.ts';
 

@@ -7,7 +7,7 @@ import { originOfPublicKey } from '../../../src/batch/batch-id.ts';
 import { encodeHello } from '../../../src/batch/messages.ts';
 import { helloTopic } from '../../../src/batch/topics.ts';
 import { ALARM, BULK, TELEMETRY } from '../../../src/model/class.ts';
-import type { MqttSession } from '../../../src/platform/mqtt-client.ts';
+import type { MqttSession } from '../../../src/platform/network/mqtt-client.ts';
 import { HUB_ID, identityOf, REGION, stampedOp, stampedOps } from '../../support/batches.ts';
 import { UplinkWorld, type WorldOptions } from '../../support/uplink-world.ts';
 

@@ -9,7 +9,7 @@ import { HubError } from '../../../src/base/errors.ts';
 import { Identity, verifyEd25519 } from '../../../src/keys/identity.ts';
 import type { StateItem } from '../../../src/merge/state-item.ts';
 import { machineTimers } from '../../../src/platform/clock.ts';
-import { machineFiles } from '../../../src/platform/machine-files.ts';
+import { machineFiles } from '../../../src/platform/files/machine-files.ts';
 import { SimClock } from '../../../src/platform/sim/clock.ts';
 import {
   readSnapshot,

@@ -6,8 +6,8 @@ import { utf8 } from '../../../src/base/bytes.ts';
 import { encodeCbor } from '../../../src/codec/writer.ts';
 import { machineTimers } from '../../../src/platform/clock.ts';
 import { SimClock } from '../../../src/platform/sim/clock.ts';
-import { type Api, type ApiOptions, createApi } from '../../../src/status/api.ts';
-import type { ReadingPoint } from '../../../src/status/readings.ts';
+import { type Api, type ApiOptions, createApi } from '../../../src/status/api/api.ts';
+import type { ReadingPoint } from '../../../src/status/api/readings.ts';
 import { NOON_MS, SampleSources } from '../../support/status.ts';
 
 let clock: SimClock;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 
 import { test } from 'vitest';
 
-import { contentRangeOf, rangeOf } from '../../../src/status/byte-range.ts';
+import { contentRangeOf, rangeOf } from '../../../src/status/http/byte-range.ts';
 
 test('a reader gets the range that it asked for, as far as there are bytes (RFC 9110 §14.1.2)', () => {
   const cases: readonly [string | null, unknown][] = [

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'vitest';
 
-import { fleetHubOf } from '../../../src/status/fleet.ts';
+import { fleetHubOf } from '../../../src/status/region/fleet.ts';
 
 const FACTS = { site: 'north', hub: 'a1b2c3d4e5f60718', software: '0.1.0', heardAt: null };
 

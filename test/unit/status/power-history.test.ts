@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'vitest';
 
 import { SimClock } from '../../../src/platform/sim/clock.ts';
-import { PowerHistory } from '../../../src/status/power-history.ts';
+import { PowerHistory } from '../../../src/status/api/power-history.ts';
 import { NOON_MS } from '../../support/status.ts';
 
 function historyOf(clock: SimClock): PowerHistory {

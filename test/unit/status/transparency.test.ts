@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'vitest';
 
-import { createApi } from '../../../src/status/api.ts';
-import type { TransparencyLog } from '../../../src/status/transparency.ts';
+import { createApi } from '../../../src/status/api/api.ts';
+import type { TransparencyLog } from '../../../src/status/api/transparency.ts';
 import { SimClock } from '../../../src/platform/sim/clock.ts';
 import { NOON_MS, SampleSources } from '../../support/status.ts';
 

@@ -1,6 +1,6 @@
 /** Child process of store.test.ts: applies ops until it is killed, and says how far it has come. */
 import { SILENT_LOG } from '../../../src/base/log.ts';
-import { machineFiles } from '../../../src/platform/machine-files.ts';
+import { machineFiles } from '../../../src/platform/files/machine-files.ts';
 import { Store } from '../../../src/store/store.ts';
 import { stampedOp } from '../../support/ops.ts';
 

@@ -4,11 +4,11 @@ import { describe, it } from 'vitest';
 
 import { textOf, utf8 } from '../../../src/base/bytes.ts';
 import { LOG } from '../../../src/model/class.ts';
-import { PAGE_READINGS, type ReadingPoint } from '../../../src/store/readings.ts';
-import { machineFiles } from '../../../src/platform/machine-files.ts';
+import { PAGE_READINGS, type ReadingPoint } from '../../../src/store/readings/readings.ts';
+import { machineFiles } from '../../../src/platform/files/machine-files.ts';
 import { SqliteFile } from '../../../src/store/sqlite.ts';
 import { type Store } from '../../../src/store/store.ts';
-import { numbersIn } from '../../../src/store/summary.ts';
+import { numbersIn } from '../../../src/store/readings/summary.ts';
 import { stampedOp } from '../../support/ops.ts';
 import { entriesOf, openStore, storeOptions } from '../../support/stores.ts';
 import { tempDir } from '../../support/temp-dir.ts';

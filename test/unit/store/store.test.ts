@@ -18,7 +18,7 @@ import { decodeCbor } from '../../../src/codec/reader.ts';
 import { LOG } from '../../../src/model/class.ts';
 import { encodeLocalEntry, encodeOpEntry } from '../../../src/model/entry.ts';
 import type { StampedOp } from '../../../src/model/op.ts';
-import { machineFiles } from '../../../src/platform/machine-files.ts';
+import { machineFiles } from '../../../src/platform/files/machine-files.ts';
 import { SqliteFile } from '../../../src/store/sqlite.ts';
 import { Store } from '../../../src/store/store.ts';
 import { STORE_SCHEMA } from '../../../src/versions.ts';

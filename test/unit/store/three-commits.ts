@@ -2,7 +2,7 @@
 import { writeSync } from 'node:fs';
 
 import { SILENT_LOG } from '../../../src/base/log.ts';
-import { machineFiles } from '../../../src/platform/machine-files.ts';
+import { machineFiles } from '../../../src/platform/files/machine-files.ts';
 import type { Durability } from '../../../src/store/sqlite.ts';
 import { Store } from '../../../src/store/store.ts';
 import { stampedOp } from '../../support/ops.ts';

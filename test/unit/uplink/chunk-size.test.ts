@@ -5,7 +5,7 @@ import { test } from 'vitest';
 import type { BatchId } from '../../../src/batch/batch-id.ts';
 import { ChunkBitmap } from '../../../src/batch/chunks.ts';
 import { CHUNK_DATA_BYTES_MAX } from '../../../src/batch/limits.ts';
-import { CHUNK_BYTES_MIN, ChunkSize } from '../../../src/uplink/chunk-size.ts';
+import { CHUNK_BYTES_MIN, ChunkSize } from '../../../src/uplink/session/chunk-size.ts';
 
 const BATCH = '0123456789abcdef0123456789abcdef' as BatchId;
 

@@ -15,7 +15,7 @@ import {
   UPSTREAM_FILTERS,
 } from '../../../src/batch/topics.ts';
 import { verifyEd25519 } from '../../../src/keys/identity.ts';
-import type { MqttSession } from '../../../src/platform/mqtt-client.ts';
+import type { MqttSession } from '../../../src/platform/network/mqtt-client.ts';
 import { HUB, HUB_ID, OPENING, REGION, SITE, stampedOps } from '../../support/batches.ts';
 import { UplinkWorld } from '../../support/uplink-world.ts';
 

@@ -16,7 +16,7 @@ import {
   type SessionState,
   type SessionView,
   step,
-} from '../../../src/uplink/session.ts';
+} from '../../../src/uplink/session/session.ts';
 
 function batch(n: number, opClass: OpClass = TELEMETRY, total = 2): FlightSpec {
   const id = String(n).padStart(32, '0') as BatchId;

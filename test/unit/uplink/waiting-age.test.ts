@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'vitest';
 
-import { WaitingAges } from '../../../src/uplink/waiting-age.ts';
+import { WaitingAges } from '../../../src/uplink/waiting/waiting-age.ts';
 
 const HOUR_MS = 3_600_000;
 

@@ -15,7 +15,7 @@ import {
   layoutOf,
   parseChunk,
 } from '../../../batch/chunks.ts';
-import { loadConfig } from '../../../config.ts';
+import { loadConfig } from '../../../config/config.ts';
 import { HubError, messageOf } from '../../../base/errors.ts';
 import { Identity, verifyEd25519 } from '../../../keys/identity.ts';
 import { thisMachine } from '../../../machine.ts';
@@ -23,7 +23,7 @@ import { DEFAULT_REGIONAL_LIMITS } from '../../../regional/limits.ts';
 import { Site } from '../../../regional/site.ts';
 import { WorkQueue } from '../../../regional/work-queue.ts';
 import { PgStorage } from '../../../regional/postgres/pg-storage.ts';
-import { openRegionDatabase } from '../../../regional-storage.ts';
+import { openRegionDatabase } from '../../../region/storage.ts';
 import type { Args } from '../../args.ts';
 import { UsageError } from '../../args.ts';
 import { type CliIo, EXIT, type ExitCode } from '../../io.ts';

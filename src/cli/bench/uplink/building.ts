@@ -12,7 +12,7 @@ import { Child, ownProgram } from '../../../platform/children.ts';
 import { MachineClock, machineTimers } from '../../../platform/clock.ts';
 import { type LoopDelays, watchEventLoop } from '../../../platform/event-loop.ts';
 import { type Host, MachineHost } from '../../../platform/host.ts';
-import { machineFiles } from '../../../platform/machine-files.ts';
+import { machineFiles } from '../../../platform/files/machine-files.ts';
 import { Outbox } from '../../../uplink/outbox.ts';
 import type { SpooledBatch } from '../../../uplink/spool.ts';
 import type { Args } from '../../args.ts';

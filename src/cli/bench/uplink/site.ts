@@ -11,7 +11,7 @@ import { PLAIN_SEALER } from '../../../journal/sealer.ts';
 import { Identity } from '../../../keys/identity.ts';
 import { HlcClock } from '../../../model/hlc.ts';
 import { machineTimers } from '../../../platform/clock.ts';
-import { machineFiles } from '../../../platform/machine-files.ts';
+import { machineFiles } from '../../../platform/files/machine-files.ts';
 import { machineRandom } from '../../../platform/random.ts';
 import { SimClock } from '../../../platform/sim/clock.ts';
 import type { MeterPublish } from './meters.ts';

@@ -1,0 +1,23 @@
+/** `heliograph operator-key FILE`: makes the key pair that hubs encrypt their batches to. */
+import { utf8 } from '../../base/bytes.ts';
+import { makeOperatorKey } from '../../keys/batch-seal.ts';
+import { type Args, UsageError } from '../args.ts';
+import { type CliIo, EXIT, type ExitCode } from '../io.ts';
+
+export function makeOperatorKeyCommand(args: Args, io: CliIo): Promise<ExitCode> {
+  const path = args.operand(0);
+  if (io.files.exists(path)) {
+    throw new UsageError(
+      `${path} is there already: whoever loses a private key loses what it opens`,
+    );
+  }
+  const { publicKey, privatePem, keyId } = makeOperatorKey(io.random);
+  io.files.replace(path, utf8(privatePem));
+  if (args.has('json')) io.stdout(`${JSON.stringify({ publicKey, keyId, file: path })}\n`);
+  else io.stdout(`${publicKey}\n`);
+  io.stderr(`Key ${keyId}. Hubs: uplink.operator_key = "${publicKey}"\n`);
+  io.stderr(
+    `The regional node alone: regional.operator_key_file = "${path}". Keep a copy offline.\n`,
+  );
+  return Promise.resolve(EXIT.done);
+}

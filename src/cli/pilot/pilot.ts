@@ -1,0 +1,222 @@
+/** `heliograph pilot`: a month in the field in simulated time, judged, compared and shown. */
+import { textOf, utf8 } from '../../base/bytes.ts';
+import { HubError } from '../../base/errors.ts';
+import { isoTime } from '../../base/iso-time.ts';
+import { CLASS_NAMES, CLASSES, LOG } from '../../model/class.ts';
+import { PilotFailure } from '../../pilot/events.ts';
+import {
+  type Evaluation,
+  evaluate,
+  POLICIES,
+  type Policy,
+  PRESETS,
+  type SitePreset,
+} from '../../pilot/world/light-model.ts';
+import { type EvaluationByPolicy, type Measure, measuresOf } from '../../pilot/measures.ts';
+import { type PilotOutcome, runPilot } from '../../pilot/pilot.ts';
+import { reportHtml } from '../../pilot/report/document.ts';
+import {
+  FAULT_KINDS,
+  type FaultKind,
+  type Scenario,
+  seededScenario,
+} from '../../pilot/scenario.ts';
+import { readTrace } from '../../pilot/world/trace.ts';
+import { placeOfTrace } from '../../pilot/world/trace-place.ts';
+import { type Args, UsageError } from '../args.ts';
+import { type CliIo, EXIT, type ExitCode } from '../io.ts';
+import { measureAll } from './pilot-measures.ts';
+
+const DAYS_MAX = 366;
+const SEED_MAX = 2 ** 32 - 1;
+const SEEDS_MAX = 1_000;
+const DEVICES_MAX = 500;
+const TRACE_BYTES_MAX = 64 << 20;
+
+export async function pilotCommand(args: Args, io: CliIo): Promise<ExitCode> {
+  const scenario = scenarioOf(args, io);
+  if (args.has('measures')) return measureAll(scenariosOf(scenario, args), args, io);
+  const policy = choiceOf(args, 'policy', [...POLICIES, 'all'], 'heliograph');
+  const isWhole = policy === 'heliograph' || policy === 'all';
+  const policies = policy === 'all' ? POLICIES : [policy as Policy];
+  const comparison = policy === 'heliograph' ? [] : policies.map((it) => lightly(scenario, it));
+  const measures = policy === 'all' ? measuresOf(byPolicy(comparison)) : [];
+  let outcome: PilotOutcome | undefined;
+  if (isWhole) {
+    try {
+      outcome = await runPilot(scenario, (day) => {
+        if (io.isTty && !args.has('json')) io.stdout(`\rday ${day} of ${scenario.days} `);
+      });
+    } catch (error) {
+      if (!(error instanceof PilotFailure)) throw error;
+      tellFailure(error, scenario, io);
+      return EXIT.failed;
+    }
+  }
+  const out = args.text('out');
+  if (out !== undefined && outcome !== undefined) {
+    io.files.replace(out, utf8(reportHtml(outcome, comparison, measures)));
+  }
+  if (args.has('json'))
+    io.stdout(`${JSON.stringify(figuresOf(scenario, outcome, comparison, measures))}\n`);
+  else tell(io, outcome, { comparison, measures }, out);
+  return EXIT.done;
+}
+
+function scenarioOf(args: Args, io: CliIo): Scenario {
+  const presetName = choiceOf(args, 'preset', Object.keys(PRESETS), 'satellite');
+  const parts = {
+    preset: PRESETS[presetName] as SitePreset,
+    days: args.number('days', 1, DAYS_MAX) ?? 30,
+    devices: args.number('devices', 1, DEVICES_MAX) ?? 50,
+    faults: faultsOf(args),
+  };
+  const seeded = seededScenario(args.number('seed', 0, SEED_MAX) ?? 7, parts);
+  const path = args.text('trace');
+  if (path === undefined) return seeded;
+  const bytes = io.files.read(path);
+  const text = bytes === undefined || bytes.length > TRACE_BYTES_MAX ? undefined : textOf(bytes);
+  if (text === undefined) throw new UsageError(`--trace: ${path} is not a CSV file`);
+  const trace = readTrace(text, path);
+  const latitude = args.number('latitude', -90, 90);
+  const longitude = args.number('longitude', -180, 180);
+  const guess = placeOfTrace(trace.sky, trace.startMs, trace.days);
+  const place = {
+    latitude: latitude ?? guess.latitude,
+    longitude: longitude ?? guess.longitude,
+  };
+  return { ...seeded, place, sky: trace.sky, startMs: trace.startMs, weather: path };
+}
+
+/** Ten seeds from the one given, or the trace. */
+function scenariosOf(scenario: Scenario, args: Args): Scenario[] {
+  if (args.has('trace')) return [scenario];
+  const { preset, days, devices, faults, seed } = scenario;
+  const parts = { preset, days, devices, faults };
+  const first = args.has('seed') ? seed : 1;
+  const count = args.number('seeds', 1, SEEDS_MAX) ?? 10;
+  return Array.from({ length: count }, (_, index) => seededScenario(first + index, parts));
+}
+
+function byPolicy(comparison: readonly Evaluation[]): EvaluationByPolicy {
+  const entries = comparison.map((it) => [it.policy, it] as const);
+  return Object.fromEntries(entries) as unknown as EvaluationByPolicy;
+}
+
+function faultsOf(args: Args): ReadonlySet<FaultKind> {
+  const text = args.text('faults');
+  if (text === undefined || text === 'all') return new Set(FAULT_KINDS);
+  if (text === 'none') return new Set();
+  const names = text.split(',');
+  const known = FAULT_KINDS.filter((kind) => names.includes(kind));
+  if (known.length === names.length) return new Set(known);
+  throw new UsageError(`--faults is all, none, or some of ${FAULT_KINDS.join(',')}`);
+}
+
+function choiceOf(args: Args, name: string, choices: readonly string[], fallback: string): string {
+  const text = args.text(name) ?? fallback;
+  if (choices.includes(text)) return text;
+  throw new UsageError(`--${name} is one of ${choices.join(', ')}, not ${JSON.stringify(text)}`);
+}
+
+function lightly(
+  { preset, sky, place, startMs, days, seed }: Scenario,
+  policy: Policy,
+): Evaluation {
+  return evaluate({ preset, policy, sky, place, startMs, days, seed });
+}
+
+function figuresOf(
+  { preset, days, devices, weather, seed, faults }: Scenario,
+  outcome: PilotOutcome | undefined,
+  comparison: readonly Evaluation[],
+  measures: readonly Measure[],
+): unknown {
+  const scenario = { preset: preset.name, days, devices, weather, seed, faults: [...faults] };
+  if (outcome === undefined) return { scenario, policies: comparison, measures };
+  const { recorder, books: _books, scenario: _scenario, byClass, ...figures } = outcome;
+  const classes = CLASSES.filter((opClass) => opClass !== LOG).map(
+    (opClass) => [CLASS_NAMES[opClass], byClass[opClass]] as const,
+  );
+  return {
+    scenario,
+    pilot: { ...figures, byClass: Object.fromEntries(classes), brownouts: recorder.brownouts },
+    policies: comparison,
+    measures,
+  };
+}
+
+function tell(
+  io: CliIo,
+  outcome: PilotOutcome | undefined,
+  {
+    comparison,
+    measures,
+  }: {
+    readonly comparison: readonly Evaluation[];
+    readonly measures: readonly Measure[];
+  },
+  out: string | undefined,
+): void {
+  const rows = comparison.map(rowOfEvaluation);
+  if (outcome !== undefined) rows.push(rowOfPilot(outcome));
+  const head = [
+    'policy',
+    'down',
+    'alarms late',
+    'records',
+    'readings',
+    'bulk',
+    'Wh/day',
+    'sessions',
+  ];
+  const lines = [head, ...rows].map((cells) =>
+    cells.map((cell, index) => (index === 0 ? cell.padEnd(18) : cell.padStart(12))).join(''),
+  );
+  io.stdout(`${io.isTty ? '\r' : ''}${lines.join('\n')}\n`);
+  if (outcome !== undefined) {
+    const { acknowledged, restarts, digest } = outcome;
+    io.stdout(
+      `\nNothing acknowledged is missing: ${acknowledged} ops, ${restarts} restarts, the same state on both sides (${digest.slice(0, 16)}…).\n`,
+    );
+  }
+  const missed = measures.filter(({ holds }) => !holds).map(({ name }) => name);
+  if (measures.length > 0) {
+    const verdict = missed.length === 0 ? 'all hold' : `missed: ${missed.join(', ')}`;
+    io.stdout(`\nThe measures of the policy (see --measures): ${verdict}.\n`);
+  }
+  if (out !== undefined) io.stdout(`The report: ${out}\n`);
+}
+
+function rowOfEvaluation(it: Evaluation): string[] {
+  const late = ([0, 2, 3, 5] as const).map((opClass) => percent(it.lateRatio[opClass]));
+  const rates = [it.radioWhPerDay.toFixed(2), it.sessionsPerDay.toFixed(1)];
+  return [it.policy, percent(it.downRatio), ...late, ...rates];
+}
+
+function rowOfPilot({ byClass, downRatio, radioWhPerDay, sessionsPerDay }: PilotOutcome): string[] {
+  const late = ([0, 2, 3, 5] as const).map((opClass) => {
+    const figures = byClass[opClass];
+    return percent(figures.late / Math.max(1, figures.born));
+  });
+  const rates = [radioWhPerDay.toFixed(2), sessionsPerDay.toFixed(1)];
+  return ['the whole program', percent(downRatio), ...late, ...rates];
+}
+
+function percent(ratio: number): string {
+  return `${(100 * ratio).toFixed(1)} %`;
+}
+
+function tellFailure(failure: PilotFailure, { seed, preset, days }: Scenario, io: CliIo): void {
+  const { cause } = failure;
+  io.stderr(
+    [
+      `${isoTime(failure.atMs)}: ${failure.message}`,
+      `Replay: heliograph pilot --seed ${seed} --days ${days} (${preset.name})`,
+      'The last events:',
+      ...failure.events.map((line) => `  ${line}`),
+      ...(cause instanceof Error && !(cause instanceof HubError) ? [cause.stack ?? ''] : []),
+      '',
+    ].join('\n'),
+  );
+}

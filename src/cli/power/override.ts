@@ -1,0 +1,33 @@
+/** `heliograph override`: sends everything now, for a while, because somebody is on site. */
+import { durationMs, durationText } from '../../base/duration.ts';
+import { type Args, UsageError } from '../args.ts';
+import { HubApi } from '../hub-api.ts';
+import { type CliIo, EXIT, type ExitCode } from '../io.ts';
+
+const MINUTE_MS = 60_000;
+const LONGEST_MS = 24 * 60 * MINUTE_MS;
+
+export async function overridePower(args: Args, io: CliIo): Promise<ExitCode> {
+  const forMs = durationOf(args);
+  const answer = await HubApi.of(args, io).post('/api/v1/override', { minutes: forMs / MINUTE_MS });
+  if (args.has('json')) io.stdout(`${JSON.stringify(answer)}\n`);
+  else if (forMs === 0) io.stdout('Ended. The power brain decides again.\n');
+  else {
+    const until = (answer as { override?: { until?: string } | null }).override?.until ?? '?';
+    io.stdout(
+      `Everything goes for ${durationText(forMs / 1_000)}, until ${until} by the hub's clock.\n`,
+    );
+  }
+  return EXIT.done;
+}
+
+/** 0: the end. */
+function durationOf(args: Args): number {
+  const text = args.text('for');
+  if (args.has('end') === (text !== undefined))
+    throw new UsageError('Say either --for 30m or --end.');
+  if (text === undefined) return 0;
+  const ms = durationMs(text);
+  if (ms !== undefined && ms > 0 && ms <= LONGEST_MS) return ms;
+  throw new UsageError('--for is a duration such as 30m or 2h, at most 24h');
+}

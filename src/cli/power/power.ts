@@ -1,0 +1,155 @@
+/**
+ * `heliograph power probe`: what every power source tells, side by side, with unit and age, so that an installer
+ * sees in ten seconds whether the wiring is right. A hub that runs on the data directory is asked, because a
+ * serial port has one reader; without one the sources of the configuration are opened here.
+ *
+ * On a terminal the figures are renewed every second until interrupted; elsewhere they are told once.
+ */
+import { pause } from '../../base/clock.ts';
+import { HubError } from '../../base/errors.ts';
+import { createLog } from '../../base/log.ts';
+import { thisMachine } from '../../machine.ts';
+import { listenTo, type ProbeRow, probeRows } from '../../power/probe.ts';
+import { openSources, type SourceNeeds } from '../../power/sources/open-sources.ts';
+import type { PowerSource } from '../../power/sources/source.ts';
+import type { Args } from '../args.ts';
+import { configOf } from '../config-options.ts';
+import { HubApi, runtimeOf } from '../hub-api.ts';
+import { type CliIo, EXIT, type ExitCode } from '../io.ts';
+import { columns, paintFor, printable } from '../text.ts';
+
+/** Where rows come from, until `stop`. */
+interface Probe {
+  readonly from: string;
+  rows(): Promise<readonly ProbeRow[]>;
+  stop(): void;
+}
+
+/** Slow sources (serial adapters, Venus OS) have told something by then. */
+const LISTEN_S = 6;
+const RENEW_MS = 1_000;
+/** Older than this a reading counts as none (estimator). */
+const STALE_S = 60;
+
+export async function probePower(args: Args, io: CliIo): Promise<ExitCode> {
+  const listenS = args.number('seconds', 0, 86_400);
+  const probe = openProbe(args, io);
+  try {
+    const isLive = io.isTty && !args.has('json');
+    const rows = isLive ? await live(probe, listenS, io) : await once(probe, listenS, io);
+    if (!isLive) io.stdout(args.has('json') ? `${JSON.stringify(rows)}\n` : table(probe, rows, io));
+    return rows.some(({ field, ageS }) => field !== undefined && (ageS ?? 0) <= STALE_S)
+      ? EXIT.done
+      : EXIT.failed;
+  } finally {
+    probe.stop();
+  }
+}
+
+async function once(
+  probe: Probe,
+  listenS: number | undefined,
+  io: CliIo,
+): Promise<readonly ProbeRow[]> {
+  const isHub = probe.from !== HERE;
+  const listenMs = (listenS ?? (isHub ? 0 : LISTEN_S)) * 1_000;
+  if (listenMs > 0) await pause(io.timers, listenMs, io.signal);
+  return probe.rows();
+}
+
+/** Draws over what it drew before, so that the eye can stay on one figure. */
+async function live(
+  probe: Probe,
+  listenS: number | undefined,
+  io: CliIo,
+): Promise<readonly ProbeRow[]> {
+  const rounds = listenS === undefined ? Infinity : Math.ceil((listenS * 1_000) / RENEW_MS);
+  let rows: readonly ProbeRow[] = [];
+  let drawn = 0;
+  for (let round = 0; round <= rounds && !io.signal.aborted; round++) {
+    rows = await probe.rows();
+    const text = table(probe, rows, io);
+    const up = drawn === 0 ? '' : `\u001b[${drawn}A\u001b[J`;
+    io.stdout(up + text);
+    drawn = text.split('\n').length - 1;
+    await pause(io.timers, RENEW_MS, io.signal);
+  }
+  return rows;
+}
+
+const HERE = 'read here';
+
+function openProbe(args: Args, io: CliIo): Probe {
+  const hub = runningHub(args, io);
+  if (hub !== undefined) {
+    const path = '/api/v1/power/sources';
+    const rows = async (): Promise<readonly ProbeRow[]> => (await hub.json(path)) as ProbeRow[];
+    return { from: 'as the running hub reads them', rows, stop: () => undefined };
+  }
+  const { sources, refused } = openAll(configOf(args, io).power.sources, io);
+  const listening = listenTo(sources, io.clock);
+  return {
+    from: HERE,
+    rows: () => Promise.resolve([...probeRows(listening.views()), ...refused]),
+    stop: () => listening.stop(),
+  };
+}
+
+function runningHub(args: Args, io: CliIo): HubApi | undefined {
+  if (args.has('url')) return HubApi.of(args, io);
+  const address = runtimeOf(configOf(args, io).data, io)?.http;
+  return address === undefined ? undefined : new HubApi(address, args, io);
+}
+
+/** Every source that can be opened without a hub; of the others, why not. */
+function openAll(
+  texts: readonly string[],
+  io: CliIo,
+): { readonly sources: PowerSource[]; readonly refused: ProbeRow[] } {
+  const log = createLog(io.clock, 'warn', (line) => io.stderr(`${line}\n`));
+  const { serial, mqtt } = thisMachine(io.env, log);
+  const { files, random, clock, timers } = io;
+  const machine = { files, serial, random, clock, timers, sysRoot: '/sys', devRoot: '/dev' };
+  const needs: SourceNeeds = { machine, mqtt };
+  const sources: PowerSource[] = [];
+  const refused: ProbeRow[] = [];
+  for (const text of texts) {
+    try {
+      sources.push(...openSources([text], needs));
+    } catch (error) {
+      if (!(error instanceof HubError)) throw error;
+      refused.push({
+        source: text,
+        value: `${error.message}; start the hub for this one`,
+        unit: '',
+      });
+    }
+  }
+  return { sources, refused };
+}
+
+function table({ from }: Probe, rows: readonly ProbeRow[], io: CliIo): string {
+  const paint = paintFor(io);
+  const cells = rows.map(({ source, field, value, unit, ageS }) => {
+    if (field === undefined) return [printable(source), printable(value)];
+    const isStale = ageS !== undefined && ageS > STALE_S;
+    const age = ageS === undefined ? '' : `${ageS.toFixed(0)} s ago${isStale ? ': too old' : ''}`;
+    return [printable(source), FIELD_WORDS[field], printable(value), unit, age];
+  });
+  const lines = columns([['source', 'figure', 'value', 'unit', 'read'], ...cells], [2]);
+  const [head = '', ...body] = lines;
+  return [paint('bold', `Power sources, ${from}`), paint('dim', head), ...body, ''].join('\n');
+}
+
+const FIELD_WORDS: Readonly<Record<NonNullable<ProbeRow['field']>, string>> = {
+  batteryVolts: 'battery voltage',
+  batteryAmps: 'battery current, + is charging',
+  batteryWatts: 'battery power, + is charging',
+  socRatio: 'state of charge',
+  pvWatts: 'panel',
+  loadWatts: 'load',
+  chargeStage: 'charger',
+  curtailed: 'panel held back',
+  tempC: 'battery temperature',
+  mains: 'on mains',
+};

@@ -1,0 +1,208 @@
+/**
+ * `heliograph bundle export` and `bundle import`: what waits on a hub goes onto a stick and into the region, or to another
+ * hub that carries it on; the region's answers go the same way back. Both ask the running node.
+ */
+import { HubError } from '../../base/errors.ts';
+import { isoTime } from '../../base/iso-time.ts';
+import {
+  type BundlePart,
+  type CarriedMessage,
+  encodeBundle,
+  joinBundle,
+  PART_BYTES_MAX,
+  parsePart,
+} from '../../batch/bundle.ts';
+import { type Args, UsageError } from '../args.ts';
+import { HubApi } from '../hub-api.ts';
+import { type CliIo, EXIT, type ExitCode } from '../io.ts';
+import { regionApi } from './regional-send.ts';
+import { countText } from '../text.ts';
+
+type JsonMessage = readonly [topic: string, payload: string];
+
+interface HandedDocument {
+  readonly hello: JsonMessage;
+  readonly batches: readonly { id: string; chunks: number; ops: number; bytes: number }[];
+  readonly carried: readonly string[];
+  readonly isEncrypted: boolean;
+}
+
+interface PageDocument {
+  readonly messages: readonly JsonMessage[];
+}
+
+const MIB = 1 << 20;
+/** Of payloads in one request: with base64 and JSON around, below what a node takes. */
+const REQUEST_BYTES = 512 << 10;
+const SUFFIX = '.bundle';
+
+export async function exportBundle(args: Args, io: CliIo): Promise<ExitCode> {
+  const partBytes = partBytesOf(args);
+  const api = HubApi.of(args, io);
+  const dir = args.text('to') ?? '.';
+  const [name] = args.operands;
+  const handed = (await api.post('/api/v1/bundle', { to: name ?? dir })) as HandedDocument;
+  const messages: CarriedMessage[] = [messageOf(handed.hello)];
+  for (const { id, chunks } of handed.batches) {
+    for (let from = 0; from < chunks;) {
+      const path = `/api/v1/bundle/messages?batch=${id}&from=${from}`;
+      const page = ((await api.json(path)) as PageDocument).messages;
+      if (page.length === 0) break; // Its receipt came meanwhile.
+      messages.push(...page.map((message) => messageOf(message)));
+      from += page.length;
+    }
+  }
+  for (const each of handed.carried) {
+    const page = (await api.json(`/api/v1/bundle/messages?carried=${each}`)) as PageDocument;
+    messages.push(...page.messages.map((message) => messageOf(message)));
+  }
+  const stem = name ?? `${dir}/heliograph-${isoTime(io.clock.wallMs()).replaceAll(':', '-')}`;
+  const files = writeParts(stem, messages, partBytes, io);
+  const ops = handed.batches.reduce((sum, batch) => sum + batch.ops, 0);
+  if (args.has('json')) {
+    const { batches, carried, isEncrypted } = handed;
+    const told = { files, batches: batches.length, ops, carried: carried.length, isEncrypted };
+    io.stdout(`${JSON.stringify(told)}\n`);
+  } else {
+    const what = `${countText(ops, 'op')} in ${countText(handed.batches.length, 'batch', 'batches')}`;
+    io.stdout(`${what}: ${files.join(', ')}\nThey stay here until a receipt is imported.\n`);
+  }
+  if (!handed.isEncrypted) {
+    io.stderr('Not encrypted: whoever has the files can read them. See uplink.operator_key.\n');
+  }
+  return EXIT.done;
+}
+
+export async function importBundle(args: Args, io: CliIo): Promise<ExitCode> {
+  const messages = readBundle(args.operand(0), io);
+  return args.has('regional')
+    ? importAtRegion(messages, args, io)
+    : importAtHub(messages, args, io);
+}
+
+async function importAtRegion(
+  messages: readonly CarriedMessage[],
+  args: Args,
+  io: CliIo,
+): Promise<ExitCode> {
+  const api = regionApi(args, io);
+  const answers: CarriedMessage[] = [];
+  let stored = 0;
+  let passedOver = 0;
+  for (const group of groupsOf(messages)) {
+    const answer = (await api.post('/api/v1/bundle', { messages: group })) as {
+      answers: readonly JsonMessage[];
+      stored: number;
+      passedOver: number;
+    };
+    answers.push(...answer.answers.map((message) => messageOf(message)));
+    stored += answer.stored;
+    passedOver += answer.passedOver;
+  }
+  const stem =
+    args.text('receipts') ?? `${args.operand(0).replace(/(-\d+)?\.bundle$/, '')}-receipts`;
+  const files = answers.length === 0 ? [] : writeParts(stem, answers, PART_BYTES_MAX, io);
+  if (args.has('json')) io.stdout(`${JSON.stringify({ stored, passedOver, receipts: files })}\n`);
+  else {
+    io.stdout(
+      `${countText(stored, 'batch', 'batches')} stored or known; answers: ${files.join(', ')}\n`,
+    );
+    if (passedOver > 0) io.stdout(`${countText(passedOver, 'message')} could not be taken.\n`);
+  }
+  return passedOver > 0 && stored === 0 ? EXIT.failed : EXIT.done;
+}
+
+async function importAtHub(
+  messages: readonly CarriedMessage[],
+  args: Args,
+  io: CliIo,
+): Promise<ExitCode> {
+  const api = HubApi.of(args, io);
+  const sum = { receipts: 0, foreign: 0, passedOver: 0 };
+  for (const group of groupsOf(messages)) {
+    const taken = (await api.post('/api/v1/bundle', { messages: group })) as typeof sum;
+    sum.receipts += taken.receipts;
+    sum.foreign += taken.foreign;
+    sum.passedOver += taken.passedOver;
+  }
+  if (args.has('json')) io.stdout(`${JSON.stringify(sum)}\n`);
+  else {
+    io.stdout(`${countText(sum.receipts, 'receipt')} taken; `);
+    io.stdout(`${countText(sum.foreign, 'message')} of other hubs kept, to be carried on.\n`);
+  }
+  return EXIT.done;
+}
+
+/** All parts lie in one folder, beside the one that is named; throws where one is damaged or missing. */
+function readBundle(path: string, io: CliIo): readonly CarriedMessage[] {
+  const first = readPart(path, io);
+  const parts = [first];
+  if (first.parts > 1) {
+    const slash = path.lastIndexOf('/');
+    const dir = slash < 0 ? '.' : path.slice(0, slash);
+    for (const name of io.files.list(dir)) {
+      const other = `${dir}/${name}`;
+      if (!name.endsWith(SUFFIX) || other === path) continue;
+      const outcome = parsePart(io.files.read(other) ?? new Uint8Array());
+      if (outcome.kind === 'part') parts.push(outcome.part);
+      else io.stderr(`${other}: ${outcome.reason}\n`);
+    }
+  }
+  const outcome = joinBundle(parts);
+  if (outcome.kind === 'bundle') return outcome.messages;
+  const what =
+    outcome.kind === 'damaged'
+      ? outcome.reason
+      : `of ${first.parts} parts these are not here: ${outcome.missing.join(', ')}`;
+  throw new HubError('bundle.incomplete', `${path}: ${what}`);
+}
+
+function readPart(path: string, io: CliIo): BundlePart {
+  const bytes = io.files.read(path);
+  if (bytes === undefined) throw new UsageError(`${path} is not there`);
+  const outcome = parsePart(bytes);
+  if (outcome.kind === 'part') return outcome.part;
+  throw new HubError('bundle.incomplete', `${path}: ${outcome.reason}`);
+}
+
+function writeParts(
+  stem: string,
+  messages: readonly CarriedMessage[],
+  partBytes: number,
+  io: CliIo,
+): string[] {
+  const parts = encodeBundle(messages, partBytes);
+  const base = stem.endsWith(SUFFIX) ? stem.slice(0, -SUFFIX.length) : stem;
+  return parts.map((bytes, index) => {
+    const number = parts.length === 1 ? '' : `-${String(index + 1).padStart(4, '0')}`;
+    const path = `${base}${number}${SUFFIX}`;
+    io.files.replace(path, bytes);
+    return path;
+  });
+}
+
+function* groupsOf(messages: readonly CarriedMessage[]): Generator<JsonMessage[]> {
+  let group: JsonMessage[] = [];
+  let bytes = 0;
+  for (const { topic, payload } of messages) {
+    group.push([topic, Buffer.from(payload).toString('base64')]);
+    bytes += payload.length;
+    if (bytes < REQUEST_BYTES) continue;
+    yield group;
+    group = [];
+    bytes = 0;
+  }
+  if (group.length > 0) yield group;
+}
+
+function messageOf([topic, payload]: JsonMessage): CarriedMessage {
+  return { topic, payload: new Uint8Array(Buffer.from(payload, 'base64')) };
+}
+
+function partBytesOf(args: Args): number {
+  const text = args.text('split');
+  if (text === undefined) return PART_BYTES_MAX;
+  const bytes = Number(text) * MIB;
+  if (bytes >= 1_024 && bytes <= PART_BYTES_MAX) return Math.floor(bytes);
+  throw new UsageError('--split is a size in MiB, 0.001 … 256');
+}

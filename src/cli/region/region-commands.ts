@@ -1,0 +1,74 @@
+/** The part of the table of commands that is about the region: what it sends, its keys. */
+import type { Command } from '../args.ts';
+import { HUB_OPTIONS } from '../hub-api.ts';
+
+const JSON_OPTION = { help: 'as one JSON document' };
+const DELIVERY_OPTIONS = {
+  hub: { value: 'ID', help: 'the hub that is meant, or waited for; absent: all of the site' },
+  wait: { value: 'DURATION', help: 'until they have it, such as 60s; exits 1 where they do not' },
+  ...HUB_OPTIONS,
+  json: JSON_OPTION,
+};
+
+export const REGION_COMMANDS: readonly Command[] = [
+  {
+    name: 'bundle export',
+    summary: 'what waits on a running hub, as files for a stick or a phone',
+    operands: [{ name: 'F', help: 'the file, or the start of its name', isOptional: true }],
+    options: {
+      to: { value: 'DIR', help: 'folder for the files, where no name is given' },
+      split: { value: 'MIB', help: 'largest size of a file' },
+      ...HUB_OPTIONS,
+      json: JSON_OPTION,
+    },
+    notes:
+      'Nothing is let go of until its receipt is imported. Needs an uplink in the configuration.',
+    load: async () => (await import('./bundle.ts')).exportBundle,
+  },
+  {
+    name: 'bundle import',
+    summary: 'take in a bundle: receipts, or what another hub sends and this one carries on',
+    operands: [{ name: 'F', help: 'any file of it; the others lie beside it' }],
+    options: {
+      regional: { help: 'into the regional node, whose answers become a bundle for the way back' },
+      receipts: { value: 'F', help: 'for those answers; absent: beside the bundle' },
+      ...HUB_OPTIONS,
+      json: JSON_OPTION,
+    },
+    notes: 'Exits 1 where a file is torn or missing. Doing it again is harmless.',
+    load: async () => (await import('./bundle.ts')).importBundle,
+  },
+  {
+    name: 'regional send',
+    summary: 'write a record of a site, such as a work order, and send it down to its hubs',
+    options: {
+      site: { value: 'NAME', help: 'the site' },
+      key: { value: 'KEY', help: 'key of the record, such as order/17' },
+      field: { value: 'NAME=VALUE', help: 'a field to set, JSON or text', isRepeatable: true },
+      add: { value: 'NAME=N', help: 'a counter to raise', isRepeatable: true },
+      remove: { help: 'remove the record' },
+      ...DELIVERY_OPTIONS,
+    },
+    notes: 'Asks the running regional node; hubs get it in their next session, in order, once.',
+    load: async () => (await import('./regional-send.ts')).regionalSend,
+  },
+  {
+    name: 'regional override',
+    summary: 'ask hubs of a site to send everything now, for a while',
+    options: {
+      site: { value: 'NAME', help: 'the site' },
+      for: { value: 'DURATION', help: 'such as 30m or 2h, at most 24h' },
+      end: { help: 'let the power brain decide again' },
+      ...DELIVERY_OPTIONS,
+    },
+    notes: 'Of one hub (--hub) or all. Nothing goes in state shutdown, whoever asks.',
+    load: async () => (await import('./regional-send.ts')).regionalOverride,
+  },
+  {
+    name: 'operator-key',
+    summary: 'make the key pair that hubs encrypt their batches to; prints the public half',
+    operands: [{ name: 'FILE', help: 'for the private half, which only the regional node gets' }],
+    options: { json: JSON_OPTION },
+    load: async () => (await import('../data/operator-key.ts')).makeOperatorKeyCommand,
+  },
+];

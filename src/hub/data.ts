@@ -1,0 +1,121 @@
+/**
+ * The data directory of a hub: its lock, its layout version, and where each part keeps its files.
+ *
+ *   layout            version of this layout
+ *   keys/hub.pem      identity
+ *   sessions.cbor     MQTT sessions and retained messages, as of an LSN of the journal
+ *   keys/kek          what the journal's keys are wrapped to, unless systemd gives it
+ *   keys/epochs/      keys of the journal
+ *   journal/  state.db  power/  uplink/  ledger/  users.json
+ *   assets/           contents of assets and their previews: assets/ASSETS.md
+ *   flash.json        what the card took in the last days
+ *   runtime.json      addresses of the running hub, for the commands; gone when it is not running
+ */
+import { textOf, utf8 } from '../base/bytes.ts';
+import { HubError, messageOf, systemCode } from '../base/errors.ts';
+import type { Closers } from '../closers.ts';
+import type { Machine } from '../machine.ts';
+import type { Files } from '../platform/files/files.ts';
+import { DATA_LAYOUT } from '../versions.ts';
+
+export interface HubPaths {
+  readonly identity: string;
+  readonly kek: string;
+  readonly epochKeys: string;
+  readonly journal: string;
+  readonly state: string;
+  readonly sessions: string;
+  readonly snapshot: string;
+  readonly syncLog: string;
+  readonly uplink: string;
+  readonly ledger: string;
+  readonly flash: string;
+  readonly assets: string;
+  readonly audit: string;
+}
+
+export function hubPaths(dir: string): HubPaths {
+  return {
+    identity: `${dir}/keys/hub.pem`,
+    kek: `${dir}/keys/kek`,
+    epochKeys: `${dir}/keys/epochs`,
+    journal: `${dir}/journal`,
+    state: `${dir}/state.db`,
+    sessions: `${dir}/sessions.cbor`,
+    snapshot: `${dir}/state.snapshot`,
+    syncLog: `${dir}/power`,
+    uplink: `${dir}/uplink`,
+    ledger: `${dir}/ledger`,
+    flash: `${dir}/flash.json`,
+    assets: `${dir}/assets`,
+    audit: `${dir}/audit`,
+  };
+}
+
+/** Key of the power-aware log's lines in the journal of a hub, and in the store of its site. */
+export function syncLogKey(hub: string): string {
+  return `log/power/${hub}`;
+}
+
+/** Where the regional node of a data directory keeps its files. */
+export function regionalDir(data: string): string {
+  return `${data}/regional`;
+}
+
+/**
+ * Takes the directory for this process. Throws `data.locked` where another holds it, `data.newer` where a
+ * newer version wrote it.
+ */
+export function takeDataDirectory(dir: string, files: Files, closers: Closers): HubPaths {
+  files.makeDir(dir);
+  const lock = files.lockDir(dir);
+  closers.add({ close: () => lock.release() });
+  checkLayout(dir, files);
+  return hubPaths(dir);
+}
+
+function checkLayout(dir: string, files: Files): void {
+  const path = `${dir}/layout`;
+  const text = textOf(files.read(path) ?? utf8(''))?.trim() ?? '';
+  if (text === '') {
+    files.replace(path, utf8(`${DATA_LAYOUT}\n`));
+    return;
+  }
+  const layout = Number(text);
+  if (layout === DATA_LAYOUT) return;
+  if (Number.isInteger(layout) && layout > DATA_LAYOUT) {
+    throw new HubError('data.newer', `${path} says ${layout}, this version knows ${DATA_LAYOUT}`);
+  }
+  throw new HubError('data.unreadable', `${path} holds "${text}" instead of a version number`);
+}
+
+/** What `runtime.json` says. */
+export interface Runtime {
+  readonly pid: number;
+  /** `mqtt://127.0.0.1:1883`, as far as it listens there. */
+  readonly mqtt?: string;
+  readonly mqtts?: string;
+  /** Ends with a slash. */
+  readonly http?: string;
+}
+
+/** Tells the commands where the running node can be asked; on a full disk they have to be told by hand. */
+export function announceRuntime(
+  dir: string,
+  runtime: Runtime,
+  { files, log }: Pick<Machine, 'files' | 'log'>,
+  closers: Closers,
+): void {
+  const path = runtimePath(dir);
+  try {
+    files.replace(path, utf8(`${JSON.stringify(runtime)}\n`));
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+    log.warn('runtime.unannounced', { path, reason: messageOf(error) });
+  }
+  closers.add({ close: () => files.remove(path) });
+}
+
+export function runtimePath(dir: string): string {
+  return `${dir}/runtime.json`;
+}

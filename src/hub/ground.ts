@@ -1,0 +1,53 @@
+/** What every part of a running hub stands on: configuration, machine, time, data directory, identity. */
+import type { Closers } from '../closers.ts';
+import type { Config } from '../config/schema.ts';
+import { type HubPaths, takeDataDirectory } from './data.ts';
+import { countHubWrites } from './storage/flash.ts';
+import { type SiteTime, siteTime } from './power/power.ts';
+import { Identity } from '../keys/identity.ts';
+import type { Machine } from '../machine.ts';
+import type { Origin } from '../model/origin.ts';
+import type { CountingFiles } from '../platform/files/counting-files.ts';
+import type { FlashCause } from '../status/flash-ledger.ts';
+
+export interface Ground {
+  readonly config: Config;
+  /** Its files count what is written. */
+  readonly machine: Machine;
+  readonly written: CountingFiles<FlashCause>['writtenBytes'];
+  /** Time of the site: the machine's own, unless the site is simulated. */
+  readonly time: SiteTime;
+  readonly paths: HubPaths;
+  readonly identity: Identity;
+  readonly id: Origin;
+  /** Parts are closed in reverse of the order in which they came. */
+  readonly closers: Closers;
+  /** Resolves when the hub cannot go on and must be started again. */
+  readonly failed: Promise<unknown>;
+  fail(error: unknown): void;
+}
+
+/** Takes the data directory and reads or makes the identity. */
+export function layGround(config: Config, bare: Machine, closers: Closers): Ground {
+  const counting = countHubWrites(bare, config.data);
+  const machine = { ...bare, files: counting.files };
+  const { files, random } = machine;
+  const paths = takeDataDirectory(config.data, files, closers);
+  const identity = Identity.open({ files, path: paths.identity, random });
+  let fail: (error: unknown) => void = () => undefined;
+  const failed = new Promise((resolve) => (fail = resolve));
+  const id = identity.id as Origin;
+  const time = siteTime(config, machine);
+  return {
+    config,
+    machine,
+    written: counting.writtenBytes,
+    time,
+    paths,
+    identity,
+    id,
+    closers,
+    failed,
+    fail: (error) => fail(error),
+  };
+}

@@ -1,0 +1,106 @@
+/** HTTP of the hub: the page, the API, and MQTT over WebSocket. */
+import type { Broker } from '../broker/broker.ts';
+import type { Config } from '../config/schema.ts';
+import { type Access, loginOptions } from './access.ts';
+import type { HubPaths } from './data.ts';
+import { hostAndPort, type Listening } from './listeners.ts';
+import type { HubPower, SiteTime } from './power/power.ts';
+import type { HubStatus } from './status.ts';
+import type { HubStore } from './storage/store.ts';
+import type { Identity } from '../keys/identity.ts';
+import type { Machine } from '../machine.ts';
+import { type HttpServer, serveHttp } from '../platform/network/http-server.ts';
+import { webSocketUpgrades } from '../platform/network/websocket.ts';
+import type { Api } from '../status/api/api.ts';
+import type { AssetDoor } from '../status/api/assets.ts';
+import type { EnrolDoor } from '../status/api/enrol.ts';
+import type { RecordDoor } from '../status/api/records.ts';
+import type { TransparencyLog } from '../status/api/transparency.ts';
+import type { Uplink } from '../uplink/uplink.ts';
+
+export interface HttpParts {
+  readonly config: Config;
+  readonly machine: Machine;
+  readonly time: SiteTime;
+  readonly broker: Broker;
+  readonly status: HubStatus;
+  readonly power: HubPower;
+  readonly store: HubStore;
+  readonly access: Access;
+  readonly records: RecordDoor;
+  readonly assets: AssetDoor;
+  readonly servedLog: TransparencyLog;
+  readonly identity: Identity;
+  readonly paths: HubPaths;
+  readonly uplink: Uplink;
+}
+
+export async function listenHttp(parts: HttpParts): Promise<Listening> {
+  const { config, broker, access } = parts;
+  const { host, port, connectionsMax } = config.http;
+  let api: Promise<Api> | undefined;
+  const { packetBytesMax } = config.broker;
+  const handler = webSocketUpgrades(
+    { connectionsMax: config.broker.connectionsMax, messageBytesMax: packetBytesMax },
+    (connection) => broker.accept(connection),
+  );
+  const upgrade = { path: '/mqtt', handler, origins: access.asksForUser ? 'any' : 'same' } as const;
+  const server: HttpServer = await serveHttp({
+    host,
+    port,
+    purpose: 'http.port',
+    connectionsMax,
+    fetch: async (request, remote) => (await (api ??= openApi(parts))).fetch(request, remote),
+    bodyBytesMax: (method, path) =>
+      isUpload(method, path) ? config.assets.fileMibMax * MIB : BODY_BYTES_MAX,
+    ...(config.broker.websocket ? { upgrade } : {}),
+  });
+  return {
+    addresses: { http: `http://${hostAndPort(server.host, server.port)}/` },
+    close: async () => {
+      (await api)?.close();
+      await server.close();
+    },
+  };
+}
+
+async function enrolDoor({ desk }: Access): Promise<{ enrol?: EnrolDoor }> {
+  if (desk === undefined) return {};
+  const { enrolRequestOf } = await import('../security/enrolment/desk.ts');
+  return { enrol: async (request, remote) => desk.enrol(enrolRequestOf(request), remote) };
+}
+
+const MIB = 1 << 20;
+const BODY_BYTES_MAX = MIB;
+
+function isUpload(method: string, path: string): boolean {
+  return (method === 'POST' || method === 'PUT') && path.startsWith('/api/v1/assets');
+}
+
+/** With the first request: page and library are a tenth of the hub's memory, and of its start. */
+async function openApi(parts: HttpParts): Promise<Api> {
+  const { bundleDoorOf } = await import('./sync/carrier.ts');
+  const { createApi } = await import('../status/api/api.ts');
+  const { PageFiles } = await import('../status/http/page-files.ts');
+  const { config, machine, time, status, power, store, access } = parts;
+  return createApi({
+    snapshot: () => status.snapshot(),
+    health: () => status.health(),
+    digest: () => store.digest(),
+    syncLog: power.syncLog,
+    records: parts.records,
+    assets: parts.assets,
+    readings: (query) => store.state.readings(query),
+    powerSince: (sinceMs) => power.history.since(sinceMs),
+    powerSources: () => power.sources(),
+    override: power.override,
+    bundle: bundleDoorOf(parts),
+    ...(await enrolDoor(access)),
+    ledger: parts.servedLog,
+    page: new PageFiles(machine.files, machine.pageDir),
+    clock: time.clock,
+    timers: machine.timers,
+    log: machine.log,
+    ...loginOptions(access, config.http.host),
+  });
+}

@@ -1,0 +1,132 @@
+/**
+ * The hub: opens every part in order, joins them, and closes them in reverse. Devices are served as soon as
+ * the journal's tail is read; power, uplink and page follow, the store catches up behind them.
+ *
+ * No part knows another: each declares what it needs, and the files of this folder hand it over. Follow a publish
+ * from serving.ts: listener → broker → door → journal → (durable) → broker acks; then in followers.ts
+ * the applier folds into the store, the uplink carries to the region, retention lets go of what is receipted.
+ */
+import { utf8 } from '../base/bytes.ts';
+import { messageOf } from '../base/errors.ts';
+import { isoTime } from '../base/iso-time.ts';
+import { Closers } from '../closers.ts';
+import type { Config } from '../config/schema.ts';
+import { announceRuntime } from './data.ts';
+import { openFlashLedger } from './storage/flash.ts';
+import type { Followers } from './followers.ts';
+import { servedLog } from './storage/ledger.ts';
+import { type Ground, layGround } from './ground.ts';
+import type { HubAddresses } from './listeners.ts';
+import { HubRecords } from './records.ts';
+import { type Serving, serveDevices } from './serving.ts';
+import { HubStatus } from './status.ts';
+import type { Machine } from '../machine.ts';
+import type { Origin } from '../model/origin.ts';
+import type { PeerBook } from '../sync/peers/peer-book.ts';
+import { PROGRAM_VERSION } from '../versions.ts';
+
+export interface Hub {
+  readonly id: Origin;
+  readonly addresses: HubAddresses;
+  readonly status: HubStatus;
+  /** Resolves when the hub cannot go on and must be started again. */
+  readonly failed: Promise<unknown>;
+  isHealthy(): boolean;
+  close(): Promise<void>;
+}
+
+/** How often `hub/power`, `hub/status` and `hub/time` are said again. */
+const ANNOUNCE_MS = 30_000;
+
+/** Opens everything; throws `HubError`, and leaves nothing open, where a part cannot. */
+export async function openHub(config: Config, machine: Machine): Promise<Hub> {
+  const closers = new Closers();
+  try {
+    return await assemble(layGround(config, machine, closers));
+  } catch (error) {
+    try {
+      await closers.close();
+    } catch (failure) {
+      machine.log.warn('hub.close-failed', { reason: messageOf(failure) }); // The first error is the cause.
+    }
+    throw error;
+  }
+}
+
+async function assemble(ground: Ground): Promise<Hub> {
+  const { config, machine, id, failed, closers } = ground;
+  const serving = await serveDevices(ground);
+  // Devices are served while the rest of the program is still being read from the card.
+  const { followJournal } = await import('./followers.ts');
+  const followers = followJournal(ground, serving);
+  const peers = await openPeers(ground, serving, followers);
+  const status = openStatus(ground, serving, followers, peers);
+  announce(ground, serving, followers, status);
+  const log = servedLog(ground, serving.journal, followers.ledger);
+  const records = new HubRecords({ ...serving, id });
+  const parts = { ...ground, ...serving, ...followers, status, records, servedLog: log };
+  const { listenHttp } = await import('./http.ts');
+  const http = closers.add(await listenHttp(parts));
+  const addresses = { ...serving.addresses, ...http.addresses };
+  announceRuntime(config.data, { pid: machine.pid, ...addresses }, machine, closers);
+  return {
+    id,
+    addresses,
+    status,
+    failed,
+    isHealthy: () => status.health().ok,
+    close: () => closers.close(),
+  };
+}
+
+/** Undefined where the hub stands alone. */
+async function openPeers(
+  ground: Ground,
+  serving: Serving,
+  followers: Followers,
+): Promise<PeerBook | undefined> {
+  if (!ground.config.peer.enabled) return undefined;
+  return (await import('./sync/peers.ts')).openPeers(ground, serving, followers);
+}
+
+function openStatus(
+  ground: Ground,
+  serving: Serving,
+  followers: Followers,
+  peers: PeerBook | undefined,
+): HubStatus {
+  const { config, machine, time, id } = ground;
+  return new HubStatus({
+    hubId: id,
+    version: PROGRAM_VERSION,
+    config,
+    ...serving,
+    ...followers,
+    peers: () => peers?.status() ?? [],
+    flash: openFlashLedger({ ...ground, ...serving }),
+    host: machine.host,
+    clock: time.clock,
+    machineClock: machine.clock,
+  });
+}
+
+/** Keeps the hub's own retained topics up to date. */
+function announce(
+  { time, machine, closers }: Ground,
+  { broker }: Serving,
+  { power }: Followers,
+  status: HubStatus,
+): void {
+  const say = (topic: string, payload: Uint8Array): void =>
+    broker.publish(topic, payload, { qos: 1, retain: true });
+  const sayAll = (): void => {
+    const { clock } = time;
+    const now = { at: isoTime(clock.wallMs()), quality: clock.quality() };
+    say('hub/time', utf8(JSON.stringify(now)));
+    say('hub/status', utf8(JSON.stringify(status.snapshot())));
+    say('hub/power', power.advice());
+  };
+  sayAll();
+  power.monitor.onDecision(() => say('hub/power', power.advice()));
+  closers.add({ close: machine.timers.every(ANNOUNCE_MS, sayAll) });
+}

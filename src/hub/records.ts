@@ -1,0 +1,270 @@
+/** Records for people: queries of the store in JSON, and wishes of people as ops of this hub. */
+import { messageOf } from '../base/errors.ts';
+import { hexOf } from '../base/bytes.ts';
+import { isoTime } from '../base/iso-time.ts';
+import type { CborValue } from '../codec/value.ts';
+import type { HubStore } from './storage/store.ts';
+import type { Door } from '../ingest/door.ts';
+import type { Journal } from '../journal/journal.ts';
+import {
+  ASSET_FIELD,
+  type AssetVersion,
+  encodeAssetVersion,
+  readAssetVersion,
+} from '../merge/asset-version.ts';
+import type { DocState } from '../merge/doc/doc-state.ts';
+import { Document } from '../merge/doc/document.ts';
+import { type OpId, opIdOfText, textOfOpId } from '../merge/op-id.ts';
+import type { WriteOrder } from '../merge/order.ts';
+import { encodePatch, encodeUndo, readAdd, readPatch, readUndo } from '../merge/patch.ts';
+import { readRegisterWrites } from '../merge/register-writes.ts';
+import { RECORD } from '../model/class.ts';
+import {
+  ADD,
+  ASSET,
+  AUTHORITY,
+  KIND_NAMES,
+  type Kind,
+  PATCH,
+  type Role,
+  UNDO,
+} from '../model/op.ts';
+import type { Origin } from '../model/origin.ts';
+import type { Mended, RecordDoor } from '../status/api/records.ts';
+import { jsonOfCbor, type JsonValue } from '../status/http/values.ts';
+import { type MetConflict, whyPrevails } from '../store/records/conflict-book.ts';
+import type { HistoryEntry, Records } from '../store/records/records.ts';
+
+export interface HubRecordsOptions {
+  readonly store: Pick<HubStore, 'state' | 'whenApplied'>;
+  readonly door: Pick<Door, 'journalOp'>;
+  readonly journal: Pick<Journal, 'whenDurable'>;
+  readonly id: Origin;
+}
+
+type JsonObject = Readonly<Record<string, JsonValue>>;
+
+const ROLES = Object.fromEntries(
+  Object.entries(AUTHORITY).map(([role, rank]) => [rank, role]),
+) as Readonly<Record<number, Role>>;
+const PER_THOUSAND = 1_000;
+const NOTHING = new Uint8Array(0);
+
+export class HubRecords implements RecordDoor {
+  readonly #options: HubRecordsOptions;
+
+  constructor(options: HubRecordsOptions) {
+    this.#options = options;
+  }
+
+  get(key: string): JsonObject | undefined {
+    const { fields, counters, asset } = this.#records.get(key);
+    const doc = this.#records.doc(key);
+    const isEmpty = fields.size === 0 && counters.size === 0;
+    if (isEmpty && asset === undefined && doc === undefined) return undefined;
+    return {
+      fields: mapped(fields, ({ value }) => jsonOfCbor(value)),
+      counters: mapped(counters, ({ total }) => numberOf(total)),
+      ...(asset === undefined
+        ? {}
+        : { asset: { ...jsonOfOrder(asset.order), ...jsonOfVersion(asset.value) } }),
+      ...(doc === undefined ? {} : { doc: jsonOfDoc(doc) }),
+    };
+  }
+
+  doc(key: string): Uint8Array | undefined {
+    const doc = this.#records.doc(key);
+    return doc === undefined ? undefined : Document.decode(doc.state).update();
+  }
+
+  keys(prefix: string, after: string, limit: number): readonly string[] {
+    return this.#records.keys(prefix, after, limit);
+  }
+
+  history(key: string): readonly JsonObject[] {
+    return this.#records.history(key).map((entry) => jsonOfEntry(entry));
+  }
+
+  conflicts({ includeClosed, limit, mayRead }: Parameters<RecordDoor['conflicts']>[0]): JsonObject {
+    const { edits, conflicts, open } = this.#records.counts();
+    const met = this.#records.conflicts(includeClosed, limit).filter(({ key }) => mayRead(key));
+    return {
+      edits,
+      met: conflicts,
+      open,
+      perThousandEdits: edits === 0 ? 0 : (conflicts * PER_THOUSAND) / edits,
+      conflicts: met.map((conflict) => this.#jsonOfConflict(conflict)),
+    };
+  }
+
+  async undo({ op, cascade, role, mayRead }: Parameters<RecordDoor['undo']>[0]): Promise<Mended> {
+    const target = opIdOfText(op);
+    if (target === undefined) return refused(`${op} is no op; they are <origin>/<class>/<seq>`);
+    const authority = AUTHORITY[role];
+    const { key, plan } = this.#records.planUndo({ target, authority, cascade });
+    if (plan.kind === 'refused') return plan;
+    if (key === undefined || !mayRead(key)) return refused('you may not read this record');
+    return this.#write(key, UNDO, encodeUndo(plan.targets), role, {
+      undone: plan.targets.map((id) => textOfOpId(id)),
+    });
+  }
+
+  async resolve(wish: Parameters<RecordDoor['resolve']>[0]): Promise<Mended> {
+    const { key, field, value, role } = wish;
+    const conflicts = this.#openConflicts(key, field);
+    const [first] = conflicts;
+    const place = field === ASSET_FIELD ? 'its asset' : field;
+    if (first === undefined) return refused(`${key} has no open conflict in ${place}`);
+    const { winner } = first;
+    if (winner.authority > AUTHORITY[role]) {
+      return refused(`what stands was written by role ${ROLES[winner.authority]}`);
+    }
+    const seen = [winner, ...conflicts.map(({ loser }) => loser)];
+    if (field === ASSET_FIELD) return this.#resolveAsset(wish, seen);
+    let body: Uint8Array;
+    try {
+      body = encodePatch({ [field]: cborOf(value) }, { [field]: seen });
+    } catch (error) {
+      return refused(`the value cannot be kept: ${messageOf(error)}`);
+    }
+    if (readPatch(body) === undefined) return refused('the value, or the conflict, is too large');
+    return this.#write(key, PATCH, body, role, { key, field, value });
+  }
+
+  /** Lets one of the versions stand, having seen all that are in conflict. */
+  async #resolveAsset(wish: Parameters<RecordDoor['resolve']>[0], base: OpId[]): Promise<Mended> {
+    const { key, value, role } = wish;
+    const version = this.#records
+      .history(key)
+      .filter(({ kind }) => kind === ASSET)
+      .map(({ order, body }) => ({ op: textOfOpId(order), version: readAssetVersion(body) }))
+      .find(
+        (each) => each.op === value || hexOf(each.version?.sha256 ?? NOTHING) === value,
+      )?.version;
+    if (version === undefined) return refused(`${key} has no version ${JSON.stringify(value)}`);
+    const body = encodeAssetVersion({ ...version, base });
+    if (readAssetVersion(body) === undefined) return refused('the conflict is too large');
+    return this.#write(key, ASSET, body, role, { key, sha256: hexOf(version.sha256) });
+  }
+
+  get #records(): Records {
+    return this.#options.store.state.records;
+  }
+
+  #openConflicts(key: string, field: string): MetConflict[] {
+    const all = this.#records.conflicts(false, Number.MAX_SAFE_INTEGER);
+    return all.filter((conflict) => conflict.key === key && conflict.field === field);
+  }
+
+  async #write(
+    key: string,
+    kind: Kind,
+    body: Uint8Array,
+    role: Role,
+    answer: JsonObject,
+  ): Promise<Mended> {
+    const { door, journal, store, id } = this.#options;
+    const { lsn, seq } = door.journalOp({ class: RECORD, key, kind, body, role });
+    await journal.whenDurable(lsn);
+    await store.whenApplied(lsn);
+    const op = textOfOpId({ origin: id, class: RECORD, seq });
+    return { kind: 'done', answer: { op, ...answer, record: this.get(key) ?? null } };
+  }
+
+  #jsonOfConflict(conflict: MetConflict): JsonObject {
+    const { key, field, kind, winner, loser, foundMs, closedMs } = conflict;
+    const entries = this.#records.history(key);
+    const sideOf = (order: WriteOrder): JsonObject => {
+      const entry = entries.find((each) => textOfOpId(each.order) === textOfOpId(order));
+      const { kind: wrote = PATCH, body = NOTHING } = entry ?? {};
+      const value = readRegisterWrites(wrote, body)?.fields.get(field);
+      if (value === undefined) return { ...jsonOfOrder(order), value: null };
+      const json = wrote === ASSET ? jsonOfVersion(value) : jsonOfCbor(value);
+      return { ...jsonOfOrder(order), value: json };
+    };
+    return {
+      key,
+      field,
+      piece: field === ASSET_FIELD ? 'asset' : 'field',
+      kind,
+      why: whyPrevails(winner, loser),
+      winner: sideOf(winner),
+      loser: sideOf(loser),
+      foundAt: isoTime(foundMs),
+      closedAt: closedMs === undefined ? null : isoTime(closedMs),
+    };
+  }
+}
+
+function jsonOfEntry(entry: HistoryEntry): JsonObject {
+  const { order, kind, body, isUndone } = entry;
+  return {
+    ...jsonOfOrder(order),
+    kind: KIND_NAMES[kind],
+    undone: isUndone,
+    ...jsonOfBody(kind, body),
+  };
+}
+
+function jsonOfBody(kind: Kind, body: Uint8Array): JsonObject {
+  const names = (ids: readonly OpId[]): string[] => ids.map((id) => textOfOpId(id));
+  if (kind === ADD) return { add: mapped(readAdd(body) ?? new Map(), numberOf) };
+  if (kind === UNDO) return { undoes: names(readUndo(body) ?? []) };
+  if (kind === ASSET) return { asset: jsonOfVersion(body) };
+  if (kind !== PATCH) return {};
+  const { fields, seen } = readPatch(body) ?? { fields: new Map(), seen: new Map() };
+  return { fields: mapped(fields, jsonOfCbor), seen: mapped(seen, names) };
+}
+
+/** What a version names and hints at. */
+export function jsonOfVersion(body: Uint8Array): JsonObject {
+  const version = readAssetVersion(body);
+  if (version === undefined) return {};
+  const { sha256, base, size, type, note, tags, region }: AssetVersion = version;
+  return {
+    sha256: hexOf(sha256),
+    size,
+    type,
+    ...(base === undefined ? {} : { base: base.map((id) => textOfOpId(id)) }),
+    ...(note === undefined ? {} : { note }),
+    ...(tags === undefined ? {} : { tags }),
+    ...(region === undefined ? {} : { region }),
+  };
+}
+
+function jsonOfDoc({ heads, state }: DocState): JsonObject {
+  const ops = Object.fromEntries(heads);
+  return { bytes: state.length, ...Document.decode(state).summary(), lastOps: ops };
+}
+
+export function jsonOfOrder(order: WriteOrder): JsonObject {
+  return {
+    op: textOfOpId(order),
+    at: isoTime(order.hlc.ms),
+    role: ROLES[order.authority] ?? 'device',
+  };
+}
+
+function mapped<T>(values: ReadonlyMap<string, T>, render: (value: T) => JsonValue): JsonObject {
+  return Object.fromEntries([...values].map(([name, value]) => [name, render(value)]));
+}
+
+/** Beyond 2^53 as text, so that nothing is rounded. */
+function numberOf(total: bigint): JsonValue {
+  const number = Number(total);
+  return Number.isSafeInteger(number) ? number : String(total);
+}
+
+function cborOf(value: JsonValue): CborValue {
+  if (typeof value !== 'object' || value === null) return value;
+  if (isList(value)) return value.map((item) => cborOf(item));
+  return new Map(Object.entries(value).map(([name, item]) => [name, cborOf(item)]));
+}
+
+function isList(value: object): value is readonly JsonValue[] {
+  return Array.isArray(value);
+}
+
+function refused(reason: string): Mended {
+  return { kind: 'refused', reason };
+}

@@ -1,0 +1,111 @@
+/**
+ * The part of the hub that serves devices: journal, door and broker, with the store beside them. When this
+ * returns, devices can connect, and what they publish is acknowledged when it is durable.
+ */
+import { Broker } from '../broker/broker.ts';
+import { type Access, openAccess } from './access.ts';
+import { AssetGate } from './assets/asset-gate.ts';
+import type { Ground } from './ground.ts';
+import { openJournal } from './storage/journal.ts';
+import { Lingers } from './power/linger.ts';
+import { brokerLimits, type HubAddresses, listenMqtt } from './listeners.ts';
+import { JournalSessionLog } from './storage/sessions.ts';
+import { HubStore } from './storage/store.ts';
+import { serveSync } from './sync/sync.ts';
+import { Door } from '../ingest/door.ts';
+import { recoverProgress } from '../ingest/progress.ts';
+import type { Journal } from '../journal/journal.ts';
+import { DOC_BYTES_MAX } from '../merge/doc/document.ts';
+import { unfoldable } from '../merge/fold.ts';
+import { DOC, type Op } from '../model/op.ts';
+import { HlcClock } from '../model/hlc.ts';
+import { MomentClock } from '../platform/clock.ts';
+import { PROGRAM_VERSION } from '../versions.ts';
+
+export interface Serving {
+  readonly journal: Journal;
+  readonly store: HubStore;
+  readonly door: Door;
+  readonly lingers: Lingers;
+  readonly broker: Broker;
+  readonly access: Access;
+  readonly addresses: HubAddresses;
+  readonly assetGate: AssetGate;
+}
+
+export async function serveDevices(ground: Ground): Promise<Serving> {
+  const { config, machine, time, paths, closers } = ground;
+  const access = closers.add(
+    await openAccess(config, machine, [
+      { host: config.broker.host, key: 'broker.host' },
+      { host: config.http.host, key: 'http.host' },
+    ]),
+  );
+  const journal = closers.add(await openJournal(config, machine, paths));
+  journal.onFault((fault) => {
+    if (fault.code === 'journal.poisoned') ground.fail(fault);
+  });
+  const store = closers.add(
+    HubStore.open({ config, machine, clock: time.clock, paths, journal, signer: ground.identity }),
+  );
+  const lingers = new Lingers(config.journal);
+  const assetGate = new AssetGate();
+  const { door, hlc } = openDoor(ground, { journal, store, lingers, access, assetGate });
+  const { clock, timers, log, files } = machine;
+  const hub = ground.id;
+  const broker = closers.add(
+    Broker.open({
+      door,
+      sessionLog: new JournalSessionLog({ journal, hub, files, path: paths.sessions }),
+      gatekeeper: access.gatekeeper,
+      clock,
+      timers,
+      log,
+      version: PROGRAM_VERSION,
+      limits: brokerLimits(config.broker),
+    }),
+  );
+  serveSync(ground, { journal, store, door, hlc, broker, access });
+  access.members?.onChange(() => broker.recheckRights());
+  if (access.desk !== undefined) {
+    const { serveEnrolment } = await import('./enrol.ts');
+    serveEnrolment(broker, access.desk, log);
+  }
+  const { addresses } = closers.add(await listenMqtt(ground, broker));
+  return { journal, store, door, lingers, broker, access, addresses, assetGate };
+}
+
+type DoorParts = Pick<Serving, 'journal' | 'store' | 'lingers' | 'access' | 'assetGate'>;
+
+function openDoor(
+  ground: Ground,
+  { journal, store, lingers, access, assetGate }: DoorParts,
+): { readonly door: Door; readonly hlc: HlcClock } {
+  const { config, machine, time, id } = ground;
+  const { log, random } = machine;
+  const moment = new MomentClock(time.clock);
+  const progress = recoverProgress({ hub: id, journal, store: store.state, log });
+  const hlc = new HlcClock(moment, progress.lastHlc);
+  const door = Door.open({
+    journal,
+    hub: id,
+    log,
+    clock: moment,
+    capture: config.capture,
+    bootId: new DataView(random.bytes(4).buffer).getUint32(0),
+    hlc,
+    knownVector: progress.vector,
+    lingerMs: (opClass) => lingers.of(opClass),
+    rosterEpoch: access.rosterEpoch,
+    unfoldable: (op) => unfoldable(op) ?? overgrown(store, op),
+    assets: assetGate,
+  });
+  return { door, hlc };
+}
+
+/** Folding takes whatever came; so it is here that a document stops growing. */
+function overgrown(store: HubStore, { kind, key, body }: Op): string | undefined {
+  if (kind !== DOC || store.fault !== undefined) return undefined;
+  const bytes = store.state.records.docBytes(key) + body.length;
+  return bytes > DOC_BYTES_MAX ? `the document is full: ${DOC_BYTES_MAX} bytes` : undefined;
+}

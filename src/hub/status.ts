@@ -1,0 +1,259 @@
+/**
+ * The hub's status snapshot, made anew from its parts whenever somebody asks, and the health that the
+ * watchdog and `/healthz` go by. A fault keeps the moment at which it was first seen.
+ */
+import { hexOf } from '../base/bytes.ts';
+import type { Clock } from '../base/clock.ts';
+import { FAULTS, type FaultCode, type HubError } from '../base/errors.ts';
+import { isoTime } from '../base/iso-time.ts';
+import type { Broker } from '../broker/broker.ts';
+import type { Config } from '../config/schema.ts';
+import type { HubAssets } from './assets/assets.ts';
+import type { HubLink } from './sync/links.ts';
+import type { HubPower } from './power/power.ts';
+import type { HubStore } from './storage/store.ts';
+import type { Journal } from '../journal/journal.ts';
+import { CLASS_NAMES, CLASSES, type ClassName, LOG, type OpClass } from '../model/class.ts';
+import type { Host } from '../platform/host.ts';
+import { DEADLINES_MS } from '../power/backlog.ts';
+import { rounded as twoDigits } from '../power/log/log-lines.ts';
+import { isLoopback } from '../security/listening.ts';
+import { overrideJson } from '../status/api/override.ts';
+import type { FlashLedger } from '../status/flash-ledger.ts';
+import type { FaultStatus, Health, StatusSnapshot, SyncStatus } from '../status/snapshot.ts';
+import type { PeerStatus } from '../sync/peers/peer-book.ts';
+import { syncStatesOf } from '../sync/recovery-table.ts';
+import type { Uplink } from '../uplink/uplink.ts';
+
+export interface StatusParts {
+  readonly hubId: string;
+  readonly version: string;
+  readonly config: Config;
+  readonly journal: Journal;
+  readonly broker: Broker;
+  readonly power: HubPower;
+  readonly uplink: Uplink;
+  readonly link: HubLink;
+  readonly store: HubStore;
+  readonly assets: Pick<HubAssets, 'stat' | 'fault'>;
+  readonly host: Host;
+  readonly flash: FlashLedger;
+  readonly peers: () => readonly PeerStatus[];
+  /** Of the site, for moments that people read. */
+  readonly clock: Clock;
+  /** Of the machine, for what its own figures are counted by. */
+  readonly machineClock: Clock;
+}
+
+export class HubStatus {
+  readonly #parts: StatusParts;
+  readonly #startMs: number;
+  readonly #sinceByFault = new Map<string, number>();
+
+  constructor(parts: StatusParts) {
+    this.#parts = parts;
+    this.#startMs = parts.machineClock.monotonicMs();
+  }
+
+  snapshot(): StatusSnapshot {
+    const { hubId, version, config, journal, broker, power, store, host, flash } = this.#parts;
+    const { clock, machineClock } = this.#parts;
+    const disk = host.figures(config.data);
+    const figures = host.processFigures();
+    const { quarantined, ...stat } = journal.stat();
+    const { bytes, bytesMax, firstLsn, lastLsn, durableLsn, syncs, bytesWritten } = stat;
+    const receiptedLsn = this.#parts.uplink.status().dataReceiptedLsn;
+    const sessions = broker.stat();
+    const faults = this.faults();
+    return {
+      hubId,
+      site: config.site,
+      version,
+      uptimeS: Math.round((machineClock.monotonicMs() - this.#startMs) / 1_000),
+      clock: { at: isoTime(clock.wallMs()), quality: clock.quality() },
+      power: this.#power(power),
+      backlog: this.#backlog(),
+      journal: {
+        firstLsn,
+        lastLsn,
+        durableLsn,
+        receiptedLsn,
+        bytes,
+        bytesMax,
+        syncs,
+        bytesWritten,
+        quarantined: quarantined.map(({ fromLsn, toLsn }) => ({ fromLsn, toLsn })),
+      },
+      store: { appliedLsn: store.appliedLsn },
+      assets: this.#parts.assets.stat(),
+      uplink: this.#uplink(),
+      sync: this.#sync(faults),
+      energy: this.#energy(),
+      devices: { ...sessions, connected: sessions.clients },
+      peers: this.#peers(),
+      disk: { freeBytes: disk.diskFreeBytes, totalBytes: disk.diskBytes },
+      flash: flash.status(disk.diskBytes),
+      process: { rssBytes: figures?.rssBytes ?? 0, cpuS: figures?.cpuS ?? 0 },
+      security: { mode: config.security.mode, openLan: this.#isOpenLan() },
+      faults,
+    };
+  }
+
+  /** Devices are served and the journal is writable. */
+  health(): Health {
+    const { fault } = this.#parts.journal;
+    const reasons = fault === undefined ? [] : [`${fault.code}: ${fault.message}`];
+    return { ok: reasons.length === 0, reasons };
+  }
+
+  faults(): FaultStatus[] {
+    const { journal, power, uplink, store, assets, clock } = this.#parts;
+    const own = [journal.fault, store.fault, assets.fault, ...uplink.status().faults];
+    const found: { code: FaultCode; message: string }[] = own
+      .filter((fault): fault is HubError => fault !== undefined)
+      .map(({ code, message }) => ({ code, message }));
+    for (const { fromLsn, toLsn } of journal.stat().quarantined) {
+      found.push({ code: 'journal.damaged', message: `LSN ${fromLsn} to ${toLsn} kept aside` });
+    }
+    found.push(...power.monitor.faults(), ...this.#peerFaults());
+    if (clock.quality() === 'unknown') {
+      found.push({ code: 'clock.unknown', message: `the clock says ${isoTime(clock.wallMs())}` });
+    }
+    return this.#withSince(found);
+  }
+
+  #peerFaults(): { code: FaultCode; message: string }[] {
+    const peers = this.#parts.peers();
+    const found: { code: FaultCode; message: string }[] = [];
+    const refused = peers.find(({ state }) => state === 'refused');
+    if (refused !== undefined) {
+      const { address, reason } = refused;
+      found.push({ code: 'peer.refused', message: `${address}: ${reason ?? 'login refused'}` });
+    }
+    const stuck = peers.find(({ stuckLanes }) => stuckLanes > 0);
+    if (stuck !== undefined) {
+      const message = `${stuck.stuckLanes} lanes do not get on with ${stuck.address}`;
+      found.push({ code: 'peer.stuck', message });
+    }
+    return found;
+  }
+
+  #withSince(found: readonly { code: FaultCode; message: string }[]): FaultStatus[] {
+    const codes = new Set<string>(found.map(({ code }) => code));
+    for (const code of this.#sinceByFault.keys()) {
+      if (!codes.has(code)) this.#sinceByFault.delete(code);
+    }
+    return found.map(({ code, message }) => {
+      const sinceMs = this.#sinceByFault.get(code) ?? this.#parts.clock.wallMs();
+      this.#sinceByFault.set(code, sinceMs);
+      return { code, message, hint: FAULTS[code], since: isoTime(sinceMs) };
+    });
+  }
+
+  #power(power: HubPower): StatusSnapshot['power'] {
+    const { state, source, ageS, ...figures } = twoDigits(power.monitor.estimate());
+    return {
+      state,
+      socPct: figures.socPct ?? null,
+      socErrPct: figures.socErrPct ?? null,
+      batteryV: figures.batteryV ?? null,
+      pvW: figures.pvW ?? null,
+      loadW: figures.loadW ?? null,
+      curtailed: figures.curtailed ?? null,
+      source,
+      ageS: Number.isFinite(ageS) ? ageS : null,
+      override: overrideJson(power.override.current()),
+    };
+  }
+
+  #peers(): StatusSnapshot['peers'] {
+    const { peers, clock, machineClock } = this.#parts;
+    return peers().map(
+      ({ hub, address, state, reason, opsSent, opsTaken, stuckLanes, heardMs }) => {
+        const agoMs = heardMs === undefined ? undefined : machineClock.monotonicMs() - heardMs;
+        return {
+          hubId: hub ?? null,
+          address,
+          state,
+          reason: reason ?? null,
+          lastSeenAt: agoMs === undefined ? null : isoTime(clock.wallMs() - agoMs),
+          opsSent,
+          opsTaken,
+          stuckLanes,
+        };
+      },
+    );
+  }
+
+  #backlog(): StatusSnapshot['backlog'] {
+    const backlog = this.#parts.uplink.backlog();
+    const rows = CLASSES.map((opClass) => {
+      const { ops, bytes, oldestMs } = backlog[opClass];
+      return [CLASS_NAMES[opClass], { ops, bytes, oldestS: Math.round(oldestMs / 1_000) }];
+    });
+    return Object.fromEntries(rows) as StatusSnapshot['backlog'];
+  }
+
+  #uplink(): StatusSnapshot['uplink'] {
+    const { uplink, link: way, power, config } = this.#parts;
+    const { state, link, lastReceiptMs, bytesToday, byLink, sealedTo } = uplink.status();
+    const lastReceiptAt = lastReceiptMs === undefined ? null : isoTime(lastReceiptMs);
+    const view = way.tracker?.view();
+    const rows = Object.entries(byLink).map(([kind, { onMs, ...use }]) => {
+      return [kind, { ...use, onS: Math.round(onMs / 100) / 10 }] as const;
+    });
+    return {
+      state,
+      link,
+      lastReceiptAt,
+      bytesToday,
+      linkState: view?.state ?? 'absent',
+      device: view?.device ?? null,
+      costClass: view?.costClass ?? 0,
+      byLink: Object.fromEntries(rows),
+      quota: power.monitor.quota() ?? null,
+      encryptedTo: sealedTo === undefined ? null : hexOf(sealedTo),
+      jurisdiction: config.uplink.jurisdiction || null,
+    };
+  }
+
+  #sync(faults: readonly FaultStatus[]): SyncStatus {
+    const { config, journal, uplink, clock } = this.#parts;
+    const backlog = uplink.backlog();
+    const waiting = CLASSES.filter((opClass) => opClass !== LOG && backlog[opClass].ops > 0);
+    const hasUplink = config.uplink.url !== '';
+    // Where nothing waits, the receipted LSN is how far the uplink has looked.
+    const isEmpty = CLASSES.every((opClass) => backlog[opClass].ops === 0);
+    const isCounting = hasUplink && isEmpty && uplink.receiptedLsn < journal.durableLsn;
+    const isOverdue = (opClass: OpClass): boolean =>
+      backlog[opClass].oldestMs > DEADLINES_MS[opClass];
+    const nameOf = (opClass: OpClass): ClassName => CLASS_NAMES[opClass];
+    const [worst, ...also] = syncStatesOf({
+      faults: new Set(faults.map(({ code }) => code)),
+      quarantinedRanges: journal.stat().quarantined.length,
+      clock: clock.quality(),
+      hasUplink,
+      isCounting,
+      waiting: hasUplink ? waiting.map(nameOf) : [],
+      overdue: hasUplink ? waiting.filter(isOverdue).map(nameOf) : [],
+    });
+    const { name, severity, meaning, steps } = worst;
+    return { state: name, severity, meaning, steps, also: also.map((row) => row.name) };
+  }
+
+  #energy(): StatusSnapshot['energy'] {
+    const { sessions, energyWh, byClass } = this.#parts.power.monitor.energy().today;
+    const rounded = (wh: number): number => Math.round(wh * 1_000) / 1_000;
+    const rows = CLASSES.map((opClass) => [CLASS_NAMES[opClass], rounded(byClass[opClass])]);
+    return {
+      sessionsToday: sessions,
+      whToday: rounded(energyWh),
+      whByClass: Object.fromEntries(rows) as StatusSnapshot['energy']['whByClass'],
+    };
+  }
+
+  #isOpenLan(): boolean {
+    const { security, broker, http } = this.#parts.config;
+    return security.mode === 'open' && ![broker.host, http.host].every(isLoopback);
+  }
+}

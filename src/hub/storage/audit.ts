@@ -1,0 +1,156 @@
+/** The audit log of a running hub: what it is told, and by whom. Without `audit.enabled` nobody tells it anything. */
+import { must } from '../../base/assert.ts';
+import { bytesEqual } from '../../base/bytes.ts';
+import type { Cancel } from '../../base/clock.ts';
+import { HubError } from '../../base/errors.ts';
+import { AuditTrail } from '../../audit/audit-trail.ts';
+import { CborError } from '../../codec/reader.ts';
+import type { Ground } from '../ground.ts';
+import type { Serving } from '../serving.ts';
+import type { OpId } from '../../merge/op-id.ts';
+import { readUndo } from '../../merge/patch.ts';
+import { CLASS_NAMES, type OpClass } from '../../model/class.ts';
+import { decodeEntry, type Entry } from '../../model/entry.ts';
+import { EVENT, UNDO } from '../../model/op.ts';
+import { ORIGIN_BYTES, type Origin, originOfBytes } from '../../model/origin.ts';
+import { OpScan } from '../../store/op-scan.ts';
+import type { BatchAudit } from '../../uplink/ports.ts';
+
+const CONFLICTS_MS = 30_000;
+/** Conflicts that are looked at, and remembered as told. */
+const CONFLICTS_MAX = 200;
+const TOLD_MAX = 2_000;
+/** After a crash, entries that the store has folded and the log does not know are told again, so many at most. */
+const CATCH_UP_MAX = 100_000;
+
+export class HubAudit {
+  readonly trail: AuditTrail;
+  readonly #serving: Pick<Serving, 'journal' | 'store'>;
+  readonly #sinceMs: number;
+  readonly #told = new Set<string>();
+  readonly #scan = new OpScan();
+  #origin: { readonly bytes: Uint8Array; readonly name: Origin } | undefined;
+  readonly #cancel: Cancel;
+  #hasEdits = false;
+  #isCaughtUp = false;
+
+  private constructor({ machine, time, paths, config }: Ground, serving: Serving) {
+    const { files, log } = machine;
+    const { mibMax: filesMax } = config.audit;
+    const times = { clock: time.clock, timers: time.timers };
+    this.trail = AuditTrail.open({ files, dir: paths.audit, filesMax, log, ...times });
+    this.#serving = serving;
+    this.#sinceMs = time.clock.wallMs();
+    this.#cancel = time.timers.every(CONFLICTS_MS, () => this.#lookForConflicts());
+  }
+
+  static open(ground: Ground, serving: Serving): HubAudit | undefined {
+    return ground.config.audit.enabled ? new HubAudit(ground, serving) : undefined;
+  }
+
+  /** The entry at `lsn` is being folded; in order, and from earlier on where the store is built anew. */
+  offer(lsn: number, entry: Uint8Array): void {
+    if (!this.#isCaughtUp) this.#catchUp(lsn);
+    if (lsn <= this.trail.seenLsn) return;
+    this.#take(lsn, entry);
+  }
+
+  /** For the uplink. */
+  get batches(): BatchAudit {
+    const { trail } = this;
+    return {
+      batched: (batch) => trail.batched(batch),
+      receipted: (batch) => trail.receipted(batch),
+      refused: (batch, reason) => trail.refused(batch, reason),
+    };
+  }
+
+  close(): void {
+    this.#cancel();
+    this.trail.close();
+  }
+
+  /** What the log lacks between its last line and where the store goes on. */
+  #catchUp(beforeLsn: number): void {
+    this.#isCaughtUp = true;
+    const from = Math.max(this.trail.seenLsn + 1, beforeLsn - CATCH_UP_MAX);
+    if (from >= beforeLsn) return;
+    const cursor = this.#serving.journal.cursor(from);
+    for (let item = cursor.next(); item !== undefined; item = cursor.next()) {
+      if (item.lsn >= beforeLsn) return;
+      this.#take(item.lsn, item.entry);
+    }
+  }
+
+  #take(lsn: number, bytes: Uint8Array): void {
+    const scan = this.#scan;
+    if (scan.read(bytes) && scan.kind === EVENT) {
+      // Most entries by far are events: nothing of them is made but what the log needs.
+      const { class: opClass, seq, stampMs: ms, stampCounter: counter } = scan;
+      const origin = this.#originAt(bytes, scan.laneAt);
+      this.trail.received(
+        lsn,
+        { origin, class: opClass as OpClass, seq },
+        { hlc: { ms, counter } },
+      );
+      this.trail.merged(lsn);
+    } else this.#takeOther(lsn, bytes);
+  }
+
+  /** One hub's own events come in a row: the text of their origin is made once. */
+  #originAt(bytes: Uint8Array, at: number): Origin {
+    const place = bytes.subarray(at, at + ORIGIN_BYTES);
+    if (this.#origin === undefined || !bytesEqual(place, this.#origin.bytes)) {
+      const name = must(originOfBytes(place), 'a scanned op has an origin');
+      this.#origin = { bytes: place.slice(), name };
+    }
+    return this.#origin.name;
+  }
+
+  #takeOther(lsn: number, bytes: Uint8Array): void {
+    const entry = entryOf(bytes);
+    if (entry?.type === 'op') {
+      const { op, stamp } = entry.stamped;
+      this.trail.received(lsn, op, stamp);
+      if (op.kind !== EVENT) this.#hasEdits = true;
+      if (op.kind === UNDO) {
+        for (const target of readUndo(op.body) ?? []) this.trail.undone(nameOf(target), nameOf(op));
+      }
+    }
+    this.trail.merged(lsn);
+  }
+
+  #lookForConflicts(): void {
+    if (!this.#hasEdits) return;
+    this.#hasEdits = false;
+    try {
+      const met = this.#serving.store.state.records.conflicts(true, CONFLICTS_MAX);
+      for (const { key, field, winner, loser, foundMs } of met) {
+        const found = { winner: nameOf(winner), loser: nameOf(loser), key, field };
+        const name = `${found.winner} ${found.loser} ${field}`;
+        if (foundMs < this.#sinceMs || this.#told.has(name)) continue;
+        if (this.#told.size >= TOLD_MAX) this.#told.clear();
+        this.#told.add(name);
+        this.trail.conflict(found);
+      }
+    } catch (error) {
+      // The store is being built anew; the next edit has us look again.
+      if (!(error instanceof HubError)) throw error;
+      this.#hasEdits = true;
+    }
+  }
+}
+
+function nameOf({ origin, class: opClass, seq }: OpId): string {
+  return `${origin}/${CLASS_NAMES[opClass]}/${seq}`;
+}
+
+/** Undefined for an entry of a later version. */
+function entryOf(bytes: Uint8Array): Entry | undefined {
+  try {
+    return decodeEntry(bytes);
+  } catch (error) {
+    if (error instanceof CborError) return undefined;
+    throw error;
+  }
+}

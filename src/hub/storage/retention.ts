@@ -1,0 +1,138 @@
+/**
+ * What of the journal may be released: ops that are receipted (or, without an uplink, older than
+ * `keep_days`), folded into the durable store and the blob store, hashed into the durable ledger, numbered by a progress note that
+ * stays, and not owed to a device that is away. Whole segments go; the journal decides which those are. When it
+ * fills up, devices that are away lose what is oldest, before others lose the right to publish.
+ */
+import type { Cancel, Clock, Timers } from '../../base/clock.ts';
+import { HubError } from '../../base/errors.ts';
+import type { Log } from '../../base/log.ts';
+import { CborError } from '../../codec/reader.ts';
+import type { Door } from '../../ingest/door.ts';
+import type { Journal } from '../../journal/journal.ts';
+import { decodeEntry } from '../../model/entry.ts';
+
+type Lsn = number;
+
+export interface RetentionOptions {
+  /** The journal has let go of these entries. */
+  readonly onReleased?: ((firstLsn: Lsn, throughLsn: Lsn) => void) | undefined;
+  readonly journal: Journal;
+  readonly door: Pick<Door, 'noteProgress'>;
+  /** Undefined without an uplink. */
+  readonly receiptedLsn: (() => Lsn) | undefined;
+  /** Makes the store durable and says how far it has come. */
+  readonly settleStore: () => Promise<Lsn>;
+  /** Makes the ledger durable and says how far it has come. */
+  readonly flushLedger: () => Promise<Lsn>;
+  /** Makes the bytes of assets durable and says how far they have come. */
+  readonly settleAssets: () => Promise<Lsn>;
+  readonly sessions: RetainingSessions;
+  readonly keepMs: number;
+  /** Whose wall time stamps carry. */
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly log: Log;
+}
+
+/** MQTT sessions that read messages from the journal. */
+export interface RetainingSessions {
+  /** The oldest LSN that one of them still has to read. */
+  readonly pinnedLsn: Lsn;
+  /** Takes from them what lies at or below `lsn`. */
+  cutThrough(lsn: Lsn): void;
+  /** Writes down what the journal says about sessions up to the LSN that it resolves to. */
+  sumUp(): Promise<Lsn>;
+}
+
+const PERIOD_MS = 15_000;
+/** From here on the journal's room matters more than what waits for devices that are away. */
+const FULL_RATIO = 0.5;
+
+export class Retention {
+  readonly #options: RetentionOptions;
+  readonly #cancel: Cancel;
+  #underway: Promise<void> = Promise.resolve();
+  #isBusy = false;
+
+  constructor(options: RetentionOptions) {
+    this.#options = options;
+    this.#cancel = options.timers.every(PERIOD_MS, () => this.look());
+  }
+
+  /** Releases what may go; one round at a time. */
+  look(): void {
+    if (this.#isBusy) return;
+    this.#isBusy = true;
+    this.#underway = this.#round().finally(() => (this.#isBusy = false));
+  }
+
+  async close(): Promise<void> {
+    this.#cancel();
+    await this.#underway;
+  }
+
+  async #round(): Promise<void> {
+    const { journal, door, settleStore, flushLedger, settleAssets, sessions, log } = this.#options;
+    const { firstLsn } = journal;
+    const secondStart = journal.segmentStarts[1];
+    const unneededLsn = this.#releasableLsn();
+    if (secondStart === undefined || secondStart > unneededLsn + 1) return;
+    if (journal.fillRatio >= FULL_RATIO) sessions.cutThrough(secondStart - 1);
+    const through = Math.min(unneededLsn, sessions.pinnedLsn - 1);
+    if (secondStart > through + 1) return;
+    try {
+      await journal.whenDurable(door.noteProgress());
+      const folded = await settleStore();
+      const hashed = await flushLedger();
+      const gathered = await settleAssets();
+      const summedUp = await sessions.sumUp();
+      const first = journal.release(Math.min(through, folded, hashed, gathered, summedUp));
+      if (first <= firstLsn) return;
+      log.info('journal.released', { firstLsn: first, entries: first - firstLsn });
+      this.#options.onReleased?.(firstLsn, first - 1);
+    } catch (error) {
+      // A journal or store at fault says so itself; nothing was released.
+      if (!(error instanceof HubError)) throw error;
+    }
+  }
+
+  #releasableLsn(): Lsn {
+    const { journal, receiptedLsn } = this.#options;
+    return receiptedLsn === undefined
+      ? this.#expiredLsn()
+      : Math.min(receiptedLsn(), journal.durableLsn);
+  }
+
+  /** Everything below the newest segment that begins before `keep_days`: what lies there is older still. */
+  #expiredLsn(): Lsn {
+    const { journal, keepMs, clock } = this.#options;
+    if (clock.quality() === 'unknown') return 0; // A clock that nobody set expires nothing.
+    const oldestMs = clock.wallMs() - keepMs;
+    const expired = journal.segmentStarts.findLast(
+      (lsn) => (this.#stampMsFrom(lsn) ?? Infinity) < oldestMs,
+    );
+    return (expired ?? journal.firstLsn) - 1;
+  }
+
+  /** Wall time of the first op at or behind `lsn`. */
+  #stampMsFrom(lsn: Lsn): number | undefined {
+    const cursor = this.#options.journal.cursor(lsn);
+    for (let next = cursor.next(); next !== undefined; next = cursor.next()) {
+      const ms = stampMsOf(next.entry);
+      if (ms !== undefined) return ms;
+    }
+    return undefined;
+  }
+}
+
+/** Undefined for a local entry, and for one that this version cannot read: neither tells the time. */
+function stampMsOf(bytes: Uint8Array): number | undefined {
+  try {
+    const entry = decodeEntry(bytes);
+    return entry.type === 'op' ? entry.stamped.stamp.hlc.ms : undefined;
+  } catch (error) {
+    if (error instanceof CborError) return undefined;
+    throw error;
+  }
+}

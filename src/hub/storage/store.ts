@@ -1,0 +1,223 @@
+/**
+ * The hub's state: the store and the applier that follows the journal into it. A damaged or failing store
+ * is no reason to stop: it is removed, opened anew and folded from the journal again, while devices are
+ * served as before. Where the journal has let go of its beginning, the snapshot stands in for that.
+ */
+import { Backoff } from '../../base/backoff.ts';
+import type { Cancel, Clock } from '../../base/clock.ts';
+import { type FaultCode, HubError, messageOf, systemCode } from '../../base/errors.ts';
+import type { Config } from '../../config/schema.ts';
+import type { HubPaths } from '../data.ts';
+import { Applier } from '../../ingest/applier.ts';
+import type { Journal } from '../../journal/journal.ts';
+import { verifyEd25519 } from '../../keys/identity.ts';
+import type { Machine } from '../../machine.ts';
+import type { Signer } from '../../snapshot/manifest.ts';
+import { readSnapshot, writeSnapshot } from '../../snapshot/snapshot-file.ts';
+import { type StateDigest, Store, type StoreOptions } from '../../store/store.ts';
+
+export interface HubStoreOptions {
+  readonly config: Config;
+  readonly machine: Machine;
+  /** Of the site: readings are as old as it says. */
+  readonly clock: Clock;
+  readonly paths: HubPaths;
+  readonly journal: Journal;
+  /** Signs the snapshot, and is the only one whose snapshot is believed. */
+  readonly signer: Signer;
+}
+
+export type EntryTaker = (lsn: number, entry: Uint8Array) => void;
+
+/** A store that fails again soon waits before it is opened once more: the card is at fault, not the file. */
+const REOPEN_MS_MIN = 5_000;
+const REOPEN_MS_MAX = 600_000;
+/** Snapshots that are as good as none. */
+const UNUSABLE: ReadonlySet<FaultCode> = new Set(['snapshot.damaged', 'snapshot.untrusted']);
+
+export class HubStore {
+  readonly #options: HubStoreOptions;
+  #state: Store;
+  #applier: Applier | undefined;
+  #alongside: EntryTaker | undefined;
+  readonly #backoff: Backoff;
+  #reopenedMs = -Infinity;
+  #cancelReopen: Cancel | undefined;
+  #fault: HubError | undefined;
+  /** By databases that were given up. */
+  #writtenBefore = 0;
+
+  private constructor(options: HubStoreOptions) {
+    this.#options = options;
+    this.#backoff = new Backoff(REOPEN_MS_MIN, REOPEN_MS_MAX, options.machine.random);
+    this.#state = openState(options);
+  }
+
+  static open(options: HubStoreOptions): HubStore {
+    return new HubStore(options);
+  }
+
+  /** The tables as they are now. */
+  get state(): Store {
+    return this.#state;
+  }
+
+  /** All of the journal up to here shows in queries. */
+  get appliedLsn(): number {
+    return this.#state.appliedLsn;
+  }
+
+  /** Bytes that the database wrote since the start. */
+  get writtenBytes(): number {
+    return this.#writtenBefore + this.#state.writtenBytes;
+  }
+
+  get fault(): HubError | undefined {
+    return this.#fault;
+  }
+
+  /** Begins to fold what the journal has; `alongside` sees each entry that is read for it. */
+  follow(alongside: EntryTaker = () => undefined): void {
+    const { journal, machine, clock } = this.#options;
+    this.#alongside = alongside;
+    const { timers, log } = machine;
+    this.#applier = Applier.start({
+      journal,
+      timers,
+      log,
+      store: this.#state,
+      clock: machine.clock,
+      siteClock: clock,
+      alongside,
+      onFault: (fault) => this.#recover(fault),
+    });
+  }
+
+  /** Resolves when everything up to `lsn`, which is durable, shows in queries. */
+  async whenApplied(lsn: number): Promise<void> {
+    await this.#applier?.caughtUp(lsn);
+  }
+
+  /** Digest of the state with everything that is durable at this moment. */
+  async digest(): Promise<StateDigest> {
+    await this.#applier?.caughtUp(this.#options.journal.durableLsn);
+    return this.#state.digest();
+  }
+
+  /**
+   * Makes the tables survive a power cut and writes the snapshot; the journal may let go of all up to the
+   * LSN it resolves to.
+   */
+  async settle(): Promise<number> {
+    const { machine, paths, signer, clock: siteClock } = this.#options;
+    const { files, clock, timers } = machine;
+    const state = this.#state;
+    if (this.#applier === undefined) return 0;
+    return this.#applier.whilePaused(async () => {
+      const lsn = await state.persist();
+      const items = state.dump();
+      const path = paths.snapshot;
+      await writeSnapshot({ files, clock, siteClock, timers, signer, path, lsn, items });
+      return lsn;
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#cancelReopen?.();
+    await this.#applier?.stop();
+    try {
+      this.#state.close();
+    } catch (error) {
+      // The journal has everything; the next run folds what is missing.
+      this.#options.machine.log.warn('store.close-failed', { reason: faultOf(error).message });
+    }
+  }
+
+  #recover(fault: HubError): void {
+    const { clock, timers } = this.#options.machine;
+    this.#fault = fault;
+    this.#applier = undefined;
+    if (clock.monotonicMs() - this.#reopenedMs > REOPEN_MS_MAX) {
+      this.#backoff.reset();
+      this.#reopen(fault);
+    } else {
+      this.#cancelReopen = timers.after(this.#backoff.nextMs(), () => this.#reopen(fault));
+    }
+  }
+
+  #reopen(fault: HubError): void {
+    const { machine } = this.#options;
+    const failed = this.#state;
+    this.#reopenedMs = machine.clock.monotonicMs();
+    try {
+      failed.close();
+      if (fault.code === 'store.damaged') removeState(this.#options, fault);
+      this.#state = openState(this.#options);
+    } catch (error) {
+      this.#recover(faultOf(error));
+      return;
+    }
+    this.#writtenBefore += failed.writtenBytes;
+    this.#fault = undefined;
+    machine.log.info('store.reopened', { checkpointLsn: this.#state.checkpointLsn });
+    this.follow(this.#alongside);
+  }
+}
+
+function openState(options: HubStoreOptions): Store {
+  const { config, machine, paths } = options;
+  const { files, log } = machine;
+  const { readingsDays } = config.store;
+  const storeOptions: StoreOptions = { files, log, path: paths.state, readingsDays };
+  let state: Store;
+  try {
+    state = Store.open(storeOptions);
+  } catch (error) {
+    if (!(error instanceof HubError) || error.code !== 'store.damaged') throw error;
+    removeState(options, error);
+    state = Store.open(storeOptions);
+  }
+  if (state.checkpointLsn > options.journal.lastLsn) {
+    const { checkpointLsn } = state;
+    log.warn('store.other-journal', { checkpointLsn, lastLsn: options.journal.lastLsn });
+    state.rewind(options.journal.firstLsn - 1);
+  }
+  bridgeGap(options, state);
+  return state;
+}
+
+function removeState({ machine, paths }: HubStoreOptions, fault: HubError): void {
+  machine.log.warn('store.removed', { path: paths.state, reason: fault.message });
+  Store.remove(machine.files, paths.state);
+}
+
+/** Where the journal begins behind the tables' end, the tables begin anew from the snapshot. */
+function bridgeGap(options: HubStoreOptions, state: Store): void {
+  const { machine, paths, journal, signer } = options;
+  const { files, log } = machine;
+  const { firstLsn } = journal;
+  const appliedLsn = state.checkpointLsn;
+  if (firstLsn <= appliedLsn + 1) return;
+  try {
+    const trust = { publicKey: signer.publicKey, verify: verifyEd25519 };
+    const snapshot = readSnapshot(files, paths.snapshot, trust);
+    if (snapshot !== undefined && snapshot.manifest.lsn > appliedLsn) {
+      const { lsn } = snapshot.manifest;
+      state.clear();
+      state.load(snapshot.items, lsn);
+      log.warn('store.restored', { path: paths.snapshot, throughLsn: lsn });
+      if (lsn + 1 >= firstLsn) return;
+    }
+  } catch (error) {
+    if (!(error instanceof HubError) || !UNUSABLE.has(error.code)) throw error;
+    log.error('store.snapshot-unusable', { code: error.code, reason: error.message });
+  }
+  log.error('store.incomplete', { fromLsn: state.checkpointLsn + 1, toLsn: firstLsn - 1 });
+}
+
+/** A failing disk also speaks through the file system itself; anything else is a bug. */
+function faultOf(error: unknown): HubError {
+  if (error instanceof HubError) return error;
+  if (systemCode(error) === undefined) throw error;
+  return new HubError('store.failed', `state database: ${messageOf(error)}`, error);
+}

@@ -1,0 +1,104 @@
+/**
+ * What the region sends, as this hub takes it: ops through the one door into the journal, and what they ask of the hub
+ * itself. That is not said by messages, which a crash could lose or repeat, but by records: `control/<hub>` and
+ * `control/all` hold the wish of the moment, and the hub looks at them at its start and whenever they change.
+ *
+ *   override_until   milliseconds since 1970: until then everything is sent; in the past: no more
+ *   override_by      who asked
+ */
+import type { Clock } from '../../base/clock.ts';
+import { HubError } from '../../base/errors.ts';
+import type { Log } from '../../base/log.ts';
+import { decodeCbor } from '../../codec/reader.ts';
+import type { HubPower } from '../power/power.ts';
+import type { HubStore } from '../storage/store.ts';
+import type { Door } from '../../ingest/door.ts';
+import type { Journal } from '../../journal/journal.ts';
+import { AUTHORITY, type StampedOp } from '../../model/op.ts';
+import type { Origin } from '../../model/origin.ts';
+import type { VersionVector } from '../../model/version-vector.ts';
+import type { DownlinkPort } from '../../uplink/session/downlink.ts';
+
+export interface HubDownlinkOptions {
+  readonly door: Pick<Door, 'acceptCopies' | 'vector'>;
+  readonly journal: Pick<Journal, 'whenDurable' | 'durableLsn'>;
+  readonly store: Pick<HubStore, 'state' | 'whenApplied'>;
+  readonly power: Pick<HubPower, 'override'>;
+  readonly hub: Origin;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+const OVERRIDE_MS_MAX = 86_400_000;
+
+export class HubDownlink implements DownlinkPort {
+  readonly #options: HubDownlinkOptions;
+  /** The wish that was carried out last. */
+  #overrideUntilMs = 0;
+
+  constructor(options: HubDownlinkOptions) {
+    this.#options = options;
+    void this.#obeyAtStart();
+  }
+
+  vector(): VersionVector {
+    return this.#options.door.vector();
+  }
+
+  async take(ops: readonly StampedOp[]): Promise<readonly string[]> {
+    const { door, journal, store } = this.#options;
+    const { lsn, taken, reasons } = door.acceptCopies(ops);
+    if (lsn === 0) return reasons;
+    await journal.whenDurable(lsn);
+    if (taken.some(({ key }) => this.#controls().includes(key))) {
+      await store.whenApplied(lsn);
+      this.#obey();
+    }
+    return reasons;
+  }
+
+  async #obeyAtStart(): Promise<void> {
+    const { store, journal, log } = this.#options;
+    try {
+      await store.whenApplied(journal.durableLsn);
+      this.#obey();
+    } catch (error) {
+      // The store says itself what ails it; the next change is heeded.
+      if (!(error instanceof HubError)) throw error;
+      log.warn('downlink.control-unread', { code: error.code });
+    }
+  }
+
+  #controls(): string[] {
+    return ['control/all', `control/${this.#options.hub}`];
+  }
+
+  /** Carries out what the records ask for and was not carried out yet. */
+  #obey(): void {
+    const wishes = this.#controls().map((key) => this.#overrideIn(key));
+    const wish = wishes.toSorted((a, b) => b.atMs - a.atMs)[0];
+    if (wish === undefined || wish.untilMs === this.#overrideUntilMs) return;
+    const { power, clock, log } = this.#options;
+    const leftMs = Math.min(OVERRIDE_MS_MAX, wish.untilMs - clock.wallMs());
+    const hadOne = this.#overrideUntilMs > clock.wallMs();
+    this.#overrideUntilMs = wish.untilMs;
+    if (leftMs <= 0 && !hadOne) return;
+    log.info('downlink.override', { untilMs: wish.untilMs, by: wish.by });
+    power.override.begin(Math.max(0, leftMs), wish.by);
+  }
+
+  /** Only what people wrote counts: a device may not spend the battery. */
+  #overrideIn(key: string): { untilMs: number; by: string; atMs: number } {
+    const { fields } = this.#options.store.state.records.get(key);
+    const until = fields.get('override_until');
+    const by = fields.get('override_by');
+    const isByPeople = until !== undefined && until.order.authority > AUTHORITY.device;
+    const untilMs = isByPeople ? decodeCbor(until.value) : 0;
+    const name = by === undefined ? undefined : decodeCbor(by.value);
+    return {
+      untilMs: typeof untilMs === 'number' && Number.isFinite(untilMs) ? untilMs : 0,
+      by: typeof name === 'string' ? name.slice(0, 64) : 'the region',
+      atMs: isByPeople ? until.order.hlc.ms : 0,
+    };
+  }
+}

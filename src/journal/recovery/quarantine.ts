@@ -1,0 +1,98 @@
+/**
+ * Damaged parts of acknowledged data, kept aside. The folder's names say which LSNs are lost, so the list survives
+ * restarts and the release of the segments around; the bytes are for whoever wants to save something by hand or heal
+ * the range from a peer. Only a person removes them.
+ *
+ * Bounded: beyond the limits a name is kept without its bytes, and beyond the number of names only the log tells.
+ */
+import { messageOf } from '../../base/errors.ts';
+import type { Log } from '../../base/log.ts';
+import type { Files } from '../../platform/files/files.ts';
+import type { Lsn } from '../format.ts';
+import { parseQuarantineName, QUARANTINE_NAME, quarantineName } from '../names.ts';
+
+export interface QuarantinedRange {
+  readonly fromLsn: Lsn;
+  readonly toLsn: Lsn;
+  /** Path of the kept bytes, which may be none. */
+  readonly file: string;
+}
+
+const FILES_MAX = 256;
+const BYTES_MAX = 64 << 20;
+
+export class Quarantine {
+  readonly #files: Files;
+  readonly #journalDir: string;
+  readonly #dir: string;
+  readonly #log: Log;
+  readonly #ranges: QuarantinedRange[] = [];
+  #bytes = 0;
+
+  constructor(files: Files, journalDir: string, log: Log) {
+    this.#files = files;
+    this.#journalDir = journalDir;
+    this.#dir = `${journalDir}/${QUARANTINE_NAME}`;
+    this.#log = log;
+    for (const name of files.list(this.#dir)) {
+      const parsed = parseQuarantineName(name);
+      if (parsed === undefined || parsed.fromLsn === 0) continue;
+      const { fromLsn, toLsn } = parsed;
+      this.#ranges.push({ fromLsn, toLsn, file: `${this.#dir}/${name}` });
+    }
+  }
+
+  get ranges(): readonly QuarantinedRange[] {
+    return this.#ranges;
+  }
+
+  /** Whether a whole segment was set aside. */
+  get holdsSegments(): boolean {
+    return this.#files.list(this.#dir).some((name) => name.endsWith('.segment'));
+  }
+
+  /** Keeps the bytes that `read` gives; undefined where this range was known before. */
+  keep(
+    range: { segment: number; fromLsn: Lsn; toLsn: Lsn },
+    read: () => Uint8Array,
+  ): QuarantinedRange | undefined {
+    return this.#add(range, 'bin', (path) => {
+      const bytes = this.#bytes < BYTES_MAX ? read() : new Uint8Array(0);
+      this.#bytes += bytes.length;
+      this.#files.replace(path, bytes);
+    });
+  }
+
+  /** Moves a whole segment file aside; its range is 0 to 0 where no LSN is lost with it. */
+  move(
+    range: { segment: number; fromLsn: Lsn; toLsn: Lsn },
+    from: string,
+  ): QuarantinedRange | undefined {
+    return this.#add(range, 'segment', (path) => this.#files.rename(from, path));
+  }
+
+  #add(
+    range: { segment: number; fromLsn: Lsn; toLsn: Lsn },
+    what: 'bin' | 'segment',
+    put: (path: string) => void,
+  ): QuarantinedRange | undefined {
+    const { segment, fromLsn, toLsn } = range;
+    const isKnown = this.#ranges.some((each) => each.fromLsn <= fromLsn && toLsn <= each.toLsn);
+    if (what === 'bin' && isKnown) return undefined;
+    const path = `${this.#dir}/${quarantineName(segment, fromLsn, toLsn, what)}`;
+    const known = { fromLsn, toLsn, file: path };
+    if (fromLsn > 0) this.#ranges.push(known);
+    this.#log.error('journal.damaged', { segment, fromLsn, toLsn, file: path });
+    if (this.#ranges.length > FILES_MAX) return known;
+    try {
+      this.#files.makeDir(this.#dir);
+      put(path);
+      this.#files.syncDir(this.#dir);
+      if (what === 'segment') this.#files.syncDir(this.#journalDir);
+    } catch (error) {
+      // The damaged bytes stay where they are, and the range is known for this run.
+      this.#log.error('journal.quarantine-failed', { file: path, reason: messageOf(error) });
+    }
+    return known;
+  }
+}

@@ -1,0 +1,140 @@
+/**
+ * The machine's files. Promises what files.ts says; the waiting sync runs on Node's thread pool, everything
+ * else is a system call on the spot, because a call into the page cache is shorter than a promise.
+ */
+import {
+  closeSync,
+  existsSync,
+  fdatasync,
+  fdatasyncSync,
+  fstatSync,
+  fsyncSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statfsSync,
+  writeSync,
+} from 'node:fs';
+import { dirname } from 'node:path';
+
+import { systemCode } from '../../base/errors.ts';
+import { lockDirectory } from './directory-lock.ts';
+import type { Files, OpenFile, OpenMode } from './files.ts';
+
+const FLAGS: Record<OpenMode, string> = { read: 'r', update: 'r+', create: 'w+' };
+const FILE_MODE = 0o600;
+const ZERO_PAGE = new Uint8Array(4_096);
+const FOLDER_MODE = 0o700;
+
+class MachineFile implements OpenFile {
+  readonly path: string;
+  readonly #descriptor: number;
+
+  constructor(path: string, descriptor: number) {
+    this.path = path;
+    this.#descriptor = descriptor;
+  }
+
+  readAt(into: Uint8Array, offset: number): number {
+    let done = 0;
+    while (done < into.length) {
+      const count = readSync(this.#descriptor, into, done, into.length - done, offset + done);
+      if (count === 0) break;
+      done += count;
+    }
+    return done;
+  }
+
+  writeAt(bytes: Uint8Array, offset: number): void {
+    let done = 0;
+    while (done < bytes.length) {
+      done += writeSync(this.#descriptor, bytes, done, bytes.length - done, offset + done);
+    }
+  }
+
+  fillZeros(offset: number, bytes: number): void {
+    for (let done = 0; done < bytes; done += ZERO_PAGE.length) {
+      this.writeAt(ZERO_PAGE.subarray(0, bytes - done), offset + done);
+    }
+  }
+
+  size(): number {
+    return fstatSync(this.#descriptor).size;
+  }
+
+  truncate(size: number): void {
+    ftruncateSync(this.#descriptor, size);
+  }
+
+  datasync(done: (error: Error | undefined) => void): void {
+    fdatasync(this.#descriptor, (error) => done(error ?? undefined));
+  }
+
+  datasyncNow(): void {
+    fdatasyncSync(this.#descriptor);
+  }
+
+  close(): void {
+    closeSync(this.#descriptor);
+  }
+}
+
+/** The result, or undefined where the path does not exist. */
+function whereItExists<T>(call: () => T): T | undefined {
+  try {
+    return call();
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+function syncDir(dir: string): void {
+  const descriptor = openSync(dir, 'r');
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function open(path: string, mode: OpenMode): OpenFile {
+  return new MachineFile(path, openSync(path, FLAGS[mode], FILE_MODE));
+}
+
+function replace(path: string, bytes: Uint8Array): void {
+  const beside = `${path}.new`;
+  const file = open(beside, 'create');
+  try {
+    file.writeAt(bytes, 0);
+    file.datasyncNow();
+  } finally {
+    file.close();
+  }
+  renameSync(beside, path);
+  syncDir(dirname(path));
+}
+
+export const machineFiles: Files = {
+  open,
+  exists: existsSync,
+  read: (path) => whereItExists(() => new Uint8Array(readFileSync(path))),
+  replace,
+  list: (dir) => whereItExists(() => readdirSync(dir).toSorted()) ?? [],
+  makeDir: (dir) => {
+    mkdirSync(dir, { recursive: true, mode: FOLDER_MODE });
+  },
+  rename: renameSync,
+  remove: (path) => rmSync(path, { recursive: true, force: true }),
+  syncDir,
+  freeBytes: (dir) => {
+    const { bavail, bsize } = statfsSync(dir);
+    return bavail * bsize;
+  },
+  lockDir: lockDirectory,
+};

@@ -1,0 +1,239 @@
+/**
+ * MQTT sessions of this machine, over MQTT.js (MQTT 3.1.1, clean sessions). One connect is one session: the
+ * library's own reconnecting is off, because when to try again is a question of energy, not of the network.
+ *
+ * The library is loaded at the first connect: it takes 18 MB and a fifth of a second, which a hub without an
+ * uplink never needs, and one with an uplink not before its devices are served.
+ *
+ * TLS sessions are resumed: the newest ticket of each upstream is kept in memory and offered, which spares the
+ * certificates (2 to 4 KB) and, for the other side, the signature. A ticket that is refused costs nothing.
+ *
+ * MQTT.js forgets publishes that wait for their PUBACK when the stream closes without an end of ours; every
+ * wait here ends with the session.
+ */
+import type { PeerCertificate } from 'node:tls';
+
+import type { IClientOptions, MqttClient as Library } from 'mqtt';
+
+import { HubError, messageOf } from '../../base/errors.ts';
+import type {
+  MqttClient,
+  MqttSession,
+  MqttSessionHandlers,
+  MqttSessionOptions,
+} from './mqtt-client.ts';
+
+/** CONNACK return codes that speak of the login [MQTT-3.2.2-4]: bad user name or password, not authorised. */
+const LOGIN_REFUSALS: ReadonlySet<unknown> = new Set([4, 5]);
+/** Upstreams whose tickets are kept. */
+const TICKETS_MAX = 8;
+const SUBACK_FAILURE = 0x80;
+const CLOSE_MS_MAX = 2_000;
+
+export const machineMqttClient: MqttClient = {
+  connect: async (options, handlers) => {
+    const library = await openLibrary(options);
+    keepTickets(options, library);
+    return new Promise((resolve, reject) => {
+      const session = new MachineMqttSession(library, handlers);
+      let isDecided = false;
+      const refuse = (error: unknown): void => {
+        if (isDecided) return;
+        isDecided = true;
+        library.end(true);
+        reject(connectFault(options.url, error));
+      };
+      library.once('connect', () => {
+        if (isDecided) return;
+        isDecided = true;
+        session.begin();
+        resolve(session);
+      });
+      // The listener stays: an error after the connect ends in `close`, which tells the owner.
+      library.on('error', refuse);
+      library.once('close', () => refuse(new Error('closed before the broker answered')));
+    });
+  },
+};
+
+async function openLibrary(options: MqttSessionOptions): Promise<Library> {
+  const { default: mqtt } = await import('mqtt');
+  const settings: IClientOptions = {
+    clientId: options.clientId,
+    keepalive: options.keepaliveS,
+    connectTimeout: options.connectTimeoutMs,
+    reconnectPeriod: 0,
+    resubscribe: false,
+    queueQoSZero: false,
+    clean: true,
+    protocolVersion: 4,
+  };
+  if (options.username !== undefined) settings.username = options.username;
+  if (options.password !== undefined) settings.password = options.password;
+  if (options.ca !== undefined) settings.ca = Buffer.from(options.ca);
+  const { refuseBroker } = options;
+  // A resumed session is not checked again, and who is known by more than a name must be.
+  const session = refuseBroker === undefined ? tickets.get(ticketKey(options)) : undefined;
+  // The library hands on to node:tls what it does not know itself.
+  if (session !== undefined) Object.assign(settings, { session });
+  if (options.certificate !== undefined) {
+    settings.cert = Buffer.from(options.certificate.cert);
+    settings.key = Buffer.from(options.certificate.key);
+  }
+  if (refuseBroker !== undefined) {
+    // The library hands it to `tls.connect`, though its types do not say so.
+    Object.assign(settings, {
+      checkServerIdentity: (_host: string, { raw }: PeerCertificate) => {
+        const reason = refuseBroker(new Uint8Array(raw));
+        return reason === undefined ? undefined : new Error(reason);
+      },
+    });
+  }
+  if (options.will !== undefined) {
+    const { topic, payload, retain } = options.will;
+    settings.will = { topic, payload: Buffer.from(payload), retain, qos: 1 };
+  }
+  return mqtt.connect(options.url, settings);
+}
+
+/** By upstream and by what is trusted there: a ticket says that the certificate was checked against that. */
+const tickets = new Map<string, Buffer>();
+
+function ticketKey({ url, ca }: MqttSessionOptions): string {
+  return `${url} ${ca === undefined ? '' : Buffer.from(ca).toString('base64')}`;
+}
+
+function keepTickets(options: MqttSessionOptions, library: Library): void {
+  library.stream.on('session', (ticket: Buffer) => {
+    if (tickets.size >= TICKETS_MAX) tickets.clear();
+    tickets.set(ticketKey(options), ticket);
+  });
+}
+
+function connectFault(url: string, error: unknown): HubError {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  const fault = LOGIN_REFUSALS.has(code) ? 'uplink.refused' : 'uplink.unreachable';
+  return new HubError(fault, `${withoutLogin(url)}: ${messageOf(error)}`, error);
+}
+
+function withoutLogin(url: string): string {
+  return url.replace(/\/\/[^/@]*@/, '//');
+}
+
+class MachineMqttSession implements MqttSession {
+  readonly #library: Library;
+  readonly #handlers: MqttSessionHandlers;
+  readonly #waiting = new Set<(error: HubError) => void>();
+  #isOpen = false;
+  #closing: Promise<void> | undefined;
+  #payloadOut = 0;
+  #payloadIn = 0;
+
+  constructor(library: Library, handlers: MqttSessionHandlers) {
+    this.#library = library;
+    this.#handlers = handlers;
+    let handled: void | Promise<void>;
+    library.on('message', (topic, payload) => {
+      this.#payloadIn += topic.length + payload.length;
+      handled = this.#isOpen ? handlers.onMessage(topic, new Uint8Array(payload)) : undefined;
+    });
+    // Called after the listeners above; what comes next, and the PUBACK, wait for `done`.
+    library.handleMessage = (_packet, done) => {
+      // A handler that returns something else does not want to be waited for.
+      if (!(handled instanceof Promise)) return done();
+      const answer = (): void => done();
+      handled.then(answer, answer);
+    };
+  }
+
+  /** The broker has accepted us. */
+  begin(): void {
+    this.#isOpen = true;
+    this.#library.once('close', () => {
+      this.#ended(this.#closing === undefined ? 'connection closed' : 'closed by us');
+    });
+  }
+
+  publish(
+    topic: string,
+    payload: Uint8Array,
+    options: { qos: 0 | 1; retain?: boolean },
+  ): Promise<void> {
+    this.#payloadOut += topic.length + payload.length;
+    return this.#whileOpen((done) => {
+      const settings = { qos: options.qos, retain: options.retain ?? false };
+      this.#library.publish(topic, Buffer.from(payload), settings, (error) => done(error));
+    });
+  }
+
+  subscribe(filters: readonly string[]): Promise<void> {
+    return this.#whileOpen((done) => {
+      this.#library.subscribe([...filters], { qos: 1 }, (error, granted) => {
+        const isRefused = granted?.some((grant) => grant.qos === SUBACK_FAILURE) ?? false;
+        done(isRefused ? new Error('the broker refused a subscription') : error);
+      });
+    });
+  }
+
+  get bytesOut(): number {
+    return socketCount(this.#library, 'bytesWritten') ?? this.#payloadOut;
+  }
+
+  get bytesIn(): number {
+    return socketCount(this.#library, 'bytesRead') ?? this.#payloadIn;
+  }
+
+  get isResumed(): boolean {
+    const { stream } = this.#library as unknown as { stream?: { isSessionReused?(): boolean } };
+    return stream?.isSessionReused?.() ?? false;
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= new Promise((resolve) => {
+      const finish = (): void => {
+        clearTimeout(giveUp);
+        this.#ended('closed by us');
+        resolve();
+      };
+      // A graceful end waits for acknowledgements, which a dead link never brings.
+      const giveUp = setTimeout(() => {
+        this.#library.stream.destroy();
+        finish();
+      }, CLOSE_MS_MAX);
+      this.#library.end(!this.#isOpen, finish);
+    });
+    return this.#closing;
+  }
+
+  /** Runs an operation whose wait ends with the session. */
+  #whileOpen(start: (done: (error: Error | null | undefined) => void) => void): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (!this.#isOpen) {
+        reject(new HubError('net.closed', 'the session has ended'));
+        return;
+      }
+      this.#waiting.add(reject);
+      start((error) => {
+        this.#waiting.delete(reject);
+        if (error === null || error === undefined) resolve();
+        else reject(new HubError('net.closed', error.message, error));
+      });
+    });
+  }
+
+  #ended(reason: string): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
+    for (const reject of waiting) reject(new HubError('net.closed', reason));
+    this.#library.end(true);
+    this.#handlers.onClose(reason);
+  }
+}
+
+/** What the socket has counted; WebSocket streams do not say. */
+function socketCount(library: Library, name: 'bytesRead' | 'bytesWritten'): number | undefined {
+  const value = (library.stream as unknown as Record<string, unknown> | undefined)?.[name];
+  return typeof value === 'number' ? value : undefined;
+}

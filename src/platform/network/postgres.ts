@@ -1,0 +1,231 @@
+/**
+ * PostgreSQL as the regional node needs it: queries, transactions, and one word for everything that passes by itself.
+ * The library behind it (`pg`) is loaded when a database is named in the configuration, and never on a hub.
+ *
+ * A fault that passes (server away, restarting or full; a transaction that lost against another) is
+ * `HubError` `database.away`; one that a person must mend is `database.refused`; what the server will not do with these
+ * values, now or later, is `database.rejected`. `patiently` repeats what may be repeated until the database is back.
+ */
+import type { Pool, PoolClient } from 'pg';
+
+import { Backoff } from '../../base/backoff.ts';
+import { pause, type Timers } from '../../base/clock.ts';
+import { HubError, messageOf, systemCode } from '../../base/errors.ts';
+import type { Log } from '../../base/log.ts';
+import type { Random } from '../../base/random.ts';
+
+export type PgValue = string | number | bigint | boolean | Uint8Array | null;
+export type PgRow = Readonly<Record<string, unknown>>;
+
+export interface Sql {
+  /** Statements with values are prepared once a connection. Binary values are bytea, or arrays (binary-arrays.ts). */
+  query(text: string, values?: readonly PgValue[]): Promise<readonly PgRow[]>;
+}
+
+/** A transaction of one connection. Both ends give the connection back; what comes after an end does nothing. */
+export interface Transaction extends Sql {
+  commit(): Promise<void>;
+  rollback(): Promise<void>;
+}
+
+export interface Database extends Sql {
+  begin(): Promise<Transaction>;
+  /** Commits what `work` did, or takes all of it back. */
+  transaction<T>(work: (sql: Sql) => Promise<T>): Promise<T>;
+  /** Repeats `work` as long as the database is away; only for what may be done twice. Rejects when it is closed. */
+  patiently<T>(work: () => Promise<T>): Promise<T>;
+  /** Whether the last statement reached the server. */
+  readonly isThere: boolean;
+  close(): Promise<void>;
+}
+
+export interface DatabaseOptions {
+  /** `postgres://user@host:port/name`, without a password. */
+  readonly url: string;
+  readonly password?: string;
+  readonly connectionsMax: number;
+  readonly timers: Timers;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+const CONNECT_MS_MAX = 10_000;
+const STATEMENT_MS_MAX = 120_000;
+/** A worker that hangs in a transaction loses it, and with it all that it held. */
+const IDLE_IN_TRANSACTION_MS_MAX = 60_000;
+const PAUSE_MS_MIN = 100;
+const PAUSE_MS_MAX = 5_000;
+/** Wrong login, no such database, no rights. */
+const REFUSED = /^(28|3D|42501)/;
+/** Classes 08 connection, 40 lost against another, 53 out of resources, 57 operator, 58 system; timeouts. */
+const PASSING = /^(08|40|53|57|58|55P03|25P0[34])/;
+
+export async function openDatabase(options: DatabaseOptions): Promise<Database> {
+  const { default: pg } = await import('pg');
+  const pool = new pg.Pool({
+    connectionString: options.url,
+    ...(options.password === undefined ? {} : { password: options.password }),
+    max: options.connectionsMax,
+    connectionTimeoutMillis: CONNECT_MS_MAX,
+    idleTimeoutMillis: 60_000,
+    statement_timeout: STATEMENT_MS_MAX,
+    idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS_MAX,
+    keepAlive: true,
+    types: {
+      getTypeParser: (type, format) => {
+        const parse = pg.types.getTypeParser(type, format) as (value: string) => unknown;
+        return type === pg.types.builtins.BYTEA
+          ? (value: string) => plainBytes(parse(value))
+          : parse;
+      },
+    },
+    application_name: 'heliograph',
+  });
+  return new PooledDatabase(pool, options);
+}
+
+class PooledDatabase implements Database {
+  readonly #pool: Pool;
+  readonly #options: DatabaseOptions;
+  readonly #closing = new AbortController();
+  readonly #names = new Map<string, string>();
+  #isThere = true;
+
+  constructor(pool: Pool, options: DatabaseOptions) {
+    this.#pool = pool;
+    this.#options = options;
+    // An idle connection was cut: the next query opens another.
+    pool.on('error', (error) => this.#away(error));
+  }
+
+  get isThere(): boolean {
+    return this.#isThere;
+  }
+
+  async query(text: string, values: readonly PgValue[] = []): Promise<readonly PgRow[]> {
+    return this.run(this.#pool, text, values);
+  }
+
+  async begin(): Promise<Transaction> {
+    let client: PoolClient;
+    try {
+      client = await this.#pool.connect();
+    } catch (error) {
+      throw this.#fault(error);
+    }
+    // A connection that breaks while nobody waits for an answer says so here, and would else end the process.
+    const ignore = (): void => undefined;
+    client.on('error', ignore);
+    let isOver = false;
+    const end = async (statement: 'COMMIT' | 'ROLLBACK'): Promise<void> => {
+      if (isOver) return;
+      isOver = true;
+      try {
+        await this.run(client, statement, []);
+        client.removeListener('error', ignore);
+        client.release();
+      } catch (error) {
+        client.release(true);
+        if (statement === 'COMMIT') throw error;
+      }
+    };
+    const transaction: Transaction = {
+      query: (text, values = []) => this.run(client, text, values),
+      commit: () => end('COMMIT'),
+      rollback: () => end('ROLLBACK'),
+    };
+    try {
+      await transaction.query('BEGIN');
+    } catch (error) {
+      isOver = true;
+      client.release(true);
+      throw error;
+    }
+    return transaction;
+  }
+
+  async transaction<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
+    const transaction = await this.begin();
+    try {
+      const result = await work(transaction);
+      await transaction.commit();
+      return result;
+    } finally {
+      await transaction.rollback();
+    }
+  }
+
+  async patiently<T>(work: () => Promise<T>): Promise<T> {
+    const backoff = new Backoff(PAUSE_MS_MIN, PAUSE_MS_MAX, this.#options.random);
+    for (;;) {
+      try {
+        return await work();
+      } catch (error) {
+        const isAway = error instanceof HubError && error.code === 'database.away';
+        if (!isAway || this.#closing.signal.aborted) throw error;
+        await pause(this.#options.timers, backoff.nextMs(), this.#closing.signal);
+      }
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await this.#pool.end();
+  }
+
+  async run(
+    on: Pool | PoolClient,
+    text: string,
+    values: readonly PgValue[],
+  ): Promise<readonly PgRow[]> {
+    try {
+      const bound = values.map((value) =>
+        value instanceof Uint8Array
+          ? Buffer.from(value.buffer, value.byteOffset, value.byteLength)
+          : value,
+      );
+      const prepared =
+        values.length === 0 ? { text } : { text, values: bound, name: this.#nameOf(text) };
+      const { rows } = await on.query<Record<string, unknown>>(prepared);
+      if (!this.#isThere) this.#options.log.info('database.back');
+      this.#isThere = true;
+      return rows ?? [];
+    } catch (error) {
+      throw this.#fault(error);
+    }
+  }
+
+  #nameOf(text: string): string {
+    let name = this.#names.get(text);
+    if (name === undefined) {
+      name = `heliograph_${this.#names.size + 1}`;
+      this.#names.set(text, name);
+    }
+    return name;
+  }
+
+  #away(error: unknown): void {
+    if (this.#isThere) this.#options.log.warn('database.away', { reason: messageOf(error) });
+    this.#isThere = false;
+  }
+
+  #fault(error: unknown): unknown {
+    if (error instanceof HubError) return error;
+    const code = systemCode(error);
+    const isRefused = code !== undefined && REFUSED.test(code);
+    if (isRefused) return new HubError('database.refused', messageOf(error), error);
+    // Errors of the server have codes of five characters, those of the socket are names, those of the library have none.
+    const isServers = code !== undefined && /^[0-9A-Z]{5}$/.test(code);
+    if (isServers && !PASSING.test(code)) {
+      return new HubError('database.rejected', `PostgreSQL ${code}: ${messageOf(error)}`, error);
+    }
+    if (!isServers || !code.startsWith('40')) this.#away(error);
+    return new HubError('database.away', `PostgreSQL: ${messageOf(error)}`, error);
+  }
+}
+
+/** A view without the ways of `Buffer`, which compares and prints otherwise. */
+function plainBytes(value: unknown): unknown {
+  if (!(value instanceof Uint8Array)) return value;
+  return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+}

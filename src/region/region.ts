@@ -1,0 +1,248 @@
+/**
+ * The regional node: opens its broker (or joins the one in the config), the node behind it, and a small
+ * HTTP API; closes them in reverse. Its data lies below `<data>/regional`, so that a hub and a regional node
+ * can share one data directory on one machine.
+ */
+import { isoTime } from '../base/iso-time.ts';
+import { Broker } from '../broker/broker.ts';
+import { PASSING_DOOR } from '../broker/contract.ts';
+import { Closers } from '../closers.ts';
+import type { Config } from '../config/schema.ts';
+import { type Access, brokerLogin, loginOptions, openAccess } from '../hub/access.ts';
+import { announceRuntime, regionalDir, takeDataDirectory } from '../hub/data.ts';
+import { brokerLimits, type HubAddresses, listening, type Listening } from '../hub/listeners.ts';
+import { batchOpener } from '../keys/batch-seal.ts';
+import { Identity, verifyEd25519 } from '../keys/identity.ts';
+import type { Machine } from '../machine.ts';
+import { type HttpServer, serveHttp } from '../platform/network/http-server.ts';
+import type { MqttClient } from '../platform/network/mqtt-client.ts';
+import type { Database } from '../platform/network/postgres.ts';
+import { RegionalNode, type RegionalNodeOptions } from '../regional/regional-node.ts';
+import { clientOf } from './broker.ts';
+import { RegionAssets } from './assets.ts';
+import type { Site } from '../regional/site.ts';
+import { Fleet } from './fleet.ts';
+import { sendDoorOf } from './send.ts';
+import { fleetTerms, openStorage } from './storage.ts';
+import { summariesOf } from './summaries.ts';
+import { PageFiles } from '../status/http/page-files.ts';
+import { readSecret } from '../security/secrets.ts';
+import type { RegionMetrics } from '../status/region/region-metrics.ts';
+import {
+  createRegionApi,
+  type RegionSite,
+  type RegionStatus,
+} from '../status/region/region-api.ts';
+import { PROGRAM_VERSION } from '../versions.ts';
+
+export interface Region {
+  readonly id: string;
+  readonly addresses: HubAddresses;
+  /** Resolves when the node cannot go on and must be started again. */
+  readonly failed: Promise<unknown>;
+  isHealthy(): boolean;
+  close(): Promise<void>;
+}
+
+/** What hubs may do at the node's own broker in mode `password`: batches are signed, so one grant serves all. */
+const HUB_GRANT = {
+  user: '',
+  role: 'device',
+  publish: ['heliograph/v1/#'],
+  read: ['heliograph/v1/#'],
+} as const;
+const HTTP_CONNECTIONS_MAX = 64;
+
+/** Opens everything; throws `HubError`, and leaves nothing open, where a part cannot. */
+export async function openRegion(config: Config, machine: Machine): Promise<Region> {
+  const closers = new Closers();
+  try {
+    return await assemble(config, machine, closers);
+  } catch (error) {
+    await closers.close();
+    throw error;
+  }
+}
+
+async function assemble(config: Config, machine: Machine, closers: Closers): Promise<Region> {
+  const { files, random, log, clock, timers } = machine;
+  const dir = regionalDir(config.data);
+  takeDataDirectory(dir, files, closers);
+  const path = config.regional.keyFile || `${dir}/keys/region.pem`;
+  const identity = Identity.open({ files, path, random });
+  let fail: (error: unknown) => void = () => undefined;
+  const failed = new Promise((resolve) => (fail = resolve));
+
+  const places = [{ host: config.regional.host, key: 'regional.host' }];
+  const access = closers.add(await openAccess(config, machine, places, [HUB_GRANT]));
+  const upstream =
+    config.regional.url === '' ? await ownBroker(config, machine, access, closers) : undefined;
+  const assets = new RegionAssets({ files, timers, log });
+  const { storage, database } = await openStorage(config, machine, dir, identity, closers, assets);
+  const node = closers.add(
+    await RegionalNode.open({
+      storage,
+      ...(database === undefined ? {} : { fleet: fleetTerms(config) }),
+      clock,
+      timers,
+      random,
+      log,
+      mqtt: upstream?.client ?? machine.mqtt,
+      broker: brokerLogin('regional', config.regional, machine),
+      ...keptTerms(config, machine),
+      signer: identity,
+      verify: verifyEd25519,
+      software: PROGRAM_VERSION,
+      onFatal: fail,
+    }),
+  );
+  const fleet = new Fleet({ clock, sites: () => node.sites() });
+
+  const http = await listenHttp({
+    config,
+    machine,
+    access,
+    closers,
+    id: identity.id,
+    node,
+    fleet,
+    database,
+    assets,
+  });
+  const addresses = {
+    ...(upstream?.listening.addresses ?? { mqtt: config.regional.url }),
+    http: `http://${http.host}:${http.port}/`,
+  };
+  announceRuntime(dir, { pid: machine.pid, ...addresses }, machine, closers);
+  return {
+    id: identity.id,
+    addresses,
+    failed,
+    isHealthy: () => node.isConnected,
+    close: () => closers.close(),
+  };
+}
+
+/** What the node can open and may store. */
+function keptTerms(
+  { regional }: Config,
+  { files, env }: Machine,
+): Pick<RegionalNodeOptions, 'opener' | 'jurisdictions'> {
+  const { operatorKeyFile, acceptJurisdictions } = regional;
+  const key = 'regional.operator_key_file';
+  const credential = 'regional-operator-key';
+  const pem = readSecret({ files, env, file: operatorKeyFile, credential, key });
+  return {
+    opener: pem === undefined ? undefined : batchOpener(pem, operatorKeyFile || credential),
+    jurisdictions: acceptJurisdictions.length === 0 ? undefined : acceptJurisdictions,
+  };
+}
+
+interface RegionParts {
+  readonly config: Config;
+  readonly machine: Machine;
+  readonly access: Access;
+  readonly closers: Closers;
+  readonly id: string;
+  readonly node: RegionalNode;
+  readonly fleet: Fleet;
+  readonly database: Database | undefined;
+  readonly assets: RegionAssets;
+}
+
+/** The fleet page and its API. */
+async function listenHttp(parts: RegionParts): Promise<HttpServer> {
+  const { config, machine, access, closers, id, node, fleet, database, assets } = parts;
+  const { files, log, clock } = machine;
+  const { host, httpPort } = config.regional;
+  const startMs = clock.monotonicMs();
+  const at = (): string => isoTime(clock.wallMs());
+  const status = async (): Promise<RegionStatus> => {
+    const sites: RegionSite[] = [];
+    for (const { name: site, storage } of node.sites()) {
+      const hubs = (await storage.hubs()).map(({ hub }) => hub);
+      sites.push({ site, hubs, batches: await storage.batches() });
+    }
+    const uptimeS = Math.round((clock.monotonicMs() - startMs) / 1_000);
+    const connected = node.isConnected;
+    return { regionId: id, version: PROGRAM_VERSION, uptimeS, at: at(), connected, sites };
+  };
+  const metrics = async (): Promise<RegionMetrics> => {
+    const uptimeS = Math.round((clock.monotonicMs() - startMs) / 1_000);
+    const own = { regionId: id, version: PROGRAM_VERSION, uptimeS, work: node.work };
+    const databaseThere = database?.isThere ?? null;
+    const sites = await siteMetrics(node.sites(), clock.wallMs());
+    return { ...own, connected: node.isConnected, databaseThere, sites };
+  };
+  const api = createRegionApi({
+    isConnected: () => node.isConnected,
+    at,
+    status,
+    metrics,
+    digest: async (site) => node.site(site)?.storage.digest(),
+    fleet: () => fleet.hubs(),
+    lines: (site, hub, sinceMs) => fleet.lines(site, hub, sinceMs),
+    summaries: async (site, hub, all) => {
+      const storage = node.site(site)?.storage;
+      return storage === undefined ? undefined : summariesOf(storage, hub, all);
+    },
+    takeCarried: (messages) => node.carried.take(messages),
+    sending: sendDoorOf(node, () => clock.wallMs()),
+    assets,
+    page: new PageFiles(files, machine.pageDir, 'fleet.html'),
+    log,
+    ...loginOptions(access, host),
+  });
+  return closers.add(
+    await serveHttp({
+      host,
+      port: httpPort,
+      purpose: 'regional.http_port',
+      connectionsMax: HTTP_CONNECTIONS_MAX,
+      fetch: (request, remote) => api.fetch(request, remote),
+    }),
+  );
+}
+
+async function siteMetrics(
+  sites: readonly Site[],
+  nowMs: number,
+): Promise<RegionMetrics['sites'][number][]> {
+  const found: RegionMetrics['sites'][number][] = [];
+  for (const { name: site, storage } of sites) {
+    const hubs = (await storage.hubs()).map(({ hub, heardMs }) => ({
+      hub,
+      heardS: heardMs === undefined ? null : Math.max(0, Math.round((nowMs - heardMs) / 1_000)),
+    }));
+    found.push({ site, hubs, ...(await storage.figures()) });
+  }
+  return found;
+}
+
+/** The embedded broker: hubs come by TCP, the node by a handler. */
+async function ownBroker(
+  config: Config,
+  machine: Machine,
+  access: Access,
+  closers: Closers,
+): Promise<{ readonly client: MqttClient; readonly listening: Listening }> {
+  const { host, port } = config.regional;
+  const { clock, timers, log, network } = machine;
+  const broker = closers.add(
+    Broker.open({
+      clock,
+      timers,
+      log,
+      door: PASSING_DOOR,
+      gatekeeper: access.gatekeeper,
+      version: PROGRAM_VERSION,
+      limits: brokerLimits(config.broker),
+    }),
+  );
+  const { connectionsMax } = config.broker;
+  const mqtt = await network.listen(
+    { host, port, connectionsMax, purpose: 'regional.port' },
+    (connection) => broker.accept(connection),
+  );
+  return { client: clientOf(broker), listening: closers.add(listening({ mqtt })) };
+}

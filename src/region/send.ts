@@ -1,0 +1,57 @@
+/** Wishes of people at the regional node, as ops of the region that flow down to the hubs of a site. */
+import type { CborValue } from '../codec/value.ts';
+import { opIdOfText, textOfOpId } from '../merge/op-id.ts';
+import { encodeAdd, encodePatch, readAdd, readPatch } from '../merge/patch.ts';
+import { RECORD } from '../model/class.ts';
+import { ADD, AUTHORITY, type Kind, PATCH, REMOVE } from '../model/op.ts';
+import { hasOp } from '../regional/downlink/downlink.ts';
+import type { RegionalNode } from '../regional/regional-node.ts';
+import type { SendDoor, SendWish } from '../status/region/region-send.ts';
+import type { JsonValue } from '../status/http/values.ts';
+
+/** The door of the node's HTTP to its way down. */
+export function sendDoorOf(node: RegionalNode, wallMs: () => number): SendDoor {
+  return {
+    wallMs,
+    send: async (wish) => {
+      const change = changeOf(wish);
+      if (change === undefined) return { refused: 'the fields are too many, too long, or none' };
+      const { site, key, role } = wish;
+      const authority = AUTHORITY[role];
+      const op = await node.down.write(site, { class: RECORD, key, authority, ...change });
+      if (op === undefined)
+        return { refused: `nothing can be sent down to site ${site} from here` };
+      return { op: textOfOpId(op) };
+    },
+    delivery: async (siteName, op) => {
+      const id = opIdOfText(op);
+      const site = node.site(siteName);
+      if (id === undefined || site?.down === undefined) return undefined;
+      const { link } = site.down;
+      const hubs = (await site.storage.hubs()).map(({ hub }) => hub);
+      const has = hubs.filter((hub) => hasOp(link.vectorOf(hub), id));
+      return { has, waits: hubs.filter((hub) => !has.includes(hub)) };
+    },
+  };
+}
+
+function changeOf({ set, add }: SendWish): { kind: Kind; body: Uint8Array } | undefined {
+  if (set === undefined && add === undefined) return { kind: REMOVE, body: new Uint8Array(0) };
+  try {
+    if (add !== undefined) {
+      const body = encodeAdd(add);
+      return readAdd(body) === undefined ? undefined : { kind: ADD, body };
+    }
+    const fields = Object.entries(set ?? {}).map(([name, value]) => [name, cborOf(value)]);
+    const body = encodePatch(Object.fromEntries(fields) as Record<string, CborValue>);
+    return readPatch(body) === undefined ? undefined : { kind: PATCH, body };
+  } catch {
+    return undefined; // Values that CBOR does not have, such as lone surrogates.
+  }
+}
+
+function cborOf(value: JsonValue): CborValue {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return (value as readonly JsonValue[]).map((item) => cborOf(item));
+  return new Map(Object.entries(value).map(([name, item]) => [name, cborOf(item)]));
+}

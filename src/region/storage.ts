@@ -1,0 +1,98 @@
+/** The storage that the configuration names for a regional node: files and SQLite of its own, or PostgreSQL. */
+import { originOfPublicKey } from '../batch/batch-id.ts';
+import type { Closers } from '../closers.ts';
+import type { Config } from '../config/schema.ts';
+import type { Identity } from '../keys/identity.ts';
+import type { Machine } from '../machine.ts';
+import type { Database } from '../platform/network/postgres.ts';
+import { EmbeddedStorage } from '../regional/embedded-storage.ts';
+import type { RegionAssets } from './assets.ts';
+import type { RegionalNodeOptions } from '../regional/regional-node.ts';
+import type { RegionStorage } from '../regional/site-storage.ts';
+import type { SiteStore } from '../regional/site-store.ts';
+import { readSecret } from '../security/secrets.ts';
+import { Store } from '../store/store.ts';
+
+/** Two batches in the works, chunks that come meanwhile, and people who ask. */
+const CONNECTIONS_MAX = 8;
+const GROUP = 'heliograph';
+const SWEEP_MS = 2_000;
+const TAKES_AT_ONCE = 2;
+
+export interface OpenedStorage {
+  readonly storage: RegionStorage;
+  /** Undefined where the storage is embedded. */
+  readonly database: Database | undefined;
+}
+
+export async function openStorage(
+  config: Config,
+  machine: Machine,
+  dir: string,
+  identity: Pick<Identity, 'publicKey'>,
+  closers: Closers,
+  assets: RegionAssets,
+): Promise<OpenedStorage> {
+  const { files, clock, timers, log } = machine;
+  const { hubMibPerDay, siteMibPerDay, readingsDays, batchesDays } = config.regional;
+  const limits = { hubMibPerDay, siteMibPerDay };
+  if (config.regional.database === '') {
+    const openStore = (path: string): SiteStore => {
+      const { readingsDays: days } = config.store;
+      const store = Store.open({
+        path,
+        files,
+        log,
+        durability: 'each-commit',
+        readingsDays: days,
+      });
+      return assets.storing(store, path.slice(0, path.lastIndexOf('/')));
+    };
+    const self = originOfPublicKey(identity.publicKey);
+    const parts = { files, dir, clock, timers, log, limits, openStore, self };
+    const embedded = new EmbeddedStorage(parts);
+    return { storage: closers.add(embedded), database: undefined };
+  }
+  const database = await openRegionDatabase(config, machine);
+  // Loaded when it is used: a node of its own needs none of it.
+  const { PgStorage } = await import('../regional/postgres/pg-storage.ts');
+  try {
+    const storage = await PgStorage.open({
+      database,
+      publicKey: identity.publicKey,
+      clock,
+      timers,
+      log,
+      keepDays: { readings: readingsDays, batches: batchesDays },
+      limits,
+    });
+    return { storage: closers.add(storage), database };
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+}
+
+/** Connects when it is first asked. */
+export async function openRegionDatabase(config: Config, machine: Machine): Promise<Database> {
+  const { files, env, timers, random, log } = machine;
+  const { database: url, databasePasswordFile } = config.regional;
+  const key = 'regional.database_password_file';
+  const credential = 'regional-database-password';
+  const password = readSecret({ files, env, file: databasePasswordFile, credential, key });
+  const { openDatabase } = await import('../platform/network/postgres.ts');
+  return openDatabase({
+    url,
+    ...(password === undefined ? {} : { password }),
+    connectionsMax: CONNECTIONS_MAX,
+    timers,
+    random,
+    log,
+  });
+}
+
+/** How workers share what hubs send: by the broker, where it is not the node's own. */
+export function fleetTerms({ regional }: Config): NonNullable<RegionalNodeOptions['fleet']> {
+  const group = regional.url === '' ? undefined : GROUP;
+  return { group, sweepMs: SWEEP_MS, takesAtOnce: TAKES_AT_ONCE };
+}

@@ -1,0 +1,59 @@
+/** What the node does for the way down of all its sites: hellos, receipts and wishes, each to the site that it is about. */
+import { parseDownReceipt } from '../../batch/down-messages.ts';
+import type { Hello } from '../../batch/messages.ts';
+import type { UpstreamTopic } from '../../batch/topics.ts';
+import type { Verify } from '../../codec/cose.ts';
+import type { Op } from '../../model/op.ts';
+import type { RegionWrite } from './down-source.ts';
+import type { Site } from '../site.ts';
+import type { WorkQueue } from '../work-queue.ts';
+
+export interface DownDeskOptions {
+  /** Undefined where no such site is known. */
+  readonly siteOf: (name: string) => Promise<Site | undefined>;
+  readonly queue: WorkQueue;
+  readonly verify: Verify;
+}
+
+export class DownDesk {
+  readonly #options: DownDeskOptions;
+
+  constructor(options: DownDeskOptions) {
+    this.#options = options;
+  }
+
+  /** For the greeting: how much waits for the hub. */
+  async heard(site: Site, hello: Hello): Promise<{ waiting?: number }> {
+    const { down } = site;
+    if (down === undefined || hello.down === undefined) return {};
+    await down.author.compare(hello.hub, hello.down.vector);
+    const waiting = await down.link.heard(hello.hub, hello);
+    return waiting === undefined ? {} : { waiting };
+  }
+
+  /** Takes what a hub says of a batch; false where it is not that hub's word. */
+  async receipt(
+    { address, batch }: Extract<UpstreamTopic, { kind: 'down-receipt' }>,
+    payload: Uint8Array,
+  ): Promise<boolean> {
+    const { siteOf, queue, verify } = this.#options;
+    const site = await siteOf(address.site);
+    const key = await site?.storage.keyOf?.(address.hub);
+    const receipt = key && parseDownReceipt(payload, key, verify);
+    if (receipt?.hub !== address.hub || receipt.batch !== batch) return false;
+    queue.add(async () => site?.down?.link.receipt(receipt));
+    return true;
+  }
+
+  /**
+   * Writes an op of the region itself into a site and sends it to the hubs that listen. Undefined where no such site is
+   * known, or its storage sends nothing down.
+   */
+  async write(siteName: string, wish: RegionWrite): Promise<Op | undefined> {
+    const { siteOf, queue } = this.#options;
+    const site = await siteOf(siteName);
+    const op = await queue.ask(async () => site?.down?.author.write(wish));
+    queue.add(async () => site?.down?.link.push());
+    return op;
+  }
+}

@@ -1,0 +1,364 @@
+/**
+ * The HTTP API and the page behind it (public contract: README). Whatever it serves comes through the small
+ * interfaces below, and everything it says is JSON, a problem document or a stream. Who may ask: login.ts.
+ * Status, log and metrics are what each user may hear below `hub/` anyway; records and readings follow the
+ * user's rights to their key.
+ */
+import { type Context, Hono } from 'hono';
+
+import type { Cancel, Clock, Timers } from '../../base/clock.ts';
+import { durationMs } from '../../base/duration.ts';
+import { HubError, messageOf } from '../../base/errors.ts';
+import { isoTime, wallMsOfIso } from '../../base/iso-time.ts';
+import type { Log } from '../../base/log.ts';
+import { jsonAnswer, linesAnswer, secured, textAnswer } from '../http/answers.ts';
+import { type AssetDoor, assetsAnswer, contentAnswer, receiveAnswer } from './assets.ts';
+import { enrolAnswer, type EnrolDoor } from './enrol.ts';
+import { EventStreams } from '../http/event-stream.ts';
+import { admit, type HttpPrincipal, type LoginOptions } from '../http/login.ts';
+import { METRICS_TYPE, renderMetrics } from '../metrics.ts';
+import { bundleAnswer, type BundleDoor, bundlePage } from './bundle.ts';
+import { overrideAnswer, type OverrideDoor } from './override.ts';
+import type { PowerSample } from './power-history.ts';
+import { problem } from '../http/problem.ts';
+import type { Health, StatusSnapshot } from '../snapshot.ts';
+import {
+  gatherReadings,
+  readingsCsv,
+  readingsJson,
+  type ReadingsPage,
+  type ReadingsQuery,
+} from './readings.ts';
+import {
+  conflictsAnswer,
+  docAnswer,
+  historyAnswer,
+  recordAnswer,
+  type RecordDoor,
+  recordsAnswer,
+  resolveAnswer,
+  undoAnswer,
+} from './records.ts';
+import { logFileAnswer, lsnOfOp, type TransparencyLog } from './transparency.ts';
+
+/** A line of the power-aware sync log; its keys are a public contract. */
+export interface LogLine {
+  readonly at: string;
+}
+
+export interface PowerSourceRow {
+  readonly source: string;
+  /** Absent where the source told nothing; then `value` says why. */
+  readonly field?: string;
+  readonly value: string;
+  readonly unit: string;
+  readonly ageS?: number;
+}
+
+/** What `store digest --json` prints. */
+export interface StateDigest {
+  readonly digest: string;
+  readonly ops: number;
+  readonly records: number;
+}
+
+export interface ApiOptions extends LoginOptions {
+  snapshot(): StatusSnapshot;
+  health(): Health;
+  /** Of the folded state, once it has caught up with the journal. */
+  digest(): Promise<StateDigest>;
+  readonly syncLog: {
+    lines(query: { sinceMs?: number; limit?: number }): readonly LogLine[];
+    follow(listener: (line: LogLine) => void): Cancel;
+  };
+  readonly records: RecordDoor;
+  readonly assets: AssetDoor;
+  readings(query: ReadingsQuery): ReadingsPage;
+  powerSince(sinceMs: number): readonly PowerSample[];
+  /** What each power source tells at this moment, a row for each figure. */
+  powerSources(): readonly PowerSourceRow[];
+  readonly override: OverrideDoor;
+  /** Absent where nothing can be carried. */
+  readonly bundle?: BundleDoor;
+  /** On the hub that is the site's authority, in mode `enrolled`. */
+  readonly enrol?: EnrolDoor;
+  readonly ledger: TransparencyLog;
+  readonly page: { answer(path: string, request: Headers): Response | undefined };
+  /** Of the hub: what `from` and `to` mean. */
+  readonly clock: Clock;
+  /** Of the machine: how often streams speak. */
+  readonly timers: Timers;
+  readonly log: Log;
+}
+
+export interface Api {
+  fetch(request: Request, remote: string): Response | Promise<Response>;
+  /** Ends every stream. */
+  close(): void;
+}
+
+interface Env {
+  Bindings: { remote: string };
+  Variables: { principal: HttpPrincipal | undefined };
+}
+
+type Handler = (context: Context<Env>) => Response | Promise<Response>;
+
+const STATUS_PERIOD_MS = 1000;
+const LINES_MAX = 10_000;
+const LINES_FIRST = 50;
+/** Of a stream's past; a reader that wants more asks for the lines first. */
+const LINES_STREAMED = 500;
+const DAY_MS = 86_400_000;
+export function createApi(options: ApiOptions): Api {
+  const streams = new EventStreams(options.timers);
+  const app = new Hono<Env>();
+  app.onError((error) => {
+    options.log.error('http.failed', { reason: messageOf(error) });
+    if (error instanceof HubError) return problem(503, `${error.message}. ${error.hint}`);
+    return problem(500, 'The log of the hub says more.');
+  });
+  app.notFound((context) => problem(404, `There is nothing at ${context.req.path}.`));
+  app.use(async (context, next) => {
+    const admission = await admit(options, context.req.raw, context.env.remote);
+    if (admission.kind === 'admitted') {
+      context.set('principal', admission.principal);
+      await next();
+    } else context.res = admission.answer;
+    secured(context.res);
+  });
+  for (const [path, handler] of routes(options, streams)) {
+    app.get(path, handler);
+    app.all(path, () => problem(405, 'Only GET and HEAD here.', { Allow: 'GET, HEAD' }));
+  }
+  serveAssets(app, options);
+  app.get('/api/v1/bundle/messages', ({ req, var: { principal } }, next) => {
+    const { bundle } = options;
+    return bundle === undefined
+      ? next()
+      : Promise.resolve(bundlePage(bundle, new URL(req.url), principal));
+  });
+  for (const [path, handler] of changes(options)) {
+    app.post(path, handler);
+    app.all(path, () => problem(405, 'Only POST here.', { Allow: 'POST' }));
+  }
+  app.get('*', (context, next) => {
+    const { path, raw } = context.req;
+    return Promise.resolve(options.page.answer(path, raw.headers) ?? next());
+  });
+  return {
+    fetch: (request, remote) => app.fetch(request, { remote }),
+    close: () => streams.closeAll(),
+  };
+}
+
+/** What is read and written under one path. */
+function serveAssets(app: Hono<Env>, options: ApiOptions): void {
+  const { assets } = options;
+  const mayReadIn = (context: Context<Env>) => (key: string) => mayRead(options, context, key);
+  const receive: Handler = (context) =>
+    receiveAnswer(assets, context.req.raw, context.get('principal'), mayReadIn(context));
+  app.get('/api/v1/assets', (context) => assetsAnswer(assets, ...readingOf(options, context)));
+  app.post('/api/v1/assets', receive);
+  app.all('/api/v1/assets', () => problem(405, 'GET and POST here.', { Allow: 'GET, HEAD, POST' }));
+  app.get('/api/v1/assets/:id', (context) =>
+    contentAnswer(assets, context.req.raw, mayReadIn(context)),
+  );
+  app.put('/api/v1/assets/:id', receive);
+  app.all('/api/v1/assets/:id', () =>
+    problem(405, 'GET and PUT here.', { Allow: 'GET, HEAD, PUT' }),
+  );
+}
+
+function routes(options: ApiOptions, streams: EventStreams): [string, Handler][] {
+  return [
+    ['/healthz', () => healthAnswer(options.health())],
+    [
+      '/metrics',
+      () => textAnswer(renderMetrics(options.snapshot(), options.health()), METRICS_TYPE),
+    ],
+    ['/api/v1/status', () => jsonAnswer(options.snapshot())],
+    ['/api/v1/digest', async () => jsonAnswer(await options.digest())],
+    ['/api/v1/events', () => eventsAnswer(options, streams)],
+    ['/api/v1/log', (context) => logAnswer(options, streams, context)],
+    ['/api/v1/power', (context) => powerAnswer(options, context)],
+    ['/api/v1/power/sources', () => jsonAnswer(options.powerSources())],
+    [
+      '/api/v1/records',
+      (context) => recordsAnswer(options.records, ...readingOf(options, context)),
+    ],
+    ['/api/v1/records/*', (context) => oneKeyAnswer(options, context, 'records', recordAnswer)],
+    ['/api/v1/docs/*', (context) => oneKeyAnswer(options, context, 'docs', docAnswer)],
+    [
+      '/api/v1/history',
+      (context) => historyAnswer(options.records, ...readingOf(options, context)),
+    ],
+    [
+      '/api/v1/conflicts',
+      (context) => conflictsAnswer(options.records, ...readingOf(options, context)),
+    ],
+    ['/api/v1/readings', (context) => readingsAnswer(options, context)],
+    ['/api/v1/proof', (context) => proofAnswer(options, context)],
+    ['/log/*', (context) => logFileAnswer(options.ledger, context.req.path)],
+  ];
+}
+
+/** What changes something. */
+function changes({
+  override,
+  records,
+  enrol,
+  bundle,
+  ...options
+}: ApiOptions): [string, Handler][] {
+  const asked = (context: Context<Env>): [Request, HttpPrincipal | undefined] => [
+    context.req.raw,
+    context.get('principal'),
+  ];
+  const mayReadIn = (context: Context<Env>) => (key: string) => mayRead(options, context, key);
+  const enrolment: [string, Handler][] =
+    enrol === undefined
+      ? []
+      : [['/api/v1/enrol', (context) => enrolAnswer(enrol, context.req.raw, context.env.remote)]];
+  const carrying: [string, Handler][] =
+    bundle === undefined
+      ? []
+      : [['/api/v1/bundle', (context) => bundleAnswer(bundle, ...asked(context))]];
+  return [
+    ...enrolment,
+    ...carrying,
+    ['/api/v1/override', (context) => overrideAnswer(override, ...asked(context))],
+    ['/api/v1/undo', (context) => undoAnswer(records, ...asked(context), mayReadIn(context))],
+    [
+      '/api/v1/conflicts/resolve',
+      (context) => resolveAnswer(records, ...asked(context), mayReadIn(context)),
+    ],
+  ];
+}
+
+/** The address asked for, and what the one who asks may read. */
+function readingOf(options: LoginOptions, context: Context<Env>): [URL, (key: string) => boolean] {
+  return [new URL(context.req.url), (key) => mayRead(options, context, key)];
+}
+
+function healthAnswer(health: Health): Response {
+  return jsonAnswer({ ok: health.ok, reasons: health.reasons }, health.ok ? 200 : 503);
+}
+
+/** Status every second and every new line of the log, beginning with the last ones: the page's stream. */
+function eventsAnswer(options: ApiOptions, streams: EventStreams): Response {
+  const answer = streams.open((sink) => {
+    sink.send('status', options.snapshot());
+    sink.send('lines', options.syncLog.lines({ limit: LINES_FIRST }));
+    const stopLines = options.syncLog.follow((line) => sink.send('line', line));
+    const stopStatus = options.timers.every(STATUS_PERIOD_MS, () => {
+      sink.send('status', options.snapshot());
+    });
+    return () => {
+      stopLines();
+      stopStatus();
+    };
+  });
+  return answer ?? tooManyStreams();
+}
+
+function logAnswer(options: ApiOptions, streams: EventStreams, context: Context<Env>): Response {
+  const since = timeParameter(context, 'since');
+  if (since === 'malformed') return malformedTime('since');
+  const query = since === undefined ? {} : { sinceMs: since };
+  if (!/\btext\/event-stream\b/.test(context.req.header('accept') ?? '')) {
+    return linesAnswer(options.syncLog.lines({ ...query, limit: LINES_MAX }));
+  }
+  const answer = streams.open((sink) => {
+    const limit = since === undefined ? LINES_FIRST : LINES_STREAMED;
+    for (const line of options.syncLog.lines({ ...query, limit })) sink.send('line', line);
+    return options.syncLog.follow((line) => sink.send('line', line));
+  });
+  return answer ?? tooManyStreams();
+}
+
+/** Columns for a chart. */
+function powerAnswer(options: ApiOptions, context: Context<Env>): Response {
+  const since = timeParameter(context, 'since');
+  if (since === 'malformed') return malformedTime('since');
+  const samples = options.powerSince(since ?? options.clock.wallMs() - DAY_MS);
+  return jsonAnswer({
+    at: samples.map(({ atMs }) => isoTime(atMs)),
+    socPct: samples.map(({ socPct }) => socPct),
+    batteryV: samples.map(({ batteryV }) => batteryV),
+    pvW: samples.map(({ pvW }) => pvW),
+    loadW: samples.map(({ loadW }) => loadW),
+  });
+}
+
+function oneKeyAnswer(
+  options: ApiOptions,
+  context: Context<Env>,
+  place: 'records' | 'docs',
+  answer: (door: RecordDoor, key: string) => Response,
+): Response {
+  const key = decoded(new URL(context.req.url).pathname.slice(`/api/v1/${place}/`.length));
+  if (key === undefined || key === '') return problem(400, 'The path ends with a key.');
+  if (!mayRead(options, context, key)) return problem(403, `You may not read ${key}.`);
+  return answer(options.records, key);
+}
+
+async function readingsAnswer(options: ApiOptions, context: Context<Env>): Promise<Response> {
+  const key = context.req.query('key') ?? '';
+  if (key === '') return problem(400, 'Say which: ?key=devices/meter7/energy');
+  if (!mayRead(options, context, key)) return problem(403, `You may not read ${key}.`);
+  const to = timeParameter(context, 'to');
+  const from = timeParameter(context, 'from');
+  const stepMs = durationMs(context.req.query('step') ?? '0');
+  if (to === 'malformed') return malformedTime('to');
+  if (from === 'malformed') return malformedTime('from');
+  if (stepMs === undefined) return problem(400, 'step is a duration such as 30s, 15m or 1h.');
+  const toMs = to ?? options.clock.wallMs();
+  const query = { key, fromMs: from ?? toMs - DAY_MS, toMs, stepMs };
+  const found = await gatherReadings(options, query);
+  const wantsCsv = /\btext\/csv\b/.test(context.req.header('accept') ?? '');
+  if (wantsCsv) return textAnswer(readingsCsv(found), 'text/csv; charset=utf-8; header=present');
+  return jsonAnswer(readingsJson(query, found));
+}
+
+async function proofAnswer(
+  { ledger, ...options }: ApiOptions,
+  context: Context<Env>,
+): Promise<Response> {
+  const text = context.req.query('op') ?? '';
+  const lsn = await lsnOfOp(ledger, text);
+  const proof = lsn === undefined ? undefined : ledger.prove(lsn);
+  if (proof === undefined) {
+    return problem(404, 'Say which: ?op=<LSN> or <origin>/<class>/<seq>, of an op in the journal.');
+  }
+  if (!mayRead(options, context, proof.key)) return problem(403, `You may not read ${proof.key}.`);
+  return textAnswer(proof.text, 'text/plain; charset=utf-8');
+}
+
+function mayRead(options: LoginOptions, context: Context<Env>, key: string): boolean {
+  const principal = context.get('principal');
+  return principal === undefined || options.auth?.mayRead(principal, key) === true;
+}
+
+function timeParameter(context: Context<Env>, name: string): number | 'malformed' | undefined {
+  const text = context.req.query(name);
+  return text === undefined ? undefined : (wallMsOfIso(text) ?? 'malformed');
+}
+
+function malformedTime(name: string): Response {
+  return problem(400, `${name} is an RFC 3339 time such as 2026-03-01T06:10:00Z.`);
+}
+
+function tooManyStreams(): Response {
+  return problem(429, 'Too many streams are open; close a page and try again.', {
+    'Retry-After': '10',
+  });
+}
+
+function decoded(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,58 @@
+/**
+ * `POST /api/v1/override`: "send everything now, I am on site", for a while, and its end. In mode `password`
+ * for the people of the site, not for devices. The power brain still keeps the reserve: in state shutdown
+ * nothing goes, whoever asks.
+ */
+import { isoTime } from '../../base/iso-time.ts';
+import { jsonAnswer } from '../http/answers.ts';
+import { type HttpPrincipal, refuseForgery } from '../http/login.ts';
+import { problem } from '../http/problem.ts';
+
+export interface Override {
+  /** By the hub's clock. */
+  readonly untilMs: number;
+  readonly who: string;
+}
+
+export interface OverrideDoor {
+  /** 0 ends it. */
+  begin(durationMs: number, who: string): void;
+  current(): Override | undefined;
+}
+
+const MINUTES_MAX = 24 * 60;
+const MINUTE_MS = 60_000;
+
+export async function overrideAnswer(
+  door: OverrideDoor,
+  request: Request,
+  principal: HttpPrincipal | undefined,
+): Promise<Response> {
+  const forgery = refuseForgery(request);
+  if (forgery !== undefined) return forgery;
+  if (principal?.role === 'device') {
+    return problem(403, 'Only people of the site may decide this, no device.');
+  }
+  const minutes = minutesIn(await request.text());
+  if (minutes === undefined) {
+    return problem(400, `Say for how long: {"minutes": 30}, at most ${MINUTES_MAX}; 0 ends it.`);
+  }
+  door.begin(minutes * MINUTE_MS, principal?.name ?? 'somebody on site');
+  return jsonAnswer({ override: overrideJson(door.current()) });
+}
+
+export function overrideJson(
+  current: Override | undefined,
+): { readonly until: string; readonly who: string } | null {
+  return current === undefined ? null : { until: isoTime(current.untilMs), who: current.who };
+}
+
+function minutesIn(body: string): number | undefined {
+  try {
+    const { minutes } = JSON.parse(body) as { minutes?: unknown };
+    const isAllowed = typeof minutes === 'number' && minutes >= 0 && minutes <= MINUTES_MAX;
+    return isAllowed ? minutes : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,99 @@
+/**
+ * Readings over time as JSON and CSV. The store answers in pages of bounded work, because it works on the event
+ * loop; between two pages everyone else has a turn. An answer ends after some pages and says where to go on.
+ */
+import { pause, type Timers } from '../../base/clock.ts';
+import { isoTime } from '../../base/iso-time.ts';
+import { csvCell, jsonOfPayload, type JsonValue } from '../http/values.ts';
+
+export interface ReadingsQuery {
+  readonly key: string;
+  /** Inclusive. */
+  readonly fromMs: number;
+  /** Exclusive. */
+  readonly toMs: number;
+  /** Width of a bucket; 0: every reading by itself. */
+  readonly stepMs: number;
+}
+
+/** What a field did in a bucket. */
+export interface FieldSummary {
+  readonly min: number;
+  readonly max: number;
+  readonly mean: number;
+  readonly last: number;
+  readonly count: number;
+}
+
+export interface ReadingPoint {
+  readonly atMs: number;
+  readonly count: number;
+  readonly fields: Readonly<Record<string, FieldSummary>>;
+  /** Of a single reading. */
+  readonly payload?: Uint8Array;
+}
+
+export interface ReadingsPage {
+  readonly points: readonly ReadingPoint[];
+  /** Ask again from here; undefined where this was all. */
+  readonly nextFromMs: number | undefined;
+}
+
+export interface ReadingsSource {
+  readings(query: ReadingsQuery): ReadingsPage;
+  readonly timers: Timers;
+}
+
+const PAGES_MAX = 20;
+const POINTS_MAX = 20_000;
+
+export async function gatherReadings(
+  source: ReadingsSource,
+  query: ReadingsQuery,
+): Promise<ReadingsPage> {
+  const points: ReadingPoint[] = [];
+  let nextFromMs: number | undefined = query.fromMs;
+  for (let pages = 0; nextFromMs !== undefined; pages++) {
+    if (pages === PAGES_MAX || points.length >= POINTS_MAX) break;
+    if (pages > 0) await pause(source.timers, 0);
+    const page = source.readings({ ...query, fromMs: nextFromMs });
+    points.push(...page.points);
+    nextFromMs = page.nextFromMs;
+  }
+  return { points, nextFromMs };
+}
+
+export function readingsJson(
+  { key, fromMs, toMs, stepMs }: ReadingsQuery,
+  { points, nextFromMs }: ReadingsPage,
+): JsonValue {
+  return {
+    key,
+    from: isoTime(fromMs),
+    to: isoTime(toMs),
+    stepS: stepMs / 1000,
+    /** Where to go on (`from`), or null where this is all. */
+    next: nextFromMs === undefined ? null : isoTime(nextFromMs),
+    readings: points.map((point) => jsonOfPoint(point)),
+  };
+}
+
+function jsonOfPoint({ atMs, count, fields, payload }: ReadingPoint): JsonValue {
+  const at = isoTime(atMs);
+  if (payload !== undefined) return { at, value: jsonOfPayload(payload) };
+  return { at, count, fields: fields as Readonly<Record<string, JsonValue & FieldSummary>> };
+}
+
+/** `at,value` for single readings; a row for each field of a bucket otherwise. */
+export function readingsCsv({ points }: ReadingsPage): string {
+  const isSummary = points.some(({ payload }) => payload === undefined);
+  const rows = points.flatMap(({ atMs, fields, payload }) => {
+    if (payload !== undefined) return [`${isoTime(atMs)},${csvCell(payload)}`];
+    return Object.entries(fields).map(
+      ([name, { count, min, mean, max, last }]) =>
+        `${isoTime(atMs)},${csvCell(name)},${count},${min},${mean},${max},${last}`,
+    );
+  });
+  const header = isSummary ? 'at,field,count,min,mean,max,last' : 'at,value';
+  return [header, ...rows].map((row) => `${row}\r\n`).join('');
+}

@@ -1,0 +1,120 @@
+/**
+ * Records over HTTP: how they stand, how they came to it, what was in conflict, and mending: undo and resolve. What
+ * mends becomes an op of this hub with the authority of whoever asks; the answer comes when the op is durable
+ * and shows. In mode `password` for the people of the site, not for devices.
+ */
+import type { Role } from '../../model/op.ts';
+import { jsonAnswer } from '../http/answers.ts';
+import type { HttpPrincipal } from '../http/login.ts';
+import { problem } from '../http/problem.ts';
+import type { JsonValue } from '../http/values.ts';
+import { wishIn } from '../http/wish.ts';
+
+type JsonObject = Readonly<Record<string, JsonValue>>;
+
+const WORDS = {
+  toDevices: 'Only people of the site may mend records here; devices send ops.',
+  unclear: 'The body is a JSON object.',
+};
+
+/** What became of a wish to mend something. */
+export type Mended =
+  | { readonly kind: 'done'; readonly answer: JsonObject }
+  | { readonly kind: 'refused'; readonly reason: string };
+
+/** Says whether the one who asks may see the key. */
+export type MayRead = (key: string) => boolean;
+
+export interface RecordDoor {
+  /** Fields, counters, asset, and what there is to say of its document; undefined where there is no such record. */
+  get(key: string): JsonObject | undefined;
+  /** The document as one Yjs update. */
+  doc(key: string): Uint8Array | undefined;
+  /** Keys that begin with `prefix` and come after `after`. */
+  keys(prefix: string, after: string, limit: number): readonly string[];
+  /** All ops on the record, the earliest first; empty where there are none. */
+  history(key: string): readonly JsonObject[];
+  /** Conflicts, the newest first, of keys that may be read; and what was counted of all. */
+  conflicts(query: { includeClosed: boolean; limit: number; mayRead: MayRead }): JsonObject;
+  undo(wish: { op: string; cascade: boolean; role: Role; mayRead: MayRead }): Promise<Mended>;
+  resolve(wish: { key: string; field: string; value: JsonValue; role: Role }): Promise<Mended>;
+}
+
+const KEYS_MAX = 1_000;
+const CONFLICTS_MAX = 1_000;
+
+export function recordAnswer(door: RecordDoor, key: string): Response {
+  const record = door.get(key);
+  return record === undefined
+    ? problem(404, `There is no record ${key}.`)
+    : jsonAnswer({ key, ...record });
+}
+
+/** The document, for whoever gives it to `Y.applyUpdate`. */
+export function docAnswer(door: RecordDoor, key: string): Response {
+  const update = door.doc(key);
+  if (update === undefined) return problem(404, `There is no document ${key}.`);
+  return new Response(new Uint8Array(update), {
+    headers: { 'Content-Type': 'application/octet-stream', 'Cache-Control': 'no-store' },
+  });
+}
+
+/** `?prefix=&after=`: a page of keys; `next` goes into `after` of the next question. */
+export function recordsAnswer(door: RecordDoor, url: URL, mayRead: MayRead): Response {
+  const prefix = url.searchParams.get('prefix') ?? '';
+  const found = door.keys(prefix, url.searchParams.get('after') ?? '', KEYS_MAX);
+  const next = found.length < KEYS_MAX ? null : (found.at(-1) ?? null);
+  return jsonAnswer({ records: found.filter((key) => mayRead(key)), next });
+}
+
+/** `?key=`. */
+export function historyAnswer(door: RecordDoor, url: URL, mayRead: MayRead): Response {
+  const key = url.searchParams.get('key') ?? '';
+  if (key === '') return problem(400, 'Say which: ?key=order/17');
+  if (!mayRead(key)) return problem(403, `You may not read ${key}.`);
+  const ops = door.history(key);
+  return ops.length === 0 ? problem(404, `Nobody wrote ${key}.`) : jsonAnswer({ key, ops });
+}
+
+/** Open ones; `?all=1`: those that ended too. */
+export function conflictsAnswer(door: RecordDoor, url: URL, mayRead: MayRead): Response {
+  const includeClosed = url.searchParams.get('all') === '1';
+  return jsonAnswer(door.conflicts({ includeClosed, limit: CONFLICTS_MAX, mayRead }));
+}
+
+/** `{"op": "<origin>/<class>/<seq>", "cascade": false}`. */
+export async function undoAnswer(
+  door: RecordDoor,
+  request: Request,
+  principal: HttpPrincipal | undefined,
+  mayRead: MayRead,
+): Promise<Response> {
+  const wish = await wishIn(request, principal, WORDS);
+  if (wish instanceof Response) return wish;
+  const { op, cascade = false } = wish.body;
+  if (typeof op !== 'string' || typeof cascade !== 'boolean') {
+    return problem(400, 'Say which: {"op": "<origin>/<class>/<seq>", "cascade": false}.');
+  }
+  return mended(await door.undo({ op, cascade, role: wish.role, mayRead }));
+}
+
+/** `{"key": …, "field": …, "value": …}`: the value that shall stand, having seen all that is in conflict. */
+export async function resolveAnswer(
+  door: RecordDoor,
+  request: Request,
+  principal: HttpPrincipal | undefined,
+  mayRead: MayRead,
+): Promise<Response> {
+  const wish = await wishIn(request, principal, WORDS);
+  if (wish instanceof Response) return wish;
+  const { key, field, value } = wish.body;
+  if (typeof key !== 'string' || typeof field !== 'string' || value === undefined) {
+    return problem(400, 'Say what shall stand: {"key": "order/17", "field": "state", "value": …}.');
+  }
+  if (!mayRead(key)) return problem(403, `You may not read ${key}.`);
+  return mended(await door.resolve({ key, field, value, role: wish.role }));
+}
+
+function mended(outcome: Mended): Response {
+  return outcome.kind === 'done' ? jsonAnswer(outcome.answer) : problem(409, `${outcome.reason}.`);
+}

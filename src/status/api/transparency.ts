@@ -1,0 +1,92 @@
+/**
+ * The ledger over HTTP: each class a log of C2SP tlog-tiles below `/log/<class>`, and proofs of single ops. `/log/checkpoint`
+ * and `/log/tile/…` are those of telemetry. Entries are not served there: hashes tell nothing, ops are for those who
+ * may read their keys.
+ */
+import { classNamed, type OpClass, TELEMETRY } from '../../model/class.ts';
+import { originOfText } from '../../model/origin.ts';
+import { textAnswer } from '../http/answers.ts';
+import { problem } from '../http/problem.ts';
+
+/** What is asked of the ledger. */
+export interface TransparencyLog {
+  /** A signed note. */
+  checkpoint(opClass: OpClass): string;
+  /** The last one that the region has cosigned, with its line. */
+  cosigned(opClass: OpClass): string | undefined;
+  /** For tools that verify signed notes. */
+  verifierKey(opClass: OpClass): string;
+  tile(
+    opClass: OpClass,
+    level: number,
+    index: number,
+    width: number | undefined,
+  ): Uint8Array | undefined;
+  /** LSN of the op with this name. */
+  locate(name: OpPlace): Promise<number | undefined>;
+  /** The proof file of an entry, and the key of its op. */
+  prove(lsn: number): { readonly key: string; readonly text: string } | undefined;
+}
+
+export interface OpPlace {
+  readonly origin: NonNullable<ReturnType<typeof originOfText>>;
+  readonly class: OpClass;
+  readonly seq: number;
+}
+
+const NOTE_TYPE = 'text/plain; charset=utf-8';
+const TILE_PATH =
+  /^\/log\/(?:([a-z]+)\/)?tile\/(\d{1,2})\/((?:x\d{3}\/)*\d{3})(?:\.p\/(\d{1,3}))?$/;
+const TEXT_PATH = /^\/log\/(?:([a-z]+)\/)?(checkpoint|cosigned|key)$/;
+const WIDTH_MAX = 255;
+
+/** Answers paths below `/log/`. */
+export function logFileAnswer(log: TransparencyLog, path: string): Response {
+  const [, className, what] = TEXT_PATH.exec(path) ?? [];
+  const opClass = classFor(className);
+  if (what !== undefined && opClass !== undefined) {
+    const text = textFor(log, opClass, what);
+    return text === undefined
+      ? problem(404, 'The region has cosigned nothing of this class.')
+      : textAnswer(text, NOTE_TYPE);
+  }
+  const tile = tileAt(log, path);
+  if (tile === undefined) return problem(404, `The ledger has nothing at ${path}.`);
+  return new Response(new Uint8Array(tile), {
+    headers: {
+      'Content-Type': 'application/octet-stream',
+      'Cache-Control': 'private, max-age=31536000, immutable',
+    },
+  });
+}
+
+function textFor(log: TransparencyLog, opClass: OpClass, what: string): string | undefined {
+  if (what === 'checkpoint') return log.checkpoint(opClass);
+  return what === 'cosigned' ? log.cosigned(opClass) : `${log.verifierKey(opClass)}\n`;
+}
+
+function tileAt(log: TransparencyLog, path: string): Uint8Array | undefined {
+  const [, className, level, groups = '', width] = TILE_PATH.exec(path) ?? [];
+  const opClass = classFor(className);
+  if (level === undefined || opClass === undefined) return undefined;
+  // Groups of three digits, all but the last with an x before.
+  const index = Number(groups.replaceAll(/[x/]/g, ''));
+  const hashes = width === undefined ? undefined : Number(width);
+  if (hashes === 0 || (hashes ?? 1) > WIDTH_MAX || !Number.isSafeInteger(index)) return undefined;
+  return log.tile(opClass, Number(level), index, hashes);
+}
+
+function classFor(name: string | undefined): OpClass | undefined {
+  return name === undefined ? TELEMETRY : classNamed(name);
+}
+
+/** The LSN that `?op=` means: itself, or `<origin>/<class>/<seq>`. */
+export async function lsnOfOp(log: TransparencyLog, text: string): Promise<number | undefined> {
+  if (/^[1-9]\d{0,15}$/.test(text)) return Number(text);
+  const [, originText = '', className = '', seq = ''] =
+    /^([0-9a-f]{16})\/([a-z]+)\/([1-9]\d{0,15})$/.exec(text) ?? [];
+  const origin = originOfText(originText);
+  const opClass = classNamed(className);
+  if (origin === undefined || opClass === undefined) return undefined;
+  return log.locate({ origin, class: opClass, seq: Number(seq) });
+}

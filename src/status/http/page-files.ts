@@ -1,0 +1,62 @@
+/**
+ * The page's files, read once at the start and served from memory with their hash as ETag, packed where the
+ * browser takes it. A missing folder is no fault: the API works without the page.
+ */
+import { createHash } from 'node:crypto';
+import { gzipSync } from 'node:zlib';
+
+import type { Files } from '../../platform/files/files.ts';
+
+interface PageFile {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly packed: Uint8Array<ArrayBuffer>;
+  readonly type: string;
+  readonly etag: string;
+}
+
+const TYPES: Readonly<Record<string, string>> = {
+  html: 'text/html; charset=utf-8',
+  css: 'text/css; charset=utf-8',
+  js: 'text/javascript; charset=utf-8',
+  svg: 'image/svg+xml',
+  webmanifest: 'application/manifest+json',
+};
+
+export class PageFiles {
+  readonly #fileByPath = new Map<string, PageFile>();
+
+  /** `dir` holds the pages and what they name, `index` stands at `/`; nothing below it is looked at later. */
+  constructor(files: Pick<Files, 'read' | 'list'>, dir: string, index = 'index.html') {
+    for (const name of files.list(dir)) {
+      const type = TYPES[name.slice(name.lastIndexOf('.') + 1)];
+      const content = type === undefined ? undefined : files.read(`${dir}/${name}`);
+      if (type === undefined || content === undefined) continue;
+      const bytes = new Uint8Array(content);
+      const packed = new Uint8Array(gzipSync(bytes, { level: 9 }));
+      const etag = `"${createHash('sha256').update(bytes).digest('base64url').slice(0, 16)}"`;
+      this.#fileByPath.set(pathOf(name, index), { bytes, packed, type, etag });
+    }
+  }
+
+  /** The answer for a path, or undefined where no file of the page has it. */
+  answer(path: string, request: Headers): Response | undefined {
+    const file = this.#fileByPath.get(path);
+    if (file === undefined) return undefined;
+    const headers: Record<string, string> = {
+      'Content-Type': file.type,
+      ETag: file.etag,
+      'Cache-Control': 'no-cache',
+      Vary: 'Accept-Encoding',
+    };
+    if (request.get('if-none-match') === file.etag)
+      return new Response(null, { status: 304, headers });
+    if (!/\bgzip\b/.test(request.get('accept-encoding') ?? ''))
+      return new Response(file.bytes, { headers });
+    return new Response(file.packed, { headers: { ...headers, 'Content-Encoding': 'gzip' } });
+  }
+}
+
+/** Pages have addresses without an ending. */
+function pathOf(name: string, index: string): string {
+  return name === index ? '/' : `/${name.replace(/\.html$/, '')}`;
+}

@@ -1,0 +1,165 @@
+/**
+ * The HTTP API of the regional node and its fleet page: health, the hubs of each site with their last word, the
+ * power-aware log of every hub, and the digest of a site's state, to be compared with the hub's own. Login as on
+ * the hub (login.ts), but for people alone: a hub's user must not see other sites.
+ */
+import { type Context, Hono } from 'hono';
+
+import { messageOf } from '../../base/errors.ts';
+import { wallMsOfIso } from '../../base/iso-time.ts';
+import type { Log } from '../../base/log.ts';
+import { jsonAnswer, linesAnswer, secured } from '../http/answers.ts';
+import type { StateDigest } from '../api/api.ts';
+import { contentAnswer, type ContentDoor } from '../api/assets.ts';
+import { regionBundleAnswer, type TakeCarried } from '../api/bundle.ts';
+import type { FleetHub, FleetLine } from './fleet.ts';
+import { admit, type HttpPrincipal, type LoginOptions } from '../http/login.ts';
+import { METRICS_TYPE } from '../metrics.ts';
+import { problem } from '../http/problem.ts';
+import { type RegionMetrics, renderRegionMetrics } from './region-metrics.ts';
+import { deliveryAnswer, regionOverrideAnswer, sendAnswer, type SendDoor } from './region-send.ts';
+
+export interface RegionSite {
+  readonly site: string;
+  /** Ids of the hubs that were met. */
+  readonly hubs: readonly string[];
+  /** Batches stored. */
+  readonly batches: number;
+}
+
+export interface RegionStatus {
+  readonly regionId: string;
+  readonly version: string;
+  readonly uptimeS: number;
+  /** RFC 3339, by the node's own clock. */
+  readonly at: string;
+  /** Connected to the broker that hubs publish to. */
+  readonly connected: boolean;
+  readonly sites: readonly RegionSite[];
+}
+
+export interface RegionApiOptions extends LoginOptions {
+  isConnected(): boolean;
+  /** The time now, as RFC 3339 has it. */
+  at(): string;
+  status(): Promise<RegionStatus>;
+  metrics(): Promise<RegionMetrics>;
+  /** Undefined where no such site is known. */
+  digest(site: string): Promise<StateDigest | undefined>;
+  fleet(): Promise<readonly FleetHub[]>;
+  /** Lines of a hub's power-aware log, oldest first; undefined where no such hub is known. */
+  lines(
+    site: string,
+    hub: string,
+    sinceMs: number | undefined,
+  ): Promise<readonly FleetLine[] | undefined>;
+  /** What hubs sent ahead of readings; undefined where no such hub is known. */
+  summaries(site: string, hub: string, all: boolean): Promise<readonly unknown[] | undefined>;
+  /** What is sent down to hubs. */
+  readonly sending: SendDoor;
+  readonly assets: ContentDoor;
+  /** Takes in what came on a stick. */
+  readonly takeCarried: TakeCarried;
+  readonly page: { answer(path: string, request: Headers): Response | undefined };
+  readonly log: Log;
+}
+
+interface Env {
+  Bindings: { remote: string };
+  Variables: { principal: HttpPrincipal | undefined };
+}
+
+export interface RegionApi {
+  fetch(request: Request, remote: string): Response | Promise<Response>;
+}
+
+export function createRegionApi(options: RegionApiOptions): RegionApi {
+  const app = new Hono<Env>();
+  app.onError((error) => {
+    options.log.error('http.failed', { reason: messageOf(error) });
+    return problem(500, 'The log of the regional node says more.');
+  });
+  app.notFound((context) => problem(404, `There is nothing at ${context.req.path}.`));
+  app.use(async (context, next) => {
+    const admission = await admit(options, context.req.raw, context.env.remote);
+    if (admission.kind === 'refused') context.res = admission.answer;
+    else if (admission.principal?.role === 'device') {
+      context.res = problem(403, 'This is for people; hubs and devices speak MQTT.');
+    } else {
+      context.set('principal', admission.principal);
+      await next();
+    }
+    secured(context.res);
+  });
+  app.get('/healthz', () => {
+    const connected = options.isConnected();
+    return jsonAnswer({ ok: connected }, connected ? 200 : 503);
+  });
+  app.get('/metrics', async () => {
+    const headers = { 'content-type': METRICS_TYPE };
+    return new Response(renderRegionMetrics(await options.metrics()), { headers });
+  });
+  app.get('/api/v1/status', async () => jsonAnswer(await options.status()));
+  app.get('/api/v1/fleet', async () =>
+    jsonAnswer({ at: options.at(), hubs: await options.fleet() }),
+  );
+  app.get('/api/v1/log', (context) => logAnswer(options, context));
+  app.get('/api/v1/summaries', (context) => summariesAnswer(options, context));
+  // People here may see all sites, so they may see every content.
+  app.get('/api/v1/assets/:id', (context) =>
+    contentAnswer(options.assets, context.req.raw, () => true),
+  );
+  app.get('/api/v1/digest', (context) => digestAnswer(options, context));
+  app.post('/api/v1/send', ({ req, var: { principal } }) =>
+    sendAnswer(options.sending, req.raw, principal),
+  );
+  app.post('/api/v1/override', ({ req, var: { principal } }) =>
+    regionOverrideAnswer(options.sending, req.raw, principal),
+  );
+  app.post('/api/v1/bundle', ({ req, var: { principal } }) =>
+    regionBundleAnswer(options.takeCarried, req.raw, principal),
+  );
+  app.get('/api/v1/delivery', ({ req }) => deliveryAnswer(options.sending, new URL(req.url)));
+  app.get('*', (context, next) => {
+    const { path, raw } = context.req;
+    return Promise.resolve(options.page.answer(path, raw.headers) ?? next());
+  });
+  return { fetch: (request, remote) => app.fetch(request, { remote }) };
+}
+
+async function logAnswer(options: RegionApiOptions, { req }: Context<Env>): Promise<Response> {
+  const { site = '', hub = '', since } = req.query();
+  if (site === '' || hub === '') return problem(400, 'Say whose: ?site=demo&hub=a1b2c3d4e5f60718');
+  const sinceMs = since === undefined ? undefined : wallMsOfIso(since);
+  if (since !== undefined && sinceMs === undefined) {
+    return problem(400, 'since is an RFC 3339 time such as 2026-03-01T06:10:00Z.');
+  }
+  const lines = await options.lines(site, hub, sinceMs);
+  return lines === undefined
+    ? problem(404, `There is no hub ${hub} of site ${site} here.`)
+    : linesAnswer(lines);
+}
+
+/** Which readings are here only as summaries; `all=1`: also those whose readings have come since. */
+async function summariesAnswer(
+  options: RegionApiOptions,
+  { req }: Context<Env>,
+): Promise<Response> {
+  const { site = '', hub = '', all = '' } = req.query();
+  if (site === '' || hub === '') return problem(400, 'Say whose: ?site=demo&hub=a1b2c3d4e5f60718');
+  const summaries = await options.summaries(site, hub, all !== '' && all !== '0');
+  return summaries === undefined
+    ? problem(404, `There is no hub ${hub} of site ${site} here.`)
+    : jsonAnswer({ at: options.at(), summaries });
+}
+
+async function digestAnswer(options: RegionApiOptions, { req }: Context<Env>): Promise<Response> {
+  const site = req.query('site') ?? onlySiteOf(await options.status());
+  if (site === undefined) return problem(400, 'Several sites are here: say which, ?site=demo');
+  const digest = await options.digest(site);
+  return digest === undefined ? problem(404, `There is no site ${site} here.`) : jsonAnswer(digest);
+}
+
+function onlySiteOf({ sites }: RegionStatus): string | undefined {
+  return sites.length === 1 ? sites[0]?.site : undefined;
+}

@@ -1,0 +1,117 @@
+/**
+ * What the regional node sends down, over HTTP: `POST /api/v1/send` writes a record of a site, such as a work order, `POST
+ * /api/v1/override` asks hubs to send everything for a while, and `GET /api/v1/delivery` says which hubs have an op. In mode
+ * `password` with the authority of whoever asks.
+ */
+import type { Role } from '../../model/op.ts';
+import { jsonAnswer } from '../http/answers.ts';
+import type { HttpPrincipal } from '../http/login.ts';
+import { problem } from '../http/problem.ts';
+import type { JsonValue } from '../http/values.ts';
+import { wishIn } from '../http/wish.ts';
+
+export interface SendWish {
+  readonly site: string;
+  readonly key: string;
+  /** Fields to set, counters to raise; neither: the record is removed. */
+  readonly set?: Readonly<Record<string, JsonValue>>;
+  readonly add?: Readonly<Record<string, number>>;
+  readonly role: Role;
+}
+
+export interface Delivery {
+  /** Ids of the hubs that have said that they have it, and of the others. */
+  readonly has: readonly string[];
+  readonly waits: readonly string[];
+}
+
+export interface SendDoor {
+  /** The op that was made of it, or why not. */
+  send(wish: SendWish): Promise<{ readonly op: string } | { readonly refused: string }>;
+  /** Undefined where no such site or op can be. */
+  delivery(site: string, op: string): Promise<Delivery | undefined>;
+  /** By the node's clock. */
+  wallMs(): number;
+}
+
+const MINUTES_MAX = 24 * 60;
+const MINUTE_MS = 60_000;
+const KEY_MAX = 200;
+const WORDS = { toDevices: 'This is for people.', unclear: 'The body is a JSON object.' };
+
+/** `{"site": …, "key": "order/17", "set": {"state": "open"}}`. */
+export async function sendAnswer(
+  door: SendDoor,
+  request: Request,
+  principal: HttpPrincipal | undefined,
+): Promise<Response> {
+  const wish = await wishIn(request, principal, WORDS);
+  if (wish instanceof Response) return wish;
+  const { site, key, set, add, remove } = wish.body;
+  const isRemove = remove === true;
+  const asks = [set, add, isRemove ? true : undefined].filter((part) => part !== undefined);
+  if (typeof site !== 'string' || !isKey(key) || asks.length !== 1) {
+    return problem(400, 'Say what: {"site": …, "key": "order/17", "set": {…} | "add": {…}}.');
+  }
+  if (key.startsWith('control/')) {
+    return problem(400, 'What hubs are to do is asked by POST /api/v1/override.');
+  }
+  const what = isRemove ? {} : isObject(set) ? { set } : isNumbers(add) ? { add } : undefined;
+  if (what === undefined) return problem(400, '"set" holds fields, "add" whole numbers.');
+  return sent(door, await door.send({ site, key, role: wish.role, ...what }), site);
+}
+
+/** `{"site": …, "hub": "all", "minutes": 30}`; 0 ends it. */
+export async function regionOverrideAnswer(
+  door: SendDoor,
+  request: Request,
+  principal: HttpPrincipal | undefined,
+): Promise<Response> {
+  const wish = await wishIn(request, principal, WORDS);
+  if (wish instanceof Response) return wish;
+  const { site, hub = 'all', minutes } = wish.body;
+  const isSpan = typeof minutes === 'number' && minutes >= 0 && minutes <= MINUTES_MAX;
+  const isHub = typeof hub === 'string' && /^(all|[0-9a-f]{16})$/.test(hub);
+  if (typeof site !== 'string' || !isHub || !isSpan) {
+    return problem(400, `Say {"site": …, "hub": "all", "minutes": 30}, at most ${MINUTES_MAX}.`);
+  }
+  const until = door.wallMs() + minutes * MINUTE_MS;
+  const by = principal === undefined ? 'the region' : `${principal.name} at the region`;
+  const set = { override_until: until, override_by: by };
+  const { role } = wish;
+  return sent(door, await door.send({ site, key: `control/${hub}`, set, role }), site);
+}
+
+/** `?site=&op=<origin>/<class>/<seq>`. */
+export async function deliveryAnswer(door: SendDoor, url: URL): Promise<Response> {
+  const { searchParams } = url;
+  const delivery = await door.delivery(
+    searchParams.get('site') ?? '',
+    searchParams.get('op') ?? '',
+  );
+  return delivery === undefined
+    ? problem(404, 'There is no such site, or the op has no such name.')
+    : jsonAnswer(delivery);
+}
+
+async function sent(
+  door: SendDoor,
+  outcome: Awaited<ReturnType<SendDoor['send']>>,
+  site: string,
+): Promise<Response> {
+  if ('refused' in outcome) return problem(409, `${outcome.refused}.`);
+  const delivery = await door.delivery(site, outcome.op);
+  return jsonAnswer({ op: outcome.op, site, ...delivery });
+}
+
+function isKey(key: JsonValue | undefined): key is string {
+  return typeof key === 'string' && key.length > 0 && key.length <= KEY_MAX;
+}
+
+function isObject(value: JsonValue | undefined): value is { readonly [key: string]: JsonValue } {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isNumbers(value: JsonValue | undefined): value is { readonly [key: string]: number } {
+  return isObject(value) && Object.values(value).every((each) => Number.isSafeInteger(each));
+}

@@ -1,0 +1,253 @@
+/**
+ * Events on their way into the tables. They gather here by key, and reach the tables as one chunk of readings
+ * and one newest event a key, however many came: in a burst that is what a transaction costs, and in quiet
+ * times the card is written once an hour instead of once a message. Queries look in here too.
+ *
+ * All payloads lie in one arena, readings are numbers in arrays: nothing is made per op but a copy of its payload.
+ */
+import { EMPTY_BYTES } from '../../base/bytes.ts';
+import { compareOrders, encodeOrder, type WriteOrder } from '../../merge/order.ts';
+import { LOG, type OpClass } from '../../model/class.ts';
+import type { Origin } from '../../model/origin.ts';
+import { ByteCache } from '../records/byte-cache.ts';
+import type { KeyIds } from '../key-ids.ts';
+import type { OpScan } from '../op-scan.ts';
+import { type ChunkRow, ChunkWriter, type Reading } from './reading-chunk.ts';
+import type { SqliteFile } from '../sqlite.ts';
+
+/** What may gather; the owner is asked to flush well before. */
+const READINGS_MAX = 16_384;
+const ARENA_BYTES_MAX = 1 << 20;
+const ARENA_BYTES_MIN = 64 * 1024;
+/** From here on a flush is due. */
+const READINGS_DUE = 6144;
+const ARENA_BYTES_DUE = 640 * 1024;
+const SLOTS_MAX = 8192;
+const NONE = -1;
+
+const UPSERT_EVENT = `
+  INSERT INTO events (key_id, rank, body) VALUES (?, ?, ?)
+  ON CONFLICT (key_id) DO UPDATE SET rank = excluded.rank, body = excluded.body
+  WHERE excluded.rank > events.rank`;
+
+/** What has gathered of one key. */
+export interface KeySlot {
+  readonly name: string;
+  /** Number of the key, 0 until a flush has needed it. */
+  id: number;
+  isPending: boolean;
+  /** Chain of readings, as they came. */
+  first: number;
+  last: number;
+  count: number;
+  isInOrder: boolean;
+  /** The newest event: its reading, and its order but for authority, which is 0. */
+  newest: number;
+  ms: number;
+  counter: number;
+  origin: Origin;
+  seq: number;
+  class: OpClass;
+}
+
+/** Where the chunks go. */
+export interface ChunkSink {
+  addChunk(keyId: number, chunk: ChunkRow): void;
+}
+
+export class EventGather {
+  readonly #db: SqliteFile;
+  readonly #keys: KeyIds;
+  readonly #sink: ChunkSink;
+  readonly #slots = new ByteCache<KeySlot>(SLOTS_MAX);
+  readonly #writer = new ChunkWriter();
+  #pending: KeySlot[] = [];
+  #pendingAt = 0;
+  #arena = new Uint8Array(ARENA_BYTES_MIN);
+  #arenaEnd = 0;
+  #count = 0;
+  readonly #atMs = new Float64Array(READINGS_MAX);
+  readonly #from = new Int32Array(READINGS_MAX);
+  readonly #to = new Int32Array(READINGS_MAX);
+  readonly #next = new Int32Array(READINGS_MAX);
+
+  constructor(db: SqliteFile, keys: KeyIds, sink: ChunkSink) {
+    this.#db = db;
+    this.#keys = keys;
+    this.#sink = sink;
+  }
+
+  get isEmpty(): boolean {
+    return this.#pendingAt === this.#pending.length;
+  }
+
+  /** True where a flush should come before more is added. */
+  get isDue(): boolean {
+    return this.#count >= READINGS_DUE || this.#arenaEnd >= ARENA_BYTES_DUE;
+  }
+
+  /** The slot of the key that lies in `bytes`. */
+  slotAt(bytes: Uint8Array, from: number, to: number): KeySlot | undefined {
+    return this.#slots.find(bytes, from, to);
+  }
+
+  /** A slot for a key that has none. */
+  addSlot(name: string, bytes: Uint8Array, from: number, to: number): KeySlot {
+    const slot: KeySlot = {
+      name,
+      id: 0,
+      isPending: false,
+      first: NONE,
+      last: NONE,
+      count: 0,
+      isInOrder: true,
+      newest: NONE,
+      ms: 0,
+      counter: 0,
+      origin: '' as Origin,
+      seq: 0,
+      class: LOG,
+    };
+    this.#slots.add(bytes, from, to, slot);
+    return slot;
+  }
+
+  /** Takes the event that the scan stands on; its payload is copied. Flushes where there is no room. */
+  add(slot: KeySlot, scan: OpScan, origin: Origin): void {
+    const { bodyAt, bodyEnd, ms } = scan;
+    if (!this.#hasRoom(bodyEnd - bodyAt)) {
+      while (!this.flush(SLOTS_MAX, false));
+      this.#makeRoom(bodyEnd - bodyAt);
+    }
+    const index = this.#count++;
+    this.#atMs[index] = ms;
+    this.#from[index] = this.#arenaEnd;
+    this.#arena.set(scan.bytes.subarray(bodyAt, bodyEnd), this.#arenaEnd);
+    this.#arenaEnd += bodyEnd - bodyAt;
+    this.#to[index] = this.#arenaEnd;
+    this.#next[index] = NONE;
+    if (!slot.isPending) {
+      slot.isPending = true;
+      this.#pending.push(slot);
+    }
+    if (slot.last === NONE) slot.first = index;
+    else {
+      this.#next[slot.last] = index;
+      if (ms < (this.#atMs[slot.last] as number)) slot.isInOrder = false;
+    }
+    slot.last = index;
+    slot.count += 1;
+    if (scan.class !== LOG && prevails(slot, scan, origin)) {
+      slot.newest = index;
+      slot.ms = ms;
+      slot.counter = scan.counter;
+      slot.origin = origin;
+      slot.seq = scan.seq;
+      slot.class = scan.class as OpClass;
+    }
+  }
+
+  /** Writes what has gathered of at most `keysMax` keys into the open transaction; true where all is written. */
+  flush(keysMax: number, compact: boolean): boolean {
+    const end = Math.min(this.#pending.length, this.#pendingAt + keysMax);
+    while (this.#pendingAt < end) {
+      const slot = this.#pending[this.#pendingAt] as KeySlot;
+      this.#write(slot, compact);
+      this.#pendingAt += 1;
+      emptySlot(slot);
+    }
+    if (!this.isEmpty) return false;
+    this.#forgetPending();
+    return true;
+  }
+
+  /** The readings of a key that are not in the tables yet, as they came. */
+  *readingsOf(name: string): Generator<Reading> {
+    for (let at = this.#pendingAt; at < this.#pending.length; at++) {
+      const slot = this.#pending[at] as KeySlot;
+      if (slot.name !== name) continue;
+      for (let index = slot.first; index !== NONE; index = this.#next[index] as number) {
+        yield { atMs: this.#atMs[index] as number, payload: this.#payload(index).slice() };
+      }
+    }
+  }
+
+  /** Drops all: the tables were emptied. */
+  clear(): void {
+    for (const slot of this.#pending) emptySlot(slot);
+    this.#forgetPending();
+    this.#slots.clear();
+  }
+
+  #write(slot: KeySlot, compact: boolean): void {
+    if (slot.id === 0) slot.id = this.#keys.idOf(slot.name);
+    const writer = this.#writer;
+    const put = (index: number): void => {
+      const atMs = this.#atMs[index] as number;
+      const from = this.#from[index] as number;
+      const to = this.#to[index] as number;
+      if (!writer.hasRoom(atMs, to - from)) this.#sink.addChunk(slot.id, writer.take(compact));
+      writer.add(atMs, this.#arena, from, to);
+    };
+    if (slot.isInOrder) {
+      for (let at = slot.first; at !== NONE; at = this.#next[at] as number) put(at);
+    } else for (const at of this.#inOrder(slot)) put(at);
+    if (!writer.isEmpty) this.#sink.addChunk(slot.id, writer.take(compact));
+    if (slot.newest === NONE) return;
+    this.#db.run(UPSERT_EVENT, [slot.id, encodeOrder(orderOf(slot)), this.#payload(slot.newest)]);
+  }
+
+  #inOrder(slot: KeySlot): number[] {
+    const indexes: number[] = [];
+    for (let at = slot.first; at !== NONE; at = this.#next[at] as number) indexes.push(at);
+    const atMs = this.#atMs;
+    return indexes.toSorted((a, b) => (atMs[a] as number) - (atMs[b] as number) || a - b);
+  }
+
+  #payload(index: number): Uint8Array {
+    return this.#arena.subarray(this.#from[index], this.#to[index]);
+  }
+
+  #forgetPending(): void {
+    this.#pending = [];
+    this.#pendingAt = this.#count = this.#arenaEnd = 0;
+  }
+
+  #hasRoom(bytes: number): boolean {
+    if (this.#count === READINGS_MAX) return false;
+    const needed = this.#arenaEnd + bytes;
+    if (needed <= this.#arena.length) return true;
+    return needed <= ARENA_BYTES_MAX && this.#makeRoom(needed);
+  }
+
+  /** Sees to it that the arena has as many bytes; what lies in it stays. */
+  #makeRoom(bytes: number): true {
+    if (bytes <= this.#arena.length) return true;
+    const length = Math.min(ARENA_BYTES_MAX, Math.max(bytes, this.#arena.length * 2));
+    const grown = new Uint8Array(Math.max(bytes, length));
+    grown.set(this.#arenaEnd === 0 ? EMPTY_BYTES : this.#arena.subarray(0, this.#arenaEnd));
+    this.#arena = grown;
+    return true;
+  }
+}
+
+function emptySlot(slot: KeySlot): void {
+  slot.isPending = false;
+  slot.first = slot.last = slot.newest = NONE;
+  slot.count = 0;
+  slot.isInOrder = true;
+}
+
+/** The rule of MERGE.md §2, with as few comparisons as it takes. */
+function prevails(slot: KeySlot, scan: OpScan, origin: Origin): boolean {
+  if (slot.newest === NONE || scan.ms > slot.ms) return true;
+  if (scan.ms < slot.ms) return false;
+  const { ms, counter, seq } = scan;
+  const order = { authority: 0, hlc: { ms, counter }, origin, seq, class: scan.class as OpClass };
+  return compareOrders(order, orderOf(slot)) > 0;
+}
+
+function orderOf(slot: KeySlot): WriteOrder {
+  const { ms, counter, origin, seq } = slot;
+  return { authority: 0, hlc: { ms, counter }, origin, seq, class: slot.class };
+}

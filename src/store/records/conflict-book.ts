@@ -1,0 +1,172 @@
+/**
+ * The conflicts that were met, for people to look at: merge/conflicts.ts finds them, this file remembers which are
+ * open, since when, and how many there were. Looking costs a walk over the ops of a record, so it is only done where
+ * an op may have changed something; most ops name the write that they replace, and need no look.
+ */
+import { hexOf, utf8 } from '../../base/bytes.ts';
+import { type Conflict, conflictsOf, isPlainWrite } from '../../merge/conflicts.ts';
+import { decodeOrder, encodeOrder, type WriteOrder } from '../../merge/order.ts';
+import type { StampedOp } from '../../model/op.ts';
+import { type KeyIds, nameOf } from '../key-ids.ts';
+import type { SqliteFile, SqlRow } from '../sqlite.ts';
+import type { StateTables } from '../state/state-tables.ts';
+
+/** A conflict as it was met here. */
+export interface MetConflict extends Conflict {
+  readonly key: string;
+  readonly foundMs: number;
+  /** When it was resolved, undone or removed; undefined while it is open. */
+  readonly closedMs: number | undefined;
+}
+
+export interface MergeCounts {
+  /** Ops on records that were folded. */
+  readonly edits: number;
+  /** Concurrent writes that met another, ever. */
+  readonly conflicts: number;
+  readonly open: number;
+}
+
+/** Closed conflicts that are remembered. */
+const CLOSED_MAX = 10_000;
+const INSERT = `
+  INSERT OR IGNORE INTO conflicts (key_id, field, kind, winner, loser, found_ms)
+  VALUES (?, ?, ?, ?, ?, ?)`;
+const REOPEN = `
+  UPDATE conflicts SET closed_ms = NULL
+  WHERE key_id = ? AND field = ? AND winner = ? AND loser = ?`;
+const LIST = `
+  SELECT name, field, kind, winner, loser, found_ms, closed_ms
+  FROM conflicts JOIN keys ON keys.id = conflicts.key_id
+  WHERE closed_ms IS NULL OR ? ORDER BY conflicts.id DESC LIMIT ?`;
+
+const LIST_OF_KEY = `
+  SELECT field, kind, winner, loser, found_ms FROM conflicts
+  WHERE key_id = ? AND closed_ms IS NULL ORDER BY id DESC LIMIT ?`;
+
+export class ConflictBook {
+  readonly #db: SqliteFile;
+  readonly #keys: KeyIds;
+  readonly #tables: StateTables;
+  /** Records with an open conflict. */
+  readonly #open = new Set<number>();
+  #edits = 0;
+  #conflicts = 0;
+
+  constructor(db: SqliteFile, keys: KeyIds, tables: StateTables) {
+    this.#db = db;
+    this.#keys = keys;
+    this.#tables = tables;
+  }
+
+  /** True where folding the op can neither make nor end a conflict; asked before it is folded. */
+  isPlain(stamped: StampedOp): boolean {
+    const { key } = stamped.op;
+    const isOpen = this.#open.size > 0 && this.#open.has(this.#keys.idOf(key));
+    return isPlainWrite(stamped, isOpen, (field) => this.#tables.fieldOrder(key, field));
+  }
+
+  /** Counts an op on a record. */
+  countEdit(): void {
+    this.#edits += 1;
+  }
+
+  /** Compares what is open in the record with what is noted. */
+  look(key: string, atMs: number): void {
+    const keyId = this.#keys.idOf(key);
+    const found = new Map(
+      conflictsOf(this.#tables.writes(key)).map((conflict) => [nameIn(conflict), conflict]),
+    );
+    const sql = 'SELECT * FROM conflicts WHERE key_id = ? AND closed_ms IS NULL';
+    for (const row of this.#db.rows(sql, [keyId])) {
+      if (found.delete(nameIn(conflictOf(row)))) continue;
+      const close = 'UPDATE conflicts SET closed_ms = ? WHERE id = ?';
+      this.#db.run(close, [atMs, row['id'] as number]);
+      this.#forgetOldest();
+    }
+    for (const { field, kind, winner, loser } of found.values()) {
+      const name = utf8(field);
+      const orders = [encodeOrder(winner), encodeOrder(loser)];
+      const isNew = this.#db.run(INSERT, [keyId, name, kind, ...orders, atMs]) > 0;
+      if (!isNew) this.#db.run(REOPEN, [keyId, name, ...orders]);
+      else if (kind === 'concurrent') this.#conflicts += 1;
+    }
+    const open = this.#db.row(`${sql} LIMIT 1`, [keyId]);
+    if (open === undefined) this.#open.delete(keyId);
+    else this.#open.add(keyId);
+  }
+
+  /** Conflicts, the newest first. */
+  list(includeClosed: boolean, limit: number): MetConflict[] {
+    return this.#db.rows(LIST, [includeClosed ? 1 : 0, limit]).map((row) => ({
+      ...conflictOf(row),
+      key: nameOf(row['name']),
+      foundMs: row['found_ms'] as number,
+      closedMs: (row['closed_ms'] as number | null) ?? undefined,
+    }));
+  }
+
+  /** Open conflicts of one record, the newest first. */
+  openAt(key: string, limit: number): MetConflict[] {
+    const keyId = this.#keys.find(key);
+    if (keyId === undefined || !this.#open.has(keyId)) return [];
+    return this.#db.rows(LIST_OF_KEY, [keyId, limit]).map((row) => ({
+      ...conflictOf(row),
+      key,
+      foundMs: row['found_ms'] as number,
+      closedMs: undefined,
+    }));
+  }
+
+  counts(): MergeCounts {
+    const sql =
+      "SELECT count(*) AS n FROM conflicts WHERE closed_ms IS NULL AND kind = 'concurrent'";
+    const open = this.#db.row(sql)?.['n'] as number;
+    return { edits: this.#edits, conflicts: this.#conflicts, open };
+  }
+
+  /** Writes the counts down. */
+  save(): void {
+    const sql = 'UPDATE merge_counts SET edits = ?, conflicts = ? WHERE id = 1';
+    this.#db.run(sql, [this.#edits, this.#conflicts]);
+  }
+
+  /** Reads what is kept in memory: after opening, and when the tables were emptied. */
+  load(): void {
+    const counts = this.#db.row('SELECT edits, conflicts FROM merge_counts');
+    this.#edits = (counts?.['edits'] as number | undefined) ?? 0;
+    this.#conflicts = (counts?.['conflicts'] as number | undefined) ?? 0;
+    this.#open.clear();
+    const open = 'SELECT DISTINCT key_id FROM conflicts WHERE closed_ms IS NULL';
+    for (const row of this.#db.rows(open)) this.#open.add(row['key_id'] as number);
+  }
+
+  #forgetOldest(): void {
+    this.#db.run(
+      `DELETE FROM conflicts WHERE closed_ms IS NOT NULL AND id <=
+       (SELECT max(id) FROM conflicts) - ?`,
+      [CLOSED_MAX],
+    );
+  }
+}
+
+/** Why the winner prevailed. */
+export function whyPrevails(winner: WriteOrder, loser: WriteOrder): 'authority' | 'later' | 'tie' {
+  if (winner.authority !== loser.authority) return 'authority';
+  const { ms, counter } = winner.hlc;
+  return ms === loser.hlc.ms && counter === loser.hlc.counter ? 'tie' : 'later';
+}
+
+function conflictOf(row: SqlRow): Conflict {
+  return {
+    field: nameOf(row['field']),
+    kind: row['kind'] as Conflict['kind'],
+    winner: decodeOrder(row['winner'] as Uint8Array),
+    loser: decodeOrder(row['loser'] as Uint8Array),
+  };
+}
+
+function nameIn({ field, kind, winner, loser }: Conflict): string {
+  // The order, not the op alone: another stamp that counts may have changed it.
+  return `${kind} ${hexOf(encodeOrder(winner))} ${hexOf(encodeOrder(loser))} ${field}`;
+}

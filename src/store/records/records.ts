@@ -1,0 +1,116 @@
+/** What people ask of records: how they stand, how they came to it, what was in conflict, what may be undone. */
+import { ASSET_FIELD } from '../../merge/asset-version.ts';
+import type { DocState } from '../../merge/doc/doc-state.ts';
+import type { FieldWrite } from '../../merge/fold.ts';
+import { textOfOpId } from '../../merge/op-id.ts';
+import { type Counter, inOrder, type RecordWrite, undoneOps } from '../../merge/record.ts';
+import { planUndo, type UndoPlan, type UndoRequest } from '../../merge/undo.ts';
+import type { ConflictBook, MergeCounts, MetConflict } from './conflict-book.ts';
+import type { StateTables } from '../state/state-tables.ts';
+
+export interface RecordView {
+  readonly fields: ReadonlyMap<string, FieldWrite>;
+  readonly counters: ReadonlyMap<string, Counter>;
+  /** The version of its asset that stands: the field with the empty name. */
+  readonly asset: FieldWrite | undefined;
+}
+
+export interface HistoryEntry extends RecordWrite {
+  readonly isUndone: boolean;
+}
+
+export interface PlannedUndo {
+  /** Of the record that the undo goes to; undefined where it is refused. */
+  readonly key: string | undefined;
+  readonly plan: UndoPlan;
+}
+
+/** Runs a query; a fault in it is the store's. */
+export type Guard = <T>(query: () => T) => T;
+
+export class Records {
+  readonly #tables: StateTables;
+  readonly #book: ConflictBook;
+  readonly #guard: Guard;
+
+  constructor(tables: StateTables, book: ConflictBook, guard: Guard) {
+    this.#tables = tables;
+    this.#book = book;
+    this.#guard = guard;
+  }
+
+  /** Living fields and counters, empty where there is no such record. */
+  get(key: string): RecordView {
+    return this.#guard(() => {
+      const fields = this.#tables.record(key);
+      const asset = fields.get(ASSET_FIELD);
+      fields.delete(ASSET_FIELD);
+      return { fields, asset, counters: this.#tables.countersOf(key) };
+    });
+  }
+
+  /** The document of this key; undefined where there is none. */
+  doc(key: string): DocState | undefined {
+    return this.#guard(() => this.#tables.docTables.get(key));
+  }
+
+  /** Bytes that the document's state takes, 0 where there is none. */
+  docBytes(key: string): number {
+    return this.#guard(() => this.#tables.docTables.bytesOf(key));
+  }
+
+  /** Versions of assets that stand, the newest first. */
+  latestAssets(limit: number): (readonly [key: string, write: FieldWrite])[] {
+    return this.#guard(() => this.#tables.latestAssets(limit));
+  }
+
+  /** Versions that name a content, standing or not. */
+  versionsOf(sha256: Uint8Array, limit: number): (readonly [key: string, write: RecordWrite])[] {
+    return this.#guard(() => this.#tables.versionsOf(sha256, limit));
+  }
+
+  /** Keys of living records that begin with `prefix` and come after `after`, in byte order. */
+  keys(prefix: string, after: string, limit: number): string[] {
+    return this.#guard(() => this.#tables.recordKeys(prefix, after, limit));
+  }
+
+  /** All ops on the record, the earliest first. */
+  history(key: string): HistoryEntry[] {
+    return this.#guard(() => {
+      const writes = this.#tables.writes(key);
+      const undone = undoneOps(writes);
+      return inOrder(writes).map((write) => ({
+        ...write,
+        isUndone: undone.has(textOfOpId(write.order)),
+      }));
+    });
+  }
+
+  /** Conflicts that were met, the newest first. */
+  conflicts(includeClosed: boolean, limit: number): MetConflict[] {
+    return this.#guard(() => this.#book.list(includeClosed, limit));
+  }
+
+  /** Open conflicts of one record, the newest first. */
+  openConflicts(key: string, limit: number): MetConflict[] {
+    return this.#guard(() => this.#book.openAt(key, limit));
+  }
+
+  counts(): MergeCounts {
+    return this.#guard(() => this.#book.counts());
+  }
+
+  /** Plans an undo; the owner makes the op of it. */
+  planUndo(request: UndoRequest): PlannedUndo {
+    return this.#guard(() => {
+      const key = this.#tables.keyOfOp(request.target);
+      if (key === undefined) {
+        const reason =
+          'no op on a record has this name here; events are facts and cannot be undone, ' +
+          'and a step in a document is taken back by the inverse step, which the device makes';
+        return { key: undefined, plan: { kind: 'refused', reason } };
+      }
+      return { key, plan: planUndo(this.#tables.writes(key), request) };
+    });
+  }
+}

@@ -1,0 +1,170 @@
+/**
+ * The state by pieces, for replicas that catch up: events and ops on records, by the order of their keys or by
+ * the origin that made them. Each call reads few rows, so that a large state is walked without stopping the hub.
+ */
+import { assert } from '../../base/assert.ts';
+import { compareBytes, concatBytes, utf8 } from '../../base/bytes.ts';
+import { encodeOrder, ORIGIN_AT } from '../../merge/order.ts';
+import type { StateItem } from '../../merge/state-item.ts';
+import { HLC_ZERO } from '../../model/hlc.ts';
+import { type Lane, type Origin, ORIGIN_BYTES } from '../../model/origin.ts';
+import type { VersionVector } from '../../model/version-vector.ts';
+import { docOf } from '../records/doc-tables.ts';
+import { nameOf } from '../key-ids.ts';
+import type { Guard } from '../records/records.ts';
+import { eventOf, writeOf } from '../rows.ts';
+import type { SqliteFile, SqlRow, SqlValue } from '../sqlite.ts';
+
+/** Keys from `from` on, before `to`, by their UTF-8. */
+export interface KeyRange {
+  readonly from: Uint8Array;
+  readonly to: Uint8Array;
+}
+
+/** Some items, and where to go on; `next` is undefined where the range has no more. */
+export interface StatePiece {
+  readonly items: readonly StateItem[];
+  readonly next: Uint8Array | undefined;
+}
+
+const EVENTS = `
+  SELECT name, rank, body FROM keys JOIN events ON events.key_id = keys.id
+  WHERE name >= ? AND name < ? ORDER BY name LIMIT ?`;
+const DOCS = `
+  SELECT name, heads, state FROM keys JOIN docs ON docs.key_id = keys.id
+  WHERE name >= ? AND name < ? ORDER BY name LIMIT ?`;
+const KEYS = `SELECT id, name FROM keys WHERE name >= ? AND name < ? ORDER BY name LIMIT ?`;
+const WRITES_OF_KEY = `
+  SELECT rank, kind, body, stamp FROM writes WHERE key_id = ? AND rank > ? ORDER BY rank LIMIT ?`;
+const WRITES_OF_ORIGIN = `
+  SELECT name, rank, kind, body, stamp FROM writes INDEXED BY writes_by_op
+  JOIN keys ON keys.id = writes.key_id
+  WHERE substr(rank, 10) > ? AND substr(rank, 10) < ? ORDER BY substr(rank, 10) LIMIT ?`;
+/** Between a key and a rank in a position; no UTF-8 has it. */
+const RANK_MARK = 0xff;
+const AFTER = Uint8Array.of(0);
+const NO_RANK = new Uint8Array(0);
+/** Behind every seq and class. */
+const END = new Uint8Array(10).fill(0xff);
+
+/** What the reader needs of its store. */
+export interface ReaderParts {
+  readonly db: SqliteFile;
+  /** Writes what is gathered elsewhere into the tables. */
+  readonly settle: () => void;
+  readonly guard: Guard;
+  readonly vector: () => VersionVector;
+  readonly appliedLsn: () => number;
+  readonly upTo: (lane: Lane) => number;
+}
+
+export class StateReader {
+  readonly #parts: ReaderParts;
+
+  constructor(parts: ReaderParts) {
+    this.#parts = parts;
+  }
+
+  /** What the tables hold at this moment: the beginning of a walk, which shows at least this much. */
+  begin(): { readonly vector: VersionVector; readonly lsn: number } {
+    const { settle, guard, vector, appliedLsn } = this.#parts;
+    guard(settle);
+    return { vector: vector(), lsn: appliedLsn() };
+  }
+
+  /** How far the lane is folded without a gap. */
+  upTo(lane: Lane): number {
+    return this.#parts.upTo(lane);
+  }
+
+  /** Latest events of the keys in the range, from `position` on. */
+  events({ from, to }: KeyRange, position: Uint8Array | undefined, rowsMax: number): StatePiece {
+    const rows = this.#rows(EVENTS, [position ?? from, to, rowsMax]);
+    const items = rows.map((row): StateItem => ({
+      type: 'event',
+      key: nameOf(row['name']),
+      write: eventOf(row),
+    }));
+    return this.#piece(items, rowsMax, 'keys');
+  }
+
+  /** Documents in the range, from `position` on. */
+  docs({ from, to }: KeyRange, position: Uint8Array | undefined, rowsMax: number): StatePiece {
+    const rows = this.#rows(DOCS, [position ?? from, to, rowsMax]);
+    const items = rows.map((row): StateItem => ({
+      type: 'doc',
+      key: nameOf(row['name']),
+      doc: docOf(row),
+    }));
+    return this.#piece(items, rowsMax, 'keys');
+  }
+
+  /** Ops on the records in the range, by key and rank, from `position` on. */
+  writes({ from, to }: KeyRange, position: Uint8Array | undefined, rowsMax: number): StatePiece {
+    const start = position ?? from;
+    const mark = start.indexOf(RANK_MARK);
+    const firstKey = mark < 0 ? start : start.subarray(0, mark);
+    const keys = this.#rows(KEYS, [firstKey, to, rowsMax]);
+    const items: StateItem[] = [];
+    for (const { id, name } of keys) {
+      const key = nameOf(name);
+      const isFirst = mark >= 0 && compareBytes(name as Uint8Array, firstKey) === 0;
+      const after = isFirst ? start.subarray(mark + 1) : NO_RANK;
+      const rowsLeft = rowsMax - items.length;
+      const rows = this.#rows(WRITES_OF_KEY, [id as number, after, rowsLeft]);
+      for (const row of rows) items.push({ type: 'write', key, write: writeOf(row) });
+      if (rows.length === rowsLeft) return this.#piece(items, rowsMax, 'keys');
+    }
+    const last = keys.at(-1)?.['name'] as Uint8Array | undefined;
+    const isEnd = keys.length < rowsMax || last === undefined;
+    return { items, next: isEnd ? undefined : concatBytes([last, AFTER]) };
+  }
+
+  /** Ops on records that one origin made, from beyond `afterSeq` or from `position` on. */
+  writesOf(
+    origin: Origin,
+    afterSeq: number,
+    position: Uint8Array | undefined,
+    rowsMax: number,
+  ): StatePiece {
+    // All classes of a seq lie beside each other: the first one would be excluded by its own name.
+    const from = position ?? nameOfOp(origin, afterSeq + 1).subarray(0, -1);
+    const rows = this.#rows(WRITES_OF_ORIGIN, [from, endOf(origin), rowsMax]);
+    const items = rows.map((row): StateItem => ({
+      type: 'write',
+      key: nameOf(row['name']),
+      write: writeOf(row),
+    }));
+    return this.#piece(items, rowsMax, 'origins');
+  }
+
+  /** Position behind an item in a walk by keys, or by origins. */
+  behind(item: StateItem, by: 'keys' | 'origins'): Uint8Array {
+    assert('key' in item, 'a reader gives what has a key');
+    if (item.type !== 'write') return concatBytes([utf8(item.key), AFTER]);
+    if (by === 'origins') return encodeOrder(item.write.order).slice(ORIGIN_AT);
+    const key = utf8(item.key);
+    return concatBytes([key, Uint8Array.of(RANK_MARK), encodeOrder(item.write.order)]);
+  }
+
+  #piece(items: readonly StateItem[], rowsMax: number, by: 'keys' | 'origins'): StatePiece {
+    const last = items.at(-1);
+    const isEnd = items.length < rowsMax || last === undefined;
+    return { items, next: isEnd ? undefined : this.behind(last, by) };
+  }
+
+  #rows(sql: string, values: SqlValue[]): SqlRow[] {
+    const { db, guard } = this.#parts;
+    return guard(() => db.rows(sql, values));
+  }
+}
+
+/** What ends the rank of an op: origin, seq, class. */
+function nameOfOp(origin: Origin, seq: number): Uint8Array {
+  return encodeOrder({ authority: 0, hlc: HLC_ZERO, origin, seq, class: 0 }).subarray(ORIGIN_AT);
+}
+
+/** Behind all ops of the origin, before those of the next. */
+function endOf(origin: Origin): Uint8Array {
+  return concatBytes([nameOfOp(origin, 0).subarray(0, ORIGIN_BYTES), END]);
+}

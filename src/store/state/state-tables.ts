@@ -1,0 +1,290 @@
+/**
+ * The folded state in tables: what merge/fold.ts writes to and what the digest reads. The tables hold what is
+ * written; events that are still gathered (event-gather.ts) have to be flushed before they are read.
+ */
+import { compareBytes, concatBytes, utf8 } from '../../base/bytes.ts';
+import { ASSET_HASH_AT } from '../../merge/asset-version.ts';
+import type { LivingState } from '../../merge/digest.ts';
+import type { DocState } from '../../merge/doc/doc-state.ts';
+import type { DocChange } from '../../merge/doc/read-update.ts';
+import type { EventWrite, FieldWrite, FoldTarget } from '../../merge/fold.ts';
+import { type OpId, textOfOpId } from '../../merge/op-id.ts';
+import { encodeOrder, ORIGIN_AT, type WriteOrder } from '../../merge/order.ts';
+import { readUndo } from '../../merge/patch.ts';
+import {
+  type Counter,
+  NO_COUNTER,
+  plus,
+  type RecordState,
+  type RecordWrite,
+} from '../../merge/record.ts';
+import { HLC_ZERO } from '../../model/hlc.ts';
+import { ASSET, encodeStampMark, UNDO } from '../../model/op.ts';
+import { DocTables } from '../records/doc-tables.ts';
+import { type KeyIds, nameOf } from '../key-ids.ts';
+import { type CachedRecord, RecordCache } from '../records/record-cache.ts';
+import { eventOf, fieldOf, orderOf, rankOf, counterOf, writeOf } from '../rows.ts';
+import type { SqliteFile } from '../sqlite.ts';
+
+const PUT_EVENT = 'INSERT OR REPLACE INTO events (key_id, rank, body) VALUES (?, ?, ?)';
+const ADD_WRITE = `
+  INSERT OR IGNORE INTO writes (key_id, rank, kind, body, stamp) VALUES (?, ?, ?, ?, ?)`;
+const WRITE_OF_OP = `
+  SELECT rank, kind, body, stamp FROM writes INDEXED BY writes_by_op
+  WHERE substr(rank, 10) = ? AND key_id = ?`;
+const ALL_COUNTERS = `
+  SELECT name, field, total, adds FROM keys JOIN counters ON counters.key_id = keys.id
+  ORDER BY name, field`;
+const ALL_WRITES = `
+  SELECT name, rank, kind, body, stamp FROM keys JOIN writes ON writes.key_id = keys.id
+  ORDER BY name, rank`;
+const RECORD_KEYS = `
+  SELECT name FROM keys WHERE name >= ? AND name < ? AND name > ? AND (
+    EXISTS (SELECT 1 FROM fields WHERE key_id = keys.id) OR
+    EXISTS (SELECT 1 FROM counters WHERE key_id = keys.id) OR
+    EXISTS (SELECT 1 FROM docs WHERE key_id = keys.id))
+  ORDER BY name LIMIT ?`;
+const ALL_EVENTS = `
+  SELECT name, rank, body FROM keys JOIN events ON events.key_id = keys.id ORDER BY name`;
+const ALL_TOMBSTONES = `
+  SELECT name, rank FROM keys JOIN tombstones ON tombstones.key_id = keys.id ORDER BY name`;
+const ALL_FIELDS = `
+  SELECT name, field, rank, value FROM keys JOIN fields ON fields.key_id = keys.id
+  ORDER BY name, field`;
+
+// The conditions are those of the indexes in schema.ts.
+const LATEST_ASSETS = `
+  SELECT name, rank, value FROM fields JOIN keys ON keys.id = fields.key_id
+  WHERE field = x'' ORDER BY substr(rank, 2, 8) DESC LIMIT ?`;
+const VERSIONS_BY_CONTENT = `
+  SELECT name, rank, kind, body FROM writes JOIN keys ON keys.id = writes.key_id
+  WHERE kind = ${ASSET} AND substr(body, ${ASSET_HASH_AT + 1}, 32) = ? LIMIT ?`;
+
+export class StateTables implements FoldTarget, LivingState {
+  readonly #db: SqliteFile;
+  readonly #keys: KeyIds;
+  readonly #cache: RecordCache;
+  readonly docTables: DocTables;
+  /** Names of the ops that undos name. */
+  readonly #undoTargets = new Set<string>();
+
+  constructor(db: SqliteFile, keys: KeyIds) {
+    this.#db = db;
+    this.#keys = keys;
+    this.#cache = new RecordCache(db, keys);
+    this.docTables = new DocTables(db, keys);
+  }
+
+  eventOrder(key: string): WriteOrder | undefined {
+    const id = this.#keys.find(key);
+    if (id === undefined) return undefined;
+    return rankOf(this.#db.row('SELECT rank FROM events WHERE key_id = ?', [id]));
+  }
+
+  putEvent(key: string, { order, body }: EventWrite): void {
+    this.#db.run(PUT_EVENT, [this.#keys.idOf(key), encodeOrder(order), body]);
+  }
+
+  /** Writes the records and documents that have changed; before a commit, and before anything reads their tables. */
+  flush(): void {
+    this.#cache.flush();
+    this.docTables.flush();
+  }
+
+  tombstone(key: string): WriteOrder | undefined {
+    return this.#cache.get(key).tombstone;
+  }
+
+  addWrite(key: string, { order, kind, body, stamp }: RecordWrite): boolean {
+    const mark = stamp === undefined ? null : encodeStampMark(stamp);
+    const values = [this.#keys.idOf(key), encodeOrder(order), kind, body, mark];
+    const added = this.#db.run(ADD_WRITE, values) > 0;
+    if (added && kind === UNDO) this.#noteTargets(body);
+    return added;
+  }
+
+  writeOf(key: string, op: OpId): RecordWrite | undefined {
+    const id = this.#keys.find(key);
+    if (id === undefined) return undefined;
+    const row = this.#db.row(WRITE_OF_OP, [nameOfOp(op), id]);
+    return row === undefined ? undefined : writeOf(row);
+  }
+
+  replaceWrite(key: string, before: RecordWrite, write: RecordWrite): void {
+    const sql = 'DELETE FROM writes WHERE key_id = ? AND rank = ?';
+    this.#db.run(sql, [this.#keys.idOf(key), encodeOrder(before.order)]);
+    this.addWrite(key, write);
+  }
+
+  /** All ops on the record, in the order in which the later prevails. */
+  writes(key: string): RecordWrite[] {
+    const id = this.#keys.find(key);
+    if (id === undefined) return [];
+    const sql = 'SELECT rank, kind, body, stamp FROM writes WHERE key_id = ? ORDER BY rank';
+    return this.#db.rows(sql, [id]).map((row) => writeOf(row));
+  }
+
+  isNamedByUndo(_key: string, op: OpId): boolean {
+    return this.#undoTargets.has(textOfOpId(op));
+  }
+
+  /** Key of the record that the op was made on. */
+  keyOfOp(op: OpId): string | undefined {
+    const sql = `
+      SELECT name FROM writes INDEXED BY writes_by_op JOIN keys ON keys.id = writes.key_id
+      WHERE substr(rank, 10) = ?`;
+    const row = this.#db.row(sql, [nameOfOp(op)]);
+    return row === undefined ? undefined : nameOf(row['name']);
+  }
+
+  putTombstone(key: string, tombstone: WriteOrder): void {
+    const { fields, counters } = this.#cache.get(key);
+    this.#cache.replace(key, { tombstone, fields, counters });
+  }
+
+  putRecord(key: string, state: RecordState): void {
+    this.#cache.replace(key, state);
+  }
+
+  mergeDoc(key: string, change: DocChange, op: OpId): void {
+    this.docTables.merge(key, change, op);
+  }
+
+  addToCounter(key: string, field: string, delta: bigint): void {
+    const counter = this.#cache.get(key).counters.get(field) ?? NO_COUNTER;
+    this.#cache.putCounter(key, field, plus(counter, delta));
+  }
+
+  putCounter(key: string, field: string, counter: Counter): void {
+    this.#cache.putCounter(key, field, counter);
+  }
+
+  fieldOrder(key: string, field: string): WriteOrder | undefined {
+    return this.#cache.get(key).fields.get(field)?.order;
+  }
+
+  putField(key: string, field: string, write: FieldWrite): void {
+    this.#cache.putField(key, field, write);
+  }
+
+  *events(): Generator<readonly [string, EventWrite]> {
+    for (const row of this.#db.each(ALL_EVENTS)) yield [nameOf(row['name']), eventOf(row)];
+  }
+
+  *fields(): Generator<readonly [string, string, FieldWrite]> {
+    this.flush();
+    for (const row of this.#db.each(ALL_FIELDS)) {
+      yield [nameOf(row['name']), nameOf(row['field']), fieldOf(row)];
+    }
+  }
+
+  *counters(): Generator<readonly [string, string, Counter]> {
+    this.flush();
+    for (const row of this.#db.each(ALL_COUNTERS)) {
+      yield [nameOf(row['name']), nameOf(row['field']), counterOf(row)];
+    }
+  }
+
+  docs(): Generator<readonly [string, DocState]> {
+    return this.docTables.all();
+  }
+
+  *allWrites(): Generator<readonly [string, RecordWrite]> {
+    for (const row of this.#db.each(ALL_WRITES)) yield [nameOf(row['name']), writeOf(row)];
+  }
+
+  /** Keys of the records that have ops. */
+  keysOfWrites(): string[] {
+    const sql = 'SELECT name FROM keys WHERE id IN (SELECT key_id FROM writes) ORDER BY name';
+    return this.#db.rows(sql).map((row) => nameOf(row['name']));
+  }
+
+  *tombstones(): Generator<readonly [string, WriteOrder]> {
+    this.flush();
+    for (const row of this.#db.each(ALL_TOMBSTONES)) yield [nameOf(row['name']), orderOf(row)];
+  }
+
+  /** Latest events of the keys that begin with `prefix`, in order of their bytes, at most `limit`. */
+  latest(prefix: string, limit: number): (readonly [string, EventWrite])[] {
+    const sql = `
+      SELECT name, rank, body FROM keys JOIN events ON events.key_id = keys.id
+      WHERE name >= ? AND name < ? ORDER BY name LIMIT ?`;
+    const from = utf8(prefix);
+    // No byte of UTF-8 is 0xff, so this comes after all names with the prefix and before all others.
+    const to = concatBytes([from, Uint8Array.of(0xff)]);
+    const rows = this.#db.rows(sql, [from, to, limit]);
+    return rows.map((row) => [nameOf(row['name']), eventOf(row)] as const);
+  }
+
+  /** Versions of assets that stand, the newest first. */
+  latestAssets(limit: number): (readonly [key: string, write: FieldWrite])[] {
+    this.flush();
+    const rows = this.#db.rows(LATEST_ASSETS, [limit]);
+    return rows.map((row) => [nameOf(row['name']), fieldOf(row)] as const);
+  }
+
+  /** Versions that name the content, standing or not. */
+  versionsOf(sha256: Uint8Array, limit: number): (readonly [key: string, write: RecordWrite])[] {
+    const rows = this.#db.rows(VERSIONS_BY_CONTENT, [sha256, limit]);
+    return rows.map((row) => [nameOf(row['name']), writeOf(row)] as const);
+  }
+
+  /** Living fields of the record, by name; empty where there is none. */
+  record(key: string): Map<string, FieldWrite> {
+    return this.#standing(key, ({ fields }) => inByteOrder(fields));
+  }
+
+  countersOf(key: string): Map<string, Counter> {
+    return this.#standing(key, ({ counters }) => inByteOrder(counters));
+  }
+
+  /** Keys of living records that begin with `prefix` and come after `after`, in order of their bytes. */
+  recordKeys(prefix: string, after: string, limit: number): string[] {
+    this.flush();
+    const from = utf8(prefix);
+    const to = concatBytes([from, Uint8Array.of(0xff)]);
+    return this.#db
+      .rows(RECORD_KEYS, [from, to, utf8(after), limit])
+      .map((row) => nameOf(row['name']));
+  }
+
+  /** Count of records with at least one living field or counter. */
+  recordCount(): number {
+    this.flush();
+    const row = this.#db.row(
+      `SELECT count(*) AS count FROM
+       (SELECT key_id FROM fields UNION SELECT key_id FROM counters)`,
+    );
+    return row?.['count'] as number;
+  }
+
+  /** Reads what is kept in memory: after opening, and when the tables were replaced. */
+  load(): void {
+    this.#cache.clear();
+    this.docTables.clear();
+    this.#undoTargets.clear();
+    const rows = this.#db.rows('SELECT body FROM writes WHERE kind = ?', [UNDO]);
+    for (const row of rows) this.#noteTargets(row['body'] as Uint8Array);
+  }
+
+  #noteTargets(undoBody: Uint8Array): void {
+    for (const id of readUndo(undoBody) ?? []) this.#undoTargets.add(textOfOpId(id));
+  }
+
+  /** What `pick` takes of the record; nothing is made for a key that is not known. */
+  #standing<T>(key: string, pick: (record: CachedRecord) => Map<string, T>): Map<string, T> {
+    return this.#keys.find(key) === undefined ? new Map() : pick(this.#cache.get(key));
+  }
+}
+
+/** What ends the rank of the op. */
+function nameOfOp({ origin, class: opClass, seq }: OpId): Uint8Array {
+  const order = { authority: 0, hlc: HLC_ZERO, origin, class: opClass, seq };
+  return encodeOrder(order).subarray(ORIGIN_AT);
+}
+
+function inByteOrder<T>(values: ReadonlyMap<string, T>): Map<string, T> {
+  const named = [...values].map(([name, value]) => ({ name, bytes: utf8(name), value }));
+  named.sort((a, b) => compareBytes(a.bytes, b.bytes));
+  return new Map(named.map(({ name, value }) => [name, value]));
+}

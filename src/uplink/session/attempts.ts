@@ -1,0 +1,74 @@
+/**
+ * When the uplink may try: only while a way leads upstream, and after a failure not before a pause that grows. A way that
+ * appears ends the pause: what failed on another link says nothing about this one.
+ */
+import { Backoff } from '../../base/backoff.ts';
+import type { Cancel, Timers } from '../../base/clock.ts';
+import type { Random } from '../../base/random.ts';
+import type { WayUpstream } from '../ports.ts';
+
+export interface Pauses {
+  readonly pauseMsMin: number;
+  readonly pauseMsMax: number;
+}
+
+export interface AttemptsOptions {
+  readonly timers: Timers;
+  readonly random: Random;
+  /** Undefined: always there, and nothing to be proven. */
+  readonly way?: WayUpstream | undefined;
+  /** Of the link as it is now: a failed attempt on a dear one is followed by a longer pause. */
+  readonly pauses: () => Pauses;
+  /** The pause is over. */
+  readonly onAgain: () => void;
+  /** No way is left, or the way is another: a session over the old one is dead. */
+  readonly onWayLost: () => void;
+}
+
+export class Attempts {
+  readonly #options: AttemptsOptions;
+  #backoff: Backoff;
+  #cancelPause: Cancel = () => undefined;
+
+  constructor(options: AttemptsOptions) {
+    this.#options = options;
+    this.#backoff = this.#freshBackoff();
+    options.way?.onChange((change) => {
+      this.#backoff = this.#freshBackoff();
+      options.onWayLost();
+      if (change === 'gone') return;
+      this.#cancelPause();
+      options.onAgain();
+    });
+  }
+
+  get isWayThere(): boolean {
+    return this.#options.way?.isThere ?? true;
+  }
+
+  /** The regional node has answered; true where that is enough to believe in the link. */
+  answered(): boolean {
+    this.#options.way?.answered();
+    return this.#options.way?.isUp ?? true;
+  }
+
+  failed(): void {
+    this.#options.way?.failed();
+  }
+
+  /** A session is over; `longer`: it came to nothing. */
+  ended(pause: 'none' | 'fresh' | 'longer'): void {
+    if (pause !== 'longer') this.#backoff.reset();
+    if (pause === 'none') return;
+    this.#cancelPause = this.#options.timers.after(this.#backoff.nextMs(), this.#options.onAgain);
+  }
+
+  stop(): void {
+    this.#cancelPause();
+  }
+
+  #freshBackoff(): Backoff {
+    const { pauseMsMin, pauseMsMax } = this.#options.pauses();
+    return new Backoff(pauseMsMin, pauseMsMax, this.#options.random);
+  }
+}

@@ -1,0 +1,111 @@
+/**
+ * The regional node of this session, as its greeting shows it: what it reads, and, as a witness of the hub's history
+ * (ledger/LEDGER.md §7), what it says of ours.
+ */
+import { bytesEqual, EMPTY_BYTES, hexOf } from '../../base/bytes.ts';
+import { HubError } from '../../base/errors.ts';
+import type { Log } from '../../base/log.ts';
+import type { DownHello, Receipt } from '../../batch/messages.ts';
+import type { Encoding } from '../../batch/payload.ts';
+import type { PayloadSealer } from '../../batch/payload-seal.ts';
+import { CLASS_NAMES } from '../../model/class.ts';
+import { BATCH_FORMAT_SEALED, BATCH_FORMAT_WITNESSED } from '../../versions.ts';
+import type { Files } from '../../platform/files/files.ts';
+import type { HistoryLog } from '../ports.ts';
+import { trustRegion } from '../region-key.ts';
+
+/** What the hub asks of a region before it sends anything. */
+interface Demands {
+  /** Id of the operator's key. */
+  readonly sealedTo: Uint8Array | undefined;
+  readonly jurisdiction: string | undefined;
+}
+
+/**
+ * Why nothing may be sent to the region that answers so: it could not open it, or may not store it. Everything stays
+ * in the journal until the one or the other is put right.
+ */
+function objectionTo(
+  { formats, opens = [], jurisdictions }: DownHello,
+  { sealedTo, jurisdiction }: Demands,
+): HubError | undefined {
+  const readsSealed = formats.includes(BATCH_FORMAT_SEALED);
+  if (sealedTo !== undefined && !(readsSealed && opens.some((id) => bytesEqual(id, sealedTo)))) {
+    const held = opens.length === 0 ? 'none' : opens.map((id) => hexOf(id)).join(', ');
+    const what = `batches are encrypted to key ${hexOf(sealedTo)}; the region can open: ${held}`;
+    return new HubError('uplink.key-unknown', what);
+  }
+  if (jurisdiction !== undefined && !readsSealed) {
+    const what = `the region is too old to be told jurisdiction ${jurisdiction}`;
+    return new HubError('uplink.jurisdiction', what);
+  }
+  if (jurisdictions === undefined || jurisdictions.includes(jurisdiction ?? '')) return undefined;
+  const own = jurisdiction === undefined ? 'no jurisdiction' : `jurisdiction ${jurisdiction}`;
+  const what = `this site has ${own}; the region stores ${jurisdictions.join(', ')} only`;
+  return new HubError('uplink.jurisdiction', what);
+}
+
+export interface CounterpartOptions {
+  readonly files: Files;
+  /** Folder of `region.pub`. */
+  readonly dir: string;
+  readonly site: string;
+  readonly sealer?: PayloadSealer | undefined;
+  readonly jurisdiction?: string | undefined;
+  readonly history?: HistoryLog | undefined;
+  readonly log: Log;
+}
+
+export class Counterpart {
+  readonly #options: CounterpartOptions;
+  readonly #history: HistoryLog | undefined;
+  readonly #log: Log;
+  #encoding: Encoding = 'rows';
+  #readsTrees = false;
+  #regionKey: Uint8Array = EMPTY_BYTES;
+
+  constructor(options: CounterpartOptions) {
+    this.#options = options;
+    this.#history = options.history;
+    this.#log = options.log;
+  }
+
+  /** Whether it is the one that we know and may send to; the fault where not. */
+  meet(answer: DownHello): HubError | undefined {
+    const { files, dir, site, sealer, jurisdiction } = this.#options;
+    const key = trustRegion(files, `${dir}/region.pub`, answer.publicKey);
+    if (key.kind === 'pinned') this.#log.info('uplink.region.pinned', { site });
+    const demands = { sealedTo: sealer?.keyId, jurisdiction };
+    const objection = key.kind === 'other' ? key.fault : objectionTo(answer, demands);
+    if (objection === undefined) this.#greeted(answer);
+    else this.#log.error(objection.code, { reason: objection.message, hint: objection.hint });
+    return objection;
+  }
+
+  /** The best that it reads; every one reads rows. */
+  get encoding(): Encoding {
+    return this.#encoding;
+  }
+
+  /** Whether batches are to tell the hub's tree. */
+  get readsTrees(): boolean {
+    return this.#readsTrees;
+  }
+
+  #greeted({ formats, encodings, publicKey }: DownHello): void {
+    this.#encoding = encodings.includes('columns') ? 'columns' : 'rows';
+    this.#readsTrees = formats.includes(BATCH_FORMAT_WITNESSED);
+    this.#regionKey = publicKey;
+  }
+
+  /** The fault where the region remembers another history than ours: one of us was restored, or rewritten. */
+  take({ class: opClass, witnessed }: Receipt): HubError | undefined {
+    if (witnessed === undefined || this.#history === undefined) return undefined;
+    if (this.#history.witnessed(opClass, witnessed, this.#regionKey)) return undefined;
+    const { size } = witnessed;
+    const name = CLASS_NAMES[opClass];
+    this.#log.error('ledger.forked', { class: name, regionSize: size });
+    const what = `the region knows ${size} ops of class ${name}, under a root that is not ours`;
+    return new HubError('ledger.forked', what);
+  }
+}

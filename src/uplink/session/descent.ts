@@ -1,0 +1,94 @@
+/**
+ * The downlink within sessions: which classes are taken under the power budget of the moment, how much is known to wait
+ * at the region, and when it is time to ask. A session stays open while something waits, and ends like any other when the
+ * decision takes the classes back: what has come of a batch is kept for the next one.
+ */
+import { type Clock, turn } from '../../base/clock.ts';
+import type { BatchId } from '../../batch/batch-id.ts';
+import type { Chunk } from '../../batch/chunks.ts';
+import { threadedBrotli } from '../../batch/compression.ts';
+import { DOWN_CLASSES, VECTOR_LANES_MAX } from '../../batch/down-messages.ts';
+import type { DownHello, DownWish } from '../../batch/messages.ts';
+import { splitLane } from '../../model/origin.ts';
+import { Downlink, type DownlinkPort } from './downlink.ts';
+import type { UplinkLimits, UplinkOptions } from '../options.ts';
+import type { UplinkDecision } from '../ports.ts';
+import type { RegionLink } from './region-link.ts';
+import type { SessionBook } from './session-book.ts';
+import type { SessionView } from './session.ts';
+
+export type DownPiece = [id: BatchId, chunk: Chunk, regionKey: Uint8Array];
+
+export class Descent {
+  readonly #downlink: Downlink;
+  readonly #port: DownlinkPort;
+  readonly #clock: Clock;
+  #waiting = 0;
+  #lastSessionMs: number;
+  /** Batches are opened and journaled one after the other. */
+  #work: Promise<unknown> = Promise.resolve();
+
+  private constructor(options: UplinkOptions, port: DownlinkPort) {
+    const { compressor = threadedBrotli, linkTimers } = options;
+    const pause = (): Promise<void> => turn(linkTimers);
+    this.#downlink = new Downlink({ ...options, port, compressor, pause });
+    this.#port = port;
+    this.#clock = options.clock;
+    this.#lastSessionMs = options.clock.monotonicMs();
+  }
+
+  /** Undefined where nothing comes down. */
+  static of(options: UplinkOptions): Descent | undefined {
+    const { downlink } = options;
+    return downlink === undefined ? undefined : new Descent(options, downlink);
+  }
+
+  /** For the hello; undefined where this hub knows too many lanes to tell. */
+  wish({ allowed, riding }: UplinkDecision): DownWish | undefined {
+    const lanes = [...this.#port.vector().keys()].map((lane) => splitLane(lane).class);
+    if (lanes.filter((it) => DOWN_CLASSES.includes(it)).length > VECTOR_LANES_MAX) return undefined;
+    return this.#downlink.wish(
+      DOWN_CLASSES.filter((it) => allowed.includes(it) || riding.includes(it)),
+    );
+  }
+
+  announced({ waiting = 0 }: DownHello): void {
+    this.#waiting = waiting;
+  }
+
+  view({ checkInMs }: UplinkLimits): Pick<SessionView, 'isReceiving' | 'isCheckDue'> {
+    const sinceMs = this.#clock.monotonicMs() - this.#lastSessionMs;
+    return { isReceiving: this.#waiting > 0, isCheckDue: checkInMs > 0 && sinceMs >= checkInMs };
+  }
+
+  /** Takes a piece, and answers where a batch is complete with it. */
+  take(
+    [id, chunk, regionKey]: DownPiece,
+    link: Pick<RegionLink, 'sendDownReceipt'> | undefined,
+    book: Pick<SessionBook, 'cameDown'>,
+  ): Promise<void> {
+    const taking = this.#inOrder([id, chunk, regionKey], link, book);
+    this.#work = taking.catch(() => undefined);
+    return taking;
+  }
+
+  async #inOrder(
+    [id, chunk, regionKey]: DownPiece,
+    link: Pick<RegionLink, 'sendDownReceipt'> | undefined,
+    book: Pick<SessionBook, 'cameDown'>,
+  ): Promise<void> {
+    await this.#work;
+    const outcome = await this.#downlink.take(id, chunk, regionKey);
+    if (outcome === undefined) return;
+    this.#waiting = Math.max(0, this.#waiting - outcome.ops);
+    if (outcome.ops === 0)
+      this.#waiting = 0; // Nothing of it can be taken: no reason to stay.
+    else book.cameDown(outcome);
+    if (outcome.receipt !== undefined) await link?.sendDownReceipt(id, outcome.receipt);
+  }
+
+  ended(): void {
+    this.#waiting = 0;
+    this.#lastSessionMs = this.#clock.monotonicMs();
+  }
+}

@@ -1,0 +1,130 @@
+/**
+ * What comes down from the region (BATCH.md §11): chunks of one batch at a time, put together in memory, kept over
+ * sessions, opened under the region's key, handed to the journal, and answered with a signed receipt once it is durable.
+ *
+ * Whoever can publish at the broker can waste what has come of a batch, by a chunk of another; the region sends it again
+ * at the next hello. Nothing is believed that the region did not sign.
+ */
+import type { Clock } from '../../base/clock.ts';
+import type { Log } from '../../base/log.ts';
+import { type BatchId, originOfPublicKey } from '../../batch/batch-id.ts';
+import { type Chunk, ChunkBitmap, type ChunkLayout, chunkSpan } from '../../batch/chunks.ts';
+import type { Compressor } from '../../batch/compression.ts';
+import { encodeDownReceipt } from '../../batch/down-messages.ts';
+import { DOWN_BATCH_BYTES_MAX } from '../../batch/limits.ts';
+import type { Signer } from '../../batch/manifest.ts';
+import type { DownWish } from '../../batch/messages.ts';
+import { openBatch } from '../../batch/open-batch.ts';
+import type { Pause } from '../../batch/payload.ts';
+import type { Verify } from '../../codec/cose.ts';
+import type { OpClass } from '../../model/class.ts';
+import type { StampedOp } from '../../model/op.ts';
+import type { VersionVector } from '../../model/version-vector.ts';
+
+/** The hub behind the downlink. */
+export interface DownlinkPort {
+  /** How far every lane is journaled. */
+  vector(): VersionVector;
+  /** Journals ops of the region; resolves when they are durable, with the reasons for which some were not taken. */
+  take(ops: readonly StampedOp[]): Promise<readonly string[]>;
+}
+
+export interface DownlinkOptions {
+  readonly port: DownlinkPort;
+  readonly site: string;
+  readonly signer: Signer;
+  readonly verify: Verify;
+  readonly compressor: Compressor;
+  readonly pause: Pause;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** What became of a batch that was complete. */
+export interface DownOutcome {
+  readonly batch: BatchId;
+  readonly ops: number;
+  readonly bytes: number;
+  /** Undefined where there is nothing to say: it was not what the region signed. */
+  readonly receipt: Uint8Array | undefined;
+}
+
+interface Part extends ChunkLayout {
+  readonly batch: BatchId;
+  readonly bytes: Uint8Array;
+  readonly chunks: ChunkBitmap;
+}
+
+const REASON_CHARS_MAX = 200;
+
+export class Downlink {
+  readonly #options: DownlinkOptions;
+  #part: Part | undefined;
+
+  constructor(options: DownlinkOptions) {
+    this.#options = options;
+  }
+
+  /** For the hello: what is here, what is taken, and what has come of a batch. */
+  wish(takes: readonly OpClass[]): DownWish {
+    const vector = this.#options.port.vector();
+    if (this.#part === undefined) return { vector, takes };
+    const { batch, chunks } = this.#part;
+    return { vector, takes, part: { batch, chunks } };
+  }
+
+  /** Keeps a chunk; the outcome where that makes the batch complete. */
+  async take(
+    batch: BatchId,
+    chunk: Chunk,
+    regionKey: Uint8Array,
+  ): Promise<DownOutcome | undefined> {
+    if (chunk.batchBytes > DOWN_BATCH_BYTES_MAX) return undefined;
+    const part = this.#partFor(batch, chunk);
+    part.bytes.set(chunk.data, chunkSpan(part, chunk.index).from);
+    part.chunks.add(chunk.index);
+    if (!part.chunks.isFull) return undefined;
+    this.#part = undefined;
+    return this.#open(part, regionKey);
+  }
+
+  #partFor(batch: BatchId, { total, batchBytes }: ChunkLayout): Part {
+    const known = this.#part;
+    const isSame = known?.batch === batch && known.total === total;
+    if (known !== undefined && isSame && known.batchBytes === batchBytes) return known;
+    const bytes = new Uint8Array(batchBytes);
+    const part = { batch, total, batchBytes, bytes, chunks: new ChunkBitmap(total) };
+    this.#part = part;
+    return part;
+  }
+
+  async #open({ batch, bytes }: Part, regionKey: Uint8Array): Promise<DownOutcome> {
+    const { site, verify, compressor, pause, port, log } = this.#options;
+    const region = originOfPublicKey(regionKey);
+    const expected = { id: batch, site, hub: region, publicKey: regionKey };
+    const outcome = await openBatch(bytes, expected, { verify, compressor, pause });
+    const size = { batch, bytes: bytes.length };
+    if (outcome.kind === 'damaged') {
+      log.warn('uplink.down.damaged', { batch, reason: outcome.reason });
+      return { ...size, ops: 0, receipt: undefined };
+    }
+    if (outcome.kind === 'refused') {
+      log.error('uplink.down.refused', { batch, reason: outcome.reason });
+      return { ...size, ops: 0, receipt: this.#receipt(batch, [outcome.reason]) };
+    }
+    const reasons = await port.take(outcome.entries);
+    if (reasons.length > 0) log.warn('uplink.down.not-taken', { batch, reasons });
+    const ops = outcome.entries.length;
+    log.info('uplink.down.taken', { batch, ops });
+    return { ...size, ops, receipt: this.#receipt(batch, reasons) };
+  }
+
+  #receipt(batch: BatchId, reasons: readonly string[]): Uint8Array {
+    const { signer, clock } = this.#options;
+    const outcome = reasons.length === 0 ? 'taken' : 'refused';
+    const reason = reasons.join('; ').slice(0, REASON_CHARS_MAX);
+    const hub = originOfPublicKey(signer.publicKey);
+    const atMs = Math.max(0, Math.floor(clock.wallMs()));
+    return encodeDownReceipt({ hub, batch, outcome, reason, atMs }, signer);
+  }
+}

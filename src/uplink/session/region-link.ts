@@ -1,0 +1,253 @@
+/**
+ * One MQTT session with the regional node behind it: greeting, chunks up, answers down. It knows the messages and
+ * believes none that is not signed by the node it greeted; what to do next is the session's business.
+ */
+import { bytesEqual } from '../../base/bytes.ts';
+import { HubError } from '../../base/errors.ts';
+import type { Log } from '../../base/log.ts';
+import type { Random } from '../../base/random.ts';
+import type { BatchId } from '../../batch/batch-id.ts';
+import { type Chunk, parseChunk } from '../../batch/chunks.ts';
+import { COMPRESSIONS } from '../../batch/compression.ts';
+import {
+  type DownHello,
+  type DownWish,
+  encodeHello,
+  type Have,
+  NONCE_BYTES,
+  parseDownHello,
+  parseHave,
+  parseReceipt,
+  type Receipt,
+} from '../../batch/messages.ts';
+import type { Signer } from '../../batch/manifest.ts';
+import { ENCODINGS } from '../../batch/payload.ts';
+import type { PayloadSealer } from '../../batch/payload-seal.ts';
+import { SPOOLED_MAX } from '../../batch/limits.ts';
+import {
+  chunkTopic,
+  downReceiptTopic,
+  downstreamFilters,
+  helloTopic,
+  type HubAddress,
+  parseDownstreamTopic,
+} from '../../batch/topics.ts';
+import type { Verify } from '../../codec/cose.ts';
+import type { MqttClient, MqttSession } from '../../platform/network/mqtt-client.ts';
+import { BATCH_FORMATS } from '../../versions.ts';
+
+/** How to reach the upstream broker. */
+export interface UpstreamBroker {
+  readonly url: string;
+  readonly username?: string;
+  readonly password?: string;
+  readonly ca?: Uint8Array;
+  /** 60 where nothing else is said. */
+  readonly keepaliveS?: number;
+  /** How long a login may take; 30 s where nothing else is said. */
+  readonly connectTimeoutMs?: number;
+}
+
+export interface RegionLinkOptions {
+  readonly mqtt: MqttClient;
+  readonly broker: UpstreamBroker;
+  readonly address: HubAddress;
+  readonly signer: Signer;
+  readonly verify: Verify;
+  readonly random: Random;
+  readonly log: Log;
+  /** Program version for the hello. */
+  readonly software: string;
+  readonly sealer?: PayloadSealer | undefined;
+  readonly jurisdiction?: string | undefined;
+  /** Takes what is no fault of the link. */
+  readonly onBug: (error: unknown) => void;
+  /** What the hub has and takes of what flows down, asked at each hello. */
+  readonly down?: () => DownWish | undefined;
+}
+
+/** We must not talk to it; the link is new, greet once more (links/link-tracker.ts); it is the one. */
+export type Judgement = 'refused' | 'again' | 'greeted';
+
+export interface RegionLinkHandlers {
+  /** A regional node has answered our hello. */
+  onAnswer(answer: DownHello): Judgement;
+  /** It is the one we talk to, and what it said before its answer has been handed over. */
+  onGreeted(): void;
+  onHave(have: Have): void;
+  onReceipt(receipt: Receipt): void;
+  /** A chunk of a batch on its way down, of the region with this key. */
+  onDownChunk(batch: BatchId, chunk: Chunk, regionKey: Uint8Array): void;
+  /** The session is over, by whichever side; the last call. */
+  onClose(why: string): void;
+}
+
+const KEEPALIVE_S = 60;
+const CONNECT_MS_MAX = 30_000;
+/** Messages that may come before the answer to the hello: a `have` or receipt of every batch that the hello named. */
+const EARLY_MAX = 2 * SPOOLED_MAX;
+
+export class RegionLink {
+  readonly #options: RegionLinkOptions;
+  readonly #handlers: RegionLinkHandlers;
+  #nonce: Uint8Array;
+  #spooled: readonly BatchId[] = [];
+  #session: MqttSession | undefined;
+  #regionKey: Uint8Array | undefined;
+  /** What came before we knew whose word counts: the last message of each topic. */
+  readonly #early = new Map<string, Uint8Array>();
+  #nonsense = 0;
+
+  private constructor(options: RegionLinkOptions, handlers: RegionLinkHandlers) {
+    this.#options = options;
+    this.#handlers = handlers;
+    this.#nonce = options.random.bytes(NONCE_BYTES);
+  }
+
+  /** Connects and listens; throws `HubError` as `MqttClient.connect` does, or `net.closed`. */
+  static async connect(
+    options: RegionLinkOptions,
+    handlers: RegionLinkHandlers,
+  ): Promise<RegionLink> {
+    const link = new RegionLink(options, handlers);
+    let isOver = false;
+    const session = await options.mqtt.connect(
+      {
+        keepaliveS: KEEPALIVE_S,
+        connectTimeoutMs: CONNECT_MS_MAX,
+        ...options.broker,
+        clientId: `heliograph-${options.address.hub}`,
+      },
+      {
+        onMessage: (topic, payload) => link.#take(topic, payload),
+        onClose: (why) => {
+          if (!isOver && link.#session !== undefined) handlers.onClose(why);
+          isOver = true;
+        },
+      },
+    );
+    try {
+      await session.subscribe(downstreamFilters(options.address));
+    } catch (error) {
+      isOver = true;
+      await session.close();
+      throw error;
+    }
+    if (isOver) throw new HubError('net.closed', 'closed while subscribing');
+    link.#session = session;
+    return link;
+  }
+
+  get bytes(): number {
+    return (this.#session?.bytesOut ?? 0) + (this.#session?.bytesIn ?? 0);
+  }
+
+  /** TLS went on where an earlier session had ended. */
+  get isResumed(): boolean {
+    return this.#session?.isResumed ?? false;
+  }
+
+  /** Says who we are and which batches wait, the first of them. */
+  async hello(spooled: readonly BatchId[]): Promise<void> {
+    const { address, signer, software, sealer, jurisdiction } = this.#options;
+    this.#spooled = spooled.slice(0, SPOOLED_MAX);
+    const readable = { formats: BATCH_FORMATS, compressions: COMPRESSIONS, encodings: ENCODINGS };
+    const demands = {
+      ...(sealer === undefined ? {} : { sealedTo: sealer.keyId }),
+      ...(jurisdiction === undefined ? {} : { jurisdiction }),
+    };
+    const down = this.#options.down?.();
+    const told = {
+      site: address.site,
+      nonce: this.#nonce,
+      software,
+      ...readable,
+      spooled: this.#spooled,
+    };
+    const hello = encodeHello({ ...told, ...demands, ...(down && { down }) }, signer);
+    await this.#session?.publish(helloTopic(address), hello, { qos: 1, retain: true });
+  }
+
+  /** Resolves when the broker has the chunk. */
+  async sendChunk(batch: BatchId, index: number, message: Uint8Array): Promise<void> {
+    await this.#session?.publish(chunkTopic(this.#options.address, batch, index), message, {
+      qos: 1,
+    });
+  }
+
+  /** Says what became of a batch that came down. */
+  async sendDownReceipt(batch: BatchId, receipt: Uint8Array): Promise<void> {
+    const topic = downReceiptTopic(this.#options.address, batch);
+    await this.#session?.publish(topic, receipt, { qos: 1 });
+  }
+
+  async close(): Promise<void> {
+    await this.#session?.close();
+  }
+
+  #take(topic: string, payload: Uint8Array): void {
+    const parsed = parseDownstreamTopic(this.#options.address, topic);
+    if (parsed === undefined) return this.#note(topic, 'unknown topic');
+    if (parsed.kind === 'down-hello') return this.#takeDownHello(topic, payload);
+    if (this.#regionKey === undefined) {
+      const isRoom = this.#early.size < EARLY_MAX || this.#early.has(topic);
+      if (isRoom) this.#early.set(topic, payload);
+      else this.#note(topic, 'too much before the greeting');
+      return;
+    }
+    if (parsed.kind === 'down') return this.#takeDownChunk(topic, parsed, payload);
+    const { address, verify } = this.#options;
+    const parse = parsed.kind === 'have' ? parseHave : parseReceipt;
+    const message = parse(payload, this.#regionKey, verify);
+    const isOurs = message?.hub === address.hub && message.batch === parsed.batch;
+    if (message === undefined || !isOurs)
+      return this.#note(topic, 'not signed, malformed or for another');
+    if ('outcome' in message) this.#handlers.onReceipt(message);
+    else this.#handlers.onHave(message);
+  }
+
+  #takeDownChunk(
+    topic: string,
+    { batch, index }: { readonly batch: BatchId; readonly index: number },
+    payload: Uint8Array,
+  ): void {
+    const outcome = parseChunk(payload);
+    if (outcome.kind === 'invalid' || outcome.chunk.index !== index || !this.#regionKey) {
+      return this.#note(topic, 'no chunk');
+    }
+    this.#handlers.onDownChunk(batch, outcome.chunk, this.#regionKey);
+  }
+
+  #takeDownHello(topic: string, message: Uint8Array): void {
+    const { address, verify } = this.#options;
+    const hello = parseDownHello(message, verify);
+    if (hello?.hub !== address.hub)
+      return this.#note(topic, 'not signed, malformed or for another');
+    // An answer to an earlier session says nothing about now.
+    if (!bytesEqual(hello.nonce, this.#nonce)) return;
+    const judgement = this.#handlers.onAnswer(hello);
+    if (judgement === 'refused') return;
+    if (judgement === 'again' && this.#regionKey === undefined) return this.#greetAgain();
+    const isFirst = this.#regionKey === undefined;
+    this.#regionKey = hello.publicKey;
+    if (!isFirst) return;
+    const early = [...this.#early];
+    this.#early.clear();
+    for (const [earlyTopic, payload] of early) this.#take(earlyTopic, payload);
+    this.#handlers.onGreeted();
+  }
+
+  /** A publish that fails ends with the session, which its own end tells. */
+  #greetAgain(): void {
+    this.#nonce = this.#options.random.bytes(NONCE_BYTES);
+    this.hello(this.#spooled).catch((error: unknown) => {
+      if (!(error instanceof HubError)) this.#options.onBug(error);
+    });
+  }
+
+  /** Nonsense is told once a session, with what it was, and then only counted. */
+  #note(topic: string, what: string): void {
+    this.#nonsense += 1;
+    if (this.#nonsense === 1) this.#options.log.warn('uplink.nonsense', { topic, what });
+  }
+}

@@ -1,0 +1,100 @@
+/**
+ * What waits to be sealed, by class: counted by following the journal once, in slices, behind the
+ * acknowledgements. A class that waits for weeks costs a few numbers, and is never counted again.
+ */
+import { CLASSES, type OpClass, perClass } from '../../model/class.ts';
+import { peekEntry } from './peek-entry.ts';
+import type { JournalCursor, JournalReader, Lsn } from '../ports.ts';
+
+/** Ops of one class that no batch holds yet. */
+export interface Unsealed {
+  readonly ops: number;
+  readonly bytes: number;
+  /** No op of the class that waits lies before this. */
+  readonly firstLsn: Lsn;
+  /** Stamp of the first one, wall milliseconds. */
+  readonly oldestStampMs: number;
+}
+
+export const NOTHING: Unsealed = { ops: 0, bytes: 0, firstLsn: 0, oldestStampMs: 0 };
+
+export class UnsealedCount {
+  readonly #journal: JournalReader;
+  #byClass: Record<OpClass, Unsealed> = perClass(() => NOTHING);
+  /** Ops at or below are in batches already. */
+  #sealedLsn: Record<OpClass, Lsn>;
+  #cursor: JournalCursor;
+  #scannedLsn: Lsn;
+
+  constructor(journal: JournalReader, sealedLsn: Readonly<Record<OpClass, Lsn>>) {
+    this.#journal = journal;
+    this.#sealedLsn = { ...sealedLsn };
+    this.#scannedLsn = this.#lowestSealed();
+    this.#cursor = journal.cursor(this.#scannedLsn + 1);
+  }
+
+  /** The journal is counted up to here. */
+  get scannedLsn(): Lsn {
+    return this.#scannedLsn;
+  }
+
+  of(opClass: OpClass): Unsealed {
+    return this.#byClass[opClass];
+  }
+
+  /** Counts up to `entriesMax` more entries; false where the end of what is durable was reached. */
+  scan(entriesMax: number): boolean {
+    for (let i = 0; i < entriesMax; i++) {
+      const item = this.#cursor.next();
+      if (item === undefined) return false;
+      this.#scannedLsn = item.lsn;
+      this.#count(item.lsn, item.entry);
+    }
+    return true;
+  }
+
+  /** Ops of the class went into a batch that ends at `throughLsn`; `next` is the first one behind it. */
+  sealed(
+    opClass: OpClass,
+    taken: { readonly ops: number; readonly bytes: number; readonly throughLsn: Lsn },
+    next: { readonly lsn: Lsn; readonly stampMs: number } | undefined,
+  ): void {
+    const { ops, bytes } = this.#byClass[opClass];
+    this.#sealedLsn[opClass] = taken.throughLsn;
+    const left = next === undefined ? 0 : ops - taken.ops;
+    this.#byClass[opClass] =
+      next === undefined || left <= 0
+        ? NOTHING
+        : {
+            ops: left,
+            bytes: Math.max(0, bytes - taken.bytes),
+            firstLsn: next.lsn,
+            oldestStampMs: next.stampMs,
+          };
+  }
+
+  /** Counts again, from where the classes now stand. */
+  restart(sealedLsn: Readonly<Record<OpClass, Lsn>>): void {
+    this.#sealedLsn = { ...sealedLsn };
+    this.#byClass = perClass(() => NOTHING);
+    this.#scannedLsn = this.#lowestSealed();
+    this.#cursor = this.#journal.cursor(this.#scannedLsn + 1);
+  }
+
+  #lowestSealed(): Lsn {
+    return Math.min(...CLASSES.map((opClass) => this.#sealedLsn[opClass]));
+  }
+
+  #count(lsn: Lsn, entry: Uint8Array): void {
+    const peeked = peekEntry(entry);
+    if (peeked === undefined || lsn <= this.#sealedLsn[peeked.class]) return;
+    const before = this.#byClass[peeked.class];
+    const isFirst = before.ops === 0;
+    this.#byClass[peeked.class] = {
+      ops: before.ops + 1,
+      bytes: before.bytes + entry.length,
+      firstLsn: isFirst ? lsn : before.firstLsn,
+      oldestStampMs: isFirst ? peeked.stampMs : before.oldestStampMs,
+    };
+  }
+}

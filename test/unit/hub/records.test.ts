@@ -1,0 +1,165 @@
+/** Records through the HTTP API, with door, journal and store behind it. */
+import assert from 'node:assert/strict';
+
+import { afterEach, beforeEach, describe, it } from 'vitest';
+
+import { CborWriter } from '../../../src/codec/writer.ts';
+import { HubRecords } from '../../../src/hub/records.ts';
+import { encodePatch } from '../../../src/merge/patch.ts';
+import { encodeOp, PATCH, type Role } from '../../../src/model/op.ts';
+import type { Origin } from '../../../src/model/origin.ts';
+import { SimClock } from '../../../src/platform/sim/clock.ts';
+import { createApi } from '../../../src/status/api/api.ts';
+import type { Authenticator } from '../../../src/status/http/login.ts';
+import type { Store } from '../../../src/store/store.ts';
+import { type DoorSetup, openDoor, START_MS } from '../../support/doors.ts';
+import { DEVICE_A, DEVICE_B, HUB, patchOp } from '../../support/ops.ts';
+import { SampleSources } from '../../support/status.ts';
+import { openStore } from '../../support/stores.ts';
+import { tempDir } from '../../support/temp-dir.ts';
+
+let setup: DoorSetup;
+let store: Store;
+let records: HubRecords;
+
+beforeEach(() => {
+  setup = openDoor();
+  store = openStore(tempDir());
+  const { door, journal } = setup;
+  records = new HubRecords({
+    id: HUB,
+    door,
+    journal: {
+      whenDurable: () => {
+        journal.sync();
+        return Promise.resolve();
+      },
+    },
+    store: {
+      state: store,
+      whenApplied: () => {
+        catchUp();
+        return Promise.resolve();
+      },
+    },
+  });
+});
+
+afterEach(() => store.close());
+
+function catchUp(): void {
+  const cursor = setup.journal.cursor(store.appliedLsn + 1);
+  for (let next = cursor.next(); next !== undefined; next = cursor.next()) {
+    store.stageEntry(next.lsn, next.entry);
+  }
+}
+
+interface Asked {
+  readonly status: number;
+  readonly body: Record<string, unknown>;
+}
+
+async function ask(path: string, body?: unknown, role?: Role): Promise<Asked> {
+  const auth: Authenticator = {
+    authenticate: () => Promise.resolve({ name: 'x', role: role ?? 'device', clientId: 'http' }),
+    mayRead: (_who, key) => !key.startsWith('secret'),
+  };
+  const sources = new SampleSources(new SimClock(START_MS));
+  const api = createApi(sources.options({ records, ...(role === undefined ? {} : { auth }) }));
+  const headers = { authorization: `Basic ${btoa('x:y')}`, 'content-type': 'application/json' };
+  const init =
+    body === undefined ? { headers } : { method: 'POST', body: JSON.stringify(body), headers };
+  const response = await api.fetch(new Request(`http://localhost${path}`, init), '127.0.0.1');
+  api.close();
+  return { status: response.status, body: (await response.json()) as Record<string, unknown> };
+}
+
+/** A device writes `state` of a record, having seen what it names. */
+function edit(
+  origin: Origin,
+  seq: number,
+  state: string,
+  seen: readonly { origin: Origin; class: 2; seq: number }[],
+  key = 'order/17',
+): void {
+  const body = encodePatch({ state }, { state: seen });
+  const { op } = patchOp({}, { kind: PATCH, key, origin, seq, atMs: START_MS + seq, body });
+  const outcome = setup.door.acceptOps(new CborWriter().array(1).raw(encodeOp(op)).finish(), {
+    role: 'device',
+    device: origin,
+  });
+  assert.deepEqual(outcome.rejected, []);
+  setup.journal.sync();
+  catchUp();
+}
+
+const FIRST = { origin: DEVICE_A, class: 2, seq: 1 } as const;
+
+describe('records over HTTP', () => {
+  it('are listed, shown and told with their history', async () => {
+    edit(DEVICE_A, 1, 'open', []);
+    edit(DEVICE_A, 2, 'done', [FIRST]);
+    edit(DEVICE_B, 1, 'x', [], 'secret/1');
+    assert.deepEqual((await ask('/api/v1/records?prefix=', undefined, 'technician')).body, {
+      records: ['order/17'],
+      next: null,
+    });
+    const { body } = await ask('/api/v1/records/order%2F17');
+    assert.deepEqual(body, { key: 'order/17', fields: { state: 'done' }, counters: {} });
+    const history = (await ask('/api/v1/history?key=order/17')).body['ops'] as { op: string }[];
+    assert.deepEqual(
+      history.map(({ op }) => op),
+      [`${DEVICE_A}/2/1`, `${DEVICE_A}/2/2`],
+    );
+    assert.equal((await ask('/api/v1/history?key=none')).status, 404);
+    assert.equal((await ask('/api/v1/history?key=secret/1', undefined, 'operator')).status, 403);
+  });
+
+  it('can be undone and redone; later work is kept unless it goes too', async () => {
+    edit(DEVICE_A, 1, 'open', []);
+    edit(DEVICE_A, 2, 'done', [FIRST]);
+    const refusal = await ask('/api/v1/undo', { op: `${DEVICE_A}/2/1` });
+    assert.equal(refusal.status, 409);
+    assert.match(String(refusal.body['detail']), /later work builds on it: aaaaaaaaaaaaaaaa\/2\/2/);
+    const undone = await ask('/api/v1/undo', { op: `${DEVICE_A}/record/2` });
+    assert.deepEqual(undone.body['record'], { fields: { state: 'open' }, counters: {} });
+    const redone = await ask('/api/v1/undo', { op: undone.body['op'] });
+    assert.deepEqual(redone.body['record'], { fields: { state: 'done' }, counters: {} });
+    const all = await ask('/api/v1/undo', { op: `${DEVICE_A}/2/1`, cascade: true });
+    assert.equal(all.body['record'], null);
+  });
+
+  it('are mended by people, within their role, and by no other web site', async () => {
+    edit(DEVICE_A, 1, 'open', []);
+    const op = `${DEVICE_A}/2/1`;
+    assert.equal((await ask('/api/v1/undo', { op }, 'device')).status, 403);
+    const undone = await ask('/api/v1/undo', { op }, 'supervisor');
+    assert.equal(undone.status, 200);
+    assert.equal((await ask('/api/v1/undo', { op: undone.body['op'] }, 'technician')).status, 409);
+    assert.equal((await ask('/api/v1/undo', { op: 'nonsense' })).status, 409);
+    assert.equal((await ask('/api/v1/undo', { op: 7 })).status, 400);
+    assert.equal((await ask('/api/v1/undo')).status, 405);
+  });
+
+  it('show what was in conflict until somebody resolves it', async () => {
+    edit(DEVICE_A, 1, 'open', []);
+    edit(DEVICE_B, 1, 'waiting', []);
+    const { body } = await ask('/api/v1/conflicts');
+    const [conflict] = body['conflicts'] as Record<string, Record<string, unknown>>[];
+    assert.deepEqual([body['open'], body['met'], body['edits']], [1, 1, 2]);
+    assert.equal(conflict?.['why'], 'tie');
+    assert.equal(conflict['winner']?.['value'], 'waiting');
+    assert.equal(conflict['loser']?.['value'], 'open');
+    const wish = { key: 'order/17', field: 'state', value: { at: [1, 'x', null] } };
+    assert.equal((await ask('/api/v1/conflicts/resolve', { ...wish, field: 'y' })).status, 409);
+    const resolved = await ask('/api/v1/conflicts/resolve', wish, 'technician');
+    assert.deepEqual(resolved.body['record'], { fields: { state: wish.value }, counters: {} });
+    assert.deepEqual((await ask('/api/v1/conflicts')).body['conflicts'], []);
+    const all = (await ask('/api/v1/conflicts?all=1')).body['conflicts'] as { closedAt: unknown }[];
+    assert.ok(typeof all[0]?.closedAt === 'string');
+    // Taking the answer back opens it again, and is no new one.
+    await ask('/api/v1/undo', { op: resolved.body['op'] });
+    const again = (await ask('/api/v1/conflicts')).body;
+    assert.deepEqual([again['open'], again['met']], [1, 1]);
+  });
+});

@@ -1,0 +1,132 @@
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+
+import { describe, it } from 'vitest';
+
+import { SILENT_LOG } from '../../../src/base/log.ts';
+import { HubStore } from '../../../src/hub/storage/store.ts';
+import { hubPaths } from '../../../src/hub/data.ts';
+import { Identity } from '../../../src/keys/identity.ts';
+import { machineTimers } from '../../../src/platform/clock.ts';
+import { machineFiles } from '../../../src/platform/files/machine-files.ts';
+import { machineRandom } from '../../../src/platform/random.ts';
+import { Store } from '../../../src/store/store.ts';
+import type { DoorJournal } from '../../support/door-journal.ts';
+import { type DoorSetup, openDoor, publish } from '../../support/doors.ts';
+import { tempDir } from '../../support/temp-dir.ts';
+
+const SIGNER = Identity.fromSeed(new Uint8Array(32).fill(1));
+
+type Options = Parameters<typeof HubStore.open>[0];
+
+interface Hub extends DoorSetup {
+  readonly dir: string;
+  open(journal?: DoorJournal, signer?: Identity): HubStore;
+}
+
+function setUp(): Hub {
+  const dir = tempDir();
+  const setup = openDoor();
+  const { clock } = setup;
+  const open = (journal = setup.journal, signer = SIGNER): HubStore => {
+    const machine = {
+      files: machineFiles,
+      log: SILENT_LOG,
+      clock,
+      timers: machineTimers,
+      random: machineRandom,
+    };
+    const config = { store: { readingsDays: 30 } };
+    const options = { config, machine, clock, paths: hubPaths(dir), journal, signer };
+    const store = HubStore.open(options as unknown as Options);
+    store.follow();
+    return store;
+  };
+  return { ...setup, dir, open };
+}
+
+function publishTo(hub: Hub, count: number, topic: string): void {
+  for (let i = 0; i < count; i++) hub.door.admit(publish({ packetId: 0, topic }));
+  hub.journal.sync();
+}
+
+describe('the state of a hub', () => {
+  it('survives the loss of its database after the journal has let go of its beginning', async () => {
+    const hub = setUp();
+    publishTo(hub, 10, 'quiet/since');
+    let store = hub.open();
+    await store.digest();
+    const released = await store.settle();
+    assert.equal(released, 10);
+    hub.journal.release(released);
+    publishTo(hub, 5, 'busy');
+    const before = await store.digest();
+    await store.close();
+    Store.remove(machineFiles, hubPaths(hub.dir).state);
+    store = hub.open();
+    assert.deepEqual(await store.digest(), before);
+    assert.equal(store.state.latest('quiet').length, 1);
+    await store.close();
+  });
+
+  it('is folded from what is left where the snapshot is damaged too', async () => {
+    const hub = setUp();
+    publishTo(hub, 10, 'quiet/since');
+    let store = hub.open();
+    await store.digest();
+    hub.journal.release(await store.settle());
+    publishTo(hub, 5, 'busy');
+    await store.close();
+    const paths = hubPaths(hub.dir);
+    Store.remove(machineFiles, paths.state);
+    writeFileSync(paths.snapshot, 'nonsense');
+    store = hub.open();
+    assert.equal((await store.digest()).ops, 5);
+    await store.close();
+  });
+
+  it('does not believe the snapshot of another hub', async () => {
+    const hub = setUp();
+    publishTo(hub, 10, 'quiet/since');
+    const stranger = Identity.fromSeed(new Uint8Array(32).fill(2));
+    let store = hub.open(undefined, stranger);
+    await store.digest();
+    hub.journal.release(await store.settle());
+    publishTo(hub, 5, 'busy');
+    await store.close();
+    Store.remove(machineFiles, hubPaths(hub.dir).state);
+    store = hub.open();
+    assert.equal((await store.digest()).ops, 5);
+    await store.close();
+  });
+
+  it('folds a journal that began anew, though the database has come further', async () => {
+    const hub = setUp();
+    publishTo(hub, 10, 'a');
+    let store = hub.open();
+    await store.digest();
+    await store.close();
+    const vector = hub.door.vector();
+    const other = openDoor({ knownVector: vector });
+    other.door.admit(publish({ topic: 'b' }));
+    other.journal.sync();
+    store = hub.open(other.journal);
+    assert.equal((await store.digest()).ops, 11);
+    assert.equal(store.appliedLsn, 1);
+    assert.equal(store.state.latest('').length, 2);
+    await store.close();
+  });
+
+  it('does not need the snapshot while the journal has everything', async () => {
+    const hub = setUp();
+    publishTo(hub, 10, 'a');
+    let store = hub.open();
+    await store.settle();
+    const before = await store.digest();
+    await store.close();
+    writeFileSync(hubPaths(hub.dir).state, 'x'.repeat(9000));
+    store = hub.open();
+    assert.deepEqual(await store.digest(), before);
+    await store.close();
+  });
+});
