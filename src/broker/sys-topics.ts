@@ -14,7 +14,7 @@ export interface SysParts {
 export class SysTopics {
   readonly #parts: SysParts;
   readonly #startMs: number;
-  readonly #lastByTopic = new Map<string, string>();
+  readonly #lastByName = new Map<string, string | number>();
 
   constructor(parts: SysParts) {
     this.#parts = parts;
@@ -23,12 +23,12 @@ export class SysTopics {
 
   /** Topics whose value is another than the last time, with the new value. */
   changed(): [topic: string, text: string][] {
-    const all = Object.entries(this.#values()).map(([name, value]): [string, string] => [
-      `$SYS/broker/${name}`,
-      String(value),
-    ]);
-    const changed = all.filter(([topic, text]) => this.#lastByTopic.get(topic) !== text);
-    for (const [topic, text] of changed) this.#lastByTopic.set(topic, text);
+    const changed: [string, string][] = [];
+    for (const [name, value] of Object.entries(this.#values())) {
+      if (this.#lastByName.get(name) === value) continue;
+      this.#lastByName.set(name, value);
+      changed.push([`$SYS/broker/${name}`, String(value)]);
+    }
     return changed;
   }
 

@@ -36,8 +36,13 @@ export function classNamed(name: string): OpClass | undefined {
 
 /** A value for each class, in the order of CLASSES. */
 export function perClass<T>(make: (opClass: OpClass) => T): Record<OpClass, T> {
-  return Object.fromEntries(CLASSES.map((opClass) => [opClass, make(opClass)])) as Record<
-    OpClass,
-    T
-  >;
+  return {
+    0: make(0),
+    1: make(1),
+    2: make(2),
+    3: make(3),
+    4: make(4),
+    5: make(5),
+    6: make(6),
+  };
 }

@@ -271,7 +271,9 @@ export class SimFiles implements Files {
 
   #usedBytes(): number {
     if (this.#capacityBytes === Number.MAX_SAFE_INTEGER) return 0;
-    return this.#names.files().reduce((sum, inode) => sum + inode.allocatedBytes, 0);
+    let bytes = 0;
+    for (const inode of this.#names.files()) bytes += inode.allocatedBytes;
+    return bytes;
   }
 
   #inodeAt(path: string): SimInode {

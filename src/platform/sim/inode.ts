@@ -48,16 +48,19 @@ export class SimInode {
 
   /** Bytes of room that a write there would take beyond what the file has. */
   bytesToAllocate(offset: number, length: number): number {
-    return (
-      sectorsOf(offset, length).filter((sector) => !this.#allocated.has(sector)).length *
-      SECTOR_BYTES
-    );
+    const end = endSector(offset, length);
+    let missing = 0;
+    for (let sector = sectorAt(offset); sector < end; sector++) {
+      if (!this.#allocated.has(sector)) missing += 1;
+    }
+    return missing * SECTOR_BYTES;
   }
 
   write(bytes: Uint8Array, offset: number): void {
     const end = offset + bytes.length;
     this.#grow(end);
-    for (const sector of sectorsOf(offset, bytes.length)) {
+    const endAt = endSector(offset, bytes.length);
+    for (let sector = sectorAt(offset); sector < endAt; sector++) {
       this.#soil(sector);
       this.#allocated.add(sector);
     }
@@ -169,10 +172,11 @@ function grown(bytes: Uint8Array, size: number): Uint8Array<ArrayBuffer> {
   return larger;
 }
 
-function sectorsOf(offset: number, length: number): number[] {
-  const sectors: number[] = [];
-  for (let at = offset - (offset % SECTOR_BYTES); at < offset + length; at += SECTOR_BYTES) {
-    sectors.push(at / SECTOR_BYTES);
-  }
-  return sectors;
+function sectorAt(offset: number): number {
+  return Math.floor(offset / SECTOR_BYTES);
+}
+
+/** The first sector behind a stretch; the stretch's own first one where it is empty. */
+function endSector(offset: number, length: number): number {
+  return length === 0 ? sectorAt(offset) : Math.ceil((offset + length) / SECTOR_BYTES);
 }

@@ -18,6 +18,8 @@ export class NameTable<F extends object> {
   #seen = new Map<string, F | 'folder'>();
   #durable = new Map<string, F | 'folder'>();
   #pending: Change<F>[] = [];
+  /** Until a name changes. */
+  #files: readonly F[] | undefined;
 
   get hasUnsynced(): boolean {
     return this.#pending.length > 0;
@@ -32,9 +34,9 @@ export class NameTable<F extends object> {
     return entry === 'folder' ? undefined : entry;
   }
 
-  /** Every file once. */
-  files(): F[] {
-    return [...new Set(this.#seen.values())].filter((entry) => entry !== 'folder');
+  /** Every file once: each has one name. */
+  files(): readonly F[] {
+    return (this.#files ??= [...this.#seen.values()].filter((entry) => entry !== 'folder'));
   }
 
   /** Every file that has a name, or may have one again after a power cut. */
@@ -106,11 +108,13 @@ export class NameTable<F extends object> {
       }
     }
     this.#pending = [];
+    this.#files = undefined;
     this.#seen = new Map(this.#durable);
   }
 
   #change(paths: readonly string[], apply: Change<F>['apply'], file?: F): void {
     apply(this.#seen);
+    this.#files = undefined;
     const dirs = [...new Set(paths.map(parentOf))];
     this.#pending.push({ dirs, paths, apply, ...(file === undefined ? {} : { file }) });
     if (this.#pending.length > PENDING_MAX) this.#pending.shift()?.apply(this.#durable);

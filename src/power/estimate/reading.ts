@@ -60,15 +60,8 @@ export type ReadingDraft = { -readonly [Field in keyof Reading]: Reading[Field] 
 
 /** The newer of every field that is not stale at `nowMs`, as one reading of that moment. */
 export function mergeReadings(readings: readonly Reading[], nowMs: number): Reading {
-  const fresh = readings
-    .filter((reading) => !isStale(reading.atMs, nowMs))
-    .toSorted((a, b) => a.atMs - b.atMs);
-  const merged: Record<string, unknown> = {};
-  for (const reading of fresh) {
-    for (const field of READING_FIELDS) {
-      if (reading[field] !== undefined) merged[field] = reading[field];
-    }
-  }
+  const fresh = readings.filter((reading) => !isStale(reading.atMs, nowMs));
+  if (fresh.length > 1) fresh.sort((a, b) => a.atMs - b.atMs);
   const quality = fresh.some((reading) => reading.quality === 'low') ? 'low' : 'good';
-  return { ...merged, atMs: fresh.at(-1)?.atMs ?? nowMs, quality };
+  return Object.assign({}, ...fresh, { atMs: fresh.at(-1)?.atMs ?? nowMs, quality }) as Reading;
 }

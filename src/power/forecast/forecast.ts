@@ -207,8 +207,7 @@ export class SolarForecast {
     return passed * soFar + (1 - passed) * yesterday;
   }
 
-  #restOfDay(): number {
-    const dayAhead = this.#dayAhead();
+  #restOfDay(dayAhead: number): number {
     const recent = this.#today?.recent ?? [];
     const modelled = recent.reduce((sum, it) => sum + it.modelled, 0);
     if (modelled <= 0) return dayAhead;
@@ -220,13 +219,14 @@ export class SolarForecast {
   ahead(wallMs: number, hours: number): HourAhead[] {
     const low = this.#lowFactor();
     const thisDay = Math.floor(solarHours(wallMs, this.#site) / 24);
-    const rest = this.#today?.day === thisDay ? this.#restOfDay() : this.#dayAhead();
+    const dayAhead = this.#dayAhead();
+    const rest = this.#today?.day === thisDay ? this.#restOfDay(dayAhead) : dayAhead;
     return Array.from({ length: hours }, (_, index) => {
       const middleMs = wallMs + (index + 0.5) * HOUR_MS;
       const solar = solarHours(middleMs, this.#site);
       const hour = ((Math.floor(solar) % 24) + 24) % 24;
       const clear = clearSkyWm2(middleMs, this.#site) * (this.#response[hour] as number);
-      const clearness = Math.floor(solar / 24) === thisDay ? rest : this.#dayAhead();
+      const clearness = Math.floor(solar / 24) === thisDay ? rest : dayAhead;
       const medianWatts = clear * clearness;
       return { wallMs: wallMs + index * HOUR_MS, medianWatts, lowWatts: medianWatts * low };
     });

@@ -63,13 +63,12 @@ export function decide(input: GovernorInput, memory: GovernorMemory): Decision {
   const allowed = CLASSES.filter(
     (opClass) => lowest !== undefined && opClass <= lowest && permissions[opClass] !== 'no',
   );
+  const about = { ...situation, level, wallMs: input.wallMs };
   const deferred = CLASSES.filter(
     (opClass) => input.backlog[opClass].ops > 0 && !allowed.includes(opClass),
-  ).map((opClass) => {
-    const { oldestMs } = input.backlog[opClass];
-    const about = { ...situation, level, wallMs: input.wallMs };
-    return deferralOf(opClass, permissions[opClass], oldestMs, about);
-  });
+  ).map((opClass) =>
+    deferralOf(opClass, permissions[opClass], input.backlog[opClass].oldestMs, about),
+  );
   const backAt = backAtMs(situation, input.wallMs);
   const going = allowed.filter((it) => it <= 1 || input.backlog[it].ops > 0);
   return {

@@ -78,10 +78,10 @@ export function nextState(
     .filter((it) => nowMs - it.atMs < MEDIAN_MS)
     .slice(1 - SAMPLES_MAX)
     .concat(sample);
-  const vote = voteOf(memory, samples, thresholds[unit]);
+  const judged = median(samples.map((it) => it.level));
+  const vote = voteOf(memory, samples, judged, thresholds[unit]);
   const votes = (same ? memory.votes : []).slice(1 - VOTES).concat(vote);
-  const drained =
-    memory.drained || median(samples.map((it) => it.level)) < thresholds[unit].shutdown.pause;
+  const drained = memory.drained || judged < thresholds[unit].shutdown.pause;
   const heard = { ...memory, drained, unit, samples, votes, readingAtMs: estimate.readingAtMs };
   const candidate = candidateOf(memory.state, votes);
   if (candidate === undefined || dwells(memory, candidate, nowMs)) return heard;
@@ -120,9 +120,9 @@ function isRich(estimate: BatteryEstimate, already: boolean): boolean {
 function voteOf(
   memory: StateMemory,
   samples: readonly Sample[],
+  level: number,
   thresholds: Thresholds,
 ): LevelState {
-  const level = median(samples.map((it) => it.level));
   const base = memory.state === 'unknown' ? memory.known : memory.state;
   const state = levelState(base, level, thresholds, memory.drained);
   const rich = 2 * samples.filter((it) => it.rich).length > samples.length;

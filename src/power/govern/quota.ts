@@ -26,6 +26,7 @@ export interface QuotaUse {
 /** Counted and not saved, at most: a power cut forgets no more. */
 const UNSAVED_BYTES = 64 << 10;
 const MONTHS_KEPT = 3;
+const DAY_MS = 86_400_000;
 
 export class QuotaMeter {
   readonly #bytesMax: Readonly<Partial<Record<LinkKind, number>>>;
@@ -34,6 +35,8 @@ export class QuotaMeter {
   /** Months that the clock has been in before, a few. */
   readonly #others: Map<string, LinkBytes>;
   #unsavedBytes = 0;
+  /** The UTC day of the last look at the calendar. */
+  #day = Number.NaN;
 
   /** `bytesMax` of a month by link; a link that is absent has no quota. */
   constructor(bytesMax: Readonly<Partial<Record<LinkKind, number>>>, saved?: unknown) {
@@ -80,8 +83,11 @@ export class QuotaMeter {
   }
 
   #turn(wallMs: number, isDateTrusted: boolean): void {
+    const day = Math.floor(wallMs / DAY_MS);
+    if (!isDateTrusted || day === this.#day) return;
+    this.#day = day;
     const month = isoTime(wallMs).slice(0, 7);
-    if (!isDateTrusted || month === this.#month) return;
+    if (month === this.#month) return;
     const known = this.#others.get(month) ?? {};
     const isBack = month < this.#month;
     if (this.#month !== '') this.#others.set(this.#month, this.#bytes);
