@@ -4,6 +4,7 @@ import { opIdOfText, textOfOpId } from '../merge/op-id.ts';
 import { encodeAdd, encodePatch, readAdd, readPatch } from '../merge/patch.ts';
 import { RECORD } from '../model/class.ts';
 import { ADD, AUTHORITY, type Kind, PATCH, REMOVE } from '../model/op.ts';
+import type { Origin } from '../model/origin.ts';
 import { hasOp } from '../regional/downlink/downlink.ts';
 import type { RegionalNode } from '../regional/regional-node.ts';
 import type { SendDoor, SendWish } from '../status/region/region-send.ts';
@@ -26,10 +27,11 @@ export function sendDoorOf(node: RegionalNode, wallMs: () => number): SendDoor {
     delivery: async (siteName, op) => {
       const id = opIdOfText(op);
       const site = node.site(siteName);
-      if (id === undefined || site?.down === undefined) return undefined;
+      if (id === undefined || site === undefined) return undefined;
       const { link } = site.down;
       const hubs = (await site.storage.hubs()).map(({ hub }) => hub);
-      const has = hubs.filter((hub) => hasOp(link.vectorOf(hub), id));
+      const has: Origin[] = [];
+      for (const hub of hubs) if (hasOp(await link.vectorOf(hub), id)) has.push(hub);
       return { has, waits: hubs.filter((hub) => !has.includes(hub)) };
     },
   };

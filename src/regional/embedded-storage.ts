@@ -19,14 +19,16 @@ import type { Hello } from '../batch/messages.ts';
 import { NOT_ACCEPTED } from '../batch/open-batch.ts';
 import { isSiteName } from '../batch/topics.ts';
 import type { StampedOp } from '../model/op.ts';
-import type { Origin } from '../model/origin.ts';
+import { laneOf, type Origin, splitLane } from '../model/origin.ts';
+import { seqIn, type VersionVector } from '../model/version-vector.ts';
 import type { Files } from '../platform/files/files.ts';
 import type { ReadingsPage, ReadingsQuery } from '../store/readings/readings.ts';
 import { Archive, type ArchivedBatch } from './archive.ts';
 import { Assembly } from './assembly.ts';
 import { DayQuota } from './day-quota.ts';
 import { DownIndex } from './downlink/down-index.ts';
-import type { AuthoredBatch, DownSource } from './downlink/down-source.ts';
+import type { Authoring, DownSource } from './downlink/down-source.ts';
+import { MemoryReceivers } from './downlink/receivers.ts';
 import { type HistoryOutcome, HistoryWatch } from './history-watch.ts';
 import { HubKeys } from './hub-keys.ts';
 import { DEFAULT_REGIONAL_LIMITS, type RegionalLimits } from './limits.ts';
@@ -102,6 +104,8 @@ class EmbeddedSite implements SiteStorage {
   readonly #store: SiteStore;
   readonly #contacts = new Map<Origin, Contact>();
   readonly down: DownSource;
+  /** One op of the region's own after the other. */
+  #authoring: Promise<unknown> = Promise.resolve();
 
   private constructor(name: string, options: EmbeddedOptions, keeper: SiteKeeper) {
     const { files } = options;
@@ -237,14 +241,22 @@ class EmbeddedSite implements SiteStorage {
     return {
       waiting: async (query) => index.count(query),
       next: (query) => index.next(query, (batch) => this.#reopened(batch)),
-      vector: async () => this.#store.vector(),
+      known: async (origin) => lanesOf(origin, this.#store.vector()),
       incarnation: async () => Number(textOf(files.read(incarnationPath) ?? EMPTY_BYTES) ?? 0),
       beginIncarnation: async (number) => files.replace(incarnationPath, utf8(`${number}\n`)),
-      author: (batch) => this.#author(batch),
+      author: (authoring) => {
+        const authored = this.#authoring.then(() => this.#author(authoring));
+        this.#authoring = authored.catch(() => undefined);
+        return authored;
+      },
+      receivers: new MemoryReceivers(),
     };
   }
 
-  async #author({ region, publicKey, sealed, entries }: AuthoredBatch): Promise<void> {
+  async #author({ class: opClass, originOf, make }: Authoring): Promise<void> {
+    const origin = originOf(await this.down.incarnation());
+    const seq = seqIn(this.#store.vector(), laneOf(origin, opClass)) + 1;
+    const { region, publicKey, sealed, entries } = await make({ origin, seq, newest: undefined });
     const { id, manifest, bytes } = sealed;
     this.#keys.remember(region, publicKey);
     const kept = this.#archive.add(region, manifest.class, id, bytes);
@@ -343,4 +355,8 @@ class EmbeddedSite implements SiteStorage {
       if (this.#archive.receipt(id) === undefined) this.#confirm(id, outcome.manifest, history);
     }
   }
+}
+
+function lanesOf(origin: Origin, vector: VersionVector): VersionVector {
+  return new Map([...vector].filter(([lane]) => splitLane(lane).origin === origin));
 }

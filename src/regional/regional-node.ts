@@ -276,7 +276,7 @@ export class RegionalNode {
     await this.#takeUp(site);
     const waiting = await this.down.heard(site, hello);
     this.#publish(downHelloTopic(address), this.#greetingFor(hello, waiting));
-    await site.down?.link.begin(hello.hub, hello);
+    await site.down.link.begin(hello.hub, hello);
   }
 
   #greetingFor(hello: Hello, waiting: { readonly waiting?: number }): Uint8Array {

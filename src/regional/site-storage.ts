@@ -108,10 +108,9 @@ export interface SiteFigures {
 }
 
 export interface SiteStorage {
-  /** Undefined: nothing flows down from here. */
-  readonly down?: DownSource;
+  readonly down: DownSource;
   /** The key of a hub that was met. */
-  keyOf?(hub: Origin): Promise<Uint8Array | undefined>;
+  keyOf(hub: Origin): Promise<Uint8Array | undefined>;
   /** In order of their ids. */
   hubs(): Promise<HubContact[]>;
   /** Takes note of a hub that has proved its key. */

@@ -90,16 +90,13 @@ export class Site {
   readonly #damagedCount = new Map<BatchId, number>();
   readonly #poisonCount = new Map<BatchId, number>();
 
-  /** Undefined where the storage has no way down. */
-  readonly down: WayDown | undefined;
+  readonly down: WayDown;
 
   private constructor(options: SiteOptions, storage: SiteStorage) {
     this.name = options.name;
     this.#options = options;
     this.#storage = storage;
-    const { down: source } = storage;
-    if (source === undefined) return;
-    const parts = { ...options, site: options.name, source };
+    const parts = { ...options, site: options.name, source: storage.down };
     this.down = { author: new Author(parts), link: new RegionDownlink(parts) };
   }
 

@@ -9,106 +9,31 @@ import type { SealContext } from '../../src/batch/seal-batch.ts';
 import { TreeHasher } from '../../src/ledger/merkle.ts';
 import type { BatchId } from '../../src/batch/batch-id.ts';
 import { TELEMETRY } from '../../src/model/class.ts';
-import { SILENT_LOG } from '../../src/base/log.ts';
-import { machineTimers, MachineClock } from '../../src/platform/clock.ts';
-import { machineFiles } from '../../src/platform/files/machine-files.ts';
-import { EmbeddedStorage } from '../../src/regional/embedded-storage.ts';
-import { PgStorage } from '../../src/regional/postgres/pg-storage.ts';
-import type { RegionStorage, SiteStorage } from '../../src/regional/site-storage.ts';
-import { Store } from '../../src/store/store.ts';
 import {
   batchOf,
   HUB,
   HUB_ID,
   identityOf,
-  REGION,
   SITE,
   stampedOp,
   stampedOps,
 } from '../support/batches.ts';
-import { peer } from '../support/peers.ts';
-import { connect, PostgresServer } from '../support/postgres.ts';
 import {
   chunksOf,
+  placeOf,
+  STORAGES,
   keepBatch,
   keepComplete,
-  KEEPER,
   opened,
   putAll,
 } from '../support/site-storages.ts';
-import { tempDir } from '../support/temp-dir.ts';
 
-const machine = { clock: new MachineClock(), timers: machineTimers, log: SILENT_LOG };
-const hasPostgres = peer('postgres') !== undefined || process.env['REQUIRE_PEERS'] === '1';
-let server: PostgresServer | undefined;
+beforeAll(() => STORAGES.start(), 60_000);
+afterAll(() => STORAGES.stop());
 
-beforeAll(async () => {
-  if (hasPostgres) server = await PostgresServer.start();
-}, 60_000);
-afterAll(() => server?.stop());
+test.skipIf(STORAGES.hasPostgres)('PostgreSQL (skipped: needs postgres)', () => undefined);
 
-type Open = () => Promise<RegionStorage>;
-
-async function embedded(): Promise<Open> {
-  const dir = tempDir();
-  const openStore = (path: string): Store =>
-    Store.open({
-      path,
-      files: machineFiles,
-      log: SILENT_LOG,
-      readingsDays: 30,
-      durability: 'each-commit',
-    });
-  return async () => new EmbeddedStorage({ ...machine, files: machineFiles, dir, openStore });
-}
-
-async function postgres(): Promise<Open> {
-  assert.ok(server !== undefined);
-  const url = server.url(await server.create());
-  return async () =>
-    PgStorage.open({
-      ...machine,
-      database: await connect(url),
-      publicKey: REGION.publicKey,
-      keepDays: { readings: 30, batches: 30 },
-    });
-}
-
-const kinds: [string, () => Promise<Open>][] = [
-  ['embedded', embedded],
-  ...(hasPostgres ? [['PostgreSQL', postgres] as [string, () => Promise<Open>]] : []),
-];
-
-interface Place {
-  readonly storage: RegionStorage;
-  readonly site: SiteStorage;
-  /** Closes all and opens it again. */
-  reopen(): Promise<Place>;
-  close(): Promise<void>;
-}
-
-async function placeOf(open: Open): Promise<Place> {
-  const storage = await open();
-  const site = await storage.openSite(SITE, KEEPER);
-  await site.meet(HUB_ID, HUB.publicKey);
-  const close = async (): Promise<void> => {
-    await site.close();
-    await storage.close();
-  };
-  return {
-    storage,
-    site,
-    close,
-    reopen: async () => {
-      await close();
-      return placeOf(open);
-    },
-  };
-}
-
-test.skipIf(hasPostgres)('PostgreSQL (skipped: needs postgres)', () => undefined);
-
-describe.each(kinds)('site storage: %s', (_name, make) => {
+describe.each(STORAGES.kinds)('site storage: %s', (_name, make) => {
   test('chunks come in any order and number; what is there is known after a restart', async () => {
     const place = await placeOf(await make());
     const batch = await batchOf(stampedOps(1, 200));

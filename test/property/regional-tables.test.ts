@@ -15,7 +15,7 @@ import { foldBatch, lanesOf } from '../../src/regional/postgres/fold-batch.ts';
 import { KeyBook } from '../../src/regional/postgres/key-book.ts';
 import { migrate } from '../../src/regional/postgres/migrations.ts';
 import { digestOfSite } from '../../src/regional/postgres/state-digest.ts';
-import { REGION } from '../support/batches.ts';
+import { HUB_ID, REGION } from '../support/batches.ts';
 import { anyShuffledHistory } from '../support/histories.ts';
 import { sha256Hasher } from '../support/ops.ts';
 import { testWithPeers } from '../support/peers.ts';
@@ -29,7 +29,7 @@ interface Worker {
 async function foldBy({ database, keys }: Worker, siteId: number, ops: StampedOp[]): Promise<void> {
   const idByKey = await keys.idsOf(new Set(ops.map(({ op }) => op.key)));
   await keys.makeLanes(lanesOf(ops));
-  await database.transaction((sql) => foldBatch(sql, { siteId, idByKey }, ops));
+  await database.transaction((sql) => foldBatch(sql, { siteId, idByKey, via: HUB_ID }, ops));
 }
 
 testWithPeers(

@@ -143,7 +143,7 @@ async function checkTotals(database: Database, { hubs, opsPerHub }: FleetOptions
   assert.equal(trees.length, hubs * 2);
 }
 
-async function startBroker(dir: string, mosquitto: string): Promise<number> {
+export async function startBroker(dir: string, mosquitto: string): Promise<number> {
   const port = await freePort();
   const config = join(dir, 'mosquitto.conf');
   writeFileSync(
@@ -155,7 +155,7 @@ async function startBroker(dir: string, mosquitto: string): Promise<number> {
   return port;
 }
 
-function startWorker(dir: string, index: number, port: number, url: string): Spawned {
+export function startWorker(dir: string, index: number, port: number, url: string): Spawned {
   const sets = [
     `regional.url=mqtt://127.0.0.1:${port}`,
     `regional.database=${url}`,

@@ -124,5 +124,5 @@ function isBefore(a: Timer, b: Timer): boolean {
 
 /** Lets promise chains of a few steps run to their end before time moves on. */
 async function settle(): Promise<void> {
-  for (let i = 0; i < 8; i++) await Promise.resolve();
+  for (let i = 0; i < 16; i++) await Promise.resolve();
 }

@@ -5,6 +5,7 @@
  * The origin is the region's id. A region that was restored from a backup may have lost ops that hubs know already: their
  * numbers must not be given twice, so it goes on under another origin, made from its key and a count, and says so.
  */
+import { must } from '../../base/assert.ts';
 import { turn, type Clock, type Timers } from '../../base/clock.ts';
 import { concatBytes, utf8 } from '../../base/bytes.ts';
 import type { Log } from '../../base/log.ts';
@@ -16,9 +17,9 @@ import type { Signer } from '../../batch/manifest.ts';
 import { BatchBuilder } from '../../batch/seal-batch.ts';
 import { HlcClock } from '../../model/hlc.ts';
 import { encodeOp, type Op, type StampedOp } from '../../model/op.ts';
-import { laneOf, type Origin, ORIGIN_BYTES, originOfBytes, splitLane } from '../../model/origin.ts';
+import { type Origin, ORIGIN_BYTES, originOfBytes, splitLane } from '../../model/origin.ts';
 import { seqIn, type VersionVector } from '../../model/version-vector.ts';
-import type { DownSource, RegionWrite } from './down-source.ts';
+import type { AuthoredBatch, AuthorPlace, DownSource, RegionWrite } from './down-source.ts';
 
 export interface AuthorOptions {
   readonly site: string;
@@ -47,38 +48,48 @@ export class Author {
 
   /** Makes an op and keeps it; it is stored when this resolves. */
   async write(wish: RegionWrite): Promise<Op> {
-    const { source, signer, site, compressor, timers, clock } = this.#options;
+    const { source, signer } = this.#options;
+    let made: Op | undefined;
+    await source.author({
+      class: wish.class,
+      originOf: (incarnation) => originOf(signer.publicKey, incarnation),
+      make: async (place) => {
+        const batch = await this.#make(wish, place);
+        made = batch.entries[0]?.op;
+        return batch;
+      },
+    });
+    return must(made, 'what was kept was made');
+  }
+
+  async #make(wish: RegionWrite, { origin, seq, newest }: AuthorPlace): Promise<AuthoredBatch> {
+    const { signer, site, compressor, timers, clock } = this.#options;
     const region = originOfPublicKey(signer.publicKey);
-    const origin = originOf(signer.publicKey, await source.incarnation());
-    const seq = seqIn(await source.vector(), laneOf(origin, wish.class)) + 1;
     const monotonicMs = Math.max(0, Math.floor(clock.monotonicMs()));
     const { class: opClass, key, kind, body, authority } = wish;
-    const opClock = { quality: clock.quality(), bootId: this.#bootId, monotonicMs };
+    const quality = clock.quality();
+    if (newest !== undefined) this.#hlc.observe(newest);
     const hlc = this.#hlc.next();
+    const opClock = { quality, bootId: this.#bootId, monotonicMs };
     const op: Op = { origin, class: opClass, seq, hlc, clock: opClock, kind, key, body };
     const stamp = { hub: region, hlc, authority, rosterEpoch: 0 };
     const entry: StampedOp = { bytes: encodeOp(op), op, stamp };
     const builder = new BatchBuilder(opClass, DEFAULT_SEAL_LIMITS, 'rows');
     builder.add(entry);
-    const created = {
-      createdMs: Math.max(0, Math.floor(clock.wallMs())),
-      quality: clock.quality(),
-    };
+    const created = { createdMs: Math.max(0, Math.floor(clock.wallMs())), quality };
     const place = { site, previous: undefined, fromLsn: seq, throughLsn: seq };
     const pause = (): Promise<void> => turn(timers);
     const sealed = await builder.seal({ ...place, ...created }, { signer, compressor, pause });
-    const publicKey = signer.publicKey;
-    await source.author({ region, publicKey, sealed, entries: [entry] });
-    return op;
+    return { region, publicKey: signer.publicKey, sealed, entries: [entry] };
   }
 
   /** Looks at what a hub knows of the region's own ops; begins a new origin where that is more than the region knows. */
   async compare(hub: Origin, told: VersionVector): Promise<void> {
     const { source, signer, site, log } = this.#options;
-    const known = await source.vector();
     const now = await source.incarnation();
     for (let number = now; number < INCARNATIONS_MAX; number++) {
       const origin = originOf(signer.publicKey, number);
+      const known = await source.known(origin);
       const ahead = [...told].filter(
         ([lane, seq]) => splitLane(lane).origin === origin && seq > seqIn(known, lane),
       );

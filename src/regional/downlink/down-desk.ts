@@ -25,7 +25,7 @@ export class DownDesk {
   /** For the greeting: how much waits for the hub. */
   async heard(site: Site, hello: Hello): Promise<{ waiting?: number }> {
     const { down } = site;
-    if (down === undefined || hello.down === undefined) return {};
+    if (hello.down === undefined) return {};
     await down.author.compare(hello.hub, hello.down.vector);
     const waiting = await down.link.heard(hello.hub, hello);
     return waiting === undefined ? {} : { waiting };
@@ -38,22 +38,22 @@ export class DownDesk {
   ): Promise<boolean> {
     const { siteOf, queue, verify } = this.#options;
     const site = await siteOf(address.site);
-    const key = await site?.storage.keyOf?.(address.hub);
+    const key = await site?.storage.keyOf(address.hub);
     const receipt = key && parseDownReceipt(payload, key, verify);
     if (receipt?.hub !== address.hub || receipt.batch !== batch) return false;
-    queue.add(async () => site?.down?.link.receipt(receipt));
+    queue.add(async () => site?.down.link.receipt(receipt));
     return true;
   }
 
   /**
    * Writes an op of the region itself into a site and sends it to the hubs that listen. Undefined where no such site is
-   * known, or its storage sends nothing down.
+   * known.
    */
   async write(siteName: string, wish: RegionWrite): Promise<Op | undefined> {
     const { siteOf, queue } = this.#options;
     const site = await siteOf(siteName);
-    const op = await queue.ask(async () => site?.down?.author.write(wish));
-    queue.add(async () => site?.down?.link.push());
+    const op = await queue.ask(async () => site?.down.author.write(wish));
+    queue.add(async () => site?.down.link.push());
     return op;
   }
 }

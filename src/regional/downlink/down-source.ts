@@ -1,10 +1,12 @@
-/** What the way down asks of the storage of a site; a storage that has it not sends nothing down. */
+/** What the way down asks of the storage of a site. */
 import type { SealedBatch } from '../../batch/seal-batch.ts';
 import type { OpClass } from '../../model/class.ts';
+import type { Hlc } from '../../model/hlc.ts';
 import type { StampedOp } from '../../model/op.ts';
 import type { Origin } from '../../model/origin.ts';
 import type { VersionVector } from '../../model/version-vector.ts';
 import type { DownOps, DownQuery } from './down-index.ts';
+import type { ReceiverBook } from './receivers.ts';
 
 /** A batch of ops that the region itself has made. */
 export interface AuthoredBatch {
@@ -14,18 +16,39 @@ export interface AuthoredBatch {
   readonly entries: readonly StampedOp[];
 }
 
+/** Where the region's next op of a class stands. */
+export interface AuthorPlace {
+  readonly origin: Origin;
+  readonly seq: number;
+  /** Of the region's newest op at the site, whoever of the region made it; undefined where that is not known. */
+  readonly newest: Hlc | undefined;
+}
+
+/** How the region's next op comes to be. */
+export interface Authoring {
+  readonly class: OpClass;
+  readonly originOf: (incarnation: number) => Origin;
+  readonly make: (place: AuthorPlace) => Promise<AuthoredBatch>;
+}
+
 export interface DownSource {
-  /** How many ops wait for a hub. */
+  /** How many ops wait for a hub; never more than `next` would give in the end. */
   waiting(query: DownQuery): Promise<number>;
   /** The next ops for a hub, of one class, each lane in its order; undefined where nothing waits. */
   next(query: DownQuery): Promise<DownOps | undefined>;
-  /** How far every lane of the site is known without a gap. */
-  vector(): Promise<VersionVector>;
+  /** How far the lanes of an origin are known without a gap. */
+  known(origin: Origin): Promise<VersionVector>;
   /** How often the region had to begin a new origin at this site, because a hub knew more of its ops than itself. */
   incarnation(): Promise<number>;
+  /** Never goes back. */
   beginIncarnation(number: number): Promise<void>;
-  /** Keeps and folds a batch of the region's own; all of it is there when this resolves, or nothing. */
-  author(batch: AuthoredBatch): Promise<void>;
+  /**
+   * Gives the next number, and keeps and folds what is made of it; one at a time, whichever worker asks. All of it is there
+   * when this resolves, or nothing.
+   */
+  author(authoring: Authoring): Promise<void>;
+  /** Where each hub stands. */
+  readonly receivers: ReceiverBook;
 }
 
 /** Something that the region has to say. */

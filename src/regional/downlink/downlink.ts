@@ -1,12 +1,11 @@
 /**
  * The way down (BATCH.md §11): for every hub that says what it has, one batch at a time of what it lacks, in chunks, and
- * the next one when its receipt is there. Nothing of it is remembered: a node that restarts learns from the next hello
- * where the hub stands. A hub that is away gets nothing and loses nothing.
+ * the next one when its receipt is there. Where a hub stands, its hello and its receipts say, to whichever worker they come
+ * (receivers.ts). What is kept is sent after that: of a worker that dies in between, the hub misses chunks, waits its reply
+ * time and greets anew, and the next one goes on. A hub that is away gets nothing and loses nothing.
  */
 import { type Clock, type Timers, turn } from '../../base/clock.ts';
-import { hexOf } from '../../base/bytes.ts';
 import type { Log } from '../../base/log.ts';
-
 import { type ChunkBitmap, chunkSpan, encodeChunk, layoutOf } from '../../batch/chunks.ts';
 import type { Compressor } from '../../batch/compression.ts';
 import type { DownReceipt } from '../../batch/down-messages.ts';
@@ -16,10 +15,11 @@ import type { DownWish, Hello } from '../../batch/messages.ts';
 import { BatchBuilder, type SealedBatch } from '../../batch/seal-batch.ts';
 import { downChunkTopic } from '../../batch/topics.ts';
 import type { OpClass } from '../../model/class.ts';
-import { type Lane, laneOf, type Origin } from '../../model/origin.ts';
-import { seqIn } from '../../model/version-vector.ts';
+import { laneOf, type Origin } from '../../model/origin.ts';
+import { covers, joinVectors, seqIn, type VersionVector } from '../../model/version-vector.ts';
 import type { DownOps } from './down-index.ts';
 import type { DownSource } from './down-source.ts';
+import type { Receiver, ReceiverChange, Underway } from './receivers.ts';
 
 export interface DownlinkOptions {
   readonly site: string;
@@ -32,98 +32,86 @@ export interface DownlinkOptions {
   readonly publish: (topic: string, payload: Uint8Array) => void;
 }
 
-/** A hub as its newest hello and its receipts since show it. */
-interface Receiver {
-  readonly nonce: string;
-  readonly takes: readonly OpClass[];
-  readonly vector: Map<Lane, number>;
-  underway: { readonly sealed: SealedBatch; readonly ops: DownOps } | undefined;
+/** A batch to send, and what of it is there already. */
+interface Sending {
+  readonly underway: Underway;
+  readonly there?: ChunkBitmap | undefined;
 }
-
-const RECEIVERS_MAX = 1_000;
 
 export class RegionDownlink {
   readonly #options: DownlinkOptions;
-  readonly #receivers = new Map<Origin, Receiver>();
 
   constructor(options: DownlinkOptions) {
     this.#options = options;
   }
 
   /** Takes note of what a hub has; how many ops wait for it. */
-  async heard(hub: Origin, { down, nonce }: Hello): Promise<number | undefined> {
+  async heard(hub: Origin, { down }: Hello): Promise<number | undefined> {
     if (down === undefined) return undefined;
-    const before = this.#receivers.get(hub);
-    this.#receivers.delete(hub);
-    if (this.#receivers.size >= RECEIVERS_MAX) {
-      const [oldest] = this.#receivers.keys();
-      if (oldest !== undefined) this.#receivers.delete(oldest);
-    }
+    const { source } = this.#options;
     const { takes, vector } = down;
-    const receiver = { nonce: hexOf(nonce), takes, vector: new Map(vector), underway: undefined };
-    this.#receivers.set(hub, receiver);
-    this.#resume(receiver, before, down);
-    return this.#options.source.waiting({ hub, vector, classes: takes });
+    await source.receivers.change(hub, async (before) => {
+      const underway = resumed(before?.underway, down);
+      return { receiver: { takes, vector, underway }, result: undefined };
+    });
+    return source.waiting({ hub, vector, classes: takes });
   }
 
   /** Begins to send, or goes on with the chunks that are missing; after the greeting. */
   async begin(hub: Origin, { down }: Hello): Promise<void> {
-    const receiver = this.#receivers.get(hub);
-    if (receiver === undefined) return;
-    if (receiver.underway === undefined) return this.#sendNext(hub, receiver);
-    this.#send(hub, receiver.underway.sealed, down?.part?.chunks);
+    const underway = (await this.#options.source.receivers.get(hub))?.underway;
+    if (underway === undefined) return this.#sendNext(hub);
+    this.#send(hub, { underway, there: down?.part?.chunks });
   }
 
   /** Something new is there: hubs that listen get it now. */
   async push(): Promise<void> {
-    for (const [hub, receiver] of this.#receivers) {
-      if (receiver.underway === undefined) await this.#sendNext(hub, receiver);
-    }
+    for (const hub of await this.#options.source.receivers.idle()) await this.#sendNext(hub);
   }
 
   /** What a hub says of a batch, under its signature. */
   async receipt({ hub, batch, outcome, reason }: DownReceipt): Promise<void> {
-    const { site, log } = this.#options;
-    const receiver = this.#receivers.get(hub);
-    if (receiver?.underway?.sealed.id !== batch) return;
-    const { ops } = receiver.underway;
-    receiver.underway = undefined;
-    if (outcome === 'refused') {
-      log.error('regional.down.refused', { site, hub, batch, reason });
-      return;
-    }
-    for (const { op } of ops.ops) {
-      const lane = laneOf(op.origin, op.class);
-      receiver.vector.set(lane, Math.max(op.seq, seqIn(receiver.vector, lane)));
-    }
-    log.info('regional.down.delivered', { site, hub, batch, ops: ops.ops.length });
-    await this.#sendNext(hub, receiver);
+    const { site, log, source } = this.#options;
+    const sending = await source.receivers.change<Sending | undefined>(hub, async (known) => {
+      if (known?.underway?.batch !== batch) return { result: undefined };
+      const { reaches, ops } = known.underway;
+      if (outcome === 'refused') {
+        log.error('regional.down.refused', { site, hub, batch, reason });
+        return { receiver: { ...known, underway: undefined }, result: undefined };
+      }
+      log.info('regional.down.delivered', { site, hub, batch, ops });
+      const vector = joinVectors(known.vector, reaches);
+      return this.#next(hub, { ...known, vector, underway: undefined });
+    });
+    if (sending !== undefined) this.#send(hub, sending);
   }
 
   /** How far a hub is known to have come. */
-  vectorOf(hub: Origin): ReadonlyMap<Lane, number> | undefined {
-    return this.#receivers.get(hub)?.vector;
+  async vectorOf(hub: Origin): Promise<VersionVector | undefined> {
+    return (await this.#options.source.receivers.get(hub))?.vector;
   }
 
-  /** The batch of which the hub has a part goes on where it is still the same. */
-  #resume(receiver: Receiver, before: Receiver | undefined, { part }: DownWish): void {
-    const sent = before?.underway;
-    if (sent === undefined || part?.batch !== sent.sealed.id) return;
-    const isNeeded = sent.ops.ops.some(
-      ({ op }) => op.seq > seqIn(receiver.vector, laneOf(op.origin, op.class)),
+  async #sendNext(hub: Origin): Promise<void> {
+    const { receivers } = this.#options.source;
+    const sending = await receivers.change<Sending | undefined>(hub, async (known) =>
+      known === undefined || known.underway !== undefined
+        ? { result: undefined }
+        : this.#next(hub, known),
     );
-    const isTaken = receiver.takes.includes(sent.ops.class);
-    if (isNeeded && isTaken) receiver.underway = sent;
+    if (sending !== undefined) this.#send(hub, sending);
   }
 
-  async #sendNext(hub: Origin, receiver: Receiver): Promise<void> {
-    const { source } = this.#options;
+  /** What the hub gets next, as what is known of it then. */
+  async #next(hub: Origin, receiver: Receiver): Promise<ReceiverChange<Sending | undefined>> {
     const { vector, takes } = receiver;
-    const ops = await source.next({ hub, vector, classes: takes });
-    if (ops === undefined || this.#receivers.get(hub) !== receiver) return;
-    const sealed = await this.#seal(ops);
-    receiver.underway = { sealed, ops };
-    this.#send(hub, sealed, undefined);
+    const ops = await this.#options.source.next({ hub, vector, classes: takes });
+    if (ops === undefined) return { receiver, result: undefined };
+    const { id, bytes } = await this.#seal(ops);
+    const reaches = new Map(
+      ops.ops.map(({ op }) => [laneOf(op.origin, op.class), op.seq] as const),
+    );
+    const underway = { batch: id, class: ops.class, ops: ops.ops.length, reaches, bytes };
+    return { receiver: { ...receiver, underway }, result: { underway } };
   }
 
   async #seal({ class: opClass, ops }: DownOps): Promise<SealedBatch> {
@@ -137,21 +125,30 @@ export class RegionDownlink {
     return builder.seal(context, { signer, compressor, pause });
   }
 
-  #send(hub: Origin, { id, bytes }: SealedBatch, there: ChunkBitmap | undefined): void {
+  #send(hub: Origin, { underway: { batch, bytes }, there }: Sending): void {
     const { site, publish } = this.#options;
     const layout = layoutOf(bytes.length, DOWN_CHUNK_BYTES);
     for (let index = 0; index < layout.total; index++) {
       if (there?.total === layout.total && there.has(index)) continue;
       const { from, to } = chunkSpan(layout, index);
       const chunk = encodeChunk(bytes.subarray(from, to), layout, index);
-      publish(downChunkTopic({ site, hub }, id, index), chunk);
+      publish(downChunkTopic({ site, hub }, batch, index), chunk);
     }
   }
 }
 
+/** The batch of which the hub has a part goes on where it is still the same, and still needed. */
+function resumed(
+  sent: Underway | undefined,
+  { vector, takes, part }: DownWish,
+): Underway | undefined {
+  if (sent === undefined || part?.batch !== sent.batch) return undefined;
+  return !covers(vector, sent.reaches) && takes.includes(sent.class) ? sent : undefined;
+}
+
 /** Whether a hub has an op. */
 export function hasOp(
-  vector: ReadonlyMap<Lane, number> | undefined,
+  vector: VersionVector | undefined,
   op: { readonly origin: Origin; readonly class: OpClass; readonly seq: number },
 ): boolean {
   return vector !== undefined && seqIn(vector, laneOf(op.origin, op.class)) >= op.seq;

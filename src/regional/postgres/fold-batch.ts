@@ -5,16 +5,18 @@
  *
  * Locks are taken in one order: lanes, then records, then newest events, each by its number.
  */
+import { DOWN_CLASSES } from '../../batch/down-messages.ts';
 import { compareOrders, encodeOrder, eventOrder, type WriteOrder } from '../../merge/order.ts';
 import type { RecordWrite } from '../../merge/record.ts';
 import { LOG, type OpClass } from '../../model/class.ts';
 import { DOC, EVENT, type Op, type StampedOp } from '../../model/op.ts';
-import { type Lane, laneOf } from '../../model/origin.ts';
+import { type Lane, laneOf, type Origin } from '../../model/origin.ts';
 import type { Sql } from '../../platform/network/postgres.ts';
 import { decodeRanges, encodeRanges, type LaneOps, SeenOps } from '../../store/seen-ops.ts';
 import { byteaArray, int4Array, int8Array, textArray, timeArray } from './binary-arrays.ts';
 import { noteConflicts } from './conflict-table.ts';
 import { foldDocs } from './doc-table.ts';
+import { putSiteOps, type SiteOp } from './down/site-ops.ts';
 import { loadRecords, loadWrites, saveRecords } from './record-tables.ts';
 import { WorkingSet, WritesNotLoaded } from './working-set.ts';
 
@@ -37,6 +39,8 @@ const READINGS_AT_ONCE = 8_192;
 
 export interface FoldPlace {
   readonly siteId: number;
+  /** The hub that brought the batch. */
+  readonly via: Origin;
   /** Numbers of all keys of the batch. */
   readonly idByKey: ReadonlyMap<string, number>;
 }
@@ -56,8 +60,8 @@ export async function foldBatch(
     seen.restore({ lane, upTo: Number(row['up_to']), beyond });
     laneIds.set(lane, row['id'] as number);
   }
-  const events: FreshEvent[] = [];
-  const others: StampedOp[] = [];
+  const events: SiteOp[] = [];
+  const others: SiteOp[] = [];
   const again: StampedOp[] = [];
   let lane: { readonly ops: LaneOps; readonly id: number; readonly class: OpClass } | undefined;
   for (const stamped of entries) {
@@ -69,10 +73,15 @@ export async function foldBatch(
     if (!lane.ops.add(op.seq)) {
       if (op.kind !== EVENT && op.kind !== DOC) again.push(stamped);
     } else if (op.kind === EVENT) events.push({ stamped, laneId: lane.id });
-    else others.push(stamped);
+    else others.push({ stamped, laneId: lane.id });
   }
+  const down = [...events, ...others].filter(({ stamped }) =>
+    DOWN_CLASSES.includes(stamped.op.class),
+  );
+  await putSiteOps(sql, place.via, down);
   await foldEvents(sql, place, events);
-  await foldRecords(sql, place, others, again);
+  const fresh = others.map(({ stamped }) => stamped);
+  await foldRecords(sql, place, fresh, again);
   const changed = [...seen.takeChanges()];
   if (changed.length > 0) {
     await sql.query(PUT_LANES, [
@@ -96,15 +105,10 @@ export function lanesOf(entries: readonly StampedOp[]): Lane[] {
   return [...lanes];
 }
 
-interface FreshEvent {
-  readonly stamped: StampedOp;
-  readonly laneId: number;
-}
-
 async function foldEvents(
   sql: Sql,
   { idByKey }: FoldPlace,
-  events: readonly FreshEvent[],
+  events: readonly SiteOp[],
 ): Promise<void> {
   const newest = new Map<number, { order: WriteOrder; body: Uint8Array }>();
   for (let from = 0; from < events.length; from += READINGS_AT_ONCE) {

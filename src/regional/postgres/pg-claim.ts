@@ -42,7 +42,8 @@ const WAIT = `
   UPDATE heliograph.part SET waits_for = $4 WHERE site_id = $1 AND hub = $2 AND batch = $3`;
 const FREED = `
   SELECT batch FROM heliograph.part WHERE site_id = $1 AND hub = $2 AND waits_for = $3 AND have = total`;
-const STORE = `
+/** Keeps a batch and its receipt, and counts it for its hub. */
+export const STORE = `
   WITH kept AS (INSERT INTO heliograph.batch (site_id, hub, batch, bytes) VALUES ($1, $2, $3, $6)),
     counted AS (UPDATE heliograph.hub_key SET batches = batches + 1, ops = ops + $8, bytes = bytes + length($6),
       last_batch_at = now() WHERE site_id = $1 AND hub = $2)
@@ -141,7 +142,7 @@ class PgClaim implements Claim {
     }
     const { history, head } = await this.#compare(opened);
     if (history === 'forked') return { kind: 'forked', known: head.size };
-    await foldBatch(sql, { siteId, idByKey }, entries);
+    await foldBatch(sql, { siteId, idByKey, via: hub }, entries);
     const facts = { history, head, isLoose };
     const receipt = this.#place.receiptFor(id, manifest, facts);
     const sizes = [manifest.class, manifest.ops, this.bytes, receipt, manifest.ops];

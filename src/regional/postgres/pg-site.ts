@@ -12,6 +12,7 @@ import {
   type ReadingsPage,
   type ReadingsQuery,
 } from '../../store/readings/readings.ts';
+import type { DownSource } from '../downlink/down-source.ts';
 import type { RegionalLimits } from '../limits.ts';
 import type {
   Claim,
@@ -23,6 +24,7 @@ import type {
 } from '../site-storage.ts';
 import type { SiteDigest } from '../site-store.ts';
 import { textArray } from './binary-arrays.ts';
+import { PgDownSource } from './down/pg-down-source.ts';
 import { claimBatch, type ClaimPlace, ORDER_WAIT_S } from './pg-claim.ts';
 import { digestOfSite } from './state-digest.ts';
 
@@ -34,6 +36,7 @@ const MEET = `
   WHERE (SELECT count(*) FROM heliograph.hub_key WHERE site_id = $1) < $4 ON CONFLICT DO NOTHING RETURNING hub`;
 const KEY =
   'SELECT public_key = $3 AS is_same FROM heliograph.hub_key WHERE site_id = $1 AND hub = $2';
+const KEY_OF = 'SELECT public_key FROM heliograph.hub_key WHERE site_id = $1 AND hub = $2';
 /** \`nonce\` as it was before. */
 const HEAR = `
   WITH before AS (SELECT nonce FROM heliograph.contact WHERE site_id = $1 AND hub = $2),
@@ -79,12 +82,14 @@ export class PgSite implements SiteStorage {
   readonly #siteId: number;
   readonly #limits: RegionalLimits;
   readonly #place: ClaimPlace;
+  readonly down: DownSource;
 
   constructor(place: ClaimPlace) {
     this.#database = place.database;
     this.#siteId = place.siteId;
     this.#limits = place.limits;
     this.#place = place;
+    this.down = new PgDownSource(place);
   }
 
   async hubs(): Promise<HubContact[]> {
@@ -162,6 +167,11 @@ export class PgSite implements SiteStorage {
   async complete(): Promise<{ hub: Origin; batch: BatchId }[]> {
     const rows = await this.#database.query(COMPLETE, [this.#siteId]);
     return rows.map(({ hub, batch }) => ({ hub: hub as Origin, batch: batch as BatchId }));
+  }
+
+  async keyOf(hub: Origin): Promise<Uint8Array | undefined> {
+    const [row] = await this.#database.query(KEY_OF, [this.#siteId, hub]);
+    return row?.['public_key'] as Uint8Array | undefined;
   }
 
   claim(hub: Origin, batch: BatchId): Promise<Claim | undefined> {

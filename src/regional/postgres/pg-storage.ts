@@ -8,6 +8,7 @@ import type { Log } from '../../base/log.ts';
 import type { Database } from '../../platform/network/postgres.ts';
 import { DEFAULT_REGIONAL_LIMITS, type RegionalLimits } from '../limits.ts';
 import type { RegionStorage, SiteKeeper, SiteStorage } from '../site-storage.ts';
+import { fillSiteOps } from './down/fill-site-ops.ts';
 import { KeyBook } from './key-book.ts';
 import { migrate } from './migrations.ts';
 import { Partitions } from './partitions.ts';
@@ -80,6 +81,7 @@ export class PgStorage implements RegionStorage {
   async openSite(name: string, keeper: SiteKeeper): Promise<SiteStorage> {
     const { database, timers } = this.#options;
     const siteId = await database.patiently(() => this.#siteId(name));
+    await database.patiently(() => fillSiteOps(database, siteId, keeper));
     return new PgSite({
       database,
       siteId,

@@ -1,0 +1,188 @@
+/** What the way down asks of the storage of a site, of each one that there is. */
+import assert from 'node:assert/strict';
+
+import { afterAll, beforeAll, describe, test } from 'vitest';
+
+import { inlineBrotli } from '../../src/batch/compression.ts';
+import type { BatchId } from '../../src/batch/batch-id.ts';
+import { SILENT_LOG } from '../../src/base/log.ts';
+import { encodePatch } from '../../src/merge/patch.ts';
+import { COMMAND, type OpClass, RECORD, TELEMETRY } from '../../src/model/class.ts';
+import { PATCH, type StampedOp } from '../../src/model/op.ts';
+import { type Lane, laneOf, type Origin } from '../../src/model/origin.ts';
+import { MachineClock, machineTimers } from '../../src/platform/clock.ts';
+import { machineRandom } from '../../src/platform/random.ts';
+import { Author } from '../../src/regional/downlink/author.ts';
+import type { Underway } from '../../src/regional/downlink/receivers.ts';
+import type { SiteStorage } from '../../src/regional/site-storage.ts';
+import { batchOf, HUB_ID, identityOf, REGION, SITE, stampedOp } from '../support/batches.ts';
+import { keepBatch, placeOf, STORAGES } from '../support/site-storages.ts';
+
+const OTHER = identityOf(7);
+const OTHER_ID = OTHER.id as Origin;
+const DOWN = [COMMAND, RECORD] as const;
+
+beforeAll(() => STORAGES.start(), 60_000);
+afterAll(() => STORAGES.stop());
+
+function records(from: number, to: number, opClass: OpClass = RECORD): StampedOp[] {
+  const body = encodePatch({ state: 'done' });
+  const parts = { class: opClass, kind: PATCH, body } as const;
+  return Array.from({ length: to - from + 1 }, (_, index) =>
+    stampedOp(from + index, { ...parts, key: `order/${from + index}` }, OTHER_ID),
+  );
+}
+
+function authorOf({ down: source }: SiteStorage): Author {
+  const parts = { site: SITE, source, signer: REGION, compressor: inlineBrotli };
+  const machine = { clock: new MachineClock(), timers: machineTimers, random: machineRandom };
+  return new Author({ ...parts, ...machine, log: SILENT_LOG });
+}
+
+const order = (key: string, opClass: OpClass = RECORD) =>
+  ({ class: opClass, key, kind: PATCH, body: encodePatch({ a: 1 }), authority: 4 }) as const;
+
+/** Everything that waits for the hub, as a hub that takes it would see it. */
+async function drain(site: SiteStorage, vector = new Map<Lane, number>()): Promise<StampedOp[]> {
+  const taken: StampedOp[] = [];
+  const query = { hub: HUB_ID, vector, classes: DOWN };
+  for (;;) {
+    const waiting = await site.down.waiting(query);
+    const next = await site.down.next(query);
+    assert.equal(next === undefined, waiting === 0, 'what is counted comes, and nothing else');
+    if (next === undefined) return taken;
+    for (const { op } of next.ops) {
+      const lane = laneOf(op.origin, op.class);
+      assert.equal(op.class, next.class);
+      assert.equal(op.seq, (vector.get(lane) ?? 0) + 1, 'each lane in its order');
+      vector.set(lane, op.seq);
+    }
+    taken.push(...next.ops);
+  }
+}
+
+describe.each(STORAGES.kinds)('the way down: %s', (_name, make) => {
+  test('gives orders and records of other hubs, each lane in order, and what it counts', async () => {
+    const place = await placeOf(await make());
+    const { site } = place;
+    await site.meet(OTHER_ID, OTHER.publicKey);
+    const later = await batchOf(records(31, 40), {}, OTHER);
+    await keepBatch(site, later, OTHER);
+    assert.equal((await drain(site)).length, 0, 'nothing beyond a gap');
+    await keepBatch(site, await batchOf(records(1, 30), {}, OTHER), OTHER);
+    const telemetry = [1, 2].map((seq) => stampedOp(seq, { class: TELEMETRY }, OTHER_ID));
+    await keepBatch(site, await batchOf(telemetry, {}, OTHER), OTHER);
+    await keepBatch(site, await batchOf(records(1, 3, COMMAND), {}, OTHER), OTHER);
+    const all = await drain(site);
+    assert.equal(all.length, 43);
+    assert.equal(all[0]?.op.class, COMMAND, 'commands before records');
+    const kept = all.find(({ op }) => op.class === RECORD && op.seq === 31);
+    assert.deepEqual(kept, records(31, 31)[0], 'the very bytes, with their stamp');
+    const from30 = new Map([[laneOf(OTHER_ID, RECORD), 30]]);
+    assert.equal((await drain(site, from30)).length, 13);
+    const own = { hub: OTHER_ID, vector: new Map(), classes: DOWN };
+    assert.equal(await site.down.waiting(own), 0, 'a hub gets back nothing of its own');
+    const again = await place.reopen();
+    assert.equal((await drain(again.site)).length, 43);
+    await again.close();
+  });
+
+  test('more than one batch can hold comes in several', async () => {
+    const place = await placeOf(await make());
+    await place.site.meet(OTHER_ID, OTHER.publicKey);
+    await keepBatch(place.site, await batchOf(records(1, 1_200), {}, OTHER), OTHER);
+    const query = { hub: HUB_ID, vector: new Map(), classes: DOWN };
+    assert.equal(await place.site.down.waiting(query), 1_200);
+    assert.equal((await place.site.down.next(query))?.ops.length, 500);
+    assert.equal((await drain(place.site)).length, 1_200);
+    await place.close();
+  });
+
+  test('the region numbers its ops without gap or double, however many write at once', async () => {
+    const place = await placeOf(await make());
+    const [first, second] = [authorOf(place.site), authorOf(place.site)];
+    const ops = await Promise.all(
+      Array.from({ length: 24 }, (_, i) =>
+        (i % 2 === 0 ? first : second).write(order(`order/${i}`, i % 3 === 0 ? COMMAND : RECORD)),
+      ),
+    );
+    const seqs = (opClass: OpClass): number[] =>
+      ops.flatMap((op) => (op.class === opClass ? [op.seq] : [])).toSorted((a, b) => a - b);
+    assert.deepEqual(seqs(COMMAND), [1, 2, 3, 4, 5, 6, 7, 8]);
+    assert.deepEqual(
+      seqs(RECORD),
+      Array.from({ length: 16 }, (_, i) => i + 1),
+    );
+    assert.equal((await place.site.digest()).ops, 24);
+    const again = await place.reopen();
+    const next = await authorOf(again.site).write(order('order/99'));
+    assert.equal(next.seq, 17);
+    assert.equal((await drain(again.site)).length, 25);
+    assert.deepEqual(
+      (await again.site.hubs()).map(({ hub }) => hub),
+      [HUB_ID],
+    );
+    await again.close();
+  });
+
+  test('where making an op fails, its number is given to the next', async () => {
+    const place = await placeOf(await make());
+    const failing = place.site.down.author({
+      class: RECORD,
+      originOf: () => REGION.id as Origin,
+      make: () => Promise.reject(new Error('for a test')),
+    });
+    await assert.rejects(failing, /for a test/);
+    assert.equal((await authorOf(place.site).write(order('order/1'))).seq, 1);
+    await place.close();
+  });
+
+  test('a new origin is begun for good, where a hub knows more of the region than itself', async () => {
+    const place = await placeOf(await make());
+    const author = authorOf(place.site);
+    const { origin } = await author.write(order('order/1'));
+    await author.compare(HUB_ID, new Map([[laneOf(origin, RECORD), 5]]));
+    assert.equal(await place.site.down.incarnation(), 1);
+    await place.site.down.beginIncarnation(1);
+    const again = await place.reopen();
+    const next = await authorOf(again.site).write(order('order/2'));
+    assert.notEqual(next.origin, origin);
+    assert.equal(next.seq, 1);
+    await again.close();
+  });
+
+  test('what a hub has, and what is on its way to it, changes one at a time', async () => {
+    const place = await placeOf(await make());
+    const { receivers } = place.site.down;
+    assert.equal(await receivers.get(HUB_ID), undefined);
+    const lane = laneOf(OTHER_ID, RECORD);
+    const underway: Underway = {
+      batch: '00112233445566778899aabbccddeeff' as BatchId,
+      class: RECORD,
+      ops: 3,
+      reaches: new Map([[lane, 9]]),
+      bytes: new Uint8Array(70_000).fill(3),
+    };
+    const receiver = { takes: DOWN, vector: new Map([[lane, 6]]), underway };
+    await receivers.change(HUB_ID, async () => ({ receiver, result: undefined }));
+    assert.deepEqual(await receivers.get(HUB_ID), receiver);
+    await Promise.all(
+      Array.from({ length: 10 }, () =>
+        receivers.change(HUB_ID, async (known) => {
+          assert.ok(known !== undefined);
+          const vector = new Map([[lane, (known.vector.get(lane) ?? 0) + 1]]);
+          return { receiver: { ...known, vector }, result: undefined };
+        }),
+      ),
+    );
+    assert.equal((await receivers.get(HUB_ID))?.vector.get(lane), 16);
+    const failing = receivers.change(HUB_ID, () => Promise.reject(new Error('for a test')));
+    await assert.rejects(failing, /for a test/);
+    await receivers.change(HUB_ID, async (known) => ({
+      receiver: { ...(known ?? receiver), underway: undefined },
+      result: undefined,
+    }));
+    assert.equal((await receivers.get(HUB_ID))?.underway, undefined);
+    await place.close();
+  });
+});

@@ -1,0 +1,109 @@
+/** Orders from a fleet of workers on one PostgreSQL, each of which may die at any time: every hub has each order once. */
+import assert from 'node:assert/strict';
+import { connectAsync } from 'mqtt';
+import { vi } from 'vitest';
+
+import { type Digest, eventually, getJson } from '../support/api.ts';
+import { startBroker, startWorker } from '../support/fleet-world.ts';
+import { type RunningHub, startHub } from '../support/hub.ts';
+import { testWithPeers } from '../support/peers.ts';
+import { connect, PostgresServer } from '../support/postgres.ts';
+import type { Spawned } from '../support/spawn.ts';
+import { tempDir } from '../support/temp-dir.ts';
+
+vi.setConfig({ testTimeout: 120_000 });
+
+const ORDERS = 6;
+const AT_ONCE = 'capture=[{filter="#",class="alarm"}]';
+
+interface Worker {
+  readonly process: Spawned;
+  readonly httpUrl: string;
+}
+
+interface SentRecord {
+  readonly fields: Readonly<Record<string, string>>;
+  readonly counters: { readonly sent: number };
+}
+
+async function ready(process: Spawned): Promise<Worker> {
+  const line = await process.line(/^ready /);
+  return { process, httpUrl: /http:\/\/\S+/.exec(line)?.[0] ?? '' };
+}
+
+/** Something to send opens a session, in which the hub asks for what waits. */
+async function wake(hubs: readonly RunningHub[], word: string): Promise<void> {
+  for (const { mqttPort } of hubs) {
+    const client = await connectAsync(`mqtt://127.0.0.1:${mqttPort}`, { reconnectPeriod: 0 });
+    await client.publishAsync('wake', word, { qos: 1 });
+    await client.endAsync();
+  }
+}
+
+testWithPeers(
+  'two workers, one of them killed after each third order: each hub has every order once',
+  ['mosquitto', 'postgres', 'initdb'],
+  async ([mosquitto = '']) => {
+    const server = await PostgresServer.start();
+    try {
+      const url = server.url(await server.create());
+      const dir = tempDir();
+      const port = await startBroker(dir, mosquitto);
+      const start = (index: number): Promise<Worker> => ready(startWorker(dir, index, port, url));
+      const workers = [await start(0), await start(1)];
+      const sets = [`uplink.url=mqtt://127.0.0.1:${port}`, AT_ONCE];
+      const hubs = await Promise.all([0, 1].map(() => startHub({ data: tempDir(), sets })));
+      await wake(hubs, 'first');
+      const metrics = (): Promise<{ hubs: readonly unknown[] }> =>
+        getJson(`${workers[0]?.httpUrl ?? ''}api/v1/fleet`);
+      await eventually(metrics, (fleet) => fleet.hubs.length === hubs.length);
+      for (let order = 1; order <= ORDERS; order++) {
+        const index = order % workers.length;
+        await send(workers[index] as Worker, order);
+        await wake(hubs, `order ${order}`);
+        if (order % 3 > 0) continue;
+        workers[index]?.process.kill('SIGKILL');
+        await workers[index]?.process.exited;
+        workers[index] = await start(index);
+      }
+      for (const { httpUrl } of hubs) {
+        const record = await eventually(
+          async () => {
+            await wake(hubs, 'again');
+            return getJson<SentRecord>(`${httpUrl}api/v1/records/orders`).catch(() => null);
+          },
+          (it) =>
+            Object.keys(it?.fields ?? {}).length === ORDERS && (it?.counters.sent ?? 0) >= ORDERS,
+          60_000,
+        );
+        assert.equal(record?.counters.sent, ORDERS, 'each counted once');
+      }
+      await checkDatabase(url, workers[1] as Worker);
+    } finally {
+      await server.stop();
+    }
+  },
+);
+
+/** A field of its own, and one more in a counter that shows what comes twice. */
+async function send({ httpUrl }: Worker, order: number): Promise<void> {
+  for (const what of [{ set: { [`order${order}`]: 'open' } }, { add: { sent: 1 } }]) {
+    const body = JSON.stringify({ site: 'demo', key: 'orders', ...what });
+    const headers = { 'content-type': 'application/json' };
+    const answer = await fetch(`${httpUrl}api/v1/send`, { method: 'POST', body, headers });
+    assert.equal(answer.status, 200, await answer.text());
+  }
+}
+
+async function checkDatabase(url: string, worker: Worker): Promise<void> {
+  const database = await connect(url);
+  const ops = await database.query('SELECT seq FROM heliograph.site_op ORDER BY seq');
+  assert.deepEqual(
+    ops.map(({ seq }) => Number(seq)),
+    Array.from({ length: 2 * ORDERS }, (_, index) => index + 1),
+    'numbered without gap or double',
+  );
+  await database.close();
+  const { records } = await getJson<Digest>(`${worker.httpUrl}api/v1/digest?site=demo`);
+  assert.equal(records, 1);
+}
