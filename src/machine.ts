@@ -35,6 +35,8 @@ export interface Machine {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Folder of the page's files. */
   readonly pageDir: string;
+  /** Module that makes previews, for a process of its own. */
+  readonly previewMaker: URL;
   readonly log: Log;
 }
 
@@ -53,6 +55,8 @@ export function thisMachine(env: Machine['env'], log: Log): Machine {
     host: new MachineHost(),
     manager: new SystemdManager(log, env),
     env,
+    // Both beside the built program, which is one file.
+    previewMaker: new URL('assets/previews/make-preview.js', import.meta.url),
     pageDir: decodeURIComponent(new URL('status/page', import.meta.url).pathname),
     log,
   };

@@ -25,7 +25,8 @@ import type { Group } from './group.ts';
 import type { RecentBlocks } from './recent-blocks.ts';
 import type { Sealer } from './sealer.ts';
 import type { Segment } from './segment.ts';
-import type { Prepared, SegmentSupply, WriteCounts } from './supply.ts';
+import type { SegmentSupply } from './supply.ts';
+import type { Prepared, WriteCounts } from './supply-contract.ts';
 
 export interface GroupCommitOptions {
   readonly timers: Timers;

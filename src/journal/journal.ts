@@ -29,7 +29,8 @@ import type { Quarantine, QuarantinedRange } from './recovery/quarantine.ts';
 import { RecentBlocks } from './recent-blocks.ts';
 import { Scrub } from './recovery/scrub.ts';
 import type { Segment, SegmentHandles } from './segment.ts';
-import type { Follows, SegmentSupply, WriteCounts } from './supply.ts';
+import type { SegmentSupply } from './supply.ts';
+import type { Follows, WriteCounts } from './supply-contract.ts';
 import type { Damage } from './recovery/walk.ts';
 
 export type { JournalOptions, RecoveryReport } from './recovery/opening.ts';
@@ -131,6 +132,7 @@ export class Journal {
     this.#supply.start({
       follows: () => this.#follows(),
       isUrgent: () => this.#isHalfFull(),
+      offsetIn: (segment) => (segment === this.#commit.active ? this.#commit.offset : undefined),
       onSupply: () => this.#commit.review(this.#spaceIsLow()),
       onRecycled: () => this.#dropKeys(),
       onDoubt: (error) => this.#commit.poison('a sync failed', error),

@@ -2,87 +2,27 @@
  * Segments for the journal to write into, prepared ahead: while one is being filled with blocks, the next lies
  * ready, named and durable, so that going over to it costs nothing but a write. It is made from a recycled file
  * where there is one (nothing is written but its start), else from a new one, filled with zeros in slices that
- * leave the card to the acknowledgements in between.
+ * leave the card to the acknowledgements in between. One that is made at the start, where no file is there to be
+ * used again, is filled while it is in use: devices need not wait for megabytes of zeros.
  *
  * The order that makes a crash harmless anywhere: a released file loses its name durably before its header is
  * written over; a new header is durable before the file gets its name; the name is durable before a block is written.
  */
 import { must } from '../base/assert.ts';
-import type { Timers } from '../base/clock.ts';
 import { HubError, messageOf, systemCode } from '../base/errors.ts';
-import type { Log } from '../base/log.ts';
-import type { Random } from '../base/random.ts';
-import type { Files, OpenFile } from '../platform/files/files.ts';
-import {
-  BLOCKS_START,
-  encodeSegmentStart,
-  type Lsn,
-  SALT_BYTES,
-  type SegmentHeader,
-} from './format.ts';
+import type { OpenFile } from '../platform/files/files.ts';
+import { BLOCKS_START, encodeSegmentStart, SALT_BYTES, type SegmentHeader } from './format.ts';
+import { SegmentGrowth } from './growth.ts';
 import { FILLING_NAME, segmentName, spareName } from './names.ts';
-import type { Sealer } from './sealer.ts';
 import { Segment } from './segment.ts';
-
-/** What the journal has asked of the card since it was opened. */
-export interface WriteCounts {
-  syncs: number;
-  bytesWritten: number;
-}
-
-export interface SupplyOptions {
-  readonly files: Files;
-  readonly dir: string;
-  readonly timers: Timers;
-  readonly log: Log;
-  readonly random: Random;
-  readonly sealer: Sealer;
-  readonly segmentBytes: number;
-  readonly totalBytesMax: number;
-  readonly freeBytesMin: number;
-  readonly journalId: Uint8Array;
-  readonly counts: WriteCounts;
-  /** Names of files that wait to be used again. */
-  readonly spares: readonly string[];
-  /** Bytes of the segments in use. */
-  readonly liveBytes: number;
-  /** Number of the first segment to be made. */
-  readonly nextNumber: number;
-}
-
-/** What the supply asks of the journal, and tells it. */
-export interface SupplyOwner {
-  /** What the next segment will follow on. */
-  follows(): Follows;
-  /** True where the next segment is needed soon, so that filling takes no pauses. */
-  isUrgent(): boolean;
-  /** A segment is ready, or it has become clear that none can be had. */
-  onSupply(): void;
-  /** A retired segment has lost its name, durably: its key may not be needed any more. */
-  onRecycled(): void;
-  /** A sync failed that may have been meant for a block. */
-  onDoubt(error: Error): void;
-}
-
-export interface Follows {
-  /** Number of the segment before. */
-  readonly previous: number;
-  /** Every LSN below it is durable. */
-  readonly baseLsn: Lsn;
-}
-
-export interface Prepared {
-  readonly segment: Segment;
-  /** For reading and writing; belongs to whoever took it. */
-  readonly file: OpenFile;
-}
-
-/** What a block has to know of its segment. */
-export type SegmentPlace = Pick<Segment, 'header' | 'sizeBytes'>;
-type FirstBlock = (segment: SegmentPlace) => Uint8Array | undefined;
-
-/** Why there is no next segment and none is on its way. */
-export type Shortage = 'full' | 'disk-full' | 'io';
+import type {
+  FirstBlock,
+  Follows,
+  Prepared,
+  Shortage,
+  SupplyOptions,
+  SupplyOwner,
+} from './supply-contract.ts';
 
 interface Job {
   readonly file: OpenFile;
@@ -90,6 +30,11 @@ interface Job {
   filledBytes: number;
   /** True while a sync runs: the file must not be closed. */
   syncing: boolean;
+}
+
+/** What was made in a hurry: behind `filledBytes` the file is a hole. */
+interface Made extends Prepared {
+  readonly filledBytes: number;
 }
 
 const SLICE_BYTES = 256 * 1024;
@@ -109,6 +54,9 @@ export class SegmentSupply {
   #nextNumber: number;
   #ready: Prepared | undefined;
   #job: Job | undefined;
+  /** The first segment, where it began as a hole. */
+  #hollow: Made | undefined;
+  #growth: SegmentGrowth | undefined;
   #shortage: Shortage | undefined;
   #closed = false;
 
@@ -145,7 +93,8 @@ export class SegmentSupply {
   /** Begins to work in the background. */
   start(owner: SupplyOwner): void {
     this.#owner = owner;
-    this.prepare();
+    if (this.#hollow === undefined) this.prepare();
+    else this.#grow(this.#hollow, owner);
     if (this.#retired.length > 0) this.#recycleSoon();
   }
 
@@ -159,7 +108,7 @@ export class SegmentSupply {
 
   /** The next segment: the prepared one, or one made on the spot. Throws where none can be had. */
   take(): Prepared {
-    const ready = this.#ready ?? this.#makeNow('sparse', this.#follows(), () => undefined);
+    const ready = this.#ready ?? this.#makeNow(this.#follows(), () => undefined);
     this.#ready = undefined;
     this.#liveBytes += ready.segment.sizeBytes;
     return ready;
@@ -170,7 +119,8 @@ export class SegmentSupply {
    * name, so that it replaces earlier segments in one step. Throws where none can be had.
    */
   makeFirst(follows: Follows, firstBlock: FirstBlock): Prepared {
-    const first = this.#makeNow('filled', follows, firstBlock);
+    const first = this.#makeNow(follows, firstBlock);
+    if (first.filledBytes < first.segment.sizeBytes) this.#hollow = first;
     this.#liveBytes += first.segment.sizeBytes;
     return first;
   }
@@ -189,6 +139,7 @@ export class SegmentSupply {
 
   close(): void {
     this.#closed = true;
+    this.#growth?.stop();
     this.#ready?.file.close();
     this.#ready = undefined;
     const job = this.#job;
@@ -225,25 +176,39 @@ export class SegmentSupply {
     }
   }
 
-  /** `sparse`: devices wait, and a hole in the file costs them less than filling it now. */
-  #makeNow(body: 'sparse' | 'filled', follows: Follows, firstBlock: FirstBlock): Prepared {
+  /** Devices wait: a hole in the file costs them less than filling it now. */
+  #makeNow(follows: Follows, firstBlock: FirstBlock): Made {
     const { segmentBytes, counts } = this.#options;
     const job = this.#job ?? this.#begin();
     this.#job = undefined; // What runs in the background finds that it is not wanted any more.
     if (job === undefined) throw this.#fault();
     try {
-      if (body === 'sparse') job.file.truncate(segmentBytes);
-      else while (job.filledBytes < segmentBytes) this.#writeSlice(job);
+      if (job.filledBytes < segmentBytes) job.file.truncate(segmentBytes);
       const header = this.#writeStart(job, follows);
       const block = firstBlock({ header, sizeBytes: segmentBytes });
       if (block !== undefined) this.#write(job.file, block, BLOCKS_START);
       job.file.datasyncNow();
       counts.syncs += 1;
-      return this.#name(job, header);
+      return { ...this.#name(job, header), filledBytes: job.filledBytes };
     } catch (error) {
       this.#abandon(job, error);
       throw this.#fault(error);
     }
+  }
+
+  /** Fills what began as a hole while it is in use; the next segment is prepared after that. */
+  #grow({ segment, file, filledBytes }: Made, owner: SupplyOwner): void {
+    const { timers, log, counts } = this.#options;
+    this.#growth = SegmentGrowth.start({
+      timers,
+      log,
+      segment,
+      file,
+      filledBytes,
+      offset: () => owner.offsetIn(segment),
+      onWritten: (bytes) => (counts.bytesWritten += bytes),
+      onEnd: () => this.prepare(),
+    });
   }
 
   #fill(job: Job): void {

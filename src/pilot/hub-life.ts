@@ -155,6 +155,7 @@ function machineOf(world: HubWorld, life: Life): Machine {
     manager: new SimServiceManager(),
     env: {},
     pageDir: '',
+    previewMaker: new URL('file:///nowhere'),
     log: world.log,
   };
 }

@@ -109,7 +109,7 @@ test('less room than the config wants free: refused, though the segment has room
   const rig = new Rig(1, { freeBytesMin: 3 * SEGMENT_BYTES });
   await rig.open();
   await rig.commit(3);
-  rig.files.setCapacity(4 * SEGMENT_BYTES);
+  rig.files.setCapacity(3 * SEGMENT_BYTES);
   await rig.settle(3_000);
   assert.throws(() => rig.append(1), { code: 'journal.disk-full' });
   rig.files.setCapacity(40 * SEGMENT_BYTES);

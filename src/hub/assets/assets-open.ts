@@ -33,7 +33,6 @@ export interface OpenedAssets {
 
 const MIB = 1 << 20;
 const MEGAPIXEL = 1_000_000;
-const MAKER = new URL('../../assets/previews/make-preview.js', import.meta.url);
 const MAKER_LIMITS = { heapMib: 256, msMax: 60_000 };
 /** Assets that are looked at for a missing preview after a start. */
 const LATEST_MAX = 200;
@@ -62,7 +61,8 @@ export function openAssets(parts: OpenAssetsParts): OpenedAssets {
       log,
       mayMake: mayPreview,
       pixelsMax: config.assets.previewMegapixelsMax * MEGAPIXEL,
-      make: async (order) => (await runApart(MAKER, order, MAKER_LIMITS)) as MadePreview,
+      make: async (order) =>
+        (await runApart(machine.previewMaker, order, MAKER_LIMITS)) as MadePreview,
       keep: (id, preview) => keepPreview(serving, blobs, id, preview),
     }),
   );

@@ -288,6 +288,22 @@ describe('release', () => {
   });
 });
 
+test('the first segment is used while the rest of it is filled, ahead of its blocks', async () => {
+  const segmentBytes = 512 * 1024;
+  const rig = new Rig(1, { segmentBytes, totalBytesMax: 8 * segmentBytes });
+  await rig.open();
+  const freeAtFirst = rig.files.freeBytes(DIR);
+  for (let i = 0; i < 20; i++) await rig.commit(20);
+  assert.equal(rig.journal.stat().segments, 1);
+  assert.ok(freeAtFirst - rig.files.freeBytes(DIR) < 2 * segmentBytes, 'it is not done yet');
+  await rig.settle(1_000);
+  const prepared = segmentBytes;
+  assert.ok(freeAtFirst - rig.files.freeBytes(DIR) > prepared + segmentBytes / 2);
+  rig.end('power-cut');
+  await rig.open();
+  await rig.checkUsable();
+});
+
 test('many short lives do not fill the journal', async () => {
   const rig = new Rig(1, { totalBytesMax: 6 * SEGMENT_BYTES });
   for (let life = 0; life < 40; life++) {
