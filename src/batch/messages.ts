@@ -53,6 +53,8 @@ export interface Hello {
   readonly jurisdiction?: string;
   /** What it has of the lanes that flow down (down-messages.ts), and which classes it takes now; absent: it takes nothing. */
   readonly down?: DownWish;
+  /** X25519 public key that batches down are encrypted to; absent: they are not. */
+  readonly sealKey?: Uint8Array;
 }
 
 export interface DownWish {
@@ -113,9 +115,10 @@ export interface WitnessedHead extends TreeHead {
 export function encodeHello(hello: Omit<Hello, 'hub' | 'publicKey'>, signer: Signer): Uint8Array {
   const fields = greeting(hello, signer);
   const spooled = hello.spooled.map((id) => bytesOfBatchId(id));
-  const { site, sealedTo, jurisdiction } = hello;
+  const { site, sealedTo, jurisdiction, sealKey } = hello;
   const down = hello.down === undefined ? undefined : encodeWish(hello.down);
-  const map = cborMap({ ...fields, site, spooled, 'sealed-to': sealedTo, jurisdiction, down });
+  const demands = { 'sealed-to': sealedTo, jurisdiction, down, 'seal-key': sealKey };
+  const map = cborMap({ ...fields, site, spooled, ...demands });
   return seal(HELLO_TYPE, encodeCbor(map), signer);
 }
 
@@ -140,6 +143,7 @@ export function parseHello(bytes: Uint8Array, verify: Verify): Hello | undefined
       ...(sealedTo === undefined ? {} : { sealedTo }),
       ...(jurisdiction === undefined ? {} : { jurisdiction }),
       ...(map.has('down') ? { down: readWish(map.get('down')) } : {}),
+      ...(map.has('seal-key') ? { sealKey: bytesField(map, 'seal-key') } : {}),
     };
   });
 }

@@ -26,6 +26,12 @@ export interface PayloadOpener {
   ): Promise<Opened>;
 }
 
+/** A hub that others encrypt to. */
+export interface PayloadRecipient extends PayloadOpener {
+  /** X25519, 32 bytes. */
+  readonly publicKey: Uint8Array;
+}
+
 export type Opened = Uint8Array | 'unknown-key' | 'wrong-seal';
 
 export const SEAL_KEY_ID_BYTES = 8;

@@ -22,7 +22,7 @@ import { Retention } from './storage/retention.ts';
 import type { Serving } from './serving.ts';
 import { Summaries } from './sync/summaries.ts';
 import type { Journal } from '../journal/journal.ts';
-import { batchSealer } from '../keys/batch-seal.ts';
+import { batchRecipient, batchSealer } from '../keys/batch-seal.ts';
 import { verifyEd25519 } from '../keys/identity.ts';
 import type { Machine } from '../machine.ts';
 import type { Ledger } from '../ledger/ledger.ts';
@@ -258,6 +258,7 @@ function openUplink(
     timers: time.timers,
     linkTimers: machine.timers,
     software: PROGRAM_VERSION,
+    recipient: batchRecipient(identity),
     downlink: new HubDownlink({ ...serving, power, hub: ground.id, clock: time.clock, log }),
     limits: {
       checkInMs: checkInMs(config, link.kind()),

@@ -1,7 +1,7 @@
 /**
- * Encrypts the payloads of batches to the operator's key and opens them again (batch/BATCH.md §9): a new X25519 key
- * pair for each payload, HKDF, AES-256-GCM. The hub never holds what opens them, so a hub that is stolen tells nothing
- * of what it has sent, and no broker on the way sees more than the manifest.
+ * Encrypts the payloads of batches to the operator's key, or on their way down to the hub's, and opens them again
+ * (batch/BATCH.md §9): a new X25519 key pair for each payload, HKDF, AES-256-GCM. The hub never holds what opens its own
+ * batches, so a hub that is stolen tells nothing of what it has sent, and no broker on the way sees more than the manifest.
  *
  * The cipher runs in pieces with pauses in between: acknowledgements go on meanwhile.
  */
@@ -10,6 +10,7 @@ import { createCipheriv, createDecipheriv, type KeyObject } from 'node:crypto';
 import { bytesEqual, hexOf } from '../base/bytes.ts';
 import { HubError } from '../base/errors.ts';
 import type { Random } from '../base/random.ts';
+import type { Identity } from './identity.ts';
 import {
   agreedKey,
   GCM_NONCE_BYTES,
@@ -49,7 +50,13 @@ export interface OperatorKeyPair {
   readonly keyId: string;
 }
 
+/** A hub that others encrypt to: batches on their way down. */
+export interface BatchRecipient extends BatchOpener {
+  readonly publicKey: Uint8Array;
+}
+
 const KEY_LABEL = 'heliograph operator key';
+const RECIPIENT = 'heliograph downlink key 1';
 const INFO = 'heliograph batch 1';
 const CIPHER = 'aes-256-gcm';
 const ZERO_NONCE = new Uint8Array(GCM_NONCE_BYTES);
@@ -68,11 +75,28 @@ export function batchSealer(publicKeyText: string, random: Random): BatchSealer 
   if (publicKey === undefined) {
     throw new HubError('config.invalid', 'uplink.operator_key is not an X25519 public key');
   }
+  return sealerFor(publicKey, random);
+}
+
+/** For the raw public key that a hub has told; undefined where it is none, or one that X25519 cannot agree with. */
+export function batchSealerTo(publicKey: Uint8Array, random: Random): BatchSealer | undefined {
+  const known = x25519PublicKeyOf(Buffer.from(publicKey).toString('base64'));
+  return known === undefined ? undefined : sealerFor(known, random);
+}
+
+function sealerFor(publicKey: Uint8Array, random: Random): BatchSealer {
   return {
     keyId: operatorKeyId(publicKey),
     overheadBytes: X25519_KEY_BYTES + GCM_TAG_BYTES,
     seal: (plain, associated, pause) => seal(plain, associated, publicKey, random, pause),
   };
+}
+
+/** The hub's own: its key follows from its identity, so there is no second secret to keep or to lose. */
+export function batchRecipient(identity: Pick<Identity, 'derive'>): BatchRecipient {
+  const key = privateKeyOf(identity.derive(RECIPIENT));
+  const publicKey = rawPublicKey(key);
+  return { publicKey, ...openerOf([{ key, id: operatorKeyId(publicKey) }]) };
 }
 
 /** With the private keys in a PEM text, the one of today and those of earlier days; throws `keys.damaged`. */
@@ -85,6 +109,15 @@ export function batchOpener(pem: string, path: string): BatchOpener {
   if (held.length === 0 || held.length !== blocks.length || held.length > KEYS_MAX) {
     throw new HubError('keys.damaged', `${path} does not hold X25519 private keys in PEM`);
   }
+  return openerOf(held);
+}
+
+interface HeldKey {
+  readonly key: KeyObject;
+  readonly id: Uint8Array;
+}
+
+function openerOf(held: readonly HeldKey[]): BatchOpener {
   return {
     keyIds: held.map(({ id }) => id),
     open: async (keyId, sealed, associated, pause) => {

@@ -10,12 +10,13 @@ import {
   createHash,
   createPrivateKey,
   createPublicKey,
+  hkdfSync,
   type KeyObject,
   sign,
   verify,
 } from 'node:crypto';
 
-import { concatBytes, hexOf, textOf, utf8 } from '../base/bytes.ts';
+import { concatBytes, EMPTY_BYTES, hexOf, textOf, utf8 } from '../base/bytes.ts';
 import { HubError } from '../base/errors.ts';
 import type { Random } from '../base/random.ts';
 import type { Verify } from '../codec/cose.ts';
@@ -66,6 +67,13 @@ export class Identity {
   static fromSeed(seed: Uint8Array): Identity {
     const der = concatBytes([PKCS8_PREFIX, seed]);
     return new Identity(createPrivateKey({ key: Buffer.from(der), format: 'der', type: 'pkcs8' }));
+  }
+
+  /** 32 secret bytes for another use, as `purpose` says: HKDF-SHA256 (RFC 5869) of the private key, without salt. */
+  derive(purpose: string): Uint8Array {
+    const { d } = this.#privateKey.export({ format: 'jwk' });
+    const seed = Buffer.from(d as string, 'base64url');
+    return new Uint8Array(hkdfSync('sha256', seed, EMPTY_BYTES, utf8(purpose), SEED_BYTES));
   }
 
   /** 64 bytes (RFC 8032 §5.1.6). */

@@ -2,6 +2,7 @@
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import { inlineBrotli } from '../batch/compression.ts';
+import { batchSealerTo } from '../keys/batch-seal.ts';
 import { Identity, verifyEd25519 } from '../keys/identity.ts';
 import type { StampedOp } from '../model/op.ts';
 import type { Files } from '../platform/files/files.ts';
@@ -87,6 +88,7 @@ export class RegionLife {
         },
         limits: LIMITS,
       }),
+      sealerTo: (sealKey) => batchSealerTo(sealKey, random),
       signer: Identity.open({ files, path: `${dataDir}/keys/region.pem`, random }),
       verify: verifyEd25519,
       software: PROGRAM_VERSION,

@@ -11,7 +11,7 @@ import type { Config } from '../config/schema.ts';
 import { type Access, brokerLogin, loginOptions, openAccess } from '../hub/access.ts';
 import { announceRuntime, regionalDir, takeDataDirectory } from '../hub/data.ts';
 import { brokerLimits, type HubAddresses, listening, type Listening } from '../hub/listeners.ts';
-import { batchOpener } from '../keys/batch-seal.ts';
+import { batchOpener, batchSealerTo } from '../keys/batch-seal.ts';
 import { Identity, verifyEd25519 } from '../keys/identity.ts';
 import type { Machine } from '../machine.ts';
 import { type HttpServer, serveHttp } from '../platform/network/http-server.ts';
@@ -92,6 +92,7 @@ async function assemble(config: Config, machine: Machine, closers: Closers): Pro
       ...keptTerms(config, machine),
       signer: identity,
       verify: verifyEd25519,
+      sealerTo: (sealKey) => batchSealerTo(sealKey, random),
       software: PROGRAM_VERSION,
       onFatal: fail,
     }),

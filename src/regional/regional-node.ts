@@ -17,7 +17,7 @@ import { type Compressor, COMPRESSIONS, threadedBrotli } from '../batch/compress
 import type { Signer } from '../batch/manifest.ts';
 import { encodeDownHello, encodeHave, type Hello, parseHello } from '../batch/messages.ts';
 import { ENCODINGS } from '../batch/payload.ts';
-import type { PayloadOpener } from '../batch/payload-seal.ts';
+import type { PayloadOpener, PayloadSealer } from '../batch/payload-seal.ts';
 import {
   downHelloTopic,
   haveTopic,
@@ -65,6 +65,8 @@ export interface RegionalNodeOptions {
   readonly log: Log;
   /** Opens what hubs encrypt; undefined: nothing of it can be taken. */
   readonly opener?: PayloadOpener | undefined;
+  /** Encrypts to a hub's key what goes down to it; without it nothing goes to a hub that has told one. */
+  readonly sealerTo?: (sealKey: Uint8Array) => PayloadSealer | undefined;
   /** What may be stored here; undefined: everything. */
   readonly jurisdictions?: readonly string[] | undefined;
   /** Program version, for the greeting. */

@@ -16,7 +16,7 @@ import type { Compressor } from '../batch/compression.ts';
 import type { Manifest, Signer } from '../batch/manifest.ts';
 import { encodeReceipt, type Hello, type Receipt, type WitnessedHead } from '../batch/messages.ts';
 import { type BatchOutcome, type OpenTools, openBatch } from '../batch/open-batch.ts';
-import type { PayloadOpener } from '../batch/payload-seal.ts';
+import type { PayloadOpener, PayloadSealer } from '../batch/payload-seal.ts';
 import type { Verify } from '../codec/cose.ts';
 import { HASH_BYTES } from '../ledger/merkle.ts';
 import { checkpointBody, cosign, logName, type TreeHead } from '../ledger/note.ts';
@@ -51,6 +51,8 @@ export interface SiteOptions {
   /** Sends to the broker. */
   readonly publish: (topic: string, payload: Uint8Array) => void;
   readonly opener?: PayloadOpener | undefined;
+  /** Encrypts to a hub's key what goes down to it; without it nothing goes to a hub that has told one. */
+  readonly sealerTo?: (sealKey: Uint8Array) => PayloadSealer | undefined;
   readonly jurisdictions?: readonly string[] | undefined;
 }
 

@@ -6,7 +6,7 @@ import type { Random } from '../base/random.ts';
 import { type Compressor, threadedBrotli } from '../batch/compression.ts';
 import { DEFAULT_SEAL_LIMITS, type SealLimits } from '../batch/limits.ts';
 import type { Signer } from '../batch/manifest.ts';
-import type { PayloadSealer } from '../batch/payload-seal.ts';
+import type { PayloadRecipient, PayloadSealer } from '../batch/payload-seal.ts';
 import type { Verify } from '../codec/cose.ts';
 import type { Files } from '../platform/files/files.ts';
 import type { MqttClient } from '../platform/network/mqtt-client.ts';
@@ -97,6 +97,8 @@ export interface UplinkOptions {
   readonly software: string;
   /** Takes what comes down; undefined: nothing is asked for. */
   readonly downlink?: DownlinkPort | undefined;
+  /** Opens what comes down encrypted; undefined: nothing does. */
+  readonly recipient?: PayloadRecipient | undefined;
   readonly limits?: Partial<UplinkLimits>;
   readonly compressor?: Compressor;
   /** Takes errors that nobody may catch: bugs, a dead disk. The process should end. */

@@ -163,7 +163,8 @@ describe.each(STORAGES.kinds)('the way down: %s', (_name, make) => {
       reaches: new Map([[lane, 9]]),
       bytes: new Uint8Array(70_000).fill(3),
     };
-    const receiver = { takes: DOWN, vector: new Map([[lane, 6]]), underway };
+    const sealKey = new Uint8Array(32).fill(8);
+    const receiver = { takes: DOWN, vector: new Map([[lane, 6]]), sealKey, underway };
     await receivers.change(HUB_ID, async () => ({ receiver, result: undefined }));
     assert.deepEqual(await receivers.get(HUB_ID), receiver);
     await Promise.all(

@@ -11,7 +11,9 @@ import { inlineBrotli } from '../../src/batch/compression.ts';
 import {
   type BatchOpener,
   batchOpener,
+  batchRecipient,
   batchSealer,
+  batchSealerTo,
   type OperatorKeyPair,
 } from '../../src/keys/batch-seal.ts';
 import { verifyEd25519 } from '../../src/keys/identity.ts';
@@ -53,6 +55,8 @@ export interface WorldOptions {
   readonly links?: LinkTable;
   /** The hub takes what comes down. */
   readonly takesDown?: boolean;
+  /** False: it has no key for it, as hubs of earlier versions. */
+  readonly hidesDown?: boolean;
 }
 
 /** What a hub may be told to do with its batches, and a region to open and to store. */
@@ -179,6 +183,7 @@ export class UplinkWorld {
       random,
       log,
       software: 'test',
+      recipient: this.#options.hidesDown === false ? undefined : batchRecipient(HUB),
       downlink: this.#options.takesDown === true ? this.#downlinkPort() : undefined,
       limits: { seal: { opsMax: 50, opBytesMax: 1 << 20 }, ...this.#options.uplink },
       compressor: inlineBrotli,
@@ -265,6 +270,7 @@ export class UplinkWorld {
           limits: this.#options.regional ?? {},
         }),
         opener: this.#opener(),
+        sealerTo: (sealKey) => batchSealerTo(sealKey, random),
         jurisdictions: this.terms.accepts,
         signer: this.regionSigner,
         verify: verifyEd25519,

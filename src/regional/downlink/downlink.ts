@@ -5,9 +5,11 @@
  * time and greets anew, and the next one goes on. A hub that is away gets nothing and loses nothing.
  */
 import { type Clock, type Timers, turn } from '../../base/clock.ts';
+import { bytesEqual } from '../../base/bytes.ts';
 import type { Log } from '../../base/log.ts';
 import { type ChunkBitmap, chunkSpan, encodeChunk, layoutOf } from '../../batch/chunks.ts';
 import type { Compressor } from '../../batch/compression.ts';
+import type { PayloadSealer } from '../../batch/payload-seal.ts';
 import type { DownReceipt } from '../../batch/down-messages.ts';
 import { DOWN_CHUNK_BYTES, DOWN_SEAL_LIMITS } from '../../batch/limits.ts';
 import type { Signer } from '../../batch/manifest.ts';
@@ -29,6 +31,8 @@ export interface DownlinkOptions {
   readonly clock: Clock;
   readonly timers: Timers;
   readonly log: Log;
+  /** Encrypts to a hub's key; undefined where it is none. */
+  readonly sealerTo?: (sealKey: Uint8Array) => PayloadSealer | undefined;
   readonly publish: (topic: string, payload: Uint8Array) => void;
 }
 
@@ -46,13 +50,14 @@ export class RegionDownlink {
   }
 
   /** Takes note of what a hub has; how many ops wait for it. */
-  async heard(hub: Origin, { down }: Hello): Promise<number | undefined> {
+  async heard(hub: Origin, { down, sealKey }: Hello): Promise<number | undefined> {
     if (down === undefined) return undefined;
     const { source } = this.#options;
     const { takes, vector } = down;
     await source.receivers.change(hub, async (before) => {
-      const underway = resumed(before?.underway, down);
-      return { receiver: { takes, vector, underway }, result: undefined };
+      const isSameKey = isSame(before?.sealKey, sealKey);
+      const underway = isSameKey ? resumed(before?.underway, down) : undefined;
+      return { receiver: { takes, vector, sealKey, underway }, result: undefined };
     });
     return source.waiting({ hub, vector, classes: takes });
   }
@@ -103,10 +108,15 @@ export class RegionDownlink {
 
   /** What the hub gets next, as what is known of it then. */
   async #next(hub: Origin, receiver: Receiver): Promise<ReceiverChange<Sending | undefined>> {
-    const { vector, takes } = receiver;
+    const { vector, takes, sealKey } = receiver;
+    const sealer = sealKey && this.#options.sealerTo?.(sealKey);
+    if (sealKey !== undefined && sealer === undefined) {
+      this.#options.log.warn('regional.down.no-key', { site: this.#options.site, hub });
+      return { receiver, result: undefined };
+    }
     const ops = await this.#options.source.next({ hub, vector, classes: takes });
     if (ops === undefined) return { receiver, result: undefined };
-    const { id, bytes } = await this.#seal(ops);
+    const { id, bytes } = await this.#seal(ops, sealer);
     const reaches = new Map(
       ops.ops.map(({ op }) => [laneOf(op.origin, op.class), op.seq] as const),
     );
@@ -114,7 +124,10 @@ export class RegionDownlink {
     return { receiver: { ...receiver, underway }, result: { underway } };
   }
 
-  async #seal({ class: opClass, ops }: DownOps): Promise<SealedBatch> {
+  async #seal(
+    { class: opClass, ops }: DownOps,
+    sealer: PayloadSealer | undefined,
+  ): Promise<SealedBatch> {
     const { site, signer, compressor, clock, timers } = this.#options;
     const builder = new BatchBuilder(opClass, DOWN_SEAL_LIMITS, 'rows');
     for (const op of ops) builder.add(op);
@@ -122,7 +135,7 @@ export class RegionDownlink {
     const place = { site, previous: undefined, fromLsn: 1, throughLsn: ops.length };
     const pause = (): Promise<void> => turn(timers);
     const context = { ...place, createdMs, quality: clock.quality() };
-    return builder.seal(context, { signer, compressor, pause });
+    return builder.seal(context, { signer, compressor, pause, sealer });
   }
 
   #send(hub: Origin, { underway: { batch, bytes }, there }: Sending): void {
@@ -135,6 +148,10 @@ export class RegionDownlink {
       publish(downChunkTopic({ site, hub }, batch, index), chunk);
     }
   }
+}
+
+function isSame(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
+  return a === undefined || b === undefined ? a === b : bytesEqual(a, b);
 }
 
 /** The batch of which the hub has a part goes on where it is still the same, and still needed. */

@@ -16,6 +16,7 @@ import type { Signer } from '../../batch/manifest.ts';
 import type { DownWish } from '../../batch/messages.ts';
 import { openBatch } from '../../batch/open-batch.ts';
 import type { Pause } from '../../batch/payload.ts';
+import type { PayloadOpener } from '../../batch/payload-seal.ts';
 import type { Verify } from '../../codec/cose.ts';
 import type { OpClass } from '../../model/class.ts';
 import type { StampedOp } from '../../model/op.ts';
@@ -38,6 +39,7 @@ export interface DownlinkOptions {
   readonly pause: Pause;
   readonly clock: Clock;
   readonly log: Log;
+  readonly recipient?: PayloadOpener | undefined;
 }
 
 /** What became of a batch that was complete. */
@@ -99,10 +101,10 @@ export class Downlink {
   }
 
   async #open({ batch, bytes }: Part, regionKey: Uint8Array): Promise<DownOutcome> {
-    const { site, verify, compressor, pause, port, log } = this.#options;
+    const { site, verify, compressor, pause, port, log, recipient: opener } = this.#options;
     const region = originOfPublicKey(regionKey);
     const expected = { id: batch, site, hub: region, publicKey: regionKey };
-    const outcome = await openBatch(bytes, expected, { verify, compressor, pause });
+    const outcome = await openBatch(bytes, expected, { verify, compressor, pause, opener });
     const size = { batch, bytes: bytes.length };
     if (outcome.kind === 'damaged') {
       log.warn('uplink.down.damaged', { batch, reason: outcome.reason });

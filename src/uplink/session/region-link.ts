@@ -22,7 +22,7 @@ import {
 } from '../../batch/messages.ts';
 import type { Signer } from '../../batch/manifest.ts';
 import { ENCODINGS } from '../../batch/payload.ts';
-import type { PayloadSealer } from '../../batch/payload-seal.ts';
+import type { PayloadRecipient, PayloadSealer } from '../../batch/payload-seal.ts';
 import { SPOOLED_MAX } from '../../batch/limits.ts';
 import {
   chunkTopic,
@@ -64,6 +64,7 @@ export interface RegionLinkOptions {
   readonly onBug: (error: unknown) => void;
   /** What the hub has and takes of what flows down, asked at each hello. */
   readonly down?: () => DownWish | undefined;
+  readonly recipient?: PayloadRecipient | undefined;
 }
 
 /** We must not talk to it; the link is new, greet once more (links/link-tracker.ts); it is the one. */
@@ -149,7 +150,7 @@ export class RegionLink {
 
   /** Says who we are and which batches wait, the first of them. */
   async hello(spooled: readonly BatchId[]): Promise<void> {
-    const { address, signer, software, sealer, jurisdiction } = this.#options;
+    const { address, signer, software, sealer, jurisdiction, recipient } = this.#options;
     this.#spooled = spooled.slice(0, SPOOLED_MAX);
     const readable = { formats: BATCH_FORMATS, compressions: COMPRESSIONS, encodings: ENCODINGS };
     const demands = {
@@ -164,7 +165,8 @@ export class RegionLink {
       ...readable,
       spooled: this.#spooled,
     };
-    const hello = encodeHello({ ...told, ...demands, ...(down && { down }) }, signer);
+    const wish = down && { down, ...(recipient && { sealKey: recipient.publicKey }) };
+    const hello = encodeHello({ ...told, ...demands, ...wish }, signer);
     await this.#session?.publish(helloTopic(address), hello, { qos: 1, retain: true });
   }
 

@@ -13,15 +13,15 @@ import { BULK, COMMAND, RECORD, TELEMETRY } from '../../../src/model/class.ts';
 import { PATCH } from '../../../src/model/op.ts';
 import type { MqttSession } from '../../../src/platform/network/mqtt-client.ts';
 import { batchOf, HUB_ID, identityOf, REGION, SITE, stampedOp } from '../../support/batches.ts';
-import { NO_CLASSES, UplinkWorld } from '../../support/uplink-world.ts';
+import { NO_CLASSES, UplinkWorld, type WorldOptions } from '../../support/uplink-world.ts';
 
 const REGION_ID = originOfPublicKey(REGION.publicKey);
 const OTHER = identityOf(7);
 const OTHER_ID = originOfPublicKey(OTHER.publicKey);
 
-async function world(checkInMs = 5_000): Promise<UplinkWorld> {
+async function world(checkInMs = 5_000, options: WorldOptions = {}): Promise<UplinkWorld> {
   const uplink = { replyMsMax: 3_000, checkInMs, pauseMsMin: 500, pauseMsMax: 1_000 };
-  const made = new UplinkWorld({ takesDown: true, uplink });
+  const made = new UplinkWorld({ takesDown: true, uplink, ...options });
   await made.startRegion();
   made.startHub();
   made.journal.append(stampedOp(1));
@@ -167,6 +167,46 @@ describe('orders of the region', () => {
     await write(it, order('order/1'));
     await it.clock.advance(20_000);
     assert.deepEqual(keysDown(it), ['order/1']);
+    assert.deepEqual(it.fatal, []);
+  });
+});
+
+describe('who listens at the broker', () => {
+  async function overheard(it: UplinkWorld): Promise<string> {
+    const heard: Uint8Array[] = [];
+    const options = { url: 'mqtt://sim', clientId: 'spy', keepaliveS: 60, connectTimeoutMs: 1_000 };
+    const onMessage = (_topic: string, payload: Uint8Array): void => void heard.push(payload);
+    const handlers = { onMessage, onClose: () => undefined };
+    const spy = await it.until(it.broker.client().connect(options, handlers));
+    await it.until(spy.subscribe([`heliograph/v1/${SITE}/${HUB_ID}/down/+/+`]));
+    await write(it, order('secret/1'), order('secret/2'));
+    await it.clock.advance(30_000);
+    assert.deepEqual(keysDown(it), ['secret/1', 'secret/2']);
+    return heard.map((payload) => Buffer.from(payload).toString('latin1')).join('');
+  }
+
+  test('learns nothing of orders', async () => {
+    assert.doesNotMatch(await overheard(await world()), /secret/);
+  });
+
+  test('reads those to a hub of an earlier version, which has told no key', async () => {
+    assert.match(await overheard(await world(5_000, { hidesDown: false })), /secret/);
+  });
+
+  test('and a hub whose key is none gets nothing, rather than anything in the clear', async () => {
+    const it = await world();
+    const address = { site: SITE, hub: OTHER_ID };
+    const greeting = { software: 'x', formats: [1], compressions: [], encodings: [], spooled: [] };
+    const down = { vector: new Map(), takes: [COMMAND, RECORD] as const };
+    const hello = { ...greeting, site: SITE, nonce: new Uint8Array(8), down };
+    const session = await connect(it);
+    for (const sealKey of [new Uint8Array(32), new Uint8Array(5)]) {
+      const bytes = encodeHello({ ...hello, sealKey }, OTHER);
+      await it.until(session.publish(helloTopic(address), bytes, { qos: 1 }));
+      await write(it, order('secret/1'));
+      await it.clock.advance(500);
+    }
+    assert.equal(it.log.count('regional.down.no-key') > 0, true);
     assert.deepEqual(it.fatal, []);
   });
 });
