@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { type Browser, chromium, type Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeEach } from 'vitest';
 
 import { machineTimers } from '../../src/platform/clock.ts';
@@ -13,20 +13,12 @@ import { SimClock } from '../../src/platform/sim/clock.ts';
 import { type Api, createApi } from '../../src/status/api/api.ts';
 import { PageFiles } from '../../src/status/http/page-files.ts';
 import type { PowerSample } from '../../src/status/api/power-history.ts';
+import { contrast, launchBrowser } from '../support/browser.ts';
 import { testWithPeers } from '../support/peers.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import { NOON_MS, SampleSources, sampleStatus } from '../support/status.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
-const FLAGS = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
 
 let sources: SampleSources;
 let api: Api;
@@ -71,7 +63,7 @@ function aDay(): PowerSample[] {
 }
 
 async function visit(path: string, look: { width: number; dark?: boolean }): Promise<Page> {
-  browser ??= await chromium.launch({ executablePath: path, args: FLAGS });
+  browser ??= await launchBrowser(path);
   const context = await browser.newContext({
     viewport: { width: look.width, height: 800 },
     colorScheme: look.dark === true ? 'dark' : 'light',
@@ -210,27 +202,3 @@ testWithPeers(
     }
   },
 );
-
-/**
- * Contrast ratio of WCAG 2.2 between the text and the nearest painted ground behind it. Source text, because
- * it runs in the browser, whose types are not ours.
- */
-const CONTRAST = `(selector) => {
-  const luminance = (colour) => {
-    const parts = colour.match(/[\\d.]+/g).slice(0, 3).map((part) => Number(part) / 255);
-    const [red, green, blue] = parts.map((part) =>
-      part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4,
-    );
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
-  };
-  const start = document.querySelector(selector);
-  let ground = start;
-  while (getComputedStyle(ground).backgroundColor === 'rgba(0, 0, 0, 0)') ground = ground.parentElement;
-  const a = luminance(getComputedStyle(start).color);
-  const b = luminance(getComputedStyle(ground).backgroundColor);
-  return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-}`;
-
-function contrast(page: Page, selector: string): Promise<number> {
-  return page.evaluate(`(${CONTRAST})(${JSON.stringify(selector)})`);
-}

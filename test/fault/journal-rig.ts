@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 
 import { bytesEqual } from '../../src/base/bytes.ts';
-import type { Cancel, Timers } from '../../src/base/clock.ts';
+import type { Timers } from '../../src/base/clock.ts';
 import { type Log, SILENT_LOG } from '../../src/base/log.ts';
 import { below } from '../../src/base/random.ts';
 import { Journal, type JournalOptions } from '../../src/journal/journal.ts';
@@ -16,6 +16,7 @@ import { kekOf } from '../../src/keys/key-encryption.ts';
 import { SimClock } from '../../src/platform/sim/clock.ts';
 import { SimCrash, SimFiles } from '../../src/platform/sim/files.ts';
 import { SeededRandom } from '../../src/platform/sim/random.ts';
+import { MortalTimers } from '../support/mortal-timers.ts';
 
 export const DIR = '/journal';
 export const KEYS_DIR = '/keys/epochs';
@@ -24,38 +25,6 @@ export const SEGMENT_BYTES = 16 * 1024;
 /** Whether blocks are sealed, as a hub's are, with keys on the same disk. */
 export type Sealing = 'plain' | 'sealed';
 export const SEALINGS: readonly Sealing[] = ['plain', 'sealed'];
-
-/** Timers of one process: none of them runs after its death. */
-class MortalTimers implements Timers {
-  readonly #clock: SimClock;
-  #dead = false;
-
-  constructor(clock: SimClock) {
-    this.#clock = clock;
-  }
-
-  die(): void {
-    this.#dead = true;
-  }
-
-  after(delayMs: number, callback: () => void): Cancel {
-    return this.#clock.after(delayMs, this.#whileAlive(callback));
-  }
-
-  every(periodMs: number, callback: () => void): Cancel {
-    return this.#clock.every(periodMs, this.#whileAlive(callback));
-  }
-
-  soon(callback: () => void): Cancel {
-    return this.#clock.soon(this.#whileAlive(callback));
-  }
-
-  #whileAlive(callback: () => void): () => void {
-    return () => {
-      if (!this.#dead) callback();
-    };
-  }
-}
 
 export class Rig {
   readonly random: SeededRandom;

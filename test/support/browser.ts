@@ -14,9 +14,14 @@ const FLAGS = [
   '--disable-sync',
 ];
 
+/** Starts the browser; who starts it closes it. */
+export function launchBrowser(executablePath: string): Promise<Browser> {
+  return chromium.launch({ executablePath, args: FLAGS });
+}
+
 /** Starts the browser; it ends with the test. */
 export async function openBrowser(executablePath: string): Promise<Browser> {
-  const browser = await chromium.launch({ executablePath, args: FLAGS });
+  const browser = await launchBrowser(executablePath);
   onTestFinished(() => browser.close());
   return browser;
 }

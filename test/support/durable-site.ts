@@ -2,7 +2,6 @@
  * A broker with journal and door on a simulated machine that can be killed, or lose its power, and started again;
  * clients on simulated lines. Packets are compared in words, as in broker-site.ts.
  */
-import type { Cancel, Timers } from '../../src/base/clock.ts';
 import { type Log, type LogFields, SILENT_LOG } from '../../src/base/log.ts';
 import { Broker } from '../../src/broker/broker.ts';
 import type { BrokerLimits } from '../../src/broker/limits.ts';
@@ -21,38 +20,7 @@ import { SeededRandom } from '../../src/platform/sim/random.ts';
 import { NamedGatekeeper, Probe } from './broker-site.ts';
 import { connect, type ConnectFields } from './mqtt-packets.ts';
 import { HUB } from './ops.ts';
-
-/** Timers of one process: none of them runs after its death. */
-class MortalTimers implements Timers {
-  readonly #clock: SimClock;
-  #isDead = false;
-
-  constructor(clock: SimClock) {
-    this.#clock = clock;
-  }
-
-  die(): void {
-    this.#isDead = true;
-  }
-
-  after(delayMs: number, callback: () => void): Cancel {
-    return this.#clock.after(delayMs, this.#whileAlive(callback));
-  }
-
-  every(periodMs: number, callback: () => void): Cancel {
-    return this.#clock.every(periodMs, this.#whileAlive(callback));
-  }
-
-  soon(callback: () => void): Cancel {
-    return this.#clock.soon(this.#whileAlive(callback));
-  }
-
-  #whileAlive(callback: () => void): () => void {
-    return () => {
-      if (!this.#isDead) callback();
-    };
-  }
-}
+import { MortalTimers } from './mortal-timers.ts';
 
 export interface DurableSiteOptions {
   readonly seed?: number;
