@@ -8,11 +8,11 @@ export const JOURNAL_FORMAT = 1;
 /** Key files of the journal's epochs: journal/FORMAT.md §8. */
 export const KEY_FILE_FORMAT = 1;
 /** State database: store/schema.ts. */
-export const STORE_SCHEMA = 6;
+export const STORE_SCHEMA = 7;
 /** Tables of a regional node in PostgreSQL: regional/postgres/SCHEMA.md. */
 export const REGIONAL_SCHEMA = 4;
 /** Folded state in a file: snapshot/SNAPSHOT.md. */
-export const SNAPSHOT_FORMAT = 6;
+export const SNAPSHOT_FORMAT = 7;
 /** What the ledger keeps: ledger/LEDGER.md. */
 export const LEDGER_FORMAT = 1;
 /** Manifests and receipts: batch/BATCH.md. */

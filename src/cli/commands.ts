@@ -5,22 +5,13 @@
 import type { Command } from './args.ts';
 import { CONFIG_OPTIONS } from './config-options.ts';
 import { ASSET_COMMANDS } from './assets/commands.ts';
+import { BENCH_COMMANDS } from './bench/commands.ts';
 import { ENROL_COMMANDS } from './enrol/commands.ts';
 import { HUB_OPTIONS } from './hub-api.ts';
 import { REGION_COMMANDS } from './region/region-commands.ts';
 
 const JSON_OPTION = { help: 'as one JSON document' };
 const DATA_OPTIONS = { ...CONFIG_OPTIONS, json: JSON_OPTION };
-const BENCH_OPTIONS = {
-  vs: {
-    value: 'RIVAL',
-    help: 'a rival under the same load: mosquitto, or bare, the least that can promise the disk',
-  },
-  seconds: { value: 'N', help: 'length of each measurement' },
-  runs: { value: 'N', help: 'runs whose median counts (default 3)' },
-  dir: { value: 'DIR', help: 'where the brokers keep their files (default ./data)' },
-  json: JSON_OPTION,
-};
 
 const JOURNAL_OPERAND = {
   name: 'DIR',
@@ -325,78 +316,5 @@ export const COMMANDS: readonly Command[] = [
     notes: 'Exit code 1 where a promise was broken: seed, simulated time and last events are told.',
     load: async () => (await import('./pilot/pilot.ts')).pilotCommand,
   },
-  {
-    name: 'bench ingest',
-    summary: 'measure durable publishes: rate, latency, processor, memory and flash',
-    options: {
-      ...BENCH_OPTIONS,
-      scenario: {
-        value: 'NAME',
-        help: 'window20, window1, thousand (default: these three), offline, fanout0, live1, drain, all',
-        isRepeatable: true,
-      },
-    },
-    load: async () => (await import('./bench/command.ts')).benchIngest,
-  },
-  {
-    name: 'bench drain',
-    summary: 'measure how fast a returning subscriber gets what waited',
-    options: BENCH_OPTIONS,
-    load: async () => (await import('./bench/command.ts')).benchDrain,
-  },
-  {
-    name: 'bench recover',
-    summary: 'measure the time from the start to the first CONNACK, empty and with a million ops',
-    options: {
-      ops: { value: 'N', help: 'in the journal (default 1000000)' },
-      runs: { value: 'N', help: 'starts of each kind (default 5)' },
-      dir: { value: 'DIR', help: 'for the files of the run (default ./data)' },
-      json: JSON_OPTION,
-    },
-    load: async () => (await import('./bench/recover.ts')).benchRecover,
-  },
-  {
-    name: 'bench uplink',
-    summary: 'measure a day of meters over the wire, in bytes an op, and the building of batches',
-    options: {
-      vs: { value: 'RIVAL', help: 'a bridge that carries the same publishes: mosquitto' },
-      minutes: { value: 'N', help: 'so much of the day (default 1440)' },
-      dir: { value: 'DIR', help: 'for the files of the run (default ./data)' },
-      json: JSON_OPTION,
-    },
-    notes: 'Needs Mosquitto, which stands between hub and regional node.',
-    load: async () => (await import('./bench/uplink/command.ts')).benchUplink,
-  },
-  {
-    name: 'bench regional',
-    summary: 'measure how fast one worker of a fleet stores batches in PostgreSQL',
-    options: {
-      database: { value: 'URL', help: 'postgres://… of a database for this alone' },
-      hubs: { value: 'N', help: 'that send (default 10)' },
-      ops: { value: 'N', help: 'of each hub (default 50000)' },
-      json: JSON_OPTION,
-    },
-    load: async () => (await import('./bench/regional/command.ts')).benchRegional,
-  },
-  {
-    name: 'bench build',
-    isInternal: true,
-    summary: 'the building of `bench uplink`, in a process of its own',
-    operands: [{ name: 'DIR', help: 'of the run' }],
-    load: async () => (await import('./bench/uplink/building.ts')).benchBuild,
-  },
-  {
-    name: 'bench bare',
-    isInternal: true,
-    summary: 'the rival `bare` of `bench ingest`',
-    operands: [{ name: 'DIR', help: 'for its file' }],
-    load: async () => (await import('./bench/bare.ts')).benchBare,
-  },
-  {
-    name: 'bench load',
-    isInternal: true,
-    summary: 'the load of the other bench commands, in a process of its own',
-    operands: [{ name: 'SPEC', help: 'broker and load, as JSON' }],
-    load: async () => (await import('./bench/command.ts')).benchLoad,
-  },
+  ...BENCH_COMMANDS,
 ];

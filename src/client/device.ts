@@ -8,6 +8,8 @@ import type { Random } from '../base/random.ts';
 import { digestOf, type Hasher } from '../merge/digest.ts';
 import { type OpId, textOfOpId } from '../merge/op-id.ts';
 import { encodeAdd, encodePatch, encodeUndo, SEEN_MAX } from '../merge/patch.ts';
+import { keptOf } from '../merge/record/fold-record.ts';
+import { ListedOps } from '../merge/record/record-ops.ts';
 import { planUndo } from '../merge/undo.ts';
 import { RECORD, TELEMETRY, type OpClass } from '../model/class.ts';
 import { ADD, DOC, EVENT, type Kind, PATCH, REMOVE, UNDO } from '../model/op.ts';
@@ -163,7 +165,7 @@ export class Device {
     const write = writes.find(({ order }) => textOfOpId(order) === id);
     if (write === undefined) throw new HubError('client.refused', `${key} has no op ${id}`);
     const request = { target: write.order, authority: this.#authority, cascade };
-    const plan = planUndo(writes, request);
+    const plan = planUndo(new ListedOps(keptOf(writes)), key, request);
     if (plan.kind === 'refused') throw new HubError('client.refused', plan.reason);
     return this.#make(UNDO, key, encodeUndo(plan.targets));
   }

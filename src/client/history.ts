@@ -1,10 +1,13 @@
 /** How a record came to be what it is, and what is in conflict in it, with the values that people compare. */
+import { ASSET_FIELD } from '../merge/asset-version.ts';
 import type { Conflict } from '../merge/conflicts.ts';
 import { textOfOpId } from '../merge/op-id.ts';
 import { compareTimes, type WriteOrder } from '../merge/order.ts';
 import { readAdd, readPatch, readUndo } from '../merge/patch.ts';
-import { type RecordWrite, undoneOps } from '../merge/record.ts';
-import { ADD, KIND_NAMES, type KindName, PATCH, UNDO } from '../model/op.ts';
+import type { RecordWrite } from '../merge/record.ts';
+import { joinHorizons, readHorizon } from '../merge/record/horizon.ts';
+import { undoneOps } from '../merge/record/undone.ts';
+import { ADD, CONTROL, KIND_NAMES, type KindName, PATCH, UNDO } from '../model/op.ts';
 import type { Origin } from '../model/origin.ts';
 import { decodeValue, type Value } from './values.ts';
 
@@ -15,7 +18,7 @@ export interface HistoryEntry {
   readonly atMs: number;
   readonly isOwn: boolean;
   readonly isUndone: boolean;
-  /** What was set or added. */
+  /** What was set or added; of a horizon (kind `control`): what older ops came to. */
   readonly fields: Readonly<Record<string, Value>>;
   /** Ops that an undo names. */
   readonly undoes: readonly string[];
@@ -56,11 +59,13 @@ export function seenConflicts(
   conflicts: readonly Conflict[],
   writes: readonly RecordWrite[],
 ): SeenConflict[] {
+  const base = joinHorizons(writes.filter(({ kind }) => kind === CONTROL));
   const writeByName = new Map(writes.map((write) => [textOfOpId(write.order), write]));
   const sideOf = (order: WriteOrder, field: string): ConflictSide => {
     const id = textOfOpId(order);
     const write = writeByName.get(id);
-    const value = write === undefined ? undefined : fieldsOf(write)[field];
+    const folded = base.fields.get(field)?.value;
+    const value = write === undefined ? folded && decodeValue(folded) : fieldsOf(write)[field];
     return { id, origin: order.origin, atMs: order.hlc.ms, value: value ?? null };
   };
   return conflicts.map(({ field, kind, winner, loser }) => ({
@@ -76,6 +81,10 @@ function fieldsOf({ kind, body }: Pick<RecordWrite, 'kind' | 'body'>): Record<st
   if (kind === PATCH) {
     const fields = [...(readPatch(body)?.fields ?? [])];
     return Object.fromEntries(fields.map(([name, value]) => [name, decodeValue(value)]));
+  }
+  if (kind === CONTROL) {
+    const folded = [...(readHorizon(body)?.fields ?? [])].filter(([name]) => name !== ASSET_FIELD);
+    return Object.fromEntries(folded.map(([name, { value }]) => [name, decodeValue(value)]));
   }
   if (kind !== ADD) return {};
   const deltas = [...(readAdd(body) ?? [])];

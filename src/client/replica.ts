@@ -6,13 +6,16 @@
 import { type EventWrite, fold } from '../merge/fold.ts';
 import { MemoryState } from '../merge/memory-state.ts';
 import { eventOrder, prevails, writeOrder } from '../merge/order.ts';
-import { foldRecord, type RecordWrite } from '../merge/record.ts';
+import type { RecordWrite } from '../merge/record.ts';
+import { foldRecord } from '../merge/record/fold-record.ts';
+import { keepWrite } from '../merge/record/standing.ts';
 import { carriesBytes } from '../model/asset-bytes.ts';
 import type { StateItem } from '../merge/state-item.ts';
 import {
   ADD,
   ASSET,
   compareStamps,
+  CONTROL,
   DOC,
   EVENT,
   type Kind,
@@ -23,7 +26,7 @@ import {
 import { joinVectors, type VersionVector } from '../model/version-vector.ts';
 import type { DeltaItem, ReadPage } from '../protocol/delta-message.ts';
 
-const RECORD_KINDS: ReadonlySet<Kind> = new Set([PATCH, REMOVE, ADD, ASSET, UNDO]);
+const RECORD_KINDS: ReadonlySet<Kind> = new Set([PATCH, REMOVE, ADD, ASSET, UNDO, CONTROL]);
 
 export class Replica {
   readonly state = new MemoryState();
@@ -107,7 +110,7 @@ export class Replica {
   ): void {
     if (!RECORD_KINDS.has(kind)) return;
     const write = { order, kind, body: body.slice(), stamp };
-    if (!this.state.addWrite(key, write) && !this.#takeSmaller(key, write)) return;
+    if (!keepWrite(this.state, key, write) && !this.#takeSmaller(key, write)) return;
     this.#recordKeys.add(key);
     touched.add(key);
     records.add(key);

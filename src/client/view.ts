@@ -6,7 +6,8 @@
 import { type Conflict, conflictsOf } from '../merge/conflicts.ts';
 import { textOfOpId } from '../merge/op-id.ts';
 import { prevails, type WriteOrder } from '../merge/order.ts';
-import { foldRecord, type RecordState, type RecordWrite } from '../merge/record.ts';
+import type { RecordState, RecordWrite } from '../merge/record.ts';
+import { foldRecord } from '../merge/record/fold-record.ts';
 import { DOC, EVENT, type Op } from '../model/op.ts';
 import type { OwnOp } from './outbox.ts';
 import type { Replica } from './replica.ts';

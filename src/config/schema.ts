@@ -190,6 +190,16 @@ const store = section('Folded state, in SQLite; it can be rebuilt from the journ
     { min: 0, max: 3650, unit: 'days' },
     'How long readings over time are kept.',
   ),
+  record_ops_max: number(
+    10_000,
+    { min: 16, max: 1_000_000 },
+    'So many edits of a record are kept one by one and can be undone; older ones are folded into what they come to.',
+  ),
+  edits_max: number(
+    500_000,
+    { min: 1000, max: 100_000_000 },
+    'The same for all records together; beyond it the longest histories are halved.',
+  ),
 });
 
 const assets = section('Contents of assets: photos, documents, recordings.', {

@@ -15,6 +15,7 @@ import { HubDownlink } from './sync/downlink.ts';
 import { Dusk } from './power/dusk.ts';
 import type { Ground } from './ground.ts';
 import { HubAudit } from './storage/audit.ts';
+import { Horizons } from './storage/horizons.ts';
 import { openLedger } from './storage/ledger.ts';
 import { type HubLink, openLink, pausesOf } from './sync/links.ts';
 import { HubPower, type SimulatedSite } from './power/power.ts';
@@ -121,10 +122,18 @@ export function followJournal(
       onReleased: (firstLsn, throughLsn) => audit?.trail.pruned(firstLsn, throughLsn),
     }),
   );
+  closers.add(foldHistories(ground, serving));
   const settleAssets = (): Promise<unknown> => follower.settle();
   closers.add(beforeDark(ground, serving, { power, ledger, settleAssets }));
   if (config.uplink.url !== '') closers.add(sumUp(ground, serving, { power, uplink }));
   return { power, uplink, ledger, link, assets };
+}
+
+/** Keeps the histories of records within their limits. */
+function foldHistories({ config, machine }: Ground, { store, door }: Serving): Horizons {
+  const { recordOpsMax: opsMax, editsMax } = config.store;
+  const { timers, log } = machine;
+  return new Horizons({ store, door, limits: { opsMax, editsMax }, timers, log });
 }
 
 /** What is brought to the card before the battery ends, in this order. */

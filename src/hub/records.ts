@@ -17,12 +17,15 @@ import { Document } from '../merge/doc/document.ts';
 import { type OpId, opIdOfText, textOfOpId } from '../merge/op-id.ts';
 import type { WriteOrder } from '../merge/order.ts';
 import { encodePatch, encodeUndo, readAdd, readPatch, readUndo } from '../merge/patch.ts';
+import { kindOfField } from '../merge/record/record-ops.ts';
+import { NO_BASE, readHorizon } from '../merge/record/horizon.ts';
 import { readRegisterWrites } from '../merge/register-writes.ts';
 import { RECORD } from '../model/class.ts';
 import {
   ADD,
   ASSET,
   AUTHORITY,
+  CONTROL,
   KIND_NAMES,
   type Kind,
   PATCH,
@@ -176,8 +179,10 @@ export class HubRecords implements RecordDoor {
     const entries = this.#records.history(key);
     const sideOf = (order: WriteOrder): JsonObject => {
       const entry = entries.find((each) => textOfOpId(each.order) === textOfOpId(order));
-      const { kind: wrote = PATCH, body = NOTHING } = entry ?? {};
-      const value = readRegisterWrites(wrote, body)?.fields.get(field);
+      const { kind: wrote = kindOfField(field), body = NOTHING } = entry ?? {};
+      const folded =
+        entry === undefined ? this.#records.base(key).fields.get(field)?.value : undefined;
+      const value = folded ?? readRegisterWrites(wrote, body)?.fields.get(field);
       if (value === undefined) return { ...jsonOfOrder(order), value: null };
       const json = wrote === ASSET ? jsonOfVersion(value) : jsonOfCbor(value);
       return { ...jsonOfOrder(order), value: json };
@@ -211,9 +216,18 @@ function jsonOfBody(kind: Kind, body: Uint8Array): JsonObject {
   if (kind === ADD) return { add: mapped(readAdd(body) ?? new Map(), numberOf) };
   if (kind === UNDO) return { undoes: names(readUndo(body) ?? []) };
   if (kind === ASSET) return { asset: jsonOfVersion(body) };
+  if (kind === CONTROL) return jsonOfHorizon(body);
   if (kind !== PATCH) return {};
   const { fields, seen } = readPatch(body) ?? { fields: new Map(), seen: new Map() };
   return { fields: mapped(fields, jsonOfCbor), seen: mapped(seen, names) };
+}
+
+/** What older ops came to, and which they were. */
+function jsonOfHorizon(body: Uint8Array): JsonObject {
+  const { vector, fields } = readHorizon(body) ?? NO_BASE;
+  const values = new Map([...fields].filter(([field]) => field !== ASSET_FIELD));
+  const standsFor = Object.fromEntries(vector);
+  return { standsFor, fields: mapped(values, ({ value }) => jsonOfCbor(value)) };
 }
 
 /** What a version names and hints at. */

@@ -17,6 +17,7 @@ import type { HlcClock } from '../model/hlc.ts';
 import {
   AUTHORITY,
   BODY_BYTES_MAX,
+  CONTROL,
   EVENT,
   type Kind,
   type Op,
@@ -360,7 +361,7 @@ export class Door {
 
   /** Why the device may not speak for this op's origin; binds the origin to the first device that does. */
   #strangerReason(op: Op, device: string): Rejection | undefined {
-    if (op.class === LOG) return never('class log is written by hubs');
+    if (op.class === LOG || op.kind === CONTROL) return never('written by hubs alone');
     if (op.origin === this.#options.hub) return never('the origin is this hub');
     const owner = this.#deviceByOrigin.get(op.origin);
     if (owner === device) return undefined;

@@ -5,10 +5,15 @@
  * of the set of ops, like the state itself.
  */
 import { LOG } from '../model/class.ts';
-import { ADD, REMOVE, type StampedOp, UNDO } from '../model/op.ts';
-import { textOfOpId } from './op-id.ts';
+import { ADD, CONTROL, REMOVE, type StampedOp, UNDO } from '../model/op.ts';
+import type { Origin } from '../model/origin.ts';
+import { type OpId, textOfOpId } from './op-id.ts';
 import { compareOrders, compareTimes, prevails, type WriteOrder, writeOrder } from './order.ts';
-import { effectiveWrites, foldRecord, isSameOp, type RecordWrite } from './record.ts';
+import { isSameOp, type RecordWrite } from './record.ts';
+import { foldRecord, keptOf } from './record/fold-record.ts';
+import { ListedOps, type RecordOps } from './record/record-ops.ts';
+import { baseOf } from './record/standing.ts';
+import { isUndone } from './record/undone.ts';
 import { readRegisterWrites } from './register-writes.ts';
 
 export interface Conflict {
@@ -29,22 +34,24 @@ interface FieldNode {
   readonly seen: readonly string[] | undefined;
 }
 
-/**
- * True where folding the op can neither make nor end a conflict; asked before it is folded. `standingOf` gives the order
- * of what stands in a field of the op's record.
- */
-export function isPlainWrite(
-  stamped: StampedOp,
-  hasOpenConflict: boolean,
-  standingOf: (field: string) => WriteOrder | undefined,
-): boolean {
+/** What stands in a record where an op comes to it. */
+export interface Surroundings {
+  /** Whether a field, or any, is in conflict. */
+  readonly isOpen: (field?: string) => boolean;
+  /** Order of what stands in a field. */
+  readonly standingOf: (field: string) => WriteOrder | undefined;
+}
+
+/** True where folding the op can neither make nor end a conflict; asked before it is folded. */
+export function isPlainWrite(stamped: StampedOp, { isOpen, standingOf }: Surroundings): boolean {
   const { kind, body, class: opClass } = stamped.op;
   if (kind === ADD || opClass === LOG) return true;
-  if (kind === UNDO || hasOpenConflict) return false;
-  if (kind === REMOVE) return true;
+  if (kind === UNDO || kind === CONTROL) return false;
+  if (kind === REMOVE) return !isOpen();
   const order = writeOrder(stamped);
   const written = readRegisterWrites(kind, body);
   for (const field of written?.fields.keys() ?? []) {
+    if (isOpen(field)) return false;
     const standing = standingOf(field);
     if (standing === undefined) continue;
     if (!prevails(order, standing) || compareTimes(order, standing) < 0) return false;
@@ -57,60 +64,119 @@ export function isPlainWrite(
 
 /** The open conflicts of a record, by field and loser. */
 export function conflictsOf(writes: readonly RecordWrite[]): Conflict[] {
-  const { tombstone } = foldRecord(writes);
-  const nodesByField = new Map<string, FieldNode[]>();
-  for (const { order, kind, body } of effectiveWrites(writes)) {
-    if (!prevails(order, tombstone)) continue;
-    const written = readRegisterWrites(kind, body);
-    for (const field of written?.fields.keys() ?? []) {
-      const seen = written?.seen.get(field)?.map((id) => textOfOpId(id));
-      const node = { order, name: textOfOpId(order), seen };
-      const nodes = nodesByField.get(field);
-      if (nodes === undefined) nodesByField.set(field, [node]);
-      else nodes.push(node);
-    }
-  }
-  return [...nodesByField].flatMap(([field, nodes]) => conflictsIn(field, nodes));
+  const { tombstone, fields } = foldRecord(writes);
+  const ops = new ListedOps(keptOf(writes));
+  return [...fields.keys()].flatMap((field) => conflictsIn(ops, '', field, tombstone));
 }
 
-function conflictsIn(field: string, all: readonly FieldNode[]): Conflict[] {
-  const nodes = all.toSorted((a, b) => compareOrders(b.order, a.order)).slice(0, WRITES_MAX);
+/** The open conflicts of a field of a record that has this tombstone. */
+export function conflictsIn(
+  ops: RecordOps,
+  key: string,
+  field: string,
+  tombstone: WriteOrder | undefined,
+): Conflict[] {
+  const nodes = nodesOf(ops, key, field, tombstone);
   const [winner, ...others] = nodes;
-  if (winner === undefined) return [];
-  const known = reachedFrom(winner, nodes);
-  const strangers = others.filter((node) => !known.has(node.name));
-  const reached = new Map(strangers.map((node) => [node.name, reachedFrom(node, nodes)]));
-  const isKnownTo = (node: FieldNode, by: FieldNode): boolean =>
-    by !== node && reached.get(by.name)?.has(node.name) === true;
-  return strangers
-    .filter((node) => !strangers.some((other) => isKnownTo(node, other)))
-    .map(({ order, name }) => {
-      const kind = reached.get(name)?.has(winner.name) === true ? 'overruled' : 'concurrent';
-      return { field, kind, winner: winner.order, loser: order };
+  if (winner === undefined || others.length === 0) return [];
+  const web = new Web(nodes);
+  const known = web.knownTo(winner);
+  const surpassed = new Set<FieldNode>();
+  const candidates: { readonly node: FieldNode; readonly knewWinner: boolean }[] = [];
+  for (const node of others) {
+    // What somebody knows who is known himself, the other one knows as well.
+    if (known.has(node) || surpassed.has(node)) continue;
+    const reached = web.knownTo(node);
+    for (const each of reached) surpassed.add(each);
+    candidates.push({ node, knewWinner: reached.has(winner) });
+  }
+  return candidates
+    .filter(({ node }) => !surpassed.has(node))
+    .map(({ node, knewWinner }) => {
+      const kind = knewWinner ? 'overruled' : 'concurrent';
+      return { field, kind, winner: winner.order, loser: node.order };
     });
 }
 
+/** Those of the writes of a field that count which the writer of one of them knew. */
+export function knownTo(
+  ops: RecordOps,
+  field: string,
+  tombstone: WriteOrder | undefined,
+  of: OpId,
+): WriteOrder[] {
+  const nodes = nodesOf(ops, '', field, tombstone);
+  const start = nodes.find(({ order }) => isSameOp(order, of));
+  return start === undefined ? [] : [...new Web(nodes).knownTo(start)].map(({ order }) => order);
+}
+
+/** The greatest writes of the field that count, in descending order. */
+function nodesOf(
+  ops: RecordOps,
+  key: string,
+  field: string,
+  tombstone: WriteOrder | undefined,
+): FieldNode[] {
+  const nodes: FieldNode[] = [];
+  for (const { order, kind, body } of ops.registerWrites(key, field)) {
+    if (nodes.length === WRITES_MAX || !prevails(order, tombstone)) break;
+    const written = readRegisterWrites(kind, body);
+    if (written?.fields.has(field) !== true || isUndone(ops, key, order)) continue;
+    const seen = written.seen.get(field)?.map((id) => textOfOpId(id));
+    nodes.push({ order, name: textOfOpId(order), seen });
+  }
+  const base = baseOf(ops, key).fields.get(field);
+  if (base === undefined || !prevails(base.order, tombstone)) return nodes;
+  const seen = base.seen?.map((id) => textOfOpId(id));
+  nodes.push({ order: base.order, name: textOfOpId(base.order), seen });
+  return nodes.toSorted((a, b) => compareOrders(b.order, a.order)).slice(0, WRITES_MAX);
+}
+
 /**
- * Names of the writes that the writer of `start` knew: those it told of and its own earlier ones, and so on. Who told
- * nothing may have seen all that was earlier, and is taken to have.
+ * Who knew whom. The writer of a node knew those it told of and its own earlier ones, and what their writers knew. Who
+ * told nothing may have seen all that was earlier, and is taken to have.
  */
-function reachedFrom(start: FieldNode, nodes: readonly FieldNode[]): Set<string> {
-  const byName = new Map(nodes.map((node) => [node.name, node]));
-  const reached = new Set<string>([start.name]);
-  const open = [start];
-  for (let node = open.pop(); node !== undefined; node = open.pop()) {
-    const { order, seen } = node;
-    const own = nodes.filter(
-      (other) =>
-        (seen === undefined || other.order.origin === order.origin) &&
-        compareTimes(other.order, order) < 0,
-    );
-    for (const name of [...(seen ?? []), ...own.map((other) => other.name)]) {
-      if (reached.has(name)) continue;
-      reached.add(name);
-      const next = byName.get(name);
-      if (next !== undefined) open.push(next);
+class Web {
+  readonly #nodeByName: ReadonlyMap<string, FieldNode>;
+  /** The earliest first. */
+  readonly #inTime: readonly FieldNode[];
+  readonly #placeOf = new Map<FieldNode, number>();
+  /** The one before it of the same origin. */
+  readonly #ownBefore = new Map<FieldNode, FieldNode>();
+
+  constructor(nodes: readonly FieldNode[]) {
+    this.#nodeByName = new Map(nodes.map((node) => [node.name, node]));
+    this.#inTime = nodes.toSorted((a, b) => compareTimes(a.order, b.order));
+    const lastByOrigin = new Map<Origin, FieldNode>();
+    for (const [place, node] of this.#inTime.entries()) {
+      const { origin } = node.order;
+      const before = lastByOrigin.get(origin);
+      if (before !== undefined) this.#ownBefore.set(node, before);
+      lastByOrigin.set(origin, node);
+      this.#placeOf.set(node, place);
     }
   }
-  return reached;
+
+  /** All that the writer of `start` knew; `start` itself only where another one of them claims to have known it. */
+  knownTo(start: FieldNode): Set<FieldNode> {
+    const known = new Set<FieldNode>();
+    const open: FieldNode[] = [];
+    /** All places before this one are known. */
+    let knownBefore = 0;
+    const meet = (node: FieldNode | undefined): void => {
+      if (node === undefined || known.has(node)) return;
+      known.add(node);
+      if (node !== start) open.push(node);
+    };
+    for (let node: FieldNode | undefined = start; node !== undefined; node = open.pop()) {
+      meet(this.#ownBefore.get(node));
+      for (const name of node.seen ?? []) {
+        if (name !== node.name) meet(this.#nodeByName.get(name));
+      }
+      if (node.seen !== undefined) continue;
+      const place = this.#placeOf.get(node) ?? 0;
+      for (; knownBefore < place; knownBefore++) meet(this.#inTime[knownBefore]);
+    }
+    return known;
+  }
 }

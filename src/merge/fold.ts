@@ -10,6 +10,7 @@ import {
   ADD,
   ASSET,
   compareStamps,
+  CONTROL,
   DOC,
   EVENT,
   type Kind,
@@ -26,8 +27,13 @@ import { readAssetVersion } from './asset-version.ts';
 import { DocError } from './doc/lib0-reader.ts';
 import { type DocChange, readUpdate } from './doc/read-update.ts';
 import { readAdd, readPatch, readUndo } from './patch.ts';
+import type { VersionVector } from '../model/version-vector.ts';
 import { readRegisterWrites } from './register-writes.ts';
-import { foldRecord, type RecordState, type RecordWrite } from './record.ts';
+import type { RecordState, RecordWrite } from './record.ts';
+import { readHorizon } from './record/horizon.ts';
+import type { RecordOps } from './record/record-ops.ts';
+import { applyFlips, keepWrite, refold, type Touched, UNTOUCHED } from './record/standing.ts';
+import { flipsOf, isUndone } from './record/undone.ts';
 
 /** The newest event of a key. */
 export interface EventWrite {
@@ -43,32 +49,30 @@ export interface FieldWrite {
 }
 
 /** State that ops are folded into: memory on a device, tables on a hub. */
-export interface FoldTarget {
+export interface FoldTarget extends RecordOps {
   /** Order of the newest event of `key`. */
   eventOrder(key: string): WriteOrder | undefined;
   putEvent(key: string, write: EventWrite): void;
   /** Keeps the op; false where it was kept before. */
   addWrite(key: string, write: RecordWrite): boolean;
-  /** The op as it is kept; undefined where it is not. */
-  writeOf(key: string, op: OpId): RecordWrite | undefined;
+  /** Forgets the ops that the vector covers, horizons excepted, and of the horizons those in `gone`. */
+  dropWrites(key: string, vector: VersionVector, gone: readonly RecordWrite[]): void;
   /** Keeps `write` in the place of `before`, which is the same op. */
   replaceWrite(key: string, before: RecordWrite, write: RecordWrite): void;
-  /** All ops on the record. */
-  writes(key: string): RecordWrite[];
-  /** Whether an undo among them names the op. */
-  isNamedByUndo(key: string, op: OpId): boolean;
   /** The record's tombstone. */
   tombstone(key: string): WriteOrder | undefined;
   fieldOrder(key: string, field: string): WriteOrder | undefined;
   putField(key: string, field: string, write: FieldWrite): void;
-  addToCounter(key: string, field: string, delta: bigint): void;
+  dropField(key: string, field: string): void;
+  /** With one increment more, or less. */
+  addToCounter(key: string, field: string, delta: bigint, count: 1 | -1): void;
   /** Replaces tombstone, fields and counters. */
   putRecord(key: string, state: RecordState): void;
   /** Takes an update into the document, and notes that the op is in it. */
   mergeDoc(key: string, change: DocChange, op: OpId): void;
 }
 
-const ON_RECORDS: ReadonlySet<Kind> = new Set([PATCH, REMOVE, ADD, ASSET, UNDO]);
+const ON_RECORDS: ReadonlySet<Kind> = new Set([PATCH, REMOVE, ADD, ASSET, UNDO, CONTROL]);
 
 /** Why an op cannot be folded by this version, or undefined where it can. */
 export function unfoldable(op: Op): string | undefined {
@@ -81,7 +85,7 @@ export function unfoldable(op: Op): string | undefined {
   if (kind === UNDO) return readUndo(body) === undefined ? malformed : undefined;
   if (kind === ASSET) return unfoldableAsset(op);
   if (kind === DOC) return unfoldableDoc(op);
-  return `kind ${KIND_NAMES[kind]} is not supported by this version`;
+  return readHorizon(body) === undefined ? malformed : undefined;
 }
 
 function unfoldableAsset(op: Op): string | undefined {
@@ -105,15 +109,19 @@ function changeIn(body: Uint8Array): DocChange | string {
   }
 }
 
-/** Folds one op; the target holds the outcome. Ops of class log and unfoldable ones have no effect. */
-export function fold(target: FoldTarget, stamped: StampedOp): void {
+/**
+ * Folds one op; the target holds the outcome. Ops of class log and unfoldable ones have no effect. Returns in which fields
+ * of its record what counts has changed.
+ */
+export function fold(target: FoldTarget, stamped: StampedOp): Touched {
   const { op } = stamped;
-  if (op.class === LOG) return;
+  if (op.class === LOG) return UNTOUCHED;
   if (op.kind === EVENT) foldEvent(target, stamped);
-  else if (op.kind === PATCH || op.kind === ASSET) foldWrite(target, stamped);
+  else if (op.kind === PATCH || op.kind === ASSET) return foldWrite(target, stamped);
   else if (op.kind === ADD) foldAdd(target, stamped);
   else if (op.kind === DOC) foldDoc(target, op);
-  else if (unfoldable(op) === undefined) foldAnew(target, stamped);
+  else if (unfoldable(op) === undefined) return foldTaking(target, stamped);
+  return UNTOUCHED;
 }
 
 function foldEvent(target: FoldTarget, stamped: StampedOp): void {
@@ -122,16 +130,17 @@ function foldEvent(target: FoldTarget, stamped: StampedOp): void {
   if (prevails(order, target.eventOrder(key))) target.putEvent(key, { order, body });
 }
 
-/** A patch, or a version of an asset, can only add to what stands, unless an undo names it. */
-function foldWrite(target: FoldTarget, stamped: StampedOp): void {
+/** A patch, or a version of an asset, can only add to what stands. */
+function foldWrite(target: FoldTarget, stamped: StampedOp): Touched {
   const { key, kind, body } = stamped.op;
   const written = readRegisterWrites(kind, body);
   const order = written === undefined ? undefined : kept(target, stamped);
-  if (written === undefined || order === undefined) return;
+  if (written === undefined || order === undefined) return UNTOUCHED;
   for (const [field, value] of written.fields) {
     if (prevails(order, target.fieldOrder(key, field)))
       target.putField(key, field, { order, value });
   }
+  return new Set(written.fields.keys());
 }
 
 /** So can an increment. */
@@ -139,7 +148,7 @@ function foldAdd(target: FoldTarget, stamped: StampedOp): void {
   const { key, body } = stamped.op;
   const deltas = readAdd(body);
   if (deltas === undefined || kept(target, stamped) === undefined) return;
-  for (const [field, delta] of deltas) target.addToCounter(key, field, delta);
+  for (const [field, delta] of deltas) target.addToCounter(key, field, delta, 1);
 }
 
 /** Updates of a document join, in whatever order; none is ever taken away. */
@@ -149,27 +158,34 @@ function foldDoc(target: FoldTarget, { key, body, origin, class: opClass, seq }:
   target.mergeDoc(key, change, { origin, class: opClass, seq });
 }
 
-/** Keeps the op; its order where it is left to the caller to add it to what stands. */
+/** Keeps the op; its order where it counts and exceeds the tombstone. */
 function kept(target: FoldTarget, stamped: StampedOp): WriteOrder | undefined {
-  const { op } = stamped;
+  const { key } = stamped.op;
   const write = writeIn(stamped);
   const { order } = write;
-  if (!target.addWrite(op.key, write)) {
+  if (!keepWrite(target, key, write)) {
     foldAgain(target, stamped);
     return undefined;
   }
-  if (target.isNamedByUndo(op.key, op)) {
-    target.putRecord(op.key, foldRecord(target.writes(op.key)));
-    return undefined;
-  }
-  return prevails(order, target.tombstone(op.key)) ? order : undefined;
+  if (!prevails(order, target.tombstone(key)) || isUndone(target, key, order)) return undefined;
+  return order;
 }
 
-/** What may take away, a remove or an undo, folds the record anew. */
-function foldAnew(target: FoldTarget, stamped: StampedOp): void {
-  const { key } = stamped.op;
-  if (!target.addWrite(key, writeIn(stamped))) foldAgain(target, stamped);
-  else target.putRecord(key, foldRecord(target.writes(key)));
+/** What may take away: a remove, an undo, a horizon. */
+function foldTaking(target: FoldTarget, stamped: StampedOp): Touched {
+  const { key, kind } = stamped.op;
+  const write = writeIn(stamped);
+  const { order } = write;
+  if (!keepWrite(target, key, write)) return foldAgain(target, stamped) ? 'all' : UNTOUCHED;
+  if (kind === UNDO) {
+    if (isUndone(target, key, order)) return UNTOUCHED;
+    return applyFlips(target, key, flipsOf(target, key, write));
+  }
+  if (kind === REMOVE) {
+    if (!prevails(order, target.tombstone(key)) || isUndone(target, key, order)) return UNTOUCHED;
+  }
+  refold(target, key);
+  return 'all';
 }
 
 /**
@@ -185,7 +201,7 @@ export function foldAgain(target: FoldTarget, stamped: StampedOp): boolean {
   const write = writeIn(stamped);
   target.replaceWrite(op.key, before, write);
   if (compareOrders(before.order, write.order) === 0) return false;
-  target.putRecord(op.key, foldRecord(target.writes(op.key)));
+  refold(target, op.key);
   return true;
 }
 

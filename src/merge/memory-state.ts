@@ -4,30 +4,27 @@
  */
 import { must } from '../base/assert.ts';
 import { compareBytes, utf8 } from '../base/bytes.ts';
-import { UNDO } from '../model/op.ts';
+import type { VersionVector } from '../model/version-vector.ts';
 import type { LivingState } from './digest.ts';
 import { DocFold, type DocState } from './doc/doc-state.ts';
 import type { DocChange } from './doc/read-update.ts';
 import type { EventWrite, FieldWrite, FoldTarget } from './fold.ts';
 import { type OpId, textOfOpId } from './op-id.ts';
 import type { WriteOrder } from './order.ts';
-import { readUndo } from './patch.ts';
-import {
-  type Counter,
-  isSameOp,
-  NO_COUNTER,
-  plus,
-  type RecordState,
-  type RecordWrite,
-} from './record.ts';
+import { type Counter, NO_COUNTER, plus, type RecordState, type RecordWrite } from './record.ts';
+import { isCovered } from './record/horizon.ts';
+import { ListedOps } from './record/record-ops.ts';
 
 interface MemoryRecord {
   readonly writes: Map<string, RecordWrite>;
+  /** Of all writes, until another one comes. */
+  listed: ListedOps | undefined;
   tombstone: WriteOrder | undefined;
   fields: Map<string, FieldWrite>;
   counters: Map<string, Counter>;
 }
 
+const NO_OPS = new ListedOps([]);
 const EMPTY: ReadonlyMap<string, never> = new Map<string, never>();
 
 export class MemoryState implements FoldTarget, LivingState {
@@ -73,31 +70,63 @@ export class MemoryState implements FoldTarget, LivingState {
   addWrite(key: string, write: RecordWrite): boolean {
     let record = this.#records.get(key);
     if (record === undefined) {
-      record = { writes: new Map(), tombstone: undefined, fields: new Map(), counters: new Map() };
+      const [fields, counters] = [new Map<string, never>(), new Map<string, never>()];
+      record = { writes: new Map(), listed: undefined, tombstone: undefined, fields, counters };
       this.#records.set(key, record);
     }
     const name = textOfOpId(write.order);
     if (record.writes.has(name)) return false;
     record.writes.set(name, write);
+    record.listed = undefined;
     return true;
+  }
+
+  dropWrites(key: string, vector: VersionVector, gone: readonly RecordWrite[]): void {
+    const record = this.#recordOf(key);
+    const names = new Set(gone.map(({ order }) => textOfOpId(order)));
+    for (const [name, write] of record.writes) {
+      if (names.has(name) || isCovered(vector, write)) record.writes.delete(name);
+    }
+    record.listed = undefined;
   }
 
   writeOf(key: string, op: OpId): RecordWrite | undefined {
     return this.#records.get(key)?.writes.get(textOfOpId(op));
   }
 
-  replaceWrite(key: string, _before: RecordWrite, write: RecordWrite): void {
-    this.#recordOf(key).writes.set(textOfOpId(write.order), write);
+  undosOf(key: string, op: OpId): readonly OpId[] {
+    return this.#listed(key).undosOf(key, op);
   }
 
+  registerWrites(key: string, field: string, below?: WriteOrder): readonly RecordWrite[] {
+    return this.#listed(key).registerWrites(key, field, below);
+  }
+
+  removes(key: string): Iterable<RecordWrite> {
+    return this.#listed(key).removes();
+  }
+
+  writesAbove(key: string, above: WriteOrder | undefined): readonly RecordWrite[] {
+    return this.#listed(key).writesAbove(key, above);
+  }
+
+  namersOf(key: string, op: OpId): readonly RecordWrite[] {
+    return this.#listed(key).namersOf(key, op);
+  }
+
+  horizons(key: string): readonly RecordWrite[] {
+    return this.#listed(key).horizons();
+  }
+
+  replaceWrite(key: string, _before: RecordWrite, write: RecordWrite): void {
+    const record = this.#recordOf(key);
+    record.writes.set(textOfOpId(write.order), write);
+    record.listed = undefined;
+  }
+
+  /** All ops on the record that are kept. */
   writes(key: string): RecordWrite[] {
     return [...(this.#records.get(key)?.writes.values() ?? [])];
-  }
-
-  isNamedByUndo(key: string, op: OpId): boolean {
-    return this.writes(key).some(
-      ({ kind, body }) => kind === UNDO && readUndo(body)?.some((id) => isSameOp(id, op)),
-    );
   }
 
   tombstone(key: string): WriteOrder | undefined {
@@ -112,9 +141,15 @@ export class MemoryState implements FoldTarget, LivingState {
     this.#recordOf(key).fields.set(field, write);
   }
 
-  addToCounter(key: string, field: string, delta: bigint): void {
+  dropField(key: string, field: string): void {
+    this.#recordOf(key).fields.delete(field);
+  }
+
+  addToCounter(key: string, field: string, delta: bigint, count: 1 | -1): void {
     const { counters } = this.#recordOf(key);
-    counters.set(field, plus(counters.get(field) ?? NO_COUNTER, delta));
+    const counter = plus(counters.get(field) ?? NO_COUNTER, delta, count);
+    if (counter.adds === 0) counters.delete(field);
+    else counters.set(field, counter);
   }
 
   putRecord(key: string, { tombstone, fields, counters }: RecordState): void {
@@ -151,6 +186,13 @@ export class MemoryState implements FoldTarget, LivingState {
       this.#docs.set(key, doc);
     }
     return doc;
+  }
+
+  #listed(key: string): ListedOps {
+    const record = this.#records.get(key);
+    if (record === undefined) return NO_OPS;
+    record.listed ??= new ListedOps([...record.writes.values()]);
+    return record.listed;
   }
 
   #recordOf(key: string): MemoryRecord {

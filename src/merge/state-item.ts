@@ -8,7 +8,7 @@
  *   event-item     = [3, key: tstr, order: bstr .size 26, body: bstr]
  *   tombstone-item = [4, key: tstr, order: bstr .size 26]
  *   field-item     = [5, key: tstr, field: tstr, order: bstr .size 26, value: any]
- *   write-item     = [6, key: tstr, order: bstr .size 26, kind, body: bstr, stamp]  ; an op on a record
+ *   write-item     = [6, key: tstr, order: bstr .size 26, kind, body: bstr, stamp]  ; an op on a record, or its horizon
  *   stamp          = bstr .size 16      ; hlc and hub of its stamp; missing where an older version did not keep it
  *   counter-item   = [7, key: tstr, field: tstr, total: bstr .size 8, adds: uint]
  *   doc-item       = [8, key: tstr, heads: [* (origin: bstr .size 8, class, seq)], state: bstr]
@@ -21,6 +21,7 @@ import type { EventWrite, FieldWrite } from './fold.ts';
 import {
   ADD,
   ASSET,
+  CONTROL,
   decodeStampMark,
   encodeStampMark,
   type Kind,
@@ -71,7 +72,7 @@ const FIELD = 5;
 const WRITE = 6;
 const COUNTER = 7;
 const DOC = 8;
-const WRITE_KINDS: ReadonlySet<number> = new Set([PATCH, REMOVE, ADD, ASSET, UNDO]);
+const WRITE_KINDS: ReadonlySet<number> = new Set([PATCH, REMOVE, ADD, ASSET, UNDO, CONTROL]);
 
 export function writeStateItem(writer: CborWriter, item: StateItem): void {
   switch (item.type) {

@@ -2,10 +2,15 @@
  * Whether an op may be taken back, and what has to be named for it (MERGE.md §6). Deciding belongs to whoever makes the
  * undo; once made, it counts everywhere alike, whatever arrived in the meantime.
  */
+import { UNDO } from '../model/op.ts';
 import { type OpId, textOfOpId } from './op-id.ts';
-import { UNDO_TARGETS_MAX } from './patch.ts';
+import { readUndo, UNDO_TARGETS_MAX } from './patch.ts';
+import { isSameOp, type RecordWrite } from './record.ts';
+import { type Base, isBelow } from './record/horizon.ts';
+import { ListedOps, type RecordOps, seenIn } from './record/record-ops.ts';
+import { baseOf } from './record/standing.ts';
+import { isUndone } from './record/undone.ts';
 import { readRegisterWrites } from './register-writes.ts';
-import { isSameOp, type RecordWrite, undoneOps } from './record.ts';
 
 export type UndoPlan =
   | { readonly kind: 'ready'; readonly targets: readonly OpId[] }
@@ -19,19 +24,26 @@ export interface UndoRequest {
   readonly cascade: boolean;
 }
 
-/** Plans the undo of one op among the writes of its record. */
-export function planUndo(writes: readonly RecordWrite[], request: UndoRequest): UndoPlan {
+export const BELOW_HORIZON =
+  'it lies before the horizon of its record, where single ops are no longer kept; write what shall stand instead';
+
+/** Plans the undo of one op of a record. */
+export function planUndo(ops: RecordOps, key: string, request: UndoRequest): UndoPlan {
   const { target, authority, cascade } = request;
-  const write = writes.find(({ order }) => isSameOp(order, target));
+  const base = baseOf(ops, key);
+  if (isBelow(base, target)) return refused(BELOW_HORIZON);
+  const write = ops.writeOf(key, target);
   if (write === undefined) return refused('this record has no such op');
-  const undone = undoneOps(writes);
-  if (undone.has(textOfOpId(target))) return refused('it is undone already; undo the undo instead');
-  const dependents = dependentsOf(write, writes, undone);
-  if (dependents.length > 0 && !cascade) {
-    const names = dependents.map(({ order }) => textOfOpId(order)).join(', ');
-    return refused(`later work builds on it: ${names}; cascade takes that back too`);
+  if (isUndone(ops, key, target)) return refused('it is undone already; undo the undo instead');
+  if (reachesBelow(write, base)) return refused(`what it took back: ${BELOW_HORIZON}`);
+  if (!cascade) {
+    const builders = namersOf(ops, key, write);
+    if (builders.length > 0) {
+      const names = builders.map(({ order }) => textOfOpId(order)).join(', ');
+      return refused(`later work builds on it: ${names}; cascade takes that back too`);
+    }
   }
-  const all = [write, ...dependents];
+  const all = cascade ? [write, ...dependentsOf(ops, key, write)] : [write];
   if (all.length > UNDO_TARGETS_MAX) {
     return refused(`more than ${UNDO_TARGETS_MAX} ops build on it`);
   }
@@ -42,32 +54,38 @@ export function planUndo(writes: readonly RecordWrite[], request: UndoRequest): 
   return { kind: 'ready', targets: all.map(({ order }) => idOf(order)) };
 }
 
-/** The patches and versions that were made with `write`, or with one of them, before their writer's eyes. */
-function dependentsOf(
-  write: RecordWrite,
-  writes: readonly RecordWrite[],
-  undone: ReadonlySet<string>,
-): RecordWrite[] {
-  if (readRegisterWrites(write.kind, write.body) === undefined) return [];
-  const candidates = writes
-    .filter(({ order }) => !undone.has(textOfOpId(order)))
-    .map((candidate) => ({ candidate, seen: seenBy(candidate) }));
-  const found = new Map<string, RecordWrite>();
-  const open = [textOfOpId(write.order)];
-  for (let name = open.pop(); name !== undefined; name = open.pop()) {
-    for (const { candidate, seen } of candidates) {
-      const own = textOfOpId(candidate.order);
-      if (!seen.has(name) || found.has(own)) continue;
-      found.set(own, candidate);
-      open.push(own);
-    }
-  }
-  return [...found.values()];
+/** Whether it is an undo of what lies below a horizon: taking it back would bring nothing back. */
+function reachesBelow({ kind, body }: RecordWrite, base: Base): boolean {
+  return kind === UNDO && (readUndo(body) ?? []).some((id) => isBelow(base, id));
 }
 
-function seenBy({ kind, body }: RecordWrite): Set<string> {
-  const seen = readRegisterWrites(kind, body)?.seen.values() ?? [];
-  return new Set([...seen].flatMap((ids) => ids.map((id) => textOfOpId(id))));
+/** The patches and versions that were made with `write`, or with one of them, before their writer's eyes. */
+function dependentsOf(ops: RecordOps, key: string, write: RecordWrite): RecordWrite[] {
+  const found = new Map<string, RecordWrite>();
+  let builders = namersOf(ops, key, write);
+  if (builders.length === 0) return [];
+  // Each question costs a look at the whole record; here there may be hundreds.
+  const listed = new ListedOps([...ops.writesAbove(key, undefined)]);
+  const open: RecordWrite[] = [];
+  for (;;) {
+    for (const builder of builders) {
+      const name = textOfOpId(builder.order);
+      if (found.has(name)) continue;
+      found.set(name, builder);
+      open.push(builder);
+    }
+    const next = open.pop();
+    if (next === undefined || found.size > UNDO_TARGETS_MAX) return [...found.values()];
+    builders = namersOf(listed, key, next);
+  }
+}
+
+/** Those that count and told of `write` as seen. */
+function namersOf(ops: RecordOps, key: string, { order, kind, body }: RecordWrite): RecordWrite[] {
+  if (readRegisterWrites(kind, body) === undefined) return [];
+  return [...ops.namersOf(key, order)].filter(
+    (namer) => seenIn(namer).some((id) => isSameOp(id, order)) && !isUndone(ops, key, namer.order),
+  );
 }
 
 function idOf({ origin, class: opClass, seq }: OpId): OpId {

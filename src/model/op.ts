@@ -35,6 +35,7 @@ export const ADD = 3;
 export const DOC = 4;
 export const ASSET = 5;
 export const UNDO = 6;
+export const CONTROL = 7;
 
 const QUALITIES: readonly ClockQuality[] = ['unknown', 'rtc', 'peer', 'ntp'];
 

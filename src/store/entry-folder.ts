@@ -75,7 +75,7 @@ export class EntryFolder {
     const { op, stamp } = stamped;
     assert(op.kind !== EVENT, 'the scan reads whatever event there is');
     if (!this.#progress.seen.add(laneOf(op.origin, op.class), op.seq)) {
-      if (foldAgain(this.#tables, stamped)) this.#book.look(op.key, stamp.hlc.ms);
+      if (foldAgain(this.#tables, stamped)) this.#book.look(op.key, 'all', stamp.hlc.ms);
       return;
     }
     if (op.kind === DOC) fold(this.#tables, stamped);
@@ -86,8 +86,8 @@ export class EntryFolder {
   #foldWrite(stamped: StampedOp): void {
     const { op, stamp } = stamped;
     const isPlain = this.#book.isPlain(stamped);
-    fold(this.#tables, stamped);
-    if (!isPlain) this.#book.look(op.key, stamp.hlc.ms);
+    const touched = fold(this.#tables, stamped);
+    if (!isPlain) this.#book.look(op.key, touched, stamp.hlc.ms);
     if (op.class !== LOG) this.#book.countEdit();
   }
 }

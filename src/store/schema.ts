@@ -6,7 +6,7 @@ import { compareBytes, EMPTY_BYTES } from '../base/bytes.ts';
 import { HubError } from '../base/errors.ts';
 import { CborWriter, encodeCbor } from '../codec/writer.ts';
 import { ASSET_HASH_AT } from '../merge/asset-version.ts';
-import { ASSET, PATCH, REMOVE } from '../model/op.ts';
+import { ASSET, CONTROL, PATCH, REMOVE } from '../model/op.ts';
 import { STORE_SCHEMA } from '../versions.ts';
 import { nameOf } from './key-ids.ts';
 import { DAY_MS } from './readings/reading-chunk.ts';
@@ -26,6 +26,12 @@ const DOC_TABLES = `
 const STAMPS = `
   -- HLC and hub of the stamp that counts; null where an older version did not keep it.
   ALTER TABLE writes ADD COLUMN stamp BLOB;
+`;
+
+const NARROW_INDEXES = `
+  -- Few of many: horizons among the ops on records, open conflicts among those that were met.
+  CREATE INDEX writes_horizon ON writes (key_id) WHERE kind = ${CONTROL};
+  CREATE INDEX conflicts_open ON conflicts (key_id, field) WHERE closed_ms IS NULL;
 `;
 
 const RECORD_TABLES = `
@@ -91,6 +97,7 @@ const TABLES = `
   ${ASSET_INDEXES}
   ${DOC_TABLES}
   ${STAMPS}
+  ${NARROW_INDEXES}
 `;
 
 const EMPTY = `
@@ -115,6 +122,8 @@ const STEPS: readonly string[] = [
   DOC_TABLES,
   // 5 to 6: the stamps of the ops on records.
   STAMPS,
+  // 6 to 7: what is asked for at every op.
+  NARROW_INDEXES,
 ];
 
 /** Brings the tables to this version; throws `HubError` `data.newer` where a later one has written them. */

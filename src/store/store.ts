@@ -100,7 +100,12 @@ export class Store {
     this.#gather = new EventGather(db, this.#keys, this.#readings);
     this.#book = new ConflictBook(db, this.#keys, this.#tables);
     this.#folder = this.#newFolder();
-    this.records = new Records(this.#tables, this.#book, (query) => this.#guarded(query));
+    this.records = new Records({
+      tables: this.#tables,
+      book: this.#book,
+      guard: (query) => this.#guarded(query),
+      upTo: (lane) => this.#progress.seen.lane(lane).upTo,
+    });
     this.reader = this.#newReader();
   }
 
@@ -325,7 +330,7 @@ export class Store {
       for (const item of items) takeItem(item, this.#progress, this.#tables);
       this.#tables.flush();
       seedWrites(this.#db);
-      for (const key of this.#tables.keysOfWrites()) this.#book.look(key, 0);
+      for (const key of this.#tables.writeTables.keysOfAll()) this.#book.look(key, 'all', 0);
       this.#stagedLsn = lsn;
       this.commit();
     });

@@ -23,6 +23,7 @@ const DIGESTS: Readonly<Record<number, string>> = {
   4: '34e065ace6b59009f8b510aa63ced49f8cf05674570fa678e2b812bff70ef243',
   5: '888aa5eb19d7e6d2df9949d2f517c67b41060e4b08e5c0e647bcc06fa13bb4ad',
   6: 'fc7fcb3aa328b654df1ab7c56155b5b7198881ef972535ac8404dd06c56e7397',
+  7: '4798555a939f5f6d1bf3c7873be95315ad62990d30644fe53a16d7a12793d671',
 };
 
 function readable(value: unknown): unknown {
@@ -38,7 +39,7 @@ function golden(format: number): Snapshot {
   return readSnapshot(machineFiles, file(`snapshot-${format}.cbor`), TRUST) as Snapshot;
 }
 
-describe.each([2, 3, 4, 5, 6])('golden snapshot, format %i', (format) => {
+describe.each([2, 3, 4, 5, 6, 7])('golden snapshot, format %i', (format) => {
   it('reads as its dump says', () => {
     const { manifest, items } = golden(format);
     const dump = JSON.parse(readFileSync(file(`snapshot-${format}.json`), 'utf8'));
@@ -57,12 +58,12 @@ describe.each([2, 3, 4, 5, 6])('golden snapshot, format %i', (format) => {
   });
 });
 
-describe('golden snapshot, format 6', () => {
+describe('golden snapshot, format 7', () => {
   it('is written again byte for byte', async () => {
     const dir = tempDir();
     const path = `${dir}/state.snapshot`;
     const store = openStore(dir);
-    const { manifest, items } = golden(6);
+    const { manifest, items } = golden(7);
     store.load(items, manifest.lsn);
     const clock = new SimClock(manifest.createdMs);
     await writeSnapshot({
@@ -75,7 +76,7 @@ describe('golden snapshot, format 6', () => {
       siteClock: clock,
       timers: machineTimers,
     });
-    assert.deepEqual(readFileSync(path), readFileSync(file('snapshot-6.cbor')));
+    assert.deepEqual(readFileSync(path), readFileSync(file('snapshot-7.cbor')));
     store.close();
   });
 });

@@ -10,7 +10,7 @@ import { MemoryState } from '../../src/merge/memory-state.ts';
 import { compareOrders, decodeOrder, encodeOrder, type WriteOrder } from '../../src/merge/order.ts';
 import { conflictsOf } from '../../src/merge/conflicts.ts';
 import { encodeAdd, encodeUndo } from '../../src/merge/patch.ts';
-import { foldRecord } from '../../src/merge/record.ts';
+import { foldRecord } from '../../src/merge/record/fold-record.ts';
 import { LOG } from '../../src/model/class.ts';
 import { ADD, AUTHORITY, DOC, encodeOp, EVENT, type StampedOp, UNDO } from '../../src/model/op.ts';
 import type { Origin } from '../../src/model/origin.ts';

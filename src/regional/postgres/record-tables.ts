@@ -6,7 +6,15 @@ import { decodeOrder, encodeOrder } from '../../merge/order.ts';
 import { readAdd, readPatch, readUndo } from '../../merge/patch.ts';
 import { textOfOpId } from '../../merge/op-id.ts';
 import type { Counter, RecordWrite } from '../../merge/record.ts';
-import { ADD, decodeStampMark, encodeStampMark, type Kind, PATCH, UNDO } from '../../model/op.ts';
+import {
+  ADD,
+  CONTROL,
+  decodeStampMark,
+  encodeStampMark,
+  type Kind,
+  PATCH,
+  UNDO,
+} from '../../model/op.ts';
 import type { PgRow, Sql } from '../../platform/network/postgres.ts';
 import {
   byteaArray,
@@ -21,7 +29,8 @@ import type { ChangedRecord, StoredRecord, WorkingSet } from './working-set.ts';
 
 /** In one order, so that two workers with the same records do not wait for each other. */
 const LOCK = `
-  SELECT id, EXISTS (SELECT FROM heliograph.record_write w WHERE w.key_id = id AND w.kind = ${UNDO}) AS has_undo,
+  SELECT id, EXISTS (SELECT FROM heliograph.record_write w WHERE w.key_id = id AND w.kind = ${UNDO})
+      OR EXISTS (SELECT FROM heliograph.record_write w WHERE w.key_id = id AND w.kind = ${CONTROL}) AS has_undo,
     EXISTS (SELECT FROM heliograph.conflict c WHERE c.key_id = id AND c.closed_at IS NULL) AS has_conflict
   FROM heliograph.key WHERE id = ANY ($1::int[]) ORDER BY id FOR UPDATE`;
 const TOMBSTONES = 'SELECT key_id, rank FROM heliograph.tombstone WHERE key_id = ANY ($1::int[])';

@@ -9,7 +9,6 @@ import type { FieldWrite, FoldTarget } from '../../merge/fold.ts';
 import { fold, foldAgain } from '../../merge/fold.ts';
 import { type OpId, textOfOpId } from '../../merge/op-id.ts';
 import type { WriteOrder } from '../../merge/order.ts';
-import { readUndo } from '../../merge/patch.ts';
 import {
   type Counter,
   isSameOp,
@@ -18,8 +17,10 @@ import {
   type RecordState,
   type RecordWrite,
 } from '../../merge/record.ts';
+import { keptOf } from '../../merge/record/fold-record.ts';
+import { ListedOps } from '../../merge/record/record-ops.ts';
 import { LOG } from '../../model/class.ts';
-import { type StampedOp, UNDO } from '../../model/op.ts';
+import { CONTROL, type StampedOp, UNDO } from '../../model/op.ts';
 
 /** A record as it was loaded. */
 export interface StoredRecord {
@@ -27,6 +28,7 @@ export interface StoredRecord {
   readonly tombstone: WriteOrder | undefined;
   readonly fields: ReadonlyMap<string, FieldWrite>;
   readonly counters: ReadonlyMap<string, Counter>;
+  /** Whether there is an undo or a horizon among its ops. */
   readonly hasUndo: boolean;
   readonly hasOpenConflict: boolean;
 }
@@ -60,6 +62,7 @@ export class WritesNotLoaded extends Error {
 
 export class WorkingSet implements FoldTarget {
   readonly records = new Map<string, ChangedRecord>();
+  readonly #listedByKey = new Map<string, ListedOps>();
   readonly #writesByKey: ReadonlyMap<string, readonly RecordWrite[]>;
 
   constructor(
@@ -87,9 +90,11 @@ export class WorkingSet implements FoldTarget {
     const { op, stamp } = stamped;
     if (op.class === LOG) return;
     const record = this.#record(op.key);
-    const isOpen = record.hasOpenConflict || record.lookMs !== undefined;
-    const standingOf = (field: string): WriteOrder | undefined => this.fieldOrder(op.key, field);
-    if (!isPlainWrite(stamped, isOpen, standingOf)) record.lookMs = stamp.hlc.ms;
+    const surroundings = {
+      isOpen: () => record.hasOpenConflict || record.lookMs !== undefined,
+      standingOf: (field: string) => this.fieldOrder(op.key, field),
+    };
+    if (!isPlainWrite(stamped, surroundings)) record.lookMs = stamp.hlc.ms;
     fold(this, stamped);
   }
 
@@ -122,12 +127,42 @@ export class WorkingSet implements FoldTarget {
   addWrite(key: string, write: RecordWrite): boolean {
     const record = this.#record(key);
     record.added.push(write);
-    if (write.kind === UNDO) record.hasUndo = true;
+    if (write.kind === UNDO || write.kind === CONTROL) record.hasUndo = true;
+    this.#listedByKey.delete(key);
     return true;
   }
 
+  /** The tables keep all ops, for those who ask how a record came to be; they count no more. */
+  dropWrites(key: string): void {
+    this.#listedByKey.delete(key);
+  }
+
   writeOf(key: string, op: OpId): RecordWrite | undefined {
-    return this.writes(key).find(({ order }) => isSameOp(order, op));
+    return this.#listed(key).writeOf(key, op);
+  }
+
+  undosOf(key: string, op: OpId): readonly OpId[] {
+    return this.#record(key).hasUndo ? this.#listed(key).undosOf(key, op) : [];
+  }
+
+  horizons(key: string): readonly RecordWrite[] {
+    return this.#record(key).hasUndo ? this.#listed(key).horizons() : [];
+  }
+
+  registerWrites(key: string, field: string, below?: WriteOrder): readonly RecordWrite[] {
+    return this.#listed(key).registerWrites(key, field, below);
+  }
+
+  removes(key: string): Iterable<RecordWrite> {
+    return this.#listed(key).removes();
+  }
+
+  writesAbove(key: string, above: WriteOrder | undefined): readonly RecordWrite[] {
+    return this.#listed(key).writesAbove(key, above);
+  }
+
+  namersOf(key: string, op: OpId): readonly RecordWrite[] {
+    return this.#listed(key).namersOf(key, op);
   }
 
   replaceWrite(key: string, before: RecordWrite, write: RecordWrite): void {
@@ -136,21 +171,16 @@ export class WorkingSet implements FoldTarget {
     if (at < 0) replaced.push(before);
     else added.splice(at, 1);
     added.push(write);
+    this.#listedByKey.delete(key);
   }
 
+  /** All ops on the record, those below a horizon included. */
   writes(key: string): RecordWrite[] {
     const stored = this.#writesByKey.get(key);
     if (stored === undefined) throw new WritesNotLoaded(key);
     const { added } = this.#record(key);
     const names = new Set(added.map(({ order }) => textOfOpId(order)));
     return [...stored.filter(({ order }) => !names.has(textOfOpId(order))), ...added];
-  }
-
-  isNamedByUndo(key: string, op: OpId): boolean {
-    if (!this.#record(key).hasUndo) return false;
-    return this.writes(key).some(
-      ({ kind, body }) => kind === UNDO && readUndo(body)?.some((id) => isSameOp(id, op)) === true,
-    );
   }
 
   tombstone(key: string): WriteOrder | undefined {
@@ -167,10 +197,24 @@ export class WorkingSet implements FoldTarget {
     record.changedFields.add(field);
   }
 
-  addToCounter(key: string, field: string, delta: bigint): void {
+  dropField(key: string, field: string): void {
+    const { tombstone, fields, counters } = this.#record(key);
+    const left = new Map(fields);
+    left.delete(field);
+    this.putRecord(key, { tombstone, fields: left, counters });
+  }
+
+  addToCounter(key: string, field: string, delta: bigint, count: 1 | -1): void {
     const record = this.#record(key);
-    record.counters.set(field, plus(record.counters.get(field) ?? NO_COUNTER, delta));
-    record.changedCounters.add(field);
+    const { tombstone, fields, counters } = record;
+    const counter = plus(counters.get(field) ?? NO_COUNTER, delta, count);
+    if (counter.adds > 0) {
+      counters.set(field, counter);
+      record.changedCounters.add(field);
+      return;
+    }
+    counters.delete(field);
+    this.putRecord(key, { tombstone, fields, counters });
   }
 
   putRecord(key: string, { tombstone, fields, counters }: RecordState): void {
@@ -183,6 +227,15 @@ export class WorkingSet implements FoldTarget {
     record.changedCounters.clear();
     for (const field of fields.keys()) record.changedFields.add(field);
     for (const field of counters.keys()) record.changedCounters.add(field);
+  }
+
+  #listed(key: string): ListedOps {
+    let listed = this.#listedByKey.get(key);
+    if (listed === undefined) {
+      listed = new ListedOps(keptOf(this.writes(key)));
+      this.#listedByKey.set(key, listed);
+    }
+    return listed;
   }
 
   #record(key: string): ChangedRecord {

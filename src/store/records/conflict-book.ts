@@ -4,8 +4,9 @@
  * an op may have changed something; most ops name the write that they replace, and need no look.
  */
 import { hexOf, utf8 } from '../../base/bytes.ts';
-import { type Conflict, conflictsOf, isPlainWrite } from '../../merge/conflicts.ts';
+import { type Conflict, conflictsIn, isPlainWrite } from '../../merge/conflicts.ts';
 import { decodeOrder, encodeOrder, type WriteOrder } from '../../merge/order.ts';
+import type { Touched } from '../../merge/record/standing.ts';
 import type { StampedOp } from '../../model/op.ts';
 import { type KeyIds, nameOf } from '../key-ids.ts';
 import type { SqliteFile, SqlRow } from '../sqlite.ts';
@@ -40,6 +41,8 @@ const LIST = `
   FROM conflicts JOIN keys ON keys.id = conflicts.key_id
   WHERE closed_ms IS NULL OR ? ORDER BY conflicts.id DESC LIMIT ?`;
 
+const OPEN_IN_FIELD =
+  'SELECT * FROM conflicts WHERE key_id = ? AND field = ? AND closed_ms IS NULL';
 const LIST_OF_KEY = `
   SELECT field, kind, winner, loser, found_ms FROM conflicts
   WHERE key_id = ? AND closed_ms IS NULL ORDER BY id DESC LIMIT ?`;
@@ -48,8 +51,8 @@ export class ConflictBook {
   readonly #db: SqliteFile;
   readonly #keys: KeyIds;
   readonly #tables: StateTables;
-  /** Records with an open conflict. */
-  readonly #open = new Set<number>();
+  /** Records with an open conflict, and in which fields. */
+  readonly #open = new Map<number, Set<string>>();
   #edits = 0;
   #conflicts = 0;
 
@@ -62,8 +65,11 @@ export class ConflictBook {
   /** True where folding the op can neither make nor end a conflict; asked before it is folded. */
   isPlain(stamped: StampedOp): boolean {
     const { key } = stamped.op;
-    const isOpen = this.#open.size > 0 && this.#open.has(this.#keys.idOf(key));
-    return isPlainWrite(stamped, isOpen, (field) => this.#tables.fieldOrder(key, field));
+    const open = this.#open.size === 0 ? undefined : this.#open.get(this.#keys.idOf(key));
+    return isPlainWrite(stamped, {
+      isOpen: (field) => open !== undefined && (field === undefined || open.has(field)),
+      standingOf: (field) => this.#tables.fieldOrder(key, field),
+    });
   }
 
   /** Counts an op on a record. */
@@ -71,29 +77,36 @@ export class ConflictBook {
     this.#edits += 1;
   }
 
-  /** Compares what is open in the record with what is noted. */
-  look(key: string, atMs: number): void {
+  /** Compares what is open in the fields that were touched with what is noted. */
+  look(key: string, touched: Touched, atMs: number): void {
     const keyId = this.#keys.idOf(key);
-    const found = new Map(
-      conflictsOf(this.#tables.writes(key)).map((conflict) => [nameIn(conflict), conflict]),
-    );
-    const sql = 'SELECT * FROM conflicts WHERE key_id = ? AND closed_ms IS NULL';
-    for (const row of this.#db.rows(sql, [keyId])) {
+    const open = this.#open.get(keyId) ?? new Set();
+    const fields = touched === 'all' ? [...this.#tables.fieldNames(key), ...open] : touched;
+    const tombstone = this.#tables.tombstone(key);
+    for (const field of new Set(fields)) {
+      const found = conflictsIn(this.#tables, key, field, tombstone);
+      if (found.length > 0 || open.has(field)) this.#note(keyId, field, found, atMs);
+      if (found.length === 0) open.delete(field);
+      else open.add(field);
+    }
+    if (open.size === 0) this.#open.delete(keyId);
+    else this.#open.set(keyId, open);
+  }
+
+  #note(keyId: number, field: string, conflicts: readonly Conflict[], atMs: number): void {
+    const found = new Map(conflicts.map((conflict) => [nameIn(conflict), conflict]));
+    const name = utf8(field);
+    for (const row of this.#db.rows(OPEN_IN_FIELD, [keyId, name])) {
       if (found.delete(nameIn(conflictOf(row)))) continue;
-      const close = 'UPDATE conflicts SET closed_ms = ? WHERE id = ?';
-      this.#db.run(close, [atMs, row['id'] as number]);
+      this.#db.run('UPDATE conflicts SET closed_ms = ? WHERE id = ?', [atMs, row['id'] as number]);
       this.#forgetOldest();
     }
-    for (const { field, kind, winner, loser } of found.values()) {
-      const name = utf8(field);
+    for (const { kind, winner, loser } of found.values()) {
       const orders = [encodeOrder(winner), encodeOrder(loser)];
       const isNew = this.#db.run(INSERT, [keyId, name, kind, ...orders, atMs]) > 0;
       if (!isNew) this.#db.run(REOPEN, [keyId, name, ...orders]);
       else if (kind === 'concurrent') this.#conflicts += 1;
     }
-    const open = this.#db.row(`${sql} LIMIT 1`, [keyId]);
-    if (open === undefined) this.#open.delete(keyId);
-    else this.#open.add(keyId);
   }
 
   /** Conflicts, the newest first. */
@@ -137,8 +150,11 @@ export class ConflictBook {
     this.#edits = (counts?.['edits'] as number | undefined) ?? 0;
     this.#conflicts = (counts?.['conflicts'] as number | undefined) ?? 0;
     this.#open.clear();
-    const open = 'SELECT DISTINCT key_id FROM conflicts WHERE closed_ms IS NULL';
-    for (const row of this.#db.rows(open)) this.#open.add(row['key_id'] as number);
+    const open = 'SELECT DISTINCT key_id, field FROM conflicts WHERE closed_ms IS NULL';
+    for (const row of this.#db.rows(open)) {
+      const id = row['key_id'] as number;
+      this.#open.set(id, (this.#open.get(id) ?? new Set()).add(nameOf(row['field'])));
+    }
   }
 
   #forgetOldest(): void {

@@ -25,6 +25,9 @@ const PUT_TOMBSTONE = 'INSERT OR REPLACE INTO tombstones (key_id, rank) VALUES (
 const PUT_COUNTER = `
   INSERT OR REPLACE INTO counters (key_id, field, total, adds) VALUES (?, ?, ?, ?)`;
 
+const DROP_FIELD = 'DELETE FROM fields WHERE key_id = ? AND field = ?';
+const DROP_COUNTER = 'DELETE FROM counters WHERE key_id = ? AND field = ?';
+
 export interface CachedRecord {
   readonly id: number;
   tombstone: WriteOrder | undefined;
@@ -69,6 +72,20 @@ export class RecordCache {
   putCounter(key: string, field: string, counter: Counter): void {
     const record = this.get(key);
     record.counters.set(field, counter);
+    record.dirtyCounters.add(field);
+    this.#touch(record, 0);
+  }
+
+  dropField(key: string, field: string): void {
+    const record = this.get(key);
+    record.fields.delete(field);
+    record.dirtyFields.add(field);
+    this.#touch(record, 0);
+  }
+
+  dropCounter(key: string, field: string): void {
+    const record = this.get(key);
+    record.counters.delete(field);
     record.dirtyCounters.add(field);
     this.#touch(record, 0);
   }
@@ -137,12 +154,15 @@ export class RecordCache {
       if (tombstone !== undefined) this.#db.run(PUT_TOMBSTONE, [id, encodeOrder(tombstone)]);
     }
     for (const field of dirtyFields) {
-      const { order, value } = fields.get(field) as FieldWrite;
-      this.#db.run(UPSERT_FIELD, [id, utf8(field), encodeOrder(order), value]);
+      const write = fields.get(field);
+      if (write === undefined) this.#db.run(DROP_FIELD, [id, utf8(field)]);
+      else this.#db.run(UPSERT_FIELD, [id, utf8(field), encodeOrder(write.order), write.value]);
     }
     for (const field of dirtyCounters) {
-      const { total, adds } = counters.get(field) as Counter;
-      this.#db.run(PUT_COUNTER, [id, utf8(field), bytesOfTotal(total), adds]);
+      const counter = counters.get(field);
+      const name = utf8(field);
+      if (counter === undefined) this.#db.run(DROP_COUNTER, [id, name]);
+      else this.#db.run(PUT_COUNTER, [id, name, bytesOfTotal(counter.total), counter.adds]);
     }
     record.isReplaced = false;
     dirtyFields.clear();

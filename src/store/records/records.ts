@@ -3,10 +3,16 @@ import { ASSET_FIELD } from '../../merge/asset-version.ts';
 import type { DocState } from '../../merge/doc/doc-state.ts';
 import type { FieldWrite } from '../../merge/fold.ts';
 import { textOfOpId } from '../../merge/op-id.ts';
-import { type Counter, inOrder, type RecordWrite, undoneOps } from '../../merge/record.ts';
+import { type Counter, inOrder, type RecordWrite } from '../../merge/record.ts';
+import { drawHorizon } from '../../merge/record/draw-horizon.ts';
+import type { Base } from '../../merge/record/horizon.ts';
+import { baseOf } from '../../merge/record/standing.ts';
+import { undoneOps } from '../../merge/record/undone.ts';
+import type { Lane } from '../../model/origin.ts';
 import { planUndo, type UndoPlan, type UndoRequest } from '../../merge/undo.ts';
 import type { ConflictBook, MergeCounts, MetConflict } from './conflict-book.ts';
 import type { StateTables } from '../state/state-tables.ts';
+import type { Crowded, HistoryLimits } from './write-tables.ts';
 
 export interface RecordView {
   readonly fields: ReadonlyMap<string, FieldWrite>;
@@ -25,6 +31,14 @@ export interface PlannedUndo {
   readonly plan: UndoPlan;
 }
 
+export interface RecordParts {
+  readonly tables: StateTables;
+  readonly book: ConflictBook;
+  readonly guard: Guard;
+  /** How far a lane is folded without a gap. */
+  readonly upTo: (lane: Lane) => number;
+}
+
 /** Runs a query; a fault in it is the store's. */
 export type Guard = <T>(query: () => T) => T;
 
@@ -32,9 +46,11 @@ export class Records {
   readonly #tables: StateTables;
   readonly #book: ConflictBook;
   readonly #guard: Guard;
+  readonly #upTo: (lane: Lane) => number;
 
-  constructor(tables: StateTables, book: ConflictBook, guard: Guard) {
+  constructor({ tables, book, guard, upTo }: RecordParts) {
     this.#tables = tables;
+    this.#upTo = upTo;
     this.#book = book;
     this.#guard = guard;
   }
@@ -66,7 +82,7 @@ export class Records {
 
   /** Versions that name a content, standing or not. */
   versionsOf(sha256: Uint8Array, limit: number): (readonly [key: string, write: RecordWrite])[] {
-    return this.#guard(() => this.#tables.versionsOf(sha256, limit));
+    return this.#guard(() => this.#tables.writeTables.versionsOf(sha256, limit));
   }
 
   /** Keys of living records that begin with `prefix` and come after `after`, in byte order. */
@@ -77,13 +93,29 @@ export class Records {
   /** All ops on the record, the earliest first. */
   history(key: string): HistoryEntry[] {
     return this.#guard(() => {
-      const writes = this.#tables.writes(key);
+      const writes = this.#tables.writeTables.all(key);
       const undone = undoneOps(writes);
       return inOrder(writes).map((write) => ({
         ...write,
         isUndone: undone.has(textOfOpId(write.order)),
       }));
     });
+  }
+
+  /** What the record's horizons stand for. */
+  base(key: string): Base {
+    return this.#guard(() => baseOf(this.#tables, key));
+  }
+
+  /** Records that grew beyond a limit. */
+  crowded(limits: HistoryLimits): readonly Crowded[] {
+    return this.#guard(() => this.#tables.writeTables.crowded(limits));
+  }
+
+  /** Body of a horizon that leaves so many ops as they are; undefined where none would spare anything. */
+  drawHorizon(key: string, keep: number): Uint8Array | undefined {
+    const { writeTables } = this.#tables;
+    return this.#guard(() => drawHorizon({ writes: writeTables.all(key), upTo: this.#upTo, keep }));
   }
 
   /** Conflicts that were met, the newest first. */
@@ -103,14 +135,15 @@ export class Records {
   /** Plans an undo; the owner makes the op of it. */
   planUndo(request: UndoRequest): PlannedUndo {
     return this.#guard(() => {
-      const key = this.#tables.keyOfOp(request.target);
+      const key = this.#tables.writeTables.keyOfOp(request.target);
       if (key === undefined) {
         const reason =
-          'no op on a record has this name here; events are facts and cannot be undone, ' +
-          'and a step in a document is taken back by the inverse step, which the device makes';
+          'no op on a record is kept here under this name; events are facts and cannot be undone, a step in a ' +
+          'document is taken back by the inverse step, which the device makes, and what lies before the horizon ' +
+          'of its record is no longer kept one by one: write what shall stand instead';
         return { key: undefined, plan: { kind: 'refused', reason } };
       }
-      return { key, plan: planUndo(this.#tables.writes(key), request) };
+      return { key, plan: planUndo(this.#tables, key, request) };
     });
   }
 }

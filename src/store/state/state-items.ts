@@ -8,7 +8,7 @@ import type { StateTables } from './state-tables.ts';
 export function* itemsOf(progress: FoldProgress, tables: StateTables): Generator<StateItem> {
   yield* progress.items();
   for (const [key, order] of tables.tombstones()) yield { type: 'tombstone', key, order };
-  for (const [key, write] of tables.allWrites()) yield { type: 'write', key, write };
+  for (const [key, write] of tables.writeTables.everywhere()) yield { type: 'write', key, write };
   for (const [key, write] of tables.events()) yield { type: 'event', key, write };
   for (const [key, field, write] of tables.fields()) yield { type: 'field', key, field, write };
   for (const [key, field, counter] of tables.counters()) {

@@ -3,14 +3,12 @@
  * written; events that are still gathered (event-gather.ts) have to be flushed before they are read.
  */
 import { compareBytes, concatBytes, utf8 } from '../../base/bytes.ts';
-import { ASSET_HASH_AT } from '../../merge/asset-version.ts';
 import type { LivingState } from '../../merge/digest.ts';
 import type { DocState } from '../../merge/doc/doc-state.ts';
 import type { DocChange } from '../../merge/doc/read-update.ts';
 import type { EventWrite, FieldWrite, FoldTarget } from '../../merge/fold.ts';
-import { type OpId, textOfOpId } from '../../merge/op-id.ts';
-import { encodeOrder, ORIGIN_AT, type WriteOrder } from '../../merge/order.ts';
-import { readUndo } from '../../merge/patch.ts';
+import type { OpId } from '../../merge/op-id.ts';
+import { encodeOrder, type WriteOrder } from '../../merge/order.ts';
 import {
   type Counter,
   NO_COUNTER,
@@ -18,26 +16,18 @@ import {
   type RecordState,
   type RecordWrite,
 } from '../../merge/record.ts';
-import { HLC_ZERO } from '../../model/hlc.ts';
-import { ASSET, encodeStampMark, UNDO } from '../../model/op.ts';
+import type { VersionVector } from '../../model/version-vector.ts';
 import { DocTables } from '../records/doc-tables.ts';
 import { type KeyIds, nameOf } from '../key-ids.ts';
 import { type CachedRecord, RecordCache } from '../records/record-cache.ts';
-import { eventOf, fieldOf, orderOf, rankOf, counterOf, writeOf } from '../rows.ts';
+import { counterOf, eventOf, fieldOf, orderOf, rankOf } from '../rows.ts';
+import { WriteTables } from '../records/write-tables.ts';
 import type { SqliteFile } from '../sqlite.ts';
 
 const PUT_EVENT = 'INSERT OR REPLACE INTO events (key_id, rank, body) VALUES (?, ?, ?)';
-const ADD_WRITE = `
-  INSERT OR IGNORE INTO writes (key_id, rank, kind, body, stamp) VALUES (?, ?, ?, ?, ?)`;
-const WRITE_OF_OP = `
-  SELECT rank, kind, body, stamp FROM writes INDEXED BY writes_by_op
-  WHERE substr(rank, 10) = ? AND key_id = ?`;
 const ALL_COUNTERS = `
   SELECT name, field, total, adds FROM keys JOIN counters ON counters.key_id = keys.id
   ORDER BY name, field`;
-const ALL_WRITES = `
-  SELECT name, rank, kind, body, stamp FROM keys JOIN writes ON writes.key_id = keys.id
-  ORDER BY name, rank`;
 const RECORD_KEYS = `
   SELECT name FROM keys WHERE name >= ? AND name < ? AND name > ? AND (
     EXISTS (SELECT 1 FROM fields WHERE key_id = keys.id) OR
@@ -52,27 +42,24 @@ const ALL_FIELDS = `
   SELECT name, field, rank, value FROM keys JOIN fields ON fields.key_id = keys.id
   ORDER BY name, field`;
 
-// The conditions are those of the indexes in schema.ts.
+// The condition is that of the index in schema.ts.
 const LATEST_ASSETS = `
   SELECT name, rank, value FROM fields JOIN keys ON keys.id = fields.key_id
   WHERE field = x'' ORDER BY substr(rank, 2, 8) DESC LIMIT ?`;
-const VERSIONS_BY_CONTENT = `
-  SELECT name, rank, kind, body FROM writes JOIN keys ON keys.id = writes.key_id
-  WHERE kind = ${ASSET} AND substr(body, ${ASSET_HASH_AT + 1}, 32) = ? LIMIT ?`;
 
 export class StateTables implements FoldTarget, LivingState {
   readonly #db: SqliteFile;
   readonly #keys: KeyIds;
   readonly #cache: RecordCache;
   readonly docTables: DocTables;
-  /** Names of the ops that undos name. */
-  readonly #undoTargets = new Set<string>();
+  readonly writeTables: WriteTables;
 
   constructor(db: SqliteFile, keys: KeyIds) {
     this.#db = db;
     this.#keys = keys;
     this.#cache = new RecordCache(db, keys);
     this.docTables = new DocTables(db, keys);
+    this.writeTables = new WriteTables(db, keys);
   }
 
   eventOrder(key: string): WriteOrder | undefined {
@@ -95,46 +82,44 @@ export class StateTables implements FoldTarget, LivingState {
     return this.#cache.get(key).tombstone;
   }
 
-  addWrite(key: string, { order, kind, body, stamp }: RecordWrite): boolean {
-    const mark = stamp === undefined ? null : encodeStampMark(stamp);
-    const values = [this.#keys.idOf(key), encodeOrder(order), kind, body, mark];
-    const added = this.#db.run(ADD_WRITE, values) > 0;
-    if (added && kind === UNDO) this.#noteTargets(body);
-    return added;
+  addWrite(key: string, write: RecordWrite): boolean {
+    return this.writeTables.add(key, write);
   }
 
-  writeOf(key: string, op: OpId): RecordWrite | undefined {
-    const id = this.#keys.find(key);
-    if (id === undefined) return undefined;
-    const row = this.#db.row(WRITE_OF_OP, [nameOfOp(op), id]);
-    return row === undefined ? undefined : writeOf(row);
+  dropWrites(key: string, vector: VersionVector, gone: readonly RecordWrite[]): void {
+    this.writeTables.dropCovered(key, vector, gone);
   }
 
   replaceWrite(key: string, before: RecordWrite, write: RecordWrite): void {
-    const sql = 'DELETE FROM writes WHERE key_id = ? AND rank = ?';
-    this.#db.run(sql, [this.#keys.idOf(key), encodeOrder(before.order)]);
-    this.addWrite(key, write);
+    this.writeTables.replace(key, before, write);
   }
 
-  /** All ops on the record, in the order in which the later prevails. */
-  writes(key: string): RecordWrite[] {
-    const id = this.#keys.find(key);
-    if (id === undefined) return [];
-    const sql = 'SELECT rank, kind, body, stamp FROM writes WHERE key_id = ? ORDER BY rank';
-    return this.#db.rows(sql, [id]).map((row) => writeOf(row));
+  writeOf(key: string, op: OpId): RecordWrite | undefined {
+    return this.writeTables.writeOf(key, op);
   }
 
-  isNamedByUndo(_key: string, op: OpId): boolean {
-    return this.#undoTargets.has(textOfOpId(op));
+  undosOf(key: string, op: OpId): readonly OpId[] {
+    return this.writeTables.undosOf(key, op);
   }
 
-  /** Key of the record that the op was made on. */
-  keyOfOp(op: OpId): string | undefined {
-    const sql = `
-      SELECT name FROM writes INDEXED BY writes_by_op JOIN keys ON keys.id = writes.key_id
-      WHERE substr(rank, 10) = ?`;
-    const row = this.#db.row(sql, [nameOfOp(op)]);
-    return row === undefined ? undefined : nameOf(row['name']);
+  registerWrites(key: string, field: string, below?: WriteOrder): Iterable<RecordWrite> {
+    return this.writeTables.registerWrites(key, field, below);
+  }
+
+  removes(key: string): Iterable<RecordWrite> {
+    return this.writeTables.removes(key);
+  }
+
+  writesAbove(key: string, above: WriteOrder | undefined): readonly RecordWrite[] {
+    return this.writeTables.writesAbove(key, above);
+  }
+
+  namersOf(key: string, op: OpId): readonly RecordWrite[] {
+    return this.writeTables.namersOf(key, op);
+  }
+
+  horizons(key: string): readonly RecordWrite[] {
+    return this.writeTables.horizons(key);
   }
 
   putTombstone(key: string, tombstone: WriteOrder): void {
@@ -150,9 +135,19 @@ export class StateTables implements FoldTarget, LivingState {
     this.docTables.merge(key, change, op);
   }
 
-  addToCounter(key: string, field: string, delta: bigint): void {
-    const counter = this.#cache.get(key).counters.get(field) ?? NO_COUNTER;
-    this.#cache.putCounter(key, field, plus(counter, delta));
+  addToCounter(key: string, field: string, delta: bigint, count: 1 | -1): void {
+    const counter = plus(this.#cache.get(key).counters.get(field) ?? NO_COUNTER, delta, count);
+    if (counter.adds === 0) this.#cache.dropCounter(key, field);
+    else this.#cache.putCounter(key, field, counter);
+  }
+
+  dropField(key: string, field: string): void {
+    this.#cache.dropField(key, field);
+  }
+
+  /** Names of the fields that stand, the asset's among them. */
+  fieldNames(key: string): Iterable<string> {
+    return this.#standing(key, ({ fields }) => fields).keys();
   }
 
   putCounter(key: string, field: string, counter: Counter): void {
@@ -189,16 +184,6 @@ export class StateTables implements FoldTarget, LivingState {
     return this.docTables.all();
   }
 
-  *allWrites(): Generator<readonly [string, RecordWrite]> {
-    for (const row of this.#db.each(ALL_WRITES)) yield [nameOf(row['name']), writeOf(row)];
-  }
-
-  /** Keys of the records that have ops. */
-  keysOfWrites(): string[] {
-    const sql = 'SELECT name FROM keys WHERE id IN (SELECT key_id FROM writes) ORDER BY name';
-    return this.#db.rows(sql).map((row) => nameOf(row['name']));
-  }
-
   *tombstones(): Generator<readonly [string, WriteOrder]> {
     this.flush();
     for (const row of this.#db.each(ALL_TOMBSTONES)) yield [nameOf(row['name']), orderOf(row)];
@@ -221,12 +206,6 @@ export class StateTables implements FoldTarget, LivingState {
     this.flush();
     const rows = this.#db.rows(LATEST_ASSETS, [limit]);
     return rows.map((row) => [nameOf(row['name']), fieldOf(row)] as const);
-  }
-
-  /** Versions that name the content, standing or not. */
-  versionsOf(sha256: Uint8Array, limit: number): (readonly [key: string, write: RecordWrite])[] {
-    const rows = this.#db.rows(VERSIONS_BY_CONTENT, [sha256, limit]);
-    return rows.map((row) => [nameOf(row['name']), writeOf(row)] as const);
   }
 
   /** Living fields of the record, by name; empty where there is none. */
@@ -262,25 +241,13 @@ export class StateTables implements FoldTarget, LivingState {
   load(): void {
     this.#cache.clear();
     this.docTables.clear();
-    this.#undoTargets.clear();
-    const rows = this.#db.rows('SELECT body FROM writes WHERE kind = ?', [UNDO]);
-    for (const row of rows) this.#noteTargets(row['body'] as Uint8Array);
-  }
-
-  #noteTargets(undoBody: Uint8Array): void {
-    for (const id of readUndo(undoBody) ?? []) this.#undoTargets.add(textOfOpId(id));
+    this.writeTables.load();
   }
 
   /** What `pick` takes of the record; nothing is made for a key that is not known. */
   #standing<T>(key: string, pick: (record: CachedRecord) => Map<string, T>): Map<string, T> {
     return this.#keys.find(key) === undefined ? new Map() : pick(this.#cache.get(key));
   }
-}
-
-/** What ends the rank of the op. */
-function nameOfOp({ origin, class: opClass, seq }: OpId): Uint8Array {
-  const order = { authority: 0, hlc: HLC_ZERO, origin, class: opClass, seq };
-  return encodeOrder(order).subarray(ORIGIN_AT);
 }
 
 function inByteOrder<T>(values: ReadonlyMap<string, T>): Map<string, T> {

@@ -15,6 +15,7 @@ import { fold, unfoldable } from '../../../src/merge/fold.ts';
 import { MemoryState } from '../../../src/merge/memory-state.ts';
 import { type OpId, textOfOpId } from '../../../src/merge/op-id.ts';
 import { encodeUndo } from '../../../src/merge/patch.ts';
+import { ListedOps } from '../../../src/merge/record/record-ops.ts';
 import { planUndo } from '../../../src/merge/undo.ts';
 import { encodePiece, encodePreview, GRID_BYTES } from '../../../src/model/asset-bytes.ts';
 import { ASSET, type StampedOp, UNDO } from '../../../src/model/op.ts';
@@ -82,8 +83,8 @@ describe('versions of an asset', () => {
     const writes = folded([FIRST, LENA]).writes(KEY);
     const target = { origin: DEVICE_A, class: 2, seq: 1 } as const;
     const wish = { target, authority: 4 };
-    assert.equal(planUndo(writes, { ...wish, cascade: false }).kind, 'refused');
-    const plan = planUndo(writes, { ...wish, cascade: true });
+    assert.equal(planUndo(new ListedOps(writes), KEY, { ...wish, cascade: false }).kind, 'refused');
+    const plan = planUndo(new ListedOps(writes), KEY, { ...wish, cascade: true });
     assert.deepEqual(plan.kind === 'ready' && plan.targets.map((id) => id.seq), [1, 2]);
   });
 });

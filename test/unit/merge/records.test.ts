@@ -14,6 +14,7 @@ import {
   readPatch,
   readUndo,
 } from '../../../src/merge/patch.ts';
+import { ListedOps } from '../../../src/merge/record/record-ops.ts';
 import { planUndo } from '../../../src/merge/undo.ts';
 import { ADD, AUTHORITY, type StampedOp, UNDO } from '../../../src/model/op.ts';
 import type { Origin } from '../../../src/model/origin.ts';
@@ -63,7 +64,7 @@ describe('conflicts', () => {
     assert.deepEqual(conflictsIn(otieno, lena, opened), ['concurrent b over a']);
     const resolved = write(OFFICE, 2, 4000, [lena, otieno]);
     assert.deepEqual(conflictsIn(opened, lena, otieno, resolved), []);
-    const plan = planUndo(folded(opened, lena, otieno, resolved).writes(KEY), {
+    const plan = planUndo(folded(opened, lena, otieno, resolved), KEY, {
       target: lena.op,
       authority: 4,
       cascade: false,
@@ -102,7 +103,7 @@ describe('planning an undo', () => {
   const built = write(DEVICE_A, 1, 2000, [opened]);
   const onTop = write(DEVICE_B, 1, 3000, [built]);
   const plan = (target: OpId, cascade = false, authority: number = AUTHORITY.operator): unknown => {
-    const planned = planUndo(folded(opened, built, onTop).writes(KEY), {
+    const planned = planUndo(folded(opened, built, onTop), KEY, {
       target,
       cascade,
       authority,
@@ -125,9 +126,17 @@ describe('planning an undo', () => {
   it('refuses what is undone already', () => {
     const undo = undoOf(onTop);
     const writes = folded(opened, built, onTop, undo).writes(KEY);
-    const again = planUndo(writes, { target: onTop.op, authority: 4, cascade: false });
+    const again = planUndo(new ListedOps(writes), KEY, {
+      target: onTop.op,
+      authority: 4,
+      cascade: false,
+    });
     assert.match(again.kind === 'refused' ? again.reason : '', /undone already/);
-    const redo = planUndo(writes, { target: undo.op, authority: 4, cascade: false });
+    const redo = planUndo(new ListedOps(writes), KEY, {
+      target: undo.op,
+      authority: 4,
+      cascade: false,
+    });
     assert.equal(redo.kind, 'ready');
   });
 });

@@ -1,0 +1,95 @@
+/**
+ * Who is undone (MERGE.md §3). `undoneOps` is the definition over all ops of a record. The others give the same answer from
+ * the few ops that have a part in it: whoever names the op, whoever names those, and so on. In a record with ten thousand
+ * ops that is mostly nobody.
+ */
+import { UNDO } from '../../model/op.ts';
+import { type OpId, textOfOpId } from '../op-id.ts';
+import { compareTimes, type WriteOrder } from '../order.ts';
+import { readUndo } from '../patch.ts';
+import type { RecordWrite } from '../record.ts';
+import type { RecordOps } from './record-ops.ts';
+
+/** An op that the coming of an undo has taken away, or brought back. */
+export interface Flip {
+  readonly write: RecordWrite;
+  readonly isUndone: boolean;
+}
+
+/**
+ * Names of the ops that are undone. An undo reaches what is earlier than itself and bears no higher authority; from
+ * the latest to the earliest, each is known to count or not before what it names is met.
+ */
+export function undoneOps(writes: Iterable<RecordWrite>): Set<string> {
+  const undone = new Set<string>();
+  const byName = new Map<string, RecordWrite>();
+  const undos: RecordWrite[] = [];
+  for (const write of writes) {
+    byName.set(textOfOpId(write.order), write);
+    if (write.kind === UNDO) undos.push(write);
+  }
+  for (const undo of undos.toSorted((a, b) => compareTimes(b.order, a.order))) {
+    if (undone.has(textOfOpId(undo.order))) continue;
+    for (const id of readUndo(undo.body) ?? []) {
+      const target = byName.get(textOfOpId(id));
+      if (target !== undefined && mayUndo(undo.order, target.order)) undone.add(textOfOpId(id));
+    }
+  }
+  return undone;
+}
+
+/** Whether an undo of order `undo` reaches an op of order `target`. */
+export function mayUndo(undo: WriteOrder, target: WriteOrder): boolean {
+  return undo.authority >= target.authority && compareTimes(undo, target) > 0;
+}
+
+/** Whether the op, which is kept, is undone. */
+export function isUndone(ops: RecordOps, key: string, op: OpId): boolean {
+  if (ops.undosOf(key, op).length === 0) return false;
+  const part = new Map<string, RecordWrite>();
+  addWithUndos(ops, key, [op], part);
+  return undoneOps(part.values()).has(textOfOpId(op));
+}
+
+/** What has changed now that `undo` is kept, which was not before. */
+export function flipsOf(ops: RecordOps, key: string, undo: RecordWrite): Flip[] {
+  const reached: OpId[] = [];
+  const met = new Set<string>();
+  const open = [...(readUndo(undo.body) ?? [])];
+  for (let id = open.pop(); id !== undefined; id = open.pop()) {
+    const name = textOfOpId(id);
+    const write = met.has(name) ? undefined : ops.writeOf(key, id);
+    met.add(name);
+    if (write === undefined) continue;
+    reached.push(write.order);
+    if (write.kind === UNDO) open.push(...(readUndo(write.body) ?? []));
+  }
+  const part = new Map<string, RecordWrite>();
+  addWithUndos(ops, key, [undo.order, ...reached], part);
+  const after = undoneOps(part.values());
+  const own = textOfOpId(undo.order);
+  const before = undoneOps([...part.values()].filter(({ order }) => textOfOpId(order) !== own));
+  return reached.flatMap((id) => {
+    const name = textOfOpId(id);
+    const write = part.get(name);
+    const isNow = after.has(name);
+    return write === undefined || isNow === before.has(name) ? [] : [{ write, isUndone: isNow }];
+  });
+}
+
+/** Adds the ops, the undos that name them, the undos that name those … */
+function addWithUndos(
+  ops: RecordOps,
+  key: string,
+  ids: readonly OpId[],
+  part: Map<string, RecordWrite>,
+): void {
+  const open = [...ids];
+  for (let id = open.pop(); id !== undefined; id = open.pop()) {
+    const name = textOfOpId(id);
+    const write = part.has(name) ? undefined : ops.writeOf(key, id);
+    if (write === undefined) continue;
+    part.set(name, write);
+    open.push(...ops.undosOf(key, id));
+  }
+}
