@@ -317,10 +317,7 @@ export class Door {
     return vector;
   }
 
-  /**
-   * Notes the progress in the journal. The owner calls this, and waits until it is durable, before it
-   * releases a part of the journal; see progress.ts.
-   */
+  /** Notes the progress in the journal (progress.ts): durable, before a part of the journal is released. */
   noteProgress(): Lsn {
     const note = encodeNote({ vector: this.vector(), lastHlc: this.#options.hlc.last });
     const lsn = this.#append(note, LOG);
