@@ -3,10 +3,9 @@
  * which words a client is turned away. Opening the session is the connection's own business (client.ts).
  */
 import { messageOf } from '../base/errors.ts';
-import { isTopicName } from '../model/topic.ts';
+import { isReservedTopic, isTopicName } from '../model/topic.ts';
 import type { Credentials, Gatekeeper, Principal, PublishDoor } from './contract.ts';
 import type { BrokerLimits } from './limits.ts';
-import { isReservedTopic } from './publishing/publish-reader.ts';
 import { connackFrame, MQTT5_REFUSAL_FRAME } from './wire/frames.ts';
 import * as packets from './wire/packets.ts';
 import { type Connect, type ForeignConnect, PacketError } from './wire/packets.ts';

@@ -12,7 +12,7 @@ import { isLongerThan, utf8 } from '../base/bytes.ts';
 import { CborWriter } from '../codec/writer.ts';
 import { type ClassName, classNamed, type OpClass, TELEMETRY } from '../model/class.ts';
 import { KEY_BYTES_MAX } from '../model/op.ts';
-import { topicMatches } from '../model/topic.ts';
+import { isReservedTopic, topicMatches } from '../model/topic.ts';
 
 export interface CaptureRule {
   readonly filter: string;
@@ -37,7 +37,6 @@ export interface RouteCapture {
 }
 
 const GENERATION_TOPICS_MAX = 2048;
-const RESERVED = ['sync/', 'hub/', '$'];
 const PASS: Capture = { kind: 'pass' };
 const TOO_LONG: Capture = { kind: 'too-long' };
 
@@ -73,7 +72,7 @@ export class CaptureRules {
 
   #classOf(topic: string): OpClass | undefined {
     if (topic === 'sync' || topic === 'hub') return undefined;
-    if (RESERVED.some((prefix) => topic.startsWith(prefix))) return undefined;
+    if (topic.startsWith('sync/') || isReservedTopic(topic)) return undefined;
     if (this.#rules.length === 0) return TELEMETRY;
     const rule = this.#rules.find(({ filter }) => topicMatches(filter, topic));
     return rule === undefined || rule.keep === 'none' ? undefined : classNamed(rule.class);

@@ -26,12 +26,21 @@ function isTopicText(text: string): boolean {
   return levels <= LEVELS_MAX;
 }
 
-/** True where `topic` is one of those that `filter` names. Wildcards at the front do not match `$…` [MQTT-4.7.2-1]. */
+/**
+ * True where the broker itself speaks and clients only listen: `$…` and `hub/…`. Wildcards at the front do not match these: the
+ * standard says so of `$…` [MQTT-4.7.2-1], and who listens to a whole site (`#`, `+/+`) means its devices. Takes a topic or
+ * its first level.
+ */
+export function isReservedTopic(topic: string): boolean {
+  return topic.startsWith('$') || topic === 'hub' || topic.startsWith('hub/');
+}
+
+/** True where `topic` is one of those that `filter` names. */
 export function topicMatches(filter: string, topic: string): boolean {
   const wanted = filter.split('/');
   const levels = topic.split('/');
   const first = wanted[0];
-  if (topic.startsWith('$') && (first === '+' || first === '#')) return false;
+  if ((first === '+' || first === '#') && isReservedTopic(topic)) return false;
   for (const [index, want] of wanted.entries()) {
     if (want === '#') return true;
     if (index >= levels.length) return false;

@@ -11,6 +11,7 @@
  * with the topic.
  */
 import type { Role } from '../model/op.ts';
+import { isReservedTopic } from '../model/topic.ts';
 
 export interface Principal {
   /** User name in mode `password`, client id in mode `open`. */
@@ -70,7 +71,7 @@ export class Acl {
 
 /** What the protocol forbids whatever was granted. */
 export function isOpenToPublishers(who: Principal, topic: string): boolean {
-  if (topic.startsWith('$') || topic === 'hub' || topic.startsWith('hub/')) return false;
+  if (isReservedTopic(topic)) return false;
   return isOpenToReaders(who, topic);
 }
 

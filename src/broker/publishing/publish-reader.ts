@@ -2,6 +2,7 @@
  * Reads the PUBLISH packets of one client. What is the same for every message of a topic is found out once: the
  * text, whether it is a topic name, whether this client may publish there.
  */
+import { isReservedTopic } from '../../model/topic.ts';
 import type { Gatekeeper, Principal, Qos } from '../contract.ts';
 import type { Topic, TopicTable } from '../topics/message.ts';
 import type { PublishPacket } from '../topics/publication.ts';
@@ -11,11 +12,6 @@ import { PacketError } from '../wire/packets.ts';
 const ROUTES_MAX = 64;
 /** Up to this length a topic is compared byte by byte with the last one, which is quicker than making a string. */
 const COMPARED_BYTES_MAX = 64;
-
-/** The hub speaks here; clients only listen. */
-export function isReservedTopic(name: string): boolean {
-  return name.startsWith('$') || name.startsWith('hub/');
-}
 
 export interface Route {
   readonly topic: Topic;

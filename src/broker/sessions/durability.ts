@@ -9,8 +9,8 @@
  */
 import type { Cancel, Timers } from '../../base/clock.ts';
 import { HubError } from '../../base/errors.ts';
+import { isReservedTopic } from '../../model/topic.ts';
 import type { LoggedItem, LoggedPublish, Lsn, SessionLog } from '../contract.ts';
-import { isReservedTopic } from '../publishing/publish-reader.ts';
 import { bytesOfPayload, type Message, type Topic, type TopicTable } from '../topics/message.ts';
 import type { RetainedStore } from '../topics/retained.ts';
 import type { LaneProgress, SessionRecord } from './session-records.ts';

@@ -2,6 +2,7 @@
  * Retained messages: the last one of each topic, in a tree of levels, so that a filter finds its own without
  * looking at the rest. Bounded in number and bytes; what does not fit is not retained, and the caller counts it.
  */
+import { isReservedTopic } from '../../model/topic.ts';
 import { type Message, messageBytes } from './message.ts';
 
 interface Level {
@@ -126,7 +127,7 @@ function collect(
     collectAll(level, depth === 0, found);
   } else if (want === '+') {
     for (const [text, next] of level.next) {
-      if (depth > 0 || !text.startsWith('$')) collect(next, filter, depth + 1, found);
+      if (depth > 0 || !isReservedTopic(text)) collect(next, filter, depth + 1, found);
     }
   } else {
     const next = level.next.get(want);
@@ -134,10 +135,10 @@ function collect(
   }
 }
 
-/** The level and all below it; at the root without `$…` [MQTT-4.7.2-1]. */
+/** The level and all below it; at the root without what stands apart. */
 function collectAll(level: Level, isRoot: boolean, found: RetainedSlot[]): void {
   if (level.slot !== undefined) found.push(level.slot);
   for (const [text, next] of level.next) {
-    if (!isRoot || !text.startsWith('$')) collectAll(next, false, found);
+    if (!isRoot || !isReservedTopic(text)) collectAll(next, false, found);
   }
 }

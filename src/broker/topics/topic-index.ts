@@ -4,6 +4,7 @@
  *
  * A subscriber whose filters overlap is found once, with the highest QoS among them [MQTT-3.3.5-1].
  */
+import { isReservedTopic } from '../../model/topic.ts';
 import type { Qos } from '../contract.ts';
 
 export interface Match<S> {
@@ -124,8 +125,7 @@ function collect<S>(
   depth: number,
   found: Map<S, Qos>,
 ): void {
-  // Wildcards at the front do not match `$…` [MQTT-4.7.2-1].
-  const wildcards = depth > 0 || topic[0]?.startsWith('$') !== true;
+  const wildcards = depth > 0 || !isReservedTopic(topic[0] ?? '');
   if (wildcards) add(level.below, found);
   if (depth === topic.length) {
     add(level.here, found);

@@ -129,6 +129,17 @@ describe('topics', () => {
     assert.deepEqual(heard, ['suback 3: 0', 'publish $SYS/broker/version x qos0 retained']);
   });
 
+  test('wildcards at the front do not match hub/… either: who hears all devices hears the devices', async () => {
+    const site = new Site();
+    const probe = await site.client('a');
+    await probe.send(mqtt.subscribe(1, ['#', 0], ['+/+', 0]));
+    site.broker.publish('hub/time', Buffer.from('x'), { retain: true });
+    assert.deepEqual(await probe.send(mqtt.subscribe(2, ['+/+', 0])), ['suback 2: 0']);
+    const heard = await probe.send(mqtt.subscribe(3, ['hub/+', 0]));
+    assert.deepEqual(heard, ['suback 3: 0', 'publish hub/time x qos0 retained']);
+    assert.deepEqual(await probe.send(mqtt.publish('hubs/a', '1')), ['publish hubs/a 1 qos0']);
+  });
+
   test('[MQTT-4.7.3-3] a topic of the greatest length we take, and one byte more', async () => {
     const site = new Site();
     const probe = await site.client('a');
