@@ -2,7 +2,9 @@
  * What the power brain is held to, as figures: each policy lives through the same weather and load, and ours is
  * measured against the others. Every line says what it compares, so that nobody has to believe a verdict.
  */
-import type { Evaluation, Policy } from './world/light-model.ts';
+import { ALARM, RECORD, TELEMETRY } from '../model/class.ts';
+import { type Darkness, darknessOf } from './darkness.ts';
+import type { Course, Evaluation, Policy, SitePreset } from './world/light-model.ts';
 
 export interface Measure {
   readonly name: string;
@@ -18,9 +20,6 @@ const DOWN_POINTS = 0.005;
 const ALARM_POINTS = 0.02;
 const LATE_POINTS = 0.01;
 const ENERGY_RATIO = 0.5;
-const ALARM = 0;
-const RECORD = 2;
-const TELEMETRY = 3;
 
 export function measuresOf(by: EvaluationByPolicy): Measure[] {
   const { never, hourly, oracle, heliograph } = by;
@@ -43,10 +42,20 @@ export function measuresOf(by: EvaluationByPolicy): Measure[] {
   ];
 }
 
-/**
- * Whether any policy could hold the site's uptime and the deadlines of records at once here: even the fewest sessions
- * that keep the deadlines take the site down for longer than is allowed where this is false.
- */
-export function isAttainable({ never, deadlines }: EvaluationByPolicy): boolean {
-  return deadlines.downRatio <= never.downRatio + DOWN_POINTS;
+/** What stands against holding the site's uptime and the deadlines of records at once. */
+export type Attainable =
+  | { readonly kind: 'yes' }
+  /** The fewest sessions that keep the deadlines take the site down for longer than is allowed. */
+  | { readonly kind: 'doubtful' }
+  /** No policy can, whatever it knows. */
+  | { readonly kind: 'no'; readonly darkness: Darkness };
+
+export function attainable(by: EvaluationByPolicy, course: Course, preset: SitePreset): Attainable {
+  const { never, hourly, deadlines } = by;
+  const darkness = darknessOf(course, preset, never.downRatio + DOWN_POINTS);
+  const lateMax = hourly.lateRatio[RECORD] + LATE_POINTS;
+  if (darkness !== undefined && darkness.recordsLateRatio > lateMax)
+    return { kind: 'no', darkness };
+  const isKept = deadlines.downRatio <= never.downRatio + DOWN_POINTS;
+  return isKept ? { kind: 'yes' } : { kind: 'doubtful' };
 }

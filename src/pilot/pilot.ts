@@ -24,6 +24,7 @@ import { type FaultEvent, faultText, type PlannedFault, planFaults } from './wor
 import { HubClock } from './world/hub-clock.ts';
 import { HubLife, type HubWorld } from './hub-life.ts';
 import { pilotFiles } from './world/pilot-files.ts';
+import { CUT_OFF_RATIO, RESTART_RATIO } from './world/light-model.ts';
 import { LINK_DELAY_MS, PilotLink } from './world/pilot-link.ts';
 import { Recorder } from './recorder.ts';
 import { RegionLife } from './region-life.ts';
@@ -394,8 +395,8 @@ function siteOf({ preset, sky, startMs }: Scenario, isMended: () => boolean): Si
       baseWatts: preset.baseWatts,
       radioWatts: 0,
       startRatio: 0.7,
-      cutOffRatio: 0.1,
-      restartRatio: 0.25,
+      cutOffRatio: CUT_OFF_RATIO,
+      restartRatio: RESTART_RATIO,
     },
     startMs,
   );

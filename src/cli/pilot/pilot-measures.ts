@@ -2,10 +2,11 @@
 import type { ExitCode, CliIo } from '../io.ts';
 import { EXIT } from '../io.ts';
 import type { Args } from '../args.ts';
-import { evaluate, POLICIES, PRESETS } from '../../pilot/world/light-model.ts';
+import { evaluate, POLICIES, PRESETS, undisturbedCourse } from '../../pilot/world/light-model.ts';
 import {
+  type Attainable,
+  attainable,
   type EvaluationByPolicy,
-  isAttainable,
   type Measure,
   measuresOf,
 } from '../../pilot/measures.ts';
@@ -15,7 +16,7 @@ interface Row {
   readonly preset: string;
   readonly weather: string;
   readonly measures: readonly Measure[];
-  readonly attainable: boolean;
+  readonly attainable: Attainable;
 }
 
 export function policiesOf(scenario: Scenario): EvaluationByPolicy {
@@ -34,34 +35,65 @@ export function measureAll(scenarios: readonly Scenario[], args: Args, io: CliIo
       const by = policiesOf({ ...scenario, preset });
       const { weather } = scenario;
       const row = { preset: preset.name, weather, measures: measuresOf(by) };
-      rows.push({ ...row, attainable: isAttainable(by) });
+      const course = undisturbedCourse({ ...scenario, preset });
+      rows.push({ ...row, attainable: attainable(by, course, preset) });
       if (!args.has('json'))
         io.stdout(`${rows.length === 1 ? headOf(row.measures) : ''}${lineOf(rows.at(-1) as Row)}`);
     }
   }
   const measures = rows.flatMap((row) => row.measures);
-  const missed = measures.filter(({ holds }) => !holds).length;
-  if (args.has('json'))
-    io.stdout(`${JSON.stringify({ rows, measures: measures.length, missed })}\n`);
-  else io.stdout(`\n${measures.length - missed} of ${measures.length} measures hold.\n${NOTE}`);
-  return missed === 0 ? EXIT.done : EXIT.failed;
+  const missed = missedIn(rows);
+  const beyond = missedIn(rows.filter((row) => row.attainable.kind === 'no'));
+  if (args.has('json')) {
+    io.stdout(`${JSON.stringify({ rows, measures: measures.length, missed, beyond })}\n`);
+  } else {
+    const proofs = rows.flatMap(proofOf);
+    io.stdout(`\n${measures.length - missed} of ${measures.length} measures hold.\n${NOTE}`);
+    if (proofs.length > 0) io.stdout(`\nToo dark for any policy:\n${proofs.join('\n')}\n`);
+  }
+  return missed === beyond ? EXIT.done : EXIT.failed;
 }
 
-const NOTE = `Each cell: what was measured, and in brackets the most that is allowed. "too dark": even the fewest sessions that
-keep the deadlines take this site down for longer than is allowed; no policy can hold all measures there.
+function missedIn(rows: readonly Row[]): number {
+  return rows.flatMap((row) => row.measures).filter(({ holds }) => !holds).length;
+}
+
+const NOTE = `Each cell: what was measured, and in brackets the most that is allowed. "dark": even the fewest sessions that keep
+the deadlines take this site down for longer than is allowed. "too dark": no policy can hold all measures there, as told below.
 `;
+
+/** The bookkeeping that shows it (pilot/darkness.ts). */
+function proofOf({ preset, weather, attainable: outlook }: Row): string[] {
+  if (outlook.kind !== 'no') return [];
+  const { fromDay, toDay, spareWh, sessions, sessionsNeeded, recordsLateRatio } = outlook.darkness;
+  return [
+    `${nameOf(weather)}, ${preset}: from day ${fromDay.toFixed(1)} to ${toDay.toFixed(1)} the sun leaves ${spareWh.toFixed(1)} Wh for sync, ${sessions} sessions,` +
+      ` if the site shall not be down for longer than is allowed. Records need ${sessionsNeeded}:` +
+      ` at least ${(100 * recordsLateRatio).toFixed(1)} % of the month's would be late.`,
+  ];
+}
+
+const MARKS: Readonly<Record<Attainable['kind'], string>> = {
+  yes: '',
+  doubtful: '  dark',
+  no: '  too dark',
+};
+
+function nameOf(weather: string): string {
+  return weather.split('/').at(-1) ?? weather;
+}
 
 function headOf(measures: readonly Measure[]): string {
   const names = measures.map(({ name }) => name.padStart(20));
   return `${'weather'.padEnd(14)}${'site'.padEnd(16)}${names.join('')}\n`;
 }
 
-function lineOf({ preset, weather, measures, attainable }: Row): string {
+function lineOf({ preset, weather, measures, attainable: outlook }: Row): string {
   const cells = measures.map(({ name, value, limit, holds }) => {
     const shown = (figure: number): string =>
       name.startsWith('Wh') ? figure.toFixed(3) : (100 * figure).toFixed(1);
     return `${holds ? '' : '! '}${shown(value)} (${shown(limit)})`.padStart(20);
   });
-  const place = weather.split('/').at(-1) ?? weather;
-  return `${place.slice(0, 13).padEnd(14)}${preset.padEnd(16)}${cells.join('')}${attainable ? '' : '  too dark'}\n`;
+  const place = nameOf(weather).slice(0, 13).padEnd(14);
+  return `${place}${preset.padEnd(16)}${cells.join('')}${MARKS[outlook.kind]}\n`;
 }

@@ -1,6 +1,6 @@
 /**
  * The field devices: meters with a reading every five minutes, a door that raises alarms, a camera, and phones that
- * write records with the SDK's ops. They keep what has no acknowledgement and hand it in again, as QoS 1 does, and
+ * write records and shared documents with the SDK's ops. They keep what has no acknowledgement and hand it in again, as QoS 1 does, and
  * fall silent while the site has no power. Dice are rolled whether or not anybody is up: the weather of faults
  * changes nothing about what the devices have to say.
  */
@@ -19,13 +19,14 @@ import {
   RECORD,
   TELEMETRY,
 } from '../../model/class.ts';
-import { encodeOp, PATCH } from '../../model/op.ts';
+import { DOC, encodeOp, type Op, PATCH } from '../../model/op.ts';
 import { laneOf, type Origin } from '../../model/origin.ts';
 import { seqIn } from '../../model/version-vector.ts';
 import type { SeededRandom } from '../../platform/sim/random.ts';
 import type { Books, TrackedOp } from '../books.ts';
 import type { HubLife } from '../hub-life.ts';
 import { MINUTE_MS } from '../scenario.ts';
+import { SharedNotes } from './shared-notes.ts';
 
 interface Message {
   readonly class: OpClass;
@@ -75,6 +76,10 @@ const PHONES_RATIO = 0.1;
 const ALARMS_PER_DAY = 1;
 const COMMANDS_PER_DAY = 1;
 const RECORDS_PER_PHONE = 12;
+/** Of what phones write, every fourth is an edit of a document. */
+const EDIT_EVERY = 4;
+/** Yjs clients. */
+const FIRST_WRITER = 1_001;
 const PREVIEWS_PER_DAY = 6;
 const PREVIEW_BYTES = 20_000;
 /** A file of two megabytes, in pieces as the camera sends them. */
@@ -92,6 +97,7 @@ export class Devices {
   readonly #meters: number;
   readonly #phones: readonly Phone[];
   readonly #noise: Uint8Array;
+  readonly #notes: SharedNotes;
   #unacked: Message[] = [];
   #pending: Pending[] = [];
   /** Numbers that the hub has given out, by class: what the pilot expects of its journal. */
@@ -114,6 +120,7 @@ export class Devices {
       waiting: [],
     }));
     this.#noise = random.bytes(FILE_PART_BYTES);
+    this.#notes = new SharedNotes(random.fork('notes'));
   }
 
   /** One minute of the site: what happens is said, and what has no acknowledgement is handed in again. */
@@ -213,7 +220,9 @@ export class Devices {
       }
     }
     for (const [index, phone] of this.#phones.entries()) {
-      if (dice.records[index] === true) this.#write(phone, nowMs);
+      if (dice.records[index] !== true) continue;
+      this.#records += 1;
+      this.#write(phone, nowMs, this.#wordsOf(phone, FIRST_WRITER + index));
     }
   }
 
@@ -258,18 +267,29 @@ export class Devices {
     this.#pending.push({ lsn: admission.lsn, tracked, message });
   }
 
-  #write(phone: Phone, nowMs: number): void {
+  /** A visit, or a line in a document that others write in too. */
+  #wordsOf(phone: Phone, writer: number): Pick<Op, 'kind' | 'key' | 'body'> {
+    if (this.#records % EDIT_EVERY === 0) {
+      const { key, update } = this.#notes.write(
+        writer,
+        `visit ${this.#records} by ${phone.name}. `,
+      );
+      return { kind: DOC, key, body: update };
+    }
+    const key = `visits/${below(this.#random, 200)}`;
+    const fields = { note: `visit ${this.#records}`, by: phone.name, state: 'done' };
+    return { kind: PATCH, key, body: encodePatch(fields) };
+  }
+
+  #write(phone: Phone, nowMs: number, words: Pick<Op, 'kind' | 'key' | 'body'>): void {
     phone.seq += 1;
-    this.#records += 1;
     const bytes = encodeOp({
       origin: phone.origin,
       class: RECORD,
       seq: phone.seq,
       hlc: { ms: Math.floor(nowMs), counter: 0 },
       clock: { quality: 'ntp', bootId: 1, monotonicMs: Math.floor(nowMs % 1e9) },
-      kind: PATCH,
-      key: `visits/${below(this.#random, 200)}`,
-      body: encodePatch({ note: `visit ${this.#records}`, by: phone.name, state: 'done' }),
+      ...words,
     });
     phone.waiting.push({ bytes, tracked: this.#books.born(RECORD, nowMs), seq: phone.seq });
   }

@@ -51,7 +51,11 @@ export interface SitePreset {
   readonly alarmsStopPct?: number;
 }
 
-/** Of the battery: what a session over these takes is below what any gauge can tell, so alarms go almost to the cut-off. */
+/**
+ * Percent at which alarms stop, above the battery's own cut-off at ten: five sessions of a satellite terminal; over the
+ * others one takes less than any gauge can tell.
+ */
+const ALARMS_STOP_PCT = 12;
 const CHEAP_ALARMS_STOP_PCT = 10.5;
 
 export const SMALL_SATELLITE: SitePreset = {
@@ -61,6 +65,7 @@ export const SMALL_SATELLITE: SitePreset = {
   baseWatts: 3.2,
   link: 'satellite',
   sessionMinutes: 3,
+  alarmsStopPct: ALARMS_STOP_PCT,
 };
 export const SMALL_LTE: SitePreset = {
   ...SMALL_SATELLITE,
@@ -237,18 +242,34 @@ function chooserOf(options: EvaluationOptions): Choose {
   return heliographOf(options);
 }
 
-/** Lives through the same weather once without sync, to know what will come. */
-function oracleOf(options: EvaluationOptions): Choose {
+/** By minute: Wh in the battery, Wh spilt because it was full, and whether the site had power. */
+export interface Course {
+  readonly storedWh: readonly number[];
+  readonly spiltWh: readonly number[];
+  readonly isOn: readonly boolean[];
+}
+
+/** The same weather and load without any sync. */
+export function undisturbedCourse(options: Omit<EvaluationOptions, 'policy'>): Course {
   const { preset, startMs, days } = options;
   const site = siteOf(options);
   const storedWh: number[] = [];
   const spiltWh: number[] = [];
+  const isOn: boolean[] = [];
   for (let minute = 0; minute < days * DAY_MINUTES; minute++) {
     const before = site.totals.curtailedWh;
     site.advance(startMs + minute * MINUTE_MS);
     storedWh.push(site.socRatio * preset.capacityWh);
     spiltWh.push(site.totals.curtailedWh - before);
+    isOn.push(site.on);
   }
+  return { storedWh, spiltWh, isOn };
+}
+
+/** Knows what will come. */
+function oracleOf(options: EvaluationOptions): Choose {
+  const { preset } = options;
+  const { storedWh, spiltWh } = undisturbedCourse(options);
   const { capacityWh } = preset;
   const reserveWh = (presetThresholds(preset).percent.alarmsStop / 100) * capacityWh;
   const { sessionWh } = LINK_COSTS[preset.link];
@@ -304,7 +325,11 @@ function heliographOf({ preset, place, startMs, seed }: EvaluationOptions): Choo
   };
 }
 
-function siteOf({ preset, sky, startMs }: EvaluationOptions): SimSite {
+/** The battery's own guard switches the site off, and on again. */
+export const CUT_OFF_RATIO = 0.1;
+export const RESTART_RATIO = 0.25;
+
+function siteOf({ preset, sky, startMs }: Omit<EvaluationOptions, 'policy'>): SimSite {
   const { panelWatts, capacityWh, baseWatts } = preset;
   return new SimSite(
     {
@@ -315,8 +340,8 @@ function siteOf({ preset, sky, startMs }: EvaluationOptions): SimSite {
       baseWatts,
       radioWatts: 0,
       startRatio: 0.7,
-      cutOffRatio: 0.1,
-      restartRatio: 0.25,
+      cutOffRatio: CUT_OFF_RATIO,
+      restartRatio: RESTART_RATIO,
     },
     startMs,
   );

@@ -79,7 +79,8 @@ export function decide(input: GovernorInput, memory: GovernorMemory): Decision {
     riding: CLASSES.filter((opClass) => permissions[opClass] !== 'no'),
     deferred,
     why: whyOf(situation, going, deferred, level, input),
-    readyToPowerOff: situation.state === 'shutdown' && isReadyToPowerOff(memory.power, level),
+    // From then on until the shutdown ends: what is left starts the hub again when the sun is back.
+    readyToPowerOff: situation.state === 'shutdown' && memory.power.drained,
     ...(backAt === undefined ? {} : { backAtMs: backAt }),
     numbers: numbersOf(input, level),
   };
@@ -95,12 +96,6 @@ function whyOf(
   const why = sentenceOf(situation.state, going, deferred, levelText(level), timeOf);
   if (!situation.byHand || byHandUntilMs === undefined) return why;
   return `sent by hand until ${timeOf(wallMs + byHandUntilMs - nowMs)}: ${why}`;
-}
-
-/** Below the last threshold, and from then on until the shutdown ends: what is left starts the hub again when the sun is back. */
-function isReadyToPowerOff({ drained }: StateMemory, level: Level | undefined): boolean {
-  if (level === undefined) return false;
-  return drained || level.value < level.thresholds.shutdown.pause;
 }
 
 /** In shutdown, when the sun has probably filled the battery to the restart level. */

@@ -39,17 +39,17 @@ const GATHER_MS: Readonly<Record<LinkKind, { readonly free: number; readonly fai
   carried: { free: 0, fair: 0 },
 };
 
-/** A deadline is near when a twentieth of it is left, or twenty minutes where that is more: time for a second try. */
-const URGENT_RATIO = 0.05;
-const URGENT_MS = 20 * MINUTE_MS;
+/** A deadline is near when so much of it is left, or twelve minutes where that is more: time for a second try, and no more. */
+const URGENT_RATIO = 0.03;
+const URGENT_MS = 12 * MINUTE_MS;
 
-/** Before a class is paused for longer than its deadline allows, what has waited this long goes. */
+/** Before all is paused for longer than the deadline allows, what has waited this long goes. */
 const LAST_CALL_AGE_MS = 45 * MINUTE_MS;
 /** The same where a session takes less of the battery than its gauge can tell. */
 const CHEAP_CALL_AGE_MS = 15 * MINUTE_MS;
 const UNNOTICED_RATIO = 0.001;
-/** The last call comes this many points above the threshold, or volts of a 12 V battery. */
-const LAST_CALL_POINTS = 1.5;
+/** The last call's distance from that level where a session takes next to nothing; else a second session's worth. */
+const CHEAP_CALL_POINTS = 1.5;
 
 export interface Situation {
   readonly state: PowerState;
@@ -137,17 +137,14 @@ function isCheap({ link, budget }: Situation): boolean {
   return link.sessionWh <= UNNOTICED_RATIO * (budget?.capacityWh ?? 0);
 }
 
-/** Just above the level below which the class is paused, on the way down, and not back in time. */
+/** Just above the level below which everything is paused, on the way down, and not back in time: one session, as late as can be. */
 function isLastCall(opClass: OpClass, situation: Situation): boolean {
-  const { budget, socPct, state, thresholds, deadlinesMs } = situation;
+  const { budget, socPct, thresholds, deadlinesMs, link } = situation;
   if (budget === undefined || socPct === undefined) return false;
-  const { telemetry, alarmsStop, shutdown } = thresholds;
-  const [pause, resume] =
-    state === 'critical' ? [alarmsStop, shutdown.resume] : [telemetry.pause, telemetry.resume];
-  if (socPct > pause + LAST_CALL_POINTS) return false;
-  if (isCheap(situation)) return true;
-  const fallsInMs = budget.fallsTo(pause);
-  if (fallsInMs === undefined) return false;
-  const backInMs = budget.risesTo(resume) ?? Infinity;
+  const { alarmsStop, shutdown } = thresholds;
+  if (isCheap(situation)) return socPct <= alarmsStop + CHEAP_CALL_POINTS;
+  const spareWh = ((socPct - alarmsStop) / 100) * budget.capacityWh;
+  if (spareWh > 2 * link.sessionWh || budget.fallsTo(alarmsStop) === undefined) return false;
+  const backInMs = budget.risesTo(shutdown.resume) ?? Infinity;
   return backInMs > urgentMs(opClass, deadlinesMs) - LAST_CALL_AGE_MS;
 }

@@ -38,6 +38,8 @@ export interface StateMemory {
   readonly known: LevelState | undefined;
   /** In shutdown: the battery was so low that the site might have been switched off. */
   readonly drained: boolean;
+  /** Readings in a row that said so. */
+  readonly drainVotes: number;
   readonly unit: Unit | undefined;
   readonly samples: readonly Sample[];
   readonly votes: readonly LevelState[];
@@ -49,6 +51,7 @@ export const FIRST_STATE: StateMemory = {
   sinceMs: -Infinity,
   known: undefined,
   drained: false,
+  drainVotes: 0,
   unit: undefined,
   samples: [],
   votes: [],
@@ -58,6 +61,8 @@ export const FIRST_STATE: StateMemory = {
 const MEDIAN_MS = 5 * 60_000;
 const SAMPLES_MAX = 64;
 const VOTES = 3;
+/** In points; between volts there is always less. */
+const RESTART_GAP_MAX = 3.5;
 export const DWELL_MS = 10 * 60_000;
 
 export function nextState(
@@ -81,8 +86,17 @@ export function nextState(
   const judged = median(samples.map((it) => it.level));
   const vote = voteOf(memory, samples, judged, thresholds[unit]);
   const votes = (same ? memory.votes : []).slice(1 - VOTES).concat(vote);
-  const drained = memory.drained || judged < thresholds[unit].shutdown.pause;
-  const heard = { ...memory, drained, unit, samples, votes, readingAtMs: estimate.readingAtMs };
+  const drainVotes = judged < thresholds[unit].shutdown.pause ? memory.drainVotes + 1 : 0;
+  const drained = memory.drained || drainVotes >= VOTES;
+  const heard = {
+    ...memory,
+    drained,
+    drainVotes,
+    unit,
+    samples,
+    votes,
+    readingAtMs: estimate.readingAtMs,
+  };
   const candidate = candidateOf(memory.state, votes);
   if (candidate === undefined || dwells(memory, candidate, nowMs)) return heard;
   return enter(heard, candidate, nowMs);
@@ -129,12 +143,14 @@ function voteOf(
   return rich && rankOf(state) >= rankOf('saver') ? 'surplus' : state;
 }
 
-/** The level at which a shutdown ends. */
+/** The level at which a shutdown ends: above its begin by half of what lies between, and by more than a gauge is wrong. */
 export function restartLevel(
   { alarmsStop, telemetry, shutdown }: Thresholds,
   drained: boolean,
 ): number {
-  return drained ? shutdown.resume : Math.min(shutdown.resume, (alarmsStop + telemetry.pause) / 2);
+  if (drained) return shutdown.resume;
+  const gap = Math.min(RESTART_GAP_MAX, (telemetry.pause - alarmsStop) / 2);
+  return Math.min(shutdown.resume, alarmsStop + gap);
 }
 
 /** Where a level leads from a state, surplus aside; without a state, on the cautious side of each pair. */

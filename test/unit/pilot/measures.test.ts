@@ -1,8 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'vitest';
 
-import { type Evaluation, POLICIES, type Policy } from '../../../src/pilot/world/light-model.ts';
-import { type EvaluationByPolicy, isAttainable, measuresOf } from '../../../src/pilot/measures.ts';
+import { darknessOf } from '../../../src/pilot/darkness.ts';
+import {
+  type Course,
+  type Evaluation,
+  POLICIES,
+  type Policy,
+  SMALL_SATELLITE,
+} from '../../../src/pilot/world/light-model.ts';
+import { attainable, type EvaluationByPolicy, measuresOf } from '../../../src/pilot/measures.ts';
 import { Oracle } from '../../../src/pilot/oracle.ts';
 import { perClass } from '../../../src/model/class.ts';
 import { backlogOf } from '../power/support.ts';
@@ -32,9 +39,43 @@ test('each measure is held against its own policy, to the point', () => {
     byPolicy({ heliograph: { ...cheap, downRatio: 0.006, lateRatio: late } }),
   );
   assert.deepEqual(missed, ['site down', 'alarms late', 'records late', 'readings late']);
+});
+
+/** A month of which the first `darkDays` fill nothing and end with `spareWh` above the cut-off; then the battery is full. */
+function monthOf(darkDays: number, spareWh: number): Course {
+  const minutes = Array.from({ length: 30 * 1_440 }, (_, minute) => minute);
+  const isDark = (minute: number): boolean => minute < darkDays * 1_440;
+  return {
+    storedWh: minutes.map((it) => (isDark(it) ? 25.6 + spareWh : 256)),
+    spiltWh: minutes.map((it) => (isDark(it) ? 0 : 0.1)),
+    isOn: minutes.map(() => true),
+  };
+}
+
+test('what no policy can do is told by bookkeeping, what ours cannot by the fewest sessions', () => {
+  const of = (course: Course, own: Parameters<typeof byPolicy>[0]): string =>
+    attainable(byPolicy(own), course, SMALL_SATELLITE).kind;
   const dark = { downRatio: 0.1 };
-  assert.ok(!isAttainable(byPolicy({ deadlines: dark })));
-  assert.ok(isAttainable(byPolicy({ deadlines: dark, never: dark })));
+  assert.equal(of(monthOf(0, 10), {}), 'yes');
+  assert.equal(of(monthOf(0, 10), { deadlines: dark }), 'doubtful');
+  assert.equal(of(monthOf(0, 10), { deadlines: dark, never: dark }), 'yes');
+  assert.equal(of(monthOf(10, 0), {}), 'no', 'ten days for the energy of eleven sessions');
+  assert.equal(of(monthOf(10, 40), {}), 'yes', 'it pays for one every six hours');
+  const late = perClass(() => 0.3);
+  assert.equal(of(monthOf(10, 0), { hourly: { lateRatio: late } }), 'yes', 'nobody asks for more');
+});
+
+test('the bookkeeping of a dark stretch', () => {
+  const found = darknessOf(monthOf(10, 10.5), SMALL_SATELLITE, 0);
+  assert.deepEqual([found?.fromDay, found?.sessions, found?.sessionsNeeded], [0, 10, 39]);
+  assert.ok(Math.abs((found?.recordsLateRatio ?? 0) - (239 - 66) / 720) < 1e-9);
+  const down = darknessOf(monthOf(10, 10.5), SMALL_SATELLITE, 0.005);
+  assert.equal(
+    down?.sessions,
+    22,
+    'what the site does not draw while it is down is there for sync',
+  );
+  assert.equal(darknessOf(monthOf(2, 10.5), SMALL_SATELLITE, 0), undefined);
 });
 
 test('the oracle spends what the sun will give back, and never the reserve', () => {

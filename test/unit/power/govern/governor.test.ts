@@ -74,7 +74,7 @@ test('saver: photos wait for the battery, readings until shortly before they are
 });
 
 test('saver: a reading that would come late opens the session', () => {
-  const backlog = backlogOf({ 3: { oldestMs: 23 * HOUR_MS }, 5: { oldestMs: HOUR_MS } });
+  const backlog = backlogOf({ 3: { oldestMs: 23.5 * HOUR_MS }, 5: { oldestMs: HOUR_MS } });
   const { decision } = settled(41, { backlog });
   assert.ok(decision.allowed.includes(TELEMETRY));
   assert.ok(!decision.riding.includes(BULK));

@@ -120,6 +120,22 @@ test('surplus: curtailed, or nearly full with the sun carrying the load; not on 
   assert.equal(at(20, { curtailed: true }), 'critical');
 });
 
+test('a battery that only brushes the last threshold was not emptied: it is back at the lower level', () => {
+  const shutdown = run(() => 10.3, 30 * MINUTE_MS);
+  const sample = estimateOf(9.9, shutdown.nowMs);
+  const touched = nextState({ ...shutdown.memory, samples: [] }, sample, LFP, shutdown.nowMs);
+  assert.equal(touched.drained, false, 'one reading of three');
+  const back = run(() => 19, 30 * MINUTE_MS, { ...shutdown, memory: touched });
+  assert.deepEqual(
+    back.changes.map((it) => it.state),
+    ['critical'],
+    'at (15 + 22) / 2 %',
+  );
+  const emptied = run(() => 9.9, 10 * MINUTE_MS, shutdown);
+  assert.equal(emptied.memory.drained, true);
+  assert.deepEqual(run(() => 19, 30 * MINUTE_MS, emptied).changes, [], 'then at 25 % only');
+});
+
 test('mains is always normal', () => {
   const memory = nextState(FIRST_STATE, estimateOf(undefined, 0, { mains: true }), LFP, 0);
   assert.equal(memory.state, 'normal');
