@@ -9,6 +9,7 @@
 export const FAULTS = {
   'config.invalid':
     'Correct the listed keys; `heliograph config` prints every key with its meaning.',
+  'config.changed': 'The region has changed settings; the hub starts anew with them by itself.',
   'data.locked': 'Another hub uses this data directory. Stop it, or give this one its own --data.',
   'data.newer':
     'These files were written by a newer version. Install that version again, or use another --data.',

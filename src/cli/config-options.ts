@@ -1,5 +1,12 @@
 /** The options by which every command finds the configuration, and through it the data and the hub. */
-import { type ConfigMistake, formatMistake, loadConfig } from '../config/config.ts';
+import {
+  type ConfigInput,
+  type ConfigMistake,
+  type ConfigOutcome,
+  formatMistake,
+  loadConfig,
+} from '../config/config.ts';
+import { readRemoteConfig, REMOTE_FILE } from '../config/remote.ts';
 import type { Config } from '../config/schema.ts';
 import type { Args, OptionSpec } from './args.ts';
 import type { CliIo } from './io.ts';
@@ -9,6 +16,8 @@ export const CONFIG_OPTIONS = {
   data: { value: 'DIR', help: 'data directory, instead of the one in the configuration' },
   set: { value: 'KEY=VALUE', help: 'one key of the configuration', isRepeatable: true },
 } as const satisfies Readonly<Record<string, OptionSpec>>;
+
+export type LoadedConfig = Extract<ConfigOutcome, { kind: 'ok' }>;
 
 /** The configuration has mistakes; the message lists all of them, a line each. */
 export class ConfigError extends Error {
@@ -21,15 +30,36 @@ export class ConfigError extends Error {
 
 /** Throws `ConfigError`. */
 export function configOf(args: Args, io: Pick<CliIo, 'env' | 'files'>): Config {
+  return loadedConfigOf(args, io).config;
+}
+
+/** The same, with where each value comes from. What the region has set is in the data directory of the hub. */
+export function loadedConfigOf(args: Args, io: Pick<CliIo, 'env' | 'files'>): LoadedConfig {
+  const input = configInputOf(args, io);
+  const own = loaded(input);
+  const { values } = readRemoteConfig(bytesOf(io, `${own.config.data}/${REMOTE_FILE}`)) ?? {};
+  return values === undefined ? own : loaded({ ...input, remote: values });
+}
+
+function loaded(input: ConfigInput): LoadedConfig {
+  const outcome = loadConfig(input);
+  if (outcome.kind === 'invalid') throw new ConfigError(outcome.mistakes);
+  return outcome;
+}
+
+/** Without what the region has set; throws `ConfigError`. */
+export function ownConfigOf(args: Args, io: Pick<CliIo, 'env' | 'files'>): Config {
+  return loaded(configInputOf(args, io)).config;
+}
+
+export function configInputOf(args: Args, io: Pick<CliIo, 'env' | 'files'>): ConfigInput {
   const path = args.text('config') ?? io.env['HELIOGRAPH_CONFIG'];
   const data = args.text('data');
-  const outcome = loadConfig({
+  return {
     ...(path === undefined ? {} : { file: { path, bytes: bytesOf(io, path) } }),
     env: io.env,
     sets: [...args.texts('set'), ...(data === undefined ? [] : [`data=${JSON.stringify(data)}`])],
-  });
-  if (outcome.kind === 'invalid') throw new ConfigError(outcome.mistakes);
-  return outcome.config;
+  };
 }
 
 /** Undefined where the file is not there or may not be read. */

@@ -1,11 +1,11 @@
 /** `heliograph config`: the configuration in force, as TOML that can be read back. */
 import { renderConfig, renderConfigJson } from '../config/render.ts';
 import type { Args } from './args.ts';
-import { configOf } from './config-options.ts';
+import { loadedConfigOf } from './config-options.ts';
 import { type CliIo, EXIT, type ExitCode } from './io.ts';
 
 export function showConfig(args: Args, io: CliIo): Promise<ExitCode> {
-  const config = configOf(args, io);
-  io.stdout(args.has('json') ? renderConfigJson(config) : renderConfig(config));
+  const { config, sources } = loadedConfigOf(args, io);
+  io.stdout(args.has('json') ? renderConfigJson(config) : renderConfig(config, sources));
   return Promise.resolve(EXIT.done);
 }

@@ -1,13 +1,22 @@
 /** `heliograph run` and `regional run`: a node, until it is asked to end or must be started again. */
 import { createLog } from '../base/log.ts';
-import { messageOf } from '../base/errors.ts';
+import { HubError, messageOf } from '../base/errors.ts';
+import { pause } from '../base/clock.ts';
+import {
+  readRemoteConfig,
+  REMOTE_FILE,
+  tryRemoteConfig,
+  writeRemoteConfig,
+} from '../config/remote.ts';
 import type { Config } from '../config/schema.ts';
 import type { HubAddresses } from '../hub/listeners.ts';
 import { type Machine, thisMachine } from '../machine.ts';
 import { feedWatchdog } from '../platform/systemd.ts';
 import type { Args } from './args.ts';
-import { configOf } from './config-options.ts';
+import { ConfigError, configInputOf, configOf, ownConfigOf } from './config-options.ts';
 import { type CliIo, EXIT, type ExitCode } from './io.ts';
+
+const TRY_AGAIN_MS = 1_000;
 
 /** What hub and regional node have in common while they run. */
 interface RunningNode {
@@ -20,21 +29,45 @@ interface RunningNode {
 
 export async function runHub(args: Args, io: CliIo): Promise<ExitCode> {
   const { openHub } = await import('../hub/hub.ts');
-  return runNode('hub', openHub, args, io);
+  for (;;) {
+    const input = configInputOf(args, io);
+    const remote = tryRemote(args, io);
+    const open = (config: Config, machine: Machine): Promise<RunningNode> =>
+      openHub(config, machine, input);
+    try {
+      const exit = await runNode('hub', open, configOf(args, io), io);
+      if (exit !== 'again') return exit;
+    } catch (error) {
+      // It comes up without what the region has set, or with it at the next try.
+      const isHeld = error instanceof HubError && error.code === 'data.locked';
+      if (!remote || isHeld || error instanceof ConfigError) throw error;
+      io.stderr(`${messageOf(error)}\n`);
+      await pause(io.timers, TRY_AGAIN_MS);
+    }
+  }
+}
+
+/** Counts a start with settings of the region that are not proven yet; whether there are any. */
+function tryRemote(args: Args, io: CliIo): boolean {
+  const path = `${ownConfigOf(args, io).data}/${REMOTE_FILE}`;
+  const known = readRemoteConfig(io.files.read(path));
+  if (known?.state !== 'new') return false;
+  io.files.replace(path, writeRemoteConfig(tryRemoteConfig(known)));
+  return true;
 }
 
 export async function runRegion(args: Args, io: CliIo): Promise<ExitCode> {
   const { openRegion } = await import('../region/region.ts');
-  return runNode('region', openRegion, args, io);
+  const exit = await runNode('region', openRegion, ownConfigOf(args, io), io);
+  return exit === 'again' ? EXIT.failed : exit;
 }
 
 async function runNode(
   kind: 'hub' | 'region',
   open: (config: Config, machine: Machine) => Promise<RunningNode>,
-  args: Args,
+  config: Config,
   io: CliIo,
-): Promise<ExitCode> {
-  const config = configOf(args, io);
+): Promise<ExitCode | 'again'> {
   const log = createLog(io.clock, config.logLevel, (line) => io.stderr(`${line}\n`));
   const machine = thisMachine(io.env, log);
   const node = await open(config, machine);
@@ -46,11 +79,15 @@ async function runNode(
   log.info(`${kind}.ready`, { ...node.addresses, id: node.id, data: config.data });
 
   const failure = await Promise.race([node.failed, aborted(io.signal)]);
-  machine.manager.stopping();
+  const isAgain = failure instanceof HubError && failure.code === 'config.changed';
+  if (isAgain) machine.manager.status('starting anew with changed settings');
+  else machine.manager.stopping();
   stopFeeding();
-  if (failure !== undefined) log.error(`${kind}.failed`, { reason: messageOf(failure) });
+  if (isAgain) log.info(`${kind}.restarting`, { why: failure.message });
+  else if (failure !== undefined) log.error(`${kind}.failed`, { reason: messageOf(failure) });
   await node.close();
   log.info(`${kind}.closed`);
+  if (isAgain) return 'again';
   return failure === undefined ? EXIT.done : EXIT.failed;
 }
 

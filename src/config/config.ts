@@ -1,5 +1,5 @@
 /**
- * Reads the configuration: one TOML file, then the environment, then `--set`, the later one wins. Every
+ * Reads the configuration: one TOML file, then what the region has set, then the environment, then `--set`, the later wins. Every
  * mistake of all three is reported at once, each with where it stands, what is wrong and what is allowed;
  * a hub never starts on half of a configuration, and never with a key that it does not know.
  *
@@ -25,23 +25,33 @@ export interface ConfigMistake {
 }
 
 export type ConfigOutcome =
-  | { readonly kind: 'ok'; readonly config: Config }
+  | {
+      readonly kind: 'ok';
+      readonly config: Config;
+      /** Where each value comes from that is no default, by dotted key. */
+      readonly sources: ReadonlyMap<string, string>;
+    }
   | { readonly kind: 'invalid'; readonly mistakes: readonly ConfigMistake[] };
 
 export interface ConfigInput {
   /** The file's path, for messages, and its bytes; undefined bytes where it could not be read. */
   readonly file?: { readonly path: string; readonly bytes: Uint8Array | undefined };
+  /** What the region has set, by dotted key (remote.ts). */
+  readonly remote?: Readonly<Record<string, unknown>>;
   /** Each `key=value`: value in TOML, or bare text. */
   readonly sets?: readonly string[];
   readonly env?: Readonly<Record<string, string | undefined>>;
 }
 
+/** Where values of the region stand, for people. */
+export const REMOTE_WHERE = 'the region';
 const ENV_PREFIX = 'HELIOGRAPH_';
 const SECRET = /(^|_)(password|passwd|passphrase|secret|token|private_key|psk)$/;
 
 export function loadConfig(input: ConfigInput): ConfigOutcome {
   const reading = new Reading();
   if (input.file !== undefined) readFileInto(reading, input.file.path, input.file.bytes);
+  for (const [key, value] of Object.entries(input.remote ?? {})) reading.setFromAfar(key, value);
   for (const [name, value] of Object.entries(input.env ?? {})) {
     const path = pathOfVariable(name);
     if (path !== undefined && value !== undefined) reading.override(path, value, name);
@@ -101,6 +111,17 @@ class Reading {
     }
   }
 
+  /** Takes a value that the region has set. */
+  setFromAfar(key: string, value: unknown): void {
+    const node = nodeAt(key);
+    if (node === undefined || node.node === 'section') {
+      this.mistake(REMOTE_WHERE, key, unknownKey(key, SCHEMA, ''));
+      return;
+    }
+    this.#forget(key);
+    this.take(node, key, value, () => REMOTE_WHERE);
+  }
+
   finish(): ConfigOutcome {
     const config = this.#build(SCHEMA, '') as Config;
     const wrong = new Set(this.#mistakes.map((mistake) => mistake.key));
@@ -110,7 +131,9 @@ class Reading {
         broken.keys.find((candidate) => this.#whereByKey.has(candidate)) ?? broken.keys[0];
       this.mistake(this.#whereByKey.get(key) ?? '', key, broken.message);
     }
-    if (this.#mistakes.length === 0) return { kind: 'ok', config };
+    if (this.#mistakes.length === 0) {
+      return { kind: 'ok', config, sources: this.#whereByKey };
+    }
     return { kind: 'invalid', mistakes: this.#mistakes };
   }
 
@@ -131,6 +154,7 @@ class Reading {
       return;
     }
     this.#values.set(key, value.length);
+    this.#whereByKey.set(key, whereOf(key));
     for (const [index, row] of value.entries()) {
       const rowKey = `${key}[${index}]`;
       this.takeTable(rows.shape, rowKey, row, whereOf);

@@ -12,6 +12,7 @@ import type { HubAssets } from './assets/assets.ts';
 import { openAssets } from './assets/assets-open.ts';
 import { syncLogKey } from './data.ts';
 import { HubDownlink } from './sync/downlink.ts';
+import { RemoteSettings } from './sync/remote-config.ts';
 import { Dusk } from './power/dusk.ts';
 import type { Ground } from './ground.ts';
 import { HubAudit } from './storage/audit.ts';
@@ -225,6 +226,25 @@ function checkInMs({ uplink }: Config, link: LinkKind): number {
   return uplink.checkInMinutes * MINUTE_MS * rarer;
 }
 
+/** What comes down: ops, wishes, settings, the roster. */
+function takeDown(ground: Ground, serving: Serving, power: HubPower): HubDownlink {
+  const { config, configInput: input, machine, time, id: hub, closers } = ground;
+  const { files, timers, log } = machine;
+  const { members } = serving.access;
+  const restart = (why: HubError): void => ground.fail(why);
+  const parts = { ...serving, hub, files, timers, log, dataDir: config.data };
+  const settings = closers.add(new RemoteSettings({ ...parts, input, restart }));
+  const takeRoster =
+    members &&
+    (async (bytes: Uint8Array): Promise<void> => {
+      (await import('./sync/roster.ts')).takeRoster(ground, members, bytes);
+    });
+  if (members !== undefined && config.uplink.url !== '') {
+    void import('./sync/roster.ts').then((it) => it.handInRoster(ground, serving, members));
+  }
+  return new HubDownlink({ ...serving, power, hub, clock: time.clock, log, settings, takeRoster });
+}
+
 const NOT_ENCRYPTED = {
   means: 'brokers on the way can read the data',
   next: 'set uplink.operator_key',
@@ -268,7 +288,7 @@ function openUplink(
     linkTimers: machine.timers,
     software: PROGRAM_VERSION,
     recipient: batchRecipient(identity),
-    downlink: new HubDownlink({ ...serving, power, hub: ground.id, clock: time.clock, log }),
+    downlink: takeDown(ground, serving, power),
     limits: {
       checkInMs: checkInMs(config, link.kind()),
       ...(lookMs === undefined ? {} : { lookMs }),

@@ -1,5 +1,6 @@
 /** What every part of a running hub stands on: configuration, machine, time, data directory, identity. */
 import type { Closers } from '../closers.ts';
+import type { ConfigInput } from '../config/config.ts';
 import type { Config } from '../config/schema.ts';
 import { type HubPaths, takeDataDirectory } from './data.ts';
 import { countHubWrites } from './storage/flash.ts';
@@ -12,6 +13,8 @@ import type { FlashCause } from '../status/flash-ledger.ts';
 
 export interface Ground {
   readonly config: Config;
+  /** Where it comes from; undefined where it was made by a program. */
+  readonly configInput: ConfigInput | undefined;
   /** Its files count what is written. */
   readonly machine: Machine;
   readonly written: CountingFiles<FlashCause>['writtenBytes'];
@@ -28,7 +31,12 @@ export interface Ground {
 }
 
 /** Takes the data directory and reads or makes the identity. */
-export function layGround(config: Config, bare: Machine, closers: Closers): Ground {
+export function layGround(
+  config: Config,
+  bare: Machine,
+  closers: Closers,
+  configInput?: ConfigInput,
+): Ground {
   const counting = countHubWrites(bare, config.data);
   const machine = { ...bare, files: counting.files };
   const { files, random } = machine;
@@ -40,6 +48,7 @@ export function layGround(config: Config, bare: Machine, closers: Closers): Grou
   const time = siteTime(config, machine);
   return {
     config,
+    configInput,
     machine,
     written: counting.writtenBytes,
     time,

@@ -10,6 +10,7 @@ import { utf8 } from '../base/bytes.ts';
 import { messageOf } from '../base/errors.ts';
 import { isoTime } from '../base/iso-time.ts';
 import { Closers } from '../closers.ts';
+import type { ConfigInput } from '../config/config.ts';
 import type { Config } from '../config/schema.ts';
 import { announceRuntime } from './data.ts';
 import { openFlashLedger } from './storage/flash.ts';
@@ -38,11 +39,14 @@ export interface Hub {
 /** How often `hub/power`, `hub/status` and `hub/time` are said again. */
 const ANNOUNCE_MS = 30_000;
 
-/** Opens everything; throws `HubError`, and leaves nothing open, where a part cannot. */
-export async function openHub(config: Config, machine: Machine): Promise<Hub> {
+/**
+ * Opens everything; throws `HubError`, and leaves nothing open, where a part cannot. `input` is what `config` was read
+ * from: with it the region may change settings, and then the hub fails with `config.changed`.
+ */
+export async function openHub(config: Config, machine: Machine, input?: ConfigInput): Promise<Hub> {
   const closers = new Closers();
   try {
-    return await assemble(layGround(config, machine, closers));
+    return await assemble(layGround(config, machine, closers, input));
   } catch (error) {
     try {
       await closers.close();

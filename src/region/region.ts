@@ -24,6 +24,7 @@ import type { Site } from '../regional/site.ts';
 import { Fleet } from './fleet.ts';
 import { sendDoorOf } from './send.ts';
 import { fleetTerms, openStorage } from './storage.ts';
+import { settingsOf } from './settings.ts';
 import { summariesOf } from './summaries.ts';
 import { PageFiles } from '../status/http/page-files.ts';
 import { readSecret } from '../security/secrets.ts';
@@ -189,6 +190,10 @@ async function listenHttp(parts: RegionParts): Promise<HttpServer> {
     },
     takeCarried: (messages) => node.carried.take(messages),
     sending: sendDoorOf(node, () => clock.wallMs()),
+    settings: async (name) => {
+      const storage = node.site(name)?.storage;
+      return storage === undefined ? undefined : settingsOf(storage);
+    },
     assets,
     page: new PageFiles(files, machine.pageDir, 'fleet.html'),
     log,

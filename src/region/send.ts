@@ -3,7 +3,8 @@ import type { CborValue } from '../codec/value.ts';
 import { opIdOfText, textOfOpId } from '../merge/op-id.ts';
 import { encodeAdd, encodePatch, readAdd, readPatch } from '../merge/patch.ts';
 import { RECORD } from '../model/class.ts';
-import { ADD, AUTHORITY, type Kind, PATCH, REMOVE } from '../model/op.ts';
+import { ROSTER_KEY } from '../hub/sync/downlink.ts';
+import { ADD, AUTHORITY, EVENT, type Kind, PATCH, REMOVE } from '../model/op.ts';
 import type { Origin } from '../model/origin.ts';
 import { hasOp } from '../regional/downlink/downlink.ts';
 import type { RegionalNode } from '../regional/regional-node.ts';
@@ -20,9 +21,13 @@ export function sendDoorOf(node: RegionalNode, wallMs: () => number): SendDoor {
       const { site, key, role } = wish;
       const authority = AUTHORITY[role];
       const op = await node.down.write(site, { class: RECORD, key, authority, ...change });
-      if (op === undefined)
-        return { refused: `nothing can be sent down to site ${site} from here` };
+      if (op === undefined) return unknownSite(site);
       return { op: textOfOpId(op) };
+    },
+    sendRoster: async (site, body) => {
+      const event = { class: RECORD, key: ROSTER_KEY, kind: EVENT, body } as const;
+      const op = await node.down.write(site, { ...event, authority: AUTHORITY.operator });
+      return op === undefined ? unknownSite(site) : { op: textOfOpId(op) };
     },
     delivery: async (siteName, op) => {
       const id = opIdOfText(op);
@@ -35,6 +40,10 @@ export function sendDoorOf(node: RegionalNode, wallMs: () => number): SendDoor {
       return { has, waits: hubs.filter((hub) => !has.includes(hub)) };
     },
   };
+}
+
+function unknownSite(site: string): { readonly refused: string } {
+  return { refused: `there is no site ${site} here` };
 }
 
 function changeOf({ set, add }: SendWish): { kind: Kind; body: Uint8Array } | undefined {

@@ -134,6 +134,7 @@ export class RegionalNode {
       siteOf: (name) => this.#siteOfOthers(name),
       queue: this.#queue,
       verify: options.verify,
+      timers: options.timers,
     });
     this.carried = new CarriedDesk({
       ...options,
@@ -182,6 +183,7 @@ export class RegionalNode {
     const session = this.#session;
     this.#session = undefined;
     await session?.close();
+    this.down.close();
     await this.#queue.idle();
     for (const site of this.#sites.values()) await site.close();
   }
@@ -330,7 +332,8 @@ export class RegionalNode {
     this.#queued.add(key);
     this.#queue.add(async () => {
       this.#queued.delete(key);
-      const { answer, freed, ops } = await site.take(hub, batch);
+      const { answer, freed, ops, flowsDown } = await site.take(hub, batch);
+      if (flowsDown === true) this.down.pushSoon(site);
       if (ops !== undefined) {
         this.#work.batches += 1;
         this.#work.ops += ops;

@@ -14,6 +14,7 @@ import type { BatchId } from '../batch/batch-id.ts';
 import { type Chunk, ChunkBitmap } from '../batch/chunks.ts';
 import type { Compressor } from '../batch/compression.ts';
 import type { Manifest, Signer } from '../batch/manifest.ts';
+import { DOWN_CLASSES } from '../batch/down-messages.ts';
 import { encodeReceipt, type Hello, type Receipt, type WitnessedHead } from '../batch/messages.ts';
 import { type BatchOutcome, type OpenTools, openBatch } from '../batch/open-batch.ts';
 import type { PayloadOpener, PayloadSealer } from '../batch/payload-seal.ts';
@@ -74,6 +75,8 @@ export interface Taken {
   readonly freed: readonly BatchId[];
   /** Ops of a batch that was stored. */
   readonly ops?: number;
+  /** Other hubs of the site are to have them too. */
+  readonly flowsDown?: boolean;
 }
 
 interface Refusal {
@@ -196,7 +199,8 @@ export class Site {
     const { hub, ops, payloadBytes } = manifest;
     const opClass = CLASS_NAMES[manifest.class];
     log.info('regional.batch.stored', { site, hub, batch, class: opClass, ops, payloadBytes });
-    return { answer: { kind: 'receipt', bytes: receipt }, freed, ops };
+    const flowsDown = DOWN_CLASSES.includes(manifest.class);
+    return { answer: { kind: 'receipt', bytes: receipt }, freed, ops, flowsDown };
   }
 
   /** The hub signed it and it cannot be taken: it is put aside, and blocks nothing. */

@@ -65,6 +65,31 @@ export const REGION_COMMANDS: readonly Command[] = [
     load: async () => (await import('./regional-send.ts')).regionalOverride,
   },
   {
+    name: 'regional config',
+    summary: 'change settings of the hubs of a site, or show what they have made of it',
+    options: {
+      site: { value: 'NAME', help: 'the site' },
+      field: {
+        value: 'KEY=VALUE',
+        help: 'a key of the configuration, in JSON',
+        isRepeatable: true,
+      },
+      unset: { value: 'KEY', help: 'take back what was set', isRepeatable: true },
+      ...DELIVERY_OPTIONS,
+    },
+    notes:
+      'For one hub (--hub, which counts more) or all. Without --field and --unset: what hubs say.\nA hub starts anew with it by itself, and goes back where it does not come up.',
+    load: async () => (await import('./regional-settings.ts')).regionalConfig,
+  },
+  {
+    name: 'regional roster',
+    summary: 'send a roster of the site (mode enrolled) down to its hubs',
+    operands: [{ name: 'FILE', help: '`enrol/roster.cbor` of the node that is the authority' }],
+    options: { site: { value: 'NAME', help: 'the site' }, ...DELIVERY_OPTIONS },
+    notes: 'For an authority that is no hub; one that is sends each new roster by itself.',
+    load: async () => (await import('./regional-settings.ts')).regionalRoster,
+  },
+  {
     name: 'operator-key',
     summary: 'make the key pair that hubs encrypt their batches to; prints the public half',
     operands: [{ name: 'FILE', help: 'for the private half, which only the regional node gets' }],

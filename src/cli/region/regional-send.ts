@@ -32,7 +32,7 @@ export async function regionalSend(args: Args, io: CliIo): Promise<ExitCode> {
     throw new UsageError('Say one of --field NAME=VALUE …, --add NAME=N …, --remove');
   }
   const what = remove ? { remove } : parts[0] === true ? { set } : { add };
-  return send('/api/v1/send', { site: siteOf(args), key, ...what }, args, io);
+  return sendWish('/api/v1/send', { site: siteOf(args), key, ...what }, args, io);
 }
 
 export async function regionalOverride(args: Args, io: CliIo): Promise<ExitCode> {
@@ -44,10 +44,16 @@ export async function regionalOverride(args: Args, io: CliIo): Promise<ExitCode>
   if (forMs === undefined) throw new UsageError('--for is a duration such as 30m or 2h');
   const hub = args.text('hub') ?? 'all';
   const wish = { site: siteOf(args), hub, minutes: forMs / MINUTE_MS };
-  return send('/api/v1/override', wish, args, io);
+  return sendWish('/api/v1/override', wish, args, io);
 }
 
-async function send(path: string, wish: object, args: Args, io: CliIo): Promise<ExitCode> {
+/** Sends a wish down, and waits for it as `--wait` says. */
+export async function sendWish(
+  path: string,
+  wish: object,
+  args: Args,
+  io: CliIo,
+): Promise<ExitCode> {
   const api = regionApi(args, io);
   const { op, site, ...first } = (await api.post(path, wish)) as SentDocument;
   let delivery: Delivery = first;
@@ -85,13 +91,13 @@ export function regionApi(args: Args, io: CliIo): HubApi {
   return new HubApi(address, args, io);
 }
 
-function siteOf(args: Args): string {
+export function siteOf(args: Args): string {
   const site = args.text('site');
   if (site === undefined) throw new UsageError('Say which site: --site NAME');
   return site;
 }
 
-function pairsOf<T>(texts: readonly string[], read: (text: string) => T): Record<string, T> {
+export function pairsOf<T>(texts: readonly string[], read: (text: string) => T): Record<string, T> {
   return Object.fromEntries(
     texts.map((text) => {
       const at = text.indexOf('=');
@@ -102,7 +108,7 @@ function pairsOf<T>(texts: readonly string[], read: (text: string) => T): Record
 }
 
 /** JSON where it is some, else the text as it is. */
-function valueOf(text: string): unknown {
+export function valueOf(text: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch {

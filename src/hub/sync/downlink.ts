@@ -5,16 +5,19 @@
  *
  *   override_until   milliseconds since 1970: until then everything is sent; in the past: no more
  *   override_by      who asked
+ *
+ * Settings are wishes of the same kind, in `config/<hub>` and `config/all` (remote-config.ts).
  */
 import type { Clock } from '../../base/clock.ts';
 import { HubError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import { decodeCbor } from '../../codec/reader.ts';
+import type { RemoteSettings } from './remote-config.ts';
 import type { HubPower } from '../power/power.ts';
 import type { HubStore } from '../storage/store.ts';
 import type { Door } from '../../ingest/door.ts';
 import type { Journal } from '../../journal/journal.ts';
-import { AUTHORITY, type StampedOp } from '../../model/op.ts';
+import { AUTHORITY, EVENT, type StampedOp } from '../../model/op.ts';
 import type { Origin } from '../../model/origin.ts';
 import type { VersionVector } from '../../model/version-vector.ts';
 import type { DownlinkPort } from '../../uplink/session/downlink.ts';
@@ -27,7 +30,13 @@ export interface HubDownlinkOptions {
   readonly hub: Origin;
   readonly clock: Clock;
   readonly log: Log;
+  readonly settings: Pick<RemoteSettings, 'keys' | 'look'>;
+  /** Mode `enrolled`. */
+  readonly takeRoster?: ((bytes: Uint8Array) => Promise<void>) | undefined;
 }
+
+/** Key of the events that carry the roster of the site. */
+export const ROSTER_KEY = 'roster/site';
 
 const OVERRIDE_MS_MAX = 86_400_000;
 
@@ -46,13 +55,19 @@ export class HubDownlink implements DownlinkPort {
   }
 
   async take(ops: readonly StampedOp[]): Promise<readonly string[]> {
-    const { door, journal, store } = this.#options;
+    const { door, journal, store, takeRoster } = this.#options;
+    for (const { op } of ops) {
+      if (op.kind === EVENT && op.key === ROSTER_KEY) await takeRoster?.(op.body);
+    }
     const { lsn, taken, reasons } = door.acceptCopies(ops);
     if (lsn === 0) return reasons;
     await journal.whenDurable(lsn);
-    if (taken.some(({ key }) => this.#controls().includes(key))) {
+    const controls = new Set([...this.#controls(), ...this.#options.settings.keys]);
+    if (taken.some(({ key }) => controls.has(key))) {
       await store.whenApplied(lsn);
       this.#obey();
+      // Not waited for: the receipt must be on its way when the hub starts anew.
+      void this.#options.settings.look();
     }
     return reasons;
   }
@@ -62,6 +77,7 @@ export class HubDownlink implements DownlinkPort {
     try {
       await store.whenApplied(journal.durableLsn);
       this.#obey();
+      await this.#options.settings.look();
     } catch (error) {
       // The store says itself what ails it; the next change is heeded.
       if (!(error instanceof HubError)) throw error;

@@ -1,4 +1,5 @@
 /** What the node does for the way down of all its sites: hellos, receipts and wishes, each to the site that it is about. */
+import type { Cancel, Timers } from '../../base/clock.ts';
 import { parseDownReceipt } from '../../batch/down-messages.ts';
 import type { Hello } from '../../batch/messages.ts';
 import type { UpstreamTopic } from '../../batch/topics.ts';
@@ -13,10 +14,15 @@ export interface DownDeskOptions {
   readonly siteOf: (name: string) => Promise<Site | undefined>;
   readonly queue: WorkQueue;
   readonly verify: Verify;
+  readonly timers: Timers;
 }
+
+/** So long after a record of one hub the others are looked at. */
+const PUSH_MS = 1_000;
 
 export class DownDesk {
   readonly #options: DownDeskOptions;
+  readonly #pushes = new Map<Site, Cancel>();
 
   constructor(options: DownDeskOptions) {
     this.#options = options;
@@ -29,6 +35,21 @@ export class DownDesk {
     await down.author.compare(hello.hub, hello.down.vector);
     const waiting = await down.link.heard(hello.hub, hello);
     return waiting === undefined ? {} : { waiting };
+  }
+
+  /** Hubs that listen at this moment get what others have handed in; batches that come together are looked at once. */
+  pushSoon(site: Site): void {
+    if (this.#pushes.has(site)) return;
+    const { timers, queue } = this.#options;
+    const cancel = timers.after(PUSH_MS, () => {
+      this.#pushes.delete(site);
+      queue.add(() => site.down.link.push());
+    });
+    this.#pushes.set(site, cancel);
+  }
+
+  close(): void {
+    for (const cancel of this.#pushes.values()) cancel();
   }
 
   /** Takes what a hub says of a batch; false where it is not that hub's word. */

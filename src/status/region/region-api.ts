@@ -17,6 +17,12 @@ import { admit, type HttpPrincipal, type LoginOptions } from '../http/login.ts';
 import { METRICS_TYPE } from '../metrics.ts';
 import { problem } from '../http/problem.ts';
 import { type RegionMetrics, renderRegionMetrics } from './region-metrics.ts';
+import {
+  rosterAnswer,
+  settingsAnswer,
+  type SettingsDoor,
+  settingsWishAnswer,
+} from './region-settings.ts';
 import { deliveryAnswer, regionOverrideAnswer, sendAnswer, type SendDoor } from './region-send.ts';
 
 export interface RegionSite {
@@ -57,6 +63,8 @@ export interface RegionApiOptions extends LoginOptions {
   summaries(site: string, hub: string, all: boolean): Promise<readonly unknown[] | undefined>;
   /** What is sent down to hubs. */
   readonly sending: SendDoor;
+  /** What hubs have made of their settings; undefined where no such site is known. */
+  readonly settings: SettingsDoor['settings'];
   readonly assets: ContentDoor;
   /** Takes in what came on a stick. */
   readonly takeCarried: TakeCarried;
@@ -115,6 +123,13 @@ export function createRegionApi(options: RegionApiOptions): RegionApi {
   );
   app.post('/api/v1/override', ({ req, var: { principal } }) =>
     regionOverrideAnswer(options.sending, req.raw, principal),
+  );
+  app.get('/api/v1/config', ({ req }) => settingsAnswer(options, new URL(req.url)));
+  app.post('/api/v1/config', ({ req, var: { principal } }) =>
+    settingsWishAnswer(options.sending, req.raw, principal),
+  );
+  app.post('/api/v1/roster', ({ req, var: { principal } }) =>
+    rosterAnswer(options.sending, req.raw, principal),
   );
   app.post('/api/v1/bundle', ({ req, var: { principal } }) =>
     regionBundleAnswer(options.takeCarried, req.raw, principal),

@@ -28,6 +28,11 @@ export interface Delivery {
 export interface SendDoor {
   /** The op that was made of it, or why not. */
   send(wish: SendWish): Promise<{ readonly op: string } | { readonly refused: string }>;
+  /** Sends a roster down, which hubs verify. */
+  sendRoster(
+    site: string,
+    roster: Uint8Array,
+  ): Promise<{ readonly op: string } | { readonly refused: string }>;
   /** Undefined where no such site or op can be. */
   delivery(site: string, op: string): Promise<Delivery | undefined>;
   /** By the node's clock. */
@@ -56,6 +61,7 @@ export async function sendAnswer(
   if (key.startsWith('control/')) {
     return problem(400, 'What hubs are to do is asked by POST /api/v1/override.');
   }
+  if (key.startsWith('config/')) return problem(400, 'Settings are sent by POST /api/v1/config.');
   const what = isRemove ? {} : isObject(set) ? { set } : isNumbers(add) ? { add } : undefined;
   if (what === undefined) return problem(400, '"set" holds fields, "add" whole numbers.');
   return sent(door, await door.send({ site, key, role: wish.role, ...what }), site);
@@ -94,7 +100,8 @@ export async function deliveryAnswer(door: SendDoor, url: URL): Promise<Response
     : jsonAnswer(delivery);
 }
 
-async function sent(
+/** The answer to a wish: the op that was made of it, and who has it. */
+export async function sent(
   door: SendDoor,
   outcome: Awaited<ReturnType<SendDoor['send']>>,
   site: string,

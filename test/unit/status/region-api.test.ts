@@ -17,6 +17,7 @@ const SENDING: SendDoor = {
     sent.push(wish);
     return wish.site === 'north' ? { op: 'a1/2/1' } : { refused: 'no such site' };
   },
+  sendRoster: async () => ({ op: 'x' }),
   delivery: async () => ({ has: [], waits: ['a1'] }),
 };
 
@@ -28,6 +29,7 @@ const NOTHING = {
   fleet: () => Promise.resolve([]),
   lines: () => Promise.resolve(undefined),
   summaries: () => Promise.resolve(undefined),
+  settings: () => Promise.resolve(undefined),
   metrics: () => Promise.reject(new Error('not asked for')),
   page: { answer: () => undefined },
 };
@@ -41,6 +43,7 @@ function ask(
     assets: NO_ASSETS,
     isConnected: () => true,
     at: () => '2026-03-01T12:00:00.000Z',
+    settings: () => Promise.resolve(undefined),
     status: async () => ({
       regionId: 'r',
       version: '0.1.0',

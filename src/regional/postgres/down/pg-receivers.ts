@@ -30,7 +30,7 @@ const SENT = 'DELETE FROM heliograph.down_batch WHERE site_id = $1 AND hub = $2'
 /** What a hub sends is noted in its contact: one that has said nothing for so long listens no more. */
 const IDLE = `
   SELECT r.hub FROM heliograph.receiver r JOIN heliograph.contact c ON c.site_id = r.site_id AND c.hub = r.hub
-  WHERE r.site_id = $1 AND c.heard_at > now() - interval '1 hour' AND cardinality(r.takes) > 0 AND NOT EXISTS (
+  WHERE r.site_id = $1 AND c.heard_at > now() - interval '5 minutes' AND cardinality(r.takes) > 0 AND NOT EXISTS (
     SELECT FROM heliograph.down_batch d WHERE d.site_id = r.site_id AND d.hub = r.hub)
   ORDER BY c.heard_at DESC LIMIT 1000`;
 
