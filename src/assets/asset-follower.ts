@@ -154,8 +154,9 @@ export class AssetFollower {
     for (let count = 1; this.#nextLsn <= this.#scanEnd && !this.#isClosed; count++) {
       const next = cursor.next();
       if (next === undefined) {
-        // What is damaged at the end is told by the journal, and is nothing to wait for.
-        if (journal.durableLsn >= this.#scanEnd) this.#nextLsn = this.#scanEnd + 1;
+        // What is damaged at the end is told by the journal, and is nothing to wait for: not until more is durable, either.
+        const endLsn = Math.min(this.#scanEnd, journal.durableLsn);
+        this.#nextLsn = Math.max(this.#nextLsn, endLsn + 1);
         return;
       }
       this.#fold(next.lsn, next.entry);

@@ -4,6 +4,7 @@
  */
 import { parseCose, signCose, type Verify, verifyCose } from '../codec/cose.ts';
 import { CborError, CborReader } from '../codec/reader.ts';
+import type { CborValue } from '../codec/value.ts';
 import { CborWriter } from '../codec/writer.ts';
 import { COMMAND, isOpClass, type OpClass, RECORD } from '../model/class.ts';
 import {
@@ -18,11 +19,15 @@ import {
 import type { VersionVector } from '../model/version-vector.ts';
 import { type BatchId, batchIdOfBytes, bytesOfBatchId, originOfPublicKey } from './batch-id.ts';
 import type { Signer } from './manifest.ts';
+import { type LaneRange, readRanges, writeRanges } from './ranges.ts';
 
 /** What flows down: orders and records of the site. Telemetry never does. */
 export const DOWN_CLASSES: readonly OpClass[] = [COMMAND, RECORD];
 /** Lanes that a hello tells of; a hub with more of them gets nothing down. */
 export const VECTOR_LANES_MAX = 4_096;
+
+/** Ranges of lost ops that a hello names. */
+export const LACKS_MAX = 256;
 
 const DOWN_RECEIPT_TYPE = 'application/vnd.heliograph.down-receipt+cbor';
 const DOWN_RECEIPT_FORMAT = 1;
@@ -41,6 +46,44 @@ export interface DownReceipt {
   /** Empty where it is taken. */
   readonly reason: string;
   readonly atMs: number;
+}
+
+/** What the region has of the ops that a hub has lost. */
+export interface Heals {
+  /** So many of them, which come down now. */
+  readonly ops: number;
+  /** All batches of the hub behind this LSN of its journal are kept: of what lies there, nothing else exists. */
+  readonly wholeFromLsn: number;
+}
+
+/** `[ops, whole-from]`; throws `CborError` on anything else. */
+export function readHeals(value: CborValue | undefined): Heals {
+  const [ops, wholeFromLsn] = Array.isArray(value) ? (value as readonly CborValue[]) : [];
+  if (!isCount(ops) || !isCount(wholeFromLsn)) throw new CborError('malformed heals', 0);
+  return { ops, wholeFromLsn };
+}
+
+function isCount(value: CborValue | undefined): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+}
+
+/** Lost ops as one CBOR item; in the canonical form of ranges. */
+export function encodeLacks(lacks: readonly LaneRange[]): Uint8Array {
+  const writer = new CborWriter(32 * lacks.length + 8);
+  writeRanges(writer, lacks);
+  return writer.finish();
+}
+
+/** Undefined where it is malformed or too much. */
+export function decodeLacks(bytes: Uint8Array): readonly LaneRange[] | undefined {
+  try {
+    const reader = new CborReader(bytes, 0, { depthMax: 2, itemsMax: 5 * LACKS_MAX + 1 });
+    const lacks = readRanges(reader);
+    return reader.atEnd && lacks.length <= LACKS_MAX ? lacks : undefined;
+  } catch (error) {
+    if (error instanceof CborError) return undefined;
+    throw error;
+  }
 }
 
 /** The lanes of classes that flow down, 17 bytes each: origin, class, seq. Undefined where there are too many. */

@@ -10,6 +10,8 @@ export const RAW_BYTES_MAX = 8 << 20;
 export const MANIFEST_BYTES_MAX = 512 << 10;
 /** A whole batch as it is cut in chunks. */
 export const BATCH_BYTES_MAX = RAW_BYTES_MAX + SEAL_OVERHEAD_BYTES + MANIFEST_BYTES_MAX + 16;
+/** So many bytes of a batch hold its manifest. */
+export const BATCH_HEAD_BYTES = MANIFEST_BYTES_MAX + 16;
 /** A chunk message, its head included. */
 export const CHUNK_MESSAGE_BYTES_MAX = 64 << 10;
 /** Room for a chunk's head: index, total, bytes and hash. */

@@ -18,7 +18,14 @@ import { BATCH_FORMAT, BATCH_FORMAT_WITNESSED } from '../versions.ts';
 import { type BatchId, batchIdOfBytes, bytesOfBatchId, originOfPublicKey } from './batch-id.ts';
 import { ChunkBitmap } from './chunks.ts';
 import { type Compression, COMPRESSIONS } from './compression.ts';
-import { decodeVector, encodeVector } from './down-messages.ts';
+import {
+  decodeLacks,
+  decodeVector,
+  encodeLacks,
+  encodeVector,
+  type Heals,
+  readHeals,
+} from './down-messages.ts';
 import { MESSAGE_BYTES_MAX, SPOOLED_MAX } from './limits.ts';
 import { QUALITIES, type Signer } from './manifest.ts';
 import { type Encoding, ENCODINGS } from './payload.ts';
@@ -55,6 +62,8 @@ export interface Hello {
   readonly down?: DownWish;
   /** X25519 public key that batches down are encrypted to; absent: they are not. */
   readonly sealKey?: Uint8Array;
+  /** What its card has lost in the midst of its lanes, of classes that it takes now. */
+  readonly lacks?: readonly LaneRange[];
 }
 
 export interface DownWish {
@@ -79,6 +88,8 @@ export interface DownHello {
   readonly jurisdictions?: readonly string[];
   /** Ops that wait for this hub; absent where nothing flows down. */
   readonly waiting?: number;
+  /** The answer to `lacks`. */
+  readonly heals?: Heals;
 }
 
 /** Which chunks of a batch the regional node has. */
@@ -117,7 +128,8 @@ export function encodeHello(hello: Omit<Hello, 'hub' | 'publicKey'>, signer: Sig
   const spooled = hello.spooled.map((id) => bytesOfBatchId(id));
   const { site, sealedTo, jurisdiction, sealKey } = hello;
   const down = hello.down === undefined ? undefined : encodeWish(hello.down);
-  const demands = { 'sealed-to': sealedTo, jurisdiction, down, 'seal-key': sealKey };
+  const lacks = hello.lacks === undefined ? undefined : encodeLacks(hello.lacks);
+  const demands = { 'sealed-to': sealedTo, jurisdiction, down, 'seal-key': sealKey, lacks };
   const map = cborMap({ ...fields, site, spooled, ...demands });
   return seal(HELLO_TYPE, encodeCbor(map), signer);
 }
@@ -144,13 +156,15 @@ export function parseHello(bytes: Uint8Array, verify: Verify): Hello | undefined
       ...(jurisdiction === undefined ? {} : { jurisdiction }),
       ...(map.has('down') ? { down: readWish(map.get('down')) } : {}),
       ...(map.has('seal-key') ? { sealKey: bytesField(map, 'seal-key') } : {}),
+      ...(map.has('lacks') ? { lacks: decodeLacks(bytesField(map, 'lacks')) ?? malformed() } : {}),
     };
   });
 }
 
 export function encodeDownHello(hello: Omit<DownHello, 'publicKey'>, signer: Signer): Uint8Array {
   const { hub, opens, jurisdictions, waiting } = hello;
-  const stated = { hub: bytesOfOrigin(hub), opens, jurisdictions, waiting };
+  const heals = hello.heals && [hello.heals.ops, hello.heals.wholeFromLsn];
+  const stated = { hub: bytesOfOrigin(hub), opens, jurisdictions, waiting, heals };
   const fields = { ...greeting(hello, signer), ...stated };
   return seal(DOWN_HELLO_TYPE, encodeCbor(cborMap(fields)), signer);
 }
@@ -169,6 +183,7 @@ export function parseDownHello(bytes: Uint8Array, verify: Verify): DownHello | u
       ...(opens === undefined ? {} : { opens }),
       ...(jurisdictions === undefined ? {} : { jurisdictions }),
       ...(map.has('waiting') ? { waiting: uintField(map, 'waiting') } : {}),
+      ...(map.has('heals') ? { heals: readHeals(map.get('heals')) } : {}),
     };
   });
 }

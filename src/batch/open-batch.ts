@@ -102,6 +102,19 @@ export function splitBatch(bytes: Uint8Array): BatchParts | undefined {
   }
 }
 
+/** The manifest of a batch that was verified when it came, from the first bytes of it; undefined where they are damaged. */
+export function headOf(bytes: Uint8Array): Manifest | undefined {
+  try {
+    const reader = new CborReader(bytes, 0, { depthMax: 1, itemsMax: 3 });
+    reader.expectArray(2);
+    const outcome = parseManifest(parseCose(reader.bytes()));
+    return outcome.kind === 'manifest' ? outcome.manifest : undefined;
+  } catch (error) {
+    if (error instanceof CborError) return undefined;
+    throw error;
+  }
+}
+
 /** The manifest of a batch that we sealed ourselves and find again on disk; undefined where the file is damaged. */
 export function readOwnBatch(bytes: Uint8Array): { id: BatchId; manifest: Manifest } | undefined {
   const parts = splitBatch(bytes);

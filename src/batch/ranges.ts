@@ -64,6 +64,35 @@ export class RangeSet {
   }
 }
 
+/** What is in the first ranges and not in the others. */
+export function subtractRanges(
+  ranges: readonly LaneRange[],
+  others: readonly LaneRange[],
+): readonly LaneRange[] {
+  let left = ranges;
+  for (const other of others) {
+    left = left.flatMap((range) => {
+      if (sharedOps(range, other) === 0) return [range];
+      const parts = [
+        { ...range, to: other.from - 1 },
+        { ...range, from: other.to + 1 },
+      ];
+      return parts.filter(({ from, to }) => from <= to);
+    });
+  }
+  return left;
+}
+
+export function overlaps(a: readonly LaneRange[], b: readonly LaneRange[]): boolean {
+  return a.some((range) => b.some((other) => sharedOps(range, other) > 0));
+}
+
+/** How many ops both ranges name. */
+export function sharedOps(a: LaneRange, b: LaneRange): number {
+  if (a.origin !== b.origin || a.class !== b.class) return 0;
+  return Math.max(0, Math.min(a.to, b.to) - Math.max(a.from, b.from) + 1);
+}
+
 function insert(runs: Run[], seq: number): boolean {
   const at = runs.findIndex((run) => seq <= run.to + 1);
   const run = runs[at];

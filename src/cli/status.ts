@@ -170,7 +170,26 @@ function storageLines(status: StatusSnapshot, paint: Paint): string[] {
   for (const { fromLsn, toLsn } of journal.quarantined) {
     lines.push(paint('red', `damaged and kept aside: LSN ${fromLsn} to ${toLsn}`));
   }
+  const healing = healingText(journal);
+  if (healing !== '') lines.push(healing);
   return lines;
+}
+
+const REGION_WORDS = {
+  unasked: 'the region has not been asked yet',
+  gives: 'the region gives back what it has',
+  'has-none': 'the region has none of them',
+} as const;
+
+/** What comes back of damage; nothing where there is none, or where a hub of an earlier build does not tell. */
+export function healingText({ healing, quarantined }: StatusSnapshot['journal']): string {
+  const told = healing as typeof healing | undefined;
+  if (told === undefined) return '';
+  const { lackedOps, region, healedRanges } = told;
+  if (quarantined.length > 0 && lackedOps > 0) {
+    return `up to ${countText(lackedOps, 'op')} lacking: ${REGION_WORDS[region]}`;
+  }
+  return healedRanges > 0 ? `${countText(healedRanges, 'damaged range')} healed` : '';
 }
 
 /** Nothing where there are none, or where a hub of an earlier build does not tell. */

@@ -13,6 +13,7 @@ import { openAssets } from './assets/assets-open.ts';
 import { syncLogKey } from './data.ts';
 import { HubDownlink } from './sync/downlink.ts';
 import { RemoteSettings } from './sync/remote-config.ts';
+import { Healing } from './sync/healing.ts';
 import { Dusk } from './power/dusk.ts';
 import type { Ground } from './ground.ts';
 import { HubAudit } from './storage/audit.ts';
@@ -41,6 +42,7 @@ export interface Followers {
   readonly ledger: Ledger;
   readonly link: HubLink;
   readonly assets: HubAssets;
+  readonly healing: Healing;
 }
 
 /** What a simulation puts in the place of what a machine has. */
@@ -94,10 +96,14 @@ export function followJournal(
       journalLine: (body) => door.journalOwn({ class: LOG, key: syncLogKey(id), body }),
     }),
   );
-  uplink = closers.add(openUplink(ground, serving, { power, ledger, audit }, link, standIns));
+  const healing = closers.add(openHealing(ground, serving, () => receiptedLsn()));
+  uplink = closers.add(
+    openUplink(ground, serving, { power, ledger, audit, healing }, link, standIns),
+  );
   const hasUplink = config.uplink.url !== '';
   const receiptedLsn = (): number | undefined =>
     hasUplink ? uplink.status().dataReceiptedLsn : undefined;
+  healing.begin();
   const mayPreview = (): boolean => power.monitor.advice().makePreviews;
   const { assets, follower, maker } = openAssets({ ground, serving, receiptedLsn, mayPreview });
   power.monitor.onDecision(() => maker.look());
@@ -107,27 +113,21 @@ export function followJournal(
     lingers.stateIs(state);
     uplink?.look();
   });
-  closers.add(
-    new Retention({
-      journal,
-      door,
-      clock: time.clock,
-      timers: machine.timers,
-      log: machine.log,
-      receiptedLsn: hasUplink ? () => uplink.receiptedLsn : undefined,
-      settleStore: () => store.settle(),
-      sessions: broker,
-      flushLedger: () => ledger.flush(),
-      settleAssets: () => follower.settle(),
-      keepMs: config.journal.keepDays * DAY_MS,
-      onReleased: (firstLsn, throughLsn) => audit?.trail.pruned(firstLsn, throughLsn),
-    }),
-  );
+  const settleAssets = (): Promise<number> => follower.settle();
+  closers.add(letGo(ground, serving, { uplink, ledger, audit, settleAssets }));
   closers.add(foldHistories(ground, serving));
-  const settleAssets = (): Promise<unknown> => follower.settle();
   closers.add(beforeDark(ground, serving, { power, ledger, settleAssets }));
   if (config.uplink.url !== '') closers.add(sumUp(ground, serving, { power, uplink }));
-  return { power, uplink, ledger, link, assets };
+  return { power, uplink, ledger, link, assets, healing };
+}
+
+function openHealing(
+  { machine, time, paths }: Ground,
+  { journal, door }: Serving,
+  receiptedLsn: () => number | undefined,
+): Healing {
+  const place = { dir: paths.uplink, clock: time.clock };
+  return new Healing({ ...machine, ...place, journal, door, receiptedLsn });
 }
 
 /** Keeps the histories of records within their limits. */
@@ -135,6 +135,32 @@ function foldHistories({ config, machine }: Ground, { store, door }: Serving): H
   const { recordOpsMax: opsMax, editsMax } = config.store;
   const { timers, log } = machine;
   return new Horizons({ store, door, limits: { opsMax, editsMax }, timers, log });
+}
+
+/** Lets go of what is receipted and folded. */
+function letGo(
+  { config, machine, time }: Ground,
+  { journal, door, store, broker }: Serving,
+  parts: Pick<Followers, 'uplink' | 'ledger'> & {
+    readonly audit: HubAudit | undefined;
+    readonly settleAssets: () => Promise<number>;
+  },
+): Retention {
+  const { uplink, ledger, audit, settleAssets } = parts;
+  return new Retention({
+    journal,
+    door,
+    clock: time.clock,
+    timers: machine.timers,
+    log: machine.log,
+    receiptedLsn: config.uplink.url === '' ? undefined : () => uplink.receiptedLsn,
+    settleStore: () => store.settle(),
+    sessions: broker,
+    flushLedger: () => ledger.flush(),
+    settleAssets,
+    keepMs: config.journal.keepDays * DAY_MS,
+    onReleased: (firstLsn, throughLsn) => audit?.trail.pruned(firstLsn, throughLsn),
+  });
 }
 
 /** What is brought to the card before the battery ends, in this order. */
@@ -227,7 +253,11 @@ function checkInMs({ uplink }: Config, link: LinkKind): number {
 }
 
 /** What comes down: ops, wishes, settings, the roster. */
-function takeDown(ground: Ground, serving: Serving, power: HubPower): HubDownlink {
+function takeDown(
+  ground: Ground,
+  serving: Serving,
+  { power, healing }: Pick<Followers, 'power' | 'healing'>,
+): HubDownlink {
   const { config, configInput: input, machine, time, id: hub, closers } = ground;
   const { files, timers, log } = machine;
   const { members } = serving.access;
@@ -242,7 +272,8 @@ function takeDown(ground: Ground, serving: Serving, power: HubPower): HubDownlin
   if (members !== undefined && config.uplink.url !== '') {
     void import('./sync/roster.ts').then((it) => it.handInRoster(ground, serving, members));
   }
-  return new HubDownlink({ ...serving, power, hub, clock: time.clock, log, settings, takeRoster });
+  const wishes = { power, healing, settings, takeRoster };
+  return new HubDownlink({ ...serving, ...wishes, hub, clock: time.clock, log });
 }
 
 const NOT_ENCRYPTED = {
@@ -253,7 +284,14 @@ const NOT_ENCRYPTED = {
 function openUplink(
   ground: Ground,
   serving: Serving,
-  { power, ledger, audit }: Pick<Followers, 'power' | 'ledger'> & { audit: HubAudit | undefined },
+  {
+    power,
+    ledger,
+    audit,
+    healing,
+  }: Omit<Followers, 'uplink' | 'link' | 'assets'> & {
+    readonly audit: HubAudit | undefined;
+  },
   link: HubLink,
   { compressor, lookMs }: StandIns,
 ): Uplink {
@@ -288,7 +326,7 @@ function openUplink(
     linkTimers: machine.timers,
     software: PROGRAM_VERSION,
     recipient: batchRecipient(identity),
-    downlink: takeDown(ground, serving, power),
+    downlink: takeDown(ground, serving, { power, healing }),
     limits: {
       checkInMs: checkInMs(config, link.kind()),
       ...(lookMs === undefined ? {} : { lookMs }),

@@ -22,6 +22,7 @@ import { overrideJson } from '../status/api/override.ts';
 import type { FlashLedger } from '../status/flash-ledger.ts';
 import type { FaultStatus, Health, StatusSnapshot, SyncStatus } from '../status/snapshot.ts';
 import type { PeerStatus } from '../sync/peers/peer-book.ts';
+import type { Healing } from './sync/healing.ts';
 import { syncStatesOf } from '../sync/recovery-table.ts';
 import type { Uplink } from '../uplink/uplink.ts';
 
@@ -36,6 +37,7 @@ export interface StatusParts {
   readonly link: HubLink;
   readonly store: HubStore;
   readonly assets: Pick<HubAssets, 'stat' | 'fault'>;
+  readonly healing: Pick<Healing, 'status'>;
   readonly host: Host;
   readonly flash: FlashLedger;
   readonly peers: () => readonly PeerStatus[];
@@ -83,6 +85,7 @@ export class HubStatus {
         syncs,
         bytesWritten,
         quarantined: quarantined.map(({ fromLsn, toLsn }) => ({ fromLsn, toLsn })),
+        healing: { ...this.#parts.healing.status(), healedRanges: stat.healedRanges },
       },
       store: { appliedLsn: store.appliedLsn },
       assets: this.#parts.assets.stat(),

@@ -302,7 +302,9 @@ export class Door {
   /** Takes ops that the region has handed down; see copies.ts. */
   acceptCopies(ops: readonly StampedOp[]): CopiesOutcome {
     const append = (entry: Uint8Array, opClass: OpClass): Lsn => this.#append(entry, opClass);
-    const parts = { vector: this.#vector, lanesMax: LANES_MAX, gate: this.#gate, append };
+    const ownSeq = (opClass: OpClass): number => this.#ownSeqs[opClass] as number;
+    const lanes = { vector: this.#vector, holes: this.holes, ownSeq, lanesMax: LANES_MAX };
+    const parts = { ...lanes, gate: this.#gate, append };
     const outcome = takeCopies(ops, { ...this.#options, ...parts });
     if (outcome.lsn > 0) this.#noteNowAndThen(outcome.lsn);
     return outcome;

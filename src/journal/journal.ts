@@ -45,7 +45,10 @@ export interface JournalStat {
   readonly segments: number;
   /** 0 … 1; at 1 appends are refused. */
   readonly fillRatio: number;
+  /** What is missing. */
   readonly quarantined: readonly QuarantinedRange[];
+  /** Ranges that were, while their segments are here. */
+  readonly healedRanges: number;
   /** Since the open: syncs asked for, bytes written to the card. */
   readonly syncs: number;
   readonly bytesWritten: number;
@@ -206,6 +209,11 @@ export class Journal {
     this.#damageListeners.push(listener);
   }
 
+  /** Nothing of a range of `stat().quarantined` is missing any more: its ops are here again, and durable. */
+  heal(range: QuarantinedRange): void {
+    this.#quarantine.heal(range);
+  }
+
   /** Resolves when `lsn` is durable; rejects where the journal is poisoned before. */
   whenDurable(lsn: Lsn): Promise<void> {
     if (lsn <= this.durableLsn) return Promise.resolve();
@@ -242,6 +250,7 @@ export class Journal {
       this.#handles.close(oldest);
       this.#supply.retire(oldest);
     }
+    this.#quarantine.released(this.firstLsn);
     return this.firstLsn;
   }
 
@@ -257,7 +266,8 @@ export class Journal {
       bytesMax: this.#options.totalBytesMax,
       segments: this.#segments.length,
       fillRatio: this.fillRatio,
-      quarantined: this.#quarantine.ranges,
+      quarantined: this.#quarantine.ranges.filter(({ isHealed }) => !isHealed),
+      healedRanges: this.#quarantine.ranges.filter(({ isHealed }) => isHealed).length,
       ...this.#counts,
     };
   }

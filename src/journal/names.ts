@@ -5,7 +5,7 @@ import type { FileEvidence } from './recovery/recovery.ts';
 const DIGITS = 12;
 const SEGMENT = /^(\d{12})\.segment$/;
 const SPARE = /^(\d{12})\.spare$/;
-const QUARANTINED = /^(\d{12})-(\d{1,16})-(\d{1,16})\.(bin|segment)$/;
+const QUARANTINED = /^(\d{12})-(\d{1,16})-(\d{1,16})\.(bin|segment|healed)$/;
 
 /** A file that is being filled with zeros. */
 export const FILLING_NAME = 'filling.tmp';
@@ -33,20 +33,25 @@ export function numberOfName(name: string): number {
   return Number(must(SEGMENT.exec(name) ?? SPARE.exec(name), 'a segment or spare')[1]);
 }
 
-/** Says in the name what is lost, so that the folder itself is the list: `bin` for a part, `segment` for a whole file. */
+/**
+ * Says in the name what is lost, so that the folder itself is the list: `bin` for a part, `segment` for a whole file,
+ * `healed` for either where its ops are in the journal again.
+ */
 export function quarantineName(
   segment: number,
   fromLsn: number,
   toLsn: number,
-  what: 'bin' | 'segment',
+  what: 'bin' | 'segment' | 'healed',
 ): string {
   return `${String(segment).padStart(DIGITS, '0')}-${fromLsn}-${toLsn}.${what}`;
 }
 
 export function parseQuarantineName(
   name: string,
-): { segment: number; fromLsn: number; toLsn: number } | undefined {
+): { segment: number; fromLsn: number; toLsn: number; isHealed: boolean } | undefined {
   const match = QUARANTINED.exec(name);
   if (match === null) return undefined;
-  return { segment: Number(match[1]), fromLsn: Number(match[2]), toLsn: Number(match[3]) };
+  const [, segment, fromLsn, toLsn, what] = match;
+  const isHealed = what === 'healed';
+  return { segment: Number(segment), fromLsn: Number(fromLsn), toLsn: Number(toLsn), isHealed };
 }

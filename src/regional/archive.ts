@@ -93,6 +93,19 @@ export class Archive {
     return kept === undefined ? undefined : this.#files.read(this.#path(kept, 'batch'));
   }
 
+  /** The first bytes of a batch. */
+  head(id: BatchId, bytesMax: number): Uint8Array | undefined {
+    const kept = this.#batches.get(id);
+    if (kept === undefined) return undefined;
+    const file = this.#files.open(this.#path(kept, 'batch'), 'read');
+    try {
+      const bytes = new Uint8Array(Math.min(bytesMax, kept.bytes));
+      return bytes.subarray(0, file.readAt(bytes, 0));
+    } finally {
+      file.close();
+    }
+  }
+
   /** Keeps a batch; it is on the medium when this returns. One that is here already stays as it is. */
   add(hub: Origin, opClass: OpClass, id: BatchId, bytes: Uint8Array): ArchivedBatch {
     const known = this.#batches.get(id);

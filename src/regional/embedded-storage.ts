@@ -29,6 +29,8 @@ import { DayQuota } from './day-quota.ts';
 import { DownIndex } from './downlink/down-index.ts';
 import type { Authoring, DownSource } from './downlink/down-source.ts';
 import { MemoryReceivers } from './downlink/receivers.ts';
+import { archiveShelf } from './healing/archive-shelf.ts';
+import { Healer, type HealSource } from './healing/healer.ts';
 import { type HistoryOutcome, HistoryWatch } from './history-watch.ts';
 import { HubKeys } from './hub-keys.ts';
 import { DEFAULT_REGIONAL_LIMITS, type RegionalLimits } from './limits.ts';
@@ -106,6 +108,7 @@ class EmbeddedSite implements SiteStorage {
   readonly down: DownSource;
   /** One op of the region's own after the other. */
   #authoring: Promise<unknown> = Promise.resolve();
+  readonly heal: HealSource;
 
   private constructor(name: string, options: EmbeddedOptions, keeper: SiteKeeper) {
     const { files } = options;
@@ -123,6 +126,8 @@ class EmbeddedSite implements SiteStorage {
     this.#history = new HistoryWatch(files, `${dir}/ledgers`);
     this.#store = options.openStore(`${dir}/state.db`);
     this.down = this.#downSource(`${dir}/incarnation`);
+    const shelf = archiveShelf(this.#archive, (batch) => this.#reopened(batch));
+    this.heal = new Healer(shelf, () => turn(options.timers));
   }
 
   /** Opens the site and stores what was taken and not stored. */
@@ -264,7 +269,7 @@ class EmbeddedSite implements SiteStorage {
     this.#confirm(id, manifest, 'untold');
   }
 
-  async #reopened({ id, hub }: ArchivedBatch): Promise<readonly StampedOp[]> {
+  async #reopened({ id, hub }: Pick<ArchivedBatch, 'id' | 'hub'>): Promise<readonly StampedOp[]> {
     const bytes = this.#archive.read(id);
     const publicKey = this.#keys.get(hub);
     if (bytes === undefined || publicKey === undefined) return [];

@@ -32,7 +32,7 @@ import type { Origin } from '../model/origin.ts';
 import type { MqttClient, MqttSession } from '../platform/network/mqtt-client.ts';
 import { BATCH_FORMATS } from '../versions.ts';
 import { CarriedDesk } from './downlink/carried-desk.ts';
-import { DownDesk } from './downlink/down-desk.ts';
+import { DownDesk, type Heard } from './downlink/down-desk.ts';
 import { tellHindrance } from './hindrance.ts';
 import { DEFAULT_REGIONAL_LIMITS, type RegionalLimits } from './limits.ts';
 import { type Answer, Site } from './site.ts';
@@ -283,14 +283,14 @@ export class RegionalNode {
     await site.down.link.begin(hello.hub, hello);
   }
 
-  #greetingFor(hello: Hello, waiting: { readonly waiting?: number }): Uint8Array {
+  #greetingFor(hello: Hello, down: Heard): Uint8Array {
     const { opener, jurisdictions, signer, software } = this.#options;
     const readable = { formats: BATCH_FORMATS, compressions: COMPRESSIONS, encodings: ENCODINGS };
     const stores = jurisdictions === undefined ? {} : { jurisdictions };
     const opens = opener === undefined ? {} : { opens: opener.keyIds };
     tellHindrance(hello, this.#options);
     const told = { hub: hello.hub, nonce: hello.nonce, software, ...readable };
-    return encodeDownHello({ ...told, ...opens, ...stores, ...waiting }, signer);
+    return encodeDownHello({ ...told, ...opens, ...stores, ...down }, signer);
   }
 
   async #takeChunk(

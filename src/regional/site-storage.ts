@@ -19,6 +19,7 @@ import type { StampedOp } from '../model/op.ts';
 import type { Origin } from '../model/origin.ts';
 import type { ReadingsPage, ReadingsQuery } from '../store/readings/readings.ts';
 import type { DownSource } from './downlink/down-source.ts';
+import type { HealSource } from './healing/healer.ts';
 import type { HistoryOutcome } from './history-watch.ts';
 import type { SiteDigest } from './site-store.ts';
 
@@ -109,6 +110,7 @@ export interface SiteFigures {
 
 export interface SiteStorage {
   readonly down: DownSource;
+  readonly heal: HealSource;
   /** The key of a hub that was met. */
   keyOf(hub: Origin): Promise<Uint8Array | undefined>;
   /** In order of their ids. */

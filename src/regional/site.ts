@@ -101,7 +101,7 @@ export class Site {
     this.name = options.name;
     this.#options = options;
     this.#storage = storage;
-    const parts = { ...options, site: options.name, source: storage.down };
+    const parts = { ...options, site: options.name, source: storage.down, heal: storage.heal };
     this.down = { author: new Author(parts), link: new RegionDownlink(parts) };
   }
 

@@ -138,6 +138,11 @@ function addJournal(page: Exposition, status: StatusSnapshot): void {
     'Damaged ranges kept aside.',
     journal.quarantined.length,
   );
+  page.gauge(
+    'journal_lacked_ops',
+    'Numbers that lanes lack since a range was damaged.',
+    journal.healing.lackedOps,
+  );
   page.counter('journal_syncs', 'Syncs of the medium.', journal.syncs);
   page.counter('journal_written_bytes', 'Bytes written to the journal.', journal.bytesWritten);
   page.gauge('store_applied_lsn', 'How far the state follows the journal.', store.appliedLsn);

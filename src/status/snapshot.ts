@@ -125,6 +125,15 @@ export interface ClassBacklog {
   readonly oldestS: number;
 }
 
+export interface HealingFigures {
+  /** Numbers that lanes lack; some of them may never have stood for an op. */
+  readonly lackedOps: number;
+  /** What the region has said of them last: nothing yet, that it gives some back, that it has none. */
+  readonly region: 'unasked' | 'gives' | 'has-none';
+  /** Ranges of which nothing is missing any more, while their segments are kept. */
+  readonly healedRanges: number;
+}
+
 export interface JournalStatus {
   readonly firstLsn: number;
   readonly lastLsn: number;
@@ -134,6 +143,7 @@ export interface JournalStatus {
   readonly bytes: number;
   readonly bytesMax: number;
   readonly quarantined: readonly { readonly fromLsn: number; readonly toLsn: number }[];
+  readonly healing: HealingFigures;
   readonly syncs: number;
   readonly bytesWritten: number;
 }

@@ -93,11 +93,10 @@ export const RECOVERY_TABLE: readonly RecoveryRow[] = [
     severity: 'wrong',
     recognisedBy: '`journal.damaged`: ranges of LSNs lie in `journal/quarantine`',
     meaning:
-      'Acknowledged entries are damaged and kept aside. The hub works; these entries are not in its state.',
+      'Acknowledged entries are damaged and kept aside. The hub works, and brings back what the region and its peers have; what is missing until then is not in its state.',
     steps: [
-      'Run `heliograph journal verify` and note the LSNs.',
-      'Hubs of the same site give back what they hold of it by themselves, once they meet (`heliograph status` shows the peers).',
-      'Compare with the receipts: entries up to `receiptedLsn` of `heliograph status --json` are safe upstream.',
+      'Wait for a session while energy is plenty, or take `heliograph override --for 30m`: the region gives back what it had receipted, hubs of the same site what they hold. `heliograph status` says how much is lacking; the state ends by itself when nothing is.',
+      'If it stays: run `heliograph journal verify` and note the LSNs. What neither the region nor a peer has was not receipted before the card lost it.',
       'Copy `journal/quarantine` to another medium; parts of it may still be read.',
       'Plan a new card. When the LSNs are released from the journal, the files in `journal/quarantine` may be deleted.',
     ],

@@ -250,6 +250,7 @@ export class Uplink {
           address,
           onBug: this.#options.onFatal,
           down: () => this.#descent?.wish(this.#decision),
+          lacks: () => this.#descent?.lacks(this.#decision) ?? [],
         },
         {
           onAnswer: (answer) => this.#judge(answer),

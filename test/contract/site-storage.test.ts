@@ -3,12 +3,13 @@ import assert from 'node:assert/strict';
 
 import { afterAll, beforeAll, describe, test } from 'vitest';
 
-import { textOf } from '../../src/base/bytes.ts';
+import { hexOf, textOf } from '../../src/base/bytes.ts';
 import type { TreeHead } from '../../src/batch/manifest.ts';
 import type { SealContext } from '../../src/batch/seal-batch.ts';
 import { TreeHasher } from '../../src/ledger/merkle.ts';
 import type { BatchId } from '../../src/batch/batch-id.ts';
 import { TELEMETRY } from '../../src/model/class.ts';
+import type { StampedOp } from '../../src/model/op.ts';
 import {
   batchOf,
   HUB,
@@ -32,6 +33,11 @@ beforeAll(() => STORAGES.start(), 60_000);
 afterAll(() => STORAGES.stop());
 
 test.skipIf(STORAGES.hasPostgres)('PostgreSQL (skipped: needs postgres)', () => undefined);
+
+/** Bytes as they are, whatever kind of array holds them. */
+function plainOp({ bytes, op, stamp }: StampedOp): object {
+  return { bytes: hexOf(bytes), key: op.key, seq: op.seq, stamp };
+}
 
 describe.each(STORAGES.kinds)('site storage: %s', (_name, make) => {
   test('chunks come in any order and number; what is there is known after a restart', async () => {
@@ -183,6 +189,29 @@ describe.each(STORAGES.kinds)('site storage: %s', (_name, make) => {
     );
     assert.ok(go.kind === 'kept' && go.facts.history === 'agrees');
     await again.close();
+  });
+
+  test('what a hub has lost is given back as it had come, and how far back all is known is told', async () => {
+    const place = await placeOf(await make());
+    const first = await batchOf(stampedOps(1, 30), { throughLsn: 30 });
+    const after = { previous: first.id, fromLsn: 31, throughLsn: 60 };
+    await keepBatch(place.site, first);
+    await keepBatch(place.site, await batchOf(stampedOps(31, 60), after));
+    const lane = { origin: HUB_ID, class: TELEMETRY } as const;
+    const lacks = [
+      { ...lane, from: 29, to: 33 },
+      { ...lane, from: 61, to: 70 },
+    ];
+    const { heal } = place.site;
+    assert.deepEqual(await heal.answer({ hub: HUB_ID, lacks }), { ops: 5, wholeFromLsn: 0 });
+    const given = await heal.next({ hub: HUB_ID, lacks });
+    assert.deepEqual(given?.ops.map(plainOp), stampedOps(29, 33).map(plainOp));
+    assert.equal(await heal.next({ hub: HUB_ID, lacks: lacks.slice(1) }), undefined);
+    const receiver = { takes: [], vector: new Map(), lacks, underway: undefined };
+    const { receivers } = place.site.down;
+    await receivers.change(HUB_ID, async () => ({ receiver, result: undefined }));
+    assert.deepEqual((await receivers.get(HUB_ID))?.lacks, lacks);
+    await place.close();
   });
 
   test('a claim that is given up leaves everything as it was', async () => {

@@ -85,7 +85,7 @@ describe('a card that lost acknowledged entries', () => {
     assert.ok((await digestOf(alone)).ops < 40);
     await alone.process.stop();
     const again = await startHub({ data: data[1], sets });
-    await again.process.line(/peer\.holes/);
+    await again.process.line(/journal\.holes/);
     await converged([first, again], 40);
   });
 });

@@ -49,6 +49,7 @@ export function sampleStatus(change: Partial<StatusSnapshot> = {}): StatusSnapsh
       bytes: 402_653_184,
       bytesMax: 4_294_967_296,
       quarantined: [],
+      healing: { lackedOps: 0, region: 'unasked', healedRanges: 0 },
       syncs: 5021,
       bytesWritten: 41_000_000,
     },

@@ -86,7 +86,7 @@ function journalFindings(
   let damagedRanges = 0;
   const check = checked('journal files', () => {
     stat = statJournal(files, dir);
-    const { firstLsn, lastLsn, bytes, quarantined } = stat;
+    const { firstLsn, lastLsn, bytes, quarantined, healed } = stat;
     const range = lastLsn < firstLsn ? 'no entry' : `LSN ${firstLsn} to ${lastLsn}`;
     const found = `${range}, ${bytesText(bytes)}`;
     const usedBytes = stat.segments.reduce((sum, segment) => sum + segment.bytes, 0);
@@ -98,7 +98,7 @@ function journalFindings(
       );
     }
     const { damages, sealsUnchecked } = verifyJournal(files, dir, unsealerOf(io, paths));
-    const fresh = damages.filter((damage) => !isKnown(damage, quarantined));
+    const fresh = damages.filter((damage) => !isKnown(damage, [...quarantined, ...healed]));
     damagedRanges = fresh.length;
     if (fresh.length > 0) {
       return wrong(
@@ -113,7 +113,10 @@ function journalFindings(
         'Run it with the credential hub-kek, or restore `keys` of the data directory.',
       );
     }
-    if (quarantined.length === 0) return ok('journal files', `${found}, every byte checked`);
+    if (quarantined.length === 0) {
+      const again = healed.length > 0 ? `; ${countText(healed.length, 'damage')} healed` : '';
+      return ok('journal files', `${found}, every byte checked${again}`);
+    }
     const aside = quarantined.map(({ fromLsn, toLsn }) => `${fromLsn} to ${toLsn}`).join(', ');
     return wrong('journal files', `${found}; damaged and kept aside: LSN ${aside}`);
   });

@@ -2,6 +2,7 @@
 import { durationText } from '../../base/duration.ts';
 import { CLASS_NAMES } from '../../model/class.ts';
 import type { StatusSnapshot } from '../../status/snapshot.ts';
+import { healingText } from '../status.ts';
 import { bytesText, countText, printable } from '../text.ts';
 import { type Check, note, ok, wrong } from './check.ts';
 
@@ -65,10 +66,13 @@ function journalCheck({ journal }: StatusSnapshot): Check {
   const { bytes, bytesMax, firstLsn, lastLsn, quarantined } = journal;
   if (quarantined.length > 0) {
     const ranges = quarantined.map(({ fromLsn, toLsn }) => `${fromLsn} to ${toLsn}`).join(', ');
-    return wrong('journal', `damaged and kept aside: LSN ${ranges}`);
+    const healing = healingText(journal);
+    return wrong('journal', `damaged and kept aside: LSN ${ranges}${healing && `; ${healing}`}`);
   }
   const percent = Math.round((100 * bytes) / Math.max(1, bytesMax));
-  const found = `LSN ${firstLsn} to ${lastLsn}, ${percent} % of ${bytesText(bytesMax)}`;
+  const healing = healingText(journal);
+  const range = `LSN ${firstLsn} to ${lastLsn}, ${percent} % of ${bytesText(bytesMax)}`;
+  const found = healing === '' ? range : `${range}; ${healing}`;
   if (bytes < FILL_NOTE * bytesMax) return ok('journal', found);
   return note('journal', found, 'Connect the uplink, or raise journal.total_mib_max.');
 }

@@ -13,6 +13,7 @@ import { HubError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import { decodeCbor } from '../../codec/reader.ts';
 import type { RemoteSettings } from './remote-config.ts';
+import type { Healing } from './healing.ts';
 import type { HubPower } from '../power/power.ts';
 import type { HubStore } from '../storage/store.ts';
 import type { Door } from '../../ingest/door.ts';
@@ -20,13 +21,14 @@ import type { Journal } from '../../journal/journal.ts';
 import { AUTHORITY, EVENT, type StampedOp } from '../../model/op.ts';
 import type { Origin } from '../../model/origin.ts';
 import type { VersionVector } from '../../model/version-vector.ts';
-import type { DownlinkPort } from '../../uplink/session/downlink.ts';
+import type { DownlinkPort, HealingPort } from '../../uplink/session/downlink.ts';
 
 export interface HubDownlinkOptions {
   readonly door: Pick<Door, 'acceptCopies' | 'vector'>;
   readonly journal: Pick<Journal, 'whenDurable' | 'durableLsn'>;
   readonly store: Pick<HubStore, 'state' | 'whenApplied'>;
   readonly power: Pick<HubPower, 'override'>;
+  readonly healing: Pick<Healing, 'lacks' | 'isDue' | 'told' | 'came'>;
   readonly hub: Origin;
   readonly clock: Clock;
   readonly log: Log;
@@ -54,6 +56,10 @@ export class HubDownlink implements DownlinkPort {
     return this.#options.door.vector();
   }
 
+  get healing(): HealingPort {
+    return this.#options.healing;
+  }
+
   async take(ops: readonly StampedOp[]): Promise<readonly string[]> {
     const { door, journal, store, takeRoster } = this.#options;
     for (const { op } of ops) {
@@ -62,6 +68,7 @@ export class HubDownlink implements DownlinkPort {
     const { lsn, taken, reasons } = door.acceptCopies(ops);
     if (lsn === 0) return reasons;
     await journal.whenDurable(lsn);
+    this.#options.healing.came();
     const controls = new Set([...this.#controls(), ...this.#options.settings.keys]);
     if (taken.some(({ key }) => controls.has(key))) {
       await store.whenApplied(lsn);

@@ -12,7 +12,6 @@ import { brokerLogin } from '../access.ts';
 import { authorityParts, ownCertificate } from '../enrol.ts';
 import type { Followers } from '../followers.ts';
 import type { Ground } from '../ground.ts';
-import { findHoles } from '../../ingest/hole-book.ts';
 import type { Serving } from '../serving.ts';
 import {
   ALARM,
@@ -52,7 +51,7 @@ export const PEER_POLICIES: Readonly<Record<PowerState, PeerPolicy | undefined>>
 export async function openPeers(
   ground: Ground,
   { journal, door, broker, access }: Serving,
-  { power }: Pick<Followers, 'power'>,
+  { power, healing }: Pick<Followers, 'power' | 'healing'>,
 ): Promise<PeerBook> {
   const { config, machine, id, closers } = ground;
   const { clock, timers, random, log } = machine;
@@ -77,8 +76,10 @@ export async function openPeers(
     if (isReady) return heard(book, isHub, message);
     return { refused: new HubError('journal.busy', 'the journal is being read') };
   });
-  void lookForHoles(ground, { journal, door }).then(() => {
+  // Only then is it known what to ask for. A large journal takes its time, and devices are served meanwhile.
+  void healing.search().then(() => {
     isReady = true;
+    healing.onLack(() => book.askAnew());
     for (const address of config.peer.addresses) book.add(address);
     return undefined;
   });
@@ -86,24 +87,6 @@ export async function openPeers(
   members?.onChange(() => book.rosterChanged());
   closers.add({ close: () => book.close() });
   return book;
-}
-
-/** Only then is it known what to ask for. A large journal takes its time, and devices are served meanwhile. */
-async function lookForHoles(
-  { machine }: Ground,
-  { journal, door }: Pick<Serving, 'journal' | 'door'>,
-): Promise<void> {
-  const { timers, log } = machine;
-  try {
-    const vector = door.vector();
-    await journal.whenDurable(journal.lastLsn);
-    await findHoles(journal, vector, door.holes, timers);
-  } catch (error) {
-    if (!(error instanceof HubError)) throw error;
-    log.warn('peer.holes-unknown', { reason: error.message });
-  }
-  const holes = door.holes.list();
-  if (holes.length > 0) log.warn('peer.holes', { holes: holes.length });
 }
 
 /**

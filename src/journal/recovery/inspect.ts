@@ -62,11 +62,15 @@ export interface FolderStat {
   readonly idleFiles: number;
   readonly bytes: number;
   readonly closed: boolean;
-  readonly quarantined: readonly {
-    readonly fromLsn: Lsn;
-    readonly toLsn: Lsn;
-    readonly file: string;
-  }[];
+  readonly quarantined: readonly AsideRange[];
+  /** Kept aside once, and in the journal again. */
+  readonly healed: readonly AsideRange[];
+}
+
+export interface AsideRange {
+  readonly fromLsn: Lsn;
+  readonly toLsn: Lsn;
+  readonly file: string;
 }
 
 export type DumpItem =
@@ -140,7 +144,8 @@ export function statJournal(files: Files, dir: string): FolderStat {
       spareBytes.reduce((sum, bytes) => sum + bytes, 0),
     ),
     closed: tail === undefined || tail.closed,
-    quarantined: quarantined(files, dir),
+    quarantined: aside(files, dir, false),
+    healed: aside(files, dir, true),
   };
 }
 
@@ -221,7 +226,7 @@ function damagesOf(found: Survey, files: Files, dir: string): JournalDamage[] {
   for (const name of found.names['use-and-say']) {
     damages.push({ fromLsn: 0, toLsn: 0, file: `${dir}/${name}`, offset: 0, what: 'header-copy' });
   }
-  for (const { fromLsn, toLsn, file } of quarantined(files, dir)) {
+  for (const { fromLsn, toLsn, file } of aside(files, dir, false)) {
     damages.push({ fromLsn, toLsn, file, offset: undefined, what: 'quarantined' });
   }
   return damages;
@@ -260,11 +265,11 @@ function* entriesOf(
   }
 }
 
-function quarantined(files: Files, dir: string): { fromLsn: Lsn; toLsn: Lsn; file: string }[] {
+function aside(files: Files, dir: string, isHealed: boolean): AsideRange[] {
   const folder = `${dir}/${QUARANTINE_NAME}`;
   return files.list(folder).flatMap((name) => {
     const parsed = parseQuarantineName(name);
-    if (parsed === undefined) return [];
+    if (parsed?.isHealed !== isHealed) return [];
     return [{ fromLsn: parsed.fromLsn, toLsn: parsed.toLsn, file: `${folder}/${name}` }];
   });
 }

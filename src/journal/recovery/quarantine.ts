@@ -1,7 +1,7 @@
 /**
  * Damaged parts of acknowledged data, kept aside. The folder's names say which LSNs are lost, so the list survives
- * restarts and the release of the segments around; the bytes are for whoever wants to save something by hand or heal
- * the range from a peer. Only a person removes them.
+ * restarts and the release of the segments around; the bytes are for whoever wants to save something by hand. Only a
+ * person removes them, but for those of a range that is healed: they go with its segments.
  *
  * Bounded: beyond the limits a name is kept without its bytes, and beyond the number of names only the log tells.
  */
@@ -16,6 +16,8 @@ export interface QuarantinedRange {
   readonly toLsn: Lsn;
   /** Path of the kept bytes, which may be none. */
   readonly file: string;
+  /** All its ops are in the journal again, or were never lost. */
+  readonly isHealed: boolean;
 }
 
 const FILES_MAX = 256;
@@ -26,7 +28,7 @@ export class Quarantine {
   readonly #journalDir: string;
   readonly #dir: string;
   readonly #log: Log;
-  readonly #ranges: QuarantinedRange[] = [];
+  #ranges: QuarantinedRange[] = [];
   #bytes = 0;
 
   constructor(files: Files, journalDir: string, log: Log) {
@@ -37,8 +39,8 @@ export class Quarantine {
     for (const name of files.list(this.#dir)) {
       const parsed = parseQuarantineName(name);
       if (parsed === undefined || parsed.fromLsn === 0) continue;
-      const { fromLsn, toLsn } = parsed;
-      this.#ranges.push({ fromLsn, toLsn, file: `${this.#dir}/${name}` });
+      const { fromLsn, toLsn, isHealed } = parsed;
+      this.#ranges.push({ fromLsn, toLsn, file: `${this.#dir}/${name}`, isHealed });
     }
   }
 
@@ -71,6 +73,35 @@ export class Quarantine {
     return this.#add(range, 'segment', (path) => this.#files.rename(from, path));
   }
 
+  /** Says in the name that nothing of the range is missing any more. */
+  heal(range: QuarantinedRange): void {
+    const healed = { ...range, isHealed: true, file: range.file.replace(/[a-z]+$/, 'healed') };
+    this.#ranges = this.#ranges.map((each) => (each === range ? healed : each));
+    this.#changing(healed.file, () => {
+      if (this.#files.exists(range.file)) this.#files.rename(range.file, healed.file);
+    });
+    const { fromLsn, toLsn } = range;
+    this.#log.info('journal.healed', { fromLsn, toLsn });
+  }
+
+  /** Lets go of healed ranges below the first LSN that the journal has. */
+  released(firstLsn: Lsn): void {
+    const gone = this.#ranges.filter(({ isHealed, toLsn }) => isHealed && toLsn < firstLsn);
+    if (gone.length === 0) return;
+    this.#ranges = this.#ranges.filter((range) => !gone.includes(range));
+    for (const { file } of gone) this.#changing(file, () => this.#files.remove(file));
+  }
+
+  #changing(file: string, change: () => void): void {
+    try {
+      change();
+      this.#files.syncDir(this.#dir);
+    } catch (error) {
+      // The list of this run is right; the next one looks at the range again.
+      this.#log.error('journal.quarantine-failed', { file, reason: messageOf(error) });
+    }
+  }
+
   #add(
     range: { segment: number; fromLsn: Lsn; toLsn: Lsn },
     what: 'bin' | 'segment',
@@ -80,7 +111,7 @@ export class Quarantine {
     const isKnown = this.#ranges.some((each) => each.fromLsn <= fromLsn && toLsn <= each.toLsn);
     if (what === 'bin' && isKnown) return undefined;
     const path = `${this.#dir}/${quarantineName(segment, fromLsn, toLsn, what)}`;
-    const known = { fromLsn, toLsn, file: path };
+    const known = { fromLsn, toLsn, file: path, isHealed: false };
     if (fromLsn > 0) this.#ranges.push(known);
     this.#log.error('journal.damaged', { segment, fromLsn, toLsn, file: path });
     if (this.#ranges.length > FILES_MAX) return known;

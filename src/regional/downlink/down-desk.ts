@@ -1,7 +1,7 @@
 /** What the node does for the way down of all its sites: hellos, receipts and wishes, each to the site that it is about. */
 import type { Cancel, Timers } from '../../base/clock.ts';
 import { parseDownReceipt } from '../../batch/down-messages.ts';
-import type { Hello } from '../../batch/messages.ts';
+import type { DownHello, Hello } from '../../batch/messages.ts';
 import type { UpstreamTopic } from '../../batch/topics.ts';
 import type { Verify } from '../../codec/cose.ts';
 import type { Op } from '../../model/op.ts';
@@ -20,6 +20,9 @@ export interface DownDeskOptions {
 /** So long after a record of one hub the others are looked at. */
 const PUSH_MS = 1_000;
 
+/** What the greeting says of it. */
+export type Heard = Pick<DownHello, 'waiting' | 'heals'>;
+
 export class DownDesk {
   readonly #options: DownDeskOptions;
   readonly #pushes = new Map<Site, Cancel>();
@@ -28,13 +31,12 @@ export class DownDesk {
     this.#options = options;
   }
 
-  /** For the greeting: how much waits for the hub. */
-  async heard(site: Site, hello: Hello): Promise<{ waiting?: number }> {
+  /** For the greeting: how much waits for the hub, and what of its losses is here. */
+  async heard(site: Site, hello: Hello): Promise<Heard> {
     const { down } = site;
     if (hello.down === undefined) return {};
     await down.author.compare(hello.hub, hello.down.vector);
-    const waiting = await down.link.heard(hello.hub, hello);
-    return waiting === undefined ? {} : { waiting };
+    return (await down.link.heard(hello.hub, hello)) ?? {};
   }
 
   /** Hubs that listen at this moment get what others have handed in; batches that come together are looked at once. */

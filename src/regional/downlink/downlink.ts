@@ -13,12 +13,15 @@ import type { PayloadSealer } from '../../batch/payload-seal.ts';
 import type { DownReceipt } from '../../batch/down-messages.ts';
 import { DOWN_CHUNK_BYTES, DOWN_SEAL_LIMITS } from '../../batch/limits.ts';
 import type { Signer } from '../../batch/manifest.ts';
-import type { DownWish, Hello } from '../../batch/messages.ts';
+import type { DownHello, DownWish, Hello } from '../../batch/messages.ts';
+import { headOf } from '../../batch/open-batch.ts';
+import { type LaneRange, overlaps, subtractRanges } from '../../batch/ranges.ts';
 import { BatchBuilder, type SealedBatch } from '../../batch/seal-batch.ts';
 import { downChunkTopic } from '../../batch/topics.ts';
 import type { OpClass } from '../../model/class.ts';
 import { laneOf, type Origin } from '../../model/origin.ts';
 import { covers, joinVectors, seqIn, type VersionVector } from '../../model/version-vector.ts';
+import type { HealSource } from '../healing/healer.ts';
 import type { DownOps } from './down-index.ts';
 import type { DownSource } from './down-source.ts';
 import type { Receiver, ReceiverChange, Underway } from './receivers.ts';
@@ -26,6 +29,7 @@ import type { Receiver, ReceiverChange, Underway } from './receivers.ts';
 export interface DownlinkOptions {
   readonly site: string;
   readonly source: DownSource;
+  readonly heal: HealSource;
   readonly signer: Signer;
   readonly compressor: Compressor;
   readonly clock: Clock;
@@ -49,17 +53,21 @@ export class RegionDownlink {
     this.#options = options;
   }
 
-  /** Takes note of what a hub has; how many ops wait for it. */
-  async heard(hub: Origin, { down, sealKey }: Hello): Promise<number | undefined> {
+  /** Takes note of what a hub has and lacks; how many ops wait for it. */
+  async heard(
+    hub: Origin,
+    { down, lacks = [], sealKey }: Hello,
+  ): Promise<Pick<DownHello, 'waiting' | 'heals'> | undefined> {
     if (down === undefined) return undefined;
-    const { source } = this.#options;
+    const { source, heal } = this.#options;
     const { takes, vector } = down;
     await source.receivers.change(hub, async (before) => {
       const isSameKey = isSame(before?.sealKey, sealKey);
-      const underway = isSameKey ? resumed(before?.underway, down) : undefined;
-      return { receiver: { takes, vector, sealKey, underway }, result: undefined };
+      const underway = isSameKey ? resumed(before?.underway, down, lacks) : undefined;
+      return { receiver: { takes, vector, lacks, sealKey, underway }, result: undefined };
     });
-    return source.waiting({ hub, vector, classes: takes });
+    const waiting = await source.waiting({ hub, vector, classes: takes });
+    return lacks.length === 0 ? { waiting } : { waiting, heals: await heal.answer({ hub, lacks }) };
   }
 
   /** Begins to send, or goes on with the chunks that are missing; after the greeting. */
@@ -86,7 +94,8 @@ export class RegionDownlink {
       }
       log.info('regional.down.delivered', { site, hub, batch, ops });
       const vector = joinVectors(known.vector, reaches);
-      return this.#next(hub, { ...known, vector, underway: undefined });
+      const lacks = subtractRanges(known.lacks ?? [], rangesIn(known.underway.bytes));
+      return this.#next(hub, { ...known, vector, lacks, underway: undefined });
     });
     if (sending !== undefined) this.#send(hub, sending);
   }
@@ -108,17 +117,20 @@ export class RegionDownlink {
 
   /** What the hub gets next, as what is known of it then. */
   async #next(hub: Origin, receiver: Receiver): Promise<ReceiverChange<Sending | undefined>> {
-    const { vector, takes, sealKey } = receiver;
+    const { vector, takes, lacks = [], sealKey } = receiver;
     const sealer = sealKey && this.#options.sealerTo?.(sealKey);
     if (sealKey !== undefined && sealer === undefined) {
       this.#options.log.warn('regional.down.no-key', { site: this.#options.site, hub });
       return { receiver, result: undefined };
     }
-    const ops = await this.#options.source.next({ hub, vector, classes: takes });
+    const { source, heal } = this.#options;
+    const next = await source.next({ hub, vector, classes: takes });
+    const ops = next ?? (lacks.length === 0 ? undefined : await heal.next({ hub, lacks }));
     if (ops === undefined) return { receiver, result: undefined };
     const { id, bytes } = await this.#seal(ops, sealer);
+    // What fills a hole takes no lane further.
     const reaches = new Map(
-      ops.ops.map(({ op }) => [laneOf(op.origin, op.class), op.seq] as const),
+      next?.ops.map(({ op }) => [laneOf(op.origin, op.class), op.seq] as const),
     );
     const underway = { batch: id, class: ops.class, ops: ops.ops.length, reaches, bytes };
     return { receiver: { ...receiver, underway }, result: { underway } };
@@ -158,9 +170,16 @@ function isSame(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
 function resumed(
   sent: Underway | undefined,
   { vector, takes, part }: DownWish,
+  lacks: readonly LaneRange[],
 ): Underway | undefined {
   if (sent === undefined || part?.batch !== sent.batch) return undefined;
+  if (lacks.length > 0 && overlaps(rangesIn(sent.bytes), lacks)) return sent;
   return !covers(vector, sent.reaches) && takes.includes(sent.class) ? sent : undefined;
+}
+
+/** Which ops a batch holds that we sealed. */
+function rangesIn(bytes: Uint8Array): readonly LaneRange[] {
+  return headOf(bytes)?.ranges ?? [];
 }
 
 /** Whether a hub has an op. */

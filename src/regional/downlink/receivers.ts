@@ -4,6 +4,7 @@
  * fleet share it in their database, for a hub's hello and its receipt may come to two of them.
  */
 import type { BatchId } from '../../batch/batch-id.ts';
+import type { LaneRange } from '../../batch/ranges.ts';
 import type { OpClass } from '../../model/class.ts';
 import type { Origin } from '../../model/origin.ts';
 import type { VersionVector } from '../../model/version-vector.ts';
@@ -21,6 +22,8 @@ export interface Underway {
 export interface Receiver {
   readonly takes: readonly OpClass[];
   readonly vector: VersionVector;
+  /** What its card has lost and was not given back yet. */
+  readonly lacks?: readonly LaneRange[];
   /** X25519 public key that its batches are encrypted to; undefined: it has told none. */
   readonly sealKey?: Uint8Array | undefined;
   readonly underway?: Underway | undefined;

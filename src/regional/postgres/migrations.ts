@@ -5,12 +5,18 @@
 import { HubError } from '../../base/errors.ts';
 import type { Database, Sql } from '../../platform/network/postgres.ts';
 import { REGIONAL_SCHEMA } from '../../versions.ts';
-import { DOWN_TABLES } from './down/down-tables.ts';
+import { DOWN_TABLES, LACKS } from './down/down-tables.ts';
 import { DOC_TABLE, FUNCTIONS, STAMPS, TABLES } from './tables.ts';
 import { VIEWS } from './views.ts';
 
 /** What leads from each version to the next; the first one makes all. */
-const STEPS: readonly string[] = [TABLES + FUNCTIONS + VIEWS, DOC_TABLE, STAMPS, DOWN_TABLES];
+const STEPS: readonly string[] = [
+  TABLES + FUNCTIONS + VIEWS,
+  DOC_TABLE,
+  STAMPS,
+  DOWN_TABLES,
+  LACKS,
+];
 
 const FRAME = `
   CREATE SCHEMA IF NOT EXISTS heliograph;

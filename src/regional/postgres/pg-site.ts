@@ -12,6 +12,7 @@ import {
   type ReadingsPage,
   type ReadingsQuery,
 } from '../../store/readings/readings.ts';
+import type { HealSource } from '../healing/healer.ts';
 import type { DownSource } from '../downlink/down-source.ts';
 import type { RegionalLimits } from '../limits.ts';
 import type {
@@ -83,13 +84,15 @@ export class PgSite implements SiteStorage {
   readonly #limits: RegionalLimits;
   readonly #place: ClaimPlace;
   readonly down: DownSource;
+  readonly heal: HealSource;
 
-  constructor(place: ClaimPlace) {
+  constructor(place: ClaimPlace, heal: HealSource) {
     this.#database = place.database;
     this.#siteId = place.siteId;
     this.#limits = place.limits;
     this.#place = place;
     this.down = new PgDownSource(place);
+    this.heal = heal;
   }
 
   async hubs(): Promise<HubContact[]> {

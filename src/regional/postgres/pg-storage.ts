@@ -7,8 +7,10 @@ import { HubError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import type { Database } from '../../platform/network/postgres.ts';
 import { DEFAULT_REGIONAL_LIMITS, type RegionalLimits } from '../limits.ts';
+import { Healer } from '../healing/healer.ts';
 import type { RegionStorage, SiteKeeper, SiteStorage } from '../site-storage.ts';
 import { fillSiteOps } from './down/fill-site-ops.ts';
+import { PgShelf } from './down/pg-shelf.ts';
 import { KeyBook } from './key-book.ts';
 import { migrate } from './migrations.ts';
 import { Partitions } from './partitions.ts';
@@ -82,15 +84,18 @@ export class PgStorage implements RegionStorage {
     const { database, timers } = this.#options;
     const siteId = await database.patiently(() => this.#siteId(name));
     await database.patiently(() => fillSiteOps(database, siteId, keeper));
-    return new PgSite({
+    const pause = (): Promise<void> => turn(timers);
+    const place = {
       database,
       siteId,
       keys: new KeyBook(database, siteId),
       partitions: this.#partitions,
       receiptFor: keeper.receiptFor,
       limits: this.#limits,
-      pause: () => turn(timers),
-    });
+      pause,
+    };
+    const heal = new Healer(new PgShelf(database, siteId, keeper.reopen), pause);
+    return new PgSite(place, heal);
   }
 
   async close(): Promise<void> {

@@ -121,6 +121,13 @@ export class PeerBook {
     this.#look();
   }
 
+  /** Every peer hears anew, a moment later, what this hub lacks. */
+  askAnew(): void {
+    this.#options.timers.after(ASK_ANEW_MS, () => {
+      for (const { exchange } of this.#all()) exchange?.end('asks for what is missing', 1);
+    });
+  }
+
   rosterChanged(): void {
     for (const { exchange } of this.#all()) exchange?.rosterChanged();
   }
@@ -210,7 +217,7 @@ export class PeerBook {
       send,
       policy: () => policy() ?? { classes: new Set(), gatherMs: 0 },
       onKnown: (hub) => this.#known(peer, exchange, hub),
-      onHole: () => this.#askAnew(),
+      onHole: () => this.askAnew(),
       onEnd: (reason, waitS) => this.#ended(peer, exchange, reason, waitS),
     });
     peer.exchange = exchange;
@@ -245,13 +252,6 @@ export class PeerBook {
     this.#wait(peer, reason, waitS);
     this.#options.log.info('peer.ended', { hub: peer.hub, address: peer.name, reason });
     if (peer.address === '' && peer.hub === undefined) this.#heard.delete(peer.name);
-  }
-
-  /** Every peer hears anew, a moment later, what this hub lacks. */
-  #askAnew(): void {
-    this.#options.timers.after(ASK_ANEW_MS, () => {
-      for (const { exchange } of this.#all()) exchange?.end('asks for what is missing', 1);
-    });
   }
 
   #wait(peer: Peer, reason: string, waitS: number): void {

@@ -7,8 +7,9 @@ import { type Clock, turn } from '../../base/clock.ts';
 import type { BatchId } from '../../batch/batch-id.ts';
 import type { Chunk } from '../../batch/chunks.ts';
 import { threadedBrotli } from '../../batch/compression.ts';
-import { DOWN_CLASSES, VECTOR_LANES_MAX } from '../../batch/down-messages.ts';
+import { DOWN_CLASSES, LACKS_MAX, VECTOR_LANES_MAX } from '../../batch/down-messages.ts';
 import type { DownHello, DownWish } from '../../batch/messages.ts';
+import type { LaneRange } from '../../batch/ranges.ts';
 import { splitLane } from '../../model/origin.ts';
 import { Downlink, type DownlinkPort } from './downlink.ts';
 import type { UplinkLimits, UplinkOptions } from '../options.ts';
@@ -24,6 +25,8 @@ export class Descent {
   readonly #port: DownlinkPort;
   readonly #clock: Clock;
   #waiting = 0;
+  /** Losses that the last hello named. */
+  #asked: readonly LaneRange[] = [];
   #lastSessionMs: number;
   /** Batches are opened and journaled one after the other. */
   #work: Promise<unknown> = Promise.resolve();
@@ -52,13 +55,24 @@ export class Descent {
     );
   }
 
-  announced({ waiting = 0 }: DownHello): void {
-    this.#waiting = waiting;
+  /** For the hello: what the card has lost, of classes that are taken now. */
+  lacks({ allowed, riding }: UplinkDecision): readonly LaneRange[] {
+    const lost = this.#port.healing?.lacks() ?? [];
+    const taken = lost.filter(({ class: it }) => allowed.includes(it) || riding.includes(it));
+    this.#asked = taken.slice(0, LACKS_MAX);
+    return this.#asked;
+  }
+
+  announced({ waiting = 0, heals }: DownHello): void {
+    this.#waiting = waiting + (heals?.ops ?? 0);
+    if (this.#asked.length > 0) this.#port.healing?.told(this.#asked, heals);
   }
 
   view({ checkInMs }: UplinkLimits): Pick<SessionView, 'isReceiving' | 'isCheckDue'> {
     const sinceMs = this.#clock.monotonicMs() - this.#lastSessionMs;
-    return { isReceiving: this.#waiting > 0, isCheckDue: checkInMs > 0 && sinceMs >= checkInMs };
+    const isDue = checkInMs > 0 && sinceMs >= checkInMs;
+    const isCheckDue = isDue || this.#port.healing?.isDue === true;
+    return { isReceiving: this.#waiting > 0, isCheckDue };
   }
 
   /** Takes a piece, and answers where a batch is complete with it. */

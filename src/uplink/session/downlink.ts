@@ -10,13 +10,14 @@ import type { Log } from '../../base/log.ts';
 import { type BatchId, originOfPublicKey } from '../../batch/batch-id.ts';
 import { type Chunk, ChunkBitmap, type ChunkLayout, chunkSpan } from '../../batch/chunks.ts';
 import type { Compressor } from '../../batch/compression.ts';
-import { encodeDownReceipt } from '../../batch/down-messages.ts';
+import { encodeDownReceipt, type Heals } from '../../batch/down-messages.ts';
 import { DOWN_BATCH_BYTES_MAX } from '../../batch/limits.ts';
 import type { Signer } from '../../batch/manifest.ts';
 import type { DownWish } from '../../batch/messages.ts';
 import { openBatch } from '../../batch/open-batch.ts';
 import type { Pause } from '../../batch/payload.ts';
 import type { PayloadOpener } from '../../batch/payload-seal.ts';
+import type { LaneRange } from '../../batch/ranges.ts';
 import type { Verify } from '../../codec/cose.ts';
 import type { OpClass } from '../../model/class.ts';
 import type { StampedOp } from '../../model/op.ts';
@@ -28,6 +29,18 @@ export interface DownlinkPort {
   vector(): VersionVector;
   /** Journals ops of the region; resolves when they are durable, with the reasons for which some were not taken. */
   take(ops: readonly StampedOp[]): Promise<readonly string[]>;
+  /** What the card has lost, and the region may have. */
+  readonly healing?: HealingPort | undefined;
+}
+
+/** Losses of the journal that are to be mended. */
+export interface HealingPort {
+  /** In canonical form. */
+  lacks(): readonly LaneRange[];
+  /** It is time to ask, were it the only reason for a session. */
+  readonly isDue: boolean;
+  /** What the region says of losses that were named to it; undefined: it does not know how to mend. */
+  told(asked: readonly LaneRange[], heals: Heals | undefined): void;
 }
 
 export interface DownlinkOptions {

@@ -23,6 +23,7 @@ import {
 import type { Signer } from '../../batch/manifest.ts';
 import { ENCODINGS } from '../../batch/payload.ts';
 import type { PayloadRecipient, PayloadSealer } from '../../batch/payload-seal.ts';
+import type { LaneRange } from '../../batch/ranges.ts';
 import { SPOOLED_MAX } from '../../batch/limits.ts';
 import {
   chunkTopic,
@@ -65,6 +66,8 @@ export interface RegionLinkOptions {
   /** What the hub has and takes of what flows down, asked at each hello. */
   readonly down?: () => DownWish | undefined;
   readonly recipient?: PayloadRecipient | undefined;
+  /** What its card has lost, asked at each hello. */
+  readonly lacks?: () => readonly LaneRange[];
 }
 
 /** We must not talk to it; the link is new, greet once more (links/link-tracker.ts); it is the one. */
@@ -166,7 +169,9 @@ export class RegionLink {
       spooled: this.#spooled,
     };
     const wish = down && { down, ...(recipient && { sealKey: recipient.publicKey }) };
-    const hello = encodeHello({ ...told, ...demands, ...wish }, signer);
+    const lacks = down === undefined ? [] : (this.#options.lacks?.() ?? []);
+    const asked = { ...wish, ...(lacks.length > 0 && { lacks }) };
+    const hello = encodeHello({ ...told, ...demands, ...asked }, signer);
     await this.#session?.publish(helloTopic(address), hello, { qos: 1, retain: true });
   }
 

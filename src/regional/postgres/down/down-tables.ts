@@ -18,3 +18,6 @@ CREATE UNLOGGED TABLE heliograph.down_batch (
 ) WITH (fillfactor = 50);
 ALTER TABLE heliograph.down_batch ALTER COLUMN bytes SET STORAGE EXTERNAL;
 `;
+
+/** Version 5: what a hub's card has lost (batch/BATCH.md §12), as the ranges of its hello. */
+export const LACKS = 'ALTER TABLE heliograph.receiver ADD COLUMN lacks bytea;';

@@ -3,7 +3,12 @@
  * the first one made of it. Batches on their way lie in a table that is not logged: of a server that crashes they are
  * sealed anew.
  */
-import { decodeVector, encodeVector } from '../../../batch/down-messages.ts';
+import {
+  decodeLacks,
+  decodeVector,
+  encodeLacks,
+  encodeVector,
+} from '../../../batch/down-messages.ts';
 import type { BatchId } from '../../../batch/batch-id.ts';
 import type { OpClass } from '../../../model/class.ts';
 import type { Origin } from '../../../model/origin.ts';
@@ -11,16 +16,18 @@ import type { Database, PgRow, Sql } from '../../../platform/network/postgres.ts
 import type { Receiver, ReceiverBook, ReceiverChange, Underway } from '../../downlink/receivers.ts';
 import { int2Array } from '../binary-arrays.ts';
 
-const COLUMNS = 'r.takes, r.vector, r.seal_key, d.batch, d.class, d.ops, d.reaches, d.bytes';
+const COLUMNS =
+  'r.takes, r.vector, r.lacks, r.seal_key, d.batch, d.class, d.ops, d.reaches, d.bytes';
 const GET = `
   SELECT ${COLUMNS} FROM heliograph.receiver r
   LEFT JOIN heliograph.down_batch d ON d.site_id = r.site_id AND d.hub = r.hub WHERE r.site_id = $1 AND r.hub = $2`;
 const LOCK =
   "SELECT pg_advisory_xact_lock(hashtextextended('heliograph receiver ' || $1 || ' ' || $2, 0))";
 const PUT = `
-  INSERT INTO heliograph.receiver (site_id, hub, takes, vector, seal_key) VALUES ($1, $2, $3::int2[], $4, $5)
+  INSERT INTO heliograph.receiver (site_id, hub, takes, vector, seal_key, lacks) VALUES ($1, $2, $3::int2[], $4, $5, $6)
   ON CONFLICT (site_id, hub) DO UPDATE
-  SET takes = excluded.takes, vector = excluded.vector, seal_key = excluded.seal_key, changed_at = now()`;
+  SET takes = excluded.takes, vector = excluded.vector, seal_key = excluded.seal_key,
+    lacks = excluded.lacks, changed_at = now()`;
 const FORGET = 'DELETE FROM heliograph.receiver WHERE site_id = $1 AND hub = $2';
 const SEND = `
   INSERT INTO heliograph.down_batch (site_id, hub, batch, class, ops, reaches, bytes) VALUES ($1, $2, $3, $4, $5, $6, $7)
@@ -70,14 +77,17 @@ export class PgReceivers implements ReceiverBook {
   async #keep(
     sql: Sql,
     hub: Origin,
-    { takes, vector, sealKey, underway }: Receiver,
+    { takes, vector, lacks = [], sealKey, underway }: Receiver,
     known: Receiver | undefined,
   ): Promise<void> {
     const name = [this.#siteId, hub];
     const told = encodeVector(vector);
     // It knows more lanes by now than a hello can tell of, and will ask for nothing more.
     if (told === undefined) await sql.query(FORGET, name);
-    else await sql.query(PUT, [...name, int2Array(takes), told, sealKey ?? null]);
+    else {
+      const lost = lacks.length === 0 ? null : encodeLacks(lacks);
+      await sql.query(PUT, [...name, int2Array(takes), told, sealKey ?? null, lost]);
+    }
     if (underway === known?.underway) return;
     const reaches = underway === undefined ? undefined : encodeVector(underway.reaches);
     if (underway === undefined || told === undefined || reaches === undefined) {
@@ -91,9 +101,11 @@ export class PgReceivers implements ReceiverBook {
 
 function receiverOf(row: PgRow): Receiver {
   const sealKey = row['seal_key'] as Uint8Array | null;
+  const lacks = row['lacks'] as Uint8Array | null;
   return {
     takes: row['takes'] as OpClass[],
     vector: decodeVector(row['vector'] as Uint8Array) ?? new Map(),
+    ...(lacks === null ? {} : { lacks: decodeLacks(lacks) ?? [] }),
     ...(sealKey === null ? {} : { sealKey }),
     underway: underwayOf(row),
   };

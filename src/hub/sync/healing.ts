@@ -1,0 +1,280 @@
+/**
+ * Damage within acknowledged data, mended: looks through the journal for what its lanes lack since a range was
+ * quarantined, names it to the region within the sessions that power allows (BATCH.md §12), and to peers; and says of
+ * a range that it is healed when nothing of it is missing any more.
+ *
+ * What comes back are ops. Entries that never travel (subscriptions, retained messages, progress) and lines of the sync log
+ * are lost with the range; the broker's own rules make good for the first (broker/sessions/SESSIONS.md).
+ *
+ * A lane may have numbers for which nothing stands: where its last ops may have been damaged, the door passes over as many as
+ * there were entries. They are believed to be nothing only where the range was receipted when its damage was met,
+ * which is written down then, and the region has everything from there on. Whatever cannot be told for certain stays open.
+ */
+import { textOf, utf8 } from '../../base/bytes.ts';
+import type { Cancel, Clock, Timers } from '../../base/clock.ts';
+import { HubError, messageOf, systemCode } from '../../base/errors.ts';
+import type { Log } from '../../base/log.ts';
+import type { Heals } from '../../batch/down-messages.ts';
+import type { LaneRange } from '../../batch/ranges.ts';
+import type { Door } from '../../ingest/door.ts';
+import { findHoles, type Hole } from '../../ingest/hole-book.ts';
+import type { JournalPort, Lsn } from '../../ingest/journal-port.ts';
+import type { Journal, JournalStat } from '../../journal/journal.ts';
+import type { QuarantinedRange } from '../../journal/recovery/quarantine.ts';
+import { laneOf, splitLane } from '../../model/origin.ts';
+import type { Files } from '../../platform/files/files.ts';
+import type { HealingPort } from '../../uplink/session/downlink.ts';
+
+export interface HealingOptions {
+  readonly journal: Pick<
+    Journal,
+    'firstLsn' | 'lastLsn' | 'onQuarantine' | 'heal' | 'whenDurable'
+  > &
+    Pick<JournalPort, 'cursor'> & { stat(): Pick<JournalStat, 'quarantined'> };
+  readonly door: Pick<Door, 'vector' | 'holes'>;
+  /** Every op at or below is stored at the region; undefined: there is none. */
+  readonly receiptedLsn: () => Lsn | undefined;
+  readonly files: Pick<Files, 'read' | 'replace' | 'makeDir'>;
+  /** Folder of the list of damaged ranges. */
+  readonly dir: string;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly log: Log;
+}
+
+export interface HealingStatus {
+  /** Numbers that lanes lack; some of them may never have stood for an op. */
+  readonly lackedOps: number;
+  /** What the region has said last: nothing yet, that it has some of them, that it has none. */
+  readonly region: 'unasked' | 'gives' | 'has-none';
+}
+
+/** A scrub that finds damage finds more of it within moments. */
+const SEARCH_DELAY_MS = 2_000;
+const LOOK_MS = 10_000;
+/** After something has come, there may be more. */
+const MORE_MS = 5_000;
+/** A region that had nothing may have been brought back from a backup meanwhile. */
+const AGAIN_MS = 86_400_000;
+
+export class Healing implements HealingPort {
+  readonly #options: HealingOptions;
+  readonly #path: string;
+  /** Ranges whose damage was met, and whether everything in them was receipted then. */
+  readonly #wasReceipted: Map<string, boolean>;
+  readonly #listeners: (() => void)[] = [];
+  #searching: Promise<void> | undefined;
+  #hasSearched = false;
+  #cancelSearch: Cancel | undefined;
+  readonly #cancelLook: Cancel;
+  #region: HealingStatus['region'] = 'unasked';
+  #dueMs = Infinity;
+
+  constructor(options: HealingOptions) {
+    this.#options = options;
+    this.#path = `${options.dir}/damaged-ranges`;
+    this.#wasReceipted = readRanges(options.files.read(this.#path));
+    this.#cancelLook = options.timers.every(LOOK_MS, () => this.#look());
+  }
+
+  /** To be called when receipts are known, and before anything new is sealed or receipted. */
+  begin(): void {
+    const { journal } = this.#options;
+    journal.onQuarantine(() => this.#met());
+    if (journal.stat().quarantined.length > 0) this.#met();
+  }
+
+  /** Called where a search has found that something is missing. */
+  onLack(listener: () => void): void {
+    this.#listeners.push(listener);
+  }
+
+  close(): void {
+    this.#cancelSearch?.();
+    this.#cancelLook();
+  }
+
+  lacks(): readonly LaneRange[] {
+    const ranges = this.#options.door.holes.list().map(({ lane, from, to }) => {
+      return { ...splitLane(lane), from, to };
+    });
+    return joined(ranges);
+  }
+
+  get isDue(): boolean {
+    return this.#options.clock.monotonicMs() >= this.#dueMs && this.lacks().length > 0;
+  }
+
+  status(): HealingStatus {
+    const holes = this.#options.door.holes.list();
+    const lackedOps = holes.reduce((sum, { from, to }) => sum + to - from + 1, 0);
+    return { lackedOps, region: this.#region };
+  }
+
+  told(asked: readonly LaneRange[], heals: Heals | undefined): void {
+    const { log, clock } = this.#options;
+    const nowMs = clock.monotonicMs();
+    this.#region = heals === undefined || heals.ops === 0 ? 'has-none' : 'gives';
+    this.#dueMs = nowMs + AGAIN_MS;
+    const ranges = asked.length;
+    log.info('journal.healing', { ranges, ...(heals ?? { means: 'the region cannot mend yet' }) });
+    if (heals?.ops === 0) this.#dropNothings(asked, heals.wholeFromLsn);
+  }
+
+  /** Ops of the region are durable. */
+  came(): void {
+    if (this.#region === 'unasked') return;
+    this.#dueMs = this.#options.clock.monotonicMs() + MORE_MS;
+    this.#look();
+  }
+
+  /** Looks through the journal; one search at a time. Devices are served meanwhile. */
+  search(): Promise<void> {
+    this.#searching ??= this.#search().finally(() => (this.#searching = undefined));
+    return this.#searching;
+  }
+
+  async #search(): Promise<void> {
+    const { journal, door, timers, log, clock } = this.#options;
+    try {
+      const vector = door.vector();
+      await journal.whenDurable(journal.lastLsn);
+      await findHoles(journal, vector, door.holes, timers);
+    } catch (error) {
+      if (!(error instanceof HubError)) throw error;
+      log.warn('journal.holes-unknown', { reason: error.message });
+      return;
+    }
+    this.#hasSearched = true;
+    this.#region = 'unasked';
+    const { lackedOps } = this.status();
+    if (lackedOps > 0) {
+      log.warn('journal.holes', { holes: door.holes.list().length, ops: lackedOps });
+      this.#dueMs = clock.monotonicMs();
+      for (const listener of this.#listeners) listener();
+    }
+    this.#look();
+  }
+
+  #met(): void {
+    const { journal, receiptedLsn, timers } = this.#options;
+    const receipted = receiptedLsn() ?? 0;
+    let isNew = false;
+    for (const range of journal.stat().quarantined) {
+      if (this.#wasReceipted.has(nameOf(range))) continue;
+      this.#wasReceipted.set(nameOf(range), range.toLsn <= receipted);
+      isNew = true;
+    }
+    if (isNew) this.#save();
+    this.#cancelSearch?.();
+    this.#cancelSearch = timers.after(SEARCH_DELAY_MS, () => void this.search());
+  }
+
+  /** Numbers of which the region knows that nothing stands for them. */
+  #dropNothings(asked: readonly LaneRange[], wholeFromLsn: Lsn): void {
+    const { journal, door, receiptedLsn } = this.#options;
+    const receipted = receiptedLsn() ?? 0;
+    const isKnownWhole = (range: QuarantinedRange): boolean =>
+      this.#wasReceipted.get(nameOf(range)) === true &&
+      wholeFromLsn <= range.fromLsn &&
+      range.toLsn <= receipted;
+    const { quarantined } = journal.stat();
+    for (const hole of door.holes.list()) {
+      const { origin, class: opClass } = splitLane(hole.lane);
+      const isAsked = asked.some(
+        (it) =>
+          it.origin === origin && it.class === opClass && it.from <= hole.from && hole.to <= it.to,
+      );
+      const lost = quarantined.filter((range) => touches(hole, range));
+      if (!isAsked || lost.length === 0 || !lost.every((range) => isKnownWhole(range))) continue;
+      door.holes.drop(hole.lane, hole.from, hole.to);
+    }
+    this.#look();
+  }
+
+  /** Says of ranges that they are healed. */
+  #look(): void {
+    const { journal, door } = this.#options;
+    const { quarantined } = journal.stat();
+    if (quarantined.length === 0 || !this.#hasSearched || this.#searching !== undefined) return;
+    if (door.holes.hasMore) {
+      if (door.holes.list().length === 0) void this.search();
+      return;
+    }
+    const holes = door.holes.list();
+    const mended = quarantined.filter((range) => !holes.some((hole) => touches(hole, range)));
+    if (mended.length > 0) void this.#heal(mended);
+  }
+
+  async #heal(ranges: readonly QuarantinedRange[]): Promise<void> {
+    const { journal, log } = this.#options;
+    try {
+      await journal.whenDurable(journal.lastLsn);
+    } catch (error) {
+      if (!(error instanceof HubError)) throw error;
+      log.warn('journal.not-healed', { reason: error.message });
+      return;
+    }
+    for (const range of ranges) {
+      if (!journal.stat().quarantined.includes(range)) continue;
+      journal.heal(range);
+      this.#wasReceipted.delete(nameOf(range));
+    }
+    this.#save();
+  }
+
+  #save(): void {
+    const { files, dir, log } = this.#options;
+    const lines = [...this.#wasReceipted].map(([name, was]) => `${name} ${was ? WAS : WAS_NOT}\n`);
+    try {
+      files.makeDir(dir);
+      files.replace(this.#path, utf8(lines.join('')));
+    } catch (error) {
+      if (systemCode(error) === undefined) throw error;
+      log.warn('journal.ranges-unwritten', { file: this.#path, reason: messageOf(error) });
+    }
+  }
+}
+
+const WAS = 'receipted';
+const WAS_NOT = 'unreceipted';
+const LINE = new RegExp(`^([0-9]+-[0-9]+) (${WAS}|${WAS_NOT})$`);
+
+/** Lines `<from>-<to> receipted`; others are passed over. */
+function readRanges(bytes: Uint8Array | undefined): Map<string, boolean> {
+  const text = bytes === undefined ? '' : (textOf(bytes) ?? '');
+  const found = text.split('\n').flatMap((line): [string, boolean][] => {
+    const [, name, word] = LINE.exec(line) ?? [];
+    return name === undefined ? [] : [[name, word === WAS]];
+  });
+  return new Map(found);
+}
+
+function nameOf({ fromLsn, toLsn }: QuarantinedRange): string {
+  return `${fromLsn}-${toLsn}`;
+}
+
+/** Whether what is missing may have stood in the range. */
+function touches({ between }: Hole, { fromLsn, toLsn }: QuarantinedRange): boolean {
+  if (between === undefined) return false;
+  const [after, before] = between;
+  return after < toLsn && before > fromLsn;
+}
+
+/** Sorted, without overlaps, neighbours joined. */
+function joined(ranges: readonly LaneRange[]): LaneRange[] {
+  const sorted = ranges.toSorted((a, b) => {
+    const [laneA, laneB] = [laneOf(a.origin, a.class), laneOf(b.origin, b.class)];
+    return laneA === laneB ? a.from - b.from : laneA < laneB ? -1 : 1;
+  });
+  const list: LaneRange[] = [];
+  for (const range of sorted) {
+    const last = list.at(-1);
+    const isNext =
+      last?.origin === range.origin && last.class === range.class && range.from <= last.to + 1;
+    if (last !== undefined && isNext)
+      list[list.length - 1] = { ...last, to: Math.max(last.to, range.to) };
+    else list.push(range);
+  }
+  return list;
+}

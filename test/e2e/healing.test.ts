@@ -1,0 +1,120 @@
+/** A card that lost acknowledged entries, and a region that had receipted them: it gives back the very bytes. */
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+
+import { connectAsync } from 'mqtt';
+import { test } from 'vitest';
+
+import { type Digest, eventually, getJson, uplinked } from '../support/api.ts';
+import { heliograph, type RunningHub, startHub, startRegional } from '../support/hub.ts';
+import { tempDir } from '../support/temp-dir.ts';
+
+const RULES =
+  'capture=[{filter="alarms/#",class="alarm"},{filter="work/#",class="record"},{filter="#",class="telemetry"}]';
+
+const WINDOW = 50;
+
+async function publish(hub: RunningHub, topics: readonly string[], count: number): Promise<void> {
+  const client = await connectAsync(hub.mqttUrl, { reconnectPeriod: 0 });
+  for (let from = 0; from < count; from += WINDOW) {
+    const sending = Array.from({ length: WINDOW }, (_, at) => {
+      const topic = topics[at % topics.length] as string;
+      const body = JSON.stringify({ n: from + at, text: 'x'.repeat(100) });
+      return client.publishAsync(topic, body, { qos: 1 });
+    });
+    await Promise.all(sending);
+  }
+  await client.endAsync();
+}
+
+const digestOf = (url: string, query = ''): Promise<Digest> =>
+  getJson<Digest>(`${url}api/v1/digest${query}`);
+
+interface DumpedLine {
+  readonly lsn: number;
+  readonly copy?: boolean;
+  readonly origin?: string;
+  readonly class?: string;
+  readonly seq?: number;
+}
+
+/** Ops in a hub's journal as a person sees them, by lane and number. */
+async function opsIn(data: string): Promise<Map<string, string>> {
+  const dump = heliograph(['journal', 'dump', '--json', '--data', data]);
+  await dump.exited;
+  const ops = new Map<string, string>();
+  for (const line of dump.lines) {
+    const { lsn: _lsn, copy: _copy, ...op } = JSON.parse(line) as DumpedLine;
+    if (op.origin === undefined || op.class === 'log') continue;
+    ops.set(`${op.origin}/${op.class}/${op.seq}`, JSON.stringify(op));
+  }
+  return ops;
+}
+
+/** Flips bits in some blocks of the oldest segment (FORMAT.md §3, §4), chosen by their share of all. */
+function damage(dir: string, shares: readonly number[]): void {
+  const name = readdirSync(dir).find((file) => file.endsWith('.segment')) ?? '';
+  const bytes = readFileSync(`${dir}/${name}`);
+  const head = Buffer.concat([Buffer.of(0x85), bytes.subarray(79, 84)]);
+  const blocks: number[] = [];
+  for (let at = bytes.indexOf(head); at >= 0; at = bytes.indexOf(head, at + 1)) blocks.push(at);
+  for (const share of shares) {
+    const at = (blocks[Math.floor(blocks.length * share)] ?? 0) + 40;
+    bytes[at] = (bytes[at] ?? 0) ^ 0x5a;
+  }
+  writeFileSync(`${dir}/${name}`, bytes);
+}
+
+interface JournalView {
+  readonly journal: {
+    readonly quarantined: readonly object[];
+    readonly healing: { readonly lackedOps: number; readonly healedRanges: number };
+  };
+  readonly sync: { readonly state: string };
+}
+
+const statusOf = (hub: RunningHub): Promise<JournalView> =>
+  getJson<JournalView>(`${hub.httpUrl}api/v1/status`);
+
+test('a hub whose card lost receipted entries is healed by the region, with the very bytes', async () => {
+  const [regionData, data] = [tempDir(), tempDir()];
+  const region = await startRegional({ data: regionData });
+  const sets = [`uplink.url=${region.mqttUrl}`, RULES, 'journal.segment_mib=1'];
+  const first = await startHub({ data, sets });
+  await publish(first, ['meters/1', 'alarms/smoke', 'meters/2', 'work/7', 'meters/3'], 500);
+  await uplinked(first.httpUrl);
+  const before = await digestOf(first.httpUrl);
+  await first.process.stop();
+  const ops = await opsIn(data);
+  assert.ok(ops.size >= 500, `${ops.size} ops`);
+
+  damage(`${data}/journal`, [0, 0.3, 0.6, 0.9]);
+  for (const name of readdirSync(data)) {
+    if (name.startsWith('state.')) rmSync(`${data}/${name}`, { recursive: true });
+  }
+  const alone = await startHub({ data, sets: [RULES, 'journal.segment_mib=1'] });
+  const lacking = await digestOf(alone.httpUrl);
+  assert.ok(lacking.ops < before.ops, 'without the region something is missing');
+  await alone.process.stop();
+
+  const again = await startHub({ data, sets });
+  await again.process.line(/journal\.damaged|journal\.holes/);
+  await eventually(
+    () => statusOf(again),
+    ({ journal }) => journal.quarantined.length === 0 && journal.healing.healedRanges > 0,
+    60_000,
+  );
+  const { journal, sync } = await statusOf(again);
+  assert.equal(journal.healing.lackedOps, 0);
+  assert.notEqual(sync.state, 'quarantined');
+  assert.deepEqual(await digestOf(again.httpUrl), before);
+  assert.equal((await digestOf(region.httpUrl, '?site=demo')).digest, before.digest);
+  await uplinked(again.httpUrl);
+  await again.process.stop();
+
+  // Every op has its bytes again, and a third start finds nothing to do.
+  assert.deepEqual(await opsIn(data), ops);
+  const third = await startHub({ data, sets });
+  const { journal: later, sync: state } = await statusOf(third);
+  assert.deepEqual([later.quarantined.length, state.state], [0, 'in sync']);
+});
