@@ -308,7 +308,7 @@ function openUplink(
     log,
     link: link.kind,
     way: link.tracker,
-    pauses: () => pausesOf(link.kind()),
+    pauses: () => pausesOf(link.kind(), power.monitor.advice()),
     dir: paths.uplink,
     site: config.site,
     signer: identity,

@@ -18,9 +18,9 @@ import { decide, govern, type GovernorInput, type GovernorMemory } from './gover
 import { backlogFacts, decisionFacts, rounded } from './log/log-lines.ts';
 import { Planner } from './forecast/planner.ts';
 import type { PowerConfig } from './power-config.ts';
-import { ageOf, type SourceView } from './probe.ts';
+import type { SourceView } from './probe.ts';
 import { QuotaMeter, type QuotaUse } from './govern/quota.ts';
-import { mergeReadings, type Reading } from './estimate/reading.ts';
+import { HeardReading } from './estimate/reading.ts';
 import { loadState, savedCharge, savedMemory, saveState, type StateFile } from './saved-state.ts';
 import type { PowerSource } from './sources/source.ts';
 import type { SyncLogEntry, SyncLogLine } from './log/sync-log.ts';
@@ -69,7 +69,8 @@ export interface PowerFault {
 
 interface SourceState {
   readonly source: PowerSource;
-  reading: Reading | undefined;
+  readonly reading: HeardReading;
+  isHeard: boolean;
   lostSince: { wallMs: number; reason: string } | undefined;
 }
 
@@ -109,7 +110,8 @@ export class PowerMonitor {
     this.#quota = new QuotaMeter(config.quotaBytes ?? {}, saved?.quota);
     this.#sources = sources.map((source) => ({
       source,
-      reading: undefined,
+      reading: new HeardReading(),
+      isHeard: false,
       lostSince: undefined,
     }));
     this.#sources.forEach((state, index) => this.#startSource(state, index));
@@ -125,13 +127,6 @@ export class PowerMonitor {
   /** Starts the sources and decides for the first time; throws nothing that a missing battery could cause. */
   static open(options: PowerMonitorOptions): PowerMonitor {
     return new PowerMonitor(options);
-  }
-
-  /** The newest of every field that any source told within a minute. */
-  reading(): Reading {
-    this.#refresh();
-    const readings = this.#sources.map((state) => state.reading).filter((it) => it !== undefined);
-    return mergeReadings(readings, this.#options.clock.monotonicMs());
   }
 
   estimate(): PowerEstimate {
@@ -155,11 +150,9 @@ export class PowerMonitor {
   /** Every source side by side, in order of trust. */
   probe(): SourceView[] {
     this.#refresh();
-    const nowMs = this.#options.clock.monotonicMs();
     return this.#sources.map(({ source, reading, lostSince }) => ({
       name: source.name,
-      reading,
-      ageS: ageOf(reading, nowMs),
+      fields: reading.fields(),
       lost: lostSince?.reason,
     }));
   }
@@ -267,18 +260,18 @@ export class PowerMonitor {
     const { source } = state;
     source.start(
       (reading) => {
-        if (state.reading === undefined || state.lostSince !== undefined) {
+        if (!state.isHeard || state.lostSince !== undefined) {
           log.info('power.source-found', { source: source.name });
         }
+        state.isHeard = true;
         state.lostSince = undefined;
-        const known = state.reading === undefined ? [reading] : [state.reading, reading];
-        state.reading = mergeReadings(known, reading.atMs);
+        state.reading.take(reading);
         this.#estimator.accept(index, reading);
         this.#estimated = undefined;
       },
       (reason) => {
         // What `auto` merely looked for and never found is no fault.
-        if (source.optional === true && state.reading === undefined) return;
+        if (source.optional === true && !state.isHeard) return;
         state.lostSince = { wallMs: clock.wallMs(), reason };
         log.warn('power.source-lost', { source: source.name, reason });
       },

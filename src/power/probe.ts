@@ -2,27 +2,21 @@
  * `heliograph power probe`: what every source tells, side by side, so that an installer sees in ten seconds
  * whether the wiring is right. Works without a running hub, on sources of its own.
  */
-import type { Clock, Timers } from '../base/clock.ts';
+import type { Timers } from '../base/clock.ts';
 import { pause } from '../base/clock.ts';
-import {
-  mergeReadings,
-  type Reading,
-  READING_FIELDS,
-  type ReadingField,
-} from './estimate/reading.ts';
+import { type HeardField, HeardReading, type ReadingField } from './estimate/reading.ts';
 import type { PowerSource } from './sources/source.ts';
 
-/** A source: what it told last and when, or why it is silent. */
+/** A source: what it told last and when, and why it is silent where it is. */
 export interface SourceView {
   readonly name: string;
-  readonly reading: Reading | undefined;
-  readonly ageS: number | undefined;
+  readonly fields: readonly HeardField[];
   readonly lost: string | undefined;
 }
 
 export interface ProbeRow {
   readonly source: string;
-  /** Absent where the source told nothing. */
+  /** Absent where the row says why the source is silent. */
   readonly field?: ReadingField;
   readonly value: string;
   readonly unit: string;
@@ -49,13 +43,15 @@ export interface Listening {
 }
 
 /** Starts sources and listens to them. */
-export function listenTo(sources: readonly PowerSource[], clock: Clock): Listening {
+export function listenTo(sources: readonly PowerSource[]): Listening {
   const heard = sources.map((source) => {
-    const state: { name: string; reading?: Reading; lost?: string } = { name: source.name };
+    const state: { name: string; reading: HeardReading; lost?: string } = {
+      name: source.name,
+      reading: new HeardReading(),
+    };
     source.start(
       (reading) => {
-        const known = state.reading === undefined ? [reading] : [state.reading, reading];
-        state.reading = mergeReadings(known, reading.atMs);
+        state.reading.take(reading);
         delete state.lost;
       },
       (reason) => {
@@ -65,15 +61,7 @@ export function listenTo(sources: readonly PowerSource[], clock: Clock): Listeni
     return state;
   });
   return {
-    views: () => {
-      const nowMs = clock.monotonicMs();
-      return heard.map(({ name, reading, lost }) => ({
-        name,
-        reading,
-        ageS: ageOf(reading, nowMs),
-        lost,
-      }));
-    },
+    views: () => heard.map(({ name, reading, lost }) => ({ name, fields: reading.fields(), lost })),
     stop: () => {
       for (const source of sources) source.stop();
     },
@@ -83,32 +71,32 @@ export function listenTo(sources: readonly PowerSource[], clock: Clock): Listeni
 /** Listens to sources for `durationMs`, then stops them. */
 export async function probe(
   sources: readonly PowerSource[],
-  { clock, timers }: { readonly clock: Clock; readonly timers: Timers },
+  timers: Timers,
   durationMs: number,
 ): Promise<SourceView[]> {
-  const listening = listenTo(sources, clock);
+  const listening = listenTo(sources);
   await pause(timers, durationMs);
   listening.stop();
   return listening.views();
 }
 
-export function ageOf(reading: Reading | undefined, nowMs: number): number | undefined {
-  return reading === undefined ? undefined : (nowMs - reading.atMs) / 1_000;
-}
+/** A figure older than this helps nobody to find a fault. */
+const SHOWN_MS_MAX = 10 * 60_000;
 
-/** One row for each figure, with unit and age; one for a source that told nothing, with the reason. */
-export function probeRows(views: readonly SourceView[]): ProbeRow[] {
-  return views.flatMap(({ name, reading, ageS, lost }): ProbeRow[] => {
-    if (reading === undefined) {
-      return [{ source: name, value: lost ?? 'no reading yet', unit: '' }];
-    }
-    return READING_FIELDS.filter((field) => reading[field] !== undefined).map((field) => ({
-      source: name,
-      field,
-      value: shown(field, reading[field] as number | string | boolean),
-      unit: UNITS[field],
-      ...(ageS === undefined ? {} : { ageS }),
-    }));
+/** One row for each figure, with unit and age; one for a source that is silent, with the reason. */
+export function probeRows(views: readonly SourceView[], nowMs: number): ProbeRow[] {
+  return views.flatMap(({ name, fields, lost }): ProbeRow[] => {
+    const rows = fields
+      .filter(({ atMs }) => nowMs - atMs <= SHOWN_MS_MAX)
+      .map(({ field, value, atMs }) => ({
+        source: name,
+        field,
+        value: shown(field, value),
+        unit: UNITS[field],
+        ageS: (nowMs - atMs) / 1_000,
+      }));
+    const reason = lost ?? (rows.length === 0 ? 'no reading yet' : undefined);
+    return reason === undefined ? rows : [...rows, { source: name, value: reason, unit: '' }];
   });
 }
 

@@ -87,10 +87,11 @@ function openProbe(args: Args, io: CliIo): Probe {
     return { from: 'as the running hub reads them', rows, stop: () => undefined };
   }
   const { sources, refused } = openAll(configOf(args, io).power.sources, io);
-  const listening = listenTo(sources, io.clock);
+  const listening = listenTo(sources);
+  const now = (): ProbeRow[] => probeRows(listening.views(), io.clock.monotonicMs());
   return {
     from: HERE,
-    rows: () => Promise.resolve([...probeRows(listening.views()), ...refused]),
+    rows: () => Promise.resolve([...now(), ...refused]),
     stop: () => listening.stop(),
   };
 }

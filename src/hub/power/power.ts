@@ -121,7 +121,7 @@ export class HubPower {
 
   /** What each source tells at this moment. */
   sources(): ProbeRow[] {
-    return probeRows(this.monitor.probe());
+    return probeRows(this.monitor.probe(), this.#options.time.clock.monotonicMs());
   }
 
   /** What the uplink's sessions are thought to cost; a simulated battery really pays it. */

@@ -1,6 +1,7 @@
 /** The link upstream of a running hub: the kernel's table as the config reads it, followed while the hub runs. */
 import { messageOf } from '../../base/errors.ts';
 import type { Ground } from '../ground.ts';
+import type { Advice } from '../../power/govern/advice.ts';
 import { LINK_COSTS, type LinkKind } from '../../power/govern/energy.ts';
 import type { Pauses } from '../../uplink/session/attempts.ts';
 import { LinkTracker } from '../../uplink/links/link-tracker.ts';
@@ -35,13 +36,16 @@ export function openLink({ config, machine, time, closers }: Ground): HubLink {
 const FIRST_ATTEMPTS_WATTS = 12;
 const LATER_ATTEMPTS_WATTS = 0.25;
 
-/** A failed attempt costs what a session costs: on a dear link the pauses between them are longer. */
-export function pausesOf(link: LinkKind): Pauses {
-  const { pauseMsMin, pauseMsMax } = DEFAULT_UPLINK_LIMITS;
+/** A failed attempt costs what a session costs: on a dear link, and with little energy, the pauses between them are longer. */
+export function pausesOf(
+  link: LinkKind,
+  { probeIntervalS }: Pick<Advice, 'probeIntervalS'>,
+): Pauses {
+  const { pauseMsMin } = DEFAULT_UPLINK_LIMITS;
   const sessionMs = LINK_COSTS[link].sessionWh * 3_600_000;
   return {
     pauseMsMin: Math.max(pauseMsMin, sessionMs / FIRST_ATTEMPTS_WATTS),
-    pauseMsMax: Math.max(pauseMsMax, sessionMs / LATER_ATTEMPTS_WATTS),
+    pauseMsMax: Math.max(1_000 * probeIntervalS, sessionMs / LATER_ATTEMPTS_WATTS),
   };
 }
 

@@ -23,6 +23,7 @@ import {
   TELEMETRY,
 } from '../../model/class.ts';
 import type { MqttSessionOptions } from '../../platform/network/mqtt-client.ts';
+import type { Advice } from '../../power/govern/advice.ts';
 import type { PowerState } from '../../power/govern/decision.ts';
 import { holderOf } from '../../security/enrolment/certificate.ts';
 import type { MemberPrincipal } from '../../security/enrolment/enrolled-gatekeeper.ts';
@@ -38,15 +39,23 @@ const ALL: ReadonlySet<OpClass> = new Set([ALARM, COMMAND, RECORD, TELEMETRY, PR
 const WITHOUT_BULK: ReadonlySet<OpClass> = new Set([ALARM, COMMAND, RECORD, TELEMETRY]);
 const URGENT: ReadonlySet<OpClass> = new Set([ALARM, COMMAND]);
 
-/** What power allows between hubs. The line costs little; what costs is that both cards are asked to sync. */
-export const PEER_POLICIES: Readonly<Record<PowerState, PeerPolicy | undefined>> = {
-  surplus: { classes: ALL, gatherMs: 0 },
-  normal: { classes: ALL, gatherMs: 0 },
-  saver: { classes: WITHOUT_BULK, gatherMs: 60_000 },
-  unknown: { classes: WITHOUT_BULK, gatherMs: 60_000 },
-  critical: { classes: URGENT, gatherMs: 0 },
+/** Which classes power allows between hubs. The line costs little; what costs is that both cards are asked to sync. */
+const PEER_CLASSES: Readonly<Record<PowerState, ReadonlySet<OpClass> | undefined>> = {
+  surplus: ALL,
+  normal: ALL,
+  saver: WITHOUT_BULK,
+  unknown: WITHOUT_BULK,
+  critical: URGENT,
   shutdown: undefined,
 };
+
+export function peerPolicyOf(
+  state: PowerState,
+  { peerIntervalS }: Pick<Advice, 'peerIntervalS'>,
+): PeerPolicy | undefined {
+  const classes = PEER_CLASSES[state];
+  return classes && { classes, gatherMs: 1_000 * peerIntervalS };
+}
 
 export async function openPeers(
   ground: Ground,
@@ -62,7 +71,7 @@ export async function openPeers(
     journal,
     door,
     roster: members && rosterOf(ground, members),
-    policy: () => PEER_POLICIES[power.monitor.decision().state],
+    policy: () => peerPolicyOf(power.monitor.decision().state, power.monitor.advice()),
     dial: dialler(ground, members),
     answer: (name, bytes) => broker.publish(`sync/${name}/peered`, bytes, { qos: 1 }),
     clock,

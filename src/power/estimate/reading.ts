@@ -58,10 +58,29 @@ export function hasFields(reading: Reading): boolean {
 /** A reading under construction: parsers assign what they find and leave the rest absent. */
 export type ReadingDraft = { -readonly [Field in keyof Reading]: Reading[Field] };
 
-/** The newer of every field that is not stale at `nowMs`, as one reading of that moment. */
-export function mergeReadings(readings: readonly Reading[], nowMs: number): Reading {
-  const fresh = readings.filter((reading) => !isStale(reading.atMs, nowMs));
-  if (fresh.length > 1) fresh.sort((a, b) => a.atMs - b.atMs);
-  const quality = fresh.some((reading) => reading.quality === 'low') ? 'low' : 'good';
-  return Object.assign({}, ...fresh, { atMs: fresh.at(-1)?.atMs ?? nowMs, quality }) as Reading;
+export interface HeardField {
+  readonly field: ReadingField;
+  readonly value: number | string | boolean;
+  /** On the monotonic clock. */
+  readonly atMs: number;
+}
+
+/**
+ * What one source has told, for people who look at its wiring. Each field has its own age: a battery monitor tells its
+ * fields in turns, and a value that is told no more grows old, however lively the others are.
+ */
+export class HeardReading {
+  readonly #fields = new Map<ReadingField, HeardField>();
+
+  take(reading: Reading): void {
+    for (const field of READING_FIELDS) {
+      const value = reading[field];
+      if (value !== undefined) this.#fields.set(field, { field, value, atMs: reading.atMs });
+    }
+  }
+
+  /** In the order of READING_FIELDS. */
+  fields(): HeardField[] {
+    return READING_FIELDS.flatMap((field) => this.#fields.get(field) ?? []);
+  }
 }

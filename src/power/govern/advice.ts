@@ -1,6 +1,6 @@
 /**
  * What the power state means for the rest of the hub and for its devices (`hub/power`): how often devices
- * should send, how long a commit may linger, whether previews are made and peers are asked. Pure.
+ * should send, whether previews are made, how other hubs and a way that does not answer are asked. Pure.
  */
 import { type ClassName, CLASSES, type OpClass, CLASS_NAMES } from '../../model/class.ts';
 import type { Decision, PowerState } from './decision.ts';
@@ -10,59 +10,41 @@ export interface Advice {
   readonly minIntervalS: Readonly<Partial<Record<ClassName, number>>>;
   /** When the uplink is next expected to open for what waits (wall clock), where that can be told. */
   readonly nextUplinkMs: number | undefined;
-  /** How long a commit may wait for company: fewer syncs, less energy, a later acknowledgement. */
-  readonly lingerMs: number;
   readonly makePreviews: boolean;
-  /** Between asking peers, and between probing links. */
+  /** How long records and readings gather before they go to other hubs of the site; alarms and commands never do. */
   readonly peerIntervalS: number;
+  /** What the pauses between attempts that come to nothing grow to, at least: each one is a probe of the way upstream. */
   readonly probeIntervalS: number;
 }
 
 interface Row {
   readonly telemetryS: number;
-  readonly lingerMs: number;
   readonly makePreviews: boolean;
   readonly peerIntervalS: number;
   readonly probeIntervalS: number;
 }
 
+const PLENTY = { telemetryS: 0, makePreviews: true, peerIntervalS: 0 } as const;
+const SHORT = {
+  telemetryS: 300,
+  makePreviews: false,
+  peerIntervalS: 60,
+  probeIntervalS: 1_800,
+} as const;
+const SCARCE = {
+  telemetryS: 900,
+  makePreviews: false,
+  peerIntervalS: 60,
+  probeIntervalS: 3_600,
+} as const;
+
 const ROWS: Readonly<Record<PowerState, Row>> = {
-  surplus: {
-    telemetryS: 0,
-    lingerMs: 0,
-    makePreviews: true,
-    peerIntervalS: 30,
-    probeIntervalS: 30,
-  },
-  normal: { telemetryS: 0, lingerMs: 0, makePreviews: true, peerIntervalS: 60, probeIntervalS: 60 },
-  saver: {
-    telemetryS: 300,
-    lingerMs: 10,
-    makePreviews: false,
-    peerIntervalS: 300,
-    probeIntervalS: 300,
-  },
-  critical: {
-    telemetryS: 900,
-    lingerMs: 50,
-    makePreviews: false,
-    peerIntervalS: 1_800,
-    probeIntervalS: 900,
-  },
-  shutdown: {
-    telemetryS: 3_600,
-    lingerMs: 50,
-    makePreviews: false,
-    peerIntervalS: 3_600,
-    probeIntervalS: 3_600,
-  },
-  unknown: {
-    telemetryS: 300,
-    lingerMs: 10,
-    makePreviews: false,
-    peerIntervalS: 300,
-    probeIntervalS: 300,
-  },
+  surplus: { ...PLENTY, probeIntervalS: 300 },
+  normal: { ...PLENTY, probeIntervalS: 900 },
+  saver: SHORT,
+  unknown: SHORT,
+  critical: SCARCE,
+  shutdown: { ...SCARCE, telemetryS: 3_600 },
 };
 
 /** Classes that may be thinned out, each so many times rarer than telemetry. */

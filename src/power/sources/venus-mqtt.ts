@@ -5,7 +5,7 @@
  * named in the address (`mqtt://host/<portal id>`).
  *
  * What does not change is not sent again: the last value holds while the device answers at all (its heartbeat
- * or any value), and no longer. `null` and an empty payload mean that the device behind the value is gone.
+ * or any value), and no longer; one that was silent is asked for everything when it is back. `null` and an empty payload mean that the device behind the value is gone.
  */
 import { Backoff } from '../../base/backoff.ts';
 import { textOf, utf8 } from '../../base/bytes.ts';
@@ -49,6 +49,8 @@ export class VenusMqttSource implements PowerSource {
   #cancels: Cancel[] = [];
   #cancelRetry: Cancel | undefined;
   #heardMs = -Infinity;
+  /** Its values are forgotten; what does not change it would never tell again by itself. */
+  #isSilent = false;
   #lost = false;
   #stopped = true;
 
@@ -72,6 +74,7 @@ export class VenusMqttSource implements PowerSource {
       if (this.#session === undefined) return;
       if (clock.monotonicMs() - this.#heardMs > STALE_AFTER_MS) {
         this.#values.clear();
+        this.#isSilent = true;
         lose(`${this.#url} sends nothing: is MQTT enabled on the GX?`);
         return;
       }
@@ -142,6 +145,10 @@ export class VenusMqttSource implements PowerSource {
     }
     if (portal !== this.#portal) return;
     this.#heardMs = this.#machine.clock.monotonicMs();
+    if (this.#isSilent) {
+      this.#isSilent = false;
+      this.#keepAlive(new Uint8Array());
+    }
     const key = path.join('/');
     const value = valueOf(payload);
     if (value === undefined) this.#values.delete(key);

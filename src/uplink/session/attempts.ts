@@ -17,7 +17,7 @@ export interface AttemptsOptions {
   readonly random: Random;
   /** Undefined: always there, and nothing to be proven. */
   readonly way?: WayUpstream | undefined;
-  /** Of the link as it is now: a failed attempt on a dear one is followed by a longer pause. */
+  /** Of link and power as they are now: where an attempt is dear, a failed one is followed by a longer pause. */
   readonly pauses: () => Pauses;
   /** The pause is over. */
   readonly onAgain: () => void;
@@ -27,11 +27,13 @@ export interface AttemptsOptions {
 
 export class Attempts {
   readonly #options: AttemptsOptions;
+  #pauses: Pauses;
   #backoff: Backoff;
   #cancelPause: Cancel = () => undefined;
 
   constructor(options: AttemptsOptions) {
     this.#options = options;
+    this.#pauses = options.pauses();
     this.#backoff = this.#freshBackoff();
     options.way?.onChange((change) => {
       this.#backoff = this.#freshBackoff();
@@ -58,7 +60,10 @@ export class Attempts {
 
   /** A session is over; `longer`: it came to nothing. */
   ended(pause: 'none' | 'fresh' | 'longer'): void {
-    if (pause !== 'longer') this.#backoff.reset();
+    // With more energy than at the last failure, or less, the pauses grow anew.
+    if (pause !== 'longer' || !isSame(this.#pauses, this.#options.pauses())) {
+      this.#backoff = this.#freshBackoff();
+    }
     if (pause === 'none') return;
     this.#cancelPause = this.#options.timers.after(this.#backoff.nextMs(), this.#options.onAgain);
   }
@@ -68,7 +73,12 @@ export class Attempts {
   }
 
   #freshBackoff(): Backoff {
-    const { pauseMsMin, pauseMsMax } = this.#options.pauses();
+    this.#pauses = this.#options.pauses();
+    const { pauseMsMin, pauseMsMax } = this.#pauses;
     return new Backoff(pauseMsMin, pauseMsMax, this.#options.random);
   }
+}
+
+function isSame(a: Pauses, b: Pauses): boolean {
+  return a.pauseMsMin === b.pauseMsMin && a.pauseMsMax === b.pauseMsMax;
 }

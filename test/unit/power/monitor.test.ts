@@ -156,7 +156,7 @@ test('timers that are late by minutes never make a sensor that works unknown', a
   await late.advance(20 * MINUTE_MS);
   assert.equal(monitor.estimate().socPct, 70);
   assert.equal(monitor.estimate().ageS, 0);
-  assert.equal(monitor.reading().atMs, 20 * MINUTE_MS);
+  assert.equal(monitor.probe()[0]?.fields[0]?.atMs, 20 * MINUTE_MS);
 });
 
 function noTimer(): () => void {

@@ -171,7 +171,7 @@ test('advice: thinner the lower the battery, and when the uplink is next expecte
   const saver = adviceOf(decided('saver', 40, { backlog: WAITING }));
   const critical = adviceOf(decided('critical', 18, { backlog: WAITING }));
   assert.ok((saver.minIntervalS.telemetry ?? 0) < (critical.minIntervalS.telemetry ?? 0));
-  assert.ok(saver.lingerMs < critical.lingerMs);
+  assert.ok(saver.probeIntervalS < critical.probeIntervalS);
   assert.equal(saver.makePreviews, false);
   assert.ok((saver.nextUplinkMs ?? 0) > 1_800_000_000_000);
 });

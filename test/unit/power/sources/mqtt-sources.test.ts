@@ -17,6 +17,8 @@ async function gxRig(url = 'mqtt://gx'): Promise<{
   values: Record<string, unknown>;
   source: VenusMqttSource;
   gx: { cut(): void; link: { isDown: boolean } };
+  /** Behind a broker that stays: switched off and on. */
+  device: { isOff: boolean };
 }> {
   const clock = new SimClock(0);
   const random = new SeededRandom(1);
@@ -29,6 +31,7 @@ async function gxRig(url = 'mqtt://gx'): Promise<{
     'system/0/Dc/Pv/Power': 12,
   };
   const asked: string[] = [];
+  const device = { isOff: false };
   const publish = (topic: string, text: string): void =>
     broker.route(`N/abc123/${topic}`, Buffer.from(text), false);
   const dump = (): void => {
@@ -39,6 +42,7 @@ async function gxRig(url = 'mqtt://gx'): Promise<{
     { url: 'mqtt://gx', clientId: 'gx', keepaliveS: 30, connectTimeoutMs: 1_000 },
     {
       onMessage: (topic, payload) => {
+        if (device.isOff) return;
         asked.push(`${topic} ${Buffer.from(payload).toString()}`);
         lastAskedMs = clock.monotonicMs();
         if (payload.length === 0) dump();
@@ -47,11 +51,12 @@ async function gxRig(url = 'mqtt://gx'): Promise<{
     },
   );
   await clock.advance(1);
-  const device = await connecting;
-  const subscribing = device.subscribe(['R/abc123/keepalive']);
+  const connected = await connecting;
+  const subscribing = connected.subscribe(['R/abc123/keepalive']);
   await clock.advance(1);
   await subscribing;
   clock.every(5_000, () => {
+    if (device.isOff) return;
     if (clock.monotonicMs() - lastAskedMs < 60_000)
       publish('system/0/Dc/Battery/Current', '{"value":-1.5}');
     publish('heartbeat', '{"value":1}');
@@ -64,7 +69,7 @@ async function gxRig(url = 'mqtt://gx'): Promise<{
     (reading) => readings.push(reading),
     (reason) => losses.push(reason),
   );
-  return { clock, readings, losses, asked, values, source, gx: client };
+  return { clock, readings, losses, asked, values, source, gx: client, device };
 }
 
 test('Venus: learns the portal id, asks for a dump once, then only for changes', async () => {
@@ -102,6 +107,42 @@ test('Venus: a link that is cut is told once, tried again, and the values come b
   readings.length = 0;
   await clock.advance(60_000);
   assert.equal(readings.length, 0);
+});
+
+test('Venus: a GX that disappears behind its broker and comes back tells everything anew', async () => {
+  const { clock, readings, losses, device, asked, source } = await gxRig();
+  await clock.advance(40_000);
+  assert.equal(readings.at(-1)?.socRatio, 0.715);
+  device.isOff = true;
+  await clock.advance(5 * 60_000);
+  assert.equal(losses.length, 1, losses.join());
+  assert.ok(
+    readings.every(({ atMs }) => atMs <= 41_000),
+    'what was heard last is not told as new',
+  );
+  readings.length = 0;
+  asked.length = 0;
+  device.isOff = false;
+  await clock.advance(60_000);
+  assert.equal(readings.at(-1)?.socRatio, 0.715, 'though it has not changed');
+  assert.equal(losses.length, 1);
+  await clock.advance(60_000);
+  assert.match(asked.at(-1) ?? '', /suppress-republish/, 'one dump is enough');
+  source.stop();
+});
+
+test('Venus: a value that becomes null is absent while the others go on', async () => {
+  const { clock, readings, values, source, device } = await gxRig('mqtt://gx/abc123');
+  await clock.advance(10_000);
+  assert.ok(readings.at(-1)?.pvWatts === 12);
+  values['system/0/Dc/Pv/Power'] = null;
+  device.isOff = true;
+  await clock.advance(90_000);
+  device.isOff = false;
+  await clock.advance(60_000);
+  const { pvWatts, batteryVolts } = readings.at(-1) as Reading;
+  assert.deepEqual([pvWatts, batteryVolts], [undefined, 26.4]);
+  source.stop();
 });
 
 test('Venus: null and what is gone are absent, and curtailment is seen on any charger', () => {

@@ -180,9 +180,9 @@ test('a probe shows figures with unit and age, and why a source is silent', asyn
   });
   const { clock } = machine;
   const sources = openSources(['sysfs', 'hwmon'], { machine });
-  const probing = probe(sources, machine, 5_000);
+  const probing = probe(sources, machine.timers, 5_000);
   await (clock as SimClock).advance(5_000);
-  assert.deepEqual(probeRows(await probing), [
+  assert.deepEqual(probeRows(await probing, 5_000), [
     { source: 'sysfs', field: 'socRatio', value: '50.0', unit: '%', ageS: 5 },
     { source: 'hwmon', value: 'no ina219, ina226 or ina3221 in /sys/class/hwmon', unit: '' },
   ]);
