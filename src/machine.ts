@@ -5,6 +5,7 @@
 import type { Clock, Timers } from './base/clock.ts';
 import type { Log } from './base/log.ts';
 import type { Random } from './base/random.ts';
+import { type Boot, machineBoot } from './platform/boot.ts';
 import { ownProcessId } from './platform/children.ts';
 import { MachineClock, machineTimers } from './platform/clock.ts';
 import type { Files } from './platform/files/files.ts';
@@ -23,6 +24,8 @@ import { type ServiceManager, SystemdManager } from './platform/systemd.ts';
 export interface Machine {
   readonly pid: number;
   readonly clock: Clock;
+  /** Absent: what this process notes is of a boot of its own. */
+  readonly boot?: Boot | undefined;
   readonly timers: Timers;
   readonly random: Random;
   readonly files: Files;
@@ -45,6 +48,7 @@ export function thisMachine(env: Machine['env'], log: Log): Machine {
   return {
     pid: ownProcessId(),
     clock: new MachineClock(),
+    boot: machineBoot(),
     timers: machineTimers,
     random: machineRandom,
     files: machineFiles,

@@ -31,6 +31,8 @@ export interface AssetDocument {
 interface OpDocument {
   readonly op: string;
   readonly at: string;
+  /** Where the maker's clock was not set: `unknown`, or `repaired`. */
+  readonly clock?: string;
   readonly role: string;
   readonly kind: string;
   readonly undone: boolean;
@@ -95,8 +97,8 @@ export async function showHistory(args: Args, io: CliIo): Promise<ExitCode> {
   const history = (await HubApi.of(args, io).json(path)) as { ops: readonly OpDocument[] };
   return print(args, io, history, () =>
     columns(
-      history.ops.map(({ op, at, role, kind, undone, fields, add, asset, undoes }) => [
-        at,
+      history.ops.map(({ op, at, clock, role, kind, undone, fields, add, asset, undoes }) => [
+        clock === undefined ? at : `${at} (${clock === 'repaired' ? 'repaired' : 'clock not set'})`,
         op,
         role,
         undone ? `${kind} (undone)` : kind,

@@ -36,6 +36,7 @@ import type { Origin } from '../model/origin.ts';
 import type { Mended, RecordDoor } from '../status/api/records.ts';
 import { jsonOfCbor, type JsonValue } from '../status/http/values.ts';
 import { type MetConflict, whyPrevails } from '../store/records/conflict-book.ts';
+import type { OpTime } from '../store/times/boot-times.ts';
 import type { HistoryEntry, Records } from '../store/records/records.ts';
 
 export interface HubRecordsOptions {
@@ -85,7 +86,12 @@ export class HubRecords implements RecordDoor {
   }
 
   history(key: string): readonly JsonObject[] {
-    return this.#records.history(key).map((entry) => jsonOfEntry(entry));
+    return this.#records
+      .history(key)
+      .map((entry) => ({
+        ...jsonOfEntry(entry),
+        ...jsonOfTime(this.#records.timeOf(entry.order)),
+      }));
   }
 
   conflicts({ includeClosed, limit, mayRead }: Parameters<RecordDoor['conflicts']>[0]): JsonObject {
@@ -183,9 +189,9 @@ export class HubRecords implements RecordDoor {
       const folded =
         entry === undefined ? this.#records.base(key).fields.get(field)?.value : undefined;
       const value = folded ?? readRegisterWrites(wrote, body)?.fields.get(field);
-      if (value === undefined) return { ...jsonOfOrder(order), value: null };
-      const json = wrote === ASSET ? jsonOfVersion(value) : jsonOfCbor(value);
-      return { ...jsonOfOrder(order), value: json };
+      const told = { ...jsonOfOrder(order), ...jsonOfTime(this.#records.timeOf(order)) };
+      if (value === undefined) return { ...told, value: null };
+      return { ...told, value: wrote === ASSET ? jsonOfVersion(value) : jsonOfCbor(value) };
     };
     return {
       key,
@@ -209,6 +215,13 @@ function jsonOfEntry(entry: HistoryEntry): JsonObject {
     undone: isUndone,
     ...jsonOfBody(kind, body),
   };
+}
+
+/** Where the maker's clock was not set: what is known of the time since, and how well. */
+function jsonOfTime(time: OpTime | undefined): JsonObject {
+  if (time === undefined) return {};
+  const { quality, atMs } = time;
+  return atMs === undefined ? { clock: quality } : { clock: quality, at: isoTime(atMs) };
 }
 
 function jsonOfBody(kind: Kind, body: Uint8Array): JsonObject {

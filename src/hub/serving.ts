@@ -2,6 +2,7 @@
  * The part of the hub that serves devices: journal, door and broker, with the store beside them. When this
  * returns, devices can connect, and what they publish is acknowledged when it is durable.
  */
+import type { Clock } from '../base/clock.ts';
 import { Broker } from '../broker/broker.ts';
 import { type Access, openAccess } from './access.ts';
 import { AssetGate } from './assets/asset-gate.ts';
@@ -84,15 +85,17 @@ function openDoor(
   const { config, machine, time, id } = ground;
   const { log, random } = machine;
   const moment = new MomentClock(time.clock);
+  // A site in simulated time has a boot of its own.
+  const boot = time.clock === machine.clock ? machine.boot : undefined;
   const progress = recoverProgress({ hub: id, journal, store: store.state, log });
   const hlc = new HlcClock(moment, progress.lastHlc);
   const door = Door.open({
     journal,
     hub: id,
     log,
-    clock: moment,
+    clock: boot === undefined ? moment : sinceBoot(moment, boot.beforeMs),
     capture: config.capture,
-    bootId: new DataView(random.bytes(4).buffer).getUint32(0),
+    bootId: boot?.id ?? new DataView(random.bytes(4).buffer).getUint32(0),
     hlc,
     knownVector: progress.vector,
     lingerMs: (opClass) => lingers.of(opClass),
@@ -108,4 +111,13 @@ function overgrown(store: HubStore, { kind, key, body }: Op): string | undefined
   if (kind !== DOC || store.fault !== undefined) return undefined;
   const bytes = store.state.records.docBytes(key) + body.length;
   return bytes > DOC_BYTES_MAX ? `the document is full: ${DOC_BYTES_MAX} bytes` : undefined;
+}
+
+/** The same time, with moments that count from the boot of the machine. */
+function sinceBoot(clock: Clock, beforeMs: number): Clock {
+  return {
+    wallMs: () => clock.wallMs(),
+    monotonicMs: () => clock.monotonicMs() + beforeMs,
+    quality: () => clock.quality(),
+  };
 }

@@ -15,25 +15,31 @@ import type { ConflictBook } from './records/conflict-book.ts';
 import type { EventGather, KeySlot } from './readings/event-gather.ts';
 import type { FoldProgress } from './fold-progress.ts';
 import { OpScan } from './op-scan.ts';
+import type { BootTimes } from './times/boot-times.ts';
 import type { StateTables } from './state/state-tables.ts';
+
+export interface FolderParts {
+  readonly tables: StateTables;
+  readonly gather: EventGather;
+  readonly progress: FoldProgress;
+  readonly book: ConflictBook;
+  readonly times: BootTimes;
+}
 
 export class EntryFolder {
   readonly #tables: StateTables;
   readonly #gather: EventGather;
   readonly #progress: FoldProgress;
   readonly #book: ConflictBook;
+  readonly #times: BootTimes;
   readonly #scan = new OpScan();
 
-  constructor(
-    tables: StateTables,
-    gather: EventGather,
-    progress: FoldProgress,
-    book: ConflictBook,
-  ) {
+  constructor({ tables, gather, progress, book, times }: FolderParts) {
     this.#tables = tables;
     this.#gather = gather;
     this.#progress = progress;
     this.#book = book;
+    this.#times = times;
   }
 
   /** Folds an op that is decoded already. */
@@ -57,7 +63,8 @@ export class EntryFolder {
     const slot = this.#gather.slotAt(bytes, keyAt, keyEnd) ?? this.#newSlot(entry);
     const lane = this.#progress.laneOf(scan);
     if (!lane.add(scan.seq)) return;
-    this.#gather.add(slot, scan, lane.origin);
+    const atMs = this.#times.readingMs(scan, lane.origin, slot.name);
+    this.#gather.add(slot, scan, lane.origin, atMs);
     this.#progress.noteStampOf(scan);
   }
 
@@ -85,6 +92,7 @@ export class EntryFolder {
 
   #foldWrite(stamped: StampedOp): void {
     const { op, stamp } = stamped;
+    this.#times.note(op);
     const isPlain = this.#book.isPlain(stamped);
     const touched = fold(this.#tables, stamped);
     if (!isPlain) this.#book.look(op.key, touched, stamp.hlc.ms);

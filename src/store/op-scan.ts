@@ -24,6 +24,10 @@ export class OpScan {
   class = 0;
   seq = 0;
   kind = 0;
+  /** Of the maker's clock, 0 for one that was not set; of which boot; and how long after it. */
+  quality = 0;
+  bootId = 0;
+  monotonicMs = 0;
   keyAt = 0;
   keyEnd = 0;
   bodyAt = 0;
@@ -31,6 +35,8 @@ export class OpScan {
   /** The effective HLC: the op's own, or the stamp's where the op claims to be from the future. */
   ms = 0;
   counter = 0;
+  /** The op's own, whatever the stamp says. */
+  ownMs = 0;
   hubAt = 0;
   stampMs = 0;
   stampCounter = 0;
@@ -51,9 +57,11 @@ export class OpScan {
     this.seq = this.#head(UINT);
     if (!(this.class <= 6) || !(this.seq > 0)) return false;
     const hlcAt = this.#eight() + 1;
-    if (this.#head(ARRAY) !== 3 || !(this.#head(UINT) <= 3)) return false;
-    if (!(this.#head(UINT) < TWO_32)) return false;
-    if (Number.isNaN(this.#head(UINT))) return false;
+    if (this.#head(ARRAY) !== 3) return false;
+    this.quality = this.#head(UINT);
+    this.bootId = this.#head(UINT);
+    this.monotonicMs = this.#head(UINT);
+    if (!(this.quality <= 3) || !(this.bootId < TWO_32) || !(this.monotonicMs >= 0)) return false;
     this.kind = this.#head(UINT);
     if (!(this.kind <= 7)) return false;
     const keyBytes = this.#head(TEXT);
@@ -77,6 +85,7 @@ export class OpScan {
     if (!(authority >= 1 && authority <= 4) || Number.isNaN(this.#head(UINT))) return false;
     if (!(this.#at <= this.bytes.length)) return false;
     const ms = this.#msAt(hlcAt);
+    this.ownMs = ms;
     this.stampMs = this.#msAt(stampAt);
     this.stampCounter = this.#counterAt(stampAt);
     const isFuture = ms > this.stampMs + DRIFT_MS_MAX;

@@ -34,6 +34,24 @@ const NARROW_INDEXES = `
   CREATE INDEX conflicts_open ON conflicts (key_id, field) WHERE closed_ms IS NULL;
 `;
 
+const BOOT_TABLES = `
+  -- When the boot of an origin began (UTC), once one of its ops has told.
+  CREATE TABLE boots (
+    origin BLOB NOT NULL, boot_id INTEGER NOT NULL, start_ms INTEGER NOT NULL,
+    PRIMARY KEY (origin, boot_id)
+  ) STRICT, WITHOUT ROWID;
+  -- Readings that were made while their maker's clock was not set, and wait for that.
+  CREATE TABLE undated_readings (
+    id INTEGER PRIMARY KEY, origin BLOB NOT NULL, boot_id INTEGER NOT NULL,
+    monotonic_ms INTEGER NOT NULL, key_id INTEGER NOT NULL, at_ms INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX undated_by_boot ON undated_readings (origin, boot_id);
+  -- Ops on records of such moments.
+  CREATE TABLE undated_ops (
+    op TEXT PRIMARY KEY, origin BLOB NOT NULL, boot_id INTEGER NOT NULL, monotonic_ms INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+`;
+
 const RECORD_TABLES = `
   -- Every op on a record: any of them may be undone, so what it covered is kept.
   CREATE TABLE writes (
@@ -98,12 +116,14 @@ const TABLES = `
   ${DOC_TABLES}
   ${STAMPS}
   ${NARROW_INDEXES}
+  ${BOOT_TABLES}
 `;
 
 const EMPTY = `
   DELETE FROM lanes; DELETE FROM hubs; DELETE FROM keys; DELETE FROM events; DELETE FROM tombstones;
   DELETE FROM fields; DELETE FROM readings; DELETE FROM writes; DELETE FROM counters;
   DELETE FROM docs; DELETE FROM conflicts; UPDATE merge_counts SET edits = 0, conflicts = 0; UPDATE checkpoint SET lsn = 0;
+  DELETE FROM boots; DELETE FROM undated_readings; DELETE FROM undated_ops;
 `;
 
 /** What leads from each version to the next. */
@@ -124,6 +144,8 @@ const STEPS: readonly string[] = [
   STAMPS,
   // 6 to 7: what is asked for at every op.
   NARROW_INDEXES,
+  // 7 to 8: times of clocks that were not set, from now on.
+  BOOT_TABLES,
 ];
 
 /** Brings the tables to this version; throws `HubError` `data.newer` where a later one has written them. */

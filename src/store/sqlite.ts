@@ -135,6 +135,11 @@ export class SqliteFile {
     this.run('BEGIN');
   }
 
+  /** The same where no transaction is open yet. */
+  beginOnce(): void {
+    if (!this.inTransaction) this.begin();
+  }
+
   commit(): void {
     this.run('COMMIT');
     this.#countWal();

@@ -10,14 +10,12 @@
  * After a fault the store refuses everything until it is opened again, because what it remembers of the
  * failed transaction may be ahead of the tables.
  */
-import { createHash } from 'node:crypto';
-
 import { assert } from '../base/assert.ts';
 import { hexOf } from '../base/bytes.ts';
 import { HubError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { CborError } from '../codec/reader.ts';
-import { digestOf, type Hasher } from '../merge/digest.ts';
+import { digestOf } from '../merge/digest.ts';
 import type { EventWrite } from '../merge/fold.ts';
 import type { StateItem } from '../merge/state-item.ts';
 import type { Hlc } from '../model/hlc.ts';
@@ -30,11 +28,13 @@ import { EntryFolder } from './entry-folder.ts';
 import { EventGather } from './readings/event-gather.ts';
 import { FoldProgress } from './fold-progress.ts';
 import { KeyIds } from './key-ids.ts';
+import { sha256Hasher } from './sha256-hasher.ts';
 import { Readings, type ReadingsPage, type ReadingsQuery } from './readings/readings.ts';
 import { Records } from './records/records.ts';
 import { emptyTables, migrate, seedWrites } from './schema.ts';
 import { type Durability, SqliteFile } from './sqlite.ts';
 import { itemsOf, takeItem } from './state/state-items.ts';
+import { BootTimes } from './times/boot-times.ts';
 import { StateReader } from './state/state-reader.ts';
 import { StateTables } from './state/state-tables.ts';
 
@@ -67,7 +67,6 @@ export interface StateDigest {
 }
 
 const READINGS_BYTES_MAX = 1 << 30;
-const ALL_KEYS = Number.MAX_SAFE_INTEGER;
 
 export class Store {
   /** Queries about records. */
@@ -81,6 +80,7 @@ export class Store {
   readonly #readings: Readings;
   readonly #gather: EventGather;
   readonly #book: ConflictBook;
+  readonly #times: BootTimes;
   readonly #durability: Durability;
   #progress = new FoldProgress();
   #folder: EntryFolder;
@@ -99,10 +99,12 @@ export class Store {
     this.#readings = new Readings(db, this.#keys, { days: options.readingsDays, bytesMax });
     this.#gather = new EventGather(db, this.#keys, this.#readings);
     this.#book = new ConflictBook(db, this.#keys, this.#tables);
+    this.#times = new BootTimes(db, this.#keys);
     this.#folder = this.#newFolder();
     this.records = new Records({
       tables: this.#tables,
       book: this.#book,
+      times: this.#times,
       guard: (query) => this.#guarded(query),
       upTo: (lane) => this.#progress.seen.lane(lane).upTo,
     });
@@ -164,8 +166,9 @@ export class Store {
    */
   stage(entries: readonly StoreEntry[], checkpointLsn: Lsn): void {
     this.#guarded(() => {
-      this.#begin();
+      this.#db.beginOnce();
       for (const { stamped } of entries) this.#folder.fold(stamped);
+      this.#repairTimes();
       this.#stagedLsn = Math.max(this.#stagedLsn, checkpointLsn);
     });
   }
@@ -178,8 +181,9 @@ export class Store {
     if (this.#fault !== undefined) throw this.#fault;
     this.#stagedLsn = lsn;
     try {
-      if (!this.#db.inTransaction) this.#db.begin();
+      this.#db.beginOnce();
       this.#folder.take(entry);
+      if (this.#times.isDue) this.#repairTimes();
       return undefined;
     } catch (error) {
       if (error instanceof CborError) return error.message;
@@ -199,7 +203,7 @@ export class Store {
   flush(keysMax: number, compact: boolean): boolean {
     return this.#guarded(() => {
       if (this.#gather.isEmpty) return true;
-      this.#begin();
+      this.#db.beginOnce();
       return this.#gather.flush(keysMax, compact);
     });
   }
@@ -258,7 +262,7 @@ export class Store {
   digest(): StateDigest {
     return this.#guarded(() => {
       this.#flushAll();
-      const { digest } = digestOf(this.#tables, sha256());
+      const { digest } = digestOf(this.#tables, sha256Hasher());
       const records = this.#tables.recordCount();
       return { digest: hexOf(digest), ops: this.#progress.seen.count(), records };
     });
@@ -282,7 +286,7 @@ export class Store {
    */
   prune(nowMs: number, chunksMax: number): number {
     return this.#guarded(() => {
-      this.#begin();
+      this.#db.beginOnce();
       return this.#readings.prune(nowMs, chunksMax);
     });
   }
@@ -307,6 +311,7 @@ export class Store {
       this.#gather.clear();
       this.#tables.load();
       this.#book.load();
+      this.#times.load();
       this.#progress = new FoldProgress();
       this.#folder = this.#newFolder();
       this.#stagedLsn = this.#checkpointLsn = this.#durableLsn = 0;
@@ -358,24 +363,29 @@ export class Store {
   }
 
   #newFolder(): EntryFolder {
-    return new EntryFolder(this.#tables, this.#gather, this.#progress, this.#book);
+    const [tables, gather, progress] = [this.#tables, this.#gather, this.#progress];
+    return new EntryFolder({ tables, gather, progress, book: this.#book, times: this.#times });
   }
 
-  #begin(): void {
-    if (!this.#db.inTransaction) this.#db.begin();
+  /** Puts readings where they belong now that it is known when they were made. */
+  #repairTimes(): void {
+    if (!this.#times.isDue) return;
+    this.#flushAll();
+    this.#times.repair(this.#readings);
   }
 
   #flushAll(): void {
     this.#tables.flush();
     if (this.#gather.isEmpty) return;
-    this.#begin();
-    this.#gather.flush(ALL_KEYS, false);
+    this.#db.beginOnce();
+    this.#gather.flush(Infinity, false);
   }
 
   #load(): void {
     this.#progress.load(this.#db);
     this.#tables.load();
     this.#book.load();
+    this.#times.load();
     const lsn = this.#db.row('SELECT lsn FROM checkpoint')?.['lsn'];
     if (typeof lsn !== 'number')
       throw new HubError('store.damaged', 'state database has no checkpoint');
@@ -404,14 +414,4 @@ export class Store {
     }
     return error;
   }
-}
-
-function sha256(): Hasher {
-  const hash = createHash('sha256');
-  return {
-    update: (bytes) => {
-      hash.update(bytes);
-    },
-    finish: () => new Uint8Array(hash.digest()),
-  };
 }

@@ -112,15 +112,18 @@ export class EventGather {
     return slot;
   }
 
-  /** Takes the event that the scan stands on; its payload is copied. Flushes where there is no room. */
-  add(slot: KeySlot, scan: OpScan, origin: Origin): void {
+  /**
+   * Takes the event that the scan stands on, as a reading of the moment `atMs`; its payload is copied. Flushes where there
+   * is no room.
+   */
+  add(slot: KeySlot, scan: OpScan, origin: Origin, atMs: number): void {
     const { bodyAt, bodyEnd, ms } = scan;
     if (!this.#hasRoom(bodyEnd - bodyAt)) {
       while (!this.flush(SLOTS_MAX, false));
       this.#makeRoom(bodyEnd - bodyAt);
     }
     const index = this.#count++;
-    this.#atMs[index] = ms;
+    this.#atMs[index] = atMs;
     this.#from[index] = this.#arenaEnd;
     this.#arena.set(scan.bytes.subarray(bodyAt, bodyEnd), this.#arenaEnd);
     this.#arenaEnd += bodyEnd - bodyAt;
@@ -133,7 +136,7 @@ export class EventGather {
     if (slot.last === NONE) slot.first = index;
     else {
       this.#next[slot.last] = index;
-      if (ms < (this.#atMs[slot.last] as number)) slot.isInOrder = false;
+      if (atMs < (this.#atMs[slot.last] as number)) slot.isInOrder = false;
     }
     slot.last = index;
     slot.count += 1;

@@ -11,6 +11,7 @@ import type { KeyIds } from '../key-ids.ts';
 import {
   CHUNK_SPAN_MS_MAX,
   type ChunkRow,
+  ChunkWriter,
   DAY_MS,
   type Reading,
   readChunk,
@@ -55,10 +56,19 @@ const INSERT =
 const NEXT_DAY = `
   SELECT min(first_ms / ${DAY_MS}) AS day FROM readings INDEXED BY readings_by_day
   WHERE first_ms / ${DAY_MS} >= ?`;
+const CHUNKS_OF_DAY = `
+  SELECT id, first_ms, span_ms, codec, body FROM readings INDEXED BY readings_by_day
+  WHERE first_ms / ${DAY_MS} = ? AND key_id = ? ORDER BY first_ms, id`;
 const CHUNKS = `
   SELECT id, first_ms, span_ms, codec, body FROM readings INDEXED BY readings_by_day
   WHERE first_ms / ${DAY_MS} = ? AND key_id = ? AND (first_ms, id) > (?, ?) AND first_ms < ?
   ORDER BY first_ms, id LIMIT ${CHUNKS_AT_ONCE}`;
+
+/** A reading that was made at another moment than was thought. */
+export interface Retimed {
+  readonly fromMs: number;
+  readonly toMs: number;
+}
 
 export interface ReadingsLimits {
   readonly days: number;
@@ -128,6 +138,39 @@ export class Readings {
   #dayFrom(day: number): number | undefined {
     const next = this.#db.row(NEXT_DAY, [day])?.['day'];
     return typeof next === 'number' ? next : undefined;
+  }
+
+  /** Moves readings of a key to other moments; of several of one moment, in the order in which they came. */
+  retime(keyId: number, moves: readonly Retimed[]): void {
+    const toByFrom = new Map<number, number[]>();
+    const days = new Set<number>();
+    for (const { fromMs, toMs } of moves) {
+      const to = toByFrom.get(fromMs);
+      if (to === undefined) toByFrom.set(fromMs, [toMs]);
+      else to.push(toMs);
+      days.add(Math.floor(fromMs / DAY_MS));
+    }
+    for (const day of days) {
+      const chunks = this.#db.rows(CHUNKS_OF_DAY, [day, keyId]);
+      const ids = chunks.map((row) => row['id'] as number);
+      const moved = chunks
+        .flatMap((row) => readChunk(chunkOf(row)))
+        .map(({ atMs, payload }) => ({ atMs: toByFrom.get(atMs)?.shift() ?? atMs, payload }));
+      for (const id of ids) this.#db.run('DELETE FROM readings WHERE id = ?', [id]);
+      this.#add(
+        keyId,
+        moved.toSorted((a, b) => a.atMs - b.atMs),
+      );
+    }
+  }
+
+  #add(keyId: number, readings: readonly Reading[]): void {
+    const writer = new ChunkWriter();
+    for (const { atMs, payload } of readings) {
+      if (!writer.hasRoom(atMs, payload.length)) this.addChunk(keyId, writer.take(true));
+      writer.add(atMs, payload, 0, payload.length);
+    }
+    if (!writer.isEmpty) this.addChunk(keyId, writer.take(true));
   }
 
   /**

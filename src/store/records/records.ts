@@ -2,7 +2,7 @@
 import { ASSET_FIELD } from '../../merge/asset-version.ts';
 import type { DocState } from '../../merge/doc/doc-state.ts';
 import type { FieldWrite } from '../../merge/fold.ts';
-import { textOfOpId } from '../../merge/op-id.ts';
+import { type OpId, textOfOpId } from '../../merge/op-id.ts';
 import { type Counter, inOrder, type RecordWrite } from '../../merge/record.ts';
 import { drawHorizon } from '../../merge/record/draw-horizon.ts';
 import type { Base } from '../../merge/record/horizon.ts';
@@ -11,6 +11,7 @@ import { undoneOps } from '../../merge/record/undone.ts';
 import type { Lane } from '../../model/origin.ts';
 import { planUndo, type UndoPlan, type UndoRequest } from '../../merge/undo.ts';
 import type { ConflictBook, MergeCounts, MetConflict } from './conflict-book.ts';
+import type { BootTimes, OpTime } from '../times/boot-times.ts';
 import type { StateTables } from '../state/state-tables.ts';
 import type { Crowded, HistoryLimits } from './write-tables.ts';
 
@@ -34,6 +35,7 @@ export interface PlannedUndo {
 export interface RecordParts {
   readonly tables: StateTables;
   readonly book: ConflictBook;
+  readonly times: BootTimes;
   readonly guard: Guard;
   /** How far a lane is folded without a gap. */
   readonly upTo: (lane: Lane) => number;
@@ -46,10 +48,12 @@ export class Records {
   readonly #tables: StateTables;
   readonly #book: ConflictBook;
   readonly #guard: Guard;
+  readonly #times: BootTimes;
   readonly #upTo: (lane: Lane) => number;
 
-  constructor({ tables, book, guard, upTo }: RecordParts) {
+  constructor({ tables, book, times, guard, upTo }: RecordParts) {
     this.#tables = tables;
+    this.#times = times;
     this.#upTo = upTo;
     this.#book = book;
     this.#guard = guard;
@@ -100,6 +104,11 @@ export class Records {
         isUndone: undone.has(textOfOpId(write.order)),
       }));
     });
+  }
+
+  /** What is known of the time of an op beside its HLC, where its maker's clock was not set. */
+  timeOf(op: OpId): OpTime | undefined {
+    return this.#guard(() => this.#times.timeOf(op));
   }
 
   /** What the record's horizons stand for. */
