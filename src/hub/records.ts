@@ -86,12 +86,10 @@ export class HubRecords implements RecordDoor {
   }
 
   history(key: string): readonly JsonObject[] {
-    return this.#records
-      .history(key)
-      .map((entry) => ({
-        ...jsonOfEntry(entry),
-        ...jsonOfTime(this.#records.timeOf(entry.order)),
-      }));
+    return this.#records.history(key).map((entry) => ({
+      ...jsonOfEntry(entry),
+      ...jsonOfTime(this.#records.timeOf(entry.order)),
+    }));
   }
 
   conflicts({ includeClosed, limit, mayRead }: Parameters<RecordDoor['conflicts']>[0]): JsonObject {
