@@ -97,7 +97,7 @@ export class BootTimes {
     }
   }
 
-  /** Undefined where the op's HLC is as good a time as any. */
+  /** Undefined where the HLC of the op is its time. */
   timeOf(op: OpId): OpTime | undefined {
     const row = this.#db.row(OP_TIME, [textOfOpId(op)]);
     if (row === undefined) return undefined;
