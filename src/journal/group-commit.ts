@@ -63,6 +63,7 @@ export class GroupCommit {
   readonly #group: Group;
   #active: Prepared | undefined;
   #offset: number;
+  #blockBytes = 0;
   #nextLsn: Lsn;
   /** LSN behind the last one that was written. */
   #writtenUntil: Lsn;
@@ -115,6 +116,11 @@ export class GroupCommit {
   /** Behind the last block that was written, durable or not. */
   get offset(): number {
     return this.#offset;
+  }
+
+  /** Of all blocks that were written. */
+  get blockBytes(): number {
+    return this.#blockBytes;
   }
 
   get pendingBytes(): number {
@@ -247,6 +253,7 @@ export class GroupCommit {
     this.#lingerMs = NOT_SCHEDULED;
     this.#cancelLingers();
     this.#admit();
+    this.#options.supply.wrote(active.segment, this.#offset);
   }
 
   /** The segment that has room for a block; the next one where need be. Undefined where none can be had. */
@@ -269,7 +276,6 @@ export class GroupCommit {
     next.segment.firstLsn = this.#writtenUntil;
     next.segment.untilLsn = this.#writtenUntil;
     this.#options.onRotate(next.segment);
-    this.#options.supply.prepare();
     return next;
   }
 
@@ -296,6 +302,7 @@ export class GroupCommit {
     counts.bytesWritten += bytes.length;
     counts.syncs += 1;
     this.#offset = offset + blockBytes;
+    this.#blockBytes += blockBytes;
     this.#writtenUntil = firstLsn + count;
     this.#syncedOffset = this.#offset;
     this.#syncedUntil = this.#writtenUntil;

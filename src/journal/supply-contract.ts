@@ -37,14 +37,14 @@ export interface SupplyOptions {
 export interface SupplyOwner {
   /** What the next segment will follow on. */
   follows(): Follows;
-  /** True where the next segment is needed soon, so that filling takes no pauses. */
+  /** True where it is time to make the next segment. */
+  isNextNeeded(): boolean;
+  /** True where it is needed so soon that filling takes no pauses. */
   isUrgent(): boolean;
   /** A segment is ready, or it has become clear that none can be had. */
   onSupply(): void;
   /** A retired segment has lost its name, durably: its key may not be needed any more. */
   onRecycled(): void;
-  /** Where the next block goes, if it goes to this segment. */
-  offsetIn(segment: Segment): number | undefined;
   /** A sync failed that may have been meant for a block. */
   onDoubt(error: Error): void;
 }

@@ -1,9 +1,9 @@
 /**
- * Segments for the journal to write into, prepared ahead: while one is being filled with blocks, the next lies
+ * Segments for the journal to write into, prepared ahead: before one is full of blocks, the next lies
  * ready, named and durable, so that going over to it costs nothing but a write. It is made from a recycled file
- * where there is one (nothing is written but its start), else from a new one, filled with zeros in slices that
- * leave the card to the acknowledgements in between. One that is made at the start, where no file is there to be
- * used again, is filled while it is in use: devices need not wait for megabytes of zeros.
+ * where there is one (nothing is written but its start); else, not before it is needed, from a new one, filled with zeros in
+ * slices that leave the card to the acknowledgements in between. One that is made at the start, where no file is there
+ * to be used again, is filled while it is in use (growth.ts).
  *
  * The order that makes a crash harmless anywhere: a released file loses its name durably before its header is
  * written over; a new header is durable before the file gets its name; the name is durable before a block is written.
@@ -54,8 +54,7 @@ export class SegmentSupply {
   #nextNumber: number;
   #ready: Prepared | undefined;
   #job: Job | undefined;
-  /** The first segment, where it began as a hole. */
-  #hollow: Made | undefined;
+  /** Of the first segment, where it began as a hole. */
   #growth: SegmentGrowth | undefined;
   #shortage: Shortage | undefined;
   #closed = false;
@@ -93,14 +92,21 @@ export class SegmentSupply {
   /** Begins to work in the background. */
   start(owner: SupplyOwner): void {
     this.#owner = owner;
-    if (this.#hollow === undefined) this.prepare();
-    else this.#grow(this.#hollow, owner);
+    this.prepare();
     if (this.#retired.length > 0) this.#recycleSoon();
   }
 
-  /** Has the next segment prepared, unless it is already. */
+  /** A block was written: the next one goes to `offset`. */
+  wrote(segment: Segment, offset: number): void {
+    this.#growth?.advance(segment, offset);
+    this.prepare();
+  }
+
+  /** Has the next segment prepared, if it is time for it. */
   prepare(): void {
     if (this.#ready !== undefined || this.#job !== undefined || this.#closed) return;
+    const isCheap = this.#spares.length > 0 || this.#retired.length > 0;
+    if (!isCheap && this.#owner?.isNextNeeded() === false) return;
     this.#job = this.#begin();
     if (this.#job === undefined) this.#owner?.onSupply();
     else this.#fill(this.#job);
@@ -120,7 +126,7 @@ export class SegmentSupply {
    */
   makeFirst(follows: Follows, firstBlock: FirstBlock): Prepared {
     const first = this.#makeNow(follows, firstBlock);
-    if (first.filledBytes < first.segment.sizeBytes) this.#hollow = first;
+    if (first.filledBytes < first.segment.sizeBytes) this.#growth = this.#growthOf(first);
     this.#liveBytes += first.segment.sizeBytes;
     return first;
   }
@@ -139,7 +145,6 @@ export class SegmentSupply {
 
   close(): void {
     this.#closed = true;
-    this.#growth?.stop();
     this.#ready?.file.close();
     this.#ready = undefined;
     const job = this.#job;
@@ -196,19 +201,10 @@ export class SegmentSupply {
     }
   }
 
-  /** Fills what began as a hole while it is in use; the next segment is prepared after that. */
-  #grow({ segment, file, filledBytes }: Made, owner: SupplyOwner): void {
-    const { timers, log, counts } = this.#options;
-    this.#growth = SegmentGrowth.start({
-      timers,
-      log,
-      segment,
-      file,
-      filledBytes,
-      offset: () => owner.offsetIn(segment),
-      onWritten: (bytes) => (counts.bytesWritten += bytes),
-      onEnd: () => this.prepare(),
-    });
+  #growthOf({ segment, file, filledBytes }: Made): SegmentGrowth {
+    const { log, counts } = this.#options;
+    const onWritten = (bytes: number): void => void (counts.bytesWritten += bytes);
+    return new SegmentGrowth({ log, segment, file, filledBytes, onWritten });
   }
 
   #fill(job: Job): void {
