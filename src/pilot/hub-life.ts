@@ -32,9 +32,9 @@ import type { Scenario } from './scenario.ts';
 export const SITE_NAME = 'pilot';
 export const JOURNAL_MIB_MAX = 24;
 export const SPOOL_MIB_MAX = 16;
-/** Alarms and commands are looked at as they come; for the others half a minute is soon enough. */
-const LOOK_MS = 30_000;
-const TICK_MS = 30_000;
+/** Alarms and commands are looked at as they come; for the others a minute is soon enough. */
+const LOOK_MS = 60_000;
+const TICK_MS = 60_000;
 
 export interface HubWorld {
   readonly scenario: Scenario;

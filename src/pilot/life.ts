@@ -10,7 +10,7 @@ import { SimCrash } from '../platform/sim/files.ts';
  * What looks around every second or ten (keepalive of sockets that nobody has here, room on the card, the battery's
  * gauge) looks as often as the power brain decides here instead: it was half of a month's work and decided nothing.
  */
-const PERIOD_MS_MIN = 30_000;
+const PERIOD_MS_MIN = 60_000;
 
 export class Life {
   readonly timers: Timers;

@@ -111,3 +111,14 @@ testWithPeers(
 function jsonOf(lines: readonly string[]): string {
   return lines.slice(lines.indexOf('{'), lines.indexOf('}') + 1).join('\n');
 }
+
+test('bench power: a tick, its memory and an idle hub within their limits', async () => {
+  const bench = heliograph(['bench', 'power', '--seconds', '2', '--json', '--dir', tempDir()]);
+  assert.equal(await bench.exited, 0, bench.lines.join('\n'));
+  const { tickMs, stateBytes } = JSON.parse(jsonOf(bench.lines)) as {
+    readonly tickMs: { readonly median: number };
+    readonly stateBytes: number;
+  };
+  assert.ok(tickMs.median < 5, `${tickMs.median} ms`);
+  assert.ok(stateBytes > 100 && stateBytes < 100_000, `${stateBytes} bytes`);
+});

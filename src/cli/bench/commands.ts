@@ -71,6 +71,16 @@ export const BENCH_COMMANDS: readonly Command[] = [
     load: async () => (await import('./uplink/command.ts')).benchUplink,
   },
   {
+    name: 'bench power',
+    summary: 'measure a tick of the power brain, what it remembers, and a hub that idles',
+    options: {
+      seconds: { value: 'N', help: 'that the hub idles (default 60)' },
+      dir: { value: 'DIR', help: 'for the files of the hub (default ./data)' },
+      json: JSON_OPTION,
+    },
+    load: async () => (await import('./power.ts')).benchPower,
+  },
+  {
     name: 'bench regional',
     summary: 'measure how fast one worker of a fleet stores batches in PostgreSQL',
     options: {
