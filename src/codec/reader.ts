@@ -7,6 +7,7 @@
  * The cursor methods serve decoders that know what they expect; `value()` reads anything.
  */
 import { bytesEqual, compareBytes, textOf } from '../base/bytes.ts';
+import { knownText } from './known-texts.ts';
 import {
   type CborKey,
   type CborLimits,
@@ -32,7 +33,6 @@ const TWO_32 = 0x100000000;
 
 export class CborReader {
   readonly #bytes: Uint8Array;
-  readonly #view: DataView;
   readonly #limits: CborLimits;
   #offset: number;
   #items = 0;
@@ -42,7 +42,6 @@ export class CborReader {
 
   constructor(bytes: Uint8Array, offset = 0, limits: CborLimits = DEFAULT_LIMITS) {
     this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#offset = offset;
     this.#limits = limits;
   }
@@ -73,6 +72,24 @@ export class CborReader {
     this.#head();
     if (this.#major !== 2) this.#fail('not a byte string');
     return this.#take(this.#argument);
+  }
+
+  /**
+   * Where in `input` the `count` bytes of a byte string begin; -1 where it has another length. Nothing is made for it:
+   * ops are read by the million.
+   */
+  fixed(count: number): number {
+    this.#head();
+    if (this.#major !== 2) this.#fail('not a byte string');
+    const at = this.#offset;
+    if (this.#argument > this.#bytes.length - at) this.#fail('cut short');
+    this.#offset += this.#argument;
+    return this.#argument === count ? at : -1;
+  }
+
+  /** What is read. */
+  get input(): Uint8Array {
+    return this.#bytes;
   }
 
   text(): string {
@@ -196,9 +213,11 @@ export class CborReader {
   }
 
   #floatAt(at: number): number {
-    if (this.#info === 27) return this.#view.getFloat64(at + 1);
-    if (this.#info === 26) return this.#view.getFloat32(at + 1);
-    const half = this.#view.getUint16(at + 1);
+    const { buffer, byteOffset } = this.#bytes;
+    const view = new DataView(buffer, byteOffset + at + 1, this.#offset - at - 1);
+    if (this.#info === 27) return view.getFloat64(0);
+    if (this.#info === 26) return view.getFloat32(0);
+    const half = view.getUint16(0);
     const sign = (half & 0x8000) === 0 ? 1 : -1;
     const exponent = (half >> 10) & 0x1f;
     const fraction = half & 0x3ff;
@@ -229,12 +248,20 @@ export class CborReader {
 
   #wideArgument(width: number): number {
     const at = this.#offset + 1;
-    if (width === 1) return this.#atLeast(this.#view.getUint8(at), 24);
-    if (width === 2) return this.#atLeast(this.#view.getUint16(at), 0x100);
-    if (width === 4) return this.#atLeast(this.#view.getUint32(at), 0x10000);
-    const argument = this.#view.getUint32(at) * TWO_32 + this.#view.getUint32(at + 4);
+    if (width === 1) return this.#atLeast(this.#bytes[at] as number, 24);
+    if (width === 2) return this.#atLeast(this.#uint16(at), 0x100);
+    if (width === 4) return this.#atLeast(this.#uint32(at), 0x10000);
+    const argument = this.#uint32(at) * TWO_32 + this.#uint32(at + 4);
     if (!Number.isSafeInteger(argument)) this.#fail('integer beyond 2^53');
     return this.#atLeast(argument, TWO_32);
+  }
+
+  #uint16(at: number): number {
+    return ((this.#bytes[at] as number) << 8) | (this.#bytes[at + 1] as number);
+  }
+
+  #uint32(at: number): number {
+    return this.#uint16(at) * 0x10000 + this.#uint16(at + 2);
   }
 
   #atLeast(argument: number, least: number): number {
@@ -260,7 +287,11 @@ export class CborReader {
   }
 
   #text(): string {
-    const text = textOf(this.#take(this.#argument));
+    const from = this.#offset;
+    const to = from + this.#argument;
+    if (to > this.#bytes.length) this.#fail('cut short');
+    this.#offset = to;
+    const text = knownText(this.#bytes, from, to, () => textOf(this.#bytes.subarray(from, to)));
     return text ?? this.#fail('not UTF-8');
   }
 

@@ -42,8 +42,12 @@ export function encodeHlc(hlc: Hlc): Uint8Array {
 
 /** Undefined where the bytes are not 8. */
 export function decodeHlc(bytes: Uint8Array): Hlc | undefined {
-  if (bytes.length !== HLC_BYTES) return undefined;
-  const byte = (at: number): number => bytes[at] as number;
+  return bytes.length === HLC_BYTES ? hlcAt(bytes, 0) : undefined;
+}
+
+/** The clock reading whose 8 bytes begin at `at`. */
+export function hlcAt(bytes: Uint8Array, at: number): Hlc {
+  const byte = (offset: number): number => bytes[at + offset] as number;
   const low = ((byte(2) << 24) | (byte(3) << 16) | (byte(4) << 8) | byte(5)) >>> 0;
   const ms = ((byte(0) << 8) | byte(1)) * 0x100000000 + low;
   return { ms, counter: (byte(6) << 8) | byte(7) };

@@ -11,8 +11,8 @@ import { CborError, CborReader } from '../codec/reader.ts';
 import type { CborLimits } from '../codec/value.ts';
 import { CborWriter } from '../codec/writer.ts';
 import { isOpClass, type OpClass } from './class.ts';
-import { compareHlc, decodeHlc, encodeHlc, type Hlc } from './hlc.ts';
-import { bytesOfOrigin, type Origin, originOfBytes } from './origin.ts';
+import { compareHlc, decodeHlc, encodeHlc, HLC_BYTES, type Hlc, hlcAt } from './hlc.ts';
+import { bytesOfOrigin, type Origin, ORIGIN_BYTES, originAt, originOfBytes } from './origin.ts';
 
 export const KIND_NAMES = [
   'event',
@@ -88,7 +88,6 @@ export const KEY_BYTES_MAX = 1024;
 export const BODY_BYTES_MAX = 1 << 20;
 const OP_LIMITS: CborLimits = { depthMax: 3, itemsMax: 32 };
 const OP_FIELDS = 8;
-const HLC_BYTES = 8;
 
 export function encodeOp(op: Op): Uint8Array {
   const writer = new CborWriter(op.body.length + op.key.length + 64);
@@ -119,12 +118,16 @@ export function readOp(reader: CborReader): Op {
     throw new CborError(reason, start);
   };
   reader.expectArray(OP_FIELDS);
-  const origin = originOfBytes(reader.bytes()) ?? fail('origin is not 8 bytes');
+  const originFrom = reader.fixed(ORIGIN_BYTES);
+  if (originFrom < 0) return fail('origin is not 8 bytes');
+  const origin = originAt(reader.input, originFrom);
   const opClass = reader.uint();
   if (!isOpClass(opClass)) return fail('unknown class');
   const seq = reader.uint();
   if (seq === 0) fail('sequence numbers begin at 1');
-  const hlc = decodeHlc(reader.bytes()) ?? fail('hlc is not 8 bytes');
+  const hlcFrom = reader.fixed(HLC_BYTES);
+  if (hlcFrom < 0) return fail('hlc is not 8 bytes');
+  const hlc = hlcAt(reader.input, hlcFrom);
   reader.expectArray(3);
   const quality = QUALITIES[reader.uint()] ?? fail('unknown clock quality');
   const bootId = reader.uint();
@@ -148,9 +151,11 @@ export function writeStamp(writer: CborWriter, stamp: Stamp): void {
 export function readStamp(reader: CborReader): Stamp {
   const start = reader.offset;
   reader.expectArray(4);
-  const hub = originOfBytes(reader.bytes());
-  const hlc = decodeHlc(reader.bytes());
-  if (hub === undefined || hlc === undefined) throw new CborError('malformed stamp', start);
+  const hubFrom = reader.fixed(ORIGIN_BYTES);
+  const hlcFrom = reader.fixed(HLC_BYTES);
+  if (hubFrom < 0 || hlcFrom < 0) throw new CborError('malformed stamp', start);
+  const hub = originAt(reader.input, hubFrom);
+  const hlc = hlcAt(reader.input, hlcFrom);
   const authority = reader.uint();
   if (authority < AUTHORITY.device || authority > AUTHORITY.operator) {
     throw new CborError('unknown authority', start);

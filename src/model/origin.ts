@@ -1,5 +1,5 @@
 /** Ids of replicas and the lanes they number their ops in. */
-import { bytesEqual, bytesOfHex, hexOf } from '../base/bytes.ts';
+import { bytesOfHex, hexOf } from '../base/bytes.ts';
 import type { OpClass } from './class.ts';
 
 declare const originBrand: unique symbol;
@@ -24,13 +24,23 @@ let newest: { readonly origin: Origin | undefined; readonly bytes: Uint8Array } 
 
 /** Undefined where the bytes are not 8. */
 export function originOfBytes(bytes: Uint8Array): Origin | undefined {
-  if (bytes.length !== ORIGIN_BYTES) return undefined;
-  const slot = bytes[ORIGIN_BYTES - 1] as number;
+  return bytes.length === ORIGIN_BYTES ? originAt(bytes, 0) : undefined;
+}
+
+/** The origin whose 8 bytes begin at `at`. */
+export function originAt(bytes: Uint8Array, at: number): Origin {
+  const slot = bytes[at + ORIGIN_BYTES - 1] as number;
   const known = recent[slot];
-  if (known !== undefined && bytesEqual(known.bytes, bytes)) return known.origin;
-  const origin = hexOf(bytes) as Origin;
-  recent[slot] = { bytes: bytes.slice(), origin };
+  if (known !== undefined && isAt(bytes, at, known.bytes)) return known.origin;
+  const own = bytes.slice(at, at + ORIGIN_BYTES);
+  const origin = hexOf(own) as Origin;
+  recent[slot] = { bytes: own, origin };
   return origin;
+}
+
+function isAt(bytes: Uint8Array, at: number, origin: Uint8Array): boolean {
+  for (let i = 0; i < ORIGIN_BYTES; i++) if (bytes[at + i] !== origin[i]) return false;
+  return true;
 }
 
 export function originOfText(text: string): Origin | undefined {

@@ -219,6 +219,11 @@ export class Outbox {
     const context = { site, ...place, ...created, ...tree, ...law };
     const sealed = await builder.seal(context, tools);
     if (state.chain !== chain) return undefined;
+    await this.#spool.write(sealed);
+    if (state.chain !== chain) {
+      this.#spool.discard(sealed);
+      return undefined;
+    }
     const batch = this.#spool.add(sealed);
     this.#options.audit?.batched({ ...batch.manifest, id: batch.id });
     state.sealedLsn = throughLsn;
@@ -314,7 +319,7 @@ export class Outbox {
       ops += 1;
       bytes += item.entry.length;
       throughLsn = item.lsn;
-      lastOp = entry.stamped.bytes.slice();
+      lastOp = entry.stamped.bytes;
     }
     if (ops === 0) {
       // Damage took them from the journal after they were counted; the journal has said so.

@@ -17,6 +17,7 @@ import type { Manifest } from '../batch/manifest.ts';
 import { readOwnBatch } from '../batch/open-batch.ts';
 import type { SealedBatch } from '../batch/seal-batch.ts';
 import type { Files } from '../platform/files/files.ts';
+import { writeOffLoop } from '../platform/files/off-loop.ts';
 
 /** A batch in the spool; its bytes stay on disk. */
 export interface SpooledBatch {
@@ -66,13 +67,24 @@ export class Spool {
     return this.#batches.get(id);
   }
 
-  /** Keeps a batch; it is on the medium when this returns. */
-  add(sealed: SealedBatch): SpooledBatch {
-    const { id, manifest, bytes } = sealed;
+  /**
+   * Brings a batch to the medium, away from the event loop: a card that takes its time would keep devices waiting. A
+   * crash may lose it, name and all; then its ops are sealed anew.
+   */
+  write({ id, manifest, bytes }: SealedBatch): Promise<void> {
+    return writeOffLoop(this.#files, this.#path({ id, manifest }), bytes);
+  }
+
+  /** Takes up a batch that was written. */
+  add({ id, manifest, bytes }: SealedBatch): SpooledBatch {
     const batch = { id, manifest, layout: layoutOf(bytes.length, this.#chunkBytes) };
-    this.#files.replace(this.#path(batch), bytes);
     this.#batches.set(id, batch);
     return batch;
+  }
+
+  /** Removes a batch that was written for nothing. */
+  discard({ id, manifest }: SealedBatch): void {
+    this.#files.remove(this.#path({ id, manifest }));
   }
 
   remove(id: BatchId): void {
@@ -128,7 +140,7 @@ export class Spool {
     return encodeChunk(data, batch.layout, index);
   }
 
-  #path({ id, manifest }: SpooledBatch): string {
+  #path({ id, manifest }: Pick<SpooledBatch, 'id' | 'manifest'>): string {
     const from = String(manifest.fromLsn).padStart(16, '0');
     return `${this.#dir}/${manifest.class}-${from}-${id}${SUFFIX}`;
   }

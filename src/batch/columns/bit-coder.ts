@@ -25,6 +25,11 @@ export class Odds {
 export interface BitCoder {
   /** One bit under the odds of number `at`, which learn from it. */
   bit(odds: Odds, at: number, bit: number): number;
+  /**
+   * Bits of `symbol` from the highest down, each under odds that know those above it: numbers `from` + 1 …
+   * `from` + 2^bits - 1.
+   */
+  tree(odds: Odds, from: number, bits: number, symbol: number): number;
   /** The lowest `count` bits of `value`, 0 … 30 of them, at even odds. */
   plain(count: number, value: number): number;
 }
@@ -61,10 +66,46 @@ export class BitEncoder implements BitCoder {
     return bit;
   }
 
-  plain(count: number, value: number): number {
-    for (let shift = count - 1; shift >= 0; shift--) {
-      this.#narrow(this.#low + ((this.#high - this.#low) >>> 1), (value >>> shift) & 1);
+  /** As many calls of `bit`, with the bounds at hand instead of in their fields. */
+  tree(odds: Odds, from: number, bits: number, symbol: number): number {
+    const { chances } = odds;
+    let low = this.#low;
+    let high = this.#high;
+    let node = 1;
+    for (let shift = bits - 1; shift >= 0; shift--) {
+      const at = from + node;
+      const bit = (symbol >>> shift) & 1;
+      const middle = cut(low, high, chances[at] as number);
+      if (bit === 1) high = middle;
+      else low = middle + 1;
+      while (((low ^ high) & 0xff000000) === 0) {
+        this.#push(high >>> 24);
+        low = (low << 8) >>> 0;
+        high = ((high << 8) | 0xff) >>> 0;
+      }
+      learn(odds, at, bit);
+      node = node * 2 + bit;
     }
+    this.#low = low;
+    this.#high = high;
+    return symbol;
+  }
+
+  plain(count: number, value: number): number {
+    let low = this.#low;
+    let high = this.#high;
+    for (let shift = count - 1; shift >= 0; shift--) {
+      const middle = low + ((high - low) >>> 1);
+      if (((value >>> shift) & 1) === 1) high = middle;
+      else low = middle + 1;
+      while (((low ^ high) & 0xff000000) === 0) {
+        this.#push(high >>> 24);
+        low = (low << 8) >>> 0;
+        high = ((high << 8) | 0xff) >>> 0;
+      }
+    }
+    this.#low = low;
+    this.#high = high;
     return value;
   }
 
@@ -121,6 +162,12 @@ export class BitDecoder implements BitCoder {
     const bit = this.#narrow(cut(this.#low, this.#high, odds.chances[at] as number));
     learn(odds, at, bit);
     return bit;
+  }
+
+  tree(odds: Odds, from: number, bits: number, _symbol: number): number {
+    let node = 1;
+    for (let left = bits; left > 0; left--) node = node * 2 + this.bit(odds, from + node, 0);
+    return node - (1 << bits);
   }
 
   plain(count: number, _value: number): number {

@@ -52,13 +52,7 @@ export class NumberModel {
       memory.sign = 0;
       return prediction;
     }
-    const bits = codeTree(
-      coder,
-      this.#odds,
-      sizeAt,
-      6,
-      size > DISTANCE_MAX ? ESCAPE : bitsOf(size),
-    );
+    const bits = coder.tree(this.#odds, sizeAt, 6, size > DISTANCE_MAX ? ESCAPE : bitsOf(size));
     if (bits === 0 || bits > ESCAPE) throw new ColumnsError('distance out of range');
     const sign = coder.bit(this.#odds, SIGN_AT + memory.sign, distance < 0 ? 1 : 0) + 1;
     memory.bits = bits;
@@ -77,7 +71,7 @@ export class NumberModel {
     const unit = 2 ** rest;
     const leading = Math.floor(size / unit) & ((1 << shaped) - 1);
     const at = LEADING_AT + bits * (1 << SHAPED_BITS);
-    const top = (1 << shaped) + codeTree(coder, this.#odds, at, shaped, leading);
+    const top = (1 << shaped) + coder.tree(this.#odds, at, shaped, leading);
     if (rest === 0) return top;
     const low = size % unit;
     if (rest <= 26) return top * unit + coder.plain(rest, low);
@@ -97,17 +91,8 @@ export class SymbolModel {
   }
 
   code(coder: BitCoder, symbol: number): number {
-    return codeTree(coder, this.#odds, 0, this.#bits, symbol);
+    return coder.tree(this.#odds, 0, this.#bits, symbol);
   }
-}
-
-/** Bits of `symbol` from the highest down, each under odds that know those above it; `from` + 1 … + 2^bits - 1. */
-function codeTree(coder: BitCoder, odds: Odds, from: number, bits: number, symbol: number): number {
-  let node = 1;
-  for (let shift = bits - 1; shift >= 0; shift--) {
-    node = node * 2 + coder.bit(odds, from + node, (symbol >>> shift) & 1);
-  }
-  return node - (1 << bits);
 }
 
 /** A safe integer as it is: sign, then 53 bits. */

@@ -10,6 +10,12 @@ export function synced(file: OpenFile): Promise<void> {
 
 /** As `Files.replace`, for files that are replaced while devices are served; one at a time for a path. */
 export async function replaceOffLoop(files: Files, path: string, bytes: Uint8Array): Promise<void> {
+  await writeOffLoop(files, path, bytes);
+  files.syncDir(path.slice(0, path.lastIndexOf('/')));
+}
+
+/** The same for files that may be missing after a crash, but not be torn: the folder is not synced. */
+export async function writeOffLoop(files: Files, path: string, bytes: Uint8Array): Promise<void> {
   const beside = `${path}.new`;
   const file = files.open(beside, 'create');
   try {
@@ -19,5 +25,4 @@ export async function replaceOffLoop(files: Files, path: string, bytes: Uint8Arr
     file.close();
   }
   files.rename(beside, path);
-  files.syncDir(path.slice(0, path.lastIndexOf('/')));
 }
