@@ -75,6 +75,8 @@ export const FAULTS = {
     'The upstream broker refused the login. Check uplink.username and the password file.',
   'uplink.wrong-region':
     'The regional node answers with another key than before. If it was replaced on purpose, delete `region.pub`.',
+  'uplink.held-off':
+    'The region takes nothing from this hub for now: its quota, or too much to do. Data stays here and goes later.',
   'uplink.silent':
     'The upstream broker answers, but no regional node behind it. Check that it runs and uses this broker.',
   'uplink.key-unknown':

@@ -90,6 +90,14 @@ export interface DownHello {
   readonly waiting?: number;
   /** The answer to `lacks`. */
   readonly heals?: Heals;
+  readonly wait?: AskedToWait | undefined;
+}
+
+/** The regional node takes nothing from the hub for so long. */
+export interface AskedToWait {
+  readonly seconds: number;
+  /** For people. */
+  readonly why: string;
 }
 
 /** Which chunks of a batch the regional node has. */
@@ -97,6 +105,7 @@ export interface Have {
   readonly hub: Origin;
   readonly batch: BatchId;
   readonly chunks: ChunkBitmap;
+  readonly wait?: AskedToWait | undefined;
 }
 
 /** The regional node's word that a batch is stored, or that it cannot be. */
@@ -162,9 +171,10 @@ export function parseHello(bytes: Uint8Array, verify: Verify): Hello | undefined
 }
 
 export function encodeDownHello(hello: Omit<DownHello, 'publicKey'>, signer: Signer): Uint8Array {
-  const { hub, opens, jurisdictions, waiting } = hello;
+  const { hub, opens, jurisdictions, waiting, wait } = hello;
   const heals = hello.heals && [hello.heals.ops, hello.heals.wholeFromLsn];
-  const stated = { hub: bytesOfOrigin(hub), opens, jurisdictions, waiting, heals };
+  const held = waitFields(wait);
+  const stated = { hub: bytesOfOrigin(hub), opens, jurisdictions, waiting, heals, ...held };
   const fields = { ...greeting(hello, signer), ...stated };
   return seal(DOWN_HELLO_TYPE, encodeCbor(cborMap(fields)), signer);
 }
@@ -184,6 +194,7 @@ export function parseDownHello(bytes: Uint8Array, verify: Verify): DownHello | u
       ...(jurisdictions === undefined ? {} : { jurisdictions }),
       ...(map.has('waiting') ? { waiting: uintField(map, 'waiting') } : {}),
       ...(map.has('heals') ? { heals: readHeals(map.get('heals')) } : {}),
+      ...readWait(map),
     };
   });
 }
@@ -194,6 +205,7 @@ export function encodeHave(have: Have, signer: Signer): Uint8Array {
     batch: bytesOfBatchId(have.batch),
     total: have.chunks.total,
     chunks: have.chunks.toBytes(),
+    ...waitFields(have.wait),
   });
   return seal(HAVE_TYPE, encodeCbor(fields), signer);
 }
@@ -207,8 +219,19 @@ export function parseHave(
     const map = asMap(decodeCbor(openSigned(bytes, HAVE_TYPE, regionKey, verify), LIMITS));
     const chunks = ChunkBitmap.fromBytes(uintField(map, 'total'), bytesField(map, 'chunks'));
     if (chunks === undefined) return malformed();
-    return { hub: originField(map, 'hub'), batch: batchField(map, 'batch'), chunks };
+    const told = { hub: originField(map, 'hub'), batch: batchField(map, 'batch'), chunks };
+    return { ...told, ...readWait(map) };
   });
+}
+
+function waitFields(wait: AskedToWait | undefined): Record<string, CborValue> {
+  return wait === undefined ? {} : { 'wait-s': wait.seconds, why: wait.why };
+}
+
+function readWait(map: CborMap): { wait?: AskedToWait } {
+  if (!map.has('wait-s')) return {};
+  const why = textField(map, 'why').slice(0, REASON_CHARS_MAX);
+  return { wait: { seconds: uintField(map, 'wait-s'), why } };
 }
 
 const RECEIPT_FIELDS = 11;

@@ -179,6 +179,11 @@ class EmbeddedSite implements SiteStorage {
     return { kind: 'kept', ...this.#assembly.put(hub, batch, chunk) };
   }
 
+  async isSpent(hub: Origin): Promise<boolean> {
+    const { hubMibPerDay, siteMibPerDay } = this.#limits;
+    return this.#quota.isSpent(hub, hubMibPerDay, siteMibPerDay);
+  }
+
   async have(hub: Origin, batch: BatchId): Promise<ChunkBitmap | undefined> {
     return this.#assembly.have(hub, batch);
   }

@@ -12,10 +12,16 @@ import { HubError, messageOf, systemCode } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import { type BatchId, originOfPublicKey } from '../batch/batch-id.ts';
-import { parseChunk } from '../batch/chunks.ts';
+import { ChunkBitmap, parseChunk } from '../batch/chunks.ts';
 import { type Compressor, COMPRESSIONS, threadedBrotli } from '../batch/compression.ts';
 import type { Signer } from '../batch/manifest.ts';
-import { encodeDownHello, encodeHave, type Hello, parseHello } from '../batch/messages.ts';
+import {
+  type DownHello,
+  encodeDownHello,
+  encodeHave,
+  type Hello,
+  parseHello,
+} from '../batch/messages.ts';
 import { ENCODINGS } from '../batch/payload.ts';
 import type { PayloadOpener, PayloadSealer } from '../batch/payload-seal.ts';
 import {
@@ -35,6 +41,7 @@ import { CarriedDesk } from './downlink/carried-desk.ts';
 import { DownDesk, type Heard } from './downlink/down-desk.ts';
 import { tellHindrance } from './hindrance.ts';
 import { DEFAULT_REGIONAL_LIMITS, type RegionalLimits } from './limits.ts';
+import { Pressure } from './pressure.ts';
 import { type Answer, Site } from './site.ts';
 import type { RegionStorage } from './site-storage.ts';
 import { WorkQueue } from './work-queue.ts';
@@ -113,6 +120,7 @@ export class RegionalNode {
   readonly #hellos = new Map<string, Hello>();
   #session: MqttSession | undefined;
   readonly #queue: WorkQueue;
+  readonly #pressure: Pressure;
   readonly #clientId: string;
   /** The way down. */
   readonly down: DownDesk;
@@ -130,6 +138,7 @@ export class RegionalNode {
     this.#limits = { ...DEFAULT_REGIONAL_LIMITS, ...options.limits };
     this.#backoff = new Backoff(PAUSE_MS_MIN, PAUSE_MS_MAX, options.random);
     this.#queue = new WorkQueue(options.fleet?.takesAtOnce ?? 1, (error) => this.#broken(error));
+    this.#pressure = new Pressure({ ...options, queue: this.#queue });
     this.down = new DownDesk({
       siteOf: (name) => this.#siteOfOthers(name),
       queue: this.#queue,
@@ -262,6 +271,10 @@ export class RegionalNode {
     const isWaiting = this.#hellos.has(topic);
     if (!isWaiting && this.#hellos.size >= this.#limits.hubsMax)
       return this.#note(topic, 'too many hellos');
+    const { wait } = this.#pressure;
+    // Said at once: in the queue it would come too late to help.
+    if (wait !== undefined)
+      return this.#publish(downHelloTopic(address), this.#greetingFor(hello, { wait }));
     this.#hellos.set(topic, hello);
     if (!isWaiting) this.#queue.add(() => this.#greet(topic, address));
   }
@@ -279,18 +292,19 @@ export class RegionalNode {
     for (const { batch, answer } of answers) this.#answer(address, batch, answer);
     await this.#takeUp(site);
     const waiting = await this.down.heard(site, hello);
-    this.#publish(downHelloTopic(address), this.#greetingFor(hello, waiting));
+    const wait = await this.#pressure.afterQuota(site, hello.hub);
+    this.#publish(downHelloTopic(address), this.#greetingFor(hello, { ...waiting, wait }));
     await site.down.link.begin(hello.hub, hello);
   }
 
-  #greetingFor(hello: Hello, down: Heard): Uint8Array {
+  #greetingFor(hello: Hello, more: Heard & Pick<DownHello, 'wait'>): Uint8Array {
     const { opener, jurisdictions, signer, software } = this.#options;
     const readable = { formats: BATCH_FORMATS, compressions: COMPRESSIONS, encodings: ENCODINGS };
     const stores = jurisdictions === undefined ? {} : { jurisdictions };
     const opens = opener === undefined ? {} : { opens: opener.keyIds };
     tellHindrance(hello, this.#options);
     const told = { hub: hello.hub, nonce: hello.nonce, software, ...readable };
-    return encodeDownHello({ ...told, ...opens, ...stores, ...down }, signer);
+    return encodeDownHello({ ...told, ...opens, ...stores, ...more }, signer);
   }
 
   async #takeChunk(
@@ -308,7 +322,7 @@ export class RegionalNode {
     if (put.kind === 'stranger') return this.#note(topic, 'unknown hub');
     if (put.kind === 'over-quota') {
       this.#work.overQuota += 1;
-      return this.#note(topic, 'over its quota');
+      return this.#holdOff(site, address, batch, chunk.total);
     }
     this.#work.chunks += 1;
     if (put.kind === 'kept') {
@@ -316,6 +330,15 @@ export class RegionalNode {
     } else if (index === chunk.total - 1) {
       this.#answer(address, batch, { kind: 'receipt', bytes: put.receipt });
     }
+  }
+
+  /** The hub goes on when its quota begins anew. */
+  async #holdOff(site: Site, address: HubAddress, batch: BatchId, total: number): Promise<void> {
+    const wait = this.#pressure.holdOff(site, address.hub);
+    if (wait === undefined) return; // Said a moment ago.
+    const chunks = (await site.storage.have(address.hub, batch)) ?? new ChunkBitmap(total);
+    const have = { hub: address.hub, batch, chunks, wait };
+    this.#publish(haveTopic(address, batch), encodeHave(have, this.#options.signer));
   }
 
   /** A site that another worker of the fleet has met. */

@@ -120,6 +120,8 @@ export interface SiteStorage {
   /** Drops what the hub has given up, and says which batches are on their way. */
   heard(hello: Hello): Promise<BatchId[]>;
   put(hub: Origin, batch: BatchId, chunk: Chunk): Promise<PutOutcome>;
+  /** Whether today's quota of the hub or its site is spent, or all but. */
+  isSpent(hub: Origin): Promise<boolean>;
   /** Which chunks of a batch are here; undefined where none is. */
   have(hub: Origin, batch: BatchId): Promise<ChunkBitmap | undefined>;
   /** The receipt of a batch that is stored. */

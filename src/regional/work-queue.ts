@@ -11,6 +11,11 @@ export class WorkQueue {
     this.#onError = onError;
   }
 
+  /** Pieces that have not begun. */
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
   /** The owner limits how much it adds. */
   add(work: () => Promise<void>): void {
     this.#waiting.push(work);

@@ -38,6 +38,7 @@ import {
   type SessionView,
   step,
 } from './session/session.ts';
+import { RegionWait } from './session/region-wait.ts';
 import { SessionBook } from './session/session-book.ts';
 import type { SpooledBatch } from './spool.ts';
 
@@ -59,6 +60,7 @@ export class Uplink {
   #link: RegionLink | undefined;
   readonly #counterpart: Counterpart;
   readonly #descent: Descent | undefined;
+  readonly #regionWait: RegionWait;
   #linkFault: HubError | undefined;
   #refusal: HubError | undefined;
   readonly #waits = { reply: noop, linger: noop, gather: noop };
@@ -75,6 +77,7 @@ export class Uplink {
     this.#ripeness = new Ripeness(this.#limits, options.clock);
     this.#counterpart = new Counterpart(options);
     this.#descent = Descent.of(options);
+    this.#regionWait = new RegionWait(options.clock);
     this.#attempts = new Attempts({
       ...options,
       pauses: options.pauses ?? (() => this.#limits),
@@ -115,7 +118,9 @@ export class Uplink {
       bytesToday: this.#book.bytesToday(),
       sealedTo: this.#options.sealer?.keyId,
       byLink: this.#book.byLink(),
-      faults: [this.#linkFault, this.#refusal].filter((fault) => fault !== undefined),
+      faults: [this.#linkFault, this.#refusal, this.#regionWait.fault].filter(
+        (fault) => fault !== undefined,
+      ),
     };
   }
 
@@ -195,7 +200,8 @@ export class Uplink {
     const ripe = this.#ripeness.of(sealable, this.#outbox);
     const { isWayThere } = this.#attempts;
     const view = { allowed, riding, sealable, ripe, spooled };
-    return { ...view, isWayThere, ...this.#descent?.view(this.#limits) };
+    const { waitWhy } = this.#regionWait;
+    return { ...view, isWayThere, waitWhy, ...this.#descent?.view(this.#limits) };
   }
 
   #carryOut(effect: SessionEffect): void {
@@ -289,6 +295,7 @@ export class Uplink {
       const why = this.#linkFault?.message;
       if (why !== undefined) return this.#dispatch({ type: 'failed', why });
       this.#descent?.announced(answer);
+      this.#regionWait.heed(answer);
       judgement = this.#attempts.answered() ? 'greeted' : 'again';
     });
     return judgement;
@@ -334,6 +341,7 @@ export class Uplink {
   }
 
   #takeHave(have: Have): void {
+    this.#regionWait.heed(have);
     const { batch: id, chunks: arrived } = have;
     const bytes = this.#outbox.get(id)?.layout.batchBytes;
     if (bytes === undefined) return;

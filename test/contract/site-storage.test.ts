@@ -1,5 +1,6 @@
 /** What a regional node asks of its storage, of each one that there is. */
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 
 import { afterAll, beforeAll, describe, test } from 'vitest';
 
@@ -79,6 +80,32 @@ describe.each(STORAGES.kinds)('site storage: %s', (_name, make) => {
     await claim?.release();
     assert.equal(await place.site.have(HUB_ID, batch.id), undefined);
     await place.close();
+  });
+
+  test('without a quota none is spent', async () => {
+    const place = await placeOf(await make());
+    assert.equal(await place.site.isSpent(HUB_ID), false);
+    await place.close();
+  });
+
+  test('a quota that is spent is of one hub, or of all of the site', async () => {
+    const other = identityOf(9);
+    for (const limits of [{ hubMibPerDay: 1 }, { siteMibPerDay: 1 }]) {
+      const place = await placeOf(await make(limits));
+      await place.site.meet(other.id as typeof HUB_ID, other.publicKey);
+      const batch = await batchOf(
+        stampedOps(1, 24).map(({ op }) => stampedOp(op.seq, { body: randomBytes(48_000) })),
+      );
+      const kinds: string[] = [];
+      for (const chunk of chunksOf(batch.bytes, 60_000)) {
+        kinds.push((await place.site.put(HUB_ID, batch.id, chunk)).kind);
+      }
+      assert.deepEqual(new Set(kinds), new Set(['kept', 'over-quota']));
+      assert.equal(await place.site.isSpent(HUB_ID), true);
+      const isShared = 'siteMibPerDay' in limits;
+      assert.equal(await place.site.isSpent(other.id as typeof HUB_ID), isShared);
+      await place.close();
+    }
   });
 
   test('hubs are known by their keys; what nobody has met brings nothing', async () => {

@@ -17,6 +17,7 @@ import { SILENT_LOG } from '../../src/base/log.ts';
 import { MachineClock, machineTimers } from '../../src/platform/clock.ts';
 import { machineFiles } from '../../src/platform/files/machine-files.ts';
 import { EmbeddedStorage } from '../../src/regional/embedded-storage.ts';
+import type { RegionalLimits } from '../../src/regional/limits.ts';
 import { PgStorage } from '../../src/regional/postgres/pg-storage.ts';
 import type {
   Claim,
@@ -99,6 +100,7 @@ export async function keepComplete(
 }
 
 export type OpenRegion = () => Promise<RegionStorage>;
+export type MakeRegion = (limits?: Partial<RegionalLimits>) => Promise<OpenRegion>;
 
 /** Opens one storage again and again: another process, or the same one after a restart. */
 export const STORAGES = {
@@ -106,8 +108,8 @@ export const STORAGES = {
   server: undefined as PostgresServer | undefined,
 
   /** Every kind that this machine can run, each with its maker of empty ones. */
-  get kinds(): [string, () => Promise<OpenRegion>][] {
-    const kinds: [string, () => Promise<OpenRegion>][] = [['embedded', embedded]];
+  get kinds(): [string, MakeRegion][] {
+    const kinds: [string, MakeRegion][] = [['embedded', embedded]];
     return this.hasPostgres ? [...kinds, ['PostgreSQL', postgres]] : kinds;
   },
 
@@ -122,7 +124,7 @@ export const STORAGES = {
 
 const MACHINE = { clock: new MachineClock(), timers: machineTimers, log: SILENT_LOG };
 
-async function embedded(): Promise<OpenRegion> {
+async function embedded(limits: Partial<RegionalLimits> = {}): Promise<OpenRegion> {
   const dir = tempDir();
   const openStore = (path: string): Store =>
     Store.open({
@@ -133,10 +135,11 @@ async function embedded(): Promise<OpenRegion> {
       durability: 'each-commit',
     });
   const self = REGION.id as Origin;
-  return async () => new EmbeddedStorage({ ...MACHINE, files: machineFiles, dir, openStore, self });
+  return async () =>
+    new EmbeddedStorage({ ...MACHINE, files: machineFiles, dir, openStore, self, limits });
 }
 
-async function postgres(): Promise<OpenRegion> {
+async function postgres(limits: Partial<RegionalLimits> = {}): Promise<OpenRegion> {
   const { server } = STORAGES;
   assert.ok(server !== undefined);
   const url = server.url(await server.create());
@@ -146,6 +149,7 @@ async function postgres(): Promise<OpenRegion> {
       database: await connect(url),
       publicKey: REGION.publicKey,
       keepDays: { readings: 30, batches: 30 },
+      limits,
     });
 }
 

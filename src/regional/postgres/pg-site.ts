@@ -1,7 +1,7 @@
 /** A site in PostgreSQL, as one worker of any number sees it. Nothing is held here but numbers of keys. */
 import type { BatchId } from '../../batch/batch-id.ts';
 import { type Chunk, ChunkBitmap } from '../../batch/chunks.ts';
-import { CHUNKS_MAX } from '../../batch/limits.ts';
+import { CHUNK_MESSAGE_BYTES_MAX, CHUNKS_MAX } from '../../batch/limits.ts';
 import type { Hello } from '../../batch/messages.ts';
 import { utf8 } from '../../base/bytes.ts';
 import type { Origin } from '../../model/origin.ts';
@@ -52,6 +52,9 @@ const GIVEN_UP = `
   DELETE FROM heliograph.part p USING gone WHERE p.site_id = $1 AND p.hub = $2 AND p.batch = gone.batch`;
 const UNDERWAY = 'SELECT batch FROM heliograph.part WHERE site_id = $1 AND hub = $2';
 const PUT = 'SELECT * FROM heliograph.put_chunk($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)';
+const SPENT = `
+  SELECT coalesce(sum(bytes), 0) AS of_site, coalesce(sum(bytes) FILTER (WHERE hub = $2), 0) AS of_hub
+  FROM heliograph.traffic WHERE site_id = $1 AND day = current_date`;
 const HAVE = `
   SELECT p.total, c.idx FROM heliograph.part p
   LEFT JOIN heliograph.chunk c ON c.site_id = p.site_id AND c.hub = p.hub AND c.batch = p.batch
@@ -147,6 +150,15 @@ export class PgSite implements SiteStorage {
         evicted: row?.['evicted'] as BatchId[],
       };
     });
+  }
+
+  async isSpent(hub: Origin): Promise<boolean> {
+    const { hubMibPerDay, siteMibPerDay } = this.#limits;
+    if (hubMibPerDay === 0 && siteMibPerDay === 0) return false;
+    const [row] = await this.#database.query(SPENT, [this.#siteId, hub]);
+    const isBeyond = (bytes: unknown, mib: number): boolean =>
+      mib > 0 && Number(bytes) + CHUNK_MESSAGE_BYTES_MAX > mib * MIB;
+    return isBeyond(row?.['of_hub'], hubMibPerDay) || isBeyond(row?.['of_site'], siteMibPerDay);
   }
 
   have(hub: Origin, batch: BatchId): Promise<ChunkBitmap | undefined> {

@@ -13,6 +13,7 @@
  * - Where ops wait at the region, the session stays open for them, and one is opened now and then only to ask.
  * - When the decision takes a class back, its chunks stop at once; what was sent stays sent, and the next session goes
  *   on there.
+ * - Where the region asks to wait, nothing is sent and no session is opened until then; what comes down still comes.
  * - Whatever stays without an answer for the reply time ends the session. Failed ones are followed by a
  *   growing pause, which starts afresh after one that got somewhere.
  */
@@ -46,6 +47,8 @@ export interface SessionView {
   readonly isWayThere: boolean;
   /** Ops are known to wait at the region for this hub. */
   readonly isReceiving?: boolean;
+  /** The region takes nothing for a while, and why. */
+  readonly waitWhy?: string | undefined;
   /** Nobody has asked the region for so long that orders may wait there. */
   readonly isCheckDue?: boolean;
 }
@@ -244,8 +247,14 @@ function sealed(state: SessionState, opClass: OpClass, isEmpty: boolean): Sessio
 function proceed(state: SessionState, view: SessionView, isProgress: boolean): Step {
   if (state.phase === 'idle') return maybeConnect(state, view);
   if (state.phase !== 'sending') return unchanged(state);
-  const mayGo = CLASSES.filter((it) => view.allowed.includes(it) || view.riding.includes(it));
-  if (mayGo.length === 0) return close(state, 'the power state allows no class any more', true);
+  const isHeld = view.waitWhy !== undefined;
+  const mayGo = CLASSES.filter(
+    (it) => !isHeld && (view.allowed.includes(it) || view.riding.includes(it)),
+  );
+  // What comes down may still come.
+  if (isHeld && view.isReceiving !== true) return close(state, view.waitWhy, true);
+  if (mayGo.length === 0 && !isHeld)
+    return close(state, 'the power state allows no class any more', true);
   const noted = noteDrained(state, view);
   const seal = chooseSeal(noted, view, mayGo);
   const sending = fillWindow({ ...noted, sealing: noted.sealing ?? seal }, mayGo);
@@ -264,7 +273,8 @@ function maybeConnect(state: SessionState, view: SessionView): Step {
   const isPlenty = view.allowed.includes(COMMAND) && view.riding.includes(BULK);
   const asks = view.isCheckDue === true && isPlenty;
   const opens = asks || view.allowed.some((opClass) => opClass !== LOG && isWaiting(opClass));
-  if (!opens || state.isPausing || !view.isWayThere) return { state, effects: [] };
+  const isHeld = view.waitWhy !== undefined;
+  if (!opens || state.isPausing || isHeld || !view.isWayThere) return { state, effects: [] };
   return { state: { ...state, phase: 'connecting' }, effects: [{ type: 'connect' }] };
 }
 

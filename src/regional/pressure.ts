@@ -1,0 +1,75 @@
+/**
+ * What the node says to hubs that should wait (BATCH.md §6): those whose quota of the day is spent, until it begins anew,
+ * and everyone for some seconds while more work waits here than is done soon. A hub that is told so saves the energy of
+ * sending what would be left lying.
+ */
+import type { Clock } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import type { Random } from '../base/random.ts';
+import type { AskedToWait } from '../batch/messages.ts';
+import type { Origin } from '../model/origin.ts';
+import type { Site } from './site.ts';
+import type { WorkQueue } from './work-queue.ts';
+
+export interface PressureOptions {
+  readonly queue: Pick<WorkQueue, 'waiting'>;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+/** Pieces of work that may wait before hubs are asked to. */
+export const OVERLOAD_PIECES = 500;
+/** Hubs come back spread over this time, not all at once. */
+const OVERLOAD_S_MIN = 10;
+const OVERLOAD_S_SPREAD = 30;
+const DAY_S = 86_400;
+const QUOTA_S_SPREAD = 300;
+/** A hub is told so once in this time: its chunks that are on the way are not each answered. */
+const TOLD_MS = 10_000;
+const TOLD_MAX = 10_000;
+const TOO_MUCH = 'more is on its way to it than it can take';
+const SPENT = 'the quota of the day is spent';
+
+export class Pressure {
+  readonly #options: PressureOptions;
+  readonly #toldMs = new Map<string, number>();
+
+  constructor(options: PressureOptions) {
+    this.#options = options;
+  }
+
+  /** For every hub; undefined while there is no more work than is done soon. */
+  get wait(): AskedToWait | undefined {
+    if (this.#options.queue.waiting < OVERLOAD_PIECES) return undefined;
+    return { seconds: this.#spread(OVERLOAD_S_MIN, OVERLOAD_S_SPREAD), why: TOO_MUCH };
+  }
+
+  /** For a hub that greets; undefined where its quota is not spent. */
+  async afterQuota({ name, storage }: Site, hub: Origin): Promise<AskedToWait | undefined> {
+    return (await storage.isSpent(hub)) ? this.#untilTomorrow(name, hub) : undefined;
+  }
+
+  /** For a hub that sends beyond its quota; undefined where that was said a moment ago. */
+  holdOff({ name }: Site, hub: Origin): AskedToWait | undefined {
+    const key = `${name}/${hub}`;
+    const nowMs = this.#options.clock.monotonicMs();
+    const toldMs = this.#toldMs.get(key);
+    if (toldMs !== undefined && nowMs - toldMs < TOLD_MS) return undefined;
+    if (this.#toldMs.size >= TOLD_MAX) this.#toldMs.clear();
+    this.#toldMs.set(key, nowMs);
+    return this.#untilTomorrow(name, hub);
+  }
+
+  #untilTomorrow(site: string, hub: Origin): AskedToWait {
+    const { clock, log } = this.#options;
+    const ofDayS = Math.floor(clock.wallMs() / 1_000) % DAY_S;
+    const seconds = this.#spread(DAY_S - ofDayS, QUOTA_S_SPREAD);
+    log.info('regional.quota.spent', { site, hub, waitS: seconds });
+    return { seconds, why: SPENT };
+  }
+
+  #spread(seconds: number, bySeconds: number): number {
+    return seconds + Math.floor(this.#options.random.fraction() * bySeconds);
+  }
+}

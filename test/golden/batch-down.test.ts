@@ -1,0 +1,64 @@
+/** What is said on the way down: a hello with the hub's key, a batch encrypted to it, its receipt, and a wish to wait. */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'vitest';
+
+import { bytesOfHex, hexOf } from '../../src/base/bytes.ts';
+import type { BatchId } from '../../src/batch/batch-id.ts';
+import { ChunkBitmap } from '../../src/batch/chunks.ts';
+import { encodeDownReceipt } from '../../src/batch/down-messages.ts';
+import { openBatch } from '../../src/batch/open-batch.ts';
+import { encodeDownHello, encodeHave, encodeHello } from '../../src/batch/messages.ts';
+import { batchRecipient } from '../../src/keys/batch-seal.ts';
+import { COMMAND, RECORD } from '../../src/model/class.ts';
+import { laneOf, type Origin } from '../../src/model/origin.ts';
+import { HUB, HUB_ID, OPENING, REGION, SITE, START_MS } from '../support/batches.ts';
+
+const golden = JSON.parse(
+  readFileSync(join(import.meta.dirname, 'batch-down-1.json'), 'utf8'),
+) as Readonly<
+  Record<'id' | 'batch' | 'sealKey' | 'hello' | 'downHello' | 'have' | 'downReceipt', string> & {
+    ops: readonly string[];
+  }
+>;
+
+const ID = '00112233445566778899aabbccddeeff' as BatchId;
+const greeting = {
+  nonce: new Uint8Array(8).fill(9),
+  software: '0.1.0',
+  formats: [1, 2, 3],
+  compressions: ['none', 'brotli'],
+  encodings: ['rows', 'columns'],
+} as const;
+
+test('the batch opens with the key that follows from the identity of the hub', async () => {
+  const recipient = batchRecipient(HUB);
+  assert.equal(hexOf(recipient.publicKey), golden.sealKey);
+  const hub = REGION.id as Origin;
+  const expected = { id: golden.id as BatchId, site: SITE, hub, publicKey: REGION.publicKey };
+  const bytes = bytesOfHex(golden.batch) as Uint8Array;
+  const outcome = await openBatch(bytes, expected, { ...OPENING, opener: recipient });
+  assert.ok(outcome.kind === 'batch');
+  assert.deepEqual(
+    outcome.entries.map((entry) => hexOf(entry.bytes)),
+    golden.ops,
+  );
+});
+
+test('hello, greeting, have and receipt', () => {
+  const vector = new Map([[laneOf(REGION.id as Origin, RECORD), 7]]);
+  const part = { batch: ID, chunks: ChunkBitmap.fromBytes(3, Uint8Array.of(0b1010_0000)) };
+  assert.ok(part.chunks !== undefined);
+  const down = { vector, takes: [COMMAND, RECORD] as const, part: { batch: ID, chunks: part.chunks } };
+  const sealKey = bytesOfHex(golden.sealKey) as Uint8Array;
+  const hello = { ...greeting, site: SITE, spooled: [], down, sealKey };
+  assert.equal(hexOf(encodeHello(hello, HUB)), golden.hello);
+  const wait = { seconds: 90, why: 'the quota of the day is spent' };
+  const answer = { ...greeting, hub: HUB_ID, waiting: 2, wait };
+  assert.equal(hexOf(encodeDownHello(answer, REGION)), golden.downHello);
+  const have = { hub: HUB_ID, batch: ID, chunks: part.chunks, wait };
+  assert.equal(hexOf(encodeHave(have, REGION)), golden.have);
+  const taken = { hub: HUB_ID, batch: ID, outcome: 'taken', reason: '', atMs: START_MS } as const;
+  assert.equal(hexOf(encodeDownReceipt(taken, HUB)), golden.downReceipt);
+});
