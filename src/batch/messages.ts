@@ -13,19 +13,13 @@ import { HASH_BYTES } from '../ledger/merkle.ts';
 import type { TreeHead } from '../ledger/note.ts';
 import { isOpClass, type OpClass } from '../model/class.ts';
 import { bytesOfOrigin, type Origin, originOfBytes } from '../model/origin.ts';
-import type { VersionVector } from '../model/version-vector.ts';
 import { BATCH_FORMAT, BATCH_FORMAT_WITNESSED } from '../versions.ts';
+import { type AskedToWait, readWait, waitFields } from './asked-to-wait.ts';
 import { type BatchId, batchIdOfBytes, bytesOfBatchId, originOfPublicKey } from './batch-id.ts';
 import { ChunkBitmap } from './chunks.ts';
 import { type Compression, COMPRESSIONS } from './compression.ts';
-import {
-  decodeLacks,
-  decodeVector,
-  encodeLacks,
-  encodeVector,
-  type Heals,
-  readHeals,
-} from './down-messages.ts';
+import { decodeLacks, encodeLacks, type Heals, readHeals } from './down-messages.ts';
+import { type DownWish, encodeWish, readWish } from './down-wish.ts';
 import { MESSAGE_BYTES_MAX, SPOOLED_MAX } from './limits.ts';
 import { QUALITIES, type Signer } from './manifest.ts';
 import { type Encoding, ENCODINGS } from './payload.ts';
@@ -66,13 +60,6 @@ export interface Hello {
   readonly lacks?: readonly LaneRange[];
 }
 
-export interface DownWish {
-  readonly vector: VersionVector;
-  readonly takes: readonly OpClass[];
-  /** The batch of which it has a part already, and which chunks. */
-  readonly part?: { readonly batch: BatchId; readonly chunks: ChunkBitmap };
-}
-
 /** The regional node's answer: who it is, and that it heard this very hello. */
 export interface DownHello {
   readonly hub: Origin;
@@ -91,13 +78,6 @@ export interface DownHello {
   /** The answer to `lacks`. */
   readonly heals?: Heals;
   readonly wait?: AskedToWait | undefined;
-}
-
-/** The regional node takes nothing from the hub for so long. */
-export interface AskedToWait {
-  readonly seconds: number;
-  /** For people. */
-  readonly why: string;
 }
 
 /** Which chunks of a batch the regional node has. */
@@ -194,7 +174,7 @@ export function parseDownHello(bytes: Uint8Array, verify: Verify): DownHello | u
       ...(jurisdictions === undefined ? {} : { jurisdictions }),
       ...(map.has('waiting') ? { waiting: uintField(map, 'waiting') } : {}),
       ...(map.has('heals') ? { heals: readHeals(map.get('heals')) } : {}),
-      ...readWait(map),
+      ...(readWait(map) ?? malformed()),
     };
   });
 }
@@ -220,18 +200,8 @@ export function parseHave(
     const chunks = ChunkBitmap.fromBytes(uintField(map, 'total'), bytesField(map, 'chunks'));
     if (chunks === undefined) return malformed();
     const told = { hub: originField(map, 'hub'), batch: batchField(map, 'batch'), chunks };
-    return { ...told, ...readWait(map) };
+    return { ...told, ...(readWait(map) ?? malformed()) };
   });
-}
-
-function waitFields(wait: AskedToWait | undefined): Record<string, CborValue> {
-  return wait === undefined ? {} : { 'wait-s': wait.seconds, why: wait.why };
-}
-
-function readWait(map: CborMap): { wait?: AskedToWait } {
-  if (!map.has('wait-s')) return {};
-  const why = textField(map, 'why').slice(0, REASON_CHARS_MAX);
-  return { wait: { seconds: uintField(map, 'wait-s'), why } };
 }
 
 const RECEIPT_FIELDS = 11;
@@ -304,25 +274,6 @@ function readWitnessed(reader: CborReader): WitnessedHead {
   const root = reader.bytes();
   const cosignature = reader.bytes();
   return root.length === HASH_BYTES ? { size, root, cosignature } : malformed();
-}
-
-/** `[vector, classes]`, or with a part `[vector, classes, batch, total, bitmap]`. */
-function encodeWish({ vector, takes, part }: DownWish): CborValue {
-  const told = [encodeVector(vector) ?? new Uint8Array(), [...takes]];
-  if (part === undefined) return told;
-  return [...told, bytesOfBatchId(part.batch), part.chunks.total, part.chunks.toBytes()];
-}
-
-function readWish(value: CborValue | undefined): DownWish {
-  if (!Array.isArray(value)) return malformed();
-  const [lanes, classes, id, total, bitmap] = value as readonly CborValue[];
-  const vector = decodeVector(asBytes(lanes)) ?? malformed();
-  const takes = Array.isArray(classes) ? (classes as readonly CborValue[]) : malformed();
-  const known = takes.map((each) => asUint(each)).filter((each) => isOpClass(each));
-  if (id === undefined) return { vector, takes: known };
-  const batch = batchIdOfBytes(asBytes(id)) ?? malformed();
-  const chunks = ChunkBitmap.fromBytes(asUint(total), asBytes(bitmap)) ?? malformed();
-  return { vector, takes: known, part: { batch, chunks } };
 }
 
 interface Greeting {

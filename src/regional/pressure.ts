@@ -6,7 +6,11 @@
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
-import type { AskedToWait } from '../batch/messages.ts';
+import type { BatchId } from '../batch/batch-id.ts';
+import { ChunkBitmap } from '../batch/chunks.ts';
+import type { Signer } from '../batch/manifest.ts';
+import { encodeHave } from '../batch/messages.ts';
+import type { AskedToWait } from '../batch/asked-to-wait.ts';
 import type { Origin } from '../model/origin.ts';
 import type { Site } from './site.ts';
 import type { WorkQueue } from './work-queue.ts';
@@ -16,6 +20,7 @@ export interface PressureOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  readonly signer: Signer;
 }
 
 /** Pieces of work that may wait before hubs are asked to. */
@@ -50,8 +55,20 @@ export class Pressure {
     return (await storage.isSpent(hub)) ? this.#untilTomorrow(name, hub) : undefined;
   }
 
-  /** For a hub that sends beyond its quota; undefined where that was said a moment ago. */
-  holdOff({ name }: Site, hub: Origin): AskedToWait | undefined {
+  /** The word to a hub whose chunk was beyond its quota; undefined where it was said a moment ago. */
+  async holdOff(
+    site: Site,
+    hub: Origin,
+    batch: BatchId,
+    total: number,
+  ): Promise<Uint8Array | undefined> {
+    const wait = this.#beyondQuota(site, hub);
+    if (wait === undefined) return undefined;
+    const chunks = (await site.storage.have(hub, batch)) ?? new ChunkBitmap(total);
+    return encodeHave({ hub, batch, chunks, wait }, this.#options.signer);
+  }
+
+  #beyondQuota({ name }: Site, hub: Origin): AskedToWait | undefined {
     const key = `${name}/${hub}`;
     const nowMs = this.#options.clock.monotonicMs();
     const toldMs = this.#toldMs.get(key);

@@ -12,7 +12,7 @@ import { HubError, messageOf, systemCode } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import { type BatchId, originOfPublicKey } from '../batch/batch-id.ts';
-import { ChunkBitmap, parseChunk } from '../batch/chunks.ts';
+import { parseChunk } from '../batch/chunks.ts';
 import { type Compressor, COMPRESSIONS, threadedBrotli } from '../batch/compression.ts';
 import type { Signer } from '../batch/manifest.ts';
 import {
@@ -41,9 +41,11 @@ import { CarriedDesk } from './downlink/carried-desk.ts';
 import { DownDesk, type Heard } from './downlink/down-desk.ts';
 import { tellHindrance } from './hindrance.ts';
 import { DEFAULT_REGIONAL_LIMITS, type RegionalLimits } from './limits.ts';
+import { Nonsense } from './nonsense.ts';
 import { Pressure } from './pressure.ts';
 import { type Answer, Site } from './site.ts';
 import type { RegionStorage } from './site-storage.ts';
+import type { RegionalWork } from './regional-work.ts';
 import { WorkQueue } from './work-queue.ts';
 
 export interface RegionalNodeOptions {
@@ -84,15 +86,6 @@ export interface RegionalNodeOptions {
   readonly onFatal: (error: unknown) => void;
 }
 
-export interface RegionalWork {
-  readonly chunks: number;
-  readonly batches: number;
-  readonly ops: number;
-  readonly parked: number;
-  readonly nonsense: number;
-  readonly overQuota: number;
-}
-
 /** Of a database: it comes back, or a person mends it while we wait. */
 const PASSING: ReadonlySet<string> = new Set([
   'database.away',
@@ -104,8 +97,6 @@ const KEEPALIVE_S = 60;
 const CONNECT_MS_MAX = 30_000;
 const PAUSE_MS_MIN = 500;
 const PAUSE_MS_MAX = 60_000;
-/** Nonsense is told at its 1st, 10th, 100th … time. */
-const TELL_FACTOR = 10;
 const CLIENT_SUFFIX_BYTES = 6;
 /** Batches that wait for their turn in memory; others wait in the storage. */
 const QUEUED_MAX = 1_000;
@@ -130,7 +121,7 @@ export class RegionalNode {
   #cancelSweep: Cancel = (): void => undefined;
   #isSweeping = false;
   readonly #work = { chunks: 0, batches: 0, ops: 0, parked: 0, nonsense: 0, overQuota: 0 };
-  #tellAt = 1;
+  readonly #nonsense: Nonsense;
   #isClosed = false;
 
   private constructor(options: RegionalNodeOptions) {
@@ -138,6 +129,7 @@ export class RegionalNode {
     this.#limits = { ...DEFAULT_REGIONAL_LIMITS, ...options.limits };
     this.#backoff = new Backoff(PAUSE_MS_MIN, PAUSE_MS_MAX, options.random);
     this.#queue = new WorkQueue(options.fleet?.takesAtOnce ?? 1, (error) => this.#broken(error));
+    this.#nonsense = new Nonsense(options.log);
     this.#pressure = new Pressure({ ...options, queue: this.#queue });
     this.down = new DownDesk({
       siteOf: (name) => this.#siteOfOthers(name),
@@ -322,7 +314,8 @@ export class RegionalNode {
     if (put.kind === 'stranger') return this.#note(topic, 'unknown hub');
     if (put.kind === 'over-quota') {
       this.#work.overQuota += 1;
-      return this.#holdOff(site, address, batch, chunk.total);
+      const word = await this.#pressure.holdOff(site, address.hub, batch, chunk.total);
+      return word && this.#publish(haveTopic(address, batch), word);
     }
     this.#work.chunks += 1;
     if (put.kind === 'kept') {
@@ -330,15 +323,6 @@ export class RegionalNode {
     } else if (index === chunk.total - 1) {
       this.#answer(address, batch, { kind: 'receipt', bytes: put.receipt });
     }
-  }
-
-  /** The hub goes on when its quota begins anew. */
-  async #holdOff(site: Site, address: HubAddress, batch: BatchId, total: number): Promise<void> {
-    const wait = this.#pressure.holdOff(site, address.hub);
-    if (wait === undefined) return; // Said a moment ago.
-    const chunks = (await site.storage.have(address.hub, batch)) ?? new ChunkBitmap(total);
-    const have = { hub: address.hub, batch, chunks, wait };
-    this.#publish(haveTopic(address, batch), encodeHave(have, this.#options.signer));
   }
 
   /** A site that another worker of the fleet has met. */
@@ -427,9 +411,7 @@ export class RegionalNode {
 
   #note(topic: string, what: string): void {
     this.#work.nonsense += 1;
-    if (this.#work.nonsense < this.#tellAt) return;
-    this.#tellAt *= TELL_FACTOR;
-    this.#options.log.warn('regional.nonsense', { topic, what, count: this.#work.nonsense });
+    this.#nonsense.note(topic, what);
   }
 }
 

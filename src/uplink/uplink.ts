@@ -38,12 +38,12 @@ import {
   type SessionView,
   step,
 } from './session/session.ts';
-import { RegionWait } from './session/region-wait.ts';
 import { SessionBook } from './session/session-book.ts';
 import type { SpooledBatch } from './spool.ts';
 
 const SCAN_DELAY_MS = 20;
 const CLOSE_MS_MAX = 2_000;
+const UNARMED: Cancel = () => undefined;
 
 export class Uplink {
   readonly #options: UplinkOptions;
@@ -60,10 +60,9 @@ export class Uplink {
   #link: RegionLink | undefined;
   readonly #counterpart: Counterpart;
   readonly #descent: Descent | undefined;
-  readonly #regionWait: RegionWait;
   #linkFault: HubError | undefined;
   #refusal: HubError | undefined;
-  readonly #waits = { reply: noop, linger: noop, gather: noop };
+  readonly #waits = { reply: UNARMED, linger: UNARMED, gather: UNARMED };
   #cancelScan: Cancel | undefined;
   #isDispatching = false;
   #isClosed = false;
@@ -77,7 +76,6 @@ export class Uplink {
     this.#ripeness = new Ripeness(this.#limits, options.clock);
     this.#counterpart = new Counterpart(options);
     this.#descent = Descent.of(options);
-    this.#regionWait = new RegionWait(options.clock);
     this.#attempts = new Attempts({
       ...options,
       pauses: options.pauses ?? (() => this.#limits),
@@ -118,7 +116,7 @@ export class Uplink {
       bytesToday: this.#book.bytesToday(),
       sealedTo: this.#options.sealer?.keyId,
       byLink: this.#book.byLink(),
-      faults: [this.#linkFault, this.#refusal, this.#regionWait.fault].filter(
+      faults: [this.#linkFault, this.#refusal, this.#counterpart.wait.fault].filter(
         (fault) => fault !== undefined,
       ),
     };
@@ -200,7 +198,7 @@ export class Uplink {
     const ripe = this.#ripeness.of(sealable, this.#outbox);
     const { isWayThere } = this.#attempts;
     const view = { allowed, riding, sealable, ripe, spooled };
-    const { waitWhy } = this.#regionWait;
+    const { waitWhy } = this.#counterpart.wait;
     return { ...view, isWayThere, waitWhy, ...this.#descent?.view(this.#limits) };
   }
 
@@ -227,9 +225,8 @@ export class Uplink {
       case 'linger':
         this.#waits.linger();
         if (effect.isLingering) {
-          this.#waits.linger = this.#after(this.#limits.lingerMs, () => {
-            this.#dispatch({ type: 'linger-time-over' });
-          });
+          const over = (): void => this.#dispatch({ type: 'linger-time-over' });
+          this.#waits.linger = this.#after(this.#limits.lingerMs, over);
         }
         break;
       case 'close':
@@ -295,7 +292,6 @@ export class Uplink {
       const why = this.#linkFault?.message;
       if (why !== undefined) return this.#dispatch({ type: 'failed', why });
       this.#descent?.announced(answer);
-      this.#regionWait.heed(answer);
       judgement = this.#attempts.answered() ? 'greeted' : 'again';
     });
     return judgement;
@@ -341,7 +337,7 @@ export class Uplink {
   }
 
   #takeHave(have: Have): void {
-    this.#regionWait.heed(have);
+    this.#counterpart.wait.heed(have);
     const { batch: id, chunks: arrived } = have;
     const bytes = this.#outbox.get(id)?.layout.batchBytes;
     if (bytes === undefined) return;
@@ -421,8 +417,4 @@ export class Uplink {
       this.#dispatch({ type: 'failed', why: messageOf(error) });
     }
   }
-}
-
-function noop(): void {
-  // Nothing is armed yet.
 }

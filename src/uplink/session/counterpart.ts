@@ -3,6 +3,7 @@
  * (ledger/LEDGER.md §7), what it says of ours.
  */
 import { bytesEqual, EMPTY_BYTES, hexOf } from '../../base/bytes.ts';
+import type { Clock } from '../../base/clock.ts';
 import { HubError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import type { DownHello, Receipt } from '../../batch/messages.ts';
@@ -12,6 +13,7 @@ import { CLASS_NAMES } from '../../model/class.ts';
 import { BATCH_FORMAT_SEALED, BATCH_FORMAT_WITNESSED } from '../../versions.ts';
 import type { Files } from '../../platform/files/files.ts';
 import type { HistoryLog } from '../ports.ts';
+import { RegionWait } from './region-wait.ts';
 import { trustRegion } from '../region-key.ts';
 
 /** What the hub asks of a region before it sends anything. */
@@ -53,11 +55,14 @@ export interface CounterpartOptions {
   readonly sealer?: PayloadSealer | undefined;
   readonly jurisdiction?: string | undefined;
   readonly history?: HistoryLog | undefined;
+  readonly clock: Clock;
   readonly log: Log;
 }
 
 export class Counterpart {
   readonly #options: CounterpartOptions;
+  /** What it says of waiting. */
+  readonly wait: RegionWait;
   readonly #history: HistoryLog | undefined;
   readonly #log: Log;
   #encoding: Encoding = 'rows';
@@ -66,6 +71,7 @@ export class Counterpart {
 
   constructor(options: CounterpartOptions) {
     this.#options = options;
+    this.wait = new RegionWait(options.clock);
     this.#history = options.history;
     this.#log = options.log;
   }
@@ -77,8 +83,10 @@ export class Counterpart {
     if (key.kind === 'pinned') this.#log.info('uplink.region.pinned', { site });
     const demands = { sealedTo: sealer?.keyId, jurisdiction };
     const objection = key.kind === 'other' ? key.fault : objectionTo(answer, demands);
-    if (objection === undefined) this.#greeted(answer);
-    else this.#log.error(objection.code, { reason: objection.message, hint: objection.hint });
+    if (objection === undefined) {
+      this.#greeted(answer);
+      this.wait.heed(answer);
+    } else this.#log.error(objection.code, { reason: objection.message, hint: objection.hint });
     return objection;
   }
 

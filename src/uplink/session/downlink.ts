@@ -13,7 +13,7 @@ import type { Compressor } from '../../batch/compression.ts';
 import { encodeDownReceipt, type Heals } from '../../batch/down-messages.ts';
 import { DOWN_BATCH_BYTES_MAX } from '../../batch/limits.ts';
 import type { Signer } from '../../batch/manifest.ts';
-import type { DownWish } from '../../batch/messages.ts';
+import type { DownWish } from '../../batch/down-wish.ts';
 import { openBatch } from '../../batch/open-batch.ts';
 import type { Pause } from '../../batch/payload.ts';
 import type { PayloadOpener } from '../../batch/payload-seal.ts';

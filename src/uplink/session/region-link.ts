@@ -9,9 +9,9 @@ import type { Random } from '../../base/random.ts';
 import type { BatchId } from '../../batch/batch-id.ts';
 import { type Chunk, parseChunk } from '../../batch/chunks.ts';
 import { COMPRESSIONS } from '../../batch/compression.ts';
+import type { DownWish } from '../../batch/down-wish.ts';
 import {
   type DownHello,
-  type DownWish,
   encodeHello,
   type Have,
   NONCE_BYTES,

@@ -5,7 +5,7 @@
  */
 import type { Clock } from '../../base/clock.ts';
 import { HubError } from '../../base/errors.ts';
-import type { AskedToWait } from '../../batch/messages.ts';
+import type { AskedToWait } from '../../batch/asked-to-wait.ts';
 
 const WAIT_S_MAX = 6 * 3_600;
 

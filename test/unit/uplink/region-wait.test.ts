@@ -83,7 +83,13 @@ describe('what is said', () => {
   test('of too much work at once, spread over a while', () => {
     const queue = { waiting: 0 };
     const clock = new SimClock(START_MS);
-    const pressure = new Pressure({ queue, clock, random: new SeededRandom(1), log: SILENT_LOG });
+    const pressure = new Pressure({
+      queue,
+      clock,
+      random: new SeededRandom(1),
+      log: SILENT_LOG,
+      signer: REGION,
+    });
     assert.equal(pressure.wait, undefined);
     queue.waiting = OVERLOAD_PIECES;
     const seconds = Array.from({ length: 50 }, () => pressure.wait?.seconds ?? 0);
