@@ -40,6 +40,8 @@ interface OpDocument {
   readonly add?: unknown;
   readonly asset?: AssetDocument;
   readonly undoes?: readonly string[];
+  /** Of a step in a document. */
+  readonly bytes?: number;
 }
 
 interface Side {
@@ -97,13 +99,19 @@ export async function showHistory(args: Args, io: CliIo): Promise<ExitCode> {
   const history = (await HubApi.of(args, io).json(path)) as { ops: readonly OpDocument[] };
   return print(args, io, history, () =>
     columns(
-      history.ops.map(({ op, at, clock, role, kind, undone, fields, add, asset, undoes }) => [
-        clock === undefined ? at : `${at} (${clock === 'repaired' ? 'repaired' : 'clock not set'})`,
-        op,
-        role,
-        undone ? `${kind} (undone)` : kind,
-        asset === undefined ? shown(fields ?? add ?? undoes ?? '') : assetText(asset),
-      ]),
+      history.ops.map(
+        ({ op, at, clock, role, kind, undone, fields, add, asset, undoes, bytes }) => [
+          clock === undefined
+            ? at
+            : `${at} (${clock === 'repaired' ? 'repaired' : 'clock not set'})`,
+          op,
+          role,
+          undone ? `${kind} (undone)` : kind,
+          asset === undefined
+            ? shown(fields ?? add ?? undoes ?? (bytes === undefined ? '' : `${bytes} bytes`))
+            : assetText(asset),
+        ],
+      ),
     ),
   );
 }

@@ -6,6 +6,7 @@
  * Each tab has an outbox and an origin of its own. A tab that closes leaves them to the next one that opens; whose
  * tab was put to sleep for long may find them taken, and begins with new ones after a reload.
  */
+import { fetcherOf, httpOf } from './assets/fetch-bytes.ts';
 import { Device, type DeviceOptions } from './device.ts';
 import { IndexedDbStorage } from './indexed-db.ts';
 import { openMqttLink } from './mqtt-link.ts';
@@ -32,6 +33,11 @@ export async function connect(options: BrowserOptions = {}): Promise<Device> {
       clock: browserClock,
       timers: browserTimers,
       random: browserRandom,
+      fetchBytes: fetcherOf(
+        (...args) => fetch(...args),
+        rest.http ?? httpOf(url) ?? window.location.origin,
+        rest,
+      ),
     },
   );
   const wake = (): void => device.wake();

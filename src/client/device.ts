@@ -11,6 +11,7 @@ import { encodeAdd, encodePatch, encodeUndo, SEEN_MAX } from '../merge/patch.ts'
 import { keptOf } from '../merge/record/fold-record.ts';
 import { ListedOps } from '../merge/record/record-ops.ts';
 import { planUndo } from '../merge/undo.ts';
+import { carriesBytes } from '../model/asset-bytes.ts';
 import { RECORD, TELEMETRY, type OpClass } from '../model/class.ts';
 import { ADD, DOC, EVENT, type Kind, PATCH, REMOVE, UNDO } from '../model/op.ts';
 import type { Origin } from '../model/origin.ts';
@@ -19,6 +20,7 @@ import { seqIn } from '../model/version-vector.ts';
 import type { DeltaItem, ReadPage, Welcome } from '../protocol/delta-message.ts';
 import type { Notice } from '../protocol/notice-message.ts';
 import { EVERYTHING, isInScope, type Scope } from '../protocol/scope.ts';
+import { type Asset, assetOf } from './assets/asset.ts';
 import { Docs, type YDoc, type YModule } from './docs.ts';
 import { encodeState, readState } from './kept-state.ts';
 import type { OpenLink } from './link.ts';
@@ -37,6 +39,8 @@ export interface DeviceOptions {
   /** User of mode `password`; it is the device's name then. */
   readonly username?: string | undefined;
   readonly password?: string | undefined;
+  /** Where the hub has its HTTP, for contents of assets: `http://hub:8080`; by default that of a `ws://` address. */
+  readonly http?: string;
   /** Name in mode `open`, by default one drawn once and kept. */
   readonly name?: string;
   /** Which keys to hold: prefixes, or keys. By default everything that may be read; `none` only hands in. */
@@ -51,6 +55,8 @@ export interface DevicePlatform {
   readonly clock: Clock;
   readonly timers: Timers;
   readonly random: Random;
+  /** Gets a path of the hub by HTTP: for contents of assets. */
+  readonly fetchBytes?: ((path: string) => Promise<Uint8Array>) | undefined;
 }
 
 export interface DeviceStatus {
@@ -159,6 +165,16 @@ export class Device {
     return this.#docs.open(key, yjs);
   }
 
+  /** The photo, document or recording of a record, with its versions. */
+  asset(key: string): Asset {
+    return assetOf(key, {
+      make: (kind, at, body, opClass) => this.#make(kind, at, body, opClass),
+      record: (at) => this.#view.record(at),
+      conflicts: (at) => this.#view.conflicts(at),
+      fetchBytes: this.#platform.fetchBytes,
+    });
+  }
+
   /** Takes an op of a record back; `cascade` takes what builds on it too. Throws with the reason where it may not. */
   undo(key: string, id: string, cascade = false): Made {
     const { writes } = this.#view.record(key);
@@ -247,7 +263,7 @@ export class Device {
       clock,
       random,
       onChange: (key) => this.#changed([key]),
-      comesBack: (key) => this.#isInScope(key),
+      comesBack: (op) => !carriesBytes(op) && this.#isInScope(op.key),
     });
     this.#loadState(storage.state);
     const { url, username, password } = this.#options;

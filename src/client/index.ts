@@ -4,6 +4,7 @@ export { CLASS_NAMES, classNamed, type OpClass } from '../model/class.ts';
 export type { Notice } from '../protocol/notice-message.ts';
 export { EVERYTHING, type Scope } from '../protocol/scope.ts';
 export { Device, type DeviceOptions, type DeviceStatus, type Made } from './device.ts';
+export type { Asset, AssetHints, SeenVersion, Upload } from './assets/asset.ts';
 export type { YDoc, YModule } from './docs.ts';
 export type { ConflictSide, HistoryEntry, SeenConflict } from './history.ts';
 export type { Kept } from './outbox.ts';

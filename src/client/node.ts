@@ -26,6 +26,7 @@ import { promisify } from 'node:util';
 
 import type { Clock, Timers } from '../base/clock.ts';
 import { HubError, systemCode } from '../base/errors.ts';
+import { fetcherOf, httpOf } from './assets/fetch-bytes.ts';
 import { Device, type DeviceOptions } from './device.ts';
 import { frameEntries, readFrames } from './frames.ts';
 import { openMqttLink } from './mqtt-link.ts';
@@ -44,7 +45,16 @@ const OLDEST_PLAUSIBLE_MS = 1_767_225_600_000;
 
 export function connect({ dir, ...options }: NodeOptions): Promise<Device> {
   const storage = FileStorage.open(dir);
-  return Device.open(options, { storage, openLink: openMqttLink, clock, timers, random });
+  const http = options.http ?? httpOf(options.url);
+  const fetchBytes = http === undefined ? undefined : fetcherOf(fetch, http, options);
+  return Device.open(options, {
+    storage,
+    openLink: openMqttLink,
+    clock,
+    timers,
+    random,
+    fetchBytes,
+  });
 }
 
 /** Exported for its tests: `connect` is what devices use. */

@@ -58,8 +58,8 @@ export interface OutboxOptions {
   readonly random: Random;
   /** Called when what it holds has changed. */
   readonly onChange: (key: string) => void;
-  /** Whether ops on the key come back in pages. */
-  readonly comesBack: (key: string) => boolean;
+  /** Whether the op comes back in a page. */
+  readonly comesBack: (op: Op) => boolean;
 }
 
 export const OUTBOX_OPS_MAX = 20_000;
@@ -271,7 +271,7 @@ export class Outbox {
       if (entry.refusal === undefined) entry.resolve({ op: id, conflicts: own });
       this.#options.onChange(op.key);
     }
-    this.#drop(({ op }) => !this.#options.comesBack(op.key));
+    this.#drop(({ op }) => !this.#options.comesBack(op));
   }
 
   /** Lets go of receipted ops. */

@@ -8,6 +8,7 @@ import { textOfOpId } from '../merge/op-id.ts';
 import { prevails, type WriteOrder } from '../merge/order.ts';
 import type { RecordState, RecordWrite } from '../merge/record.ts';
 import { foldRecord } from '../merge/record/fold-record.ts';
+import { carriesBytes } from '../model/asset-bytes.ts';
 import { DOC, EVENT, type Op } from '../model/op.ts';
 import type { OwnOp } from './outbox.ts';
 import type { Replica } from './replica.ts';
@@ -113,6 +114,6 @@ export class View {
   }
 }
 
-function isOnRecord({ kind }: Op): boolean {
-  return kind !== EVENT && kind !== DOC;
+function isOnRecord(op: Op): boolean {
+  return op.kind !== EVENT && op.kind !== DOC && !carriesBytes(op);
 }

@@ -15,7 +15,7 @@ import {
 import type { DocState } from '../merge/doc/doc-state.ts';
 import { Document } from '../merge/doc/document.ts';
 import { type OpId, opIdOfText, textOfOpId } from '../merge/op-id.ts';
-import type { WriteOrder } from '../merge/order.ts';
+import { compareTimes, type WriteOrder } from '../merge/order.ts';
 import { encodePatch, encodeUndo, readAdd, readPatch, readUndo } from '../merge/patch.ts';
 import { kindOfField } from '../merge/record/record-ops.ts';
 import { NO_BASE, readHorizon } from '../merge/record/horizon.ts';
@@ -26,6 +26,7 @@ import {
   ASSET,
   AUTHORITY,
   CONTROL,
+  DOC,
   KIND_NAMES,
   type Kind,
   PATCH,
@@ -37,6 +38,7 @@ import type { Mended, RecordDoor } from '../status/api/records.ts';
 import { jsonOfCbor, type JsonValue } from '../status/http/values.ts';
 import { type MetConflict, whyPrevails } from '../store/records/conflict-book.ts';
 import type { OpTime } from '../store/times/boot-times.ts';
+import type { DocStep } from '../store/records/doc-log.ts';
 import type { HistoryEntry, Records } from '../store/records/records.ts';
 
 export interface HubRecordsOptions {
@@ -86,10 +88,11 @@ export class HubRecords implements RecordDoor {
   }
 
   history(key: string): readonly JsonObject[] {
-    return this.#records.history(key).map((entry) => ({
-      ...jsonOfEntry(entry),
-      ...jsonOfTime(this.#records.timeOf(entry.order)),
-    }));
+    const ops = this.#records.history(key).map((entry) => ({ entry, json: jsonOfEntry(entry) }));
+    const steps = this.#records.docSteps(key).map((entry) => ({ entry, json: jsonOfStep(entry) }));
+    return [...ops, ...steps]
+      .toSorted((a, b) => compareTimes(a.entry.order, b.entry.order))
+      .map(({ entry, json }) => ({ ...json, ...jsonOfTime(this.#records.timeOf(entry.order)) }));
   }
 
   conflicts({ includeClosed, limit, mayRead }: Parameters<RecordDoor['conflicts']>[0]): JsonObject {
@@ -213,6 +216,11 @@ function jsonOfEntry(entry: HistoryEntry): JsonObject {
     undone: isUndone,
     ...jsonOfBody(kind, body),
   };
+}
+
+/** A step in a document: taking it back is an inverse step, which only a device can make. */
+function jsonOfStep({ order, bytes }: DocStep): JsonObject {
+  return { ...jsonOfOrder(order), kind: KIND_NAMES[DOC], undone: false, bytes };
 }
 
 /** Where the maker's clock was not set: what is known of the time since, and how well. */

@@ -6,6 +6,7 @@ import { assert } from '../base/assert.ts';
 import { textOf } from '../base/bytes.ts';
 import { CborError } from '../codec/reader.ts';
 import { fold, foldAgain } from '../merge/fold.ts';
+import { writeOrder } from '../merge/order.ts';
 import { carriesBytes } from '../model/asset-bytes.ts';
 import { LOG } from '../model/class.ts';
 import { decodeEntry, encodeOpEntry } from '../model/entry.ts';
@@ -85,9 +86,16 @@ export class EntryFolder {
       if (foldAgain(this.#tables, stamped)) this.#book.look(op.key, 'all', stamp.hlc.ms);
       return;
     }
-    if (op.kind === DOC) fold(this.#tables, stamped);
+    if (op.kind === DOC) this.#foldDoc(stamped);
     else if (!carriesBytes(op)) this.#foldWrite(stamped);
     this.#progress.noteStamp(stamp.hub, stamp.hlc);
+  }
+
+  #foldDoc(stamped: StampedOp): void {
+    const { op } = stamped;
+    fold(this.#tables, stamped);
+    this.#times.note(op);
+    this.#tables.docLog.note(op.key, writeOrder(stamped), op.body.length);
   }
 
   #foldWrite(stamped: StampedOp): void {

@@ -52,6 +52,13 @@ const BOOT_TABLES = `
   ) STRICT, WITHOUT ROWID;
 `;
 
+const DOC_STEPS = `
+  -- Who wrote in documents, for people: the newest ops of each.
+  CREATE TABLE doc_steps (
+    key_id INTEGER NOT NULL, rank BLOB NOT NULL, bytes INTEGER NOT NULL, PRIMARY KEY (key_id, rank)
+  ) STRICT, WITHOUT ROWID;
+`;
+
 const RECORD_TABLES = `
   -- Every op on a record: any of them may be undone, so what it covered is kept.
   CREATE TABLE writes (
@@ -117,6 +124,7 @@ const TABLES = `
   ${STAMPS}
   ${NARROW_INDEXES}
   ${BOOT_TABLES}
+  ${DOC_STEPS}
 `;
 
 const EMPTY = `
@@ -124,6 +132,7 @@ const EMPTY = `
   DELETE FROM fields; DELETE FROM readings; DELETE FROM writes; DELETE FROM counters;
   DELETE FROM docs; DELETE FROM conflicts; UPDATE merge_counts SET edits = 0, conflicts = 0; UPDATE checkpoint SET lsn = 0;
   DELETE FROM boots; DELETE FROM undated_readings; DELETE FROM undated_ops;
+  DELETE FROM doc_steps;
 `;
 
 /** What leads from each version to the next. */
@@ -146,6 +155,8 @@ const STEPS: readonly string[] = [
   NARROW_INDEXES,
   // 7 to 8: times of clocks that were not set, from now on.
   BOOT_TABLES,
+  // 8 to 9: steps in documents, from now on.
+  DOC_STEPS,
 ];
 
 /** Brings the tables to this version; throws `HubError` `data.newer` where a later one has written them. */

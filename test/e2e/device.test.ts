@@ -16,6 +16,7 @@ import {
   whenSettled,
   whenStatus,
 } from '../support/devices.ts';
+import { contentOf } from '../support/assets.ts';
 import { addUser, startHub } from '../support/hub.ts';
 import { freePort } from '../support/spawn.ts';
 import { tempDir } from '../support/temp-dir.ts';
@@ -229,4 +230,52 @@ test('users of mode password: a wrong word is told, a missing right costs the op
   await allowed;
   await whenSettled(meter);
   assert.equal(meter.record('anything').value, undefined);
+});
+
+test('photos of two devices, taken without a hub, meet as versions of one asset, and their bytes are there', async () => {
+  const mqttPort = await freePort();
+  const httpPort = await freePort();
+  const url = `mqtt://127.0.0.1:${mqttPort}`;
+  const http = `http://127.0.0.1:${httpPort}`;
+  const data = tempDir();
+  const lena = await openDevice({ url, http, dir: join(data, 'lena'), name: 'lena' });
+  const kamau = await openDevice({ url, http, dir: join(data, 'kamau'), name: 'kamau' });
+  const photo = (seed: number): Uint8Array => contentOf(600_000 + seed, seed).bytes;
+  const [early, late] = [
+    lena.asset('meters/4').upload(photo(1), { type: 'image/jpeg', note: 'from the left' }),
+    kamau.asset('meters/4').upload(photo(2), { type: 'image/jpeg', tags: ['dial'] }),
+  ];
+  const hub = await startHub({
+    data: join(data, 'hub'),
+    mqttPort,
+    sets: [`http.port=${httpPort}`],
+  });
+  await Promise.all([early, late]);
+  await Promise.all([whenSettled(lena), whenSettled(kamau)]);
+  const seen = lena.asset('meters/4').versions();
+  assert.deepEqual(
+    seen.map(({ sha256, stands, inConflict }) => [sha256, stands, inConflict]),
+    [
+      [late.sha256, true, false],
+      [early.sha256, false, true],
+    ],
+  );
+  const sibling = seen.find(({ inConflict }) => inConflict);
+  // Receipted is journaled; the hub puts the pieces together a moment later.
+  const there = (bytes: Uint8Array): boolean => bytes.length > 0;
+  const load = (device: Device, version?: typeof sibling): Promise<Uint8Array> =>
+    device
+      .asset('meters/4')
+      .download(version)
+      .catch(() => new Uint8Array());
+  assert.deepEqual(await eventually(() => load(lena), there), photo(2));
+  assert.deepEqual(await eventually(() => load(kamau, sibling), there), photo(1));
+  await lena.asset('meters/4').choose(sibling as (typeof seen)[0]);
+  const [chosen] = await eventually(
+    () => Promise.resolve(kamau.asset('meters/4').versions()),
+    ([latest]) => latest?.sha256 === early.sha256,
+  );
+  assert.deepEqual([chosen?.stands, chosen?.note], [true, 'from the left']);
+  assert.equal(kamau.conflicts('meters/4').length, 0);
+  await sameDigests(hub, [lena, kamau]);
 });

@@ -13,6 +13,7 @@ import { planUndo, type UndoPlan, type UndoRequest } from '../../merge/undo.ts';
 import type { ConflictBook, MergeCounts, MetConflict } from './conflict-book.ts';
 import type { BootTimes, OpTime } from '../times/boot-times.ts';
 import type { StateTables } from '../state/state-tables.ts';
+import type { DocStep } from './doc-log.ts';
 import type { Crowded, HistoryLimits } from './write-tables.ts';
 
 export interface RecordView {
@@ -125,6 +126,11 @@ export class Records {
   drawHorizon(key: string, keep: number): Uint8Array | undefined {
     const { writeTables } = this.#tables;
     return this.#guard(() => drawHorizon({ writes: writeTables.all(key), upTo: this.#upTo, keep }));
+  }
+
+  /** The newest steps of those who wrote in the document of this key, the earliest first. */
+  docSteps(key: string): DocStep[] {
+    return this.#guard(() => this.#tables.docLog.steps(key));
   }
 
   /** Conflicts that were met, the newest first. */

@@ -17,6 +17,7 @@ import {
   type RecordWrite,
 } from '../../merge/record.ts';
 import type { VersionVector } from '../../model/version-vector.ts';
+import { DocLog } from '../records/doc-log.ts';
 import { DocTables } from '../records/doc-tables.ts';
 import { type KeyIds, nameOf } from '../key-ids.ts';
 import { type CachedRecord, RecordCache } from '../records/record-cache.ts';
@@ -53,6 +54,7 @@ export class StateTables implements FoldTarget, LivingState {
   readonly #cache: RecordCache;
   readonly docTables: DocTables;
   readonly writeTables: WriteTables;
+  readonly docLog: DocLog;
 
   constructor(db: SqliteFile, keys: KeyIds) {
     this.#db = db;
@@ -60,6 +62,7 @@ export class StateTables implements FoldTarget, LivingState {
     this.#cache = new RecordCache(db, keys);
     this.docTables = new DocTables(db, keys);
     this.writeTables = new WriteTables(db, keys);
+    this.docLog = new DocLog(db, keys);
   }
 
   eventOrder(key: string): WriteOrder | undefined {
