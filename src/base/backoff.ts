@@ -2,8 +2,8 @@ import type { Random } from './random.ts';
 
 /** Delays that double from `firstMs` to `mostMs`, each spread by a quarter so that hubs do not march in step. */
 export class Backoff {
-  readonly #firstMs: number;
-  readonly #mostMs: number;
+  #firstMs: number;
+  #mostMs: number;
   readonly #random: Random;
   #failures = 0;
 
@@ -17,6 +17,12 @@ export class Backoff {
     const plainMs = Math.min(this.#mostMs, this.#firstMs * 2 ** Math.min(this.#failures, 40));
     this.#failures += 1;
     return plainMs * (0.75 + 0.5 * this.#random.fraction());
+  }
+
+  /** Other limits from the next pause on; how often it failed counts all the same. */
+  adapt(firstMs: number, mostMs: number): void {
+    this.#firstMs = firstMs;
+    this.#mostMs = mostMs;
   }
 
   reset(): void {

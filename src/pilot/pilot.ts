@@ -20,7 +20,13 @@ import { Books, type ClassFigures } from './books.ts';
 import { checkHour, checkMinute, checkSynced } from './checks.ts';
 import { Devices, keyOf } from './world/devices.ts';
 import { EventLog, PilotFailure } from './events.ts';
-import { type FaultEvent, faultText, type PlannedFault, planFaults } from './world/faults.ts';
+import {
+  type FaultEvent,
+  faultText,
+  isAway,
+  type PlannedFault,
+  planFaults,
+} from './world/faults.ts';
 import { HubClock } from './world/hub-clock.ts';
 import { HubLife, type HubWorld } from './hub-life.ts';
 import { pilotFiles } from './world/pilot-files.ts';
@@ -281,7 +287,7 @@ class Pilot {
     const text = faultText(event);
     this.events.note('pilot.fault', { text });
     const minutes = 'minutes' in event ? event.minutes : 1;
-    this.recorder.fault(this.clock.wallMs(), minutes, text);
+    this.recorder.fault(this.clock.wallMs(), minutes, text, isAway(event));
     const untilMs = this.clock.monotonicMs() + minutes * MINUTE_MS;
     switch (event.kind) {
       case 'power-cut':

@@ -34,12 +34,17 @@ export interface Span {
   readonly text: string;
 }
 
+/** A fault, and whether nothing could reach the region meanwhile. */
+export interface FaultSpan extends Span {
+  readonly isAway: boolean;
+}
+
 const LINES_MAX = 20_000;
 
 export class Recorder {
   readonly samples: Sample[] = [];
   readonly lines: Line[] = [];
-  readonly faults: Span[] = [];
+  readonly faults: FaultSpan[] = [];
   readonly brownouts: Span[] = [];
   /** Lines beyond what is kept. */
   linesDropped = 0;
@@ -79,8 +84,20 @@ export class Recorder {
     this.lines.push({ atMs, event, state, socPct, energyWh, ops, why });
   }
 
-  fault(atMs: number, minutes: number, text: string): void {
-    this.faults.push({ fromMs: atMs, toMs: atMs + minutes * 60_000, text });
+  fault(atMs: number, minutes: number, text: string, isAway: boolean): void {
+    this.faults.push({ fromMs: atMs, toMs: atMs + minutes * 60_000, text, isAway });
+  }
+
+  /** For how long the region was out of reach, whatever the hub did. */
+  get awayMs(): number {
+    let untilMs = -Infinity;
+    let sumMs = 0;
+    for (const { fromMs, toMs, isAway } of this.faults) {
+      if (!isAway || toMs <= untilMs) continue;
+      sumMs += toMs - Math.max(fromMs, untilMs);
+      untilMs = toMs;
+    }
+    return sumMs;
   }
 
   power(atMs: number, isOn: boolean): void {

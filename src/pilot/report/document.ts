@@ -79,7 +79,12 @@ function story(outcome: PilotOutcome): string {
 <div class="legend">${legend(classes)}</div><div class="legend">${legend(states)}<span style="--c:var(--radio)">session</span></div>`;
 }
 
-function delivery({ byClass, books }: PilotOutcome): string {
+function delivery({ byClass, books, recorder }: PilotOutcome): string {
+  const { awayMs } = recorder;
+  const away =
+    awayMs === 0
+      ? ''
+      : ` For ${hours(awayMs / HOUR_MS)} the region or the link to it was away, as the faults would have it: what fell due then is late under any policy.`;
   const rows = ([0, 1, 2, 3, 4, 5] as const).map((opClass) => {
     const { born, stored, late, medianHours, p95Hours, worstHours } = byClass[opClass];
     const cells = [
@@ -98,7 +103,7 @@ function delivery({ byClass, books }: PilotOutcome): string {
   const names = ['class', 'born', 'stored', 'median', '95 %', 'worst', 'deadline', 'late', ''];
   const heads = names.map((name) => `<th>${name}</th>`).join('');
   return `<h2>From birth to storage upstream</h2><div class="chart">${deliveryChart(books)}</div><p class="soft">A dot is the deadline of its class: what stands above it came late. What never came has no place here; it counts in the table.</p><div class="scroll"><table><tr>${heads}</tr>${rows.join('')}</table></div>
-<p class="soft">The bar runs from nothing to twice the deadline, whose place is the tick: dark up to the median, light up to 95 %.</p>`;
+<p class="soft">The bar runs from nothing to twice the deadline, whose place is the tick: dark up to the median, light up to 95 %.${away}</p>`;
 }
 
 /** Median and 95 % over the deadline, as a small bar. */
@@ -123,7 +128,8 @@ function policies(outcome: PilotOutcome, comparison: readonly Evaluation[]): str
   const row = (name: string, isOurs: boolean, values: readonly string[]): string =>
     `<tr${isOurs ? ' class="ours"' : ''}><td>${name}</td>${values.map((value) => `<td>${value}</td>`).join('')}</tr>`;
   const { byClass } = outcome;
-  const full = row('this pilot, the whole program, with faults', true, [
+  const faulty = outcome.scenario.faults.size === 0 ? '' : ', with faults';
+  const full = row(`this pilot, the whole program${faulty}`, true, [
     percent(outcome.downRatio),
     ...[0, 2, 3, 5].map((opClass) => percent(lateRatio(byClass[opClass as OpClass]))),
     outcome.radioWhPerDay.toPrecision(3),

@@ -87,6 +87,12 @@ function eventOf(kind: FaultKind, dice: SeededRandom): FaultEvent {
   }
 }
 
+/** Whether the region is out of reach while it lasts. */
+export function isAway(event: FaultEvent): boolean {
+  if (event.kind === 'link') return event.trouble === 'down' || event.trouble === 'portal';
+  return event.kind === 'region-down';
+}
+
 export function faultText(event: FaultEvent): string {
   switch (event.kind) {
     case 'power-cut':

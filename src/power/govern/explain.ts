@@ -2,7 +2,7 @@
  * One sentence for the person on site: who waits and why, when that will end, who goes.
  * "files wait: battery 41 % below 55 %, sun enough at 10:40; alarms go".
  */
-import type { OpClass } from '../../model/class.ts';
+import { LOG, type OpClass } from '../../model/class.ts';
 import type { Deferral, DeferralCode, PowerState } from './decision.ts';
 
 const WORDS: Readonly<Record<OpClass, string>> = {
@@ -35,8 +35,10 @@ export function sentenceOf(
   timeOf: (wallMs: number) => string,
 ): string {
   const known = level === undefined ? '' : ` (${level})`;
-  if (deferred.length === 0) return `${ALL_GO[state]}${known}`;
-  const waits = grouped(deferred).map(({ reason, classes, code, untilMs }) => {
+  // The log rides along always: that its lines wait is no news to anybody.
+  const waiting = deferred.filter((it) => it.class !== LOG || it.code !== 'ride');
+  if (waiting.length === 0) return `${ALL_GO[state]}${known}`;
+  const waits = grouped(waiting).map(({ reason, classes, code, untilMs }) => {
     const word = SUN_CODES.has(code) ? 'sun enough at' : 'until';
     const until = untilMs === undefined ? '' : `, ${word} ${timeOf(untilMs)}`;
     return `${listed(classes.map((it) => WORDS[it]))} wait: ${reason}${until}`;

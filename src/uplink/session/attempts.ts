@@ -27,16 +27,15 @@ export interface AttemptsOptions {
 
 export class Attempts {
   readonly #options: AttemptsOptions;
-  #pauses: Pauses;
-  #backoff: Backoff;
+  readonly #backoff: Backoff;
   #cancelPause: Cancel = () => undefined;
 
   constructor(options: AttemptsOptions) {
     this.#options = options;
-    this.#pauses = options.pauses();
-    this.#backoff = this.#freshBackoff();
+    const { pauseMsMin, pauseMsMax } = options.pauses();
+    this.#backoff = new Backoff(pauseMsMin, pauseMsMax, options.random);
     options.way?.onChange((change) => {
-      this.#backoff = this.#freshBackoff();
+      this.#backoff.reset();
       options.onWayLost();
       if (change === 'gone') return;
       this.#cancelPause();
@@ -60,25 +59,14 @@ export class Attempts {
 
   /** A session is over; `longer`: it came to nothing. */
   ended(pause: 'none' | 'fresh' | 'longer'): void {
-    // With more energy than at the last failure, or less, the pauses grow anew.
-    if (pause !== 'longer' || !isSame(this.#pauses, this.#options.pauses())) {
-      this.#backoff = this.#freshBackoff();
-    }
+    if (pause !== 'longer') this.#backoff.reset();
     if (pause === 'none') return;
+    const { pauseMsMin, pauseMsMax } = this.#options.pauses();
+    this.#backoff.adapt(pauseMsMin, pauseMsMax);
     this.#cancelPause = this.#options.timers.after(this.#backoff.nextMs(), this.#options.onAgain);
   }
 
   stop(): void {
     this.#cancelPause();
   }
-
-  #freshBackoff(): Backoff {
-    this.#pauses = this.#options.pauses();
-    const { pauseMsMin, pauseMsMax } = this.#pauses;
-    return new Backoff(pauseMsMin, pauseMsMax, this.#options.random);
-  }
-}
-
-function isSame(a: Pauses, b: Pauses): boolean {
-  return a.pauseMsMin === b.pauseMsMin && a.pauseMsMax === b.pauseMsMax;
 }

@@ -23,3 +23,12 @@ test('delays stay within a quarter of the plain delay, however many failures the
     assert.ok(delayMs >= plainMs * 0.75 && delayMs < plainMs * 1.25, `${failure}: ${delayMs}`);
   }
 });
+
+test('with other limits it goes on where it was', () => {
+  const backoff = new Backoff(100, 1_000, new SeededRandom(7));
+  for (let failure = 0; failure < 5; failure++) backoff.nextMs();
+  backoff.adapt(100, 400);
+  assert.ok(backoff.nextMs() < 500);
+  backoff.adapt(100, 100_000);
+  assert.ok(backoff.nextMs() > 100 * 2 ** 6 * 0.75);
+});
