@@ -51,6 +51,11 @@ export const threadedBrotli: Compressor = {
     }),
 };
 
+/** For a receiver that reads no compression. */
+export const notCompressed: Pick<Compressor, 'compress'> = {
+  compress: (raw) => Promise.resolve(raw),
+};
+
 export const inlineBrotli: Compressor = {
   compress: (raw) => Promise.resolve(brotliCompressSync(raw, compressOptions(raw.length))),
   decompress: (compressed, rawBytes) => {

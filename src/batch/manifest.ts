@@ -130,6 +130,8 @@ export type ManifestOutcome =
   | { readonly kind: 'manifest'; readonly manifest: Manifest }
   /** A format of a later version. */
   | { readonly kind: 'newer'; readonly format: number }
+  /** Written in a way that this version does not know, but well-formed. */
+  | { readonly kind: 'unknown'; readonly what: 'compression' | 'encoding' }
   | { readonly kind: 'malformed'; readonly reason: string };
 
 /** Reads the payload of a signed manifest whose signature was, or will be, checked by the caller. */
@@ -147,6 +149,7 @@ export function parseManifest(message: CoseSign1): ManifestOutcome {
     if (!reader.atEnd) throw new CborError('bytes after the end', reader.offset);
     return { kind: 'manifest', manifest };
   } catch (error) {
+    if (error instanceof UnknownCodec) return { kind: 'unknown', what: error.what };
     if (error instanceof CborError) return { kind: 'malformed', reason: error.message };
     throw error;
   }
@@ -187,6 +190,19 @@ function readTree(reader: CborReader): TreeHead {
   return { size, root };
 }
 
+class UnknownCodec extends CborError {
+  readonly what: 'compression' | 'encoding';
+
+  constructor(what: 'compression' | 'encoding', offset: number) {
+    super(`unknown ${what}`, offset);
+    this.what = what;
+  }
+}
+
+function unknownCodec(what: 'compression' | 'encoding', offset: number): never {
+  throw new UnknownCodec(what, offset);
+}
+
 function readManifest(reader: CborReader): Manifest {
   const need = <T>(value: T | undefined, what: string): T => {
     if (value === undefined) throw new CborError(`malformed ${what}`, reader.offset);
@@ -213,8 +229,8 @@ function readManifest(reader: CborReader): Manifest {
   const payloadSha256 = hash('payload hash');
   const payloadBytes = reader.uint();
   const rawBytes = reader.uint();
-  const compression = need(COMPRESSIONS[reader.uint()], 'compression');
-  const encoding = need(ENCODINGS[reader.uint()], 'encoding');
+  const compression = COMPRESSIONS[reader.uint()] ?? unknownCodec('compression', reader.offset);
+  const encoding = ENCODINGS[reader.uint()] ?? unknownCodec('encoding', reader.offset);
   reader.expectArray(2);
   const createdMs = reader.uint();
   const quality = need(QUALITIES[reader.uint()], 'clock quality');

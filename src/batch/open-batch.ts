@@ -32,6 +32,9 @@ export type DamagedReason =
 export type RefusedReason =
   | 'malformed manifest'
   | 'newer format'
+  /** A later version wrote it: to be tried again when this one was updated. */
+  | 'unknown compression'
+  | 'unknown encoding'
   | 'wrong hub'
   | 'wrong site'
   | 'too many ops'
@@ -200,6 +203,7 @@ function proveBatch(bytes: Uint8Array, expected: ExpectedBatch, verify: Verify):
   if (!signedByHub) return damaged('wrong signature');
   const outcome = parseManifest(message);
   if (outcome.kind === 'newer') return { kind: 'refused', reason: 'newer format' };
+  if (outcome.kind === 'unknown') return { kind: 'refused', reason: `unknown ${outcome.what}` };
   if (outcome.kind === 'malformed') return { kind: 'refused', reason: 'malformed manifest' };
   const { manifest } = outcome;
   if (parts.payload.length !== manifest.payloadBytes) return damaged('wrong payload length');

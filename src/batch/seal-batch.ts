@@ -45,7 +45,7 @@ export interface SealContext {
 /** What sealing works with. */
 export interface SealTools {
   readonly signer: Signer;
-  readonly compressor: Compressor;
+  readonly compressor: Pick<Compressor, 'compress'>;
   readonly pause: Pause;
   /** Undefined: the payload is not encrypted. */
   readonly sealer?: PayloadSealer | undefined;

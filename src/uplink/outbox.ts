@@ -14,7 +14,7 @@ import { type Clock, type Timers, turn } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import { type BatchId, originOfPublicKey } from '../batch/batch-id.ts';
 import type { ChunkBitmap } from '../batch/chunks.ts';
-import type { Compressor } from '../batch/compression.ts';
+import { type Compressor, notCompressed } from '../batch/compression.ts';
 import type { SealLimits } from '../batch/limits.ts';
 import type { Manifest, Signer } from '../batch/manifest.ts';
 import type { Encoding } from '../batch/payload.ts';
@@ -50,6 +50,17 @@ export interface OutboxOptions {
   /** Sealed batches wait on disk up to this; then nothing more is sealed until receipts come. */
   readonly spoolBytesMax: number;
 }
+
+/** What the other side reads. */
+export interface BatchReader {
+  readonly encoding: Encoding;
+  readonly readsBrotli: boolean;
+  /** Of the hub's history, too. */
+  readonly readsTrees: boolean;
+}
+
+/** Rows without compression, and nothing of trees: what every receiver reads. */
+const ANY_READER: BatchReader = { encoding: 'rows', readsBrotli: false, readsTrees: false };
 
 /** Entries counted before other events get their turn. */
 const SLICE_ENTRIES = 512;
@@ -174,19 +185,18 @@ export class Outbox {
   }
 
   /**
-   * Seals the next batch of a class into the spool, in an encoding that the other side reads; every one reads rows.
+   * Seals the next batch of a class into the spool, in a way that the other side reads.
    * Undefined where nothing waits, or the class began a new chain.
    */
   async seal(
     opClass: OpClass,
-    encoding: Encoding = 'rows',
-    tellsTree = false,
+    reader: BatchReader = ANY_READER,
   ): Promise<SpooledBatch | undefined> {
     const state = this.#classes[opClass];
     assert(!state.isSealing, 'one batch of a class is sealed at a time');
     state.isSealing = true;
     try {
-      return await this.#sealNext(opClass, state, encoding, tellsTree);
+      return await this.#sealNext(opClass, state, reader);
     } finally {
       state.isSealing = false;
     }
@@ -195,8 +205,7 @@ export class Outbox {
   async #sealNext(
     opClass: OpClass,
     state: ClassState,
-    encoding: Encoding,
-    tellsTree: boolean,
+    { encoding, readsBrotli, readsTrees }: BatchReader,
   ): Promise<SpooledBatch | undefined> {
     const { chain } = state;
     const { clock, compressor, signer, site, timers, sealer, jurisdiction } = this.#options;
@@ -205,7 +214,7 @@ export class Outbox {
     const { builder, throughLsn, lastOp } = gathered;
     const { history } = this.#options;
     const head =
-      tellsTree && history !== undefined
+      readsTrees && history !== undefined
         ? await history.headBehind(opClass, lastOp, throughLsn)
         : undefined;
     const tree = head === undefined || builder.ops !== gathered.ops ? {} : { tree: head };
@@ -214,7 +223,8 @@ export class Outbox {
       quality: clock.quality(),
     };
     const place = { previous: state.lastSealedId, fromLsn: state.sealedLsn + 1, throughLsn };
-    const tools = { signer, compressor, pause: () => turn(timers), sealer };
+    const smaller = readsBrotli ? compressor : notCompressed;
+    const tools = { signer, compressor: smaller, pause: () => turn(timers), sealer };
     const law = jurisdiction === undefined ? {} : { jurisdiction };
     const context = { site, ...place, ...created, ...tree, ...law };
     const sealed = await builder.seal(context, tools);

@@ -301,8 +301,7 @@ export class Uplink {
     let batch: SpooledBatch | undefined;
     let trouble: string | undefined;
     try {
-      const { encoding, readsTrees } = this.#counterpart;
-      batch = await this.#outbox.seal(opClass, encoding, readsTrees);
+      batch = await this.#outbox.seal(opClass, this.#counterpart);
     } catch (error) {
       // A full or failing disk: the ops stay in the journal, the session ends and is tried again later.
       if (systemCode(error) === undefined) throw error;

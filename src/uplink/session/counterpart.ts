@@ -66,6 +66,7 @@ export class Counterpart {
   readonly #history: HistoryLog | undefined;
   readonly #log: Log;
   #encoding: Encoding = 'rows';
+  #readsBrotli = false;
   #readsTrees = false;
   #regionKey: Uint8Array = EMPTY_BYTES;
 
@@ -95,12 +96,18 @@ export class Counterpart {
     return this.#encoding;
   }
 
+  /** Whether it reads what is compressed by brotli. */
+  get readsBrotli(): boolean {
+    return this.#readsBrotli;
+  }
+
   /** Whether batches are to tell the hub's tree. */
   get readsTrees(): boolean {
     return this.#readsTrees;
   }
 
-  #greeted({ formats, encodings, publicKey }: DownHello): void {
+  #greeted({ formats, encodings, compressions, publicKey }: DownHello): void {
+    this.#readsBrotli = compressions.includes('brotli');
     this.#encoding = encodings.includes('columns') ? 'columns' : 'rows';
     this.#readsTrees = formats.includes(BATCH_FORMAT_WITNESSED);
     this.#regionKey = publicKey;

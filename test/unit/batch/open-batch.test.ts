@@ -233,6 +233,28 @@ test('a manifest that names another hub than its signer is refused', async () =>
   assert.equal(reasonOf(outcome), 'refused: wrong hub');
 });
 
+test('a compression and an encoding that this version does not know are refused by name', async () => {
+  const batch = await batchOf(stampedOps(1, 3), {}, HUB, 'rows');
+  const parts = splitBatch(batch.bytes);
+  assert.ok(parts !== undefined);
+  const { payload: manifest } = parseCose(parts.manifestBytes);
+  // `compression` and `encoding` stand before `created`, an array of 2 (BATCH.md §3).
+  const createdAt = manifest.lastIndexOf(0x82);
+  for (const [at, reason] of [
+    [createdAt - 2, 'refused: unknown compression'],
+    [createdAt - 1, 'refused: unknown encoding'],
+  ] as const) {
+    const later = manifest.slice();
+    later[at] = 2;
+    const header = { contentType: MANIFEST_TYPE, keyId: bytesOfOrigin(HUB_ID) };
+    const manifestBytes = signCose(later, header, (message) => HUB.sign(message));
+    const id = batchIdOf(manifestBytes);
+    const expected = { id, site: SITE, hub: HUB_ID, publicKey: HUB.publicKey };
+    const bytes = encodeCbor([manifestBytes, parts.payload]);
+    assert.equal(reasonOf(await open(bytes, expected)), reason);
+  }
+});
+
 test('a later format is refused as such, and nonsense that is signed as malformed', async () => {
   const sealed = (payload: Uint8Array): Promise<BatchOutcome> => {
     const header = {

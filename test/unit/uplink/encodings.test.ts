@@ -1,10 +1,15 @@
-/** A hub writes what the region of this session says it reads: columns, or rows where it names no columns. */
+/**
+ * A hub writes what the region of this session says it reads: columns, or rows where it names no columns; compressed, or not
+ * where it does not name brotli.
+ */
 import assert from 'node:assert/strict';
 
 import { test } from 'vitest';
 
 import type { BatchId } from '../../../src/batch/batch-id.ts';
 import { parseChunk } from '../../../src/batch/chunks.ts';
+import type { Compression } from '../../../src/batch/compression.ts';
+import type { Manifest } from '../../../src/batch/manifest.ts';
 import { encodeDownHello, parseHello } from '../../../src/batch/messages.ts';
 import { openBatch } from '../../../src/batch/open-batch.ts';
 import type { Encoding } from '../../../src/batch/payload.ts';
@@ -20,14 +25,18 @@ import { HUB, HUB_ID, OPENING, REGION, SITE, stampedOps } from '../../support/ba
 import { UplinkWorld } from '../../support/uplink-world.ts';
 
 /** A region that greets, says what it reads, and keeps the one chunk that comes. */
-async function encodingFor(encodings: readonly Encoding[]): Promise<Encoding> {
+async function manifestFor(
+  encodings: readonly Encoding[],
+  compressions: readonly Compression[] = ['none', 'brotli'],
+): Promise<Manifest> {
   const it = new UplinkWorld();
   const chunks: { id: BatchId; message: Uint8Array }[] = [];
   const answer = (session: MqttSession, address: HubAddress, payload: Uint8Array): void => {
     const hello = parseHello(payload, verifyEd25519);
     assert.ok(hello);
     assert.deepEqual(hello.encodings, ['rows', 'columns']);
-    const readable = { formats: [1], compressions: ['brotli'] as const, encodings };
+    assert.deepEqual(hello.compressions, ['none', 'brotli']);
+    const readable = { formats: [1], compressions, encodings };
     const greeting = { hub: HUB_ID, nonce: hello.nonce, software: 'old', ...readable };
     void session.publish(downHelloTopic(address), encodeDownHello(greeting, REGION), { qos: 1 });
   };
@@ -59,14 +68,22 @@ async function encodingFor(encodings: readonly Encoding[]): Promise<Encoding> {
   assert.ok(outcome.kind === 'batch');
   assert.equal(outcome.entries.length, 30);
   await it.stop();
-  return outcome.manifest.encoding;
+  return outcome.manifest;
 }
 
 test('columns for a region that reads them', async () => {
-  assert.equal(await encodingFor(['rows', 'columns']), 'columns');
+  const { encoding } = await manifestFor(['rows', 'columns']);
+  assert.equal(encoding, 'columns');
 });
 
 test('rows for one that does not', async () => {
-  assert.equal(await encodingFor(['rows']), 'rows');
-  assert.equal(await encodingFor([]), 'rows');
+  assert.equal((await manifestFor(['rows'])).encoding, 'rows');
+  assert.equal((await manifestFor([])).encoding, 'rows');
+});
+
+test('compressed for a region that reads brotli, as it is for one that does not', async () => {
+  assert.equal((await manifestFor(['rows'])).compression, 'brotli');
+  const { compression, payloadBytes, rawBytes } = await manifestFor(['rows'], ['none']);
+  assert.deepEqual([compression, payloadBytes], ['none', rawBytes]);
+  assert.equal((await manifestFor(['rows'], [])).compression, 'none');
 });

@@ -1,0 +1,73 @@
+/** In a tree of a million ops, any op has its proof within 20 ms, in a file of 1.5 KB that the public key alone checks. */
+import assert from 'node:assert/strict';
+
+import { test } from 'vitest';
+
+import { SILENT_LOG } from '../../src/base/log.ts';
+import { utf8 } from '../../src/base/bytes.ts';
+import { verifyEd25519 } from '../../src/keys/identity.ts';
+import { Ledger } from '../../src/ledger/ledger.ts';
+import { verifyProof } from '../../src/ledger/proof-file.ts';
+import { TELEMETRY } from '../../src/model/class.ts';
+import { encodeOpEntry } from '../../src/model/entry.ts';
+import { machineTimers } from '../../src/platform/clock.ts';
+import { machineFiles } from '../../src/platform/files/machine-files.ts';
+import { HUB, HUB_ID, stampedOp } from '../support/batches.ts';
+import { tempDir } from '../support/temp-dir.ts';
+
+const OPS = 1_000_000;
+const PROOFS = 200;
+const PROOF_BYTES_MAX = 1_500;
+const PROOF_MS_MAX = 20;
+
+/** A journal whose entry of each LSN is made when it is read. */
+const journal = {
+  firstLsn: 1,
+  lastLsn: OPS,
+  durableLsn: OPS,
+  onDurable: () => undefined,
+  cursor: (fromLsn: number) => {
+    let lsn = fromLsn;
+    return {
+      next: () => {
+        if (lsn > OPS) return undefined;
+        const { bytes, stamp } = stampedOp(lsn, { body: utf8(`{"w":${lsn}}`) });
+        return { lsn: lsn++, entry: encodeOpEntry(bytes, stamp) };
+      },
+    };
+  },
+};
+
+test('a proof in a ledger of a million ops is small and quick', async () => {
+  const ledger = Ledger.open({
+    journal,
+    files: machineFiles,
+    timers: machineTimers,
+    log: SILENT_LOG,
+    dir: tempDir(),
+    hub: HUB_ID,
+    signer: HUB,
+    verify: verifyEd25519,
+    onFatal: (error) => assert.fail(String(error)),
+  });
+  const { bytes } = stampedOp(OPS, { body: utf8(`{"w":${OPS}}`) });
+  const head = await ledger.headBehind(TELEMETRY, bytes, OPS);
+  assert.equal(head?.size, OPS);
+  await ledger.flush();
+  const tookMs: number[] = [];
+  let bytesMost = 0;
+  for (let i = 0; i < PROOFS; i++) {
+    const lsn = 1 + Math.floor((i * (OPS - 1)) / (PROOFS - 1));
+    const beganMs = performance.now();
+    const text = ledger.prove(lsn) ?? assert.fail('it is in the tree');
+    tookMs.push(performance.now() - beganMs);
+    bytesMost = Math.max(bytesMost, utf8(text).length);
+    assert.equal(verifyProof(text, HUB.publicKey, verifyEd25519).kind, 'proven');
+  }
+  const sorted = tookMs.toSorted((a, b) => a - b);
+  const [median, most] = [sorted[PROOFS / 2] ?? 0, sorted.at(-1) ?? 0];
+  console.log(`${bytesMost} bytes; ${median.toFixed(1)} ms, at most ${most.toFixed(1)} ms`);
+  await ledger.close();
+  assert.ok(bytesMost <= PROOF_BYTES_MAX, `${bytesMost} bytes`);
+  assert.ok(median <= PROOF_MS_MAX, `${median} ms`);
+});
