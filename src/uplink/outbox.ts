@@ -24,7 +24,7 @@ import { CLASSES, LOG, type OpClass, perClass } from '../model/class.ts';
 import { decodeEntry } from '../model/entry.ts';
 import type { Files } from '../platform/files/files.ts';
 import { type ClassState, joinedOn, joinUp } from './waiting/class-chain.ts';
-import { peekEntry } from './waiting/peek-entry.ts';
+import { classOfEntry } from './waiting/peek-entry.ts';
 import type { Backlog, BatchAudit, HistoryLog, JournalReader, Lsn } from './ports.ts';
 import { BEYOND_MAX, CLASS_START, type Progress, readProgress, writeProgress } from './progress.ts';
 import { Spool, type SpooledBatch } from './spool.ts';
@@ -312,8 +312,7 @@ export class Outbox {
       if (item === undefined || item.lsn > endLsn) break;
       sliceEntries += 1;
       sliceBytes += item.entry.length;
-      const peeked = peekEntry(item.entry);
-      if (peeked?.class !== opClass) continue;
+      if (classOfEntry(item.entry) !== opClass) continue;
       const entry = decodeEntry(item.entry);
       assert(entry.type === 'op', 'what has a class is an op');
       if (builder.add(entry.stamped) === 'full') {
@@ -323,7 +322,7 @@ export class Outbox {
           bytes,
           throughLsn,
           lastOp,
-          next: { lsn: item.lsn, stampMs: peeked.stampMs },
+          next: { lsn: item.lsn, stampMs: entry.stamped.stamp.hlc.ms },
         };
       }
       ops += 1;

@@ -21,8 +21,21 @@ const LEAST_BYTES = CLASS_AT + STAMP_FROM_END;
 /** Undefined for a local entry, which never travels, and for a copy, which the region has. */
 export function peekEntry(entry: Uint8Array): Peeked | undefined {
   if (entry[0] === 0x82 && entry[1] === LOCAL_ENTRY) return undefined;
+  if (!isUsual(entry)) return peekSlowly(entry);
+  const hlcAt = entry.length - HLC_FROM_END;
+  let stampMs = 0;
+  for (let i = 0; i < 6; i++) stampMs = stampMs * 256 + (entry[hlcAt + i] as number);
+  return { class: entry[CLASS_AT] as OpClass, stampMs };
+}
+
+/** The class alone; undefined as above. */
+export function classOfEntry(entry: Uint8Array): OpClass | undefined {
+  return isUsual(entry) ? (entry[CLASS_AT] as OpClass) : peekEntry(entry)?.class;
+}
+
+function isUsual(entry: Uint8Array): boolean {
   const end = entry.length;
-  const isUsual =
+  return (
     end > LEAST_BYTES &&
     entry[0] === 0x83 &&
     entry[1] === OP_ENTRY &&
@@ -32,12 +45,8 @@ export function peekEntry(entry: Uint8Array): Peeked | undefined {
     entry[end - STAMP_FROM_END + 1] === 0x48 &&
     entry[end - HLC_FROM_END - 1] === 0x48 &&
     (entry[end - 2] as number) < 24 &&
-    (entry[end - 1] as number) < 24;
-  if (!isUsual) return peekSlowly(entry);
-  const hlcAt = end - HLC_FROM_END;
-  let stampMs = 0;
-  for (let i = 0; i < 6; i++) stampMs = stampMs * 256 + (entry[hlcAt + i] as number);
-  return { class: entry[CLASS_AT] as OpClass, stampMs };
+    (entry[end - 1] as number) < 24
+  );
 }
 
 function peekSlowly(entry: Uint8Array): Peeked | undefined {
