@@ -14,6 +14,9 @@ export interface Common {
    */
   readonly at: string;
   readonly clock: string;
+  /** At a region: whose batch it is. */
+  readonly site?: string;
+  readonly hub?: string;
 }
 
 /** Of one class. `lsns`: first and last of their places in the journal. */

@@ -35,6 +35,14 @@ export interface AuditedBatch {
   readonly ops: number;
 }
 
+/** Whose batch it is, and how old its ops are, by their stamps; told at a region. */
+export interface BatchSource {
+  readonly site: string;
+  readonly hub: string;
+  readonly oldestMs: number;
+  readonly newestMs: number;
+}
+
 interface Received {
   readonly ranges: RangeSet;
   readonly firstLsn: number;
@@ -120,9 +128,19 @@ export class AuditTrail {
     this.#note(...aboutBatch('receipted', batch));
   }
 
-  refused(batch: AuditedBatch, reason: string): void {
+  /** `source` at a region. */
+  refused(batch: AuditedBatch, reason: string, source?: Pick<BatchSource, 'site' | 'hub'>): void {
+    const of = source && { site: source.site, hub: source.hub };
     const lines = aboutBatch('receipted', batch);
-    this.#note(...lines.map((line) => ({ ...line, event: 'refused' as const, reason })));
+    this.#note(...lines.map((line) => ({ ...line, event: 'refused' as const, reason, ...of })));
+  }
+
+  /** At a region: a batch came whole and is stored under a receipt. */
+  stored(batch: AuditedBatch, { site, hub, oldestMs, newestMs }: BatchSource): void {
+    const times = { firstAt: isoTime(oldestMs), lastAt: isoTime(newestMs) };
+    const lines = aboutBatch('receipted', batch).map((line) => ({ ...line, site, hub }));
+    const received = lines.map((line) => ({ ...line, event: 'received' as const, ...times }));
+    this.#note(...received, ...lines);
   }
 
   undone(op: string, by: string): void {
@@ -164,7 +182,7 @@ export class AuditTrail {
     this.#files.close();
   }
 
-  #note(...events: readonly AuditEvent[]): void {
+  #note(...events: readonly (AuditEvent & Partial<Common>)[]): void {
     const common = this.#common();
     this.#lines.push(...events.map((event) => ({ ...common, ...event })));
     if (this.#lines.length >= LINES_MAX) this.flush();

@@ -73,6 +73,7 @@ export const COMMANDS: readonly Command[] = [
     summary: "every op's way through the hub, from the files of its audit log",
     options: {
       ...CONFIG_OPTIONS,
+      regional: { help: 'of the regional node: what came, was stored, was refused, and of whom' },
       op: { value: 'OP', help: 'where one op is and when it got there: origin/class/number' },
       since: { value: 'T', help: 'from that time, or for that long: 2026-03-01T06:10:00Z, 2h' },
       json: { help: 'the lines as they are, by src/audit/audit.schema.json' },

@@ -24,6 +24,7 @@ import type { Site } from '../regional/site.ts';
 import { Fleet } from './fleet.ts';
 import { sendDoorOf } from './send.ts';
 import { fleetTerms, openStorage } from './storage.ts';
+import { openRegionAudit } from './audit.ts';
 import { settingsOf } from './settings.ts';
 import { summariesOf } from './summaries.ts';
 import { PageFiles } from '../status/http/page-files.ts';
@@ -91,6 +92,7 @@ async function assemble(config: Config, machine: Machine, closers: Closers): Pro
       mqtt: upstream?.client ?? machine.mqtt,
       broker: brokerLogin('regional', config.regional, machine),
       ...keptTerms(config, machine),
+      audit: openRegionAudit(config, machine, dir, closers),
       signer: identity,
       verify: verifyEd25519,
       sealerTo: (sealKey) => batchSealerTo(sealKey, random),

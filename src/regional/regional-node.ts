@@ -43,7 +43,7 @@ import { tellHindrance } from './hindrance.ts';
 import { DEFAULT_REGIONAL_LIMITS, type RegionalLimits } from './limits.ts';
 import { Nonsense } from './nonsense.ts';
 import { Pressure } from './pressure.ts';
-import { type Answer, Site } from './site.ts';
+import { type Answer, Site, type SiteAudit } from './site.ts';
 import type { RegionStorage } from './site-storage.ts';
 import type { RegionalWork } from './regional-work.ts';
 import { WorkQueue } from './work-queue.ts';
@@ -81,18 +81,14 @@ export interface RegionalNodeOptions {
   /** Program version, for the greeting. */
   readonly software: string;
   readonly limits?: Partial<RegionalLimits>;
+  readonly audit?: SiteAudit | undefined;
   readonly compressor?: Compressor;
   /** Takes errors that nobody may catch: bugs, a failing disk or store. The process should end. */
   readonly onFatal: (error: unknown) => void;
 }
 
-/** Of a database: it comes back, or a person mends it while we wait. */
-const PASSING: ReadonlySet<string> = new Set([
-  'database.away',
-  'database.refused',
-  'database.rejected',
-  'database.foreign',
-]);
+/** Faults of a database: it comes back, or a person mends it while we wait. */
+const PASSING = /^database\./;
 const KEEPALIVE_S = 60;
 const CONNECT_MS_MAX = 30_000;
 const PAUSE_MS_MIN = 500;
@@ -416,5 +412,5 @@ export class RegionalNode {
 }
 
 function isPassing(error: unknown): error is HubError {
-  return error instanceof HubError && PASSING.has(error.code);
+  return error instanceof HubError && PASSING.test(error.code);
 }

@@ -51,10 +51,17 @@ export interface SiteOptions {
   readonly random: Random;
   /** Sends to the broker. */
   readonly publish: (topic: string, payload: Uint8Array) => void;
+  /** Told of every batch that is stored or put aside by this process. */
+  readonly audit?: SiteAudit | undefined;
   readonly opener?: PayloadOpener | undefined;
   /** Encrypts to a hub's key what goes down to it; without it nothing goes to a hub that has told one. */
   readonly sealerTo?: (sealKey: Uint8Array) => PayloadSealer | undefined;
   readonly jurisdictions?: readonly string[] | undefined;
+}
+
+export interface SiteAudit {
+  stored(batch: BatchId, manifest: Manifest): void;
+  refused(batch: BatchId, manifest: Manifest, reason: string): void;
 }
 
 /** What the hub is to be told of a batch. */
@@ -198,6 +205,7 @@ export class Site {
     if (pruned > 0) log.info('regional.archive.pruned', { site, batches: pruned });
     const { hub, ops, payloadBytes } = manifest;
     const opClass = CLASS_NAMES[manifest.class];
+    this.#options.audit?.stored(batch, manifest);
     log.info('regional.batch.stored', { site, hub, batch, class: opClass, ops, payloadBytes });
     const flowsDown = DOWN_CLASSES.includes(manifest.class);
     return { answer: { kind: 'receipt', bytes: receipt }, freed, ops, flowsDown };
@@ -213,6 +221,7 @@ export class Site {
     const { log, signer } = this.#options;
     log.error('regional.batch.parked', { site: this.name, hub, batch: id, reason });
     await claim.park(manifest?.class ?? 0, reason);
+    if (manifest !== undefined) this.#options.audit?.refused(id, manifest, reason);
     const nothing = { ranges: [], ops: 0, root: new Uint8Array(HASH_BYTES), awaits: undefined };
     const receipt: Receipt = {
       hub,

@@ -57,6 +57,13 @@ test('an order reaches every hub of the site once, and all three have the same s
     await uplinked(httpUrl);
   }
   assert.equal((await getJson<Digest>(`${region.httpUrl}api/v1/digest?site=demo`)).records, 1);
+  const audited = async (): Promise<string> => {
+    const audit = heliograph(['audit', '--regional', '--json', '--data', regionData]);
+    await audit.exited;
+    return audit.lines.join('\n');
+  };
+  const log = await eventually(audited, (text) => text.includes('"receipted"'));
+  assert.match(log, /"event":"received".*"site":"demo","hub":"[0-9a-f]{16}"/);
 });
 
 test('an override of the region shows on the hub, and outlives its restart', async () => {

@@ -3,7 +3,8 @@ import { readAudit } from '../../audit/audit-files.ts';
 import type { AuditLine } from '../../audit/audit-line.ts';
 import { wayOfOp } from '../../audit/way-of-op.ts';
 import { isoTime, wallMsOfIso } from '../../base/iso-time.ts';
-import { hubPaths } from '../../hub/data.ts';
+import { hubPaths, regionalDir } from '../../hub/data.ts';
+import { regionAuditDir } from '../../region/audit.ts';
 import { opIdOfText } from '../../merge/op-id.ts';
 import { CLASS_NAMES } from '../../model/class.ts';
 import { type Args, UsageError } from '../args.ts';
@@ -13,7 +14,9 @@ import { sinceOf } from '../power/log.ts';
 import { countText, printable } from '../text.ts';
 
 export function auditCommand(args: Args, io: CliIo): Promise<ExitCode> {
-  const all = readAudit(io.files, hubPaths(configOf(args, io).data).audit);
+  const { data } = configOf(args, io);
+  const dir = args.has('regional') ? regionAuditDir(regionalDir(data)) : hubPaths(data).audit;
+  const all = readAudit(io.files, dir);
   const opText = args.text('op');
   const lines = opText === undefined ? all : wayOf(opText, all);
   const since = sinceOf(args.text('since'), io);

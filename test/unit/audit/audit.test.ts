@@ -159,6 +159,28 @@ test('files keep their size and their number, whatever comes', async () => {
   assert.ok(it.lines.every((line) => !('ranges' in line) || line.ranges.length <= 128));
 });
 
+test('at a region a batch is received and receipted at once, and its lines say whose it is', async () => {
+  const it = new Rig();
+  const source = { site: 'demo', hub: HUB_ID, oldestMs: 1_000, newestMs: 2_000 };
+  it.trail.stored(BATCH, source);
+  it.trail.refused(BATCH, 'too new', source);
+  await it.clock.advance(2_000);
+  assert.deepEqual(
+    it.lines.map(({ event, site, hub }) => ({ event, site, hub })),
+    ['received', 'receipted', 'refused'].map((event) => ({ event, site: 'demo', hub: HUB_ID })),
+  );
+  const [received] = it.lines;
+  assert.ok(received?.event === 'received');
+  assert.deepEqual(
+    [received.firstAt, received.lastAt],
+    ['1970-01-01T00:00:01.000Z', '1970-01-01T00:00:02.000Z'],
+  );
+  assert.deepEqual(
+    received.ranges,
+    BATCH.ranges.map(({ origin, from, to }) => [origin, from, to]),
+  );
+});
+
 test('every line is as the schema says', async () => {
   const it = new Rig();
   it.take(1, 3);
