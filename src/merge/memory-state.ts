@@ -4,6 +4,7 @@
  */
 import { must } from '../base/assert.ts';
 import { compareBytes, utf8 } from '../base/bytes.ts';
+import { CONTROL, UNDO } from '../model/op.ts';
 import type { VersionVector } from '../model/version-vector.ts';
 import type { LivingState } from './digest.ts';
 import { DocFold, type DocState } from './doc/doc-state.ts';
@@ -11,6 +12,7 @@ import type { DocChange } from './doc/read-update.ts';
 import type { EventWrite, FieldWrite, FoldTarget } from './fold.ts';
 import { type OpId, textOfOpId } from './op-id.ts';
 import type { WriteOrder } from './order.ts';
+import { readUndo } from './patch.ts';
 import { type Counter, NO_COUNTER, plus, type RecordState, type RecordWrite } from './record.ts';
 import { isCovered } from './record/horizon.ts';
 import { ListedOps } from './record/record-ops.ts';
@@ -19,6 +21,9 @@ interface MemoryRecord {
   readonly writes: Map<string, RecordWrite>;
   /** Of all writes, until another one comes. */
   listed: ListedOps | undefined;
+  /** Asked for at every op: horizons, and undos by the names of what they name. */
+  horizons: readonly RecordWrite[];
+  readonly undosByTarget: Map<string, OpId[]>;
   tombstone: WriteOrder | undefined;
   fields: Map<string, FieldWrite>;
   counters: Map<string, Counter>;
@@ -70,14 +75,15 @@ export class MemoryState implements FoldTarget, LivingState {
   addWrite(key: string, write: RecordWrite): boolean {
     let record = this.#records.get(key);
     if (record === undefined) {
-      const [fields, counters] = [new Map<string, never>(), new Map<string, never>()];
-      record = { writes: new Map(), listed: undefined, tombstone: undefined, fields, counters };
+      record = emptyRecord();
       this.#records.set(key, record);
     }
     const name = textOfOpId(write.order);
     if (record.writes.has(name)) return false;
     record.writes.set(name, write);
     record.listed = undefined;
+    if (write.kind === CONTROL) record.horizons = [...record.horizons, write];
+    else if (write.kind === UNDO) noteUndo(record, write);
     return true;
   }
 
@@ -88,6 +94,8 @@ export class MemoryState implements FoldTarget, LivingState {
       if (names.has(name) || isCovered(vector, write)) record.writes.delete(name);
     }
     record.listed = undefined;
+    record.horizons = record.horizons.filter(({ order }) => !names.has(textOfOpId(order)));
+    // Undos that went name what went with them, or nothing that they reached: `writeOf` no longer finds them.
   }
 
   writeOf(key: string, op: OpId): RecordWrite | undefined {
@@ -95,7 +103,7 @@ export class MemoryState implements FoldTarget, LivingState {
   }
 
   undosOf(key: string, op: OpId): readonly OpId[] {
-    return this.#listed(key).undosOf(key, op);
+    return this.#records.get(key)?.undosByTarget.get(textOfOpId(op)) ?? [];
   }
 
   registerWrites(key: string, field: string, below?: WriteOrder): readonly RecordWrite[] {
@@ -115,7 +123,7 @@ export class MemoryState implements FoldTarget, LivingState {
   }
 
   horizons(key: string): readonly RecordWrite[] {
-    return this.#listed(key).horizons();
+    return this.#records.get(key)?.horizons ?? [];
   }
 
   replaceWrite(key: string, _before: RecordWrite, write: RecordWrite): void {
@@ -197,6 +205,27 @@ export class MemoryState implements FoldTarget, LivingState {
 
   #recordOf(key: string): MemoryRecord {
     return must(this.#records.get(key), 'a record is there once one of its ops is kept');
+  }
+}
+
+function emptyRecord(): MemoryRecord {
+  return {
+    writes: new Map(),
+    listed: undefined,
+    horizons: [],
+    undosByTarget: new Map(),
+    tombstone: undefined,
+    fields: new Map(),
+    counters: new Map(),
+  };
+}
+
+function noteUndo({ undosByTarget }: MemoryRecord, { order, body }: RecordWrite): void {
+  for (const id of readUndo(body) ?? []) {
+    const name = textOfOpId(id);
+    const undos = undosByTarget.get(name);
+    if (undos === undefined) undosByTarget.set(name, [order]);
+    else undos.push(order);
   }
 }
 

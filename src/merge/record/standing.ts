@@ -112,5 +112,6 @@ function nextBelow(
     const value = readRegisterWrites(kind, body)?.fields.get(field);
     if (value !== undefined && !isUndone(target, key, order)) return { order, value };
   }
-  return base !== undefined && prevails(base.order, tombstone) ? base : undefined;
+  if (base === undefined || !prevails(base.order, tombstone)) return undefined;
+  return { order: base.order, value: base.value };
 }
