@@ -114,7 +114,7 @@ export function followJournal(
     uplink?.look();
   });
   const settleAssets = (): Promise<number> => follower.settle();
-  closers.add(letGo(ground, serving, { uplink, ledger, audit, settleAssets }));
+  closers.add(letGo(ground, serving, { uplink, ledger, audit, healing, settleAssets }));
   closers.add(foldHistories(ground, serving));
   closers.add(beforeDark(ground, serving, { power, ledger, settleAssets }));
   if (config.uplink.url !== '') closers.add(sumUp(ground, serving, { power, uplink }));
@@ -141,12 +141,12 @@ function foldHistories({ config, machine }: Ground, { store, door }: Serving): H
 function letGo(
   { config, machine, time }: Ground,
   { journal, door, store, broker }: Serving,
-  parts: Pick<Followers, 'uplink' | 'ledger'> & {
+  parts: Pick<Followers, 'uplink' | 'ledger' | 'healing'> & {
     readonly audit: HubAudit | undefined;
     readonly settleAssets: () => Promise<number>;
   },
 ): Retention {
-  const { uplink, ledger, audit, settleAssets } = parts;
+  const { uplink, ledger, audit, healing, settleAssets } = parts;
   return new Retention({
     journal,
     door,
@@ -158,6 +158,7 @@ function letGo(
     sessions: broker,
     flushLedger: () => ledger.flush(),
     settleAssets,
+    lostLsn: () => healing.pinnedLsn,
     keepMs: config.journal.keepDays * DAY_MS,
     onReleased: (firstLsn, throughLsn) => audit?.trail.pruned(firstLsn, throughLsn),
   });

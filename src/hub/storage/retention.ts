@@ -1,8 +1,8 @@
 /**
  * What of the journal may be released: ops that are receipted (or, without an uplink, older than
  * `keep_days`), folded into the durable store and the blob store, hashed into the durable ledger, numbered by a progress note that
- * stays, and not owed to a device that is away. Whole segments go; the journal decides which those are. When it
- * fills up, devices that are away lose what is oldest, before others lose the right to publish.
+ * stays, and not owed to a device that is away, nor needed to mend damage. Whole segments go; the journal decides which those
+ * are. When it fills up, devices that are away lose what is oldest, before others lose the right to publish.
  */
 import type { Cancel, Clock, Timers } from '../../base/clock.ts';
 import { HubError } from '../../base/errors.ts';
@@ -27,6 +27,8 @@ export interface RetentionOptions {
   readonly flushLedger: () => Promise<Lsn>;
   /** Makes the bytes of assets durable and says how far they have come. */
   readonly settleAssets: () => Promise<Lsn>;
+  /** The oldest damaged LSN that may come back from the region yet: from there on the journal says what it was. */
+  readonly lostLsn: () => Lsn;
   readonly sessions: RetainingSessions;
   readonly keepMs: number;
   /** Whose wall time stamps carry. */
@@ -79,7 +81,8 @@ export class Retention {
     const unneededLsn = this.#releasableLsn();
     if (secondStart === undefined || secondStart > unneededLsn + 1) return;
     if (journal.fillRatio >= FULL_RATIO) sessions.cutThrough(secondStart - 1);
-    const through = Math.min(unneededLsn, sessions.pinnedLsn - 1);
+    const lostLsn = journal.fillRatio >= FULL_RATIO ? Infinity : this.#options.lostLsn();
+    const through = Math.min(unneededLsn, sessions.pinnedLsn - 1, lostLsn - 1);
     if (secondStart > through + 1) return;
     try {
       await journal.whenDurable(door.noteProgress());

@@ -105,6 +105,17 @@ export class Healing implements HealingPort {
     return this.#options.clock.monotonicMs() >= this.#dueMs && this.lacks().length > 0;
   }
 
+  /**
+   * The journal is to be kept from here on, as long as the region may give back what is missing: once its neighbours are
+   * let go of, nobody can tell any more what it was.
+   */
+  get pinnedLsn(): Lsn {
+    const { journal, receiptedLsn } = this.#options;
+    if (receiptedLsn() === undefined || this.#region === 'has-none') return Infinity;
+    const lost = journal.stat().quarantined.filter(({ fromLsn }) => fromLsn >= journal.firstLsn);
+    return Math.min(Infinity, ...lost.map(({ fromLsn }) => fromLsn));
+  }
+
   status(): HealingStatus {
     const holes = this.#options.door.holes.list();
     const lackedOps = holes.reduce((sum, { from, to }) => sum + to - from + 1, 0);
@@ -202,7 +213,9 @@ export class Healing implements HealingPort {
       return;
     }
     const holes = door.holes.list();
-    const mended = quarantined.filter((range) => !holes.some((hole) => touches(hole, range)));
+    // Of what the journal has let go of around it, nobody can say that nothing is missing.
+    const kept = quarantined.filter(({ fromLsn }) => fromLsn >= journal.firstLsn);
+    const mended = kept.filter((range) => !holes.some((hole) => touches(hole, range)));
     if (mended.length > 0) void this.#heal(mended);
   }
 

@@ -25,6 +25,18 @@ class World {
   quarantined = [RANGE];
   receiptedLsn = 8;
   readonly healing: Healing;
+  readonly journal = {
+    firstLsn: 1,
+    lastLsn: 8,
+    stat: () => ({ quarantined: this.quarantined }),
+    onQuarantine: () => undefined,
+    whenDurable: () => Promise.resolve(),
+    cursor: () => this.#cursor(),
+    heal: (range: typeof RANGE) => {
+      this.healed.push(range);
+      this.quarantined = this.quarantined.filter((it) => it !== range);
+    },
+  };
 
   constructor(files = new SimFiles({ random: new SeededRandom(1) })) {
     this.files = files;
@@ -36,18 +48,7 @@ class World {
       clock: this.clock,
       files,
       door: { vector: () => vector, holes: this.holes },
-      journal: {
-        firstLsn: 1,
-        lastLsn: 8,
-        stat: () => ({ quarantined: this.quarantined }),
-        onQuarantine: () => undefined,
-        whenDurable: () => Promise.resolve(),
-        cursor: () => this.#cursor(),
-        heal: (range) => {
-          this.healed.push(range);
-          this.quarantined = this.quarantined.filter((it) => it !== range);
-        },
-      },
+      journal: this.journal,
       receiptedLsn: () => this.receiptedLsn,
       dir: 'uplink',
       timers: this.clock,
@@ -125,5 +126,24 @@ describe('healing', () => {
     world.healing.told([RECORDS, READINGS], { ops: 0, wholeFromLsn: 4 });
     world.healing.told([RECORDS, READINGS], undefined);
     assert.equal(world.healing.status().lackedOps, 6);
+  });
+
+  test('keeps the journal while the region may give back, and no longer', async () => {
+    const world = new World();
+    await world.begin();
+    assert.equal(world.healing.pinnedLsn, 3);
+    world.healing.told([RECORDS, READINGS], { ops: 0, wholeFromLsn: 4 });
+    assert.equal(world.healing.pinnedLsn, Infinity);
+  });
+
+  test('calls nothing healed around which the journal has let go', async () => {
+    const world = new World();
+    world.journal.firstLsn = 6;
+    await world.begin();
+    world.fill(1, 2, 3, 4, 5);
+    for (const { lane, from, to } of world.holes.list()) world.holes.drop(lane, from, to);
+    await world.clock.advance(30_000);
+    assert.deepEqual(world.healed, []);
+    assert.equal(world.healing.pinnedLsn, Infinity);
   });
 });

@@ -18,6 +18,7 @@ async function round(state: {
   fillRatio: number;
   summedUp?: number;
   gathered?: number;
+  lostLsn?: number;
 }): Promise<World> {
   const clock = new SimClock(Date.UTC(2026, 2, 1));
   const released: number[] = [];
@@ -52,6 +53,7 @@ async function round(state: {
     settleStore: () => Promise.resolve(250),
     flushLedger: () => Promise.resolve(250),
     settleAssets: () => Promise.resolve(state.gathered ?? 250),
+    lostLsn: () => state.lostLsn ?? Infinity,
     keepMs: 0,
   });
   retention.look();
@@ -72,6 +74,12 @@ test('what a session still has to read stays, and all behind it', async () => {
 test('nothing goes that the file of sessions does not cover', async () => {
   const { released } = await round({ pinnedLsn: Infinity, fillRatio: 0.1, summedUp: 120 });
   assert.deepEqual(released, [120]);
+});
+
+test('nothing goes that tells what damage took, until the journal needs the room', async () => {
+  const lost = { pinnedLsn: Infinity, lostLsn: 140 };
+  assert.deepEqual((await round({ ...lost, fillRatio: 0.1 })).released, [139]);
+  assert.deepEqual((await round({ ...lost, fillRatio: 0.6 })).released, [250]);
 });
 
 test('nothing goes whose bytes the blob store has not gathered', async () => {
