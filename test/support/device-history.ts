@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 
 import { below } from '../../src/base/random.ts';
 import type { Device } from '../../src/client/device.ts';
+import { messageOf } from '../../src/base/errors.ts';
 import { decodeEntry } from '../../src/model/entry.ts';
 import { DeviceWorld } from './device-world.ts';
 import { digestOfDevice } from './devices.ts';
@@ -65,10 +66,21 @@ function makeSomething(device: Device, step: number, dice: (limit: number) => nu
       return device.record(key).remove().id;
     case 3: {
       const own = device.history(key).find(({ isOwn, isUndone }) => isOwn && !isUndone);
-      if (own !== undefined) return device.undo(key, own.id, true).id;
+      const undone = own === undefined ? undefined : undo(device, key, own.id);
+      if (undone !== undefined) return undone;
       break;
     }
     default:
   }
   return device.record(key).set({ [`f${dice(3)}`]: step }).id;
+}
+
+/** Undefined where a horizon has taken the op in the meantime. */
+function undo(device: Device, key: string, id: string): string | undefined {
+  try {
+    return device.undo(key, id, true).id;
+  } catch (error) {
+    assert.match(messageOf(error), /before the horizon/);
+    return undefined;
+  }
 }

@@ -6,6 +6,7 @@ import { SILENT_LOG } from '../../src/base/log.ts';
 import { below } from '../../src/base/random.ts';
 import { Device } from '../../src/client/device.ts';
 import type { LinkHandlers, OpenLink } from '../../src/client/link.ts';
+import { Horizons } from '../../src/hub/storage/horizons.ts';
 import { HlcClock } from '../../src/model/hlc.ts';
 import { SimClock } from '../../src/platform/sim/clock.ts';
 import { SeededRandom } from '../../src/platform/sim/random.ts';
@@ -21,6 +22,7 @@ import { openStore } from './stores.ts';
 const START_MS = 1_800_000_000_000;
 const DELAY_MS_MAX = 40;
 const SYNC_MS = 5;
+const OPS_KEPT = 6;
 
 interface SimLink {
   readonly name: string;
@@ -41,6 +43,8 @@ export class DeviceWorld {
   readonly journal = new DoorJournal();
   readonly store: Store;
   readonly members: Member[] = [];
+  /** So short that records outgrow it all the time. */
+  readonly horizons: Horizons;
   /** Whether a cut may come at any message. */
   isRough = true;
   cuts = 0;
@@ -62,6 +66,14 @@ export class DeviceWorld {
       log: SILENT_LOG,
     });
     this.#pulls = this.#openPulls();
+    this.horizons = new Horizons({
+      store: { state: this.store, fault: undefined },
+      door,
+      limits: { opsMax: OPS_KEPT, editsMax: 1_000_000 },
+      timers: this.clock,
+      log: SILENT_LOG,
+      periodMs: 1_000,
+    });
   }
 
   async add(name: string): Promise<Device> {
@@ -109,6 +121,7 @@ export class DeviceWorld {
 
   async close(): Promise<void> {
     for (const { device } of this.members) await device.close();
+    this.horizons.close();
     this.#pulls.close();
     this.store.close();
   }
