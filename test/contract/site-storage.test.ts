@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, test } from 'vitest';
 
 import { hexOf, textOf } from '../../src/base/bytes.ts';
 import type { TreeHead } from '../../src/batch/manifest.ts';
+import type { Hello } from '../../src/batch/messages.ts';
 import type { SealContext } from '../../src/batch/seal-batch.ts';
 import { TreeHasher } from '../../src/ledger/merkle.ts';
 import type { BatchId } from '../../src/batch/batch-id.ts';
@@ -181,6 +182,33 @@ describe.each(STORAGES.kinds)('site storage: %s', (_name, make) => {
     await place.close();
   });
 
+  test('a batch whose predecessor the hub no longer has is kept at once, and says so', async () => {
+    const place = await placeOf(await make());
+    const lost = await batchOf(stampedOps(1, 3));
+    const next = await batchOf(stampedOps(4, 6), { previous: lost.id });
+    await place.site.heard(helloOf(1, [next.id]));
+    const kept = await keepBatch(place.site, next);
+    assert.ok(kept.kind === 'kept' && kept.facts.isLoose);
+    await place.close();
+  });
+
+  test('of two batches that a hub still has, the later one leaves no gap, however they come', async () => {
+    const place = await placeOf(await make());
+    const tree = treesOf();
+    const first = await batchOf(stampedOps(1, 3), { ...told(tree.at(3)) });
+    const next = await batchOf(stampedOps(4, 6), { ...told(tree.at(6)), previous: first.id });
+    await place.site.heard(helloOf(1, [first.id, next.id]));
+    const early = await keepBatch(place.site, next);
+    if (early.kind === 'later') {
+      const kept = await keepBatch(place.site, first);
+      assert.ok(kept.kind === 'kept');
+      assert.deepEqual(kept.freed, [next.id]);
+      const late = await keepComplete(place.site, next.id);
+      assert.ok(late.kind === 'kept' && late.facts.history === 'agrees' && !late.facts.isLoose);
+    }
+    await place.close();
+  });
+
   test('a hub cannot tell another history than before', async () => {
     const place = await placeOf(await make());
     const tree = treesOf();
@@ -261,18 +289,7 @@ describe.each(STORAGES.kinds)('site storage: %s', (_name, make) => {
     const [chunk] = chunksOf(batch.bytes);
     assert.ok(chunk !== undefined);
     await place.site.put(HUB_ID, batch.id, chunk);
-    const hello = (nonce: number, spooled: BatchId[]) =>
-      place.site.heard({
-        hub: HUB_ID,
-        site: SITE,
-        publicKey: HUB.publicKey,
-        nonce: new Uint8Array(8).fill(nonce),
-        software: 'x',
-        formats: [1],
-        compressions: ['none'],
-        encodings: ['rows'],
-        spooled,
-      });
+    const hello = (nonce: number, spooled: BatchId[]) => place.site.heard(helloOf(nonce, spooled));
     assert.deepEqual(await hello(1, []), [batch.id]);
     assert.deepEqual(await hello(2, [batch.id]), [batch.id]);
     assert.deepEqual(await hello(3, []), []);
@@ -280,6 +297,20 @@ describe.each(STORAGES.kinds)('site storage: %s', (_name, make) => {
     await place.close();
   });
 });
+
+function helloOf(nonce: number, spooled: readonly BatchId[]): Hello {
+  return {
+    hub: HUB_ID,
+    site: SITE,
+    publicKey: HUB.publicKey,
+    nonce: new Uint8Array(8).fill(nonce),
+    software: 'x',
+    formats: [1],
+    compressions: ['none'],
+    encodings: ['rows'],
+    spooled,
+  };
+}
 
 /** What the outbox adds for a hub with a ledger. */
 function told(tree: TreeHead): Partial<SealContext> {

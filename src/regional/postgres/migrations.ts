@@ -6,7 +6,7 @@ import { HubError } from '../../base/errors.ts';
 import type { Database, Sql } from '../../platform/network/postgres.ts';
 import { REGIONAL_SCHEMA } from '../../versions.ts';
 import { DOWN_TABLES, LACKS } from './down/down-tables.ts';
-import { DOC_TABLE, FUNCTIONS, STAMPS, TABLES } from './tables.ts';
+import { DOC_TABLE, FUNCTIONS, SPOOLED, STAMPS, TABLES } from './tables.ts';
 import { VIEWS } from './views.ts';
 
 /** What leads from each version to the next; the first one makes all. */
@@ -16,6 +16,7 @@ const STEPS: readonly string[] = [
   STAMPS,
   DOWN_TABLES,
   LACKS,
+  SPOOLED,
 ];
 
 const FRAME = `

@@ -4,7 +4,8 @@
  * transaction with it, and the next one begins anew.
  *
  * Of one hub the batches of a class are kept in their order: workers finish in any order, and a batch that came before its
- * predecessor would leave a gap in the hub's history for good. One whose predecessor is not known waits for it a little.
+ * predecessor would leave a gap in the hub's history for good. One whose predecessor is not known waits for it, as long as
+ * the hub may still send it.
  */
 import { concatBytes, EMPTY_BYTES } from '../../base/bytes.ts';
 import type { BatchId } from '../../batch/batch-id.ts';
@@ -21,8 +22,11 @@ import type { KeyBook } from './key-book.ts';
 import { loadTree, saveTree } from './ledger-tables.ts';
 import type { Partitions } from './partitions.ts';
 
-/** How long a batch waits for the one before it. */
-export const ORDER_WAIT_S = 5;
+/**
+ * How long a batch waits for the one before it, where nobody knows whether the hub still has that: longer than a hub takes
+ * to find out that chunks were lost with a worker, and to greet anew.
+ */
+export const ORDER_WAIT_S = 90;
 
 const TAKE = `
   SELECT p.total, k.public_key, p.complete_at < now() - interval '${ORDER_WAIT_S} s' AS has_waited
@@ -37,9 +41,13 @@ const LOCK_HUB =
 const KNOWN = `
   SELECT (SELECT receipt FROM heliograph.receipt WHERE site_id = $1 AND hub = $2 AND batch = $3) AS receipt,
     EXISTS (SELECT FROM heliograph.receipt WHERE site_id = $1 AND hub = $2 AND batch = $4)
-    OR EXISTS (SELECT FROM heliograph.parked WHERE site_id = $1 AND hub = $2 AND batch = $4) AS has_previous`;
+    OR EXISTS (SELECT FROM heliograph.parked WHERE site_id = $1 AND hub = $2 AND batch = $4) AS has_previous,
+    EXISTS (SELECT FROM heliograph.contact WHERE site_id = $1 AND hub = $2
+      AND $3 = ANY (spooled) AND $4 <> ALL (spooled)) AS is_forgotten,
+    EXISTS (SELECT FROM heliograph.contact WHERE site_id = $1 AND hub = $2 AND $4 = ANY (spooled)) AS is_promised`;
 const WAIT = `
-  UPDATE heliograph.part SET waits_for = $4 WHERE site_id = $1 AND hub = $2 AND batch = $3`;
+  UPDATE heliograph.part SET waits_for = $4, complete_at = clock_timestamp()
+  WHERE site_id = $1 AND hub = $2 AND batch = $3`;
 const FREED = `
   SELECT batch FROM heliograph.part WHERE site_id = $1 AND hub = $2 AND waits_for = $3 AND have = total`;
 /** Keeps a batch and its receipt, and counts it for its hub. */
@@ -135,7 +143,11 @@ class PgClaim implements Claim {
     const isLoose = previous !== undefined && known?.['has_previous'] !== true;
     const earlier = known?.['receipt'] as Uint8Array | null;
     if (earlier !== null) return this.#repeat(earlier, manifest);
-    if (isLoose && !this.#hasWaited) {
+    // The hub has this one and not the one before it: that was receipted, and this database has lost it.
+    const isForgotten = known?.['is_forgotten'] === true;
+    // The hub has said that it still has the one before: it will come, however long that takes.
+    const isPromised = known?.['is_promised'] === true;
+    if (isLoose && !isForgotten && (isPromised || !this.#hasWaited)) {
       await sql.query(WAIT, [siteId, hub, id, previous]);
       await sql.commit();
       return { kind: 'later' };

@@ -41,9 +41,14 @@ const KEY_OF = 'SELECT public_key FROM heliograph.hub_key WHERE site_id = $1 AND
 /** \`nonce\` as it was before. */
 const HEAR = `
   WITH before AS (SELECT nonce FROM heliograph.contact WHERE site_id = $1 AND hub = $2),
-    after AS (INSERT INTO heliograph.contact AS c (site_id, hub, nonce, software, heard_at) VALUES ($1, $2, $3, $4, now())
-      ON CONFLICT (site_id, hub) DO UPDATE SET nonce = excluded.nonce, software = excluded.software, heard_at = now())
+    after AS (INSERT INTO heliograph.contact AS c (site_id, hub, nonce, software, spooled, heard_at)
+      VALUES ($1, $2, $3, $4, $5::text[], now()) ON CONFLICT (site_id, hub) DO UPDATE
+      SET nonce = excluded.nonce, software = excluded.software, spooled = excluded.spooled, heard_at = now())
   SELECT nonce IS NOT NULL AND nonce <> $3 AS is_new FROM before`;
+/** Batches that wait for one that the hub no longer has: it will not come. */
+const WAITS_IN_VAIN = `
+  UPDATE heliograph.part SET waits_for = NULL
+  WHERE site_id = $1 AND hub = $2 AND waits_for <> ALL ($3::text[]) AND batch = ANY ($3::text[])`;
 const GIVEN_UP = `
   WITH gone AS (
     SELECT batch FROM heliograph.part WHERE site_id = $1 AND hub = $2 AND batch <> ALL ($3::text[])
@@ -123,10 +128,13 @@ export class PgSite implements SiteStorage {
 
   heard({ hub, nonce, software, spooled }: Hello): Promise<BatchId[]> {
     return this.#database.patiently(async () => {
-      const [row] = await this.#database.query(HEAR, [this.#siteId, hub, nonce, software]);
+      const named = textArray(spooled);
+      const values = [this.#siteId, hub, nonce, software, named];
+      const [row] = await this.#database.query(HEAR, values);
       // The first hello we hear may be an old one that the broker kept: only a later one speaks of now.
       if (row?.['is_new'] === true) {
-        await this.#database.query(GIVEN_UP, [this.#siteId, hub, textArray(spooled)]);
+        await this.#database.query(GIVEN_UP, [this.#siteId, hub, named]);
+        await this.#database.query(WAITS_IN_VAIN, [this.#siteId, hub, named]);
       }
       const rows = await this.#database.query(UNDERWAY, [this.#siteId, hub]);
       return rows.map(({ batch }) => batch as BatchId);

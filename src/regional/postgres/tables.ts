@@ -114,6 +114,9 @@ CREATE TABLE heliograph.doc (key_id int PRIMARY KEY, heads bytea NOT NULL, state
 /** Version 3: HLC and hub of the stamp that counts, of the ops on records. */
 export const STAMPS = 'ALTER TABLE heliograph.record_write ADD COLUMN stamp bytea;';
 
+/** Version 6: batches that a hub still has, by its newest hello. */
+export const SPOOLED = 'ALTER TABLE heliograph.contact ADD COLUMN spooled text[];';
+
 /**
  * Keeps a chunk, in one round trip. Of two layouts the newer counts, so that a forged chunk does not bar the way for good.
  * Where a new batch finds no room, those of its hub untouched for longest go. The row of the batch is locked, so
