@@ -60,14 +60,18 @@ function hubRow(hub, nowMs) {
   const silentMs = nowMs - at;
   const heard = at === 0 ? 'never' : duration(silentMs / 1000);
   const { ops, bytes: size, oldestS } = hub.backlog;
+  // A hub that was heard and has not told its log yet: nothing is known, which is not the same as nothing there.
+  const isTold = hub.saidAt !== null;
+  const waiting = ops === 0 ? 'nothing' : `${ops} ops, ${bytes(size)}`;
+  const faults = hub.faults.length === 0 ? 'none' : hub.faults.join('; ');
   const cells = [
     [heard, silentMs > SILENT_MS ? 'bad' : ''],
     [hub.state ?? DASH, hub.state === null ? '' : `state-${hub.state} of-state`],
     [hub.socPct === null ? DASH : `${Math.round(hub.socPct)} %`, ''],
-    [ops === 0 ? 'nothing' : `${ops} ops, ${bytes(size)}`, ''],
+    [isTold ? waiting : DASH, ''],
     [ops === 0 ? '' : duration(oldestS), ''],
     [hub.clock ?? DASH, hub.clock === 'unknown' ? 'bad' : ''],
-    [hub.faults.length === 0 ? 'none' : hub.faults.join('; '), hub.faults.length > 0 ? 'bad' : ''],
+    [isTold ? faults : DASH, hub.faults.length > 0 ? 'bad' : ''],
   ];
   for (const [content, className] of cells) row.append(text('td', content, className));
   return row;
