@@ -82,19 +82,19 @@ export function conflictsIn(
   const web = new Web(nodes);
   const known = web.knownTo(winner);
   const surpassed = new Set<FieldNode>();
-  const candidates: { readonly node: FieldNode; readonly knewWinner: boolean }[] = [];
+  const candidates: { readonly loser: FieldNode; readonly knewWinner: boolean }[] = [];
   for (const node of others) {
     // What somebody knows who is known himself, the other one knows as well.
     if (known.has(node) || surpassed.has(node)) continue;
     const reached = web.knownTo(node);
     for (const each of reached) surpassed.add(each);
-    candidates.push({ node, knewWinner: reached.has(winner) });
+    candidates.push({ loser: node, knewWinner: reached.has(winner) });
   }
   return candidates
-    .filter(({ node }) => !surpassed.has(node))
-    .map(({ node, knewWinner }) => {
+    .filter(({ loser }) => !surpassed.has(loser))
+    .map(({ loser, knewWinner }) => {
       const kind = knewWinner ? 'overruled' : 'concurrent';
-      return { field, kind, winner: winner.order, loser: node.order };
+      return { field, kind, winner: winner.order, loser: loser.order };
     });
 }
 
