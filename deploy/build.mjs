@@ -1,10 +1,11 @@
 /**
- * Makes `dist/` from the sources: `node deploy/build.mjs`. Each thing that is started or imported is one file: the
- * program, the maker of previews (a process of its own), the SDK for Node, the SDK for pages, and the notebook.
+ * Makes `dist/` from the sources: `node deploy/build.mjs`. What is started or imported is one file: the program with all
+ * commands, the maker of previews (a process of its own), the SDK for Node, the SDK for pages, and the notebook. What runs a
+ * node is some files, in the order in which it needs them.
  *
- * One file, because a hub starts on a slow card. Read module by module, the program spends half of its start in
- * the loader: 250 files to find, read and link before the first device is served. Names and lines stay as they are, so
- * that a stack trace can be read.
+ * Few files, because a hub starts on a slow card. Read module by module, the program spends half of its start in
+ * the loader: 250 files to find, read and link before the first device is served. Not one, because V8 looks at every line of
+ * a file before it runs the first. Names and lines stay as they are, so that a stack trace can be read.
  */
 import { copyFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -35,6 +36,17 @@ const keptPackages = {
   },
 };
 
+/** The entry leaves the programs where they are. */
+const programsBeside = {
+  name: 'programs-beside',
+  setup(bundle) {
+    bundle.onResolve({ filter: /^\.\/program-\w+\.ts$/ }, ({ path }) => ({
+      path: path.replace(/\.ts$/, '.js'),
+      external: true,
+    }));
+  },
+};
+
 const shared = { bundle: true, format: 'esm', legalComments: 'none', logLevel: 'warning' };
 const inNode = {
   ...shared,
@@ -49,8 +61,25 @@ const inBrowsers = { ...shared, platform: 'browser', target: ['es2022'], minify:
 
 rmSync(dist, { recursive: true, force: true });
 await build({
+  ...shared,
+  platform: 'node',
+  entryPoints: [join(root, 'src/main.ts')],
+  outfile: join(dist, 'main.js'),
+  plugins: [programsBeside],
+});
+await build({
   ...inNode,
-  entryPoints: [join(root, 'src/main.ts'), join(root, 'src/assets/previews/make-preview.ts')],
+  entryPoints: [join(root, 'src/program-node.ts')],
+  outdir: dist,
+  splitting: true,
+  chunkNames: 'node-[name]-[hash]',
+  plugins: [keptPackages],
+});
+await build({
+  ...inNode,
+  entryPoints: ['program-all.ts', 'assets/previews/make-preview.ts'].map((path) =>
+    join(root, 'src', path),
+  ),
   outbase: join(root, 'src'),
   outdir: dist,
   plugins: [keptPackages],

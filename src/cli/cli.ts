@@ -1,6 +1,6 @@
 /**
  * Finds the command that was typed, runs it, and turns what goes wrong into a message and an exit code. A
- * failed assertion is a bug and passes through: main.ts lets it end the process.
+ * failed assertion is a bug and passes through: program.ts lets it end the process.
  */
 import { closest } from '../base/closest.ts';
 import { type FaultCode, HubError } from '../base/errors.ts';

@@ -8,6 +8,7 @@ import { ASSET_COMMANDS } from './assets/commands.ts';
 import { BENCH_COMMANDS } from './bench/commands.ts';
 import { ENROL_COMMANDS } from './enrol/commands.ts';
 import { HUB_OPTIONS } from './hub-api.ts';
+import { NODE_COMMANDS } from './node-commands.ts';
 import { REGION_COMMANDS } from './region/region-commands.ts';
 
 const JSON_OPTION = { help: 'as one JSON document' };
@@ -28,21 +29,7 @@ const RECORD_KEY = { name: 'KEY', help: 'key of the record, such as order/17' };
 const ASKING_OPTIONS = { ...HUB_OPTIONS, json: JSON_OPTION };
 
 export const COMMANDS: readonly Command[] = [
-  {
-    name: 'run',
-    summary: 'the hub: serves devices until it is stopped',
-    options: CONFIG_OPTIONS,
-    notes: 'Prints one line `ready` with its addresses when devices can connect; logs to stderr.',
-    load: async () => (await import('./run.ts')).runHub,
-  },
-  {
-    name: 'regional run',
-    summary: 'the regional node: takes what hubs send, until it is stopped',
-    options: CONFIG_OPTIONS,
-    notes:
-      'Prints one line `ready` with its addresses; keeps its files below `regional` of the data directory.',
-    load: async () => (await import('./run.ts')).runRegion,
-  },
+  ...NODE_COMMANDS,
   ...REGION_COMMANDS,
   {
     name: 'demo',

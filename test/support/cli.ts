@@ -1,4 +1,4 @@
-/** Runs commands as main.ts would, in a world of memory. */
+/** Runs commands as program.ts would, in a world of memory. */
 import assert from 'node:assert/strict';
 
 import { runCli } from '../../src/cli/cli.ts';
