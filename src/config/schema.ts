@@ -104,7 +104,11 @@ const broker = section('MQTT for the devices of the site.', {
     { min: 1, max: 4096, unit: 'MiB' },
     'Memory of messages that are not in the journal and wait for subscribers, all together.',
   ),
-  inflight_max: number(100, { min: 1, max: 65_535 }, 'Unacknowledged messages towards one client.'),
+  inflight_max: number(
+    1000,
+    { min: 1, max: 65_535 },
+    'Unacknowledged messages towards one client; fewer make a long queue slow to deliver.',
+  ),
   retained_max: number(10_000, { min: 0, max: 1_000_000 }, 'Retained messages.'),
   retained_mib_max: number(
     32,

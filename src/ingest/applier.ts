@@ -1,6 +1,6 @@
 /**
  * Folds the journal into the store, behind the acknowledgements. It follows the durable end of the journal,
- * never beyond, in slices of a few milliseconds, so that sockets and commits get their turns.
+ * never beyond, in slices of a millisecond, so that sockets and commits get their turns.
  *
  * - While the journal grows, the applier takes a twentieth of the time and falls behind; when it rests, all
  *   of it, or a quarter where the event loop is busy with other work (the queue of a subscriber that came back). The further behind, the larger its share, so that it catches up before the journal is full.
@@ -50,7 +50,7 @@ export interface ApplierOptions {
   readonly onFault: (fault: HubError) => void;
 }
 
-const SLICE_MS = 4;
+const SLICE_MS = 1;
 const LINGER_MS = 50;
 /** Entries between two looks at the clock. */
 const BATCH_ENTRIES = 64;

@@ -49,7 +49,7 @@ export interface GroupCommitOptions {
 }
 
 /** Most turns of the event loop that a group waits for company. */
-const SETTLE_TURNS_MAX = 4;
+const SETTLE_TURNS_MAX = 8;
 /** A group that has gathered so much is committed, however long its entries may wait. */
 const LINGER_BYTES_MAX = 256 * 1024;
 /** A longer linger is meant to spare the card, and is kept whatever comes. */
