@@ -23,10 +23,15 @@ async function command(...args: readonly string[]): Promise<string> {
   return run.lines.join('\n');
 }
 
+/** Has the hub open a session. One whose session was still open may be starting anew already, and needs no waking. */
 async function wake(hub: RunningHub, word: string): Promise<void> {
-  const client = await connectAsync(hub.mqttUrl, { reconnectPeriod: 0 });
-  await client.publishAsync('wake', word, { qos: 1 });
-  await client.endAsync();
+  try {
+    const client = await connectAsync(hub.mqttUrl, { reconnectPeriod: 0 });
+    await client.publishAsync('wake', word, { qos: 1 });
+    await client.endAsync();
+  } catch (error) {
+    assert.match(String(error), /ECONNREFUSED|closed/i);
+  }
 }
 
 test('a hub takes what it may, starts anew with it by itself, and says what it made of it', async () => {
@@ -44,8 +49,7 @@ test('a hub takes what it may, starts anew with it by itself, and says what it m
   const fields = ['log_level="debug"', 'power.capacity_wh=512', 'capture=[]'];
   const args = fields.flatMap((field) => ['--field', field]);
   assert.match(await command('regional', 'config', ...at, ...args), /is stored here/);
-  // Where a session is still open, it has started anew before this.
-  await wake(first, 'second').catch(() => undefined);
+  await wake(first, 'second');
 
   // It ends and begins within its process, on new ports here; its command says which.
   const again = await eventually(
