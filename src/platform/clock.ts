@@ -98,12 +98,25 @@ function waitFor(delayMs: number, callback: () => void): Cancel {
     cancel = cancelOf(setTimeout(step, stepMs), clearTimeout);
   }
   function step(): void {
-    const leftMs = dueMs - performance.now();
-    if (leftMs > 0) wait(leftMs);
+    if (dueMs > momentOfTurn()) wait(dueMs - performance.now());
     else callback();
   }
   wait(delayMs);
   return () => cancel();
+}
+
+let turnMs: number | undefined;
+
+/**
+ * All timers of a turn are judged by one moment. Each by its own, a later one could be found due a microsecond after an earlier
+ * one was sent to wait again.
+ */
+function momentOfTurn(): number {
+  if (turnMs === undefined) {
+    turnMs = performance.now();
+    setImmediate(() => (turnMs = undefined));
+  }
+  return turnMs;
 }
 
 function cancelOf<T>(handle: T, clear: (handle: T) => void): Cancel {

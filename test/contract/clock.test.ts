@@ -53,14 +53,15 @@ describe.each(Object.entries(KINDS))('%s', (_, open) => {
     assert.ok(waitedMs !== undefined && waitedMs >= 74, `${waitedMs} ms`);
   });
 
-  test('timers run in order of time', async () => {
+  test('timers run in order of time and, at the same time, of setting', async () => {
     const { timers, pass, grainMs } = open();
     const ran: string[] = [];
     timers.after(20 * grainMs, () => ran.push('late'));
     timers.after(5 * grainMs, () => ran.push('early'));
+    timers.after(5 * grainMs, () => ran.push('early too'));
     timers.soon(() => ran.push('soon'));
     await pass(40 * grainMs);
-    assert.deepEqual(ran, ['soon', 'early', 'late']);
+    assert.deepEqual(ran, ['soon', 'early', 'early too', 'late']);
   });
 
   test('a cancelled timer does not run; cancelling twice or late does nothing', async () => {
