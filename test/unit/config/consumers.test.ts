@@ -16,7 +16,7 @@ import { openHub } from '../../../src/hub/hub.ts';
 import { openRegion } from '../../../src/region/region.ts';
 import { addUser } from '../../../src/security/users.ts';
 import { configFor, machine } from '../../support/data-dir.ts';
-import { ROOT } from '../../support/spawn.ts';
+import { freePort, ROOT } from '../../support/spawn.ts';
 import { tempDir } from '../../support/temp-dir.ts';
 import { TLS_CERT, TLS_KEY } from '../../support/tls-fixture.ts';
 
@@ -79,7 +79,7 @@ test('every key has a reader', async () => {
     ...config,
     broker: {
       ...config.broker,
-      tlsPort: 65_535 - Math.floor(Math.random() * 20_000),
+      tlsPort: await freePort(),
       tlsCertFile: join(dir, 'cert.pem'),
       tlsKeyFile: join(dir, 'key.pem'),
     },
