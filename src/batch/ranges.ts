@@ -64,6 +64,24 @@ export class RangeSet {
   }
 }
 
+/** Ranges in any order, that may overlap, in the canonical form. */
+export function canonicalRanges(ranges: readonly LaneRange[]): LaneRange[] {
+  const sorted = ranges.toSorted((a, b) => {
+    const [laneA, laneB] = [laneOf(a.origin, a.class), laneOf(b.origin, b.class)];
+    return laneA === laneB ? a.from - b.from : laneA < laneB ? -1 : 1;
+  });
+  const list: LaneRange[] = [];
+  for (const range of sorted) {
+    const last = list.at(-1);
+    const isNext =
+      last?.origin === range.origin && last.class === range.class && range.from <= last.to + 1;
+    if (last !== undefined && isNext)
+      list[list.length - 1] = { ...last, to: Math.max(last.to, range.to) };
+    else list.push(range);
+  }
+  return list;
+}
+
 /** What is in the first ranges and not in the others. */
 export function subtractRanges(
   ranges: readonly LaneRange[],

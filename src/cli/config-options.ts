@@ -6,7 +6,7 @@ import {
   formatMistake,
   loadConfig,
 } from '../config/config.ts';
-import { readRemoteConfig, REMOTE_FILE } from '../config/remote.ts';
+import { readRemoteConfig, REMOTE_FILE, type RemoteValues } from '../config/remote.ts';
 import type { Config } from '../config/schema.ts';
 import type { Args, OptionSpec } from './args.ts';
 import type { CliIo } from './io.ts';
@@ -36,20 +36,25 @@ export function configOf(args: Args, io: Pick<CliIo, 'env' | 'files'>): Config {
 /** The same, with where each value comes from. What the region has set is in the data directory of the hub. */
 export function loadedConfigOf(args: Args, io: Pick<CliIo, 'env' | 'files'>): LoadedConfig {
   const input = configInputOf(args, io);
-  const own = loaded(input);
-  const { values } = readRemoteConfig(bytesOf(io, `${own.config.data}/${REMOTE_FILE}`)) ?? {};
-  return values === undefined ? own : loaded({ ...input, remote: values });
+  const own = ownConfig(input);
+  const remote = readRemoteConfig(bytesOf(io, `${own.config.data}/${REMOTE_FILE}`));
+  return withRemote(own, input, remote?.values);
 }
 
-function loaded(input: ConfigInput): LoadedConfig {
+/** Without what the region has set; throws `ConfigError`. */
+export function ownConfig(input: ConfigInput): LoadedConfig {
   const outcome = loadConfig(input);
   if (outcome.kind === 'invalid') throw new ConfigError(outcome.mistakes);
   return outcome;
 }
 
-/** Without what the region has set; throws `ConfigError`. */
-export function ownConfigOf(args: Args, io: Pick<CliIo, 'env' | 'files'>): Config {
-  return loaded(configInputOf(args, io)).config;
+/** `own`, which was read from `input`, with what the region has set above it; throws `ConfigError`. */
+export function withRemote(
+  own: LoadedConfig,
+  input: ConfigInput,
+  values: RemoteValues | undefined,
+): LoadedConfig {
+  return values === undefined ? own : ownConfig({ ...input, remote: values });
 }
 
 export function configInputOf(args: Args, io: Pick<CliIo, 'env' | 'files'>): ConfigInput {

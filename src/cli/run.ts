@@ -5,6 +5,7 @@ import { pause } from '../base/clock.ts';
 import {
   readRemoteConfig,
   REMOTE_FILE,
+  type RemoteValues,
   tryRemoteConfig,
   writeRemoteConfig,
 } from '../config/remote.ts';
@@ -13,7 +14,7 @@ import type { HubAddresses } from '../hub/listeners.ts';
 import { type Machine, thisMachine } from '../machine.ts';
 import { feedWatchdog } from '../platform/systemd.ts';
 import type { Args } from './args.ts';
-import { ConfigError, configInputOf, configOf, ownConfigOf } from './config-options.ts';
+import { ConfigError, configInputOf, ownConfig, withRemote } from './config-options.ts';
 import { type CliIo, EXIT, type ExitCode } from './io.ts';
 
 const TRY_AGAIN_MS = 1_000;
@@ -31,34 +32,40 @@ export async function runHub(args: Args, io: CliIo): Promise<ExitCode> {
   const { openHub } = await import('../hub/hub.ts');
   for (;;) {
     const input = configInputOf(args, io);
-    const remote = tryRemote(args, io);
+    const own = ownConfig(input);
+    const remote = tryRemote(own.config.data, io);
     const open = (config: Config, machine: Machine): Promise<RunningNode> =>
       openHub(config, machine, input);
     try {
-      const exit = await runNode('hub', open, configOf(args, io), io);
+      const { config } = withRemote(own, input, remote.values);
+      const exit = await runNode('hub', open, config, io);
       if (exit !== 'again') return exit;
     } catch (error) {
       // It comes up without what the region has set, or with it at the next try.
       const isHeld = error instanceof HubError && error.code === 'data.locked';
-      if (!remote || isHeld || error instanceof ConfigError) throw error;
+      if (!remote.isTry || isHeld || error instanceof ConfigError) throw error;
       io.stderr(`${messageOf(error)}\n`);
       await pause(io.timers, TRY_AGAIN_MS);
     }
   }
 }
 
-/** Counts a start with settings of the region that are not proven yet; whether there are any. */
-function tryRemote(args: Args, io: CliIo): boolean {
-  const path = `${ownConfigOf(args, io).data}/${REMOTE_FILE}`;
-  const known = readRemoteConfig(io.files.read(path));
-  if (known?.state !== 'new') return false;
-  io.files.replace(path, writeRemoteConfig(tryRemoteConfig(known)));
-  return true;
+/** What the region has set. Where that is not proven yet, this start counts as a try. */
+function tryRemote(
+  data: string,
+  { files }: CliIo,
+): { readonly values: RemoteValues | undefined; readonly isTry: boolean } {
+  const path = `${data}/${REMOTE_FILE}`;
+  const known = readRemoteConfig(files.read(path));
+  if (known?.state !== 'new') return { values: known?.values, isTry: false };
+  const tried = tryRemoteConfig(known);
+  files.replace(path, writeRemoteConfig(tried));
+  return { values: tried.values, isTry: true };
 }
 
 export async function runRegion(args: Args, io: CliIo): Promise<ExitCode> {
   const { openRegion } = await import('../region/region.ts');
-  const exit = await runNode('region', openRegion, ownConfigOf(args, io), io);
+  const exit = await runNode('region', openRegion, ownConfig(configInputOf(args, io)).config, io);
   return exit === 'again' ? EXIT.failed : exit;
 }
 

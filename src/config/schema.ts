@@ -404,5 +404,3 @@ export const SCHEMA = {
 };
 
 export type Config = ConfigOf<typeof SCHEMA>;
-export type CaptureRow = Config['capture'][number];
-export type GrantRow = Config['grant'][number];

@@ -360,7 +360,7 @@ export class Door {
 
   /** Why the device may not speak for this op's origin; binds the origin to the first device that does. */
   #strangerReason(op: Op, device: string): Rejection | undefined {
-    if (op.class === LOG || op.kind === CONTROL) return never('written by hubs alone');
+    if (op.class === LOG || op.kind === CONTROL) return never('hubs write class log and horizons');
     if (op.origin === this.#options.hub) return never('the origin is this hub');
     const owner = this.#deviceByOrigin.get(op.origin);
     if (owner === device) return undefined;

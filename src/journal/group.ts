@@ -93,8 +93,3 @@ export class Group {
     this.usedBytes = BLOCK_HEAD_BYTES;
   }
 }
-
-/** Bytes of a block that holds one entry of `entryBytes`. */
-export function loneBlockBytes(entryBytes: number, sealer: Sealer): number {
-  return BLOCK_HEAD_BYTES + ENTRY_HEAD_BYTES_MAX + entryBytes + sealer.overheadBytes;
-}

@@ -12,9 +12,9 @@ import { foldRecord } from '../../src/merge/record/fold-record.ts';
 import { LOG } from '../../src/model/class.ts';
 import { CONTROL } from '../../src/model/op.ts';
 import type { Origin } from '../../src/model/origin.ts';
+import { sha256Hasher } from '../../src/store/sha256-hasher.ts';
 import { anyHistory } from '../support/histories.ts';
 import { anySite, drawn, folded, HUBS, KEYS } from '../support/horizons.ts';
-import { sha256Hasher } from '../support/ops.ts';
 import { entriesOf, openStore } from '../support/stores.ts';
 import { tempDir } from '../support/temp-dir.ts';
 

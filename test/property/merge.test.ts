@@ -14,9 +14,10 @@ import { foldRecord } from '../../src/merge/record/fold-record.ts';
 import { LOG } from '../../src/model/class.ts';
 import { ADD, AUTHORITY, DOC, encodeOp, EVENT, type StampedOp, UNDO } from '../../src/model/op.ts';
 import type { Origin } from '../../src/model/origin.ts';
+import { sha256Hasher } from '../../src/store/sha256-hasher.ts';
 import { anyClass, anyHlc, anyOrigin } from '../support/arbitrary.ts';
 import { anyHistory, anyShuffledHistory } from '../support/histories.ts';
-import { sha256Hasher, stampedOp } from '../support/ops.ts';
+import { stampedOp } from '../support/ops.ts';
 
 function folded(ops: readonly StampedOp[]): MemoryState {
   const state = new MemoryState();

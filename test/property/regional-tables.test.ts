@@ -15,10 +15,10 @@ import { foldBatch, lanesOf } from '../../src/regional/postgres/fold-batch.ts';
 import { KeyBook } from '../../src/regional/postgres/key-book.ts';
 import { migrate } from '../../src/regional/postgres/migrations.ts';
 import { digestOfSite } from '../../src/regional/postgres/state-digest.ts';
+import { sha256Hasher } from '../../src/store/sha256-hasher.ts';
 import { HUB_ID, REGION } from '../support/batches.ts';
 import { anySite } from '../support/horizons.ts';
 import { anyShuffledHistory } from '../support/histories.ts';
-import { sha256Hasher } from '../support/ops.ts';
 import { testWithPeers } from '../support/peers.ts';
 import { connect, PostgresServer } from '../support/postgres.ts';
 

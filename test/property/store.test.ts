@@ -12,8 +12,8 @@ import { MemoryState } from '../../src/merge/memory-state.ts';
 import { encodeOpEntry } from '../../src/model/entry.ts';
 import { decodeRanges, encodeRanges, SeenOps } from '../../src/store/seen-ops.ts';
 import type { Lane } from '../../src/model/origin.ts';
+import { sha256Hasher } from '../../src/store/sha256-hasher.ts';
 import { anyShuffledHistory } from '../support/histories.ts';
-import { sha256Hasher } from '../support/ops.ts';
 import { entriesOf, openStore } from '../support/stores.ts';
 import { tempDir } from '../support/temp-dir.ts';
 

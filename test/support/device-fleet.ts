@@ -25,7 +25,8 @@ import {
 import type { Origin } from '../../src/model/origin.ts';
 import { SeededRandom } from '../../src/platform/sim/random.ts';
 import type { Store } from '../../src/store/store.ts';
-import { sha256Hasher, stampedOp } from './ops.ts';
+import { sha256Hasher } from '../../src/store/sha256-hasher.ts';
+import { stampedOp } from './ops.ts';
 import { entriesOf, openStore } from './stores.ts';
 import { tempDir } from './temp-dir.ts';
 

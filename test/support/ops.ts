@@ -1,8 +1,5 @@
 /** Ops and stamps for tests, with defaults for what a test does not care about. */
-import { createHash } from 'node:crypto';
-
 import { utf8 } from '../../src/base/bytes.ts';
-import type { Hasher } from '../../src/merge/digest.ts';
 import { encodePatch } from '../../src/merge/patch.ts';
 import type { CborValue } from '../../src/codec/value.ts';
 import { TELEMETRY } from '../../src/model/class.ts';
@@ -47,14 +44,4 @@ export function patchOp(
 
 export function removeOp(parts: OpParts = {}): StampedOp {
   return stampedOp({ kind: REMOVE, class: 2, key: 'pump', body: new Uint8Array(0), ...parts });
-}
-
-export function sha256Hasher(): Hasher {
-  const hash = createHash('sha256');
-  return {
-    update: (bytes) => {
-      hash.update(bytes);
-    },
-    finish: () => new Uint8Array(hash.digest()),
-  };
 }

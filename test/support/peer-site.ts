@@ -21,8 +21,8 @@ import { SimClock } from '../../src/platform/sim/clock.ts';
 import { SeededRandom } from '../../src/platform/sim/random.ts';
 import type { PeerPolicy } from '../../src/sync/peers/contract.ts';
 import { type LineHandlers, PeerBook, type PeerLine } from '../../src/sync/peers/peer-book.ts';
+import { sha256Hasher } from '../../src/store/sha256-hasher.ts';
 import { DoorJournal } from './door-journal.ts';
-import { sha256Hasher } from './ops.ts';
 
 const DELAY_MS_MAX = 40;
 /** What nobody can read. */

@@ -18,8 +18,9 @@ import { encodePull, type OpenPull } from '../../src/protocol/pull-message.ts';
 import { EVERYTHING, type Scope } from '../../src/protocol/scope.ts';
 import type { Store } from '../../src/store/store.ts';
 import { type PullFrom, PullDoor } from '../../src/sync/pull-door.ts';
+import { sha256Hasher } from '../../src/store/sha256-hasher.ts';
 import { DoorJournal } from './door-journal.ts';
-import { HUB, sha256Hasher } from './ops.ts';
+import { HUB } from './ops.ts';
 import { openStore } from './stores.ts';
 
 const FROM: PullFrom = { role: 'technician', mayRead: () => true };

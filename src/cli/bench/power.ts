@@ -18,10 +18,11 @@ import { simulatedSource } from '../../power/sources/simulated.ts';
 import type { Args } from '../args.ts';
 import { type CliIo, EXIT, type ExitCode } from '../io.ts';
 import { hub } from './contenders.ts';
+import { type Spread, spreadOf } from './latencies.ts';
 
 interface Report {
   readonly ticks: number;
-  readonly tickMs: { readonly median: number; readonly p99: number; readonly max: number };
+  readonly tickMs: Spread;
   readonly stateBytes: number;
   readonly idle: { readonly seconds: number; readonly cpuPct: number; readonly rssMb: number };
 }
@@ -93,13 +94,7 @@ async function ticksOf({ clock }: CliIo): Promise<Omit<Report, 'idle'>> {
     if (tick >= WARM_UP_TICKS) times.push(clock.monotonicMs() - beganMs);
   }
   monitor.close();
-  times.sort((a, b) => a - b);
-  const at = (part: number): number => times[Math.floor(part * (times.length - 1))] ?? 0;
-  return {
-    ticks: times.length,
-    tickMs: { median: at(0.5), p99: at(0.99), max: at(1) },
-    stateBytes,
-  };
+  return { ticks: times.length, tickMs: spreadOf(times), stateBytes };
 }
 
 async function idleHub(dir: string, seconds: number, io: CliIo): Promise<Report['idle']> {

@@ -9,7 +9,6 @@ import { SILENT_LOG } from '../../base/log.ts';
 import { hexOf } from '../../base/bytes.ts';
 import { type Clock, pause } from '../../base/clock.ts';
 import { HubError } from '../../base/errors.ts';
-import { loadConfig } from '../../config/config.ts';
 import type { Config } from '../../config/schema.ts';
 import { hubPaths } from '../../hub/data.ts';
 import { layGround } from '../../hub/ground.ts';
@@ -22,6 +21,7 @@ import { Store } from '../../store/store.ts';
 import type { Args } from '../args.ts';
 import { type CliIo, EXIT, type ExitCode } from '../io.ts';
 import { HOST } from './contenders.ts';
+import { configFor } from './own-hub.ts';
 import { medianOf } from './latencies.ts';
 import { Subscriber } from './subscriber.ts';
 
@@ -61,13 +61,6 @@ export async function benchRecover(args: Args, io: CliIo): Promise<ExitCode> {
     io.files.remove(dir);
   }
   return EXIT.done;
-}
-
-function configFor(data: string): Config {
-  const sets = [`data=${JSON.stringify(data)}`, 'broker.port=0', 'power.sources=["none"]'];
-  const outcome = loadConfig({ sets });
-  if (outcome.kind === 'invalid') throw new HubError('bench.broken', `no data in ${data}`);
-  return outcome.config;
 }
 
 /** Journals `ops` publishes through the hub's own door. */

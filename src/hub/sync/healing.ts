@@ -15,13 +15,13 @@ import type { Cancel, Clock, Timers } from '../../base/clock.ts';
 import { HubError, messageOf, systemCode } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import type { Heals } from '../../batch/down-messages.ts';
-import type { LaneRange } from '../../batch/ranges.ts';
+import { canonicalRanges, type LaneRange } from '../../batch/ranges.ts';
 import type { Door } from '../../ingest/door.ts';
 import { findHoles, type Hole } from '../../ingest/hole-book.ts';
 import type { JournalPort, Lsn } from '../../ingest/journal-port.ts';
 import type { Journal, JournalStat } from '../../journal/journal.ts';
 import type { QuarantinedRange } from '../../journal/recovery/quarantine.ts';
-import { laneOf, splitLane } from '../../model/origin.ts';
+import { splitLane } from '../../model/origin.ts';
 import type { Files } from '../../platform/files/files.ts';
 import type { HealingPort } from '../../uplink/session/downlink.ts';
 
@@ -98,7 +98,7 @@ export class Healing implements HealingPort {
     const ranges = this.#options.door.holes.list().map(({ lane, from, to }) => {
       return { ...splitLane(lane), from, to };
     });
-    return joined(ranges);
+    return canonicalRanges(ranges);
   }
 
   get isDue(): boolean {
@@ -272,22 +272,4 @@ function touches({ between }: Hole, { fromLsn, toLsn }: QuarantinedRange): boole
   if (between === undefined) return false;
   const [after, before] = between;
   return after < toLsn && before > fromLsn;
-}
-
-/** Sorted, without overlaps, neighbours joined. */
-function joined(ranges: readonly LaneRange[]): LaneRange[] {
-  const sorted = ranges.toSorted((a, b) => {
-    const [laneA, laneB] = [laneOf(a.origin, a.class), laneOf(b.origin, b.class)];
-    return laneA === laneB ? a.from - b.from : laneA < laneB ? -1 : 1;
-  });
-  const list: LaneRange[] = [];
-  for (const range of sorted) {
-    const last = list.at(-1);
-    const isNext =
-      last?.origin === range.origin && last.class === range.class && range.from <= last.to + 1;
-    if (last !== undefined && isNext)
-      list[list.length - 1] = { ...last, to: Math.max(last.to, range.to) };
-    else list.push(range);
-  }
-  return list;
 }

@@ -1,11 +1,10 @@
 /** The digest of a site's living state (MERGE.md §5), read in one snapshot of the database, page by page. */
-import { createHash } from 'node:crypto';
-
 import { hexOf } from '../../base/bytes.ts';
 import { DigestBuilder } from '../../merge/digest.ts';
 import { CLASSES, LOG } from '../../model/class.ts';
 import type { Database, PgRow, Sql } from '../../platform/network/postgres.ts';
 import { decodeRanges } from '../../store/seen-ops.ts';
+import { sha256Hasher } from '../../store/sha256-hasher.ts';
 import type { SiteDigest } from '../site-store.ts';
 import { counterIn, fieldIn, nameIn, orderIn } from './record-tables.ts';
 
@@ -33,13 +32,7 @@ const RECORDS = `
 export function digestOfSite(database: Database, siteId: number): Promise<SiteDigest> {
   return database.transaction(async (sql) => {
     await sql.query('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ');
-    const hash = createHash('sha256');
-    const builder = new DigestBuilder({
-      update: (bytes) => {
-        hash.update(bytes);
-      },
-      finish: () => new Uint8Array(hash.digest()),
-    });
+    const builder = new DigestBuilder(sha256Hasher());
     await page(sql, EVENTS, siteId, (row) => {
       builder.event(nameIn(row, 'name'), {
         order: orderIn(row),

@@ -5,8 +5,9 @@
  */
 import { isoTime } from '../../base/iso-time.ts';
 import { jsonAnswer } from '../http/answers.ts';
-import { type HttpPrincipal, refuseForgery } from '../http/login.ts';
+import type { HttpPrincipal } from '../http/login.ts';
 import { problem } from '../http/problem.ts';
+import { wishIn } from '../http/wish.ts';
 
 export interface Override {
   /** By the hub's clock. */
@@ -22,21 +23,21 @@ export interface OverrideDoor {
 
 const MINUTES_MAX = 24 * 60;
 const MINUTE_MS = 60_000;
+const WORDS = {
+  toDevices: 'Only people of the site may decide this, no device.',
+  unclear: `Say for how long: {"minutes": 30}, at most ${MINUTES_MAX}; 0 ends it.`,
+};
 
 export async function overrideAnswer(
   door: OverrideDoor,
   request: Request,
   principal: HttpPrincipal | undefined,
 ): Promise<Response> {
-  const forgery = refuseForgery(request);
-  if (forgery !== undefined) return forgery;
-  if (principal?.role === 'device') {
-    return problem(403, 'Only people of the site may decide this, no device.');
-  }
-  const minutes = minutesIn(await request.text());
-  if (minutes === undefined) {
-    return problem(400, `Say for how long: {"minutes": 30}, at most ${MINUTES_MAX}; 0 ends it.`);
-  }
+  const wish = await wishIn(request, principal, WORDS);
+  if (wish instanceof Response) return wish;
+  const { minutes } = wish.body;
+  const isAllowed = typeof minutes === 'number' && minutes >= 0 && minutes <= MINUTES_MAX;
+  if (!isAllowed) return problem(400, WORDS.unclear);
   door.begin(minutes * MINUTE_MS, principal?.name ?? 'somebody on site');
   return jsonAnswer({ override: overrideJson(door.current()) });
 }
@@ -45,14 +46,4 @@ export function overrideJson(
   current: Override | undefined,
 ): { readonly until: string; readonly who: string } | null {
   return current === undefined ? null : { until: isoTime(current.untilMs), who: current.who };
-}
-
-function minutesIn(body: string): number | undefined {
-  try {
-    const { minutes } = JSON.parse(body) as { minutes?: unknown };
-    const isAllowed = typeof minutes === 'number' && minutes >= 0 && minutes <= MINUTES_MAX;
-    return isAllowed ? minutes : undefined;
-  } catch {
-    return undefined;
-  }
 }

@@ -42,7 +42,7 @@ export interface SendDoor {
 const MINUTES_MAX = 24 * 60;
 const MINUTE_MS = 60_000;
 const KEY_MAX = 200;
-const WORDS = { toDevices: 'This is for people.', unclear: 'The body is a JSON object.' };
+export const WORDS = { toDevices: 'This is for people.', unclear: 'The body is a JSON object.' };
 
 /** `{"site": …, "key": "order/17", "set": {"state": "open"}}`. */
 export async function sendAnswer(
@@ -77,8 +77,7 @@ export async function regionOverrideAnswer(
   if (wish instanceof Response) return wish;
   const { site, hub = 'all', minutes } = wish.body;
   const isSpan = typeof minutes === 'number' && minutes >= 0 && minutes <= MINUTES_MAX;
-  const isHub = typeof hub === 'string' && /^(all|[0-9a-f]{16})$/.test(hub);
-  if (typeof site !== 'string' || !isHub || !isSpan) {
+  if (typeof site !== 'string' || !isHubOrAll(hub) || !isSpan) {
     return problem(400, `Say {"site": …, "hub": "all", "minutes": 30}, at most ${MINUTES_MAX}.`);
   }
   const until = door.wallMs() + minutes * MINUTE_MS;
@@ -115,7 +114,14 @@ function isKey(key: JsonValue | undefined): key is string {
   return typeof key === 'string' && key.length > 0 && key.length <= KEY_MAX;
 }
 
-function isObject(value: JsonValue | undefined): value is { readonly [key: string]: JsonValue } {
+/** The id of a hub, or `all` of the site. */
+export function isHubOrAll(hub: JsonValue): hub is string {
+  return typeof hub === 'string' && /^(all|[0-9a-f]{16})$/.test(hub);
+}
+
+export function isObject(
+  value: JsonValue | undefined,
+): value is { readonly [key: string]: JsonValue } {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 

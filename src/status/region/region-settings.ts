@@ -9,7 +9,7 @@ import type { HttpPrincipal } from '../http/login.ts';
 import { problem } from '../http/problem.ts';
 import type { JsonValue } from '../http/values.ts';
 import { wishIn } from '../http/wish.ts';
-import { type SendDoor, sent } from './region-send.ts';
+import { isHubOrAll, isObject, type SendDoor, sent, WORDS } from './region-send.ts';
 
 /** A hub's newest word on its settings. */
 export interface SettingsReport {
@@ -29,7 +29,6 @@ export interface SettingsDoor {
 
 /** Base64 of the 1,000,000 bytes that a roster may have. */
 const ROSTER_CHARS_MAX = 1_333_336;
-const WORDS = { toDevices: 'This is for people.', unclear: 'The body is a JSON object.' };
 const TOO_LOW = 'Settings and rosters are for supervisors and operators.';
 
 /** `{"site": …, "hub": "all", "set": {"power.capacity_wh": 512, "log_level": null}}`; null takes a setting back. */
@@ -42,14 +41,11 @@ export async function settingsWishAnswer(
   if (wish instanceof Response) return wish;
   if (!mayDecide(principal)) return problem(403, TOO_LOW);
   const { site, hub = 'all', set } = wish.body;
-  const isHub = typeof hub === 'string' && /^(all|[0-9a-f]{16})$/.test(hub);
-  const isSet = typeof set === 'object' && set !== null && !Array.isArray(set);
-  if (typeof site !== 'string' || !isHub || !isSet) {
+  if (typeof site !== 'string' || !isHubOrAll(hub) || !isObject(set)) {
     return problem(400, 'Say {"site": …, "hub": "all", "set": {"power.capacity_wh": 512}}.');
   }
-  const fields = set as Readonly<Record<string, JsonValue>>;
   const { role } = wish;
-  return sent(door, await door.send({ site, key: `config/${hub}`, set: fields, role }), site);
+  return sent(door, await door.send({ site, key: `config/${hub}`, set, role }), site);
 }
 
 export async function settingsAnswer(door: SettingsDoor, url: URL): Promise<Response> {

@@ -10,8 +10,9 @@ import { readUpdate } from '../../../src/merge/doc/read-update.ts';
 import { fold, unfoldable } from '../../../src/merge/fold.ts';
 import { MemoryState } from '../../../src/merge/memory-state.ts';
 import { DOC, type StampedOp } from '../../../src/model/op.ts';
+import { sha256Hasher } from '../../../src/store/sha256-hasher.ts';
 import { contentOf, play } from '../../support/doc-scripts.ts';
-import { DEVICE_A, DEVICE_B, removeOp, sha256Hasher, stampedOp } from '../../support/ops.ts';
+import { DEVICE_A, DEVICE_B, removeOp, stampedOp } from '../../support/ops.ts';
 
 function docOp(hex: string, parts: Partial<StampedOp['op']> = {}): StampedOp {
   const body = bytesOfHex(hex) as Uint8Array;

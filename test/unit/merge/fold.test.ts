@@ -12,14 +12,8 @@ import { LOG } from '../../../src/model/class.ts';
 import { DRIFT_MS_MAX } from '../../../src/model/hlc.ts';
 import { AUTHORITY, type StampedOp } from '../../../src/model/op.ts';
 import type { Origin } from '../../../src/model/origin.ts';
-import {
-  DEVICE_A,
-  DEVICE_B,
-  patchOp,
-  removeOp,
-  sha256Hasher,
-  stampedOp,
-} from '../../support/ops.ts';
+import { sha256Hasher } from '../../../src/store/sha256-hasher.ts';
+import { DEVICE_A, DEVICE_B, patchOp, removeOp, stampedOp } from '../../support/ops.ts';
 
 function folded(...ops: readonly StampedOp[]): MemoryState {
   const state = new MemoryState();

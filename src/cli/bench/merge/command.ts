@@ -7,8 +7,6 @@ import { Closers } from '../../../closers.ts';
 import { hexOf } from '../../../base/bytes.ts';
 import { HubError } from '../../../base/errors.ts';
 import { SILENT_LOG } from '../../../base/log.ts';
-import { loadConfig } from '../../../config/config.ts';
-import type { Config } from '../../../config/schema.ts';
 import { layGround } from '../../../hub/ground.ts';
 import { HubRecords } from '../../../hub/records.ts';
 import { type Serving, serveDevices } from '../../../hub/serving.ts';
@@ -16,6 +14,8 @@ import { type Machine, thisMachine } from '../../../machine.ts';
 import { textOfOpId } from '../../../merge/op-id.ts';
 import type { Args } from '../../args.ts';
 import { type CliIo, EXIT, type ExitCode } from '../../io.ts';
+import { spreadOf } from '../latencies.ts';
+import { configFor } from '../own-hub.ts';
 import { type Edit, Edits } from './edits.ts';
 
 interface Undos {
@@ -68,13 +68,6 @@ export async function benchApply(args: Args, io: CliIo): Promise<ExitCode> {
     io.files.remove(dir);
   }
   return EXIT.done;
-}
-
-function configFor(data: string): Config {
-  const sets = [`data=${JSON.stringify(data)}`, 'broker.port=0', 'power.sources=["none"]'];
-  const outcome = loadConfig({ sets });
-  if (outcome.kind === 'invalid') throw new HubError('bench.broken', `no data in ${data}`);
-  return outcome.config;
 }
 
 /** Journals the edits through the door, as devices would send them. */
@@ -133,10 +126,9 @@ function groupsOf(timed: readonly Timed[]): Undos[] {
     }
   }
   return [...groups].map(([of, group]) => {
-    const sorted = group.map(({ ms }) => ms).toSorted((a, b) => a - b);
-    const at = (share: number): number => sorted[Math.floor(share * (sorted.length - 1))] ?? 0;
+    const { median, p99, max } = spreadOf(group.map(({ ms }) => ms));
     const refused = group.filter(({ isRefused }) => isRefused).length;
-    return { of, count: group.length, refused, medianMs: at(0.5), p99Ms: at(0.99), maxMs: at(1) };
+    return { of, count: group.length, refused, medianMs: median, p99Ms: p99, maxMs: max };
   });
 }
 
