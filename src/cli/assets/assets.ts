@@ -1,7 +1,7 @@
 /** `heliograph assets …`: what assets there are, contents in and out, and conflicts between versions. */
 import { createHash } from 'node:crypto';
 
-import { hexOf } from '../../base/bytes.ts';
+import { hashFile } from '../../assets/hash-file.ts';
 import { HubError, systemCode } from '../../base/errors.ts';
 import type { OpenFile } from '../../platform/files/files.ts';
 import { type Args, UsageError } from '../args.ts';
@@ -60,7 +60,7 @@ export async function putAsset(args: Args, io: CliIo): Promise<ExitCode> {
   try {
     const size = file.size();
     if (size === 0) throw new UsageError(`${path} is empty`);
-    const sha256 = hashOf(file, size);
+    const sha256 = await hashFile(file, size, io.timers);
     const address = `/api/v1/assets/${sha256}?${hintsOf(args, key).toString()}`;
     const headers = { 'content-type': args.text('type') ?? typeOf(path) };
     const document = await send(HubApi.of(args, io), address, headers, file, size, io);
@@ -173,18 +173,6 @@ function hintsOf(args: Args, key: string): URLSearchParams {
 function typeOf(path: string): string {
   const ending = /\.([A-Za-z0-9]+)$/.exec(path)?.[1]?.toLowerCase() ?? '';
   return TYPES[ending] ?? 'application/octet-stream';
-}
-
-function hashOf(file: OpenFile, size: number): string {
-  const hash = createHash('sha256');
-  const slice = new Uint8Array(PART_BYTES);
-  for (let offset = 0; offset < size;) {
-    const count = file.readAt(slice.subarray(0, Math.min(PART_BYTES, size - offset)), offset);
-    if (count === 0) break;
-    hash.update(slice.subarray(0, count));
-    offset += count;
-  }
-  return hexOf(new Uint8Array(hash.digest()));
 }
 
 function openFile(io: CliIo, path: string): OpenFile {
