@@ -21,7 +21,14 @@ import type { PowerConfig } from './power-config.ts';
 import type { SourceView } from './probe.ts';
 import { QuotaMeter, type QuotaUse } from './govern/quota.ts';
 import { HeardReading } from './estimate/reading.ts';
-import { loadState, savedCharge, savedMemory, saveState, type StateFile } from './saved-state.ts';
+import {
+  loadState,
+  savedCharge,
+  savedMemory,
+  type SavedState,
+  type StateFile,
+  StateKeeper,
+} from './saved-state.ts';
 import type { PowerSource } from './sources/source.ts';
 import type { SyncLogEntry, SyncLogLine } from './log/sync-log.ts';
 
@@ -85,6 +92,7 @@ export class PowerMonitor {
   readonly #quota: QuotaMeter;
   readonly #sources: readonly SourceState[];
   readonly #energy = new EnergyAccount();
+  readonly #keeper: StateKeeper;
   readonly #listeners = new Set<(decision: Decision) => void>();
   readonly #cancels: Cancel[];
   #memory: GovernorMemory;
@@ -108,6 +116,12 @@ export class PowerMonitor {
     );
     this.#memory = savedMemory(saved);
     this.#quota = new QuotaMeter(config.quotaBytes ?? {}, saved?.quota);
+    this.#keeper = new StateKeeper(
+      stateFile,
+      () => this.#learned(),
+      // A full card is the journal's fault to report; what was learned is learned again.
+      (error) => options.log.warn('power.state-unsaved', { reason: messageOf(error) }),
+    );
     this.#sources = sources.map((source) => ({
       source,
       reading: new HeardReading(),
@@ -120,7 +134,7 @@ export class PowerMonitor {
     // Set after the sources' own timers: of two that are due together, a reading comes before its tick.
     this.#cancels = [
       timers.every(options.tickMs ?? TICK_MS, () => this.#tick()),
-      timers.every(SAVE_MS, () => this.save()),
+      timers.every(SAVE_MS, () => void this.save()),
     ];
   }
 
@@ -223,7 +237,7 @@ export class PowerMonitor {
     const session = this.#energy.book(LINK_COSTS[link], bytesByClass, wallMs);
     const isDateTrusted = clock.quality() !== 'unknown';
     this.#quota.count(link, linkBytes ?? session.bytes, wallMs, isDateTrusted);
-    if (this.#quota.isWorthSaving) this.save();
+    if (this.#quota.isWorthSaving) void this.save();
     return session.energyWh;
   }
 
@@ -252,7 +266,7 @@ export class PowerMonitor {
     for (const cancel of this.#cancels) cancel();
     for (const { source } of this.#sources) source.stop();
     this.#listeners.clear();
-    this.save();
+    this.#keeper.close();
   }
 
   #startSource(state: SourceState, index: number): void {
@@ -343,23 +357,20 @@ export class PowerMonitor {
   }
 
   /** Writes down what was learned; once an hour by itself. */
-  save(): void {
-    const { stateFile, clock, log } = this.#options;
-    if (stateFile === undefined) return;
-    try {
-      saveState(stateFile, {
-        version: 1,
-        savedAtMs: clock.wallMs(),
-        planner: this.#planner.state,
-        quota: this.#quota.state,
-        estimator: this.#estimator.state,
-        known: this.#memory.power.known ?? null,
-      });
-      this.#quota.saved();
-    } catch (error) {
-      // A full card is the journal's fault to report; what was learned is learned again.
-      log.warn('power.state-unsaved', { reason: messageOf(error) });
-    }
+  save(): Promise<void> {
+    return this.#keeper.save();
+  }
+
+  #learned(): SavedState {
+    this.#quota.saved();
+    return {
+      version: 1,
+      savedAtMs: this.#options.clock.wallMs(),
+      planner: this.#planner.state,
+      quota: this.#quota.state,
+      estimator: this.#estimator.state,
+      known: this.#memory.power.known ?? null,
+    };
   }
 }
 

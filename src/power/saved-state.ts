@@ -1,10 +1,12 @@
 /**
  * What the power brain remembers across restarts: response of the panel, clearness, floor, quota, the charge
  * last known. One small JSON file, replaced whole once an hour and at the end; damaged or of another version it
- * is ignored, and the brain learns anew. Below 100 KB by construction: every list in it has a limit.
+ * is ignored, and the brain learns anew. Below 100 KB by construction: every list in it has a limit. While the hub
+ * serves, nobody waits for the card: a crash may leave the file as it was before.
  */
 import { textOf, utf8 } from '../base/bytes.ts';
 import type { Files } from '../platform/files/files.ts';
+import { writeOffLoop } from '../platform/files/off-loop.ts';
 import type { EstimatorState } from './estimate/estimator.ts';
 import type { GovernorMemory } from './govern/governor.ts';
 import type { PlannerState } from './forecast/planner.ts';
@@ -24,7 +26,7 @@ export interface SavedState {
 }
 
 export interface StateFile {
-  readonly files: Pick<Files, 'read' | 'replace'>;
+  readonly files: Pick<Files, 'read' | 'replace' | 'open' | 'rename'>;
   readonly path: string;
 }
 
@@ -39,8 +41,59 @@ export function loadState({ files, path }: StateFile): Partial<SavedState> | und
   }
 }
 
-export function saveState({ files, path }: StateFile, state: SavedState): void {
-  files.replace(path, utf8(JSON.stringify(state)));
+/** Writes what was learned: off the event loop while the hub runs, waiting for the card at its end. */
+export class StateKeeper {
+  readonly #file: StateFile | undefined;
+  readonly #learned: () => SavedState;
+  readonly #onFailure: (error: unknown) => void;
+  #last: Promise<void> = Promise.resolve();
+  #next: Promise<void> | undefined;
+  #isClosed = false;
+
+  /** Without a file nothing is kept. `learned` is asked when a save begins. */
+  constructor(
+    file: StateFile | undefined,
+    learned: () => SavedState,
+    onFailure: (error: unknown) => void,
+  ) {
+    this.#file = file;
+    this.#learned = learned;
+    this.#onFailure = onFailure;
+  }
+
+  /** Who asks while a save is underway shares the next one with all who do. */
+  save(): Promise<void> {
+    this.#next ??= this.#last.then(() => {
+      this.#next = undefined;
+      return this.#save();
+    });
+    this.#last = this.#next;
+    return this.#last;
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    if (this.#file === undefined) return;
+    try {
+      this.#file.files.replace(this.#file.path, this.#bytes());
+    } catch (error) {
+      this.#onFailure(error);
+    }
+  }
+
+  async #save(): Promise<void> {
+    if (this.#file === undefined || this.#isClosed) return;
+    try {
+      await writeOffLoop(this.#file.files, this.#file.path, this.#bytes());
+    } catch (error) {
+      // What the close has overtaken is on the card, and newer.
+      if (!this.#isClosed) this.#onFailure(error);
+    }
+  }
+
+  #bytes(): Uint8Array {
+    return utf8(JSON.stringify(this.#learned()));
+  }
 }
 
 /** A governor's first memory that knows where the battery was. */

@@ -8,8 +8,9 @@ import { pause } from '../../base/clock.ts';
 import { HubError } from '../../base/errors.ts';
 import { SILENT_LOG } from '../../base/log.ts';
 import { perClass } from '../../model/class.ts';
-import { MachineHost } from '../../platform/host.ts';
+import { MachineHost, ownCpuS } from '../../platform/host.ts';
 import { SimClock } from '../../platform/sim/clock.ts';
+import { SimFiles } from '../../platform/sim/files.ts';
 import { SimSite, siteNow } from '../../platform/sim/site.ts';
 import { SeededSky } from '../../platform/sim/sky.ts';
 import { PowerMonitor } from '../../power/monitor.ts';
@@ -23,6 +24,8 @@ import { type Spread, spreadOf } from './latencies.ts';
 interface Report {
   readonly ticks: number;
   readonly tickMs: Spread;
+  /** Of the processor's time: the same without the waits for it. */
+  readonly tickCpuMs: Spread;
   readonly stateBytes: number;
   readonly idle: { readonly seconds: number; readonly cpuPct: number; readonly rssMb: number };
 }
@@ -55,7 +58,7 @@ export async function benchPower(args: Args, io: CliIo): Promise<ExitCode> {
   return EXIT.done;
 }
 
-async function ticksOf({ clock }: CliIo): Promise<Omit<Report, 'idle'>> {
+async function ticksOf({ clock, random }: CliIo): Promise<Omit<Report, 'idle'>> {
   const world = new SimClock(START_MS);
   const site = new SimSite(
     {
@@ -69,7 +72,8 @@ async function ticksOf({ clock }: CliIo): Promise<Omit<Report, 'idle'>> {
     },
     START_MS,
   );
-  let stateBytes = 0;
+  const files = new SimFiles({ random });
+  const path = '/learned.json';
   const monitor = PowerMonitor.open({
     sources: [simulatedSource({ clock: world, timers: world }, siteNow(site, world))],
     clock: world,
@@ -79,22 +83,24 @@ async function ticksOf({ clock }: CliIo): Promise<Omit<Report, 'idle'>> {
     backlog: () =>
       perClass(() => ({ ops: 10, bytes: 10_000, oldestMs: world.monotonicMs() % 86_400_000 })),
     link: () => 'satellite',
-    stateFile: {
-      path: 'learned.json',
-      files: {
-        read: () => undefined,
-        replace: (_, bytes) => (stateBytes = Math.max(stateBytes, bytes.length)),
-      },
-    },
+    stateFile: { path, files },
   });
   const times: number[] = [];
+  const cpuTimes: number[] = [];
   for (let tick = 0; tick < TICKS; tick++) {
-    const beganMs = clock.monotonicMs();
+    const [beganMs, beganCpuS] = [clock.monotonicMs(), ownCpuS()];
     await world.advance(TICK_MS);
-    if (tick >= WARM_UP_TICKS) times.push(clock.monotonicMs() - beganMs);
+    if (tick < WARM_UP_TICKS) continue;
+    times.push(clock.monotonicMs() - beganMs);
+    cpuTimes.push(1_000 * (ownCpuS() - beganCpuS));
   }
   monitor.close();
-  return { ticks: times.length, tickMs: spreadOf(times), stateBytes };
+  return {
+    ticks: times.length,
+    tickMs: spreadOf(times),
+    tickCpuMs: spreadOf(cpuTimes),
+    stateBytes: files.read(path)?.length ?? 0,
+  };
 }
 
 async function idleHub(dir: string, seconds: number, io: CliIo): Promise<Report['idle']> {
@@ -116,10 +122,11 @@ async function idleHub(dir: string, seconds: number, io: CliIo): Promise<Report[
   }
 }
 
-function linesOf({ ticks, tickMs, stateBytes, idle }: Report): string[] {
-  const times = [tickMs.median, tickMs.p99, tickMs.max].map((ms) => ms.toFixed(3)).join(', ');
+function linesOf({ ticks, tickMs, tickCpuMs, stateBytes, idle }: Report): string[] {
+  const times = ({ median, p99, max }: Spread): string =>
+    [median, p99, max].map((ms) => ms.toFixed(3)).join(', ');
   return [
-    `a tick of the power brain, ${ticks} of them: median, p99, max ${times} ms`,
+    `a tick of the power brain, ${ticks} of them: median, p99, max ${times(tickMs)} ms, ${times(tickCpuMs)} ms of the processor`,
     `what it remembers across restarts: ${(stateBytes / 1_000).toFixed(1)} kB`,
     `an idle hub, for ${idle.seconds} s: ${idle.cpuPct.toFixed(2)} % of a processor, ${idle.rssMb.toFixed(0)} MB`,
   ];

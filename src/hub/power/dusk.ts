@@ -50,7 +50,7 @@ export class Dusk {
       if (!(error instanceof HubError)) throw error;
       return;
     }
-    monitor.save();
+    await monitor.save();
     const back = backAtMs === undefined ? 'not known' : isoTime(backAtMs);
     log.info('power.settled', { depth, backAt: back });
     const ready = depth === 'ready' ? 'the site may be switched off: ' : '';

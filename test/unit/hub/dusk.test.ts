@@ -32,7 +32,7 @@ function duskOf(settle: () => Promise<unknown>): {
         done.push(why ?? '');
         return undefined;
       },
-      save: () => void done.push('saved'),
+      save: async () => void done.push('saved'),
     },
     settle: [settle, () => Promise.resolve(done.push('settled'))],
     log: SILENT_LOG,

@@ -4,6 +4,8 @@ import { test } from 'vitest';
 
 import { SILENT_LOG } from '../../../src/base/log.ts';
 import { SimClock } from '../../../src/platform/sim/clock.ts';
+import { SimFiles } from '../../../src/platform/sim/files.ts';
+import { SeededRandom } from '../../../src/platform/sim/random.ts';
 import { adviceOf } from '../../../src/power/govern/advice.ts';
 import { type Budget, planBudget } from '../../../src/power/forecast/budget.ts';
 import {
@@ -17,7 +19,6 @@ import { PowerMonitor } from '../../../src/power/monitor.ts';
 import type { LevelState } from '../../../src/power/govern/power-state.ts';
 import { QuotaMeter } from '../../../src/power/govern/quota.ts';
 import type { PowerSource } from '../../../src/power/sources/source.ts';
-import { MemoryFiles } from '../../support/memory-files.ts';
 import { backlogOf, CONFIG, HOUR_MS, inputOf, MINUTE_MS } from './support.ts';
 
 function memoryAt(state: LevelState, level: number): GovernorMemory {
@@ -178,7 +179,7 @@ test('advice: thinner the lower the battery, and when the uplink is next expecte
 
 test('what the monitor learned survives a restart: the charge, less sure, and where the battery was', async () => {
   const clock = new SimClock(Date.parse('2026-03-01T00:00:00Z'));
-  const files = new MemoryFiles();
+  const files = new SimFiles({ random: new SeededRandom(1) });
   const open = (socRatio: number | undefined): PowerMonitor => {
     const source: PowerSource = {
       name: 'fixed',
