@@ -286,6 +286,7 @@ export const COMMANDS: readonly Command[] = [
       seed: { value: 'N', help: 'weather, load and faults follow from it (default 7)' },
       preset: { value: 'SITE', help: 'satellite (default), lte or wifi' },
       trace: { value: 'FILE', help: 'weather from a CSV instead: time,ghi_wm2[,temp_c]' },
+      'from-day': { value: 'N', help: 'begin so many days into the trace (default 0)' },
       latitude: { value: 'DEG', help: 'of the trace (default: told by its sun)' },
       longitude: { value: 'DEG', help: 'of the trace (default: told by its sun)' },
       devices: { value: 'N', help: 'at the site (default 50)' },

@@ -16,6 +16,7 @@ import { type EvaluationByPolicy, type Measure, measuresOf } from '../../pilot/m
 import { type PilotOutcome, runPilot } from '../../pilot/pilot.ts';
 import { reportHtml } from '../../pilot/report/document.ts';
 import {
+  DAY_MS,
   FAULT_KINDS,
   type FaultKind,
   type Scenario,
@@ -31,6 +32,7 @@ const DAYS_MAX = 366;
 const SEED_MAX = 2 ** 32 - 1;
 const SEEDS_MAX = 1_000;
 const DEVICES_MAX = 500;
+const FROM_DAY_MAX = 36_600;
 const TRACE_BYTES_MAX = 64 << 20;
 
 export async function pilotCommand(args: Args, io: CliIo): Promise<ExitCode> {
@@ -74,18 +76,23 @@ function scenarioOf(args: Args, io: CliIo): Scenario {
   const seeded = seededScenario(args.number('seed', 0, SEED_MAX) ?? 7, parts);
   const path = args.text('trace');
   if (path === undefined) return seeded;
-  const bytes = io.files.read(path);
-  const text = bytes === undefined || bytes.length > TRACE_BYTES_MAX ? undefined : textOf(bytes);
-  if (text === undefined) throw new UsageError(`--trace: ${path} is not a CSV file`);
-  const trace = readTrace(text, path);
-  const latitude = args.number('latitude', -90, 90);
-  const longitude = args.number('longitude', -180, 180);
+  const trace = readTrace(traceText(path, io), path);
   const guess = placeOfTrace(trace.sky, trace.startMs, trace.days);
   const place = {
-    latitude: latitude ?? guess.latitude,
-    longitude: longitude ?? guess.longitude,
+    latitude: args.number('latitude', -90, 90) ?? guess.latitude,
+    longitude: args.number('longitude', -180, 180) ?? guess.longitude,
   };
-  return { ...seeded, place, sky: trace.sky, startMs: trace.startMs, weather: path };
+  const startMs = trace.startMs + (args.number('from-day', 0, FROM_DAY_MAX) ?? 0) * DAY_MS;
+  return { ...seeded, place, sky: trace.sky, startMs, weather: path };
+}
+
+function traceText(path: string, io: CliIo): string {
+  const bytes = io.files.read(path);
+  if (bytes === undefined) throw new UsageError(`--trace: there is no file ${path}`);
+  const mib = TRACE_BYTES_MAX >> 20;
+  const text = bytes.length > TRACE_BYTES_MAX ? undefined : textOf(bytes);
+  if (text !== undefined) return text;
+  throw new UsageError(`--trace: ${path} is not a text file of at most ${mib} MiB`);
 }
 
 /** Ten seeds from the one given, or the trace. */

@@ -1,10 +1,11 @@
 /**
- * Weather from a file: CSV with a head line, `time,ghi_wm2[,temp_c]` among its columns in any order. Times are ISO,
- * with or without a zone (without: UTC), in any interval; each row speaks for the time up to it. Gaps are filled
- * with the same hour of the day before, and a trace that is too short begins again.
+ * Weather from a file: CSV with a head line, `time,ghi_wm2[,temp_c]` among its columns in any order, quoted or not. Times are
+ * ISO, with or without a zone (without: UTC), in any interval; each row speaks for the time up to it. Gaps, and what a
+ * logger writes for "not measured", are filled with the same hour of the nearest day before, or behind; a trace that is
+ * too short begins again, by whole days, so that noon stays at noon.
  */
 import { HubError } from '../../base/errors.ts';
-import { wallMsOfIso } from '../../base/iso-time.ts';
+import { isoTime, wallMsOfIso } from '../../base/iso-time.ts';
 import type { Sky } from '../../platform/sim/sky.ts';
 
 export interface Trace {
@@ -20,73 +21,133 @@ interface Row {
   readonly ghiWm2: number;
 }
 
-const HOUR_MS = 3_600_000;
+type Columns = Readonly<Record<'time' | 'ghi_wm2', number>>;
+
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
 /** A step this many times longer than the usual one is a gap. */
 const GAP_FACTOR = 1.5;
 const ROWS_MAX = 1_000_000;
-const HAS_ZONE = /(Z|[+-]\d{2}:?\d{2})$/i;
+/** Coarser than this, a day's row knows no noon. */
+const STEP_MS_MAX = 6 * HOUR_MS;
+/** Edges of clouds give half as much again as a clear sky; beyond this it is another unit. */
+const GHI_WM2_MAX = 2_000;
+/** A sensor's offset at night is a few watts; loggers write -99, -999 … for what was not measured. */
+const GHI_WM2_MIN = -50;
+const NOT_MEASURED = /^(|-|nan|na|n\/a|null|none)$/i;
+const TIME =
+  /^(\d{4}-\d{2}-\d{2})[T ](\d{2}):(\d{2})(?::(\d{2}(?:\.\d+)?))?(Z|[+-]\d{2}(?::?\d{2})?)?$/i;
 
-/** Throws `config.invalid` that names the line where the file is not such a trace. */
+/** Throws `config.invalid` that names the line where the file is not such a trace, and what would be one. */
 export function readTrace(csv: string, name: string): Trace {
   const rows = rowsOf(csv, name);
   const first = rows[0] as Row;
   const stepMs = usualStepMs(rows);
   const startMs = first.endMs - stepMs;
   const lengthMs = (rows.at(-1) as Row).endMs - startMs;
+  if (stepMs > STEP_MS_MAX || lengthMs < DAY_MS) {
+    const hours = (ms: number): string => `${(ms / HOUR_MS).toFixed(1)} h`;
+    throw wrong(
+      name,
+      undefined,
+      `${hours(lengthMs)} in steps of ${hours(stepMs)}: a trace has at least a day, in steps of at most 6 h`,
+    );
+  }
   const gaps = rows.filter(
     (row, index) => index > 0 && row.endMs - (rows[index - 1] as Row).endMs > GAP_FACTOR * stepMs,
   ).length;
-  const at = (wallMs: number, daysBack: number): number => {
-    const offsetMs = (((wallMs - daysBack * DAY_MS - startMs) % lengthMs) + lengthMs) % lengthMs;
-    const row = rowCovering(rows, startMs + offsetMs, GAP_FACTOR * stepMs);
-    if (row !== undefined) return row.ghiWm2;
-    return daysBack < 7 ? at(wallMs, daysBack + 1) : 0;
+  const days = Math.floor(lengthMs / DAY_MS);
+  const at = (day: number, ofDayMs: number): number | undefined =>
+    rowCovering(rows, startMs + day * DAY_MS + ofDayMs, GAP_FACTOR * stepMs)?.ghiWm2;
+  const ghiWm2 = (wallMs: number): number => {
+    const sinceMs = wallMs - startMs;
+    const day = modulo(Math.floor(sinceMs / DAY_MS), days);
+    const ofDayMs = modulo(sinceMs, DAY_MS);
+    for (let away = 0; away < days; away++) {
+      const measured = at(day - away, ofDayMs) ?? (away > 0 ? at(day + away, ofDayMs) : undefined);
+      if (measured !== undefined) return measured;
+    }
+    return 0;
   };
-  return {
-    sky: { ghiWm2: (wallMs) => at(wallMs, 0) },
-    startMs,
-    days: lengthMs / DAY_MS,
-    gaps,
-  };
+  return { sky: { ghiWm2 }, startMs, days: lengthMs / DAY_MS, gaps };
 }
 
 function rowsOf(csv: string, name: string): Row[] {
-  const lines = csv.replace(/^\uFEFF/, '').split(/\r?\n/);
-  const head = (lines[0] ?? '').split(',').map((field) => field.trim().toLowerCase());
-  const timeAt = head.indexOf('time');
-  const ghiAt = head.indexOf('ghi_wm2');
-  const wrong = (line: number, why: string): HubError =>
-    new HubError('config.invalid', `${name}:${line}: ${why}`);
-  if (timeAt < 0 || ghiAt < 0) throw wrong(1, 'the first line names the columns time and ghi_wm2');
-  if (lines.length > ROWS_MAX) throw wrong(ROWS_MAX, `more than ${ROWS_MAX} rows`);
+  const lines = csv.replace(/^\uFEFF/, '').split(/\r\n|\n|\r/);
+  if (lines.length > ROWS_MAX) throw wrong(name, ROWS_MAX, `more than ${ROWS_MAX} rows`);
+  let columns: Columns | undefined;
   const rows: Row[] = [];
   for (const [index, line] of lines.entries()) {
-    if (index === 0 || line.trim() === '' || line.startsWith('#')) continue;
-    const fields = line.split(',').map((field) => field.trim());
-    const endMs = timeOf(fields[timeAt] ?? '');
-    if (endMs === undefined) throw wrong(index + 1, `"${fields[timeAt] ?? ''}" is not an ISO time`);
-    const ghi = fields[ghiAt] ?? '';
-    if (ghi === '') continue; // Not measured: a gap.
-    const ghiWm2 = Number(ghi);
-    if (!Number.isFinite(ghiWm2)) throw wrong(index + 1, `"${ghi}" is not a number of W/m²`);
-    rows.push({ endMs, ghiWm2: Math.max(0, ghiWm2) });
+    if (line.trim() === '' || line.startsWith('#')) continue;
+    const fields = line.split(',').map(unquoted);
+    if (columns === undefined) columns = columnsOf(fields, name, index + 1);
+    else rows.push(...rowOf(fields, columns, name, index + 1));
   }
+  if (columns === undefined) throw wrong(name, 1, 'the file is empty');
   rows.sort((a, b) => a.endMs - b.endMs);
-  if (rows.length < 24) throw wrong(lines.length, 'a trace has at least 24 rows');
+  if (rows.length < 24) throw wrong(name, lines.length, 'a trace has at least 24 rows');
   return rows;
+}
+
+function columnsOf(head: readonly string[], name: string, line: number): Columns {
+  const names = head.map((field) => field.toLowerCase());
+  const columns = { time: names.indexOf('time'), ghi_wm2: names.indexOf('ghi_wm2') };
+  if (columns.time >= 0 && columns.ghi_wm2 >= 0) return columns;
+  const found = `not ${JSON.stringify(head.join(',').slice(0, 60))}`;
+  throw wrong(
+    name,
+    line,
+    `the first line names the columns time and ghi_wm2, with commas between them, ${found}`,
+  );
+}
+
+/** None where nothing was measured. */
+function rowOf(fields: readonly string[], columns: Columns, name: string, line: number): Row[] {
+  const time = fields[columns.time] ?? '';
+  const endMs = timeOf(time);
+  if (endMs === undefined)
+    throw wrong(name, line, `"${time}" is not an ISO time such as 2026-03-01T06:00:00Z`);
+  const ghi = fields[columns.ghi_wm2] ?? '';
+  if (NOT_MEASURED.test(ghi)) return [];
+  const ghiWm2 = Number(ghi);
+  if (!(ghiWm2 <= GHI_WM2_MAX))
+    throw wrong(name, line, `"${ghi}" is not a number of W/m² up to ${GHI_WM2_MAX}`);
+  return ghiWm2 < GHI_WM2_MIN ? [] : [{ endMs, ghiWm2: Math.max(0, ghiWm2) }];
+}
+
+function unquoted(field: string): string {
+  return field
+    .trim()
+    .replace(/^"(.*)"$/, '$1')
+    .trim();
+}
+
+function wrong(name: string, line: number | undefined, why: string): HubError {
+  return new HubError('config.invalid', `${name}${line === undefined ? '' : `:${line}`}: ${why}`);
+}
+
+function modulo(value: number, by: number): number {
+  return ((value % by) + by) % by;
 }
 
 /** `2026-03-01T06:00`, `2026-03-01 06:00:00+02:00` …; hour 24 is the next day's 0. */
 function timeOf(text: string): number | undefined {
-  const match = /^(\d{4}-\d{2}-\d{2})[T ](\d{2})(.*)$/.exec(text);
-  if (match === null) return undefined;
-  const [, day, hour, rest = ''] = match;
-  const isMidnight = hour === '24';
-  const time = `${day}T${isMidnight ? '00' : hour}${rest === '' ? ':00' : rest}`;
-  const ms = wallMsOfIso(HAS_ZONE.test(time) ? time : `${time}Z`);
-  if (ms === undefined) return undefined;
-  return ms + (isMidnight ? DAY_MS : 0);
+  const [, day, hour, minute, second, zone] = TIME.exec(text) ?? [];
+  if (day === undefined || hour === undefined) return undefined;
+  const midnightMs = wallMsOfIso(`${day}T00:00:00Z`);
+  const isDay = midnightMs !== undefined && isoTime(midnightMs).startsWith(day);
+  if (!isDay || Number(hour) > 24 || Number(minute) > 59 || Number(second ?? 0) >= 61)
+    return undefined;
+  const inDayMs = (Number(hour) * 60 + Number(minute)) * MINUTE_MS + Number(second ?? 0) * 1_000;
+  return midnightMs + inDayMs - zoneMs(zone ?? 'Z');
+}
+
+/** `Z`, `+02`, `+0200`, `+02:00`. */
+function zoneMs(zone: string): number {
+  const [, sign, hours, minutes] = /^([+-])(\d{2}):?(\d{2})?$/.exec(zone) ?? [];
+  const ms = (Number(hours ?? 0) * 60 + Number(minutes ?? 0)) * MINUTE_MS;
+  return sign === '-' ? -ms : ms;
 }
 
 function usualStepMs(rows: readonly Row[]): number {
