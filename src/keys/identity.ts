@@ -3,6 +3,8 @@
  * that only its user can read. The id is the first 8 bytes of the SHA-256 of the public key, so nobody can
  * claim it without the key, and nothing has to be registered before a hub may speak.
  *
+ * Processes that start at once on a shared file end with one key: who comes second finds the name taken, and reads.
+ *
  * The file is PKCS #8 in PEM: `openssl pkey -in FILE -pubout` reads it. A damaged file is a fault and is never
  * written over: a new key would be a new hub, and that is for a person to decide.
  */
@@ -31,7 +33,7 @@ const PKCS8_PREFIX = Uint8Array.from([
 ]);
 
 export interface IdentityOptions {
-  readonly files: Pick<Files, 'read' | 'replace' | 'makeDir'>;
+  readonly files: Pick<Files, 'read' | 'createNew' | 'makeDir'>;
   /** File of the private key; made with its folder where there is none. */
   readonly path: string;
   /** Where a new key comes from. */
@@ -59,8 +61,9 @@ export class Identity {
     const folderEnd = options.path.lastIndexOf('/');
     if (folderEnd > 0) options.files.makeDir(options.path.slice(0, folderEnd));
     const pem = identity.#privateKey.export({ type: 'pkcs8', format: 'pem' });
-    options.files.replace(options.path, utf8(pem.toString()));
-    return identity;
+    if (options.files.createNew(options.path, utf8(pem.toString()))) return identity;
+    // Another process was first, a worker of the same fleet: its key is ours.
+    return Identity.open(options);
   }
 
   /** The identity of a 32-byte seed, kept nowhere. */

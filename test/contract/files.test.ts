@@ -127,6 +127,13 @@ for (const [name, make] of Object.entries(settings)) {
       assert.deepEqual(files.list(dir), ['a']);
     });
 
+    test('createNew leaves what is there, and nothing beside it', () => {
+      assert.equal(files.createNew(`${dir}/a`, text('one')), true);
+      assert.equal(files.createNew(`${dir}/a`, text('two')), false);
+      assert.deepEqual(files.read(`${dir}/a`), text('one'));
+      assert.deepEqual(files.list(dir), ['a']);
+    });
+
     test('names are listed sorted, files and folders; a folder that is not there is empty', () => {
       files.makeDir(`${dir}/sub/deep`);
       for (const each of ['b', 'a', 'sub/c']) files.open(`${dir}/${each}`, 'create').close();

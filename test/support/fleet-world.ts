@@ -15,8 +15,6 @@ import { CLASSES, RECORD, TELEMETRY } from '../../src/model/class.ts';
 import { PATCH } from '../../src/model/op.ts';
 import type { Origin } from '../../src/model/origin.ts';
 import { encodePatch } from '../../src/merge/patch.ts';
-import { machineFiles } from '../../src/platform/files/machine-files.ts';
-import { machineRandom } from '../../src/platform/random.ts';
 import { MachineClock, machineTimers } from '../../src/platform/clock.ts';
 import { machineMqttClient } from '../../src/platform/network/machine-mqtt-client.ts';
 import type { Database } from '../../src/platform/network/postgres.ts';
@@ -73,8 +71,7 @@ async function run(
 ): Promise<void> {
   const dir = tempDir();
   const port = await startBroker(dir, options.mosquitto);
-  // As installing does it: workers that start at once would each make a key.
-  Identity.open({ files: machineFiles, path: join(dir, 'region.pem'), random: machineRandom });
+  // All at once, on a database and a key that are not there yet.
   const workers = Array.from({ length: options.workers }, (_, index) =>
     startWorker(dir, index, port, url),
   );

@@ -3,7 +3,7 @@ import type { Files } from '../../src/platform/files/files.ts';
 
 export class MemoryFiles implements Pick<
   Files,
-  'read' | 'replace' | 'makeDir' | 'exists' | 'list'
+  'read' | 'replace' | 'createNew' | 'makeDir' | 'exists' | 'list'
 > {
   readonly bytesByPath = new Map<string, Uint8Array>();
 
@@ -13,6 +13,12 @@ export class MemoryFiles implements Pick<
 
   replace(path: string, bytes: Uint8Array): void {
     this.bytesByPath.set(path, bytes);
+  }
+
+  createNew(path: string, bytes: Uint8Array): boolean {
+    if (this.bytesByPath.has(path)) return false;
+    this.replace(path, bytes);
+    return true;
   }
 
   exists(path: string): boolean {

@@ -16,6 +16,7 @@ export function pilotFiles(simulated: Files, real: Files): Files {
     exists: (path) => of(path).exists(path),
     read: (path) => of(path).read(path),
     replace: (path, bytes) => of(path).replace(path, bytes),
+    createNew: (path, bytes) => of(path).createNew(path, bytes),
     list: (dir) => simulated.list(dir),
     makeDir: (dir) => {
       simulated.makeDir(dir);

@@ -47,6 +47,11 @@ export function countWrites<Cause extends string>(
         files.replace(path, bytes);
         countFor(path)(Math.ceil(bytes.length / PAGE_BYTES) * PAGE_BYTES);
       },
+      createNew: (path, bytes) => {
+        const isMade = files.createNew(path, bytes);
+        if (isMade) countFor(path)(Math.ceil(bytes.length / PAGE_BYTES) * PAGE_BYTES);
+        return isMade;
+      },
       exists: (path) => files.exists(path),
       read: (path) => files.read(path),
       list: (dir) => files.list(dir),

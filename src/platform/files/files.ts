@@ -40,6 +40,11 @@ export interface Files {
   read(path: string): Uint8Array | undefined;
   /** Replaces a file so that a crash leaves the old or the new one: write beside, sync, rename, sync the folder. */
   replace(path: string, bytes: Uint8Array): void;
+  /**
+   * Puts a file, whole and durable, where there is none; false where there is one, which stays. Of processes that do so at once
+   * exactly one succeeds.
+   */
+  createNew(path: string, bytes: Uint8Array): boolean;
   /** Names in the folder, sorted; empty where there is none. */
   list(dir: string): string[];
   /** Makes the folder and its parents, mode 0700. */

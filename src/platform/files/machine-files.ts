@@ -2,6 +2,7 @@
  * The machine's files. Promises what files.ts says; the waiting sync runs on Node's thread pool, everything
  * else is a system call on the spot, because a call into the page cache is shorter than a promise.
  */
+import { randomBytes } from 'node:crypto';
 import {
   closeSync,
   existsSync,
@@ -10,6 +11,7 @@ import {
   fstatSync,
   fsyncSync,
   ftruncateSync,
+  linkSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -30,6 +32,9 @@ const FLAGS: Record<OpenMode, string> = { read: 'r', update: 'r+', create: 'w+' 
 const FILE_MODE = 0o600;
 const ZERO_PAGE = new Uint8Array(4_096);
 const FOLDER_MODE = 0o700;
+const NAME_BYTES = 6;
+/** What `link` says where the file system has none. */
+const WITHOUT_LINKS: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
 
 class MachineFile implements OpenFile {
   readonly path: string;
@@ -107,17 +112,48 @@ function open(path: string, mode: OpenMode): OpenFile {
   return new MachineFile(path, openSync(path, FLAGS[mode], FILE_MODE));
 }
 
-function replace(path: string, bytes: Uint8Array): void {
-  const beside = `${path}.new`;
-  const file = open(beside, 'create');
+function writeWhole(path: string, bytes: Uint8Array): void {
+  const file = open(path, 'create');
   try {
     file.writeAt(bytes, 0);
     file.datasyncNow();
   } finally {
     file.close();
   }
+}
+
+function replace(path: string, bytes: Uint8Array): void {
+  const beside = `${path}.new`;
+  writeWhole(beside, bytes);
   renameSync(beside, path);
   syncDir(dirname(path));
+}
+
+/** A link fails where its name is taken, a rename does not; a name of its own, since others write at the same moment. */
+function createNew(path: string, bytes: Uint8Array): boolean {
+  if (existsSync(path)) return false;
+  const beside = `${path}.${randomBytes(NAME_BYTES).toString('hex')}.new`;
+  try {
+    writeWhole(beside, bytes);
+    linkOrRename(beside, path);
+    return true;
+  } catch (error) {
+    if (systemCode(error) === 'EEXIST') return false;
+    throw error;
+  } finally {
+    rmSync(beside, { force: true });
+    syncDir(dirname(path));
+  }
+}
+
+/** File systems without links (FAT on a stick) are nobody's shared folder. */
+function linkOrRename(from: string, to: string): void {
+  try {
+    linkSync(from, to);
+  } catch (error) {
+    if (!WITHOUT_LINKS.has(systemCode(error) ?? '')) throw error;
+    renameSync(from, to);
+  }
 }
 
 export const machineFiles: Files = {
@@ -125,6 +161,7 @@ export const machineFiles: Files = {
   exists: existsSync,
   read: (path) => whereItExists(() => new Uint8Array(readFileSync(path))),
   replace,
+  createNew,
   list: (dir) => whereItExists(() => readdirSync(dir).toSorted()) ?? [],
   makeDir: (dir) => {
     mkdirSync(dir, { recursive: true, mode: FOLDER_MODE });

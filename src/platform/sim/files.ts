@@ -135,6 +135,12 @@ export class SimFiles implements Files {
     this.syncDir(parentOf(path));
   }
 
+  createNew(path: string, bytes: Uint8Array): boolean {
+    if (this.exists(path)) return false;
+    this.replace(path, bytes);
+    return true;
+  }
+
   list(dir: string): string[] {
     this.#alive();
     return this.#names.list(dir);

@@ -46,6 +46,22 @@ test('a new identity is kept and found again; openssl-compatible PEM', () => {
   assert.equal(x, Buffer.from(made.publicKey).toString('base64url'));
 });
 
+test("of two that make a key at once, the second takes the first one's", () => {
+  const files = new MemoryFiles();
+  let first: Identity | undefined;
+  const overtaken = {
+    read: (path: string) => files.read(path),
+    makeDir: () => undefined,
+    createNew: (path: string, bytes: Uint8Array) => {
+      first ??= Identity.open({ files, path, random: machineRandom });
+      return files.createNew(path, bytes);
+    },
+  };
+  const second = Identity.open({ files: overtaken, path: PATH, random: machineRandom });
+  assert.equal(second.id, first?.id);
+  assert.deepEqual(second.sign(utf8('x')), first?.sign(utf8('x')));
+});
+
 test('a damaged key file is a fault and stays as it is', () => {
   const files = new MemoryFiles();
   files.replace(PATH, utf8('-----BEGIN PRIVATE KEY-----\nnonsense'));
