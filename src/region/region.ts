@@ -19,7 +19,6 @@ import type { MqttClient } from '../platform/network/mqtt-client.ts';
 import type { Database } from '../platform/network/postgres.ts';
 import { RegionalNode, type RegionalNodeOptions } from '../regional/regional-node.ts';
 import { clientOf } from './broker.ts';
-import { RegionAssets } from './assets.ts';
 import type { Site } from '../regional/site.ts';
 import { Fleet } from './fleet.ts';
 import { sendDoorOf } from './send.ts';
@@ -29,6 +28,7 @@ import { settingsOf } from './settings.ts';
 import { summariesOf } from './summaries.ts';
 import { PageFiles } from '../status/http/page-files.ts';
 import { readSecret } from '../security/secrets.ts';
+import type { ContentDoor } from '../status/api/assets.ts';
 import type { RegionMetrics } from '../status/region/region-metrics.ts';
 import {
   createRegionApi,
@@ -79,8 +79,8 @@ async function assemble(config: Config, machine: Machine, closers: Closers): Pro
   const access = closers.add(await openAccess(config, machine, places, [HUB_GRANT]));
   const upstream =
     config.regional.url === '' ? await ownBroker(config, machine, access, closers) : undefined;
-  const assets = new RegionAssets({ files, timers, log });
-  const { storage, database } = await openStorage(config, machine, dir, identity, closers, assets);
+  const opened = await openStorage(config, machine, dir, identity, closers);
+  const { storage, database, assets } = opened;
   const node = closers.add(
     await RegionalNode.open({
       storage,
@@ -151,7 +151,7 @@ interface RegionParts {
   readonly node: RegionalNode;
   readonly fleet: Fleet;
   readonly database: Database | undefined;
-  readonly assets: RegionAssets;
+  readonly assets: ContentDoor;
 }
 
 /** The fleet page and its API. */

@@ -6,7 +6,9 @@ import type { Identity } from '../keys/identity.ts';
 import type { Machine } from '../machine.ts';
 import type { Database } from '../platform/network/postgres.ts';
 import { EmbeddedStorage } from '../regional/embedded-storage.ts';
-import type { RegionAssets } from './assets.ts';
+import type { ContentDoor } from '../status/api/assets.ts';
+import { RegionAssets } from './assets.ts';
+import { doorOfContents } from './pg-assets.ts';
 import type { RegionalNodeOptions } from '../regional/regional-node.ts';
 import type { RegionStorage } from '../regional/site-storage.ts';
 import type { SiteStore } from '../regional/site-store.ts';
@@ -23,6 +25,8 @@ export interface OpenedStorage {
   readonly storage: RegionStorage;
   /** Undefined where the storage is embedded. */
   readonly database: Database | undefined;
+  /** What it serves of assets. */
+  readonly assets: ContentDoor;
 }
 
 export async function openStorage(
@@ -31,12 +35,12 @@ export async function openStorage(
   dir: string,
   identity: Pick<Identity, 'publicKey'>,
   closers: Closers,
-  assets: RegionAssets,
 ): Promise<OpenedStorage> {
   const { files, clock, timers, log } = machine;
   const { hubMibPerDay, siteMibPerDay, readingsDays, batchesDays } = config.regional;
   const limits = { hubMibPerDay, siteMibPerDay };
   if (config.regional.database === '') {
+    const assets = new RegionAssets({ files, timers, log });
     const openStore = (path: string): SiteStore => {
       const { readingsDays: days } = config.store;
       const store = Store.open({
@@ -51,7 +55,7 @@ export async function openStorage(
     const self = originOfPublicKey(identity.publicKey);
     const parts = { files, dir, clock, timers, log, limits, openStore, self };
     const embedded = new EmbeddedStorage(parts);
-    return { storage: closers.add(embedded), database: undefined };
+    return { storage: closers.add(embedded), database: undefined, assets };
   }
   const database = await openRegionDatabase(config, machine);
   // Loaded when it is used: a node of its own needs none of it.
@@ -66,7 +70,8 @@ export async function openStorage(
       keepDays: { readings: readingsDays, batches: batchesDays },
       limits,
     });
-    return { storage: closers.add(storage), database };
+    const assets = doorOfContents(storage.contents);
+    return { storage: closers.add(storage), database, assets };
   } catch (error) {
     await database.close();
     throw error;

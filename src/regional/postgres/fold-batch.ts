@@ -13,6 +13,7 @@ import { DOC, EVENT, type Op, type StampedOp } from '../../model/op.ts';
 import { type Lane, laneOf, type Origin } from '../../model/origin.ts';
 import type { Sql } from '../../platform/network/postgres.ts';
 import { decodeRanges, encodeRanges, type LaneOps, SeenOps } from '../../store/seen-ops.ts';
+import { putContents } from './assets/content-cells.ts';
 import { byteaArray, int4Array, int8Array, textArray, timeArray } from './binary-arrays.ts';
 import { noteConflicts } from './conflict-table.ts';
 import { foldDocs } from './doc-table.ts';
@@ -79,6 +80,7 @@ export async function foldBatch(
     DOWN_CLASSES.includes(stamped.op.class),
   );
   await putSiteOps(sql, place.via, down);
+  await putContents(sql, place.siteId, entries);
   await foldEvents(sql, place, events);
   const fresh = others.map(({ stamped }) => stamped);
   await foldRecords(sql, place, fresh, again);

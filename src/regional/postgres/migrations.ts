@@ -5,6 +5,7 @@
 import { HubError } from '../../base/errors.ts';
 import type { Database, Sql } from '../../platform/network/postgres.ts';
 import { REGIONAL_SCHEMA } from '../../versions.ts';
+import { ASSET_TABLES } from './assets/asset-tables.ts';
 import { DOWN_TABLES, LACKS } from './down/down-tables.ts';
 import { DOC_TABLE, FUNCTIONS, SPOOLED, STAMPS, TABLES } from './tables.ts';
 import { VIEWS } from './views.ts';
@@ -17,6 +18,7 @@ const STEPS: readonly string[] = [
   DOWN_TABLES,
   LACKS,
   SPOOLED,
+  ASSET_TABLES,
 ];
 
 const FRAME = `

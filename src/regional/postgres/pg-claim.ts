@@ -17,6 +17,8 @@ import type { Database, Transaction } from '../../platform/network/postgres.ts';
 import { compareHistory, type HistoryOutcome } from '../history-watch.ts';
 import type { RegionalLimits } from '../limits.ts';
 import type { Claim, KeepOutcome, OpenedBatch, ReceiptFor } from '../site-storage.ts';
+import { contentsIn } from './assets/content-cells.ts';
+import type { PgContents } from './assets/pg-contents.ts';
 import { foldBatch, lanesOf } from './fold-batch.ts';
 import type { KeyBook } from './key-book.ts';
 import { loadTree, saveTree } from './ledger-tables.ts';
@@ -69,6 +71,7 @@ export interface ClaimPlace {
   readonly siteId: number;
   readonly keys: KeyBook;
   readonly partitions: Partitions;
+  readonly contents: PgContents;
   readonly receiptFor: ReceiptFor;
   readonly limits: RegionalLimits;
   readonly pause: () => Promise<void>;
@@ -160,6 +163,7 @@ class PgClaim implements Claim {
     const sizes = [manifest.class, manifest.ops, this.bytes, receipt, manifest.ops];
     await sql.query(STORE, [siteId, hub, id, ...sizes]);
     const freed = await this.#finish();
+    this.#place.contents.checkSoon(siteId, contentsIn(entries));
     return { kind: 'kept', receipt, facts, freed, pruned: 0 };
   }
 

@@ -9,8 +9,11 @@ import type { Database } from '../../platform/network/postgres.ts';
 import { DEFAULT_REGIONAL_LIMITS, type RegionalLimits } from '../limits.ts';
 import { Healer } from '../healing/healer.ts';
 import type { RegionStorage, SiteKeeper, SiteStorage } from '../site-storage.ts';
-import { fillSiteOps } from './down/fill-site-ops.ts';
+import { contentsFilling } from './assets/fill-contents.ts';
+import { PgContents } from './assets/pg-contents.ts';
+import { siteOpsFilling } from './down/fill-site-ops.ts';
 import { PgShelf } from './down/pg-shelf.ts';
+import { fillFromBatches } from './kept-batches.ts';
 import { KeyBook } from './key-book.ts';
 import { migrate } from './migrations.ts';
 import { Partitions } from './partitions.ts';
@@ -54,12 +57,14 @@ export class PgStorage implements RegionStorage {
   readonly #options: PgStorageOptions;
   readonly #limits: RegionalLimits;
   readonly #partitions: Partitions;
+  readonly contents: PgContents;
   #cancelTidy: Cancel = () => undefined;
 
   private constructor(options: PgStorageOptions) {
     this.#options = options;
     this.#limits = { ...DEFAULT_REGIONAL_LIMITS, ...options.limits };
     this.#partitions = new Partitions(options.database, options.clock);
+    this.contents = new PgContents(options.database, options.log);
   }
 
   /** Waits for the server, and brings its tables up to date. */
@@ -83,13 +88,17 @@ export class PgStorage implements RegionStorage {
   async openSite(name: string, keeper: SiteKeeper): Promise<SiteStorage> {
     const { database, timers } = this.#options;
     const siteId = await database.patiently(() => this.#siteId(name));
-    await database.patiently(() => fillSiteOps(database, siteId, keeper));
+    const fillings = [siteOpsFilling(siteId), contentsFilling(siteId, this.contents)];
+    for (const filling of fillings) {
+      await database.patiently(() => fillFromBatches(database, siteId, keeper, filling));
+    }
     const pause = (): Promise<void> => turn(timers);
     const place = {
       database,
       siteId,
       keys: new KeyBook(database, siteId),
       partitions: this.#partitions,
+      contents: this.contents,
       receiptFor: keeper.receiptFor,
       limits: this.#limits,
       pause,
@@ -100,6 +109,7 @@ export class PgStorage implements RegionStorage {
 
   async close(): Promise<void> {
     this.#cancelTidy();
+    await this.contents.idle();
     await this.#options.database.close();
   }
 

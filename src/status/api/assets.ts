@@ -17,7 +17,8 @@ type MayRead = (key: string) => boolean;
 /** A content that is open for reading. */
 export interface OpenContent {
   readonly size: number;
-  readAt(into: Uint8Array, offset: number): number;
+  /** Fills `into` from `offset`; fewer bytes at the end alone. */
+  readAt(into: Uint8Array, offset: number): number | Promise<number>;
   close(): void;
 }
 
@@ -74,7 +75,7 @@ export interface AssetDoor {
   /** Versions that stand, the newest first. */
   latest(limit: number, mayRead: MayRead): readonly JsonObject[];
   /** Undefined where no version names it and nothing of it is here. */
-  facts(sha256: string): ContentFacts | undefined;
+  facts(sha256: string): ContentFacts | undefined | Promise<ContentFacts | undefined>;
   /** Undefined where it is not here, or was found damaged. */
   open(sha256: string): Promise<OpenContent | undefined>;
   /** Made now where it is not here yet and the battery allows. */
@@ -109,7 +110,7 @@ export async function contentAnswer(
   const url = new URL(request.url);
   const id = idIn(url);
   if (id === undefined) return problem(400, 'The path ends with a SHA-256, 64 hex digits.');
-  const facts = door.facts(id);
+  const facts = await door.facts(id);
   if (facts === undefined) return problem(404, `Nobody has named the content ${id} here.`);
   if (!facts.keys.some((key) => mayRead(key))) return problem(403, 'You may not read this asset.');
   const width = url.searchParams.get('width');
@@ -179,9 +180,9 @@ function streamOf(content: OpenContent, from: number, to: number): ReadableStrea
   let offset = from;
   return new ReadableStream<Uint8Array>(
     {
-      pull: (controller) => {
+      pull: async (controller) => {
         const slice = new Uint8Array(Math.min(SLICE_BYTES, to + 1 - offset));
-        const count = slice.length === 0 ? 0 : content.readAt(slice, offset);
+        const count = slice.length === 0 ? 0 : await content.readAt(slice, offset);
         offset += count;
         if (count > 0) controller.enqueue(slice.subarray(0, count));
         if (count > 0 && offset <= to) return;

@@ -1,0 +1,64 @@
+/** Assets at a fleet of workers on one PostgreSQL: what one of them has taken, another serves. */
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { vi } from 'vitest';
+
+import { eventually } from '../support/api.ts';
+import { startBroker, startWorker } from '../support/fleet-world.ts';
+import { startHub } from '../support/hub.ts';
+import { testWithPeers } from '../support/peers.ts';
+import { jpegOf } from '../support/pictures.ts';
+import { PostgresServer } from '../support/postgres.ts';
+import { tempDir } from '../support/temp-dir.ts';
+
+vi.setConfig({ testTimeout: 120_000 });
+
+testWithPeers(
+  'a photo and its preview come up by one worker, and another serves them when that one is dead',
+  ['mosquitto', 'postgres', 'initdb'],
+  async ([mosquitto = '']) => {
+    const server = await PostgresServer.start();
+    try {
+      const url = server.url(await server.create());
+      const dir = tempDir();
+      const port = await startBroker(dir, mosquitto);
+      const first = startWorker(dir, 0, port, url);
+      await first.line(/^ready /);
+      const hub = await startHub({
+        data: tempDir(),
+        sets: [`uplink.url=mqtt://127.0.0.1:${port}`],
+      });
+      const picture = jpegOf(900, 700, 90);
+      const sha256 = createHash('sha256').update(picture).digest('hex');
+      const path = `api/v1/assets/${sha256}`;
+      const sent = await fetch(`${hub.httpUrl}${path}?key=meter/4/photo`, {
+        method: 'PUT',
+        headers: { 'Content-Type': 'image/jpeg' },
+        body: picture as Uint8Array<ArrayBuffer>,
+      });
+      assert.equal(sent.status, 201, await sent.text());
+      const firstUrl = /http:\/\/\S+/.exec(await first.line(/^ready /))?.[0] ?? '';
+      const small = await eventually(
+        () => fetch(`${firstUrl}${path}?width=320`),
+        ({ status }) => status === 200,
+      );
+      assert.equal(small.headers.get('content-type'), 'image/jpeg');
+      await eventually(
+        () => fetch(`${firstUrl}${path}`),
+        ({ status }) => status === 200,
+      );
+      first.kill('SIGKILL');
+      await first.exited;
+      const second = startWorker(dir, 1, port, url);
+      const secondUrl = /http:\/\/\S+/.exec(await second.line(/^ready /))?.[0] ?? '';
+      const answer = await fetch(`${secondUrl}${path}`);
+      assert.equal(answer.headers.get('etag'), `"${sha256}"`);
+      assert.deepEqual(new Uint8Array(await answer.arrayBuffer()), picture);
+      const part = await fetch(`${secondUrl}${path}`, { headers: { Range: 'bytes=100-199' } });
+      assert.equal(part.status, 206);
+      assert.deepEqual(new Uint8Array(await part.arrayBuffer()), picture.slice(100, 200));
+    } finally {
+      await server.stop();
+    }
+  },
+);
