@@ -30,9 +30,13 @@ export class CborError extends Error {
 }
 
 const TWO_32 = 0x100000000;
+/** Arguments from here on do not stand in the first byte. */
+const LONG_HEAD = 24;
+const BYTES_HEAD = 0x40;
+const ARRAY_HEAD = 0x80;
 
 export class CborReader {
-  readonly #bytes: Uint8Array;
+  #bytes: Uint8Array;
   readonly #limits: CborLimits;
   #offset: number;
   #items = 0;
@@ -46,6 +50,13 @@ export class CborReader {
     this.#limits = limits;
   }
 
+  /** Begins anew with other bytes, under the same limits. */
+  restart(bytes: Uint8Array): void {
+    this.#bytes = bytes;
+    this.#offset = 0;
+    this.#items = 0;
+  }
+
   get offset(): number {
     return this.#offset;
   }
@@ -55,6 +66,8 @@ export class CborReader {
   }
 
   uint(): number {
+    const initial = this.#bytes[this.#offset] ?? LONG_HEAD;
+    if (initial < LONG_HEAD) return this.#step(initial);
     this.#head();
     if (this.#major !== 0) this.#fail('not an unsigned integer');
     return this.#argument;
@@ -79,6 +92,13 @@ export class CborReader {
    * ops are read by the million.
    */
   fixed(count: number): number {
+    if (count < LONG_HEAD && this.#bytes[this.#offset] === BYTES_HEAD + count) {
+      const from = this.#offset + 1;
+      if (count > this.#bytes.length - from) this.#fail('cut short');
+      this.#step(count);
+      this.#offset += count;
+      return from;
+    }
     this.#head();
     if (this.#major !== 2) this.#fail('not a byte string');
     const at = this.#offset;
@@ -114,7 +134,8 @@ export class CborReader {
 
   /** Reads an array head and refuses any other count. */
   expectArray(count: number): void {
-    if (this.array() !== count) this.#fail(`not an array of ${count}`);
+    if (count < LONG_HEAD && this.#bytes[this.#offset] === ARRAY_HEAD + count) this.#step(count);
+    else if (this.array() !== count) this.#fail(`not an array of ${count}`);
   }
 
   null(): null {
@@ -224,6 +245,14 @@ export class CborReader {
     if (exponent === 0) return sign * fraction * 2 ** -24;
     if (exponent === 31) return fraction === 0 ? sign * Infinity : Number.NaN;
     return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+  }
+
+  /** Over a head of one byte, the usual one: `argument` stands in it. */
+  #step(argument: number): number {
+    this.#items += 1;
+    if (this.#items > this.#limits.itemsMax) this.#fail('too many items');
+    this.#offset += 1;
+    return argument;
   }
 
   #head(): void {

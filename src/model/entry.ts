@@ -6,9 +6,18 @@
  * The op of an MQTT publish may carry its delivery: what the broker must know again after a crash and an op has
  * no place for. It lies in the same entry, so that both are there or neither.
  */
+import { EMPTY_BYTES } from '../base/bytes.ts';
 import { CborError, CborReader } from '../codec/reader.ts';
 import { CborWriter } from '../codec/writer.ts';
-import { readOp, readStamp, type Stamp, type StampedOp, writeStamp } from './op.ts';
+import {
+  blankOp,
+  blankStamp,
+  readOp,
+  readStamp,
+  type Stamp,
+  type StampedOp,
+  writeStamp,
+} from './op.ts';
 
 export const OP_ENTRY = 0;
 export const LOCAL_ENTRY = 1;
@@ -72,6 +81,36 @@ export function decodeEntry(bytes: Uint8Array): Entry {
   const entry = readEntry(reader, bytes);
   if (!reader.atEnd) throw new CborError('bytes after the entry', reader.offset);
   return entry;
+}
+
+/**
+ * Reads the ops of the own journal one after the other, always into the same objects: batches are built of millions of them.
+ */
+export class OpEntryReader {
+  readonly #reader = new CborReader(EMPTY_BYTES, 0, ENTRY_LIMITS);
+  readonly #op = blankOp();
+  readonly #stamp = blankStamp();
+
+  /**
+   * Good until the next call, but for the bytes, which alias the entry. Undefined for local entries and copies. Throws
+   * `CborError` where the entry is malformed.
+   */
+  read(entry: Uint8Array): StampedOp | undefined {
+    const reader = this.#reader;
+    reader.restart(entry);
+    const count = reader.array();
+    if (reader.uint() !== OP_ENTRY || count !== 3) return opOf(decodeEntry(entry));
+    const start = reader.offset;
+    const op = readOp(reader, this.#op);
+    const bytes = entry.subarray(start, reader.offset);
+    const stamp = readStamp(reader, this.#stamp);
+    if (!reader.atEnd) throw new CborError('bytes after the entry', reader.offset);
+    return { bytes, op, stamp };
+  }
+}
+
+function opOf(entry: Entry): StampedOp | undefined {
+  return entry.type === 'op' && entry.isCopy !== true ? entry.stamped : undefined;
 }
 
 function readEntry(reader: CborReader, bytes: Uint8Array): Entry {

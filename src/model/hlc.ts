@@ -46,11 +46,12 @@ export function decodeHlc(bytes: Uint8Array): Hlc | undefined {
 }
 
 /** The clock reading whose 8 bytes begin at `at`. */
-export function hlcAt(bytes: Uint8Array, at: number): Hlc {
+export function hlcAt(bytes: Uint8Array, at: number, into = { ms: 0, counter: 0 }): Hlc {
   const byte = (offset: number): number => bytes[at + offset] as number;
   const low = ((byte(2) << 24) | (byte(3) << 16) | (byte(4) << 8) | byte(5)) >>> 0;
-  const ms = ((byte(0) << 8) | byte(1)) * 0x100000000 + low;
-  return { ms, counter: (byte(6) << 8) | byte(7) };
+  into.ms = ((byte(0) << 8) | byte(1)) * 0x100000000 + low;
+  into.counter = (byte(6) << 8) | byte(7);
+  return into;
 }
 
 /** The time that counts for order: the op's own, or the stamp's where the op claims to be from the future. */

@@ -5,7 +5,7 @@
  * The stamp is what the accepting hub adds beside it. Where two hubs accepted the same op before they met,
  * the smaller (stamp hlc, hub) counts everywhere.
  */
-import { concatBytes, isLongerThan } from '../base/bytes.ts';
+import { concatBytes, EMPTY_BYTES, isLongerThan } from '../base/bytes.ts';
 import type { ClockQuality } from '../base/clock.ts';
 import { CborError, CborReader } from '../codec/reader.ts';
 import type { CborLimits } from '../codec/value.ts';
@@ -84,6 +84,9 @@ export interface StampedOp {
 export const AUTHORITY = { device: 1, technician: 2, supervisor: 3, operator: 4 } as const;
 export type Role = keyof typeof AUTHORITY;
 
+/** Of an op that is not read yet. */
+const NO_ORIGIN = '' as Origin;
+
 export const KEY_BYTES_MAX = 1024;
 export const BODY_BYTES_MAX = 1 << 20;
 const OP_LIMITS: CborLimits = { depthMax: 3, itemsMax: 32 };
@@ -111,8 +114,28 @@ export function decodeOp(bytes: Uint8Array): Op {
   return op;
 }
 
-/** Reads the op at the reader's place; its body aliases the input. */
-export function readOp(reader: CborReader): Op {
+type Writable<T> = { -readonly [Name in keyof T]: T[Name] };
+/** An op to read into. */
+export interface OpDraft extends Omit<Writable<Op>, 'clock' | 'hlc'> {
+  readonly hlc: Writable<Hlc>;
+  readonly clock: Writable<OpClock>;
+}
+export interface StampDraft extends Omit<Writable<Stamp>, 'hlc'> {
+  readonly hlc: Writable<Hlc>;
+}
+
+export function blankOp(): OpDraft {
+  const hlc = { ms: 0, counter: 0 };
+  const clock: Writable<OpClock> = { quality: 'unknown', bootId: 0, monotonicMs: 0 };
+  return { origin: NO_ORIGIN, class: 0, seq: 0, hlc, clock, kind: 0, key: '', body: EMPTY_BYTES };
+}
+
+export function blankStamp(): StampDraft {
+  return { hub: NO_ORIGIN, hlc: { ms: 0, counter: 0 }, authority: 0, rosterEpoch: 0 };
+}
+
+/** Reads the op at the reader's place; its body aliases the input. Who reads very many reads into the same object. */
+export function readOp(reader: CborReader, op = blankOp()): Op {
   const start = reader.offset;
   const fail = (reason: string): never => {
     throw new CborError(reason, start);
@@ -120,27 +143,28 @@ export function readOp(reader: CborReader): Op {
   reader.expectArray(OP_FIELDS);
   const originFrom = reader.fixed(ORIGIN_BYTES);
   if (originFrom < 0) return fail('origin is not 8 bytes');
-  const origin = originAt(reader.input, originFrom);
+  op.origin = originAt(reader.input, originFrom);
   const opClass = reader.uint();
   if (!isOpClass(opClass)) return fail('unknown class');
-  const seq = reader.uint();
-  if (seq === 0) fail('sequence numbers begin at 1');
+  op.class = opClass;
+  op.seq = reader.uint();
+  if (op.seq === 0) fail('sequence numbers begin at 1');
   const hlcFrom = reader.fixed(HLC_BYTES);
   if (hlcFrom < 0) return fail('hlc is not 8 bytes');
-  const hlc = hlcAt(reader.input, hlcFrom);
+  hlcAt(reader.input, hlcFrom, op.hlc);
   reader.expectArray(3);
-  const quality = QUALITIES[reader.uint()] ?? fail('unknown clock quality');
-  const bootId = reader.uint();
-  if (bootId > 0xffffffff) fail('boot id beyond 32 bits');
-  const monotonicMs = reader.uint();
+  op.clock.quality = QUALITIES[reader.uint()] ?? fail('unknown clock quality');
+  op.clock.bootId = reader.uint();
+  if (op.clock.bootId > 0xffffffff) fail('boot id beyond 32 bits');
+  op.clock.monotonicMs = reader.uint();
   const kind = reader.uint();
   if (kind >= KIND_NAMES.length) fail('unknown kind');
-  const key = reader.text();
-  if (key === '' || isLongerThan(key, KEY_BYTES_MAX)) fail('key is empty or too long');
-  const body = reader.bytes();
-  if (body.length > BODY_BYTES_MAX) fail('body too long');
-  const clock = { quality, bootId, monotonicMs };
-  return { origin, class: opClass, seq, hlc, clock, kind: kind as Kind, key, body };
+  op.kind = kind as Kind;
+  op.key = reader.text();
+  if (op.key === '' || isLongerThan(op.key, KEY_BYTES_MAX)) fail('key is empty or too long');
+  op.body = reader.bytes();
+  if (op.body.length > BODY_BYTES_MAX) fail('body too long');
+  return op;
 }
 
 export function writeStamp(writer: CborWriter, stamp: Stamp): void {
@@ -148,19 +172,20 @@ export function writeStamp(writer: CborWriter, stamp: Stamp): void {
   writer.uint(stamp.authority).uint(stamp.rosterEpoch);
 }
 
-export function readStamp(reader: CborReader): Stamp {
+export function readStamp(reader: CborReader, stamp = blankStamp()): Stamp {
   const start = reader.offset;
   reader.expectArray(4);
   const hubFrom = reader.fixed(ORIGIN_BYTES);
   const hlcFrom = reader.fixed(HLC_BYTES);
   if (hubFrom < 0 || hlcFrom < 0) throw new CborError('malformed stamp', start);
-  const hub = originAt(reader.input, hubFrom);
-  const hlc = hlcAt(reader.input, hlcFrom);
-  const authority = reader.uint();
-  if (authority < AUTHORITY.device || authority > AUTHORITY.operator) {
+  stamp.hub = originAt(reader.input, hubFrom);
+  hlcAt(reader.input, hlcFrom, stamp.hlc);
+  stamp.authority = reader.uint();
+  if (stamp.authority < AUTHORITY.device || stamp.authority > AUTHORITY.operator) {
     throw new CborError('unknown authority', start);
   }
-  return { hub, hlc, authority, rosterEpoch: reader.uint() };
+  stamp.rosterEpoch = reader.uint();
+  return stamp;
 }
 
 /** Order of stamps: of two for the same op, the smaller counts. */

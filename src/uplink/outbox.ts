@@ -8,7 +8,7 @@
  * - After a restart, batches in the spool that join on to that line go on where they were; others are dropped and
  *   their ops sealed anew, which the regional node recognises op by op.
  */
-import { assert } from '../base/assert.ts';
+import { assert, must } from '../base/assert.ts';
 import { bytesEqual, EMPTY_BYTES } from '../base/bytes.ts';
 import { type Clock, type Timers, turn } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
@@ -21,7 +21,7 @@ import type { Encoding } from '../batch/payload.ts';
 import type { PayloadSealer } from '../batch/payload-seal.ts';
 import { BatchBuilder } from '../batch/seal-batch.ts';
 import { CLASSES, LOG, type OpClass, perClass } from '../model/class.ts';
-import { decodeEntry } from '../model/entry.ts';
+import { OpEntryReader } from '../model/entry.ts';
 import type { Files } from '../platform/files/files.ts';
 import { type ClassState, joinedOn, joinUp } from './waiting/class-chain.ts';
 import { classOfEntry } from './waiting/peek-entry.ts';
@@ -296,6 +296,7 @@ export class Outbox {
     const endLsn = this.#unsealed.scannedLsn;
     const cursor = journal.cursor(firstLsn);
     const builder = new BatchBuilder(opClass, sealLimits, encoding);
+    const reader = new OpEntryReader();
     let ops = 0;
     let bytes = 0;
     let throughLsn = 0;
@@ -313,22 +314,21 @@ export class Outbox {
       sliceEntries += 1;
       sliceBytes += item.entry.length;
       if (classOfEntry(item.entry) !== opClass) continue;
-      const entry = decodeEntry(item.entry);
-      assert(entry.type === 'op', 'what has a class is an op');
-      if (builder.add(entry.stamped) === 'full') {
+      const stamped = must(reader.read(item.entry), 'what has a class is an op');
+      if (builder.add(stamped) === 'full') {
         return {
           builder,
           ops,
           bytes,
           throughLsn,
           lastOp,
-          next: { lsn: item.lsn, stampMs: entry.stamped.stamp.hlc.ms },
+          next: { lsn: item.lsn, stampMs: stamped.stamp.hlc.ms },
         };
       }
       ops += 1;
       bytes += item.entry.length;
       throughLsn = item.lsn;
-      lastOp = entry.stamped.bytes;
+      lastOp = stamped.bytes;
     }
     if (ops === 0) {
       // Damage took them from the journal after they were counted; the journal has said so.

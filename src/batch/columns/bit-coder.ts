@@ -48,20 +48,40 @@ function learn(odds: Odds, at: number, bit: number): void {
   if (seen < SEEN_MAX) odds.seen[at] = seen + 1;
 }
 
-/** Where the interval from `low` to `high` (32 bits, both included) is cut: up to there a one, above a zero. */
+/**
+ * Where the interval from `low` to `high` (32 bits, both included) is cut: up to there a one, above a zero. The bounds
+ * are 32-bit patterns in signed numbers, which the engine keeps in registers; unsigned ones would be boxed.
+ */
 function cut(low: number, high: number, chance: number): number {
-  const width = high - low;
-  return low + (width >>> 16) * chance + (((width & 0xffff) * chance) >>> 16);
+  const width = (high - low) | 0;
+  const whole = Math.imul(width >>> 16, chance);
+  return (low + whole + (Math.imul(width & 0xffff, chance) >>> 16)) | 0;
+}
+
+/** The same at even odds. */
+function halve(low: number, high: number): number {
+  return (low + (((high - low) | 0) >>> 1)) | 0;
 }
 
 export class BitEncoder implements BitCoder {
   #low = 0;
-  #high = 0xffffffff;
+  #high = -1;
   #bytes = new Uint8Array(4096);
   #length = 0;
 
   bit(odds: Odds, at: number, bit: number): number {
-    this.#narrow(cut(this.#low, this.#high, odds.chances[at] as number), bit);
+    let low = this.#low;
+    let high = this.#high;
+    const middle = cut(low, high, odds.chances[at] as number);
+    if (bit === 1) high = middle;
+    else low = (middle + 1) | 0;
+    while (((low ^ high) & 0xff000000) === 0) {
+      this.#push(high >>> 24);
+      low <<= 8;
+      high = (high << 8) | 0xff;
+    }
+    this.#low = low;
+    this.#high = high;
     learn(odds, at, bit);
     return bit;
   }
@@ -77,11 +97,11 @@ export class BitEncoder implements BitCoder {
       const bit = (symbol >>> shift) & 1;
       const middle = cut(low, high, chances[at] as number);
       if (bit === 1) high = middle;
-      else low = middle + 1;
+      else low = (middle + 1) | 0;
       while (((low ^ high) & 0xff000000) === 0) {
         this.#push(high >>> 24);
-        low = (low << 8) >>> 0;
-        high = ((high << 8) | 0xff) >>> 0;
+        low <<= 8;
+        high = (high << 8) | 0xff;
       }
       learn(odds, at, bit);
       node = node * 2 + bit;
@@ -95,13 +115,13 @@ export class BitEncoder implements BitCoder {
     let low = this.#low;
     let high = this.#high;
     for (let shift = count - 1; shift >= 0; shift--) {
-      const middle = low + ((high - low) >>> 1);
+      const middle = halve(low, high);
       if (((value >>> shift) & 1) === 1) high = middle;
-      else low = middle + 1;
+      else low = (middle + 1) | 0;
       while (((low ^ high) & 0xff000000) === 0) {
         this.#push(high >>> 24);
-        low = (low << 8) >>> 0;
-        high = ((high << 8) | 0xff) >>> 0;
+        low <<= 8;
+        high = (high << 8) | 0xff;
       }
     }
     this.#low = low;
@@ -113,16 +133,6 @@ export class BitEncoder implements BitCoder {
   finish(): Uint8Array {
     this.#push(this.#high >>> 24);
     return this.#bytes.subarray(0, this.#length);
-  }
-
-  #narrow(middle: number, bit: number): void {
-    if (bit === 1) this.#high = middle;
-    else this.#low = middle + 1;
-    while (((this.#low ^ this.#high) & 0xff000000) === 0) {
-      this.#push(this.#high >>> 24);
-      this.#low = (this.#low << 8) >>> 0;
-      this.#high = ((this.#high << 8) | 0xff) >>> 0;
-    }
   }
 
   #push(byte: number): void {
@@ -139,7 +149,7 @@ export class BitEncoder implements BitCoder {
 export class BitDecoder implements BitCoder {
   readonly #bytes: Uint8Array;
   #low = 0;
-  #high = 0xffffffff;
+  #high = -1;
   #point = 0;
   #taken = 0;
 
@@ -173,25 +183,25 @@ export class BitDecoder implements BitCoder {
   plain(count: number, _value: number): number {
     let value = 0;
     for (let i = 0; i < count; i++) {
-      value = (value << 1) | this.#narrow(this.#low + ((this.#high - this.#low) >>> 1));
+      value = (value << 1) | this.#narrow(halve(this.#low, this.#high));
     }
     return value;
   }
 
   #narrow(middle: number): number {
-    const bit = this.#point <= middle ? 1 : 0;
+    const bit = this.#point >>> 0 <= middle >>> 0 ? 1 : 0;
     if (bit === 1) this.#high = middle;
-    else this.#low = middle + 1;
+    else this.#low = (middle + 1) | 0;
     while (((this.#low ^ this.#high) & 0xff000000) === 0) {
-      this.#low = (this.#low << 8) >>> 0;
-      this.#high = ((this.#high << 8) | 0xff) >>> 0;
+      this.#low <<= 8;
+      this.#high = (this.#high << 8) | 0xff;
       this.#take();
     }
     return bit;
   }
 
   #take(): void {
-    this.#point = ((this.#point << 8) | (this.#bytes[this.#taken] ?? 0)) >>> 0;
+    this.#point = (this.#point << 8) | (this.#bytes[this.#taken] ?? 0);
     this.#taken += 1;
   }
 }

@@ -6,7 +6,7 @@ import { must } from '../../base/assert.ts';
 import type { BitCoder } from './bit-coder.ts';
 import { ByteSink } from './byte-sink.ts';
 import { BodyModel } from './body-model.ts';
-import { planSlot, settleShapes, type SlotValues } from './plan.ts';
+import { planSlot, settleShapes, SlotValues } from './plan.ts';
 import { type SlotModel, SlotStream } from './slot-stream.ts';
 import { SlotReader, TEXT, writeDecimal } from './slot-value.ts';
 import { SLOTS_TOTAL_MAX } from './tables.ts';
@@ -16,24 +16,24 @@ import { Cutter, piecesOf, type Template } from './template.ts';
 const TEMPLATES_MAX = 1024;
 const DECIMAL_TEXT_MAX = 32;
 
-/** Rows of one series that share a template: their values, slot by slot. */
+/** Rows of one series that share a template, and where the values of each begin. */
 interface TemplateDraft {
   readonly template: Template;
-  /** Which rows of the series, counted within it. */
-  readonly places: number[];
-  readonly slots: readonly SlotValues[];
+  readonly rows: number[];
+  readonly starts: number[];
 }
 
 /** The bodies of one series. */
 export interface BodyDraft {
-  /** One a row: a template's draft, or the body itself where it is not cut. */
-  readonly rows: (TemplateDraft | Uint8Array)[];
+  /** One for each body: a template's draft, or the body itself where it is not cut. */
+  readonly bodies: (TemplateDraft | Uint8Array)[];
   readonly draftByTemplate: Map<number, TemplateDraft>;
   last: TemplateDraft | undefined;
 }
 
 /** Cuts bodies and keeps their values. */
 export class BodyDrafts {
+  readonly values = new SlotValues();
   /** Templates as they travel, by id. */
   readonly skeletons: Uint8Array[] = [];
   /** Texts that are no numbers, by the number that stands for them in a draft. */
@@ -45,29 +45,30 @@ export class BodyDrafts {
   #slots = 0;
 
   series(): BodyDraft {
-    return { rows: [], draftByTemplate: new Map(), last: undefined };
+    return { bodies: [], draftByTemplate: new Map(), last: undefined };
   }
 
-  add(series: BodyDraft, body: Uint8Array): void {
+  /** Takes the body of the batch's row `row` in, as the next of its series. */
+  add(series: BodyDraft, row: number, body: Uint8Array): void {
     const { last } = series;
     const isAlike = last !== undefined && this.#cutter.cutLike(last.template, body);
     const draft = isAlike ? last : this.#cut(series, body);
     if (draft === undefined) {
-      series.rows.push(body.slice());
+      series.bodies.push(body.slice());
       return;
     }
     series.last = draft;
-    draft.places.push(series.rows.length);
-    series.rows.push(draft);
-    const { bounds } = this.#cutter;
+    series.bodies.push(draft);
+    draft.rows.push(row);
+    draft.starts.push(this.values.length);
+    const { bounds, slots } = this.#cutter;
     const reader = this.#reader;
-    for (let i = 0; i < draft.slots.length; i++) {
+    for (let i = 0; i < slots; i++) {
       const from = bounds[2 * i] as number;
       const to = bounds[2 * i + 1] as number;
       reader.read(body, from, to);
-      const { shapes, numbers } = draft.slots[i] as SlotValues;
-      shapes.push(reader.shape);
-      numbers.push(reader.shape === TEXT ? this.text(body.subarray(from, to)) : reader.number);
+      const isText = reader.shape === TEXT;
+      this.values.add(reader.shape, isText ? this.text(body.subarray(from, to)) : reader.number);
     }
   }
 
@@ -87,11 +88,7 @@ export class BodyDrafts {
     if (template === undefined) return undefined;
     const known = series.draftByTemplate.get(template.id);
     if (known !== undefined) return known;
-    const slots = Array.from({ length: template.pieces.length - 1 }, () => ({
-      shapes: [],
-      numbers: [],
-    }));
-    const draft = { template, places: [], slots };
+    const draft = { template, rows: [], starts: [] };
     series.draftByTemplate.set(template.id, draft);
     return draft;
   }
@@ -126,55 +123,58 @@ export class BodyWriter {
   readonly #model = new BodyModel();
   /** Place of each text among those that a slot has met. */
   readonly #placesBySlot = new Map<SlotModel, Map<number, number>>();
-  #series: BodyDraft | undefined;
-  #hlcMs: readonly number[] = [];
-  #row = 0;
+  /** Times of all rows. */
+  readonly #hlcMs: Float64Array;
+  #bodies: BodyDraft['bodies'] = [];
+  #next = 0;
   #open = new Map<TemplateDraft, OpenTemplate>();
 
-  constructor(drafts: BodyDrafts) {
+  constructor(drafts: BodyDrafts, hlcMs: Float64Array) {
     this.#drafts = drafts;
+    this.#hlcMs = hlcMs;
   }
 
-  /** Begins a series; `hlcMs` are the times of its rows. */
-  open(series: BodyDraft, hlcMs: readonly number[]): void {
-    this.#series = series;
-    this.#hlcMs = hlcMs;
-    this.#row = 0;
+  /** Begins a series. */
+  open({ bodies }: BodyDraft): void {
+    this.#bodies = bodies;
+    this.#next = 0;
     this.#open = new Map();
     this.#model.openSeries();
   }
 
-  /** Codes the next row of the series; returns how many slots it has. */
+  /** Codes the next body of the series; returns how many slots it has. */
   code(coder: BitCoder, hlcMs: number): number {
-    const series = must(this.#series, 'a series is open');
-    const row = must(series.rows[this.#row], 'rows and bodies go together');
-    this.#row += 1;
-    if (row instanceof Uint8Array) {
+    const body = must(this.#bodies[this.#next], 'rows and bodies go together');
+    this.#next += 1;
+    if (body instanceof Uint8Array) {
       this.#model.codeTemplate(coder, 0);
-      this.#model.codeRawLength(coder, row.length);
-      this.raw.push(row);
+      this.#model.codeRawLength(coder, body.length);
+      this.raw.push(body);
       return 0;
     }
-    this.#model.codeTemplate(coder, row.template.id + 1);
-    const open = this.#open.get(row) ?? this.#openTemplate(coder, row);
-    for (let i = 0; i < open.streams.length; i++) {
-      const { shapes, numbers } = row.slots[i] as SlotValues;
-      const shape = shapes[open.next] as number;
-      let number = numbers[open.next] as number;
-      const stream = open.streams[i] as SlotStream;
-      if (shape === TEXT) number = this.#place(this.#model.slot(row.template.id, i), number);
-      stream.code(coder, shape, number, hlcMs, this.#textNumbers);
+    const { template, starts } = body;
+    this.#model.codeTemplate(coder, template.id + 1);
+    const open = this.#open.get(body) ?? this.#openTemplate(coder, body);
+    const { streams } = open;
+    const start = starts[open.next] as number;
+    const { shapes, numbers } = this.#drafts.values;
+    for (let i = 0; i < streams.length; i++) {
+      const shape = shapes[start + i] as number;
+      let number = numbers[start + i] as number;
+      if (shape === TEXT) number = this.#place(this.#model.slot(template.id, i), number);
+      (streams[i] as SlotStream).code(coder, shape, number, hlcMs, this.#textNumbers);
     }
     open.next += 1;
-    return open.streams.length;
+    return streams.length;
   }
 
   #openTemplate(coder: BitCoder, draft: TemplateDraft): OpenTemplate {
-    const times = draft.places.map((place) => this.#hlcMs[place] as number);
-    const streams = draft.slots.map((values, slot) => {
-      settleShapes(values, this.#textOfDecimal);
-      const model = this.#model.slot(draft.template.id, slot);
-      return new SlotStream(coder, model, this.#model.plans, planSlot(values, times));
+    const { template, rows, starts } = draft;
+    const streams = Array.from({ length: template.pieces.length - 1 }, (_, index) => {
+      const slot = { values: this.#drafts.values, starts, rows, index };
+      settleShapes(slot, this.#textOfDecimal);
+      const model = this.#model.slot(template.id, index);
+      return new SlotStream(coder, model, this.#model.plans, planSlot(slot, this.#hlcMs));
     });
     const open = { streams, next: 0 };
     this.#open.set(draft, open);

@@ -7,13 +7,14 @@
  */
 import { assert } from '../../base/assert.ts';
 import { concatBytes } from '../../base/bytes.ts';
+import type { ClockQuality } from '../../base/clock.ts';
 import type { OpClass } from '../../model/class.ts';
 import { EVENT, type Op, type OpClock, type Stamp, type StampedOp } from '../../model/op.ts';
 import { type Lane, laneOf, type Origin } from '../../model/origin.ts';
 import { BitEncoder } from './bit-coder.ts';
 import { type BodyDraft, BodyDrafts, BodyWriter } from './body-writer.ts';
 import { planTimes } from './plan.ts';
-import { isSliceEnd, LaneWalk, OrderWalk, Rows, SeriesWalk } from './rows.ts';
+import { type CodeBody, isSliceEnd, LaneWalk, OrderWalk, Rows, SeriesWalk } from './rows.ts';
 import { type ClockParts, type Series, type StampParts, writeTables } from './tables.ts';
 
 interface SeriesDraft extends Series {
@@ -54,10 +55,9 @@ export class ColumnEncoder {
   readonly #rows = new Rows();
   readonly #drafts = new BodyDrafts();
   #lane: LaneDraft | undefined;
-  #lastStamp: Stamp | undefined;
-  #lastStampIndex = 0;
-  #lastClock: OpClock | undefined;
-  #lastClockIndex = 0;
+  /** What the op before had, and its number. */
+  #lastStamp = { hub: '' as Origin, authority: 0, rosterEpoch: 0, index: 0 };
+  #lastClock = { quality: 'unknown' as ClockQuality, bootId: -1, index: 0 };
   #isFinished = false;
 
   get ops(): number {
@@ -80,7 +80,7 @@ export class ColumnEncoder {
     rows.clock[row] = this.#clockIndex(op.clock);
     rows.monotonicMs[row] = op.clock.monotonicMs;
     rows.seq[row] = op.seq;
-    this.#drafts.add(series.bodies, op.body);
+    this.#drafts.add(series.bodies, row, op.body);
   }
 
   /** The columns of all ops; pauses between slices of a few milliseconds so that the caller can do other work. */
@@ -88,7 +88,7 @@ export class ColumnEncoder {
     assert(!this.#isFinished, 'columns are finished once');
     this.#isFinished = true;
     const coder = new BitEncoder();
-    const bodies = new BodyWriter(this.#drafts);
+    const bodies = new BodyWriter(this.#drafts, this.#rows.hlcMs);
     yield* this.#codeSeries(coder, bodies);
     yield* this.#codeOrder(coder);
     return writeTables({
@@ -106,15 +106,14 @@ export class ColumnEncoder {
 
   *#codeSeries(coder: BitEncoder, bodies: BodyWriter): Generator<undefined, void> {
     const rows = this.#rows;
+    const { hlcMs, stampMs } = rows;
     const walk = new SeriesWalk();
+    const stamps = this.#stamps.list.length;
+    const codeBody: CodeBody = (_, row) => bodies.code(coder, hlcMs[row] as number);
     for (const series of this.#series) {
-      const hlcMs = series.rows.map((row) => rows.hlcMs[row] as number);
-      const stampMs = series.rows.map((row) => rows.stampMs[row] as number);
-      const plan = planTimes(hlcMs, stampMs);
-      bodies.open(series.bodies, hlcMs);
-      yield* walk.code(coder, rows, series.rows, plan, this.#stamps.list.length, (_, row) =>
-        bodies.code(coder, rows.hlcMs[row] as number),
-      );
+      const plan = planTimes(hlcMs, stampMs, series.rows);
+      bodies.open(series.bodies);
+      yield* walk.code(coder, rows, series.rows, plan, stamps, codeBody);
     }
   }
 
@@ -162,31 +161,24 @@ export class ColumnEncoder {
   }
 
   /** Most stamps differ from the one before in their time alone. */
-  #stampIndex(stamp: Stamp): number {
-    const { hub, authority, rosterEpoch } = stamp;
+  #stampIndex({ hub, authority, rosterEpoch }: Stamp): number {
     const last = this.#lastStamp;
-    const isSame =
-      last?.hub === hub && last.authority === authority && last.rosterEpoch === rosterEpoch;
-    if (!isSame) {
-      this.#lastStamp = stamp;
-      this.#lastStampIndex = this.#stamps.indexOf(`${hub}${authority}/${rosterEpoch}`, () => ({
-        hub: this.#originIndex(hub),
-        authority,
-        rosterEpoch,
-      }));
+    if (last.hub === hub && last.authority === authority && last.rosterEpoch === rosterEpoch) {
+      return last.index;
     }
-    return this.#lastStampIndex;
+    const key = `${hub}${authority}/${rosterEpoch}`;
+    const make = (): StampParts => ({ hub: this.#originIndex(hub), authority, rosterEpoch });
+    const index = this.#stamps.indexOf(key, make);
+    this.#lastStamp = { hub, authority, rosterEpoch, index };
+    return index;
   }
 
-  #clockIndex(clock: OpClock): number {
-    const { quality, bootId } = clock;
+  #clockIndex({ quality, bootId }: OpClock): number {
     const last = this.#lastClock;
-    if (last?.bootId !== bootId || last.quality !== quality) {
-      this.#lastClock = clock;
-      const key = `${bootId}${quality}`;
-      this.#lastClockIndex = this.#clocks.indexOf(key, () => ({ quality, bootId }));
-    }
-    return this.#lastClockIndex;
+    if (last.bootId === bootId && last.quality === quality) return last.index;
+    const index = this.#clocks.indexOf(`${bootId}${quality}`, () => ({ quality, bootId }));
+    this.#lastClock = { quality, bootId, index };
+    return index;
   }
 }
 

@@ -68,11 +68,15 @@ export class NumberModel {
   #size(coder: BitCoder, bits: number, size: number): number {
     const shaped = Math.min(SHAPED_BITS, bits - 1);
     const rest = bits - 1 - shaped;
+    const at = LEADING_AT + bits * (1 << SHAPED_BITS);
+    if (bits <= 31) {
+      const leading = (size >>> rest) & ((1 << shaped) - 1);
+      const top = (1 << shaped) | coder.tree(this.#odds, at, shaped, leading);
+      return rest === 0 ? top : (top << rest) | coder.plain(rest, size & ((1 << rest) - 1));
+    }
     const unit = 2 ** rest;
     const leading = Math.floor(size / unit) & ((1 << shaped) - 1);
-    const at = LEADING_AT + bits * (1 << SHAPED_BITS);
     const top = (1 << shaped) + coder.tree(this.#odds, at, shaped, leading);
-    if (rest === 0) return top;
     const low = size % unit;
     if (rest <= 26) return top * unit + coder.plain(rest, low);
     const high = coder.plain(rest - 26, Math.floor(low / TWO_26));

@@ -33,21 +33,29 @@ function nearest(value: number): number {
 }
 
 export class Predictor {
-  readonly #way: Way;
-  readonly #period: number;
-  readonly #share: number;
+  #way: Way = PREVIOUS;
+  #period = 0;
+  #share = 0;
   #count = 0;
   /** Before the first number: what is expected of it. */
-  #last: number;
+  #last = 0;
   #lastReference = 0;
   /** LINEAR, DRIFT: step; means: level; SCHEDULE: the moment that the last number was due. */
   #state = 0;
 
   constructor(way: Way, start: number, period = 0) {
+    this.restart(way, start, period);
+  }
+
+  /** Forgets everything, for another series. */
+  restart(way: Way, start: number, period = 0): void {
     this.#way = way;
     this.#last = start;
     this.#period = period;
     this.#share = way === QUICK_MEAN ? QUICK_SHARE : SLOW_SHARE;
+    this.#count = 0;
+    this.#lastReference = 0;
+    this.#state = 0;
   }
 
   next(reference: number): number {
