@@ -4,7 +4,13 @@ import fc from 'fast-check';
 import { test } from 'vitest';
 
 import { CborError } from '../../../src/codec/reader.ts';
-import { decodeEntry, encodeLocalEntry, encodeOpEntry } from '../../../src/model/entry.ts';
+import {
+  decodeEntry,
+  encodeCopyEntry,
+  encodeLocalEntry,
+  encodeOpEntry,
+  OpEntryReader,
+} from '../../../src/model/entry.ts';
 import { encodeCbor } from '../../../src/codec/writer.ts';
 import { compareStamps, decodeOp, encodeOp } from '../../../src/model/op.ts';
 import { anyCbor, anyOp, anyStamp } from '../../support/arbitrary.ts';
@@ -51,6 +57,20 @@ test('an op entry keeps the bytes of its op untouched and gives its stamp back',
       const opBytes = encodeOp(op);
       const entry = decodeEntry(encodeOpEntry(opBytes, stamp));
       assert.deepEqual(entry, { type: 'op', stamped: { bytes: opBytes, op, stamp } });
+    }),
+  );
+});
+
+test('a reader that goes from op to op says the same, and nothing of the op before', () => {
+  const reader = new OpEntryReader();
+  fc.assert(
+    fc.property(anyOp, anyStamp, (op, stamp) => {
+      const bytes = encodeOp(op);
+      const entry = encodeOpEntry(bytes, stamp);
+      assert.deepEqual(reader.read(entry), { bytes, op, stamp });
+      assert.throws(() => reader.read(Uint8Array.of(...entry, 0)), CborError);
+      assert.equal(reader.read(encodeLocalEntry(encodeCbor(0))), undefined);
+      assert.equal(reader.read(encodeCopyEntry(bytes, stamp)), undefined);
     }),
   );
 });
