@@ -167,9 +167,9 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: 'records history',
-    summary: 'every op on a record: when, by whom, what, and whether it is undone',
+    summary: 'the ops on a record: when, by whom, what, and whether they are undone',
     operands: [RECORD_KEY],
-    options: ASKING_OPTIONS,
+    options: { limit: { value: 'N', help: 'of the newest; 1,000 by default' }, ...ASKING_OPTIONS },
     load: async () => (await import('./records.ts')).showHistory,
   },
   {

@@ -95,7 +95,8 @@ export async function listRecords(args: Args, io: CliIo): Promise<ExitCode> {
 }
 
 export async function showHistory(args: Args, io: CliIo): Promise<ExitCode> {
-  const path = `/api/v1/history?key=${encodeURIComponent(args.operand(0))}`;
+  const limit = args.number('limit', 1, 10_000) ?? 1_000;
+  const path = `/api/v1/history?key=${encodeURIComponent(args.operand(0))}&limit=${limit}`;
   const history = (await HubApi.of(args, io).json(path)) as { ops: readonly OpDocument[] };
   return print(args, io, history, () =>
     columns(

@@ -181,7 +181,7 @@ export class Device {
     const write = writes.find(({ order }) => textOfOpId(order) === id);
     if (write === undefined) throw new HubError('client.refused', `${key} has no op ${id}`);
     const request = { target: write.order, authority: this.#authority, cascade };
-    const plan = planUndo(new ListedOps(keptOf(writes)), key, request);
+    const plan = planUndo(new ListedOps(keptOf(writes)), request);
     if (plan.kind === 'refused') throw new HubError('client.refused', plan.reason);
     return this.#make(UNDO, key, encodeUndo(plan.targets));
   }

@@ -118,7 +118,7 @@ export class Replica {
 
   /** Two hubs may have stamped one op; the smaller stamp counts (MERGE.md §4). */
   #takeSmaller(key: string, write: RecordWrite): boolean {
-    const before = this.state.writeOf(key, write.order);
+    const before = this.state.opsOf(key).writeOf(write.order);
     if (before?.stamp === undefined || write.stamp === undefined) return false;
     if (compareStamps(write.stamp, before.stamp) >= 0) return false;
     this.state.replaceWrite(key, before, write);

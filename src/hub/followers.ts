@@ -133,8 +133,8 @@ function openHealing(
 /** Keeps the histories of records within their limits. */
 function foldHistories({ config, machine }: Ground, { store, door }: Serving): Horizons {
   const { recordOpsMax: opsMax, editsMax } = config.store;
-  const { timers, log } = machine;
-  return new Horizons({ store, door, limits: { opsMax, editsMax }, timers, log });
+  const { clock, timers, log } = machine;
+  return new Horizons({ store, door, limits: { opsMax, editsMax }, clock, timers, log });
 }
 
 /** Lets go of what is receipted and folded. */

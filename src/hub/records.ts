@@ -87,11 +87,14 @@ export class HubRecords implements RecordDoor {
     return this.#records.keys(prefix, after, limit);
   }
 
-  history(key: string): readonly JsonObject[] {
-    const ops = this.#records.history(key).map((entry) => ({ entry, json: jsonOfEntry(entry) }));
+  history(key: string, limit: number): readonly JsonObject[] {
+    const ops = this.#records
+      .history(key, limit)
+      .map((entry) => ({ entry, json: jsonOfEntry(entry) }));
     const steps = this.#records.docSteps(key).map((entry) => ({ entry, json: jsonOfStep(entry) }));
     return [...ops, ...steps]
       .toSorted((a, b) => compareTimes(a.entry.order, b.entry.order))
+      .slice(-limit)
       .map(({ entry, json }) => ({ ...json, ...jsonOfTime(this.#records.timeOf(entry.order)) }));
   }
 
@@ -145,8 +148,7 @@ export class HubRecords implements RecordDoor {
   async #resolveAsset(wish: Parameters<RecordDoor['resolve']>[0], base: OpId[]): Promise<Mended> {
     const { key, value, role } = wish;
     const version = this.#records
-      .history(key)
-      .filter(({ kind }) => kind === ASSET)
+      .versions(key)
       .map(({ order, body }) => ({ op: textOfOpId(order), version: readAssetVersion(body) }))
       .find(
         (each) => each.op === value || hexOf(each.version?.sha256 ?? NOTHING) === value,
@@ -162,8 +164,8 @@ export class HubRecords implements RecordDoor {
   }
 
   #openConflicts(key: string, field: string): MetConflict[] {
-    const all = this.#records.conflicts(false, Number.MAX_SAFE_INTEGER);
-    return all.filter((conflict) => conflict.key === key && conflict.field === field);
+    const all = this.#records.openConflicts(key, Number.MAX_SAFE_INTEGER);
+    return all.filter((conflict) => conflict.field === field);
   }
 
   async #write(
@@ -183,12 +185,11 @@ export class HubRecords implements RecordDoor {
 
   #jsonOfConflict(conflict: MetConflict): JsonObject {
     const { key, field, kind, winner, loser, foundMs, closedMs } = conflict;
-    const entries = this.#records.history(key);
     const sideOf = (order: WriteOrder): JsonObject => {
-      const entry = entries.find((each) => textOfOpId(each.order) === textOfOpId(order));
-      const { kind: wrote = kindOfField(field), body = NOTHING } = entry ?? {};
+      const write = this.#records.write(key, order);
+      const { kind: wrote = kindOfField(field), body = NOTHING } = write ?? {};
       const folded =
-        entry === undefined ? this.#records.base(key).fields.get(field)?.value : undefined;
+        write === undefined ? this.#records.base(key).fields.get(field)?.value : undefined;
       const value = folded ?? readRegisterWrites(wrote, body)?.fields.get(field);
       const told = { ...jsonOfOrder(order), ...jsonOfTime(this.#records.timeOf(order)) };
       if (value === undefined) return { ...told, value: null };

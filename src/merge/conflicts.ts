@@ -66,17 +66,16 @@ export function isPlainWrite(stamped: StampedOp, { isOpen, standingOf }: Surroun
 export function conflictsOf(writes: readonly RecordWrite[]): Conflict[] {
   const { tombstone, fields } = foldRecord(writes);
   const ops = new ListedOps(keptOf(writes));
-  return [...fields.keys()].flatMap((field) => conflictsIn(ops, '', field, tombstone));
+  return [...fields.keys()].flatMap((field) => conflictsIn(ops, field, tombstone));
 }
 
 /** The open conflicts of a field of a record that has this tombstone. */
 export function conflictsIn(
   ops: RecordOps,
-  key: string,
   field: string,
   tombstone: WriteOrder | undefined,
 ): Conflict[] {
-  const nodes = nodesOf(ops, key, field, tombstone);
+  const nodes = nodesOf(ops, field, tombstone);
   const [winner, ...others] = nodes;
   if (winner === undefined || others.length === 0) return [];
   const web = new Web(nodes);
@@ -105,27 +104,22 @@ export function knownTo(
   tombstone: WriteOrder | undefined,
   of: OpId,
 ): WriteOrder[] {
-  const nodes = nodesOf(ops, '', field, tombstone);
+  const nodes = nodesOf(ops, field, tombstone);
   const start = nodes.find(({ order }) => isSameOp(order, of));
   return start === undefined ? [] : [...new Web(nodes).knownTo(start)].map(({ order }) => order);
 }
 
 /** The greatest writes of the field that count, in descending order. */
-function nodesOf(
-  ops: RecordOps,
-  key: string,
-  field: string,
-  tombstone: WriteOrder | undefined,
-): FieldNode[] {
+function nodesOf(ops: RecordOps, field: string, tombstone: WriteOrder | undefined): FieldNode[] {
   const nodes: FieldNode[] = [];
-  for (const { order, kind, body } of ops.registerWrites(key, field)) {
+  for (const { order, kind, body } of ops.registerWrites(field)) {
     if (nodes.length === WRITES_MAX || !prevails(order, tombstone)) break;
     const written = readRegisterWrites(kind, body);
-    if (written?.fields.has(field) !== true || isUndone(ops, key, order)) continue;
+    if (written?.fields.has(field) !== true || isUndone(ops, order)) continue;
     const seen = written.seen.get(field)?.map((id) => textOfOpId(id));
     nodes.push({ order, name: textOfOpId(order), seen });
   }
-  const base = baseOf(ops, key).fields.get(field);
+  const base = baseOf(ops).fields.get(field);
   if (base === undefined || !prevails(base.order, tombstone)) return nodes;
   const seen = base.seen?.map((id) => textOfOpId(id));
   nodes.push({ order: base.order, name: textOfOpId(base.order), seen });

@@ -49,7 +49,9 @@ export interface FieldWrite {
 }
 
 /** State that ops are folded into: memory on a device, tables on a hub. */
-export interface FoldTarget extends RecordOps {
+export interface FoldTarget {
+  /** The ops of a record, as they are kept at this moment. */
+  opsOf(key: string): RecordOps;
   /** Order of the newest event of `key`. */
   eventOrder(key: string): WriteOrder | undefined;
   putEvent(key: string, write: EventWrite): void;
@@ -167,7 +169,8 @@ function kept(target: FoldTarget, stamped: StampedOp): WriteOrder | undefined {
     foldAgain(target, stamped);
     return undefined;
   }
-  if (!prevails(order, target.tombstone(key)) || isUndone(target, key, order)) return undefined;
+  if (!prevails(order, target.tombstone(key)) || isUndone(target.opsOf(key), order))
+    return undefined;
   return order;
 }
 
@@ -178,11 +181,12 @@ function foldTaking(target: FoldTarget, stamped: StampedOp): Touched {
   const { order } = write;
   if (!keepWrite(target, key, write)) return foldAgain(target, stamped) ? 'all' : UNTOUCHED;
   if (kind === UNDO) {
-    if (isUndone(target, key, order)) return UNTOUCHED;
-    return applyFlips(target, key, flipsOf(target, key, write));
+    if (isUndone(target.opsOf(key), order)) return UNTOUCHED;
+    return applyFlips(target, key, flipsOf(target.opsOf(key), write));
   }
   if (kind === REMOVE) {
-    if (!prevails(order, target.tombstone(key)) || isUndone(target, key, order)) return UNTOUCHED;
+    if (!prevails(order, target.tombstone(key)) || isUndone(target.opsOf(key), order))
+      return UNTOUCHED;
   }
   refold(target, key);
   return 'all';
@@ -195,7 +199,7 @@ function foldTaking(target: FoldTarget, stamped: StampedOp): Touched {
 export function foldAgain(target: FoldTarget, stamped: StampedOp): boolean {
   const { op, stamp } = stamped;
   if (op.class === LOG || !ON_RECORDS.has(op.kind)) return false;
-  const before = target.writeOf(op.key, op);
+  const before = target.opsOf(op.key).writeOf(op);
   if (before === undefined) return false;
   if (before.stamp !== undefined && compareStamps(stamp, before.stamp) >= 0) return false;
   const write = writeIn(stamped);

@@ -4,32 +4,24 @@
  */
 import { must } from '../base/assert.ts';
 import { compareBytes, utf8 } from '../base/bytes.ts';
-import { CONTROL, UNDO } from '../model/op.ts';
 import type { VersionVector } from '../model/version-vector.ts';
 import type { LivingState } from './digest.ts';
 import { DocFold, type DocState } from './doc/doc-state.ts';
 import type { DocChange } from './doc/read-update.ts';
 import type { EventWrite, FieldWrite, FoldTarget } from './fold.ts';
-import { type OpId, textOfOpId } from './op-id.ts';
+import type { OpId } from './op-id.ts';
 import type { WriteOrder } from './order.ts';
-import { readUndo } from './patch.ts';
 import { type Counter, NO_COUNTER, plus, type RecordState, type RecordWrite } from './record.ts';
-import { isCovered } from './record/horizon.ts';
 import { ListedOps } from './record/record-ops.ts';
 
 interface MemoryRecord {
-  readonly writes: Map<string, RecordWrite>;
-  /** Of all writes, until another one comes. */
-  listed: ListedOps | undefined;
-  /** Asked for at every op: horizons, and undos by the names of what they name. */
-  horizons: readonly RecordWrite[];
-  readonly undosByTarget: Map<string, OpId[]>;
+  readonly ops: ListedOps;
   tombstone: WriteOrder | undefined;
   fields: Map<string, FieldWrite>;
   counters: Map<string, Counter>;
 }
 
-const NO_OPS = new ListedOps([]);
+const NO_OPS = new ListedOps();
 const EMPTY: ReadonlyMap<string, never> = new Map<string, never>();
 
 export class MemoryState implements FoldTarget, LivingState {
@@ -72,69 +64,30 @@ export class MemoryState implements FoldTarget, LivingState {
     this.#events.set(key, write);
   }
 
+  opsOf(key: string): ListedOps {
+    return this.#records.get(key)?.ops ?? NO_OPS;
+  }
+
   addWrite(key: string, write: RecordWrite): boolean {
     let record = this.#records.get(key);
     if (record === undefined) {
       record = emptyRecord();
       this.#records.set(key, record);
     }
-    const name = textOfOpId(write.order);
-    if (record.writes.has(name)) return false;
-    record.writes.set(name, write);
-    record.listed = undefined;
-    if (write.kind === CONTROL) record.horizons = [...record.horizons, write];
-    else if (write.kind === UNDO) noteUndo(record, write);
-    return true;
+    return record.ops.add(write);
   }
 
   dropWrites(key: string, vector: VersionVector, gone: readonly RecordWrite[]): void {
-    const record = this.#recordOf(key);
-    const names = new Set(gone.map(({ order }) => textOfOpId(order)));
-    for (const [name, write] of record.writes) {
-      if (names.has(name) || isCovered(vector, write)) record.writes.delete(name);
-    }
-    record.listed = undefined;
-    record.horizons = record.horizons.filter(({ order }) => !names.has(textOfOpId(order)));
-    // Undos that went name what went with them, or nothing that they reached: `writeOf` no longer finds them.
-  }
-
-  writeOf(key: string, op: OpId): RecordWrite | undefined {
-    return this.#records.get(key)?.writes.get(textOfOpId(op));
-  }
-
-  undosOf(key: string, op: OpId): readonly OpId[] {
-    return this.#records.get(key)?.undosByTarget.get(textOfOpId(op)) ?? [];
-  }
-
-  registerWrites(key: string, field: string, below?: WriteOrder): readonly RecordWrite[] {
-    return this.#listed(key).registerWrites(key, field, below);
-  }
-
-  removes(key: string): Iterable<RecordWrite> {
-    return this.#listed(key).removes();
-  }
-
-  writesAbove(key: string, above: WriteOrder | undefined): readonly RecordWrite[] {
-    return this.#listed(key).writesAbove(key, above);
-  }
-
-  namersOf(key: string, op: OpId): readonly RecordWrite[] {
-    return this.#listed(key).namersOf(key, op);
-  }
-
-  horizons(key: string): readonly RecordWrite[] {
-    return this.#records.get(key)?.horizons ?? [];
+    this.#recordOf(key).ops.drop(vector, gone);
   }
 
   replaceWrite(key: string, _before: RecordWrite, write: RecordWrite): void {
-    const record = this.#recordOf(key);
-    record.writes.set(textOfOpId(write.order), write);
-    record.listed = undefined;
+    this.#recordOf(key).ops.replace(write);
   }
 
   /** All ops on the record that are kept. */
   writes(key: string): RecordWrite[] {
-    return [...(this.#records.get(key)?.writes.values() ?? [])];
+    return this.opsOf(key).all();
   }
 
   tombstone(key: string): WriteOrder | undefined {
@@ -196,37 +149,13 @@ export class MemoryState implements FoldTarget, LivingState {
     return doc;
   }
 
-  #listed(key: string): ListedOps {
-    const record = this.#records.get(key);
-    if (record === undefined) return NO_OPS;
-    record.listed ??= new ListedOps([...record.writes.values()]);
-    return record.listed;
-  }
-
   #recordOf(key: string): MemoryRecord {
     return must(this.#records.get(key), 'a record is there once one of its ops is kept');
   }
 }
 
 function emptyRecord(): MemoryRecord {
-  return {
-    writes: new Map(),
-    listed: undefined,
-    horizons: [],
-    undosByTarget: new Map(),
-    tombstone: undefined,
-    fields: new Map(),
-    counters: new Map(),
-  };
-}
-
-function noteUndo({ undosByTarget }: MemoryRecord, { order, body }: RecordWrite): void {
-  for (const id of readUndo(body) ?? []) {
-    const name = textOfOpId(id);
-    const undos = undosByTarget.get(name);
-    if (undos === undefined) undosByTarget.set(name, [order]);
-    else undos.push(order);
-  }
+  return { ops: new ListedOps(), tombstone: undefined, fields: new Map(), counters: new Map() };
 }
 
 function byKeyBytes<T>(map: ReadonlyMap<string, T>): (readonly [string, T])[] {

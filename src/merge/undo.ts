@@ -28,22 +28,22 @@ export const BELOW_HORIZON =
   'it lies before the horizon of its record, where single ops are no longer kept; write what shall stand instead';
 
 /** Plans the undo of one op of a record. */
-export function planUndo(ops: RecordOps, key: string, request: UndoRequest): UndoPlan {
+export function planUndo(ops: RecordOps, request: UndoRequest): UndoPlan {
   const { target, authority, cascade } = request;
-  const base = baseOf(ops, key);
+  const base = baseOf(ops);
   if (isBelow(base, target)) return refused(BELOW_HORIZON);
-  const write = ops.writeOf(key, target);
+  const write = ops.writeOf(target);
   if (write === undefined) return refused('this record has no such op');
-  if (isUndone(ops, key, target)) return refused('it is undone already; undo the undo instead');
+  if (isUndone(ops, target)) return refused('it is undone already; undo the undo instead');
   if (reachesBelow(write, base)) return refused(`what it took back: ${BELOW_HORIZON}`);
   if (!cascade) {
-    const builders = namersOf(ops, key, write);
+    const builders = namersOf(ops, write);
     if (builders.length > 0) {
       const names = builders.map(({ order }) => textOfOpId(order)).join(', ');
       return refused(`later work builds on it: ${names}; cascade takes that back too`);
     }
   }
-  const all = cascade ? [write, ...dependentsOf(ops, key, write)] : [write];
+  const all = cascade ? [write, ...dependentsOf(ops, write)] : [write];
   if (all.length > UNDO_TARGETS_MAX) {
     return refused(`more than ${UNDO_TARGETS_MAX} ops build on it`);
   }
@@ -60,12 +60,12 @@ function reachesBelow({ kind, body }: RecordWrite, base: Base): boolean {
 }
 
 /** The patches and versions that were made with `write`, or with one of them, before their writer's eyes. */
-function dependentsOf(ops: RecordOps, key: string, write: RecordWrite): RecordWrite[] {
+function dependentsOf(ops: RecordOps, write: RecordWrite): RecordWrite[] {
   const found = new Map<string, RecordWrite>();
-  let builders = namersOf(ops, key, write);
+  let builders = namersOf(ops, write);
   if (builders.length === 0) return [];
   // Each question costs a look at the whole record; here there may be hundreds.
-  const listed = new ListedOps([...ops.writesAbove(key, undefined)]);
+  const listed = new ListedOps([...ops.writesAbove(undefined)]);
   const open: RecordWrite[] = [];
   for (;;) {
     for (const builder of builders) {
@@ -76,15 +76,15 @@ function dependentsOf(ops: RecordOps, key: string, write: RecordWrite): RecordWr
     }
     const next = open.pop();
     if (next === undefined || found.size > UNDO_TARGETS_MAX) return [...found.values()];
-    builders = namersOf(listed, key, next);
+    builders = namersOf(listed, next);
   }
 }
 
-/** Those that count and told of `write` as seen. */
-function namersOf(ops: RecordOps, key: string, { order, kind, body }: RecordWrite): RecordWrite[] {
+/** Those that count, are later, and told of `write` as seen. */
+function namersOf(ops: RecordOps, { order, kind, body }: RecordWrite): RecordWrite[] {
   if (readRegisterWrites(kind, body) === undefined) return [];
-  return [...ops.namersOf(key, order)].filter(
-    (namer) => seenIn(namer).some((id) => isSameOp(id, order)) && !isUndone(ops, key, namer.order),
+  return [...ops.namersOf(order)].filter(
+    (namer) => seenIn(namer).some((id) => isSameOp(id, order)) && !isUndone(ops, namer.order),
   );
 }
 

@@ -106,7 +106,7 @@ export class Store {
       book: this.#book,
       times: this.#times,
       guard: (query) => this.#guarded(query),
-      upTo: (lane) => this.#progress.seen.lane(lane).upTo,
+      vector: () => this.vector(),
     });
     this.reader = this.#newReader();
   }

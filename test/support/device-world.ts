@@ -70,6 +70,7 @@ export class DeviceWorld {
       store: { state: this.store, fault: undefined },
       door,
       limits: { opsMax: OPS_KEPT, editsMax: 1_000_000 },
+      clock: this.clock,
       timers: this.clock,
       log: SILENT_LOG,
       periodMs: 1_000,

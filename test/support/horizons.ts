@@ -57,7 +57,7 @@ export function drawn(
   let seq = firstSeq;
   return KEYS.flatMap((key) => {
     const upTo = (lane: Lane): number => seqs.get(lane) ?? 0;
-    const body = drawHorizon({ writes: state.writes(key), upTo, keep });
+    const body = drawnAtOnce(state, key, upTo, keep);
     if (body === undefined) return [];
     return stampedOp({
       kind: CONTROL,
@@ -70,6 +70,21 @@ export function drawn(
       atMs: 50,
     });
   });
+}
+
+function drawnAtOnce(
+  state: MemoryState,
+  key: string,
+  upTo: (lane: Lane) => number,
+  keep: number,
+): Uint8Array | undefined {
+  const fields = [...state.record(key).keys()];
+  const tombstone = state.tombstone(key);
+  const steps = drawHorizon({ ops: state.opsOf(key), fields, tombstone, upTo, keep });
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
 }
 
 /** The history with the horizons that the cuts draw. */

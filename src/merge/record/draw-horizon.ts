@@ -1,32 +1,29 @@
 /**
  * Draws a horizon through a record that has too many ops: what its older ops come to, so that only the newest are kept one
- * by one (MERGE.md §10). Who draws decides where; what it comes to is decided by the rules alone.
+ * by one (MERGE.md §10). Who draws decides where; what it comes to is decided by the rules alone. Done in small steps,
+ * because a record may have ten thousand ops, and whoever draws has others to serve.
  */
-import { ADD, CONTROL, REMOVE, UNDO } from '../../model/op.ts';
+import { ADD, REMOVE, UNDO } from '../../model/op.ts';
 import { type Lane, laneOf } from '../../model/origin.ts';
 import { seqIn, type VersionVector } from '../../model/version-vector.ts';
-import { conflictsOf, knownTo } from '../conflicts.ts';
+import { conflictsIn, knownTo } from '../conflicts.ts';
 import { type OpId, textOfOpId } from '../op-id.ts';
 import { compareTimes, prevails, type WriteOrder } from '../order.ts';
 import { readAdd } from '../patch.ts';
 import { NO_COUNTER, plus, type RecordWrite } from '../record.ts';
 import { readRegisterWrites } from '../register-writes.ts';
-import { foldRecord, keptOf } from './fold-record.ts';
-import {
-  type Base,
-  type BaseCounter,
-  type BaseField,
-  encodeHorizon,
-  isCovered,
-  joinHorizons,
-} from './horizon.ts';
-import { ListedOps } from './record-ops.ts';
-import { undoneOps } from './undone.ts';
+import { type Base, type BaseCounter, type BaseField, encodeHorizon, isBelow } from './horizon.ts';
+import type { RecordOps } from './record-ops.ts';
+import { baseOf } from './standing.ts';
+import { isUndone } from './undone.ts';
 
 export interface Drawing {
-  /** All ops on the record that are kept. */
-  readonly writes: readonly RecordWrite[];
-  /** How far a lane is known without a gap. */
+  /** The ops that are kept; of those that come meanwhile, none may be an undo. */
+  readonly ops: RecordOps;
+  /** The fields that stand, the asset's among them, and above which tombstone. */
+  readonly fields: readonly string[];
+  readonly tombstone: WriteOrder | undefined;
+  /** How far a lane was known without a gap when the drawing began. */
   readonly upTo: (lane: Lane) => number;
   /** So many of the newest ops stay as they are. */
   readonly keep: number;
@@ -36,49 +33,71 @@ export interface Drawing {
 const BODY_BYTES_MAX = 128 << 10;
 /** Conflicts that nobody resolves hold their ops, but not for ever. */
 const HELD_FACTOR = 2;
+/** Ops that are read in one step. */
+const STEP_OPS = 64;
 
 /** Body of the horizon, or undefined where none would spare anything. */
-export function drawHorizon({ writes, upTo, keep }: Drawing): Uint8Array | undefined {
-  const kept = keptOf(writes);
-  const ops = kept
-    .filter(({ kind }) => kind !== CONTROL)
-    .toSorted((a, b) => compareTimes(b.order, a.order));
-  const older = ops.slice(keep);
-  if (older.length === 0) return undefined;
-  const before = joinHorizons(kept.filter(({ kind }) => kind === CONTROL));
-  const held = ops.length > HELD_FACTOR * keep ? [] : sidesOf(kept);
-  const vector = vectorOf(before, older, [
-    ...ops.slice(0, keep).map(({ order }) => order),
-    ...held,
-  ]);
+export function* drawHorizon(drawing: Drawing): Generator<void, Uint8Array | undefined> {
+  const { ops, upTo, keep } = drawing;
+  const orders: WriteOrder[] = [];
+  for (const page of ops.orders()) {
+    orders.push(...page);
+    yield;
+  }
+  if (orders.length <= keep) return undefined;
+  const newestFirst = orders.toSorted((a, b) => compareTimes(b, a));
+  yield;
+  const stay: OpId[] = newestFirst.slice(0, keep);
+  if (orders.length <= HELD_FACTOR * keep) stay.push(...(yield* sidesOf(drawing)));
+  const before = baseOf(ops);
+  const older = newestFirst.slice(keep);
+  const vector = vectorOf(before, older, stay);
   for (const [lane, seq] of vector) {
     vector.set(lane, Math.max(seqIn(before.vector, lane), Math.min(seq, upTo(lane))));
   }
-  const covered = older.filter((write) => isCovered(vector, write));
+  yield;
+  const covered = older.filter((order) => isBelow({ vector }, order));
   if (covered.length === 0) return undefined;
-  const undone = undoneOps(kept);
-  const effective = covered.filter(({ order }) => !undone.has(textOfOpId(order)));
-  const base = baseAbove(before, effective);
-  const fields = withKnowledge(base.fields, kept, vector);
+  const base = baseAbove(before, yield* effectiveOf(ops, covered));
+  const fields = yield* withKnowledge(base.fields, drawing, vector);
   const body = encodeHorizon({ ...base, fields, vector });
   return body.length > BODY_BYTES_MAX ? undefined : body;
 }
 
 /** Both sides of each conflict that is open. */
-function sidesOf(writes: readonly RecordWrite[]): OpId[] {
-  return conflictsOf(writes).flatMap(({ winner, loser }) => [winner, loser]);
+function* sidesOf({ ops, fields, tombstone }: Drawing): Generator<void, OpId[]> {
+  const sides: OpId[] = [];
+  for (const field of fields) {
+    for (const { winner, loser } of conflictsIn(ops, field, tombstone)) sides.push(winner, loser);
+    yield;
+  }
+  return sides;
+}
+
+/** Those that are not undone. */
+function* effectiveOf(
+  ops: RecordOps,
+  orders: readonly WriteOrder[],
+): Generator<void, RecordWrite[]> {
+  const effective: RecordWrite[] = [];
+  for (const [place, order] of orders.entries()) {
+    if (place % STEP_OPS === STEP_OPS - 1) yield;
+    const write = ops.writeOf(order);
+    if (write !== undefined && !isUndone(ops, order)) effective.push(write);
+  }
+  return effective;
 }
 
 /** In each lane up to the last of the older ops, but before the first of those that stay. */
 function vectorOf(
   before: Base,
-  older: readonly RecordWrite[],
+  older: readonly WriteOrder[],
   stay: readonly OpId[],
 ): Map<Lane, number> {
   const vector = new Map(before.vector);
-  for (const { order } of older) {
-    const lane = laneOf(order.origin, order.class);
-    vector.set(lane, Math.max(order.seq, seqIn(vector, lane)));
+  for (const { origin, class: opClass, seq } of older) {
+    const lane = laneOf(origin, opClass);
+    vector.set(lane, Math.max(seq, seqIn(vector, lane)));
   }
   for (const { origin, class: opClass, seq } of stay) {
     const lane = laneOf(origin, opClass);
@@ -122,24 +141,22 @@ function baseAbove(before: Base, effective: readonly RecordWrite[]): Omit<Base, 
 }
 
 /** Each field with what its writer knew, directly or through others, of what stays. */
-function withKnowledge(
+function* withKnowledge(
   fields: ReadonlyMap<string, BaseField>,
-  kept: readonly RecordWrite[],
+  { ops, tombstone }: Drawing,
   vector: VersionVector,
-): Map<string, BaseField> {
-  const ops = new ListedOps(kept);
-  const { tombstone } = foldRecord(kept);
-  const stays = ({ origin, class: opClass, seq }: OpId): boolean =>
-    seq > seqIn(vector, laneOf(origin, opClass));
+): Generator<void, Map<string, BaseField>> {
   const known = new Map<string, BaseField>();
   for (const [field, { order, value, seen: told }] of fields) {
     if (told === undefined) {
       known.set(field, { order, value, seen: undefined });
       continue;
     }
-    const ids = [...told, ...knownTo(ops, field, tombstone, order)].filter(stays);
-    const byName = new Map(ids.map((id) => [textOfOpId(id), id]));
+    const ids = [...told, ...knownTo(ops, field, tombstone, order)];
+    const staying = ids.filter((id) => !isBelow({ vector }, id));
+    const byName = new Map(staying.map((id) => [textOfOpId(id), id]));
     known.set(field, { order, value, seen: [...byName.values()] });
+    yield;
   }
   return known;
 }

@@ -50,6 +50,8 @@ export const NO_BASE: Base = {
   counters: new Map(),
 };
 
+/** Every op that comes to a record asks for what its horizons come to. */
+const joinedBases = new WeakMap<readonly RecordWrite[], Base>();
 const HORIZON = 0;
 const LIMITS: CborLimits = { depthMax: 8, itemsMax: 200_000 };
 
@@ -149,6 +151,15 @@ interface Drawn extends Base {
 /** What the horizons come to: of two that are ordered the further one counts, others join. */
 export function joinHorizons(horizons: readonly RecordWrite[]): Base {
   if (horizons.length === 0) return NO_BASE;
+  let base = joinedBases.get(horizons);
+  if (base === undefined) {
+    base = joinAll(horizons);
+    joinedBases.set(horizons, base);
+  }
+  return base;
+}
+
+function joinAll(horizons: readonly RecordWrite[]): Base {
   const drawn = furthest(horizons);
   const [only] = drawn;
   if (only !== undefined && drawn.length === 1) return only;
@@ -212,7 +223,7 @@ function furthest(horizons: readonly RecordWrite[]): Drawn[] {
 }
 
 /** Whether a horizon stands for the op. */
-export function isBelow({ vector }: Base, op: OpId): boolean {
+export function isBelow({ vector }: Pick<Base, 'vector'>, op: OpId): boolean {
   return op.seq <= seqIn(vector, laneOf(op.origin, op.class));
 }
 

@@ -5,28 +5,33 @@
  */
 import { encodeCbor } from '../../codec/writer.ts';
 import { ASSET, CONTROL, type Kind, PATCH, REMOVE, UNDO } from '../../model/op.ts';
+import type { VersionVector } from '../../model/version-vector.ts';
 import { ASSET_FIELD } from '../asset-version.ts';
 import { type OpId, textOfOpId } from '../op-id.ts';
-import { compareOrders, prevails, type WriteOrder } from '../order.ts';
+import { compareOrders, compareTimes, prevails, type WriteOrder } from '../order.ts';
 import { readUndo } from '../patch.ts';
 import type { RecordWrite } from '../record.ts';
 import { readRegisterWrites } from '../register-writes.ts';
+import { isCovered } from './horizon.ts';
 
+/** The ops of one record. */
 export interface RecordOps {
   /** The op as it is kept; undefined where it is not. */
-  writeOf(key: string, op: OpId): RecordWrite | undefined;
+  writeOf(op: OpId): RecordWrite | undefined;
   /** The undos that name the op. */
-  undosOf(key: string, op: OpId): readonly OpId[];
+  undosOf(op: OpId): readonly OpId[];
   /** Writes of the field below `below`, or all, the greatest first; some may turn out to be of other fields. */
-  registerWrites(key: string, field: string, below?: WriteOrder): Iterable<RecordWrite>;
+  registerWrites(field: string, below?: WriteOrder): Iterable<RecordWrite>;
   /** The greatest first. */
-  removes(key: string): Iterable<RecordWrite>;
+  removes(): Iterable<RecordWrite>;
   /** All ops that are greater than `above`, or all; in no particular order. */
-  writesAbove(key: string, above: WriteOrder | undefined): Iterable<RecordWrite>;
-  /** Patches and versions that may have told of the op as seen. */
-  namersOf(key: string, op: OpId): Iterable<RecordWrite>;
-  /** The record's horizons (horizon.ts). */
-  horizons(key: string): readonly RecordWrite[];
+  writesAbove(above: WriteOrder | undefined): Iterable<RecordWrite>;
+  /** Patches and versions that are later than the op and may have told of it as seen. */
+  namersOf(op: WriteOrder): Iterable<RecordWrite>;
+  /** The record's horizons (horizon.ts); the same list as long as none comes or goes. */
+  horizons(): readonly RecordWrite[];
+  /** Orders of all but the horizons, page by page. */
+  orders(): Iterable<readonly WriteOrder[]>;
 }
 
 /** The kind of op that writes the field. */
@@ -39,34 +44,63 @@ export function markOfField(field: string): Uint8Array {
   return field === ASSET_FIELD ? new Uint8Array(0) : encodeCbor(field);
 }
 
-/** The ops of one record in a list. */
+/** The ops of one record in a list, with what is asked for at every op, and what is asked for seldom made when it is. */
 export class ListedOps implements RecordOps {
-  readonly #writes: readonly RecordWrite[];
-  #byName: ReadonlyMap<string, RecordWrite> | undefined;
-  #undosByTarget: ReadonlyMap<string, readonly OpId[]> | undefined;
+  readonly #byName = new Map<string, RecordWrite>();
+  #undosByTarget: Map<string, OpId[]> | undefined;
+  #horizons: readonly RecordWrite[] = [];
   #namersBySeen: ReadonlyMap<string, readonly RecordWrite[]> | undefined;
   #writesByField: ReadonlyMap<string, readonly RecordWrite[]> | undefined;
   #sorted: readonly RecordWrite[] | undefined;
 
-  constructor(writes: readonly RecordWrite[]) {
-    this.#writes = writes;
+  constructor(writes: Iterable<RecordWrite> = []) {
+    for (const write of writes) this.add(write);
   }
 
-  writeOf(_key: string, op: OpId): RecordWrite | undefined {
-    this.#byName ??= new Map(this.#writes.map((write) => [textOfOpId(write.order), write]));
+  /** Keeps the op; false where it was kept before. */
+  add(write: RecordWrite): boolean {
+    const name = textOfOpId(write.order);
+    if (this.#byName.has(name)) return false;
+    this.#byName.set(name, write);
+    this.#forget();
+    if (write.kind === CONTROL) this.#horizons = [...this.#horizons, write];
+    else if (write.kind === UNDO) this.#noteUndo(write);
+    return true;
+  }
+
+  /** Keeps `write` in the place of the same op. */
+  replace(write: RecordWrite): void {
+    const name = textOfOpId(write.order);
+    this.#byName.set(name, write);
+    this.#horizons = this.#horizons.map((each) => (textOfOpId(each.order) === name ? write : each));
+    this.#forget();
+  }
+
+  /** Forgets the ops that the vector covers, horizons excepted, and of the horizons those in `gone`. */
+  drop(vector: VersionVector, gone: readonly RecordWrite[]): void {
+    const names = new Set(gone.map(({ order }) => textOfOpId(order)));
+    for (const [name, write] of this.#byName) {
+      if (names.has(name) || isCovered(vector, write)) this.#byName.delete(name);
+    }
+    this.#horizons = this.#horizons.filter(({ order }) => !names.has(textOfOpId(order)));
+    this.#forget();
+    // Undos that went name what went with them, or nothing that they reached: `writeOf` no longer finds them.
+  }
+
+  /** All of them, in the order in which they came. */
+  all(): RecordWrite[] {
+    return [...this.#byName.values()];
+  }
+
+  writeOf(op: OpId): RecordWrite | undefined {
     return this.#byName.get(textOfOpId(op));
   }
 
-  undosOf(_key: string, op: OpId): readonly OpId[] {
-    this.#undosByTarget ??= groupedBy(
-      this.#writes,
-      ({ kind, body }) => (kind === UNDO ? (readUndo(body) ?? []) : []),
-      ({ order }) => order,
-    );
-    return this.#undosByTarget.get(textOfOpId(op)) ?? [];
+  undosOf(op: OpId): readonly OpId[] {
+    return this.#undosByTarget?.get(textOfOpId(op)) ?? [];
   }
 
-  registerWrites(_key: string, field: string, below?: WriteOrder): readonly RecordWrite[] {
+  registerWrites(field: string, below?: WriteOrder): readonly RecordWrite[] {
     this.#writesByField ??= this.#groupedByField();
     const writes = this.#writesByField.get(field) ?? [];
     if (below === undefined) return writes;
@@ -77,33 +111,55 @@ export class ListedOps implements RecordOps {
     for (const write of this.#inOrder()) if (write.kind === REMOVE) yield write;
   }
 
-  writesAbove(_key: string, above: WriteOrder | undefined): RecordWrite[] {
-    return this.#writes.filter(({ order }) => prevails(order, above));
+  writesAbove(above: WriteOrder | undefined): RecordWrite[] {
+    return this.all().filter(({ order }) => prevails(order, above));
   }
 
-  namersOf(_key: string, op: OpId): readonly RecordWrite[] {
-    this.#namersBySeen ??= groupedBy(this.#writes, seenIn, (write) => write);
-    return this.#namersBySeen.get(textOfOpId(op)) ?? [];
+  namersOf(op: WriteOrder): RecordWrite[] {
+    this.#namersBySeen ??= this.#groupedBySeen();
+    const namers = this.#namersBySeen.get(textOfOpId(op)) ?? [];
+    return namers.filter(({ order }) => compareTimes(order, op) > 0);
   }
 
-  horizons(): RecordWrite[] {
-    return this.#writes.filter(({ kind }) => kind === CONTROL);
+  horizons(): readonly RecordWrite[] {
+    return this.#horizons;
+  }
+
+  orders(): (readonly WriteOrder[])[] {
+    const ops = this.all().filter(({ kind }) => kind !== CONTROL);
+    return [ops.map(({ order }) => order)];
+  }
+
+  #forget(): void {
+    this.#namersBySeen = undefined;
+    this.#writesByField = undefined;
+    this.#sorted = undefined;
+  }
+
+  #noteUndo({ order, body }: RecordWrite): void {
+    this.#undosByTarget ??= new Map();
+    for (const id of readUndo(body) ?? []) push(this.#undosByTarget, textOfOpId(id), order);
   }
 
   #groupedByField(): Map<string, RecordWrite[]> {
     const groups = new Map<string, RecordWrite[]>();
     for (const write of this.#inOrder()) {
-      for (const field of readRegisterWrites(write.kind, write.body)?.fields.keys() ?? []) {
-        const group = groups.get(field);
-        if (group === undefined) groups.set(field, [write]);
-        else group.push(write);
-      }
+      const written = readRegisterWrites(write.kind, write.body);
+      for (const field of written?.fields.keys() ?? []) push(groups, field, write);
+    }
+    return groups;
+  }
+
+  #groupedBySeen(): Map<string, RecordWrite[]> {
+    const groups = new Map<string, RecordWrite[]>();
+    for (const write of this.#byName.values()) {
+      for (const id of seenIn(write)) push(groups, textOfOpId(id), write);
     }
     return groups;
   }
 
   #inOrder(): readonly RecordWrite[] {
-    this.#sorted ??= this.#writes.toSorted((a, b) => compareOrders(b.order, a.order));
+    this.#sorted ??= this.all().toSorted((a, b) => compareOrders(b.order, a.order));
     return this.#sorted;
   }
 }
@@ -113,19 +169,8 @@ export function seenIn({ kind, body }: Pick<RecordWrite, 'kind' | 'body'>): OpId
   return [...(readRegisterWrites(kind, body)?.seen.values() ?? [])].flat();
 }
 
-function groupedBy<T>(
-  writes: readonly RecordWrite[],
-  namesIn: (write: RecordWrite) => readonly OpId[],
-  pick: (write: RecordWrite) => T,
-): Map<string, T[]> {
-  const groups = new Map<string, T[]>();
-  for (const write of writes) {
-    for (const id of namesIn(write)) {
-      const name = textOfOpId(id);
-      const group = groups.get(name);
-      if (group === undefined) groups.set(name, [pick(write)]);
-      else group.push(pick(write));
-    }
-  }
-  return groups;
+function push<T>(groups: Map<string, T[]>, name: string, value: T): void {
+  const group = groups.get(name);
+  if (group === undefined) groups.set(name, [value]);
+  else group.push(value);
 }

@@ -4,13 +4,12 @@
  */
 import { ADD, CONTROL, REMOVE, UNDO } from '../../model/op.ts';
 import type { FieldWrite, FoldTarget } from '../fold.ts';
-import type { OpId } from '../op-id.ts';
 import { compareOrders, prevails, type WriteOrder } from '../order.ts';
 import { readAdd } from '../patch.ts';
 import type { RecordWrite } from '../record.ts';
 import { readRegisterWrites } from '../register-writes.ts';
 import { foldAbove } from './fold-record.ts';
-import { type Base, isBelow, joinHorizons, NO_BASE, overtaken, readHorizon } from './horizon.ts';
+import { type Base, isBelow, joinHorizons, overtaken, readHorizon } from './horizon.ts';
 import type { RecordOps } from './record-ops.ts';
 import { type Flip, isUndone } from './undone.ts';
 
@@ -20,9 +19,8 @@ export type Touched = ReadonlySet<string> | 'all';
 export const UNTOUCHED: Touched = new Set();
 
 /** What stands for the ops that are not kept any more. */
-export function baseOf(ops: RecordOps, key: string): Base {
-  const horizons = ops.horizons(key);
-  return horizons.length === 0 ? NO_BASE : joinHorizons(horizons);
+export function baseOf(ops: RecordOps): Base {
+  return joinHorizons(ops.horizons());
 }
 
 /**
@@ -34,32 +32,29 @@ export function keepWrite(target: FoldTarget, key: string, write: RecordWrite): 
   if (kind === CONTROL) {
     // Only a hub speaks for others, and only in its own name.
     if (stamp?.hub !== order.origin || readHorizon(write.body) === undefined) return false;
-  } else if (isBelowIn(target, key, order)) return false;
+  } else if (isBelow(baseOf(target.opsOf(key)), order)) return false;
   if (!target.addWrite(key, write)) return false;
   if (kind !== CONTROL) return true;
-  const gone = overtaken(target.horizons(key));
-  target.dropWrites(key, baseOf(target, key).vector, gone);
+  const horizons = target.opsOf(key).horizons();
+  const gone = overtaken(horizons);
+  target.dropWrites(key, joinHorizons(horizons).vector, gone);
   return !gone.some((one) => compareOrders(one.order, order) === 0);
-}
-
-function isBelowIn(ops: RecordOps, key: string, op: OpId): boolean {
-  const horizons = ops.horizons(key);
-  return horizons.length > 0 && isBelow(joinHorizons(horizons), op);
 }
 
 /** Folds the record from what exceeds its tombstone: nothing else lives. */
 export function refold(target: FoldTarget, key: string): void {
-  const base = baseOf(target, key);
+  const ops = target.opsOf(key);
+  const base = baseOf(ops);
   let { tombstone } = base;
-  for (const { order } of target.removes(key)) {
+  for (const { order } of ops.removes()) {
     if (!prevails(order, tombstone)) break;
-    if (isUndone(target, key, order)) continue;
+    if (isUndone(ops, order)) continue;
     tombstone = order;
     break;
   }
   const effective: RecordWrite[] = [];
-  for (const write of target.writesAbove(key, tombstone)) {
-    if (!isUndone(target, key, write.order)) effective.push(write);
+  for (const write of ops.writesAbove(tombstone)) {
+    if (!isUndone(ops, write.order)) effective.push(write);
   }
   target.putRecord(key, { tombstone, ...foldAbove(base, tombstone, effective) });
 }
@@ -105,12 +100,13 @@ function nextBelow(
   field: string,
   below: WriteOrder,
 ): FieldWrite | undefined {
+  const ops = target.opsOf(key);
   const tombstone = target.tombstone(key);
-  const base = baseOf(target, key).fields.get(field);
-  for (const { order, kind, body } of target.registerWrites(key, field, below)) {
+  const base = baseOf(ops).fields.get(field);
+  for (const { order, kind, body } of ops.registerWrites(field, below)) {
     if (!prevails(order, tombstone) || !prevails(order, base?.order)) break;
     const value = readRegisterWrites(kind, body)?.fields.get(field);
-    if (value !== undefined && !isUndone(target, key, order)) return { order, value };
+    if (value !== undefined && !isUndone(ops, order)) return { order, value };
   }
   if (base === undefined || !prevails(base.order, tombstone)) return undefined;
   return { order: base.order, value: base.value };

@@ -44,28 +44,28 @@ export function mayUndo(undo: WriteOrder, target: WriteOrder): boolean {
 }
 
 /** Whether the op, which is kept, is undone. */
-export function isUndone(ops: RecordOps, key: string, op: OpId): boolean {
-  if (ops.undosOf(key, op).length === 0) return false;
+export function isUndone(ops: RecordOps, op: OpId): boolean {
+  if (ops.undosOf(op).length === 0) return false;
   const part = new Map<string, RecordWrite>();
-  addWithUndos(ops, key, [op], part);
+  addWithUndos(ops, [op], part);
   return undoneOps(part.values()).has(textOfOpId(op));
 }
 
 /** What has changed now that `undo` is kept, which was not before. */
-export function flipsOf(ops: RecordOps, key: string, undo: RecordWrite): Flip[] {
+export function flipsOf(ops: RecordOps, undo: RecordWrite): Flip[] {
   const reached: OpId[] = [];
   const met = new Set<string>();
   const open = [...(readUndo(undo.body) ?? [])];
   for (let id = open.pop(); id !== undefined; id = open.pop()) {
     const name = textOfOpId(id);
-    const write = met.has(name) ? undefined : ops.writeOf(key, id);
+    const write = met.has(name) ? undefined : ops.writeOf(id);
     met.add(name);
     if (write === undefined) continue;
     reached.push(write.order);
     if (write.kind === UNDO) open.push(...(readUndo(write.body) ?? []));
   }
   const part = new Map<string, RecordWrite>();
-  addWithUndos(ops, key, [undo.order, ...reached], part);
+  addWithUndos(ops, [undo.order, ...reached], part);
   const after = undoneOps(part.values());
   const own = textOfOpId(undo.order);
   const before = undoneOps([...part.values()].filter(({ order }) => textOfOpId(order) !== own));
@@ -78,18 +78,13 @@ export function flipsOf(ops: RecordOps, key: string, undo: RecordWrite): Flip[] 
 }
 
 /** Adds the ops, the undos that name them, the undos that name those … */
-function addWithUndos(
-  ops: RecordOps,
-  key: string,
-  ids: readonly OpId[],
-  part: Map<string, RecordWrite>,
-): void {
+function addWithUndos(ops: RecordOps, ids: readonly OpId[], part: Map<string, RecordWrite>): void {
   const open = [...ids];
   for (let id = open.pop(); id !== undefined; id = open.pop()) {
     const name = textOfOpId(id);
-    const write = part.has(name) ? undefined : ops.writeOf(key, id);
+    const write = part.has(name) ? undefined : ops.writeOf(id);
     if (write === undefined) continue;
     part.set(name, write);
-    open.push(...ops.undosOf(key, id));
+    open.push(...ops.undosOf(id));
   }
 }

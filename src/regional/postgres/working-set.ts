@@ -18,7 +18,7 @@ import {
   type RecordWrite,
 } from '../../merge/record.ts';
 import { keptOf } from '../../merge/record/fold-record.ts';
-import { ListedOps } from '../../merge/record/record-ops.ts';
+import { ListedOps, type RecordOps } from '../../merge/record/record-ops.ts';
 import { LOG } from '../../model/class.ts';
 import { CONTROL, type StampedOp, UNDO } from '../../model/op.ts';
 
@@ -57,6 +57,58 @@ export class WritesNotLoaded extends Error {
   constructor(key: string) {
     super(`the ops of ${key} are needed`);
     this.key = key;
+  }
+}
+
+/** The ops of a record that were not loaded: whoever asks for them has to begin anew. */
+class OpsNotLoaded implements RecordOps {
+  readonly #key: string;
+
+  constructor(key: string) {
+    this.#key = key;
+  }
+
+  writeOf(): never {
+    throw new WritesNotLoaded(this.#key);
+  }
+
+  registerWrites(): never {
+    throw new WritesNotLoaded(this.#key);
+  }
+
+  removes(): never {
+    throw new WritesNotLoaded(this.#key);
+  }
+
+  writesAbove(): never {
+    throw new WritesNotLoaded(this.#key);
+  }
+
+  namersOf(): never {
+    throw new WritesNotLoaded(this.#key);
+  }
+
+  orders(): never {
+    throw new WritesNotLoaded(this.#key);
+  }
+
+  undosOf(): readonly OpId[] {
+    throw new WritesNotLoaded(this.#key);
+  }
+
+  horizons(): readonly RecordWrite[] {
+    throw new WritesNotLoaded(this.#key);
+  }
+}
+
+/** Of those it is known that there is no undo and no horizon among them. */
+class PlainOpsNotLoaded extends OpsNotLoaded {
+  override undosOf(): readonly OpId[] {
+    return [];
+  }
+
+  override horizons(): readonly RecordWrite[] {
+    return [];
   }
 }
 
@@ -124,11 +176,16 @@ export class WorkingSet implements FoldTarget {
     throw new Error('documents do not come here');
   }
 
+  opsOf(key: string): RecordOps {
+    if (this.#writesByKey.has(key)) return this.#listed(key);
+    return this.#record(key).hasUndo ? new OpsNotLoaded(key) : new PlainOpsNotLoaded(key);
+  }
+
   addWrite(key: string, write: RecordWrite): boolean {
     const record = this.#record(key);
     record.added.push(write);
     if (write.kind === UNDO || write.kind === CONTROL) record.hasUndo = true;
-    this.#listedByKey.delete(key);
+    this.#listedByKey.get(key)?.add(write);
     return true;
   }
 
@@ -137,41 +194,13 @@ export class WorkingSet implements FoldTarget {
     this.#listedByKey.delete(key);
   }
 
-  writeOf(key: string, op: OpId): RecordWrite | undefined {
-    return this.#listed(key).writeOf(key, op);
-  }
-
-  undosOf(key: string, op: OpId): readonly OpId[] {
-    return this.#record(key).hasUndo ? this.#listed(key).undosOf(key, op) : [];
-  }
-
-  horizons(key: string): readonly RecordWrite[] {
-    return this.#record(key).hasUndo ? this.#listed(key).horizons() : [];
-  }
-
-  registerWrites(key: string, field: string, below?: WriteOrder): readonly RecordWrite[] {
-    return this.#listed(key).registerWrites(key, field, below);
-  }
-
-  removes(key: string): Iterable<RecordWrite> {
-    return this.#listed(key).removes();
-  }
-
-  writesAbove(key: string, above: WriteOrder | undefined): readonly RecordWrite[] {
-    return this.#listed(key).writesAbove(key, above);
-  }
-
-  namersOf(key: string, op: OpId): readonly RecordWrite[] {
-    return this.#listed(key).namersOf(key, op);
-  }
-
   replaceWrite(key: string, before: RecordWrite, write: RecordWrite): void {
     const { added, replaced } = this.#record(key);
     const at = added.findIndex(({ order }) => isSameOp(order, write.order));
     if (at < 0) replaced.push(before);
     else added.splice(at, 1);
     added.push(write);
-    this.#listedByKey.delete(key);
+    this.#listedByKey.get(key)?.replace(write);
   }
 
   /** All ops on the record, those below a horizon included. */

@@ -33,13 +33,16 @@ export interface RecordDoor {
   /** Keys that begin with `prefix` and come after `after`. */
   keys(prefix: string, after: string, limit: number): readonly string[];
   /** All ops on the record, the earliest first; empty where there are none. */
-  history(key: string): readonly JsonObject[];
+  history(key: string, limit: number): readonly JsonObject[];
   /** Conflicts, the newest first, of keys that may be read; and what was counted of all. */
   conflicts(query: { includeClosed: boolean; limit: number; mayRead: MayRead }): JsonObject;
   undo(wish: { op: string; cascade: boolean; role: Role; mayRead: MayRead }): Promise<Mended>;
   resolve(wish: { key: string; field: string; value: JsonValue; role: Role }): Promise<Mended>;
 }
 
+/** Ops of a history that are told unless more are asked for; with ten thousand the hub would serve nobody else meanwhile. */
+const HISTORY_DEFAULT = 1_000;
+const HISTORY_MAX = 10_000;
 const KEYS_MAX = 1_000;
 const CONFLICTS_MAX = 1_000;
 
@@ -67,12 +70,16 @@ export function recordsAnswer(door: RecordDoor, url: URL, mayRead: MayRead): Res
   return jsonAnswer({ records: found.filter((key) => mayRead(key)), next });
 }
 
-/** `?key=`. */
+/** `?key=&limit=`: the newest ops, the earliest first. */
 export function historyAnswer(door: RecordDoor, url: URL, mayRead: MayRead): Response {
   const key = url.searchParams.get('key') ?? '';
   if (key === '') return problem(400, 'Say which: ?key=order/17');
   if (!mayRead(key)) return problem(403, `You may not read ${key}.`);
-  const ops = door.history(key);
+  const limit = Number(url.searchParams.get('limit') ?? HISTORY_DEFAULT);
+  if (!Number.isInteger(limit) || limit < 1 || limit > HISTORY_MAX) {
+    return problem(400, `Say how many of the newest: ?limit=1 to ${HISTORY_MAX}`);
+  }
+  const ops = door.history(key, limit);
   return ops.length === 0 ? problem(404, `Nobody wrote ${key}.`) : jsonAnswer({ key, ops });
 }
 

@@ -82,9 +82,10 @@ export class ConflictBook {
     const keyId = this.#keys.idOf(key);
     const open = this.#open.get(keyId) ?? new Set();
     const fields = touched === 'all' ? [...this.#tables.fieldNames(key), ...open] : touched;
+    const ops = this.#tables.opsOf(key);
     const tombstone = this.#tables.tombstone(key);
     for (const field of new Set(fields)) {
-      const found = conflictsIn(this.#tables, key, field, tombstone);
+      const found = conflictsIn(ops, field, tombstone);
       if (found.length > 0 || open.has(field)) this.#note(keyId, field, found, atMs);
       if (found.length === 0) open.delete(field);
       else open.add(field);

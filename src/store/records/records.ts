@@ -2,19 +2,20 @@
 import { ASSET_FIELD } from '../../merge/asset-version.ts';
 import type { DocState } from '../../merge/doc/doc-state.ts';
 import type { FieldWrite } from '../../merge/fold.ts';
-import { type OpId, textOfOpId } from '../../merge/op-id.ts';
-import { type Counter, inOrder, type RecordWrite } from '../../merge/record.ts';
+import type { OpId } from '../../merge/op-id.ts';
+import type { Counter, RecordWrite } from '../../merge/record.ts';
 import { drawHorizon } from '../../merge/record/draw-horizon.ts';
 import type { Base } from '../../merge/record/horizon.ts';
 import { baseOf } from '../../merge/record/standing.ts';
-import { undoneOps } from '../../merge/record/undone.ts';
+import { isUndone } from '../../merge/record/undone.ts';
 import type { Lane } from '../../model/origin.ts';
+import { seqIn, type VersionVector } from '../../model/version-vector.ts';
 import { planUndo, type UndoPlan, type UndoRequest } from '../../merge/undo.ts';
 import type { ConflictBook, MergeCounts, MetConflict } from './conflict-book.ts';
 import type { BootTimes, OpTime } from '../times/boot-times.ts';
 import type { StateTables } from '../state/state-tables.ts';
 import type { DocStep } from './doc-log.ts';
-import type { Crowded, HistoryLimits } from './write-tables.ts';
+import type { HistoryLimits } from './crowding.ts';
 
 export interface RecordView {
   readonly fields: ReadonlyMap<string, FieldWrite>;
@@ -38,8 +39,8 @@ export interface RecordParts {
   readonly book: ConflictBook;
   readonly times: BootTimes;
   readonly guard: Guard;
-  /** How far a lane is folded without a gap. */
-  readonly upTo: (lane: Lane) => number;
+  /** How far each lane is folded without a gap. */
+  readonly vector: () => VersionVector;
 }
 
 /** Runs a query; a fault in it is the store's. */
@@ -50,12 +51,12 @@ export class Records {
   readonly #book: ConflictBook;
   readonly #guard: Guard;
   readonly #times: BootTimes;
-  readonly #upTo: (lane: Lane) => number;
+  readonly #vector: () => VersionVector;
 
-  constructor({ tables, book, times, guard, upTo }: RecordParts) {
+  constructor({ tables, book, times, guard, vector }: RecordParts) {
     this.#tables = tables;
     this.#times = times;
-    this.#upTo = upTo;
+    this.#vector = vector;
     this.#book = book;
     this.#guard = guard;
   }
@@ -95,16 +96,24 @@ export class Records {
     return this.#guard(() => this.#tables.recordKeys(prefix, after, limit));
   }
 
-  /** All ops on the record, the earliest first. */
-  history(key: string): HistoryEntry[] {
+  /** The newest ops on the record, all by default, the earliest first. */
+  history(key: string, limit = Number.MAX_SAFE_INTEGER): HistoryEntry[] {
     return this.#guard(() => {
-      const writes = this.#tables.writeTables.all(key);
-      const undone = undoneOps(writes);
-      return inOrder(writes).map((write) => ({
-        ...write,
-        isUndone: undone.has(textOfOpId(write.order)),
-      }));
+      const ops = this.#tables.opsOf(key);
+      return this.#tables.writeTables
+        .newest(key, limit)
+        .map((write) => ({ ...write, isUndone: isUndone(ops, write.order) }));
     });
+  }
+
+  /** An op as it is kept; undefined where it is not. */
+  write(key: string, op: OpId): RecordWrite | undefined {
+    return this.#guard(() => this.#tables.opsOf(key).writeOf(op));
+  }
+
+  /** Versions of the record's asset that are kept, the greatest first. */
+  versions(key: string): RecordWrite[] {
+    return this.#guard(() => [...this.#tables.opsOf(key).registerWrites(ASSET_FIELD)]);
   }
 
   /** What is known of the time of an op beside its HLC, where its maker's clock was not set. */
@@ -114,18 +123,34 @@ export class Records {
 
   /** What the record's horizons stand for. */
   base(key: string): Base {
-    return this.#guard(() => baseOf(this.#tables, key));
+    return this.#guard(() => baseOf(this.#tables.opsOf(key)));
   }
 
   /** Records that grew beyond a limit. */
-  crowded(limits: HistoryLimits): readonly Crowded[] {
-    return this.#guard(() => this.#tables.writeTables.crowded(limits));
+  crowded(limits: HistoryLimits): Generator<void, (readonly [key: string, keep: number])[]> {
+    return this.#inSteps(this.#tables.writeTables.crowded(limits));
   }
 
-  /** Body of a horizon that leaves so many ops as they are; undefined where none would spare anything. */
-  drawHorizon(key: string, keep: number): Uint8Array | undefined {
-    const { writeTables } = this.#tables;
-    return this.#guard(() => drawHorizon({ writes: writeTables.all(key), upTo: this.#upTo, keep }));
+  /**
+   * Body of a horizon that leaves so many ops as they are; undefined where none would spare anything, or where
+   * meanwhile one of its ops was taken away or brought back. Others may fold between two steps.
+   */
+  *drawHorizon(key: string, keep: number): Generator<void, Uint8Array | undefined> {
+    const [tables, vector] = [this.#tables, this.#vector()];
+    const watch = tables.writeTables.watch(key);
+    try {
+      const drawing = this.#guard(() => ({
+        ops: tables.opsOf(key),
+        fields: [...tables.fieldNames(key)],
+        tombstone: tables.tombstone(key),
+        upTo: (lane: Lane) => seqIn(vector, lane),
+        keep,
+      }));
+      const body = yield* this.#inSteps(drawHorizon(drawing));
+      return watch.isDisturbed ? undefined : body;
+    } finally {
+      watch.end();
+    }
   }
 
   /** The newest steps of those who wrote in the document of this key, the earliest first. */
@@ -158,7 +183,16 @@ export class Records {
           'of its record is no longer kept one by one: write what shall stand instead';
         return { key: undefined, plan: { kind: 'refused', reason } };
       }
-      return { key, plan: planUndo(this.#tables, key, request) };
+      return { key, plan: planUndo(this.#tables.opsOf(key), request) };
     });
+  }
+
+  /** Each step is a query of its own. */
+  *#inSteps<T>(steps: Generator<void, T>): Generator<void, T> {
+    for (;;) {
+      const step = this.#guard(() => steps.next());
+      if (step.done === true) return step.value;
+      yield;
+    }
   }
 }

@@ -1,110 +1,99 @@
 /**
- * The ops on records in their table, each question answered from an index or by a search within SQLite: of a record with
- * ten thousand ops only what was asked for is decoded. Undos lie in memory by what they name, since every op that comes is
- * asked about.
+ * The ops on records in their table. Undos lie in memory by what they name, and which records have a horizon, since every
+ * op that comes is asked about; all else is asked of the table (record-rows.ts).
  */
-
-import { CborWriter } from '../../codec/writer.ts';
 import { ASSET_HASH_AT } from '../../merge/asset-version.ts';
-import { type OpId, textOfOpId, writeOpId } from '../../merge/op-id.ts';
-import { encodeOrder, ORIGIN_AT, type WriteOrder } from '../../merge/order.ts';
+import { type OpId, textOfOpId } from '../../merge/op-id.ts';
+import { compareTimes, encodeOrder } from '../../merge/order.ts';
 import { readUndo } from '../../merge/patch.ts';
 import { isSameOp, type RecordWrite } from '../../merge/record.ts';
-import { kindOfField, markOfField, type RecordOps } from '../../merge/record/record-ops.ts';
-import { HLC_ZERO } from '../../model/hlc.ts';
-import { ASSET, CONTROL, encodeStampMark, PATCH, REMOVE, UNDO } from '../../model/op.ts';
+import { ListedOps, type RecordOps } from '../../merge/record/record-ops.ts';
+import { ASSET, AUTHORITY, CONTROL, encodeStampMark, UNDO } from '../../model/op.ts';
 import { bytesOfOrigin, splitLane } from '../../model/origin.ts';
 import type { VersionVector } from '../../model/version-vector.ts';
 import { type KeyIds, nameOf } from '../key-ids.ts';
 import { orderOf, writeOf } from '../rows.ts';
-import type { SqliteFile, SqlRow, SqlValue } from '../sqlite.ts';
+import type { SqliteFile } from '../sqlite.ts';
+import { type Crowded, Crowding, type HistoryLimits } from './crowding.ts';
+import { COLUMNS, nameOfOp, RecordRows, type Remembered } from './record-rows.ts';
 
 const ADD = `
   INSERT OR IGNORE INTO writes (key_id, rank, kind, body, stamp) VALUES (?, ?, ?, ?, ?)`;
-const COLUMNS = 'rank, kind, body, stamp';
-// A prepared statement that is left half read would hold a read transaction open: hence pages.
-const REGISTERS = `
-  SELECT ${COLUMNS} FROM writes
-  WHERE key_id = ? AND rank < ? AND kind = ? AND (? OR instr(body, ?) > 0) ORDER BY rank DESC LIMIT ?`;
-const REMOVES = `
-  SELECT ${COLUMNS} FROM writes WHERE key_id = ? AND rank < ? AND kind = ${REMOVE}
-  ORDER BY rank DESC LIMIT ?`;
-const ABOVE = `SELECT ${COLUMNS} FROM writes WHERE key_id = ? AND rank > ? ORDER BY rank`;
-const NAMERS = `
-  SELECT ${COLUMNS} FROM writes
-  WHERE key_id = ? AND kind IN (${PATCH}, ${ASSET}) AND instr(body, ?) > 0`;
 const HORIZONS = `
   SELECT ${COLUMNS} FROM writes INDEXED BY writes_horizon WHERE key_id = ? AND kind = ${CONTROL}`;
-const BY_OP = `
-  SELECT ${COLUMNS} FROM writes INDEXED BY writes_by_op
-  WHERE substr(rank, 10) = ? AND key_id = ?`;
 const ALL = `
   SELECT name, ${COLUMNS} FROM keys JOIN writes ON writes.key_id = keys.id
   ORDER BY name, rank`;
 const BY_CONTENT = `
   SELECT name, ${COLUMNS} FROM writes JOIN keys ON keys.id = writes.key_id
   WHERE kind = ${ASSET} AND substr(body, ${ASSET_HASH_AT + 1}, 32) = ? LIMIT ?`;
+const NEWEST = `
+  SELECT ${COLUMNS} FROM writes WHERE key_id = ? AND rank > ? AND rank < ? ORDER BY rank DESC LIMIT ?`;
+const KEY_OF_OP = `
+  SELECT name FROM writes INDEXED BY writes_by_op JOIN keys ON keys.id = writes.key_id
+  WHERE substr(rank, 10) = ?`;
 const COVERED = `
   key_id = ? AND kind <> ${CONTROL}
   AND substr(rank, 10, 8) = ? AND substr(rank, 18, 8) <= ? AND substr(rank, 26, 1) = ?`;
-/** Above every rank. */
-const TOP = new Uint8Array(1).fill(0xff);
-const BOTTOM = new Uint8Array(0);
-const PAGE_ROWS_MIN = 4;
-const PAGE_ROWS_MAX = 256;
+/** Records whose horizons lie in memory, decoded. */
+const HORIZONS_MAX = 64;
+const NO_OPS = new ListedOps();
+const NO_HORIZONS: readonly RecordWrite[] = [];
 
-const LONGEST = `
-  SELECT name, count FROM keys JOIN (
-    SELECT key_id, count(*) AS count FROM writes GROUP BY key_id HAVING count(*) >= ?
-    ORDER BY count(*) DESC LIMIT ?
-  ) ON key_id = keys.id`;
-/** A horizon is drawn when so much more has come, not with every op. */
-const SLACK = 1.25;
-/** Records that are given at once. */
-const CROWDED_MAX = 16;
-/** A history that is shorter is not worth a horizon. */
-const HALVED_MIN = 8;
-
-/** How many ops on records are kept one by one. */
-export interface HistoryLimits {
-  readonly opsMax: number;
-  readonly editsMax: number;
+/** A record that is being looked at over several turns. */
+export interface Watch {
+  /** Whether one of its ops was taken away, brought back or stamped anew since. */
+  readonly isDisturbed: boolean;
+  end(): void;
 }
 
-/** A record with too many, and how many of the newest shall stay. */
-export interface Crowded {
-  readonly key: string;
-  readonly keep: number;
-}
-
-export class WriteTables implements RecordOps {
+export class WriteTables {
   readonly #db: SqliteFile;
   readonly #keys: KeyIds;
-  /** Undos by the names of the ops that they name. */
   readonly #undosByTarget = new Map<string, OpId[]>();
   /** Records with a horizon. */
   readonly #folded = new Set<number>();
-  /** Records that got an op since they were last looked at. */
-  readonly #grown = new Set<number>();
+  readonly #horizons = new Map<number, readonly RecordWrite[]>();
+  readonly #remembered: Remembered;
+  readonly #crowding: Crowding;
+  readonly #watched = new Map<number, { isDisturbed: boolean }>();
 
   constructor(db: SqliteFile, keys: KeyIds) {
     this.#db = db;
     this.#keys = keys;
+    this.#crowding = new Crowding(db);
+    this.#remembered = {
+      undosByTarget: this.#undosByTarget,
+      horizonsOf: (keyId) => this.#horizonsOf(keyId),
+    };
+  }
+
+  /** The ops of a record. */
+  of(key: string): RecordOps {
+    const id = this.#keys.find(key);
+    return id === undefined ? NO_OPS : new RecordRows(this.#db, id, this.#remembered);
   }
 
   add(key: string, { order, kind, body, stamp }: RecordWrite): boolean {
     const mark = stamp === undefined ? null : encodeStampMark(stamp);
     const id = this.#keys.idOf(key);
-    const added = this.#db.run(ADD, [id, encodeOrder(order), kind, body, mark]) > 0;
-    if (added && kind === UNDO) this.#noteUndo(order, body);
-    if (added && kind === CONTROL) this.#folded.add(id);
-    if (added) this.#grown.add(id);
-    return added;
+    if (this.#db.run(ADD, [id, encodeOrder(order), kind, body, mark]) === 0) return false;
+    this.#crowding.noteAdded(id);
+    if (kind === UNDO) {
+      this.#noteUndo(order, body);
+      this.#disturb(id);
+    } else if (kind === CONTROL) {
+      this.#folded.add(id);
+      this.#horizons.delete(id);
+    }
+    return true;
   }
 
   replace(key: string, before: RecordWrite, write: RecordWrite): void {
-    this.#drop(this.#keys.idOf(key), before);
+    const id = this.#keys.idOf(key);
+    this.#drop(id, before);
     this.add(key, write);
+    this.#disturb(id);
   }
 
   dropCovered(key: string, vector: VersionVector, gone: readonly RecordWrite[]): void {
@@ -117,66 +106,27 @@ export class WriteTables implements RecordOps {
       for (const row of this.#db.rows(undos, values)) {
         this.#forgetUndo(orderOf(row), row['body'] as Uint8Array);
       }
-      this.#db.run(`DELETE FROM writes WHERE ${COVERED}`, values);
+      this.#crowding.noteDropped(this.#db.run(`DELETE FROM writes WHERE ${COVERED}`, values));
     }
     for (const horizon of gone) this.#drop(id, horizon);
+    this.#disturb(id);
   }
 
-  writeOf(key: string, op: OpId): RecordWrite | undefined {
+  /** The newest ops of a record, at most `limit`, the earliest first. */
+  newest(key: string, limit: number): RecordWrite[] {
     const id = this.#keys.find(key);
-    if (id === undefined) return undefined;
-    const row = this.#db.row(BY_OP, [nameOfOp(op), id]);
-    return row === undefined ? undefined : writeOf(row);
-  }
-
-  undosOf(_key: string, op: OpId): readonly OpId[] {
-    return this.#undosByTarget.get(textOfOpId(op)) ?? [];
-  }
-
-  *registerWrites(key: string, field: string, below?: WriteOrder): Generator<RecordWrite> {
-    const id = this.#keys.find(key);
-    if (id === undefined) return;
-    const kind = kindOfField(field);
-    const mark = markOfField(field);
-    const rank = below === undefined ? TOP : encodeOrder(below);
-    yield* this.#pages(rank, (from, rows) =>
-      this.#db.rows(REGISTERS, [id, from, kind, mark.length === 0 ? 1 : 0, mark, rows]),
-    );
-  }
-
-  *removes(key: string): Generator<RecordWrite> {
-    const id = this.#keys.find(key);
-    if (id === undefined) return;
-    yield* this.#pages(TOP, (from, rows) => this.#db.rows(REMOVES, [id, from, rows]));
-  }
-
-  writesAbove(key: string, above: WriteOrder | undefined): RecordWrite[] {
-    return this.#rows(key, ABOVE, above === undefined ? BOTTOM : encodeOrder(above));
-  }
-
-  /** All ops on the record, in the order in which the later prevails. */
-  all(key: string): RecordWrite[] {
-    return this.writesAbove(key, undefined);
-  }
-
-  namersOf(key: string, op: OpId): RecordWrite[] {
-    const writer = new CborWriter(24);
-    writeOpId(writer, op);
-    return this.#rows(key, NAMERS, writer.finish());
-  }
-
-  horizons(key: string): RecordWrite[] {
-    const id = this.#folded.size === 0 ? undefined : this.#keys.find(key);
-    if (id === undefined || !this.#folded.has(id)) return [];
-    return this.#db.rows(HORIZONS, [id]).map((row) => writeOf(row));
+    if (id === undefined) return [];
+    // In each authority ranks go by time.
+    const writes = Object.values(AUTHORITY).flatMap((authority) => {
+      const values = [id, Uint8Array.of(authority), Uint8Array.of(authority + 1), limit];
+      return this.#db.rows(NEWEST, values).map((row) => writeOf(row));
+    });
+    return writes.toSorted((a, b) => compareTimes(a.order, b.order)).slice(-limit);
   }
 
   /** Key of the record that the op was made on. */
   keyOfOp(op: OpId): string | undefined {
-    const sql = `
-      SELECT name FROM writes INDEXED BY writes_by_op JOIN keys ON keys.id = writes.key_id
-      WHERE substr(rank, 10) = ?`;
-    const row = this.#db.row(sql, [nameOfOp(op)]);
+    const row = this.#db.row(KEY_OF_OP, [nameOfOp(op)]);
     return row === undefined ? undefined : nameOf(row['name']);
   }
 
@@ -190,25 +140,23 @@ export class WriteTables implements RecordOps {
     return this.#db.rows(sql).map((row) => nameOf(row['name']));
   }
 
-  /** Records that grew beyond a limit: `opsMax` of one, with some slack, or `editsMax` of all. */
-  crowded({ opsMax, editsMax }: HistoryLimits): Crowded[] {
-    if (this.#grown.size === 0) return [];
-    const most = Math.ceil(opsMax * SLACK);
-    const crowded: Crowded[] = [];
-    for (const id of this.#grown) {
-      if (crowded.length === CROWDED_MAX) return crowded;
-      const beyond = this.#db.row('SELECT 1 FROM writes WHERE key_id = ? LIMIT 1 OFFSET ?', [
-        id,
-        most,
-      ]);
-      if (beyond !== undefined) crowded.push({ key: this.#keyOf(id), keep: opsMax });
-      this.#grown.delete(id);
-    }
-    const all = this.#db.row('SELECT count(*) AS count FROM writes')?.['count'] as number;
-    if (crowded.length > 0 || all <= editsMax * SLACK) return crowded;
-    return this.#db
-      .rows(LONGEST, [HALVED_MIN, CROWDED_MAX])
-      .map((row) => ({ key: nameOf(row['name']), keep: Math.floor((row['count'] as number) / 2) }));
+  /** Records that grew beyond a limit, found in steps, each with the count of ops that shall stay. */
+  *crowded(limits: HistoryLimits): Generator<void, (readonly [key: string, keep: number])[]> {
+    const crowded: readonly Crowded[] = yield* this.#crowding.look(limits);
+    return crowded.map(({ keyId, keep }) => [this.#keyOf(keyId), keep] as const);
+  }
+
+  /** Notes what happens to a record; one watch of it at a time. */
+  watch(key: string): Watch {
+    const id = this.#keys.idOf(key);
+    const watched = { isDisturbed: false };
+    this.#watched.set(id, watched);
+    return {
+      get isDisturbed() {
+        return watched.isDisturbed;
+      },
+      end: () => this.#watched.delete(id),
+    };
   }
 
   /** Versions of assets that name the content, standing or not. */
@@ -221,6 +169,9 @@ export class WriteTables implements RecordOps {
   load(): void {
     this.#undosByTarget.clear();
     this.#folded.clear();
+    this.#horizons.clear();
+    this.#crowding.clear();
+    for (const watched of this.#watched.values()) watched.isDisturbed = true;
     for (const row of this.#db.each(`SELECT rank, body FROM writes WHERE kind = ${UNDO}`)) {
       this.#noteUndo(orderOf(row), row['body'] as Uint8Array);
     }
@@ -228,25 +179,20 @@ export class WriteTables implements RecordOps {
     for (const row of this.#db.rows(folded)) this.#folded.add(row['key_id'] as number);
   }
 
-  /** Page by page from below `rank` on, each larger than the one before: mostly the first row is enough. */
-  *#pages(
-    rank: Uint8Array,
-    read: (below: Uint8Array, rows: number) => SqlRow[],
-  ): Generator<RecordWrite> {
-    let below = rank;
-    for (let rows = PAGE_ROWS_MIN; ; rows = Math.min(rows * 4, PAGE_ROWS_MAX)) {
-      const page = read(below, rows);
-      for (const row of page) yield writeOf(row);
-      const last = page.at(-1);
-      if (last === undefined || page.length < rows) return;
-      below = last['rank'] as Uint8Array;
+  #horizonsOf(keyId: number): readonly RecordWrite[] {
+    if (!this.#folded.has(keyId)) return NO_HORIZONS;
+    let horizons = this.#horizons.get(keyId);
+    if (horizons === undefined) {
+      if (this.#horizons.size >= HORIZONS_MAX) this.#horizons.clear();
+      horizons = this.#db.rows(HORIZONS, [keyId]).map((row) => writeOf(row));
+      this.#horizons.set(keyId, horizons);
     }
+    return horizons;
   }
 
-  #rows(key: string, sql: string, value: SqlValue): RecordWrite[] {
-    const id = this.#keys.find(key);
-    if (id === undefined) return [];
-    return this.#db.rows(sql, [id, value]).map((row) => writeOf(row));
+  #disturb(keyId: number): void {
+    const watched = this.#watched.get(keyId);
+    if (watched !== undefined) watched.isDisturbed = true;
   }
 
   #keyOf(id: number): string {
@@ -254,8 +200,11 @@ export class WriteTables implements RecordOps {
   }
 
   #drop(keyId: number, { order, kind, body }: RecordWrite): void {
-    this.#db.run('DELETE FROM writes WHERE key_id = ? AND rank = ?', [keyId, encodeOrder(order)]);
+    const values = [keyId, encodeOrder(order)];
+    const dropped = this.#db.run('DELETE FROM writes WHERE key_id = ? AND rank = ?', values);
+    this.#crowding.noteDropped(dropped);
     if (kind === UNDO) this.#forgetUndo(order, body);
+    if (kind === CONTROL) this.#horizons.delete(keyId);
   }
 
   #noteUndo({ origin, class: opClass, seq }: OpId, body: Uint8Array): void {
@@ -276,10 +225,4 @@ export class WriteTables implements RecordOps {
       else this.#undosByTarget.set(name, left);
     }
   }
-}
-
-/** What ends the rank of the op: origin, seq, class. */
-function nameOfOp({ origin, class: opClass, seq }: OpId): Uint8Array {
-  const order = { authority: 0, hlc: HLC_ZERO, origin, class: opClass, seq };
-  return encodeOrder(order).subarray(ORIGIN_AT);
 }

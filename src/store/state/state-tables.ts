@@ -16,6 +16,7 @@ import {
   type RecordState,
   type RecordWrite,
 } from '../../merge/record.ts';
+import type { RecordOps } from '../../merge/record/record-ops.ts';
 import type { VersionVector } from '../../model/version-vector.ts';
 import { DocLog } from '../records/doc-log.ts';
 import { DocTables } from '../records/doc-tables.ts';
@@ -97,32 +98,8 @@ export class StateTables implements FoldTarget, LivingState {
     this.writeTables.replace(key, before, write);
   }
 
-  writeOf(key: string, op: OpId): RecordWrite | undefined {
-    return this.writeTables.writeOf(key, op);
-  }
-
-  undosOf(key: string, op: OpId): readonly OpId[] {
-    return this.writeTables.undosOf(key, op);
-  }
-
-  registerWrites(key: string, field: string, below?: WriteOrder): Iterable<RecordWrite> {
-    return this.writeTables.registerWrites(key, field, below);
-  }
-
-  removes(key: string): Iterable<RecordWrite> {
-    return this.writeTables.removes(key);
-  }
-
-  writesAbove(key: string, above: WriteOrder | undefined): readonly RecordWrite[] {
-    return this.writeTables.writesAbove(key, above);
-  }
-
-  namersOf(key: string, op: OpId): readonly RecordWrite[] {
-    return this.writeTables.namersOf(key, op);
-  }
-
-  horizons(key: string): readonly RecordWrite[] {
-    return this.writeTables.horizons(key);
+  opsOf(key: string): RecordOps {
+    return this.writeTables.of(key);
   }
 
   putTombstone(key: string, tombstone: WriteOrder): void {

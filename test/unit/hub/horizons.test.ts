@@ -5,7 +5,9 @@ import { describe, it } from 'vitest';
 import { SILENT_LOG } from '../../../src/base/log.ts';
 import { Horizons } from '../../../src/hub/storage/horizons.ts';
 import type { OwnEvent } from '../../../src/ingest/door.ts';
-import { CONTROL, type StampedOp } from '../../../src/model/op.ts';
+import { encodeUndo } from '../../../src/merge/patch.ts';
+import { RECORD } from '../../../src/model/class.ts';
+import { CONTROL, type StampedOp, UNDO } from '../../../src/model/op.ts';
 import { SimClock } from '../../../src/platform/sim/clock.ts';
 import type { Store } from '../../../src/store/store.ts';
 import { DEVICE_A, HUB, patchOp, stampedOp } from '../../support/ops.ts';
@@ -39,7 +41,14 @@ function openSite(editsMax = 1000): Site {
   const limits = { opsMax: KEEP, editsMax };
   const timers = new SimClock(0);
   const hub = { state: store, fault: undefined };
-  const horizons = new Horizons({ store: hub, door, limits, timers, log: SILENT_LOG });
+  const horizons = new Horizons({
+    store: hub,
+    door,
+    limits,
+    clock: timers,
+    timers,
+    log: SILENT_LOG,
+  });
   return { store, horizons, take };
 }
 
@@ -61,6 +70,32 @@ describe('horizons of a hub', () => {
     assert.equal(store.digest().digest, digest);
     horizons.look();
     assert.equal(store.records.history('pump').length, KEEP + 1, 'nothing more to do');
+    store.close();
+  });
+
+  it('are not drawn past an undo that comes while they are', () => {
+    const { store, horizons, take } = openSite();
+    for (let seq = 1; seq <= 2 * KEEP; seq++) take(edit(seq));
+    const steps = store.records.drawHorizon('pump', KEEP);
+    assert.equal(steps.next().done, false);
+    take(
+      stampedOp({
+        origin: DEVICE_A,
+        class: RECORD,
+        seq: 2 * KEEP + 1,
+        key: 'pump',
+        kind: UNDO,
+        body: encodeUndo([edit(1).op]),
+        atMs: 50_000,
+      }),
+    );
+    let step = steps.next();
+    while (step.done !== true) step = steps.next();
+    assert.equal(step.value, undefined);
+    const { digest } = store.digest();
+    horizons.look();
+    assert.equal(store.digest().digest, digest);
+    assert.ok(store.records.history('pump').some(({ kind }) => kind === CONTROL));
     store.close();
   });
 

@@ -83,8 +83,8 @@ describe('versions of an asset', () => {
     const writes = folded([FIRST, LENA]).writes(KEY);
     const target = { origin: DEVICE_A, class: 2, seq: 1 } as const;
     const wish = { target, authority: 4 };
-    assert.equal(planUndo(new ListedOps(writes), KEY, { ...wish, cascade: false }).kind, 'refused');
-    const plan = planUndo(new ListedOps(writes), KEY, { ...wish, cascade: true });
+    assert.equal(planUndo(new ListedOps(writes), { ...wish, cascade: false }).kind, 'refused');
+    const plan = planUndo(new ListedOps(writes), { ...wish, cascade: true });
     assert.deepEqual(plan.kind === 'ready' && plan.targets.map((id) => id.seq), [1, 2]);
   });
 });

@@ -64,7 +64,7 @@ describe('conflicts', () => {
     assert.deepEqual(conflictsIn(otieno, lena, opened), ['concurrent b over a']);
     const resolved = write(OFFICE, 2, 4000, [lena, otieno]);
     assert.deepEqual(conflictsIn(opened, lena, otieno, resolved), []);
-    const plan = planUndo(folded(opened, lena, otieno, resolved), KEY, {
+    const plan = planUndo(folded(opened, lena, otieno, resolved).opsOf(KEY), {
       target: lena.op,
       authority: 4,
       cascade: false,
@@ -103,7 +103,7 @@ describe('planning an undo', () => {
   const built = write(DEVICE_A, 1, 2000, [opened]);
   const onTop = write(DEVICE_B, 1, 3000, [built]);
   const plan = (target: OpId, cascade = false, authority: number = AUTHORITY.operator): unknown => {
-    const planned = planUndo(folded(opened, built, onTop), KEY, {
+    const planned = planUndo(folded(opened, built, onTop).opsOf(KEY), {
       target,
       cascade,
       authority,
@@ -126,13 +126,13 @@ describe('planning an undo', () => {
   it('refuses what is undone already', () => {
     const undo = undoOf(onTop);
     const writes = folded(opened, built, onTop, undo).writes(KEY);
-    const again = planUndo(new ListedOps(writes), KEY, {
+    const again = planUndo(new ListedOps(writes), {
       target: onTop.op,
       authority: 4,
       cascade: false,
     });
     assert.match(again.kind === 'refused' ? again.reason : '', /undone already/);
-    const redo = planUndo(new ListedOps(writes), KEY, {
+    const redo = planUndo(new ListedOps(writes), {
       target: undo.op,
       authority: 4,
       cascade: false,

@@ -1,0 +1,133 @@
+/**
+ * The ops of one record in their table, each question answered from an index or by a search within SQLite: of a record
+ * with ten thousand ops only what was asked for is decoded.
+ */
+import { CborWriter } from '../../codec/writer.ts';
+import { type OpId, textOfOpId, writeOpId } from '../../merge/op-id.ts';
+import { encodeOrder, ORIGIN_AT, type WriteOrder } from '../../merge/order.ts';
+import type { RecordWrite } from '../../merge/record.ts';
+import { kindOfField, markOfField, type RecordOps } from '../../merge/record/record-ops.ts';
+import { HLC_ZERO } from '../../model/hlc.ts';
+import { ASSET, AUTHORITY, CONTROL, PATCH, REMOVE } from '../../model/op.ts';
+import { orderOf, writeOf } from '../rows.ts';
+import type { SqliteFile, SqlRow } from '../sqlite.ts';
+
+export const COLUMNS = 'rank, kind, body, stamp';
+// A prepared statement that is left half read would hold a read transaction open: hence pages.
+const REGISTERS = `
+  SELECT ${COLUMNS} FROM writes
+  WHERE key_id = ? AND rank < ? AND kind = ? AND (? OR instr(body, ?) > 0) ORDER BY rank DESC LIMIT ?`;
+const REMOVES = `
+  SELECT ${COLUMNS} FROM writes WHERE key_id = ? AND rank < ? AND kind = ${REMOVE}
+  ORDER BY rank DESC LIMIT ?`;
+const ABOVE = `SELECT ${COLUMNS} FROM writes WHERE key_id = ? AND rank > ? ORDER BY rank`;
+const NAMERS = `
+  SELECT ${COLUMNS} FROM writes
+  WHERE key_id = ? AND rank > ? AND rank < ? AND kind IN (${PATCH}, ${ASSET}) AND instr(body, ?) > 0`;
+const BY_OP = `
+  SELECT ${COLUMNS} FROM writes INDEXED BY writes_by_op
+  WHERE substr(rank, 10) = ? AND key_id = ?`;
+const ORDERS = `
+  SELECT rank FROM writes WHERE key_id = ? AND rank > ? AND kind <> ${CONTROL} ORDER BY rank LIMIT ?`;
+/** Above every rank. */
+const TOP = new Uint8Array(1).fill(0xff);
+const BOTTOM = new Uint8Array(0);
+const PAGE_ROWS_MIN = 4;
+const PAGE_ROWS_MAX = 256;
+const ORDERS_PAGE = 512;
+const RANKS = Object.values(AUTHORITY);
+
+/** What of the ops lies in memory, since every op that comes is asked about. */
+export interface Remembered {
+  /** Undos by the names of the ops that they name. */
+  readonly undosByTarget: ReadonlyMap<string, readonly OpId[]>;
+  readonly horizonsOf: (keyId: number) => readonly RecordWrite[];
+}
+
+export class RecordRows implements RecordOps {
+  readonly #db: SqliteFile;
+  readonly #id: number;
+  readonly #remembered: Remembered;
+
+  constructor(db: SqliteFile, keyId: number, remembered: Remembered) {
+    this.#db = db;
+    this.#id = keyId;
+    this.#remembered = remembered;
+  }
+
+  writeOf(op: OpId): RecordWrite | undefined {
+    const row = this.#db.row(BY_OP, [nameOfOp(op), this.#id]);
+    return row === undefined ? undefined : writeOf(row);
+  }
+
+  undosOf(op: OpId): readonly OpId[] {
+    const { undosByTarget } = this.#remembered;
+    return undosByTarget.size === 0 ? [] : (undosByTarget.get(textOfOpId(op)) ?? []);
+  }
+
+  registerWrites(field: string, below?: WriteOrder): Generator<RecordWrite> {
+    const kind = kindOfField(field);
+    const mark = markOfField(field);
+    const rank = below === undefined ? TOP : encodeOrder(below);
+    const isAny = mark.length === 0 ? 1 : 0;
+    return this.#pages(rank, (from, rows) =>
+      this.#db.rows(REGISTERS, [this.#id, from, kind, isAny, mark, rows]),
+    );
+  }
+
+  removes(): Generator<RecordWrite> {
+    return this.#pages(TOP, (from, rows) => this.#db.rows(REMOVES, [this.#id, from, rows]));
+  }
+
+  writesAbove(above: WriteOrder | undefined): RecordWrite[] {
+    const rank = above === undefined ? BOTTOM : encodeOrder(above);
+    return this.#db.rows(ABOVE, [this.#id, rank]).map((row) => writeOf(row));
+  }
+
+  /** In each authority the later ones lie behind the op: an op of the last hour is not looked for in a year. */
+  namersOf(op: WriteOrder): RecordWrite[] {
+    const writer = new CborWriter(24);
+    writeOpId(writer, op);
+    const name = writer.finish();
+    return RANKS.flatMap((authority) => {
+      const from = encodeOrder({ ...op, authority });
+      const values = [this.#id, from, Uint8Array.of(authority + 1), name];
+      return this.#db.rows(NAMERS, values).map((row) => writeOf(row));
+    });
+  }
+
+  horizons(): readonly RecordWrite[] {
+    return this.#remembered.horizonsOf(this.#id);
+  }
+
+  *orders(): Generator<WriteOrder[]> {
+    for (let above: Uint8Array = BOTTOM; ;) {
+      const rows = this.#db.rows(ORDERS, [this.#id, above, ORDERS_PAGE]);
+      yield rows.map((row) => orderOf(row));
+      const last = rows.at(-1);
+      if (last === undefined || rows.length < ORDERS_PAGE) return;
+      above = last['rank'] as Uint8Array;
+    }
+  }
+
+  /** Page by page from below `rank` on, each larger than the one before: mostly the first row is enough. */
+  *#pages(
+    rank: Uint8Array,
+    read: (below: Uint8Array, rows: number) => SqlRow[],
+  ): Generator<RecordWrite> {
+    let below = rank;
+    for (let rows = PAGE_ROWS_MIN; ; rows = Math.min(rows * 4, PAGE_ROWS_MAX)) {
+      const page = read(below, rows);
+      for (const row of page) yield writeOf(row);
+      const last = page.at(-1);
+      if (last === undefined || page.length < rows) return;
+      below = last['rank'] as Uint8Array;
+    }
+  }
+}
+
+/** What ends the rank of the op: origin, seq, class. */
+export function nameOfOp({ origin, class: opClass, seq }: OpId): Uint8Array {
+  const order = { authority: 0, hlc: HLC_ZERO, origin, class: opClass, seq };
+  return encodeOrder(order).subarray(ORIGIN_AT);
+}
