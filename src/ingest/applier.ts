@@ -65,9 +65,9 @@ const PRUNE_PERIOD_MS = 3_600_000;
 const PRUNE_CHUNKS = 64;
 /** Rest between slices while the journal grows, in slices, by how far behind the applier is. */
 const RESTS: readonly { readonly lagMax: number; readonly slices: number }[] = [
-  { lagMax: 500_000, slices: 19 },
-  { lagMax: 1_000_000, slices: 4 },
-  { lagMax: 2_000_000, slices: 1 },
+  { lagMax: 1_000_000, slices: 19 },
+  { lagMax: 2_000_000, slices: 4 },
+  { lagMax: 4_000_000, slices: 1 },
 ];
 
 /** A turn of the event loop that takes so long has other work in it, such as the queue of a returning subscriber. */

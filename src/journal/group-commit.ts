@@ -3,7 +3,7 @@
  *
  * Batching is natural: while one sync runs the next group gathers, and a lone entry waits for nobody. Where entries
  * keep coming in the very turns of the event loop in which the last group was acknowledged, the next one settles for a few
- * turns, so that many share a sync; no timer is involved. Entries may bring a linger (to save flash); one without
+ * turns, so that many share a sync; no timer is involved. Where syncs are quick, a part goes ahead (sync-pace.ts). Entries may bring a linger (to save flash); one without
  * takes along all that wait. A linger of a few milliseconds is for company: where the last group had company enough
  * it is left out, since the next sync will have it too.
  *
@@ -17,7 +17,7 @@
  * Entries cost no objects: `append` copies the bytes, counts, and compares two numbers.
  */
 import { assert } from '../base/assert.ts';
-import type { Cancel, Timers } from '../base/clock.ts';
+import type { Cancel, Clock, Timers } from '../base/clock.ts';
 import { HubError, messageOf, systemCode } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { BLOCK_HEAD_BYTES, BLOCKS_START, ENTRY_HEAD_BYTES_MAX, type Lsn } from './format.ts';
@@ -27,8 +27,10 @@ import type { Sealer } from './sealer.ts';
 import type { Segment } from './segment.ts';
 import type { SegmentSupply } from './supply.ts';
 import type { Prepared, WriteCounts } from './supply-contract.ts';
+import { SyncPace } from './sync-pace.ts';
 
 export interface GroupCommitOptions {
+  readonly clock: Pick<Clock, 'monotonicMs'>;
   readonly timers: Timers;
   readonly log: Log;
   readonly sealer: Sealer;
@@ -61,9 +63,9 @@ const NOT_SCHEDULED = Number.POSITIVE_INFINITY;
 export class GroupCommit {
   readonly #options: GroupCommitOptions;
   readonly #group: Group;
+  readonly #pace: SyncPace;
   #active: Prepared | undefined;
   #offset: number;
-  #blockBytes = 0;
   #nextLsn: Lsn;
   /** LSN behind the last one that was written. */
   #writtenUntil: Lsn;
@@ -90,6 +92,7 @@ export class GroupCommit {
   constructor(options: GroupCommitOptions) {
     this.#options = options;
     this.#group = options.group;
+    this.#pace = new SyncPace(options.clock);
     this.#active = options.active;
     this.#offset = options.offset;
     this.#nextLsn = options.nextLsn;
@@ -116,11 +119,6 @@ export class GroupCommit {
   /** Behind the last block that was written, durable or not. */
   get offset(): number {
     return this.#offset;
-  }
-
-  /** Of all blocks that were written. */
-  get blockBytes(): number {
-    return this.#blockBytes;
   }
 
   get pendingBytes(): number {
@@ -212,12 +210,31 @@ export class GroupCommit {
       return;
     }
     this.#cancelLingers();
-    if (!this.#syncing) this.#settle();
+    if (!this.#syncing) this.#gather();
   }
 
   #cancelLingers(): void {
     for (const cancel of this.#lingers) cancel();
     this.#lingers = [];
+  }
+
+  /** The group is due: it goes down as soon as it is large enough, or when all had their say. */
+  #gather(): void {
+    if (this.#isLargeEnough()) {
+      this.#commit();
+      return;
+    }
+    this.#admit();
+    this.#settle();
+  }
+
+  /** True where the card waits for the group, and need not wait for more to come. */
+  #isLargeEnough(): boolean {
+    return this.#isAwaited && this.#group.usedBytes >= this.#pace.aheadBytes;
+  }
+
+  get #isAwaited(): boolean {
+    return this.#lingerMs === 0 && !this.#syncing && !this.#closed && this.#fault === undefined;
   }
 
   /** Commits at the end of this turn of the event loop, or a few turns later while more comes in each. */
@@ -302,17 +319,18 @@ export class GroupCommit {
     counts.bytesWritten += bytes.length;
     counts.syncs += 1;
     this.#offset = offset + blockBytes;
-    this.#blockBytes += blockBytes;
     this.#writtenUntil = firstLsn + count;
     this.#syncedOffset = this.#offset;
     this.#syncedUntil = this.#writtenUntil;
     this.#syncing = true;
+    this.#pace.began();
     active.file.datasync(this.#synced);
     return true;
   }
 
   readonly #synced = (error: Error | undefined): void => {
     this.#syncing = false;
+    this.#pace.ended();
     if (error !== undefined) this.poison('a sync failed', error);
     else if (this.#fault?.code !== 'journal.poisoned') this.#acknowledge();
     const waiting = this.#afterSync;
@@ -329,7 +347,7 @@ export class GroupCommit {
       this.#durableLsn = this.#syncedUntil - 1;
       for (const listener of this.#durableListeners) listener(this.#durableLsn);
     }
-    if (this.#lingerMs === 0 && !this.#closed) this.#settle();
+    if (this.#lingerMs === 0 && !this.#closed) this.#gather();
   }
 
   /** A block without entries: evidence for the next open that all before it was synced. */
@@ -345,6 +363,10 @@ export class GroupCommit {
   /** Decides about an entry that goes beyond what is admitted: makes room for it, or throws. */
   #makeRoom(entryBytes: number): void {
     const { sealer, supply, pendingBytesMax } = this.#options;
+    if (this.#isLargeEnough()) {
+      this.#commit();
+      if (this.#group.usedBytes + entryBytes <= this.#admitUntil) return;
+    }
     if (this.#fault !== undefined) throw this.#fault;
     if (this.#closed) throw new HubError('journal.busy', 'the journal is being closed');
     const headBytes = ENTRY_HEAD_BYTES_MAX + sealer.overheadBytes;
@@ -364,7 +386,8 @@ export class GroupCommit {
 
   #admit(): void {
     const lingerBytes = this.#lingerMs > 0 ? LINGER_BYTES_MAX : this.#group.freeUntil;
-    const until = Math.min(this.#group.freeUntil, this.#roomBytes(), lingerBytes);
+    const aheadBytes = this.#isAwaited ? this.#pace.aheadBytes : Number.POSITIVE_INFINITY;
+    const until = Math.min(this.#group.freeUntil, this.#roomBytes(), lingerBytes, aheadBytes);
     this.#admitUntil = this.#fault === undefined && !this.#closed ? until : 0;
   }
 

@@ -57,9 +57,6 @@ export interface JournalStat {
 const PENDING_BYTES_MAX = 4 << 20;
 /** How often room on the disk is looked at. */
 const REVIEW_MS = 2_000;
-/** A segment that will be full in so many reviews, at the pace of the last one, wants the next one prepared, or at once. */
-const PREPARE_REVIEWS = 5;
-const URGENT_REVIEWS = 2;
 
 interface Waiter {
   readonly lsn: Lsn;
@@ -84,12 +81,9 @@ export class Journal {
   readonly #damageListeners: ((range: QuarantinedRange) => void)[] = [];
   readonly #endReview: Cancel;
   #waiters: Waiter[] = [];
-  /** Bytes of blocks that were written up to the last review, and between it and the one before. */
-  #reviewedBytes = 0;
-  #paceBytes = 0;
 
   private constructor(options: JournalOptions, opened: Opened, counts: WriteCounts) {
-    const { timers, log, sealer, segmentBytes } = options;
+    const { clock, timers, log, sealer, segmentBytes } = options;
     const { lock, handles, segments, supply, quarantine, group, active, offset } = opened;
     this.#options = options;
     this.#counts = counts;
@@ -105,6 +99,7 @@ export class Journal {
     this.recovery = opened.report;
     const recent = new RecentBlocks();
     this.#commit = new GroupCommit({
+      clock,
       timers,
       log,
       sealer,
@@ -140,8 +135,7 @@ export class Journal {
   #start(): void {
     this.#supply.start({
       follows: () => this.#follows(),
-      isNextNeeded: () => this.#endsSoon(1 / 2, PREPARE_REVIEWS),
-      isUrgent: () => this.#endsSoon(1 / 4, URGENT_REVIEWS),
+      isNextNeeded: () => this.#isHalfFull(),
       onSupply: () => this.#commit.review(this.#spaceIsLow()),
       onRecycled: () => this.#dropKeys(),
       onDoubt: (error) => this.#commit.poison('a sync failed', error),
@@ -315,12 +309,9 @@ export class Journal {
     return { previous: this.#segments.at(-1)?.number ?? 0, baseLsn: this.durableLsn + 1 };
   }
 
-  /** True where no more than this part of the active segment is left, or what is left ends within so many reviews. */
-  #endsSoon(part: number, reviews: number): boolean {
-    const active = this.#commit.active;
-    if (active === undefined) return true;
-    const left = active.sizeBytes - this.#commit.offset;
-    return left < Math.max(active.sizeBytes * part, this.#paceBytes * reviews);
+  #isHalfFull(): boolean {
+    const { active, offset } = this.#commit;
+    return active === undefined || offset > active.sizeBytes / 2;
   }
 
   /**
@@ -336,9 +327,6 @@ export class Journal {
   }
 
   #reviewSpace(): void {
-    const { blockBytes } = this.#commit;
-    this.#paceBytes = blockBytes - this.#reviewedBytes;
-    this.#reviewedBytes = blockBytes;
     this.#supply.prepare();
     this.#commit.review(this.#spaceIsLow());
   }

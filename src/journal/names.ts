@@ -7,8 +7,8 @@ const SEGMENT = /^(\d{12})\.segment$/;
 const SPARE = /^(\d{12})\.spare$/;
 const QUARANTINED = /^(\d{12})-(\d{1,16})-(\d{1,16})\.(bin|segment|healed)$/;
 
-/** A file that is being filled with zeros. */
-export const FILLING_NAME = 'filling.tmp';
+/** A new file whose header is not durable yet. */
+export const FRESH_NAME = 'fresh.tmp';
 export const QUARANTINE_NAME = 'quarantine';
 const OWN_NAMES = new Set([QUARANTINE_NAME, 'lock']);
 
@@ -24,7 +24,7 @@ export function spareName(number: number): string {
 export function kindOfName(name: string): FileEvidence['name'] {
   if (SEGMENT.test(name)) return 'segment';
   if (SPARE.test(name)) return 'spare';
-  if (name === FILLING_NAME) return 'temporary';
+  if (name === FRESH_NAME) return 'temporary';
   return OWN_NAMES.has(name) ? 'own' : 'other';
 }
 

@@ -39,8 +39,6 @@ export interface SupplyOwner {
   follows(): Follows;
   /** True where it is time to make the next segment. */
   isNextNeeded(): boolean;
-  /** True where it is needed so soon that filling takes no pauses. */
-  isUrgent(): boolean;
   /** A segment is ready, or it has become clear that none can be had. */
   onSupply(): void;
   /** A retired segment has lost its name, durably: its key may not be needed any more. */

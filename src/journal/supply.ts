@@ -1,9 +1,8 @@
 /**
  * Segments for the journal to write into, prepared ahead: before one is full of blocks, the next lies
  * ready, named and durable, so that going over to it costs nothing but a write. It is made from a recycled file
- * where there is one (nothing is written but its start); else, not before it is needed, from a new one, filled with zeros in
- * slices that leave the card to the acknowledgements in between. One that is made at the start, where no file is there
- * to be used again, is filled while it is in use (growth.ts).
+ * where there is one: of that nothing is written but its start, and blocks change no metadata. Else, not before half of the
+ * last is used, a new file is made, a hole that growth.ts fills as blocks come.
  *
  * The order that makes a crash harmless anywhere: a released file loses its name durably before its header is
  * written over; a new header is durable before the file gets its name; the name is durable before a block is written.
@@ -13,7 +12,7 @@ import { HubError, messageOf, systemCode } from '../base/errors.ts';
 import type { OpenFile } from '../platform/files/files.ts';
 import { BLOCKS_START, encodeSegmentStart, SALT_BYTES, type SegmentHeader } from './format.ts';
 import { SegmentGrowth } from './growth.ts';
-import { FILLING_NAME, segmentName, spareName } from './names.ts';
+import { FRESH_NAME, segmentName, spareName } from './names.ts';
 import { Segment } from './segment.ts';
 import type {
   FirstBlock,
@@ -27,19 +26,16 @@ import type {
 interface Job {
   readonly file: OpenFile;
   readonly path: string;
-  filledBytes: number;
+  /** Behind it the file is a hole. */
+  readonly filledBytes: number;
   /** True while a sync runs: the file must not be closed. */
   syncing: boolean;
 }
 
-/** What was made in a hurry: behind `filledBytes` the file is a hole. */
 interface Made extends Prepared {
   readonly filledBytes: number;
 }
 
-const SLICE_BYTES = 256 * 1024;
-/** Between slices, while there is time. */
-const SLICE_PAUSE_MS = 10;
 const SPARES_MAX = 4;
 
 export class SegmentSupply {
@@ -52,9 +48,9 @@ export class SegmentSupply {
   readonly #stuckEpochs = new Set<number>();
   #liveBytes: number;
   #nextNumber: number;
-  #ready: Prepared | undefined;
+  #ready: Made | undefined;
   #job: Job | undefined;
-  /** Of the first segment, where it began as a hole. */
+  /** Of the segment in use, where it began as a hole. */
   #growth: SegmentGrowth | undefined;
   #shortage: Shortage | undefined;
   #closed = false;
@@ -109,15 +105,14 @@ export class SegmentSupply {
     if (!isCheap && this.#owner?.isNextNeeded() === false) return;
     this.#job = this.#begin();
     if (this.#job === undefined) this.#owner?.onSupply();
-    else this.#fill(this.#job);
+    else this.#prepare(this.#job);
   }
 
   /** The next segment: the prepared one, or one made on the spot. Throws where none can be had. */
   take(): Prepared {
     const ready = this.#ready ?? this.#makeNow(this.#follows(), () => undefined);
     this.#ready = undefined;
-    this.#liveBytes += ready.segment.sizeBytes;
-    return ready;
+    return this.#use(ready);
   }
 
   /**
@@ -125,10 +120,7 @@ export class SegmentSupply {
    * name, so that it replaces earlier segments in one step. Throws where none can be had.
    */
   makeFirst(follows: Follows, firstBlock: FirstBlock): Prepared {
-    const first = this.#makeNow(follows, firstBlock);
-    if (first.filledBytes < first.segment.sizeBytes) this.#growth = this.#growthOf(first);
-    this.#liveBytes += first.segment.sizeBytes;
-    return first;
+    return this.#use(this.#makeNow(follows, firstBlock));
   }
 
   /** Takes back a segment whose content counts no more; call it for the oldest first. */
@@ -173,46 +165,46 @@ export class SegmentSupply {
         this.#shortage = 'disk-full';
         return undefined;
       }
-      const filling = `${dir}/${FILLING_NAME}`;
-      return { path: filling, file: files.open(filling, 'create'), filledBytes: 0, syncing: false };
+      const fresh = `${dir}/${FRESH_NAME}`;
+      return { path: fresh, file: files.open(fresh, 'create'), filledBytes: 0, syncing: false };
     } catch (error) {
       this.#fall(error);
       return undefined;
     }
   }
 
-  /** Devices wait: a hole in the file costs them less than filling it now. */
   #makeNow(follows: Follows, firstBlock: FirstBlock): Made {
     const { segmentBytes, counts } = this.#options;
     const job = this.#job ?? this.#begin();
     this.#job = undefined; // What runs in the background finds that it is not wanted any more.
     if (job === undefined) throw this.#fault();
     try {
-      if (job.filledBytes < segmentBytes) job.file.truncate(segmentBytes);
       const header = this.#writeStart(job, follows);
       const block = firstBlock({ header, sizeBytes: segmentBytes });
       if (block !== undefined) this.#write(job.file, block, BLOCKS_START);
       job.file.datasyncNow();
       counts.syncs += 1;
-      return { ...this.#name(job, header), filledBytes: job.filledBytes };
+      return this.#name(job, header);
     } catch (error) {
       this.#abandon(job, error);
       throw this.#fault(error);
     }
   }
 
-  #growthOf({ segment, file, filledBytes }: Made): SegmentGrowth {
+  #use(made: Made): Prepared {
     const { log, counts } = this.#options;
+    this.#liveBytes += made.segment.sizeBytes;
     const onWritten = (bytes: number): void => void (counts.bytesWritten += bytes);
-    return new SegmentGrowth({ log, segment, file, filledBytes, onWritten });
+    const isWhole = made.filledBytes === made.segment.sizeBytes;
+    this.#growth = isWhole ? undefined : new SegmentGrowth({ log, ...made, onWritten });
+    return made;
   }
 
-  #fill(job: Job): void {
-    const filled = job.filledBytes === this.#options.segmentBytes;
-    let header: SegmentHeader | undefined;
+  /** Makes the file a segment without waiting for the card. */
+  #prepare(job: Job): void {
+    let header: SegmentHeader;
     try {
-      if (filled) header = this.#writeStart(job, this.#follows());
-      else this.#writeSlice(job);
+      header = this.#writeStart(job, this.#follows());
     } catch (error) {
       this.#fail(job, error);
       return;
@@ -221,23 +213,15 @@ export class SegmentSupply {
     this.#options.counts.syncs += 1;
     job.file.datasync((error) => {
       job.syncing = false;
-      if (this.#job === job) this.#filled(job, header, error);
+      if (this.#job === job) this.#prepared(job, header, error);
       else if (this.#closed) job.file.close();
       else if (error !== undefined) this.#owner?.onDoubt(error); // It is the active segment by now.
     });
   }
 
-  #filled(job: Job, header: SegmentHeader | undefined, error: Error | undefined): void {
+  #prepared(job: Job, header: SegmentHeader, error: Error | undefined): void {
     if (error !== undefined) {
       this.#fail(job, error);
-      return;
-    }
-    if (header === undefined) {
-      const next = (): void => {
-        if (this.#job === job) this.#fill(job);
-      };
-      if (this.#owner?.isUrgent() === true) this.#options.timers.soon(next);
-      else this.#options.timers.after(SLICE_PAUSE_MS, next);
       return;
     }
     try {
@@ -250,13 +234,6 @@ export class SegmentSupply {
     this.#owner?.onSupply();
   }
 
-  #writeSlice(job: Job): void {
-    const count = Math.min(SLICE_BYTES, this.#options.segmentBytes - job.filledBytes);
-    job.file.fillZeros(job.filledBytes, count);
-    this.#options.counts.bytesWritten += count;
-    job.filledBytes += count;
-  }
-
   #writeStart(job: Job, follows: Follows): SegmentHeader {
     const { sealer, random, journalId, segmentBytes } = this.#options;
     const fields = {
@@ -267,11 +244,12 @@ export class SegmentSupply {
       salt: random.bytes(SALT_BYTES),
     };
     const { bytes, header } = encodeSegmentStart(fields, segmentBytes);
+    if (job.filledBytes < segmentBytes) job.file.truncate(segmentBytes);
     this.#write(job.file, bytes, 0);
     return header;
   }
 
-  #name(job: Job, header: SegmentHeader): Prepared {
+  #name(job: Job, header: SegmentHeader): Made {
     const { files, dir, segmentBytes } = this.#options;
     const path = `${dir}/${segmentName(header.segment)}`;
     files.rename(job.path, path);
@@ -285,7 +263,7 @@ export class SegmentSupply {
       untilLsn: header.baseLsn,
       endOffset: BLOCKS_START,
     });
-    return { segment, file: job.file };
+    return { segment, file: job.file, filledBytes: job.filledBytes };
   }
 
   #follows(): Follows {

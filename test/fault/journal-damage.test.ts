@@ -189,7 +189,7 @@ test('files of a newer hub are refused and left as they are', async () => {
 
 test('stray files: leftovers go, strangers stay', async () => {
   const rig = (await threeSegments()).fork();
-  for (const name of ['filling.tmp', 'notes.txt', '000000000099.segment']) {
+  for (const name of ['fresh.tmp', 'notes.txt', '000000000099.segment']) {
     rig.files.open(`${DIR}/${name}`, 'create').writeAt(new Uint8Array(100), 0);
   }
   await rig.open();

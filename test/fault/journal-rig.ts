@@ -51,6 +51,7 @@ export class Rig {
     this.options = {
       files: this.files,
       dir: DIR,
+      clock: this.clock,
       timers: this.clock,
       log: this.log,
       random: this.random.fork('salt'),

@@ -100,7 +100,7 @@ describe.each(readdirSync(GOLDEN).filter((name) => name.startsWith('journal-v'))
       const random = new SeededRandom(2);
       const limits = { segmentBytes: 16 * 1024, totalBytesMax: 1 << 20, freeBytesMin: 0 };
       const sealer = sealerFor(folder, files, 'kek');
-      const options = { files, dir: DIR, timers: clock, log: SILENT_LOG, random, sealer };
+      const options = { files, dir: DIR, clock, timers: clock, log: SILENT_LOG, random, sealer };
       const journal = await Journal.open({ ...options, ...limits });
       const count = Object.keys(dump).length;
       assert.equal(journal.durableLsn, count);

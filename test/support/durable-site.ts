@@ -67,6 +67,7 @@ export class DurableSite {
     this.#timers = timers;
     const journal = await Journal.open({
       files,
+      clock,
       timers,
       segmentBytes,
       dir: '/data/journal',

@@ -24,9 +24,10 @@ export function openJournal(
   paths: HubPaths,
 ): Promise<Journal> {
   const { segmentMib, totalMibMax, freeMibMin } = config.journal;
-  const { files, timers, log, random } = machine;
+  const { files, clock, timers, log, random } = machine;
   return Journal.open({
     files,
+    clock,
     timers,
     log,
     random,

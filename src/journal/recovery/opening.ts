@@ -8,7 +8,7 @@
  */
 import { must } from '../../base/assert.ts';
 import { HubError, messageOf, systemCode } from '../../base/errors.ts';
-import type { Timers } from '../../base/clock.ts';
+import type { Clock, Timers } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import type { Random } from '../../base/random.ts';
 import type { DirectoryLock, Files } from '../../platform/files/files.ts';
@@ -30,6 +30,8 @@ export interface JournalOptions {
   readonly files: Files;
   /** Folder of the journal alone; made where it does not exist. */
   readonly dir: string;
+  /** Measures how long syncs take. */
+  readonly clock: Pick<Clock, 'monotonicMs'>;
   readonly timers: Timers;
   readonly log: Log;
   readonly random: Random;

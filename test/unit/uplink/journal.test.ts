@@ -9,7 +9,7 @@ import { Journal } from '../../../src/journal/journal.ts';
 import { PLAIN_SEALER } from '../../../src/journal/sealer.ts';
 import { encodeOpEntry } from '../../../src/model/entry.ts';
 import { TELEMETRY } from '../../../src/model/class.ts';
-import { machineTimers } from '../../../src/platform/clock.ts';
+import { MachineClock, machineTimers } from '../../../src/platform/clock.ts';
 import { SimClock } from '../../../src/platform/sim/clock.ts';
 import { SimFiles } from '../../../src/platform/sim/files.ts';
 import { SeededRandom } from '../../../src/platform/sim/random.ts';
@@ -25,6 +25,7 @@ test('batches follow the journal over its segments, and let it release them', as
       Journal.open({
         files,
         dir: 'hub/journal',
+        clock: new MachineClock(),
         timers: machineTimers,
         log: SILENT_LOG,
         random,

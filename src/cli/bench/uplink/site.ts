@@ -10,7 +10,7 @@ import { Journal } from '../../../journal/journal.ts';
 import { PLAIN_SEALER } from '../../../journal/sealer.ts';
 import { Identity } from '../../../keys/identity.ts';
 import { HlcClock } from '../../../model/hlc.ts';
-import { machineTimers } from '../../../platform/clock.ts';
+import { MachineClock, machineTimers } from '../../../platform/clock.ts';
 import { machineFiles } from '../../../platform/files/machine-files.ts';
 import { machineRandom } from '../../../platform/random.ts';
 import { SimClock } from '../../../platform/sim/clock.ts';
@@ -33,6 +33,7 @@ export async function openSite(dir: string): Promise<BenchSite> {
   const journal = await Journal.open({
     files: machineFiles,
     dir: `${dir}/journal`,
+    clock: new MachineClock(),
     timers: machineTimers,
     log: SILENT_LOG,
     random: machineRandom,

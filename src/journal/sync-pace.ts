@@ -1,0 +1,39 @@
+/**
+ * How long the card takes for a sync, and what follows for a group that gathers.
+ *
+ * Devices with a window of messages send the next ones when the last are acknowledged. A group that waits for all of them
+ * leaves the card idle while it gathers, and the event loop while it syncs. Where a sync is quick it pays to let a part of
+ * them go ahead: card and event loop work side by side, each group half as long in both. Where it is slow, the fewest syncs win.
+ */
+import type { Clock } from '../base/clock.ts';
+
+/** Syncs that end in less are quick. */
+const QUICK_MS = 1.5;
+/** Of a group that goes ahead. */
+const AHEAD_BYTES = 48 * 1024;
+/** The mean follows the last so many syncs. */
+const SMOOTHING = 8;
+
+export class SyncPace {
+  readonly #clock: Pick<Clock, 'monotonicMs'>;
+  #startMs = 0;
+  #meanMs = 10;
+
+  constructor(clock: Pick<Clock, 'monotonicMs'>) {
+    this.#clock = clock;
+  }
+
+  began(): void {
+    this.#startMs = this.#clock.monotonicMs();
+  }
+
+  ended(): void {
+    const tookMs = this.#clock.monotonicMs() - this.#startMs;
+    this.#meanMs += (tookMs - this.#meanMs) / SMOOTHING;
+  }
+
+  /** A group of so many bytes goes down, whoever may follow. */
+  get aheadBytes(): number {
+    return this.#meanMs < QUICK_MS ? AHEAD_BYTES : Number.POSITIVE_INFINITY;
+  }
+}
