@@ -8,9 +8,9 @@ import { EMPTY_BYTES } from '../base/bytes.ts';
 import { HubError } from '../base/errors.ts';
 import type { BlockReader } from './block-reader.ts';
 import { type Lsn, scanEntry } from './format.ts';
-import type { RecentBlocks } from './recent-blocks.ts';
+import type { RecentBlocks } from './commit/recent-blocks.ts';
 import type { Unsealer } from './sealer.ts';
-import { sealBroken, type Segment, type SegmentHandles } from './segment.ts';
+import { sealBroken, type Segment, type SegmentHandles } from './segments/segment.ts';
 import { type Damage, SegmentWalk } from './recovery/walk.ts';
 
 /** What a cursor needs of its journal. */

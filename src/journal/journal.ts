@@ -17,7 +17,7 @@ import { type HubError, messageOf } from '../base/errors.ts';
 import type { DirectoryLock } from '../platform/files/files.ts';
 import { type CursorSource, JournalCursor } from './cursor.ts';
 import { BLOCKS_START, type Lsn } from './format.ts';
-import { GroupCommit } from './group-commit.ts';
+import { GroupCommit } from './commit/group-commit.ts';
 import {
   type JournalOptions,
   type Opened,
@@ -26,11 +26,11 @@ import {
   type RecoveryReport,
 } from './recovery/opening.ts';
 import type { Quarantine, QuarantinedRange } from './recovery/quarantine.ts';
-import { RecentBlocks } from './recent-blocks.ts';
+import { RecentBlocks } from './commit/recent-blocks.ts';
 import { Scrub } from './recovery/scrub.ts';
-import type { Segment, SegmentHandles } from './segment.ts';
-import type { SegmentSupply } from './supply.ts';
-import type { Follows, WriteCounts } from './supply-contract.ts';
+import type { Segment, SegmentHandles } from './segments/segment.ts';
+import type { SegmentSupply } from './segments/supply.ts';
+import type { Follows, WriteCounts } from './segments/supply-contract.ts';
 import type { Damage } from './recovery/walk.ts';
 
 export type { JournalOptions, RecoveryReport } from './recovery/opening.ts';

@@ -7,9 +7,9 @@ import { HubError, systemCode } from '../../base/errors.ts';
 import type { Files } from '../../platform/files/files.ts';
 import type { Block } from '../block-reader.ts';
 import { type Lsn, scanEntry } from '../format.ts';
-import { parseQuarantineName, QUARANTINE_NAME } from '../names.ts';
+import { parseQuarantineName, QUARANTINE_NAME } from '../segments/names.ts';
 import type { Unsealer } from '../sealer.ts';
-import { needKey, sealBroken, type Segment, SegmentHandles } from '../segment.ts';
+import { needKey, sealBroken, type Segment, SegmentHandles } from '../segments/segment.ts';
 import { type Survey, survey } from './survey.ts';
 import { SegmentWalk, type Step } from './walk.ts';
 

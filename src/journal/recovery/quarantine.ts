@@ -9,7 +9,7 @@ import { messageOf } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import type { Files } from '../../platform/files/files.ts';
 import type { Lsn } from '../format.ts';
-import { parseQuarantineName, QUARANTINE_NAME, quarantineName } from '../names.ts';
+import { parseQuarantineName, QUARANTINE_NAME, quarantineName } from '../segments/names.ts';
 
 export interface QuarantinedRange {
   readonly fromLsn: Lsn;

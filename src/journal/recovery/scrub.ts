@@ -5,7 +5,7 @@
  */
 import type { Cancel, Timers } from '../../base/clock.ts';
 import type { CursorSource } from '../cursor.ts';
-import type { Segment } from '../segment.ts';
+import type { Segment } from '../segments/segment.ts';
 import { SegmentWalk } from './walk.ts';
 
 const SLICE_BYTES = 256 * 1024;

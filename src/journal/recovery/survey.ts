@@ -21,9 +21,9 @@ import {
   scanHeader,
   type SegmentHeader,
 } from '../format.ts';
-import { kindOfName, numberOfName } from '../names.ts';
+import { kindOfName, numberOfName } from '../segments/names.ts';
 import { decide, FILE_ROWS, type FileAction, type FileEvidence, LINK_ROWS } from './recovery.ts';
-import { Segment, type SegmentHandles } from '../segment.ts';
+import { Segment, type SegmentHandles } from '../segments/segment.ts';
 import { readWhatCanBe } from './tolerant-read.ts';
 import { type Damage, SegmentWalk } from './walk.ts';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'vitest';
 
-import { RecentBlocks } from '../../../src/journal/recent-blocks.ts';
+import { RecentBlocks } from '../../../src/journal/commit/recent-blocks.ts';
 
 test('the blocks of the last megabyte are found by any LSN in them, older and later ones are not', () => {
   const recent = new RecentBlocks();

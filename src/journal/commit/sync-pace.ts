@@ -5,7 +5,7 @@
  * leaves the card idle while it gathers, and the event loop while it syncs. Where a sync is quick it pays to let a part of
  * them go ahead: card and event loop work side by side, each group half as long in both. Where it is slow, the fewest syncs win.
  */
-import type { Clock } from '../base/clock.ts';
+import type { Clock } from '../../base/clock.ts';
 
 /** Syncs that end in less are quick. */
 const QUICK_MS = 1.5;

@@ -7,10 +7,10 @@
  * The order that makes a crash harmless anywhere: a released file loses its name durably before its header is
  * written over; a new header is durable before the file gets its name; the name is durable before a block is written.
  */
-import { must } from '../base/assert.ts';
-import { HubError, messageOf, systemCode } from '../base/errors.ts';
-import type { OpenFile } from '../platform/files/files.ts';
-import { BLOCKS_START, encodeSegmentStart, SALT_BYTES, type SegmentHeader } from './format.ts';
+import { must } from '../../base/assert.ts';
+import { HubError, messageOf, systemCode } from '../../base/errors.ts';
+import type { OpenFile } from '../../platform/files/files.ts';
+import { BLOCKS_START, encodeSegmentStart, SALT_BYTES, type SegmentHeader } from '../format.ts';
 import { SegmentGrowth } from './growth.ts';
 import { FRESH_NAME, segmentName, spareName } from './names.ts';
 import { Segment } from './segment.ts';

@@ -1,6 +1,6 @@
 /** Names in the journal's folder (FORMAT.md §2). */
-import { must } from '../base/assert.ts';
-import type { FileEvidence } from './recovery/recovery.ts';
+import { must } from '../../base/assert.ts';
+import type { FileEvidence } from '../recovery/recovery.ts';
 
 const DIGITS = 12;
 const SEGMENT = /^(\d{12})\.segment$/;

@@ -1,10 +1,10 @@
 /** What the supply of segments needs of the journal, and what it gives. */
-import type { Timers } from '../base/clock.ts';
-import type { Log } from '../base/log.ts';
-import type { Random } from '../base/random.ts';
-import type { Files, OpenFile } from '../platform/files/files.ts';
-import type { Lsn } from './format.ts';
-import type { Sealer } from './sealer.ts';
+import type { Timers } from '../../base/clock.ts';
+import type { Log } from '../../base/log.ts';
+import type { Random } from '../../base/random.ts';
+import type { Files, OpenFile } from '../../platform/files/files.ts';
+import type { Lsn } from '../format.ts';
+import type { Sealer } from '../sealer.ts';
 import type { Segment } from './segment.ts';
 
 /** What the journal has asked of the card since it was opened. */

@@ -16,17 +16,18 @@
  *
  * Entries cost no objects: `append` copies the bytes, counts, and compares two numbers.
  */
-import { assert } from '../base/assert.ts';
-import type { Cancel, Clock, Timers } from '../base/clock.ts';
-import { HubError, messageOf, systemCode } from '../base/errors.ts';
-import type { Log } from '../base/log.ts';
-import { BLOCK_HEAD_BYTES, BLOCKS_START, ENTRY_HEAD_BYTES_MAX, type Lsn } from './format.ts';
+import { assert } from '../../base/assert.ts';
+import type { Cancel, Clock, Timers } from '../../base/clock.ts';
+import { HubError, messageOf, systemCode } from '../../base/errors.ts';
+import type { Log } from '../../base/log.ts';
+import { BLOCK_HEAD_BYTES, BLOCKS_START, ENTRY_HEAD_BYTES_MAX, type Lsn } from '../format.ts';
 import type { Group } from './group.ts';
 import type { RecentBlocks } from './recent-blocks.ts';
-import type { Sealer } from './sealer.ts';
-import type { Segment } from './segment.ts';
-import type { SegmentSupply } from './supply.ts';
-import type { Prepared, WriteCounts } from './supply-contract.ts';
+import type { Sealer } from '../sealer.ts';
+import type { Segment } from '../segments/segment.ts';
+import type { SegmentSupply } from '../segments/supply.ts';
+import type { Prepared, WriteCounts } from '../segments/supply-contract.ts';
+import { Settling } from './settling.ts';
 import { SyncPace } from './sync-pace.ts';
 
 export interface GroupCommitOptions {
@@ -50,8 +51,6 @@ export interface GroupCommitOptions {
   onRotate(segment: Segment): void;
 }
 
-/** Most turns of the event loop that a group waits for company. */
-const SETTLE_TURNS_MAX = 8;
 /** A group that has gathered so much is committed, however long its entries may wait. */
 const LINGER_BYTES_MAX = 256 * 1024;
 /** A longer linger is meant to spare the card, and is kept whatever comes. */
@@ -64,6 +63,7 @@ export class GroupCommit {
   readonly #options: GroupCommitOptions;
   readonly #group: Group;
   readonly #pace: SyncPace;
+  readonly #settling: Settling;
   #active: Prepared | undefined;
   #offset: number;
   #nextLsn: Lsn;
@@ -77,9 +77,6 @@ export class GroupCommit {
   #lingers: Cancel[] = [];
   /** Entries of the last group. */
   #lastCount = 0;
-  #settleTurns = 0;
-  #settledAt: Lsn = 0;
-  #settling = false;
   #syncing = false;
   #syncedOffset = 0;
   #syncedUntil: Lsn = 0;
@@ -93,6 +90,8 @@ export class GroupCommit {
     this.#options = options;
     this.#group = options.group;
     this.#pace = new SyncPace(options.clock);
+    const nextLsn = (): Lsn => this.#nextLsn;
+    this.#settling = new Settling(options.timers, nextLsn, () => this.#settled());
     this.#active = options.active;
     this.#offset = options.offset;
     this.#nextLsn = options.nextLsn;
@@ -220,12 +219,13 @@ export class GroupCommit {
 
   /** The group is due: it goes down as soon as it is large enough, or when all had their say. */
   #gather(): void {
+    if (this.#fault !== undefined) return;
     if (this.#isLargeEnough()) {
       this.#commit();
       return;
     }
     this.#admit();
-    this.#settle();
+    this.#settling.begin();
   }
 
   /** True where the card waits for the group, and need not wait for more to come. */
@@ -237,25 +237,10 @@ export class GroupCommit {
     return this.#lingerMs === 0 && !this.#syncing && !this.#closed && this.#fault === undefined;
   }
 
-  /** Commits at the end of this turn of the event loop, or a few turns later while more comes in each. */
-  #settle(): void {
-    if (this.#settling || this.#fault !== undefined) return;
-    this.#settling = true;
-    this.#settleTurns = 0;
-    this.#settledAt = this.#nextLsn;
-    this.#options.timers.soon(this.#settleTurn);
-  }
-
-  readonly #settleTurn = (): void => {
-    this.#settleTurns += 1;
-    if (this.#nextLsn > this.#settledAt && this.#settleTurns < SETTLE_TURNS_MAX) {
-      this.#settledAt = this.#nextLsn;
-      this.#options.timers.soon(this.#settleTurn);
-      return;
-    }
-    this.#settling = false;
+  /** Nobody has more to say. */
+  #settled(): void {
     if (!this.#closed && !this.#syncing) this.#commit();
-  };
+  }
 
   #commit(): void {
     if (this.#fault?.code === 'journal.poisoned' || this.#nextLsn === this.#writtenUntil) return;

@@ -3,10 +3,10 @@
  * which costs more than a small block itself: so where blocks are small, the file is filled with zeros a little ahead of
  * them, which reach the card with a later block's sync. Where blocks are large, zeros would cost as much as the blocks: the hole stays.
  */
-import { messageOf } from '../base/errors.ts';
-import type { Log } from '../base/log.ts';
-import type { OpenFile } from '../platform/files/files.ts';
-import { BLOCKS_START } from './format.ts';
+import { messageOf } from '../../base/errors.ts';
+import type { Log } from '../../base/log.ts';
+import type { OpenFile } from '../../platform/files/files.ts';
+import { BLOCKS_START } from '../format.ts';
 import type { Segment } from './segment.ts';
 
 export interface GrowthOptions {

@@ -2,13 +2,13 @@
  * One segment file as this process knows it: where it lies, which LSNs it holds, how far they are durable. The
  * handle for reading opens on demand; only a few stay open, because a large journal has hundreds of segments.
  */
-import { HubError } from '../base/errors.ts';
-import type { Files, OpenFile } from '../platform/files/files.ts';
-import { type Block, BlockReader, type ReadAt } from './block-reader.ts';
-import { BLOCKS_START, type Lsn, type SegmentHeader } from './format.ts';
-import type { Unsealer } from './sealer.ts';
-import { readWhatCanBe } from './recovery/tolerant-read.ts';
-import type { SegmentBounds } from './recovery/walk.ts';
+import { HubError } from '../../base/errors.ts';
+import type { Files, OpenFile } from '../../platform/files/files.ts';
+import { type Block, BlockReader, type ReadAt } from '../block-reader.ts';
+import { BLOCKS_START, type Lsn, type SegmentHeader } from '../format.ts';
+import type { Unsealer } from '../sealer.ts';
+import { readWhatCanBe } from '../recovery/tolerant-read.ts';
+import type { SegmentBounds } from '../recovery/walk.ts';
 
 const HANDLES_MAX = 8;
 /** A mark for seeking is kept about every so many bytes. */

@@ -2,7 +2,7 @@
  * The block that gathers. Entries are copied once, into the place where they will be written from: the head goes
  * before them and the head of the rest behind them, so that one write carries a whole group.
  */
-import { must } from '../base/assert.ts';
+import { must } from '../../base/assert.ts';
 import {
   BLOCK_HEAD_BYTES,
   ENTRY_HEAD_BYTES_MAX,
@@ -11,9 +11,9 @@ import {
   putEntry,
   REST_HEAD_BYTES,
   scanEntry,
-} from './format.ts';
-import type { Sealer } from './sealer.ts';
-import type { Segment } from './segment.ts';
+} from '../format.ts';
+import type { Sealer } from '../sealer.ts';
+import type { Segment } from '../segments/segment.ts';
 
 const FIRST_BYTES = 64 * 1024;
 

@@ -2,7 +2,7 @@
  * The last blocks that were written, as they were before they were sealed: whoever follows the journal closely reads them from
  * here, without the file, its checksum and the seal. Who has fallen behind reads the file, as after a start.
  */
-import type { Lsn } from './format.ts';
+import type { Lsn } from '../format.ts';
 
 export interface RecentBlock {
   readonly firstLsn: Lsn;
