@@ -83,6 +83,9 @@ interface StartReport {
 interface UplinkReport {
   readonly ops: number;
   readonly building: { readonly rounds: readonly { readonly opsPerS: number }[] };
+  readonly acks: Readonly<
+    Record<'building' | 'idle', { readonly samples: number; readonly p999Ms: number }>
+  >;
   readonly batches: { readonly bytesUp: number; readonly bytesDown: number };
   readonly bridge: { readonly bytesPerOp: number };
   readonly ratioToBridge: number;
@@ -93,12 +96,16 @@ testWithPeers(
   ['mosquitto'],
   async () => {
     const dir = tempDir();
-    const options = ['--minutes', '20', '--vs', 'mosquitto', '--json', '--dir', dir];
+    const short = ['--minutes', '20', '--seconds', '1'];
+    const options = [...short, '--vs', 'mosquitto', '--json', '--dir', dir];
     const bench = heliograph(['bench', 'uplink', ...options]);
     assert.equal(await bench.exited, 0, bench.lines.join('\n'));
     const report = JSON.parse(jsonOf(bench.lines)) as UplinkReport;
     assert.equal(report.ops, 1_000);
     assert.ok(report.building.rounds.every(({ opsPerS }) => opsPerS > 100));
+    for (const { samples, p999Ms } of [report.acks.idle, report.acks.building]) {
+      assert.ok(samples > 100 && p999Ms > 0, `${samples} acknowledgements, ${p999Ms} ms`);
+    }
     assert.ok(report.batches.bytesUp > 4_000, 'the readings themselves have passed');
     assert.ok(report.batches.bytesDown > 300, 'greeting and receipts have passed');
     assert.ok(report.bridge.bytesPerOp > 96 + 23, 'the bridge sends topic and payload');

@@ -60,10 +60,12 @@ export const BENCH_COMMANDS: readonly Command[] = [
   },
   {
     name: 'bench uplink',
-    summary: 'measure a day of meters over the wire, in bytes an op, and the building of batches',
+    summary:
+      'measure a day of meters over the wire, in bytes an op, and how batches are built beside publishes',
     options: {
       vs: { value: 'RIVAL', help: 'a bridge that carries the same publishes: mosquitto' },
       minutes: { value: 'N', help: 'so much of the day (default 1440)' },
+      seconds: { value: 'N', help: 'of each turn that is built or idled in (default 3)' },
       dir: { value: 'DIR', help: 'for the files of the run (default ./data)' },
       json: JSON_OPTION,
     },
@@ -97,6 +99,17 @@ export const BENCH_COMMANDS: readonly Command[] = [
     summary: 'the building of `bench uplink`, in a process of its own',
     operands: [{ name: 'DIR', help: 'of the run' }],
     load: async () => (await import('./uplink/building.ts')).benchBuild,
+  },
+  {
+    name: 'bench acks',
+    isInternal: true,
+    summary: 'the hub that `bench uplink` publishes at, in a process of its own',
+    operands: [
+      { name: 'DIR', help: 'of the hub' },
+      { name: 'MINUTES', help: 'of the day, as its backlog' },
+      { name: 'SECONDS', help: 'of each turn' },
+    ],
+    load: async () => (await import('./uplink/acks.ts')).benchAcks,
   },
   {
     name: 'bench bare',

@@ -11,6 +11,10 @@ export class Latencies {
     this.#count += 1;
   }
 
+  get count(): number {
+    return this.#count;
+  }
+
   /** The values below which these parts of all samples lie; 0 where there is no sample. */
   percentilesMs(ratios: readonly number[]): number[] {
     const sorted = this.#samplesMs.subarray(0, this.#count).toSorted();

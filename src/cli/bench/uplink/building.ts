@@ -11,7 +11,7 @@ import { TELEMETRY } from '../../../model/class.ts';
 import { Child, ownProgram } from '../../../platform/children.ts';
 import { MachineClock, machineTimers } from '../../../platform/clock.ts';
 import { type LoopDelays, watchEventLoop } from '../../../platform/event-loop.ts';
-import { type Host, MachineHost } from '../../../platform/host.ts';
+import { MachineHost } from '../../../platform/host.ts';
 import { machineFiles } from '../../../platform/files/machine-files.ts';
 import { Outbox } from '../../../uplink/outbox.ts';
 import type { SpooledBatch } from '../../../uplink/spool.ts';
@@ -75,17 +75,23 @@ async function build(dir: string): Promise<Building> {
   const stopLooking = machineTimers.every(MEMORY_LOOK_MS, () => {
     rssPeakBytes = Math.max(rssPeakBytes, rssBytes());
   });
+  const clock = new MachineClock();
+  const ops = site.journal.lastLsn;
   const rounds: Round[] = [];
   let batches: readonly SpooledBatch[] = [];
   for (let round = 1; round <= ROUNDS; round++) {
-    const outbox = openOutbox(site, `${dir}/built-${round}`);
-    rounds.push(await buildAll(outbox, site.journal.lastLsn, host));
-    batches = outbox.sendable();
+    const endLoop = watchEventLoop();
+    const beganMs = clock.monotonicMs();
+    const beganCpuS = must(host.processFigures()).cpuS;
+    batches = await buildOnce(site, `${dir}/built-${round}`);
+    const seconds = (clock.monotonicMs() - beganMs) / 1_000;
+    const cpuS = must(host.processFigures()).cpuS - beganCpuS;
+    rounds.push({ opsPerS: ops / seconds, opsPerCpuS: ops / cpuS, loop: endLoop() });
   }
   stopLooking();
   await site.journal.close();
   return {
-    ops: site.journal.lastLsn,
+    ops,
     batches: batches.length,
     spoolBytes: batches.reduce((bytes, { layout }) => bytes + layout.batchBytes, 0),
     rssMb: rssBeforeBytes / 1e6,
@@ -94,16 +100,12 @@ async function build(dir: string): Promise<Building> {
   };
 }
 
-async function buildAll(outbox: Outbox, ops: number, host: Host): Promise<Round> {
-  const clock = new MachineClock();
-  const endLoop = watchEventLoop();
-  const beganMs = clock.monotonicMs();
-  const beganCpuS = must(host.processFigures()).cpuS;
+/** Builds batches of all telemetry that lies in the journal, into a spool below `dir`. */
+export async function buildOnce(site: BenchSite, dir: string): Promise<readonly SpooledBatch[]> {
+  const outbox = openOutbox(site, dir);
   while (outbox.scan()) await turn(machineTimers);
   while (outbox.unsealedOps(TELEMETRY) > 0) await outbox.seal(TELEMETRY, READER);
-  const seconds = (clock.monotonicMs() - beganMs) / 1_000;
-  const cpuS = must(host.processFigures()).cpuS - beganCpuS;
-  return { opsPerS: ops / seconds, opsPerCpuS: ops / cpuS, loop: endLoop() };
+  return outbox.sendable();
 }
 
 function openOutbox({ journal, signer }: BenchSite, dir: string): Outbox {

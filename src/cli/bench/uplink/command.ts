@@ -7,8 +7,9 @@ import { type Args, UsageError } from '../../args.ts';
 import { type CliIo, EXIT, type ExitCode } from '../../io.ts';
 import { mosquitto } from '../contenders.ts';
 import { medianOf } from '../latencies.ts';
+import { type AckFigures, type AckRun, type Acks, measureAcks } from './acks.ts';
 import { type Building, measureBuilding, type Round } from './building.ts';
-import { type MeterPublish, meterDay, METERS, MINUTES } from './meters.ts';
+import { meterDay, METERS, MINUTES } from './meters.ts';
 import { offlineBytes } from './offline.ts';
 import { bridge, sendBatches, type Wire } from './sending.ts';
 import { fill, openSite } from './site.ts';
@@ -20,6 +21,8 @@ interface UplinkReport {
   /** Mean bytes of a payload. */
   readonly payloadBytes: number;
   readonly building: Building;
+  /** Of publishes, while batches are built and while they are not. */
+  readonly acks: Acks;
   readonly batches: Wire;
   /** The same readings as columns by hand, at brotli's best, without anything that makes them ops. */
   readonly offlineBytesPerOp: number;
@@ -31,15 +34,17 @@ interface UplinkReport {
 
 /** Not below /tmp: that is memory on many machines, where a sync costs nothing. */
 const DIR = './data';
+const TURN_SECONDS = 3;
 
 export async function benchUplink(args: Args, io: CliIo): Promise<ExitCode> {
   const vs = args.text('vs');
   if (vs !== undefined && vs !== 'mosquitto') throw new UsageError('--vs knows mosquitto only');
   const minutes = args.number('minutes', 1, MINUTES) ?? MINUTES;
+  const seconds = args.number('seconds', 1, 60) ?? TURN_SECONDS;
   const dir = `${args.text('dir') ?? DIR}/bench-${hexOf(io.random.bytes(6))}`;
   io.files.makeDir(dir);
   try {
-    const report = await measure(meterDay(minutes), vs !== undefined, dir, io);
+    const report = await measure({ dir, minutes, seconds }, vs !== undefined, io);
     const text = args.has('json') ? JSON.stringify(report, undefined, 2) : linesOf(report);
     io.stdout(`${text}\n`);
   } finally {
@@ -49,17 +54,19 @@ export async function benchUplink(args: Args, io: CliIo): Promise<ExitCode> {
 }
 
 async function measure(
-  publishes: readonly MeterPublish[],
+  { dir, minutes, seconds }: AckRun,
   hasRival: boolean,
-  dir: string,
   io: CliIo,
 ): Promise<UplinkReport> {
+  const publishes = meterDay(minutes);
   const ops = publishes.length;
   const site = await openSite(dir);
   await fill(site, publishes);
   await site.journal.close();
   const building = await measureBuilding(dir);
   io.stderr(`built: ${building.batches} batches\n`);
+  const acks = await measureAcks({ dir: `${dir}/acks`, minutes, seconds }, io);
+  io.stderr(`acknowledged: ${acks.building.samples + acks.idle.samples} publishes\n`);
   const broker = await mosquitto(io.files).start(dir);
   try {
     const batches = await overWire(dir, broker.port);
@@ -71,6 +78,7 @@ async function measure(
       ops,
       payloadBytes: publishes.reduce((sum, { payload }) => sum + payload.length, 0) / ops,
       building,
+      acks,
       batches,
       offlineBytesPerOp,
       ratioToOffline: batches.bytesPerOp / offlineBytesPerOp,
@@ -93,7 +101,7 @@ async function overWire(dir: string, port: number): Promise<Wire> {
 }
 
 function linesOf(report: UplinkReport): string {
-  const { building, batches, bridge: bridged } = report;
+  const { building, acks, batches, bridge: bridged } = report;
   const bytes = (value: number): string => `${value.toFixed(2)} B`.padStart(10);
   const [first, ...later] = building.rounds;
   const usual = (figure: (round: Round) => number): number => medianOf(later.map(figure));
@@ -116,6 +124,15 @@ function linesOf(report: UplinkReport): string {
     `  ${whole(first?.opsPerS)} and ${whole(first?.opsPerCpuS)} in a program just started`,
     `  memory ${building.rssExtraMb.toFixed(0)} MB beyond ${building.rssMb.toFixed(0)} MB`,
     `  event loop late: p99 ${usual(({ loop }) => loop.p99Ms).toFixed(1)} ms, at most ${usual(({ loop }) => loop.maxMs).toFixed(1)} ms`,
+    '',
+    `acknowledgements of ${acks.ratePerS} publishes a second`,
+    `  idle      ${ackLine(acks.idle)}`,
+    `  building  ${ackLine(acks.building)}   p99.9 is ${acks.ratioP999.toFixed(1)} times the idle one`,
   );
   return lines.join('\n');
+}
+
+function ackLine({ p50Ms, p99Ms, p999Ms }: AckFigures): string {
+  const [median, p99, p999] = [p50Ms, p99Ms, p999Ms].map((ms) => ms.toFixed(1));
+  return `median ${median} ms, p99 ${p99} ms, p99.9 ${p999} ms`;
 }
