@@ -25,6 +25,7 @@ import { ORIGIN_BYTES, type Origin } from '../model/origin.ts';
 import type { Files } from '../platform/files/files.ts';
 import { replaceOffLoop } from '../platform/files/off-loop.ts';
 import { leafOf } from './leaf.ts';
+import { LeafPlaces } from './leaf-places.ts';
 import { encodeLedgerState, type LedgerState, readLedgerState } from './ledger-state.ts';
 import { leafHash } from './merkle.ts';
 import {
@@ -82,6 +83,7 @@ const FLUSH_PERIOD_MS = 3_600_000;
 export class Ledger {
   readonly #options: LedgerOptions;
   readonly #trees: Record<OpClass, TileTree>;
+  readonly #places = perClass(() => new LeafPlaces());
   readonly #checkpoints = new Map<OpClass, { readonly size: number; readonly text: string }>();
   readonly #cosigned: Map<OpClass, string>;
   /** Something beside the trees has changed since the state was written. */
@@ -158,10 +160,10 @@ export class Ledger {
     return text;
   }
 
-  /** The tree of a class behind the op with these bytes, which stands in the journal at or below `lsn`. */
+  /** The tree of a class behind the op with these bytes, which stands in the journal at `lsn`. */
   async headBehind(opClass: OpClass, op: Uint8Array, lsn: Lsn): Promise<TreeHead | undefined> {
     while (this.#throughLsn < lsn && this.#hashSome()) await turn(this.#options.timers);
-    const index = this.#trees[opClass].find(leafHash(op));
+    const index = this.#find(opClass, op, lsn);
     return index === undefined ? undefined : this.head(opClass, index + 1);
   }
 
@@ -205,10 +207,19 @@ export class Ledger {
     const leaf = leafOf(found.entry);
     if (leaf === undefined) return undefined;
     const tree = this.#trees[leaf.class];
-    const index = tree.find(leafHash(leaf.op));
+    const index = this.#find(leaf.class, leaf.op, lsn);
     if (index === undefined) return undefined;
     const hashes = inclusionProof(tree.node, index, tree.size);
     return encodeProof({ op: leaf.op, index, hashes, checkpoint: this.checkpoint(leaf.class) });
+  }
+
+  /** Where the op stands that the journal has at `lsn`. */
+  #find(opClass: OpClass, op: Uint8Array, lsn: Lsn): number | undefined {
+    const tree = this.#trees[opClass];
+    const places = this.#places[opClass];
+    const index = tree.find(leafHash(op), places.near(lsn, tree.size, this.#throughLsn));
+    if (index !== undefined) places.found(lsn, index);
+    return index;
   }
 
   /** Makes what is hashed durable, and resolves to how far that is. Rejects with `ledger.failed` where the disk cannot. */
@@ -285,7 +296,10 @@ export class Ledger {
   #hash(lsn: Lsn, entry: Uint8Array): void {
     try {
       const leaf = leafOf(entry);
-      if (leaf !== undefined) this.#trees[leaf.class].append(leafHash(leaf.op));
+      if (leaf === undefined) return;
+      const tree = this.#trees[leaf.class];
+      tree.append(leafHash(leaf.op));
+      this.#places[leaf.class].appended(lsn, tree.size - 1);
     } catch (error) {
       if (!(error instanceof CborError)) throw error;
       this.#options.log.error('ledger.entry-unreadable', { lsn, reason: error.message });

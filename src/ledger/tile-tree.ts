@@ -9,7 +9,7 @@
  * a torn write cannot reach what was durable. Open tiles go into the ledger's state file (ledger-state.ts).
  */
 import { assert } from '../base/assert.ts';
-import type { Files } from '../platform/files/files.ts';
+import type { Files, OpenFile } from '../platform/files/files.ts';
 import { synced } from '../platform/files/off-loop.ts';
 import { HASH_BYTES, nodeHash } from './merkle.ts';
 import { rootOf } from './proofs.ts';
@@ -17,8 +17,10 @@ import { rootOf } from './proofs.ts';
 export const TILE_HEIGHT = 8;
 export const TILE_HASHES = 2 ** TILE_HEIGHT;
 export const TILE_BYTES = TILE_HASHES * HASH_BYTES;
-/** Tiles read at once by a search. */
-const FIND_TILES = 64;
+/** Tiles read at once by a search, and their leaves. */
+const FIND_TILES = 16;
+const FIND_LEAVES = FIND_TILES * TILE_HASHES;
+const findBuffer = new Uint8Array(FIND_TILES * TILE_BYTES);
 /** Read tiles that are kept in memory. */
 const READ_MAX = 8;
 
@@ -108,34 +110,47 @@ export class TileTree {
     return this.#tile(level, index).slice(0, width * HASH_BYTES);
   }
 
-  /** Index of the leaf that has this hash, by looking at all of them, newest first: 10 ms for a million. */
-  find(leafHash: Uint8Array): number | undefined {
+  /** Index of the leaf that has this hash, looking at all of them from a guess outwards: 10 ms for a million. */
+  find(leafHash: Uint8Array, near: number): number | undefined {
     const leaves = this.#levels[0];
     if (leaves === undefined) return undefined;
-    const open = leaves.open.subarray(0, leaves.openHashes * HASH_BYTES);
-    const inMemory = [...leaves.unwritten, open];
-    for (let at = inMemory.length - 1; at >= 0; at--) {
-      const found = hashIn(inMemory[at] as Uint8Array, leafHash);
-      if (found !== undefined) return (leaves.written + at) * TILE_HASHES + found;
-    }
-    return this.#findWritten(leafHash, leaves.written);
-  }
-
-  #findWritten(leafHash: Uint8Array, tiles: number): number | undefined {
-    if (tiles === 0) return undefined;
-    const file = this.#files.open(this.#levelPath(0), 'read');
+    const runs = Math.ceil(this.#size / FIND_LEAVES);
+    const first = Math.max(0, Math.min(runs - 1, Math.floor(near / FIND_LEAVES)));
+    let file: OpenFile | undefined;
+    const read = (run: number): number | undefined => {
+      const tile = run * FIND_TILES;
+      if (tile >= leaves.written) return this.#findUnwritten(leafHash, leaves, tile);
+      file ??= this.#files.open(this.#levelPath(0), 'read');
+      const tiles = Math.min(FIND_TILES, leaves.written - tile);
+      const hashes = findBuffer.subarray(0, tiles * TILE_BYTES);
+      file.readAt(hashes, tile * TILE_BYTES);
+      const found = hashIn(hashes, leafHash);
+      if (found !== undefined) return tile * TILE_HASHES + found;
+      return this.#findUnwritten(leafHash, leaves, tile);
+    };
     try {
-      for (let end = tiles; end > 0; end -= FIND_TILES) {
-        const tile = Math.max(0, end - FIND_TILES);
-        const chunk = new Uint8Array((end - tile) * TILE_BYTES);
-        file.readAt(chunk, tile * TILE_BYTES);
-        const found = hashIn(chunk, leafHash);
-        if (found !== undefined) return tile * TILE_HASHES + found;
+      for (let distance = 0; distance < runs; distance++) {
+        for (const run of distance === 0 ? [first] : [first - distance, first + distance]) {
+          const found = run < 0 || run >= runs ? undefined : read(run);
+          if (found !== undefined) return found;
+        }
       }
       return undefined;
     } finally {
-      file.close();
+      file?.close();
     }
+  }
+
+  /** Among the tiles of the run that begins at `tile`, those that are in memory. */
+  #findUnwritten(leafHash: Uint8Array, leaves: Level, tile: number): number | undefined {
+    for (let at = Math.max(tile, leaves.written); at < tile + FIND_TILES; at++) {
+      const full = leaves.unwritten[at - leaves.written];
+      const isOpen = at === leaves.written + leaves.unwritten.length;
+      const hashes = isOpen ? leaves.open.subarray(0, leaves.openHashes * HASH_BYTES) : full;
+      const found = hashes === undefined ? undefined : hashIn(hashes, leafHash);
+      if (found !== undefined) return at * TILE_HASHES + found;
+    }
+    return undefined;
   }
 
   /** With the full tiles before them, all of the tree as it is at this moment. */

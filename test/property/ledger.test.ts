@@ -151,7 +151,9 @@ test('a tree that was written and read again anywhere grows on as if nothing had
       );
       assert.deepEqual(tree.root(), mth(0, tree.size));
       for (let index = 0; index < tree.size; index += 97) {
-        assert.equal(tree.find(leaves[index] as Uint8Array), index);
+        for (const near of [index, 0, tree.size, 3 * tree.size]) {
+          assert.equal(tree.find(leaves[index] as Uint8Array, near), index);
+        }
       }
     }),
     { numRuns: 20 },
