@@ -141,10 +141,13 @@ class HubSide {
       },
       onErrorLine: (line) => errors.push(line),
     });
-    const over = child.exited.then(({ code }) => {
+    const ending = async (): Promise<void> => {
+      const { code } = await child.exited;
       if (code !== 0) throw new HubError('bench.broken', `the hub ended: ${errors.join(' ')}`);
-    });
-    const port = await Promise.race([ready, over.then(() => 0)]);
+    };
+    const over = ending();
+    const port = await Promise.race([ready, over]);
+    if (port === undefined) throw new HubError('bench.broken', 'the hub ended too early');
     return new HubSide(port, over);
   }
 }
