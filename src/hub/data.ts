@@ -6,6 +6,7 @@
  *   sessions.cbor     MQTT sessions and retained messages, as of an LSN of the journal
  *   keys/kek          what the journal's keys are wrapped to, unless systemd gives it
  *   keys/epochs/      keys of the journal
+ *   progress          how far the lanes had come when the journal was too full to note it
  *   journal/  state.db  power/  uplink/  ledger/  users.json
  *   assets/           contents of assets and their previews: assets/ASSETS.md
  *   flash.json        what the card took in the last days
@@ -23,6 +24,7 @@ export interface HubPaths {
   readonly kek: string;
   readonly epochKeys: string;
   readonly journal: string;
+  readonly progress: string;
   readonly state: string;
   readonly sessions: string;
   readonly snapshot: string;
@@ -40,6 +42,7 @@ export function hubPaths(dir: string): HubPaths {
     kek: `${dir}/keys/kek`,
     epochKeys: `${dir}/keys/epochs`,
     journal: `${dir}/journal`,
+    progress: `${dir}/progress`,
     state: `${dir}/state.db`,
     sessions: `${dir}/sessions.cbor`,
     snapshot: `${dir}/state.snapshot`,

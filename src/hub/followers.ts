@@ -18,6 +18,7 @@ import { Dusk } from './power/dusk.ts';
 import type { Ground } from './ground.ts';
 import { HubAudit } from './storage/audit.ts';
 import { Horizons } from './storage/horizons.ts';
+import { keepNote } from './storage/kept-note.ts';
 import { openLedger } from './storage/ledger.ts';
 import { type HubLink, openLink, pausesOf } from './sync/links.ts';
 import { HubPower, type SimulatedSite } from './power/power.ts';
@@ -139,7 +140,7 @@ function foldHistories({ config, machine }: Ground, { store, door }: Serving): H
 
 /** Lets go of what is receipted and folded. */
 function letGo(
-  { config, machine, time }: Ground,
+  { config, machine, time, paths }: Ground,
   { journal, door, store, broker }: Serving,
   parts: Pick<Followers, 'uplink' | 'ledger' | 'healing'> & {
     readonly audit: HubAudit | undefined;
@@ -150,6 +151,7 @@ function letGo(
   return new Retention({
     journal,
     door,
+    keepProgress: () => keepNote({ ...machine, path: paths.progress, door }),
     clock: time.clock,
     timers: machine.timers,
     log: machine.log,

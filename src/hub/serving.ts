@@ -82,12 +82,13 @@ function openDoor(
   ground: Ground,
   { journal, store, lingers, access, assetGate }: DoorParts,
 ): { readonly door: Door; readonly hlc: HlcClock } {
-  const { config, machine, time, id } = ground;
+  const { config, machine, time, paths, id } = ground;
   const { log, random } = machine;
   const moment = new MomentClock(time.clock);
   // A site in simulated time has a boot of its own.
   const boot = time.clock === machine.clock ? machine.boot : undefined;
-  const progress = recoverProgress({ hub: id, journal, store: store.state, log });
+  const keptNote = machine.files.read(paths.progress);
+  const progress = recoverProgress({ hub: id, journal, store: store.state, keptNote, log });
   const hlc = new HlcClock(moment, progress.lastHlc);
   const door = Door.open({
     journal,

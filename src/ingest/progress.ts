@@ -3,7 +3,9 @@
  * journal's tail has the rest. The store is disposable, though, and the journal lets go of its beginning:
  * without more, a hub whose store was deleted would number its ops from 1 again, and upstream would take
  * them for duplicates. The door therefore notes its version vector in the journal, as a local entry, now and
- * then and before anything is released; the vector is then known from the notes and what follows them.
+ * then and before anything is released; the vector is then known from the notes and what follows them. A journal
+ * that is full to the last byte has no room for a note, and has to release something to get some: then the note is a
+ * file beside it, the same bytes.
  *
  * Where the journal is damaged, nobody knows which seqs of this hub went with the lost entries. They may be upstream
  * already, and must not be given again: each own lane goes on as if all of them had been its own. The gap that stays
@@ -96,15 +98,19 @@ export interface RecoverOptions {
     highest(): VersionVector;
     lastStamp(hub: Origin): Hlc | undefined;
   };
+  /** A note that found no room in the journal. */
+  readonly keptNote?: Uint8Array | undefined;
   readonly log: Log;
 }
 
 /** Finds the progress; the door may open with it while the store is still behind. */
-export function recoverProgress({ hub, journal, store, log }: RecoverOptions): Progress {
+export function recoverProgress({ hub, journal, store, keptNote, log }: RecoverOptions): Progress {
   const scan = new TailScan(hub, {
     vector: store.highest(),
     lastHlc: store.lastStamp(hub) ?? HLC_ZERO,
   });
+  if (keptNote !== undefined) scan.take(keptNote);
+  scan.foundNote = false;
   const storeIsNear = journal.lastLsn - store.checkpointLsn <= 2 * NOTE_INTERVAL;
   if (storeIsNear) scan.read(journal, store.checkpointLsn + 1);
   else {

@@ -16,8 +16,8 @@ export class Life {
   readonly timers: Timers;
   readonly mqtt: MqttClient;
   #isAlive = true;
-  /** Of what repeats: a dead process that goes on ticking would keep all its memory for the rest of the month. */
-  readonly #repeating: Cancel[] = [];
+  /** Of all timers that may still fire: what a dead process waits for would keep all its memory until then. */
+  readonly #waiting = new Set<Cancel>();
 
   constructor(timers: Timers, mqtt: MqttClient) {
     const ifAlive = (callback: () => unknown) => (): void => {
@@ -31,12 +31,17 @@ export class Life {
       }
     };
     this.timers = {
-      after: (delayMs, callback) => timers.after(delayMs, ifAlive(callback)),
-      every: (periodMs, callback) => {
-        const cancel = timers.every(Math.max(PERIOD_MS_MIN, periodMs), ifAlive(callback));
-        this.#repeating.push(cancel);
+      after: (delayMs, callback) => {
+        const cancel = this.#kept(
+          timers.after(delayMs, () => {
+            this.#waiting.delete(cancel);
+            ifAlive(callback)();
+          }),
+        );
         return cancel;
       },
+      every: (periodMs, callback) =>
+        this.#kept(timers.every(Math.max(PERIOD_MS_MIN, periodMs), ifAlive(callback))),
       soon: (callback) => timers.soon(ifAlive(callback)),
     };
     this.mqtt = {
@@ -52,6 +57,16 @@ export class Life {
 
   end(): void {
     this.#isAlive = false;
-    for (const cancel of this.#repeating.splice(0)) cancel();
+    for (const cancel of this.#waiting) cancel();
+    this.#waiting.clear();
+  }
+
+  #kept(cancel: Cancel): Cancel {
+    const once = (): void => {
+      this.#waiting.delete(once);
+      cancel();
+    };
+    this.#waiting.add(once);
+    return once;
   }
 }

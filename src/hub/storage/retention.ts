@@ -2,7 +2,7 @@
  * What of the journal may be released: ops that are receipted (or, without an uplink, older than
  * `keep_days`), folded into the durable store and the blob store, hashed into the durable ledger, numbered by a progress note that
  * stays, and not owed to a device that is away, nor needed to mend damage. Whole segments go; the journal decides which those
- * are. When it fills up, devices that are away lose what is oldest, before others lose the right to publish.
+ * are. A journal that is too full for the note has it in a file beside it: it must let go to have room again. When it fills up, devices that are away lose what is oldest, before others lose the right to publish.
  */
 import type { Cancel, Clock, Timers } from '../../base/clock.ts';
 import { HubError } from '../../base/errors.ts';
@@ -19,6 +19,8 @@ export interface RetentionOptions {
   readonly onReleased?: ((firstLsn: Lsn, throughLsn: Lsn) => void) | undefined;
   readonly journal: Journal;
   readonly door: Pick<Door, 'noteProgress'>;
+  /** Makes the note durable beside the journal; false where it cannot be told at this moment. */
+  readonly keepProgress: () => Promise<boolean>;
   /** Undefined without an uplink. */
   readonly receiptedLsn: (() => Lsn) | undefined;
   /** Makes the store durable and says how far it has come. */
@@ -50,6 +52,7 @@ export interface RetainingSessions {
 const PERIOD_MS = 15_000;
 /** From here on the journal's room matters more than what waits for devices that are away. */
 const FULL_RATIO = 0.5;
+const FULL_CODES: ReadonlySet<string> = new Set(['journal.full', 'journal.disk-full']);
 
 export class Retention {
   readonly #options: RetentionOptions;
@@ -75,7 +78,7 @@ export class Retention {
   }
 
   async #round(): Promise<void> {
-    const { journal, door, settleStore, flushLedger, settleAssets, sessions, log } = this.#options;
+    const { journal, settleStore, flushLedger, settleAssets, sessions, log } = this.#options;
     const { firstLsn } = journal;
     const secondStart = journal.segmentStarts[1];
     const unneededLsn = this.#releasableLsn();
@@ -85,7 +88,7 @@ export class Retention {
     const through = Math.min(unneededLsn, sessions.pinnedLsn - 1, lostLsn - 1);
     if (secondStart > through + 1) return;
     try {
-      await journal.whenDurable(door.noteProgress());
+      if (!(await this.#isNoted())) return;
       const folded = await settleStore();
       const hashed = await flushLedger();
       const gathered = await settleAssets();
@@ -97,6 +100,18 @@ export class Retention {
     } catch (error) {
       // A journal or store at fault says so itself; nothing was released.
       if (!(error instanceof HubError)) throw error;
+    }
+  }
+
+  async #isNoted(): Promise<boolean> {
+    const { journal, door, keepProgress } = this.#options;
+    try {
+      await journal.whenDurable(door.noteProgress());
+      return true;
+    } catch (error) {
+      const isFull = error instanceof HubError && FULL_CODES.has(error.code);
+      if (!isFull) throw error;
+      return keepProgress();
     }
   }
 

@@ -132,7 +132,12 @@ export class Devices {
 
   /** What has no acknowledgement is handed in, for the first time or again. */
   handInAll(hub: HubLife): void {
-    for (const message of this.#unacked) if (!message.handedIn) this.#handIn(message, hub);
+    const refused = new Set<OpClass>();
+    for (const message of this.#unacked) {
+      if (message.handedIn || refused.has(message.class)) continue;
+      this.#handIn(message, hub);
+      if (!message.handedIn) refused.add(message.class);
+    }
     for (const phone of this.#phones) this.#send(phone, hub);
   }
 
@@ -259,7 +264,7 @@ export class Devices {
       dup: false,
       clientId: 'field',
     });
-    if (admission.kind !== 'journaled') return; // Refused: the journal is full or at fault; later then.
+    if (admission.kind !== 'journaled') return; // The journal is full or at fault: later then, and its like too.
     message.handedIn = true;
     const opClass = message.class;
     this.#ownSeqs[opClass] += 1;

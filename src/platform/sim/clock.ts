@@ -8,7 +8,8 @@ import type { Cancel, Clock, ClockQuality, Timers } from '../../base/clock.ts';
 interface Timer {
   readonly dueMs: number;
   readonly order: number;
-  readonly callback: () => void;
+  /** None once cancelled: what it held is free at once, however late the timer was due. */
+  callback: (() => void) | undefined;
 }
 
 export class SimClock implements Clock, Timers {
@@ -17,7 +18,6 @@ export class SimClock implements Clock, Timers {
   #quality: ClockQuality;
   #order = 0;
   readonly #heap: Timer[] = [];
-  readonly #cancelled = new WeakSet<Timer>();
 
   constructor(wallMs: number, quality: ClockQuality = 'ntp') {
     this.#wallOffsetMs = wallMs;
@@ -42,9 +42,12 @@ export class SimClock implements Clock, Timers {
   }
 
   after(delayMs: number, callback: () => void): Cancel {
-    const timer = { dueMs: this.#nowMs + Math.max(0, delayMs), order: this.#order++, callback };
+    const dueMs = this.#nowMs + Math.max(0, delayMs);
+    const timer: Timer = { dueMs, order: this.#order++, callback };
     this.#push(timer);
-    return () => this.#cancelled.add(timer);
+    return () => {
+      timer.callback = undefined;
+    };
   }
 
   every(periodMs: number, callback: () => void): Cancel {
@@ -76,14 +79,14 @@ export class SimClock implements Clock, Timers {
       if (dueMs === undefined || dueMs > endMs) break;
       const timer = this.#pop();
       this.#nowMs = Math.max(this.#nowMs, timer.dueMs);
-      timer.callback();
+      timer.callback?.();
       await settle();
     }
     this.#nowMs = endMs;
   }
 
   #dropCancelled(): void {
-    while (this.#heap[0] !== undefined && this.#cancelled.has(this.#heap[0])) this.#pop();
+    while (this.#heap[0] !== undefined && this.#heap[0].callback === undefined) this.#pop();
   }
 
   #push(timer: Timer): void {

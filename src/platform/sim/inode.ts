@@ -10,7 +10,8 @@ const ZEROS = new Uint8Array(SECTOR_BYTES);
 
 interface Sector {
   readonly number: number;
-  readonly bytes: Uint8Array;
+  /** What is to come to the medium, where the cache has gone on since; undefined while it is what the cache holds. */
+  bytes: Uint8Array | undefined;
   /** Rises with every write of the sector: an older content never replaces a newer one. */
   readonly age: number;
 }
@@ -30,6 +31,8 @@ export class SimInode {
   #age = 0;
   /** Sectors that a sync has taken and not yet settled. */
   readonly #underway = new Set<Sector[]>();
+  /** Those of them that are what the cache holds: copied only when they change, which most never do. */
+  readonly #lent = new Map<number, Sector>();
   readonly #allocated = new Set<number>();
 
   get allocatedBytes(): number {
@@ -88,7 +91,11 @@ export class SimInode {
   /** Takes what is dirty now, or on its way by another sync; the returned function ends the sync. Later writes stay dirty. */
   beginSync(): SyncEnd {
     const taken = [...this.#underway].flat();
-    for (const number of this.#dirty.keys()) taken.push(this.#sector(number));
+    for (const [number, age] of this.#dirty) {
+      const sector: Sector = { number, bytes: undefined, age };
+      this.#lent.set(number, sector);
+      taken.push(sector);
+    }
     const size = this.size;
     this.#dirty.clear();
     this.#underway.add(taken);
@@ -98,6 +105,7 @@ export class SimInode {
       for (const sector of taken) {
         if (outcome === 'settled' || random.fraction() < 0.5) this.#store(sector);
       }
+      if (this.#underway.size === 0) this.#lent.clear();
     };
   }
 
@@ -107,14 +115,16 @@ export class SimInode {
       if (!this.#dirty.has(sector.number)) this.#dirty.set(sector.number, sector.age);
     }
     this.#underway.clear();
+    this.#lent.clear();
   }
 
   flipBit(offset: number, bit: number): void {
     const flipped = (bytes: Uint8Array, at: number): void => {
       bytes[at] = (bytes[at] as number) ^ (1 << bit);
     };
-    flipped(this.#cache, offset);
     const number = Math.floor(offset / SECTOR_BYTES);
+    this.#takeBack(number);
+    flipped(this.#cache, offset);
     const older = this.#older.get(number)?.slice();
     if (older === undefined) return;
     flipped(older, offset % SECTOR_BYTES);
@@ -123,8 +133,8 @@ export class SimInode {
 
   powerCut(random: Random): void {
     this.kill();
-    for (const number of this.#dirty.keys()) {
-      if (random.fraction() < 0.5) this.#store(this.#sector(number));
+    for (const [number, age] of this.#dirty) {
+      if (random.fraction() < 0.5) this.#store({ number, bytes: undefined, age });
     }
     if (this.size !== this.#mediumSize && random.fraction() < 0.5) this.#mediumSize = this.size;
     this.#dirty.clear();
@@ -137,6 +147,7 @@ export class SimInode {
 
   /** The sector is about to change. */
   #soil(number: number): void {
+    this.#takeBack(number);
     this.#age += 1;
     this.#dirty.set(number, this.#age);
     if (this.#older.has(number)) return;
@@ -144,8 +155,12 @@ export class SimInode {
     this.#older.set(number, bytesEqual(before, ZEROS) ? ZEROS : before.slice());
   }
 
-  #sector(number: number): Sector {
-    return { number, bytes: this.#bytesOf(number).slice(), age: this.#dirty.get(number) ?? 0 };
+  /** A sync under way keeps what it took, whatever becomes of the sector now. */
+  #takeBack(number: number): void {
+    const sector = this.#lent.get(number);
+    if (sector === undefined) return;
+    sector.bytes = this.#bytesOf(number).slice();
+    this.#lent.delete(number);
   }
 
   /** What the cache holds of it, not a copy. */
@@ -156,7 +171,7 @@ export class SimInode {
   #store({ number, bytes, age }: Sector): void {
     if (age < (this.#mediumAge.get(number) ?? 0)) return;
     this.#mediumAge.set(number, age);
-    if (bytesEqual(bytes, this.#bytesOf(number))) this.#older.delete(number);
+    if (bytes === undefined || bytesEqual(bytes, this.#bytesOf(number))) this.#older.delete(number);
     else this.#older.set(number, bytes);
   }
 

@@ -47,6 +47,7 @@ async function round(state: {
     sessions,
     journal: journal as unknown as RetentionOptions['journal'],
     door: { noteProgress: () => 250 },
+    keepProgress: () => Promise.resolve(false),
     timers: clock,
     log: SILENT_LOG,
     receiptedLsn: () => 250,

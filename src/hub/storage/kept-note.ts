@@ -1,0 +1,30 @@
+/**
+ * The note of how far the lanes have come, beside a journal that is too full to take it (ingest/progress.ts): without one
+ * nothing may be released, and without a release there is no room for one. Durable before it counts.
+ */
+import { messageOf } from '../../base/errors.ts';
+import type { Log } from '../../base/log.ts';
+import type { Door } from '../../ingest/door.ts';
+import type { Files } from '../../platform/files/files.ts';
+import { replaceOffLoop } from '../../platform/files/off-loop.ts';
+
+export interface KeptNoteParts {
+  readonly files: Files;
+  readonly path: string;
+  readonly door: Pick<Door, 'settledNote'>;
+  readonly log: Log;
+}
+
+/** False where the note cannot be told or written at this moment; the next round tries again. */
+export async function keepNote({ files, path, door, log }: KeptNoteParts): Promise<boolean> {
+  const note = door.settledNote();
+  if (note === undefined) return false;
+  try {
+    await replaceOffLoop(files, path, note);
+  } catch (error) {
+    log.warn('ingest.note-unwritten', { reason: messageOf(error) });
+    return false;
+  }
+  log.info('ingest.note-kept', { bytes: note.length });
+  return true;
+}
