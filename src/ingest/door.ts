@@ -12,7 +12,7 @@ import type { Log } from '../base/log.ts';
 import { CborWriter } from '../codec/writer.ts';
 import { carriesBytes } from '../model/asset-bytes.ts';
 import { LOG, type OpClass } from '../model/class.ts';
-import { decodeEntry, encodeOpEntry } from '../model/entry.ts';
+import { encodeOpEntry } from '../model/entry.ts';
 import type { HlcClock } from '../model/hlc.ts';
 import {
   AUTHORITY,
@@ -325,26 +325,6 @@ export class Door {
     const lsn = this.#append(note, LOG);
     this.#nextNoteLsn = lsn + NOTE_INTERVAL;
     return lsn;
-  }
-
-  /**
-   * The same note for a file, where the journal has no room for it: without what waits for a place, as that may never find
-   * one. Undefined while a block is on its way.
-   */
-  settledNote(): Uint8Array | undefined {
-    const vector = new Map(this.vector());
-    const { lastLsn, durableLsn } = this.#journal;
-    let waiting = 0;
-    for (const bytes of this.#journal.waiting()) {
-      waiting += 1;
-      const entry = decodeEntry(bytes);
-      if (entry.type !== 'op') continue;
-      const { op } = entry.stamped;
-      const lane = laneOf(op.origin, op.class);
-      vector.set(lane, Math.min(op.seq - 1, seqIn(vector, lane)));
-    }
-    if (durableLsn + waiting < lastLsn) return undefined;
-    return encodeNote({ vector, lastHlc: this.#options.hlc.last });
   }
 
   /** LSN of the new entry, 0 for a duplicate, or the reason of a refusal. */

@@ -27,7 +27,7 @@ import {
   originOfBytes,
   splitLane,
 } from '../model/origin.ts';
-import type { VersionVector } from '../model/version-vector.ts';
+import { seqIn, type VersionVector } from '../model/version-vector.ts';
 import type { JournalPort, Lsn } from './journal-port.ts';
 
 export interface Progress {
@@ -88,6 +88,25 @@ function vectorIn(lanes: Uint8Array): VersionVector {
     if (isOpClass(opClass)) vector.set(laneOf(origin, opClass), seq);
   }
   return vector;
+}
+
+/** A note without what waits for a place in the journal, as that may never find one; undefined while a block is on its way. */
+export function settledNote(
+  journal: Pick<JournalPort, 'waiting' | 'lastLsn' | 'durableLsn'>,
+  { vector, lastHlc }: Progress,
+): Uint8Array | undefined {
+  const settled = new Map(vector);
+  let waiting = 0;
+  for (const bytes of journal.waiting()) {
+    waiting += 1;
+    const entry = decodeEntry(bytes);
+    if (entry.type !== 'op') continue;
+    const { origin, class: opClass, seq } = entry.stamped.op;
+    const lane = laneOf(origin, opClass);
+    settled.set(lane, Math.min(seq - 1, seqIn(settled, lane)));
+  }
+  if (journal.durableLsn + waiting < journal.lastLsn) return undefined;
+  return encodeNote({ vector: settled, lastHlc });
 }
 
 export interface RecoverOptions {

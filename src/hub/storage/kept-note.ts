@@ -5,19 +5,31 @@
 import { messageOf } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import type { Door } from '../../ingest/door.ts';
+import { settledNote } from '../../ingest/progress.ts';
+import type { Journal } from '../../journal/journal.ts';
+import type { HlcClock } from '../../model/hlc.ts';
 import type { Files } from '../../platform/files/files.ts';
 import { replaceOffLoop } from '../../platform/files/off-loop.ts';
 
 export interface KeptNoteParts {
   readonly files: Files;
   readonly path: string;
-  readonly door: Pick<Door, 'settledNote'>;
+  readonly journal: Journal;
+  readonly door: Pick<Door, 'vector'>;
+  readonly hlc: Pick<HlcClock, 'last'>;
   readonly log: Log;
 }
 
 /** False where the note cannot be told or written at this moment; the next round tries again. */
-export async function keepNote({ files, path, door, log }: KeptNoteParts): Promise<boolean> {
-  const note = door.settledNote();
+export async function keepNote({
+  files,
+  path,
+  journal,
+  door,
+  hlc,
+  log,
+}: KeptNoteParts): Promise<boolean> {
+  const note = settledNote(journal, { vector: door.vector(), lastHlc: hlc.last });
   if (note === undefined) return false;
   try {
     await replaceOffLoop(files, path, note);
