@@ -68,7 +68,7 @@ export const FILE_ROWS: readonly Row<FileEvidence, FileAction>[] = [
   {
     when: { name: ['temporary'] },
     action: 'remove',
-    why: 'was being filled when the process ended',
+    why: 'was being made when the process ended',
   },
   {
     when: { name: ['own'] },
