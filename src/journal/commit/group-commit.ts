@@ -308,14 +308,14 @@ export class GroupCommit {
     this.#syncedOffset = this.#offset;
     this.#syncedUntil = this.#writtenUntil;
     this.#syncing = true;
-    this.#pace.began();
+    this.#pace.began(blockBytes);
     active.file.datasync(this.#synced);
     return true;
   }
 
   readonly #synced = (error: Error | undefined): void => {
     this.#syncing = false;
-    this.#pace.ended();
+    this.#pace.ended(this.#group.usedBytes);
     if (error !== undefined) this.poison('a sync failed', error);
     else if (this.#fault?.code !== 'journal.poisoned') this.#acknowledge();
     const waiting = this.#afterSync;

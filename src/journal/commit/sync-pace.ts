@@ -9,8 +9,8 @@ import type { Clock } from '../../base/clock.ts';
 
 /** Syncs that end in less are quick. */
 const QUICK_MS = 1.5;
-/** Of a group that goes ahead. */
-const AHEAD_BYTES = 48 * 1024;
+/** Least of a group that goes ahead. */
+const AHEAD_BYTES_MIN = 32 * 1024;
 /** The mean follows the last so many syncs. */
 const SMOOTHING = 8;
 
@@ -18,22 +18,27 @@ export class SyncPace {
   readonly #clock: Pick<Clock, 'monotonicMs'>;
   #startMs = 0;
   #meanMs = 10;
+  #groupBytes = 0;
+  #aheadBytes = AHEAD_BYTES_MIN;
 
   constructor(clock: Pick<Clock, 'monotonicMs'>) {
     this.#clock = clock;
   }
 
-  began(): void {
+  began(groupBytes: number): void {
+    this.#groupBytes = groupBytes;
     this.#startMs = this.#clock.monotonicMs();
   }
 
-  ended(): void {
+  /** `waitingBytes` have gathered meanwhile: two groups of the same size keep both sides busy. */
+  ended(waitingBytes: number): void {
+    this.#aheadBytes = Math.max(AHEAD_BYTES_MIN, (this.#groupBytes + waitingBytes) / 2);
     const tookMs = this.#clock.monotonicMs() - this.#startMs;
     this.#meanMs += (tookMs - this.#meanMs) / SMOOTHING;
   }
 
   /** A group of so many bytes goes down, whoever may follow. */
   get aheadBytes(): number {
-    return this.#meanMs < QUICK_MS ? AHEAD_BYTES : Number.POSITIVE_INFINITY;
+    return this.#meanMs < QUICK_MS ? this.#aheadBytes : Number.POSITIVE_INFINITY;
   }
 }
