@@ -50,6 +50,7 @@ export class OpEntryEncoder {
   #buffer = new Uint8Array(4096);
   #view = new DataView(this.#buffer.buffer);
   #at = 0;
+  #last = this.#buffer.subarray(0, 0);
 
   constructor(hub: Origin, bootId: number, rosterEpoch: () => number = () => 0) {
     this.#rosterEpoch = rosterEpoch;
@@ -78,7 +79,7 @@ export class OpEntryEncoder {
     this.#raw(op.body);
     this.#stamp(op.hlc, op.authority);
     if (delivery !== undefined) this.#raw(delivery);
-    return this.#buffer.subarray(0, this.#at);
+    return this.#entry();
   }
 
   /** The entry of somebody else's op, whose bytes stay as they came; valid until the next call. */
@@ -88,7 +89,7 @@ export class OpEntryEncoder {
     this.#byte(0);
     this.#raw(opBytes);
     this.#stamp(hlc, authority);
-    return this.#buffer.subarray(0, this.#at);
+    return this.#entry();
   }
 
   #stamp(hlc: Hlc, authority: number): void {
@@ -99,12 +100,19 @@ export class OpEntryEncoder {
     this.#head(0, this.#rosterEpoch());
   }
 
+  /** What was written. Most entries of a hub are as long as the one before: a view costs more than comparing. */
+  #entry(): Uint8Array {
+    if (this.#last.length !== this.#at) this.#last = this.#buffer.subarray(0, this.#at);
+    return this.#last;
+  }
+
   #begin(contentBytes: number): void {
     this.#at = 0;
     const needed = contentBytes + FRAME_BYTES;
     if (needed <= this.#buffer.length) return;
     this.#buffer = new Uint8Array(Math.max(needed, this.#buffer.length * 2));
     this.#view = new DataView(this.#buffer.buffer);
+    this.#last = this.#buffer.subarray(0, 0);
   }
 
   #byte(byte: number): void {

@@ -18,8 +18,7 @@ const CLIENTS_MAX = 4096;
 const LENGTH_BITS = 0x200000;
 const TWO_32 = 0x100000000;
 const SHORT_BYTES = 512;
-const FNV_OFFSET = 0x811c9dc5;
-const FNV_PRIME = 0x01000193;
+const MIX = 0x5bd1e995;
 
 class ClientMemory {
   readonly packetIds = new Uint16Array(PER_CLIENT);
@@ -35,23 +34,26 @@ export function markOf(topicCrc: number, payload: Uint8Array): number {
   return (length % LENGTH_BITS) * TWO_32 + sum;
 }
 
-/** FNV-1a in four lanes, which the processor computes side by side. */
+/** Words of four bytes in two lanes, which the processor computes side by side; each step mixes as MurmurHash2 does. */
 function shortHash(seed: number, bytes: Uint8Array): number {
   const { length } = bytes;
-  let a = seed ^ FNV_OFFSET;
-  let b = a ^ 1;
-  let c = a ^ 2;
-  let d = a ^ 3;
+  let a = seed;
+  let b = ~seed;
   let at = 0;
-  for (; at + 3 < length; at += 4) {
-    a = Math.imul(a ^ (bytes[at] as number), FNV_PRIME);
-    b = Math.imul(b ^ (bytes[at + 1] as number), FNV_PRIME);
-    c = Math.imul(c ^ (bytes[at + 2] as number), FNV_PRIME);
-    d = Math.imul(d ^ (bytes[at + 3] as number), FNV_PRIME);
+  for (; at + 7 < length; at += 8) {
+    a = Math.imul(a ^ wordAt(bytes, at), MIX);
+    a ^= a >>> 15;
+    b = Math.imul(b ^ wordAt(bytes, at + 4), MIX);
+    b ^= b >>> 15;
   }
-  for (; at < length; at++) a = Math.imul(a ^ (bytes[at] as number), FNV_PRIME);
-  for (const lane of [b, c, d]) a = Math.imul(a ^ lane ^ (lane >>> 15), FNV_PRIME);
+  for (; at < length; at++) a = Math.imul(a ^ (bytes[at] as number), MIX);
+  a = Math.imul(a ^ b ^ (a >>> 15), MIX);
   return (a ^ (a >>> 13)) >>> 0;
+}
+
+function wordAt(bytes: Uint8Array, at: number): number {
+  const low = (bytes[at] as number) | ((bytes[at + 1] as number) << 8);
+  return low | ((bytes[at + 2] as number) << 16) | ((bytes[at + 3] as number) << 24);
 }
 
 export class RecentPublishes {
