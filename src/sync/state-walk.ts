@@ -62,7 +62,7 @@ export interface WalkOptions {
 
 type Phase = 'events' | 'docs' | 'records' | 'origins' | 'done';
 
-const ROWS = 64;
+const ROWS = 128;
 /** A document may be as large as a message. */
 const DOC_ROWS = 4;
 const PHASES = ['events', 'docs', 'records'] as const;

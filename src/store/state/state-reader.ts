@@ -3,7 +3,7 @@
  * the origin that made them. Each call reads few rows, so that a large state is walked without stopping the hub.
  */
 import { assert } from '../../base/assert.ts';
-import { compareBytes, concatBytes, utf8 } from '../../base/bytes.ts';
+import { concatBytes, utf8 } from '../../base/bytes.ts';
 import { encodeOrder, ORIGIN_AT } from '../../merge/order.ts';
 import type { StateItem } from '../../merge/state-item.ts';
 import { HLC_ZERO } from '../../model/hlc.ts';
@@ -33,9 +33,13 @@ const EVENTS = `
 const DOCS = `
   SELECT name, heads, state FROM keys JOIN docs ON docs.key_id = keys.id
   WHERE name >= ? AND name < ? ORDER BY name LIMIT ?`;
-const KEYS = `SELECT id, name FROM keys WHERE name >= ? AND name < ? ORDER BY name LIMIT ?`;
-const WRITES_OF_KEY = `
-  SELECT rank, kind, body, stamp FROM writes WHERE key_id = ? AND rank > ? ORDER BY rank LIMIT ?`;
+const REST_OF_KEY = `
+  SELECT name, rank, kind, body, stamp FROM keys JOIN writes ON writes.key_id = keys.id
+  WHERE name = ? AND rank > ? ORDER BY rank LIMIT ?`;
+// Key by key: the outer loop goes by names, whatever SQLite thinks of the tables' sizes.
+const WRITES = `
+  SELECT name, rank, kind, body, stamp FROM keys CROSS JOIN writes ON writes.key_id = keys.id
+  WHERE name >= ? AND name < ? ORDER BY name, rank LIMIT ?`;
 const WRITES_OF_ORIGIN = `
   SELECT name, rank, kind, body, stamp FROM writes INDEXED BY writes_by_op
   JOIN keys ON keys.id = writes.key_id
@@ -43,7 +47,6 @@ const WRITES_OF_ORIGIN = `
 /** Between a key and a rank in a position; no UTF-8 has it. */
 const RANK_MARK = 0xff;
 const AFTER = Uint8Array.of(0);
-const NO_RANK = new Uint8Array(0);
 /** Behind every seq and class. */
 const END = new Uint8Array(10).fill(0xff);
 
@@ -104,20 +107,12 @@ export class StateReader {
     const start = position ?? from;
     const mark = start.indexOf(RANK_MARK);
     const firstKey = mark < 0 ? start : start.subarray(0, mark);
-    const keys = this.#rows(KEYS, [firstKey, to, rowsMax]);
-    const items: StateItem[] = [];
-    for (const { id, name } of keys) {
-      const key = nameOf(name);
-      const isFirst = mark >= 0 && compareBytes(name as Uint8Array, firstKey) === 0;
-      const after = isFirst ? start.subarray(mark + 1) : NO_RANK;
-      const rowsLeft = rowsMax - items.length;
-      const rows = this.#rows(WRITES_OF_KEY, [id as number, after, rowsLeft]);
-      for (const row of rows) items.push({ type: 'write', key, write: writeOf(row) });
-      if (rows.length === rowsLeft) return this.#piece(items, rowsMax, 'keys');
-    }
-    const last = keys.at(-1)?.['name'] as Uint8Array | undefined;
-    const isEnd = keys.length < rowsMax || last === undefined;
-    return { items, next: isEnd ? undefined : concatBytes([last, AFTER]) };
+    const rest =
+      mark < 0 ? [] : this.#rows(REST_OF_KEY, [firstKey, start.subarray(mark + 1), rowsMax]);
+    const nextKey = mark < 0 ? firstKey : concatBytes([firstKey, AFTER]);
+    const others =
+      rest.length < rowsMax ? this.#rows(WRITES, [nextKey, to, rowsMax - rest.length]) : [];
+    return this.#piece(writeItemsOf([...rest, ...others]), rowsMax, 'keys');
   }
 
   /** Ops on records that one origin made, from beyond `afterSeq` or from `position` on. */
@@ -130,12 +125,7 @@ export class StateReader {
     // All classes of a seq lie beside each other: the first one would be excluded by its own name.
     const from = position ?? nameOfOp(origin, afterSeq + 1).subarray(0, -1);
     const rows = this.#rows(WRITES_OF_ORIGIN, [from, endOf(origin), rowsMax]);
-    const items = rows.map((row): StateItem => ({
-      type: 'write',
-      key: nameOf(row['name']),
-      write: writeOf(row),
-    }));
-    return this.#piece(items, rowsMax, 'origins');
+    return this.#piece(writeItemsOf(rows), rowsMax, 'origins');
   }
 
   /** Position behind an item in a walk by keys, or by origins. */
@@ -157,6 +147,10 @@ export class StateReader {
     const { db, guard } = this.#parts;
     return guard(() => db.rows(sql, values));
   }
+}
+
+function writeItemsOf(rows: readonly SqlRow[]): StateItem[] {
+  return rows.map((row) => ({ type: 'write', key: nameOf(row['name']), write: writeOf(row) }));
 }
 
 /** What ends the rank of an op: origin, seq, class. */
