@@ -21,7 +21,9 @@ import {
   type StampedOp,
   UNDO,
 } from '../model/op.ts';
+import { compareHlc, effectiveHlc } from '../model/hlc.ts';
 import type { OpId } from './op-id.ts';
+import type { OpStamp } from './op-stamps.ts';
 import { compareOrders, eventOrder, prevails, type WriteOrder, writeOrder } from './order.ts';
 import { readAssetVersion } from './asset-version.ts';
 import { DocError } from './doc/lib0-reader.ts';
@@ -206,6 +208,30 @@ export function foldAgain(target: FoldTarget, stamped: StampedOp): boolean {
   target.replaceWrite(op.key, before, write);
   if (compareOrders(before.order, write.order) === 0) return false;
   refold(target, op.key);
+  return true;
+}
+
+/** The same where only the stamp has come: what is kept of the op says what its own time was. */
+export function restamp(
+  target: FoldTarget,
+  key: string,
+  { op, authority, hub, hlc }: OpStamp,
+): boolean {
+  const before = target.opsOf(key).writeOf(op);
+  if (before === undefined) return false;
+  const { stamp } = before;
+  if (stamp !== undefined && compareStamps({ hub, hlc }, stamp) >= 0) return false;
+  // A hub stamps later than what it has seen: where both are the same, the op claimed to be from the future.
+  const isWild = stamp !== undefined && compareHlc(before.order.hlc, stamp.hlc) === 0;
+  const effective = isWild ? hlc : effectiveHlc(before.order.hlc, hlc);
+  const write = {
+    ...before,
+    order: { ...before.order, authority, hlc: effective },
+    stamp: { hub, hlc },
+  };
+  target.replaceWrite(key, before, write);
+  if (compareOrders(before.order, write.order) === 0) return false;
+  refold(target, key);
   return true;
 }
 

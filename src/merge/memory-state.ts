@@ -33,6 +33,11 @@ export class MemoryState implements FoldTarget, LivingState {
     return this.#events.get(key);
   }
 
+  /** Keys of the records that have ops. */
+  recordKeys(): string[] {
+    return [...this.#records.keys()];
+  }
+
   /** Living fields of a record; empty where there is none. */
   record(key: string): ReadonlyMap<string, FieldWrite> {
     return this.#records.get(key)?.fields ?? EMPTY;

@@ -5,7 +5,8 @@
 import { assert } from '../base/assert.ts';
 import { textOf } from '../base/bytes.ts';
 import { CborError } from '../codec/reader.ts';
-import { fold, foldAgain } from '../merge/fold.ts';
+import { fold, foldAgain, restamp } from '../merge/fold.ts';
+import { type OpStamp, stampsIn } from '../merge/op-stamps.ts';
 import { writeOrder } from '../merge/order.ts';
 import { carriesBytes } from '../model/asset-bytes.ts';
 import { LOG } from '../model/class.ts';
@@ -58,6 +59,7 @@ export class EntryFolder {
     if (!scan.read(entry) || scan.kind !== EVENT) {
       const decoded = decodeEntry(entry);
       if (decoded.type === 'op') this.#foldOther(decoded.stamped);
+      else for (const stamp of stampsIn(decoded.body)) this.#restamp(stamp);
       return;
     }
     const { bytes, keyAt, keyEnd } = scan;
@@ -89,6 +91,14 @@ export class EntryFolder {
     if (op.kind === DOC) this.#foldDoc(stamped);
     else if (!carriesBytes(op)) this.#foldWrite(stamped);
     this.#progress.noteStamp(stamp.hub, stamp.hlc);
+  }
+
+  /** Another hub had accepted an op before this one did, or before the one that it came from. */
+  #restamp(stamp: OpStamp): void {
+    const key = this.#tables.writeTables.keyOfOp(stamp.op);
+    if (key !== undefined && restamp(this.#tables, key, stamp)) {
+      this.#book.look(key, 'all', stamp.hlc.ms);
+    }
   }
 
   #foldDoc(stamped: StampedOp): void {

@@ -31,6 +31,7 @@ import { KeyIds } from './key-ids.ts';
 import { sha256Hasher } from './sha256-hasher.ts';
 import { Readings, type ReadingsPage, type ReadingsQuery } from './readings/readings.ts';
 import { Records } from './records/records.ts';
+import { StampRanges } from './records/stamp-ranges.ts';
 import { emptyTables, migrate, seedWrites } from './schema.ts';
 import { type Durability, SqliteFile } from './sqlite.ts';
 import { itemsOf, takeItem } from './state/state-items.ts';
@@ -105,6 +106,7 @@ export class Store {
       tables: this.#tables,
       book: this.#book,
       times: this.#times,
+      stamps: new StampRanges(db),
       guard: (query) => this.#guarded(query),
       vector: () => this.vector(),
     });

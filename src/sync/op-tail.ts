@@ -7,11 +7,14 @@ import { pause, type Timers } from '../base/clock.ts';
 import { HubError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { CborError } from '../codec/reader.ts';
+import type { OpId } from '../merge/op-id.ts';
+import { stampsIn } from '../merge/op-stamps.ts';
+import type { StateItem } from '../merge/state-item.ts';
 import { carriesBytes } from '../model/asset-bytes.ts';
 import { LOG } from '../model/class.ts';
 import { decodeEntry } from '../model/entry.ts';
 import { type Lane, laneOf } from '../model/origin.ts';
-import { encodeOpItem } from '../protocol/delta-message.ts';
+import { encodeOpItem, encodeStateItem } from '../protocol/delta-message.ts';
 import type { Lsn } from './ops-door.ts';
 
 export interface TailOp {
@@ -37,6 +40,8 @@ export interface OpTailOptions {
   /** All of the journal up to here is in the state. */
   readonly appliedLsn: () => Lsn;
   readonly whenApplied: (lsn: Lsn) => Promise<void>;
+  /** An op on a record as it counts now. */
+  readonly writeItem: (op: OpId) => StateItem | undefined;
   /** Called when there is more. */
   readonly onGrown: () => void;
   readonly timers: Timers;
@@ -129,8 +134,7 @@ export class OpTail {
       const next = this.#cursor?.next();
       if (next === undefined) break;
       this.#throughLsn = next.lsn;
-      const op = tailOpOf(next.lsn, next.entry);
-      if (op !== undefined) this.#keep(op);
+      for (const op of this.#opsOf(next.lsn, next.entry)) this.#keep(op);
     }
     return this.#throughLsn > before;
   }
@@ -158,26 +162,37 @@ export class OpTail {
       const next = cursor.next();
       if (next === undefined) break;
       throughLsn = next.lsn;
-      const op = tailOpOf(next.lsn, next.entry);
-      if (op === undefined) continue;
-      ops.push(op);
-      bytes += op.item.length;
+      for (const op of this.#opsOf(next.lsn, next.entry)) {
+        ops.push(op);
+        bytes += op.item.length;
+      }
     }
     return { kind: 'ops', ops, throughLsn };
   }
-}
 
-/** What of an entry concerns devices; undefined where nothing does, or nobody can read it. */
-function tailOpOf(lsn: Lsn, bytes: Uint8Array): TailOp | undefined {
-  try {
-    const entry = decodeEntry(bytes);
-    if (entry.type !== 'op' || entry.stamped.op.class === LOG) return undefined;
-    // Pieces of assets are no state; who wants them asks by their hash.
-    if (carriesBytes(entry.stamped.op)) return undefined;
-    const { origin, class: opClass, seq, key } = entry.stamped.op;
-    return { lsn, key, seq, lane: laneOf(origin, opClass), item: encodeOpItem(entry.stamped) };
-  } catch (error) {
-    if (error instanceof CborError) return undefined;
-    throw error;
+  /** What of an entry concerns devices; nothing where nobody can read it. */
+  #opsOf(lsn: Lsn, bytes: Uint8Array): TailOp[] {
+    try {
+      const entry = decodeEntry(bytes);
+      if (entry.type === 'local') {
+        return stampsIn(entry.body).flatMap(({ op }) => this.#stampedAnew(lsn, op));
+      }
+      const { op } = entry.stamped;
+      // Pieces of assets are no state; who wants them asks by their hash.
+      if (op.class === LOG || carriesBytes(op)) return [];
+      const { origin, class: opClass, seq, key } = op;
+      return [{ lsn, key, seq, lane: laneOf(origin, opClass), item: encodeOpItem(entry.stamped) }];
+    } catch (error) {
+      if (error instanceof CborError) return [];
+      throw error;
+    }
+  }
+
+  /** An op that counts with another stamp now: devices get it once more. */
+  #stampedAnew(lsn: Lsn, { origin, class: opClass, seq }: OpId): TailOp[] {
+    const item = this.#options.writeItem({ origin, class: opClass, seq });
+    if (item === undefined || !('key' in item)) return [];
+    const lane = laneOf(origin, opClass);
+    return [{ lsn, key: item.key, seq, lane, item: encodeStateItem(item) }];
   }
 }

@@ -77,6 +77,7 @@ export class PullDoor {
       journal,
       appliedLsn,
       whenApplied,
+      writeItem: (op) => options.source().writeItem(op),
       timers,
       log,
       onGrown: () => this.#wakeFollowers(),

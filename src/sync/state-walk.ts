@@ -6,6 +6,7 @@
 import { compareBytes, utf8 } from '../base/bytes.ts';
 import { CborError, CborReader } from '../codec/reader.ts';
 import { CborWriter } from '../codec/writer.ts';
+import type { OpId } from '../merge/op-id.ts';
 import type { StateItem } from '../merge/state-item.ts';
 import {
   bytesOfOrigin,
@@ -38,6 +39,8 @@ export interface StateSource {
     position: Uint8Array | undefined,
     rowsMax: number,
   ): StatePiece;
+  /** The op as it counts now; undefined where it is not kept one by one. */
+  writeItem(op: OpId): StateItem | undefined;
   /** Position behind an item. */
   behind(item: StateItem, by: 'keys' | 'origins'): Uint8Array;
 }

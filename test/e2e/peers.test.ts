@@ -30,6 +30,8 @@ async function converged(hubs: readonly RunningHub[], ops: number): Promise<void
   await eventually(
     () => Promise.all(hubs.map((hub) => digestOf(hub))),
     (digests) => digests.every((it) => it.ops === ops && it.digest === digests[0]?.digest),
+    // A hub that found nobody dials again after pauses that double.
+    60_000,
   );
 }
 

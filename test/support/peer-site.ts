@@ -7,15 +7,18 @@ import { hexOf, utf8 } from '../../src/base/bytes.ts';
 import { pause } from '../../src/base/clock.ts';
 import { HubError } from '../../src/base/errors.ts';
 import { SILENT_LOG } from '../../src/base/log.ts';
-import { Door } from '../../src/ingest/door.ts';
+import { CborWriter } from '../../src/codec/writer.ts';
+import { Door, type OpsFrom } from '../../src/ingest/door.ts';
 import { findHoles } from '../../src/ingest/hole-book.ts';
 import { digestOf } from '../../src/merge/digest.ts';
-import { fold, unfoldable } from '../../src/merge/fold.ts';
+import { fold, restamp, unfoldable } from '../../src/merge/fold.ts';
 import { MemoryState } from '../../src/merge/memory-state.ts';
+import { textOfOpId } from '../../src/merge/op-id.ts';
+import { stampsIn } from '../../src/merge/op-stamps.ts';
 import type { OpClass } from '../../src/model/class.ts';
 import { decodeEntry } from '../../src/model/entry.ts';
 import { HlcClock } from '../../src/model/hlc.ts';
-import type { StampedOp } from '../../src/model/op.ts';
+import { encodeOp, type Op, type StampedOp } from '../../src/model/op.ts';
 import { type Lane, laneOf, type Origin } from '../../src/model/origin.ts';
 import { SimClock } from '../../src/platform/sim/clock.ts';
 import { SeededRandom } from '../../src/platform/sim/random.ts';
@@ -23,6 +26,7 @@ import type { PeerPolicy } from '../../src/sync/peers/contract.ts';
 import { type LineHandlers, PeerBook, type PeerLine } from '../../src/sync/peers/peer-book.ts';
 import { sha256Hasher } from '../../src/store/sha256-hasher.ts';
 import { DoorJournal } from './door-journal.ts';
+import { stampsOfState } from './peer-stamps.ts';
 
 const DELAY_MS_MAX = 40;
 /** What nobody can read. */
@@ -106,6 +110,8 @@ export class SimHub {
   readonly name: string;
   readonly answers = new Map<string, (bytes: Uint8Array) => void>();
   readonly targets: number[] = [];
+  /** How wrong its clock is; from the next start on. */
+  skewMs = 0;
   journal = new DoorJournal();
   door: Door;
   book: PeerBook | undefined;
@@ -154,6 +160,7 @@ export class SimHub {
         },
       }),
       door: this.door,
+      stamps: stampsOfState(() => this.state(), journal),
       roster: undefined,
       policy: () => this.policy,
       dial: (address, handlers) => this.#site.dial(this, this.#site.hub(Number(address)), handlers),
@@ -206,9 +213,33 @@ export class SimHub {
   }
 
   digest(): string {
+    return hexOf(digestOf(this.state(), sha256Hasher()).digest);
+  }
+
+  /** What is durable here comes to. */
+  state(): MemoryState {
     const state = new MemoryState();
-    for (const op of this.ops()) fold(state, op);
-    return hexOf(digestOf(state, sha256Hasher()).digest);
+    const keys = new Map<string, string>();
+    for (const bytes of this.journal.entries.slice(0, this.journal.durableLsn)) {
+      if (bytes === DAMAGED) continue;
+      const entry = decodeEntry(bytes);
+      if (entry.type === 'op') {
+        fold(state, entry.stamped);
+        keys.set(textOfOpId(entry.stamped.op), entry.stamped.op.key);
+      } else {
+        for (const stamp of stampsIn(entry.body)) {
+          restamp(state, keys.get(textOfOpId(stamp.op)) ?? '', stamp);
+        }
+      }
+    }
+    return state;
+  }
+
+  /** Ops of a device, as it hands them in. */
+  accept(ops: readonly Op[], from: OpsFrom): void {
+    const writer = new CborWriter(1 << 14).array(ops.length);
+    for (const op of ops) writer.raw(encodeOp(op));
+    this.door.acceptOps(writer.finish(), from);
   }
 
   #openDoor(): Door {
@@ -222,7 +253,11 @@ export class SimHub {
       journal: this.journal,
       hub: this.id,
       bootId: 1,
-      hlc: new HlcClock(clock),
+      hlc: new HlcClock({
+        wallMs: () => clock.wallMs() + this.skewMs,
+        monotonicMs: () => clock.monotonicMs(),
+        quality: () => clock.quality(),
+      }),
       clock,
       log: SILENT_LOG,
       capture: [

@@ -30,6 +30,7 @@ import type { MemberPrincipal } from '../../security/enrolment/enrolled-gatekeep
 import type { Members } from '../../security/enrolment/members.ts';
 import { installRoster, readPem } from '../../security/enrolment/site-folder.ts';
 import type { PeerPolicy, PeerRoster } from '../../sync/peers/contract.ts';
+import { stampsOf } from './stamps.ts';
 import { type LineHandlers, PeerBook, type PeerLine } from '../../sync/peers/peer-book.ts';
 
 const FILTER = 'sync/+/peer';
@@ -59,7 +60,7 @@ export function peerPolicyOf(
 
 export async function openPeers(
   ground: Ground,
-  { journal, door, broker, access }: Serving,
+  { journal, store, door, broker, access }: Serving,
   { power, healing }: Pick<Followers, 'power' | 'healing'>,
 ): Promise<PeerBook> {
   const { config, machine, id, closers } = ground;
@@ -70,6 +71,7 @@ export async function openPeers(
     self: { hub: id, site: config.site },
     journal,
     door,
+    stamps: stampsOf({ store, journal }),
     roster: members && rosterOf(ground, members),
     policy: () => peerPolicyOf(power.monitor.decision().state, power.monitor.advice()),
     dial: dialler(ground, members),

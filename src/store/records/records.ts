@@ -3,6 +3,7 @@ import { ASSET_FIELD } from '../../merge/asset-version.ts';
 import type { DocState } from '../../merge/doc/doc-state.ts';
 import type { FieldWrite } from '../../merge/fold.ts';
 import type { OpId } from '../../merge/op-id.ts';
+import type { OpStamp } from '../../merge/op-stamps.ts';
 import type { Counter, RecordWrite } from '../../merge/record.ts';
 import { drawHorizon } from '../../merge/record/draw-horizon.ts';
 import type { Base } from '../../merge/record/horizon.ts';
@@ -16,6 +17,7 @@ import type { BootTimes, OpTime } from '../times/boot-times.ts';
 import type { StateTables } from '../state/state-tables.ts';
 import type { DocStep } from './doc-log.ts';
 import type { HistoryLimits } from './crowding.ts';
+import type { StampRanges } from './stamp-ranges.ts';
 
 export interface RecordView {
   readonly fields: ReadonlyMap<string, FieldWrite>;
@@ -38,6 +40,7 @@ export interface RecordParts {
   readonly tables: StateTables;
   readonly book: ConflictBook;
   readonly times: BootTimes;
+  readonly stamps: StampRanges;
   readonly guard: Guard;
   /** How far each lane is folded without a gap. */
   readonly vector: () => VersionVector;
@@ -52,8 +55,10 @@ export class Records {
   readonly #guard: Guard;
   readonly #times: BootTimes;
   readonly #vector: () => VersionVector;
+  readonly #stamps: StampRanges;
 
-  constructor({ tables, book, times, guard, vector }: RecordParts) {
+  constructor({ tables, book, times, stamps, guard, vector }: RecordParts) {
+    this.#stamps = stamps;
     this.#tables = tables;
     this.#times = times;
     this.#vector = vector;
@@ -109,6 +114,21 @@ export class Records {
   /** An op as it is kept; undefined where it is not. */
   write(key: string, op: OpId): RecordWrite | undefined {
     return this.#guard(() => this.#tables.opsOf(key).writeOf(op));
+  }
+
+  /** Key of the record that the op was made on, where it is kept. */
+  keyOf(op: OpId): string | undefined {
+    return this.#guard(() => this.#tables.writeTables.keyOfOp(op));
+  }
+
+  /** Eight bytes over the stamps of the lane's ops on records from `from` to `to`. */
+  stampsDigest(lane: Lane, from: number, to: number): Uint8Array {
+    return this.#guard(() => this.#stamps.digest(lane, from, to));
+  }
+
+  /** Those stamps, as far as the ops are kept. */
+  stamps(lane: Lane, from: number, to: number): OpStamp[] {
+    return this.#guard(() => this.#stamps.list(lane, from, to));
   }
 
   /** Versions of the record's asset that are kept, the greatest first. */

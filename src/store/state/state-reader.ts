@@ -4,12 +4,14 @@
  */
 import { assert } from '../../base/assert.ts';
 import { concatBytes, utf8 } from '../../base/bytes.ts';
+import type { OpId } from '../../merge/op-id.ts';
 import { encodeOrder, ORIGIN_AT } from '../../merge/order.ts';
 import type { StateItem } from '../../merge/state-item.ts';
 import { HLC_ZERO } from '../../model/hlc.ts';
 import { type Lane, type Origin, ORIGIN_BYTES } from '../../model/origin.ts';
 import type { VersionVector } from '../../model/version-vector.ts';
 import { docOf } from '../records/doc-tables.ts';
+import { nameOfOp as nameOfWrite } from '../records/record-rows.ts';
 import { nameOf } from '../key-ids.ts';
 import type { Guard } from '../records/records.ts';
 import { eventOf, writeOf } from '../rows.ts';
@@ -44,6 +46,9 @@ const WRITES_OF_ORIGIN = `
   SELECT name, rank, kind, body, stamp FROM writes INDEXED BY writes_by_op
   JOIN keys ON keys.id = writes.key_id
   WHERE substr(rank, 10) > ? AND substr(rank, 10) < ? ORDER BY substr(rank, 10) LIMIT ?`;
+const WRITE_OF = `
+  SELECT name, rank, kind, body, stamp FROM writes INDEXED BY writes_by_op
+  JOIN keys ON keys.id = writes.key_id WHERE substr(rank, 10) = ?`;
 /** Between a key and a rank in a position; no UTF-8 has it. */
 const RANK_MARK = 0xff;
 const AFTER = Uint8Array.of(0);
@@ -126,6 +131,11 @@ export class StateReader {
     const from = position ?? nameOfOp(origin, afterSeq + 1).subarray(0, -1);
     const rows = this.#rows(WRITES_OF_ORIGIN, [from, endOf(origin), rowsMax]);
     return this.#piece(writeItemsOf(rows), rowsMax, 'origins');
+  }
+
+  /** The op on a record as it counts now; undefined where it is not kept. */
+  writeItem(op: OpId): StateItem | undefined {
+    return writeItemsOf(this.#rows(WRITE_OF, [nameOfWrite(op)]))[0];
   }
 
   /** Position behind an item in a walk by keys, or by origins. */

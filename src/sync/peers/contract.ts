@@ -1,4 +1,5 @@
 /** What peers need of the rest of the hub; `hub/sync/peers.ts` hands it over. */
+import type { OpStamp } from '../../merge/op-stamps.ts';
 import type { OpClass } from '../../model/class.ts';
 import type { StampedOp } from '../../model/op.ts';
 import type { Lane, Origin } from '../../model/origin.ts';
@@ -39,6 +40,20 @@ export interface PeerDoor {
   /** What is missing in the midst of it. */
   readonly holes: { list(): readonly Hole[] };
   acceptPeerOp(stamped: StampedOp, previous: number | undefined): PeerVerdict;
+}
+
+/** The stamps of the ops on records that are folded here. */
+export interface PeerStamps {
+  /** How far each lane is folded. */
+  vector(): VersionVector;
+  /** Eight bytes over the stamps of a range. */
+  digest(range: Hole): Uint8Array;
+  list(range: Hole): readonly OpStamp[];
+  /** Takes over those that are smaller than what an op has here, and gives those that are smaller here. */
+  take(stamps: readonly OpStamp[]): {
+    readonly taken: readonly OpStamp[];
+    readonly smallerHere: readonly OpStamp[];
+  };
 }
 
 /** The site's roster, in mode `enrolled`. */

@@ -10,28 +10,48 @@ import { unreachable } from '../../base/assert.ts';
 import type { Cancel, Clock, Timers } from '../../base/clock.ts';
 import { HubError } from '../../base/errors.ts';
 import { CborError } from '../../codec/reader.ts';
-import { COMMAND, type OpClass } from '../../model/class.ts';
+import type { OpStamp } from '../../merge/op-stamps.ts';
+import { COMMAND, LOG, type OpClass } from '../../model/class.ts';
 import { type Lane, laneOf, type Origin } from '../../model/origin.ts';
-import type { Lsn, PeerDoor, PeerJournal, PeerPolicy, PeerRoster, PeerSelf } from './contract.ts';
+import type {
+  Hole,
+  Lsn,
+  PeerDoor,
+  PeerJournal,
+  PeerPolicy,
+  PeerRoster,
+  PeerSelf,
+  PeerStamps,
+} from './contract.ts';
+import type { LevelBook } from './level-book.ts';
 import {
   encodePeerMessage,
+  PEER_HOLES_MAX,
   type PeerMessage,
   type PeerOp,
   readPeerMessage,
 } from './peer-message.ts';
 import { Sending } from './sending.ts';
+import { heldByBoth, StampCheck, type StampMessage } from './stamp-check.ts';
 
 export interface ExchangeOptions {
   readonly self: PeerSelf;
   readonly journal: PeerJournal;
   readonly door: PeerDoor;
+  readonly stamps: PeerStamps;
   readonly roster: PeerRoster | undefined;
+  /** Whether we dialled: who did asks for stamps. */
+  readonly isDialler: boolean;
+  /** What was found equal with a hub before, and what is now. */
+  readonly levelled: LevelBook;
   readonly policy: () => PeerPolicy;
   readonly clock: Clock;
   readonly timers: Timers;
   readonly send: (bytes: Uint8Array) => void;
   /** The peer has said who it is; false: this exchange is one too many, and ends. */
   readonly onKnown: (hub: Origin) => boolean;
+  /** Stamps were taken over that others may not have. */
+  readonly onStamps: (stamps: readonly OpStamp[]) => void;
   /** Something is missing here that others may have. */
   readonly onHole: () => void;
   /** Called once, when the exchange is over. */
@@ -55,6 +75,9 @@ const SILENT_MS_MAX = 120_000;
 const RETRY_MS = 1_000;
 const WAIT_S = 5;
 const WAIT_REFUSED_S = 300;
+/** What has come is folded by then. */
+const SETTLE_MS = 2_000;
+const CHECK_AGAIN_MS = 60_000;
 
 export class PeerExchange {
   readonly #options: ExchangeOptions;
@@ -65,6 +88,9 @@ export class PeerExchange {
   /** Of the roster that the peer has, as far as we know. */
   #peerEpoch = 0;
   #sending: Sending | undefined;
+  /** Where the peer can compare stamps. */
+  #check: StampCheck | undefined;
+  #cancelCheck: Cancel | undefined;
   #turn: Cancel | undefined;
   /** Number of the last page that was sent, and whether it is taken. */
   #sent = 0;
@@ -103,7 +129,7 @@ export class PeerExchange {
     const { self, door, roster } = this.#options;
     const { hub, site } = self;
     const rosterEpoch = roster?.epoch ?? 0;
-    const holes = door.holes.list();
+    const holes = [abilityOf(hub), ...door.holes.list()].slice(0, PEER_HOLES_MAX);
     this.#send({ kind: 'open', hub, site, vector: door.vector(), holes, rosterEpoch });
   }
 
@@ -126,6 +152,11 @@ export class PeerExchange {
     const { gatherMs } = policy();
     this.#cancelGathering =
       gatherMs === 0 ? undefined : timers.after(gatherMs, () => this.policyChanged());
+  }
+
+  /** Stamps that were taken over from another peer. */
+  tellStamps(stamps: readonly OpStamp[]): void {
+    this.#check?.tell(stamps);
   }
 
   /** Sends the roster to a peer that has an older one. */
@@ -154,11 +185,16 @@ export class PeerExchange {
       case 'taken':
         if (message.number !== this.#sent) return undefined;
         this.#isTaken = true;
+        this.#checkSoon();
         return this.#run();
       case 'lapse':
         return this.#end(message.reason, message.waitS);
       case 'roster':
         return this.#rosterCame(message.bytes);
+      case 'compare':
+      case 'differ':
+      case 'stamps':
+        return this.#check?.handle(message);
       default:
         return unreachable(message);
     }
@@ -193,7 +229,29 @@ export class PeerExchange {
       isAllowed: (opClass) => this.#isAllowed(opClass),
       nowMs: () => clock.monotonicMs(),
     });
+    const { stamps, timers, onStamps } = this.#options;
+    if (holes.some((hole) => isAbility(hole, hub))) {
+      const send = (message: StampMessage): void => this.#send(message);
+      this.#check = new StampCheck({ stamps, timers, send, onTaken: onStamps });
+    }
     this.policyChanged();
+  }
+
+  /** Once all is exchanged, and folded, stamps are levelled out. */
+  #checkSoon(): void {
+    const { isDialler, stamps, levelled, timers } = this.#options;
+    if (!isDialler || this.#cancelCheck !== undefined || !this.status().isSynced) return;
+    const [check, hub, sending] = [this.#check, this.#hub, this.#sending];
+    if (check === undefined || hub === undefined || sending === undefined) return;
+    const ask = (): void => {
+      const both = heldByBoth(stamps.vector(), sending.peerVector);
+      check.ask(both, levelled.of(hub), (isEqual) => {
+        // What was taken over there is not on its card yet: equal is what is found equal.
+        if (isEqual) levelled.note(hub, both);
+        else if (this.#state === 'open') this.#cancelCheck = timers.after(CHECK_AGAIN_MS, ask);
+      });
+    };
+    this.#cancelCheck = timers.after(SETTLE_MS, ask);
   }
 
   #isAllowed(opClass: OpClass): boolean {
@@ -253,6 +311,7 @@ export class PeerExchange {
     this.#isTaking = false;
     this.#taken = number;
     this.#hasHeardEnd = !hasMore;
+    this.#checkSoon();
     this.#send({ kind: 'taken', number });
   }
 
@@ -268,7 +327,12 @@ export class PeerExchange {
       return 0;
     }
     this.#sending?.peerHolds(lane, seq);
-    if (verdict.kind === 'known') return 0;
+    if (verdict.kind === 'known') {
+      const { hub, hlc, authority } = stamped.stamp;
+      const op = { origin, class: opClass, seq };
+      this.#check?.handle({ kind: 'stamps', stamps: [{ op, authority, hub, hlc }] });
+      return 0;
+    }
     this.#opsTaken += 1;
     if (previous !== undefined) this.#options.onHole();
     return verdict.lsn;
@@ -309,7 +373,18 @@ export class PeerExchange {
     this.#state = 'ended';
     this.#turn?.();
     this.#stopWatching();
+    this.#cancelCheck?.();
+    this.#check?.close();
     this.#cancelGathering?.();
     this.#options.onEnd(reason, waitS);
   }
+}
+
+/** A hole that nobody fills: who names it can compare stamps. Older hubs take no notice of it. */
+function abilityOf(hub: Origin): Hole {
+  return { lane: laneOf(hub, LOG), from: 1, to: 1 };
+}
+
+function isAbility({ lane }: Hole, hub: Origin): boolean {
+  return lane === laneOf(hub, LOG);
 }

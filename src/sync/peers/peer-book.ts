@@ -9,8 +9,17 @@ import type { Cancel, Clock, Timers } from '../../base/clock.ts';
 import { HubError, messageOf } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import type { Random } from '../../base/random.ts';
+import type { OpStamp } from '../../merge/op-stamps.ts';
 import type { Origin } from '../../model/origin.ts';
-import type { PeerDoor, PeerJournal, PeerPolicy, PeerRoster, PeerSelf } from './contract.ts';
+import type {
+  PeerDoor,
+  PeerJournal,
+  PeerPolicy,
+  PeerRoster,
+  PeerSelf,
+  PeerStamps,
+} from './contract.ts';
+import { LevelBook } from './level-book.ts';
 import { type ExchangeStatus, PeerExchange } from './exchange.ts';
 
 /** A line to the broker of another hub. */
@@ -28,6 +37,7 @@ export interface PeerBookOptions {
   readonly self: PeerSelf;
   readonly journal: PeerJournal & { onDurable(listener: (durableLsn: number) => void): void };
   readonly door: PeerDoor;
+  readonly stamps: PeerStamps;
   readonly roster: PeerRoster | undefined;
   /** Undefined: power allows no peers now. */
   readonly policy: () => PeerPolicy | undefined;
@@ -77,6 +87,7 @@ export class PeerBook {
   readonly #options: PeerBookOptions;
   readonly #dialled = new Map<string, Peer>();
   readonly #heard = new Map<string, Peer>();
+  readonly #levelled = new LevelBook();
   readonly #stop: Cancel;
   #isClosed = false;
 
@@ -205,22 +216,32 @@ export class PeerBook {
   }
 
   #begin(peer: Peer, send: (bytes: Uint8Array) => void): void {
-    const { self, journal, door, roster, policy, clock, timers } = this.#options;
+    const { self, journal, door, stamps, roster, policy, clock, timers } = this.#options;
     peer.isRefused = false;
     const exchange: PeerExchange = new PeerExchange({
       self,
       journal,
       door,
+      stamps,
       roster,
+      isDialler: peer.address !== '',
+      levelled: this.#levelled,
       clock,
       timers,
       send,
       policy: () => policy() ?? { classes: new Set(), gatherMs: 0 },
       onKnown: (hub) => this.#known(peer, exchange, hub),
+      onStamps: (taken) => this.#stampsTaken(exchange, taken),
       onHole: () => this.askAnew(),
       onEnd: (reason, waitS) => this.#ended(peer, exchange, reason, waitS),
     });
     peer.exchange = exchange;
+  }
+
+  #stampsTaken(from: PeerExchange, stamps: readonly OpStamp[]): void {
+    this.#levelled.changed(stamps);
+    for (const { exchange } of this.#all()) if (exchange !== from) exchange?.tellStamps(stamps);
+    this.#options.log.info('peer.stamps', { taken: stamps.length });
   }
 
   /** False where another exchange with the same hub stays instead of this one. */

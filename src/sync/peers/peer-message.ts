@@ -3,6 +3,7 @@ import { unreachable } from '../../base/assert.ts';
 import { CborError, CborReader } from '../../codec/reader.ts';
 import type { CborLimits } from '../../codec/value.ts';
 import { CborWriter } from '../../codec/writer.ts';
+import { type OpStamp, readOpStamps, writeOpStamps } from '../../merge/op-stamps.ts';
 import { isOpClass } from '../../model/class.ts';
 import { readOp, readStamp, type StampedOp, writeStamp } from '../../model/op.ts';
 import {
@@ -45,18 +46,45 @@ export type PeerMessage =
   /** The exchange is over; the other side comes again after `waitS`. */
   | { readonly kind: 'lapse'; readonly reason: string; readonly waitS: number }
   /** The sender's roster, signed. */
-  | { readonly kind: 'roster'; readonly bytes: Uint8Array };
+  | { readonly kind: 'roster'; readonly bytes: Uint8Array }
+  /** "This is what the stamps of these ranges come to." */
+  | {
+      readonly kind: 'compare';
+      readonly number: number;
+      readonly ranges: readonly (StampRange & { readonly digest: Uint8Array })[];
+    }
+  /** Which of them come to something else: by their place where they are large, else by the stamps in them. */
+  | {
+      readonly kind: 'differ';
+      readonly number: number;
+      readonly large: readonly number[];
+      readonly stamps: readonly OpStamp[];
+    }
+  | { readonly kind: 'stamps'; readonly stamps: readonly OpStamp[] };
+
+export type StampRange = Hole;
 
 export const PEER_PROTOCOL = 1;
 export const PEER_PAGE_OPS_MAX = 500;
 export const PEER_PAGE_BYTES_MAX = 131_072;
 export const PEER_HOLES_MAX = 256;
 export const PEER_MESSAGE_BYTES_MAX = 1_040_000;
+/** Ranges that are compared at once. */
+export const RANGES_MAX = 32;
+/** A range has at most so many ops, and it is looked through at once. */
+export const RANGE_OPS_MAX = 1_024;
+/** Of a range of so many ops that differs, the stamps are told. */
+export const SMALL_RANGE_OPS = 64;
+export const STAMPS_MAX = RANGES_MAX * SMALL_RANGE_OPS;
 const OPEN = 0;
 const PAGE = 1;
 const TAKEN = 2;
 const LAPSE = 3;
 const ROSTER = 4;
+const COMPARE = 5;
+const DIFFER = 6;
+const STAMPS = 7;
+const DIGEST_BYTES = 8;
 const REASON_CHARS_MAX = 500;
 const LIMITS: CborLimits = { depthMax: 6, itemsMax: 100_000 };
 
@@ -67,7 +95,7 @@ export function encodePeerMessage(message: PeerMessage): Uint8Array {
       writer.array(7).uint(OPEN).uint(PEER_PROTOCOL).bytes(bytesOfOrigin(message.hub));
       writeVector(writer.text(message.site), message.vector);
       writer.uint(message.rosterEpoch).array(message.holes.length);
-      for (const hole of message.holes) writeHole(writer, hole);
+      for (const hole of message.holes) writeRange(writer.array(4), hole);
       break;
     case 'page':
       writer.array(4).uint(PAGE).uint(message.number).array(message.ops.length);
@@ -83,6 +111,18 @@ export function encodePeerMessage(message: PeerMessage): Uint8Array {
       break;
     case 'roster':
       writer.array(2).uint(ROSTER).bytes(message.bytes);
+      break;
+    case 'compare':
+      writer.array(3).uint(COMPARE).uint(message.number).array(message.ranges.length);
+      for (const range of message.ranges) writeRange(writer.array(5), range).bytes(range.digest);
+      break;
+    case 'differ':
+      writer.array(4).uint(DIFFER).uint(message.number).array(message.large.length);
+      for (const place of message.large) writer.uint(place);
+      writeOpStamps(writer, message.stamps);
+      break;
+    case 'stamps':
+      writeOpStamps(writer.array(2).uint(STAMPS), message.stamps);
       break;
     default:
       unreachable(message);
@@ -127,6 +167,16 @@ function readParts(
     return { kind: 'lapse', reason: reader.text(), waitS: reader.uint() };
   }
   if (kind === ROSTER && count === 2) return { kind: 'roster', bytes: reader.bytes() };
+  if (kind === COMPARE && count === 3) return readCompare(reader);
+  if (kind === DIFFER && count === 4) {
+    const [number, places] = [reader.uint(), reader.array()];
+    if (places > RANGES_MAX) throw new CborError('too many ranges', reader.offset);
+    const large = Array.from({ length: places }, () => reader.uint());
+    return { kind: 'differ', number, large, stamps: readOpStamps(reader, STAMPS_MAX) };
+  }
+  if (kind === STAMPS && count === 2) {
+    return { kind: 'stamps', stamps: readOpStamps(reader, STAMPS_MAX) };
+  }
   throw new CborError('unknown message', 0);
 }
 
@@ -138,23 +188,39 @@ function readOpen(reader: CborReader): PeerMessage {
   const site = reader.text();
   const [vector, rosterEpoch, holesCount] = [readVector(reader), reader.uint(), reader.array()];
   if (holesCount > PEER_HOLES_MAX) throw new CborError('too many holes', reader.offset);
-  const holes = Array.from({ length: holesCount }, () => readHole(reader));
+  const holes = Array.from({ length: holesCount }, () => {
+    reader.expectArray(4);
+    return readRange(reader);
+  });
   return { kind: 'open', hub, site, vector, holes, rosterEpoch };
 }
 
-function writeHole(writer: CborWriter, { lane, from, to }: Hole): void {
-  const { origin, class: opClass } = splitLane(lane);
-  writer.array(4).bytes(bytesOfOrigin(origin)).uint(opClass).uint(from).uint(to);
+function readCompare(reader: CborReader): PeerMessage {
+  const [number, count] = [reader.uint(), reader.array()];
+  if (count > RANGES_MAX) throw new CborError('too many ranges', reader.offset);
+  const ranges = Array.from({ length: count }, () => {
+    reader.expectArray(5);
+    const range = readRange(reader);
+    const digest = reader.bytes();
+    const isFit = digest.length === DIGEST_BYTES && range.to - range.from < RANGE_OPS_MAX;
+    if (!isFit) throw new CborError('malformed range', reader.offset);
+    return { ...range, digest };
+  });
+  return { kind: 'compare', number, ranges };
 }
 
-function readHole(reader: CborReader): Hole {
+function writeRange(writer: CborWriter, { lane, from, to }: Hole): CborWriter {
+  const { origin, class: opClass } = splitLane(lane);
+  return writer.bytes(bytesOfOrigin(origin)).uint(opClass).uint(from).uint(to);
+}
+
+function readRange(reader: CborReader): Hole {
   const start = reader.offset;
-  reader.expectArray(4);
   const origin = originOfBytes(reader.bytes());
   const opClass = reader.uint();
   const [from, to] = [reader.uint(), reader.uint()];
   if (origin === undefined || !isOpClass(opClass) || from > to) {
-    throw new CborError('malformed hole', start);
+    throw new CborError('malformed range', start);
   }
   return { lane: laneOf(origin, opClass), from, to };
 }

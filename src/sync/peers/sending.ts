@@ -70,6 +70,11 @@ export class Sending {
     return this.#stuck.size;
   }
 
+  /** What the peer holds, as far as we know. */
+  get peerVector(): VersionVector {
+    return this.#holds;
+  }
+
   /** The peer has shown that it holds the lane up to `seq`. */
   peerHolds(lane: Lane, seq: number): void {
     if (seq > seqIn(this.#holds, lane)) this.#holds.set(lane, seq);

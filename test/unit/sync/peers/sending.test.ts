@@ -7,6 +7,7 @@ import { ALARM, type OpClass, TELEMETRY } from '../../../../src/model/class.ts';
 import { type Lane, laneOf } from '../../../../src/model/origin.ts';
 import { encodeOpEntry } from '../../../../src/model/entry.ts';
 import type { StampedOp } from '../../../../src/model/op.ts';
+import type { OpStamp } from '../../../../src/merge/op-stamps.ts';
 import {
   encodePeerMessage,
   PEER_PAGE_OPS_MAX,
@@ -116,6 +117,13 @@ describe('a hub sends', () => {
   });
 });
 
+const STAMP: OpStamp = {
+  op: { origin: HUB, class: 2, seq: 3 },
+  authority: 4,
+  hub: HUB,
+  hlc: { ms: 5, counter: 6 },
+};
+
 describe('messages', () => {
   const messages: PeerMessage[] = [
     {
@@ -136,6 +144,13 @@ describe('messages', () => {
     { kind: 'taken', number: 2 },
     { kind: 'lapse', reason: 'the hub stops', waitS: 1 },
     { kind: 'roster', bytes: Uint8Array.of(1, 2) },
+    {
+      kind: 'compare',
+      number: 1,
+      ranges: [{ lane: LANE_A, from: 1, to: 1_024, digest: new Uint8Array(8).fill(7) }],
+    },
+    { kind: 'differ', number: 1, large: [0], stamps: [STAMP] },
+    { kind: 'stamps', stamps: [STAMP] },
   ];
 
   test.each(messages)('$kind is read as it was written', (message) => {

@@ -1,0 +1,37 @@
+/** The stamps of this hub's store, for its peers, and what it takes over from them: an entry of the journal, as all that counts. */
+import { type OpStamp, encodeStampsEntry } from '../../merge/op-stamps.ts';
+import { compareStamps } from '../../model/op.ts';
+import type { Hole, PeerStamps } from '../../sync/peers/contract.ts';
+import type { Serving } from '../serving.ts';
+
+const LINGER_MS = 50;
+
+export function stampsOf({ store, journal }: Pick<Serving, 'store' | 'journal'>): PeerStamps {
+  const whichIsSmaller = (stamp: OpStamp): OpStamp | 'there' | undefined => {
+    const { records } = store.state;
+    const key = records.keyOf(stamp.op);
+    const write = key === undefined ? undefined : records.write(key, stamp.op);
+    if (write === undefined) return undefined;
+    const order = write.stamp === undefined ? -1 : compareStamps(stamp, write.stamp);
+    if (order < 0) return 'there';
+    if (order === 0 || write.stamp === undefined) return undefined;
+    return { op: stamp.op, authority: write.order.authority, ...write.stamp };
+  };
+  return {
+    vector: () => store.state.vector(),
+    digest: ({ lane, from, to }: Hole) => store.state.records.stampsDigest(lane, from, to),
+    list: ({ lane, from, to }: Hole) => store.state.records.stamps(lane, from, to),
+    take: (stamps) => {
+      const taken: OpStamp[] = [];
+      const smallerHere: OpStamp[] = [];
+      for (const stamp of stamps) {
+        const smaller = whichIsSmaller(stamp);
+        if (smaller === 'there') taken.push(stamp);
+        else if (smaller !== undefined) smallerHere.push(smaller);
+      }
+      // Each in an entry of its own, so that a device that follows has all of an LSN or nothing.
+      for (const stamp of taken) journal.append(encodeStampsEntry([stamp]), LINGER_MS);
+      return { taken, smallerHere };
+    },
+  };
+}
