@@ -8,7 +8,7 @@
 import { bytesEqual } from '../base/bytes.ts';
 import { parseCose, verifyCose, type Verify } from '../codec/cose.ts';
 import { CborError, CborReader } from '../codec/reader.ts';
-import { TreeHasher } from '../ledger/merkle.ts';
+import { TreeHasher } from '../ledger/tree-hasher.ts';
 import type { StampedOp } from '../model/op.ts';
 import { bytesOfOrigin, type Origin } from '../model/origin.ts';
 import { type BatchId, batchIdOf, sha256 } from './batch-id.ts';
@@ -229,7 +229,8 @@ function* differenceFrom(
     if (op.class !== manifest.class) return 'another class';
     if (op.origin === manifest.hub && stamp.hub !== manifest.hub) return 'foreign stamp';
     if (!ranges.add(op.origin, op.class, op.seq)) return 'ops differ from ranges';
-    leaves.push(tree.add(bytes));
+    tree.add(bytes);
+    leaves.push(tree.lastLeaf);
     if (tree.size % SLICE_OPS === 0) yield;
   }
   if (!rangesEqual(ranges.list(), manifest.ranges)) return 'ops differ from ranges';

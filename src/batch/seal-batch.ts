@@ -7,7 +7,7 @@ import { assert } from '../base/assert.ts';
 import { EMPTY_BYTES } from '../base/bytes.ts';
 import type { ClockQuality } from '../base/clock.ts';
 import { CborWriter } from '../codec/writer.ts';
-import { TreeHasher } from '../ledger/merkle.ts';
+import { TreeHasher } from '../ledger/tree-hasher.ts';
 import type { OpClass } from '../model/class.ts';
 import type { StampedOp } from '../model/op.ts';
 import { type BatchId, batchIdOf, originOfPublicKey, sha256 } from './batch-id.ts';

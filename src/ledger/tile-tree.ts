@@ -11,7 +11,8 @@
 import { assert } from '../base/assert.ts';
 import type { Files, OpenFile } from '../platform/files/files.ts';
 import { synced } from '../platform/files/off-loop.ts';
-import { HASH_BYTES, nodeHash } from './merkle.ts';
+import { foldHashes } from './lanes/node-lanes.ts';
+import { HASH_BYTES } from './merkle.ts';
 import { rootOf } from './proofs.ts';
 
 export const TILE_HEIGHT = 8;
@@ -222,23 +223,4 @@ function hashIn(hashes: Uint8Array, hash: Uint8Array): number | undefined {
 
 function newLevel(written: number): Level {
   return { written, unwritten: [], open: new Uint8Array(TILE_BYTES), openHashes: 0 };
-}
-
-/** Hash over `count` hashes of a tile from `first` on; `count` is a power of two. */
-function foldHashes(tile: Uint8Array, first: number, count: number): Uint8Array {
-  if (count === 1) return tile.slice(first * HASH_BYTES, (first + 1) * HASH_BYTES);
-  let hashes = tile.slice(first * HASH_BYTES, (first + count) * HASH_BYTES);
-  for (let left = count; left > 1; left /= 2) {
-    for (let at = 0; at < left / 2; at++) {
-      const start = 2 * at * HASH_BYTES;
-      const middle = start + HASH_BYTES;
-      const pair = nodeHash(
-        hashes.subarray(start, middle),
-        hashes.subarray(middle, middle + HASH_BYTES),
-      );
-      hashes.set(pair, at * HASH_BYTES);
-    }
-    hashes = hashes.subarray(0, (left / 2) * HASH_BYTES);
-  }
-  return hashes;
 }

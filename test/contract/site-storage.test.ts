@@ -8,7 +8,7 @@ import { hexOf, textOf } from '../../src/base/bytes.ts';
 import type { TreeHead } from '../../src/batch/manifest.ts';
 import type { Hello } from '../../src/batch/messages.ts';
 import type { SealContext } from '../../src/batch/seal-batch.ts';
-import { TreeHasher } from '../../src/ledger/merkle.ts';
+import { TreeHasher } from '../../src/ledger/tree-hasher.ts';
 import type { BatchId } from '../../src/batch/batch-id.ts';
 import { TELEMETRY } from '../../src/model/class.ts';
 import type { StampedOp } from '../../src/model/op.ts';

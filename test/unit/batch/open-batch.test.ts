@@ -17,7 +17,7 @@ import {
 import { BatchBuilder } from '../../../src/batch/seal-batch.ts';
 import { CborWriter, encodeCbor } from '../../../src/codec/writer.ts';
 import { parseCose, signCose } from '../../../src/codec/cose.ts';
-import { treeRoot } from '../../../src/ledger/merkle.ts';
+import { treeRoot } from '../../../src/ledger/tree-hasher.ts';
 import { BULK } from '../../../src/model/class.ts';
 import { type StampedOp, writeStamp } from '../../../src/model/op.ts';
 import { bytesOfOrigin } from '../../../src/model/origin.ts';

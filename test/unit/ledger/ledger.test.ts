@@ -6,7 +6,7 @@ import { bytesEqual, utf8 } from '../../../src/base/bytes.ts';
 import { Identity, verifyEd25519 } from '../../../src/keys/identity.ts';
 import { Ledger } from '../../../src/ledger/ledger.ts';
 import { leafOf } from '../../../src/ledger/leaf.ts';
-import { treeRoot } from '../../../src/ledger/merkle.ts';
+import { treeRoot } from '../../../src/ledger/tree-hasher.ts';
 import { parseCheckpoint } from '../../../src/ledger/note.ts';
 import { verifyProof } from '../../../src/ledger/proof-file.ts';
 import { consistencyProof, verifyConsistency } from '../../../src/ledger/proofs.ts';

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'vitest';
 
 import { hexOf, utf8 } from '../../../src/base/bytes.ts';
-import { leafHash, nodeHash, TreeHasher, treeRoot } from '../../../src/ledger/merkle.ts';
+import { leafHash, nodeHash } from '../../../src/ledger/merkle.ts';
+import { TreeHasher, treeRoot } from '../../../src/ledger/tree-hasher.ts';
 import { fromHex } from '../../support/hex.ts';
 
 /** The definition of RFC 9162 §2.1.1, word for word. */
@@ -54,4 +55,17 @@ test('any size agrees with the recursive definition', () => {
     const some = leaves.slice(0, size);
     assert.deepEqual(Buffer.from(treeRoot(some)), Buffer.from(rootByDefinition(some)));
   }
+});
+
+test('so does a tree that has folded its leaves, at and around every seam', () => {
+  const leaves = Array.from({ length: 1_300 }, (_, index) => utf8(`leaf ${index}`));
+  const tree = new TreeHasher();
+  for (const [index, leaf] of leaves.entries()) {
+    tree.add(leaf);
+    assert.deepEqual(tree.lastLeaf, leafHash(leaf));
+    const size = index + 1;
+    if (size % 256 > 2 && size % 256 < 254 && size % 97 !== 0) continue;
+    assert.deepEqual(tree.root(), rootByDefinition(leaves.slice(0, size)), `${size} leaves`);
+  }
+  assert.equal(tree.size, 1_300);
 });

@@ -7,7 +7,7 @@ import { DEFAULT_SEAL_LIMITS } from '../../../batch/limits.ts';
 import type { TreeHead } from '../../../batch/manifest.ts';
 import { BatchBuilder, type SealContext, type SealedBatch } from '../../../batch/seal-batch.ts';
 import { Identity } from '../../../keys/identity.ts';
-import { TreeHasher } from '../../../ledger/merkle.ts';
+import { TreeHasher } from '../../../ledger/tree-hasher.ts';
 import { TELEMETRY } from '../../../model/class.ts';
 import { AUTHORITY, encodeOp, EVENT, type Op, type StampedOp } from '../../../model/op.ts';
 import type { Origin } from '../../../model/origin.ts';
