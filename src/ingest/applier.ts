@@ -56,7 +56,7 @@ const LINGER_MS = 50;
 const BATCH_ENTRIES = 64;
 const FLUSH_KEYS = 16;
 /** Entries of a transaction that no events fill. */
-const COMMIT_ENTRIES = 8192;
+const COMMIT_ENTRIES = 16_384;
 /** What has gathered is kept after this, however little it is. */
 const COMMIT_PERIOD_MS = 3_600_000;
 /** Pages of 8 KiB that may wait to be made durable. */

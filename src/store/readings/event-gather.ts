@@ -17,11 +17,11 @@ import type { SqliteFile } from '../sqlite.ts';
 
 /** What may gather; the owner is asked to flush well before. */
 const READINGS_MAX = 16_384;
-const ARENA_BYTES_MAX = 1 << 20;
+const ARENA_BYTES_MAX = 4 << 20;
 const ARENA_BYTES_MIN = 64 * 1024;
 /** From here on a flush is due. */
-const READINGS_DUE = 6144;
-const ARENA_BYTES_DUE = 640 * 1024;
+const READINGS_DUE = 14_336;
+const ARENA_BYTES_DUE = 3 << 20;
 const SLOTS_MAX = 8192;
 const NONE = -1;
 
