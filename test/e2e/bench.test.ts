@@ -53,6 +53,21 @@ test('bench ingest measures beside the least that can promise the disk', async (
   assert.ok((scenarios[0]?.ratio ?? 0) > 0);
 });
 
+test('bench steady compares the last minute with the second', async () => {
+  const options = ['--minutes', '2', '--seconds', '1', '--rate', '400', '--json'];
+  const bench = heliograph(['bench', 'steady', ...options, '--dir', tempDir()]);
+  assert.equal(await bench.exited, 0, bench.lines.join('\n'));
+  const { foldsPerS, minutes, ratios } = JSON.parse(jsonOf(bench.lines)) as {
+    readonly foldsPerS: number;
+    readonly minutes: readonly { readonly msgsPerS: number; readonly rssMb: number }[];
+    readonly ratios: Readonly<Record<string, number>>;
+  };
+  assert.ok(foldsPerS > 0);
+  assert.equal(minutes.length, 2);
+  assert.ok(minutes.every(({ msgsPerS, rssMb }) => msgsPerS > 100 && rssMb > 20));
+  assert.equal(ratios['rssMb'], 1, 'the second is the last');
+});
+
 test('bench drain gets every stored message to the subscriber that comes back', async () => {
   const bench = heliograph(['bench', 'drain', ...SHORT, '--dir', tempDir()]);
   assert.equal(await bench.exited, 0, bench.lines.join('\n'));

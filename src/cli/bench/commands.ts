@@ -34,6 +34,18 @@ export const BENCH_COMMANDS: readonly Command[] = [
     load: async () => (await import('./command.ts')).benchDrain,
   },
   {
+    name: 'bench steady',
+    summary: 'measure whether memory and latency stay what they are, at half the rate a hub folds',
+    options: {
+      minutes: { value: 'N', help: 'that devices publish (default 10)' },
+      seconds: { value: 'N', help: 'of each minute (default 60)' },
+      rate: { value: 'N', help: 'messages a second (default: half of what it folds)' },
+      dir: { value: 'DIR', help: 'for the files of the hub (default ./data)' },
+      json: JSON_OPTION,
+    },
+    load: async () => (await import('./steady.ts')).benchSteady,
+  },
+  {
     name: 'bench recover',
     summary: 'measure the time from the start to the first CONNACK, empty and with a million ops',
     options: {

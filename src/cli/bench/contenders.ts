@@ -18,8 +18,8 @@ export interface RunningBroker {
   readonly pid: number;
   /** How often it has waited for the disk. */
   syncs(): Promise<number>;
-  /** Nothing that was acknowledged waits for work that it causes. */
-  isCaughtUp(): Promise<boolean>;
+  /** Messages that were acknowledged and still cause work. */
+  behind(): Promise<number>;
   stop(): Promise<void>;
 }
 
@@ -56,9 +56,9 @@ export function hub(http: HttpClient): Contender {
         port,
         pid: child.pid,
         syncs: async () => (await status()).journal.syncs,
-        isCaughtUp: async () => {
+        behind: async () => {
           const { journal, store } = await status();
-          return store.appliedLsn === journal.lastLsn;
+          return journal.lastLsn - store.appliedLsn;
         },
         stop: async () => void (await child.stop()),
       };
@@ -84,7 +84,7 @@ export function mosquitto(files: Files): Contender {
         port,
         pid: child.pid,
         syncs: () => Promise.resolve(0),
-        isCaughtUp: () => Promise.resolve(true),
+        behind: () => Promise.resolve(0),
         stop: async () => void (await child.stop()),
       };
     },
@@ -102,7 +102,7 @@ const BARE: Contender = {
       port: Number(line.split(' ')[1]),
       pid: child.pid,
       syncs: () => Promise.resolve(0),
-      isCaughtUp: () => Promise.resolve(true),
+      behind: () => Promise.resolve(0),
       stop: async () => void (await child.stop()),
     };
   },

@@ -91,13 +91,13 @@ async function measureRunning(
   };
 }
 
-function figuresOf(broker: RunningBroker, host: Host): ProcessFigures {
+export function figuresOf(broker: RunningBroker, host: Host): ProcessFigures {
   const figures = host.processFigures(broker.pid);
   if (figures === undefined) throw new HubError('bench.broken', 'the broker ended under load');
   return figures;
 }
 
-async function generate(
+export async function generate(
   port: number,
   load: Load,
   onTrouble: (line: string) => void,
@@ -125,7 +125,7 @@ async function untilQuiet(broker: RunningBroker, host: Host): Promise<void> {
     const before = figuresOf(broker, host).cpuS;
     await pause(machineTimers, QUIET_MS);
     const ratio = (figuresOf(broker, host).cpuS - before) / (QUIET_MS / 1_000);
-    if (ratio < QUIET_RATIO && (await broker.isCaughtUp())) return;
+    if (ratio < QUIET_RATIO && (await broker.behind()) === 0) return;
   }
   throw new HubError('bench.broken', `the broker was not done after ${CATCH_UP_MS_MAX} ms`);
 }

@@ -28,7 +28,7 @@ export interface Scenario {
   readonly load: Load;
 }
 
-const PLAIN: Load = {
+export const PLAIN: Load = {
   publishers: 20,
   qos: 1,
   payloadBytes: 200,

@@ -1,0 +1,111 @@
+/**
+ * `heliograph bench steady`: whether a hub stays what it is. Devices publish at half the rate at which it folds, minute
+ * after minute; what the last one takes in memory and latency is compared with the second. How fast it folds is found out first,
+ * by a burst that it has to catch up with.
+ */
+import { hexOf } from '../../base/bytes.ts';
+import { pause } from '../../base/clock.ts';
+import { MachineHost } from '../../platform/host.ts';
+import type { Args } from '../args.ts';
+import { type CliIo, EXIT, type ExitCode } from '../io.ts';
+import { hub, type RunningBroker } from './contenders.ts';
+import { figuresOf, generate } from './measure.ts';
+import { type Load, PLAIN } from './scenarios.ts';
+
+interface Minute {
+  readonly msgsPerS: number;
+  readonly ackP50Ms: number;
+  readonly ackP99Ms: number;
+  readonly rssMb: number;
+  /** Journaled and not folded at its end. */
+  readonly behind: number;
+}
+
+interface Report {
+  readonly foldsPerS: number;
+  readonly ratePerS: number;
+  readonly minutes: readonly Minute[];
+  /** Of the last minute to the second. */
+  readonly ratios: Pick<Minute, 'ackP50Ms' | 'ackP99Ms' | 'rssMb'>;
+}
+
+const DIR = './data';
+const MINUTES = 10;
+const BURST: Load = { ...PLAIN, messages: 300_000, warmupS: 0 };
+const POLL_MS = 20;
+
+export async function benchSteady(args: Args, io: CliIo): Promise<ExitCode> {
+  const count = args.number('minutes', 2, 1_440) ?? MINUTES;
+  const seconds = args.number('seconds', 1, 60) ?? 60;
+  const dir = `${args.text('dir') ?? DIR}/bench-${hexOf(io.random.bytes(6))}`;
+  const running = await hub(io.http).start(dir);
+  let report: Report;
+  try {
+    const foldsPerS = await foldingRate(running, io);
+    const ratePerS = args.number('rate', 20, 1_000_000) ?? Math.round(foldsPerS / 2);
+    io.stderr(`folds ${foldsPerS} a second; publishing ${ratePerS}\n`);
+    const minutes: Minute[] = [];
+    while (minutes.length < count && !io.signal.aborted) {
+      const minute = await publish(running, { ratePerS, seconds }, io);
+      minutes.push(minute);
+      io.stderr(`minute ${minutes.length}/${count}: ${textOf(minute)}\n`);
+    }
+    report = { foldsPerS, ratePerS, minutes, ratios: ratiosOf(minutes) };
+  } finally {
+    await running.stop();
+    io.files.remove(dir);
+  }
+  io.stdout(`${args.has('json') ? JSON.stringify(report, undefined, 2) : lineOf(report)}\n`);
+  return EXIT.done;
+}
+
+/** Ops a second that the hub folds while nobody talks to it. */
+async function foldingRate(running: RunningBroker, io: CliIo): Promise<number> {
+  await generate(running.port, BURST, (line) => io.stderr(`${line}\n`));
+  const [behind, beganMs] = [await running.behind(), io.clock.monotonicMs()];
+  while ((await running.behind()) > 0) await pause(io.timers, POLL_MS, io.signal);
+  const tookMs = io.clock.monotonicMs() - beganMs;
+  return Math.round(behind / (tookMs / 1_000));
+}
+
+async function publish(
+  running: RunningBroker,
+  { ratePerS, seconds }: { readonly ratePerS: number; readonly seconds: number },
+  io: CliIo,
+): Promise<Minute> {
+  const load = { ...PLAIN, ratePerS: ratePerS / PLAIN.publishers, seconds };
+  const result = await generate(running.port, load, (line) => io.stderr(`${line}\n`));
+  return {
+    msgsPerS: result.messages / result.seconds,
+    ackP50Ms: result.ackP50Ms,
+    ackP99Ms: result.ackP99Ms,
+    rssMb: figuresOf(running, new MachineHost()).rssBytes / 1e6,
+    behind: await running.behind(),
+  };
+}
+
+function ratiosOf(minutes: readonly Minute[]): Report['ratios'] {
+  const [second, last] = [minutes[1], minutes.at(-1)];
+  const ratio = (figure: (minute: Minute) => number): number =>
+    second === undefined || last === undefined ? 1 : figure(last) / figure(second);
+  return {
+    ackP50Ms: ratio(({ ackP50Ms }) => ackP50Ms),
+    ackP99Ms: ratio(({ ackP99Ms }) => ackP99Ms),
+    rssMb: ratio(({ rssMb }) => rssMb),
+  };
+}
+
+function textOf({ msgsPerS, ackP50Ms, ackP99Ms, rssMb, behind }: Minute): string {
+  const acks = `ack p50 ${ackP50Ms.toFixed(2)} ms, p99 ${ackP99Ms.toFixed(2)} ms`;
+  return `${Math.round(msgsPerS)} msgs/s, ${acks}, RSS ${rssMb.toFixed(0)} MB, ${behind} behind`;
+}
+
+function lineOf({ ratePerS, minutes, ratios }: Report): string {
+  const times = (ratio: number): string => `${ratio.toFixed(2)} x`;
+  const parts = [
+    `RSS ${times(ratios.rssMb)}`,
+    `ack p50 ${times(ratios.ackP50Ms)}`,
+    `p99 ${times(ratios.ackP99Ms)}`,
+  ];
+  return `${ratePerS} msgs/s, minute ${minutes.length} against minute 2: ${parts.join(', ')}`;
+}
