@@ -101,8 +101,10 @@ export const BENCH_COMMANDS: readonly Command[] = [
       database: { value: 'URL', help: 'postgres://… of a database for this alone' },
       hubs: { value: 'N', help: 'that send (default 10)' },
       ops: { value: 'N', help: 'of each hub (default 50000)' },
+      dir: { value: 'DIR', help: 'for the files of the broker (default ./data)' },
       json: JSON_OPTION,
     },
+    notes: 'Needs Mosquitto, which brings the batches, and PostgreSQL.',
     load: async () => (await import('./regional/command.ts')).benchRegional,
   },
   {

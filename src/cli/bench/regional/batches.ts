@@ -1,10 +1,11 @@
-/** What hubs would send: signed batches of meter readings, made before the clock runs. */
+/** What hubs would send: signed and encrypted batches of meter readings, made before the clock runs. */
 import { turn } from '../../../base/clock.ts';
 import { HubError } from '../../../base/errors.ts';
 import type { Random } from '../../../base/random.ts';
 import { threadedBrotli } from '../../../batch/compression.ts';
 import { DEFAULT_SEAL_LIMITS } from '../../../batch/limits.ts';
 import type { TreeHead } from '../../../batch/manifest.ts';
+import type { PayloadSealer } from '../../../batch/payload-seal.ts';
 import { BatchBuilder, type SealContext, type SealedBatch } from '../../../batch/seal-batch.ts';
 import { Identity } from '../../../keys/identity.ts';
 import { TreeHasher } from '../../../ledger/tree-hasher.ts';
@@ -16,7 +17,7 @@ import { type MeterPublish, meterDay, METERS } from '../uplink/meters.ts';
 
 export interface BenchHub {
   readonly id: Origin;
-  readonly publicKey: Uint8Array;
+  readonly signer: Identity;
   readonly batches: readonly SealedBatch[];
 }
 
@@ -25,16 +26,16 @@ const SEED_BYTES = 32;
 /** Each hub with `opsPerHub` readings, in batches as a hub with a ledger seals them. */
 export async function benchHubs(
   site: string,
-  hubs: number,
-  opsPerHub: number,
+  { hubs, opsPerHub }: { readonly hubs: number; readonly opsPerHub: number },
+  sealer: PayloadSealer,
   random: Random,
 ): Promise<BenchHub[]> {
   const day = meterDay(Math.ceil(opsPerHub / METERS)).slice(0, opsPerHub);
   const made: BenchHub[] = [];
   for (let hub = 0; hub < hubs; hub++) {
     const identity = Identity.fromSeed(random.bytes(SEED_BYTES));
-    const batches = await sealed(site, identity, day);
-    made.push({ id: identity.id as Origin, publicKey: identity.publicKey, batches });
+    const batches = await sealed(site, identity, sealer, day);
+    made.push({ id: identity.id as Origin, signer: identity, batches });
   }
   return made;
 }
@@ -42,6 +43,7 @@ export async function benchHubs(
 async function sealed(
   site: string,
   signer: Identity,
+  sealer: PayloadSealer,
   day: readonly MeterPublish[],
 ): Promise<SealedBatch[]> {
   const history = new TreeHasher();
@@ -57,7 +59,12 @@ async function sealed(
       quality: 'ntp',
       tree,
     };
-    const tools = { signer, compressor: threadedBrotli, pause: () => turn(machineTimers) };
+    const tools = {
+      signer,
+      sealer,
+      compressor: threadedBrotli,
+      pause: () => turn(machineTimers),
+    };
     batches.push(await builder.seal(context, tools));
     builder = new BatchBuilder(TELEMETRY, DEFAULT_SEAL_LIMITS, 'columns');
     fromLsn = throughLsn + 1;
