@@ -16,7 +16,7 @@ const root = join(import.meta.dirname, '..');
 const dist = join(root, 'dist');
 
 /** Packages with files of their own (WebAssembly, native parts), or bundled already: they stay where npm put them. */
-const KEPT = /^(?:mqtt|node-sqlite3-wasm|pg)$/;
+const KEPT = /^(?:bonjour-service|mqtt|node-sqlite3-wasm|pg)$/;
 
 /**
  * An import of a package that stays is done when its importer runs, not when the file is loaded: most commands

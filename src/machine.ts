@@ -15,6 +15,8 @@ import { MachineLinks } from './platform/links/machine-links.ts';
 import { machineFiles } from './platform/files/machine-files.ts';
 import { machineMqttClient } from './platform/network/machine-mqtt-client.ts';
 import { machineNetwork } from './platform/network/machine-network.ts';
+import type { Discovery } from './platform/network/discovery.ts';
+import { machineDiscovery } from './platform/network/machine-discovery.ts';
 import type { MqttClient } from './platform/network/mqtt-client.ts';
 import type { Network } from './platform/network/network.ts';
 import { machineRandom } from './platform/random.ts';
@@ -31,6 +33,8 @@ export interface Machine {
   readonly files: Files;
   readonly network: Network;
   readonly mqtt: MqttClient;
+  /** Absent: nobody is found. */
+  readonly discovery?: Discovery | undefined;
   readonly serial: SerialPorts;
   readonly links: Links;
   readonly host: Host;
@@ -54,6 +58,7 @@ export function thisMachine(env: Machine['env'], log: Log): Machine {
     files: machineFiles,
     network: machineNetwork,
     mqtt: machineMqttClient,
+    discovery: machineDiscovery(machineTimers),
     serial: machineSerial,
     links: new MachineLinks({ timers: machineTimers }),
     host: new MachineHost(),

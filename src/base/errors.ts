@@ -105,6 +105,8 @@ export const FAULTS = {
     'Another hub refuses the login. Check peer.username and its password there, or enrol this hub anew.',
   'peer.stuck':
     'One hub has let go of ops that another lacks. Both work; the region has them. See RECOVERY.md, peers apart.',
+  'peer.no-discovery':
+    'The package for mDNS is not installed. Run npm ci again without leaving out optional packages, or set peer.addresses.',
   'peer.stranger':
     'Only hubs speak there. Enrol it with `enrol hub`; in mode password give its user the role operator.',
   'hub.refused': 'Name a user who may: --user NAME --password-file FILE.',
@@ -124,6 +126,8 @@ export const FAULTS = {
     'The hub does not take this. The reason says why; ask who runs the hub for the right.',
   'client.closed':
     'The device was closed. What it had made is kept and goes out when it is opened again.',
+  'client.no-discovery':
+    'Hubs cannot be looked for here. Install the package bonjour-service, or connect to an address.',
   'net.closed': 'The connection was closed by the other side.',
 } as const;
 

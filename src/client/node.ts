@@ -28,11 +28,13 @@ import type { Clock, Timers } from '../base/clock.ts';
 import { HubError, systemCode } from '../base/errors.ts';
 import { fetcherOf, httpOf } from './assets/fetch-bytes.ts';
 import { Device, type DeviceOptions } from './device.ts';
+import { type FindOptions, type FoundHub, lookForHubs } from './find-hubs.ts';
 import { frameEntries, readFrames } from './frames.ts';
 import { openMqttLink } from './mqtt-link.ts';
 import type { DeviceStorage } from './storage.ts';
 
 export * from './index.ts';
+export type { FindOptions, FoundHub } from './find-hubs.ts';
 
 export interface NodeOptions extends DeviceOptions {
   /** Folder of this device; made where it is not there. */
@@ -55,6 +57,14 @@ export function connect({ dir, ...options }: NodeOptions): Promise<Device> {
     random,
     fetchBytes,
   });
+}
+
+/**
+ * Every hub on the local network that answers in time; connect to the `url` of one, or better its `tlsUrl`. Throws `HubError`
+ * `client.no-discovery`.
+ */
+export function findHubs(options: FindOptions = {}): Promise<FoundHub[]> {
+  return lookForHubs(options, timers);
 }
 
 /** Exported for its tests: `connect` is what devices use. */

@@ -344,11 +344,19 @@ const uplink = section('The way to the regional node.', {
 });
 
 const peer = section('Hubs of the same site exchange what they have accepted.', {
-  enabled: flag(false, 'Dial the addresses below, and answer hubs that dial this one.'),
+  enabled: flag(
+    false,
+    'Dial the addresses below and hubs that are found, and answer hubs that dial this one.',
+  ),
   addresses: list([], 'Brokers of other hubs.', {
     allowed: 'addresses such as "mqtt://hub2.local:1883"',
     holds: (value) => value !== '' && urlOf('mqtt', 'mqtts').holds(value),
   }),
+  discover: choice(
+    ['lan', 'off', 'loopback'],
+    'lan',
+    'Find hubs of this site by mDNS: on the networks that broker.host listens on | never | on this machine alone.',
+  ),
   username: text('', 'Mode password: name for the login at other hubs, there of role operator.'),
   password_file: text('', 'File with the password (or systemd credential `peer-password`).', FILE),
   ca_file: text('', 'Certificates to trust for mqtts, PEM; not needed in mode enrolled.', FILE),

@@ -9,6 +9,7 @@ import { HubError } from '../../base/errors.ts';
 import type { Config } from '../../config/schema.ts';
 import type { InternalMessage, Principal } from '../../broker/contract.ts';
 import { brokerLogin } from '../access.ts';
+import { discoverPeers } from './discovery.ts';
 import { authorityParts, ownCertificate } from '../enrol.ts';
 import type { Followers } from '../followers.ts';
 import type { Ground } from '../ground.ts';
@@ -60,7 +61,7 @@ export function peerPolicyOf(
 
 export async function openPeers(
   ground: Ground,
-  { journal, store, door, broker, access }: Serving,
+  { journal, store, door, broker, access, addresses }: Serving,
   { power, healing }: Pick<Followers, 'power' | 'healing'>,
 ): Promise<PeerBook> {
   const { config, machine, id, closers } = ground;
@@ -92,7 +93,7 @@ export async function openPeers(
     isReady = true;
     healing.onLack(() => book.askAnew());
     for (const address of config.peer.addresses) book.add(address);
-    return undefined;
+    return discoverPeers(ground, addresses, book);
   });
   power.monitor.onDecision(() => book.policyChanged());
   members?.onChange(() => book.rosterChanged());

@@ -66,6 +66,8 @@ interface Peer {
   /** Empty for those who dial us. */
   readonly address: string;
   readonly name: string;
+  /** Who is said to be there, where the address was not configured. */
+  readonly foundAs: Origin | undefined;
   readonly backoff: Backoff;
   exchange: PeerExchange | undefined;
   line: PeerLine | undefined;
@@ -78,6 +80,8 @@ interface Peer {
 }
 
 export const PEERS_MAX = 32;
+/** Addresses that were found and not configured. */
+const FOUND_MAX = 16;
 const LOOK_MS = 1_000;
 const ASK_ANEW_MS = 10_000;
 const PAUSE_MS_MIN = 2_000;
@@ -103,6 +107,27 @@ export class PeerBook {
   add(address: string): void {
     if (this.#dialled.has(address) || this.#dialled.size >= PEERS_MAX) return;
     this.#dialled.set(address, this.#newPeer(address, address));
+    this.#look();
+  }
+
+  /**
+   * A place where somebody says that this hub is. Of each hub one such place is tried, the newest unless another works, and
+   * of all so many; configured addresses come before.
+   */
+  found(hub: Origin, address: string): void {
+    if (this.#isClosed || this.#dialled.has(address)) return;
+    const isIdle = (peer: Peer): boolean => peer.exchange === undefined && !peer.isDialling;
+    const found = [...this.#dialled.values()].filter(({ foundAs }) => foundAs !== undefined);
+    const earlier = found.find(({ foundAs }) => foundAs === hub);
+    const going = earlier ?? (found.length < FOUND_MAX ? undefined : found.find(isIdle));
+    if (going === undefined && found.length >= FOUND_MAX) return;
+    if (going !== undefined) {
+      if (!isIdle(going)) return;
+      this.#dialled.delete(going.address);
+    }
+    if (this.#dialled.size >= PEERS_MAX) return;
+    this.#options.log.info('peer.found', { hub, address });
+    this.#dialled.set(address, { ...this.#newPeer(address, address), foundAs: hub });
     this.#look();
   }
 
@@ -173,7 +198,7 @@ export class PeerBook {
     const backoff = new Backoff(PAUSE_MS_MIN, PAUSE_MS_MAX, this.#options.random);
     const none = { exchange: undefined, line: undefined, hub: undefined, last: undefined };
     const state = { isDialling: false, isRefused: false, nextMs: 0, reason: undefined };
-    return { address, name, backoff, ...none, ...state };
+    return { address, name, foundAs: undefined, backoff, ...none, ...state };
   }
 
   #look(): void {
