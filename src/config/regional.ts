@@ -61,7 +61,7 @@ export const regional = section('The regional node (`heliograph regional run`).'
   hub_mib_per_day: number(
     0,
     { min: 0, max: 1_048_576, unit: 'MiB' },
-    'What one hub may send in a day; more is left lying until the next. 0: no limit.',
+    'What one hub may send in a day; more waits until the next, but for alarms and commands (a twentieth more). 0: no limit.',
   ),
   site_mib_per_day: number(
     0,

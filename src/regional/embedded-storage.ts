@@ -46,6 +46,7 @@ import type {
   SiteFigures,
   SiteKeeper,
   SiteStorage,
+  Spent,
 } from './site-storage.ts';
 import type { SiteDigest, SiteStore } from './site-store.ts';
 
@@ -179,9 +180,9 @@ class EmbeddedSite implements SiteStorage {
     return { kind: 'kept', ...this.#assembly.put(hub, batch, chunk) };
   }
 
-  async isSpent(hub: Origin): Promise<boolean> {
+  async spent(hub: Origin): Promise<Spent> {
     const { hubMibPerDay, siteMibPerDay } = this.#limits;
-    return this.#quota.isSpent(hub, hubMibPerDay, siteMibPerDay);
+    return this.#quota.spent(hub, hubMibPerDay, siteMibPerDay);
   }
 
   async have(hub: Origin, batch: BatchId): Promise<ChunkBitmap | undefined> {

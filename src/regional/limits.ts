@@ -14,7 +14,7 @@ export interface RegionalLimits {
   readonly archiveBatchesMax: number;
   /** Refused batches of a site that are kept for a person to look at; the oldest go. */
   readonly parkedMax: number;
-  /** What chunks of a hub, and of all hubs of a site, may bring in a day; beyond it they are left lying. 0: no limit. */
+  /** What chunks of a hub, and of all hubs of a site, may bring in a day; beyond it and its reserve they are left lying. 0: no limit. */
   readonly hubMibPerDay: number;
   readonly siteMibPerDay: number;
   /** A batch that arrives damaged this often is not asked for again. */
@@ -33,3 +33,15 @@ export const DEFAULT_REGIONAL_LIMITS: RegionalLimits = {
   siteMibPerDay: 0,
   damagedMax: 3,
 };
+
+const MIB = 1 << 20;
+const RESERVE_RATIO = 0.05;
+/** More than what is on its way when a hub is told (uplink/session/session.ts, BYTES_MOVING_MAX). */
+const RESERVE_BYTES_MIN = 512 << 10;
+
+/** What a quota of so many MiB comes to: where hubs are asked to send alarms and commands alone, and where all ends. */
+export function quotaBytes(mib: number): { readonly quota: number; readonly withReserve: number } {
+  const quota = mib * MIB;
+  if (mib === 0) return { quota: Infinity, withReserve: Infinity };
+  return { quota, withReserve: quota + Math.max(RESERVE_BYTES_MIN, quota * RESERVE_RATIO) };
+}

@@ -11,8 +11,10 @@ import { ChunkBitmap } from '../batch/chunks.ts';
 import type { Signer } from '../batch/manifest.ts';
 import { encodeHave } from '../batch/messages.ts';
 import type { AskedToWait } from '../batch/asked-to-wait.ts';
+import { ALARM, COMMAND } from '../model/class.ts';
 import type { Origin } from '../model/origin.ts';
 import type { Site } from './site.ts';
+import type { Spent } from './site-storage.ts';
 import type { WorkQueue } from './work-queue.ts';
 
 export interface PressureOptions {
@@ -34,6 +36,7 @@ const QUOTA_S_SPREAD = 300;
 const TOLD_MS = 10_000;
 const TOLD_MAX = 10_000;
 const TOO_MUCH = 'more is on its way to it than it can take';
+const URGENT = [ALARM, COMMAND] as const;
 const SPENT = 'the quota of the day is spent';
 
 export class Pressure {
@@ -52,38 +55,46 @@ export class Pressure {
 
   /** For a hub that greets; undefined where its quota is not spent. */
   async afterQuota({ name, storage }: Site, hub: Origin): Promise<AskedToWait | undefined> {
-    return (await storage.isSpent(hub)) ? this.#untilTomorrow(name, hub) : undefined;
+    const spent = await storage.spent(hub);
+    return spent === 'no' ? undefined : this.#untilTomorrow(name, hub, spent);
   }
 
-  /** The word to a hub whose chunk was beyond its quota; undefined where it was said a moment ago. */
+  /** The word to a hub whose chunk has spent its quota, or was beyond it; undefined where it was said a moment ago. */
   async holdOff(
     site: Site,
-    hub: Origin,
-    batch: BatchId,
-    total: number,
+    {
+      hub,
+      batch,
+      total,
+    }: { readonly hub: Origin; readonly batch: BatchId; readonly total: number },
+    isDropped: boolean,
   ): Promise<Uint8Array | undefined> {
-    const wait = this.#beyondQuota(site, hub);
-    if (wait === undefined) return undefined;
+    if (this.#wasTold(`${site.name}/${hub}/${isDropped ? 'all' : 'quota'}`)) return undefined;
+    const spent = isDropped ? 'all' : await site.storage.spent(hub);
+    if (spent === 'no') return undefined;
+    this.#note(`${site.name}/${hub}/${spent}`);
+    const wait = this.#untilTomorrow(site.name, hub, spent);
     const chunks = (await site.storage.have(hub, batch)) ?? new ChunkBitmap(total);
     return encodeHave({ hub, batch, chunks, wait }, this.#options.signer);
   }
 
-  #beyondQuota({ name }: Site, hub: Origin): AskedToWait | undefined {
-    const key = `${name}/${hub}`;
-    const nowMs = this.#options.clock.monotonicMs();
-    const toldMs = this.#toldMs.get(key);
-    if (toldMs !== undefined && nowMs - toldMs < TOLD_MS) return undefined;
-    if (this.#toldMs.size >= TOLD_MAX) this.#toldMs.clear();
-    this.#toldMs.set(key, nowMs);
-    return this.#untilTomorrow(name, hub);
+  #wasTold(what: string): boolean {
+    const toldMs = this.#toldMs.get(what);
+    return toldMs !== undefined && this.#options.clock.monotonicMs() - toldMs < TOLD_MS;
   }
 
-  #untilTomorrow(site: string, hub: Origin): AskedToWait {
+  #note(what: string): void {
+    if (this.#toldMs.size >= TOLD_MAX) this.#toldMs.clear();
+    this.#toldMs.set(what, this.#options.clock.monotonicMs());
+  }
+
+  /** Alarms and commands go on, at the cost of the reserve, until that is gone, too. */
+  #untilTomorrow(site: string, hub: Origin, spent: Exclude<Spent, 'no'>): AskedToWait {
     const { clock, log } = this.#options;
     const ofDayS = Math.floor(clock.wallMs() / 1_000) % DAY_S;
     const seconds = this.#spread(DAY_S - ofDayS, QUOTA_S_SPREAD);
-    log.info('regional.quota.spent', { site, hub, waitS: seconds });
-    return { seconds, why: SPENT };
+    log.info('regional.quota.spent', { site, hub, spent, waitS: seconds });
+    return spent === 'all' ? { seconds, why: SPENT } : { seconds, why: SPENT, takes: URGENT };
   }
 
   #spread(seconds: number, bySeconds: number): number {

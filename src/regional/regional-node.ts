@@ -308,14 +308,15 @@ export class RegionalNode {
     if (site === undefined) return this.#note(topic, 'unknown site');
     const put = await site.put(address.hub, batch, chunk);
     if (put.kind === 'stranger') return this.#note(topic, 'unknown hub');
-    if (put.kind === 'over-quota') {
-      this.#work.overQuota += 1;
-      const word = await this.#pressure.holdOff(site, address.hub, batch, chunk.total);
-      return word && this.#publish(haveTopic(address, batch), word);
-    }
-    this.#work.chunks += 1;
-    if (put.kind === 'kept') {
-      if (put.isComplete) this.#process(site, address.hub, batch);
+    const isDropped = put.kind === 'over-quota';
+    if (isDropped) this.#work.overQuota += 1;
+    else this.#work.chunks += 1;
+    if (isDropped || (put.kind === 'kept' && !put.isComplete)) {
+      const of = { hub: address.hub, batch, total: chunk.total };
+      const word = await this.#pressure.holdOff(site, of, isDropped);
+      if (word !== undefined) this.#publish(haveTopic(address, batch), word);
+    } else if (put.kind === 'kept') {
+      this.#process(site, address.hub, batch);
     } else if (index === chunk.total - 1) {
       this.#answer(address, batch, { kind: 'receipt', bytes: put.receipt });
     }

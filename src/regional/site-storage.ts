@@ -23,6 +23,9 @@ import type { HealSource } from './healing/healer.ts';
 import type { HistoryOutcome } from './history-watch.ts';
 import type { SiteDigest } from './site-store.ts';
 
+/** `quota`: what is left is for alarms and commands; `all`: that is gone, too. */
+export type Spent = 'no' | 'quota' | 'all';
+
 /** `known` and `new`: this is the hub's key. `other`: it has another one. `full`: too many hubs. */
 export type Met = 'known' | 'new' | 'other' | 'full';
 
@@ -120,8 +123,8 @@ export interface SiteStorage {
   /** Drops what the hub has given up, and says which batches are on their way. */
   heard(hello: Hello): Promise<BatchId[]>;
   put(hub: Origin, batch: BatchId, chunk: Chunk): Promise<PutOutcome>;
-  /** Whether today's quota of the hub or its site is spent, or all but. */
-  isSpent(hub: Origin): Promise<boolean>;
+  /** How far today's quota of the hub or its site is spent, or all but. */
+  spent(hub: Origin): Promise<Spent>;
   /** Which chunks of a batch are here; undefined where none is. */
   have(hub: Origin, batch: BatchId): Promise<ChunkBitmap | undefined>;
   /** The receipt of a batch that is stored. */

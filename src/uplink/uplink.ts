@@ -198,8 +198,8 @@ export class Uplink {
     const ripe = this.#ripeness.of(sealable, this.#outbox);
     const { isWayThere } = this.#attempts;
     const view = { allowed, riding, sealable, ripe, spooled };
-    const { waitWhy } = this.#counterpart.wait;
-    return { ...view, isWayThere, waitWhy, ...this.#descent?.view(this.#limits) };
+    const { waitWhy, takes: waitTakes } = this.#counterpart.wait;
+    return { ...view, isWayThere, waitWhy, waitTakes, ...this.#descent?.view(this.#limits) };
   }
 
   #carryOut(effect: SessionEffect): void {

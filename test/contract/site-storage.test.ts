@@ -85,26 +85,30 @@ describe.each(STORAGES.kinds)('site storage: %s', (_name, make) => {
 
   test('without a quota none is spent', async () => {
     const place = await placeOf(await make());
-    assert.equal(await place.site.isSpent(HUB_ID), false);
+    assert.equal(await place.site.spent(HUB_ID), 'no');
     await place.close();
   });
 
-  test('a quota that is spent is of one hub, or of all of the site', async () => {
+  test('a quota that is spent is of one hub, or of all of the site; behind it is a reserve', async () => {
     const other = identityOf(9);
     for (const limits of [{ hubMibPerDay: 1 }, { siteMibPerDay: 1 }]) {
       const place = await placeOf(await make(limits));
       await place.site.meet(other.id as typeof HUB_ID, other.publicKey);
       const batch = await batchOf(
-        stampedOps(1, 24).map(({ op }) => stampedOp(op.seq, { body: randomBytes(48_000) })),
+        stampedOps(1, 36).map(({ op }) => stampedOp(op.seq, { body: randomBytes(48_000) })),
       );
       const kinds: string[] = [];
+      const spent = new Set<string>();
       for (const chunk of chunksOf(batch.bytes, 60_000)) {
         kinds.push((await place.site.put(HUB_ID, batch.id, chunk)).kind);
+        spent.add(await place.site.spent(HUB_ID));
       }
+      assert.deepEqual([...spent], ['no', 'quota', 'all'], 'one after the other');
       assert.deepEqual(new Set(kinds), new Set(['kept', 'over-quota']));
-      assert.equal(await place.site.isSpent(HUB_ID), true);
+      assert.equal(await place.site.spent(HUB_ID), 'all');
       const isShared = 'siteMibPerDay' in limits;
-      assert.equal(await place.site.isSpent(other.id as typeof HUB_ID), isShared);
+      const others = await place.site.spent(other.id as typeof HUB_ID);
+      assert.equal(others, isShared ? 'all' : 'no');
       await place.close();
     }
   });

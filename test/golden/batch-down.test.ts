@@ -11,7 +11,7 @@ import { encodeDownReceipt } from '../../src/batch/down-messages.ts';
 import { openBatch } from '../../src/batch/open-batch.ts';
 import { encodeDownHello, encodeHave, encodeHello } from '../../src/batch/messages.ts';
 import { batchRecipient } from '../../src/keys/batch-seal.ts';
-import { COMMAND, RECORD } from '../../src/model/class.ts';
+import { ALARM, COMMAND, RECORD } from '../../src/model/class.ts';
 import { laneOf, type Origin } from '../../src/model/origin.ts';
 import { HUB, HUB_ID, OPENING, REGION, SITE, START_MS } from '../support/batches.ts';
 
@@ -22,6 +22,11 @@ const golden = JSON.parse(
     ops: readonly string[];
   }
 >;
+
+/** What is said since of waiting with some classes. */
+const second = JSON.parse(
+  readFileSync(join(import.meta.dirname, 'batch-down-2.json'), 'utf8'),
+) as Readonly<Record<'have', string>>;
 
 const ID = '00112233445566778899aabbccddeeff' as BatchId;
 const greeting = {
@@ -57,6 +62,9 @@ test('hello, greeting, have and receipt', () => {
   const wait = { seconds: 90, why: 'the quota of the day is spent' };
   const answer = { ...greeting, hub: HUB_ID, waiting: 2, wait };
   assert.equal(hexOf(encodeDownHello(answer, REGION)), golden.downHello);
+  const but = { ...wait, takes: [ALARM, COMMAND] as const };
+  const partly = encodeHave({ hub: HUB_ID, batch: ID, chunks: part.chunks, wait: but }, REGION);
+  assert.equal(hexOf(partly), second.have);
   const have = { hub: HUB_ID, batch: ID, chunks: part.chunks, wait };
   assert.equal(hexOf(encodeHave(have, REGION)), golden.have);
   const taken = { hub: HUB_ID, batch: ID, outcome: 'taken', reason: '', atMs: START_MS } as const;

@@ -1,7 +1,7 @@
 /** A site in PostgreSQL, as one worker of any number sees it. Nothing is held here but numbers of keys. */
 import type { BatchId } from '../../batch/batch-id.ts';
 import { type Chunk, ChunkBitmap } from '../../batch/chunks.ts';
-import { CHUNK_MESSAGE_BYTES_MAX, CHUNKS_MAX } from '../../batch/limits.ts';
+import { CHUNKS_MAX } from '../../batch/limits.ts';
 import type { Hello } from '../../batch/messages.ts';
 import { utf8 } from '../../base/bytes.ts';
 import type { Origin } from '../../model/origin.ts';
@@ -14,7 +14,8 @@ import {
 } from '../../store/readings/readings.ts';
 import type { HealSource } from '../healing/healer.ts';
 import type { DownSource } from '../downlink/down-source.ts';
-import type { RegionalLimits } from '../limits.ts';
+import { spentOf } from '../day-quota.ts';
+import { quotaBytes, type RegionalLimits } from '../limits.ts';
 import type {
   Claim,
   HubContact,
@@ -22,6 +23,7 @@ import type {
   PutOutcome,
   SiteFigures,
   SiteStorage,
+  Spent,
 } from '../site-storage.ts';
 import type { SiteDigest } from '../site-store.ts';
 import { textArray } from './binary-arrays.ts';
@@ -84,7 +86,6 @@ const READINGS = `
 const LATEST_MS = 2 ** 48;
 /** Rows of one page: enough for a page of single readings, or of buckets that are not too full. */
 const PAGE_ROWS = 10 * PAGE_READINGS;
-const MIB = 1 << 20;
 
 export class PgSite implements SiteStorage {
   readonly #database: Database;
@@ -144,7 +145,9 @@ export class PgSite implements SiteStorage {
   put(hub: Origin, batch: BatchId, chunk: Chunk): Promise<PutOutcome> {
     const { partsMax, partBytesMax, hubMibPerDay, siteMibPerDay } = this.#limits;
     const { index, total, batchBytes, data } = chunk;
-    const quotas = [hubMibPerDay * MIB, siteMibPerDay * MIB];
+    const quotas = [hubMibPerDay, siteMibPerDay].map((mib) =>
+      mib === 0 ? 0 : Math.floor(quotaBytes(mib).withReserve),
+    );
     const values = [index, total, batchBytes, data, partsMax, partBytesMax, ...quotas];
     return this.#database.patiently(async () => {
       const [row] = await this.#database.query(PUT, [this.#siteId, hub, batch, ...values]);
@@ -160,13 +163,12 @@ export class PgSite implements SiteStorage {
     });
   }
 
-  async isSpent(hub: Origin): Promise<boolean> {
+  async spent(hub: Origin): Promise<Spent> {
     const { hubMibPerDay, siteMibPerDay } = this.#limits;
-    if (hubMibPerDay === 0 && siteMibPerDay === 0) return false;
+    if (hubMibPerDay === 0 && siteMibPerDay === 0) return 'no';
     const [row] = await this.#database.query(SPENT, [this.#siteId, hub]);
-    const isBeyond = (bytes: unknown, mib: number): boolean =>
-      mib > 0 && Number(bytes) + CHUNK_MESSAGE_BYTES_MAX > mib * MIB;
-    return isBeyond(row?.['of_hub'], hubMibPerDay) || isBeyond(row?.['of_site'], siteMibPerDay);
+    const [ofHub, ofSite] = [Number(row?.['of_hub']), Number(row?.['of_site'])];
+    return spentOf(ofHub, ofSite, hubMibPerDay, siteMibPerDay);
   }
 
   have(hub: Origin, batch: BatchId): Promise<ChunkBitmap | undefined> {

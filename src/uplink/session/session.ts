@@ -49,6 +49,8 @@ export interface SessionView {
   readonly isReceiving?: boolean;
   /** The region takes nothing for a while, and why. */
   readonly waitWhy?: string | undefined;
+  /** Classes that it takes nonetheless. */
+  readonly waitTakes?: readonly OpClass[];
   /** Nobody has asked the region for so long that orders may wait there. */
   readonly isCheckDue?: boolean;
 }
@@ -249,10 +251,13 @@ function proceed(state: SessionState, view: SessionView, isProgress: boolean): S
   if (state.phase !== 'sending') return unchanged(state);
   const isHeld = view.waitWhy !== undefined;
   const mayGo = CLASSES.filter(
-    (it) => !isHeld && (view.allowed.includes(it) || view.riding.includes(it)),
+    (it) => isTaken(view, it) && (view.allowed.includes(it) || view.riding.includes(it)),
+  );
+  const isUrgent = mayGo.some(
+    (it) => isWaiting(view, it) || state.sealing === it || state.flights.some(isOf(it)),
   );
   // What comes down may still come.
-  if (isHeld && view.isReceiving !== true) return close(state, view.waitWhy, true);
+  if (isHeld && !isUrgent && view.isReceiving !== true) return close(state, view.waitWhy, true);
   if (mayGo.length === 0 && !isHeld)
     return close(state, 'the power state allows no class any more', true);
   const noted = noteDrained(state, view);
@@ -267,15 +272,27 @@ function proceed(state: SessionState, view: SessionView, isProgress: boolean): S
 }
 
 function maybeConnect(state: SessionState, view: SessionView): Step {
-  const isWaiting = (opClass: OpClass): boolean =>
-    view.sealable.includes(opClass) || view.spooled.some((batch) => batch.class === opClass);
   // Only while energy is not short: where bulk may not go, nothing is spent on a question.
   const isPlenty = view.allowed.includes(COMMAND) && view.riding.includes(BULK);
   const asks = view.isCheckDue === true && isPlenty;
-  const opens = asks || view.allowed.some((opClass) => opClass !== LOG && isWaiting(opClass));
+  const mayOpen = view.allowed.filter((opClass) => opClass !== LOG && isTaken(view, opClass));
   const isHeld = view.waitWhy !== undefined;
-  if (!opens || state.isPausing || isHeld || !view.isWayThere) return { state, effects: [] };
+  const opens = (asks && !isHeld) || mayOpen.some((opClass) => isWaiting(view, opClass));
+  if (!opens || state.isPausing || !view.isWayThere) return { state, effects: [] };
   return { state: { ...state, phase: 'connecting' }, effects: [{ type: 'connect' }] };
+}
+
+function isOf(opClass: OpClass): (flight: Flight) => boolean {
+  return (flight) => flight.class === opClass;
+}
+
+function isWaiting(view: SessionView, opClass: OpClass): boolean {
+  return view.sealable.includes(opClass) || view.spooled.some((batch) => batch.class === opClass);
+}
+
+/** The region has not asked to wait with this class. */
+function isTaken({ waitWhy, waitTakes = [] }: SessionView, opClass: OpClass): boolean {
+  return waitWhy === undefined || waitTakes.includes(opClass);
 }
 
 /** A class of which nothing is left to seal has been sent out. */

@@ -12,7 +12,8 @@ import type { Discovery } from '../../../src/platform/network/discovery.ts';
 import { SimDiscovery } from '../../../src/platform/sim/discovery.ts';
 import { machineTimers } from '../../../src/platform/clock.ts';
 
-const [US, THEM] = ['aaaaaaaaaaaaaaaa', 'bbbbbbbbbbbbbbbb'];
+const US = 'aaaaaaaaaaaaaaaa';
+const THEM = 'bbbbbbbbbbbbbbbb';
 
 /** What we would dial, when one hub of our site and one of another announce themselves; undefined: we never listened. */
 async function dialled(sets: string[], text: Record<string, string> = {}): Promise<string[]> {
@@ -26,7 +27,7 @@ async function dialled(sets: string[], text: Record<string, string> = {}): Promi
   const say = (name: string, site: string): Promise<unknown> =>
     network.at('10.1.1.7').open({
       ...other,
-      own: { name, port: 1_884, text: { v: '1', site, hub: THEM as string, ...text } },
+      own: { name, port: 1_884, text: { v: '1', site, hub: THEM, ...text } },
     });
   await say('ours', 'demo');
   await say('theirs', 'elsewhere');
@@ -77,6 +78,6 @@ test('a password is told to nobody who cannot prove itself', async () => {
 });
 
 test('our own announcement is no peer', async () => {
-  assert.deepEqual(await dialled(OPEN_LAN, { hub: US as string }), ['lan']);
+  assert.deepEqual(await dialled(OPEN_LAN, { hub: US }), ['lan']);
   assert.deepEqual(await dialled(OPEN_LAN, { hub: 'nonsense' }), ['lan']);
 });

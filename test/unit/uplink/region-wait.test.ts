@@ -13,6 +13,7 @@ import {
 } from '../../../src/batch/messages.ts';
 import { SILENT_LOG } from '../../../src/base/log.ts';
 import { verifyEd25519 } from '../../../src/keys/identity.ts';
+import { ALARM, COMMAND, type OpClass, TELEMETRY } from '../../../src/model/class.ts';
 import { SimClock } from '../../../src/platform/sim/clock.ts';
 import { SeededRandom } from '../../../src/platform/sim/random.ts';
 import { OVERLOAD_PIECES, Pressure } from '../../../src/regional/pressure.ts';
@@ -54,6 +55,40 @@ test('a quota that is spent ends the session, and no other is opened until it be
   assert.deepEqual(it.fatal, []);
 });
 
+test('alarms and commands go on when the quota is spent, while a reserve lasts', async () => {
+  const it = new UplinkWorld({
+    regional: { hubMibPerDay: 0.25 },
+    uplink: { replyMsMax: 3_000, pauseMsMin: 500, pauseMsMax: 1_000 },
+  });
+  onTestFinished(() => it.stop());
+  await it.startRegion();
+  it.startHub();
+  const say = (seq: number, opClass: OpClass, bytes: number): unknown =>
+    it.journal.append(stampedOp(seq, { class: opClass, body: it.random.bytes(bytes) }));
+  for (let seq = 1; seq <= 100; seq++) say(seq, TELEMETRY, BODY_BYTES);
+  await it.clock.advance(60_000);
+  const before = it.store.ops.size;
+  assert.ok(before < 100);
+  for (let seq = 1; seq <= 3; seq++) {
+    say(seq, ALARM, 200);
+    say(seq, COMMAND, 200);
+    await it.clock.advance(60_000);
+    assert.equal(
+      it.store.ops.size,
+      before + 2 * seq,
+      'within a minute, and nothing else with them',
+    );
+  }
+  assert.equal(it.uplink?.status().faults[0]?.code, 'uplink.held-off');
+  // The reserve has an end, too.
+  for (let seq = 4; seq <= 80; seq++) say(seq, ALARM, BODY_BYTES);
+  await it.clock.advance(600_000);
+  assert.ok(it.store.ops.size < before + 6 + 77);
+  await it.clock.advance(240 * HOUR_MS);
+  assert.equal(it.store.ops.size, 100 + 3 + 80, 'and nothing is lost');
+  assert.deepEqual(it.fatal, []);
+});
+
 describe('what is said', () => {
   const wait = { seconds: 90, why: 'for a test' };
   const abilities = { software: 'x', formats: [1], compressions: [], encodings: [] } as const;
@@ -62,6 +97,12 @@ describe('what is said', () => {
     const greeting = { hub: HUB_ID, nonce: new Uint8Array(8), ...abilities };
     const hello = parseDownHello(encodeDownHello({ ...greeting, wait }, REGION), verifyEd25519);
     assert.deepEqual(hello?.wait, wait);
+    const but = { ...wait, takes: [ALARM, COMMAND] as const };
+    const partly = parseDownHello(
+      encodeDownHello({ ...greeting, wait: but }, REGION),
+      verifyEd25519,
+    );
+    assert.deepEqual(partly?.wait, but);
     const plain = parseDownHello(encodeDownHello(greeting, REGION), verifyEd25519);
     assert.ok(plain !== undefined && !('wait' in plain));
     const batch = '00112233445566778899aabbccddeeff' as BatchId;
