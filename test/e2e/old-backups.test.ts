@@ -1,0 +1,162 @@
+/**
+ * What an old backup brings back: a region whose storage is older than what it has receipted, and a hub whose card is an image of
+ * last week. Real processes, with both storages of a region.
+ */
+import assert from 'node:assert/strict';
+import { cpSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { connectAsync } from 'mqtt';
+import { describe, onTestFinished, test, vi } from 'vitest';
+
+import { type Digest, eventually, getJson, uplinked } from '../support/api.ts';
+import { startBroker, startWorker } from '../support/fleet-world.ts';
+import { type RunningHub, startHub, startRegional } from '../support/hub.ts';
+import { peer } from '../support/peers.ts';
+import { connect, PostgresServer } from '../support/postgres.ts';
+import { freePort, type Spawned } from '../support/spawn.ts';
+import { tempDir } from '../support/temp-dir.ts';
+
+vi.setConfig({ testTimeout: 120_000 });
+
+interface Region {
+  /** For hubs. */
+  readonly url: string;
+  start(): Promise<{ readonly process: Spawned; readonly httpUrl: string }>;
+  /** Of a region that is stopped. */
+  backUp(): Promise<void>;
+  restore(): Promise<void>;
+  /** Batches that lie aside because of a forked history. */
+  forked(): Promise<number>;
+}
+
+async function embedded(): Promise<Region> {
+  const [data, backup, port] = [tempDir(), tempDir(), await freePort()];
+  return {
+    url: `mqtt://127.0.0.1:${port}`,
+    start: () => startRegional({ data, mqttPort: port }),
+    backUp: async () => cpSync(data, backup, { recursive: true }),
+    restore: async () => {
+      rmSync(data, { recursive: true });
+      cpSync(backup, data, { recursive: true });
+    },
+    forked: async () =>
+      readdirSync(join(data, 'regional/sites/demo/parked')).filter((it) => it.endsWith('.batch'))
+        .length,
+  };
+}
+
+async function postgres(): Promise<Region> {
+  const server = await PostgresServer.start();
+  onTestFinished(() => server.stop());
+  const name = await server.create();
+  const [dir, url] = [tempDir(), server.url(name)];
+  const port = await startBroker(dir, peer('mosquitto') ?? '');
+  const ask = async (at: string, ...statements: string[]): Promise<unknown> => {
+    const database = await connect(at, 1);
+    let rows: readonly unknown[] = [];
+    for (const statement of statements) rows = await database.query(statement);
+    await database.close();
+    return rows[0];
+  };
+  return {
+    url: `mqtt://127.0.0.1:${port}`,
+    start: async () => {
+      const process = startWorker(dir, 0, port, url);
+      return { process, httpUrl: /http:\/\/\S+/.exec(await process.line(/^ready /))?.[0] ?? '' };
+    },
+    backUp: async () =>
+      void (await ask(server.url('postgres'), `CREATE DATABASE backup TEMPLATE ${name}`)),
+    restore: async () => {
+      const statements = [`DROP DATABASE ${name}`, `CREATE DATABASE ${name} TEMPLATE backup`];
+      await ask(server.url('postgres'), ...statements);
+    },
+    forked: async () => {
+      const counted = "SELECT count(*) AS n FROM heliograph.parked WHERE reason = 'forked history'";
+      return Number(((await ask(url, counted)) as { n: string }).n);
+    },
+  };
+}
+
+const hasPeers =
+  process.env['REQUIRE_PEERS'] === '1' ||
+  ['mosquitto', 'postgres', 'initdb'].every((name) => peer(name) !== undefined);
+const KINDS: [string, () => Promise<Region>][] = [
+  ['embedded', embedded],
+  ...(hasPeers ? [['PostgreSQL', postgres] as [string, () => Promise<Region>]] : []),
+];
+
+async function publish(hub: RunningHub, topic: string, count: number): Promise<void> {
+  const client = await connectAsync(hub.mqttUrl, { reconnectPeriod: 0 });
+  for (let i = 0; i < count; i++) await client.publishAsync(topic, `${topic} ${i}`, { qos: 1 });
+  await client.endAsync();
+}
+
+const AT_ONCE = 'capture=[{filter="#",class="alarm"}]';
+const digestOf = async (url: string): Promise<string> =>
+  (await getJson<Digest>(`${url}api/v1/digest?site=demo`)).digest;
+
+test.skipIf(hasPeers)('PostgreSQL (skipped: needs mosquitto, postgres)', () => undefined);
+
+describe.each(KINDS)('an old backup: %s', (_name, make) => {
+  test('a region that was restored from one gets again what it had receipted since', async () => {
+    const region = await make();
+    const first = await region.start();
+    const hub = await startHub({ data: tempDir(), sets: [`uplink.url=${region.url}`, AT_ONCE] });
+    await publish(hub, 'before', 20);
+    await uplinked(hub.httpUrl);
+    await first.process.stop();
+    await region.backUp();
+    const second = await region.start();
+    await publish(hub, 'after', 20);
+    await uplinked(hub.httpUrl, 60_000);
+    assert.equal(await digestOf(second.httpUrl), await digestOf(hub.httpUrl));
+    await second.process.stop();
+    await region.restore();
+    const third = await region.start();
+    // It finds out with the next thing that comes.
+    await publish(hub, 'since', 1);
+    const both = async (): Promise<string[]> =>
+      Promise.all([digestOf(third.httpUrl), digestOf(hub.httpUrl)]);
+    await eventually(both, ([ours, theirs]) => ours === theirs, 60_000);
+    assert.equal(await region.forked(), 0);
+  });
+
+  test('a hub that was restored from one is found out, and both histories are kept', async () => {
+    const region = await make();
+    const { httpUrl, process: node } = await region.start();
+    const [data, image] = [tempDir(), tempDir()];
+    const start = (): Promise<RunningHub> =>
+      startHub({ data, sets: [`uplink.url=${region.url}`, AT_ONCE] });
+    const first = await start();
+    await publish(first, 'before', 10);
+    await uplinked(first.httpUrl);
+    await first.process.stop();
+    cpSync(data, image, { recursive: true });
+    const second = await start();
+    await publish(second, 'one-way', 10);
+    await uplinked(second.httpUrl, 60_000);
+    const told = await digestOf(httpUrl);
+    assert.equal(told, await digestOf(second.httpUrl));
+    await second.process.stop();
+    rmSync(data, { recursive: true });
+    cpSync(image, data, { recursive: true });
+    const third = await start();
+    await publish(third, 'other-way', 10);
+    await node.line(/regional\.ledger\.forked/);
+    await eventually(
+      () => region.forked(),
+      (count) => count > 0,
+    );
+    assert.equal(await digestOf(httpUrl), told, 'nothing of the other history is mixed in');
+    interface Status {
+      readonly faults: readonly { readonly code: string; readonly hint: string }[];
+      readonly backlog: Readonly<Record<string, { readonly ops: number }>>;
+    }
+    const status = await eventually(
+      () => getJson<Status>(`${third.httpUrl}api/v1/status`),
+      ({ faults }) => faults.some(({ code }) => code === 'batch.rejected'),
+    );
+    assert.equal(status.backlog['alarm']?.ops, 10, 'the hub keeps what was refused');
+  });
+});
