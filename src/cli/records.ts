@@ -94,6 +94,12 @@ export async function listRecords(args: Args, io: CliIo): Promise<ExitCode> {
   return EXIT.done;
 }
 
+const CLOCK_WORDS: Readonly<Record<string, string>> = {
+  repaired: 'repaired',
+  doubtful: 'clock in doubt',
+  unknown: 'clock not set',
+};
+
 export async function showHistory(args: Args, io: CliIo): Promise<ExitCode> {
   const limit = args.number('limit', 1, 10_000) ?? 1_000;
   const path = `/api/v1/history?key=${encodeURIComponent(args.operand(0))}&limit=${limit}`;
@@ -102,9 +108,7 @@ export async function showHistory(args: Args, io: CliIo): Promise<ExitCode> {
     columns(
       history.ops.map(
         ({ op, at, clock, role, kind, undone, fields, add, asset, undoes, bytes }) => [
-          clock === undefined
-            ? at
-            : `${at} (${clock === 'repaired' ? 'repaired' : 'clock not set'})`,
+          clock === undefined ? at : `${at} (${CLOCK_WORDS[clock] ?? clock})`,
           op,
           role,
           undone ? `${kind} (undone)` : kind,

@@ -104,13 +104,13 @@ export class EntryFolder {
   #foldDoc(stamped: StampedOp): void {
     const { op } = stamped;
     fold(this.#tables, stamped);
-    this.#times.note(op);
+    this.#times.note(stamped);
     this.#tables.docLog.note(op.key, writeOrder(stamped), op.body.length);
   }
 
   #foldWrite(stamped: StampedOp): void {
     const { op, stamp } = stamped;
-    this.#times.note(op);
+    this.#times.note(stamped);
     const isPlain = this.#book.isPlain(stamped);
     const touched = fold(this.#tables, stamped);
     if (!isPlain) this.#book.look(op.key, touched, stamp.hlc.ms);

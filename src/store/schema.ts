@@ -52,6 +52,12 @@ const BOOT_TABLES = `
   ) STRICT, WITHOUT ROWID;
 `;
 
+const DOUBTS = `
+  -- When the boot began by the maker's own clock, which is in doubt; null where it was not set at all.
+  ALTER TABLE undated_readings ADD COLUMN own_start_ms INTEGER;
+  ALTER TABLE undated_ops ADD COLUMN own_start_ms INTEGER;
+`;
+
 const DOC_STEPS = `
   -- Who wrote in documents, for people: the newest ops of each.
   CREATE TABLE doc_steps (
@@ -124,6 +130,7 @@ const TABLES = `
   ${STAMPS}
   ${NARROW_INDEXES}
   ${BOOT_TABLES}
+  ${DOUBTS}
   ${DOC_STEPS}
 `;
 
@@ -157,6 +164,8 @@ const STEPS: readonly string[] = [
   BOOT_TABLES,
   // 8 to 9: steps in documents, from now on.
   DOC_STEPS,
+  // 9 to 10: clocks that are in doubt, from now on.
+  DOUBTS,
 ];
 
 /** Brings the tables to this version; throws `HubError` `data.newer` where a later one has written them. */

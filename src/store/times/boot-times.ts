@@ -1,12 +1,13 @@
 /**
- * Times of ops that were made while their maker's clock was not set (MERGE.md §11). Such an op says when it was made only in
- * milliseconds of its maker's boot. The first op of the same boot that knows the time says when that boot was; from then on
+ * Times of ops that were made while their maker's clock was not set, or is in doubt (MERGE.md §11). Such an op says when it was
+ * made only in milliseconds of its maker's boot. The first op of the same boot that knows the time says when that boot was; from then on
  * all of that boot have a time. Order, state and digest go by HLC and stamp as before: only what people are shown changes.
  *
  * What waits is remembered by rows: which reading, or which op on a record, lies at which moment of which boot.
  */
 import { type OpId, textOfOpId } from '../../merge/op-id.ts';
-import type { Op } from '../../model/op.ts';
+import { DRIFT_MS_MAX } from '../../model/hlc.ts';
+import type { StampedOp } from '../../model/op.ts';
 import { bytesOfOrigin, type Origin } from '../../model/origin.ts';
 import type { KeyIds } from '../key-ids.ts';
 import type { OpScan } from '../op-scan.ts';
@@ -15,7 +16,7 @@ import type { SqliteFile, SqlRow } from '../sqlite.ts';
 
 /** What an op on a record says of its time, where it is not as good as its HLC. */
 export interface OpTime {
-  readonly quality: 'unknown' | 'repaired';
+  readonly quality: 'unknown' | 'doubtful' | 'repaired';
   /** UTC, where it is known by now. */
   readonly atMs: number | undefined;
 }
@@ -27,6 +28,8 @@ interface Boot {
   isWaiting: boolean;
 }
 
+/** So far before its stamp, the time of an op is in doubt; and a clock that is off by less is left alone. */
+const DOUBT_MS = 30 * 86_400_000;
 /** Boots in memory; those of which nothing waits are read again when they come again. */
 const BOOTS_MAX = 4096;
 /** Readings that may wait for a time; later ones stay where their HLC puts them. */
@@ -36,14 +39,16 @@ const UNDATED_OPS_MAX = 200_000;
 const GET_BOOT = 'SELECT start_ms FROM boots WHERE origin = ? AND boot_id = ?';
 const PUT_BOOT = 'INSERT OR REPLACE INTO boots (origin, boot_id, start_ms) VALUES (?, ?, ?)';
 const ADD_READING = `
-  INSERT INTO undated_readings (origin, boot_id, monotonic_ms, key_id, at_ms) VALUES (?, ?, ?, ?, ?)`;
+  INSERT INTO undated_readings (origin, boot_id, monotonic_ms, own_start_ms, key_id, at_ms)
+  VALUES (?, ?, ?, ?, ?, ?)`;
 const READINGS_OF = `
-  SELECT key_id, at_ms, monotonic_ms FROM undated_readings WHERE origin = ? AND boot_id = ?
+  SELECT key_id, at_ms, monotonic_ms, own_start_ms FROM undated_readings WHERE origin = ? AND boot_id = ?
   ORDER BY key_id, id`;
 const ADD_OP = `
-  INSERT OR IGNORE INTO undated_ops (op, origin, boot_id, monotonic_ms) VALUES (?, ?, ?, ?)`;
+  INSERT OR IGNORE INTO undated_ops (op, origin, boot_id, monotonic_ms, own_start_ms)
+  VALUES (?, ?, ?, ?, ?)`;
 const OP_TIME = `
-  SELECT monotonic_ms, start_ms FROM undated_ops
+  SELECT monotonic_ms, own_start_ms, start_ms FROM undated_ops
   LEFT JOIN boots ON boots.origin = undated_ops.origin AND boots.boot_id = undated_ops.boot_id
   WHERE op = ?`;
 
@@ -67,33 +72,38 @@ export class BootTimes {
 
   /** Moment of the reading that the scan stands on: that of its HLC, or a repaired one. */
   readingMs(scan: OpScan, origin: Origin, key: string): number {
-    const { quality, bootId, monotonicMs, ms } = scan;
-    if (quality > 0) {
+    const { quality, bootId, monotonicMs, ms, ownMs } = scan;
+    if (quality > 0 && !isInDoubt(ownMs, scan.stampMs)) {
       if (this.#recentOrigin !== origin || this.#recentBootId !== bootId) {
-        this.#learn(origin, bootId, scan.ownMs - monotonicMs);
+        this.#learn(origin, bootId, ownMs - monotonicMs);
       }
       return ms;
     }
     const boot = this.#boot(origin, bootId);
-    if (boot.startMs !== undefined) return boot.startMs + monotonicMs;
+    const ownStartMs = quality > 0 ? ownMs - monotonicMs : null;
+    if (boot.startMs !== undefined) {
+      return isAsGood(ownStartMs, boot.startMs) ? ms : boot.startMs + monotonicMs;
+    }
     if (this.#waiting >= WAITING_MAX) return ms;
     this.#waiting += 1;
     boot.isWaiting = true;
-    const values = [bytesOfOrigin(origin), bootId, monotonicMs, this.#keys.idOf(key), ms];
-    this.#db.run(ADD_READING, values);
+    const made = [bytesOfOrigin(origin), bootId, monotonicMs, ownStartMs];
+    this.#db.run(ADD_READING, [...made, this.#keys.idOf(key), ms]);
     return ms;
   }
 
   /** Takes note of the time of an op on a record. */
-  note(op: Op): void {
-    const { origin, clock } = op;
+  note({ op, stamp }: StampedOp): void {
+    const { origin, clock, hlc } = op;
     const { quality, bootId, monotonicMs } = clock;
-    if (quality === 'unknown') {
+    const ownStartMs = hlc.ms - monotonicMs;
+    if (quality === 'unknown' || isInDoubt(hlc.ms, stamp.hlc.ms)) {
       if (this.#undatedOps >= UNDATED_OPS_MAX) return;
-      const values = [textOfOpId(op), bytesOfOrigin(origin), bootId, monotonicMs];
+      const made = [bytesOfOrigin(origin), bootId, monotonicMs];
+      const values = [textOfOpId(op), ...made, quality === 'unknown' ? null : ownStartMs];
       this.#undatedOps += this.#db.run(ADD_OP, values);
     } else if (this.#recentOrigin !== origin || this.#recentBootId !== bootId) {
-      this.#learn(origin, bootId, op.hlc.ms - monotonicMs);
+      this.#learn(origin, bootId, ownStartMs);
     }
   }
 
@@ -101,8 +111,11 @@ export class BootTimes {
   timeOf(op: OpId): OpTime | undefined {
     const row = this.#db.row(OP_TIME, [textOfOpId(op)]);
     if (row === undefined) return undefined;
-    const startMs = row['start_ms'];
-    if (typeof startMs !== 'number') return { quality: 'unknown', atMs: undefined };
+    const [startMs, ownStartMs] = [row['start_ms'], row['own_start_ms'] as number | null];
+    if (typeof startMs !== 'number') {
+      return { quality: ownStartMs === null ? 'unknown' : 'doubtful', atMs: undefined };
+    }
+    if (isAsGood(ownStartMs, startMs)) return undefined;
     return { quality: 'repaired', atMs: startMs + (row['monotonic_ms'] as number) };
   }
 
@@ -167,6 +180,7 @@ export class BootTimes {
 function movesByKey(rows: readonly SqlRow[], startMs: number): Map<number, Retimed[]> {
   const moves = new Map<number, Retimed[]>();
   for (const row of rows) {
+    if (isAsGood(row['own_start_ms'] as number | null, startMs)) continue;
     const keyId = row['key_id'] as number;
     const move = {
       fromMs: row['at_ms'] as number,
@@ -177,4 +191,14 @@ function movesByKey(rows: readonly SqlRow[], startMs: number): Map<number, Retim
     else ofKey.push(move);
   }
   return moves;
+}
+
+/** A clock that is ahead of whoever took the op, or far behind: it may be wrong, or the op was long on its way. */
+function isInDoubt(ownMs: number, stampMs: number): boolean {
+  return ownMs > stampMs + DRIFT_MS_MAX || ownMs < stampMs - DOUBT_MS;
+}
+
+/** Whether a clock that was in doubt turns out to have been about right: then its own time is better than ours. */
+function isAsGood(ownStartMs: number | null, startMs: number): boolean {
+  return ownStartMs !== null && Math.abs(startMs - ownStartMs) < DOUBT_MS;
 }

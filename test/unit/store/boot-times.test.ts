@@ -107,3 +107,50 @@ describe('times of a clock that was not set', () => {
     store.close();
   });
 });
+
+describe('times of a clock that was set wrong', () => {
+  const YEAR_MS = 365 * 86_400_000;
+  /** Made by a clock that is off, `laterMs` before a hub took it. */
+  function off(seq: number, monotonicMs: number, byMs: number, laterMs = 1000): StampedOp {
+    const clock = { quality: 'rtc', bootId: 7, monotonicMs } as const;
+    const atMs = BOOT_MS + monotonicMs + byMs;
+    const stampMs = BOOT_MS + monotonicMs + laterMs;
+    return stampedOp({ key: KEY, seq, atMs, stampMs, clock, body: utf8(String(seq)) });
+  }
+
+  it.each([
+    ['a year behind', -YEAR_MS],
+    ['years ahead', 3 * YEAR_MS],
+  ])('are repaired when it is right: %s', (_, byMs) => {
+    const store = openStore(tempDir());
+    store.apply(entriesOf([off(1, 5000, byMs), off(2, 65_000, byMs)]), 2);
+    assert.notEqual(readingsOf(store)[0]?.[0], BOOT_MS + 5000);
+    store.apply(entriesOf([found(3, 125_000), off(4, 130_000, byMs)], 3), 4);
+    const times = readingsOf(store).map(([atMs]) => atMs - BOOT_MS);
+    assert.deepEqual(times, [5000, 65_000, 125_000, 130_000]);
+    store.close();
+  });
+
+  it('stay where it turns out that the op was long on its way', () => {
+    const store = openStore(tempDir());
+    const away = off(1, 5000, 0, 60 * 86_400_000);
+    store.apply(entriesOf([away]), 1);
+    store.apply(entriesOf([found(2, 61 * 86_400_000)], 2), 2);
+    assert.equal(readingsOf(store)[0]?.[0], BOOT_MS + 5000);
+    store.close();
+  });
+
+  it('are told of ops on records, order and digest left as they are', () => {
+    const store = openStore(tempDir());
+    const clock = { quality: 'rtc', bootId: 7, monotonicMs: 5000 } as const;
+    const times = { atMs: BOOT_MS + 5000 - YEAR_MS, stampMs: BOOT_MS + 6000 };
+    const edit = patchOp({ state: 'open' }, { seq: 1, clock, origin: DEVICE_A, ...times });
+    store.apply(entriesOf([edit]), 1);
+    assert.deepEqual(store.records.timeOf(edit.op), { quality: 'doubtful', atMs: undefined });
+    const order = store.records.history('pump')[0]?.order;
+    store.apply(entriesOf([found(1, 9000)], 2), 2);
+    assert.deepEqual(store.records.timeOf(edit.op), { quality: 'repaired', atMs: BOOT_MS + 5000 });
+    assert.deepEqual(store.records.history('pump')[0]?.order, order);
+    store.close();
+  });
+});
