@@ -38,9 +38,12 @@ export class PostgresServer {
     this.#settings = settings;
   }
 
-  /** The owner calls `stop`. */
-  static async start(settings: readonly string[] = []): Promise<PostgresServer> {
-    const dir = mkdtempSync(join(tmpdir(), 'heliograph-postgres-'));
+  /** The owner calls `stop`. Its folder is made below `below`. */
+  static async start(
+    settings: readonly string[] = [],
+    below: string = tmpdir(),
+  ): Promise<PostgresServer> {
+    const dir = mkdtempSync(join(below, 'heliograph-postgres-'));
     const { uid } = owner();
     if (uid !== undefined) chownSync(dir, uid, 0);
     const data = join(dir, 'data');

@@ -1,0 +1,105 @@
+/** No room at the region, in a really small file system: nothing is receipted that is not kept, and with room it goes on. */
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { chmodSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+
+import { connectAsync } from 'mqtt';
+
+import { type Digest, eventually, getJson, uplinked } from '../support/api.ts';
+import { startBroker, startWorker } from '../support/fleet-world.ts';
+import { type RunningHub, startHub, startRegional } from '../support/hub.ts';
+import { peer } from '../support/peers.ts';
+import { PostgresServer } from '../support/postgres.ts';
+import { smallDisk, testWithMounts } from '../support/small-disk.ts';
+import { tempDir } from '../support/temp-dir.ts';
+
+const MIB = 1 << 20;
+const PUBLISHES = 150;
+const AT_ONCE = 'capture=[{filter="#",class="alarm"}]';
+
+interface Status {
+  readonly backlog: Readonly<Record<string, { readonly ops: number }>>;
+}
+
+const digestOf = (url: string): Promise<Digest> => getJson<Digest>(`${url}api/v1/digest?site=demo`);
+
+/** Three MiB that nothing makes smaller. */
+async function publishMuch(hub: RunningHub): Promise<void> {
+  const client = await connectAsync(hub.mqttUrl, { reconnectPeriod: 0 });
+  for (let i = 0; i < PUBLISHES; i++) {
+    await client.publishAsync(`photos/${i}`, randomBytes(20_000), { qos: 1 });
+  }
+  await client.endAsync();
+}
+
+/** Leaves no more than half a MiB. */
+function fill(disk: string): () => void {
+  const { bavail, bsize } = statfsSync(disk);
+  writeFileSync(`${disk}/ballast`, new Uint8Array(Math.max(0, bavail * bsize - MIB / 2)));
+  return () => rmSync(`${disk}/ballast`);
+}
+
+async function fullAndFree(
+  hub: RunningHub,
+  regionUrl: () => string,
+  disk: string,
+  isTold: () => Promise<unknown>,
+): Promise<void> {
+  const makeRoom = fill(disk);
+  await publishMuch(hub);
+  await isTold();
+  const { backlog } = await getJson<Status>(`${hub.httpUrl}api/v1/status`);
+  assert.ok((backlog['alarm']?.ops ?? 0) > 0, 'what found no place has no receipt');
+  makeRoom();
+  await uplinked(hub.httpUrl, 90_000);
+  const [ours, theirs] = [await digestOf(regionUrl()), await digestOf(hub.httpUrl)];
+  assert.equal(ours.digest, theirs.digest);
+  const health = await eventually(
+    () => fetch(`${regionUrl()}healthz`),
+    ({ status }) => status === 200,
+  );
+  assert.equal(health.status, 200);
+}
+
+testWithMounts(
+  'the disk of a region with files and SQLite is full, and then it is not',
+  async () => {
+    const disk = smallDisk(24);
+    const region = await startRegional({ data: `${disk}/data` });
+    const sets = [`uplink.url=${region.mqttUrl}`, AT_ONCE];
+    const hub = await startHub({ data: tempDir(), sets });
+    await uplinked(hub.httpUrl);
+    await fullAndFree(
+      hub,
+      () => region.httpUrl,
+      disk,
+      () => region.process.line(/regional\.disk/),
+    );
+  },
+);
+
+if (peer('postgres') !== undefined || process.env['REQUIRE_PEERS'] === '1') {
+  testWithMounts('the disk of PostgreSQL is full, and then it is not', async () => {
+    const disk = smallDisk(160);
+    chmodSync(disk, 0o755);
+    const server = await PostgresServer.start(['max_wal_size=32MB', 'min_wal_size=32MB'], disk);
+    try {
+      const url = server.url(await server.create());
+      const dir = tempDir();
+      const port = await startBroker(dir, peer('mosquitto') ?? '');
+      const worker = startWorker(dir, 0, port, url);
+      const httpUrl = /http:\/\/\S+/.exec(await worker.line(/^ready /))?.[0] ?? '';
+      const sets = [`uplink.url=mqtt://127.0.0.1:${port}`, AT_ONCE];
+      const hub = await startHub({ data: tempDir(), sets });
+      await uplinked(hub.httpUrl);
+      await fullAndFree(
+        hub,
+        () => httpUrl,
+        disk,
+        () => worker.line(/database\.away|regional\.database/),
+      );
+    } finally {
+      await server.stop();
+    }
+  });
+}
