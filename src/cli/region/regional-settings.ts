@@ -1,6 +1,7 @@
 /** `heliograph regional config` and `regional roster`: settings and members of a site's hubs, through the running node. */
 import { HubError } from '../../base/errors.ts';
 import { mayBeSetRemotely, REMOTE_KEYS } from '../../config/remote.ts';
+import { looksLikeRoster } from '../../security/enrolment/roster.ts';
 import { type Args, UsageError } from '../args.ts';
 import { type CliIo, EXIT, type ExitCode } from '../io.ts';
 import { printable } from '../text.ts';
@@ -33,6 +34,8 @@ export async function regionalRoster(args: Args, io: CliIo): Promise<ExitCode> {
   const file = args.operand(0);
   const roster = io.files.read(file);
   if (roster === undefined) throw new HubError('config.invalid', `${file} is not there`);
+  // Hubs believe the authority's signature alone; but a wrong file is better found here than in silence there.
+  if (!looksLikeRoster(roster)) throw new HubError('enrol.untrusted', `${file} is no roster`);
   const wish = { site: siteOf(args), roster: Buffer.from(roster).toString('base64') };
   return sendWish('/api/v1/roster', wish, args, io);
 }

@@ -82,6 +82,17 @@ export function decodeRoster(bytes: Uint8Array, authority: Uint8Array, verify: V
   }
 }
 
+/** Whether these bytes are a roster at all, whoever has signed it. */
+export function looksLikeRoster(bytes: Uint8Array): boolean {
+  try {
+    decodeRoster(bytes, new Uint8Array(0), () => true);
+    return true;
+  } catch (error) {
+    if (error instanceof HubError) return false;
+    throw error;
+  }
+}
+
 function writeMember(writer: CborWriter, member: Member): void {
   writer.array(6).text(member.name).uint(KINDS.indexOf(member.kind));
   writer.uint(AUTHORITY[member.role]).uint(member.since);

@@ -62,18 +62,23 @@ function hubRow(hub, nowMs) {
   const { ops, bytes: size, oldestS } = hub.backlog;
   // A hub that was heard and has not told its log yet: nothing is known, which is not the same as nothing there.
   const isTold = hub.saidAt !== null;
-  const waiting = ops === 0 ? 'nothing' : `${ops} ops, ${bytes(size)}`;
+  const waiting = ops === 0 ? 'nothing' : `${ops} ${ops === 1 ? 'op' : 'ops'}, ${bytes(size)}`;
   const faults = hub.faults.length === 0 ? 'none' : hub.faults.join('; ');
+  // Named as in the head of the table, which narrow screens have no room for.
   const cells = [
-    [heard, silentMs > SILENT_MS ? 'bad' : ''],
-    [hub.state ?? DASH, hub.state === null ? '' : `state-${hub.state} of-state`],
-    [hub.socPct === null ? DASH : `${Math.round(hub.socPct)} %`, ''],
-    [isTold ? waiting : DASH, ''],
-    [ops === 0 ? '' : duration(oldestS), ''],
-    [hub.clock ?? DASH, hub.clock === 'unknown' ? 'bad' : ''],
-    [isTold ? faults : DASH, hub.faults.length > 0 ? 'bad' : ''],
+    ['Heard', heard, silentMs > SILENT_MS ? 'bad' : ''],
+    ['Power', hub.state ?? DASH, hub.state === null ? '' : `state-${hub.state} of-state`],
+    ['Charge', hub.socPct === null ? DASH : `${Math.round(hub.socPct)} %`, ''],
+    ['Waiting', isTold ? waiting : DASH, ''],
+    ['Oldest', ops === 0 ? '' : duration(oldestS), ''],
+    ['Clock', hub.clock ?? DASH, hub.clock === 'unknown' ? 'bad' : ''],
+    ['Faults', isTold ? faults : DASH, hub.faults.length > 0 ? 'bad' : ''],
   ];
-  for (const [content, className] of cells) row.append(text('td', content, className));
+  for (const [name, content, className] of cells) {
+    const cell = text('td', content, className);
+    cell.dataset.name = name;
+    row.append(cell);
+  }
   return row;
 }
 
