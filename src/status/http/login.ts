@@ -47,6 +47,7 @@ const OPEN_PATHS: ReadonlySet<string> = new Set([
   '/notebook',
   '/notebook.js',
   '/notebook.css',
+  '/ground.css',
   '/icon.svg',
 ]);
 

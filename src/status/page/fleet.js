@@ -2,6 +2,7 @@
  * The fleet page of the regional node: its hubs, the longest unheard first, and one click to the power-aware log of
  * each. "Heard" is by the node's clock; everything a hub says is by the hub's own, and as old as its last line.
  */
+import { bytes, duration } from './figures.js';
 
 const PERIOD_MS = 10_000;
 const LINES_MAX = 300;
@@ -15,25 +16,6 @@ const localTime = new Intl.DateTimeFormat(undefined, {
   timeStyle: 'short',
   hourCycle: 'h23',
 });
-
-function bytes(size) {
-  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
-  let value = size;
-  let unit = 0;
-  while (value >= 1000 && unit < units.length - 1) {
-    value /= 1000;
-    unit += 1;
-  }
-  return `${value.toFixed(value < 10 && unit > 0 ? 1 : 0)} ${units[unit]}`;
-}
-
-function duration(seconds) {
-  const minutes = Math.floor(seconds / 60);
-  if (minutes < 1) return `${Math.max(0, Math.round(seconds))} s`;
-  if (minutes < 60) return `${minutes} min`;
-  const hours = Math.floor(minutes / 60);
-  return hours < 48 ? `${hours} h` : `${Math.floor(hours / 24)} d`;
-}
 
 function text(tag, content, className = '') {
   const made = document.createElement(tag);
