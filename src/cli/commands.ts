@@ -291,6 +291,7 @@ export const COMMANDS: readonly Command[] = [
       longitude: { value: 'DEG', help: 'of the trace (default: told by its sun)' },
       devices: { value: 'N', help: 'at the site (default 50)' },
       faults: { value: 'KINDS', help: 'all (default), none, or a list: kill,clock …' },
+      quota: { value: 'MIB', help: 'that the link may carry in a calendar month' },
       policy: {
         value: 'P',
         help: 'all: compare with plain policies; or one of them alone, on the light model',

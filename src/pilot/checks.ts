@@ -2,6 +2,7 @@
  * The promises, checked while the pilot runs. Each check knows the pilot's own books and what the parts say in
  * public; none looks into the parts.
  */
+import { CLASS_NAMES, LOG, type OpClass } from '../model/class.ts';
 import type { HubLife } from './hub-life.ts';
 import { JOURNAL_MIB_MAX, SPOOL_MIB_MAX } from './hub-life.ts';
 import { presetThresholds } from './world/light-model.ts';
@@ -65,6 +66,12 @@ function checkLog(pilot: Pilot): void {
   const { opens } = pilot.recorder;
   if (opens !== attempts)
     throw pilot.failure(`${attempts} sessions, ${opens} lines that tell of one`);
+}
+
+/** What the month's bytes do not cover waits: a class is never begun on a link whose share for it is used up. */
+export function checkContract(pilot: Pilot, opClass: OpClass): void {
+  if (opClass === LOG || pilot.contract.covers(opClass)) return;
+  throw pilot.failure(`${CLASS_NAMES[opClass]} goes although the month's bytes are used up`);
 }
 
 /** Promise 2: the same ops, the same state. */

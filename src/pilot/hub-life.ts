@@ -18,15 +18,14 @@ import { type Serving, serveDevices } from '../hub/serving.ts';
 import type { Machine } from '../machine.ts';
 import type { Origin } from '../model/origin.ts';
 import type { Files } from '../platform/files/files.ts';
-import type { MqttClient } from '../platform/network/mqtt-client.ts';
 import type { Network } from '../platform/network/network.ts';
 import type { SimClock } from '../platform/sim/clock.ts';
 import { SimHost } from '../platform/sim/host.ts';
-import { SimLinks } from '../platform/sim/links.ts';
 import { SimSerialPorts } from '../platform/sim/serial.ts';
 import { SimServiceManager } from '../platform/sim/service-manager.ts';
 import { Life } from './life.ts';
 import { presetThresholds } from './world/light-model.ts';
+import type { PilotLink } from './world/pilot-link.ts';
 import type { Scenario } from './scenario.ts';
 
 export const SITE_NAME = 'pilot';
@@ -45,7 +44,7 @@ export interface HubWorld {
   /** Simulated, but for the state database. */
   readonly files: Files;
   readonly dataDir: string;
-  readonly link: MqttClient;
+  readonly link: PilotLink;
   readonly site: SimulatedSite;
   readonly log: Log;
 }
@@ -103,7 +102,7 @@ export class HubLife {
   }
 }
 
-function configOf({ scenario, dataDir }: HubWorld): Config {
+function configOf({ scenario, dataDir, link }: HubWorld): Config {
   const { preset, place } = scenario;
   const captures = [
     ['alarms/#', 'alarm'],
@@ -126,7 +125,8 @@ function configOf({ scenario, dataDir }: HubWorld): Config {
       `journal.total_mib_max=${JOURNAL_MIB_MAX}`,
       'journal.free_mib_min=1',
       'uplink.url=mqtt://region.pilot:1883',
-      `uplink.link=${preset.link}`,
+      `uplink.link_of=["${link.device}=${preset.link}"]`,
+      ...link.quotaSets(),
       `uplink.spool_mib_max=${SPOOL_MIB_MAX}`,
       `capture=[${[...captures, '{ filter = "#", class = "telemetry", keep = "all" }'].join(', ')}]`,
     ],
@@ -151,7 +151,7 @@ function machineOf(world: HubWorld, life: Life): Machine {
     mqtt: life.mqtt,
     serial: new SimSerialPorts(world.clock),
     host: new SimHost(),
-    links: new SimLinks(world.clock),
+    links: life.watching(world.link.links),
     manager: new SimServiceManager(),
     env: {},
     pageDir: '',

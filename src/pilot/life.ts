@@ -3,6 +3,7 @@
  * of it moves any more, whatever was still on its way.
  */
 import type { Cancel, Timers } from '../base/clock.ts';
+import type { Links } from '../platform/links/links.ts';
 import type { MqttClient } from '../platform/network/mqtt-client.ts';
 import { SimCrash } from '../platform/sim/files.ts';
 
@@ -52,6 +53,14 @@ export class Life {
               onClose: (reason) => ifAlive(() => handlers.onClose(reason))(),
             })
           : new Promise(() => undefined),
+    };
+  }
+
+  /** What a process sees of the machine's links. */
+  watching(links: Links): Links {
+    return {
+      read: () => links.read(),
+      watch: (onChange) => this.#kept(links.watch(onChange)),
     };
   }
 

@@ -17,7 +17,7 @@ import { SeededRandom } from '../platform/sim/random.ts';
 import { SimSite } from '../platform/sim/site.ts';
 import type { Sky } from '../platform/sim/sky.ts';
 import { Books, type ClassFigures } from './books.ts';
-import { checkHour, checkMinute, checkSynced } from './checks.ts';
+import { checkContract, checkHour, checkMinute, checkSynced } from './checks.ts';
 import { Devices, keyOf } from './world/devices.ts';
 import { EventLog, PilotFailure } from './events.ts';
 import {
@@ -31,6 +31,7 @@ import { HubClock } from './world/hub-clock.ts';
 import { HubLife, type HubWorld } from './hub-life.ts';
 import { pilotFiles } from './world/pilot-files.ts';
 import { CUT_OFF_RATIO, RESTART_RATIO } from './world/light-model.ts';
+import { Contract, type ContractUse } from './world/contract.ts';
 import { LINK_DELAY_MS, PilotLink } from './world/pilot-link.ts';
 import { Recorder } from './recorder.ts';
 import { RegionLife } from './region-life.ts';
@@ -47,6 +48,8 @@ export interface PilotOutcome {
   readonly sessionsPerDay: number;
   readonly attemptsPerDay: number;
   readonly radioBytes: number;
+  /** What went over the link by calendar month, against its contract. */
+  readonly contract: readonly ContractUse[];
   readonly restarts: number;
   readonly acknowledged: number;
   readonly journalBytesWritten: number;
@@ -88,6 +91,7 @@ class Pilot {
   readonly events: EventLog;
   readonly devices: Devices;
   readonly link: PilotLink;
+  readonly contract: Contract;
   readonly hubDisk: SimFiles;
   hub: HubLife | undefined;
   region: RegionLife | undefined;
@@ -121,10 +125,12 @@ class Pilot {
     this.#faults = planFaults(days, faults, random.fork('faults'));
     const broker = new SimMqttBroker({ timers: clock, random: random.fork('broker') });
     this.#hubRadio = broker.client({ delayMs: LINK_DELAY_MS[preset.link] });
+    this.contract = new Contract(clock, scenario.quotaMib);
     this.link = new PilotLink({
       kind: preset.link,
       client: this.#hubRadio,
       timers: clock,
+      contract: this.contract,
       spend: (wh) => this.site.spend(wh),
       onAttempt: () => checkMinute.reserve(this, this.hub),
       onUp: () => this.hubClock.repair(),
@@ -165,7 +171,10 @@ class Pilot {
       dataDir: `${folder}/region`,
       link: broker.client({ delayMs: 5 }),
       log: this.events,
-      onStored: ({ op }) => this.books.stored(keyOf(op.origin, op.class, op.seq), clock.wallMs()),
+      onStored: ({ op }) => {
+        checkContract(this, op.class);
+        this.books.stored(keyOf(op.origin, op.class, op.seq), clock.wallMs());
+      },
     };
   }
 
@@ -179,6 +188,7 @@ class Pilot {
     const { downMs } = this.site.totals;
     const energy = { radioWh: this.link.energyWh, believedWh: this.#believedWh };
     const { sessions, attempts, bytes } = this.link;
+    const contract = this.contract.use();
     this.books.closeAt(this.clock.wallMs());
     const byClass = this.books.figures();
     this.recorder.end(this.clock.wallMs());
@@ -192,6 +202,7 @@ class Pilot {
       sessionsPerDay: sessions / days,
       attemptsPerDay: attempts / days,
       radioBytes: bytes,
+      contract,
       restarts: this.#restarts,
       acknowledged: this.books.acknowledgedTotal,
       journalBytesWritten: this.#journalBytes,
@@ -271,6 +282,7 @@ class Pilot {
     if (hub === undefined) return;
     this.#journalBytes += hub.serving.journal.stat().bytesWritten;
     this.hub = undefined;
+    this.contract.forgotten();
     hub.crash();
     this.#hubRadio.cut();
     if (how === 'power') this.hubDisk.powerCut();
@@ -313,6 +325,9 @@ class Pilot {
       case 'link':
         this.#troubles.link(event.trouble, untilMs);
         break;
+      case 'metered':
+        this.#troubles.metered(untilMs);
+        break;
     }
   }
 
@@ -345,6 +360,9 @@ class Pilot {
   async #drain(): Promise<string> {
     this.#isMended = true;
     this.#faults.length = 0;
+    // More bytes are bought; the hub hears of it by its config.
+    if (this.contract.bytesMax !== undefined) this.#hubDies('process');
+    this.contract.bytesMax = undefined;
     this.#troubles.endAll();
     this.#plugPulledUntilMs = 0;
     this.#regionBackAtMs = 0;

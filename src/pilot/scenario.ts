@@ -15,6 +15,7 @@ export const FAULT_KINDS = [
   'flood',
   'region-down',
   'link',
+  'metered',
 ] as const;
 export type FaultKind = (typeof FAULT_KINDS)[number];
 
@@ -30,6 +31,8 @@ export interface Scenario {
   readonly weather: string;
   readonly devices: number;
   readonly faults: ReadonlySet<FaultKind>;
+  /** What the contract of the link lets it carry in a calendar month; absent: as much as it will. */
+  readonly quotaMib?: number | undefined;
 }
 
 export const MINUTE_MS = 60_000;
@@ -44,7 +47,7 @@ const FIRST_START_MS = 1_768_022_400_000;
 /** A month of its own for each seed: winter, spring, autumn. */
 export function seededScenario(
   seed: number,
-  parts: Pick<Scenario, 'preset' | 'days' | 'devices' | 'faults'>,
+  parts: Pick<Scenario, 'preset' | 'days' | 'devices' | 'faults' | 'quotaMib'>,
 ): Scenario {
   return {
     ...parts,

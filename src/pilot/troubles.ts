@@ -51,6 +51,12 @@ export class Troubles {
     this.#endAfter(CARD_FULL_MS, () => hubDisk.setCapacity(CARD_BYTES));
   }
 
+  metered(untilMs: number): void {
+    const { link, clock } = this.#parts;
+    link.setMetered(true);
+    this.#endAfter(untilMs - clock.monotonicMs(), () => link.setMetered(false));
+  }
+
   link(trouble: Extract<FaultEvent, { kind: 'link' }>['trouble'], untilMs: number): void {
     const { radio, link, clock, random } = this.#parts;
     if (trouble === 'cut') {

@@ -100,6 +100,8 @@ export class PowerMonitor {
   #budget: Budget | undefined;
   #byHandUntilMs: number | undefined;
   #sessionOpen = false;
+  /** Of the session that runs: on the month's quota already. */
+  #movedBytes = 0;
   #estimated: { readonly atMs: number; readonly estimate: BatteryEstimate } | undefined;
 
   private constructor(options: PowerMonitorOptions) {
@@ -223,9 +225,16 @@ export class PowerMonitor {
   /** The radio is on: the load that is measured now is not the site's own. */
   sessionOpened(): void {
     this.#sessionOpen = true;
+    this.#movedBytes = 0;
   }
 
-  /** Books a finished session, its bytes with all overhead on the month's quota; returns its estimated Wh. */
+  /** Bytes of a batch are on the month's quota at once: a hub that dies before the session ends has spent them. */
+  sessionMoved(link: LinkKind, bytes: number): void {
+    this.#movedBytes += bytes;
+    this.#countBytes(link, bytes);
+  }
+
+  /** Books a finished session, what is left of its bytes, with all overhead, on the month's quota; returns its estimated Wh. */
   sessionClosed(
     link: LinkKind,
     bytesByClass: Partial<Record<OpClass, number>>,
@@ -235,10 +244,15 @@ export class PowerMonitor {
     const wallMs = clock.wallMs();
     this.#sessionOpen = false;
     const session = this.#energy.book(LINK_COSTS[link], bytesByClass, wallMs);
-    const isDateTrusted = clock.quality() !== 'unknown';
-    this.#quota.count(link, linkBytes ?? session.bytes, wallMs, isDateTrusted);
-    if (this.#quota.isWorthSaving) void this.save();
+    this.#countBytes(link, Math.max(0, (linkBytes ?? session.bytes) - this.#movedBytes));
+    this.#movedBytes = 0;
     return session.energyWh;
+  }
+
+  #countBytes(link: LinkKind, bytes: number): void {
+    const { clock } = this.#options;
+    this.#quota.count(link, bytes, clock.wallMs(), clock.quality() !== 'unknown');
+    if (this.#quota.isWorthSaving) void this.save();
   }
 
   energy(): { readonly today: EnergyTotals; readonly total: EnergyTotals } {
@@ -332,6 +346,7 @@ export class PowerMonitor {
       budget: this.#budget,
       byHandUntilMs: this.#byHandUntilMs,
       quotaUsedRatio: this.#quota.usedRatio(link, wallMs, clock.quality() !== 'unknown'),
+      quotaBytesMax: this.#quota.use(link)?.bytesMax,
       timeOf: timeOf ?? utcTime,
     };
   }

@@ -2,11 +2,11 @@
  * What the power brain remembers across restarts: response of the panel, clearness, floor, quota, the charge
  * last known. One small JSON file, replaced whole once an hour and at the end; damaged or of another version it
  * is ignored, and the brain learns anew. Below 100 KB by construction: every list in it has a limit. While the hub
- * serves, nobody waits for the card: a crash may leave the file as it was before.
+ * serves, nobody waits for the card to take its bytes.
  */
 import { textOf, utf8 } from '../base/bytes.ts';
 import type { Files } from '../platform/files/files.ts';
-import { writeOffLoop } from '../platform/files/off-loop.ts';
+import { replaceOffLoop } from '../platform/files/off-loop.ts';
 import type { EstimatorState } from './estimate/estimator.ts';
 import type { GovernorMemory } from './govern/governor.ts';
 import type { PlannerState } from './forecast/planner.ts';
@@ -26,7 +26,7 @@ export interface SavedState {
 }
 
 export interface StateFile {
-  readonly files: Pick<Files, 'read' | 'replace' | 'open' | 'rename'>;
+  readonly files: Files;
   readonly path: string;
 }
 
@@ -84,7 +84,7 @@ export class StateKeeper {
   async #save(): Promise<void> {
     if (this.#file === undefined || this.#isClosed) return;
     try {
-      await writeOffLoop(this.#file.files, this.#file.path, this.#bytes());
+      await replaceOffLoop(this.#file.files, this.#file.path, this.#bytes());
     } catch (error) {
       // What the close has overtaken is on the card, and newer.
       if (!this.#isClosed) this.#onFailure(error);

@@ -11,8 +11,9 @@ function pilotOf(
   days: number,
   devices: number,
   faults: readonly FaultKind[],
+  quotaMib?: number,
 ): Promise<PilotOutcome> {
-  const parts = { preset: SMALL_LTE, days, devices, faults: new Set(faults) };
+  const parts = { preset: SMALL_LTE, days, devices, faults: new Set(faults), quotaMib };
   return runPilot(seededScenario(5, parts));
 }
 
@@ -36,4 +37,17 @@ test('the same seed gives the same month, to the byte', async () => {
   expect(second.recorder.lines).toEqual(first.recorder.lines);
   assert.equal(second.digest, first.digest);
   assert.equal(second.radioBytes, first.radioBytes);
+});
+
+test('files wait where the month has no bytes for them, and the report shows the contract', async () => {
+  const outcome = await pilotOf(3, 2, ['metered'], 1);
+  const [use] = outcome.contract;
+  assert.equal(use?.link, 'cellular');
+  assert.ok(use.bytes < 1 << 20, `${use.bytes} bytes`);
+  assert.ok(outcome.byClass[5].acknowledged > 0);
+  assert.equal(outcome.byClass[5].stored, 0, 'a file would take more than the month has');
+  assert.equal(outcome.byClass[3].late, 0);
+  const html = reportHtml(outcome, []);
+  assert.match(html, /<h2>Bytes that are paid for<\/h2>/);
+  assert.match(html, /<td>1 MiB<\/td>/);
 });

@@ -73,7 +73,8 @@ async function ticksOf({ clock, random }: CliIo): Promise<Omit<Report, 'idle'>> 
     START_MS,
   );
   const files = new SimFiles({ random });
-  const path = '/learned.json';
+  const path = '/power/learned.json';
+  files.makeDir('/power');
   const monitor = PowerMonitor.open({
     sources: [simulatedSource({ clock: world, timers: world }, siteNow(site, world))],
     clock: world,

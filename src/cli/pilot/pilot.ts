@@ -33,6 +33,7 @@ const SEED_MAX = 2 ** 32 - 1;
 const SEEDS_MAX = 1_000;
 const DEVICES_MAX = 500;
 const FROM_DAY_MAX = 36_600;
+const QUOTA_MIB_MAX = 1_000_000;
 const TRACE_BYTES_MAX = 64 << 20;
 
 export async function pilotCommand(args: Args, io: CliIo): Promise<ExitCode> {
@@ -72,6 +73,7 @@ function scenarioOf(args: Args, io: CliIo): Scenario {
     days: args.number('days', 1, DAYS_MAX) ?? 30,
     devices: args.number('devices', 1, DEVICES_MAX) ?? 50,
     faults: faultsOf(args),
+    quotaMib: args.number('quota', 1, QUOTA_MIB_MAX),
   };
   const seeded = seededScenario(args.number('seed', 0, SEED_MAX) ?? 7, parts);
   const path = args.text('trace');

@@ -142,7 +142,9 @@ export class HubPower {
   syncLogWriter(): SyncLogWriter {
     return {
       append: (entry) => {
-        if (entry.event === 'session.open') this.monitor.sessionOpened();
+        const { event, link = '', bytes = 0 } = entry;
+        if (event === 'session.open') this.monitor.sessionOpened();
+        if (event === 'batch.sent' && isLinkKind(link)) this.monitor.sessionMoved(link, bytes);
         this.monitor.append(entry);
       },
     };

@@ -5,6 +5,7 @@
 import { isoTime } from '../../base/iso-time.ts';
 import { CLASS_NAMES, type LOG, type OpClass } from '../../model/class.ts';
 import { DEADLINES_MS } from '../../power/backlog.ts';
+import type { ContractUse } from '../world/contract.ts';
 import type { Evaluation } from '../world/light-model.ts';
 import type { Measure } from '../measures.ts';
 import type { PilotOutcome } from '../pilot.ts';
@@ -15,6 +16,7 @@ import { storyData, storySvg } from './story.ts';
 import { CLASS_COLOURS, STATE_COLOURS, STYLE } from './style.ts';
 
 const HOUR_MS = 3_600_000;
+const MIB = 1 << 20;
 
 export function reportHtml(
   outcome: PilotOutcome,
@@ -32,6 +34,7 @@ export function reportHtml(
     story(outcome),
     delivery(outcome),
     comparison.length === 0 ? '' : policies(outcome, comparison) + verdicts(measures),
+    contract(outcome),
     brownouts(outcome),
     faults(outcome),
     `<script type="application/json" id="data">${jsonInside(storyData(outcome))}</script>`,
@@ -55,6 +58,7 @@ function head({ scenario, digest, acknowledged, restarts }: PilotOutcome): strin
 
 function tiles(outcome: PilotOutcome): string {
   const { byClass, downRatio, radioWhPerDay, sessionsPerDay, radioBytes, scenario } = outcome;
+  const fullest = outcome.contract.toSorted((a, b) => usedRatio(b) - usedRatio(a))[0];
   const shown: readonly (readonly [value: string, label: string])[] = [
     [percent(1 - downRatio), 'of the time with power'],
     [percent(lateRatio(byClass[0])), 'of alarms late (15 min)'],
@@ -63,6 +67,9 @@ function tiles(outcome: PilotOutcome): string {
     [`${radioWhPerDay.toPrecision(2)} Wh`, 'for sync, a day'],
     [sessionsPerDay.toFixed(1), 'sessions a day'],
     [`${(radioBytes / scenario.days / 1e6).toFixed(2)} MB`, 'over the link, a day'],
+    ...(fullest?.bytesMax === undefined
+      ? []
+      : [[percent(usedRatio(fullest)), `of a month's bytes, at most`] as const]),
   ];
   const items = shown.map(
     ([value, label]) => `<div class="tile"><b>${value}</b><span>${label}</span></div>`,
@@ -155,6 +162,28 @@ function verdicts(measures: readonly Measure[]): string {
     return `<li class="${holds ? 'good' : 'bad'}">${name} ${shown(value)}, at most ${shown(limit)}</li>`;
   });
   return items.length === 0 ? '' : `<ul class="verdicts">${items.join('')}</ul>`;
+}
+
+/** What went over the link in each calendar month, where somebody pays for it by the byte. */
+function contract({ contract: uses, scenario }: PilotOutcome): string {
+  if (scenario.quotaMib === undefined && !scenario.faults.has('metered')) return '';
+  const rows = uses.map((use) => {
+    const { month, link, bytes, bytesMax } = use;
+    const cells = [month, link, `${(bytes / MIB).toFixed(1)} MiB`];
+    const limit = bytesMax === undefined ? '–' : `${(bytesMax / MIB).toFixed(0)} MiB`;
+    const part = bytesMax === undefined ? '–' : percent(usedRatio(use));
+    return `<tr>${[...cells, limit, part].map((cell) => `<td>${cell}</td>`).join('')}</tr>`;
+  });
+  const heads = ['month', 'link', 'carried', 'contract', 'used'].map((name) => `<th>${name}</th>`);
+  const rule =
+    scenario.quotaMib === undefined
+      ? ''
+      : ' Previews and files end at 80 % of a contract, readings at all of it; alarms, commands and records go on.';
+  return `<h2>Bytes that are paid for</h2><p class="soft">By calendar month, as the one counts who sends the bill; what is metered counts as cellular.${rule}</p><div class="scroll"><table><tr>${heads.join('')}</tr>${rows.join('')}</table></div>`;
+}
+
+function usedRatio({ bytes, bytesMax }: ContractUse): number {
+  return bytesMax === undefined ? 0 : bytes / bytesMax;
 }
 
 /** When the battery had cut off, and what the hub believed that sync took. */

@@ -14,6 +14,8 @@ export type FaultEvent =
   | { readonly kind: 'card'; readonly trouble: 'sync' | 'full' }
   | { readonly kind: 'flood' }
   | { readonly kind: 'region-down'; readonly minutes: number }
+  /** The usual way is gone: somebody pays for the bytes of the one that stands in. */
+  | { readonly kind: 'metered'; readonly minutes: number }
   | {
       readonly kind: 'link';
       readonly trouble: 'down' | 'loss' | 'slow' | 'portal' | 'cut';
@@ -37,6 +39,7 @@ const PER_MONTH: Readonly<Record<FaultKind, number>> = {
   flood: 3,
   'region-down': 1.5,
   link: 25,
+  metered: 2,
 };
 
 /** Faults in the order of their minutes; the first and the last hours are left in peace. */
@@ -77,6 +80,8 @@ function eventOf(kind: FaultKind, dice: SeededRandom): FaultEvent {
       return { kind };
     case 'region-down':
       return { kind, minutes: HOUR * (6 + below(dice, 60)) };
+    case 'metered':
+      return { kind, minutes: HOUR * (6 + below(dice, 42)) };
     case 'link': {
       const troubles = ['down', 'loss', 'slow', 'portal', 'cut'] as const;
       const trouble = troubles[below(dice, troubles.length)] as (typeof troubles)[number];
@@ -107,6 +112,8 @@ export function faultText(event: FaultEvent): string {
       return 'a flood of readings';
     case 'region-down':
       return `the regional node is down for ${Math.round(event.minutes / 60)} h`;
+    case 'metered':
+      return `the link is metered for ${Math.round(event.minutes / 60)} h`;
     case 'link':
       return `link ${event.trouble} for ${event.minutes} min`;
     default:

@@ -15,11 +15,7 @@ export async function replaceOffLoop(files: Files, path: string, bytes: Uint8Arr
 }
 
 /** The same for files that may be missing after a crash, but not be torn: the folder is not synced. */
-export async function writeOffLoop(
-  files: Pick<Files, 'open' | 'rename'>,
-  path: string,
-  bytes: Uint8Array,
-): Promise<void> {
+export async function writeOffLoop(files: Files, path: string, bytes: Uint8Array): Promise<void> {
   const beside = `${path}.new`;
   const file = files.open(beside, 'create');
   try {

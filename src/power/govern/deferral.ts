@@ -30,8 +30,8 @@ export function deferralOf(
   if (state !== 'shutdown' && wouldBreakReserve(situation)) {
     return waits('shutdown', `${levelText(level) ?? 'the battery'} is down to the reserve`);
   }
-  if (isOverQuota(opClass, situation.quotaUsedRatio)) {
-    return waits('quota', `the month's bytes on ${situation.link.kind} are used up`);
+  if (isOverQuota(opClass, situation)) {
+    return waits('quota', `the month's bytes on ${situation.link.kind} do not cover it`);
   }
   if (state === 'unknown' && permission !== 'deadline') {
     return waits('unknown-power', 'too few fresh readings of the battery');

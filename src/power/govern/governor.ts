@@ -12,7 +12,7 @@ import { deferralOf, type Level, levelText } from './deferral.ts';
 import type { LinkCost } from './energy.ts';
 import type { BatteryEstimate } from '../estimate/estimator.ts';
 import { sentenceOf } from './explain.ts';
-import { patienceMs, permissionFor, type Situation } from './permission.ts';
+import { nextRatioOf, patienceMs, permissionFor, type Situation } from './permission.ts';
 import { FIRST_STATE, levelOf, nextState, restartLevel, type StateMemory } from './power-state.ts';
 import type { PowerThresholds, Thresholds } from './thresholds.ts';
 
@@ -31,6 +31,7 @@ export interface GovernorInput {
   readonly byHandUntilMs?: number | undefined;
   /** Part of the month's bytes on this link that is used up. */
   readonly quotaUsedRatio?: number | undefined;
+  readonly quotaBytesMax?: number | undefined;
   /** Hours and minutes for people. */
   readonly timeOf: (wallMs: number) => string;
 }
@@ -147,6 +148,7 @@ function situationOf(
     thresholds: effective(input.thresholds.percent, power),
     byHand: input.byHandUntilMs !== undefined && input.nowMs < input.byHandUntilMs,
     quotaUsedRatio: input.quotaUsedRatio ?? 0,
+    quotaNextRatio: nextRatioOf(input.backlog, input.quotaBytesMax),
   };
 }
 

@@ -4,7 +4,8 @@
  * energy is plenty, up to its deadline where it is short.
  */
 import { type Budget, isFree } from '../forecast/budget.ts';
-import { COMMAND, LOG, type OpClass, RECORD, TELEMETRY } from '../../model/class.ts';
+import { CLASSES, COMMAND, LOG, type OpClass, RECORD, TELEMETRY } from '../../model/class.ts';
+import type { Backlog } from '../backlog.ts';
 import type { Permission, PowerState } from './decision.ts';
 import type { LinkCost, LinkKind } from './energy.ts';
 import type { Thresholds } from './thresholds.ts';
@@ -65,12 +66,35 @@ export interface Situation {
   readonly byHand: boolean;
   /** Part of the month's bytes on this link that is used up; 0 without a quota. */
   readonly quotaUsedRatio: number;
+  /** The part that the next batches of previews and bulk would take, down to a class. */
+  readonly quotaNextRatio: (opClass: OpClass) => number;
 }
 
-/** A quota that is nearly used up is kept for what matters: previews and bulk end first, telemetry with it. */
-export function isOverQuota(opClass: OpClass, quotaUsedRatio: number): boolean {
-  if (opClass > TELEMETRY) return quotaUsedRatio >= 0.8;
-  return opClass === TELEMETRY && quotaUsedRatio >= 1;
+/** What of a month's bytes previews and bulk may use up: the rest is for what matters. */
+const QUOTA_LOW_RATIO = 0.8;
+/** No batch is larger, whatever waits. */
+const BATCH_BYTES_MAX = 4 << 20;
+
+/** A quota is kept for what matters: a file that would go beyond its share is not begun, readings end with the quota. */
+export function isOverQuota(
+  opClass: OpClass,
+  { quotaUsedRatio, quotaNextRatio }: Pick<Situation, 'quotaUsedRatio' | 'quotaNextRatio'>,
+): boolean {
+  if (opClass <= TELEMETRY) return opClass === TELEMETRY && quotaUsedRatio >= 1;
+  return quotaUsedRatio + quotaNextRatio(opClass) > QUOTA_LOW_RATIO;
+}
+
+/** Previews go before bulk, so what bulk finds left is less by theirs. */
+export function nextRatioOf(
+  backlog: Backlog,
+  quotaBytesMax: number | undefined,
+): Situation['quotaNextRatio'] {
+  if (quotaBytesMax === undefined) return () => 0;
+  return (opClass) =>
+    CLASSES.filter((it) => it > TELEMETRY && it <= opClass).reduce<number>(
+      (sum, it) => sum + Math.min(backlog[it].bytes, BATCH_BYTES_MAX) / quotaBytesMax,
+      0,
+    );
 }
 
 /** A session now would itself take the battery below the level at which alarms stop. */
@@ -85,8 +109,8 @@ export function wouldBreakReserve({ socPct, budget, link, thresholds }: Situatio
  * covers waits; what a person on site asks for goes; and see `sparedPermission`.
  */
 export function permissionFor(opClass: OpClass, situation: Situation): Permission {
-  const { state, byHand, quotaUsedRatio } = situation;
-  if (wouldBreakReserve(situation) || isOverQuota(opClass, quotaUsedRatio)) return 'no';
+  const { state, byHand } = situation;
+  if (wouldBreakReserve(situation) || isOverQuota(opClass, situation)) return 'no';
   if (byHand && state !== 'shutdown') return opClass === LOG ? 'ride' : 'now';
   return sparedPermission(opClass, situation);
 }

@@ -97,6 +97,24 @@ test('a month that a lying clock began ends when a clock with a source says so; 
   assert.equal(believed.usedRatio('cellular', april), 0, 'and April is a new month');
 });
 
+test('a file that would go beyond its share of the month is not begun, and takes nothing from readings', () => {
+  const mib = 1 << 20;
+  const at = (usedRatio: number, bytes: number): readonly number[] =>
+    decided('normal', 70, {
+      backlog: backlogOf({
+        3: { oldestMs: 23.9 * HOUR_MS },
+        5: { oldestMs: 100 * HOUR_MS, bytes },
+      }),
+      budget: undefined,
+      quotaUsedRatio: usedRatio,
+      quotaBytesMax: 10 * mib,
+    }).riding;
+  assert.ok(at(0.5, 2 * mib).includes(5));
+  assert.ok(!at(0.7, 2 * mib).includes(5));
+  assert.ok(at(0.7, 2 * mib).includes(3));
+  assert.ok(at(0.3, 400 * mib).includes(5), 'no batch is that large');
+});
+
 test('what was counted is worth saving once a crash would forget much of it', () => {
   const meter = new QuotaMeter({ satellite: 10 << 20 });
   meter.count('satellite', 60_000, 0);
@@ -180,6 +198,7 @@ test('advice: thinner the lower the battery, and when the uplink is next expecte
 test('what the monitor learned survives a restart: the charge, less sure, and where the battery was', async () => {
   const clock = new SimClock(Date.parse('2026-03-01T00:00:00Z'));
   const files = new SimFiles({ random: new SeededRandom(1) });
+  files.makeDir('/power');
   const open = (socRatio: number | undefined): PowerMonitor => {
     const source: PowerSource = {
       name: 'fixed',
@@ -197,7 +216,7 @@ test('what the monitor learned survives a restart: the charge, less sure, and wh
       },
       stop: () => undefined,
     };
-    const stateFile = { files, path: '/power.json' };
+    const stateFile = { files, path: '/power/learned.json' };
     return PowerMonitor.open({
       sources: [source],
       clock,
@@ -211,7 +230,7 @@ test('what the monitor learned survives a restart: the charge, less sure, and wh
   await clock.advance(HOUR_MS);
   assert.equal(first.decision().state, 'saver');
   first.close();
-  assert.ok((files.read('/power.json')?.length ?? 0) < 100 * 1_024);
+  assert.ok((files.read('/power/learned.json')?.length ?? 0) < 100 * 1_024);
   await clock.advance(HOUR_MS);
   const second = open(undefined);
   await clock.advance(5 * MINUTE_MS);
@@ -219,7 +238,10 @@ test('what the monitor learned survives a restart: the charge, less sure, and wh
   assert.ok(Math.abs((socPct ?? 0) - 50) < 2, `${socPct} %`);
   assert.ok((socErrPct ?? 0) >= 4);
   second.close();
-  files.replace('/power.json', Buffer.from('{"version":1,"planner":7,"quota":[],"known":"purple"'));
+  files.replace(
+    '/power/learned.json',
+    Buffer.from('{"version":1,"planner":7,"quota":[],"known":"purple"'),
+  );
   open(0.7).close();
 });
 
