@@ -19,6 +19,8 @@ export interface ClassFigures {
   readonly acknowledged: number;
   readonly stored: number;
   readonly late: number;
+  /** Of those: the region was out of reach before they fell due, so that no hub could have sent them in time for sure. */
+  readonly lateAway: number;
   /** Hours from birth to storage. */
   readonly medianHours: number;
   readonly p95Hours: number;
@@ -34,8 +36,15 @@ export class Books {
   readonly #acked = perClass(() => 0);
   readonly #stored = perClass(() => 0);
   readonly #late = perClass(() => 0);
+  readonly #lateAway = perClass(() => 0);
+  readonly #wasAway: (fromMs: number, toMs: number) => boolean;
   readonly #delays = perClass(() => new Map<number, number>());
   #isClosed = false;
+
+  /** `wasAway`: whether the region was out of reach at some moment between the two. */
+  constructor(wasAway: (fromMs: number, toMs: number) => boolean = () => false) {
+    this.#wasAway = wasAway;
+  }
 
   born(opClass: OpClass, nowMs: number): TrackedOp {
     this.#born[opClass] += 1;
@@ -68,7 +77,7 @@ export class Books {
     this.#stored[op.class] += 1;
     if (this.#isClosed) return;
     const delayMs = Math.max(0, nowMs - op.bornMs);
-    if (delayMs > DEADLINES_MS[op.class]) this.#late[op.class] += 1;
+    if (delayMs > DEADLINES_MS[op.class]) this.#wasLate(op);
     const minute = Math.min(DELAY_MINUTES_MAX, Math.floor(delayMs / 60_000));
     const delays = this.#delays[op.class];
     delays.set(minute, (delays.get(minute) ?? 0) + 1);
@@ -82,7 +91,7 @@ export class Books {
   /** What never came is late where its deadline has passed: told once, when counting ends. */
   closeAt(nowMs: number): void {
     for (const op of this.#waiting.values()) {
-      if (!op.stored && nowMs - op.bornMs > DEADLINES_MS[op.class]) this.#late[op.class] += 1;
+      if (!op.stored && nowMs - op.bornMs > DEADLINES_MS[op.class]) this.#wasLate(op);
     }
     this.#isClosed = true;
   }
@@ -95,11 +104,17 @@ export class Books {
         acknowledged: this.#acked[opClass],
         stored: this.#stored[opClass],
         late: this.#late[opClass],
+        lateAway: this.#lateAway[opClass],
         medianHours: quantile(delays, 0.5) / 60,
         p95Hours: quantile(delays, 0.95) / 60,
         worstHours: quantile(delays, 1) / 60,
       };
     });
+  }
+
+  #wasLate({ class: opClass, bornMs }: TrackedOp): void {
+    this.#late[opClass] += 1;
+    if (this.#wasAway(bornMs, bornMs + DEADLINES_MS[opClass])) this.#lateAway[opClass] += 1;
   }
 
   /** The part of a class's stored ops that had arrived after so many minutes, rising. */

@@ -4,7 +4,7 @@
  */
 import { CLASS_NAMES, LOG, type OpClass } from '../model/class.ts';
 import type { HubLife } from './hub-life.ts';
-import { JOURNAL_MIB_MAX, SPOOL_MIB_MAX } from './hub-life.ts';
+import { journalMibMax, SPOOL_MIB_MAX } from './hub-life.ts';
 import { presetThresholds } from './world/light-model.ts';
 import type { Pilot } from './pilot.ts';
 
@@ -31,7 +31,8 @@ export const checkMinute = {
     const { hub } = pilot;
     if (hub === undefined) return;
     const { bytes, firstLsn, lastLsn, durableLsn } = hub.serving.journal.stat();
-    if (bytes > JOURNAL_MIB_MAX * MIB) throw pilot.failure(`the journal has ${bytes} bytes`);
+    if (bytes > journalMibMax(pilot.scenario) * MIB)
+      throw pilot.failure(`the journal has ${bytes} bytes`);
     if (durableLsn > lastLsn || firstLsn > lastLsn + 1) {
       throw pilot.failure(`LSNs out of order: ${firstLsn} … ${durableLsn} … ${lastLsn}`);
     }

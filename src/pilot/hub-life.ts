@@ -29,11 +29,17 @@ import type { PilotLink } from './world/pilot-link.ts';
 import type { Scenario } from './scenario.ts';
 
 export const SITE_NAME = 'pilot';
-export const JOURNAL_MIB_MAX = 24;
+const JOURNAL_MIB_MAX = 24;
+/** Where files wait for the next month's bytes, they wait in the journal. */
+const QUOTA_JOURNAL_MIB_MAX = 96;
 export const SPOOL_MIB_MAX = 16;
 /** Alarms and commands are looked at as they come; for the others a minute is soon enough. */
 const LOOK_MS = 60_000;
 const TICK_MS = 60_000;
+
+export function journalMibMax({ quotaMib }: Pick<Scenario, 'quotaMib'>): number {
+  return quotaMib === undefined ? JOURNAL_MIB_MAX : QUOTA_JOURNAL_MIB_MAX;
+}
 
 export interface HubWorld {
   readonly scenario: Scenario;
@@ -122,7 +128,7 @@ function configOf({ scenario, dataDir, link }: HubWorld): Config {
       `power.longitude=${place.longitude}`,
       `power.thresholds.alarms_stop_pct=${presetThresholds(preset).percent.alarmsStop}`,
       'journal.segment_mib=1',
-      `journal.total_mib_max=${JOURNAL_MIB_MAX}`,
+      `journal.total_mib_max=${journalMibMax(scenario)}`,
       'journal.free_mib_min=1',
       'uplink.url=mqtt://region.pilot:1883',
       `uplink.link_of=["${link.device}=${preset.link}"]`,

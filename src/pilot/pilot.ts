@@ -86,8 +86,8 @@ class Pilot {
   readonly clock: SimClock;
   readonly hubClock: HubClock;
   readonly site: SimSite;
-  readonly books = new Books();
   readonly recorder = new Recorder();
+  readonly books = new Books((fromMs, toMs) => this.recorder.wasAway(fromMs, toMs));
   readonly events: EventLog;
   readonly devices: Devices;
   readonly link: PilotLink;

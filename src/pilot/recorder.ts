@@ -100,6 +100,11 @@ export class Recorder {
     return sumMs;
   }
 
+  /** Whether it was so at some moment between the two. */
+  wasAway(fromMs: number, toMs: number): boolean {
+    return this.faults.some((it) => it.isAway && it.fromMs < toMs && it.toMs > fromMs);
+  }
+
   power(atMs: number, isOn: boolean): void {
     if (!isOn) this.#downSinceMs ??= atMs;
     else if (this.#downSinceMs !== undefined) {

@@ -33,6 +33,8 @@ export interface Scenario {
   readonly faults: ReadonlySet<FaultKind>;
   /** What the contract of the link lets it carry in a calendar month; absent: as much as it will. */
   readonly quotaMib?: number | undefined;
+  /** Days into the trace at which the month begins. */
+  readonly fromDay?: number;
 }
 
 export const MINUTE_MS = 60_000;

@@ -14,6 +14,7 @@ import {
 } from '../../pilot/world/light-model.ts';
 import { type EvaluationByPolicy, type Measure, measuresOf } from '../../pilot/measures.ts';
 import { type PilotOutcome, runPilot } from '../../pilot/pilot.ts';
+import { replayOf } from '../../pilot/replay.ts';
 import { reportHtml } from '../../pilot/report/document.ts';
 import {
   DAY_MS,
@@ -84,8 +85,9 @@ function scenarioOf(args: Args, io: CliIo): Scenario {
     latitude: args.number('latitude', -90, 90) ?? guess.latitude,
     longitude: args.number('longitude', -180, 180) ?? guess.longitude,
   };
-  const startMs = trace.startMs + (args.number('from-day', 0, FROM_DAY_MAX) ?? 0) * DAY_MS;
-  return { ...seeded, place, sky: trace.sky, startMs, weather: path };
+  const fromDay = args.number('from-day', 0, FROM_DAY_MAX) ?? 0;
+  const startMs = trace.startMs + fromDay * DAY_MS;
+  return { ...seeded, place, sky: trace.sky, startMs, fromDay, weather: path };
 }
 
 function traceText(path: string, io: CliIo): string {
@@ -216,12 +218,12 @@ function percent(ratio: number): string {
   return `${(100 * ratio).toFixed(1)} %`;
 }
 
-function tellFailure(failure: PilotFailure, { seed, preset, days }: Scenario, io: CliIo): void {
+function tellFailure(failure: PilotFailure, scenario: Scenario, io: CliIo): void {
   const { cause } = failure;
   io.stderr(
     [
       `${isoTime(failure.atMs)}: ${failure.message}`,
-      `Replay: heliograph pilot --seed ${seed} --days ${days} (${preset.name})`,
+      `Replay: ${replayOf(scenario)}`,
       'The last events:',
       ...failure.events.map((line) => `  ${line}`),
       ...(cause instanceof Error && !(cause instanceof HubError) ? [cause.stack ?? ''] : []),

@@ -142,7 +142,7 @@ export class HubPower {
   syncLogWriter(): SyncLogWriter {
     return {
       append: (entry) => {
-        const { event, link = '', bytes = 0 } = entry;
+        const { event, link, bytes = 0 } = entry;
         if (event === 'session.open') this.monitor.sessionOpened();
         if (event === 'batch.sent' && isLinkKind(link)) this.monitor.sessionMoved(link, bytes);
         this.monitor.append(entry);

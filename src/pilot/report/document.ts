@@ -8,7 +8,9 @@ import { DEADLINES_MS } from '../../power/backlog.ts';
 import type { ContractUse } from '../world/contract.ts';
 import type { Evaluation } from '../world/light-model.ts';
 import type { Measure } from '../measures.ts';
+import type { ClassFigures } from '../books.ts';
 import type { PilotOutcome } from '../pilot.ts';
+import { replayOf } from '../replay.ts';
 import { escapeHtml } from './chart.ts';
 import { deliveryChart } from './delivery-chart.ts';
 import { HOVER_SCRIPT } from './hover-script.ts';
@@ -49,32 +51,41 @@ function jsonInside(value: unknown): string {
 }
 
 function head({ scenario, digest, acknowledged, restarts }: PilotOutcome): string {
-  const { preset, days, devices, weather, seed } = scenario;
+  const { preset, days, devices, weather } = scenario;
   const kinds = [...scenario.faults].join(', ') || 'none';
   return `<h1>${days} days in the field, ${escapeHtml(preset.name)}</h1>
-<p class="soft">${preset.panelWatts} W panel, ${preset.capacityWh} Wh battery, ${preset.baseWatts} W of hub and devices, ${devices} devices; weather: ${escapeHtml(weather)}; faults: ${escapeHtml(kinds)}; replay with <code>--seed ${seed}</code></p>
-<p><b>Nothing that was acknowledged is missing.</b> ${count(acknowledged)} ops were acknowledged, the hub was started ${count(restarts + 1)} times, and in the end both sides hold the same state: <code>${digest.slice(0, 16)}…</code></p>`;
+<p class="soft">${preset.panelWatts} W panel, ${preset.capacityWh} Wh battery, ${preset.baseWatts} W of hub and devices, ${devices} devices; weather: ${escapeHtml(weather)}; faults: ${escapeHtml(kinds)}</p>
+<p><b>Nothing that was acknowledged is missing.</b> ${count(acknowledged)} ops were acknowledged, the hub was started ${count(restarts + 1)} times, and in the end both sides hold the same state: <code>${digest.slice(0, 16)}…</code></p>
+<p class="soft">The same month again: <code>${escapeHtml(replayOf(scenario))}</code></p>`;
 }
 
 function tiles(outcome: PilotOutcome): string {
   const { byClass, downRatio, radioWhPerDay, sessionsPerDay, radioBytes, scenario } = outcome;
   const fullest = outcome.contract.toSorted((a, b) => usedRatio(b) - usedRatio(a))[0];
+  const part =
+    fullest?.bytesMax === undefined ? '' : `; ${percent(usedRatio(fullest))} of a month's contract`;
   const shown: readonly (readonly [value: string, label: string])[] = [
     [percent(1 - downRatio), 'of the time with power'],
-    [percent(lateRatio(byClass[0])), 'of alarms late (15 min)'],
-    [percent(lateRatio(byClass[2])), 'of records late (6 h)'],
-    [percent(lateRatio(byClass[3])), 'of readings late (24 h)'],
+    lateTile(byClass[0], 'alarms late (15 min)'),
+    lateTile(byClass[2], 'records late (6 h)'),
+    lateTile(byClass[3], 'readings late (24 h)'),
     [`${radioWhPerDay.toPrecision(2)} Wh`, 'for sync, a day'],
     [sessionsPerDay.toFixed(1), 'sessions a day'],
-    [`${(radioBytes / scenario.days / 1e6).toFixed(2)} MB`, 'over the link, a day'],
-    ...(fullest?.bytesMax === undefined
-      ? []
-      : [[percent(usedRatio(fullest)), `of a month's bytes, at most`] as const]),
+    [`${(radioBytes / scenario.days / 1e6).toFixed(2)} MB`, `over the link, a day${part}`],
   ];
   const items = shown.map(
     ([value, label]) => `<div class="tile"><b>${value}</b><span>${label}</span></div>`,
   );
   return `<div class="tiles">${items.join('')}</div>`;
+}
+
+/** What no hub could have helped stands beside, not in the figure. */
+function lateTile({ born, late, lateAway }: ClassFigures, label: string): [string, string] {
+  const away =
+    lateAway === 0
+      ? ''
+      : `; ${percent(late / born)} with what fell due while the region was out of reach`;
+  return [percent((late - lateAway) / Math.max(1, born)), `of ${label}${away}`];
 }
 
 function story(outcome: PilotOutcome): string {
@@ -91,9 +102,9 @@ function delivery({ byClass, books, recorder }: PilotOutcome): string {
   const away =
     awayMs === 0
       ? ''
-      : ` For ${hours(awayMs / HOUR_MS)} the region or the link to it was away, as the faults would have it: what fell due then is late under any policy.`;
+      : ` For ${hours(awayMs / HOUR_MS)} the region or the link to it was away, as the faults would have it: what fell due meanwhile counts as away.`;
   const rows = ([0, 1, 2, 3, 4, 5] as const).map((opClass) => {
-    const { born, stored, late, medianHours, p95Hours, worstHours } = byClass[opClass];
+    const { born, stored, late, lateAway, medianHours, p95Hours, worstHours } = byClass[opClass];
     const cells = [
       CLASS_NAMES[opClass],
       count(born),
@@ -103,11 +114,23 @@ function delivery({ byClass, books, recorder }: PilotOutcome): string {
       hours(worstHours),
       hours(DEADLINES_MS[opClass] / HOUR_MS),
       born === 0 ? '–' : percent(late / born),
+      born === 0 ? '–' : percent(lateAway / born),
       bar(opClass, medianHours, p95Hours),
     ];
     return `<tr>${cells.map((cell) => `<td>${cell}</td>`).join('')}</tr>`;
   });
-  const names = ['class', 'born', 'stored', 'median', '95 %', 'worst', 'deadline', 'late', ''];
+  const names = [
+    'class',
+    'born',
+    'stored',
+    'median',
+    '95 %',
+    'worst',
+    'deadline',
+    'late',
+    'of these away',
+    '',
+  ];
   const heads = names.map((name) => `<th>${name}</th>`).join('');
   return `<h2>From birth to storage upstream</h2><div class="chart">${deliveryChart(books)}</div><p class="soft">A dot is the deadline of its class: what stands above it came late. What never came has no place here; it counts in the table.</p><div class="scroll"><table><tr>${heads}</tr>${rows.join('')}</table></div>
 <p class="soft">The bar runs from nothing to twice the deadline, whose place is the tick: dark up to the median, light up to 95 %.${away}</p>`;

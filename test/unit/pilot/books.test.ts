@@ -20,6 +20,17 @@ test('an op is late when it is stored behind its deadline, or never', () => {
   assert.deepEqual([born, stored, count, worstHours], [4, 2, 2, 7]);
 });
 
+test('what fell due while the region was away is told apart', () => {
+  const books = new Books((fromMs, toMs) => fromMs < 2 * HOUR_MS && toMs > HOUR_MS);
+  for (const [seq, bornMs] of [0, 0, 3 * HOUR_MS].entries()) {
+    books.number(`o/2/${seq}`, books.born(2, bornMs), seq);
+  }
+  books.stored('o/2/0', 5 * HOUR_MS);
+  books.closeAt(20 * HOUR_MS);
+  const { late, lateAway } = books.figures()[2];
+  assert.deepEqual([late, lateAway], [2, 1]);
+});
+
 test('what is stored after counting ended is stored, and changes no delay', () => {
   const books = new Books();
   const op = books.born(3, 0);
