@@ -14,7 +14,7 @@ import { SimClock } from '../platform/sim/clock.ts';
 import { SimFiles } from '../platform/sim/files.ts';
 import { SimMqttBroker, type SimMqttClient } from '../platform/sim/mqtt-client.ts';
 import { SeededRandom } from '../platform/sim/random.ts';
-import { SimSite } from '../platform/sim/site.ts';
+import type { SimSite } from '../platform/sim/site.ts';
 import type { Sky } from '../platform/sim/sky.ts';
 import { Books, type ClassFigures } from './books.ts';
 import { checkContract, checkHour, checkMinute, checkSynced } from './checks.ts';
@@ -30,7 +30,7 @@ import {
 import { HubClock } from './world/hub-clock.ts';
 import { HubLife, type HubWorld } from './hub-life.ts';
 import { pilotFiles } from './world/pilot-files.ts';
-import { CUT_OFF_RATIO, RESTART_RATIO } from './world/light-model.ts';
+import { siteOf } from './world/light-model.ts';
 import { Contract, type ContractUse } from './world/contract.ts';
 import { LINK_DELAY_MS, PilotLink } from './world/pilot-link.ts';
 import { Recorder } from './recorder.ts';
@@ -120,7 +120,10 @@ class Pilot {
     this.#random = random.fork('life');
     this.hubClock = new HubClock(clock);
     this.events = new EventLog(clock);
-    this.site = siteOf(scenario, () => this.#isMended);
+    const sky: Sky = {
+      ghiWm2: (wallMs) => (this.#isMended ? 1_000 : scenario.sky.ghiWm2(wallMs)),
+    };
+    this.site = siteOf({ preset, startMs, sky });
     this.devices = new Devices(devices, this.books, random.fork('devices'));
     this.#faults = planFaults(days, faults, random.fork('faults'));
     const broker = new SimMqttBroker({ timers: clock, random: random.fork('broker') });
@@ -407,21 +410,3 @@ class Pilot {
 }
 
 export type { Pilot };
-
-function siteOf({ preset, sky, startMs }: Scenario, isMended: () => boolean): SimSite {
-  const mending: Sky = { ghiWm2: (wallMs) => (isMended() ? 1_000 : sky.ghiWm2(wallMs)) };
-  return new SimSite(
-    {
-      sky: mending,
-      panelWatts: preset.panelWatts,
-      capacityWh: preset.capacityWh,
-      nominalVolts: 12,
-      baseWatts: preset.baseWatts,
-      radioWatts: 0,
-      startRatio: 0.7,
-      cutOffRatio: CUT_OFF_RATIO,
-      restartRatio: RESTART_RATIO,
-    },
-    startMs,
-  );
-}

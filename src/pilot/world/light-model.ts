@@ -327,9 +327,14 @@ function heliographOf({ preset, place, startMs, seed }: EvaluationOptions): Choo
 
 /** The battery's own guard switches the site off, and on again. */
 export const CUT_OFF_RATIO = 0.1;
-export const RESTART_RATIO = 0.25;
+const RESTART_RATIO = 0.25;
 
-function siteOf({ preset, sky, startMs }: Omit<EvaluationOptions, 'policy'>): SimSite {
+/** The site of a preset under a sky, nothing sent. */
+export function siteOf({
+  preset,
+  sky,
+  startMs,
+}: Pick<EvaluationOptions, 'preset' | 'sky' | 'startMs'>): SimSite {
   const { panelWatts, capacityWh, baseWatts } = preset;
   return new SimSite(
     {
