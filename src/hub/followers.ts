@@ -259,7 +259,7 @@ function checkInMs({ uplink }: Config, link: LinkKind): number {
 function takeDown(
   ground: Ground,
   serving: Serving,
-  { power, healing }: Pick<Followers, 'power' | 'healing'>,
+  { power, healing, ledger }: Pick<Followers, 'power' | 'healing' | 'ledger'>,
 ): HubDownlink {
   const { config, configInput: input, machine, time, id: hub, closers } = ground;
   const { files, timers, log } = machine;
@@ -275,7 +275,7 @@ function takeDown(
   if (members !== undefined && config.uplink.url !== '') {
     void import('./sync/roster.ts').then((it) => it.handInRoster(ground, serving, members));
   }
-  const wishes = { power, healing, settings, takeRoster };
+  const wishes = { power, healing, ledger, settings, takeRoster };
   return new HubDownlink({ ...serving, ...wishes, hub, clock: time.clock, log });
 }
 
@@ -329,7 +329,7 @@ function openUplink(
     linkTimers: machine.timers,
     software: PROGRAM_VERSION,
     recipient: batchRecipient(identity),
-    downlink: takeDown(ground, serving, { power, healing }),
+    downlink: takeDown(ground, serving, { power, healing, ledger }),
     limits: {
       checkInMs: checkInMs(config, link.kind()),
       ...(lookMs === undefined ? {} : { lookMs }),

@@ -213,6 +213,13 @@ export class Ledger {
     return encodeProof({ op: leaf.op, index, hashes, checkpoint: this.checkpoint(leaf.class) });
   }
 
+  /** Whether the op is a leaf: this hub has accepted it once. Looked for from about where `lsn` stands outwards. */
+  has(opClass: OpClass, op: Uint8Array, lsn: Lsn): boolean {
+    const tree = this.#trees[opClass];
+    const near = this.#places[opClass].near(lsn, tree.size, this.#throughLsn);
+    return tree.find(leafHash(op), near) !== undefined;
+  }
+
   /** Where the op stands that the journal has at `lsn`. */
   #find(opClass: OpClass, op: Uint8Array, lsn: Lsn): number | undefined {
     const tree = this.#trees[opClass];

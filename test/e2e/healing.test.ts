@@ -104,6 +104,11 @@ test('a hub whose card lost receipted entries is healed by the region, with the 
     ({ journal }) => journal.quarantined.length === 0 && journal.healing.healedRanges > 0,
     60_000,
   );
+  // What came back is what the hub's own ledger had hashed.
+  assert.match(
+    await again.process.line(/downlink\.healed/),
+    /"event":"downlink\.healed".*"unproven":0/,
+  );
   const { journal, sync } = await statusOf(again);
   assert.equal(journal.healing.lackedOps, 0);
   assert.notEqual(sync.state, 'quarantined');

@@ -19,6 +19,7 @@ import type { HubStore } from '../storage/store.ts';
 import type { Door } from '../../ingest/door.ts';
 import type { Journal } from '../../journal/journal.ts';
 import { AUTHORITY, EVENT, type StampedOp } from '../../model/op.ts';
+import type { Ledger } from '../../ledger/ledger.ts';
 import type { Origin } from '../../model/origin.ts';
 import type { VersionVector } from '../../model/version-vector.ts';
 import type { DownlinkPort, HealingPort } from '../../uplink/session/downlink.ts';
@@ -28,7 +29,8 @@ export interface HubDownlinkOptions {
   readonly journal: Pick<Journal, 'whenDurable' | 'durableLsn'>;
   readonly store: Pick<HubStore, 'state' | 'whenApplied'>;
   readonly power: Pick<HubPower, 'override'>;
-  readonly healing: Pick<Healing, 'lacks' | 'isDue' | 'told' | 'came'>;
+  readonly healing: Pick<Healing, 'lacks' | 'isDue' | 'told' | 'came' | 'pinnedLsn'>;
+  readonly ledger: Pick<Ledger, 'has'>;
   readonly hub: Origin;
   readonly clock: Clock;
   readonly log: Log;
@@ -40,6 +42,7 @@ export interface HubDownlinkOptions {
 /** Key of the events that carry the roster of the site. */
 export const ROSTER_KEY = 'roster/site';
 
+const UNPROVEN_MAX = 16;
 const OVERRIDE_MS_MAX = 86_400_000;
 
 export class HubDownlink implements DownlinkPort {
@@ -67,6 +70,7 @@ export class HubDownlink implements DownlinkPort {
     }
     const { lsn, taken, reasons } = door.acceptCopies(ops);
     if (lsn === 0) return reasons;
+    this.#tellUnproven(ops.filter(({ op }) => taken.includes(op)));
     await journal.whenDurable(lsn);
     this.#options.healing.came();
     const controls = new Set([...this.#controls(), ...this.#options.settings.keys]);
@@ -77,6 +81,27 @@ export class HubDownlink implements DownlinkPort {
       void this.#options.settings.look();
     }
     return reasons;
+  }
+
+  /**
+   * What the region gives back of damage was accepted here, and so is a leaf of our own ledger: but for what was damaged before it
+   * was hashed. So it is taken all the same, and told.
+   */
+  #tellUnproven(taken: readonly StampedOp[]): void {
+    const { ledger, hub, healing, log } = this.#options;
+    const lsn = Math.min(Number.MAX_SAFE_INTEGER, healing.pinnedLsn);
+    const healed = taken.filter(({ stamp }) => stamp.hub === hub);
+    let unproven = 0;
+    for (const { op, bytes } of healed) {
+      if (ledger.has(op.class, bytes, lsn)) continue;
+      unproven += 1;
+      // A leaf that is not there is looked for among all.
+      if (unproven >= UNPROVEN_MAX) break;
+    }
+    if (healed.length === 0) return;
+    const fields = { ops: healed.length, unproven };
+    if (unproven > 0) log.warn('downlink.healed-unproven', fields);
+    else log.info('downlink.healed', fields);
   }
 
   async #obeyAtStart(): Promise<void> {
