@@ -54,6 +54,7 @@ const ROLES = Object.fromEntries(
   Object.entries(AUTHORITY).map(([role, rank]) => [rank, role]),
 ) as Readonly<Record<number, Role>>;
 const PER_THOUSAND = 1_000;
+const TITLE_FIELDS = ['title', 'name'];
 const NOTHING = new Uint8Array(0);
 
 export class HubRecords implements RecordDoor {
@@ -183,6 +184,17 @@ export class HubRecords implements RecordDoor {
     return { kind: 'done', answer: { op, ...answer, record: this.get(key) ?? null } };
   }
 
+  /** What people call the record, where it says so itself. */
+  #titleOf(key: string): string | null {
+    const { fields } = this.#records.get(key);
+    for (const name of TITLE_FIELDS) {
+      const write = fields.get(name);
+      const text = write === undefined ? undefined : jsonOfCbor(write.value);
+      if (typeof text === 'string' && text !== '') return text;
+    }
+    return null;
+  }
+
   #jsonOfConflict(conflict: MetConflict): JsonObject {
     const { key, field, kind, winner, loser, foundMs, closedMs } = conflict;
     const sideOf = (order: WriteOrder): JsonObject => {
@@ -197,6 +209,7 @@ export class HubRecords implements RecordDoor {
     };
     return {
       key,
+      title: this.#titleOf(key),
       field,
       piece: field === ASSET_FIELD ? 'asset' : 'field',
       kind,

@@ -115,6 +115,7 @@ testWithPeers(
     sources.conflicts = [
       {
         key: 'order/17',
+        title: 'pump 3 leaks',
         field: 'state',
         piece: 'field',
         why: 'later',
@@ -123,7 +124,11 @@ testWithPeers(
       },
     ];
     const page = await visit(path as string, { width: 360 });
-    await reads(page, '#conflicts', 'order/17, state stands because it was written later');
+    await reads(
+      page,
+      '#conflicts',
+      'pump 3 leaks (order/17), state stands because it was written later',
+    );
     await page.locator('#conflicts .side', { hasText: '<b>done</b>' }).locator('button').click();
     await page.locator('#conflicts').waitFor({ state: 'hidden' });
     assert.deepEqual(sources.resolved, [{ key: 'order/17', value: '<b>done</b>' }]);

@@ -47,11 +47,12 @@ export class Conflicts {
   }
 
   #item(conflict) {
-    const { key, field, piece, why, winner, loser } = conflict;
+    const { key, title: called, field, piece, why, winner, loser } = conflict;
     const item = document.createElement('li');
     const title = document.createElement('p');
     const name = document.createElement('strong');
-    name.textContent = piece === 'asset' ? `${key}, its asset` : `${key}, ${field}`;
+    const place = called ? `${called} (${key})` : key;
+    name.textContent = piece === 'asset' ? `${place}, its asset` : `${place}, ${field}`;
     title.append(name, ` stands because ${WHY_WORDS[why] ?? why}`);
     item.append(
       title,

@@ -147,7 +147,8 @@ describe('records over HTTP', () => {
     const { body } = await ask('/api/v1/conflicts');
     const [conflict] = body['conflicts'] as Record<string, Record<string, unknown>>[];
     assert.deepEqual([body['open'], body['met'], body['edits']], [1, 1, 2]);
-    assert.equal(conflict?.['why'], 'tie');
+    assert.equal(conflict?.['title'], null, 'the record has no field that calls it something');
+    assert.equal(conflict['why'], 'tie');
     assert.equal(conflict['winner']?.['value'], 'waiting');
     assert.equal(conflict['loser']?.['value'], 'open');
     const wish = { key: 'order/17', field: 'state', value: { at: [1, 'x', null] } };
