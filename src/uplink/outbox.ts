@@ -10,7 +10,7 @@
  */
 import { assert, must } from '../base/assert.ts';
 import { bytesEqual, EMPTY_BYTES } from '../base/bytes.ts';
-import { type Clock, type Timers, turn } from '../base/clock.ts';
+import { type Clock, pause, type Timers, turn } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import { type BatchId, originOfPublicKey } from '../batch/batch-id.ts';
 import type { ChunkBitmap } from '../batch/chunks.ts';
@@ -67,6 +67,9 @@ const SLICE_ENTRIES = 512;
 /** The same for entries that are put into a batch, which takes far longer, and for their bytes. */
 const GATHER_ENTRIES = 128;
 const GATHER_BYTES = 128 << 10;
+/** While publishes wait for the card, a slice waits with them, so often at most. */
+const ACK_WAIT_MS = 1;
+const ACK_WAITS_MAX = 4;
 
 export class Outbox {
   readonly #options: OutboxOptions;
@@ -208,7 +211,7 @@ export class Outbox {
     { encoding, readsBrotli, readsTrees }: BatchReader,
   ): Promise<SpooledBatch | undefined> {
     const { chain } = state;
-    const { clock, compressor, signer, site, timers, sealer, jurisdiction } = this.#options;
+    const { clock, compressor, signer, site, sealer, jurisdiction } = this.#options;
     const gathered = await this.#gather(opClass, encoding);
     if (gathered === undefined || state.chain !== chain) return undefined;
     const { builder, throughLsn, lastOp } = gathered;
@@ -224,7 +227,7 @@ export class Outbox {
     };
     const place = { previous: state.lastSealedId, fromLsn: state.sealedLsn + 1, throughLsn };
     const smaller = readsBrotli ? compressor : notCompressed;
-    const tools = { signer, compressor: smaller, pause: () => turn(timers), sealer };
+    const tools = { signer, compressor: smaller, pause: () => this.#yield(), sealer };
     const law = jurisdiction === undefined ? {} : { jurisdiction };
     const context = { site, ...place, ...created, ...tree, ...law };
     const sealed = await builder.seal(context, tools);
@@ -290,7 +293,7 @@ export class Outbox {
   }
 
   async #gather(opClass: OpClass, encoding: Encoding): Promise<Gathered | undefined> {
-    const { journal, sealLimits, timers } = this.#options;
+    const { journal, sealLimits } = this.#options;
     const { ops: waiting, firstLsn } = this.#unsealed.of(opClass);
     if (waiting === 0) return undefined;
     const endLsn = this.#unsealed.scannedLsn;
@@ -305,7 +308,7 @@ export class Outbox {
     let sliceBytes = 0;
     for (;;) {
       if (sliceEntries === GATHER_ENTRIES || sliceBytes >= GATHER_BYTES) {
-        await turn(timers);
+        await this.#yield();
         sliceEntries = 0;
         sliceBytes = 0;
       }
@@ -336,6 +339,16 @@ export class Outbox {
       return undefined;
     }
     return { builder, ops, bytes, throughLsn, lastOp, next: undefined };
+  }
+
+  /** Between two slices of work: others have their turn, and whoever waits for the card is answered first, for a while. */
+  async #yield(): Promise<void> {
+    const { journal, timers } = this.#options;
+    await turn(timers);
+    for (let waited = 0; waited < ACK_WAITS_MAX; waited++) {
+      if (journal.durableLsn >= journal.lastLsn) return;
+      await pause(timers, ACK_WAIT_MS);
+    }
   }
 
   /** A class with nothing waiting stands where the count stands. */

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { test } from 'vitest';
 
+import type { Timers } from '../../../src/base/clock.ts';
 import { SILENT_LOG } from '../../../src/base/log.ts';
 import { inlineBrotli } from '../../../src/batch/compression.ts';
 import { ALARM, CLASSES, LOG, type OpClass, TELEMETRY } from '../../../src/model/class.ts';
@@ -18,6 +19,7 @@ function open(
   journal: MemoryJournal,
   files: SimFiles,
   limits: { opsMax?: number; spoolBytesMax?: number } = {},
+  timers: Timers = machineTimers,
 ): Outbox {
   const outbox = Outbox.open({
     journal,
@@ -27,7 +29,7 @@ function open(
     signer: HUB,
     compressor: inlineBrotli,
     clock: new SimClock(START_MS + 60_000),
-    timers: machineTimers,
+    timers,
     log: SILENT_LOG,
     sealLimits: { opsMax: limits.opsMax ?? 10, opBytesMax: 1 << 20 },
     spoolBytesMax: limits.spoolBytesMax ?? 1 << 20,
@@ -65,6 +67,31 @@ test('batches of a class follow each other through the journal, each naming the 
     outbox.sendable().map(({ id }) => id),
     [alarm.id, first.id, second.id],
   );
+});
+
+test('a batch that is built waits with publishes that wait for the card, but not for good', async () => {
+  class SlowJournal extends MemoryJournal {
+    waiting = 0;
+    override get lastLsn(): number {
+      return super.lastLsn + this.waiting;
+    }
+  }
+  const journal = new SlowJournal();
+  journal.append(...stampedOps(1, 600));
+  let pauses = 0;
+  const timers: Timers = {
+    ...machineTimers,
+    after: (delayMs, callback) => {
+      pauses += 1;
+      return machineTimers.after(delayMs, callback);
+    },
+  };
+  const outbox = open(journal, disk(), { opsMax: 300 }, timers);
+  assert.equal((await outbox.seal(TELEMETRY))?.manifest.ops, 300);
+  assert.equal(pauses, 0, 'nobody waits');
+  journal.waiting = 1;
+  assert.equal((await outbox.seal(TELEMETRY))?.manifest.ops, 300, 'though the card never answers');
+  assert.ok(pauses > 0);
 });
 
 test('only receipts move the line, in whatever order they come', async () => {
