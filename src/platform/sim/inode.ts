@@ -5,8 +5,11 @@ import type { Random } from '../../base/random.ts';
 /** What a disk writes whole or not at all. */
 export const SECTOR_BYTES = 512;
 
-/** What most sectors hold before they are written; shared, never changed. */
-const ZEROS = new Uint8Array(SECTOR_BYTES);
+/** Contents lie in pages of one size: files that grow in one piece leave the memory in holes. */
+const PAGE_BYTES = 16 * SECTOR_BYTES;
+/** What pages and most sectors hold before they are written; shared, never changed. */
+const ZERO_PAGE = new Uint8Array(PAGE_BYTES);
+const ZEROS = ZERO_PAGE.subarray(0, SECTOR_BYTES);
 
 interface Sector {
   readonly number: number;
@@ -21,7 +24,8 @@ export type SyncEnd = (outcome: 'settled' | 'failed', random: Random) => void;
 
 export class SimInode {
   size = 0;
-  #cache = new Uint8Array(0);
+  /** What programs see; ZERO_PAGE where nothing but zeros was written. */
+  readonly #pages: Uint8Array[] = [];
   /** What the medium holds where that is not what the cache holds: a second copy of everything would be a month's memory. */
   readonly #older = new Map<number, Uint8Array>();
   #mediumSize = 0;
@@ -40,12 +44,19 @@ export class SimInode {
   }
 
   content(): Uint8Array {
-    return this.#cache.slice(0, this.size);
+    const content = new Uint8Array(this.size);
+    this.read(content, 0);
+    return content;
   }
 
   read(into: Uint8Array, offset: number): number {
     const count = Math.max(0, Math.min(into.length, this.size - offset));
-    into.set(this.#cache.subarray(offset, offset + count));
+    for (let done = 0; done < count;) {
+      const at = (offset + done) % PAGE_BYTES;
+      const part = Math.min(count - done, PAGE_BYTES - at);
+      into.set(this.#pageAt(offset + done).subarray(at, at + part), done);
+      done += part;
+    }
     return count;
   }
 
@@ -61,18 +72,16 @@ export class SimInode {
 
   write(bytes: Uint8Array, offset: number): void {
     const end = offset + bytes.length;
-    this.#grow(end);
     const endAt = endSector(offset, bytes.length);
     for (let sector = sectorAt(offset); sector < endAt; sector++) {
       this.#soil(sector);
       this.#allocated.add(sector);
     }
-    this.#cache.set(bytes, offset);
+    this.#put(bytes, offset);
     if (bytes.length > 0) this.size = Math.max(this.size, end);
   }
 
   truncate(size: number): void {
-    this.#grow(size);
     if (size < this.size) {
       const last = Math.ceil(size / SECTOR_BYTES);
       for (const sector of this.#allocated) if (sector >= last) this.#allocated.delete(sector);
@@ -83,7 +92,7 @@ export class SimInode {
       ) {
         this.#soil(sector);
       }
-      this.#cache.fill(0, size);
+      this.#clearFrom(size);
     }
     this.size = size;
   }
@@ -124,7 +133,7 @@ export class SimInode {
     };
     const number = Math.floor(offset / SECTOR_BYTES);
     this.#takeBack(number);
-    flipped(this.#cache, offset);
+    flipped(this.#own(offset), offset % PAGE_BYTES);
     const older = this.#older.get(number)?.slice();
     if (older === undefined) return;
     flipped(older, offset % SECTOR_BYTES);
@@ -138,11 +147,10 @@ export class SimInode {
     }
     if (this.size !== this.#mediumSize && random.fraction() < 0.5) this.#mediumSize = this.size;
     this.#dirty.clear();
-    for (const [number, bytes] of this.#older) this.#cache.set(bytes, number * SECTOR_BYTES);
+    for (const [number, bytes] of this.#older) this.#put(bytes, number * SECTOR_BYTES);
     this.#older.clear();
     this.size = this.#mediumSize;
-    this.#grow(this.size);
-    this.#cache.fill(0, this.size);
+    this.#clearFrom(this.size);
   }
 
   /** The sector is about to change. */
@@ -165,7 +173,8 @@ export class SimInode {
 
   /** What the cache holds of it, not a copy. */
   #bytesOf(number: number): Uint8Array {
-    return this.#cache.subarray(number * SECTOR_BYTES, (number + 1) * SECTOR_BYTES);
+    const at = (number * SECTOR_BYTES) % PAGE_BYTES;
+    return this.#pageAt(number * SECTOR_BYTES).subarray(at, at + SECTOR_BYTES);
   }
 
   #store({ number, bytes, age }: Sector): void {
@@ -175,16 +184,42 @@ export class SimInode {
     else this.#older.set(number, bytes);
   }
 
-  #grow(size: number): void {
-    const whole = Math.ceil(size / SECTOR_BYTES) * SECTOR_BYTES;
-    if (whole > this.#cache.length) this.#cache = grown(this.#cache, whole);
+  #put(bytes: Uint8Array, offset: number): void {
+    for (let done = 0; done < bytes.length;) {
+      const at = (offset + done) % PAGE_BYTES;
+      const part = bytes.subarray(done, done + PAGE_BYTES - at);
+      const isNews = this.#pageAt(offset + done) !== ZERO_PAGE || !isZero(part);
+      if (isNews) this.#own(offset + done).set(part, at);
+      done += part.length;
+    }
+  }
+
+  #clearFrom(size: number): void {
+    const first = Math.ceil(size / PAGE_BYTES);
+    if (size % PAGE_BYTES > 0 && this.#pageAt(size) !== ZERO_PAGE) {
+      this.#own(size).fill(0, size % PAGE_BYTES);
+    }
+    if (this.#pages.length > first) this.#pages.length = first;
+  }
+
+  #pageAt(offset: number): Uint8Array {
+    return this.#pages[Math.floor(offset / PAGE_BYTES)] ?? ZERO_PAGE;
+  }
+
+  /** The page of its own that the place is in. */
+  #own(offset: number): Uint8Array {
+    const number = Math.floor(offset / PAGE_BYTES);
+    while (this.#pages.length <= number) this.#pages.push(ZERO_PAGE);
+    const page = this.#pages[number];
+    if (page !== undefined && page !== ZERO_PAGE) return page;
+    const own = new Uint8Array(PAGE_BYTES);
+    this.#pages[number] = own;
+    return own;
   }
 }
 
-function grown(bytes: Uint8Array, size: number): Uint8Array<ArrayBuffer> {
-  const larger = new Uint8Array(Math.max(size, Math.min(bytes.length * 2, size + (1 << 20))));
-  larger.set(bytes);
-  return larger;
+function isZero(bytes: Uint8Array): boolean {
+  return bytesEqual(bytes, ZERO_PAGE.subarray(0, bytes.length));
 }
 
 function sectorAt(offset: number): number {
