@@ -5,6 +5,7 @@
  */
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 
 import { onTestFinished } from 'vitest';
 
@@ -113,8 +114,8 @@ class LiveSite {
       if (member === undefined) continue;
       // What came over the other hub may still be on its way to a device.
       await eventually(
-        () => Promise.resolve(JSON.stringify(member.device.query(query))),
-        (rows) => rows === JSON.stringify(whole?.device.query(query)),
+        () => Promise.resolve(member.device.query(query)),
+        (rows) => isDeepStrictEqual(rows, whole?.device.query(query)),
         SETTLE_MS,
       );
     }
