@@ -3,12 +3,17 @@
  * when the test ends, whatever happened to it.
  */
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 import { onTestFinished } from 'vitest';
+
+const FIRST_PORT = 20_000;
+const PORTS = 12_000;
+let nextPort = randomInt(PORTS);
 
 /** Folder of the project. */
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -90,16 +95,22 @@ function watch(child: ChildProcessWithoutNullStreams, name: string): Spawned {
   };
 }
 
-/** A port on 127.0.0.1 that was free a moment ago, for programs that cannot be told `0`; never below 20000. */
+/**
+ * A port of 127.0.0.1 for a program that cannot choose one by itself. Below those that the system gives to whoever asks for any, which
+ * would take it before the program is up; each test file begins at a place of its own, and gives a port once.
+ */
 export async function freePort(): Promise<number> {
-  for (;;) {
-    const server = createServer();
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const address = server.address();
-    const port = typeof address === 'object' && address !== null ? address.port : 0;
-    server.close();
-    await once(server, 'close');
-    if (port >= 20_000) return port;
+  for (let tries = 0; tries < PORTS; tries++) {
+    const port = FIRST_PORT + (nextPort++ % PORTS);
+    if (await isFree(port)) return port;
   }
+  throw new Error('no port is free');
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+  });
 }
