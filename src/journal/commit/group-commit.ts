@@ -3,9 +3,10 @@
  *
  * Batching is natural: while one sync runs the next group gathers, and a lone entry waits for nobody. Where entries
  * keep coming in the very turns of the event loop in which the last group was acknowledged, the next one settles for a few
- * turns, so that many share a sync; no timer is involved. Where syncs are quick, a part goes ahead (sync-pace.ts). Entries may bring a linger (to save flash); one without
- * takes along all that wait. A linger of a few milliseconds is for company: where the last group had company enough
- * it is left out, since the next sync will have it too.
+ * turns, so that many share a sync; no timer is involved. Where syncs are quick, a part goes ahead (sync-pace.ts).
+ *
+ * Entries may bring a linger (to save flash); one without takes along all that wait. A linger of a few milliseconds is for
+ * company: where the last group had company enough it is left out, since the next sync will have it too.
  *
  * At most one block is on its way, written and not yet synced, and none is written behind a sync that failed. Recovery
  * builds on that: every block but the last was durable.
