@@ -3,13 +3,13 @@
  * memory and flash; beside a rival under the same load in the same run. Brokers take turns, so that a
  * machine that slows down slows both, and every figure is the median of the runs.
  */
-import { hexOf } from '../../base/bytes.ts';
 import type { Clock } from '../../base/clock.ts';
 import { HubError } from '../../base/errors.ts';
 import type { Random } from '../../base/random.ts';
 import type { Files } from '../../platform/files/files.ts';
 import type { Host } from '../../platform/host.ts';
 import type { HttpClient } from '../../platform/network/http-client.ts';
+import { inNewFolder } from './folder.ts';
 import { type Contender, hub, rival, type RivalName } from './contenders.ts';
 import { type Figures, measure, type Measuring, mediansOf } from './measure.ts';
 import { reportLines } from './report.ts';
@@ -93,14 +93,6 @@ function measuring(options: BenchOptions, parts: BenchParts): Measuring {
     clock: parts.clock,
     host: parts.host,
     onTrouble: parts.err,
-    async inTempDir(use) {
-      const dir = `${options.dir}/bench-${hexOf(parts.random.bytes(6))}`;
-      parts.files.makeDir(dir);
-      try {
-        return await use(dir);
-      } finally {
-        parts.files.remove(dir);
-      }
-    },
+    inTempDir: (use) => inNewFolder(options.dir, parts, use),
   };
 }

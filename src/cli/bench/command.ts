@@ -4,12 +4,11 @@ import { type Args, UsageError } from '../args.ts';
 import { type CliIo, EXIT, type ExitCode } from '../io.ts';
 import { runBench } from './bench.ts';
 import { RIVALS } from './contenders.ts';
+import { folderOf } from './folder.ts';
 import { runLoad } from './load.ts';
 import { INGEST_NAMES, type Load, SCENARIOS } from './scenarios.ts';
 
 const RUNS = 3;
-/** Not below /tmp: that is memory on many machines, where a sync costs nothing. */
-const DIR = './data';
 
 export function benchIngest(args: Args, io: CliIo): Promise<ExitCode> {
   const named = args.texts('scenario');
@@ -41,7 +40,7 @@ async function bench(names: readonly string[], args: Args, io: CliIo): Promise<E
       json: args.has('json'),
       seconds: args.number('seconds', 1, 3_600),
       runs: args.number('runs', 1, 99) ?? RUNS,
-      dir: args.text('dir') ?? DIR,
+      dir: folderOf(args),
       signal: io.signal,
     },
     {

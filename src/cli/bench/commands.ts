@@ -2,6 +2,7 @@
 import type { Command } from '../args.ts';
 
 const JSON_OPTION = { help: 'as one JSON document' };
+const DIR_OPTION = { value: 'DIR', help: 'for the files of the run (default ./data)' };
 const BENCH_OPTIONS = {
   vs: {
     value: 'RIVAL',
@@ -40,7 +41,7 @@ export const BENCH_COMMANDS: readonly Command[] = [
       minutes: { value: 'N', help: 'that devices publish (default 10)' },
       seconds: { value: 'N', help: 'of each minute (default 60)' },
       rate: { value: 'N', help: 'messages a second (default: half of what it folds)' },
-      dir: { value: 'DIR', help: 'for the files of the hub (default ./data)' },
+      dir: DIR_OPTION,
       json: JSON_OPTION,
     },
     load: async () => (await import('./steady.ts')).benchSteady,
@@ -51,7 +52,7 @@ export const BENCH_COMMANDS: readonly Command[] = [
     options: {
       ops: { value: 'N', help: 'in the journal (default 1000000)' },
       runs: { value: 'N', help: 'starts of each kind (default 5)' },
-      dir: { value: 'DIR', help: 'for the files of the run (default ./data)' },
+      dir: DIR_OPTION,
       json: JSON_OPTION,
     },
     load: async () => (await import('./recover.ts')).benchRecover,
@@ -65,7 +66,7 @@ export const BENCH_COMMANDS: readonly Command[] = [
         value: 'N',
         help: 'of them among the newest 10,000 that are taken back (default 1000)',
       },
-      dir: { value: 'DIR', help: 'for the files of the run (default ./data)' },
+      dir: DIR_OPTION,
       json: JSON_OPTION,
     },
     load: async () => (await import('./merge/command.ts')).benchApply,
@@ -78,7 +79,7 @@ export const BENCH_COMMANDS: readonly Command[] = [
       vs: { value: 'RIVAL', help: 'a bridge that carries the same publishes: mosquitto' },
       minutes: { value: 'N', help: 'so much of the day (default 1440)' },
       seconds: { value: 'N', help: 'of each turn that is built or idled in (default 3)' },
-      dir: { value: 'DIR', help: 'for the files of the run (default ./data)' },
+      dir: DIR_OPTION,
       json: JSON_OPTION,
     },
     notes: 'Needs Mosquitto, which stands between hub and regional node.',
@@ -89,7 +90,7 @@ export const BENCH_COMMANDS: readonly Command[] = [
     summary: 'measure a tick of the power brain, what it remembers, and a hub that idles',
     options: {
       seconds: { value: 'N', help: 'that the hub idles (default 60)' },
-      dir: { value: 'DIR', help: 'for the files of the hub (default ./data)' },
+      dir: DIR_OPTION,
       json: JSON_OPTION,
     },
     load: async () => (await import('./power.ts')).benchPower,
@@ -101,7 +102,7 @@ export const BENCH_COMMANDS: readonly Command[] = [
       database: { value: 'URL', help: 'postgres://… of a database for this alone' },
       hubs: { value: 'N', help: 'that send (default 10)' },
       ops: { value: 'N', help: 'of each hub (default 50000)' },
-      dir: { value: 'DIR', help: 'for the files of the broker (default ./data)' },
+      dir: DIR_OPTION,
       json: JSON_OPTION,
     },
     notes: 'Needs Mosquitto, which brings the batches, and PostgreSQL.',

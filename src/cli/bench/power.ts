@@ -3,7 +3,6 @@
  * simulated weather in this process; what it remembers across restarts after that week; and the processor time of a
  * whole hub that nobody talks to.
  */
-import { hexOf } from '../../base/bytes.ts';
 import { pause } from '../../base/clock.ts';
 import { HubError } from '../../base/errors.ts';
 import { SILENT_LOG } from '../../base/log.ts';
@@ -19,6 +18,7 @@ import { simulatedSource } from '../../power/sources/simulated.ts';
 import type { Args } from '../args.ts';
 import { type CliIo, EXIT, type ExitCode } from '../io.ts';
 import { hub } from './contenders.ts';
+import { folderOf, inNewFolder } from './folder.ts';
 import { type Spread, spreadOf } from './latencies.ts';
 
 interface Report {
@@ -31,7 +31,6 @@ interface Report {
 }
 
 const SECONDS = 60;
-const DIR = './data';
 /** Until what a start puts off is done: a third of the time that counts, and no longer than this. */
 const SETTLE_MS_MAX = 20_000;
 const TICK_MS = 10_000;
@@ -46,13 +45,8 @@ const SITE = { panelW: 30, capacityWh: 256, baseLoadW: 3.2, nominalV: 12 };
 export async function benchPower(args: Args, io: CliIo): Promise<ExitCode> {
   const seconds = args.number('seconds', 1, 3_600) ?? SECONDS;
   const week = await ticksOf(io);
-  const dir = `${args.text('dir') ?? DIR}/bench-${hexOf(io.random.bytes(6))}`;
-  let report: Report;
-  try {
-    report = { ...week, idle: await idleHub(dir, seconds, io) };
-  } finally {
-    io.files.remove(dir);
-  }
+  const idle = await inNewFolder(folderOf(args), io, (dir) => idleHub(dir, seconds, io));
+  const report = { ...week, idle };
   const lines = args.has('json') ? [JSON.stringify(report, undefined, 2)] : linesOf(report);
   for (const line of lines) io.stdout(`${line}\n`);
   return EXIT.done;

@@ -6,7 +6,6 @@
  */
 import { Closers } from '../../closers.ts';
 import { SILENT_LOG } from '../../base/log.ts';
-import { hexOf } from '../../base/bytes.ts';
 import { type Clock, pause } from '../../base/clock.ts';
 import { HubError } from '../../base/errors.ts';
 import type { Config } from '../../config/schema.ts';
@@ -21,6 +20,7 @@ import { Store } from '../../store/store.ts';
 import type { Args } from '../args.ts';
 import { type CliIo, EXIT, type ExitCode } from '../io.ts';
 import { HOST } from './contenders.ts';
+import { folderOf, inNewFolder } from './folder.ts';
 import { configFor } from './own-hub.ts';
 import { medianOf } from './latencies.ts';
 import { Subscriber } from './subscriber.ts';
@@ -36,7 +36,6 @@ interface Start {
 
 const OPS = 1_000_000;
 const RUNS = 5;
-const DIR = './data';
 const PAYLOAD_BYTES = 200;
 /** Ops that are journaled before their commit is waited for. */
 const GROUP_OPS = 5_000;
@@ -46,9 +45,8 @@ const START_MS_MAX = 60_000;
 export async function benchRecover(args: Args, io: CliIo): Promise<ExitCode> {
   const ops = args.number('ops', 1, 100_000_000) ?? OPS;
   const runs = args.number('runs', 1, 99) ?? RUNS;
-  const dir = `${args.text('dir') ?? DIR}/bench-${hexOf(io.random.bytes(6))}`;
   const machine = thisMachine({}, SILENT_LOG);
-  try {
+  await inNewFolder(folderOf(args), io, async (dir) => {
     const empty = await startsOf(runs, 0, machine, (run) => `${dir}/empty-${run}`);
     const full = `${dir}/full`;
     await fill(configFor(full), machine, ops);
@@ -57,9 +55,7 @@ export async function benchRecover(args: Args, io: CliIo): Promise<ExitCode> {
       ? [JSON.stringify({ empty, recovered }, undefined, 2)]
       : [empty, recovered].map(lineOf);
     for (const line of lines) io.stdout(`${line}\n`);
-  } finally {
-    io.files.remove(dir);
-  }
+  });
   return EXIT.done;
 }
 

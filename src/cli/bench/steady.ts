@@ -3,14 +3,22 @@
  * after minute; what the last one takes in memory and latency is compared with the second. How fast it folds is found out first,
  * by a burst that it has to catch up with.
  */
-import { hexOf } from '../../base/bytes.ts';
 import { pause } from '../../base/clock.ts';
 import { MachineHost } from '../../platform/host.ts';
 import type { Args } from '../args.ts';
 import { type CliIo, EXIT, type ExitCode } from '../io.ts';
 import { hub, type RunningBroker } from './contenders.ts';
+import { folderOf, inNewFolder } from './folder.ts';
 import { figuresOf, generate } from './measure.ts';
 import { type Load, PLAIN } from './scenarios.ts';
+
+interface Plan {
+  /** Minutes, and how long each of them is. */
+  readonly count: number;
+  readonly seconds: number;
+  /** Messages a second; undefined: half of what the hub folds. */
+  readonly rate: number | undefined;
+}
 
 interface Minute {
   readonly msgsPerS: number;
@@ -29,41 +37,51 @@ interface Report {
   readonly ratios: Pick<Minute, 'ackP50Ms' | 'ackP99Ms' | 'rssMb'>;
 }
 
-const DIR = './data';
 const MINUTES = 10;
 const BURST: Load = { ...PLAIN, messages: 300_000, warmupS: 0 };
 const POLL_MS = 20;
 
 export async function benchSteady(args: Args, io: CliIo): Promise<ExitCode> {
-  const count = args.number('minutes', 2, 1_440) ?? MINUTES;
-  const seconds = args.number('seconds', 1, 60) ?? 60;
-  const dir = `${args.text('dir') ?? DIR}/bench-${hexOf(io.random.bytes(6))}`;
-  const running = await hub(io.http).start(dir);
-  let report: Report;
-  try {
-    const foldsPerS = await foldingRate(running, io);
-    const ratePerS = args.number('rate', 20, 1_000_000) ?? Math.round(foldsPerS / 2);
-    io.stderr(`folds ${foldsPerS} a second; publishing ${ratePerS}\n`);
-    const minutes: Minute[] = [];
-    while (minutes.length < count && !io.signal.aborted) {
-      const minute = await publish(running, { ratePerS, seconds }, io);
-      minutes.push(minute);
-      io.stderr(`minute ${minutes.length}/${count}: ${textOf(minute)}\n`);
+  const plan = {
+    count: args.number('minutes', 2, 1_440) ?? MINUTES,
+    seconds: args.number('seconds', 1, 60) ?? 60,
+    rate: args.number('rate', 20, 1_000_000),
+  };
+  const report = await inNewFolder(folderOf(args), io, async (dir) => {
+    const running = await hub(io.http).start(dir);
+    try {
+      return await carryOut(plan, running, io);
+    } finally {
+      await running.stop();
     }
-    report = { foldsPerS, ratePerS, minutes, ratios: ratiosOf(minutes) };
-  } finally {
-    await running.stop();
-    io.files.remove(dir);
-  }
+  });
   io.stdout(`${args.has('json') ? JSON.stringify(report, undefined, 2) : lineOf(report)}\n`);
   return EXIT.done;
+}
+
+async function carryOut(
+  { count, seconds, rate }: Plan,
+  running: RunningBroker,
+  io: CliIo,
+): Promise<Report> {
+  const foldsPerS = await foldingRate(running, io);
+  const ratePerS = rate ?? Math.round(foldsPerS / 2);
+  io.stderr(`folds ${foldsPerS} a second; publishing ${ratePerS}\n`);
+  const minutes: Minute[] = [];
+  while (minutes.length < count && !io.signal.aborted) {
+    const minute = await publish(running, { ratePerS, seconds }, io);
+    minutes.push(minute);
+    io.stderr(`minute ${minutes.length}/${count}: ${textOf(minute)}\n`);
+  }
+  return { foldsPerS, ratePerS, minutes, ratios: ratiosOf(minutes) };
 }
 
 /** Ops a second that the hub folds while nobody talks to it. */
 async function foldingRate(running: RunningBroker, io: CliIo): Promise<number> {
   await generate(running.port, BURST, (line) => io.stderr(`${line}\n`));
   const [behind, beganMs] = [await running.behind(), io.clock.monotonicMs()];
-  while ((await running.behind()) > 0) await pause(io.timers, POLL_MS, io.signal);
+  while (!io.signal.aborted && (await running.behind()) > 0)
+    await pause(io.timers, POLL_MS, io.signal);
   const tookMs = io.clock.monotonicMs() - beganMs;
   return Math.round(behind / (tookMs / 1_000));
 }

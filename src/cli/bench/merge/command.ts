@@ -4,7 +4,6 @@
  * door, applier and store, in this process.
  */
 import { Closers } from '../../../closers.ts';
-import { hexOf } from '../../../base/bytes.ts';
 import { HubError } from '../../../base/errors.ts';
 import { SILENT_LOG } from '../../../base/log.ts';
 import { layGround } from '../../../hub/ground.ts';
@@ -14,6 +13,7 @@ import { type Machine, thisMachine } from '../../../machine.ts';
 import { textOfOpId } from '../../../merge/op-id.ts';
 import type { Args } from '../../args.ts';
 import { type CliIo, EXIT, type ExitCode } from '../../io.ts';
+import { folderOf, inNewFolder } from '../folder.ts';
 import { spreadOf } from '../latencies.ts';
 import { configFor } from '../own-hub.ts';
 import { type Edit, Edits } from './edits.ts';
@@ -43,16 +43,31 @@ interface Timed {
 const OPS = 100_000;
 const UNDOS = 1_000;
 const NEWEST = 10_000;
-const DIR = './data';
 const mayRead = (): boolean => true;
 
 export async function benchApply(args: Args, io: CliIo): Promise<ExitCode> {
   const ops = args.number('ops', NEWEST, 10_000_000) ?? OPS;
   const undos = args.number('undos', 1, NEWEST) ?? UNDOS;
-  const dir = `${args.text('dir') ?? DIR}/bench-${hexOf(io.random.bytes(6))}`;
+  await inNewFolder(folderOf(args), io, async (dir) => {
+    const report = await measure({ dir, ops, undos });
+    const lines = args.has('json') ? [JSON.stringify(report, undefined, 2)] : linesOf(report);
+    for (const line of lines) io.stdout(`${line}\n`);
+  });
+  return EXIT.done;
+}
+
+async function measure({
+  dir,
+  ops,
+  undos,
+}: {
+  readonly dir: string;
+  readonly ops: number;
+  readonly undos: number;
+}): Promise<Report> {
+  const machine = thisMachine({}, SILENT_LOG);
   const closers = new Closers();
   try {
-    const machine = thisMachine({}, SILENT_LOG);
     const ground = layGround(configFor(dir), machine, closers);
     const serving = await serveDevices(ground);
     const edits = await fill(serving, ops, machine);
@@ -60,14 +75,10 @@ export async function benchApply(args: Args, io: CliIo): Promise<ExitCode> {
     const { conflicts } = serving.store.state.records.counts();
     const records = new HubRecords({ ...serving, id: ground.id });
     const timed = await undoSome(records, edits.slice(-NEWEST), undos, machine);
-    const report = { ops: edits.length, applyOpsPerS, conflicts, undos: groupsOf(timed) };
-    const lines = args.has('json') ? [JSON.stringify(report, undefined, 2)] : linesOf(report);
-    for (const line of lines) io.stdout(`${line}\n`);
+    return { ops: edits.length, applyOpsPerS, conflicts, undos: groupsOf(timed) };
   } finally {
     await closers.close();
-    io.files.remove(dir);
   }
-  return EXIT.done;
 }
 
 /** Journals the edits through the door, as devices would send them. */

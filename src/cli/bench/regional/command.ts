@@ -18,6 +18,7 @@ import type { Args } from '../../args.ts';
 import { UsageError } from '../../args.ts';
 import { type CliIo, EXIT, type ExitCode } from '../../io.ts';
 import { HOST, mosquitto } from '../contenders.ts';
+import { folderOf, inNewFolder } from '../folder.ts';
 import { benchHubs, type BenchHub } from './batches.ts';
 import { hubsAtBroker } from './hubs-over-broker.ts';
 
@@ -46,7 +47,6 @@ const OPS_PER_HUB = 50_000;
 const SITE_ID_BYTES = 4;
 const KEEP_DAYS = 1_000;
 const KEY_SEED = new Uint8Array(32).fill(0xbe);
-const DIR = './data';
 
 export async function benchRegional(args: Args, io: CliIo): Promise<ExitCode> {
   const url = args.text('database');
@@ -54,19 +54,18 @@ export async function benchRegional(args: Args, io: CliIo): Promise<ExitCode> {
   const hubs = args.number('hubs', 1, 1_000) ?? HUBS;
   const opsPerHub = args.number('ops', 1, 10_000_000) ?? OPS_PER_HUB;
   const site = `bench-${hexOf(io.random.bytes(SITE_ID_BYTES))}`;
-  const dir = `${args.text('dir') ?? DIR}/${site}`;
-  const closers = new Closers();
-  io.files.makeDir(dir);
-  try {
+  await inNewFolder(folderOf(args), io, async (dir) => {
     const { publicKey, privatePem: operatorKey } = makeOperatorKey(io.random);
     const sealer = batchSealer(publicKey, io.random);
     const made = await benchHubs(site, { hubs, opsPerHub }, sealer, io.random);
-    const report = await measure({ site, url, dir, hubs: made, operatorKey }, io, closers);
-    io.stdout(args.has('json') ? `${JSON.stringify(report, undefined, 2)}\n` : textOf(report));
-  } finally {
-    await closers.close();
-    io.files.remove(dir);
-  }
+    const closers = new Closers();
+    try {
+      const report = await measure({ site, url, dir, hubs: made, operatorKey }, io, closers);
+      io.stdout(args.has('json') ? `${JSON.stringify(report, undefined, 2)}\n` : textOf(report));
+    } finally {
+      await closers.close();
+    }
+  });
   return EXIT.done;
 }
 

@@ -2,10 +2,10 @@
  * `heliograph bench uplink`: a day of meters over the wire as batches, in bytes an op, beside a Mosquitto bridge that
  * carries the same publishes and beside the same readings packed offline; and how fast batches are built.
  */
-import { hexOf } from '../../../base/bytes.ts';
 import { type Args, UsageError } from '../../args.ts';
 import { type CliIo, EXIT, type ExitCode } from '../../io.ts';
 import { mosquitto } from '../contenders.ts';
+import { folderOf, inNewFolder } from '../folder.ts';
 import { medianOf } from '../latencies.ts';
 import { type AckFigures, type AckRun, type Acks, measureAcks } from './acks.ts';
 import { type Building, measureBuilding, type Round } from './building.ts';
@@ -33,7 +33,6 @@ interface UplinkReport {
 }
 
 /** Not below /tmp: that is memory on many machines, where a sync costs nothing. */
-const DIR = './data';
 const TURN_SECONDS = 3;
 
 export async function benchUplink(args: Args, io: CliIo): Promise<ExitCode> {
@@ -41,15 +40,11 @@ export async function benchUplink(args: Args, io: CliIo): Promise<ExitCode> {
   if (vs !== undefined && vs !== 'mosquitto') throw new UsageError('--vs knows mosquitto only');
   const minutes = args.number('minutes', 1, MINUTES) ?? MINUTES;
   const seconds = args.number('seconds', 1, 60) ?? TURN_SECONDS;
-  const dir = `${args.text('dir') ?? DIR}/bench-${hexOf(io.random.bytes(6))}`;
-  io.files.makeDir(dir);
-  try {
+  await inNewFolder(folderOf(args), io, async (dir) => {
     const report = await measure({ dir, minutes, seconds }, vs !== undefined, io);
     const text = args.has('json') ? JSON.stringify(report, undefined, 2) : linesOf(report);
     io.stdout(`${text}\n`);
-  } finally {
-    io.files.remove(dir);
-  }
+  });
   return EXIT.done;
 }
 
