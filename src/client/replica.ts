@@ -30,7 +30,6 @@ const RECORD_KINDS: ReadonlySet<Kind> = new Set([PATCH, REMOVE, ADD, ASSET, UNDO
 
 export class Replica {
   readonly state = new MemoryState();
-  readonly #recordKeys = new Set<string>();
   readonly #eventKeys = new Set<string>();
   #vector: VersionVector = new Map();
 
@@ -40,8 +39,8 @@ export class Replica {
   }
 
   /** Keys of records that ever had an op. */
-  get recordKeys(): ReadonlySet<string> {
-    return this.#recordKeys;
+  get recordKeys(): readonly string[] {
+    return this.state.recordKeys();
   }
 
   /** A document as one update of Yjs; undefined where there is none. */
@@ -55,7 +54,7 @@ export class Replica {
       const write = this.state.event(key);
       if (write !== undefined) yield { type: 'event', key, write };
     }
-    for (const key of this.#recordKeys) {
+    for (const key of this.recordKeys) {
       for (const write of this.state.writes(key)) yield { type: 'write', key, write };
     }
     for (const [key, doc] of this.state.docs()) yield { type: 'doc', key, doc };
@@ -111,7 +110,6 @@ export class Replica {
     if (!RECORD_KINDS.has(kind)) return;
     const write = { order, kind, body: body.slice(), stamp };
     if (!keepWrite(this.state, key, write) && !this.#takeSmaller(key, write)) return;
-    this.#recordKeys.add(key);
     touched.add(key);
     records.add(key);
   }

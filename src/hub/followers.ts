@@ -141,7 +141,7 @@ function foldHistories({ config, machine }: Ground, { store, door }: Serving): H
 /** Lets go of what is receipted and folded. */
 function letGo(
   { config, machine, time, paths }: Ground,
-  { journal, door, hlc, store, broker }: Serving,
+  { journal, door, store, broker }: Serving,
   parts: Pick<Followers, 'uplink' | 'ledger' | 'healing'> & {
     readonly audit: HubAudit | undefined;
     readonly settleAssets: () => Promise<number>;
@@ -151,7 +151,7 @@ function letGo(
   return new Retention({
     journal,
     door,
-    keepProgress: () => keepNote({ ...machine, path: paths.progress, journal, door, hlc }),
+    keepProgress: () => keepNote({ ...machine, path: paths.progress, journal, door }),
     clock: time.clock,
     timers: machine.timers,
     log: machine.log,

@@ -27,7 +27,6 @@ export interface Serving {
   readonly journal: Journal;
   readonly store: HubStore;
   readonly door: Door;
-  readonly hlc: HlcClock;
   readonly lingers: Lingers;
   readonly broker: Broker;
   readonly access: Access;
@@ -74,7 +73,7 @@ export async function serveDevices(ground: Ground): Promise<Serving> {
     serveEnrolment(broker, access.desk, log);
   }
   const { addresses } = closers.add(await listenMqtt(ground, broker));
-  return { journal, store, door, hlc, lingers, broker, access, addresses, assetGate };
+  return { journal, store, door, lingers, broker, access, addresses, assetGate };
 }
 
 type DoorParts = Pick<Serving, 'journal' | 'store' | 'lingers' | 'access' | 'assetGate'>;

@@ -42,7 +42,7 @@ import {
   type TakenEdit,
 } from './ops-message.ts';
 import { type PeerVerdict, refusePeerOp } from './peer-ops.ts';
-import { encodeNote, NOTE_INTERVAL } from './progress.ts';
+import { encodeNote, NOTE_INTERVAL, type Progress } from './progress.ts';
 import { deliveryOf, markOf, RecentPublishes } from './recent-publishes.ts';
 import { later, never, type Rejection } from './rejection.ts';
 
@@ -319,10 +319,14 @@ export class Door {
     return vector;
   }
 
+  /** How far the lanes and the clock of this hub have come. */
+  progress(): Progress {
+    return { vector: this.vector(), lastHlc: this.#options.hlc.last };
+  }
+
   /** Notes the progress in the journal (progress.ts): durable, before a part of the journal is released. */
   noteProgress(): Lsn {
-    const note = encodeNote({ vector: this.vector(), lastHlc: this.#options.hlc.last });
-    const lsn = this.#append(note, LOG);
+    const lsn = this.#append(encodeNote(this.progress()), LOG);
     this.#nextNoteLsn = lsn + NOTE_INTERVAL;
     return lsn;
   }

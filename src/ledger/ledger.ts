@@ -215,18 +215,20 @@ export class Ledger {
 
   /** Whether the op is a leaf: this hub has accepted it once. Looked for from about where `lsn` stands outwards. */
   has(opClass: OpClass, op: Uint8Array, lsn: Lsn): boolean {
-    const tree = this.#trees[opClass];
-    const near = this.#places[opClass].near(lsn, tree.size, this.#throughLsn);
-    return tree.find(leafHash(op), near) !== undefined;
+    return this.#search(opClass, op, lsn) !== undefined;
   }
 
   /** Where the op stands that the journal has at `lsn`. */
   #find(opClass: OpClass, op: Uint8Array, lsn: Lsn): number | undefined {
-    const tree = this.#trees[opClass];
-    const places = this.#places[opClass];
-    const index = tree.find(leafHash(op), places.near(lsn, tree.size, this.#throughLsn));
-    if (index !== undefined) places.found(lsn, index);
+    const index = this.#search(opClass, op, lsn);
+    if (index !== undefined) this.#places[opClass].found(lsn, index);
     return index;
+  }
+
+  #search(opClass: OpClass, op: Uint8Array, lsn: Lsn): number | undefined {
+    const tree = this.#trees[opClass];
+    const near = this.#places[opClass].near(lsn, tree.size, this.#throughLsn);
+    return tree.find(leafHash(op), near);
   }
 
   /** Makes what is hashed durable, and resolves to how far that is. Rejects with `ledger.failed` where the disk cannot. */

@@ -8,7 +8,7 @@
 import { CborError, CborReader } from '../codec/reader.ts';
 import { CborWriter } from '../codec/writer.ts';
 import { encodeLocalEntry } from '../model/entry.ts';
-import { decodeStampMark, encodeStampMark, type StampMark } from '../model/op.ts';
+import { AUTHORITY, decodeStampMark, encodeStampMark, type StampMark } from '../model/op.ts';
 import { type OpId, readOpId, writeOpId } from './op-id.ts';
 
 export interface OpStamp extends StampMark {
@@ -17,7 +17,6 @@ export interface OpStamp extends StampMark {
 }
 
 const TAG = 'stamps';
-const AUTHORITY_MAX = 4;
 const LIMITS = { depthMax: 5, itemsMax: 100_000 };
 
 export function writeOpStamps(writer: CborWriter, stamps: readonly OpStamp[]): void {
@@ -41,7 +40,7 @@ function readOpStamp(reader: CborReader): OpStamp {
   const op = readOpId(reader);
   const authority = reader.uint();
   const mark = decodeStampMark(reader.bytes());
-  if (mark === undefined || authority < 1 || authority > AUTHORITY_MAX) {
+  if (mark === undefined || authority < AUTHORITY.device || authority > AUTHORITY.operator) {
     throw new CborError('malformed stamp', start);
   }
   return { op, authority, ...mark };

@@ -11,7 +11,7 @@ import { createHash } from 'node:crypto';
 
 import { AssertionError } from '../base/assert.ts';
 import { bytesEqual, hexOf } from '../base/bytes.ts';
-import type { Clock, Timers } from '../base/clock.ts';
+import { type Clock, type Timers, turn } from '../base/clock.ts';
 import { HubError, messageOf } from '../base/errors.ts';
 import { type CoseSign1, parseCose, type Verify } from '../codec/cose.ts';
 import { CborError, CborReader } from '../codec/reader.ts';
@@ -109,7 +109,7 @@ async function writeItems(file: OpenFile, options: WriteSnapshotOptions): Promis
     summary.add(item);
     output.flushIfFull();
     if (clock.monotonicMs() < sliceEndMs) continue;
-    await new Promise<void>((resolve) => timers.soon(resolve));
+    await turn(timers);
     sliceEndMs = clock.monotonicMs() + SLICE_MS;
   }
   output.end((bytes, sha256) => signedManifest(options, summary, bytes, sha256));

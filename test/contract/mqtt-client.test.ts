@@ -15,7 +15,7 @@ import type {
 } from '../../src/platform/network/mqtt-client.ts';
 import { SimMqttBroker } from '../../src/platform/sim/mqtt-client.ts';
 import { SeededRandom } from '../../src/platform/sim/random.ts';
-import { peer } from '../support/peers.ts';
+import { peer, runsWith } from '../support/peers.ts';
 import { freePort, spawnProcess } from '../support/spawn.ts';
 import { tempDir } from '../support/temp-dir.ts';
 
@@ -70,11 +70,7 @@ async function real(): Promise<Setting> {
 
 const settings: [string, () => Promise<Setting>, boolean][] = [
   ['simulated', simulated, true],
-  [
-    'real, against mosquitto',
-    real,
-    mosquitto !== undefined || process.env['REQUIRE_PEERS'] === '1',
-  ],
+  ['real, against mosquitto', real, runsWith('mosquitto')],
 ];
 
 describe.each(settings)('MQTT client: %s', (name, makeSetting, canRun) => {

@@ -221,15 +221,20 @@ describe.each(KINDS)('contents of a region: %s', (name, make) => {
     await place.close();
   });
 
+  const keptWhole = async () => {
+    const kind = await make();
+    const place = await placeOf(kind.open);
+    const content = contentOf(2 * GRID_BYTES);
+    await keepBatch(place.site, await versionBatch(content));
+    await keepBatch(place.site, await piecesBatch(piecesOf(content), 1));
+    await whole(kind.door(), content.id);
+    return { kind, place, content };
+  };
+
   test.skipIf(name === 'embedded')(
     'what came to an earlier schema is filled from its batches',
     async () => {
-      const kind = await make();
-      const place = await placeOf(kind.open);
-      const content = contentOf(2 * GRID_BYTES);
-      await keepBatch(place.site, await versionBatch(content));
-      await keepBatch(place.site, await piecesBatch(piecesOf(content), 1));
-      await whole(kind.door(), content.id);
+      const { kind, place, content } = await keptWhole();
       await kind.sql('TRUNCATE heliograph.content, heliograph.content_cell');
       await kind.sql('UPDATE heliograph.site SET contents_kept = false');
       const again = await place.reopen();
@@ -242,12 +247,7 @@ describe.each(KINDS)('contents of a region: %s', (name, make) => {
   test.skipIf(name === 'embedded')(
     'what a worker did not check before it died, the first reader does',
     async () => {
-      const kind = await make();
-      const place = await placeOf(kind.open);
-      const content = contentOf(2 * GRID_BYTES);
-      await keepBatch(place.site, await versionBatch(content));
-      await keepBatch(place.site, await piecesBatch(piecesOf(content), 1));
-      await whole(kind.door(), content.id);
+      const { kind, place, content } = await keptWhole();
       await kind.sql('TRUNCATE heliograph.content');
       assert.equal((await kind.door().facts(content.id))?.state, 'partial');
       assert.deepEqual(await readAll(kind.door(), content.id), content.bytes);

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { vi } from 'vitest';
 
 import { eventually } from '../support/api.ts';
-import { startBroker, startWorker } from '../support/fleet-world.ts';
+import { openWorker, startBroker } from '../support/fleet-world.ts';
 import { startHub } from '../support/hub.ts';
 import { testWithPeers } from '../support/peers.ts';
 import { jpegOf } from '../support/pictures.ts';
@@ -22,8 +22,7 @@ testWithPeers(
       const url = server.url(await server.create());
       const dir = tempDir();
       const port = await startBroker(dir, mosquitto);
-      const first = startWorker(dir, 0, port, url);
-      await first.line(/^ready /);
+      const first = await openWorker(dir, 0, port, url);
       const hub = await startHub({
         data: tempDir(),
         sets: [`uplink.url=mqtt://127.0.0.1:${port}`],
@@ -37,24 +36,22 @@ testWithPeers(
         body: picture as Uint8Array<ArrayBuffer>,
       });
       assert.equal(sent.status, 201, await sent.text());
-      const firstUrl = /http:\/\/\S+/.exec(await first.line(/^ready /))?.[0] ?? '';
       const small = await eventually(
-        () => fetch(`${firstUrl}${path}?width=320`),
+        () => fetch(`${first.httpUrl}${path}?width=320`),
         ({ status }) => status === 200,
       );
       assert.equal(small.headers.get('content-type'), 'image/jpeg');
       await eventually(
-        () => fetch(`${firstUrl}${path}`),
+        () => fetch(`${first.httpUrl}${path}`),
         ({ status }) => status === 200,
       );
-      first.kill('SIGKILL');
-      await first.exited;
-      const second = startWorker(dir, 1, port, url);
-      const secondUrl = /http:\/\/\S+/.exec(await second.line(/^ready /))?.[0] ?? '';
-      const answer = await fetch(`${secondUrl}${path}`);
+      first.process.kill('SIGKILL');
+      await first.process.exited;
+      const second = await openWorker(dir, 1, port, url);
+      const answer = await fetch(`${second.httpUrl}${path}`);
       assert.equal(answer.headers.get('etag'), `"${sha256}"`);
       assert.deepEqual(new Uint8Array(await answer.arrayBuffer()), picture);
-      const part = await fetch(`${secondUrl}${path}`, { headers: { Range: 'bytes=100-199' } });
+      const part = await fetch(`${second.httpUrl}${path}`, { headers: { Range: 'bytes=100-199' } });
       assert.equal(part.status, 206);
       assert.deepEqual(new Uint8Array(await part.arrayBuffer()), picture.slice(100, 200));
     } finally {

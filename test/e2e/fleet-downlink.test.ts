@@ -4,11 +4,10 @@ import { connectAsync } from 'mqtt';
 import { vi } from 'vitest';
 
 import { type Digest, eventually, getJson } from '../support/api.ts';
-import { startBroker, startWorker } from '../support/fleet-world.ts';
+import { openWorker, startBroker, type Worker } from '../support/fleet-world.ts';
 import { type RunningHub, startHub } from '../support/hub.ts';
 import { testWithPeers } from '../support/peers.ts';
 import { connect, PostgresServer } from '../support/postgres.ts';
-import type { Spawned } from '../support/spawn.ts';
 import { tempDir } from '../support/temp-dir.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
@@ -16,19 +15,9 @@ vi.setConfig({ testTimeout: 120_000 });
 const ORDERS = 6;
 const AT_ONCE = 'capture=[{filter="#",class="alarm"}]';
 
-interface Worker {
-  readonly process: Spawned;
-  readonly httpUrl: string;
-}
-
 interface SentRecord {
   readonly fields: Readonly<Record<string, string>>;
   readonly counters: { readonly sent: number };
-}
-
-async function ready(process: Spawned): Promise<Worker> {
-  const line = await process.line(/^ready /);
-  return { process, httpUrl: /http:\/\/\S+/.exec(line)?.[0] ?? '' };
 }
 
 /** Something to send opens a session, in which the hub asks for what waits. */
@@ -49,7 +38,7 @@ testWithPeers(
       const url = server.url(await server.create());
       const dir = tempDir();
       const port = await startBroker(dir, mosquitto);
-      const start = (index: number): Promise<Worker> => ready(startWorker(dir, index, port, url));
+      const start = (index: number): Promise<Worker> => openWorker(dir, index, port, url);
       const workers = [await start(0), await start(1)];
       const sets = [`uplink.url=mqtt://127.0.0.1:${port}`, AT_ONCE];
       const hubs = await Promise.all([0, 1].map(() => startHub({ data: tempDir(), sets })));

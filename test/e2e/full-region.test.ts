@@ -6,9 +6,9 @@ import { chmodSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { connectAsync } from 'mqtt';
 
 import { type Digest, eventually, getJson, uplinked } from '../support/api.ts';
-import { startBroker, startWorker } from '../support/fleet-world.ts';
+import { openWorker, startBroker } from '../support/fleet-world.ts';
 import { type RunningHub, startHub, startRegional } from '../support/hub.ts';
-import { peer } from '../support/peers.ts';
+import { peer, runsWith } from '../support/peers.ts';
 import { PostgresServer } from '../support/postgres.ts';
 import { smallDisk, testWithMounts } from '../support/small-disk.ts';
 import { tempDir } from '../support/temp-dir.ts';
@@ -78,7 +78,7 @@ testWithMounts(
   },
 );
 
-if (peer('postgres') !== undefined || process.env['REQUIRE_PEERS'] === '1') {
+if (runsWith('postgres')) {
   testWithMounts('the disk of PostgreSQL is full, and then it is not', async () => {
     const disk = smallDisk(160);
     chmodSync(disk, 0o755);
@@ -87,16 +87,15 @@ if (peer('postgres') !== undefined || process.env['REQUIRE_PEERS'] === '1') {
       const url = server.url(await server.create());
       const dir = tempDir();
       const port = await startBroker(dir, peer('mosquitto') ?? '');
-      const worker = startWorker(dir, 0, port, url);
-      const httpUrl = /http:\/\/\S+/.exec(await worker.line(/^ready /))?.[0] ?? '';
+      const worker = await openWorker(dir, 0, port, url);
       const sets = [`uplink.url=mqtt://127.0.0.1:${port}`, AT_ONCE];
       const hub = await startHub({ data: tempDir(), sets });
       await uplinked(hub.httpUrl);
       await fullAndFree(
         hub,
-        () => httpUrl,
+        () => worker.httpUrl,
         disk,
-        () => worker.line(/database\.away|regional\.database/),
+        () => worker.process.line(/database\.away|regional\.database/),
       );
     } finally {
       await server.stop();

@@ -10,9 +10,9 @@ import { connectAsync } from 'mqtt';
 import { describe, onTestFinished, test, vi } from 'vitest';
 
 import { type Digest, eventually, getJson, uplinked } from '../support/api.ts';
-import { startBroker, startWorker } from '../support/fleet-world.ts';
+import { openWorker, startBroker } from '../support/fleet-world.ts';
 import { type RunningHub, startHub, startRegional } from '../support/hub.ts';
-import { peer } from '../support/peers.ts';
+import { peer, runsWith } from '../support/peers.ts';
 import { connect, PostgresServer } from '../support/postgres.ts';
 import { freePort, type Spawned } from '../support/spawn.ts';
 import { tempDir } from '../support/temp-dir.ts';
@@ -61,10 +61,7 @@ async function postgres(): Promise<Region> {
   };
   return {
     url: `mqtt://127.0.0.1:${port}`,
-    start: async () => {
-      const process = startWorker(dir, 0, port, url);
-      return { process, httpUrl: /http:\/\/\S+/.exec(await process.line(/^ready /))?.[0] ?? '' };
-    },
+    start: () => openWorker(dir, 0, port, url),
     backUp: async () =>
       void (await ask(server.url('postgres'), `CREATE DATABASE backup TEMPLATE ${name}`)),
     restore: async () => {
@@ -78,9 +75,7 @@ async function postgres(): Promise<Region> {
   };
 }
 
-const hasPeers =
-  process.env['REQUIRE_PEERS'] === '1' ||
-  ['mosquitto', 'postgres', 'initdb'].every((name) => peer(name) !== undefined);
+const hasPeers = runsWith('mosquitto', 'postgres', 'initdb');
 const KINDS: [string, () => Promise<Region>][] = [
   ['embedded', embedded],
   ...(hasPeers ? [['PostgreSQL', postgres] as [string, () => Promise<Region>]] : []),

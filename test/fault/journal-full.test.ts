@@ -58,12 +58,11 @@ async function fill(rig: Rig, door: Door): Promise<void> {
 
 async function retain(rig: Rig, door: Door, journal: Journal): Promise<void> {
   const { files, clock } = rig;
-  const hlc = new HlcClock(clock);
   const done = (): Promise<number> => Promise.resolve(journal.durableLsn);
   const retention = new Retention({
     journal,
     door,
-    keepProgress: () => keepNote({ files, path: PATH, journal, door, hlc, log: SILENT_LOG }),
+    keepProgress: () => keepNote({ files, path: PATH, journal, door, log: SILENT_LOG }),
     clock,
     timers: clock,
     log: SILENT_LOG,

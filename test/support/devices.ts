@@ -1,10 +1,10 @@
 /** Devices with the SDK in this process, against real hubs. */
-import { createHash } from 'node:crypto';
 
 import { onTestFinished } from 'vitest';
 
 import { hexOf } from '../../src/base/bytes.ts';
 import { connect, type Device, type NodeOptions } from '../../src/client/node.ts';
+import { sha256Hasher } from '../../src/store/sha256-hasher.ts';
 import type { RunningHub } from './hub.ts';
 
 /** Opens a device; it is closed when the test ends. */
@@ -35,12 +35,7 @@ export function whenSettled(device: Device): Promise<void> {
 }
 
 export function digestOfDevice(device: Device): string {
-  const hash = createHash('sha256');
-  const { digest } = device.digest({
-    update: (bytes) => void hash.update(bytes),
-    finish: () => new Uint8Array(hash.digest()),
-  });
-  return hexOf(digest);
+  return hexOf(device.digest(sha256Hasher()).digest);
 }
 
 export interface HubDigest {

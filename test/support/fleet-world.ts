@@ -156,7 +156,24 @@ export async function startBroker(dir: string, mosquitto: string): Promise<numbe
   return port;
 }
 
-export function startWorker(dir: string, index: number, port: number, url: string): Spawned {
+export interface Worker {
+  readonly process: Spawned;
+  readonly httpUrl: string;
+}
+
+/** Starts a worker; resolves when it is ready. */
+export async function openWorker(
+  dir: string,
+  index: number,
+  port: number,
+  url: string,
+): Promise<Worker> {
+  const process = startWorker(dir, index, port, url);
+  const line = await process.line(/^ready /);
+  return { process, httpUrl: /http:\/\/\S+/.exec(line)?.[0] ?? '' };
+}
+
+function startWorker(dir: string, index: number, port: number, url: string): Spawned {
   const sets = [
     `regional.url=mqtt://127.0.0.1:${port}`,
     `regional.database=${url}`,

@@ -13,6 +13,11 @@ const EXTRA_FOLDERS = ['/usr/sbin', '/sbin', '/usr/local/sbin'];
 const POSTGRES_FOLDER = '/usr/lib/postgresql';
 const required = process.env['REQUIRE_PEERS'] === '1';
 
+/** Whether what needs these programs runs: all are here, or REQUIRE_PEERS=1 forbids skipping. */
+export function runsWith(...names: readonly string[]): boolean {
+  return required || names.every((name) => peer(name) !== undefined);
+}
+
 /** Where the program is, or undefined where this machine has none. */
 export function peer(name: string): string | undefined {
   const own = (process.env['PATH'] ?? '').split(delimiter);

@@ -28,7 +28,7 @@ import type {
 } from '../../src/regional/site-storage.ts';
 import { Store } from '../../src/store/store.ts';
 import { HUB, HUB_ID, OPENING, REGION, SITE } from './batches.ts';
-import { peer } from './peers.ts';
+import { runsWith } from './peers.ts';
 import { connect, PostgresServer } from './postgres.ts';
 import { tempDir } from './temp-dir.ts';
 
@@ -104,7 +104,7 @@ export type MakeRegion = (limits?: Partial<RegionalLimits>) => Promise<OpenRegio
 
 /** Opens one storage again and again: another process, or the same one after a restart. */
 export const STORAGES = {
-  hasPostgres: peer('postgres') !== undefined || process.env['REQUIRE_PEERS'] === '1',
+  hasPostgres: runsWith('postgres'),
   server: undefined as PostgresServer | undefined,
 
   /** Every kind that this machine can run, each with its maker of empty ones. */

@@ -4,7 +4,7 @@
  */
 import { type Clock, pause, type Timers } from '../../base/clock.ts';
 import { Latencies } from './latencies.ts';
-import { Publisher, type Tally } from './publisher.ts';
+import { pace, Publisher, type Tally } from './publisher.ts';
 import type { Load, LoadResult } from './scenarios.ts';
 import { Subscriber } from './subscriber.ts';
 
@@ -18,7 +18,6 @@ export interface LoadOptions {
 
 /** How long what is on its way at the end may take. */
 const REST_MS_MAX = 60_000;
-const PACE_MS = 2;
 const POLL_MS = 5;
 /** Connections that are being made at the same time: a listen queue is 128 long on many machines. */
 const CONNECTING_MAX = 50;
@@ -121,20 +120,9 @@ class LoadRun {
   }
 
   #start(): () => void {
-    if (this.#load.ratePerS > 0) return this.#pace();
+    if (this.#load.ratePerS > 0) return pace(this.#publishers, this.#load.ratePerS, this.#options);
     for (const publisher of this.#publishers) publisher.start();
     return () => undefined;
-  }
-
-  /** Spreads the messages evenly over time and connections. */
-  #pace(): () => void {
-    const perMs = (this.#load.publishers * this.#load.ratePerS) / 1_000;
-    const startMs = this.#nowMs();
-    let sent = 0;
-    return this.#options.timers.every(PACE_MS, () => {
-      const due = Math.floor((this.#nowMs() - startMs) * perMs);
-      for (; sent < due; sent++) this.#publishers[sent % this.#publishers.length]?.sendOne();
-    });
   }
 
   #allow(wanted: number): number {

@@ -4,7 +4,6 @@
  * whole hub that nobody talks to.
  */
 import { pause } from '../../base/clock.ts';
-import { HubError } from '../../base/errors.ts';
 import { SILENT_LOG } from '../../base/log.ts';
 import { perClass } from '../../model/class.ts';
 import { MachineHost, ownCpuS } from '../../platform/host.ts';
@@ -20,6 +19,7 @@ import { type CliIo, EXIT, type ExitCode } from '../io.ts';
 import { hub } from './contenders.ts';
 import { folderOf, inNewFolder } from './folder.ts';
 import { type Spread, spreadOf } from './latencies.ts';
+import { figuresOf } from './measure.ts';
 
 interface Report {
   readonly ticks: number;
@@ -101,11 +101,7 @@ async function ticksOf({ clock, random }: CliIo): Promise<Omit<Report, 'idle'>> 
 async function idleHub(dir: string, seconds: number, io: CliIo): Promise<Report['idle']> {
   const host = new MachineHost();
   const running = await hub(io.http).start(dir);
-  const figures = (): { readonly cpuS: number; readonly rssBytes: number } => {
-    const found = host.processFigures(running.pid);
-    if (found === undefined) throw new HubError('bench.broken', 'the hub ended');
-    return found;
-  };
+  const figures = () => figuresOf(running, host);
   try {
     await pause(io.timers, Math.min(SETTLE_MS_MAX, (seconds * 1_000) / 3), io.signal);
     const before = figures();

@@ -3,7 +3,7 @@
  * run of them that falls due together is one piece of memory and one write, whatever place it begins at.
  */
 import { concatBytes } from '../../base/bytes.ts';
-import type { Clock } from '../../base/clock.ts';
+import type { Cancel, Clock, Timers } from '../../base/clock.ts';
 import { type LoadSocket, openLoadSocket } from '../../platform/network/load-socket.ts';
 import type { Latencies } from './latencies.ts';
 import {
@@ -25,6 +25,23 @@ export interface Tally {
   readonly latencies: Latencies;
   /** How many of `wanted` more messages may be sent now. */
   readonly allow: (wanted: number) => number;
+}
+
+const PACE_MS = 2;
+
+/** Has each publisher send `ratePerS` messages a second, spread evenly over time and connections. */
+export function pace(
+  publishers: readonly Publisher[],
+  ratePerS: number,
+  { clock, timers }: { readonly clock: Clock; readonly timers: Timers },
+): Cancel {
+  const perMs = (publishers.length * ratePerS) / 1_000;
+  const startMs = clock.monotonicMs();
+  let sent = 0;
+  return timers.every(PACE_MS, () => {
+    const due = Math.floor((clock.monotonicMs() - startMs) * perMs);
+    for (; sent < due; sent++) publishers[sent % publishers.length]?.sendOne();
+  });
 }
 
 export class Publisher {

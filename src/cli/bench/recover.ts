@@ -21,7 +21,7 @@ import type { Args } from '../args.ts';
 import { type CliIo, EXIT, type ExitCode } from '../io.ts';
 import { HOST } from './contenders.ts';
 import { folderOf, inNewFolder } from './folder.ts';
-import { configFor } from './own-hub.ts';
+import { configFor, publishThrough } from './own-hub.ts';
 import { medianOf } from './latencies.ts';
 import { Subscriber } from './subscriber.ts';
 
@@ -63,25 +63,19 @@ export async function benchRecover(args: Args, io: CliIo): Promise<ExitCode> {
 async function fill(config: Config, machine: Machine, ops: number): Promise<void> {
   const closers = new Closers();
   try {
-    const { door, journal } = await serveDevices(layGround(config, machine, closers));
+    const serving = await serveDevices(layGround(config, machine, closers));
     const payload = machine.random.bytes(PAYLOAD_BYTES);
-    const plain = {
-      payload,
-      qos: 1,
-      retain: false,
-      dup: false,
-      clientId: '',
-      packetId: 0,
-    } as const;
-    for (let count = 0; count < ops; count++) {
-      const admission = door.admit({ topic: `bench/${count % 20}`, ...plain });
-      if (admission.kind === 'refused') throw admission.fault;
-      if ((count + 1) % GROUP_OPS === 0) await journal.whenDurable(journal.lastLsn);
-    }
-    await journal.whenDurable(journal.lastLsn);
+    await publishThrough(serving, publishes(ops, payload), GROUP_OPS);
   } finally {
     await closers.close();
   }
+}
+
+function* publishes(
+  ops: number,
+  payload: Uint8Array,
+): Generator<{ topic: string; payload: Uint8Array }> {
+  for (let count = 0; count < ops; count++) yield { topic: `bench/${count % 20}`, payload };
 }
 
 async function startsOf(

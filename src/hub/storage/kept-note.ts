@@ -7,7 +7,6 @@ import type { Log } from '../../base/log.ts';
 import type { Door } from '../../ingest/door.ts';
 import { settledNote } from '../../ingest/progress.ts';
 import type { Journal } from '../../journal/journal.ts';
-import type { HlcClock } from '../../model/hlc.ts';
 import type { Files } from '../../platform/files/files.ts';
 import { replaceOffLoop } from '../../platform/files/off-loop.ts';
 
@@ -15,8 +14,7 @@ export interface KeptNoteParts {
   readonly files: Files;
   readonly path: string;
   readonly journal: Journal;
-  readonly door: Pick<Door, 'vector'>;
-  readonly hlc: Pick<HlcClock, 'last'>;
+  readonly door: Pick<Door, 'progress'>;
   readonly log: Log;
 }
 
@@ -26,10 +24,9 @@ export async function keepNote({
   path,
   journal,
   door,
-  hlc,
   log,
 }: KeptNoteParts): Promise<boolean> {
-  const note = settledNote(journal, { vector: door.vector(), lastHlc: hlc.last });
+  const note = settledNote(journal, door.progress());
   if (note === undefined) return false;
   try {
     await replaceOffLoop(files, path, note);

@@ -16,7 +16,7 @@ import type { PeerBook } from '../../sync/peers/peer-book.ts';
 import type { Ground } from '../ground.ts';
 import type { HubAddresses } from '../listeners.ts';
 
-export const SERVICE_TYPE = 'heliograph';
+const SERVICE_TYPE = 'heliograph';
 /** Of what the TXT record says. */
 const TXT_VERSION = '1';
 

@@ -18,7 +18,7 @@ import type { HubPower } from '../power/power.ts';
 import type { HubStore } from '../storage/store.ts';
 import type { Door } from '../../ingest/door.ts';
 import type { Journal } from '../../journal/journal.ts';
-import { AUTHORITY, EVENT, type StampedOp } from '../../model/op.ts';
+import { AUTHORITY, EVENT, type Op, type StampedOp } from '../../model/op.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
 import type { Origin } from '../../model/origin.ts';
 import type { VersionVector } from '../../model/version-vector.ts';
@@ -70,7 +70,7 @@ export class HubDownlink implements DownlinkPort {
     }
     const { lsn, taken, reasons } = door.acceptCopies(ops);
     if (lsn === 0) return reasons;
-    this.#tellUnproven(ops.filter(({ op }) => taken.includes(op)));
+    this.#tellUnproven(ops, taken);
     await journal.whenDurable(lsn);
     this.#options.healing.came();
     const controls = new Set([...this.#controls(), ...this.#options.settings.keys]);
@@ -87,10 +87,11 @@ export class HubDownlink implements DownlinkPort {
    * What the region gives back of damage was accepted here, and so is a leaf of our own ledger: but for what was damaged before it
    * was hashed. So it is taken all the same, and told.
    */
-  #tellUnproven(taken: readonly StampedOp[]): void {
+  #tellUnproven(ops: readonly StampedOp[], taken: readonly Op[]): void {
     const { ledger, hub, healing, log } = this.#options;
+    const healed = ops.filter(({ op, stamp }) => stamp.hub === hub && taken.includes(op));
+    if (healed.length === 0) return;
     const lsn = Math.min(Number.MAX_SAFE_INTEGER, healing.pinnedLsn);
-    const healed = taken.filter(({ stamp }) => stamp.hub === hub);
     let unproven = 0;
     for (const { op, bytes } of healed) {
       if (ledger.has(op.class, bytes, lsn)) continue;
@@ -98,7 +99,6 @@ export class HubDownlink implements DownlinkPort {
       // A leaf that is not there is looked for among all.
       if (unproven >= UNPROVEN_MAX) break;
     }
-    if (healed.length === 0) return;
     const fields = { ops: healed.length, unproven };
     if (unproven > 0) log.warn('downlink.healed-unproven', fields);
     else log.info('downlink.healed', fields);

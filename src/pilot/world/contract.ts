@@ -28,7 +28,7 @@ export class Contract {
   bytesMax: number | undefined;
   readonly #clock: Pick<Clock, 'wallMs'>;
   readonly #bytesByKey = new Map<string, number>();
-  #session: { readonly key: string; readonly before: number; bytes: number } | undefined;
+  #session: { readonly key: string; readonly before: number } | undefined;
   #lastKey = '';
   /** Of sessions that a death ended, by month and link. */
   readonly #forgottenByKey = new Map<string, number>();
@@ -40,7 +40,7 @@ export class Contract {
 
   begin(link: string): void {
     const key = `${isoTime(this.#clock.wallMs()).slice(0, 7)} ${link}`;
-    this.#session = { key, before: this.#bytesByKey.get(key) ?? 0, bytes: 0 };
+    this.#session = { key, before: this.#bytesByKey.get(key) ?? 0 };
     this.#lastKey = key;
   }
 
@@ -51,13 +51,14 @@ export class Contract {
   count(bytes: number): void {
     if (this.#session === undefined) return;
     const { key } = this.#session;
-    this.#session.bytes += bytes;
     this.#bytesByKey.set(key, (this.#bytesByKey.get(key) ?? 0) + bytes);
   }
 
   /** The hub died, in a session or with a count that was not saved yet. */
   forgotten(): void {
-    const { key, bytes } = this.#session ?? { key: this.#lastKey, bytes: 0 };
+    const key = this.#session?.key ?? this.#lastKey;
+    const counted = this.#bytesByKey.get(key) ?? 0;
+    const bytes = counted - (this.#session?.before ?? counted);
     this.#forgottenByKey.set(key, (this.#forgottenByKey.get(key) ?? 0) + bytes + UNSAVED_BYTES);
     this.#session = undefined;
   }

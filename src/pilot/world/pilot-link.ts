@@ -50,6 +50,9 @@ export const LINK_DELAY_MS: Readonly<Record<LinkKind, number>> = {
   carried: 0,
 };
 
+/** A stand-in for the usual way, whose bytes are paid for. */
+const STAND_IN = 'usb0';
+
 export class PilotLink implements MqttClient {
   /** A page of the network's owner answers instead of the broker. */
   isPortal = false;
@@ -60,8 +63,6 @@ export class PilotLink implements MqttClient {
   readonly kind: LinkKind;
   /** As the kernel names it. */
   readonly device = 'up0';
-  /** A stand-in for the usual way, whose bytes are paid for. */
-  readonly standIn = 'usb0';
   readonly links: SimLinks;
   readonly #options: PilotLinkOptions;
   #isMetered = false;
@@ -76,7 +77,7 @@ export class PilotLink implements MqttClient {
   }
 
   setMetered(isMetered: boolean): void {
-    const way = isMetered ? simDevice(this.standIn, { isMetered }) : simDevice(this.device);
+    const way = isMetered ? simDevice(STAND_IN, { isMetered }) : simDevice(this.device);
     this.#isMetered = isMetered;
     this.links.set(simTable(way));
   }

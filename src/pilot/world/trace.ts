@@ -7,6 +7,7 @@
 import { HubError } from '../../base/errors.ts';
 import { isoTime, wallMsOfIso } from '../../base/iso-time.ts';
 import type { Sky } from '../../platform/sim/sky.ts';
+import { DAY_MS, HOUR_MS, MINUTE_MS } from '../scenario.ts';
 
 export interface Trace {
   readonly sky: Sky;
@@ -23,9 +24,6 @@ interface Row {
 
 type Columns = Readonly<Record<'time' | 'ghi_wm2', number>>;
 
-const MINUTE_MS = 60_000;
-const HOUR_MS = 60 * MINUTE_MS;
-const DAY_MS = 24 * HOUR_MS;
 /** A step this many times longer than the usual one is a gap. */
 const GAP_FACTOR = 1.5;
 const ROWS_MAX = 1_000_000;

@@ -163,7 +163,7 @@ class PgClaim implements Claim {
     const sizes = [manifest.class, manifest.ops, this.bytes, receipt, manifest.ops];
     await sql.query(STORE, [siteId, hub, id, ...sizes]);
     const freed = await this.#finish();
-    this.#place.contents.checkSoon(siteId, contentsIn(entries));
+    this.#place.contents.checkSoon(siteId, contentsIn(entries).values());
     return { kind: 'kept', receipt, facts, freed, pruned: 0 };
   }
 

@@ -60,55 +60,53 @@ export class WritesNotLoaded extends Error {
   }
 }
 
+const NONE: readonly never[] = [];
+
 /** The ops of a record that were not loaded: whoever asks for them has to begin anew. */
 class OpsNotLoaded implements RecordOps {
   readonly #key: string;
+  readonly #hasUndo: boolean;
 
-  constructor(key: string) {
+  /** Without `hasUndo` it is known that there is no undo and no horizon among them. */
+  constructor(key: string, hasUndo: boolean) {
     this.#key = key;
+    this.#hasUndo = hasUndo;
   }
 
   writeOf(): never {
-    throw new WritesNotLoaded(this.#key);
+    return this.#missing();
   }
 
   registerWrites(): never {
-    throw new WritesNotLoaded(this.#key);
+    return this.#missing();
   }
 
   removes(): never {
-    throw new WritesNotLoaded(this.#key);
+    return this.#missing();
   }
 
   writesAbove(): never {
-    throw new WritesNotLoaded(this.#key);
+    return this.#missing();
   }
 
   namersOf(): never {
-    throw new WritesNotLoaded(this.#key);
+    return this.#missing();
   }
 
   orders(): never {
-    throw new WritesNotLoaded(this.#key);
+    return this.#missing();
   }
 
   undosOf(): readonly OpId[] {
-    throw new WritesNotLoaded(this.#key);
+    return this.#hasUndo ? this.#missing() : NONE;
   }
 
   horizons(): readonly RecordWrite[] {
+    return this.#hasUndo ? this.#missing() : NONE;
+  }
+
+  #missing(): never {
     throw new WritesNotLoaded(this.#key);
-  }
-}
-
-/** Of those it is known that there is no undo and no horizon among them. */
-class PlainOpsNotLoaded extends OpsNotLoaded {
-  override undosOf(): readonly OpId[] {
-    return [];
-  }
-
-  override horizons(): readonly RecordWrite[] {
-    return [];
   }
 }
 
@@ -178,7 +176,7 @@ export class WorkingSet implements FoldTarget {
 
   opsOf(key: string): RecordOps {
     if (this.#writesByKey.has(key)) return this.#listed(key);
-    return this.#record(key).hasUndo ? new OpsNotLoaded(key) : new PlainOpsNotLoaded(key);
+    return new OpsNotLoaded(key, this.#record(key).hasUndo);
   }
 
   addWrite(key: string, write: RecordWrite): boolean {

@@ -21,8 +21,8 @@ export interface OverrideDoor {
   current(): Override | undefined;
 }
 
-const MINUTES_MAX = 24 * 60;
-const MINUTE_MS = 60_000;
+export const MINUTES_MAX = 24 * 60;
+export const MINUTE_MS = 60_000;
 const WORDS = {
   toDevices: 'Only people of the site may decide this, no device.',
   unclear: `Say for how long: {"minutes": 30}, at most ${MINUTES_MAX}; 0 ends it.`,
@@ -36,10 +36,14 @@ export async function overrideAnswer(
   const wish = await wishIn(request, principal, WORDS);
   if (wish instanceof Response) return wish;
   const { minutes } = wish.body;
-  const isAllowed = typeof minutes === 'number' && minutes >= 0 && minutes <= MINUTES_MAX;
-  if (!isAllowed) return problem(400, WORDS.unclear);
+  if (!isSpan(minutes)) return problem(400, WORDS.unclear);
   door.begin(minutes * MINUTE_MS, principal?.name ?? 'somebody on site');
   return jsonAnswer({ override: overrideJson(door.current()) });
+}
+
+/** Whether an override may be asked for so many minutes. */
+export function isSpan(minutes: unknown): minutes is number {
+  return typeof minutes === 'number' && minutes >= 0 && minutes <= MINUTES_MAX;
 }
 
 export function overrideJson(

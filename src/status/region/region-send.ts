@@ -4,6 +4,7 @@
  * `password` with the authority of whoever asks.
  */
 import type { Role } from '../../model/op.ts';
+import { isSpan, MINUTE_MS, MINUTES_MAX } from '../api/override.ts';
 import { jsonAnswer } from '../http/answers.ts';
 import type { HttpPrincipal } from '../http/login.ts';
 import { problem } from '../http/problem.ts';
@@ -39,8 +40,6 @@ export interface SendDoor {
   wallMs(): number;
 }
 
-const MINUTES_MAX = 24 * 60;
-const MINUTE_MS = 60_000;
 const KEY_MAX = 200;
 export const WORDS = { toDevices: 'This is for people.', unclear: 'The body is a JSON object.' };
 
@@ -76,8 +75,7 @@ export async function regionOverrideAnswer(
   const wish = await wishIn(request, principal, WORDS);
   if (wish instanceof Response) return wish;
   const { site, hub = 'all', minutes } = wish.body;
-  const isSpan = typeof minutes === 'number' && minutes >= 0 && minutes <= MINUTES_MAX;
-  if (typeof site !== 'string' || !isHubOrAll(hub) || !isSpan) {
+  if (typeof site !== 'string' || !isHubOrAll(hub) || !isSpan(minutes)) {
     return problem(400, `Say {"site": …, "hub": "all", "minutes": 30}, at most ${MINUTES_MAX}.`);
   }
   const until = door.wallMs() + minutes * MINUTE_MS;

@@ -7,11 +7,11 @@ import { concatBytes, utf8 } from '../../base/bytes.ts';
 import type { OpId } from '../../merge/op-id.ts';
 import { encodeOrder, ORIGIN_AT } from '../../merge/order.ts';
 import type { StateItem } from '../../merge/state-item.ts';
-import { HLC_ZERO } from '../../model/hlc.ts';
+import { ALARM } from '../../model/class.ts';
 import { type Lane, type Origin, ORIGIN_BYTES } from '../../model/origin.ts';
 import type { VersionVector } from '../../model/version-vector.ts';
 import { docOf } from '../records/doc-tables.ts';
-import { nameOfOp as nameOfWrite } from '../records/record-rows.ts';
+import { nameOfOp } from '../records/record-rows.ts';
 import { nameOf } from '../key-ids.ts';
 import type { Guard } from '../records/records.ts';
 import { eventOf, writeOf } from '../rows.ts';
@@ -128,14 +128,14 @@ export class StateReader {
     rowsMax: number,
   ): StatePiece {
     // All classes of a seq lie beside each other: the first one would be excluded by its own name.
-    const from = position ?? nameOfOp(origin, afterSeq + 1).subarray(0, -1);
+    const from = position ?? nameOfOp({ origin, class: ALARM, seq: afterSeq + 1 }).subarray(0, -1);
     const rows = this.#rows(WRITES_OF_ORIGIN, [from, endOf(origin), rowsMax]);
     return this.#piece(writeItemsOf(rows), rowsMax, 'origins');
   }
 
   /** The op on a record as it counts now; undefined where it is not kept. */
   writeItem(op: OpId): StateItem | undefined {
-    return writeItemsOf(this.#rows(WRITE_OF, [nameOfWrite(op)]))[0];
+    return writeItemsOf(this.#rows(WRITE_OF, [nameOfOp(op)]))[0];
   }
 
   /** Position behind an item in a walk by keys, or by origins. */
@@ -163,12 +163,7 @@ function writeItemsOf(rows: readonly SqlRow[]): StateItem[] {
   return rows.map((row) => ({ type: 'write', key: nameOf(row['name']), write: writeOf(row) }));
 }
 
-/** What ends the rank of an op: origin, seq, class. */
-function nameOfOp(origin: Origin, seq: number): Uint8Array {
-  return encodeOrder({ authority: 0, hlc: HLC_ZERO, origin, seq, class: 0 }).subarray(ORIGIN_AT);
-}
-
 /** Behind all ops of the origin, before those of the next. */
 function endOf(origin: Origin): Uint8Array {
-  return concatBytes([nameOfOp(origin, 0).subarray(0, ORIGIN_BYTES), END]);
+  return concatBytes([nameOfOp({ origin, class: ALARM, seq: 0 }).subarray(0, ORIGIN_BYTES), END]);
 }

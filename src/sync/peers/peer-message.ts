@@ -51,7 +51,7 @@ export type PeerMessage =
   | {
       readonly kind: 'compare';
       readonly number: number;
-      readonly ranges: readonly (StampRange & { readonly digest: Uint8Array })[];
+      readonly ranges: readonly (Hole & { readonly digest: Uint8Array })[];
     }
   /** Which of them come to something else: by their place where they are large, else by the stamps in them. */
   | {
@@ -61,8 +61,6 @@ export type PeerMessage =
       readonly stamps: readonly OpStamp[];
     }
   | { readonly kind: 'stamps'; readonly stamps: readonly OpStamp[] };
-
-export type StampRange = Hole;
 
 export const PEER_PROTOCOL = 1;
 export const PEER_PAGE_OPS_MAX = 500;

@@ -5,20 +5,19 @@
  * themselves travel. So a site on which all agree costs some bytes for a thousand ops, once; what was found equal is not
  * asked for again.
  */
-import type { Timers } from '../../base/clock.ts';
-import { compareBytes } from '../../base/bytes.ts';
+import { type Timers, turn } from '../../base/clock.ts';
+import { bytesEqual } from '../../base/bytes.ts';
 import { HubError } from '../../base/errors.ts';
 import type { OpStamp } from '../../merge/op-stamps.ts';
 import { BULK, LOG, PREVIEW, TELEMETRY } from '../../model/class.ts';
 import { type Lane, splitLane } from '../../model/origin.ts';
 import { seqIn, type VersionVector } from '../../model/version-vector.ts';
-import type { PeerStamps } from './contract.ts';
+import type { Hole, PeerStamps } from './contract.ts';
 import {
   type PeerMessage,
   RANGE_OPS_MAX,
   RANGES_MAX,
   SMALL_RANGE_OPS,
-  type StampRange,
   STAMPS_MAX,
 } from './peer-message.ts';
 
@@ -40,8 +39,8 @@ export class StampCheck {
   #isOver = false;
   #isAnswering = false;
   /** Ranges that are still to be asked for, and what to do when none is left. */
-  #open: StampRange[] = [];
-  #asked: readonly StampRange[] = [];
+  #open: Hole[] = [];
+  #asked: readonly Hole[] = [];
   #number = 0;
   #isEqual = true;
   #onDone: ((isEqual: boolean) => void) | undefined;
@@ -73,7 +72,7 @@ export class StampCheck {
   }
 
   /** Takes over what is smaller, and tells of what is smaller here. */
-  take(stamps: readonly OpStamp[]): void {
+  #take(stamps: readonly OpStamp[]): void {
     if (this.#isOver || stamps.length === 0) return;
     const { taken, smallerHere } = this.#options.stamps.take(stamps);
     if (taken.length > 0) this.#options.onTaken(taken);
@@ -82,7 +81,7 @@ export class StampCheck {
 
   handle(message: StampMessage): void {
     void this.#guarded(async () => {
-      if (message.kind === 'stamps') this.take(message.stamps);
+      if (message.kind === 'stamps') this.#take(message.stamps);
       else if (message.kind === 'differ') await this.#differs(message);
       else if (!this.#isAnswering) {
         // Whoever asks again before it is answered does not keep to the protocol.
@@ -100,7 +99,7 @@ export class StampCheck {
   }: Extract<StampMessage, { kind: 'differ' }>): Promise<void> {
     if (number !== this.#number) return;
     if (large.length > 0 || stamps.length > 0) this.#isEqual = false;
-    this.take(stamps);
+    this.#take(stamps);
     for (const index of large) {
       const range = this.#asked[index];
       if (range !== undefined) this.#open.push(...split(range, SMALL_RANGE_OPS));
@@ -117,7 +116,7 @@ export class StampCheck {
     }
     const ranges = [];
     for (const range of this.#asked) {
-      await this.#turn();
+      await turn(this.#options.timers); // A range takes milliseconds.
       if (this.#isOver) return;
       ranges.push({ ...range, digest: this.#options.stamps.digest(range) });
     }
@@ -129,9 +128,9 @@ export class StampCheck {
     const large: number[] = [];
     const stamps: OpStamp[] = [];
     for (const [index, range] of ranges.entries()) {
-      await this.#turn();
+      await turn(this.#options.timers);
       if (this.#isOver) return;
-      if (compareBytes(this.#options.stamps.digest(range), range.digest) === 0) continue;
+      if (bytesEqual(this.#options.stamps.digest(range), range.digest)) continue;
       if (range.to - range.from >= SMALL_RANGE_OPS) large.push(index);
       else stamps.push(...this.#options.stamps.list(range));
     }
@@ -147,17 +146,10 @@ export class StampCheck {
       this.close();
     }
   }
-
-  /** A range takes milliseconds: others get their turns between two of them. */
-  #turn(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#options.timers.soon(resolve);
-    });
-  }
 }
 
-function split({ lane, from, to }: StampRange, opsMax: number): StampRange[] {
-  const ranges: StampRange[] = [];
+function split({ lane, from, to }: Hole, opsMax: number): Hole[] {
+  const ranges: Hole[] = [];
   for (let at = from; at <= to; at += opsMax) {
     ranges.push({ lane, from: at, to: Math.min(to, at + opsMax - 1) });
   }

@@ -253,11 +253,11 @@ function proceed(state: SessionState, view: SessionView, isProgress: boolean): S
   const mayGo = CLASSES.filter(
     (it) => isTaken(view, it) && (view.allowed.includes(it) || view.riding.includes(it)),
   );
-  const isUrgent = mayGo.some(
-    (it) => isWaiting(view, it) || state.sealing === it || state.flights.some(isOf(it)),
-  );
+  const isUrgent = (): boolean =>
+    mayGo.some((it) => isWaiting(view, it) || state.sealing === it) ||
+    state.flights.some((flight) => mayGo.includes(flight.class));
   // What comes down may still come.
-  if (isHeld && !isUrgent && view.isReceiving !== true) return close(state, view.waitWhy, true);
+  if (isHeld && !isUrgent() && view.isReceiving !== true) return close(state, view.waitWhy, true);
   if (mayGo.length === 0 && !isHeld)
     return close(state, 'the power state allows no class any more', true);
   const noted = noteDrained(state, view);
@@ -280,10 +280,6 @@ function maybeConnect(state: SessionState, view: SessionView): Step {
   const opens = (asks && !isHeld) || mayOpen.some((opClass) => isWaiting(view, opClass));
   if (!opens || state.isPausing || !view.isWayThere) return { state, effects: [] };
   return { state: { ...state, phase: 'connecting' }, effects: [{ type: 'connect' }] };
-}
-
-function isOf(opClass: OpClass): (flight: Flight) => boolean {
-  return (flight) => flight.class === opClass;
 }
 
 function isWaiting(view: SessionView, opClass: OpClass): boolean {

@@ -24,7 +24,7 @@ import { UplinkWorld } from '../../support/uplink-world.ts';
 const HOUR_MS = 3_600_000;
 const BODY_BYTES = 8_000;
 
-test('a quota that is spent ends the session, and no other is opened until it begins anew', async () => {
+async function withQuota(): Promise<UplinkWorld> {
   const it = new UplinkWorld({
     regional: { hubMibPerDay: 0.25 },
     uplink: { replyMsMax: 3_000, pauseMsMin: 500, pauseMsMax: 1_000 },
@@ -32,6 +32,11 @@ test('a quota that is spent ends the session, and no other is opened until it be
   onTestFinished(() => it.stop());
   await it.startRegion();
   it.startHub();
+  return it;
+}
+
+test('a quota that is spent ends the session, and no other is opened until it begins anew', async () => {
+  const it = await withQuota();
   for (let seq = 1; seq <= 100; seq++) {
     it.journal.append(stampedOp(seq, { body: it.random.bytes(BODY_BYTES) }));
   }
@@ -56,13 +61,7 @@ test('a quota that is spent ends the session, and no other is opened until it be
 });
 
 test('alarms and commands go on when the quota is spent, while a reserve lasts', async () => {
-  const it = new UplinkWorld({
-    regional: { hubMibPerDay: 0.25 },
-    uplink: { replyMsMax: 3_000, pauseMsMin: 500, pauseMsMax: 1_000 },
-  });
-  onTestFinished(() => it.stop());
-  await it.startRegion();
-  it.startHub();
+  const it = await withQuota();
   const say = (seq: number, opClass: OpClass, bytes: number): unknown =>
     it.journal.append(stampedOp(seq, { class: opClass, body: it.random.bytes(bytes) }));
   for (let seq = 1; seq <= 100; seq++) say(seq, TELEMETRY, BODY_BYTES);

@@ -11,9 +11,8 @@ import { loadConfig } from '../../../config/config.ts';
 import { batchOpener, batchSealer, makeOperatorKey } from '../../../keys/batch-seal.ts';
 import { Identity, verifyEd25519 } from '../../../keys/identity.ts';
 import { type Machine, thisMachine } from '../../../machine.ts';
-import { PgStorage } from '../../../regional/postgres/pg-storage.ts';
 import { RegionalNode } from '../../../regional/regional-node.ts';
-import { fleetTerms, openRegionDatabase } from '../../../region/storage.ts';
+import { fleetTerms, openStorage } from '../../../region/storage.ts';
 import type { Args } from '../../args.ts';
 import { UsageError } from '../../args.ts';
 import { type CliIo, EXIT, type ExitCode } from '../../io.ts';
@@ -98,23 +97,24 @@ async function measure(bench: Bench, io: CliIo, closers: Closers): Promise<Regio
 
 /** One worker, as `regional run` would have it; its public key. */
 async function startWorker(
-  { url, operatorKey }: Bench,
+  { url, dir, operatorKey }: Bench,
   port: number,
   machine: Machine,
   closers: Closers,
 ): Promise<Uint8Array> {
   const brokerUrl = `mqtt://${HOST}:${port}`;
-  const sets = [`regional.database=${JSON.stringify(url)}`, `regional.url=${brokerUrl}`];
+  const sets = [
+    `regional.database=${JSON.stringify(url)}`,
+    `regional.url=${brokerUrl}`,
+    `regional.readings_days=${KEEP_DAYS}`,
+    `regional.batches_days=${KEEP_DAYS}`,
+  ];
   const outcome = loadConfig({ sets });
   if (outcome.kind === 'invalid')
     throw new UsageError(`${url} is not a postgres:// URL without a password`);
   const { clock, timers, random, log } = machine;
   const signer = Identity.fromSeed(KEY_SEED);
-  const { publicKey } = signer;
-  const database = await openRegionDatabase(outcome.config, machine);
-  const keepDays = { readings: KEEP_DAYS, batches: KEEP_DAYS };
-  const storage = await PgStorage.open({ database, publicKey, clock, timers, log, keepDays });
-  closers.add(storage);
+  const { storage } = await openStorage(outcome.config, machine, dir, signer, closers);
   closers.add(
     await RegionalNode.open({
       mqtt: machine.mqtt,
@@ -134,7 +134,7 @@ async function startWorker(
       },
     }),
   );
-  return publicKey;
+  return signer.publicKey;
 }
 
 function textOf({ hubs, ops, batches, seconds, opsPerS, opsPerCpuS }: RegionalReport): string {

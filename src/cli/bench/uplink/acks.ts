@@ -8,7 +8,7 @@ import { HubError } from '../../../base/errors.ts';
 import { SILENT_LOG } from '../../../base/log.ts';
 import { Closers } from '../../../closers.ts';
 import { layGround } from '../../../hub/ground.ts';
-import { type Serving, serveDevices } from '../../../hub/serving.ts';
+import { serveDevices } from '../../../hub/serving.ts';
 import { thisMachine } from '../../../machine.ts';
 import { Child, ownProgram } from '../../../platform/children.ts';
 import { machineTimers } from '../../../platform/clock.ts';
@@ -16,8 +16,9 @@ import type { Args } from '../../args.ts';
 import { type CliIo, EXIT, type ExitCode } from '../../io.ts';
 import { HOST } from '../contenders.ts';
 import { Latencies } from '../latencies.ts';
-import { configFor } from '../own-hub.ts';
-import { Publisher, type Tally } from '../publisher.ts';
+import { configFor, publishThrough } from '../own-hub.ts';
+import { pace, Publisher, type Tally } from '../publisher.ts';
+import { type Load, PLAIN } from '../scenarios.ts';
 import { buildOnce } from './building.ts';
 import { meterDay } from './meters.ts';
 
@@ -44,21 +45,14 @@ const TURNS = 4;
 const SETTLE_MS = 100;
 const PUBLISHERS = 10;
 const RATE_PER_S = 100;
-const PACE_MS = 2;
 const GROUP = 1_000;
-const LOAD = {
+const LOAD: Load = {
+  ...PLAIN,
   publishers: PUBLISHERS,
-  qos: 1,
   payloadBytes: 100,
   window: 1_000,
   ratePerS: RATE_PER_S,
-  subscriber: 'none',
-  aheadMax: 0,
-  messages: 0,
-  drains: false,
-  warmupS: 0,
-  seconds: 0,
-} as const;
+};
 
 export interface AckRun {
   /** Of the hub; made by it. */
@@ -94,12 +88,7 @@ export async function measureAcks(run: AckRun, io: CliIo): Promise<Acks> {
       Publisher.open({ host: HOST, port: side.port, index }, { load: LOAD, clock, tally, onLost }),
     ),
   );
-  const beganMs = clock.monotonicMs();
-  let sent = 0;
-  const stopPacing = machineTimers.every(PACE_MS, () => {
-    const due = Math.floor(((clock.monotonicMs() - beganMs) * PUBLISHERS * RATE_PER_S) / 1_000);
-    for (; sent < due; sent++) publishers[sent % PUBLISHERS]?.sendOne();
-  });
+  const stopPacing = pace(publishers, RATE_PER_S, { clock, timers: machineTimers });
   await side.over;
   stopPacing();
   for (const publisher of publishers) publisher.close();
@@ -160,7 +149,7 @@ export async function benchAcks(args: Args, io: CliIo): Promise<ExitCode> {
   try {
     const ground = layGround(configFor(dir), thisMachine({}, SILENT_LOG), closers);
     const serving = await serveDevices(ground);
-    await fillThrough(serving, minutes);
+    await publishThrough(serving, meterDay(minutes), GROUP);
     io.stdout(`listens ${serving.addresses.mqtt ?? ''}\n`);
     const site = { journal: serving.journal, signer: ground.identity };
     let built = 0;
@@ -175,14 +164,4 @@ export async function benchAcks(args: Args, io: CliIo): Promise<ExitCode> {
     await closers.close();
   }
   return EXIT.done;
-}
-
-async function fillThrough({ door, journal }: Serving, minutes: number): Promise<void> {
-  const flags = { qos: 1, retain: false, dup: false, packetId: 0, clientId: '' } as const;
-  for (const [index, { topic, payload }] of meterDay(minutes).entries()) {
-    const admission = door.admit({ topic, payload, ...flags });
-    if (admission.kind === 'refused') throw admission.fault;
-    if (index % GROUP === GROUP - 1) await journal.whenDurable(journal.lastLsn);
-  }
-  await journal.whenDurable(journal.lastLsn);
 }

@@ -67,16 +67,18 @@ export async function putContents(
   }
 }
 
-/** The contents that ops carry pieces of, each once. */
-export function contentsIn(entries: readonly StampedOp[]): GatheredContent[] {
-  const found = new Map<string, GatheredContent>();
+/** The contents that ops carry pieces of, each once, beside those that were found before. */
+export function contentsIn(
+  entries: readonly StampedOp[],
+  found = new Map<string, GatheredContent>(),
+): Map<string, GatheredContent> {
   for (const { op } of entries) {
     const piece = carriesBytes(op) ? readPiece(op.body) : undefined;
     if (piece === undefined) continue;
     const content = { sha256: hexOf(piece.sha256), size: piece.size, origin: op.origin };
     found.set(`${content.sha256} ${content.size} ${content.origin}`, content);
   }
-  return [...found.values()];
+  return found;
 }
 
 /** How many cells a content has. */

@@ -11,10 +11,8 @@ export function contentsFilling(siteId: number, contents: PgContents): Filling {
     classes: [PREVIEW, BULK],
     take: async (sql, _via, entries) => {
       await putContents(sql, siteId, entries);
-      for (const content of contentsIn(entries)) {
-        gathered.set(`${content.sha256} ${content.size} ${content.origin}`, content);
-      }
+      contentsIn(entries, gathered);
     },
-    committed: () => contents.checkSoon(siteId, [...gathered.values()]),
+    committed: () => contents.checkSoon(siteId, gathered.values()),
   };
 }

@@ -116,7 +116,7 @@ export class PgContents {
   }
 
   /** Looks after contents of which pieces have come, one after the other, behind what the caller does. */
-  checkSoon(siteId: number, gathered: readonly GatheredContent[]): void {
+  checkSoon(siteId: number, gathered: Iterable<GatheredContent>): void {
     for (const content of gathered) {
       this.#checking = this.#checking.then(() => this.#checkQuietly({ ...content, siteId }));
     }
