@@ -172,26 +172,20 @@ export class Door {
     if (capture.kind === 'pass') return PASS;
     if (capture.kind === 'too-long')
       return refused('op.malformed', 'the topic is too long to journal');
-    const { route } = capture;
+    const { class: opClass, key, topicCrc } = capture.route;
     const { payload, clientId, packetId } = publish;
     if (payload.length > BODY_BYTES_MAX) return refused('op.too-large', `${payload.length} bytes`);
-    const mark = markOf(route.topicCrc, payload);
+    const mark = markOf(topicCrc, payload);
     if (publish.dup) {
       const lsn = this.#recent.find(clientId, packetId, mark);
       if (lsn !== undefined) return { kind: 'journaled', lsn };
     }
-    const full = this.#gate.refusal(route.class);
+    const full = this.#gate.refusal(opClass);
     if (full !== undefined) return { kind: 'refused', fault: full };
+    const delivery = deliveryOf(publish);
     let lsn: Lsn;
     try {
-      lsn = this.#appendOwn(
-        route.class,
-        EVENT,
-        route.key,
-        payload,
-        AUTHORITY.device,
-        deliveryOf(publish),
-      );
+      lsn = this.#appendOwn(opClass, EVENT, key, payload, AUTHORITY.device, delivery);
     } catch (error) {
       if (error instanceof HubError) return { kind: 'refused', fault: error };
       throw error;
