@@ -10,7 +10,7 @@ import type { Timers } from '../base/clock.ts';
 import { readAssetVersion } from '../merge/asset-version.ts';
 import { carriesBytes, CONTENT_BYTES_MAX, readPiece, readPreview } from '../model/asset-bytes.ts';
 import type { Files } from '../platform/files/files.ts';
-import type { SiteEntry, SiteStore } from '../regional/site-store.ts';
+import type { SiteEntry, SiteStore } from '../regional/embedded/site-store.ts';
 import type {
   ContentDoor,
   ContentFacts,

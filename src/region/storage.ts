@@ -5,13 +5,13 @@ import type { Config } from '../config/schema.ts';
 import type { Identity } from '../keys/identity.ts';
 import type { Machine } from '../machine.ts';
 import type { Database } from '../platform/network/postgres.ts';
-import { EmbeddedStorage } from '../regional/embedded-storage.ts';
+import { EmbeddedStorage } from '../regional/embedded/embedded-storage.ts';
 import type { ContentDoor } from '../status/api/assets.ts';
 import { RegionAssets } from './assets.ts';
 import { doorOfContents } from './pg-assets.ts';
 import type { RegionalNodeOptions } from '../regional/regional-node.ts';
 import type { RegionStorage } from '../regional/site-storage.ts';
-import type { SiteStore } from '../regional/site-store.ts';
+import type { SiteStore } from '../regional/embedded/site-store.ts';
 import { readSecret } from '../security/secrets.ts';
 import { Store } from '../store/store.ts';
 

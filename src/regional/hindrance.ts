@@ -1,7 +1,7 @@
 /** Why a hub will send nothing here: it finds so in our greeting, and it is said in our log too. */
 import { bytesEqual, hexOf } from '../base/bytes.ts';
 import type { Log } from '../base/log.ts';
-import type { Hello } from '../batch/messages.ts';
+import type { Hello } from '../batch/wire/messages.ts';
 import type { PayloadOpener } from '../batch/payload-seal.ts';
 
 export interface Terms {

@@ -12,7 +12,7 @@ import { HubError, messageOf, systemCode } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import { type BatchId, originOfPublicKey } from '../batch/batch-id.ts';
-import { parseChunk } from '../batch/chunks.ts';
+import { parseChunk } from '../batch/wire/chunks.ts';
 import { type Compressor, COMPRESSIONS, threadedBrotli } from '../batch/compression.ts';
 import type { Signer } from '../batch/manifest.ts';
 import {
@@ -21,7 +21,7 @@ import {
   encodeHave,
   type Hello,
   parseHello,
-} from '../batch/messages.ts';
+} from '../batch/wire/messages.ts';
 import { ENCODINGS } from '../batch/payload.ts';
 import type { PayloadOpener, PayloadSealer } from '../batch/payload-seal.ts';
 import {
@@ -32,7 +32,7 @@ import {
   receiptTopic,
   UPSTREAM_FILTERS,
   type UpstreamTopic,
-} from '../batch/topics.ts';
+} from '../batch/wire/topics.ts';
 import type { Verify } from '../codec/cose.ts';
 import type { Origin } from '../model/origin.ts';
 import type { MqttClient, MqttSession } from '../platform/network/mqtt-client.ts';

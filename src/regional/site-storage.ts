@@ -1,6 +1,6 @@
 /**
  * What a regional node asks of the storage behind it, whichever it is: files and SQLite in one process
- * (embedded-storage.ts), or a PostgreSQL database that any number of workers share (postgres/). What is said to hubs, and
+ * (embedded/), or a PostgreSQL database that any number of workers share (postgres/). What is said to hubs, and
  * what is believed of them, is the business of site.ts alone; here lies only what must be remembered.
  *
  * Whatever implements this must pass test/contract/site-storage.test.ts:
@@ -10,9 +10,9 @@
  * - An op counts once, however often it comes; states folded from the same ops have the same digest.
  */
 import type { BatchId } from '../batch/batch-id.ts';
-import type { Chunk, ChunkBitmap } from '../batch/chunks.ts';
+import type { Chunk, ChunkBitmap } from '../batch/wire/chunks.ts';
 import type { Manifest, TreeHead } from '../batch/manifest.ts';
-import type { Hello } from '../batch/messages.ts';
+import type { Hello } from '../batch/wire/messages.ts';
 import type { BatchOutcome } from '../batch/open-batch.ts';
 import type { OpClass } from '../model/class.ts';
 import type { StampedOp } from '../model/op.ts';
@@ -21,7 +21,7 @@ import type { ReadingsPage, ReadingsQuery } from '../store/readings/readings.ts'
 import type { DownSource } from './downlink/down-source.ts';
 import type { HealSource } from './healing/healer.ts';
 import type { HistoryOutcome } from './history-watch.ts';
-import type { SiteDigest } from './site-store.ts';
+import type { SiteDigest } from './embedded/site-store.ts';
 
 /** `quota`: what is left is for alarms and commands; `all`: that is gone, too. */
 export type Spent = 'no' | 'quota' | 'all';

@@ -11,11 +11,16 @@ import { FAULTS, HubError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { BatchId } from '../batch/batch-id.ts';
-import { type Chunk, ChunkBitmap } from '../batch/chunks.ts';
+import { type Chunk, ChunkBitmap } from '../batch/wire/chunks.ts';
 import type { Compressor } from '../batch/compression.ts';
 import type { Manifest, Signer } from '../batch/manifest.ts';
-import { DOWN_CLASSES } from '../batch/down-messages.ts';
-import { encodeReceipt, type Hello, type Receipt, type WitnessedHead } from '../batch/messages.ts';
+import { DOWN_CLASSES } from '../batch/wire/down-messages.ts';
+import {
+  encodeReceipt,
+  type Hello,
+  type Receipt,
+  type WitnessedHead,
+} from '../batch/wire/messages.ts';
 import { type BatchOutcome, type OpenTools, openBatch } from '../batch/open-batch.ts';
 import type { PayloadOpener, PayloadSealer } from '../batch/payload-seal.ts';
 import type { Verify } from '../codec/cose.ts';

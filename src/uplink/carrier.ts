@@ -20,7 +20,7 @@ import {
   parseDownHello,
   parseReceipt,
   type Receipt,
-} from '../batch/messages.ts';
+} from '../batch/wire/messages.ts';
 import { ENCODINGS } from '../batch/payload.ts';
 import type { PayloadSealer } from '../batch/payload-seal.ts';
 import {
@@ -29,7 +29,7 @@ import {
   type HubAddress,
   parseDownstreamTopic,
   parseUpstreamTopic,
-} from '../batch/topics.ts';
+} from '../batch/wire/topics.ts';
 import type { Verify } from '../codec/cose.ts';
 import { hexOf } from '../base/bytes.ts';
 import { CLASSES, type OpClass } from '../model/class.ts';

@@ -13,7 +13,7 @@ import { bytesEqual, EMPTY_BYTES } from '../base/bytes.ts';
 import { type Clock, pause, type Timers, turn } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import { type BatchId, originOfPublicKey } from '../batch/batch-id.ts';
-import type { ChunkBitmap } from '../batch/chunks.ts';
+import type { ChunkBitmap } from '../batch/wire/chunks.ts';
 import { type Compressor, notCompressed } from '../batch/compression.ts';
 import type { SealLimits } from '../batch/limits.ts';
 import type { Manifest, Signer } from '../batch/manifest.ts';

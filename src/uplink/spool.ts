@@ -11,7 +11,7 @@ import {
   encodeChunk,
   isLayout,
   layoutOf,
-} from '../batch/chunks.ts';
+} from '../batch/wire/chunks.ts';
 import { CHUNK_DATA_BYTES_MAX } from '../batch/limits.ts';
 import type { Manifest } from '../batch/manifest.ts';
 import { readOwnBatch } from '../batch/open-batch.ts';

@@ -19,7 +19,7 @@ import { MachineClock, machineTimers } from '../../src/platform/clock.ts';
 import { machineFiles } from '../../src/platform/files/machine-files.ts';
 import { RegionAssets } from '../../src/region/assets.ts';
 import { doorOfContents } from '../../src/region/pg-assets.ts';
-import { EmbeddedStorage } from '../../src/regional/embedded-storage.ts';
+import { EmbeddedStorage } from '../../src/regional/embedded/embedded-storage.ts';
 import { PgStorage } from '../../src/regional/postgres/pg-storage.ts';
 import type { ContentDoor } from '../../src/status/api/assets.ts';
 import { Store } from '../../src/store/store.ts';

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, test } from 'vitest';
 
 import { hexOf, textOf } from '../../src/base/bytes.ts';
 import type { TreeHead } from '../../src/batch/manifest.ts';
-import type { Hello } from '../../src/batch/messages.ts';
+import type { Hello } from '../../src/batch/wire/messages.ts';
 import type { SealContext } from '../../src/batch/seal-batch.ts';
 import { TreeHasher } from '../../src/ledger/tree-hasher.ts';
 import type { BatchId } from '../../src/batch/batch-id.ts';

@@ -8,7 +8,7 @@ import { machineFiles } from '../../src/platform/files/machine-files.ts';
 import { LOG, TELEMETRY } from '../../src/model/class.ts';
 import type { StampedOp } from '../../src/model/op.ts';
 import { laneOf } from '../../src/model/origin.ts';
-import type { SiteStore } from '../../src/regional/site-store.ts';
+import type { SiteStore } from '../../src/regional/embedded/site-store.ts';
 import { Store } from '../../src/store/store.ts';
 import { HUB_ID, stampedOps } from '../support/batches.ts';
 import { MemoryStore } from '../support/memory-store.ts';

@@ -5,7 +5,7 @@ import { describe, test } from 'vitest';
 
 import { utf8 } from '../../src/base/bytes.ts';
 import { ALARM, TELEMETRY } from '../../src/model/class.ts';
-import { encodeChunk } from '../../src/batch/chunks.ts';
+import { encodeChunk } from '../../src/batch/wire/chunks.ts';
 import type { MqttSession } from '../../src/platform/network/mqtt-client.ts';
 import { HUB_ID, stampedOp, stampedOps } from '../support/batches.ts';
 import { UplinkWorld } from '../support/uplink-world.ts';

@@ -6,10 +6,10 @@ import { test } from 'vitest';
 
 import { bytesOfHex, hexOf } from '../../src/base/bytes.ts';
 import type { BatchId } from '../../src/batch/batch-id.ts';
-import { ChunkBitmap } from '../../src/batch/chunks.ts';
-import { encodeDownReceipt } from '../../src/batch/down-messages.ts';
+import { ChunkBitmap } from '../../src/batch/wire/chunks.ts';
+import { encodeDownReceipt } from '../../src/batch/wire/down-messages.ts';
 import { openBatch } from '../../src/batch/open-batch.ts';
-import { encodeDownHello, encodeHave, encodeHello } from '../../src/batch/messages.ts';
+import { encodeDownHello, encodeHave, encodeHello } from '../../src/batch/wire/messages.ts';
 import { batchRecipient } from '../../src/keys/batch-seal.ts';
 import { ALARM, COMMAND, RECORD } from '../../src/model/class.ts';
 import { laneOf, type Origin } from '../../src/model/origin.ts';

@@ -7,7 +7,7 @@ import { test } from 'vitest';
 import { bytesOfHex, hexOf } from '../../src/base/bytes.ts';
 import type { BatchId } from '../../src/batch/batch-id.ts';
 import { openBatch } from '../../src/batch/open-batch.ts';
-import { encodeDownHello, encodeHello } from '../../src/batch/messages.ts';
+import { encodeDownHello, encodeHello } from '../../src/batch/wire/messages.ts';
 import { batchOpener } from '../../src/keys/batch-seal.ts';
 import { HUB, HUB_ID, OPENING, REGION, SITE } from '../support/batches.ts';
 

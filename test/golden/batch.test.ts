@@ -7,8 +7,8 @@ import { test } from 'vitest';
 
 import { hexOf } from '../../src/base/bytes.ts';
 import type { Compressor } from '../../src/batch/compression.ts';
-import { parseChunk } from '../../src/batch/chunks.ts';
-import { parseDownHello, parseHave, parseHello, parseReceipt } from '../../src/batch/messages.ts';
+import { parseChunk } from '../../src/batch/wire/chunks.ts';
+import { parseDownHello, parseHave, parseHello, parseReceipt } from '../../src/batch/wire/messages.ts';
 import { openBatch, splitBatch } from '../../src/batch/open-batch.ts';
 import { ENCODINGS } from '../../src/batch/payload.ts';
 import { BatchBuilder } from '../../src/batch/seal-batch.ts';

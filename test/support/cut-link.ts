@@ -14,7 +14,7 @@ import { CountingProxy } from '../../src/platform/files/counting-proxy.ts';
 import { machineMqttClient } from '../../src/platform/network/machine-mqtt-client.ts';
 import { SimFiles } from '../../src/platform/sim/files.ts';
 import { SeededRandom } from '../../src/platform/sim/random.ts';
-import { EmbeddedStorage } from '../../src/regional/embedded-storage.ts';
+import { EmbeddedStorage } from '../../src/regional/embedded/embedded-storage.ts';
 import { RegionalNode } from '../../src/regional/regional-node.ts';
 import { Uplink } from '../../src/uplink/uplink.ts';
 import { HUB, REGION, SITE, stampedOp } from './batches.ts';

@@ -6,7 +6,7 @@ import { LOG } from '../../src/model/class.ts';
 import { type Lane, laneOf } from '../../src/model/origin.ts';
 import type { VersionVector } from '../../src/model/version-vector.ts';
 import type { ReadingsPage } from '../../src/store/readings/readings.ts';
-import type { SiteDigest, SiteEntry, SiteStore } from '../../src/regional/site-store.ts';
+import type { SiteDigest, SiteEntry, SiteStore } from '../../src/regional/embedded/site-store.ts';
 
 export class MemoryStore implements SiteStore {
   checkpointLsn = 0;

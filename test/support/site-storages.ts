@@ -9,14 +9,14 @@ import {
   encodeChunk,
   layoutOf,
   parseChunk,
-} from '../../src/batch/chunks.ts';
+} from '../../src/batch/wire/chunks.ts';
 import type { Origin } from '../../src/model/origin.ts';
 import { type BatchOutcome, openBatch } from '../../src/batch/open-batch.ts';
 import type { SealedBatch } from '../../src/batch/seal-batch.ts';
 import { SILENT_LOG } from '../../src/base/log.ts';
 import { MachineClock, machineTimers } from '../../src/platform/clock.ts';
 import { machineFiles } from '../../src/platform/files/machine-files.ts';
-import { EmbeddedStorage } from '../../src/regional/embedded-storage.ts';
+import { EmbeddedStorage } from '../../src/regional/embedded/embedded-storage.ts';
 import type { RegionalLimits } from '../../src/regional/limits.ts';
 import { PgStorage } from '../../src/regional/postgres/pg-storage.ts';
 import type {

@@ -30,7 +30,7 @@ import { SimMqttBroker, type SimMqttClient } from '../../src/platform/sim/mqtt-c
 import type { LinkTable } from '../../src/platform/links/links.ts';
 import { SimLinks } from '../../src/platform/sim/links.ts';
 import { SeededRandom } from '../../src/platform/sim/random.ts';
-import { EmbeddedStorage } from '../../src/regional/embedded-storage.ts';
+import { EmbeddedStorage } from '../../src/regional/embedded/embedded-storage.ts';
 import { RegionalNode } from '../../src/regional/regional-node.ts';
 import type { RegionalLimits } from '../../src/regional/limits.ts';
 import type { DownlinkPort } from '../../src/uplink/session/downlink.ts';

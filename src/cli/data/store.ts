@@ -5,7 +5,7 @@
 import { Closers } from '../../closers.ts';
 import { HubError } from '../../base/errors.ts';
 import { createLog } from '../../base/log.ts';
-import { isSiteName } from '../../batch/topics.ts';
+import { isSiteName } from '../../batch/wire/topics.ts';
 import type { Config } from '../../config/schema.ts';
 import { type HubPaths, regionalDir, takeDataDirectory } from '../../hub/data.ts';
 import { openJournal } from '../../hub/storage/journal.ts';
@@ -145,7 +145,7 @@ async function siteDigest(
 /** Of a site in PostgreSQL, whether workers run or not. */
 async function databaseDigest(site: string, config: Config, io: CliIo): Promise<StateDigest> {
   const { openRegionDatabase } = await import('../../region/storage.ts');
-  const { digestOfNamed } = await import('../../regional/postgres/state-digest.ts');
+  const { digestOfNamed } = await import('../../regional/postgres/folding/state-digest.ts');
   const database = await openRegionDatabase(config, machineFor(io));
   try {
     const digest = await digestOfNamed(database, site);

@@ -14,7 +14,7 @@ import { textOf, utf8 } from '../../base/bytes.ts';
 import type { Cancel, Clock, Timers } from '../../base/clock.ts';
 import { HubError, messageOf, systemCode } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
-import type { Heals } from '../../batch/down-messages.ts';
+import type { Heals } from '../../batch/wire/down-messages.ts';
 import { canonicalRanges, type LaneRange } from '../../batch/ranges.ts';
 import type { Door } from '../../ingest/door.ts';
 import { findHoles, type Hole } from '../../ingest/hole-book.ts';

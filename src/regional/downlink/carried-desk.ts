@@ -1,8 +1,8 @@
 /** Messages that were carried here on a stick (batch/BUNDLE.md), judged like those that come over MQTT, and the answers. */
-import { parseChunk } from '../../batch/chunks.ts';
+import { parseChunk } from '../../batch/wire/chunks.ts';
 import type { BatchId } from '../../batch/batch-id.ts';
 import type { CarriedMessage } from '../../batch/bundle.ts';
-import { encodeHave, type Hello, parseHello } from '../../batch/messages.ts';
+import { encodeHave, type Hello, parseHello } from '../../batch/wire/messages.ts';
 import type { Signer } from '../../batch/manifest.ts';
 import {
   downHelloTopic,
@@ -11,7 +11,7 @@ import {
   parseUpstreamTopic,
   receiptTopic,
   type UpstreamTopic,
-} from '../../batch/topics.ts';
+} from '../../batch/wire/topics.ts';
 import type { Verify } from '../../codec/cose.ts';
 import type { Answer, Site } from '../site.ts';
 import type { WorkQueue } from '../work-queue.ts';

@@ -1,8 +1,8 @@
 /** What the node does for the way down of all its sites: hellos, receipts and wishes, each to the site that it is about. */
 import type { Cancel, Timers } from '../../base/clock.ts';
-import { parseDownReceipt } from '../../batch/down-messages.ts';
-import type { DownHello, Hello } from '../../batch/messages.ts';
-import type { UpstreamTopic } from '../../batch/topics.ts';
+import { parseDownReceipt } from '../../batch/wire/down-messages.ts';
+import type { DownHello, Hello } from '../../batch/wire/messages.ts';
+import type { UpstreamTopic } from '../../batch/wire/topics.ts';
 import type { Verify } from '../../codec/cose.ts';
 import type { Op } from '../../model/op.ts';
 import type { RegionWrite } from './down-source.ts';

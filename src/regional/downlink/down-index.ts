@@ -6,7 +6,7 @@
 import { splitBatch } from '../../batch/open-batch.ts';
 import type { BatchId } from '../../batch/batch-id.ts';
 import { parseManifest } from '../../batch/manifest.ts';
-import { DOWN_CLASSES } from '../../batch/down-messages.ts';
+import { DOWN_CLASSES } from '../../batch/wire/down-messages.ts';
 import { DOWN_SEAL_LIMITS } from '../../batch/limits.ts';
 import type { LaneRange } from '../../batch/ranges.ts';
 import { parseCose } from '../../codec/cose.ts';
@@ -15,7 +15,7 @@ import type { OpClass } from '../../model/class.ts';
 import type { StampedOp } from '../../model/op.ts';
 import { type Lane, laneOf, type Origin } from '../../model/origin.ts';
 import { seqIn, type VersionVector } from '../../model/version-vector.ts';
-import type { Archive, ArchivedBatch } from '../archive.ts';
+import type { Archive, ArchivedBatch } from '../embedded/archive.ts';
 
 /** Ops of one class for a hub, each lane in its order. */
 export interface DownOps {

@@ -1,7 +1,7 @@
 /** The batches that an archive keeps as files, for healing. */
 import { BATCH_HEAD_BYTES } from '../../batch/limits.ts';
 import type { StampedOp } from '../../model/op.ts';
-import type { Archive } from '../archive.ts';
+import type { Archive } from '../embedded/archive.ts';
 import type { Shelf, ShelvedBatch } from './shelf.ts';
 
 export function archiveShelf(

@@ -6,7 +6,7 @@
  * that nothing stands for need not be looked for any longer.
  */
 import { type BatchId } from '../../batch/batch-id.ts';
-import { DOWN_CLASSES, type Heals } from '../../batch/down-messages.ts';
+import { DOWN_CLASSES, type Heals } from '../../batch/wire/down-messages.ts';
 import { DOWN_SEAL_LIMITS } from '../../batch/limits.ts';
 import { headOf } from '../../batch/open-batch.ts';
 import { type LaneRange, overlaps, sharedOps } from '../../batch/ranges.ts';

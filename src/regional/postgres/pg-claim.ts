@@ -19,10 +19,10 @@ import type { RegionalLimits } from '../limits.ts';
 import type { Claim, KeepOutcome, OpenedBatch, ReceiptFor } from '../site-storage.ts';
 import { contentsIn } from './assets/content-cells.ts';
 import type { PgContents } from './assets/pg-contents.ts';
-import { foldBatch, lanesOf } from './fold-batch.ts';
+import { foldBatch, lanesOf } from './folding/fold-batch.ts';
 import type { KeyBook } from './key-book.ts';
-import { loadTree, saveTree } from './ledger-tables.ts';
-import type { Partitions } from './partitions.ts';
+import { loadTree, saveTree } from './folding/ledger-tables.ts';
+import type { Partitions } from './schema/partitions.ts';
 
 /**
  * How long a batch waits for the one before it, where nobody knows whether the hub still has that: longer than a hub takes

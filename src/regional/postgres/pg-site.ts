@@ -1,8 +1,8 @@
 /** A site in PostgreSQL, as one worker of any number sees it. Nothing is held here but numbers of keys. */
 import type { BatchId } from '../../batch/batch-id.ts';
-import { type Chunk, ChunkBitmap } from '../../batch/chunks.ts';
+import { type Chunk, ChunkBitmap } from '../../batch/wire/chunks.ts';
 import { CHUNKS_MAX } from '../../batch/limits.ts';
-import type { Hello } from '../../batch/messages.ts';
+import type { Hello } from '../../batch/wire/messages.ts';
 import { utf8 } from '../../base/bytes.ts';
 import type { Origin } from '../../model/origin.ts';
 import type { Database } from '../../platform/network/postgres.ts';
@@ -25,11 +25,11 @@ import type {
   SiteStorage,
   Spent,
 } from '../site-storage.ts';
-import type { SiteDigest } from '../site-store.ts';
+import type { SiteDigest } from '../embedded/site-store.ts';
 import { textArray } from './binary-arrays.ts';
 import { PgDownSource } from './down/pg-down-source.ts';
 import { claimBatch, type ClaimPlace, ORDER_WAIT_S } from './pg-claim.ts';
-import { digestOfSite } from './state-digest.ts';
+import { digestOfSite } from './folding/state-digest.ts';
 
 const HUBS = `
   SELECT k.hub, c.software, extract(epoch FROM c.heard_at) * 1000 AS heard_ms FROM heliograph.hub_key k

@@ -15,8 +15,8 @@ import { siteOpsFilling } from './down/fill-site-ops.ts';
 import { PgShelf } from './down/pg-shelf.ts';
 import { fillFromBatches } from './kept-batches.ts';
 import { KeyBook } from './key-book.ts';
-import { migrate } from './migrations.ts';
-import { Partitions } from './partitions.ts';
+import { migrate } from './schema/migrations.ts';
+import { Partitions } from './schema/partitions.ts';
 import { PgSite } from './pg-site.ts';
 
 export interface PgStorageOptions {

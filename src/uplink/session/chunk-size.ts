@@ -8,7 +8,7 @@
  * within a few sessions and is kept nowhere: a single cut teaches it again.
  */
 import type { BatchId } from '../../batch/batch-id.ts';
-import type { ChunkBitmap } from '../../batch/chunks.ts';
+import type { ChunkBitmap } from '../../batch/wire/chunks.ts';
 import { CHUNK_DATA_BYTES_MAX, SPOOLED_MAX } from '../../batch/limits.ts';
 
 /** Topic, MQTT and chunk heads, and the PUBACK. */

@@ -6,7 +6,7 @@ import { bytesEqual, EMPTY_BYTES, hexOf } from '../../base/bytes.ts';
 import type { Clock } from '../../base/clock.ts';
 import { HubError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
-import type { DownHello, Receipt } from '../../batch/messages.ts';
+import type { DownHello, Receipt } from '../../batch/wire/messages.ts';
 import type { Encoding } from '../../batch/payload.ts';
 import type { PayloadSealer } from '../../batch/payload-seal.ts';
 import { CLASS_NAMES } from '../../model/class.ts';

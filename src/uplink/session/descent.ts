@@ -5,11 +5,11 @@
  */
 import { type Clock, turn } from '../../base/clock.ts';
 import type { BatchId } from '../../batch/batch-id.ts';
-import type { Chunk } from '../../batch/chunks.ts';
+import type { Chunk } from '../../batch/wire/chunks.ts';
 import { threadedBrotli } from '../../batch/compression.ts';
-import { DOWN_CLASSES, LACKS_MAX, VECTOR_LANES_MAX } from '../../batch/down-messages.ts';
-import type { DownWish } from '../../batch/down-wish.ts';
-import type { DownHello } from '../../batch/messages.ts';
+import { DOWN_CLASSES, LACKS_MAX, VECTOR_LANES_MAX } from '../../batch/wire/down-messages.ts';
+import type { DownWish } from '../../batch/wire/down-wish.ts';
+import type { DownHello } from '../../batch/wire/messages.ts';
 import type { LaneRange } from '../../batch/ranges.ts';
 import { splitLane } from '../../model/origin.ts';
 import { Downlink, type DownlinkPort } from './downlink.ts';

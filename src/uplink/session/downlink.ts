@@ -8,12 +8,12 @@
 import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import { type BatchId, originOfPublicKey } from '../../batch/batch-id.ts';
-import { type Chunk, ChunkBitmap, type ChunkLayout, chunkSpan } from '../../batch/chunks.ts';
+import { type Chunk, ChunkBitmap, type ChunkLayout, chunkSpan } from '../../batch/wire/chunks.ts';
 import type { Compressor } from '../../batch/compression.ts';
-import { encodeDownReceipt, type Heals } from '../../batch/down-messages.ts';
+import { encodeDownReceipt, type Heals } from '../../batch/wire/down-messages.ts';
 import { DOWN_BATCH_BYTES_MAX } from '../../batch/limits.ts';
 import type { Signer } from '../../batch/manifest.ts';
-import type { DownWish } from '../../batch/down-wish.ts';
+import type { DownWish } from '../../batch/wire/down-wish.ts';
 import { openBatch } from '../../batch/open-batch.ts';
 import type { Pause } from '../../batch/payload.ts';
 import type { PayloadOpener } from '../../batch/payload-seal.ts';

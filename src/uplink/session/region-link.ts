@@ -7,9 +7,9 @@ import { HubError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import type { Random } from '../../base/random.ts';
 import type { BatchId } from '../../batch/batch-id.ts';
-import { type Chunk, parseChunk } from '../../batch/chunks.ts';
+import { type Chunk, parseChunk } from '../../batch/wire/chunks.ts';
 import { COMPRESSIONS } from '../../batch/compression.ts';
-import type { DownWish } from '../../batch/down-wish.ts';
+import type { DownWish } from '../../batch/wire/down-wish.ts';
 import {
   type DownHello,
   encodeHello,
@@ -19,7 +19,7 @@ import {
   parseHave,
   parseReceipt,
   type Receipt,
-} from '../../batch/messages.ts';
+} from '../../batch/wire/messages.ts';
 import type { Signer } from '../../batch/manifest.ts';
 import { ENCODINGS } from '../../batch/payload.ts';
 import type { PayloadRecipient, PayloadSealer } from '../../batch/payload-seal.ts';
@@ -32,7 +32,7 @@ import {
   helloTopic,
   type HubAddress,
   parseDownstreamTopic,
-} from '../../batch/topics.ts';
+} from '../../batch/wire/topics.ts';
 import type { Verify } from '../../codec/cose.ts';
 import type { MqttClient, MqttSession } from '../../platform/network/mqtt-client.ts';
 import { BATCH_FORMATS } from '../../versions.ts';

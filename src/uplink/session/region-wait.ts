@@ -6,7 +6,7 @@
 import type { Clock } from '../../base/clock.ts';
 import { HubError } from '../../base/errors.ts';
 import type { OpClass } from '../../model/class.ts';
-import type { AskedToWait } from '../../batch/asked-to-wait.ts';
+import type { AskedToWait } from '../../batch/wire/asked-to-wait.ts';
 
 const WAIT_S_MAX = 6 * 3_600;
 

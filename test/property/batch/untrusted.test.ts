@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { test } from 'vitest';
 
-import { parseChunk } from '../../../src/batch/chunks.ts';
+import { parseChunk } from '../../../src/batch/wire/chunks.ts';
 import {
   encodeDownHello,
   encodeHello,
@@ -12,9 +12,9 @@ import {
   parseHave,
   parseHello,
   parseReceipt,
-} from '../../../src/batch/messages.ts';
+} from '../../../src/batch/wire/messages.ts';
 import { openBatch, readOwnBatch } from '../../../src/batch/open-batch.ts';
-import { parseDownstreamTopic, parseUpstreamTopic } from '../../../src/batch/topics.ts';
+import { parseDownstreamTopic, parseUpstreamTopic } from '../../../src/batch/wire/topics.ts';
 import { encodeCbor } from '../../../src/codec/writer.ts';
 import { verifyEd25519 } from '../../../src/keys/identity.ts';
 import { anyCbor } from '../../support/arbitrary.ts';

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'vitest';
 
 import type { BatchId } from '../../../src/batch/batch-id.ts';
-import { ChunkBitmap } from '../../../src/batch/chunks.ts';
+import { ChunkBitmap } from '../../../src/batch/wire/chunks.ts';
 import { CHUNK_DATA_BYTES_MAX } from '../../../src/batch/limits.ts';
 import { CHUNK_BYTES_MIN, ChunkSize } from '../../../src/uplink/session/chunk-size.ts';
 

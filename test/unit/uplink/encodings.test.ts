@@ -7,10 +7,10 @@ import assert from 'node:assert/strict';
 import { test } from 'vitest';
 
 import type { BatchId } from '../../../src/batch/batch-id.ts';
-import { parseChunk } from '../../../src/batch/chunks.ts';
+import { parseChunk } from '../../../src/batch/wire/chunks.ts';
 import type { Compression } from '../../../src/batch/compression.ts';
 import type { Manifest } from '../../../src/batch/manifest.ts';
-import { encodeDownHello, parseHello } from '../../../src/batch/messages.ts';
+import { encodeDownHello, parseHello } from '../../../src/batch/wire/messages.ts';
 import { openBatch } from '../../../src/batch/open-batch.ts';
 import type { Encoding } from '../../../src/batch/payload.ts';
 import {
@@ -18,7 +18,7 @@ import {
   type HubAddress,
   parseUpstreamTopic,
   UPSTREAM_FILTERS,
-} from '../../../src/batch/topics.ts';
+} from '../../../src/batch/wire/topics.ts';
 import { verifyEd25519 } from '../../../src/keys/identity.ts';
 import type { MqttSession } from '../../../src/platform/network/mqtt-client.ts';
 import { HUB, HUB_ID, OPENING, REGION, SITE, stampedOps } from '../../support/batches.ts';

@@ -4,8 +4,8 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'vitest';
 
 import { textOf, utf8 } from '../../../src/base/bytes.ts';
-import { encodeChunk, layoutOf } from '../../../src/batch/chunks.ts';
-import { chunkTopic } from '../../../src/batch/topics.ts';
+import { encodeChunk, layoutOf } from '../../../src/batch/wire/chunks.ts';
+import { chunkTopic } from '../../../src/batch/wire/topics.ts';
 import { makeOperatorKey } from '../../../src/keys/batch-seal.ts';
 import { TELEMETRY } from '../../../src/model/class.ts';
 import { SeededRandom } from '../../../src/platform/sim/random.ts';

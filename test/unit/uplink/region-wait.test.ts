@@ -3,14 +3,14 @@ import assert from 'node:assert/strict';
 
 import { describe, onTestFinished, test } from 'vitest';
 
-import { ChunkBitmap } from '../../../src/batch/chunks.ts';
+import { ChunkBitmap } from '../../../src/batch/wire/chunks.ts';
 import type { BatchId } from '../../../src/batch/batch-id.ts';
 import {
   encodeDownHello,
   encodeHave,
   parseDownHello,
   parseHave,
-} from '../../../src/batch/messages.ts';
+} from '../../../src/batch/wire/messages.ts';
 import { SILENT_LOG } from '../../../src/base/log.ts';
 import { verifyEd25519 } from '../../../src/keys/identity.ts';
 import { ALARM, COMMAND, type OpClass, TELEMETRY } from '../../../src/model/class.ts';

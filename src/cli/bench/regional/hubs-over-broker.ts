@@ -5,10 +5,10 @@
 import { HubError } from '../../../base/errors.ts';
 import type { Random } from '../../../base/random.ts';
 import type { BatchId } from '../../../batch/batch-id.ts';
-import { chunkSpan, encodeChunk, layoutOf } from '../../../batch/chunks.ts';
+import { chunkSpan, encodeChunk, layoutOf } from '../../../batch/wire/chunks.ts';
 import { COMPRESSIONS } from '../../../batch/compression.ts';
 import { CHUNK_DATA_BYTES_MAX } from '../../../batch/limits.ts';
-import { encodeHello, NONCE_BYTES, parseReceipt } from '../../../batch/messages.ts';
+import { encodeHello, NONCE_BYTES, parseReceipt } from '../../../batch/wire/messages.ts';
 import { ENCODINGS } from '../../../batch/payload.ts';
 import {
   chunkTopic,
@@ -16,7 +16,7 @@ import {
   helloTopic,
   type HubAddress,
   parseDownstreamTopic,
-} from '../../../batch/topics.ts';
+} from '../../../batch/wire/topics.ts';
 import { verifyEd25519 } from '../../../keys/identity.ts';
 import type { Origin } from '../../../model/origin.ts';
 import { machineTimers } from '../../../platform/clock.ts';

@@ -2,12 +2,12 @@
  * Brings the batches that a database of an earlier schema keeps into the table of the ops that flow down: without them
  * each lane would begin with a gap, and nothing of it would reach a hub.
  */
-import { DOWN_CLASSES } from '../../../batch/down-messages.ts';
+import { DOWN_CLASSES } from '../../../batch/wire/down-messages.ts';
 import type { Lane } from '../../../model/origin.ts';
 import { laneOf } from '../../../model/origin.ts';
 import type { Sql } from '../../../platform/network/postgres.ts';
 import { textArray } from '../binary-arrays.ts';
-import { lanesOf } from '../fold-batch.ts';
+import { lanesOf } from '../folding/fold-batch.ts';
 import type { Filling } from '../kept-batches.ts';
 import { putSiteOps } from './site-ops.ts';
 

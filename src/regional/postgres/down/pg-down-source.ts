@@ -9,7 +9,7 @@ import { seqIn, type VersionVector } from '../../../model/version-vector.ts';
 import type { Sql } from '../../../platform/network/postgres.ts';
 import type { DownOps, DownQuery } from '../../downlink/down-index.ts';
 import type { Authoring, DownSource } from '../../downlink/down-source.ts';
-import { foldBatch } from '../fold-batch.ts';
+import { foldBatch } from '../folding/fold-batch.ts';
 import { type ClaimPlace, STORE } from '../pg-claim.ts';
 import { PgReceivers } from './pg-receivers.ts';
 import { countFor, nextFor, stampedOf } from './site-ops.ts';

@@ -8,7 +8,7 @@ import {
   decodeVector,
   encodeLacks,
   encodeVector,
-} from '../../../batch/down-messages.ts';
+} from '../../../batch/wire/down-messages.ts';
 import type { BatchId } from '../../../batch/batch-id.ts';
 import type { OpClass } from '../../../model/class.ts';
 import type { Origin } from '../../../model/origin.ts';

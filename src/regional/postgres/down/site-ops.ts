@@ -2,7 +2,7 @@
  * The ops of a site that flow down to its hubs, as they came and with the stamp that they came with: one row an op, kept with
  * the batch that brought it first. What a hub lacks is asked of the database by the hub's vector, lane by lane.
  */
-import { DOWN_CLASSES } from '../../../batch/down-messages.ts';
+import { DOWN_CLASSES } from '../../../batch/wire/down-messages.ts';
 import { DOWN_SEAL_LIMITS } from '../../../batch/limits.ts';
 import { CborReader } from '../../../codec/reader.ts';
 import { CborWriter } from '../../../codec/writer.ts';

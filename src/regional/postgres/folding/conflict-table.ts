@@ -1,10 +1,10 @@
 /** The conflicts that were met, as store/records/conflict-book.ts keeps them on a hub. */
-import { utf8 } from '../../base/bytes.ts';
-import type { Conflict } from '../../merge/conflicts.ts';
-import { textOfOpId } from '../../merge/op-id.ts';
-import { encodeOrder } from '../../merge/order.ts';
-import type { PgRow, Sql } from '../../platform/network/postgres.ts';
-import { labelOf } from './key-book.ts';
+import { utf8 } from '../../../base/bytes.ts';
+import type { Conflict } from '../../../merge/conflicts.ts';
+import { textOfOpId } from '../../../merge/op-id.ts';
+import { encodeOrder } from '../../../merge/order.ts';
+import type { PgRow, Sql } from '../../../platform/network/postgres.ts';
+import { labelOf } from '../key-book.ts';
 import { nameIn, orderIn } from './record-tables.ts';
 import type { WorkingSet } from './working-set.ts';
 

@@ -7,8 +7,8 @@
  * The file proves itself: a slot counts where its hash is right. So nothing is synced, and no second file
  * says what is there; what a power cut takes is sent again.
  */
-import { bytesEqual } from '../base/bytes.ts';
-import { type BatchId, batchIdOfText, sha256 } from '../batch/batch-id.ts';
+import { bytesEqual } from '../../base/bytes.ts';
+import { type BatchId, batchIdOfText, sha256 } from '../../batch/batch-id.ts';
 import {
   type Chunk,
   ChunkBitmap,
@@ -16,10 +16,10 @@ import {
   type ChunkLayout,
   chunkSpan,
   isLayout,
-} from '../batch/chunks.ts';
-import { type Origin, originOfText } from '../model/origin.ts';
-import type { Files } from '../platform/files/files.ts';
-import type { RegionalLimits } from './limits.ts';
+} from '../../batch/wire/chunks.ts';
+import { type Origin, originOfText } from '../../model/origin.ts';
+import type { Files } from '../../platform/files/files.ts';
+import type { RegionalLimits } from '../limits.ts';
 
 interface Part extends ChunkLayout {
   readonly hub: Origin;

@@ -1,9 +1,9 @@
 /** What a hub has of the lanes that flow down, and what it takes now: a part of its hello (BATCH.md §11). */
-import { CborError } from '../codec/reader.ts';
-import type { CborValue } from '../codec/value.ts';
-import { isOpClass, type OpClass } from '../model/class.ts';
-import type { VersionVector } from '../model/version-vector.ts';
-import { type BatchId, batchIdOfBytes, bytesOfBatchId } from './batch-id.ts';
+import { CborError } from '../../codec/reader.ts';
+import type { CborValue } from '../../codec/value.ts';
+import { isOpClass, type OpClass } from '../../model/class.ts';
+import type { VersionVector } from '../../model/version-vector.ts';
+import { type BatchId, batchIdOfBytes, bytesOfBatchId } from '../batch-id.ts';
 import { ChunkBitmap } from './chunks.ts';
 import { decodeVector, encodeVector } from './down-messages.ts';
 

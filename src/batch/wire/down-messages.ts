@@ -2,11 +2,11 @@
  * What is said about the way down (BATCH.md §11): which ops a hub has and what it takes now, as a part of its hello, and
  * the receipt it signs for a batch of the region.
  */
-import { parseCose, signCose, type Verify, verifyCose } from '../codec/cose.ts';
-import { CborError, CborReader } from '../codec/reader.ts';
-import type { CborValue } from '../codec/value.ts';
-import { CborWriter } from '../codec/writer.ts';
-import { COMMAND, isOpClass, type OpClass, RECORD } from '../model/class.ts';
+import { parseCose, signCose, type Verify, verifyCose } from '../../codec/cose.ts';
+import { CborError, CborReader } from '../../codec/reader.ts';
+import type { CborValue } from '../../codec/value.ts';
+import { CborWriter } from '../../codec/writer.ts';
+import { COMMAND, isOpClass, type OpClass, RECORD } from '../../model/class.ts';
 import {
   bytesOfOrigin,
   type Lane,
@@ -15,11 +15,11 @@ import {
   ORIGIN_BYTES,
   originOfBytes,
   splitLane,
-} from '../model/origin.ts';
-import type { VersionVector } from '../model/version-vector.ts';
-import { type BatchId, batchIdOfBytes, bytesOfBatchId, originOfPublicKey } from './batch-id.ts';
-import type { Signer } from './manifest.ts';
-import { type LaneRange, readRanges, writeRanges } from './ranges.ts';
+} from '../../model/origin.ts';
+import type { VersionVector } from '../../model/version-vector.ts';
+import { type BatchId, batchIdOfBytes, bytesOfBatchId, originOfPublicKey } from '../batch-id.ts';
+import type { Signer } from '../manifest.ts';
+import { type LaneRange, readRanges, writeRanges } from '../ranges.ts';
 
 /** What flows down: orders and records of the site. Telemetry never does. */
 export const DOWN_CLASSES: readonly OpClass[] = [COMMAND, RECORD];

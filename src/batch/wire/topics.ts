@@ -1,7 +1,7 @@
 /** Topics between hub and regional node (BATCH.md §1): their names, and what a name that came says. */
-import { type Origin, originOfText } from '../model/origin.ts';
-import { type BatchId, batchIdOfText } from './batch-id.ts';
-import { CHUNKS_MAX } from './limits.ts';
+import { type Origin, originOfText } from '../../model/origin.ts';
+import { type BatchId, batchIdOfText } from '../batch-id.ts';
+import { CHUNKS_MAX } from '../limits.ts';
 
 const PREFIX = 'heliograph/v1';
 

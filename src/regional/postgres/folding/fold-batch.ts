@@ -5,19 +5,19 @@
  *
  * Locks are taken in one order: lanes, then records, then newest events, each by its number.
  */
-import { DOWN_CLASSES } from '../../batch/down-messages.ts';
-import { compareOrders, encodeOrder, eventOrder, type WriteOrder } from '../../merge/order.ts';
-import type { RecordWrite } from '../../merge/record.ts';
-import { LOG, type OpClass } from '../../model/class.ts';
-import { DOC, EVENT, type Op, type StampedOp } from '../../model/op.ts';
-import { type Lane, laneOf, type Origin } from '../../model/origin.ts';
-import type { Sql } from '../../platform/network/postgres.ts';
-import { decodeRanges, encodeRanges, type LaneOps, SeenOps } from '../../store/seen-ops.ts';
-import { putContents } from './assets/content-cells.ts';
-import { byteaArray, int4Array, int8Array, textArray, timeArray } from './binary-arrays.ts';
+import { DOWN_CLASSES } from '../../../batch/wire/down-messages.ts';
+import { compareOrders, encodeOrder, eventOrder, type WriteOrder } from '../../../merge/order.ts';
+import type { RecordWrite } from '../../../merge/record.ts';
+import { LOG, type OpClass } from '../../../model/class.ts';
+import { DOC, EVENT, type Op, type StampedOp } from '../../../model/op.ts';
+import { type Lane, laneOf, type Origin } from '../../../model/origin.ts';
+import type { Sql } from '../../../platform/network/postgres.ts';
+import { decodeRanges, encodeRanges, type LaneOps, SeenOps } from '../../../store/seen-ops.ts';
+import { putContents } from '../assets/content-cells.ts';
+import { byteaArray, int4Array, int8Array, textArray, timeArray } from '../binary-arrays.ts';
 import { noteConflicts } from './conflict-table.ts';
 import { foldDocs } from './doc-table.ts';
-import { putSiteOps, type SiteOp } from './down/site-ops.ts';
+import { putSiteOps, type SiteOp } from '../down/site-ops.ts';
 import { loadRecords, loadWrites, saveRecords } from './record-tables.ts';
 import { WorkingSet, WritesNotLoaded } from './working-set.ts';
 

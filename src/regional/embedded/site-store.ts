@@ -2,9 +2,9 @@
  * What embedded storage (embedded-storage.ts) asks of the folded state of a site. SQLite (store/store.ts, with
  * durability `each-commit`) satisfies it, and so must pass test/contract/site-store.test.ts.
  */
-import type { StampedOp } from '../model/op.ts';
-import type { VersionVector } from '../model/version-vector.ts';
-import type { ReadingsPage, ReadingsQuery } from '../store/readings/readings.ts';
+import type { StampedOp } from '../../model/op.ts';
+import type { VersionVector } from '../../model/version-vector.ts';
+import type { ReadingsPage, ReadingsQuery } from '../../store/readings/readings.ts';
 
 export interface SiteEntry {
   /** Number of the batch it came with. */

@@ -8,12 +8,12 @@
  *
  * A batch without its receipt was taken and perhaps not stored; whoever opens the archive stores it again.
  */
-import { utf8 } from '../base/bytes.ts';
-import { type BatchId, batchIdOfText } from '../batch/batch-id.ts';
-import { isOpClass, type OpClass } from '../model/class.ts';
-import { type Origin, originOfText } from '../model/origin.ts';
-import type { Files } from '../platform/files/files.ts';
-import type { RegionalLimits } from './limits.ts';
+import { utf8 } from '../../base/bytes.ts';
+import { type BatchId, batchIdOfText } from '../../batch/batch-id.ts';
+import { isOpClass, type OpClass } from '../../model/class.ts';
+import { type Origin, originOfText } from '../../model/origin.ts';
+import type { Files } from '../../platform/files/files.ts';
+import type { RegionalLimits } from '../limits.ts';
 
 export interface ArchivedBatch {
   /** 1, 2, 3 … in the order of arrival. */

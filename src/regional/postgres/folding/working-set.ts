@@ -3,12 +3,12 @@
  * hold is loaded before; the ops of a record, of which there may be many, only where the fold asks for them: then
  * `WritesNotLoaded` says for which record, and the fold begins anew with them.
  */
-import { must } from '../../base/assert.ts';
-import { type Conflict, conflictsOf, isPlainWrite } from '../../merge/conflicts.ts';
-import type { FieldWrite, FoldTarget } from '../../merge/fold.ts';
-import { fold, foldAgain } from '../../merge/fold.ts';
-import { type OpId, textOfOpId } from '../../merge/op-id.ts';
-import type { WriteOrder } from '../../merge/order.ts';
+import { must } from '../../../base/assert.ts';
+import { type Conflict, conflictsOf, isPlainWrite } from '../../../merge/conflicts.ts';
+import type { FieldWrite, FoldTarget } from '../../../merge/fold.ts';
+import { fold, foldAgain } from '../../../merge/fold.ts';
+import { type OpId, textOfOpId } from '../../../merge/op-id.ts';
+import type { WriteOrder } from '../../../merge/order.ts';
 import {
   type Counter,
   isSameOp,
@@ -16,11 +16,11 @@ import {
   plus,
   type RecordState,
   type RecordWrite,
-} from '../../merge/record.ts';
-import { keptOf } from '../../merge/record/fold-record.ts';
-import { ListedOps, type RecordOps } from '../../merge/record/record-ops.ts';
-import { LOG } from '../../model/class.ts';
-import { CONTROL, type StampedOp, UNDO } from '../../model/op.ts';
+} from '../../../merge/record.ts';
+import { keptOf } from '../../../merge/record/fold-record.ts';
+import { ListedOps, type RecordOps } from '../../../merge/record/record-ops.ts';
+import { LOG } from '../../../model/class.ts';
+import { CONTROL, type StampedOp, UNDO } from '../../../model/op.ts';
 
 /** A record as it was loaded. */
 export interface StoredRecord {

@@ -2,10 +2,10 @@
  * The keys of a site's hubs. A hub's id is the hash of its key, so a hello needs no earlier registration; the
  * first key is remembered, one small file each, and another one for the same id is never taken.
  */
-import { bytesEqual, bytesOfHex, hexOf, textOf, utf8 } from '../base/bytes.ts';
-import { originOfPublicKey } from '../batch/batch-id.ts';
-import { type Origin, originOfText } from '../model/origin.ts';
-import type { Files } from '../platform/files/files.ts';
+import { bytesEqual, bytesOfHex, hexOf, textOf, utf8 } from '../../base/bytes.ts';
+import { originOfPublicKey } from '../../batch/batch-id.ts';
+import { type Origin, originOfText } from '../../model/origin.ts';
+import type { Files } from '../../platform/files/files.ts';
 
 const SUFFIX = '.pub';
 

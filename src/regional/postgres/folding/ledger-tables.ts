@@ -3,11 +3,11 @@
  * nearly all do, needs the open tiles alone; of one that tells again what is known, the tiles that it touches are
  * fetched before.
  */
-import { must } from '../../base/assert.ts';
-import type { Manifest } from '../../batch/manifest.ts';
-import { TILE_HASHES, TILE_HEIGHT, type TileFiles, TileTree } from '../../ledger/tile-tree.ts';
-import type { Sql } from '../../platform/network/postgres.ts';
-import { byteaArray, int2Array, int4Array } from './binary-arrays.ts';
+import { must } from '../../../base/assert.ts';
+import type { Manifest } from '../../../batch/manifest.ts';
+import { TILE_HASHES, TILE_HEIGHT, type TileFiles, TileTree } from '../../../ledger/tile-tree.ts';
+import type { Sql } from '../../../platform/network/postgres.ts';
+import { byteaArray, int2Array, int4Array } from '../binary-arrays.ts';
 
 const OPEN = `
   SELECT full_tiles, hashes FROM heliograph.ledger WHERE site_id = $1 AND hub = $2 AND class = $3`;

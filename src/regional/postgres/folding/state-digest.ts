@@ -1,11 +1,11 @@
 /** The digest of a site's living state (MERGE.md §5), read in one snapshot of the database, page by page. */
-import { hexOf } from '../../base/bytes.ts';
-import { DigestBuilder } from '../../merge/digest.ts';
-import { CLASSES, LOG } from '../../model/class.ts';
-import type { Database, PgRow, Sql } from '../../platform/network/postgres.ts';
-import { decodeRanges } from '../../store/seen-ops.ts';
-import { sha256Hasher } from '../../store/sha256-hasher.ts';
-import type { SiteDigest } from '../site-store.ts';
+import { hexOf } from '../../../base/bytes.ts';
+import { DigestBuilder } from '../../../merge/digest.ts';
+import { CLASSES, LOG } from '../../../model/class.ts';
+import type { Database, PgRow, Sql } from '../../../platform/network/postgres.ts';
+import { decodeRanges } from '../../../store/seen-ops.ts';
+import { sha256Hasher } from '../../../store/sha256-hasher.ts';
+import type { SiteDigest } from '../../embedded/site-store.ts';
 import { counterIn, fieldIn, nameIn, orderIn } from './record-tables.ts';
 
 const PAGE_ROWS = 5_000;

@@ -2,11 +2,11 @@
  * Brings the schema `heliograph` to the version of this program. Each step is one transaction under a lock that only
  * migrations take, so that any number of workers may start at once: one does it, the others find it done.
  */
-import { HubError } from '../../base/errors.ts';
-import type { Database, Sql } from '../../platform/network/postgres.ts';
-import { REGIONAL_SCHEMA } from '../../versions.ts';
-import { ASSET_TABLES } from './assets/asset-tables.ts';
-import { DOWN_TABLES, LACKS } from './down/down-tables.ts';
+import { HubError } from '../../../base/errors.ts';
+import type { Database, Sql } from '../../../platform/network/postgres.ts';
+import { REGIONAL_SCHEMA } from '../../../versions.ts';
+import { ASSET_TABLES } from '../assets/asset-tables.ts';
+import { DOWN_TABLES, LACKS } from '../down/down-tables.ts';
 import { DOC_TABLE, FUNCTIONS, SPOOLED, STAMPS, TABLES } from './tables.ts';
 import { VIEWS } from './views.ts';
 

@@ -1,11 +1,11 @@
 /** Records on their way out of the tables into a working set, and what changed back again. */
-import { EMPTY_BYTES, textOf, utf8 } from '../../base/bytes.ts';
-import { jsonOfCbor, type JsonValue } from '../../codec/json.ts';
-import type { FieldWrite } from '../../merge/fold.ts';
-import { decodeOrder, encodeOrder } from '../../merge/order.ts';
-import { readAdd, readPatch, readUndo } from '../../merge/patch.ts';
-import { textOfOpId } from '../../merge/op-id.ts';
-import type { Counter, RecordWrite } from '../../merge/record.ts';
+import { EMPTY_BYTES, textOf, utf8 } from '../../../base/bytes.ts';
+import { jsonOfCbor, type JsonValue } from '../../../codec/json.ts';
+import type { FieldWrite } from '../../../merge/fold.ts';
+import { decodeOrder, encodeOrder } from '../../../merge/order.ts';
+import { readAdd, readPatch, readUndo } from '../../../merge/patch.ts';
+import { textOfOpId } from '../../../merge/op-id.ts';
+import type { Counter, RecordWrite } from '../../../merge/record.ts';
 import {
   ADD,
   CONTROL,
@@ -14,8 +14,8 @@ import {
   type Kind,
   PATCH,
   UNDO,
-} from '../../model/op.ts';
-import type { PgRow, Sql } from '../../platform/network/postgres.ts';
+} from '../../../model/op.ts';
+import type { PgRow, Sql } from '../../../platform/network/postgres.ts';
 import {
   byteaArray,
   int2Array,
@@ -23,8 +23,8 @@ import {
   int8Array,
   textArray,
   timeArray,
-} from './binary-arrays.ts';
-import { labelOf } from './key-book.ts';
+} from '../binary-arrays.ts';
+import { labelOf } from '../key-book.ts';
 import type { ChangedRecord, StoredRecord, WorkingSet } from './working-set.ts';
 
 /** In one order, so that two workers with the same records do not wait for each other. */

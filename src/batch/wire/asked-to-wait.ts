@@ -1,6 +1,6 @@
 /** The region's word that it takes nothing from a hub for a while (BATCH.md §6), as fields of a greeting or a `have`. */
-import { CLASSES, isOpClass, type OpClass } from '../model/class.ts';
-import type { CborMap, CborValue } from '../codec/value.ts';
+import { CLASSES, isOpClass, type OpClass } from '../../model/class.ts';
+import type { CborMap, CborValue } from '../../codec/value.ts';
 
 export interface AskedToWait {
   readonly seconds: number;

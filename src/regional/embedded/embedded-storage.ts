@@ -9,31 +9,31 @@
  * Batches are taken in the order in which they become complete, also before the one that they name as their
  * predecessor: the state is a fold over a set of ops.
  */
-import { EMPTY_BYTES, textOf, utf8 } from '../base/bytes.ts';
-import { type Clock, type Timers, turn } from '../base/clock.ts';
-import type { Log } from '../base/log.ts';
-import type { BatchId } from '../batch/batch-id.ts';
-import type { Chunk, ChunkBitmap } from '../batch/chunks.ts';
-import type { Manifest } from '../batch/manifest.ts';
-import type { Hello } from '../batch/messages.ts';
-import { NOT_ACCEPTED } from '../batch/open-batch.ts';
-import { isSiteName } from '../batch/topics.ts';
-import type { StampedOp } from '../model/op.ts';
-import { laneOf, type Origin, splitLane } from '../model/origin.ts';
-import { seqIn, type VersionVector } from '../model/version-vector.ts';
-import type { Files } from '../platform/files/files.ts';
-import type { ReadingsPage, ReadingsQuery } from '../store/readings/readings.ts';
+import { EMPTY_BYTES, textOf, utf8 } from '../../base/bytes.ts';
+import { type Clock, type Timers, turn } from '../../base/clock.ts';
+import type { Log } from '../../base/log.ts';
+import type { BatchId } from '../../batch/batch-id.ts';
+import type { Chunk, ChunkBitmap } from '../../batch/wire/chunks.ts';
+import type { Manifest } from '../../batch/manifest.ts';
+import type { Hello } from '../../batch/wire/messages.ts';
+import { NOT_ACCEPTED } from '../../batch/open-batch.ts';
+import { isSiteName } from '../../batch/wire/topics.ts';
+import type { StampedOp } from '../../model/op.ts';
+import { laneOf, type Origin, splitLane } from '../../model/origin.ts';
+import { seqIn, type VersionVector } from '../../model/version-vector.ts';
+import type { Files } from '../../platform/files/files.ts';
+import type { ReadingsPage, ReadingsQuery } from '../../store/readings/readings.ts';
 import { Archive, type ArchivedBatch } from './archive.ts';
 import { Assembly } from './assembly.ts';
-import { DayQuota } from './day-quota.ts';
-import { DownIndex } from './downlink/down-index.ts';
-import type { Authoring, DownSource } from './downlink/down-source.ts';
-import { MemoryReceivers } from './downlink/receivers.ts';
-import { archiveShelf } from './healing/archive-shelf.ts';
-import { Healer, type HealSource } from './healing/healer.ts';
-import { type HistoryOutcome, HistoryWatch } from './history-watch.ts';
+import { DayQuota } from '../day-quota.ts';
+import { DownIndex } from '../downlink/down-index.ts';
+import type { Authoring, DownSource } from '../downlink/down-source.ts';
+import { MemoryReceivers } from '../downlink/receivers.ts';
+import { archiveShelf } from '../healing/archive-shelf.ts';
+import { Healer, type HealSource } from '../healing/healer.ts';
+import { type HistoryOutcome, HistoryWatch } from '../history-watch.ts';
 import { HubKeys } from './hub-keys.ts';
-import { DEFAULT_REGIONAL_LIMITS, type RegionalLimits } from './limits.ts';
+import { DEFAULT_REGIONAL_LIMITS, type RegionalLimits } from '../limits.ts';
 import type {
   Claim,
   HubContact,
@@ -47,7 +47,7 @@ import type {
   SiteKeeper,
   SiteStorage,
   Spent,
-} from './site-storage.ts';
+} from '../site-storage.ts';
 import type { SiteDigest, SiteStore } from './site-store.ts';
 
 export interface EmbeddedOptions {

@@ -2,11 +2,11 @@
  * Partitions by month. Readings lie by their own time, which a hub without a clock may set to 1970: only months that can
  * be true have a partition, all else lies in the default one. Old months go as a whole.
  */
-import type { Clock } from '../../base/clock.ts';
-import { isoTime } from '../../base/iso-time.ts';
-import { effectiveHlc } from '../../model/hlc.ts';
-import { EVENT, type StampedOp } from '../../model/op.ts';
-import type { Database } from '../../platform/network/postgres.ts';
+import type { Clock } from '../../../base/clock.ts';
+import { isoTime } from '../../../base/iso-time.ts';
+import { effectiveHlc } from '../../../model/hlc.ts';
+import { EVENT, type StampedOp } from '../../../model/op.ts';
+import type { Database } from '../../../platform/network/postgres.ts';
 
 const FIRST_YEAR = 2020;
 const DAY_MS = 86_400_000;

@@ -11,14 +11,14 @@ import {
   isLayout,
   layoutOf,
   parseChunk,
-} from '../../../src/batch/chunks.ts';
+} from '../../../../src/batch/wire/chunks.ts';
 import {
   BATCH_BYTES_MAX,
   CHUNK_DATA_BYTES_MAX,
   CHUNK_MESSAGE_BYTES_MAX,
   CHUNKS_MAX,
-} from '../../../src/batch/limits.ts';
-import { encodeCbor } from '../../../src/codec/writer.ts';
+} from '../../../../src/batch/limits.ts';
+import { encodeCbor } from '../../../../src/codec/writer.ts';
 
 function batchBytes(length: number): Uint8Array {
   return Uint8Array.from({ length }, (_, at) => at * 7);

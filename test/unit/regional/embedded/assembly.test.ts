@@ -2,19 +2,19 @@ import assert from 'node:assert/strict';
 
 import { test } from 'vitest';
 
-import type { BatchId } from '../../../src/batch/batch-id.ts';
+import type { BatchId } from '../../../../src/batch/batch-id.ts';
 import {
   type Chunk,
   chunkSpan,
   encodeChunk,
   layoutOf,
   parseChunk,
-} from '../../../src/batch/chunks.ts';
-import { SimFiles } from '../../../src/platform/sim/files.ts';
-import { SeededRandom } from '../../../src/platform/sim/random.ts';
-import { Assembly } from '../../../src/regional/assembly.ts';
-import { DEFAULT_REGIONAL_LIMITS } from '../../../src/regional/limits.ts';
-import { HUB_ID } from '../../support/batches.ts';
+} from '../../../../src/batch/wire/chunks.ts';
+import { SimFiles } from '../../../../src/platform/sim/files.ts';
+import { SeededRandom } from '../../../../src/platform/sim/random.ts';
+import { Assembly } from '../../../../src/regional/embedded/assembly.ts';
+import { DEFAULT_REGIONAL_LIMITS } from '../../../../src/regional/limits.ts';
+import { HUB_ID } from '../../../support/batches.ts';
 
 const LAYOUT = layoutOf(1_000, 300);
 const WHOLE = Uint8Array.from({ length: 1_000 }, (_, at) => at * 3);

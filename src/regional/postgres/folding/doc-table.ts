@@ -1,11 +1,11 @@
 /** Documents in their table: updates of a batch join what stands (merge/MERGE.md §9). The caller holds their keys' locks. */
-import { CborReader } from '../../codec/reader.ts';
-import { CborWriter } from '../../codec/writer.ts';
-import { DocFold, readHeads, writeHeads } from '../../merge/doc/doc-state.ts';
-import { DocError } from '../../merge/doc/lib0-reader.ts';
-import { readUpdate } from '../../merge/doc/read-update.ts';
-import type { Op } from '../../model/op.ts';
-import type { Sql } from '../../platform/network/postgres.ts';
+import { CborReader } from '../../../codec/reader.ts';
+import { CborWriter } from '../../../codec/writer.ts';
+import { DocFold, readHeads, writeHeads } from '../../../merge/doc/doc-state.ts';
+import { DocError } from '../../../merge/doc/lib0-reader.ts';
+import { readUpdate } from '../../../merge/doc/read-update.ts';
+import type { Op } from '../../../model/op.ts';
+import type { Sql } from '../../../platform/network/postgres.ts';
 
 const GET = 'SELECT heads, state FROM heliograph.doc WHERE key_id = $1';
 const PUT = `

@@ -3,17 +3,17 @@
  * bytes of the whole and its own hash. The place of a chunk follows from these, so that any chunk can be written
  * where it belongs, in any order, and a bitmap says all there is to say about what is missing.
  */
-import { assert } from '../base/assert.ts';
-import { bytesEqual } from '../base/bytes.ts';
-import { CborError, CborReader } from '../codec/reader.ts';
-import { CborWriter } from '../codec/writer.ts';
-import { sha256 } from './batch-id.ts';
+import { assert } from '../../base/assert.ts';
+import { bytesEqual } from '../../base/bytes.ts';
+import { CborError, CborReader } from '../../codec/reader.ts';
+import { CborWriter } from '../../codec/writer.ts';
+import { sha256 } from '../batch-id.ts';
 import {
   BATCH_BYTES_MAX,
   CHUNK_DATA_BYTES_MAX,
   CHUNK_MESSAGE_BYTES_MAX,
   CHUNKS_MAX,
-} from './limits.ts';
+} from '../limits.ts';
 
 export interface ChunkLayout {
   readonly total: number;

@@ -3,27 +3,27 @@
  * batch, receipt. Each is a COSE_Sign1 by its sender; its content type says which it is. Parsing never throws:
  * what is not a well-formed message of the kind asked for is undefined, and the caller ignores and counts it.
  */
-import { bytesEqual } from '../base/bytes.ts';
-import type { ClockQuality } from '../base/clock.ts';
-import { parseCose, signCose, type Verify, verifyCose } from '../codec/cose.ts';
-import { CborError, CborReader, decodeCbor } from '../codec/reader.ts';
-import { cborMap, type CborMap, type CborValue } from '../codec/value.ts';
-import { CborWriter, encodeCbor } from '../codec/writer.ts';
-import { HASH_BYTES } from '../ledger/merkle.ts';
-import type { TreeHead } from '../ledger/note.ts';
-import { isOpClass, type OpClass } from '../model/class.ts';
-import { bytesOfOrigin, type Origin, originOfBytes } from '../model/origin.ts';
-import { BATCH_FORMAT, BATCH_FORMAT_WITNESSED } from '../versions.ts';
+import { bytesEqual } from '../../base/bytes.ts';
+import type { ClockQuality } from '../../base/clock.ts';
+import { parseCose, signCose, type Verify, verifyCose } from '../../codec/cose.ts';
+import { CborError, CborReader, decodeCbor } from '../../codec/reader.ts';
+import { cborMap, type CborMap, type CborValue } from '../../codec/value.ts';
+import { CborWriter, encodeCbor } from '../../codec/writer.ts';
+import { HASH_BYTES } from '../../ledger/merkle.ts';
+import type { TreeHead } from '../../ledger/note.ts';
+import { isOpClass, type OpClass } from '../../model/class.ts';
+import { bytesOfOrigin, type Origin, originOfBytes } from '../../model/origin.ts';
+import { BATCH_FORMAT, BATCH_FORMAT_WITNESSED } from '../../versions.ts';
 import { type AskedToWait, readWait, waitFields } from './asked-to-wait.ts';
-import { type BatchId, batchIdOfBytes, bytesOfBatchId, originOfPublicKey } from './batch-id.ts';
+import { type BatchId, batchIdOfBytes, bytesOfBatchId, originOfPublicKey } from '../batch-id.ts';
 import { ChunkBitmap } from './chunks.ts';
-import { type Compression, COMPRESSIONS } from './compression.ts';
+import { type Compression, COMPRESSIONS } from '../compression.ts';
 import { decodeLacks, encodeLacks, type Heals, readHeals } from './down-messages.ts';
 import { type DownWish, encodeWish, readWish } from './down-wish.ts';
-import { MESSAGE_BYTES_MAX, SPOOLED_MAX } from './limits.ts';
-import { QUALITIES, type Signer } from './manifest.ts';
-import { type Encoding, ENCODINGS } from './payload.ts';
-import { type LaneRange, readRanges, writeRanges } from './ranges.ts';
+import { MESSAGE_BYTES_MAX, SPOOLED_MAX } from '../limits.ts';
+import { QUALITIES, type Signer } from '../manifest.ts';
+import { type Encoding, ENCODINGS } from '../payload.ts';
+import { type LaneRange, readRanges, writeRanges } from '../ranges.ts';
 
 export const NONCE_BYTES = 8;
 const HELLO_TYPE = 'application/vnd.heliograph.hello+cbor';

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 
 import { test } from 'vitest';
 
-import type { BatchId } from '../../../src/batch/batch-id.ts';
-import { CHUNKS_MAX } from '../../../src/batch/limits.ts';
+import type { BatchId } from '../../../../src/batch/batch-id.ts';
+import { CHUNKS_MAX } from '../../../../src/batch/limits.ts';
 import {
   chunkTopic,
   downHelloTopic,
@@ -15,9 +15,9 @@ import {
   parseUpstreamTopic,
   receiptTopic,
   UPSTREAM_FILTERS,
-} from '../../../src/batch/topics.ts';
-import { topicMatches } from '../../../src/model/topic.ts';
-import { HUB_ID, SITE } from '../../support/batches.ts';
+} from '../../../../src/batch/wire/topics.ts';
+import { topicMatches } from '../../../../src/model/topic.ts';
+import { HUB_ID, SITE } from '../../../support/batches.ts';
 
 const BATCH = '0123456789abcdef0123456789abcdef' as BatchId;
 const ADDRESS = { site: SITE, hub: HUB_ID };

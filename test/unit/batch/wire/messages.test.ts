@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 
 import { test } from 'vitest';
 
-import { type BatchId, originOfPublicKey } from '../../../src/batch/batch-id.ts';
-import { ChunkBitmap } from '../../../src/batch/chunks.ts';
+import { type BatchId, originOfPublicKey } from '../../../../src/batch/batch-id.ts';
+import { ChunkBitmap } from '../../../../src/batch/wire/chunks.ts';
 import {
   encodeDownHello,
   encodeHave,
@@ -15,12 +15,12 @@ import {
   parseHello,
   parseReceipt,
   type Receipt,
-} from '../../../src/batch/messages.ts';
-import { encodeCbor } from '../../../src/codec/writer.ts';
-import { signCose } from '../../../src/codec/cose.ts';
-import { verifyEd25519 } from '../../../src/keys/identity.ts';
-import { bytesOfOrigin } from '../../../src/model/origin.ts';
-import { HUB, HUB_ID, identityOf, REGION, SITE, START_MS } from '../../support/batches.ts';
+} from '../../../../src/batch/wire/messages.ts';
+import { encodeCbor } from '../../../../src/codec/writer.ts';
+import { signCose } from '../../../../src/codec/cose.ts';
+import { verifyEd25519 } from '../../../../src/keys/identity.ts';
+import { bytesOfOrigin } from '../../../../src/model/origin.ts';
+import { HUB, HUB_ID, identityOf, REGION, SITE, START_MS } from '../../../support/batches.ts';
 
 const BATCH = '0123456789abcdef0123456789abcdef' as BatchId;
 const NONCE = Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8);
