@@ -2,8 +2,8 @@
  * Folds the journal into the store, behind the acknowledgements. It follows the durable end of the journal,
  * never beyond, in slices of a millisecond, so that sockets and commits get their turns.
  *
- * - While the journal grows, the applier takes a twentieth of the time and falls behind; when it rests, all
- *   of it, or a quarter where the event loop is busy with other work (the queue of a subscriber that came back). The further behind, the larger its share, so that it catches up before the journal is full.
+ * - While the journal grows, the applier takes a share of the time (folding-share.ts) and may fall behind; when it rests, all
+ *   of it, or a quarter where the event loop is busy with other work (the queue of a subscriber that came back).
  * - What is folded shows in queries at once. It is written in large transactions: in a burst when enough has
  *   gathered, in quiet times once an hour. That spares the card, and a crash costs nothing but folding that
  *   hour of the journal again.
@@ -16,6 +16,7 @@ import { unreachable } from '../base/assert.ts';
 import type { Cancel, Clock, Timers } from '../base/clock.ts';
 import { type FaultCode, HubError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
+import { FoldingShare } from './folding-share.ts';
 import type { JournalCursor, JournalPort, Lsn } from './journal-port.ts';
 
 export interface FoldingStore {
@@ -63,13 +64,6 @@ const COMMIT_PERIOD_MS = 3_600_000;
 const UNSETTLED_PAGES_MAX = 250;
 const PRUNE_PERIOD_MS = 3_600_000;
 const PRUNE_CHUNKS = 64;
-/** Rest between slices while the journal grows, in slices, by how far behind the applier is. */
-const RESTS: readonly { readonly lagMax: number; readonly slices: number }[] = [
-  { lagMax: 1_000_000, slices: 19 },
-  { lagMax: 2_000_000, slices: 4 },
-  { lagMax: 4_000_000, slices: 1 },
-];
-
 /** A turn of the event loop that takes so long has other work in it, such as the queue of a returning subscriber. */
 const BUSY_TURN_MS = 0.3;
 /** Then the applier takes a quarter of the time: rest between slices, in slices. */
@@ -93,6 +87,8 @@ export class Applier {
   #fault: HubError | undefined;
   #waiters: Waiter[] = [];
   #stagedEntries = 0;
+  /** Whether the journal grew between the last two slices. */
+  #grows = false;
   /** Length of the last slice. */
   #tookMs = 0;
   /** What the next slices do. */
@@ -100,6 +96,7 @@ export class Applier {
   /** Whether there is time to write little. */
   #isCalm = false;
   #durableAtLastSlice: Lsn;
+  readonly #share = new FoldingShare();
   #committedMs: number;
   #prunedMs: number;
   #paused: Promise<void> = Promise.resolve();
@@ -203,9 +200,9 @@ export class Applier {
     this.#cancel = delayMs === 0 ? timers.soon(run) : timers.after(delayMs, run);
   }
 
-  /** Whether the turn of the loop that just ended was full of other work, and nobody waits for us. */
+  /** Whether the turn of the loop that just ended was full of other work than publishes, and nobody waits for us. */
   #othersAreBusy(turnMs: number): boolean {
-    return turnMs > BUSY_TURN_MS && this.#waiters.length === 0;
+    return turnMs > BUSY_TURN_MS && !this.#grows && this.#waiters.length === 0;
   }
 
   #unschedule(): void {
@@ -225,8 +222,7 @@ export class Applier {
           if (!(error instanceof HubError)) throw error;
         });
       } else if (!drained) {
-        this.#tookMs = clock.monotonicMs() - startMs;
-        this.#wake(this.#restMs(this.#tookMs));
+        this.#wake(this.#restMs(startMs, clock.monotonicMs()));
       } else this.#rest(startMs);
     } catch (error) {
       this.#fail(error);
@@ -300,13 +296,15 @@ export class Applier {
     return drained && clock.monotonicMs() - this.#committedMs >= COMMIT_PERIOD_MS;
   }
 
-  #restMs(tookMs: number): number {
+  /** How long to rest after a slice. */
+  #restMs(startMs: number, endMs: number): number {
     const { durableLsn } = this.#options.journal;
-    const grows = durableLsn > this.#durableAtLastSlice;
+    this.#grows = durableLsn > this.#durableAtLastSlice;
     this.#durableAtLastSlice = durableLsn;
-    if (!grows || this.#waiters.length > 0) return 0;
-    const rest = RESTS.find(({ lagMax }) => this.lag <= lagMax);
-    return rest === undefined ? 0 : Math.ceil(tookMs * rest.slices);
+    this.#tookMs = endMs - startMs;
+    const share = this.#share.after({ startMs, endMs, durableLsn, appliedLsn: this.appliedLsn });
+    if (!this.#grows || this.#waiters.length > 0) return 0;
+    return Math.round(this.#tookMs / share - this.#tookMs);
   }
 
   /** Whether what was committed is to survive a power cut now. */
