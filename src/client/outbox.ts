@@ -6,19 +6,19 @@
  * It refuses new ops beyond its limit, and all of them once the storage has failed: what cannot be kept must not be
  * promised.
  */
-import { assert } from '../base/assert.ts';
 import type { Clock } from '../base/clock.ts';
 import { HubError, messageOf } from '../base/errors.ts';
 import type { Random } from '../base/random.ts';
 import { CborWriter } from '../codec/writer.ts';
 import type { OpId } from '../merge/op-id.ts';
 import type { OpClass } from '../model/class.ts';
-import { HlcClock, type Hlc, HLC_ZERO } from '../model/hlc.ts';
+import { type Hlc, HlcClock, HLC_ZERO } from '../model/hlc.ts';
 import { encodeOp, EVENT, type Kind, type Op } from '../model/op.ts';
 import { type Lane, laneOf, type Origin, ORIGIN_BYTES, originOfBytes } from '../model/origin.ts';
 import { seqIn, type VersionVector } from '../model/version-vector.ts';
 import type { Receipt, ToldConflict } from '../protocol/receipt-message.ts';
-import { encodeLogEntry, type LogEntry, readLogEntry } from './log-entry.ts';
+import { encodeLogEntry, type LogEntry } from './log-entry.ts';
+import { type ReadLog, readLog } from './outbox-log.ts';
 import type { DeviceStorage } from './storage.ts';
 
 export interface NewOp {
@@ -50,6 +50,14 @@ interface Entry {
   refusal: string | undefined;
   resolve: (kept: Kept) => void;
   reject: (error: Error) => void;
+}
+
+/** What a receipt said. */
+export interface Taken {
+  /** It was about this origin. */
+  readonly isOwn: boolean;
+  /** Nothing has got on, and something was not taken: it is of no use to send the same again at once. */
+  readonly waits: boolean;
 }
 
 export interface OutboxOptions {
@@ -190,8 +198,8 @@ export class Outbox {
     return writer.finish();
   }
 
-  /** Takes a receipt; true where it was about this origin. */
-  take(receipt: Receipt, device: string): boolean {
+  /** Takes a receipt. */
+  take(receipt: Receipt, device: string): Taken {
     const accepted = receipt.accepted.filter(({ origin }) => origin === this.origin);
     const rejected = receipt.rejected.filter(({ origin }) => origin === this.origin);
     const notes: LogEntry[] = [];
@@ -205,12 +213,14 @@ export class Outbox {
     if (notes.length > 0) this.#settle(receipt.conflicts ?? []);
     for (const { class: opClass, seq, reason, verdict } of rejected) {
       const entry = this.#find(opClass, seq);
-      if (verdict === 'never' && entry?.stage === 'waiting') {
+      // Of one message two receipts may come: what is said of the op is not said of what lies in its place.
+      if (verdict === 'never' && entry?.stage === 'waiting' && entry.refusal === undefined) {
         notes.push(this.#void(entry, reason, device));
       }
     }
     if (notes.length > 0) void this.#note(notes);
-    return accepted.length + rejected.length > 0;
+    const isOwn = accepted.length + rejected.length > 0;
+    return { isOwn, waits: rejected.length > 0 && notes.length === 0 };
   }
 
   /** Forgets ops that the hub's state has now. Call it when that state is kept, or nothing depends on it. */
@@ -295,7 +305,6 @@ export class Outbox {
       key: `devices/${device}/void`,
       body: new Uint8Array(0),
     };
-    assert(entry.refusal === undefined, 'an empty event on the own topics is never refused');
     entry.refusal = reason;
     this.#byKey = undefined;
     entry.op = op;
@@ -370,43 +379,6 @@ function addTo(map: Map<string, Entry[]>, entry: Entry): void {
   const known = map.get(entry.op.key);
   if (known === undefined) map.set(entry.op.key, [entry]);
   else known.push(entry);
-}
-
-interface ReadLog {
-  readonly origin: Origin;
-  readonly hlc: Hlc;
-  readonly given: Map<Lane, number>;
-  readonly receipted: Map<Lane, number>;
-  readonly ops: Map<string, { op: Op; bytes: Uint8Array }>;
-  readonly stale: number;
-}
-
-function readLog(entries: readonly Uint8Array[]): ReadLog {
-  const [first, ...rest] = entries.map((bytes) => readLogEntry(bytes));
-  if (first?.type !== 'head') throw new HubError('client.storage', 'the log has no head');
-  const { origin } = first;
-  const read = {
-    origin,
-    hlc: first.hlc,
-    given: new Map(first.lanes),
-    receipted: new Map(first.receipted),
-    ops: new Map<string, { op: Op; bytes: Uint8Array }>(),
-    stale: 0,
-  };
-  for (const entry of rest) {
-    if (entry.type === 'head') continue;
-    const lane = laneOf(origin, entry.type === 'op' ? entry.op.class : entry.class);
-    if (entry.type === 'receipt') {
-      read.receipted.set(lane, Math.max(entry.seq, seqIn(read.receipted, lane)));
-      read.stale += 1;
-      continue;
-    }
-    const { op, bytes } = entry;
-    read.ops.set(`${lane}/${op.seq}`, { op, bytes });
-    read.given.set(lane, Math.max(op.seq, seqIn(read.given, lane)));
-    if (op.hlc.ms >= read.hlc.ms) read.hlc = op.hlc;
-  }
-  return read;
 }
 
 function noop(): void {

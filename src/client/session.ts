@@ -172,13 +172,12 @@ export class Session {
   #takeReceipt(payload: Uint8Array): void {
     const { outbox, name, onContact } = this.#options;
     const receipt = readReceipt(payload);
-    const isOurs = outbox.take(receipt, name);
-    if (!isOurs && receipt.refused === undefined) return;
+    const { isOwn, waits } = outbox.take(receipt, name);
+    if (!isOwn && receipt.refused === undefined) return;
     this.#cancelReceipt?.();
-    const isLater =
-      receipt.refused !== undefined || receipt.rejected.some(({ verdict }) => verdict === 'later');
+    const isLater = receipt.rejected.some(({ verdict }) => verdict === 'later');
     onContact();
-    if (isLater) this.#again(LATER_MS);
+    if (receipt.refused !== undefined || isLater || waits) this.#again(LATER_MS);
     else {
       this.#isSending = false;
       this.send();

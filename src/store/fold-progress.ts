@@ -29,8 +29,22 @@ interface HubStamp {
 export class FoldProgress {
   readonly seen = new SeenOps();
   readonly #stamps = new Map<Origin, HubStamp>();
+  #fills = 0;
+  #filledLsn = 0;
   readonly #lanes = new ByteCache<LaneOps>(LANES_CACHED_MAX);
   readonly #hubs = new ByteCache<HubStamp>(HUBS_CACHED_MAX);
+
+  /** LSN of the last op that came after others of its lane. */
+  get filledLsn(): number {
+    return this.#filledLsn;
+  }
+
+  /** The journal has been folded up to here. */
+  noteFills(lsn: number): void {
+    if (this.seen.fills === this.#fills) return;
+    this.#fills = this.seen.fills;
+    this.#filledLsn = lsn;
+  }
 
   /** The lane of the op that the scan stands on. */
   laneOf(scan: OpScan): LaneOps {

@@ -23,6 +23,11 @@ export interface SeenLane {
   readonly beyond: readonly SeqRange[];
 }
 
+/** How often an op came that others of its lane had overtaken. */
+interface Fills {
+  count: number;
+}
+
 /** The ops seen of one lane; a run of ops looks it up once. */
 export class LaneOps {
   readonly lane: Lane;
@@ -32,9 +37,11 @@ export class LaneOps {
   readonly beyond: Range[];
   /** Whether it has changed since it was written down. */
   isChanged = false;
+  readonly #fills: Fills;
 
-  constructor(lane: Lane, upTo = 0, beyond: Range[] = []) {
+  constructor(lane: Lane, fills: Fills, upTo = 0, beyond: Range[] = []) {
     this.lane = lane;
+    this.#fills = fills;
     this.origin = splitLane(lane).origin;
     this.upTo = upTo;
     this.beyond = beyond;
@@ -46,6 +53,7 @@ export class LaneOps {
     if (seq === this.upTo + 1) {
       this.upTo = seq;
       const [first] = this.beyond;
+      if (first !== undefined) this.#fills.count += 1;
       if (first?.from === seq + 1) {
         this.upTo = first.to;
         this.beyond.shift();
@@ -58,6 +66,12 @@ export class LaneOps {
 
 export class SeenOps {
   readonly #lanes = new Map<Lane, LaneOps>();
+  readonly #fills: Fills = { count: 0 };
+
+  /** Grows whenever a gap gets smaller from below: what is beyond it may count all at once then. */
+  get fills(): number {
+    return this.#fills.count;
+  }
 
   /** Notes the op; false where it was seen before. */
   add(lane: Lane, seq: number): boolean {
@@ -67,7 +81,7 @@ export class SeenOps {
   lane(lane: Lane): LaneOps {
     let ops = this.#lanes.get(lane);
     if (ops === undefined) {
-      ops = new LaneOps(lane);
+      ops = new LaneOps(lane, this.#fills);
       this.#lanes.set(lane, ops);
     }
     return ops;
@@ -111,7 +125,7 @@ export class SeenOps {
   /** Sets a lane to what it was when it was written down. */
   restore({ lane, upTo, beyond }: SeenLane): void {
     const ranges = beyond.map((range) => ({ ...range }));
-    this.#lanes.set(lane, new LaneOps(lane, upTo, ranges));
+    this.#lanes.set(lane, new LaneOps(lane, this.#fills, upTo, ranges));
   }
 
   /** The same, and notes it as a change. */

@@ -172,6 +172,7 @@ export class Store {
       for (const { stamped } of entries) this.#folder.fold(stamped);
       this.#repairTimes();
       this.#stagedLsn = Math.max(this.#stagedLsn, checkpointLsn);
+      this.#progress.noteFills(this.#stagedLsn);
     });
   }
 
@@ -185,6 +186,7 @@ export class Store {
     try {
       this.#db.beginOnce();
       this.#folder.take(entry);
+      this.#progress.noteFills(lsn);
       if (this.#times.isDue) this.#repairTimes();
       return undefined;
     } catch (error) {
@@ -358,9 +360,8 @@ export class Store {
       db: this.#db,
       settle: () => this.#flushAll(),
       guard: (query) => this.#guarded(query),
-      vector: () => this.vector(),
+      progress: () => this.#progress,
       appliedLsn: () => this.#stagedLsn,
-      upTo: (lane) => this.#progress.seen.lane(lane).upTo,
     });
   }
 

@@ -5,7 +5,7 @@
  */
 import type { StateItem } from '../merge/state-item.ts';
 import type { Lane } from '../model/origin.ts';
-import type { VersionVector } from '../model/version-vector.ts';
+import { seqIn, type VersionVector } from '../model/version-vector.ts';
 import {
   type DeltaMessage,
   encodeDelta,
@@ -116,22 +116,43 @@ export class PullSession {
   #stepTail(): SessionStep {
     const look = this.#options.tail.after(this.#lsn);
     if (look.kind === 'released') return lapsed('too far behind what this hub still has');
-    const { mayRead, source } = this.#options;
+    const { mayRead } = this.#options;
     for (const { lsn, key, lane, seq, item } of look.ops) {
       if (isInScope(this.#scope, key) && mayRead(key)) {
         this.#items.push(item);
         this.#bytes += item.length;
-        this.#lanes.set(lane, Math.min(seq, source().upTo(lane)));
+        this.#lanes.set(lane, Math.max(seq, seqIn(this.#lanes, lane)));
       }
       this.#lsn = lsn;
       if (!this.#isFull) continue;
-      this.#sendPage('live');
+      this.#sendLive();
       return MORE;
     }
     const hasMoved = look.throughLsn > this.#lsn || look.ops.length > 0;
     this.#lsn = Math.max(this.#lsn, look.throughLsn);
-    if (this.#items.length > 0) this.#sendPage('live');
+    if (this.#items.length > 0) this.#sendLive();
     return hasMoved ? MORE : WAITS;
+  }
+
+  /**
+   * Tells how far the device has come in the lanes that were sent. Where the state has filled a gap further on in the journal
+   * it counts what this device has not been sent; then the word waits until that has been.
+   */
+  #sendLive(): void {
+    const source = this.#options.source();
+    if (this.#lsn < source.filledLsn) {
+      const lanes = this.#lanes;
+      this.#lanes = new Map();
+      this.#sendPage('live');
+      this.#lanes = lanes;
+      return;
+    }
+    for (const [lane, seq] of this.#lanes) {
+      const upTo = Math.min(seq, source.upTo(lane));
+      if (upTo > 0) this.#lanes.set(lane, upTo);
+      else this.#lanes.delete(lane);
+    }
+    this.#sendPage('live');
   }
 
   /** Takes an item of the walk; false where the page is full without it. */

@@ -28,8 +28,15 @@ export interface StatePiece {
 
 /** The folded state; another one after it had to be begun anew. */
 export interface StateSource {
-  begin(): { readonly vector: VersionVector; readonly lsn: number };
+  /** What is folded: of each lane without a gap, with gaps, and of the journal. */
+  begin(): {
+    readonly vector: VersionVector;
+    readonly highest: VersionVector;
+    readonly lsn: number;
+  };
   upTo(lane: Lane): number;
+  /** LSN of the last op that came after others of its lane: before it, nobody has all that `upTo` says. */
+  readonly filledLsn: number;
   events(range: KeyRange, position: Uint8Array | undefined, rowsMax: number): StatePiece;
   docs(range: KeyRange, position: Uint8Array | undefined, rowsMax: number): StatePiece;
   writes(range: KeyRange, position: Uint8Array | undefined, rowsMax: number): StatePiece;
@@ -87,7 +94,7 @@ export class StateWalk {
   #position: Uint8Array | undefined;
 
   constructor({ source, hub, ranges, vector, mark }: WalkOptions) {
-    const { vector: now, lsn } = source.begin();
+    const { vector: now, highest, lsn } = source.begin();
     this.source = source;
     this.#hub = hub;
     this.#ranges = ranges;
@@ -96,9 +103,10 @@ export class StateWalk {
     const goesOn = mark !== undefined && mark.hub === hub && mark.lsn <= lsn;
     this.target = goesOn ? mark.target : now;
     this.lsn = goesOn ? mark.lsn : lsn;
-    this.#origins = newsIn(this.target, vector);
+    // Behind a gap there may be news that the vector cannot tell of.
+    this.#origins = newsIn(highest, vector);
     if (goesOn) this.#goTo(mark);
-    if (this.#origins.length === 0) this.#phase = 'done';
+    else if (this.#origins.length === 0) this.#phase = 'done';
   }
 
   /** Lanes that it holds in memory. */

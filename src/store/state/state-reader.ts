@@ -10,6 +10,7 @@ import type { StateItem } from '../../merge/state-item.ts';
 import { ALARM } from '../../model/class.ts';
 import { type Lane, type Origin, ORIGIN_BYTES } from '../../model/origin.ts';
 import type { VersionVector } from '../../model/version-vector.ts';
+import type { FoldProgress } from '../fold-progress.ts';
 import { docOf } from '../records/doc-tables.ts';
 import { nameOfOp } from '../records/record-rows.ts';
 import { nameOf } from '../key-ids.ts';
@@ -27,6 +28,15 @@ export interface KeyRange {
 export interface StatePiece {
   readonly items: readonly StateItem[];
   readonly next: Uint8Array | undefined;
+}
+
+/** What the tables hold at the moment when a walk begins. */
+export interface WalkStart {
+  /** How far each lane is folded without a gap. */
+  readonly vector: VersionVector;
+  /** How far it is folded, gaps or not. */
+  readonly highest: VersionVector;
+  readonly lsn: number;
 }
 
 const EVENTS = `
@@ -61,9 +71,8 @@ export interface ReaderParts {
   /** Writes what is gathered elsewhere into the tables. */
   readonly settle: () => void;
   readonly guard: Guard;
-  readonly vector: () => VersionVector;
+  readonly progress: () => FoldProgress;
   readonly appliedLsn: () => number;
-  readonly upTo: (lane: Lane) => number;
 }
 
 export class StateReader {
@@ -73,16 +82,22 @@ export class StateReader {
     this.#parts = parts;
   }
 
-  /** What the tables hold at this moment: the beginning of a walk, which shows at least this much. */
-  begin(): { readonly vector: VersionVector; readonly lsn: number } {
-    const { settle, guard, vector, appliedLsn } = this.#parts;
+  /** The beginning of a walk, which shows at least this much. */
+  begin(): WalkStart {
+    const { settle, guard, progress, appliedLsn } = this.#parts;
     guard(settle);
-    return { vector: vector(), lsn: appliedLsn() };
+    const { seen } = progress();
+    return { vector: seen.vector(), highest: seen.highest(), lsn: appliedLsn() };
   }
 
   /** How far the lane is folded without a gap. */
   upTo(lane: Lane): number {
-    return this.#parts.upTo(lane);
+    return this.#parts.progress().seen.lane(lane).upTo;
+  }
+
+  /** LSN of the last op that came after others of its lane. */
+  get filledLsn(): number {
+    return this.#parts.progress().filledLsn;
   }
 
   /** Latest events of the keys in the range, from `position` on. */

@@ -185,6 +185,40 @@ describe('following', () => {
     assert.equal(device.digest(), site.store.digest().digest);
   });
 
+  it('is told of what lies behind a gap that damage has left', async () => {
+    const all = records(8);
+    const [lost] = all.splice(2, 1);
+    site.take(all.slice(0, 4));
+    const device = new PullingDevice(site, 'tablet');
+    device.open();
+    await device.catchUp();
+    site.take(all.slice(4));
+    device.open();
+    await device.catchUp();
+    assert.equal(device.digest(), site.store.digest().digest);
+    assert.equal(device.replica.vector.get(laneOf(DEVICE_A, 2)), 2);
+    site.take([lost as StampedOp]);
+    await device.catchUp();
+    assert.equal(device.digest(), site.store.digest().digest);
+  });
+
+  it('is not told to have what has healed meanwhile, and is under way', async () => {
+    const all = records(601);
+    const [lost] = all.splice(2, 1);
+    const device = new PullingDevice(site, 'tablet');
+    device.open({ credit: 1 });
+    await device.catchUp();
+    // All of it is folded before the first page leaves; what was lost comes last.
+    site.take([...all, lost as StampedOp]);
+    await site.settle();
+    device.receive(false);
+    // The connection is gone.
+    device.open();
+    await device.catchUp();
+    assert.equal(device.digest(), site.store.digest().digest);
+    assert.deepEqual(device.replica.vector, site.store.vector());
+  });
+
   it('lapses where the journal has let go of what comes next', async () => {
     const device = new PullingDevice(site, 'tablet');
     device.open({ credit: 1 });

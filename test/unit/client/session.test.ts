@@ -1,0 +1,83 @@
+/** A session's manners: what it sends, when, and what it does not send again at once. */
+import assert from 'node:assert/strict';
+
+import { describe, it } from 'vitest';
+
+import type { LinkHandlers } from '../../../src/client/link.ts';
+import { Outbox } from '../../../src/client/outbox.ts';
+import { Replica } from '../../../src/client/replica.ts';
+import { Session } from '../../../src/client/session.ts';
+import { encodePatch } from '../../../src/merge/patch.ts';
+import { PATCH } from '../../../src/model/op.ts';
+import { SimClock } from '../../../src/platform/sim/clock.ts';
+import { SeededRandom } from '../../../src/platform/sim/random.ts';
+import { encodeReceipt } from '../../../src/protocol/receipt-message.ts';
+import { MemoryStorage } from '../../support/memory-storage.ts';
+
+const HUB_LACKS_MS = 60_000;
+
+describe('a session', () => {
+  it('does not hammer a hub that lacks what another hub has receipted', async () => {
+    const clock = new SimClock(1_800_000_000_000);
+    const random = new SeededRandom(1);
+    const parts = { storage: new MemoryStorage(), random, clock };
+    const outbox = await Outbox.open({
+      ...parts,
+      onChange: () => undefined,
+      comesBack: () => true,
+    });
+    const patch = {
+      class: 2,
+      kind: PATCH,
+      key: 'orders/1',
+      body: encodePatch({ a: 1 }),
+    } as const;
+    for (let seq = 1; seq <= 3; seq++) outbox.add(patch);
+    await outbox.whenWritten();
+    const { origin } = outbox;
+    const lane = { origin, class: 2 } as const;
+    outbox.take({ accepted: [{ ...lane, seq: 2 }], rejected: [] }, 'tablet');
+    let sent = 0;
+    let hubHas = 1;
+    const answer = (handlers: LinkHandlers): void => {
+      sent += 1;
+      const gap = { ...lane, seq: 3, reason: 'gap after 1', verdict: 'gap' } as const;
+      const isNext = hubHas === 2;
+      const accepted = [{ ...lane, seq: isNext ? 3 : hubHas }];
+      const receipt = encodeReceipt({ accepted, rejected: isNext ? [] : [gap], conflicts: [] });
+      clock.after(1, () => handlers.onMessage('sync/tablet/receipt', receipt));
+    };
+    const session = new Session({
+      ...parts,
+      name: 'tablet',
+      target: { url: 'sim://hub', clientId: 'tablet', username: undefined, password: undefined },
+      openLink: (_target, handlers) => {
+        clock.after(1, () =>
+          handlers.onUp({
+            publish: (topic) => {
+              if (topic.endsWith('/ops')) answer(handlers);
+            },
+            close: () => undefined,
+          }),
+        );
+        return () => undefined;
+      },
+      scope: undefined,
+      outbox,
+      replica: new Replica(),
+      resume: undefined,
+      timers: clock,
+      onPage: () => undefined,
+      onWelcome: () => undefined,
+      onNotice: () => undefined,
+      onContact: () => undefined,
+    });
+    session.wake();
+    await clock.advance(HUB_LACKS_MS);
+    assert.ok(sent > 10 && sent < 60, `${sent} messages in a minute`);
+    hubHas = 2;
+    await clock.advance(5_000);
+    assert.equal(outbox.pending, 0);
+    session.close();
+  });
+});
