@@ -26,6 +26,8 @@ export const BATCH_FORMATS: readonly number[] = [
   BATCH_FORMAT_WITNESSED,
   BATCH_FORMAT_SEALED,
 ];
+/** Going on after a cut: batch/BATCH.md §5.1. */
+export const RESUME_FORMAT = 1;
 /** Carried sync: batch/BUNDLE.md. */
 export const BUNDLE_FORMAT = 1;
 /** What the uplink keeps of receipts: uplink/progress.ts. */

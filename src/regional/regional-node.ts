@@ -12,17 +12,10 @@ import { HubError, messageOf, systemCode } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import { type BatchId, originOfPublicKey } from '../batch/batch-id.ts';
-import { parseChunk } from '../batch/wire/chunks.ts';
-import { type Compressor, COMPRESSIONS, threadedBrotli } from '../batch/compression.ts';
+import type { Chunk } from '../batch/wire/chunks.ts';
+import { type Compressor, threadedBrotli } from '../batch/compression.ts';
 import type { Signer } from '../batch/manifest.ts';
-import {
-  type DownHello,
-  encodeDownHello,
-  encodeHave,
-  type Hello,
-  parseHello,
-} from '../batch/wire/messages.ts';
-import { ENCODINGS } from '../batch/payload.ts';
+import { encodeHave, type Hello, parseHello } from '../batch/wire/messages.ts';
 import type { PayloadOpener, PayloadSealer } from '../batch/payload-seal.ts';
 import {
   downHelloTopic,
@@ -31,18 +24,18 @@ import {
   parseUpstreamTopic,
   receiptTopic,
   UPSTREAM_FILTERS,
-  type UpstreamTopic,
 } from '../batch/wire/topics.ts';
 import type { Verify } from '../codec/cose.ts';
 import type { Origin } from '../model/origin.ts';
 import type { MqttClient, MqttSession } from '../platform/network/mqtt-client.ts';
-import { BATCH_FORMATS } from '../versions.ts';
+import type { AskedToWait } from '../batch/wire/asked-to-wait.ts';
 import { CarriedDesk } from './downlink/carried-desk.ts';
-import { DownDesk, type Heard } from './downlink/down-desk.ts';
-import { tellHindrance } from './hindrance.ts';
+import { DownDesk } from './downlink/down-desk.ts';
+import { greetingFor } from './greeting.ts';
 import { DEFAULT_REGIONAL_LIMITS, type RegionalLimits } from './limits.ts';
 import { Nonsense } from './nonsense.ts';
 import { Pressure } from './pressure.ts';
+import { ChunkDesk, type ChunkTopic } from './chunk-desk.ts';
 import { type Answer, Site, type SiteAudit } from './site.ts';
 import type { RegionStorage } from './site-storage.ts';
 import type { RegionalWork } from './regional-work.ts';
@@ -111,6 +104,7 @@ export class RegionalNode {
   readonly #clientId: string;
   /** The way down. */
   readonly down: DownDesk;
+  readonly #chunks: ChunkDesk;
   /** What comes on a stick. */
   readonly carried: CarriedDesk;
   #cancelPause: Cancel = (): void => undefined;
@@ -133,12 +127,20 @@ export class RegionalNode {
       verify: options.verify,
       timers: options.timers,
     });
+    this.#chunks = new ChunkDesk({
+      queue: this.#queue,
+      pressure: this.#pressure,
+      signer: options.signer,
+      siteOf: (name) => this.#siteOfOthers(name),
+      publish: (topic, payload) => this.#publish(topic, payload),
+      answer: (...told) => this.#answer(...told),
+    });
     this.carried = new CarriedDesk({
       ...options,
       queue: this.#queue,
       siteNamed: (name) => this.#siteNamed(name),
       siteOf: (name) => this.#siteOfOthers(name),
-      greetingFor: (hello) => this.#greetingFor(hello, {}),
+      greetingFor: (hello) => greetingFor(hello, options, {}),
     });
     const region = `heliograph-region-${originOfPublicKey(options.signer.publicKey)}`;
     const suffix = hexOf(options.random.bytes(CLIENT_SUFFIX_BYTES));
@@ -239,8 +241,11 @@ export class RegionalNode {
     if (parsed === undefined) return this.#note(topic, 'unknown topic');
     try {
       if (parsed.kind === 'hello') this.#takeHello(topic, parsed.address, payload);
-      else if (parsed.kind === 'chunk') await this.#takeChunk(topic, parsed, payload);
-      else if (!(await this.down.receipt(parsed, payload))) this.#note(topic, 'no down-receipt');
+      else if (parsed.kind === 'chunk' || parsed.kind === 'short-chunk')
+        await this.#takeChunk(topic, parsed, payload);
+      else if (parsed.kind === 'resume') {
+        if (!this.#chunks.take(topic, parsed.address, payload)) this.#note(topic, 'no resume');
+      } else if (!(await this.down.receipt(parsed, payload))) this.#note(topic, 'no down-receipt');
     } catch (error) {
       this.#broken(error);
     }
@@ -262,7 +267,7 @@ export class RegionalNode {
     const { wait } = this.#pressure;
     // Said at once: in the queue it would come too late to help.
     if (wait !== undefined)
-      return this.#publish(downHelloTopic(address), this.#greetingFor(hello, { wait }));
+      return this.#publish(downHelloTopic(address), greetingFor(hello, this.#options, { wait }));
     this.#hellos.set(topic, hello);
     if (!isWaiting) this.#queue.add(() => this.#greet(topic, address));
   }
@@ -281,43 +286,41 @@ export class RegionalNode {
     await this.#takeUp(site);
     const waiting = await this.down.heard(site, hello);
     const wait = await this.#pressure.afterQuota(site, hello.hub);
-    this.#publish(downHelloTopic(address), this.#greetingFor(hello, { ...waiting, wait }));
+    this.#publish(downHelloTopic(address), greetingFor(hello, this.#options, { ...waiting, wait }));
     await site.down.link.begin(hello.hub, hello);
   }
 
-  #greetingFor(hello: Hello, more: Heard & Pick<DownHello, 'wait'>): Uint8Array {
-    const { opener, jurisdictions, signer, software } = this.#options;
-    const readable = { formats: BATCH_FORMATS, compressions: COMPRESSIONS, encodings: ENCODINGS };
-    const stores = jurisdictions === undefined ? {} : { jurisdictions };
-    const opens = opener === undefined ? {} : { opens: opener.keyIds };
-    tellHindrance(hello, this.#options);
-    const told = { hub: hello.hub, nonce: hello.nonce, software, ...readable };
-    return encodeDownHello({ ...told, ...opens, ...stores, ...more }, signer);
-  }
-
-  async #takeChunk(
-    topic: string,
-    { address, batch, index }: Extract<UpstreamTopic, { kind: 'chunk' }>,
-    payload: Uint8Array,
-  ): Promise<void> {
-    const outcome = parseChunk(payload);
-    if (outcome.kind === 'invalid') return this.#note(topic, outcome.reason);
-    const { chunk } = outcome;
-    if (chunk.index !== index) return this.#note(topic, 'index differs from topic');
+  async #takeChunk(topic: string, parsed: ChunkTopic, payload: Uint8Array): Promise<void> {
+    const { address } = parsed;
     const site = this.#sites.get(address.site) ?? (await this.#siteOfOthers(address.site));
     if (site === undefined) return this.#note(topic, 'unknown site');
-    const put = await site.put(address.hub, batch, chunk);
+    const read = await this.#chunks.chunk(site, parsed, payload);
+    if (typeof read === 'string') return this.#note(topic, read);
+    await this.#put(topic, site, address, read);
+  }
+
+  async #put(
+    topic: string,
+    site: Site,
+    address: HubAddress,
+    { batch, chunk }: { readonly batch: BatchId; readonly chunk: Chunk },
+  ): Promise<void> {
+    const { hub } = address;
+    const put = await site.put(hub, batch, chunk);
     if (put.kind === 'stranger') return this.#note(topic, 'unknown hub');
     const isDropped = put.kind === 'over-quota';
     if (isDropped) this.#work.overQuota += 1;
     else this.#work.chunks += 1;
     if (isDropped || (put.kind === 'kept' && !put.isComplete)) {
-      const of = { hub: address.hub, batch, total: chunk.total };
-      const word = await this.#pressure.holdOff(site, of, isDropped);
+      const word = await this.#pressure.holdOff(
+        site,
+        { hub, batch, total: chunk.total },
+        isDropped,
+      );
       if (word !== undefined) this.#publish(haveTopic(address, batch), word);
     } else if (put.kind === 'kept') {
-      this.#process(site, address.hub, batch);
-    } else if (index === chunk.total - 1) {
+      this.#process(site, hub, batch);
+    } else if (chunk.index === chunk.total - 1) {
       this.#answer(address, batch, { kind: 'receipt', bytes: put.receipt });
     }
   }
@@ -393,9 +396,9 @@ export class RegionalNode {
     else onFatal(error);
   }
 
-  #answer(address: HubAddress, batch: BatchId, answer: Answer): void {
+  #answer(address: HubAddress, batch: BatchId, answer: Answer, wait?: AskedToWait): void {
     if (answer.kind === 'receipt') return this.#publish(receiptTopic(address, batch), answer.bytes);
-    const have = { hub: address.hub, batch, chunks: answer.chunks };
+    const have = { hub: address.hub, batch, chunks: answer.chunks, wait };
     this.#publish(haveTopic(address, batch), encodeHave(have, this.#options.signer));
   }
 

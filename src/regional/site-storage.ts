@@ -12,6 +12,7 @@
 import type { BatchId } from '../batch/batch-id.ts';
 import type { Chunk, ChunkBitmap } from '../batch/wire/chunks.ts';
 import type { Manifest, TreeHead } from '../batch/manifest.ts';
+import type { BatchRef, NamedBatch } from '../batch/wire/short-chunk.ts';
 import type { Hello } from '../batch/wire/messages.ts';
 import type { BatchOutcome } from '../batch/open-batch.ts';
 import type { OpClass } from '../model/class.ts';
@@ -123,6 +124,8 @@ export interface SiteStorage {
   /** Drops what the hub has given up, and says which batches are on their way. */
   heard(hello: Hello): Promise<BatchId[]>;
   put(hub: Origin, batch: BatchId, chunk: Chunk): Promise<PutOutcome>;
+  /** The batch whose id begins so, of those that have begun to come or are stored. */
+  named(hub: Origin, ref: BatchRef): Promise<NamedBatch | undefined>;
   /** How far today's quota of the hub or its site is spent, or all but. */
   spent(hub: Origin): Promise<Spent>;
   /** Which chunks of a batch are here; undefined where none is. */

@@ -136,7 +136,7 @@ export class Site {
     const underway = await this.#storage.heard(hello);
     const answers: { batch: BatchId; answer: Answer }[] = [];
     for (const batch of new Set([...hello.spooled, ...underway])) {
-      const answer = await this.#answerFor(hello.hub, batch);
+      const answer = await this.answerFor(hello.hub, batch);
       if (answer !== undefined) answers.push({ batch, answer });
     }
     return answers;
@@ -192,7 +192,8 @@ export class Site {
     return this.#storage.close();
   }
 
-  async #answerFor(hub: Origin, batch: BatchId): Promise<Answer | undefined> {
+  /** What there is to say of a batch; undefined where nothing of it is here. */
+  async answerFor(hub: Origin, batch: BatchId): Promise<Answer | undefined> {
     const bytes = await this.#storage.receipt(hub, batch);
     if (bytes !== undefined) return { kind: 'receipt', bytes };
     const chunks = await this.#storage.have(hub, batch);

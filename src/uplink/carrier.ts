@@ -130,7 +130,7 @@ export class Carrier {
     const messages: CarriedMessage[] = [];
     let bytes = 0;
     for (let index = from; index < total && bytes < bytesMax; index++) {
-      const payload = outbox.chunk(id, index);
+      const payload = outbox.chunk(id, index, false);
       messages.push({ topic: chunkTopic(this.#address, id, index), payload });
       bytes += payload.length;
     }

@@ -136,8 +136,8 @@ export class Outbox {
     this.#spool.cutInto(chunkBytesMax);
   }
 
-  chunk(id: BatchId, index: number): Uint8Array {
-    return this.#spool.chunk(id, index);
+  chunk(id: BatchId, index: number, isShort: boolean): Uint8Array {
+    return this.#spool.chunk(id, index, isShort);
   }
 
   /** Classes with ops that no batch holds, where there is room for one. */

@@ -12,6 +12,7 @@ import {
   isLayout,
   layoutOf,
 } from '../batch/wire/chunks.ts';
+import { encodeShortChunk } from '../batch/wire/short-chunk.ts';
 import { CHUNK_DATA_BYTES_MAX } from '../batch/limits.ts';
 import type { Manifest } from '../batch/manifest.ts';
 import { readOwnBatch } from '../batch/open-batch.ts';
@@ -125,8 +126,8 @@ export class Spool {
     return laid;
   }
 
-  /** The message for chunk `index` of a batch in the spool. */
-  chunk(id: BatchId, index: number): Uint8Array {
+  /** The message for chunk `index` of a batch in the spool, whose head may be short. */
+  chunk(id: BatchId, index: number, isShort: boolean): Uint8Array {
     const batch = this.#batches.get(id);
     assert(batch !== undefined, 'chunks are asked for while the batch is spooled');
     const span = chunkSpan(batch.layout, index);
@@ -137,6 +138,7 @@ export class Spool {
     } finally {
       file.close();
     }
+    if (isShort) return encodeShortChunk(id, batch.layout, index, data);
     return encodeChunk(data, batch.layout, index);
   }
 

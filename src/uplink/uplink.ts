@@ -11,12 +11,13 @@ import { type Cancel, pause } from '../base/clock.ts';
 import { HubError, messageOf, systemCode } from '../base/errors.ts';
 import { originOfPublicKey } from '../batch/batch-id.ts';
 import { chunkBytes } from '../batch/wire/chunks.ts';
-import type { DownHello, Have, Receipt } from '../batch/wire/messages.ts';
-import { ALARM, CLASS_NAMES, COMMAND, type OpClass } from '../model/class.ts';
+import type { DownHello } from '../batch/wire/messages.ts';
+import type { Resumed } from '../batch/wire/resume.ts';
+import { ALARM, COMMAND, type OpClass } from '../model/class.ts';
+import { Arrivals } from './session/arrivals.ts';
 import { Attempts } from './session/attempts.ts';
 import type { CarrierPort } from './carrier.ts';
 import { ChunkSize } from './session/chunk-size.ts';
-import { confirms } from './session/confirms.ts';
 import { Counterpart } from './session/counterpart.ts';
 import { Descent, type DownPiece } from './session/descent.ts';
 import { Outbox } from './outbox.ts';
@@ -38,6 +39,7 @@ import {
   type SessionView,
   step,
 } from './session/session.ts';
+import { Resumption, type Resuming } from './session/resumption.ts';
 import { SessionBook } from './session/session-book.ts';
 import type { SpooledBatch } from './spool.ts';
 
@@ -52,6 +54,8 @@ export class Uplink {
   readonly #book: SessionBook;
   readonly #attempts: Attempts;
   readonly #chunkSize = new ChunkSize();
+  readonly #resumption: Resumption;
+  readonly #arrivals: Arrivals;
   readonly #events: SessionEvent[] = [];
   readonly #ripeness: Ripeness;
   readonly #periodic: Cancel[] = [];
@@ -61,7 +65,6 @@ export class Uplink {
   readonly #counterpart: Counterpart;
   readonly #descent: Descent | undefined;
   #linkFault: HubError | undefined;
-  #refusal: HubError | undefined;
   readonly #waits = { reply: UNARMED, linger: UNARMED, gather: UNARMED };
   #cancelScan: Cancel | undefined;
   #isDispatching = false;
@@ -76,6 +79,17 @@ export class Uplink {
     this.#ripeness = new Ripeness(this.#limits, options.clock);
     this.#counterpart = new Counterpart(options);
     this.#descent = Descent.of(options);
+    this.#resumption = new Resumption(options.clock);
+    this.#arrivals = new Arrivals({
+      ...options,
+      outbox,
+      book: this.#book,
+      chunkSize: this.#chunkSize,
+      counterpart: this.#counterpart,
+      resumption: this.#resumption,
+      dispatch: (event) => this.#dispatch(event),
+      onStartedOver: () => this.#scanSoon(),
+    });
     this.#attempts = new Attempts({
       ...options,
       pauses: options.pauses ?? (() => this.#limits),
@@ -94,7 +108,11 @@ export class Uplink {
   /** For sync by stick: carrier.ts. */
   carrierPort(): CarrierPort {
     const meets = (answer: DownHello): boolean => this.#counterpart.meet(answer) === undefined;
-    return { outbox: this.#outbox, meets, takeReceipt: (receipt) => this.#takeReceipt(receipt) };
+    return {
+      outbox: this.#outbox,
+      meets,
+      takeReceipt: (receipt) => this.#arrivals.receipt(receipt),
+    };
   }
 
   /** What has no receipt yet, by class. */
@@ -116,7 +134,7 @@ export class Uplink {
       bytesToday: this.#book.bytesToday(),
       sealedTo: this.#options.sealer?.keyId,
       byLink: this.#book.byLink(),
-      faults: [this.#linkFault, this.#refusal, this.#counterpart.wait.fault].filter(
+      faults: [this.#linkFault, this.#arrivals.fault, this.#counterpart.wait.fault].filter(
         (fault) => fault !== undefined,
       ),
     };
@@ -254,12 +272,14 @@ export class Uplink {
           onBug: this.#options.onFatal,
           down: () => this.#descent?.wish(this.#decision),
           lacks: () => this.#descent?.lacks(this.#decision) ?? [],
+          resuming: this.#resuming(),
         },
         {
           onAnswer: (answer) => this.#judge(answer),
+          onResumed: (found) => this.#guarded(() => this.#resumed(found)),
           onGreeted: () => this.#guarded(() => this.#greeted()),
-          onHave: (have) => this.#guarded(() => this.#takeHave(have)),
-          onReceipt: (receipt) => this.#guarded(() => this.#takeReceipt(receipt)),
+          onHave: (have) => this.#guarded(() => this.#arrivals.have(have)),
+          onReceipt: (receipt) => this.#guarded(() => this.#arrivals.receipt(receipt)),
           onDownChunk: (...piece) => this.#run(this.#takeDown(piece)),
           onClose: (why) => this.#guarded(() => this.#dispatch({ type: 'link-gone', why })),
         },
@@ -276,12 +296,24 @@ export class Uplink {
   }
 
   async #hello(): Promise<void> {
-    await this.#link?.hello(this.#outbox.sendable().map(({ id }) => id));
+    await this.#link?.begin(this.#outbox.sendable().map(({ id }) => id));
+  }
+
+  /** Undefined where the session is to greet: by choice, or to ask what waits at the region. */
+  #resuming(): Resuming | undefined {
+    const isAsking = this.#descent?.view(this.#limits).isCheckDue === true;
+    if (isAsking || !this.#attempts.isWayProven) return undefined;
+    return this.#resumption.of(this.#outbox.sendable().map(({ id }) => id));
+  }
+
+  #resumed(found: readonly Resumed[]): void {
+    this.#attempts.answered();
+    this.#arrivals.resumed(found);
   }
 
   /** Nothing goes out before this has said that the node is the one we know. */
   #greeted(): void {
-    this.#outbox.cutInto(this.#chunkSize.bytes);
+    this.#outbox.cutInto(this.#chunkSize.bytes(this.#resumption.isKnown));
     this.#dispatch({ type: 'greeted' });
   }
 
@@ -292,6 +324,7 @@ export class Uplink {
       const why = this.#linkFault?.message;
       if (why !== undefined) return this.#dispatch({ type: 'failed', why });
       this.#descent?.announced(answer);
+      this.#resumption.greeted(answer);
       judgement = this.#attempts.answered() ? 'greeted' : 'again';
     });
     return judgement;
@@ -322,11 +355,13 @@ export class Uplink {
     const batch = this.#outbox.get(id);
     const link = this.#link;
     if (batch === undefined || link === undefined) return;
-    const message = this.#outbox.chunk(id, index);
-    await link.sendChunk(id, index, message);
+    const isShort = this.#resumption.isShort(id, batch.layout);
+    const bytes = this.#outbox.chunk(id, index, isShort);
+    this.#resumption.sent(id);
+    await link.sendChunk(id, index, { bytes, isShort });
     if (link !== this.#link) return; // The broker's word came too late: this is another session.
-    this.#book.chunkSent(batch, message.length);
-    this.#chunkSize.acked(id, message.length);
+    this.#book.chunkSent(batch, bytes.length);
+    this.#chunkSize.acked(id, bytes.length);
     this.#dispatch({ type: 'chunk-acked', batch: id, chunk: index });
   }
 
@@ -335,57 +370,19 @@ export class Uplink {
     this.#dispatch({ type: 'came-down' });
   }
 
-  #takeHave(have: Have): void {
-    this.#counterpart.wait.heed(have);
-    const { batch: id, chunks: arrived } = have;
-    const bytes = this.#outbox.get(id)?.layout.batchBytes;
-    if (bytes === undefined) return;
-    this.#chunkSize.arrived(id, (bytes * arrived.count) / arrived.total);
-    const isWorthIt = this.#chunkSize.isWorthGoingOn(bytes, arrived);
-    if (this.#outbox.goOn(id, arrived, isWorthIt) === undefined) return;
-    this.#dispatch({ type: 'lacks', batch: id, chunks: arrived.missing() });
-  }
-
-  #takeReceipt(receipt: Receipt): void {
-    const { log } = this.#options;
-    const batch = this.#outbox.get(receipt.batch);
-    if (batch === undefined) return; // Told twice.
-    const { manifest, id } = batch;
-    if (receipt.outcome === 'stored' && !confirms(receipt, manifest)) {
-      log.error('uplink.receipt.mismatch', { batch: id });
-      return;
-    }
-    if (receipt.outcome === 'refused') {
-      const reason = receipt.reason ?? 'no reason given';
-      this.#refusal = new HubError('batch.rejected', `batch ${id}: ${reason}`);
-      log.error('batch.rejected', { batch: id, class: CLASS_NAMES[manifest.class], reason });
-      this.#outbox.refused(id, reason);
-    } else {
-      this.#chunkSize.arrived(id, batch.layout.batchBytes);
-      this.#outbox.receipted(id);
-      if (this.#outbox.refusedCount === 0) this.#refusal = undefined;
-      this.#book.receipted(batch);
-      this.#refusal = this.#counterpart.take(receipt) ?? this.#refusal;
-      const { awaits } = receipt;
-      if (awaits !== undefined && awaits === manifest.previous && !this.#outbox.get(awaits)) {
-        const { firstLsn } = this.#options.journal;
-        log.warn('uplink.region.forgot', { batch: awaits, firstLsn });
-        this.#outbox.startOver(manifest.class);
-        this.#scanSoon();
-      }
-    }
-    this.#dispatch({ type: 'receipt' });
-  }
-
   #ended(ending: Extract<SessionEffect, { type: 'ended' }>): void {
     this.#book.closed(ending.why, this.#link?.bytes ?? 0, this.#link?.isResumed);
-    if (this.#link !== undefined) this.#chunkSize.ended(ending.pause !== 'none');
+    const wasCut = ending.pause !== 'none';
+    if (this.#link !== undefined) this.#chunkSize.ended(wasCut);
+    const isReceiving = this.#descent?.view(this.#limits).isReceiving === true;
+    this.#resumption.ended(wasCut && !isReceiving);
     this.#link = undefined;
     this.#descent?.ended();
     this.#attempts.ended(ending.pause);
   }
 
   #replyTimeOver(): void {
+    this.#resumption.forget();
     if (this.#state.phase === 'greeting') {
       const url = this.#options.broker?.url ?? '';
       this.#linkFault = new HubError('uplink.silent', `${url}: no regional node answers`);

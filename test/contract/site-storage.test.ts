@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, test } from 'vitest';
 import { hexOf, textOf } from '../../src/base/bytes.ts';
 import type { TreeHead } from '../../src/batch/manifest.ts';
 import type { Hello } from '../../src/batch/wire/messages.ts';
+import { refOf } from '../../src/batch/wire/short-chunk.ts';
 import type { SealContext } from '../../src/batch/seal-batch.ts';
 import { TreeHasher } from '../../src/ledger/tree-hasher.ts';
 import type { BatchId } from '../../src/batch/batch-id.ts';
@@ -80,6 +81,23 @@ describe.each(STORAGES.kinds)('site storage: %s', (_name, make) => {
     assert.equal(await claim?.drop(), other.total);
     await claim?.release();
     assert.equal(await place.site.have(HUB_ID, batch.id), undefined);
+    await place.close();
+  });
+
+  test('the first bytes of its id name a batch that has begun to come, or is stored', async () => {
+    const place = await placeOf(await make());
+    const batch = await batchOf(stampedOps(1, 20));
+    const ref = refOf(batch.id);
+    assert.equal(await place.site.named(HUB_ID, ref), undefined);
+    const chunks = chunksOf(batch.bytes);
+    const [first] = chunks;
+    assert.ok(first !== undefined && chunks.length > 1);
+    await place.site.put(HUB_ID, batch.id, first);
+    const named = { batch: batch.id, batchBytes: batch.bytes.length };
+    assert.deepEqual(await place.site.named(HUB_ID, ref), named);
+    assert.equal(await place.site.named(identityOf(9).id as typeof HUB_ID, ref), undefined);
+    await keepBatch(place.site, batch);
+    assert.deepEqual(await place.site.named(HUB_ID, ref), named);
     await place.close();
   });
 

@@ -1,7 +1,7 @@
 /**
  * 20 MB that do not compress, over a link through Mosquitto that is cut at random bytes: everything arrives, and how
- * much crosses the link in all. A cut every 200 KB (100 of them) costs less than a tenth. A cut every 20 KB (1,000) costs
- * about a fifth: half of that are heads of chunks so small that a cut tears little, the other half greetings.
+ * much crosses the link in all: less than a tenth more, with a cut every 200 KB (100 of them) and with one every 20 KB (1,000).
+ * Counted is the payload of TCP, without TLS.
  */
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
@@ -28,7 +28,7 @@ async function startMosquitto(program: string): Promise<number> {
 
 for (const { cutsMax, ratioMax } of [
   { cutsMax: 100, ratioMax: 1.1 },
-  { cutsMax: 1_000, ratioMax: 1.25 },
+  { cutsMax: 1_000, ratioMax: 1.1 },
 ]) {
   testWithPeers(
     `${cutsMax} cuts within 20 MB cost less than ${ratioMax} times a clean transfer`,
@@ -49,6 +49,7 @@ for (const { cutsMax, ratioMax } of [
       const ratio = cut.bytes / clean.bytes;
       console.log(
         `${cut.cuts} cuts: ${cut.bytes} bytes, ${ratio.toFixed(3)} times a clean transfer`,
+        cut.byKind,
       );
       assert.ok(cut.cuts > cutsMax / 2, `${cut.cuts} cuts`);
       assert.ok(ratio < ratioMax, `${ratio}`);

@@ -20,6 +20,7 @@ import { Uplink } from '../../src/uplink/uplink.ts';
 import { HUB, REGION, SITE, stampedOp } from './batches.ts';
 import { MemoryJournal } from './memory-journal.ts';
 import { MemoryStore } from './memory-store.ts';
+import { WireMeter } from './wire-meter.ts';
 
 export interface CutOptions {
   /** Port of the broker between hub and region. */
@@ -37,6 +38,8 @@ export interface CutResult {
   readonly bytes: number;
   readonly cuts: number;
   readonly ops: number;
+  /** Bytes on the wire by what they were for. */
+  readonly byKind: Readonly<Record<string, number>>;
 }
 
 const BODY_BYTES = 8_192;
@@ -69,8 +72,10 @@ export async function deliverOverCuts(options: CutOptions): Promise<CutResult> {
     signer: REGION,
   });
   let cutsLeft = options.cutsMax;
+  const wire = new WireMeter();
   const proxy = await CountingProxy.open({
     target: { host: '127.0.0.1', port: options.port },
+    meter: () => wire.connection(),
     bytesUntilCut: () => {
       if (options.bytesBetweenCuts === undefined || cutsLeft === 0) return undefined;
       cutsLeft -= 1;
@@ -115,5 +120,5 @@ export async function deliverOverCuts(options: CutOptions): Promise<CutResult> {
   assert.deepEqual(fatal, []);
   assert.equal(uplink.backlog()[TELEMETRY].ops, 0);
   assert.equal(store.ops.size, ops);
-  return { bytes: proxy.bytesUp + proxy.bytesDown, cuts: proxy.cuts, ops };
+  return { bytes: proxy.bytesUp + proxy.bytesDown, cuts: proxy.cuts, ops, byKind: wire.byKind() };
 }

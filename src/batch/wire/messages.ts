@@ -13,7 +13,7 @@ import { HASH_BYTES } from '../../ledger/merkle.ts';
 import type { TreeHead } from '../../ledger/note.ts';
 import { isOpClass, type OpClass } from '../../model/class.ts';
 import { bytesOfOrigin, type Origin, originOfBytes } from '../../model/origin.ts';
-import { BATCH_FORMAT, BATCH_FORMAT_WITNESSED } from '../../versions.ts';
+import { BATCH_FORMAT, BATCH_FORMAT_WITNESSED, RESUME_FORMAT } from '../../versions.ts';
 import { type AskedToWait, readWait, waitFields } from './asked-to-wait.ts';
 import { type BatchId, batchIdOfBytes, bytesOfBatchId, originOfPublicKey } from '../batch-id.ts';
 import { ChunkBitmap } from './chunks.ts';
@@ -78,6 +78,8 @@ export interface DownHello {
   /** The answer to `lacks`. */
   readonly heals?: Heals;
   readonly wait?: AskedToWait | undefined;
+  /** It reads short chunks, and sessions may go on where they were cut (resume.ts). */
+  readonly resumes?: boolean;
 }
 
 /** Which chunks of a batch the regional node has. */
@@ -154,7 +156,16 @@ export function encodeDownHello(hello: Omit<DownHello, 'publicKey'>, signer: Sig
   const { hub, opens, jurisdictions, waiting, wait } = hello;
   const heals = hello.heals && [hello.heals.ops, hello.heals.wholeFromLsn];
   const held = waitFields(wait);
-  const stated = { hub: bytesOfOrigin(hub), opens, jurisdictions, waiting, heals, ...held };
+  const resumes = hello.resumes === true ? RESUME_FORMAT : undefined;
+  const stated = {
+    hub: bytesOfOrigin(hub),
+    opens,
+    jurisdictions,
+    waiting,
+    heals,
+    resumes,
+    ...held,
+  };
   const fields = { ...greeting(hello, signer), ...stated };
   return seal(DOWN_HELLO_TYPE, encodeCbor(cborMap(fields)), signer);
 }
@@ -174,6 +185,7 @@ export function parseDownHello(bytes: Uint8Array, verify: Verify): DownHello | u
       ...(jurisdictions === undefined ? {} : { jurisdictions }),
       ...(map.has('waiting') ? { waiting: uintField(map, 'waiting') } : {}),
       ...(map.has('heals') ? { heals: readHeals(map.get('heals')) } : {}),
+      ...(map.get('resumes') === RESUME_FORMAT ? { resumes: true } : {}),
       ...(readWait(map) ?? malformed()),
     };
   });

@@ -16,6 +16,8 @@ export const UPSTREAM_FILTERS: readonly string[] = [
   `${PREFIX}/+/+/up/+/+`,
   `${PREFIX}/+/+/hello`,
   `${PREFIX}/+/+/down-receipt/+`,
+  `${PREFIX}/+/+/c`,
+  `${PREFIX}/+/+/resume`,
 ];
 
 /** True for a name that can stand in topics and name a folder: 1 to 64 of `a-z A-Z 0-9 . _ -`, no dot in front. */
@@ -29,6 +31,19 @@ function base({ site, hub }: HubAddress): string {
 
 export function chunkTopic(address: HubAddress, batch: BatchId, index: number): string {
   return `${base(address)}/up/${batch}/${index}`;
+}
+
+/** Of all short chunks: as few letters as can be, since they are paid for with each. */
+export function shortChunkTopic(address: HubAddress): string {
+  return `${base(address)}/c`;
+}
+
+export function resumeTopic(address: HubAddress): string {
+  return `${base(address)}/resume`;
+}
+
+export function resumedTopic(address: HubAddress): string {
+  return `${base(address)}/have/resumed`;
 }
 
 export function helloTopic(address: HubAddress): string {
@@ -62,8 +77,15 @@ export function downstreamFilters(address: HubAddress): readonly string[] {
   return [`${hub}/down-hello`, `${hub}/have/+`, `${hub}/receipt/+`, `${hub}/down/+/+`];
 }
 
+/** What a hub subscribes to that only goes on where it was cut off. */
+export function resumingFilters(address: HubAddress): readonly string[] {
+  return [`${base(address)}/have/+`, `${base(address)}/receipt/+`];
+}
+
 export type UpstreamTopic =
   | { readonly kind: 'hello'; readonly address: HubAddress }
+  | { readonly kind: 'resume'; readonly address: HubAddress }
+  | { readonly kind: 'short-chunk'; readonly address: HubAddress }
   | {
       readonly kind: 'chunk';
       readonly address: HubAddress;
@@ -84,7 +106,9 @@ export function parseUpstreamTopic(topic: string): UpstreamTopic | undefined {
   if (`${prefix}/${version}` !== PREFIX || rest.length > 0) return undefined;
   if (!isSiteName(site) || hub === undefined) return undefined;
   const address = { site, hub };
-  if (kind === 'hello' && batchText === '') return { kind: 'hello', address };
+  const isWhole = batchText === '' && indexText === '';
+  if (isWhole && (kind === 'hello' || kind === 'resume')) return { kind, address };
+  if (isWhole && kind === 'c') return { kind: 'short-chunk', address };
   const batch = batchIdOfText(batchText);
   if (kind === 'down-receipt' && batch !== undefined && indexText === '') {
     return { kind, address, batch };
@@ -100,6 +124,7 @@ function indexOfText(text: string): number {
 
 export type DownstreamTopic =
   | { readonly kind: 'down-hello' }
+  | { readonly kind: 'resumed' }
   | { readonly kind: 'have' | 'receipt'; readonly batch: BatchId }
   | { readonly kind: 'down'; readonly batch: BatchId; readonly index: number };
 
@@ -118,6 +143,7 @@ export function parseDownstreamTopic(
   }
   if (indexText !== undefined) return undefined;
   if (kind === 'down-hello' && batchText === '') return { kind: 'down-hello' };
+  if (kind === 'have' && batchText === 'resumed') return { kind: 'resumed' };
   const batch = batchIdOfText(batchText);
   if (batch === undefined || (kind !== 'have' && kind !== 'receipt')) return undefined;
   return { kind, batch };

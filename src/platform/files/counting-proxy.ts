@@ -10,6 +10,8 @@ export interface ProxyOptions {
   readonly target: { readonly host: string; readonly port: number };
   /** Bytes of both directions after which the next connection is cut; undefined or absent: never. */
   readonly bytesUntilCut?: () => number | undefined;
+  /** For each connection: takes what passes, as it passes. */
+  readonly meter?: () => (bytes: Uint8Array, isUp: boolean) => void;
 }
 
 const HOST = '127.0.0.1';
@@ -66,15 +68,18 @@ export class CountingProxy {
 
   #join(near: Socket): void {
     this.#connections += 1;
+    const measure = this.#options.meter?.();
     let left = this.#options.bytesUntilCut?.() ?? Number.POSITIVE_INFINITY;
     const far = connect({ ...this.#options.target, noDelay: true });
     const pass = (from: Socket, to: Socket, count: (bytes: number) => void): void => {
+      const isUp = from === near;
       this.#sockets.add(from);
       from.on('data', (bytes) => {
         if (left === 0) return;
         const passed = bytes.length <= left ? bytes : bytes.subarray(0, left);
         left -= passed.length;
         count(passed.length);
+        measure?.(passed, isUp);
         if (left === 0) this.#cut(from, to, passed);
         else if (!to.write(passed)) from.pause();
       });

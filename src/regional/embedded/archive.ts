@@ -11,6 +11,7 @@
 import { utf8 } from '../../base/bytes.ts';
 import { type BatchId, batchIdOfText } from '../../batch/batch-id.ts';
 import { isOpClass, type OpClass } from '../../model/class.ts';
+import type { BatchRef, NamedBatch } from '../../batch/wire/short-chunk.ts';
 import { type Origin, originOfText } from '../../model/origin.ts';
 import type { Files } from '../../platform/files/files.ts';
 import type { RegionalLimits } from '../limits.ts';
@@ -86,6 +87,14 @@ export class Archive {
   receipt(id: BatchId): Uint8Array | undefined {
     const kept = this.#batches.get(id);
     return kept?.hasReceipt === true ? this.#files.read(this.#path(kept, 'receipt')) : undefined;
+  }
+
+  /** The batch of a hub whose id begins so. */
+  named(hub: Origin, ref: BatchRef): NamedBatch | undefined {
+    for (const { id, hub: from, bytes } of this.#batches.values()) {
+      if (from === hub && id.startsWith(ref)) return { batch: id, batchBytes: bytes };
+    }
+    return undefined;
   }
 
   read(id: BatchId): Uint8Array | undefined {

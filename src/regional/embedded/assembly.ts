@@ -17,6 +17,7 @@ import {
   chunkSpan,
   isLayout,
 } from '../../batch/wire/chunks.ts';
+import type { BatchRef, NamedBatch } from '../../batch/wire/short-chunk.ts';
 import { type Origin, originOfText } from '../../model/origin.ts';
 import type { Files } from '../../platform/files/files.ts';
 import type { RegionalLimits } from '../limits.ts';
@@ -88,6 +89,14 @@ export class Assembly {
   /** Batches of a hub that have begun to come. */
   batchesOf(hub: Origin): BatchId[] {
     return [...this.#parts.values()].filter((part) => part.hub === hub).map((part) => part.batch);
+  }
+
+  /** The one of them whose id begins so. */
+  named(hub: Origin, ref: BatchRef): NamedBatch | undefined {
+    for (const { hub: from, batch, batchBytes } of this.#parts.values()) {
+      if (from === hub && batch.startsWith(ref)) return { batch, batchBytes };
+    }
+    return undefined;
   }
 
   /** Complete batches, as they are found after a restart. */

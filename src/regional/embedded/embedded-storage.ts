@@ -15,6 +15,7 @@ import type { Log } from '../../base/log.ts';
 import type { BatchId } from '../../batch/batch-id.ts';
 import type { Chunk, ChunkBitmap } from '../../batch/wire/chunks.ts';
 import type { Manifest } from '../../batch/manifest.ts';
+import type { BatchRef, NamedBatch } from '../../batch/wire/short-chunk.ts';
 import type { Hello } from '../../batch/wire/messages.ts';
 import { NOT_ACCEPTED } from '../../batch/open-batch.ts';
 import { isSiteName } from '../../batch/wire/topics.ts';
@@ -178,6 +179,10 @@ class EmbeddedSite implements SiteStorage {
     const receipt = this.#archive.receipt(batch);
     if (receipt !== undefined) return { kind: 'stored', receipt };
     return { kind: 'kept', ...this.#assembly.put(hub, batch, chunk) };
+  }
+
+  async named(hub: Origin, ref: BatchRef): Promise<NamedBatch | undefined> {
+    return this.#assembly.named(hub, ref) ?? this.#archive.named(hub, ref);
   }
 
   async spent(hub: Origin): Promise<Spent> {

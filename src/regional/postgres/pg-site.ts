@@ -2,6 +2,7 @@
 import type { BatchId } from '../../batch/batch-id.ts';
 import { type Chunk, ChunkBitmap } from '../../batch/wire/chunks.ts';
 import { CHUNKS_MAX } from '../../batch/limits.ts';
+import type { BatchRef, NamedBatch } from '../../batch/wire/short-chunk.ts';
 import type { Hello } from '../../batch/wire/messages.ts';
 import { utf8 } from '../../base/bytes.ts';
 import type { Origin } from '../../model/origin.ts';
@@ -66,6 +67,11 @@ const HAVE = `
   SELECT p.total, c.idx FROM heliograph.part p
   LEFT JOIN heliograph.chunk c ON c.site_id = p.site_id AND c.hub = p.hub AND c.batch = p.batch
   WHERE p.site_id = $1 AND p.hub = $2 AND p.batch = $3`;
+/** A prefix of ids, whose order is that of their bytes. */
+const NAMED = `
+  SELECT batch, bytes FROM heliograph.part WHERE site_id = $1 AND hub = $2 AND batch >= $3 AND batch < $3 || 'g'
+  UNION ALL SELECT batch, bytes FROM heliograph.receipt
+    WHERE site_id = $1 AND hub = $2 AND batch >= $3 AND batch < $3 || 'g' LIMIT 1`;
 const RECEIPT =
   'SELECT receipt FROM heliograph.receipt WHERE site_id = $1 AND hub = $2 AND batch = $3';
 const COMPLETE = `
@@ -160,6 +166,14 @@ export class PgSite implements SiteStorage {
         isContradiction: row?.['is_contradiction'] === true,
         evicted: row?.['evicted'] as BatchId[],
       };
+    });
+  }
+
+  named(hub: Origin, ref: BatchRef): Promise<NamedBatch | undefined> {
+    return this.#database.patiently(async () => {
+      const [row] = await this.#database.query(NAMED, [this.#siteId, hub, ref]);
+      if (row === undefined) return undefined;
+      return { batch: row['batch'] as BatchId, batchBytes: Number(row['bytes']) };
     });
   }
 

@@ -47,10 +47,15 @@ export class Attempts {
     return this.#options.way?.isThere ?? true;
   }
 
+  /** Whether the link of this moment is believed in. */
+  get isWayProven(): boolean {
+    return this.#options.way?.isUp ?? true;
+  }
+
   /** The regional node has answered; true where that is enough to believe in the link. */
   answered(): boolean {
     this.#options.way?.answered();
-    return this.#options.way?.isUp ?? true;
+    return this.isWayProven;
   }
 
   failed(): void {

@@ -1,7 +1,8 @@
 /**
  * How large chunks should be on links that get cut. A chunk that a cut tears is sent again whole, so large ones cost
  * torn bytes; each chunk costs topic, head and acknowledgement, so small ones cost overhead. With `b` bytes between cuts
- * both together are least at sqrt(2 · overhead · b): 2 KiB on a link that dies every 20 KB, the largest on one that holds.
+ * both together are least at sqrt(2 · overhead · b): 1.5 KiB with short heads on a link that dies every 20 KB, the largest on one that
+ * holds.
  *
  * Counted is what the broker has acknowledged and, at the next greeting, what the other side says it has: a link may die
  * before the broker's word is back. What was written does not count, since writes end in buffers. What is learned fades
@@ -11,24 +12,32 @@ import type { BatchId } from '../../batch/batch-id.ts';
 import type { ChunkBitmap } from '../../batch/wire/chunks.ts';
 import { CHUNK_DATA_BYTES_MAX, SPOOLED_MAX } from '../../batch/limits.ts';
 
-/** Topic, MQTT and chunk heads, and the PUBACK. */
+/** Topic, MQTT and chunk heads, and the PUBACK, of a chunk and of a short one. */
 const OVERHEAD_BYTES = 137;
+const OVERHEAD_BYTES_SHORT = 60;
 export const CHUNK_BYTES_MIN = 1 << 10;
+const STEP_BYTES = 1 << 9;
 /** Share of what was learned that is left after one more session. */
-const KEPT_SHARE = 0.8;
+const KEPT_SHARE = 0.9;
 
 export class ChunkSize {
   /** Bytes of each batch that the other side had when it last spoke of it. */
   readonly #arrived = new Map<BatchId, number>();
+  #overhead = OVERHEAD_BYTES;
   #bytes = 0;
   #cuts = 0;
 
-  /** Data bytes of a chunk: a power of two, or the most that there is. */
-  get bytes(): number {
+  /** Data bytes of a chunk, whose head may be short. */
+  bytes(isShort: boolean): number {
+    this.#overhead = isShort ? OVERHEAD_BYTES_SHORT : OVERHEAD_BYTES;
+    return this.#best();
+  }
+
+  #best(): number {
     if (this.#cuts === 0) return CHUNK_DATA_BYTES_MAX;
-    const best = Math.sqrt((2 * OVERHEAD_BYTES * this.#bytes) / this.#cuts);
-    if (best >= CHUNK_DATA_BYTES_MAX) return CHUNK_DATA_BYTES_MAX;
-    return Math.max(CHUNK_BYTES_MIN, 2 ** Math.floor(Math.log2(best)));
+    const best = Math.sqrt((2 * this.#overhead * this.#bytes) / this.#cuts);
+    const rounded = Math.round(best / STEP_BYTES) * STEP_BYTES;
+    return Math.min(CHUNK_DATA_BYTES_MAX, Math.max(CHUNK_BYTES_MIN, rounded));
   }
 
   /** The broker has so many bytes more of a batch; that they went further is most likely. */
@@ -49,12 +58,12 @@ export class ChunkSize {
     if (this.#cuts === 0) return true;
     const arrivedBytes = (batchBytes * count) / total;
     const cutsToCome = ((batchBytes - arrivedBytes) * this.#cuts) / this.#bytes;
-    return (cutsToCome * (batchBytes / total - this.bytes)) / 2 <= arrivedBytes;
+    return (cutsToCome * (batchBytes / total - this.#best())) / 2 <= arrivedBytes;
   }
 
   /** A session is over. A cut most likely tore a chunk in its middle. */
   ended(wasCut: boolean): void {
-    const torn = wasCut ? this.bytes / 2 : 0;
+    const torn = wasCut ? this.#best() / 2 : 0;
     this.#bytes = this.#bytes * KEPT_SHARE + torn;
     this.#cuts = this.#cuts * KEPT_SHARE + (wasCut ? 1 : 0);
   }

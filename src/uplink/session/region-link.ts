@@ -20,6 +20,8 @@ import {
   parseReceipt,
   type Receipt,
 } from '../../batch/wire/messages.ts';
+import { encodeResume, parseResumed, type Resumed } from '../../batch/wire/resume.ts';
+import { refOf } from '../../batch/wire/short-chunk.ts';
 import type { Signer } from '../../batch/manifest.ts';
 import { ENCODINGS } from '../../batch/payload.ts';
 import type { PayloadRecipient, PayloadSealer } from '../../batch/payload-seal.ts';
@@ -32,10 +34,14 @@ import {
   helloTopic,
   type HubAddress,
   parseDownstreamTopic,
+  resumeTopic,
+  resumingFilters,
+  shortChunkTopic,
 } from '../../batch/wire/topics.ts';
 import type { Verify } from '../../codec/cose.ts';
 import type { MqttClient, MqttSession } from '../../platform/network/mqtt-client.ts';
 import { BATCH_FORMATS } from '../../versions.ts';
+import type { Resuming } from './resumption.ts';
 
 /** How to reach the upstream broker. */
 export interface UpstreamBroker {
@@ -68,6 +74,14 @@ export interface RegionLinkOptions {
   readonly recipient?: PayloadRecipient | undefined;
   /** What its card has lost, asked at each hello. */
   readonly lacks?: () => readonly LaneRange[];
+  /** Goes on where the last session was cut; undefined: it greets. */
+  readonly resuming?: Resuming | undefined;
+}
+
+/** A chunk as it goes out. */
+export interface ChunkMessage {
+  readonly bytes: Uint8Array;
+  readonly isShort: boolean;
 }
 
 /** We must not talk to it; the link is new, greet once more (links/link-tracker.ts); it is the one. */
@@ -76,6 +90,8 @@ export type Judgement = 'refused' | 'again' | 'greeted';
 export interface RegionLinkHandlers {
   /** A regional node has answered our hello. */
   onAnswer(answer: DownHello): Judgement;
+  /** What is there of the batches that we go on with; `onGreeted` follows. */
+  onResumed(found: readonly Resumed[]): void;
   /** It is the one we talk to, and what it said before its answer has been handed over. */
   onGreeted(): void;
   onHave(have: Have): void;
@@ -131,7 +147,8 @@ export class RegionLink {
       },
     );
     try {
-      await session.subscribe(downstreamFilters(options.address));
+      const filters = options.resuming === undefined ? downstreamFilters : resumingFilters;
+      await session.subscribe(filters(options.address));
     } catch (error) {
       isOver = true;
       await session.close();
@@ -151,8 +168,16 @@ export class RegionLink {
     return this.#session?.isResumed ?? false;
   }
 
-  /** Says who we are and which batches wait, the first of them. */
-  async hello(spooled: readonly BatchId[]): Promise<void> {
+  /** Asks what is there of the batches that we go on with, or says who we are and which batches wait, the first of them. */
+  async begin(spooled: readonly BatchId[]): Promise<void> {
+    const { address, resuming } = this.#options;
+    if (resuming === undefined) return this.#hello(spooled);
+    const batches = resuming.batches.map((id) => refOf(id));
+    const resume = encodeResume({ nonce: this.#nonce, batches });
+    await this.#session?.publish(resumeTopic(address), resume, { qos: 1 });
+  }
+
+  async #hello(spooled: readonly BatchId[]): Promise<void> {
     const { address, signer, software, sealer, jurisdiction, recipient } = this.#options;
     this.#spooled = spooled.slice(0, SPOOLED_MAX);
     const readable = { formats: BATCH_FORMATS, compressions: COMPRESSIONS, encodings: ENCODINGS };
@@ -176,10 +201,10 @@ export class RegionLink {
   }
 
   /** Resolves when the broker has the chunk. */
-  async sendChunk(batch: BatchId, index: number, message: Uint8Array): Promise<void> {
-    await this.#session?.publish(chunkTopic(this.#options.address, batch, index), message, {
-      qos: 1,
-    });
+  async sendChunk(batch: BatchId, index: number, { bytes, isShort }: ChunkMessage): Promise<void> {
+    const { address } = this.#options;
+    const topic = isShort ? shortChunkTopic(address) : chunkTopic(address, batch, index);
+    await this.#session?.publish(topic, bytes, { qos: 1 });
   }
 
   /** Says what became of a batch that came down. */
@@ -196,6 +221,7 @@ export class RegionLink {
     const parsed = parseDownstreamTopic(this.#options.address, topic);
     if (parsed === undefined) return this.#note(topic, 'unknown topic');
     if (parsed.kind === 'down-hello') return this.#takeDownHello(topic, payload);
+    if (parsed.kind === 'resumed') return this.#takeResumed(topic, payload);
     if (this.#regionKey === undefined) {
       const isRoom = this.#early.size < EARLY_MAX || this.#early.has(topic);
       if (isRoom) this.#early.set(topic, payload);
@@ -237,7 +263,23 @@ export class RegionLink {
     if (judgement === 'again' && this.#regionKey === undefined) return this.#greetAgain();
     const isFirst = this.#regionKey === undefined;
     this.#regionKey = hello.publicKey;
-    if (!isFirst) return;
+    if (isFirst) this.#goOn();
+  }
+
+  #takeResumed(topic: string, message: Uint8Array): void {
+    const { address, verify, resuming } = this.#options;
+    if (resuming === undefined || this.#regionKey !== undefined) return;
+    const { regionKey } = resuming;
+    const expected = { hub: address.hub, nonce: this.#nonce, regionKey };
+    const found = parseResumed(message, expected, verify);
+    if (found === undefined) return this.#note(topic, 'not signed, malformed or for another');
+    this.#regionKey = regionKey;
+    this.#handlers.onResumed(found);
+    this.#goOn();
+  }
+
+  /** We know whose word counts, and what it said before is heard. */
+  #goOn(): void {
     const early = [...this.#early];
     this.#early.clear();
     for (const [earlyTopic, payload] of early) this.#take(earlyTopic, payload);
@@ -247,7 +289,7 @@ export class RegionLink {
   /** A publish that fails ends with the session, which its own end tells. */
   #greetAgain(): void {
     this.#nonce = this.#options.random.bytes(NONCE_BYTES);
-    this.hello(this.#spooled).catch((error: unknown) => {
+    this.#hello(this.#spooled).catch((error: unknown) => {
       if (!(error instanceof HubError)) this.#options.onBug(error);
     });
   }

@@ -14,6 +14,9 @@ import {
   parseDownstreamTopic,
   parseUpstreamTopic,
   receiptTopic,
+  resumedTopic,
+  resumeTopic,
+  shortChunkTopic,
   UPSTREAM_FILTERS,
 } from '../../../../src/batch/wire/topics.ts';
 import { topicMatches } from '../../../../src/model/topic.ts';
@@ -32,13 +35,17 @@ test('names say what they carry, and the filters match them', () => {
     index: 12,
   });
   assert.deepEqual(parseUpstreamTopic(helloTopic(ADDRESS)), { kind: 'hello', address: ADDRESS });
-  for (const topic of [chunk, helloTopic(ADDRESS)]) {
+  const [short, resume] = [shortChunkTopic(ADDRESS), resumeTopic(ADDRESS)];
+  assert.deepEqual(parseUpstreamTopic(short), { kind: 'short-chunk', address: ADDRESS });
+  assert.deepEqual(parseUpstreamTopic(resume), { kind: 'resume', address: ADDRESS });
+  for (const topic of [chunk, helloTopic(ADDRESS), short, resume]) {
     assert.ok(UPSTREAM_FILTERS.some((filter) => topicMatches(filter, topic)));
   }
   const down: [string, ReturnType<typeof parseDownstreamTopic>][] = [
     [downHelloTopic(ADDRESS), { kind: 'down-hello' }],
     [haveTopic(ADDRESS, BATCH), { kind: 'have', batch: BATCH }],
     [receiptTopic(ADDRESS, BATCH), { kind: 'receipt', batch: BATCH }],
+    [resumedTopic(ADDRESS), { kind: 'resumed' }],
   ];
   for (const [topic, parsed] of down) {
     assert.deepEqual(parseDownstreamTopic(ADDRESS, topic), parsed);

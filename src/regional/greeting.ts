@@ -1,0 +1,43 @@
+/** The answer to a hello. Why a hub will send nothing here, it finds in it; that is said in our log too. */
+import { bytesEqual, hexOf } from '../base/bytes.ts';
+import type { Log } from '../base/log.ts';
+import { COMPRESSIONS } from '../batch/compression.ts';
+import type { Signer } from '../batch/manifest.ts';
+import { ENCODINGS } from '../batch/payload.ts';
+import type { PayloadOpener } from '../batch/payload-seal.ts';
+import { type DownHello, encodeDownHello, type Hello } from '../batch/wire/messages.ts';
+import { BATCH_FORMATS } from '../versions.ts';
+
+export interface Terms {
+  readonly opener?: PayloadOpener | undefined;
+  readonly jurisdictions?: readonly string[] | undefined;
+  readonly signer: Signer;
+  readonly software: string;
+  readonly log: Log;
+}
+
+export function greetingFor(
+  hello: Hello,
+  terms: Terms,
+  more: Pick<DownHello, 'waiting' | 'heals' | 'wait'>,
+): Uint8Array {
+  const { opener, jurisdictions, signer, software } = terms;
+  const readable = { formats: BATCH_FORMATS, compressions: COMPRESSIONS, encodings: ENCODINGS };
+  const stores = jurisdictions === undefined ? {} : { jurisdictions };
+  const opens = opener === undefined ? {} : { opens: opener.keyIds };
+  tellHindrance(hello, terms);
+  const told = { hub: hello.hub, nonce: hello.nonce, software, ...readable, resumes: true };
+  return encodeDownHello({ ...told, ...opens, ...stores, ...more }, signer);
+}
+
+function tellHindrance(
+  { site, hub, sealedTo, jurisdiction }: Hello,
+  { opener, jurisdictions, log }: Terms,
+): void {
+  if (sealedTo !== undefined && !opener?.keyIds.some((id) => bytesEqual(id, sealedTo))) {
+    const key = hexOf(sealedTo);
+    log.error('regional.hub.unreadable', { site, hub, key, next: 'regional.operator_key_file' });
+  }
+  if (jurisdictions?.includes(jurisdiction ?? '') !== false) return;
+  log.error('regional.jurisdiction.refused', { site, hub, jurisdiction, stores: jurisdictions });
+}

@@ -1,0 +1,104 @@
+/**
+ * What the regional node says of our batches, and what follows: parts that are there are not sent again, receipts move the
+ * outbox on, a refusal puts a batch aside.
+ */
+import { HubError } from '../../base/errors.ts';
+import type { Log } from '../../base/log.ts';
+import type { BatchId } from '../../batch/batch-id.ts';
+import type { ChunkBitmap } from '../../batch/wire/chunks.ts';
+import type { Have, Receipt } from '../../batch/wire/messages.ts';
+import type { Resumed } from '../../batch/wire/resume.ts';
+import { refOf } from '../../batch/wire/short-chunk.ts';
+import { CLASS_NAMES } from '../../model/class.ts';
+import type { Outbox } from '../outbox.ts';
+import type { JournalReader } from '../ports.ts';
+import type { SpooledBatch } from '../spool.ts';
+import type { ChunkSize } from './chunk-size.ts';
+import { confirms } from './confirms.ts';
+import type { Counterpart } from './counterpart.ts';
+import type { Resumption } from './resumption.ts';
+import type { SessionBook } from './session-book.ts';
+import type { SessionEvent } from './session.ts';
+
+export interface ArrivalsOptions {
+  readonly log: Log;
+  readonly journal: Pick<JournalReader, 'firstLsn'>;
+  readonly outbox: Outbox;
+  readonly chunkSize: ChunkSize;
+  readonly resumption: Resumption;
+  readonly counterpart: Counterpart;
+  readonly book: SessionBook;
+  readonly dispatch: (event: SessionEvent) => void;
+  /** A class begins anew: what waits is to be counted. */
+  readonly onStartedOver: () => void;
+}
+
+export class Arrivals {
+  readonly #options: ArrivalsOptions;
+  #refusal: HubError | undefined;
+
+  constructor(options: ArrivalsOptions) {
+    this.#options = options;
+  }
+
+  /** While a batch is refused, or the region remembers another history. */
+  get fault(): HubError | undefined {
+    return this.#refusal;
+  }
+
+  have(have: Have): void {
+    this.#options.counterpart.wait.heed(have);
+    this.#parts(have.batch, have.chunks);
+  }
+
+  resumed(found: readonly Resumed[]): void {
+    for (const { id } of this.#options.outbox.sendable()) {
+      const chunks = found.find(({ ref }) => ref === refOf(id))?.chunks;
+      if (chunks !== undefined) this.#parts(id, chunks);
+    }
+  }
+
+  receipt(receipt: Receipt): void {
+    const { log, outbox, dispatch } = this.#options;
+    const batch = outbox.get(receipt.batch);
+    if (batch === undefined) return; // Told twice.
+    const { manifest, id } = batch;
+    if (receipt.outcome === 'stored' && !confirms(receipt, manifest)) {
+      log.error('uplink.receipt.mismatch', { batch: id });
+      return;
+    }
+    if (receipt.outcome === 'refused') {
+      const reason = receipt.reason ?? 'no reason given';
+      this.#refusal = new HubError('batch.rejected', `batch ${id}: ${reason}`);
+      log.error('batch.rejected', { batch: id, class: CLASS_NAMES[manifest.class], reason });
+      outbox.refused(id, reason);
+    } else this.#stored(receipt, batch);
+    dispatch({ type: 'receipt' });
+  }
+
+  #stored(receipt: Receipt, batch: SpooledBatch): void {
+    const { log, outbox, chunkSize, counterpart, book, journal } = this.#options;
+    const { manifest, id } = batch;
+    chunkSize.arrived(id, batch.layout.batchBytes);
+    outbox.receipted(id);
+    if (outbox.refusedCount === 0) this.#refusal = undefined;
+    book.receipted(batch);
+    this.#refusal = counterpart.take(receipt) ?? this.#refusal;
+    const { awaits } = receipt;
+    if (awaits === undefined || awaits !== manifest.previous || outbox.get(awaits)) return;
+    log.warn('uplink.region.forgot', { batch: awaits, firstLsn: journal.firstLsn });
+    outbox.startOver(manifest.class);
+    this.#options.onStartedOver();
+  }
+
+  #parts(id: BatchId, arrived: ChunkBitmap): void {
+    const { outbox, chunkSize, resumption, dispatch } = this.#options;
+    resumption.told(id, arrived);
+    const bytes = outbox.get(id)?.layout.batchBytes;
+    if (bytes === undefined) return;
+    chunkSize.arrived(id, (bytes * arrived.count) / arrived.total);
+    const isWorthIt = chunkSize.isWorthGoingOn(bytes, arrived);
+    if (outbox.goOn(id, arrived, isWorthIt) === undefined) return;
+    dispatch({ type: 'lacks', batch: id, chunks: arrived.missing() });
+  }
+}

@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict';
+
+import { test } from 'vitest';
+
+import type { BatchId } from '../../../src/batch/batch-id.ts';
+import { ChunkBitmap } from '../../../src/batch/wire/chunks.ts';
+import type { DownHello } from '../../../src/batch/wire/messages.ts';
+import { SimClock } from '../../../src/platform/sim/clock.ts';
+import { Resumption } from '../../../src/uplink/session/resumption.ts';
+import { HUB_ID, REGION } from '../../support/batches.ts';
+
+const BATCH = '0123456789abcdef0123456789abcdef' as BatchId;
+const ANSWER: DownHello = {
+  hub: HUB_ID,
+  publicKey: REGION.publicKey,
+  nonce: new Uint8Array(8),
+  software: 'test',
+  formats: [1],
+  compressions: [],
+  encodings: [],
+  resumes: true,
+};
+
+function cutWhileSending(answer: DownHello): { clock: SimClock; resumption: Resumption } {
+  const clock = new SimClock(1_780_000_000_000);
+  const resumption = new Resumption(clock);
+  resumption.greeted(answer);
+  resumption.sent(BATCH);
+  resumption.ended(true);
+  return { clock, resumption };
+}
+
+test('after a cut it asks for what was on its way, until a greeting is due', async () => {
+  const { clock, resumption } = cutWhileSending(ANSWER);
+  assert.deepEqual(resumption.of([BATCH]), { batches: [BATCH], regionKey: REGION.publicKey });
+  assert.equal(resumption.of([]), undefined, 'it has its receipt');
+  await clock.advance(10 * 60_000);
+  assert.equal(resumption.of([BATCH]), undefined);
+});
+
+test('a region of an earlier version is greeted, and so is one that has not answered', () => {
+  const { resumes: _resumes, ...earlier } = ANSWER;
+  assert.equal(cutWhileSending(earlier).resumption.of([BATCH]), undefined);
+  const { resumption } = cutWhileSending(ANSWER);
+  resumption.forget();
+  assert.equal(resumption.of([BATCH]), undefined);
+});
+
+test('after an end by choice, or with something waiting there, it greets', () => {
+  const { resumption } = cutWhileSending(ANSWER);
+  resumption.ended(false);
+  assert.equal(resumption.of([BATCH]), undefined);
+});
+
+test('heads are short where the region has a part of the batch in this layout', () => {
+  const { resumption } = cutWhileSending(ANSWER);
+  const layout = { total: 4, batchBytes: 5_000 };
+  assert.ok(!resumption.isShort(BATCH, layout));
+  const chunks = new ChunkBitmap(4);
+  resumption.told(BATCH, chunks);
+  assert.ok(!resumption.isShort(BATCH, layout), 'nothing is there');
+  chunks.add(0);
+  resumption.told(BATCH, chunks);
+  assert.ok(resumption.isShort(BATCH, layout));
+  assert.ok(!resumption.isShort(BATCH, { ...layout, total: 5 }), 'cut anew');
+});
