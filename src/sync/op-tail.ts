@@ -96,7 +96,8 @@ export class OpTail {
   /** The ops behind `lsn`, as many as one look gives. */
   after(lsn: Lsn): TailLook {
     if (lsn < this.#sinceLsn) return this.#readJournal(lsn);
-    this.#grow();
+    // Who asks may be the first to see it: the others wait for a word that would not come any more.
+    if (this.#grow()) this.#options.onGrown();
     const first = this.#kept.findLastIndex((op) => op.lsn <= lsn) + 1;
     const ops = this.#kept.slice(first, first + ENTRIES_MAX);
     const isAll = first + ENTRIES_MAX >= this.#kept.length;

@@ -29,6 +29,8 @@ export class PullSite {
   readonly clock = new SimClock(1_800_000_000_000);
   readonly journal = new DoorJournal();
   store: Store;
+  /** Where the word that something is folded comes later than the folding. */
+  applying: Promise<void> | undefined;
   readonly door: PullDoor;
   /** By topic, what was sent and nobody has read. */
   readonly sent = new Map<string, Uint8Array[]>();
@@ -40,7 +42,7 @@ export class PullSite {
       journal: this.journal,
       source: () => this.store.reader,
       appliedLsn: () => this.store.appliedLsn,
-      whenApplied: () => Promise.resolve(this.fold()),
+      whenApplied: () => this.applying ?? Promise.resolve(this.fold()),
       now: () => ({ ms: this.clock.wallMs(), counter: 0 }),
       publish: (topic, payload) => {
         const waiting = this.sent.get(topic);

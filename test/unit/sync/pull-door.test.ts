@@ -185,6 +185,26 @@ describe('following', () => {
     assert.equal(device.digest(), site.store.digest().digest);
   });
 
+  it('is told of what another one was served before the word of it came', async () => {
+    const [first, second] = [new PullingDevice(site, 'first'), new PullingDevice(site, 'second')];
+    for (const device of [first, second]) {
+      device.open();
+      await device.catchUp();
+    }
+    let tellFolded: () => void = () => undefined;
+    site.applying = new Promise((resolve) => {
+      tellFolded = resolve;
+    });
+    site.take(records(3));
+    // The first one says something, and so it is looked whether there is more for it.
+    first.send(encodePull({ kind: 'taken', pull: 1, page: 1 }));
+    await first.catchUp();
+    tellFolded();
+    await second.catchUp();
+    assert.equal(first.digest(), site.store.digest().digest);
+    assert.equal(second.digest(), site.store.digest().digest);
+  });
+
   it('is told of what lies behind a gap that damage has left', async () => {
     const all = records(8);
     const [lost] = all.splice(2, 1);
