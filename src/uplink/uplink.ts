@@ -223,7 +223,7 @@ export class Uplink {
   #carryOut(effect: SessionEffect): void {
     switch (effect.type) {
       case 'connect':
-        this.#run(this.#connect());
+        this.#run(this.#connect(effect.why));
         break;
       case 'hello':
         this.#run(this.#hello());
@@ -258,10 +258,10 @@ export class Uplink {
     }
   }
 
-  async #connect(): Promise<void> {
+  async #connect(why = this.#decision.why): Promise<void> {
     const { broker, site, signer } = this.#options;
     if (broker === undefined) return;
-    this.#book.opened(this.#decision);
+    this.#book.opened(this.#decision, why);
     const address = { site, hub: originOfPublicKey(signer.publicKey) };
     try {
       const link = await RegionLink.connect(

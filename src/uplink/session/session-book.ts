@@ -59,7 +59,7 @@ export class SessionBook {
     return Object.fromEntries(this.#byLink);
   }
 
-  opened(decision: UplinkDecision): void {
+  opened(decision: Pick<UplinkDecision, 'allowed'>, why: string): void {
     const { clock } = this.#options;
     this.#opened = { link: this.#options.link(), atMs: clock.monotonicMs() };
     this.#bytesByClass = {};
@@ -67,7 +67,7 @@ export class SessionBook {
     this.#ops = 0;
     const allowed = decision.allowed.map((opClass) => CLASS_NAMES[opClass]);
     const { syncLog, link } = this.#options;
-    syncLog.append({ event: 'session.open', link: link(), allowed, why: decision.why });
+    syncLog.append({ event: 'session.open', link: link(), allowed, why });
   }
 
   /** A chunk is with the broker; the last one of a batch makes a line. */

@@ -103,7 +103,8 @@ export type SessionEvent =
   | { readonly type: 'link-gone'; readonly why: string };
 
 export type SessionEffect =
-  | { readonly type: 'connect' }
+  /** `why` where it is not the decision's: nothing of ours opens it. */
+  | { readonly type: 'connect'; readonly why?: string }
   | { readonly type: 'hello' }
   | { readonly type: 'seal'; readonly class: OpClass }
   | { readonly type: 'send'; readonly batch: BatchId; readonly chunk: number }
@@ -127,6 +128,7 @@ export interface Step {
 export const BYTES_MOVING_MAX = 4 * CHUNK_MESSAGE_BYTES_MAX;
 /** Batches of a class and those above it that wait for receipts at a time. */
 export const FLIGHTS_MAX = 4;
+const ASKS = 'asks the region whether something waits there for this hub';
 /** A batch whose chunks went this many times over in one session does not arrive. */
 const REPEATS_MAX = 4;
 
@@ -277,9 +279,11 @@ function maybeConnect(state: SessionState, view: SessionView): Step {
   const asks = view.isCheckDue === true && isPlenty;
   const mayOpen = view.allowed.filter((opClass) => opClass !== LOG && isTaken(view, opClass));
   const isHeld = view.waitWhy !== undefined;
-  const opens = (asks && !isHeld) || mayOpen.some((opClass) => isWaiting(view, opClass));
+  const brings = mayOpen.some((opClass) => isWaiting(view, opClass));
+  const opens = brings || (asks && !isHeld);
   if (!opens || state.isPausing || !view.isWayThere) return { state, effects: [] };
-  return { state: { ...state, phase: 'connecting' }, effects: [{ type: 'connect' }] };
+  const connect: SessionEffect = brings ? { type: 'connect' } : { type: 'connect', why: ASKS };
+  return { state: { ...state, phase: 'connecting' }, effects: [connect] };
 }
 
 function isWaiting(view: SessionView, opClass: OpClass): boolean {

@@ -62,6 +62,15 @@ function chunks(effects: readonly SessionEffect[]): string[] {
     .map(({ batch: id, chunk }) => `${Number(id)}/${chunk}`);
 }
 
+test('a session that only asks says so; one that brings something goes by the decision', () => {
+  const asks = { allowed: ALL, riding: ALL, isCheckDue: true, sealable: [LOG] };
+  const [alone] = new Machine().on({ type: 'look' }, asks);
+  assert.equal(alone?.type === 'connect' && alone.why?.startsWith('asks the region'), true);
+  assert.deepEqual(new Machine().on({ type: 'look' }, { ...asks, sealable: [ALARM, LOG] }), [
+    { type: 'connect' },
+  ]);
+});
+
 test('a session from the first look to its end', () => {
   const it = new Machine();
   assert.deepEqual(types(it.on({ type: 'look' }, { allowed: ALL, riding: ALL })), []);
