@@ -6,9 +6,11 @@
  * At the end of the counted days the faults stop, the sun shines and everything is sent: then nothing that was
  * acknowledged may be missing upstream, and both sides must have the same state.
  */
+import { turn } from '../base/clock.ts';
 import { messageOf } from '../base/errors.ts';
-import { CLASS_NAMES, CLASSES, LOG, type OpClass } from '../model/class.ts';
+import { CLASS_NAMES, CLASSES, LOG } from '../model/class.ts';
 import { makeTempDir } from '../platform/children.ts';
+import { machineTimers } from '../platform/clock.ts';
 import { machineFiles } from '../platform/files/machine-files.ts';
 import { SimClock } from '../platform/sim/clock.ts';
 import { SimFiles } from '../platform/sim/files.ts';
@@ -16,7 +18,7 @@ import { SimMqttBroker, type SimMqttClient } from '../platform/sim/mqtt-client.t
 import { SeededRandom } from '../platform/sim/random.ts';
 import type { SimSite } from '../platform/sim/site.ts';
 import type { Sky } from '../platform/sim/sky.ts';
-import { Books, type ClassFigures } from './books.ts';
+import { Books } from './books.ts';
 import { checkContract, checkHour, checkMinute, checkSynced } from './checks.ts';
 import { Devices, keyOf } from './world/devices.ts';
 import { EventLog, PilotFailure } from './events.ts';
@@ -31,31 +33,20 @@ import { HubClock } from './world/hub-clock.ts';
 import { HubLife, type HubWorld } from './hub-life.ts';
 import { pilotFiles } from './world/pilot-files.ts';
 import { siteOf } from './world/light-model.ts';
-import { Contract, type ContractUse } from './world/contract.ts';
+import { Contract } from './world/contract.ts';
 import { LINK_DELAY_MS, PilotLink } from './world/pilot-link.ts';
+import type { PilotOutcome } from './outcome.ts';
 import { Recorder } from './recorder.ts';
 import { RegionLife } from './region-life.ts';
 import { CARD_BYTES, Troubles } from './troubles.ts';
 import { DAY_MS, MINUTE_MS, type Scenario } from './scenario.ts';
 
-export interface PilotOutcome {
-  readonly scenario: Scenario;
-  readonly byClass: Readonly<Record<OpClass, ClassFigures>>;
-  readonly downRatio: number;
-  readonly radioWhPerDay: number;
-  /** What the hub's own books say. */
-  readonly believedWhPerDay: number;
-  readonly sessionsPerDay: number;
-  readonly attemptsPerDay: number;
-  readonly radioBytes: number;
-  /** What went over the link by calendar month, against its contract. */
-  readonly contract: readonly ContractUse[];
-  readonly restarts: number;
-  readonly acknowledged: number;
-  readonly journalBytesWritten: number;
-  readonly digest: string;
-  readonly recorder: Recorder;
-  readonly books: Books;
+/** Who waits for a pilot. */
+export interface Watch {
+  /** Hears of each day that is over. */
+  readonly onDay?: (day: number) => void;
+  /** Ends the pilot within a simulated hour: `runPilot` throws the reason. */
+  readonly signal?: AbortSignal;
 }
 
 const DAY_MINUTES = 1_440;
@@ -64,17 +55,14 @@ const RESTART_MS = 5_000;
 /** Time for everything to be sent in the end. */
 const DRAIN_MINUTES_MAX = 4 * DAY_MINUTES;
 
-/** Runs a pilot; throws `PilotFailure` where a promise is broken. `onDay` hears of each day that is over. */
-export async function runPilot(
-  scenario: Scenario,
-  onDay: (day: number) => void = () => undefined,
-): Promise<PilotOutcome> {
+/** Runs a pilot; throws `PilotFailure` where a promise is broken. */
+export async function runPilot(scenario: Scenario, watch: Watch = {}): Promise<PilotOutcome> {
   const folder = makeTempDir('heliograph-pilot-');
-  const pilot = new Pilot(scenario, folder);
+  const pilot = new Pilot(scenario, folder, watch);
   try {
-    return await pilot.run(onDay);
+    return await pilot.run();
   } catch (error) {
-    if (error instanceof PilotFailure) throw error;
+    if (error instanceof PilotFailure || watch.signal?.aborted === true) throw error;
     throw pilot.failure(messageOf(error), error);
   } finally {
     machineFiles.remove(folder);
@@ -104,6 +92,7 @@ class Pilot {
   #regionBackAtMs = 0;
   #plugPulledUntilMs = 0;
   #isMended = false;
+  readonly #watch: Watch;
   readonly #random: SeededRandom;
   readonly #faults: PlannedFault[];
   readonly #hubRadio: SimMqttClient;
@@ -111,11 +100,12 @@ class Pilot {
   readonly #regionWorld: Parameters<typeof RegionLife.open>[0];
   readonly #troubles: Troubles;
 
-  constructor(scenario: Scenario, folder: string) {
+  constructor(scenario: Scenario, folder: string, watch: Watch) {
     const { preset, seed, startMs, devices, days, faults } = scenario;
     const random = new SeededRandom(seed).fork('pilot');
     const clock = new SimClock(startMs);
     this.scenario = scenario;
+    this.#watch = watch;
     this.clock = clock;
     this.#random = random.fork('life');
     this.hubClock = new HubClock(clock);
@@ -181,12 +171,9 @@ class Pilot {
     };
   }
 
-  async run(onDay: (day: number) => void): Promise<PilotOutcome> {
+  async run(): Promise<PilotOutcome> {
     const { days } = this.scenario;
-    for (; this.#minute < days * DAY_MINUTES; this.#minute++) {
-      await this.#liveMinute();
-      if ((this.#minute + 1) % DAY_MINUTES === 0) onDay((this.#minute + 1) / DAY_MINUTES);
-    }
+    for (; this.#minute < days * DAY_MINUTES; this.#minute++) await this.#liveMinute();
     const countedMs = days * DAY_MS;
     const { downMs } = this.site.totals;
     const energy = { radioWh: this.link.energyWh, believedWh: this.#believedWh };
@@ -246,8 +233,16 @@ class Pilot {
 
   async #hour(): Promise<void> {
     checkHour(this);
-    if (this.hub === undefined || this.region === undefined) return;
-    if (this.#minute % DAY_MINUTES === DAY_MINUTES - 1) await this.#compareWhenSynced();
+    await this.#breathe();
+    if ((this.#minute + 1) % DAY_MINUTES !== 0) return;
+    await this.#compareWhenSynced();
+    this.#watch.onDay?.((this.#minute + 1) / DAY_MINUTES);
+  }
+
+  /** Simulated time waits for no event of the machine: without this nobody could interrupt it. */
+  async #breathe(): Promise<void> {
+    await turn(machineTimers);
+    this.#watch.signal?.throwIfAborted();
   }
 
   /** Starts and ends processes as power and faults demand. */
@@ -371,9 +366,11 @@ class Pilot {
     this.#regionBackAtMs = 0;
     for (let minute = 0; minute < DRAIN_MINUTES_MAX; minute++) {
       await this.#supply();
-      if (minute % 60 === 0)
-        this.hub?.followers.power.monitor.sendByHand(2 * 3_600_000, 'the pilot');
       const { hub } = this;
+      if (minute % 60 === 0) {
+        await this.#breathe();
+        hub?.followers.power.monitor.sendByHand(2 * 3_600_000, 'the pilot');
+      }
       if (hub !== undefined) this.devices.handInAll(hub);
       await this.clock.advance(MINUTE_MS);
       this.site.advance(this.clock.wallMs());

@@ -258,10 +258,10 @@ export class Uplink {
     }
   }
 
-  async #connect(why = this.#decision.why): Promise<void> {
+  async #connect(reason = this.#decision.why): Promise<void> {
     const { broker, site, signer } = this.#options;
     if (broker === undefined) return;
-    this.#book.opened(this.#decision, why);
+    this.#book.opened(this.#decision, reason);
     const address = { site, hub: originOfPublicKey(signer.publicKey) };
     try {
       const link = await RegionLink.connect(

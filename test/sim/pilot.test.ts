@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { expect, test } from 'vitest';
 
 import { SMALL_LTE } from '../../src/pilot/world/light-model.ts';
-import { type PilotOutcome, runPilot } from '../../src/pilot/pilot.ts';
+import type { PilotOutcome } from '../../src/pilot/outcome.ts';
+import { runPilot } from '../../src/pilot/pilot.ts';
 import { reportHtml } from '../../src/pilot/report/document.ts';
 import { FAULT_KINDS, type FaultKind, seededScenario } from '../../src/pilot/scenario.ts';
 
@@ -49,4 +50,17 @@ test('a contract by the byte is kept, and the report tells of it', async () => {
   const html = reportHtml(outcome, []);
   assert.match(html, /<h2>Bytes that are paid for<\/h2>/);
   assert.match(html, /<td>1 MiB<\/td>/);
+});
+
+test('an interrupted month ends within the hour', async () => {
+  const parts = { preset: SMALL_LTE, days: 30, devices: 2, faults: new Set<FaultKind>() };
+  const interrupt = new AbortController();
+  let days = 0;
+  const onDay = (): void => {
+    days += 1;
+    interrupt.abort(new Error('Ctrl-C'));
+  };
+  const running = runPilot(seededScenario(5, parts), { onDay, signal: interrupt.signal });
+  await assert.rejects(running, /Ctrl-C/);
+  assert.equal(days, 1);
 });

@@ -6,8 +6,13 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'vitest';
 
-import { policiesOf } from '../../src/cli/pilot/pilot-measures.ts';
-import { PRESETS, undisturbedCourse } from '../../src/pilot/world/light-model.ts';
+import { byPolicy } from '../../src/cli/pilot/pilot-measures.ts';
+import {
+  evaluate,
+  POLICIES,
+  PRESETS,
+  undisturbedCourse,
+} from '../../src/pilot/world/light-model.ts';
 import { attainable, measuresOf } from '../../src/pilot/measures.ts';
 import { seededScenario } from '../../src/pilot/scenario.ts';
 
@@ -21,7 +26,7 @@ describe.each(Array.from({ length: SEEDS }, (_, index) => FIRST_SEED + index))(
     test.each(Object.values(PRESETS))('$name', (preset) => {
       const parts = { preset, days: 30, devices: 50, faults: new Set<never>() };
       const scenario = seededScenario(seed, parts);
-      const by = policiesOf(scenario);
+      const by = byPolicy(POLICIES.map((policy) => evaluate({ ...scenario, policy })));
       if (attainable(by, undisturbedCourse(scenario), preset).kind !== 'yes') {
         assert.ok(by.heliograph.downRatio <= by.deadlines.downRatio + DARK_POINTS);
         assert.ok(by.heliograph.radioWhPerDay <= 0.5 * by.hourly.radioWhPerDay);

@@ -1,8 +1,13 @@
 /** `heliograph pilot --measures`: the power brain against its criteria, seed by seed and site by site. */
-import type { ExitCode, CliIo } from '../io.ts';
-import { EXIT } from '../io.ts';
-import type { Args } from '../args.ts';
-import { evaluate, POLICIES, PRESETS, undisturbedCourse } from '../../pilot/world/light-model.ts';
+import { turn } from '../../base/clock.ts';
+import {
+  type Evaluation,
+  evaluate,
+  POLICIES,
+  type Policy,
+  PRESETS,
+  undisturbedCourse,
+} from '../../pilot/world/light-model.ts';
 import {
   type Attainable,
   attainable,
@@ -11,6 +16,8 @@ import {
   measuresOf,
 } from '../../pilot/measures.ts';
 import type { Scenario } from '../../pilot/scenario.ts';
+import type { Args } from '../args.ts';
+import { type CliIo, EXIT, type ExitCode } from '../io.ts';
 
 interface Row {
   readonly preset: string;
@@ -19,27 +26,42 @@ interface Row {
   readonly attainable: Attainable;
 }
 
-export function policiesOf(scenario: Scenario): EvaluationByPolicy {
-  const { preset, sky, place, startMs, days, seed } = scenario;
-  const entries = POLICIES.map((policy) => {
-    return [policy, evaluate({ preset, policy, sky, place, startMs, days, seed })] as const;
-  });
+/** The light model under each of the policies. It computes without a pause; between two, it can be interrupted. */
+export async function evaluateEach(
+  policies: readonly Policy[],
+  scenario: Scenario,
+  { timers, signal }: CliIo,
+): Promise<Evaluation[]> {
+  const evaluations: Evaluation[] = [];
+  for (const policy of policies) {
+    await turn(timers);
+    signal.throwIfAborted();
+    evaluations.push(evaluate({ ...scenario, policy }));
+  }
+  return evaluations;
+}
+
+export function byPolicy(evaluations: readonly Evaluation[]): EvaluationByPolicy {
+  const entries = evaluations.map((it) => [it.policy, it] as const);
   return Object.fromEntries(entries) as unknown as EvaluationByPolicy;
 }
 
 /** One row a site and weather; `scenarios` without regard to their preset. */
-export function measureAll(scenarios: readonly Scenario[], args: Args, io: CliIo): ExitCode {
+export async function measureAll(
+  scenarios: readonly Scenario[],
+  args: Args,
+  io: CliIo,
+): Promise<ExitCode> {
   const rows: Row[] = [];
-  for (const scenario of scenarios) {
-    for (const preset of Object.values(PRESETS)) {
-      const by = policiesOf({ ...scenario, preset });
-      const { weather } = scenario;
-      const row = { preset: preset.name, weather, measures: measuresOf(by) };
-      const course = undisturbedCourse({ ...scenario, preset });
-      rows.push({ ...row, attainable: attainable(by, course, preset) });
-      if (!args.has('json'))
-        io.stdout(`${rows.length === 1 ? headOf(row.measures) : ''}${lineOf(rows.at(-1) as Row)}`);
-    }
+  const sites = Object.values(PRESETS);
+  for (const scenario of scenarios.flatMap((it) => sites.map((preset) => ({ ...it, preset })))) {
+    const { preset, weather } = scenario;
+    const by = byPolicy(await evaluateEach(POLICIES, scenario, io));
+    const outlook = attainable(by, undisturbedCourse(scenario), preset);
+    const row = { preset: preset.name, weather, measures: measuresOf(by), attainable: outlook };
+    rows.push(row);
+    if (!args.has('json'))
+      io.stdout(`${rows.length === 1 ? headOf(row.measures) : ''}${lineOf(row)}`);
   }
   const measures = rows.flatMap((row) => row.measures);
   const missed = missedIn(rows);

@@ -1,4 +1,6 @@
 /** `heliograph pilot`: a month in the field in simulated time, judged, compared and shown. */
+import { dirname } from 'node:path';
+
 import { textOf, utf8 } from '../../base/bytes.ts';
 import { HubError } from '../../base/errors.ts';
 import { isoTime } from '../../base/iso-time.ts';
@@ -6,15 +8,15 @@ import { CLASS_NAMES, CLASSES, LOG } from '../../model/class.ts';
 import { PilotFailure } from '../../pilot/events.ts';
 import {
   type Evaluation,
-  evaluate,
   POLICIES,
-  type Policy,
   PRESETS,
   type SitePreset,
 } from '../../pilot/world/light-model.ts';
-import { type EvaluationByPolicy, type Measure, measuresOf } from '../../pilot/measures.ts';
-import { type PilotOutcome, runPilot } from '../../pilot/pilot.ts';
+import { type Measure, measuresOf } from '../../pilot/measures.ts';
+import type { PilotOutcome } from '../../pilot/outcome.ts';
+import { runPilot } from '../../pilot/pilot.ts';
 import { replayOf } from '../../pilot/replay.ts';
+import { smallHeap } from '../../platform/calm-heap.ts';
 import { reportHtml } from '../../pilot/report/document.ts';
 import {
   DAY_MS,
@@ -27,7 +29,7 @@ import { readTrace } from '../../pilot/world/trace.ts';
 import { placeOfTrace } from '../../pilot/world/trace-place.ts';
 import { type Args, UsageError } from '../args.ts';
 import { type CliIo, EXIT, type ExitCode } from '../io.ts';
-import { measureAll } from './pilot-measures.ts';
+import { byPolicy, evaluateEach, measureAll } from './pilot-measures.ts';
 
 const DAYS_MAX = 366;
 const SEED_MAX = 2 ** 32 - 1;
@@ -37,27 +39,30 @@ const FROM_DAY_MAX = 36_600;
 const QUOTA_MIB_MAX = 1_000_000;
 const TRACE_BYTES_MAX = 64 << 20;
 
+/** Interrupted, it ends within a simulated hour, and leaves no report. */
 export async function pilotCommand(args: Args, io: CliIo): Promise<ExitCode> {
+  smallHeap();
   const scenario = scenarioOf(args, io);
-  if (args.has('measures')) return measureAll(scenariosOf(scenario, args), args, io);
-  const policy = choiceOf(args, 'policy', [...POLICIES, 'all'], 'heliograph');
-  const isWhole = policy === 'heliograph' || policy === 'all';
-  const policies = policy === 'all' ? POLICIES : [policy as Policy];
-  const comparison = policy === 'heliograph' ? [] : policies.map((it) => lightly(scenario, it));
-  const measures = policy === 'all' ? measuresOf(byPolicy(comparison)) : [];
-  let outcome: PilotOutcome | undefined;
-  if (isWhole) {
-    try {
-      outcome = await runPilot(scenario, (day) => {
-        if (io.isTty && !args.has('json')) io.stdout(`\rday ${day} of ${scenario.days} `);
-      });
-    } catch (error) {
-      if (!(error instanceof PilotFailure)) throw error;
-      tellFailure(error, scenario, io);
-      return EXIT.failed;
-    }
+  try {
+    return await pilot(scenario, args, io);
+  } catch (error) {
+    if (error instanceof PilotFailure) tellFailure(error, scenario, io);
+    else if (io.signal.aborted)
+      io.stderr('\nInterrupted: nothing is proven, and no report is written.\n');
+    else throw error;
+    return EXIT.failed;
   }
-  const out = args.text('out');
+}
+
+async function pilot(scenario: Scenario, args: Args, io: CliIo): Promise<ExitCode> {
+  const policy = choiceOf(args, 'policy', [...POLICIES, 'all'], 'heliograph');
+  const isWhole = !args.has('measures') && (policy === 'heliograph' || policy === 'all');
+  const out = outOf(args, isWhole, io);
+  if (args.has('measures')) return measureAll(scenariosOf(scenario, args), args, io);
+  const policies = POLICIES.filter((it) => policy === 'all' || (it === policy && !isWhole));
+  const comparison = await evaluateEach(policies, scenario, io);
+  const measures = policy === 'all' ? measuresOf(byPolicy(comparison)) : [];
+  const outcome = isWhole ? await watched(scenario, args, io) : undefined;
   if (out !== undefined && outcome !== undefined) {
     io.files.replace(out, utf8(reportHtml(outcome, comparison, measures)));
   }
@@ -65,6 +70,24 @@ export async function pilotCommand(args: Args, io: CliIo): Promise<ExitCode> {
     io.stdout(`${JSON.stringify(figuresOf(scenario, outcome, comparison, measures))}\n`);
   else tell(io, outcome, { comparison, measures }, out);
   return EXIT.done;
+}
+
+function watched(scenario: Scenario, args: Args, io: CliIo): Promise<PilotOutcome> {
+  const onDay = (day: number): void => {
+    if (io.isTty && !args.has('json')) io.stdout(`\rday ${day} of ${scenario.days} `);
+  };
+  return runPilot(scenario, { onDay, signal: io.signal });
+}
+
+/** Where the report goes: known to be a place for it before the month begins. */
+function outOf(args: Args, isWhole: boolean, io: CliIo): string | undefined {
+  const out = args.text('out');
+  if (out === undefined) return undefined;
+  if (!isWhole)
+    throw new UsageError('--out needs the whole program: --policy all, or no --policy at all');
+  const folder = dirname(out);
+  if (!io.files.exists(folder)) throw new UsageError(`--out: there is no folder ${folder}`);
+  return out;
 }
 
 function scenarioOf(args: Args, io: CliIo): Scenario {
@@ -109,11 +132,6 @@ function scenariosOf(scenario: Scenario, args: Args): Scenario[] {
   return Array.from({ length: count }, (_, index) => seededScenario(first + index, parts));
 }
 
-function byPolicy(comparison: readonly Evaluation[]): EvaluationByPolicy {
-  const entries = comparison.map((it) => [it.policy, it] as const);
-  return Object.fromEntries(entries) as unknown as EvaluationByPolicy;
-}
-
 function faultsOf(args: Args): ReadonlySet<FaultKind> {
   const text = args.text('faults');
   if (text === undefined || text === 'all') return new Set(FAULT_KINDS);
@@ -128,13 +146,6 @@ function choiceOf(args: Args, name: string, choices: readonly string[], fallback
   const text = args.text(name) ?? fallback;
   if (choices.includes(text)) return text;
   throw new UsageError(`--${name} is one of ${choices.join(', ')}, not ${JSON.stringify(text)}`);
-}
-
-function lightly(
-  { preset, sky, place, startMs, days, seed }: Scenario,
-  policy: Policy,
-): Evaluation {
-  return evaluate({ preset, policy, sky, place, startMs, days, seed });
 }
 
 function figuresOf(

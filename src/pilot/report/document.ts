@@ -9,7 +9,7 @@ import type { ContractUse } from '../world/contract.ts';
 import type { Evaluation } from '../world/light-model.ts';
 import type { Measure } from '../measures.ts';
 import type { ClassFigures } from '../books.ts';
-import type { PilotOutcome } from '../pilot.ts';
+import type { PilotOutcome } from '../outcome.ts';
 import { replayOf } from '../replay.ts';
 import { escapeHtml } from './chart.ts';
 import { deliveryChart } from './delivery-chart.ts';

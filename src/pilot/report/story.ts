@@ -1,7 +1,7 @@
 /** The month as one drawing: battery, sun and load, sync energy, backlog, decisions, all over the same days. */
 import { CLASS_NAMES } from '../../model/class.ts';
 import { presetThresholds } from '../world/light-model.ts';
-import type { PilotOutcome } from '../pilot.ts';
+import type { PilotOutcome } from '../outcome.ts';
 import type { Sample } from '../recorder.ts';
 import {
   area,

@@ -63,7 +63,12 @@ function chunks(effects: readonly SessionEffect[]): string[] {
 }
 
 test('a session that only asks says so; one that brings something goes by the decision', () => {
-  const asks = { allowed: ALL, riding: ALL, isCheckDue: true, sealable: [LOG] };
+  const asks: Partial<SessionView> = {
+    allowed: ALL,
+    riding: ALL,
+    isCheckDue: true,
+    sealable: [LOG],
+  };
   const [alone] = new Machine().on({ type: 'look' }, asks);
   assert.equal(alone?.type === 'connect' && alone.why?.startsWith('asks the region'), true);
   assert.deepEqual(new Machine().on({ type: 'look' }, { ...asks, sealable: [ALARM, LOG] }), [
