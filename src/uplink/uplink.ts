@@ -382,7 +382,7 @@ export class Uplink {
   }
 
   #replyTimeOver(): void {
-    this.#resumption.forget();
+    this.#resumption.unanswered();
     if (this.#state.phase === 'greeting') {
       const url = this.#options.broker?.url ?? '';
       this.#linkFault = new HubError('uplink.silent', `${url}: no regional node answers`);

@@ -20,12 +20,17 @@ export interface Resuming {
 }
 
 const GREETING_MS = 10 * 60_000;
+/** A broker whose rules let neither the question nor short chunks through looks like a region that does not answer. */
+const DISTRUST_MS = 24 * 3_600_000;
 
 export class Resumption {
   readonly #clock: Clock;
   #regionKey: Uint8Array | undefined;
   #greetedMs = 0;
   #wasCut = false;
+  /** The session of this moment has asked so, or sent short chunks. */
+  #isUsed = false;
+  #distrustedUntilMs = 0;
   /** Batches of which chunks were sent. */
   readonly #begun = new Set<BatchId>();
   /** Chunks in all of each batch of which the region has said that a part is there. */
@@ -37,8 +42,9 @@ export class Resumption {
 
   /** The region that we talk to has answered a greeting. */
   greeted({ resumes, publicKey }: DownHello): void {
-    this.#regionKey = resumes === true ? publicKey : undefined;
     this.#greetedMs = this.#clock.monotonicMs();
+    const isTrusted = this.#greetedMs >= this.#distrustedUntilMs;
+    this.#regionKey = resumes === true && isTrusted ? publicKey : undefined;
   }
 
   /** Whether the region reads short chunks. */
@@ -60,7 +66,9 @@ export class Resumption {
 
   /** Whether chunks of the batch may be short: the region knows which one it is. */
   isShort(batch: BatchId, { total }: ChunkLayout): boolean {
-    return this.isKnown && this.#totals.get(batch) === total;
+    const isShort = this.isKnown && this.#totals.get(batch) === total;
+    this.#isUsed ||= isShort;
+    return isShort;
   }
 
   /** What the next session may go on with, of these batches; undefined where it is to greet. */
@@ -68,16 +76,21 @@ export class Resumption {
     const isGreetingDue = this.#clock.monotonicMs() - this.#greetedMs >= GREETING_MS;
     if (this.#regionKey === undefined || !this.#wasCut || isGreetingDue) return undefined;
     const batches = spooled.filter((id) => this.#begun.has(id)).slice(0, RESUMED_MAX);
-    return batches.length === 0 ? undefined : { batches, regionKey: this.#regionKey };
+    if (batches.length === 0) return undefined;
+    this.#isUsed = true;
+    return { batches, regionKey: this.#regionKey };
   }
 
   /** A session is over: cut, and with nothing that it still waited for. */
   ended(wasCut: boolean): void {
     this.#wasCut = wasCut;
+    this.#isUsed = false;
   }
 
-  /** The region has not answered. */
-  forget(): void {
+  /** The region has not answered: where that may be because of what we sent, it is greeted for a day, and chunks are long. */
+  unanswered(): void {
+    if (!this.#isUsed) return;
+    this.#distrustedUntilMs = this.#clock.monotonicMs() + DISTRUST_MS;
     this.#regionKey = undefined;
     this.#totals.clear();
   }

@@ -38,12 +38,22 @@ test('after a cut it asks for what was on its way, until a greeting is due', asy
   assert.equal(resumption.of([BATCH]), undefined);
 });
 
-test('a region of an earlier version is greeted, and so is one that has not answered', () => {
+test('a region of an earlier version is greeted', () => {
   const { resumes: _resumes, ...earlier } = ANSWER;
   assert.equal(cutWhileSending(earlier).resumption.of([BATCH]), undefined);
-  const { resumption } = cutWhileSending(ANSWER);
-  resumption.forget();
+});
+
+test('where it was used and had no answer, it greets for a day: a broker may let none of it through', async () => {
+  const { clock, resumption } = cutWhileSending(ANSWER);
+  resumption.unanswered();
+  assert.ok(resumption.of([BATCH]) !== undefined, 'it was not used yet');
+  resumption.unanswered();
+  resumption.greeted(ANSWER);
   assert.equal(resumption.of([BATCH]), undefined);
+  assert.ok(!resumption.isKnown);
+  await clock.advance(24 * 3_600_000);
+  resumption.greeted(ANSWER);
+  assert.ok(resumption.isKnown);
 });
 
 test('after an end by choice, or with something waiting there, it greets', () => {
