@@ -64,10 +64,11 @@ const ANY_READER: BatchReader = { encoding: 'rows', readsBrotli: false, readsTre
 
 /** Entries counted before other events get their turn. */
 const SLICE_ENTRIES = 512;
-/** The same for entries that are put into a batch, which takes far longer, and for their bytes. */
+/** The same for entries that are put into a batch, which takes far longer, and for their bytes; fewer while devices publish. */
 const GATHER_ENTRIES = 128;
+const GATHER_ENTRIES_BUSY = 48;
 const GATHER_BYTES = 128 << 10;
-/** While publishes wait for the card, a slice waits with them, so often at most. */
+/** Where something has come since the last slice, the next one leaves the processor to others first, and to publishes that wait for the card so often at most. */
 const ACK_WAIT_MS = 1;
 const ACK_WAITS_MAX = 4;
 
@@ -78,6 +79,9 @@ export class Outbox {
   readonly #classes: Record<OpClass, ClassState>;
   readonly #refused = new Set<BatchId>();
   readonly #ages = new WaitingAges();
+  /** The journal's end behind the last slice, and whether it had moved since the one before. */
+  #seenLsn = 0;
+  #isBusy = false;
 
   private constructor(options: OutboxOptions, spool: Spool, progress: Progress) {
     this.#options = options;
@@ -297,6 +301,7 @@ export class Outbox {
     const { ops: waiting, firstLsn } = this.#unsealed.of(opClass);
     if (waiting === 0) return undefined;
     const endLsn = this.#unsealed.scannedLsn;
+    this.#seenLsn = journal.lastLsn;
     const cursor = journal.cursor(firstLsn);
     const builder = new BatchBuilder(opClass, sealLimits, encoding);
     const reader = new OpEntryReader();
@@ -307,7 +312,8 @@ export class Outbox {
     let sliceEntries = 0;
     let sliceBytes = 0;
     for (;;) {
-      if (sliceEntries === GATHER_ENTRIES || sliceBytes >= GATHER_BYTES) {
+      const entriesMax = this.#isBusy ? GATHER_ENTRIES_BUSY : GATHER_ENTRIES;
+      if (sliceEntries >= entriesMax || sliceBytes >= GATHER_BYTES) {
         await this.#yield();
         sliceEntries = 0;
         sliceBytes = 0;
@@ -341,14 +347,17 @@ export class Outbox {
     return { builder, ops, bytes, throughLsn, lastOp, next: undefined };
   }
 
-  /** Between two slices of work: others have their turn, and whoever waits for the card is answered first, for a while. */
+  /** Between two slices of work: others have their turn. While devices publish, they have half of the time at least, and are answered first. */
   async #yield(): Promise<void> {
     const { journal, timers } = this.#options;
     await turn(timers);
+    this.#isBusy = journal.lastLsn !== this.#seenLsn || journal.durableLsn < journal.lastLsn;
+    if (!this.#isBusy) return;
     for (let waited = 0; waited < ACK_WAITS_MAX; waited++) {
-      if (journal.durableLsn >= journal.lastLsn) return;
       await pause(timers, ACK_WAIT_MS);
+      if (journal.durableLsn >= journal.lastLsn) break;
     }
+    this.#seenLsn = journal.lastLsn;
   }
 
   /** A class with nothing waiting stands where the count stands. */
