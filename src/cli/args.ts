@@ -125,9 +125,14 @@ function optionMistake(
     return `unknown option ${rawName}${guess === undefined ? '' : `; did you mean --${guess}?`}`;
   }
   if (spec.value === undefined && value !== undefined) return `${rawName} takes no value`;
-  if (spec.value !== undefined && value === undefined)
+  if (spec.value !== undefined && (value === undefined || isOption(value, specs)))
     return `${rawName} needs a value: ${spec.value}`;
   return undefined;
+}
+
+/** Whether what stands where a value belongs is the next option: `--for --end`. */
+function isOption(text: string, specs: Readonly<Record<string, OptionSpec>>): boolean {
+  return text.startsWith('--') && Object.hasOwn(specs, text.slice(2).split('=')[0] as string);
 }
 
 function operandMistakes(specs: readonly OperandSpec[], operands: readonly string[]): string[] {

@@ -22,6 +22,9 @@ export async function runCli(
   argv: readonly string[],
   io: CliIo,
 ): Promise<ExitCode> {
+  // `help X` is `X --help`.
+  if (argv[0] === 'help' && argv.length > 1)
+    return runCli(commands, [...argv.slice(1), '--help'], io);
   const words = wordsOf(argv);
   const command = findCommand(commands, words);
   if (command === undefined) return answerWithoutCommand(commands, argv, words, io);

@@ -1,4 +1,5 @@
 /** The options by which every command finds the configuration, and through it the data and the hub. */
+import { messageOf, systemCode } from '../base/errors.ts';
 import {
   type ConfigInput,
   type ConfigMistake,
@@ -37,7 +38,8 @@ export function configOf(args: Args, io: Pick<CliIo, 'env' | 'files'>): Config {
 export function loadedConfigOf(args: Args, io: Pick<CliIo, 'env' | 'files'>): LoadedConfig {
   const input = configInputOf(args, io);
   const own = ownConfig(input);
-  const remote = readRemoteConfig(bytesOf(io, `${own.config.data}/${REMOTE_FILE}`));
+  const remoteBytes = bytesOf(io, `${own.config.data}/${REMOTE_FILE}`);
+  const remote = readRemoteConfig(typeof remoteBytes === 'string' ? undefined : remoteBytes);
   return withRemote(own, input, remote?.values);
 }
 
@@ -67,11 +69,13 @@ export function configInputOf(args: Args, io: Pick<CliIo, 'env' | 'files'>): Con
   };
 }
 
-/** Undefined where the file is not there or may not be read. */
-function bytesOf(io: Pick<CliIo, 'files'>, path: string): Uint8Array | undefined {
+/** The file's bytes, or why there are none. */
+function bytesOf(io: Pick<CliIo, 'files'>, path: string): Uint8Array | string {
   try {
-    return io.files.read(path);
-  } catch {
-    return undefined;
+    return io.files.read(path) ?? 'there is no such file';
+  } catch (error) {
+    const code = systemCode(error);
+    if (code === 'EACCES') return 'this user may not read it';
+    return code === 'EISDIR' ? 'is a folder, not a file' : `cannot be read: ${messageOf(error)}`;
   }
 }

@@ -34,8 +34,8 @@ export type ConfigOutcome =
   | { readonly kind: 'invalid'; readonly mistakes: readonly ConfigMistake[] };
 
 export interface ConfigInput {
-  /** The file's path, for messages, and its bytes; undefined bytes where it could not be read. */
-  readonly file?: { readonly path: string; readonly bytes: Uint8Array | undefined };
+  /** The file's path, for messages, and its bytes, or why there are none. */
+  readonly file?: { readonly path: string; readonly bytes: Uint8Array | string };
   /** What the region has set, by dotted key (remote.ts). */
   readonly remote?: Readonly<Record<string, unknown>>;
   /** Each `key=value`: value in TOML, or bare text. */
@@ -192,10 +192,9 @@ class Reading {
   }
 }
 
-function readFileInto(reading: Reading, path: string, bytes: Uint8Array | undefined): void {
-  const text = bytes === undefined ? undefined : textOf(bytes);
-  if (bytes === undefined)
-    return reading.mistake(path, '', 'there is no such file, or it cannot be read');
+function readFileInto(reading: Reading, path: string, bytes: Uint8Array | string): void {
+  if (typeof bytes === 'string') return reading.mistake(path, '', bytes);
+  const text = textOf(bytes);
   if (text === undefined) return reading.mistake(path, '', 'is not a text in UTF-8');
   let table: TomlTable;
   try {

@@ -18,6 +18,7 @@ import { EVENT, KIND_NAMES, type Op } from '../../model/op.ts';
 import { hubPaths } from '../../hub/data.ts';
 import { openUnsealer } from '../../hub/storage/journal.ts';
 import type { Unsealer } from '../../journal/sealer.ts';
+import { kindOfName, QUARANTINE_NAME } from '../../journal/segments/names.ts';
 import { readEscrowKey } from '../../keys/key-encryption.ts';
 import { jsonOfCbor, jsonOfPayload, type JsonValue } from '../../status/http/values.ts';
 import type { Args } from '../args.ts';
@@ -173,9 +174,14 @@ function journalDir(args: Args, io: CliIo): string {
   const given = args.operands[0];
   const dir = given === undefined ? hubPaths(configOf(args, io).data).journal : given;
   const inside = hubPaths(dir).journal;
-  if (given !== undefined && io.files.exists(inside)) return inside;
-  if (io.files.exists(dir)) return dir;
-  throw new HubError('data.unreadable', `there is no journal at ${dir}`);
+  const place = given !== undefined && io.files.exists(inside) ? inside : dir;
+  if (io.files.exists(place) && io.files.list(place).some(isOfJournal)) return place;
+  throw new HubError('data.unreadable', `there is no journal at ${place}`);
+}
+
+/** A folder without any of it has no damage, but the wrong folder must not pass for a sound journal. */
+function isOfJournal(name: string): boolean {
+  return kindOfName(name) === 'segment' || name === QUARANTINE_NAME;
 }
 
 /** The keys of the data directory that the journal is part of, or of `--keys`; the operator's where it is given. */

@@ -7,6 +7,7 @@ import { runCli } from '../../../src/cli/cli.ts';
 import { COMMANDS } from '../../../src/cli/commands.ts';
 import { EXIT } from '../../../src/cli/io.ts';
 import { HubError } from '../../../src/base/errors.ts';
+import { machineFiles } from '../../../src/platform/files/machine-files.ts';
 import { batchOpener } from '../../../src/keys/batch-seal.ts';
 import { readUsers } from '../../../src/security/users.ts';
 import { CliWorld } from '../../support/cli.ts';
@@ -34,6 +35,15 @@ test('help lists every command for people, and each command tells its own option
       assert.ok(help.stdout.includes(`--${name}`));
     for (const line of help.stdout.split('\n')) assert.ok(line.length <= 100, line);
   }
+});
+
+test('help X tells what X --help tells, and nothing of what there is not', async () => {
+  for (const name of ['status', 'journal verify', 'journal'])
+    assert.deepEqual(await world.run(`help ${name}`), await world.run(`${name} --help`));
+  const typo = await world.run('help statsu');
+  assert.deepEqual([typo.code, typo.stdout], [EXIT.usage, '']);
+  assert.match(typo.stderr, /Did you mean `heliograph status`\?/);
+  assert.equal((await world.run('help')).stdout, (await world.run('--help')).stdout);
 });
 
 test('every command of the table loads', async () => {
@@ -64,6 +74,8 @@ test('all mistakes in the arguments are named together', async () => {
   assert.match((await world.run('config extra')).stderr, /what is "extra"\?/);
   assert.match((await world.run('config --json=yes')).stderr, /--json takes no value/);
   assert.match((await world.run('config --data')).stderr, /--data needs a value: DIR/);
+  const swallowed = await world.run('override --for --set site=a');
+  assert.match(swallowed.stderr, /^--for needs a value/);
 });
 
 test('numbers are checked against their range', () => {
@@ -107,7 +119,10 @@ test('the configuration is found by option, by environment, and its mistakes are
       ['--set', 'x'],
     ],
   );
-  assert.equal((await world.run('config --config /none.toml')).code, EXIT.usage);
+  const none = await world.run('config --config /none.toml');
+  assert.deepEqual([none.code, none.stderr], [EXIT.usage, '/none.toml: there is no such file\n']);
+  const folder = await world.run('config --config /', { files: machineFiles });
+  assert.deepEqual([folder.code, folder.stderr], [EXIT.usage, '/: is a folder, not a file\n']);
   const names = JSON.parse((await world.run('config --json')).stdout) as Named;
   assert.equal(names.journal.segment_mib, 16, 'keys as --set and the file know them');
 });

@@ -39,6 +39,15 @@ test('a sound journal verifies, by its folder, its data directory or the configu
   }
 });
 
+test('a folder that is no journal does not pass for a sound one', async () => {
+  const dir = await smallDataDir();
+  for (const argv of [`verify ${dir}/keys`, `stat ${dir}/nothing`, `dump ${dir}/keys`]) {
+    const { code, stdout, stderr } = await new CliWorld().run(`journal ${argv}`, io);
+    assert.deepEqual([code, stdout], [EXIT.failed, '']);
+    assert.match(stderr, /there is no journal at .*\(data\.unreadable\)/);
+  }
+});
+
 test('damage exits 1 and names the LSNs', async () => {
   const dir = await smallDataDir();
   damage(dir);

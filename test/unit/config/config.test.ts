@@ -136,7 +136,7 @@ test('every mistake of file, environment and --set is reported at once, with its
 
 test('a file that is no TOML, no text or not there is one clear mistake', () => {
   assert.match(onlyMistake('a = 1\nb = [1,'), /^h\.toml:\d+: is not TOML: /);
-  const absent = loadConfig({ file: { path: 'x.toml', bytes: undefined } });
+  const absent = loadConfig({ file: { path: 'x.toml', bytes: 'there is no such file' } });
   assert.equal(absent.kind === 'invalid' && absent.mistakes[0]?.where, 'x.toml');
   const binary = loadConfig({ file: { path: 'x.toml', bytes: Uint8Array.of(0xff) } });
   assert.match(
