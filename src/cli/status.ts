@@ -76,14 +76,25 @@ function powerLines(power: PowerStatus, paint: Paint): string[] {
   const error = power.socErrPct === null ? '' : ` ± ${power.socErrPct.toFixed(0)}`;
   const colour = STATE_COLOURS[power.state as keyof typeof STATE_COLOURS] ?? 'yellow';
   const charge = power.socPct === null ? 'charge unknown' : `${power.socPct.toFixed(0)}${error} %`;
+  if (power.source === 'none')
+    return sourcelessLines(power.state, paint(colour, power.state), paint);
   const figures = [
     `battery ${charge}, ${known(power.batteryV, 2, 'V')}`,
     `panel ${known(power.pvW, 1, 'W')}${power.curtailed === true ? ' (could give more)' : ''}`,
     `load ${known(power.loadW, 1, 'W')}`,
   ];
   const age = power.ageS === null ? 'no reading' : `read ${agoText(power.ageS)}`;
-  const source = power.source === 'none' ? 'on mains' : `${power.source}, ${age}`;
+  const source = `${power.source}, ${age}`;
   return [`${paint(colour, power.state)}: ${figures.join('; ')}`, paint('dim', source)];
+}
+
+/** On mains nothing is measured; where nothing tells anything of a battery, the hub does not know that. */
+function sourcelessLines(state: string, painted: string, paint: Paint): string[] {
+  if (state !== 'unknown') return [`${painted}: on mains`];
+  return [
+    `${painted}: no source tells anything of the battery; sending with caution`,
+    paint('dim', '`heliograph power probe` looks for one; on mains, set power.sources = ["none"]'),
+  ];
 }
 
 function backlogLines({ backlog }: StatusSnapshot): string[] {

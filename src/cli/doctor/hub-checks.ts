@@ -39,17 +39,24 @@ function clockCheck({ clock }: StatusSnapshot): Check {
   return note('clock', `${clock.at}, set by nobody`, 'Give the hub a time server or an RTC.');
 }
 
+const POWER_STEPS = [
+  'Run `heliograph power probe` and compare with the meters on site.',
+  'On mains, set power.sources = ["none"].',
+];
+
 function powerCheck({ power }: StatusSnapshot): Check {
   const { source, ageS, state, socPct } = power;
-  if (source === 'none') return ok('power', 'on mains');
+  if (source === 'none' && state !== 'unknown') return ok('power', 'on mains');
+  if (source === 'none') {
+    return note(
+      'power',
+      'no source tells anything of the battery; sending with caution',
+      ...POWER_STEPS,
+    );
+  }
   if (ageS === null || ageS > READING_S_MAX) {
     const age = ageS === null ? 'no reading yet' : `last reading ${durationText(ageS)} ago`;
-    return wrong(
-      'power',
-      `${source}: ${age}`,
-      'Run `heliograph power probe` and compare with the meters on site.',
-      'On mains, set power.sources = ["none"].',
-    );
+    return wrong('power', `${source}: ${age}`, ...POWER_STEPS);
   }
   const charge = socPct === null ? 'charge unknown' : `${socPct.toFixed(0)} %`;
   return ok('power', `${state}, ${charge}, ${source} read ${durationText(ageS)} ago`);

@@ -102,11 +102,16 @@ function showPower(power) {
   if (power.state !== state) setText('why', STATE_WORDS[power.state] ?? '');
   state = power.state;
   const age = power.ageS === null ? 'no reading' : `read ${duration(power.ageS)} ago`;
-  setText('power-source', power.source === 'none' ? 'on mains' : `${power.source}, ${age}`);
+  setText('power-source', sourceWords(power, age));
   showOverride(power.override);
   setText('pv', watts(power.pvW));
   setText('load', watts(power.loadW));
   setText('volts', fixed(power.batteryV, 2));
+}
+
+function sourceWords({ source, state: now }, age) {
+  if (source !== 'none') return `${source}, ${age}`;
+  return now === 'unknown' ? 'no source found; on mains, set power.sources = ["none"]' : 'on mains';
 }
 
 const OVERRIDE_MINUTES = 30;

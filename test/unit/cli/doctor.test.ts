@@ -4,6 +4,7 @@ import { chmodSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } f
 import { join } from 'node:path';
 import { beforeEach, describe, test } from 'vitest';
 
+import { hubChecks } from '../../../src/cli/doctor/hub-checks.ts';
 import { EXIT } from '../../../src/cli/io.ts';
 import { Identity } from '../../../src/keys/identity.ts';
 import { openHub } from '../../../src/hub/hub.ts';
@@ -169,6 +170,16 @@ describe('a hub that runs here', () => {
       await hub.close();
     }
   });
+});
+
+test('a hub that knows of no battery is not taken for one on mains', () => {
+  const powerOf = (state: string) => {
+    const power = { ...sampleStatus().power, source: 'none', state, ageS: null };
+    return hubChecks(sampleStatus({ power }), 0).find(({ name }) => name === 'power');
+  };
+  assert.deepEqual([powerOf('normal')?.verdict, powerOf('normal')?.found], ['ok', 'on mains']);
+  assert.equal(powerOf('unknown')?.verdict, 'note');
+  assert.match(powerOf('unknown')?.steps.join(' ') ?? '', /power\.sources = \["none"\]/);
 });
 
 describe('a hub that runs elsewhere', () => {

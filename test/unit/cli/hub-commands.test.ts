@@ -95,6 +95,17 @@ test('faults stand first, with what to do; nothing known is said as unknown', ()
   assert.match(text, /Uplink +off: data stays in the journal/);
 });
 
+test('a hub without any source of readings is not on mains, unless it was told so', () => {
+  const none = { source: 'none', socPct: null, ageS: null };
+  const powerOf = (state: string): string =>
+    renderStatus(sampleStatus({ power: { ...sampleStatus().power, ...none, state } }), plain);
+  assert.match(powerOf('normal'), /^Power +normal: on mains\nWaiting/m);
+  assert.match(
+    powerOf('unknown'),
+    /^Power +unknown: no source tells .* with caution\n.*power\.sources = \["none"\]/m,
+  );
+});
+
 test('colour comes on a terminal only, and not where NO_COLOR is set', async () => {
   const argv = `status --url http://127.0.0.1:${server.port}`;
   const escape = /\u001b\[/; // oxlint-disable-line no-control-regex -- It looks for just that.
