@@ -83,16 +83,38 @@ function requestListener(options: HttpServerOptions): RequestListener {
   return (request, response) => {
     const path = (request.url ?? '').split('?')[0] ?? '';
     const longest = options.bodyBytesMax?.(request.method ?? '', path) ?? BODY_BYTES_MAX;
-    const refusal = refusedBody(request, longest);
-    if (refusal === undefined) {
-      if (longest <= BODY_BYTES_MAX) hurry(request);
-      answering ??= fetchListener(options);
-      void answering.then((answer) => answer(request, response));
-    } else {
-      response.writeHead(refusal, { Connection: 'close' });
-      response.end();
-    }
+    const refusal = path === options.upgrade?.path ? UPGRADE_ONLY : refusedBody(request, longest);
+    if (refusal !== undefined) return answerRefusal(response, refusal);
+    if (longest <= BODY_BYTES_MAX) hurry(request);
+    answering ??= fetchListener(options);
+    return answering.then((answer) => answer(request, response));
   };
+}
+
+/** Why a request is not even looked at. */
+interface Refusal {
+  readonly status: 411 | 413 | 426;
+  readonly title: string;
+  readonly detail: string;
+  readonly upgrade?: string;
+}
+
+const UPGRADE_ONLY: Refusal = {
+  status: 426,
+  title: 'Another protocol is spoken here',
+  detail: 'Only WebSocket, with the subprotocol mqtt.',
+  upgrade: 'websocket',
+};
+
+/** A problem document (RFC 9457), as those of the handler are. */
+function answerRefusal(response: ServerResponse, { upgrade: protocol, ...problem }: Refusal): void {
+  response.writeHead(problem.status, {
+    Connection: protocol === undefined ? 'close' : 'close, upgrade',
+    'Content-Type': 'application/problem+json',
+    'Cache-Control': 'no-store',
+    ...(protocol === undefined ? {} : { Upgrade: protocol }),
+  });
+  response.end(`${JSON.stringify({ type: 'about:blank', ...problem })}\n`);
 }
 
 /** Loaded with the first request: a hub whose page nobody opens does without the memory. */
@@ -116,10 +138,14 @@ function hurry(request: IncomingMessage): void {
   request.once('close', () => clearTimeout(timer));
 }
 
-/** The status that answers a body of unknown or forbidden length. */
-function refusedBody(request: IncomingMessage, longest: number): 411 | 413 | undefined {
-  if (request.headers['transfer-encoding'] !== undefined) return 411;
-  return Number(request.headers['content-length'] ?? 0) > longest ? 413 : undefined;
+/** What answers a body of unknown or forbidden length. */
+function refusedBody(request: IncomingMessage, longest: number): Refusal | undefined {
+  if (request.headers['transfer-encoding'] !== undefined) {
+    const detail = 'A body says how long it is: Content-Length.';
+    return { status: 411, title: 'How long?', detail };
+  }
+  if (Number(request.headers['content-length'] ?? 0) <= longest) return undefined;
+  return { status: 413, title: 'Too large', detail: `A body has at most ${longest} bytes here.` };
 }
 
 function upgrade(

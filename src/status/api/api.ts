@@ -146,6 +146,11 @@ export function createApi(options: ApiOptions): Api {
     const { path, raw } = context.req;
     return Promise.resolve(options.page.answer(path, raw.headers) ?? next());
   });
+  app.all('*', ({ req: { path, raw } }, next) =>
+    options.page.answer(path, raw.headers) === undefined
+      ? next()
+      : Promise.resolve(problem(405, 'Only GET and HEAD here.', { Allow: 'GET, HEAD' })),
+  );
   return {
     fetch: (request, remote) => app.fetch(request, { remote }),
     close: () => streams.closeAll(),

@@ -58,6 +58,10 @@ test('what is not there, not allowed or not understood is a problem document', a
   const post = await ask('/api/v1/status', { method: 'POST' });
   assert.equal((await problemOf(post)).status, 405);
   assert.equal(post.headers.get('allow'), 'GET, HEAD');
+  const page = { answer: (path: string) => (path === '/' ? new Response('') : undefined) };
+  const remove = await ask('/', { method: 'DELETE' }, { page });
+  assert.equal((await problemOf(remove)).status, 405);
+  assert.equal((await problemOf(await ask('/x', { method: 'DELETE' }, { page }))).status, 404);
   assert.match((await problemOf(await ask('/api/v1/log?since=x'))).detail, /RFC 3339/);
   assert.match((await problemOf(await ask('/api/v1/readings'))).detail, /\?key=/);
   assert.match((await problemOf(await ask('/api/v1/readings?key=a&step=x'))).detail, /15m/);
