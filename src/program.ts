@@ -10,11 +10,14 @@ import { machineHttpClient } from './platform/network/http-client.ts';
 import { machineRandom } from './platform/random.ts';
 import { PROGRAM_VERSION } from './versions.ts';
 
-/** What a shell reports of a process that SIGINT ended. */
-const EXIT_INTERRUPTED = 130;
+/** What a shell reports of a process that the signal ended. */
+const EXIT_OF_SIGNAL = { SIGINT: 130, SIGTERM: 143 } as const;
 
 /** Does what was typed, as one of `commands`. */
 export async function runProgram(commands: readonly Command[]): Promise<never> {
+  const interrupt = new Interrupt();
+  // A reader that has seen enough (`heliograph log | head`) is no error.
+  process.stdout.on('error', () => process.exit(0));
   const code = await runCli(commands, process.argv.slice(2), {
     stdout: (text) => void process.stdout.write(text),
     stderr: (text) => void process.stderr.write(text),
@@ -25,25 +28,37 @@ export async function runProgram(commands: readonly Command[]): Promise<never> {
     timers: machineTimers,
     random: machineRandom,
     http: machineHttpClient,
-    signal: abortSignal(),
+    get signal() {
+      return interrupt.taken();
+    },
     version: PROGRAM_VERSION,
   });
   await drained();
   process.exit(code);
 }
 
-function abortSignal(): AbortSignal {
-  const interrupt = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.on(signal, () => {
-      // Who asks twice does not want to wait for a clean end; the journal does not need one.
-      if (interrupt.signal.aborted) process.exit(EXIT_INTERRUPTED);
-      interrupt.abort();
-    });
+/**
+ * SIGINT and SIGTERM as one abort, for commands that asked for it: they end in order. The others have nothing to put in order, and
+ * end at once, with their children and folders (platform/children.ts).
+ */
+class Interrupt {
+  readonly #controller = new AbortController();
+  #isTaken = false;
+
+  constructor() {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      process.on(signal, () => {
+        // Who asks twice does not want to wait for a clean end; the journal does not need one.
+        if (!this.#isTaken || this.#controller.signal.aborted) process.exit(EXIT_OF_SIGNAL[signal]);
+        this.#controller.abort();
+      });
+    }
   }
-  // A reader that has seen enough (`heliograph log | head`) is no error.
-  process.stdout.on('error', () => process.exit(0));
-  return interrupt.signal;
+
+  taken(): AbortSignal {
+    this.#isTaken = true;
+    return this.#controller.signal;
+  }
 }
 
 /** Pipes take what is written a little later: nothing of it may be lost by the exit. */

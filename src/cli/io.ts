@@ -16,7 +16,7 @@ export interface CliIo {
   readonly timers: Timers;
   readonly random: Random;
   readonly http: HttpClient;
-  /** Aborted by SIGINT and SIGTERM. */
+  /** Aborted by SIGINT and SIGTERM. Who reads it ends by it in order; until then either ends the process at once. */
   readonly signal: AbortSignal;
   /** Of the program. */
   readonly version: string;

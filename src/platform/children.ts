@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -51,7 +51,7 @@ export class Child {
     });
     await once(child, 'spawn');
     const end = (): void => void child.kill('SIGKILL');
-    process.once('exit', end);
+    process.prependOnceListener('exit', end); // Before their folders go.
     child.once('exit', () => process.removeListener('exit', end));
     createInterface({ input: child.stdout }).on('line', (line) => options.onLine?.(line));
     createInterface({ input: child.stderr }).on('line', (line) => options.onErrorLine?.(line));
@@ -81,9 +81,24 @@ export function ownProgram(): { command: string; entry: string } {
   return { command: process.execPath, entry: process.argv[1] as string };
 }
 
-/** A new folder for files that nobody will miss. */
+/** A new folder for files that nobody will miss; it goes with the process. */
 export function makeTempDir(prefix: string): string {
-  return mkdtempSync(join(tmpdir(), prefix));
+  const dir = mkdtempSync(join(tmpdir(), prefix));
+  removeAtExit(dir);
+  return dir;
+}
+
+const foldersToRemove = new Set<string>();
+
+/** Removes a folder when the process ends, however it does, short of SIGKILL. */
+export function removeAtExit(dir: string): void {
+  if (foldersToRemove.size === 0) process.once('exit', removeFolders);
+  foldersToRemove.add(dir);
+}
+
+function removeFolders(): void {
+  // Children that were killed a moment ago may still write into them.
+  for (const dir of foldersToRemove) rmSync(dir, { recursive: true, force: true, maxRetries: 5 });
 }
 
 export function ownProcessId(): number {

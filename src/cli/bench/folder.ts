@@ -1,5 +1,6 @@
 /** Where the files of a benchmark lie while it runs. */
 import { hexOf } from '../../base/bytes.ts';
+import { removeAtExit } from '../../platform/children.ts';
 import type { Args } from '../args.ts';
 import type { CliIo } from '../io.ts';
 
@@ -19,6 +20,7 @@ export async function inNewFolder<T>(
 ): Promise<T> {
   const folder = `${dir}/bench-${hexOf(random.bytes(6))}`;
   files.makeDir(folder);
+  removeAtExit(folder);
   try {
     return await use(folder);
   } finally {

@@ -44,7 +44,6 @@ export class Cast {
   constructor(io: CliIo, dir: string) {
     this.#io = io;
     this.#dir = dir;
-    io.signal.addEventListener('abort', () => this.#askDevices(), { once: true });
   }
 
   /** Aborted when the processes are stopped. */
@@ -83,6 +82,8 @@ export class Cast {
       tally = JSON.parse(line) as Tally;
     });
     this.#devices = child;
+    // Not before: until there is something to judge, Ctrl-C ends the demo as it ends any other command.
+    this.#io.signal.addEventListener('abort', () => this.#askDevices(), { once: true });
     return {
       tally: async () => {
         await child.exited;

@@ -1,0 +1,50 @@
+/** Ctrl-C ends commands that take long, at once, and leaves no process and no folder behind. */
+import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
+import { test } from 'vitest';
+
+import { heliograph } from '../support/hub.ts';
+import { tempDir } from '../support/temp-dir.ts';
+
+for (const [signal, code] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const) {
+  test(`${signal} ends a benchmark with its hubs, and their data goes`, async () => {
+    const dir = tempDir();
+    const bench = heliograph(['bench', 'recover', '--ops', '1000', '--runs', '99', '--dir', dir]);
+    const [folder = ''] = await appears(dir, /^bench-/);
+    const [hub = ''] = await appears(`${dir}/${folder}`, /^empty-/);
+    await appears(`${dir}/${folder}/${hub}`, /^lock$/);
+    bench.kill(signal);
+    assert.equal(await bench.exited, code, bench.lines.join('\n'));
+    assert.deepEqual(readdirSync(dir), []);
+  });
+}
+
+test('a demo that is interrupted before its devices have begun ends at once', async () => {
+  const dir = tempDir();
+  const demo = heliograph(['demo', '--no-page', '--speed', '1'], { TMPDIR: dir });
+  const [folder = ''] = await appears(dir, /^heliograph-demo-/);
+  await appears(`${dir}/${folder}`, /^lock$/);
+  demo.kill('SIGINT');
+  assert.equal(await demo.exited, 130, demo.lines.join('\n'));
+  assert.deepEqual(readdirSync(dir), []);
+});
+
+/** The names in the folder that match, once there are any. */
+async function appears(dir: string, name: RegExp): Promise<string[]> {
+  for (;;) {
+    const found = namesIn(dir).filter((it) => name.test(it));
+    if (found.length > 0) return found;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+function namesIn(dir: string): string[] {
+  try {
+    return readdirSync(dir);
+  } catch {
+    return [];
+  }
+}
