@@ -71,7 +71,7 @@ async function compare(
   for (let run = 1; run <= options.runs; run++) {
     for (const contender of contenders) {
       if (options.signal.aborted) throw new HubError('bench.broken', 'interrupted');
-      const figures = await measure(contender, load, measuring(options, parts));
+      const figures = await measure(contender, { ...scenario, load }, measuring(options, parts));
       runs.get(contender.name)?.push(figures);
       const value = Math.round(figures[scenario.measure] * 100) / 100;
       parts.err(

@@ -7,6 +7,7 @@ import { machineTimers } from '../../platform/clock.ts';
 import type { Files } from '../../platform/files/files.ts';
 import type { HttpClient } from '../../platform/network/http-client.ts';
 import { freePort, openLoadSocket } from '../../platform/network/load-socket.ts';
+import { THRIFTY_LINGER_MS } from './scenarios.ts';
 
 export const HOST = '127.0.0.1';
 
@@ -25,8 +26,8 @@ export interface RunningBroker {
 
 export interface Contender {
   readonly name: 'heliograph' | RivalName;
-  /** `dir` is a new folder for its files. */
-  start(dir: string): Promise<RunningBroker>;
+  /** `dir` is a new folder for its files; `isThrifty` as in `Scenario`. */
+  start(dir: string, isThrifty?: boolean): Promise<RunningBroker>;
 }
 
 const START_MS_MAX = 20_000;
@@ -41,8 +42,9 @@ interface HubStatus {
 export function hub(http: HttpClient): Contender {
   return {
     name: 'heliograph',
-    async start(dir) {
+    async start(dir, isThrifty = false) {
       const sets = ['broker.port=0', 'http.port=0', 'power.sources=["none"]', 'log_level="warn"'];
+      if (isThrifty) sets.push(`journal.linger_ms.telemetry=${THRIFTY_LINGER_MS}`);
       const { command, entry } = ownProgram();
       const args = [entry, 'run', '--data', dir, ...sets.flatMap((set) => ['--set', set])];
       const { child, line } = await startUntil(command, args, (text) => text.startsWith('ready'));
@@ -68,15 +70,17 @@ export function hub(http: HttpClient): Contender {
 
 /**
  * Mosquitto as Debian ships it, but for two limits that would make it throw messages away (queues are
- * unbounded here) and that anyone may come in. It keeps nothing on disk: its acknowledgement promises memory.
+ * unbounded here) and that anyone may come in. It keeps nothing on disk, or saves it now and then where it is to be
+ * thrifty: either way its acknowledgement promises memory.
  */
 export function mosquitto(files: Files): Contender {
   return {
     name: 'mosquitto',
-    async start(dir) {
+    async start(dir, isThrifty = false) {
       const port = await freePort();
       const config = `${dir}/mosquitto.conf`;
       const lines = [`listener ${port} ${HOST}`, 'allow_anonymous true', 'max_queued_messages 0'];
+      if (isThrifty) lines.push('persistence true', `persistence_location ${dir}/`);
       files.replace(config, utf8(`${lines.join('\n')}\nuser root\nlog_dest none\n`));
       const child = await startRival('mosquitto', ['-c', config]);
       await untilItListens(child, port);

@@ -6,7 +6,7 @@ import { machineTimers } from '../../platform/clock.ts';
 import type { Host, ProcessFigures } from '../../platform/host.ts';
 import { type Contender, HOST, type RunningBroker } from './contenders.ts';
 import { medianOf } from './latencies.ts';
-import type { Load, LoadResult } from './scenarios.ts';
+import type { Load, LoadResult, Scenario } from './scenarios.ts';
 import { Subscriber } from './subscriber.ts';
 
 /** Figures of one run, or the medians of several. */
@@ -42,10 +42,14 @@ const QUIET_RATIO = 0.04;
 const QUIET_MS = 500;
 const CATCH_UP_MS_MAX = 120_000;
 
-export function measure(contender: Contender, load: Load, measuring: Measuring): Promise<Figures> {
+export function measure(
+  contender: Contender,
+  { load, isThrifty }: Pick<Scenario, 'load' | 'isThrifty'>,
+  measuring: Measuring,
+): Promise<Figures> {
   return measuring.inTempDir(async (dir) => {
     const beganMs = measuring.clock.monotonicMs();
-    const broker = await contender.start(dir);
+    const broker = await contender.start(dir, isThrifty);
     try {
       await greet(broker);
       const startMs = measuring.clock.monotonicMs() - beganMs;

@@ -26,7 +26,12 @@ export interface Scenario {
   /** What the rivals are compared by. */
   readonly measure: 'msgsPerS' | 'deliveredPerS' | 'drainedPerS' | 'cpuS';
   readonly load: Load;
+  /** Processor and flash are what counts: telemetry may wait for company, and the rival keeps its messages on disk too. */
+  readonly isThrifty?: true;
 }
+
+/** How long telemetry may wait for company where thrift is measured. */
+export const THRIFTY_LINGER_MS = 100;
 
 export const PLAIN: Load = {
   publishers: 20,
@@ -57,8 +62,9 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   {
     name: 'thousand',
-    title: '1,000 connections, 1 msg/s each, QoS 1',
+    title: `1,000 connections, 1 msg/s each, QoS 1, linger ${THRIFTY_LINGER_MS} ms`,
     measure: 'cpuS',
+    isThrifty: true,
     load: { ...PLAIN, publishers: 1_000, ratePerS: 1, seconds: 20 },
   },
   {
