@@ -25,9 +25,10 @@ export interface Conflict {
 }
 
 /** Newest writes of a field that are looked at. */
-const WRITES_MAX = 256;
+export const FIELD_WRITES_MAX = 256;
 
-interface FieldNode {
+/** A write of a field that counts, as far as conflicts are concerned. */
+export interface FieldNode {
   readonly order: WriteOrder;
   readonly name: string;
   /** Names of what the writer had seen; undefined where it told nothing. */
@@ -75,7 +76,11 @@ export function conflictsIn(
   field: string,
   tombstone: WriteOrder | undefined,
 ): Conflict[] {
-  const nodes = nodesOf(ops, field, tombstone);
+  return conflictsAmong(field, nodesOf(ops, field, tombstone));
+}
+
+/** The same where it is known which writes count: the greatest first. */
+export function conflictsAmong(field: string, nodes: readonly FieldNode[]): Conflict[] {
   const [winner, ...others] = nodes;
   if (winner === undefined || others.length === 0) return [];
   const web = new Web(nodes);
@@ -110,20 +115,34 @@ export function knownTo(
 }
 
 /** The greatest writes of the field that count, in descending order. */
-function nodesOf(ops: RecordOps, field: string, tombstone: WriteOrder | undefined): FieldNode[] {
+export function nodesOf(
+  ops: RecordOps,
+  field: string,
+  tombstone: WriteOrder | undefined,
+): FieldNode[] {
   const nodes: FieldNode[] = [];
-  for (const { order, kind, body } of ops.registerWrites(field)) {
-    if (nodes.length === WRITES_MAX || !prevails(order, tombstone)) break;
-    const written = readRegisterWrites(kind, body);
-    if (written?.fields.has(field) !== true || isUndone(ops, order)) continue;
-    const seen = written.seen.get(field)?.map((id) => textOfOpId(id));
-    nodes.push({ order, name: textOfOpId(order), seen });
+  for (const write of ops.registerWrites(field)) {
+    const { order } = write;
+    if (nodes.length === FIELD_WRITES_MAX || !prevails(order, tombstone)) break;
+    const node = nodeOf(write, field);
+    if (node !== undefined && !isUndone(ops, order)) nodes.push(node);
   }
   const base = baseOf(ops).fields.get(field);
   if (base === undefined || !prevails(base.order, tombstone)) return nodes;
   const seen = base.seen?.map((id) => textOfOpId(id));
   nodes.push({ order: base.order, name: textOfOpId(base.order), seen });
-  return nodes.toSorted((a, b) => compareOrders(b.order, a.order)).slice(0, WRITES_MAX);
+  return nodes.toSorted((a, b) => compareOrders(b.order, a.order)).slice(0, FIELD_WRITES_MAX);
+}
+
+/** The op as a write of the field; undefined where it does not write it. */
+export function nodeOf(
+  { order, kind, body }: Pick<RecordWrite, 'order' | 'kind' | 'body'>,
+  field: string,
+): FieldNode | undefined {
+  const written = readRegisterWrites(kind, body);
+  if (written?.fields.has(field) !== true) return undefined;
+  const seen = written.seen.get(field)?.map((id) => textOfOpId(id));
+  return { order, name: textOfOpId(order), seen };
 }
 
 /**

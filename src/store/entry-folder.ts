@@ -9,7 +9,6 @@ import { fold, foldAgain, restamp } from '../merge/fold.ts';
 import { type OpStamp, stampsIn } from '../merge/op-stamps.ts';
 import { writeOrder } from '../merge/order.ts';
 import { carriesBytes } from '../model/asset-bytes.ts';
-import { LOG } from '../model/class.ts';
 import { decodeEntry, encodeOpEntry } from '../model/entry.ts';
 import { DOC, EVENT, type StampedOp } from '../model/op.ts';
 import { laneOf } from '../model/origin.ts';
@@ -85,7 +84,7 @@ export class EntryFolder {
     const { op, stamp } = stamped;
     assert(op.kind !== EVENT, 'the scan reads whatever event there is');
     if (!this.#progress.seen.add(laneOf(op.origin, op.class), op.seq)) {
-      if (foldAgain(this.#tables, stamped)) this.#book.look(op.key, 'all', stamp.hlc.ms);
+      if (foldAgain(this.#tables, stamped)) this.#book.lookAnew(op.key, stamp.hlc.ms);
       return;
     }
     if (op.kind === DOC) this.#foldDoc(stamped);
@@ -97,7 +96,7 @@ export class EntryFolder {
   #restamp(stamp: OpStamp): void {
     const key = this.#tables.writeTables.keyOfOp(stamp.op);
     if (key !== undefined && restamp(this.#tables, key, stamp)) {
-      this.#book.look(key, 'all', stamp.hlc.ms);
+      this.#book.lookAnew(key, stamp.hlc.ms);
     }
   }
 
@@ -113,7 +112,7 @@ export class EntryFolder {
     this.#times.note(stamped);
     const isPlain = this.#book.isPlain(stamped);
     const touched = fold(this.#tables, stamped);
+    this.#book.noteFolded(stamped, touched);
     if (!isPlain) this.#book.look(op.key, touched, stamp.hlc.ms);
-    if (op.class !== LOG) this.#book.countEdit();
   }
 }

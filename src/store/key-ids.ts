@@ -4,19 +4,24 @@ import { textOf, utf8 } from '../base/bytes.ts';
 import { HubError } from '../base/errors.ts';
 import type { SqliteFile } from './sqlite.ts';
 
-const CACHED_MAX = 4096;
+/** Twice as many lie here at most. */
+const YOUNG_MAX = 8192;
 
 export class KeyIds {
   readonly #db: SqliteFile;
-  readonly #cached = new Map<string, number>();
+  /** What was asked for since the older ones were put aside. */
+  #young = new Map<string, number>();
+  #older: ReadonlyMap<string, number> = new Map();
 
   constructor(db: SqliteFile) {
     this.#db = db;
   }
 
   find(key: string): number | undefined {
-    const cached = this.#cached.get(key);
-    if (cached !== undefined) return cached;
+    const young = this.#young.get(key);
+    if (young !== undefined) return young;
+    const older = this.#older.get(key);
+    if (older !== undefined) return this.#remember(key, older);
     const row = this.#db.row('SELECT id FROM keys WHERE name = ?', [utf8(key)]);
     return row === undefined ? undefined : this.#remember(key, row['id'] as number);
   }
@@ -30,15 +35,16 @@ export class KeyIds {
   }
 
   forget(): void {
-    this.#cached.clear();
+    this.#young.clear();
+    this.#older = new Map();
   }
 
   #remember(key: string, id: number): number {
-    if (this.#cached.size >= CACHED_MAX) {
-      const [oldest] = this.#cached.keys();
-      this.#cached.delete(oldest as string);
+    if (this.#young.size >= YOUNG_MAX) {
+      this.#older = this.#young;
+      this.#young = new Map();
     }
-    this.#cached.set(key, id);
+    this.#young.set(key, id);
     return id;
   }
 }

@@ -59,9 +59,10 @@ export const BENCH_COMMANDS: readonly Command[] = [
   },
   {
     name: 'bench apply',
-    summary: 'measure how fast edits get from the journal into the tables, and how long undo takes',
+    summary:
+      'measure how fast messages and edits get from the journal into the tables, and how long undo takes',
     options: {
-      ops: { value: 'N', help: 'edits in the journal (default 100000)' },
+      ops: { value: 'N', help: 'of each kind in the journal (default 100000)' },
       undos: {
         value: 'N',
         help: 'of them among the newest 10,000 that are taken back (default 1000)',

@@ -1,15 +1,18 @@
 /**
  * The conflicts that were met, for people to look at: merge/conflicts.ts finds them, this file remembers which are
  * open, since when, and how many there were. Looking costs a walk over the ops of a record, so it is only done where
- * an op may have changed something; most ops name the write that they replace, and need no look.
+ * an op may have changed something; most ops name the write that they replace, and need no look. Of fields that are looked
+ * at again and again, as those in an open conflict are, what counts lies in memory (field-nodes.ts).
  */
 import { hexOf, utf8 } from '../../base/bytes.ts';
-import { type Conflict, conflictsIn, isPlainWrite } from '../../merge/conflicts.ts';
+import { type Conflict, conflictsAmong, isPlainWrite, nodesOf } from '../../merge/conflicts.ts';
 import { decodeOrder, encodeOrder, type WriteOrder } from '../../merge/order.ts';
 import type { Touched } from '../../merge/record/standing.ts';
-import type { StampedOp } from '../../model/op.ts';
+import { LOG } from '../../model/class.ts';
+import { ADD, ASSET, PATCH, type StampedOp } from '../../model/op.ts';
 import { type KeyIds, nameOf } from '../key-ids.ts';
 import type { SqliteFile, SqlRow } from '../sqlite.ts';
+import { FieldNodes } from './field-nodes.ts';
 import type { StateTables } from '../state/state-tables.ts';
 
 /** A conflict as it was met here. */
@@ -53,6 +56,7 @@ export class ConflictBook {
   readonly #tables: StateTables;
   /** Records with an open conflict, and in which fields. */
   readonly #open = new Map<number, Set<string>>();
+  readonly #nodes = new FieldNodes();
   #edits = 0;
   #conflicts = 0;
 
@@ -72,9 +76,22 @@ export class ConflictBook {
     });
   }
 
-  /** Counts an op on a record. */
-  countEdit(): void {
+  /** Takes note of an op on a record that has been folded, and of the fields in which what counts has changed. */
+  noteFolded(stamped: StampedOp, touched: Touched): void {
+    const { kind, key, class: opClass } = stamped.op;
+    if (opClass === LOG) return;
     this.#edits += 1;
+    if (kind === ADD || this.#nodes.isEmpty) return;
+    const keyId = this.#keys.idOf(key);
+    const isWrite = (kind === PATCH || kind === ASSET) && touched !== 'all' && touched.size > 0;
+    if (isWrite) this.#nodes.add(keyId, touched, stamped);
+    else this.#nodes.forget(keyId);
+  }
+
+  /** What is kept of the record has changed otherwise than by an op that came: stamps do that. */
+  lookAnew(key: string, atMs: number): void {
+    this.#nodes.forget(this.#keys.idOf(key));
+    this.look(key, 'all', atMs);
   }
 
   /** Compares what is open in the fields that were touched with what is noted. */
@@ -85,7 +102,8 @@ export class ConflictBook {
     const ops = this.#tables.opsOf(key);
     const tombstone = this.#tables.tombstone(key);
     for (const field of new Set(fields)) {
-      const found = conflictsIn(ops, field, tombstone);
+      const nodes = this.#nodes.of(keyId, field, () => nodesOf(ops, field, tombstone));
+      const found = conflictsAmong(field, nodes);
       if (found.length > 0 || open.has(field)) this.#note(keyId, field, found, atMs);
       if (found.length === 0) open.delete(field);
       else open.add(field);
@@ -151,6 +169,7 @@ export class ConflictBook {
     this.#edits = (counts?.['edits'] as number | undefined) ?? 0;
     this.#conflicts = (counts?.['conflicts'] as number | undefined) ?? 0;
     this.#open.clear();
+    this.#nodes.clear();
     const open = 'SELECT DISTINCT key_id, field FROM conflicts WHERE closed_ms IS NULL';
     for (const row of this.#db.rows(open)) {
       const id = row['key_id'] as number;

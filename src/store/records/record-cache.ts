@@ -8,16 +8,21 @@ import type { FieldWrite } from '../../merge/fold.ts';
 import { encodeOrder, type WriteOrder } from '../../merge/order.ts';
 import { bytesOfTotal, type Counter, type RecordState } from '../../merge/record.ts';
 import type { KeyIds } from '../key-ids.ts';
-import { counterOf, fieldOf, rankOf } from '../rows.ts';
+import { counterOf, fieldOf, orderOf } from '../rows.ts';
 import { nameOf } from '../key-ids.ts';
 import type { SqliteFile } from '../sqlite.ts';
 
-/** Records, and bytes of their values, that lie here at once. */
-const RECORDS_MAX = 1024;
+/** Records, and bytes that they take, before older ones are put aside; twice as much lies here at most. */
+const RECORDS_MAX = 4096;
 const BYTES_MAX = 4 << 20;
 /** What a field or counter takes beside its value. */
 const ENTRY_BYTES = 200;
 
+/** All that stands: a tombstone has no field, a field no count of increments. */
+const STANDING = `
+  SELECT NULL AS field, rank, NULL AS value, NULL AS total, NULL AS adds FROM tombstones WHERE key_id = ?1
+  UNION ALL SELECT field, rank, value, NULL, NULL FROM fields WHERE key_id = ?1
+  UNION ALL SELECT field, NULL, NULL, total, adds FROM counters WHERE key_id = ?1`;
 const UPSERT_FIELD = `
   INSERT INTO fields (key_id, field, rank, value) VALUES (?, ?, ?, ?)
   ON CONFLICT (key_id, field) DO UPDATE SET rank = excluded.rank, value = excluded.value`;
@@ -42,7 +47,9 @@ export interface CachedRecord {
 export class RecordCache {
   readonly #db: SqliteFile;
   readonly #keys: KeyIds;
-  readonly #records = new Map<string, CachedRecord>();
+  /** What was asked for since the older ones were put aside. */
+  #young = new Map<string, CachedRecord>();
+  #older = new Map<string, CachedRecord>();
   readonly #dirty = new Set<CachedRecord>();
   #bytes = 0;
 
@@ -53,11 +60,13 @@ export class RecordCache {
 
   /** The record as it stands; an empty one where there is none. */
   get(key: string): CachedRecord {
-    const known = this.#records.get(key);
+    const known = this.#young.get(key);
     if (known !== undefined) return known;
-    if (this.#records.size >= RECORDS_MAX || this.#bytes > BYTES_MAX) this.#makeRoom();
-    const record = this.#read(this.#keys.idOf(key));
-    this.#records.set(key, record);
+    if (this.#young.size >= RECORDS_MAX || this.#bytes > BYTES_MAX) this.#makeRoom();
+    const record = this.#older.get(key) ?? this.#read(this.#keys.idOf(key));
+    this.#older.delete(key);
+    this.#young.set(key, record);
+    this.#bytes += bytesOf(record);
     return record;
   }
 
@@ -112,14 +121,17 @@ export class RecordCache {
 
   /** Forgets all, written or not: the tables were replaced. */
   clear(): void {
-    this.#records.clear();
+    this.#young.clear();
+    this.#older.clear();
     this.#dirty.clear();
     this.#bytes = 0;
   }
 
   #makeRoom(): void {
     this.flush();
-    this.clear();
+    this.#older = this.#young;
+    this.#young = new Map();
+    this.#bytes = 0;
   }
 
   #touch(record: CachedRecord, bytes: number): void {
@@ -128,21 +140,21 @@ export class RecordCache {
   }
 
   #read(id: number): CachedRecord {
-    const rows = (sql: string): ReturnType<SqliteFile['rows']> => this.#db.rows(sql, [id]);
-    const [tombstone] = rows('SELECT rank FROM tombstones WHERE key_id = ?');
-    const fields = rows('SELECT field, rank, value FROM fields WHERE key_id = ?');
-    const counters = rows('SELECT field, total, adds FROM counters WHERE key_id = ?');
-    this.#bytes += (fields.length + counters.length + 1) * ENTRY_BYTES;
-    for (const row of fields) this.#bytes += (row['value'] as Uint8Array).length;
-    return {
+    const record: CachedRecord = {
       id,
-      tombstone: rankOf(tombstone),
-      fields: new Map(fields.map((row) => [nameOf(row['field']), fieldOf(row)])),
-      counters: new Map(counters.map((row) => [nameOf(row['field']), counterOf(row)])),
+      tombstone: undefined,
+      fields: new Map(),
+      counters: new Map(),
       dirtyFields: new Set(),
       dirtyCounters: new Set(),
       isReplaced: false,
     };
+    for (const row of this.#db.rows(STANDING, [id])) {
+      if (row['field'] === null) record.tombstone = orderOf(row);
+      else if (row['adds'] === null) record.fields.set(nameOf(row['field']), fieldOf(row));
+      else record.counters.set(nameOf(row['field']), counterOf(row));
+    }
+    return record;
   }
 
   #write(record: CachedRecord): void {
@@ -168,4 +180,10 @@ export class RecordCache {
     dirtyFields.clear();
     dirtyCounters.clear();
   }
+}
+
+function bytesOf({ fields, counters }: CachedRecord): number {
+  let bytes = (fields.size + counters.size + 1) * ENTRY_BYTES;
+  for (const { value } of fields.values()) bytes += value.length;
+  return bytes;
 }

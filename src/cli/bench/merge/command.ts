@@ -1,8 +1,9 @@
 /**
- * `heliograph bench apply`: how fast what lies in the journal gets into the tables, and how long a person waits for an
- * undo of any of the last ten thousand ops, from the wish until it is durable and shows. On the hub's own journal,
- * door, applier and store, in this process.
+ * `heliograph bench apply`: how fast what lies in the journal gets into the tables: messages of meters, edits of ten thousand work
+ * orders, and edits of which a third meet in one; and how long a person waits for an undo of any of the last ten thousand of
+ * these, from the wish until it is durable and shows. On the hub's own journal, door, applier and store, in this process.
  */
+import { utf8 } from '../../../base/bytes.ts';
 import { Closers } from '../../../closers.ts';
 import { HubError } from '../../../base/errors.ts';
 import { SILENT_LOG } from '../../../base/log.ts';
@@ -11,12 +12,13 @@ import { HubRecords } from '../../../hub/records.ts';
 import { type Serving, serveDevices } from '../../../hub/serving.ts';
 import { type Machine, thisMachine } from '../../../machine.ts';
 import { textOfOpId } from '../../../merge/op-id.ts';
+import type { Origin } from '../../../model/origin.ts';
 import type { Args } from '../../args.ts';
 import { type CliIo, EXIT, type ExitCode } from '../../io.ts';
 import { folderOf, inNewFolder } from '../folder.ts';
 import { spreadOf } from '../latencies.ts';
-import { configFor } from '../own-hub.ts';
-import { type Edit, Edits } from './edits.ts';
+import { configFor, publishThrough } from '../own-hub.ts';
+import { type Edit, Edits, type Orders } from './edits.ts';
 
 interface Undos {
   readonly of: string;
@@ -29,7 +31,10 @@ interface Undos {
 
 interface Report {
   readonly ops: number;
-  readonly applyOpsPerS: number;
+  /** Of messages, of edits of many records, and of edits in a crowd. */
+  readonly messagesPerS: number;
+  readonly editsPerS: number;
+  readonly crowdedEditsPerS: number;
   readonly conflicts: number;
   readonly undos: readonly Undos[];
 }
@@ -43,6 +48,10 @@ interface Timed {
 const OPS = 100_000;
 const UNDOS = 1_000;
 const NEWEST = 10_000;
+const METERS = 200;
+const GROUP = 1_000;
+const MANY: Orders = { count: 10_000, isCrowded: false };
+const CROWD: Orders = { count: 1_000, isCrowded: true };
 const mayRead = (): boolean => true;
 
 export async function benchApply(args: Args, io: CliIo): Promise<ExitCode> {
@@ -65,25 +74,61 @@ async function measure({
   readonly ops: number;
   readonly undos: number;
 }): Promise<Report> {
+  const messagesPerS = await onHub(`${dir}/messages`, async ({ serving, machine }) => {
+    await publishThrough(serving, messages(ops), GROUP);
+    return apply(serving, ops, machine);
+  });
+  const editsPerS = await onHub(`${dir}/many`, async ({ serving, machine }) => {
+    const edits = await fill(serving, ops, machine, MANY);
+    return apply(serving, edits.length, machine);
+  });
+  return onHub(`${dir}/crowd`, async ({ serving, machine, id }) => {
+    const edits = await fill(serving, ops, machine, CROWD);
+    const crowdedEditsPerS = await apply(serving, edits.length, machine);
+    const { conflicts } = serving.store.state.records.counts();
+    const records = new HubRecords({ ...serving, id });
+    const timed = await undoSome(records, edits.slice(-NEWEST), undos, machine);
+    const rates = { messagesPerS, editsPerS, crowdedEditsPerS };
+    return { ops: edits.length, ...rates, conflicts, undos: groupsOf(timed) };
+  });
+}
+
+interface BenchHub {
+  readonly serving: Serving;
+  readonly machine: Machine;
+  readonly id: Origin;
+}
+
+/** Opens an empty hub for one measurement. */
+async function onHub<T>(dir: string, use: (hub: BenchHub) => Promise<T>): Promise<T> {
   const machine = thisMachine({}, SILENT_LOG);
   const closers = new Closers();
   try {
     const ground = layGround(configFor(dir), machine, closers);
-    const serving = await serveDevices(ground);
-    const edits = await fill(serving, ops, machine);
-    const applyOpsPerS = await apply(serving, edits.length, machine);
-    const { conflicts } = serving.store.state.records.counts();
-    const records = new HubRecords({ ...serving, id: ground.id });
-    const timed = await undoSome(records, edits.slice(-NEWEST), undos, machine);
-    return { ops: edits.length, applyOpsPerS, conflicts, undos: groupsOf(timed) };
+    return await use({ serving: await serveDevices(ground), machine, id: ground.id });
   } finally {
     await closers.close();
   }
 }
 
+/** Readings, as meters publish them. */
+function* messages(
+  count: number,
+): Generator<{ readonly topic: string; readonly payload: Uint8Array }> {
+  for (let i = 0; i < count; i++) {
+    const reading = { v: 230 + (i % 97) / 10, n: i };
+    yield { topic: `meters/${i % METERS}/voltage`, payload: utf8(JSON.stringify(reading)) };
+  }
+}
+
 /** Journals the edits through the door, as devices would send them. */
-async function fill({ door, journal }: Serving, ops: number, { clock }: Machine): Promise<Edit[]> {
-  const work = new Edits(clock.wallMs());
+async function fill(
+  { door, journal }: Serving,
+  ops: number,
+  { clock }: Machine,
+  orders: Orders,
+): Promise<Edit[]> {
+  const work = new Edits(clock.wallMs(), orders);
   const edits: Edit[] = [];
   while (edits.length < ops) {
     const { device, bytes, edits: made } = work.next();
@@ -143,11 +188,14 @@ function groupsOf(timed: readonly Timed[]): Undos[] {
   });
 }
 
-function linesOf({ ops, applyOpsPerS, conflicts, undos }: Report): string[] {
+function linesOf(report: Report): string[] {
+  const { ops, messagesPerS, editsPerS, crowdedEditsPerS, conflicts, undos } = report;
   const number = (value: number): string => Math.round(value).toLocaleString('en');
   return [
-    `${number(ops)} ops on records from the journal into the tables: ${number(applyOpsPerS)} a second`,
-    `conflicts met on the way: ${number(conflicts)}`,
+    `from the journal into the tables, ${number(ops)} each:`,
+    `  messages of ${METERS} meters: ${number(messagesPerS)} a second`,
+    `  edits of ${number(MANY.count)} work orders: ${number(editsPerS)} a second`,
+    `  edits of which a third meet in one work order: ${number(crowdedEditsPerS)} a second, ${number(conflicts)} conflicts`,
     ...undos.map(({ of, count, refused, medianMs, p99Ms, maxMs }) => {
       const times = [medianMs, p99Ms, maxMs].map((ms) => ms.toFixed(1)).join(', ');
       return `undo of ${of}: ${count}, of them ${refused} refused; median, p99, max ${times} ms`;

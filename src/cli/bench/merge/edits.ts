@@ -1,5 +1,5 @@
 /**
- * The work of a field team, for `heliograph bench apply`: twenty devices edit a thousand work orders, and a third of all
+ * The work of a field team, for `heliograph bench apply`: twenty devices edit work orders; where it is crowded, a third of all
  * edits meet in one of them. Half of the patches tell what they had seen, some ops take back others, as people do.
  */
 import { CborWriter } from '../../../codec/writer.ts';
@@ -33,8 +33,20 @@ export interface EditMessage {
   readonly edits: readonly Edit[];
 }
 
+/** Where the team works. */
+export interface Orders {
+  readonly count: number;
+  /** Whether a third of all edits meet in one of them. */
+  readonly isCrowded: boolean;
+}
+
+/** The last op on a record, and which write of which field stood before it. */
+interface LastOp {
+  readonly id: OpId;
+  readonly before?: readonly [place: string, id: OpId];
+}
+
 const DEVICES = 20;
-const ORDERS = 1_000;
 const FIELDS = 8;
 const MESSAGE_OPS = 100;
 const BUSY_KEY = 'order/busy';
@@ -46,19 +58,22 @@ const EVERY: readonly (readonly [number, Kind])[] = [
   [7, ADD],
 ];
 const STEP_MS = 10;
+const FIELDS_STRIDE = 13;
 /** Prime, so that the orders take turns that no device keeps. */
 const STRIDE = 7_919;
 
 export class Edits {
   readonly #beganMs: number;
+  readonly #orders: Orders;
   readonly #seqs = new Map<Origin, number>();
   /** The last write of each field of each record, and the last op of each record. */
   readonly #lastWrites = new Map<string, OpId>();
-  readonly #lastOps = new Map<string, OpId>();
+  readonly #lastOps = new Map<string, LastOp>();
   #made = 0;
 
-  constructor(beganMs: number) {
+  constructor(beganMs: number, orders: Orders) {
     this.#beganMs = beganMs;
+    this.#orders = orders;
   }
 
   /** The next message: a hundred edits of the device whose turn it is. */
@@ -76,14 +91,13 @@ export class Edits {
     const count = this.#made++;
     const seq = (this.#seqs.get(origin) ?? 0) + 1;
     this.#seqs.set(origin, seq);
-    const isOnBusy = count % 3 === 0;
-    const key = isOnBusy ? BUSY_KEY : `order/${(count * STRIDE) % ORDERS}`;
+    const isOnBusy = this.#orders.isCrowded && count % 3 === 0;
+    const key = isOnBusy ? BUSY_KEY : `order/${(count * STRIDE) % this.#orders.count}`;
     const id: OpId = { origin, class: RECORD, seq };
     const { kind, body } = this.#content(key, count, id);
     const ms = this.#beganMs + count * STEP_MS;
     const clock = { quality: 'ntp', bootId: 1, monotonicMs: count * STEP_MS } as const;
     writer.raw(encodeOp({ ...id, hlc: { ms, counter: 0 }, clock, kind, key, body }));
-    this.#lastOps.set(key, id);
     return { id, kind: KIND_NAMES[kind], isOnBusy };
   }
 
@@ -94,17 +108,23 @@ export class Edits {
   ): { readonly kind: Kind; readonly body: Uint8Array } {
     const kind = EVERY.find(([every]) => count % every === 0)?.[1] ?? PATCH;
     const last = this.#lastOps.get(key);
+    this.#lastOps.set(key, { id });
     if (kind === REMOVE) return { kind, body: new Uint8Array(0) };
     if (kind === ADD) return { kind, body: encodeAdd({ hours: (count % 5) + 1 }) };
-    if (kind === UNDO && last !== undefined) return { kind, body: encodeUndo([last]) };
+    if (kind === UNDO && last !== undefined) {
+      // Who writes next has before its eyes what stood there before.
+      if (last.before !== undefined) this.#lastWrites.set(...last.before);
+      return { kind, body: encodeUndo([last.id]) };
+    }
     if (kind === ASSET) {
       const sha256 = new Uint8Array(32).fill(count % 256);
       return { kind, body: encodeAssetVersion({ sha256, size: count + 1, type: 'image/jpeg' }) };
     }
-    const field = `field-${count % FIELDS}`;
+    const field = `field-${Math.floor(count / FIELDS_STRIDE) % FIELDS}`;
     const place = `${key} ${field}`;
     const seen = this.#lastWrites.get(place);
     this.#lastWrites.set(place, id);
+    this.#lastOps.set(key, seen === undefined ? { id } : { id, before: [place, seen] });
     const fields = { [field]: `what somebody writes in a work order, ${count}` };
     if (count % 2 === 0) return { kind: PATCH, body: encodePatch(fields) };
     const told = { [field]: seen === undefined ? [] : [seen] };
