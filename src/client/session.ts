@@ -141,8 +141,9 @@ export class Session {
     this.#cancelReceipt?.();
     this.#cancelPull?.();
     if (this.#contact === 'closed') return;
-    this.#setContact('offline', reason);
+    // Before it is told: who hears of it may close us.
     this.#cancelRetry = this.#options.timers.after(this.#backoff.nextMs(), () => this.#connect());
+    this.#setContact('offline', reason);
   }
 
   #openPull(): void {

@@ -198,25 +198,51 @@ async function asksForUser(): Promise<boolean> {
   }
 }
 
-async function start(login?: Login): Promise<void> {
+async function start(): Promise<void> {
+  const device = await connect({ scope: SCOPE });
+  Notebook.show(device);
+  device.onStatus(tellStatus);
+}
+
+/** Shows the notebook once the hub lets the user in; asks again where it does not. */
+async function enter(login: Login): Promise<void> {
   const device = await connect({ scope: SCOPE, ...login });
-  let isIn = login === undefined;
-  if (isIn) Notebook.show(device);
-  device.onStatus((status) => {
-    tellStatus(status);
-    if (isIn || login === undefined) return;
-    if (status.contact === 'live' || status.contact === 'catching up') {
-      isIn = true;
-      sessionStorage.setItem(KEPT_LOGIN, JSON.stringify(login));
-      show(byId('login'), false);
-      Notebook.show(device);
-    } else if (/refused|authori[sz]ed/i.test(status.reason)) {
-      isIn = true; // No more of this device: the next try is another one.
-      sessionStorage.removeItem(KEPT_LOGIN);
-      void device.close();
-      askWho('That was not right. Once more, please.');
-    }
+  if (await isLetIn(device)) {
+    sessionStorage.setItem(KEPT_LOGIN, JSON.stringify(login));
+    show(byId('login'), false);
+    Notebook.show(device);
+    device.onStatus((status) => {
+      tellStatus(status);
+      if (isRefusal(status))
+        tellTrouble('The hub does not let you in any more: load the page anew.');
+    });
+    return;
+  }
+  sessionStorage.removeItem(KEPT_LOGIN);
+  // The next try is another device on the same storage.
+  await device.close();
+  askWho('That was not right. Once more, please.');
+}
+
+/** Resolves when the hub has said yes or no; as long as it does not answer, the page waits for it. */
+function isLetIn(device: Device): Promise<boolean> {
+  return new Promise((resolve) => {
+    let isOver = false;
+    device.onStatus((status) => {
+      // What a device that was refused says from now on is nobody's business.
+      if (isOver) return;
+      tellStatus(status);
+      const isIn = status.contact === 'live' || status.contact === 'catching up';
+      if (!isIn && !isRefusal(status)) return;
+      isOver = true;
+      resolve(isIn);
+    });
   });
+}
+
+/** The words of MQTT.js for the hub's answers 4 and 5 to a login. */
+function isRefusal({ reason }: DeviceStatus): boolean {
+  return /bad user ?name|not authori[sz]ed/i.test(reason);
 }
 
 function askWho(word?: string): void {
@@ -231,7 +257,8 @@ function askWho(word?: string): void {
       const data = new FormData(form);
       const [username, password] = [data.get('username'), data.get('password')];
       if (typeof username !== 'string' || typeof password !== 'string') return;
-      start({ username, password }).catch(tellTrouble);
+      byId('login-word').textContent = 'The hub is asked …';
+      enter({ username, password }).catch(tellTrouble);
     },
     { once: true },
   );
@@ -241,7 +268,7 @@ async function open(): Promise<void> {
   if (!(await asksForUser())) return start();
   const kept = sessionStorage.getItem(KEPT_LOGIN);
   if (kept === null) askWho();
-  else await start(JSON.parse(kept) as Login);
+  else await enter(JSON.parse(kept) as Login);
 }
 
 open().catch(tellTrouble);

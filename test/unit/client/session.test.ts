@@ -17,6 +17,43 @@ import { MemoryStorage } from '../../support/memory-storage.ts';
 const HUB_LACKS_MS = 60_000;
 
 describe('a session', () => {
+  it('that is closed by who hears of a refusal does not try again', async () => {
+    const clock = new SimClock(1_800_000_000_000);
+    const random = new SeededRandom(1);
+    const parts = { storage: new MemoryStorage(), random, clock };
+    const outbox = await Outbox.open({
+      ...parts,
+      onChange: () => undefined,
+      comesBack: () => true,
+    });
+    let tries = 0;
+    const session: Session = new Session({
+      ...parts,
+      name: 'tablet',
+      target: { url: 'sim://hub', clientId: 'tablet', username: 'lena', password: 'wrong' },
+      openLink: (_target, handlers) => {
+        tries += 1;
+        clock.after(1, () => handlers.onDown('Connection refused: Not authorized'));
+        return () => undefined;
+      },
+      scope: undefined,
+      outbox,
+      replica: new Replica(),
+      resume: undefined,
+      timers: clock,
+      onPage: () => undefined,
+      onWelcome: () => undefined,
+      onNotice: () => undefined,
+      onContact: () => {
+        if (session.reason !== '' && session.contact === 'offline') session.close();
+      },
+    });
+    session.wake();
+    await clock.advance(120_000);
+    assert.equal(tries, 1);
+    assert.equal(session.contact, 'closed');
+  });
+
   it('does not hammer a hub that lacks what another hub has receipted', async () => {
     const clock = new SimClock(1_800_000_000_000);
     const random = new SeededRandom(1);
