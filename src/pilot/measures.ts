@@ -4,7 +4,14 @@
  */
 import { ALARM, RECORD, TELEMETRY } from '../model/class.ts';
 import { type Darkness, darknessOf } from './darkness.ts';
-import type { Course, Evaluation, Policy, SitePreset } from './world/light-model.ts';
+import type { Scenario } from './scenario.ts';
+import {
+  type Course,
+  type Evaluation,
+  type Policy,
+  type SitePreset,
+  undisturbedCourse,
+} from './world/light-model.ts';
 
 export interface Measure {
   readonly name: string;
@@ -46,16 +53,53 @@ export function measuresOf(by: EvaluationByPolicy): Measure[] {
 export type Attainable =
   | { readonly kind: 'yes' }
   /** The fewest sessions that keep the deadlines take the site down for longer than is allowed. */
-  | { readonly kind: 'doubtful' }
+  | { readonly kind: 'doubtful'; readonly fewest: Evaluation; readonly downRatioMax: number }
   /** No policy can, whatever it knows. */
   | { readonly kind: 'no'; readonly darkness: Darkness };
 
 export function attainable(by: EvaluationByPolicy, course: Course, preset: SitePreset): Attainable {
   const { never, hourly, deadlines } = by;
-  const darkness = darknessOf(course, preset, never.downRatio + DOWN_POINTS);
+  const downRatioMax = never.downRatio + DOWN_POINTS;
+  const darkness = darknessOf(course, preset, downRatioMax);
   const lateMax = hourly.lateRatio[RECORD] + LATE_POINTS;
   if (darkness !== undefined && darkness.recordsLateRatio > lateMax)
     return { kind: 'no', darkness };
-  const isKept = deadlines.downRatio <= never.downRatio + DOWN_POINTS;
-  return isKept ? { kind: 'yes' } : { kind: 'doubtful' };
+  if (deadlines.downRatio <= downRatioMax) return { kind: 'yes' };
+  return { kind: 'doubtful', fewest: deadlines, downRatioMax };
+}
+
+/** What a month's weather asks of the policy, and whether anybody could. */
+export interface Verdict {
+  readonly measures: readonly Measure[];
+  readonly attainable: Attainable;
+}
+
+export function byPolicy(evaluations: readonly Evaluation[]): EvaluationByPolicy {
+  const entries = evaluations.map((it) => [it.policy, it] as const);
+  return Object.fromEntries(entries) as unknown as EvaluationByPolicy;
+}
+
+export function verdictOf(evaluations: readonly Evaluation[], scenario: Scenario): Verdict {
+  const by = byPolicy(evaluations);
+  const outlook = attainable(by, undisturbedCourse(scenario), scenario.preset);
+  return { measures: measuresOf(by), attainable: outlook };
+}
+
+/** What stands against it, as a sentence; undefined where nothing does. */
+export function darkText(outlook: Attainable): string | undefined {
+  if (outlook.kind === 'yes') return undefined;
+  const percent = (ratio: number): string => `${(100 * ratio).toFixed(1)} %`;
+  if (outlook.kind === 'doubtful') {
+    const { fewest, downRatioMax } = outlook;
+    return (
+      `the fewest sessions that keep the deadlines, ${fewest.sessionsPerDay.toFixed(1)} a day, take the site down` +
+      ` for ${percent(fewest.downRatio)} of the time; ${percent(downRatioMax)} are allowed.`
+    );
+  }
+  const { fromDay, toDay, spareWh, sessions, sessionsNeeded, recordsLateRatio } = outlook.darkness;
+  return (
+    `from day ${fromDay.toFixed(1)} to ${toDay.toFixed(1)} the sun leaves ${spareWh.toFixed(1)} Wh for sync, ${sessions} sessions,` +
+    ` if the site shall not be down for longer than is allowed. Records need ${sessionsNeeded}:` +
+    ` at least ${percent(recordsLateRatio)} of the month's would be late.`
+  );
 }

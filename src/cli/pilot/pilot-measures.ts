@@ -6,24 +6,21 @@ import {
   POLICIES,
   type Policy,
   PRESETS,
-  undisturbedCourse,
 } from '../../pilot/world/light-model.ts';
 import {
   type Attainable,
-  attainable,
-  type EvaluationByPolicy,
+  darkText,
   type Measure,
-  measuresOf,
+  type Verdict,
+  verdictOf,
 } from '../../pilot/measures.ts';
 import type { Scenario } from '../../pilot/scenario.ts';
 import type { Args } from '../args.ts';
 import { type CliIo, EXIT, type ExitCode } from '../io.ts';
 
-interface Row {
+interface Row extends Verdict {
   readonly preset: string;
   readonly weather: string;
-  readonly measures: readonly Measure[];
-  readonly attainable: Attainable;
 }
 
 /** The light model under each of the policies. It computes without a pause; between two, it can be interrupted. */
@@ -41,11 +38,6 @@ export async function evaluateEach(
   return evaluations;
 }
 
-export function byPolicy(evaluations: readonly Evaluation[]): EvaluationByPolicy {
-  const entries = evaluations.map((it) => [it.policy, it] as const);
-  return Object.fromEntries(entries) as unknown as EvaluationByPolicy;
-}
-
 /** One row a site and weather; `scenarios` without regard to their preset. */
 export async function measureAll(
   scenarios: readonly Scenario[],
@@ -56,9 +48,8 @@ export async function measureAll(
   const sites = Object.values(PRESETS);
   for (const scenario of scenarios.flatMap((it) => sites.map((preset) => ({ ...it, preset })))) {
     const { preset, weather } = scenario;
-    const by = byPolicy(await evaluateEach(POLICIES, scenario, io));
-    const outlook = attainable(by, undisturbedCourse(scenario), preset);
-    const row = { preset: preset.name, weather, measures: measuresOf(by), attainable: outlook };
+    const verdict = verdictOf(await evaluateEach(POLICIES, scenario, io), scenario);
+    const row = { preset: preset.name, weather, ...verdict };
     rows.push(row);
     if (!args.has('json'))
       io.stdout(`${rows.length === 1 ? headOf(row.measures) : ''}${lineOf(row)}`);
@@ -69,9 +60,11 @@ export async function measureAll(
   if (args.has('json')) {
     io.stdout(`${JSON.stringify({ rows, measures: measures.length, missed, beyond })}\n`);
   } else {
-    const proofs = rows.flatMap(proofOf);
     io.stdout(`\n${measures.length - missed} of ${measures.length} measures hold.\n${NOTE}`);
-    if (proofs.length > 0) io.stdout(`\nToo dark for any policy:\n${proofs.join('\n')}\n`);
+    for (const [kind, head] of HEADS) {
+      const texts = textsOf(rows, kind);
+      if (texts.length > 0) io.stdout(`\n${head}:\n${texts.join('\n')}\n`);
+    }
   }
   return missed === beyond ? EXIT.done : EXIT.failed;
 }
@@ -80,19 +73,17 @@ function missedIn(rows: readonly Row[]): number {
   return rows.flatMap((row) => row.measures).filter(({ holds }) => !holds).length;
 }
 
-const NOTE = `Each cell: what was measured, and in brackets the most that is allowed. "dark": even the fewest sessions that keep
-the deadlines take this site down for longer than is allowed. "too dark": no policy can hold all measures there, as told below.
-`;
+const NOTE = 'Each cell: what was measured, and in brackets the most that is allowed.\n';
+const HEADS = [
+  ['no', 'Too dark for any policy'],
+  ['doubtful', 'Dark'],
+] as const;
 
-/** The bookkeeping that shows it (pilot/darkness.ts). */
-function proofOf({ preset, weather, attainable: outlook }: Row): string[] {
-  if (outlook.kind !== 'no') return [];
-  const { fromDay, toDay, spareWh, sessions, sessionsNeeded, recordsLateRatio } = outlook.darkness;
-  return [
-    `${nameOf(weather)}, ${preset}: from day ${fromDay.toFixed(1)} to ${toDay.toFixed(1)} the sun leaves ${spareWh.toFixed(1)} Wh for sync, ${sessions} sessions,` +
-      ` if the site shall not be down for longer than is allowed. Records need ${sessionsNeeded}:` +
-      ` at least ${(100 * recordsLateRatio).toFixed(1)} % of the month's would be late.`,
-  ];
+/** Which weather it is, and what stands against it. */
+function textsOf(rows: readonly Row[], kind: Attainable['kind']): string[] {
+  return rows
+    .filter((row) => row.attainable.kind === kind)
+    .map((row) => `${nameOf(row.weather)}, ${row.preset}: ${darkText(row.attainable) ?? ''}`);
 }
 
 const MARKS: Readonly<Record<Attainable['kind'], string>> = {

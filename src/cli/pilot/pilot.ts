@@ -12,7 +12,7 @@ import {
   PRESETS,
   type SitePreset,
 } from '../../pilot/world/light-model.ts';
-import { type Measure, measuresOf } from '../../pilot/measures.ts';
+import { darkText, type Verdict, verdictOf } from '../../pilot/measures.ts';
 import type { PilotOutcome } from '../../pilot/outcome.ts';
 import { runPilot } from '../../pilot/pilot.ts';
 import { replayOf } from '../../pilot/replay.ts';
@@ -29,7 +29,7 @@ import { readTrace } from '../../pilot/world/trace.ts';
 import { placeOfTrace } from '../../pilot/world/trace-place.ts';
 import { type Args, UsageError } from '../args.ts';
 import { type CliIo, EXIT, type ExitCode } from '../io.ts';
-import { byPolicy, evaluateEach, measureAll } from './pilot-measures.ts';
+import { evaluateEach, measureAll } from './pilot-measures.ts';
 
 const DAYS_MAX = 366;
 const SEED_MAX = 2 ** 32 - 1;
@@ -61,14 +61,14 @@ async function pilot(scenario: Scenario, args: Args, io: CliIo): Promise<ExitCod
   if (args.has('measures')) return measureAll(scenariosOf(scenario, args), args, io);
   const policies = POLICIES.filter((it) => policy === 'all' || (it === policy && !isWhole));
   const comparison = await evaluateEach(policies, scenario, io);
-  const measures = policy === 'all' ? measuresOf(byPolicy(comparison)) : [];
+  const verdict = policy === 'all' ? verdictOf(comparison, scenario) : undefined;
   const outcome = isWhole ? await watched(scenario, args, io) : undefined;
   if (out !== undefined && outcome !== undefined) {
-    io.files.replace(out, utf8(reportHtml(outcome, comparison, measures)));
+    io.files.replace(out, utf8(reportHtml(outcome, comparison, verdict)));
   }
   if (args.has('json'))
-    io.stdout(`${JSON.stringify(figuresOf(scenario, outcome, comparison, measures))}\n`);
-  else tell(io, outcome, { comparison, measures }, out);
+    io.stdout(`${JSON.stringify(figuresOf(scenario, outcome, comparison, verdict))}\n`);
+  else tell(io, outcome, { comparison, verdict }, out);
   return EXIT.done;
 }
 
@@ -152,10 +152,11 @@ function figuresOf(
   { preset, days, devices, weather, seed, faults }: Scenario,
   outcome: PilotOutcome | undefined,
   comparison: readonly Evaluation[],
-  measures: readonly Measure[],
+  { measures, attainable }: Partial<Verdict> = {},
 ): unknown {
   const scenario = { preset: preset.name, days, devices, weather, seed, faults: [...faults] };
-  if (outcome === undefined) return { scenario, policies: comparison, measures };
+  const judged = { policies: comparison, measures: measures ?? [], attainable };
+  if (outcome === undefined) return { scenario, ...judged };
   const { recorder, books: _books, scenario: _scenario, byClass, ...figures } = outcome;
   const classes = CLASSES.filter((opClass) => opClass !== LOG).map(
     (opClass) => [CLASS_NAMES[opClass], byClass[opClass]] as const,
@@ -163,8 +164,7 @@ function figuresOf(
   return {
     scenario,
     pilot: { ...figures, byClass: Object.fromEntries(classes), brownouts: recorder.brownouts },
-    policies: comparison,
-    measures,
+    ...judged,
   };
 }
 
@@ -173,10 +173,10 @@ function tell(
   outcome: PilotOutcome | undefined,
   {
     comparison,
-    measures,
+    verdict,
   }: {
     readonly comparison: readonly Evaluation[];
-    readonly measures: readonly Measure[];
+    readonly verdict: Verdict | undefined;
   },
   out: string | undefined,
 ): void {
@@ -202,12 +202,16 @@ function tell(
       `\nNothing acknowledged is missing: ${acknowledged} ops, ${restarts} restarts, the same state on both sides (${digest.slice(0, 16)}…).\n`,
     );
   }
-  const missed = measures.filter(({ holds }) => !holds).map(({ name }) => name);
-  if (measures.length > 0) {
-    const verdict = missed.length === 0 ? 'all hold' : `missed: ${missed.join(', ')}`;
-    io.stdout(`\nThe measures of the policy (see --measures): ${verdict}.\n`);
-  }
+  if (verdict !== undefined) io.stdout(`\n${verdictText(verdict)}\n`);
   if (out !== undefined) io.stdout(`The report: ${out}\n`);
+}
+
+function verdictText({ measures, attainable }: Verdict): string {
+  const missed = measures.filter(({ holds }) => !holds).map(({ name }) => name);
+  const found = missed.length === 0 ? 'all hold' : `missed: ${missed.join(', ')}`;
+  const dark = darkText(attainable);
+  const why = missed.length === 0 || dark === undefined ? '' : `\nIt was dark: ${dark}`;
+  return `The measures of the policy (see --measures): ${found}.${why}`;
 }
 
 function rowOfEvaluation(it: Evaluation): string[] {

@@ -7,7 +7,7 @@ import { CLASS_NAMES, type LOG, type OpClass } from '../../model/class.ts';
 import { DEADLINES_MS } from '../../power/backlog.ts';
 import type { ContractUse } from '../world/contract.ts';
 import type { Evaluation } from '../world/light-model.ts';
-import type { Measure } from '../measures.ts';
+import { darkText, type Verdict } from '../measures.ts';
 import type { ClassFigures } from '../books.ts';
 import type { PilotOutcome } from '../outcome.ts';
 import { replayOf } from '../replay.ts';
@@ -23,7 +23,7 @@ const MIB = 1 << 20;
 export function reportHtml(
   outcome: PilotOutcome,
   comparison: readonly Evaluation[],
-  measures: readonly Measure[] = [],
+  verdict?: Verdict,
 ): string {
   const { scenario } = outcome;
   const title = `Heliograph pilot: ${scenario.preset.name}, ${scenario.days} days, ${scenario.weather}`;
@@ -35,7 +35,7 @@ export function reportHtml(
     tiles(outcome),
     story(outcome),
     delivery(outcome),
-    comparison.length === 0 ? '' : policies(outcome, comparison) + verdicts(measures),
+    comparison.length === 0 ? '' : policies(outcome, comparison) + verdicts(verdict),
     contract(outcome),
     brownouts(outcome),
     faults(outcome),
@@ -178,13 +178,17 @@ function policies(outcome: PilotOutcome, comparison: readonly Evaluation[]): str
 <div class="scroll"><table><tr>${heads}</tr>${full}${rows.join('')}</table></div>`;
 }
 
-function verdicts(measures: readonly Measure[]): string {
+function verdicts(verdict: Verdict | undefined): string {
+  if (verdict === undefined) return '';
+  const { measures, attainable } = verdict;
   const items = measures.map(({ name, value, limit, holds }) => {
     const shown = (figure: number): string =>
       name.startsWith('Wh') ? figure.toPrecision(3) : percent(figure);
     return `<li class="${holds ? 'good' : 'bad'}">${name} ${shown(value)}, at most ${shown(limit)}</li>`;
   });
-  return items.length === 0 ? '' : `<ul class="verdicts">${items.join('')}</ul>`;
+  const dark = measures.every(({ holds }) => holds) ? undefined : darkText(attainable);
+  const why = dark === undefined ? '' : `<p class="soft">It was dark: ${escapeHtml(dark)}</p>`;
+  return `<ul class="verdicts">${items.join('')}</ul>${why}`;
 }
 
 /** What went over the link in each calendar month, where somebody pays for it by the byte. */

@@ -9,7 +9,12 @@ import {
   type Policy,
   SMALL_SATELLITE,
 } from '../../../src/pilot/world/light-model.ts';
-import { attainable, type EvaluationByPolicy, measuresOf } from '../../../src/pilot/measures.ts';
+import {
+  attainable,
+  darkText,
+  type EvaluationByPolicy,
+  measuresOf,
+} from '../../../src/pilot/measures.ts';
 import { Oracle } from '../../../src/pilot/oracle.ts';
 import { perClass } from '../../../src/model/class.ts';
 import { backlogOf } from '../power/support.ts';
@@ -63,6 +68,18 @@ test('what no policy can do is told by bookkeeping, what ours cannot by the fewe
   assert.equal(of(monthOf(10, 40), {}), 'yes', 'it pays for one every six hours');
   const late = perClass(() => 0.3);
   assert.equal(of(monthOf(10, 0), { hourly: { lateRatio: late } }), 'yes', 'nobody asks for more');
+});
+
+test('what stands against the measures is told in a sentence', () => {
+  const of = (course: Course, own: Parameters<typeof byPolicy>[0]): string | undefined =>
+    darkText(attainable(byPolicy(own), course, SMALL_SATELLITE));
+  assert.equal(of(monthOf(0, 10), {}), undefined);
+  const deadlines = { downRatio: 0.1, sessionsPerDay: 4.6 };
+  assert.match(
+    of(monthOf(0, 10), { deadlines }) ?? '',
+    /^the fewest sessions .*, 4\.6 a day, .* for 10\.0 % of the time; 0\.5 % are allowed\.$/,
+  );
+  assert.match(of(monthOf(10, 0), {}) ?? '', /^from day 0\.0 to 10\.0 the sun leaves /);
 });
 
 test('the bookkeeping of a dark stretch', () => {
