@@ -83,7 +83,10 @@ function requestListener(options: HttpServerOptions): RequestListener {
   return (request, response) => {
     const path = (request.url ?? '').split('?')[0] ?? '';
     const longest = options.bodyBytesMax?.(request.method ?? '', path) ?? BODY_BYTES_MAX;
-    const refusal = path === options.upgrade?.path ? UPGRADE_ONLY : refusedBody(request, longest);
+    const refusal =
+      path === options.upgrade?.path
+        ? UPGRADE_ONLY
+        : (refusedHead(request) ?? refusedBody(request, longest));
     if (refusal !== undefined) return answerRefusal(response, refusal);
     if (longest <= BODY_BYTES_MAX) hurry(request);
     answering ??= fetchListener(options);
@@ -93,7 +96,7 @@ function requestListener(options: HttpServerOptions): RequestListener {
 
 /** Why a request is not even looked at. */
 interface Refusal {
-  readonly status: 411 | 413 | 426;
+  readonly status: 400 | 411 | 413 | 426;
   readonly title: string;
   readonly detail: string;
   readonly upgrade?: string;
@@ -136,6 +139,14 @@ function hurry(request: IncomingMessage): void {
     if (!request.complete) request.destroy();
   }, BODY_MS_MAX).unref();
   request.once('close', () => clearTimeout(timer));
+}
+
+/** Two hosts may mean one to us and the other to whoever stands in front [RFC 9112 §3.2]; `*` is no path of ours. */
+function refusedHead(request: IncomingMessage): Refusal | undefined {
+  const hosts = request.rawHeaders.filter((it, index) => index % 2 === 0 && /^host$/i.test(it));
+  if (hosts.length <= 1 && request.url !== '*') return undefined;
+  const detail = hosts.length > 1 ? 'One Host, please.' : 'Name a path.';
+  return { status: 400, title: 'Bad request', detail };
 }
 
 /** What answers a body of unknown or forbidden length. */

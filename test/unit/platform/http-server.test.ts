@@ -68,6 +68,9 @@ test('bodies that are too large or of unknown length never reach the handler', a
   assert.match(tooLarge, /^HTTP\/1\.1 413 [^]*application\/problem\+json[^]*"status":413/);
   const chunked = 'POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n';
   assert.match(await exchange(port, chunked), /^HTTP\/1\.1 411 [^]*Content-Length\."\}/);
+  const twoHosts = 'GET / HTTP/1.1\r\nHost: x\r\nhost: y\r\n\r\n';
+  for (const odd of [twoHosts, 'OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n'])
+    assert.match(await exchange(port, odd), /^HTTP\/1\.1 400 [^]*"status":400/);
   assert.deepEqual(reached, []);
 });
 
