@@ -15,6 +15,8 @@ export const FAULTS = {
     'These files were written by a newer version. Install that version again, or use another --data.',
   'data.unreadable':
     'Check that the data directory exists and belongs to the user that runs the hub.',
+  'files.refused':
+    'Check path and owner (the hub runs as its own user: try sudo), and whether the disk is full or read-only.',
   'port.taken': 'Another program listens there. Stop it, or choose another port in the config.',
   'port.unusable': 'The address cannot be used. Check host and port; ports below 1024 need rights.',
   'listen.refused':

@@ -3,7 +3,7 @@
  * failed assertion is a bug and passes through: program.ts lets it end the process.
  */
 import { closest } from '../base/closest.ts';
-import { type FaultCode, HubError } from '../base/errors.ts';
+import { type FaultCode, HubError, systemCode } from '../base/errors.ts';
 import { type Command, parseCommandArgs, UsageError } from './args.ts';
 import { ConfigError } from './config-options.ts';
 import { renderCommandHelp, renderOverview } from './help.ts';
@@ -15,6 +15,13 @@ const EXIT_OF_FAULT: Partial<Readonly<Record<FaultCode, ExitCode>>> = {
   'data.locked': EXIT.locked,
   'hub.unreachable': EXIT.unreachable,
 };
+
+/** Codes by which the system says that the world is not as it should be: rights, space, paths. */
+const WORLDLY = new Set(
+  'EACCES EDQUOT EFBIG EIO EISDIR ELOOP EMFILE ENAMETOOLONG ENFILE ENOENT ENOSPC ENOTDIR EPERM EROFS'.split(
+    ' ',
+  ),
+);
 
 /** `argv` without the program's own name. */
 export async function runCli(
@@ -107,7 +114,15 @@ function explain(error: unknown, command: Command, io: CliIo): ExitCode {
     io.stderr(`${error.message}\n`);
     return EXIT.usage;
   }
-  if (!(error instanceof HubError)) throw error;
-  io.stderr(`${error.message} (${error.code})\n${error.hint}\n`);
-  return EXIT_OF_FAULT[error.code] ?? EXIT.failed;
+  const fault = error instanceof HubError ? error : faultOfFile(error);
+  if (fault === undefined) throw error;
+  io.stderr(`${fault.message} (${fault.code})\n${fault.hint}\n`);
+  return EXIT_OF_FAULT[fault.code] ?? EXIT.failed;
+}
+
+/** The fault behind an error of a file operation; undefined for any other error. */
+function faultOfFile(error: unknown): HubError | undefined {
+  if (!(error instanceof Error) || !('syscall' in error)) return undefined;
+  if (!WORLDLY.has(systemCode(error) ?? '')) return undefined;
+  return new HubError('files.refused', error.message, error);
 }

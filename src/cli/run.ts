@@ -75,6 +75,7 @@ async function runNode(
   config: Config,
   io: CliIo,
 ): Promise<ExitCode | 'again'> {
+  const { signal } = io; // From here on a signal ends the node in order, also while it opens.
   const log = createLog(io.clock, config.logLevel, (line) => io.stderr(`${line}\n`));
   const machine = thisMachine(io.env, log);
   const node = await open(config, machine);
@@ -85,7 +86,7 @@ async function runNode(
   machine.manager.status(`serving ${addresses.join(' ')}`);
   log.info(`${kind}.ready`, { ...node.addresses, id: node.id, data: config.data });
 
-  const failure = await Promise.race([node.failed, aborted(io.signal)]);
+  const failure = await Promise.race([node.failed, aborted(signal)]);
   const isAgain = failure instanceof HubError && failure.code === 'config.changed';
   if (isAgain) machine.manager.status('starting anew with changed settings');
   else machine.manager.stopping();

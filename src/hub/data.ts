@@ -65,6 +65,11 @@ export function regionalDir(data: string): string {
   return `${data}/regional`;
 }
 
+/** Whether a hub has used the directory; throws where nobody may look. */
+export function isDataDirectory(dir: string, files: Pick<Files, 'list'>): boolean {
+  return files.list(dir).includes(LAYOUT_FILE);
+}
+
 /**
  * Takes the directory for this process. Throws `data.locked` where another holds it, `data.newer` where a
  * newer version wrote it.
@@ -77,8 +82,10 @@ export function takeDataDirectory(dir: string, files: Files, closers: Closers): 
   return hubPaths(dir);
 }
 
+const LAYOUT_FILE = 'layout';
+
 function checkLayout(dir: string, files: Files): void {
-  const path = `${dir}/layout`;
+  const path = `${dir}/${LAYOUT_FILE}`;
   const text = textOf(files.read(path) ?? utf8(''))?.trim() ?? '';
   if (text === '') {
     files.replace(path, utf8(`${DATA_LAYOUT}\n`));

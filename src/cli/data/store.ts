@@ -7,7 +7,7 @@ import { HubError } from '../../base/errors.ts';
 import { createLog } from '../../base/log.ts';
 import { isSiteName } from '../../batch/wire/topics.ts';
 import type { Config } from '../../config/schema.ts';
-import { type HubPaths, regionalDir, takeDataDirectory } from '../../hub/data.ts';
+import { type HubPaths, isDataDirectory, regionalDir, takeDataDirectory } from '../../hub/data.ts';
 import { openJournal } from '../../hub/storage/journal.ts';
 import { HubStore } from '../../hub/storage/store.ts';
 import type { Journal } from '../../journal/journal.ts';
@@ -170,7 +170,7 @@ async function withFiles<T>(
   use: (files: OpenFiles) => Promise<T>,
 ): Promise<T> {
   const machine = machineFor(io);
-  if (!machine.files.exists(`${config.data}/layout`)) {
+  if (!isDataDirectory(config.data, machine.files)) {
     throw new HubError('data.unreadable', `${config.data} is not the data directory of a hub`);
   }
   const closers = new Closers();

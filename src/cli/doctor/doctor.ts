@@ -9,7 +9,7 @@
 import { EMPTY_BYTES, textOf } from '../../base/bytes.ts';
 import { type FaultCode, HubError } from '../../base/errors.ts';
 import type { Config } from '../../config/schema.ts';
-import { type HubPaths, hubPaths } from '../../hub/data.ts';
+import { type HubPaths, hubPaths, isDataDirectory } from '../../hub/data.ts';
 import { CLASS_NAMES } from '../../model/class.ts';
 import type { DirectoryLock } from '../../platform/files/files.ts';
 import { MachineHost } from '../../platform/host.ts';
@@ -58,7 +58,7 @@ async function examineRemote(args: Args, io: CliIo): Promise<Diagnosis> {
 async function examine(args: Args, io: CliIo): Promise<Diagnosis> {
   const config = configOf(args, io);
   const paths = hubPaths(config.data);
-  if (!io.files.exists(`${config.data}/layout`)) {
+  if (!isDataDirectory(config.data, io.files)) {
     const found = `${config.data} is not the data directory of a hub yet`;
     return {
       checks: [ok('config', configText(args, io)), note('data', found)],

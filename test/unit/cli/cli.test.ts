@@ -7,6 +7,7 @@ import { runCli } from '../../../src/cli/cli.ts';
 import { COMMANDS } from '../../../src/cli/commands.ts';
 import { EXIT } from '../../../src/cli/io.ts';
 import { HubError } from '../../../src/base/errors.ts';
+import type { Files } from '../../../src/platform/files/files.ts';
 import { machineFiles } from '../../../src/platform/files/machine-files.ts';
 import { batchOpener } from '../../../src/keys/batch-seal.ts';
 import { readUsers } from '../../../src/security/users.ts';
@@ -125,6 +126,24 @@ test('the configuration is found by option, by environment, and its mistakes are
   assert.deepEqual([folder.code, folder.stderr], [EXIT.usage, '/: is a folder, not a file\n']);
   const names = JSON.parse((await world.run('config --json')).stdout) as Named;
   assert.equal(names.journal.segment_mib, 16, 'keys as --set and the file know them');
+});
+
+test('a file that the system refuses is a fault with a hint, not a crash', async () => {
+  const refused = Object.assign(new Error("EACCES: permission denied, scandir '/var/h'"), {
+    code: 'EACCES',
+    syscall: 'scandir',
+  });
+  for (const command of ['user list', 'doctor']) {
+    const files = Object.create(world.files) as typeof world.files;
+    files.list = files.read = () => {
+      throw refused;
+    };
+    const { code, stderr } = await world.run(`${command} --data /var/h`, {
+      files: files as Partial<Files> as Files,
+    });
+    assert.equal(code, EXIT.failed, command);
+    assert.match(stderr, /^EACCES: .* '\/var\/h' \(files\.refused\)\nCheck path and owner/);
+  }
 });
 
 test('users are added, listed and removed in the data directory', async () => {
