@@ -3,10 +3,10 @@
  * acknowledgements. A class that waits for weeks costs a few numbers, and is never counted again.
  */
 import { CLASSES, type OpClass, perClass } from '../../model/class.ts';
-import { peekEntry } from './peek-entry.ts';
+import { classOfEntry, peekEntry } from './peek-entry.ts';
 import type { JournalCursor, JournalReader, Lsn } from '../ports.ts';
 
-/** Ops of one class that no batch holds yet. */
+/** Ops of one class that no batch holds yet, as of now. */
 export interface Unsealed {
   readonly ops: number;
   readonly bytes: number;
@@ -16,11 +16,13 @@ export interface Unsealed {
   readonly oldestStampMs: number;
 }
 
-export const NOTHING: Unsealed = { ops: 0, bytes: 0, firstLsn: 0, oldestStampMs: 0 };
+type Mutable<T> = { -readonly [Name in keyof T]: T[Name] };
+
+const nothing = (): Mutable<Unsealed> => ({ ops: 0, bytes: 0, firstLsn: 0, oldestStampMs: 0 });
 
 export class UnsealedCount {
   readonly #journal: JournalReader;
-  #byClass: Record<OpClass, Unsealed> = perClass(() => NOTHING);
+  readonly #byClass: Record<OpClass, Mutable<Unsealed>> = perClass(nothing);
   /** Ops at or below are in batches already. */
   #sealedLsn: Record<OpClass, Lsn>;
   #cursor: JournalCursor;
@@ -64,7 +66,7 @@ export class UnsealedCount {
     const left = next === undefined ? 0 : ops - taken.ops;
     this.#byClass[opClass] =
       next === undefined || left <= 0
-        ? NOTHING
+        ? nothing()
         : {
             ops: left,
             bytes: Math.max(0, bytes - taken.bytes),
@@ -76,7 +78,7 @@ export class UnsealedCount {
   /** Counts again, from where the classes now stand. */
   restart(sealedLsn: Readonly<Record<OpClass, Lsn>>): void {
     this.#sealedLsn = { ...sealedLsn };
-    this.#byClass = perClass(() => NOTHING);
+    Object.assign(this.#byClass, perClass(nothing));
     this.#scannedLsn = this.#lowestSealed();
     this.#cursor = this.#journal.cursor(this.#scannedLsn + 1);
   }
@@ -85,16 +87,16 @@ export class UnsealedCount {
     return Math.min(...CLASSES.map((opClass) => this.#sealedLsn[opClass]));
   }
 
+  /** In place, and without looking for what is known already: this runs for every message. */
   #count(lsn: Lsn, entry: Uint8Array): void {
-    const peeked = peekEntry(entry);
-    if (peeked === undefined || lsn <= this.#sealedLsn[peeked.class]) return;
-    const before = this.#byClass[peeked.class];
-    const isFirst = before.ops === 0;
-    this.#byClass[peeked.class] = {
-      ops: before.ops + 1,
-      bytes: before.bytes + entry.length,
-      firstLsn: isFirst ? lsn : before.firstLsn,
-      oldestStampMs: isFirst ? peeked.stampMs : before.oldestStampMs,
-    };
+    const opClass = classOfEntry(entry);
+    if (opClass === undefined || lsn <= this.#sealedLsn[opClass]) return;
+    const counted = this.#byClass[opClass];
+    if (counted.ops === 0) {
+      counted.firstLsn = lsn;
+      counted.oldestStampMs = peekEntry(entry)?.stampMs ?? 0;
+    }
+    counted.ops += 1;
+    counted.bytes += entry.length;
   }
 }
