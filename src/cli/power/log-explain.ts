@@ -34,10 +34,12 @@ const PLAN: readonly (readonly [name: string, words: string, unit: string])[] = 
   ['sessionWh', 'a session costs', 'Wh'],
   ['recordWh', 'records and readings may spend', 'Wh'],
   ['bulkWh', 'files may spend', 'Wh'],
-  ['spillWh', 'the sun will give too much by', 'Wh'],
+  ['spillWh', 'of the sun ahead the battery cannot take', 'Wh'],
   ['lowestPct', 'lowest charge ahead', '%'],
   ['fullInH', 'full in', 'h'],
 ];
+/** What is short of it cannot be spent: by how much is of no use to anybody. */
+const HEADROOMS: ReadonlySet<string> = new Set(['recordWh', 'bulkWh']);
 
 /** Lines to stand below the decision; none where there is nothing to say. */
 export function explainLine(line: Explained): string[] {
@@ -68,7 +70,7 @@ function measured({
 }: Explained): string {
   const error = typeof socErrPct === 'number' ? ` ± ${socErrPct}` : '';
   const figures = [
-    typeof socPct === 'number' ? `battery ${socPct}${error} %` : '',
+    typeof socPct === 'number' ? `battery ${tenths(socPct)}${error} %` : '',
     typeof batteryV === 'number' ? `${batteryV} V` : '',
     typeof pvW === 'number' ? `panel ${pvW} W${curtailed === true ? ' held back' : ''}` : '',
     typeof loadW === 'number' ? `load ${loadW} W` : '',
@@ -85,14 +87,17 @@ function levelText(numbers: Numbers, unit: string): string {
   const bounds = LEVELS.filter(([name]) => numbers[name] !== undefined).map(
     ([name, words]) => `${words} ${numbers[name]} ${unit}`,
   );
-  return `${level} ${unit}: ${bounds.join(', ')}`;
+  return `${figure(level, unit)}: ${bounds.join(', ')}`;
 }
 
 function planText(numbers: Numbers): string {
   return joined(
-    PLAN.map(([name, words, unit]) =>
-      numbers[name] === undefined ? '' : `${words} ${numbers[name]} ${unit}`,
-    ),
+    PLAN.map(([name, words, unit]) => {
+      const value = numbers[name];
+      if (value === undefined) return '';
+      const isNone = value <= 0 && HEADROOMS.has(name);
+      return `${words} ${isNone ? 'nothing' : figure(value, unit)}`;
+    }),
   );
 }
 
@@ -122,6 +127,15 @@ function waitingParts(backlog: unknown, deferred: unknown): (readonly [string, s
     const when = untilMs === undefined ? '' : `, until ${isoTime(untilMs).slice(0, 16)}Z`;
     return [name, joined(figures) + why + when] as const;
   });
+}
+
+function figure(value: number, unit: string): string {
+  return `${unit === '%' ? tenths(value) : value} ${unit}`;
+}
+
+/** Of a percent: no gauge and no forecast knows more. */
+function tenths(value: number): number {
+  return Math.round(value * 10) / 10;
 }
 
 function joined(parts: readonly string[]): string {

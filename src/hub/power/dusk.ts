@@ -54,7 +54,10 @@ export class Dusk {
     const back = backAtMs === undefined ? 'not known' : isoTime(backAtMs);
     log.info('power.settled', { depth, backAt: back });
     const ready = depth === 'ready' ? 'the site may be switched off: ' : '';
-    const until = backAtMs === undefined ? 'when the sun is back' : `about ${back}`;
+    const until =
+      backAtMs === undefined
+        ? 'when the sun is back'
+        : `about ${back.slice(0, 16).replace('T', ' ')} UTC`;
     monitor.append({
       event: 'decision',
       why: `${ready}everything is on the card; back ${until}`,

@@ -2,6 +2,7 @@
  * One sentence for the person on site: who waits and why, when that will end, who goes.
  * "files wait: battery 41 % below 55 %, sun enough at 10:40; alarms go".
  */
+import { durationText } from '../../base/duration.ts';
 import { LOG, type OpClass } from '../../model/class.ts';
 import type { Deferral, DeferralCode, PowerState } from './decision.ts';
 
@@ -27,20 +28,33 @@ const ALL_GO: Readonly<Record<PowerState, string>> = {
 /** What waits for these ends when the sun has filled the battery so far. */
 const SUN_CODES: ReadonlySet<DeferralCode> = new Set(['battery', 'ride', 'shutdown']);
 
+/** A later moment this far away is told with its distance: its hour alone might be today's or tomorrow's. */
+const FAR_MS = 12 * 3_600_000;
+
+export function momentText(
+  untilMs: number,
+  nowMs: number,
+  timeOf: (wallMs: number) => string,
+): string {
+  const awayMs = untilMs - nowMs;
+  const away = awayMs < FAR_MS ? '' : ` (in ${durationText(awayMs / 1_000)})`;
+  return `${timeOf(untilMs)}${away}`;
+}
+
 export function sentenceOf(
   state: PowerState,
   allowed: readonly OpClass[],
   deferred: readonly Deferral[],
   level: string | undefined,
-  timeOf: (wallMs: number) => string,
+  momentOf: (untilMs: number) => string,
 ): string {
   const known = level === undefined ? '' : ` (${level})`;
-  // The log rides along always: that its lines wait is no news to anybody.
-  const waiting = deferred.filter((it) => it.class !== LOG || it.code !== 'ride');
+  // The log only rides along: that its lines wait is no news to anybody.
+  const waiting = deferred.filter((it) => it.class !== LOG);
   if (waiting.length === 0) return `${ALL_GO[state]}${known}`;
   const waits = grouped(waiting).map(({ reason, classes, code, untilMs }) => {
     const word = SUN_CODES.has(code) ? 'sun enough at' : 'until';
-    const until = untilMs === undefined ? '' : `, ${word} ${timeOf(untilMs)}`;
+    const until = untilMs === undefined ? '' : `, ${word} ${momentOf(untilMs)}`;
     return `${listed(classes.map((it) => WORDS[it]))} wait: ${reason}${until}`;
   });
   const going =

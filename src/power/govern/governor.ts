@@ -11,7 +11,7 @@ import type { Decision, Deferral, Permission } from './decision.ts';
 import { deferralOf, type Level, levelText } from './deferral.ts';
 import type { LinkCost } from './energy.ts';
 import type { BatteryEstimate } from '../estimate/estimator.ts';
-import { sentenceOf } from './explain.ts';
+import { momentText, sentenceOf } from './explain.ts';
 import { nextRatioOf, patienceMs, permissionFor, type Situation } from './permission.ts';
 import { FIRST_STATE, levelOf, nextState, restartLevel, type StateMemory } from './power-state.ts';
 import type { PowerThresholds, Thresholds } from './thresholds.ts';
@@ -94,9 +94,10 @@ function whyOf(
   level: Level | undefined,
   { byHandUntilMs, nowMs, wallMs, timeOf }: GovernorInput,
 ): string {
-  const why = sentenceOf(situation.state, going, deferred, levelText(level), timeOf);
+  const momentOf = (untilMs: number): string => momentText(untilMs, wallMs, timeOf);
+  const why = sentenceOf(situation.state, going, deferred, levelText(level), momentOf);
   if (!situation.byHand || byHandUntilMs === undefined) return why;
-  return `sent by hand until ${timeOf(wallMs + byHandUntilMs - nowMs)}: ${why}`;
+  return `sent by hand until ${momentOf(wallMs + byHandUntilMs - nowMs)}: ${why}`;
 }
 
 /** In shutdown, when the sun has probably filled the battery to the restart level. */

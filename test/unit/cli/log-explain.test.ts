@@ -46,6 +46,10 @@ test('nothing is said where nothing is known, whatever a hub sends', () => {
   assert.deepEqual(explainLine({}), []);
   assert.deepEqual(explainLine({ numbers: 'x', backlog: [1], deferred: null, allowed: 7 }), []);
   assert.deepEqual(explainLine({ allowed: [] }), ['allowed    nothing']);
+  assert.deepEqual(explainLine({ socPct: 68.89, numbers: { recordWh: -9, lowestPct: 59.22 } }), [
+    'measured   battery 68.9 %',
+    'plan       records and readings may spend nothing, lowest charge ahead 59.2 %',
+  ]);
   assert.deepEqual(explainLine({ batteryV: 12.3, numbers: { level: 12.3, bulkPause: 12.4 } }), [
     'measured   12.3 V',
     'level      12.3 V: files wait below 12.4 V',

@@ -52,7 +52,7 @@ test('shutdown brings everything to the card once, and once more before the site
   decide(decision('shutdown', true));
   decide(decision('shutdown'));
   await dusk.close();
-  const back = 'everything is on the card; back about 2026-03-01T12:00:00.000Z';
+  const back = 'everything is on the card; back about 2026-03-01 12:00 UTC';
   expect(done).toEqual([
     'settled',
     'saved',

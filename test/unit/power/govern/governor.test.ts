@@ -69,7 +69,7 @@ test('saver: photos wait for the battery, readings until shortly before they are
   );
   assert.match(
     decision.why,
-    /^readings wait: .*; files wait: battery 41 % below 55 %; alarms and commands go$/,
+    /^readings wait: [^;]* \(in 21 h\); files wait: battery 41 % below 55 %; alarms and commands go$/,
   );
 });
 
