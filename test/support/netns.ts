@@ -11,18 +11,23 @@ export interface Namespaces {
   readonly region: readonly string[];
   /** Runs `ip` in the hub's namespace. */
   ip(...args: readonly string[]): void;
+  /** Lays another cable, `uplink1`, to a router of its own. */
+  secondCable(): void;
 }
 
 /** The region's own address, behind the router at the other end of the cable. */
 export const REGION_ADDRESS = '10.99.0.1';
 export const ROUTER_ADDRESS = '10.77.0.1';
+/** Behind the second cable. */
+export const OTHER_ROUTER_ADDRESS = '10.78.0.1';
 
 /** Why there can be none here; undefined where there can. */
 export function whyNoNamespaces(): string | undefined {
   if (process.getuid?.() !== 0) return 'needs root, for network namespaces';
+  const name = `hgt${process.pid}`;
   try {
-    execFileSync('ip', ['netns', 'add', 'heliograph-try'], { stdio: 'ignore' });
-    execFileSync('ip', ['netns', 'del', 'heliograph-try'], { stdio: 'ignore' });
+    execFileSync('ip', ['netns', 'add', name], { stdio: 'ignore' });
+    execFileSync('ip', ['netns', 'del', name], { stdio: 'ignore' });
     return undefined;
   } catch {
     return 'needs network namespaces, which this machine does not give';
@@ -40,29 +45,21 @@ export function makeNamespaces(): Namespaces {
     ip('netns', 'add', name);
     ip('-n', name, 'link', 'set', 'lo', 'up');
   }
-  ip(
-    '-n',
-    hub,
-    'link',
-    'add',
-    'uplink0',
-    'type',
-    'veth',
-    'peer',
-    'name',
-    'cable0',
-    'netns',
-    region,
-  );
-  ip('-n', hub, 'addr', 'add', '10.77.0.2/24', 'dev', 'uplink0');
-  ip('-n', region, 'addr', 'add', `${ROUTER_ADDRESS}/24`, 'dev', 'cable0');
+  const lay = (near: string, far: string, address: string, router: string): void => {
+    const peer = ['peer', 'name', far, 'netns', region];
+    ip('-n', hub, 'link', 'add', near, 'type', 'veth', ...peer);
+    ip('-n', hub, 'addr', 'add', `${address}/24`, 'dev', near);
+    ip('-n', region, 'addr', 'add', `${router}/24`, 'dev', far);
+    ip('-n', hub, 'link', 'set', near, 'up');
+    ip('-n', region, 'link', 'set', far, 'up');
+  };
+  lay('uplink0', 'cable0', '10.77.0.2', ROUTER_ADDRESS);
   ip('-n', region, 'addr', 'add', `${REGION_ADDRESS}/32`, 'dev', 'lo');
-  ip('-n', hub, 'link', 'set', 'uplink0', 'up');
-  ip('-n', region, 'link', 'set', 'cable0', 'up');
   const inside = (name: string): readonly string[] => ['ip', 'netns', 'exec', name];
   return {
     hub: inside(hub),
     region: inside(region),
     ip: (...args) => ip('-n', hub, ...args),
+    secondCable: () => lay('uplink1', 'cable1', '10.78.0.2', OTHER_ROUTER_ADDRESS),
   };
 }

@@ -1,0 +1,128 @@
+/**
+ * A real hub with two links, in network namespaces: the better one dies in the middle of a batch, and the other one carries
+ * what is missing of it; when the better one is back, what comes next takes that again.
+ */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { onTestFinished, test } from 'vitest';
+
+import type { StatusSnapshot } from '../../src/status/snapshot.ts';
+import { heliograph, startHub, startRegional } from '../support/hub.ts';
+import {
+  makeNamespaces,
+  OTHER_ROUTER_ADDRESS,
+  REGION_ADDRESS,
+  ROUTER_ADDRESS,
+  whyNoNamespaces,
+} from '../support/netns.ts';
+import { peer } from '../support/peers.ts';
+import { spawnProcess } from '../support/spawn.ts';
+import { tempDir } from '../support/temp-dir.ts';
+
+const BROKER_PORT = 2883;
+/** Where the slow way to the broker begins. */
+const PORT = 2884;
+const MESSAGES = 30;
+const MESSAGE_BYTES = 20_000;
+const absent = peer('mosquitto_pub') === undefined ? 'needs mosquitto_pub' : whyNoNamespaces();
+const title = 'a link that dies within a batch: the other one goes on with it';
+
+/** Lets 150 KB a second through, so that there is a middle. */
+const SLOW_WAY = `const net = require('node:net');
+net.createServer((near) => {
+  const far = net.connect(${BROKER_PORT}, '${REGION_ADDRESS}');
+  for (const socket of [near, far]) socket.on('error', () => {});
+  near.on('data', (bytes) => {
+    far.write(bytes);
+    near.pause();
+    setTimeout(() => near.resume(), bytes.length / 150);
+  });
+  far.on('data', (bytes) => near.write(bytes));
+  far.on('close', () => near.destroy());
+  near.on('close', () => far.destroy());
+}).listen(${PORT}, '${REGION_ADDRESS}', () => console.log('slow way'));`;
+
+async function story(): Promise<void> {
+  const spaces = makeNamespaces();
+  spaces.secondCable();
+  spaces.ip('route', 'add', 'default', 'via', ROUTER_ADDRESS, 'metric', '100');
+  spaces.ip('route', 'add', 'default', 'via', OTHER_ROUTER_ADDRESS, 'metric', '200');
+  const [hubData, regionData, filesDir] = [tempDir(), tempDir(), tempDir()];
+  await startRegional({
+    data: regionData,
+    mqttPort: BROKER_PORT,
+    sets: [`regional.host=${REGION_ADDRESS}`, 'security.allow_open_lan=true'],
+    under: spaces.region,
+  });
+  const [command = '', ...insideRegion] = spaces.region;
+  const slow = spawnProcess(command, [...insideRegion, 'node', '-e', SLOW_WAY]);
+  onTestFinished(() => void slow.stop());
+  await slow.line(/slow way/);
+  const hub = await startHub({
+    data: hubData,
+    sets: [
+      `uplink.url=mqtt://${REGION_ADDRESS}:${PORT}`,
+      'uplink.link_of=["uplink1=cellular"]',
+      'uplink.connect_timeout_s=3',
+    ],
+    under: spaces.hub,
+  });
+  const [, ...inside] = spaces.hub;
+  const publish = async (): Promise<void> => {
+    const file = `${filesDir}/payload`;
+    writeFileSync(file, randomBytes(MESSAGE_BYTES));
+    const target = ['-h', '127.0.0.1', '-p', String(hub.mqttPort), '-q', '1'];
+    const args = [...inside, 'mosquitto_pub', ...target, '-t', 'photos/raw', '-f', file];
+    assert.equal(await spawnProcess(command, args).exited, 0);
+  };
+  const status = async (): Promise<StatusSnapshot> => {
+    const asked = heliograph(['status', '--json', '--data', hubData], {}, spaces.hub);
+    await asked.exited;
+    return JSON.parse(asked.lines.join('\n')) as StatusSnapshot;
+  };
+  const until = async (holds: (now: StatusSnapshot) => boolean): Promise<StatusSnapshot> => {
+    for (let tries = 0; tries < 120; tries++) {
+      const now = await status();
+      if (holds(now)) return now;
+      await sleep(250);
+    }
+    return assert.fail(`not reached: ${JSON.stringify((await status()).uplink)}`);
+  };
+  const sentOver = (device: string): number =>
+    Number(
+      execFileSync(command, [...inside, 'cat', `/sys/class/net/${device}/statistics/tx_bytes`]),
+    );
+  const isSent = ({ backlog }: StatusSnapshot): boolean => backlog.telemetry.ops === 0;
+
+  for (let message = 0; message < MESSAGES; message++) await publish();
+  const wholeBytes = MESSAGES * MESSAGE_BYTES;
+  while (sentOver('uplink0') < wholeBytes / 2) await sleep(50);
+  const beforeBytes = sentOver('uplink1');
+  spaces.ip('link', 'set', 'uplink0', 'down');
+  const after = await until(isSent);
+  assert.equal(after.uplink.device, 'uplink1');
+  const overOther = sentOver('uplink1') - beforeBytes;
+  assert.ok(
+    overOther < 0.85 * wholeBytes,
+    `${overOther} of ${wholeBytes} bytes over the other link`,
+  );
+  const closed = await until(({ uplink }) => (uplink.byLink['cellular']?.sessions ?? 0) > 0);
+  for (const kind of ['ethernet', 'cellular']) {
+    const use = closed.uplink.byLink[kind];
+    assert.ok(use !== undefined && use.onS > 0 && use.bytes > 0, `${kind}: ${JSON.stringify(use)}`);
+  }
+
+  spaces.ip('link', 'set', 'uplink0', 'up');
+  spaces.ip('route', 'add', 'default', 'via', ROUTER_ADDRESS, 'metric', '100');
+  await until(({ uplink }) => uplink.device === 'uplink0');
+  await publish();
+  const home = await until((now) => isSent(now) && now.uplink.linkState === 'up');
+  assert.equal(home.uplink.device, 'uplink0');
+}
+
+if (absent === undefined) test(title, story, 120_000);
+else test.skip(`${title} (skipped: ${absent})`, () => undefined);
