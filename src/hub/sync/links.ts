@@ -14,7 +14,7 @@ export interface HubLink {
   readonly tracker: LinkTracker | undefined;
 }
 
-export function openLink({ config, machine, time, closers }: Ground): HubLink {
+export function openLink({ config, machine, closers }: Ground): HubLink {
   const { link, linkOf, url } = config.uplink;
   const override = link === 'auto' ? undefined : link;
   if (url === '') return { kind: () => override ?? 'ethernet', tracker: undefined };
@@ -23,7 +23,7 @@ export function openLink({ config, machine, time, closers }: Ground): HubLink {
     new LinkTracker({
       links: machine.links,
       host: hostOf(url, machine.log),
-      clock: time.clock,
+      clock: machine.clock,
       log: machine.log,
       override,
       kindByDevice: new Map(kinds),

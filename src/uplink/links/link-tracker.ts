@@ -1,7 +1,7 @@
 /**
  * The link that a session would take now, and how sure it is that the own upstream lies behind it.
  *
- *   absent ──route──▶ found ──two good probes within 10 s──▶ up
+ *   absent ──route──▶ found ──two good probes within 30 s──▶ up
  *                       ▲                                     │
  *                       └── another device, two failures ─────┘        portal: NetworkManager sees one; not tried
  *
@@ -14,6 +14,7 @@
 import type { Cancel, Clock } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import type { Links } from '../../platform/links/links.ts';
+import { DEFAULT_UPLINK_LIMITS } from '../options.ts';
 import { COST_CLASSES, type Way, type WayKind, waysTo } from './ways.ts';
 
 export type LinkState = 'absent' | 'portal' | 'found' | 'up';
@@ -25,6 +26,7 @@ export interface LinkTrackerOptions {
   readonly links: Links;
   /** Host name or address of the upstream broker. */
   readonly host: string;
+  /** The machine's: answers come in its time. */
   readonly clock: Clock;
   readonly log: Log;
   /** The operator's word on what carries it; undefined: as the kernel shows. */
@@ -41,7 +43,8 @@ export interface LinkView {
 }
 
 const PROBES = 2;
-const PROBES_WITHIN_MS = 10_000;
+/** As long as a session waits for an answer: of two that follow each other at once, the second is never later. */
+const PROBES_WITHIN_MS = DEFAULT_UPLINK_LIMITS.replyMsMax;
 const FAILURES_MAX = 2;
 const UNKNOWN_KIND: WayKind = 'cellular';
 

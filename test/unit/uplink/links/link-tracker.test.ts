@@ -20,15 +20,15 @@ function rig(table?: ReturnType<typeof simTable>, override?: 'satellite') {
   return { clock, links, tracker, changes };
 }
 
-test('a link is up after two answers within ten seconds, not before', async () => {
+test('a link is up after two answers within thirty seconds, not before', async () => {
   const { clock, tracker } = rig(simTable(eth));
   assert.equal(tracker.view().state, 'found');
   tracker.answered();
   assert.equal(tracker.view().state, 'found');
-  await clock.advance(10_001);
+  await clock.advance(30_001);
   tracker.answered();
   assert.equal(tracker.isUp, false, 'too far apart');
-  await clock.advance(9_000);
+  await clock.advance(29_000);
   tracker.answered();
   assert.equal(tracker.view().state, 'up');
 });

@@ -42,6 +42,18 @@ test('without a route nothing is tried; with one it is sent at once, proven by t
   assert.deepEqual(it.fatal, []);
 });
 
+test('a link so slow that a greeting takes half a minute is proven, too', async () => {
+  const it = await world(simTable(eth));
+  it.hubLink.link.delayMs = 6_000;
+  it.journal.append(...stampedOps(1, 20));
+  await it.clock.advance(300_000);
+  assert.ok(it.isDelivered);
+  const messages = it.hubLink.messages;
+  assert.ok(messages < 40, `${messages} messages: it did not greet again and again`);
+  await it.stop();
+  assert.deepEqual(it.fatal, []);
+});
+
 test('a broker that answers without our region behind it is no backhaul', async () => {
   const it = new UplinkWorld({ links: simTable(eth) });
   it.startHub();
