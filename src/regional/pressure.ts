@@ -35,8 +35,12 @@ const QUOTA_S_SPREAD = 300;
 /** A hub is told so once in this time: its chunks that are on the way are not each answered. */
 const TOLD_MS = 10_000;
 const TOLD_MAX = 10_000;
-/** The storage is asked so seldom whether the quota of a hub is spent, not with each chunk: what is beyond it, it drops by itself. */
+/**
+ * The storage is asked whether the quota of a hub is spent when so much has come since, not with each chunk. What comes before
+ * the word does is at the cost of the reserve, of which this is a quarter.
+ */
 const ASKED_MS = 2_000;
+const ASKED_BYTES = 128 << 10;
 const TOO_MUCH = 'more is on its way to it than it can take';
 const URGENT = [ALARM, COMMAND] as const;
 const SPENT = 'the quota of the day is spent';
@@ -44,8 +48,8 @@ const SPENT = 'the quota of the day is spent';
 export class Pressure {
   readonly #options: PressureOptions;
   readonly #toldMs = new Map<string, number>();
-  /** When the quota of a hub was found to have room. */
-  readonly #askedMs = new Map<string, number>();
+  /** When the quota of a hub was found to have room, and how much has come since. */
+  readonly #roomByHub = new Map<string, { readonly atMs: number; bytes: number }>();
 
   constructor(options: PressureOptions) {
     this.#options = options;
@@ -70,32 +74,46 @@ export class Pressure {
       hub,
       batch,
       total,
-    }: { readonly hub: Origin; readonly batch: BatchId; readonly total: number },
+      bytes,
+    }: {
+      readonly hub: Origin;
+      readonly batch: BatchId;
+      readonly total: number;
+      readonly bytes: number;
+    },
     isDropped: boolean,
   ): Promise<Uint8Array | undefined> {
     const key = `${site.name}/${hub}`;
-    if (this.#isFresh(this.#toldMs, `${key}/${isDropped ? 'all' : 'quota'}`, TOLD_MS))
-      return undefined;
-    if (!isDropped && this.#isFresh(this.#askedMs, key, ASKED_MS)) return undefined;
+    if (this.#wasTold(`${key}/${isDropped ? 'all' : 'quota'}`)) return undefined;
+    if (!isDropped && this.#hasRoom(key, bytes)) return undefined;
     const spent = isDropped ? 'all' : await site.storage.spent(hub);
-    this.#note(
-      spent === 'no' ? this.#askedMs : this.#toldMs,
-      spent === 'no' ? key : `${key}/${spent}`,
-    );
-    if (spent === 'no') return undefined;
+    if (spent === 'no') {
+      if (this.#roomByHub.size >= TOLD_MAX) this.#roomByHub.clear();
+      this.#roomByHub.set(key, { atMs: this.#options.clock.monotonicMs(), bytes: 0 });
+      return undefined;
+    }
+    this.#note(`${key}/${spent}`);
     const wait = this.#untilTomorrow(site.name, hub, spent);
     const chunks = (await site.storage.have(hub, batch)) ?? new ChunkBitmap(total);
     return encodeHave({ hub, batch, chunks, wait }, this.#options.signer);
   }
 
-  #isFresh(ofWhat: ReadonlyMap<string, number>, key: string, forMs: number): boolean {
-    const atMs = ofWhat.get(key);
-    return atMs !== undefined && this.#options.clock.monotonicMs() - atMs < forMs;
+  #hasRoom(key: string, bytes: number): boolean {
+    const room = this.#roomByHub.get(key);
+    if (room === undefined) return false;
+    room.bytes += bytes;
+    const ageMs = this.#options.clock.monotonicMs() - room.atMs;
+    return ageMs < ASKED_MS && room.bytes < ASKED_BYTES;
   }
 
-  #note(inWhat: Map<string, number>, key: string): void {
-    if (inWhat.size >= TOLD_MAX) inWhat.clear();
-    inWhat.set(key, this.#options.clock.monotonicMs());
+  #wasTold(what: string): boolean {
+    const toldMs = this.#toldMs.get(what);
+    return toldMs !== undefined && this.#options.clock.monotonicMs() - toldMs < TOLD_MS;
+  }
+
+  #note(what: string): void {
+    if (this.#toldMs.size >= TOLD_MAX) this.#toldMs.clear();
+    this.#toldMs.set(what, this.#options.clock.monotonicMs());
   }
 
   /** Alarms and commands go on, at the cost of the reserve, until that is gone, too. */

@@ -314,7 +314,7 @@ export class RegionalNode {
     if (isDropped || (put.kind === 'kept' && !put.isComplete)) {
       const word = await this.#pressure.holdOff(
         site,
-        { hub, batch, total: chunk.total },
+        { hub, batch, total: chunk.total, bytes: chunk.data.length },
         isDropped,
       );
       if (word !== undefined) this.#publish(haveTopic(address, batch), word);

@@ -15,7 +15,7 @@ import type { Spent } from '../../../src/regional/site-storage.ts';
 import { HUB_ID, REGION, SITE, START_MS } from '../../support/batches.ts';
 
 const BATCH = '0123456789abcdef0123456789abcdef' as BatchId;
-const OF = { hub: HUB_ID, batch: BATCH, total: 40 };
+const OF = { hub: HUB_ID, batch: BATCH, total: 40, bytes: 1_000 };
 
 test('chunks of a hub ask for its quota once in a while, and the hub is told once that it is spent', async () => {
   const clock = new SimClock(START_MS);
@@ -32,6 +32,10 @@ test('chunks of a hub ask for its quota once in a while, and the hub is told onc
     assert.equal(await pressure.holdOff(site, OF, false), undefined);
   }
   assert.equal(asked, 1);
+  for (let chunk = 0; chunk < 10; chunk++) {
+    await pressure.holdOff(site, { ...OF, bytes: 64_000 }, false);
+  }
+  assert.equal(asked, 4, 'every 128 KiB');
   spent = 'quota';
   await clock.advance(2_000);
   const word = await pressure.holdOff(site, OF, false);
@@ -40,5 +44,5 @@ test('chunks of a hub ask for its quota once in a while, and the hub is told onc
   assert.deepEqual(have?.wait?.takes, [ALARM, COMMAND]);
   assert.equal(await pressure.holdOff(site, OF, false), undefined, 'told a moment ago');
   assert.ok((await pressure.holdOff(site, OF, true)) !== undefined, 'now the reserve is gone, too');
-  assert.equal(asked, 2);
+  assert.equal(asked, 5);
 });
