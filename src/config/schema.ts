@@ -76,7 +76,7 @@ const broker = section('MQTT for the devices of the site.', {
     HOST,
   ),
   websocket: flag(true, 'MQTT over WebSocket at /mqtt of the HTTP port.'),
-  connections_max: number(2000, { min: 1, max: 100_000 }, 'Connections at the same time.'),
+  connections_max: number(6000, { min: 1, max: 100_000 }, 'Connections at the same time.'),
   connect_timeout_s: number(10, { min: 1, max: 300, unit: 's' }, 'Time a client has to log in.'),
   packet_bytes_max: number(
     1_048_576,

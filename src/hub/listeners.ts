@@ -2,6 +2,7 @@
 import type { Broker } from '../broker/broker.ts';
 import type { BrokerLimits } from '../broker/limits.ts';
 import type { Config } from '../config/schema.ts';
+import type { FullDoor } from './full-door.ts';
 import type { Ground } from './ground.ts';
 import type { Listener } from '../platform/network/network.ts';
 
@@ -40,19 +41,18 @@ export function brokerLimits(broker: Config['broker']): Partial<BrokerLimits> {
 export async function listenMqtt(
   { config, machine, id }: Pick<Ground, 'config' | 'machine' | 'id'>,
   broker: Broker,
+  fullDoor: FullDoor,
 ): Promise<Listening> {
   const { host, port, tlsPort, connectionsMax } = config.broker;
+  const room = { connectionsMax, onTurnedAway: () => fullDoor.note() };
   const { network } = machine;
   const accept = broker.accept.bind(broker);
-  const plain = await network.listen(
-    { host, port, connectionsMax, purpose: 'broker.port' },
-    accept,
-  );
+  const plain = await network.listen({ host, port, ...room, purpose: 'broker.port' }, accept);
   if (tlsPort === 0) return listening({ mqtt: plain });
   try {
     const { tlsCredentials } = await import('./enrol.ts');
     const tls = await tlsCredentials(config, machine, id);
-    const options = { host, port: tlsPort, connectionsMax, purpose: 'broker.tls_port', tls };
+    const options = { host, port: tlsPort, ...room, purpose: 'broker.tls_port', tls };
     return listening({ mqtt: plain, mqtts: await network.listen(options, accept) });
   } catch (error) {
     await plain.close();

@@ -6,6 +6,7 @@ import type { Clock } from '../base/clock.ts';
 import { Broker } from '../broker/broker.ts';
 import { type Access, openAccess } from './access.ts';
 import { AssetGate } from './assets/asset-gate.ts';
+import { FullDoor } from './full-door.ts';
 import type { Ground } from './ground.ts';
 import { openJournal } from './storage/journal.ts';
 import { Lingers } from './power/linger.ts';
@@ -31,6 +32,7 @@ export interface Serving {
   readonly broker: Broker;
   readonly access: Access;
   readonly addresses: HubAddresses;
+  readonly fullDoor: FullDoor;
   readonly assetGate: AssetGate;
 }
 
@@ -72,8 +74,9 @@ export async function serveDevices(ground: Ground): Promise<Serving> {
     const { serveEnrolment } = await import('./enrol.ts');
     serveEnrolment(broker, access.desk, log);
   }
-  const { addresses } = closers.add(await listenMqtt(ground, broker));
-  return { journal, store, door, lingers, broker, access, addresses, assetGate };
+  const fullDoor = new FullDoor(config.broker.connectionsMax, machine);
+  const { addresses } = closers.add(await listenMqtt(ground, broker, fullDoor));
+  return { journal, store, door, lingers, broker, access, addresses, fullDoor, assetGate };
 }
 
 type DoorParts = Pick<Serving, 'journal' | 'store' | 'lingers' | 'access' | 'assetGate'>;

@@ -9,6 +9,7 @@ import { isoTime } from '../base/iso-time.ts';
 import type { Broker } from '../broker/broker.ts';
 import type { Config } from '../config/schema.ts';
 import type { HubAssets } from './assets/assets.ts';
+import type { FullDoor } from './full-door.ts';
 import type { HubLink } from './sync/links.ts';
 import type { HubPower } from './power/power.ts';
 import type { HubStore } from './storage/store.ts';
@@ -32,6 +33,7 @@ export interface StatusParts {
   readonly config: Config;
   readonly journal: Journal;
   readonly broker: Broker;
+  readonly fullDoor: FullDoor;
   readonly power: HubPower;
   readonly uplink: Uplink;
   readonly link: HubLink;
@@ -92,7 +94,11 @@ export class HubStatus {
       uplink: this.#uplink(),
       sync: this.#sync(faults),
       energy: this.#energy(),
-      devices: { ...sessions, connected: sessions.clients },
+      devices: {
+        ...sessions,
+        connected: sessions.clients,
+        turnedAway: this.#parts.fullDoor.turnedAway,
+      },
       peers: this.#peers(),
       disk: { freeBytes: disk.diskFreeBytes, totalBytes: disk.diskBytes },
       flash: flash.status(disk.diskBytes),
@@ -110,8 +116,9 @@ export class HubStatus {
   }
 
   faults(): FaultStatus[] {
-    const { journal, power, uplink, store, assets, clock } = this.#parts;
-    const own = [journal.fault, store.fault, assets.fault, ...uplink.status().faults];
+    const { journal, power, uplink, store, assets, fullDoor, clock } = this.#parts;
+    const own = [journal.fault, store.fault, assets.fault, fullDoor.fault];
+    own.push(...uplink.status().faults);
     const found: { code: FaultCode; message: string }[] = own
       .filter((fault): fault is HubError => fault !== undefined)
       .map(({ code, message }) => ({ code, message }));

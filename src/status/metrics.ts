@@ -221,6 +221,7 @@ function addLink(page: Exposition, uplink: StatusSnapshot['uplink']): void {
 
 function addTraffic(page: Exposition, { devices }: StatusSnapshot): void {
   page.gauge('devices_connected', 'Devices that are connected.', devices.connected);
+  page.counter('connections_refused', 'Connections beyond the limit.', devices.turnedAway);
   page.gauge('sessions', 'Sessions, of connected devices and of absent ones.', devices.sessions);
   page.gauge('subscriptions', 'Subscriptions of all sessions.', devices.subscriptions);
   page.gauge('retained_messages', 'Retained messages.', devices.retained);

@@ -217,6 +217,8 @@ export interface DeviceStatus {
   readonly dropped: number;
   /** Publishes that the client's rights do not cover: acknowledged, as MQTT 3.1.1 wants, and dropped. */
   readonly denied: number;
+  /** Connections beyond `broker.connections_max`, closed at once. */
+  readonly turnedAway: number;
 }
 
 export interface FaultStatus {

@@ -240,15 +240,22 @@ for (const [name, network] of Object.entries(networks)) {
 
 test('the machine network closes connections beyond its limit, and takes new ones when others left', async () => {
   const accepted: Connection[] = [];
+  let turnedAway = 0;
   const listener = await machineNetwork.listen(
-    { host: '127.0.0.1', port: 0, purpose: 'test', connectionsMax: 1 },
+    {
+      host: '127.0.0.1',
+      port: 0,
+      purpose: 'test',
+      connectionsMax: 1,
+      onTurnedAway: () => (turnedAway += 1),
+    },
     (connection) => accepted.push(connection),
   );
   const first = connect(listener.port, '127.0.0.1');
   await once(first, 'connect');
   const second = connect(listener.port, '127.0.0.1').on('error', () => undefined);
   await once(second, 'close');
-  assert.equal(accepted.length, 1);
+  assert.deepEqual([accepted.length, turnedAway], [1, 1]);
   const gone = new Recorder(accepted[0] as Connection);
   first.destroy();
   await gone.until(() => gone.closes === 1);
@@ -262,7 +269,9 @@ test('the machine network closes connections beyond its limit, and takes new one
 test('the simulated network closes connections beyond its limit', async () => {
   const net = new SimNetwork(machineTimers);
   const accepted: Connection[] = [];
-  const options = { host: 'sim', port: 1883, purpose: 'test', connectionsMax: 1 };
+  let turnedAway = 0;
+  const onTurnedAway = (): void => void (turnedAway += 1);
+  const options = { host: 'sim', port: 1883, purpose: 'test', connectionsMax: 1, onTurnedAway };
   await net.listen(options, (connection) => {
     accepted.push(connection);
     connection.start({ onData: noop, onDrain: noop, onClose: noop });
@@ -270,7 +279,7 @@ test('the simulated network closes connections beyond its limit', async () => {
   const first = new Recorder(net.connect(1883));
   const second = new Recorder(net.connect(1883));
   await second.until(() => second.closes === 1);
-  assert.deepEqual([accepted.length, first.closes], [1, 0]);
+  assert.deepEqual([accepted.length, first.closes, turnedAway], [1, 0, 1]);
 });
 
 test('a simulated line delays, cuts into pieces and loses what is under way when it is cut', async () => {

@@ -110,6 +110,7 @@ export function sampleStatus(change: Partial<StatusSnapshot> = {}): StatusSnapsh
       queued: 120,
       dropped: 0,
       denied: 0,
+      turnedAway: 0,
     },
     peers: [],
     disk: { freeBytes: 21_474_836_480, totalBytes: 31_000_000_000 },

@@ -29,6 +29,7 @@ function listen(
 ): Promise<Listener> {
   const server = openServer(options, (socket) => onConnection(connectionOf(socket)));
   server.maxConnections = options.connectionsMax;
+  server.on('drop', () => options.onTurnedAway?.());
   return new Promise((resolve, reject) => {
     server.once('error', (error) => reject(listenFault(options, error)));
     server.listen(options.port, options.host, () => {

@@ -58,6 +58,8 @@ export interface ListenOptions {
   };
   /** Connections beyond this number are closed at once. */
   readonly connectionsMax: number;
+  /** Hears of each of those. */
+  onTurnedAway?(): void;
 }
 
 export interface Network {

@@ -228,6 +228,7 @@ export class SimNetwork implements Network {
     const [near, far] = joinedEnds(this.#timers, [client, `port-${port}`], line);
     const listener = this.#listenerByPort.get(port);
     if (listener === undefined || listener.open >= listener.options.connectionsMax) {
+      listener?.options.onTurnedAway?.();
       near.cut();
       return near;
     }
