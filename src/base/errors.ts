@@ -121,7 +121,7 @@ export const FAULTS = {
   'bench.broken':
     'The measurement broke off; the lines above say who fell silent. Run it again on a quiet machine.',
   'clock.unknown':
-    'The clock is not trusted. It repairs itself at the first contact with a time source.',
+    'Times are wrong, order is kept all the same. The clock repairs itself at the first contact with a time source.',
   'client.outbox-full':
     'Too much waits for a hub. Bring the device near its hub; what waits is safe and goes first.',
   'client.storage':

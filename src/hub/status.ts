@@ -127,7 +127,7 @@ export class HubStatus {
     }
     found.push(...power.monitor.faults(), ...this.#peerFaults());
     if (clock.quality() === 'unknown') {
-      found.push({ code: 'clock.unknown', message: `the clock says ${isoTime(clock.wallMs())}` });
+      found.push({ code: 'clock.unknown', message: 'the clock was not set since the start' });
     }
     return this.#withSince(found);
   }

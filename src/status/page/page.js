@@ -205,7 +205,7 @@ function flashCauses(byCause) {
   return total === 0 ? DASH : `${name} ${Math.round((100 * size) / total)} %`;
 }
 
-function showNotices({ faults, security, clock, sync }) {
+function showNotices({ faults, security, sync }) {
   const notices = faults.map((fault) => notice(fault.message, fault.hint, fault.code));
   if (sync.severity === 'wrong') notices.unshift(recoveryNotice(sync));
   if (security.openLan) {
@@ -214,11 +214,6 @@ function showNotices({ faults, security, clock, sync }) {
         'Anyone on this network may read and publish here.',
         'Set security.mode = "password" and add users with `heliograph user add`.',
       ),
-    );
-  }
-  if (clock.quality === 'unknown') {
-    notices.push(
-      notice('The clock is not set.', 'Times below are wrong; order is kept all the same.'),
     );
   }
   const text = notices.map((it) => it.textContent).join('\n');
