@@ -142,8 +142,11 @@ function linkLine({ uplink }: StatusSnapshot): string {
 /** Nothing where no session was, or where a hub of an earlier build does not tell. */
 function energyLine({ energy }: Partial<Pick<StatusSnapshot, 'energy'>>): string {
   if (energy === undefined || energy.sessionsToday === 0) return '';
-  const { sessionsToday, whToday } = energy;
-  return `${countText(sessionsToday, 'session')} today, thought to have cost ${whToday.toFixed(2)} Wh`;
+  const { sessionsToday, whToday, measuredToday } = energy;
+  const text = `${countText(sessionsToday, 'session')} today, thought to have cost ${whToday.toFixed(2)} Wh`;
+  if (measuredToday === undefined) return text;
+  const { sessions, drawnWh, believedWh } = measuredToday;
+  return `${text}; measured on ${sessions} of them: ${drawnWh.toFixed(2)} instead of ${believedWh.toFixed(2)} Wh`;
 }
 
 function deviceLine({ devices }: StatusSnapshot): string {

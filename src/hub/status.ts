@@ -252,12 +252,18 @@ export class HubStatus {
   }
 
   #energy(): StatusSnapshot['energy'] {
-    const { sessions, energyWh, byClass } = this.#parts.power.monitor.energy().today;
+    const { sessions, energyWh, measured, byClass } = this.#parts.power.monitor.energy().today;
     const rounded = (wh: number): number => Math.round(wh * 1_000) / 1_000;
+    const measuredToday = {
+      sessions: measured.sessions,
+      believedWh: rounded(measured.energyWh),
+      drawnWh: rounded(measured.drawnWh),
+    };
     const rows = CLASSES.map((opClass) => [CLASS_NAMES[opClass], rounded(byClass[opClass])]);
     return {
       sessionsToday: sessions,
       whToday: rounded(energyWh),
+      ...(measured.sessions === 0 ? {} : { measuredToday }),
       whByClass: Object.fromEntries(rows) as StatusSnapshot['energy']['whByClass'],
     };
   }

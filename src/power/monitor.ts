@@ -20,6 +20,7 @@ import { Planner } from './forecast/planner.ts';
 import type { PowerConfig } from './power-config.ts';
 import type { SourceView } from './probe.ts';
 import { QuotaMeter, type QuotaUse } from './govern/quota.ts';
+import { SessionDraw } from './estimate/session-draw.ts';
 import { HeardReading } from './estimate/reading.ts';
 import {
   loadState,
@@ -47,6 +48,8 @@ export interface PowerMonitorOptions {
   readonly syncLog?: { append(entry: SyncLogEntry): SyncLogLine };
   /** Where what was learned survives a restart; without it, it does not. */
   readonly stateFile?: StateFile;
+  /** A simulated site pays for a session when it is over: its load says nothing of one. */
+  readonly isSimulated?: boolean;
   /** How often the state moves and the decision is made anew. */
   readonly tickMs?: number;
   /** Hours and minutes for people; UTC where nothing else is given. */
@@ -99,7 +102,10 @@ export class PowerMonitor {
   #decision: Decision;
   #budget: Budget | undefined;
   #byHandUntilMs: number | undefined;
-  #sessionOpen = false;
+  /** Of the session that runs. */
+  #draw: SessionDraw | undefined;
+  /** Of the session that was booked last, for the line that tells of its end. */
+  #drawnWh: number | undefined;
   /** Of the session that runs: on the month's quota already. */
   #movedBytes = 0;
   #estimated: { readonly atMs: number; readonly estimate: BatteryEstimate } | undefined;
@@ -219,13 +225,16 @@ export class PowerMonitor {
 
   /** Writes a line of the sync log with what the battery is at this moment: session events of the uplink. */
   append(entry: SyncLogEntry): SyncLogLine | undefined {
-    return this.#options.syncLog?.append({ ...this.#facts(), ...entry });
+    const measuredWh = entry.event === 'session.close' ? this.#drawnWh : undefined;
+    const measured = measuredWh === undefined ? {} : rounded({ measuredWh });
+    return this.#options.syncLog?.append({ ...this.#facts(), ...entry, ...measured });
   }
 
   /** The radio is on: the load that is measured now is not the site's own. */
   sessionOpened(): void {
-    this.#sessionOpen = true;
+    this.#draw = new SessionDraw();
     this.#movedBytes = 0;
+    this.#lookAtDraw();
   }
 
   /** Bytes of a batch are on the month's quota at once: a hub that dies before the session ends has spent them. */
@@ -242,11 +251,21 @@ export class PowerMonitor {
   ): number {
     const { clock } = this.#options;
     const wallMs = clock.wallMs();
-    this.#sessionOpen = false;
-    const session = this.#energy.book(LINK_COSTS[link], bytesByClass, wallMs);
+    this.#lookAtDraw();
+    this.#drawnWh = this.#draw?.end(clock.monotonicMs());
+    this.#draw = undefined;
+    const session = this.#energy.book(LINK_COSTS[link], bytesByClass, wallMs, this.#drawnWh);
     this.#countBytes(link, Math.max(0, (linkBytes ?? session.bytes) - this.#movedBytes));
     this.#movedBytes = 0;
     return session.energyWh;
+  }
+
+  #lookAtDraw(): void {
+    if (this.#draw === undefined) return;
+    const { clock, isSimulated = false } = this.#options;
+    const { loadW, readingAtMs } = this.#estimateNow();
+    const measured = isSimulated ? undefined : loadW;
+    this.#draw.look(clock.monotonicMs(), readingAtMs, measured, this.#planner.loadWatts);
   }
 
   #countBytes(link: LinkKind, bytes: number): void {
@@ -319,8 +338,9 @@ export class PowerMonitor {
       wallMs: clock.wallMs(),
       dateTrusted,
       estimate: this.#estimateNow(),
-      sessionOpen: this.#sessionOpen,
+      sessionOpen: this.#draw !== undefined,
     });
+    this.#lookAtDraw();
     const before = this.#decision;
     const { memory, decision } = govern(this.#input(), this.#memory);
     this.#memory = memory;

@@ -196,6 +196,12 @@ export interface SyncStatus {
 
 export interface EnergyStatus {
   readonly sessionsToday: number;
+  /** Of these, those during which the load was measured: Wh they were thought to cost, and drew. Absent where there was none. */
+  readonly measuredToday?: {
+    readonly sessions: number;
+    readonly believedWh: number;
+    readonly drawnWh: number;
+  };
   readonly whToday: number;
   /** The same by class: each bears its part of the sessions that it rode in. */
   readonly whByClass: Readonly<Record<ClassName, number>>;

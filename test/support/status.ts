@@ -87,6 +87,7 @@ export function sampleStatus(change: Partial<StatusSnapshot> = {}): StatusSnapsh
     },
     energy: {
       sessionsToday: 7,
+      measuredToday: { sessions: 2, believedWh: 0.21, drawnWh: 0.19 },
       whToday: 0.42,
       whByClass: {
         alarm: 0.01,

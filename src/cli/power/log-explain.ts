@@ -15,6 +15,9 @@ interface Explained {
   readonly curtailed?: unknown;
   readonly clock?: unknown;
   readonly link?: unknown;
+  readonly energyWh?: unknown;
+  readonly measuredWh?: unknown;
+  readonly linkOnS?: unknown;
   readonly allowed?: unknown;
   readonly deferred?: unknown;
   readonly backlog?: unknown;
@@ -50,6 +53,7 @@ export function explainLine(line: Explained): string[] {
     ['level', levelText(numbers, unit)],
     ['plan', planText(numbers)],
     ['other', otherText(numbers)],
+    ['energy', energyText(line)],
     ['allowed', listText(line.allowed)],
     ...waitingParts(line.backlog, line.deferred),
   ];
@@ -78,6 +82,15 @@ function measured({
     clock === 'unknown' ? 'clock not trusted' : '',
   ];
   return joined(figures);
+}
+
+/** What a transfer is thought to have cost, beside what the load says of it. */
+function energyText({ energyWh, measuredWh, linkOnS }: Explained): string {
+  return joined([
+    typeof energyWh === 'number' ? `thought to cost ${Number(energyWh.toPrecision(2))} Wh` : '',
+    typeof measuredWh === 'number' ? `${measuredWh} Wh by the measured load` : '',
+    typeof linkOnS === 'number' ? `link on for ${durationText(linkOnS)}` : '',
+  ]);
 }
 
 /** `41 %: files wait below 45 %, go again from 55 %; …`. */

@@ -129,17 +129,26 @@ function openAll(
   return { sources, refused };
 }
 
+/** Figures in columns; below them, who tells none, and why. */
 function table({ from }: Probe, rows: readonly ProbeRow[], io: CliIo): string {
   const paint = paintFor(io);
-  const cells = rows.map(({ source, field, value, unit, ageS }) => {
-    if (field === undefined) return [printable(source), printable(value)];
+  const cells = rows.flatMap(({ source, field, value, unit, ageS }) => {
+    if (field === undefined) return [];
     const isStale = ageS !== undefined && ageS > STALE_S;
     const age = ageS === undefined ? '' : `${ageS.toFixed(0)} s ago${isStale ? ': too old' : ''}`;
-    return [printable(source), FIELD_WORDS[field], printable(value), unit, age];
+    return [[printable(source), FIELD_WORDS[field], printable(value), unit, age]];
   });
-  const lines = columns([['source', 'figure', 'value', 'unit', 'read'], ...cells], [2]);
-  const [head = '', ...body] = lines;
-  return [paint('bold', `Power sources, ${from}`), paint('dim', head), ...body, ''].join('\n');
+  const silent = rows.filter(({ field }) => field === undefined);
+  const [head = '', ...body] = columns(
+    [['source', 'figure', 'value', 'unit', 'read'], ...cells],
+    [2],
+  );
+  return [
+    paint('bold', `Power sources, ${from}`),
+    ...(cells.length === 0 ? [] : [paint('dim', head), ...body]),
+    ...columns(silent.map(({ source, value }) => [printable(source), printable(value)])),
+    '',
+  ].join('\n');
 }
 
 const FIELD_WORDS: Readonly<Record<NonNullable<ProbeRow['field']>, string>> = {

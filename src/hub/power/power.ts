@@ -109,6 +109,7 @@ export class HubPower {
       syncLog: this.syncLog,
       config: powerConfigOf(power, config.uplink.quotaMib),
       ...(options.tickMs === undefined ? {} : { tickMs: options.tickMs }),
+      isSimulated: this.#site !== undefined,
       stateFile: { files: machine.files, path: `${dir}/learned.json` },
     });
     this.history = new PowerHistory(time.timers, () => this.#sample());

@@ -63,5 +63,5 @@ ul.verdicts { list-style: none; padding: 0; margin: 14px 0; display: flex; flex-
 .verdicts li { border: 1px solid var(--rule); border-radius: 6px; padding: 4px 10px; font-size: 13px; background: var(--card); }
 .verdicts li::before { margin-right: 6px; font-weight: 700; } .good::before { content: '✓'; color: var(--telemetry); } .bad::before { content: '✗'; color: var(--alarm); }
 ul.faults { columns: 2; padding-left: 18px; font-size: 13px; color: var(--soft); margin: 0; }
-code { font: 13px ui-monospace, monospace; }
+code { font: 13px ui-monospace, monospace; } p code { display: inline-block; }
 `;

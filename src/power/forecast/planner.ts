@@ -56,6 +56,11 @@ export class Planner {
     return { version: 1, forecast: this.#forecast.state, floorPct: this.#floorPct };
   }
 
+  /** What the site draws, sync aside. */
+  get loadWatts(): number {
+    return this.#forecast.loadWatts;
+  }
+
   /** The budget that holds now; undefined where nothing can be planned. */
   plan(input: PlannerInput): Budget | undefined {
     const { estimate, wallMs, nowMs } = input;

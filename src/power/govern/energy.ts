@@ -50,6 +50,12 @@ export interface EnergyTotals {
   readonly sessions: number;
   readonly bytes: number;
   readonly energyWh: number;
+  /** Sessions during which the load was measured: what they were thought to cost, and what they drew. */
+  readonly measured: {
+    readonly sessions: number;
+    readonly energyWh: number;
+    readonly drawnWh: number;
+  };
   readonly byClass: Readonly<Record<OpClass, number>>;
 }
 
@@ -57,6 +63,7 @@ const NO_ENERGY: EnergyTotals = {
   sessions: 0,
   bytes: 0,
   energyWh: 0,
+  measured: { sessions: 0, energyWh: 0, drawnWh: 0 },
   byClass: perClass(() => 0),
 };
 
@@ -76,6 +83,7 @@ export class EnergyAccount {
     link: LinkCost,
     bytesByClass: Partial<Record<OpClass, number>>,
     wallMs: number,
+    drawnWh?: number,
   ): SessionEnergy {
     const opener = CLASSES.find((opClass) => (bytesByClass[opClass] ?? 0) > 0);
     const byClass = perClass((opClass) => {
@@ -86,8 +94,8 @@ export class EnergyAccount {
     const energyWh = sessionEnergyWh(link, bytes);
     const session = { link: link.kind, bytes, energyWh, byClass };
     this.#roll(wallMs);
-    this.#today = added(this.#today, session);
-    this.#total = added(this.#total, session);
+    this.#today = added(this.#today, session, drawnWh);
+    this.#total = added(this.#total, session, drawnWh);
     return session;
   }
 
@@ -108,11 +116,24 @@ export class EnergyAccount {
   }
 }
 
-function added(totals: EnergyTotals, session: SessionEnergy): EnergyTotals {
+function added(
+  totals: EnergyTotals,
+  session: SessionEnergy,
+  drawnWh: number | undefined,
+): EnergyTotals {
+  const { measured } = totals;
   return {
     sessions: totals.sessions + 1,
     bytes: totals.bytes + session.bytes,
     energyWh: totals.energyWh + session.energyWh,
+    measured:
+      drawnWh === undefined
+        ? measured
+        : {
+            sessions: measured.sessions + 1,
+            energyWh: measured.energyWh + session.energyWh,
+            drawnWh: measured.drawnWh + drawnWh,
+          },
     byClass: perClass((opClass) => totals.byClass[opClass] + session.byClass[opClass]),
   };
 }

@@ -56,6 +56,13 @@ test('nothing is said where nothing is known, whatever a hub sends', () => {
   ]);
 });
 
+test('what a session is thought to cost stands beside what was measured', () => {
+  assert.deepEqual(explainLine({ energyWh: 1.0437, measuredWh: 0.97, linkOnS: 41 }), [
+    'energy     thought to cost 1 Wh, 0.97 Wh by the measured load, link on for 41 s',
+  ]);
+  assert.deepEqual(explainLine({ energyWh: 0.03 }), ['energy     thought to cost 0.03 Wh']);
+});
+
 test('what a hub sends cannot command the terminal', () => {
   const text = explainLine({ link: 'a\u001b[2Jb', allowed: ['\u0007'] }).join('');
   assert.ok(!text.includes('\u001b') && !text.includes('\u0007'));

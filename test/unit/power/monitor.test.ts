@@ -133,6 +133,36 @@ test('sessions are booked: the first class pays for opening, each for its bytes'
   assert.ok(today.byClass[0] > 0.03 && today.byClass[3] < 0.005);
 });
 
+test('a session is compared with the load that was measured meanwhile', async () => {
+  let loadWatts: number | undefined = 3.2;
+  const measure = (): { socRatio: number; loadWatts?: number } => ({
+    socRatio: 0.7,
+    ...(loadWatts === undefined ? {} : { loadWatts }),
+  });
+  const { clock, monitor, lines } = rigOf((it) =>
+    simulatedSource({ clock: it, timers: it }, { measure }),
+  );
+  const session = async (watts: number | undefined, ms: number): Promise<unknown> => {
+    monitor.sessionOpened();
+    loadWatts = watts;
+    await clock.advance(ms);
+    loadWatts = 3.2;
+    const energyWh = monitor.sessionClosed('satellite', { 0: 100 });
+    monitor.append({ event: 'session.close', energyWh });
+    return lines.at(-1)?.measuredWh;
+  };
+  await clock.advance(HOUR_MS);
+  const drawn = (await session(23.2, 3 * MINUTE_MS)) as number;
+  assert.ok(Math.abs(drawn - 1) < 0.1, `20 W for three minutes: ${drawn} Wh`);
+  assert.equal(await session(23.2, 5_000), undefined, 'over before it could be measured');
+  assert.equal(await session(undefined, 3 * MINUTE_MS), undefined, 'nobody measures the load');
+  monitor.append({ event: 'batch.sent' });
+  assert.equal(lines.at(-1)?.measuredWh, undefined);
+  const { measured, sessions } = monitor.energy().today;
+  assert.deepEqual([sessions, measured.sessions], [3, 1]);
+  assert.ok(measured.energyWh >= 1 && Math.abs(measured.drawnWh - drawn) < 0.01);
+});
+
 test('a simulated day on a small battery: the state moves with the sun, a handful of times', async () => {
   const sky = new SeededSky({ latitude: 0, longitude: 0 }, 7);
   const options = { sky, panelWatts: 30, capacityWh: 60, nominalVolts: 12, baseWatts: 3.2 };
