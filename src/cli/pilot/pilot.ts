@@ -29,6 +29,7 @@ import { readTrace } from '../../pilot/world/trace.ts';
 import { placeOfTrace } from '../../pilot/world/trace-place.ts';
 import { type Args, UsageError } from '../args.ts';
 import { type CliIo, EXIT, type ExitCode } from '../io.ts';
+import { countText } from '../text.ts';
 import { evaluateEach, measureAll } from './pilot-measures.ts';
 
 const DAYS_MAX = 366;
@@ -199,7 +200,7 @@ function tell(
   if (outcome !== undefined) {
     const { acknowledged, restarts, digest } = outcome;
     io.stdout(
-      `\nNothing acknowledged is missing: ${acknowledged} ops, ${restarts} restarts, the same state on both sides (${digest.slice(0, 16)}…).\n`,
+      `\nNothing acknowledged is missing: ${countText(acknowledged, 'op')}, ${countText(restarts, 'restart')}, the same state on both sides (${digest.slice(0, 16)}…).\n`,
     );
   }
   if (verdict !== undefined) io.stdout(`\n${verdictText(verdict)}\n`);

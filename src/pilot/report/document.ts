@@ -26,7 +26,7 @@ export function reportHtml(
   verdict?: Verdict,
 ): string {
   const { scenario } = outcome;
-  const title = `Heliograph pilot: ${scenario.preset.name}, ${scenario.days} days, ${scenario.weather}`;
+  const title = `Heliograph pilot: ${scenario.preset.name}, ${counted(scenario.days, 'day')}, ${scenario.weather}`;
   return [
     '<!doctype html><html lang="en"><head><meta charset="utf-8">',
     '<meta name="viewport" content="width=device-width, initial-scale=1">',
@@ -53,9 +53,9 @@ function jsonInside(value: unknown): string {
 function head({ scenario, digest, acknowledged, restarts }: PilotOutcome): string {
   const { preset, days, devices, weather } = scenario;
   const kinds = [...scenario.faults].join(', ') || 'none';
-  return `<h1>${days} days in the field, ${escapeHtml(preset.name)}</h1>
-<p class="soft">${preset.panelWatts} W panel, ${preset.capacityWh} Wh battery, ${preset.baseWatts} W of hub and devices, ${devices} devices; weather: ${escapeHtml(weather)}; faults: ${escapeHtml(kinds)}</p>
-<p><b>Nothing that was acknowledged is missing.</b> ${count(acknowledged)} ops were acknowledged, the hub was started ${count(restarts + 1)} times, and in the end both sides hold the same state: <code>${digest.slice(0, 16)}…</code></p>
+  return `<h1>${counted(days, 'day')} in the field, ${escapeHtml(preset.name)}</h1>
+<p class="soft">${preset.panelWatts} W panel, ${preset.capacityWh} Wh battery, ${preset.baseWatts} W of hub and devices, ${counted(devices, 'device')}; weather: ${escapeHtml(weather)}; faults: ${escapeHtml(kinds)}</p>
+<p><b>Nothing that was acknowledged is missing.</b> ${count(acknowledged)} ops were acknowledged, the hub was started ${counted(restarts + 1, 'time')}, and in the end both sides hold the same state: <code>${digest.slice(0, 16)}…</code></p>
 <p class="soft">The same month again: <code>${escapeHtml(replayOf(scenario))}</code></p>`;
 }
 
@@ -243,6 +243,10 @@ function percent(ratio: number): string {
 
 function count(value: number): string {
   return value.toLocaleString('en').replaceAll(',', '\u202f');
+}
+
+function counted(value: number, thing: string): string {
+  return `${count(value)} ${thing}${value === 1 ? '' : 's'}`;
 }
 
 function hours(value: number): string {
