@@ -60,6 +60,8 @@ class Notebook {
     const current = currentKey();
     byId('orders').replaceChildren(...rows.map((row) => itemOf(row, row.key === current)));
     show(byId('none'), rows.length === 0);
+    const clashes = this.#rows.filter(({ conflicts }) => conflicts > 0).length;
+    byId('show-conflicts').textContent = clashes === 0 ? 'Conflicts' : `Conflicts (${clashes})`;
   }
 
   #isShown({ fields, conflicts }: RecordRow): boolean {

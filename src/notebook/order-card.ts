@@ -47,7 +47,7 @@ export class OrderCard {
       this.#field(name, input);
     const states = Object.entries(STATES).map(([value, text]) => make('option', { value }, text));
     card.replaceChildren(
-      make('div', { class: 'row' }, this.#button('← All orders', 'plain back', onLeave)),
+      make('div', { class: 'row leave' }, this.#button('← All orders', 'plain', onLeave)),
       this.#conflicts,
       make(
         'div',
@@ -130,11 +130,13 @@ export class OrderCard {
   #conflict(conflict: SeenConflict): HTMLElement {
     const { device } = this.#options;
     const { field, winner, loser, kind } = conflict;
-    const side = (word: string, { value, atMs }: SeenConflict['winner']): HTMLElement =>
-      this.#button('', 'side', () => this.#do(() => device.resolve(conflict, value)), [
+    const side = (word: string, { value, atMs, origin }: SeenConflict['winner']): HTMLElement => {
+      const where = origin === device.status.origin ? 'here' : 'elsewhere';
+      return this.#button('', 'side', () => this.#do(() => device.resolve(conflict, value)), [
         make('strong', {}, wordOf(field, value)),
-        make('span', { class: 'quiet' }, `${word}, ${timeText(atMs)}`),
+        make('span', { class: 'quiet' }, `${word}: ${where}, ${timeText(atMs)}`),
       ]);
+    };
     const told =
       kind === 'concurrent' ? 'changed in two places at once' : 'changed against a higher role';
     return make(

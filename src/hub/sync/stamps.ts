@@ -8,10 +8,10 @@ const LINGER_MS = 50;
 
 export function stampsOf({ store, journal }: Pick<Serving, 'store' | 'journal'>): PeerStamps {
   const whichIsSmaller = (stamp: OpStamp): OpStamp | 'there' | undefined => {
-    const { records } = store.state;
-    const key = records.keyOf(stamp.op);
-    const write = key === undefined ? undefined : records.write(key, stamp.op);
-    if (write === undefined) return undefined;
+    // What is folded and not kept yet shows here, too: the state is read in the transaction that writes it.
+    const item = store.state.reader.writeItem(stamp.op);
+    if (item?.type !== 'write') return undefined;
+    const { write } = item;
     const order = write.stamp === undefined ? -1 : compareStamps(stamp, write.stamp);
     if (order < 0) return 'there';
     if (order === 0 || write.stamp === undefined) return undefined;
