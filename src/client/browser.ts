@@ -8,8 +8,8 @@
  */
 import { fetcherOf, httpOf } from './assets/fetch-bytes.ts';
 import { Device, type DeviceOptions } from './device.ts';
-import { IndexedDbStorage } from './indexed-db.ts';
-import { openMqttLink } from './mqtt-link.ts';
+import { IndexedDbStorage } from './storage/indexed-db.ts';
+import { openMqttLink } from './link/mqtt-link.ts';
 import { browserClock, browserRandom, browserTimers } from './browser-time.ts';
 
 export * from './index.ts';

@@ -21,17 +21,17 @@ import type { DeltaItem, ReadPage, Welcome } from '../protocol/delta-message.ts'
 import type { Notice } from '../protocol/notice-message.ts';
 import { EVERYTHING, isInScope, type Scope } from '../protocol/scope.ts';
 import { type Asset, assetOf } from './assets/asset.ts';
-import { Docs, type YDoc, type YModule } from './docs.ts';
-import { encodeState, readState } from './kept-state.ts';
-import type { OpenLink } from './link.ts';
-import { type Kept, Outbox } from './outbox.ts';
-import { Queries, type Query, type RecordRow } from './queries.ts';
-import { Replica } from './replica.ts';
-import { type Contact, Session } from './session.ts';
-import type { DeviceStorage } from './storage.ts';
-import { cborOf, type Fields, type Value } from './values.ts';
-import { View } from './view.ts';
-import { type SeenConflict, historyOf, type HistoryEntry, seenConflicts } from './history.ts';
+import { Docs, type YDoc, type YModule } from './view/docs.ts';
+import { encodeState, readState } from './view/kept-state.ts';
+import type { OpenLink } from './link/link.ts';
+import { type Kept, Outbox } from './outbox/outbox.ts';
+import { Queries, type Query, type RecordRow } from './view/queries.ts';
+import { Replica } from './view/replica.ts';
+import { type Contact, Session } from './link/session.ts';
+import type { DeviceStorage } from './storage/storage.ts';
+import { cborOf, type Fields, type Value } from './view/values.ts';
+import { View } from './view/view.ts';
+import { type SeenConflict, historyOf, type HistoryEntry, seenConflicts } from './view/history.ts';
 
 export interface DeviceOptions {
   /** `mqtt://hub:1883` (Node), `ws://hub:8080/mqtt` (both). */

@@ -28,13 +28,13 @@ import type { Clock, Timers } from '../base/clock.ts';
 import { HubError, systemCode } from '../base/errors.ts';
 import { fetcherOf, httpOf } from './assets/fetch-bytes.ts';
 import { Device, type DeviceOptions } from './device.ts';
-import { type FindOptions, type FoundHub, lookForHubs } from './find-hubs.ts';
-import { frameEntries, readFrames } from './frames.ts';
-import { openMqttLink } from './mqtt-link.ts';
-import type { DeviceStorage } from './storage.ts';
+import { type FindOptions, type FoundHub, lookForHubs } from './link/find-hubs.ts';
+import { frameEntries, readFrames } from './storage/frames.ts';
+import { openMqttLink } from './link/mqtt-link.ts';
+import type { DeviceStorage } from './storage/storage.ts';
 
 export * from './index.ts';
-export type { FindOptions, FoundHub } from './find-hubs.ts';
+export type { FindOptions, FoundHub } from './link/find-hubs.ts';
 
 export interface NodeOptions extends DeviceOptions {
   /** Folder of this device; made where it is not there. */

@@ -158,8 +158,8 @@ testWithPeers(
           assert.ok(ratio >= 4.5, `${selector}: contrast ${ratio.toFixed(1)}, ${colorScheme}`);
         }
       };
-      await look(['#contact', '#order label', '#order input', '#notes', '.back', 'h3']);
-      await page.click('.back');
+      await look(['#contact', '#order label', '#order input', '#notes', '.leave button', 'h3']);
+      await page.click('.leave button');
       await page.waitForSelector('#new-order');
       await look(['#new-order button', '.state', '.orders .title', '[data-show=all]']);
       await context.close();

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { test } from 'vitest';
 
 import { bytesOfHex, hexOf, utf8 } from '../../src/base/bytes.ts';
-import { frameEntries, readFrames } from '../../src/client/frames.ts';
-import { encodeState, readState } from '../../src/client/kept-state.ts';
-import { encodeLogEntry, type LogEntry, readLogEntry } from '../../src/client/log-entry.ts';
+import { frameEntries, readFrames } from '../../src/client/storage/frames.ts';
+import { encodeState, readState } from '../../src/client/view/kept-state.ts';
+import { encodeLogEntry, type LogEntry, readLogEntry } from '../../src/client/outbox/log-entry.ts';
 import { writeOrder } from '../../src/merge/order.ts';
 import type { StateItem } from '../../src/merge/state-item.ts';
 import { laneOf } from '../../src/model/origin.ts';

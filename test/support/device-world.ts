@@ -5,7 +5,7 @@
 import { SILENT_LOG } from '../../src/base/log.ts';
 import { below } from '../../src/base/random.ts';
 import { Device } from '../../src/client/device.ts';
-import type { LinkHandlers, OpenLink } from '../../src/client/link.ts';
+import type { LinkHandlers, OpenLink } from '../../src/client/link/link.ts';
 import { Horizons } from '../../src/hub/storage/horizons.ts';
 import { HlcClock } from '../../src/model/hlc.ts';
 import { SimClock } from '../../src/platform/sim/clock.ts';

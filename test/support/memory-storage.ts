@@ -1,5 +1,5 @@
 /** A device's storage in memory: it outlives the device, loses what was not synced, and fails when told to. */
-import type { DeviceStorage } from '../../src/client/storage.ts';
+import type { DeviceStorage } from '../../src/client/storage/storage.ts';
 
 export class MemoryStorage implements DeviceStorage {
   kept: readonly Uint8Array[] = [];

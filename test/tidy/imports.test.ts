@@ -96,7 +96,7 @@ const isEntry = ({ path }: SourceFile): boolean =>
   path === 'src/main.ts' || path === 'src/program.ts';
 /** The device's own platform: the SDK runs without ours. */
 const isDevicePlatform = ({ path }: SourceFile): boolean =>
-  /^src\/(?:notebook\/|client\/(?:node|browser|browser-time|indexed-db)\.ts$)/.test(path);
+  /^src\/(?:notebook\/|client\/(?:node|browser|browser-time|storage\/indexed-db)\.ts$)/.test(path);
 
 test('only platform and the program’s entry import modules that touch the machine', () => {
   const breaches = sources

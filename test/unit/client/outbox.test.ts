@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { beforeEach, describe, it } from 'vitest';
 
 import { utf8 } from '../../../src/base/bytes.ts';
-import { Outbox, type OutboxOptions } from '../../../src/client/outbox.ts';
+import { Outbox, type OutboxOptions } from '../../../src/client/outbox/outbox.ts';
 import { encodePatch } from '../../../src/merge/patch.ts';
 import { EVENT, PATCH } from '../../../src/model/op.ts';
 import { SimClock } from '../../../src/platform/sim/clock.ts';

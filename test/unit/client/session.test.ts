@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 
 import { describe, it } from 'vitest';
 
-import type { LinkHandlers } from '../../../src/client/link.ts';
-import { Outbox } from '../../../src/client/outbox.ts';
-import { Replica } from '../../../src/client/replica.ts';
-import { Session } from '../../../src/client/session.ts';
+import type { LinkHandlers } from '../../../src/client/link/link.ts';
+import { Outbox } from '../../../src/client/outbox/outbox.ts';
+import { Replica } from '../../../src/client/view/replica.ts';
+import { Session } from '../../../src/client/link/session.ts';
 import { encodePatch } from '../../../src/merge/patch.ts';
 import { PATCH } from '../../../src/model/op.ts';
 import { SimClock } from '../../../src/platform/sim/clock.ts';

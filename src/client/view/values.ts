@@ -1,6 +1,6 @@
 /** Values of fields as JavaScript has them, and as CBOR: objects are maps with text keys. */
-import { decodeCbor } from '../codec/reader.ts';
-import type { CborKey, CborValue } from '../codec/value.ts';
+import { decodeCbor } from '../../codec/reader.ts';
+import type { CborKey, CborValue } from '../../codec/value.ts';
 
 export type Value =
   | null

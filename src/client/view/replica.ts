@@ -3,14 +3,14 @@
  * by the same rules as on the hub (merge/MERGE.md), so equal ops give an equal digest. Own ops are not in it until they
  * come back from the hub, which has given them their stamp.
  */
-import { type EventWrite, fold } from '../merge/fold.ts';
-import { MemoryState } from '../merge/memory-state.ts';
-import { eventOrder, prevails, writeOrder } from '../merge/order.ts';
-import type { RecordWrite } from '../merge/record.ts';
-import { foldRecord } from '../merge/record/fold-record.ts';
-import { keepWrite } from '../merge/record/standing.ts';
-import { carriesBytes } from '../model/asset-bytes.ts';
-import type { StateItem } from '../merge/state-item.ts';
+import { type EventWrite, fold } from '../../merge/fold.ts';
+import { MemoryState } from '../../merge/memory-state.ts';
+import { eventOrder, prevails, writeOrder } from '../../merge/order.ts';
+import type { RecordWrite } from '../../merge/record.ts';
+import { foldRecord } from '../../merge/record/fold-record.ts';
+import { keepWrite } from '../../merge/record/standing.ts';
+import { carriesBytes } from '../../model/asset-bytes.ts';
+import type { StateItem } from '../../merge/state-item.ts';
 import {
   ADD,
   ASSET,
@@ -22,9 +22,9 @@ import {
   PATCH,
   REMOVE,
   UNDO,
-} from '../model/op.ts';
-import { joinVectors, type VersionVector } from '../model/version-vector.ts';
-import type { DeltaItem, ReadPage } from '../protocol/delta-message.ts';
+} from '../../model/op.ts';
+import { joinVectors, type VersionVector } from '../../model/version-vector.ts';
+import type { DeltaItem, ReadPage } from '../../protocol/delta-message.ts';
 
 const RECORD_KINDS: ReadonlySet<Kind> = new Set([PATCH, REMOVE, ADD, ASSET, UNDO, CONTROL]);
 

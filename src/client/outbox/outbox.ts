@@ -6,20 +6,20 @@
  * It refuses new ops beyond its limit, and all of them once the storage has failed: what cannot be kept must not be
  * promised.
  */
-import type { Clock } from '../base/clock.ts';
-import { HubError, messageOf } from '../base/errors.ts';
-import type { Random } from '../base/random.ts';
-import { CborWriter } from '../codec/writer.ts';
-import type { OpId } from '../merge/op-id.ts';
-import type { OpClass } from '../model/class.ts';
-import { type Hlc, HlcClock, HLC_ZERO } from '../model/hlc.ts';
-import { encodeOp, EVENT, type Kind, type Op } from '../model/op.ts';
-import { type Lane, laneOf, type Origin, ORIGIN_BYTES, originOfBytes } from '../model/origin.ts';
-import { seqIn, type VersionVector } from '../model/version-vector.ts';
-import type { Receipt, ToldConflict } from '../protocol/receipt-message.ts';
+import type { Clock } from '../../base/clock.ts';
+import { HubError, messageOf } from '../../base/errors.ts';
+import type { Random } from '../../base/random.ts';
+import { CborWriter } from '../../codec/writer.ts';
+import type { OpId } from '../../merge/op-id.ts';
+import type { OpClass } from '../../model/class.ts';
+import { type Hlc, HlcClock, HLC_ZERO } from '../../model/hlc.ts';
+import { encodeOp, EVENT, type Kind, type Op } from '../../model/op.ts';
+import { type Lane, laneOf, type Origin, ORIGIN_BYTES, originOfBytes } from '../../model/origin.ts';
+import { seqIn, type VersionVector } from '../../model/version-vector.ts';
+import type { Receipt, ToldConflict } from '../../protocol/receipt-message.ts';
 import { encodeLogEntry, type LogEntry } from './log-entry.ts';
 import { type ReadLog, readLog } from './outbox-log.ts';
-import type { DeviceStorage } from './storage.ts';
+import type { DeviceStorage } from '../storage/storage.ts';
 
 export interface NewOp {
   readonly class: OpClass;

@@ -1,14 +1,14 @@
 /** How a record came to be what it is, and what is in conflict in it, with the values that people compare. */
-import { ASSET_FIELD } from '../merge/asset-version.ts';
-import type { Conflict } from '../merge/conflicts.ts';
-import { textOfOpId } from '../merge/op-id.ts';
-import { compareTimes, type WriteOrder } from '../merge/order.ts';
-import { readAdd, readPatch, readUndo } from '../merge/patch.ts';
-import type { RecordWrite } from '../merge/record.ts';
-import { joinHorizons, readHorizon } from '../merge/record/horizon.ts';
-import { undoneOps } from '../merge/record/undone.ts';
-import { ADD, CONTROL, KIND_NAMES, type KindName, PATCH, UNDO } from '../model/op.ts';
-import type { Origin } from '../model/origin.ts';
+import { ASSET_FIELD } from '../../merge/asset-version.ts';
+import type { Conflict } from '../../merge/conflicts.ts';
+import { textOfOpId } from '../../merge/op-id.ts';
+import { compareTimes, type WriteOrder } from '../../merge/order.ts';
+import { readAdd, readPatch, readUndo } from '../../merge/patch.ts';
+import type { RecordWrite } from '../../merge/record.ts';
+import { joinHorizons, readHorizon } from '../../merge/record/horizon.ts';
+import { undoneOps } from '../../merge/record/undone.ts';
+import { ADD, CONTROL, KIND_NAMES, type KindName, PATCH, UNDO } from '../../model/op.ts';
+import type { Origin } from '../../model/origin.ts';
 import { decodeValue, type Value } from './values.ts';
 
 export interface HistoryEntry {

@@ -2,14 +2,14 @@
  * Entries of a device's log, one CBOR item each (KEPT.md). The first says whose log it is and how far its lanes have
  * come; the others follow what happened.
  */
-import { CborError, CborReader } from '../codec/reader.ts';
-import { CborWriter } from '../codec/writer.ts';
-import { isOpClass, type OpClass } from '../model/class.ts';
-import { decodeHlc, encodeHlc, type Hlc } from '../model/hlc.ts';
-import { type Op, readOp } from '../model/op.ts';
-import { bytesOfOrigin, type Origin, originOfBytes } from '../model/origin.ts';
-import type { VersionVector } from '../model/version-vector.ts';
-import { readVector, writeVector } from '../protocol/vector.ts';
+import { CborError, CborReader } from '../../codec/reader.ts';
+import { CborWriter } from '../../codec/writer.ts';
+import { isOpClass, type OpClass } from '../../model/class.ts';
+import { decodeHlc, encodeHlc, type Hlc } from '../../model/hlc.ts';
+import { type Op, readOp } from '../../model/op.ts';
+import { bytesOfOrigin, type Origin, originOfBytes } from '../../model/origin.ts';
+import type { VersionVector } from '../../model/version-vector.ts';
+import { readVector, writeVector } from '../../protocol/vector.ts';
 
 export type LogEntry =
   /** `lanes`: last seq given in each; `receipted`: up to which the hub has all. */

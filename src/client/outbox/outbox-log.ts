@@ -1,9 +1,9 @@
 /** What the log of an outbox comes to (KEPT.md): who this device is, how far its lanes have come, which ops wait. */
-import { HubError } from '../base/errors.ts';
-import type { Hlc } from '../model/hlc.ts';
-import type { Op } from '../model/op.ts';
-import { type Lane, laneOf, type Origin } from '../model/origin.ts';
-import { seqIn } from '../model/version-vector.ts';
+import { HubError } from '../../base/errors.ts';
+import type { Hlc } from '../../model/hlc.ts';
+import type { Op } from '../../model/op.ts';
+import { type Lane, laneOf, type Origin } from '../../model/origin.ts';
+import { seqIn } from '../../model/version-vector.ts';
 import { readLogEntry } from './log-entry.ts';
 
 export interface ReadLog {

@@ -7,10 +7,10 @@
  *   log      [box, number] → entry
  *   states   box → state
  */
-import type { Cancel, Timers } from '../base/clock.ts';
-import { HubError } from '../base/errors.ts';
-import { hexOf } from '../base/bytes.ts';
-import type { Random } from '../base/random.ts';
+import type { Cancel, Timers } from '../../base/clock.ts';
+import { HubError } from '../../base/errors.ts';
+import { hexOf } from '../../base/bytes.ts';
+import type { Random } from '../../base/random.ts';
 import type { DeviceStorage } from './storage.ts';
 
 interface Lease {

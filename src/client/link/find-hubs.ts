@@ -2,9 +2,9 @@
  * Hubs on the local network, by multicast DNS (sync/peers/PEERS.md §5): for devices in Node that were told a site and no address.
  * What is found proves nothing; login and certificates do, when a device connects.
  */
-import { pause, type Timers } from '../base/clock.ts';
-import { HubError, messageOf } from '../base/errors.ts';
-import { originOfText } from '../model/origin.ts';
+import { pause, type Timers } from '../../base/clock.ts';
+import { HubError, messageOf } from '../../base/errors.ts';
+import { originOfText } from '../../model/origin.ts';
 
 export interface FoundHub {
   readonly site: string;

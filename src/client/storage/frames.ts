@@ -1,5 +1,5 @@
 /** The log of a device as bytes of a file (KEPT.md): a torn end shows, and is left out. */
-import { concatBytes } from '../base/bytes.ts';
+import { concatBytes } from '../../base/bytes.ts';
 
 const HEAD_BYTES = 8;
 const ENTRY_BYTES_MAX = 2 << 20;

@@ -2,18 +2,23 @@
  * Keeps a device in contact with its hub: connects again after every loss, hands in what waits, pulls what is lacking
  * and says which pages are kept. Whatever breaks is asked for anew; nothing is taken for done without the hub's word.
  */
-import { Backoff } from '../base/backoff.ts';
-import type { Cancel, Timers } from '../base/clock.ts';
-import type { Random } from '../base/random.ts';
-import { CborError } from '../codec/reader.ts';
-import { type Lapse, readDelta, type ReadPage, type Welcome } from '../protocol/delta-message.ts';
-import { type Notice, readNotice } from '../protocol/notice-message.ts';
-import { encodePull } from '../protocol/pull-message.ts';
-import { readReceipt } from '../protocol/receipt-message.ts';
-import type { Scope } from '../protocol/scope.ts';
+import { Backoff } from '../../base/backoff.ts';
+import type { Cancel, Timers } from '../../base/clock.ts';
+import type { Random } from '../../base/random.ts';
+import { CborError } from '../../codec/reader.ts';
+import {
+  type Lapse,
+  readDelta,
+  type ReadPage,
+  type Welcome,
+} from '../../protocol/delta-message.ts';
+import { type Notice, readNotice } from '../../protocol/notice-message.ts';
+import { encodePull } from '../../protocol/pull-message.ts';
+import { readReceipt } from '../../protocol/receipt-message.ts';
+import type { Scope } from '../../protocol/scope.ts';
 import type { Link, LinkTarget, OpenLink } from './link.ts';
-import type { Outbox } from './outbox.ts';
-import type { Replica } from './replica.ts';
+import type { Outbox } from '../outbox/outbox.ts';
+import type { Replica } from '../view/replica.ts';
 
 export type Contact = 'offline' | 'connecting' | 'catching up' | 'live' | 'closed';
 

@@ -3,7 +3,7 @@
  * others typed comes into the document as it arrives. Yjs is the application's: whoever has no documents does not carry
  * it. Taking a step back in a document is an update like any other: use its `Y.UndoManager`.
  */
-import type { Cancel, Timers } from '../base/clock.ts';
+import type { Cancel, Timers } from '../../base/clock.ts';
 
 /** What is needed of a `Y.Doc`. */
 export interface YDoc {

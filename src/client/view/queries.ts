@@ -1,5 +1,5 @@
 /** Questions about records, and who wants to hear when an answer changes. */
-import type { Cancel, Timers } from '../base/clock.ts';
+import type { Cancel, Timers } from '../../base/clock.ts';
 import { decodeValue, type Value } from './values.ts';
 import type { SeenRecord, View } from './view.ts';
 

@@ -3,14 +3,14 @@
  * counts with the time it was made and the authority that the hub gives to this device; when it comes back from the
  * hub, what the hub says counts.
  */
-import { type Conflict, conflictsOf } from '../merge/conflicts.ts';
-import { textOfOpId } from '../merge/op-id.ts';
-import { prevails, type WriteOrder } from '../merge/order.ts';
-import type { RecordState, RecordWrite } from '../merge/record.ts';
-import { foldRecord } from '../merge/record/fold-record.ts';
-import { carriesBytes } from '../model/asset-bytes.ts';
-import { DOC, EVENT, type Op } from '../model/op.ts';
-import type { OwnOp } from './outbox.ts';
+import { type Conflict, conflictsOf } from '../../merge/conflicts.ts';
+import { textOfOpId } from '../../merge/op-id.ts';
+import { prevails, type WriteOrder } from '../../merge/order.ts';
+import type { RecordState, RecordWrite } from '../../merge/record.ts';
+import { foldRecord } from '../../merge/record/fold-record.ts';
+import { carriesBytes } from '../../model/asset-bytes.ts';
+import { DOC, EVENT, type Op } from '../../model/op.ts';
+import type { OwnOp } from '../outbox/outbox.ts';
 import type { Replica } from './replica.ts';
 
 export interface ViewParts {
