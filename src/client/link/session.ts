@@ -66,6 +66,8 @@ export class Session {
   #cancelPull: Cancel | undefined;
   #isSending = false;
   #pull = 0;
+  /** The pull of the line that was lost: its hub does not know that nobody listens, and would send each op for it, too. */
+  #lostPull = 0;
   #page = 0;
   #resume: Uint8Array | undefined;
 
@@ -134,6 +136,8 @@ export class Session {
     this.#link = link;
     this.#backoff.reset();
     this.#setContact(this.#options.scope === undefined ? 'live' : 'catching up', '');
+    if (this.#lostPull !== 0) this.#say(encodePull({ kind: 'close', pull: this.#lostPull }));
+    this.#lostPull = 0;
     this.#openPull();
     this.send();
   }
@@ -142,6 +146,7 @@ export class Session {
     this.#link = undefined;
     this.#endLink = undefined;
     this.#isSending = false;
+    if (this.#pull !== 0) this.#lostPull = this.#pull;
     this.#pull = 0;
     this.#cancelReceipt?.();
     this.#cancelPull?.();

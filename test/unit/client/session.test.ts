@@ -11,7 +11,9 @@ import { encodePatch } from '../../../src/merge/patch.ts';
 import { PATCH } from '../../../src/model/op.ts';
 import { SimClock } from '../../../src/platform/sim/clock.ts';
 import { SeededRandom } from '../../../src/platform/sim/random.ts';
+import { type PullMessage, readPull } from '../../../src/protocol/pull-message.ts';
 import { encodeReceipt } from '../../../src/protocol/receipt-message.ts';
+import { EVERYTHING } from '../../../src/protocol/scope.ts';
 import { MemoryStorage } from '../../support/memory-storage.ts';
 
 const HUB_LACKS_MS = 60_000;
@@ -52,6 +54,52 @@ describe('a session', () => {
     await clock.advance(120_000);
     assert.equal(tries, 1);
     assert.equal(session.contact, 'closed');
+  });
+
+  it('that comes back ends the pull of the line that was lost', async () => {
+    const clock = new SimClock(1_800_000_000_000);
+    const random = new SeededRandom(1);
+    const parts = { storage: new MemoryStorage(), random, clock };
+    const outbox = await Outbox.open({
+      ...parts,
+      onChange: () => undefined,
+      comesBack: () => true,
+    });
+    const said: PullMessage[] = [];
+    const session = new Session({
+      ...parts,
+      name: 'tablet',
+      target: { url: 'sim://hub', clientId: 'tablet', username: undefined, password: undefined },
+      openLink: (_target, handlers) => {
+        const publish = (topic: string, payload: Uint8Array): void => {
+          if (!topic.endsWith('/pull')) return;
+          const read = readPull(payload);
+          if (read.kind !== 'refused') said.push(read.message);
+        };
+        clock.after(1, () => handlers.onUp({ publish, close: () => undefined }));
+        if (said.length === 0) clock.after(1_000, () => handlers.onDown('cut'));
+        return () => undefined;
+      },
+      scope: EVERYTHING,
+      outbox,
+      replica: new Replica(),
+      resume: undefined,
+      timers: clock,
+      onPage: () => undefined,
+      onWelcome: () => undefined,
+      onNotice: () => undefined,
+      onContact: () => undefined,
+    });
+    session.wake();
+    await clock.advance(30_000);
+    const [first, end, second] = said;
+    assert.deepEqual(
+      said.map(({ kind }) => kind),
+      ['open', 'close', 'open'],
+    );
+    assert.equal(end?.pull, first?.pull);
+    assert.notEqual(second?.pull, first?.pull);
+    session.close();
   });
 
   it('does not hammer a hub that lacks what another hub has receipted', async () => {
