@@ -212,7 +212,7 @@ export class Uplink {
     const spooled = this.#outbox.sendable().map(({ id, manifest, layout }) => {
       return { id, class: manifest.class, total: layout.total, chunkBytes: chunkBytes(layout) };
     });
-    const sealable = this.#outbox.sealableClasses();
+    const sealable = this.#ripeness.worthSealing(this.#outbox.sealableClasses(), this.#outbox);
     const ripe = this.#ripeness.of(sealable, this.#outbox);
     const { isWayThere } = this.#attempts;
     const view = { allowed, riding, sealable, ripe, spooled };
