@@ -32,6 +32,15 @@ test('a demo that is interrupted before its devices have begun ends at once', as
   assert.deepEqual(readdirSync(dir), []);
 });
 
+test('a hub that is stopped while it opens ends in order', async () => {
+  const sets = ['--set', 'broker.port=0', '--set', 'http.port=0'];
+  const hub = heliograph(['run', '--data', tempDir(), ...sets]);
+  await hub.line(/journal\.opened/);
+  hub.kill('SIGTERM');
+  assert.equal(await hub.exited, 0, hub.lines.join('\n'));
+  await hub.line(/hub\.closed/);
+});
+
 /** The names in the folder that match, once there are any. */
 async function appears(dir: string, name: RegExp): Promise<string[]> {
   for (;;) {
