@@ -4,7 +4,7 @@ import { hexOf } from '../base/bytes.ts';
 import { isoTime } from '../base/iso-time.ts';
 import type { CborValue } from '../codec/value.ts';
 import type { HubStore } from './storage/store.ts';
-import type { Door } from '../ingest/door.ts';
+import type { Door } from '../ingest/door/door.ts';
 import type { Journal } from '../journal/journal.ts';
 import {
   ASSET_FIELD,

@@ -14,7 +14,7 @@ import { brokerLimits, type HubAddresses, listenMqtt } from './listeners.ts';
 import { JournalSessionLog } from './storage/sessions.ts';
 import { HubStore } from './storage/store.ts';
 import { serveSync } from './sync/sync.ts';
-import { Door } from '../ingest/door.ts';
+import { Door } from '../ingest/door/door.ts';
 import { recoverProgress } from '../ingest/progress.ts';
 import type { Journal } from '../journal/journal.ts';
 import { DOC_BYTES_MAX } from '../merge/doc/document.ts';

@@ -11,7 +11,7 @@ import { machineDiscovery } from '../../src/platform/network/machine-discovery.t
 import { machineRandom } from '../../src/platform/random.ts';
 import { SimDiscovery } from '../../src/platform/sim/discovery.ts';
 import { SeededRandom } from '../../src/platform/sim/random.ts';
-import { eventually } from '../support/api.ts';
+import { eventually } from '../support/hubs/api.ts';
 
 const KINDS: [string, () => Discovery][] = [
   ['machine', () => machineDiscovery(machineTimers)],

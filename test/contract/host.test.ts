@@ -8,7 +8,7 @@ import { describe, test } from 'vitest';
 
 import { type Host, MachineHost } from '../../src/platform/host.ts';
 import { SimHost } from '../../src/platform/sim/host.ts';
-import { tempDir } from '../support/temp-dir.ts';
+import { tempDir } from '../support/machine/temp-dir.ts';
 
 const KINDS: Readonly<Record<string, () => Host>> = {
   machine: () => new MachineHost(),

@@ -14,7 +14,7 @@ import {
 } from '../../src/platform/links/links.ts';
 import { MachineLinks } from '../../src/platform/links/machine-links.ts';
 import { SimLinks, simDevice, simRoute, simTable } from '../../src/platform/sim/links.ts';
-import { tempDir } from '../support/temp-dir.ts';
+import { tempDir } from '../support/machine/temp-dir.ts';
 
 interface Rig {
   readonly links: Links;

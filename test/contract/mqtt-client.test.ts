@@ -15,9 +15,9 @@ import type {
 } from '../../src/platform/network/mqtt-client.ts';
 import { SimMqttBroker } from '../../src/platform/sim/mqtt-client.ts';
 import { SeededRandom } from '../../src/platform/sim/random.ts';
-import { peer, runsWith } from '../support/peers.ts';
-import { freePort, spawnProcess } from '../support/spawn.ts';
-import { tempDir } from '../support/temp-dir.ts';
+import { peer, runsWith } from '../support/machine/peers.ts';
+import { freePort, spawnProcess } from '../support/machine/spawn.ts';
+import { tempDir } from '../support/machine/temp-dir.ts';
 
 interface Setting {
   readonly client: MqttClient;

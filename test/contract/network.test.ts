@@ -13,7 +13,7 @@ import { connectionOf, machineNetwork } from '../../src/platform/network/machine
 import type { Connection, ListenOptions, Network } from '../../src/platform/network/network.ts';
 import { joinedEnds, SimNetwork } from '../../src/platform/sim/network.ts';
 import { webSocketUpgrades } from '../../src/platform/network/websocket.ts';
-import { TLS_CERT, TLS_KEY } from '../support/tls-fixture.ts';
+import { TLS_CERT, TLS_KEY } from '../support/machine/tls-fixture.ts';
 
 /** Two ends of one fresh connection: the one that dialled, and the one that was accepted. */
 type Pair = readonly [near: Connection, far: Connection];

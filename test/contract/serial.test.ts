@@ -8,8 +8,8 @@ import { describe, onTestFinished, test } from 'vitest';
 import { machineTimers } from '../../src/platform/clock.ts';
 import { machineSerial, type SerialPorts } from '../../src/platform/serial.ts';
 import { SimSerialPorts } from '../../src/platform/sim/serial.ts';
-import { peer } from '../support/peers.ts';
-import { tempDir } from '../support/temp-dir.ts';
+import { peer } from '../support/machine/peers.ts';
+import { tempDir } from '../support/machine/temp-dir.ts';
 
 interface Device {
   readonly ports: SerialPorts;

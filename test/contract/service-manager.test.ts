@@ -8,9 +8,9 @@ import { SILENT_LOG } from '../../src/base/log.ts';
 import { SimClock } from '../../src/platform/sim/clock.ts';
 import { SimServiceManager } from '../../src/platform/sim/service-manager.ts';
 import { feedWatchdog, type ServiceManager, SystemdManager } from '../../src/platform/systemd.ts';
-import { testWithPeers } from '../support/peers.ts';
-import { spawnProcess } from '../support/spawn.ts';
-import { tempDir } from '../support/temp-dir.ts';
+import { testWithPeers } from '../support/machine/peers.ts';
+import { spawnProcess } from '../support/machine/spawn.ts';
+import { tempDir } from '../support/machine/temp-dir.ts';
 
 /** Says all there is to say; `heard` resolves when a message that matches has come. */
 async function sayEverything(

@@ -23,19 +23,19 @@ import { EmbeddedStorage } from '../../src/regional/embedded/embedded-storage.ts
 import { PgStorage } from '../../src/regional/postgres/pg-storage.ts';
 import type { ContentDoor } from '../../src/status/api/assets.ts';
 import { Store } from '../../src/store/store.ts';
-import { eventually } from '../support/api.ts';
-import { type Content, contentOf, piecesOf } from '../support/assets.ts';
-import { batchOf, REGION, stampedOp } from '../support/batches.ts';
-import { DEVICE_A, DEVICE_B } from '../support/ops.ts';
-import { connect } from '../support/postgres.ts';
+import { eventually } from '../support/hubs/api.ts';
+import { type Content, contentOf, piecesOf } from '../support/made/assets.ts';
+import { batchOf, REGION, stampedOp } from '../support/made/batches.ts';
+import { DEVICE_A, DEVICE_B } from '../support/made/ops.ts';
+import { connect } from '../support/machine/postgres.ts';
 import {
   keepBatch,
   type OpenRegion,
   type Place,
   placeOf,
   STORAGES,
-} from '../support/site-storages.ts';
-import { tempDir } from '../support/temp-dir.ts';
+} from '../support/memory/site-storages.ts';
+import { tempDir } from '../support/machine/temp-dir.ts';
 
 beforeAll(() => STORAGES.start(), 60_000);
 afterAll(() => STORAGES.stop());

@@ -16,8 +16,8 @@ import { Author } from '../../src/regional/downlink/author.ts';
 import type { Underway } from '../../src/regional/downlink/receivers.ts';
 import type { PgStorage } from '../../src/regional/postgres/pg-storage.ts';
 import type { SiteStorage } from '../../src/regional/site-storage.ts';
-import { batchOf, HUB_ID, identityOf, REGION, SITE, stampedOp } from '../support/batches.ts';
-import { keepBatch, placeOf, STORAGES } from '../support/site-storages.ts';
+import { batchOf, HUB_ID, identityOf, REGION, SITE, stampedOp } from '../support/made/batches.ts';
+import { keepBatch, placeOf, STORAGES } from '../support/memory/site-storages.ts';
 
 const OTHER = identityOf(7);
 const OTHER_ID = OTHER.id as Origin;

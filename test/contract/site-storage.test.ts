@@ -21,7 +21,7 @@ import {
   SITE,
   stampedOp,
   stampedOps,
-} from '../support/batches.ts';
+} from '../support/made/batches.ts';
 import {
   chunksOf,
   placeOf,
@@ -30,7 +30,7 @@ import {
   keepComplete,
   opened,
   putAll,
-} from '../support/site-storages.ts';
+} from '../support/memory/site-storages.ts';
 
 beforeAll(() => STORAGES.start(), 60_000);
 afterAll(() => STORAGES.stop());

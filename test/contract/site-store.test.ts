@@ -10,9 +10,9 @@ import type { StampedOp } from '../../src/model/op.ts';
 import { laneOf } from '../../src/model/origin.ts';
 import type { SiteStore } from '../../src/regional/embedded/site-store.ts';
 import { Store } from '../../src/store/store.ts';
-import { HUB_ID, stampedOps } from '../support/batches.ts';
-import { MemoryStore } from '../support/memory-store.ts';
-import { tempDir } from '../support/temp-dir.ts';
+import { HUB_ID, stampedOps } from '../support/made/batches.ts';
+import { MemoryStore } from '../support/memory/memory-store.ts';
+import { tempDir } from '../support/machine/temp-dir.ts';
 
 type Reopen = () => SiteStore;
 

@@ -11,8 +11,8 @@ import { machineSerial } from '../../src/platform/serial.ts';
 import { SeededRandom } from '../../src/platform/sim/random.ts';
 import type { Reading } from '../../src/power/estimate/reading.ts';
 import { VeDirectSource } from '../../src/power/sources/ve-direct.ts';
-import { testWithPeers } from '../support/peers.ts';
-import { tempDir } from '../support/temp-dir.ts';
+import { testWithPeers } from '../support/machine/peers.ts';
+import { tempDir } from '../support/machine/temp-dir.ts';
 
 const BLOCK = Buffer.from(
   '\r\nPID\t0xA053\r\nV\t13120\r\nI\t2150\r\nVPV\t34250\r\nPPV\t29\r\nCS\t3\r\nERR\t0' +

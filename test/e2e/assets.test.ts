@@ -12,11 +12,11 @@ import { encodePiece } from '../../src/model/asset-bytes.ts';
 import type { OpClass } from '../../src/model/class.ts';
 import { ASSET, encodeOp } from '../../src/model/op.ts';
 import type { Origin } from '../../src/model/origin.ts';
-import { type Digest, eventually, getJson, uplinked } from '../support/api.ts';
-import { piecesOf } from '../support/assets.ts';
-import { heliograph, startHub, startRegional } from '../support/hub.ts';
-import { jpegOf } from '../support/pictures.ts';
-import { tempDir } from '../support/temp-dir.ts';
+import { type Digest, eventually, getJson, uplinked } from '../support/hubs/api.ts';
+import { piecesOf } from '../support/made/assets.ts';
+import { heliograph, startHub, startRegional } from '../support/hubs/hub.ts';
+import { jpegOf } from '../support/made/pictures.ts';
+import { tempDir } from '../support/machine/temp-dir.ts';
 
 const KEY = 'meter/4/photo';
 

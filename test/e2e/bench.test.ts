@@ -4,9 +4,9 @@ import { readdirSync } from 'node:fs';
 
 import { test } from 'vitest';
 
-import { heliograph } from '../support/hub.ts';
-import { testWithPeers } from '../support/peers.ts';
-import { tempDir } from '../support/temp-dir.ts';
+import { heliograph } from '../support/hubs/hub.ts';
+import { testWithPeers } from '../support/machine/peers.ts';
+import { tempDir } from '../support/machine/temp-dir.ts';
 
 interface Report {
   readonly scenarios: readonly {

@@ -6,8 +6,8 @@ import { connect, type Socket } from 'node:net';
 import { onTestFinished, test } from 'vitest';
 
 import { SeededRandom } from '../../src/platform/sim/random.ts';
-import { openBroker } from '../support/broker-port.ts';
-import * as mqtt from '../support/mqtt-packets.ts';
+import { openBroker } from '../support/hubs/broker-port.ts';
+import * as mqtt from '../support/made/mqtt-packets.ts';
 
 async function dial(port: number): Promise<Socket> {
   const socket = connect(port, '127.0.0.1');

@@ -6,10 +6,10 @@ import { connect, connectAsync, type IClientOptions, type MqttClient } from 'mqt
 import { describe, onTestFinished, test } from 'vitest';
 import { WebSocket } from 'ws';
 
-import { openBroker } from '../support/broker-port.ts';
-import * as mqtt from '../support/mqtt-packets.ts';
-import { testWithPeers } from '../support/peers.ts';
-import { spawnProcess } from '../support/spawn.ts';
+import { openBroker } from '../support/hubs/broker-port.ts';
+import * as mqtt from '../support/made/mqtt-packets.ts';
+import { testWithPeers } from '../support/machine/peers.ts';
+import { spawnProcess } from '../support/machine/spawn.ts';
 
 async function mqttJs(url: string, options: IClientOptions = {}): Promise<MqttClient> {
   const client = await connectAsync(url, {

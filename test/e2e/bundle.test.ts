@@ -4,9 +4,9 @@ import { readFileSync, readdirSync, truncateSync, writeFileSync } from 'node:fs'
 import { connectAsync } from 'mqtt';
 import { test } from 'vitest';
 
-import { type Digest, eventually, getJson, type StatusView } from '../support/api.ts';
-import { heliograph, startHub, startRegional } from '../support/hub.ts';
-import { tempDir } from '../support/temp-dir.ts';
+import { type Digest, eventually, getJson, type StatusView } from '../support/hubs/api.ts';
+import { heliograph, startHub, startRegional } from '../support/hubs/hub.ts';
+import { tempDir } from '../support/machine/temp-dir.ts';
 
 async function json<T>(args: readonly string[]): Promise<T> {
   const run = heliograph([...args, '--json']);

@@ -8,18 +8,18 @@ import type { Device } from '../../src/client/node.ts';
 import { CountingProxy } from '../../src/platform/files/counting-proxy.ts';
 import { SeededRandom } from '../../src/platform/sim/random.ts';
 import { below } from '../../src/base/random.ts';
-import { eventually } from '../support/api.ts';
+import { eventually } from '../support/hubs/api.ts';
 import {
   digestOfDevice,
   digestOfHub,
   openDevice,
   whenSettled,
   whenStatus,
-} from '../support/devices.ts';
-import { contentOf } from '../support/assets.ts';
-import { addUser, startHub } from '../support/hub.ts';
-import { freePort } from '../support/spawn.ts';
-import { tempDir } from '../support/temp-dir.ts';
+} from '../support/hubs/devices.ts';
+import { contentOf } from '../support/made/assets.ts';
+import { addUser, startHub } from '../support/hubs/hub.ts';
+import { freePort } from '../support/machine/spawn.ts';
+import { tempDir } from '../support/machine/temp-dir.ts';
 
 /** Connections that are cut in the middle of what passes. */
 const CUTS = 12;

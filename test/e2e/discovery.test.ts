@@ -7,9 +7,9 @@ import { test } from 'vitest';
 import { findHubs } from '../../src/client/node.ts';
 import { hexOf } from '../../src/base/bytes.ts';
 import { machineRandom } from '../../src/platform/random.ts';
-import { type Digest, eventually, getJson } from '../support/api.ts';
-import { startHub } from '../support/hub.ts';
-import { tempDir } from '../support/temp-dir.ts';
+import { type Digest, eventually, getJson } from '../support/hubs/api.ts';
+import { startHub } from '../support/hubs/hub.ts';
+import { tempDir } from '../support/machine/temp-dir.ts';
 
 test('two hubs of a site find each other and a device finds both; a hub of another site stays alone', async () => {
   // Of its own, since all tests of this machine hear each other.

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'vitest';
 
-import { type Digest, eventually, getJson, uplinked } from '../support/api.ts';
-import { heliograph, startHub, startRegional } from '../support/hub.ts';
-import { tempDir } from '../support/temp-dir.ts';
+import { type Digest, eventually, getJson, uplinked } from '../support/hubs/api.ts';
+import { heliograph, startHub, startRegional } from '../support/hubs/hub.ts';
+import { tempDir } from '../support/machine/temp-dir.ts';
 
 interface Sent {
   readonly op: string;

@@ -6,10 +6,10 @@ import { join } from 'node:path';
 import { connectAsync } from 'mqtt';
 import { describe } from 'vitest';
 
-import { heliograph, type HubOptions, type RunningHub, startHub } from '../support/hub.ts';
-import { testWithPeers } from '../support/peers.ts';
-import { freePort, type Spawned, spawnProcess } from '../support/spawn.ts';
-import { tempDir } from '../support/temp-dir.ts';
+import { heliograph, type HubOptions, type RunningHub, startHub } from '../support/hubs/hub.ts';
+import { testWithPeers } from '../support/machine/peers.ts';
+import { freePort, type Spawned, spawnProcess } from '../support/machine/spawn.ts';
+import { tempDir } from '../support/machine/temp-dir.ts';
 
 interface Site {
   readonly data: string;

@@ -5,10 +5,10 @@ import { join } from 'node:path';
 
 import { test } from 'vitest';
 
-import { startHub } from '../support/hub.ts';
-import { testWithPeers } from '../support/peers.ts';
-import { ROOT, spawnProcess } from '../support/spawn.ts';
-import { tempDir } from '../support/temp-dir.ts';
+import { startHub } from '../support/hubs/hub.ts';
+import { testWithPeers } from '../support/machine/peers.ts';
+import { ROOT, spawnProcess } from '../support/machine/spawn.ts';
+import { tempDir } from '../support/machine/temp-dir.ts';
 
 async function latest(httpUrl: string, key: string): Promise<string> {
   const answer = await fetch(`${httpUrl}api/v1/readings?key=${encodeURIComponent(key)}`);

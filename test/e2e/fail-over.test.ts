@@ -11,17 +11,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { onTestFinished, test } from 'vitest';
 
 import type { StatusSnapshot } from '../../src/status/snapshot.ts';
-import { heliograph, startHub, startRegional } from '../support/hub.ts';
+import { heliograph, startHub, startRegional } from '../support/hubs/hub.ts';
 import {
   makeNamespaces,
   OTHER_ROUTER_ADDRESS,
   REGION_ADDRESS,
   ROUTER_ADDRESS,
   whyNoNamespaces,
-} from '../support/netns.ts';
-import { peer } from '../support/peers.ts';
-import { spawnProcess } from '../support/spawn.ts';
-import { tempDir } from '../support/temp-dir.ts';
+} from '../support/machine/netns.ts';
+import { peer } from '../support/machine/peers.ts';
+import { spawnProcess } from '../support/machine/spawn.ts';
+import { tempDir } from '../support/machine/temp-dir.ts';
 
 const BROKER_PORT = 2883;
 /** Where the slow way to the broker begins. */

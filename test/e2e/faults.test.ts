@@ -9,14 +9,14 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { connectAsync, type MqttClient } from 'mqtt';
 import { describe } from 'vitest';
 
-import { eventually, getJson, readingsOf, type StatusView } from '../support/api.ts';
-import { type RunningHub, startHub, startRegional } from '../support/hub.ts';
-import { assertNothingLost, assertSameUpstream } from '../support/nothing-lost.ts';
-import { testWithPeers } from '../support/peers.ts';
-import { Publisher } from '../support/publisher.ts';
-import { freePort } from '../support/spawn.ts';
-import { smallDisk, testWithMounts } from '../support/small-disk.ts';
-import { tempDir } from '../support/temp-dir.ts';
+import { eventually, getJson, readingsOf, type StatusView } from '../support/hubs/api.ts';
+import { type RunningHub, startHub, startRegional } from '../support/hubs/hub.ts';
+import { assertNothingLost, assertSameUpstream } from '../support/hubs/nothing-lost.ts';
+import { testWithPeers } from '../support/machine/peers.ts';
+import { Publisher } from '../support/hubs/publisher.ts';
+import { freePort } from '../support/machine/spawn.ts';
+import { smallDisk, testWithMounts } from '../support/machine/small-disk.ts';
+import { tempDir } from '../support/machine/temp-dir.ts';
 
 const AT_ONCE = 'capture=[{filter="#",class="alarm"}]';
 const SMALL = ['journal.segment_mib=1', AT_ONCE];

@@ -3,13 +3,13 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { vi } from 'vitest';
 
-import { eventually } from '../support/api.ts';
-import { openWorker, startBroker } from '../support/fleet-world.ts';
-import { startHub } from '../support/hub.ts';
-import { testWithPeers } from '../support/peers.ts';
-import { jpegOf } from '../support/pictures.ts';
-import { PostgresServer } from '../support/postgres.ts';
-import { tempDir } from '../support/temp-dir.ts';
+import { eventually } from '../support/hubs/api.ts';
+import { openWorker, startBroker } from '../support/hubs/fleet-world.ts';
+import { startHub } from '../support/hubs/hub.ts';
+import { testWithPeers } from '../support/machine/peers.ts';
+import { jpegOf } from '../support/made/pictures.ts';
+import { PostgresServer } from '../support/machine/postgres.ts';
+import { tempDir } from '../support/machine/temp-dir.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
 

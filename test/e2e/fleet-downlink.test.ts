@@ -3,12 +3,12 @@ import assert from 'node:assert/strict';
 import { connectAsync } from 'mqtt';
 import { vi } from 'vitest';
 
-import { type Digest, eventually, getJson } from '../support/api.ts';
-import { openWorker, startBroker, type Worker } from '../support/fleet-world.ts';
-import { type RunningHub, startHub } from '../support/hub.ts';
-import { testWithPeers } from '../support/peers.ts';
-import { connect, PostgresServer } from '../support/postgres.ts';
-import { tempDir } from '../support/temp-dir.ts';
+import { type Digest, eventually, getJson } from '../support/hubs/api.ts';
+import { openWorker, startBroker, type Worker } from '../support/hubs/fleet-world.ts';
+import { type RunningHub, startHub } from '../support/hubs/hub.ts';
+import { testWithPeers } from '../support/machine/peers.ts';
+import { connect, PostgresServer } from '../support/machine/postgres.ts';
+import { tempDir } from '../support/machine/temp-dir.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
 

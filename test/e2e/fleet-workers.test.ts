@@ -1,8 +1,8 @@
 /** Workers of a regional node on one PostgreSQL: killed, restarted, cut from their database, and nothing lost or doubled. */
 import { vi } from 'vitest';
 
-import { testWithPeers } from '../support/peers.ts';
-import { fleetUnderKills } from '../support/fleet-world.ts';
+import { testWithPeers } from '../support/machine/peers.ts';
+import { fleetUnderKills } from '../support/hubs/fleet-world.ts';
 
 vi.setConfig({ testTimeout: 130_000 });
 

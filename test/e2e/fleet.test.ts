@@ -4,9 +4,9 @@ import { connectAsync } from 'mqtt';
 import { describe, test } from 'vitest';
 
 import type { FleetHub } from '../../src/status/region/fleet.ts';
-import { eventually, getJson, uplinked } from '../support/api.ts';
-import { addUser, startHub, startRegional } from '../support/hub.ts';
-import { tempDir } from '../support/temp-dir.ts';
+import { eventually, getJson, uplinked } from '../support/hubs/api.ts';
+import { addUser, startHub, startRegional } from '../support/hubs/hub.ts';
+import { tempDir } from '../support/machine/temp-dir.ts';
 
 const AT_ONCE = 'capture=[{filter="#",class="alarm"}]';
 

@@ -5,13 +5,13 @@ import { chmodSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 
 import { connectAsync } from 'mqtt';
 
-import { type Digest, eventually, getJson, uplinked } from '../support/api.ts';
-import { openWorker, startBroker } from '../support/fleet-world.ts';
-import { type RunningHub, startHub, startRegional } from '../support/hub.ts';
-import { peer, runsWith } from '../support/peers.ts';
-import { PostgresServer } from '../support/postgres.ts';
-import { smallDisk, testWithMounts } from '../support/small-disk.ts';
-import { tempDir } from '../support/temp-dir.ts';
+import { type Digest, eventually, getJson, uplinked } from '../support/hubs/api.ts';
+import { openWorker, startBroker } from '../support/hubs/fleet-world.ts';
+import { type RunningHub, startHub, startRegional } from '../support/hubs/hub.ts';
+import { peer, runsWith } from '../support/machine/peers.ts';
+import { PostgresServer } from '../support/machine/postgres.ts';
+import { smallDisk, testWithMounts } from '../support/machine/small-disk.ts';
+import { tempDir } from '../support/machine/temp-dir.ts';
 
 const MIB = 1 << 20;
 const PUBLISHES = 150;

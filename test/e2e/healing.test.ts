@@ -5,9 +5,9 @@ import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connectAsync } from 'mqtt';
 import { test } from 'vitest';
 
-import { type Digest, eventually, getJson, uplinked } from '../support/api.ts';
-import { heliograph, type RunningHub, startHub, startRegional } from '../support/hub.ts';
-import { tempDir } from '../support/temp-dir.ts';
+import { type Digest, eventually, getJson, uplinked } from '../support/hubs/api.ts';
+import { heliograph, type RunningHub, startHub, startRegional } from '../support/hubs/hub.ts';
+import { tempDir } from '../support/machine/temp-dir.ts';
 
 const RULES =
   'capture=[{filter="alarms/#",class="alarm"},{filter="work/#",class="record"},{filter="#",class="telemetry"}]';

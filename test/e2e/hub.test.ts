@@ -12,11 +12,11 @@ import {
   readingsOf,
   type StatusView,
   uplinked,
-} from '../support/api.ts';
-import { heliograph, startHub, startRegional } from '../support/hub.ts';
-import { testWithPeers } from '../support/peers.ts';
-import { freePort, spawnProcess } from '../support/spawn.ts';
-import { tempDir } from '../support/temp-dir.ts';
+} from '../support/hubs/api.ts';
+import { heliograph, startHub, startRegional } from '../support/hubs/hub.ts';
+import { testWithPeers } from '../support/machine/peers.ts';
+import { freePort, spawnProcess } from '../support/machine/spawn.ts';
+import { tempDir } from '../support/machine/temp-dir.ts';
 
 const AT_ONCE = 'capture=[{filter="#",class="alarm"}]';
 

@@ -6,9 +6,9 @@ import { join } from 'node:path';
 
 import { test } from 'vitest';
 
-import { testWithPeers } from '../support/peers.ts';
-import { ROOT } from '../support/spawn.ts';
-import { tempDir } from '../support/temp-dir.ts';
+import { testWithPeers } from '../support/machine/peers.ts';
+import { ROOT } from '../support/machine/spawn.ts';
+import { tempDir } from '../support/machine/temp-dir.ts';
 
 const UNIT = 'etc/systemd/system/heliograph.service';
 const CONFIG = 'etc/heliograph/heliograph.toml';

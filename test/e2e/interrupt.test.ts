@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { test } from 'vitest';
 
-import { heliograph } from '../support/hub.ts';
-import { tempDir } from '../support/temp-dir.ts';
+import { heliograph } from '../support/hubs/hub.ts';
+import { tempDir } from '../support/machine/temp-dir.ts';
 
 for (const [signal, code] of [
   ['SIGINT', 130],

@@ -7,7 +7,7 @@
  */
 import { test } from 'vitest';
 
-import { killsUnderLoad } from '../support/kills.ts';
+import { killsUnderLoad } from '../support/hubs/kills.ts';
 
 test('SIGKILL under load, twenty times: every acknowledged message is there, and upstream', async () => {
   await killsUnderLoad(20);

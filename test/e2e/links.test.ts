@@ -8,16 +8,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { test } from 'vitest';
 
 import type { StatusSnapshot } from '../../src/status/snapshot.ts';
-import { heliograph, startHub, startRegional } from '../support/hub.ts';
+import { heliograph, startHub, startRegional } from '../support/hubs/hub.ts';
 import {
   makeNamespaces,
   REGION_ADDRESS,
   ROUTER_ADDRESS,
   whyNoNamespaces,
-} from '../support/netns.ts';
-import { peer } from '../support/peers.ts';
-import { spawnProcess } from '../support/spawn.ts';
-import { tempDir } from '../support/temp-dir.ts';
+} from '../support/machine/netns.ts';
+import { peer } from '../support/machine/peers.ts';
+import { spawnProcess } from '../support/machine/spawn.ts';
+import { tempDir } from '../support/machine/temp-dir.ts';
 
 const PORT = 2883;
 const absent = peer('mosquitto_pub') === undefined ? 'needs mosquitto_pub' : whyNoNamespaces();

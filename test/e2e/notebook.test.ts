@@ -7,11 +7,11 @@ import { gzipSync } from 'node:zlib';
 import type { Page } from 'playwright-core';
 import { test } from 'vitest';
 
-import { contrast, holds, openBrowser, reads } from '../support/browser.ts';
-import { addUser, startHub } from '../support/hub.ts';
-import { testWithPeers } from '../support/peers.ts';
-import { freePort, ROOT } from '../support/spawn.ts';
-import { tempDir } from '../support/temp-dir.ts';
+import { contrast, holds, openBrowser, reads } from '../support/machine/browser.ts';
+import { addUser, startHub } from '../support/hubs/hub.ts';
+import { testWithPeers } from '../support/machine/peers.ts';
+import { freePort, ROOT } from '../support/machine/spawn.ts';
+import { tempDir } from '../support/machine/temp-dir.ts';
 
 /** What the browser complained about, losses of the network aside. */
 function complaintsOf(page: Page): string[] {

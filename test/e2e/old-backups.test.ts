@@ -9,13 +9,13 @@ import { join } from 'node:path';
 import { connectAsync } from 'mqtt';
 import { describe, onTestFinished, test, vi } from 'vitest';
 
-import { type Digest, eventually, getJson, uplinked } from '../support/api.ts';
-import { openWorker, startBroker } from '../support/fleet-world.ts';
-import { type RunningHub, startHub, startRegional } from '../support/hub.ts';
-import { peer, runsWith } from '../support/peers.ts';
-import { connect, PostgresServer } from '../support/postgres.ts';
-import { freePort, type Spawned } from '../support/spawn.ts';
-import { tempDir } from '../support/temp-dir.ts';
+import { type Digest, eventually, getJson, uplinked } from '../support/hubs/api.ts';
+import { openWorker, startBroker } from '../support/hubs/fleet-world.ts';
+import { type RunningHub, startHub, startRegional } from '../support/hubs/hub.ts';
+import { peer, runsWith } from '../support/machine/peers.ts';
+import { connect, PostgresServer } from '../support/machine/postgres.ts';
+import { freePort, type Spawned } from '../support/machine/spawn.ts';
+import { tempDir } from '../support/machine/temp-dir.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
 

@@ -13,10 +13,10 @@ import { SimClock } from '../../src/platform/sim/clock.ts';
 import { type Api, createApi } from '../../src/status/api/api.ts';
 import { PageFiles } from '../../src/status/http/page-files.ts';
 import type { PowerSample } from '../../src/status/api/power-history.ts';
-import { contrast, launchBrowser } from '../support/browser.ts';
-import { testWithPeers } from '../support/peers.ts';
-import { tempDir } from '../support/temp-dir.ts';
-import { NOON_MS, SampleSources, sampleStatus } from '../support/status.ts';
+import { contrast, launchBrowser } from '../support/machine/browser.ts';
+import { testWithPeers } from '../support/machine/peers.ts';
+import { tempDir } from '../support/machine/temp-dir.ts';
+import { NOON_MS, SampleSources, sampleStatus } from '../support/made/status.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 

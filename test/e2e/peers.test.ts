@@ -5,10 +5,16 @@ import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connectAsync } from 'mqtt';
 import { describe, test } from 'vitest';
 
-import { type Digest, eventually, getJson } from '../support/api.ts';
-import { addUser, heliograph, type HubOptions, type RunningHub, startHub } from '../support/hub.ts';
-import { freePort } from '../support/spawn.ts';
-import { tempDir } from '../support/temp-dir.ts';
+import { type Digest, eventually, getJson } from '../support/hubs/api.ts';
+import {
+  addUser,
+  heliograph,
+  type HubOptions,
+  type RunningHub,
+  startHub,
+} from '../support/hubs/hub.ts';
+import { freePort } from '../support/machine/spawn.ts';
+import { tempDir } from '../support/machine/temp-dir.ts';
 
 const SMALL = ['journal.segment_mib=1', 'journal.total_mib_max=16'];
 

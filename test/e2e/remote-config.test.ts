@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { connectAsync } from 'mqtt';
 import { test, vi } from 'vitest';
 
-import { eventually, getJson, uplinked } from '../support/api.ts';
-import { heliograph, type RunningHub, startHub, startRegional } from '../support/hub.ts';
-import { tempDir } from '../support/temp-dir.ts';
+import { eventually, getJson, uplinked } from '../support/hubs/api.ts';
+import { heliograph, type RunningHub, startHub, startRegional } from '../support/hubs/hub.ts';
+import { tempDir } from '../support/machine/temp-dir.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
 

@@ -6,9 +6,9 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { connectAsync } from 'mqtt';
 import { test, vi } from 'vitest';
 
-import { eventually } from '../support/api.ts';
-import { heliograph, type RunningHub, startHub, startRegional } from '../support/hub.ts';
-import { tempDir } from '../support/temp-dir.ts';
+import { eventually } from '../support/hubs/api.ts';
+import { heliograph, type RunningHub, startHub, startRegional } from '../support/hubs/hub.ts';
+import { tempDir } from '../support/machine/temp-dir.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
 

@@ -6,9 +6,9 @@ import assert from 'node:assert/strict';
 import { connect, type IClientOptions, type IConnackPacket, type MqttClient, Store } from 'mqtt';
 import { onTestFinished, test } from 'vitest';
 
-import { type RunningHub, startHub } from '../support/hub.ts';
-import { freePort } from '../support/spawn.ts';
-import { tempDir } from '../support/temp-dir.ts';
+import { type RunningHub, startHub } from '../support/hubs/hub.ts';
+import { freePort } from '../support/machine/spawn.ts';
+import { tempDir } from '../support/machine/temp-dir.ts';
 
 interface Visit {
   readonly client: MqttClient;

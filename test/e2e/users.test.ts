@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { connectAsync, type MqttClient } from 'mqtt';
 import { describe, onTestFinished, test } from 'vitest';
 
-import { eventually } from '../support/api.ts';
-import { addUser, heliograph, startHub } from '../support/hub.ts';
-import { tempDir } from '../support/temp-dir.ts';
+import { eventually } from '../support/hubs/api.ts';
+import { addUser, heliograph, startHub } from '../support/hubs/hub.ts';
+import { tempDir } from '../support/machine/temp-dir.ts';
 
 const GRANT = 'grant=[{role="operator",read=["#"],publish=["#"]}]';
 

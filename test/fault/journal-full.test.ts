@@ -6,15 +6,15 @@ import { utf8 } from '../../src/base/bytes.ts';
 import { SILENT_LOG } from '../../src/base/log.ts';
 import { keepNote } from '../../src/hub/storage/kept-note.ts';
 import { Retention } from '../../src/hub/storage/retention.ts';
-import { Door } from '../../src/ingest/door.ts';
+import { Door } from '../../src/ingest/door/door.ts';
 import { type Progress, recoverProgress } from '../../src/ingest/progress.ts';
 import type { Journal } from '../../src/journal/journal.ts';
 import { unfoldable } from '../../src/merge/fold.ts';
 import { ALARM, TELEMETRY } from '../../src/model/class.ts';
 import { HlcClock } from '../../src/model/hlc.ts';
 import { laneOf } from '../../src/model/origin.ts';
-import { publish } from '../support/doors.ts';
-import { HUB } from '../support/ops.ts';
+import { publish } from '../support/memory/doors.ts';
+import { HUB } from '../support/made/ops.ts';
 import { Rig, SEGMENT_BYTES } from './journal-rig.ts';
 
 const PATH = '/data/progress';

@@ -16,7 +16,7 @@ import { kekOf } from '../../src/keys/key-encryption.ts';
 import { SimClock } from '../../src/platform/sim/clock.ts';
 import { SimCrash, SimFiles } from '../../src/platform/sim/files.ts';
 import { SeededRandom } from '../../src/platform/sim/random.ts';
-import { MortalTimers } from '../support/mortal-timers.ts';
+import { MortalTimers } from '../support/simulated/mortal-timers.ts';
 
 export const DIR = '/journal';
 export const KEYS_DIR = '/keys/epochs';

@@ -9,9 +9,16 @@ import assert from 'node:assert/strict';
 import { test } from 'vitest';
 
 import { SimCrash } from '../../src/platform/sim/files.ts';
-import type { Probe } from '../support/broker-site.ts';
-import { DurableSite } from '../support/durable-site.ts';
-import { puback, pubcomp, publish, pubrec, pubrel, subscribe } from '../support/mqtt-packets.ts';
+import type { Probe } from '../support/simulated/broker-site.ts';
+import { DurableSite } from '../support/simulated/durable-site.ts';
+import {
+  puback,
+  pubcomp,
+  publish,
+  pubrec,
+  pubrel,
+  subscribe,
+} from '../support/made/mqtt-packets.ts';
 
 /** A subscriber as the standard wants it, with the memory that its own battery keeps. */
 class Subscriber {

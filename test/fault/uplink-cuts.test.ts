@@ -8,7 +8,7 @@ import { Broker } from '../../src/broker/broker.ts';
 import { PASSING_DOOR } from '../../src/broker/contract.ts';
 import { MachineClock, machineTimers } from '../../src/platform/clock.ts';
 import { machineNetwork } from '../../src/platform/network/machine-network.ts';
-import { deliverOverCuts } from '../support/cut-link.ts';
+import { deliverOverCuts } from '../support/hubs/cut-link.ts';
 
 const BACKLOG_BYTES = 1 << 19;
 

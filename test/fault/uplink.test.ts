@@ -7,8 +7,8 @@ import { utf8 } from '../../src/base/bytes.ts';
 import { ALARM, TELEMETRY } from '../../src/model/class.ts';
 import { encodeChunk } from '../../src/batch/wire/chunks.ts';
 import type { MqttSession } from '../../src/platform/network/mqtt-client.ts';
-import { HUB_ID, stampedOp, stampedOps } from '../support/batches.ts';
-import { UplinkWorld } from '../support/uplink-world.ts';
+import { HUB_ID, stampedOp, stampedOps } from '../support/made/batches.ts';
+import { UplinkWorld } from '../support/simulated/uplink-world.ts';
 
 const OPS = 60;
 const FAST = { uplink: { replyMsMax: 3_000, pauseMsMin: 500 } };

@@ -13,7 +13,7 @@ import { encodeDownHello, encodeHave, encodeHello } from '../../src/batch/wire/m
 import { batchRecipient } from '../../src/keys/batch-seal.ts';
 import { ALARM, COMMAND, RECORD } from '../../src/model/class.ts';
 import { laneOf, type Origin } from '../../src/model/origin.ts';
-import { HUB, HUB_ID, OPENING, REGION, SITE, START_MS } from '../support/batches.ts';
+import { HUB, HUB_ID, OPENING, REGION, SITE, START_MS } from '../support/made/batches.ts';
 
 const golden = JSON.parse(
   readFileSync(join(import.meta.dirname, 'batch-down-1.json'), 'utf8'),

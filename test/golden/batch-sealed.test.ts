@@ -9,7 +9,7 @@ import type { BatchId } from '../../src/batch/batch-id.ts';
 import { openBatch } from '../../src/batch/open-batch.ts';
 import { encodeDownHello, encodeHello } from '../../src/batch/wire/messages.ts';
 import { batchOpener } from '../../src/keys/batch-seal.ts';
-import { HUB, HUB_ID, OPENING, REGION, SITE } from '../support/batches.ts';
+import { HUB, HUB_ID, OPENING, REGION, SITE } from '../support/made/batches.ts';
 
 const golden = JSON.parse(
   readFileSync(join(import.meta.dirname, 'batch-3.json'), 'utf8'),

@@ -11,7 +11,7 @@ import { encodeReceipt, parseReceipt, type Receipt } from '../../src/batch/wire/
 import { parseCose } from '../../src/codec/cose.ts';
 import { verifyEd25519 } from '../../src/keys/identity.ts';
 import { checkpointBody, cosign, cosignedAtS, logName } from '../../src/ledger/note.ts';
-import { HUB, HUB_ID, REGION } from '../support/batches.ts';
+import { HUB, HUB_ID, REGION } from '../support/made/batches.ts';
 
 const golden = JSON.parse(
   readFileSync(join(import.meta.dirname, 'batch-2.json'), 'utf8'),

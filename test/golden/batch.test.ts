@@ -23,9 +23,9 @@ import {
   SITE,
   stampedOps,
   START_MS,
-} from '../support/batches.ts';
-import { fromHex } from '../support/hex.ts';
-import { ROOT } from '../support/spawn.ts';
+} from '../support/made/batches.ts';
+import { fromHex } from '../support/made/hex.ts';
+import { ROOT } from '../support/machine/spawn.ts';
 
 /** Lets every batch travel as it is. */
 const neverShorter: Compressor = {

@@ -8,7 +8,7 @@ import { test } from 'vitest';
 import { hexOf, textOf } from '../../src/base/bytes.ts';
 import { decodeColumns } from '../../src/batch/columns/decode-columns.ts';
 import { encodeOp, type StampedOp } from '../../src/model/op.ts';
-import { WIDE_LIMITS } from '../support/columns.ts';
+import { WIDE_LIMITS } from '../support/made/columns.ts';
 
 function golden(name: string): Buffer {
   return readFileSync(join(import.meta.dirname, name));

@@ -7,10 +7,10 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { HUB, batchOf, stampedOps } from '../support/batches.ts';
-import { testWithPeers } from '../support/peers.ts';
-import { ROOT } from '../support/spawn.ts';
-import { tempDir } from '../support/temp-dir.ts';
+import { HUB, batchOf, stampedOps } from '../support/made/batches.ts';
+import { testWithPeers } from '../support/machine/peers.ts';
+import { ROOT } from '../support/machine/spawn.ts';
+import { tempDir } from '../support/machine/temp-dir.ts';
 
 /** SubjectPublicKeyInfo of an Ed25519 key, up to the key itself (RFC 8410). */
 const SPKI_HEAD = Buffer.from('302a300506032b6570032100', 'hex');

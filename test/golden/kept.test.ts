@@ -11,7 +11,7 @@ import { encodeLogEntry, type LogEntry, readLogEntry } from '../../src/client/ou
 import { writeOrder } from '../../src/merge/order.ts';
 import type { StateItem } from '../../src/merge/state-item.ts';
 import { laneOf } from '../../src/model/origin.ts';
-import { DEVICE_A, DEVICE_B, patchOp } from '../support/ops.ts';
+import { DEVICE_A, DEVICE_B, patchOp } from '../support/made/ops.ts';
 
 const kept = JSON.parse(
   readFileSync(join(import.meta.dirname, 'kept-1.json'), 'utf8'),

@@ -15,7 +15,7 @@ import {
 } from '../../src/batch/wire/resume.ts';
 import { encodeShortChunk, parseShortChunk } from '../../src/batch/wire/short-chunk.ts';
 import { verifyEd25519 } from '../../src/keys/identity.ts';
-import { HUB_ID, REGION } from '../support/batches.ts';
+import { HUB_ID, REGION } from '../support/made/batches.ts';
 
 const golden = JSON.parse(
   readFileSync(new URL('resume-1.json', import.meta.url), 'utf8'),

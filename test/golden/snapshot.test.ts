@@ -11,8 +11,8 @@ import { machineTimers } from '../../src/platform/clock.ts';
 import { machineFiles } from '../../src/platform/files/machine-files.ts';
 import { SimClock } from '../../src/platform/sim/clock.ts';
 import { readSnapshot, type Snapshot, writeSnapshot } from '../../src/snapshot/snapshot-file.ts';
-import { openStore } from '../support/stores.ts';
-import { tempDir } from '../support/temp-dir.ts';
+import { openStore } from '../support/memory/stores.ts';
+import { tempDir } from '../support/machine/temp-dir.ts';
 
 const file = (name: string): string => join(import.meta.dirname, name);
 const SIGNER = Identity.fromSeed(new Uint8Array(32).fill(7));

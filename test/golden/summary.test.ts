@@ -8,7 +8,7 @@ import { textOf } from '../../src/base/bytes.ts';
 import { parseSummary, SummaryFold } from '../../src/batch/summary.ts';
 import { TELEMETRY } from '../../src/model/class.ts';
 import { numbersIn } from '../../src/store/readings/summary.ts';
-import { START_MS, stampedOps } from '../support/batches.ts';
+import { START_MS, stampedOps } from '../support/made/batches.ts';
 
 const golden = readFileSync(join(import.meta.dirname, 'summary-1.json'));
 

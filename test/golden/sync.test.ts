@@ -16,7 +16,7 @@ import {
 import { encodeNotice, type Notice, readNotice } from '../../src/protocol/notice-message.ts';
 import { encodePull, type PullMessage, readPull } from '../../src/protocol/pull-message.ts';
 import { encodeReceipt, readReceipt, type Receipt } from '../../src/protocol/receipt-message.ts';
-import { DEVICE_A, DEVICE_B, HUB, patchOp, stampedOp } from '../support/ops.ts';
+import { DEVICE_A, DEVICE_B, HUB, patchOp, stampedOp } from '../support/made/ops.ts';
 
 const kept = JSON.parse(
   readFileSync(join(import.meta.dirname, 'sync-1.json'), 'utf8'),

@@ -8,7 +8,7 @@ import { utf8 } from '../../src/base/bytes.ts';
 import { decodeColumns } from '../../src/batch/columns/decode-columns.ts';
 import { encodeColumns } from '../../src/batch/columns/encode-columns.ts';
 import { encodeOp, type Op, type StampedOp } from '../../src/model/op.ts';
-import { anyHlc, anyOp, anyOrigin, anyStamp } from '../support/arbitrary.ts';
+import { anyHlc, anyOp, anyOrigin, anyStamp } from '../support/made/arbitrary.ts';
 import {
   assertRoundTrip,
   eventOf,
@@ -16,7 +16,7 @@ import {
   HUB,
   START_MS,
   WIDE_LIMITS,
-} from '../support/columns.ts';
+} from '../support/made/columns.ts';
 
 const anyStamped: fc.Arbitrary<StampedOp> = fc
   .tuple(anyOp, anyStamp)

@@ -8,7 +8,7 @@ import * as Y from 'yjs';
 import { hexOf } from '../../src/base/bytes.ts';
 import { Document, unfitUpdate } from '../../src/merge/doc/document.ts';
 import { readUpdate } from '../../src/merge/doc/read-update.ts';
-import { anyDocScript, contentOf } from '../support/doc-scripts.ts';
+import { anyDocScript, contentOf } from '../support/made/doc-scripts.ts';
 
 function stateOf(updates: Iterable<Uint8Array>): Uint8Array {
   const document = new Document();

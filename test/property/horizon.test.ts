@@ -13,10 +13,10 @@ import { LOG } from '../../src/model/class.ts';
 import { CONTROL } from '../../src/model/op.ts';
 import type { Origin } from '../../src/model/origin.ts';
 import { sha256Hasher } from '../../src/store/sha256-hasher.ts';
-import { anyHistory } from '../support/histories.ts';
-import { anySite, drawn, folded, HUBS, KEYS } from '../support/horizons.ts';
-import { entriesOf, openStore } from '../support/stores.ts';
-import { tempDir } from '../support/temp-dir.ts';
+import { anyHistory } from '../support/made/histories.ts';
+import { anySite, drawn, folded, HUBS, KEYS } from '../support/made/horizons.ts';
+import { entriesOf, openStore } from '../support/memory/stores.ts';
+import { tempDir } from '../support/machine/temp-dir.ts';
 
 function digest(state: MemoryState): string {
   return hexOf(digestOf(state, sha256Hasher()).digest);

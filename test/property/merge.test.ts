@@ -15,9 +15,9 @@ import { LOG } from '../../src/model/class.ts';
 import { ADD, AUTHORITY, DOC, encodeOp, EVENT, type StampedOp, UNDO } from '../../src/model/op.ts';
 import type { Origin } from '../../src/model/origin.ts';
 import { sha256Hasher } from '../../src/store/sha256-hasher.ts';
-import { anyClass, anyHlc, anyOrigin } from '../support/arbitrary.ts';
-import { anyHistory, anyShuffledHistory } from '../support/histories.ts';
-import { stampedOp } from '../support/ops.ts';
+import { anyClass, anyHlc, anyOrigin } from '../support/made/arbitrary.ts';
+import { anyHistory, anyShuffledHistory } from '../support/made/histories.ts';
+import { stampedOp } from '../support/made/ops.ts';
 
 function folded(ops: readonly StampedOp[]): MemoryState {
   const state = new MemoryState();

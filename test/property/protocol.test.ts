@@ -25,7 +25,7 @@ import {
   type ToldConflict,
 } from '../../src/protocol/receipt-message.ts';
 import { readMark } from '../../src/sync/state-walk.ts';
-import { anyClass, anyHlc, anyOp, anyOrigin, anyStamp } from '../support/arbitrary.ts';
+import { anyClass, anyHlc, anyOp, anyOrigin, anyStamp } from '../support/made/arbitrary.ts';
 
 const anyNumber = fc.integer({ min: 0, max: 0xffffffff });
 const anySeq = fc.integer({ min: 1, max: 2 ** 40 });

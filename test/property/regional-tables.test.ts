@@ -16,11 +16,11 @@ import { KeyBook } from '../../src/regional/postgres/key-book.ts';
 import { migrate } from '../../src/regional/postgres/schema/migrations.ts';
 import { digestOfSite } from '../../src/regional/postgres/folding/state-digest.ts';
 import { sha256Hasher } from '../../src/store/sha256-hasher.ts';
-import { HUB_ID, REGION } from '../support/batches.ts';
-import { anySite } from '../support/horizons.ts';
-import { anyShuffledHistory } from '../support/histories.ts';
-import { testWithPeers } from '../support/peers.ts';
-import { connect, PostgresServer } from '../support/postgres.ts';
+import { HUB_ID, REGION } from '../support/made/batches.ts';
+import { anySite } from '../support/made/horizons.ts';
+import { anyShuffledHistory } from '../support/made/histories.ts';
+import { testWithPeers } from '../support/machine/peers.ts';
+import { connect, PostgresServer } from '../support/machine/postgres.ts';
 
 interface Worker {
   readonly database: Database;

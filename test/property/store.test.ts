@@ -13,9 +13,9 @@ import { encodeOpEntry } from '../../src/model/entry.ts';
 import { decodeRanges, encodeRanges, SeenOps } from '../../src/store/seen-ops.ts';
 import type { Lane } from '../../src/model/origin.ts';
 import { sha256Hasher } from '../../src/store/sha256-hasher.ts';
-import { anyShuffledHistory } from '../support/histories.ts';
-import { entriesOf, openStore } from '../support/stores.ts';
-import { tempDir } from '../support/temp-dir.ts';
+import { anyShuffledHistory } from '../support/made/histories.ts';
+import { entriesOf, openStore } from '../support/memory/stores.ts';
+import { tempDir } from '../support/machine/temp-dir.ts';
 
 function plain({ key, field, kind, winner, loser }: Conflict & { key: string }): string {
   return [key, field, kind, hexOf(encodeOrder(winner)), hexOf(encodeOrder(loser))].join(' ');

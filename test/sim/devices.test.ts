@@ -1,8 +1,8 @@
 /** Devices that come and go, in simulated time; hundreds of seeds run in test/soak. */
 import { test } from 'vitest';
 
-import { liveThrough } from '../support/device-history.ts';
-import { tempDir } from '../support/temp-dir.ts';
+import { liveThrough } from '../support/simulated/device-history.ts';
+import { tempDir } from '../support/machine/temp-dir.ts';
 
 test.each([1, 2, 3, 4])(
   'devices end with the state of the hub, and nothing is lost or counted twice: seed %i',

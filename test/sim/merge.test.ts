@@ -1,7 +1,7 @@
 /** Many devices, two hubs, partitions, duplicates, restarts: every replica ends in the same state, nothing lost or doubled. */
 import { describe, test } from 'vitest';
 
-import { runFleet } from '../support/device-fleet.ts';
+import { runFleet } from '../support/simulated/device-fleet.ts';
 
 describe('a site of many devices', () => {
   test.each([1, 2, 3])('seed %i', (seed) => {

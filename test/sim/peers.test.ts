@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'vitest';
 
 import { below } from '../../src/base/random.ts';
-import { PeerSite } from '../support/peer-site.ts';
+import { PeerSite } from '../support/simulated/peer-site.ts';
 
 const SEEDS = [1, 2, 3, 4, 5, 6];
 

@@ -8,8 +8,8 @@ import type { OpId } from '../../src/merge/op-id.ts';
 import { RECORD } from '../../src/model/class.ts';
 import { ADD, type Op, PATCH, REMOVE, type Role, UNDO } from '../../src/model/op.ts';
 import type { Origin } from '../../src/model/origin.ts';
-import { PeerSite } from '../support/peer-site.ts';
-import { stampsIn, textOfStamp } from '../support/peer-stamps.ts';
+import { PeerSite } from '../support/simulated/peer-site.ts';
+import { stampsIn, textOfStamp } from '../support/simulated/peer-stamps.ts';
 
 const SEEDS = Array.from({ length: 8 }, (_, index) => index + 1);
 const ROLES: readonly Role[] = ['device', 'technician', 'supervisor', 'operator'];

@@ -11,11 +11,11 @@ import { connect as connectTls } from 'node:tls';
 import { onTestFinished, test } from 'vitest';
 
 import { SeededRandom } from '../../src/platform/sim/random.ts';
-import { type RunningHub, startHub } from '../support/hub.ts';
-import * as mqtt from '../support/mqtt-packets.ts';
-import { freePort } from '../support/spawn.ts';
-import { tempDir } from '../support/temp-dir.ts';
-import { TLS_CERT, TLS_KEY } from '../support/tls-fixture.ts';
+import { type RunningHub, startHub } from '../support/hubs/hub.ts';
+import * as mqtt from '../support/made/mqtt-packets.ts';
+import { freePort } from '../support/machine/spawn.ts';
+import { tempDir } from '../support/machine/temp-dir.ts';
+import { TLS_CERT, TLS_KEY } from '../support/machine/tls-fixture.ts';
 
 const IDLE_CLIENTS = 5_000;
 const FLOOD_BYTES = 200 * 1024 * 1024;

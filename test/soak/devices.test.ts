@@ -1,8 +1,8 @@
 /** Thirty devices with thousands of ops, and hundreds of smaller histories, in simulated time. */
 import { test } from 'vitest';
 
-import { liveThrough } from '../support/device-history.ts';
-import { tempDir } from '../support/temp-dir.ts';
+import { liveThrough } from '../support/simulated/device-history.ts';
+import { tempDir } from '../support/machine/temp-dir.ts';
 
 const SEEDS = 200;
 

@@ -1,8 +1,8 @@
 /** The fleet of test/e2e/fleet-workers.test.ts at full size. */
 import { vi } from 'vitest';
 
-import { testWithPeers } from '../support/peers.ts';
-import { fleetUnderKills } from '../support/fleet-world.ts';
+import { testWithPeers } from '../support/machine/peers.ts';
+import { fleetUnderKills } from '../support/hubs/fleet-world.ts';
 
 vi.setConfig({ testTimeout: 1_560_000 });
 

@@ -9,9 +9,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { onTestFinished, test } from 'vitest';
 
 import { CountingProxy } from '../../src/platform/files/counting-proxy.ts';
-import { startHub, startRegional } from '../support/hub.ts';
-import { tempDir } from '../support/temp-dir.ts';
-import { WireMeter } from '../support/wire-meter.ts';
+import { startHub, startRegional } from '../support/hubs/hub.ts';
+import { tempDir } from '../support/machine/temp-dir.ts';
+import { WireMeter } from '../support/hubs/wire-meter.ts';
 
 const DAY_BYTES_MAX = 50_000;
 const HOURS = 24;

@@ -9,10 +9,10 @@ import { describe, test } from 'vitest';
 import { encodeUndo } from '../../src/merge/patch.ts';
 import { encodeOpEntry } from '../../src/model/entry.ts';
 import { AUTHORITY, UNDO } from '../../src/model/op.ts';
-import { runFleet } from '../support/device-fleet.ts';
-import { DEVICE_A, DEVICE_B, patchOp, stampedOp } from '../support/ops.ts';
-import { openStore } from '../support/stores.ts';
-import { tempDir } from '../support/temp-dir.ts';
+import { runFleet } from '../support/simulated/device-fleet.ts';
+import { DEVICE_A, DEVICE_B, patchOp, stampedOp } from '../support/made/ops.ts';
+import { openStore } from '../support/memory/stores.ts';
+import { tempDir } from '../support/machine/temp-dir.ts';
 
 const SEEDS = Number(process.env['MERGE_SEEDS'] ?? 3);
 const FIRST_SEED = Number(process.env['MERGE_FIRST_SEED'] ?? 1);

@@ -12,8 +12,8 @@ import { TELEMETRY } from '../../src/model/class.ts';
 import { encodeOpEntry } from '../../src/model/entry.ts';
 import { machineTimers } from '../../src/platform/clock.ts';
 import { machineFiles } from '../../src/platform/files/machine-files.ts';
-import { HUB, HUB_ID, stampedOp } from '../support/batches.ts';
-import { tempDir } from '../support/temp-dir.ts';
+import { HUB, HUB_ID, stampedOp } from '../support/made/batches.ts';
+import { tempDir } from '../support/machine/temp-dir.ts';
 
 const OPS = 1_000_000;
 const PROOFS = 200;

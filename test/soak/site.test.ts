@@ -1,7 +1,7 @@
 /** Thirty devices and 100,000 ops with real processes: two hubs that are killed, lines that are cut, devices that move. */
 import { test } from 'vitest';
 
-import { liveThroughProcesses } from '../support/live-site.ts';
+import { liveThroughProcesses } from '../support/hubs/live-site.ts';
 
 const OPS = Number(process.env['SITE_OPS'] ?? 100_000);
 const SEED = Number(process.env['SITE_SEED'] ?? 1);

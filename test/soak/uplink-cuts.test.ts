@@ -8,10 +8,10 @@ import { writeFileSync } from 'node:fs';
 
 import { onTestFinished } from 'vitest';
 
-import { deliverOverCuts } from '../support/cut-link.ts';
-import { testWithPeers } from '../support/peers.ts';
-import { freePort, spawnProcess } from '../support/spawn.ts';
-import { tempDir } from '../support/temp-dir.ts';
+import { deliverOverCuts } from '../support/hubs/cut-link.ts';
+import { testWithPeers } from '../support/machine/peers.ts';
+import { freePort, spawnProcess } from '../support/machine/spawn.ts';
+import { tempDir } from '../support/machine/temp-dir.ts';
 
 const BACKLOG_BYTES = 20_000_000;
 

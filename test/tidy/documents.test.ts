@@ -8,7 +8,7 @@ import { dirname, join, posix } from 'node:path';
 
 import { test } from 'vitest';
 
-import { ROOT } from '../support/spawn.ts';
+import { ROOT } from '../support/machine/spawn.ts';
 import { documents, filesBelow, readText } from './tree.ts';
 
 const LINK = /\[[^\]]*\]\(([^)\s]+)\)/g;

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, posix } from 'node:path';
 
-import { ROOT } from '../support/spawn.ts';
+import { ROOT } from '../support/machine/spawn.ts';
 
 export interface SourceFile {
   /** `src/base/bytes.ts`. */

@@ -10,7 +10,7 @@ import { LOCAL_ENTRY, OP_ENTRY } from '../../src/model/entry.ts';
 import { HLC_BYTES } from '../../src/model/hlc.ts';
 import { AUTHORITY, BODY_BYTES_MAX, KEY_BYTES_MAX, KIND_NAMES } from '../../src/model/op.ts';
 import { ORIGIN_BYTES } from '../../src/model/origin.ts';
-import { ROOT } from '../support/spawn.ts';
+import { ROOT } from '../support/machine/spawn.ts';
 
 const cddl = readFileSync(join(ROOT, 'src/model/WIRE.cddl'), 'utf8');
 

@@ -11,7 +11,7 @@ import { HubError } from '../../base/errors.ts';
 import type { Ground } from '../ground.ts';
 import { jsonOfOrder, jsonOfVersion } from '../records.ts';
 import type { HubStore } from '../storage/store.ts';
-import type { Door } from '../../ingest/door.ts';
+import type { Door } from '../../ingest/door/door.ts';
 import type { Journal } from '../../journal/journal.ts';
 import {
   type AssetVersion,

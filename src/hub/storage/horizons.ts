@@ -6,7 +6,7 @@
 import { HubError } from '../../base/errors.ts';
 import type { Cancel, Clock, Timers } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
-import type { Door } from '../../ingest/door.ts';
+import type { Door } from '../../ingest/door/door.ts';
 import { RECORD } from '../../model/class.ts';
 import { CONTROL } from '../../model/op.ts';
 import type { HistoryLimits } from '../../store/records/crowding.ts';

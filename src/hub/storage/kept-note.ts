@@ -4,7 +4,7 @@
  */
 import { messageOf } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
-import type { Door } from '../../ingest/door.ts';
+import type { Door } from '../../ingest/door/door.ts';
 import { settledNote } from '../../ingest/progress.ts';
 import type { Journal } from '../../journal/journal.ts';
 import type { Files } from '../../platform/files/files.ts';

@@ -5,7 +5,7 @@
 import { HubError, messageOf } from '../../base/errors.ts';
 import { encodeLocalEntry } from '../../model/entry.ts';
 import type { LogFinder, LoggedItem, Lsn, SessionLog } from '../../broker/contract.ts';
-import { localBody, PublishScan } from '../../ingest/publish-scan.ts';
+import { localBody, PublishScan } from '../../ingest/door/publish-scan.ts';
 import type { Journal } from '../../journal/journal.ts';
 import type { Origin } from '../../model/origin.ts';
 import type { Files, OpenFile } from '../../platform/files/files.ts';

@@ -8,7 +8,7 @@ import type { Cancel, Clock } from '../../base/clock.ts';
 import { type FaultCode, HubError, messageOf, systemCode } from '../../base/errors.ts';
 import type { Config } from '../../config/schema.ts';
 import type { HubPaths } from '../data.ts';
-import { Applier } from '../../ingest/applier.ts';
+import { Applier } from '../../ingest/applying/applier.ts';
 import type { Journal } from '../../journal/journal.ts';
 import { verifyEd25519 } from '../../keys/identity.ts';
 import type { Machine } from '../../machine.ts';

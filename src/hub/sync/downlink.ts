@@ -16,7 +16,7 @@ import type { RemoteSettings } from './remote-config.ts';
 import type { Healing } from './healing.ts';
 import type { HubPower } from '../power/power.ts';
 import type { HubStore } from '../storage/store.ts';
-import type { Door } from '../../ingest/door.ts';
+import type { Door } from '../../ingest/door/door.ts';
 import type { Journal } from '../../journal/journal.ts';
 import { AUTHORITY, EVENT, type Op, type StampedOp } from '../../model/op.ts';
 import type { Ledger } from '../../ledger/ledger.ts';

@@ -20,7 +20,7 @@ import {
   type RemoteValues,
   writeRemoteConfig,
 } from '../../config/remote.ts';
-import type { Door } from '../../ingest/door.ts';
+import type { Door } from '../../ingest/door/door.ts';
 import type { Journal } from '../../journal/journal.ts';
 import { RECORD } from '../../model/class.ts';
 import { AUTHORITY } from '../../model/op.ts';

@@ -4,7 +4,7 @@ import type { InternalMessage, Principal } from '../../broker/contract.ts';
 import type { Access } from '../access.ts';
 import type { Ground } from '../ground.ts';
 import type { HubStore } from '../storage/store.ts';
-import type { Door } from '../../ingest/door.ts';
+import type { Door } from '../../ingest/door/door.ts';
 import type { Journal } from '../../journal/journal.ts';
 import { EVENT, type Op } from '../../model/op.ts';
 import type { HlcClock } from '../../model/hlc.ts';

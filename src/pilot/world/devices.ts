@@ -7,7 +7,7 @@
 import { concatBytes, utf8 } from '../../base/bytes.ts';
 import { below } from '../../base/random.ts';
 import { CborWriter } from '../../codec/writer.ts';
-import { OPS_MAX } from '../../ingest/ops-message.ts';
+import { OPS_MAX } from '../../ingest/door/ops-message.ts';
 import { encodePatch } from '../../merge/patch.ts';
 import {
   ALARM,

@@ -17,7 +17,7 @@ import { openBatch, readOwnBatch } from '../../../src/batch/open-batch.ts';
 import { parseDownstreamTopic, parseUpstreamTopic } from '../../../src/batch/wire/topics.ts';
 import { encodeCbor } from '../../../src/codec/writer.ts';
 import { verifyEd25519 } from '../../../src/keys/identity.ts';
-import { anyCbor } from '../../support/arbitrary.ts';
+import { anyCbor } from '../../support/made/arbitrary.ts';
 import {
   batchOf,
   expecting,
@@ -27,7 +27,7 @@ import {
   REGION,
   SITE,
   stampedOps,
-} from '../../support/batches.ts';
+} from '../../support/made/batches.ts';
 
 const GREETING = {
   nonce: new Uint8Array(8),

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { test } from 'vitest';
 
 import { Framer, type FrameTaker, type FrameVerdict } from '../../../src/broker/wire/framer.ts';
-import { packet } from '../../support/mqtt-packets.ts';
+import { packet } from '../../support/made/mqtt-packets.ts';
 
 interface Frame {
   readonly first: number;

@@ -7,7 +7,7 @@ import { test } from 'vitest';
 import { CborError, CborReader, decodeCbor } from '../../../src/codec/reader.ts';
 import type { CborKey, CborValue } from '../../../src/codec/value.ts';
 import { CborWriter, encodeCbor } from '../../../src/codec/writer.ts';
-import { anyCbor } from '../../support/arbitrary.ts';
+import { anyCbor } from '../../support/made/arbitrary.ts';
 
 const oracle = new Decoder({ mapsAsObjects: false, useRecords: false });
 

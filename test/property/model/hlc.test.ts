@@ -13,7 +13,7 @@ import {
   HlcClock,
 } from '../../../src/model/hlc.ts';
 import { SimClock } from '../../../src/platform/sim/clock.ts';
-import { anyHlc } from '../../support/arbitrary.ts';
+import { anyHlc } from '../../support/made/arbitrary.ts';
 
 const NOW_MS = Date.UTC(2026, 2, 1);
 const anyWallMs = fc.integer({ min: 0, max: 2 * NOW_MS });

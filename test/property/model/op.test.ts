@@ -13,7 +13,7 @@ import {
 } from '../../../src/model/entry.ts';
 import { encodeCbor } from '../../../src/codec/writer.ts';
 import { compareStamps, decodeOp, encodeOp } from '../../../src/model/op.ts';
-import { anyCbor, anyOp, anyStamp } from '../../support/arbitrary.ts';
+import { anyCbor, anyOp, anyStamp } from '../../support/made/arbitrary.ts';
 
 test('an op reads back as it was written, and its bytes are its only encoding', () => {
   fc.assert(

@@ -11,7 +11,7 @@ import {
   type VectorOrder,
   type VersionVector,
 } from '../../../src/model/version-vector.ts';
-import { anyVector } from '../../support/arbitrary.ts';
+import { anyVector } from '../../support/made/arbitrary.ts';
 
 const equal = (a: VersionVector, b: VersionVector): boolean => compareVectors(a, b) === 'equal';
 

@@ -6,9 +6,9 @@ import { test } from 'vitest';
 
 import { ALARM, type OpClass } from '../../../src/model/class.ts';
 import type { StampedOp } from '../../../src/model/op.ts';
-import { stampedOp } from '../../support/batches.ts';
-import { MemoryStore } from '../../support/memory-store.ts';
-import { UplinkWorld } from '../../support/uplink-world.ts';
+import { stampedOp } from '../../support/made/batches.ts';
+import { MemoryStore } from '../../support/memory/memory-store.ts';
+import { UplinkWorld } from '../../support/simulated/uplink-world.ts';
 
 const anyTrouble = fc.record({
   seed: fc.integer({ min: 1, max: 1_000_000 }),

@@ -12,10 +12,10 @@ import { encodeOpEntry } from '../../../src/model/entry.ts';
 import { ASSET } from '../../../src/model/op.ts';
 import { machineTimers } from '../../../src/platform/clock.ts';
 import { machineFiles } from '../../../src/platform/files/machine-files.ts';
-import { bytesIn, contentOf, openBlobStore, piecesOf } from '../../support/assets.ts';
-import { openDoor, opsIn, publish } from '../../support/doors.ts';
-import { DEVICE_A, stampedOp } from '../../support/ops.ts';
-import { tempDir } from '../../support/temp-dir.ts';
+import { bytesIn, contentOf, openBlobStore, piecesOf } from '../../support/made/assets.ts';
+import { openDoor, opsIn, publish } from '../../support/memory/doors.ts';
+import { DEVICE_A, stampedOp } from '../../support/made/ops.ts';
+import { tempDir } from '../../support/machine/temp-dir.ts';
 
 const PHOTO = contentOf(900_000);
 const PIECES = piecesOf(PHOTO).map((piece, index) =>

@@ -10,9 +10,9 @@ import { machineTimers } from '../../../src/platform/clock.ts';
 import { machineFiles } from '../../../src/platform/files/machine-files.ts';
 import { SimFiles } from '../../../src/platform/sim/files.ts';
 import { SeededRandom } from '../../../src/platform/sim/random.ts';
-import { bytesIn, contentOf, openBlobStore, piecesOf, putAll } from '../../support/assets.ts';
-import { DEVICE_A, DEVICE_B } from '../../support/ops.ts';
-import { tempDir } from '../../support/temp-dir.ts';
+import { bytesIn, contentOf, openBlobStore, piecesOf, putAll } from '../../support/made/assets.ts';
+import { DEVICE_A, DEVICE_B } from '../../support/made/ops.ts';
+import { tempDir } from '../../support/machine/temp-dir.ts';
 
 const PHOTO = contentOf(700_000);
 

@@ -13,9 +13,9 @@ import { SILENT_LOG } from '../../../src/base/log.ts';
 import { turn } from '../../../src/base/clock.ts';
 import { machineTimers } from '../../../src/platform/clock.ts';
 import { machineFiles } from '../../../src/platform/files/machine-files.ts';
-import { contentOf, openBlobStore, piecesOf, putAll } from '../../support/assets.ts';
-import { exifOf, jpegOf, pngOf, withExif } from '../../support/pictures.ts';
-import { tempDir } from '../../support/temp-dir.ts';
+import { contentOf, openBlobStore, piecesOf, putAll } from '../../support/made/assets.ts';
+import { exifOf, jpegOf, pngOf, withExif } from '../../support/made/pictures.ts';
+import { tempDir } from '../../support/machine/temp-dir.ts';
 
 const ORDER = { widthMax: 320, heightMax: 480, pixelsMax: 4_000_000 };
 

@@ -14,8 +14,8 @@ import type { Origin } from '../../../src/model/origin.ts';
 import { SimClock } from '../../../src/platform/sim/clock.ts';
 import { SimFiles } from '../../../src/platform/sim/files.ts';
 import { SeededRandom } from '../../../src/platform/sim/random.ts';
-import { HUB_ID, stampedOp, START_MS } from '../../support/batches.ts';
-import { KeptLog } from '../../support/uplink-world.ts';
+import { HUB_ID, stampedOp, START_MS } from '../../support/made/batches.ts';
+import { KeptLog } from '../../support/simulated/uplink-world.ts';
 
 interface Schema {
   readonly required: readonly string[];

@@ -33,7 +33,7 @@ import {
   stampedOp,
   stampedOps,
   START_MS,
-} from '../../support/batches.ts';
+} from '../../support/made/batches.ts';
 
 function open(bytes: Uint8Array, expected: Parameters<typeof openBatch>[1]): Promise<BatchOutcome> {
   return openBatch(bytes, expected, OPENING);

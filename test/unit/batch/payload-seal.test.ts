@@ -22,7 +22,7 @@ import {
   SITE,
   stampedOps,
   START_MS,
-} from '../../support/batches.ts';
+} from '../../support/made/batches.ts';
 
 const random = new SeededRandom(3);
 const key = makeOperatorKey(random);

@@ -11,7 +11,7 @@ import {
   SummaryFold,
 } from '../../../src/batch/summary.ts';
 import { TELEMETRY } from '../../../src/model/class.ts';
-import { HUB_ID } from '../../support/batches.ts';
+import { HUB_ID } from '../../support/made/batches.ts';
 
 interface Reading {
   readonly key: string;

@@ -4,8 +4,8 @@ import { describe, test } from 'vitest';
 
 import { HubError } from '../../../src/base/errors.ts';
 import { PASSING_DOOR } from '../../../src/broker/contract.ts';
-import { type Probe, Site } from '../../support/broker-site.ts';
-import * as mqtt from '../../support/mqtt-packets.ts';
+import { type Probe, Site } from '../../support/simulated/broker-site.ts';
+import * as mqtt from '../../support/made/mqtt-packets.ts';
 
 async function journaling(): Promise<{ site: Site; from: Probe; to: Probe }> {
   const site = new Site();

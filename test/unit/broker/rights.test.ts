@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'vitest';
 
-import { Site } from '../../support/broker-site.ts';
-import * as mqtt from '../../support/mqtt-packets.ts';
+import { Site } from '../../support/simulated/broker-site.ts';
+import * as mqtt from '../../support/made/mqtt-packets.ts';
 
 test('a topic that was allowed a moment ago is refused at once', async () => {
   const site = new Site();

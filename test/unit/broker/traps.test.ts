@@ -5,8 +5,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'vitest';
 
-import { type Probe, Site } from '../../support/broker-site.ts';
-import * as mqtt from '../../support/mqtt-packets.ts';
+import { type Probe, Site } from '../../support/simulated/broker-site.ts';
+import * as mqtt from '../../support/made/mqtt-packets.ts';
 
 const keeps = { clean: false };
 

@@ -11,7 +11,7 @@ import type { Files } from '../../../src/platform/files/files.ts';
 import { machineFiles } from '../../../src/platform/files/machine-files.ts';
 import { batchOpener } from '../../../src/keys/batch-seal.ts';
 import { readUsers } from '../../../src/security/users.ts';
-import { CliWorld } from '../../support/cli.ts';
+import { CliWorld } from '../../support/simulated/cli.ts';
 
 let world: CliWorld;
 

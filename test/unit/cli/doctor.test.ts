@@ -15,10 +15,10 @@ import { serveHttp } from '../../../src/platform/network/http-server.ts';
 import { machineRandom } from '../../../src/platform/random.ts';
 import { SimClock } from '../../../src/platform/sim/clock.ts';
 import { createApi } from '../../../src/status/api/api.ts';
-import { CliWorld } from '../../support/cli.ts';
-import { configFor, machine, SMALL_FLAGS, smallDataDir } from '../../support/data-dir.ts';
-import { NOON_MS, SampleSources, sampleStatus } from '../../support/status.ts';
-import { tempDir } from '../../support/temp-dir.ts';
+import { CliWorld } from '../../support/simulated/cli.ts';
+import { configFor, machine, SMALL_FLAGS, smallDataDir } from '../../support/hubs/data-dir.ts';
+import { NOON_MS, SampleSources, sampleStatus } from '../../support/made/status.ts';
+import { tempDir } from '../../support/machine/temp-dir.ts';
 
 interface Report {
   readonly ok: boolean;

@@ -12,8 +12,8 @@ import { machineHttpClient } from '../../../src/platform/network/http-client.ts'
 import { type HttpServer, serveHttp } from '../../../src/platform/network/http-server.ts';
 import { SimClock } from '../../../src/platform/sim/clock.ts';
 import { type Api, createApi } from '../../../src/status/api/api.ts';
-import { CliWorld } from '../../support/cli.ts';
-import { NOON_MS, SampleSources, sampleStatus } from '../../support/status.ts';
+import { CliWorld } from '../../support/simulated/cli.ts';
+import { NOON_MS, SampleSources, sampleStatus } from '../../support/made/status.ts';
 
 let sources: SampleSources;
 let api: Api;

@@ -9,8 +9,8 @@ import { must } from '../../../src/base/assert.ts';
 import { EXIT } from '../../../src/cli/io.ts';
 import { machineTimers } from '../../../src/platform/clock.ts';
 import { machineFiles } from '../../../src/platform/files/machine-files.ts';
-import { CliWorld } from '../../support/cli.ts';
-import { smallDataDir } from '../../support/data-dir.ts';
+import { CliWorld } from '../../support/simulated/cli.ts';
+import { smallDataDir } from '../../support/hubs/data-dir.ts';
 
 const io = { files: machineFiles, timers: machineTimers };
 

@@ -5,7 +5,7 @@ import { beforeEach, expect, test } from 'vitest';
 import { utf8 } from '../../../src/base/bytes.ts';
 import { EXIT } from '../../../src/cli/io.ts';
 import { machineTimers } from '../../../src/platform/clock.ts';
-import { CliWorld } from '../../support/cli.ts';
+import { CliWorld } from '../../support/simulated/cli.ts';
 
 let world: CliWorld;
 /** The light model lets the machine's events through. */

@@ -7,7 +7,7 @@ import { test } from 'vitest';
 import { hexOf } from '../../../src/base/bytes.ts';
 import { EXIT } from '../../../src/cli/io.ts';
 import { Identity } from '../../../src/keys/identity.ts';
-import { CliWorld } from '../../support/cli.ts';
+import { CliWorld } from '../../support/simulated/cli.ts';
 
 const GOLDEN = join(import.meta.dirname, '../../golden/snapshot-2.cbor');
 const keyOf = (seed: number): string =>

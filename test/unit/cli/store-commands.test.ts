@@ -14,16 +14,16 @@ import { machineHttpClient } from '../../../src/platform/network/http-client.ts'
 import { machineFiles } from '../../../src/platform/files/machine-files.ts';
 import { openRegion } from '../../../src/region/region.ts';
 import { Store } from '../../../src/store/store.ts';
-import { CliWorld } from '../../support/cli.ts';
+import { CliWorld } from '../../support/simulated/cli.ts';
 import {
   appendOps,
   configFor,
   machine,
   SMALL_FLAGS,
   smallDataDir,
-} from '../../support/data-dir.ts';
-import { stampedOp } from '../../support/ops.ts';
-import { tempDir } from '../../support/temp-dir.ts';
+} from '../../support/hubs/data-dir.ts';
+import { stampedOp } from '../../support/made/ops.ts';
+import { tempDir } from '../../support/machine/temp-dir.ts';
 
 interface Digest {
   readonly digest: string;

@@ -7,7 +7,7 @@ import { describe, it } from 'vitest';
 
 import { utf8 } from '../../../src/base/bytes.ts';
 import { FileStorage } from '../../../src/client/node.ts';
-import { tempDir } from '../../support/temp-dir.ts';
+import { tempDir } from '../../support/machine/temp-dir.ts';
 
 const texts = (storage: FileStorage): string[] =>
   storage.entries.map((entry) => String.fromCharCode(...entry));

@@ -10,9 +10,9 @@ import { encodePatch } from '../../../src/merge/patch.ts';
 import { EVENT, PATCH } from '../../../src/model/op.ts';
 import { SimClock } from '../../../src/platform/sim/clock.ts';
 import { SeededRandom } from '../../../src/platform/sim/random.ts';
-import { readOpsMessage } from '../../../src/ingest/ops-message.ts';
+import { readOpsMessage } from '../../../src/ingest/door/ops-message.ts';
 import type { Receipt } from '../../../src/protocol/receipt-message.ts';
-import { MemoryStorage } from '../../support/memory-storage.ts';
+import { MemoryStorage } from '../../support/memory/memory-storage.ts';
 
 let storage: MemoryStorage;
 let random: SeededRandom;

@@ -14,7 +14,7 @@ import { SeededRandom } from '../../../src/platform/sim/random.ts';
 import { type PullMessage, readPull } from '../../../src/protocol/pull-message.ts';
 import { encodeReceipt } from '../../../src/protocol/receipt-message.ts';
 import { EVERYTHING } from '../../../src/protocol/scope.ts';
-import { MemoryStorage } from '../../support/memory-storage.ts';
+import { MemoryStorage } from '../../support/memory/memory-storage.ts';
 
 const HUB_LACKS_MS = 60_000;
 

@@ -5,7 +5,7 @@ import { hexOf } from '../../../src/base/bytes.ts';
 import { CborError, CborReader, decodeCbor } from '../../../src/codec/reader.ts';
 import { type CborKey, cborMap, type CborValue } from '../../../src/codec/value.ts';
 import { CborWriter, encodeCbor } from '../../../src/codec/writer.ts';
-import { fromHex } from '../../support/hex.ts';
+import { fromHex } from '../../support/made/hex.ts';
 
 /** Examples of RFC 8949 appendix A that lie within the profile. */
 const EXAMPLES: readonly (readonly [string, CborValue])[] = [

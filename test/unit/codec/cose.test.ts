@@ -8,7 +8,7 @@ import { parseCose, signCose, toBeSigned, verifyCose } from '../../../src/codec/
 import { CborError } from '../../../src/codec/reader.ts';
 import { encodeCbor } from '../../../src/codec/writer.ts';
 import { Identity, verifyEd25519 } from '../../../src/keys/identity.ts';
-import { fromHex } from '../../support/hex.ts';
+import { fromHex } from '../../support/made/hex.ts';
 
 const signer = Identity.fromSeed(new Uint8Array(32).fill(1));
 const header = { contentType: 'text/plain', keyId: fromHex(signer.id) };

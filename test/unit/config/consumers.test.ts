@@ -15,10 +15,10 @@ import { tlsCredentials } from '../../../src/hub/enrol.ts';
 import { openHub } from '../../../src/hub/hub.ts';
 import { openRegion } from '../../../src/region/region.ts';
 import { addUser } from '../../../src/security/users.ts';
-import { configFor, machine } from '../../support/data-dir.ts';
-import { freePort, ROOT } from '../../support/spawn.ts';
-import { tempDir } from '../../support/temp-dir.ts';
-import { TLS_CERT, TLS_KEY } from '../../support/tls-fixture.ts';
+import { configFor, machine } from '../../support/hubs/data-dir.ts';
+import { freePort, ROOT } from '../../support/machine/spawn.ts';
+import { tempDir } from '../../support/machine/temp-dir.ts';
+import { TLS_CERT, TLS_KEY } from '../../support/machine/tls-fixture.ts';
 
 /** Read by a command before there is a hub: the file, and the words that read it. */
 const READ_BY_COMMANDS: Readonly<Record<string, readonly [file: string, words: string]>> = {

@@ -4,7 +4,7 @@ import { test } from 'vitest';
 import { type Log, SILENT_LOG } from '../../../src/base/log.ts';
 import { FullDoor } from '../../../src/hub/full-door.ts';
 import { SimClock } from '../../../src/platform/sim/clock.ts';
-import { NOON_MS } from '../../support/status.ts';
+import { NOON_MS } from '../../support/made/status.ts';
 
 test('who finds no place is counted, said once, and a fault until nobody was turned away for a minute', async () => {
   const clock = new SimClock(NOON_MS);

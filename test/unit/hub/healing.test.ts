@@ -4,14 +4,14 @@ import { describe, test } from 'vitest';
 
 import { SILENT_LOG } from '../../../src/base/log.ts';
 import { Healing } from '../../../src/hub/sync/healing.ts';
-import { HoleBook } from '../../../src/ingest/hole-book.ts';
+import { HoleBook } from '../../../src/ingest/door/hole-book.ts';
 import { RECORD, TELEMETRY } from '../../../src/model/class.ts';
 import { encodeOpEntry } from '../../../src/model/entry.ts';
 import { laneOf } from '../../../src/model/origin.ts';
 import { SimClock } from '../../../src/platform/sim/clock.ts';
 import { SimFiles } from '../../../src/platform/sim/files.ts';
 import { SeededRandom } from '../../../src/platform/sim/random.ts';
-import { HUB_ID, START_MS, stampedOp } from '../../support/batches.ts';
+import { HUB_ID, START_MS, stampedOp } from '../../support/made/batches.ts';
 
 const LANE = laneOf(HUB_ID, TELEMETRY);
 const RANGE = { fromLsn: 3, toLsn: 5, file: 'quarantine/x', isHealed: false };

@@ -4,15 +4,15 @@ import { describe, it } from 'vitest';
 
 import { SILENT_LOG } from '../../../src/base/log.ts';
 import { Horizons } from '../../../src/hub/storage/horizons.ts';
-import type { OwnEvent } from '../../../src/ingest/door.ts';
+import type { OwnEvent } from '../../../src/ingest/door/door.ts';
 import { encodeUndo } from '../../../src/merge/patch.ts';
 import { RECORD } from '../../../src/model/class.ts';
 import { CONTROL, type StampedOp, UNDO } from '../../../src/model/op.ts';
 import { SimClock } from '../../../src/platform/sim/clock.ts';
 import type { Store } from '../../../src/store/store.ts';
-import { DEVICE_A, HUB, patchOp, stampedOp } from '../../support/ops.ts';
-import { openStore } from '../../support/stores.ts';
-import { tempDir } from '../../support/temp-dir.ts';
+import { DEVICE_A, HUB, patchOp, stampedOp } from '../../support/made/ops.ts';
+import { openStore } from '../../support/memory/stores.ts';
+import { tempDir } from '../../support/machine/temp-dir.ts';
 
 const KEEP = 16;
 

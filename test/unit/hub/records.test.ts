@@ -12,11 +12,11 @@ import { SimClock } from '../../../src/platform/sim/clock.ts';
 import { createApi } from '../../../src/status/api/api.ts';
 import type { Authenticator } from '../../../src/status/http/login.ts';
 import type { Store } from '../../../src/store/store.ts';
-import { type DoorSetup, openDoor, START_MS } from '../../support/doors.ts';
-import { DEVICE_A, DEVICE_B, HUB, patchOp } from '../../support/ops.ts';
-import { SampleSources } from '../../support/status.ts';
-import { openStore } from '../../support/stores.ts';
-import { tempDir } from '../../support/temp-dir.ts';
+import { type DoorSetup, openDoor, START_MS } from '../../support/memory/doors.ts';
+import { DEVICE_A, DEVICE_B, HUB, patchOp } from '../../support/made/ops.ts';
+import { SampleSources } from '../../support/made/status.ts';
+import { openStore } from '../../support/memory/stores.ts';
+import { tempDir } from '../../support/machine/temp-dir.ts';
 
 let setup: DoorSetup;
 let store: Store;

@@ -11,9 +11,9 @@ import { machineTimers } from '../../../src/platform/clock.ts';
 import { machineFiles } from '../../../src/platform/files/machine-files.ts';
 import { machineRandom } from '../../../src/platform/random.ts';
 import { Store } from '../../../src/store/store.ts';
-import type { DoorJournal } from '../../support/door-journal.ts';
-import { type DoorSetup, openDoor, publish } from '../../support/doors.ts';
-import { tempDir } from '../../support/temp-dir.ts';
+import type { DoorJournal } from '../../support/memory/door-journal.ts';
+import { type DoorSetup, openDoor, publish } from '../../support/memory/doors.ts';
+import { tempDir } from '../../support/machine/temp-dir.ts';
 
 const SIGNER = Identity.fromSeed(new Uint8Array(32).fill(1));
 

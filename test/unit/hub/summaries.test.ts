@@ -9,9 +9,9 @@ import { SimClock } from '../../../src/platform/sim/clock.ts';
 import { SimFiles } from '../../../src/platform/sim/files.ts';
 import { SeededRandom } from '../../../src/platform/sim/random.ts';
 import type { Permission } from '../../../src/power/govern/decision.ts';
-import { START_MS, stampedOps } from '../../support/batches.ts';
-import { MemoryJournal } from '../../support/memory-journal.ts';
-import { KeptLog } from '../../support/uplink-world.ts';
+import { START_MS, stampedOps } from '../../support/made/batches.ts';
+import { MemoryJournal } from '../../support/memory/memory-journal.ts';
+import { KeptLog } from '../../support/simulated/uplink-world.ts';
 
 const HUB = 'a1b2c3d4e5f60718';
 

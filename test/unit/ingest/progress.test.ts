@@ -8,8 +8,8 @@ import { NOTE_INTERVAL, recoverProgress } from '../../../src/ingest/progress.ts'
 import { TELEMETRY } from '../../../src/model/class.ts';
 import { encodeLocalEntry } from '../../../src/model/entry.ts';
 import { laneOf } from '../../../src/model/origin.ts';
-import { openDoor, publishMany, START_MS } from '../../support/doors.ts';
-import { HUB } from '../../support/ops.ts';
+import { openDoor, publishMany, START_MS } from '../../support/memory/doors.ts';
+import { HUB } from '../../support/made/ops.ts';
 
 describe('recovered progress', () => {
   const lane = laneOf(HUB, TELEMETRY);

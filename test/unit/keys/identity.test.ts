@@ -7,8 +7,8 @@ import { utf8 } from '../../../src/base/bytes.ts';
 import { HubError } from '../../../src/base/errors.ts';
 import { Identity, verifyEd25519 } from '../../../src/keys/identity.ts';
 import { machineRandom } from '../../../src/platform/random.ts';
-import { fromHex } from '../../support/hex.ts';
-import { MemoryFiles } from '../../support/memory-files.ts';
+import { fromHex } from '../../support/made/hex.ts';
+import { MemoryFiles } from '../../support/memory/memory-files.ts';
 
 const PATH = 'data/keys/hub.pem';
 

@@ -13,7 +13,7 @@ import { consistencyProof, verifyConsistency } from '../../../src/ledger/proofs.
 import { decodeEntry, encodeLocalEntry, encodeOpEntry } from '../../../src/model/entry.ts';
 import type { Origin } from '../../../src/model/origin.ts';
 import { Rig } from '../../fault/journal-rig.ts';
-import { stampedOp } from '../../support/ops.ts';
+import { stampedOp } from '../../support/made/ops.ts';
 
 const hub = Identity.fromSeed(new Uint8Array(32).fill(1));
 const DIR = '/ledger';

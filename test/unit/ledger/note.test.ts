@@ -23,7 +23,7 @@ import { TileTree } from '../../../src/ledger/tile-tree.ts';
 import type { Origin } from '../../../src/model/origin.ts';
 import { SimFiles } from '../../../src/platform/sim/files.ts';
 import { SeededRandom } from '../../../src/platform/sim/random.ts';
-import { stampedOp } from '../../support/ops.ts';
+import { stampedOp } from '../../support/made/ops.ts';
 
 const hub = Identity.fromSeed(new Uint8Array(32).fill(1));
 const other = Identity.fromSeed(new Uint8Array(32).fill(2));

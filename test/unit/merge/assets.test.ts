@@ -19,7 +19,7 @@ import { ListedOps } from '../../../src/merge/record/record-ops.ts';
 import { planUndo } from '../../../src/merge/undo.ts';
 import { encodePiece, encodePreview, GRID_BYTES } from '../../../src/model/asset-bytes.ts';
 import { ASSET, type StampedOp, UNDO } from '../../../src/model/op.ts';
-import { DEVICE_A, DEVICE_B, type OpParts, removeOp, stampedOp } from '../../support/ops.ts';
+import { DEVICE_A, DEVICE_B, type OpParts, removeOp, stampedOp } from '../../support/made/ops.ts';
 
 const KEY = 'meter/4/photo';
 const HASH = new Uint8Array(32).fill(1);

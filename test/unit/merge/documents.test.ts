@@ -11,8 +11,8 @@ import { fold, unfoldable } from '../../../src/merge/fold.ts';
 import { MemoryState } from '../../../src/merge/memory-state.ts';
 import { DOC, type StampedOp } from '../../../src/model/op.ts';
 import { sha256Hasher } from '../../../src/store/sha256-hasher.ts';
-import { contentOf, play } from '../../support/doc-scripts.ts';
-import { DEVICE_A, DEVICE_B, removeOp, stampedOp } from '../../support/ops.ts';
+import { contentOf, play } from '../../support/made/doc-scripts.ts';
+import { DEVICE_A, DEVICE_B, removeOp, stampedOp } from '../../support/made/ops.ts';
 
 function docOp(hex: string, parts: Partial<StampedOp['op']> = {}): StampedOp {
   const body = bytesOfHex(hex) as Uint8Array;

@@ -13,7 +13,7 @@ import { DRIFT_MS_MAX } from '../../../src/model/hlc.ts';
 import { AUTHORITY, type StampedOp } from '../../../src/model/op.ts';
 import type { Origin } from '../../../src/model/origin.ts';
 import { sha256Hasher } from '../../../src/store/sha256-hasher.ts';
-import { DEVICE_A, DEVICE_B, patchOp, removeOp, stampedOp } from '../../support/ops.ts';
+import { DEVICE_A, DEVICE_B, patchOp, removeOp, stampedOp } from '../../support/made/ops.ts';
 
 function folded(...ops: readonly StampedOp[]): MemoryState {
   const state = new MemoryState();

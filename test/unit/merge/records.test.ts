@@ -18,7 +18,7 @@ import { ListedOps } from '../../../src/merge/record/record-ops.ts';
 import { planUndo } from '../../../src/merge/undo.ts';
 import { ADD, AUTHORITY, type StampedOp, UNDO } from '../../../src/model/op.ts';
 import type { Origin } from '../../../src/model/origin.ts';
-import { DEVICE_A, DEVICE_B, patchOp, removeOp, stampedOp } from '../../support/ops.ts';
+import { DEVICE_A, DEVICE_B, patchOp, removeOp, stampedOp } from '../../support/made/ops.ts';
 
 const OFFICE = 'cccccccccccccccc' as Origin;
 const KEY = 'pump';

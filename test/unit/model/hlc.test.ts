@@ -3,7 +3,7 @@ import { test } from 'vitest';
 
 import { decodeHlc, encodeHlc, HlcClock } from '../../../src/model/hlc.ts';
 import { SimClock } from '../../../src/platform/sim/clock.ts';
-import { fromHex } from '../../support/hex.ts';
+import { fromHex } from '../../support/made/hex.ts';
 
 test('48 bits of milliseconds, then 16 of counter, big-endian', () => {
   assert.deepEqual(encodeHlc({ ms: 0x010203040506, counter: 0x0708 }), fromHex('0102030405060708'));

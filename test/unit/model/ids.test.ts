@@ -10,7 +10,7 @@ import {
   originOfText,
   splitLane,
 } from '../../../src/model/origin.ts';
-import { anyClass, anyOrigin } from '../../support/arbitrary.ts';
+import { anyClass, anyOrigin } from '../../support/made/arbitrary.ts';
 
 test('an origin is its 8 bytes as hex, there and back', () => {
   fc.assert(

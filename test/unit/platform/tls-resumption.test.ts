@@ -8,7 +8,7 @@ import { afterEach, test } from 'vitest';
 
 import { utf8 } from '../../../src/base/bytes.ts';
 import { machineMqttClient } from '../../../src/platform/network/machine-mqtt-client.ts';
-import { TLS_CERT, TLS_KEY } from '../../support/tls-fixture.ts';
+import { TLS_CERT, TLS_KEY } from '../../support/machine/tls-fixture.ts';
 
 const CONNACK = Buffer.from([0x20, 2, 0, 0]);
 const servers: Server[] = [];

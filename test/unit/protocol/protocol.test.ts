@@ -23,7 +23,7 @@ import {
   SESSIONS_PER_DEVICE_MAX,
   SILENT_MS_MAX,
 } from '../../../src/sync/pull-door.ts';
-import { DEVICE_A, HUB, patchOp } from '../../support/ops.ts';
+import { DEVICE_A, HUB, patchOp } from '../../support/made/ops.ts';
 import { readText } from '../../tidy/tree.ts';
 
 const document = readText('src/sync/PROTOCOL.md');

@@ -12,8 +12,19 @@ import { encodePatch } from '../../../src/merge/patch.ts';
 import { BULK, COMMAND, RECORD, TELEMETRY } from '../../../src/model/class.ts';
 import { PATCH } from '../../../src/model/op.ts';
 import type { MqttSession } from '../../../src/platform/network/mqtt-client.ts';
-import { batchOf, HUB_ID, identityOf, REGION, SITE, stampedOp } from '../../support/batches.ts';
-import { NO_CLASSES, UplinkWorld, type WorldOptions } from '../../support/uplink-world.ts';
+import {
+  batchOf,
+  HUB_ID,
+  identityOf,
+  REGION,
+  SITE,
+  stampedOp,
+} from '../../support/made/batches.ts';
+import {
+  NO_CLASSES,
+  UplinkWorld,
+  type WorldOptions,
+} from '../../support/simulated/uplink-world.ts';
 
 const REGION_ID = originOfPublicKey(REGION.publicKey);
 const OTHER = identityOf(7);

@@ -16,7 +16,7 @@ import {
   OPENING,
   stampedOp,
   stampedOps,
-} from '../../support/batches.ts';
+} from '../../support/made/batches.ts';
 
 let opened = 0;
 

@@ -12,7 +12,7 @@ import { SeededRandom } from '../../../src/platform/sim/random.ts';
 import { Pressure } from '../../../src/regional/pressure.ts';
 import type { Site } from '../../../src/regional/site.ts';
 import type { Spent } from '../../../src/regional/site-storage.ts';
-import { HUB_ID, REGION, SITE, START_MS } from '../../support/batches.ts';
+import { HUB_ID, REGION, SITE, START_MS } from '../../support/made/batches.ts';
 
 const BATCH = '0123456789abcdef0123456789abcdef' as BatchId;
 const OF = { hub: HUB_ID, batch: BATCH, total: 40, bytes: 1_000 };

@@ -8,8 +8,8 @@ import { encodeHello } from '../../../src/batch/wire/messages.ts';
 import { helloTopic } from '../../../src/batch/wire/topics.ts';
 import { ALARM, BULK, TELEMETRY } from '../../../src/model/class.ts';
 import type { MqttSession } from '../../../src/platform/network/mqtt-client.ts';
-import { HUB_ID, identityOf, REGION, stampedOp, stampedOps } from '../../support/batches.ts';
-import { UplinkWorld, type WorldOptions } from '../../support/uplink-world.ts';
+import { HUB_ID, identityOf, REGION, stampedOp, stampedOps } from '../../support/made/batches.ts';
+import { UplinkWorld, type WorldOptions } from '../../support/simulated/uplink-world.ts';
 
 const SITE_DIR = 'region/sites/demo';
 

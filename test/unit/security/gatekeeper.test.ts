@@ -12,7 +12,7 @@ import { checkListening, isLoopback } from '../../../src/security/listening.ts';
 import { hashPassword } from '../../../src/security/passwords.ts';
 import { readSecret } from '../../../src/security/secrets.ts';
 import type { User } from '../../../src/security/users.ts';
-import { MemoryFiles } from '../../support/memory-files.ts';
+import { MemoryFiles } from '../../support/memory/memory-files.ts';
 
 const random = new SeededRandom(7);
 const secret = 'k7qfd-2m9xa';

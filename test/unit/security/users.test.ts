@@ -15,7 +15,7 @@ import {
   removeUser,
   UserDirectory,
 } from '../../../src/security/users.ts';
-import { MemoryFiles } from '../../support/memory-files.ts';
+import { MemoryFiles } from '../../support/memory/memory-files.ts';
 
 const PATH = 'data/users.json';
 

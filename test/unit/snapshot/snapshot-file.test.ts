@@ -19,10 +19,10 @@ import {
   type WriteSnapshotOptions,
 } from '../../../src/snapshot/snapshot-file.ts';
 import { Store } from '../../../src/store/store.ts';
-import { filesWithSync } from '../../support/files-with-sync.ts';
-import { DEVICE_B, patchOp, removeOp, stampedOp } from '../../support/ops.ts';
-import { entriesOf, openStore } from '../../support/stores.ts';
-import { tempDir } from '../../support/temp-dir.ts';
+import { filesWithSync } from '../../support/machine/files-with-sync.ts';
+import { DEVICE_B, patchOp, removeOp, stampedOp } from '../../support/made/ops.ts';
+import { entriesOf, openStore } from '../../support/memory/stores.ts';
+import { tempDir } from '../../support/machine/temp-dir.ts';
 
 const HISTORY = [
   stampedOp({ seq: 1, atMs: 1000, body: utf8('1') }),

@@ -8,7 +8,7 @@ import { machineTimers } from '../../../src/platform/clock.ts';
 import { SimClock } from '../../../src/platform/sim/clock.ts';
 import { type Api, type ApiOptions, createApi } from '../../../src/status/api/api.ts';
 import type { ReadingPoint } from '../../../src/status/api/readings.ts';
-import { NOON_MS, SampleSources } from '../../support/status.ts';
+import { NOON_MS, SampleSources } from '../../support/made/status.ts';
 
 let clock: SimClock;
 let sources: SampleSources;

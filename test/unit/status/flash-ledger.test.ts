@@ -5,8 +5,8 @@ import { beforeEach, test } from 'vitest';
 import { SimClock } from '../../../src/platform/sim/clock.ts';
 import { CARD_CYCLES, type FlashCounts, FlashLedger } from '../../../src/status/flash-ledger.ts';
 import type { FlashStatus } from '../../../src/status/snapshot.ts';
-import { MemoryFiles } from '../../support/memory-files.ts';
-import { NOON_MS } from '../../support/status.ts';
+import { MemoryFiles } from '../../support/memory/memory-files.ts';
+import { NOON_MS } from '../../support/made/status.ts';
 
 const HOUR_MS = 3_600_000;
 const CARD_BYTES = 32e9;

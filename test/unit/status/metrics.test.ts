@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'vitest';
 
 import { renderMetrics } from '../../../src/status/metrics.ts';
-import { sampleStatus } from '../../support/status.ts';
+import { sampleStatus } from '../../support/made/status.ts';
 
 const well = { ok: true, reasons: [] };
 

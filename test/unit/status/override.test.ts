@@ -5,7 +5,7 @@ import { beforeEach, describe, test } from 'vitest';
 import type { Role } from '../../../src/model/op.ts';
 import { SimClock } from '../../../src/platform/sim/clock.ts';
 import { type ApiOptions, createApi } from '../../../src/status/api/api.ts';
-import { NOON_MS, SampleSources } from '../../support/status.ts';
+import { NOON_MS, SampleSources } from '../../support/made/status.ts';
 
 let sources: SampleSources;
 const JSON_TYPE = { 'content-type': 'application/json' };

@@ -3,7 +3,7 @@ import { test } from 'vitest';
 
 import { SimClock } from '../../../src/platform/sim/clock.ts';
 import { PowerHistory } from '../../../src/status/api/power-history.ts';
-import { NOON_MS } from '../../support/status.ts';
+import { NOON_MS } from '../../support/made/status.ts';
 
 function historyOf(clock: SimClock): PowerHistory {
   return new PowerHistory(clock, () => ({

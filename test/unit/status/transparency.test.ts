@@ -5,7 +5,7 @@ import { test } from 'vitest';
 import { createApi } from '../../../src/status/api/api.ts';
 import type { TransparencyLog } from '../../../src/status/api/transparency.ts';
 import { SimClock } from '../../../src/platform/sim/clock.ts';
-import { NOON_MS, SampleSources } from '../../support/status.ts';
+import { NOON_MS, SampleSources } from '../../support/made/status.ts';
 
 const asked: string[] = [];
 const ledger: TransparencyLog = {

@@ -5,9 +5,9 @@ import { describe, it } from 'vitest';
 import { textOf, utf8 } from '../../../src/base/bytes.ts';
 import type { StampedOp } from '../../../src/model/op.ts';
 import type { Store } from '../../../src/store/store.ts';
-import { DEVICE_A, DEVICE_B, patchOp, stampedOp } from '../../support/ops.ts';
-import { entriesOf, openStore } from '../../support/stores.ts';
-import { tempDir } from '../../support/temp-dir.ts';
+import { DEVICE_A, DEVICE_B, patchOp, stampedOp } from '../../support/made/ops.ts';
+import { entriesOf, openStore } from '../../support/memory/stores.ts';
+import { tempDir } from '../../support/machine/temp-dir.ts';
 
 const BOOT_MS = Date.UTC(2026, 5, 1, 6);
 const KEY = 'meters/1';

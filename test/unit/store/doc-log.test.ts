@@ -4,9 +4,9 @@ import { describe, it } from 'vitest';
 import * as Y from 'yjs';
 
 import { DOC, type StampedOp } from '../../../src/model/op.ts';
-import { DEVICE_A, stampedOp } from '../../support/ops.ts';
-import { entriesOf, openStore } from '../../support/stores.ts';
-import { tempDir } from '../../support/temp-dir.ts';
+import { DEVICE_A, stampedOp } from '../../support/made/ops.ts';
+import { entriesOf, openStore } from '../../support/memory/stores.ts';
+import { tempDir } from '../../support/machine/temp-dir.ts';
 
 const KEY = 'notes/1';
 

@@ -4,10 +4,10 @@ import { join } from 'node:path';
 
 import { describe } from 'vitest';
 
-import { testWithPeers } from '../../support/peers.ts';
-import { compileScript } from '../../support/script.ts';
-import { spawnProcess } from '../../support/spawn.ts';
-import { tempDir } from '../../support/temp-dir.ts';
+import { testWithPeers } from '../../support/machine/peers.ts';
+import { compileScript } from '../../support/machine/script.ts';
+import { spawnProcess } from '../../support/machine/spawn.ts';
+import { tempDir } from '../../support/machine/temp-dir.ts';
 
 /** For each of three commits, the system calls on the WAL before it returned: `write` or `sync`. */
 async function callsByCommit(tracer: string, durability: string): Promise<string[][]> {

@@ -2,7 +2,7 @@
 import { SILENT_LOG } from '../../../src/base/log.ts';
 import { machineFiles } from '../../../src/platform/files/machine-files.ts';
 import { Store } from '../../../src/store/store.ts';
-import { stampedOp } from '../../support/ops.ts';
+import { stampedOp } from '../../support/made/ops.ts';
 
 const store = Store.open({
   path: `${process.argv[2]}/state.db`,

@@ -14,8 +14,8 @@ import {
 } from '../../../src/model/entry.ts';
 import { effectiveHlc } from '../../../src/model/hlc.ts';
 import { OpScan } from '../../../src/store/op-scan.ts';
-import { anyHistory } from '../../support/histories.ts';
-import { stampedOp } from '../../support/ops.ts';
+import { anyHistory } from '../../support/made/histories.ts';
+import { stampedOp } from '../../support/made/ops.ts';
 
 const scan = new OpScan();
 

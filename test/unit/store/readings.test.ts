@@ -9,9 +9,9 @@ import { machineFiles } from '../../../src/platform/files/machine-files.ts';
 import { SqliteFile } from '../../../src/store/sqlite.ts';
 import { type Store } from '../../../src/store/store.ts';
 import { numbersIn } from '../../../src/store/readings/summary.ts';
-import { stampedOp } from '../../support/ops.ts';
-import { entriesOf, openStore, storeOptions } from '../../support/stores.ts';
-import { tempDir } from '../../support/temp-dir.ts';
+import { stampedOp } from '../../support/made/ops.ts';
+import { entriesOf, openStore, storeOptions } from '../../support/memory/stores.ts';
+import { tempDir } from '../../support/machine/temp-dir.ts';
 
 const KEY = 'meters/1';
 const DAY_MS = 86_400_000;

@@ -7,9 +7,9 @@ import { decodeEntry } from '../../../src/model/entry.ts';
 import type { StampedOp } from '../../../src/model/op.ts';
 import { laneOf, type Origin } from '../../../src/model/origin.ts';
 import type { Store } from '../../../src/store/store.ts';
-import { DEVICE_A, DEVICE_B, patchOp } from '../../support/ops.ts';
-import { entriesOf, openStore } from '../../support/stores.ts';
-import { tempDir } from '../../support/temp-dir.ts';
+import { DEVICE_A, DEVICE_B, patchOp } from '../../support/made/ops.ts';
+import { entriesOf, openStore } from '../../support/memory/stores.ts';
+import { tempDir } from '../../support/machine/temp-dir.ts';
 
 const HUB_1 = '1111111111111111' as Origin;
 const HUB_2 = '2222222222222222' as Origin;

@@ -22,11 +22,11 @@ import { machineFiles } from '../../../src/platform/files/machine-files.ts';
 import { SqliteFile } from '../../../src/store/sqlite.ts';
 import { Store } from '../../../src/store/store.ts';
 import { STORE_SCHEMA } from '../../../src/versions.ts';
-import { DEVICE_A, DEVICE_B, HUB, patchOp, removeOp, stampedOp } from '../../support/ops.ts';
-import { filesWithSync } from '../../support/files-with-sync.ts';
-import { spawnScript } from '../../support/script.ts';
-import { entriesOf, openStore, storeOptions } from '../../support/stores.ts';
-import { tempDir } from '../../support/temp-dir.ts';
+import { DEVICE_A, DEVICE_B, HUB, patchOp, removeOp, stampedOp } from '../../support/made/ops.ts';
+import { filesWithSync } from '../../support/machine/files-with-sync.ts';
+import { spawnScript } from '../../support/machine/script.ts';
+import { entriesOf, openStore, storeOptions } from '../../support/memory/stores.ts';
+import { tempDir } from '../../support/machine/temp-dir.ts';
 
 /** A little of everything. */
 const HISTORY: readonly StampedOp[] = [

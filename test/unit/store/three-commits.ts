@@ -5,7 +5,7 @@ import { SILENT_LOG } from '../../../src/base/log.ts';
 import { machineFiles } from '../../../src/platform/files/machine-files.ts';
 import type { Durability } from '../../../src/store/sqlite.ts';
 import { Store } from '../../../src/store/store.ts';
-import { stampedOp } from '../../support/ops.ts';
+import { stampedOp } from '../../support/made/ops.ts';
 
 const [, , dir, durability] = process.argv;
 const store = Store.open({

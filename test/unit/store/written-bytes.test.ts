@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { statSync } from 'node:fs';
 import { test } from 'vitest';
 
-import { stampedOp } from '../../support/ops.ts';
-import { entriesOf, openStore } from '../../support/stores.ts';
-import { tempDir } from '../../support/temp-dir.ts';
+import { stampedOp } from '../../support/made/ops.ts';
+import { entriesOf, openStore } from '../../support/memory/stores.ts';
+import { tempDir } from '../../support/machine/temp-dir.ts';
 
 /** https://sqlite.org/fileformat2.html#the_write_ahead_log */
 const WAL_HEADER_BYTES = 32;

@@ -7,8 +7,8 @@ import { HubError } from '../../../src/base/errors.ts';
 import { SILENT_LOG } from '../../../src/base/log.ts';
 import { decodeCbor } from '../../../src/codec/reader.ts';
 import { OpsDoor } from '../../../src/sync/ops-door.ts';
-import { openDoor } from '../../support/doors.ts';
-import { DEVICE_A, patchOp } from '../../support/ops.ts';
+import { openDoor } from '../../support/memory/doors.ts';
+import { DEVICE_A, patchOp } from '../../support/made/ops.ts';
 
 interface Setup {
   readonly ops: OpsDoor;

@@ -11,9 +11,9 @@ import { DOC, type StampedOp, UNDO } from '../../../src/model/op.ts';
 import { PAGE_BYTES } from '../../../src/protocol/limits.ts';
 import { encodePull } from '../../../src/protocol/pull-message.ts';
 import { SESSIONS_MAX, SILENT_MS_MAX } from '../../../src/sync/pull-door.ts';
-import { DEVICE_A, DEVICE_B, patchOp, stampedOp } from '../../support/ops.ts';
-import { PullingDevice, PullSite } from '../../support/pull-site.ts';
-import { tempDir } from '../../support/temp-dir.ts';
+import { DEVICE_A, DEVICE_B, patchOp, stampedOp } from '../../support/made/ops.ts';
+import { PullingDevice, PullSite } from '../../support/simulated/pull-site.ts';
+import { tempDir } from '../../support/machine/temp-dir.ts';
 
 let site: PullSite;
 

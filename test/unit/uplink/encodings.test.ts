@@ -21,8 +21,8 @@ import {
 } from '../../../src/batch/wire/topics.ts';
 import { verifyEd25519 } from '../../../src/keys/identity.ts';
 import type { MqttSession } from '../../../src/platform/network/mqtt-client.ts';
-import { HUB, HUB_ID, OPENING, REGION, SITE, stampedOps } from '../../support/batches.ts';
-import { UplinkWorld } from '../../support/uplink-world.ts';
+import { HUB, HUB_ID, OPENING, REGION, SITE, stampedOps } from '../../support/made/batches.ts';
+import { UplinkWorld } from '../../support/simulated/uplink-world.ts';
 
 /** A region that greets, says what it reads, and keeps the one chunk that comes. */
 async function manifestFor(

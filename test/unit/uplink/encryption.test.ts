@@ -9,8 +9,8 @@ import { chunkTopic } from '../../../src/batch/wire/topics.ts';
 import { makeOperatorKey } from '../../../src/keys/batch-seal.ts';
 import { TELEMETRY } from '../../../src/model/class.ts';
 import { SeededRandom } from '../../../src/platform/sim/random.ts';
-import { batchOf, HUB_ID, SITE, stampedOp, stampedOps } from '../../support/batches.ts';
-import { type Terms, UplinkWorld } from '../../support/uplink-world.ts';
+import { batchOf, HUB_ID, SITE, stampedOp, stampedOps } from '../../support/made/batches.ts';
+import { type Terms, UplinkWorld } from '../../support/simulated/uplink-world.ts';
 
 const random = new SeededRandom(5);
 const OLD_KEY = makeOperatorKey(random);

@@ -7,9 +7,9 @@ import { verifyEd25519 } from '../../../src/keys/identity.ts';
 import { isSignedBy, parseCheckpoint } from '../../../src/ledger/note.ts';
 import { TELEMETRY } from '../../../src/model/class.ts';
 import { SimFiles } from '../../../src/platform/sim/files.ts';
-import { HUB, HUB_ID, SITE, stampedOps } from '../../support/batches.ts';
-import { MemoryJournal } from '../../support/memory-journal.ts';
-import { UplinkWorld } from '../../support/uplink-world.ts';
+import { HUB, HUB_ID, SITE, stampedOps } from '../../support/made/batches.ts';
+import { MemoryJournal } from '../../support/memory/memory-journal.ts';
+import { UplinkWorld } from '../../support/simulated/uplink-world.ts';
 
 async function world(): Promise<UplinkWorld> {
   const made = new UplinkWorld({ tellsHistory: true });

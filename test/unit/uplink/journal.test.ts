@@ -14,7 +14,7 @@ import { SimClock } from '../../../src/platform/sim/clock.ts';
 import { SimFiles } from '../../../src/platform/sim/files.ts';
 import { SeededRandom } from '../../../src/platform/sim/random.ts';
 import { Outbox } from '../../../src/uplink/outbox.ts';
-import { HUB, SITE, stampedOps, START_MS } from '../../support/batches.ts';
+import { HUB, SITE, stampedOps, START_MS } from '../../support/made/batches.ts';
 
 test('batches follow the journal over its segments, and let it release them', async () => {
   const random = new SeededRandom(5);

@@ -12,8 +12,8 @@ import { SimFiles } from '../../../src/platform/sim/files.ts';
 import { SeededRandom } from '../../../src/platform/sim/random.ts';
 import { Outbox } from '../../../src/uplink/outbox.ts';
 import { machineTimers } from '../../../src/platform/clock.ts';
-import { HUB, SITE, stampedOp, stampedOps, START_MS } from '../../support/batches.ts';
-import { MemoryJournal } from '../../support/memory-journal.ts';
+import { HUB, SITE, stampedOp, stampedOps, START_MS } from '../../support/made/batches.ts';
+import { MemoryJournal } from '../../support/memory/memory-journal.ts';
 
 function open(
   journal: MemoryJournal,

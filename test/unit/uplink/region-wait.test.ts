@@ -18,8 +18,8 @@ import { SimClock } from '../../../src/platform/sim/clock.ts';
 import { SeededRandom } from '../../../src/platform/sim/random.ts';
 import { OVERLOAD_PIECES, Pressure } from '../../../src/regional/pressure.ts';
 import { RegionWait } from '../../../src/uplink/session/region-wait.ts';
-import { HUB_ID, REGION, stampedOp, START_MS } from '../../support/batches.ts';
-import { UplinkWorld } from '../../support/uplink-world.ts';
+import { HUB_ID, REGION, stampedOp, START_MS } from '../../support/made/batches.ts';
+import { UplinkWorld } from '../../support/simulated/uplink-world.ts';
 
 const HOUR_MS = 3_600_000;
 const BODY_BYTES = 8_000;

@@ -7,7 +7,7 @@ import { ChunkBitmap } from '../../../src/batch/wire/chunks.ts';
 import type { DownHello } from '../../../src/batch/wire/messages.ts';
 import { SimClock } from '../../../src/platform/sim/clock.ts';
 import { Resumption } from '../../../src/uplink/session/resumption.ts';
-import { HUB_ID, REGION } from '../../support/batches.ts';
+import { HUB_ID, REGION } from '../../support/made/batches.ts';
 
 const BATCH = '0123456789abcdef0123456789abcdef' as BatchId;
 const ANSWER: DownHello = {

@@ -6,7 +6,7 @@ import { LOG, TELEMETRY } from '../../../src/model/class.ts';
 import { SimClock } from '../../../src/platform/sim/clock.ts';
 import { DEFAULT_UPLINK_LIMITS } from '../../../src/uplink/options.ts';
 import { Ripeness } from '../../../src/uplink/waiting/ripeness.ts';
-import { START_MS } from '../../support/batches.ts';
+import { START_MS } from '../../support/made/batches.ts';
 
 test('the log travels along with data, and alone every two hours or when much of it waits', async () => {
   const clock = new SimClock(START_MS);

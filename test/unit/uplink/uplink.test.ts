@@ -4,8 +4,8 @@ import { test } from 'vitest';
 
 import { ALARM, BULK, LOG, RECORD, TELEMETRY } from '../../../src/model/class.ts';
 import { SeededRandom } from '../../../src/platform/sim/random.ts';
-import { stampedOp, stampedOps } from '../../support/batches.ts';
-import { ALL_CLASSES, NO_CLASSES, UplinkWorld } from '../../support/uplink-world.ts';
+import { stampedOp, stampedOps } from '../../support/made/batches.ts';
+import { ALL_CLASSES, NO_CLASSES, UplinkWorld } from '../../support/simulated/uplink-world.ts';
 
 async function world(
   options: ConstructorParameters<typeof UplinkWorld>[0] = {},
@@ -164,7 +164,7 @@ test('another region than the pinned one gets nothing, until a person deletes re
   it.journal.append(...stampedOps(1, 10));
   await it.deliver();
   await it.until(it.region?.close() ?? Promise.resolve());
-  const { identityOf } = await import('../../support/batches.ts');
+  const { identityOf } = await import('../../support/made/batches.ts');
   it.regionSigner = identityOf(77);
   await it.startRegion();
   it.journal.append(...stampedOps(11, 20));

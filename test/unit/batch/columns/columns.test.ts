@@ -22,8 +22,8 @@ import {
   rowsOf,
   START_MS,
   WIDE_LIMITS,
-} from '../../../support/columns.ts';
-import { ROOT } from '../../../support/spawn.ts';
+} from '../../../support/made/columns.ts';
+import { ROOT } from '../../../support/machine/spawn.ts';
 
 /** Fifty meters, a reading a minute with up to three seconds of jitter, six fields; the same in every run. */
 function readingsOfMeters(count: number): StampedOp[] {

@@ -20,7 +20,7 @@ import { encodeCbor } from '../../../../src/codec/writer.ts';
 import { signCose } from '../../../../src/codec/cose.ts';
 import { verifyEd25519 } from '../../../../src/keys/identity.ts';
 import { bytesOfOrigin } from '../../../../src/model/origin.ts';
-import { HUB, HUB_ID, identityOf, REGION, SITE, START_MS } from '../../../support/batches.ts';
+import { HUB, HUB_ID, identityOf, REGION, SITE, START_MS } from '../../../support/made/batches.ts';
 
 const BATCH = '0123456789abcdef0123456789abcdef' as BatchId;
 const NONCE = Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8);

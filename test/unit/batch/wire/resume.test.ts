@@ -20,7 +20,7 @@ import {
   refOf,
 } from '../../../../src/batch/wire/short-chunk.ts';
 import { verifyEd25519 } from '../../../../src/keys/identity.ts';
-import { HUB, HUB_ID, identityOf, REGION } from '../../../support/batches.ts';
+import { HUB, HUB_ID, identityOf, REGION } from '../../../support/made/batches.ts';
 
 const BATCH = '0123456789abcdef0123456789abcdef' as BatchId;
 const NONCE = Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8);

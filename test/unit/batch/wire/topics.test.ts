@@ -20,7 +20,7 @@ import {
   UPSTREAM_FILTERS,
 } from '../../../../src/batch/wire/topics.ts';
 import { topicMatches } from '../../../../src/model/topic.ts';
-import { HUB_ID, SITE } from '../../../support/batches.ts';
+import { HUB_ID, SITE } from '../../../support/made/batches.ts';
 
 const BATCH = '0123456789abcdef0123456789abcdef' as BatchId;
 const ADDRESS = { site: SITE, hub: HUB_ID };

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'vitest';
 
-import * as mqtt from '../../../support/mqtt-packets.ts';
-import { Site } from '../../../support/broker-site.ts';
+import * as mqtt from '../../../support/made/mqtt-packets.ts';
+import { Site } from '../../../support/simulated/broker-site.ts';
 
 describe('the first packets', () => {
   test('[MQTT-3.1.0-1] the first packet must be CONNECT', async () => {

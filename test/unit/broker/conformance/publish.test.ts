@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'vitest';
 
-import * as mqtt from '../../../support/mqtt-packets.ts';
-import { type Probe, Site } from '../../../support/broker-site.ts';
+import * as mqtt from '../../../support/made/mqtt-packets.ts';
+import { type Probe, Site } from '../../../support/simulated/broker-site.ts';
 
 async function pair(filter: string, qos: number): Promise<{ site: Site; from: Probe; to: Probe }> {
   const site = new Site();

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'vitest';
 
-import * as mqtt from '../../../support/mqtt-packets.ts';
-import { Site } from '../../../support/broker-site.ts';
+import * as mqtt from '../../../support/made/mqtt-packets.ts';
+import { Site } from '../../../support/simulated/broker-site.ts';
 
 describe('SUBSCRIBE', () => {
   const malformed: [string, Buffer][] = [

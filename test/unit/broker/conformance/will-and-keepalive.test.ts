@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'vitest';
 
-import * as mqtt from '../../../support/mqtt-packets.ts';
+import * as mqtt from '../../../support/made/mqtt-packets.ts';
 import { HubError } from '../../../../src/base/errors.ts';
-import { Site } from '../../../support/broker-site.ts';
+import { Site } from '../../../support/simulated/broker-site.ts';
 
 describe('wills', () => {
   const will = { topic: 'wills/a', payload: 'gone', qos: 1 };

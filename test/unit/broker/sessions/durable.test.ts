@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'vitest';
 
-import { DurableSite } from '../../../support/durable-site.ts';
+import { DurableSite } from '../../../support/simulated/durable-site.ts';
 import {
   DISCONNECT,
   puback,
@@ -12,7 +12,7 @@ import {
   pubrel,
   subscribe,
   unsubscribe,
-} from '../../../support/mqtt-packets.ts';
+} from '../../../support/made/mqtt-packets.ts';
 
 const NONE_KEPT = [{ filter: 'plain/#', class: 'telemetry', keep: 'none' }] as const;
 

@@ -4,7 +4,7 @@ import { beforeEach, test } from 'vitest';
 import { Counters } from '../../../../src/broker/counters.ts';
 import { BufferPool, Outbox, TurnFlush } from '../../../../src/broker/wire/outbox.ts';
 import type { Connection } from '../../../../src/platform/network/network.ts';
-import { describePacket, PacketReader } from '../../../support/mqtt-packets.ts';
+import { describePacket, PacketReader } from '../../../support/made/mqtt-packets.ts';
 
 /** A connection that takes everything at once, or nothing. */
 class Sink implements Connection {

@@ -14,7 +14,7 @@ import {
   SUBACK,
   subscribePacket,
 } from '../../../../src/cli/bench/packets.ts';
-import { fromHex } from '../../../support/hex.ts';
+import { fromHex } from '../../../support/made/hex.ts';
 
 test('packets are those of MQTT 3.1.1, byte for byte', () => {
   assert.equal(

@@ -11,7 +11,7 @@ import {
   netPorts,
 } from '../../../../src/platform/links/link-helpers.ts';
 import { ipv4Routes, ipv6Defaults } from '../../../../src/platform/links/route-files.ts';
-import { tempDir } from '../../../support/temp-dir.ts';
+import { tempDir } from '../../../support/machine/temp-dir.ts';
 
 const NMCLI = `GENERAL.DEVICE:wlan0
 GENERAL.TYPE:wifi

@@ -14,7 +14,7 @@ import { SimFiles } from '../../../../src/platform/sim/files.ts';
 import { SeededRandom } from '../../../../src/platform/sim/random.ts';
 import { Assembly } from '../../../../src/regional/embedded/assembly.ts';
 import { DEFAULT_REGIONAL_LIMITS } from '../../../../src/regional/limits.ts';
-import { HUB_ID } from '../../../support/batches.ts';
+import { HUB_ID } from '../../../support/made/batches.ts';
 
 const LAYOUT = layoutOf(1_000, 300);
 const WHOLE = Uint8Array.from({ length: 1_000 }, (_, at) => at * 3);

@@ -18,7 +18,7 @@ import { decodeRoster } from '../../../../src/security/enrolment/roster.ts';
 import { installRoster } from '../../../../src/security/enrolment/site-folder.ts';
 import { hashPassword } from '../../../../src/security/passwords.ts';
 import { utf8 } from '../../../../src/base/bytes.ts';
-import { testSite } from '../../../support/site.ts';
+import { testSite } from '../../../support/memory/site.ts';
 
 type Site = ReturnType<typeof testSite>;
 

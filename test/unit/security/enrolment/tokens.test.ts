@@ -9,7 +9,7 @@ import { makeKey } from '../../../../src/security/enrolment/certificate.ts';
 import { enrolRequestOf } from '../../../../src/security/enrolment/desk.ts';
 import type { MemberPrincipal } from '../../../../src/security/enrolment/enrolled-gatekeeper.ts';
 import { makeToken } from '../../../../src/security/enrolment/tokens.ts';
-import { testSite } from '../../../support/site.ts';
+import { testSite } from '../../../support/memory/site.ts';
 
 type Site = ReturnType<typeof testSite>;
 

@@ -16,8 +16,8 @@ import {
 } from '../../../../src/sync/peers/peer-message.ts';
 import type { Hole } from '../../../../src/sync/peers/contract.ts';
 import { Sending } from '../../../../src/sync/peers/sending.ts';
-import { DoorJournal } from '../../../support/door-journal.ts';
-import { DEVICE_A, DEVICE_B, HUB, stampedOp } from '../../../support/ops.ts';
+import { DoorJournal } from '../../../support/memory/door-journal.ts';
+import { DEVICE_A, DEVICE_B, HUB, stampedOp } from '../../../support/made/ops.ts';
 
 const LANE_A = laneOf(DEVICE_A, TELEMETRY);
 

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'vitest';
 
-import { stampedOps } from '../../../support/batches.ts';
-import { UplinkWorld } from '../../../support/uplink-world.ts';
+import { stampedOps } from '../../../support/made/batches.ts';
+import { UplinkWorld } from '../../../support/simulated/uplink-world.ts';
 
 async function world(): Promise<UplinkWorld> {
   const made = new UplinkWorld();

@@ -4,8 +4,8 @@ import { test } from 'vitest';
 import { SimClock } from '../../../../src/platform/sim/clock.ts';
 import { SimLinks, simDevice, simTable } from '../../../../src/platform/sim/links.ts';
 import { LinkTracker } from '../../../../src/uplink/links/link-tracker.ts';
-import { START_MS } from '../../../support/batches.ts';
-import { KeptLog } from '../../../support/uplink-world.ts';
+import { START_MS } from '../../../support/made/batches.ts';
+import { KeptLog } from '../../../support/simulated/uplink-world.ts';
 
 const eth = simDevice('eth0');
 const wlan = simDevice('wlan0', { isWireless: true });

@@ -5,8 +5,8 @@ import { test } from 'vitest';
 import { TELEMETRY } from '../../../../src/model/class.ts';
 import type { LinkTable } from '../../../../src/platform/links/links.ts';
 import { simDevice, simTable } from '../../../../src/platform/sim/links.ts';
-import { stampedOps } from '../../../support/batches.ts';
-import { UplinkWorld } from '../../../support/uplink-world.ts';
+import { stampedOps } from '../../../support/made/batches.ts';
+import { UplinkWorld } from '../../../support/simulated/uplink-world.ts';
 
 const eth = simDevice('eth0');
 const wwan = simDevice('wwan0', { isModem: true });

@@ -1,0 +1,67 @@
+/**
+ * How much of the event loop folding takes while the journal grows.
+ *
+ * - A little behind, a twentieth: a burst of some seconds gets the loop to itself and is folded afterwards.
+ * - Further behind, what folding needs to keep up, and half as much again, where that is to be had: it is known how
+ *   fast the journal grows and how fast slices fold.
+ * - Where it is not to be had, the more the further behind, so that it catches up before the journal is full.
+ */
+import type { Lsn } from '../journal-port.ts';
+
+/** A slice that has just ended. */
+export interface Slice {
+  readonly startMs: number;
+  readonly endMs: number;
+  /** Entries that are durable, and those that are folded. */
+  readonly durableLsn: Lsn;
+  readonly appliedLsn: Lsn;
+}
+
+const LITTLE_SHARE = 1 / 20;
+const LITTLE_LAG_MAX = 200_000;
+/** More than this folding does not take to keep up: sockets and commits need the rest. */
+const KEEP_UP_SHARE_MAX = 0.8;
+/** Of what folding needs to stay as far behind as it is. */
+const CATCH_UP_FACTOR = 1.5;
+/** Where it cannot keep up, by how far behind it is. */
+const BURST_SHARES: readonly { readonly lagMax: number; readonly share: number }[] = [
+  { lagMax: 1_000_000, share: LITTLE_SHARE },
+  { lagMax: 2_000_000, share: 1 / 5 },
+  { lagMax: 4_000_000, share: 1 / 2 },
+];
+/** Over how long growth and folding are measured: a flush is many slices long. */
+const PERIOD_MS = 2_000;
+
+export class FoldingShare {
+  /** Where the period began, and how long slices took since. */
+  #startMs = 0;
+  #startDurableLsn: Lsn = 0;
+  #startAppliedLsn: Lsn = 0;
+  #slicesMs = 0;
+  /** Share that keeps the lag as it is; infinite before it was measured. */
+  #needed = Number.POSITIVE_INFINITY;
+
+  /** Of the time until the next slice ends, the part that the slice may be; takes note of the one that ended. */
+  after(slice: Slice): number {
+    this.#measure(slice);
+    const lag = slice.durableLsn - slice.appliedLsn;
+    if (lag <= LITTLE_LAG_MAX) return LITTLE_SHARE;
+    if (this.#needed <= KEEP_UP_SHARE_MAX) {
+      return Math.min(KEEP_UP_SHARE_MAX, Math.max(LITTLE_SHARE, this.#needed * CATCH_UP_FACTOR));
+    }
+    return BURST_SHARES.find(({ lagMax }) => lag <= lagMax)?.share ?? 1;
+  }
+
+  #measure({ startMs, endMs, durableLsn, appliedLsn }: Slice): void {
+    this.#slicesMs += endMs - startMs;
+    const periodMs = endMs - this.#startMs;
+    if (periodMs < PERIOD_MS) return;
+    const grown = durableLsn - this.#startDurableLsn;
+    const folded = appliedLsn - this.#startAppliedLsn;
+    if (folded > 0) this.#needed = (grown / folded) * (this.#slicesMs / periodMs);
+    this.#startMs = endMs;
+    this.#startDurableLsn = durableLsn;
+    this.#startAppliedLsn = appliedLsn;
+    this.#slicesMs = 0;
+  }
+}

@@ -1,0 +1,418 @@
+/**
+ * The one door into the journal. Plain MQTT publishes become ops of this hub; ops that devices made are
+ * taken as they are; both get the hub's stamp, and an LSN that the caller waits for before it
+ * acknowledges: what has no durable LSN was not promised.
+ *
+ * The door numbers this hub's own lanes and knows how far every other lane has come, so a duplicate is
+ * accepted without a second entry and a gap is refused. It folds nothing; the applier does, later.
+ */
+import type { Clock } from '../../base/clock.ts';
+import { HubError } from '../../base/errors.ts';
+import type { Log } from '../../base/log.ts';
+import { CborWriter } from '../../codec/writer.ts';
+import { carriesBytes } from '../../model/asset-bytes.ts';
+import { LOG, type OpClass } from '../../model/class.ts';
+import { encodeOpEntry } from '../../model/entry.ts';
+import type { HlcClock } from '../../model/hlc.ts';
+import {
+  AUTHORITY,
+  BODY_BYTES_MAX,
+  CONTROL,
+  EVENT,
+  type Kind,
+  type Op,
+  PATCH,
+  type Role,
+  type StampedOp,
+  UNDO,
+} from '../../model/op.ts';
+import { type Lane, laneOf, type Origin, splitLane } from '../../model/origin.ts';
+import { seqIn, type VersionVector } from '../../model/version-vector.ts';
+import { CaptureRules, type CaptureRule } from './capture.ts';
+import { type CopiesOutcome, takeCopies } from './copies.ts';
+import { FillGate } from './fill-gate.ts';
+import { HoleBook } from './hole-book.ts';
+import type { JournalPort, Lsn } from '../journal-port.ts';
+import { OpEntryEncoder, type OwnOp } from './op-entry-encoder.ts';
+import {
+  editOf,
+  type OpsOutcome,
+  readOpsMessage,
+  type RejectedOp,
+  type TakenEdit,
+} from './ops-message.ts';
+import { type PeerVerdict, refusePeerOp } from './peer-ops.ts';
+import { encodeNote, NOTE_INTERVAL, type Progress } from '../progress.ts';
+import { deliveryOf, markOf, RecentPublishes } from './recent-publishes.ts';
+import { later, never, type Rejection } from './rejection.ts';
+
+export interface InboundPublish {
+  readonly topic: string;
+  /** Valid during the call only. */
+  readonly payload: Uint8Array;
+  readonly qos: 0 | 1 | 2;
+  readonly retain: boolean;
+  readonly dup: boolean;
+  readonly clientId: string;
+  readonly username?: string;
+  /** 0 for a will. */
+  readonly packetId: number;
+}
+
+export type Admission =
+  | { readonly kind: 'pass' }
+  | { readonly kind: 'journaled'; readonly lsn: Lsn }
+  | { readonly kind: 'refused'; readonly fault: HubError };
+
+export interface DoorOptions {
+  readonly journal: JournalPort;
+  readonly hub: Origin;
+  /** Random 32-bit number of this boot. */
+  readonly bootId: number;
+  readonly hlc: HlcClock;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly capture: readonly CaptureRule[];
+  /** What recoverProgress found. */
+  readonly knownVector: VersionVector;
+  readonly lingerMs: (opClass: OpClass) => number;
+  /** Epoch of the roster by which makers are judged now; absent: there is none. */
+  readonly rosterEpoch?: () => number;
+  /** Why an op has no meaning for this version (`unfoldable` of merge/fold.ts), or undefined where it has. */
+  readonly unfoldable: (op: Op) => string | undefined;
+  /** Ops of devices that carry bytes of assets: why one is not taken, and where it was journaled. */
+  readonly assets?: {
+    refusal(op: Op): HubError | undefined;
+    peerRefusal(op: Op): HubError | undefined;
+    note(lsn: Lsn): void;
+  };
+}
+
+/** Something the hub itself has to say. */
+export interface OwnEvent {
+  readonly class: OpClass;
+  readonly key: string;
+  readonly body: Uint8Array;
+  readonly kind?: Kind;
+  /** On whose behalf; the hub by itself has the authority of a device. */
+  readonly role?: Role;
+}
+
+/** Who hands in ops. */
+export interface OpsFrom {
+  readonly role: Role;
+  readonly device: string;
+  /** Whether it has the right to make the op; absent: it has. */
+  readonly mayWrite?: (op: Pick<Op, 'kind' | 'key'>) => boolean;
+}
+
+/** An own op as it was journaled. */
+export interface JournaledOp {
+  readonly lsn: Lsn;
+  readonly seq: number;
+}
+
+/** Lanes that one hub keeps track of: a device may not make up origins for ever. */
+const LANES_MAX = 10_000;
+const CLASH = never('the origin belongs to another device');
+const MANY_ORIGINS = later('too many origins on this hub');
+const PASS: Admission = { kind: 'pass' };
+
+export class Door {
+  readonly holes = new HoleBook();
+  readonly #options: DoorOptions;
+  readonly #journal: JournalPort;
+  readonly #captures: CaptureRules;
+  readonly #encoder: OpEntryEncoder;
+  readonly #gate: FillGate;
+  readonly #recent = new RecentPublishes();
+  readonly #vector: Map<Lane, number>;
+  /** Last seq of this hub's own lanes, by class. */
+  readonly #ownSeqs: number[];
+  readonly #deviceByOrigin = new Map<Origin, string>();
+  #nextNoteLsn: Lsn;
+
+  private constructor(options: DoorOptions) {
+    this.#options = options;
+    this.#journal = options.journal;
+    this.#captures = new CaptureRules(options.capture);
+    this.#encoder = new OpEntryEncoder(options.hub, options.bootId, options.rosterEpoch);
+    this.#gate = new FillGate(options.journal);
+    this.#vector = new Map(options.knownVector);
+    this.#nextNoteLsn = options.journal.lastLsn + NOTE_INTERVAL;
+    this.#ownSeqs = Array.from({ length: LOG + 1 }, (_, opClass) =>
+      seqIn(options.knownVector, laneOf(options.hub, opClass as OpClass)),
+    );
+  }
+
+  static open(options: DoorOptions): Door {
+    return new Door(options);
+  }
+
+  get saturated(): boolean {
+    return this.#journal.saturated;
+  }
+
+  get fault(): HubError | undefined {
+    return this.#journal.fault;
+  }
+
+  get durableLsn(): Lsn {
+    return this.#journal.durableLsn;
+  }
+
+  onDurable(listener: (durableLsn: Lsn) => void): void {
+    this.#journal.onDurable(listener);
+  }
+
+  /** Takes a plain publish; the payload is copied. */
+  admit(publish: InboundPublish): Admission {
+    if (publish.qos === 0) return PASS;
+    const capture = this.#captures.of(publish.topic);
+    if (capture.kind === 'pass') return PASS;
+    if (capture.kind === 'too-long')
+      return refused('op.malformed', 'the topic is too long to journal');
+    const { class: opClass, key, topicCrc } = capture.route;
+    const { payload, clientId, packetId } = publish;
+    if (payload.length > BODY_BYTES_MAX) return refused('op.too-large', `${payload.length} bytes`);
+    const mark = markOf(topicCrc, payload);
+    if (publish.dup) {
+      const lsn = this.#recent.find(clientId, packetId, mark);
+      if (lsn !== undefined) return { kind: 'journaled', lsn };
+    }
+    const full = this.#gate.refusal(opClass);
+    if (full !== undefined) return { kind: 'refused', fault: full };
+    const delivery = deliveryOf(publish);
+    let lsn: Lsn;
+    try {
+      lsn = this.#appendOwn(opClass, EVENT, key, payload, AUTHORITY.device, delivery);
+    } catch (error) {
+      if (error instanceof HubError) return { kind: 'refused', fault: error };
+      throw error;
+    }
+    if (packetId !== 0) this.#recent.note(clientId, packetId, mark, lsn);
+    return { kind: 'journaled', lsn };
+  }
+
+  /** The client began a new session: none of its publishes is a redelivery of an earlier one. */
+  forgetClient(clientId: string): void {
+    this.#recent.forget(clientId);
+  }
+
+  /** Journals an op of the hub itself; throws `HubError` where the journal does not take it. */
+  journalOwn(event: OwnEvent): Lsn {
+    return this.journalOp(event).lsn;
+  }
+
+  /** The same, and says which op it became. */
+  journalOp({ class: opClass, key, body, kind = EVENT, role = 'device' }: OwnEvent): JournaledOp {
+    const full = this.#gate.refusal(opClass);
+    if (full !== undefined) throw full;
+    const keyText = new CborWriter(key.length + 3).text(key).finish();
+    const lsn = this.#appendOwn(opClass, kind, keyText, body, AUTHORITY[role]);
+    return { lsn, seq: this.#ownSeqs[opClass] as number };
+  }
+
+  /** Takes ops that a device made (sync/PROTOCOL.md §2); what can be taken is, each for itself. */
+  acceptOps(message: Uint8Array, from: OpsFrom): OpsOutcome {
+    const { ops, refused: reason } = readOpsMessage(message);
+    const rejected: RejectedOp[] = [];
+    const edits: TakenEdit[] = [];
+    const lanes = new Set<Lane>();
+    let lsn = 0;
+    let isClash = false;
+    for (const { op, bytes } of ops) {
+      const { origin, class: opClass, seq } = op;
+      const reject = ({ reason: why, verdict }: Rejection): void => {
+        rejected.push({ origin, class: opClass, seq, reason: why, verdict });
+      };
+      const stranger = this.#strangerReason(op, from.device);
+      if (stranger !== undefined) {
+        isClash ||= stranger === CLASH;
+        reject(stranger);
+        continue;
+      }
+      if (from.mayWrite?.(op) === false) {
+        reject(never(`no right to write ${op.key}`));
+        continue;
+      }
+      const lane = laneOf(origin, opClass);
+      lanes.add(lane);
+      const outcome = this.#acceptOp(lane, op, bytes, AUTHORITY[from.role]);
+      if (typeof outcome === 'object') reject(outcome);
+      else {
+        lsn = Math.max(lsn, outcome);
+        if (op.kind === PATCH || op.kind === UNDO) edits.push(editOf(op));
+      }
+    }
+    const accepted = [...lanes].map((lane) => ({
+      ...splitLane(lane),
+      seq: seqIn(this.#vector, lane),
+    }));
+    const outcome = { lsn, accepted, rejected, edits, isClash };
+    return reason === undefined ? outcome : { ...outcome, refused: reason };
+  }
+
+  /**
+   * Takes an op from a peer, stamp included, so that every hub judges it alike. `previous`: the op before it in its lane,
+   * where what lay between is lost.
+   */
+  acceptPeerOp(stamped: StampedOp, previous?: number): PeerVerdict {
+    const { op, bytes, stamp } = stamped;
+    const { hub, hlc, unfoldable, assets } = this.#options;
+    const lane = laneOf(op.origin, op.class);
+    const isOwn = op.origin === hub;
+    const known = isOwn ? (this.#ownSeqs[op.class] as number) : seqIn(this.#vector, lane);
+    const hasRoom = known > 0 || this.#vector.size < LANES_MAX;
+    const isHole = op.seq <= known && this.holes.has(lane, op.seq);
+    const refusal = refusePeerOp({ op, previous, known, isHole, hasRoom, unfoldable });
+    if (refusal !== undefined) return refusal;
+    const carried = carriesBytes(op) ? assets : undefined;
+    const full = carried?.peerRefusal(op) ?? this.#gate.refusal(op.class);
+    if (full !== undefined) return { kind: 'later', reason: full.message };
+    hlc.observe(op.hlc);
+    hlc.observe(stamp.hlc);
+    let lsn: Lsn;
+    try {
+      lsn = this.#append(encodeOpEntry(bytes, stamp), op.class);
+    } catch (error) {
+      if (error instanceof HubError) return { kind: 'later', reason: error.message };
+      throw error;
+    }
+    if (isHole) this.holes.fill(lane, op.seq);
+    else if (isOwn) this.#ownSeqs[op.class] = op.seq;
+    else this.#vector.set(lane, op.seq);
+    this.holes.add(lane, known + 1, op.seq - 1);
+    carried?.note(lsn);
+    this.#noteNowAndThen(lsn);
+    return { kind: 'taken', lsn };
+  }
+
+  /** The device that speaks for an origin, as far as it did since the start. */
+  deviceOf(origin: Origin): string | undefined {
+    return this.#deviceByOrigin.get(origin);
+  }
+
+  /** Takes ops that the region has handed down; see copies.ts. */
+  acceptCopies(ops: readonly StampedOp[]): CopiesOutcome {
+    const append = (entry: Uint8Array, opClass: OpClass): Lsn => this.#append(entry, opClass);
+    const ownSeq = (opClass: OpClass): number => this.#ownSeqs[opClass] as number;
+    const lanes = { vector: this.#vector, holes: this.holes, ownSeq, lanesMax: LANES_MAX };
+    const parts = { ...lanes, gate: this.#gate, append };
+    const outcome = takeCopies(ops, { ...this.#options, ...parts });
+    if (outcome.lsn > 0) this.#noteNowAndThen(outcome.lsn);
+    return outcome;
+  }
+
+  /** Seqs of all lanes as far as they are journaled, those of this hub included. */
+  vector(): VersionVector {
+    const vector = new Map(this.#vector);
+    for (const [opClass, seq] of this.#ownSeqs.entries()) {
+      if (seq > 0) vector.set(laneOf(this.#options.hub, opClass as OpClass), seq);
+    }
+    return vector;
+  }
+
+  /** How far the lanes and the clock of this hub have come. */
+  progress(): Progress {
+    return { vector: this.vector(), lastHlc: this.#options.hlc.last };
+  }
+
+  /** Notes the progress in the journal (progress.ts): durable, before a part of the journal is released. */
+  noteProgress(): Lsn {
+    const lsn = this.#append(encodeNote(this.progress()), LOG);
+    this.#nextNoteLsn = lsn + NOTE_INTERVAL;
+    return lsn;
+  }
+
+  /** LSN of the new entry, 0 for a duplicate, or the reason of a refusal. */
+  #acceptOp(lane: Lane, op: Op, bytes: Uint8Array, authority: number): Lsn | Rejection {
+    const known = seqIn(this.#vector, lane);
+    if (op.seq <= known) return 0;
+    if (op.seq > known + 1) return { reason: `gap after ${known}`, verdict: 'gap' };
+    const { unfoldable, assets } = this.#options;
+    const unknown = unfoldable(op);
+    if (unknown !== undefined) return never(unknown);
+    const carried = carriesBytes(op) ? assets : undefined;
+    const unfit = carried?.refusal(op);
+    if (unfit !== undefined) {
+      return unfit.code === 'asset.too-large' ? never(unfit.message) : later(unfit.message);
+    }
+    if (known === 0 && this.#vector.size >= LANES_MAX) return MANY_ORIGINS;
+    const full = this.#gate.refusal(op.class);
+    if (full !== undefined) return later(full.message);
+    const { hlc } = this.#options;
+    hlc.observe(op.hlc);
+    let lsn: Lsn;
+    try {
+      lsn = this.#append(this.#encoder.accepted(bytes, hlc.next(), authority), op.class);
+    } catch (error) {
+      if (error instanceof HubError) return later(error.message);
+      throw error;
+    }
+    this.#vector.set(lane, op.seq);
+    carried?.note(lsn);
+    this.#noteNowAndThen(lsn);
+    return lsn;
+  }
+
+  /** Why the device may not speak for this op's origin; binds the origin to the first device that does. */
+  #strangerReason(op: Op, device: string): Rejection | undefined {
+    if (op.class === LOG || op.kind === CONTROL) return never('hubs write class log and horizons');
+    if (op.origin === this.#options.hub) return never('the origin is this hub');
+    const owner = this.#deviceByOrigin.get(op.origin);
+    if (owner === device) return undefined;
+    if (owner !== undefined) return CLASH;
+    if (this.#deviceByOrigin.size >= LANES_MAX) return MANY_ORIGINS;
+    this.#deviceByOrigin.set(op.origin, device);
+    return undefined;
+  }
+
+  #appendOwn(
+    opClass: OpClass,
+    kind: Kind,
+    key: Uint8Array,
+    body: Uint8Array,
+    authority: number = AUTHORITY.device,
+    delivery?: Uint8Array,
+  ): Lsn {
+    const { clock, hlc } = this.#options;
+    const seq = (this.#ownSeqs[opClass] as number) + 1;
+    const op: OwnOp = {
+      class: opClass,
+      seq,
+      hlc: hlc.next(),
+      quality: clock.quality(),
+      monotonicMs: Math.floor(clock.monotonicMs()),
+      kind,
+      key,
+      body,
+      authority,
+      delivery,
+    };
+    const lsn = this.#append(this.#encoder.own(op), opClass);
+    this.#ownSeqs[opClass] = seq;
+    this.#noteNowAndThen(lsn);
+    return lsn;
+  }
+
+  #append(entry: Uint8Array, opClass: OpClass): Lsn {
+    const lsn = this.#journal.append(entry, this.#options.lingerMs(opClass));
+    this.#gate.appended(entry.length);
+    return lsn;
+  }
+
+  #noteNowAndThen(lsn: Lsn): void {
+    if (lsn < this.#nextNoteLsn) return;
+    try {
+      this.noteProgress();
+    } catch (error) {
+      // The op is taken; the note comes with the next one that finds room.
+      if (!(error instanceof HubError)) throw error;
+    }
+  }
+}
+
+function refused(code: 'op.malformed' | 'op.too-large', message: string): Admission {
+  return { kind: 'refused', fault: new HubError(code, message) };
+}

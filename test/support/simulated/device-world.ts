@@ -1,0 +1,227 @@
+/**
+ * A hub and devices with the SDK in simulated time: the real door, store and pulls, the real outbox, session and merge;
+ * in between a network that delays, cuts, repeats, and loses what is under way.
+ */
+import { SILENT_LOG } from '../../../src/base/log.ts';
+import { below } from '../../../src/base/random.ts';
+import { Device } from '../../../src/client/device.ts';
+import type { LinkHandlers, OpenLink } from '../../../src/client/link/link.ts';
+import { Horizons } from '../../../src/hub/storage/horizons.ts';
+import { HlcClock } from '../../../src/model/hlc.ts';
+import { SimClock } from '../../../src/platform/sim/clock.ts';
+import { SeededRandom } from '../../../src/platform/sim/random.ts';
+import type { Store } from '../../../src/store/store.ts';
+import { OpsDoor } from '../../../src/sync/ops-door.ts';
+import { PullDoor } from '../../../src/sync/pull-door.ts';
+import { DoorJournal } from '../memory/door-journal.ts';
+import { openDoor } from '../memory/doors.ts';
+import { MemoryStorage } from '../memory/memory-storage.ts';
+import { HUB } from '../made/ops.ts';
+import { openStore } from '../memory/stores.ts';
+
+const START_MS = 1_800_000_000_000;
+const DELAY_MS_MAX = 40;
+const SYNC_MS = 5;
+const OPS_KEPT = 6;
+
+interface SimLink {
+  readonly name: string;
+  readonly filters: readonly string[];
+  readonly handlers: LinkHandlers;
+  isUp: boolean;
+}
+
+interface Member {
+  readonly name: string;
+  device: Device;
+  storage: MemoryStorage;
+}
+
+export class DeviceWorld {
+  readonly clock = new SimClock(START_MS);
+  readonly random: SeededRandom;
+  readonly journal = new DoorJournal();
+  readonly store: Store;
+  readonly members: Member[] = [];
+  /** So short that records outgrow it all the time. */
+  readonly horizons: Horizons;
+  /** Whether a cut may come at any message. */
+  isRough = true;
+  cuts = 0;
+  readonly #links = new Set<SimLink>();
+  readonly #ops: OpsDoor;
+  #pulls: PullDoor;
+
+  constructor(dir: string, seed: number) {
+    this.random = new SeededRandom(seed);
+    this.store = openStore(dir);
+    const hlc = new HlcClock(this.clock);
+    const { door } = openDoor({ journal: this.journal, clock: this.clock, hlc });
+    this.#ops = new OpsDoor({
+      acceptOps: (message, from) => door.acceptOps(message, from),
+      whenDurable: () => this.#whenSynced(),
+      conflictsOf: () => Promise.resolve([]),
+      tellClash: () => undefined,
+      publish: (topic, payload) => this.#publish(topic, payload),
+      log: SILENT_LOG,
+    });
+    this.#pulls = this.#openPulls();
+    this.horizons = new Horizons({
+      store: { state: this.store, fault: undefined },
+      door,
+      limits: { opsMax: OPS_KEPT, editsMax: 1_000_000 },
+      clock: this.clock,
+      timers: this.clock,
+      log: SILENT_LOG,
+      periodMs: 1_000,
+    });
+  }
+
+  async add(name: string): Promise<Device> {
+    const storage = new MemoryStorage();
+    const device = await this.#openDevice(name, storage);
+    this.members.push({ name, device, storage });
+    return device;
+  }
+
+  /** The device's process is gone; what its storage had is there. */
+  async crash(member: Member): Promise<void> {
+    for (const link of this.#links) if (link.name === member.name) this.#drop(link);
+    const { kept, state } = member.storage;
+    // What the dead one still writes goes nowhere.
+    member.storage.failure = new Error('gone');
+    await member.device.close();
+    member.storage = new MemoryStorage();
+    member.storage.kept = kept;
+    member.storage.state = state;
+    member.device = await this.#openDevice(member.name, member.storage);
+  }
+
+  /** The hub starts anew: nobody is connected, nobody pulls. */
+  restartHub(): void {
+    for (const link of this.#links) this.#drop(link);
+    this.#pulls.close();
+    this.#pulls = this.#openPulls();
+  }
+
+  /** Cuts every link of a device. */
+  cut(name: string): void {
+    for (const link of this.#links) if (link.name === name) this.#drop(link);
+  }
+
+  /** Lets everybody finish. */
+  async settle(): Promise<void> {
+    this.isRough = false;
+    for (let round = 0; round < 400; round++) {
+      for (const { device } of this.members) device.wake();
+      await this.clock.advance(1_000);
+      if (this.members.every(({ device }) => isSettled(device))) break;
+    }
+    await this.clock.advance(2_000);
+  }
+
+  async close(): Promise<void> {
+    for (const { device } of this.members) await device.close();
+    this.horizons.close();
+    this.#pulls.close();
+    this.store.close();
+  }
+
+  #openPulls(): PullDoor {
+    return new PullDoor({
+      hub: HUB,
+      journal: this.journal,
+      source: () => this.store.reader,
+      appliedLsn: () => this.store.appliedLsn,
+      whenApplied: () => Promise.resolve(this.#fold()),
+      now: () => ({ ms: this.clock.wallMs(), counter: 0 }),
+      publish: (topic, payload) => this.#publish(topic, payload),
+      clock: this.clock,
+      timers: this.clock,
+      log: SILENT_LOG,
+    });
+  }
+
+  #openDevice(name: string, storage: MemoryStorage): Promise<Device> {
+    const { clock, random } = this;
+    const platform = { storage, openLink: this.#openLink, clock, timers: clock, random };
+    return Device.open({ url: 'sim://hub', name }, platform);
+  }
+
+  readonly #openLink: OpenLink = (target, handlers) => {
+    const { clientId: name, filters } = target;
+    const link: SimLink = { name, filters, handlers, isUp: true };
+    this.#links.add(link);
+    this.#later(link, () => {
+      handlers.onUp({
+        publish: (topic, payload) => this.#receive(link, topic, payload),
+        close: () => this.#drop(link),
+      });
+    });
+    return () => this.#drop(link);
+  };
+
+  #receive(link: SimLink, topic: string, payload: Uint8Array): void {
+    const arrive = (): void => {
+      const from = { role: 'device', mayRead: () => true } as const;
+      if (topic.endsWith('/ops')) this.#ops.handle({ topic, payload, from });
+      else this.#pulls.handle({ topic, payload, from });
+    };
+    this.#later(link, arrive);
+    // A message that is repeated, as after a lost acknowledgement.
+    if (this.isRough && topic.endsWith('/ops') && below(this.random, 8) === 0) {
+      this.#later(link, arrive);
+    }
+  }
+
+  #publish(topic: string, payload: Uint8Array): void {
+    const bytes = payload.slice();
+    for (const link of this.#links) {
+      if (link.filters.includes(topic)) {
+        this.#later(link, () => link.handlers.onMessage(topic, bytes));
+      }
+    }
+  }
+
+  /** In order, as TCP is; a cut loses what is under way. */
+  #later(link: SimLink, arrive: () => void): void {
+    if (this.isRough && below(this.random, 25) === 0) {
+      this.cuts += 1;
+      this.clock.after(below(this.random, DELAY_MS_MAX), () => this.#drop(link));
+    }
+    this.clock.after(DELAY_MS_MAX, () => {
+      if (link.isUp) arrive();
+    });
+  }
+
+  #drop(link: SimLink): void {
+    if (!link.isUp) return;
+    link.isUp = false;
+    this.#links.delete(link);
+    link.handlers.onDown('cut');
+  }
+
+  #whenSynced(): Promise<void> {
+    return new Promise((resolve) => {
+      this.clock.after(SYNC_MS, () => {
+        this.journal.sync();
+        resolve();
+      });
+    });
+  }
+
+  #fold(): void {
+    const cursor = this.journal.cursor(this.store.appliedLsn + 1);
+    for (let next = cursor.next(); next !== undefined; next = cursor.next()) {
+      this.store.stageEntry(next.lsn, next.entry);
+    }
+  }
+
+  fold(): void {
+    this.#fold();
+  }
+}
+
+function isSettled({ status }: Device): boolean {
+  return status.contact === 'live' && status.pending === 0;
+}

@@ -1,0 +1,62 @@
+/** What a hub of the simulation says of its stamps: those of a state in memory. */
+import { hexOf, utf8 } from '../../../src/base/bytes.ts';
+import type { MemoryState } from '../../../src/merge/memory-state.ts';
+import { textOfOpId } from '../../../src/merge/op-id.ts';
+import { encodeStampsEntry, type OpStamp } from '../../../src/merge/op-stamps.ts';
+import { compareStamps, encodeStampMark } from '../../../src/model/op.ts';
+import { type Lane, laneOf } from '../../../src/model/origin.ts';
+import { sha256Hasher } from '../../../src/store/sha256-hasher.ts';
+import type { Hole, PeerStamps } from '../../../src/sync/peers/contract.ts';
+import type { DoorJournal } from '../memory/door-journal.ts';
+
+/** Of all ops on records that are kept, by their names. */
+export function stampsIn(state: MemoryState): OpStamp[] {
+  return state
+    .recordKeys()
+    .flatMap((key) => state.writes(key))
+    .flatMap(({ order, stamp }) => {
+      const { origin, class: opClass, seq, authority } = order;
+      return stamp === undefined
+        ? []
+        : { op: { origin, class: opClass, seq }, authority, ...stamp };
+    })
+    .toSorted((a, b) => (textOfOpId(a.op) < textOfOpId(b.op) ? -1 : 1));
+}
+
+export function textOfStamp({ op, authority, hub, hlc }: OpStamp): string {
+  return `${textOfOpId(op)} ${authority} ${hexOf(encodeStampMark({ hub, hlc }))}`;
+}
+
+export function stampsOfState(stateOf: () => MemoryState, journal: DoorJournal): PeerStamps {
+  const list = ({ lane, from, to }: Hole): OpStamp[] =>
+    stampsIn(stateOf()).filter(
+      ({ op }) => laneOf(op.origin, op.class) === lane && op.seq >= from && op.seq <= to,
+    );
+  return {
+    vector: () => {
+      const vector = new Map<Lane, number>();
+      for (const { op } of stampsIn(stateOf())) {
+        const lane = laneOf(op.origin, op.class);
+        vector.set(lane, Math.max(op.seq, vector.get(lane) ?? 0));
+      }
+      return vector;
+    },
+    digest: (range) => {
+      const hasher = sha256Hasher();
+      for (const stamp of list(range)) hasher.update(utf8(textOfStamp(stamp)));
+      return hasher.finish().subarray(0, 8);
+    },
+    list,
+    take: (stamps) => {
+      const own = new Map(stampsIn(stateOf()).map((stamp) => [textOfOpId(stamp.op), stamp]));
+      const pairs = stamps.flatMap((there) => {
+        const here = own.get(textOfOpId(there.op));
+        return here === undefined ? [] : { here, there, order: compareStamps(there, here) };
+      });
+      const taken = pairs.filter(({ order }) => order < 0).map(({ there }) => there);
+      const smallerHere = pairs.filter(({ order }) => order > 0).map(({ here }) => here);
+      if (taken.length > 0) journal.append(encodeStampsEntry(taken), 0);
+      return { taken, smallerHere };
+    },
+  };
+}

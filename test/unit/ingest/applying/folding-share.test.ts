@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict';
+
+import { describe, it } from 'vitest';
+
+import { FoldingShare } from '../../../../src/ingest/applying/folding-share.ts';
+
+interface Journal {
+  /** Entries a second. */
+  readonly grows: number;
+  /** Entries a second while a slice runs. */
+  readonly folds: number;
+  readonly behind: number;
+}
+
+/** Slices of a millisecond for so long; what was asked for each time, and how far behind folding is then. */
+function run(
+  { grows, folds, behind }: Journal,
+  seconds: number,
+): { shares: number[]; lag: number } {
+  const share = new FoldingShare();
+  const shares: number[] = [];
+  let durable = behind;
+  let applied = 0;
+  let nowMs = 0;
+  while (nowMs < seconds * 1_000) {
+    const foldable = Math.min(durable - applied, folds / 1_000);
+    applied += foldable;
+    const slice = { startMs: nowMs, endMs: nowMs + 1, durableLsn: durable, appliedLsn: applied };
+    const part = share.after(slice);
+    shares.push(part);
+    const periodMs = 1 / part;
+    durable += (grows / 1_000) * periodMs;
+    nowMs += periodMs;
+  }
+  return { shares, lag: durable - applied };
+}
+
+describe('the share of folding', () => {
+  it('is a twentieth while it is a little behind, however fast the journal grows', () => {
+    const { shares } = run({ grows: 145_000, folds: 60_000, behind: 0 }, 1);
+    assert.ok(shares.every((share) => share === 1 / 20));
+  });
+
+  it('holds the lag where it can keep up, for as long as it takes', () => {
+    const { lag } = run({ grows: 30_000, folds: 60_000, behind: 0 }, 120);
+    assert.ok(lag > 150_000 && lag < 260_000, String(lag));
+  });
+
+  it('works off what a burst has left, beside a load that it can keep up with', () => {
+    const { lag } = run({ grows: 20_000, folds: 60_000, behind: 900_000 }, 120);
+    assert.ok(lag < 210_000, String(lag));
+  });
+
+  it('stands aside in a burst that it cannot keep up with, and takes more before the journal is full', () => {
+    const { shares, lag } = run({ grows: 145_000, folds: 60_000, behind: 0 }, 60);
+    assert.deepEqual([...new Set(shares)], [1 / 20, 1 / 5, 1 / 2, 1]);
+    assert.ok(lag > 4_000_000, String(lag));
+  });
+
+  it('never takes more than four fifths to keep up', () => {
+    const { shares } = run({ grows: 45_000, folds: 60_000, behind: 500_000 }, 20);
+    assert.equal(Math.max(...shares), 0.8);
+  });
+});

@@ -1,0 +1,109 @@
+/** What is missing in the midst of lanes, as a search through the journal finds it. */
+import assert from 'node:assert/strict';
+import { describe, test } from 'vitest';
+
+import { findHoles, HoleBook, HOLES_MAX } from '../../../../src/ingest/door/hole-book.ts';
+import { RECORD, TELEMETRY } from '../../../../src/model/class.ts';
+import { encodeCopyEntry, encodeOpEntry } from '../../../../src/model/entry.ts';
+import { laneOf } from '../../../../src/model/origin.ts';
+import type { StampedOp } from '../../../../src/model/op.ts';
+import { SimClock } from '../../../../src/platform/sim/clock.ts';
+import { HUB_ID, START_MS, stampedOp } from '../../../support/made/batches.ts';
+
+const LANE = laneOf(HUB_ID, TELEMETRY);
+const RECORDS = laneOf(HUB_ID, RECORD);
+
+/** A journal of these ops by LSN; what stands at no LSN is damaged. */
+function journalOf(ops: ReadonlyMap<number, StampedOp>, firstLsn = 1, copies = new Set<number>()) {
+  const lsns = [...ops.keys()].toSorted((a, b) => a - b);
+  return {
+    firstLsn,
+    cursor: (fromLsn: number) => {
+      let at = lsns.findIndex((lsn) => lsn >= fromLsn);
+      return {
+        next: () => {
+          const lsn = lsns[at++];
+          const op = lsn === undefined ? undefined : ops.get(lsn);
+          if (lsn === undefined || op === undefined) return undefined;
+          const encode = copies.has(lsn) ? encodeCopyEntry : encodeOpEntry;
+          return { lsn, entry: encode(op.bytes, op.stamp) };
+        },
+      };
+    },
+  };
+}
+
+async function search(
+  journal: ReturnType<typeof journalOf>,
+  vector: ReadonlyMap<typeof LANE, number>,
+  book = new HoleBook(),
+): Promise<HoleBook> {
+  await findHoles(journal, vector, book, new SimClock(START_MS));
+  return book;
+}
+
+const at = (...seqs: number[]): Map<number, StampedOp> =>
+  new Map(seqs.map((seq) => [seq, stampedOp(seq)]));
+
+describe('a search', () => {
+  test('finds what is damaged between entries, and where', async () => {
+    const book = await search(journalOf(at(1, 2, 5, 6)), new Map([[LANE, 6]]));
+    assert.deepEqual(book.list(), [{ lane: LANE, from: 3, to: 4, between: [2, 5] }]);
+  });
+
+  test('finds what is damaged at the end', async () => {
+    const book = await search(journalOf(at(1, 2)), new Map([[LANE, 4]]));
+    assert.deepEqual(book.list(), [{ lane: LANE, from: 3, to: 4, between: [2, 3] }]);
+  });
+
+  test('takes what came back, as a copy or as an op, for mended', async () => {
+    const ops = at(1, 2, 5);
+    ops.set(6, stampedOp(3)).set(7, stampedOp(4));
+    const book = await search(journalOf(ops, 1, new Set([6])), new Map([[LANE, 5]]));
+    assert.deepEqual(book.list(), []);
+  });
+
+  test('finds nothing missing in what the journal let go of', async () => {
+    const book = await search(
+      journalOf(at(101, 102), 101),
+      new Map([
+        [LANE, 102],
+        [RECORDS, 9],
+      ]),
+    );
+    assert.deepEqual(book.list(), []);
+  });
+
+  test('takes as many ops of a lane for lost as there were entries before it, where the rest was let go of', async () => {
+    const book = await search(
+      journalOf(at(104, 105), 101),
+      new Map([
+        [LANE, 105],
+        [RECORDS, 9],
+      ]),
+    );
+    assert.deepEqual(book.list(), [
+      { lane: LANE, from: 101, to: 103, between: [0, 104] },
+      { lane: RECORDS, from: 7, to: 9, between: [0, 106] },
+    ]);
+  });
+
+  test('counts what comes while it is under way', async () => {
+    const book = new HoleBook();
+    const searching = search(journalOf(at(1, 5)), new Map([[LANE, 5]]), book);
+    book.fill(LANE, 3);
+    await searching;
+    const found = book.list().map(({ from, to }) => [from, to]);
+    assert.deepEqual(found.length === 0 ? [] : found, [
+      [2, 2],
+      [4, 4],
+    ]);
+  });
+
+  test('notes no more than the book takes, and says so', async () => {
+    const seqs = Array.from({ length: HOLES_MAX + 5 }, (_, index) => 2 * index + 2);
+    const book = await search(journalOf(at(...seqs)), new Map([[LANE, 2]]));
+    assert.equal(book.list().length, HOLES_MAX);
+    assert.ok(book.hasMore);
+  });
+});
