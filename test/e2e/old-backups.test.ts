@@ -91,6 +91,11 @@ const AT_ONCE = 'capture=[{filter="#",class="alarm"}]';
 const digestOf = async (url: string): Promise<string> =>
   (await getJson<Digest>(`${url}api/v1/digest?site=demo`)).digest;
 
+async function agree(...urls: [string, string]): Promise<void> {
+  const both = async (): Promise<string[]> => Promise.all(urls.map(digestOf));
+  await eventually(both, ([first, second]) => first === second, 60_000);
+}
+
 test.skipIf(hasPeers)('PostgreSQL (skipped: needs mosquitto, postgres)', () => undefined);
 
 describe.each(KINDS)('an old backup: %s', (_name, make) => {
@@ -104,16 +109,13 @@ describe.each(KINDS)('an old backup: %s', (_name, make) => {
     await region.backUp();
     const second = await region.start();
     await publish(hub, 'after', 20);
-    await uplinked(hub.httpUrl, 60_000);
-    assert.equal(await digestOf(second.httpUrl), await digestOf(hub.httpUrl));
+    await agree(second.httpUrl, hub.httpUrl);
     await second.process.stop();
     await region.restore();
     const third = await region.start();
     // It finds out with the next thing that comes.
     await publish(hub, 'since', 1);
-    const both = async (): Promise<string[]> =>
-      Promise.all([digestOf(third.httpUrl), digestOf(hub.httpUrl)]);
-    await eventually(both, ([ours, theirs]) => ours === theirs, 60_000);
+    await agree(third.httpUrl, hub.httpUrl);
     assert.equal(await region.forked(), 0);
   });
 

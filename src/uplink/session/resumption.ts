@@ -87,8 +87,12 @@ export class Resumption {
     this.#isUsed = false;
   }
 
-  /** The region has not answered: where that may be because of what we sent, it is greeted for a day, and chunks are long. */
+  /**
+   * The region has not answered: it is greeted, since it may wait for what it has lost. Where that may be because of what we
+   * sent, it is greeted for a day, and chunks are long.
+   */
   unanswered(): void {
+    this.#greetedMs = -Infinity;
     if (!this.#isUsed) return;
     this.#distrustedUntilMs = this.#clock.monotonicMs() + DISTRUST_MS;
     this.#regionKey = undefined;

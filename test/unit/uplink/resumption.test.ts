@@ -45,8 +45,7 @@ test('a region of an earlier version is greeted', () => {
 
 test('where it was used and had no answer, it greets for a day: a broker may let none of it through', async () => {
   const { clock, resumption } = cutWhileSending(ANSWER);
-  resumption.unanswered();
-  assert.ok(resumption.of([BATCH]) !== undefined, 'it was not used yet');
+  assert.ok(resumption.of([BATCH]) !== undefined);
   resumption.unanswered();
   resumption.greeted(ANSWER);
   assert.equal(resumption.of([BATCH]), undefined);
@@ -54,6 +53,15 @@ test('where it was used and had no answer, it greets for a day: a broker may let
   await clock.advance(24 * 3_600_000);
   resumption.greeted(ANSWER);
   assert.ok(resumption.isKnown);
+});
+
+test('where it was not used and had no answer, it greets once: the region may have lost what it had', () => {
+  const { resumption } = cutWhileSending(ANSWER);
+  resumption.unanswered();
+  resumption.ended(true);
+  assert.equal(resumption.of([BATCH]), undefined);
+  resumption.greeted(ANSWER);
+  assert.ok(resumption.of([BATCH]) !== undefined);
 });
 
 test('after an end by choice, or with something waiting there, it greets', () => {
