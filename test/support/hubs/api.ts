@@ -10,7 +10,11 @@ export interface Digest {
 
 export interface StatusView {
   readonly backlog: Readonly<Record<string, { readonly ops: number }>>;
-  readonly journal: { readonly firstLsn: number; readonly durableLsn: number };
+  readonly journal: {
+    readonly firstLsn: number;
+    readonly durableLsn: number;
+    readonly receiptedLsn: number;
+  };
   readonly faults: readonly { readonly code: string }[];
 }
 
@@ -53,11 +57,12 @@ export async function eventually<T>(
   }
 }
 
-/** Waits until everything but the sync log has its receipt. */
+/** Waits until everything but the sync log has its receipt; what is not counted yet has none. */
 export async function uplinked(httpUrl: string, withinMs = 30_000): Promise<void> {
   await eventually(
     () => getJson<StatusView>(`${httpUrl}api/v1/status`),
-    ({ backlog }) =>
+    ({ backlog, journal }) =>
+      journal.receiptedLsn >= journal.durableLsn &&
       Object.entries(backlog).every(([name, { ops }]) => name === 'log' || ops === 0),
     withinMs,
   );
