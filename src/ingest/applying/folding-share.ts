@@ -33,10 +33,8 @@ const BURST_SHARES: readonly { readonly lagMax: number; readonly share: number }
 const PERIOD_MS = 2_000;
 
 export class FoldingShare {
-  /** Where the period began, and how long slices took since. */
-  #startMs = 0;
-  #startDurableLsn: Lsn = 0;
-  #startAppliedLsn: Lsn = 0;
+  /** The slice behind which the period began, and how long slices took since. */
+  #start: Slice | undefined;
   #slicesMs = 0;
   /** Share that keeps the lag as it is; infinite before it was measured. */
   #needed = Number.POSITIVE_INFINITY;
@@ -52,16 +50,15 @@ export class FoldingShare {
     return BURST_SHARES.find(({ lagMax }) => lag <= lagMax)?.share ?? 1;
   }
 
-  #measure({ startMs, endMs, durableLsn, appliedLsn }: Slice): void {
-    this.#slicesMs += endMs - startMs;
-    const periodMs = endMs - this.#startMs;
+  #measure(slice: Slice): void {
+    const start = (this.#start ??= slice);
+    if (start !== slice) this.#slicesMs += slice.endMs - slice.startMs;
+    const periodMs = slice.endMs - start.endMs;
     if (periodMs < PERIOD_MS) return;
-    const grown = durableLsn - this.#startDurableLsn;
-    const folded = appliedLsn - this.#startAppliedLsn;
+    const grown = slice.durableLsn - start.durableLsn;
+    const folded = slice.appliedLsn - start.appliedLsn;
     if (folded > 0) this.#needed = (grown / folded) * (this.#slicesMs / periodMs);
-    this.#startMs = endMs;
-    this.#startDurableLsn = durableLsn;
-    this.#startAppliedLsn = appliedLsn;
+    this.#start = slice;
     this.#slicesMs = 0;
   }
 }

@@ -57,6 +57,13 @@ describe('the share of folding', () => {
     assert.ok(lag > 4_000_000, String(lag));
   });
 
+  it('goes by how far behind it is until it has measured, whatever the clock and the journal say at the start', () => {
+    const share = new FoldingShare();
+    const startMs = 3_600_000;
+    const slice = { startMs, endMs: startMs + 1, durableLsn: 9_000_000, appliedLsn: 7_500_000 };
+    assert.equal(share.after(slice), 1 / 5);
+  });
+
   it('never takes more than four fifths to keep up', () => {
     const { shares } = run({ grows: 45_000, folds: 60_000, behind: 500_000 }, 20);
     assert.equal(Math.max(...shares), 0.8);
