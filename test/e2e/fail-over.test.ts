@@ -8,18 +8,18 @@ import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { onTestFinished, test } from 'vitest';
+import { onTestFinished } from 'vitest';
 
 import type { StatusSnapshot } from '../../src/status/snapshot.ts';
-import { heliograph, startHub, startRegional } from '../support/hubs/hub.ts';
+import { HubInNamespace } from '../support/hubs/hub-in-namespace.ts';
+import { startHub, startRegional } from '../support/hubs/hub.ts';
 import {
   makeNamespaces,
   OTHER_ROUTER_ADDRESS,
   REGION_ADDRESS,
   ROUTER_ADDRESS,
-  whyNoNamespaces,
+  testInNamespaces,
 } from '../support/machine/netns.ts';
-import { peer } from '../support/machine/peers.ts';
 import { spawnProcess } from '../support/machine/spawn.ts';
 import { tempDir } from '../support/machine/temp-dir.ts';
 
@@ -28,8 +28,6 @@ const BROKER_PORT = 2883;
 const PORT = 2884;
 const MESSAGES = 30;
 const MESSAGE_BYTES = 20_000;
-const absent = peer('mosquitto_pub') === undefined ? 'needs mosquitto_pub' : whyNoNamespaces();
-const title = 'a link that dies within a batch: the other one goes on with it';
 
 /** Lets 150 KB a second through, so that there is a middle. */
 const SLOW_WAY = `const net = require('node:net');
@@ -72,26 +70,14 @@ async function story(): Promise<void> {
     under: spaces.hub,
   });
   const [, ...inside] = spaces.hub;
-  const publish = async (): Promise<void> => {
+  const person = new HubInNamespace(spaces, hubData, hub.mqttPort);
+  const publish = (): Promise<void> => {
     const file = `${filesDir}/payload`;
     writeFileSync(file, randomBytes(MESSAGE_BYTES));
-    const target = ['-h', '127.0.0.1', '-p', String(hub.mqttPort), '-q', '1'];
-    const args = [...inside, 'mosquitto_pub', ...target, '-t', 'photos/raw', '-f', file];
-    assert.equal(await spawnProcess(command, args).exited, 0);
+    return person.publish('photos/raw', '-f', file);
   };
-  const status = async (): Promise<StatusSnapshot> => {
-    const asked = heliograph(['status', '--json', '--data', hubData], {}, spaces.hub);
-    await asked.exited;
-    return JSON.parse(asked.lines.join('\n')) as StatusSnapshot;
-  };
-  const until = async (holds: (now: StatusSnapshot) => boolean): Promise<StatusSnapshot> => {
-    for (let tries = 0; tries < 120; tries++) {
-      const now = await status();
-      if (holds(now)) return now;
-      await sleep(250);
-    }
-    return assert.fail(`not reached: ${JSON.stringify((await status()).uplink)}`);
-  };
+  const until = (holds: (now: StatusSnapshot) => boolean): Promise<StatusSnapshot> =>
+    person.until(holds, 120);
   const sentOver = (device: string): number =>
     Number(
       execFileSync(command, [...inside, 'cat', `/sys/class/net/${device}/statistics/tx_bytes`]),
@@ -124,5 +110,4 @@ async function story(): Promise<void> {
   assert.equal(home.uplink.device, 'uplink0');
 }
 
-if (absent === undefined) test(title, story, 120_000);
-else test.skip(`${title} (skipped: ${absent})`, () => undefined);
+testInNamespaces('a link that dies within a batch: the other one goes on with it', story, 120_000);

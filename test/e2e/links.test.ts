@@ -3,25 +3,20 @@
  * portal in the place of the region, a cable that is pulled.
  */
 import assert from 'node:assert/strict';
-import { setTimeout as sleep } from 'node:timers/promises';
-
-import { test } from 'vitest';
 
 import type { StatusSnapshot } from '../../src/status/snapshot.ts';
-import { heliograph, startHub, startRegional } from '../support/hubs/hub.ts';
+import { HubInNamespace } from '../support/hubs/hub-in-namespace.ts';
+import { startHub, startRegional } from '../support/hubs/hub.ts';
 import {
   makeNamespaces,
   REGION_ADDRESS,
   ROUTER_ADDRESS,
-  whyNoNamespaces,
+  testInNamespaces,
 } from '../support/machine/netns.ts';
-import { peer } from '../support/machine/peers.ts';
 import { spawnProcess } from '../support/machine/spawn.ts';
 import { tempDir } from '../support/machine/temp-dir.ts';
 
 const PORT = 2883;
-const absent = peer('mosquitto_pub') === undefined ? 'needs mosquitto_pub' : whyNoNamespaces();
-const title = 'a hub follows its links: no route, a route, a portal, a pulled cable';
 
 /** Answers everything with the page of a captive portal. */
 const PORTAL = `require('node:net').createServer((socket) => {
@@ -45,25 +40,10 @@ async function story(): Promise<void> {
     sets: [`uplink.url=mqtt://${REGION_ADDRESS}:${PORT}`, 'uplink.connect_timeout_s=3'],
     under: spaces.hub,
   });
-  const publish = async (text: string): Promise<void> => {
-    const [command = '', ...inside] = spaces.hub;
-    const target = ['-h', '127.0.0.1', '-p', String(hub.mqttPort), '-q', '1'];
-    const args = [...inside, 'mosquitto_pub', ...target, '-t', 'alarms/door', '-m', text];
-    assert.equal(await spawnProcess(command, args).exited, 0);
-  };
-  const status = async (): Promise<StatusSnapshot> => {
-    const asked = heliograph(['status', '--json', '--data', hubData], {}, spaces.hub);
-    await asked.exited;
-    return JSON.parse(asked.lines.join('\n')) as StatusSnapshot;
-  };
-  const until = async (holds: (now: StatusSnapshot) => boolean): Promise<StatusSnapshot> => {
-    for (let tries = 0; tries < 60; tries++) {
-      const now = await status();
-      if (holds(now)) return now;
-      await sleep(250);
-    }
-    return assert.fail(`not reached: ${JSON.stringify((await status()).uplink)}`);
-  };
+  const person = new HubInNamespace(spaces, hubData, hub.mqttPort);
+  const publish = (text: string): Promise<void> => person.publish('alarms/door', '-m', text);
+  const until = (holds: (now: StatusSnapshot) => boolean): Promise<StatusSnapshot> =>
+    person.until(holds, 60);
   const waiting = ({ backlog }: StatusSnapshot): number => backlog.telemetry.ops;
 
   await publish('one');
@@ -99,5 +79,8 @@ async function story(): Promise<void> {
   assert.equal(healed.uplink.linkState, 'up');
 }
 
-if (absent === undefined) test(title, story, 90_000);
-else test.skip(`${title} (skipped: ${absent})`, () => undefined);
+testInNamespaces(
+  'a hub follows its links: no route, a route, a portal, a pulled cable',
+  story,
+  90_000,
+);

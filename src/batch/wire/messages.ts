@@ -33,10 +33,11 @@ const RECEIPT_TYPE = 'application/vnd.heliograph.receipt+cbor';
 const LIMITS = { depthMax: 4, itemsMax: 110_000 };
 const REASON_CHARS_MAX = 200;
 
-/** From the hub, retained, at the start of each session. */
-export interface Hello {
+/** What both sides of a session say of themselves. */
+interface Introduction {
+  /** The hub whose session it is. */
   readonly hub: Origin;
-  readonly site: string;
+  /** Of the sender. */
   readonly publicKey: Uint8Array;
   /** New in each session: the answer repeats it. */
   readonly nonce: Uint8Array;
@@ -46,6 +47,11 @@ export interface Hello {
   readonly formats: readonly number[];
   readonly compressions: readonly Compression[];
   readonly encodings: readonly Encoding[];
+}
+
+/** From the hub, retained, at the start of each session. */
+export interface Hello extends Introduction {
+  readonly site: string;
   /** Sealed batches that still wait for a receipt, in the order they will be sent. */
   readonly spooled: readonly BatchId[];
   /** Id of the key that batches are encrypted to; absent: they are not. */
@@ -61,14 +67,7 @@ export interface Hello {
 }
 
 /** The regional node's answer: who it is, and that it heard this very hello. */
-export interface DownHello {
-  readonly hub: Origin;
-  readonly publicKey: Uint8Array;
-  readonly nonce: Uint8Array;
-  readonly software: string;
-  readonly formats: readonly number[];
-  readonly compressions: readonly Compression[];
-  readonly encodings: readonly Encoding[];
+export interface DownHello extends Introduction {
   /** Ids of the keys whose batches the node can open; absent: none. */
   readonly opens?: readonly Uint8Array[];
   /** What it may store; undefined: everything. */

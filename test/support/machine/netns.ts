@@ -4,7 +4,9 @@
  */
 import { execFileSync } from 'node:child_process';
 
-import { onTestFinished } from 'vitest';
+import { onTestFinished, test } from 'vitest';
+
+import { peer } from './peers.ts';
 
 export interface Namespaces {
   readonly hub: readonly string[];
@@ -21,8 +23,15 @@ export const ROUTER_ADDRESS = '10.77.0.1';
 /** Behind the second cable. */
 export const OTHER_ROUTER_ADDRESS = '10.78.0.1';
 
+/** A test in namespaces, with `mosquitto_pub`: skips with a clear word where there can be none, also in CI. */
+export function testInNamespaces(title: string, run: () => Promise<void>, runMsMax: number): void {
+  const why = peer('mosquitto_pub') === undefined ? 'needs mosquitto_pub' : whyNoNamespaces();
+  if (why === undefined) test(title, run, runMsMax);
+  else test.skip(`${title} (skipped: ${why})`, () => undefined);
+}
+
 /** Why there can be none here; undefined where there can. */
-export function whyNoNamespaces(): string | undefined {
+function whyNoNamespaces(): string | undefined {
   if (process.getuid?.() !== 0) return 'needs root, for network namespaces';
   const name = `hgt${process.pid}`;
   try {
@@ -46,8 +55,8 @@ export function makeNamespaces(): Namespaces {
     ip('-n', name, 'link', 'set', 'lo', 'up');
   }
   const lay = (near: string, far: string, address: string, router: string): void => {
-    const peer = ['peer', 'name', far, 'netns', region];
-    ip('-n', hub, 'link', 'add', near, 'type', 'veth', ...peer);
+    const farEnd = ['peer', 'name', far, 'netns', region];
+    ip('-n', hub, 'link', 'add', near, 'type', 'veth', ...farEnd);
     ip('-n', hub, 'addr', 'add', `${address}/24`, 'dev', near);
     ip('-n', region, 'addr', 'add', `${router}/24`, 'dev', far);
     ip('-n', hub, 'link', 'set', near, 'up');

@@ -41,18 +41,23 @@ export function testWithPeers(
 ): void {
   const paths = names.map((name) => peer(name));
   const absent = names.filter((_, index) => paths[index] === undefined);
-  if (absent.length === 0) {
-    test(title, () => run(paths as string[]));
-    return;
-  }
-  const why = `needs ${absent.join(', ')}`;
-  if (!required) {
-    test.skip(`${title} (skipped: ${why})`, () => undefined);
-    return;
-  }
-  test(title, () => {
-    throw new Error(`${why}, and REQUIRE_PEERS=1 forbids skipping`);
-  });
+  const why = absent.length === 0 ? undefined : `needs ${absent.join(', ')}`;
+  testUnless(why, title, () => run(paths as string[]));
+}
+
+/** A test that something may be in the way of: then it skips and says what, or fails where REQUIRE_PEERS=1. */
+export function testUnless(
+  why: string | undefined,
+  title: string,
+  run: () => void | Promise<void>,
+  runMsMax?: number,
+): void {
+  if (why === undefined) test(title, run, runMsMax);
+  else if (required) {
+    test(title, () => {
+      throw new Error(`${why}, and REQUIRE_PEERS=1 forbids skipping`);
+    });
+  } else test.skip(`${title} (skipped: ${why})`, () => undefined);
 }
 
 /** The newest first. */

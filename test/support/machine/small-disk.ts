@@ -1,9 +1,9 @@
 /** A really small file system for one test: a tmpfs, which only root may mount. */
 import { execFileSync } from 'node:child_process';
 
-import { onTestFinished, test } from 'vitest';
+import { onTestFinished } from 'vitest';
 
-import { peer } from './peers.ts';
+import { peer, testUnless } from './peers.ts';
 import { tempDir } from './temp-dir.ts';
 
 const RUN_MS_MAX = 180_000;
@@ -21,13 +21,7 @@ export function smallDisk(mib: number): string {
 
 /** A test that mounts: skips with a clear word where that is not allowed, or fails where REQUIRE_PEERS=1. */
 export function testWithMounts(title: string, run: () => Promise<void>): void {
-  const why = whyNoMounts();
-  if (why === undefined) test(title, run, RUN_MS_MAX);
-  else if (process.env['REQUIRE_PEERS'] === '1') {
-    test(title, () => {
-      throw new Error(`${why}, and REQUIRE_PEERS=1 forbids skipping`);
-    });
-  } else test.skip(`${title} (skipped: ${why})`, () => undefined);
+  testUnless(whyNoMounts(), title, run, RUN_MS_MAX);
 }
 
 function whyNoMounts(): string | undefined {
