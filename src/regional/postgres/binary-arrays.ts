@@ -10,6 +10,7 @@ const INT4 = 23;
 const TEXT = 25;
 const TIMESTAMPTZ = 1184;
 const HEAD_BYTES = 20;
+const NULL_LENGTH = -1;
 /** 2000-01-01, where PostgreSQL begins to count microseconds. */
 const EPOCH_MS = 946_684_800_000;
 const TWO_32 = 0x100000000;
@@ -33,15 +34,16 @@ export function int4Array(values: readonly number[]): Uint8Array {
   return fixed(INT4, values, 4, (view, at, value) => view.setInt32(at, value));
 }
 
-export function int8Array(values: readonly (number | bigint)[]): Uint8Array {
+/** Undefined is null. */
+export function int8Array(values: readonly (number | bigint | undefined)[]): Uint8Array {
   return fixed(INT8, values, 8, (view, at, value) => {
     if (typeof value === 'bigint') view.setBigInt64(at, value);
     else putSafe(view, at, value);
   });
 }
 
-/** Milliseconds since 1970. */
-export function timeArray(valuesMs: readonly number[]): Uint8Array {
+/** Milliseconds since 1970; undefined is null. */
+export function timeArray(valuesMs: readonly (number | undefined)[]): Uint8Array {
   return fixed(TIMESTAMPTZ, valuesMs, 8, (view, at, ms) => {
     putSafe(view, at, (Math.floor(ms) - EPOCH_MS) * 1000);
   });
@@ -55,7 +57,7 @@ function putSafe(view: DataView, at: number, value: number): void {
 
 function fixed<T>(
   type: number,
-  values: readonly T[],
+  values: readonly (T | undefined)[],
   width: number,
   put: (view: DataView, at: number, value: T) => void,
 ): Uint8Array {
@@ -64,11 +66,16 @@ function fixed<T>(
   writeHead(view, type, values.length);
   let at = HEAD_BYTES;
   for (const value of values) {
+    if (value === undefined) {
+      view.setInt32(at, NULL_LENGTH);
+      at += 4;
+      continue;
+    }
     view.setInt32(at, width);
     put(view, at + 4, value);
     at += 4 + width;
   }
-  return bytes;
+  return bytes.subarray(0, at);
 }
 
 function variable(type: number, values: readonly Uint8Array[]): Uint8Array {

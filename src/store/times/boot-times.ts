@@ -6,13 +6,13 @@
  * What waits is remembered by rows: which reading, or which op on a record, lies at which moment of which boot.
  */
 import { type OpId, textOfOpId } from '../../merge/op-id.ts';
-import { DRIFT_MS_MAX } from '../../model/hlc.ts';
 import type { StampedOp } from '../../model/op.ts';
 import { bytesOfOrigin, type Origin } from '../../model/origin.ts';
 import type { KeyIds } from '../key-ids.ts';
 import type { OpScan } from '../op-scan.ts';
 import type { Readings, Retimed } from '../readings/readings.ts';
 import type { SqliteFile, SqlRow } from '../sqlite.ts';
+import { isAsGood, isInDoubt } from './doubt.ts';
 
 /** What an op on a record says of its time, where it is not as good as its HLC. */
 export interface OpTime {
@@ -28,8 +28,6 @@ interface Boot {
   isWaiting: boolean;
 }
 
-/** So far before its stamp, the time of an op is in doubt; and a clock that is off by less is left alone. */
-const DOUBT_MS = 30 * 86_400_000;
 /** Boots in memory; those of which nothing waits are read again when they come again. */
 const BOOTS_MAX = 4096;
 /** Readings that may wait for a time; later ones stay where their HLC puts them. */
@@ -191,14 +189,4 @@ function movesByKey(rows: readonly SqlRow[], startMs: number): Map<number, Retim
     else ofKey.push(move);
   }
   return moves;
-}
-
-/** A clock that is ahead of whoever took the op, or far behind: it may be wrong, or the op was long on its way. */
-function isInDoubt(ownMs: number, stampMs: number): boolean {
-  return ownMs > stampMs + DRIFT_MS_MAX || ownMs < stampMs - DOUBT_MS;
-}
-
-/** Whether a clock that was in doubt turns out to have been about right: then its own time is better than ours. */
-function isAsGood(ownStartMs: number | null, startMs: number): boolean {
-  return ownStartMs !== null && Math.abs(startMs - ownStartMs) < DOUBT_MS;
 }

@@ -3,7 +3,7 @@
  * by merge/: for events by their encoded order, which the database compares byte by byte; for records by the same
  * fold that runs everywhere, on a working set.
  *
- * Locks are taken in one order: lanes, then records, then newest events, each by its number.
+ * Locks are taken in one order: lanes, then boots, then records, then newest events, each by its number.
  */
 import { DOWN_CLASSES } from '../../../batch/wire/down-messages.ts';
 import { compareOrders, encodeOrder, eventOrder, type WriteOrder } from '../../../merge/order.ts';
@@ -15,6 +15,7 @@ import type { Sql } from '../../../platform/network/postgres.ts';
 import { decodeRanges, encodeRanges, type LaneOps, SeenOps } from '../../../store/seen-ops.ts';
 import { putContents } from '../assets/content-cells.ts';
 import { byteaArray, int4Array, int8Array, textArray, timeArray } from '../binary-arrays.ts';
+import { BootTimes } from './boot-times.ts';
 import { noteConflicts } from './conflict-table.ts';
 import { foldDocs } from './doc-table.ts';
 import { putSiteOps, type SiteOp } from '../down/site-ops.ts';
@@ -28,8 +29,9 @@ const PUT_LANES = `
   UPDATE heliograph.lane l SET up_to = t.up_to, beyond = t.beyond
   FROM unnest($1::int[], $2::int8[], $3::bytea[]) AS t (id, up_to, beyond) WHERE l.id = t.id`;
 const PUT_READINGS = `
-  INSERT INTO heliograph.reading (at, key_id, lane_id, seq, payload)
-  SELECT * FROM unnest($1::timestamptz[], $2::int[], $3::int[], $4::int8[], $5::bytea[])`;
+  INSERT INTO heliograph.reading (at, key_id, lane_id, seq, payload, boot_id, monotonic_ms, own_start_at)
+  SELECT * FROM unnest($1::timestamptz[], $2::int[], $3::int[], $4::int8[], $5::bytea[], $6::int8[], $7::int8[],
+    $8::timestamptz[])`;
 const PUT_LATEST = `
   INSERT INTO heliograph.latest AS l (key_id, rank, payload)
   SELECT k, r, p FROM unnest($1::int[], $2::bytea[], $3::bytea[]) AS t (k, r, p) ORDER BY k
@@ -81,9 +83,12 @@ export async function foldBatch(
   );
   await putSiteOps(sql, place.via, down);
   await putContents(sql, place.siteId, entries);
-  await foldEvents(sql, place, events);
   const fresh = others.map(({ stamped }) => stamped);
+  const news = [...fresh, ...events.map(({ stamped }) => stamped)];
+  const times = await BootTimes.learn(sql, place.siteId, news);
+  await foldEvents(sql, place, events, times);
   await foldRecords(sql, place, fresh, again);
+  await times.putUndated(sql, onRecords(fresh));
   const changed = [...seen.takeChanges()];
   if (changed.length > 0) {
     await sql.query(PUT_LANES, [
@@ -107,10 +112,15 @@ export function lanesOf(entries: readonly StampedOp[]): Lane[] {
   return [...lanes];
 }
 
+function onRecords(ops: readonly StampedOp[]): StampedOp[] {
+  return ops.filter(({ op }) => op.class !== LOG && op.kind !== DOC);
+}
+
 async function foldEvents(
   sql: Sql,
   { idByKey }: FoldPlace,
   events: readonly SiteOp[],
+  times: BootTimes,
 ): Promise<void> {
   const newest = new Map<number, { order: WriteOrder; body: Uint8Array }>();
   for (let from = 0; from < events.length; from += READINGS_AT_ONCE) {
@@ -129,12 +139,16 @@ async function foldEvents(
       }
       newest.set(keyIds[at] as number, { order, body: op.body });
     }
+    const dated = slice.map(({ stamped }) => times.dated(stamped));
     await sql.query(PUT_READINGS, [
-      timeArray(orders.map(({ hlc }) => hlc.ms)),
+      timeArray(dated.map(({ atMs }) => atMs)),
       int4Array(keyIds),
       int4Array(slice.map(({ laneId }) => laneId)),
       int8Array(slice.map(({ stamped }) => stamped.op.seq)),
       byteaArray(slice.map(({ stamped }) => stamped.op.body)),
+      int8Array(dated.map(({ boot }) => boot?.bootId)),
+      int8Array(dated.map(({ boot }) => boot?.monotonicMs)),
+      timeArray(dated.map(({ boot }) => boot?.ownStartMs)),
     ]);
   }
   if (newest.size === 0) return;

@@ -8,6 +8,7 @@ import { REGIONAL_SCHEMA } from '../../../versions.ts';
 import { ASSET_TABLES } from '../assets/asset-tables.ts';
 import { DOWN_TABLES, LACKS } from '../down/down-tables.ts';
 import { DOC_TABLE, FUNCTIONS, SPOOLED, STAMPS, TABLES } from './tables.ts';
+import { TIME_TABLES } from './time-tables.ts';
 import { VIEWS } from './views.ts';
 
 /** What leads from each version to the next; the first one makes all. */
@@ -19,6 +20,7 @@ const STEPS: readonly string[] = [
   LACKS,
   SPOOLED,
   ASSET_TABLES,
+  TIME_TABLES,
 ];
 
 const FRAME = `
