@@ -25,7 +25,7 @@ TEXT
 }
 
 readonly NODE_LEAST_MAJOR=20 NODE_LEAST_MINOR=19
-readonly ACCOUNT=heliograph
+readonly ACCOUNT=heliograph WORKERS_MOST=9
 DESTDIR=${DESTDIR:-}
 prefix=/opt/heliograph
 config_dir=/etc/heliograph
@@ -102,6 +102,15 @@ copy_packages() {
   done
 }
 
+# What stands at the prefix goes as a whole: it must be ours. `--prefix /usr/local` would take everything there along.
+check_target() {
+  local target=$DESTDIR$prefix
+  if [ ! -e "$target" ] || [ -z "$(ls -A "$target")" ]; then return; fi
+  if ! grep -qs '"name": "heliograph"' "$target/package.json"; then
+    fail "$target holds something else. Name a folder of its own: --prefix ${prefix%/}/heliograph"
+  fi
+}
+
 # Builds the new tree beside the old one, so that a failure leaves what runs as it was.
 install_program() {
   local node=$1 source=$2 target=$DESTDIR$prefix
@@ -122,6 +131,7 @@ install_program() {
   else
     (cd "$staging" && npm install --omit=dev --ignore-scripts --no-save)
   fi
+  chmod -R u+rwX,go+rX,go-w "$staging" # The sources may be somebody's own.
   chmod 755 "$staging/dist/main.js"
   rm -rf "$target.old"
   if [ -e "$target" ]; then mv "$target" "$target.old"; fi
@@ -129,16 +139,23 @@ install_program() {
   rm -rf "$target.old"
 }
 
-# `heliograph` for people on this machine: speaks of the installed hub, and as its user where it may.
+# `heliograph` for people on this machine. Of root's rights it keeps the one to any file: what is named on the command line
+# lies where the service's user may not look, and what is written into the data must belong to that user all the same.
 install_command() {
-  local node=$1 kind=$2
+  local node=$1
   write "$DESTDIR/usr/local/bin/heliograph" 755 <<TEXT
 #!/bin/sh
-# Made by $prefix/deploy/install.sh. Commands speak of the installed $service unless told otherwise.
-export HELIOGRAPH_CONFIG="\${HELIOGRAPH_CONFIG:-$config_dir/$kind.toml}"
-export HELIOGRAPH_DATA="\${HELIOGRAPH_DATA:-/var/lib/$service}"
+# Made by $prefix/deploy/install.sh. Unless told otherwise, commands speak of the hub that is installed here, else of the regional node.
+kind=regional
+for service in heliograph heliograph-regional heliograph-regional-worker@; do
+  if [ -e "/etc/systemd/system/\$service.service" ]; then break; fi
+done
+if [ "\$service" = heliograph ]; then kind=heliograph; fi
+export HELIOGRAPH_CONFIG="\${HELIOGRAPH_CONFIG:-$config_dir/\$kind.toml}"
+export HELIOGRAPH_DATA="\${HELIOGRAPH_DATA:-/var/lib/\${service%@}}"
 if [ "\$(id -u)" = 0 ] && id -u $ACCOUNT >/dev/null 2>&1; then
-  exec runuser -u $ACCOUNT -- $node $prefix/dist/main.js "\$@"
+  exec setpriv --reuid $ACCOUNT --regid $ACCOUNT --init-groups --inh-caps=-all,+dac_override --ambient-caps=-all,+dac_override \\
+    -- $node $prefix/dist/main.js "\$@"
 fi
 exec $node $prefix/dist/main.js "\$@"
 TEXT
@@ -207,13 +224,13 @@ install_region_key() {
   say "$path is new: keep a copy, and put the same one on every machine with workers."
 }
 
-# Names of what systemd starts.
+# unit_names FIRST LAST: names of what systemd starts; of workers, those with these numbers.
 unit_names() {
   local number
   if [ "$workers" = 0 ]; then
     say "$service"
   else
-    for ((number = 1; number <= workers; number++)); do say "$service@$number"; done
+    for ((number = $1; number <= $2; number++)); do say "$service@$number"; done
   fi
 }
 
@@ -228,26 +245,39 @@ start_service() {
     say "systemd is not running here: the service is in place, but was not enabled."
     return
   fi
-  local names
-  mapfile -t names < <(unit_names)
+  local names spare page='http://127.0.0.1:8081/'
+  mapfile -t names < <(unit_names 1 "$workers")
   run systemctl daemon-reload
   run systemctl enable "${names[@]}"
-  if [ "$start" = yes ]; then
-    run systemctl restart "${names[@]}"
-    say "${names[*]} runs. See: systemctl status ${names[0]}, heliograph status"
+  if [ "$workers" != 0 ] && [ "$workers" -lt "$WORKERS_MOST" ]; then # There may have been more.
+    mapfile -t spare < <(unit_names $((workers + 1)) "$WORKERS_MOST")
+    run systemctl disable --quiet --now "${spare[@]}"
   fi
+  if [ "$start" = no ]; then return; fi
+  if ! run systemctl restart "${names[@]}"; then
+    journalctl --unit "${names[0]}" --lines 8 --output cat --no-pager >&2 || true
+    fail "${names[0]} does not start: see above. After mending it: systemctl restart ${names[*]}"
+  fi
+  case $service in
+    heliograph) page='heliograph status' ;;
+    *worker) page='http://127.0.0.1:8091/' ;;
+  esac
+  if [ "$dry_run" = no ]; then say "${names[*]} runs. See: systemctl status ${names[0]}, $page"; fi
 }
 
 install_all() {
   local source node kind=heliograph
   if [ "$service" != heliograph ]; then kind=regional; fi
   source=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-  [ "$source" != "$prefix" ] || fail "run it from the new version's folder, not from $prefix."
+  if [ "$source" -ef "$DESTDIR$prefix" ]; then
+    fail "run it from the new version's folder, not from $prefix."
+  fi
   [ -f "$source/dist/main.js" ] || fail "$source/dist is missing: run \`npm ci\` there first."
+  check_target
   node=$(node_path)
   if [ -z "$DESTDIR" ]; then create_account; fi
   install_program "$node" "$source"
-  install_command "$node" "$kind"
+  install_command "$node"
   install_config "$kind"
   install_unit "$source" "$node"
   if [ "$workers" != 0 ]; then install_region_key "$node"; fi
@@ -257,7 +287,8 @@ install_all() {
 uninstall_all() {
   local names unit=$service other
   if [ "$workers" != 0 ]; then unit=$service@; fi
-  mapfile -t names < <(unit_names)
+  check_target
+  mapfile -t names < <(unit_names 1 "$WORKERS_MOST")
   if [ -z "$DESTDIR" ] && has_systemd && [ -e "/etc/systemd/system/$unit.service" ]; then
     run systemctl disable --now "${names[@]}"
   fi
@@ -284,10 +315,10 @@ while [ $# -gt 0 ]; do
       ;;
     --prefix)
       prefix=${2:-}
-      case $prefix in
-        /?*) ;;
-        *) fail "--prefix takes an absolute path." ;;
-      esac
+      # It stands in the unit and in the command as it is.
+      [[ $prefix =~ ^(/[A-Za-z0-9._-]+)+/*$ && $prefix/ != */../* && $prefix/ != */./* ]] ||
+        fail "--prefix takes an absolute path of letters, digits, \".\", \"_\" and \"-\"."
+      while [[ $prefix == */ ]]; do prefix=${prefix%/}; done
       shift
       ;;
     --no-start) start=no ;;

@@ -1,7 +1,15 @@
 /** The installer on a root of its own: puts everything in place, again, and takes it off but for data. */
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 
 import { test } from 'vitest';
@@ -17,6 +25,7 @@ const MAIN = 'opt/heliograph/dist/main.js';
 interface Site {
   /** What the machine's root would be. */
   readonly root: string;
+  readonly source: string;
   readonly install: (...args: readonly string[]) => string;
 }
 
@@ -25,6 +34,7 @@ function siteFor(source: string): Site {
   const root = tempDir();
   return {
     root,
+    source,
     install: (...args) =>
       execFileSync('bash', [join(source, 'deploy/install.sh'), ...args], {
         encoding: 'utf8',
@@ -41,7 +51,7 @@ function lightSite(): Site {
     cpSync(join(ROOT, dir), join(source, dir), { recursive: true });
   }
   for (const dir of ['dist', 'node_modules']) mkdirSync(join(source, dir));
-  writeFileSync(join(source, 'package.json'), '{}');
+  writeFileSync(join(source, 'package.json'), '{\n  "name": "heliograph"\n}\n');
   writeFileSync(join(source, 'node_modules/.package-lock.json'), '{"packages":{}}');
   for (const name of ['dist/main.js', 'README.md', 'LICENSE'])
     writeFileSync(join(source, name), '');
@@ -137,6 +147,34 @@ test('unknown options and a relative prefix are refused', () => {
   const { install } = lightSite();
   assert.throws(() => install('--frobnicate'), { status: 2 });
   assert.throws(() => install('--prefix', 'opt'), { status: 1 });
+});
+
+test('a folder of somebody else is not taken as prefix, and not removed', () => {
+  const { root, install } = lightSite();
+  mkdirSync(join(root, 'usr/local/lib'), { recursive: true });
+  assert.throws(() => install('--prefix', '/usr/local'), { status: 1 });
+  assert.throws(() => install('--prefix', '/usr/local', '--uninstall'), { status: 1 });
+  assert.ok(existsSync(join(root, 'usr/local/lib')));
+  for (const odd of ['/srv/a b', '/', '/srv/../etc', '/srv/x;y']) {
+    assert.throws(() => install('--prefix', odd), { status: 1 }, odd);
+  }
+});
+
+test('a prefix may end in a slash, also the second time', () => {
+  const { root, install } = lightSite();
+  for (let times = 0; times < 2; times++) install('--prefix', '/srv/heliograph/');
+  assert.ok(existsSync(join(root, 'srv/heliograph/dist/main.js')));
+  assert.deepEqual(readdirSync(join(root, 'srv')), ['heliograph']);
+});
+
+test('sources that only their owner may read are installed for the user of the service', () => {
+  const { root, source, install } = lightSite();
+  execFileSync('chmod', ['-R', 'go-rwx', source]);
+  install();
+  for (const path of ['', 'dist', 'dist/main.js', 'package.json']) {
+    const mode = statSync(join(root, 'opt/heliograph', path)).mode;
+    assert.equal(mode & 0o044, 0o044, path);
+  }
 });
 
 test('another prefix stands in unit and command', () => {
