@@ -25,7 +25,7 @@ TEXT
 }
 
 readonly NODE_LEAST_MAJOR=20 NODE_LEAST_MINOR=19
-readonly ACCOUNT=heliograph WORKERS_MOST=9
+readonly ACCOUNT=heliograph WORKERS_MOST=9 START_S_MAX=60
 DESTDIR=${DESTDIR:-}
 prefix=/opt/heliograph
 config_dir=/etc/heliograph
@@ -245,7 +245,7 @@ start_service() {
     say "systemd is not running here: the service is in place, but was not enabled."
     return
   fi
-  local names spare page='http://127.0.0.1:8081/'
+  local names spare code=0 page='http://127.0.0.1:8081/'
   mapfile -t names < <(unit_names 1 "$workers")
   run systemctl daemon-reload
   run systemctl enable "${names[@]}"
@@ -254,7 +254,12 @@ start_service() {
     run systemctl disable --quiet --now "${spare[@]}"
   fi
   if [ "$start" = no ]; then return; fi
-  if ! run systemctl restart "${names[@]}"; then
+  run timeout "$START_S_MAX" systemctl restart "${names[@]}" || code=$?
+  if [ "$code" = 124 ]; then # A worker waits for its database, a hub reads a long journal.
+    say "${names[0]} is in place, but not ready yet. What it waits for: journalctl --unit ${names[0]}"
+    return
+  fi
+  if [ "$code" != 0 ]; then
     journalctl --unit "${names[0]}" --lines 8 --output cat --no-pager >&2 || true
     fail "${names[0]} does not start: see above. After mending it: systemctl restart ${names[*]}"
   fi

@@ -57,14 +57,15 @@ const PAUSE_MS_MIN = 100;
 const PAUSE_MS_MAX = 5_000;
 /** Wrong login, no such database, no rights. */
 const REFUSED = /^(28|3D|42501)/;
+/** What the library says, without a code, where the server asks for a password and there is none. */
+const NO_PASSWORD = /client password must be/;
 /** Classes 08 connection, 40 lost against another, 53 out of resources, 57 operator, 58 system; timeouts. */
 const PASSING = /^(08|40|53|57|58|55P03|25P0[34])/;
 
 export async function openDatabase(options: DatabaseOptions): Promise<Database> {
   const { default: pg } = await import('pg');
   const pool = new pg.Pool({
-    connectionString: options.url,
-    ...(options.password === undefined ? {} : { password: options.password }),
+    connectionString: withPassword(options),
     max: options.connectionsMax,
     connectionTimeoutMillis: CONNECT_MS_MAX,
     idleTimeoutMillis: 60_000,
@@ -82,6 +83,15 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
     application_name: 'heliograph',
   });
   return new PooledDatabase(pool, options);
+}
+
+/**
+ * With the password in it: the library prefers what the URL says to what stands beside it, and takes a URL without one for an
+ * empty password. As a parameter it fits any form of URL, sockets without a host included.
+ */
+function withPassword({ url, password }: DatabaseOptions): string {
+  if (password === undefined) return url;
+  return `${url}${url.includes('?') ? '&' : '?'}password=${encodeURIComponent(password)}`;
 }
 
 class PooledDatabase implements Database {
@@ -213,6 +223,9 @@ class PooledDatabase implements Database {
     if (error instanceof HubError) return error;
     const code = systemCode(error);
     const isRefused = code !== undefined && REFUSED.test(code);
+    if (code === undefined && NO_PASSWORD.test(messageOf(error))) {
+      return new HubError('database.refused', 'PostgreSQL asks for a password', error);
+    }
     if (isRefused) return new HubError('database.refused', messageOf(error), error);
     // Errors of the server have codes of five characters, those of the socket are names, those of the library have none.
     const isServers = code !== undefined && /^[0-9A-Z]{5}$/.test(code);

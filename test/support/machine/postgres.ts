@@ -4,7 +4,7 @@
  */
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { chownSync, mkdtempSync, rmSync } from 'node:fs';
+import { chownSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -24,6 +24,10 @@ const SETTINGS = [
   'max_wal_senders=0',
   'autovacuum_naptime=5s',
 ];
+
+const ASKS_EVERYBODY = ['host all all 127.0.0.1/32', 'local all all']
+  .map((line) => `${line} scram-sha-256\n`)
+  .join('');
 
 export class PostgresServer {
   readonly port: number;
@@ -96,8 +100,21 @@ export class PostgresServer {
     rmSync(this.#dir, { recursive: true, force: true });
   }
 
+  /** By its socket, in a folder of the test's. */
+  socketUrl(database: string): string {
+    return `postgres://postgres@/${database}?host=${this.#dir}&port=${this.port}`;
+  }
+
   url(database: string): string {
     return `postgres://postgres@127.0.0.1:${this.port}/${database}`;
+  }
+
+  /** From the next `resume` on it asks everybody for a password; `postgres` has this one. */
+  async askForPasswords(password: string): Promise<void> {
+    const server = await connect(this.url('postgres'));
+    await server.query(`ALTER ROLE postgres PASSWORD '${password.replaceAll("'", "''")}'`);
+    await server.close();
+    writeFileSync(join(this.#dir, 'data/pg_hba.conf'), ASKS_EVERYBODY);
   }
 
   /** A new empty database; its name. */
@@ -111,9 +128,10 @@ export class PostgresServer {
   }
 }
 
-export function connect(url: string, connectionsMax = 6): Promise<Database> {
+export function connect(url: string, connectionsMax = 6, password?: string): Promise<Database> {
   return openDatabase({
     url,
+    ...(password === undefined ? {} : { password }),
     connectionsMax,
     timers: machineTimers,
     random: machineRandom,
