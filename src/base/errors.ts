@@ -108,7 +108,7 @@ export const FAULTS = {
   'peer.refused':
     'Another hub refuses the login. Check peer.username and its password there, or enrol this hub anew.',
   'peer.stuck':
-    'One hub has let go of ops that another lacks. Both work; the region has them. See RECOVERY.md, peers apart.',
+    'One hub has let go of ops that another lacks, and cannot hand over its state. Both work. See RECOVERY.md, peers apart.',
   'peer.no-discovery':
     'The package for mDNS is not installed. Run npm ci again without leaving out optional packages, or set peer.addresses.',
   'peer.stranger':

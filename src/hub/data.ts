@@ -9,6 +9,7 @@
  *   progress          how far the lanes had come when the journal was too full to note it
  *   journal/  state.db  power/  uplink/  ledger/  users.json
  *   assets/           contents of assets and their previews: assets/ASSETS.md
+ *   taken/            the state of another hub, on its way here
  *   flash.json        what the card took in the last days
  *   runtime.json      addresses of the running hub, for the commands; gone when it is not running
  */
@@ -28,6 +29,7 @@ export interface HubPaths {
   readonly state: string;
   readonly sessions: string;
   readonly snapshot: string;
+  readonly taken: string;
   readonly syncLog: string;
   readonly uplink: string;
   readonly ledger: string;
@@ -46,6 +48,7 @@ export function hubPaths(dir: string): HubPaths {
     state: `${dir}/state.db`,
     sessions: `${dir}/sessions.cbor`,
     snapshot: `${dir}/state.snapshot`,
+    taken: `${dir}/taken`,
     syncLog: `${dir}/power`,
     uplink: `${dir}/uplink`,
     ledger: `${dir}/ledger`,

@@ -18,6 +18,7 @@ import { CborError, CborReader } from '../codec/reader.ts';
 import { CborWriter } from '../codec/writer.ts';
 import { CLASSES, isOpClass, type OpClass } from '../model/class.ts';
 import { decodeEntry, encodeLocalEntry } from '../model/entry.ts';
+import { heldIn, lastOf } from '../model/held.ts';
 import { compareHlc, decodeHlc, encodeHlc, type Hlc, HLC_ZERO } from '../model/hlc.ts';
 import {
   bytesOfOrigin,
@@ -208,6 +209,7 @@ class TailScan {
       if (stamp.hub === this.#hub) this.#raiseHlc(stamp.hlc);
       return;
     }
+    for (const held of heldIn(entry.body)?.lanes ?? []) this.#raise(held.lane, lastOf(held));
     const note = decodeNote(entry.body);
     if (note === undefined) return;
     this.foundNote = true;

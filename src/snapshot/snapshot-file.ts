@@ -63,11 +63,12 @@ export interface Snapshot {
 }
 
 /** Format 2 has no ops on records: whoever takes it over makes them from the fields. */
-const FORMAT_MIN = 2;
+export const SNAPSHOT_FORMAT_MIN = 2;
 const TITLE = 'heliograph snapshot';
 const SLICE_MS = 4;
 /** The last item: a byte string of eight that says where the manifest begins. */
 const TRAILER_BYTES = 9;
+const HEADER_BYTES_MAX = 32;
 const TRAILER_HEAD = 0x48;
 const MANIFEST_ITEM = 0;
 const NOT_THIS_HUB = 'it is not signed by this hub';
@@ -90,7 +91,7 @@ export async function writeSnapshot(options: WriteSnapshotOptions): Promise<void
       file.close();
     }
     files.rename(fresh, path);
-    files.syncDir(path.slice(0, path.lastIndexOf('/') + 1) || '.');
+    files.syncDir(path.slice(0, path.lastIndexOf('/')) || '.');
   } catch (error) {
     // A fault in reading the state, and a bug, are not the disk's.
     if (error instanceof HubError || error instanceof AssertionError) throw error;
@@ -174,7 +175,7 @@ function parse(bytes: Uint8Array, path: string, trust: Trust): Snapshot {
   if (format > SNAPSHOT_FORMAT) {
     throw new HubError('data.newer', `snapshot has format ${format}, we know ${SNAPSHOT_FORMAT}`);
   }
-  if (format < FORMAT_MIN) {
+  if (format < SNAPSHOT_FORMAT_MIN) {
     throw new HubError('snapshot.untrusted', `${path}: format ${format} bears no signature`);
   }
   const { message, start } = manifestOf(bytes);
@@ -190,6 +191,65 @@ function parse(bytes: Uint8Array, path: string, trust: Trust): Snapshot {
   return { manifest, items: items() };
 }
 
+/** The newest snapshot as it may be handed on: open, whatever takes its place meanwhile. */
+export interface SnapshotFile {
+  readonly file: OpenFile;
+  readonly bytes: number;
+  /** Signed. */
+  readonly manifest: Uint8Array;
+}
+
+/** Opens the file to be handed on as it is; undefined where there is none, or another format. Throws `snapshot.damaged`. */
+export function openSnapshot(files: Files, path: string): SnapshotFile | undefined {
+  if (!files.exists(path)) return undefined;
+  const file = files.open(path, 'read');
+  try {
+    const bytes = file.size();
+    const manifest = guarded(path, () => manifestIn(file, bytes));
+    if (manifest !== undefined) return { file, bytes, manifest };
+  } catch (error) {
+    file.close();
+    throw error;
+  }
+  file.close();
+  return undefined;
+}
+
+function manifestIn(file: OpenFile, bytes: number): Uint8Array | undefined {
+  const reader = new CborReader(partOf(file, 0, Math.min(bytes, HEADER_BYTES_MAX)));
+  reader.expectArray(2);
+  if (reader.text() !== TITLE || reader.uint() !== SNAPSHOT_FORMAT) return undefined;
+  const trailer = partOf(file, Math.max(0, bytes - TRAILER_BYTES), TRAILER_BYTES);
+  const start = Number(new DataView(trailer.buffer).getBigUint64(1));
+  if (trailer[0] !== TRAILER_HEAD || start >= bytes) throw new CborError('cut short', bytes);
+  const end = new CborReader(partOf(file, start, bytes - start), 0, READ_LIMITS);
+  end.expectArray(2);
+  if (end.uint() !== MANIFEST_ITEM) throw new CborError('no manifest', start);
+  return end.bytes();
+}
+
+function partOf(file: OpenFile, offset: number, bytes: number): Uint8Array {
+  const part = new Uint8Array(bytes);
+  if (file.readAt(part, offset) < bytes) throw new CborError('cut short', offset);
+  return part;
+}
+
+/** Reads what a hub says of its snapshot, if it is the hub's word; undefined where it is not. */
+export function manifestOfHub(
+  bytes: Uint8Array,
+  hub: Origin,
+  verify: Verify,
+): SnapshotManifest | undefined {
+  try {
+    const message = parseCose(bytes);
+    const manifest = readManifest(message);
+    return manifest.hub === hub && isHubsOwn(message, manifest, verify) ? manifest : undefined;
+  } catch (error) {
+    if (error instanceof CborError) return undefined;
+    throw error;
+  }
+}
+
 function checkSignature(
   message: CoseSign1,
   manifest: SnapshotManifest,
@@ -200,11 +260,20 @@ function checkSignature(
     const signer = hexOf(manifest.publicKey);
     throw new HubError('snapshot.untrusted', `${path}: ${NOT_THIS_HUB} but by the key ${signer}`);
   }
-  const idOfKey = hexOf(createHash('sha256').update(manifest.publicKey).digest().subarray(0, 8));
-  const isNamed = manifest.hub === idOfKey && hexOf(message.keyId) === idOfKey;
-  if (!isNamed || !isSignedBy(message, manifest.publicKey, verify)) {
+  if (!isHubsOwn(message, manifest, verify)) {
     throw new HubError('snapshot.untrusted', `${path}: ${NOT_THIS_HUB}, the signature is wrong`);
   }
+}
+
+/** Whether the key belongs to the hub that the manifest names, and the signature to the key. */
+function isHubsOwn(
+  message: CoseSign1,
+  { hub, publicKey }: SnapshotManifest,
+  verify: Verify,
+): boolean {
+  const idOfKey = hexOf(createHash('sha256').update(publicKey).digest().subarray(0, 8));
+  const isNamed = hub === idOfKey && hexOf(message.keyId) === idOfKey;
+  return isNamed && isSignedBy(message, publicKey, verify);
 }
 
 /** The signed manifest at the end of the file, and where it begins. */

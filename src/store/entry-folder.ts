@@ -8,8 +8,11 @@ import { CborError } from '../codec/reader.ts';
 import { fold, foldAgain, restamp } from '../merge/fold.ts';
 import { type OpStamp, stampsIn } from '../merge/op-stamps.ts';
 import { writeOrder } from '../merge/order.ts';
+import { joinItem, stateItemsIn } from '../merge/state-entry.ts';
+import type { StateItem } from '../merge/state-item.ts';
 import { carriesBytes } from '../model/asset-bytes.ts';
 import { decodeEntry, encodeOpEntry } from '../model/entry.ts';
+import { heldIn } from '../model/held.ts';
 import { DOC, EVENT, type StampedOp } from '../model/op.ts';
 import { laneOf } from '../model/origin.ts';
 import type { ConflictBook } from './records/conflict-book.ts';
@@ -58,7 +61,7 @@ export class EntryFolder {
     if (!scan.read(entry) || scan.kind !== EVENT) {
       const decoded = decodeEntry(entry);
       if (decoded.type === 'op') this.#foldOther(decoded.stamped);
-      else for (const stamp of stampsIn(decoded.body)) this.#restamp(stamp);
+      else this.#takeLocal(decoded.body);
       return;
     }
     const { bytes, keyAt, keyEnd } = scan;
@@ -90,6 +93,24 @@ export class EntryFolder {
     if (op.kind === DOC) this.#foldDoc(stamped);
     else if (!carriesBytes(op)) this.#foldWrite(stamped);
     this.#progress.noteStamp(stamp.hub, stamp.hlc);
+  }
+
+  #takeLocal(body: Uint8Array): void {
+    for (const stamp of stampsIn(body)) this.#restamp(stamp);
+    this.#join(stateItemsIn(body));
+    const held = heldIn(body);
+    if (held !== undefined) this.#progress.join(held.lanes);
+  }
+
+  /** Items of a state that was taken over; which ops they stand for is said behind the last of them. */
+  #join(items: readonly StateItem[]): void {
+    const newestMsByKey = new Map<string, number>();
+    for (const item of items) {
+      if (item.type === 'hub') this.#progress.noteStamp(item.hub, item.hlc);
+      joinItem(this.#tables, item);
+      if (item.type === 'write') newestMsByKey.set(item.key, item.write.order.hlc.ms);
+    }
+    for (const [key, ms] of newestMsByKey) this.#book.lookAnew(key, ms);
   }
 
   /** Another hub had accepted an op before this one did, or before the one that it came from. */

@@ -5,6 +5,7 @@
 import { hexOf } from '../base/bytes.ts';
 import type { StateItem } from '../merge/state-item.ts';
 import type { OpClass } from '../model/class.ts';
+import type { HeldLane } from '../model/held.ts';
 import { decodeHlc, encodeHlc, type Hlc } from '../model/hlc.ts';
 import { type Lane, laneOf, type Origin, ORIGIN_BYTES } from '../model/origin.ts';
 import { ByteCache } from './records/byte-cache.ts';
@@ -31,6 +32,8 @@ export class FoldProgress {
   readonly #stamps = new Map<Origin, HubStamp>();
   #fills = 0;
   #filledLsn = 0;
+  #isJoined = false;
+  #joinedLsn = 0;
   readonly #lanes = new ByteCache<LaneOps>(LANES_CACHED_MAX);
   readonly #hubs = new ByteCache<HubStamp>(HUBS_CACHED_MAX);
 
@@ -39,8 +42,21 @@ export class FoldProgress {
     return this.#filledLsn;
   }
 
+  /** LSN at which a state was taken over last: what it brought is no op behind which somebody who follows could come. */
+  get joinedLsn(): number {
+    return this.#joinedLsn;
+  }
+
+  /** A state has been taken over that has these ops in it. */
+  join(lanes: readonly HeldLane[]): void {
+    for (const lane of lanes) this.seen.join(lane);
+    this.#isJoined = true;
+  }
+
   /** The journal has been folded up to here. */
   noteFills(lsn: number): void {
+    if (this.#isJoined) this.#joinedLsn = lsn;
+    this.#isJoined = false;
     if (this.seen.fills === this.#fills) return;
     this.#fills = this.seen.fills;
     this.#filledLsn = lsn;

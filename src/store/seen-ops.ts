@@ -62,6 +62,27 @@ export class LaneOps {
     this.isChanged = true;
     return true;
   }
+
+  /** Notes all up to `upTo`, and the ranges beyond it. */
+  join(upTo: number, beyond: readonly SeqRange[]): void {
+    const here = [{ from: 1, to: this.upTo }, ...this.beyond];
+    const ranges = joined(here, [{ from: 1, to: upTo }, ...beyond]);
+    this.upTo = ranges[0]?.to ?? 0;
+    this.beyond.splice(0, Infinity, ...ranges.slice(1));
+    this.isChanged = true;
+    this.#fills.count += 1;
+  }
+}
+
+/** All of both, in as few ranges as it takes. */
+function joined(a: readonly Range[], b: readonly Range[]): Range[] {
+  const ranges: Range[] = [];
+  for (const range of [...a, ...b].toSorted((x, y) => x.from - y.from)) {
+    const last = ranges.at(-1);
+    if (last !== undefined && range.from <= last.to + 1) last.to = Math.max(last.to, range.to);
+    else ranges.push({ ...range });
+  }
+  return ranges;
 }
 
 export class SeenOps {
@@ -85,6 +106,11 @@ export class SeenOps {
       this.#lanes.set(lane, ops);
     }
     return ops;
+  }
+
+  /** Notes what another replica has seen of a lane. */
+  join({ lane, upTo, beyond }: SeenLane): void {
+    this.lane(lane).join(upTo, beyond);
   }
 
   vector(): VersionVector {

@@ -40,6 +40,8 @@ export interface OpTailOptions {
   /** All of the journal up to here is in the state. */
   readonly appliedLsn: () => Lsn;
   readonly whenApplied: (lsn: Lsn) => Promise<void>;
+  /** Who stands before it has to catch up anew: what came there are no ops. */
+  readonly joinedLsn: () => Lsn;
   /** An op on a record as it counts now. */
   readonly writeItem: (op: OpId) => StateItem | undefined;
   /** Called when there is more. */
@@ -95,6 +97,7 @@ export class OpTail {
 
   /** The ops behind `lsn`, as many as one look gives. */
   after(lsn: Lsn): TailLook {
+    if (lsn < this.#options.joinedLsn()) return { kind: 'released' };
     if (lsn < this.#sinceLsn) return this.#readJournal(lsn);
     // Who asks may be the first to see it: the others wait for a word that would not come any more.
     if (this.#grow()) this.#options.onGrown();

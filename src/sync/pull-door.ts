@@ -77,6 +77,7 @@ export class PullDoor {
       journal,
       appliedLsn,
       whenApplied,
+      joinedLsn: () => options.source().joinedLsn,
       writeItem: (op) => options.source().writeItem(op),
       timers,
       log,

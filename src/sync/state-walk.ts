@@ -37,6 +37,8 @@ export interface StateSource {
   upTo(lane: Lane): number;
   /** LSN of the last op that came after others of its lane: before it, nobody has all that `upTo` says. */
   readonly filledLsn: number;
+  /** LSN at which the state of another hub was taken over last: nobody can follow across it. */
+  readonly joinedLsn: number;
   events(range: KeyRange, position: Uint8Array | undefined, rowsMax: number): StatePiece;
   docs(range: KeyRange, position: Uint8Array | undefined, rowsMax: number): StatePiece;
   writes(range: KeyRange, position: Uint8Array | undefined, rowsMax: number): StatePiece;

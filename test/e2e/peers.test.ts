@@ -98,6 +98,53 @@ describe('a card that lost acknowledged entries', () => {
   });
 });
 
+describe('a hub that comes to a site late', () => {
+  test('takes over the state of one that has let go of its ops, through a kill in the midst of it', async () => {
+    const data = [tempDir(), tempDir()] as const;
+    const port = await freePort();
+    const released = [...dialling(), 'journal.keep_days=0'];
+    const first = await startHub({ data: data[0], mqttPort: port, sets: released });
+    await publishLarge(first, 3_000);
+    await first.process.line(/journal\.released/);
+    const sets = dialling(`mqtt://127.0.0.1:${port}`);
+    const young = await startHub({ data: data[1], sets });
+    await publish(young, 'site/young', 5);
+    await young.process.line(/peer\.state-begins/);
+    young.process.kill('SIGKILL');
+    await young.process.exited;
+
+    const again = await startHub({ data: data[1], sets });
+    await again.process.line(/peer\.state-taken/);
+    await converged([first, again], 3_005);
+    await publish(first, 'site/after', 5);
+    await converged([first, again], 3_010);
+    const { faults } = await getJson<{ faults: { code: string }[] }>(
+      `${first.httpUrl}api/v1/status`,
+    );
+    assert.equal(
+      faults.some(({ code }) => code === 'peer.stuck'),
+      false,
+    );
+
+    // What was taken over lies in the journal: a lost state database is folded anew from there.
+    await again.process.stop();
+    rmSync(`${data[1]}/state.db`);
+    const rebuilt = await startHub({ data: data[1], sets });
+    await converged([first, rebuilt], 3_010);
+  });
+});
+
+/** On many topics, more than two segments of the journal. */
+async function publishLarge(hub: RunningHub, count: number): Promise<void> {
+  const client = await connectAsync(hub.mqttUrl, { reconnectPeriod: 0 });
+  const payload = 'x'.repeat(1_000);
+  for (let from = 0; from < count; from += 500) {
+    const some = Array.from({ length: 500 }, (_, at) => `site/m/${from + at}`);
+    await Promise.all(some.map((topic) => client.publishAsync(topic, payload, { qos: 1 })));
+  }
+  await client.endAsync();
+}
+
 /** Flips bits in the first block of the oldest segment, behind its two headers of a page each. */
 function damageJournal(dir: string): void {
   const name = readdirSync(dir).find((file) => file.endsWith('.segment')) ?? '';

@@ -14,6 +14,7 @@ import { authorityParts, ownCertificate } from '../enrol.ts';
 import type { Followers } from '../followers.ts';
 import type { Ground } from '../ground.ts';
 import type { Serving } from '../serving.ts';
+import { verifyEd25519 } from '../../keys/identity.ts';
 import {
   ALARM,
   BULK,
@@ -32,6 +33,7 @@ import type { Members } from '../../security/enrolment/members.ts';
 import { installRoster, readPem } from '../../security/enrolment/site-folder.ts';
 import type { PeerPolicy, PeerRoster } from '../../sync/peers/contract.ts';
 import { stampsOf } from './stamps.ts';
+import { HubStates } from './states.ts';
 import { type LineHandlers, PeerBook, type PeerLine } from '../../sync/peers/peer-book.ts';
 
 const FILTER = 'sync/+/peer';
@@ -64,15 +66,26 @@ export async function openPeers(
   { journal, store, door, broker, access, addresses }: Serving,
   { power, healing }: Pick<Followers, 'power' | 'healing'>,
 ): Promise<PeerBook> {
-  const { config, machine, id, closers } = ground;
+  const { config, machine, paths, id, closers } = ground;
   const { clock, timers, random, log } = machine;
   const { members } = access;
   if (members !== undefined) await ownCertificate(config, machine, id);
+  const states = closers.add(
+    new HubStates({
+      ...machine,
+      snapshot: paths.snapshot,
+      dir: paths.taken,
+      journal,
+      door,
+      verify: verifyEd25519,
+    }),
+  );
   const book = new PeerBook({
     self: { hub: id, site: config.site },
     journal,
     door,
     stamps: stampsOf({ store, journal }),
+    states,
     roster: members && rosterOf(ground, members),
     policy: () => peerPolicyOf(power.monitor.decision().state, power.monitor.advice()),
     dial: dialler(ground, members),

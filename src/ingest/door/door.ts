@@ -13,11 +13,11 @@ import { CborWriter } from '../../codec/writer.ts';
 import { carriesBytes } from '../../model/asset-bytes.ts';
 import { LOG, type OpClass } from '../../model/class.ts';
 import { encodeOpEntry } from '../../model/entry.ts';
-import type { HlcClock } from '../../model/hlc.ts';
+import type { Held } from '../../model/held.ts';
+import type { Hlc, HlcClock } from '../../model/hlc.ts';
 import {
   AUTHORITY,
   BODY_BYTES_MAX,
-  CONTROL,
   EVENT,
   type Kind,
   type Op,
@@ -31,6 +31,7 @@ import { seqIn, type VersionVector } from '../../model/version-vector.ts';
 import { CaptureRules, type CaptureRule } from './capture.ts';
 import { type CopiesOutcome, takeCopies } from './copies.ts';
 import { FillGate } from './fill-gate.ts';
+import { takeHeld } from './held-state.ts';
 import { HoleBook } from './hole-book.ts';
 import type { JournalPort, Lsn } from '../journal-port.ts';
 import { OpEntryEncoder, type OwnOp } from './op-entry-encoder.ts';
@@ -42,6 +43,7 @@ import {
   type TakenEdit,
 } from './ops-message.ts';
 import { type PeerVerdict, refusePeerOp } from './peer-ops.ts';
+import { CLASH, MANY_ORIGINS, OriginBook } from './origin-book.ts';
 import { encodeNote, NOTE_INTERVAL, type Progress } from '../progress.ts';
 import { deliveryOf, markOf, RecentPublishes } from './recent-publishes.ts';
 import { later, never, type Rejection } from './rejection.ts';
@@ -114,8 +116,6 @@ export interface JournaledOp {
 
 /** Lanes that one hub keeps track of: a device may not make up origins for ever. */
 const LANES_MAX = 10_000;
-const CLASH = never('the origin belongs to another device');
-const MANY_ORIGINS = later('too many origins on this hub');
 const PASS: Admission = { kind: 'pass' };
 
 export class Door {
@@ -129,7 +129,7 @@ export class Door {
   readonly #vector: Map<Lane, number>;
   /** Last seq of this hub's own lanes, by class. */
   readonly #ownSeqs: number[];
-  readonly #deviceByOrigin = new Map<Origin, string>();
+  readonly #origins: OriginBook;
   #nextNoteLsn: Lsn;
 
   private constructor(options: DoorOptions) {
@@ -138,6 +138,7 @@ export class Door {
     this.#captures = new CaptureRules(options.capture);
     this.#encoder = new OpEntryEncoder(options.hub, options.bootId, options.rosterEpoch);
     this.#gate = new FillGate(options.journal);
+    this.#origins = new OriginBook(options.hub, LANES_MAX);
     this.#vector = new Map(options.knownVector);
     this.#nextNoteLsn = options.journal.lastLsn + NOTE_INTERVAL;
     this.#ownSeqs = Array.from({ length: LOG + 1 }, (_, opClass) =>
@@ -226,7 +227,7 @@ export class Door {
       const reject = ({ reason: why, verdict }: Rejection): void => {
         rejected.push({ origin, class: opClass, seq, reason: why, verdict });
       };
-      const stranger = this.#strangerReason(op, from.device);
+      const stranger = this.#origins.refusal(op, from.device);
       if (stranger !== undefined) {
         isClash ||= stranger === CLASH;
         reject(stranger);
@@ -290,7 +291,7 @@ export class Door {
 
   /** The device that speaks for an origin, as far as it did since the start. */
   deviceOf(origin: Origin): string | undefined {
-    return this.#deviceByOrigin.get(origin);
+    return this.#origins.deviceOf(origin);
   }
 
   /** Takes ops that the region has handed down; see copies.ts. */
@@ -302,6 +303,18 @@ export class Door {
     const outcome = takeCopies(ops, { ...this.#options, ...parts });
     if (outcome.lsn > 0) this.#noteNowAndThen(outcome.lsn);
     return outcome;
+  }
+
+  /**
+   * All of a state that another hub had is journaled: its ops count as held. `newest`: the latest stamp in it. Undefined where it
+   * has too many lanes; throws `HubError` where the journal does not take it.
+   */
+  takeHeld(held: Held, newest: Hlc): Lsn | undefined {
+    const { hub, hlc } = this.#options;
+    const append = (entry: Uint8Array): Lsn => this.#append(entry, LOG);
+    const lanes = { vector: this.#vector, ownSeqs: this.#ownSeqs, holes: this.holes };
+    hlc.observe(newest);
+    return takeHeld(held, { hub, ...lanes, lanesMax: LANES_MAX, append });
   }
 
   /** Seqs of all lanes as far as they are journaled, those of this hub included. */
@@ -354,18 +367,6 @@ export class Door {
     carried?.note(lsn);
     this.#noteNowAndThen(lsn);
     return lsn;
-  }
-
-  /** Why the device may not speak for this op's origin; binds the origin to the first device that does. */
-  #strangerReason(op: Op, device: string): Rejection | undefined {
-    if (op.class === LOG || op.kind === CONTROL) return never('hubs write class log and horizons');
-    if (op.origin === this.#options.hub) return never('the origin is this hub');
-    const owner = this.#deviceByOrigin.get(op.origin);
-    if (owner === device) return undefined;
-    if (owner !== undefined) return CLASH;
-    if (this.#deviceByOrigin.size >= LANES_MAX) return MANY_ORIGINS;
-    this.#deviceByOrigin.set(op.origin, device);
-    return undefined;
   }
 
   #appendOwn(

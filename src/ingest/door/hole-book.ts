@@ -7,6 +7,7 @@ import { CborError } from '../../codec/reader.ts';
 import { pause, type Timers } from '../../base/clock.ts';
 import { LOG } from '../../model/class.ts';
 import { decodeEntry } from '../../model/entry.ts';
+import { gapsOf, type HeldLane, heldIn, lastOf } from '../../model/held.ts';
 import { type Lane, laneOf, splitLane } from '../../model/origin.ts';
 import type { VersionVector } from '../../model/version-vector.ts';
 import type { JournalPort, Lsn } from '../journal-port.ts';
@@ -27,7 +28,7 @@ const SLICE_ENTRIES = 2_000;
 export class HoleBook {
   #holes: Hole[] = [];
   /** What has come while a search was under way. */
-  #filled: { lane: Lane; seq: number }[] | undefined;
+  #filled: Hole[] | undefined;
   #hasMore = false;
 
   list(): readonly Hole[] {
@@ -51,8 +52,15 @@ export class HoleBook {
 
   /** The op has come. */
   fill(lane: Lane, seq: number): void {
-    this.#filled?.push({ lane, seq });
-    this.#holes = without(this.#holes, lane, seq);
+    this.#filled?.push({ lane, from: seq, to: seq });
+    this.#holes = without(this.#holes, lane, seq, seq);
+  }
+
+  /** These are in a state that was taken over. */
+  hold(held: HeldLane): void {
+    const { lane, upTo, beyond } = held;
+    for (const range of [{ from: 1, to: upTo }, ...beyond]) this.#filled?.push({ lane, ...range });
+    this.#holes = withoutHeld(this.#holes, held);
   }
 
   /** What was asked for exists nowhere. */
@@ -70,7 +78,7 @@ export class HoleBook {
   /** What a search has found takes the place of all that stood here. */
   found(holes: readonly Hole[]): void {
     let left = [...holes];
-    for (const { lane, seq } of this.#filled ?? []) left = without(left, lane, seq);
+    for (const { lane, from, to } of this.#filled ?? []) left = without(left, lane, from, to);
     this.#filled = undefined;
     this.#hasMore = left.length > HOLES_MAX;
     this.#holes = left.slice(0, HOLES_MAX);
@@ -124,7 +132,11 @@ class Search {
     this.#nextLsn = lsn + 1;
     try {
       const entry = decodeEntry(bytes);
-      if (entry.type !== 'op' || entry.stamped.op.class === LOG) return;
+      if (entry.type === 'local') {
+        for (const held of heldIn(entry.body)?.lanes ?? []) this.#hold(held, lsn);
+        return;
+      }
+      if (entry.stamped.op.class === LOG) return;
       const { origin, class: opClass, seq } = entry.stamped.op;
       this.#met(laneOf(origin, opClass), seq, lsn);
     } catch (error) {
@@ -150,11 +162,22 @@ class Search {
     const met = this.#metByLane.get(lane) ?? this.#start(seq);
     // A lower one is a hole that was mended before.
     if (seq <= met.seq) {
-      if (this.#holes.length > 0) this.#holes = without(this.#holes, lane, seq);
+      if (this.#holes.length > 0) this.#holes = without(this.#holes, lane, seq, seq);
       return;
     }
     this.#note(lane, met.seq + 1, seq - 1, [met.lsn, lsn]);
     this.#metByLane.set(lane, { seq, lsn });
+  }
+
+  /** What is in a state that was taken over is met there, all at once. */
+  #hold(held: HeldLane, lsn: Lsn): void {
+    const { lane } = held;
+    const met = this.#metByLane.get(lane) ?? { seq: 0, lsn: 0 };
+    this.#holes = withoutHeld(this.#holes, held);
+    for (const { from, to } of gapsOf(held)) {
+      this.#note(lane, Math.max(from, met.seq + 1), to, [met.lsn, lsn]);
+    }
+    this.#metByLane.set(lane, { seq: Math.max(met.seq, lastOf(held)), lsn });
   }
 
   #note(lane: Lane, from: number, to: number, between: readonly [Lsn, Lsn]): void {
@@ -162,13 +185,20 @@ class Search {
   }
 }
 
-function without(holes: Hole[], lane: Lane, seq: number): Hole[] {
+/** What is left of the holes when the lane has the seqs `from` to `to`. */
+function without(holes: readonly Hole[], lane: Lane, from: number, to: number): Hole[] {
   return holes.flatMap((hole) => {
-    if (hole.lane !== lane || seq < hole.from || seq > hole.to) return [hole];
+    if (hole.lane !== lane || to < hole.from || from > hole.to) return [hole];
     const parts = [
-      { ...hole, to: seq - 1 },
-      { ...hole, from: seq + 1 },
+      { ...hole, to: from - 1 },
+      { ...hole, from: to + 1 },
     ];
-    return parts.filter(({ from, to }) => from <= to);
+    return parts.filter((part) => part.from <= part.to);
   });
+}
+
+function withoutHeld(holes: readonly Hole[], { lane, upTo, beyond }: HeldLane): Hole[] {
+  let left = without(holes, lane, 1, upTo);
+  for (const { from, to } of beyond) left = without(left, lane, from, to);
+  return left;
 }

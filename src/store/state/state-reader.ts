@@ -100,6 +100,11 @@ export class StateReader {
     return this.#parts.progress().filledLsn;
   }
 
+  /** LSN at which a state was taken over last. */
+  get joinedLsn(): number {
+    return this.#parts.progress().joinedLsn;
+  }
+
   /** Latest events of the keys in the range, from `position` on. */
   events({ from, to }: KeyRange, position: Uint8Array | undefined, rowsMax: number): StatePiece {
     const rows = this.#rows(EVENTS, [position ?? from, to, rowsMax]);

@@ -6,7 +6,7 @@ import { compareBytes, concatBytes, utf8 } from '../../base/bytes.ts';
 import type { LivingState } from '../../merge/digest.ts';
 import type { DocState } from '../../merge/doc/doc-state.ts';
 import type { DocChange } from '../../merge/doc/read-update.ts';
-import type { EventWrite, FieldWrite, FoldTarget } from '../../merge/fold.ts';
+import type { EventWrite, FieldWrite } from '../../merge/fold.ts';
 import type { OpId } from '../../merge/op-id.ts';
 import { encodeOrder, type WriteOrder } from '../../merge/order.ts';
 import {
@@ -17,6 +17,7 @@ import {
   type RecordWrite,
 } from '../../merge/record.ts';
 import type { RecordOps } from '../../merge/record/record-ops.ts';
+import type { JoinTarget } from '../../merge/state-entry.ts';
 import type { VersionVector } from '../../model/version-vector.ts';
 import { DocLog } from '../records/doc-log.ts';
 import { DocTables } from '../records/doc-tables.ts';
@@ -49,7 +50,7 @@ const LATEST_ASSETS = `
   SELECT name, rank, value FROM fields JOIN keys ON keys.id = fields.key_id
   WHERE field = x'' ORDER BY substr(rank, 2, 8) DESC LIMIT ?`;
 
-export class StateTables implements FoldTarget, LivingState {
+export class StateTables implements JoinTarget, LivingState {
   readonly #db: SqliteFile;
   readonly #keys: KeyIds;
   readonly #cache: RecordCache;
@@ -113,6 +114,10 @@ export class StateTables implements FoldTarget, LivingState {
 
   mergeDoc(key: string, change: DocChange, op: OpId): void {
     this.docTables.merge(key, change, op);
+  }
+
+  joinDoc(key: string, doc: DocState): void {
+    this.docTables.join(key, doc);
   }
 
   addToCounter(key: string, field: string, delta: bigint, count: 1 | -1): void {

@@ -75,3 +75,40 @@ export interface PeerSelf {
   readonly hub: Origin;
   readonly site: string;
 }
+
+/** A state that a hub hands over whole, because it has let go of the ops that it stands for. */
+export interface OfferedState {
+  /** What it says of itself, signed by its hub. */
+  readonly manifest: Uint8Array;
+  readonly bytes: number;
+}
+
+/** A state of this hub, as long as a peer reads it. */
+export interface GivenState extends OfferedState {
+  /** The ops in it, each lane as far as it has no gap. */
+  readonly vector: VersionVector;
+  /** At most so many bytes from `offset` on. */
+  read(offset: number, bytesMax: number): Uint8Array;
+  close(): void;
+}
+
+/** A state of a peer, on its way here. */
+export interface TakenState {
+  /** So many bytes are here. */
+  readonly offset: number;
+  /** The next bytes; throws `HubError` where the disk does not take them. */
+  add(bytes: Uint8Array): void;
+  /** Takes over what has come whole; true when that is durable, false where it is none or the hub stops. */
+  finish(): Promise<boolean>;
+  /** What has come stays for the next time. */
+  close(): void;
+}
+
+export interface PeerStates {
+  /** Formats of states that are read here; the newest is the one that is given. */
+  readonly formats: { readonly from: number; readonly to: number };
+  /** Undefined where there is none. */
+  open(): GivenState | undefined;
+  /** Undefined where it is not wanted: it brings nothing, there is no room, or another one is on its way. */
+  take(offer: OfferedState, from: Origin): TakenState | undefined;
+}

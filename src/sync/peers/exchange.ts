@@ -9,12 +9,13 @@
 import { unreachable } from '../../base/assert.ts';
 import type { Cancel, Clock, Timers } from '../../base/clock.ts';
 import { HubError } from '../../base/errors.ts';
+import type { Log } from '../../base/log.ts';
 import { CborError } from '../../codec/reader.ts';
 import type { OpStamp } from '../../merge/op-stamps.ts';
-import { COMMAND, LOG, type OpClass } from '../../model/class.ts';
+import { COMMAND, type OpClass, RECORD } from '../../model/class.ts';
 import { type Lane, laneOf, type Origin } from '../../model/origin.ts';
+import { abilitiesOf, comparesStamps, readsStates } from './abilities.ts';
 import type {
-  Hole,
   Lsn,
   PeerDoor,
   PeerJournal,
@@ -22,6 +23,7 @@ import type {
   PeerRoster,
   PeerSelf,
   PeerStamps,
+  PeerStates,
 } from './contract.ts';
 import type { LevelBook } from './level-book.ts';
 import {
@@ -32,6 +34,7 @@ import {
   readPeerMessage,
 } from './peer-message.ts';
 import { Sending } from './sending.ts';
+import { StateSwap } from './state-swap.ts';
 import { heldByBoth, StampCheck, type StampMessage } from './stamp-check.ts';
 
 export interface ExchangeOptions {
@@ -39,6 +42,7 @@ export interface ExchangeOptions {
   readonly journal: PeerJournal;
   readonly door: PeerDoor;
   readonly stamps: PeerStamps;
+  readonly states: PeerStates;
   readonly roster: PeerRoster | undefined;
   /** Whether we dialled: who did asks for stamps. */
   readonly isDialler: boolean;
@@ -47,11 +51,14 @@ export interface ExchangeOptions {
   readonly policy: () => PeerPolicy;
   readonly clock: Clock;
   readonly timers: Timers;
+  readonly log: Log;
   readonly send: (bytes: Uint8Array) => void;
   /** The peer has said who it is; false: this exchange is one too many, and ends. */
   readonly onKnown: (hub: Origin) => boolean;
   /** Stamps were taken over that others may not have. */
   readonly onStamps: (stamps: readonly OpStamp[]) => void;
+  /** A state of the peer was taken over. */
+  readonly onState: () => void;
   /** Something is missing here that others may have. */
   readonly onHole: () => void;
   /** Called once, when the exchange is over. */
@@ -90,6 +97,7 @@ export class PeerExchange {
   #sending: Sending | undefined;
   /** Where the peer can compare stamps. */
   #check: StampCheck | undefined;
+  #swap: StateSwap | undefined;
   #cancelCheck: Cancel | undefined;
   #turn: Cancel | undefined;
   /** Number of the last page that was sent, and whether it is taken. */
@@ -119,17 +127,21 @@ export class PeerExchange {
       isSynced: this.#hasToldEnd && this.#isTaken && this.#hasHeardEnd,
       opsSent: this.#opsSent,
       opsTaken: this.#opsTaken,
-      stuckLanes: this.#stuckHere.size + (this.#sending?.stuckLanes ?? 0),
+      stuckLanes: this.#swap?.isUnderWay === true ? 0 : this.#stuckLanes(),
       heardMs: this.#heardMs,
     };
   }
 
+  #stuckLanes(): number {
+    return this.#stuckHere.size + (this.#sending?.stuckLanes ?? 0);
+  }
+
   /** Says what this hub holds. */
   open(): void {
-    const { self, door, roster } = this.#options;
+    const { self, door, roster, states } = this.#options;
     const { hub, site } = self;
     const rosterEpoch = roster?.epoch ?? 0;
-    const holes = [abilityOf(hub), ...door.holes.list()].slice(0, PEER_HOLES_MAX);
+    const holes = [...abilitiesOf(hub, states), ...door.holes.list()].slice(0, PEER_HOLES_MAX);
     this.#send({ kind: 'open', hub, site, vector: door.vector(), holes, rosterEpoch });
   }
 
@@ -195,6 +207,10 @@ export class PeerExchange {
       case 'differ':
       case 'stamps':
         return this.#check?.handle(message);
+      case 'offer':
+      case 'ask':
+      case 'part':
+        return this.#swap?.handle(message);
       default:
         return unreachable(message);
     }
@@ -229,8 +245,12 @@ export class PeerExchange {
       isAllowed: (opClass) => this.#isAllowed(opClass),
       nowMs: () => clock.monotonicMs(),
     });
-    const { stamps, timers, onStamps } = this.#options;
-    if (holes.some((hole) => isAbility(hole, hub))) {
+    const { stamps, states, timers, onStamps, log } = this.#options;
+    const isReader = readsStates(holes, hub, states);
+    const say = (message: PeerMessage): void => this.#send(message);
+    const onTaken = (isTaken: boolean): void => this.#stateCame(isTaken);
+    this.#swap = new StateSwap({ states, peer: hub, isReader, send: say, onTaken, clock, log });
+    if (comparesStamps(holes, hub)) {
       const send = (message: StampMessage): void => this.#send(message);
       this.#check = new StampCheck({ stamps, timers, send, onTaken: onStamps });
     }
@@ -272,7 +292,10 @@ export class PeerExchange {
     const page = this.#sending?.step();
     if (page === undefined) return this.#run();
     const { ops, hasMore } = page;
-    if (!hasMore) this.#isGathering = this.#options.policy().gatherMs === 0;
+    if (!hasMore) {
+      this.#isGathering = this.#options.policy().gatherMs === 0;
+      this.#offerState();
+    }
     if (ops.length === 0 && this.#hasToldEnd) return;
     this.#hasToldEnd = !hasMore;
     this.#sent += 1;
@@ -280,6 +303,18 @@ export class PeerExchange {
     this.#waitsSinceMs = this.#options.clock.monotonicMs();
     this.#opsSent += ops.length;
     this.#send({ kind: 'page', number: this.#sent, ops, hasMore });
+  }
+
+  /** Of what the peer lacks and this journal has let go of, there is what it came to. */
+  #offerState(): void {
+    const sending = this.#sending;
+    if (sending === undefined || !this.#options.policy().classes.has(RECORD)) return;
+    this.#swap?.offer(sending.releasedLanes, sending.peerVector);
+  }
+
+  #stateCame(isTaken: boolean): void {
+    if (isTaken) this.#options.onState();
+    else this.end('a state did not come whole', WAIT_REFUSED_S);
   }
 
   #pageCame(page: Page): void {
@@ -375,16 +410,8 @@ export class PeerExchange {
     this.#stopWatching();
     this.#cancelCheck?.();
     this.#check?.close();
+    this.#swap?.close();
     this.#cancelGathering?.();
     this.#options.onEnd(reason, waitS);
   }
-}
-
-/** A hole that nobody fills: who names it can compare stamps. Older hubs take no notice of it. */
-function abilityOf(hub: Origin): Hole {
-  return { lane: laneOf(hub, LOG), from: 1, to: 1 };
-}
-
-function isAbility({ lane }: Hole, hub: Origin): boolean {
-  return lane === laneOf(hub, LOG);
 }

@@ -18,6 +18,7 @@ import type {
   PeerRoster,
   PeerSelf,
   PeerStamps,
+  PeerStates,
 } from './contract.ts';
 import { LevelBook } from './level-book.ts';
 import { type ExchangeStatus, PeerExchange } from './exchange.ts';
@@ -38,6 +39,7 @@ export interface PeerBookOptions {
   readonly journal: PeerJournal & { onDurable(listener: (durableLsn: number) => void): void };
   readonly door: PeerDoor;
   readonly stamps: PeerStamps;
+  readonly states: PeerStates;
   readonly roster: PeerRoster | undefined;
   /** Undefined: power allows no peers now. */
   readonly policy: () => PeerPolicy | undefined;
@@ -159,9 +161,12 @@ export class PeerBook {
 
   /** Every peer hears anew, a moment later, what this hub lacks. */
   askAnew(): void {
-    this.#options.timers.after(ASK_ANEW_MS, () => {
-      for (const { exchange } of this.#all()) exchange?.end('asks for what is missing', 1);
-    });
+    this.#options.timers.after(ASK_ANEW_MS, () => this.#ask('asks for what is missing'));
+  }
+
+  /** Ends all exchanges: each begins anew with what this hub holds by then. */
+  #ask(reason: string): void {
+    for (const { exchange } of this.#all()) exchange?.end(reason, 1);
   }
 
   rosterChanged(): void {
@@ -241,22 +246,26 @@ export class PeerBook {
   }
 
   #begin(peer: Peer, send: (bytes: Uint8Array) => void): void {
-    const { self, journal, door, stamps, roster, policy, clock, timers } = this.#options;
+    const { self, journal, door, stamps, states, roster, policy, clock, timers, log } =
+      this.#options;
     peer.isRefused = false;
     const exchange: PeerExchange = new PeerExchange({
       self,
       journal,
       door,
       stamps,
+      states,
       roster,
       isDialler: peer.address !== '',
       levelled: this.#levelled,
       clock,
       timers,
+      log,
       send,
       policy: () => policy() ?? { classes: new Set(), gatherMs: 0 },
       onKnown: (hub) => this.#known(peer, exchange, hub),
       onStamps: (taken) => this.#stampsTaken(exchange, taken),
+      onState: () => this.#ask('holds a state'),
       onHole: () => this.askAnew(),
       onEnd: (reason, waitS) => this.#ended(peer, exchange, reason, waitS),
     });

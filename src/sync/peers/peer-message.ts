@@ -60,7 +60,11 @@ export type PeerMessage =
       readonly large: readonly number[];
       readonly stamps: readonly OpStamp[];
     }
-  | { readonly kind: 'stamps'; readonly stamps: readonly OpStamp[] };
+  | { readonly kind: 'stamps'; readonly stamps: readonly OpStamp[] }
+  /** "Of what you lack I have nothing but what it came to." */
+  | { readonly kind: 'offer'; readonly manifest: Uint8Array; readonly bytes: number }
+  | { readonly kind: 'ask'; readonly offset: number }
+  | { readonly kind: 'part'; readonly offset: number; readonly bytes: Uint8Array };
 
 export const PEER_PROTOCOL = 1;
 export const PEER_PAGE_OPS_MAX = 500;
@@ -82,6 +86,9 @@ const ROSTER = 4;
 const COMPARE = 5;
 const DIFFER = 6;
 const STAMPS = 7;
+const OFFER = 8;
+const ASK = 9;
+const PART = 10;
 const DIGEST_BYTES = 8;
 const REASON_CHARS_MAX = 500;
 const LIMITS: CborLimits = { depthMax: 6, itemsMax: 100_000 };
@@ -121,6 +128,15 @@ export function encodePeerMessage(message: PeerMessage): Uint8Array {
       break;
     case 'stamps':
       writeOpStamps(writer.array(2).uint(STAMPS), message.stamps);
+      break;
+    case 'offer':
+      writer.array(3).uint(OFFER).bytes(message.manifest).uint(message.bytes);
+      break;
+    case 'ask':
+      writer.array(2).uint(ASK).uint(message.offset);
+      break;
+    case 'part':
+      writer.array(3).uint(PART).uint(message.offset).bytes(message.bytes);
       break;
     default:
       unreachable(message);
@@ -174,6 +190,17 @@ function readParts(
   }
   if (kind === STAMPS && count === 2) {
     return { kind: 'stamps', stamps: readOpStamps(reader, STAMPS_MAX) };
+  }
+  return readStatePart(reader, kind, count);
+}
+
+function readStatePart(reader: CborReader, kind: number, count: number): PeerMessage {
+  if (kind === OFFER && count === 3) {
+    return { kind: 'offer', manifest: reader.bytes(), bytes: reader.uint() };
+  }
+  if (kind === ASK && count === 2) return { kind: 'ask', offset: reader.uint() };
+  if (kind === PART && count === 3) {
+    return { kind: 'part', offset: reader.uint(), bytes: reader.bytes() };
   }
   throw new CborError('unknown message', 0);
 }

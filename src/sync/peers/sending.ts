@@ -8,7 +8,8 @@
  */
 import { CborError } from '../../codec/reader.ts';
 import { LOG, type OpClass } from '../../model/class.ts';
-import { decodeEntry } from '../../model/entry.ts';
+import { decodeEntry, type Entry } from '../../model/entry.ts';
+import { heldIn, lastOf } from '../../model/held.ts';
 import type { StampedOp } from '../../model/op.ts';
 import { type Lane, laneOf } from '../../model/origin.ts';
 import { seqIn, type VersionVector } from '../../model/version-vector.ts';
@@ -52,6 +53,8 @@ export class Sending {
   #kept: PeerOp | undefined;
   /** Lanes that the peer cannot get from here. */
   readonly #stuck = new Set<Lane>();
+  /** Those of them of which this journal has let go. */
+  readonly #released = new Set<Lane>();
 
   constructor(options: SendingOptions) {
     const { journal } = options;
@@ -68,6 +71,11 @@ export class Sending {
   /** Lanes of which the peer lacks what this journal has let go of, or what is too large for a message. */
   get stuckLanes(): number {
     return this.#stuck.size;
+  }
+
+  /** Lanes of which the peer lacks what this journal has let go of: nothing but a state brings it on. */
+  get releasedLanes(): ReadonlySet<Lane> {
+    return this.#released;
   }
 
   /** What the peer holds, as far as we know. */
@@ -126,7 +134,7 @@ export class Sending {
   #find(): PeerOp | 'end' | undefined {
     const next = this.#walk.cursor.next();
     if (next === undefined) return 'end';
-    const stamped = stampedIn(next.entry);
+    const stamped = this.#opIn(next.entry);
     const before = this.#walk.lsn;
     this.#walk.lsn = next.lsn;
     if (stamped === undefined || stamped.op.class === LOG) return undefined;
@@ -149,6 +157,18 @@ export class Sending {
       return previous === undefined ? { stamped } : { stamped, previous };
     }
     this.#stuck.add(lane);
+    if (!isSendable) this.#released.add(lane);
+    return undefined;
+  }
+
+  /** The next op of the own journal, where there is one at this place; a state that was taken over has many all at once. */
+  #opIn(bytes: Uint8Array): StampedOp | undefined {
+    const entry = entryIn(bytes);
+    if (entry?.type === 'op') return entry.stamped;
+    const { metByLane } = this.#walk;
+    for (const held of (entry && heldIn(entry.body)?.lanes) ?? []) {
+      metByLane.set(held.lane, Math.max(lastOf(held), metByLane.get(held.lane) ?? 0));
+    }
     return undefined;
   }
 }
@@ -161,10 +181,9 @@ interface Walk {
   readonly metByLane: Map<Lane, number>;
 }
 
-function stampedIn(bytes: Uint8Array): StampedOp | undefined {
+function entryIn(bytes: Uint8Array): Entry | undefined {
   try {
-    const entry = decodeEntry(bytes);
-    return entry.type === 'op' ? entry.stamped : undefined;
+    return decodeEntry(bytes);
   } catch (error) {
     if (error instanceof CborError) return undefined;
     throw error;

@@ -16,16 +16,24 @@ import { MemoryState } from '../../../src/merge/memory-state.ts';
 import { textOfOpId } from '../../../src/merge/op-id.ts';
 import { stampsIn } from '../../../src/merge/op-stamps.ts';
 import type { OpClass } from '../../../src/model/class.ts';
+import { joinItem, stateItemsIn } from '../../../src/merge/state-entry.ts';
 import { decodeEntry } from '../../../src/model/entry.ts';
+import { heldIn } from '../../../src/model/held.ts';
 import { HlcClock } from '../../../src/model/hlc.ts';
 import { encodeOp, type Op, type StampedOp } from '../../../src/model/op.ts';
-import { type Lane, laneOf, type Origin } from '../../../src/model/origin.ts';
+import { laneOf, type Origin } from '../../../src/model/origin.ts';
+import { HubStates } from '../../../src/hub/sync/states.ts';
+import { Identity, verifyEd25519 } from '../../../src/keys/identity.ts';
 import { SimClock } from '../../../src/platform/sim/clock.ts';
+import { SimFiles } from '../../../src/platform/sim/files.ts';
 import { SeededRandom } from '../../../src/platform/sim/random.ts';
 import type { PeerPolicy } from '../../../src/sync/peers/contract.ts';
 import { type LineHandlers, PeerBook, type PeerLine } from '../../../src/sync/peers/peer-book.ts';
+import { writeSnapshot } from '../../../src/snapshot/snapshot-file.ts';
+import { SeenOps } from '../../../src/store/seen-ops.ts';
 import { sha256Hasher } from '../../../src/store/sha256-hasher.ts';
 import { DoorJournal } from '../memory/door-journal.ts';
+import { itemsOfState } from '../made/state-items.ts';
 import { stampsOfState } from './peer-stamps.ts';
 
 const DELAY_MS_MAX = 40;
@@ -116,12 +124,19 @@ export class SimHub {
   door: Door;
   book: PeerBook | undefined;
   policy: PeerPolicy | undefined = ALL;
+  /** Where its snapshot lies, and states of others on their way. */
+  readonly files: SimFiles;
+  readonly #identity: Identity;
+  #states: HubStates | undefined;
   readonly #site: PeerSite;
 
   constructor(site: PeerSite, index: number) {
     this.#site = site;
     this.index = index;
-    this.id = `${index + 1}`.repeat(16).slice(0, 16) as Origin;
+    this.#identity = Identity.fromSeed(new Uint8Array(32).fill(index + 1));
+    this.id = this.#identity.id as Origin;
+    this.files = new SimFiles({ random: site.random });
+    this.files.makeDir('/hub');
     this.name = `hub-${this.id}`;
     this.door = this.#openDoor();
     this.start();
@@ -147,19 +162,30 @@ export class SimHub {
     const { journal } = this;
     // So small a journal is looked through before this returns.
     void findHoles(journal, this.door.vector(), this.door.holes, clock);
+    const portOfJournal = Object.assign(Object.create(journal) as DoorJournal, {
+      append: (entry: Uint8Array, lingerMs: number) => journal.append(entry, lingerMs),
+      onDurable: (listener: (lsn: number) => void) => journal.onDurable(listener),
+      cursor: (lsn: number) => journal.cursor(lsn),
+      whenDurable: async (lsn: number) => {
+        // The card takes its time; a kill in the meantime forgets what waits.
+        while (journal === this.journal && journal.durableLsn < lsn) await pause(clock, 5);
+      },
+    });
+    this.#states = new HubStates({
+      files: this.files,
+      snapshot: '/hub/state.snapshot',
+      dir: '/hub/taken',
+      journal: portOfJournal,
+      door: this.door,
+      verify: verifyEd25519,
+      timers: clock,
+      log: SILENT_LOG,
+    });
     this.book = new PeerBook({
       self: { hub: this.id, site: 'sim' },
-      journal: Object.assign(Object.create(journal) as DoorJournal, {
-        onDurable: (listener: (lsn: number) => void) => journal.onDurable(listener),
-        cursor: (lsn: number) => journal.cursor(lsn),
-        whenDurable: async (lsn: number) => {
-          // The card takes its time; a kill in the meantime forgets what waits.
-          while (journal === this.journal && journal.durableLsn < lsn) {
-            await pause(clock, 5);
-          }
-        },
-      }),
+      journal: portOfJournal,
       door: this.door,
+      states: this.#states,
       stamps: stampsOfState(() => this.state(), journal),
       roster: undefined,
       policy: () => this.policy,
@@ -181,7 +207,10 @@ export class SimHub {
       if (line.ends.includes(this)) line.cut('the other side fell silent');
     }
     book?.close();
+    this.#states?.close();
+    this.files.powerCut();
     const left = new DoorJournal();
+    left.firstLsn = this.journal.firstLsn;
     for (const entry of this.journal.entries.slice(0, this.journal.durableLsn))
       left.append(entry, 0);
     left.durableLsn = left.lastLsn;
@@ -230,9 +259,47 @@ export class SimHub {
         for (const stamp of stampsIn(entry.body)) {
           restamp(state, keys.get(textOfOpId(stamp.op)) ?? '', stamp);
         }
+        for (const item of stateItemsIn(entry.body)) {
+          joinItem(state, item);
+          if (item.type === 'write') keys.set(textOfOpId(item.write.order), item.key);
+        }
       }
     }
     return state;
+  }
+
+  /** Keeps what its journal came to in a snapshot, and lets go of the journal up to `lsn`. */
+  async release(lsn: number): Promise<void> {
+    const { clock } = this.#site;
+    const settled = writeSnapshot({
+      files: this.files,
+      path: '/hub/state.snapshot',
+      lsn: this.journal.durableLsn,
+      items: itemsOfState(this.state(), this.seen()),
+      signer: this.#identity,
+      siteClock: clock,
+      clock,
+      timers: clock,
+    });
+    await clock.advance(1);
+    await settled;
+    this.journal.release(lsn);
+  }
+
+  /** The ops that its state stands for. */
+  seen(): SeenOps {
+    const seen = new SeenOps();
+    for (const bytes of this.journal.entries.slice(0, this.journal.durableLsn)) {
+      if (bytes === DAMAGED) continue;
+      const entry = decodeEntry(bytes);
+      if (entry.type === 'local') {
+        for (const held of heldIn(entry.body)?.lanes ?? []) seen.join(held);
+      } else {
+        const { origin, class: opClass, seq } = entry.stamped.op;
+        seen.add(laneOf(origin, opClass), seq);
+      }
+    }
+    return seen;
   }
 
   /** Ops of a device, as it hands them in. */
@@ -244,11 +311,6 @@ export class SimHub {
 
   #openDoor(): Door {
     const { clock } = this.#site;
-    const vector = new Map<Lane, number>();
-    for (const { op } of this.ops()) {
-      const lane = laneOf(op.origin, op.class);
-      vector.set(lane, Math.max(op.seq, vector.get(lane) ?? 0));
-    }
     return Door.open({
       journal: this.journal,
       hub: this.id,
@@ -264,7 +326,7 @@ export class SimHub {
         { filter: 'alarms/#', class: 'alarm', keep: 'all' },
         { filter: '#', class: 'telemetry', keep: 'all' },
       ],
-      knownVector: vector,
+      knownVector: this.seen().highest(),
       lingerMs: () => 0,
       unfoldable,
     });

@@ -5,7 +5,12 @@ import { afterEach, beforeEach, describe, it } from 'vitest';
 import * as Y from 'yjs';
 
 import { utf8 } from '../../../src/base/bytes.ts';
+import { CborWriter } from '../../../src/codec/writer.ts';
 import { encodeUndo } from '../../../src/merge/patch.ts';
+import { encodeStateEntry } from '../../../src/merge/state-entry.ts';
+import { writeStateItem } from '../../../src/merge/state-item.ts';
+import { TELEMETRY } from '../../../src/model/class.ts';
+import { encodeHeldEntry } from '../../../src/model/held.ts';
 import { laneOf, type Origin } from '../../../src/model/origin.ts';
 import { DOC, type StampedOp, UNDO } from '../../../src/model/op.ts';
 import { PAGE_BYTES } from '../../../src/protocol/limits.ts';
@@ -233,6 +238,33 @@ describe('following', () => {
     await site.settle();
     device.receive(false);
     // The connection is gone.
+    device.open();
+    await device.catchUp();
+    assert.equal(device.digest(), site.store.digest().digest);
+    assert.deepEqual(device.replica.vector, site.store.vector());
+  });
+
+  it('begins anew where the hub has taken over a state: what came there are no ops', async () => {
+    const device = new PullingDevice(site, 'tablet');
+    device.open();
+    await device.catchUp();
+    const order = {
+      authority: 0,
+      hlc: { ms: 5, counter: 0 },
+      origin: DEVICE_B,
+      seq: 9,
+      class: TELEMETRY,
+    } as const;
+    const writer = new CborWriter(64);
+    const write = { order, body: utf8('9') };
+    writeStateItem(writer, { type: 'event', key: 'meters/9', write });
+    site.journal.append(encodeStateEntry(writer.finish()), 0);
+    const lanes = [{ lane: laneOf(DEVICE_B, TELEMETRY), upTo: 9, beyond: [] }];
+    site.journal.append(encodeHeldEntry({ manifest: new Uint8Array(), lanes }), 0);
+    site.take([stampedOp({ origin: DEVICE_B, key: 'meters/8', seq: 10, atMs: 6 })]);
+    await device.catchUp();
+    assert.equal(device.lapses.length, 1);
+    assert.equal(device.replica.vector.size, 0, 'it is not told that it has the ninth');
     device.open();
     await device.catchUp();
     assert.equal(device.digest(), site.store.digest().digest);

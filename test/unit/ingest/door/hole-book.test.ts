@@ -2,16 +2,22 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'vitest';
 
+import { SILENT_LOG } from '../../../../src/base/log.ts';
+import { takeHeld } from '../../../../src/ingest/door/held-state.ts';
+import { recoverProgress } from '../../../../src/ingest/progress.ts';
 import { findHoles, HoleBook, HOLES_MAX } from '../../../../src/ingest/door/hole-book.ts';
 import { RECORD, TELEMETRY } from '../../../../src/model/class.ts';
 import { encodeCopyEntry, encodeOpEntry } from '../../../../src/model/entry.ts';
-import { laneOf } from '../../../../src/model/origin.ts';
+import { encodeHeldEntry } from '../../../../src/model/held.ts';
+import { laneOf, type Origin } from '../../../../src/model/origin.ts';
 import type { StampedOp } from '../../../../src/model/op.ts';
 import { SimClock } from '../../../../src/platform/sim/clock.ts';
+import { DoorJournal } from '../../../support/memory/door-journal.ts';
 import { HUB_ID, START_MS, stampedOp } from '../../../support/made/batches.ts';
 
 const LANE = laneOf(HUB_ID, TELEMETRY);
 const RECORDS = laneOf(HUB_ID, RECORD);
+const DEVICE = 'aaaaaaaaaaaaaaaa' as Origin;
 
 /** A journal of these ops by LSN; what stands at no LSN is damaged. */
 function journalOf(ops: ReadonlyMap<number, StampedOp>, firstLsn = 1, copies = new Set<number>()) {
@@ -105,5 +111,62 @@ describe('a search', () => {
     const book = await search(journalOf(at(...seqs)), new Map([[LANE, 2]]));
     assert.equal(book.list().length, HOLES_MAX);
     assert.ok(book.hasMore);
+  });
+});
+
+describe('a state that was taken over', () => {
+  const held = { lane: LANE, upTo: 4, beyond: [{ from: 7, to: 8 }] };
+
+  test('fills what is in it, while a search is under way, too', () => {
+    const book = new HoleBook();
+    book.add(LANE, 2, 3);
+    book.searching();
+    book.hold(held);
+    assert.deepEqual(book.list(), []);
+    book.found([{ lane: LANE, from: 2, to: 7 }]);
+    assert.deepEqual(book.list(), [{ lane: LANE, from: 5, to: 6 }]);
+  });
+
+  test('is no hole in the journal, but for what it lacks itself', async () => {
+    const entries = [
+      encodeOpEntry(stampedOp(1).bytes, stampedOp(1).stamp),
+      encodeHeldEntry({ manifest: new Uint8Array(), lanes: [held] }),
+      encodeOpEntry(stampedOp(9).bytes, stampedOp(9).stamp),
+    ];
+    const journal = new DoorJournal();
+    for (const entry of entries) journal.append(entry, 0);
+    journal.sync();
+    const book = new HoleBook();
+    await findHoles(journal, new Map([[LANE, 9]]), book, new SimClock(START_MS));
+    assert.deepEqual(book.list(), [{ lane: LANE, from: 5, to: 6, between: [1, 2] }]);
+  });
+
+  test('counts in the door, own numbers included, and is known again after a start', () => {
+    const journal = new DoorJournal();
+    const [own, theirs] = [
+      { lane: laneOf(HUB_ID, TELEMETRY), upTo: 3, beyond: [] },
+      { lane: laneOf(DEVICE, RECORD), upTo: 2, beyond: [{ from: 4, to: 5 }] },
+    ];
+    const vector = new Map([[theirs.lane, 1]]);
+    const ownSeqs = [0, 0, 0, 1, 0, 0, 0];
+    const holes = new HoleBook();
+    const append = (entry: Uint8Array): number => journal.append(entry, 0);
+    const taken = { manifest: new Uint8Array(), lanes: [own, theirs] };
+    const door = { hub: HUB_ID, vector, ownSeqs, holes, append };
+    assert.equal(takeHeld(taken, { ...door, lanesMax: 0 }), undefined);
+    assert.equal(takeHeld(taken, { ...door, lanesMax: 5 }), 1);
+    assert.deepEqual(ownSeqs, [0, 0, 0, 3, 0, 0, 0]);
+    assert.deepEqual([...vector], [[theirs.lane, 5]]);
+    assert.deepEqual(holes.list(), [{ lane: theirs.lane, from: 3, to: 3 }]);
+    journal.sync();
+    const store = { checkpointLsn: 0, highest: () => new Map(), lastStamp: () => undefined };
+    const found = recoverProgress({ hub: HUB_ID, journal, store, log: SILENT_LOG });
+    assert.deepEqual(
+      [...found.vector],
+      [
+        [own.lane, 3],
+        [theirs.lane, 5],
+      ],
+    );
   });
 });

@@ -1,0 +1,27 @@
+/**
+ * What a hub can do beyond what every version can, said in its `open`: holes in class log of its own lane, which nobody can
+ * fill. Older hubs take no notice of them.
+ */
+import { LOG } from '../../model/class.ts';
+import { laneOf, type Origin } from '../../model/origin.ts';
+import type { Hole, PeerStates } from './contract.ts';
+
+/** From 1 to 1: it compares stamps. From 2 or more on: the formats of states that it reads. */
+export function abilitiesOf(hub: Origin, { formats }: PeerStates): Hole[] {
+  const lane = laneOf(hub, LOG);
+  return [
+    { lane, from: 1, to: 1 },
+    { lane, ...formats },
+  ];
+}
+
+export function comparesStamps(holes: readonly Hole[], hub: Origin): boolean {
+  return holes.some(({ lane }) => lane === laneOf(hub, LOG));
+}
+
+/** Whether it reads the states that are given here. */
+export function readsStates(holes: readonly Hole[], hub: Origin, { formats }: PeerStates): boolean {
+  const { to } = formats;
+  const isFit = (hole: Hole): boolean => hole.from > 1 && hole.from <= to && to <= hole.to;
+  return holes.some((hole) => hole.lane === laneOf(hub, LOG) && isFit(hole));
+}
