@@ -8,6 +8,7 @@ import { type Access, openAccess } from './access.ts';
 import { AssetGate } from './assets/asset-gate.ts';
 import { FullDoor } from './full-door.ts';
 import type { Ground } from './ground.ts';
+import { keepHoles } from './storage/hole-file.ts';
 import { openJournal } from './storage/journal.ts';
 import { Lingers } from './power/linger.ts';
 import { brokerLimits, type HubAddresses, listenMqtt } from './listeners.ts';
@@ -107,6 +108,7 @@ function openDoor(
     unfoldable: (op) => unfoldable(op) ?? overgrown(store, op),
     assets: assetGate,
   });
+  keepHoles(door.holes, progress.vector, { ...machine, path: paths.holes });
   return { door, hlc };
 }
 

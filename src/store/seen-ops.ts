@@ -47,6 +47,13 @@ export class LaneOps {
     this.beyond = beyond;
   }
 
+  /** How far somebody has the lane who has it up to `known`, and all that was seen of it. */
+  reachFrom(known: number): number {
+    let reach = Math.max(known, this.upTo);
+    for (const { from, to } of this.beyond) if (from <= reach + 1) reach = Math.max(reach, to);
+    return reach;
+  }
+
   /** Notes the op; false where it was seen before. */
   add(seq: number): boolean {
     if (seq <= this.upTo) return false;

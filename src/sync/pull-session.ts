@@ -47,6 +47,8 @@ export class PullSession {
   readonly #options: PullSessionOptions;
   readonly #scope: Scope;
   #walk: StateWalk | undefined;
+  /** Lanes of which the device has what this hub lacks. */
+  readonly #ahead: VersionVector;
   /** The device has what concerns it up to here, when the walk is over. */
   #lsn: number;
   #credit: number;
@@ -65,6 +67,7 @@ export class PullSession {
     this.#options = options;
     this.#scope = open.scope;
     this.#walk = walk;
+    this.#ahead = walk.ahead;
     this.#lsn = walk.lsn;
     this.#credit = open.credit;
     this.#heardMs = options.nowMs();
@@ -72,7 +75,7 @@ export class PullSession {
 
   /** Lanes that are held in memory for this pull. */
   get lanesHeld(): number {
-    return this.#walk === undefined ? 0 : this.#walk.size;
+    return this.#walk === undefined ? this.#ahead.size : this.#walk.size;
   }
 
   get follows(): boolean {
@@ -148,7 +151,7 @@ export class PullSession {
       return;
     }
     for (const [lane, seq] of this.#lanes) {
-      const upTo = Math.min(seq, source.upTo(lane));
+      const upTo = Math.min(seq, source.upTo(lane, seqIn(this.#ahead, lane)));
       if (upTo > 0) this.#lanes.set(lane, upTo);
       else this.#lanes.delete(lane);
     }

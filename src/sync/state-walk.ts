@@ -34,7 +34,8 @@ export interface StateSource {
     readonly highest: VersionVector;
     readonly lsn: number;
   };
-  upTo(lane: Lane): number;
+  /** How far a device has the lane that has it up to `known`, when it has all that is folded of it. */
+  upTo(lane: Lane, known: number): number;
   /** LSN of the last op that came after others of its lane: before it, nobody has all that `upTo` says. */
   readonly filledLsn: number;
   /** LSN at which the state of another hub was taken over last: nobody can follow across it. */
@@ -83,6 +84,8 @@ export class StateWalk {
   readonly source: StateSource;
   /** What the device has at the end. */
   readonly target: VersionVector;
+  /** Lanes of which the device has what this hub lacks, and up to where: behind a gap they go on for it. */
+  readonly ahead: VersionVector;
   /** The journal goes on behind this. */
   readonly lsn: number;
   readonly #hub: Origin;
@@ -103,7 +106,8 @@ export class StateWalk {
     this.#vector = vector;
     this.#byKeys = vector.size === 0 || mark !== undefined;
     const goesOn = mark !== undefined && mark.hub === hub && mark.lsn <= lsn;
-    this.target = goesOn ? mark.target : now;
+    this.ahead = new Map([...vector].filter(([lane, seq]) => seq > seqIn(now, lane)));
+    this.target = goesOn ? mark.target : this.#joined(now, highest);
     this.lsn = goesOn ? mark.lsn : lsn;
     // Behind a gap there may be news that the vector cannot tell of.
     this.#origins = newsIn(highest, vector);
@@ -147,6 +151,15 @@ export class StateWalk {
     writer.uint(PHASES.indexOf(this.#phase)).bytes(position);
     writeVector(writer, this.target);
     return writer.finish();
+  }
+
+  /** What is folded without a gap, or without one that the device does not have. */
+  #joined(now: VersionVector, highest: VersionVector): VersionVector {
+    const joined = new Map(now);
+    for (const [lane, known] of this.ahead) {
+      if (seqIn(highest, lane) > known) joined.set(lane, this.source.upTo(lane, known));
+    }
+    return joined;
   }
 
   #read(): StatePiece {

@@ -133,9 +133,13 @@ export class Session {
   }
 
   #up(link: Link): void {
+    const { outbox, scope } = this.#options;
     this.#link = link;
     this.#backoff.reset();
-    this.#setContact(this.#options.scope === undefined ? 'live' : 'catching up', '');
+    outbox.newLine();
+    // Who pulls is told whom it has reached.
+    if (scope === undefined) outbox.met(undefined);
+    this.#setContact(scope === undefined ? 'live' : 'catching up', '');
     if (this.#lostPull !== 0) this.#say(encodePull({ kind: 'close', pull: this.#lostPull }));
     this.#lostPull = 0;
     this.#openPull();
@@ -207,9 +211,16 @@ export class Session {
   #takeDelta(payload: Uint8Array): void {
     const message = readDelta(payload);
     if (message.pull !== this.#pull || this.#pull === 0) return;
-    if (message.kind === 'welcome') this.#options.onWelcome(message);
+    if (message.kind === 'welcome') this.#welcomed(message);
     else if (message.kind === 'lapse') this.#lapse(message);
     else this.#takePage(message);
+  }
+
+  #welcomed(welcome: Welcome): void {
+    const { outbox, onWelcome } = this.#options;
+    onWelcome(welcome);
+    outbox.met(welcome.hub);
+    this.send();
   }
 
   #takePage(page: ReadPage): void {

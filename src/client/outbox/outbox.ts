@@ -1,6 +1,6 @@
 /**
  * Ops of this device that the hub has not proven to have, or that have not come back from it yet. An op is shown at
- * once, kept before it is sent, sent until it is receipted, and forgotten when the hub's own state has it. Its seq is
+ * once, kept before it is sent, sent until it is receipted, and shown until the hub's own state has it. Its seq is
  * never given to another op: the log says how far each lane has come, also when all ops are gone from it.
  *
  * It refuses new ops beyond its limit, and all of them once the storage has failed: what cannot be kept must not be
@@ -9,7 +9,6 @@
 import type { Clock } from '../../base/clock.ts';
 import { HubError, messageOf } from '../../base/errors.ts';
 import type { Random } from '../../base/random.ts';
-import { CborWriter } from '../../codec/writer.ts';
 import type { OpId } from '../../merge/op-id.ts';
 import type { OpClass } from '../../model/class.ts';
 import { type Hlc, HlcClock, HLC_ZERO } from '../../model/hlc.ts';
@@ -18,7 +17,9 @@ import { type Lane, laneOf, type Origin, ORIGIN_BYTES, originOfBytes } from '../
 import { seqIn, type VersionVector } from '../../model/version-vector.ts';
 import type { Receipt, ToldConflict } from '../../protocol/receipt-message.ts';
 import { encodeLogEntry, type LogEntry } from './log-entry.ts';
+import { encodeOpsMessage } from './ops-message.ts';
 import { type ReadLog, readLog } from './outbox-log.ts';
+import { Resending } from './resending.ts';
 import type { DeviceStorage } from '../storage/storage.ts';
 
 export interface NewOp {
@@ -72,8 +73,6 @@ export interface OutboxOptions {
 
 export const OUTBOX_OPS_MAX = 20_000;
 export const OUTBOX_BYTES_MAX = 64 << 20;
-const MESSAGE_OPS_MAX = 500;
-const MESSAGE_BYTES_MAX = 256 * 1024;
 /** Entries of the log that are of no use any more, before it is written anew. */
 const STALE_MAX = 1_000;
 
@@ -90,6 +89,7 @@ export class Outbox {
   #byKey: Map<string, Entry[]> | undefined;
   readonly #given: Map<Lane, number>;
   readonly #receipted: Map<Lane, number>;
+  readonly #resending = new Resending();
   #unkept: Entry[] = [];
   #writing: Promise<void> | undefined;
   #turn: Promise<void> = Promise.resolve();
@@ -181,21 +181,27 @@ export class Outbox {
     return { op: { origin: this.origin, class: parts.class, seq }, kept };
   }
 
+  /** A line to a hub is up. */
+  newLine(): void {
+    this.#resending.newLine();
+  }
+
+  /** Who is at its other end; undefined where that is not known. */
+  met(hub: Origin | undefined): void {
+    this.#resending.met(hub);
+  }
+
   /** The next message for the hub, undefined where nothing waits. */
   message(): Uint8Array | undefined {
-    const waiting: Entry[] = [];
-    let bytes = 0;
-    for (const entry of this.#entries) {
-      if (entry.stage !== 'waiting') continue;
-      bytes += entry.bytes.length;
-      if (waiting.length > 0 && bytes > MESSAGE_BYTES_MAX) break;
-      waiting.push(entry);
-      if (waiting.length >= MESSAGE_OPS_MAX) break;
-    }
-    if (waiting.length === 0) return undefined;
-    const writer = new CborWriter(bytes + 8).array(waiting.length);
-    for (const entry of waiting) writer.raw(entry.bytes);
-    return writer.finish();
+    const waiting = this.#entries.filter(({ stage }) => stage === 'waiting');
+    const classes = new Set(waiting.map(({ op }) => op.class));
+    const again = this.#resending.parts({
+      receipted: this.#receipted,
+      shown: this.#entries.filter(({ stage }) => stage === 'receipted'),
+      waiting: new Set([...classes].map((opClass) => laneOf(this.origin, opClass))),
+      nowMs: this.#options.clock.monotonicMs(),
+    });
+    return encodeOpsMessage([...again.ops, ...waiting], again.floors);
   }
 
   /** Takes a receipt. */
@@ -203,10 +209,15 @@ export class Outbox {
     const accepted = receipt.accepted.filter(({ origin }) => origin === this.origin);
     const rejected = receipt.rejected.filter(({ origin }) => origin === this.origin);
     const notes: LogEntry[] = [];
+    const nowMs = this.#options.clock.monotonicMs();
+    let hasMoved = false;
+    if (receipt.refused !== undefined) this.#resending.refused();
     for (const { class: opClass, seq } of accepted) {
       const lane = laneOf(this.origin, opClass);
-      // A hub that lost its memory may know less than it said once; what it said counts.
-      if (seq <= seqIn(this.#receipted, lane)) continue;
+      const receipted = seqIn(this.#receipted, lane);
+      if (this.#resending.heard(lane, seq, receipted, nowMs)) hasMoved = true;
+      // Another hub, or one that lost its memory, may know less than was receipted once; that counts.
+      if (seq <= receipted) continue;
       this.#receipted.set(lane, seq);
       notes.push({ type: 'receipt', class: opClass, seq });
     }
@@ -214,13 +225,16 @@ export class Outbox {
     for (const { class: opClass, seq, reason, verdict } of rejected) {
       const entry = this.#find(opClass, seq);
       // Of one message two receipts may come: what is said of the op is not said of what lies in its place.
-      if (verdict === 'never' && entry?.stage === 'waiting' && entry.refusal === undefined) {
+      if (verdict !== 'never') continue;
+      if (entry?.stage === 'waiting' && entry.refusal === undefined) {
         notes.push(this.#void(entry, reason, device));
+      } else if (entry?.stage !== 'waiting') {
+        this.#resending.unfit(laneOf(this.origin, opClass), seq);
       }
     }
     if (notes.length > 0) void this.#note(notes);
     const isOwn = accepted.length + rejected.length > 0;
-    return { isOwn, waits: rejected.length > 0 && notes.length === 0 };
+    return { isOwn, waits: rejected.length > 0 && notes.length === 0 && !hasMoved };
   }
 
   /** Forgets ops that the hub's state has now. Call it when that state is kept, or nothing depends on it. */
@@ -242,7 +256,9 @@ export class Outbox {
     const ops = this.#entries.filter(({ stage }) => stage !== 'new');
     return [
       encodeLogEntry({ type: 'head', origin, hlc, lanes, receipted }),
-      ...ops.map(({ op, bytes }) => encodeLogEntry({ type: 'op', op, bytes })),
+      ...[...this.#resending.spares.all(), ...ops].map(({ op, bytes }) =>
+        encodeLogEntry({ type: 'op', op, bytes }),
+      ),
     ];
   }
 
@@ -284,15 +300,15 @@ export class Outbox {
     this.#drop(({ op }) => !this.#options.comesBack(op));
   }
 
-  /** Lets go of receipted ops. */
+  /** Shows receipted ops no more. */
   #drop(isDue: (entry: Entry) => boolean): void {
-    const before = this.#entries.length;
     this.#entries = this.#entries.filter((entry) => {
       const isGone = entry.stage === 'receipted' && isDue(entry);
-      if (isGone) this.#bytes -= entry.bytes.length;
-      return !isGone;
+      if (!isGone) return true;
+      this.#bytes -= entry.bytes.length;
+      this.#stale += this.#resending.spares.add(entry);
+      return false;
     });
-    this.#stale += before - this.#entries.length;
     this.#byKey = undefined;
   }
 

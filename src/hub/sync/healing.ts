@@ -79,8 +79,10 @@ export class Healing implements HealingPort {
 
   /** To be called when receipts are known, and before anything new is sealed or receipted. */
   begin(): void {
-    const { journal } = this.#options;
+    const { journal, door } = this.#options;
     journal.onQuarantine(() => this.#met());
+    door.holes.onTold(() => this.#lackToldOf());
+    if (door.holes.open().length > 0) this.#lackToldOf();
     if (journal.stat().quarantined.length > 0) this.#met();
   }
 
@@ -95,7 +97,7 @@ export class Healing implements HealingPort {
   }
 
   lacks(): readonly LaneRange[] {
-    const ranges = this.#options.door.holes.list().map(({ lane, from, to }) => {
+    const ranges = this.#options.door.holes.open().map(({ lane, from, to }) => {
       return { ...splitLane(lane), from, to };
     });
     return canonicalRanges(ranges);
@@ -117,7 +119,7 @@ export class Healing implements HealingPort {
   }
 
   status(): HealingStatus {
-    const holes = this.#options.door.holes.list();
+    const holes = this.#options.door.holes.open();
     const lackedOps = holes.reduce((sum, { from, to }) => sum + to - from + 1, 0);
     return { lackedOps, region: this.#region };
   }
@@ -167,6 +169,13 @@ export class Healing implements HealingPort {
     this.#look();
   }
 
+  /** Somebody else may have what a device or a peer says is missing here. */
+  #lackToldOf(): void {
+    this.#region = 'unasked';
+    this.#dueMs = this.#options.clock.monotonicMs();
+    for (const listener of this.#listeners) listener();
+  }
+
   #met(): void {
     const { journal, receiptedLsn, timers } = this.#options;
     const receipted = receiptedLsn() ?? 0;
@@ -209,7 +218,7 @@ export class Healing implements HealingPort {
     const { quarantined } = journal.stat();
     if (quarantined.length === 0 || !this.#hasSearched || this.#searching !== undefined) return;
     if (door.holes.hasMore) {
-      if (door.holes.list().length === 0) void this.search();
+      if (!door.holes.list().some(({ between }) => between !== undefined)) void this.search();
       return;
     }
     const holes = door.holes.list();

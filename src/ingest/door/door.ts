@@ -4,7 +4,8 @@
  * acknowledges: what has no durable LSN was not promised.
  *
  * The door numbers this hub's own lanes and knows how far every other lane has come, so a duplicate is
- * accepted without a second entry and a gap is refused. It folds nothing; the applier does, later.
+ * accepted without a second entry, and a gap is refused unless somebody has said why it is one. It folds nothing; the
+ * applier does, later.
  */
 import type { Clock } from '../../base/clock.ts';
 import { HubError } from '../../base/errors.ts';
@@ -21,12 +22,10 @@ import {
   EVENT,
   type Kind,
   type Op,
-  PATCH,
   type Role,
   type StampedOp,
-  UNDO,
 } from '../../model/op.ts';
-import { type Lane, laneOf, type Origin, splitLane } from '../../model/origin.ts';
+import { type Lane, laneOf, type Origin } from '../../model/origin.ts';
 import { seqIn, type VersionVector } from '../../model/version-vector.ts';
 import { CaptureRules, type CaptureRule } from './capture.ts';
 import { type CopiesOutcome, takeCopies } from './copies.ts';
@@ -35,18 +34,12 @@ import { takeHeld } from './held-state.ts';
 import { HoleBook } from './hole-book.ts';
 import type { JournalPort, Lsn } from '../journal-port.ts';
 import { OpEntryEncoder, type OwnOp } from './op-entry-encoder.ts';
-import {
-  editOf,
-  type OpsOutcome,
-  readOpsMessage,
-  type RejectedOp,
-  type TakenEdit,
-} from './ops-message.ts';
+import { type OpsFrom, takeDeviceOps } from './device-ops.ts';
+import type { OpsOutcome } from './ops-message.ts';
 import { type PeerVerdict, refusePeerOp } from './peer-ops.ts';
-import { CLASH, MANY_ORIGINS, OriginBook } from './origin-book.ts';
+import { OriginBook } from './origin-book.ts';
 import { encodeNote, NOTE_INTERVAL, type Progress } from '../progress.ts';
 import { deliveryOf, markOf, RecentPublishes } from './recent-publishes.ts';
-import { later, never, type Rejection } from './rejection.ts';
 
 export interface InboundPublish {
   readonly topic: string;
@@ -98,14 +91,6 @@ export interface OwnEvent {
   readonly kind?: Kind;
   /** On whose behalf; the hub by itself has the authority of a device. */
   readonly role?: Role;
-}
-
-/** Who hands in ops. */
-export interface OpsFrom {
-  readonly role: Role;
-  readonly device: string;
-  /** Whether it has the right to make the op; absent: it has. */
-  readonly mayWrite?: (op: Pick<Op, 'kind' | 'key'>) => boolean;
 }
 
 /** An own op as it was journaled. */
@@ -214,44 +199,21 @@ export class Door {
     return { lsn, seq: this.#ownSeqs[opClass] as number };
   }
 
-  /** Takes ops that a device made (sync/PROTOCOL.md §2); what can be taken is, each for itself. */
+  /** Takes ops that a device made (sync/PROTOCOL.md §2); see device-ops.ts. */
   acceptOps(message: Uint8Array, from: OpsFrom): OpsOutcome {
-    const { ops, refused: reason } = readOpsMessage(message);
-    const rejected: RejectedOp[] = [];
-    const edits: TakenEdit[] = [];
-    const lanes = new Set<Lane>();
-    let lsn = 0;
-    let isClash = false;
-    for (const { op, bytes } of ops) {
-      const { origin, class: opClass, seq } = op;
-      const reject = ({ reason: why, verdict }: Rejection): void => {
-        rejected.push({ origin, class: opClass, seq, reason: why, verdict });
-      };
-      const stranger = this.#origins.refusal(op, from.device);
-      if (stranger !== undefined) {
-        isClash ||= stranger === CLASH;
-        reject(stranger);
-        continue;
-      }
-      if (from.mayWrite?.(op) === false) {
-        reject(never(`no right to write ${op.key}`));
-        continue;
-      }
-      const lane = laneOf(origin, opClass);
-      lanes.add(lane);
-      const outcome = this.#acceptOp(lane, op, bytes, AUTHORITY[from.role]);
-      if (typeof outcome === 'object') reject(outcome);
-      else {
-        lsn = Math.max(lsn, outcome);
-        if (op.kind === PATCH || op.kind === UNDO) edits.push(editOf(op));
-      }
-    }
-    const accepted = [...lanes].map((lane) => ({
-      ...splitLane(lane),
-      seq: seqIn(this.#vector, lane),
-    }));
-    const outcome = { lsn, accepted, rejected, edits, isClash };
-    return reason === undefined ? outcome : { ...outcome, refused: reason };
+    const { clock, hlc, unfoldable, assets } = this.#options;
+    const parts = { hlc, unfoldable, assets, lanesMax: LANES_MAX, gate: this.#gate };
+    const outcome = takeDeviceOps(message, from, {
+      ...parts,
+      vector: this.#vector,
+      holes: this.holes,
+      origins: this.#origins,
+      nowMs: () => clock.wallMs(),
+      append: (bytes, opClass, authority) =>
+        this.#append(this.#encoder.accepted(bytes, hlc.next(), authority), opClass),
+    });
+    if (outcome.lsn > 0) this.#noteNowAndThen(outcome.lsn);
+    return outcome;
   }
 
   /**
@@ -283,7 +245,8 @@ export class Door {
     if (isHole) this.holes.fill(lane, op.seq);
     else if (isOwn) this.#ownSeqs[op.class] = op.seq;
     else this.#vector.set(lane, op.seq);
-    this.holes.add(lane, known + 1, op.seq - 1);
+    // Here it comes behind the op: what a peer says is no promise of this hub.
+    if (!isHole) this.holes.tell(lane, known + 1, op.seq - 1, this.#options.clock.wallMs());
     carried?.note(lsn);
     this.#noteNowAndThen(lsn);
     return { kind: 'taken', lsn };
@@ -312,7 +275,8 @@ export class Door {
   takeHeld(held: Held, newest: Hlc): Lsn | undefined {
     const { hub, hlc } = this.#options;
     const append = (entry: Uint8Array): Lsn => this.#append(entry, LOG);
-    const lanes = { vector: this.#vector, ownSeqs: this.#ownSeqs, holes: this.holes };
+    const nowMs = this.#options.clock.wallMs();
+    const lanes = { vector: this.#vector, ownSeqs: this.#ownSeqs, holes: this.holes, nowMs };
     hlc.observe(newest);
     return takeHeld(held, { hub, ...lanes, lanesMax: LANES_MAX, append });
   }
@@ -335,37 +299,6 @@ export class Door {
   noteProgress(): Lsn {
     const lsn = this.#append(encodeNote(this.progress()), LOG);
     this.#nextNoteLsn = lsn + NOTE_INTERVAL;
-    return lsn;
-  }
-
-  /** LSN of the new entry, 0 for a duplicate, or the reason of a refusal. */
-  #acceptOp(lane: Lane, op: Op, bytes: Uint8Array, authority: number): Lsn | Rejection {
-    const known = seqIn(this.#vector, lane);
-    if (op.seq <= known) return 0;
-    if (op.seq > known + 1) return { reason: `gap after ${known}`, verdict: 'gap' };
-    const { unfoldable, assets } = this.#options;
-    const unknown = unfoldable(op);
-    if (unknown !== undefined) return never(unknown);
-    const carried = carriesBytes(op) ? assets : undefined;
-    const unfit = carried?.refusal(op);
-    if (unfit !== undefined) {
-      return unfit.code === 'asset.too-large' ? never(unfit.message) : later(unfit.message);
-    }
-    if (known === 0 && this.#vector.size >= LANES_MAX) return MANY_ORIGINS;
-    const full = this.#gate.refusal(op.class);
-    if (full !== undefined) return later(full.message);
-    const { hlc } = this.#options;
-    hlc.observe(op.hlc);
-    let lsn: Lsn;
-    try {
-      lsn = this.#append(this.#encoder.accepted(bytes, hlc.next(), authority), op.class);
-    } catch (error) {
-      if (error instanceof HubError) return later(error.message);
-      throw error;
-    }
-    this.#vector.set(lane, op.seq);
-    carried?.note(lsn);
-    this.#noteNowAndThen(lsn);
     return lsn;
   }
 

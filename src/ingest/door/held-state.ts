@@ -16,6 +16,7 @@ export interface HoldingDoor {
   readonly ownSeqs: number[];
   readonly holes: HoleBook;
   readonly lanesMax: number;
+  readonly nowMs: number;
   append(entry: Uint8Array): Lsn;
 }
 
@@ -30,7 +31,9 @@ export function takeHeld(held: Held, door: HoldingDoor): Lsn | undefined {
     const ownClass = ownClassByLane.get(each.lane);
     const known = ownClass === undefined ? seqIn(vector, each.lane) : (ownSeqs[ownClass] ?? 0);
     holes.hold(each);
-    for (const { from, to } of gapsOf(each)) holes.add(each.lane, Math.max(from, known + 1), to);
+    for (const { from, to } of gapsOf(each)) {
+      holes.tell(each.lane, Math.max(from, known + 1), to, door.nowMs);
+    }
     const last = Math.max(known, lastOf(each));
     if (ownClass === undefined) vector.set(each.lane, last);
     else ownSeqs[ownClass] = last;

@@ -1,7 +1,9 @@
 /**
- * Ops that are missing in the midst of this hub's lanes: damaged entries, and what a peer said is lost. Another hub or the
+ * Ops that are missing in the midst of this hub's lanes: **found** are damaged entries, by a search through the journal; **told** is
+ * what a peer said is lost, and what a device had handed in at another hub that is out of reach. Another hub or the
  * region may still have them; then the door takes them though their lanes are further (sync/peers/PEERS.md §3,
- * batch/BATCH.md §12).
+ * batch/BATCH.md §12). What was told stands nowhere else once the journal has let go of its neighbours, so whoever keeps it
+ * is called before the op behind a hole is journaled.
  */
 import { CborError } from '../../codec/reader.ts';
 import { pause, type Timers } from '../../base/clock.ts';
@@ -9,7 +11,7 @@ import { LOG } from '../../model/class.ts';
 import { decodeEntry } from '../../model/entry.ts';
 import { gapsOf, type HeldLane, heldIn, lastOf } from '../../model/held.ts';
 import { type Lane, laneOf, splitLane } from '../../model/origin.ts';
-import type { VersionVector } from '../../model/version-vector.ts';
+import { seqIn, type VersionVector } from '../../model/version-vector.ts';
 import type { JournalPort, Lsn } from '../journal-port.ts';
 
 /** Seqs `from` to `to` of a lane, ends included. */
@@ -17,22 +19,50 @@ export interface Hole {
   readonly lane: Lane;
   readonly from: number;
   readonly to: number;
-  /** Where the search found it: between the entries with these LSNs. Absent: a peer said it. */
+  /** Where the search found it: between the entries with these LSNs. Absent: it was told. */
   readonly between?: readonly [after: Lsn, before: Lsn];
 }
 
+export interface ToldHole extends Hole {
+  /** The device whose ops they are, where it was the one that told. */
+  readonly device: string | undefined;
+  /** Wall clock of this hub. */
+  readonly sinceMs: number;
+  /** Somebody has said that nobody has them any more: not asked for, not shown, and taken where they come all the same. */
+  readonly isClosed: boolean;
+}
+
+/** Keeps what was told; at once where a receipt is to hang on it. */
+export type KeepHoles = (told: readonly ToldHole[], atOnce: boolean) => void;
+
 /** Beyond it, holes are not noted until others are mended: so much damage is not asked for at once. */
 export const HOLES_MAX = 256;
+/** Of one device, open or closed: what it makes up fills no more than its own share. */
+export const DEVICE_HOLES_MAX = 16;
 const SLICE_ENTRIES = 2_000;
 
 export class HoleBook {
-  #holes: Hole[] = [];
+  #found: Hole[] = [];
+  #told: ToldHole[] = [];
   /** What has come while a search was under way. */
   #filled: Hole[] | undefined;
   #hasMore = false;
+  readonly #toldListeners: (() => void)[] = [];
+  #keep: KeepHoles = () => undefined;
 
+  /** All of them, those that are closed last. */
   list(): readonly Hole[] {
-    return this.#holes;
+    const told = this.#told.toSorted((a, b) => Number(a.isClosed) - Number(b.isClosed));
+    return [...this.#found, ...told];
+  }
+
+  /** What the region and people are to know of. */
+  open(): readonly Hole[] {
+    return [...this.#found, ...this.#told.filter(({ isClosed }) => !isClosed)];
+  }
+
+  get told(): readonly ToldHole[] {
+    return this.#told;
   }
 
   /** There were more than the book takes. */
@@ -41,31 +71,72 @@ export class HoleBook {
   }
 
   has(lane: Lane, seq: number): boolean {
-    return this.#holes.some((hole) => hole.lane === lane && seq >= hole.from && seq <= hole.to);
+    const isIt = (hole: Hole): boolean => hole.lane === lane && seq >= hole.from && seq <= hole.to;
+    return this.#found.some(isIt) || this.#told.some(isIt);
   }
 
-  add(lane: Lane, from: number, to: number): void {
-    if (from > to) return;
-    if (this.#holes.length < HOLES_MAX) this.#holes.push({ lane, from, to });
-    else this.#hasMore = true;
+  /** What an earlier run was told, as far as the lanes have come that far; `keep` is called with every change of it. */
+  restore(told: readonly ToldHole[], vector: VersionVector, keep: KeepHoles): void {
+    this.#told = told.filter(({ lane, to }) => to < seqIn(vector, lane)).slice(0, HOLES_MAX);
+    this.#keep = keep;
+  }
+
+  /** Called whenever somebody has told of a hole. */
+  onTold(listener: () => void): void {
+    this.#toldListeners.push(listener);
+  }
+
+  /** A peer, or a device by its name, says that the ops are not to be had from it; whether the book has room for that. */
+  tell(lane: Lane, from: number, to: number, sinceMs: number, device?: string): boolean {
+    if (from > to) return true;
+    const ofDevice = this.#told.filter((hole) => hole.device === device).length;
+    if (device !== undefined && ofDevice >= DEVICE_HOLES_MAX) return false;
+    if (this.#told.length >= HOLES_MAX) {
+      this.#hasMore = true;
+      return false;
+    }
+    this.#told.push({ lane, from, to, device, sinceMs, isClosed: false });
+    this.#keep(this.#told, device !== undefined);
+    for (const listener of this.#toldListeners) listener();
+    return true;
+  }
+
+  /** The op behind it did not find its way into the journal. */
+  untell(lane: Lane, from: number): void {
+    this.#change((hole) => (hole.lane === lane && hole.from === from ? [] : [hole]));
+  }
+
+  /** Nobody has these ops any more, says a person; how many that were. */
+  close(isMeant: (hole: ToldHole) => boolean): number {
+    let ops = 0;
+    this.#change((hole) => {
+      if (hole.isClosed || !isMeant(hole)) return [hole];
+      ops += hole.to - hole.from + 1;
+      return [{ ...hole, isClosed: true }];
+    });
+    return ops;
   }
 
   /** The op has come. */
   fill(lane: Lane, seq: number): void {
     this.#filled?.push({ lane, from: seq, to: seq });
-    this.#holes = without(this.#holes, lane, seq, seq);
+    this.#found = without(this.#found, lane, seq);
+    this.#fillTold(lane, seq);
   }
 
   /** These are in a state that was taken over. */
   hold(held: HeldLane): void {
     const { lane, upTo, beyond } = held;
     for (const range of [{ from: 1, to: upTo }, ...beyond]) this.#filled?.push({ lane, ...range });
-    this.#holes = withoutHeld(this.#holes, held);
+    this.#found = withoutHeld(this.#found, held);
+    if (this.#told.some((hole) => hole.lane === lane)) {
+      this.#change((hole) => withoutHeld([hole], held));
+    }
   }
 
   /** What was asked for exists nowhere. */
   drop(lane: Lane, from: number, to: number): void {
-    this.#holes = this.#holes.filter(
+    this.#found = this.#found.filter(
       (hole) => hole.lane !== lane || hole.from < from || hole.to > to,
     );
   }
@@ -75,13 +146,32 @@ export class HoleBook {
     this.#filled = [];
   }
 
-  /** What a search has found takes the place of all that stood here. */
+  /** A search has met the op in the journal. */
+  met(lane: Lane, seq: number): void {
+    if (this.#told.length > 0) this.#fillTold(lane, seq);
+  }
+
+  /** What a search has found takes the place of what an earlier one did. */
   found(holes: readonly Hole[]): void {
     let left = [...holes];
-    for (const { lane, from, to } of this.#filled ?? []) left = without(left, lane, from, to);
+    for (const { lane, from, to } of [...this.#told, ...(this.#filled ?? [])]) {
+      left = without(left, lane, from, to);
+    }
     this.#filled = undefined;
     this.#hasMore = left.length > HOLES_MAX;
-    this.#holes = left.slice(0, HOLES_MAX);
+    this.#found = left.slice(0, HOLES_MAX);
+  }
+
+  #fillTold(lane: Lane, seq: number): void {
+    const isIn = this.#told.some(
+      (hole) => hole.lane === lane && seq >= hole.from && seq <= hole.to,
+    );
+    if (isIn) this.#change((hole) => without([hole], lane, seq));
+  }
+
+  #change(of: (hole: ToldHole) => readonly ToldHole[]): void {
+    this.#told = this.#told.flatMap((hole) => of(hole));
+    this.#keep(this.#told, false);
   }
 }
 
@@ -97,7 +187,7 @@ export async function findHoles(
 ): Promise<void> {
   book.searching();
   const { firstLsn } = journal;
-  const search = new Search(firstLsn);
+  const search = new Search(firstLsn, book);
   const cursor = journal.cursor(firstLsn);
   for (let count = 1; ; count++) {
     const next = cursor.next();
@@ -115,6 +205,7 @@ interface Met {
 }
 
 class Search {
+  readonly #book: Pick<HoleBook, 'met' | 'hold'>;
   readonly #isWhole: boolean;
   readonly #metByLane = new Map<Lane, Met>();
   #nextLsn: Lsn;
@@ -122,7 +213,8 @@ class Search {
   #lost = 0;
   #holes: Hole[] = [];
 
-  constructor(firstLsn: Lsn) {
+  constructor(firstLsn: Lsn, book: Pick<HoleBook, 'met' | 'hold'>) {
+    this.#book = book;
     this.#isWhole = firstLsn === 1;
     this.#nextLsn = firstLsn;
   }
@@ -138,7 +230,9 @@ class Search {
       }
       if (entry.stamped.op.class === LOG) return;
       const { origin, class: opClass, seq } = entry.stamped.op;
-      this.#met(laneOf(origin, opClass), seq, lsn);
+      const lane = laneOf(origin, opClass);
+      this.#book.met(lane, seq);
+      this.#met(lane, seq, lsn);
     } catch (error) {
       if (!(error instanceof CborError)) throw error;
     }
@@ -162,7 +256,7 @@ class Search {
     const met = this.#metByLane.get(lane) ?? this.#start(seq);
     // A lower one is a hole that was mended before.
     if (seq <= met.seq) {
-      if (this.#holes.length > 0) this.#holes = without(this.#holes, lane, seq, seq);
+      if (this.#holes.length > 0) this.#holes = without(this.#holes, lane, seq);
       return;
     }
     this.#note(lane, met.seq + 1, seq - 1, [met.lsn, lsn]);
@@ -172,6 +266,7 @@ class Search {
   /** What is in a state that was taken over is met there, all at once. */
   #hold(held: HeldLane, lsn: Lsn): void {
     const { lane } = held;
+    this.#book.hold(held);
     const met = this.#metByLane.get(lane) ?? { seq: 0, lsn: 0 };
     this.#holes = withoutHeld(this.#holes, held);
     for (const { from, to } of gapsOf(held)) {
@@ -185,8 +280,8 @@ class Search {
   }
 }
 
-/** What is left of the holes when the lane has the seqs `from` to `to`. */
-function without(holes: readonly Hole[], lane: Lane, from: number, to: number): Hole[] {
+/** Splits a hole in two where what has come lies in its midst. */
+function without<H extends Hole>(holes: readonly H[], lane: Lane, from: number, to = from): H[] {
   return holes.flatMap((hole) => {
     if (hole.lane !== lane || to < hole.from || from > hole.to) return [hole];
     const parts = [
@@ -197,7 +292,7 @@ function without(holes: readonly Hole[], lane: Lane, from: number, to: number): 
   });
 }
 
-function withoutHeld(holes: readonly Hole[], { lane, upTo, beyond }: HeldLane): Hole[] {
+function withoutHeld<H extends Hole>(holes: readonly H[], { lane, upTo, beyond }: HeldLane): H[] {
   let left = without(holes, lane, 1, upTo);
   for (const { from, to } of beyond) left = without(left, lane, from, to);
   return left;

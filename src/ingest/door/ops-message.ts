@@ -5,14 +5,17 @@
  */
 import { EMPTY_BYTES } from '../../base/bytes.ts';
 import { CborError, CborReader } from '../../codec/reader.ts';
-import type { OpClass } from '../../model/class.ts';
+import { isOpClass, type OpClass } from '../../model/class.ts';
 import { type Kind, type Op, readOp, UNDO } from '../../model/op.ts';
-import type { Origin } from '../../model/origin.ts';
+import { type Lane, laneOf, type Origin, originOfBytes } from '../../model/origin.ts';
+import type { VersionVector } from '../../model/version-vector.ts';
 import type { Lsn } from '../journal-port.ts';
 
 export const OPS_MAX = 1000;
 export const OPS_BYTES_MAX = 1 << 20;
-const OPS_LIMITS = { depthMax: 3, itemsMax: 16 * OPS_MAX };
+export const FLOORS_MAX = 64;
+const OPS_LIMITS = { depthMax: 4, itemsMax: 16 * OPS_MAX + 8 * FLOORS_MAX };
+const MAP_OF_TWO = 0xa2;
 
 export interface AcceptedLane {
   readonly origin: Origin;
@@ -58,26 +61,48 @@ export interface OpsOutcome {
 
 export interface ReadOps {
   readonly ops: readonly { readonly op: Op; readonly bytes: Uint8Array }[];
+  /** Up to where some hub has everything, as the device says; the lane may go on behind it. */
+  readonly floors: VersionVector;
   readonly refused?: string;
 }
 
 /** Cuts the message; bytes and bodies alias it. */
 export function readOpsMessage(message: Uint8Array): ReadOps {
   const ops: { op: Op; bytes: Uint8Array }[] = [];
-  if (message.length > OPS_BYTES_MAX) return { ops, refused: `more than ${OPS_BYTES_MAX} bytes` };
+  const floors = new Map<Lane, number>();
+  const refuse = (refused: string): ReadOps => ({ ops, floors, refused });
+  if (message.length > OPS_BYTES_MAX) return refuse(`more than ${OPS_BYTES_MAX} bytes`);
   try {
     const reader = new CborReader(message, 0, OPS_LIMITS);
+    const hasFloors = message[0] === MAP_OF_TWO;
+    if (hasFloors && (reader.map() !== 2 || reader.text() !== 'ops')) return refuse('no ops');
     const count = reader.array();
-    if (count > OPS_MAX) return { ops, refused: `more than ${OPS_MAX} ops` };
+    if (count > OPS_MAX) return refuse(`more than ${OPS_MAX} ops`);
     for (let i = 0; i < count; i++) {
       const start = reader.offset;
       const op = readOp(reader);
       ops.push({ op, bytes: message.subarray(start, reader.offset) });
     }
-    return reader.atEnd ? { ops } : { ops, refused: 'bytes after the end' };
+    if (hasFloors) readFloors(reader, floors);
+    return reader.atEnd ? { ops, floors } : refuse('bytes after the end');
   } catch (error) {
-    if (error instanceof CborError) return { ops, refused: error.message };
+    if (error instanceof CborError) return refuse(error.message);
     throw error;
+  }
+}
+
+function readFloors(reader: CborReader, floors: Map<Lane, number>): void {
+  if (reader.text() !== 'floors') throw new CborError('not the floors', reader.offset);
+  const count = reader.array();
+  if (count > FLOORS_MAX) throw new CborError(`more than ${FLOORS_MAX} floors`, reader.offset);
+  for (let i = 0; i < count; i++) {
+    reader.expectArray(3);
+    const origin = originOfBytes(reader.bytes());
+    const opClass = reader.uint();
+    if (origin === undefined || !isOpClass(opClass)) {
+      throw new CborError('not a lane', reader.offset);
+    }
+    floors.set(laneOf(origin, opClass), reader.uint());
   }
 }
 

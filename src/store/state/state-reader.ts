@@ -90,9 +90,9 @@ export class StateReader {
     return { vector: seen.vector(), highest: seen.highest(), lsn: appliedLsn() };
   }
 
-  /** How far the lane is folded without a gap. */
-  upTo(lane: Lane): number {
-    return this.#parts.progress().seen.lane(lane).upTo;
+  /** How far somebody has the lane who has it up to `known`, and all that is folded here: without a gap, if `known` is 0. */
+  upTo(lane: Lane, known = 0): number {
+    return this.#parts.progress().seen.lane(lane).reachFrom(known);
   }
 
   /** LSN of the last op that came after others of its lane. */

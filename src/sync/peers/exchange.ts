@@ -229,7 +229,7 @@ export class PeerExchange {
   }
 
   #opened({ hub, site, vector, holes, rosterEpoch }: Extract<PeerMessage, { kind: 'open' }>): void {
-    const { self, journal, onKnown, clock } = this.#options;
+    const { self, journal, door, onKnown, clock } = this.#options;
     if (hub === self.hub) return this.end('this is the same hub', WAIT_REFUSED_S);
     if (site !== self.site) return this.end(`this is site ${self.site}`, WAIT_REFUSED_S);
     this.#hub = hub;
@@ -242,6 +242,7 @@ export class PeerExchange {
       journal,
       peerHolds: vector,
       peerHoles: holes,
+      ownHoles: () => door.holes.list(),
       isAllowed: (opClass) => this.#isAllowed(opClass),
       nowMs: () => clock.monotonicMs(),
     });

@@ -27,6 +27,8 @@ export interface SendingOptions {
   readonly peerHolds: VersionVector;
   /** What it lacks below that. */
   readonly peerHoles: readonly Hole[];
+  /** What this hub lacks itself, at this moment. */
+  readonly ownHoles: () => readonly Hole[];
   readonly isAllowed: (opClass: OpClass) => boolean;
   readonly nowMs: () => number;
 }
@@ -150,8 +152,8 @@ export class Sending {
     }
     this.#walk.metByLane.set(lane, Math.max(seq, met ?? 0));
     if (!isWanted) return undefined;
-    const previous =
-      isHole || seq === known + 1 ? undefined : (met ?? (this.#isWhole ? 0 : known + 1));
+    const isNext = isHole || seq === known + 1;
+    const previous = isNext ? undefined : (met ?? this.#beforeFirst(lane, seq, known));
     const isSendable = previous === undefined || previous <= known;
     if (isSendable && stamped.bytes.length <= OP_BYTES_MAX) {
       return previous === undefined ? { stamped } : { stamped, previous };
@@ -170,6 +172,14 @@ export class Sending {
       metByLane.set(held.lane, Math.max(lastOf(held), metByLane.get(held.lane) ?? 0));
     }
     return undefined;
+  }
+
+  /** What comes before the first op of a lane that this journal has: nothing, where it is whole or was told so. */
+  #beforeFirst(lane: Lane, seq: number, known: number): number {
+    if (this.#isWhole) return 0;
+    const isIt = (hole: Hole): boolean =>
+      hole.lane === lane && hole.from <= known + 1 && hole.to >= seq - 1;
+    return this.#options.ownHoles().some(isIt) ? known : known + 1;
   }
 }
 

@@ -8,8 +8,9 @@ import { pause } from '../../../src/base/clock.ts';
 import { HubError } from '../../../src/base/errors.ts';
 import { SILENT_LOG } from '../../../src/base/log.ts';
 import { CborWriter } from '../../../src/codec/writer.ts';
-import { Door, type OpsFrom } from '../../../src/ingest/door/door.ts';
-import { findHoles } from '../../../src/ingest/door/hole-book.ts';
+import type { OpsFrom } from '../../../src/ingest/door/device-ops.ts';
+import { Door } from '../../../src/ingest/door/door.ts';
+import { findHoles, type ToldHole } from '../../../src/ingest/door/hole-book.ts';
 import { digestOf } from '../../../src/merge/digest.ts';
 import { fold, restamp, unfoldable } from '../../../src/merge/fold.ts';
 import { MemoryState } from '../../../src/merge/memory-state.ts';
@@ -124,6 +125,8 @@ export class SimHub {
   door: Door;
   book: PeerBook | undefined;
   policy: PeerPolicy | undefined = ALL;
+  /** What was told of holes, as a file keeps it. */
+  #told: readonly ToldHole[] = [];
   /** Where its snapshot lies, and states of others on their way. */
   readonly files: SimFiles;
   readonly #identity: Identity;
@@ -311,7 +314,8 @@ export class SimHub {
 
   #openDoor(): Door {
     const { clock } = this.#site;
-    return Door.open({
+    const knownVector = this.seen().highest();
+    const door = Door.open({
       journal: this.journal,
       hub: this.id,
       bootId: 1,
@@ -326,9 +330,12 @@ export class SimHub {
         { filter: 'alarms/#', class: 'alarm', keep: 'all' },
         { filter: '#', class: 'telemetry', keep: 'all' },
       ],
-      knownVector: this.seen().highest(),
+      knownVector,
       lingerMs: () => 0,
       unfoldable,
     });
+    door.holes.restore(this.#told, knownVector, (told) => (this.#told = told));
+    door.holes.onTold(() => this.book?.askAnew());
+    return door;
   }
 }

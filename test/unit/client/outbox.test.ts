@@ -6,6 +6,7 @@ import { beforeEach, describe, it } from 'vitest';
 
 import { utf8 } from '../../../src/base/bytes.ts';
 import { Outbox, type OutboxOptions } from '../../../src/client/outbox/outbox.ts';
+import { SPARE_BYTES_MAX, SPARE_OPS_MAX } from '../../../src/client/outbox/spare-ops.ts';
 import { encodePatch } from '../../../src/merge/patch.ts';
 import { EVENT, PATCH } from '../../../src/model/op.ts';
 import { SimClock } from '../../../src/platform/sim/clock.ts';
@@ -40,6 +41,12 @@ function sent(outbox: Outbox): [number, number, number][] {
   const message = outbox.message();
   if (message === undefined) return [];
   return readOpsMessage(message).ops.map(({ op }) => [op.class, op.seq, op.kind]);
+}
+
+/** Seqs that the next message has, and up to where it says that some hub has everything. */
+function told(outbox: Outbox): { seqs: number[]; floor: number | undefined } {
+  const { ops, floors } = readOpsMessage(outbox.message() ?? Uint8Array.of(0x80));
+  return { seqs: ops.map(({ op }) => op.seq), floor: [...floors.values()][0] };
 }
 
 function receipt(parts: Partial<Receipt>): Receipt {
@@ -150,17 +157,23 @@ describe('an outbox', () => {
     outbox.take(receipt({ accepted: [{ origin, class: 3, seq: 1_200 }] }), 'd');
     await new Promise(setImmediate);
     await outbox.tidy();
-    assert.equal(storage.kept.length, 1);
+    assert.equal(storage.kept.length, 1 + 1_200 + 1, 'not yet');
+    for (let i = 0; i < 1_200; i++) outbox.add(event);
+    await outbox.whenWritten();
+    outbox.take(receipt({ accepted: [{ origin, class: 3, seq: 2_400 }] }), 'd');
+    await new Promise(setImmediate);
+    await outbox.tidy();
+    assert.equal(storage.kept.length, 1 + SPARE_OPS_MAX);
     const after = await open();
-    assert.equal(after.add(event).op.seq, 1_201);
+    assert.equal(after.add(event).op.seq, 2_401);
   });
 
   it('loses nothing that is made while its log is written anew', async () => {
     const outbox = await open({ comesBack: () => false });
-    for (let i = 0; i < 1_200; i++) outbox.add(event);
+    for (let i = 0; i < 2_200; i++) outbox.add(event);
     await outbox.whenWritten();
     const { origin } = outbox;
-    outbox.take(receipt({ accepted: [{ origin, class: 3, seq: 1_200 }] }), 'd');
+    outbox.take(receipt({ accepted: [{ origin, class: 3, seq: 2_200 }] }), 'd');
     let pass = (): void => undefined;
     storage.gate = new Promise((resolve) => {
       pass = resolve;
@@ -171,8 +184,9 @@ describe('an outbox', () => {
     await tidying;
     await outbox.whenWritten();
     const after = await open();
-    assert.deepEqual(sent(after), [[3, 1_201, EVENT]]);
-    assert.equal(after.add(event).op.seq, 1_202);
+    assert.ok(storage.replaced > 1, 'it was written anew');
+    assert.deepEqual(sent(after), [[3, 2_201, EVENT]]);
+    assert.equal(after.add(event).op.seq, 2_202);
   });
 
   it('gives no seq twice, wherever it is cut off', async () => {
@@ -208,5 +222,97 @@ describe('an outbox', () => {
       ),
       { numRuns: 200 },
     );
+  });
+});
+
+describe('a hub that lacks what another one has receipted', () => {
+  const clock = new SimClock(1_800_000_000_000);
+
+  /** Ten ops that a hub has receipted, all that the state shows, and one more. */
+  async function moved(
+    body = patch.body,
+  ): Promise<{ outbox: Outbox; lacks: (seq: number) => void }> {
+    const outbox = await open({ clock });
+    for (let i = 0; i < 10; i++) outbox.add({ ...patch, body });
+    await outbox.whenWritten();
+    const { origin } = outbox;
+    outbox.take(receipt({ accepted: [{ origin, class: 2, seq: 10 }] }), 'd');
+    outbox.forget(() => true);
+    outbox.add(patch);
+    await outbox.whenWritten();
+    outbox.newLine();
+    const lacks = (seq: number): void => {
+      const gap = { origin, class: 2, seq: 11, reason: 'gap', verdict: 'gap' } as const;
+      outbox.take(receipt({ accepted: [{ origin, class: 2, seq }], rejected: [gap] }), 'd');
+    };
+    return { outbox, lacks };
+  }
+
+  it('has a moment to get it from the other one, then it gets what is still here', async () => {
+    const { outbox, lacks } = await moved();
+    lacks(4);
+    assert.deepEqual(told(outbox), { seqs: [11], floor: undefined });
+    await clock.advance(2_000);
+    lacks(4);
+    assert.deepEqual(told(outbox), { seqs: [5, 6, 7, 8, 9, 10, 11], floor: undefined });
+    lacks(8);
+    assert.deepEqual(told(outbox), { seqs: [9, 10, 11], floor: undefined });
+    outbox.newLine();
+    assert.deepEqual(told(outbox), { seqs: [11], floor: undefined });
+  });
+
+  it('gets it after a restart of the device, too', async () => {
+    const { outbox } = await moved();
+    const after = await open({ clock });
+    after.forget(() => true);
+    after.newLine();
+    after.met(outbox.origin);
+    const { origin } = after;
+    after.take(receipt({ accepted: [{ origin, class: 2, seq: 0 }] }), 'd');
+    await clock.advance(2_000);
+    assert.deepEqual(told(after).seqs, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
+  });
+
+  it('is told up to where another one had all, where that is here no more', async () => {
+    const { outbox, lacks } = await moved(encodePatch({ note: 'x'.repeat(SPARE_BYTES_MAX / 4) }));
+    lacks(2);
+    await clock.advance(2_000);
+    assert.deepEqual(told(outbox), { seqs: [8, 9, 10, 11], floor: 10 });
+    lacks(10);
+    assert.deepEqual(told(outbox), { seqs: [11], floor: undefined });
+  });
+
+  it('is not told so again where it cannot read that', async () => {
+    const { outbox, lacks } = await moved(encodePatch({ note: 'x'.repeat(SPARE_BYTES_MAX / 4) }));
+    lacks(2);
+    await clock.advance(2_000);
+    assert.equal(told(outbox).floor, 10);
+    outbox.take(receipt({ refused: 'not an array at byte 0' }), 'd');
+    assert.deepEqual(told(outbox), { seqs: [11], floor: undefined });
+  });
+
+  it('gets nothing again that it will never take, and what lies behind that goes on', async () => {
+    const { outbox, lacks } = await moved();
+    lacks(4);
+    await clock.advance(2_000);
+    const { origin } = outbox;
+    const id = { origin, class: 2, seq: 7 } as const;
+    const rejected = [{ ...id, reason: 'no right', verdict: 'never' } as const];
+    outbox.take(receipt({ accepted: [{ ...id, seq: 6 }], rejected }), 'd');
+    assert.deepEqual(told(outbox), { seqs: [8, 9, 10, 11], floor: 10 });
+  });
+
+  it('is asked what it has when it is met first, once, with one op', async () => {
+    const { outbox, lacks } = await moved();
+    lacks(11);
+    const { origin } = outbox;
+    outbox.take(receipt({ accepted: [{ origin, class: 2, seq: 11 }] }), 'd');
+    outbox.newLine();
+    outbox.met(origin);
+    assert.deepEqual(told(outbox).seqs, [11]);
+    assert.equal(outbox.message(), undefined);
+    outbox.newLine();
+    outbox.met(origin);
+    assert.equal(outbox.message(), undefined, 'nothing new to be heard');
   });
 });

@@ -227,6 +227,40 @@ describe('following', () => {
     assert.equal(device.digest(), site.store.digest().digest);
   });
 
+  it('that has what this hub lacks goes on behind it, in the state and in the tail', async () => {
+    const [all, other] = [records(9), new PullSite(tempDir())];
+    other.take(all.slice(0, 5));
+    const device = new PullingDevice(other, 'tablet');
+    device.open();
+    await device.catchUp();
+    other.close();
+    // Here, somebody has handed in what comes behind.
+    const lane = laneOf(DEVICE_A, 2);
+    const here = new PullingDevice(site, 'tablet');
+    here.replica = device.replica;
+    site.take(all.slice(5, 7));
+    here.open();
+    await here.catchUp();
+    assert.equal(here.replica.vector.get(lane), 7);
+    site.take(all.slice(7));
+    await here.catchUp();
+    assert.equal(here.replica.vector.get(lane), 9);
+    const before = here.pages.length;
+    here.open();
+    await here.catchUp();
+    assert.deepEqual(
+      here.pages.slice(before).flatMap(({ items }) => items),
+      [],
+      'nothing twice',
+    );
+    // Who has nothing is not told to have it.
+    const newcomer = new PullingDevice(site, 'phone');
+    newcomer.open();
+    await newcomer.catchUp();
+    assert.equal(newcomer.replica.vector.get(lane) ?? 0, 0);
+    assert.equal(newcomer.digest(), site.store.digest().digest);
+  });
+
   it('is not told to have what has healed meanwhile, and is under way', async () => {
     const all = records(601);
     const [lost] = all.splice(2, 1);

@@ -103,7 +103,13 @@ describe('RECOVERY.md', () => {
 
   test('names faults and commands that exist', () => {
     const named = [...document.matchAll(/`([a-z]+\.[a-z-]+)`/g)].map(([, code]) => code ?? '');
-    const keys = new Set(['uplink.url', 'uplink.username', 'runtime.json', 'hub.pem']);
+    const keys = new Set([
+      'uplink.url',
+      'uplink.username',
+      'runtime.json',
+      'hub.pem',
+      'peer.state-refused',
+    ]);
     assert.deepEqual(
       named.filter((code) => !(code in FAULTS) && !keys.has(code)),
       [],

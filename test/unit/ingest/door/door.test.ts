@@ -5,11 +5,14 @@ import { describe, it } from 'vitest';
 
 import { concatBytes, textOf, utf8 } from '../../../../src/base/bytes.ts';
 import { HubError } from '../../../../src/base/errors.ts';
+import { encodeOpsMessage } from '../../../../src/client/outbox/ops-message.ts';
 import { CborWriter } from '../../../../src/codec/writer.ts';
 import type { Admission } from '../../../../src/ingest/door/door.ts';
 import { FILL_RATIO_MAX } from '../../../../src/ingest/door/fill-gate.ts';
+import { DEVICE_HOLES_MAX } from '../../../../src/ingest/door/hole-book.ts';
+import type { OpsOutcome } from '../../../../src/ingest/door/ops-message.ts';
 import { OpEntryEncoder } from '../../../../src/ingest/door/op-entry-encoder.ts';
-import { ALARM, BULK, CLASSES, LOG, TELEMETRY } from '../../../../src/model/class.ts';
+import { ALARM, BULK, CLASSES, LOG, RECORD, TELEMETRY } from '../../../../src/model/class.ts';
 import { encodeOpEntry } from '../../../../src/model/entry.ts';
 import { AUTHORITY, encodeOp, type StampedOp } from '../../../../src/model/op.ts';
 import { laneOf, type Origin } from '../../../../src/model/origin.ts';
@@ -235,6 +238,61 @@ describe('ops of devices', () => {
       [[3, 'gap after 1', 'gap']],
     );
     assert.equal(journal.lastLsn, 2);
+  });
+
+  it('go on behind a floor, with a hole that others may fill', () => {
+    const { door, journal } = openDoor();
+    const floors = [{ origin: DEVICE_A, class: RECORD, seq: 50 }] as const;
+    const hand = (...seqs: number[]): OpsOutcome => {
+      const ops = seqs.map((seq) => patchOp({ a: seq }, { seq }));
+      return door.acceptOps(encodeOpsMessage(ops, floors) ?? new Uint8Array(0), TABLET);
+    };
+    assert.equal(hand(52).rejected[0]?.verdict, 'gap', 'not behind the floor');
+    assert.deepEqual(
+      hand(48, 49, 51).rejected.map(({ seq }) => seq),
+      [],
+    );
+    assert.deepEqual(hand(52).accepted, [{ origin: DEVICE_A, class: RECORD, seq: 52 }]);
+    const lane = laneOf(DEVICE_A, RECORD);
+    assert.deepEqual(
+      door.holes.told.map(({ device, from, to }) => [device, from, to]),
+      [
+        ['tablet', 1, 47],
+        ['tablet', 50, 50],
+      ],
+    );
+    const [first, fill] = [patchOp({ a: 9 }, { seq: 9 }), patchOp({ a: 50 }, { seq: 50 })];
+    assert.equal(door.acceptPeerOp(first).kind, 'taken');
+    assert.equal(door.acceptPeerOp(first).kind, 'known');
+    assert.equal(hand(50).rejected.length, 0);
+    assert.equal(opsIn(journal).filter(({ op }) => op.seq === fill.op.seq).length, 1);
+    assert.ok(!door.holes.has(lane, 9) && !door.holes.has(lane, 50) && door.holes.has(lane, 10));
+  });
+
+  it('leave no hole where the journal did not take what lies behind it', () => {
+    const { door, journal } = openDoor();
+    const floors = [{ origin: DEVICE_A, class: RECORD, seq: 50 }] as const;
+    const message = encodeOpsMessage([patchOp({ a: 1 }, { seq: 51 })], floors);
+    journal.refusal = new HubError('journal.busy', 'later');
+    const { rejected } = door.acceptOps(message ?? new Uint8Array(0), TABLET);
+    assert.equal(rejected[0]?.verdict, 'later');
+    assert.deepEqual(door.holes.list(), []);
+    assert.equal(door.vector().size, 0);
+  });
+
+  it('of a device that makes up floors fill its own share of holes, and nobody else has less', () => {
+    const { door } = openDoor();
+    const verdicts = (device: string, at: number): (string | undefined)[] =>
+      Array.from({ length: DEVICE_HOLES_MAX + 2 }, (_, index) => {
+        const origin = `${at}${`${index}`.padStart(15, '0')}` as Origin;
+        const floors = [{ origin, class: RECORD, seq: 2 ** 53 - 2 }] as const;
+        const op = patchOp({ a: 1 }, { origin, seq: 2 ** 53 - 1 });
+        const message = encodeOpsMessage([op], floors) ?? new Uint8Array(0);
+        return door.acceptOps(message, { role: 'device', device }).rejected[0]?.verdict;
+      });
+    const expected = [...Array<undefined>(DEVICE_HOLES_MAX).fill(undefined), 'later', 'later'];
+    assert.deepEqual(verdicts('liar', 1), expected);
+    assert.deepEqual(verdicts('other', 2), expected);
   });
 
   it('are rejected with the reason when they may not or cannot be', () => {

@@ -5,7 +5,12 @@ import { describe, test } from 'vitest';
 import { SILENT_LOG } from '../../../../src/base/log.ts';
 import { takeHeld } from '../../../../src/ingest/door/held-state.ts';
 import { recoverProgress } from '../../../../src/ingest/progress.ts';
-import { findHoles, HoleBook, HOLES_MAX } from '../../../../src/ingest/door/hole-book.ts';
+import {
+  DEVICE_HOLES_MAX,
+  findHoles,
+  HoleBook,
+  HOLES_MAX,
+} from '../../../../src/ingest/door/hole-book.ts';
 import { RECORD, TELEMETRY } from '../../../../src/model/class.ts';
 import { encodeCopyEntry, encodeOpEntry } from '../../../../src/model/entry.ts';
 import { encodeHeldEntry } from '../../../../src/model/held.ts';
@@ -119,7 +124,7 @@ describe('a state that was taken over', () => {
 
   test('fills what is in it, while a search is under way, too', () => {
     const book = new HoleBook();
-    book.add(LANE, 2, 3);
+    book.tell(LANE, 2, 3, 0);
     book.searching();
     book.hold(held);
     assert.deepEqual(book.list(), []);
@@ -152,12 +157,15 @@ describe('a state that was taken over', () => {
     const holes = new HoleBook();
     const append = (entry: Uint8Array): number => journal.append(entry, 0);
     const taken = { manifest: new Uint8Array(), lanes: [own, theirs] };
-    const door = { hub: HUB_ID, vector, ownSeqs, holes, append };
+    const door = { hub: HUB_ID, vector, ownSeqs, holes, append, nowMs: START_MS };
     assert.equal(takeHeld(taken, { ...door, lanesMax: 0 }), undefined);
     assert.equal(takeHeld(taken, { ...door, lanesMax: 5 }), 1);
     assert.deepEqual(ownSeqs, [0, 0, 0, 3, 0, 0, 0]);
     assert.deepEqual([...vector], [[theirs.lane, 5]]);
-    assert.deepEqual(holes.list(), [{ lane: theirs.lane, from: 3, to: 3 }]);
+    assert.deepEqual(
+      holes.list().map(({ lane, from, to }) => [lane, from, to]),
+      [[theirs.lane, 3, 3]],
+    );
     journal.sync();
     const store = { checkpointLsn: 0, highest: () => new Map(), lastStamp: () => undefined };
     const found = recoverProgress({ hub: HUB_ID, journal, store, log: SILENT_LOG });
@@ -168,5 +176,73 @@ describe('a state that was taken over', () => {
         [theirs.lane, 5],
       ],
     );
+  });
+});
+
+describe('what was told', () => {
+  const told = { lane: LANE, from: 2, to: 5, device: 'tablet', sinceMs: 7, isClosed: false };
+
+  test('outlives a start as far as the lanes have come, and loses what the journal has', async () => {
+    const book = new HoleBook();
+    const keeps: number[] = [];
+    const beyond = { ...told, from: 8, to: 12 };
+    book.restore([told, beyond], new Map([[LANE, 9]]), (now) => keeps.push(now.length));
+    assert.deepEqual(book.told, [told]);
+    await search(journalOf(at(1, 6, 7, 3, 9)), new Map([[LANE, 9]]), book);
+    assert.deepEqual(
+      book.list().map(({ from, to, between }) => [from, to, between === undefined]),
+      [
+        [8, 8, false],
+        [2, 2, true],
+        [4, 5, true],
+      ],
+    );
+    assert.deepEqual(keeps, [2]);
+  });
+
+  test('is kept at once where a receipt hangs on it', () => {
+    const book = new HoleBook();
+    const kept: boolean[] = [];
+    book.restore([], new Map(), (_, atOnce) => kept.push(atOnce));
+    book.tell(LANE, 1, 4, 0, 'tablet');
+    book.tell(LANE, 8, 9, 0);
+    book.fill(LANE, 2);
+    assert.deepEqual(kept, [true, false, false]);
+  });
+
+  test('is asked for no more when it is closed, and still taken', () => {
+    const book = new HoleBook();
+    book.tell(LANE, 1, 4, 0, 'tablet');
+    book.tell(LANE, 8, 9, 0);
+    assert.equal(
+      book.close(({ device }) => device === 'tablet'),
+      4,
+    );
+    assert.equal(
+      book.close(({ device }) => device === 'tablet'),
+      0,
+    );
+    assert.deepEqual(
+      book.open().map(({ from }) => from),
+      [8],
+    );
+    assert.deepEqual(
+      book.list().map(({ from }) => from),
+      [8, 1],
+      'peers hear of all, first of what is open',
+    );
+    assert.ok(book.has(LANE, 3));
+    book.fill(LANE, 3);
+    assert.ok(book.told.every(({ isClosed, from }) => isClosed === from < 8));
+  });
+
+  test('of a device has a limit, open or closed', () => {
+    const book = new HoleBook();
+    for (let i = 0; i < DEVICE_HOLES_MAX; i++) {
+      assert.ok(book.tell(LANE, 10 * i + 1, 10 * i + 2, 0, 'tablet'));
+    }
+    book.close(() => true);
+    assert.equal(book.tell(LANE, 1_001, 1_002, 0, 'tablet'), false);
+    assert.equal(book.tell(LANE, 1_001, 1_002, 0, 'phone'), true);
   });
 });

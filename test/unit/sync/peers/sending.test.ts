@@ -37,12 +37,14 @@ function sendingOf(
   holds: readonly [Lane, number][] = [],
   isAllowed: (opClass: OpClass) => boolean = () => true,
   holes: readonly Hole[] = [],
+  ownHoles: readonly Hole[] = [],
 ): Sending {
   const peerJournal = Object.assign(journal, { whenDurable: () => Promise.resolve() });
   return new Sending({
     journal: peerJournal,
     peerHolds: new Map(holds),
     peerHoles: holes,
+    ownHoles: () => ownHoles,
     isAllowed,
     nowMs: () => 0,
   });
@@ -107,6 +109,19 @@ describe('a hub sends', () => {
     assert.deepEqual(seqsOf(sending), ['1'], 'the lane of the other device');
     assert.equal(sending.stuckLanes, 1);
     assert.deepEqual(seqsOf(sendingOf(journal, [[LANE_A, 2]])), ['3', '1'], 'who has them goes on');
+  });
+
+  test('what begins late, where it was told itself that nobody gave it the beginning', () => {
+    const journal = journalOf(op(1, ALARM), op(51), op(52));
+    journal.release(1);
+    const told = [{ lane: LANE_A, from: 1, to: 50 }];
+    assert.deepEqual(seqsOf(sendingOf(journal, [], undefined, [], told)), ['51<0', '52']);
+    const partly = [{ lane: LANE_A, from: 1, to: 49 }];
+    assert.deepEqual(seqsOf(sendingOf(journal, [], undefined, [], partly)), []);
+    assert.deepEqual(seqsOf(sendingOf(journal, [[LANE_A, 20]], undefined, [], told)), [
+      '51<20',
+      '52',
+    ]);
   });
 
   test('no line of its own sync log, and nothing that is not durable', () => {
