@@ -5,6 +5,7 @@
  */
 import { assert } from '../base/assert.ts';
 import { compareBytes, utf8 } from '../base/bytes.ts';
+import { finish, type Steps } from '../base/steps.ts';
 import { CborWriter } from '../codec/writer.ts';
 import { bytesOfOrigin } from '../model/origin.ts';
 import type { EventWrite, FieldWrite } from './fold.ts';
@@ -33,23 +34,38 @@ const EVENT_LEAF = 0;
 const FIELD_LEAF = 1;
 const COUNTER_LEAF = 2;
 const DOC_LEAF = 3;
+/** Some milliseconds on a slow processor. */
+const STEP_LEAVES = 64;
 
-/** The digest, and how many leaves it covers. */
-export function digestOf(
-  state: LivingState,
-  hasher: Hasher,
-): { digest: Uint8Array; leaves: number } {
+export interface StateHash {
+  readonly digest: Uint8Array;
+  /** How many leaves it covers. */
+  readonly leaves: number;
+}
+
+/** The digest of a state. */
+export function digestOf(state: LivingState, hasher: Hasher): StateHash {
+  return finish(digestInSteps(state, hasher));
+}
+
+/** The same in small steps; the state must not change before the last of them. */
+export function* digestInSteps(state: LivingState, hasher: Hasher): Steps<StateHash> {
   const builder = new DigestBuilder(hasher);
-  for (const [key, write] of state.events()) builder.event(key, write);
-  for (const [key, field, write] of state.fields()) builder.field(key, field, write);
-  for (const [key, field, counter] of state.counters()) builder.counter(key, field, counter);
-  for (const [key, doc] of state.docs()) builder.doc(key, doc.state);
+  for (const [key, write] of state.events()) if (builder.event(key, write)) yield;
+  for (const [key, field, write] of state.fields()) if (builder.field(key, field, write)) yield;
+  for (const [key, field, counter] of state.counters()) {
+    if (builder.counter(key, field, counter)) yield;
+  }
+  for (const [key, doc] of state.docs()) {
+    builder.doc(key, doc.state);
+    yield;
+  }
   return builder.finish();
 }
 
 /**
  * Builds the digest leaf by leaf, for whoever passes over the state anyway: all events, all fields, all counters, all
- * documents.
+ * documents. What takes a leaf is true where it is time for others to have their turn.
  */
 export class DigestBuilder {
   readonly #hasher: Hasher;
@@ -65,41 +81,42 @@ export class DigestBuilder {
     hasher.update(DOMAIN);
   }
 
-  event(key: string, { body, order }: EventWrite): void {
+  event(key: string, { body, order }: EventWrite): boolean {
     this.#eventsInOrder(utf8(key));
     this.#writer.array(6).uint(EVENT_LEAF).text(key).bytes(body);
     writeIdentity(this.#writer, order);
-    this.#add();
+    return this.#add();
   }
 
-  field(key: string, field: string, { value, order }: FieldWrite): void {
+  field(key: string, field: string, { value, order }: FieldWrite): boolean {
     this.#fieldsInOrder(key, field);
     this.#writer.array(7).uint(FIELD_LEAF).text(key).text(field).raw(value);
     writeIdentity(this.#writer, order);
-    this.#add();
+    return this.#add();
   }
 
-  counter(key: string, field: string, { total }: Counter): void {
+  counter(key: string, field: string, { total }: Counter): boolean {
     this.#countersInOrder(key, field);
     this.#writer.array(4).uint(COUNTER_LEAF).text(key).text(field).bytes(bytesOfTotal(total));
-    this.#add();
+    return this.#add();
   }
 
   /** `state`: the one encoding of the document. */
-  doc(key: string, state: Uint8Array): void {
+  doc(key: string, state: Uint8Array): boolean {
     this.#docsInOrder(utf8(key));
     this.#writer.array(3).uint(DOC_LEAF).text(key).bytes(state);
-    this.#add();
+    return this.#add();
   }
 
-  finish(): { digest: Uint8Array; leaves: number } {
+  finish(): StateHash {
     return { digest: this.#hasher.finish(), leaves: this.#leaves };
   }
 
-  #add(): void {
+  #add(): boolean {
     this.#hasher.update(this.#writer.peek());
     this.#writer.reset();
     this.#leaves += 1;
+    return this.#leaves % STEP_LEAVES === 0;
   }
 }
 

@@ -11,11 +11,10 @@
  * failed transaction may be ahead of the tables.
  */
 import { assert } from '../base/assert.ts';
-import { hexOf } from '../base/bytes.ts';
 import { HubError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
+import { finish, type Steps } from '../base/steps.ts';
 import { CborError } from '../codec/reader.ts';
-import { digestOf } from '../merge/digest.ts';
 import type { EventWrite } from '../merge/fold.ts';
 import type { StateItem } from '../merge/state-item.ts';
 import type { Hlc } from '../model/hlc.ts';
@@ -28,12 +27,12 @@ import { EntryFolder } from './entry-folder.ts';
 import { EventGather } from './readings/event-gather.ts';
 import { FoldProgress } from './fold-progress.ts';
 import { KeyIds } from './key-ids.ts';
-import { sha256Hasher } from './sha256-hasher.ts';
 import { Readings, type ReadingsPage, type ReadingsQuery } from './readings/readings.ts';
 import { Records } from './records/records.ts';
 import { StampRanges } from './records/stamp-ranges.ts';
 import { emptyTables, migrate, seedWrites } from './schema.ts';
 import { type Durability, SqliteFile } from './sqlite.ts';
+import { type StateDigest, takeDigest } from './state/state-digest.ts';
 import { itemsOf, takeItem } from './state/state-items.ts';
 import { BootTimes } from './times/boot-times.ts';
 import { StateReader } from './state/state-reader.ts';
@@ -56,15 +55,6 @@ export interface StoreOptions {
 export interface StoreEntry {
   readonly lsn: Lsn;
   readonly stamped: StampedOp;
-}
-
-export interface StateDigest {
-  /** 64 hex digits; equal exactly where the living state is equal. */
-  readonly digest: string;
-  /** Ops folded, class log left out. */
-  readonly ops: number;
-  /** Records with a living field. */
-  readonly records: number;
 }
 
 const READINGS_BYTES_MAX = 1 << 30;
@@ -264,12 +254,13 @@ export class Store {
   }
 
   digest(): StateDigest {
-    return this.#guarded(() => {
-      this.#flushAll();
-      const { digest } = digestOf(this.#tables, sha256Hasher());
-      const records = this.#tables.recordCount();
-      return { digest: hexOf(digest), ops: this.#progress.seen.count(), records };
-    });
+    return finish(this.digestInSteps());
+  }
+
+  /** The same in small steps. Nothing may be staged before the last of them. */
+  *digestInSteps(): Steps<StateDigest> {
+    this.#guarded(() => this.#flushAll());
+    return yield* takeDigest(this.#tables, this.#progress, (step) => this.#guarded(step));
   }
 
   /** Latest event of each key that begins with `prefix`, in byte order, at most `limit` of them. */

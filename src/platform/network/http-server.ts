@@ -39,13 +39,15 @@ export interface HttpServer {
 }
 
 const HEADER_BYTES_MAX = 16 * 1024;
-const HEADERS_MS_MAX = 10_000;
+/** Counted from the moment of the accept, also while the program itself has no time to read: not too tight. */
+const HEADERS_MS_MAX = 30_000;
 /** A long body over a weak radio takes its time; others must be here sooner (BODY_MS_MAX). */
 const REQUEST_MS_MAX = 600_000;
 const BODY_MS_MAX = 30_000;
 const IDLE_MS_MAX = 15_000;
 const CHECK_MS = 5_000;
 const BODY_BYTES_MAX = 1 << 20;
+const PROBLEM_TYPE = 'application/problem+json';
 
 /** Throws `HubError` (`port.taken`, `port.unusable`) where it cannot listen. */
 export function serveHttp(options: HttpServerOptions): Promise<HttpServer> {
@@ -60,6 +62,7 @@ export function serveHttp(options: HttpServerOptions): Promise<HttpServer> {
     requestListener(options),
   );
   server.maxConnections = options.connectionsMax;
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => answerUnread(error, socket));
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     upgrade(options.upgrade, request, socket, head);
   });
@@ -76,11 +79,30 @@ export function serveHttp(options: HttpServerOptions): Promise<HttpServer> {
   });
 }
 
+/** Connections on which an answer is on its way. */
+const ANSWERED = new WeakSet<Duplex>();
+
+/** What never became a request: Node would answer without a word. */
+function answerUnread({ code }: NodeJS.ErrnoException, socket: Duplex): void {
+  const refusal = UNREAD.get(code ?? '') ?? NONSENSE;
+  // Behind the beginning of another answer, a second one would be taken for its rest.
+  if (!socket.writable || ANSWERED.has(socket)) return void socket.destroy();
+  const { status, title } = refusal;
+  const body = problemText(refusal);
+  socket.end(
+    `HTTP/1.1 ${status} ${title}\r\nConnection: close\r\nContent-Type: ${PROBLEM_TYPE}\r\n` +
+      `Cache-Control: no-store\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  );
+}
+
 type RequestListener = (request: IncomingMessage, response: ServerResponse) => unknown;
 
 function requestListener(options: HttpServerOptions): RequestListener {
   let answering: Promise<RequestListener> | undefined;
   return (request, response) => {
+    const { socket } = request;
+    ANSWERED.add(socket);
+    response.once('close', () => ANSWERED.delete(socket));
     const path = (request.url ?? '').split('?')[0] ?? '';
     const longest = options.bodyBytesMax?.(request.method ?? '', path) ?? BODY_BYTES_MAX;
     const refusal =
@@ -96,7 +118,7 @@ function requestListener(options: HttpServerOptions): RequestListener {
 
 /** Why a request is not even looked at. */
 interface Refusal {
-  readonly status: 400 | 411 | 413 | 426;
+  readonly status: 400 | 408 | 411 | 413 | 426 | 431;
   readonly title: string;
   readonly detail: string;
   readonly upgrade?: string;
@@ -109,15 +131,41 @@ const UPGRADE_ONLY: Refusal = {
   upgrade: 'websocket',
 };
 
+/** By the code of Node's error. */
+const UNREAD: ReadonlyMap<string, Refusal> = new Map([
+  [
+    'ERR_HTTP_REQUEST_TIMEOUT',
+    {
+      status: 408,
+      title: 'Too late',
+      detail: 'The request did not come to its end in time. Ask again.',
+    },
+  ],
+  [
+    'HPE_HEADER_OVERFLOW',
+    {
+      status: 431,
+      title: 'Too large',
+      detail: `Headers have at most ${HEADER_BYTES_MAX} bytes here.`,
+    },
+  ],
+]);
+const NONSENSE: Refusal = { status: 400, title: 'Bad request', detail: 'This is no HTTP.' };
+
 /** A problem document (RFC 9457), as those of the handler are. */
-function answerRefusal(response: ServerResponse, { upgrade: protocol, ...problem }: Refusal): void {
-  response.writeHead(problem.status, {
+function problemText({ status, title, detail }: Refusal): string {
+  return `${JSON.stringify({ type: 'about:blank', title, status, detail })}\n`;
+}
+
+function answerRefusal(response: ServerResponse, refusal: Refusal): void {
+  const { upgrade: protocol, status } = refusal;
+  response.writeHead(status, {
     Connection: protocol === undefined ? 'close' : 'close, upgrade',
-    'Content-Type': 'application/problem+json',
+    'Content-Type': PROBLEM_TYPE,
     'Cache-Control': 'no-store',
     ...(protocol === undefined ? {} : { Upgrade: protocol }),
   });
-  response.end(`${JSON.stringify({ type: 'about:blank', ...problem })}\n`);
+  response.end(problemText(refusal));
 }
 
 /** Loaded with the first request: a hub whose page nobody opens does without the memory. */

@@ -5,6 +5,7 @@ import { onTestFinished } from 'vitest';
 import { hexOf } from '../../../src/base/bytes.ts';
 import { connect, type Device, type NodeOptions } from '../../../src/client/node.ts';
 import { sha256Hasher } from '../../../src/store/sha256-hasher.ts';
+import { getJson } from './api.ts';
 import type { RunningHub } from './hub.ts';
 
 /** Opens a device; it is closed when the test ends. */
@@ -44,7 +45,6 @@ export interface HubDigest {
   readonly records: number;
 }
 
-export async function digestOfHub({ httpUrl }: Pick<RunningHub, 'httpUrl'>): Promise<HubDigest> {
-  const answer = await fetch(`${httpUrl}api/v1/digest`);
-  return (await answer.json()) as HubDigest;
+export function digestOfHub({ httpUrl }: Pick<RunningHub, 'httpUrl'>): Promise<HubDigest> {
+  return getJson(`${httpUrl}api/v1/digest`);
 }

@@ -69,6 +69,19 @@ describe('the state of a hub', () => {
     await store.close();
   });
 
+  it('has its digest taken in steps, and goes on folding behind the last of them', async () => {
+    const hub = setUp();
+    for (let i = 0; i < 400; i++) publishTo(hub, 1, `meters/${i}`);
+    const store = hub.open();
+    const before = await store.digest();
+    assert.deepEqual([before.ops, [...store.state.digestInSteps()].length], [400, 6]);
+    const taken = store.digest();
+    publishTo(hub, 5, 'busy');
+    assert.equal((await store.digest()).ops, 405, 'all that was durable when it was asked for');
+    assert.deepEqual(await taken, before);
+    await store.close();
+  });
+
   it('is folded from what is left where the snapshot is damaged too', async () => {
     const hub = setUp();
     publishTo(hub, 10, 'quiet/since');
