@@ -61,7 +61,8 @@ test('the state never flaps, whatever the sensors say', () => {
         const { state } = memory.power;
         if (state === before) return;
         const dwelt = nowMs - changedMs >= DWELL_MS;
-        const cautious = state === 'unknown' || state === 'critical' || state === 'shutdown';
+        const down = before !== 'unknown' && state === 'critical';
+        const cautious = state === 'unknown' || state === 'shutdown' || down;
         assert.ok(dwelt || cautious, `${before} to ${state} after ${nowMs - changedMs} ms`);
         changedMs = nowMs;
       });

@@ -13,7 +13,13 @@ import type { LinkCost } from './energy.ts';
 import type { BatteryEstimate } from '../estimate/estimator.ts';
 import { momentText, sentenceOf } from './explain.ts';
 import { nextRatioOf, patienceMs, permissionFor, type Situation } from './permission.ts';
-import { FIRST_STATE, levelOf, nextState, restartLevel, type StateMemory } from './power-state.ts';
+import {
+  FIRST_STATE,
+  levelOf,
+  nextState,
+  restartLevelOf,
+  type StateMemory,
+} from './power-state.ts';
 import type { PowerThresholds, Thresholds } from './thresholds.ts';
 
 export interface GovernorInput {
@@ -128,9 +134,9 @@ function judgedLevel(input: GovernorInput, { power }: GovernorMemory): Level | u
 }
 
 /** With the restart level that holds for the shutdown that is on. */
-function effective(thresholds: Thresholds, { state, drained }: StateMemory): Thresholds {
-  if (state !== 'shutdown') return thresholds;
-  const resume = restartLevel(thresholds, drained);
+function effective(thresholds: Thresholds, power: StateMemory): Thresholds {
+  if (power.state !== 'shutdown') return thresholds;
+  const resume = restartLevelOf(power, thresholds);
   return { ...thresholds, shutdown: { ...thresholds.shutdown, resume } };
 }
 

@@ -2,7 +2,7 @@
  * The state of the battery as a machine with hysteresis. It must not flap: a level is the median of five
  * minutes, a change needs three consecutive readings that agree on its direction, and a new state stays for
  * ten minutes. Only the way down to critical or shutdown waits for no dwell, and only a missing reading
- * changes the state at once, to `unknown`. Pure: memory in, memory out.
+ * changes the state at once, to `unknown`, which is left for critical as late as for any better state. Pure: memory in, memory out.
  *
  *            15        22   25   30        45        55        92 %  (LiFePO4)
  *  shutdown ─┤ critical ├────┼────┼─ saver ─┼─────────┼─ normal ─┼─ surplus
@@ -11,6 +11,8 @@
  *
  * A shutdown that ends before the site was ready to power off (10 %) ends halfway to the next pause (18.5 %): the
  * restart level is for batteries that were emptied, and waiting for it would keep alarms for hours that the sun has paid.
+ * While the battery is charging, it ends a point above its begin: on a dull day the sun may lift a battery by no more
+ * than that, and let it fall again; a site that was up all the time was silent for ten hours then.
  * A hub that was off and boots has been let on by whoever guards the battery: it starts like that, too; at 25 %
  * sharp it would otherwise stay silent whenever the sun fades just then.
  */
@@ -28,6 +30,7 @@ interface Sample {
   readonly atMs: number;
   readonly level: number;
   readonly rich: boolean;
+  readonly charging: boolean;
 }
 
 export interface StateMemory {
@@ -63,6 +66,8 @@ const SAMPLES_MAX = 64;
 const VOTES = 3;
 /** In points; between volts there is always less. */
 const RESTART_GAP_MAX = 3.5;
+/** The same while the battery is charging, which a gauge that is wrong does not feign. */
+const CHARGING_GAP = 1;
 export const DWELL_MS = 10 * 60_000;
 
 export function nextState(
@@ -78,13 +83,14 @@ export function nextState(
 
   const unit: Unit = estimate.socPct === undefined ? 'volts' : 'percent';
   const same = unit === memory.unit;
-  const sample = { atMs: nowMs, level, rich: isRich(estimate, memory.state === 'surplus') };
+  const rich = isRich(estimate, memory.state === 'surplus');
+  const sample = { atMs: nowMs, level, rich, charging: isCharging(estimate) };
   const samples = (same ? memory.samples : [])
     .filter((it) => nowMs - it.atMs < MEDIAN_MS)
     .slice(1 - SAMPLES_MAX)
     .concat(sample);
   const judged = median(samples.map((it) => it.level));
-  const vote = voteOf(memory, samples, judged, thresholds[unit]);
+  const vote = voteOf({ ...memory, unit, samples }, judged, thresholds[unit]);
   const votes = (same ? memory.votes : []).slice(1 - VOTES).concat(vote);
   const drainVotes = judged < thresholds[unit].shutdown.pause ? memory.drainVotes + 1 : 0;
   const drained = memory.drained || drainVotes >= VOTES;
@@ -100,6 +106,11 @@ export function nextState(
   const candidate = candidateOf(memory.state, votes);
   if (candidate === undefined || dwells(memory, candidate, nowMs)) return heard;
   return enter(heard, candidate, nowMs);
+}
+
+/** The level at which the present shutdown ends, in the unit that it is judged by: no battery rises to it but by charging. */
+export function restartLevelOf({ unit, drained }: StateMemory, thresholds: Thresholds): number {
+  return restartLevel(thresholds, drained, unit === 'percent');
 }
 
 /** The level that the state was judged by: the median of five minutes. */
@@ -131,25 +142,34 @@ function isRich(estimate: BatteryEstimate, already: boolean): boolean {
   return socPct > least && pvW > (loadW ?? 0);
 }
 
-function voteOf(
-  memory: StateMemory,
-  samples: readonly Sample[],
-  level: number,
-  thresholds: Thresholds,
-): LevelState {
+/** More flows into the battery than out of it. A voltage would rise with that, whatever the charge. */
+function isCharging({ batteryW, pvW, loadW }: BatteryEstimate): boolean {
+  if (batteryW !== undefined) return batteryW > 0;
+  return pvW !== undefined && loadW !== undefined && pvW > loadW;
+}
+
+function most(samples: readonly Sample[], what: 'rich' | 'charging'): boolean {
+  return 2 * samples.filter((it) => it[what]).length > samples.length;
+}
+
+function voteOf(memory: StateMemory, level: number, thresholds: Thresholds): LevelState {
   const base = memory.state === 'unknown' ? memory.known : memory.state;
-  const state = levelState(base, level, thresholds, memory.drained);
-  const rich = 2 * samples.filter((it) => it.rich).length > samples.length;
+  const charging = memory.unit === 'percent' && most(memory.samples, 'charging');
+  const restart = restartLevel(thresholds, memory.drained, charging);
+  const state = levelState(base, level, thresholds, restart);
+  const rich = most(memory.samples, 'rich');
   return rich && rankOf(state) >= rankOf('saver') ? 'surplus' : state;
 }
 
 /** The level at which a shutdown ends: above its begin by half of what lies between, and by more than a gauge is wrong. */
-export function restartLevel(
+function restartLevel(
   { alarmsStop, telemetry, shutdown }: Thresholds,
   drained: boolean,
+  charging: boolean,
 ): number {
   if (drained) return shutdown.resume;
-  const gap = Math.min(RESTART_GAP_MAX, (telemetry.pause - alarmsStop) / 2);
+  const gapMax = charging ? CHARGING_GAP : RESTART_GAP_MAX;
+  const gap = Math.min(gapMax, (telemetry.pause - alarmsStop) / 2);
   return Math.min(shutdown.resume, alarmsStop + gap);
 }
 
@@ -158,11 +178,11 @@ export function levelState(
   from: LevelState | undefined,
   level: number,
   thresholds: Thresholds,
-  drained = true,
+  restart = thresholds.shutdown.resume,
 ): LevelState {
   const { bulk, telemetry, alarmsStop } = thresholds;
   if (level < alarmsStop) return 'shutdown';
-  if (from === 'shutdown' && level < restartLevel(thresholds, drained)) return 'shutdown';
+  if (from === 'shutdown' && level < restart) return 'shutdown';
   const high = level < telemetry.pause ? 'critical' : level < bulk.pause ? 'saver' : 'normal';
   const low = level < telemetry.resume ? 'critical' : level < bulk.resume ? 'saver' : 'normal';
   if (from === undefined) return low;
@@ -183,8 +203,9 @@ function candidateOf(state: PowerState, votes: readonly LevelState[]): LevelStat
 }
 
 function dwells(memory: StateMemory, candidate: LevelState, nowMs: number): boolean {
-  const down = memory.state === 'unknown' || rankOf(candidate) < rankOf(memory.state);
-  if (down && (candidate === 'critical' || candidate === 'shutdown')) return false;
+  // Not knowing is no better than critical: a gauge that comes and goes waits here, too.
+  const isDown = memory.state !== 'unknown' && rankOf(candidate) < rankOf(memory.state);
+  if (candidate === 'shutdown' || (isDown && candidate === 'critical')) return false;
   return nowMs - memory.sinceMs < DWELL_MS;
 }
 

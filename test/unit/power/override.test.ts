@@ -22,7 +22,7 @@ import type { PowerSource } from '../../../src/power/sources/source.ts';
 import { backlogOf, CONFIG, HOUR_MS, inputOf, MINUTE_MS } from './support.ts';
 
 function memoryAt(state: LevelState, level: number): GovernorMemory {
-  const samples = [{ atMs: 0, level, rich: false }];
+  const samples = [{ atMs: 0, level, rich: false, charging: false }];
   return { power: { ...FIRST_MEMORY.power, state, known: state, unit: 'percent', samples } };
 }
 

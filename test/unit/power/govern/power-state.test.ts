@@ -136,6 +136,36 @@ test('a battery that only brushes the last threshold was not emptied: it is back
   assert.deepEqual(run(() => 19, 30 * MINUTE_MS, emptied).changes, [], 'then at 25 % only');
 });
 
+test('a dull day that lifts the battery by a point ends the silence; without sun it takes more', () => {
+  const shutdown = run(() => 14.5, 30 * MINUTE_MS);
+  assert.equal(shutdown.memory.state, 'shutdown');
+  const after = (level: number, more: object): StateMemory => {
+    let { memory, nowMs } = shutdown;
+    for (const endMs = nowMs + 30 * MINUTE_MS; nowMs < endMs; nowMs += TICK_MS) {
+      memory = nextState(memory, estimateOf(level, nowMs, more), LFP, nowMs);
+    }
+    return memory;
+  };
+  assert.equal(after(16.1, { pvW: 6, loadW: 4 }).state, 'critical');
+  assert.equal(after(16.1, { batteryW: 2 }).state, 'critical');
+  assert.equal(after(15.9, { batteryW: 2 }).state, 'shutdown', 'a gauge at its threshold');
+  assert.equal(after(16.1, { pvW: 3, loadW: 4 }).state, 'shutdown');
+  assert.equal(after(16.1, { pvW: 6 }).state, 'shutdown', 'nobody knows what the load takes');
+});
+
+test('a gauge that comes and goes on a low battery does not make the state come and go', () => {
+  const known = run(() => 20, 30 * MINUTE_MS);
+  const { changes } = run(
+    (nowMs) => (nowMs % 180_000 < 70_000 ? undefined : 20),
+    60 * MINUTE_MS,
+    known,
+  );
+  const lost = run(() => undefined, MINUTE_MS, known);
+  const back = run(() => 20, 9 * MINUTE_MS, lost);
+  assert.deepEqual(back.changes, [], 'as long as any other state');
+  assert.ok(changes.length <= 12, `${changes.length} changes in an hour`);
+});
+
 test('mains is always normal', () => {
   const memory = nextState(FIRST_STATE, estimateOf(undefined, 0, { mains: true }), LFP, 0);
   assert.equal(memory.state, 'normal');
