@@ -69,6 +69,8 @@ export const FAULTS = {
     'The ledger cannot be written. Check the disk; the journal is kept until it can.',
   'ledger.forked':
     'Hub and region remember different histories. Was the card restored from an old image? Both are kept; see LEDGER.md §7.',
+  'pilot.trace-invalid':
+    'The line that is named is not what a trace has; heliograph pilot --help tells what one looks like.',
   'power.source-lost':
     'No reading from the power source. Check the cable; the hub syncs with caution meanwhile.',
   'power.source-invalid':

@@ -11,6 +11,7 @@ import { type CliIo, EXIT, type ExitCode } from './io.ts';
 
 const EXIT_OF_FAULT: Partial<Readonly<Record<FaultCode, ExitCode>>> = {
   'config.invalid': EXIT.usage,
+  'pilot.trace-invalid': EXIT.usage,
   'listen.refused': EXIT.usage,
   'data.locked': EXIT.locked,
   'hub.unreachable': EXIT.unreachable,

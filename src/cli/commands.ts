@@ -285,7 +285,10 @@ export const COMMANDS: readonly Command[] = [
       days: { value: 'N', help: 'simulated days (default 30)' },
       seed: { value: 'N', help: 'weather, load and faults follow from it (default 7)' },
       preset: { value: 'SITE', help: 'satellite (default), lte or wifi' },
-      trace: { value: 'FILE', help: 'weather from a CSV instead: time,ghi_wm2[,temp_c]' },
+      trace: {
+        value: 'FILE',
+        help: 'weather from a CSV instead: a head line with time and ghi_wm2 among its columns (, ; or tab), ISO times, any step up to 6 h, gaps filled',
+      },
       'from-day': { value: 'N', help: 'begin so many days into the trace (default 0)' },
       latitude: { value: 'DEG', help: 'of the trace (default: told by its sun)' },
       longitude: { value: 'DEG', help: 'of the trace (default: told by its sun)' },

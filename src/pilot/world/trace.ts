@@ -1,6 +1,6 @@
 /**
- * Weather from a file: CSV with a head line, `time,ghi_wm2[,temp_c]` among its columns in any order, quoted or not. Times are
- * ISO, with or without a zone (without: UTC), in any interval; each row speaks for the time up to it. Gaps, and what a
+ * Weather from a file: CSV with a head line, `time,ghi_wm2[,temp_c]` among its columns in any order, quoted or not, with
+ * commas, semicolons or tabs between them (with the latter two, a number may have its comma). Times are ISO, with or without a zone (without: UTC), in any interval; each row speaks for the time up to it. Gaps, and what a
  * logger writes for "not measured", are filled with the same hour of the nearest day before, or behind; a trace that is
  * too short begins again, by whole days, so that noon stays at noon.
  */
@@ -22,7 +22,13 @@ interface Row {
   readonly ghiWm2: number;
 }
 
-type Columns = Readonly<Record<'time' | 'ghi_wm2', number>>;
+interface Columns {
+  readonly time: number;
+  readonly ghiWm2: number;
+  readonly separator: string;
+}
+
+const SEPARATORS = [',', ';', '\t'];
 
 /** A step this many times longer than the usual one is a gap. */
 const GAP_FACTOR = 1.5;
@@ -37,7 +43,7 @@ const NOT_MEASURED = /^(|-|nan|na|n\/a|null|none)$/i;
 const TIME =
   /^(\d{4}-\d{2}-\d{2})[T ](\d{2}):(\d{2})(?::(\d{2}(?:\.\d+)?))?(Z|[+-]\d{2}(?::?\d{2})?)?$/i;
 
-/** Throws `config.invalid` that names the line where the file is not such a trace, and what would be one. */
+/** Throws `pilot.trace-invalid` that names the line where the file is not such a trace, and what would be one. */
 export function readTrace(csv: string, name: string): Trace {
   const rows = rowsOf(csv, name);
   const first = rows[0] as Row;
@@ -78,9 +84,8 @@ function rowsOf(csv: string, name: string): Row[] {
   const rows: Row[] = [];
   for (const [index, line] of lines.entries()) {
     if (line.trim() === '' || line.startsWith('#')) continue;
-    const fields = line.split(',').map(unquoted);
-    if (columns === undefined) columns = columnsOf(fields, name, index + 1);
-    else rows.push(...rowOf(fields, columns, name, index + 1));
+    if (columns === undefined) columns = columnsOf(line, name, index + 1);
+    else rows.push(...rowOf(line, columns, name, index + 1));
   }
   if (columns === undefined) throw wrong(name, 1, 'the file is empty');
   rows.sort((a, b) => a.endMs - b.endMs);
@@ -88,41 +93,49 @@ function rowsOf(csv: string, name: string): Row[] {
   return rows;
 }
 
-function columnsOf(head: readonly string[], name: string, line: number): Columns {
-  const names = head.map((field) => field.toLowerCase());
-  const columns = { time: names.indexOf('time'), ghi_wm2: names.indexOf('ghi_wm2') };
-  if (columns.time >= 0 && columns.ghi_wm2 >= 0) return columns;
-  const found = `not ${JSON.stringify(head.join(',').slice(0, 60))}`;
+function columnsOf(head: string, name: string, line: number): Columns {
+  for (const separator of SEPARATORS) {
+    const names = fieldsOf(head.toLowerCase(), separator);
+    const columns = { time: names.indexOf('time'), ghiWm2: names.indexOf('ghi_wm2'), separator };
+    if (columns.time >= 0 && columns.ghiWm2 >= 0) return columns;
+  }
+  const found = `not ${JSON.stringify(head.slice(0, 60))}`;
   throw wrong(
     name,
     line,
-    `the first line names the columns time and ghi_wm2, with commas between them, ${found}`,
+    `the first line names the columns time and ghi_wm2, with commas, semicolons or tabs between them, ${found}`,
   );
 }
 
 /** None where nothing was measured. */
-function rowOf(fields: readonly string[], columns: Columns, name: string, line: number): Row[] {
+function rowOf(text: string, columns: Columns, name: string, line: number): Row[] {
+  const fields = fieldsOf(text, columns.separator);
   const time = fields[columns.time] ?? '';
   const endMs = timeOf(time);
   if (endMs === undefined)
     throw wrong(name, line, `"${time}" is not an ISO time such as 2026-03-01T06:00:00Z`);
-  const ghi = fields[columns.ghi_wm2] ?? '';
+  const ghi = fields[columns.ghiWm2] ?? '';
   if (NOT_MEASURED.test(ghi)) return [];
-  const ghiWm2 = Number(ghi);
+  const ghiWm2 = Number(columns.separator === ',' ? ghi : ghi.replace(',', '.'));
   if (!(ghiWm2 <= GHI_WM2_MAX))
     throw wrong(name, line, `"${ghi}" is not a number of W/m² up to ${GHI_WM2_MAX}`);
   return ghiWm2 < GHI_WM2_MIN ? [] : [{ endMs, ghiWm2: Math.max(0, ghiWm2) }];
 }
 
-function unquoted(field: string): string {
-  return field
-    .trim()
-    .replace(/^"(.*)"$/, '$1')
-    .trim();
+function fieldsOf(line: string, separator: string): string[] {
+  return line.split(separator).map((field) =>
+    field
+      .trim()
+      .replace(/^"(.*)"$/, '$1')
+      .trim(),
+  );
 }
 
 function wrong(name: string, line: number | undefined, why: string): HubError {
-  return new HubError('config.invalid', `${name}${line === undefined ? '' : `:${line}`}: ${why}`);
+  return new HubError(
+    'pilot.trace-invalid',
+    `${name}${line === undefined ? '' : `:${line}`}: ${why}`,
+  );
 }
 
 function modulo(value: number, by: number): number {

@@ -84,6 +84,17 @@ test.each(['+02', '+0200', '+02:00'])('a zone may be written %s', (zone) => {
   assert.equal(readTrace(csvOf(2, 60, zone), 'trace').startMs, Date.UTC(2026, 1, 28, 22));
 });
 
+test.each([';', '\t'])(
+  'columns may have %j between them, and numbers a comma in them then',
+  (separator) => {
+    const plain = csvOf(2, 60);
+    const text = plain.replaceAll(',', separator).replace(/(;|\t)(\d+)$/gm, '$1$2,5');
+    const [other, usual] = [readTrace(text, 'trace'), readTrace(plain, 'trace')];
+    const at = usual.startMs + 7.5 * 3_600_000;
+    assert.equal(other.sky.ghiWm2(at), usual.sky.ghiWm2(at) + 0.5);
+  },
+);
+
 test('the order of rows does not matter, nor that some come twice', () => {
   const [head = '', ...rows] = csvOf(3, 60).split('\n');
   const shuffled = [head, ...rows.toReversed(), ...rows.slice(20, 40)].join('\n');
@@ -98,8 +109,8 @@ test('what is no trace is refused with the line and what would be one', () => {
   const refused = (text: string, why: RegExp): void =>
     assert.throws(() => readTrace(text, 't.csv'), why);
   const days = csvOf(2, 60);
-  refused('a,b\n1,2', /t\.csv:1: the first line names .* commas .* not "a,b"/);
-  refused(days.replaceAll(',', ';'), /t\.csv:1: the first line names .* not "time;ghi_wm2"/);
+  refused('a,b\n1,2', /t\.csv:1: the first line names .* commas, .* not "a,b"/);
+  refused(days.replaceAll(',', ' '), /t\.csv:1: the first line names .* not "time ghi_wm2"/);
   refused('', /t\.csv:1: the file is empty/);
   refused(`${days}\nyesterday,3`, /t\.csv:50: "yesterday" is not an ISO time such as/);
   refused(`${days}\n2026-02-30T01:00:00Z,3`, /t\.csv:50: "2026-02-30/);
