@@ -34,6 +34,8 @@ export const FAULTS = {
   'journal.busy': 'The card is slower than the devices. Publishing pauses until it has caught up.',
   'broker.full':
     'Some device opens connections without end, or there are more devices than broker.connections_max allows. Find it, or raise the limit.',
+  'http.full':
+    'Some program opens connections to the page without end, or there are more pages and devices on WebSocket than http.connections_max allows. Find it, or raise the limit.',
   'op.too-large':
     'The message is larger than broker.packet_bytes_max. Send it in parts, or raise the limit.',
   'op.malformed': 'The message is not a valid op. Check the sender against model/WIRE.cddl.',

@@ -3,6 +3,7 @@ import type { Broker } from '../broker/broker.ts';
 import type { Config } from '../config/schema.ts';
 import { type Access, loginOptions } from './access.ts';
 import type { HubPaths } from './data.ts';
+import type { FullDoor } from './full-door.ts';
 import { hostAndPort, type Listening } from './listeners.ts';
 import type { HubPower, SiteTime } from './power/power.ts';
 import type { HubStatus } from './status.ts';
@@ -24,6 +25,7 @@ export interface HttpParts {
   readonly time: SiteTime;
   readonly broker: Broker;
   readonly status: HubStatus;
+  readonly fullPage: FullDoor;
   readonly power: HubPower;
   readonly store: HubStore;
   readonly access: Access;
@@ -50,6 +52,7 @@ export async function listenHttp(parts: HttpParts): Promise<Listening> {
     port,
     purpose: 'http.port',
     connectionsMax,
+    onTurnedAway: () => parts.fullPage.note(),
     fetch: async (request, remote) => (await (api ??= openApi(parts))).fetch(request, remote),
     bodyBytesMax: (method, path) =>
       isUpload(method, path) ? config.assets.fileMibMax * MIB : BODY_BYTES_MAX,

@@ -15,6 +15,7 @@ import type { Config } from '../config/schema.ts';
 import { announceRuntime } from './data.ts';
 import { openFlashLedger } from './storage/flash.ts';
 import type { Followers } from './followers.ts';
+import { FullDoor } from './full-door.ts';
 import { servedLog } from './storage/ledger.ts';
 import { type Ground, layGround } from './ground.ts';
 import type { HubAddresses } from './listeners.ts';
@@ -64,11 +65,12 @@ async function assemble(ground: Ground): Promise<Hub> {
   const { followJournal } = await import('./followers.ts');
   const followers = followJournal(ground, serving);
   const peers = await openPeers(ground, serving, followers);
-  const status = openStatus(ground, serving, followers, peers);
+  const fullPage = new FullDoor('http.full', config.http.connectionsMax, machine);
+  const status = openStatus(ground, serving, { ...followers, fullPage }, peers);
   announce(ground, serving, followers, status);
   const log = servedLog(ground, serving.journal, followers.ledger);
   const records = new HubRecords({ ...serving, id });
-  const parts = { ...ground, ...serving, ...followers, status, records, servedLog: log };
+  const parts = { ...ground, ...serving, ...followers, fullPage, status, records, servedLog: log };
   const { listenHttp } = await import('./http.ts');
   const http = closers.add(await listenHttp(parts));
   const addresses = { ...serving.addresses, ...http.addresses };
@@ -96,7 +98,7 @@ async function openPeers(
 function openStatus(
   ground: Ground,
   serving: Serving,
-  followers: Followers,
+  followers: Followers & { readonly fullPage: FullDoor },
   peers: PeerBook | undefined,
 ): HubStatus {
   const { config, machine, time, id } = ground;

@@ -75,7 +75,7 @@ export async function serveDevices(ground: Ground): Promise<Serving> {
     const { serveEnrolment } = await import('./enrol.ts');
     serveEnrolment(broker, access.desk, log);
   }
-  const fullDoor = new FullDoor(config.broker.connectionsMax, machine);
+  const fullDoor = new FullDoor('broker.full', config.broker.connectionsMax, machine);
   const { addresses } = closers.add(await listenMqtt(ground, broker, fullDoor));
   return { journal, store, door, lingers, broker, access, addresses, fullDoor, assetGate };
 }

@@ -34,6 +34,7 @@ export interface StatusParts {
   readonly journal: Journal;
   readonly broker: Broker;
   readonly fullDoor: FullDoor;
+  readonly fullPage: FullDoor;
   readonly power: HubPower;
   readonly uplink: Uplink;
   readonly link: HubLink;
@@ -99,6 +100,7 @@ export class HubStatus {
         connected: sessions.clients,
         turnedAway: this.#parts.fullDoor.turnedAway,
       },
+      http: { turnedAway: this.#parts.fullPage.turnedAway },
       peers: this.#peers(),
       disk: { freeBytes: disk.diskFreeBytes, totalBytes: disk.diskBytes },
       flash: flash.status(disk.diskBytes),
@@ -116,8 +118,8 @@ export class HubStatus {
   }
 
   faults(): FaultStatus[] {
-    const { journal, power, uplink, store, assets, fullDoor, clock } = this.#parts;
-    const own = [journal.fault, store.fault, assets.fault, fullDoor.fault];
+    const { journal, power, uplink, store, assets, fullDoor, fullPage, clock } = this.#parts;
+    const own = [journal.fault, store.fault, assets.fault, fullDoor.fault, fullPage.fault];
     own.push(...uplink.status().faults);
     const found: { code: FaultCode; message: string }[] = own
       .filter((fault): fault is HubError => fault !== undefined)

@@ -219,9 +219,14 @@ function addLink(page: Exposition, uplink: StatusSnapshot['uplink']): void {
   page.gauge('uplink_quota_bytes', "The month's quota.", quota?.bytesMax ?? null);
 }
 
-function addTraffic(page: Exposition, { devices }: StatusSnapshot): void {
+function addTraffic(page: Exposition, { devices, http }: StatusSnapshot): void {
   page.gauge('devices_connected', 'Devices that are connected.', devices.connected);
   page.counter('connections_refused', 'Connections beyond the limit.', devices.turnedAway);
+  page.counter(
+    'http_connections_refused',
+    'Connections to page and API beyond the limit.',
+    http.turnedAway,
+  );
   page.gauge('sessions', 'Sessions, of connected devices and of absent ones.', devices.sessions);
   page.gauge('subscriptions', 'Subscriptions of all sessions.', devices.subscriptions);
   page.gauge('retained_messages', 'Retained messages.', devices.retained);

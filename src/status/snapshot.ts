@@ -30,6 +30,7 @@ export interface StatusSnapshot {
   /** What sync is thought to have cost since midnight (UTC) or the start. */
   readonly energy: EnergyStatus;
   readonly devices: DeviceStatus;
+  readonly http: HttpStatus;
   readonly peers: readonly PeerRow[];
   readonly disk: { readonly freeBytes: number; readonly totalBytes: number | null };
   readonly flash: FlashStatus;
@@ -224,6 +225,11 @@ export interface DeviceStatus {
   /** Publishes that the client's rights do not cover: acknowledged, as MQTT 3.1.1 wants, and dropped. */
   readonly denied: number;
   /** Connections beyond `broker.connections_max`, closed at once. */
+  readonly turnedAway: number;
+}
+
+export interface HttpStatus {
+  /** Connections beyond `http.connections_max`, closed at once. */
   readonly turnedAway: number;
 }
 

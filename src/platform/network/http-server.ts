@@ -7,6 +7,7 @@
  * site talk to a broker that trusts loopback.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
 import { listenFault, plainAddress } from './machine-network.ts';
@@ -18,7 +19,10 @@ export interface HttpServerOptions {
   readonly port: number;
   /** The key that asks for it, for the error where the port is taken: `http.port`. */
   readonly purpose: string;
+  /** Connections beyond this number are closed at once. Before that, those make room that ask for nothing. */
   readonly connectionsMax: number;
+  /** Hears of each of those. */
+  onTurnedAway?(): void;
   /** Answers a request; `remote` is the peer's address, such as `192.0.2.7:51234`. */
   fetch(request: Request, remote: string): Response | Promise<Response>;
   /** How long a body may be, where that is more than 1 MiB. */
@@ -46,6 +50,10 @@ const REQUEST_MS_MAX = 600_000;
 const BODY_MS_MAX = 30_000;
 const IDLE_MS_MAX = 15_000;
 const CHECK_MS = 5_000;
+/** A reader that takes nothing for so long is gone, or means it. */
+const STALL_MS_MAX = 300_000;
+/** From this share of the connections on, silent ones make room. */
+const CROWDED = 0.75;
 const BODY_BYTES_MAX = 1 << 20;
 const PROBLEM_TYPE = 'application/problem+json';
 
@@ -62,6 +70,9 @@ export function serveHttp(options: HttpServerOptions): Promise<HttpServer> {
     requestListener(options),
   );
   server.maxConnections = options.connectionsMax;
+  server.timeout = STALL_MS_MAX;
+  server.on('drop', () => options.onTurnedAway?.());
+  keepRoom(server, Math.ceil(options.connectionsMax * CROWDED));
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => answerUnread(error, socket));
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     upgrade(options.upgrade, request, socket, head);
@@ -87,12 +98,34 @@ function answerUnread({ code }: NodeJS.ErrnoException, socket: Duplex): void {
   const refusal = UNREAD.get(code ?? '') ?? NONSENSE;
   // Behind the beginning of another answer, a second one would be taken for its rest.
   if (!socket.writable || ANSWERED.has(socket)) return void socket.destroy();
-  const { status, title } = refusal;
-  const body = problemText(refusal);
-  socket.end(
-    `HTTP/1.1 ${status} ${title}\r\nConnection: close\r\nContent-Type: ${PROBLEM_TYPE}\r\n` +
-      `Cache-Control: no-store\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-  );
+  refuse(socket, refusal);
+}
+
+/**
+ * In a crowd each newcomer ends the connection that has been silent longest: opened and never used, or kept for a next
+ * request. Whoever has a request under way, a stream or an upgraded connection stays. So a program that opens connections
+ * and says nothing, cheap as that is, only pushes out its own.
+ */
+function keepRoom(server: Server, crowd: number): void {
+  const silent = new Set<Socket>();
+  let open = 0;
+  server.on('connection', (socket) => {
+    open += 1;
+    const [longest] = silent;
+    if (open > crowd) longest?.destroy();
+    silent.add(socket);
+    socket.once('close', () => {
+      open -= 1;
+      silent.delete(socket);
+    });
+  });
+  server.on('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
+    silent.delete(socket);
+    response.once('close', () => {
+      if (!socket.destroyed) silent.add(socket);
+    });
+  });
+  server.on('upgrade', ({ socket }: IncomingMessage) => silent.delete(socket));
 }
 
 type RequestListener = (request: IncomingMessage, response: ServerResponse) => unknown;
@@ -118,7 +151,7 @@ function requestListener(options: HttpServerOptions): RequestListener {
 
 /** Why a request is not even looked at. */
 interface Refusal {
-  readonly status: 400 | 408 | 411 | 413 | 426 | 431;
+  readonly status: 400 | 403 | 404 | 408 | 411 | 413 | 426 | 431 | 500;
   readonly title: string;
   readonly detail: string;
   readonly upgrade?: string;
@@ -151,6 +184,21 @@ const UNREAD: ReadonlyMap<string, Refusal> = new Map([
   ],
 ]);
 const NONSENSE: Refusal = { status: 400, title: 'Bad request', detail: 'This is no HTTP.' };
+const STRANGER: Refusal = {
+  status: 403,
+  title: 'Not allowed',
+  detail: 'Pages of other origins may not connect.',
+};
+const NO_SUCH_UPGRADE: Refusal = {
+  status: 404,
+  title: 'Not here',
+  detail: 'WebSocket is not spoken at this path.',
+};
+const MISTAKE: Refusal = {
+  status: 500,
+  title: 'The hub made a mistake',
+  detail: 'Its log says which.',
+};
 
 /** A problem document (RFC 9457), as those of the handler are. */
 function problemText({ status, title, detail }: Refusal): string {
@@ -176,7 +224,11 @@ async function fetchListener(options: HttpServerOptions): Promise<RequestListene
     {
       overrideGlobalObjects: false,
       hostname: options.host,
-      errorHandler: () => new Response('the hub made a mistake\n', { status: 500 }),
+      errorHandler: () =>
+        new Response(problemText(MISTAKE), {
+          status: MISTAKE.status,
+          headers: { 'Content-Type': PROBLEM_TYPE },
+        }),
     },
   );
 }
@@ -215,8 +267,8 @@ function upgrade(
 ): void {
   socket.on('error', () => undefined);
   const path = (request.url ?? '').split('?')[0];
-  if (wanted === undefined || path !== wanted.path) return refuse(socket, '404 Not Found');
-  if (wanted.origins === 'same' && !isSameOrigin(request)) return refuse(socket, '403 Forbidden');
+  if (wanted === undefined || path !== wanted.path) return refuse(socket, NO_SUCH_UPGRADE);
+  if (wanted.origins === 'same' && !isSameOrigin(request)) return refuse(socket, STRANGER);
   wanted.handler(request, socket, head);
 }
 
@@ -227,8 +279,13 @@ function isSameOrigin(request: IncomingMessage): boolean {
   return URL.canParse(origin) && new URL(origin).host === host;
 }
 
-function refuse(socket: Duplex, status: string): void {
-  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+/** The whole answer by hand, where there is no response. */
+function refuse(socket: Duplex, refusal: Refusal): void {
+  const body = problemText(refusal);
+  socket.end(
+    `HTTP/1.1 ${refusal.status} ${refusal.title}\r\nConnection: close\r\nContent-Type: ${PROBLEM_TYPE}\r\n` +
+      `Cache-Control: no-store\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  );
 }
 
 function remoteOf(socket: IncomingMessage['socket']): string {

@@ -117,6 +117,8 @@ export async function contentAnswer(
   if (width === null) return originalAnswer(door, request, id, facts);
   if (!/^[1-9]\d{0,4}$/.test(width))
     return problem(400, 'width is a number of pixels, such as 320.');
+  if (!facts.type.startsWith('image/'))
+    return problem(404, `There is no preview: ${facts.type} is no picture.`);
   if (Number(width) > PREVIEW_WIDTH) return originalAnswer(door, request, id, facts);
   return previewAnswer(door, request, id);
 }

@@ -113,6 +113,7 @@ export function sampleStatus(change: Partial<StatusSnapshot> = {}): StatusSnapsh
       denied: 0,
       turnedAway: 0,
     },
+    http: { turnedAway: 0 },
     peers: [],
     disk: { freeBytes: 21_474_836_480, totalBytes: 31_000_000_000 },
     flash: {

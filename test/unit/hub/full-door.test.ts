@@ -10,7 +10,7 @@ test('who finds no place is counted, said once, and a fault until nobody was tur
   const clock = new SimClock(NOON_MS);
   const said: string[] = [];
   const log: Log = { ...SILENT_LOG, warn: (event) => said.push(event) };
-  const door = new FullDoor(2, { clock, log });
+  const door = new FullDoor('broker.full', 2, { clock, log });
   const faultText = (): string | undefined => door.fault?.message;
   assert.equal(faultText(), undefined);
   door.note();

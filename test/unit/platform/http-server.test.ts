@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
+import { setImmediate } from 'node:timers/promises';
 import { afterEach, test } from 'vitest';
 
 import { HubError } from '../../../src/base/errors.ts';
@@ -15,6 +16,10 @@ const servers: HttpServer[] = [];
 afterEach(async () => {
   for (const server of servers.splice(0)) await server.close();
 });
+
+async function waitFor(isSo: () => boolean): Promise<void> {
+  while (!isSo()) await setImmediate();
+}
 
 async function serve(more: Partial<HttpServerOptions> = {}): Promise<HttpServer> {
   const server = await serveHttp({
@@ -93,7 +98,45 @@ test('a handler that throws is an answer of 500', async () => {
   });
   const response = await fetch(`http://127.0.0.1:${port}/`);
   assert.equal(response.status, 500);
+  assert.equal(response.headers.get('content-type'), 'application/problem+json');
   assert.doesNotMatch(await response.text(), /boom/);
+});
+
+test('silent connections make room, and who finds none all the same is told of', async () => {
+  let turnedAway = 0;
+  let asked = 0;
+  const { port } = await serve({
+    connectionsMax: 4,
+    onTurnedAway: () => (turnedAway += 1),
+    fetch: () => {
+      asked += 1;
+      return new Response(new ReadableStream({}));
+    },
+  });
+  const open = (text = ''): Socket => {
+    const socket = connect(port, '127.0.0.1').on('error', () => undefined);
+    if (text !== '') socket.write(text);
+    return socket.resume();
+  };
+  const request = 'GET / HTTP/1.1\r\nHost: x\r\n\r\n';
+  const silent = open();
+  const halfHead = open(request.slice(0, 20));
+  await Promise.all([once(silent, 'connect'), once(halfHead, 'connect')]);
+  const asking: Socket[] = [];
+  for (let count = 1; count <= 4; count++) {
+    const last = open(request);
+    asking.push(last);
+    await waitFor(() => asked === count);
+  }
+  for (const socket of [silent, halfHead]) await waitFor(() => socket.closed);
+  assert.equal(turnedAway, 0);
+  assert.ok(
+    asking.every((socket) => !socket.closed),
+    'whoever waits for an answer stays',
+  );
+  await once(open(request), 'close');
+  assert.equal(turnedAway, 1);
+  for (const socket of asking) socket.destroy();
 });
 
 function upgradeRequest(path: string, origin?: string): string {
@@ -119,7 +162,7 @@ test('an upgrade of the right path and origin reaches its handler, all others ar
   assert.match(await exchange(port, upgradeRequest('/mqtt?x=1', 'http://hub.local')), / 101 /);
   assert.match(await exchange(port, upgradeRequest('/mqtt', 'http://evil.example')), / 403 /);
   assert.match(await exchange(port, upgradeRequest('/mqtt', 'null')), / 403 /);
-  assert.match(await exchange(port, upgradeRequest('/other')), / 404 /);
+  assert.match(await exchange(port, upgradeRequest('/other')), / 404 [^]*"status":404/);
   const plain = await fetch(`http://127.0.0.1:${port}/mqtt?x=1`);
   assert.deepEqual([plain.status, plain.headers.get('upgrade')], [426, 'websocket']);
   assert.match(((await plain.json()) as { detail: string }).detail, /WebSocket/);
