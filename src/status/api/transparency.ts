@@ -3,7 +3,7 @@
  * and `/log/tile/…` are those of telemetry. Entries are not served there: hashes tell nothing, ops are for those who
  * may read their keys.
  */
-import { classNamed, type OpClass, TELEMETRY } from '../../model/class.ts';
+import { classNamed, isOpClass, type OpClass, TELEMETRY } from '../../model/class.ts';
 import { originOfText } from '../../model/origin.ts';
 import { textAnswer } from '../http/answers.ts';
 import { problem } from '../http/problem.ts';
@@ -83,10 +83,11 @@ function classFor(name: string | undefined): OpClass | undefined {
 /** The LSN that `?op=` means: itself, or `<origin>/<class>/<seq>`. */
 export async function lsnOfOp(log: TransparencyLog, text: string): Promise<number | undefined> {
   if (/^[1-9]\d{0,15}$/.test(text)) return Number(text);
-  const [, originText = '', className = '', seq = ''] =
-    /^([0-9a-f]{16})\/([a-z]+)\/([1-9]\d{0,15})$/.exec(text) ?? [];
+  const [, originText = '', classText = '', seq = ''] =
+    /^([0-9a-f]{16})\/([a-z]+|\d)\/([1-9]\d{0,15})$/.exec(text) ?? [];
   const origin = originOfText(originText);
-  const opClass = classNamed(className);
-  if (origin === undefined || opClass === undefined) return undefined;
+  // By number in histories and receipts, by name in the journal's dump.
+  const opClass = /^\d$/.test(classText) ? Number(classText) : classNamed(classText);
+  if (origin === undefined || opClass === undefined || !isOpClass(opClass)) return undefined;
   return log.locate({ origin, class: opClass, seq: Number(seq) });
 }

@@ -68,11 +68,11 @@ test('other paths are not there', async () => {
 });
 
 test('a proof is asked for by LSN or by name', async () => {
-  for (const op of ['105', '34750f98bd59fcfc/telemetry/5']) {
+  for (const op of ['105', '34750f98bd59fcfc/telemetry/5', '34750f98bd59fcfc/3/5']) {
     const answer = await get(`/api/v1/proof?op=${encodeURIComponent(op)}`);
     assert.equal(await answer.text(), 'a proof\n');
   }
-  for (const op of ['', '106', '34750f98bd59fcfc/telemetry/6', 'x/telemetry/5', '0']) {
+  for (const op of ['', '106', '34750f98bd59fcfc/9/5', 'x/telemetry/5', '0']) {
     assert.equal((await get(`/api/v1/proof?op=${encodeURIComponent(op)}`)).status, 404, op);
   }
 });
