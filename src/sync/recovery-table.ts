@@ -150,7 +150,7 @@ export const RECOVERY_TABLE: readonly RecoveryRow[] = [
     steps: [
       '`heliograph status` says which hub it is, and why.',
       'Refused: in mode `enrolled` enrol the hub anew (`heliograph enrol token NAME --hub --replace`), in mode `password` check the user at the other hub.',
-      'Stuck: the other hub has let go of ops, and its state cannot be taken over: its log says why (`peer.state-refused`), mostly a full disk. Both hubs work.',
+      'Stuck: the other hub has let go of ops, and its state cannot be taken over: the log of the hub that lacks them says why, mostly a full disk. Both hubs work.',
       'If one hub runs an older version, update it: it may not know what the other sends.',
     ],
     holds: ({ faults }) => faults.has('peer.refused') || faults.has('peer.stuck'),
