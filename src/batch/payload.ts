@@ -18,7 +18,7 @@ export type Encoding = 'rows' | 'columns';
 export const ENCODINGS: readonly Encoding[] = ['rows', 'columns'];
 
 /** Gives other work its turn between two slices. */
-export type Pause = () => Promise<void>;
+export type Pause = () => Promise<void> | undefined;
 
 /** Work that may be interrupted at every `yield`. */
 export type Slices<T> = Generator<undefined, T>;
@@ -53,7 +53,8 @@ export function* readPayload(
 export async function inSlices<T>(slices: Slices<T>, pause: Pause): Promise<T> {
   for (let slice = slices.next(); ; slice = slices.next()) {
     if (slice.done === true) return slice.value;
-    await pause();
+    const rest = pause();
+    if (rest !== undefined) await rest;
   }
 }
 

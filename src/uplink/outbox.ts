@@ -10,7 +10,7 @@
  */
 import { assert, must } from '../base/assert.ts';
 import { bytesEqual, EMPTY_BYTES } from '../base/bytes.ts';
-import { type Clock, pause, type Timers, turn } from '../base/clock.ts';
+import type { Clock, Timers } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import { type BatchId, originOfPublicKey } from '../batch/batch-id.ts';
 import type { ChunkBitmap } from '../batch/wire/chunks.ts';
@@ -23,6 +23,7 @@ import { BatchBuilder } from '../batch/seal-batch.ts';
 import { CLASSES, LOG, type OpClass, perClass } from '../model/class.ts';
 import { OpEntryReader } from '../model/entry.ts';
 import type { Files } from '../platform/files/files.ts';
+import { Breather } from './waiting/breather.ts';
 import { type ClassState, joinedOn, joinUp } from './waiting/class-chain.ts';
 import { classOfEntry } from './waiting/peek-entry.ts';
 import type { Backlog, BatchAudit, HistoryLog, JournalReader, Lsn } from './ports.ts';
@@ -64,13 +65,9 @@ const ANY_READER: BatchReader = { encoding: 'rows', readsBrotli: false, readsTre
 
 /** Entries counted before other events get their turn. */
 const SLICE_ENTRIES = 512;
-/** The same for entries that are put into a batch, which takes far longer, and for their bytes; fewer while devices publish. */
-const GATHER_ENTRIES = 128;
-const GATHER_ENTRIES_BUSY = 48;
-const GATHER_BYTES = 128 << 10;
-/** Where something has come since the last slice, the next one leaves the processor to others first, and to publishes that wait for the card so often at most. */
-const ACK_WAIT_MS = 1;
-const ACK_WAITS_MAX = 4;
+/** The same for entries that are put into a batch, which takes far longer, and for their bytes: a step (waiting/breather.ts). */
+const STEP_ENTRIES = 16;
+const STEP_BYTES = 16 << 10;
 
 export class Outbox {
   readonly #options: OutboxOptions;
@@ -79,13 +76,12 @@ export class Outbox {
   readonly #classes: Record<OpClass, ClassState>;
   readonly #refused = new Set<BatchId>();
   readonly #ages = new WaitingAges();
-  /** The journal's end behind the last slice, and whether it had moved since the one before. */
-  #seenLsn = 0;
-  #isBusy = false;
+  readonly #breather: Breather;
 
   private constructor(options: OutboxOptions, spool: Spool, progress: Progress) {
     this.#options = options;
     this.#spool = spool;
+    this.#breather = new Breather(options);
     this.#classes = perClass((opClass) => joinUp(progress[opClass], spool, opClass));
     const joined = new Set(this.#joinedIds());
     const loose = spool.list().filter(({ id }) => !joined.has(id));
@@ -231,7 +227,7 @@ export class Outbox {
     };
     const place = { previous: state.lastSealedId, fromLsn: state.sealedLsn + 1, throughLsn };
     const smaller = readsBrotli ? compressor : notCompressed;
-    const tools = { signer, compressor: smaller, pause: () => this.#yield(), sealer };
+    const tools = { signer, compressor: smaller, pause: () => this.#breather.step(), sealer };
     const law = jurisdiction === undefined ? {} : { jurisdiction };
     const context = { site, ...place, ...created, ...tree, ...law };
     const sealed = await builder.seal(context, tools);
@@ -301,7 +297,7 @@ export class Outbox {
     const { ops: waiting, firstLsn } = this.#unsealed.of(opClass);
     if (waiting === 0) return undefined;
     const endLsn = this.#unsealed.scannedLsn;
-    this.#seenLsn = journal.lastLsn;
+    this.#breather.begin();
     const cursor = journal.cursor(firstLsn);
     const builder = new BatchBuilder(opClass, sealLimits, encoding);
     const reader = new OpEntryReader();
@@ -309,19 +305,18 @@ export class Outbox {
     let bytes = 0;
     let throughLsn = 0;
     let lastOp: Uint8Array = EMPTY_BYTES;
-    let sliceEntries = 0;
-    let sliceBytes = 0;
+    let stepEntries = 0;
+    let stepBytes = 0;
     for (;;) {
-      const entriesMax = this.#isBusy ? GATHER_ENTRIES_BUSY : GATHER_ENTRIES;
-      if (sliceEntries >= entriesMax || sliceBytes >= GATHER_BYTES) {
-        await this.#yield();
-        sliceEntries = 0;
-        sliceBytes = 0;
+      if (stepEntries >= STEP_ENTRIES || stepBytes >= STEP_BYTES) {
+        const rest = this.#breather.step();
+        if (rest !== undefined) await rest;
+        stepEntries = stepBytes = 0;
       }
       const item = ops < waiting ? cursor.next() : undefined;
       if (item === undefined || item.lsn > endLsn) break;
-      sliceEntries += 1;
-      sliceBytes += item.entry.length;
+      stepEntries += 1;
+      stepBytes += item.entry.length;
       if (classOfEntry(item.entry) !== opClass) continue;
       const stamped = must(reader.read(item.entry), 'what has a class is an op');
       if (builder.add(stamped) === 'full') {
@@ -345,19 +340,6 @@ export class Outbox {
       return undefined;
     }
     return { builder, ops, bytes, throughLsn, lastOp, next: undefined };
-  }
-
-  /** Between two slices of work: others have their turn. While devices publish, they have half of the time at least, and are answered first. */
-  async #yield(): Promise<void> {
-    const { journal, timers } = this.#options;
-    await turn(timers);
-    this.#isBusy = journal.lastLsn !== this.#seenLsn || journal.durableLsn < journal.lastLsn;
-    if (!this.#isBusy) return;
-    for (let waited = 0; waited < ACK_WAITS_MAX; waited++) {
-      await pause(timers, ACK_WAIT_MS);
-      if (journal.durableLsn >= journal.lastLsn) break;
-    }
-    this.#seenLsn = journal.lastLsn;
   }
 
   /** A class with nothing waiting stands where the count stands. */

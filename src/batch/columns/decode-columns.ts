@@ -10,7 +10,7 @@ import { BitDecoder } from './bit-coder.ts';
 import { BodyReader } from './body-reader.ts';
 import { ColumnsError } from './columns-error.ts';
 import { PREVIOUS } from './predictor.ts';
-import { isSliceEnd, LaneWalk, OrderWalk, Rows, SeriesWalk } from './rows.ts';
+import { DECODE_WORK, isSliceEnd, LaneWalk, OrderWalk, Rows, SeriesWalk } from './rows.ts';
 import {
   type ClockParts,
   readTables,
@@ -84,7 +84,7 @@ class Reading {
   }
 
   *series(): Generator<undefined, void> {
-    const walk = new SeriesWalk();
+    const walk = new SeriesWalk(DECODE_WORK);
     let first = 0;
     for (const [index, count] of this.#tables.counts.entries()) {
       const members = Uint32Array.from({ length: count }, (_, place) => first + place);
@@ -112,7 +112,7 @@ class Reading {
       if (!this.#coder.withinBytes) throw new ColumnsError('cut short');
       lanes.code(this.#coder, this.#rows, row);
       this.#complete(row);
-      if (isSliceEnd(i)) yield;
+      if (isSliceEnd(i, DECODE_WORK)) yield;
     }
     if (!this.#coder.atEnd) throw new ColumnsError('bytes after the last op');
   }

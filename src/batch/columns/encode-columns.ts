@@ -14,7 +14,15 @@ import { type Lane, laneOf, type Origin } from '../../model/origin.ts';
 import { BitEncoder } from './bit-coder.ts';
 import { type BodyDraft, BodyDrafts, BodyWriter } from './body-writer.ts';
 import { planTimes } from './plan.ts';
-import { type CodeBody, isSliceEnd, LaneWalk, OrderWalk, Rows, SeriesWalk } from './rows.ts';
+import {
+  type CodeBody,
+  ENCODE_WORK,
+  isSliceEnd,
+  LaneWalk,
+  OrderWalk,
+  Rows,
+  SeriesWalk,
+} from './rows.ts';
 import { type ClockParts, type Series, type StampParts, writeTables } from './tables.ts';
 
 interface SeriesDraft extends Series {
@@ -107,7 +115,7 @@ export class ColumnEncoder {
   *#codeSeries(coder: BitEncoder, bodies: BodyWriter): Generator<undefined, void> {
     const rows = this.#rows;
     const { hlcMs, stampMs } = rows;
-    const walk = new SeriesWalk();
+    const walk = new SeriesWalk(ENCODE_WORK);
     const stamps = this.#stamps.list.length;
     const codeBody: CodeBody = (_, row) => bodies.code(coder, hlcMs[row] as number);
     for (const series of this.#series) {
@@ -126,7 +134,7 @@ export class ColumnEncoder {
     for (let row = 0; row < rows.count; row++) {
       if (!byStamp) order.code(coder, rows.series[row] as number);
       lanes.code(coder, rows, row);
-      if (isSliceEnd(row)) yield;
+      if (isSliceEnd(row, ENCODE_WORK)) yield;
     }
   }
 

@@ -47,8 +47,10 @@ export class Rows {
   }
 }
 
-/** Work between two pauses, about a millisecond: a row counts as ROW_WORK, each of its slots as one. */
-export const WORK_PER_SLICE = 4096;
+/** Work of a decoder between two pauses, about a millisecond: a row counts as ROW_WORK, each of its slots as one. */
+export const DECODE_WORK = 4096;
+/** Of an encoder, whose hub has devices to answer: it may pause so often, and measures whether it should. */
+export const ENCODE_WORK = 512;
 const ROW_WORK = 8;
 const MS_LIMIT = 2 ** 48;
 const COUNTER_LIMIT = 2 ** 16;
@@ -62,8 +64,8 @@ export interface TimePlan {
 }
 
 /** True after the op at this place of the batch where it is time to pause. */
-export function isSliceEnd(place: number): boolean {
-  const rows = WORK_PER_SLICE / ROW_WORK;
+export function isSliceEnd(place: number, work: number): boolean {
+  const rows = work / ROW_WORK;
   return place % rows === rows - 1;
 }
 
@@ -83,6 +85,11 @@ export class SeriesWalk {
   #stampStartMs = 0;
   /** Done since the last pause. */
   #work = 0;
+  readonly #workMax: number;
+
+  constructor(workMax: number) {
+    this.#workMax = workMax;
+  }
 
   /** Codes the rows of one series in their order; pauses now and then. */
   *code(
@@ -115,7 +122,7 @@ export class SeriesWalk {
         this.#startMs = hlcMs;
         this.#stampStartMs = stampMs;
       }
-      if (this.#work >= WORK_PER_SLICE) {
+      if (this.#work >= this.#workMax) {
         this.#work = 0;
         yield;
       }
