@@ -113,6 +113,8 @@ export const FAULTS = {
     'Another hub refuses the login. Check peer.username and its password there, or enrol this hub anew.',
   'peer.stuck':
     'One hub has let go of ops that another lacks, and cannot hand over its state. Both work. See RECOVERY.md, peers apart.',
+  'peer.lacking':
+    'Devices, or hubs, say that another hub has had more than this one. Bring that hub back, or close what is lost. See RECOVERY.md, held elsewhere.',
   'peer.no-discovery':
     'The package for mDNS is not installed. Run npm ci again without leaving out optional packages, or set peer.addresses.',
   'peer.stranger':

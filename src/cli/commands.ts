@@ -203,6 +203,20 @@ export const COMMANDS: readonly Command[] = [
     options: ASKING_OPTIONS,
     load: async () => (await import('./records.ts')).resolveConflict,
   },
+  {
+    name: 'holes list',
+    summary: 'what devices had handed in at hubs that this one has not met since',
+    options: ASKING_OPTIONS,
+    load: async () => (await import('./holes.ts')).listHoles,
+  },
+  {
+    name: 'holes close',
+    summary: 'say that nobody has these ops any more, as their hub is lost for good',
+    operands: [{ name: 'ORIGIN', help: 'as `holes list` names it', isOptional: true }],
+    options: { all: { help: 'all of them' }, ...ASKING_OPTIONS },
+    notes: 'Nobody is asked for them then. Should they come all the same, they are taken.',
+    load: async () => (await import('./holes.ts')).closeHoles,
+  },
   ...ASSET_COMMANDS,
   {
     name: 'snapshot verify',

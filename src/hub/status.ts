@@ -13,6 +13,7 @@ import type { FullDoor } from './full-door.ts';
 import type { HubLink } from './sync/links.ts';
 import type { HubPower } from './power/power.ts';
 import type { HubStore } from './storage/store.ts';
+import type { HoleBook } from '../ingest/door/hole-book.ts';
 import type { Journal } from '../journal/journal.ts';
 import { CLASS_NAMES, CLASSES, type ClassName, LOG, type OpClass } from '../model/class.ts';
 import type { Host } from '../platform/host.ts';
@@ -24,6 +25,7 @@ import type { FlashLedger } from '../status/flash-ledger.ts';
 import type { FaultStatus, Health, StatusSnapshot, SyncStatus } from '../status/snapshot.ts';
 import type { PeerStatus } from '../sync/peers/peer-book.ts';
 import type { Healing } from './sync/healing.ts';
+import { lackingText } from './sync/holes.ts';
 import { syncStatesOf } from '../sync/recovery-table.ts';
 import type { Uplink } from '../uplink/uplink.ts';
 
@@ -41,6 +43,7 @@ export interface StatusParts {
   readonly store: HubStore;
   readonly assets: Pick<HubAssets, 'stat' | 'fault'>;
   readonly healing: Pick<Healing, 'status'>;
+  readonly door: { readonly holes: Pick<HoleBook, 'told'> };
   readonly host: Host;
   readonly flash: FlashLedger;
   readonly peers: () => readonly PeerStatus[];
@@ -147,6 +150,8 @@ export class HubStatus {
       const message = `${stuck.stuckLanes} lanes do not get on with ${stuck.address}`;
       found.push({ code: 'peer.stuck', message });
     }
+    const lacking = lackingText(this.#parts.door.holes);
+    if (lacking !== undefined) found.push({ code: 'peer.lacking', message: lacking });
     return found;
   }
 

@@ -18,6 +18,7 @@ export type SyncStateName =
   | 'upstream refused'
   | 'clock unknown'
   | 'peers apart'
+  | 'held elsewhere'
   | 'behind'
   | 'catching up'
   | 'no uplink'
@@ -154,6 +155,21 @@ export const RECOVERY_TABLE: readonly RecoveryRow[] = [
       'If one hub runs an older version, update it: it may not know what the other sends.',
     ],
     holds: ({ faults }) => faults.has('peer.refused') || faults.has('peer.stuck'),
+  },
+  {
+    name: 'held elsewhere',
+    severity: 'watch',
+    recognisedBy:
+      '`peer.lacking`: a device or a hub says that another hub has had ops which have not come here',
+    meaning:
+      'Devices worked with a hub that this one has not met since: it is out of reach, or lost. All go on working here, and what is held there is not in the state of this hub.',
+    steps: [
+      '`heliograph holes list` says whose ops they are and since when. The device hands in by itself what it still keeps.',
+      'Bring the other hub back into reach, or start it from its backup: the state ends by itself when the two have met.',
+      'If it had sent them upstream: a session brings orders and records back from the region. `heliograph override --for 30m` opens one now.',
+      'If that hub is lost for good: `heliograph holes close ORIGIN`. From then on nobody is asked for them; should they come all the same, they are taken.',
+    ],
+    holds: ({ faults }) => faults.has('peer.lacking'),
   },
   {
     name: 'behind',

@@ -11,8 +11,10 @@ import { refOf } from '../../src/batch/wire/short-chunk.ts';
 import type { SealContext } from '../../src/batch/seal-batch.ts';
 import { TreeHasher } from '../../src/ledger/tree-hasher.ts';
 import type { BatchId } from '../../src/batch/batch-id.ts';
-import { TELEMETRY } from '../../src/model/class.ts';
-import type { StampedOp } from '../../src/model/op.ts';
+import { encodePatch } from '../../src/merge/patch.ts';
+import { RECORD, TELEMETRY } from '../../src/model/class.ts';
+import { PATCH, type StampedOp } from '../../src/model/op.ts';
+import type { Origin } from '../../src/model/origin.ts';
 import {
   batchOf,
   HUB,
@@ -31,6 +33,8 @@ import {
   opened,
   putAll,
 } from '../support/memory/site-storages.ts';
+
+const DEVICE = 'dddddddddddddddd' as Origin;
 
 beforeAll(() => STORAGES.start(), 60_000);
 afterAll(() => STORAGES.stop());
@@ -289,6 +293,38 @@ describe.each(STORAGES.kinds)('site storage: %s', (_name, make) => {
     await receivers.change(HUB_ID, async () => ({ receiver, result: undefined }));
     assert.deepEqual((await receivers.get(HUB_ID))?.lacks, lacks);
     await place.close();
+  });
+
+  test('ops of one device come by two hubs, with what neither has between them, and the hole is given when it came', async () => {
+    const [place, whole] = [await placeOf(await make()), await placeOf(await make())];
+    const other = identityOf(7);
+    const otherId = other.id as Origin;
+    const body = encodePatch({ state: 'done' });
+    const ofDevice = (from: number, to: number, hub: Origin): StampedOp[] =>
+      Array.from({ length: to - from + 1 }, (_, index) => {
+        const key = `order/${(from + index) % 5}`;
+        const parts = { class: RECORD, kind: PATCH, body, key } as const;
+        const { op, bytes, stamp } = stampedOp(from + index, parts, DEVICE);
+        return { op, bytes, stamp: { ...stamp, hub } };
+      });
+    for (const { site } of [place, whole]) await site.meet(otherId, other.publicKey);
+    // The second hub went on behind a floor of 50, and the first one has got no further than 30.
+    await keepBatch(place.site, await batchOf(ofDevice(51, 60, otherId), {}, other), other);
+    assert.equal((await place.site.digest()).ops, 10);
+    await keepBatch(place.site, await batchOf(ofDevice(1, 30, HUB_ID)));
+    const lacks = [{ origin: DEVICE, class: RECORD, from: 1, to: 50 }] as const;
+    const answer = await place.site.heal.answer({ hub: otherId, lacks });
+    assert.equal(answer.ops, 30, 'what the first one had sent');
+    const given = await place.site.heal.next({ hub: otherId, lacks });
+    assert.deepEqual(given?.ops.map(plainOp), ofDevice(1, 30, HUB_ID).map(plainOp));
+    // The first one is found again.
+    await keepBatch(place.site, await batchOf(ofDevice(31, 50, HUB_ID)));
+    await keepBatch(whole.site, await batchOf(ofDevice(1, 50, HUB_ID)));
+    await keepBatch(whole.site, await batchOf(ofDevice(51, 60, otherId), {}, other), other);
+    assert.deepEqual(await place.site.digest(), await whole.site.digest());
+    assert.equal((await place.site.digest()).ops, 60);
+    await place.close();
+    await whole.close();
   });
 
   test('a claim that is given up leaves everything as it was', async () => {

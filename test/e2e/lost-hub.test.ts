@@ -7,7 +7,7 @@ import { describe, test } from 'vitest';
 import type { Device } from '../../src/client/node.ts';
 import { eventually, getJson } from '../support/hubs/api.ts';
 import { digestOfDevice, digestOfHub, openDevice, whenSettled } from '../support/hubs/devices.ts';
-import { type RunningHub, startHub } from '../support/hubs/hub.ts';
+import { heliograph, type RunningHub, startHub } from '../support/hubs/hub.ts';
 import { freePort } from '../support/machine/spawn.ts';
 import { tempDir } from '../support/machine/temp-dir.ts';
 
@@ -23,6 +23,13 @@ function setMany(device: Device, from: number, to: number, note: string): Promis
 async function killed(hub: RunningHub): Promise<void> {
   hub.process.kill('SIGKILL');
   await hub.process.exited;
+}
+
+async function statesOf({ httpUrl }: RunningHub): Promise<string[]> {
+  const { sync } = await getJson<{ sync: { state: string; also: string[] } }>(
+    `${httpUrl}api/v1/status`,
+  );
+  return [sync.state, ...sync.also];
 }
 
 function recordsAt({ httpUrl }: RunningHub): Promise<number> {
@@ -69,13 +76,20 @@ describe('a device that has let go of what its hub had', () => {
     const mqttPort = await freePort();
     const url = `mqtt://127.0.0.1:${mqttPort}`;
     const data = [tempDir(), tempDir(), tempDir()] as const;
-    const device = await openDevice({ url, dir: tempDir(), name: 'tablet' });
+    const dir = tempDir();
+    const worker = await openDevice({ url, dir, name: 'tablet' });
     const first = await startHub({ data: data[0], mqttPort });
-    device.wake();
-    await setMany(device, 1, 100, LONG_NOTE);
-    await whenSettled(device);
-    await device.whenKept();
+    worker.wake();
+    await setMany(worker, 1, 100, LONG_NOTE);
+    const { digest: whole } = await digestOfHub(first);
+    await eventually(
+      () => Promise.resolve(digestOfDevice(worker)),
+      (digest) => digest === whole,
+    );
     await killed(first);
+    // What its state has is shown from there, and only the newest is kept beside it.
+    await worker.close();
+    const device = await openDevice({ url, dir, name: 'tablet' });
 
     const peer = ['peer.enabled=true', 'peer.discover="off"'];
     const start = (at: 0 | 1 | 2, port: number, ...addresses: string[]): Promise<RunningHub> => {
@@ -98,6 +112,19 @@ describe('a device that has let go of what its hub had', () => {
     const again = await start(1, mqttPort);
     const third = await start(2, await freePort(), url);
     await sameEverywhere([again, third], had);
+    // People see it, and may say that nobody has it any more: then this hub says nothing of it, and loses nothing by that.
+    assert.ok((await statesOf(again)).includes('held elsewhere'));
+    await eventually(
+      () => statesOf(third),
+      (states) => states.includes('held elsewhere'),
+    );
+    const list = heliograph(['holes', 'list', '--json', '--data', data[2]]);
+    const { holes } = JSON.parse(await list.line(/^\{/)) as { holes: { origin: string }[] };
+    assert.equal(holes.length, 1);
+    const close = heliograph(['holes', 'close', holes[0]?.origin ?? '', '--data', data[2]]);
+    assert.equal(await close.exited, 0, close.lines.join('\n'));
+    assert.ok(!(await statesOf(third)).includes('held elsewhere'));
+
     device.wake();
     await setMany(device, 111, 112, 'short');
     await whenSettled(device);

@@ -18,6 +18,7 @@ import { EventStreams } from '../http/event-stream.ts';
 import { admit, type HttpPrincipal, type LoginOptions } from '../http/login.ts';
 import { METRICS_TYPE, renderMetrics } from '../metrics.ts';
 import { bundleAnswer, type BundleDoor, bundlePage } from './bundle.ts';
+import { closeHolesAnswer, type HoleDoor, holesAnswer } from './holes.ts';
 import { overrideAnswer, type OverrideDoor } from './override.ts';
 import type { PowerSample } from './power-history.ts';
 import { problem } from '../http/problem.ts';
@@ -78,6 +79,7 @@ export interface ApiOptions extends LoginOptions {
   /** What each power source tells at this moment, a row for each figure. */
   powerSources(): readonly PowerSourceRow[];
   readonly override: OverrideDoor;
+  readonly holes: HoleDoor;
   /** Absent where nothing can be carried. */
   readonly bundle?: BundleDoor;
   /** On the hub that is the site's authority, in mode `enrolled`. */
@@ -202,6 +204,7 @@ function routes(options: ApiOptions, streams: EventStreams): [string, Handler][]
       '/api/v1/conflicts',
       (context) => conflictsAnswer(options.records, ...readingOf(options, context)),
     ],
+    ['/api/v1/holes', () => holesAnswer(options.holes)],
     ['/api/v1/readings', (context) => readingsAnswer(options, context)],
     ['/api/v1/proof', (context) => proofAnswer(options, context)],
     ['/log/*', (context) => logFileAnswer(options.ledger, context.req.path)],
@@ -211,6 +214,7 @@ function routes(options: ApiOptions, streams: EventStreams): [string, Handler][]
 /** What changes something. */
 function changes({
   override,
+  holes,
   records,
   enrol,
   bundle,
@@ -233,6 +237,7 @@ function changes({
     ...enrolment,
     ...carrying,
     ['/api/v1/override', (context) => overrideAnswer(override, ...asked(context))],
+    ['/api/v1/holes/close', (context) => closeHolesAnswer(holes, ...asked(context))],
     ['/api/v1/undo', (context) => undoAnswer(records, ...asked(context), mayReadIn(context))],
     [
       '/api/v1/conflicts/resolve',

@@ -234,6 +234,7 @@ export class SampleSources {
       },
       powerSince: () => [],
       powerSources: () => this.sources,
+      holes: { list: () => [], close: () => 0 },
       override: {
         begin: (durationMs, who) => {
           const untilMs = this.clock.wallMs() + durationMs;

@@ -29,6 +29,7 @@ const PROVOKED: readonly (readonly [SyncStateName, SyncEvidence])[] = [
   ['upstream refused', faults('batch.rejected')],
   ['clock unknown', { ...HEALTHY, clock: 'unknown' }],
   ['peers apart', { ...HEALTHY, faults: new Set(['peer.stuck'] as const) }],
+  ['held elsewhere', faults('peer.lacking')],
   ['behind', { ...HEALTHY, waiting: ['record'], overdue: ['record'] }],
   ['behind', { ...faults('uplink.unreachable'), waiting: ['telemetry'] }],
   ['catching up', { ...HEALTHY, waiting: ['telemetry'] }],

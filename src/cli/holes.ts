@@ -1,0 +1,39 @@
+/** `heliograph holes list|close`: what devices had handed in at hubs that this one has not met since. */
+import type { HoleRow } from '../status/api/holes.ts';
+import { type Args, UsageError } from './args.ts';
+import { HubApi } from './hub-api.ts';
+import { type CliIo, EXIT, type ExitCode } from './io.ts';
+import { countText, printable } from './text.ts';
+
+export async function listHoles(args: Args, io: CliIo): Promise<ExitCode> {
+  const answer = await HubApi.of(args, io).json('/api/v1/holes');
+  if (args.has('json')) {
+    io.stdout(`${JSON.stringify(answer)}\n`);
+    return EXIT.done;
+  }
+  const { holes } = answer as { readonly holes: readonly HoleRow[] };
+  if (holes.length === 0) io.stdout('This hub lacks nothing that it was told of.\n');
+  for (const hole of holes) io.stdout(`${printable(lineOf(hole))}\n`);
+  return EXIT.done;
+}
+
+export async function closeHoles(args: Args, io: CliIo): Promise<ExitCode> {
+  const [origin] = args.operands;
+  if ((origin === undefined) !== args.has('all')) {
+    throw new UsageError('Say which: an ORIGIN of `heliograph holes list`, or --all.');
+  }
+  const wish = origin === undefined ? { all: true } : { origin };
+  const answer = await HubApi.of(args, io).post('/api/v1/holes/close', wish);
+  if (args.has('json')) io.stdout(`${JSON.stringify(answer)}\n`);
+  else {
+    const { ops } = answer as { readonly ops: number };
+    io.stdout(`Closed: nobody is asked for ${countText(ops, 'op')} any more.\n`);
+  }
+  return EXIT.done;
+}
+
+function lineOf({ origin, class: opClass, from, to, device, since, closed }: HoleRow): string {
+  const whose = device === null ? 'told by another hub' : `of ${device}`;
+  const parts = [origin, `${opClass} ${from} to ${to}`, whose, `since ${since}`];
+  return [...parts, ...(closed ? ['closed'] : [])].join('  ');
+}

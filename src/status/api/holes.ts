@@ -1,0 +1,51 @@
+/**
+ * `GET /api/v1/holes`: what this hub was told that it lacks, and `POST /api/v1/holes/close`: nobody has it any more, says a person,
+ * because the hub that had it is lost for good. Then nobody is asked for it, and nobody is warned. Should it come all the
+ * same, it is taken: closing loses nothing.
+ */
+import { jsonAnswer } from '../http/answers.ts';
+import type { HttpPrincipal } from '../http/login.ts';
+import { problem } from '../http/problem.ts';
+import { wishIn } from '../http/wish.ts';
+
+export interface HoleRow {
+  readonly origin: string;
+  readonly class: string;
+  readonly from: number;
+  readonly to: number;
+  /** Whose ops they are; null where another hub told. */
+  readonly device: string | null;
+  /** ISO. */
+  readonly since: string;
+  readonly closed: boolean;
+}
+
+export interface HoleDoor {
+  list(): readonly HoleRow[];
+  /** Closes the open ones of an origin, or all; how many ops they lack. */
+  close(origin: string | undefined, who: string): number;
+}
+
+const WORDS = {
+  toDevices: 'Only people of the site may decide this, no device.',
+  unclear: 'Say which: {"origin": "a1b2c3d4e5f60718"} or {"all": true}.',
+};
+
+export function holesAnswer(door: HoleDoor): Response {
+  return jsonAnswer({ holes: door.list() });
+}
+
+export async function closeHolesAnswer(
+  door: HoleDoor,
+  request: Request,
+  principal: HttpPrincipal | undefined,
+): Promise<Response> {
+  const wish = await wishIn(request, principal, WORDS);
+  if (wish instanceof Response) return wish;
+  const { origin, all } = wish.body;
+  if (typeof origin !== 'string' && all !== true) return problem(400, WORDS.unclear);
+  const meant = typeof origin === 'string' ? origin : undefined;
+  const ops = door.close(meant, principal?.name ?? 'somebody on site');
+  if (ops === 0) return problem(409, 'There is no such hole, or it is closed already.');
+  return jsonAnswer({ ops });
+}
