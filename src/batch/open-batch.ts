@@ -12,7 +12,7 @@ import { TreeHasher } from '../ledger/tree-hasher.ts';
 import type { StampedOp } from '../model/op.ts';
 import { bytesOfOrigin, type Origin } from '../model/origin.ts';
 import { type BatchId, batchIdOf, sha256 } from './batch-id.ts';
-import type { Compressor } from './compression.ts';
+import { type Compressor, KNOWN_COMPRESSIONS } from './compression.ts';
 import { BATCH_BYTES_MAX, BATCH_OPS_MAX, RAW_BYTES_MAX } from './limits.ts';
 import { associatedData, type Manifest, parseManifest } from './manifest.ts';
 import { inSlices, type Pause, readPayload, SLICE_OPS, type Slices } from './payload.ts';
@@ -153,13 +153,15 @@ export async function openBatch(
   if (tools.acceptsJurisdiction?.(manifest.jurisdiction) === false) {
     return refuse(NOT_ACCEPTED);
   }
+  const { compression } = manifest;
+  if (!KNOWN_COMPRESSIONS.includes(compression)) return refuse('unknown compression');
   const payload = await plainPayload(manifest, proven.payload, tools);
   if (payload === 'unknown-key') return refuse('unknown key');
   if (payload === 'wrong-seal') return refuse('wrong seal');
   const raw =
-    manifest.compression === 'none'
+    compression === 'none'
       ? payload
-      : await compressor.decompress(payload, manifest.rawBytes);
+      : await compressor.decompress(payload, manifest.rawBytes, compression);
   if (raw?.length !== manifest.rawBytes) return refuse('malformed payload');
   const entries = await inSlices(readPayload(raw, manifest.encoding), pause);
   if (entries === undefined) return refuse('malformed payload');

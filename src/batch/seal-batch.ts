@@ -11,7 +11,7 @@ import { TreeHasher } from '../ledger/tree-hasher.ts';
 import type { OpClass } from '../model/class.ts';
 import type { StampedOp } from '../model/op.ts';
 import { type BatchId, batchIdOf, originOfPublicKey, sha256 } from './batch-id.ts';
-import type { Compressor } from './compression.ts';
+import type { Compression, Compressor } from './compression.ts';
 import type { SealLimits } from './limits.ts';
 import { associatedData, type Manifest, type Signer, signManifest } from './manifest.ts';
 import {
@@ -46,6 +46,8 @@ export interface SealContext {
 export interface SealTools {
   readonly signer: Signer;
   readonly compressor: Pick<Compressor, 'compress'>;
+  /** Brotli by default; none is what every receiver reads. */
+  readonly compression?: Compression;
   readonly pause: Pause;
   /** Undefined: the payload is not encrypted. */
   readonly sealer?: PayloadSealer | undefined;
@@ -97,11 +99,9 @@ export class BatchBuilder {
   /** Puts the batch together, in slices between which `pause` lets other work run. */
   async seal(context: SealContext, tools: SealTools): Promise<SealedBatch> {
     assert(this.#tree.size > 0, 'a batch holds at least one op');
-    const { signer, compressor, pause, sealer } = tools;
+    const { signer, pause, sealer } = tools;
     const raw = await inSlices(this.#payload.finish(), pause);
-    const compressed = await compressor.compress(raw);
-    const isSmaller = compressed.length < raw.length;
-    const plain = isSmaller ? compressed : raw;
+    const { plain, compression } = await squeezed(raw, tools);
     const unsealed: Manifest = {
       ...context,
       hub: originOfPublicKey(signer.publicKey),
@@ -114,7 +114,7 @@ export class BatchBuilder {
       payloadSha256: EMPTY_BYTES,
       payloadBytes: plain.length + (sealer?.overheadBytes ?? 0),
       rawBytes: raw.length,
-      compression: isSmaller ? 'brotli' : 'none',
+      compression,
       encoding: this.#encoding,
       ...(sealer === undefined ? {} : { sealedTo: sealer.keyId }),
     };
@@ -127,4 +127,14 @@ export class BatchBuilder {
     const bytes = writer.array(2).bytes(manifestBytes).bytes(payload).peek();
     return { id: batchIdOf(manifestBytes), manifest, bytes };
   }
+}
+
+/** Compressed where that is shorter. */
+async function squeezed(
+  raw: Uint8Array,
+  { compressor, compression = 'brotli' }: SealTools,
+): Promise<{ readonly plain: Uint8Array; readonly compression: Compression }> {
+  if (compression === 'none') return { plain: raw, compression };
+  const plain = await compressor.compress(raw, compression);
+  return plain.length < raw.length ? { plain, compression } : { plain: raw, compression: 'none' };
 }

@@ -7,7 +7,7 @@ import type { Clock } from '../base/clock.ts';
 import { HubError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
-import { inlineBrotli } from '../batch/compression.ts';
+import { inlineCompressor } from '../batch/compression.ts';
 import { Closers } from '../closers.ts';
 import { loadConfig } from '../config/config.ts';
 import type { Config } from '../config/schema.ts';
@@ -84,7 +84,7 @@ export class HubLife {
     const serving = await serveDevices(ground);
     const followers = followJournal(ground, serving, {
       site: world.site,
-      compressor: inlineBrotli,
+      compressor: inlineCompressor,
       lookMs: LOOK_MS,
       tickMs: TICK_MS,
     });

@@ -1,7 +1,7 @@
 /** One life of the regional node: the real one, on a disk of its own; what it stores is told to the books. */
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
-import { inlineBrotli } from '../batch/compression.ts';
+import { inlineCompressor } from '../batch/compression.ts';
 import { batchSealerTo } from '../keys/batch-seal.ts';
 import { Identity, verifyEd25519 } from '../keys/identity.ts';
 import type { StampedOp } from '../model/op.ts';
@@ -92,7 +92,7 @@ export class RegionLife {
       signer: Identity.open({ files, path: `${dataDir}/keys/region.pem`, random }),
       verify: verifyEd25519,
       software: PROGRAM_VERSION,
-      compressor: inlineBrotli,
+      compressor: inlineCompressor,
       limits: LIMITS,
       onFatal: (error) => failures.push(error),
     });

@@ -1,7 +1,7 @@
 /** The answer to a hello. Why a hub will send nothing here, it finds in it; that is said in our log too. */
 import { bytesEqual, hexOf } from '../base/bytes.ts';
 import type { Log } from '../base/log.ts';
-import { COMPRESSIONS } from '../batch/compression.ts';
+import { KNOWN_COMPRESSIONS } from '../batch/compression.ts';
 import type { Signer } from '../batch/manifest.ts';
 import { ENCODINGS } from '../batch/payload.ts';
 import type { PayloadOpener } from '../batch/payload-seal.ts';
@@ -22,7 +22,11 @@ export function greetingFor(
   more: Pick<DownHello, 'waiting' | 'heals' | 'wait'>,
 ): Uint8Array {
   const { opener, jurisdictions, signer, software } = terms;
-  const readable = { formats: BATCH_FORMATS, compressions: COMPRESSIONS, encodings: ENCODINGS };
+  const readable = {
+    formats: BATCH_FORMATS,
+    compressions: KNOWN_COMPRESSIONS,
+    encodings: ENCODINGS,
+  };
   const stores = jurisdictions === undefined ? {} : { jurisdictions };
   const opens = opener === undefined ? {} : { opens: opener.keyIds };
   tellHindrance(hello, terms);

@@ -13,7 +13,7 @@ import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import { type BatchId, originOfPublicKey } from '../batch/batch-id.ts';
 import type { Chunk } from '../batch/wire/chunks.ts';
-import { type Compressor, threadedBrotli } from '../batch/compression.ts';
+import { type Compressor, threadedCompressor } from '../batch/compression.ts';
 import type { Signer } from '../batch/manifest.ts';
 import { encodeHave, type Hello, parseHello } from '../batch/wire/messages.ts';
 import type { PayloadOpener, PayloadSealer } from '../batch/payload-seal.ts';
@@ -353,7 +353,7 @@ export class RegionalNode {
   async #siteNamed(name: string): Promise<Site> {
     const known = this.#opening.get(name);
     if (known !== undefined) return known;
-    const compressor = this.#options.compressor ?? threadedBrotli;
+    const compressor = this.#options.compressor ?? threadedCompressor;
     const publish = (topic: string, payload: Uint8Array): void => this.#publish(topic, payload);
     const limits = this.#limits;
     const opening = Site.open({ ...this.#options, name, compressor, limits, publish });

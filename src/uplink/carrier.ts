@@ -10,7 +10,7 @@ import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import { type BatchId, originOfPublicKey, sha256 } from '../batch/batch-id.ts';
 import { type CarriedMessage, encodeBundle, joinBundle, parsePart } from '../batch/bundle.ts';
-import { COMPRESSIONS } from '../batch/compression.ts';
+import { KNOWN_COMPRESSIONS } from '../batch/compression.ts';
 import { SPOOLED_MAX } from '../batch/limits.ts';
 import type { Signer } from '../batch/manifest.ts';
 import {
@@ -90,7 +90,7 @@ export interface TakenIn {
 
 const CARRIED_BYTES_MAX = 256 << 20;
 /** Nobody greets on a stick: every region of this version and later reads this. */
-const CARRIED_READER = { encoding: 'columns', readsBrotli: true, readsTrees: true } as const;
+const CARRIED_READER = { encoding: 'columns', compression: 'brotli', readsTrees: true } as const;
 
 export class Carrier {
   readonly #options: CarrierOptions;
@@ -202,7 +202,11 @@ export class Carrier {
 
   #hello(batches: readonly HandedBatch[]): CarriedMessage {
     const { random, software, signer, sealer, jurisdiction, site } = this.#options;
-    const readable = { formats: BATCH_FORMATS, compressions: COMPRESSIONS, encodings: ENCODINGS };
+    const readable = {
+      formats: BATCH_FORMATS,
+      compressions: KNOWN_COMPRESSIONS,
+      encodings: ENCODINGS,
+    };
     const spooled = batches.slice(0, SPOOLED_MAX).map(({ id }) => id);
     const demands = {
       ...(sealer === undefined ? {} : { sealedTo: sealer.keyId }),

@@ -3,7 +3,7 @@ import type { Clock, Timers } from '../base/clock.ts';
 import type { HubError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
-import { type Compressor, threadedBrotli } from '../batch/compression.ts';
+import { type Compressor, threadedCompressor } from '../batch/compression.ts';
 import { DEFAULT_SEAL_LIMITS, type SealLimits } from '../batch/limits.ts';
 import type { Signer } from '../batch/manifest.ts';
 import type { PayloadRecipient, PayloadSealer } from '../batch/payload-seal.ts';
@@ -124,6 +124,6 @@ export interface UplinkStatus {
 /** What the outbox takes of them. */
 export function outboxOptionsOf(options: UplinkOptions): OutboxOptions {
   const { seal, spoolBytesMax } = { ...DEFAULT_UPLINK_LIMITS, ...options.limits };
-  const { compressor = threadedBrotli, linkTimers: timers } = options;
+  const { compressor = threadedCompressor, linkTimers: timers } = options;
   return { ...options, timers, compressor, sealLimits: seal, spoolBytesMax };
 }

@@ -14,7 +14,7 @@ import type { Clock, Timers } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import { type BatchId, originOfPublicKey } from '../batch/batch-id.ts';
 import type { ChunkBitmap } from '../batch/wire/chunks.ts';
-import { type Compressor, notCompressed } from '../batch/compression.ts';
+import type { Compression, Compressor } from '../batch/compression.ts';
 import type { SealLimits } from '../batch/limits.ts';
 import type { Manifest, Signer } from '../batch/manifest.ts';
 import type { Encoding } from '../batch/payload.ts';
@@ -55,13 +55,13 @@ export interface OutboxOptions {
 /** What the other side reads. */
 export interface BatchReader {
   readonly encoding: Encoding;
-  readonly readsBrotli: boolean;
+  readonly compression: Compression;
   /** Of the hub's history, too. */
   readonly readsTrees: boolean;
 }
 
 /** Rows without compression, and nothing of trees: what every receiver reads. */
-const ANY_READER: BatchReader = { encoding: 'rows', readsBrotli: false, readsTrees: false };
+const ANY_READER: BatchReader = { encoding: 'rows', compression: 'none', readsTrees: false };
 
 /** Entries counted before other events get their turn. */
 const SLICE_ENTRIES = 512;
@@ -208,7 +208,7 @@ export class Outbox {
   async #sealNext(
     opClass: OpClass,
     state: ClassState,
-    { encoding, readsBrotli, readsTrees }: BatchReader,
+    { encoding, compression, readsTrees }: BatchReader,
   ): Promise<SpooledBatch | undefined> {
     const { chain } = state;
     const { clock, compressor, signer, site, sealer, jurisdiction } = this.#options;
@@ -226,8 +226,7 @@ export class Outbox {
       quality: clock.quality(),
     };
     const place = { previous: state.lastSealedId, fromLsn: state.sealedLsn + 1, throughLsn };
-    const smaller = readsBrotli ? compressor : notCompressed;
-    const tools = { signer, compressor: smaller, pause: () => this.#breather.step(), sealer };
+    const tools = { signer, compressor, compression, pause: () => this.#breather.step(), sealer };
     const law = jurisdiction === undefined ? {} : { jurisdiction };
     const context = { site, ...place, ...created, ...tree, ...law };
     const sealed = await builder.seal(context, tools);

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 
 import { afterAll, beforeAll, describe, test } from 'vitest';
 
-import { inlineBrotli } from '../../src/batch/compression.ts';
+import { inlineCompressor } from '../../src/batch/compression.ts';
 import type { BatchId } from '../../src/batch/batch-id.ts';
 import { SILENT_LOG } from '../../src/base/log.ts';
 import { encodePatch } from '../../src/merge/patch.ts';
@@ -35,7 +35,7 @@ function records(from: number, to: number, opClass: OpClass = RECORD): StampedOp
 }
 
 function authorOf({ down: source }: SiteStorage): Author {
-  const parts = { site: SITE, source, signer: REGION, compressor: inlineBrotli };
+  const parts = { site: SITE, source, signer: REGION, compressor: inlineCompressor };
   const machine = { clock: new MachineClock(), timers: machineTimers, random: machineRandom };
   return new Author({ ...parts, ...machine, log: SILENT_LOG });
 }

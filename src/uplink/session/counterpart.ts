@@ -6,6 +6,7 @@ import { bytesEqual, EMPTY_BYTES, hexOf } from '../../base/bytes.ts';
 import type { Clock } from '../../base/clock.ts';
 import { HubError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
+import { type Compression, compressionFor } from '../../batch/compression.ts';
 import type { DownHello, Receipt } from '../../batch/wire/messages.ts';
 import type { Encoding } from '../../batch/payload.ts';
 import type { PayloadSealer } from '../../batch/payload-seal.ts';
@@ -66,7 +67,7 @@ export class Counterpart {
   readonly #history: HistoryLog | undefined;
   readonly #log: Log;
   #encoding: Encoding = 'rows';
-  #readsBrotli = false;
+  #compression: Compression = 'none';
   #readsTrees = false;
   #regionKey: Uint8Array = EMPTY_BYTES;
 
@@ -96,9 +97,9 @@ export class Counterpart {
     return this.#encoding;
   }
 
-  /** Whether it reads what is compressed by brotli. */
-  get readsBrotli(): boolean {
-    return this.#readsBrotli;
+  /** The best that it reads and this hub writes. */
+  get compression(): Compression {
+    return this.#compression;
   }
 
   /** Whether batches are to tell the hub's tree. */
@@ -107,7 +108,7 @@ export class Counterpart {
   }
 
   #greeted({ formats, encodings, compressions, publicKey }: DownHello): void {
-    this.#readsBrotli = compressions.includes('brotli');
+    this.#compression = compressionFor(compressions);
     this.#encoding = encodings.includes('columns') ? 'columns' : 'rows';
     this.#readsTrees = formats.includes(BATCH_FORMAT_WITNESSED);
     this.#regionKey = publicKey;

@@ -6,7 +6,7 @@
 import { type Clock, turn } from '../../base/clock.ts';
 import type { BatchId } from '../../batch/batch-id.ts';
 import type { Chunk } from '../../batch/wire/chunks.ts';
-import { threadedBrotli } from '../../batch/compression.ts';
+import { threadedCompressor } from '../../batch/compression.ts';
 import { DOWN_CLASSES, LACKS_MAX, VECTOR_LANES_MAX } from '../../batch/wire/down-messages.ts';
 import type { DownWish } from '../../batch/wire/down-wish.ts';
 import type { DownHello } from '../../batch/wire/messages.ts';
@@ -33,7 +33,7 @@ export class Descent {
   #work: Promise<unknown> = Promise.resolve();
 
   private constructor(options: UplinkOptions, port: DownlinkPort) {
-    const { compressor = threadedBrotli, linkTimers } = options;
+    const { compressor = threadedCompressor, linkTimers } = options;
     const pause = (): Promise<void> => turn(linkTimers);
     this.#downlink = new Downlink({ ...options, port, compressor, pause });
     this.#port = port;

@@ -8,7 +8,7 @@ import type { Log } from '../../base/log.ts';
 import type { Random } from '../../base/random.ts';
 import type { BatchId } from '../../batch/batch-id.ts';
 import { type Chunk, parseChunk } from '../../batch/wire/chunks.ts';
-import { COMPRESSIONS } from '../../batch/compression.ts';
+import { KNOWN_COMPRESSIONS } from '../../batch/compression.ts';
 import type { DownWish } from '../../batch/wire/down-wish.ts';
 import {
   type DownHello,
@@ -180,7 +180,11 @@ export class RegionLink {
   async #hello(spooled: readonly BatchId[]): Promise<void> {
     const { address, signer, software, sealer, jurisdiction, recipient } = this.#options;
     this.#spooled = spooled.slice(0, SPOOLED_MAX);
-    const readable = { formats: BATCH_FORMATS, compressions: COMPRESSIONS, encodings: ENCODINGS };
+    const readable = {
+      formats: BATCH_FORMATS,
+      compressions: KNOWN_COMPRESSIONS,
+      encodings: ENCODINGS,
+    };
     const demands = {
       ...(sealer === undefined ? {} : { sealedTo: sealer.keyId }),
       ...(jurisdiction === undefined ? {} : { jurisdiction }),

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 
 import { SILENT_LOG } from '../../../src/base/log.ts';
-import { threadedBrotli } from '../../../src/batch/compression.ts';
+import { threadedCompressor } from '../../../src/batch/compression.ts';
 import { Identity, verifyEd25519 } from '../../../src/keys/identity.ts';
 import { Ledger } from '../../../src/ledger/ledger.ts';
 import { CLASSES, RECORD, TELEMETRY } from '../../../src/model/class.ts';
@@ -207,7 +207,7 @@ function startHub(index: number, port: number, fatal: unknown[]): FleetHub {
     clock: new MachineClock(),
     random,
     software: 'test',
-    compressor: threadedBrotli,
+    compressor: threadedCompressor,
     broker: { url: `mqtt://127.0.0.1:${port}` },
     dir: 'uplink',
     site: SITE,

@@ -1,7 +1,7 @@
 /** Ops, batches and identities for the tests of batch, uplink and regional. */
 import { utf8 } from '../../../src/base/bytes.ts';
 import { originOfPublicKey } from '../../../src/batch/batch-id.ts';
-import { inlineBrotli } from '../../../src/batch/compression.ts';
+import { type Compression, inlineCompressor } from '../../../src/batch/compression.ts';
 import { DEFAULT_SEAL_LIMITS } from '../../../src/batch/limits.ts';
 import type { ExpectedBatch, OpenTools } from '../../../src/batch/open-batch.ts';
 import type { Encoding } from '../../../src/batch/payload.ts';
@@ -25,7 +25,7 @@ export const START_MS = 1_780_000_000_000;
 export const noPause = (): Promise<void> => Promise.resolve();
 export const OPENING: OpenTools = {
   verify: verifyEd25519,
-  compressor: inlineBrotli,
+  compressor: inlineCompressor,
   pause: noPause,
 };
 
@@ -56,6 +56,7 @@ export async function batchOf(
   context: Partial<SealContext> = {},
   signer = HUB,
   encoding: Encoding = 'columns',
+  compression: Compression = 'brotli',
 ): Promise<SealedBatch> {
   const builder = new BatchBuilder(ops[0]?.op.class ?? TELEMETRY, DEFAULT_SEAL_LIMITS, encoding);
   for (const op of ops) builder.add(op);
@@ -68,7 +69,8 @@ export async function batchOf(
     quality: 'ntp',
     ...context,
   };
-  return builder.seal(fields, { signer, compressor: inlineBrotli, pause: noPause });
+  const tools = { signer, compressor: inlineCompressor, compression, pause: noPause };
+  return builder.seal(fields, tools);
 }
 
 export function expecting(batch: SealedBatch): ExpectedBatch {

@@ -7,7 +7,7 @@ import assert from 'node:assert/strict';
 import type { Timers } from '../../../src/base/clock.ts';
 import type { Log, LogFields } from '../../../src/base/log.ts';
 import { originOfPublicKey } from '../../../src/batch/batch-id.ts';
-import { inlineBrotli } from '../../../src/batch/compression.ts';
+import { inlineCompressor } from '../../../src/batch/compression.ts';
 import {
   type BatchOpener,
   batchOpener,
@@ -186,7 +186,7 @@ export class UplinkWorld {
       recipient: this.#options.hidesDown === false ? undefined : batchRecipient(HUB),
       downlink: this.#options.takesDown === true ? this.#downlinkPort() : undefined,
       limits: { seal: { opsMax: 50, opBytesMax: 1 << 20 }, ...this.#options.uplink },
-      compressor: inlineBrotli,
+      compressor: inlineCompressor,
       onFatal: (error) => this.#take(error, life),
     });
     return this.uplink;
@@ -280,7 +280,7 @@ export class UplinkWorld {
         log,
         software: 'test',
         limits: this.#options.regional ?? {},
-        compressor: inlineBrotli,
+        compressor: inlineCompressor,
         onFatal: (error) => this.#take(error, life),
       }),
     );

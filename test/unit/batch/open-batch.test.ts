@@ -5,7 +5,12 @@ import { test } from 'vitest';
 
 import { batchIdOf, originOfPublicKey, sha256 } from '../../../src/batch/batch-id.ts';
 import { encodeColumns } from '../../../src/batch/columns/encode-columns.ts';
-import { inlineBrotli, threadedBrotli } from '../../../src/batch/compression.ts';
+import {
+  compressionFor,
+  inlineCompressor,
+  KNOWN_COMPRESSIONS,
+  threadedCompressor,
+} from '../../../src/batch/compression.ts';
 import { BATCH_OPS_MAX, DEFAULT_SEAL_LIMITS, RAW_BYTES_MAX } from '../../../src/batch/limits.ts';
 import { type Manifest, MANIFEST_TYPE, signManifest } from '../../../src/batch/manifest.ts';
 import {
@@ -34,6 +39,9 @@ import {
   stampedOps,
   START_MS,
 } from '../../support/made/batches.ts';
+
+/** Node has it from 22.15 on. */
+const HAS_ZSTD = KNOWN_COMPRESSIONS.includes('zstd');
 
 function open(bytes: Uint8Array, expected: Parameters<typeof openBatch>[1]): Promise<BatchOutcome> {
   return openBatch(bytes, expected, OPENING);
@@ -102,15 +110,44 @@ test('a sealed batch opens to the very ops, in order', async () => {
 
 test('both compressors make and read the same bytes', async () => {
   const raw = payloadOf(stampedOps(1, 100));
-  const compressed = await threadedBrotli.compress(raw);
-  assert.deepEqual(Buffer.from(await inlineBrotli.compress(raw)), Buffer.from(compressed));
-  for (const compressor of [threadedBrotli, inlineBrotli]) {
+  const compressed = await threadedCompressor.compress(raw);
+  assert.deepEqual(Buffer.from(await inlineCompressor.compress(raw)), Buffer.from(compressed));
+  for (const compressor of [threadedCompressor, inlineCompressor]) {
     const back = await compressor.decompress(compressed, raw.length);
     assert.deepEqual(Buffer.from(back as Uint8Array), Buffer.from(raw));
     assert.equal(await compressor.decompress(compressed, raw.length - 1), undefined);
     assert.equal(await compressor.decompress(compressed, raw.length + 1), undefined);
     assert.equal(await compressor.decompress(Uint8Array.of(1, 2, 3), 10), undefined);
   }
+});
+
+test('what a receiver reads decides how bytes are compressed', () => {
+  assert.equal(compressionFor(['none']), 'none');
+  assert.equal(compressionFor(['none', 'brotli', 'zstd']), 'brotli');
+  assert.equal(compressionFor(['none', 'zstd']), HAS_ZSTD ? 'zstd' : 'none');
+});
+
+test.runIf(HAS_ZSTD)('zstd is written and read where Node has it', async () => {
+  const ops = stampedOps(1, 400);
+  const batch = await batchOf(ops, {}, HUB, 'rows', 'zstd');
+  assert.equal(batch.manifest.compression, 'zstd');
+  const outcome = await open(batch.bytes, expecting(batch));
+  assert.ok(outcome.kind === 'batch', reasonOf(outcome));
+  assert.equal(outcome.entries.length, ops.length);
+  const raw = payloadOf(ops);
+  for (const compressor of [threadedCompressor, inlineCompressor]) {
+    const compressed = await compressor.compress(raw, 'zstd');
+    const back = await compressor.decompress(compressed, raw.length, 'zstd');
+    assert.deepEqual(Buffer.from(back as Uint8Array), Buffer.from(raw));
+    assert.equal(await compressor.decompress(compressed, raw.length - 1, 'zstd'), undefined);
+    assert.equal(await compressor.decompress(compressed, raw.length + 1, 'zstd'), undefined);
+    assert.equal(await compressor.decompress(Uint8Array.of(1, 2, 3), 10, 'zstd'), undefined);
+  }
+});
+
+test.runIf(!HAS_ZSTD)('zstd is refused by name where Node has none', async () => {
+  const outcome = await openForged(payloadOf(stampedOps(1, 3)), { compression: 'zstd' });
+  assert.equal(reasonOf(outcome), 'refused: unknown compression');
 });
 
 test('no flipped byte gets through', async () => {
@@ -205,7 +242,7 @@ test('sealing and opening many ops give other work its turn', async () => {
   };
   const stretch = { previous: undefined, fromLsn: 1, throughLsn: 5_000 };
   const context = { site: SITE, ...stretch, createdMs: START_MS, quality: 'ntp' as const };
-  const batch = await builder.seal(context, { signer: HUB, compressor: inlineBrotli, pause });
+  const batch = await builder.seal(context, { signer: HUB, compressor: inlineCompressor, pause });
   assert.ok(turns >= 10, `${turns} turns while sealing`);
   turns = 0;
   const outcome = await openBatch(batch.bytes, expecting(batch), { ...OPENING, pause });
@@ -245,7 +282,7 @@ test('a compression and an encoding that this version does not know are refused 
     [createdAt - 1, 'refused: unknown encoding'],
   ] as const) {
     const later = manifest.slice();
-    later[at] = 2;
+    later[at] = 3;
     const header = { contentType: MANIFEST_TYPE, keyId: bytesOfOrigin(HUB_ID) };
     const manifestBytes = signCose(later, header, (message) => HUB.sign(message));
     const id = batchIdOf(manifestBytes);

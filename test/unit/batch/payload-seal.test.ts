@@ -5,7 +5,7 @@ import { test } from 'vitest';
 import { type BatchOutcome, openBatch } from '../../../src/batch/open-batch.ts';
 import { splitBatch } from '../../../src/batch/open-batch.ts';
 import { batchIdOf, sha256 } from '../../../src/batch/batch-id.ts';
-import { inlineBrotli } from '../../../src/batch/compression.ts';
+import { inlineCompressor } from '../../../src/batch/compression.ts';
 import { DEFAULT_SEAL_LIMITS } from '../../../src/batch/limits.ts';
 import { parseManifest, signManifest } from '../../../src/batch/manifest.ts';
 import { BatchBuilder, type SealedBatch } from '../../../src/batch/seal-batch.ts';
@@ -33,7 +33,7 @@ function sealedBatch(fromLsn = 1): Promise<SealedBatch> {
   const builder = new BatchBuilder(TELEMETRY, DEFAULT_SEAL_LIMITS, 'columns');
   for (const op of OPS) builder.add(op);
   const context = { site: SITE, previous: undefined, fromLsn, throughLsn: 900 };
-  const tools = { signer: HUB, compressor: inlineBrotli, pause: noPause };
+  const tools = { signer: HUB, compressor: inlineCompressor, pause: noPause };
   const sealer = batchSealer(key.publicKey, random);
   return builder.seal({ ...context, createdMs: START_MS, quality: 'ntp' }, { ...tools, sealer });
 }

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'vitest';
 
 import { SILENT_LOG } from '../../../src/base/log.ts';
-import { inlineBrotli } from '../../../src/batch/compression.ts';
+import { inlineCompressor } from '../../../src/batch/compression.ts';
 import { Journal } from '../../../src/journal/journal.ts';
 import { PLAIN_SEALER } from '../../../src/journal/sealer.ts';
 import { encodeOpEntry } from '../../../src/model/entry.ts';
@@ -42,7 +42,7 @@ test('batches follow the journal over its segments, and let it release them', as
       dir: 'hub/uplink',
       site: SITE,
       signer: HUB,
-      compressor: inlineBrotli,
+      compressor: inlineCompressor,
       clock: new SimClock(START_MS),
       timers: machineTimers,
       log: SILENT_LOG,

@@ -5,7 +5,7 @@ import { test } from 'vitest';
 
 import type { Timers } from '../../../src/base/clock.ts';
 import { SILENT_LOG } from '../../../src/base/log.ts';
-import { inlineBrotli } from '../../../src/batch/compression.ts';
+import { inlineCompressor } from '../../../src/batch/compression.ts';
 import { ALARM, CLASSES, LOG, type OpClass, TELEMETRY } from '../../../src/model/class.ts';
 import { SimClock } from '../../../src/platform/sim/clock.ts';
 import { SimFiles } from '../../../src/platform/sim/files.ts';
@@ -27,7 +27,7 @@ function open(
     dir: 'uplink',
     site: SITE,
     signer: HUB,
-    compressor: inlineBrotli,
+    compressor: inlineCompressor,
     clock: new SimClock(START_MS + 60_000),
     timers,
     log: SILENT_LOG,

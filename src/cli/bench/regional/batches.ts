@@ -2,7 +2,7 @@
 import { turn } from '../../../base/clock.ts';
 import { HubError } from '../../../base/errors.ts';
 import type { Random } from '../../../base/random.ts';
-import { threadedBrotli } from '../../../batch/compression.ts';
+import { threadedCompressor } from '../../../batch/compression.ts';
 import { DEFAULT_SEAL_LIMITS } from '../../../batch/limits.ts';
 import type { TreeHead } from '../../../batch/manifest.ts';
 import type { PayloadSealer } from '../../../batch/payload-seal.ts';
@@ -62,7 +62,7 @@ async function sealed(
     const tools = {
       signer,
       sealer,
-      compressor: threadedBrotli,
+      compressor: threadedCompressor,
       pause: () => turn(machineTimers),
     };
     batches.push(await builder.seal(context, tools));

@@ -6,7 +6,7 @@ import { HubError } from '../../../base/errors.ts';
 import type { Random } from '../../../base/random.ts';
 import type { BatchId } from '../../../batch/batch-id.ts';
 import { chunkSpan, encodeChunk, layoutOf } from '../../../batch/wire/chunks.ts';
-import { COMPRESSIONS } from '../../../batch/compression.ts';
+import { KNOWN_COMPRESSIONS } from '../../../batch/compression.ts';
 import { CHUNK_DATA_BYTES_MAX } from '../../../batch/limits.ts';
 import { encodeHello, NONCE_BYTES, parseReceipt } from '../../../batch/wire/messages.ts';
 import { ENCODINGS } from '../../../batch/payload.ts';
@@ -86,7 +86,7 @@ export async function hubsAtBroker(
     greet: async () => {
       for (const hub of hubs) {
         const named = { site, nonce: random.bytes(NONCE_BYTES), software: 'bench' };
-        const readable = { formats: BATCH_FORMATS, compressions: COMPRESSIONS };
+        const readable = { formats: BATCH_FORMATS, compressions: KNOWN_COMPRESSIONS };
         const spooled = hub.batches.map(({ id }) => id);
         const hello = { ...named, ...readable, encodings: ENCODINGS, spooled };
         await session.publish(helloTopic(addressOf(hub)), encodeHello(hello, hub.signer), {

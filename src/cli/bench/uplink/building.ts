@@ -5,7 +5,7 @@
 import { turn } from '../../../base/clock.ts';
 import { HubError } from '../../../base/errors.ts';
 import { SILENT_LOG } from '../../../base/log.ts';
-import { threadedBrotli } from '../../../batch/compression.ts';
+import { threadedCompressor } from '../../../batch/compression.ts';
 import { DEFAULT_SEAL_LIMITS } from '../../../batch/limits.ts';
 import { TELEMETRY } from '../../../model/class.ts';
 import { Child, ownProgram } from '../../../platform/children.ts';
@@ -39,7 +39,7 @@ export interface Round {
 }
 
 const ROUNDS = 5;
-const READER = { encoding: 'columns', readsBrotli: true, readsTrees: false } as const;
+const READER = { encoding: 'columns', compression: 'brotli', readsTrees: false } as const;
 const SPOOL_BYTES_MAX = 256 << 20;
 const MEMORY_LOOK_MS = 50;
 
@@ -115,7 +115,7 @@ function openOutbox({ journal, signer }: BenchSite, dir: string): Outbox {
     dir,
     site: SITE,
     signer,
-    compressor: threadedBrotli,
+    compressor: threadedCompressor,
     clock: new MachineClock(),
     timers: machineTimers,
     log: SILENT_LOG,

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 
 import { hexOf } from '../../../../src/base/bytes.ts';
-import { inlineBrotli } from '../../../../src/batch/compression.ts';
+import { inlineCompressor } from '../../../../src/batch/compression.ts';
 import {
   decodeColumns,
   decodeColumnsInSlices,
@@ -64,8 +64,8 @@ function readingsOfMeters(count: number): StampedOp[] {
 
 test('readings of meters take less than 6 bytes an op, a fifth of what rows take', async () => {
   const ops = readingsOfMeters(4000);
-  const columns = await inlineBrotli.compress(assertRoundTrip(ops));
-  const rows = await inlineBrotli.compress(rowsOf(ops));
+  const columns = await inlineCompressor.compress(assertRoundTrip(ops));
+  const rows = await inlineCompressor.compress(rowsOf(ops));
   assert.ok(columns.length < 6 * ops.length, `${columns.length / ops.length} B an op`);
   assert.ok(columns.length * 4.5 < rows.length, `rows take ${rows.length / ops.length} B an op`);
 });
