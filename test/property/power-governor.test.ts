@@ -4,7 +4,7 @@ import { test } from 'vitest';
 
 import { planBudget } from '../../src/power/forecast/budget.ts';
 import { CLASSES, type OpClass } from '../../src/model/class.ts';
-import type { Permission } from '../../src/power/govern/decision.ts';
+import type { Decision, Permission } from '../../src/power/govern/decision.ts';
 import type { BatteryEstimate } from '../../src/power/estimate/estimator.ts';
 import { type LinkKind, LINK_COSTS } from '../../src/power/govern/energy.ts';
 import {
@@ -17,6 +17,8 @@ import { DWELL_MS, type LevelState, rankOf } from '../../src/power/govern/power-
 import { backlogOf, estimateOf, inputOf } from '../unit/power/support.ts';
 
 const TICK_MS = 10_000;
+/** Above the level at which alarms stop: a last call may be made there. */
+const LAST_CALL_POINTS = 1.5;
 
 /** Any weather of the sensors: levels, gaps, sudden sun, curtailment that comes and goes. */
 const anyTick = fc.record({
@@ -228,5 +230,36 @@ test('with a budget: never below the reserve by its own doing, and the order of 
       },
     ),
     { numRuns: 200 },
+  );
+});
+
+test('with a budget: more charge never makes a class wait longer, but for the last call before all is paused', () => {
+  const anyLink = fc.constantFrom<LinkKind>('ethernet', 'wifi', 'cellular', 'satellite');
+  const anyLevel = fc.double({ min: 0, max: 100, noNaN: true });
+  fc.assert(
+    fc.property(anyLevel, anyLevel, anySun, anyLink, anyBacklog, (a, b, sun, linkKind, backlog) => {
+      const ahead = Array.from({ length: 36 }, (_, hour) => {
+        const medianWatts = hour >= sun.dark && hour < sun.dark + 10 ? sun.watts : 0;
+        return { wallMs: hour * 3_600_000, medianWatts, lowWatts: medianWatts / 2 };
+      });
+      const at = (level: number): Decision => {
+        const figures = { capacityWh: 256, baseWatts: 3.2, alarmsStopPct: 15, floorPct: 15 };
+        const plan = planBudget({ storedWh: 2.56 * level, ...figures, ahead });
+        // A battery that does not fall gets no last call on a link that is dear; on a cheap one its level alone decides.
+        const budget = { ...plan, fallsTo: () => undefined };
+        let verdict = govern(inputOf(level, 0, { linkKind, backlog, budget }), FIRST_MEMORY);
+        for (let tick = 1; tick < 100; tick++) {
+          const input = inputOf(level, tick * TICK_MS, { linkKind, backlog, budget });
+          verdict = govern(input, verdict.memory);
+        }
+        return verdict.decision;
+      };
+      const [less, more] = [at(Math.min(a, b)), at(Math.max(a, b))];
+      if (less.state !== more.state || Math.min(a, b) <= 15 + LAST_CALL_POINTS) return;
+      for (const opClass of less.allowed) {
+        assert.ok(more.allowed.includes(opClass), `${opClass} waits at ${Math.max(a, b)} %`);
+      }
+    }),
+    { numRuns: 150 },
   );
 });
