@@ -139,12 +139,31 @@ testWithPeers(
 testWithPeers('a button sends everything for a while', ['chromium'], async ([path]) => {
   const page = await visit(path as string, { width: 1100 });
   await page.click('#override');
-  await reads(page, '#override-note', 'sent by hand until 12:30, says somebody on site');
+  await reads(page, '#override-note', /^sent by hand until 12:30, says somebody on site$/);
   assert.equal(sources.override?.untilMs, NOON_MS + 30 * 60_000);
   await page.click('#override');
   await reads(page, '#override', 'Send everything for 30 min');
   assert.equal(sources.override, undefined);
 });
+
+testWithPeers(
+  'a technician at dusk: what sync took and what was measured of it, and that shutdown holds by hand back',
+  ['chromium'],
+  async ([path]) => {
+    const override = { until: new Date(NOON_MS + 60_000).toISOString(), who: 'the page' };
+    const power = { ...sampleStatus().power, state: 'shutdown' as const, socPct: 11, override };
+    sources.status = sampleStatus({ power });
+    const page = await visit(path as string, { width: 360, dark: true });
+    await reads(page, '#uplink-energy', '0.42 Wh, 7 sessions');
+    await reads(page, '#uplink-measured', '2 of them: 0.19 Wh for 0.21 believed');
+    await reads(page, '#override', 'End sending by hand');
+    await reads(page, '#override-note', /the battery is too low for it$/);
+    const { measuredToday: _measured, ...energy } = sampleStatus().energy;
+    sources.status = sampleStatus({ energy });
+    await page.reload();
+    await page.locator('#uplink-measured-row').waitFor({ state: 'hidden' });
+  },
+);
 
 testWithPeers(
   'a decision and a fault appear by themselves, and so does the loss of the hub',

@@ -70,7 +70,7 @@ function showStatus(status) {
   showBacklog(status.backlog);
   showUplink(status.uplink, nowMs);
   setText('sync-state', status.sync.state);
-  setText('uplink-energy', `${fixed(status.energy.whToday, 2)} Wh`);
+  showEnergy(status.energy);
   setText('connected', String(status.devices.connected));
   setText('sessions', String(status.devices.sessions));
   setText('messages-in', count(status.devices.messagesIn));
@@ -109,6 +109,17 @@ function showPower(power) {
   setText('volts', fixed(power.batteryV, 2));
 }
 
+/** What sync is thought to have taken; where the load is measured, what that says of the same sessions. */
+function showEnergy({ sessionsToday, whToday, measuredToday }) {
+  const sessions = sessionsToday === 1 ? '1 session' : `${count(sessionsToday)} sessions`;
+  setText('uplink-energy', `${fixed(whToday, 2)} Wh, ${sessions}`);
+  element('uplink-measured-row').hidden = measuredToday === undefined;
+  if (measuredToday === undefined) return;
+  const { believedWh, drawnWh, sessions: measured } = measuredToday;
+  const of = measured === sessionsToday ? '' : `${count(measured)} of them: `;
+  setText('uplink-measured', `${of}${fixed(drawnWh, 2)} Wh for ${fixed(believedWh, 2)} believed`);
+}
+
 function sourceWords({ source, state: now }, age) {
   if (source !== 'none') return `${source}, ${age}`;
   return now === 'unknown' ? 'no source found; on mains, set power.sources = ["none"]' : 'on mains';
@@ -120,10 +131,13 @@ let isOverridden = false;
 
 function showOverride(override) {
   isOverridden = override !== null;
-  setText('override', isOverridden ? 'End' : `Send everything for ${OVERRIDE_MINUTES} min`);
+  const offer = `Send everything for ${OVERRIDE_MINUTES} min`;
+  setText('override', isOverridden ? 'End sending by hand' : offer);
   if (override !== null) {
     const until = clockTime.format(Date.parse(override.until));
-    setText('override-note', `sent by hand until ${until}, says ${override.who}`);
+    const note = `sent by hand until ${until}, says ${override.who}`;
+    const isHeld = state === 'shutdown';
+    setText('override-note', isHeld ? `${note}; the battery is too low for it` : note);
   } else if (!element('override-note').dataset.failed) setText('override-note', '');
 }
 
