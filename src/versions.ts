@@ -8,7 +8,7 @@ export const JOURNAL_FORMAT = 1;
 /** Key files of the journal's epochs: journal/FORMAT.md §8. */
 export const KEY_FILE_FORMAT = 1;
 /** State database: store/schema.ts. */
-export const STORE_SCHEMA = 10;
+export const STORE_SCHEMA = 11;
 /** Tables of a regional node in PostgreSQL: regional/postgres/SCHEMA.md. */
 export const REGIONAL_SCHEMA = 8;
 /** Folded state in a file: snapshot/SNAPSHOT.md. */

@@ -19,6 +19,7 @@ import type { ConflictBook } from './records/conflict-book.ts';
 import type { EventGather, KeySlot } from './readings/event-gather.ts';
 import type { FoldProgress } from './fold-progress.ts';
 import { OpScan } from './op-scan.ts';
+import { isSeen } from './state/state-items.ts';
 import type { BootTimes } from './times/boot-times.ts';
 import type { StateTables } from './state/state-tables.ts';
 
@@ -104,12 +105,17 @@ export class EntryFolder {
 
   /** Items of a state that was taken over; which ops they stand for is said behind the last of them. */
   #join(items: readonly StateItem[]): void {
+    if (items.length === 0) return;
     const newestMsByKey = new Map<string, number>();
+    const wasUnsure = this.#tables.isUnsure;
+    this.#tables.isUnsure = true;
     for (const item of items) {
       if (item.type === 'hub') this.#progress.noteStamp(item.hub, item.hlc);
       joinItem(this.#tables, item);
       if (item.type === 'write') newestMsByKey.set(item.key, item.write.order.hlc.ms);
     }
+    const { seen } = this.#progress;
+    this.#tables.isUnsure = wasUnsure || items.some((item) => !isSeen(item, seen));
     for (const [key, ms] of newestMsByKey) this.#book.lookAnew(key, ms);
   }
 

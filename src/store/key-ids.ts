@@ -5,7 +5,7 @@ import { HubError } from '../base/errors.ts';
 import type { SqliteFile } from './sqlite.ts';
 
 /** Twice as many lie here at most. */
-const YOUNG_MAX = 8192;
+const YOUNG_MAX = 16_384;
 
 export class KeyIds {
   readonly #db: SqliteFile;
@@ -28,8 +28,11 @@ export class KeyIds {
 
   /** The key's number, a new one where it had none. */
   idOf(key: string): number {
-    const known = this.find(key);
-    if (known !== undefined) return known;
+    return this.find(key) ?? this.add(key);
+  }
+
+  /** A number for a key of which `find` knows none. */
+  add(key: string): number {
     const row = this.#db.row('INSERT INTO keys (name) VALUES (?) RETURNING id', [utf8(key)]);
     return this.#remember(key, must(row, 'an insert returns its row')['id'] as number);
   }

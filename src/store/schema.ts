@@ -65,6 +65,11 @@ const DOC_STEPS = `
   ) STRICT, WITHOUT ROWID;
 `;
 
+const JOINED = `
+  -- 1 once ops on records were taken over that the lanes do not name.
+  ALTER TABLE checkpoint ADD COLUMN is_unsure INTEGER NOT NULL DEFAULT 0;
+`;
+
 const RECORD_TABLES = `
   -- Every op on a record: any of them may be undone, so what it covered is kept.
   CREATE TABLE writes (
@@ -132,12 +137,13 @@ const TABLES = `
   ${BOOT_TABLES}
   ${DOUBTS}
   ${DOC_STEPS}
+  ${JOINED}
 `;
 
 const EMPTY = `
   DELETE FROM lanes; DELETE FROM hubs; DELETE FROM keys; DELETE FROM events; DELETE FROM tombstones;
   DELETE FROM fields; DELETE FROM readings; DELETE FROM writes; DELETE FROM counters;
-  DELETE FROM docs; DELETE FROM conflicts; UPDATE merge_counts SET edits = 0, conflicts = 0; UPDATE checkpoint SET lsn = 0;
+  DELETE FROM docs; DELETE FROM conflicts; UPDATE merge_counts SET edits = 0, conflicts = 0; UPDATE checkpoint SET lsn = 0, is_unsure = 0;
   DELETE FROM boots; DELETE FROM undated_readings; DELETE FROM undated_ops;
   DELETE FROM doc_steps;
 `;
@@ -166,6 +172,8 @@ const STEPS: readonly string[] = [
   DOC_STEPS,
   // 9 to 10: clocks that are in doubt, from now on.
   DOUBTS,
+  // 10 to 11: ops that a state of another hub has brought, of which there were none.
+  JOINED,
 ];
 
 /** Brings the tables to this version; throws `HubError` `data.newer` where a later one has written them. */

@@ -106,6 +106,12 @@ export class SeenOps {
     return this.lane(lane).add(seq);
   }
 
+  has(lane: Lane, seq: number): boolean {
+    const ops = this.#lanes.get(lane);
+    if (ops === undefined) return false;
+    return seq <= ops.upTo || ops.beyond.some(({ from, to }) => from <= seq && seq <= to);
+  }
+
   lane(lane: Lane): LaneOps {
     let ops = this.#lanes.get(lane);
     if (ops === undefined) {

@@ -58,6 +58,7 @@ export interface StoreEntry {
 }
 
 const READINGS_BYTES_MAX = 1 << 30;
+const PUT_CHECKPOINT = 'UPDATE checkpoint SET lsn = ?, is_unsure = ? WHERE id = 1';
 
 export class Store {
   /** Queries about records. */
@@ -96,7 +97,7 @@ export class Store {
       tables: this.#tables,
       book: this.#book,
       times: this.#times,
-      stamps: new StampRanges(db),
+      stamps: new StampRanges(db, () => this.#flushAll()),
       guard: (query) => this.#guarded(query),
       vector: () => this.vector(),
     });
@@ -187,18 +188,19 @@ export class Store {
 
   /** True where `flush` should come before more is staged. */
   get isFlushDue(): boolean {
-    return this.#gather.isDue;
+    return this.#gather.isDue || this.#tables.writeTables.isFlushDue;
   }
 
   /**
-   * Writes gathered events of at most `keysMax` keys into the open transaction; true where all are written.
+   * Writes what has gathered of at most `keysMax` keys into the open transaction; true where all is written.
    * `compact` spares the card and costs time.
    */
   flush(keysMax: number, compact: boolean): boolean {
     return this.#guarded(() => {
-      if (this.#gather.isEmpty) return true;
+      const { writeTables } = this.#tables;
       this.#db.beginOnce();
-      return this.#gather.flush(keysMax, compact);
+      if (!writeTables.flush(keysMax)) return false;
+      return this.#gather.isEmpty || this.#gather.flush(keysMax, compact);
     });
   }
 
@@ -209,7 +211,8 @@ export class Store {
       if (!this.#db.inTransaction) return;
       this.#progress.save(this.#db);
       this.#book.save();
-      this.#db.run('UPDATE checkpoint SET lsn = ? WHERE id = 1', [this.#stagedLsn]);
+      const isUnsure = this.#tables.isUnsure ? 1 : 0;
+      this.#db.run(PUT_CHECKPOINT, [this.#stagedLsn, isUnsure]);
       this.#db.commit();
       this.#checkpointLsn = this.#stagedLsn;
     });
@@ -328,7 +331,7 @@ export class Store {
       );
       this.#db.begin();
       for (const item of items) takeItem(item, this.#progress, this.#tables);
-      this.#tables.flush();
+      this.#tables.flushAll();
       seedWrites(this.#db);
       for (const key of this.#tables.writeTables.keysOfAll()) this.#book.look(key, 'all', 0);
       this.#stagedLsn = lsn;
@@ -369,7 +372,7 @@ export class Store {
   }
 
   #flushAll(): void {
-    this.#tables.flush();
+    this.#tables.flushAll();
     if (this.#gather.isEmpty) return;
     this.#db.beginOnce();
     this.#gather.flush(Infinity, false);
@@ -380,7 +383,9 @@ export class Store {
     this.#tables.load();
     this.#book.load();
     this.#times.load();
-    const lsn = this.#db.row('SELECT lsn FROM checkpoint')?.['lsn'];
+    const checkpoint = this.#db.row('SELECT lsn, is_unsure FROM checkpoint');
+    const lsn = checkpoint?.['lsn'];
+    this.#tables.isUnsure = checkpoint?.['is_unsure'] === 1;
     if (typeof lsn !== 'number')
       throw new HubError('store.damaged', 'state database has no checkpoint');
     this.#stagedLsn = this.#checkpointLsn = lsn;

@@ -46,14 +46,13 @@ export function mayUndo(undo: WriteOrder, target: WriteOrder): boolean {
 /** Whether the op, which is kept, is undone. */
 export function isUndone(ops: RecordOps, op: OpId): boolean {
   if (ops.undosOf(op).length === 0) return false;
-  const part = new Map<string, RecordWrite>();
-  addWithUndos(ops, [op], part);
-  return undoneOps(part.values()).has(textOfOpId(op));
+  const write = ops.writeOf(op);
+  return write !== undefined && undoneOps(withUndos(ops, [write]).values()).has(textOfOpId(op));
 }
 
 /** What has changed now that `undo` is kept, which was not before. */
 export function flipsOf(ops: RecordOps, undo: RecordWrite): Flip[] {
-  const reached: OpId[] = [];
+  const reached: RecordWrite[] = [];
   const met = new Set<string>();
   const open = [...(readUndo(undo.body) ?? [])];
   for (let id = open.pop(); id !== undefined; id = open.pop()) {
@@ -61,25 +60,24 @@ export function flipsOf(ops: RecordOps, undo: RecordWrite): Flip[] {
     const write = met.has(name) ? undefined : ops.writeOf(id);
     met.add(name);
     if (write === undefined) continue;
-    reached.push(write.order);
+    reached.push(write);
     if (write.kind === UNDO) open.push(...(readUndo(write.body) ?? []));
   }
-  const part = new Map<string, RecordWrite>();
-  addWithUndos(ops, [undo.order, ...reached], part);
+  const part = withUndos(ops, [undo, ...reached]);
   const after = undoneOps(part.values());
   const own = textOfOpId(undo.order);
   const before = undoneOps([...part.values()].filter(({ order }) => textOfOpId(order) !== own));
-  return reached.flatMap((id) => {
-    const name = textOfOpId(id);
-    const write = part.get(name);
+  return reached.flatMap((write) => {
+    const name = textOfOpId(write.order);
     const isNow = after.has(name);
-    return write === undefined || isNow === before.has(name) ? [] : [{ write, isUndone: isNow }];
+    return isNow === before.has(name) ? [] : [{ write, isUndone: isNow }];
   });
 }
 
-/** Adds the ops, the undos that name them, the undos that name those … */
-function addWithUndos(ops: RecordOps, ids: readonly OpId[], part: Map<string, RecordWrite>): void {
-  const open = [...ids];
+/** The ops, the undos that name them, the undos that name those …, by their names. */
+function withUndos(ops: RecordOps, writes: readonly RecordWrite[]): Map<string, RecordWrite> {
+  const part = new Map(writes.map((write) => [textOfOpId(write.order), write]));
+  const open = writes.flatMap(({ order }) => ops.undosOf(order));
   for (let id = open.pop(); id !== undefined; id = open.pop()) {
     const name = textOfOpId(id);
     const write = part.has(name) ? undefined : ops.writeOf(id);
@@ -87,4 +85,5 @@ function addWithUndos(ops: RecordOps, ids: readonly OpId[], part: Map<string, Re
     part.set(name, write);
     open.push(...ops.undosOf(id));
   }
+  return part;
 }

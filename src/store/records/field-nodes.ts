@@ -7,8 +7,8 @@ import { FIELD_WRITES_MAX, type FieldNode, nodeOf } from '../../merge/conflicts.
 import { compareOrders, writeOrder } from '../../merge/order.ts';
 import type { StampedOp } from '../../model/op.ts';
 
-/** All together, some hundred bytes each; a field counts as one more. */
-const NODES_MAX = 10 * FIELD_WRITES_MAX;
+/** All together, some hundred bytes each; a field counts as one more. Beyond these, records go that were not looked at for longest. */
+const NODES_MAX = 40 * FIELD_WRITES_MAX;
 
 export class FieldNodes {
   readonly #byKey = new Map<number, Map<string, FieldNode[]>>();
@@ -20,14 +20,16 @@ export class FieldNodes {
 
   /** The greatest first. */
   of(keyId: number, field: string, read: () => FieldNode[]): readonly FieldNode[] {
-    const known = this.#byKey.get(keyId)?.get(field);
+    const fields = this.#byKey.get(keyId) ?? new Map<string, FieldNode[]>();
+    // Last in the map: it was looked at.
+    this.#byKey.delete(keyId);
+    this.#byKey.set(keyId, fields);
+    const known = fields.get(field);
     if (known !== undefined) return known;
     const nodes = read();
-    if (this.#count + nodes.length + 1 > NODES_MAX) this.clear();
+    fields.set(field, nodes);
     this.#count += nodes.length + 1;
-    const fields = this.#byKey.get(keyId);
-    if (fields === undefined) this.#byKey.set(keyId, new Map([[field, nodes]]));
-    else fields.set(field, nodes);
+    this.#makeRoom(keyId);
     return nodes;
   }
 
@@ -48,7 +50,7 @@ export class FieldNodes {
       if (nodes.length > FIELD_WRITES_MAX) nodes.pop();
       else this.#count += 1;
     }
-    if (this.#count > NODES_MAX) this.clear();
+    this.#makeRoom(keyId);
   }
 
   forget(keyId: number): void {
@@ -61,5 +63,13 @@ export class FieldNodes {
   clear(): void {
     this.#byKey.clear();
     this.#count = 0;
+  }
+
+  /** Forgets others than this record. */
+  #makeRoom(keyId: number): void {
+    for (const other of this.#byKey.keys()) {
+      if (this.#count <= NODES_MAX) return;
+      if (other !== keyId) this.forget(other);
+    }
   }
 }

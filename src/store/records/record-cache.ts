@@ -13,8 +13,8 @@ import { nameOf } from '../key-ids.ts';
 import type { SqliteFile } from '../sqlite.ts';
 
 /** Records, and bytes that they take, before older ones are put aside; twice as much lies here at most. */
-const RECORDS_MAX = 4096;
-const BYTES_MAX = 4 << 20;
+const RECORDS_MAX = 16_384;
+const BYTES_MAX = 12 << 20;
 /** What a field or counter takes beside its value. */
 const ENTRY_BYTES = 200;
 
@@ -63,7 +63,7 @@ export class RecordCache {
     const known = this.#young.get(key);
     if (known !== undefined) return known;
     if (this.#young.size >= RECORDS_MAX || this.#bytes > BYTES_MAX) this.#makeRoom();
-    const record = this.#older.get(key) ?? this.#read(this.#keys.idOf(key));
+    const record = this.#older.get(key) ?? this.#read(key);
     this.#older.delete(key);
     this.#young.set(key, record);
     this.#bytes += bytesOf(record);
@@ -113,9 +113,10 @@ export class RecordCache {
     for (const [field, counter] of counters) this.putCounter(key, field, counter);
   }
 
-  /** Writes what has changed. */
+  /** Writes what has changed, in the order of the tables: records that share a page come together. */
   flush(): void {
-    for (const record of this.#dirty) this.#write(record);
+    if (this.#dirty.size === 0) return;
+    for (const record of [...this.#dirty].toSorted((a, b) => a.id - b.id)) this.#write(record);
     this.#dirty.clear();
   }
 
@@ -139,9 +140,10 @@ export class RecordCache {
     this.#bytes += bytes + ENTRY_BYTES;
   }
 
-  #read(id: number): CachedRecord {
+  #read(key: string): CachedRecord {
+    const id = this.#keys.find(key);
     const record: CachedRecord = {
-      id,
+      id: id ?? this.#keys.add(key),
       tombstone: undefined,
       fields: new Map(),
       counters: new Map(),
@@ -149,6 +151,7 @@ export class RecordCache {
       dirtyCounters: new Set(),
       isReplaced: false,
     };
+    if (id === undefined) return record;
     for (const row of this.#db.rows(STANDING, [id])) {
       if (row['field'] === null) record.tombstone = orderOf(row);
       else if (row['adds'] === null) record.fields.set(nameOf(row['field']), fieldOf(row));

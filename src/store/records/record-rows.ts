@@ -10,7 +10,7 @@ import { kindOfField, markOfField, type RecordOps } from '../../merge/record/rec
 import { HLC_ZERO } from '../../model/hlc.ts';
 import { ASSET, AUTHORITY, CONTROL, PATCH, REMOVE } from '../../model/op.ts';
 import { orderOf, writeOf } from '../rows.ts';
-import type { SqliteFile, SqlRow } from '../sqlite.ts';
+import type { SqliteFile, SqlRow, SqlValue } from '../sqlite.ts';
 
 export const COLUMNS = 'rank, kind, body, stamp';
 // A prepared statement that is left half read would hold a read transaction open: hence pages.
@@ -33,12 +33,15 @@ const ORDERS = `
 const TOP = new Uint8Array(1).fill(0xff);
 const BOTTOM = new Uint8Array(0);
 const PAGE_ROWS_MIN = 4;
+const PAGE_ROWS_ALL = 64;
 const PAGE_ROWS_MAX = 256;
 const ORDERS_PAGE = 512;
 const RANKS = Object.values(AUTHORITY);
 
 /** What of the ops lies in memory, since every op that comes is asked about. */
 export interface Remembered {
+  /** Writes those of a record that are not in the table yet; before the table is read. */
+  readonly settle: (keyId: number) => void;
   /** Undos by the names of the ops that they name. */
   readonly undosByTarget: ReadonlyMap<string, readonly OpId[]>;
   readonly horizonsOf: (keyId: number) => readonly RecordWrite[];
@@ -56,7 +59,7 @@ export class RecordRows implements RecordOps {
   }
 
   writeOf(op: OpId): RecordWrite | undefined {
-    const row = this.#db.row(BY_OP, [nameOfOp(op), this.#id]);
+    const [row] = this.#rows(BY_OP, [nameOfOp(op), this.#id]);
     return row === undefined ? undefined : writeOf(row);
   }
 
@@ -70,18 +73,22 @@ export class RecordRows implements RecordOps {
     const mark = markOfField(field);
     const rank = below === undefined ? TOP : encodeOrder(below);
     const isAny = mark.length === 0 ? 1 : 0;
-    return this.#pages(rank, (from, rows) =>
-      this.#db.rows(REGISTERS, [this.#id, from, kind, isAny, mark, rows]),
+    // Who asks for what is below a write takes the next one; who asks for all wants them.
+    const first = below === undefined ? PAGE_ROWS_ALL : PAGE_ROWS_MIN;
+    return this.#pages(rank, first, (from, rows) =>
+      this.#rows(REGISTERS, [this.#id, from, kind, isAny, mark, rows]),
     );
   }
 
   removes(): Generator<RecordWrite> {
-    return this.#pages(TOP, (from, rows) => this.#db.rows(REMOVES, [this.#id, from, rows]));
+    return this.#pages(TOP, PAGE_ROWS_MIN, (from, rows) =>
+      this.#rows(REMOVES, [this.#id, from, rows]),
+    );
   }
 
   writesAbove(above: WriteOrder | undefined): RecordWrite[] {
     const rank = above === undefined ? BOTTOM : encodeOrder(above);
-    return this.#db.rows(ABOVE, [this.#id, rank]).map((row) => writeOf(row));
+    return this.#rows(ABOVE, [this.#id, rank]).map((row) => writeOf(row));
   }
 
   /** In each authority the later ones lie behind the op: an op of the last hour is not looked for in a year. */
@@ -92,7 +99,7 @@ export class RecordRows implements RecordOps {
     return RANKS.flatMap((authority) => {
       const from = encodeOrder({ ...op, authority });
       const values = [this.#id, from, Uint8Array.of(authority + 1), name];
-      return this.#db.rows(NAMERS, values).map((row) => writeOf(row));
+      return this.#rows(NAMERS, values).map((row) => writeOf(row));
     });
   }
 
@@ -102,7 +109,7 @@ export class RecordRows implements RecordOps {
 
   *orders(): Generator<WriteOrder[]> {
     for (let above: Uint8Array = BOTTOM; ;) {
-      const rows = this.#db.rows(ORDERS, [this.#id, above, ORDERS_PAGE]);
+      const rows = this.#rows(ORDERS, [this.#id, above, ORDERS_PAGE]);
       yield rows.map((row) => orderOf(row));
       const last = rows.at(-1);
       if (last === undefined || rows.length < ORDERS_PAGE) return;
@@ -110,13 +117,19 @@ export class RecordRows implements RecordOps {
     }
   }
 
+  #rows(sql: string, values: SqlValue[]): SqlRow[] {
+    this.#remembered.settle(this.#id);
+    return this.#db.rows(sql, values);
+  }
+
   /** Page by page from below `rank` on, each larger than the one before: mostly the first row is enough. */
   *#pages(
     rank: Uint8Array,
+    first: number,
     read: (below: Uint8Array, rows: number) => SqlRow[],
   ): Generator<RecordWrite> {
     let below = rank;
-    for (let rows = PAGE_ROWS_MIN; ; rows = Math.min(rows * 4, PAGE_ROWS_MAX)) {
+    for (let rows = first; ; rows = Math.min(rows * 4, PAGE_ROWS_MAX)) {
       const page = read(below, rows);
       for (const row of page) yield writeOf(row);
       const last = page.at(-1);

@@ -18,9 +18,12 @@ const DIGEST_BYTES = 8;
 
 export class StampRanges {
   readonly #db: SqliteFile;
+  readonly #settle: () => void;
 
-  constructor(db: SqliteFile) {
+  /** `settle` writes what is not in the table yet. */
+  constructor(db: SqliteFile, settle: () => void) {
     this.#db = db;
+    this.#settle = settle;
   }
 
   /** Eight bytes over the stamps of the lane's ops from `from` to `to`: equal where all of them are. */
@@ -48,6 +51,7 @@ export class StampRanges {
   #rows(lane: Lane, from: number, to: number): SqlRow[] {
     const { origin, class: opClass } = splitLane(lane);
     const nameOf = (seq: number): Uint8Array => nameOfOp({ origin, class: opClass, seq });
+    this.#settle();
     return this.#db
       .rows(IN_LANE, [nameOf(from), nameOf(to)])
       .filter(({ rank }) => (rank as Uint8Array)[CLASS_AT] === opClass);

@@ -1,5 +1,5 @@
 /**
- * The ops on records in their table. Undos lie in memory by what they name, and which records have a horizon, since every
+ * The ops on records in their table, and those on their way there. Undos lie in memory by what they name, and which records have a horizon, since every
  * op that comes is asked about; all else is asked of the table (record-rows.ts).
  */
 import { ASSET_HASH_AT } from '../../merge/asset-version.ts';
@@ -15,10 +15,9 @@ import { type KeyIds, nameOf } from '../key-ids.ts';
 import { orderOf, writeOf } from '../rows.ts';
 import type { SqliteFile } from '../sqlite.ts';
 import { type Crowded, Crowding, type HistoryLimits } from './crowding.ts';
+import { PendingWrites } from './pending-writes.ts';
 import { COLUMNS, nameOfOp, RecordRows, type Remembered } from './record-rows.ts';
 
-const ADD = `
-  INSERT OR IGNORE INTO writes (key_id, rank, kind, body, stamp) VALUES (?, ?, ?, ?, ?)`;
 const HORIZONS = `
   SELECT ${COLUMNS} FROM writes INDEXED BY writes_horizon WHERE key_id = ? AND kind = ${CONTROL}`;
 const ALL = `
@@ -56,13 +55,16 @@ export class WriteTables {
   readonly #horizons = new Map<number, readonly RecordWrite[]>();
   readonly #remembered: Remembered;
   readonly #crowding: Crowding;
+  readonly #pending: PendingWrites;
   readonly #watched = new Map<number, { isDisturbed: boolean }>();
 
   constructor(db: SqliteFile, keys: KeyIds) {
     this.#db = db;
     this.#keys = keys;
     this.#crowding = new Crowding(db);
+    this.#pending = new PendingWrites(db);
     this.#remembered = {
+      settle: (keyId) => this.#pending.settle(keyId),
       undosByTarget: this.#undosByTarget,
       horizonsOf: (keyId) => this.#horizonsOf(keyId),
     };
@@ -74,10 +76,11 @@ export class WriteTables {
     return id === undefined ? NO_OPS : new RecordRows(this.#db, id, this.#remembered);
   }
 
-  add(key: string, { order, kind, body, stamp }: RecordWrite): boolean {
+  /** Keeps an op that is not kept. Its bytes are the caller's again. */
+  add(key: string, { order, kind, body, stamp }: RecordWrite): void {
     const mark = stamp === undefined ? null : encodeStampMark(stamp);
     const id = this.#keys.idOf(key);
-    if (this.#db.run(ADD, [id, encodeOrder(order), kind, body, mark]) === 0) return false;
+    this.#pending.add(id, [encodeOrder(order), kind, body.slice(), mark]);
     this.#crowding.noteAdded(id);
     if (kind === UNDO) {
       this.#noteUndo(order, body);
@@ -86,7 +89,21 @@ export class WriteTables {
       this.#folded.add(id);
       this.#horizons.delete(id);
     }
-    return true;
+  }
+
+  /** True where ops should be written into the table before more come. */
+  get isFlushDue(): boolean {
+    return this.#pending.isDue;
+  }
+
+  /** Writes the ops of at most `keysMax` records into the table; true where all are there. */
+  flush(keysMax: number): boolean {
+    return this.#pending.flush(keysMax);
+  }
+
+  /** Writes all of them. */
+  flushAll(): void {
+    while (!this.#pending.flush(Infinity));
   }
 
   replace(key: string, before: RecordWrite, write: RecordWrite): void {
@@ -98,6 +115,7 @@ export class WriteTables {
 
   dropCovered(key: string, vector: VersionVector, gone: readonly RecordWrite[]): void {
     const id = this.#keys.idOf(key);
+    this.#pending.settle(id);
     for (const [lane, seq] of vector) {
       const { origin, class: opClass } = splitLane(lane);
       const seqBytes = nameOfOp({ origin, class: opClass, seq }).subarray(8, 16);
@@ -116,6 +134,7 @@ export class WriteTables {
   newest(key: string, limit: number): RecordWrite[] {
     const id = this.#keys.find(key);
     if (id === undefined) return [];
+    this.#pending.settle(id);
     // In each authority ranks go by time.
     const writes = Object.values(AUTHORITY).flatMap((authority) => {
       const values = [id, Uint8Array.of(authority), Uint8Array.of(authority + 1), limit];
@@ -126,22 +145,28 @@ export class WriteTables {
 
   /** Key of the record that the op was made on. */
   keyOfOp(op: OpId): string | undefined {
-    const row = this.#db.row(KEY_OF_OP, [nameOfOp(op)]);
+    const name = nameOfOp(op);
+    const pending = this.#pending.keyIdOf(name);
+    if (pending !== undefined) return this.#keyOf(pending);
+    const row = this.#db.row(KEY_OF_OP, [name]);
     return row === undefined ? undefined : nameOf(row['name']);
   }
 
   *everywhere(): Generator<readonly [string, RecordWrite]> {
+    this.flushAll();
     for (const row of this.#db.each(ALL)) yield [nameOf(row['name']), writeOf(row)];
   }
 
   /** Keys of the records that have ops. */
   keysOfAll(): string[] {
+    this.flushAll();
     const sql = 'SELECT name FROM keys WHERE id IN (SELECT key_id FROM writes) ORDER BY name';
     return this.#db.rows(sql).map((row) => nameOf(row['name']));
   }
 
   /** Records that grew beyond a limit, found in steps, each with the count of ops that shall stay. */
   *crowded(limits: HistoryLimits): Generator<void, (readonly [key: string, keep: number])[]> {
+    this.flushAll();
     const crowded: readonly Crowded[] = yield* this.#crowding.look(limits);
     return crowded.map(({ keyId, keep }) => [this.#keyOf(keyId), keep] as const);
   }
@@ -161,12 +186,14 @@ export class WriteTables {
 
   /** Versions of assets that name the content, standing or not. */
   versionsOf(sha256: Uint8Array, limit: number): (readonly [key: string, write: RecordWrite])[] {
+    this.flushAll();
     const rows = this.#db.rows(BY_CONTENT, [sha256, limit]);
     return rows.map((row) => [nameOf(row['name']), writeOf(row)] as const);
   }
 
   /** Reads what is kept in memory: after opening, and when the tables were replaced. */
   load(): void {
+    this.#pending.clear();
     this.#undosByTarget.clear();
     this.#folded.clear();
     this.#horizons.clear();
@@ -184,6 +211,7 @@ export class WriteTables {
     let horizons = this.#horizons.get(keyId);
     if (horizons === undefined) {
       if (this.#horizons.size >= HORIZONS_MAX) this.#horizons.clear();
+      this.#pending.settle(keyId);
       horizons = this.#db.rows(HORIZONS, [keyId]).map((row) => writeOf(row));
       this.#horizons.set(keyId, horizons);
     }
@@ -200,6 +228,7 @@ export class WriteTables {
   }
 
   #drop(keyId: number, { order, kind, body }: RecordWrite): void {
+    this.#pending.settle(keyId);
     const values = [keyId, encodeOrder(order)];
     const dropped = this.#db.run('DELETE FROM writes WHERE key_id = ? AND rank = ?', values);
     this.#crowding.noteDropped(dropped);

@@ -1,7 +1,9 @@
 /** The state as items (merge/state-item.ts), out of the tables and into them: for snapshots. */
 import { unreachable } from '../../base/assert.ts';
 import type { StateItem } from '../../merge/state-item.ts';
+import { laneOf } from '../../model/origin.ts';
 import type { FoldProgress } from '../fold-progress.ts';
+import type { SeenOps } from '../seen-ops.ts';
 import type { StateTables } from './state-tables.ts';
 
 /** The whole state in the order of SNAPSHOT.md §1, readings excepted. */
@@ -15,6 +17,13 @@ export function* itemsOf(progress: FoldProgress, tables: StateTables): Generator
     yield { type: 'counter', key, field, counter };
   }
   for (const [key, doc] of tables.docs()) yield { type: 'doc', key, doc };
+}
+
+/** Whether the item is no op on a record, or one that is known by (lane, seq). */
+export function isSeen(item: StateItem, seen: SeenOps): boolean {
+  if (item.type !== 'write') return true;
+  const { origin, class: opClass, seq } = item.write.order;
+  return seen.has(laneOf(origin, opClass), seq);
 }
 
 /** Takes over one item; what it names is not there yet. */
@@ -31,7 +40,8 @@ export function takeItem(item: StateItem, progress: FoldProgress, tables: StateT
     case 'field':
       return tables.putField(item.key, item.field, item.write);
     case 'write':
-      return void tables.addWrite(item.key, item.write);
+      tables.isUnsure ||= !isSeen(item, progress.seen);
+      return tables.writeTables.add(item.key, item.write);
     case 'counter':
       return tables.putCounter(item.key, item.field, item.counter);
     case 'doc':

@@ -57,6 +57,8 @@ export class StateTables implements JoinTarget, LivingState {
   readonly docTables: DocTables;
   readonly writeTables: WriteTables;
   readonly docLog: DocLog;
+  /** Whether ops are kept that the store does not know by (lane, seq): a state that was taken over has brought them. */
+  isUnsure = false;
 
   constructor(db: SqliteFile, keys: KeyIds) {
     this.#db = db;
@@ -77,18 +79,27 @@ export class StateTables implements JoinTarget, LivingState {
     this.#db.run(PUT_EVENT, [this.#keys.idOf(key), encodeOrder(order), body]);
   }
 
-  /** Writes the records and documents that have changed; before a commit, and before anything reads their tables. */
+  /** Writes the records and documents that have changed, before anything reads their tables. */
   flush(): void {
     this.#cache.flush();
     this.docTables.flush();
+  }
+
+  /** Writes all that is to be written, before a commit. */
+  flushAll(): void {
+    this.writeTables.flushAll();
+    this.flush();
   }
 
   tombstone(key: string): WriteOrder | undefined {
     return this.#cache.get(key).tombstone;
   }
 
+  /** Mostly an op comes here once: the store knows by (lane, seq) which it has folded. */
   addWrite(key: string, write: RecordWrite): boolean {
-    return this.writeTables.add(key, write);
+    if (this.isUnsure && this.opsOf(key).writeOf(write.order) !== undefined) return false;
+    this.writeTables.add(key, write);
+    return true;
   }
 
   dropWrites(key: string, vector: VersionVector, gone: readonly RecordWrite[]): void {
@@ -224,6 +235,7 @@ export class StateTables implements JoinTarget, LivingState {
 
   /** Reads what is kept in memory: after opening, and when the tables were replaced. */
   load(): void {
+    this.isUnsure = false;
     this.#cache.clear();
     this.docTables.clear();
     this.writeTables.load();

@@ -18,7 +18,7 @@ import { type CliIo, EXIT, type ExitCode } from '../../io.ts';
 import { folderOf, inNewFolder } from '../folder.ts';
 import { spreadOf } from '../latencies.ts';
 import { configFor, publishThrough } from '../own-hub.ts';
-import { type Edit, Edits, type Orders } from './edits.ts';
+import { type Edit, Edits, type Orders, STEP_MS } from './edits.ts';
 
 interface Undos {
   readonly of: string;
@@ -128,7 +128,8 @@ async function fill(
   { clock }: Machine,
   orders: Orders,
 ): Promise<Edit[]> {
-  const work = new Edits(clock.wallMs(), orders);
+  // No clock is ahead: the hub would take its own time instead, and the order with it.
+  const work = new Edits(clock.wallMs() - ops * STEP_MS, orders);
   const edits: Edit[] = [];
   while (edits.length < ops) {
     const { device, bytes, edits: made } = work.next();

@@ -57,7 +57,8 @@ const EVERY: readonly (readonly [number, Kind])[] = [
   [19, ASSET],
   [7, ADD],
 ];
-const STEP_MS = 10;
+/** Between two edits, by the clocks of those who make them. */
+export const STEP_MS = 10;
 const FIELDS_STRIDE = 13;
 /** Prime, so that the orders take turns that no device keeps. */
 const STRIDE = 7_919;
