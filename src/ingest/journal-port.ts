@@ -20,5 +20,7 @@ export interface JournalPort {
   /** Entries that are not written yet, oldest first; no cursor gives them out before they are durable. */
   waiting(): Iterable<Uint8Array>;
   cursor(fromLsn: Lsn): JournalCursor;
+  /** The entry with this LSN, durable or not, where it can be had at no great cost; valid until the next append. */
+  entryAt(lsn: Lsn): Uint8Array | undefined;
   stat(): { readonly fillRatio: number; readonly bytesMax: number };
 }

@@ -237,6 +237,17 @@ export class Journal {
   }
 
   /**
+   * The entry with this LSN, durable or not; valid until the next append. Undefined where it is gone, cannot be read, or
+   * waits among very many for the card.
+   */
+  entryAt(lsn: Lsn): Uint8Array | undefined {
+    const waiting = this.#commit.waitingEntry(lsn);
+    if (waiting !== undefined) return waiting;
+    const found = new JournalCursor({ ...this.#source, durableLsn: () => lsn }, lsn).next();
+    return found?.lsn === lsn ? found.entry : undefined;
+  }
+
+  /**
    * Gives up whole segments that hold nothing above `throughLsn`; returns the new first LSN. The segment that tells
    * how far the LSNs were given stays, whatever was asked.
    */

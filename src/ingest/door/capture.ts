@@ -6,9 +6,7 @@
  * The outcome is kept per topic, because devices publish to the same few topics for ever; the memory has two
  * generations of bounded size, so that a flood of new topics cannot grow it.
  */
-import { crc32 } from 'node:zlib';
-
-import { isLongerThan, utf8 } from '../../base/bytes.ts';
+import { isLongerThan } from '../../base/bytes.ts';
 import { CborWriter } from '../../codec/writer.ts';
 import { type ClassName, classNamed, type OpClass, TELEMETRY } from '../../model/class.ts';
 import { KEY_BYTES_MAX } from '../../model/op.ts';
@@ -26,8 +24,6 @@ export interface Route {
   readonly class: OpClass;
   /** The topic as a CBOR text. */
   readonly key: Uint8Array;
-  /** CRC-32 of the topic, to begin a payload's checksum with. */
-  readonly topicCrc: number;
 }
 
 export type Capture = { readonly kind: 'pass' } | { readonly kind: 'too-long' } | RouteCapture;
@@ -67,7 +63,7 @@ export class CaptureRules {
     if (opClass === undefined) return PASS;
     if (isLongerThan(topic, KEY_BYTES_MAX)) return TOO_LONG;
     const key = new CborWriter(topic.length + 3).text(topic).finish();
-    return { kind: 'route', route: { class: opClass, key, topicCrc: crc32(utf8(topic)) } };
+    return { kind: 'route', route: { class: opClass, key } };
   }
 
   #classOf(topic: string): OpClass | undefined {

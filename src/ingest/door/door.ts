@@ -39,7 +39,7 @@ import type { OpsOutcome } from './ops-message.ts';
 import { type PeerVerdict, refusePeerOp } from './peer-ops.ts';
 import { OriginBook } from './origin-book.ts';
 import { encodeNote, NOTE_INTERVAL, type Progress } from '../progress.ts';
-import { deliveryOf, markOf, RecentPublishes } from './recent-publishes.ts';
+import { deliveryOf, RecentPublishes } from './recent-publishes.ts';
 
 export interface InboundPublish {
   readonly topic: string;
@@ -110,7 +110,7 @@ export class Door {
   readonly #captures: CaptureRules;
   readonly #encoder: OpEntryEncoder;
   readonly #gate: FillGate;
-  readonly #recent = new RecentPublishes();
+  readonly #recent: RecentPublishes;
   readonly #vector: Map<Lane, number>;
   /** Last seq of this hub's own lanes, by class. */
   readonly #ownSeqs: number[];
@@ -123,6 +123,7 @@ export class Door {
     this.#captures = new CaptureRules(options.capture);
     this.#encoder = new OpEntryEncoder(options.hub, options.bootId, options.rosterEpoch);
     this.#gate = new FillGate(options.journal);
+    this.#recent = new RecentPublishes(options.journal, options.hub);
     this.#origins = new OriginBook(options.hub, LANES_MAX);
     this.#vector = new Map(options.knownVector);
     this.#nextNoteLsn = options.journal.lastLsn + NOTE_INTERVAL;
@@ -158,12 +159,11 @@ export class Door {
     if (capture.kind === 'pass') return PASS;
     if (capture.kind === 'too-long')
       return refused('op.malformed', 'the topic is too long to journal');
-    const { class: opClass, key, topicCrc } = capture.route;
+    const { class: opClass, key } = capture.route;
     const { payload, clientId, packetId } = publish;
     if (payload.length > BODY_BYTES_MAX) return refused('op.too-large', `${payload.length} bytes`);
-    const mark = markOf(topicCrc, payload);
     if (publish.dup) {
-      const lsn = this.#recent.find(clientId, packetId, mark);
+      const lsn = this.#recent.find(clientId, packetId, key, payload);
       if (lsn !== undefined) return { kind: 'journaled', lsn };
     }
     const full = this.#gate.refusal(opClass);
@@ -176,7 +176,7 @@ export class Door {
       if (error instanceof HubError) return { kind: 'refused', fault: error };
       throw error;
     }
-    if (packetId !== 0) this.#recent.note(clientId, packetId, mark, lsn);
+    if (packetId !== 0) this.#recent.note(clientId, packetId, lsn);
     return { kind: 'journaled', lsn };
   }
 

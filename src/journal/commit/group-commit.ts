@@ -6,7 +6,8 @@
  * turns, so that many share a sync; no timer is involved. Where syncs are quick, a part goes ahead (sync-pace.ts).
  *
  * Entries may bring a linger (to save flash); one without takes along all that wait. A linger of a few milliseconds is for
- * company: where the last group had company enough it is left out, since the next sync will have it too.
+ * company, and left out where the last group had company enough: the next sync will have it too. Entries cost no objects:
+ * `append` copies the bytes, counts, and compares two numbers.
  *
  * At most one block is on its way, written and not yet synced, and none is written behind a sync that failed. Recovery
  * builds on that: every block but the last was durable.
@@ -14,8 +15,6 @@
  * A failed write or sync ends it: what the page cache holds after that is not what the card holds, and a second try
  * would report success. Only a full disk heals: the group stays, nothing of it is acknowledged, and it is written
  * when there is room.
- *
- * Entries cost no objects: `append` copies the bytes, counts, and compares two numbers.
  */
 import { assert } from '../../base/assert.ts';
 import type { Cancel, Clock, Timers } from '../../base/clock.ts';
@@ -128,6 +127,11 @@ export class GroupCommit {
   /** What was taken and is not written yet; the bytes are valid until the next append. */
   waiting(): Iterable<Uint8Array> {
     return this.#group.entries();
+  }
+
+  /** The one of them that became `lsn`; undefined where that would be a long search. */
+  waitingEntry(lsn: Lsn): Uint8Array | undefined {
+    return lsn < this.#writtenUntil ? undefined : this.#group.entryAt(lsn - this.#writtenUntil);
   }
 
   append(entry: Uint8Array, lingerMs: number): Lsn {

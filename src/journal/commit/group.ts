@@ -16,6 +16,8 @@ import type { Sealer } from '../sealer.ts';
 import type { Segment } from '../segments/segment.ts';
 
 const FIRST_BYTES = 64 * 1024;
+/** A group up to this size is searched for an entry. */
+const SEARCHED_BYTES_MAX = 1 << 20;
 
 export class Group {
   /** Bytes of the block so far, its head included. */
@@ -54,6 +56,14 @@ export class Group {
       yield this.#bytes.subarray(start, end);
       at = end;
     }
+  }
+
+  /** The entry behind `index` others; undefined where there is none, or so many that the search would take long. */
+  entryAt(index: number): Uint8Array | undefined {
+    if (this.usedBytes > SEARCHED_BYTES_MAX) return undefined;
+    let before = index;
+    for (const entry of this.entries()) if (before-- === 0) return entry;
+    return undefined;
   }
 
   /** The entries so far as they lie in the block; valid until the group changes. */

@@ -49,6 +49,10 @@ export class DoorJournal implements JournalPort {
     };
   }
 
+  entryAt(lsn: Lsn): Uint8Array | undefined {
+    return lsn < this.firstLsn ? undefined : this.entries[lsn - 1];
+  }
+
   /** Lets go of everything up to `lsn`. */
   release(lsn: Lsn): void {
     this.firstLsn = lsn + 1;

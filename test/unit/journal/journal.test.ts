@@ -234,6 +234,36 @@ describe('cursor', () => {
     assert.equal(lsnsFrom(journal, 1)[0], firstLsn);
   });
 
+  test('one entry is found while it waits, while it is synced and when it is durable', async () => {
+    const { clock, options } = new Rig(1);
+    const random = new SeededRandom(1);
+    const files = new SimFiles({ random, sync: { timers: clock, delayMs: () => 10 } });
+    const journal = await Journal.open({ ...options, files, timers: clock });
+    await clock.advance(1_000);
+    const find = (): unknown[] => [1, 2, 3].map((lsn) => journal.entryAt(lsn));
+    journal.append(entry(1), 0);
+    await clock.advance(1);
+    journal.append(entry(2), 0);
+    journal.append(entry(3), 0);
+    assert.equal(journal.durableLsn, 0, 'the first is on its way, the others wait');
+    assert.deepEqual(find(), [entry(1), entry(2), entry(3)]);
+    await clock.advance(100);
+    assert.equal(journal.durableLsn, 3);
+    assert.deepEqual(find(), [entry(1), entry(2), entry(3)]);
+    assert.equal(journal.entryAt(4), undefined);
+  });
+
+  test('one entry is found in its file, until that is released', async () => {
+    const rig = new Rig(1);
+    const journal = await rig.open();
+    for (let i = 0; i < 12; i++) await rig.commit(10);
+    for (const lsn of [1, 57, 120]) assert.deepEqual(journal.entryAt(lsn), rig.appended.get(lsn));
+    const firstLsn = journal.release(100);
+    assert.equal(journal.entryAt(1), undefined);
+    assert.equal(journal.entryAt(firstLsn - 1), undefined);
+    assert.deepEqual(journal.entryAt(firstLsn), rig.appended.get(firstLsn));
+  });
+
   test('entries stay as they are while the cursor goes on', async () => {
     const rig = new Rig(1);
     const journal = await rig.open();

@@ -147,6 +147,15 @@ describe('redelivery', () => {
     for (const other of others) assert.ok(lsnOf(door.admit(other)) > lsn);
   });
 
+  it('is found when it is durable, and journaled again when its entry is gone', () => {
+    const { door, journal } = openDoor();
+    const lsn = lsnOf(door.admit(publish({ packetId: 9 })));
+    journal.sync();
+    assert.equal(lsnOf(door.admit(publish({ packetId: 9, dup: true }))), lsn);
+    journal.release(lsn);
+    assert.ok(lsnOf(door.admit(publish({ packetId: 9, dup: true }))) > lsn);
+  });
+
   it('means the newest publish of that packet id', () => {
     const { door } = openDoor();
     door.admit(publish({ packetId: 9 }));
