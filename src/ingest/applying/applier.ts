@@ -65,7 +65,7 @@ const UNSETTLED_PAGES_MAX = 250;
 const PRUNE_PERIOD_MS = 3_600_000;
 const PRUNE_CHUNKS = 64;
 /** A turn of the event loop that takes so long has other work in it, such as the queue of a returning subscriber. */
-const BUSY_TURN_MS = 0.3;
+const BUSY_TURN_MS = 0.1;
 /** Then the applier takes a quarter of the time: rest between slices, in slices. */
 const BUSY_RESTS = 3;
 

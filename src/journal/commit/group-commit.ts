@@ -13,8 +13,7 @@
  * builds on that: every block but the last was durable.
  *
  * A failed write or sync ends it: what the page cache holds after that is not what the card holds, and a second try
- * would report success. Only a full disk heals: the group stays, nothing of it is acknowledged, and it is written
- * when there is room.
+ * would report success. Only a full disk heals: the group stays, unacknowledged, and is written when there is room.
  */
 import { assert } from '../../base/assert.ts';
 import type { Cancel, Clock, Timers } from '../../base/clock.ts';
