@@ -115,6 +115,12 @@ describe('an asset', () => {
       },
     );
     assert.equal(put.status, 201, await put.clone().text());
+    const tooLarge = await fetch(`${hub.httpUrl}api/v1/assets/${'cd'.repeat(32)}?key=${KEY}`, {
+      method: 'PUT',
+      headers: { 'content-type': 'image/jpeg', 'content-range': 'bytes 0-9/9999999999999' },
+      body: picture.subarray(0, 10),
+    });
+    assert.equal(tooLarge.status, 413, await tooLarge.text());
     const { op } = (await put.json()) as { op: string };
     const path = `api/v1/assets/${sha256}`;
     assert.deepEqual(await bytesAt(`${hub.httpUrl}${path}`), picture);

@@ -186,6 +186,9 @@ describe('mode enrolled', () => {
       const first = await startSite(tempDir());
       await enrol(first.data, 'device', 'meter-1', '--out', first.out);
       const { link } = (await enrol(first.data, 'token', 'hub-2', '--hub')) as { link: string };
+      const shown = heliograph(['enrol', 'token', 'cam-9', '--data', first.data]);
+      await shown.exited;
+      assert.match(shown.lines.join('\n'), /where no other machine finds this hub.*--at/);
       const data = tempDir();
       const join2 = heliograph(['enrol', 'join', link, '--data', data]);
       assert.equal(await join2.exited, 0, join2.lines.join('\n'));

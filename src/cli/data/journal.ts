@@ -176,7 +176,7 @@ function journalDir(args: Args, io: CliIo): string {
   const inside = hubPaths(dir).journal;
   const place = given !== undefined && io.files.exists(inside) ? inside : dir;
   if (io.files.exists(place) && io.files.list(place).some(isOfJournal)) return place;
-  throw new HubError('data.unreadable', `there is no journal at ${place}`);
+  throw new HubError('data.unreadable', `there is no journal at ${place} that this user may read`);
 }
 
 /** A folder without any of it has no damage, but the wrong folder must not pass for a sound journal. */

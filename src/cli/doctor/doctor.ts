@@ -123,7 +123,7 @@ function examineStopped(
     note('hub', 'does not run', 'systemctl start heliograph'),
     ...found.checks,
     lifeCheck(life),
-    skipped('uplink, clock, power', 'only a running hub knows'),
+    ...['uplink', 'clock', 'power'].map((name) => skipped(name, 'only a running hub knows')),
   ];
   return { checks, states: stoppedStates(found), fixed };
 }

@@ -9,6 +9,7 @@ import type { Config } from '../../config/schema.ts';
 import { authorityParts } from '../../hub/enrol.ts';
 import { hashPassword, makePassword } from '../../security/passwords.ts';
 import { Authority } from '../../security/enrolment/authority.ts';
+import { isLoopback } from '../../security/listening.ts';
 import {
   fingerprintOf,
   makeKey,
@@ -43,6 +44,7 @@ export async function enrolToken(args: Args, io: CliIo): Promise<ExitCode> {
   const wanted = { name, kind, role, minutes, replaces };
   const { secret } = makeToken(io.files, paths, wanted, io);
   const at = args.text('at') ?? runtimeOf(config.data, io)?.http ?? '';
+  warnAboutAddress(at, io);
   const link = encodeLink({
     name,
     token: secret,
@@ -61,6 +63,17 @@ export async function enrolToken(args: Args, io: CliIo): Promise<ExitCode> {
   io.stderr(`For ${role} ${name}: once, within ${minutes} minutes. ${link}\n`);
   warnAboutMode(config, io);
   return EXIT.done;
+}
+
+/** A link that leads a device to itself, or nowhere, fails on site and says nothing of why. */
+function warnAboutAddress(at: string, io: CliIo): void {
+  const host = URL.canParse(at) ? new URL(at).hostname : '';
+  if (host !== '' && host !== '0.0.0.0' && host !== '[::]' && !isLoopback(host)) return;
+  const where = host === '' ? 'no address' : `${at}, where no other machine finds this hub`;
+  io.stderr(
+    `The link names ${where}. Name one that does: --at http://192.0.2.7:8080/ ` +
+      '(and http.host, if the hub listens on loopback alone).\n',
+  );
 }
 
 /** `enrol device NAME`: credentials made here, as files or as a password. */

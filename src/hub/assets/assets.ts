@@ -134,13 +134,14 @@ export class HubAssets implements AssetDoor {
   async receive(wish: AssetWish): Promise<Received> {
     const { blobs, uploads, ground } = this.#options;
     const { size } = wish.range;
-    const probe = versionWith({ sha256: NO_HASH, size, type: wish.type }, wish.hints);
-    if (typeof probe === 'string') return refused(400, probe);
     const id = wish.sha256 as ContentId | undefined;
     const full = blobs.refusal(id ?? contentIdOf(NO_HASH), size);
     if (full !== undefined) {
       return refused(full.code === 'assets.full' ? 507 : 413, `${full.message}. ${full.hint}`);
     }
+    // Behind the size: one that no version can state would pass for a mistake in the hints.
+    const probe = versionWith({ sha256: NO_HASH, size, type: wish.type }, wish.hints);
+    if (typeof probe === 'string') return refused(400, probe);
     if (id !== undefined && this.#hasWhole(id, size)) return this.#version(wish, probe, id);
     const upload = uploads.take(id, size);
     if (upload === undefined)

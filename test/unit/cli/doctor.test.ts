@@ -145,6 +145,7 @@ describe('a hub that stands still', () => {
       files: machineFiles,
     });
     assert.match(stdout, /^note {5}journal files {2}none yet$/m);
+    assert.match(stdout, /^skipped {2}clock {10}only a running hub knows$/m);
     assert.match(stdout, /^Sync state: only a running hub knows\.$/m);
   });
 });
