@@ -23,6 +23,8 @@ export interface HttpServerOptions {
   readonly connectionsMax: number;
   /** Hears of each of those. */
   onTurnedAway?(): void;
+  /** How long a connection may ask for nothing before it makes room; a second. */
+  readonly patienceMs?: number;
   /** Answers a request; `remote` is the peer's address, such as `192.0.2.7:51234`. */
   fetch(request: Request, remote: string): Response | Promise<Response>;
   /** How long a body may be, where that is more than 1 MiB. */
@@ -54,6 +56,8 @@ const CHECK_MS = 5_000;
 const STALL_MS_MAX = 300_000;
 /** From this share of the connections on, silent ones make room. */
 const CROWDED = 0.75;
+/** … where they have been silent for so long: a request may be on its way. */
+const PATIENCE_MS = 1_000;
 const BODY_BYTES_MAX = 1 << 20;
 const PROBLEM_TYPE = 'application/problem+json';
 
@@ -72,7 +76,7 @@ export function serveHttp(options: HttpServerOptions): Promise<HttpServer> {
   server.maxConnections = options.connectionsMax;
   server.timeout = STALL_MS_MAX;
   server.on('drop', () => options.onTurnedAway?.());
-  keepRoom(server, Math.ceil(options.connectionsMax * CROWDED));
+  keepRoom(server, Math.ceil(options.connectionsMax * CROWDED), options.patienceMs ?? PATIENCE_MS);
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => answerUnread(error, socket));
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     upgrade(options.upgrade, request, socket, head);
@@ -102,18 +106,39 @@ function answerUnread({ code }: NodeJS.ErrnoException, socket: Duplex): void {
 }
 
 /**
- * In a crowd each newcomer ends the connection that has been silent longest: opened and never used, or kept for a next
- * request. Whoever has a request under way, a stream or an upgraded connection stays. So a program that opens connections
- * and says nothing, cheap as that is, only pushes out its own.
+ * In a crowd each newcomer, and each that finds no place, ends the connections that have been silent longest, until it is no
+ * crowd any more: those that were opened and never used, or are kept for a next request. Whoever has a request under way, a
+ * stream or an upgraded connection stays. So a program that opens connections and says nothing, cheap as that is, only pushes
+ * out its own.
  */
-function keepRoom(server: Server, crowd: number): void {
-  const silent = new Set<Socket>();
+function keepRoom(server: Server, crowd: number, patienceMs: number): void {
+  /** Since when; the longest first. */
+  const silent = new Map<Socket, number>();
   let open = 0;
+  const makeRoom = (): void => {
+    let tooMany = open - crowd;
+    for (const [socket, sinceMs] of silent) {
+      if (tooMany <= 0 || performance.now() - sinceMs < patienceMs) return;
+      socket.destroy();
+      tooMany -= 1;
+    }
+  };
+  let isWaiting = false;
+  /** Now, and when those that came in one burst have had their time: who comes then finds room. */
+  const keep = (): void => {
+    makeRoom();
+    if (isWaiting || open <= crowd) return;
+    isWaiting = true;
+    setTimeout(() => {
+      isWaiting = false;
+      makeRoom();
+    }, patienceMs).unref();
+  };
+  server.on('drop', keep);
   server.on('connection', (socket) => {
     open += 1;
-    const [longest] = silent;
-    if (open > crowd) longest?.destroy();
-    silent.add(socket);
+    keep();
+    silent.set(socket, performance.now());
     socket.once('close', () => {
       open -= 1;
       silent.delete(socket);
@@ -122,7 +147,7 @@ function keepRoom(server: Server, crowd: number): void {
   server.on('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
     silent.delete(socket);
     response.once('close', () => {
-      if (!socket.destroyed) silent.add(socket);
+      if (!socket.destroyed) silent.set(socket, performance.now());
     });
   });
   server.on('upgrade', ({ socket }: IncomingMessage) => silent.delete(socket));

@@ -107,6 +107,7 @@ test('silent connections make room, and who finds none all the same is told of',
   let asked = 0;
   const { port } = await serve({
     connectionsMax: 4,
+    patienceMs: 0,
     onTurnedAway: () => (turnedAway += 1),
     fetch: () => {
       asked += 1;
@@ -166,6 +167,28 @@ test('an upgrade of the right path and origin reaches its handler, all others ar
   const plain = await fetch(`http://127.0.0.1:${port}/mqtt?x=1`);
   assert.deepEqual([plain.status, plain.headers.get('upgrade')], [426, 'websocket']);
   assert.match(((await plain.json()) as { detail: string }).detail, /WebSocket/);
+});
+
+test('a burst of requests is no crowd of silent ones: as many as there is room for are answered', async () => {
+  let turnedAway = 0;
+  const { port } = await serve({ connectionsMax: 8, onTurnedAway: () => (turnedAway += 1) });
+  const request = 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n';
+  const sockets = Array.from({ length: 8 }, () => connect(port, '127.0.0.1'));
+  await Promise.all(sockets.map((socket) => once(socket, 'connect')));
+  const answers = await Promise.all(
+    sockets.map(async (socket) => {
+      let answer = '';
+      socket.on('data', (chunk) => (answer += chunk.toString()));
+      socket.write(request);
+      await once(socket, 'close');
+      return answer.slice(0, 12);
+    }),
+  );
+  assert.deepEqual(
+    answers,
+    sockets.map(() => 'HTTP/1.1 200'),
+  );
+  assert.equal(turnedAway, 0);
 });
 
 test('closing ends open streams and frees the port', async () => {
