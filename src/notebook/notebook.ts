@@ -177,9 +177,12 @@ function tellTrouble(reason: unknown): void {
   show(trouble, true);
 }
 
-function tellStatus({ contact, pending, reason }: DeviceStatus): void {
+function tellStatus(status: DeviceStatus): void {
+  const { contact, pending, reason } = status;
+  const isAway = isTurnedAway(status);
   const badge = byId('contact');
-  badge.textContent = WORDS[contact];
+  badge.textContent = isAway ? 'hub takes nothing' : WORDS[contact];
+  show(byId('why'), isAway);
   const look = contact === 'live' ? 'live' : contact === 'catching up' ? '' : 'offline';
   badge.className = `contact ${look}`;
   badge.title = reason;
@@ -187,6 +190,11 @@ function tellStatus({ contact, pending, reason }: DeviceStatus): void {
   waiting.textContent = pending === 1 ? '1 waits' : `${pending} wait`;
   waiting.title = 'Kept in this browser, not yet on the hub';
   show(waiting, pending > 0);
+}
+
+/** The words of MQTT.js for the hub's answer 3: it is there, and its journal is not writable, or nobody else has room. */
+function isTurnedAway({ contact, reason }: DeviceStatus): boolean {
+  return contact !== 'live' && contact !== 'catching up' && /server unavailable/i.test(reason);
 }
 
 /** Whether the hub asks who comes in; where it does not answer, what was true last time. */

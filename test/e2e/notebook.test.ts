@@ -167,6 +167,22 @@ testWithPeers(
   },
 );
 
+testWithPeers(
+  'a hub whose disk is full is told apart from one that is away',
+  ['chromium'],
+  async ([path]) => {
+    const hub = await startHub({ data: tempDir(), sets: ['journal.free_mib_min=1048576'] });
+    const browser = await openBrowser(path as string);
+    const page = await (await browser.newContext()).newPage();
+    await page.setViewportSize({ width: 360, height: 700 });
+    await page.goto(`${hub.httpUrl}notebook`);
+    await reads(page, '#contact', 'hub takes nothing');
+    await page.waitForSelector('#why:not([hidden])');
+    await addOrder(page, 'pump 3 leaks');
+    await reads(page, '#waiting', '1 waits');
+  },
+);
+
 test('the SDK for browsers is at most 180 KB, packed and without Yjs', () => {
   const bundle = readFileSync(join(ROOT, 'dist/client/browser.js'));
   const packedKb = gzipSync(bundle, { level: 9 }).length / 1024;
