@@ -80,6 +80,16 @@ export class HubLife {
   static async open(world: HubWorld): Promise<HubLife> {
     const life = new Life(world.clock, world.link);
     const closers = new Closers();
+    try {
+      return await HubLife.#start(world, life, closers);
+    } catch (error) {
+      life.end();
+      await closers.close().catch(() => undefined); // What failed first is told.
+      throw error;
+    }
+  }
+
+  static async #start(world: HubWorld, life: Life, closers: Closers): Promise<HubLife> {
     const ground = layGround(configOf(world), machineOf(world, life), closers);
     const serving = await serveDevices(ground);
     const followers = followJournal(ground, serving, {

@@ -7,7 +7,7 @@
  * acknowledged may be missing upstream, and both sides must have the same state.
  */
 import { turn } from '../base/clock.ts';
-import { messageOf } from '../base/errors.ts';
+import { HubError, messageOf } from '../base/errors.ts';
 import { CLASS_NAMES, CLASSES, LOG } from '../model/class.ts';
 import { makeTempDir } from '../platform/children.ts';
 import { machineTimers } from '../platform/clock.ts';
@@ -205,10 +205,9 @@ class Pilot {
   /** What the files of a folder of the hub's data take. */
   bytesBelow(folder: string): number {
     const dir = `${this.#hubWorld.dataDir}/${folder}`;
-    return this.hubDisk.list(dir).reduce((sum, name) => {
-      const file = this.hubDisk.open(`${dir}/${name}`, 'read');
-      return sum + file.size();
-    }, 0);
+    return this.hubDisk
+      .list(dir)
+      .reduce((sum, name) => sum + this.hubDisk.open(`${dir}/${name}`, 'read').size(), 0);
   }
 
   failure(message: string, cause?: unknown): PilotFailure {
@@ -268,7 +267,15 @@ class Pilot {
   }
 
   async #startHub(): Promise<void> {
-    const hub = await this.#until(HubLife.open(this.#hubWorld));
+    const syncsBefore = this.hubDisk.syncs;
+    let hub: HubLife;
+    try {
+      hub = await this.#until(HubLife.open(this.#hubWorld));
+    } catch (error) {
+      if (!(error instanceof HubError) || !this.#troubles.failedSyncAfter(syncsBefore)) throw error;
+      this.events.note('pilot.hub-failed', { reason: messageOf(error) });
+      return this.#processEnds('process');
+    }
     this.hub = hub;
     hub.serving.journal.onDurable((lsn) => this.devices.durable(lsn));
     hub.followers.power.syncLog.follow((line) => this.recorder.line(this.clock.wallMs(), line));
@@ -283,6 +290,10 @@ class Pilot {
     this.contract.forgotten();
     hub.crash();
     this.#hubRadio.cut();
+    this.#processEnds(how);
+  }
+
+  #processEnds(how: 'process' | 'power'): void {
     if (how === 'power') this.hubDisk.powerCut();
     else this.hubDisk.kill();
     this.#restarts += 1;

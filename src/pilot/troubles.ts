@@ -51,6 +51,14 @@ export class Troubles {
     this.#endAfter(CARD_FULL_MS, () => hubDisk.setCapacity(CARD_BYTES));
   }
 
+  /** Whether a sync failed behind the first `syncs` ones: then a hub may end before it serves, and is started again. */
+  failedSyncAfter(syncs: number): boolean {
+    const { hubDisk } = this.#parts;
+    return [...(hubDisk.faults.failSyncs ?? [])].some(
+      (number) => number > syncs && number <= hubDisk.syncs,
+    );
+  }
+
   metered(untilMs: number): void {
     const { link, clock } = this.#parts;
     link.setMetered(true);
