@@ -3,8 +3,9 @@ import fc from 'fast-check';
 import { test } from 'vitest';
 
 import { planBudget } from '../../src/power/forecast/budget.ts';
-import { CLASSES, type OpClass } from '../../src/model/class.ts';
-import type { Decision, Permission } from '../../src/power/govern/decision.ts';
+import { CLASSES, LOG, type OpClass } from '../../src/model/class.ts';
+import { DEADLINES_MS } from '../../src/power/backlog.ts';
+import type { Permission } from '../../src/power/govern/decision.ts';
 import type { BatteryEstimate } from '../../src/power/estimate/estimator.ts';
 import { type LinkKind, LINK_COSTS } from '../../src/power/govern/energy.ts';
 import {
@@ -13,8 +14,9 @@ import {
   govern,
   type GovernorMemory,
 } from '../../src/power/govern/governor.ts';
+import { patienceMs } from '../../src/power/govern/permission.ts';
 import { DWELL_MS, type LevelState, rankOf } from '../../src/power/govern/power-state.ts';
-import { backlogOf, estimateOf, inputOf } from '../unit/power/support.ts';
+import { backlogOf, estimateOf, inputOf, LFP } from '../unit/power/support.ts';
 
 const TICK_MS = 10_000;
 /** Above the level at which alarms stop: a last call may be made there. */
@@ -235,31 +237,33 @@ test('with a budget: never below the reserve by its own doing, and the order of 
 
 test('with a budget: more charge never makes a class wait longer, but for the last call before all is paused', () => {
   const anyLink = fc.constantFrom<LinkKind>('ethernet', 'wifi', 'cellular', 'satellite');
-  const anyLevel = fc.double({ min: 0, max: 100, noNaN: true });
+  const anyLevel = fc.double({ min: 15 + LAST_CALL_POINTS + 0.01, max: 100, noNaN: true });
+  const deadlinesMs = DEADLINES_MS;
   fc.assert(
-    fc.property(anyLevel, anyLevel, anySun, anyLink, anyBacklog, (a, b, sun, linkKind, backlog) => {
+    fc.property(anyLevel, anyLevel, anySun, anyLink, (a, b, sun, linkKind) => {
       const ahead = Array.from({ length: 36 }, (_, hour) => {
         const medianWatts = hour >= sun.dark && hour < sun.dark + 10 ? sun.watts : 0;
         return { wallMs: hour * 3_600_000, medianWatts, lowWatts: medianWatts / 2 };
       });
-      const at = (level: number): Decision => {
-        const figures = { capacityWh: 256, baseWatts: 3.2, alarmsStopPct: 15, floorPct: 15 };
-        const plan = planBudget({ storedWh: 2.56 * level, ...figures, ahead });
+      const figures = { capacityWh: 256, baseWatts: 3.2, alarmsStopPct: 15, floorPct: 15, ahead };
+      const link = LINK_COSTS[linkKind];
+      const known = { link, deadlinesMs, mains: false, byHand: false, quotaUsedRatio: 0 };
+      const waitsAt = (socPct: number, opClass: OpClass, permission: Permission): number => {
+        const plan = planBudget({ storedWh: 2.56 * socPct, ...figures });
         // A battery that does not fall gets no last call on a link that is dear; on a cheap one its level alone decides.
         const budget = { ...plan, fallsTo: () => undefined };
-        let verdict = govern(inputOf(level, 0, { linkKind, backlog, budget }), FIRST_MEMORY);
-        for (let tick = 1; tick < 100; tick++) {
-          const input = inputOf(level, tick * TICK_MS, { linkKind, backlog, budget });
-          verdict = govern(input, verdict.memory);
-        }
-        return verdict.decision;
+        const situation = { ...known, budget, socPct, thresholds: LFP.percent };
+        const rest = { state: 'normal', quotaNextRatio: () => 0 } as const;
+        return patienceMs(opClass, permission, { ...situation, ...rest });
       };
-      const [less, more] = [at(Math.min(a, b)), at(Math.max(a, b))];
-      if (less.state !== more.state || Math.min(a, b) <= 15 + LAST_CALL_POINTS) return;
-      for (const opClass of less.allowed) {
-        assert.ok(more.allowed.includes(opClass), `${opClass} waits at ${Math.max(a, b)} %`);
+      const [less, more] = [Math.min(a, b), Math.max(a, b)];
+      for (const opClass of CLASSES.filter((it) => it !== LOG)) {
+        for (const permission of ['now', 'budget', 'deadline'] as const) {
+          const [longer, shorter] = [less, more].map((it) => waitsAt(it, opClass, permission));
+          assert.ok((shorter as number) <= (longer as number), `${opClass} by ${permission}`);
+        }
       }
     }),
-    { numRuns: 150 },
+    { numRuns: 1_000 },
   );
 });
