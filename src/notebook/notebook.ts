@@ -181,7 +181,7 @@ function tellStatus(status: DeviceStatus): void {
   const { contact, pending, reason } = status;
   const isAway = isTurnedAway(status);
   const badge = byId('contact');
-  badge.textContent = isAway ? 'hub takes nothing' : WORDS[contact];
+  badge.textContent = isAway ? 'no room' : WORDS[contact];
   show(byId('why'), isAway);
   const look = contact === 'live' ? 'live' : contact === 'catching up' ? '' : 'offline';
   badge.className = `contact ${look}`;

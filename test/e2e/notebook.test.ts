@@ -176,7 +176,7 @@ testWithPeers(
     const page = await (await browser.newContext()).newPage();
     await page.setViewportSize({ width: 360, height: 700 });
     await page.goto(`${hub.httpUrl}notebook`);
-    await reads(page, '#contact', 'hub takes nothing');
+    await reads(page, '#contact', 'no room');
     await page.waitForSelector('#why:not([hidden])');
     await addOrder(page, 'pump 3 leaks');
     await reads(page, '#waiting', '1 waits');
