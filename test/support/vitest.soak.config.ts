@@ -7,6 +7,8 @@ export default defineConfig({
     include: ['test/soak/**/*.test.ts'],
     globalSetup: ['test/support/machine/build.ts'],
     testTimeout: 3_600_000,
+    // Thirty devices are closed one after the other.
+    hookTimeout: 600_000,
     maxWorkers: 1,
   },
 });
