@@ -32,6 +32,8 @@ export const FAULTS = {
   'journal.unsealable':
     'A key of this journal is missing. Restore `keys` of the data directory or the credential hub-kek, or use --escrow-key.',
   'journal.busy': 'The card is slower than the devices. Publishing pauses until it has caught up.',
+  'journal.slow':
+    'The card takes seconds for what devices wait for. Nothing is lost; if it stays like this, the card wears out or is too slow: replace it.',
   'broker.full':
     'Some device opens connections without end, or there are more devices than broker.connections_max allows. Find it, or raise the limit.',
   'http.full':

@@ -89,6 +89,7 @@ export class HubStatus {
         bytes,
         bytesMax,
         syncs,
+        syncS: Math.round(stat.syncMs) / 1_000,
         bytesWritten,
         quarantined: quarantined.map(({ fromLsn, toLsn }) => ({ fromLsn, toLsn })),
         healing: { ...this.#parts.healing.status(), healedRanges: stat.healedRanges },
@@ -127,8 +128,13 @@ export class HubStatus {
     const found: { code: FaultCode; message: string }[] = own
       .filter((fault): fault is HubError => fault !== undefined)
       .map(({ code, message }) => ({ code, message }));
-    for (const { fromLsn, toLsn } of journal.stat().quarantined) {
+    const { quarantined, slowSyncMs } = journal.stat();
+    for (const { fromLsn, toLsn } of quarantined) {
       found.push({ code: 'journal.damaged', message: `LSN ${fromLsn} to ${toLsn} kept aside` });
+    }
+    if (slowSyncMs !== undefined) {
+      const message = `a sync of the card takes ${(slowSyncMs / 1_000).toFixed(1)} s`;
+      found.push({ code: 'journal.slow', message });
     }
     found.push(...power.monitor.faults(), ...this.#peerFaults());
     if (clock.quality() === 'unknown') {

@@ -27,6 +27,7 @@ import {
 } from './recovery/opening.ts';
 import type { Quarantine, QuarantinedRange } from './recovery/quarantine.ts';
 import { RecentBlocks } from './commit/recent-blocks.ts';
+import { SyncPace } from './commit/sync-pace.ts';
 import { Scrub } from './recovery/scrub.ts';
 import type { Segment, SegmentHandles } from './segments/segment.ts';
 import type { SegmentSupply } from './segments/supply.ts';
@@ -52,6 +53,9 @@ export interface JournalStat {
   /** Since the open: syncs asked for, bytes written to the card. */
   readonly syncs: number;
   readonly bytesWritten: number;
+  /** How long devices waited for syncs in all, and what one takes now, where that is too long. */
+  readonly syncMs: number;
+  readonly slowSyncMs: number | undefined;
 }
 
 const PENDING_BYTES_MAX = 4 << 20;
@@ -76,6 +80,7 @@ export class Journal {
   readonly #supply: SegmentSupply;
   readonly #quarantine: Quarantine;
   readonly #commit: GroupCommit;
+  readonly #pace: SyncPace;
   readonly #scrub: Scrub;
   readonly #pendingBytesMax: number;
   readonly #damageListeners: ((range: QuarantinedRange) => void)[] = [];
@@ -98,8 +103,8 @@ export class Journal {
     );
     this.recovery = opened.report;
     const recent = new RecentBlocks();
+    this.#pace = new SyncPace(clock);
     this.#commit = new GroupCommit({
-      clock,
       timers,
       log,
       sealer,
@@ -108,6 +113,7 @@ export class Journal {
       pendingBytesMax: this.#pendingBytesMax,
       group,
       recent,
+      pace: this.#pace,
       active,
       offset,
       nextLsn: opened.nextLsn,
@@ -280,6 +286,8 @@ export class Journal {
       quarantined: this.#quarantine.ranges.filter(({ isHealed }) => !isHealed),
       healedRanges: this.#quarantine.ranges.filter(({ isHealed }) => isHealed).length,
       ...this.#counts,
+      syncMs: this.#pace.totalMs,
+      slowSyncMs: this.#pace.slowMs,
     };
   }
 

@@ -146,6 +146,8 @@ export interface JournalStatus {
   readonly quarantined: readonly { readonly fromLsn: number; readonly toLsn: number }[];
   readonly healing: HealingFigures;
   readonly syncs: number;
+  /** Seconds that they took together. */
+  readonly syncS: number;
   readonly bytesWritten: number;
 }
 

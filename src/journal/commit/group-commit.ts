@@ -16,7 +16,7 @@
  * would report success. Only a full disk heals: the group stays, unacknowledged, and is written when there is room.
  */
 import { assert } from '../../base/assert.ts';
-import type { Cancel, Clock, Timers } from '../../base/clock.ts';
+import type { Cancel, Timers } from '../../base/clock.ts';
 import { HubError, messageOf, systemCode } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import { BLOCK_HEAD_BYTES, BLOCKS_START, ENTRY_HEAD_BYTES_MAX, type Lsn } from '../format.ts';
@@ -27,10 +27,9 @@ import type { Segment } from '../segments/segment.ts';
 import type { SegmentSupply } from '../segments/supply.ts';
 import type { Prepared, WriteCounts } from '../segments/supply-contract.ts';
 import { Settling } from './settling.ts';
-import { SyncPace } from './sync-pace.ts';
+import type { SyncPace } from './sync-pace.ts';
 
 export interface GroupCommitOptions {
-  readonly clock: Pick<Clock, 'monotonicMs'>;
   readonly timers: Timers;
   readonly log: Log;
   readonly sealer: Sealer;
@@ -40,6 +39,7 @@ export interface GroupCommitOptions {
   readonly pendingBytesMax: number;
   readonly group: Group;
   readonly recent: RecentBlocks;
+  readonly pace: SyncPace;
   /** Segment to go on in; undefined where none could be had at the open. */
   readonly active: Prepared | undefined;
   /** Where in it the next block goes. */
@@ -61,7 +61,6 @@ const NOT_SCHEDULED = Number.POSITIVE_INFINITY;
 export class GroupCommit {
   readonly #options: GroupCommitOptions;
   readonly #group: Group;
-  readonly #pace: SyncPace;
   readonly #settling: Settling;
   #active: Prepared | undefined;
   #offset: number;
@@ -88,7 +87,6 @@ export class GroupCommit {
   constructor(options: GroupCommitOptions) {
     this.#options = options;
     this.#group = options.group;
-    this.#pace = new SyncPace(options.clock);
     const nextLsn = (): Lsn => this.#nextLsn;
     this.#settling = new Settling(options.timers, nextLsn, () => this.#settled());
     this.#active = options.active;
@@ -234,7 +232,7 @@ export class GroupCommit {
 
   /** True where the card waits for the group, and need not wait for more to come. */
   #isLargeEnough(): boolean {
-    return this.#isAwaited && this.#group.usedBytes >= this.#pace.aheadBytes;
+    return this.#isAwaited && this.#group.usedBytes >= this.#options.pace.aheadBytes;
   }
 
   get #isAwaited(): boolean {
@@ -312,14 +310,14 @@ export class GroupCommit {
     this.#syncedOffset = this.#offset;
     this.#syncedUntil = this.#writtenUntil;
     this.#syncing = true;
-    this.#pace.began(blockBytes);
+    this.#options.pace.began(blockBytes);
     active.file.datasync(this.#synced);
     return true;
   }
 
   readonly #synced = (error: Error | undefined): void => {
     this.#syncing = false;
-    this.#pace.ended(this.#group.usedBytes);
+    this.#options.pace.ended(this.#group.usedBytes);
     if (error !== undefined) this.poison('a sync failed', error);
     else if (this.#fault?.code !== 'journal.poisoned') this.#acknowledge();
     const waiting = this.#afterSync;
@@ -375,7 +373,7 @@ export class GroupCommit {
 
   #admit(): void {
     const lingerBytes = this.#lingerMs > 0 ? LINGER_BYTES_MAX : this.#group.freeUntil;
-    const aheadBytes = this.#isAwaited ? this.#pace.aheadBytes : Number.POSITIVE_INFINITY;
+    const aheadBytes = this.#isAwaited ? this.#options.pace.aheadBytes : Number.POSITIVE_INFINITY;
     const until = Math.min(this.#group.freeUntil, this.#roomBytes(), lingerBytes, aheadBytes);
     this.#admitUntil = this.#fault === undefined && !this.#closed ? until : 0;
   }

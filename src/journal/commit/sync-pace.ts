@@ -13,10 +13,16 @@ const QUICK_MS = 1.5;
 const AHEAD_BYTES_MIN = 32 * 1024;
 /** The mean follows the last so many syncs. */
 const SMOOTHING = 8;
+/** Devices wait, and cards that wear out begin like this. */
+const SLOW_MS = 1_000;
+/** A single sync that takes so long need not end before that is said. */
+const STALLED_MS = 3_000;
 
 export class SyncPace {
   readonly #clock: Pick<Clock, 'monotonicMs'>;
   #startMs = 0;
+  #isRunning = false;
+  #totalMs = 0;
   #meanMs = 10;
   #groupBytes = 0;
   #aheadBytes = AHEAD_BYTES_MIN;
@@ -28,13 +34,28 @@ export class SyncPace {
   began(groupBytes: number): void {
     this.#groupBytes = groupBytes;
     this.#startMs = this.#clock.monotonicMs();
+    this.#isRunning = true;
   }
 
   /** `waitingBytes` have gathered meanwhile: two groups of the same size keep both sides busy. */
   ended(waitingBytes: number): void {
     this.#aheadBytes = Math.max(AHEAD_BYTES_MIN, (this.#groupBytes + waitingBytes) / 2);
     const tookMs = this.#clock.monotonicMs() - this.#startMs;
+    this.#isRunning = false;
+    this.#totalMs += tookMs;
     this.#meanMs += (tookMs - this.#meanMs) / SMOOTHING;
+  }
+
+  /** How long all syncs took together. */
+  get totalMs(): number {
+    return this.#totalMs;
+  }
+
+  /** What a sync takes, where that is too long for those who wait for it; else undefined. */
+  get slowMs(): number | undefined {
+    const runningMs = this.#isRunning ? this.#clock.monotonicMs() - this.#startMs : 0;
+    if (runningMs >= STALLED_MS) return runningMs;
+    return this.#meanMs >= SLOW_MS ? this.#meanMs : undefined;
   }
 
   /** A group of so many bytes goes down, whoever may follow. */

@@ -51,6 +51,7 @@ export function sampleStatus(change: Partial<StatusSnapshot> = {}): StatusSnapsh
       quarantined: [],
       healing: { lackedOps: 0, region: 'unasked', healedRanges: 0 },
       syncs: 5021,
+      syncS: 12.5,
       bytesWritten: 41_000_000,
     },
     store: { appliedLsn: 102_340 },
