@@ -20,6 +20,7 @@ import {
   type RejectedOp,
   type TakenEdit,
 } from './ops-message.ts';
+import { SEQ_LEAP_MAX } from './peer-ops.ts';
 import { CLASH, MANY_ORIGINS, type OriginBook } from './origin-book.ts';
 import { later, never, type Rejection } from './rejection.ts';
 
@@ -102,6 +103,7 @@ function takeOp(op: Op, bytes: Uint8Array, { door, lane, from, floor }: Place): 
   if (op.seq <= known && !fills) return 0;
   const leaps = op.seq > known + 1;
   if (leaps && op.seq > floor + 1) return { reason: `gap after ${known}`, verdict: 'gap' };
+  if (op.seq - known > SEQ_LEAP_MAX) return never(`no number after ${known}`);
   const unknown = unfoldable(op);
   if (unknown !== undefined) return never(unknown);
   const carried = carriesBytes(op) ? assets : undefined;

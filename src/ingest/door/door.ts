@@ -233,20 +233,24 @@ export class Door {
     const carried = carriesBytes(op) ? assets : undefined;
     const full = carried?.peerRefusal(op) ?? this.#gate.refusal(op.class);
     if (full !== undefined) return { kind: 'later', reason: full.message };
+    // What lies before it is told first: an op that no book knows to be missing would be taken for one that came.
+    const { holes } = this;
+    if (!isHole && !holes.tell(lane, known + 1, op.seq - 1, this.#options.clock.wallMs())) {
+      return { kind: 'gap' };
+    }
     hlc.observe(op.hlc);
     hlc.observe(stamp.hlc);
     let lsn: Lsn;
     try {
       lsn = this.#append(encodeOpEntry(bytes, stamp), op.class);
     } catch (error) {
-      if (error instanceof HubError) return { kind: 'later', reason: error.message };
-      throw error;
+      if (!(error instanceof HubError)) throw error;
+      if (!isHole) holes.untell(lane, known + 1);
+      return { kind: 'later', reason: error.message };
     }
-    if (isHole) this.holes.fill(lane, op.seq);
+    if (isHole) holes.fill(lane, op.seq);
     else if (isOwn) this.#ownSeqs[op.class] = op.seq;
     else this.#vector.set(lane, op.seq);
-    // Here it comes behind the op: what a peer says is no promise of this hub.
-    if (!isHole) this.holes.tell(lane, known + 1, op.seq - 1, this.#options.clock.wallMs());
     carried?.note(lsn);
     this.#noteNowAndThen(lsn);
     return { kind: 'taken', lsn };

@@ -22,12 +22,16 @@ export interface PeerOpQuestion {
   readonly unfoldable: (op: Op) => string | undefined;
 }
 
+/** No lane leaps further at once: a number made up must not take all others from it. */
+export const SEQ_LEAP_MAX = 2 ** 32;
+
 /** Undefined where the op may be journaled. */
 export function refusePeerOp(question: PeerOpQuestion): PeerVerdict | undefined {
   const { op, previous, known, isHole, hasRoom, unfoldable } = question;
   if (op.seq <= known && !isHole) return { kind: 'known' };
   const isNext = isHole || op.seq === known + 1 || (previous !== undefined && previous <= known);
   if (!isNext) return { kind: 'gap' };
+  if (op.seq - known > SEQ_LEAP_MAX) return { kind: 'never', reason: `no number after ${known}` };
   const unknown = op.class === LOG ? 'class log stays with its hub' : unfoldable(op);
   if (unknown !== undefined) return { kind: 'never', reason: unknown };
   return hasRoom ? undefined : { kind: 'never', reason: 'too many origins on this hub' };

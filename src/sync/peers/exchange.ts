@@ -80,6 +80,8 @@ type Page = Extract<PeerMessage, { kind: 'page' }>;
 
 const SILENT_MS_MAX = 120_000;
 const RETRY_MS = 1_000;
+/** More than a hub keeps track of: such a peer makes them up. */
+const STUCK_LANES_MAX = 10_000;
 const WAIT_S = 5;
 const WAIT_REFUSED_S = 300;
 /** What has come is folded by then. */
@@ -360,6 +362,9 @@ export class PeerExchange {
     if (verdict.kind === 'later') return 'later';
     if (verdict.kind === 'gap' || verdict.kind === 'never') {
       this.#stuckHere.add(lane);
+      if (this.#stuckHere.size > STUCK_LANES_MAX) {
+        this.end('too many lanes that do not get on here', WAIT_REFUSED_S);
+      }
       return 0;
     }
     this.#sending?.peerHolds(lane, seq);

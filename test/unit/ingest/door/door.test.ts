@@ -294,8 +294,8 @@ describe('ops of devices', () => {
     const verdicts = (device: string, at: number): (string | undefined)[] =>
       Array.from({ length: DEVICE_HOLES_MAX + 2 }, (_, index) => {
         const origin = `${at}${`${index}`.padStart(15, '0')}` as Origin;
-        const floors = [{ origin, class: RECORD, seq: 2 ** 53 - 2 }] as const;
-        const op = patchOp({ a: 1 }, { origin, seq: 2 ** 53 - 1 });
+        const floors = [{ origin, class: RECORD, seq: 2 ** 32 - 1 }] as const;
+        const op = patchOp({ a: 1 }, { origin, seq: 2 ** 32 });
         const message = encodeOpsMessage([op], floors) ?? new Uint8Array(0);
         return door.acceptOps(message, { role: 'device', device }).rejected[0]?.verdict;
       });
