@@ -6,14 +6,16 @@ import { assert } from '../base/assert.ts';
 import { textOf } from '../base/bytes.ts';
 import { CborError } from '../codec/reader.ts';
 import { fold, foldAgain, restamp } from '../merge/fold.ts';
+import { againIn, isWildEvent } from '../merge/op-again.ts';
 import { type OpStamp, stampsIn } from '../merge/op-stamps.ts';
-import { writeOrder } from '../merge/order.ts';
+import { eventOrder, writeOrder } from '../merge/order.ts';
 import { joinItem, stateItemsIn } from '../merge/state-entry.ts';
 import type { StateItem } from '../merge/state-item.ts';
 import { carriesBytes } from '../model/asset-bytes.ts';
 import { decodeEntry, encodeOpEntry } from '../model/entry.ts';
 import { heldIn } from '../model/held.ts';
 import { DOC, EVENT, type StampedOp } from '../model/op.ts';
+import { LOG } from '../model/class.ts';
 import { laneOf } from '../model/origin.ts';
 import type { ConflictBook } from './records/conflict-book.ts';
 import type { EventGather, KeySlot } from './readings/event-gather.ts';
@@ -68,10 +70,23 @@ export class EntryFolder {
     const { bytes, keyAt, keyEnd } = scan;
     const slot = this.#gather.slotAt(bytes, keyAt, keyEnd) ?? this.#newSlot(entry);
     const lane = this.#progress.laneOf(scan);
-    if (!lane.add(scan.seq)) return;
+    if (!lane.add(scan.seq)) return this.#hearAgain(entry);
     const atMs = this.#times.readingMs(scan, lane.origin, slot.name);
     this.#gather.add(slot, scan, lane.origin, atMs);
     this.#progress.noteStampOf(scan);
+  }
+
+  /** An event that came before; with another stamp it may be another candidate for its key. */
+  #hearAgain(entry: Uint8Array): void {
+    const decoded = decodeEntry(entry);
+    if (decoded.type === 'op' && isWildEvent(decoded.stamped)) this.#joinEvent(decoded.stamped);
+  }
+
+  #joinEvent(stamped: StampedOp): void {
+    const { key, body, class: opClass } = stamped.op;
+    if (opClass === LOG) return;
+    const write = { order: eventOrder(stamped), body: body.slice() };
+    joinItem(this.#tables, { type: 'event', key, write });
   }
 
   /** What the scan stands on but what is no text is found out here, the first time that the key comes. */
@@ -99,6 +114,8 @@ export class EntryFolder {
   #takeLocal(body: Uint8Array): void {
     for (const stamp of stampsIn(body)) this.#restamp(stamp);
     this.#join(stateItemsIn(body));
+    const again = againIn(body);
+    if (again !== undefined) this.#joinEvent(again);
     const held = heldIn(body);
     if (held !== undefined) this.#progress.join(held.lanes);
   }

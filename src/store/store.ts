@@ -17,6 +17,7 @@ import { finish, type Steps } from '../base/steps.ts';
 import { CborError } from '../codec/reader.ts';
 import type { EventWrite } from '../merge/fold.ts';
 import type { StateItem } from '../merge/state-item.ts';
+import type { WriteOrder } from '../merge/order.ts';
 import type { Hlc } from '../model/hlc.ts';
 import type { StampedOp } from '../model/op.ts';
 import type { Origin } from '../model/origin.ts';
@@ -264,6 +265,11 @@ export class Store {
   *digestInSteps(): Steps<StateDigest> {
     this.#guarded(() => this.#flushAll());
     return yield* takeDigest(this.#tables, this.#progress, (step) => this.#guarded(step));
+  }
+
+  /** Order of the event that stands for a key, as far as it is written down. */
+  eventOrder(key: string): WriteOrder | undefined {
+    return this.#guarded(() => this.#tables.eventOrder(key));
   }
 
   /** Latest event of each key that begins with `prefix`, in byte order, at most `limit` of them. */

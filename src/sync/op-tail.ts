@@ -8,11 +8,13 @@ import { HubError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { CborError } from '../codec/reader.ts';
 import type { OpId } from '../merge/op-id.ts';
+import { againIn } from '../merge/op-again.ts';
 import { stampsIn } from '../merge/op-stamps.ts';
 import type { StateItem } from '../merge/state-item.ts';
 import { carriesBytes } from '../model/asset-bytes.ts';
 import { LOG } from '../model/class.ts';
 import { decodeEntry } from '../model/entry.ts';
+import type { StampedOp } from '../model/op.ts';
 import { type Lane, laneOf } from '../model/origin.ts';
 import { encodeOpItem, encodeStateItem } from '../protocol/delta-message.ts';
 import type { Lsn } from './ops-door.ts';
@@ -178,14 +180,16 @@ export class OpTail {
   #opsOf(lsn: Lsn, bytes: Uint8Array): TailOp[] {
     try {
       const entry = decodeEntry(bytes);
-      if (entry.type === 'local') {
+      const again = entry.type === 'local' ? againIn(entry.body) : undefined;
+      if (entry.type === 'local' && again === undefined) {
         return stampsIn(entry.body).flatMap(({ op }) => this.#stampedAnew(lsn, op));
       }
-      const { op } = entry.stamped;
+      const stamped = entry.type === 'local' ? (again as StampedOp) : entry.stamped;
+      const { op } = stamped;
       // Pieces of assets are no state; who wants them asks by their hash.
       if (op.class === LOG || carriesBytes(op)) return [];
       const { origin, class: opClass, seq, key } = op;
-      return [{ lsn, key, seq, lane: laneOf(origin, opClass), item: encodeOpItem(entry.stamped) }];
+      return [{ lsn, key, seq, lane: laneOf(origin, opClass), item: encodeOpItem(stamped) }];
     } catch (error) {
       if (error instanceof CborError) return [];
       throw error;

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 
 import { afterAll, beforeAll, describe, test } from 'vitest';
 
-import { hexOf, textOf } from '../../src/base/bytes.ts';
+import { hexOf, textOf, utf8 } from '../../src/base/bytes.ts';
 import type { TreeHead } from '../../src/batch/manifest.ts';
 import type { Hello } from '../../src/batch/wire/messages.ts';
 import { refOf } from '../../src/batch/wire/short-chunk.ts';
@@ -21,6 +21,7 @@ import {
   HUB_ID,
   identityOf,
   SITE,
+  START_MS,
   stampedOp,
   stampedOps,
 } from '../support/made/batches.ts';
@@ -325,6 +326,42 @@ describe.each(STORAGES.kinds)('site storage: %s', (_name, make) => {
     assert.equal((await place.site.digest()).ops, 60);
     await place.close();
     await whole.close();
+  });
+
+  test('an event of a wild clock that came by two hubs stands by the greater stamp, in whatever order', async () => {
+    const other = identityOf(7);
+    const otherId = other.id as Origin;
+    const wild = (hub: Origin, stampMs: number): StampedOp => {
+      const parts = { key: 'meters/1', body: utf8('wild'), hlc: { ms: 9e12, counter: 0 } };
+      const { op, bytes, stamp } = stampedOp(1, parts, DEVICE);
+      return { op, bytes, stamp: { ...stamp, hub, hlc: { ms: stampMs, counter: 0 } } };
+    };
+    const at = START_MS + 100_000;
+    const between = stampedOp(1, { key: 'meters/1', hlc: { ms: at + 50, counter: 0 } });
+    const batches = [
+      [await batchOf([wild(HUB_ID, at)]), HUB],
+      [await batchOf([wild(otherId, at + 100)], {}, other), other],
+      [await batchOf([between]), HUB],
+    ] as const;
+    const digests = new Set<string>();
+    for (const order of [
+      [0, 1, 2],
+      [1, 0, 2],
+      [2, 0, 1],
+      [0, 2, 1],
+    ]) {
+      const place = await placeOf(await make());
+      await place.site.meet(otherId, other.publicKey);
+      for (const index of order) {
+        const [batch, by] = batches[index] as (typeof batches)[number];
+        await keepBatch(place.site, batch, by);
+      }
+      const { digest, ops } = await place.site.digest();
+      digests.add(digest);
+      assert.equal(ops, 2);
+      await place.close();
+    }
+    assert.equal(digests.size, 1);
   });
 
   test('a claim that is given up leaves everything as it was', async () => {

@@ -2,11 +2,12 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'vitest';
 
+import { utf8 } from '../../src/base/bytes.ts';
 import { below, type Random } from '../../src/base/random.ts';
 import { encodeAdd, encodePatch, encodeUndo } from '../../src/merge/patch.ts';
 import type { OpId } from '../../src/merge/op-id.ts';
 import { RECORD } from '../../src/model/class.ts';
-import { ADD, type Op, PATCH, REMOVE, type Role, UNDO } from '../../src/model/op.ts';
+import { ADD, EVENT, type Op, PATCH, REMOVE, type Role, UNDO } from '../../src/model/op.ts';
 import type { Origin } from '../../src/model/origin.ts';
 import { PeerSite } from '../support/simulated/peer-site.ts';
 import { stampsIn, textOfStamp } from '../support/simulated/peer-stamps.ts';
@@ -32,7 +33,9 @@ function nextOp(random: Random, origin: Origin, seq: number, nowMs: number): Op 
     [ADD, encodeAdd({ n: seq })],
     [REMOVE, new Uint8Array(0)],
     [UNDO, encodeUndo([target])],
-  ][below(random, 5)] as [Op['kind'], Uint8Array];
+    [EVENT, utf8(`${seq}`)],
+    [EVENT, utf8(`${seq}`)],
+  ][below(random, 7)] as [Op['kind'], Uint8Array];
   const clock = { quality: 'rtc', bootId: 1, monotonicMs: seq } as const;
   const hlc = { ms: nowMs + aheadMs, counter: 0 };
   return { origin, class: RECORD, seq, hlc, clock, kind, key, body };

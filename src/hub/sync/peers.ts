@@ -84,7 +84,7 @@ export async function openPeers(
     self: { hub: id, site: config.site },
     journal,
     door,
-    stamps: stampsOf({ store, journal }),
+    stamps: stampsOf({ store, journal }, id),
     states,
     roster: members && rosterOf(ground, members),
     policy: () => peerPolicyOf(power.monitor.decision().state, power.monitor.advice()),

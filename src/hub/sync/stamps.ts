@@ -1,12 +1,17 @@
 /** The stamps of this hub's store, for its peers, and what it takes over from them: an entry of the journal, as all that counts. */
 import { type OpStamp, encodeStampsEntry } from '../../merge/op-stamps.ts';
+import { encodeAgainEntry, hearAgain } from '../../merge/op-again.ts';
 import { compareStamps } from '../../model/op.ts';
+import type { Origin } from '../../model/origin.ts';
 import type { Hole, PeerStamps } from '../../sync/peers/contract.ts';
 import type { Serving } from '../serving.ts';
 
 const LINGER_MS = 50;
 
-export function stampsOf({ store, journal }: Pick<Serving, 'store' | 'journal'>): PeerStamps {
+export function stampsOf(
+  { store, journal }: Pick<Serving, 'store' | 'journal'>,
+  hub: Origin,
+): PeerStamps {
   const whichIsSmaller = (stamp: OpStamp): OpStamp | 'there' | undefined => {
     // What is folded and not kept yet shows here, too: the state is read in the transaction that writes it.
     const item = store.state.reader.writeItem(stamp.op);
@@ -20,6 +25,14 @@ export function stampsOf({ store, journal }: Pick<Serving, 'store' | 'journal'>)
   return {
     vector: () => store.state.vector(),
     digest: ({ lane, from, to }: Hole) => store.state.records.stampsDigest(lane, from, to),
+    takeEvent: (stamped) => {
+      const standing = store.state.eventOrder(stamped.op.key);
+      const { isGreater, ...heard } = hearAgain(stamped, standing, hub);
+      return {
+        lsn: isGreater ? journal.append(encodeAgainEntry(stamped), LINGER_MS) : 0,
+        ...heard,
+      };
+    },
     list: ({ lane, from, to }: Hole) => store.state.records.stamps(lane, from, to),
     take: (stamps) => {
       const taken: OpStamp[] = [];

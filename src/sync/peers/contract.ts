@@ -49,6 +49,11 @@ export interface PeerStamps {
   /** Eight bytes over the stamps of a range. */
   digest(range: Hole): Uint8Array;
   list(range: Hole): readonly OpStamp[];
+  /**
+   * An event that is here, with the stamp it has at a peer: LSN of the entry by which it counts here too, 0 where it changes
+   * nothing; and the event as it stands here, where that is greater.
+   */
+  takeEvent(stamped: StampedOp): { readonly lsn: Lsn; readonly greaterHere?: StampedOp };
   /** Takes over those that are smaller than what an op has here, and gives those that are smaller here. */
   take(stamps: readonly OpStamp[]): {
     readonly taken: readonly OpStamp[];

@@ -13,7 +13,9 @@ import type { Log } from '../../base/log.ts';
 import { CborError } from '../../codec/reader.ts';
 import type { OpStamp } from '../../merge/op-stamps.ts';
 import { COMMAND, type OpClass, RECORD } from '../../model/class.ts';
+import { EVENT, type StampedOp } from '../../model/op.ts';
 import { type Lane, laneOf, type Origin } from '../../model/origin.ts';
+import { seqIn } from '../../model/version-vector.ts';
 import { abilitiesOf, comparesStamps, readsStates } from './abilities.ts';
 import type {
   Lsn,
@@ -44,8 +46,6 @@ export interface ExchangeOptions {
   readonly stamps: PeerStamps;
   readonly states: PeerStates;
   readonly roster: PeerRoster | undefined;
-  /** Whether we dialled: who did asks for stamps. */
-  readonly isDialler: boolean;
   /** What was found equal with a hub before, and what is now. */
   readonly levelled: LevelBook;
   readonly policy: () => PeerPolicy;
@@ -231,7 +231,7 @@ export class PeerExchange {
   }
 
   #opened({ hub, site, vector, holes, rosterEpoch }: Extract<PeerMessage, { kind: 'open' }>): void {
-    const { self, journal, door, onKnown, clock } = this.#options;
+    const { self, journal, door, levelled, onKnown, clock } = this.#options;
     if (hub === self.hub) return this.end('this is the same hub', WAIT_REFUSED_S);
     if (site !== self.site) return this.end(`this is site ${self.site}`, WAIT_REFUSED_S);
     this.#hub = hub;
@@ -245,6 +245,12 @@ export class PeerExchange {
       peerHolds: vector,
       peerHoles: holes,
       ownHoles: () => door.holes.list(),
+      hearsAgain: ({ op, stamp }) => {
+        const lane = laneOf(op.origin, op.class);
+        return (
+          comparesStamps(holes, hub) && stamp.hub !== hub && op.seq > seqIn(levelled.of(hub), lane)
+        );
+      },
       isAllowed: (opClass) => this.#isAllowed(opClass),
       nowMs: () => clock.monotonicMs(),
     });
@@ -262,8 +268,8 @@ export class PeerExchange {
 
   /** Once all is exchanged, and folded, stamps are levelled out. */
   #checkSoon(): void {
-    const { isDialler, stamps, levelled, timers } = this.#options;
-    if (!isDialler || this.#cancelCheck !== undefined || !this.status().isSynced) return;
+    const { stamps, levelled, timers } = this.#options;
+    if (this.#cancelCheck !== undefined || !this.status().isSynced) return;
     const [check, hub, sending] = [this.#check, this.#hub, this.#sending];
     if (check === undefined || hub === undefined || sending === undefined) return;
     const ask = (): void => {
@@ -368,15 +374,28 @@ export class PeerExchange {
       return 0;
     }
     this.#sending?.peerHolds(lane, seq);
-    if (verdict.kind === 'known') {
-      const { hub, hlc, authority } = stamped.stamp;
-      const op = { origin, class: opClass, seq };
-      this.#check?.handle({ kind: 'stamps', stamps: [{ op, authority, hub, hlc }] });
-      return 0;
-    }
+    if (verdict.kind === 'known') return this.#takeAgain(stamped);
     this.#opsTaken += 1;
     if (previous !== undefined) this.#options.onHole();
     return verdict.lsn;
+  }
+
+  /** An op that is here already: its stamp may be another one. LSN of a new entry, 0 where there is none. */
+  #takeAgain(stamped: StampedOp): Lsn {
+    const { origin, class: opClass, seq, kind } = stamped.op;
+    const { hub, hlc, authority } = stamped.stamp;
+    const stamp = { op: { origin, class: opClass, seq }, authority, hub, hlc };
+    if (kind !== EVENT) {
+      this.#check?.handle({ kind: 'stamps', stamps: [stamp] });
+      return 0;
+    }
+    const { lsn, greaterHere } = this.#options.stamps.takeEvent(stamped);
+    if (lsn > 0) this.#options.onStamps([stamp]);
+    if (greaterHere !== undefined) {
+      this.#sending?.also(greaterHere);
+      this.#run();
+    }
+    return lsn;
   }
 
   #rosterCame(bytes: Uint8Array): void {

@@ -256,7 +256,6 @@ export class PeerBook {
       stamps,
       states,
       roster,
-      isDialler: peer.address !== '',
       levelled: this.#levelled,
       clock,
       timers,

@@ -8,7 +8,8 @@
  */
 import { CborError } from '../../codec/reader.ts';
 import { LOG, type OpClass } from '../../model/class.ts';
-import { decodeEntry, type Entry } from '../../model/entry.ts';
+import { decodeEntry, type Entry, LOCAL_ENTRY } from '../../model/entry.ts';
+import { againIn, isWildEvent } from '../../merge/op-again.ts';
 import { heldIn, lastOf } from '../../model/held.ts';
 import type { StampedOp } from '../../model/op.ts';
 import { type Lane, laneOf } from '../../model/origin.ts';
@@ -29,6 +30,8 @@ export interface SendingOptions {
   readonly peerHoles: readonly Hole[];
   /** What this hub lacks itself, at this moment. */
   readonly ownHoles: () => readonly Hole[];
+  /** Whether the peer is to hear the stamp of an event that it holds. */
+  readonly hearsAgain: (stamped: StampedOp) => boolean;
   readonly isAllowed: (opClass: OpClass) => boolean;
   readonly nowMs: () => number;
 }
@@ -53,6 +56,8 @@ export class Sending {
   #passed: Pick<Walk, 'lsn' | 'metByLane'> | undefined;
   /** Found, and too much for the last page. */
   #kept: PeerOp | undefined;
+  /** To be told beside what the walk finds. */
+  readonly #also: PeerOp[] = [];
   /** Lanes that the peer cannot get from here. */
   readonly #stuck = new Set<Lane>();
   /** Those of them of which this journal has let go. */
@@ -90,6 +95,11 @@ export class Sending {
     if (seq > seqIn(this.#holds, lane)) this.#holds.set(lane, seq);
   }
 
+  /** An event that both hold, as it stands here; no more of them wait than a page may bring. */
+  also(stamped: StampedOp): void {
+    if (this.#also.length < PEER_PAGE_OPS_MAX) this.#also.push({ stamped });
+  }
+
   /** Classes may be allowed now that were not: the walk goes back to the first op that was passed over. */
   allowedChanged(): void {
     if (this.#passed === undefined) return;
@@ -105,7 +115,7 @@ export class Sending {
     const ops: PeerOp[] = [];
     let bytes = 0;
     for (let looked = 1; ; looked++) {
-      const found = this.#kept ?? this.#find();
+      const found = this.#kept ?? this.#also.shift() ?? this.#find();
       this.#kept = undefined;
       if (found === 'end') return { ops, hasMore: false };
       if (found !== undefined) {
@@ -137,6 +147,7 @@ export class Sending {
     const next = this.#walk.cursor.next();
     if (next === undefined) return 'end';
     const stamped = this.#opIn(next.entry);
+    const isAgain = next.entry[1] === LOCAL_ENTRY;
     const before = this.#walk.lsn;
     this.#walk.lsn = next.lsn;
     if (stamped === undefined || stamped.op.class === LOG) return undefined;
@@ -151,7 +162,7 @@ export class Sending {
       return undefined;
     }
     this.#walk.metByLane.set(lane, Math.max(seq, met ?? 0));
-    if (!isWanted) return undefined;
+    if (!isWanted) return this.#tellsAgain(stamped, lane, isAgain) ? { stamped } : undefined;
     const isNext = isHole || seq === known + 1;
     const previous = isNext ? undefined : (met ?? this.#beforeFirst(lane, seq, known));
     const isSendable = previous === undefined || previous <= known;
@@ -163,10 +174,18 @@ export class Sending {
     return undefined;
   }
 
+  /** Of an event whose maker's clock was wild both hubs have to hear both stamps (MERGE.md §4). */
+  #tellsAgain(stamped: StampedOp, lane: Lane, isAgain: boolean): boolean {
+    const isHeld = stamped.op.seq <= seqIn(this.#holds, lane) && !this.#stuck.has(lane);
+    return isHeld && (isAgain || isWildEvent(stamped)) && this.#options.hearsAgain(stamped);
+  }
+
   /** The next op of the own journal, where there is one at this place; a state that was taken over has many all at once. */
   #opIn(bytes: Uint8Array): StampedOp | undefined {
     const entry = entryIn(bytes);
     if (entry?.type === 'op') return entry.stamped;
+    const again = entry && againIn(entry.body);
+    if (again !== undefined) return again;
     const { metByLane } = this.#walk;
     for (const held of (entry && heldIn(entry.body)?.lanes) ?? []) {
       metByLane.set(held.lane, Math.max(lastOf(held), metByLane.get(held.lane) ?? 0));

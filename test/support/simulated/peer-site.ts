@@ -14,6 +14,7 @@ import { findHoles, type ToldHole } from '../../../src/ingest/door/hole-book.ts'
 import { digestOf } from '../../../src/merge/digest.ts';
 import { fold, restamp, unfoldable } from '../../../src/merge/fold.ts';
 import { MemoryState } from '../../../src/merge/memory-state.ts';
+import { againIn } from '../../../src/merge/op-again.ts';
 import { textOfOpId } from '../../../src/merge/op-id.ts';
 import { stampsIn } from '../../../src/merge/op-stamps.ts';
 import type { OpClass } from '../../../src/model/class.ts';
@@ -189,7 +190,7 @@ export class SimHub {
       journal: portOfJournal,
       door: this.door,
       states: this.#states,
-      stamps: stampsOfState(() => this.state(), journal),
+      stamps: stampsOfState(() => this.state(), journal, this.id),
       roster: undefined,
       policy: () => this.policy,
       dial: (address, handlers) => this.#site.dial(this, this.#site.hub(Number(address)), handlers),
@@ -262,6 +263,8 @@ export class SimHub {
         for (const stamp of stampsIn(entry.body)) {
           restamp(state, keys.get(textOfOpId(stamp.op)) ?? '', stamp);
         }
+        const again = againIn(entry.body);
+        if (again !== undefined) fold(state, again);
         for (const item of stateItemsIn(entry.body)) {
           joinItem(state, item);
           if (item.type === 'write') keys.set(textOfOpId(item.write.order), item.key);

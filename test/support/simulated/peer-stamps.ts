@@ -1,10 +1,11 @@
 /** What a hub of the simulation says of its stamps: those of a state in memory. */
 import { hexOf, utf8 } from '../../../src/base/bytes.ts';
+import { encodeAgainEntry, hearAgain } from '../../../src/merge/op-again.ts';
 import type { MemoryState } from '../../../src/merge/memory-state.ts';
 import { textOfOpId } from '../../../src/merge/op-id.ts';
 import { encodeStampsEntry, type OpStamp } from '../../../src/merge/op-stamps.ts';
 import { compareStamps, encodeStampMark } from '../../../src/model/op.ts';
-import { type Lane, laneOf } from '../../../src/model/origin.ts';
+import { type Lane, laneOf, type Origin } from '../../../src/model/origin.ts';
 import { sha256Hasher } from '../../../src/store/sha256-hasher.ts';
 import type { Hole, PeerStamps } from '../../../src/sync/peers/contract.ts';
 import type { DoorJournal } from '../memory/door-journal.ts';
@@ -27,7 +28,11 @@ export function textOfStamp({ op, authority, hub, hlc }: OpStamp): string {
   return `${textOfOpId(op)} ${authority} ${hexOf(encodeStampMark({ hub, hlc }))}`;
 }
 
-export function stampsOfState(stateOf: () => MemoryState, journal: DoorJournal): PeerStamps {
+export function stampsOfState(
+  stateOf: () => MemoryState,
+  journal: DoorJournal,
+  hub: Origin,
+): PeerStamps {
   const list = ({ lane, from, to }: Hole): OpStamp[] =>
     stampsIn(stateOf()).filter(
       ({ op }) => laneOf(op.origin, op.class) === lane && op.seq >= from && op.seq <= to,
@@ -47,6 +52,11 @@ export function stampsOfState(stateOf: () => MemoryState, journal: DoorJournal):
       return hasher.finish().subarray(0, 8);
     },
     list,
+    takeEvent: (stamped) => {
+      const standing = stateOf().eventOrder(stamped.op.key);
+      const { isGreater, ...heard } = hearAgain(stamped, standing, hub);
+      return { lsn: isGreater ? journal.append(encodeAgainEntry(stamped), 0) : 0, ...heard };
+    },
     take: (stamps) => {
       const own = new Map(stampsIn(stateOf()).map((stamp) => [textOfOpId(stamp.op), stamp]));
       const pairs = stamps.flatMap((there) => {

@@ -6,6 +6,7 @@
  * Locks are taken in one order: lanes, then boots, then records, then newest events, each by its number.
  */
 import { DOWN_CLASSES } from '../../../batch/wire/down-messages.ts';
+import { isWildEvent } from '../../../merge/op-again.ts';
 import { compareOrders, encodeOrder, eventOrder, type WriteOrder } from '../../../merge/order.ts';
 import type { RecordWrite } from '../../../merge/record.ts';
 import { LOG, type OpClass } from '../../../model/class.ts';
@@ -66,6 +67,7 @@ export async function foldBatch(
   const events: SiteOp[] = [];
   const others: SiteOp[] = [];
   const again: StampedOp[] = [];
+  const eventsAgain: StampedOp[] = [];
   let lane: { readonly ops: LaneOps; readonly id: number; readonly class: OpClass } | undefined;
   for (const stamped of entries) {
     const { op } = stamped;
@@ -74,7 +76,8 @@ export async function foldBatch(
       lane = { ops: seen.lane(name), id: laneIds.get(name) as number, class: op.class };
     }
     if (!lane.ops.add(op.seq)) {
-      if (op.kind !== EVENT && op.kind !== DOC) again.push(stamped);
+      if (isWildEvent(stamped)) eventsAgain.push(stamped);
+      else if (op.kind !== EVENT && op.kind !== DOC) again.push(stamped);
     } else if (op.kind === EVENT) events.push({ stamped, laneId: lane.id });
     else others.push({ stamped, laneId: lane.id });
   }
@@ -87,6 +90,7 @@ export async function foldBatch(
   const news = [...fresh, ...events.map(({ stamped }) => stamped)];
   const times = await BootTimes.learn(sql, place.siteId, news);
   await foldEvents(sql, place, events, times);
+  await putLatest(sql, place, [...events.map(({ stamped }) => stamped), ...eventsAgain]);
   await foldRecords(sql, place, fresh, again);
   await times.putUndated(sql, onRecords(fresh));
   const changed = [...seen.takeChanges()];
@@ -122,27 +126,12 @@ async function foldEvents(
   events: readonly SiteOp[],
   times: BootTimes,
 ): Promise<void> {
-  const newest = new Map<number, { order: WriteOrder; body: Uint8Array }>();
   for (let from = 0; from < events.length; from += READINGS_AT_ONCE) {
     const slice = events.slice(from, from + READINGS_AT_ONCE);
-    const orders = slice.map(({ stamped }) => eventOrder(stamped));
-    const keyIds = slice.map(({ stamped }) => idByKey.get(stamped.op.key) as number);
-    for (const [at, { stamped }] of slice.entries()) {
-      const { op } = stamped;
-      const order = orders[at] as WriteOrder;
-      const standing = newest.get(keyIds[at] as number);
-      if (
-        op.class === LOG ||
-        (standing !== undefined && compareOrders(order, standing.order) < 0)
-      ) {
-        continue;
-      }
-      newest.set(keyIds[at] as number, { order, body: op.body });
-    }
     const dated = slice.map(({ stamped }) => times.dated(stamped));
     await sql.query(PUT_READINGS, [
       timeArray(dated.map(({ atMs }) => atMs)),
-      int4Array(keyIds),
+      int4Array(slice.map(({ stamped }) => idByKey.get(stamped.op.key) as number)),
       int4Array(slice.map(({ laneId }) => laneId)),
       int8Array(slice.map(({ stamped }) => stamped.op.seq)),
       byteaArray(slice.map(({ stamped }) => stamped.op.body)),
@@ -150,6 +139,23 @@ async function foldEvents(
       int8Array(dated.map(({ boot }) => boot?.monotonicMs)),
       timeArray(dated.map(({ boot }) => boot?.ownStartMs)),
     ]);
+  }
+}
+
+/** Of each key the latest; an event that came before counts once more with another stamp (MERGE.md §4). */
+async function putLatest(
+  sql: Sql,
+  { idByKey }: FoldPlace,
+  events: readonly StampedOp[],
+): Promise<void> {
+  const newest = new Map<number, { order: WriteOrder; body: Uint8Array }>();
+  for (const stamped of events) {
+    const { op } = stamped;
+    if (op.class === LOG) continue;
+    const [order, keyId] = [eventOrder(stamped), idByKey.get(op.key) as number];
+    const standing = newest.get(keyId);
+    if (standing !== undefined && compareOrders(order, standing.order) < 0) continue;
+    newest.set(keyId, { order, body: op.body });
   }
   if (newest.size === 0) return;
   const writes = [...newest.values()];

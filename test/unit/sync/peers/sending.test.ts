@@ -45,6 +45,7 @@ function sendingOf(
     peerHolds: new Map(holds),
     peerHoles: holes,
     ownHoles: () => ownHoles,
+    hearsAgain: () => false,
     isAllowed,
     nowMs: () => 0,
   });
