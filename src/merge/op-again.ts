@@ -57,9 +57,9 @@ export function hearAgain(
   const isIt =
     standing?.origin === op.origin && standing.class === op.class && standing.seq === op.seq;
   if (!isIt || compareOrders(standing, order) <= 0) return { isGreater: false };
-  // The moment is all that counts of it.
-  return {
-    isGreater: false,
-    greaterHere: { op, bytes, stamp: { ...stamp, hub, hlc: standing.hlc } },
-  };
+  // The moment is all that counts of the stamp. Where it makes no other order, its maker has told two different ops by one
+  // name, and two hubs would tell each other for ever.
+  const greaterHere = { op, bytes, stamp: { ...stamp, hub, hlc: standing.hlc } };
+  const isHeard = compareOrders(eventOrder(greaterHere), standing) === 0;
+  return isHeard ? { isGreater: false, greaterHere } : { isGreater: false };
 }

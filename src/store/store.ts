@@ -392,15 +392,11 @@ export class Store {
     const checkpoint = this.#db.row('SELECT lsn, is_unsure FROM checkpoint');
     const lsn = checkpoint?.['lsn'];
     this.#tables.isUnsure = checkpoint?.['is_unsure'] === 1;
-    if (typeof lsn !== 'number')
-      throw new HubError('store.damaged', 'state database has no checkpoint');
+    if (typeof lsn !== 'number') throw new HubError('store.damaged', 'there is no checkpoint');
     this.#stagedLsn = this.#checkpointLsn = lsn;
     // What was read back may still lie in the page cache alone; the next `persist` covers it.
     this.#durableLsn = 0;
-    this.#log.debug('store.opened', {
-      checkpointLsn: lsn,
-      lanes: this.#progress.seen.vector().size,
-    });
+    this.#log.debug('store.opened', { checkpointLsn: lsn, lanes: this.vector().size });
   }
 
   #guarded<T>(work: () => T): T {

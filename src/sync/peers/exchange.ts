@@ -13,8 +13,7 @@ import type { Log } from '../../base/log.ts';
 import { CborError } from '../../codec/reader.ts';
 import type { OpStamp } from '../../merge/op-stamps.ts';
 import { COMMAND, type OpClass, RECORD } from '../../model/class.ts';
-import { EVENT, type StampedOp } from '../../model/op.ts';
-import { type Lane, laneOf, type Origin } from '../../model/origin.ts';
+import { laneOf, type Origin } from '../../model/origin.ts';
 import { seqIn } from '../../model/version-vector.ts';
 import { abilitiesOf, comparesStamps, readsStates } from './abilities.ts';
 import type {
@@ -38,6 +37,7 @@ import {
 import { Sending } from './sending.ts';
 import { StateSwap } from './state-swap.ts';
 import { heldByBoth, StampCheck, type StampMessage } from './stamp-check.ts';
+import { Taking } from './taking.ts';
 
 export interface ExchangeOptions {
   readonly self: PeerSelf;
@@ -80,8 +80,6 @@ type Page = Extract<PeerMessage, { kind: 'page' }>;
 
 const SILENT_MS_MAX = 120_000;
 const RETRY_MS = 1_000;
-/** More than a hub keeps track of: such a peer makes them up. */
-const STUCK_LANES_MAX = 10_000;
 const WAIT_S = 5;
 const WAIT_REFUSED_S = 300;
 /** What has come is folded by then. */
@@ -112,14 +110,23 @@ export class PeerExchange {
   #taken = 0;
   #isTaking = false;
   #opsSent = 0;
-  #opsTaken = 0;
-  readonly #stuckHere = new Set<Lane>();
+  readonly #taking: Taking;
   #heardMs: number;
   #waitsSinceMs: number;
 
   constructor(options: ExchangeOptions) {
     this.#options = options;
     this.#heardMs = this.#waitsSinceMs = options.clock.monotonicMs();
+    this.#taking = new Taking({
+      ...options,
+      onHeld: (lane, seq) => this.#sending?.peerHolds(lane, seq),
+      onStamp: (stamp) => this.#check?.handle({ kind: 'stamps', stamps: [stamp] }),
+      onGreaterHere: (stamped) => {
+        this.#sending?.also(stamped);
+        this.#run();
+      },
+      onFlood: () => this.end('too many lanes that do not get on here', WAIT_REFUSED_S),
+    });
     this.#stopWatching = options.timers.every(SILENT_MS_MAX / 4, () => this.#watch());
   }
 
@@ -128,14 +135,14 @@ export class PeerExchange {
       hub: this.#hub,
       isSynced: this.#hasToldEnd && this.#isTaken && this.#hasHeardEnd,
       opsSent: this.#opsSent,
-      opsTaken: this.#opsTaken,
+      opsTaken: this.#taking.opsTaken,
       stuckLanes: this.#swap?.isUnderWay === true ? 0 : this.#stuckLanes(),
       heardMs: this.#heardMs,
     };
   }
 
   #stuckLanes(): number {
-    return this.#stuckHere.size + (this.#sending?.stuckLanes ?? 0);
+    return this.#taking.stuckLanes + (this.#sending?.stuckLanes ?? 0);
   }
 
   /** Says what this hub holds. */
@@ -338,7 +345,7 @@ export class PeerExchange {
   async #take({ number, ops, hasMore }: Page): Promise<void> {
     let lsn: Lsn = 0;
     for (let at = 0; at < ops.length && this.#state !== 'ended';) {
-      const outcome = this.#takeOp(ops[at] as PeerOp);
+      const outcome = this.#taking.take(ops[at] as PeerOp);
       if (outcome === 'later') await this.#pause(RETRY_MS);
       else {
         lsn = Math.max(lsn, outcome);
@@ -357,45 +364,6 @@ export class PeerExchange {
     this.#hasHeardEnd = !hasMore;
     this.#checkSoon();
     this.#send({ kind: 'taken', number });
-  }
-
-  /** LSN of a new entry, 0 where there is none; `later` where there is no room now. */
-  #takeOp({ stamped, previous }: PeerOp): Lsn | 'later' {
-    const { origin, class: opClass, seq } = stamped.op;
-    const lane = laneOf(origin, opClass);
-    if (this.#stuckHere.has(lane)) return 0;
-    const verdict = this.#options.door.acceptPeerOp(stamped, previous);
-    if (verdict.kind === 'later') return 'later';
-    if (verdict.kind === 'gap' || verdict.kind === 'never') {
-      this.#stuckHere.add(lane);
-      if (this.#stuckHere.size > STUCK_LANES_MAX) {
-        this.end('too many lanes that do not get on here', WAIT_REFUSED_S);
-      }
-      return 0;
-    }
-    this.#sending?.peerHolds(lane, seq);
-    if (verdict.kind === 'known') return this.#takeAgain(stamped);
-    this.#opsTaken += 1;
-    if (previous !== undefined) this.#options.onHole();
-    return verdict.lsn;
-  }
-
-  /** An op that is here already: its stamp may be another one. LSN of a new entry, 0 where there is none. */
-  #takeAgain(stamped: StampedOp): Lsn {
-    const { origin, class: opClass, seq, kind } = stamped.op;
-    const { hub, hlc, authority } = stamped.stamp;
-    const stamp = { op: { origin, class: opClass, seq }, authority, hub, hlc };
-    if (kind !== EVENT) {
-      this.#check?.handle({ kind: 'stamps', stamps: [stamp] });
-      return 0;
-    }
-    const { lsn, greaterHere } = this.#options.stamps.takeEvent(stamped);
-    if (lsn > 0) this.#options.onStamps([stamp]);
-    if (greaterHere !== undefined) {
-      this.#sending?.also(greaterHere);
-      this.#run();
-    }
-    return lsn;
   }
 
   #rosterCame(bytes: Uint8Array): void {

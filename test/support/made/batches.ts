@@ -1,5 +1,5 @@
 /** Ops, batches and identities for the tests of batch, uplink and regional. */
-import { utf8 } from '../../../src/base/bytes.ts';
+import { hexOf, utf8 } from '../../../src/base/bytes.ts';
 import { originOfPublicKey } from '../../../src/batch/batch-id.ts';
 import { type Compression, inlineCompressor } from '../../../src/batch/compression.ts';
 import { DEFAULT_SEAL_LIMITS } from '../../../src/batch/limits.ts';
@@ -75,4 +75,9 @@ export async function batchOf(
 
 export function expecting(batch: SealedBatch): ExpectedBatch {
   return { id: batch.id, site: SITE, hub: HUB_ID, publicKey: HUB.publicKey };
+}
+
+/** Bytes as they are, whatever kind of array holds them. */
+export function plainOp({ bytes, op, stamp }: StampedOp): object {
+  return { bytes: hexOf(bytes), key: op.key, seq: op.seq, stamp };
 }
