@@ -129,10 +129,12 @@ function keepRoom(server: Server, crowd: number, patienceMs: number): void {
     makeRoom();
     if (isWaiting || open <= crowd) return;
     isWaiting = true;
-    setTimeout(() => {
+    const look = (): void => {
       isWaiting = false;
       makeRoom();
-    }, patienceMs).unref();
+    };
+    // What has come by then is read first: a program that had no time for anybody must not take them for silent.
+    setTimeout(() => setImmediate(look), patienceMs).unref();
   };
   server.on('drop', keep);
   server.on('connection', (socket) => {

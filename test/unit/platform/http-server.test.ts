@@ -107,7 +107,7 @@ test('silent connections make room, and who finds none all the same is told of',
   let asked = 0;
   const { port } = await serve({
     connectionsMax: 4,
-    patienceMs: 0,
+    patienceMs: 300,
     onTurnedAway: () => (turnedAway += 1),
     fetch: () => {
       asked += 1;
@@ -124,12 +124,16 @@ test('silent connections make room, and who finds none all the same is told of',
   const halfHead = open(request.slice(0, 20));
   await Promise.all([once(silent, 'connect'), once(halfHead, 'connect')]);
   const asking: Socket[] = [];
-  for (let count = 1; count <= 4; count++) {
-    const last = open(request);
-    asking.push(last);
-    await waitFor(() => asked === count);
-  }
-  for (const socket of [silent, halfHead]) await waitFor(() => socket.closed);
+  const ask = async (): Promise<void> => {
+    asking.push(open(request));
+    await waitFor(() => asked === asking.length);
+  };
+  await ask();
+  await ask();
+  await waitFor(() => silent.closed);
+  await ask();
+  await waitFor(() => halfHead.closed);
+  await ask();
   assert.equal(turnedAway, 0);
   assert.ok(
     asking.every((socket) => !socket.closed),
