@@ -14,10 +14,10 @@
  *   progress-note = ["progress", hlc, bstr]    ; 17 bytes a lane: origin (8), class (1), seq (8, big-endian)
  */
 import type { Log } from '../base/log.ts';
-import { CborError, CborReader } from '../codec/reader.ts';
+import { CborError } from '../codec/reader.ts';
 import { CborWriter } from '../codec/writer.ts';
 import { CLASSES, isOpClass, type OpClass } from '../model/class.ts';
-import { decodeEntry, encodeLocalEntry } from '../model/entry.ts';
+import { decodeEntry, encodeLocalEntry, readTagged } from '../model/entry.ts';
 import { heldIn, lastOf } from '../model/held.ts';
 import { compareHlc, decodeHlc, encodeHlc, type Hlc, HLC_ZERO } from '../model/hlc.ts';
 import {
@@ -65,18 +65,12 @@ export function encodeNote({ vector, lastHlc }: Progress): Uint8Array {
 
 /** Reads the body of a local entry; undefined where it is something else. */
 export function decodeNote(body: Uint8Array): Progress | undefined {
-  try {
-    const reader = new CborReader(body);
-    reader.expectArray(3);
-    if (reader.text() !== TAG) return undefined;
+  return readTagged(body, { tag: TAG, items: 3 }, (reader) => {
     const lastHlc = decodeHlc(reader.bytes());
     const lanes = reader.bytes();
     if (lastHlc === undefined || lanes.length % LANE_BYTES !== 0) return undefined;
     return { vector: vectorIn(lanes), lastHlc };
-  } catch (error) {
-    if (error instanceof CborError) return undefined;
-    throw error;
-  }
+  });
 }
 
 function vectorIn(lanes: Uint8Array): VersionVector {

@@ -4,9 +4,8 @@
  *
  *   again-entry = ["again", op, stamp]       ; body of a local entry
  */
-import { CborError, CborReader } from '../codec/reader.ts';
 import { CborWriter } from '../codec/writer.ts';
-import { encodeLocalEntry } from '../model/entry.ts';
+import { encodeLocalEntry, readTagged } from '../model/entry.ts';
 import { LOG } from '../model/class.ts';
 import { compareHlc, effectiveHlc } from '../model/hlc.ts';
 import { EVENT, readOp, readStamp, type StampedOp, writeStamp } from '../model/op.ts';
@@ -28,17 +27,12 @@ export function encodeAgainEntry({ bytes, stamp }: StampedOp): Uint8Array {
 
 /** Reads the body of a local entry; undefined where it is something else. */
 export function againIn(body: Uint8Array): StampedOp | undefined {
-  try {
-    const reader = new CborReader(body);
-    if (reader.array() !== 3 || reader.text() !== TAG) return undefined;
+  return readTagged(body, { tag: TAG, items: 3 }, (reader) => {
     const start = reader.offset;
     const op = readOp(reader);
     const bytes = body.subarray(start, reader.offset);
     return { bytes, op, stamp: readStamp(reader) };
-  } catch (error) {
-    if (error instanceof CborError) return undefined;
-    throw error;
-  }
+  });
 }
 
 /**

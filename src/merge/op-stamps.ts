@@ -5,9 +5,9 @@
  *   op-stamp     = [op-id, authority: 1..4, bstr .size 16]     ; hlc and hub of the stamp
  *   stamps-entry = ["stamps", [+ op-stamp]]                    ; body of a local entry
  */
-import { CborError, CborReader } from '../codec/reader.ts';
+import { CborError, type CborReader } from '../codec/reader.ts';
 import { CborWriter } from '../codec/writer.ts';
-import { encodeLocalEntry } from '../model/entry.ts';
+import { encodeLocalEntry, readTagged } from '../model/entry.ts';
 import { AUTHORITY, decodeStampMark, encodeStampMark, type StampMark } from '../model/op.ts';
 import { type OpId, readOpId, writeOpId } from './op-id.ts';
 
@@ -54,12 +54,6 @@ export function encodeStampsEntry(stamps: readonly OpStamp[]): Uint8Array {
 
 /** Reads the body of a local entry; empty where it is something else. */
 export function stampsIn(body: Uint8Array): readonly OpStamp[] {
-  try {
-    const reader = new CborReader(body, 0, LIMITS);
-    if (reader.array() !== 2 || reader.text() !== TAG) return [];
-    return readOpStamps(reader, LIMITS.itemsMax);
-  } catch (error) {
-    if (error instanceof CborError) return [];
-    throw error;
-  }
+  const parts = { tag: TAG, items: 2, limits: LIMITS };
+  return readTagged(body, parts, (reader) => readOpStamps(reader, LIMITS.itemsMax)) ?? [];
 }

@@ -7,7 +7,7 @@
  */
 import { CborError, CborReader } from '../codec/reader.ts';
 import { CborWriter } from '../codec/writer.ts';
-import { encodeLocalEntry } from '../model/entry.ts';
+import { encodeLocalEntry, readTagged } from '../model/entry.ts';
 import type { StampedOp } from '../model/op.ts';
 import { DocError } from './doc/lib0-reader.ts';
 import type { DocState } from './doc/doc-state.ts';
@@ -32,7 +32,7 @@ export function encodeStateEntry(items: Uint8Array): Uint8Array {
 
 /** Reads the body of a local entry; empty where it is something else. Throws `CborError` where an item is malformed. */
 export function stateItemsIn(body: Uint8Array): StateItem[] {
-  const bytes = itemBytesIn(body);
+  const bytes = readTagged(body, { tag: TAG, items: 2 }, (reader) => reader.bytes());
   if (bytes === undefined) return [];
   // What is joined may be kept, and the body is somebody else's.
   const reader = new CborReader(bytes.slice(), 0, LIMITS);
@@ -60,17 +60,6 @@ export function joinItem(target: JoinTarget, item: StateItem): void {
 /** Whether another state needs the item: lanes are told behind the last one, all else follows from these. */
 export function isHandedOn({ type }: StateItem): boolean {
   return type === 'write' || type === 'event' || type === 'doc' || type === 'hub';
-}
-
-function itemBytesIn(body: Uint8Array): Uint8Array | undefined {
-  try {
-    const reader = new CborReader(body);
-    if (reader.array() !== 2 || reader.text() !== TAG) return undefined;
-    return reader.bytes();
-  } catch (error) {
-    if (error instanceof CborError) return undefined;
-    throw error;
-  }
 }
 
 /** As much of the op as its record keeps, which is all that the fold asks for. */

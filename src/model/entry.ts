@@ -8,6 +8,7 @@
  */
 import { EMPTY_BYTES } from '../base/bytes.ts';
 import { CborError, CborReader } from '../codec/reader.ts';
+import type { CborLimits } from '../codec/value.ts';
 import { CborWriter } from '../codec/writer.ts';
 import {
   blankOp,
@@ -43,6 +44,8 @@ export type Entry =
   /** `body` is one CBOR item whose meaning only its writer knows. */
   | { readonly type: 'local'; readonly body: Uint8Array };
 
+const ARRAY_HEAD = 0x80;
+const TEXT_HEAD = 0x60;
 const RETAIN_FLAG = 4;
 const PACKET_ID_MAX = 65_535;
 const ENTRY_LIMITS = { depthMax: 8, itemsMax: 10_000 };
@@ -73,6 +76,33 @@ export function encodeDelivery({ qos, retain, clientId, packetId }: Delivery): U
 
 export function encodeLocalEntry(body: Uint8Array): Uint8Array {
   return new CborWriter(body.length + 2).array(2).uint(LOCAL_ENTRY).raw(body).finish();
+}
+
+/**
+ * Reads the body of a local entry that is an array of so many items with this word (of at most 23 ASCII characters) as its
+ * first; undefined where it is another one, which costs next to nothing, or malformed. `read` goes on behind the word.
+ */
+export function readTagged<T>(
+  body: Uint8Array,
+  { tag, items, limits }: { tag: string; items: number; limits?: CborLimits },
+  read: (reader: CborReader) => T,
+): T | undefined {
+  if (!beginsWithTag(body, tag, items)) return undefined;
+  try {
+    const reader = new CborReader(body, 0, limits);
+    reader.expectArray(items);
+    reader.text();
+    return read(reader);
+  } catch (error) {
+    if (error instanceof CborError) return undefined;
+    throw error;
+  }
+}
+
+function beginsWithTag(body: Uint8Array, tag: string, items: number): boolean {
+  if (body[0] !== ARRAY_HEAD + items || body[1] !== TEXT_HEAD + tag.length) return false;
+  for (let i = 0; i < tag.length; i++) if (body[2 + i] !== tag.charCodeAt(i)) return false;
+  return true;
 }
 
 /** Reads one entry; op bytes and bodies alias the input. Throws `CborError` where it is malformed. */

@@ -6,10 +6,10 @@
  *   held-entry = ["held", manifest: bstr, [* held-lane]]       ; body of a local entry; the manifest is SNAPSHOT.md §2
  *   held-lane  = [origin, class, up-to: uint, [* from: uint, to: uint]]     ; ranges beyond a gap, ascending
  */
-import { CborError, CborReader } from '../codec/reader.ts';
+import { CborError, type CborReader } from '../codec/reader.ts';
 import { CborWriter } from '../codec/writer.ts';
 import { isOpClass } from './class.ts';
-import { encodeLocalEntry } from './entry.ts';
+import { encodeLocalEntry, readTagged } from './entry.ts';
 import { bytesOfOrigin, type Lane, laneOf, originOfBytes, splitLane } from './origin.ts';
 
 export interface HeldLane {
@@ -42,16 +42,11 @@ export function encodeHeldEntry({ manifest, lanes }: Held): Uint8Array {
 
 /** Reads the body of a local entry; undefined where it is something else. */
 export function heldIn(body: Uint8Array): Held | undefined {
-  try {
-    const reader = new CborReader(body, 0, LIMITS);
-    if (reader.array() !== 3 || reader.text() !== TAG) return undefined;
+  return readTagged(body, { tag: TAG, items: 3, limits: LIMITS }, (reader) => {
     const manifest = reader.bytes();
     const lanes = Array.from({ length: reader.array() }, () => readLane(reader));
     return { manifest, lanes };
-  } catch (error) {
-    if (error instanceof CborError) return undefined;
-    throw error;
-  }
+  });
 }
 
 /** The last seq of the lane that is in the state. */

@@ -180,16 +180,10 @@ export class OpTail {
   #opsOf(lsn: Lsn, bytes: Uint8Array): TailOp[] {
     try {
       const entry = decodeEntry(bytes);
-      const again = entry.type === 'local' ? againIn(entry.body) : undefined;
-      if (entry.type === 'local' && again === undefined) {
-        return stampsIn(entry.body).flatMap(({ op }) => this.#stampedAnew(lsn, op));
-      }
-      const stamped = entry.type === 'local' ? (again as StampedOp) : entry.stamped;
-      const { op } = stamped;
-      // Pieces of assets are no state; who wants them asks by their hash.
-      if (op.class === LOG || carriesBytes(op)) return [];
-      const { origin, class: opClass, seq, key } = op;
-      return [{ lsn, key, seq, lane: laneOf(origin, opClass), item: encodeOpItem(stamped) }];
+      if (entry.type === 'op') return tailOps(lsn, entry.stamped);
+      const again = againIn(entry.body);
+      if (again !== undefined) return tailOps(lsn, again);
+      return stampsIn(entry.body).flatMap(({ op }) => this.#stampedAnew(lsn, op));
     } catch (error) {
       if (error instanceof CborError) return [];
       throw error;
@@ -203,4 +197,12 @@ export class OpTail {
     const lane = laneOf(origin, opClass);
     return [{ lsn, key: item.key, seq, lane, item: encodeStateItem(item) }];
   }
+}
+
+/** Pieces of assets are no state; who wants them asks by their hash. */
+function tailOps(lsn: Lsn, stamped: StampedOp): TailOp[] {
+  const { op } = stamped;
+  if (op.class === LOG || carriesBytes(op)) return [];
+  const { origin, class: opClass, seq, key } = op;
+  return [{ lsn, key, seq, lane: laneOf(origin, opClass), item: encodeOpItem(stamped) }];
 }
