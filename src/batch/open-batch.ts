@@ -6,6 +6,7 @@
  * `refused`: the hub did sign this and it still cannot be taken, so asking again is of no use; a person must look.
  */
 import { bytesEqual } from '../base/bytes.ts';
+import { inSlices, type Pause, type Steps } from '../base/steps.ts';
 import { parseCose, verifyCose, type Verify } from '../codec/cose.ts';
 import { CborError, CborReader } from '../codec/reader.ts';
 import { TreeHasher } from '../ledger/tree-hasher.ts';
@@ -15,7 +16,7 @@ import { type BatchId, batchIdOf, sha256 } from './batch-id.ts';
 import { type Compressor, KNOWN_COMPRESSIONS } from './compression.ts';
 import { BATCH_BYTES_MAX, BATCH_OPS_MAX, RAW_BYTES_MAX } from './limits.ts';
 import { associatedData, type Manifest, parseManifest } from './manifest.ts';
-import { inSlices, type Pause, readPayload, SLICE_OPS, type Slices } from './payload.ts';
+import { readPayload, SLICE_OPS } from './payload.ts';
 import type { Opened, PayloadOpener } from './payload-seal.ts';
 import { opsInRanges, RangeSet, rangesEqual } from './ranges.ts';
 
@@ -223,7 +224,7 @@ function* differenceFrom(
   manifest: Manifest,
   entries: readonly StampedOp[],
   leaves: Uint8Array[],
-): Slices<RefusedReason | undefined> {
+): Steps<RefusedReason | undefined> {
   if (entries.length !== manifest.ops) return 'ops differ from ranges';
   const ranges = new RangeSet();
   const tree = new TreeHasher();

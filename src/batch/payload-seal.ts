@@ -3,7 +3,7 @@
  * provides it (keys/batch-seal.ts). The manifest is bound in as associated data, so that a payload cannot be passed
  * on under another hub's, site's or batch's name.
  */
-import type { Pause } from './payload.ts';
+import type { Pause } from '../base/steps.ts';
 
 /** Encrypts to one recipient, with a key pair made for each payload. */
 export interface PayloadSealer {

@@ -6,6 +6,7 @@
  * chunks. Reading trusts nothing; what is malformed is undefined.
  */
 import { concatBytes } from '../base/bytes.ts';
+import type { Steps } from '../base/steps.ts';
 import { CborError, CborReader } from '../codec/reader.ts';
 import { CborWriter } from '../codec/writer.ts';
 import { readOp, readStamp, type StampedOp, writeStamp } from '../model/op.ts';
@@ -17,17 +18,11 @@ export type Encoding = 'rows' | 'columns';
 /** By the number that travels. */
 export const ENCODINGS: readonly Encoding[] = ['rows', 'columns'];
 
-/** Gives other work its turn between two slices. */
-export type Pause = () => Promise<void> | undefined;
-
-/** Work that may be interrupted at every `yield`. */
-export type Slices<T> = Generator<undefined, T>;
-
 export interface PayloadEncoder {
   /** Takes one op in; keeps nothing that aliases its bytes. */
   add(stamped: StampedOp): void;
   /** All ops as bytes; once. */
-  finish(): Slices<Uint8Array>;
+  finish(): Steps<Uint8Array>;
 }
 
 /** Ops that are read or checked between two pauses. */
@@ -43,19 +38,11 @@ export function payloadEncoder(encoding: Encoding): PayloadEncoder {
 export function* readPayload(
   raw: Uint8Array,
   encoding: Encoding,
-): Slices<readonly StampedOp[] | undefined> {
+): Steps<readonly StampedOp[] | undefined> {
   if (encoding === 'rows') return yield* readRows(raw);
   const limits = { opsMax: BATCH_OPS_MAX, bytesMax: RAW_BYTES_MAX };
   const outcome = yield* decodeColumnsInSlices(raw, limits);
   return outcome.kind === 'ops' ? outcome.ops : undefined;
-}
-
-export async function inSlices<T>(slices: Slices<T>, pause: Pause): Promise<T> {
-  for (let slice = slices.next(); ; slice = slices.next()) {
-    if (slice.done === true) return slice.value;
-    const rest = pause();
-    if (rest !== undefined) await rest;
-  }
 }
 
 class RowEncoder implements PayloadEncoder {
@@ -68,13 +55,13 @@ class RowEncoder implements PayloadEncoder {
   }
 
   // oxlint-disable-next-line require-yield -- one copy needs no pause
-  *finish(): Slices<Uint8Array> {
+  *finish(): Steps<Uint8Array> {
     return concatBytes([new CborWriter(9).array(this.#ops).peek(), this.#items.peek()]);
   }
 }
 
 /** The bytes of the ops alias the payload. */
-function* readRows(raw: Uint8Array): Slices<StampedOp[] | undefined> {
+function* readRows(raw: Uint8Array): Steps<StampedOp[] | undefined> {
   const entries: StampedOp[] = [];
   const reader = new CborReader(raw, 0, { depthMax: 4, itemsMax: ITEMS_PER_OP * BATCH_OPS_MAX });
   try {

@@ -6,6 +6,7 @@
 import { assert } from '../base/assert.ts';
 import { EMPTY_BYTES } from '../base/bytes.ts';
 import type { ClockQuality } from '../base/clock.ts';
+import { inSlices, type Pause } from '../base/steps.ts';
 import { CborWriter } from '../codec/writer.ts';
 import { TreeHasher } from '../ledger/tree-hasher.ts';
 import type { OpClass } from '../model/class.ts';
@@ -14,13 +15,7 @@ import { type BatchId, batchIdOf, originOfPublicKey, sha256 } from './batch-id.t
 import type { Compression, Compressor } from './compression.ts';
 import type { SealLimits } from './limits.ts';
 import { associatedData, type Manifest, type Signer, signManifest } from './manifest.ts';
-import {
-  type Encoding,
-  inSlices,
-  type Pause,
-  type PayloadEncoder,
-  payloadEncoder,
-} from './payload.ts';
+import { type Encoding, type PayloadEncoder, payloadEncoder } from './payload.ts';
 import type { PayloadSealer } from './payload-seal.ts';
 import { RangeSet } from './ranges.ts';
 

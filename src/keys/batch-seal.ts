@@ -10,6 +10,7 @@ import { createCipheriv, createDecipheriv, type KeyObject } from 'node:crypto';
 import { bytesEqual, hexOf } from '../base/bytes.ts';
 import { HubError } from '../base/errors.ts';
 import type { Random } from '../base/random.ts';
+import type { Pause } from '../base/steps.ts';
 import type { Identity } from './identity.ts';
 import {
   agreedKey,
@@ -22,8 +23,6 @@ import {
   x25519PrivateKeyOf,
   x25519PublicKeyOf,
 } from './wrapping.ts';
-
-type Pause = () => Promise<void>;
 
 export interface BatchSealer {
   readonly keyId: Uint8Array;

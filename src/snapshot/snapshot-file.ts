@@ -11,8 +11,9 @@ import { createHash } from 'node:crypto';
 
 import { AssertionError } from '../base/assert.ts';
 import { bytesEqual, hexOf } from '../base/bytes.ts';
-import { type Clock, type Timers, turn } from '../base/clock.ts';
+import type { Clock, Timers } from '../base/clock.ts';
 import { HubError, messageOf } from '../base/errors.ts';
+import { pauseEvery } from '../base/steps.ts';
 import { type CoseSign1, parseCose, type Verify } from '../codec/cose.ts';
 import { CborError, CborReader } from '../codec/reader.ts';
 import { CborWriter } from '../codec/writer.ts';
@@ -100,18 +101,16 @@ export async function writeSnapshot(options: WriteSnapshotOptions): Promise<void
 }
 
 async function writeItems(file: OpenFile, options: WriteSnapshotOptions): Promise<void> {
-  const { items, clock, timers } = options;
   const output = new Output(file);
   output.writer.array(2).text(TITLE).uint(SNAPSHOT_FORMAT);
   const summary = new Summary();
-  let sliceEndMs = clock.monotonicMs() + SLICE_MS;
-  for (const item of items) {
+  const pause = pauseEvery(SLICE_MS, options);
+  for (const item of options.items) {
     writeStateItem(output.writer, item);
     summary.add(item);
     output.flushIfFull();
-    if (clock.monotonicMs() < sliceEndMs) continue;
-    await turn(timers);
-    sliceEndMs = clock.monotonicMs() + SLICE_MS;
+    const rest = pause();
+    if (rest !== undefined) await rest;
   }
   output.end((bytes, sha256) => signedManifest(options, summary, bytes, sha256));
 }
@@ -219,13 +218,11 @@ function manifestIn(file: OpenFile, bytes: number): Uint8Array | undefined {
   const reader = new CborReader(partOf(file, 0, Math.min(bytes, HEADER_BYTES_MAX)));
   reader.expectArray(2);
   if (reader.text() !== TITLE || reader.uint() !== SNAPSHOT_FORMAT) return undefined;
-  const trailer = partOf(file, Math.max(0, bytes - TRAILER_BYTES), TRAILER_BYTES);
-  const start = Number(new DataView(trailer.buffer).getBigUint64(1));
-  if (trailer[0] !== TRAILER_HEAD || start >= bytes) throw new CborError('cut short', bytes);
-  const end = new CborReader(partOf(file, start, bytes - start), 0, READ_LIMITS);
-  end.expectArray(2);
-  if (end.uint() !== MANIFEST_ITEM) throw new CborError('no manifest', start);
-  return end.bytes();
+  const start = manifestStart(
+    partOf(file, Math.max(0, bytes - TRAILER_BYTES), TRAILER_BYTES),
+    bytes,
+  );
+  return manifestBytes(partOf(file, start, bytes - TRAILER_BYTES - start));
 }
 
 function partOf(file: OpenFile, offset: number, bytes: number): Uint8Array {
@@ -278,19 +275,29 @@ function isHubsOwn(
 
 /** The signed manifest at the end of the file, and where it begins. */
 function manifestOf(bytes: Uint8Array): { message: CoseSign1; start: number } {
-  const trailerAt = bytes.length - TRAILER_BYTES;
-  if (trailerAt < 0 || bytes[trailerAt] !== TRAILER_HEAD) {
-    throw new CborError('cut short', bytes.length);
+  const trailerAt = Math.max(0, bytes.length - TRAILER_BYTES);
+  const start = manifestStart(bytes.subarray(trailerAt), bytes.length);
+  return { message: parseCose(manifestBytes(bytes.subarray(start, trailerAt))), start };
+}
+
+/** Where the manifest of a file of so many bytes begins, by its last ones. */
+function manifestStart(trailer: Uint8Array, bytes: number): number {
+  if (trailer.length < TRAILER_BYTES || trailer[0] !== TRAILER_HEAD) {
+    throw new CborError('cut short', bytes);
   }
-  const view = new DataView(bytes.buffer, bytes.byteOffset + trailerAt + 1, TRAILER_BYTES - 1);
-  const start = Number(view.getBigUint64(0));
-  if (start >= trailerAt) throw new CborError('no manifest', trailerAt);
-  const reader = new CborReader(bytes.subarray(0, trailerAt), start, READ_LIMITS);
+  const start = Number(new DataView(trailer.buffer, trailer.byteOffset).getBigUint64(1));
+  if (start >= bytes - TRAILER_BYTES) throw new CborError('no manifest', bytes - TRAILER_BYTES);
+  return start;
+}
+
+/** The manifest out of what lies before the trailer. */
+function manifestBytes(item: Uint8Array): Uint8Array {
+  const reader = new CborReader(item, 0, READ_LIMITS);
   reader.expectArray(2);
-  if (reader.uint() !== MANIFEST_ITEM) throw new CborError('no manifest', start);
-  const message = parseCose(reader.bytes());
+  if (reader.uint() !== MANIFEST_ITEM) throw new CborError('no manifest', 0);
+  const manifest = reader.bytes();
   if (!reader.atEnd) throw new CborError('bytes after the manifest', reader.offset);
-  return { message, start };
+  return manifest;
 }
 
 function guarded<T>(path: string, read: () => T): T {

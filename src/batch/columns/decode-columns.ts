@@ -3,6 +3,7 @@
  * is taken, what comes out never exceeds `limits`, and whatever is wrong is an outcome. Work is done in slices
  * of a few milliseconds, since a small payload may hold many ops.
  */
+import { finish, type Steps } from '../../base/steps.ts';
 import { CborError } from '../../codec/reader.ts';
 import { CborWriter } from '../../codec/writer.ts';
 import { type Op, type StampedOp, writeOp } from '../../model/op.ts';
@@ -34,7 +35,7 @@ export type ColumnsOutcome =
 export function* decodeColumnsInSlices(
   bytes: Uint8Array,
   limits: ColumnLimits,
-): Generator<undefined, ColumnsOutcome> {
+): Steps<ColumnsOutcome> {
   try {
     const tables = readTables(bytes, limits.opsMax);
     const reading = new Reading(tables, limits);
@@ -51,11 +52,7 @@ export function* decodeColumnsInSlices(
 
 /** All at once; takes about 7 µs an op. */
 export function decodeColumns(bytes: Uint8Array, limits: ColumnLimits): ColumnsOutcome {
-  const slices = decodeColumnsInSlices(bytes, limits);
-  for (;;) {
-    const slice = slices.next();
-    if (slice.done === true) return slice.value;
-  }
+  return finish(decodeColumnsInSlices(bytes, limits));
 }
 
 const ANY_TIMES = { way: PREVIOUS, periodMs: 0, stampWay: PREVIOUS } as const;
@@ -83,7 +80,7 @@ class Reading {
     this.#bodyEnds = new Float64Array(count);
   }
 
-  *series(): Generator<undefined, void> {
+  *series(): Steps<void> {
     const walk = new SeriesWalk(DECODE_WORK);
     let first = 0;
     for (const [index, count] of this.#tables.counts.entries()) {
@@ -103,7 +100,7 @@ class Reading {
   }
 
   /** Puts the ops in the order of the batch and completes them. */
-  *order(): Generator<undefined, void> {
+  *order(): Steps<void> {
     const byStamp = this.#coder.plain(1, 0) === 1;
     const nextRow = byStamp ? this.#rowsByStamp() : this.#rowsByCode();
     const lanes = new LaneWalk(this.#tables, this.#tables.clocks.length);

@@ -8,6 +8,7 @@
 import { assert } from '../../base/assert.ts';
 import { concatBytes } from '../../base/bytes.ts';
 import type { ClockQuality } from '../../base/clock.ts';
+import type { Steps } from '../../base/steps.ts';
 import type { OpClass } from '../../model/class.ts';
 import { EVENT, type Op, type OpClock, type Stamp, type StampedOp } from '../../model/op.ts';
 import { type Lane, laneOf, type Origin } from '../../model/origin.ts';
@@ -92,7 +93,7 @@ export class ColumnEncoder {
   }
 
   /** The columns of all ops; pauses between slices of a few milliseconds so that the caller can do other work. */
-  *finish(): Generator<undefined, Uint8Array> {
+  *finish(): Steps<Uint8Array> {
     assert(!this.#isFinished, 'columns are finished once');
     this.#isFinished = true;
     const coder = new BitEncoder();
@@ -112,7 +113,7 @@ export class ColumnEncoder {
     });
   }
 
-  *#codeSeries(coder: BitEncoder, bodies: BodyWriter): Generator<undefined, void> {
+  *#codeSeries(coder: BitEncoder, bodies: BodyWriter): Steps<void> {
     const rows = this.#rows;
     const { hlcMs, stampMs } = rows;
     const walk = new SeriesWalk(ENCODE_WORK);
@@ -125,7 +126,7 @@ export class ColumnEncoder {
     }
   }
 
-  *#codeOrder(coder: BitEncoder): Generator<undefined, void> {
+  *#codeOrder(coder: BitEncoder): Steps<void> {
     const rows = this.#rows;
     const byStamp = isAscending(rows);
     coder.plain(1, byStamp ? 1 : 0);

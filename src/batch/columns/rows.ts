@@ -2,6 +2,7 @@
  * The columns that every op has, and the one walk over them that writer and reader share (COLUMNS.md §4): first
  * series by series, then in the order of the batch. The reader runs the same walk over empty rows and fills them.
  */
+import type { Steps } from '../../base/steps.ts';
 import { type BitCoder, Odds } from './bit-coder.ts';
 import { ColumnsError } from './columns-error.ts';
 import { newMemory, NumberModel, SymbolModel } from './number-model.ts';
@@ -99,7 +100,7 @@ export class SeriesWalk {
     plan: TimePlan,
     stampCount: number,
     codeBody: CodeBody,
-  ): Generator<undefined, void> {
+  ): Steps<void> {
     const { times, stampTimes } = this.#open(coder, plan);
     const counters = new NumberStream(this.#counters, new Predictor(PREVIOUS, 0));
     const stampCounters = new NumberStream(this.#stampCounters, new Predictor(PREVIOUS, 0));

@@ -4,9 +4,9 @@
  * served as before. Where the journal has let go of its beginning, the snapshot stands in for that.
  */
 import { Backoff } from '../../base/backoff.ts';
-import { type Cancel, type Clock, turn } from '../../base/clock.ts';
+import type { Cancel, Clock } from '../../base/clock.ts';
 import { type FaultCode, HubError, messageOf, systemCode } from '../../base/errors.ts';
-import type { Steps } from '../../base/steps.ts';
+import { inSlices, pauseEvery } from '../../base/steps.ts';
 import type { Config } from '../../config/schema.ts';
 import type { HubPaths } from '../data.ts';
 import { Applier } from '../../ingest/applying/applier.ts';
@@ -109,7 +109,8 @@ export class HubStore {
     const applier = this.#applier;
     if (applier === undefined) return this.#state.digest();
     await applier.caughtUp(this.#options.journal.durableLsn);
-    return applier.whilePaused(() => this.#inSlices(this.#state.digestInSteps()));
+    const pause = pauseEvery(SLICE_MS, this.#options.machine);
+    return applier.whilePaused(() => inSlices(this.#state.digestInSteps(), pause));
   }
 
   /**
@@ -138,17 +139,6 @@ export class HubStore {
     } catch (error) {
       // The journal has everything; the next run folds what is missing.
       this.#options.machine.log.warn('store.close-failed', { reason: faultOf(error).message });
-    }
-  }
-
-  async #inSlices<T>(steps: Steps<T>): Promise<T> {
-    const { clock, timers } = this.#options.machine;
-    for (;;) {
-      const endMs = clock.monotonicMs() + SLICE_MS;
-      let step = steps.next();
-      while (step.done !== true && clock.monotonicMs() < endMs) step = steps.next();
-      if (step.done === true) return step.value;
-      await turn(timers);
     }
   }
 

@@ -15,7 +15,7 @@ import { DOWN_BATCH_BYTES_MAX } from '../../batch/limits.ts';
 import type { Signer } from '../../batch/manifest.ts';
 import type { DownWish } from '../../batch/wire/down-wish.ts';
 import { openBatch } from '../../batch/open-batch.ts';
-import type { Pause } from '../../batch/payload.ts';
+import type { Pause } from '../../base/steps.ts';
 import type { PayloadOpener } from '../../batch/payload-seal.ts';
 import type { LaneRange } from '../../batch/ranges.ts';
 import type { Verify } from '../../codec/cose.ts';
