@@ -8,6 +8,7 @@ import { hostAndPort, type Listening } from './listeners.ts';
 import type { HubPower, SiteTime } from './power/power.ts';
 import type { HubStatus } from './status.ts';
 import type { HubStore } from './storage/store.ts';
+import { holeDoorOf } from './sync/holes.ts';
 import type { Door } from '../ingest/door/door.ts';
 import type { Identity } from '../keys/identity.ts';
 import type { Machine } from '../machine.ts';
@@ -85,7 +86,6 @@ function isUpload(method: string, path: string): boolean {
 /** With the first request: page and library are a tenth of the hub's memory, and of its start. */
 async function openApi(parts: HttpParts): Promise<Api> {
   const { bundleDoorOf } = await import('./sync/carrier.ts');
-  const { holeDoorOf } = await import('./sync/holes.ts');
   const { createApi } = await import('../status/api/api.ts');
   const { PageFiles } = await import('../status/http/page-files.ts');
   const { config, machine, time, status, power, store, access } = parts;

@@ -9,7 +9,7 @@
  * a torn write cannot reach what was durable. Open tiles go into the ledger's state file (ledger-state.ts).
  */
 import { assert } from '../base/assert.ts';
-import type { Files, OpenFile } from '../platform/files/files.ts';
+import { type Files, folderOf, type OpenFile } from '../platform/files/files.ts';
 import { synced } from '../platform/files/off-loop.ts';
 import { foldHashes } from './lanes/node-lanes.ts';
 import { HASH_BYTES } from './merkle.ts';
@@ -183,7 +183,7 @@ export class TileTree {
     } finally {
       file.close();
     }
-    if (isNew) this.#files.syncDir(path.slice(0, path.lastIndexOf('/')));
+    if (isNew) this.#files.syncDir(folderOf(path));
   }
 
   #tile(level: number, index: number): Uint8Array {

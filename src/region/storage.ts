@@ -5,6 +5,7 @@ import type { Config } from '../config/schema.ts';
 import type { Identity } from '../keys/identity.ts';
 import type { Machine } from '../machine.ts';
 import type { Database } from '../platform/network/postgres.ts';
+import { folderOf } from '../platform/files/files.ts';
 import { EmbeddedStorage } from '../regional/embedded/embedded-storage.ts';
 import type { ContentDoor } from '../status/api/assets.ts';
 import { RegionAssets } from './assets.ts';
@@ -50,7 +51,7 @@ export async function openStorage(
         durability: 'each-commit',
         readingsDays: days,
       });
-      return assets.storing(store, path.slice(0, path.lastIndexOf('/')));
+      return assets.storing(store, folderOf(path));
     };
     const self = originOfPublicKey(identity.publicKey);
     const parts = { files, dir, clock, timers, log, limits, openStore, self };

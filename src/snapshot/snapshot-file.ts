@@ -21,7 +21,7 @@ import { DigestBuilder, type Hasher } from '../merge/digest.ts';
 import { readStateItem, type StateItem, writeStateItem } from '../merge/state-item.ts';
 import type { Lane, Origin } from '../model/origin.ts';
 import type { VersionVector } from '../model/version-vector.ts';
-import type { Files, OpenFile } from '../platform/files/files.ts';
+import { type Files, folderOf, type OpenFile } from '../platform/files/files.ts';
 import { SNAPSHOT_FORMAT } from '../versions.ts';
 import {
   isSignedBy,
@@ -92,7 +92,7 @@ export async function writeSnapshot(options: WriteSnapshotOptions): Promise<void
       file.close();
     }
     files.rename(fresh, path);
-    files.syncDir(path.slice(0, path.lastIndexOf('/')) || '.');
+    files.syncDir(folderOf(path));
   } catch (error) {
     // A fault in reading the state, and a bug, are not the disk's.
     if (error instanceof HubError || error instanceof AssertionError) throw error;

@@ -144,7 +144,11 @@ function addJournal(page: Exposition, status: StatusSnapshot): void {
     journal.healing.lackedOps,
   );
   page.counter('journal_syncs', 'Syncs of the medium.', journal.syncs);
-  page.counter('journal_sync_seconds', 'Seconds that they took together.', journal.syncS);
+  page.counter(
+    'journal_sync_seconds',
+    'Seconds that acknowledgements waited for syncs, together.',
+    journal.syncS,
+  );
   page.counter('journal_written_bytes', 'Bytes written to the journal.', journal.bytesWritten);
   page.gauge('store_applied_lsn', 'How far the state follows the journal.', store.appliedLsn);
   page.gauge(

@@ -146,7 +146,7 @@ export interface JournalStatus {
   readonly quarantined: readonly { readonly fromLsn: number; readonly toLsn: number }[];
   readonly healing: HealingFigures;
   readonly syncs: number;
-  /** Seconds that they took together. */
+  /** Seconds that acknowledgements waited for syncs, together. */
   readonly syncS: number;
   readonly bytesWritten: number;
 }

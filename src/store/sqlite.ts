@@ -24,7 +24,7 @@ import sqlite from 'node-sqlite3-wasm';
 
 import { assert, must } from '../base/assert.ts';
 import { HubError, messageOf } from '../base/errors.ts';
-import type { Files, OpenFile } from '../platform/files/files.ts';
+import { type Files, folderOf, type OpenFile } from '../platform/files/files.ts';
 
 /** `each-commit`: a commit that returned survives a power cut. `replayable`: only what `checkpoint` covered does. */
 export type Durability = 'each-commit' | 'replayable';
@@ -82,7 +82,7 @@ export class SqliteFile {
       // The first read makes the WAL, anew on every open. Its name must last before a commit promises anything;
       // the binding leaves the folder alone.
       file.rows('PRAGMA user_version');
-      files.syncDir(path.slice(0, path.lastIndexOf('/') + 1) || '.');
+      files.syncDir(folderOf(path));
     } catch (error) {
       file.#release();
       throw error;

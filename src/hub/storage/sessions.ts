@@ -8,7 +8,8 @@ import type { LogFinder, LoggedItem, Lsn, SessionLog } from '../../broker/contra
 import { localBody, PublishScan } from '../../ingest/door/publish-scan.ts';
 import type { Journal } from '../../journal/journal.ts';
 import type { Origin } from '../../model/origin.ts';
-import type { Files, OpenFile } from '../../platform/files/files.ts';
+import type { Files } from '../../platform/files/files.ts';
+import { replaceOffLoop } from '../../platform/files/off-loop.ts';
 
 export interface JournalSessionLogOptions {
   readonly journal: Pick<Journal, 'firstLsn' | 'lastLsn' | 'append' | 'cursor'>;
@@ -76,17 +77,8 @@ export class JournalSessionLog implements SessionLog {
 
   async save(bytes: Uint8Array): Promise<void> {
     const { files, path } = this.#options;
-    const fresh = `${path}.new`;
     try {
-      const file = files.open(fresh, 'create');
-      try {
-        file.writeAt(bytes, 0);
-        await datasync(file);
-      } finally {
-        file.close();
-      }
-      files.rename(fresh, path);
-      files.syncDir(path.slice(0, path.lastIndexOf('/')) || '.');
+      await replaceOffLoop(files, path, bytes);
     } catch (error) {
       throw new HubError('snapshot.failed', `${path}: ${messageOf(error)}`, error);
     }
@@ -98,13 +90,4 @@ export class JournalSessionLog implements SessionLog {
     const publish = this.#scan.read(entry);
     return publish && { lsn, publish };
   }
-}
-
-function datasync(file: OpenFile): Promise<void> {
-  return new Promise((resolve, reject) => {
-    file.datasync((error) => {
-      if (error === undefined) resolve();
-      else reject(error);
-    });
-  });
 }

@@ -17,7 +17,7 @@ import type { Log } from '../../base/log.ts';
 import type { Heals } from '../../batch/wire/down-messages.ts';
 import { canonicalRanges, type LaneRange } from '../../batch/ranges.ts';
 import type { Door } from '../../ingest/door/door.ts';
-import { findHoles, type Hole } from '../../ingest/door/hole-book.ts';
+import { findHoles, type Hole, opsIn } from '../../ingest/door/hole-book.ts';
 import type { JournalPort, Lsn } from '../../ingest/journal-port.ts';
 import type { Journal, JournalStat } from '../../journal/journal.ts';
 import type { QuarantinedRange } from '../../journal/recovery/quarantine.ts';
@@ -119,9 +119,7 @@ export class Healing implements HealingPort {
   }
 
   status(): HealingStatus {
-    const holes = this.#options.door.holes.open();
-    const lackedOps = holes.reduce((sum, { from, to }) => sum + to - from + 1, 0);
-    return { lackedOps, region: this.#region };
+    return { lackedOps: opsIn(this.#options.door.holes.open()), region: this.#region };
   }
 
   told(asked: readonly LaneRange[], heals: Heals | undefined): void {

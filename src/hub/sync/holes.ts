@@ -1,7 +1,7 @@
 /** What this hub was told that it lacks, for people: as rows, as a fault, and closed by them. */
 import { isoTime } from '../../base/iso-time.ts';
 import type { Log } from '../../base/log.ts';
-import type { HoleBook } from '../../ingest/door/hole-book.ts';
+import { type HoleBook, opsIn } from '../../ingest/door/hole-book.ts';
 import { CLASS_NAMES } from '../../model/class.ts';
 import { splitLane } from '../../model/origin.ts';
 import type { HoleDoor } from '../../status/api/holes.ts';
@@ -28,7 +28,7 @@ export function holeDoorOf(book: Pick<HoleBook, 'told' | 'close'>, log: Log): Ho
 export function lackingText({ told }: Pick<HoleBook, 'told'>): string | undefined {
   const open = told.filter(({ isClosed }) => !isClosed);
   if (open.length === 0) return undefined;
-  const ops = open.reduce((sum, { from, to }) => sum + to - from + 1, 0);
+  const ops = opsIn(open);
   const devices = [...new Set(open.map(({ device }) => device ?? 'another hub'))];
   const named = devices.slice(0, 3).join(', ') + (devices.length > 3 ? ' and others' : '');
   return `${ops} ${ops === 1 ? 'op' : 'ops'} that other hubs have had, told by ${named}`;

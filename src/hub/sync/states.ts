@@ -9,6 +9,7 @@ import { parseCose } from '../../codec/cose.ts';
 import { LOG } from '../../model/class.ts';
 import { type Origin, splitLane } from '../../model/origin.ts';
 import { covers, type VersionVector } from '../../model/version-vector.ts';
+import { folderOf } from '../../platform/files/files.ts';
 import { readManifest } from '../../snapshot/manifest.ts';
 import { manifestOfHub, openSnapshot, SNAPSHOT_FORMAT_MIN } from '../../snapshot/snapshot-file.ts';
 import type {
@@ -95,8 +96,7 @@ export class HubStates implements PeerStates {
   #refusal({ bytes }: OfferedState): string | undefined {
     if (bytes > STATE_BYTES_MAX) return `more than ${STATE_BYTES_MAX} bytes`;
     const { files, dir } = this.#options;
-    const parent = dir.slice(0, dir.lastIndexOf('/')) || '.';
-    return files.freeBytes(parent) < ROOM_FACTOR * bytes
+    return files.freeBytes(folderOf(dir)) < ROOM_FACTOR * bytes
       ? 'the disk has no room for it'
       : undefined;
   }

@@ -71,8 +71,7 @@ export class HoleBook {
   }
 
   has(lane: Lane, seq: number): boolean {
-    const isIt = (hole: Hole): boolean => hole.lane === lane && seq >= hole.from && seq <= hole.to;
-    return this.#found.some(isIt) || this.#told.some(isIt);
+    return isIn(this.#found, lane, seq) || isIn(this.#told, lane, seq);
   }
 
   /** What an earlier run was told, as far as the lanes have come that far; `keep` is called with every change of it. */
@@ -108,13 +107,9 @@ export class HoleBook {
 
   /** Nobody has these ops any more, says a person; how many that were. */
   close(isMeant: (hole: ToldHole) => boolean): number {
-    let ops = 0;
-    this.#change((hole) => {
-      if (hole.isClosed || !isMeant(hole)) return [hole];
-      ops += hole.to - hole.from + 1;
-      return [{ ...hole, isClosed: true }];
-    });
-    return ops;
+    const closing = new Set(this.#told.filter((hole) => !hole.isClosed && isMeant(hole)));
+    this.#change((hole) => [closing.has(hole) ? { ...hole, isClosed: true } : hole]);
+    return opsIn([...closing]);
   }
 
   /** The op has come. */
@@ -148,7 +143,7 @@ export class HoleBook {
 
   /** A search has met the op in the journal. */
   met(lane: Lane, seq: number): void {
-    if (this.#told.length > 0) this.#fillTold(lane, seq);
+    this.#fillTold(lane, seq);
   }
 
   /** What a search has found takes the place of what an earlier one did. */
@@ -163,15 +158,16 @@ export class HoleBook {
   }
 
   #fillTold(lane: Lane, seq: number): void {
-    const isIn = this.#told.some(
-      (hole) => hole.lane === lane && seq >= hole.from && seq <= hole.to,
-    );
-    if (isIn) this.#change((hole) => without([hole], lane, seq));
+    // A search asks this of every op of the journal.
+    if (isIn(this.#told, lane, seq)) this.#change((hole) => without([hole], lane, seq));
   }
 
   #change(of: (hole: ToldHole) => readonly ToldHole[]): void {
-    this.#told = this.#told.flatMap((hole) => of(hole));
-    this.#keep(this.#told, false);
+    const before = this.#told;
+    this.#told = before.flatMap((hole) => of(hole));
+    const isSame =
+      this.#told.length === before.length && this.#told.every((hole, at) => hole === before[at]);
+    if (!isSame) this.#keep(this.#told, false);
   }
 }
 
@@ -278,6 +274,15 @@ class Search {
   #note(lane: Lane, from: number, to: number, between: readonly [Lsn, Lsn]): void {
     if (from <= to) this.#holes.push({ lane, from, to, between });
   }
+}
+
+/** How many ops they lack. */
+export function opsIn(holes: readonly Hole[]): number {
+  return holes.reduce((sum, { from, to }) => sum + to - from + 1, 0);
+}
+
+function isIn(holes: readonly Hole[], lane: Lane, seq: number): boolean {
+  return holes.some((hole) => hole.lane === lane && seq >= hole.from && seq <= hole.to);
 }
 
 /** Splits a hole in two where what has come lies in its midst. */

@@ -6,6 +6,11 @@
  * Errors are thrown as the system gives them, with their `code` (`ENOSPC`, `EIO`, `ENOENT` …).
  */
 
+/** The folder that a file lies in. */
+export function folderOf(path: string): string {
+  return path.slice(0, path.lastIndexOf('/')) || '.';
+}
+
 export interface OpenFile {
   readonly path: string;
   /** Fills `into` from `offset`; returns how many bytes there were, fewer only at the end of the file. */

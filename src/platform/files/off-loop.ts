@@ -1,5 +1,5 @@
 /** Waiting for the card without stopping the event loop; on the real files and their twin alike. */
-import type { Files, OpenFile } from './files.ts';
+import { type Files, folderOf, type OpenFile } from './files.ts';
 
 /** Resolves when all that was written is on the medium; rejects with what the card says. */
 export function synced(file: OpenFile): Promise<void> {
@@ -11,7 +11,7 @@ export function synced(file: OpenFile): Promise<void> {
 /** As `Files.replace`, for files that are replaced while devices are served; one at a time for a path. */
 export async function replaceOffLoop(files: Files, path: string, bytes: Uint8Array): Promise<void> {
   await writeOffLoop(files, path, bytes);
-  files.syncDir(path.slice(0, path.lastIndexOf('/')));
+  files.syncDir(folderOf(path));
 }
 
 /** The same for files that may be missing after a crash, but not be torn: the folder is not synced. */

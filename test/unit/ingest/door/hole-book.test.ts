@@ -210,6 +210,22 @@ describe('what was told', () => {
     assert.deepEqual(kept, [true, false, false]);
   });
 
+  test('is not written down again where nothing of it has changed', () => {
+    const book = new HoleBook();
+    book.tell(LANE, 1, 4, 0, 'tablet');
+    let keeps = 0;
+    book.restore(book.told, new Map([[LANE, 9]]), () => (keeps += 1));
+    book.untell(LANE, 8);
+    book.fill(LANE, 7);
+    assert.equal(
+      book.close(() => false),
+      0,
+    );
+    assert.equal(keeps, 0);
+    book.untell(LANE, 1);
+    assert.equal(keeps, 1);
+  });
+
   test('is asked for no more when it is closed, and still taken', () => {
     const book = new HoleBook();
     book.tell(LANE, 1, 4, 0, 'tablet');
