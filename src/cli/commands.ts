@@ -7,7 +7,7 @@ import { CONFIG_OPTIONS } from './config-options.ts';
 import { ASSET_COMMANDS } from './assets/commands.ts';
 import { BENCH_COMMANDS } from './bench/commands.ts';
 import { ENROL_COMMANDS } from './enrol/commands.ts';
-import { HUB_OPTIONS } from './hub-api.ts';
+import { HUB_OPTIONS } from './asking/hub-api.ts';
 import { NODE_COMMANDS } from './node-commands.ts';
 import { REGION_COMMANDS } from './region/region-commands.ts';
 
@@ -53,7 +53,7 @@ export const COMMANDS: readonly Command[] = [
     name: 'status',
     summary: 'power, backlog, uplink, devices, storage, clock and faults of a running hub',
     options: { ...HUB_OPTIONS, json: JSON_OPTION },
-    load: async () => (await import('./status.ts')).showStatus,
+    load: async () => (await import('./asking/status.ts')).showStatus,
   },
   {
     name: 'audit',
@@ -156,21 +156,21 @@ export const COMMANDS: readonly Command[] = [
     summary: 'a record as it stands: fields, counters and its asset',
     operands: [RECORD_KEY],
     options: ASKING_OPTIONS,
-    load: async () => (await import('./records.ts')).getRecord,
+    load: async () => (await import('./asking/records.ts')).getRecord,
   },
   {
     name: 'records list',
     summary: 'the keys of all records',
     operands: [{ name: 'PREFIX', help: 'only those that begin so', isOptional: true }],
     options: ASKING_OPTIONS,
-    load: async () => (await import('./records.ts')).listRecords,
+    load: async () => (await import('./asking/records.ts')).listRecords,
   },
   {
     name: 'records history',
     summary: 'the ops on a record: when, by whom, what, and whether they are undone',
     operands: [RECORD_KEY],
     options: { limit: { value: 'N', help: 'of the newest; 1,000 by default' }, ...ASKING_OPTIONS },
-    load: async () => (await import('./records.ts')).showHistory,
+    load: async () => (await import('./asking/records.ts')).showHistory,
   },
   {
     name: 'undo',
@@ -178,19 +178,19 @@ export const COMMANDS: readonly Command[] = [
     operands: [{ name: 'OP', help: '<origin>/<class>/<seq>, as `records history` shows it' }],
     options: { cascade: { help: 'and the later work that builds on it' }, ...ASKING_OPTIONS },
     notes: 'Refused where later work builds on it, or somebody of a higher role made it.',
-    load: async () => (await import('./records.ts')).undoOp,
+    load: async () => (await import('./asking/records.ts')).undoOp,
   },
   {
     name: 'conflicts',
     summary: 'writes that did not know of each other: what stands, what lost, and why',
     options: { all: { help: 'those that ended, too' }, ...ASKING_OPTIONS },
-    load: async () => (await import('./records.ts')).listConflicts,
+    load: async () => (await import('./asking/records.ts')).listConflicts,
   },
   {
     name: 'conflicts list',
     summary: 'the same',
     options: { all: { help: 'those that ended, too' }, ...ASKING_OPTIONS },
-    load: async () => (await import('./records.ts')).listConflicts,
+    load: async () => (await import('./asking/records.ts')).listConflicts,
   },
   {
     name: 'conflicts resolve',
@@ -201,13 +201,13 @@ export const COMMANDS: readonly Command[] = [
       { name: 'VALUE', help: 'what shall stand, as JSON' },
     ],
     options: ASKING_OPTIONS,
-    load: async () => (await import('./records.ts')).resolveConflict,
+    load: async () => (await import('./asking/records.ts')).resolveConflict,
   },
   {
     name: 'holes list',
     summary: 'what devices had handed in at hubs that this one has not met since',
     options: ASKING_OPTIONS,
-    load: async () => (await import('./holes.ts')).listHoles,
+    load: async () => (await import('./asking/holes.ts')).listHoles,
   },
   {
     name: 'holes close',
@@ -215,7 +215,7 @@ export const COMMANDS: readonly Command[] = [
     operands: [{ name: 'ORIGIN', help: 'as `holes list` names it', isOptional: true }],
     options: { all: { help: 'all of them' }, ...ASKING_OPTIONS },
     notes: 'Nobody is asked for them then. Should they come all the same, they are taken.',
-    load: async () => (await import('./holes.ts')).closeHoles,
+    load: async () => (await import('./asking/holes.ts')).closeHoles,
   },
   ...ASSET_COMMANDS,
   {

@@ -5,7 +5,7 @@
 import type { Cancel, Clock, Timers } from '../base/clock.ts';
 import { HubError } from '../base/errors.ts';
 import type { Random } from '../base/random.ts';
-import { digestOf, type Hasher } from '../merge/digest.ts';
+import { digestOf, type Hasher } from '../merge/state/digest.ts';
 import { type OpId, textOfOpId } from '../merge/op-id.ts';
 import { encodeAdd, encodePatch, encodeUndo, SEEN_MAX } from '../merge/patch.ts';
 import { keptOf } from '../merge/record/fold-record.ts';

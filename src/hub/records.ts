@@ -11,7 +11,7 @@ import {
   type AssetVersion,
   encodeAssetVersion,
   readAssetVersion,
-} from '../merge/asset-version.ts';
+} from '../merge/asset/asset-version.ts';
 import type { DocState } from '../merge/doc/doc-state.ts';
 import { Document } from '../merge/doc/document.ts';
 import { type OpId, opIdOfText, textOfOpId } from '../merge/op-id.ts';

@@ -25,7 +25,7 @@ import { compareHlc, effectiveHlc } from '../model/hlc.ts';
 import type { OpId } from './op-id.ts';
 import type { OpStamp } from './op-stamps.ts';
 import { compareOrders, eventOrder, prevails, type WriteOrder, writeOrder } from './order.ts';
-import { readAssetVersion } from './asset-version.ts';
+import { readAssetVersion } from './asset/asset-version.ts';
 import { DocError } from './doc/lib0-reader.ts';
 import { type DocChange, readUpdate } from './doc/read-update.ts';
 import { readAdd, readPatch, readUndo } from './patch.ts';

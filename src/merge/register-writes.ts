@@ -1,6 +1,6 @@
 /** What an op writes that the greatest write of prevails: fields of a patch, or the asset of its record. */
 import { ASSET, type Kind, PATCH } from '../model/op.ts';
-import { ASSET_FIELD, readAssetVersion } from './asset-version.ts';
+import { ASSET_FIELD, readAssetVersion } from './asset/asset-version.ts';
 import { type Patch, readPatch } from './patch.ts';
 
 /** Undefined for ops of other kinds, and for malformed bodies. */

@@ -1,6 +1,6 @@
 /**
  * A state that a hub has taken over from another one, because nobody has its ops one by one any more: which ops are in it.
- * The entry of the journal that ends it, behind the entries with its items (merge/state-entry.ts). From there on these ops
+ * The entry of the journal that ends it, behind the entries with its items (merge/state/state-entry.ts). From there on these ops
  * count as here: lanes go on behind them, and nobody asks for them again.
  *
  *   held-entry = ["held", manifest: bstr, [* held-lane]]       ; body of a local entry; the manifest is SNAPSHOT.md §2

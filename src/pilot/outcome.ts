@@ -1,6 +1,6 @@
 /** What a month comes to: figures for people and programs, and what the report draws. */
 import type { OpClass } from '../model/class.ts';
-import type { Books, ClassFigures } from './books.ts';
+import type { Books, ClassFigures } from './judging/books.ts';
 import type { Recorder } from './recorder.ts';
 import type { Scenario } from './scenario.ts';
 import type { ContractUse } from './world/contract.ts';

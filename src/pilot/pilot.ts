@@ -18,8 +18,8 @@ import { SimMqttBroker, type SimMqttClient } from '../platform/sim/mqtt-client.t
 import { SeededRandom } from '../platform/sim/random.ts';
 import type { SimSite } from '../platform/sim/site.ts';
 import type { Sky } from '../platform/sim/sky.ts';
-import { Books } from './books.ts';
-import { checkContract, checkHour, checkMinute, checkSynced } from './checks.ts';
+import { Books } from './judging/books.ts';
+import { checkContract, checkHour, checkMinute, checkSynced } from './judging/checks.ts';
 import { Devices, keyOf } from './world/devices.ts';
 import { EventLog, PilotFailure } from './events.ts';
 import {

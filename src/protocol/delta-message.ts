@@ -3,7 +3,7 @@ import { unreachable } from '../base/assert.ts';
 import { CborError, CborReader } from '../codec/reader.ts';
 import type { CborLimits } from '../codec/value.ts';
 import { CborWriter } from '../codec/writer.ts';
-import { readStateItem, type StateItem, writeStateItem } from '../merge/state-item.ts';
+import { readStateItem, type StateItem, writeStateItem } from '../merge/state/state-item.ts';
 import { decodeHlc, encodeHlc, type Hlc } from '../model/hlc.ts';
 import { readOp, readStamp, type StampedOp, writeStamp } from '../model/op.ts';
 import { bytesOfOrigin, type Origin, originOfBytes } from '../model/origin.ts';

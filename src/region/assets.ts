@@ -7,7 +7,7 @@ import { bytesOfContentId, type ContentId } from '../assets/content-id.ts';
 import { messageOf, systemCode } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Timers } from '../base/clock.ts';
-import { readAssetVersion } from '../merge/asset-version.ts';
+import { readAssetVersion } from '../merge/asset/asset-version.ts';
 import { carriesBytes, CONTENT_BYTES_MAX, readPiece, readPreview } from '../model/asset-bytes.ts';
 import type { Files } from '../platform/files/files.ts';
 import type { SiteEntry, SiteStore } from '../regional/embedded/site-store.ts';

@@ -3,7 +3,7 @@
  * Both lie in memory and are written down with every commit.
  */
 import { hexOf } from '../base/bytes.ts';
-import type { StateItem } from '../merge/state-item.ts';
+import type { StateItem } from '../merge/state/state-item.ts';
 import type { OpClass } from '../model/class.ts';
 import type { HeldLane } from '../model/held.ts';
 import { decodeHlc, encodeHlc, type Hlc } from '../model/hlc.ts';

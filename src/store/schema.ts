@@ -5,7 +5,7 @@
 import { compareBytes, EMPTY_BYTES } from '../base/bytes.ts';
 import { HubError } from '../base/errors.ts';
 import { CborWriter, encodeCbor } from '../codec/writer.ts';
-import { ASSET_HASH_AT } from '../merge/asset-version.ts';
+import { ASSET_HASH_AT } from '../merge/asset/asset-version.ts';
 import { ASSET, CONTROL, PATCH, REMOVE } from '../model/op.ts';
 import { STORE_SCHEMA } from '../versions.ts';
 import { nameOf } from './key-ids.ts';

@@ -5,7 +5,7 @@
  */
 import { CborReader } from '../codec/reader.ts';
 import { CborWriter } from '../codec/writer.ts';
-import type { SeqRange } from '../merge/state-item.ts';
+import type { SeqRange } from '../merge/state/state-item.ts';
 import { LOG } from '../model/class.ts';
 import { type Lane, type Origin, splitLane } from '../model/origin.ts';
 import type { VersionVector } from '../model/version-vector.ts';

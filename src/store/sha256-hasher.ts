@@ -1,7 +1,7 @@
 /** SHA-256 of this machine, for the digest of the state. */
 import { createHash } from 'node:crypto';
 
-import type { Hasher } from '../merge/digest.ts';
+import type { Hasher } from '../merge/state/digest.ts';
 
 export function sha256Hasher(): Hasher {
   const hash = createHash('sha256');

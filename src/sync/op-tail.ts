@@ -10,7 +10,7 @@ import { CborError } from '../codec/reader.ts';
 import type { OpId } from '../merge/op-id.ts';
 import { againIn } from '../merge/op-again.ts';
 import { stampsIn } from '../merge/op-stamps.ts';
-import type { StateItem } from '../merge/state-item.ts';
+import type { StateItem } from '../merge/state/state-item.ts';
 import { carriesBytes } from '../model/asset-bytes.ts';
 import { LOG } from '../model/class.ts';
 import { decodeEntry } from '../model/entry.ts';

@@ -3,7 +3,7 @@
  * while the device has credit, so that a slow device holds no memory but its place. What the device said of itself
  * is used for nothing but choosing what it gets: who lies, lacks what it says it has.
  */
-import type { StateItem } from '../merge/state-item.ts';
+import type { StateItem } from '../merge/state/state-item.ts';
 import type { Lane } from '../model/origin.ts';
 import { seqIn, type VersionVector } from '../model/version-vector.ts';
 import {

@@ -7,7 +7,7 @@ import { compareBytes, utf8 } from '../base/bytes.ts';
 import { CborError, CborReader } from '../codec/reader.ts';
 import { CborWriter } from '../codec/writer.ts';
 import type { OpId } from '../merge/op-id.ts';
-import type { StateItem } from '../merge/state-item.ts';
+import type { StateItem } from '../merge/state/state-item.ts';
 import {
   bytesOfOrigin,
   type Lane,

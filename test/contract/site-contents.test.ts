@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, test } from 'vitest';
 
 import { SILENT_LOG } from '../../src/base/log.ts';
 import type { SealedBatch } from '../../src/batch/seal-batch.ts';
-import { encodeAssetVersion } from '../../src/merge/asset-version.ts';
+import { encodeAssetVersion } from '../../src/merge/asset/asset-version.ts';
 import {
   type AssetPiece,
   encodePiece,

@@ -6,7 +6,7 @@ import { connectAsync } from 'mqtt';
 import { describe, test } from 'vitest';
 
 import { CborWriter } from '../../src/codec/writer.ts';
-import { encodeAssetVersion } from '../../src/merge/asset-version.ts';
+import { encodeAssetVersion } from '../../src/merge/asset/asset-version.ts';
 import type { OpId } from '../../src/merge/op-id.ts';
 import { encodePiece } from '../../src/model/asset-bytes.ts';
 import type { OpClass } from '../../src/model/class.ts';

@@ -9,7 +9,7 @@ import { frameEntries, readFrames } from '../../src/client/storage/frames.ts';
 import { encodeState, readState } from '../../src/client/view/kept-state.ts';
 import { encodeLogEntry, type LogEntry, readLogEntry } from '../../src/client/outbox/log-entry.ts';
 import { writeOrder } from '../../src/merge/order.ts';
-import type { StateItem } from '../../src/merge/state-item.ts';
+import type { StateItem } from '../../src/merge/state/state-item.ts';
 import { laneOf } from '../../src/model/origin.ts';
 import { DEVICE_A, DEVICE_B, patchOp } from '../support/made/ops.ts';
 

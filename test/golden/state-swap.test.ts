@@ -6,8 +6,8 @@ import { test } from 'vitest';
 
 import { bytesOfHex, hexOf, utf8 } from '../../src/base/bytes.ts';
 import { CborWriter } from '../../src/codec/writer.ts';
-import { encodeStateEntry, stateItemsIn } from '../../src/merge/state-entry.ts';
-import { type StateItem, writeStateItem } from '../../src/merge/state-item.ts';
+import { encodeStateEntry, stateItemsIn } from '../../src/merge/state/state-entry.ts';
+import { type StateItem, writeStateItem } from '../../src/merge/state/state-item.ts';
 import { RECORD, TELEMETRY } from '../../src/model/class.ts';
 import { decodeEntry } from '../../src/model/entry.ts';
 import { encodeHeldEntry, heldIn } from '../../src/model/held.ts';

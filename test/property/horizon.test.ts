@@ -6,8 +6,8 @@ import { describe, it } from 'vitest';
 
 import { hexOf } from '../../src/base/bytes.ts';
 import { conflictsOf } from '../../src/merge/conflicts.ts';
-import { digestOf } from '../../src/merge/digest.ts';
-import type { MemoryState } from '../../src/merge/memory-state.ts';
+import { digestOf } from '../../src/merge/state/digest.ts';
+import type { MemoryState } from '../../src/merge/state/memory-state.ts';
 import { foldRecord } from '../../src/merge/record/fold-record.ts';
 import { LOG } from '../../src/model/class.ts';
 import { CONTROL } from '../../src/model/op.ts';

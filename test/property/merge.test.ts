@@ -4,9 +4,9 @@ import fc from 'fast-check';
 import { describe, it } from 'vitest';
 
 import { compareBytes, hexOf } from '../../src/base/bytes.ts';
-import { digestOf } from '../../src/merge/digest.ts';
+import { digestOf } from '../../src/merge/state/digest.ts';
 import { fold } from '../../src/merge/fold.ts';
-import { MemoryState } from '../../src/merge/memory-state.ts';
+import { MemoryState } from '../../src/merge/state/memory-state.ts';
 import { compareOrders, decodeOrder, encodeOrder, type WriteOrder } from '../../src/merge/order.ts';
 import { conflictsOf } from '../../src/merge/conflicts.ts';
 import { encodeAdd, encodeUndo } from '../../src/merge/patch.ts';

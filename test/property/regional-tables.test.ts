@@ -5,9 +5,9 @@ import fc from 'fast-check';
 
 import { hexOf } from '../../src/base/bytes.ts';
 import { conflictsOf } from '../../src/merge/conflicts.ts';
-import { digestOf } from '../../src/merge/digest.ts';
+import { digestOf } from '../../src/merge/state/digest.ts';
 import { fold } from '../../src/merge/fold.ts';
-import { MemoryState } from '../../src/merge/memory-state.ts';
+import { MemoryState } from '../../src/merge/state/memory-state.ts';
 import { textOfOpId } from '../../src/merge/op-id.ts';
 import type { StampedOp } from '../../src/model/op.ts';
 import type { Database } from '../../src/platform/network/postgres.ts';

@@ -7,7 +7,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'vitest';
 
 import { evaluate, POLICIES, PRESETS } from '../../src/pilot/world/light-model.ts';
-import { byPolicy, verdictOf } from '../../src/pilot/measures.ts';
+import { byPolicy, verdictOf } from '../../src/pilot/judging/measures.ts';
 import { seededScenario } from '../../src/pilot/scenario.ts';
 
 const SEEDS = Number(process.env['MEASURE_SEEDS'] ?? 10);

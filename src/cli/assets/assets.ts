@@ -5,9 +5,9 @@ import { hashFile } from '../../assets/hash-file.ts';
 import { HubError, systemCode } from '../../base/errors.ts';
 import type { OpenFile } from '../../platform/files/files.ts';
 import { type Args, UsageError } from '../args.ts';
-import { HubApi } from '../hub-api.ts';
+import { HubApi } from '../asking/hub-api.ts';
 import { type CliIo, EXIT, type ExitCode } from '../io.ts';
-import { type AssetDocument, assetText } from '../records.ts';
+import { type AssetDocument, assetText } from '../asking/records.ts';
 import { columns, printable } from '../text.ts';
 
 interface AssetRow extends AssetDocument {

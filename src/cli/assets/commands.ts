@@ -1,6 +1,6 @@
 /** The commands for assets, as the table of commands has them. */
 import type { Command } from '../args.ts';
-import { HUB_OPTIONS } from '../hub-api.ts';
+import { HUB_OPTIONS } from '../asking/hub-api.ts';
 
 const OPTIONS = { ...HUB_OPTIONS, json: { help: 'as one JSON document' } };
 const KEY = { name: 'KEY', help: 'key of the record whose asset it is, such as order/17/photo' };

@@ -9,7 +9,7 @@ import { CLASS_NAMES } from '../../model/class.ts';
 import { EVENT, KIND_NAMES } from '../../model/op.ts';
 import { jsonOfCbor, jsonOfPayload } from '../../status/http/values.ts';
 import { type Args, UsageError } from '../args.ts';
-import { HubApi } from '../hub-api.ts';
+import { HubApi } from '../asking/hub-api.ts';
 import { type CliIo, EXIT, type ExitCode } from '../io.ts';
 import { printable } from '../text.ts';
 

@@ -17,7 +17,7 @@ import type { StateDigest } from '../../store/state/state-digest.ts';
 import { Store } from '../../store/store.ts';
 import { type Args, UsageError } from '../args.ts';
 import { configOf } from '../config-options.ts';
-import { HubApi, runtimeOf } from '../hub-api.ts';
+import { HubApi, runtimeOf } from '../asking/hub-api.ts';
 import { type CliIo, EXIT, type ExitCode } from '../io.ts';
 
 export async function showDigest(args: Args, io: CliIo): Promise<ExitCode> {

@@ -19,7 +19,7 @@ import type { StatusSnapshot } from '../../status/snapshot.ts';
 import { RECOVERY_TABLE, type RecoveryRow, syncStatesOf } from '../../sync/recovery-table.ts';
 import type { Args } from '../args.ts';
 import { configOf } from '../config-options.ts';
-import { HubApi } from '../hub-api.ts';
+import { HubApi } from '../asking/hub-api.ts';
 import { type CliIo, EXIT, type ExitCode } from '../io.ts';
 import { type Check, note, ok, skipped, wrong, wrongByFault } from './check.ts';
 import { fileChecks, type FileFindings } from './file-checks.ts';

@@ -2,7 +2,7 @@
 import { durationText } from '../../base/duration.ts';
 import { CLASS_NAMES } from '../../model/class.ts';
 import type { StatusSnapshot } from '../../status/snapshot.ts';
-import { healingText } from '../status.ts';
+import { healingText } from '../asking/status.ts';
 import { bytesText, countText, printable } from '../text.ts';
 import { type Check, note, ok, wrong } from './check.ts';
 

@@ -21,7 +21,7 @@ import { readPem, readRosterFile, sitePaths } from '../../security/enrolment/sit
 import { makeToken } from '../../security/enrolment/tokens.ts';
 import { type Args, UsageError } from '../args.ts';
 import { configOf } from '../config-options.ts';
-import { runtimeOf } from '../hub-api.ts';
+import { runtimeOf } from '../asking/hub-api.ts';
 import { type CliIo, EXIT, type ExitCode } from '../io.ts';
 import { columns } from '../text.ts';
 import { nameOperand, roleOf } from '../user.ts';

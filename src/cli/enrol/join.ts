@@ -10,7 +10,7 @@ import { anchorOf, decodeRoster } from '../../security/enrolment/roster.ts';
 import { installRoster, readRosterFile, sitePaths } from '../../security/enrolment/site-folder.ts';
 import { type Args, UsageError } from '../args.ts';
 import { configOf } from '../config-options.ts';
-import { HubApi } from '../hub-api.ts';
+import { HubApi } from '../asking/hub-api.ts';
 import { type CliIo, EXIT, type ExitCode } from '../io.ts';
 import { decodeHubFile, type HubFile } from './hub-file.ts';
 import { decodeLink, fingerprintOfCa } from './link.ts';

@@ -13,7 +13,7 @@ import {
   type Measure,
   type Verdict,
   verdictOf,
-} from '../../pilot/measures.ts';
+} from '../../pilot/judging/measures.ts';
 import type { Scenario } from '../../pilot/scenario.ts';
 import type { Args } from '../args.ts';
 import { type CliIo, EXIT, type ExitCode } from '../io.ts';

@@ -12,7 +12,7 @@ import {
   PRESETS,
   type SitePreset,
 } from '../../pilot/world/light-model.ts';
-import { darkText, type Verdict, verdictOf } from '../../pilot/measures.ts';
+import { darkText, type Verdict, verdictOf } from '../../pilot/judging/measures.ts';
 import type { PilotOutcome } from '../../pilot/outcome.ts';
 import { runPilot } from '../../pilot/pilot.ts';
 import { replayOf } from '../../pilot/replay.ts';

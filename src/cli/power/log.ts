@@ -2,7 +2,7 @@
 import { durationMs } from '../../base/duration.ts';
 import { isoTime, wallMsOfIso } from '../../base/iso-time.ts';
 import { type Args, UsageError } from '../args.ts';
-import { HubApi } from '../hub-api.ts';
+import { HubApi } from '../asking/hub-api.ts';
 import { type CliIo, EXIT, type ExitCode } from '../io.ts';
 import { explainLine } from './log-explain.ts';
 import { bytesText, type Colour, countText, type Paint, paintFor, printable } from '../text.ts';

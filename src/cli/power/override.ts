@@ -1,7 +1,7 @@
 /** `heliograph override`: sends everything now, for a while, because somebody is on site. */
 import { durationMs, durationText } from '../../base/duration.ts';
 import { type Args, UsageError } from '../args.ts';
-import { HubApi } from '../hub-api.ts';
+import { HubApi } from '../asking/hub-api.ts';
 import { type CliIo, EXIT, type ExitCode } from '../io.ts';
 
 const MINUTE_MS = 60_000;

@@ -14,7 +14,7 @@ import { openSources, type SourceNeeds } from '../../power/sources/open-sources.
 import type { PowerSource } from '../../power/sources/source.ts';
 import type { Args } from '../args.ts';
 import { configOf } from '../config-options.ts';
-import { HubApi, runtimeOf } from '../hub-api.ts';
+import { HubApi, runtimeOf } from '../asking/hub-api.ts';
 import { type CliIo, EXIT, type ExitCode } from '../io.ts';
 import { columns, paintFor, printable } from '../text.ts';
 

@@ -13,7 +13,7 @@ import {
   parsePart,
 } from '../../batch/bundle.ts';
 import { type Args, UsageError } from '../args.ts';
-import { HubApi } from '../hub-api.ts';
+import { HubApi } from '../asking/hub-api.ts';
 import { type CliIo, EXIT, type ExitCode } from '../io.ts';
 import { regionApi } from './regional-send.ts';
 import { countText } from '../text.ts';

@@ -1,6 +1,6 @@
 /** The part of the table of commands that is about the region: what it sends, its keys. */
 import type { Command } from '../args.ts';
-import { HUB_OPTIONS } from '../hub-api.ts';
+import { HUB_OPTIONS } from '../asking/hub-api.ts';
 
 const JSON_OPTION = { help: 'as one JSON document' };
 const DELIVERY_OPTIONS = {

@@ -5,7 +5,7 @@ import { HubError } from '../../base/errors.ts';
 import { regionalDir } from '../../hub/data.ts';
 import { type Args, UsageError } from '../args.ts';
 import { configOf } from '../config-options.ts';
-import { HubApi, runtimeOf } from '../hub-api.ts';
+import { HubApi, runtimeOf } from '../asking/hub-api.ts';
 import { type CliIo, EXIT, type ExitCode } from '../io.ts';
 import { countText, printable } from '../text.ts';
 

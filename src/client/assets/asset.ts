@@ -9,7 +9,7 @@ import {
   type AssetRegion,
   encodeAssetVersion,
   readAssetVersion,
-} from '../../merge/asset-version.ts';
+} from '../../merge/asset/asset-version.ts';
 import type { Conflict } from '../../merge/conflicts.ts';
 import { type OpId, textOfOpId } from '../../merge/op-id.ts';
 import { inOrder, isSameOp } from '../../merge/record.ts';

@@ -1,5 +1,5 @@
 /** How a record came to be what it is, and what is in conflict in it, with the values that people compare. */
-import { ASSET_FIELD } from '../../merge/asset-version.ts';
+import { ASSET_FIELD } from '../../merge/asset/asset-version.ts';
 import type { Conflict } from '../../merge/conflicts.ts';
 import { textOfOpId } from '../../merge/op-id.ts';
 import { compareTimes, type WriteOrder } from '../../merge/order.ts';

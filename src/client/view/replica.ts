@@ -4,13 +4,13 @@
  * come back from the hub, which has given them their stamp.
  */
 import { type EventWrite, fold } from '../../merge/fold.ts';
-import { MemoryState } from '../../merge/memory-state.ts';
+import { MemoryState } from '../../merge/state/memory-state.ts';
 import { eventOrder, prevails, writeOrder } from '../../merge/order.ts';
 import type { RecordWrite } from '../../merge/record.ts';
 import { foldRecord } from '../../merge/record/fold-record.ts';
 import { keepWrite } from '../../merge/record/standing.ts';
 import { carriesBytes } from '../../model/asset-bytes.ts';
-import type { StateItem } from '../../merge/state-item.ts';
+import type { StateItem } from '../../merge/state/state-item.ts';
 import {
   ADD,
   ASSET,

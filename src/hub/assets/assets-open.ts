@@ -10,7 +10,7 @@ import type { Config } from '../../config/schema.ts';
 import { HubAssets } from './assets.ts';
 import type { Ground } from '../ground.ts';
 import type { Serving } from '../serving.ts';
-import { readAssetVersion } from '../../merge/asset-version.ts';
+import { readAssetVersion } from '../../merge/asset/asset-version.ts';
 import { type AssetPreview, encodePreview } from '../../model/asset-bytes.ts';
 import { PREVIEW } from '../../model/class.ts';
 import { ASSET } from '../../model/op.ts';

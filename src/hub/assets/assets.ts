@@ -17,8 +17,8 @@ import {
   type AssetVersion,
   encodeAssetVersion,
   readAssetVersion,
-} from '../../merge/asset-version.ts';
-import { versionWith } from '../../merge/asset-hints.ts';
+} from '../../merge/asset/asset-version.ts';
+import { versionWith } from '../../merge/asset/asset-hints.ts';
 import { textOfOpId } from '../../merge/op-id.ts';
 import { encodePiece, PIECE_BYTES_MAX } from '../../model/asset-bytes.ts';
 import { BULK, RECORD } from '../../model/class.ts';

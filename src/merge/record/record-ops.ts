@@ -6,7 +6,7 @@
 import { encodeCbor } from '../../codec/writer.ts';
 import { ASSET, CONTROL, type Kind, PATCH, REMOVE, UNDO } from '../../model/op.ts';
 import type { VersionVector } from '../../model/version-vector.ts';
-import { ASSET_FIELD } from '../asset-version.ts';
+import { ASSET_FIELD } from '../asset/asset-version.ts';
 import { type OpId, textOfOpId } from '../op-id.ts';
 import { compareOrders, compareTimes, prevails, type WriteOrder } from '../order.ts';
 import { readUndo } from '../patch.ts';

@@ -4,7 +4,7 @@
  */
 import { CLASS_NAMES } from '../../model/class.ts';
 import { DEADLINES_MS } from '../../power/backlog.ts';
-import type { Books } from '../books.ts';
+import type { Books } from '../judging/books.ts';
 import { frame, LEFT, type Panel, RIGHT, WIDTH, yOf } from './chart.ts';
 import { CLASS_COLOURS } from './style.ts';
 

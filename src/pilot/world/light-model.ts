@@ -21,7 +21,7 @@ import { FIRST_MEMORY, govern } from '../../power/govern/governor.ts';
 import { FIRST_STATE } from '../../power/govern/power-state.ts';
 import { Planner } from '../../power/forecast/planner.ts';
 import { type PowerThresholds, thresholdsFor } from '../../power/govern/thresholds.ts';
-import { Oracle } from '../oracle.ts';
+import { Oracle } from '../judging/oracle.ts';
 
 /**
  * `deadlines` knows no battery and sends only what would come late: nothing that keeps the deadlines has fewer sessions.

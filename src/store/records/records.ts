@@ -1,5 +1,5 @@
 /** What people ask of records: how they stand, how they came to it, what was in conflict, what may be undone. */
-import { ASSET_FIELD } from '../../merge/asset-version.ts';
+import { ASSET_FIELD } from '../../merge/asset/asset-version.ts';
 import type { DocState } from '../../merge/doc/doc-state.ts';
 import type { FieldWrite } from '../../merge/fold.ts';
 import type { OpId } from '../../merge/op-id.ts';

@@ -2,7 +2,7 @@
  * The ops on records in their table, and those on their way there. Undos lie in memory by what they name, and which records have a horizon, since every
  * op that comes is asked about; all else is asked of the table (record-rows.ts).
  */
-import { ASSET_HASH_AT } from '../../merge/asset-version.ts';
+import { ASSET_HASH_AT } from '../../merge/asset/asset-version.ts';
 import { type OpId, textOfOpId } from '../../merge/op-id.ts';
 import { compareTimes, encodeOrder } from '../../merge/order.ts';
 import { readUndo } from '../../merge/patch.ts';

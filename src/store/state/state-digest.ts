@@ -1,7 +1,7 @@
 /** The digest of the folded state, in small steps: of a hundred thousand fields it takes a second of a small board. */
 import { hexOf } from '../../base/bytes.ts';
 import type { Steps } from '../../base/steps.ts';
-import { digestInSteps } from '../../merge/digest.ts';
+import { digestInSteps } from '../../merge/state/digest.ts';
 import type { FoldProgress } from '../fold-progress.ts';
 import { sha256Hasher } from '../sha256-hasher.ts';
 import type { StateTables } from './state-tables.ts';

@@ -1,6 +1,6 @@
-/** The state as items (merge/state-item.ts), out of the tables and into them: for snapshots. */
+/** The state as items (merge/state/state-item.ts), out of the tables and into them: for snapshots. */
 import { unreachable } from '../../base/assert.ts';
-import type { StateItem } from '../../merge/state-item.ts';
+import type { StateItem } from '../../merge/state/state-item.ts';
 import { laneOf } from '../../model/origin.ts';
 import type { FoldProgress } from '../fold-progress.ts';
 import type { SeenOps } from '../seen-ops.ts';

@@ -6,7 +6,7 @@ import { assert } from '../../base/assert.ts';
 import { concatBytes, utf8 } from '../../base/bytes.ts';
 import type { OpId } from '../../merge/op-id.ts';
 import { encodeOrder, ORIGIN_AT } from '../../merge/order.ts';
-import type { StateItem } from '../../merge/state-item.ts';
+import type { StateItem } from '../../merge/state/state-item.ts';
 import { ALARM } from '../../model/class.ts';
 import { type Lane, type Origin, ORIGIN_BYTES } from '../../model/origin.ts';
 import type { VersionVector } from '../../model/version-vector.ts';

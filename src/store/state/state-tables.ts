@@ -3,7 +3,7 @@
  * written; events that are still gathered (event-gather.ts) have to be flushed before they are read.
  */
 import { compareBytes, concatBytes, utf8 } from '../../base/bytes.ts';
-import type { LivingState } from '../../merge/digest.ts';
+import type { LivingState } from '../../merge/state/digest.ts';
 import type { DocState } from '../../merge/doc/doc-state.ts';
 import type { DocChange } from '../../merge/doc/read-update.ts';
 import type { EventWrite, FieldWrite } from '../../merge/fold.ts';
@@ -17,7 +17,7 @@ import {
   type RecordWrite,
 } from '../../merge/record.ts';
 import type { RecordOps } from '../../merge/record/record-ops.ts';
-import type { JoinTarget } from '../../merge/state-entry.ts';
+import type { JoinTarget } from '../../merge/state/state-entry.ts';
 import type { VersionVector } from '../../model/version-vector.ts';
 import { DocLog } from '../records/doc-log.ts';
 import { DocTables } from '../records/doc-tables.ts';

@@ -1,7 +1,7 @@
 /** Random histories of a few origins over a few keys, so that writes meet: for the laws of merge and store. */
 import fc from 'fast-check';
 
-import { encodeAssetVersion } from '../../../src/merge/asset-version.ts';
+import { encodeAssetVersion } from '../../../src/merge/asset/asset-version.ts';
 import { encodeAdd, encodePatch, encodeUndo } from '../../../src/merge/patch.ts';
 import type { OpClass } from '../../../src/model/class.ts';
 import {

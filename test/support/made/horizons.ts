@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 
 import { fold } from '../../../src/merge/fold.ts';
-import { MemoryState } from '../../../src/merge/memory-state.ts';
+import { MemoryState } from '../../../src/merge/state/memory-state.ts';
 import { drawHorizon } from '../../../src/merge/record/draw-horizon.ts';
 import { RECORD } from '../../../src/model/class.ts';
 import { CONTROL, type StampedOp } from '../../../src/model/op.ts';

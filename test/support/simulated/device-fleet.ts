@@ -9,9 +9,9 @@ import * as Y from 'yjs';
 
 import { hexOf } from '../../../src/base/bytes.ts';
 import { below } from '../../../src/base/random.ts';
-import { digestOf } from '../../../src/merge/digest.ts';
+import { digestOf } from '../../../src/merge/state/digest.ts';
 import { fold } from '../../../src/merge/fold.ts';
-import { MemoryState } from '../../../src/merge/memory-state.ts';
+import { MemoryState } from '../../../src/merge/state/memory-state.ts';
 import { encodeAdd, encodePatch, encodeUndo } from '../../../src/merge/patch.ts';
 import {
   ADD,

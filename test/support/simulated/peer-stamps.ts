@@ -1,7 +1,7 @@
 /** What a hub of the simulation says of its stamps: those of a state in memory. */
 import { hexOf, utf8 } from '../../../src/base/bytes.ts';
 import { encodeAgainEntry, hearAgain } from '../../../src/merge/op-again.ts';
-import type { MemoryState } from '../../../src/merge/memory-state.ts';
+import type { MemoryState } from '../../../src/merge/state/memory-state.ts';
 import { textOfOpId } from '../../../src/merge/op-id.ts';
 import { encodeStampsEntry, type OpStamp } from '../../../src/merge/op-stamps.ts';
 import { compareStamps, encodeStampMark } from '../../../src/model/op.ts';

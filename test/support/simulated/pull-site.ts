@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { hexOf } from '../../../src/base/bytes.ts';
 import { SILENT_LOG } from '../../../src/base/log.ts';
 import { Replica } from '../../../src/client/view/replica.ts';
-import { digestOf } from '../../../src/merge/digest.ts';
+import { digestOf } from '../../../src/merge/state/digest.ts';
 import type { StampedOp } from '../../../src/model/op.ts';
 import { encodeOpEntry } from '../../../src/model/entry.ts';
 import { SimClock } from '../../../src/platform/sim/clock.ts';

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, test } from 'vitest';
 import { utf8 } from '../../../src/base/bytes.ts';
 import { EXIT } from '../../../src/cli/io.ts';
 import { renderLine } from '../../../src/cli/power/log.ts';
-import { renderStatus } from '../../../src/cli/status.ts';
+import { renderStatus } from '../../../src/cli/asking/status.ts';
 import type { StatusSnapshot } from '../../../src/status/snapshot.ts';
 import { machineTimers } from '../../../src/platform/clock.ts';
 import { machineHttpClient } from '../../../src/platform/network/http-client.ts';

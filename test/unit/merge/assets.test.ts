@@ -9,10 +9,10 @@ import {
   type AssetVersion,
   encodeAssetVersion,
   readAssetVersion,
-} from '../../../src/merge/asset-version.ts';
+} from '../../../src/merge/asset/asset-version.ts';
 import { conflictsOf } from '../../../src/merge/conflicts.ts';
 import { fold, unfoldable } from '../../../src/merge/fold.ts';
-import { MemoryState } from '../../../src/merge/memory-state.ts';
+import { MemoryState } from '../../../src/merge/state/memory-state.ts';
 import { type OpId, textOfOpId } from '../../../src/merge/op-id.ts';
 import { encodeUndo } from '../../../src/merge/patch.ts';
 import { ListedOps } from '../../../src/merge/record/record-ops.ts';

@@ -4,11 +4,11 @@ import { describe, it } from 'vitest';
 import * as Y from 'yjs';
 
 import { bytesOfHex, hexOf } from '../../../src/base/bytes.ts';
-import { digestOf } from '../../../src/merge/digest.ts';
+import { digestOf } from '../../../src/merge/state/digest.ts';
 import { Document, unfitUpdate } from '../../../src/merge/doc/document.ts';
 import { readUpdate } from '../../../src/merge/doc/read-update.ts';
 import { fold, unfoldable } from '../../../src/merge/fold.ts';
-import { MemoryState } from '../../../src/merge/memory-state.ts';
+import { MemoryState } from '../../../src/merge/state/memory-state.ts';
 import { DOC, type StampedOp } from '../../../src/model/op.ts';
 import { sha256Hasher } from '../../../src/store/sha256-hasher.ts';
 import { contentOf, play } from '../../support/made/doc-scripts.ts';

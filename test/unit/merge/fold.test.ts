@@ -4,9 +4,9 @@ import { describe, it } from 'vitest';
 
 import { hexOf, utf8 } from '../../../src/base/bytes.ts';
 import { decodeCbor } from '../../../src/codec/reader.ts';
-import { digestOf } from '../../../src/merge/digest.ts';
+import { digestOf } from '../../../src/merge/state/digest.ts';
 import { fold, unfoldable } from '../../../src/merge/fold.ts';
-import { MemoryState } from '../../../src/merge/memory-state.ts';
+import { MemoryState } from '../../../src/merge/state/memory-state.ts';
 import { encodePatch, readPatch } from '../../../src/merge/patch.ts';
 import { LOG } from '../../../src/model/class.ts';
 import { DRIFT_MS_MAX } from '../../../src/model/hlc.ts';

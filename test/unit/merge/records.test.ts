@@ -4,7 +4,7 @@ import { describe, it } from 'vitest';
 
 import { type Conflict, conflictsOf } from '../../../src/merge/conflicts.ts';
 import { fold } from '../../../src/merge/fold.ts';
-import { MemoryState } from '../../../src/merge/memory-state.ts';
+import { MemoryState } from '../../../src/merge/state/memory-state.ts';
 import { type OpId, opIdOfText, textOfOpId } from '../../../src/merge/op-id.ts';
 import {
   encodeAdd,

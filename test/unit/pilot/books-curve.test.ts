@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { expect, test } from 'vitest';
 
 import { TELEMETRY } from '../../../src/model/class.ts';
-import { Books } from '../../../src/pilot/books.ts';
+import { Books } from '../../../src/pilot/judging/books.ts';
 import { deliveryChart } from '../../../src/pilot/report/delivery-chart.ts';
 
 test('the curve of delivery rises to everything that was stored, and the chart marks the deadline', () => {

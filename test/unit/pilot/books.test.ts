@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'vitest';
 
-import { Books } from '../../../src/pilot/books.ts';
+import { Books } from '../../../src/pilot/judging/books.ts';
 
 const HOUR_MS = 3_600_000;
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'vitest';
 
-import { darknessOf } from '../../../src/pilot/darkness.ts';
+import { darknessOf } from '../../../src/pilot/judging/darkness.ts';
 import {
   type Course,
   type Evaluation,
@@ -14,8 +14,8 @@ import {
   darkText,
   type EvaluationByPolicy,
   measuresOf,
-} from '../../../src/pilot/measures.ts';
-import { Oracle } from '../../../src/pilot/oracle.ts';
+} from '../../../src/pilot/judging/measures.ts';
+import { Oracle } from '../../../src/pilot/judging/oracle.ts';
 import { perClass } from '../../../src/model/class.ts';
 import { backlogOf } from '../power/support.ts';
 

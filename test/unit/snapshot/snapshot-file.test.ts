@@ -7,7 +7,7 @@ import { describe, it } from 'vitest';
 import { hexOf, utf8 } from '../../../src/base/bytes.ts';
 import { HubError } from '../../../src/base/errors.ts';
 import { Identity, verifyEd25519 } from '../../../src/keys/identity.ts';
-import type { StateItem } from '../../../src/merge/state-item.ts';
+import type { StateItem } from '../../../src/merge/state/state-item.ts';
 import { machineTimers } from '../../../src/platform/clock.ts';
 import { machineFiles } from '../../../src/platform/files/machine-files.ts';
 import { SimClock } from '../../../src/platform/sim/clock.ts';

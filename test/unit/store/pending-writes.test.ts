@@ -4,8 +4,8 @@ import { describe, it } from 'vitest';
 
 import { CborWriter } from '../../../src/codec/writer.ts';
 import { encodeAdd } from '../../../src/merge/patch.ts';
-import { encodeStateEntry } from '../../../src/merge/state-entry.ts';
-import { writeStateItem } from '../../../src/merge/state-item.ts';
+import { encodeStateEntry } from '../../../src/merge/state/state-entry.ts';
+import { writeStateItem } from '../../../src/merge/state/state-item.ts';
 import { ADD, type StampedOp } from '../../../src/model/op.ts';
 import type { Origin } from '../../../src/model/origin.ts';
 import type { Store } from '../../../src/store/store.ts';

@@ -3,7 +3,7 @@
  * edits meet in one of them. Half of the patches tell what they had seen, some ops take back others, as people do.
  */
 import { CborWriter } from '../../../codec/writer.ts';
-import { encodeAssetVersion } from '../../../merge/asset-version.ts';
+import { encodeAssetVersion } from '../../../merge/asset/asset-version.ts';
 import type { OpId } from '../../../merge/op-id.ts';
 import { encodeAdd, encodePatch, encodeUndo } from '../../../merge/patch.ts';
 import { RECORD } from '../../../model/class.ts';

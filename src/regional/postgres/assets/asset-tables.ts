@@ -2,7 +2,7 @@
  * Version 7 of the schema: contents of assets. Their bytes lie in cells of the grid (model/asset-bytes.ts), apart for each origin:
  * who sends wrong bytes under somebody else's hash spoils no cells but its own (assets/ASSETS.md §2).
  */
-import { ASSET_HASH_AT } from '../../../merge/asset-version.ts';
+import { ASSET_HASH_AT } from '../../../merge/asset/asset-version.ts';
 import { CONTENT_HASH_BYTES } from '../../../model/asset-bytes.ts';
 import { ASSET } from '../../../model/op.ts';
 

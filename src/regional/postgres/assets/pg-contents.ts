@@ -10,7 +10,7 @@ import { createHash } from 'node:crypto';
 import { hexOf, textOf } from '../../../base/bytes.ts';
 import { HubError } from '../../../base/errors.ts';
 import type { Log } from '../../../base/log.ts';
-import { readAssetVersion } from '../../../merge/asset-version.ts';
+import { readAssetVersion } from '../../../merge/asset/asset-version.ts';
 import { GRID_BYTES } from '../../../model/asset-bytes.ts';
 import { ASSET } from '../../../model/op.ts';
 import type { Origin } from '../../../model/origin.ts';

@@ -1,6 +1,6 @@
 /** The digest of a site's living state (MERGE.md §5), read in one snapshot of the database, page by page. */
 import { hexOf } from '../../../base/bytes.ts';
-import { DigestBuilder } from '../../../merge/digest.ts';
+import { DigestBuilder } from '../../../merge/state/digest.ts';
 import { CLASSES, LOG } from '../../../model/class.ts';
 import type { Database, PgRow, Sql } from '../../../platform/network/postgres.ts';
 import { decodeRanges } from '../../../store/seen-ops.ts';

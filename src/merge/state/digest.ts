@@ -3,15 +3,15 @@
  * no order of arrival, no LSN, no tombstone and no history, so that it is equal exactly where the living
  * state is equal. The hash function is injected: this room runs in browsers too.
  */
-import { assert } from '../base/assert.ts';
-import { compareBytes, utf8 } from '../base/bytes.ts';
-import { finish, type Steps } from '../base/steps.ts';
-import { CborWriter } from '../codec/writer.ts';
-import { bytesOfOrigin } from '../model/origin.ts';
-import type { EventWrite, FieldWrite } from './fold.ts';
-import type { DocState } from './doc/doc-state.ts';
-import type { WriteOrder } from './order.ts';
-import { bytesOfTotal, type Counter } from './record.ts';
+import { assert } from '../../base/assert.ts';
+import { compareBytes, utf8 } from '../../base/bytes.ts';
+import { finish, type Steps } from '../../base/steps.ts';
+import { CborWriter } from '../../codec/writer.ts';
+import { bytesOfOrigin } from '../../model/origin.ts';
+import type { EventWrite, FieldWrite } from '../fold.ts';
+import type { DocState } from '../doc/doc-state.ts';
+import type { WriteOrder } from '../order.ts';
+import { bytesOfTotal, type Counter } from '../record.ts';
 
 export interface Hasher {
   update(bytes: Uint8Array): void;

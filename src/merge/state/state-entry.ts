@@ -5,15 +5,15 @@
  *
  *   state-entry = ["state", bstr]      ; body of a local entry; the bytes are state-items (state-item.ts), one after another
  */
-import { CborError, CborReader } from '../codec/reader.ts';
-import { CborWriter } from '../codec/writer.ts';
-import { encodeLocalEntry, readTagged } from '../model/entry.ts';
-import type { StampedOp } from '../model/op.ts';
-import { DocError } from './doc/lib0-reader.ts';
-import type { DocState } from './doc/doc-state.ts';
-import { fold, type FoldTarget } from './fold.ts';
-import { prevails } from './order.ts';
-import type { RecordWrite } from './record.ts';
+import { CborError, CborReader } from '../../codec/reader.ts';
+import { CborWriter } from '../../codec/writer.ts';
+import { encodeLocalEntry, readTagged } from '../../model/entry.ts';
+import type { StampedOp } from '../../model/op.ts';
+import { DocError } from '../doc/lib0-reader.ts';
+import type { DocState } from '../doc/doc-state.ts';
+import { fold, type FoldTarget } from '../fold.ts';
+import { prevails } from '../order.ts';
+import type { RecordWrite } from '../record.ts';
 import { readStateItem, type StateItem } from './state-item.ts';
 
 /** A state that items of another one may be joined to. */

@@ -2,14 +2,14 @@
  * Speaks with a running hub: its address from --url, from what it left in its data directory, or from the
  * configuration; a user where it asks for one.
  */
-import { EMPTY_BYTES, textOf } from '../base/bytes.ts';
-import { HubError } from '../base/errors.ts';
-import type { HttpAnswer, HttpBytes } from '../platform/network/http-client.ts';
-import type { Config } from '../config/schema.ts';
-import { type Runtime, runtimePath } from '../hub/data.ts';
-import { type Args, type OptionSpec, UsageError } from './args.ts';
-import { CONFIG_OPTIONS, configOf } from './config-options.ts';
-import type { CliIo } from './io.ts';
+import { EMPTY_BYTES, textOf } from '../../base/bytes.ts';
+import { HubError } from '../../base/errors.ts';
+import type { HttpAnswer, HttpBytes } from '../../platform/network/http-client.ts';
+import type { Config } from '../../config/schema.ts';
+import { type Runtime, runtimePath } from '../../hub/data.ts';
+import { type Args, type OptionSpec, UsageError } from '../args.ts';
+import { CONFIG_OPTIONS, configOf } from '../config-options.ts';
+import type { CliIo } from '../io.ts';
 
 export const HUB_OPTIONS = {
   url: { value: 'URL', help: 'address of the hub, such as http://192.0.2.7:8080' },

@@ -1,9 +1,9 @@
 /** `heliograph holes list|close`: what devices had handed in at hubs that this one has not met since. */
-import type { HoleRow } from '../status/api/holes.ts';
-import { type Args, UsageError } from './args.ts';
+import type { HoleRow } from '../../status/api/holes.ts';
+import { type Args, UsageError } from '../args.ts';
 import { HubApi } from './hub-api.ts';
-import { type CliIo, EXIT, type ExitCode } from './io.ts';
-import { countText, printable } from './text.ts';
+import { type CliIo, EXIT, type ExitCode } from '../io.ts';
+import { countText, printable } from '../text.ts';
 
 export async function listHoles(args: Args, io: CliIo): Promise<ExitCode> {
   const answer = await HubApi.of(args, io).json('/api/v1/holes');

@@ -2,16 +2,16 @@
  * What the power brain is held to, as figures: each policy lives through the same weather and load, and ours is
  * measured against the others. Every line says what it compares, so that nobody has to believe a verdict.
  */
-import { ALARM, RECORD, TELEMETRY } from '../model/class.ts';
+import { ALARM, RECORD, TELEMETRY } from '../../model/class.ts';
 import { type Darkness, darknessOf } from './darkness.ts';
-import type { Scenario } from './scenario.ts';
+import type { Scenario } from '../scenario.ts';
 import {
   type Course,
   type Evaluation,
   type Policy,
   type SitePreset,
   undisturbedCourse,
-} from './world/light-model.ts';
+} from '../world/light-model.ts';
 
 export interface Measure {
   readonly name: string;

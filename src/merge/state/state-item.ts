@@ -13,11 +13,11 @@
  *   counter-item   = [7, key: tstr, field: tstr, total: bstr .size 8, adds: uint]
  *   doc-item       = [8, key: tstr, heads: [* (origin: bstr .size 8, class, seq)], state: bstr]
  */
-import { CborError, type CborReader } from '../codec/reader.ts';
-import type { CborWriter } from '../codec/writer.ts';
-import { decodeHlc, encodeHlc, type Hlc } from '../model/hlc.ts';
-import { bytesOfOrigin, type Lane, type Origin, originOfBytes } from '../model/origin.ts';
-import type { EventWrite, FieldWrite } from './fold.ts';
+import { CborError, type CborReader } from '../../codec/reader.ts';
+import type { CborWriter } from '../../codec/writer.ts';
+import { decodeHlc, encodeHlc, type Hlc } from '../../model/hlc.ts';
+import { bytesOfOrigin, type Lane, type Origin, originOfBytes } from '../../model/origin.ts';
+import type { EventWrite, FieldWrite } from '../fold.ts';
 import {
   ADD,
   ASSET,
@@ -28,10 +28,10 @@ import {
   PATCH,
   REMOVE,
   UNDO,
-} from '../model/op.ts';
-import { type DocState, readHeads, writeHeads } from './doc/doc-state.ts';
-import { decodeOrder, encodeOrder, ORDER_BYTES, type WriteOrder } from './order.ts';
-import { bytesOfTotal, type Counter, type RecordWrite, totalOfBytes } from './record.ts';
+} from '../../model/op.ts';
+import { type DocState, readHeads, writeHeads } from '../doc/doc-state.ts';
+import { decodeOrder, encodeOrder, ORDER_BYTES, type WriteOrder } from '../order.ts';
+import { bytesOfTotal, type Counter, type RecordWrite, totalOfBytes } from '../record.ts';
 
 /** Seqs `from` … `to`, both included. */
 export interface SeqRange {

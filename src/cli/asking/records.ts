@@ -1,9 +1,9 @@
 /** `heliograph records …`, `undo`, `conflicts …`: look at records and mend them, through the running hub. */
-import type { Args } from './args.ts';
-import { UsageError } from './args.ts';
+import type { Args } from '../args.ts';
+import { UsageError } from '../args.ts';
 import { HubApi } from './hub-api.ts';
-import { type CliIo, EXIT, type ExitCode } from './io.ts';
-import { columns, countText, printable } from './text.ts';
+import { type CliIo, EXIT, type ExitCode } from '../io.ts';
+import { columns, countText, printable } from '../text.ts';
 
 interface RecordDocument {
   readonly fields: Readonly<Record<string, unknown>>;

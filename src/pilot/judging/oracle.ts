@@ -3,8 +3,8 @@
  * pays for its sessions and keeps the reserve like everybody. Alarms and commands go as they are born; everything else
  * goes where the true future shows that the sun fills the battery again before the reserve would be touched.
  */
-import { CLASSES, type OpClass } from '../model/class.ts';
-import type { Backlog } from '../power/backlog.ts';
+import { CLASSES, type OpClass } from '../../model/class.ts';
+import type { Backlog } from '../../power/backlog.ts';
 
 export interface Foresight {
   /** Wh in the battery at the end of each minute of the same weather without any sync. */

@@ -3,12 +3,12 @@
  * choose between versions. A version is a write of the record's field with the empty name, which no patch can write:
  * so the order, tombstones, undo, conflicts and the digest hold for assets as they hold for fields (MERGE.md §3).
  */
-import { isLongerThan } from '../base/bytes.ts';
-import { CborError, CborReader } from '../codec/reader.ts';
-import { CborWriter } from '../codec/writer.ts';
-import { ASSET_VERSION, CONTENT_BYTES_MAX, CONTENT_HASH_BYTES } from '../model/asset-bytes.ts';
-import { isMediaType } from '../model/media-type.ts';
-import { type OpId, readOpId, writeOpId } from './op-id.ts';
+import { isLongerThan } from '../../base/bytes.ts';
+import { CborError, CborReader } from '../../codec/reader.ts';
+import { CborWriter } from '../../codec/writer.ts';
+import { ASSET_VERSION, CONTENT_BYTES_MAX, CONTENT_HASH_BYTES } from '../../model/asset-bytes.ts';
+import { isMediaType } from '../../model/media-type.ts';
+import { type OpId, readOpId, writeOpId } from '../op-id.ts';
 
 /** Name of the field that an asset's versions write. */
 export const ASSET_FIELD = '';

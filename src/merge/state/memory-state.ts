@@ -2,17 +2,17 @@
  * A folded state in memory: what a device holds, and the yardstick that the tables of a hub are tested
  * against.
  */
-import { must } from '../base/assert.ts';
-import { compareBytes, utf8 } from '../base/bytes.ts';
-import type { VersionVector } from '../model/version-vector.ts';
+import { must } from '../../base/assert.ts';
+import { compareBytes, utf8 } from '../../base/bytes.ts';
+import type { VersionVector } from '../../model/version-vector.ts';
 import type { LivingState } from './digest.ts';
-import { DocFold, type DocState } from './doc/doc-state.ts';
-import type { DocChange } from './doc/read-update.ts';
-import type { EventWrite, FieldWrite, FoldTarget } from './fold.ts';
-import type { OpId } from './op-id.ts';
-import type { WriteOrder } from './order.ts';
-import { type Counter, NO_COUNTER, plus, type RecordState, type RecordWrite } from './record.ts';
-import { ListedOps } from './record/record-ops.ts';
+import { DocFold, type DocState } from '../doc/doc-state.ts';
+import type { DocChange } from '../doc/read-update.ts';
+import type { EventWrite, FieldWrite, FoldTarget } from '../fold.ts';
+import type { OpId } from '../op-id.ts';
+import type { WriteOrder } from '../order.ts';
+import { type Counter, NO_COUNTER, plus, type RecordState, type RecordWrite } from '../record.ts';
+import { ListedOps } from '../record/record-ops.ts';
 
 interface MemoryRecord {
   readonly ops: ListedOps;

@@ -5,10 +5,10 @@
  * while it is down, for as long as it may be. A session brings at most those records in time that were born within one
  * deadline before it; what the sessions of a stretch do not cover is late, whatever is clever.
  */
-import { RECORD } from '../model/class.ts';
-import { DEADLINES_MS } from '../power/backlog.ts';
-import { LINK_COSTS } from '../power/govern/energy.ts';
-import { type Course, CUT_OFF_RATIO, type SitePreset } from './world/light-model.ts';
+import { RECORD } from '../../model/class.ts';
+import { DEADLINES_MS } from '../../power/backlog.ts';
+import { LINK_COSTS } from '../../power/govern/energy.ts';
+import { type Course, CUT_OFF_RATIO, type SitePreset } from '../world/light-model.ts';
 
 export interface Darkness {
   readonly fromDay: number;

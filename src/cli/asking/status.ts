@@ -1,12 +1,20 @@
 /** `heliograph status`: what a person at the site wants to know first. */
-import { wallMsOfIso } from '../base/iso-time.ts';
-import { durationText } from '../base/duration.ts';
-import { CLASS_NAMES } from '../model/class.ts';
-import type { FlashStatus, PowerStatus, StatusSnapshot } from '../status/snapshot.ts';
-import type { Args } from './args.ts';
+import { wallMsOfIso } from '../../base/iso-time.ts';
+import { durationText } from '../../base/duration.ts';
+import { CLASS_NAMES } from '../../model/class.ts';
+import type { FlashStatus, PowerStatus, StatusSnapshot } from '../../status/snapshot.ts';
+import type { Args } from '../args.ts';
 import { HubApi } from './hub-api.ts';
-import { type CliIo, EXIT, type ExitCode } from './io.ts';
-import { agoText, bytesText, columns, countText, type Paint, paintFor, printable } from './text.ts';
+import { type CliIo, EXIT, type ExitCode } from '../io.ts';
+import {
+  agoText,
+  bytesText,
+  columns,
+  countText,
+  type Paint,
+  paintFor,
+  printable,
+} from '../text.ts';
 
 export async function showStatus(args: Args, io: CliIo): Promise<ExitCode> {
   const status = (await HubApi.of(args, io).json('/api/v1/status')) as StatusSnapshot;

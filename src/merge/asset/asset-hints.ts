@@ -5,7 +5,7 @@ import {
   encodeAssetVersion,
   readAssetVersion,
 } from './asset-version.ts';
-import { type OpId, opIdOfText } from './op-id.ts';
+import { type OpId, opIdOfText } from '../op-id.ts';
 
 /** Lists are separated by commas; null where nothing was said. */
 export interface HintTexts {

@@ -2,11 +2,11 @@
  * The promises, checked while the pilot runs. Each check knows the pilot's own books and what the parts say in
  * public; none looks into the parts.
  */
-import { CLASS_NAMES, LOG, type OpClass } from '../model/class.ts';
-import type { HubLife } from './hub-life.ts';
-import { journalMibMax, SPOOL_MIB_MAX } from './hub-life.ts';
-import { presetThresholds } from './world/light-model.ts';
-import type { Pilot } from './pilot.ts';
+import { CLASS_NAMES, LOG, type OpClass } from '../../model/class.ts';
+import type { HubLife } from '../hub-life.ts';
+import { journalMibMax, SPOOL_MIB_MAX } from '../hub-life.ts';
+import { presetThresholds } from '../world/light-model.ts';
+import type { Pilot } from '../pilot.ts';
 
 const MIB = 1 << 20;
 const SYNC_LOG_BYTES_MAX = 8 * MIB + 64 * 1024;

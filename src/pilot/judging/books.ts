@@ -2,8 +2,8 @@
  * The pilot's own books about every op: born, acknowledged, stored upstream. They know nothing of how the hub
  * works; that is why they may judge it. An op counts by class and number of its lane, a device's own or the hub's.
  */
-import { CLASSES, type OpClass, perClass } from '../model/class.ts';
-import { DEADLINES_MS } from '../power/backlog.ts';
+import { CLASSES, type OpClass, perClass } from '../../model/class.ts';
+import { DEADLINES_MS } from '../../power/backlog.ts';
 
 export interface TrackedOp {
   readonly class: OpClass;
