@@ -51,7 +51,7 @@ export const regional = section('The regional node (`heliograph regional run`).'
   readings_days: number(
     730,
     { min: 1, max: 36_500, unit: 'days' },
-    'In PostgreSQL: how long readings stay, by whole months.',
+    'How long readings stay; in PostgreSQL by whole months, in SQLite within 4 GiB a site.',
   ),
   batches_days: number(
     730,

@@ -124,6 +124,7 @@ function told(store: Store, onStored: RegionWorld['onStored']): SiteStore {
       store.apply(entries, checkpointLsn);
       for (const { stamped } of entries) onStored(stamped);
     },
+    prune: (nowMs, chunksMax) => store.prune(nowMs, chunksMax),
     vector: () => store.vector(),
     digest: () => store.digest(),
     readings: (query) => store.readings(query),

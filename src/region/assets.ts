@@ -65,6 +65,7 @@ export class RegionAssets implements ContentDoor {
         if (takeBytes(blobs, entries)) void this.#finish(blobs);
         store.apply(entries, checkpointLsn);
       },
+      prune: (nowMs, chunksMax) => store.prune(nowMs, chunksMax),
       vector: () => store.vector(),
       digest: () => store.digest(),
       readings: (query) => store.readings(query),

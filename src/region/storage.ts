@@ -19,6 +19,8 @@ import { Store } from '../store/store.ts';
 /** Two batches in the works, chunks that come meanwhile, and people who ask. */
 const CONNECTIONS_MAX = 8;
 const GROUP = 'heliograph';
+/** As for batches (regional/limits.ts); the state of a site counts, too. */
+const READINGS_BYTES_MAX = 4 * 2 ** 30;
 const SWEEP_MS = 2_000;
 const TAKES_AT_ONCE = 2;
 
@@ -43,13 +45,13 @@ export async function openStorage(
   if (config.regional.database === '') {
     const assets = new RegionAssets({ files, timers, log });
     const openStore = (path: string): SiteStore => {
-      const { readingsDays: days } = config.store;
       const store = Store.open({
         path,
         files,
         log,
         durability: 'each-commit',
-        readingsDays: days,
+        readingsDays,
+        readingsBytesMax: READINGS_BYTES_MAX,
       });
       return assets.storing(store, folderOf(path));
     };

@@ -291,7 +291,7 @@ export class Store {
   prune(nowMs: number, chunksMax: number): number {
     return this.#guarded(() => {
       this.#db.beginOnce();
-      return this.#readings.prune(nowMs, chunksMax);
+      return this.#readings.prune(nowMs, chunksMax, (day) => this.#times.isWaiting(day));
     });
   }
 

@@ -35,6 +35,7 @@ import { Healer, type HealSource } from '../healing/healer.ts';
 import { type HistoryOutcome, HistoryWatch } from '../history-watch.ts';
 import { HubKeys } from './hub-keys.ts';
 import { DEFAULT_REGIONAL_LIMITS, type RegionalLimits } from '../limits.ts';
+import { RetentionClock } from '../retention-clock.ts';
 import type {
   Claim,
   HubContact,
@@ -66,6 +67,8 @@ export interface EmbeddedOptions {
 
 /** Ops that are folded before chunks of others get their turn. */
 const FOLD_OPS = 256;
+/** Chunks of old readings that may go meanwhile: as many as can come with these ops. */
+const PRUNE_CHUNKS = FOLD_OPS;
 
 interface Contact {
   readonly nonce: string | undefined;
@@ -75,9 +78,11 @@ interface Contact {
 
 export class EmbeddedStorage implements RegionStorage {
   readonly #options: EmbeddedOptions;
+  readonly #retention: RetentionClock;
 
   constructor(options: EmbeddedOptions) {
     this.#options = options;
+    this.#retention = new RetentionClock(options.clock);
     options.files.makeDir(`${options.dir}/sites`);
   }
 
@@ -87,7 +92,7 @@ export class EmbeddedStorage implements RegionStorage {
   }
 
   openSite(name: string, keeper: SiteKeeper): Promise<SiteStorage> {
-    return EmbeddedSite.open(name, this.#options, keeper);
+    return EmbeddedSite.open(name, this.#options, this.#retention, keeper);
   }
 
   async close(): Promise<void> {
@@ -98,6 +103,7 @@ export class EmbeddedStorage implements RegionStorage {
 class EmbeddedSite implements SiteStorage {
   readonly #name: string;
   readonly #options: EmbeddedOptions;
+  readonly #retention: RetentionClock;
   readonly #keeper: SiteKeeper;
   readonly #limits: RegionalLimits;
   readonly #quota: DayQuota;
@@ -112,12 +118,18 @@ class EmbeddedSite implements SiteStorage {
   #authoring: Promise<unknown> = Promise.resolve();
   readonly heal: HealSource;
 
-  private constructor(name: string, options: EmbeddedOptions, keeper: SiteKeeper) {
+  private constructor(
+    name: string,
+    options: EmbeddedOptions,
+    retention: RetentionClock,
+    keeper: SiteKeeper,
+  ) {
     const { files } = options;
     const limits = { ...DEFAULT_REGIONAL_LIMITS, ...options.limits };
     const dir = `${options.dir}/sites/${name}`;
     this.#name = name;
     this.#options = options;
+    this.#retention = retention;
     this.#keeper = keeper;
     this.#limits = limits;
     this.#quota = new DayQuota(options.clock);
@@ -136,9 +148,10 @@ class EmbeddedSite implements SiteStorage {
   static async open(
     name: string,
     options: EmbeddedOptions,
+    retention: RetentionClock,
     keeper: SiteKeeper,
   ): Promise<EmbeddedSite> {
-    const site = new EmbeddedSite(name, options, keeper);
+    const site = new EmbeddedSite(name, options, retention, keeper);
     await site.#catchUp();
     return site;
   }
@@ -301,6 +314,7 @@ class EmbeddedSite implements SiteStorage {
       return { kind: 'forked', known: this.#history.head(hub, opClass).size };
     }
     const kept = this.#archive.add(hub, opClass, id, bytes);
+    this.#retention.note(manifest);
     await this.#fold(kept.number, entries);
     if (history === 'agrees') await this.#history.save(hub);
     const done = this.#confirm(id, manifest, history);
@@ -323,6 +337,8 @@ class EmbeddedSite implements SiteStorage {
       const isLast = from + FOLD_OPS >= entries.length;
       const checkpointLsn = Math.max(isLast ? number : 0, this.#store.checkpointLsn);
       const stamped = slice.map((entry) => ({ lsn: number, stamped: entry }));
+      const nowMs = this.#retention.nowMs();
+      if (nowMs !== undefined) this.#store.prune(nowMs, PRUNE_CHUNKS);
       this.#store.apply(stamped, checkpointLsn);
       if (!isLast) await turn(this.#options.timers);
     }

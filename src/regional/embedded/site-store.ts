@@ -27,6 +27,11 @@ export interface SiteStore {
    * returns. Throws `HubError` where it cannot.
    */
   apply(entries: readonly SiteEntry[], checkpointLsn: number): void;
+  /**
+   * Removes at most `chunksMax` chunks of readings beyond their limits, which is kept with the next `apply`. `nowMs` comes
+   * from a clock that can be trusted.
+   */
+  prune(nowMs: number, chunksMax: number): void;
   vector(): VersionVector;
   digest(): SiteDigest;
   readings(query: ReadingsQuery): ReadingsPage;

@@ -22,6 +22,7 @@ import type { PgContents } from './assets/pg-contents.ts';
 import { foldBatch, lanesOf } from './folding/fold-batch.ts';
 import type { KeyBook } from './key-book.ts';
 import { loadTree, saveTree } from './folding/ledger-tables.ts';
+import type { RetentionClock } from '../retention-clock.ts';
 import type { Partitions } from './schema/partitions.ts';
 
 /**
@@ -71,6 +72,7 @@ export interface ClaimPlace {
   readonly siteId: number;
   readonly keys: KeyBook;
   readonly partitions: Partitions;
+  readonly retention: RetentionClock;
   readonly contents: PgContents;
   readonly receiptFor: ReceiptFor;
   readonly limits: RegionalLimits;
@@ -133,12 +135,13 @@ class PgClaim implements Claim {
 
   async keep(opened: OpenedBatch): Promise<KeepOutcome> {
     const { manifest, entries } = opened;
-    const { siteId, keys, partitions } = this.#place;
+    const { siteId, keys, partitions, retention } = this.#place;
     const { hub, id } = this.#claimed;
     const sql = this.#sql;
     // Keys, lanes and partitions are made outside of this transaction: others need not wait for its end.
     const idByKey = await keys.idsOf(new Set(entries.map(({ op }) => op.key)));
     await keys.makeLanes(lanesOf(entries));
+    retention.note(manifest);
     await partitions.makeFor(entries);
     await sql.query(LOCK_HUB, [String(siteId), hub]);
     const { previous } = manifest;

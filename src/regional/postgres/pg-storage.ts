@@ -4,10 +4,12 @@
  */
 import { type Cancel, type Clock, type Timers, turn } from '../../base/clock.ts';
 import { HubError } from '../../base/errors.ts';
+import { isoTime } from '../../base/iso-time.ts';
 import type { Log } from '../../base/log.ts';
 import type { Database } from '../../platform/network/postgres.ts';
 import { DEFAULT_REGIONAL_LIMITS, type RegionalLimits } from '../limits.ts';
 import { Healer } from '../healing/healer.ts';
+import { RetentionClock } from '../retention-clock.ts';
 import type { RegionStorage, SiteKeeper, SiteStorage } from '../site-storage.ts';
 import { contentsFilling } from './assets/fill-contents.ts';
 import { PgContents } from './assets/pg-contents.ts';
@@ -16,7 +18,7 @@ import { PgShelf } from './down/pg-shelf.ts';
 import { fillFromBatches } from './kept-batches.ts';
 import { KeyBook } from './key-book.ts';
 import { migrate } from './schema/migrations.ts';
-import { Partitions } from './schema/partitions.ts';
+import { type KeepDays, Partitions } from './schema/partitions.ts';
 import { PgSite } from './pg-site.ts';
 
 export interface PgStorageOptions {
@@ -26,8 +28,7 @@ export interface PgStorageOptions {
   readonly clock: Clock;
   readonly timers: Timers;
   readonly log: Log;
-  /** How long readings, and batches as they came, stay. */
-  readonly keepDays: { readonly readings: number; readonly batches: number };
+  readonly keepDays: KeepDays;
   readonly limits?: Partial<RegionalLimits>;
 }
 
@@ -41,6 +42,8 @@ const TIDY = [
   `DELETE FROM heliograph.chunk c USING heliograph.part p WHERE p.touched_at < now() - interval '14 days'
      AND c.site_id = p.site_id AND c.hub = p.hub AND c.batch = p.batch`,
   `DELETE FROM heliograph.part WHERE touched_at < now() - interval '14 days'`,
+  // Heard while the server's clock was ahead: nothing later would be noted.
+  `UPDATE heliograph.contact SET heard_at = now() WHERE heard_at > now() + interval '1 minute'`,
   `DELETE FROM heliograph.traffic WHERE day < current_date - 60`,
 ];
 /** Of each hub and class the newest receipts stay, that the chain of its next batch is recognised. */
@@ -49,13 +52,15 @@ const TIDY_RECEIPTS = `
     SELECT site_id, hub, batch FROM (
       SELECT site_id, hub, batch, stored_at, row_number() OVER (PARTITION BY site_id, hub, class ORDER BY number DESC) AS age
       FROM heliograph.receipt) a
-    WHERE a.age > 4 AND a.stored_at < now() - $1 * interval '1 day') old
+    WHERE a.age > 4 AND a.stored_at < $1::timestamptz) old
   WHERE r.site_id = old.site_id AND r.hub = old.hub AND r.batch = old.batch`;
 const TIDY_MS = 3_600_000;
+const DAY_MS = 86_400_000;
 
 export class PgStorage implements RegionStorage {
   readonly #options: PgStorageOptions;
   readonly #limits: RegionalLimits;
+  readonly #retention: RetentionClock;
   readonly #partitions: Partitions;
   readonly contents: PgContents;
   #cancelTidy: Cancel = () => undefined;
@@ -63,7 +68,8 @@ export class PgStorage implements RegionStorage {
   private constructor(options: PgStorageOptions) {
     this.#options = options;
     this.#limits = { ...DEFAULT_REGIONAL_LIMITS, ...options.limits };
-    this.#partitions = new Partitions(options.database, options.clock);
+    this.#retention = new RetentionClock(options.clock);
+    this.#partitions = new Partitions(options.database, this.#retention, options.keepDays);
     this.contents = new PgContents(options.database, options.log);
   }
 
@@ -98,6 +104,7 @@ export class PgStorage implements RegionStorage {
       siteId,
       keys: new KeyBook(database, siteId),
       partitions: this.#partitions,
+      retention: this.#retention,
       contents: this.contents,
       receiptFor: keeper.receiptFor,
       limits: this.#limits,
@@ -117,8 +124,10 @@ export class PgStorage implements RegionStorage {
   async tidy(): Promise<void> {
     const { database, keepDays } = this.#options;
     for (const statement of TIDY) await database.query(statement);
-    await this.#partitions.prune(keepDays);
-    await database.query(TIDY_RECEIPTS, [keepDays.batches]);
+    await this.#partitions.tidy();
+    const nowMs = this.#retention.nowMs();
+    if (nowMs === undefined) return;
+    await database.query(TIDY_RECEIPTS, [isoTime(nowMs - keepDays.batches * DAY_MS)]);
   }
 
   async #siteId(name: string): Promise<number> {

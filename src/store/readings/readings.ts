@@ -64,6 +64,10 @@ const CHUNKS = `
   WHERE first_ms / ${DAY_MS} = ? AND key_id = ? AND (first_ms, id) > (?, ?) AND first_ms < ?
   ORDER BY first_ms, id LIMIT ${CHUNKS_AT_ONCE}`;
 
+const PRUNE_DAY = `
+  DELETE FROM readings WHERE id IN (
+    SELECT id FROM readings INDEXED BY readings_by_day WHERE first_ms / ${DAY_MS} = ? LIMIT ?)`;
+
 /** A reading that was made at another moment than was thought. */
 export interface Retimed {
   readonly fromMs: number;
@@ -79,8 +83,6 @@ export class Readings {
   readonly #db: SqliteFile;
   readonly #keys: KeyIds;
   readonly #limits: ReadingsLimits;
-  /** Rows at or below are younger than the limit, or gone. */
-  #prunedThroughId = 0;
 
   constructor(db: SqliteFile, keys: KeyIds, limits: ReadingsLimits) {
     this.#db = db;
@@ -174,29 +176,20 @@ export class Readings {
   }
 
   /**
-   * Removes at most `chunksMax` chunks that are too old, or the oldest ones where all take too much space;
-   * returns how many went. Zero means that nothing is left to do for now.
+   * Removes at most `chunksMax` chunks of days that are too old, or those that came first where all take too much space;
+   * returns how many went. Zero means that nothing is left to do for now. A day on which readings wait for their true time
+   * is none that is over, and goes by space alone.
    */
-  prune(nowMs: number, chunksMax: number): number {
-    if (this.#db.usedBytes() > this.#limits.bytesMax) {
+  prune(nowMs: number, chunksMax: number, isWaiting: (day: number) => boolean): number {
+    const { days, bytesMax } = this.#limits;
+    if (this.#db.usedBytes() > bytesMax) {
       const sql = 'DELETE FROM readings WHERE id IN (SELECT id FROM readings ORDER BY id LIMIT ?)';
       return this.#db.run(sql, [chunksMax]);
     }
-    const last = this.#db.row(
-      `SELECT max(id) AS id FROM
-       (SELECT id FROM readings WHERE id > ? ORDER BY id LIMIT ?)`,
-      [this.#prunedThroughId, chunksMax],
-    )?.['id'];
-    if (typeof last !== 'number') {
-      this.#prunedThroughId = 0;
-      return 0;
-    }
-    const sql = 'DELETE FROM readings WHERE id > ? AND id <= ? AND first_ms + span_ms < ?';
-    const oldestMs = nowMs - this.#limits.days * DAY_MS;
-    const gone = this.#db.run(sql, [this.#prunedThroughId, last, oldestMs]);
-    // Readings lie nearly in order of time: where none of these was old, the later ones are not either.
-    this.#prunedThroughId = gone === 0 ? 0 : last;
-    return gone;
+    const oldestDay = Math.floor(nowMs / DAY_MS) - days;
+    let day = this.#dayFrom(0);
+    while (day !== undefined && isWaiting(day)) day = this.#dayFrom(day + 1);
+    return day === undefined || day >= oldestDay ? 0 : this.#db.run(PRUNE_DAY, [day, chunksMax]);
   }
 }
 

@@ -10,6 +10,7 @@ import type { StampedOp } from '../../model/op.ts';
 import { bytesOfOrigin, type Origin } from '../../model/origin.ts';
 import type { KeyIds } from '../key-ids.ts';
 import type { OpScan } from '../op-scan.ts';
+import { DAY_MS } from '../readings/reading-chunk.ts';
 import type { Readings, Retimed } from '../readings/readings.ts';
 import type { SqliteFile, SqlRow } from '../sqlite.ts';
 import { isAsGood, isInDoubt } from './doubt.ts';
@@ -42,6 +43,7 @@ const ADD_READING = `
 const READINGS_OF = `
   SELECT key_id, at_ms, monotonic_ms, own_start_ms FROM undated_readings WHERE origin = ? AND boot_id = ?
   ORDER BY key_id, id`;
+const WAITING_DAYS = `SELECT DISTINCT at_ms / ${DAY_MS} AS day FROM undated_readings`;
 const ADD_OP = `
   INSERT OR IGNORE INTO undated_ops (op, origin, boot_id, monotonic_ms, own_start_ms)
   VALUES (?, ?, ?, ?, ?)`;
@@ -58,6 +60,8 @@ export class BootTimes {
   readonly #due: { readonly origin: Origin; readonly bootId: number; readonly startMs: number }[] =
     [];
   #waiting = 0;
+  /** Days (UTC) on which readings lie that wait. */
+  readonly #waitingDays = new Set<number>();
   #undatedOps = 0;
   /** The boot that was met last and is known: ops come in runs. */
   #recentOrigin: Origin | undefined;
@@ -84,10 +88,16 @@ export class BootTimes {
     }
     if (this.#waiting >= WAITING_MAX) return ms;
     this.#waiting += 1;
+    this.#waitingDays.add(Math.floor(ms / DAY_MS));
     boot.isWaiting = true;
     const made = [bytesOfOrigin(origin), bootId, monotonicMs, ownStartMs];
     this.#db.run(ADD_READING, [...made, this.#keys.idOf(key), ms]);
     return ms;
+  }
+
+  /** Whether readings lie on that day which wait for their time. */
+  isWaiting(day: number): boolean {
+    return this.#waitingDays.has(day);
   }
 
   /** Takes note of the time of an op on a record. */
@@ -124,6 +134,7 @@ export class BootTimes {
 
   /** Puts the readings that waited where they belong, in the open transaction. */
   repair(readings: Readings): void {
+    if (this.#due.length === 0) return;
     for (const { origin, bootId, startMs } of this.#due.splice(0)) {
       const boot = [bytesOfOrigin(origin), bootId];
       for (const [keyId, moves] of movesByKey(this.#db.rows(READINGS_OF, boot), startMs)) {
@@ -132,6 +143,7 @@ export class BootTimes {
       const sql = 'DELETE FROM undated_readings WHERE origin = ? AND boot_id = ?';
       this.#waiting -= this.#db.run(sql, boot);
     }
+    this.#loadDays();
   }
 
   /** Reads what is kept in memory: after opening, and when the tables were emptied. */
@@ -141,6 +153,12 @@ export class BootTimes {
     this.#recentOrigin = undefined;
     this.#waiting = this.#countOf('undated_readings');
     this.#undatedOps = this.#countOf('undated_ops');
+    this.#loadDays();
+  }
+
+  #loadDays(): void {
+    this.#waitingDays.clear();
+    for (const { day } of this.#db.rows(WAITING_DAYS, [])) this.#waitingDays.add(day as number);
   }
 
   #countOf(table: string): number {

@@ -28,6 +28,10 @@ export class MemoryStore implements SiteStore {
     this.checkpointLsn = checkpointLsn;
   }
 
+  prune(): void {
+    // It has no readings.
+  }
+
   vector(): VersionVector {
     const vector = new Map<Lane, number>();
     for (const key of this.ops.keys()) {

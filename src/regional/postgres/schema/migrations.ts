@@ -7,6 +7,7 @@ import type { Database, Sql } from '../../../platform/network/postgres.ts';
 import { REGIONAL_SCHEMA } from '../../../versions.ts';
 import { ASSET_TABLES } from '../assets/asset-tables.ts';
 import { DOWN_TABLES, LACKS } from '../down/down-tables.ts';
+import { RETENTION } from './retention.ts';
 import { DOC_TABLE, FUNCTIONS, SPOOLED, STAMPS, TABLES } from './tables.ts';
 import { TIME_TABLES } from './time-tables.ts';
 import { VIEWS } from './views.ts';
@@ -21,6 +22,7 @@ const STEPS: readonly string[] = [
   SPOOLED,
   ASSET_TABLES,
   TIME_TABLES,
+  RETENTION,
 ];
 
 const FRAME = `

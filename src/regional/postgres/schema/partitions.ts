@@ -1,64 +1,111 @@
 /**
- * Partitions by month. Readings lie by their own time, which a hub without a clock may set to 1970: only months that can
- * be true have a partition, all else lies in the default one. Old months go as a whole.
+ * Partitions by month. Readings lie by their own time, which a hub without a clock may set to 1970: only months that
+ * are kept have a partition, all else lies in the default one, and goes from there so many days after it came. Old months go as
+ * a whole.
  */
-import type { Clock } from '../../../base/clock.ts';
 import { isoTime } from '../../../base/iso-time.ts';
 import { effectiveHlc } from '../../../model/hlc.ts';
 import { EVENT, type StampedOp } from '../../../model/op.ts';
 import type { Database } from '../../../platform/network/postgres.ts';
+import type { RetentionClock } from '../../retention-clock.ts';
+import { DROP_KEPT, DROP_STORED, MEND_KEPT, MEND_STORED, monthsIn } from './retention.ts';
 
-const FIRST_YEAR = 2020;
+/** How long readings, and batches as they came, stay. */
+export interface KeepDays {
+  readonly readings: number;
+  readonly batches: number;
+}
+
+/** Months from the first to the last, ends included. */
+interface Window {
+  readonly first: string;
+  readonly last: string;
+}
+
+const TABLES = ['reading', 'batch'] as const;
+type Table = (typeof TABLES)[number];
+
+/** Beginning of 2020: who tells earlier times has no clock. */
+const DATED_FROM_MS = 1_577_836_800_000;
 const DAY_MS = 86_400_000;
 
 export class Partitions {
   readonly #database: Database;
-  readonly #clock: Clock;
+  readonly #clock: RetentionClock;
+  readonly #keepDays: Record<Table, number>;
   readonly #made = new Set<string>();
 
-  constructor(database: Database, clock: Clock) {
+  constructor(database: Database, clock: RetentionClock, keepDays: KeepDays) {
     this.#database = database;
     this.#clock = clock;
+    this.#keepDays = { reading: keepDays.readings, batch: keepDays.batches };
   }
 
   /** Sees to it that the events have their months. */
   async makeFor(entries: readonly StampedOp[]): Promise<void> {
-    const latest = monthOf(this.#clock.wallMs() + 31 * DAY_MS);
     const days = new Set<number>();
     for (const { op, stamp } of entries) {
       if (op.kind === EVENT) days.add(Math.floor(effectiveHlc(op.hlc, stamp.hlc).ms / DAY_MS));
     }
+    const window = this.#window('reading');
     const months = new Set([...days].map((day) => monthOf(day * DAY_MS)));
-    for (const each of months) {
-      // Years beyond 9999 are longer, and none of ours.
-      const isOurs = each.length === latest.length && each >= `${FIRST_YEAR}-01` && each <= latest;
-      if (isOurs) await this.#make('reading', each);
-    }
-    await this.#make('batch', monthOf(this.#clock.wallMs()));
+    for (const each of months) if (isWithin(each, window)) await this.#make('reading', each);
+    await this.#make('batch', monthOf(this.#clock.likelyMs()));
   }
 
-  /** Drops the months that ended more than so many days ago, receipts of batches that are gone with them. */
-  async prune(days: { readonly readings: number; readonly batches: number }): Promise<void> {
-    for (const [table, keptDays] of [
-      ['reading', days.readings],
-      ['batch', days.batches],
-    ] as const) {
-      const oldest = monthOf(this.#clock.wallMs() - keptDays * DAY_MS).replace('-', '');
-      const rows = await this.#database.query(
-        `SELECT c.relname AS name FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-         WHERE i.inhparent = ('heliograph.' || $1)::regclass AND c.relname ~ '_[0-9]{6}$'`,
-        [table],
-      );
-      for (const { name } of rows) {
-        const month = (name as string).slice(-6);
-        if (month < oldest)
-          await this.#database.query(`DROP TABLE IF EXISTS heliograph.${table}_${month}`);
-      }
-    }
+  /**
+   * Drops the months that ended longer ago than they are kept, and what lies in the default partitions for as long; what has its
+   * month by now moves there. Nothing goes where nobody knows the time.
+   */
+  async tidy(): Promise<void> {
+    const nowMs = this.#clock.nowMs();
+    if (nowMs === undefined) return;
+    const database = this.#database;
+    const latest = isoTime(this.#clock.latestMs());
+    for (const statement of [MEND_KEPT, ...MEND_STORED]) await database.query(statement, [latest]);
     this.#made.clear();
+    for (const table of TABLES) {
+      await this.#sortIn(table);
+      await this.#dropMonths(table);
+    }
+    const oldest = (table: Table): string[] => [isoTime(nowMs - this.#keepDays[table] * DAY_MS)];
+    for (let gone = 1; gone > 0;) {
+      const [row] = await database.query(DROP_KEPT, oldest('reading'));
+      gone = Number(row?.['count'] ?? 0);
+    }
+    await database.query(DROP_STORED, oldest('batch'));
   }
 
-  async #make(table: 'reading' | 'batch', month: string): Promise<void> {
+  async #sortIn(table: Table): Promise<void> {
+    const { first, last } = this.#window(table);
+    const ends = [`${first}-01T00:00:00Z`, `${last}-28T00:00:00Z`];
+    for (const { month } of await this.#database.query(monthsIn(table), ends)) {
+      await this.#make(table, month as string);
+    }
+  }
+
+  async #dropMonths(table: Table): Promise<void> {
+    const oldest = this.#window(table).first.replace('-', '');
+    const rows = await this.#database.query(
+      `SELECT c.relname AS name FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+       WHERE i.inhparent = ('heliograph.' || $1)::regclass AND c.relname ~ '_[0-9]{6}$'`,
+      [table],
+    );
+    for (const { name } of rows) {
+      const month = (name as string).slice(-6);
+      if (month < oldest)
+        await this.#database.query(`DROP TABLE IF EXISTS heliograph.${table}_${month}`);
+    }
+  }
+
+  /** Months that have a partition of their own. */
+  #window(table: Table): Window {
+    const nowMs = this.#clock.likelyMs();
+    const first = monthOf(Math.max(DATED_FROM_MS, nowMs - this.#keepDays[table] * DAY_MS));
+    return { first, last: monthOf(nowMs + 31 * DAY_MS) };
+  }
+
+  async #make(table: Table, month: string): Promise<void> {
     const name = `${table} ${month}`;
     if (this.#made.has(name)) return;
     await this.#database.query('SELECT heliograph.ensure_month($1, $2::date)', [
@@ -72,4 +119,9 @@ export class Partitions {
 /** `2026-03`; later years than 9999 are longer. */
 function monthOf(ms: number): string {
   return isoTime(ms).split('-').slice(0, -1).join('-');
+}
+
+/** Years beyond 9999 are longer, and none of ours. */
+function isWithin(month: string, { first, last }: Window): boolean {
+  return month.length === last.length && month >= first && month <= last;
 }
