@@ -16,13 +16,15 @@ import { RECORD, TELEMETRY, type OpClass } from '../model/class.ts';
 import { ADD, DOC, EVENT, type Kind, PATCH, REMOVE, UNDO } from '../model/op.ts';
 import type { Origin } from '../model/origin.ts';
 import { laneOf } from '../model/origin.ts';
+import { isInRanges, NO_RANGES } from '../model/seq-ranges.ts';
 import { seqIn } from '../model/version-vector.ts';
+import { readBeyond } from '../protocol/beyond.ts';
 import type { DeltaItem, ReadPage, Welcome } from '../protocol/delta-message.ts';
 import type { Notice } from '../protocol/notice-message.ts';
 import { EVERYTHING, isInScope, type Scope } from '../protocol/scope.ts';
 import { type Asset, assetOf } from './assets/asset.ts';
 import { Docs, type YDoc, type YModule } from './view/docs.ts';
-import { encodeState, readState } from './view/kept-state.ts';
+import { encodeState, type KeptState, readState } from './view/kept-state.ts';
 import type { OpenLink } from './link/link.ts';
 import { type Kept, Outbox } from './outbox/outbox.ts';
 import { Queries, type Query, type RecordRow } from './view/queries.ts';
@@ -295,7 +297,7 @@ export class Device {
     this.#authority = kept.authority;
     this.#replica.take({ items: kept.items, lanes: isSame ? kept.vector : new Map() });
     this.#resume = isSame ? kept.resume : undefined;
-    this.#forgetKnown();
+    this.#forgetKnown({ vector: this.#replica.vector, resume: this.#resume });
   }
 
   #isInScope(key: string): boolean {
@@ -379,15 +381,18 @@ export class Device {
       } catch {
         return; // It is pulled again; own ops stay where they are.
       }
-      this.#forgetKnown(vector);
+      this.#forgetKnown(head);
     }
     await this.#outbox.tidy();
   }
 
-  #forgetKnown(vector = this.#replica.vector): void {
-    this.#outbox.forget(
-      ({ origin, class: opClass, seq }) => seq <= seqIn(vector, laneOf(origin, opClass)),
-    );
+  /** Own ops that the kept state has, also behind a gap in their lane at this hub. */
+  #forgetKnown({ vector, resume }: Pick<KeptState, 'vector' | 'resume'>): void {
+    const beyond = (resume && readBeyond(resume)) ?? NO_RANGES;
+    this.#outbox.forget(({ origin, class: opClass, seq }) => {
+      const lane = laneOf(origin, opClass);
+      return seq <= seqIn(vector, lane) || isInRanges(beyond.get(lane) ?? [], seq);
+    });
   }
 
   #changed(keys: Iterable<string>): void {

@@ -5,9 +5,16 @@
  */
 import { CborReader } from '../codec/reader.ts';
 import { CborWriter } from '../codec/writer.ts';
-import type { SeqRange } from '../merge/state/state-item.ts';
 import { LOG } from '../model/class.ts';
 import { type Lane, type Origin, splitLane } from '../model/origin.ts';
+import {
+  isInRanges,
+  joinRanges,
+  NO_RANGES,
+  type RangesByLane,
+  type SeqRange,
+  splitRanges,
+} from '../model/seq-ranges.ts';
 import type { VersionVector } from '../model/version-vector.ts';
 
 /** Mutable twin of `SeqRange`. */
@@ -47,13 +54,6 @@ export class LaneOps {
     this.beyond = beyond;
   }
 
-  /** How far somebody has the lane who has it up to `known`, and all that was seen of it. */
-  reachFrom(known: number): number {
-    let reach = Math.max(known, this.upTo);
-    for (const { from, to } of this.beyond) if (from <= reach + 1) reach = Math.max(reach, to);
-    return reach;
-  }
-
   /** Notes the op; false where it was seen before. */
   add(seq: number): boolean {
     if (seq <= this.upTo) return false;
@@ -66,6 +66,7 @@ export class LaneOps {
         this.beyond.shift();
       }
     } else if (!addBeyond(this.beyond, seq)) return false;
+    else if (seq < (this.beyond.at(-1) as Range).to) this.#fills.count += 1;
     this.isChanged = true;
     return true;
   }
@@ -73,7 +74,7 @@ export class LaneOps {
   /** Notes all up to `upTo`, and the ranges beyond it. */
   join(upTo: number, beyond: readonly SeqRange[]): void {
     const here = [{ from: 1, to: this.upTo }, ...this.beyond];
-    const ranges = joined(here, [{ from: 1, to: upTo }, ...beyond]);
+    const ranges = joinRanges(here, [{ from: 1, to: upTo }, ...beyond]);
     this.upTo = ranges[0]?.to ?? 0;
     this.beyond.splice(0, Infinity, ...ranges.slice(1));
     this.isChanged = true;
@@ -81,22 +82,11 @@ export class LaneOps {
   }
 }
 
-/** All of both, in as few ranges as it takes. */
-function joined(a: readonly Range[], b: readonly Range[]): Range[] {
-  const ranges: Range[] = [];
-  for (const range of [...a, ...b].toSorted((x, y) => x.from - y.from)) {
-    const last = ranges.at(-1);
-    if (last !== undefined && range.from <= last.to + 1) last.to = Math.max(last.to, range.to);
-    else ranges.push({ ...range });
-  }
-  return ranges;
-}
-
 export class SeenOps {
   readonly #lanes = new Map<Lane, LaneOps>();
   readonly #fills: Fills = { count: 0 };
 
-  /** Grows whenever a gap gets smaller from below: what is beyond it may count all at once then. */
+  /** Grows whenever an op comes into a gap: what is beyond it may count all at once then. */
   get fills(): number {
     return this.#fills.count;
   }
@@ -109,7 +99,15 @@ export class SeenOps {
   has(lane: Lane, seq: number): boolean {
     const ops = this.#lanes.get(lane);
     if (ops === undefined) return false;
-    return seq <= ops.upTo || ops.beyond.some(({ from, to }) => from <= seq && seq <= to);
+    return seq <= ops.upTo || isInRanges(ops.beyond, seq);
+  }
+
+  /** What was seen of the lane: all up to the end of the first range, where it begins with 1. */
+  rangesOf(lane: Lane): SeqRange[] {
+    const ops = this.#lanes.get(lane);
+    if (ops === undefined) return [];
+    const ranges = ops.upTo === 0 ? ops.beyond : [{ from: 1, to: ops.upTo }, ...ops.beyond];
+    return ranges.map((range) => ({ ...range }));
   }
 
   lane(lane: Lane): LaneOps {
@@ -126,8 +124,14 @@ export class SeenOps {
     this.lane(lane).join(upTo, beyond);
   }
 
-  vector(): VersionVector {
-    return new Map([...this.#lanes].map(([lane, { upTo }]) => [lane, upTo]));
+  /** How far each lane was seen without a gap, but for those in `passes`. */
+  vector(passes: RangesByLane = NO_RANGES): VersionVector {
+    const vector = new Map([...this.#lanes].map(([lane, { upTo }]) => [lane, upTo]));
+    for (const [lane, ranges] of passes) {
+      const { upTo } = splitRanges(joinRanges(this.rangesOf(lane), ranges));
+      if (vector.has(lane)) vector.set(lane, upTo);
+    }
+    return vector;
   }
 
   /** The highest seq seen of each lane, gaps or not: numbering goes on from here. */

@@ -100,7 +100,7 @@ export class Store {
       times: this.#times,
       stamps: new StampRanges(db, () => this.#flushAll()),
       guard: (query) => this.#guarded(query),
-      vector: () => this.vector(),
+      vector: (passes) => this.#progress.seen.vector(passes),
     });
     this.reader = this.#newReader();
   }

@@ -12,9 +12,11 @@ import type { Log } from '../base/log.ts';
 import type { Hlc } from '../model/hlc.ts';
 import { AUTHORITY, type Role } from '../model/op.ts';
 import type { Origin } from '../model/origin.ts';
+import { NO_RANGES } from '../model/seq-ranges.ts';
 import { encodeDelta } from '../protocol/delta-message.ts';
 import { type OpenPull, readPull } from '../protocol/pull-message.ts';
 import { rangesOf } from '../protocol/scope.ts';
+import { readBeyond } from '../protocol/beyond.ts';
 import type { Lsn } from './ops-door.ts';
 import { OpTail, type TailJournal } from './op-tail.ts';
 import { PullSession } from './pull-session.ts';
@@ -131,9 +133,11 @@ export class PullDoor {
     if (busy !== undefined) return this.#lapse(device, open.pull, busy, WAIT_BUSY_S);
     let walk: StateWalk;
     try {
-      const mark = open.resume === undefined ? undefined : readMark(open.resume);
-      const ranges = rangesOf(open.scope);
-      walk = new StateWalk({ source: source(), hub, ranges, vector: open.vector, mark });
+      const { scope, vector, resume } = open;
+      const mark = resume && readMark(resume);
+      const beyond = (resume && readBeyond(resume)) ?? NO_RANGES;
+      const ranges = rangesOf(scope);
+      walk = new StateWalk({ source: source(), hub, ranges, vector, beyond, mark });
     } catch (error) {
       if (!(error instanceof HubError)) throw error;
       return this.#lapse(device, open.pull, error.message, WAIT_BUSY_S);

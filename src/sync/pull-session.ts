@@ -5,6 +5,7 @@
  */
 import type { StateItem } from '../merge/state/state-item.ts';
 import type { Lane } from '../model/origin.ts';
+import { joinRanges, rangesUpTo, type SeqRange, splitRanges } from '../model/seq-ranges.ts';
 import { seqIn, type VersionVector } from '../model/version-vector.ts';
 import {
   type DeltaMessage,
@@ -15,6 +16,7 @@ import {
 import { PAGE_BYTES, PAGE_ITEMS_MAX } from '../protocol/limits.ts';
 import type { OpenPull } from '../protocol/pull-message.ts';
 import { isInScope, type Scope } from '../protocol/scope.ts';
+import { encodeBeyond } from '../protocol/beyond.ts';
 import type { OpTail } from './op-tail.ts';
 import type { StateSource, StateWalk } from './state-walk.ts';
 
@@ -47,8 +49,8 @@ export class PullSession {
   readonly #options: PullSessionOptions;
   readonly #scope: Scope;
   #walk: StateWalk | undefined;
-  /** Lanes of which the device has what this hub lacks. */
-  readonly #ahead: VersionVector;
+  /** What the device has of lanes with a gap here or there. */
+  readonly #gapped: Map<Lane, readonly SeqRange[]>;
   /** The device has what concerns it up to here, when the walk is over. */
   #lsn: number;
   #credit: number;
@@ -67,7 +69,7 @@ export class PullSession {
     this.#options = options;
     this.#scope = open.scope;
     this.#walk = walk;
-    this.#ahead = walk.ahead;
+    this.#gapped = new Map(walk.gapped);
     this.#lsn = walk.lsn;
     this.#credit = open.credit;
     this.#heardMs = options.nowMs();
@@ -75,7 +77,7 @@ export class PullSession {
 
   /** Lanes that are held in memory for this pull. */
   get lanesHeld(): number {
-    return this.#walk === undefined ? this.#ahead.size : this.#walk.size;
+    return this.#walk?.size ?? this.#gapped.size;
   }
 
   get follows(): boolean {
@@ -111,7 +113,7 @@ export class PullSession {
     }
     this.#walk = undefined;
     this.#lanes = new Map(walk.lanes());
-    this.#sendPage('caught-up');
+    this.#sendPage('caught-up', this.#beyond());
     this.#options.tail.follow(this.#lsn);
     return MORE;
   }
@@ -150,12 +152,25 @@ export class PullSession {
       this.#lanes = lanes;
       return;
     }
+    let hasBeyond = false;
     for (const [lane, seq] of this.#lanes) {
-      const upTo = Math.min(seq, source.upTo(lane, seqIn(this.#ahead, lane)));
+      const here = rangesUpTo(source.rangesOf(lane), seq);
+      const held = joinRanges(this.#gapped.get(lane) ?? [], here);
+      const { upTo, rest } = splitRanges(held);
       if (upTo > 0) this.#lanes.set(lane, upTo);
       else this.#lanes.delete(lane);
+      hasBeyond ||= rest.length > 0;
+      if (rest.length === 0 && here[0]?.to === upTo) this.#gapped.delete(lane);
+      else this.#gapped.set(lane, held);
     }
-    this.#sendPage('live');
+    this.#sendPage('live', hasBeyond ? this.#beyond() : undefined);
+  }
+
+  /** What the device has behind gaps, for it to show when it comes again. */
+  #beyond(): Uint8Array | undefined {
+    return encodeBeyond(
+      new Map([...this.#gapped].map(([lane, ranges]) => [lane, splitRanges(ranges).rest])),
+    );
   }
 
   /** Takes an item of the walk; false where the page is full without it. */

@@ -167,7 +167,7 @@ export const RECOVERY_TABLE: readonly RecoveryRow[] = [
       '`heliograph holes list` says whose ops they are and since when. The device hands in by itself what it still keeps.',
       'Bring the other hub back into reach, or start it from its backup: the state ends by itself when the two have met.',
       'If it had sent them upstream: a session brings orders and records back from the region. `heliograph override --for 30m` opens one now.',
-      'If that hub is lost for good: `heliograph holes close ORIGIN`. From then on nobody is asked for them; should they come all the same, they are taken.',
+      'If that hub is lost for good: `heliograph holes close ORIGIN`. From then on nobody is asked for them; should they come all the same, they are taken, and change nothing where the history of their record has been folded meanwhile.',
     ],
     holds: ({ faults }) => faults.has('peer.lacking'),
   },

@@ -16,9 +16,19 @@ import {
   originOfBytes,
   splitLane,
 } from '../model/origin.ts';
-import { covers, seqIn, type VersionVector } from '../model/version-vector.ts';
+import {
+  firstBeside,
+  isInRanges,
+  joinRanges,
+  NO_RANGES,
+  type RangesByLane,
+  type SeqRange,
+  splitRanges,
+} from '../model/seq-ranges.ts';
+import { seqIn, type VersionVector } from '../model/version-vector.ts';
 import type { KeyRange } from '../protocol/scope.ts';
 import { readVector, writeVector } from '../protocol/vector.ts';
+import { encodeBeyond, rangesHeld } from '../protocol/beyond.ts';
 
 export interface StatePiece {
   readonly items: readonly StateItem[];
@@ -34,9 +44,9 @@ export interface StateSource {
     readonly highest: VersionVector;
     readonly lsn: number;
   };
-  /** How far a device has the lane that has it up to `known`, when it has all that is folded of it. */
-  upTo(lane: Lane, known: number): number;
-  /** LSN of the last op that came after others of its lane: before it, nobody has all that `upTo` says. */
+  /** What is folded of the lane. */
+  rangesOf(lane: Lane): readonly SeqRange[];
+  /** LSN of the last op that came after later ones of its lane: before it, nobody has all that `rangesOf` says. */
   readonly filledLsn: number;
   /** LSN at which the state of another hub was taken over last: nobody can follow across it. */
   readonly joinedLsn: number;
@@ -68,8 +78,9 @@ export interface WalkOptions {
   readonly source: StateSource;
   readonly hub: Origin;
   readonly ranges: readonly KeyRange[];
-  /** What the device has. */
+  /** What the device has, and what behind gaps. */
   readonly vector: VersionVector;
+  readonly beyond?: RangesByLane;
   readonly mark?: WalkMark | undefined;
 }
 
@@ -84,13 +95,16 @@ export class StateWalk {
   readonly source: StateSource;
   /** What the device has at the end. */
   readonly target: VersionVector;
-  /** Lanes of which the device has what this hub lacks, and up to where: behind a gap they go on for it. */
-  readonly ahead: VersionVector;
+  /** The same of lanes with a gap here or there, all of it. */
+  readonly gapped: RangesByLane;
   /** The journal goes on behind this. */
   readonly lsn: number;
   readonly #hub: Origin;
   readonly #ranges: readonly KeyRange[];
   readonly #vector: VersionVector;
+  readonly #beyond: RangesByLane;
+  /** Lanes of which all that is here is there, too. */
+  readonly #quiet: ReadonlySet<Lane>;
   /** Origins with news, and from which seq on. */
   readonly #origins: readonly (readonly [Origin, number])[];
   readonly #byKeys: boolean;
@@ -98,19 +112,22 @@ export class StateWalk {
   #index = 0;
   #position: Uint8Array | undefined;
 
-  constructor({ source, hub, ranges, vector, mark }: WalkOptions) {
+  constructor({ source, hub, ranges, vector, beyond = NO_RANGES, mark }: WalkOptions) {
     const { vector: now, highest, lsn } = source.begin();
     this.source = source;
     this.#hub = hub;
     this.#ranges = ranges;
     this.#vector = vector;
-    this.#byKeys = vector.size === 0 || mark !== undefined;
+    this.#beyond = beyond;
+    this.#byKeys = (vector.size === 0 && beyond.size === 0) || mark !== undefined;
     const goesOn = mark !== undefined && mark.hub === hub && mark.lsn <= lsn;
-    this.ahead = new Map([...vector].filter(([lane, seq]) => seq > seqIn(now, lane)));
-    this.target = goesOn ? mark.target : this.#joined(now, highest);
     this.lsn = goesOn ? mark.lsn : lsn;
-    // Behind a gap there may be news that the vector cannot tell of.
-    this.#origins = newsIn(highest, vector);
+    const { origins, quiet } = newsIn(highest, source, { vector, beyond });
+    this.#origins = origins;
+    this.#quiet = quiet;
+    // Who goes on is told at the next pull what is behind gaps: what it was to have then is not known any more.
+    this.gapped = goesOn ? new Map() : this.#gapped(now, highest);
+    this.target = goesOn ? mark.target : targetOf(now, this.gapped);
     if (goesOn) this.#goTo(mark);
     else if (this.#origins.length === 0) this.#phase = 'done';
   }
@@ -133,7 +150,7 @@ export class StateWalk {
   step(take: (item: StateItem) => boolean): void {
     const piece = this.#read();
     for (const item of piece.items) {
-      const isWanted = !isKnown(item, this.#vector) && this.#isInRanges(item);
+      const isWanted = !this.#isKnown(item) && this.#isInRanges(item);
       if (!isWanted || take(item)) continue;
       this.#position = this.source.behind(item, this.#phase === 'origins' ? 'origins' : 'keys');
       return;
@@ -142,9 +159,11 @@ export class StateWalk {
     if (piece.next === undefined) this.#advance();
   }
 
-  /** Where to go on after a break; undefined where the rest is too little to bother. */
+  /** Where to go on after a break; where the rest is too little to bother, what the device has shown. */
   mark(): Uint8Array | undefined {
-    if (!this.#byKeys || this.#phase === 'done' || this.#phase === 'origins') return undefined;
+    if (!this.#byKeys || this.#phase === 'done' || this.#phase === 'origins') {
+      return encodeBeyond(this.#beyond);
+    }
     const position = this.#position ?? this.#ranges[this.#index]?.from;
     if (position === undefined) return undefined;
     const writer = new CborWriter(64).array(5).bytes(bytesOfOrigin(this.#hub)).uint(this.lsn);
@@ -153,13 +172,17 @@ export class StateWalk {
     return writer.finish();
   }
 
-  /** What is folded without a gap, or without one that the device does not have. */
-  #joined(now: VersionVector, highest: VersionVector): VersionVector {
-    const joined = new Map(now);
-    for (const [lane, known] of this.ahead) {
-      if (seqIn(highest, lane) > known) joined.set(lane, this.source.upTo(lane, known));
-    }
-    return joined;
+  /** Lanes with a gap here, or of which the device has more than that. */
+  #gapped(now: VersionVector, highest: VersionVector): RangesByLane {
+    const lanes = new Set(this.#beyond.keys());
+    for (const [lane, seq] of highest) if (seq > seqIn(now, lane)) lanes.add(lane);
+    for (const [lane, seq] of this.#vector) if (seq > seqIn(now, lane)) lanes.add(lane);
+    return new Map([...lanes].map((lane) => [lane, this.#heldAtEnd(lane)]));
+  }
+
+  #heldAtEnd(lane: Lane): SeqRange[] {
+    const held = rangesHeld(this.#vector, this.#beyond, lane);
+    return joinRanges(held, this.source.rangesOf(lane));
   }
 
   #read(): StatePiece {
@@ -193,6 +216,19 @@ export class StateWalk {
     } else this.#position = position;
   }
 
+  #isKnown(item: StateItem): boolean {
+    if (item.type === 'doc') {
+      // Its heads do not say what came into a gap below them.
+      const isNews = ([lane, seq]: readonly [Lane, number]): boolean =>
+        seq > seqIn(this.#vector, lane) && !this.#quiet.has(lane);
+      return ![...item.doc.heads].some((head) => isNews(head));
+    }
+    if (item.type !== 'event' && item.type !== 'write') return false;
+    const { origin, class: opClass, seq } = item.write.order;
+    const lane = laneOf(origin, opClass);
+    return seq <= seqIn(this.#vector, lane) || isInRanges(this.#beyond.get(lane) ?? [], seq);
+  }
+
   /** A walk by origins meets all keys. */
   #isInRanges(item: StateItem): boolean {
     if (this.#phase !== 'origins') return true;
@@ -222,21 +258,35 @@ export function readMark(bytes: Uint8Array): WalkMark | undefined {
   }
 }
 
-/** Origins whose lanes are further in `now`, and the least seq that the device has of such a lane. */
-function newsIn(now: VersionVector, vector: VersionVector): (readonly [Origin, number])[] {
+/** What is here and not there: its origins, each with the seq before the first of it; and the lanes without any. */
+function newsIn(
+  highest: VersionVector,
+  source: Pick<StateSource, 'rangesOf'>,
+  { vector, beyond }: { readonly vector: VersionVector; readonly beyond: RangesByLane },
+): { readonly origins: (readonly [Origin, number])[]; readonly quiet: ReadonlySet<Lane> } {
   const leastByOrigin = new Map<Origin, number>();
-  for (const [lane, seq] of now) {
+  const quiet = new Set<Lane>();
+  for (const [lane, seq] of highest) {
     const known = seqIn(vector, lane);
     if (seq <= known) continue;
-    const { origin } = splitLane(lane);
-    leastByOrigin.set(origin, Math.min(known, leastByOrigin.get(origin) ?? known));
+    const isGapped = beyond.has(lane);
+    // Behind a gap there may be news that the vector cannot tell of.
+    const held = isGapped ? rangesHeld(vector, beyond, lane) : [{ from: 1, to: known }];
+    const first = firstBeside(source.rangesOf(lane), held);
+    if (first === undefined) quiet.add(lane);
+    else {
+      const { origin } = splitLane(lane);
+      leastByOrigin.set(origin, Math.min(first - 1, leastByOrigin.get(origin) ?? first - 1));
+    }
   }
-  return [...leastByOrigin];
+  return { origins: [...leastByOrigin], quiet };
 }
 
-function isKnown(item: StateItem, vector: VersionVector): boolean {
-  if (item.type === 'doc') return covers(vector, item.doc.heads);
-  if (item.type !== 'event' && item.type !== 'write') return false;
-  const { origin, class: opClass, seq } = item.write.order;
-  return seq <= seqIn(vector, laneOf(origin, opClass));
+function targetOf(now: VersionVector, gapped: RangesByLane): VersionVector {
+  const target = new Map(now);
+  for (const [lane, ranges] of gapped) {
+    const { upTo } = splitRanges(ranges);
+    if (upTo > 0) target.set(lane, upTo);
+  }
+  return target;
 }

@@ -228,8 +228,9 @@ export class Session {
     if (page.page !== this.#page + 1) return this.#openPull();
     this.#page = page.page;
     const touched = replica.take(page);
-    this.#resume = page.resume;
-    onPage(touched, page, page.resume);
+    // A page that follows says where to go on only where that has changed.
+    if (page.stage !== 'live' || page.resume !== undefined) this.#resume = page.resume;
+    onPage(touched, page, this.#resume);
     this.#say(encodePull({ kind: 'taken', pull: page.pull, page: page.page }));
     if (page.stage !== 'partial') this.#setContact('live', '');
   }

@@ -14,7 +14,7 @@ import type { Store } from '../../store/store.ts';
 
 export interface HorizonsOptions {
   readonly store: { readonly state: Pick<Store, 'records'>; readonly fault: HubError | undefined };
-  readonly door: Pick<Door, 'journalOp'>;
+  readonly door: Pick<Door, 'journalOp' | 'holes'>;
   readonly limits: HistoryLimits;
   readonly clock: Pick<Clock, 'monotonicMs'>;
   readonly timers: Timers;
@@ -79,7 +79,7 @@ export class Horizons {
     const { store, door, limits, log } = this.#options;
     const { records } = store.state;
     for (const [key, keep] of yield* records.crowded(limits)) {
-      const body = yield* records.drawHorizon(key, keep);
+      const body = yield* records.drawHorizon(key, keep, door.holes.closed());
       if (body === undefined) continue;
       const { lsn } = door.journalOp({ class: RECORD, key, kind: CONTROL, body });
       log.info('records.horizon', { key, keep, lsn, bytes: body.length });

@@ -11,6 +11,7 @@ import { LOG } from '../../model/class.ts';
 import { decodeEntry } from '../../model/entry.ts';
 import { gapsOf, type HeldLane, heldIn, lastOf } from '../../model/held.ts';
 import { type Lane, laneOf, splitLane } from '../../model/origin.ts';
+import { joinRanges, type RangesByLane, type SeqRange } from '../../model/seq-ranges.ts';
 import { seqIn, type VersionVector } from '../../model/version-vector.ts';
 import type { JournalPort, Lsn } from '../journal-port.ts';
 
@@ -59,6 +60,15 @@ export class HoleBook {
   /** What the region and people are to know of. */
   open(): readonly Hole[] {
     return [...this.#found, ...this.#told.filter(({ isClosed }) => !isClosed)];
+  }
+
+  /** Those of which somebody has said that they stay. */
+  closed(): RangesByLane {
+    const closed = new Map<Lane, SeqRange[]>();
+    for (const { lane, from, to, isClosed } of this.#told) {
+      if (isClosed) closed.set(lane, joinRanges(closed.get(lane) ?? [], [{ from, to }]));
+    }
+    return closed;
   }
 
   get told(): readonly ToldHole[] {

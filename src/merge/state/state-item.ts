@@ -17,6 +17,7 @@ import { CborError, type CborReader } from '../../codec/reader.ts';
 import type { CborWriter } from '../../codec/writer.ts';
 import { decodeHlc, encodeHlc, type Hlc } from '../../model/hlc.ts';
 import { bytesOfOrigin, type Lane, type Origin, originOfBytes } from '../../model/origin.ts';
+import type { SeqRange } from '../../model/seq-ranges.ts';
 import type { EventWrite, FieldWrite } from '../fold.ts';
 import {
   ADD,
@@ -32,12 +33,6 @@ import {
 import { type DocState, readHeads, writeHeads } from '../doc/doc-state.ts';
 import { decodeOrder, encodeOrder, ORDER_BYTES, type WriteOrder } from '../order.ts';
 import { bytesOfTotal, type Counter, type RecordWrite, totalOfBytes } from '../record.ts';
-
-/** Seqs `from` … `to`, both included. */
-export interface SeqRange {
-  readonly from: number;
-  readonly to: number;
-}
 
 export type StateItem =
   | {

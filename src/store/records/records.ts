@@ -10,6 +10,7 @@ import type { Base } from '../../merge/record/horizon.ts';
 import { baseOf } from '../../merge/record/standing.ts';
 import { isUndone } from '../../merge/record/undone.ts';
 import type { Lane } from '../../model/origin.ts';
+import { NO_RANGES, type RangesByLane } from '../../model/seq-ranges.ts';
 import { seqIn, type VersionVector } from '../../model/version-vector.ts';
 import { planUndo, type UndoPlan, type UndoRequest } from '../../merge/undo.ts';
 import type { ConflictBook, MergeCounts, MetConflict } from './conflict-book.ts';
@@ -42,8 +43,8 @@ export interface RecordParts {
   readonly times: BootTimes;
   readonly stamps: StampRanges;
   readonly guard: Guard;
-  /** How far each lane is folded without a gap. */
-  readonly vector: () => VersionVector;
+  /** How far each lane is folded without a gap, but for those in `passes`. */
+  readonly vector: (passes: RangesByLane) => VersionVector;
 }
 
 /** Runs a query; a fault in it is the store's. */
@@ -54,7 +55,7 @@ export class Records {
   readonly #book: ConflictBook;
   readonly #guard: Guard;
   readonly #times: BootTimes;
-  readonly #vector: () => VersionVector;
+  readonly #vector: RecordParts['vector'];
   readonly #stamps: StampRanges;
 
   constructor({ tables, book, times, stamps, guard, vector }: RecordParts) {
@@ -153,10 +154,14 @@ export class Records {
 
   /**
    * Body of a horizon that leaves so many ops as they are; undefined where none would spare anything, or where
-   * meanwhile one of its ops was taken away or brought back. Others may fold between two steps.
+   * meanwhile one of its ops was taken away or brought back. Others may fold between two steps. It passes gaps of lanes in `passes`.
    */
-  *drawHorizon(key: string, keep: number): Generator<void, Uint8Array | undefined> {
-    const [tables, vector] = [this.#tables, this.#vector()];
+  *drawHorizon(
+    key: string,
+    keep: number,
+    passes: RangesByLane = NO_RANGES,
+  ): Generator<void, Uint8Array | undefined> {
+    const [tables, vector] = [this.#tables, this.#vector(passes)];
     const watch = tables.writeTables.watch(key);
     try {
       const drawing = this.#guard(() => ({

@@ -9,6 +9,7 @@ import { encodeOrder, ORIGIN_AT } from '../../merge/order.ts';
 import type { StateItem } from '../../merge/state/state-item.ts';
 import { ALARM } from '../../model/class.ts';
 import { type Lane, type Origin, ORIGIN_BYTES } from '../../model/origin.ts';
+import type { SeqRange } from '../../model/seq-ranges.ts';
 import type { VersionVector } from '../../model/version-vector.ts';
 import type { FoldProgress } from '../fold-progress.ts';
 import { docOf } from '../records/doc-tables.ts';
@@ -90,12 +91,12 @@ export class StateReader {
     return { vector: seen.vector(), highest: seen.highest(), lsn: appliedLsn() };
   }
 
-  /** How far somebody has the lane who has it up to `known`, and all that is folded here: without a gap, if `known` is 0. */
-  upTo(lane: Lane, known = 0): number {
-    return this.#parts.progress().seen.lane(lane).reachFrom(known);
+  /** What is folded of the lane. */
+  rangesOf(lane: Lane): readonly SeqRange[] {
+    return this.#parts.progress().seen.rangesOf(lane);
   }
 
-  /** LSN of the last op that came after others of its lane. */
+  /** LSN of the last op that came after later ones of its lane. */
   get filledLsn(): number {
     return this.#parts.progress().filledLsn;
   }

@@ -7,6 +7,7 @@ import { below } from '../../../src/base/random.ts';
 import { Device } from '../../../src/client/device.ts';
 import type { LinkHandlers, OpenLink } from '../../../src/client/link/link.ts';
 import { Horizons } from '../../../src/hub/storage/horizons.ts';
+import type { Door } from '../../../src/ingest/door/door.ts';
 import { HlcClock } from '../../../src/model/hlc.ts';
 import { SimClock } from '../../../src/platform/sim/clock.ts';
 import { SeededRandom } from '../../../src/platform/sim/random.ts';
@@ -49,7 +50,9 @@ export class DeviceWorld {
   isRough = true;
   cuts = 0;
   readonly #links = new Set<SimLink>();
+  readonly door: Door;
   readonly #ops: OpsDoor;
+  readonly #bytesTo = new Map<string, number>();
   #pulls: PullDoor;
 
   constructor(dir: string, seed: number) {
@@ -57,6 +60,7 @@ export class DeviceWorld {
     this.store = openStore(dir);
     const hlc = new HlcClock(this.clock);
     const { door } = openDoor({ journal: this.journal, clock: this.clock, hlc });
+    this.door = door;
     this.#ops = new OpsDoor({
       acceptOps: (message, from) => door.acceptOps(message, from),
       whenDurable: () => this.#whenSynced(),
@@ -77,8 +81,7 @@ export class DeviceWorld {
     });
   }
 
-  async add(name: string): Promise<Device> {
-    const storage = new MemoryStorage();
+  async add(name: string, storage = new MemoryStorage()): Promise<Device> {
     const device = await this.#openDevice(name, storage);
     this.members.push({ name, device, storage });
     return device;
@@ -107,6 +110,11 @@ export class DeviceWorld {
   /** Cuts every link of a device. */
   cut(name: string): void {
     for (const link of this.#links) if (link.name === name) this.#drop(link);
+  }
+
+  /** What the hub has sent to a device. */
+  bytesTo(name: string): number {
+    return this.#bytesTo.get(name) ?? 0;
   }
 
   /** Lets everybody finish. */
@@ -178,6 +186,7 @@ export class DeviceWorld {
     const bytes = payload.slice();
     for (const link of this.#links) {
       if (link.filters.includes(topic)) {
+        this.#bytesTo.set(link.name, this.bytesTo(link.name) + bytes.length);
         this.#later(link, () => link.handlers.onMessage(topic, bytes));
       }
     }

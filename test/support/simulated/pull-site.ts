@@ -103,7 +103,7 @@ export class PullingDevice {
   readonly #scope: Scope;
   readonly #from: PullFrom;
   #pull = 0;
-  #resume: Uint8Array | undefined;
+  resume: Uint8Array | undefined;
   #taken = 0;
 
   constructor(site: PullSite, name: string, scope: Scope = EVERYTHING, from: PullFrom = FROM) {
@@ -124,7 +124,7 @@ export class PullingDevice {
       scope: this.#scope,
       vector,
     };
-    const resume = this.#resume === undefined ? {} : { resume: this.#resume };
+    const resume = this.resume === undefined ? {} : { resume: this.resume };
     this.send(encodePull({ ...open, ...resume, ...parts }));
   }
 
@@ -142,7 +142,7 @@ export class PullingDevice {
       assert.equal(message.page, (this.#taken += 1), 'pages come in order');
       this.pages.push(message);
       this.replica.take(message);
-      this.#resume = message.resume;
+      if (message.stage !== 'live' || message.resume !== undefined) this.resume = message.resume;
       if (answers) this.send(encodePull({ kind: 'taken', pull: this.#pull, page: message.page }));
     }
   }

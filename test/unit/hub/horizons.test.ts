@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'vitest';
 
 import { SILENT_LOG } from '../../../src/base/log.ts';
+import { HoleBook } from '../../../src/ingest/door/hole-book.ts';
 import { Horizons } from '../../../src/hub/storage/horizons.ts';
 import type { OwnEvent } from '../../../src/ingest/door/door.ts';
 import { encodeUndo } from '../../../src/merge/patch.ts';
@@ -32,6 +33,7 @@ function openSite(editsMax = 1000): Site {
     store.apply([{ lsn, stamped }], lsn);
   };
   const door = {
+    holes: new HoleBook(),
     journalOp: ({ class: opClass, key, body, kind = CONTROL }: OwnEvent) => {
       seq += 1;
       take(stampedOp({ origin: HUB, class: opClass, seq, key, kind, body, atMs: 100_000 + seq }));
