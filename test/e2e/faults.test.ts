@@ -15,7 +15,7 @@ import { assertNothingLost, assertSameUpstream } from '../support/hubs/nothing-l
 import { testWithPeers } from '../support/machine/peers.ts';
 import { Publisher } from '../support/hubs/publisher.ts';
 import { freePort } from '../support/machine/spawn.ts';
-import { smallDisk, testWithMounts } from '../support/machine/small-disk.ts';
+import { fillDisk, smallDisk, testWithMounts } from '../support/machine/small-disk.ts';
 import { tempDir } from '../support/machine/temp-dir.ts';
 
 const AT_ONCE = 'capture=[{filter="#",class="alarm"}]';
@@ -97,6 +97,7 @@ async function fullDisk(freeSet: string): Promise<void> {
   first.process.kill('SIGKILL');
   await first.process.exited;
 
+  fillDisk(disk);
   const hub = await startHub({ data, sets, mqttPort });
   await hub.process.line(/journal\.refuses/);
   await refusesEveryone(hub, publisher);

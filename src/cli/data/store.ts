@@ -82,18 +82,21 @@ export async function rebuildStore(args: Args, io: CliIo): Promise<ExitCode> {
     const fresh = { ...files, paths: { ...files.paths, state: `${files.paths.state}.rebuilt` } };
     const remove = (path: string): void => Store.remove(files.machine.files, path);
     remove(fresh.paths.state);
-    const rebuilt = await foldedDigest(fresh);
-    const before = await digestBefore(files, io);
-    if (before !== undefined && before.digest !== rebuilt.digest) {
-      remove(fresh.paths.state);
-      io.stderr(differenceText(before, rebuilt, files.paths.state));
-      return EXIT.failed;
+    try {
+      const rebuilt = await foldedDigest(fresh);
+      const before = await digestBefore(files, io);
+      if (before !== undefined && before.digest !== rebuilt.digest) {
+        io.stderr(differenceText(before, rebuilt, files.paths.state));
+        return EXIT.failed;
+      }
+      remove(files.paths.state);
+      files.machine.files.rename(fresh.paths.state, files.paths.state);
+      files.machine.files.syncDir(config.data);
+      print(rebuilt, args, io);
+      return EXIT.done;
+    } finally {
+      remove(fresh.paths.state); // What was not taken only fills the disk.
     }
-    remove(files.paths.state);
-    files.machine.files.rename(fresh.paths.state, files.paths.state);
-    files.machine.files.syncDir(config.data);
-    print(rebuilt, args, io);
-    return EXIT.done;
   });
 }
 

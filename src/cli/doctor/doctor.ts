@@ -7,7 +7,7 @@
  * Exit code 1 where something is wrong and still is; notes are none.
  */
 import { EMPTY_BYTES, textOf } from '../../base/bytes.ts';
-import { type FaultCode, HubError } from '../../base/errors.ts';
+import { type FaultCode, HubError, systemCode } from '../../base/errors.ts';
 import type { Config } from '../../config/schema.ts';
 import { type HubPaths, hubPaths, isDataDirectory } from '../../hub/data.ts';
 import { CLASS_NAMES } from '../../model/class.ts';
@@ -66,14 +66,37 @@ async function examine(args: Args, io: CliIo): Promise<Diagnosis> {
       fixed: [],
     };
   }
+  const first = [ok('config', configText(args, io)), layoutCheck(io, config)];
   const lock = takeLock(io, config.data);
+  if (lock === 'held') return examineRunning(first, config, paths, args, io);
+  if (lock === 'read-only') return examineReadOnly(first, config, paths, args, io);
   try {
-    const first = [ok('config', configText(args, io)), layoutCheck(io, config)];
-    if (lock === undefined) return await examineRunning(first, config, paths, args, io);
     return examineStopped(first, config, paths, args, io);
   } finally {
-    lock?.release();
+    lock.release();
   }
+}
+
+/** No hub can run here: what can be looked at without writing. */
+function examineReadOnly(
+  first: readonly Check[],
+  config: Config,
+  paths: HubPaths,
+  args: Args,
+  io: CliIo,
+): Diagnosis {
+  const found = fileChecks(io, config, paths, true);
+  const disk = wrong(
+    'disk',
+    `the file system of ${config.data} is read-only`,
+    'Kernels do that when a card fails: `dmesg` tells. Copy the data directory to another card before anything else.',
+    'Where somebody did it on purpose: `mount -o remount,rw`, then start the hub.',
+  );
+  return {
+    checks: [...first, disk, ...found.checks],
+    states: stoppedStates(found),
+    fixed: args.has('fix') ? ['nothing: the file system is read-only'] : [],
+  };
 }
 
 async function examineRunning(
@@ -128,12 +151,13 @@ function examineStopped(
   return { checks, states: stoppedStates(found), fixed };
 }
 
-/** The lock, or undefined where a hub holds it. */
-function takeLock({ files }: CliIo, dir: string): DirectoryLock | undefined {
+/** The lock; `held` where a hub has it, `read-only` where nobody can. */
+function takeLock({ files }: CliIo, dir: string): DirectoryLock | 'held' | 'read-only' {
   try {
     return files.lockDir(dir);
   } catch (error) {
-    if (error instanceof HubError && error.code === 'data.locked') return undefined;
+    if (error instanceof HubError && error.code === 'data.locked') return 'held';
+    if (systemCode(error) === 'EROFS') return 'read-only';
     throw error;
   }
 }

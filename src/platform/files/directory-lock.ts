@@ -7,6 +7,8 @@
  * container), a `lock` file inside names the owner with its boot and start time; the owner that it names blocks
  * as long as that very process lives. Systems other than Linux have only this file, and know a process by its
  * number alone.
+ *
+ * A full disk takes no such file. That is when a hub has to come up and say so: where the socket holds, it holds alone.
  */
 import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
@@ -29,6 +31,8 @@ interface Owner {
 }
 
 const LOCK_FILE = 'lock';
+/** What a full disk says. */
+const NO_ROOM: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT']);
 
 /** See `Files.lockDir`. */
 export function lockDirectory(dir: string): DirectoryLock {
@@ -40,16 +44,28 @@ export function lockDirectory(dir: string): DirectoryLock {
     socket?.close();
     throw locked(dir, owner);
   }
-  writeFileSync(path, `${JSON.stringify(ownProcess(dir))}\n`, { mode: 0o600 });
+  const isWritten = writeOwner(path, dir, socket);
   let held = true;
   return {
     release: () => {
       if (!held) return;
       held = false;
-      rmSync(path, { force: true });
+      if (isWritten) rmSync(path, { force: true });
       socket?.close();
     },
   };
+}
+
+/** False where the disk is full; throws where nothing else would hold the folder. */
+function writeOwner(path: string, dir: string, socket: Server | undefined): boolean {
+  try {
+    writeFileSync(path, `${JSON.stringify(ownProcess(dir))}\n`, { mode: 0o600 });
+    return true;
+  } catch (error) {
+    if (socket !== undefined && NO_ROOM.has(systemCode(error) ?? '')) return false;
+    socket?.close();
+    throw error;
+  }
 }
 
 /** The bound socket, or `taken`. Nobody is meant to connect; who does is dropped. */

@@ -124,9 +124,39 @@ function writeWhole(path: string, bytes: Uint8Array): void {
 
 function replace(path: string, bytes: Uint8Array): void {
   const beside = `${path}.new`;
-  writeWhole(beside, bytes);
-  renameSync(beside, path);
+  try {
+    writeWhole(beside, bytes);
+    renameSync(beside, path);
+  } catch (error) {
+    removeQuietly(beside); // Half a file on a full disk is in everybody's way.
+    throw error;
+  }
   syncDir(dirname(path));
+}
+
+/** For the way out of a fault: that one is told, not this. */
+function removeQuietly(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // A disk that takes nothing does not give anything away either.
+  }
+}
+
+/** Where a disk is read-only, Node says that the folder is not there; a plain call says what is the matter. */
+function makeDir(dir: string): void {
+  try {
+    mkdirSync(dir, { recursive: true, mode: FOLDER_MODE });
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') mkdirSync(firstMissing(dir), FOLDER_MODE);
+    throw error;
+  }
+}
+
+/** The uppermost folder on the way to `dir` that is not there. */
+function firstMissing(dir: string): string {
+  const above = dirname(dir);
+  return above === dir || existsSync(above) ? dir : firstMissing(above);
 }
 
 /** A link fails where its name is taken, a rename does not; a name of its own, since others write at the same moment. */
@@ -163,9 +193,7 @@ export const machineFiles: Files = {
   replace,
   createNew,
   list: (dir) => whereItExists(() => readdirSync(dir).toSorted()) ?? [],
-  makeDir: (dir) => {
-    mkdirSync(dir, { recursive: true, mode: FOLDER_MODE });
-  },
+  makeDir,
   rename: renameSync,
   remove: (path) => rmSync(path, { recursive: true, force: true }),
   syncDir,

@@ -1,12 +1,13 @@
 /** A really small file system for one test: a tmpfs, which only root may mount. */
 import { execFileSync } from 'node:child_process';
-
+import { closeSync, openSync, writeSync } from 'node:fs';
 import { onTestFinished } from 'vitest';
 
 import { peer, testUnless } from './peers.ts';
 import { tempDir } from './temp-dir.ts';
 
 const RUN_MS_MAX = 180_000;
+const BALLAST = new Uint8Array(4_096);
 
 /** Mounts a file system of `mib` MiB; gone when the test has ended. */
 export function smallDisk(mib: number): string {
@@ -17,6 +18,23 @@ export function smallDisk(mib: number): string {
     execFileSync('umount', ['--lazy', dir]);
   });
   return dir;
+}
+
+/** Not a byte is left. */
+export function fillDisk(dir: string): void {
+  const file = openSync(`${dir}/ballast`, 'a');
+  try {
+    for (;;) writeSync(file, BALLAST);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** As a kernel does with a card that fails. */
+export function makeReadOnly(dir: string): void {
+  execFileSync('mount', ['-o', 'remount,ro', dir]);
 }
 
 /** A test that mounts: skips with a clear word where that is not allowed, or fails where REQUIRE_PEERS=1. */

@@ -1,6 +1,14 @@
 /** `heliograph doctor` on the files of a hub that stands still, each kind of trouble once, and its repair. */
 import assert from 'node:assert/strict';
-import { chmodSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, test } from 'vitest';
 
@@ -18,6 +26,7 @@ import { createApi } from '../../../src/status/api/api.ts';
 import { CliWorld } from '../../support/simulated/cli.ts';
 import { configFor, machine, SMALL_FLAGS, smallDataDir } from '../../support/hubs/data-dir.ts';
 import { NOON_MS, SampleSources, sampleStatus } from '../../support/made/status.ts';
+import { makeReadOnly, smallDisk, testWithMounts } from '../../support/machine/small-disk.ts';
 import { tempDir } from '../../support/machine/temp-dir.ts';
 
 interface Report {
@@ -147,6 +156,23 @@ describe('a hub that stands still', () => {
     assert.match(stdout, /^note {5}journal files {2}none yet$/m);
     assert.match(stdout, /^skipped {2}clock {10}only a running hub knows$/m);
     assert.match(stdout, /^Sync state: only a running hub knows\.$/m);
+  });
+});
+
+describe('a card that the kernel has made read-only', () => {
+  testWithMounts('is named, and all the rest is looked at without a write', async () => {
+    const disk = smallDisk(8);
+    const made = await smallDataDir();
+    dir = join(disk, 'data');
+    cpSync(made, dir, { recursive: true });
+    makeReadOnly(disk);
+    const report = await diagnose('--fix');
+    assert.equal(report.code, EXIT.failed);
+    assert.deepEqual(wrongIn(report), ['disk']);
+    assert.match(report.checks.find(({ name }) => name === 'disk')?.found ?? '', /read-only/);
+    const journal = report.checks.find(({ name }) => name === 'journal files');
+    assert.match(journal?.found ?? '', /every byte checked/);
+    assert.deepEqual(report.fixed, ['nothing: the file system is read-only']);
   });
 });
 

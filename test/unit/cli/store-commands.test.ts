@@ -1,6 +1,6 @@
 /** `store digest` and `store rebuild` on real files, with and without a hub that runs on them. */
 import assert from 'node:assert/strict';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'vitest';
 
@@ -23,6 +23,7 @@ import {
   smallDataDir,
 } from '../../support/hubs/data-dir.ts';
 import { stampedOp } from '../../support/made/ops.ts';
+import { fillDisk, smallDisk, testWithMounts } from '../../support/machine/small-disk.ts';
 import { tempDir } from '../../support/machine/temp-dir.ts';
 
 interface Digest {
@@ -78,6 +79,23 @@ test('a state that the journal does not give is kept', async () => {
   assert.equal(code, EXIT.failed);
   assert.match(stderr, /gives another state \(11 ops\) than .*state\.db holds \(12 ops\)/);
   assert.deepEqual(await digestOf(dir), richer);
+});
+
+testWithMounts('on a full disk nothing is changed, and nothing left', async () => {
+  const made = await smallDataDir();
+  const disk = smallDisk(8);
+  const dir = join(disk, 'data');
+  cpSync(made, dir, { recursive: true });
+  const first = await digestOf(dir);
+  fillDisk(disk);
+  const rebuild = `store rebuild --data ${dir} ${SMALL_FLAGS}`;
+  assert.equal((await new CliWorld().run(rebuild)).code, EXIT.failed);
+  assert.deepEqual(
+    readdirSync(dir).filter((name) => name.includes('rebuilt')),
+    [],
+  );
+  rmSync(join(disk, 'ballast'));
+  assert.deepEqual(await digestOf(dir), first);
 });
 
 test('a directory without a hub stays as it is', async () => {
