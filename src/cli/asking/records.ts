@@ -1,6 +1,6 @@
 /** `heliograph records …`, `undo`, `conflicts …`: look at records and mend them, through the running hub. */
-import type { Args } from '../args.ts';
-import { UsageError } from '../args.ts';
+import { opIdOfText } from '../../merge/op-id.ts';
+import { type Args, UsageError } from '../args.ts';
 import { HubApi } from './hub-api.ts';
 import { type CliIo, EXIT, type ExitCode } from '../io.ts';
 import { columns, countText, printable } from '../text.ts';
@@ -81,16 +81,21 @@ export async function getRecord(args: Args, io: CliIo): Promise<ExitCode> {
 export async function listRecords(args: Args, io: CliIo): Promise<ExitCode> {
   const api = HubApi.of(args, io);
   const prefix = encodeURIComponent(args.operands[0] ?? '');
+  const isJson = args.has('json');
   let after = '';
+  let between = '';
+  if (isJson) io.stdout('[');
   for (let isMore = true; isMore && !io.signal.aborted;) {
     const path = `/api/v1/records?prefix=${prefix}&after=${encodeURIComponent(after)}`;
     const page = (await api.json(path)) as { records: readonly string[]; next: string | null };
     for (const key of page.records) {
-      io.stdout(`${args.has('json') ? JSON.stringify(key) : printable(key)}\n`);
+      io.stdout(isJson ? `${between}${JSON.stringify(key)}` : `${printable(key)}\n`);
+      between = ',\n';
     }
     isMore = page.next !== null;
     after = page.next ?? '';
   }
+  if (isJson) io.stdout(']\n');
   return EXIT.done;
 }
 
@@ -121,8 +126,14 @@ export async function showHistory(args: Args, io: CliIo): Promise<ExitCode> {
   );
 }
 
+function opOperand(args: Args): string {
+  const text = args.operand(0);
+  if (opIdOfText(text) !== undefined) return text;
+  throw new UsageError(`OP: ${text} is no op, such as a1b2c3d4e5f60718/record/17`);
+}
+
 export async function undoOp(args: Args, io: CliIo): Promise<ExitCode> {
-  const wish = { op: args.operand(0), cascade: args.has('cascade') };
+  const wish = { op: opOperand(args), cascade: args.has('cascade') };
   const done = (await HubApi.of(args, io).post('/api/v1/undo', wish)) as {
     op: string;
     undone: readonly string[];

@@ -278,3 +278,23 @@ test('power probe opens the sources itself where no hub runs', async () => {
   assert.match(hubOnly.stdout, /start the hub for this one/);
   assert.equal(hubOnly.code, EXIT.failed);
 });
+
+test('records list --json is one document, however many pages the hub makes of them', async () => {
+  const pages = [
+    { records: ['order/1', 'order/"2"'], next: 'order/"2"' },
+    { records: ['order/3'], next: null },
+  ];
+  const get = () => Promise.resolve({ status: 200, text: JSON.stringify(pages.shift()) });
+  const asked = { ...http, get };
+  const argv = `records list --json --url http://127.0.0.1:${server.port}`;
+  const { stdout } = await world.run(argv, { http: asked });
+  assert.deepEqual(JSON.parse(stdout), ['order/1', 'order/"2"', 'order/3']);
+  pages.push({ records: [], next: null });
+  assert.deepEqual(JSON.parse((await world.run(argv, { http: asked })).stdout), []);
+});
+
+test('what is no op cannot be undone: bad usage, and no hub is asked', async () => {
+  const { code, stderr } = await world.run('undo order/1');
+  assert.equal(code, EXIT.usage);
+  assert.match(stderr, /order\/1 is no op, such as/);
+});
