@@ -20,7 +20,7 @@ import {
 import type { RareLog } from './rare-log.ts';
 import type { SessionRegistry } from './sessions/session-registry.ts';
 import type { Session, SessionLink } from './sessions/session.ts';
-import { grant } from './subscribing.ts';
+import { expectFilter, grant } from './subscribing.ts';
 import type { Message } from './topics/message.ts';
 import type { Publication } from './topics/publication.ts';
 import * as frames from './wire/frames.ts';
@@ -55,6 +55,10 @@ const SUBSCRIBING = 8;
 /** A client may be silent for one and a half times what it promised [MQTT-3.1.2-24]. */
 const KEEPALIVE_FACTOR = 1.5;
 const MQTT_3_1 = 3;
+
+function isConnect(first: number | undefined): boolean {
+  return first !== undefined && first >> 4 === packets.CONNECT;
+}
 
 export class Client
   implements ConnectionHandlers, FrameTaker, SessionLink, PublishingClient, HeldPublisher, Watched
@@ -113,7 +117,7 @@ export class Client
       ? bytes
       : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
     // What cannot be a CONNECT is not worth waiting for.
-    if (this.#state === 'new' && this.#framer.isEmpty && chunk[0] !== packets.CONNECT << 4) {
+    if (this.#state === 'new' && this.#framer.isEmpty && !isConnect(chunk[0])) {
       this.drop('not MQTT: the first packet is no CONNECT [MQTT-3.1.0-1]');
       return;
     }
@@ -225,8 +229,8 @@ export class Client
 
   #onControl(first: number, buffer: Buffer, start: number, end: number): FrameVerdict {
     const type = first >> 4;
+    if (this.#state === 'new') return this.#onConnect(first, buffer, start, end);
     this.#checkFlags(type, first & 0x0f);
-    if (this.#state === 'new') return this.#onConnect(type, buffer, start, end);
     const session = this.#session as Session;
     switch (type) {
       case packets.PUBACK:
@@ -246,6 +250,7 @@ export class Client
         return this.#onSubscribe(session, packets.parseSubscribe(buffer, start, end));
       case packets.UNSUBSCRIBE: {
         const { packetId, filters } = packets.parseUnsubscribe(buffer, start, end);
+        filters.forEach(expectFilter);
         this.#around.sessions.unsubscribe(session, filters, () => {
           if (this.#isOpen()) this.#send(frames.unsubackFrame(packetId));
         });
@@ -267,12 +272,12 @@ export class Client
     }
   }
 
-  /** Reserved bits of the first byte [MQTT-2.2.2-2]; MQTT 3.1 has DUP in some of these packets. */
+  /** Reserved bits of the first byte [MQTT-2.2.2-2]; MQTT 3.1 reserves none. */
   #checkFlags(type: number, flags: number): void {
+    if (this.#level === MQTT_3_1) return;
     const withBit1 =
       type === packets.PUBREL || type === packets.SUBSCRIBE || type === packets.UNSUBSCRIBE;
-    const seen = this.#level === MQTT_3_1 ? flags & 7 : flags;
-    if (seen !== (withBit1 ? 2 : 0)) throw new PacketError('reserved flags [MQTT-2.2.2-2]');
+    if (flags !== (withBit1 ? 2 : 0)) throw new PacketError('reserved flags [MQTT-2.2.2-2]');
   }
 
   #onSubscribe(session: Session, { packetId, requests }: packets.Subscribe): FrameVerdict {
@@ -294,9 +299,9 @@ export class Client
     return 'pause';
   }
 
-  #onConnect(type: number, buffer: Buffer, start: number, end: number): FrameVerdict {
-    if (type !== packets.CONNECT) throw new PacketError('no CONNECT first [MQTT-3.1.0-1]');
-    const connect = packets.parseConnect(buffer, start, end);
+  #onConnect(first: number, buffer: Buffer, start: number, end: number): FrameVerdict {
+    if (!isConnect(first)) throw new PacketError('no CONNECT first [MQTT-3.1.0-1]');
+    const connect = packets.parseConnect(first & 0x0f, buffer, start, end);
     const refused = refusalOf(connect, this.#around);
     if (refused !== undefined || 'foreign' in connect) return this.#refuse(refused as Refusal);
     const { clientId } = connect;

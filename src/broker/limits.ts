@@ -24,6 +24,8 @@ export interface BrokerLimits {
   /** Subscriptions of one session and of all; SUBSCRIBE beyond is answered with 0x80. */
   readonly subscriptionsPerSessionMax: number;
   readonly subscriptionsMax: number;
+  /** What all of them may cost, by the levels and texts of their filters; SUBSCRIBE beyond is answered with 0x80. */
+  readonly subscriptionBytesMax: number;
   /** Retained messages in number and bytes; new topics beyond are delivered but not retained, and counted. */
   readonly retainedMessagesMax: number;
   readonly retainedBytesMax: number;
@@ -46,6 +48,7 @@ export const DEFAULT_LIMITS: BrokerLimits = {
   writeBufferBytesMax: MIB,
   subscriptionsPerSessionMax: 10_000,
   subscriptionsMax: 100_000,
+  subscriptionBytesMax: 96 * MIB,
   retainedMessagesMax: 20_000,
   retainedBytesMax: 16 * MIB,
 };

@@ -1,10 +1,13 @@
 /** Decides about the filters of a SUBSCRIBE: which are granted, and what its SUBACK says. */
-import { isTopicFilter, TOPIC_BYTES_MAX } from '../model/topic.ts';
+import { isTopicFilter, TOPIC_BYTES_MAX, TOPIC_LEVELS_MAX } from '../model/topic.ts';
 import type { Gatekeeper, Principal } from './contract.ts';
-import type { SessionRegistry } from './sessions/session-registry.ts';
+import type { Adding, SessionRegistry } from './sessions/session-registry.ts';
 import type { WantedFilter } from './sessions/session-records.ts';
 import type { Session } from './sessions/session.ts';
 import { PacketError, SUBSCRIPTION_REFUSED } from './wire/packets.ts';
+
+/** So much of a malformed filter stands in the log. */
+const SHOWN_LENGTH_MAX = 100;
 
 export interface SubscribingParts {
   readonly session: Session;
@@ -24,23 +27,27 @@ export interface Grants {
 /** Throws `PacketError` where a filter is malformed; what is only too long for us is refused by its code. */
 export function grant(requests: readonly WantedFilter[], parts: SubscribingParts): Grants {
   const { session, principal, gatekeeper, sessions, canRefuse } = parts;
-  for (const { filter } of requests) {
-    if (filter.length <= TOPIC_BYTES_MAX && !isTopicFilter(filter)) {
-      throw new PacketError(`not a topic filter [MQTT-4.7.1-2] [MQTT-4.7.1-3]: ${filter}`);
-    }
-  }
+  for (const { filter } of requests) expectFilter(filter);
   const granted: WantedFilter[] = [];
-  const adding = new Set<string>();
+  const adding: Adding = { filters: new Set(), bytes: 0 };
   const codes = requests.map(({ filter, qos }) => {
     const isGranted =
       filter.length <= TOPIC_BYTES_MAX &&
       !filter.startsWith('$share/') &&
       gatekeeper.mayRead(principal, filter) &&
-      sessions.hasRoom(session, filter, adding);
+      sessions.addIfRoom(session, filter, adding);
     if (!isGranted) return canRefuse ? SUBSCRIPTION_REFUSED : qos;
     granted.push({ filter, qos });
-    if (!session.qosByFilter.has(filter)) adding.add(filter);
     return qos;
   });
   return { granted, codes };
+}
+
+/** Throws `PacketError` where a filter of SUBSCRIBE or UNSUBSCRIBE is malformed, beyond being too long for us. */
+export function expectFilter(filter: string): void {
+  if (filter.length > TOPIC_BYTES_MAX || isTopicFilter(filter)) return;
+  const shown = filter.slice(0, SHOWN_LENGTH_MAX);
+  throw new PacketError(
+    `not a topic filter of 1 to ${TOPIC_LEVELS_MAX} levels [MQTT-4.7.1-2] [MQTT-4.7.1-3] [MQTT-4.7.3-1]: ${shown}`,
+  );
 }

@@ -2,7 +2,8 @@
 import { isLongerThan } from '../base/bytes.ts';
 
 export const TOPIC_BYTES_MAX = 1024;
-const LEVELS_MAX = 64;
+/** As many as Mosquitto takes. */
+export const TOPIC_LEVELS_MAX = 201;
 
 /** True for a name one may publish to: 1 … TOPIC_BYTES_MAX bytes, no wildcard, no U+0000 [MQTT-4.7.3-1, -2]. */
 export function isTopicName(topic: string): boolean {
@@ -21,9 +22,14 @@ export function isTopicFilter(filter: string): boolean {
 
 function isTopicText(text: string): boolean {
   if (text === '' || isLongerThan(text, TOPIC_BYTES_MAX) || text.includes('\u0000')) return false;
+  return levelsOf(text) <= TOPIC_LEVELS_MAX;
+}
+
+/** How many levels a topic or filter has. */
+export function levelsOf(text: string): number {
   let levels = 1;
   for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) === 0x2f) levels += 1;
-  return levels <= LEVELS_MAX;
+  return levels;
 }
 
 /**

@@ -6,7 +6,7 @@ import { isReservedTopic } from '../../model/topic.ts';
 import type { Gatekeeper, Principal, Qos } from '../contract.ts';
 import type { Topic, TopicTable } from '../topics/message.ts';
 import type { PublishPacket } from '../topics/publication.ts';
-import { PacketError } from '../wire/packets.ts';
+import { HAS_CONTROL, hasControl, PacketError } from '../wire/packets.ts';
 
 /** Topics one client has in use; beyond, they are looked up again. */
 const ROUTES_MAX = 64;
@@ -83,6 +83,8 @@ export class PublishReader {
     if (topic === undefined) {
       throw new PacketError('not a topic name [MQTT-3.3.2-2] [MQTT-4.7.3-1] [MQTT-1.5.3-1]');
     }
+    // Here and not in the table: what an earlier version took in lies in the journal and stays readable.
+    if (hasControl(topic.name)) throw new PacketError(HAS_CONTROL);
     const isAllowed =
       !isReservedTopic(topic.name) &&
       this.#rules.gatekeeper.mayPublish(this.#principal, topic.name);

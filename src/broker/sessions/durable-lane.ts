@@ -116,6 +116,12 @@ export class DurableLane {
     return sequence !== undefined && stateOf(this.#at(sequence)) === state;
   }
 
+  /** Whether a message with this identifier is under way and not done. */
+  isOpen(packetId: number): boolean {
+    const sequence = this.sequenceOf(packetId);
+    return sequence !== undefined && stateOf(this.#at(sequence)) !== DONE;
+  }
+
   /** Moves a message on; true where it was in `from`. */
   move(packetId: number, from: LaneState, to: LaneState): boolean {
     const sequence = this.sequenceOf(packetId);

@@ -95,17 +95,25 @@ export class InflightWindow {
     };
   }
 
+  /** True where a message with this identifier is not closed yet. */
+  isOpen(packetId: number): boolean {
+    const slot = this.#find(packetId);
+    return slot >= 0 && this.#states[slot] !== FREE;
+  }
+
   /** PUBACK: true where it closed a QoS 1 message. */
   acknowledge(packetId: number): boolean {
     return this.#close(packetId, AWAITS_PUBACK);
   }
 
-  /** PUBREC: the client has the message, PUBREL is owed from now on. */
-  receive(packetId: number): void {
+  /** PUBREC: the client has the message, PUBREL is owed from now on. False where it is one of QoS 1. */
+  receive(packetId: number): boolean {
     const slot = this.#find(packetId);
-    if (slot < 0 || ((this.#states[slot] as number) & STATE_MASK) !== AWAITS_PUBREC) return;
+    const state = slot < 0 ? FREE : (this.#states[slot] as number) & STATE_MASK;
+    if (state !== AWAITS_PUBREC) return state !== AWAITS_PUBACK;
     this.#states[slot] = AWAITS_PUBCOMP;
     this.#dropMessage(slot);
+    return true;
   }
 
   /** PUBCOMP: true where it closed a QoS 2 message. */

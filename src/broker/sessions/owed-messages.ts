@@ -144,14 +144,20 @@ export class OwedMessages implements ProgressingSession {
     if (lane.isSent) this.#reader = undefined; // An idle reader would hold a block.
   }
 
+  /** Whether a message with this identifier is under way. */
+  isOpen(packetId: number): boolean {
+    return this.#lane.isOpen(packetId);
+  }
+
   /** True where it closed a message. */
   onPuback(packetId: number): boolean {
     return this.#close(packetId, AWAITS_PUBACK);
   }
 
-  /** Answers PUBREL when PUBREC is on record; throws `HubError` where it cannot be. */
-  onPubrec(packetId: number): void {
+  /** Answers PUBREL when PUBREC is on record; throws `HubError` where it cannot be. False where it is one of QoS 1. */
+  onPubrec(packetId: number): boolean {
     const lane = this.#lane;
+    if (lane.isIn(packetId, AWAITS_PUBACK)) return false;
     const sequence = lane.sequenceOf(packetId);
     if (sequence !== undefined && lane.isIn(packetId, AWAITS_PUBREC)) {
       const { clientId } = this;
@@ -159,6 +165,7 @@ export class OwedMessages implements ProgressingSession {
       lane.move(packetId, AWAITS_PUBREC, AWAITS_PUBCOMP);
     }
     this.#release(packetId);
+    return true;
   }
 
   onPubcomp(packetId: number): boolean {

@@ -1,7 +1,7 @@
 /** All sessions by client id: opening, taking over, forgetting. */
 import { HubError } from '../../base/errors.ts';
 import type { Principal, Qos } from '../contract.ts';
-import type { TopicIndex } from '../topics/topic-index.ts';
+import { subscriptionBytesMax, type TopicIndex } from '../topics/topic-index.ts';
 import type { SessionRecord, WantedFilter } from './session-records.ts';
 import { Session, type SessionSurroundings, type Subscriber } from './session.ts';
 
@@ -13,6 +13,12 @@ export type OpenOutcome =
   | { readonly kind: 'unrecorded'; readonly fault: HubError }
   /** The client id belongs to a session of another user. */
   | { readonly kind: 'foreign' };
+
+/** New filters of one SUBSCRIBE, and what they may cost. */
+export interface Adding {
+  readonly filters: Set<string>;
+  bytes: number;
+}
 
 /** A session without subscriptions has nothing to lose: its record may wait for company. */
 const OPENED_LINGER_MS = 50;
@@ -108,14 +114,20 @@ export class SessionRegistry {
     session.discard();
   }
 
-  /** Whether limits leave room for the filter beside `adding`, which are granted and not yet made. */
-  hasRoom(session: Session, filter: string, adding: ReadonlySet<string>): boolean {
-    const { subscriptionsPerSessionMax, subscriptionsMax } = this.#around.limits;
-    if (session.qosByFilter.has(filter) || adding.has(filter)) return true;
-    return (
-      session.qosByFilter.size + adding.size < subscriptionsPerSessionMax &&
-      this.#index.size + adding.size < subscriptionsMax
-    );
+  /** Takes the filter into `adding`, what is granted and not yet made, if limits leave room for it. */
+  addIfRoom(session: Session, filter: string, adding: Adding): boolean {
+    const { limits } = this.#around;
+    const { filters } = adding;
+    if (session.qosByFilter.has(filter) || filters.has(filter)) return true;
+    const bytes = adding.bytes + subscriptionBytesMax(filter);
+    const hasRoom =
+      session.qosByFilter.size + filters.size < limits.subscriptionsPerSessionMax &&
+      this.#index.size + filters.size < limits.subscriptionsMax &&
+      this.#index.bytes + bytes <= limits.subscriptionBytesMax;
+    if (!hasRoom) return false;
+    filters.add(filter);
+    adding.bytes = bytes;
+    return true;
   }
 
   /**

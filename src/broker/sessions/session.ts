@@ -27,6 +27,7 @@ import { InflightWindow } from './inflight-window.ts';
 import { OwedMessages } from './owed-messages.ts';
 import { RetainedReplay } from './retained-replay.ts';
 import { type QueueBudget, SessionQueue } from './session-queue.ts';
+import { PacketError } from '../wire/packets.ts';
 
 /** Whoever gets messages of matching topics; `qos` is that of the subscription. */
 export interface Subscriber {
@@ -63,6 +64,9 @@ export interface SessionSurroundings {
   /** Undefined where sessions end with the process. */
   readonly durability: Durability | undefined;
 }
+
+/** The complaint about a client that answers QoS 1 with PUBREC, QoS 2 with PUBACK, or ends what it has not received. */
+const WRONG_STEP = 'not the acknowledgement that is due [MQTT-4.8.0-1]';
 
 /** Bytes under way to one client, so that a thousand large messages do not all leave the queue at once. */
 const INFLIGHT_BYTES_MAX = 4 << 20;
@@ -177,38 +181,46 @@ export class Session implements Subscriber {
     this.#replay.add(filter, qos);
   }
 
+  /** PUBACK. What is not under way is passed over; throws `PacketError` where that is not its message's next step. */
   onPuback(packetId: number): void {
     if (this.owed?.owns(packetId) === true) {
-      if (this.owed.onPuback(packetId) && !this.#isIdle()) this.pump();
+      this.#onClosed(this.owed.onPuback(packetId), packetId);
       return;
     }
     const before = this.#inflight.bytes;
-    if (!this.#inflight.acknowledge(packetId)) return;
+    const isClosed = this.#inflight.acknowledge(packetId);
     this.#around.budget.bytes -= before - this.#inflight.bytes;
-    if (!this.#isIdle()) this.pump();
+    this.#onClosed(isClosed, packetId);
   }
 
   /**
-   * The client has a QoS 2 message; also for an unknown identifier the answer is PUBREL. Throws `HubError` where that
-   * cannot be put on record.
+   * The client has a QoS 2 message; also for an unknown identifier the answer is PUBREL. Throws `PacketError` where the message
+   * is of QoS 1, `HubError` where it cannot be put on record.
    */
   onPubrec(packetId: number): void {
     if (this.owed?.owns(packetId) === true) {
-      this.owed.onPubrec(packetId);
+      if (!this.owed.onPubrec(packetId)) throw new PacketError(WRONG_STEP);
       return;
     }
     const before = this.#inflight.bytes;
-    this.#inflight.receive(packetId);
+    if (!this.#inflight.receive(packetId)) throw new PacketError(WRONG_STEP);
     this.#around.budget.bytes -= before - this.#inflight.bytes;
     this.#link?.sendRelease(packetId);
   }
 
+  /** PUBCOMP; as `onPuback`. */
   onPubcomp(packetId: number): void {
-    if (this.owed?.owns(packetId) === true) {
-      if (this.owed.onPubcomp(packetId) && !this.#isIdle()) this.pump();
+    const owed = this.owed?.owns(packetId) === true ? this.owed : undefined;
+    this.#onClosed(owed?.onPubcomp(packetId) ?? this.#inflight.complete(packetId), packetId);
+  }
+
+  #onClosed(isClosed: boolean, packetId: number): void {
+    if (isClosed) {
+      if (!this.#isIdle()) this.pump();
       return;
     }
-    if (this.#inflight.complete(packetId) && !this.#isIdle()) this.pump();
+    const holder = this.owed?.owns(packetId) === true ? this.owed : this.#inflight;
+    if (holder.isOpen(packetId)) throw new PacketError(WRONG_STEP);
   }
 
   /** Sends what the client can take now: first again what it was sent before, then retained, then what waits. */

@@ -4,7 +4,7 @@
  *
  * A subscriber whose filters overlap is found once, with the highest QoS among them [MQTT-3.3.5-1].
  */
-import { isReservedTopic } from '../../model/topic.ts';
+import { isReservedTopic, levelsOf } from '../../model/topic.ts';
 import type { Qos } from '../contract.ts';
 
 export interface Match<S> {
@@ -15,13 +15,23 @@ export interface Match<S> {
 /** Matches that are remembered, over all topics. */
 const REMEMBERED_MATCHES_MAX = 65_536;
 
+/** About what a level of the tree costs, and an entry in it. */
+const LEVEL_BYTES = 256;
+const ENTRY_BYTES = 128;
+
+/** Most levels have one of the three: the others are not made. */
 interface Level<S> {
   /** Next levels by their text; `+` among them. */
-  readonly next: Map<string, Level<S>>;
+  next: Map<string, Level<S>> | undefined;
   /** Subscribers of the filter that ends here. */
-  readonly here: Map<S, Qos>;
+  here: Map<S, Qos> | undefined;
   /** Subscribers of the filter that ends here with `/#`, which names this level itself too. */
-  readonly below: Map<S, Qos>;
+  below: Map<S, Qos> | undefined;
+}
+
+/** The most that a subscription to `filter` can cost: nothing of it is in the tree yet. */
+export function subscriptionBytesMax(filter: string): number {
+  return ENTRY_BYTES + filter.length + levelsOf(filter) * LEVEL_BYTES;
 }
 
 export class TopicIndex<S> {
@@ -29,15 +39,16 @@ export class TopicIndex<S> {
   readonly #matchesByTopic = new Map<string, readonly Match<S>[]>();
   #remembered = 0;
   #size = 0;
+  #bytes = 0;
 
   /** Subscriptions: pairs of filter and subscriber. */
   get size(): number {
     return this.#size;
   }
 
-  /** Levels of the tree, its root included: what its memory depends on. */
-  get levels(): number {
-    return countLevels(this.#root);
+  /** About what the subscriptions cost: the levels of the tree, its entries, the texts of filters. */
+  get bytes(): number {
+    return this.#bytes;
   }
 
   /** Adds or changes a subscription; true where it is new. The filter must be valid. */
@@ -47,18 +58,22 @@ export class TopicIndex<S> {
     const isBelow = levels.at(-1) === '#';
     let level = this.#root;
     for (const text of isBelow ? levels.slice(0, -1) : levels) {
+      level.next ??= new Map();
       let next = level.next.get(text);
       if (next === undefined) {
         next = newLevel();
         level.next.set(text, next);
+        this.#bytes += LEVEL_BYTES;
       }
       level = next;
     }
-    const place = isBelow ? level.below : level.here;
+    const place = isBelow ? (level.below ??= new Map()) : (level.here ??= new Map());
     const isNew = !place.has(subscriber);
     place.set(subscriber, qos);
-    if (isNew) this.#size += 1;
-    return isNew;
+    if (!isNew) return false;
+    this.#size += 1;
+    this.#bytes += ENTRY_BYTES + filter.length;
+    return true;
   }
 
   /** Removes a subscription; false where there was none. */
@@ -68,16 +83,18 @@ export class TopicIndex<S> {
     if (isBelow) levels.pop();
     const path: Level<S>[] = [this.#root];
     for (const text of levels) {
-      const next = path.at(-1)?.next.get(text);
+      const next = path.at(-1)?.next?.get(text);
       if (next === undefined) return false;
       path.push(next);
     }
     const last = path.at(-1) as Level<S>;
-    if (!(isBelow ? last.below : last.here).delete(subscriber)) return false;
+    if ((isBelow ? last.below : last.here)?.delete(subscriber) !== true) return false;
     this.#forget();
     this.#size -= 1;
+    this.#bytes -= ENTRY_BYTES + filter.length;
     for (let depth = levels.length; depth > 0 && isBare(path[depth] as Level<S>); depth--) {
-      path[depth - 1]?.next.delete(levels[depth - 1] as string);
+      path[depth - 1]?.next?.delete(levels[depth - 1] as string);
+      this.#bytes -= LEVEL_BYTES;
     }
     return true;
   }
@@ -106,17 +123,11 @@ export class TopicIndex<S> {
 }
 
 function newLevel<S>(): Level<S> {
-  return { next: new Map(), here: new Map(), below: new Map() };
+  return { next: undefined, here: undefined, below: undefined };
 }
 
-function countLevels<S>(level: Level<S>): number {
-  let count = 1;
-  for (const next of level.next.values()) count += countLevels(next);
-  return count;
-}
-
-function isBare<S>(level: Level<S>): boolean {
-  return level.next.size === 0 && level.here.size === 0 && level.below.size === 0;
+function isBare<S>({ next, here, below }: Level<S>): boolean {
+  return (next?.size ?? 0) + (here?.size ?? 0) + (below?.size ?? 0) === 0;
 }
 
 function collect<S>(
@@ -131,13 +142,14 @@ function collect<S>(
     add(level.here, found);
     return;
   }
-  const exact = level.next.get(topic[depth] as string);
+  const exact = level.next?.get(topic[depth] as string);
   if (exact !== undefined) collect(exact, topic, depth + 1, found);
-  const any = wildcards ? level.next.get('+') : undefined;
+  const any = wildcards ? level.next?.get('+') : undefined;
   if (any !== undefined) collect(any, topic, depth + 1, found);
 }
 
-function add<S>(subscribers: ReadonlyMap<S, Qos>, found: Map<S, Qos>): void {
+function add<S>(subscribers: ReadonlyMap<S, Qos> | undefined, found: Map<S, Qos>): void {
+  if (subscribers === undefined) return;
   for (const [subscriber, qos] of subscribers) {
     const other = found.get(subscriber);
     if (other === undefined || other < qos) found.set(subscriber, qos);

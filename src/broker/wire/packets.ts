@@ -114,13 +114,30 @@ class BodyReader {
   }
 }
 
-/** Well-formed UTF-8 without surrogates [MQTT-1.5.3-1] and U+0000 [MQTT-1.5.3-2]; U+FEFF stays [MQTT-1.5.3-3]. */
+/**
+ * Well-formed UTF-8 without surrogates [MQTT-1.5.3-1] and U+0000 [MQTT-1.5.3-2]; U+FEFF stays [MQTT-1.5.3-3]. Throws
+ * `PacketError`, also where `hasControl` holds.
+ */
 export function strictText(bytes: Uint8Array): string {
   const text = textOf(bytes);
   if (text === undefined) throw new PacketError('text is not UTF-8 [MQTT-1.5.3-1]');
   if (text.includes('\u0000')) throw new PacketError('text has U+0000 [MQTT-1.5.3-2]');
+  if (hasControl(text)) throw new PacketError(HAS_CONTROL);
   return text;
 }
+
+/** The complaint about a text for which `hasControl` holds. */
+export const HAS_CONTROL = 'text has control characters or non-characters (MQTT 3.1.1 §1.5.3)';
+
+/**
+ * True where a text has what it should not: U+0001 … U+001F, U+007F … U+009F, code points that are no characters. A server may close the
+ * connection then (§1.5.3); Mosquitto does, and what would steer a terminal stays out of logs and tables.
+ */
+export function hasControl(text: string): boolean {
+  return CONTROL.test(text);
+}
+
+const CONTROL = /[\p{Cc}\p{Noncharacter_Code_Point}]/u;
 
 const CONNECT_CLEAN = 0x02;
 const CONNECT_WILL = 0x04;
@@ -128,7 +145,13 @@ const CONNECT_WILL_RETAIN = 0x20;
 const CONNECT_PASSWORD = 0x40;
 const CONNECT_USERNAME = 0x80;
 
-export function parseConnect(buffer: Buffer, start: number, end: number): Connect | ForeignConnect {
+/** `headFlags`: lower half of the packet's first byte, which MQTT 3.1 leaves open, as it does bit 0 of the connect flags. */
+export function parseConnect(
+  headFlags: number,
+  buffer: Buffer,
+  start: number,
+  end: number,
+): Connect | ForeignConnect {
   const reader = new BodyReader(buffer, start, end);
   const name = reader.text();
   if (name !== 'MQTT' && name !== 'MQIsdp') throw new PacketError('not MQTT [MQTT-3.1.2-1]');
@@ -136,7 +159,10 @@ export function parseConnect(buffer: Buffer, start: number, end: number): Connec
   // What follows the level is another version's business [MQTT-3.1.2-2].
   if (level !== (name === 'MQTT' ? 4 : 3)) return { level, foreign: true };
   const flags = reader.byte();
-  if ((flags & 1) !== 0) throw new PacketError('reserved connect flag [MQTT-3.1.2-3]');
+  if (level !== 3) {
+    if (headFlags !== 0) throw new PacketError('reserved flags [MQTT-2.2.2-2]');
+    if ((flags & 1) !== 0) throw new PacketError('reserved connect flag [MQTT-3.1.2-3]');
+  }
   const keepaliveS = reader.uint16();
   const clientId = reader.text();
   const will = readWill(reader, flags);

@@ -71,7 +71,7 @@ test('an index that everyone has left is empty inside too', () => {
       const index = new TopicIndex<string>();
       for (const text of filters) index.subscribe(text, 's', 1);
       for (const text of filters) assert.equal(index.unsubscribe(text, 's'), true);
-      assert.equal(index.levels, 1);
+      assert.equal(index.bytes, 0);
     }),
   );
 });
