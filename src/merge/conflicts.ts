@@ -9,6 +9,7 @@ import { ADD, CONTROL, REMOVE, type StampedOp, UNDO } from '../model/op.ts';
 import type { Origin } from '../model/origin.ts';
 import { type OpId, textOfOpId } from './op-id.ts';
 import { compareOrders, compareTimes, prevails, type WriteOrder, writeOrder } from './order.ts';
+import type { Patch } from './patch.ts';
 import { isSameOp, type RecordWrite } from './record.ts';
 import { foldRecord, keptOf } from './record/fold-record.ts';
 import { ListedOps, type RecordOps } from './record/record-ops.ts';
@@ -43,14 +44,20 @@ export interface Surroundings {
   readonly standingOf: (field: string) => WriteOrder | undefined;
 }
 
-/** True where folding the op can neither make nor end a conflict; asked before it is folded. */
-export function isPlainWrite(stamped: StampedOp, { isOpen, standingOf }: Surroundings): boolean {
-  const { kind, body, class: opClass } = stamped.op;
+/**
+ * True where folding the op can neither make nor end a conflict; asked before it is folded. `written` is what it writes, where it
+ * is a patch or version.
+ */
+export function isPlainWrite(
+  stamped: StampedOp,
+  written: Patch | undefined,
+  { isOpen, standingOf }: Surroundings,
+): boolean {
+  const { kind, class: opClass } = stamped.op;
   if (kind === ADD || opClass === LOG) return true;
   if (kind === UNDO || kind === CONTROL) return false;
   if (kind === REMOVE) return !isOpen();
   const order = writeOrder(stamped);
-  const written = readRegisterWrites(kind, body);
   for (const field of written?.fields.keys() ?? []) {
     if (isOpen(field)) return false;
     const standing = standingOf(field);

@@ -28,7 +28,7 @@ import { compareOrders, eventOrder, prevails, type WriteOrder, writeOrder } from
 import { readAssetVersion } from './asset/asset-version.ts';
 import { DocError } from './doc/lib0-reader.ts';
 import { type DocChange, readUpdate } from './doc/read-update.ts';
-import { readAdd, readPatch, readUndo } from './patch.ts';
+import { type Patch, readAdd, readPatch, readUndo } from './patch.ts';
 import type { VersionVector } from '../model/version-vector.ts';
 import { readRegisterWrites } from './register-writes.ts';
 import type { RecordState, RecordWrite } from './record.ts';
@@ -115,13 +115,17 @@ function changeIn(body: Uint8Array): DocChange | string {
 
 /**
  * Folds one op; the target holds the outcome. Ops of class log and unfoldable ones have no effect. Returns in which fields
- * of its record what counts has changed.
+ * of its record what counts has changed. `written` is what a patch or version writes, where that was read before.
  */
-export function fold(target: FoldTarget, stamped: StampedOp): Touched {
+export function fold(
+  target: FoldTarget,
+  stamped: StampedOp,
+  written = readRegisterWrites(stamped.op.kind, stamped.op.body),
+): Touched {
   const { op } = stamped;
   if (op.class === LOG) return UNTOUCHED;
   if (op.kind === EVENT) foldEvent(target, stamped);
-  else if (op.kind === PATCH || op.kind === ASSET) return foldWrite(target, stamped);
+  else if (op.kind === PATCH || op.kind === ASSET) return foldWrite(target, stamped, written);
   else if (op.kind === ADD) foldAdd(target, stamped);
   else if (op.kind === DOC) foldDoc(target, op);
   else if (unfoldable(op) === undefined) return foldTaking(target, stamped);
@@ -135,9 +139,8 @@ function foldEvent(target: FoldTarget, stamped: StampedOp): void {
 }
 
 /** A patch, or a version of an asset, can only add to what stands. */
-function foldWrite(target: FoldTarget, stamped: StampedOp): Touched {
-  const { key, kind, body } = stamped.op;
-  const written = readRegisterWrites(kind, body);
+function foldWrite(target: FoldTarget, stamped: StampedOp, written: Patch | undefined): Touched {
+  const { key } = stamped.op;
   const order = written === undefined ? undefined : kept(target, stamped);
   if (written === undefined || order === undefined) return UNTOUCHED;
   for (const [field, value] of written.fields) {

@@ -10,6 +10,7 @@ import { againIn, isWildEvent } from '../merge/op-again.ts';
 import { type OpStamp, stampsIn } from '../merge/op-stamps.ts';
 import { eventOrder, writeOrder } from '../merge/order.ts';
 import { joinItem, stateItemsIn } from '../merge/state/state-entry.ts';
+import { readRegisterWrites } from '../merge/register-writes.ts';
 import type { StateItem } from '../merge/state/state-item.ts';
 import { carriesBytes } from '../model/asset-bytes.ts';
 import { decodeEntry, encodeOpEntry } from '../model/entry.ts';
@@ -154,8 +155,9 @@ export class EntryFolder {
   #foldWrite(stamped: StampedOp): void {
     const { op, stamp } = stamped;
     this.#times.note(stamped);
-    const isPlain = this.#book.isPlain(stamped);
-    const touched = fold(this.#tables, stamped);
+    const written = readRegisterWrites(op.kind, op.body);
+    const isPlain = this.#book.isPlain(stamped, written);
+    const touched = fold(this.#tables, stamped, written);
     this.#book.noteFolded(stamped, touched);
     if (!isPlain) this.#book.look(op.key, touched, stamp.hlc.ms);
   }

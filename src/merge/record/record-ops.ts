@@ -57,6 +57,10 @@ export class ListedOps implements RecordOps {
     for (const write of writes) this.add(write);
   }
 
+  get size(): number {
+    return this.#byName.size;
+  }
+
   /** Keeps the op; false where it was kept before. */
   add(write: RecordWrite): boolean {
     const name = textOfOpId(write.order);

@@ -7,6 +7,7 @@
 import { hexOf, utf8 } from '../../base/bytes.ts';
 import { type Conflict, conflictsAmong, isPlainWrite, nodesOf } from '../../merge/conflicts.ts';
 import { decodeOrder, encodeOrder, type WriteOrder } from '../../merge/order.ts';
+import type { Patch } from '../../merge/patch.ts';
 import type { Touched } from '../../merge/record/standing.ts';
 import { LOG } from '../../model/class.ts';
 import { ADD, ASSET, PATCH, type StampedOp } from '../../model/op.ts';
@@ -66,11 +67,11 @@ export class ConflictBook {
     this.#tables = tables;
   }
 
-  /** True where folding the op can neither make nor end a conflict; asked before it is folded. */
-  isPlain(stamped: StampedOp): boolean {
+  /** True where folding the op, which writes `written`, can neither make nor end a conflict; asked before it is folded. */
+  isPlain(stamped: StampedOp, written: Patch | undefined): boolean {
     const { key } = stamped.op;
     const open = this.#open.size === 0 ? undefined : this.#open.get(this.#keys.idOf(key));
-    return isPlainWrite(stamped, {
+    return isPlainWrite(stamped, written, {
       isOpen: (field) => open !== undefined && (field === undefined || open.has(field)),
       standingOf: (field) => this.#tables.fieldOrder(key, field),
     });

@@ -10,6 +10,7 @@ import { bytesOfTotal, type Counter, type RecordState } from '../../merge/record
 import type { KeyIds } from '../key-ids.ts';
 import { counterOf, fieldOf, orderOf } from '../rows.ts';
 import { nameOf } from '../key-ids.ts';
+import { RowBatch } from '../row-batch.ts';
 import type { SqliteFile } from '../sqlite.ts';
 
 /** Records, and bytes that they take, before older ones are put aside; twice as much lies here at most. */
@@ -23,12 +24,16 @@ const STANDING = `
   SELECT NULL AS field, rank, NULL AS value, NULL AS total, NULL AS adds FROM tombstones WHERE key_id = ?1
   UNION ALL SELECT field, rank, value, NULL, NULL FROM fields WHERE key_id = ?1
   UNION ALL SELECT field, NULL, NULL, total, adds FROM counters WHERE key_id = ?1`;
-const UPSERT_FIELD = `
-  INSERT INTO fields (key_id, field, rank, value) VALUES (?, ?, ?, ?)
-  ON CONFLICT (key_id, field) DO UPDATE SET rank = excluded.rank, value = excluded.value`;
+const PUT_FIELD = {
+  insert: 'INSERT INTO fields (key_id, field, rank, value) VALUES',
+  columns: 4,
+  tail: 'ON CONFLICT (key_id, field) DO UPDATE SET rank = excluded.rank, value = excluded.value',
+};
 const PUT_TOMBSTONE = 'INSERT OR REPLACE INTO tombstones (key_id, rank) VALUES (?, ?)';
-const PUT_COUNTER = `
-  INSERT OR REPLACE INTO counters (key_id, field, total, adds) VALUES (?, ?, ?, ?)`;
+const PUT_COUNTER = {
+  insert: 'INSERT OR REPLACE INTO counters (key_id, field, total, adds) VALUES',
+  columns: 4,
+};
 
 const DROP_FIELD = 'DELETE FROM fields WHERE key_id = ? AND field = ?';
 const DROP_COUNTER = 'DELETE FROM counters WHERE key_id = ? AND field = ?';
@@ -47,6 +52,8 @@ export interface CachedRecord {
 export class RecordCache {
   readonly #db: SqliteFile;
   readonly #keys: KeyIds;
+  readonly #fieldRows: RowBatch;
+  readonly #counterRows: RowBatch;
   /** What was asked for since the older ones were put aside. */
   #young = new Map<string, CachedRecord>();
   #older = new Map<string, CachedRecord>();
@@ -56,6 +63,8 @@ export class RecordCache {
   constructor(db: SqliteFile, keys: KeyIds) {
     this.#db = db;
     this.#keys = keys;
+    this.#fieldRows = new RowBatch(db, PUT_FIELD);
+    this.#counterRows = new RowBatch(db, PUT_COUNTER);
   }
 
   /** The record as it stands; an empty one where there is none. */
@@ -117,6 +126,8 @@ export class RecordCache {
   flush(): void {
     if (this.#dirty.size === 0) return;
     for (const record of [...this.#dirty].toSorted((a, b) => a.id - b.id)) this.#write(record);
+    this.#fieldRows.flush();
+    this.#counterRows.flush();
     this.#dirty.clear();
   }
 
@@ -171,13 +182,13 @@ export class RecordCache {
     for (const field of dirtyFields) {
       const write = fields.get(field);
       if (write === undefined) this.#db.run(DROP_FIELD, [id, utf8(field)]);
-      else this.#db.run(UPSERT_FIELD, [id, utf8(field), encodeOrder(write.order), write.value]);
+      else this.#fieldRows.add(id, utf8(field), encodeOrder(write.order), write.value);
     }
     for (const field of dirtyCounters) {
       const counter = counters.get(field);
       const name = utf8(field);
       if (counter === undefined) this.#db.run(DROP_COUNTER, [id, name]);
-      else this.#db.run(PUT_COUNTER, [id, name, bytesOfTotal(counter.total), counter.adds]);
+      else this.#counterRows.add(id, name, bytesOfTotal(counter.total), counter.adds);
     }
     record.isReplaced = false;
     dirtyFields.clear();

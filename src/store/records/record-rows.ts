@@ -1,12 +1,17 @@
 /**
- * The ops of one record in their table, each question answered from an index or by a search within SQLite: of a record
- * with ten thousand ops only what was asked for is decoded.
+ * The ops of one record. Where they are few, they are read at once and lie in memory; else each question is answered from an
+ * index or by a search within SQLite: of a record with ten thousand ops only what was asked for is decoded.
  */
 import { CborWriter } from '../../codec/writer.ts';
 import { type OpId, textOfOpId, writeOpId } from '../../merge/op-id.ts';
 import { encodeOrder, ORIGIN_AT, type WriteOrder } from '../../merge/order.ts';
 import type { RecordWrite } from '../../merge/record.ts';
-import { kindOfField, markOfField, type RecordOps } from '../../merge/record/record-ops.ts';
+import {
+  kindOfField,
+  type ListedOps,
+  markOfField,
+  type RecordOps,
+} from '../../merge/record/record-ops.ts';
 import { HLC_ZERO } from '../../model/hlc.ts';
 import { ASSET, AUTHORITY, CONTROL, PATCH, REMOVE } from '../../model/op.ts';
 import { orderOf, writeOf } from '../rows.ts';
@@ -45,6 +50,8 @@ export interface Remembered {
   /** Undos by the names of the ops that they name. */
   readonly undosByTarget: ReadonlyMap<string, readonly OpId[]>;
   readonly horizonsOf: (keyId: number) => readonly RecordWrite[];
+  /** All ops of a record that has few. */
+  readonly listOf: (keyId: number) => ListedOps | undefined;
 }
 
 export class RecordRows implements RecordOps {
@@ -59,6 +66,8 @@ export class RecordRows implements RecordOps {
   }
 
   writeOf(op: OpId): RecordWrite | undefined {
+    const listed = this.#listed();
+    if (listed !== undefined) return listed.writeOf(op);
     const [row] = this.#rows(BY_OP, [nameOfOp(op), this.#id]);
     return row === undefined ? undefined : writeOf(row);
   }
@@ -68,7 +77,9 @@ export class RecordRows implements RecordOps {
     return undosByTarget.size === 0 ? [] : (undosByTarget.get(textOfOpId(op)) ?? []);
   }
 
-  registerWrites(field: string, below?: WriteOrder): Generator<RecordWrite> {
+  registerWrites(field: string, below?: WriteOrder): Iterable<RecordWrite> {
+    const listed = this.#listed();
+    if (listed !== undefined) return listed.registerWrites(field, below);
     const kind = kindOfField(field);
     const mark = markOfField(field);
     const rank = below === undefined ? TOP : encodeOrder(below);
@@ -80,19 +91,25 @@ export class RecordRows implements RecordOps {
     );
   }
 
-  removes(): Generator<RecordWrite> {
+  removes(): Iterable<RecordWrite> {
+    const listed = this.#listed();
+    if (listed !== undefined) return listed.removes();
     return this.#pages(TOP, PAGE_ROWS_MIN, (from, rows) =>
       this.#rows(REMOVES, [this.#id, from, rows]),
     );
   }
 
   writesAbove(above: WriteOrder | undefined): RecordWrite[] {
+    const listed = this.#listed();
+    if (listed !== undefined) return listed.writesAbove(above);
     const rank = above === undefined ? BOTTOM : encodeOrder(above);
     return this.#rows(ABOVE, [this.#id, rank]).map((row) => writeOf(row));
   }
 
   /** In each authority the later ones lie behind the op: an op of the last hour is not looked for in a year. */
   namersOf(op: WriteOrder): RecordWrite[] {
+    const listed = this.#listed();
+    if (listed !== undefined) return listed.namersOf(op);
     const writer = new CborWriter(24);
     writeOpId(writer, op);
     const name = writer.finish();
@@ -115,6 +132,10 @@ export class RecordRows implements RecordOps {
       if (last === undefined || rows.length < ORDERS_PAGE) return;
       above = last['rank'] as Uint8Array;
     }
+  }
+
+  #listed(): ListedOps | undefined {
+    return this.#remembered.listOf(this.#id);
   }
 
   #rows(sql: string, values: SqlValue[]): SqlRow[] {

@@ -8,18 +8,20 @@ import { compareTimes, encodeOrder } from '../../merge/order.ts';
 import { readUndo } from '../../merge/patch.ts';
 import { isSameOp, type RecordWrite } from '../../merge/record.ts';
 import { ListedOps, type RecordOps } from '../../merge/record/record-ops.ts';
-import { ASSET, AUTHORITY, CONTROL, encodeStampMark, UNDO } from '../../model/op.ts';
+import { ASSET, AUTHORITY, CONTROL, UNDO } from '../../model/op.ts';
 import { bytesOfOrigin, splitLane } from '../../model/origin.ts';
 import type { VersionVector } from '../../model/version-vector.ts';
 import { type KeyIds, nameOf } from '../key-ids.ts';
 import { orderOf, writeOf } from '../rows.ts';
 import type { SqliteFile } from '../sqlite.ts';
 import { type Crowded, Crowding, type HistoryLimits } from './crowding.ts';
+import { LISTED_OPS_MAX, ListedRecords } from './listed-records.ts';
 import { PendingWrites } from './pending-writes.ts';
 import { COLUMNS, nameOfOp, RecordRows, type Remembered } from './record-rows.ts';
 
 const HORIZONS = `
   SELECT ${COLUMNS} FROM writes INDEXED BY writes_horizon WHERE key_id = ? AND kind = ${CONTROL}`;
+const FEW = `SELECT ${COLUMNS} FROM writes WHERE key_id = ? LIMIT ${LISTED_OPS_MAX + 1}`;
 const ALL = `
   SELECT name, ${COLUMNS} FROM keys JOIN writes ON writes.key_id = keys.id
   ORDER BY name, rank`;
@@ -56,6 +58,7 @@ export class WriteTables {
   readonly #remembered: Remembered;
   readonly #crowding: Crowding;
   readonly #pending: PendingWrites;
+  readonly #listed = new ListedRecords();
   readonly #watched = new Map<number, { isDisturbed: boolean }>();
 
   constructor(db: SqliteFile, keys: KeyIds) {
@@ -67,6 +70,7 @@ export class WriteTables {
       settle: (keyId) => this.#pending.settle(keyId),
       undosByTarget: this.#undosByTarget,
       horizonsOf: (keyId) => this.#horizonsOf(keyId),
+      listOf: (keyId) => this.#listed.of(keyId, () => this.#readFew(keyId)),
     };
   }
 
@@ -77,10 +81,11 @@ export class WriteTables {
   }
 
   /** Keeps an op that is not kept. Its bytes are the caller's again. */
-  add(key: string, { order, kind, body, stamp }: RecordWrite): void {
-    const mark = stamp === undefined ? null : encodeStampMark(stamp);
+  add(key: string, write: RecordWrite): void {
+    const { order, kind, body } = write;
     const id = this.#keys.idOf(key);
-    this.#pending.add(id, [encodeOrder(order), kind, body.slice(), mark]);
+    this.#pending.add(id, write);
+    this.#listed.add(id, write);
     this.#crowding.noteAdded(id);
     if (kind === UNDO) {
       this.#noteUndo(order, body);
@@ -116,6 +121,7 @@ export class WriteTables {
   dropCovered(key: string, vector: VersionVector, gone: readonly RecordWrite[]): void {
     const id = this.#keys.idOf(key);
     this.#pending.settle(id);
+    this.#listed.forget(id);
     for (const [lane, seq] of vector) {
       const { origin, class: opClass } = splitLane(lane);
       const seqBytes = nameOfOp({ origin, class: opClass, seq }).subarray(8, 16);
@@ -145,10 +151,9 @@ export class WriteTables {
 
   /** Key of the record that the op was made on. */
   keyOfOp(op: OpId): string | undefined {
-    const name = nameOfOp(op);
-    const pending = this.#pending.keyIdOf(name);
+    const pending = this.#pending.keyIdOf(op);
     if (pending !== undefined) return this.#keyOf(pending);
-    const row = this.#db.row(KEY_OF_OP, [name]);
+    const row = this.#db.row(KEY_OF_OP, [nameOfOp(op)]);
     return row === undefined ? undefined : nameOf(row['name']);
   }
 
@@ -194,6 +199,7 @@ export class WriteTables {
   /** Reads what is kept in memory: after opening, and when the tables were replaced. */
   load(): void {
     this.#pending.clear();
+    this.#listed.clear();
     this.#undosByTarget.clear();
     this.#folded.clear();
     this.#horizons.clear();
@@ -204,6 +210,16 @@ export class WriteTables {
     }
     const folded = `SELECT key_id FROM writes INDEXED BY writes_horizon WHERE kind = ${CONTROL}`;
     for (const row of this.#db.rows(folded)) this.#folded.add(row['key_id'] as number);
+  }
+
+  /** The ops of a record, in its table and on their way there; some more than `LISTED_OPS_MAX` where it has more. */
+  #readFew(keyId: number): RecordWrite[] {
+    const rows = this.#db.rows(FEW, [keyId]);
+    if (rows.length > LISTED_OPS_MAX) return rows.map((row) => writeOf(row));
+    const pending = this.#pending
+      .of(keyId)
+      .map((write) => ({ ...write, body: write.body.slice() }));
+    return [...rows.map((row) => writeOf(row)), ...pending];
   }
 
   #horizonsOf(keyId: number): readonly RecordWrite[] {
@@ -229,6 +245,7 @@ export class WriteTables {
 
   #drop(keyId: number, { order, kind, body }: RecordWrite): void {
     this.#pending.settle(keyId);
+    this.#listed.forget(keyId);
     const values = [keyId, encodeOrder(order)];
     const dropped = this.#db.run('DELETE FROM writes WHERE key_id = ? AND rank = ?', values);
     this.#crowding.noteDropped(dropped);

@@ -19,6 +19,7 @@ import {
 } from '../../../merge/record.ts';
 import { keptOf } from '../../../merge/record/fold-record.ts';
 import { ListedOps, type RecordOps } from '../../../merge/record/record-ops.ts';
+import { readRegisterWrites } from '../../../merge/register-writes.ts';
 import { LOG } from '../../../model/class.ts';
 import { CONTROL, type StampedOp, UNDO } from '../../../model/op.ts';
 
@@ -144,8 +145,9 @@ export class WorkingSet implements FoldTarget {
       isOpen: () => record.hasOpenConflict || record.lookMs !== undefined,
       standingOf: (field: string) => this.fieldOrder(op.key, field),
     };
-    if (!isPlainWrite(stamped, surroundings)) record.lookMs = stamp.hlc.ms;
-    fold(this, stamped);
+    const written = readRegisterWrites(op.kind, op.body);
+    if (!isPlainWrite(stamped, written, surroundings)) record.lookMs = stamp.hlc.ms;
+    fold(this, stamped, written);
   }
 
   /** Takes an op that was folded before, maybe with a larger stamp. */
