@@ -74,6 +74,10 @@ test('a winter month that is too dark for the site: up for longer than under any
   assert.ok(ours.downRatio < 0.6 * hourly.downRatio);
   assert.ok(ours.downRatio < deadlines.downRatio + 0.01);
   assert.ok(ours.lateRatio[0] < threshold.lateRatio[0]);
+  assert.ok(
+    ours.lateRatio[0] <= of('oracle').lateRatio[0] + 0.02,
+    'kept for them, not spent on records',
+  );
   assert.ok(ours.lateRatio[RECORD] < 0.5 * threshold.lateRatio[RECORD]);
   assert.ok(ours.radioWhPerDay < 0.5 * hourly.radioWhPerDay);
 });

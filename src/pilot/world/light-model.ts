@@ -52,11 +52,10 @@ export interface SitePreset {
 }
 
 /**
- * Percent at which alarms stop, above the battery's own cut-off at ten: five sessions of a satellite terminal; over the
- * others one takes less than any gauge can tell.
+ * Percent at which alarms stop, above the battery's own cut-off at ten: half an hour of the site, to stop in order. Records
+ * stop four sessions earlier (govern/permission.ts), for a satellite terminal at twelve.
  */
-const ALARMS_STOP_PCT = 12;
-const CHEAP_ALARMS_STOP_PCT = 10.5;
+const ALARMS_STOP_PCT = 10.5;
 
 export const SMALL_SATELLITE: SitePreset = {
   name: 'small satellite',
@@ -72,14 +71,12 @@ export const SMALL_LTE: SitePreset = {
   name: 'LTE',
   link: 'cellular',
   sessionMinutes: 1,
-  alarmsStopPct: CHEAP_ALARMS_STOP_PCT,
 };
 export const SMALL_WIFI: SitePreset = {
   ...SMALL_SATELLITE,
   name: 'Wi-Fi',
   link: 'wifi',
   sessionMinutes: 1,
-  alarmsStopPct: CHEAP_ALARMS_STOP_PCT,
 };
 
 export const PRESETS: Readonly<Record<string, SitePreset>> = {

@@ -3,7 +3,14 @@
  */
 import { COMMAND, LOG, type OpClass, PREVIEW } from '../../model/class.ts';
 import type { Deferral, DeferralCode, Permission } from './decision.ts';
-import { isOverQuota, patienceMs, type Situation, wouldBreakReserve } from './permission.ts';
+import {
+  alarmsOnlyPct,
+  isOverQuota,
+  patienceMs,
+  type Situation,
+  wouldBreakReserve,
+  wouldTakeFromAlarms,
+} from './permission.ts';
 import type { Unit } from './power-state.ts';
 import type { Thresholds } from './thresholds.ts';
 
@@ -37,6 +44,11 @@ export function deferralOf(
     return waits('unknown-power', 'too few fresh readings of the battery');
   }
   if (opClass === LOG && permission === 'ride') return waits('ride', 'goes with the next session');
+  const leastPct = alarmsOnlyPct(situation);
+  if (permission === 'ride' && leastPct !== undefined && wouldTakeFromAlarms(situation)) {
+    const known = levelText(level) ?? 'the battery';
+    return waits('ride', `${known}: what is left is for alarms`, risesAt(leastPct, situation));
+  }
   if (permission === 'ride' || permission === 'no') {
     const code = state === 'shutdown' ? 'shutdown' : permission === 'ride' ? 'ride' : 'battery';
     const resume = level === undefined ? undefined : resumeOf(opClass, situation, level);

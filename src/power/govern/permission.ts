@@ -44,6 +44,9 @@ const GATHER_MS: Readonly<Record<LinkKind, { readonly free: number; readonly fai
 const URGENT_RATIO = 0.03;
 const URGENT_MS = 12 * MINUTE_MS;
 
+/** So many sessions above the level at which alarms stop are for alarms and commands alone: what a dark night brings of them. */
+const ALARM_SESSIONS = 4;
+
 /** Before all is paused for longer than the deadline allows, what has waited this long goes. */
 const LAST_CALL_AGE_MS = 45 * MINUTE_MS;
 /** The same where a session takes less of the battery than its gauge can tell. */
@@ -98,21 +101,44 @@ export function nextRatioOf(
 }
 
 /** A session now would itself take the battery below the level at which alarms stop. */
-export function wouldBreakReserve({ socPct, budget, link, thresholds }: Situation): boolean {
-  if (socPct === undefined || budget === undefined) return false;
-  const spareWh = ((socPct - thresholds.alarmsStop) / 100) * budget.capacityWh;
-  return spareWh < link.sessionWh;
+export function wouldBreakReserve(situation: Situation): boolean {
+  const { budget, socPct, thresholds, link } = situation;
+  if (budget === undefined || socPct === undefined) return false;
+  return whAbove(thresholds.alarmsStop, socPct, budget) < link.sessionWh;
 }
 
 /**
- * The word of the table, with four exceptions: nothing breaks the reserve; what the month's quota no longer
- * covers waits; what a person on site asks for goes; and see `sparedPermission`.
+ * Percent below which no session is opened for anything less than a command; undefined without a budget. An alarm is born
+ * when it likes and is late after a quarter of an hour, so what it will need cannot be spent before on what had hours.
+ */
+export function alarmsOnlyPct({ thresholds, link, budget }: Situation): number | undefined {
+  if (budget === undefined) return undefined;
+  const sessionPct = (100 * link.sessionWh) / budget.capacityWh;
+  return thresholds.alarmsStop + (ALARM_SESSIONS + 1) * sessionPct;
+}
+
+/** A session for something lesser would take what is kept for the alarms and commands to come. */
+export function wouldTakeFromAlarms(situation: Situation): boolean {
+  const leastPct = alarmsOnlyPct(situation);
+  const { socPct } = situation;
+  return leastPct !== undefined && socPct !== undefined && socPct < leastPct;
+}
+
+function whAbove(percent: number, socPct: number, { capacityWh }: Budget): number {
+  return ((socPct - percent) / 100) * capacityWh;
+}
+
+/**
+ * The word of the table, with five exceptions: nothing breaks the reserve; what the month's quota no longer
+ * covers waits; what a person on site asks for goes; the last sessions are for alarms; and see `sparedPermission`.
  */
 export function permissionFor(opClass: OpClass, situation: Situation): Permission {
   const { state, byHand } = situation;
   if (wouldBreakReserve(situation) || isOverQuota(opClass, situation)) return 'no';
   if (byHand && state !== 'shutdown') return opClass === LOG ? 'ride' : 'now';
-  return sparedPermission(opClass, situation);
+  const permission = sparedPermission(opClass, situation);
+  if (opClass <= COMMAND || permission === 'no') return permission;
+  return wouldTakeFromAlarms(situation) ? 'ride' : permission;
 }
 
 /**
@@ -149,10 +175,11 @@ export function urgentMs(opClass: OpClass, deadlinesMs: Readonly<Record<OpClass,
   return Math.max(0, deadlineMs - Math.max(URGENT_RATIO * deadlineMs, URGENT_MS));
 }
 
-/** The headroom, dealt out evenly until the battery is full again. */
+/** The headroom, less what alarms may need of it, dealt out evenly until the battery is full again. */
 function affordableMs(opClass: OpClass, budget: Budget, sessionWh: number, fair: number): number {
   const headroomWh = opClass <= TELEMETRY ? budget.recordWh : budget.bulkWh;
-  const sessions = Math.min(headroomWh, budget.spillLowWh) / sessionWh;
+  const spareWh = headroomWh - ALARM_SESSIONS * sessionWh;
+  const sessions = Math.min(spareWh, budget.spillLowWh) / sessionWh;
   return sessions < 1 ? Infinity : Math.max(fair, budget.spanMs / sessions);
 }
 
@@ -161,14 +188,14 @@ function isCheap({ link, budget }: Situation): boolean {
   return link.sessionWh <= UNNOTICED_RATIO * (budget?.capacityWh ?? 0);
 }
 
-/** Just above the level below which everything is paused, on the way down, and not back in time: one session, as late as can be. */
+/** Just above the level below which it is paused, on the way down, and not back in time: one session, as late as can be. */
 function isLastCall(opClass: OpClass, situation: Situation): boolean {
   const { budget, socPct, thresholds, deadlinesMs, link } = situation;
   if (budget === undefined || socPct === undefined) return false;
   const { alarmsStop, shutdown } = thresholds;
   if (isCheap(situation)) return socPct <= alarmsStop + CHEAP_CALL_POINTS;
-  const spareWh = ((socPct - alarmsStop) / 100) * budget.capacityWh;
-  if (spareWh > 2 * link.sessionWh || budget.fallsTo(alarmsStop) === undefined) return false;
+  const isNear = whAbove(alarmsStop, socPct, budget) <= (ALARM_SESSIONS + 2) * link.sessionWh;
+  if (!isNear || budget.fallsTo(alarmsStop) === undefined) return false;
   const backInMs = budget.risesTo(shutdown.resume) ?? Infinity;
   return backInMs > urgentMs(opClass, deadlinesMs) - LAST_CALL_AGE_MS;
 }

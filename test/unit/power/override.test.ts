@@ -8,6 +8,7 @@ import { SimFiles } from '../../../src/platform/sim/files.ts';
 import { SeededRandom } from '../../../src/platform/sim/random.ts';
 import { adviceOf } from '../../../src/power/govern/advice.ts';
 import { type Budget, planBudget } from '../../../src/power/forecast/budget.ts';
+import type { Decision } from '../../../src/power/govern/decision.ts';
 import {
   decide,
   FIRST_MEMORY,
@@ -169,10 +170,39 @@ test('before all is paused for too long, one last call lets records go, as late 
       inputOf(percent, 0, { backlog, linkKind, budget: sunny(percent, 2) }),
       memoryAt('critical', percent),
     ).allowed;
-  assert.deepEqual(at(16.2, 'satellite'), [0, 1], 'there is energy for a later one');
-  assert.deepEqual(at(15.7, 'satellite'), [0, 1, 2]);
+  assert.deepEqual(at(17.7, 'satellite'), [0, 1], 'there is energy for a later one');
+  assert.deepEqual(at(17.2, 'satellite'), [0, 1, 2]);
   assert.deepEqual(at(16.2, 'cellular'), [0, 1, 2], 'a session that nobody would miss');
   assert.deepEqual(at(18, 'cellular'), [0, 1]);
+});
+
+test('the last sessions above the reserve are for alarms: records only ride along with them', () => {
+  const backlog = backlogOf({ 0: { oldestMs: 0 }, 2: { oldestMs: 5.9 * HOUR_MS } });
+  const at = (percent: number, more: object = {}): Decision =>
+    decide(
+      inputOf(percent, 0, {
+        backlog,
+        linkKind: 'satellite',
+        budget: sunny(percent, 2),
+        timeOf: () => '10:40',
+        ...more,
+      }),
+      memoryAt('critical', percent),
+    );
+  assert.deepEqual(at(17.2).allowed, [0, 1, 2]);
+  const kept = at(16.8);
+  assert.deepEqual(kept.allowed, [0, 1]);
+  assert.deepEqual(kept.riding, [0, 1, 2, 3]);
+  assert.equal(
+    kept.why,
+    'records wait: battery 17 %: what is left is for alarms; alarms and commands go',
+  );
+  assert.deepEqual(
+    at(16.8, { linkKind: 'cellular' }).allowed,
+    [0, 1, 2],
+    'a cheap link takes next to nothing',
+  );
+  assert.deepEqual(at(16.8, { byHandUntilMs: HOUR_MS }).allowed, [0, 1, 2, 3, 4, 5]);
 });
 
 test('in shutdown it says when it expects to be back, and when the site may be switched off', () => {
