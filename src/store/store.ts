@@ -193,15 +193,15 @@ export class Store {
   }
 
   /**
-   * Writes what has gathered of at most `keysMax` keys into the open transaction; true where all is written.
-   * `compact` spares the card and costs time.
+   * Writes a part of what has gathered into the open transaction, of about `rowsMax` rows; true where all is
+   * written. `compact` spares the card and costs time.
    */
-  flush(keysMax: number, compact: boolean): boolean {
+  flush(rowsMax: number, compact: boolean): boolean {
     return this.#guarded(() => {
       const { writeTables } = this.#tables;
       this.#db.beginOnce();
-      if (!writeTables.flush(keysMax)) return false;
-      return this.#gather.isEmpty || this.#gather.flush(keysMax, compact);
+      if (!writeTables.flush(rowsMax)) return false;
+      return this.#gather.isEmpty || this.#gather.flush(rowsMax, compact);
     });
   }
 

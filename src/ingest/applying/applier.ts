@@ -5,8 +5,8 @@
  * - While the journal grows, the applier takes a share of the time (folding-share.ts) and may fall behind; when it rests, all
  *   of it, or a quarter where the event loop is busy with other work (the queue of a subscriber that came back).
  * - What is folded shows in queries at once. It is written in large transactions: in a burst when enough has
- *   gathered, in quiet times once an hour. That spares the card, and a crash costs nothing but folding that
- *   hour of the journal again.
+ *   gathered, in quiet times once an hour, and packed where it did not come within seconds. That spares the card,
+ *   and a crash costs nothing but folding that hour of the journal again.
  * - Between transactions the store is made durable, off the event loop.
  *
  * A fault of the store stops it and is reported; nothing acknowledged is at stake, because the journal keeps
@@ -28,8 +28,8 @@ export interface FoldingStore {
   /** Why the entry cannot be read, or undefined where it was folded. */
   stageEntry(lsn: Lsn, entry: Uint8Array): string | undefined;
   readonly isFlushDue: boolean;
-  /** Writes a part of what has gathered; true where that was all. */
-  flush(keysMax: number, compact: boolean): boolean;
+  /** Writes a part of what has gathered, of about `rowsMax` rows; true where that was all. */
+  flush(rowsMax: number, compact: boolean): boolean;
   commit(): void;
   unsettledPages(): number;
   persist(): Promise<Lsn>;
@@ -55,7 +55,12 @@ const SLICE_MS = 1;
 const LINGER_MS = 50;
 /** Entries between two looks at the clock. */
 const BATCH_ENTRIES = 64;
-const FLUSH_KEYS = 16;
+/** Rows between two looks at the clock. */
+const FLUSH_ROWS = 16;
+/** Where what gathered took so long, there is time to pack it: that spares the card. */
+const COMPACT_PERIOD_MS = 5_000;
+/** Packing a chunk takes as long as writing many. */
+const FLUSH_ROWS_COMPACT = 2;
 /** Entries of a transaction that no events fill. */
 const COMMIT_ENTRIES = 16_384;
 /** What has gathered is kept after this, however little it is. */
@@ -93,8 +98,10 @@ export class Applier {
   #tookMs = 0;
   /** What the next slices do. */
   #task: 'stage' | 'flush' | 'prune' | 'commit' = 'stage';
-  /** Whether there is time to write little. */
+  /** Whether little has come for so long that it is written for its age. */
   #isCalm = false;
+  /** Whether there is time to write little. */
+  #isCompact = false;
   #durableAtLastSlice: Lsn;
   readonly #share = new FoldingShare();
   #committedMs: number;
@@ -238,14 +245,13 @@ export class Applier {
 
   /** Does one slice of what is to be done; true where the journal has no more. */
   #work(startMs: number): boolean {
-    const { clock, store } = this.#options;
+    const { clock } = this.#options;
     const isOver = (): boolean => clock.monotonicMs() - startMs >= SLICE_MS;
     switch (this.#task) {
       case 'stage':
         return this.#stage(isOver);
       case 'flush':
-        do if (store.flush(FLUSH_KEYS, this.#isCalm)) this.#task = 'prune';
-        while (this.#task === 'flush' && !isOver());
+        this.#flush(isOver);
         return false;
       case 'prune':
         do if (!this.#prune()) this.#task = 'commit';
@@ -267,9 +273,16 @@ export class Applier {
       if (!this.#mustKeep(drained)) continue;
       this.#task = 'flush';
       this.#isCalm = drained && !this.#options.store.isFlushDue;
+      this.#isCompact = this.#committedAgoMs >= COMPACT_PERIOD_MS;
       return false;
     }
     return drained;
+  }
+
+  #flush(isOver: () => boolean): void {
+    const rowsMax = this.#isCompact ? FLUSH_ROWS_COMPACT : FLUSH_ROWS;
+    do if (this.#options.store.flush(rowsMax, this.#isCompact)) this.#task = 'prune';
+    while (this.#task === 'flush' && !isOver());
   }
 
   /** Stages a batch; false where the journal has no more. */
@@ -290,10 +303,13 @@ export class Applier {
 
   /** True where what is staged is to be written now. */
   #mustKeep(drained: boolean): boolean {
-    const { store, clock } = this.#options;
     if (this.#stagedEntries === 0) return false;
-    if (store.isFlushDue || this.#stagedEntries >= COMMIT_ENTRIES) return true;
-    return drained && clock.monotonicMs() - this.#committedMs >= COMMIT_PERIOD_MS;
+    if (this.#options.store.isFlushDue || this.#stagedEntries >= COMMIT_ENTRIES) return true;
+    return drained && this.#committedAgoMs >= COMMIT_PERIOD_MS;
+  }
+
+  get #committedAgoMs(): number {
+    return this.#options.clock.monotonicMs() - this.#committedMs;
   }
 
   /** How long to rest after a slice. */

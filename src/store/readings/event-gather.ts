@@ -39,7 +39,6 @@ export interface KeySlot {
   /** Chain of readings, as they came. */
   first: number;
   last: number;
-  count: number;
   isInOrder: boolean;
   /** The newest event: its reading, and its order but for authority, which is 0. */
   newest: number;
@@ -99,7 +98,6 @@ export class EventGather {
       isPending: false,
       first: NONE,
       last: NONE,
-      count: 0,
       isInOrder: true,
       newest: NONE,
       ms: 0,
@@ -119,7 +117,7 @@ export class EventGather {
   add(slot: KeySlot, scan: OpScan, origin: Origin, atMs: number): void {
     const { bodyAt, bodyEnd, ms } = scan;
     if (!this.#hasRoom(bodyEnd - bodyAt)) {
-      while (!this.flush(SLOTS_MAX, false));
+      this.flush(Infinity, false);
       this.#makeRoom(bodyEnd - bodyAt);
     }
     const index = this.#count++;
@@ -139,7 +137,6 @@ export class EventGather {
       if (atMs < (this.#atMs[slot.last] as number)) slot.isInOrder = false;
     }
     slot.last = index;
-    slot.count += 1;
     if (scan.class !== LOG && prevails(slot, scan, origin)) {
       slot.newest = index;
       slot.ms = ms;
@@ -150,12 +147,16 @@ export class EventGather {
     }
   }
 
-  /** Writes what has gathered of at most `keysMax` keys into the open transaction; true where all is written. */
-  flush(keysMax: number, compact: boolean): boolean {
-    const end = Math.min(this.#pending.length, this.#pendingAt + keysMax);
-    while (this.#pendingAt < end) {
+  /**
+   * Writes a part of what has gathered into the open transaction, at most `rowsMax` chunks; true where all is
+   * written.
+   */
+  flush(rowsMax: number, compact: boolean): boolean {
+    for (let rows = 0; !this.isEmpty && rows < rowsMax;) {
       const slot = this.#pending[this.#pendingAt] as KeySlot;
-      this.#write(slot, compact);
+      rows += this.#writeChunks(slot, rowsMax - rows, compact);
+      if (slot.first !== NONE) return false;
+      if (slot.newest !== NONE) this.#writeNewest(slot);
       this.#pendingAt += 1;
       emptySlot(slot);
     }
@@ -182,29 +183,42 @@ export class EventGather {
     this.#slots.clear();
   }
 
-  #write(slot: KeySlot, compact: boolean): void {
+  /** Writes at most `rowsMax` chunks of a key and takes their readings off its chain; returns how many. */
+  #writeChunks(slot: KeySlot, rowsMax: number, compact: boolean): number {
     if (slot.id === 0) slot.id = this.#keys.idOf(slot.name);
+    if (!slot.isInOrder) this.#bringInOrder(slot);
     const writer = this.#writer;
-    const put = (index: number): void => {
+    let rows = 0;
+    while (slot.first !== NONE && rows < rowsMax) {
+      const index = slot.first;
       const atMs = this.#atMs[index] as number;
       const from = this.#from[index] as number;
       const to = this.#to[index] as number;
-      if (!writer.hasRoom(atMs, to - from)) this.#sink.addChunk(slot.id, writer.take(compact));
-      writer.add(atMs, this.#arena, from, to);
-    };
-    if (slot.isInOrder) {
-      for (let at = slot.first; at !== NONE; at = this.#next[at] as number) put(at);
-    } else for (const at of this.#inOrder(slot)) put(at);
-    if (!writer.isEmpty) this.#sink.addChunk(slot.id, writer.take(compact));
-    if (slot.newest === NONE) return;
+      if (writer.hasRoom(atMs, to - from)) {
+        writer.add(atMs, this.#arena, from, to);
+        slot.first = this.#next[index] as number;
+        if (slot.first !== NONE) continue;
+      }
+      this.#sink.addChunk(slot.id, writer.take(compact));
+      rows += 1;
+    }
+    return rows;
+  }
+
+  #writeNewest(slot: KeySlot): void {
     this.#db.run(UPSERT_EVENT, [slot.id, encodeOrder(orderOf(slot)), this.#payload(slot.newest)]);
   }
 
-  #inOrder(slot: KeySlot): number[] {
+  /** Chains the readings of a key by time; those of one moment stay as they came. */
+  #bringInOrder(slot: KeySlot): void {
     const indexes: number[] = [];
     for (let at = slot.first; at !== NONE; at = this.#next[at] as number) indexes.push(at);
     const atMs = this.#atMs;
-    return indexes.toSorted((a, b) => (atMs[a] as number) - (atMs[b] as number) || a - b);
+    indexes.sort((a, b) => (atMs[a] as number) - (atMs[b] as number) || a - b);
+    slot.first = indexes[0] as number;
+    for (const [at, index] of indexes.entries()) this.#next[index] = indexes[at + 1] ?? NONE;
+    slot.last = indexes.at(-1) as number;
+    slot.isInOrder = true;
   }
 
   #payload(index: number): Uint8Array {
@@ -237,7 +251,6 @@ export class EventGather {
 function emptySlot(slot: KeySlot): void {
   slot.isPending = false;
   slot.first = slot.last = slot.newest = NONE;
-  slot.count = 0;
   slot.isInOrder = true;
 }
 

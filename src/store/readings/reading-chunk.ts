@@ -9,7 +9,7 @@
  *
  * A row per reading costs SQLite ten times what the reading itself does. A chunk lies within one day (UTC) and
  * within an hour, and has at most 16 KiB unless a single payload is larger, so that a query decodes little that
- * it does not want. Chunks of quiet times are deflated: there the card counts, in a burst the processor.
+ * it does not want. Chunks are deflated but in a burst: there the processor counts, else the card.
  */
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 

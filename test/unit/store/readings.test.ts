@@ -149,6 +149,19 @@ describe('readings', () => {
     file.close();
   });
 
+  it('of one key are written a few chunks at a time', () => {
+    const store = openStore(tempDir());
+    const ops = Array.from({ length: 300 }, (_, i) =>
+      stampedOp({ seq: i + 1, atMs: i, body: utf8('x'.repeat(1000)) }),
+    );
+    store.stage(entriesOf(ops), 300);
+    let parts = 1;
+    while (!store.flush(2, true)) parts += 1;
+    // 16 readings of 1,000 bytes make a chunk.
+    assert.equal(parts, Math.ceil(300 / 16 / 2));
+    store.close();
+  });
+
   it('are not lost where a thousand of them share one moment', () => {
     const store = openStore(tempDir());
     addReadings(

@@ -161,6 +161,23 @@ describe('applier', () => {
     assert.equal(store.durableLsn, 5);
   });
 
+  it('packs what took seconds to gather, also where it is a whole transaction', async () => {
+    const setup = openDoor();
+    const store = new RecordingStore();
+    const { clock } = follow(setup.journal, store);
+    await clock.advance(6000);
+    store.isFlushDue = true;
+    publishMany(setup, 1);
+    setup.journal.sync();
+    await clock.advance(1000);
+    assert.deepEqual(store.calls, ['compact', 'commit']);
+    store.isFlushDue = true;
+    publishMany(setup, 1);
+    setup.journal.sync();
+    await clock.advance(1000);
+    assert.deepEqual(store.calls.slice(2), ['flush', 'commit']);
+  });
+
   it('lets a lone message wait for company, unless somebody waits for it', async () => {
     const setup = openDoor();
     const store = new RecordingStore();
