@@ -4,7 +4,7 @@
  */
 
 /** Segment files of the journal: journal/FORMAT.md. */
-export const JOURNAL_FORMAT = 1;
+export const JOURNAL_FORMAT = 2;
 /** Key files of the journal's epochs: journal/FORMAT.md §8. */
 export const KEY_FILE_FORMAT = 1;
 /** State database: store/schema.ts. */

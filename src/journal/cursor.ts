@@ -8,6 +8,7 @@ import { EMPTY_BYTES } from '../base/bytes.ts';
 import { HubError } from '../base/errors.ts';
 import type { BlockReader } from './block-reader.ts';
 import { type Lsn, scanEntry } from './format.ts';
+import { entriesOf } from './payload.ts';
 import type { RecentBlocks } from './commit/recent-blocks.ts';
 import type { Unsealer } from './sealer.ts';
 import { sealBroken, type Segment, type SegmentHandles } from './segments/segment.ts';
@@ -153,9 +154,8 @@ export class JournalCursor {
   }
 
   #open(segment: Segment, firstLsn: Lsn, payload: Uint8Array): Uint8Array {
-    const { epoch, keyring } = segment.header;
-    const plain = this.#source.sealer.open(epoch, keyring, segment.number, firstLsn, payload);
-    if (plain === undefined) throw sealBroken(segment, firstLsn);
-    return plain;
+    const entries = entriesOf(this.#source.sealer, segment, { firstLsn, payload });
+    if (entries === undefined) throw sealBroken(segment, firstLsn);
+    return entries;
   }
 }

@@ -21,6 +21,7 @@ import { MortalTimers } from '../support/simulated/mortal-timers.ts';
 export const DIR = '/journal';
 export const KEYS_DIR = '/keys/epochs';
 export const SEGMENT_BYTES = 16 * 1024;
+const ALIKE_LINGER_MS = 20;
 
 /** Whether blocks are sealed, as a hub's are, with keys on the same disk. */
 export type Sealing = 'plain' | 'sealed';
@@ -125,12 +126,26 @@ export class Rig {
 
   /** Appends entries of random sizes in one turn of the event loop, so mostly as one group. */
   append(count: number, bytesMax = 400): void {
+    for (let i = 0; i < count; i++) this.#append(this.random.bytes(this.#length(bytesMax)), 0);
+  }
+
+  /** The same of entries that are much alike and may wait, so that their block is packed. */
+  appendAlike(count: number, bytesMax = 400): void {
     for (let i = 0; i < count; i++) {
-      const entry = this.random.bytes(1 + below(this.random, bytesMax));
-      const lsn = this.journal.lastLsn + 1;
-      this.appended.set(lsn, entry);
-      assert.equal(this.journal.append(entry, 0), lsn);
+      const entry = new Uint8Array(this.#length(bytesMax)).fill(0x78);
+      entry[0] = below(this.random, 256);
+      this.#append(entry, ALIKE_LINGER_MS);
     }
+  }
+
+  #length(bytesMax: number): number {
+    return 1 + below(this.random, bytesMax);
+  }
+
+  #append(entry: Uint8Array, lingerMs: number): void {
+    const lsn = this.journal.lastLsn + 1;
+    this.appended.set(lsn, entry);
+    assert.equal(this.journal.append(entry, lingerMs), lsn);
   }
 
   /** Lets what is on its way come to its end. */
@@ -143,6 +158,12 @@ export class Rig {
   async commit(count: number, bytesMax?: number): Promise<void> {
     this.append(count, bytesMax);
     await this.settle();
+    assert.equal(this.acknowledged, this.journal.lastLsn);
+  }
+
+  async commitAlike(count: number, bytesMax?: number): Promise<void> {
+    this.appendAlike(count, bytesMax);
+    await this.settle(ALIKE_LINGER_MS + this.patienceMs);
     assert.equal(this.acknowledged, this.journal.lastLsn);
   }
 

@@ -33,7 +33,10 @@ export async function longLife(rig: Rig): Promise<void> {
   await rig.commit(10);
   await rig.close();
   await rig.open();
-  for (let i = 0; i < 4; i++) await rig.commit(10);
+  for (let i = 0; i < 4; i++) {
+    await rig.commit(10);
+    await rig.commitAlike(10);
+  }
   rig.release(rig.journal.durableLsn - 5);
   await rig.commit(30);
   await rig.settle(60);
@@ -44,6 +47,7 @@ export async function shortLives(rig: Rig): Promise<void> {
   for (let life = 0; life < 4; life++) {
     await rig.open();
     await rig.commit(2, 100);
+    await rig.commitAlike(8);
     if (life === 2) for (let i = 0; i < 4; i++) await rig.commit(25);
     if (life % 2 === 0) await rig.close();
     else rig.end('kill');

@@ -19,6 +19,7 @@ import {
 } from '../../src/journal/format.ts';
 import { dumpJournal, verifyJournal } from '../../src/journal/recovery/inspect.ts';
 import { Journal } from '../../src/journal/journal.ts';
+import { unpack } from '../../src/journal/payload.ts';
 import {
   FILE_ROWS,
   LINK_ROWS,
@@ -154,6 +155,11 @@ test("FORMAT.md's worked header and block are what the code writes", () => {
   const head = { tag: header.crc, firstLsn: 1, count: 2, payloadBytes: end - BLOCK_HEAD_BYTES };
   const length = finishBlock(block, head, 8192, 16_384);
   assert.equal(hexOf(block.subarray(0, length)), hexUnder('### Block, worked'));
+});
+
+test("FORMAT.md's worked packed payload gives its entries", () => {
+  const packed = bytesOfHex(hexUnder('### Packed payload, worked')) as Uint8Array;
+  assert.equal(hexOf(unpack(packed)), '43820102'.repeat(6));
 });
 
 test("FORMAT.md's worked seal is what AES-256-GCM says", () => {

@@ -10,6 +10,7 @@ type Step =
       readonly count: number;
       readonly bytes: number;
       readonly wait: boolean;
+      readonly alike: boolean;
     }
   | { readonly do: 'release'; readonly part: number }
   | { readonly do: 'restart'; readonly how: 'close' | 'kill' | 'power-cut' }
@@ -23,6 +24,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       count: fc.integer({ min: 1, max: 20 }),
       bytes: fc.integer({ min: 1, max: 190 }),
       wait: fc.boolean(),
+      alike: fc.boolean(),
     }),
   },
   {
@@ -51,8 +53,10 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 async function take(rig: Rig, each: Step): Promise<void> {
   switch (each.do) {
     case 'append':
+      if (each.wait && each.alike) return rig.commitAlike(each.count, each.bytes);
       if (each.wait) return rig.commit(each.count, each.bytes);
       if (rig.journal.saturated) await rig.settle();
+      if (each.alike) return rig.appendAlike(each.count, each.bytes);
       return rig.append(each.count, each.bytes);
     case 'release':
       return rig.release(Math.floor(each.part * rig.journal.durableLsn));

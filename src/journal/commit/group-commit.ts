@@ -52,7 +52,7 @@ export interface GroupCommitOptions {
 
 /** A group that has gathered so much is committed, however long its entries may wait. */
 const LINGER_BYTES_MAX = 256 * 1024;
-/** A longer linger is meant to spare the card, and is kept whatever comes. */
+/** A longer linger is meant to spare the card: it is kept whatever comes, and what gathered is packed. */
 const COMPANY_MS_MAX = 5;
 /** Entries of a group that are company enough. */
 const COMPANY_ENTRIES = 4;
@@ -73,6 +73,8 @@ export class GroupCommit {
   /** Shortest linger in the group: 0 where its commit is due. */
   #lingerMs = NOT_SCHEDULED;
   #lingers: Cancel[] = [];
+  /** Whether an entry of the group waited so that little is written. */
+  #sparesCard = false;
   /** Entries of the last group. */
   #lastCount = 0;
   #syncing = false;
@@ -207,6 +209,7 @@ export class GroupCommit {
   #schedule(lingerMs: number): void {
     this.#lingerMs = lingerMs;
     if (lingerMs > 0) {
+      this.#sparesCard ||= lingerMs > COMPANY_MS_MAX;
       this.#lingers.push(this.#options.timers.after(lingerMs, () => this.#schedule(0)));
       return;
     }
@@ -255,6 +258,7 @@ export class GroupCommit {
     this.#group.clear();
     this.#lastCount = count;
     this.#lingerMs = NOT_SCHEDULED;
+    this.#sparesCard = false;
     this.#cancelLingers();
     this.#admit();
     this.#options.supply.wrote(active.segment, this.#offset);
@@ -286,10 +290,8 @@ export class GroupCommit {
   #write(active: Prepared, firstLsn: Lsn, count: number): boolean {
     const { counts, sealer } = this.#options;
     const offset = this.#offset;
-    const { bytes, blockBytes } = this.#group.seal(sealer, active.segment, offset, {
-      firstLsn,
-      count,
-    });
+    const block = { firstLsn, count, packs: this.#sparesCard };
+    const { bytes, blockBytes } = this.#group.seal(sealer, active.segment, offset, block);
     try {
       active.file.writeAt(bytes, offset);
     } catch (error) {

@@ -12,6 +12,7 @@ import {
   REST_HEAD_BYTES,
   scanEntry,
 } from '../format.ts';
+import { pack } from '../payload.ts';
 import type { Sealer } from '../sealer.ts';
 import type { Segment } from '../segments/segment.ts';
 
@@ -78,17 +79,21 @@ export class Group {
     this.usedBytes += payload.length;
   }
 
-  /** The bytes to write at `offset` of the segment, before anything else is done here, and how many of them are the block itself. */
+  /**
+   * The bytes to write at `offset` of the segment, before anything else is done here, and how many of them are the block
+   * itself. `packs`: small counts for more than quick.
+   */
   seal(
     sealer: Sealer,
     segment: Pick<Segment, 'header' | 'sizeBytes'>,
     offset: number,
-    lsns: { firstLsn: Lsn; count: number },
+    { packs, ...lsns }: { firstLsn: Lsn; count: number; packs: boolean },
   ): { bytes: Uint8Array; blockBytes: number } {
-    const plain = this.payload();
+    const entries = this.payload();
+    const plain = (packs ? pack(entries) : undefined) ?? entries;
     const sealed = sealer.seal(segment.header.epoch, segment.header.segment, lsns.firstLsn, plain);
     let bytes = this.#bytes;
-    if (sealed !== plain) {
+    if (sealed !== entries) {
       const needed = BLOCK_HEAD_BYTES + sealed.length + REST_HEAD_BYTES;
       if (this.#sealed.length < needed) this.#sealed = new Uint8Array(2 * needed);
       bytes = this.#sealed;

@@ -7,6 +7,7 @@ import { HubError, systemCode } from '../../base/errors.ts';
 import type { Files } from '../../platform/files/files.ts';
 import type { Block } from '../block-reader.ts';
 import { type Lsn, scanEntry } from '../format.ts';
+import { entriesOf } from '../payload.ts';
 import { parseQuarantineName, QUARANTINE_NAME } from '../segments/names.ts';
 import type { Unsealer } from '../sealer.ts';
 import { needKey, sealBroken, type Segment, SegmentHandles } from '../segments/segment.ts';
@@ -112,7 +113,7 @@ export function* dumpJournal(
       for (const step of steps(handles, segment)) {
         if (step.kind === 'damage') yield gap(step.damage.fromLsn, step.damage.toLsn);
         if (step.kind !== 'block') continue;
-        for (const item of entriesOf(segment, step.block, sealer))
+        for (const item of itemsOf(segment, step.block, sealer))
           if (item.lsn >= fromLsn) yield item;
       }
     }
@@ -169,7 +170,7 @@ function verifyOnce(files: Files, dir: string, unsealer: Unsealer): VerifyReport
         counts.entries += step.block.count;
         if (hasKey) counts.sealsChecked += 1;
         else if (epoch > 0) counts.sealsUnchecked += 1;
-        if (hasKey && unsealed(segment, step.block, unsealer) === undefined) {
+        if (hasKey && entriesOf(unsealer, segment, step.block) === undefined) {
           damages.push(brokenSeal(segment, step.block));
         }
       } else {
@@ -203,14 +204,6 @@ function damageOf({ path: file }: Segment, step: Step): JournalDamage | undefine
 function brokenSeal({ path: file }: Segment, block: Block): JournalDamage {
   const { firstLsn: fromLsn, count, offset } = block;
   return { fromLsn, toLsn: fromLsn + Math.max(1, count) - 1, file, offset, what: 'seal' };
-}
-
-function unsealed(
-  { header, number }: Segment,
-  block: Block,
-  unsealer: Unsealer,
-): Uint8Array | undefined {
-  return unsealer.open(header.epoch, header.keyring, number, block.firstLsn, block.payload);
 }
 
 /** Damage that the survey itself has seen. */
@@ -248,12 +241,12 @@ function* steps(handles: SegmentHandles, segment: Segment): Generator<Step> {
   }
 }
 
-function* entriesOf(
+function* itemsOf(
   segment: Segment,
   block: Block,
   sealer: Unsealer,
 ): Generator<{ kind: 'entry'; lsn: Lsn; entry: Uint8Array }> {
-  const plain = unsealed(segment, block, sealer);
+  const plain = entriesOf(sealer, segment, block);
   if (plain === undefined) throw sealBroken(segment, block.firstLsn);
   let at = 0;
   for (let lsn = block.firstLsn; lsn < block.firstLsn + block.count; lsn++) {

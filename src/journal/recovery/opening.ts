@@ -15,6 +15,7 @@ import type { DirectoryLock, Files } from '../../platform/files/files.ts';
 import type { Block } from '../block-reader.ts';
 import { BLOCK_HEAD_BYTES, BLOCKS_START, JOURNAL_ID_BYTES, type Lsn } from '../format.ts';
 import { Group } from '../commit/group.ts';
+import { entriesOf } from '../payload.ts';
 import { kindOfName, numberOfName } from '../segments/names.ts';
 import { Quarantine } from './quarantine.ts';
 import { decide, TAIL_ROWS } from './recovery.ts';
@@ -191,25 +192,31 @@ class Opening {
     if (tail === undefined) return this.#nothing();
     const isWhole =
       tail.damages.length === 0 && tail.scars === 0 && tail.segment.untilLsn === nextLsn;
-    const isShort = tail.endOffset - BLOCKS_START <= segmentBytes / SMALL_PART;
-    const size = isWhole && isShort ? 'small' : 'large';
+    const size = isWhole && this.#isShort(tail) ? 'small' : 'large';
     const action = decide(TAIL_ROWS, { ended: this.#isDoubtful(tail) ? 'crash' : 'clean', size });
     if (action === 'rewrite-all') {
       const { firstLsn } = tail.segment;
       return { firstLsn, payloads: this.#payloads(tail.segment), replacesTail: true };
     }
     const least = this.#leastRewrite(tail);
-    const bytes = least.payloads.reduce((sum, payload) => sum + payload.length, BLOCK_HEAD_BYTES);
+    const bytes = BLOCK_HEAD_BYTES + sizeOf(least.payloads);
     if (bytes + sealer.overheadBytes <= segmentBytes - BLOCKS_START) return least;
     log.warn('journal.block-too-large-to-rewrite', { bytes, segmentBytes });
     return this.#nothing();
+  }
+
+  /** Also unpacked: all of it becomes one block. */
+  #isShort({ segment, endOffset }: Tail): boolean {
+    const bytesMax = this.#options.segmentBytes / SMALL_PART;
+    if (endOffset - BLOCKS_START > bytesMax) return false;
+    return sizeOf(this.#payloads(segment)) <= bytesMax;
   }
 
   /** What must not be trusted before it is rewritten. */
   #leastRewrite(tail: Tail | undefined): Rewrite {
     if (tail === undefined || !this.#isDoubtful(tail)) return this.#nothing();
     const { firstLsn } = tail.lastBlock;
-    const payloads = [this.#unsealed(tail.segment, tail.lastBlock)];
+    const payloads = [this.#entries(tail.segment, tail.lastBlock)];
     return { firstLsn, payloads, replacesTail: firstLsn === tail.segment.firstLsn };
   }
 
@@ -228,22 +235,15 @@ class Opening {
     const walk = new SegmentWalk(this.#handles.reader(segment), segment, segment.firstLsn);
     for (let step = walk.next(); step.kind !== 'end'; step = walk.next()) {
       if (step.kind === 'block' && step.block.count > 0)
-        payloads.push(this.#unsealed(segment, step.block));
+        payloads.push(this.#entries(segment, step.block));
     }
     return payloads;
   }
 
-  #unsealed(segment: Segment, block: Block): Uint8Array {
-    const { epoch, keyring } = segment.header;
-    const plain = this.#options.sealer.open(
-      epoch,
-      keyring,
-      segment.number,
-      block.firstLsn,
-      block.payload,
-    );
-    if (plain === undefined) throw sealBroken(segment, block.firstLsn);
-    return plain;
+  #entries(segment: Segment, block: Block): Uint8Array {
+    const entries = entriesOf(this.#options.sealer, segment, block);
+    if (entries === undefined) throw sealBroken(segment, block.firstLsn);
+    return entries;
   }
 
   /** The segment to go on in, with the rewritten entries durable in it; undefined where there is no room for one. */
@@ -260,7 +260,7 @@ class Opening {
     try {
       const fresh = this.#supply.makeFirst({ previous, baseLsn: firstLsn }, (place) => {
         if (this.#group.isEmpty) return undefined;
-        const lsns = { firstLsn, count: nextLsn - firstLsn };
+        const lsns = { firstLsn, count: nextLsn - firstLsn, packs: false };
         const { bytes, blockBytes } = this.#group.seal(
           this.#options.sealer,
           place,
@@ -343,4 +343,8 @@ export function readPart(
   const count = readWhatCanBe(file, bytes, part.offset);
   file.close();
   return bytes.subarray(0, count);
+}
+
+function sizeOf(payloads: readonly Uint8Array[]): number {
+  return payloads.reduce((sum, { length }) => sum + length, 0);
 }
