@@ -31,6 +31,8 @@ export interface SyncEvidence {
   readonly damagedRanges?: number;
   /** Ranges of the journal that are damaged and kept aside. */
   readonly quarantinedRanges?: number;
+  /** Ops that devices or hubs have told it lacks, as far as nobody has said that they stay away. */
+  readonly lackedOps?: number;
   /** The key of this hub is not the one that wrote its journal. */
   readonly isOtherKey?: boolean;
   /** State here and upstream after everything has its receipt. */
@@ -169,7 +171,7 @@ export const RECOVERY_TABLE: readonly RecoveryRow[] = [
       'If it had sent them upstream: a session brings orders and records back from the region. `heliograph override --for 30m` opens one now.',
       'If that hub is lost for good: `heliograph holes close ORIGIN`. From then on nobody is asked for them; should they come all the same, they are taken, and change nothing where the history of their record has been folded meanwhile.',
     ],
-    holds: ({ faults }) => faults.has('peer.lacking'),
+    holds: ({ faults, lackedOps = 0 }) => lackedOps > 0 || faults.has('peer.lacking'),
   },
   {
     name: 'behind',

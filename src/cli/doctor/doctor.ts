@@ -180,11 +180,12 @@ async function statusOf(hub: HubApi): Promise<StatusSnapshot> {
 
 /** States that files alone can prove; undefined where they prove none. */
 function stoppedStates(found: FileFindings): readonly RecoveryRow[] | undefined {
-  const { damagedRanges, quarantinedRanges, isOtherKey } = found;
+  const { damagedRanges, quarantinedRanges, lackedOps, isOtherKey } = found;
   const [worst, ...more] = syncStatesOf({
     faults: new Set(),
     damagedRanges,
     quarantinedRanges,
+    lackedOps,
     isOtherKey,
   });
   return worst.name === 'in sync' ? undefined : [worst, ...more];

@@ -7,7 +7,10 @@ import { HubError } from '../../base/errors.ts';
 import { createLog, SILENT_LOG } from '../../base/log.ts';
 import type { Config } from '../../config/schema.ts';
 import { type HubPaths, runtimePath } from '../../hub/data.ts';
+import { holesIn } from '../../hub/storage/hole-file.ts';
 import { openUnsealer } from '../../hub/storage/journal.ts';
+import { lackingText } from '../../hub/sync/holes.ts';
+import { opsIn, type ToldHole } from '../../ingest/door/hole-book.ts';
 import {
   dumpJournal,
   type FolderStat,
@@ -31,6 +34,8 @@ export interface FileFindings {
   readonly checks: readonly Check[];
   readonly damagedRanges: number;
   readonly quarantinedRanges: number;
+  /** What devices and hubs have told this one lacks. */
+  readonly lackedOps: number;
   readonly isOtherKey: boolean;
 }
 
@@ -53,10 +58,12 @@ export function fileChecks(
   const whose = journal.stat === undefined ? undefined : journalMaker(io, paths, journal.stat);
   const isOtherKey = key.id !== undefined && whose !== undefined && key.id !== whose;
   const clash = wrong('identity', `the key is of hub ${key.id}, the journal of hub ${whose}`);
+  const told = holesIn(io.files.read(paths.holes));
   const checks = [
     ...privateChecks(io, config, paths),
     isOtherKey ? clash : key.check,
     ...journal.checks,
+    holesCheck(told),
     regionKeyCheck(io, paths),
     usersCheck(io, config),
   ];
@@ -70,7 +77,16 @@ export function fileChecks(
     );
   }
   const quarantinedRanges = journal.stat?.quarantined.length ?? 0;
-  return { checks, damagedRanges: journal.damagedRanges, quarantinedRanges, isOtherKey };
+  const lackedOps = opsIn(told.filter(({ isClosed }) => !isClosed));
+  const { damagedRanges } = journal;
+  return { checks, damagedRanges, quarantinedRanges, lackedOps, isOtherKey };
+}
+
+function holesCheck(told: readonly ToldHole[]): Check {
+  const lacking = lackingText({ told });
+  if (lacking !== undefined) return note('holes', lacking);
+  const closed = opsIn(told);
+  return ok('holes', closed === 0 ? 'none' : `closed: ${countText(closed, 'op')}`);
 }
 
 function journalFindings(

@@ -83,6 +83,21 @@ describe('a hub that stands still', () => {
     assert.deepEqual(report.fixed, [], 'a journal is never mended by itself');
   });
 
+  test('what devices have told that it lacks is a state of its own, until somebody closes it', async () => {
+    const line = 'aaaaaaaaaaaaaaaa 2 1-40 1800000000000';
+    const found = ({ checks }: Report): string | undefined =>
+      checks.find(({ name }) => name === 'holes')?.found;
+    writeFileSync(join(dir, 'holes'), `${line} open tablet\n`);
+    const open = await diagnose();
+    assert.equal(open.sync?.state, 'held elsewhere');
+    assert.equal(found(open), '40 ops that other hubs have had, told by tablet');
+    assert.equal(open.code, EXIT.done, 'to be looked at later');
+    writeFileSync(join(dir, 'holes'), `${line} closed tablet\n`);
+    const closed = await diagnose();
+    assert.equal(closed.sync, null);
+    assert.equal(found(closed), 'closed: 40 ops');
+  });
+
   test('a damaged state database goes, because the journal has it all', async () => {
     writeFileSync(
       join(dir, 'state.db'),
