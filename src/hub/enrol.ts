@@ -182,7 +182,11 @@ export async function ownCertificate(
     (!isKept || !answersTo(readPem(files, paths.hubCertificate), names))
   ) {
     const authority = Authority.open(parts);
-    const key = isKept ? privateKeyOf(readPem(files, paths.hubKey), paths.hubKey) : makeKey(random);
+    // One that a crash left without a certificate may be in the roster already.
+    const key =
+      files.read(paths.hubKey) === undefined
+        ? makeKey(random)
+        : privateKeyOf(readPem(files, paths.hubKey), paths.hubKey);
     files.replace(paths.hubKey, utf8(pemOfKey(key)));
     const publicKey = createPublicKey(key);
     const name = `hub-${hubId.slice(0, 8)}`;

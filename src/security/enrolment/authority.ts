@@ -56,7 +56,7 @@ export class Authority {
 
   /** Whether this node is the authority. */
   static isHere({ files, paths }: Pick<AuthorityParts, 'files' | 'paths'>): boolean {
-    return files.read(paths.caKey) !== undefined;
+    return files.read(paths.anchor) !== undefined && files.read(paths.caKey) !== undefined;
   }
 
   /** The authority of this node; throws `enrol.no-authority` where another is. */
@@ -69,13 +69,24 @@ export class Authority {
     return new Authority(parts, parts.openSigner(paths.authorityKey), caKey);
   }
 
-  /** The authority of this node, made where the node belongs to no site yet; throws as `open`. */
+  /** The authority of this node, made where the node belongs to no site yet; throws as `open`, and `data.locked`. */
   static openOrMake(parts: AuthorityParts, site: string): Authority {
-    const { files, paths, random } = parts;
-    if (Authority.isHere(parts) || files.read(paths.anchor) !== undefined) {
-      return Authority.open(parts);
-    }
+    const { files, paths } = parts;
+    if (files.read(paths.anchor) !== undefined) return Authority.open(parts);
     files.makeDir(paths.dir);
+    const lock = files.lockDir(paths.dir);
+    try {
+      // Hub and command may have begun at once.
+      return files.read(paths.anchor) === undefined
+        ? Authority.#make(parts, site)
+        : Authority.open(parts);
+    } finally {
+      lock.release();
+    }
+  }
+
+  static #make(parts: AuthorityParts, site: string): Authority {
+    const { files, paths, random } = parts;
     const signer = parts.openSigner(paths.authorityKey);
     const caKey = makeKey(random);
     const ca = makeSiteCertificate(site, caKey, random);
@@ -88,9 +99,9 @@ export class Authority {
       memberByName: new Map(),
     };
     files.replace(paths.roster, encodeRoster(roster, signer));
-    files.replace(paths.anchor, utf8(`${hexOf(signer.publicKey)}\n`));
-    // Last: with it, the authority is whole.
     files.replace(paths.caKey, utf8(pemOfKey(caKey)));
+    // Last: with it, the authority is whole. What a crash left before it is made anew.
+    files.replace(paths.anchor, utf8(`${hexOf(signer.publicKey)}\n`));
     return new Authority(parts, signer, caKey);
   }
 
