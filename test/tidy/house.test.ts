@@ -17,6 +17,20 @@ test('the top level holds what its list says and dot-files', () => {
   assert.deepEqual(stray, []);
 });
 
+test('nothing of the code is hidden from git, linter and formatter', () => {
+  // A pattern that begins with a slash is about the top level alone.
+  const hidden = ['.gitignore', '.prettierignore']
+    .flatMap((path) => readText(path).split('\n'))
+    .filter((pattern) => pattern !== '' && !pattern.startsWith('/'))
+    .map((pattern) => `/${pattern.replace(/\/$/, '')}/`)
+    .flatMap((folder) => code.filter(({ path }) => `/${path}`.includes(folder)))
+    .filter(({ path }) => !path.startsWith('test/golden/'));
+  assert.deepEqual(
+    hidden.map(({ path }) => path),
+    [],
+  );
+});
+
 test('no file is longer than one can read in one go', () => {
   const long = code
     .map((file) => ({ path: file.path, lines: file.text.split('\n').length - 1 }))

@@ -14,7 +14,7 @@ export interface SourceFile {
 const ignored = new Set(
   readFileSync(join(ROOT, '.gitignore'), 'utf8')
     .split('\n')
-    .map((line) => line.replace(/\/$/, '')),
+    .map((line) => line.replaceAll(/^\/|\/$/g, '')),
 );
 
 export function topLevelNames(): string[] {
