@@ -53,6 +53,13 @@ export interface StatusParts {
   readonly machineClock: Clock;
 }
 
+interface FoundFault {
+  readonly code: FaultCode;
+  readonly message: string;
+  /** Where it tells its own begin. */
+  readonly sinceMs?: number;
+}
+
 export class HubStatus {
   readonly #parts: StatusParts;
   readonly #startMs: number;
@@ -125,7 +132,7 @@ export class HubStatus {
     const { journal, power, uplink, store, assets, fullDoor, fullPage, clock } = this.#parts;
     const own = [journal.fault, store.fault, assets.fault, fullDoor.fault, fullPage.fault];
     own.push(...uplink.status().faults);
-    const found: { code: FaultCode; message: string }[] = own
+    const found: FoundFault[] = own
       .filter((fault): fault is HubError => fault !== undefined)
       .map(({ code, message }) => ({ code, message }));
     const { quarantined, slowSyncMs } = journal.stat();
@@ -143,9 +150,9 @@ export class HubStatus {
     return this.#withSince(found);
   }
 
-  #peerFaults(): { code: FaultCode; message: string }[] {
+  #peerFaults(): FoundFault[] {
     const peers = this.#parts.peers();
-    const found: { code: FaultCode; message: string }[] = [];
+    const found: FoundFault[] = [];
     const refused = peers.find(({ state }) => state === 'refused');
     if (refused !== undefined) {
       const { address, reason } = refused;
@@ -161,14 +168,16 @@ export class HubStatus {
     return found;
   }
 
-  #withSince(found: readonly { code: FaultCode; message: string }[]): FaultStatus[] {
+  /** Since when: as whoever found it says, or since it was first told. */
+  #withSince(found: readonly FoundFault[]): FaultStatus[] {
     const codes = new Set<string>(found.map(({ code }) => code));
     for (const code of this.#sinceByFault.keys()) {
       if (!codes.has(code)) this.#sinceByFault.delete(code);
     }
-    return found.map(({ code, message }) => {
-      const sinceMs = this.#sinceByFault.get(code) ?? this.#parts.clock.wallMs();
-      this.#sinceByFault.set(code, sinceMs);
+    return found.map(({ code, message, sinceMs: ownMs }) => {
+      const toldMs = this.#sinceByFault.get(code) ?? this.#parts.clock.wallMs();
+      this.#sinceByFault.set(code, toldMs);
+      const sinceMs = ownMs ?? toldMs;
       return { code, message, hint: FAULTS[code], since: isoTime(sinceMs) };
     });
   }

@@ -2,6 +2,7 @@
 import { dirname } from 'node:path';
 
 import { textOf, utf8 } from '../../base/bytes.ts';
+import { durationText } from '../../base/duration.ts';
 import { HubError } from '../../base/errors.ts';
 import { isoTime } from '../../base/iso-time.ts';
 import { CLASS_NAMES, CLASSES, LOG } from '../../model/class.ts';
@@ -74,10 +75,20 @@ async function pilot(scenario: Scenario, args: Args, io: CliIo): Promise<ExitCod
 }
 
 function watched(scenario: Scenario, args: Args, io: CliIo): Promise<PilotOutcome> {
+  const startMs = io.clock.monotonicMs();
   const onDay = (day: number): void => {
-    if (io.isTty && !args.has('json')) io.stdout(`\rday ${day} of ${scenario.days} `);
+    if (!io.isTty || args.has('json')) return;
+    const progress = progressText(day, scenario.days, io.clock.monotonicMs() - startMs);
+    io.stdout(`\r\u001b[K${progress} `);
   };
   return runPilot(scenario, { onDay, signal: io.signal });
+}
+
+/** How far a month is, and how long the rest of it takes at this pace. */
+export function progressText(day: number, days: number, elapsedMs: number): string {
+  const leftS = ((elapsedMs / day) * (days - day)) / 1_000;
+  const left = day === days ? 'sending what is left' : `${durationText(leftS)} to go`;
+  return `day ${day} of ${days}, ${left}`;
 }
 
 /** Where the report goes: known to be a place for it before the month begins. */
@@ -196,7 +207,7 @@ function tell(
   const lines = [head, ...rows].map((cells) =>
     cells.map((cell, index) => (index === 0 ? cell.padEnd(18) : cell.padStart(12))).join(''),
   );
-  io.stdout(`${io.isTty ? '\r' : ''}${lines.join('\n')}\n`);
+  io.stdout(`${io.isTty ? '\r\u001b[K' : ''}${lines.join('\n')}\n`);
   if (outcome !== undefined) {
     const { acknowledged, restarts, digest } = outcome;
     io.stdout(

@@ -49,7 +49,7 @@ const PAYLOAD_BYTES_MAX = 64 * 1024;
 
 export interface JsonTopic {
   readonly topic: string;
-  /** Keys and array indexes, joined by dots. */
+  /** Keys and array indexes, joined by dots; as in JSONPath, `$.` may stand before and an index in brackets. */
   readonly path: string;
   /** What the number is, where its own name does not say. */
   readonly field?: string;
@@ -85,13 +85,16 @@ export class MqttJsonSource implements PowerSource {
     const { topic, path } = this.#topic;
     let heardMs = clock.monotonicMs();
     let isLost = false;
+    let hasOthers = false;
     const watch = timers.every(POLL_PERIOD_MS, () => {
       if (isLost || clock.monotonicMs() - heardMs <= STALE_AFTER_MS) return;
       isLost = true;
-      onLost(`nothing usable came on ${topic} for a minute: does it carry ${path}?`);
+      const unusable = `what came on ${topic} has no number at ${path} whose name is known: "=soc" behind the path names it`;
+      onLost(hasOthers ? unusable : `nothing came on ${topic} for a minute`);
     });
     const hear = this.#subscribe(topic, (_topic, payload) => {
       const reading = readingOfJson(payload, this.#topic, clock.monotonicMs());
+      hasOthers = reading === undefined;
       if (reading === undefined) return;
       heardMs = reading.atMs;
       isLost = false;
@@ -116,7 +119,7 @@ export function readingOfJson(
   const found = valueAt(payload, path);
   const draft: ReadingDraft = { atMs, quality: 'good' };
   const named = typeof found === 'object' && found !== null ? Object.entries(found) : [];
-  const single = field ?? path.slice(path.lastIndexOf('.') + 1);
+  const single = field ?? keysOf(path).at(-1) ?? '';
   for (const [name, value] of named.length > 0 ? named : [[single, found] as const]) {
     const quantity = quantityOf(name);
     const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : value;
@@ -129,7 +132,7 @@ export function readingOfJson(
 function valueAt(payload: Uint8Array, path: string): unknown {
   try {
     let value: unknown = JSON.parse(textOf(payload) ?? '');
-    for (const key of path.split('.')) {
+    for (const key of keysOf(path)) {
       if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) {
         return undefined;
       }
@@ -139,6 +142,15 @@ function valueAt(payload: Uint8Array, path: string): unknown {
   } catch {
     return undefined;
   }
+}
+
+/** `$.data[0].soc` and `data.0.soc` are the same. */
+function keysOf(path: string): string[] {
+  return path
+    .replace(/^\$\.?/, '')
+    .replaceAll(/\[(\d+)\]/g, '.$1')
+    .split('.')
+    .filter((key) => key !== '');
 }
 
 function quantityOf(name: string): Quantity | undefined {

@@ -4,6 +4,7 @@ import { beforeEach, expect, test } from 'vitest';
 
 import { utf8 } from '../../../src/base/bytes.ts';
 import { EXIT } from '../../../src/cli/io.ts';
+import { progressText } from '../../../src/cli/pilot/pilot.ts';
 import { machineTimers } from '../../../src/platform/clock.ts';
 import { CliWorld } from '../../support/simulated/cli.ts';
 
@@ -58,4 +59,10 @@ test.each(['--policy all', '--measures'])('interrupted, pilot %s ends', async (o
   });
   assert.deepEqual([code, stdout], [EXIT.failed, '']);
   assert.match(stderr, /Interrupted: nothing is proven/);
+});
+
+test('on a terminal a month says how far it is', () => {
+  assert.equal(progressText(1, 30, 3_000), 'day 1 of 30, 1 min to go');
+  assert.equal(progressText(20, 30, 60_000), 'day 20 of 30, 30 s to go');
+  assert.equal(progressText(30, 30, 90_000), 'day 30 of 30, sending what is left');
 });

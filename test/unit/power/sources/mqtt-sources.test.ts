@@ -174,6 +174,8 @@ test('JSON: a number by its name, an object of numbers, a name given by hand', (
     batteryAmps: -2,
   });
   assert.deepEqual(jsonOf({ x: [7, 8] }, 'x.1', 'pvWatts'), { ...base, pvWatts: 8 });
+  assert.deepEqual(jsonOf({ x: [{ soc: 41 }] }, '$.x[0].soc'), { ...base, socRatio: 0.41 });
+  assert.deepEqual(jsonOf([12.9], '$[0]', 'batteryV'), { ...base, batteryVolts: 12.9 });
 });
 
 test.each([
@@ -207,10 +209,12 @@ test('JSON: silence is told once, and readings come again', async () => {
     (reason) => losses.push(reason),
   );
   await clock.advance(5 * 60_000);
-  assert.equal(losses.length, 1);
+  assert.deepEqual(losses, ['nothing came on t for a minute']);
   send?.('t', Buffer.from('{"soc":50}'));
   send?.('t', Buffer.from('not json'));
   assert.equal(readings.length, 1);
+  await clock.advance(2 * 60_000);
+  assert.match(losses[1] ?? '', /has no number at soc whose name is known/);
   source.stop();
   assert.equal(send, undefined);
   const bad = { topic: 't', path: 'x', field: 'colour' };
