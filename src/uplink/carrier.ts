@@ -27,6 +27,7 @@ import {
   chunkTopic,
   helloTopic,
   type HubAddress,
+  hubOfTopic,
   parseDownstreamTopic,
   parseUpstreamTopic,
 } from '../batch/wire/topics.ts';
@@ -73,6 +74,8 @@ export interface HandedBatch {
 
 export interface HandedOut {
   readonly hello: CarriedMessage;
+  /** False where more waits to be sealed: asked again, it goes on. */
+  readonly isAll: boolean;
   readonly batches: readonly HandedBatch[];
   /** Bundles of other hubs that are carried on. */
   readonly carried: readonly string[];
@@ -89,6 +92,8 @@ export interface TakenIn {
 }
 
 const CARRIED_BYTES_MAX = 256 << 20;
+/** Who asks for a bundle is answered after so long at most, a batch more or less; a month of backlog takes several times. */
+const SEALING_MS_MAX = 4_000;
 /** Nobody greets on a stick: every region of this version and later reads this. */
 const CARRIED_READER = { encoding: 'columns', compression: 'brotli', readsTrees: true } as const;
 
@@ -103,14 +108,10 @@ export class Carrier {
     this.#address = { site: options.site, hub: originOfPublicKey(options.signer.publicKey) };
   }
 
-  /** Seals what waits and says what there is to carry; `to` is noted. */
+  /** Seals what waits, for a few seconds, and says what there is to carry; `to` is noted where that is all. */
   async handOut(to: string): Promise<HandedOut> {
     const { outbox } = this.#port;
-    for (const opClass of CLASSES) {
-      while (outbox.sealableClasses().includes(opClass)) {
-        if ((await outbox.seal(opClass, CARRIED_READER)) === undefined) break;
-      }
-    }
+    const isAll = await this.#sealAll();
     const batches = outbox.sendable().map(({ id, manifest, layout }) => ({
       id,
       class: manifest.class,
@@ -118,9 +119,24 @@ export class Carrier {
       bytes: layout.batchBytes,
       chunks: layout.total,
     }));
-    this.#note(batches, to);
+    if (isAll) this.#note(batches, to);
     const isEncrypted = this.#options.sealer !== undefined;
-    return { hello: this.#hello(batches), batches, carried: this.#carriedNames(), isEncrypted };
+    const carried = this.#carriedNames();
+    return { hello: this.#hello(batches), isAll, batches, carried, isEncrypted };
+  }
+
+  /** False where time was up before all was sealed. */
+  async #sealAll(): Promise<boolean> {
+    const { clock } = this.#options;
+    const { outbox } = this.#port;
+    const endMs = clock.monotonicMs() + SEALING_MS_MAX;
+    for (const opClass of CLASSES) {
+      while (outbox.sealableClasses().includes(opClass)) {
+        if (clock.monotonicMs() >= endMs) return false;
+        if ((await outbox.seal(opClass, CARRIED_READER)) === undefined) break;
+      }
+    }
+    return true;
   }
 
   /** The messages of a batch from chunk `from` on, about `bytesMax` of them. */
@@ -146,32 +162,77 @@ export class Carrier {
     return joined?.kind === 'bundle' ? joined.messages : [];
   }
 
-  /** Takes answers of the region for this hub, and keeps what is of other hubs. */
+  /** Takes answers of the region for this hub, and keeps what is of other hubs, in either direction. */
   take(messages: readonly CarriedMessage[]): TakenIn {
-    const { verify, files, dir } = this.#options;
     let receipts = 0;
     let passedOver = 0;
     const foreign: CarriedMessage[] = [];
+    const storedOfOthers = new Set<string>();
     for (const message of messages) {
-      const own = parseDownstreamTopic(this.#address, message.topic);
-      const upstream = parseUpstreamTopic(message.topic);
-      if (own?.kind === 'down-hello') {
-        const answer = parseDownHello(message.payload, verify);
-        if (answer?.hub !== this.#address.hub || !this.#port.meets(answer)) passedOver += 1;
-      } else if (own?.kind === 'receipt') {
-        const key = readRegionKey(files, `${dir}/region.pub`);
-        const receipt = key && parseReceipt(message.payload, key, verify);
-        if (receipt?.hub !== this.#address.hub || receipt.batch !== own.batch) passedOver += 1;
-        else if (this.#port.outbox.get(receipt.batch) !== undefined) {
-          this.#port.takeReceipt(receipt);
-          receipts += 1;
-        }
-      } else if (upstream !== undefined && upstream.address.hub !== this.#address.hub) {
+      const address = hubOfTopic(message.topic);
+      if (address === undefined) passedOver += 1;
+      else if (address.hub === this.#address.hub) {
+        const taken = this.#takeOwn(message);
+        if (taken === 'receipt') receipts += 1;
+        else if (taken === 'nothing') passedOver += 1;
+      } else if (isCarried(address, message.topic)) {
         foreign.push(message);
+        const stored = this.#receiptIn(address, message);
+        if (stored?.outcome === 'stored') storedOfOthers.add(chunksOf(address, stored.batch));
       } else passedOver += 1;
     }
+    if (storedOfOthers.size > 0) this.#letGo(storedOfOthers);
     this.#keep(foreign);
     return { receipts, foreign: foreign.length, passedOver };
+  }
+
+  #takeOwn(message: CarriedMessage): 'receipt' | 'known' | 'nothing' {
+    const own = parseDownstreamTopic(this.#address, message.topic);
+    if (own?.kind === 'down-hello') {
+      const answer = parseDownHello(message.payload, this.#options.verify);
+      const isBelieved = answer?.hub === this.#address.hub && this.#port.meets(answer);
+      return isBelieved ? 'known' : 'nothing';
+    }
+    const receipt = this.#receiptIn(this.#address, message);
+    if (receipt === undefined) return 'nothing';
+    if (this.#port.outbox.get(receipt.batch) === undefined) return 'known';
+    this.#port.takeReceipt(receipt);
+    return 'receipt';
+  }
+
+  /** A receipt of the region that this hub knows, for the hub of the address. */
+  #receiptIn(address: HubAddress, { topic, payload }: CarriedMessage): Receipt | undefined {
+    const { files, dir, verify } = this.#options;
+    const parsed = parseDownstreamTopic(address, topic);
+    if (parsed?.kind !== 'receipt') return undefined;
+    const key = readRegionKey(files, `${dir}/region.pub`);
+    const receipt = key && parseReceipt(payload, key, verify);
+    return receipt?.hub === address.hub && receipt.batch === parsed.batch ? receipt : undefined;
+  }
+
+  /** What the region has stored need not be carried there any more; greetings go with the last chunk of their hub. */
+  #letGo(stored: ReadonlySet<string>): void {
+    const { files } = this.#options;
+    const bringing = new Set<string>();
+    for (const name of this.#carriedNames()) {
+      const messages = this.carried(name);
+      const wanted = messages.filter(({ topic }) => !stored.has(beforeLast(topic)));
+      if (wanted.length < messages.length) {
+        files.remove(`${this.#carriedDir}/${name}`);
+        this.#keep(wanted);
+      }
+      for (const { topic } of wanted) {
+        const parsed = parseUpstreamTopic(topic);
+        if (parsed?.kind === 'chunk') bringing.add(parsed.address.hub);
+      }
+    }
+    for (const name of this.#carriedNames()) {
+      const isOver = this.carried(name).every(({ topic }) => {
+        const parsed = parseUpstreamTopic(topic);
+        return parsed?.kind === 'hello' && !bringing.has(parsed.address.hub);
+      });
+      if (isOver) files.remove(`${this.#carriedDir}/${name}`);
+    }
   }
 
   get #carriedDir(): string {
@@ -239,4 +300,20 @@ function readNotes(files: Files, path: string): unknown[] {
   } catch {
     return []; // For people only; begun anew.
   }
+}
+
+/** What a hub carries for another one: what that sends up, and what the region answers. */
+function isCarried(address: HubAddress, topic: string): boolean {
+  const up = parseUpstreamTopic(topic)?.kind;
+  const down = parseDownstreamTopic(address, topic)?.kind;
+  return up === 'hello' || up === 'chunk' || down === 'down-hello' || down === 'receipt';
+}
+
+/** Topics of the chunks of a batch, up to their number. */
+function chunksOf(address: HubAddress, batch: BatchId): string {
+  return beforeLast(chunkTopic(address, batch, 0));
+}
+
+function beforeLast(topic: string): string {
+  return topic.slice(0, topic.lastIndexOf('/'));
 }

@@ -122,6 +122,14 @@ function indexOfText(text: string): number {
   return /^(0|[1-9][0-9]{0,3})$/.test(text) ? Number(text) : CHUNKS_MAX;
 }
 
+/** The hub that a topic is of, whichever way it goes. */
+export function hubOfTopic(topic: string): HubAddress | undefined {
+  const [prefix, version, site = '', hubText = ''] = topic.split('/');
+  const hub = originOfText(hubText);
+  if (`${prefix}/${version}` !== PREFIX || !isSiteName(site) || hub === undefined) return undefined;
+  return { site, hub };
+}
+
 export type DownstreamTopic =
   | { readonly kind: 'down-hello' }
   | { readonly kind: 'resumed' }

@@ -45,10 +45,11 @@ export class HubApi {
     return this.#parsed(await this.text(path));
   }
 
-  /** Sends `body` as JSON; the JSON of an answer of 200. */
-  async post(path: string, body: unknown): Promise<unknown> {
+  /** Sends `body` as JSON; the JSON of an answer of 200, within 10 s unless said. */
+  async post(path: string, body: unknown, answerMsMax?: number): Promise<unknown> {
     const url = this.#origin + path;
-    const answer = await this.#io.http.post(url, body, { headers: this.#headers });
+    const patience = answerMsMax === undefined ? {} : { answerMsMax };
+    const answer = await this.#io.http.post(url, body, { headers: this.#headers, ...patience });
     return this.#parsed(this.#accepted(url, answer).text);
   }
 

@@ -2,7 +2,7 @@
  * `heliograph bundle export` and `bundle import`: what waits on a hub goes onto a stick and into the region, or to another
  * hub that carries it on; the region's answers go the same way back. Both ask the running node.
  */
-import { HubError } from '../../base/errors.ts';
+import { HubError, messageOf as textOfError } from '../../base/errors.ts';
 import { isoTime } from '../../base/iso-time.ts';
 import {
   type BundlePart,
@@ -16,11 +16,13 @@ import { type Args, UsageError } from '../args.ts';
 import { HubApi } from '../asking/hub-api.ts';
 import { type CliIo, EXIT, type ExitCode } from '../io.ts';
 import { regionApi } from './regional-send.ts';
-import { countText } from '../text.ts';
+import { bytesText, countText } from '../text.ts';
 
 type JsonMessage = readonly [topic: string, payload: string];
 
 interface HandedDocument {
+  /** False where not all that waits is sealed yet: asked again, the hub goes on. */
+  readonly isAll?: boolean;
   readonly hello: JsonMessage;
   readonly batches: readonly { id: string; chunks: number; ops: number; bytes: number }[];
   readonly carried: readonly string[];
@@ -35,13 +37,18 @@ const MIB = 1 << 20;
 /** Of payloads in one request: with base64 and JSON around, below what a node takes. */
 const REQUEST_BYTES = 512 << 10;
 const SUFFIX = '.bundle';
+/** A node may be busy with a batch of 20,000 ops, and with what came before it. */
+const WORK_MS_MAX = 120_000;
 
 export async function exportBundle(args: Args, io: CliIo): Promise<ExitCode> {
   const partBytes = partBytesOf(args);
   const api = HubApi.of(args, io);
   const dir = args.text('to') ?? '.';
   const [name] = args.operands;
-  const handed = (await api.post('/api/v1/bundle', { to: name ?? dir })) as HandedDocument;
+  const hand = async (): Promise<HandedDocument> =>
+    (await api.post('/api/v1/bundle', { to: name ?? dir }, WORK_MS_MAX)) as HandedDocument;
+  let handed = await hand();
+  while (handed.isAll === false) handed = await hand();
   const messages: CarriedMessage[] = [messageOf(handed.hello)];
   for (const { id, chunks } of handed.batches) {
     for (let from = 0; from < chunks;) {
@@ -89,8 +96,8 @@ async function importAtRegion(
   const answers: CarriedMessage[] = [];
   let stored = 0;
   let passedOver = 0;
-  for (const group of groupsOf(messages)) {
-    const answer = (await api.post('/api/v1/bundle', { messages: group })) as {
+  for (const group of groupsOf(messages, true)) {
+    const answer = (await api.post('/api/v1/bundle', { messages: group }, WORK_MS_MAX)) as {
       answers: readonly JsonMessage[];
       stored: number;
       passedOver: number;
@@ -119,8 +126,12 @@ async function importAtHub(
 ): Promise<ExitCode> {
   const api = HubApi.of(args, io);
   const sum = { receipts: 0, foreign: 0, passedOver: 0 };
-  for (const group of groupsOf(messages)) {
-    const taken = (await api.post('/api/v1/bundle', { messages: group })) as typeof sum;
+  for (const group of groupsOf(messages, false)) {
+    const taken = (await api.post(
+      '/api/v1/bundle',
+      { messages: group },
+      WORK_MS_MAX,
+    )) as typeof sum;
     sum.receipts += taken.receipts;
     sum.foreign += taken.foreign;
     sum.passedOver += taken.passedOver;
@@ -129,6 +140,11 @@ async function importAtHub(
   else {
     io.stdout(`${countText(sum.receipts, 'receipt')} taken; `);
     io.stdout(`${countText(sum.foreign, 'message')} of other hubs kept, to be carried on.\n`);
+    if (sum.passedOver > 0) {
+      io.stdout(
+        `${countText(sum.passedOver, 'message')} are nothing to this hub, or not signed.\n`,
+      );
+    }
   }
   return EXIT.done;
 }
@@ -173,18 +189,40 @@ function writeParts(
 ): string[] {
   const parts = encodeBundle(messages, partBytes);
   const base = stem.endsWith(SUFFIX) ? stem.slice(0, -SUFFIX.length) : stem;
-  return parts.map((bytes, index) => {
+  const paths: string[] = [];
+  for (const [index, bytes] of parts.entries()) {
     const number = parts.length === 1 ? '' : `-${String(index + 1).padStart(4, '0')}`;
     const path = `${base}${number}${SUFFIX}`;
-    io.files.replace(path, bytes);
-    return path;
-  });
+    try {
+      io.files.replace(path, bytes);
+    } catch (error) {
+      // Half a bundle is of no use, and takes the room of the next try.
+      for (const each of [...paths, path, `${path}.new`]) io.files.remove(each);
+      const needed = parts.reduce((sum, part) => sum + part.length, 0);
+      const reason = `${path}: ${textOfError(error)}; the whole has ${bytesText(needed)}, nothing of it was left there`;
+      throw new HubError('files.refused', reason, error);
+    }
+    paths.push(path);
+  }
+  return paths;
 }
 
-function* groupsOf(messages: readonly CarriedMessage[]): Generator<JsonMessage[]> {
+/** What goes with one request; a region gets each batch with one of its own, since it stores it before it answers. */
+function* groupsOf(
+  messages: readonly CarriedMessage[],
+  byBatch: boolean,
+): Generator<JsonMessage[]> {
   let group: JsonMessage[] = [];
   let bytes = 0;
+  let batch = '';
   for (const { topic, payload } of messages) {
+    const next = topic.slice(0, topic.lastIndexOf('/'));
+    if (byBatch && next !== batch && group.length > 0) {
+      yield group;
+      group = [];
+      bytes = 0;
+    }
+    batch = next;
     group.push([topic, Buffer.from(payload).toString('base64')]);
     bytes += payload.length;
     if (bytes < REQUEST_BYTES) continue;

@@ -20,6 +20,8 @@ export interface HttpAsk {
   readonly headers?: Readonly<Record<string, string>>;
   /** Ends a stream early. */
   readonly signal?: AbortSignal;
+  /** How long an answer may take; 10 s unless said. */
+  readonly answerMsMax?: number;
 }
 
 export interface HttpClient {
@@ -53,7 +55,8 @@ export const machineHttpClient: HttpClient = {
   async post(url, body, ask = {}) {
     const headers = { ...ask.headers, 'content-type': 'application/json' };
     const send = { method: 'POST', body: JSON.stringify(body) };
-    const response = await open(url, { headers }, AbortSignal.timeout(ANSWER_MS_MAX), send);
+    const timeout = AbortSignal.timeout(ask.answerMsMax ?? ANSWER_MS_MAX);
+    const response = await open(url, { headers }, timeout, send);
     return { status: response.status, text: await textOf(url, response) };
   },
   async exchange(url, method, ask, body) {

@@ -8,6 +8,8 @@ import {
   downHelloTopic,
   haveTopic,
   type HubAddress,
+  hubOfTopic,
+  parseDownstreamTopic,
   parseUpstreamTopic,
   receiptTopic,
   type UpstreamTopic,
@@ -46,6 +48,9 @@ export class CarriedDesk {
     const answers: CarriedMessage[] = [];
     let passedOver = 0;
     for (const { topic, payload } of messages) {
+      const address = hubOfTopic(topic);
+      // An answer to some hub, which a stick brings round.
+      if (address !== undefined && parseDownstreamTopic(address, topic) !== undefined) continue;
       const parsed = parseUpstreamTopic(topic);
       const found =
         parsed?.kind === 'hello'
