@@ -81,6 +81,8 @@ export const FAULTS = {
     'The power source in the config cannot be opened. Check its name and the device path.',
   'uplink.unreachable':
     'The upstream broker does not answer. Check the link; data waits safely in the journal.',
+  'uplink.untrusted':
+    'The certificate of the broker is not proven: not signed by ca_file, expired or not valid yet by the clock here, or for another name.',
   'uplink.refused':
     'The upstream broker refused the login. Check uplink.username and the password file.',
   'uplink.wrong-region':

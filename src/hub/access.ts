@@ -2,6 +2,7 @@
  * Who may come in, by `security.mode`: everyone on this machine, the users of the data directory, or the members of
  * the site; and how we log in at other brokers.
  */
+import { textOf } from '../base/bytes.ts';
 import { HubError } from '../base/errors.ts';
 import type { Config } from '../config/schema.ts';
 import type { Machine } from '../machine.ts';
@@ -89,6 +90,12 @@ export function brokerLogin(
   const ca = caFile === '' ? undefined : files.read(caFile);
   if (caFile !== '' && ca === undefined) {
     throw new HubError('config.invalid', `${section}.ca_file: ${caFile} is not there`);
+  }
+  if (ca !== undefined && textOf(ca)?.includes('-----BEGIN CERTIFICATE-----') !== true) {
+    throw new HubError(
+      'config.invalid',
+      `${section}.ca_file: ${caFile} holds no certificate (PEM)`,
+    );
   }
   return {
     url,

@@ -5,7 +5,6 @@
  *
  * Whatever comes from the broker may be nonsense: it is counted, told once in a while, and never an exception.
  */
-import { Backoff } from '../base/backoff.ts';
 import type { Cancel, Clock, Timers } from '../base/clock.ts';
 import { hexOf } from '../base/bytes.ts';
 import { HubError, messageOf, systemCode } from '../base/errors.ts';
@@ -23,12 +22,12 @@ import {
   type HubAddress,
   parseUpstreamTopic,
   receiptTopic,
-  UPSTREAM_FILTERS,
 } from '../batch/wire/topics.ts';
 import type { Verify } from '../codec/cose.ts';
 import type { Origin } from '../model/origin.ts';
-import type { MqttClient, MqttSession } from '../platform/network/mqtt-client.ts';
+import type { MqttClient } from '../platform/network/mqtt-client.ts';
 import type { AskedToWait } from '../batch/wire/asked-to-wait.ts';
+import { type BrokerAddress, BrokerLink } from './broker-link.ts';
 import { CarriedDesk } from './downlink/carried-desk.ts';
 import { DownDesk } from './downlink/down-desk.ts';
 import { greetingFor } from './greeting.ts';
@@ -43,12 +42,7 @@ import { WorkQueue } from './work-queue.ts';
 
 export interface RegionalNodeOptions {
   readonly mqtt: MqttClient;
-  readonly broker: {
-    readonly url: string;
-    readonly username?: string;
-    readonly password?: string;
-    readonly ca?: Uint8Array;
-  };
+  readonly broker: BrokerAddress;
   readonly storage: RegionStorage;
   /** Of a fleet that shares storage and broker. */
   readonly fleet?: {
@@ -82,10 +76,6 @@ export interface RegionalNodeOptions {
 
 /** Faults of a database: it comes back, or a person mends it while we wait. */
 const PASSING = /^database\./;
-const KEEPALIVE_S = 60;
-const CONNECT_MS_MAX = 30_000;
-const PAUSE_MS_MIN = 500;
-const PAUSE_MS_MAX = 60_000;
 const CLIENT_SUFFIX_BYTES = 6;
 /** Batches that wait for their turn in memory; others wait in the storage. */
 const QUEUED_MAX = 1_000;
@@ -95,19 +85,16 @@ export class RegionalNode {
   readonly #limits: RegionalLimits;
   readonly #sites = new Map<string, Site>();
   readonly #opening = new Map<string, Promise<Site>>();
-  readonly #backoff: Backoff;
   readonly #queued = new Set<string>();
   readonly #hellos = new Map<string, Hello>();
-  #session: MqttSession | undefined;
+  readonly #link: BrokerLink;
   readonly #queue: WorkQueue;
   readonly #pressure: Pressure;
-  readonly #clientId: string;
   /** The way down. */
   readonly down: DownDesk;
   readonly #chunks: ChunkDesk;
   /** What comes on a stick. */
   readonly carried: CarriedDesk;
-  #cancelPause: Cancel = (): void => undefined;
   #cancelSweep: Cancel = (): void => undefined;
   #isSweeping = false;
   readonly #work = { chunks: 0, batches: 0, ops: 0, parked: 0, nonsense: 0, overQuota: 0 };
@@ -117,7 +104,6 @@ export class RegionalNode {
   private constructor(options: RegionalNodeOptions) {
     this.#options = options;
     this.#limits = { ...DEFAULT_REGIONAL_LIMITS, ...options.limits };
-    this.#backoff = new Backoff(PAUSE_MS_MIN, PAUSE_MS_MAX, options.random);
     this.#queue = new WorkQueue(options.fleet?.takesAtOnce ?? 1, (error) => this.#broken(error));
     this.#nonsense = new Nonsense(options.log);
     this.#pressure = new Pressure({ ...options, queue: this.#queue });
@@ -144,21 +130,26 @@ export class RegionalNode {
     });
     const region = `heliograph-region-${originOfPublicKey(options.signer.publicKey)}`;
     const suffix = hexOf(options.random.bytes(CLIENT_SUFFIX_BYTES));
-    this.#clientId = options.fleet === undefined ? region : `${region}-${suffix}`;
+    this.#link = new BrokerLink({
+      ...options,
+      clientId: options.fleet === undefined ? region : `${region}-${suffix}`,
+      group: options.fleet?.group,
+      onMessage: (topic, payload) => this.#take(topic, payload),
+    });
   }
 
   /** Opens the sites that are there, then begins to listen; resolves also while the broker cannot be reached yet. */
   static async open(options: RegionalNodeOptions): Promise<RegionalNode> {
     const node = new RegionalNode(options);
     for (const name of await options.storage.sites()) await node.#siteNamed(name);
-    await node.#connect();
     const { fleet, timers } = options;
+    await node.#link.open();
     if (fleet !== undefined) node.#cancelSweep = timers.every(fleet.sweepMs, () => node.#sweep());
     return node;
   }
 
   get isConnected(): boolean {
-    return this.#session !== undefined;
+    return this.#link.isConnected;
   }
 
   /** What this process has done since its start. */
@@ -177,61 +168,11 @@ export class RegionalNode {
   /** Finishes the batch that is in the works, and closes everything. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    this.#cancelPause();
     this.#cancelSweep();
-    const session = this.#session;
-    this.#session = undefined;
-    await session?.close();
+    await this.#link.close();
     this.down.close();
     await this.#queue.idle();
     for (const site of this.#sites.values()) await site.close();
-  }
-
-  async #connect(): Promise<void> {
-    const { mqtt, broker, log, fleet } = this.#options;
-    let isOver = false;
-    try {
-      const session = await mqtt.connect(
-        {
-          ...broker,
-          clientId: this.#clientId,
-          keepaliveS: KEEPALIVE_S,
-          connectTimeoutMs: CONNECT_MS_MAX,
-        },
-        {
-          onMessage: (topic, payload) => this.#take(topic, payload),
-          onClose: (why) => {
-            isOver = true;
-            this.#lost(why);
-          },
-        },
-      );
-      if (this.#isClosed) return await session.close();
-      this.#session = session;
-      const share = fleet?.group === undefined ? '' : `$share/${fleet.group}/`;
-      await session.subscribe(UPSTREAM_FILTERS.map((filter) => `${share}${filter}`));
-      this.#backoff.reset();
-      log.info('regional.connected', { broker: broker.url });
-    } catch (error) {
-      if (!(error instanceof HubError)) throw error;
-      if (!isOver) await this.#abandon(error.message);
-    }
-  }
-
-  /** A session that came up and cannot be used, or none at all. */
-  async #abandon(why: string): Promise<void> {
-    const session = this.#session;
-    if (session === undefined) this.#lost(why);
-    else await session.close();
-  }
-
-  #lost(why: string): void {
-    this.#session = undefined;
-    if (this.#isClosed) return;
-    this.#options.log.warn('regional.disconnected', { broker: this.#options.broker.url, why });
-    this.#cancelPause = this.#options.timers.after(this.#backoff.nextMs(), () => {
-      this.#connect().catch((error: unknown) => this.#options.onFatal(error));
-    });
   }
 
   /** Resolves when the message needs no keeping by the broker any more. */
@@ -402,11 +343,8 @@ export class RegionalNode {
     this.#publish(haveTopic(address, batch), encodeHave(have, this.#options.signer));
   }
 
-  /** What does not get through is asked for again by the hub's next hello. */
   #publish(topic: string, payload: Uint8Array): void {
-    this.#session?.publish(topic, payload, { qos: 1 }).catch((error: unknown) => {
-      if (!(error instanceof HubError)) this.#options.onFatal(error);
-    });
+    this.#link.publish(topic, payload);
   }
 
   #note(topic: string, what: string): void {

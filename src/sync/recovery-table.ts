@@ -57,7 +57,7 @@ export interface RecoveryRow {
   holds(evidence: SyncEvidence): boolean;
 }
 
-const UNREACHED: readonly FaultCode[] = ['uplink.unreachable', 'uplink.silent'];
+const UNREACHED: readonly FaultCode[] = ['uplink.unreachable', 'uplink.untrusted', 'uplink.silent'];
 
 export const RECOVERY_TABLE: readonly RecoveryRow[] = [
   {
@@ -177,7 +177,7 @@ export const RECOVERY_TABLE: readonly RecoveryRow[] = [
     name: 'behind',
     severity: 'watch',
     recognisedBy:
-      'ops wait beyond the deadline of their class, or wait while `uplink.unreachable` or `uplink.silent` holds',
+      'ops wait beyond the deadline of their class, or wait while `uplink.unreachable`, `uplink.untrusted` or `uplink.silent` holds',
     meaning: 'Data is safe in the journal and reaches the region later than promised.',
     steps: [
       'Read why: `heliograph log --since 1d --explain`. Low battery: nothing to do but wait for sun.',

@@ -7,7 +7,16 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { HUB, batchOf, stampedOps } from '../support/made/batches.ts';
+import {
+  checkpointBody,
+  cosign,
+  cosignatureLine,
+  logName,
+  signCheckpoint,
+  witnessName,
+} from '../../src/ledger/note.ts';
+import { TELEMETRY } from '../../src/model/class.ts';
+import { batchOf, HUB, HUB_ID, REGION, stampedOps } from '../support/made/batches.ts';
 import { testWithPeers } from '../support/machine/peers.ts';
 import { ROOT } from '../support/machine/spawn.ts';
 import { tempDir } from '../support/machine/temp-dir.ts';
@@ -17,9 +26,9 @@ const SPKI_HEAD = Buffer.from('302a300506032b6570032100', 'hex');
 const TOOLS = ['python3', 'openssl', 'sh'];
 
 /** The shell commands of a document below a heading, as a person would copy them. */
-function commandsOf(document: string): string {
+function commandsOf(document: string, heading = /^#+ (\d+\. )?With tools that are not ours/m): string {
   const text = readFileSync(join(ROOT, document), 'utf8');
-  const chapter = text.slice(text.search(/^#+ .*[Ww]ith tools that are not ours/m));
+  const chapter = text.slice(text.search(heading));
   const commands = /```sh\n([\s\S]*?)\n```/.exec(chapter)?.[1];
   assert.ok(commands, `${document} says how`);
   return commands;
@@ -55,6 +64,25 @@ testWithPeers('a checkpoint and the way from an op to its root', TOOLS, () => {
   assert.match(run(dir, commands).output, /^NOT in the tree$/m);
   // Another size: the signature falls.
   writeFileSync(join(dir, 'F'), proof.replace(/\n(\d+)\n(\S+=)\n\n—/, '\n1$1\n$2\n\n—'));
+  assert.ok(!run(dir, commands).isGood);
+});
+
+testWithPeers('the cosignature of the region', TOOLS, () => {
+  const dir = tempDir();
+  const commands = commandsOf('src/ledger/LEDGER.md', /^### The witness/m);
+  const body = checkpointBody(logName(HUB_ID, TELEMETRY), { size: 7, root: new Uint8Array(32) });
+  const line = cosignatureLine(
+    witnessName(REGION.id),
+    REGION.publicKey,
+    cosign(body, 1_780_000_000, REGION),
+  );
+  const note = `${signCheckpoint(logName(HUB_ID, TELEMETRY), { size: 7, root: new Uint8Array(32) }, HUB)}${line}`;
+  writeFileSync(join(dir, 'region.pub'), publicKeyPem(REGION.publicKey));
+  writeFileSync(join(dir, 'cosigned'), note);
+  const good = run(dir, commands);
+  assert.ok(good.isGood, good.output);
+  assert.match(good.output, new RegExp(`^heliograph/${REGION.id}/witness at 1780000000$`, 'm'));
+  writeFileSync(join(dir, 'cosigned'), note.replace('\n7\n', '\n8\n'));
   assert.ok(!run(dir, commands).isGood);
 });
 

@@ -112,8 +112,17 @@ function keepTickets(options: MqttSessionOptions, library: Library): void {
 
 function connectFault(url: string, error: unknown): HubError {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  const fault = LOGIN_REFUSALS.has(code) ? 'uplink.refused' : 'uplink.unreachable';
+  const fault = LOGIN_REFUSALS.has(code)
+    ? 'uplink.refused'
+    : isCertificateFault(code)
+      ? 'uplink.untrusted'
+      : 'uplink.unreachable';
   return new HubError(fault, `${withoutLogin(url)}: ${messageOf(error)}`, error);
+}
+
+/** What OpenSSL and Node say of a certificate: `CERT_HAS_EXPIRED`, `SELF_SIGNED_CERT_IN_CHAIN`, `ERR_TLS_CERT_ALTNAME_INVALID` … */
+function isCertificateFault(code: unknown): boolean {
+  return typeof code === 'string' && /CERT|UNABLE_TO_VERIFY/.test(code);
 }
 
 function withoutLogin(url: string): string {
