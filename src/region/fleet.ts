@@ -34,9 +34,9 @@ export class Fleet {
     const found: FleetHub[] = [];
     for (const { name: site, storage } of this.#options.sites()) {
       const batch = await storage.batches();
-      for (const { hub, software, heardMs } of await storage.hubs()) {
+      for (const { hub, software, heardMs, parked } of await storage.hubs()) {
         const heardAt = heardMs === undefined ? null : isoTime(heardMs);
-        const facts = { site, hub, software: software ?? null, heardAt };
+        const facts = { site, hub, software: software ?? null, heardAt, parked };
         found.push(fleetHubOf(facts, await this.#recent(storage, `${site}/${hub}`, hub, batch)));
       }
     }

@@ -101,6 +101,8 @@ export interface HubContact {
   readonly software: string | undefined;
   /** When it was last heard, by the node's clock; undefined where only an old hello that the broker kept is known. */
   readonly heardMs: number | undefined;
+  /** Why batches of it were put aside and are not stored to this day; each reason once. */
+  readonly parked: readonly string[];
 }
 
 export interface SiteFigures {

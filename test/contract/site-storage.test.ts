@@ -196,7 +196,13 @@ describe.each(STORAGES.kinds)('site storage: %s', (_name, make) => {
     assert.ok(kept.kind === 'kept' && !kept.facts.isLoose);
     assert.equal(await place.site.receipt(HUB_ID, bad.id), undefined);
     assert.equal((await place.site.digest()).ops, 3);
-    await place.close();
+    const again = await place.reopen();
+    const reasons = async (): Promise<unknown> =>
+      (await again.site.hubs()).map((hub) => hub.parked);
+    assert.deepEqual(await reasons(), [['for a test']], 'and people are told');
+    await keepBatch(again.site, bad);
+    assert.deepEqual(await reasons(), [[]], 'until it is taken after all');
+    await again.close();
   });
 
   test('a batch whose predecessor the hub no longer has is kept at once, and says so', async () => {

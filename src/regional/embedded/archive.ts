@@ -8,7 +8,7 @@
  *
  * A batch without its receipt was taken and perhaps not stored; whoever opens the archive stores it again.
  */
-import { utf8 } from '../../base/bytes.ts';
+import { EMPTY_BYTES, textOf, utf8 } from '../../base/bytes.ts';
 import { type BatchId, batchIdOfText } from '../../batch/batch-id.ts';
 import { isOpClass, type OpClass } from '../../model/class.ts';
 import type { BatchRef, NamedBatch } from '../../batch/wire/short-chunk.ts';
@@ -29,6 +29,12 @@ interface Kept extends ArchivedBatch {
   hasReceipt: boolean;
 }
 
+interface Parked {
+  readonly name: string;
+  readonly hub: Origin;
+  readonly reason: string;
+}
+
 const NAME = /^([0-9]{12})-([0-9a-f]{16})-([0-6])-([0-9a-f]{32})\.(batch|receipt|reason)$/;
 /** Of each hub and class, so many of the newest stay, that the chain of its next batch is recognised. */
 const NEWEST_KEPT = 4;
@@ -39,7 +45,7 @@ export class Archive {
   readonly #parkedDir: string;
   readonly #limits: RegionalLimits;
   readonly #batches = new Map<BatchId, Kept>();
-  readonly #parked = new Map<BatchId, string>();
+  readonly #parked = new Map<BatchId, Parked>();
   #lastNumber = 0;
   #lastParked = 0;
   #bytes = 0;
@@ -62,6 +68,14 @@ export class Archive {
   /** Refused batches that are kept. */
   get parked(): number {
     return this.#parked.size;
+  }
+
+  /** Why batches of the hub were put aside that did not come right later. */
+  reasonsOf(hub: Origin): string[] {
+    const reasons = [...this.#parked]
+      .filter(([id, parked]) => parked.hub === hub && !this.#batches.has(id))
+      .map(([, { reason }]) => reason);
+    return [...new Set(reasons)].toSorted();
   }
 
   /** Number of the first batch that is still kept; undefined where there is none. */
@@ -154,8 +168,8 @@ export class Archive {
     const name = nameOf({ number: this.#lastParked, hub, class: opClass, id });
     this.#files.replace(`${this.#parkedDir}/${name}.batch`, bytes);
     this.#files.replace(`${this.#parkedDir}/${name}.reason`, utf8(`${reason}\n`));
-    this.#parked.set(id, name);
-    for (const [oldId, oldName] of this.#parked) {
+    this.#parked.set(id, { name, hub, reason });
+    for (const [oldId, { name: oldName }] of this.#parked) {
       if (this.#parked.size <= this.#limits.parkedMax) break;
       this.#parked.delete(oldId);
       this.#files.remove(`${this.#parkedDir}/${oldName}.batch`);
@@ -208,11 +222,13 @@ export class Archive {
     this.#batches.set(parsed.id, { ...parsed, bytes, hasReceipt: false });
   }
 
-  #adoptParked(name: string): void {
-    const parsed = parseName(name);
+  #adoptParked(file: string): void {
+    const parsed = parseName(file);
     if (parsed === undefined) return;
     this.#lastParked = Math.max(this.#lastParked, parsed.number);
-    this.#parked.set(parsed.id, nameOf(parsed));
+    const name = nameOf(parsed);
+    const text = textOf(this.#files.read(`${this.#parkedDir}/${name}.reason`) ?? EMPTY_BYTES);
+    this.#parked.set(parsed.id, { name, hub: parsed.hub, reason: text?.trim() ?? '' });
   }
 }
 

@@ -160,7 +160,7 @@ class EmbeddedSite implements SiteStorage {
     const hubs = this.#keys.hubs().filter((hub) => hub !== this.#options.self);
     return hubs.map((hub) => {
       const { software, heardMs } = this.#contacts.get(hub) ?? {};
-      return { hub, software, heardMs };
+      return { hub, software, heardMs, parked: this.#archive.reasonsOf(hub) };
     });
   }
 

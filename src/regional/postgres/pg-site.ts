@@ -33,7 +33,10 @@ import { claimBatch, type ClaimPlace, ORDER_WAIT_S } from './pg-claim.ts';
 import { digestOfSite } from './folding/state-digest.ts';
 
 const HUBS = `
-  SELECT k.hub, c.software, extract(epoch FROM c.heard_at) * 1000 AS heard_ms FROM heliograph.hub_key k
+  SELECT k.hub, c.software, extract(epoch FROM c.heard_at) * 1000 AS heard_ms, ARRAY(
+    SELECT DISTINCT p.reason FROM heliograph.parked p LEFT JOIN heliograph.receipt r USING (site_id, hub, batch)
+    WHERE p.site_id = k.site_id AND p.hub = k.hub AND r.batch IS NULL ORDER BY 1) AS parked
+  FROM heliograph.hub_key k
   LEFT JOIN heliograph.contact c ON c.site_id = k.site_id AND c.hub = k.hub WHERE k.site_id = $1 ORDER BY k.hub`;
 const MEET = `
   INSERT INTO heliograph.hub_key (site_id, hub, public_key) SELECT $1, $2, $3
@@ -116,6 +119,7 @@ export class PgSite implements SiteStorage {
       hub: row['hub'] as Origin,
       software: (row['software'] as string | null) ?? undefined,
       heardMs: row['heard_ms'] === null ? undefined : Math.floor(Number(row['heard_ms'])),
+      parked: row['parked'] as string[],
     }));
   }
 

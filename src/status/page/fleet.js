@@ -45,7 +45,8 @@ function hubRow(hub, nowMs) {
   // A hub that was heard and has not told its log yet: nothing is known, which is not the same as nothing there.
   const isTold = hub.saidAt !== null;
   const waiting = ops === 0 ? 'nothing' : `${ops} ${ops === 1 ? 'op' : 'ops'}, ${bytes(size)}`;
-  const faults = hub.faults.length === 0 ? 'none' : hub.faults.join('; ');
+  const faults = [...hub.parked.map((reason) => `put aside here: ${reason}`), ...hub.faults];
+  const faultText = faults.length > 0 ? faults.join('; ') : isTold ? 'none' : DASH;
   // Named as in the head of the table, which narrow screens have no room for.
   const cells = [
     ['Heard', heard, silentMs > SILENT_MS ? 'bad' : ''],
@@ -54,7 +55,7 @@ function hubRow(hub, nowMs) {
     ['Waiting', isTold ? waiting : DASH, ''],
     ['Oldest', ops === 0 ? '' : duration(oldestS), ''],
     ['Clock', hub.clock ?? DASH, hub.clock === 'unknown' ? 'bad' : ''],
-    ['Faults', isTold ? faults : DASH, hub.faults.length > 0 ? 'bad' : ''],
+    ['Faults', faultText, faults.length > 0 ? 'bad' : ''],
   ];
   for (const [name, content, className] of cells) {
     const cell = text('td', content, className);
@@ -127,6 +128,14 @@ async function show() {
   }
 }
 
-window.addEventListener('hashchange', () => void showLog());
+/** Below a hundred hubs nobody would see that it has come. */
+async function chooseHub() {
+  await showLog();
+  if (chosen() === undefined) return;
+  element('log-title').focus({ preventScroll: true });
+  element('log-card').scrollIntoView();
+}
+
+window.addEventListener('hashchange', () => void chooseHub());
 setInterval(() => void show(), PERIOD_MS);
 void show();

@@ -21,11 +21,13 @@ export interface FleetHub {
   readonly backlog: { readonly ops: number; readonly bytes: number; readonly oldestS: number };
   /** Sentence of the newest decision. */
   readonly why: string | null;
+  /** Why batches of it were put aside here and not stored: a forked history, a law, what the database does not take. */
+  readonly parked: readonly string[];
   /** Sentences of faults in the last day of its log, newest first. */
   readonly faults: readonly string[];
 }
 
-export type HubFacts = Pick<FleetHub, 'site' | 'hub' | 'software' | 'heardAt'>;
+export type HubFacts = Pick<FleetHub, 'site' | 'hub' | 'software' | 'heardAt' | 'parked'>;
 
 /** A line as it came; any hub's version may send more, or less. */
 export type FleetLine = Readonly<Record<string, unknown>>;

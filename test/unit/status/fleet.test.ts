@@ -4,7 +4,13 @@ import { test } from 'vitest';
 
 import { fleetHubOf } from '../../../src/status/region/fleet.ts';
 
-const FACTS = { site: 'north', hub: 'a1b2c3d4e5f60718', software: '0.1.0', heardAt: null };
+const FACTS = {
+  site: 'north',
+  hub: 'a1b2c3d4e5f60718',
+  software: '0.1.0',
+  heardAt: null,
+  parked: ['forked history'],
+};
 
 test('the newest line tells the figures, the newest decision the sentence', () => {
   const hub = fleetHubOf(FACTS, [
