@@ -217,8 +217,8 @@ export class PowerMonitor {
     this.#byHandUntilMs = boundedMs === 0 ? undefined : clock.monotonicMs() + boundedMs;
     log.info('power.by-hand', { minutes: boundedMs / 60_000, who });
     const minutes = Math.round(boundedMs / 60_000);
-    const why =
-      minutes === 0 ? `${who} ended sending by hand` : `${who} sends for ${minutes} minutes`;
+    const span = minutes === 1 ? 'a minute' : `${minutes} minutes`;
+    const why = minutes === 0 ? `${who} ended sending by hand` : `${who} sends for ${span}`;
     this.append({ event: 'decision', why });
     this.#tick();
   }

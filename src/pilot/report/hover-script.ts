@@ -5,7 +5,7 @@ const svg = document.getElementById('story'), tip = document.getElementById('tip
 const last = (list, at, test) => { let low = 0, high = list.length; while (low < high) { const mid = (low + high) >> 1; if (list[mid][0] <= at) low = mid + 1; else high = mid; }
   for (let i = low - 1; i >= 0; i--) if (!test || test(list[i])) return list[i]; return undefined; };
 const text = (tag, words) => { const it = document.createElement(tag); it.textContent = words; return it; };
-svg.addEventListener('pointermove', (event) => {
+const show = (event) => {
   const box = svg.getBoundingClientRect(), x = (event.clientX - box.left) * width / box.width;
   const at = from + (to - from) * (x - left) / (width - left - right);
   if (at < from || at > to) return hide();
@@ -19,10 +19,12 @@ svg.addEventListener('pointermove', (event) => {
   if (session && at - session[0] < 3600000) tip.append(document.createElement('br'), text('i', session[1] + ': ' + session[2]));
   cross.setAttribute('x1', x); cross.setAttribute('x2', x); cross.style.display = '';
   tip.style.display = 'block';
-  const place = event.clientX - box.left;
-  tip.style.left = (place > box.width - 330 ? place - 312 : place + 16) + 'px';
+  const place = event.clientX - box.left, room = svg.parentElement, first = room.scrollLeft + 4;
+  const beside = place > box.width - 330 ? place - 312 : place + 16;
+  tip.style.left = Math.max(first, Math.min(beside, first + room.clientWidth - tip.offsetWidth - 8)) + 'px';
   tip.style.top = Math.max(0, event.clientY - box.top - 20) + 'px';
-});
+};
 const hide = () => { tip.style.display = 'none'; cross.style.display = 'none'; };
-svg.addEventListener('pointerleave', hide);
+for (const name of ['pointermove', 'pointerdown']) svg.addEventListener(name, show);
+svg.addEventListener('pointerleave', (event) => { if (event.pointerType === 'mouse') hide(); });
 `;

@@ -64,4 +64,7 @@ ul.verdicts { list-style: none; padding: 0; margin: 14px 0; display: flex; flex-
 .verdicts li::before { margin-right: 6px; font-weight: 700; } .good::before { content: '✓'; color: var(--telemetry); } .bad::before { content: '✗'; color: var(--alarm); }
 ul.faults { columns: 2; padding-left: 18px; font-size: 13px; color: var(--soft); margin: 0; }
 code { font: 13px ui-monospace, monospace; } p code { display: inline-block; }
+@media (max-width: 700px) { main { padding: 20px 14px 40px; } .chart { overflow-x: auto; } .chart svg { width: 860px; } ul.faults { columns: 1; }
+  .tiles { grid-template-columns: repeat(2, 1fr); } }
+@media print { .chart, .tiles, table { break-inside: avoid; } h2 { break-after: avoid; } #tip, #cross { display: none !important; } }
 `;

@@ -32,11 +32,15 @@ export function backlogFacts(backlog: Backlog): NonNullable<SyncLogEntry['backlo
   return waiting;
 }
 
-/** Two digits behind the point. */
+/** Two digits behind the point; of what is less than a tenth, two that mean something: a session may cost a milliwatt-hour. */
 export function rounded<T extends object>(facts: T): T {
   const entries = Object.entries(facts).map(([key, value]: [string, unknown]) => [
     key,
-    typeof value === 'number' ? Math.round(value * 100) / 100 : value,
+    typeof value === 'number' ? figure(value) : value,
   ]);
   return Object.fromEntries(entries) as T;
+}
+
+function figure(value: number): number {
+  return Math.abs(value) < 0.1 ? Number(value.toPrecision(2)) : Math.round(value * 100) / 100;
 }
