@@ -72,7 +72,7 @@ export const FAULTS = {
   'ledger.failed':
     'The ledger cannot be written. Check the disk; the journal is kept until it can.',
   'ledger.forked':
-    'Hub and region remember different histories. Was the card restored from an old image? Both are kept; see LEDGER.md §7.',
+    'Hub and region remember different histories. Was the card copied to a second hub, or restored from an old image? Both are kept; see LEDGER.md §7.',
   'pilot.trace-invalid':
     'The line that is named is not what a trace has; heliograph pilot --help tells what one looks like.',
   'power.source-lost':

@@ -22,6 +22,8 @@ import { opsInRanges, RangeSet, rangesEqual } from './ranges.ts';
 
 /** The reason for which not even the bytes may be kept. */
 export const NOT_ACCEPTED = 'jurisdiction not accepted';
+/** Reason of a refusal: the hub has told another history before. */
+export const FORKED = 'forked history';
 
 export type DamagedReason =
   | 'not a batch'
@@ -50,8 +52,7 @@ export type RefusedReason =
   | 'foreign stamp'
   | 'ops differ from ranges'
   | 'wrong root'
-  /** The hub's own history, as it was told before, is another one. */
-  | 'forked history';
+  | typeof FORKED;
 
 export type BatchOutcome =
   | {

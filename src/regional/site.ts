@@ -21,7 +21,7 @@ import {
   type Receipt,
   type WitnessedHead,
 } from '../batch/wire/messages.ts';
-import { type BatchOutcome, type OpenTools, openBatch } from '../batch/open-batch.ts';
+import { type BatchOutcome, FORKED, type OpenTools, openBatch } from '../batch/open-batch.ts';
 import type { PayloadOpener, PayloadSealer } from '../batch/payload-seal.ts';
 import type { Verify } from '../codec/cose.ts';
 import { HASH_BYTES } from '../ledger/merkle.ts';
@@ -177,7 +177,7 @@ export class Site {
       if (kept.kind === 'later') return NOTHING;
       if (kept.kind === 'kept') return this.#kept(batch, manifest, kept);
       tellHistory(this.#options, manifest, 'forked', kept.known);
-      const refused = { reason: 'forked history', manifest };
+      const refused = { reason: FORKED, manifest } as const;
       return { ...NOTHING, answer: await this.#park(claim, hub, batch, refused) };
     } catch (error) {
       await claim.release();

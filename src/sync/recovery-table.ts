@@ -79,17 +79,21 @@ export const RECOVERY_TABLE: readonly RecoveryRow[] = [
     name: 'identity clash',
     severity: 'wrong',
     recognisedBy:
-      '`keys.damaged` or `uplink.wrong-region`, or the key in `keys/hub.pem` is not the one that wrote the journal',
+      '`keys.damaged`, `uplink.wrong-region` or `ledger.forked`, or the key in `keys/hub.pem` is not the one that wrote the journal',
     meaning:
-      'Somebody is not who they were: this hub has another key than its data, or the regional node has another key than before.',
+      'Somebody is not who they were: this hub has another key than its data, two hubs share one key, or the regional node has another key than before.',
     steps: [
       'A copied card: run one of the two hubs only. Give the other an empty data directory, so that it makes a key of its own.',
+      'A card restored from an old image (`ledger.forked`): give the hub an empty data directory, too; `heliograph journal dump` shows what the old one holds.',
       'A lost key: restore `keys/hub.pem` of this hub from its backup, owned by its user, mode 0600.',
       'A regional node that was replaced on purpose: delete `uplink/region.pub`; the next session trusts the new key.',
       'A regional node that nobody replaced: send nothing, and call whoever runs it.',
     ],
     holds: ({ faults, isOtherKey = false }) =>
-      isOtherKey || faults.has('keys.damaged') || faults.has('uplink.wrong-region'),
+      isOtherKey ||
+      faults.has('keys.damaged') ||
+      faults.has('uplink.wrong-region') ||
+      faults.has('ledger.forked'),
   },
   {
     name: 'quarantined',

@@ -152,7 +152,7 @@ describe.each(KINDS)('an old backup: %s', (_name, make) => {
     }
     const status = await eventually(
       () => getJson<Status>(`${third.httpUrl}api/v1/status`),
-      ({ faults }) => faults.some(({ code }) => code === 'batch.rejected'),
+      ({ faults }) => faults.some(({ code }) => code === 'ledger.forked'),
     );
     assert.equal(status.backlog['alarm']?.ops, 10, 'the hub keeps what was refused');
   });

@@ -5,6 +5,7 @@
 import { HubError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import type { BatchId } from '../../batch/batch-id.ts';
+import { FORKED } from '../../batch/open-batch.ts';
 import type { ChunkBitmap } from '../../batch/wire/chunks.ts';
 import type { Have, Receipt } from '../../batch/wire/messages.ts';
 import type { Resumed } from '../../batch/wire/resume.ts';
@@ -69,7 +70,8 @@ export class Arrivals {
     }
     if (receipt.outcome === 'refused') {
       const reason = receipt.reason ?? 'no reason given';
-      this.#refusal = new HubError('batch.rejected', `batch ${id}: ${reason}`);
+      const code = reason === FORKED ? 'ledger.forked' : 'batch.rejected';
+      this.#refusal = new HubError(code, `batch ${id}: ${reason}`);
       log.error('batch.rejected', { batch: id, class: CLASS_NAMES[manifest.class], reason });
       outbox.refused(id, reason);
     } else this.#stored(receipt, batch);

@@ -72,6 +72,7 @@ test('a hub restored from an old card that goes on differently is caught; both h
   assert.equal(it.store.ops.size, kept, 'the old one is as it was');
   const rejected = it.log.lines.find(({ event }) => event === 'batch.rejected');
   assert.equal(rejected?.fields['reason'], 'forked history', 'the hub is told');
+  assert.equal(it.uplink?.status().faults[0]?.code, 'ledger.forked', 'in words that fit');
   assert.ok(it.uplink !== undefined && it.uplink.receiptedLsn < 65, 'and keeps its ops');
   assert.deepEqual(it.fatal, []);
 });
