@@ -98,7 +98,7 @@ export class Store {
       tables: this.#tables,
       book: this.#book,
       times: this.#times,
-      stamps: new StampRanges(db, () => this.#flushAll()),
+      stamps: new StampRanges(db, () => this.#tables.flushAll()),
       guard: (query) => this.#guarded(query),
       vector: (passes) => this.#progress.seen.vector(passes),
     });
@@ -263,7 +263,7 @@ export class Store {
 
   /** The same in small steps. Nothing may be staged before the last of them. */
   *digestInSteps(): Steps<StateDigest> {
-    this.#guarded(() => this.#flushAll());
+    this.#guarded(() => this.#settleState());
     return yield* takeDigest(this.#tables, this.#progress, (step) => this.#guarded(step));
   }
 
@@ -275,7 +275,7 @@ export class Store {
   /** Latest event of each key that begins with `prefix`, in byte order, at most `limit` of them. */
   latest(prefix: string, limit = 1000): (readonly [key: string, write: EventWrite])[] {
     return this.#guarded(() => {
-      this.#flushAll();
+      this.#settleState();
       return this.#tables.latest(prefix, limit);
     });
   }
@@ -358,7 +358,7 @@ export class Store {
   #newReader(): StateReader {
     return new StateReader({
       db: this.#db,
-      settle: () => this.#flushAll(),
+      settle: () => this.#settleState(),
       guard: (query) => this.#guarded(query),
       progress: () => this.#progress,
       appliedLsn: () => this.#stagedLsn,
@@ -375,6 +375,14 @@ export class Store {
     if (!this.#times.isDue) return;
     this.#flushAll();
     this.#times.repair(this.#readings);
+  }
+
+  /** Brings all of the state into the tables; readings go on gathering, so that questions do not cut them into pieces. */
+  #settleState(): void {
+    this.#tables.flushAll();
+    if (this.#gather.isEmpty) return;
+    this.#db.beginOnce();
+    this.#gather.writeNewest();
   }
 
   #flushAll(): void {

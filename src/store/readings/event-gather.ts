@@ -40,7 +40,7 @@ export interface KeySlot {
   first: number;
   last: number;
   isInOrder: boolean;
-  /** The newest event: its reading, and its order but for authority, which is 0. */
+  /** The newest event that is not in the tables: its reading, and its order but for authority, which is 0. */
   newest: number;
   ms: number;
   counter: number;
@@ -156,13 +156,20 @@ export class EventGather {
       const slot = this.#pending[this.#pendingAt] as KeySlot;
       rows += this.#writeChunks(slot, rowsMax - rows, compact);
       if (slot.first !== NONE) return false;
-      if (slot.newest !== NONE) this.#writeNewest(slot);
+      this.#writeNewest(slot);
       this.#pendingAt += 1;
       emptySlot(slot);
     }
     if (!this.isEmpty) return false;
     this.#forgetPending();
     return true;
+  }
+
+  /** Writes the newest event of each key, which is state; the readings, which are history, gather on. */
+  writeNewest(): void {
+    for (let at = this.#pendingAt; at < this.#pending.length; at++) {
+      this.#writeNewest(this.#pending[at] as KeySlot);
+    }
   }
 
   /** The readings of a key that are not in the tables yet, as they came. */
@@ -185,7 +192,7 @@ export class EventGather {
 
   /** Writes at most `rowsMax` chunks of a key and takes their readings off its chain; returns how many. */
   #writeChunks(slot: KeySlot, rowsMax: number, compact: boolean): number {
-    if (slot.id === 0) slot.id = this.#keys.idOf(slot.name);
+    const keyId = this.#idOf(slot);
     if (!slot.isInOrder) this.#bringInOrder(slot);
     const writer = this.#writer;
     let rows = 0;
@@ -199,14 +206,22 @@ export class EventGather {
         slot.first = this.#next[index] as number;
         if (slot.first !== NONE) continue;
       }
-      this.#sink.addChunk(slot.id, writer.take(compact));
+      this.#sink.addChunk(keyId, writer.take(compact));
       rows += 1;
     }
     return rows;
   }
 
   #writeNewest(slot: KeySlot): void {
-    this.#db.run(UPSERT_EVENT, [slot.id, encodeOrder(orderOf(slot)), this.#payload(slot.newest)]);
+    if (slot.newest === NONE) return;
+    const rank = encodeOrder(orderOf(slot));
+    this.#db.run(UPSERT_EVENT, [this.#idOf(slot), rank, this.#payload(slot.newest)]);
+    slot.newest = NONE;
+  }
+
+  #idOf(slot: KeySlot): number {
+    if (slot.id === 0) slot.id = this.#keys.idOf(slot.name);
+    return slot.id;
   }
 
   /** Chains the readings of a key by time; those of one moment stay as they came. */

@@ -135,13 +135,20 @@ describe('readings', () => {
     store.close();
   });
 
-  it('take a row for each key and transaction, however many there were', () => {
+  it('take a row for each key and transaction, however many there were and whoever asks meanwhile', () => {
     const dir = tempDir();
     const store = openStore(dir);
     const ops = Array.from({ length: 2000 }, (_, i) =>
       stampedOp({ seq: i + 1, atMs: i, key: `k${i % 20}`, body: utf8(`{"n":${i}}`) }),
     );
-    store.apply(entriesOf(ops), 2000);
+    for (let at = 0; at < 2000; at += 100) {
+      store.stage(entriesOf(ops.slice(at, at + 100)), at + 100);
+      const newest = store.latest('k7').map(([, { body }]) => textOf(body));
+      assert.deepEqual(newest, [`{"n":${at + 87}}`]);
+    }
+    const { digest } = store.digest();
+    store.commit();
+    assert.equal(store.digest().digest, digest);
     store.close();
     const { path } = storeOptions(dir);
     const file = SqliteFile.open({ path, files: machineFiles, durability: 'replayable' });
