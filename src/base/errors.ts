@@ -127,7 +127,7 @@ export const FAULTS = {
   'hub.declined': 'Nothing was changed. The answer above says why, and what would be possible.',
   'hub.unreachable': 'No hub answers there. Is it running? `systemctl status heliograph` tells.',
   'bench.rival-missing':
-    'Install the rival (for Mosquitto: apt install mosquitto), or leave --vs out.',
+    'Install the rival (Debian: mosquitto, rabbitmq-server, nats-server), or leave --vs out.',
   'bench.broken':
     'The measurement broke off; the lines above say who fell silent. Run it again on a quiet machine.',
   'clock.unknown':

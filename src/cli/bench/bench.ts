@@ -10,9 +10,10 @@ import type { Files } from '../../platform/files/files.ts';
 import type { Host } from '../../platform/host.ts';
 import type { HttpClient } from '../../platform/network/http-client.ts';
 import { inNewFolder } from './folder.ts';
-import { type Contender, hub, rival, type RivalName } from './contenders.ts';
+import { type Contender, hub } from './contenders.ts';
 import { type Figures, measure, type Measuring, mediansOf } from './measure.ts';
 import { reportLines } from './report.ts';
+import { rival, type RivalName } from './rivals/rivals.ts';
 import type { Scenario } from './scenarios.ts';
 
 export interface BenchOptions {

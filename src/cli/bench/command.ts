@@ -3,7 +3,7 @@ import { MachineHost } from '../../platform/host.ts';
 import { type Args, UsageError } from '../args.ts';
 import { type CliIo, EXIT, type ExitCode } from '../io.ts';
 import { runBench } from './bench.ts';
-import { RIVALS } from './contenders.ts';
+import { RIVALS } from './rivals/rivals.ts';
 import { folderOf } from './folder.ts';
 import { runLoad } from './load.ts';
 import { INGEST_NAMES, type Load, SCENARIOS } from './scenarios.ts';

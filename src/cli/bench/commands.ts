@@ -6,7 +6,7 @@ const DIR_OPTION = { value: 'DIR', help: 'for the files of the run (default ./da
 const BENCH_OPTIONS = {
   vs: {
     value: 'RIVAL',
-    help: 'a rival under the same load: mosquitto, or bare, the least that can promise the disk',
+    help: 'a rival under the same load: mosquitto, rabbitmq (quorum queues), nats (JetStream, synced always), or bare, the least that can promise the disk',
   },
   seconds: { value: 'N', help: 'length of each measurement' },
   runs: { value: 'N', help: 'runs whose median counts (default 3)' },

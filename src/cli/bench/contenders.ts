@@ -1,18 +1,12 @@
-/** The brokers that are measured: each is started fresh for a run, on free ports of this machine, and ended. */
+/** The hub as it is measured, and what a contender is: started fresh for a run, on free ports of this machine, and ended. */
 import { pause } from '../../base/clock.ts';
 import { HubError } from '../../base/errors.ts';
-import { utf8 } from '../../base/bytes.ts';
 import { Child, ownProgram } from '../../platform/children.ts';
 import { machineTimers } from '../../platform/clock.ts';
-import type { Files } from '../../platform/files/files.ts';
 import type { HttpClient } from '../../platform/network/http-client.ts';
-import { freePort, openLoadSocket } from '../../platform/network/load-socket.ts';
 import { THRIFTY_LINGER_MS } from './scenarios.ts';
 
 export const HOST = '127.0.0.1';
-
-export const RIVALS = ['mosquitto', 'bare'] as const;
-export type RivalName = (typeof RIVALS)[number];
 
 export interface RunningBroker {
   readonly port: number;
@@ -25,13 +19,12 @@ export interface RunningBroker {
 }
 
 export interface Contender {
-  readonly name: 'heliograph' | RivalName;
+  readonly name: string;
   /** `dir` is a new folder for its files; `isThrifty` as in `Scenario`. */
   start(dir: string, isThrifty?: boolean): Promise<RunningBroker>;
 }
 
 const START_MS_MAX = 20_000;
-const POLL_MS = 20;
 
 interface HubStatus {
   readonly journal: { readonly syncs: number; readonly lastLsn: number };
@@ -68,35 +61,8 @@ export function hub(http: HttpClient): Contender {
   };
 }
 
-/**
- * Mosquitto as Debian ships it, but for two limits that would make it throw messages away (queues are
- * unbounded here) and that anyone may come in. It keeps nothing on disk, or saves it now and then where it is to be
- * thrifty: either way its acknowledgement promises memory.
- */
-export function mosquitto(files: Files): Contender {
-  return {
-    name: 'mosquitto',
-    async start(dir, isThrifty = false) {
-      const port = await freePort();
-      const config = `${dir}/mosquitto.conf`;
-      const lines = [`listener ${port} ${HOST}`, 'allow_anonymous true', 'max_queued_messages 0'];
-      if (isThrifty) lines.push('persistence true', `persistence_location ${dir}/`);
-      files.replace(config, utf8(`${lines.join('\n')}\nuser root\nlog_dest none\n`));
-      const child = await startRival('mosquitto', ['-c', config]);
-      await untilItListens(child, port);
-      return {
-        port,
-        pid: child.pid,
-        syncs: () => Promise.resolve(0),
-        behind: () => Promise.resolve(0),
-        stop: async () => void (await child.stop()),
-      };
-    },
-  };
-}
-
 /** bare.ts: what parsing, appending, syncing and acknowledging cost alone. */
-const BARE: Contender = {
+export const BARE: Contender = {
   name: 'bare',
   async start(dir) {
     const { command, entry } = ownProgram();
@@ -111,23 +77,6 @@ const BARE: Contender = {
     };
   },
 };
-
-export function rival(name: RivalName, files: Files): Contender {
-  return name === 'bare' ? BARE : mosquitto(files);
-}
-
-/** Starts a rival's program, from wherever it is. */
-export async function startRival(name: string, args: readonly string[]): Promise<Child> {
-  // Debian keeps daemons outside a plain user's PATH.
-  for (const command of [name, `/usr/sbin/${name}`]) {
-    try {
-      return await Child.start({ command, args });
-    } catch {
-      continue;
-    }
-  }
-  throw new HubError('bench.rival-missing', `${name} is not on this machine`);
-}
 
 /** Starts a program and waits for the line that says it is ready. */
 export async function startUntil(
@@ -149,19 +98,4 @@ export async function startUntil(
   if (line !== undefined) return { child, line };
   await child.stop();
   throw new HubError('bench.broken', `the hub did not start:\n${said.slice(-10).join('\n')}`);
-}
-
-export async function untilItListens(child: Child, port: number): Promise<void> {
-  const nothing = (): void => undefined;
-  const handlers = { onData: nothing, onDrain: nothing, onClose: nothing };
-  for (let waitedMs = 0; waitedMs < START_MS_MAX && child.running; waitedMs += POLL_MS) {
-    try {
-      (await openLoadSocket({ host: HOST, port, ...handlers })).destroy();
-      return;
-    } catch {
-      await pause(machineTimers, POLL_MS);
-    }
-  }
-  await child.stop();
-  throw new HubError('bench.broken', `nothing listens on port ${port}`);
 }

@@ -4,7 +4,7 @@
  */
 import { type Args, UsageError } from '../../args.ts';
 import { type CliIo, EXIT, type ExitCode } from '../../io.ts';
-import { mosquitto } from '../contenders.ts';
+import { mosquitto } from '../rivals/mosquitto.ts';
 import { folderOf, inNewFolder } from '../folder.ts';
 import { medianOf } from '../latencies.ts';
 import { type AckFigures, type AckRun, type Acks, measureAcks } from './acks.ts';

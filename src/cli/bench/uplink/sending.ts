@@ -17,7 +17,8 @@ import { machineFiles } from '../../../platform/files/machine-files.ts';
 import { machineMqttClient } from '../../../platform/network/machine-mqtt-client.ts';
 import { machineRandom } from '../../../platform/random.ts';
 import { Uplink } from '../../../uplink/uplink.ts';
-import { HOST, startRival, startUntil, untilItListens } from '../contenders.ts';
+import { HOST, type RunningBroker, startUntil } from '../contenders.ts';
+import { startRival } from '../rivals/start-rival.ts';
 import type { MeterPublish } from './meters.ts';
 import { type BenchSite, SITE } from './site.ts';
 
@@ -121,7 +122,7 @@ export async function bridge(
   } finally {
     await near.close();
     await far.close();
-    await here.child.stop();
+    await here.stop();
     await proxy.close();
   }
 }
@@ -135,7 +136,7 @@ function connect(clientId: string, port: number, onMessage: () => void) {
   );
 }
 
-async function startBridge(dir: string, upstream: number): Promise<{ child: Child; port: number }> {
+async function startBridge(dir: string, upstream: number): Promise<RunningBroker> {
   const port = await freePort();
   const config = `${dir}/bridge.conf`;
   const lines = [
@@ -152,9 +153,7 @@ async function startBridge(dir: string, upstream: number): Promise<{ child: Chil
     'try_private false',
   ];
   machineFiles.replace(config, utf8(`${lines.join('\n')}\n`));
-  const child = await startRival('mosquitto', ['-c', config]);
-  await untilItListens(child, port);
-  return { child, port };
+  return startRival({ name: 'mosquitto', args: ['-c', config], port });
 }
 
 function wireOf({ bytesUp, bytesDown }: CountingProxy, ops: number, seconds: number): Wire {
