@@ -77,6 +77,8 @@ export const FAULTS = {
     'The line that is named is not what a trace has; heliograph pilot --help tells what one looks like.',
   'power.source-lost':
     'No reading from the power source. Check the cable; the hub syncs with caution meanwhile.',
+  'power.sensor-odd':
+    'A sensor tells what cannot be, jumps or never changes, and is not believed. Check its wiring, and power.nominal_v and power.capacity_wh in the config.',
   'power.source-invalid':
     'The power source in the config cannot be opened. Check its name and the device path.',
   'uplink.unreachable':

@@ -4,7 +4,7 @@
  * here are only the clock, the order of things and the latest values. A tick takes well under 5 ms.
  */
 import type { Cancel, Clock, Timers } from '../base/clock.ts';
-import { FAULTS, type FaultCode, messageOf } from '../base/errors.ts';
+import { messageOf } from '../base/errors.ts';
 import { isoTime } from '../base/iso-time.ts';
 import type { Log } from '../base/log.ts';
 import { type Advice, adviceOf } from './govern/advice.ts';
@@ -19,6 +19,7 @@ import { backlogFacts, decisionFacts, rounded } from './log/log-lines.ts';
 import { Planner } from './forecast/planner.ts';
 import type { PowerConfig } from './power-config.ts';
 import type { SourceView } from './probe.ts';
+import { faultsOf, type Lost, type PowerFault } from './source-faults.ts';
 import { QuotaMeter, type QuotaUse } from './govern/quota.ts';
 import { SessionDraw } from './estimate/session-draw.ts';
 import { HeardReading } from './estimate/reading.ts';
@@ -69,19 +70,11 @@ export interface PowerEstimate {
   readonly ageS: number;
 }
 
-export interface PowerFault {
-  readonly code: FaultCode;
-  readonly hint: string;
-  readonly message: string;
-  /** Wall clock. */
-  readonly sinceMs: number;
-}
-
 interface SourceState {
   readonly source: PowerSource;
   readonly reading: HeardReading;
   isHeard: boolean;
-  lostSince: { wallMs: number; reason: string } | undefined;
+  lostSince: Lost | undefined;
 }
 
 const TICK_MS = 10_000;
@@ -172,9 +165,11 @@ export class PowerMonitor {
   /** Every source side by side, in order of trust. */
   probe(): SourceView[] {
     this.#refresh();
-    return this.#sources.map(({ source, reading, lostSince }) => ({
+    const nowMs = this.#options.clock.monotonicMs();
+    return this.#sources.map(({ source, reading, lostSince }, index) => ({
       name: source.name,
       fields: reading.fields(),
+      doubted: this.#estimator.suspectsOf(index, nowMs).map(({ field }) => field),
       lost: lostSince?.reason,
     }));
   }
@@ -287,11 +282,10 @@ export class PowerMonitor {
   }
 
   faults(): PowerFault[] {
-    return this.#sources.flatMap(({ source, lostSince }) => {
-      if (lostSince === undefined) return [];
-      const code = 'power.source-lost';
-      const message = `${source.name}: ${lostSince.reason}`;
-      return [{ code, hint: FAULTS[code], message, sinceMs: lostSince.wallMs }];
+    const { clock } = this.#options;
+    return this.#sources.flatMap(({ source, lostSince }, index) => {
+      const suspects = this.#estimator.suspectsOf(index, clock.monotonicMs());
+      return faultsOf({ name: source.name, lostSince, suspects }, clock);
     });
   }
 

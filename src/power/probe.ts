@@ -4,13 +4,22 @@
  */
 import type { Timers } from '../base/clock.ts';
 import { pause } from '../base/clock.ts';
-import { type HeardField, HeardReading, type ReadingField } from './estimate/reading.ts';
+import { Plausibility } from './estimate/plausibility.ts';
+import {
+  type HeardField,
+  HeardReading,
+  READING_FIELDS,
+  type ReadingField,
+} from './estimate/reading.ts';
+import type { Battery } from './estimate/state-of-charge.ts';
 import type { PowerSource } from './sources/source.ts';
 
 /** A source: what it told last and when, and why it is silent where it is. */
 export interface SourceView {
   readonly name: string;
   readonly fields: readonly HeardField[];
+  /** Fields whose values were refused lately: they jump, stick or cannot be. */
+  readonly doubted?: readonly ReadingField[];
   readonly lost: string | undefined;
 }
 
@@ -21,6 +30,8 @@ export interface ProbeRow {
   readonly value: string;
   readonly unit: string;
   readonly ageS?: number;
+  /** Such a value is not believed. */
+  readonly doubted?: true;
 }
 
 const UNITS: Readonly<Record<ReadingField, string>> = {
@@ -36,22 +47,50 @@ const UNITS: Readonly<Record<ReadingField, string>> = {
   mains: '',
 };
 
+/** Fields as people call them. */
+export const FIELD_WORDS: Readonly<Record<ReadingField, string>> = {
+  batteryVolts: 'battery voltage',
+  batteryAmps: 'battery current, + is charging',
+  batteryWatts: 'battery power, + is charging',
+  socRatio: 'state of charge',
+  pvWatts: 'panel',
+  loadWatts: 'load',
+  chargeStage: 'charger',
+  curtailed: 'panel held back',
+  tempC: 'battery temperature',
+  mains: 'on mains',
+};
+
+/** `battery voltage of 26.10 V`. */
+export function figureText(field: ReadingField, value: number): string {
+  const [name] = FIELD_WORDS[field].split(',');
+  return `${name} of ${shown(field, value)} ${UNITS[field]}`.trimEnd();
+}
+
 export interface Listening {
   /** What each source has told so far. */
   views(): SourceView[];
   stop(): void;
 }
 
-/** Starts sources and listens to them. */
-export function listenTo(sources: readonly PowerSource[]): Listening {
+/** Starts sources and listens to them; with the battery they belong to, what cannot be told of it is doubted. */
+export function listenTo(sources: readonly PowerSource[], battery?: Battery): Listening {
   const heard = sources.map((source) => {
-    const state: { name: string; reading: HeardReading; lost?: string } = {
-      name: source.name,
-      reading: new HeardReading(),
-    };
+    const doubted = new Set<ReadingField>();
+    const state: {
+      name: string;
+      reading: HeardReading;
+      doubted: Set<ReadingField>;
+      lost?: string;
+    } = { name: source.name, reading: new HeardReading(), doubted };
+    const plausibility = battery === undefined ? undefined : new Plausibility(battery);
     source.start(
       (reading) => {
         state.reading.take(reading);
+        for (const field of READING_FIELDS) {
+          const isBelieved = plausibility?.believes(field, reading[field], reading.atMs) ?? true;
+          if (!isBelieved) doubted.add(field);
+        }
         delete state.lost;
       },
       (reason) => {
@@ -61,7 +100,10 @@ export function listenTo(sources: readonly PowerSource[]): Listening {
     return state;
   });
   return {
-    views: () => heard.map(({ name, reading, lost }) => ({ name, fields: reading.fields(), lost })),
+    views: () =>
+      heard.map(({ name, reading, doubted, lost }) => {
+        return { name, fields: reading.fields(), doubted: [...doubted], lost };
+      }),
     stop: () => {
       for (const source of sources) source.stop();
     },
@@ -85,7 +127,7 @@ const SHOWN_MS_MAX = 10 * 60_000;
 
 /** One row for each figure, with unit and age; one for a source that is silent, with the reason. */
 export function probeRows(views: readonly SourceView[], nowMs: number): ProbeRow[] {
-  return views.flatMap(({ name, fields, lost }): ProbeRow[] => {
+  return views.flatMap(({ name, fields, doubted = [], lost }): ProbeRow[] => {
     const rows = fields
       .filter(({ atMs }) => nowMs - atMs <= SHOWN_MS_MAX)
       .map(({ field, value, atMs }) => ({
@@ -94,6 +136,7 @@ export function probeRows(views: readonly SourceView[], nowMs: number): ProbeRow
         value: shown(field, value),
         unit: UNITS[field],
         ageS: (nowMs - atMs) / 1_000,
+        ...(doubted.includes(field) ? { doubted: true as const } : {}),
       }));
     const reason = lost ?? (rows.length === 0 ? 'no reading yet' : undefined);
     return reason === undefined ? rows : [...rows, { source: name, value: reason, unit: '' }];

@@ -9,7 +9,8 @@ import { pause } from '../../base/clock.ts';
 import { HubError } from '../../base/errors.ts';
 import { createLog } from '../../base/log.ts';
 import { thisMachine } from '../../machine.ts';
-import { listenTo, type ProbeRow, probeRows } from '../../power/probe.ts';
+import { powerConfigOf } from '../../power/power-config.ts';
+import { FIELD_WORDS, listenTo, type ProbeRow, probeRows } from '../../power/probe.ts';
 import { openSources, type SourceNeeds } from '../../power/sources/open-sources.ts';
 import type { PowerSource } from '../../power/sources/source.ts';
 import type { Args } from '../args.ts';
@@ -86,8 +87,9 @@ function openProbe(args: Args, io: CliIo): Probe {
     const rows = async (): Promise<readonly ProbeRow[]> => (await hub.json(path)) as ProbeRow[];
     return { from: 'as the running hub reads them', rows, stop: () => undefined };
   }
-  const { sources, refused } = openAll(configOf(args, io).power.sources, io);
-  const listening = listenTo(sources);
+  const config = configOf(args, io);
+  const { sources, refused } = openAll(config.power.sources, io);
+  const listening = listenTo(sources, powerConfigOf(config.power).battery);
   const now = (): ProbeRow[] => probeRows(listening.views(), io.clock.monotonicMs());
   return {
     from: HERE,
@@ -132,10 +134,11 @@ function openAll(
 /** Figures in columns; below them, who tells none, and why. */
 function table({ from }: Probe, rows: readonly ProbeRow[], io: CliIo): string {
   const paint = paintFor(io);
-  const cells = rows.flatMap(({ source, field, value, unit, ageS }) => {
+  const cells = rows.flatMap(({ source, field, value, unit, ageS, doubted }) => {
     if (field === undefined) return [];
     const isStale = ageS !== undefined && ageS > STALE_S;
-    const age = ageS === undefined ? '' : `${ageS.toFixed(0)} s ago${isStale ? ': too old' : ''}`;
+    const but = isStale ? ': too old' : doubted === true ? ': not believed' : '';
+    const age = ageS === undefined ? '' : `${ageS.toFixed(0)} s ago${but}`;
     return [[printable(source), FIELD_WORDS[field], printable(value), unit, age]];
   });
   const silent = rows.filter(({ field }) => field === undefined);
@@ -150,16 +153,3 @@ function table({ from }: Probe, rows: readonly ProbeRow[], io: CliIo): string {
     '',
   ].join('\n');
 }
-
-const FIELD_WORDS: Readonly<Record<NonNullable<ProbeRow['field']>, string>> = {
-  batteryVolts: 'battery voltage',
-  batteryAmps: 'battery current, + is charging',
-  batteryWatts: 'battery power, + is charging',
-  socRatio: 'state of charge',
-  pvWatts: 'panel',
-  loadWatts: 'load',
-  chargeStage: 'charger',
-  curtailed: 'panel held back',
-  tempC: 'battery temperature',
-  mains: 'on mains',
-};

@@ -11,7 +11,7 @@ import {
   type ReadingDraft,
   type ReadingField,
 } from './reading.ts';
-import { Plausibility } from './plausibility.ts';
+import { Plausibility, type Suspect } from './plausibility.ts';
 import {
   type Battery,
   ChargeCounter,
@@ -103,6 +103,11 @@ export class Estimator {
     this.#count(this.#fuse(reading.atMs));
   }
 
+  /** What the source at `index` of the declared order tells and nobody believes. */
+  suspectsOf(index: number, nowMs: number): readonly Suspect[] {
+    return this.#slots[index]?.plausibility.suspects(nowMs) ?? [];
+  }
+
   #count({ draft, cellOf }: Fused): void {
     const told = cellOf('socRatio');
     if (told !== undefined && !told.cell.low) {
@@ -135,7 +140,7 @@ export class Estimator {
       ageS: shown === undefined ? this.#ageS(nowMs) : (nowMs - shown.cell.atMs) / 1_000,
       readingAtMs: this.#newestMs,
       suspects: this.#slots.flatMap((slot) =>
-        slot.plausibility.suspects(nowMs).map((field) => `${slot.source} ${field}`),
+        slot.plausibility.suspects(nowMs).map(({ field }) => `${slot.source} ${field}`),
       ),
     };
     // Assigned one by one: this runs at every tick, and spreading parts that may be absent takes ten times as long.

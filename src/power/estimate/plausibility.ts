@@ -16,9 +16,20 @@ const STUCK_AFTER_MS = 24 * 3_600_000;
 
 const SUSPECT_FOR_MS = 10 * 60_000;
 
+/** A field whose values are refused. */
+export interface Suspect {
+  readonly field: ReadingField;
+  /** The last one. */
+  readonly value: number;
+  /** Of the first one, on the clock of the readings. */
+  readonly sinceMs: number;
+  readonly atMs: number;
+  readonly times: number;
+}
+
 export class Plausibility {
   readonly #ranges: Readonly<Partial<Record<ReadingField, readonly [number, number]>>>;
-  readonly #suspectAtMs = new Map<ReadingField, number>();
+  readonly #suspects = new Map<ReadingField, Suspect>();
   #charge: { readonly ratio: number; readonly atMs: number } | undefined;
   #jump: { readonly ratio: number; readonly sinceMs: number } | undefined;
   #unchanged: { readonly amps: number; readonly sinceMs: number } | undefined;
@@ -38,20 +49,25 @@ export class Plausibility {
   }
 
   /** Fields that were refused lately. */
-  suspects(nowMs: number): ReadingField[] {
-    return [...this.#suspectAtMs]
-      .filter(([, atMs]) => nowMs - atMs < SUSPECT_FOR_MS)
-      .map(([field]) => field);
+  suspects(nowMs: number): Suspect[] {
+    return [...this.#suspects.values()].filter(({ atMs }) => nowMs - atMs < SUSPECT_FOR_MS);
   }
 
   believes(field: ReadingField, value: unknown, atMs: number): boolean {
+    if (typeof value !== 'number') return true;
     const good =
-      typeof value !== 'number' ||
-      (this.#inRange(field, value) &&
-        !this.#jumps(field, value, atMs) &&
-        !this.#sticks(field, value, atMs));
-    if (!good) this.#suspectAtMs.set(field, atMs);
+      this.#inRange(field, value) &&
+      !this.#jumps(field, value, atMs) &&
+      !this.#sticks(field, value, atMs);
+    if (!good) this.#refuse(field, value, atMs);
     return good;
+  }
+
+  #refuse(field: ReadingField, value: number, atMs: number): void {
+    const before = this.#suspects.get(field);
+    const goesOn = before !== undefined && atMs - before.atMs < SUSPECT_FOR_MS;
+    const { sinceMs, times } = goesOn ? before : { sinceMs: atMs, times: 0 };
+    this.#suspects.set(field, { field, value, sinceMs, atMs, times: times + 1 });
   }
 
   #inRange(field: ReadingField, value: number): boolean {

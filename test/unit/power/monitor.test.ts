@@ -7,6 +7,7 @@ import { SeededSky } from '../../../src/platform/sim/sky.ts';
 import { SimSite, siteNow } from '../../../src/platform/sim/site.ts';
 import type { Backlog } from '../../../src/power/backlog.ts';
 import { PowerMonitor, type PowerMonitorOptions } from '../../../src/power/monitor.ts';
+import { probeRows } from '../../../src/power/probe.ts';
 import { simulatedSource, mainsSource } from '../../../src/power/sources/simulated.ts';
 import type { PowerSource } from '../../../src/power/sources/source.ts';
 import type { SyncLogEntry } from '../../../src/power/log/sync-log.ts';
@@ -108,6 +109,32 @@ test('a source that is lost is a fault until it speaks again, and the state says
   await clock.advance(15 * MINUTE_MS);
   assert.deepEqual(monitor.faults(), []);
   assert.equal(monitor.decision().state, 'normal');
+});
+
+test('a sensor that tells what cannot be is a fault, and the probe shows what is not believed', async () => {
+  let volts = 26.1;
+  const { clock, monitor } = rigOf((it) => ({
+    name: 'bmv',
+    start: (onReading) => {
+      it.every(10_000, () =>
+        onReading({ atMs: it.monotonicMs(), batteryVolts: volts, socRatio: 0.7, quality: 'good' }),
+      );
+    },
+    stop: () => undefined,
+  }));
+  const startMs = clock.wallMs();
+  await clock.advance(20_000);
+  assert.deepEqual(monitor.faults(), [], 'once or twice is nothing');
+  await clock.advance(MINUTE_MS);
+  const [fault] = monitor.faults();
+  assert.equal(fault?.code, 'power.sensor-odd');
+  assert.equal(fault.message, 'bmv: a battery voltage of 26.10 V is not believed');
+  assert.equal(fault.sinceMs - startMs, 10_000);
+  const doubted = probeRows(monitor.probe(), clock.monotonicMs()).map((row) => row.doubted);
+  assert.deepEqual(doubted, [true, undefined]);
+  volts = 13.2;
+  await clock.advance(11 * MINUTE_MS);
+  assert.deepEqual(monitor.faults(), []);
 });
 
 test('deciding for a fresh backlog does not wait for the tick and does not move the state', async () => {
