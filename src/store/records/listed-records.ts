@@ -8,9 +8,9 @@ import { ListedOps } from '../../merge/record/record-ops.ts';
 /** Ops of a record that is listed. */
 export const LISTED_OPS_MAX = 64;
 /** Records of which something lies here, the ops of all lists, and their bodies; beyond these, all go. */
-const RECORDS_MAX = 1_024;
-const OPS_MAX = 4_096;
-const BYTES_MAX = 1 << 20;
+const RECORDS_MAX = 256;
+const OPS_MAX = 1_024;
+const BYTES_MAX = 1 << 19;
 
 export class ListedRecords {
   /** By the key's number; undefined for a record that has too many. */

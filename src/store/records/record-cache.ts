@@ -1,23 +1,24 @@
 /**
- * The records that are being written, in memory: what stands is read from the tables once, changed here, and written
- * back once a transaction, however often it changed. Whatever reads the tables flushes first. A record is dirty only
- * within an open transaction.
+ * The records that are being written, in memory: what decides between writes is read from the tables once, and what has changed
+ * is written back once a transaction, however often it changed. Whatever reads the tables flushes first. A record has changes
+ * only within an open transaction.
  */
 import { utf8 } from '../../base/bytes.ts';
 import type { FieldWrite } from '../../merge/fold.ts';
 import { encodeOrder, type WriteOrder } from '../../merge/order.ts';
 import { bytesOfTotal, type Counter, type RecordState } from '../../merge/record.ts';
-import type { KeyIds } from '../key-ids.ts';
+import { type KeyIds, nameOf } from '../key-ids.ts';
 import { counterOf, fieldOf, orderOf } from '../rows.ts';
-import { nameOf } from '../key-ids.ts';
 import { RowBatch } from '../row-batch.ts';
 import type { SqliteFile } from '../sqlite.ts';
+import { bytesOfPacked, packOrder, type PackedOrder } from './packed-order.ts';
 
 /** Records, and bytes that they take, before older ones are put aside; twice as much lies here at most. */
 const RECORDS_MAX = 16_384;
-const BYTES_MAX = 12 << 20;
-/** What a field or counter takes beside its value. */
-const ENTRY_BYTES = 200;
+const BYTES_MAX = 8 << 20;
+/** What a record takes in memory, and a field or counter of it. */
+const RECORD_BYTES = 450;
+const ENTRY_BYTES = 90;
 
 /** All that stands: a tombstone has no field, a field no count of increments. */
 const STANDING = `
@@ -35,17 +36,25 @@ const PUT_COUNTER = {
   columns: 4,
 };
 
+const NO_COUNTERS: ReadonlyMap<string, Counter> = new Map();
 const DROP_FIELD = 'DELETE FROM fields WHERE key_id = ? AND field = ?';
 const DROP_COUNTER = 'DELETE FROM counters WHERE key_id = ? AND field = ?';
 
 export interface CachedRecord {
   readonly id: number;
   tombstone: WriteOrder | undefined;
-  fields: Map<string, FieldWrite>;
-  counters: Map<string, Counter>;
-  /** Names that are to be written; `isReplaced`: what is in the tables goes. */
-  readonly dirtyFields: Set<string>;
-  readonly dirtyCounters: Set<string>;
+  /** What decides whether a write prevails. The values lie in the table, or among the changes. */
+  orders: Map<string, PackedOrder>;
+  counters: Map<string, Counter> | undefined;
+  changes: Changes | undefined;
+}
+
+/** What is to be written of a record. */
+interface Changes {
+  /** Values of fields that were put, undefined for those that were dropped. */
+  readonly values: Map<string, Uint8Array | undefined>;
+  readonly counters: Set<string>;
+  /** What is in the tables goes. */
   isReplaced: boolean;
 }
 
@@ -79,45 +88,58 @@ export class RecordCache {
     return record;
   }
 
+  /** All of the record, from the tables. */
+  standing(key: string): RecordState {
+    const record = this.get(key);
+    if (this.#dirty.delete(record)) {
+      this.#write(record);
+      this.#flushRows();
+    }
+    const fields = new Map<string, FieldWrite>();
+    for (const row of this.#db.rows(STANDING, [record.id])) {
+      if (row['field'] !== null && row['adds'] === null) {
+        fields.set(nameOf(row['field']), fieldOf(row));
+      }
+    }
+    return { tombstone: record.tombstone, fields, counters: record.counters ?? NO_COUNTERS };
+  }
+
   /** Takes copies: values may alias a block of the journal. */
   putField(key: string, field: string, { order, value }: FieldWrite): void {
     const record = this.get(key);
-    record.fields.set(field, { order, value: value.slice() });
-    record.dirtyFields.add(field);
-    this.#touch(record, value.length);
+    record.orders.set(field, packOrder(order));
+    this.#changesOf(record).values.set(field, value.slice());
   }
 
   putCounter(key: string, field: string, counter: Counter): void {
     const record = this.get(key);
+    record.counters ??= new Map();
     record.counters.set(field, counter);
-    record.dirtyCounters.add(field);
-    this.#touch(record, 0);
+    this.#changesOf(record).counters.add(field);
   }
 
   dropField(key: string, field: string): void {
     const record = this.get(key);
-    record.fields.delete(field);
-    record.dirtyFields.add(field);
-    this.#touch(record, 0);
+    record.orders.delete(field);
+    this.#changesOf(record).values.set(field, undefined);
   }
 
   dropCounter(key: string, field: string): void {
     const record = this.get(key);
-    record.counters.delete(field);
-    record.dirtyCounters.add(field);
-    this.#touch(record, 0);
+    record.counters?.delete(field);
+    this.#changesOf(record).counters.add(field);
   }
 
   /** Replaces what stands. */
   replace(key: string, { tombstone, fields, counters }: RecordState): void {
     const record = this.get(key);
-    record.isReplaced = true;
+    const changes = this.#changesOf(record);
+    changes.isReplaced = true;
+    changes.values.clear();
+    changes.counters.clear();
     record.tombstone = tombstone;
-    record.fields = new Map();
-    record.counters = new Map();
-    record.dirtyFields.clear();
-    record.dirtyCounters.clear();
-    this.#touch(record, 0);
+    record.orders = new Map();
+    record.counters = undefined;
     for (const [field, write] of fields) this.putField(key, field, write);
     for (const [field, counter] of counters) this.putCounter(key, field, counter);
   }
@@ -126,8 +148,7 @@ export class RecordCache {
   flush(): void {
     if (this.#dirty.size === 0) return;
     for (const record of [...this.#dirty].toSorted((a, b) => a.id - b.id)) this.#write(record);
-    this.#fieldRows.flush();
-    this.#counterRows.flush();
+    this.#flushRows();
     this.#dirty.clear();
   }
 
@@ -146,9 +167,10 @@ export class RecordCache {
     this.#bytes = 0;
   }
 
-  #touch(record: CachedRecord, bytes: number): void {
+  #changesOf(record: CachedRecord): Changes {
     this.#dirty.add(record);
-    this.#bytes += bytes + ENTRY_BYTES;
+    this.#bytes += ENTRY_BYTES;
+    return (record.changes ??= { values: new Map(), counters: new Set(), isReplaced: false });
   }
 
   #read(key: string): CachedRecord {
@@ -156,48 +178,52 @@ export class RecordCache {
     const record: CachedRecord = {
       id: id ?? this.#keys.add(key),
       tombstone: undefined,
-      fields: new Map(),
-      counters: new Map(),
-      dirtyFields: new Set(),
-      dirtyCounters: new Set(),
-      isReplaced: false,
+      orders: new Map(),
+      counters: undefined,
+      changes: undefined,
     };
     if (id === undefined) return record;
     for (const row of this.#db.rows(STANDING, [id])) {
       if (row['field'] === null) record.tombstone = orderOf(row);
-      else if (row['adds'] === null) record.fields.set(nameOf(row['field']), fieldOf(row));
-      else record.counters.set(nameOf(row['field']), counterOf(row));
+      else if (row['adds'] === null)
+        record.orders.set(nameOf(row['field']), packOrder(orderOf(row)));
+      else {
+        record.counters ??= new Map();
+        record.counters.set(nameOf(row['field']), counterOf(row));
+      }
     }
     return record;
   }
 
   #write(record: CachedRecord): void {
-    const { id, tombstone, fields, counters, dirtyFields, dirtyCounters } = record;
-    if (record.isReplaced) {
+    const { id, tombstone, orders, changes } = record;
+    if (changes === undefined) return;
+    record.changes = undefined;
+    if (changes.isReplaced) {
       for (const table of ['tombstones', 'fields', 'counters']) {
         this.#db.run(`DELETE FROM ${table} WHERE key_id = ?`, [id]);
       }
       if (tombstone !== undefined) this.#db.run(PUT_TOMBSTONE, [id, encodeOrder(tombstone)]);
     }
-    for (const field of dirtyFields) {
-      const write = fields.get(field);
-      if (write === undefined) this.#db.run(DROP_FIELD, [id, utf8(field)]);
-      else this.#fieldRows.add(id, utf8(field), encodeOrder(write.order), write.value);
+    for (const [field, value] of changes.values) {
+      const order = orders.get(field);
+      if (value === undefined || order === undefined) this.#db.run(DROP_FIELD, [id, utf8(field)]);
+      else this.#fieldRows.add(id, utf8(field), bytesOfPacked(order), value);
     }
-    for (const field of dirtyCounters) {
-      const counter = counters.get(field);
+    for (const field of changes.counters) {
+      const counter = record.counters?.get(field);
       const name = utf8(field);
       if (counter === undefined) this.#db.run(DROP_COUNTER, [id, name]);
       else this.#counterRows.add(id, name, bytesOfTotal(counter.total), counter.adds);
     }
-    record.isReplaced = false;
-    dirtyFields.clear();
-    dirtyCounters.clear();
+  }
+
+  #flushRows(): void {
+    this.#fieldRows.flush();
+    this.#counterRows.flush();
   }
 }
 
-function bytesOf({ fields, counters }: CachedRecord): number {
-  let bytes = (fields.size + counters.size + 1) * ENTRY_BYTES;
-  for (const { value } of fields.values()) bytes += value.length;
-  return bytes;
+function bytesOf({ orders, counters }: CachedRecord): number {
+  return RECORD_BYTES + (orders.size + (counters?.size ?? 0)) * ENTRY_BYTES;
 }

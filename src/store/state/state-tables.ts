@@ -22,7 +22,8 @@ import type { VersionVector } from '../../model/version-vector.ts';
 import { DocLog } from '../records/doc-log.ts';
 import { DocTables } from '../records/doc-tables.ts';
 import { type KeyIds, nameOf } from '../key-ids.ts';
-import { type CachedRecord, RecordCache } from '../records/record-cache.ts';
+import { unpackOrder } from '../records/packed-order.ts';
+import { RecordCache } from '../records/record-cache.ts';
 import { counterOf, eventOf, fieldOf, orderOf, rankOf } from '../rows.ts';
 import { WriteTables } from '../records/write-tables.ts';
 import type { SqliteFile } from '../sqlite.ts';
@@ -115,7 +116,7 @@ export class StateTables implements JoinTarget, LivingState {
   }
 
   putTombstone(key: string, tombstone: WriteOrder): void {
-    const { fields, counters } = this.#cache.get(key);
+    const { fields, counters } = this.#cache.standing(key);
     this.#cache.replace(key, { tombstone, fields, counters });
   }
 
@@ -132,7 +133,7 @@ export class StateTables implements JoinTarget, LivingState {
   }
 
   addToCounter(key: string, field: string, delta: bigint, count: 1 | -1): void {
-    const counter = plus(this.#cache.get(key).counters.get(field) ?? NO_COUNTER, delta, count);
+    const counter = plus(this.#cache.get(key).counters?.get(field) ?? NO_COUNTER, delta, count);
     if (counter.adds === 0) this.#cache.dropCounter(key, field);
     else this.#cache.putCounter(key, field, counter);
   }
@@ -143,7 +144,7 @@ export class StateTables implements JoinTarget, LivingState {
 
   /** Names of the fields that stand, the asset's among them. */
   fieldNames(key: string): Iterable<string> {
-    return this.#standing(key, ({ fields }) => fields).keys();
+    return this.#keys.find(key) === undefined ? [] : this.#cache.get(key).orders.keys();
   }
 
   putCounter(key: string, field: string, counter: Counter): void {
@@ -151,7 +152,8 @@ export class StateTables implements JoinTarget, LivingState {
   }
 
   fieldOrder(key: string, field: string): WriteOrder | undefined {
-    return this.#cache.get(key).fields.get(field)?.order;
+    const packed = this.#cache.get(key).orders.get(field);
+    return packed === undefined ? undefined : unpackOrder(packed);
   }
 
   putField(key: string, field: string, write: FieldWrite): void {
@@ -206,11 +208,15 @@ export class StateTables implements JoinTarget, LivingState {
 
   /** Living fields of the record, by name; empty where there is none. */
   record(key: string): Map<string, FieldWrite> {
-    return this.#standing(key, ({ fields }) => inByteOrder(fields));
+    return this.#keys.find(key) === undefined
+      ? new Map()
+      : inByteOrder(this.#cache.standing(key).fields);
   }
 
   countersOf(key: string): Map<string, Counter> {
-    return this.#standing(key, ({ counters }) => inByteOrder(counters));
+    return this.#keys.find(key) === undefined
+      ? new Map()
+      : inByteOrder(this.#cache.get(key).counters ?? new Map());
   }
 
   /** Keys of living records that begin with `prefix` and come after `after`, in order of their bytes. */
@@ -239,11 +245,6 @@ export class StateTables implements JoinTarget, LivingState {
     this.#cache.clear();
     this.docTables.clear();
     this.writeTables.load();
-  }
-
-  /** What `pick` takes of the record; nothing is made for a key that is not known. */
-  #standing<T>(key: string, pick: (record: CachedRecord) => Map<string, T>): Map<string, T> {
-    return this.#keys.find(key) === undefined ? new Map() : pick(this.#cache.get(key));
   }
 }
 
