@@ -7,6 +7,7 @@ import { type EventWrite, fold } from '../../merge/fold.ts';
 import { MemoryState } from '../../merge/state/memory-state.ts';
 import { eventOrder, prevails, writeOrder } from '../../merge/order.ts';
 import type { RecordWrite } from '../../merge/record.ts';
+import { opBehind } from '../../merge/state/state-entry.ts';
 import { foldRecord } from '../../merge/record/fold-record.ts';
 import { keepWrite } from '../../merge/record/standing.ts';
 import { carriesBytes } from '../../model/asset-bytes.ts';
@@ -27,6 +28,8 @@ import { joinVectors, type VersionVector } from '../../model/version-vector.ts';
 import type { DeltaItem, ReadPage } from '../../protocol/delta-message.ts';
 
 const RECORD_KINDS: ReadonlySet<Kind> = new Set([PATCH, REMOVE, ADD, ASSET, UNDO, CONTROL]);
+/** What comes to what stands and takes nothing away: a record with ten thousand ops is not folded anew for it. */
+const ADDING_KINDS: ReadonlySet<Kind> = new Set([PATCH, ADD, ASSET]);
 
 export class Replica {
   readonly state = new MemoryState();
@@ -109,6 +112,11 @@ export class Replica {
   ): void {
     if (!RECORD_KINDS.has(kind)) return;
     const write = { order, kind, body: body.slice(), stamp };
+    if (ADDING_KINDS.has(kind) && this.state.opsOf(key).writeOf(order) === undefined) {
+      fold(this.state, opBehind(key, write));
+      touched.add(key);
+      return;
+    }
     if (!keepWrite(this.state, key, write) && !this.#takeSmaller(key, write)) return;
     touched.add(key);
     records.add(key);

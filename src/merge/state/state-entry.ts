@@ -63,7 +63,7 @@ export function isHandedOn({ type }: StateItem): boolean {
 }
 
 /** As much of the op as its record keeps, which is all that the fold asks for. */
-function opBehind(key: string, { order, kind, body, stamp }: RecordWrite): StampedOp {
+export function opBehind(key: string, { order, kind, body, stamp }: RecordWrite): StampedOp {
   const { authority, hlc, origin, seq, class: opClass } = order;
   const clock = { quality: 'unknown', bootId: 0, monotonicMs: 0 } as const;
   const op = { origin, class: opClass, seq, hlc, clock, kind, key, body };
