@@ -29,6 +29,13 @@ function heardMs({ heardAt, saidAt }) {
   return Date.parse(heardAt ?? saidAt ?? '') || 0;
 }
 
+/** How old all the rest is: a hub tells it with its next session, so what has gone since still waits there. */
+function toldAge({ saidAt, clock }, nowMs) {
+  const atMs = Date.parse(saidAt ?? '');
+  if (Number.isNaN(atMs) || clock === 'unknown') return DASH;
+  return duration(Math.max(0, nowMs - atMs) / 1000);
+}
+
 function hubRow(hub, nowMs) {
   const row = document.createElement('tr');
   const heading = document.createElement('th');
@@ -50,6 +57,7 @@ function hubRow(hub, nowMs) {
   // Named as in the head of the table, which narrow screens have no room for.
   const cells = [
     ['Heard', heard, silentMs > SILENT_MS ? 'bad' : ''],
+    ['Told', toldAge(hub, nowMs), ''],
     ['Power', hub.state ?? DASH, hub.state === null ? '' : `state-${hub.state} of-state`],
     ['Charge', hub.socPct === null ? DASH : `${Math.round(hub.socPct)} %`, ''],
     ['Waiting', isTold ? waiting : DASH, ''],
