@@ -10,14 +10,14 @@ import type { Clock } from '../../base/clock.ts';
 import { HubError, messageOf } from '../../base/errors.ts';
 import type { Random } from '../../base/random.ts';
 import type { OpId } from '../../merge/op-id.ts';
-import type { OpClass } from '../../model/class.ts';
+import { CLASSES, type OpClass } from '../../model/class.ts';
 import { type Hlc, HlcClock, HLC_ZERO } from '../../model/hlc.ts';
 import { encodeOp, EVENT, type Kind, type Op } from '../../model/op.ts';
 import { type Lane, laneOf, type Origin, ORIGIN_BYTES, originOfBytes } from '../../model/origin.ts';
 import { seqIn, type VersionVector } from '../../model/version-vector.ts';
 import type { Receipt, ToldConflict } from '../../protocol/receipt-message.ts';
 import { encodeLogEntry, type LogEntry } from './log-entry.ts';
-import { encodeOpsMessage } from './ops-message.ts';
+import { encodeOpsMessage, MESSAGE_OPS_MAX } from './ops-message.ts';
 import { type ReadLog, readLog } from './outbox-log.ts';
 import { Resending } from './resending.ts';
 import type { DeviceStorage } from '../storage/storage.ts';
@@ -83,6 +83,8 @@ export class Outbox {
   readonly #hlc: HlcClock;
   /** In the order of their birth. */
   #entries: Entry[] = [];
+  /** Those before it are receipted. */
+  #first = 0;
   #bytes = 0;
   #pending = 0;
   /** Undefined where it has to be made anew. */
@@ -193,12 +195,17 @@ export class Outbox {
 
   /** The next message for the hub, undefined where nothing waits. */
   message(): Uint8Array | undefined {
-    const waiting = this.#entries.filter(({ stage }) => stage === 'waiting');
-    const classes = new Set(waiting.map(({ op }) => op.class));
+    const waiting: Entry[] = [];
+    for (let at = this.#firstUnreceipted(); at < this.#entries.length; at++) {
+      const entry = this.#entries[at] as Entry;
+      if (entry.stage === 'waiting') waiting.push(entry);
+      if (waiting.length === MESSAGE_OPS_MAX) break;
+    }
+    const lanes = [...this.#given].filter(([lane, seq]) => seq > seqIn(this.#receipted, lane));
     const again = this.#resending.parts({
       receipted: this.#receipted,
-      shown: this.#entries.filter(({ stage }) => stage === 'receipted'),
-      waiting: new Set([...classes].map((opClass) => laneOf(this.origin, opClass))),
+      shown: () => this.#entries.filter(({ stage }) => stage === 'receipted'),
+      waiting: new Set(lanes.map(([lane]) => lane)),
       nowMs: this.#options.clock.monotonicMs(),
     });
     return encodeOpsMessage([...again.ops, ...waiting], again.floors);
@@ -211,6 +218,7 @@ export class Outbox {
     const notes: LogEntry[] = [];
     const nowMs = this.#options.clock.monotonicMs();
     let hasMoved = false;
+    let count = 0;
     if (receipt.refused !== undefined) this.#resending.refused();
     for (const { class: opClass, seq } of accepted) {
       const lane = laneOf(this.origin, opClass);
@@ -219,9 +227,10 @@ export class Outbox {
       // Another hub, or one that lost its memory, may know less than was receipted once; that counts.
       if (seq <= receipted) continue;
       this.#receipted.set(lane, seq);
+      count += seq - receipted;
       notes.push({ type: 'receipt', class: opClass, seq });
     }
-    if (notes.length > 0) this.#settle(receipt.conflicts ?? []);
+    if (notes.length > 0) this.#settle(receipt.conflicts ?? [], count);
     for (const { class: opClass, seq, reason, verdict } of rejected) {
       const entry = this.#find(opClass, seq);
       // Of one message two receipts may come: what is said of the op is not said of what lies in its place.
@@ -281,13 +290,20 @@ export class Outbox {
     return this.#entries.find(({ op }) => op.class === opClass && op.seq === seq);
   }
 
-  /** Ops that the hub has now. */
-  #settle(conflicts: readonly ToldConflict[]): void {
-    for (const entry of this.#entries) {
+  /** Ops that the hub has now, `count` of them. */
+  #settle(conflicts: readonly ToldConflict[], count: number): void {
+    let left = count;
+    const receipted = CLASSES.map((opClass) =>
+      seqIn(this.#receipted, laneOf(this.origin, opClass)),
+    );
+    let isAnyGone = false;
+    for (let at = this.#firstUnreceipted(); at < this.#entries.length && left > 0; at++) {
+      const entry = this.#entries[at] as Entry;
       const { op } = entry;
       const { class: opClass, seq } = op;
-      if (entry.stage !== 'waiting') continue;
-      if (seq > seqIn(this.#receipted, laneOf(this.origin, opClass))) continue;
+      if (entry.stage !== 'waiting' || seq > (receipted[opClass] ?? 0)) continue;
+      left -= 1;
+      isAnyGone ||= !this.#options.comesBack(op);
       entry.stage = 'receipted';
       this.#pending -= 1;
       const id = { origin: this.origin, class: opClass, seq };
@@ -297,11 +313,18 @@ export class Outbox {
       if (entry.refusal === undefined) entry.resolve({ op: id, conflicts: own });
       this.#options.onChange(op.key);
     }
-    this.#drop(({ op }) => !this.#options.comesBack(op));
+    if (isAnyGone) this.#drop(({ op }) => !this.#options.comesBack(op));
+  }
+
+  /** Where receipted ops end: thousands may wait, or be shown until the state has them. */
+  #firstUnreceipted(): number {
+    while (this.#entries[this.#first]?.stage === 'receipted') this.#first += 1;
+    return this.#first;
   }
 
   /** Shows receipted ops no more. */
   #drop(isDue: (entry: Entry) => boolean): void {
+    this.#first = 0;
     this.#entries = this.#entries.filter((entry) => {
       const isGone = entry.stage === 'receipted' && isDue(entry);
       if (!isGone) return true;
@@ -375,6 +398,7 @@ export class Outbox {
       this.#failure ??= failure;
       const lost = this.#entries.filter(({ stage }) => stage === 'new');
       this.#entries = this.#entries.filter(({ stage }) => stage !== 'new');
+      this.#first = 0;
       this.#pending -= lost.length;
       this.#byKey = undefined;
       for (const { op, reject } of lost) {

@@ -17,8 +17,8 @@ export interface SentAgain {
 export interface AgainParts {
   /** Up to where some hub has each lane. */
   readonly receipted: VersionVector;
-  /** Receipted ops that are still shown, in the order of their birth. */
-  readonly shown: readonly SpareOp[];
+  /** Receipted ops that are still shown, in the order of their birth: looked for only where a hub lacks something. */
+  readonly shown: () => readonly SpareOp[];
   /** Lanes in which new ops wait: they find out by themselves what the hub lacks. */
   readonly waiting: ReadonlySet<Lane>;
   readonly nowMs: number;
@@ -101,7 +101,7 @@ export class Resending {
   /** The newest op of each lane in which nothing waits: what comes of it says how far the hub knows the lane. */
   #lastOnes(
     receipted: VersionVector,
-    shown: readonly SpareOp[],
+    shown: () => readonly SpareOp[],
     waiting: ReadonlySet<Lane>,
   ): SpareOp[] {
     return [...receipted].flatMap(([lane, upTo]) => {
@@ -111,10 +111,10 @@ export class Resending {
   }
 
   /** What is here of a lane behind `known`, without a gap up to `upTo`. */
-  #runTo(lane: Lane, known: number, upTo: number, shown: readonly SpareOp[]): SpareOp[] {
+  #runTo(lane: Lane, known: number, upTo: number, shown: () => readonly SpareOp[]): SpareOp[] {
     const bySeq = new Map<number, SpareOp>();
     for (const spare of this.spares.after(lane, known)) bySeq.set(spare.op.seq, spare);
-    for (const spare of shown) {
+    for (const spare of shown()) {
       const { origin, class: opClass, seq } = spare.op;
       if (seq > known && laneOf(origin, opClass) === lane) bySeq.set(seq, spare);
     }
