@@ -180,9 +180,9 @@ async function statusOf(hub: HubApi): Promise<StatusSnapshot> {
 
 /** States that files alone can prove; undefined where they prove none. */
 function stoppedStates(found: FileFindings): readonly RecoveryRow[] | undefined {
-  const { damagedRanges, quarantinedRanges, lackedOps, isOtherKey } = found;
+  const { damagedRanges, quarantinedRanges, lackedOps, isOtherKey, isKeyDamaged } = found;
   const [worst, ...more] = syncStatesOf({
-    faults: new Set(),
+    faults: new Set<FaultCode>(isKeyDamaged ? ['keys.damaged'] : []),
     damagedRanges,
     quarantinedRanges,
     lackedOps,

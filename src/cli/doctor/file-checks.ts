@@ -37,6 +37,8 @@ export interface FileFindings {
   /** What devices and hubs have told this one lacks. */
   readonly lackedOps: number;
   readonly isOtherKey: boolean;
+  /** The key cannot be read: a hub with it does not start. */
+  readonly isKeyDamaged: boolean;
 }
 
 /** Reading more than this byte by byte takes too long for a first look. */
@@ -79,7 +81,8 @@ export function fileChecks(
   const quarantinedRanges = journal.stat?.quarantined.length ?? 0;
   const lackedOps = opsIn(told.filter(({ isClosed }) => !isClosed));
   const { damagedRanges } = journal;
-  return { checks, damagedRanges, quarantinedRanges, lackedOps, isOtherKey };
+  const { isDamaged: isKeyDamaged } = key;
+  return { checks, damagedRanges, quarantinedRanges, lackedOps, isOtherKey, isKeyDamaged };
 }
 
 function holesCheck(told: readonly ToldHole[]): Check {
@@ -170,17 +173,27 @@ function journalMaker(io: CliIo, paths: HubPaths, { firstLsn }: FolderStat): str
   return undefined;
 }
 
-function keyFindings(io: CliIo, { identity: path }: HubPaths): { check: Check; id?: string } {
+function keyFindings(
+  io: CliIo,
+  { identity: path }: HubPaths,
+): { check: Check; id?: string; isDamaged: boolean } {
   const { files, random } = io;
   if (!files.exists(path)) {
-    return { check: note('identity', `${path} is not there; the next start makes a new hub`) };
+    const check = note('identity', `${path} is not there; the next start makes a new hub`);
+    return { check, isDamaged: false };
   }
   let id: string | undefined;
+  let isDamaged = false;
   const check = checked('identity', () => {
-    ({ id } = Identity.open({ files, path, random }));
+    try {
+      ({ id } = Identity.open({ files, path, random }));
+    } catch (error) {
+      isDamaged = error instanceof HubError && error.code === 'keys.damaged';
+      throw error;
+    }
     return ok('identity', `hub ${id}`);
   });
-  return id === undefined ? { check } : { check, id };
+  return id === undefined ? { check, isDamaged } : { check, id, isDamaged };
 }
 
 /** Files that nobody but the hub's user may read. */

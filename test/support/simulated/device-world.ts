@@ -49,6 +49,9 @@ export class DeviceWorld {
   /** Whether a cut may come at any message. */
   isRough = true;
   cuts = 0;
+  /** What arrives of what was sent, by the device at one end. */
+  tamper: (name: string, payload: Uint8Array, way: 'up' | 'down') => Uint8Array = (_, payload) =>
+    payload;
   readonly #links = new Set<SimLink>();
   readonly door: Door;
   readonly #ops: OpsDoor;
@@ -169,9 +172,10 @@ export class DeviceWorld {
     return () => this.#drop(link);
   };
 
-  #receive(link: SimLink, topic: string, payload: Uint8Array): void {
+  #receive(link: SimLink, topic: string, sent: Uint8Array): void {
     const arrive = (): void => {
       const from = { role: 'device', mayRead: () => true } as const;
+      const payload = this.tamper(link.name, sent, 'up');
       if (topic.endsWith('/ops')) this.#ops.handle({ topic, payload, from });
       else this.#pulls.handle({ topic, payload, from });
     };
@@ -187,7 +191,9 @@ export class DeviceWorld {
     for (const link of this.#links) {
       if (link.filters.includes(topic)) {
         this.#bytesTo.set(link.name, this.bytesTo(link.name) + bytes.length);
-        this.#later(link, () => link.handlers.onMessage(topic, bytes));
+        this.#later(link, () =>
+          link.handlers.onMessage(topic, this.tamper(link.name, bytes, 'down')),
+        );
       }
     }
   }

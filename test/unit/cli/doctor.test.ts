@@ -83,6 +83,14 @@ describe('a hub that stands still', () => {
     assert.deepEqual(report.fixed, [], 'a journal is never mended by itself');
   });
 
+  test('a key that cannot be read is an identity clash, for no hub starts with it', async () => {
+    writeFileSync(join(dir, 'keys/hub.pem'), 'junk');
+    const report = await diagnose();
+    assert.equal(report.sync?.state, 'identity clash');
+    assert.ok(wrongIn(report).includes('identity'));
+    assert.equal(report.code, EXIT.failed);
+  });
+
   test('what devices have told that it lacks is a state of its own, until somebody closes it', async () => {
     const line = 'aaaaaaaaaaaaaaaa 2 1-40 1800000000000';
     const found = ({ checks }: Report): string | undefined =>
