@@ -79,6 +79,8 @@ interface SourceState {
 
 const TICK_MS = 10_000;
 const SAVE_MS = 3_600_000;
+/** So long after a session the load is not the site's own: a modem has its tail, a meter tells the mean of its last minute. */
+const TAIL_MS = 2 * 60_000;
 const BY_HAND_MS_MAX = 24 * 3_600_000;
 
 export class PowerMonitor {
@@ -97,6 +99,7 @@ export class PowerMonitor {
   #byHandUntilMs: number | undefined;
   /** Of the session that runs. */
   #draw: SessionDraw | undefined;
+  #closedAtMs = -Infinity;
   /** Of the session that was booked last, for the line that tells of its end. */
   #drawnWh: number | undefined;
   /** Of the session that runs: on the month's quota already. */
@@ -248,6 +251,7 @@ export class PowerMonitor {
     const wallMs = clock.wallMs();
     this.#lookAtDraw();
     this.#drawnWh = this.#draw?.end(clock.monotonicMs());
+    this.#closedAtMs = clock.monotonicMs();
     this.#draw = undefined;
     const session = this.#energy.book(LINK_COSTS[link], bytesByClass, wallMs, this.#drawnWh);
     this.#countBytes(link, Math.max(0, (linkBytes ?? session.bytes) - this.#movedBytes));
@@ -332,7 +336,7 @@ export class PowerMonitor {
       wallMs: clock.wallMs(),
       dateTrusted,
       estimate: this.#estimateNow(),
-      sessionOpen: this.#draw !== undefined,
+      sessionOpen: this.#draw !== undefined || clock.monotonicMs() - this.#closedAtMs < TAIL_MS,
     });
     this.#lookAtDraw();
     const before = this.#decision;

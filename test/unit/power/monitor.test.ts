@@ -145,6 +145,39 @@ test('deciding for a fresh backlog does not wait for the tick and does not move 
   assert.ok(!monitor.decision().allowed.includes(3));
 });
 
+test('what a radio draws for a moment after its session is not taken for the load of the site', async () => {
+  const lowestAfter = async (tailWatts: number): Promise<number | undefined> => {
+    let loadWatts = 3.2;
+    const { clock, monitor } = rigOf((it) => ({
+      name: 'bmv',
+      start: (onReading) => {
+        it.every(10_000, () =>
+          onReading({
+            atMs: it.monotonicMs(),
+            socRatio: 0.5,
+            pvWatts: 0,
+            loadWatts,
+            quality: 'good',
+          }),
+        );
+      },
+      stop: () => undefined,
+    }));
+    for (let session = 0; session < 12; session++) {
+      await clock.advance(HOUR_MS);
+      monitor.sessionOpened();
+      await clock.advance(5_000);
+      monitor.sessionClosed('satellite', { 0: 100 });
+      loadWatts = tailWatts;
+      await clock.advance(MINUTE_MS);
+      loadWatts = 3.2;
+    }
+    await clock.advance(HOUR_MS);
+    return monitor.budget()?.lowestPct;
+  };
+  assert.equal(await lowestAfter(60), await lowestAfter(3.2));
+});
+
 test('on mains the state is normal from the first moment', () => {
   const { monitor } = rigOf((it) => mainsSource({ clock: it, timers: it }));
   assert.equal(monitor.decision().state, 'normal');
