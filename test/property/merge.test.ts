@@ -155,6 +155,22 @@ describe('laws of undo', () => {
     );
   });
 
+  it('two undos of X both have to be undone for X to count again', () => {
+    fc.assert(
+      fc.property(anyUndo, ({ plain, target }) => {
+        const [one, other] = [undoOf(target, 1), undoOf(target, 2)];
+        const [redo, redoOther] = [undoOf(one, 3), undoOf(other, 4)];
+        const without = digest(folded(plain.filter((op) => op !== target)));
+        assert.equal(digest(folded([...plain, one, other])), without);
+        assert.equal(digest(folded([redo, ...plain, other, one])), without);
+        assert.equal(digest(folded([...plain, one, redoOther, other])), without);
+        const all = [redoOther, ...plain, one, redo, other];
+        assert.equal(digest(folded(all)), digest(folded(plain)));
+      }),
+      { numRuns: 200 },
+    );
+  });
+
   it('undo of undo is redo, as often as one likes', () => {
     fc.assert(
       fc.property(anyUndo, fc.integer({ min: 1, max: 5 }), ({ plain, target }, times) => {
