@@ -12,7 +12,7 @@ import {
 import { join } from 'node:path';
 import { beforeEach, describe, test } from 'vitest';
 
-import { hubChecks } from '../../../src/cli/doctor/hub-checks.ts';
+import { hubChecks, lifeCheck } from '../../../src/cli/doctor/hub-checks.ts';
 import { EXIT } from '../../../src/cli/io.ts';
 import { Identity } from '../../../src/keys/identity.ts';
 import { openHub } from '../../../src/hub/hub.ts';
@@ -230,6 +230,26 @@ test('a hub that knows of no battery is not taken for one on mains', () => {
   assert.deepEqual([powerOf('normal')?.verdict, powerOf('normal')?.found], ['ok', 'on mains']);
   assert.equal(powerOf('unknown')?.verdict, 'note');
   assert.match(powerOf('unknown')?.steps.join(' ') ?? '', /power\.sources = \["none"\]/);
+});
+
+test.each([
+  [null, 'ok'],
+  [60, 'ok'],
+  [3, 'ok'],
+  [2.9, 'note'],
+  [1, 'note'],
+  [0.9, 'wrong'],
+])('a card that lasts %j years is %s', (lifeYears, verdict) => {
+  assert.equal(lifeCheck(lifeYears).verdict, verdict);
+});
+
+test.each([
+  [79, 'ok'],
+  [80, 'note'],
+])('a journal that is %i %% full is %s', (bytes, verdict) => {
+  const journal = { ...sampleStatus().journal, bytes, bytesMax: 100, quarantined: [] };
+  const check = hubChecks(sampleStatus({ journal }), 0).find(({ name }) => name === 'journal');
+  assert.equal(check?.verdict, verdict);
 });
 
 describe('a hub that runs elsewhere', () => {

@@ -26,6 +26,7 @@ test('a device has its own topics and hears the hub, and nothing else', () => {
 test('people see all but the sync topics of others, and only the hub speaks on hub/ and $SYS/', () => {
   assert.ok(acl.mayRead(technician, '#') && acl.mayRead(technician, '$SYS/#'));
   assert.ok(acl.mayPublish(technician, 'devices/meter7/set') && !acl.mayPublish(technician, 'x'));
+  assert.ok(!acl.mayPublish(technician, 'alarms/x') && acl.mayPublish(operator, 'alarms/x'));
   assert.ok(acl.mayPublish(operator, 'x') && acl.mayPublish(operator, 'sync/root/ops'));
   for (const who of [technician, operator]) {
     assert.ok(!acl.mayRead(who, 'sync/meter7/receipt') && !acl.mayRead(who, 'sync/#'));
