@@ -21,6 +21,7 @@ import { encodeOpsMessage, MESSAGE_OPS_MAX } from './ops-message.ts';
 import { type ReadLog, readLog } from './outbox-log.ts';
 import { Resending } from './resending.ts';
 import type { DeviceStorage } from '../storage/storage.ts';
+import { addByKey, byKeyOf } from './by-key.ts';
 
 export interface NewOp {
   readonly class: OpClass;
@@ -136,7 +137,7 @@ export class Outbox {
 
   /** The same by key. */
   get opsByKey(): ReadonlyMap<string, readonly OwnOp[]> {
-    this.#byKey ??= byKey(this.#entries);
+    this.#byKey ??= byKeyOf(this.#entries);
     return this.#byKey;
   }
 
@@ -175,7 +176,7 @@ export class Outbox {
       const entry: Entry = { op, bytes, stage: 'new', refusal: undefined, resolve, reject };
       this.#entries.push(entry);
       this.#unkept.push(entry);
-      if (this.#byKey !== undefined) addTo(this.#byKey, entry);
+      if (this.#byKey !== undefined) addByKey(this.#byKey, entry);
     });
     kept.catch(noop); // Who does not wait for it is not to be ended by it.
     onChange(parts.key);
@@ -407,18 +408,6 @@ export class Outbox {
       }
     }
   }
-}
-
-function byKey(entries: readonly Entry[]): Map<string, Entry[]> {
-  const map = new Map<string, Entry[]>();
-  for (const entry of entries) addTo(map, entry);
-  return map;
-}
-
-function addTo(map: Map<string, Entry[]>, entry: Entry): void {
-  const known = map.get(entry.op.key);
-  if (known === undefined) map.set(entry.op.key, [entry]);
-  else known.push(entry);
 }
 
 function noop(): void {
