@@ -9,7 +9,7 @@ import { isSameOp, type RecordWrite } from './record.ts';
 import { type Base, isBelow } from './record/horizon.ts';
 import { ListedOps, type RecordOps, seenIn } from './record/record-ops.ts';
 import { baseOf } from './record/standing.ts';
-import { isUndone } from './record/undone.ts';
+import { isUndone, mayUndo } from './record/undone.ts';
 import { readRegisterWrites } from './register-writes.ts';
 
 export type UndoPlan =
@@ -34,7 +34,10 @@ export function planUndo(ops: RecordOps, request: UndoRequest): UndoPlan {
   if (isBelow(base, target)) return refused(BELOW_HORIZON);
   const write = ops.writeOf(target);
   if (write === undefined) return refused('this record has no such op');
-  if (isUndone(ops, target)) return refused('it is undone already; undo the undo instead');
+  if (isUndone(ops, target)) {
+    const names = undosThatCount(ops, write).join(', ');
+    return refused(`it is undone already, by ${names}; to have it back, undo that`);
+  }
   if (reachesBelow(write, base)) return refused(`what it took back: ${BELOW_HORIZON}`);
   if (!cascade) {
     const builders = namersOf(ops, write);
@@ -52,6 +55,15 @@ export function planUndo(ops: RecordOps, request: UndoRequest): UndoPlan {
     return refused(`${textOfOpId(higher.order)} was made by somebody of a higher role`);
   }
   return { kind: 'ready', targets: all.map(({ order }) => idOf(order)) };
+}
+
+/** Names of the undos that keep the op from counting. */
+function undosThatCount(ops: RecordOps, { order }: RecordWrite): string[] {
+  const undos = ops.undosOf(order).filter((id) => {
+    const undo = ops.writeOf(id);
+    return undo !== undefined && mayUndo(undo.order, order) && !isUndone(ops, id);
+  });
+  return undos.map((id) => textOfOpId(id));
 }
 
 /** Whether it is an undo of what lies below a horizon: taking it back would bring nothing back. */

@@ -131,7 +131,10 @@ describe('planning an undo', () => {
       authority: 4,
       cascade: false,
     });
-    assert.match(again.kind === 'refused' ? again.reason : '', /undone already/);
+    assert.match(
+      again.kind === 'refused' ? again.reason : '',
+      /undone already, by c{16}\/2\/2; to have it back, undo that/,
+    );
     const redo = planUndo(new ListedOps(writes), {
       target: undo.op,
       authority: 4,
