@@ -2,11 +2,14 @@
 import assert from 'node:assert/strict';
 import { readFileSync, readdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { connectAsync } from 'mqtt';
-import { test } from 'vitest';
+import { test, vi } from 'vitest';
 
 import { type Digest, eventually, getJson, type StatusView } from '../support/hubs/api.ts';
 import { heliograph, startHub, startRegional } from '../support/hubs/hub.ts';
 import { tempDir } from '../support/machine/temp-dir.ts';
+
+// A dozen programs, one after the other.
+vi.setConfig({ testTimeout: 120_000 });
 
 async function json<T>(args: readonly string[]): Promise<T> {
   const run = heliograph([...args, '--json']);
@@ -84,6 +87,7 @@ test('by stick through another hub to the region, and the receipts the same way 
     second.httpUrl,
   ]);
   const [file = ''] = both.files;
+  let receipts = '';
   for (const round of ['first', 'again']) {
     const at = await json<{ stored: number; passedOver: number; receipts: string[] }>([
       'bundle',
@@ -94,10 +98,18 @@ test('by stick through another hub to the region, and the receipts the same way 
       regionData,
     ]);
     assert.ok(at.stored >= 2 && at.passedOver === 0, round);
-    for (const hub of [first, second]) {
-      await json(['bundle', 'import', at.receipts[0] ?? '', '--url', hub.httpUrl]);
-    }
+    receipts = at.receipts[0] ?? '';
   }
+  const met = await json<{ receipts: number; foreign: number }>([
+    'bundle',
+    'import',
+    receipts,
+    '--url',
+    second.httpUrl,
+  ]);
+  assert.ok(met.receipts > 0 && met.foreign > 0, 'its own, and those of the other');
+  await json(['bundle', 'export', `${stick}/c`, '--url', second.httpUrl]);
+  await json(['bundle', 'import', `${stick}/c.bundle`, '--url', first.httpUrl]);
   for (const { httpUrl } of [first, second]) {
     await eventually(
       () => waiting(httpUrl),
