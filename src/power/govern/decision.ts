@@ -1,7 +1,7 @@
 /**
  * What the governor allows now, and why: a value that is logged, shown and obeyed, never a side effect.
  */
-import type { OpClass } from '../../model/class.ts';
+import { LOG, type OpClass } from '../../model/class.ts';
 
 /** Levels of the battery from worst to best, and `unknown`, where no fresh reading tells. */
 export type PowerState = 'shutdown' | 'critical' | 'saver' | 'normal' | 'surplus' | 'unknown';
@@ -45,9 +45,15 @@ export interface Decision {
   readonly numbers: Readonly<Record<string, number>>;
 }
 
-/** Equal for decisions that allow and refuse the same for the same kind of reason: only a change is worth a line. */
+/**
+ * Equal for decisions that allow and refuse the same for the same kind of reason: only a change is worth a line. That the
+ * log's own lines wait is none: each line would bring another one that says the same.
+ */
 export function decisionKey(decision: Decision): string {
-  const deferred = decision.deferred.map((it) => `${it.class}:${it.code}`).join(',');
+  const deferred = decision.deferred
+    .filter((it) => it.class !== LOG)
+    .map((it) => `${it.class}:${it.code}`)
+    .join(',');
   const off = decision.readyToPowerOff ? '|off' : '';
   return `${decision.state}${off}|${decision.allowed.join(',')}|${decision.riding.join(',')}|${deferred}`;
 }
