@@ -23,6 +23,7 @@ import type { StampedOp } from '../model/op.ts';
 import type { Origin } from '../model/origin.ts';
 import type { VersionVector } from '../model/version-vector.ts';
 import type { Files } from '../platform/files/files.ts';
+import { putCheckpoint, readCheckpoint } from './checkpoint.ts';
 import { ConflictBook } from './records/conflict-book.ts';
 import { EntryFolder } from './entry-folder.ts';
 import { EventGather } from './readings/event-gather.ts';
@@ -59,7 +60,6 @@ export interface StoreEntry {
 }
 
 const READINGS_BYTES_MAX = 1 << 30;
-const PUT_CHECKPOINT = 'UPDATE checkpoint SET lsn = ?, is_unsure = ? WHERE id = 1';
 
 export class Store {
   /** Queries about records. */
@@ -162,7 +162,7 @@ export class Store {
     this.#guarded(() => {
       this.#db.beginOnce();
       for (const { stamped } of entries) this.#folder.fold(stamped);
-      this.#repairTimes();
+      if (this.#times.isDue) this.#repairTimes();
       this.#stagedLsn = Math.max(this.#stagedLsn, checkpointLsn);
       this.#progress.noteFills(this.#stagedLsn);
     });
@@ -212,8 +212,7 @@ export class Store {
       if (!this.#db.inTransaction) return;
       this.#progress.save(this.#db);
       this.#book.save();
-      const isUnsure = this.#tables.isUnsure ? 1 : 0;
-      this.#db.run(PUT_CHECKPOINT, [this.#stagedLsn, isUnsure]);
+      putCheckpoint(this.#db, { lsn: this.#stagedLsn, isUnsure: this.#tables.isUnsure });
       this.#db.commit();
       this.#checkpointLsn = this.#stagedLsn;
     });
@@ -372,7 +371,6 @@ export class Store {
 
   /** Puts readings where they belong now that it is known when they were made. */
   #repairTimes(): void {
-    if (!this.#times.isDue) return;
     this.#flushAll();
     this.#times.repair(this.#readings);
   }
@@ -386,9 +384,7 @@ export class Store {
   }
 
   #flushAll(): void {
-    this.#tables.flushAll();
-    if (this.#gather.isEmpty) return;
-    this.#db.beginOnce();
+    this.#settleState();
     this.#gather.flush(Infinity, false);
   }
 
@@ -397,10 +393,8 @@ export class Store {
     this.#tables.load();
     this.#book.load();
     this.#times.load();
-    const checkpoint = this.#db.row('SELECT lsn, is_unsure FROM checkpoint');
-    const lsn = checkpoint?.['lsn'];
-    this.#tables.isUnsure = checkpoint?.['is_unsure'] === 1;
-    if (typeof lsn !== 'number') throw new HubError('store.damaged', 'there is no checkpoint');
+    const { lsn, isUnsure } = readCheckpoint(this.#db);
+    this.#tables.isUnsure = isUnsure;
     this.#stagedLsn = this.#checkpointLsn = lsn;
     // What was read back may still lie in the page cache alone; the next `persist` covers it.
     this.#durableLsn = 0;
