@@ -12,6 +12,7 @@ import type { Duplex } from 'node:stream';
 
 import { listenFault, plainAddress } from './machine-network.ts';
 import type { UpgradeHandler } from './websocket.ts';
+import { PROBLEM_TYPE, problemText, refuse, type Refusal } from './refusal.ts';
 
 export interface HttpServerOptions {
   readonly host: string;
@@ -59,7 +60,6 @@ const CROWDED = 0.75;
 /** … where they have been silent for so long: a request may be on its way. */
 const PATIENCE_MS = 1_000;
 const BODY_BYTES_MAX = 1 << 20;
-const PROBLEM_TYPE = 'application/problem+json';
 
 /** Throws `HubError` (`port.taken`, `port.unusable`) where it cannot listen. */
 export function serveHttp(options: HttpServerOptions): Promise<HttpServer> {
@@ -176,14 +176,6 @@ function requestListener(options: HttpServerOptions): RequestListener {
   };
 }
 
-/** Why a request is not even looked at. */
-interface Refusal {
-  readonly status: 400 | 403 | 404 | 408 | 411 | 413 | 426 | 431 | 500;
-  readonly title: string;
-  readonly detail: string;
-  readonly upgrade?: string;
-}
-
 const UPGRADE_ONLY: Refusal = {
   status: 426,
   title: 'Another protocol is spoken here',
@@ -226,11 +218,6 @@ const MISTAKE: Refusal = {
   title: 'The hub made a mistake',
   detail: 'Its log says which.',
 };
-
-/** A problem document (RFC 9457), as those of the handler are. */
-function problemText({ status, title, detail }: Refusal): string {
-  return `${JSON.stringify({ type: 'about:blank', title, status, detail })}\n`;
-}
 
 function answerRefusal(response: ServerResponse, refusal: Refusal): void {
   const { upgrade: protocol, status } = refusal;
@@ -304,15 +291,6 @@ function isSameOrigin(request: IncomingMessage): boolean {
   const { origin, host } = request.headers;
   if (origin === undefined) return true;
   return URL.canParse(origin) && new URL(origin).host === host;
-}
-
-/** The whole answer by hand, where there is no response. */
-function refuse(socket: Duplex, refusal: Refusal): void {
-  const body = problemText(refusal);
-  socket.end(
-    `HTTP/1.1 ${refusal.status} ${refusal.title}\r\nConnection: close\r\nContent-Type: ${PROBLEM_TYPE}\r\n` +
-      `Cache-Control: no-store\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-  );
 }
 
 function remoteOf(socket: IncomingMessage['socket']): string {

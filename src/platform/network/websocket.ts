@@ -11,11 +11,23 @@ import { type WebSocket, WebSocketServer } from 'ws';
 
 import { plainAddress } from './machine-network.ts';
 import type { Connection, ConnectionHandlers } from './network.ts';
+import { type Refusal, refuse } from './refusal.ts';
 
 const SUBPROTOCOLS = ['mqtt', 'mqttv3.1'];
 /** Bytes that may wait before `write` says false. */
 const WRITE_HIGH_WATER_BYTES = 256 * 1024;
 const UNSUPPORTED_DATA = 1003;
+
+const TOO_MANY: Refusal = {
+  status: 503,
+  title: 'Too many connections',
+  detail: 'broker.connections_max are open. Try again later.',
+};
+const NOT_MQTT: Refusal = {
+  status: 400,
+  title: 'Subprotocol missing',
+  detail: 'Offer the WebSocket subprotocol mqtt.',
+};
 
 export interface WebSocketOptions {
   readonly connectionsMax: number;
@@ -39,8 +51,8 @@ export function webSocketUpgrades(
   });
   return (request, socket, head) => {
     socket.on('error', () => undefined);
-    if (server.clients.size >= options.connectionsMax) return refuse(socket, '503 Too many');
-    if (!offersMqtt(request)) return refuse(socket, '400 Subprotocol mqtt missing');
+    if (server.clients.size >= options.connectionsMax) return refuse(socket, TOO_MANY);
+    if (!offersMqtt(request)) return refuse(socket, NOT_MQTT);
     server.handleUpgrade(request, socket, head, (webSocket) => {
       const { remoteAddress, remotePort } = request.socket;
       const remote = `websocket ${plainAddress(remoteAddress)}:${remotePort ?? 0}`;
@@ -52,10 +64,6 @@ export function webSocketUpgrades(
 function offersMqtt(request: IncomingMessage): boolean {
   const offered = request.headers['sec-websocket-protocol'] ?? '';
   return offered.split(',').some((name) => SUBPROTOCOLS.includes(name.trim()));
-}
-
-function refuse(socket: Duplex, status: string): void {
-  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
 }
 
 class WebSocketConnection implements Connection {

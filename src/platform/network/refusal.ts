@@ -1,0 +1,26 @@
+/** How the HTTP port says no: problem documents (RFC 9457), also where there is no response to write them into. */
+import type { Duplex } from 'node:stream';
+
+export const PROBLEM_TYPE = 'application/problem+json';
+
+/** Why a request is not even looked at. */
+export interface Refusal {
+  readonly status: 400 | 403 | 404 | 408 | 411 | 413 | 426 | 431 | 500 | 503;
+  readonly title: string;
+  readonly detail: string;
+  readonly upgrade?: string;
+}
+
+/** A problem document (RFC 9457), as those of the handler are. */
+export function problemText({ status, title, detail }: Refusal): string {
+  return `${JSON.stringify({ type: 'about:blank', title, status, detail })}\n`;
+}
+
+/** The whole answer by hand, where there is no response. */
+export function refuse(socket: Duplex, refusal: Refusal): void {
+  const body = problemText(refusal);
+  socket.end(
+    `HTTP/1.1 ${refusal.status} ${refusal.title}\r\nConnection: close\r\nContent-Type: ${PROBLEM_TYPE}\r\n` +
+      `Cache-Control: no-store\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  );
+}
