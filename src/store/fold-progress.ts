@@ -8,7 +8,7 @@ import type { OpClass } from '../model/class.ts';
 import type { HeldLane } from '../model/held.ts';
 import { decodeHlc, encodeHlc, type Hlc } from '../model/hlc.ts';
 import { type Lane, laneOf, type Origin, ORIGIN_BYTES } from '../model/origin.ts';
-import { ByteCache } from './records/byte-cache.ts';
+import { ByteCache } from './byte-cache.ts';
 import type { OpScan } from './op-scan.ts';
 import { decodeRanges, encodeRanges, type LaneOps, SeenOps } from './seen-ops.ts';
 import type { SqliteFile } from './sqlite.ts';

@@ -31,7 +31,7 @@ import { FoldProgress } from './fold-progress.ts';
 import { KeyIds } from './key-ids.ts';
 import { Readings, type ReadingsPage, type ReadingsQuery } from './readings/readings.ts';
 import { Records } from './records/records.ts';
-import { StampRanges } from './records/stamp-ranges.ts';
+import { StampRanges } from './records/writes/stamp-ranges.ts';
 import { emptyTables, migrate, seedWrites } from './schema.ts';
 import { type Durability, SqliteFile } from './sqlite.ts';
 import { type StateDigest, takeDigest } from './state/state-digest.ts';

@@ -9,7 +9,7 @@ import type { Log } from '../../base/log.ts';
 import type { Door } from '../../ingest/door/door.ts';
 import { RECORD } from '../../model/class.ts';
 import { CONTROL } from '../../model/op.ts';
-import type { HistoryLimits } from '../../store/records/crowding.ts';
+import type { HistoryLimits } from '../../store/records/writes/crowding.ts';
 import type { Store } from '../../store/store.ts';
 
 export interface HorizonsOptions {

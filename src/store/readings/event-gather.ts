@@ -9,7 +9,7 @@ import { EMPTY_BYTES } from '../../base/bytes.ts';
 import { compareOrders, encodeOrder, type WriteOrder } from '../../merge/order.ts';
 import { LOG, type OpClass } from '../../model/class.ts';
 import type { Origin } from '../../model/origin.ts';
-import { ByteCache } from '../records/byte-cache.ts';
+import { ByteCache } from '../byte-cache.ts';
 import type { KeyIds } from '../key-ids.ts';
 import type { OpScan } from '../op-scan.ts';
 import { type ChunkRow, ChunkWriter, type Reading } from './reading-chunk.ts';

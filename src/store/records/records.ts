@@ -17,8 +17,8 @@ import type { ConflictBook, MergeCounts, MetConflict } from './conflict-book.ts'
 import type { BootTimes, OpTime } from '../times/boot-times.ts';
 import type { StateTables } from '../state/state-tables.ts';
 import type { DocStep } from './doc-log.ts';
-import type { HistoryLimits } from './crowding.ts';
-import type { StampRanges } from './stamp-ranges.ts';
+import type { HistoryLimits } from './writes/crowding.ts';
+import type { StampRanges } from './writes/stamp-ranges.ts';
 
 export interface RecordView {
   readonly fields: ReadonlyMap<string, FieldWrite>;

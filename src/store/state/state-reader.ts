@@ -13,7 +13,7 @@ import type { SeqRange } from '../../model/seq-ranges.ts';
 import type { VersionVector } from '../../model/version-vector.ts';
 import type { FoldProgress } from '../fold-progress.ts';
 import { docOf } from '../records/doc-tables.ts';
-import { nameOfOp } from '../records/record-rows.ts';
+import { nameOfOp } from '../records/writes/record-rows.ts';
 import { nameOf } from '../key-ids.ts';
 import type { Guard } from '../records/records.ts';
 import { eventOf, writeOf } from '../rows.ts';

@@ -25,7 +25,7 @@ import { type KeyIds, nameOf } from '../key-ids.ts';
 import { unpackOrder } from '../records/packed-order.ts';
 import { RecordCache } from '../records/record-cache.ts';
 import { counterOf, eventOf, fieldOf, orderOf, rankOf } from '../rows.ts';
-import { WriteTables } from '../records/write-tables.ts';
+import { WriteTables } from '../records/writes/write-tables.ts';
 import type { SqliteFile } from '../sqlite.ts';
 
 const PUT_EVENT = 'INSERT OR REPLACE INTO events (key_id, rank, body) VALUES (?, ?, ?)';

@@ -11,7 +11,7 @@ import { MemoryState } from '../../../src/merge/state/memory-state.ts';
 import { digestOf } from '../../../src/merge/state/digest.ts';
 import { encodeOpEntry } from '../../../src/model/entry.ts';
 import { AUTHORITY, readOp, type StampedOp } from '../../../src/model/op.ts';
-import { LISTED_OPS_MAX } from '../../../src/store/records/listed-records.ts';
+import { LISTED_OPS_MAX } from '../../../src/store/records/writes/listed-records.ts';
 import { sha256Hasher } from '../../../src/store/sha256-hasher.ts';
 import { HUB } from '../../support/made/ops.ts';
 import { openStore } from '../../support/memory/stores.ts';

@@ -2,13 +2,13 @@
  * The stamps of the ops on records, lane by lane: what two hubs compare to find the ops that they have under different
  * ones (sync/peers/PEERS.md §3).
  */
-import { concatBytes, EMPTY_BYTES } from '../../base/bytes.ts';
-import type { OpStamp } from '../../merge/op-stamps.ts';
-import { CLASS_AT, ORIGIN_AT } from '../../merge/order.ts';
-import { type Lane, splitLane } from '../../model/origin.ts';
-import { writeOf } from '../rows.ts';
-import { sha256Hasher } from '../sha256-hasher.ts';
-import type { SqliteFile, SqlRow } from '../sqlite.ts';
+import { concatBytes, EMPTY_BYTES } from '../../../base/bytes.ts';
+import type { OpStamp } from '../../../merge/op-stamps.ts';
+import { CLASS_AT, ORIGIN_AT } from '../../../merge/order.ts';
+import { type Lane, splitLane } from '../../../model/origin.ts';
+import { writeOf } from '../../rows.ts';
+import { sha256Hasher } from '../../sha256-hasher.ts';
+import type { SqliteFile, SqlRow } from '../../sqlite.ts';
 import { COLUMNS, nameOfOp } from './record-rows.ts';
 
 const IN_LANE = `

@@ -2,8 +2,8 @@
  * Records with few ops, whose ops were asked for, in memory: taking one back asks half a dozen questions, each of which costs more
  * than reading all that such a record has. An op that comes is added; whatever else happens to a record, its list goes.
  */
-import type { RecordWrite } from '../../merge/record.ts';
-import { ListedOps } from '../../merge/record/record-ops.ts';
+import type { RecordWrite } from '../../../merge/record.ts';
+import { ListedOps } from '../../../merge/record/record-ops.ts';
 
 /** Ops of a record that is listed. */
 export const LISTED_OPS_MAX = 64;

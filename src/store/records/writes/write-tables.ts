@@ -2,18 +2,18 @@
  * The ops on records in their table, and those on their way there. Undos lie in memory by what they name, and which records have a horizon, since every
  * op that comes is asked about; all else is asked of the table (record-rows.ts).
  */
-import { ASSET_HASH_AT } from '../../merge/asset/asset-version.ts';
-import { type OpId, textOfOpId } from '../../merge/op-id.ts';
-import { compareTimes, encodeOrder } from '../../merge/order.ts';
-import { readUndo } from '../../merge/patch.ts';
-import { isSameOp, type RecordWrite } from '../../merge/record.ts';
-import { ListedOps, type RecordOps } from '../../merge/record/record-ops.ts';
-import { ASSET, AUTHORITY, CONTROL, UNDO } from '../../model/op.ts';
-import { bytesOfOrigin, splitLane } from '../../model/origin.ts';
-import type { VersionVector } from '../../model/version-vector.ts';
-import { type KeyIds, nameOf } from '../key-ids.ts';
-import { orderOf, writeOf } from '../rows.ts';
-import type { SqliteFile } from '../sqlite.ts';
+import { ASSET_HASH_AT } from '../../../merge/asset/asset-version.ts';
+import { type OpId, textOfOpId } from '../../../merge/op-id.ts';
+import { compareTimes, encodeOrder } from '../../../merge/order.ts';
+import { readUndo } from '../../../merge/patch.ts';
+import { isSameOp, type RecordWrite } from '../../../merge/record.ts';
+import { ListedOps, type RecordOps } from '../../../merge/record/record-ops.ts';
+import { ASSET, AUTHORITY, CONTROL, UNDO } from '../../../model/op.ts';
+import { bytesOfOrigin, splitLane } from '../../../model/origin.ts';
+import type { VersionVector } from '../../../model/version-vector.ts';
+import { type KeyIds, nameOf } from '../../key-ids.ts';
+import { orderOf, writeOf } from '../../rows.ts';
+import type { SqliteFile } from '../../sqlite.ts';
 import { type Crowded, Crowding, type HistoryLimits } from './crowding.ts';
 import { LISTED_OPS_MAX, ListedRecords } from './listed-records.ts';
 import { PendingWrites } from './pending-writes.ts';

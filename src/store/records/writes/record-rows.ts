@@ -2,20 +2,20 @@
  * The ops of one record. Where they are few, they are read at once and lie in memory; else each question is answered from an
  * index or by a search within SQLite: of a record with ten thousand ops only what was asked for is decoded.
  */
-import { CborWriter } from '../../codec/writer.ts';
-import { type OpId, textOfOpId, writeOpId } from '../../merge/op-id.ts';
-import { encodeOrder, ORIGIN_AT, type WriteOrder } from '../../merge/order.ts';
-import type { RecordWrite } from '../../merge/record.ts';
+import { CborWriter } from '../../../codec/writer.ts';
+import { type OpId, textOfOpId, writeOpId } from '../../../merge/op-id.ts';
+import { encodeOrder, ORIGIN_AT, type WriteOrder } from '../../../merge/order.ts';
+import type { RecordWrite } from '../../../merge/record.ts';
 import {
   kindOfField,
   type ListedOps,
   markOfField,
   type RecordOps,
-} from '../../merge/record/record-ops.ts';
-import { HLC_ZERO } from '../../model/hlc.ts';
-import { ASSET, AUTHORITY, CONTROL, PATCH, REMOVE } from '../../model/op.ts';
-import { orderOf, writeOf } from '../rows.ts';
-import type { SqliteFile, SqlRow, SqlValue } from '../sqlite.ts';
+} from '../../../merge/record/record-ops.ts';
+import { HLC_ZERO } from '../../../model/hlc.ts';
+import { ASSET, AUTHORITY, CONTROL, PATCH, REMOVE } from '../../../model/op.ts';
+import { orderOf, writeOf } from '../../rows.ts';
+import type { SqliteFile, SqlRow, SqlValue } from '../../sqlite.ts';
 
 export const COLUMNS = 'rank, kind, body, stamp';
 // A prepared statement that is left half read would hold a read transaction open: hence pages.

@@ -3,12 +3,12 @@
  * each would change a page of its own, which is read, and written to the card, for sixty bytes. Gathered and written in the
  * order of the table, many share a page. Whoever asks the table for a record's ops settles that record before.
  */
-import type { OpId } from '../../merge/op-id.ts';
-import { compareOrders, encodeOrder } from '../../merge/order.ts';
-import { isSameOp, type RecordWrite } from '../../merge/record.ts';
-import { encodeStampMark } from '../../model/op.ts';
-import { RowBatch } from '../row-batch.ts';
-import type { SqliteFile } from '../sqlite.ts';
+import type { OpId } from '../../../merge/op-id.ts';
+import { compareOrders, encodeOrder } from '../../../merge/order.ts';
+import { isSameOp, type RecordWrite } from '../../../merge/record.ts';
+import { encodeStampMark } from '../../../model/op.ts';
+import { RowBatch } from '../../row-batch.ts';
+import type { SqliteFile } from '../../sqlite.ts';
 
 /** What may wait: memory, and how long it takes to write all of it at once. */
 const ROWS_MAX = 16_384;
