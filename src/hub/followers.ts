@@ -4,7 +4,7 @@
  */
 import type { Compressor } from '../batch/compression.ts';
 import type { Cancel } from '../base/clock.ts';
-import type { HubError } from '../base/errors.ts';
+import { HubError } from '../base/errors.ts';
 import type { Broker } from '../broker/broker.ts';
 import type { Config } from '../config/schema.ts';
 import { brokerLogin } from './access.ts';
@@ -246,7 +246,20 @@ function upstreamBroker({ uplink }: Config, machine: Machine): UpstreamBroker | 
   if (uplink.url === '') return undefined;
   const { keepaliveS, connectTimeoutS } = uplink;
   const login = brokerLogin('uplink', uplink, machine);
-  return { ...login, keepaliveS, connectTimeoutMs: connectTimeoutS * 1_000 };
+  const renewed = (): Pick<UpstreamBroker, 'password' | 'ca'> => {
+    try {
+      const { password, ca } = brokerLogin('uplink', uplink, machine);
+      return {
+        ...(password === undefined ? {} : { password }),
+        ...(ca === undefined ? {} : { ca }),
+      };
+    } catch (error) {
+      // Somebody is about to replace a file: it goes on as it began.
+      if (!(error instanceof HubError)) throw error;
+      return {};
+    }
+  };
+  return { ...login, renewed, keepaliveS, connectTimeoutMs: connectTimeoutS * 1_000 };
 }
 
 /** How often to ask the region for orders where nothing else opens a session. */

@@ -49,6 +49,8 @@ export interface UpstreamBroker {
   readonly username?: string;
   readonly password?: string;
   readonly ca?: Uint8Array;
+  /** What of it may have changed since: asked before each session, so that nobody has to start the hub anew for a password. */
+  readonly renewed?: () => Pick<UpstreamBroker, 'password' | 'ca'>;
   /** 60 where nothing else is said. */
   readonly keepaliveS?: number;
   /** How long a login may take; 30 s where nothing else is said. */
@@ -131,11 +133,13 @@ export class RegionLink {
   ): Promise<RegionLink> {
     const link = new RegionLink(options, handlers);
     let isOver = false;
+    const { renewed, ...broker } = options.broker;
     const session = await options.mqtt.connect(
       {
         keepaliveS: KEEPALIVE_S,
         connectTimeoutMs: CONNECT_MS_MAX,
-        ...options.broker,
+        ...broker,
+        ...renewed?.(),
         clientId: `heliograph-${options.address.hub}`,
       },
       {
