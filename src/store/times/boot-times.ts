@@ -31,8 +31,10 @@ interface Boot {
 
 /** Boots in memory; those of which nothing waits are read again when they come again. */
 const BOOTS_MAX = 4096;
-/** Readings that may wait for a time; later ones stay where their HLC puts them. */
+/** Readings that may wait for a time; beyond, those that came first stay where their HLC puts them. */
 const WAITING_MAX = 100_000;
+/** So many of them give up at once. */
+const GIVE_UP = 10_000;
 /** Ops on records whose moment is kept; of later ones the HLC is shown. */
 const UNDATED_OPS_MAX = 200_000;
 const GET_BOOT = 'SELECT start_ms FROM boots WHERE origin = ? AND boot_id = ?';
@@ -86,7 +88,7 @@ export class BootTimes {
     if (boot.startMs !== undefined) {
       return isAsGood(ownStartMs, boot.startMs) ? ms : boot.startMs + monotonicMs;
     }
-    if (this.#waiting >= WAITING_MAX) return ms;
+    if (this.#waiting >= WAITING_MAX) this.#forgetOldest();
     this.#waiting += 1;
     this.#waitingDays.add(Math.floor(ms / DAY_MS));
     boot.isWaiting = true;
@@ -153,6 +155,14 @@ export class BootTimes {
     this.#recentOrigin = undefined;
     this.#waiting = this.#countOf('undated_readings');
     this.#undatedOps = this.#countOf('undated_ops');
+    this.#loadDays();
+  }
+
+  /** A boot that has not told in so long will not tell any more; newer ones may. */
+  #forgetOldest(): void {
+    const oldest = 'SELECT id FROM undated_readings ORDER BY id LIMIT ?';
+    const sql = `DELETE FROM undated_readings WHERE id IN (${oldest})`;
+    this.#waiting -= this.#db.run(sql, [GIVE_UP]);
     this.#loadDays();
   }
 

@@ -24,8 +24,8 @@ function found(seq: number, monotonicMs: number, bootId = 7): StampedOp {
   return stampedOp({ key: KEY, seq, atMs: BOOT_MS + monotonicMs, clock, body: utf8(String(seq)) });
 }
 
-function readingsOf(store: Store): (readonly [number, string | undefined])[] {
-  const { points } = store.readings({ key: KEY, fromMs: 0, toMs: BOOT_MS * 2 });
+function readingsOf(store: Store, fromMs = 0): (readonly [number, string | undefined])[] {
+  const { points } = store.readings({ key: KEY, fromMs, toMs: BOOT_MS * 2 });
   return points.map(({ atMs, payload }) => [atMs, textOf(payload ?? new Uint8Array())] as const);
 }
 
@@ -77,6 +77,22 @@ describe('times of a clock that was not set', () => {
     store.apply(entriesOf([lost(1, 5000), found(2, 5000, 8)]), 2);
     store.apply(entriesOf([stampedOp({ ...stranger.op, atMs: BOOT_MS })], 3), 3);
     assert.equal(readingsOf(store)[0]?.[0], 1001);
+    store.close();
+  });
+
+  it('do not stay for ever in the way of those that come later', () => {
+    const store = openStore(tempDir());
+    for (let at = 0; at < 100_000; at += 10_000) {
+      const never = Array.from({ length: 10_000 }, (_, i) => lost(at + i + 1, at + i, 6));
+      store.stage(entriesOf(never, at + 1), at + 10_000);
+    }
+    store.apply(entriesOf([lost(100_001, 5000)], 100_001), 100_001);
+    store.apply(entriesOf([found(100_002, 125_000)], 100_002), 100_002);
+    const repaired = readingsOf(store, BOOT_MS);
+    assert.deepEqual(repaired, [
+      [BOOT_MS + 5000, '100001'],
+      [BOOT_MS + 125_000, '100002'],
+    ]);
     store.close();
   });
 
