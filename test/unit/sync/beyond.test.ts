@@ -145,6 +145,32 @@ describe('a hub that lacks what lies at the beginning of a lane', () => {
   });
 });
 
+describe('a device with 33 origins that is one op behind', () => {
+  it.each([
+    { holes: 1, bytesMax: 600 },
+    { holes: 33, bytesMax: 1_000 },
+  ])('costs little, also where $holes of them have a hole', async ({ holes, bytesMax }) => {
+    const origins = Array.from({ length: 33 }, (_, i) => (10 + i).toString(16).repeat(8) as Origin);
+    site.take(
+      origins.flatMap((origin, index) =>
+        [1, 2, 3].map((n) => edit(index < holes ? n + 8 : n, origin)),
+      ),
+    );
+    const device = new PullingDevice(site, 'tablet');
+    device.open();
+    await device.catchUp();
+    site.take([edit(12, origins[0])]);
+    device.bytesSent = 0;
+    device.open();
+    await site.settle();
+    const received = site.sent.get('sync/tablet/delta') ?? [];
+    const bytes = device.bytesSent + received.reduce((sum, { length }) => sum + length, 0);
+    await device.catchUp();
+    assert.equal(device.digest(), site.store.digest().digest);
+    assert.ok(bytes < bytesMax, `${bytes} bytes`);
+  });
+});
+
 /** What happens at two hubs and with a device that goes from one to the other. */
 type Step =
   | { readonly kind: 'ops'; readonly hub: number; readonly at: number; readonly count: number }
