@@ -76,6 +76,8 @@ export interface WitnessedHead extends TreeHead {
 const SLICE_ENTRIES = 1_024;
 /** How long a durable entry may wait for company. */
 const LINGER_MS = 200;
+/** Who offers entries may pause for so many looks: in a burst the applier writes what it has gathered for a second. */
+const QUIET_LOOKS_MAX = 15;
 /** 2 MiB of memory, 65,536 ops. */
 const UNWRITTEN_TILES_MAX = 256;
 const FLUSH_PERIOD_MS = 3_600_000;
@@ -93,6 +95,8 @@ export class Ledger {
   #throughLsn: Lsn;
   /** Entries that others read and offered, since the last look. */
   #offered = 0;
+  /** Looks since then; others have not offered anything yet where there are as many as may be. */
+  #quietLooks = QUIET_LOOKS_MAX;
   /** The state file says at least so much. */
   #durableLsn: Lsn;
   #cancelWake: Cancel | undefined;
@@ -268,9 +272,9 @@ export class Ledger {
   }
 
   #slice(): void {
-    const isBeingOffered = this.#offered > 0;
+    this.#quietLooks = this.#offered > 0 ? 0 : this.#quietLooks + 1;
     this.#offered = 0;
-    if (isBeingOffered) {
+    if (this.#quietLooks < QUIET_LOOKS_MAX) {
       if (this.#throughLsn < this.#options.journal.durableLsn) this.#wake(LINGER_MS);
       return;
     }

@@ -57,7 +57,7 @@ const LINGER_MS = 50;
 const BATCH_ENTRIES = 64;
 /** Rows between two looks at the clock. */
 const FLUSH_ROWS = 16;
-/** Where what gathered took so long, there is time to pack it: that spares the card. */
+/** Where all is folded and what gathered took so long, there is time to pack it: that spares the card. */
 const COMPACT_PERIOD_MS = 5_000;
 /** Packing a chunk takes as long as writing many. */
 const FLUSH_ROWS_COMPACT = 2;
@@ -273,7 +273,7 @@ export class Applier {
       if (!this.#mustKeep(drained)) continue;
       this.#task = 'flush';
       this.#isCalm = drained && !this.#options.store.isFlushDue;
-      this.#isCompact = this.#committedAgoMs >= COMPACT_PERIOD_MS;
+      this.#isCompact = drained && this.#committedAgoMs >= COMPACT_PERIOD_MS;
       return false;
     }
     return drained;

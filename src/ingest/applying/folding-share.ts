@@ -1,7 +1,8 @@
 /**
  * How much of the event loop folding takes while the journal grows.
  *
- * - A little behind, a twentieth: a burst of some seconds gets the loop to itself and is folded afterwards.
+ * - A little behind, a twentieth: a burst of some seconds gets the loop to itself and is folded afterwards, also where
+ *   folding could keep up with it.
  * - Further behind, what folding needs to keep up, and half as much again, where that is to be had: it is known how
  *   fast the journal grows and how fast slices fold.
  * - Where it is not to be had, the more the further behind, so that it catches up before the journal is full.
@@ -18,7 +19,10 @@ export interface Slice {
 }
 
 const LITTLE_SHARE = 1 / 20;
-const LITTLE_LAG_MAX = 200_000;
+/** A little is what came within these seconds, and at least and at most so many entries. */
+const LITTLE_LAG_S = 8;
+const LITTLE_LAG_LEAST = 200_000;
+const LITTLE_LAG_MOST = 1_400_000;
 /** More than this folding does not take to keep up: sockets and commits need the rest. */
 const KEEP_UP_SHARE_MAX = 0.8;
 /** Of what folding needs to stay as far behind as it is. */
@@ -38,12 +42,13 @@ export class FoldingShare {
   #slicesMs = 0;
   /** Share that keeps the lag as it is; infinite before it was measured. */
   #needed = Number.POSITIVE_INFINITY;
+  #littleLag = LITTLE_LAG_LEAST;
 
   /** Of the time until the next slice ends, the part that the slice may be; takes note of the one that ended. */
   after(slice: Slice): number {
     this.#measure(slice);
     const lag = slice.durableLsn - slice.appliedLsn;
-    if (lag <= LITTLE_LAG_MAX) return LITTLE_SHARE;
+    if (lag <= this.#littleLag) return LITTLE_SHARE;
     if (this.#needed <= KEEP_UP_SHARE_MAX) {
       return Math.min(KEEP_UP_SHARE_MAX, Math.max(LITTLE_SHARE, this.#needed * CATCH_UP_FACTOR));
     }
@@ -57,6 +62,8 @@ export class FoldingShare {
     if (periodMs < PERIOD_MS) return;
     const grown = slice.durableLsn - start.durableLsn;
     const folded = slice.appliedLsn - start.appliedLsn;
+    const little = (grown / periodMs) * 1_000 * LITTLE_LAG_S;
+    this.#littleLag = Math.min(LITTLE_LAG_MOST, Math.max(LITTLE_LAG_LEAST, little));
     if (folded > 0) this.#needed = (grown / folded) * (this.#slicesMs / periodMs);
     this.#start = slice;
     this.#slicesMs = 0;

@@ -213,7 +213,9 @@ test('what others offer becomes a leaf where it is next; without offers the ledg
   assert.equal(ledger.throughLsn, 6);
   await site.rig.settle(200);
   assert.equal(ledger.throughLsn, 6, 'who offers sets the pace');
-  await site.rig.settle(400);
+  await site.rig.settle(2_000);
+  assert.equal(ledger.throughLsn, 6, 'and may pause to write');
+  await site.rig.settle(2_000);
   assert.equal(ledger.throughLsn, 10);
   site.check(ledger);
   await ledger.close();

@@ -41,6 +41,14 @@ describe('the share of folding', () => {
     assert.ok(shares.every((share) => share === 1 / 20));
   });
 
+  it('leaves the loop to a burst of seconds, though folding could keep up with it', () => {
+    const { shares, lag } = run({ grows: 165_000, folds: 300_000, behind: 0 }, 8);
+    assert.ok(shares.every((share) => share === 1 / 20));
+    assert.ok(lag > 1_000_000, String(lag));
+    const longer = run({ grows: 165_000, folds: 300_000, behind: 0 }, 60);
+    assert.ok(longer.lag < 1_500_000, String(longer.lag));
+  });
+
   it('holds the lag where it can keep up, for as long as it takes', () => {
     const { lag } = run({ grows: 30_000, folds: 60_000, behind: 0 }, 120);
     assert.ok(lag > 150_000 && lag < 260_000, String(lag));
