@@ -8,13 +8,12 @@ import { encodePatch } from '../../src/merge/patch.ts';
 import { RECORD } from '../../src/model/class.ts';
 import { encodeOp, type Op, PATCH, type StampedOp } from '../../src/model/op.ts';
 import type { Origin } from '../../src/model/origin.ts';
-import { foldBatch, lanesOf } from '../../src/regional/postgres/folding/fold-batch.ts';
-import { KeyBook } from '../../src/regional/postgres/key-book.ts';
 import { migrate } from '../../src/regional/postgres/schema/migrations.ts';
 import type { SiteStorage } from '../../src/regional/site-storage.ts';
 import { batchOf, HUB_ID, REGION, stampedOp, START_MS } from '../support/made/batches.ts';
 import { testWithPeers } from '../support/machine/peers.ts';
 import { connect } from '../support/machine/postgres.ts';
+import { folderInto, makeSite } from '../support/memory/folded-site.ts';
 import { keepBatch, placeOf, STORAGES } from '../support/memory/site-storages.ts';
 
 const KEY = 'meters/1';
@@ -95,14 +94,7 @@ testWithPeers('views tell repaired times of edits', ['postgres', 'initdb'], asyn
   assert.ok(server !== undefined);
   const database = await connect(server.url(await server.create()));
   await migrate(database, REGION.publicKey);
-  const made = "INSERT INTO heliograph.site (name) VALUES ('demo') RETURNING id";
-  const siteId = (await database.query(made))[0]?.['id'] as number;
-  const keys = new KeyBook(database, siteId);
-  const take = async (ops: StampedOp[]): Promise<void> => {
-    const idByKey = await keys.idsOf(new Set(ops.map(({ op }) => op.key)));
-    await keys.makeLanes(lanesOf(ops));
-    await database.transaction((sql) => foldBatch(sql, { siteId, idByKey, via: HUB_ID }, ops));
-  };
+  const take = folderInto(database, await makeSite(database, 'demo'));
   const edit = {
     kind: PATCH,
     class: RECORD,

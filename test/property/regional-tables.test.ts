@@ -9,29 +9,15 @@ import { digestOf } from '../../src/merge/state/digest.ts';
 import { fold } from '../../src/merge/fold.ts';
 import { MemoryState } from '../../src/merge/state/memory-state.ts';
 import { textOfOpId } from '../../src/merge/op-id.ts';
-import type { StampedOp } from '../../src/model/op.ts';
-import type { Database } from '../../src/platform/network/postgres.ts';
-import { foldBatch, lanesOf } from '../../src/regional/postgres/folding/fold-batch.ts';
-import { KeyBook } from '../../src/regional/postgres/key-book.ts';
 import { migrate } from '../../src/regional/postgres/schema/migrations.ts';
 import { digestOfSite } from '../../src/regional/postgres/folding/state-digest.ts';
 import { sha256Hasher } from '../../src/store/sha256-hasher.ts';
-import { HUB_ID, REGION } from '../support/made/batches.ts';
+import { REGION } from '../support/made/batches.ts';
 import { anySite } from '../support/made/horizons.ts';
 import { anyShuffledHistory } from '../support/made/histories.ts';
 import { testWithPeers } from '../support/machine/peers.ts';
 import { connect, PostgresServer } from '../support/machine/postgres.ts';
-
-interface Worker {
-  readonly database: Database;
-  readonly keys: KeyBook;
-}
-
-async function foldBy({ database, keys }: Worker, siteId: number, ops: StampedOp[]): Promise<void> {
-  const idByKey = await keys.idsOf(new Set(ops.map(({ op }) => op.key)));
-  await keys.makeLanes(lanesOf(ops));
-  await database.transaction((sql) => foldBatch(sql, { siteId, idByKey, via: HUB_ID }, ops));
-}
+import { folderInto, makeSite } from '../support/memory/folded-site.ts';
 
 /** With horizons, whose ops the tables keep. */
 const anyFolded = anySite.map(([history, shuffled, again]) => ({
@@ -57,16 +43,10 @@ testWithPeers(
           const memory = new MemoryState();
           for (const op of history) fold(memory, op);
           sites += 1;
-          const made = 'INSERT INTO heliograph.site (name) VALUES ($1) RETURNING id';
-          const [row] = await database.query(made, [`site-${sites}`]);
-          const siteId = row?.['id'] as number;
-          const workers = databases.map((each) => ({
-            database: each,
-            keys: new KeyBook(each, siteId),
-          }));
+          const siteId = await makeSite(database, `site-${sites}`);
+          const workers = databases.map((each) => folderInto(each, siteId));
           for (let at = 0; at < shuffled.length; at += size) {
-            const worker = workers[(at / size) % 2] as Worker;
-            await foldBy(worker, siteId, shuffled.slice(at, at + size));
+            await workers[(at / size) % 2]?.(shuffled.slice(at, at + size));
           }
           const { digest, ops } = await digestOfSite(database, siteId);
           assert.equal(digest, hexOf(digestOf(memory, sha256Hasher()).digest));

@@ -29,10 +29,10 @@ import type { ChangedRecord, StoredRecord, WorkingSet } from './working-set.ts';
 
 /** In one order, so that two workers with the same records do not wait for each other. */
 const LOCK = `
-  SELECT id, EXISTS (SELECT FROM heliograph.record_write w WHERE w.key_id = id AND w.kind = ${UNDO})
-      OR EXISTS (SELECT FROM heliograph.record_write w WHERE w.key_id = id AND w.kind = ${CONTROL}) AS has_undo,
-    EXISTS (SELECT FROM heliograph.conflict c WHERE c.key_id = id AND c.closed_at IS NULL) AS has_conflict
-  FROM heliograph.key WHERE id = ANY ($1::int[]) ORDER BY id FOR UPDATE`;
+  SELECT k.id, EXISTS (SELECT FROM heliograph.record_write w WHERE w.key_id = k.id AND w.kind = ${UNDO})
+      OR EXISTS (SELECT FROM heliograph.record_write w WHERE w.key_id = k.id AND w.kind = ${CONTROL}) AS has_undo,
+    EXISTS (SELECT FROM heliograph.conflict c WHERE c.key_id = k.id AND c.closed_at IS NULL) AS has_conflict
+  FROM heliograph.key k WHERE k.id = ANY ($1::int[]) ORDER BY k.id FOR UPDATE`;
 const TOMBSTONES = 'SELECT key_id, rank FROM heliograph.tombstone WHERE key_id = ANY ($1::int[])';
 const FIELDS =
   'SELECT key_id, field, rank, value FROM heliograph.field WHERE key_id = ANY ($1::int[])';
