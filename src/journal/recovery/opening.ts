@@ -192,11 +192,12 @@ class Opening {
     if (tail === undefined) return this.#nothing();
     const isWhole =
       tail.damages.length === 0 && tail.scars === 0 && tail.segment.untilLsn === nextLsn;
-    const size = isWhole && this.#isShort(tail) ? 'small' : 'large';
+    const all = isWhole ? this.#shortPayloads(tail) : undefined;
+    const size = all === undefined ? 'large' : 'small';
     const action = decide(TAIL_ROWS, { ended: this.#isDoubtful(tail) ? 'crash' : 'clean', size });
     if (action === 'rewrite-all') {
-      const { firstLsn } = tail.segment;
-      return { firstLsn, payloads: this.#payloads(tail.segment), replacesTail: true };
+      const payloads = must(all, 'a small tail was read');
+      return { firstLsn: tail.segment.firstLsn, payloads, replacesTail: true };
     }
     const least = this.#leastRewrite(tail);
     const bytes = BLOCK_HEAD_BYTES + sizeOf(least.payloads);
@@ -205,11 +206,12 @@ class Opening {
     return this.#nothing();
   }
 
-  /** Also unpacked: all of it becomes one block. */
-  #isShort({ segment, endOffset }: Tail): boolean {
+  /** All entries of the segment, where they are few; also unpacked, since all of it becomes one block. */
+  #shortPayloads({ segment, endOffset }: Tail): Uint8Array[] | undefined {
     const bytesMax = this.#options.segmentBytes / SMALL_PART;
-    if (endOffset - BLOCKS_START > bytesMax) return false;
-    return sizeOf(this.#payloads(segment)) <= bytesMax;
+    if (endOffset - BLOCKS_START > bytesMax) return undefined;
+    const payloads = this.#payloads(segment);
+    return sizeOf(payloads) <= bytesMax ? payloads : undefined;
   }
 
   /** What must not be trusted before it is rewritten. */
