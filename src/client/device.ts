@@ -15,10 +15,8 @@ import { carriesBytes } from '../model/asset-bytes.ts';
 import { RECORD, TELEMETRY, type OpClass } from '../model/class.ts';
 import { ADD, DOC, EVENT, type Kind, PATCH, REMOVE, UNDO } from '../model/op.ts';
 import type { Origin } from '../model/origin.ts';
-import { laneOf } from '../model/origin.ts';
-import { isInRanges, NO_RANGES } from '../model/seq-ranges.ts';
-import { seqIn } from '../model/version-vector.ts';
-import { readBeyond } from '../protocol/beyond.ts';
+import { NO_RANGES } from '../model/seq-ranges.ts';
+import { isHeld, readBeyond } from '../protocol/beyond.ts';
 import type { DeltaItem, ReadPage, Welcome } from '../protocol/delta-message.ts';
 import type { Notice } from '../protocol/notice-message.ts';
 import { EVERYTHING, isInScope, type Scope } from '../protocol/scope.ts';
@@ -389,10 +387,7 @@ export class Device {
   /** Own ops that the kept state has, also behind a gap in their lane at this hub. */
   #forgetKnown({ vector, resume }: Pick<KeptState, 'vector' | 'resume'>): void {
     const beyond = (resume && readBeyond(resume)) ?? NO_RANGES;
-    this.#outbox.forget(({ origin, class: opClass, seq }) => {
-      const lane = laneOf(origin, opClass);
-      return seq <= seqIn(vector, lane) || isInRanges(beyond.get(lane) ?? [], seq);
-    });
+    this.#outbox.forget((op) => isHeld(vector, beyond, op));
   }
 
   #changed(keys: Iterable<string>): void {

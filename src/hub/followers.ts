@@ -246,13 +246,9 @@ function upstreamBroker({ uplink }: Config, machine: Machine): UpstreamBroker | 
   if (uplink.url === '') return undefined;
   const { keepaliveS, connectTimeoutS } = uplink;
   const login = brokerLogin('uplink', uplink, machine);
-  const renewed = (): Pick<UpstreamBroker, 'password' | 'ca'> => {
+  const renewed = (): Partial<UpstreamBroker> => {
     try {
-      const { password, ca } = brokerLogin('uplink', uplink, machine);
-      return {
-        ...(password === undefined ? {} : { password }),
-        ...(ca === undefined ? {} : { ca }),
-      };
+      return brokerLogin('uplink', uplink, machine);
     } catch (error) {
       // Somebody is about to replace a file: it goes on as it began.
       if (!(error instanceof HubError)) throw error;

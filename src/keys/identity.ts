@@ -22,7 +22,7 @@ import { concatBytes, EMPTY_BYTES, hexOf, textOf, utf8 } from '../base/bytes.ts'
 import { HubError } from '../base/errors.ts';
 import type { Random } from '../base/random.ts';
 import type { Verify } from '../codec/cose.ts';
-import type { Files } from '../platform/files/files.ts';
+import { type Files, folderOf } from '../platform/files/files.ts';
 
 export const PUBLIC_KEY_BYTES = 32;
 const SEED_BYTES = 32;
@@ -58,8 +58,7 @@ export class Identity {
     const kept = options.files.read(options.path);
     if (kept !== undefined) return new Identity(keyOfPem(kept, options.path));
     const identity = Identity.fromSeed(options.random.bytes(SEED_BYTES));
-    const folderEnd = options.path.lastIndexOf('/');
-    if (folderEnd > 0) options.files.makeDir(options.path.slice(0, folderEnd));
+    options.files.makeDir(folderOf(options.path));
     const pem = identity.#privateKey.export({ type: 'pkcs8', format: 'pem' });
     if (options.files.createNew(options.path, utf8(pem.toString()))) return identity;
     // Another process was first, a worker of the same fleet: its key is ours.

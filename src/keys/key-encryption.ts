@@ -10,7 +10,7 @@ import type { KeyObject } from 'node:crypto';
 import { bytesEqual, bytesOfHex, hexOf, textOf, utf8 } from '../base/bytes.ts';
 import { HubError } from '../base/errors.ts';
 import type { Random } from '../base/random.ts';
-import type { Files } from '../platform/files/files.ts';
+import { type Files, folderOf } from '../platform/files/files.ts';
 import type { KeyRecord } from './key-file.ts';
 import {
   DATA_KEY_BYTES,
@@ -105,7 +105,7 @@ export function openKeks(place: KekPlace, random: Random): [Kek, ...Kek[]] {
   const [first, ...others] = findKeks(place);
   if (first !== undefined) return [first, ...others];
   const secret = random.bytes(DATA_KEY_BYTES);
-  place.files.makeDir(place.path.slice(0, Math.max(0, place.path.lastIndexOf('/'))));
+  place.files.makeDir(folderOf(place.path));
   place.files.replace(place.path, utf8(`${hexOf(secret)}\n`));
   return [kekOf(secret)];
 }

@@ -6,9 +6,10 @@
  */
 import { CborError, CborReader } from '../codec/reader.ts';
 import { CborWriter } from '../codec/writer.ts';
+import type { OpId } from '../merge/op-id.ts';
 import { isOpClass } from '../model/class.ts';
 import { bytesOfOrigin, type Lane, laneOf, originOfBytes, splitLane } from '../model/origin.ts';
-import { joinRanges, type RangesByLane, type SeqRange } from '../model/seq-ranges.ts';
+import { isInRanges, joinRanges, type RangesByLane, type SeqRange } from '../model/seq-ranges.ts';
 import { seqIn, type VersionVector } from '../model/version-vector.ts';
 
 /** More of them cost each page more than the few ops that come once more. */
@@ -62,6 +63,16 @@ export function readBeyond(bytes: Uint8Array): RangesByLane | undefined {
     if (error instanceof CborError) return undefined;
     throw error;
   }
+}
+
+/** Whether a device has the op, by its vector and by what it has beyond it. */
+export function isHeld(
+  vector: VersionVector,
+  beyond: RangesByLane,
+  { origin, class: opClass, seq }: OpId,
+): boolean {
+  const lane = laneOf(origin, opClass);
+  return seq <= seqIn(vector, lane) || isInRanges(beyond.get(lane) ?? [], seq);
 }
 
 /** What a device has of a lane, by its vector and by what it has beyond it. */

@@ -118,7 +118,7 @@ export class RegionalNode {
       pressure: this.#pressure,
       signer: options.signer,
       siteOf: (name) => this.#siteOfOthers(name),
-      publish: (topic, payload) => this.#publish(topic, payload),
+      publish: (topic, payload) => this.#link.publish(topic, payload),
       answer: (...told) => this.#answer(...told),
     });
     this.carried = new CarriedDesk({
@@ -208,7 +208,10 @@ export class RegionalNode {
     const { wait } = this.#pressure;
     // Said at once: in the queue it would come too late to help.
     if (wait !== undefined)
-      return this.#publish(downHelloTopic(address), greetingFor(hello, this.#options, { wait }));
+      return this.#link.publish(
+        downHelloTopic(address),
+        greetingFor(hello, this.#options, { wait }),
+      );
     this.#hellos.set(topic, hello);
     if (!isWaiting) this.#queue.add(() => this.#greet(topic, address));
   }
@@ -227,7 +230,10 @@ export class RegionalNode {
     await this.#takeUp(site);
     const waiting = await this.down.heard(site, hello);
     const wait = await this.#pressure.afterQuota(site, hello.hub);
-    this.#publish(downHelloTopic(address), greetingFor(hello, this.#options, { ...waiting, wait }));
+    this.#link.publish(
+      downHelloTopic(address),
+      greetingFor(hello, this.#options, { ...waiting, wait }),
+    );
     await site.down.link.begin(hello.hub, hello);
   }
 
@@ -258,7 +264,7 @@ export class RegionalNode {
         { hub, batch, total: chunk.total, bytes: chunk.data.length },
         isDropped,
       );
-      if (word !== undefined) this.#publish(haveTopic(address, batch), word);
+      if (word !== undefined) this.#link.publish(haveTopic(address, batch), word);
     } else if (put.kind === 'kept') {
       this.#process(site, hub, batch);
     } else if (chunk.index === chunk.total - 1) {
@@ -295,7 +301,8 @@ export class RegionalNode {
     const known = this.#opening.get(name);
     if (known !== undefined) return known;
     const compressor = this.#options.compressor ?? threadedCompressor;
-    const publish = (topic: string, payload: Uint8Array): void => this.#publish(topic, payload);
+    const publish = (topic: string, payload: Uint8Array): void =>
+      this.#link.publish(topic, payload);
     const limits = this.#limits;
     const opening = Site.open({ ...this.#options, name, compressor, limits, publish });
     this.#opening.set(name, opening);
@@ -338,13 +345,10 @@ export class RegionalNode {
   }
 
   #answer(address: HubAddress, batch: BatchId, answer: Answer, wait?: AskedToWait): void {
-    if (answer.kind === 'receipt') return this.#publish(receiptTopic(address, batch), answer.bytes);
+    if (answer.kind === 'receipt')
+      return this.#link.publish(receiptTopic(address, batch), answer.bytes);
     const have = { hub: address.hub, batch, chunks: answer.chunks, wait };
-    this.#publish(haveTopic(address, batch), encodeHave(have, this.#options.signer));
-  }
-
-  #publish(topic: string, payload: Uint8Array): void {
-    this.#link.publish(topic, payload);
+    this.#link.publish(haveTopic(address, batch), encodeHave(have, this.#options.signer));
   }
 
   #note(topic: string, what: string): void {

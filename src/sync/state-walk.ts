@@ -11,14 +11,12 @@ import type { StateItem } from '../merge/state/state-item.ts';
 import {
   bytesOfOrigin,
   type Lane,
-  laneOf,
   type Origin,
   originOfBytes,
   splitLane,
 } from '../model/origin.ts';
 import {
   firstBeside,
-  isInRanges,
   joinRanges,
   NO_RANGES,
   type RangesByLane,
@@ -28,7 +26,7 @@ import {
 import { seqIn, type VersionVector } from '../model/version-vector.ts';
 import type { KeyRange } from '../protocol/scope.ts';
 import { readVector, writeVector } from '../protocol/vector.ts';
-import { encodeBeyond, rangesHeld } from '../protocol/beyond.ts';
+import { encodeBeyond, isHeld, rangesHeld } from '../protocol/beyond.ts';
 
 export interface StatePiece {
   readonly items: readonly StateItem[];
@@ -224,9 +222,7 @@ export class StateWalk {
       return ![...item.doc.heads].some((head) => isNews(head));
     }
     if (item.type !== 'event' && item.type !== 'write') return false;
-    const { origin, class: opClass, seq } = item.write.order;
-    const lane = laneOf(origin, opClass);
-    return seq <= seqIn(this.#vector, lane) || isInRanges(this.#beyond.get(lane) ?? [], seq);
+    return isHeld(this.#vector, this.#beyond, item.write.order);
   }
 
   /** A walk by origins meets all keys. */
@@ -267,12 +263,9 @@ function newsIn(
   const leastByOrigin = new Map<Origin, number>();
   const quiet = new Set<Lane>();
   for (const [lane, seq] of highest) {
-    const known = seqIn(vector, lane);
-    if (seq <= known) continue;
-    const isGapped = beyond.has(lane);
+    if (seq <= seqIn(vector, lane)) continue;
     // Behind a gap there may be news that the vector cannot tell of.
-    const held = isGapped ? rangesHeld(vector, beyond, lane) : [{ from: 1, to: known }];
-    const first = firstBeside(source.rangesOf(lane), held);
+    const first = firstBeside(source.rangesOf(lane), rangesHeld(vector, beyond, lane));
     if (first === undefined) quiet.add(lane);
     else {
       const { origin } = splitLane(lane);

@@ -30,6 +30,7 @@ import {
   hubOfTopic,
   parseDownstreamTopic,
   parseUpstreamTopic,
+  topicOfBatch,
 } from '../batch/wire/topics.ts';
 import type { Verify } from '../codec/cose.ts';
 import { hexOf } from '../base/bytes.ts';
@@ -178,7 +179,8 @@ export class Carrier {
       } else if (isCarried(address, message.topic)) {
         foreign.push(message);
         const stored = this.#receiptIn(address, message);
-        if (stored?.outcome === 'stored') storedOfOthers.add(chunksOf(address, stored.batch));
+        if (stored?.outcome === 'stored')
+          storedOfOthers.add(topicOfBatch(chunkTopic(address, stored.batch, 0)));
       } else passedOver += 1;
     }
     if (storedOfOthers.size > 0) this.#letGo(storedOfOthers);
@@ -216,7 +218,7 @@ export class Carrier {
     const bringing = new Set<string>();
     for (const name of this.#carriedNames()) {
       const messages = this.carried(name);
-      const wanted = messages.filter(({ topic }) => !stored.has(beforeLast(topic)));
+      const wanted = messages.filter(({ topic }) => !stored.has(topicOfBatch(topic)));
       if (wanted.length < messages.length) {
         files.remove(`${this.#carriedDir}/${name}`);
         this.#keep(wanted);
@@ -307,13 +309,4 @@ function isCarried(address: HubAddress, topic: string): boolean {
   const up = parseUpstreamTopic(topic)?.kind;
   const down = parseDownstreamTopic(address, topic)?.kind;
   return up === 'hello' || up === 'chunk' || down === 'down-hello' || down === 'receipt';
-}
-
-/** Topics of the chunks of a batch, up to their number. */
-function chunksOf(address: HubAddress, batch: BatchId): string {
-  return beforeLast(chunkTopic(address, batch, 0));
-}
-
-function beforeLast(topic: string): string {
-  return topic.slice(0, topic.lastIndexOf('/'));
 }

@@ -122,6 +122,11 @@ function indexOfText(text: string): number {
   return /^(0|[1-9][0-9]{0,3})$/.test(text) ? Number(text) : CHUNKS_MAX;
 }
 
+/** What the topics of all chunks of one batch have in common: a chunk's topic without its number. */
+export function topicOfBatch(topic: string): string {
+  return topic.slice(0, topic.lastIndexOf('/'));
+}
+
 /** The hub that a topic is of, whichever way it goes. */
 export function hubOfTopic(topic: string): HubAddress | undefined {
   const [prefix, version, site = '', hubText = ''] = topic.split('/');

@@ -67,24 +67,28 @@ async function examine(args: Args, io: CliIo): Promise<Diagnosis> {
     };
   }
   const first = [ok('config', configText(args, io)), layoutCheck(io, config)];
+  const examined = { first, config, paths, args, io };
   const lock = takeLock(io, config.data);
-  if (lock === 'held') return examineRunning(first, config, paths, args, io);
-  if (lock === 'read-only') return examineReadOnly(first, config, paths, args, io);
+  if (lock === 'held') return examineRunning(examined);
+  if (lock === 'read-only') return examineReadOnly(examined);
   try {
-    return examineStopped(first, config, paths, args, io);
+    return examineStopped(examined);
   } finally {
     lock.release();
   }
 }
 
+/** A data directory that is looked at, and what is known of it already. */
+interface Examined {
+  readonly first: readonly Check[];
+  readonly config: Config;
+  readonly paths: HubPaths;
+  readonly args: Args;
+  readonly io: CliIo;
+}
+
 /** No hub can run here: what can be looked at without writing. */
-function examineReadOnly(
-  first: readonly Check[],
-  config: Config,
-  paths: HubPaths,
-  args: Args,
-  io: CliIo,
-): Diagnosis {
+function examineReadOnly({ first, config, paths, args, io }: Examined): Diagnosis {
   const found = fileChecks(io, config, paths, true);
   const disk = wrong(
     'disk',
@@ -99,13 +103,7 @@ function examineReadOnly(
   };
 }
 
-async function examineRunning(
-  first: readonly Check[],
-  config: Config,
-  paths: HubPaths,
-  args: Args,
-  io: CliIo,
-): Promise<Diagnosis> {
+async function examineRunning({ first, config, paths, args, io }: Examined): Promise<Diagnosis> {
   const found = fileChecks(io, config, paths, true);
   const before = [...first, ok('hub', 'runs'), ...found.checks];
   const fixed = args.has('fix') ? ['nothing: a hub runs here; stop it first'] : [];
@@ -125,13 +123,7 @@ async function examineRunning(
   };
 }
 
-function examineStopped(
-  first: readonly Check[],
-  config: Config,
-  paths: HubPaths,
-  args: Args,
-  io: CliIo,
-): Diagnosis {
+function examineStopped({ first, config, paths, args, io }: Examined): Diagnosis {
   const look = (): FileFindings => fileChecks(io, config, paths, false);
   let found = look();
   const fixed: string[] = [];

@@ -12,6 +12,7 @@ import {
   PART_BYTES_MAX,
   parsePart,
 } from '../../batch/bundle.ts';
+import { topicOfBatch } from '../../batch/wire/topics.ts';
 import { type Args, UsageError } from '../args.ts';
 import { HubApi } from '../asking/hub-api.ts';
 import { type CliIo, EXIT, type ExitCode } from '../io.ts';
@@ -197,7 +198,7 @@ function writeParts(
       io.files.replace(path, bytes);
     } catch (error) {
       // Half a bundle is of no use, and takes the room of the next try.
-      for (const each of [...paths, path, `${path}.new`]) io.files.remove(each);
+      for (const each of [...paths, path]) io.files.remove(each);
       const needed = parts.reduce((sum, part) => sum + part.length, 0);
       const reason = `${path}: ${textOfError(error)}; the whole has ${bytesText(needed)}, nothing of it was left there`;
       throw new HubError('files.refused', reason, error);
@@ -216,7 +217,7 @@ function* groupsOf(
   let bytes = 0;
   let batch = '';
   for (const { topic, payload } of messages) {
-    const next = topic.slice(0, topic.lastIndexOf('/'));
+    const next = topicOfBatch(topic);
     if (byBatch && next !== batch && group.length > 0) {
       yield group;
       group = [];

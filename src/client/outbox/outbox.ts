@@ -10,7 +10,7 @@ import type { Clock } from '../../base/clock.ts';
 import { HubError, messageOf } from '../../base/errors.ts';
 import type { Random } from '../../base/random.ts';
 import type { OpId } from '../../merge/op-id.ts';
-import { CLASSES, type OpClass } from '../../model/class.ts';
+import { type OpClass, perClass } from '../../model/class.ts';
 import { type Hlc, HlcClock, HLC_ZERO } from '../../model/hlc.ts';
 import { encodeOp, EVENT, type Kind, type Op } from '../../model/op.ts';
 import { type Lane, laneOf, type Origin, ORIGIN_BYTES, originOfBytes } from '../../model/origin.ts';
@@ -294,15 +294,13 @@ export class Outbox {
   /** Ops that the hub has now, `count` of them. */
   #settle(conflicts: readonly ToldConflict[], count: number): void {
     let left = count;
-    const receipted = CLASSES.map((opClass) =>
-      seqIn(this.#receipted, laneOf(this.origin, opClass)),
-    );
+    const receipted = perClass((opClass) => seqIn(this.#receipted, laneOf(this.origin, opClass)));
     let isAnyGone = false;
     for (let at = this.#firstUnreceipted(); at < this.#entries.length && left > 0; at++) {
       const entry = this.#entries[at] as Entry;
       const { op } = entry;
       const { class: opClass, seq } = op;
-      if (entry.stage !== 'waiting' || seq > (receipted[opClass] ?? 0)) continue;
+      if (entry.stage !== 'waiting' || seq > receipted[opClass]) continue;
       left -= 1;
       isAnyGone ||= !this.#options.comesBack(op);
       entry.stage = 'receipted';

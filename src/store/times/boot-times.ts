@@ -136,7 +136,6 @@ export class BootTimes {
 
   /** Puts the readings that waited where they belong, in the open transaction. */
   repair(readings: Readings): void {
-    if (this.#due.length === 0) return;
     for (const { origin, bootId, startMs } of this.#due.splice(0)) {
       const boot = [bytesOfOrigin(origin), bootId];
       for (const [keyId, moves] of movesByKey(this.#db.rows(READINGS_OF, boot), startMs)) {

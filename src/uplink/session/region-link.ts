@@ -50,7 +50,7 @@ export interface UpstreamBroker {
   readonly password?: string;
   readonly ca?: Uint8Array;
   /** What of it may have changed since: asked before each session, so that nobody has to start the hub anew for a password. */
-  readonly renewed?: () => Pick<UpstreamBroker, 'password' | 'ca'>;
+  readonly renewed?: () => Partial<UpstreamBroker>;
   /** 60 where nothing else is said. */
   readonly keepaliveS?: number;
   /** How long a login may take; 30 s where nothing else is said. */

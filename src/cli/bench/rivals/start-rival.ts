@@ -9,6 +9,7 @@ import { HOST, type RunningBroker } from '../contenders.ts';
 /** Erlang on a small machine takes half a minute. */
 const START_MS_MAX = 90_000;
 const POLL_MS = 20;
+const STOP_MS = 20_000;
 /** Debian keeps daemons outside a plain user's PATH, and wraps some of them; the plain program comes first. */
 const PLACES = ['', '/usr/lib/rabbitmq/bin/', '/usr/sbin/'];
 
@@ -33,8 +34,6 @@ export async function startRival(program: RivalProgram): Promise<RunningBroker> 
     stop: async () => void (await child.stop(STOP_MS)),
   };
 }
-
-const STOP_MS = 20_000;
 
 async function startFrom(
   places: readonly string[],
