@@ -57,8 +57,10 @@ const LINGER_MS = 50;
 const BATCH_ENTRIES = 64;
 /** Rows between two looks at the clock. */
 const FLUSH_ROWS = 16;
-/** Where all is folded and what gathered took so long, there is time to pack it: that spares the card. */
+/** Where what gathered took so long, and folding keeps up, there is time to pack it: that spares the card. */
 const COMPACT_PERIOD_MS = 5_000;
+/** Entries that may wait then: a few groups of a site that is made to linger, not a burst. */
+const COMPACT_LAG_MAX = 2_000;
 /** Packing a chunk takes as long as writing many. */
 const FLUSH_ROWS_COMPACT = 2;
 /** Entries of a transaction that no events fill. */
@@ -273,7 +275,7 @@ export class Applier {
       if (!this.#mustKeep(drained)) continue;
       this.#task = 'flush';
       this.#isCalm = drained && !this.#options.store.isFlushDue;
-      this.#isCompact = drained && this.#committedAgoMs >= COMPACT_PERIOD_MS;
+      this.#isCompact = this.lag <= COMPACT_LAG_MAX && this.#committedAgoMs >= COMPACT_PERIOD_MS;
       return false;
     }
     return drained;

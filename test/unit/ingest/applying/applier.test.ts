@@ -178,6 +178,21 @@ describe('applier', () => {
     assert.deepEqual(store.calls.slice(2), ['flush', 'commit']);
   });
 
+  it.each([
+    ['packs where a group or two are not folded yet', 200, 'compact'],
+    ['does not pack in the midst of a burst', 5_000, 'flush'],
+  ])('%s', async (_name, count, expected) => {
+    const setup = openDoor();
+    const store = new RecordingStore();
+    const { clock } = follow(setup.journal, store);
+    await clock.advance(6000);
+    store.isFlushDue = true;
+    publishMany(setup, count);
+    setup.journal.sync();
+    await clock.advance(1000);
+    assert.equal(store.calls[0], expected);
+  });
+
   it('lets a lone message wait for company, unless somebody waits for it', async () => {
     const setup = openDoor();
     const store = new RecordingStore();
