@@ -90,10 +90,15 @@ export class ChunkDesk {
     const resume = this.#waiting.get(topic);
     this.#waiting.delete(topic);
     const site = await siteOf(address.site);
-    if (resume === undefined || site === undefined) return;
-    if ((await site.storage.keyOf(address.hub)) === undefined) return;
-    const wait = pressure.wait ?? (await pressure.afterQuota(site, address.hub));
+    if (resume === undefined) return;
+    const { nonce } = resume;
     const found: Resumed[] = [];
+    const tell = (): void => {
+      publish(resumedTopic(address), encodeResumed(address.hub, { nonce, found }, signer));
+    };
+    // To a hub that this region has not met, or has forgotten: nothing, so that it greets.
+    if (site === undefined || (await site.storage.keyOf(address.hub)) === undefined) return tell();
+    const wait = pressure.wait ?? (await pressure.afterQuota(site, address.hub));
     for (const ref of resume.batches) {
       const named = await site.storage.named(address.hub, ref);
       const told = named && (await site.answerFor(address.hub, named.batch));
@@ -101,7 +106,6 @@ export class ChunkDesk {
       if (named !== undefined && isTold) answer(address, named.batch, told, wait);
       found.push({ ref, chunks: told?.kind === 'have' ? told.chunks : undefined });
     }
-    const { nonce } = resume;
-    publish(resumedTopic(address), encodeResumed(address.hub, { nonce, found }, signer));
+    tell();
   }
 }

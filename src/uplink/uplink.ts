@@ -277,6 +277,7 @@ export class Uplink {
         {
           onAnswer: (answer) => this.#judge(answer),
           onResumed: (found) => this.#guarded(() => this.#resumed(found)),
+          onDisowned: () => this.#resumption.disowned(),
           onGreeted: () => this.#guarded(() => this.#greeted()),
           onHave: (have) => this.#guarded(() => this.#arrivals.have(have)),
           onReceipt: (receipt) => this.#guarded(() => this.#arrivals.receipt(receipt)),

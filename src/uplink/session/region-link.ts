@@ -94,6 +94,8 @@ export interface RegionLinkHandlers {
   onAnswer(answer: DownHello): Judgement;
   /** What is there of the batches that we go on with; `onGreeted` follows. */
   onResumed(found: readonly Resumed[]): void;
+  /** Whoever answers our question is another than we asked, or has forgotten us; it is greeted instead. */
+  onDisowned(): void;
   /** It is the one we talk to, and what it said before its answer has been handed over. */
   onGreeted(): void;
   onHave(have: Have): void;
@@ -114,6 +116,8 @@ export class RegionLink {
   readonly #handlers: RegionLinkHandlers;
   #nonce: Uint8Array;
   #spooled: readonly BatchId[] = [];
+  /** Undefined where the session greets. */
+  #resuming: Resuming | undefined;
   #session: MqttSession | undefined;
   #regionKey: Uint8Array | undefined;
   /** What came before we knew whose word counts: the last message of each topic. */
@@ -123,6 +127,7 @@ export class RegionLink {
   private constructor(options: RegionLinkOptions, handlers: RegionLinkHandlers) {
     this.#options = options;
     this.#handlers = handlers;
+    this.#resuming = options.resuming;
     this.#nonce = options.random.bytes(NONCE_BYTES);
   }
 
@@ -174,16 +179,17 @@ export class RegionLink {
 
   /** Asks what is there of the batches that we go on with, or says who we are and which batches wait, the first of them. */
   async begin(spooled: readonly BatchId[]): Promise<void> {
-    const { address, resuming } = this.#options;
-    if (resuming === undefined) return this.#hello(spooled);
+    const { address } = this.#options;
+    const resuming = this.#resuming;
+    this.#spooled = spooled.slice(0, SPOOLED_MAX);
+    if (resuming === undefined) return this.#hello();
     const batches = resuming.batches.map((id) => refOf(id));
     const resume = encodeResume({ nonce: this.#nonce, batches });
     await this.#session?.publish(resumeTopic(address), resume, { qos: 1 });
   }
 
-  async #hello(spooled: readonly BatchId[]): Promise<void> {
+  async #hello(): Promise<void> {
     const { address, signer, software, sealer, jurisdiction, recipient } = this.#options;
-    this.#spooled = spooled.slice(0, SPOOLED_MAX);
     const readable = {
       formats: BATCH_FORMATS,
       compressions: KNOWN_COMPRESSIONS,
@@ -275,12 +281,14 @@ export class RegionLink {
   }
 
   #takeResumed(topic: string, message: Uint8Array): void {
-    const { address, verify, resuming } = this.#options;
+    const { address, verify } = this.#options;
+    const resuming = this.#resuming;
     if (resuming === undefined || this.#regionKey !== undefined) return;
     const { regionKey } = resuming;
     const expected = { hub: address.hub, nonce: this.#nonce, regionKey };
     const found = parseResumed(message, expected, verify);
-    if (found === undefined) return this.#note(topic, 'not signed, malformed or for another');
+    if (found === undefined) this.#note(topic, 'not signed, malformed or for another');
+    if (found === undefined || found.length < resuming.batches.length) return this.#greetInstead();
     this.#regionKey = regionKey;
     this.#handlers.onResumed(found);
     this.#goOn();
@@ -294,10 +302,22 @@ export class RegionLink {
     this.#handlers.onGreeted();
   }
 
-  /** A publish that fails ends with the session, which its own end tells. */
   #greetAgain(): void {
     this.#nonce = this.#options.random.bytes(NONCE_BYTES);
-    this.#hello(this.#spooled).catch((error: unknown) => {
+    this.#run(this.#hello());
+  }
+
+  /** Waiting for an answer that we believe would only hide for the reply time that the region was replaced. */
+  #greetInstead(): void {
+    this.#resuming = undefined;
+    this.#handlers.onDisowned();
+    const listens = this.#session?.subscribe(downstreamFilters(this.#options.address));
+    this.#run(Promise.resolve(listens).then(() => this.#hello()));
+  }
+
+  /** A publish that fails ends with the session, which its own end tells. */
+  #run(work: Promise<void>): void {
+    work.catch((error: unknown) => {
       if (!(error instanceof HubError)) this.#options.onBug(error);
     });
   }

@@ -4,7 +4,8 @@
  * batches it was sending (BATCH.md §5.1), which costs a tenth.
  *
  * A greeting does more: it asks for what comes down, and tells of what the card has lost. So one is due every few minutes
- * however often the link is cut, whenever something is known to wait, and after a question that had no answer.
+ * however often the link is cut, whenever something is known to wait, and after a question that had no answer. Where
+ * the answer is not of the region that was asked, or it has forgotten this hub, the same session greets.
  */
 import type { Clock } from '../../base/clock.ts';
 import type { BatchId } from '../../batch/batch-id.ts';
@@ -85,6 +86,13 @@ export class Resumption {
   ended(wasCut: boolean): void {
     this.#wasCut = wasCut;
     this.#isUsed = false;
+  }
+
+  /** The region is another, or has lost what it knew of us: it is greeted. */
+  disowned(): void {
+    this.#greetedMs = -Infinity;
+    this.#isUsed = false;
+    this.#totals.clear();
   }
 
   /**

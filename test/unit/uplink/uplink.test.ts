@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 
 import { test } from 'vitest';
 
+import { helloTopic } from '../../../src/batch/wire/topics.ts';
 import { ALARM, BULK, LOG, RECORD, TELEMETRY } from '../../../src/model/class.ts';
 import { SeededRandom } from '../../../src/platform/sim/random.ts';
-import { stampedOp, stampedOps } from '../../support/made/batches.ts';
+import { HUB_ID, SITE, stampedOp, stampedOps } from '../../support/made/batches.ts';
 import { ALL_CLASSES, NO_CLASSES, UplinkWorld } from '../../support/simulated/uplink-world.ts';
 
 async function world(
@@ -175,6 +176,52 @@ test('another region than the pinned one gets nothing, until a person deletes re
   await it.deliver();
   assert.equal(it.store.ops.size, 20);
   await it.stop();
+});
+
+/** A batch is under way, the link is gone, and so is the region that knew of it. */
+async function cutFromTheRegion(it: UplinkWorld): Promise<void> {
+  const random = new SeededRandom(7);
+  it.journal.append(...stampedOps(1, 10));
+  await it.deliver();
+  for (let seq = 11; seq <= 50; seq++)
+    it.journal.append(stampedOp(seq, { body: random.bytes(4_000) }));
+  const sent = (): number => it.syncLines.filter(({ event }) => event === 'batch.sent').length;
+  for (const before = sent(); sent() === before;) await it.clock.advance(5);
+  it.hubLink.cut();
+  it.hubLink.link.isDown = true;
+  await it.until(it.region?.close() ?? Promise.resolve());
+}
+
+test('a region that was replaced while a batch was under way is told apart at once, not after the reply time', async () => {
+  const it = await world();
+  await cutFromTheRegion(it);
+  const { identityOf } = await import('../../support/made/batches.ts');
+  it.regionSigner = identityOf(77);
+  await it.startRegion();
+  it.hubLink.link.isDown = false;
+  await it.clock.advance(25_000);
+  assert.equal(it.uplink?.status().faults[0]?.code, 'uplink.wrong-region');
+  await it.stop();
+  assert.deepEqual(it.fatal, []);
+});
+
+test('a region that has forgotten the hub says so, and is greeted in the same session', async () => {
+  const it = await world();
+  await cutFromTheRegion(it);
+  const site = `region/sites/${SITE}`;
+  for (const name of it.regionFiles.list(site)) {
+    for (const file of it.regionFiles.list(`${site}/${name}`)) {
+      it.regionFiles.remove(`${site}/${name}/${file}`);
+    }
+    it.regionFiles.remove(`${site}/${name}`);
+  }
+  it.stores.clear();
+  it.broker.route(helloTopic({ site: SITE, hub: HUB_ID }), new Uint8Array(0), true);
+  await it.startRegion();
+  it.hubLink.link.isDown = false;
+  await it.deliver(25_000);
+  await it.stop();
+  assert.deepEqual(it.fatal, []);
 });
 
 test('an unreachable broker is tried again after growing pauses', async () => {
