@@ -100,9 +100,10 @@ export class OpTail {
   /** The ops behind `lsn`, as many as one look gives. */
   after(lsn: Lsn): TailLook {
     if (lsn < this.#options.joinedLsn()) return { kind: 'released' };
-    if (lsn < this.#sinceLsn) return this.#readJournal(lsn);
-    // Who asks may be the first to see it: the others wait for a word that would not come any more.
+    // Who asks may be the first to see it: the others wait for a word that would not come any more. It is read on before
+    // the question what is kept: what is new takes the place of the oldest, which may be what is asked for.
     if (this.#grow()) this.#options.onGrown();
+    if (lsn < this.#sinceLsn) return this.#readJournal(lsn);
     const first = this.#kept.findLastIndex((op) => op.lsn <= lsn) + 1;
     const ops = this.#kept.slice(first, first + ENTRIES_MAX);
     const isAll = first + ENTRIES_MAX >= this.#kept.length;

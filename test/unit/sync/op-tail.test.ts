@@ -1,0 +1,66 @@
+/** What devices that follow are given of the journal's tail: all of it, however fast it grows. */
+import assert from 'node:assert/strict';
+
+import { describe, it } from 'vitest';
+
+import type { StampedOp } from '../../../src/model/op.ts';
+import { OpTail, type TailOp } from '../../../src/sync/op-tail.ts';
+import { patchOp } from '../../support/made/ops.ts';
+import { MemoryJournal } from '../../support/memory/memory-journal.ts';
+
+const never = (): (() => void) => () => undefined;
+const log = { debug: never, info: never, warn: never, error: never };
+
+/** A journal, and a tail of it where nobody but who asks makes it read on. */
+function tailOf(journal: MemoryJournal, applied: () => number): OpTail {
+  return new OpTail({
+    journal,
+    appliedLsn: applied,
+    whenApplied: () => new Promise(() => undefined),
+    joinedLsn: () => 0,
+    writeItem: () => undefined,
+    onGrown: () => undefined,
+    timers: { after: never, every: never, soon: never },
+    log,
+  });
+}
+
+function edits(count: number): StampedOp[] {
+  return Array.from({ length: count }, (_, index) =>
+    patchOp({ n: index }, { seq: index + 1, key: `orders/${index % 7}` }),
+  );
+}
+
+/** All that one follower is given from behind `lsn` on. */
+function read(tail: OpTail, lsn: number, throughLsn: number): TailOp[] {
+  const ops: TailOp[] = [];
+  for (let at = lsn; at < throughLsn;) {
+    const look = tail.after(at);
+    assert.ok(look.kind === 'ops' && look.throughLsn > at);
+    ops.push(...look.ops);
+    at = look.throughLsn;
+  }
+  return ops;
+}
+
+describe('the tail', () => {
+  it('gives a follower all, also where its own look makes what it needs give way to newer ops', () => {
+    const journal = new MemoryJournal();
+    journal.append(...edits(12_000));
+    let applied = 0;
+    const tail = tailOf(journal, () => applied);
+    tail.follow(0);
+    // One reads as fast as ops are folded; the other always lags behind, by any number of ops.
+    for (let slow = 0, lag = 1; applied < 12_000; lag += 97) {
+      applied = Math.min(12_000, applied + 500 + lag);
+      const until = Math.max(slow, applied - lag);
+      const seqs = read(tail, slow, until).map(({ seq }) => seq);
+      const upTo = slow + seqs.length;
+      const lacking = seqs.find((seq, at) => seq !== slow + at + 1);
+      assert.equal(lacking, undefined, `${lag} ops behind`);
+      assert.ok(upTo >= until);
+      slow = upTo;
+      read(tail, upTo, applied);
+    }
+  });
+});
