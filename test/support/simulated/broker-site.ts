@@ -75,6 +75,8 @@ export class NamedGatekeeper implements Gatekeeper {
   readonly #clock: SimClock;
   /** Topics and filters that nobody may use from now on. */
   readonly #closed = new Set<string>();
+  /** Who has asked to come in, with which password. */
+  readonly asked: string[] = [];
 
   constructor(clock: SimClock) {
     this.#clock = clock;
@@ -82,6 +84,7 @@ export class NamedGatekeeper implements Gatekeeper {
 
   async authenticate(credentials: Credentials): Promise<Principal | undefined> {
     const { clientId, username = 'anyone', password } = credentials;
+    this.asked.push(`${clientId} ${username} ${Buffer.from(password ?? []).toString()}`);
     if (username === 'broken') throw new Error('the user file cannot be read');
     if (username === 'slow') await new Promise<void>((done) => this.#clock.after(1000, done));
     const isKnown = username !== 'stranger' && (password === undefined || password.length > 0);

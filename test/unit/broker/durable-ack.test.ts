@@ -186,7 +186,7 @@ test('a broker with the passing door acknowledges everything at once', async () 
 describe('a full disk or a failed sync', () => {
   const full = new HubError('journal.disk-full', 'less than 256 MiB free');
 
-  test('[MQTT-4.8.0-2] no ack, the connection ends, and its will is not acknowledged to anyone either', async () => {
+  test('[MQTT-4.8.0-2] no ack, the connection ends, and nothing behind it is looked at', async () => {
     const { site, from } = await journaling();
     await from.send(mqtt.publish('a', '1', { qos: 1, id: 1 }));
     site.door.refusal = full;

@@ -165,6 +165,7 @@ describe('connect flags and payload', () => {
     await watcher.send(mqtt.subscribe(1, ['wills/#', 0]));
     const will = { topic: 'wills/a', payload: 'gone' };
     const probe = await site.client('a', { will, username: 'anna', password: 'pw' });
+    assert.equal(site.gatekeeper.asked.at(-1), 'a anna pw');
     await probe.vanish();
     assert.deepEqual(watcher.heard(), ['publish wills/a gone qos0']);
   });
@@ -242,6 +243,15 @@ describe('who may come in', () => {
       assert.equal(probe.isClosed, true);
     });
   }
+
+  test('[MQTT-3.2.2-4] who is refused is not told that there is a session', async () => {
+    const site = new Site();
+    await (await site.client('k', { clean: false })).send(mqtt.DISCONNECT);
+    const stranger = { id: 'k', clean: false, username: 'stranger' };
+    assert.deepEqual(await site.dial().send(mqtt.connect(stranger)), ['connack 4']);
+    const again = await site.dial().send(mqtt.connect({ id: 'k', clean: false }));
+    assert.deepEqual(again, ['connack 0 present']);
+  });
 
   test('[MQTT-3.1.4-5] nothing behind a refused CONNECT is dealt with', async () => {
     const site = new Site();

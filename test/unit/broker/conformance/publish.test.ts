@@ -106,8 +106,12 @@ describe('QoS', () => {
   test('[MQTT-4.3.1-1] QoS 0 is sent once, without DUP, and not kept', async () => {
     const site = new Site();
     const kept = await site.client('k', { clean: false });
-    await kept.send(mqtt.subscribe(1, ['a', 1]), mqtt.DISCONNECT);
-    await (await site.client('p')).send(mqtt.publish('a', 'x'));
+    const publisher = await site.client('p');
+    await kept.send(mqtt.subscribe(1, ['a', 1]));
+    await publisher.send(mqtt.publish('a', 'there'));
+    assert.deepEqual(kept.heard(), ['publish a there qos0']);
+    await kept.send(mqtt.DISCONNECT);
+    await publisher.send(mqtt.publish('a', 'away'));
     const again = await site.client('k', { clean: false });
     assert.deepEqual(again.heard(), []);
   });
@@ -288,10 +292,10 @@ describe('retained messages', () => {
       mqtt.publish('a/1', 'new', { retain: true, qos: 1 }),
       mqtt.publish('a/2', 'two', { retain: true, qos: 2, id: 2 }),
     );
-    assert.deepEqual(await late.send(mqtt.subscribe(1, ['a/+', 1])), [
-      'suback 1: 1',
+    assert.deepEqual(await late.send(mqtt.subscribe(1, ['a/+', 2])), [
+      'suback 1: 2',
       'publish a/1 new qos1 id1 retained',
-      'publish a/2 two qos1 id2 retained',
+      'publish a/2 two qos2 id2 retained',
     ]);
   });
 

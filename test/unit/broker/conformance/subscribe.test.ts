@@ -109,6 +109,9 @@ describe('topics', () => {
     ['Accounts payable', 'Accounts payable', true],
     ['a//b', 'a/b', false],
     ['a/', 'a', false],
+    ['caf\u00e9', 'cafe\u0301', false],
+    ['\u212b', '\u00c5', false],
+    ['a ', 'a', false],
   ];
   for (const [filter, topic, isMatch] of matches) {
     test(`[MQTT-4.7.1-2] [MQTT-4.7.1-3] [MQTT-4.7.3-4] ${filter} and ${topic}: ${isMatch}`, async () => {

@@ -93,9 +93,16 @@ describe('keepalive', () => {
   test('[MQTT-3.1.2-23] [MQTT-3.12.4-1] any packet counts, and PINGREQ is answered', async () => {
     const site = new Site();
     const probe = await site.client('a', { keepaliveS: 10 });
-    for (let i = 0; i < 5; i++) {
+    const packets: [Buffer, string[]][] = [
+      [mqtt.PINGREQ, ['pingresp']],
+      [mqtt.publish('a', 'x'), []],
+      [mqtt.puback(9), []],
+      [mqtt.subscribe(1, ['b', 0]), ['suback 1: 0']],
+      [mqtt.PINGREQ, ['pingresp']],
+    ];
+    for (const [packet, answer] of packets) {
       await site.turn(14_000);
-      assert.deepEqual(await probe.send(mqtt.PINGREQ), ['pingresp']);
+      assert.deepEqual(await probe.send(packet), answer);
     }
     assert.equal(probe.isClosed, false);
   });
