@@ -1,5 +1,6 @@
 /** Decides about the filters of a SUBSCRIBE: which are granted, and what its SUBACK says. */
-import { isTopicFilter, TOPIC_BYTES_MAX, TOPIC_LEVELS_MAX } from '../model/topic.ts';
+import { isLongerThan } from '../base/bytes.ts';
+import { isTopicFilter, levelsOf, TOPIC_BYTES_MAX, TOPIC_LEVELS_MAX } from '../model/topic.ts';
 import type { Gatekeeper, Principal } from './contract.ts';
 import type { Adding, SessionRegistry } from './sessions/session-registry.ts';
 import type { WantedFilter } from './sessions/session-records.ts';
@@ -32,7 +33,7 @@ export function grant(requests: readonly WantedFilter[], parts: SubscribingParts
   const adding: Adding = { filters: new Set(), bytes: 0 };
   const codes = requests.map(({ filter, qos }) => {
     const isGranted =
-      filter.length <= TOPIC_BYTES_MAX &&
+      !isLongerThan(filter, TOPIC_BYTES_MAX) &&
       !filter.startsWith('$share/') &&
       gatekeeper.mayRead(principal, filter) &&
       sessions.addIfRoom(session, filter, adding);
@@ -45,7 +46,8 @@ export function grant(requests: readonly WantedFilter[], parts: SubscribingParts
 
 /** Throws `PacketError` where a filter of SUBSCRIBE or UNSUBSCRIBE is malformed, beyond being too long for us. */
 export function expectFilter(filter: string): void {
-  if (filter.length > TOPIC_BYTES_MAX || isTopicFilter(filter)) return;
+  const isOnlyLong = isLongerThan(filter, TOPIC_BYTES_MAX) && levelsOf(filter) <= TOPIC_LEVELS_MAX;
+  if (isOnlyLong || isTopicFilter(filter)) return;
   const shown = filter.slice(0, SHOWN_LENGTH_MAX);
   throw new PacketError(
     `not a topic filter of 1 to ${TOPIC_LEVELS_MAX} levels [MQTT-4.7.1-2] [MQTT-4.7.1-3] [MQTT-4.7.3-1]: ${shown}`,
