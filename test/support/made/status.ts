@@ -240,6 +240,9 @@ export class SampleSources {
         begin: (durationMs, who) => {
           const untilMs = this.clock.wallMs() + durationMs;
           this.override = durationMs === 0 ? undefined : { untilMs, who };
+          // A status that knew nothing of it would take it back on the page.
+          const shown = durationMs === 0 ? null : { until: new Date(untilMs).toISOString(), who };
+          this.status = sampleStatus({ power: { ...this.status.power, override: shown } });
         },
         current: () => this.override,
       },
