@@ -88,6 +88,8 @@ export class Broker {
   #summedUpLsn: Lsn = 0;
   #summingUp: Promise<void> = Promise.resolve();
   #isSummingUp = false;
+  /** What of the counters the log has told. */
+  #told = { cut: 0, notRetained: 0 };
   #autoIds = 0;
 
   static open(options: BrokerOptions): Broker {
@@ -171,6 +173,7 @@ export class Broker {
     for (const session of this.#around.sessions.values())
       messages += session.owed?.cutThrough(lsn) ?? 0;
     this.#around.counters.cut += messages;
+    this.#told.cut += messages;
     if (messages > 0) this.#log.warn('broker.queues.cut', { throughLsn: lsn, messages });
   }
 
@@ -304,8 +307,25 @@ export class Broker {
     const behind = this.#around.router.durableLsn - this.#summedUpLsn;
     if (behind >= SUM_UP_LSNS && !this.#isSummingUp) void this.#tryToSumUp();
     gate.relieve(); // A door that recovered without a commit calls nobody.
+    this.#tellLosses();
     for (const [topic, text] of this.#sys.changed()) {
       this.publish(topic, Buffer.from(text), { retain: true });
     }
+  }
+
+  /** What limits have cost since the last look: no client is told, so a person has to be. */
+  #tellLosses(): void {
+    const { cut, notRetained } = this.#around.counters;
+    const messages = cut - this.#told.cut;
+    const { queueMessagesMax, queueBytesMax, queueBytesTotalMax } = this.#around.limits;
+    const limits = { queueMessagesMax, queueBytesMax, queueBytesTotalMax };
+    if (messages > 0) this.#log.warn('broker.queues.full', { messages, ...limits });
+    const lost = notRetained - this.#told.notRetained;
+    const { retainedMessagesMax, retainedBytesMax } = this.#around.limits;
+    if (lost > 0) {
+      const room = { retainedMessagesMax, retainedBytesMax };
+      this.#log.warn('broker.retained.full', { messages: lost, ...room });
+    }
+    this.#told = { cut, notRetained };
   }
 }

@@ -281,9 +281,9 @@ export class Client
   }
 
   #onSubscribe(session: Session, { packetId, requests }: packets.Subscribe): FrameVerdict {
-    const { gatekeeper, sessions } = this.#around;
+    const { gatekeeper, sessions, rareLog } = this.#around;
     const canRefuse = this.#level !== MQTT_3_1;
-    const parts = { session, principal: this.principal, gatekeeper, sessions, canRefuse };
+    const parts = { session, principal: this.principal, gatekeeper, sessions, canRefuse, rareLog };
     const { granted, codes } = grant(requests, parts);
     let isInForce = false;
     sessions.subscribe(session, granted, () => {

@@ -2,6 +2,7 @@
 import { isLongerThan } from '../base/bytes.ts';
 import { isTopicFilter, levelsOf, TOPIC_BYTES_MAX, TOPIC_LEVELS_MAX } from '../model/topic.ts';
 import type { Gatekeeper, Principal } from './contract.ts';
+import type { RareLog } from './rare-log.ts';
 import type { Adding, SessionRegistry } from './sessions/session-registry.ts';
 import type { WantedFilter } from './sessions/session-records.ts';
 import type { Session } from './sessions/session.ts';
@@ -17,6 +18,7 @@ export interface SubscribingParts {
   readonly sessions: SessionRegistry;
   /** MQTT 3.1 has no way to refuse a subscription: it is granted in words and left out in deed. */
   readonly canRefuse: boolean;
+  readonly rareLog: RareLog;
 }
 
 export interface Grants {
@@ -27,21 +29,30 @@ export interface Grants {
 
 /** Throws `PacketError` where a filter is malformed; what is only too long for us is refused by its code. */
 export function grant(requests: readonly WantedFilter[], parts: SubscribingParts): Grants {
-  const { session, principal, gatekeeper, sessions, canRefuse } = parts;
+  const { session, canRefuse, rareLog } = parts;
   for (const { filter } of requests) expectFilter(filter);
   const granted: WantedFilter[] = [];
   const adding: Adding = { filters: new Set(), bytes: 0 };
   const codes = requests.map(({ filter, qos }) => {
-    const isGranted =
-      !isLongerThan(filter, TOPIC_BYTES_MAX) &&
-      !filter.startsWith('$share/') &&
-      gatekeeper.mayRead(principal, filter) &&
-      sessions.addIfRoom(session, filter, adding);
-    if (!isGranted) return canRefuse ? SUBSCRIPTION_REFUSED : qos;
-    granted.push({ filter, qos });
-    return qos;
+    const reason = refusalOf(filter, adding, parts);
+    if (reason === undefined) {
+      granted.push({ filter, qos });
+      return qos;
+    }
+    const shown = filter.slice(0, SHOWN_LENGTH_MAX);
+    const { clientId } = session;
+    rareLog.warn('broker.subscribe.refused', { clientId, filter: shown, reason });
+    return canRefuse ? SUBSCRIPTION_REFUSED : qos;
   });
   return { granted, codes };
+}
+
+function refusalOf(filter: string, adding: Adding, parts: SubscribingParts): string | undefined {
+  const { session, principal, gatekeeper, sessions } = parts;
+  if (isLongerThan(filter, TOPIC_BYTES_MAX)) return `longer than ${TOPIC_BYTES_MAX} bytes`;
+  if (filter.startsWith('$share/')) return 'shared subscriptions are not offered';
+  if (!gatekeeper.mayRead(principal, filter)) return 'not allowed';
+  return sessions.addIfRoom(session, filter, adding) ? undefined : 'too many subscriptions';
 }
 
 /** Throws `PacketError` where a filter of SUBSCRIBE or UNSUBSCRIBE is malformed, beyond being too long for us. */

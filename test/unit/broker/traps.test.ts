@@ -91,6 +91,12 @@ describe('limits', () => {
     for (let id = 1; id <= 5; id++) await from.send(mqtt.publish('a', `${id}`, { qos: 1, id }));
     const { queued, cut } = site.broker.stat();
     assert.deepEqual({ queued, cut }, { queued: 3, cut: 2 });
+    await site.turn(30_000);
+    const told = site.logged.filter(({ event }) => event === 'broker.queues.full');
+    assert.deepEqual(
+      told.map(({ fields }) => fields['messages']),
+      [2],
+    );
     const again = site.dial();
     const heard = await again.send(mqtt.connect({ id: 'k', ...keeps }));
     assert.deepEqual(

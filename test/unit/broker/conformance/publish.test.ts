@@ -365,5 +365,7 @@ describe('retained messages', () => {
     assert.deepEqual(heard, ['publish a 1 qos0', 'publish b 2 qos0', 'publish a 3 qos0']);
     const { retained: count, notRetained } = site.broker.stat();
     assert.deepEqual({ count, notRetained }, { count: 1, notRetained: 1 });
+    await site.turn(30_000);
+    assert.ok(site.logged.some(({ event }) => event === 'broker.retained.full'));
   });
 });

@@ -58,6 +58,11 @@ describe('SUBSCRIBE', () => {
       ),
     );
     assert.deepEqual(heard, ['suback 1: 128 128 128 0 0 128 1']);
+    const lines = site.logged.filter(({ event }) => event === 'broker.subscribe.refused');
+    assert.deepEqual(
+      lines.map(({ fields }) => fields),
+      [{ clientId: 'a', filter: '$share/group/a', reason: 'shared subscriptions are not offered' }],
+    );
   });
 
   test('[MQTT-3.8.4-3] the same filter again replaces the QoS, and retained messages come again', async () => {
