@@ -23,6 +23,8 @@ export const FAULTS = {
     'Mode `open` listens on loopback only. Set security.mode = "password", or allow_open_lan = true.',
   'journal.full':
     'The journal reached its limit. Connect an uplink, raise journal.total_mib_max, or free space.',
+  'journal.bulk-dropped':
+    'Photos and files that had no receipt yet were dropped for room. Connect an uplink, or raise journal.total_mib_max.',
   'journal.disk-full':
     'The disk is nearly full. Free space; the hub goes on by itself when there is room.',
   'journal.poisoned':

@@ -1,6 +1,6 @@
 /**
- * What keys of the configuration must keep among each other, and what this version cannot do yet: those
- * options are refused instead of ignored, so that nobody believes that they protect anything.
+ * What keys of the configuration must keep among each other: what would be without effect is refused instead of
+ * ignored, so that nobody believes that it protects anything.
  */
 import type { Config } from './schema.ts';
 
@@ -14,15 +14,13 @@ interface Rule extends BrokenRule {
   readonly broken: (config: Config) => boolean;
 }
 
-const NOT_YET: readonly Rule[] = [
-  {
-    keys: ['journal.on_full'],
-    broken: (config) => config.journal.onFull === 'drop-bulk',
-    message: 'this version does not drop anything yet; refuse',
-  },
-];
-
 const TOGETHER: readonly Rule[] = [
+  {
+    keys: ['journal.on_full', 'uplink.url'],
+    broken: ({ journal, uplink }) => journal.onFull === 'drop-bulk' && uplink.url === '',
+    message:
+      'drop-bulk is about what waits for an uplink, and uplink.url is empty: journal.keep_days says when ops go',
+  },
   {
     keys: ['http.port', 'broker.port'],
     broken: ({ broker, http }) => broker.port !== 0 && broker.port === http.port,
@@ -80,7 +78,7 @@ const RISING = [
 
 /** Every rule that `config` breaks. */
 export function brokenRules(config: Config): BrokenRule[] {
-  const broken: BrokenRule[] = [...NOT_YET, ...TOGETHER].filter((rule) => rule.broken(config));
+  const broken: BrokenRule[] = TOGETHER.filter((rule) => rule.broken(config));
   return [...broken, ...thresholdRules(config), ...rowRules(config)];
 }
 

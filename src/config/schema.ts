@@ -147,7 +147,7 @@ const journal = section('The write-ahead log: what is acknowledged is in it.', {
   on_full: choice(
     ['refuse', 'drop-bulk'],
     'refuse',
-    'At the limit: refuse (low classes first), or drop-bulk (oldest bulk without receipt goes, counted and shown).',
+    'At the limit: refuse (low classes first), or drop-bulk (from three quarters on, the oldest bulk without receipt goes, if it alone is in the way; counted and shown).',
   ),
   keep_days: number(
     30,

@@ -7,6 +7,7 @@
  *   keys/kek          what the journal's keys are wrapped to, unless systemd gives it
  *   keys/epochs/      keys of the journal
  *   progress          how far the lanes had come when the journal was too full to note it
+ *   dropped           how much went without a receipt: storage/dropped-bulk.ts
  *   holes             what devices and peers say that this hub lacks: storage/hole-file.ts
  *   journal/  state.db  power/  uplink/  ledger/  users.json
  *   assets/           contents of assets and their previews: assets/ASSETS.md
@@ -27,6 +28,7 @@ export interface HubPaths {
   readonly epochKeys: string;
   readonly journal: string;
   readonly progress: string;
+  readonly dropped: string;
   readonly holes: string;
   readonly state: string;
   readonly sessions: string;
@@ -47,6 +49,7 @@ export function hubPaths(dir: string): HubPaths {
     epochKeys: `${dir}/keys/epochs`,
     journal: `${dir}/journal`,
     progress: `${dir}/progress`,
+    dropped: `${dir}/dropped`,
     holes: `${dir}/holes`,
     state: `${dir}/state.db`,
     sessions: `${dir}/sessions.cbor`,

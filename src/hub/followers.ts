@@ -23,6 +23,7 @@ import { openLedger } from './storage/ledger.ts';
 import { type HubLink, openLink, pausesOf } from './sync/links.ts';
 import { HubPower, type SimulatedSite } from './power/power.ts';
 import { Retention } from './storage/retention.ts';
+import { DroppedBulk } from './storage/dropped-bulk.ts';
 import type { Serving } from './serving.ts';
 import { Summaries } from './sync/summaries.ts';
 import type { Journal } from '../journal/journal.ts';
@@ -44,6 +45,7 @@ export interface Followers {
   readonly link: HubLink;
   readonly assets: HubAssets;
   readonly healing: Healing;
+  readonly dropped: DroppedBulk;
 }
 
 /** What a simulation puts in the place of what a machine has. */
@@ -115,11 +117,13 @@ export function followJournal(
     uplink?.look();
   });
   const settleAssets = (): Promise<number> => follower.settle();
-  closers.add(letGo(ground, serving, { uplink, ledger, audit, healing, settleAssets }));
+  const dropped = DroppedBulk.open({ ...ground.machine, path: ground.paths.dropped });
+  const keepers = { uplink, ledger, healing, audit, settleAssets };
+  closers.add(letGo(ground, serving, { ...keepers, power, dropped }));
   closers.add(foldHistories(ground, serving));
   closers.add(beforeDark(ground, serving, { power, ledger, settleAssets }));
   if (config.uplink.url !== '') closers.add(sumUp(ground, serving, { power, uplink }));
-  return { power, uplink, ledger, link, assets, healing };
+  return { power, uplink, ledger, link, assets, healing, dropped };
 }
 
 function openHealing(
@@ -142,12 +146,13 @@ function foldHistories({ config, machine }: Ground, { store, door }: Serving): H
 function letGo(
   { config, machine, time, paths }: Ground,
   { journal, door, store, broker }: Serving,
-  parts: Pick<Followers, 'uplink' | 'ledger' | 'healing'> & {
+  parts: Pick<Followers, 'power' | 'uplink' | 'ledger' | 'healing' | 'dropped'> & {
     readonly audit: HubAudit | undefined;
     readonly settleAssets: () => Promise<number>;
   },
 ): Retention {
-  const { uplink, ledger, audit, healing, settleAssets } = parts;
+  const { power, uplink, ledger, audit, healing, dropped, settleAssets } = parts;
+  const drops = config.journal.onFull === 'drop-bulk';
   return new Retention({
     journal,
     door,
@@ -162,6 +167,7 @@ function letGo(
     settleAssets,
     lostLsn: () => healing.pinnedLsn,
     keepMs: config.journal.keepDays * DAY_MS,
+    droppable: drops ? dropped.droppable(uplink.waiting, power) : undefined,
     onReleased: (firstLsn, throughLsn) => audit?.trail.pruned(firstLsn, throughLsn),
   });
 }
@@ -301,7 +307,7 @@ function openUplink(
     ledger,
     audit,
     healing,
-  }: Omit<Followers, 'uplink' | 'link' | 'assets'> & {
+  }: Omit<Followers, 'uplink' | 'link' | 'assets' | 'dropped'> & {
     readonly audit: HubAudit | undefined;
   },
   link: HubLink,

@@ -24,6 +24,7 @@ import { overrideJson } from '../status/api/override.ts';
 import type { FlashLedger } from '../status/flash-ledger.ts';
 import type { FaultStatus, Health, StatusSnapshot, SyncStatus } from '../status/snapshot.ts';
 import type { PeerStatus } from '../sync/peers/peer-book.ts';
+import type { DroppedBulk } from './storage/dropped-bulk.ts';
 import type { Healing } from './sync/healing.ts';
 import { lackingText } from './sync/holes.ts';
 import { syncStatesOf } from '../sync/recovery-table.ts';
@@ -43,6 +44,7 @@ export interface StatusParts {
   readonly store: HubStore;
   readonly assets: Pick<HubAssets, 'stat' | 'fault'>;
   readonly healing: Pick<Healing, 'status'>;
+  readonly dropped: Pick<DroppedBulk, 'total' | 'fault'>;
   readonly door: { readonly holes: Pick<HoleBook, 'told'> };
   readonly host: Host;
   readonly flash: FlashLedger;
@@ -99,6 +101,7 @@ export class HubStatus {
         syncS: Math.round(stat.syncMs) / 1_000,
         bytesWritten,
         quarantined: quarantined.map(({ fromLsn, toLsn }) => ({ fromLsn, toLsn })),
+        dropped: { ...this.#parts.dropped.total },
         healing: { ...this.#parts.healing.status(), healedRanges: stat.healedRanges },
       },
       store: { appliedLsn: store.appliedLsn },
@@ -130,7 +133,8 @@ export class HubStatus {
 
   faults(): FaultStatus[] {
     const { journal, power, uplink, store, assets, fullDoor, fullPage, clock } = this.#parts;
-    const own = [journal.fault, store.fault, assets.fault, fullDoor.fault, fullPage.fault];
+    const dropped = this.#parts.dropped.fault(journal.fillRatio);
+    const own = [journal.fault, dropped, store.fault, assets.fault, fullDoor.fault, fullPage.fault];
     own.push(...uplink.status().faults);
     const found: FoundFault[] = own
       .filter((fault): fault is HubError => fault !== undefined)

@@ -143,6 +143,11 @@ function addJournal(page: Exposition, status: StatusSnapshot): void {
     'Numbers that lanes lack since a range was damaged.',
     journal.healing.lackedOps,
   );
+  page.counter(
+    'journal_dropped_ops',
+    'Ops of class bulk that went without a receipt.',
+    journal.dropped.ops,
+  );
   page.counter('journal_syncs', 'Syncs of the medium.', journal.syncs);
   page.counter(
     'journal_sync_seconds',

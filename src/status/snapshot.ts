@@ -144,6 +144,8 @@ export interface JournalStatus {
   readonly bytes: number;
   readonly bytesMax: number;
   readonly quarantined: readonly { readonly fromLsn: number; readonly toLsn: number }[];
+  /** Ops of class bulk that went without a receipt since the start (`on_full = "drop-bulk"`). */
+  readonly dropped: { readonly ops: number; readonly bytes: number };
   readonly healing: HealingFigures;
   readonly syncs: number;
   /** Seconds that acknowledgements waited for syncs, together. */

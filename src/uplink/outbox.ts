@@ -29,6 +29,7 @@ import { classOfEntry } from './waiting/peek-entry.ts';
 import type { Backlog, BatchAudit, HistoryLog, JournalReader, Lsn } from './ports.ts';
 import { BEYOND_MAX, CLASS_START, type Progress, readProgress, writeProgress } from './progress.ts';
 import { Spool, type SpooledBatch } from './spool.ts';
+import { giveUp, type GivenUp } from './waiting/given-up.ts';
 import { UnsealedCount } from './waiting/unsealed-count.ts';
 import { WaitingAges } from './waiting/waiting-age.ts';
 
@@ -183,8 +184,23 @@ export class Outbox {
 
   /** The same without class log, which waits for company and may be far behind. */
   get dataReceiptedLsn(): Lsn {
-    const data = CLASSES.filter((opClass) => opClass !== LOG);
-    return Math.min(...data.map((opClass) => this.#receiptedLsnOf(opClass)));
+    return this.receiptedLsnBut([LOG]);
+  }
+
+  /** The same, but for ops of some classes. */
+  receiptedLsnBut(classes: readonly OpClass[]): Lsn {
+    const others = CLASSES.filter((opClass) => !classes.includes(opClass));
+    return Math.min(...others.map((opClass) => this.#receiptedLsnOf(opClass)));
+  }
+
+  /** Gives up what waits of some classes, while `release` lets the journal go of it; see waiting/given-up.ts. */
+  giveUp(
+    classes: readonly OpClass[],
+    throughLsn: Lsn,
+    release: () => boolean,
+  ): Promise<GivenUp | undefined> {
+    const waiting = { unsealed: this.#unsealed, states: this.#classes, breather: this.#breather };
+    return giveUp(classes, throughLsn, release, { ...waiting, journal: this.#options.journal });
   }
 
   /**

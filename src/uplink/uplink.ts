@@ -107,10 +107,9 @@ export class Uplink {
 
   /** For sync by stick: carrier.ts. */
   carrierPort(): CarrierPort {
-    const meets = (answer: DownHello): boolean => this.#counterpart.meet(answer) === undefined;
     return {
       outbox: this.#outbox,
-      meets,
+      meets: (answer) => this.#counterpart.meet(answer) === undefined,
       takeReceipt: (receipt) => this.#arrivals.receipt(receipt),
     };
   }
@@ -123,6 +122,11 @@ export class Uplink {
   /** Every op at or below has its receipt; local entries do not count. */
   get receiptedLsn(): Lsn {
     return this.#outbox.receiptedLsn;
+  }
+
+  /** For whoever must let go of what waits. */
+  get waiting(): Pick<Outbox, 'receiptedLsnBut' | 'giveUp'> {
+    return this.#outbox;
   }
 
   status(): UplinkStatus {

@@ -3,6 +3,9 @@
  * `keep_days`), folded into the durable store and the blob store, hashed into the durable ledger, numbered by a progress note that
  * stays, and not owed to a device that is away, nor needed to mend damage. Whole segments go; the journal decides which those
  * are. A journal that is too full for the note has it in a file beside it: it must let go to have room again. When it fills up, devices that are away lose what is oldest, before others lose the right to publish.
+ *
+ * With `on_full = "drop-bulk"`, a journal that only ops of class bulk hold back loses the oldest of them, without a receipt: a segment at a time, as few as
+ * will do, counted, and told in the power-aware log.
  */
 import type { Cancel, Clock, Timers } from '../../base/clock.ts';
 import { HubError } from '../../base/errors.ts';
@@ -33,6 +36,8 @@ export interface RetentionOptions {
   readonly lostLsn: () => Lsn;
   readonly sessions: RetainingSessions;
   readonly keepMs: number;
+  /** Undefined where nothing goes without a receipt. */
+  readonly droppable?: Droppable | undefined;
   /** Whose wall time stamps carry. */
   readonly clock: Clock;
   readonly timers: Timers;
@@ -49,7 +54,17 @@ export interface RetainingSessions {
   sumUp(): Promise<Lsn>;
 }
 
+/** What waits without a receipt and may be dropped in need. */
+export interface Droppable {
+  /** Every other op at or below has its receipt. */
+  othersReceiptedLsn(): Lsn;
+  /** Gives up what waits through `throughLsn` while `release` lets go of it; false where that cannot be now. */
+  giveUp(throughLsn: Lsn, release: () => boolean): Promise<boolean>;
+}
+
 const PERIOD_MS = 15_000;
+/** From here on bulk without a receipt may go: below what the door refuses bulk at. */
+const DROP_RATIO = 0.75;
 /** From here on the journal's room matters more than what waits for devices that are away. */
 const FULL_RATIO = 0.5;
 const FULL_CODES: ReadonlySet<string> = new Set(['journal.full', 'journal.disk-full']);
@@ -69,7 +84,7 @@ export class Retention {
   look(): void {
     if (this.#isBusy) return;
     this.#isBusy = true;
-    this.#underway = this.#round().finally(() => (this.#isBusy = false));
+    this.#underway = this.#rounds().finally(() => (this.#isBusy = false));
   }
 
   async close(): Promise<void> {
@@ -77,30 +92,56 @@ export class Retention {
     await this.#underway;
   }
 
-  async #round(): Promise<void> {
-    const { journal, settleStore, flushLedger, settleAssets, sessions, log } = this.#options;
-    const { firstLsn } = journal;
+  async #rounds(): Promise<void> {
+    while ((await this.#round()) === 'dropped');
+  }
+
+  async #round(): Promise<'done' | 'dropped'> {
+    const { journal, settleStore, flushLedger, settleAssets, sessions } = this.#options;
     const secondStart = journal.segmentStarts[1];
-    const unneededLsn = this.#releasableLsn();
-    if (secondStart === undefined || secondStart > unneededLsn + 1) return;
+    if (secondStart === undefined) return 'done';
+    const receiptedLsn = this.#releasableLsn();
+    const isDropping = secondStart > receiptedLsn + 1 && this.#mayDrop(secondStart - 1);
+    const unneededLsn = isDropping ? secondStart - 1 : receiptedLsn;
+    if (secondStart > unneededLsn + 1) return 'done';
     if (journal.fillRatio >= FULL_RATIO) sessions.cutThrough(secondStart - 1);
     const lostLsn = journal.fillRatio >= FULL_RATIO ? Infinity : this.#options.lostLsn();
     const through = Math.min(unneededLsn, sessions.pinnedLsn - 1, lostLsn - 1);
-    if (secondStart > through + 1) return;
+    if (secondStart > through + 1) return 'done';
     try {
-      if (!(await this.#isNoted())) return;
+      if (!(await this.#isNoted())) return 'done';
       const folded = await settleStore();
       const hashed = await flushLedger();
       const gathered = await settleAssets();
       const summedUp = await sessions.sumUp();
-      const first = journal.release(Math.min(through, folded, hashed, gathered, summedUp));
-      if (first <= firstLsn) return;
-      log.info('journal.released', { firstLsn: first, entries: first - firstLsn });
-      this.#options.onReleased?.(firstLsn, first - 1);
+      const settled = Math.min(through, folded, hashed, gathered, summedUp);
+      const release = (): boolean => this.#release(settled);
+      if (!isDropping) release();
+      else if (settled === through && (await this.#options.droppable?.giveUp(settled, release)))
+        return 'dropped';
     } catch (error) {
       // A journal or store at fault says so itself; nothing was released.
       if (!(error instanceof HubError)) throw error;
     }
+    return 'done';
+  }
+
+  /** True where the journal has let go of something. */
+  #release(throughLsn: Lsn): boolean {
+    const { journal, log, onReleased } = this.#options;
+    const { firstLsn } = journal;
+    const first = journal.release(throughLsn);
+    if (first <= firstLsn) return false;
+    log.info('journal.released', { firstLsn: first, entries: first - firstLsn });
+    onReleased?.(firstLsn, first - 1);
+    return true;
+  }
+
+  /** True where a segment is held back by nothing but what may be dropped. */
+  #mayDrop(throughLsn: Lsn): boolean {
+    const { droppable, journal } = this.#options;
+    if (droppable === undefined || journal.fillRatio < DROP_RATIO) return false;
+    return droppable.othersReceiptedLsn() >= throughLsn;
   }
 
   async #isNoted(): Promise<boolean> {

@@ -75,6 +75,25 @@ export class UnsealedCount {
           };
   }
 
+  /** Ops of the class were let go of, unsealed, with all of the journal through `throughLsn`. */
+  gone(
+    opClass: OpClass,
+    gone: { readonly ops: number; readonly bytes: number },
+    throughLsn: Lsn,
+  ): void {
+    const { ops, bytes, firstLsn, oldestStampMs } = this.#byClass[opClass];
+    const left = ops - gone.ops;
+    this.#byClass[opClass] =
+      left <= 0
+        ? nothing()
+        : {
+            ops: left,
+            bytes: Math.max(0, bytes - gone.bytes),
+            firstLsn: Math.max(firstLsn, throughLsn + 1),
+            oldestStampMs,
+          };
+  }
+
   /** Counts again, from where the classes now stand. */
   restart(sealedLsn: Readonly<Record<OpClass, Lsn>>): void {
     this.#sealedLsn = { ...sealedLsn };

@@ -49,6 +49,7 @@ export function sampleStatus(change: Partial<StatusSnapshot> = {}): StatusSnapsh
       bytes: 402_653_184,
       bytesMax: 4_294_967_296,
       quarantined: [],
+      dropped: { ops: 0, bytes: 0 },
       healing: { lackedOps: 0, region: 'unasked', healedRanges: 0 },
       syncs: 5021,
       syncS: 12.5,

@@ -183,7 +183,7 @@ test('rules between keys are checked on the whole, named by the key that was giv
 });
 
 test.each([
-  ['journal.on_full="drop-bulk"', /drop/],
+  ['journal.on_full="drop-bulk"', /uplink\.url is empty/],
   ['regional.database="mysql://x"', /postgres/],
   ['regional.database="postgres://me:secret@x/y"', /without a password/],
 ])('%s is refused instead of ignored', (set, why) => {

@@ -19,6 +19,8 @@ async function round(state: {
   summedUp?: number;
   gathered?: number;
   lostLsn?: number;
+  receiptedLsn?: number;
+  droppable?: RetentionOptions['droppable'];
 }): Promise<World> {
   const clock = new SimClock(Date.UTC(2026, 2, 1));
   const released: number[] = [];
@@ -30,7 +32,13 @@ async function round(state: {
     segmentStarts: [1, 101, 201],
     fillRatio: state.fillRatio,
     whenDurable: () => Promise.resolve(),
-    release: (throughLsn: number) => released.push(throughLsn),
+    release: (throughLsn: number) => {
+      released.push(throughLsn);
+      while ((journal.segmentStarts[1] ?? Infinity) <= throughLsn + 1)
+        journal.segmentStarts.shift();
+      journal.fillRatio -= 0.1;
+      return (journal.firstLsn = journal.segmentStarts[0] as number);
+    },
   };
   const sessions = {
     get pinnedLsn() {
@@ -50,7 +58,8 @@ async function round(state: {
     keepProgress: () => Promise.resolve(false),
     timers: clock,
     log: SILENT_LOG,
-    receiptedLsn: () => 250,
+    receiptedLsn: () => state.receiptedLsn ?? 250,
+    droppable: state.droppable,
     settleStore: () => Promise.resolve(250),
     flushLedger: () => Promise.resolve(250),
     settleAssets: () => Promise.resolve(state.gathered ?? 250),
@@ -91,4 +100,35 @@ test('nothing goes whose bytes the blob store has not gathered', async () => {
 test('a journal that is half full takes its oldest segment from those who are away', async () => {
   const { released, cuts } = await round({ pinnedLsn: 50, fillRatio: 0.5 });
   assert.deepEqual({ released, cuts }, { released: [100], cuts: [100] });
+});
+
+/** Of 250 ops some that may be dropped wait for receipts, from 20 on. */
+function droppable(
+  asked: number[],
+  othersReceiptedLsn = 250,
+): NonNullable<RetentionOptions['droppable']> {
+  return {
+    othersReceiptedLsn: () => othersReceiptedLsn,
+    giveUp: (throughLsn, release) => {
+      asked.push(throughLsn);
+      return Promise.resolve(release());
+    },
+  };
+}
+
+test('what may be dropped goes by segments when the journal is nearly full, if it alone is in the way', async () => {
+  const asked: number[] = [];
+  const waiting = { pinnedLsn: Infinity, receiptedLsn: 19 };
+  const { released } = await round({ ...waiting, fillRatio: 0.8, droppable: droppable(asked) });
+  assert.deepEqual({ released, asked }, { released: [100], asked: [100] });
+});
+
+test('it stays while there is room, while others wait with it, and where nobody asked for that', async () => {
+  const asked: number[] = [];
+  const waiting = { pinnedLsn: Infinity, receiptedLsn: 19 };
+  await round({ ...waiting, fillRatio: 0.7, droppable: droppable(asked) });
+  await round({ ...waiting, fillRatio: 0.9, droppable: droppable(asked, 60) });
+  await round({ ...waiting, fillRatio: 0.9, gathered: 60, droppable: droppable(asked) });
+  assert.deepEqual(asked, []);
+  assert.deepEqual((await round({ ...waiting, fillRatio: 0.9 })).released, []);
 });

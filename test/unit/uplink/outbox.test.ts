@@ -6,7 +6,7 @@ import { test } from 'vitest';
 import type { Timers } from '../../../src/base/clock.ts';
 import { SILENT_LOG } from '../../../src/base/log.ts';
 import { inlineCompressor } from '../../../src/batch/compression.ts';
-import { ALARM, CLASSES, LOG, type OpClass, TELEMETRY } from '../../../src/model/class.ts';
+import { ALARM, BULK, CLASSES, LOG, type OpClass, TELEMETRY } from '../../../src/model/class.ts';
 import { SimClock } from '../../../src/platform/sim/clock.ts';
 import { SimFiles } from '../../../src/platform/sim/files.ts';
 import { SeededRandom } from '../../../src/platform/sim/random.ts';
@@ -270,4 +270,43 @@ test('whatever happens, backlog, spool and line agree with what was appended and
     }),
     { numRuns: 150 },
   );
+});
+
+test('bulk that is given up is in no batch; the next one spans it, and so it is after a restart', async () => {
+  const journal = new MemoryJournal();
+  const files = disk();
+  const pairs = [1, 2, 3, 4, 5, 6].flatMap((seq) => [
+    stampedOp(seq, { class: BULK }),
+    stampedOp(seq),
+  ]);
+  journal.append(...pairs);
+  const outbox = open(journal, files, { opsMax: 2 });
+  const early = await outbox.seal(BULK);
+  assert.ok(early);
+  assert.deepEqual([early.manifest.fromLsn, early.manifest.throughLsn], [1, 3]);
+  for (let batch = await outbox.seal(TELEMETRY); batch !== undefined;) {
+    outbox.receipted(batch.id);
+    batch = await outbox.seal(TELEMETRY);
+  }
+  assert.deepEqual([outbox.receiptedLsn, outbox.receiptedLsnBut([BULK])], [0, 12]);
+
+  assert.equal(await outbox.giveUp([BULK], 8, () => false), undefined);
+  assert.equal(outbox.unsealedOps(BULK), 4);
+  const given = await outbox.giveUp([BULK], 8, () => {
+    journal.firstLsn = 9;
+    return true;
+  });
+  assert.equal(given?.ops, 2);
+  assert.equal(outbox.unsealedOps(BULK), 2);
+
+  const again = open(journal, files, { opsMax: 2 });
+  assert.equal(again.unsealedOps(BULK), 2);
+  for (const one of [outbox, again]) {
+    const late = await one.seal(BULK);
+    const { fromLsn, throughLsn, ops, previous } = late?.manifest ?? {};
+    assert.deepEqual({ fromLsn, throughLsn, ops }, { fromLsn: 4, throughLsn: 11, ops: 2 });
+    assert.equal(previous, early.id);
+    for (const { id } of one.sendable()) one.receipted(id);
+    assert.equal(one.receiptedLsn, 12);
+  }
 });

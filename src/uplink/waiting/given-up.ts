@@ -1,0 +1,83 @@
+/**
+ * Lets go of what waits without a receipt, and counts it. To the region it is a stretch of the lanes that never comes;
+ * the next batch spans it.
+ */
+import { LOG, type OpClass } from '../../model/class.ts';
+import type { JournalReader, Lsn } from '../ports.ts';
+import type { Breather } from './breather.ts';
+import type { ClassState } from './class-chain.ts';
+import { classOfEntry } from './peek-entry.ts';
+import type { UnsealedCount } from './unsealed-count.ts';
+
+/** Of devices; the hub's own log lines are not counted. */
+export interface GivenUp {
+  readonly ops: number;
+  readonly bytes: number;
+}
+
+export interface GivingUpParts {
+  readonly journal: JournalReader;
+  readonly breather: Breather;
+  readonly unsealed: UnsealedCount;
+  readonly states: Readonly<Record<OpClass, Pick<ClassState, 'isSealing'>>>;
+}
+
+/** Entries looked at in one step. */
+const STEP_ENTRIES = 256;
+
+/**
+ * Gives up what waits of the classes through `throughLsn` and is in no batch: `release` lets the journal go of it, and says whether
+ * it did. Undefined where nothing was given up, as while one of them is being sealed.
+ */
+export async function giveUp(
+  classes: readonly OpClass[],
+  throughLsn: Lsn,
+  release: () => boolean,
+  parts: GivingUpParts,
+): Promise<GivenUp | undefined> {
+  const states = classes.map((opClass) => parts.states[opClass]);
+  if (states.some(({ isSealing }) => isSealing)) return undefined;
+  for (const state of states) state.isSealing = true; // Neither sealed nor counted meanwhile.
+  try {
+    const counted = new Map<OpClass, GivenUp>();
+    for (const opClass of classes) {
+      counted.set(opClass, await countThrough(opClass, throughLsn, parts));
+    }
+    if (!release()) return undefined;
+    const total = { ops: 0, bytes: 0 };
+    for (const [opClass, { ops, bytes }] of counted) {
+      parts.unsealed.gone(opClass, { ops, bytes }, throughLsn);
+      if (opClass === LOG) continue;
+      total.ops += ops;
+      total.bytes += bytes;
+    }
+    return total;
+  } finally {
+    for (const state of states) state.isSealing = false;
+  }
+}
+
+/** What waits of a class at or below `throughLsn`; in steps, beside devices. */
+async function countThrough(
+  opClass: OpClass,
+  throughLsn: Lsn,
+  { journal, breather, unsealed }: GivingUpParts,
+): Promise<GivenUp> {
+  const waiting = unsealed.of(opClass);
+  let ops = 0;
+  let bytes = 0;
+  if (waiting.ops === 0) return { ops, bytes };
+  breather.begin();
+  const cursor = journal.cursor(waiting.firstLsn);
+  for (let entries = 1; ops < waiting.ops; entries++) {
+    const item = cursor.next();
+    if (item === undefined || item.lsn > throughLsn) break;
+    if (classOfEntry(item.entry) === opClass) {
+      ops += 1;
+      bytes += item.entry.length;
+    }
+    const rest = entries % STEP_ENTRIES === 0 ? breather.step() : undefined;
+    if (rest !== undefined) await rest;
+  }
+  return { ops, bytes };
+}
