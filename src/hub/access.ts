@@ -6,6 +6,7 @@ import { textOf } from '../base/bytes.ts';
 import { HubError } from '../base/errors.ts';
 import type { Config } from '../config/schema.ts';
 import type { Machine } from '../machine.ts';
+import type { VenusLogin } from '../power/sources/venus-mqtt.ts';
 import { Acl, type Grant } from '../security/acl.ts';
 import type { EnrolmentDesk } from '../security/enrolment/desk.ts';
 import type { Members } from '../security/enrolment/members.ts';
@@ -80,12 +81,12 @@ type BrokerSection = Pick<Config['uplink'], 'url' | 'username' | 'passwordFile' 
 
 /** How to log in at the broker of a section of the config; throws `config.invalid` where a file of it is missing. */
 export function brokerLogin(
-  section: 'uplink' | 'regional' | 'peer',
+  section: 'uplink' | 'regional' | 'peer' | 'power.venus',
   { url, username, passwordFile, caFile }: BrokerSection,
-  { files, env }: Machine,
+  { files, env }: Pick<Machine, 'files' | 'env'>,
 ): BrokerLogin {
   const key = `${section}.password_file`;
-  const credential = `${section}-password`;
+  const credential = `${section.replace('power.', '')}-password`;
   const password = readSecret({ files, env, file: passwordFile, credential, key });
   const ca = caFile === '' ? undefined : files.read(caFile);
   if (caFile !== '' && ca === undefined) {
@@ -103,4 +104,13 @@ export function brokerLogin(
     ...(password === undefined ? {} : { password }),
     ...(ca === undefined ? {} : { ca }),
   };
+}
+
+/** How to log in at a Venus OS device; throws as `brokerLogin`. */
+export function venusLogin(
+  { venus }: Pick<Config['power'], 'venus'>,
+  machine: Pick<Machine, 'files' | 'env'>,
+): VenusLogin {
+  const { url: _url, ...login } = brokerLogin('power.venus', { url: '', ...venus }, machine);
+  return login;
 }

@@ -172,7 +172,7 @@ export class PowerMonitor {
     return this.#sources.map(({ source, reading, lostSince }, index) => ({
       name: source.name,
       fields: reading.fields(),
-      doubted: this.#estimator.suspectsOf(index, nowMs).map(({ field }) => field),
+      suspects: this.#estimator.suspectsOf(index, nowMs),
       lost: lostSince?.reason,
     }));
   }

@@ -2,9 +2,7 @@
  * `heliograph power probe`: what every source tells, side by side, so that an installer sees in ten seconds
  * whether the wiring is right. Works without a running hub, on sources of its own.
  */
-import type { Timers } from '../base/clock.ts';
-import { pause } from '../base/clock.ts';
-import { Plausibility } from './estimate/plausibility.ts';
+import { Plausibility, type Suspect } from './estimate/plausibility.ts';
 import {
   type HeardField,
   HeardReading,
@@ -18,8 +16,8 @@ import type { PowerSource } from './sources/source.ts';
 export interface SourceView {
   readonly name: string;
   readonly fields: readonly HeardField[];
-  /** Fields whose values were refused lately: they jump, stick or cannot be. */
-  readonly doubted?: readonly ReadingField[];
+  /** Values that were refused lately: they jump, stick or cannot be. */
+  readonly suspects: readonly Suspect[];
   readonly lost: string | undefined;
 }
 
@@ -68,58 +66,49 @@ export function figureText(field: ReadingField, value: number): string {
 }
 
 export interface Listening {
-  /** What each source has told so far. */
-  views(): SourceView[];
+  /** What each source has told up to `nowMs` (monotonic). */
+  views(nowMs: number): SourceView[];
   stop(): void;
 }
 
-/** Starts sources and listens to them; with the battery they belong to, what cannot be told of it is doubted. */
-export function listenTo(sources: readonly PowerSource[], battery?: Battery): Listening {
-  const heard = sources.map((source) => {
-    const doubted = new Set<ReadingField>();
-    const state: {
-      name: string;
-      reading: HeardReading;
-      doubted: Set<ReadingField>;
-      lost?: string;
-    } = { name: source.name, reading: new HeardReading(), doubted };
-    const plausibility = battery === undefined ? undefined : new Plausibility(battery);
-    source.start(
-      (reading) => {
-        state.reading.take(reading);
-        for (const field of READING_FIELDS) {
-          const isBelieved = plausibility?.believes(field, reading[field], reading.atMs) ?? true;
-          if (!isBelieved) doubted.add(field);
-        }
-        delete state.lost;
-      },
-      (reason) => {
-        state.lost = reason;
-      },
-    );
-    return state;
-  });
+/** Starts the sources of `battery` and listens to them; what cannot be told of it is doubted. */
+export function listenTo(sources: readonly PowerSource[], battery: Battery): Listening {
+  const heard = sources.map((source) => new HeardSource(source, battery));
   return {
-    views: () =>
-      heard.map(({ name, reading, doubted, lost }) => {
-        return { name, fields: reading.fields(), doubted: [...doubted], lost };
-      }),
+    views: (nowMs) => heard.map((it) => it.view(nowMs)),
     stop: () => {
       for (const source of sources) source.stop();
     },
   };
 }
 
-/** Listens to sources for `durationMs`, then stops them. */
-export async function probe(
-  sources: readonly PowerSource[],
-  timers: Timers,
-  durationMs: number,
-): Promise<SourceView[]> {
-  const listening = listenTo(sources);
-  await pause(timers, durationMs);
-  listening.stop();
-  return listening.views();
+class HeardSource {
+  readonly #name: string;
+  readonly #reading = new HeardReading();
+  readonly #plausibility: Plausibility;
+  #lost: string | undefined;
+
+  constructor(source: PowerSource, battery: Battery) {
+    this.#name = source.name;
+    this.#plausibility = new Plausibility(battery);
+    source.start(
+      (reading) => {
+        this.#reading.take(reading);
+        this.#lost = undefined;
+        for (const field of READING_FIELDS) {
+          this.#plausibility.believes(field, reading[field], reading.atMs);
+        }
+      },
+      (reason) => {
+        this.#lost = reason;
+      },
+    );
+  }
+
+  view(nowMs: number): SourceView {
+    const suspects = this.#plausibility.suspects(nowMs);
+    return { name: this.#name, fields: this.#reading.fields(), suspects, lost: this.#lost };
+  }
 }
 
 /** A figure older than this helps nobody to find a fault. */
@@ -127,7 +116,7 @@ const SHOWN_MS_MAX = 10 * 60_000;
 
 /** One row for each figure, with unit and age; one for a source that is silent, with the reason. */
 export function probeRows(views: readonly SourceView[], nowMs: number): ProbeRow[] {
-  return views.flatMap(({ name, fields, doubted = [], lost }): ProbeRow[] => {
+  return views.flatMap(({ name, fields, suspects, lost }): ProbeRow[] => {
     const rows = fields
       .filter(({ atMs }) => nowMs - atMs <= SHOWN_MS_MAX)
       .map(({ field, value, atMs }) => ({
@@ -136,7 +125,7 @@ export function probeRows(views: readonly SourceView[], nowMs: number): ProbeRow
         value: shown(field, value),
         unit: UNITS[field],
         ageS: (nowMs - atMs) / 1_000,
-        ...(doubted.includes(field) ? { doubted: true as const } : {}),
+        ...(suspects.some((it) => it.field === field) ? { doubted: true as const } : {}),
       }));
     const reason = lost ?? (rows.length === 0 ? 'no reading yet' : undefined);
     return reason === undefined ? rows : [...rows, { source: name, value: reason, unit: '' }];

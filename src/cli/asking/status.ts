@@ -79,17 +79,18 @@ export function renderStatus(status: StatusSnapshot, paint: Paint): string {
 }
 
 function powerLines(power: PowerStatus, paint: Paint): string[] {
-  const known = (value: number | null, digits: number, unit: string): string =>
-    value === null ? 'unknown' : `${value.toFixed(digits)} ${unit}`;
+  const known = (name: string, value: number | null, digits: number, unit: string): string =>
+    value === null ? `${name} not measured` : `${name} ${value.toFixed(digits)} ${unit}`;
   const error = power.socErrPct === null ? '' : ` ± ${power.socErrPct.toFixed(0)}`;
   const colour = STATE_COLOURS[power.state as keyof typeof STATE_COLOURS] ?? 'yellow';
   const charge = power.socPct === null ? 'charge unknown' : `${power.socPct.toFixed(0)}${error} %`;
+  const volts = power.batteryV === null ? 'voltage not measured' : `${power.batteryV.toFixed(2)} V`;
   if (power.source === 'none')
     return sourcelessLines(power.state, paint(colour, power.state), paint);
   const figures = [
-    `battery ${charge}, ${known(power.batteryV, 2, 'V')}`,
-    `panel ${known(power.pvW, 1, 'W')}${power.curtailed === true ? ' (could give more)' : ''}`,
-    `load ${known(power.loadW, 1, 'W')}`,
+    `battery ${charge}, ${volts}`,
+    `${known('panel', power.pvW, 1, 'W')}${power.curtailed === true ? ' (could give more)' : ''}`,
+    known('load', power.loadW, 1, 'W'),
   ];
   const age = power.ageS === null ? 'no reading' : `read ${agoText(power.ageS)}`;
   const source = `${power.source}, ${age}`;

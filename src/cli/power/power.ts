@@ -8,6 +8,8 @@
 import { pause } from '../../base/clock.ts';
 import { HubError } from '../../base/errors.ts';
 import { createLog } from '../../base/log.ts';
+import type { Config } from '../../config/schema.ts';
+import { venusLogin } from '../../hub/access.ts';
 import { thisMachine } from '../../machine.ts';
 import { powerConfigOf } from '../../power/power-config.ts';
 import { FIELD_WORDS, listenTo, type ProbeRow, probeRows } from '../../power/probe.ts';
@@ -88,12 +90,12 @@ function openProbe(args: Args, io: CliIo): Probe {
     return { from: 'as the running hub reads them', rows, stop: () => undefined };
   }
   const config = configOf(args, io);
-  const { sources, refused } = openAll(config.power.sources, io);
+  const { sources, refused } = openAll(config.power, io);
   const listening = listenTo(sources, powerConfigOf(config.power).battery);
-  const now = (): ProbeRow[] => probeRows(listening.views(), io.clock.monotonicMs());
+  const now = (nowMs: number): ProbeRow[] => probeRows(listening.views(nowMs), nowMs);
   return {
     from: HERE,
-    rows: () => Promise.resolve([...now(), ...refused]),
+    rows: () => Promise.resolve([...now(io.clock.monotonicMs()), ...refused]),
     stop: () => listening.stop(),
   };
 }
@@ -106,17 +108,17 @@ function runningHub(args: Args, io: CliIo): HubApi | undefined {
 
 /** Every source that can be opened without a hub; of the others, why not. */
 function openAll(
-  texts: readonly string[],
+  power: Config['power'],
   io: CliIo,
 ): { readonly sources: PowerSource[]; readonly refused: ProbeRow[] } {
   const log = createLog(io.clock, 'warn', (line) => io.stderr(`${line}\n`));
   const { serial, mqtt } = thisMachine(io.env, log);
   const { files, random, clock, timers } = io;
   const machine = { files, serial, random, clock, timers, sysRoot: '/sys', devRoot: '/dev' };
-  const needs: SourceNeeds = { machine, mqtt };
+  const needs: SourceNeeds = { machine, mqtt, venusLogin: () => venusLogin(power, io) };
   const sources: PowerSource[] = [];
   const refused: ProbeRow[] = [];
-  for (const text of texts) {
+  for (const text of power.sources) {
     try {
       sources.push(...openSources([text], needs));
     } catch (error) {

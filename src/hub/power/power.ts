@@ -28,6 +28,7 @@ import type { MeasuredSite } from '../../power/sources/simulated.ts';
 import { type ProbeRow, probeRows } from '../../power/probe.ts';
 import type { Subscribe } from '../../power/sources/mqtt-json.ts';
 import { openSources } from '../../power/sources/open-sources.ts';
+import { venusLogin } from '../access.ts';
 import { rounded } from '../../power/log/log-lines.ts';
 import { SyncLog } from '../../power/log/sync-log.ts';
 import type { Override, OverrideDoor } from '../../status/api/override.ts';
@@ -98,6 +99,7 @@ export class HubPower {
       sources: openSources(power.sources, {
         machine: needs,
         mqtt: machine.mqtt,
+        venusLogin: () => venusLogin(power, machine),
         subscribe,
         log,
         ...(this.#site === undefined ? {} : { site: this.#site }),

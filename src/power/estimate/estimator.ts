@@ -32,7 +32,7 @@ export interface BatteryEstimate {
   readonly loadW?: number;
   readonly curtailed?: boolean;
   readonly mains: boolean;
-  /** Who tells the charge, or else the voltage; `none` where nobody does. */
+  /** Who tells the charge, or else the voltage, current or power; `none` where nobody tells anything of the battery. */
   readonly source: string;
   /** Age of that value in seconds; Infinity where nobody ever told. */
   readonly ageS: number;
@@ -129,7 +129,7 @@ export class Estimator {
     const charge = this.#chargeOf(cellOf, draft);
     const teller = cellOf(charge.origin === 'source' ? 'socRatio' : 'batteryVolts');
     const mains = cellOf('mains');
-    const shown = teller ?? cellOf('batteryWatts') ?? mains;
+    const shown = teller ?? cellOf('batteryAmps') ?? cellOf('batteryWatts') ?? mains;
     const batteryW = draft.batteryWatts ?? wattsOf(draft);
     const loadW = draft.loadWatts ?? loadOf(draft.pvWatts, batteryW);
     const { estimate: told } = charge;

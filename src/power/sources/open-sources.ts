@@ -13,7 +13,7 @@ import { parseSource, type SourceSpec } from './source-spec.ts';
 import type { PowerMachine, PowerSource } from './source.ts';
 import { readPowerSupplies, sysfsSource } from './sysfs.ts';
 import { VeDirectSource } from './ve-direct.ts';
-import { VenusMqttSource } from './venus-mqtt.ts';
+import { type VenusLogin, VenusMqttSource } from './venus-mqtt.ts';
 
 export interface SourceNeeds {
   readonly machine: PowerMachine;
@@ -21,6 +21,8 @@ export interface SourceNeeds {
   readonly site?: MeasuredSite;
   /** For Venus OS; without it, `venus-mqtt:` is refused. */
   readonly mqtt?: MqttClient;
+  /** Asked before each login there; without it, nobody logs in. */
+  readonly venusLogin?: () => VenusLogin;
   /** The hub's own broker; without it, `mqtt:` is refused. */
   readonly subscribe?: Subscribe;
   /** Hears what `auto` found. */
@@ -35,7 +37,7 @@ export function openSources(texts: readonly string[], needs: SourceNeeds): Power
 }
 
 function openSource(text: string, spec: SourceSpec, needs: SourceNeeds): PowerSource[] {
-  const { machine, site, mqtt, subscribe } = needs;
+  const { machine, site, mqtt, subscribe, venusLogin } = needs;
   if (spec.kind === 'auto') {
     needs.log?.info('power.detected', { found: detectSources(machine) });
     return autoSources(machine);
@@ -46,7 +48,7 @@ function openSource(text: string, spec: SourceSpec, needs: SourceNeeds): PowerSo
   if (spec.kind === 've-direct') return [new VeDirectSource(text, () => spec.path, machine)];
   if (spec.kind === 'venus-mqtt') {
     if (mqtt === undefined) throw refused(text, 'no MQTT client is at hand here');
-    return [new VenusMqttSource(text, spec.url, { ...machine, mqtt })];
+    return [new VenusMqttSource(text, spec.url, { ...machine, mqtt }, venusLogin)];
   }
   if (spec.kind === 'mqtt') {
     if (subscribe === undefined) throw refused(text, "the hub's own broker is not at hand here");

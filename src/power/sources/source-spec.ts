@@ -22,9 +22,18 @@ export function parseSource(text: string): SourceSpec {
   if (plain !== undefined) return { kind: plain };
   const [kind, rest] = split(text, ':');
   if (kind === 've-direct' && rest.startsWith('/')) return { kind, path: rest };
-  if (kind === 'venus-mqtt' && /^(mqtts?|wss?):\/\/[^/]/.test(rest)) return { kind, url: rest };
+  if (kind === 'venus-mqtt' && /^(mqtts?|wss?):\/\/[^/]/.test(rest)) return venusOf(text, rest);
   if (kind === 'mqtt') return parseTopic(text, rest);
   throw invalid(text);
+}
+
+/** The text is shown in the page and in logs. */
+function venusOf(text: string, url: string): SourceSpec {
+  if (!url.includes('@')) return { kind: 'venus-mqtt', url };
+  throw new HubError(
+    'power.source-invalid',
+    `power.sources: "${text.replace(/\/\/.*@/, '//…@')}": the login belongs into power.venus.username and power.venus.password_file`,
+  );
 }
 
 /** `topic#json.path`, or `topic#json.path=field` where the name of the value does not say what it is. */

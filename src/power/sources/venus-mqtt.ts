@@ -10,10 +10,17 @@
 import { Backoff } from '../../base/backoff.ts';
 import { textOf, utf8 } from '../../base/bytes.ts';
 import type { Cancel } from '../../base/clock.ts';
-import { messageOf } from '../../base/errors.ts';
+import { type FaultCode, HubError, messageOf } from '../../base/errors.ts';
 import type { MqttClient, MqttSession } from '../../platform/network/mqtt-client.ts';
 import { hasFields, type Reading, type ReadingDraft, STALE_AFTER_MS } from '../estimate/reading.ts';
 import { POLL_PERIOD_MS, type PowerMachine, type PowerSource } from './source.ts';
+
+/** What the broker of the GX asks for, once somebody has set a password there. */
+export interface VenusLogin {
+  readonly username?: string;
+  readonly password?: string;
+  readonly ca?: Uint8Array;
+}
 
 type VenusMachine = Pick<PowerMachine, 'clock' | 'timers' | 'random'> & {
   readonly mqtt: MqttClient;
@@ -33,6 +40,8 @@ const FILTERS = [
 const KEEPALIVE_MS = 30_000;
 const SUPPRESS = utf8('{"keepalive-options":["suppress-republish"]}');
 const CONNECT_TIMEOUT_MS = 10_000;
+/** A GX takes any name, but MQTT knows no password without one [MQTT-3.1.2-22]. */
+const ANY_NAME = 'heliograph';
 const RETRY_FIRST_MS = 2_000;
 const RETRY_MOST_MS = 60_000;
 /** Chargers of one site; a broker that invents more is not believed. */
@@ -42,6 +51,7 @@ export class VenusMqttSource implements PowerSource {
   readonly name: string;
   readonly #url: string;
   readonly #machine: VenusMachine;
+  readonly #login: () => VenusLogin;
   readonly #backoff: Backoff;
   readonly #values = new Map<string, number>();
   #portal: string | undefined;
@@ -54,12 +64,19 @@ export class VenusMqttSource implements PowerSource {
   #lost = false;
   #stopped = true;
 
-  constructor(name: string, url: string, machine: VenusMachine) {
+  /** `login` is asked before each attempt, so that a new password needs no restart; it may throw `HubError`. */
+  constructor(
+    name: string,
+    url: string,
+    machine: VenusMachine,
+    login: () => VenusLogin = () => ({}),
+  ) {
     const [, base, portal] = /^([a-z]+:\/\/[^/]+)\/?([0-9a-zA-Z]*)/.exec(url) ?? [];
     this.name = name;
     this.#url = base ?? url;
     this.#portal = portal === '' ? undefined : portal;
     this.#machine = machine;
+    this.#login = login;
     this.#backoff = new Backoff(RETRY_FIRST_MS, RETRY_MOST_MS, machine.random);
   }
 
@@ -114,10 +131,15 @@ export class VenusMqttSource implements PowerSource {
       connectTimeoutMs: CONNECT_TIMEOUT_MS,
     };
     const begin = async (): Promise<void> => {
-      const session = await mqtt.connect(options, {
-        onMessage: (topic, payload) => this.#take(topic, payload),
-        onClose: (reason) => retry(`${this.#url}: ${reason}`),
-      });
+      const login = this.#login();
+      const named = login.password === undefined ? {} : { username: ANY_NAME };
+      const session = await mqtt.connect(
+        { ...options, ...named, ...login },
+        {
+          onMessage: (topic, payload) => this.#take(topic, payload),
+          onClose: (reason) => retry(`${this.#url}: ${reason}`),
+        },
+      );
       if (this.#stopped) return session.close();
       this.#session = session;
       this.#heardMs = Math.max(this.#heardMs, clock.monotonicMs() - STALE_AFTER_MS / 2);
@@ -125,7 +147,7 @@ export class VenusMqttSource implements PowerSource {
       this.#keepAlive(new Uint8Array());
       return undefined;
     };
-    begin().catch((error: unknown) => retry(messageOf(error)));
+    begin().catch((error: unknown) => retry(whyNot(error)));
   }
 
   /** Asks the device to go on; before it is known by name, there is nobody to ask. */
@@ -155,6 +177,18 @@ export class VenusMqttSource implements PowerSource {
     else if (this.#values.size < VALUES_MAX || this.#values.has(key)) this.#values.set(key, value);
   }
 }
+
+/** For the person who has the GX before them: what is missing, and where it goes. */
+function whyNot(error: unknown): string {
+  const code = error instanceof HubError ? error.code : undefined;
+  const keys = code === undefined ? undefined : KEYS_BY_CODE.get(code);
+  return keys === undefined ? messageOf(error) : `${messageOf(error)}; ${keys}`;
+}
+
+const KEYS_BY_CODE: ReadonlyMap<FaultCode, string> = new Map([
+  ['uplink.refused', "the GX's password goes into power.venus.password_file"],
+  ['uplink.untrusted', "the GX's certificate goes into power.venus.ca_file"],
+]);
 
 /** `{"value": x}`; undefined where x is null, no number, or the payload is empty. */
 function valueOf(payload: Uint8Array): number | undefined {

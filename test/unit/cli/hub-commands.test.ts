@@ -94,7 +94,10 @@ test('faults stand first, with what to do; nothing known is said as unknown', ()
   assert.equal(lines[2], '! No\ufffd[2J room (journal.full)');
   assert.equal(lines[3], '  Do this.');
   assert.match(text, /! Mode open on the network/);
-  assert.match(text, /battery charge unknown, unknown; panel unknown/);
+  assert.match(
+    text,
+    /battery charge unknown, voltage not measured; panel not measured; load not measured/,
+  );
   assert.match(text, /Uplink +off: data stays in the journal/);
 });
 

@@ -62,7 +62,7 @@ function sets(dir: string): Config {
     'regional.port=0',
     'regional.http_port=0',
     'security.mode=password',
-    'power.sources=simulated',
+    'power.sources=["simulated","venus-mqtt:mqtt://127.0.0.1:9"]',
     'capture=[{filter="a/#",class="alarm"}]',
     'grant=[{user="ana",publish=["a"],read=["a"]}]',
     // Nobody listens there: the uplink tries, and fails.

@@ -41,6 +41,13 @@ test('load follows from panel and battery where nobody measures it', () => {
   assert.equal(estimator.estimate(0).loadW, 4);
 });
 
+test('who tells the current alone is named: something is known of the battery', () => {
+  const estimator = new Estimator(BATTERY, ['shunt']);
+  estimator.accept(0, { atMs: 0, batteryAmps: -0.2, quality: 'good' });
+  const { source, ageS } = estimator.estimate(2_000);
+  assert.deepEqual([source, ageS], ['shunt', 2]);
+});
+
 test('a low-quality charge gives way to any better one, and carries a wide error', () => {
   const estimator = new Estimator(BATTERY, ['epever', 'shunt']);
   estimator.accept(0, reading(0, { socRatio: 0.99, quality: 'low' }));

@@ -25,7 +25,7 @@ test('a charge that is told no more grows old beside a voltage that is, and a lo
   heard.take({ atMs: 0, batteryVolts: 13.1, socRatio: 0.5, quality: 'good' });
   heard.take({ atMs: 590_000, batteryVolts: 13.2, quality: 'good' });
   const rowsAt = (nowMs: number, lost?: string): unknown[] =>
-    probeRows([{ name: 'gx', fields: heard.fields(), lost }], nowMs).map(
+    probeRows([{ name: 'gx', fields: heard.fields(), suspects: [], lost }], nowMs).map(
       ({ field, value, ageS }) => [field, value, ageS],
     );
   assert.deepEqual(rowsAt(591_000), [

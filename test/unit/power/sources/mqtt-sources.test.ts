@@ -92,6 +92,52 @@ test('Venus: learns the portal id, asks for a dump once, then only for changes',
   source.stop();
 });
 
+test('Venus: a GX with a password is told it, the new one after a change, and says where it belongs', async () => {
+  const clock = new SimClock(0);
+  const random = new SeededRandom(1);
+  let wanted = 'first';
+  const logins: unknown[] = [];
+  const broker = new SimMqttBroker({
+    timers: clock,
+    random,
+    accepts: ({ username, password }) => {
+      logins.push([username, password]);
+      return password === wanted;
+    },
+  });
+  const losses: string[] = [];
+  const client = broker.client();
+  const machine = { clock, timers: clock, random, mqtt: client };
+  let password = 'first';
+  const source = new VenusMqttSource('venus', 'mqtt://gx', machine, () => ({ password }));
+  source.start(
+    () => undefined,
+    (reason) => losses.push(reason),
+  );
+  await clock.advance(1_000);
+  assert.deepEqual(logins, [['heliograph', 'first']]);
+  wanted = 'second';
+  client.cut();
+  await clock.advance(10_000);
+  assert.match(losses.join(), /cut|lost|closed/);
+  password = 'second';
+  await clock.advance(120_000);
+  assert.deepEqual(logins.at(-1), ['heliograph', 'second']);
+  source.stop();
+
+  const refused = new VenusMqttSource('venus', 'mqtt://gx', machine);
+  const reasons: string[] = [];
+  refused.start(
+    () => undefined,
+    (reason) => reasons.push(reason),
+  );
+  await clock.advance(1_000);
+  assert.deepEqual(reasons, [
+    "mqtt://gx: not authorised; the GX's password goes into power.venus.password_file",
+  ]);
+  refused.stop();
+});
+
 test('Venus: a link that is cut is told once, tried again, and the values come back', async () => {
   const { clock, readings, losses, gx, source } = await gxRig('mqtt://gx/abc123');
   await clock.advance(20_000);

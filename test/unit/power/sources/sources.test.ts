@@ -4,7 +4,7 @@ import { test } from 'vitest';
 import { SimClock } from '../../../../src/platform/sim/clock.ts';
 import { SeededRandom } from '../../../../src/platform/sim/random.ts';
 import { SimSerialPorts } from '../../../../src/platform/sim/serial.ts';
-import { probe, probeRows } from '../../../../src/power/probe.ts';
+import { listenTo, probeRows } from '../../../../src/power/probe.ts';
 import { detectSources, openSources } from '../../../../src/power/sources/open-sources.ts';
 import { parseSource } from '../../../../src/power/sources/source-spec.ts';
 import { readHwmon } from '../../../../src/power/sources/hwmon.ts';
@@ -36,6 +36,16 @@ function machineOf(contents: Record<string, string | Error>): PowerMachine {
 }
 
 const SUPPLY = '/sys/class/power_supply';
+const BATTERY = { chemistry: 'lifepo4', nominalVolts: 12, capacityWh: 256 } as const;
+
+function captured(run: () => unknown): Error {
+  try {
+    run();
+  } catch (error) {
+    if (error instanceof Error) return error;
+  }
+  throw new Error('nothing was thrown');
+}
 
 test('a laptop battery by its uevent: micro-units become units, discharging makes the current negative', () => {
   const machine = machineOf({
@@ -151,6 +161,12 @@ test.each([
   });
 });
 
+test('a login in the address of a GX is refused, and the message does not tell it', () => {
+  const error = captured(() => parseSource('venus-mqtt:mqtt://remote:sekret@gx'));
+  assert.match(error.message, /power\.venus\.password_file/);
+  assert.doesNotMatch(error.message, /sekret/);
+});
+
 test('an empty list and a simulated source without a site are faults', () => {
   const machine = machineOf({});
   assert.throws(() => openSources([], { machine }), { code: 'power.source-invalid' });
@@ -180,10 +196,31 @@ test('a probe shows figures with unit and age, and why a source is silent', asyn
   });
   const { clock } = machine;
   const sources = openSources(['sysfs', 'hwmon'], { machine });
-  const probing = probe(sources, machine.timers, 5_000);
+  const listening = listenTo(sources, BATTERY);
   await (clock as SimClock).advance(5_000);
-  assert.deepEqual(probeRows(await probing, 5_000), [
+  listening.stop();
+  assert.deepEqual(probeRows(listening.views(5_000), 5_000), [
     { source: 'sysfs', field: 'socRatio', value: '50.0', unit: '%', ageS: 5 },
     { source: 'hwmon', value: 'no ina219, ina226 or ina3221 in /sys/class/hwmon', unit: '' },
+  ]);
+});
+
+test('a probe marks what cannot be of this battery, until that is long ago', async () => {
+  const machine = machineOf({
+    [`${SUPPLY}/BAT0/type`]: 'Battery',
+    [`${SUPPLY}/BAT0/capacity`]: '50',
+    [`${SUPPLY}/BAT0/voltage_now`]: '48000000',
+  });
+  const listening = listenTo(openSources(['sysfs'], { machine }), BATTERY);
+  listening.stop();
+  const doubtedAt = (nowMs: number): unknown[] =>
+    probeRows(listening.views(nowMs), nowMs).map(({ field, doubted }) => [field, doubted]);
+  assert.deepEqual(doubtedAt(1_000), [
+    ['batteryVolts', true],
+    ['socRatio', undefined],
+  ]);
+  assert.deepEqual(doubtedAt(10 * 60_000), [
+    ['batteryVolts', undefined],
+    ['socRatio', undefined],
   ]);
 });
