@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer as createHttpServer, type IncomingMessage } from 'node:http';
 import { connect, type Socket } from 'node:net';
+import { readFileSync } from 'node:fs';
 import { json } from 'node:stream/consumers';
 import { connect as connectTls } from 'node:tls';
 import { afterEach, describe, test } from 'vitest';
@@ -326,4 +327,25 @@ test('an upgrade without the subprotocol mqtt is refused [MQTT-6.0.0-3]', async 
     assert.match(detail, /subprotocol mqtt/);
     client.terminate();
   }
+});
+
+/** Sockets that dial this port and have no answer of the kernel yet. */
+function unansweredAt(port: number): number {
+  const end = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+  const lines = readFileSync('/proc/net/tcp', 'utf8').split('\n');
+  const rows = lines.map((line) => line.trim().split(/\s+/));
+  return rows.filter(([, , far, state]) => far?.endsWith(end) === true && state === '02').length;
+}
+
+test('a thousand clients may dial at once, before one of them is accepted', async () => {
+  const options = { host: '127.0.0.1', port: 0, purpose: 'test', connectionsMax: 10 };
+  const listener = await machineNetwork.listen(options, () => undefined);
+  const dialling = Array.from({ length: 1_000 }, () => connect(listener.port, '127.0.0.1'));
+  for (const socket of dialling) socket.on('error', () => undefined);
+  // They dial in the next tick, before anyone is accepted.
+  await new Promise<void>((resolve) => process.nextTick(resolve));
+  const unanswered = unansweredAt(listener.port);
+  for (const socket of dialling) socket.destroy();
+  await listener.close();
+  assert.equal(unanswered, 0);
 });

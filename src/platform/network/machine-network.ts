@@ -18,6 +18,11 @@ const KEEPALIVE_DELAY_MS = 60_000;
 const HANDSHAKE_MS_MAX = 10_000;
 /** Bytes that may wait in our memory before `write` says false; a full read of the kernel is 64 KiB. */
 const WRITE_HIGH_WATER_BYTES = 256 * 1024;
+/**
+ * Connections that the kernel holds for us until they are accepted. Where a router comes back, all devices of a site dial at once, and
+ * whom the kernel has no room for (511 where nothing is said) tries again after 1, 3, 7 … seconds, whoever has room by then.
+ */
+const BACKLOG = 4_096;
 /** How long an ended connection may take to hand over its last bytes. */
 const LINGER_MS_MAX = 5_000;
 
@@ -32,7 +37,8 @@ function listen(
   server.on('drop', () => options.onTurnedAway?.());
   return new Promise((resolve, reject) => {
     server.once('error', (error) => reject(listenFault(options, error)));
-    server.listen(options.port, options.host, () => {
+    const { host, port } = options;
+    server.listen({ host, port, backlog: BACKLOG }, () => {
       server.removeAllListeners('error');
       // An accept that fails for want of file descriptors is tried again by the next client.
       server.on('error', () => undefined);
