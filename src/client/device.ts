@@ -28,6 +28,7 @@ import { type Kept, Outbox } from './outbox/outbox.ts';
 import { Queries, type Query, type RecordRow } from './view/queries.ts';
 import { Replica } from './view/replica.ts';
 import { type Contact, Session } from './link/session.ts';
+import { Saving } from './view/saving.ts';
 import type { DeviceStorage } from './storage/storage.ts';
 import { cborOf, type Fields, type Value } from './view/values.ts';
 import { View } from './view/view.ts';
@@ -75,8 +76,6 @@ export interface Made extends PromiseLike<Kept> {
   readonly id: string;
 }
 
-const SAVE_MS = 1_000;
-
 export class Device {
   readonly #options: DeviceOptions;
   readonly #platform: DevicePlatform;
@@ -85,13 +84,12 @@ export class Device {
   readonly #view: View;
   readonly #queries: Queries;
   readonly #docs: Docs;
+  readonly #saving: Saving;
   readonly #watchers = new Set<(status: DeviceStatus) => void>();
   #outbox!: Outbox;
   #session!: Session;
   #authority = 1;
   #resume: Uint8Array | undefined;
-  #cancelSave: Cancel | undefined;
-  #saving: Promise<void> = Promise.resolve();
   #isClosed = false;
 
   private constructor(options: DeviceOptions, platform: DevicePlatform) {
@@ -105,6 +103,9 @@ export class Device {
       authority: () => this.#authority,
     });
     this.#queries = new Queries(this.#view, platform.timers);
+    const { clock, timers } = platform;
+    const isPressing = (): boolean => this.#outbox.isCrowded;
+    this.#saving = new Saving({ clock, timers, isPressing, save: () => this.#save() });
     this.#docs = new Docs({
       make: (key, update) => void this.#make(DOC, key, update),
       updatesOf: (key) => this.#view.docUpdates(key),
@@ -148,8 +149,11 @@ export class Device {
     set: (fields: Fields) => Made;
     remove: () => Made;
   } {
+    const queries = this.#queries;
     return {
-      value: this.#queries.row(key),
+      get value() {
+        return queries.row(key);
+      },
       set: (fields) => this.#set(key, fields),
       remove: () => this.#make(REMOVE, key, new Uint8Array(0)),
     };
@@ -170,6 +174,7 @@ export class Device {
     return assetOf(key, {
       make: (kind, at, body, opClass) => this.#make(kind, at, body, opClass),
       record: (at) => this.#view.record(at),
+      writes: (at) => this.#view.writes(at),
       conflicts: (at) => this.#view.conflicts(at),
       fetchBytes: this.#platform.fetchBytes,
     });
@@ -177,7 +182,7 @@ export class Device {
 
   /** Takes an op of a record back; `cascade` takes what builds on it too. Throws with the reason where it may not. */
   undo(key: string, id: string, cascade = false): Made {
-    const { writes } = this.#view.record(key);
+    const writes = this.#view.writes(key);
     const write = writes.find(({ order }) => textOfOpId(order) === id);
     if (write === undefined) throw new HubError('client.refused', `${key} has no op ${id}`);
     const request = { target: write.order, authority: this.#authority, cascade };
@@ -188,7 +193,7 @@ export class Device {
 
   /** Ops on a record, the latest first. */
   history(key: string): readonly HistoryEntry[] {
-    return historyOf(this.#view.record(key).writes, this.#outbox.origin);
+    return historyOf(this.#view.writes(key), this.#outbox.origin);
   }
 
   /** Writes that were made without knowledge of each other and that nobody has looked at, of one record or of all. */
@@ -196,9 +201,7 @@ export class Device {
     const keys = key === undefined ? this.#view.keys('') : [key];
     return keys.flatMap((each) => {
       const conflicts = this.#view.conflicts(each);
-      return conflicts.length === 0
-        ? []
-        : seenConflicts(each, conflicts, this.#view.record(each).writes);
+      return conflicts.length === 0 ? [] : seenConflicts(each, conflicts, this.#view.writes(each));
     });
   }
 
@@ -244,10 +247,10 @@ export class Device {
     this.#docs.flush();
     this.#isClosed = true;
     this.#session.close();
-    this.#cancelSave?.();
+    this.#saving.stop();
     this.#queries.close();
     await this.#outbox.whenWritten();
-    await this.#save();
+    await this.#saving.now();
     await this.#platform.storage.close();
   }
 
@@ -262,7 +265,7 @@ export class Device {
       storage,
       clock,
       random,
-      onChange: (key) => this.#changed([key]),
+      onChange: (key) => this.#ownChanged(key),
       comesBack: (op) => !carriesBytes(op) && this.#isInScope(op.key),
     });
     this.#loadState(storage.state);
@@ -337,10 +340,7 @@ export class Device {
     this.#resume = resume;
     for (const item of page.items) this.#heed(item);
     this.#changed(touched);
-    this.#cancelSave ??= this.#platform.timers.after(SAVE_MS, () => {
-      this.#cancelSave = undefined;
-      void this.#save();
-    });
+    this.#saving.soon();
   }
 
   /** What is made from now on is later; open documents go on. */
@@ -360,17 +360,8 @@ export class Device {
     this.#changed(this.#outbox.ops.map(({ op }) => op.key));
   }
 
-  /** One after the other: an older state never takes the place of a newer one. */
-  async #save(): Promise<void> {
-    const before = this.#saving;
-    const saving = this.#saveAfter(before);
-    this.#saving = saving;
-    await saving;
-  }
-
   /** Keeps the state, then lets go of own ops that are in it. */
-  async #saveAfter(before: Promise<void>): Promise<void> {
-    await before;
+  async #save(): Promise<void> {
     if (this.#scope !== undefined) {
       const { vector } = this.#replica;
       const head = { scope: this.#scope, vector, authority: this.#authority, resume: this.#resume };
@@ -393,6 +384,12 @@ export class Device {
   #changed(keys: Iterable<string>): void {
     this.#view.forget(keys);
     this.#queries.changed(keys);
+    this.#tell();
+  }
+
+  #ownChanged(key: string): void {
+    this.#view.ownChanged(key);
+    this.#queries.changed([key]);
     this.#tell();
   }
 

@@ -12,13 +12,12 @@ import {
 } from '../../merge/asset/asset-version.ts';
 import type { Conflict } from '../../merge/conflicts.ts';
 import { type OpId, textOfOpId } from '../../merge/op-id.ts';
-import { inOrder, isSameOp } from '../../merge/record.ts';
+import { inOrder, isSameOp, type RecordState, type RecordWrite } from '../../merge/record.ts';
 import { encodePiece, PIECE_BYTES_MAX } from '../../model/asset-bytes.ts';
 import { BULK, type OpClass, RECORD } from '../../model/class.ts';
 import { ASSET, type Kind } from '../../model/op.ts';
 import type { Made } from '../device.ts';
 import type { Kept } from '../outbox/outbox.ts';
-import type { SeenRecord } from '../view/view.ts';
 import { sha256 } from './sha256.ts';
 
 /** What helps whoever has to choose between versions. */
@@ -67,7 +66,8 @@ export interface Asset {
 
 export interface AssetParts {
   readonly make: (kind: Kind, key: string, body: Uint8Array, opClass: OpClass) => Made;
-  readonly record: (key: string) => SeenRecord;
+  readonly record: (key: string) => RecordState;
+  readonly writes: (key: string) => readonly RecordWrite[];
   readonly conflicts: (key: string) => readonly Conflict[];
   /** Gets a path of the hub by HTTP; undefined where it is not known where that is. */
   readonly fetchBytes: ((path: string) => Promise<Uint8Array>) | undefined;
@@ -82,7 +82,7 @@ export function assetOf(key: string, parts: AssetParts): Asset {
     versions,
     upload: (bytes, hints) => upload(key, bytes, hints, parts),
     choose: (version) => {
-      const write = parts.record(key).writes.find(({ order }) => textOfOpId(order) === version.id);
+      const write = parts.writes(key).find(({ order }) => textOfOpId(order) === version.id);
       const chosen = write === undefined ? undefined : readAssetVersion(write.body);
       if (chosen === undefined) throw new HubError('client.refused', `${key} has no ${version.id}`);
       return parts.make(
@@ -127,11 +127,10 @@ function sidesOf(key: string, parts: AssetParts): OpId[] {
   return [...(standing === undefined ? [] : [standing]), ...losers.map(({ loser }) => loser)];
 }
 
-function versionsOf(key: string, { record, conflicts }: AssetParts): SeenVersion[] {
-  const { fields, writes } = record(key);
-  const standing = fields.get(ASSET_FIELD)?.order;
+function versionsOf(key: string, { record, writes, conflicts }: AssetParts): SeenVersion[] {
+  const standing = record(key).fields.get(ASSET_FIELD)?.order;
   const losers = conflicts(key).map(({ loser }) => loser);
-  return inOrder(writes)
+  return inOrder(writes(key))
     .toReversed()
     .flatMap(({ order, kind, body }) => {
       const version = kind === ASSET ? readAssetVersion(body) : undefined;

@@ -146,6 +146,12 @@ export class Outbox {
     return this.#pending;
   }
 
+  /** Whether room runs short for what the hub has, and only waits for the state to be kept. */
+  get isCrowded(): boolean {
+    const receipted = this.#entries.length - this.#pending;
+    return receipted > OUTBOX_OPS_MAX / 4 || (receipted > 0 && this.#bytes > OUTBOX_BYTES_MAX / 2);
+  }
+
   get failure(): Error | undefined {
     return this.#failure;
   }

@@ -1,7 +1,8 @@
 /** Questions about records, and who wants to hear when an answer changes. */
 import type { Cancel, Timers } from '../../base/clock.ts';
+import type { RecordState } from '../../merge/record.ts';
 import { decodeValue, type Value } from './values.ts';
-import type { SeenRecord, View } from './view.ts';
+import type { View } from './view.ts';
 
 export interface RecordRow {
   readonly key: string;
@@ -42,7 +43,7 @@ export class Queries {
   row(key: string): RecordRow | undefined {
     const record = this.#view.record(key);
     if (record.fields.size === 0 && record.counters.size === 0) return undefined;
-    return rowOf(key, record, this.#view.conflicts(key).length);
+    return rowOf(key, record, this.#view.pending(key), this.#view.conflicts(key).length);
   }
 
   run({ prefix = '', where, compare, limit = Infinity }: Query): RecordRow[] {
@@ -91,8 +92,12 @@ export class Queries {
   }
 }
 
-function rowOf(key: string, record: SeenRecord, conflicts: number): RecordRow {
-  const { fields, counters, pending } = record;
+function rowOf(
+  key: string,
+  { fields, counters }: RecordState,
+  pending: number,
+  conflicts: number,
+): RecordRow {
   return {
     key,
     fields: Object.fromEntries(

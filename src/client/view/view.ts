@@ -4,13 +4,11 @@
  * hub, what the hub says counts.
  */
 import { type Conflict, conflictsOf } from '../../merge/conflicts.ts';
-import { textOfOpId } from '../../merge/op-id.ts';
 import { prevails, type WriteOrder } from '../../merge/order.ts';
 import type { RecordState, RecordWrite } from '../../merge/record.ts';
-import { foldRecord } from '../../merge/record/fold-record.ts';
-import { carriesBytes } from '../../model/asset-bytes.ts';
-import { DOC, EVENT, type Op } from '../../model/op.ts';
+import { DOC, EVENT } from '../../model/op.ts';
 import type { OwnOp } from '../outbox/outbox.ts';
+import { isOnRecord, Overlay } from './overlay.ts';
 import type { Replica } from './replica.ts';
 
 export interface ViewParts {
@@ -20,12 +18,6 @@ export interface ViewParts {
   readonly authority: () => number;
 }
 
-export interface SeenRecord extends RecordState {
-  /** Own ops on it that the hub has not proven to have. */
-  readonly pending: number;
-  readonly writes: readonly RecordWrite[];
-}
-
 export interface SeenEvent {
   readonly order: WriteOrder;
   readonly body: Uint8Array;
@@ -33,30 +25,40 @@ export interface SeenEvent {
 
 export class View {
   readonly #parts: ViewParts;
-  readonly #seen = new Map<string, SeenRecord>();
+  readonly #overlay: Overlay;
   readonly #conflicts = new Map<string, readonly Conflict[]>();
 
   constructor(parts: ViewParts) {
     this.#parts = parts;
+    this.#overlay = new Overlay(parts.replica.state);
   }
 
-  /** What was seen of these keys may have changed. */
+  /** What the hub gave of these keys has changed. */
   forget(keys: Iterable<string>): void {
     for (const key of keys) {
-      this.#seen.delete(key);
+      this.#overlay.forget(key);
       this.#conflicts.delete(key);
     }
   }
 
-  record(key: string): SeenRecord {
-    let seen = this.#seen.get(key);
-    if (seen === undefined) {
-      const writes = this.#writes(key);
-      const pending = this.#ownOn(key).filter(({ stage }) => stage !== 'receipted').length;
-      seen = { ...foldRecord(writes), writes, pending };
-      this.#seen.set(key, seen);
-    }
-    return seen;
+  /** So have own ops on this one. */
+  ownChanged(key: string): void {
+    this.#conflicts.delete(key);
+  }
+
+  /** Living fields and counters, until something changes. */
+  record(key: string): RecordState {
+    return this.#overlay.record(key, this.#ownOn(key), this.#parts.authority());
+  }
+
+  /** The ops that it comes to. */
+  writes(key: string): RecordWrite[] {
+    return this.#overlay.writes(key, this.#ownOn(key), this.#parts.authority());
+  }
+
+  /** Own ops on it that the hub has not proven to have. */
+  pending(key: string): number {
+    return this.#ownOn(key).filter(({ stage }) => stage !== 'receipted').length;
   }
 
   event(key: string): SeenEvent | undefined {
@@ -81,7 +83,7 @@ export class View {
   conflicts(key: string): readonly Conflict[] {
     let conflicts = this.#conflicts.get(key);
     if (conflicts === undefined) {
-      conflicts = conflictsOf(this.record(key).writes);
+      conflicts = conflictsOf(this.writes(key));
       this.#conflicts.set(key, conflicts);
     }
     return conflicts;
@@ -95,25 +97,7 @@ export class View {
     return given === undefined ? updates : [given, ...updates];
   }
 
-  #writes(key: string): RecordWrite[] {
-    const writes = this.#parts.replica.state.writes(key);
-    const own = this.#ownOn(key);
-    if (own.length === 0) return writes;
-    const known = new Set(writes.map(({ order }) => textOfOpId(order)));
-    const authority = this.#parts.authority();
-    for (const { op } of own) {
-      const { hlc, origin, seq, class: opClass, kind, body } = op;
-      const order = { authority, hlc, origin, seq, class: opClass };
-      if (isOnRecord(op) && !known.has(textOfOpId(order))) writes.push({ order, kind, body });
-    }
-    return writes;
-  }
-
   #ownOn(key: string): readonly OwnOp[] {
     return this.#parts.ownByKey().get(key) ?? [];
   }
-}
-
-function isOnRecord(op: Op): boolean {
-  return op.kind !== EVENT && op.kind !== DOC && !carriesBytes(op);
 }

@@ -125,6 +125,11 @@ export class MemoryState implements FoldTarget, LivingState {
     record.counters = new Map(counters);
   }
 
+  /** As if none of its ops had come. */
+  dropRecord(key: string): void {
+    this.#records.delete(key);
+  }
+
   events(): Iterable<readonly [string, EventWrite]> {
     return byKeyBytes(this.#events);
   }
