@@ -32,8 +32,9 @@ export interface MergeCounts {
   readonly open: number;
 }
 
-/** Closed conflicts that are remembered. */
+/** Closed conflicts that are remembered, and how many more may be there before the oldest go: that looks at all the old ones. */
 const CLOSED_MAX = 10_000;
+const CLOSED_SLACK = 1_000;
 const INSERT = `
   INSERT OR IGNORE INTO conflicts (key_id, field, kind, winner, loser, found_ms)
   VALUES (?, ?, ?, ?, ?, ?)`;
@@ -60,6 +61,8 @@ export class ConflictBook {
   readonly #nodes = new FieldNodes();
   #edits = 0;
   #conflicts = 0;
+  /** Since the oldest were forgotten. */
+  #closed = 0;
 
   constructor(db: SqliteFile, keys: KeyIds, tables: StateTables) {
     this.#db = db;
@@ -119,8 +122,9 @@ export class ConflictBook {
     for (const row of this.#db.rows(OPEN_IN_FIELD, [keyId, name])) {
       if (found.delete(nameIn(conflictOf(row)))) continue;
       this.#db.run('UPDATE conflicts SET closed_ms = ? WHERE id = ?', [atMs, row['id'] as number]);
-      this.#forgetOldest();
+      this.#closed += 1;
     }
+    if (this.#closed >= CLOSED_SLACK) this.#forgetOldest();
     for (const { kind, winner, loser } of found.values()) {
       const orders = [encodeOrder(winner), encodeOrder(loser)];
       const isNew = this.#db.run(INSERT, [keyId, name, kind, ...orders, atMs]) > 0;
@@ -179,6 +183,7 @@ export class ConflictBook {
   }
 
   #forgetOldest(): void {
+    this.#closed = 0;
     this.#db.run(
       `DELETE FROM conflicts WHERE closed_ms IS NOT NULL AND id <=
        (SELECT max(id) FROM conflicts) - ?`,

@@ -29,10 +29,10 @@ describe('keeping the state', () => {
     };
     await runTo(30_000);
     const calm = savedAtMs.length;
-    assert.ok(calm >= 2 && calm <= 4, `${savedAtMs}`);
+    assert.ok(calm >= 2 && calm <= 4, savedAtMs.join());
     isPressing = true;
     await runTo(35_000);
-    assert.ok(savedAtMs.length >= calm + 3, `${savedAtMs}`);
+    assert.ok(savedAtMs.length >= calm + 3, savedAtMs.join());
     saving.stop();
   });
 });
