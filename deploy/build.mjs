@@ -1,6 +1,6 @@
 /**
  * Makes `dist/` from the sources: `node deploy/build.mjs`. What is started or imported is one file: the program with all
- * commands, the maker of previews (a process of its own), the SDK for Node, the SDK for pages, and the notebook. What runs a
+ * commands, the maker of previews (a process of its own), the packer of batches (a thread), the SDK for Node, the SDK for pages, and the notebook. What runs a
  * node is some files, in the order in which it needs them.
  *
  * Few files, because a hub starts on a slow card. Read module by module, the program spends half of its start in
@@ -77,9 +77,11 @@ await build({
 });
 await build({
   ...inNode,
-  entryPoints: ['program-all.ts', 'assets/previews/make-preview.ts'].map((path) =>
-    join(root, 'src', path),
-  ),
+  entryPoints: [
+    'program-all.ts',
+    'assets/previews/make-preview.ts',
+    'uplink/packing/pack-thread.ts',
+  ].map((path) => join(root, 'src', path)),
   outbase: join(root, 'src'),
   outdir: dist,
   plugins: [keptPackages],

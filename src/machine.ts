@@ -22,6 +22,7 @@ import type { Network } from './platform/network/network.ts';
 import { machineRandom } from './platform/random.ts';
 import { machineSerial, type SerialPorts } from './platform/serial.ts';
 import { type ServiceManager, SystemdManager } from './platform/systemd.ts';
+import { startThread, type StartThread } from './platform/threads.ts';
 
 export interface Machine {
   readonly pid: number;
@@ -44,8 +45,19 @@ export interface Machine {
   readonly pageDir: string;
   /** Module that makes previews, for a process of its own. */
   readonly previewMaker: URL;
+  /** Starts the thread that packs batches; absent: there are no threads. */
+  readonly packThread?: StartThread | undefined;
   readonly log: Log;
 }
+
+/** A batch of the largest size takes some 30 MiB on its way. */
+const PACK_THREAD_LIMITS = { heapMib: 128, youngMib: 16 };
+
+/** The thread of uplink/packing/pack-thread.ts, which the built program has beside it. */
+export const startPackThread: StartThread = (listeners) => {
+  const module = new URL('uplink/packing/pack-thread.js', import.meta.url);
+  return startThread(module, PACK_THREAD_LIMITS, listeners);
+};
 
 /** The machine that this process runs on. */
 export function thisMachine(env: Machine['env'], log: Log): Machine {
@@ -64,8 +76,9 @@ export function thisMachine(env: Machine['env'], log: Log): Machine {
     host: new MachineHost(),
     manager: new SystemdManager(log, env),
     env,
-    // Both beside the built program, which is one file.
+    // All beside the built program, which is one file.
     previewMaker: new URL('assets/previews/make-preview.js', import.meta.url),
+    packThread: startPackThread,
     pageDir: decodeURIComponent(new URL('status/page', import.meta.url).pathname),
     log,
   };

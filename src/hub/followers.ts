@@ -34,6 +34,7 @@ import type { Ledger } from '../ledger/ledger.ts';
 import { LOG, RECORD, TELEMETRY } from '../model/class.ts';
 import { EMPTY_BACKLOG } from '../power/backlog.ts';
 import type { LinkKind } from '../power/govern/energy.ts';
+import { ApartPacker } from '../uplink/packing/apart.ts';
 import type { UpstreamBroker } from '../uplink/session/region-link.ts';
 import { Uplink } from '../uplink/uplink.ts';
 import { PROGRAM_VERSION } from '../versions.ts';
@@ -342,6 +343,10 @@ function openUplink(
     clock: time.clock,
     timers: time.timers,
     linkTimers: machine.timers,
+    packer:
+      machine.packThread === undefined
+        ? undefined
+        : new ApartPacker({ start: machine.packThread, timers: machine.timers }),
     software: PROGRAM_VERSION,
     recipient: batchRecipient(identity),
     downlink: takeDown(ground, serving, { power, healing, ledger }),

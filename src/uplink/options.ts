@@ -12,6 +12,7 @@ import type { Files } from '../platform/files/files.ts';
 import type { MqttClient } from '../platform/network/mqtt-client.ts';
 import type { DownlinkPort } from './session/downlink.ts';
 import type { OutboxOptions } from './outbox.ts';
+import type { Packer } from './packing/packer.ts';
 import type {
   Backlog,
   BatchAudit,
@@ -101,6 +102,8 @@ export interface UplinkOptions {
   readonly recipient?: PayloadRecipient | undefined;
   readonly limits?: Partial<UplinkLimits>;
   readonly compressor?: Compressor;
+  /** Packs large batches; undefined: nobody but the event loop does. */
+  readonly packer?: Packer | undefined;
   /** Takes errors that nobody may catch: bugs, a dead disk. The process should end. */
   readonly onFatal: (error: unknown) => void;
 }

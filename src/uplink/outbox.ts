@@ -8,24 +8,27 @@
  * - After a restart, batches in the spool that join on to that line go on where they were; others are dropped and
  *   their ops sealed anew, which the regional node recognises op by op.
  */
-import { assert, must } from '../base/assert.ts';
-import { bytesEqual, EMPTY_BYTES } from '../base/bytes.ts';
+import { assert } from '../base/assert.ts';
+import { bytesEqual } from '../base/bytes.ts';
 import type { Clock, Timers } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import { type BatchId, originOfPublicKey } from '../batch/batch-id.ts';
 import type { ChunkBitmap } from '../batch/wire/chunks.ts';
 import type { Compression, Compressor } from '../batch/compression.ts';
 import type { SealLimits } from '../batch/limits.ts';
-import type { Manifest, Signer } from '../batch/manifest.ts';
+import type { Manifest, Signer, TreeHead } from '../batch/manifest.ts';
 import type { Encoding } from '../batch/payload.ts';
 import type { PayloadSealer } from '../batch/payload-seal.ts';
-import { BatchBuilder } from '../batch/seal-batch.ts';
+import { sealPacked } from '../batch/seal-batch.ts';
 import { CLASSES, LOG, type OpClass, perClass } from '../model/class.ts';
 import { OpEntryReader } from '../model/entry.ts';
 import type { Files } from '../platform/files/files.ts';
 import { Breather } from './waiting/breather.ts';
 import { type ClassState, joinedOn, joinUp } from './waiting/class-chain.ts';
-import { classOfEntry } from './waiting/peek-entry.ts';
+import { gather } from './packing/gather.ts';
+import { InPlacePacker } from './packing/in-place.ts';
+import type { Packer, Packing } from './packing/packer.ts';
+import { type GatheredAndPacked, Packers } from './packing/packers.ts';
 import type { Backlog, BatchAudit, HistoryLog, JournalReader, Lsn } from './ports.ts';
 import { BEYOND_MAX, CLASS_START, type Progress, readProgress, writeProgress } from './progress.ts';
 import { Spool, type SpooledBatch } from './spool.ts';
@@ -45,6 +48,8 @@ export interface OutboxOptions {
   readonly history?: HistoryLog | undefined;
   readonly audit?: BatchAudit | undefined;
   readonly compressor: Compressor;
+  /** Packs large batches; undefined: nobody but the event loop does. */
+  readonly packer?: Packer | undefined;
   readonly clock: Clock;
   readonly timers: Timers;
   readonly log: Log;
@@ -66,9 +71,6 @@ const ANY_READER: BatchReader = { encoding: 'rows', compression: 'none', readsTr
 
 /** Entries counted before other events get their turn. */
 const SLICE_ENTRIES = 512;
-/** The same for entries that are put into a batch, which takes far longer, and for their bytes: a step (waiting/breather.ts). */
-const STEP_ENTRIES = 16;
-const STEP_BYTES = 16 << 10;
 
 export class Outbox {
   readonly #options: OutboxOptions;
@@ -78,11 +80,14 @@ export class Outbox {
   readonly #refused = new Set<BatchId>();
   readonly #ages = new WaitingAges();
   readonly #breather: Breather;
+  readonly #packers: Packers;
 
   private constructor(options: OutboxOptions, spool: Spool, progress: Progress) {
     this.#options = options;
     this.#spool = spool;
     this.#breather = new Breather(options);
+    const inPlace = new InPlacePacker(options.compressor, () => this.#breather.step());
+    this.#packers = new Packers({ inPlace, apart: options.packer, log: options.log });
     this.#classes = perClass((opClass) => joinUp(progress[opClass], spool, opClass));
     const joined = new Set(this.#joinedIds());
     const loose = spool.list().filter(({ id }) => !joined.has(id));
@@ -110,6 +115,11 @@ export class Outbox {
       for (const { id } of spool.list()) spool.remove(id);
     }
     return new Outbox(options, spool, progress);
+  }
+
+  /** Ends what is being packed; what is in the spool stays. */
+  close(): void {
+    this.#packers.close();
   }
 
   /** Counts what has become durable, in one slice; false where all is counted, or while a batch is being sealed. */
@@ -224,28 +234,28 @@ export class Outbox {
   async #sealNext(
     opClass: OpClass,
     state: ClassState,
-    { encoding, compression, readsTrees }: BatchReader,
+    reader: BatchReader,
   ): Promise<SpooledBatch | undefined> {
     const { chain } = state;
-    const { clock, compressor, signer, site, sealer, jurisdiction } = this.#options;
-    const gathered = await this.#gather(opClass, encoding);
-    if (gathered === undefined || state.chain !== chain) return undefined;
-    const { builder, throughLsn, lastOp } = gathered;
-    const { history } = this.#options;
-    const head =
-      readsTrees && history !== undefined
-        ? await history.headBehind(opClass, lastOp, throughLsn)
-        : undefined;
-    const tree = head === undefined || builder.ops !== gathered.ops ? {} : { tree: head };
-    const created = {
+    const found = await this.#pack(opClass, reader);
+    if (found === undefined || state.chain !== chain) return undefined;
+    const { gathered, packed } = found;
+    const { throughLsn } = gathered;
+    const isWhole = reader.readsTrees && packed.ops === gathered.ops;
+    const tree = isWhole ? await this.#headBehind(opClass, throughLsn) : undefined;
+    const { clock, signer, site, sealer, jurisdiction } = this.#options;
+    const context = {
+      site,
+      previous: state.lastSealedId,
+      fromLsn: state.sealedLsn + 1,
+      throughLsn,
       createdMs: Math.max(0, Math.floor(clock.wallMs())),
       quality: clock.quality(),
+      ...(tree === undefined ? {} : { tree }),
+      ...(jurisdiction === undefined ? {} : { jurisdiction }),
     };
-    const place = { previous: state.lastSealedId, fromLsn: state.sealedLsn + 1, throughLsn };
-    const tools = { signer, compressor, compression, pause: () => this.#breather.step(), sealer };
-    const law = jurisdiction === undefined ? {} : { jurisdiction };
-    const context = { site, ...place, ...created, ...tree, ...law };
-    const sealed = await builder.seal(context, tools);
+    const tools = { signer, sealer, pause: () => this.#breather.step() };
+    const sealed = await sealPacked(packed, context, tools);
     if (state.chain !== chain) return undefined;
     await this.#spool.write(sealed);
     if (state.chain !== chain) {
@@ -258,6 +268,33 @@ export class Outbox {
     state.lastSealedId = batch.id;
     this.#unsealed.sealed(opClass, gathered, gathered.next);
     return batch;
+  }
+
+  /** The ops of the next batch; undefined where nothing waits, or all ends. */
+  async #pack(
+    opClass: OpClass,
+    { encoding, compression }: BatchReader,
+  ): Promise<GatheredAndPacked | undefined> {
+    const { journal, sealLimits: limits } = this.#options;
+    const { ops, firstLsn: fromLsn } = this.#unsealed.of(opClass);
+    if (ops === 0) return undefined;
+    const wanted = { class: opClass, ops, fromLsn, endLsn: this.#unsealed.scannedLsn, limits };
+    const order = { class: opClass, encoding, compression };
+    const into = (packing: Packing) => gather(journal, this.#breather, wanted, packing);
+    const outcome = await this.#packers.pack(order, ops, into);
+    if (outcome === 'empty') {
+      // Damage took them from the journal after they were counted; the journal has said so.
+      this.#unsealed.sealed(opClass, { ops: 0, bytes: 0, throughLsn: wanted.endLsn }, undefined);
+    }
+    return typeof outcome === 'string' ? undefined : outcome;
+  }
+
+  /** The tree of the class behind its op at `lsn`. */
+  async #headBehind(opClass: OpClass, lsn: Lsn): Promise<TreeHead | undefined> {
+    const { history, journal } = this.#options;
+    const item = history === undefined ? undefined : journal.cursor(lsn).next();
+    const stamped = item?.lsn === lsn ? new OpEntryReader().read(item.entry) : undefined;
+    return stamped === undefined ? undefined : history?.headBehind(opClass, stamped.bytes, lsn);
   }
 
   /** The batch is stored upstream: its receipt was verified. */
@@ -307,56 +344,6 @@ export class Outbox {
     this.scan();
   }
 
-  async #gather(opClass: OpClass, encoding: Encoding): Promise<Gathered | undefined> {
-    const { journal, sealLimits } = this.#options;
-    const { ops: waiting, firstLsn } = this.#unsealed.of(opClass);
-    if (waiting === 0) return undefined;
-    const endLsn = this.#unsealed.scannedLsn;
-    this.#breather.begin();
-    const cursor = journal.cursor(firstLsn);
-    const builder = new BatchBuilder(opClass, sealLimits, encoding);
-    const reader = new OpEntryReader();
-    let ops = 0;
-    let bytes = 0;
-    let throughLsn = 0;
-    let lastOp: Uint8Array = EMPTY_BYTES;
-    let stepEntries = 0;
-    let stepBytes = 0;
-    for (;;) {
-      if (stepEntries >= STEP_ENTRIES || stepBytes >= STEP_BYTES) {
-        const rest = this.#breather.step();
-        if (rest !== undefined) await rest;
-        stepEntries = stepBytes = 0;
-      }
-      const item = ops < waiting ? cursor.next() : undefined;
-      if (item === undefined || item.lsn > endLsn) break;
-      stepEntries += 1;
-      stepBytes += item.entry.length;
-      if (classOfEntry(item.entry) !== opClass) continue;
-      const stamped = must(reader.read(item.entry), 'what has a class is an op');
-      if (builder.add(stamped) === 'full') {
-        return {
-          builder,
-          ops,
-          bytes,
-          throughLsn,
-          lastOp,
-          next: { lsn: item.lsn, stampMs: stamped.stamp.hlc.ms },
-        };
-      }
-      ops += 1;
-      bytes += item.entry.length;
-      throughLsn = item.lsn;
-      lastOp = stamped.bytes;
-    }
-    if (ops === 0) {
-      // Damage took them from the journal after they were counted; the journal has said so.
-      this.#unsealed.sealed(opClass, { ops: 0, bytes: 0, throughLsn: endLsn }, undefined);
-      return undefined;
-    }
-    return { builder, ops, bytes, throughLsn, lastOp, next: undefined };
-  }
-
   /** A class with nothing waiting stands where the count stands. */
   #receiptedLsnOf(opClass: OpClass): Lsn {
     const { progress, sealedLsn } = this.#classes[opClass];
@@ -404,14 +391,4 @@ function isSealedAsNow(manifest: Manifest, { sealer, jurisdiction }: OutboxOptio
       ? sealedTo === sealer?.keyId
       : bytesEqual(sealedTo, sealer.keyId);
   return isSameKey && manifest.jurisdiction === jurisdiction;
-}
-
-interface Gathered {
-  readonly builder: BatchBuilder;
-  readonly ops: number;
-  readonly bytes: number;
-  readonly throughLsn: Lsn;
-  /** Bytes of the op there. */
-  readonly lastOp: Uint8Array;
-  readonly next: { readonly lsn: Lsn; readonly stampMs: number } | undefined;
 }

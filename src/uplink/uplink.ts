@@ -158,6 +158,7 @@ export class Uplink {
     this.#attempts.stop();
     for (const cancel of Object.values(this.#waits)) cancel();
     this.#cancelScan?.();
+    this.#outbox.close();
     if (this.#state.phase !== 'idle') this.#book.closed('the hub stops', this.#link?.bytes ?? 0);
     await this.#link?.close();
     // A connect that is under way may take long; it finds us closed and closes itself.

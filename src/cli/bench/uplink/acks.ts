@@ -9,7 +9,7 @@ import { SILENT_LOG } from '../../../base/log.ts';
 import { Closers } from '../../../closers.ts';
 import { layGround } from '../../../hub/ground.ts';
 import { serveDevices } from '../../../hub/serving.ts';
-import { thisMachine } from '../../../machine.ts';
+import { startPackThread, thisMachine } from '../../../machine.ts';
 import { Child, ownProgram } from '../../../platform/children.ts';
 import { machineTimers } from '../../../platform/clock.ts';
 import type { Args } from '../../args.ts';
@@ -19,6 +19,7 @@ import { Latencies } from '../latencies.ts';
 import { configFor, publishThrough } from '../own-hub.ts';
 import { pace, Publisher, type Tally } from '../publisher.ts';
 import { type Load, PLAIN } from '../scenarios.ts';
+import { ApartPacker } from '../../../uplink/packing/apart.ts';
 import { buildOnce } from './building.ts';
 import { meterDay } from './meters.ts';
 
@@ -152,13 +153,15 @@ export async function benchAcks(args: Args, io: CliIo): Promise<ExitCode> {
     await publishThrough(serving, meterDay(minutes), GROUP);
     io.stdout(`listens ${serving.addresses.mqtt ?? ''}\n`);
     const site = { journal: serving.journal, signer: ground.identity };
+    const packer = closers.add(new ApartPacker({ start: startPackThread, timers: machineTimers }));
     let built = 0;
     for (let turn = 0; turn < TURNS; turn++) {
       io.stdout('idle\n');
       await pause(machineTimers, 1_000 * seconds);
       io.stdout('building\n');
       const endMs = io.clock.monotonicMs() + 1_000 * seconds;
-      while (io.clock.monotonicMs() < endMs) await buildOnce(site, `${dir}/built-${(built += 1)}`);
+      while (io.clock.monotonicMs() < endMs)
+        await buildOnce(site, packer, `${dir}/built-${(built += 1)}`);
     }
   } finally {
     await closers.close();

@@ -13,6 +13,9 @@ import { MachineClock, machineTimers } from '../../../platform/clock.ts';
 import { type LoopDelays, watchEventLoop } from '../../../platform/event-loop.ts';
 import { MachineHost } from '../../../platform/host.ts';
 import { machineFiles } from '../../../platform/files/machine-files.ts';
+import { startPackThread } from '../../../machine.ts';
+import { ApartPacker } from '../../../uplink/packing/apart.ts';
+import type { Packer } from '../../../uplink/packing/packer.ts';
 import { Outbox } from '../../../uplink/outbox.ts';
 import type { SpooledBatch } from '../../../uplink/spool.ts';
 import type { Args } from '../../args.ts';
@@ -77,17 +80,19 @@ async function build(dir: string): Promise<Building> {
   });
   const clock = new MachineClock();
   const ops = site.journal.lastLsn;
+  const packer = new ApartPacker({ start: startPackThread, timers: machineTimers });
   const rounds: Round[] = [];
   let batches: readonly SpooledBatch[] = [];
   for (let round = 1; round <= ROUNDS; round++) {
     const endLoop = watchEventLoop();
     const beganMs = clock.monotonicMs();
     const beganCpuS = must(host.processFigures()).cpuS;
-    batches = await buildOnce(site, `${dir}/built-${round}`);
+    batches = await buildOnce(site, packer, `${dir}/built-${round}`);
     const seconds = (clock.monotonicMs() - beganMs) / 1_000;
     const cpuS = must(host.processFigures()).cpuS - beganCpuS;
     rounds.push({ opsPerS: ops / seconds, opsPerCpuS: ops / cpuS, loop: endLoop() });
   }
+  packer.close();
   stopLooking();
   await site.journal.close();
   return {
@@ -101,14 +106,18 @@ async function build(dir: string): Promise<Building> {
 }
 
 /** Builds batches of all telemetry that lies in the journal, into a spool below `dir`. */
-export async function buildOnce(site: BenchSite, dir: string): Promise<readonly SpooledBatch[]> {
-  const outbox = openOutbox(site, dir);
+export async function buildOnce(
+  site: BenchSite,
+  packer: Packer,
+  dir: string,
+): Promise<readonly SpooledBatch[]> {
+  const outbox = openOutbox(site, packer, dir);
   while (outbox.scan()) await turn(machineTimers);
   while (outbox.unsealedOps(TELEMETRY) > 0) await outbox.seal(TELEMETRY, READER);
   return outbox.sendable();
 }
 
-function openOutbox({ journal, signer }: BenchSite, dir: string): Outbox {
+function openOutbox({ journal, signer }: BenchSite, packer: Packer, dir: string): Outbox {
   return Outbox.open({
     journal,
     files: machineFiles,
@@ -116,6 +125,7 @@ function openOutbox({ journal, signer }: BenchSite, dir: string): Outbox {
     site: SITE,
     signer,
     compressor: threadedCompressor,
+    packer,
     clock: new MachineClock(),
     timers: machineTimers,
     log: SILENT_LOG,

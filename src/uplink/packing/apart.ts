@@ -1,0 +1,139 @@
+/**
+ * Packs in a thread: the event loop reads the journal and hands its entries over, and devices are answered as if nothing were
+ * built. The thread is started with the first batch and ended when none has come for a while: an idle hub has none, and a
+ * backlog of many batches pays once for a thread that has to get going.
+ */
+import type { Cancel, Timers } from '../../base/clock.ts';
+import type { PackedOps } from '../../batch/pack-batch.ts';
+import type { StartThread, Thread } from '../../platform/threads.ts';
+import { type Packer, PackerGone, type Packing, type PackOrder } from './packer.ts';
+import { type FromPackThread, PieceWriter, type ToPackThread } from './thread-messages.ts';
+
+const IDLE_MS = 10_000;
+const PIECE_BYTES = 64 << 10;
+
+export interface ApartPackerOptions {
+  readonly start: StartThread;
+  readonly timers: Timers;
+}
+
+interface Waiter {
+  resolve(packed: PackedOps): void;
+  reject(gone: PackerGone): void;
+}
+
+export class ApartPacker implements Packer {
+  readonly #options: ApartPackerOptions;
+  readonly #waiters = new Map<number, Waiter>();
+  /** Batches that were begun, and neither finished nor dropped. */
+  readonly #open = new Set<number>();
+  #thread: Thread | undefined;
+  #batches = 0;
+  #cancelIdle: Cancel = () => undefined;
+  #isClosed = false;
+
+  constructor(options: ApartPackerOptions) {
+    this.#options = options;
+  }
+
+  begin(order: PackOrder): Packing {
+    if (this.#isClosed) throw new PackerGone('it is closed');
+    this.#cancelIdle();
+    const batch = (this.#batches += 1);
+    this.#thread ??= this.#options.start({
+      onMessage: (message) => this.#take(message as FromPackThread),
+      onGone: (reason) => this.#gone(reason),
+    });
+    this.#open.add(batch);
+    this.#post({ type: 'begin', batch, order });
+    return new ApartPacking({
+      post: (piece) => this.#post({ type: 'entries', batch, piece }, [piece.buffer]),
+      finish: () => this.#finish(batch),
+      drop: () => {
+        this.#post({ type: 'drop', batch });
+        this.#over(batch);
+      },
+    });
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#cancelIdle();
+    this.#thread?.end();
+    this.#gone('it is closed');
+  }
+
+  #finish(batch: number): Promise<PackedOps> {
+    return new Promise((resolve, reject) => {
+      if (!this.#open.has(batch)) return reject(new PackerGone('it is gone'));
+      this.#waiters.set(batch, { resolve, reject });
+      this.#post({ type: 'finish', batch });
+    });
+  }
+
+  #post(message: ToPackThread, owned?: readonly ArrayBuffer[]): void {
+    if (this.#open.has(message.batch)) this.#thread?.post(message, owned);
+  }
+
+  #take(message: FromPackThread): void {
+    const waiter = this.#waiters.get(message.batch);
+    this.#over(message.batch);
+    if (message.type === 'packed') waiter?.resolve(message.packed);
+    else waiter?.reject(new PackerGone(message.reason));
+  }
+
+  #over(batch: number): void {
+    this.#waiters.delete(batch);
+    this.#open.delete(batch);
+    if (this.#open.size > 0 || this.#isClosed) return;
+    this.#cancelIdle = this.#options.timers.after(IDLE_MS, () => {
+      this.#thread?.end();
+      this.#thread = undefined;
+    });
+  }
+
+  #gone(reason: string): void {
+    this.#thread = undefined;
+    const waiters = [...this.#waiters.values()];
+    this.#waiters.clear();
+    this.#open.clear();
+    for (const waiter of waiters) waiter.reject(new PackerGone(reason));
+  }
+}
+
+interface ApartPackingOptions {
+  readonly post: (piece: Uint8Array<ArrayBuffer>) => void;
+  readonly finish: () => Promise<PackedOps>;
+  readonly drop: () => void;
+}
+
+class ApartPacking implements Packing {
+  readonly step = { entries: 128, bytes: PIECE_BYTES };
+  readonly #options: ApartPackingOptions;
+  #piece: PieceWriter | undefined;
+
+  constructor(options: ApartPackingOptions) {
+    this.#options = options;
+  }
+
+  add(entry: Uint8Array): void {
+    if (this.#piece?.hasRoomFor(entry) === false) this.#send();
+    this.#piece ??= new PieceWriter(Math.max(PIECE_BYTES, PieceWriter.room(entry)));
+    this.#piece.add(entry);
+  }
+
+  finish(): Promise<PackedOps> {
+    this.#send();
+    return this.#options.finish();
+  }
+
+  drop(): void {
+    this.#piece = undefined;
+    this.#options.drop();
+  }
+
+  #send(): void {
+    if (this.#piece !== undefined) this.#options.post(this.#piece.piece());
+    this.#piece = undefined;
+  }
+}
