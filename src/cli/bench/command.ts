@@ -6,7 +6,7 @@ import { runBench } from './bench.ts';
 import { RIVALS } from './rivals/rivals.ts';
 import { folderOf } from './folder.ts';
 import { runLoad } from './load.ts';
-import { INGEST_NAMES, type Load, SCENARIOS } from './scenarios.ts';
+import { INGEST_NAMES, type Load, SCENARIOS, WARM_LINE } from './scenarios.ts';
 
 const RUNS = 3;
 
@@ -19,10 +19,11 @@ export function benchDrain(args: Args, io: CliIo): Promise<ExitCode> {
   return bench(['drain'], args, io);
 }
 
-/** The load in a process of its own: takes one JSON text, prints one. */
+/** The load in a process of its own: takes one JSON text, prints a line when it is warm, and one JSON text at the end. */
 export async function benchLoad(args: Args, io: CliIo): Promise<ExitCode> {
   const spec = JSON.parse(args.operand(0)) as { host: string; port: number; load: Load };
-  const result = await runLoad({ ...spec, clock: io.clock, timers: io.timers });
+  const onWarm = (): void => io.stdout(`${WARM_LINE}\n`);
+  const result = await runLoad({ ...spec, clock: io.clock, timers: io.timers, onWarm });
   io.stdout(`${JSON.stringify(result)}\n`);
   return EXIT.done;
 }

@@ -14,6 +14,8 @@ export interface LoadOptions {
   readonly load: Load;
   readonly clock: Clock;
   readonly timers: Timers;
+  /** Called when it begins to measure. */
+  readonly onWarm: () => void;
 }
 
 /** How long what is on its way at the end may take. */
@@ -59,6 +61,7 @@ class LoadRun {
     await this.#pause(this.#load.warmupS * 1_000);
     const before = { ...this.#counts(), atMs: this.#nowMs() };
     this.#tally.isMeasuring = true;
+    this.#options.onWarm();
     await this.#untilEnough();
     const after = { ...this.#counts(), atMs: this.#nowMs() };
     this.#tally.isMeasuring = false;

@@ -6,7 +6,7 @@ import { machineTimers } from '../../platform/clock.ts';
 import type { Host, ProcessFigures } from '../../platform/host.ts';
 import { type Contender, HOST, type RunningBroker } from './contenders.ts';
 import { medianOf } from './latencies.ts';
-import type { Load, LoadResult, Scenario } from './scenarios.ts';
+import { type Load, type LoadResult, type Scenario, WARM_LINE } from './scenarios.ts';
 import { Subscriber } from './subscriber.ts';
 
 /** Figures of one run, or the medians of several. */
@@ -18,7 +18,7 @@ export interface Figures {
   readonly drainedPerS: number;
   readonly ackP50Ms: number;
   readonly ackP99Ms: number;
-  /** Of the broker, from the first connection until it has nothing left to do. */
+  /** Of the broker, from the first connection (where thrift is measured: once it is warm) until it has nothing left to do. */
   readonly cpuS: number;
   readonly cpuSPerMillion: number;
   readonly rssIdleMb: number;
@@ -44,16 +44,16 @@ const CATCH_UP_MS_MAX = 120_000;
 
 export function measure(
   contender: Contender,
-  { load, isThrifty }: Pick<Scenario, 'load' | 'isThrifty'>,
+  scenario: Pick<Scenario, 'load' | 'isThrifty'>,
   measuring: Measuring,
 ): Promise<Figures> {
   return measuring.inTempDir(async (dir) => {
     const beganMs = measuring.clock.monotonicMs();
-    const broker = await contender.start(dir, isThrifty);
+    const broker = await contender.start(dir, scenario.isThrifty);
     try {
       await greet(broker);
       const startMs = measuring.clock.monotonicMs() - beganMs;
-      return { startMs, ...(await measureRunning(broker, load, measuring)) };
+      return { startMs, ...(await measureRunning(broker, scenario, measuring)) };
     } finally {
       await broker.stop();
     }
@@ -69,17 +69,20 @@ async function greet({ port }: RunningBroker): Promise<void> {
 
 async function measureRunning(
   broker: RunningBroker,
-  load: Load,
+  { load, isThrifty }: Pick<Scenario, 'load' | 'isThrifty'>,
   measuring: Measuring,
 ): Promise<Omit<Figures, 'startMs'>> {
   await pause(machineTimers, IDLE_MS);
   const idle = figuresOf(broker, measuring.host);
   const syncsBefore = await broker.syncs();
-  const result = await generate(broker.port, load, measuring.onTrouble);
+  let before = idle;
+  const result = await generate(broker.port, load, measuring.onTrouble, () => {
+    if (isThrifty) before = figuresOf(broker, measuring.host);
+  });
   await untilQuiet(broker, measuring.host);
   const end = figuresOf(broker, measuring.host);
-  const total = Math.max(1, result.total);
-  const cpuS = end.cpuS - idle.cpuS;
+  const total = Math.max(1, isThrifty ? result.messages : result.total);
+  const cpuS = end.cpuS - before.cpuS;
   return {
     msgsPerS: result.messages / result.seconds,
     deliveredPerS: result.delivered / result.seconds,
@@ -91,7 +94,7 @@ async function measureRunning(
     rssIdleMb: idle.rssBytes / 1e6,
     rssPeakMb: (end.rssPeakBytes ?? end.rssBytes) / 1e6,
     syncs: (await broker.syncs()) - syncsBefore,
-    writtenBytesPerMsg: ((end.writtenBytes ?? 0) - (idle.writtenBytes ?? 0)) / total,
+    writtenBytesPerMsg: ((end.writtenBytes ?? 0) - (before.writtenBytes ?? 0)) / total,
   };
 }
 
@@ -105,6 +108,7 @@ export async function generate(
   port: number,
   load: Load,
   onTrouble: (line: string) => void,
+  onWarm: () => void = () => undefined,
 ): Promise<LoadResult> {
   const { command, entry } = ownProgram();
   const spec = JSON.stringify({ host: HOST, port, load });
@@ -112,7 +116,7 @@ export async function generate(
   const child = await Child.start({
     command,
     args: [entry, 'bench', 'load', spec],
-    onLine: (line) => lines.push(line),
+    onLine: (line) => (line === WARM_LINE ? onWarm() : lines.push(line)),
     onErrorLine: onTrouble,
   });
   const { code } = await child.exited;
