@@ -34,9 +34,10 @@ export class Fleet {
     const found: FleetHub[] = [];
     for (const { name: site, storage } of this.#options.sites()) {
       const batch = await storage.batches();
-      for (const { hub, software, heardMs, parked } of await storage.hubs()) {
+      for (const { hub, software, heardMs, parked, hindrance } of await storage.hubs()) {
         const heardAt = heardMs === undefined ? null : isoTime(heardMs);
-        const facts = { site, hub, software: software ?? null, heardAt, parked };
+        const known = { site, hub, heardAt, parked };
+        const facts = { ...known, software: software ?? null, hindrance: hindrance ?? null };
         found.push(fleetHubOf(facts, await this.#recent(storage, `${site}/${hub}`, hub, batch)));
       }
     }

@@ -29,19 +29,24 @@ export function greetingFor(
   };
   const stores = jurisdictions === undefined ? {} : { jurisdictions };
   const opens = opener === undefined ? {} : { opens: opener.keyIds };
-  tellHindrance(hello, terms);
   const told = { hub: hello.hub, nonce: hello.nonce, software, ...readable, resumes: true };
   return encodeDownHello({ ...told, ...opens, ...stores, ...more }, signer);
 }
 
-function tellHindrance(
+/** Why the hub will send nothing here until somebody puts it right; undefined where nothing hinders it. Told in the log, too. */
+export function hindranceTo(
   { site, hub, sealedTo, jurisdiction }: Hello,
-  { opener, jurisdictions, log }: Terms,
-): void {
-  if (sealedTo !== undefined && !opener?.keyIds.some((id) => bytesEqual(id, sealedTo))) {
-    const key = hexOf(sealedTo);
-    log.error('regional.hub.unreadable', { site, hub, key, next: 'regional.operator_key_file' });
+  { opener, jurisdictions, log }: Pick<Terms, 'opener' | 'jurisdictions' | 'log'>,
+): string | undefined {
+  if (jurisdictions?.includes(jurisdiction ?? '') === false) {
+    log.error('regional.jurisdiction.refused', { site, hub, jurisdiction, stores: jurisdictions });
+    const told = jurisdiction === undefined ? 'no jurisdiction' : `jurisdiction ${jurisdiction}`;
+    return `it has ${told}, and this region stores ${jurisdictions.join(', ')} only`;
   }
-  if (jurisdictions?.includes(jurisdiction ?? '') !== false) return;
-  log.error('regional.jurisdiction.refused', { site, hub, jurisdiction, stores: jurisdictions });
+  if (sealedTo === undefined || opener?.keyIds.some((id) => bytesEqual(id, sealedTo)) === true) {
+    return undefined;
+  }
+  const key = hexOf(sealedTo);
+  log.error('regional.hub.unreadable', { site, hub, key, next: 'regional.operator_key_file' });
+  return `it encrypts to operator key ${key}, which this region does not hold`;
 }

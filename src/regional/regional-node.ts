@@ -30,7 +30,7 @@ import type { AskedToWait } from '../batch/wire/asked-to-wait.ts';
 import { type BrokerAddress, BrokerLink } from './broker-link.ts';
 import { CarriedDesk } from './downlink/carried-desk.ts';
 import { DownDesk } from './downlink/down-desk.ts';
-import { greetingFor } from './greeting.ts';
+import { greetingFor, hindranceTo } from './greeting.ts';
 import { DEFAULT_REGIONAL_LIMITS, type RegionalLimits } from './limits.ts';
 import { Nonsense } from './nonsense.ts';
 import { Pressure } from './pressure.ts';
@@ -225,7 +225,7 @@ export class RegionalNode {
     if (met === 'other' || met === 'full') return this.#note(topic, `hub not taken: ${met}`);
     const { log } = this.#options;
     if (met === 'new') log.info('regional.hub.new', { site: site.name, hub: hello.hub });
-    const answers = await site.answersTo(hello);
+    const answers = await site.answersTo(hello, hindranceTo(hello, this.#options));
     for (const { batch, answer } of answers) this.#answer(address, batch, answer);
     await this.#takeUp(site);
     const waiting = await this.down.heard(site, hello);

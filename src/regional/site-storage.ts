@@ -103,6 +103,8 @@ export interface HubContact {
   readonly heardMs: number | undefined;
   /** Why batches of it were put aside and are not stored to this day; each reason once. */
   readonly parked: readonly string[];
+  /** Why it sends nothing here, by its newest hello. */
+  readonly hindrance: string | undefined;
 }
 
 export interface SiteFigures {
@@ -124,7 +126,7 @@ export interface SiteStorage {
   /** Takes note of a hub that has proved its key. */
   meet(hub: Origin, publicKey: Uint8Array): Promise<Met>;
   /** Drops what the hub has given up, and says which batches are on their way. */
-  heard(hello: Hello): Promise<BatchId[]>;
+  heard(hello: Hello, hindrance?: string): Promise<BatchId[]>;
   put(hub: Origin, batch: BatchId, chunk: Chunk): Promise<PutOutcome>;
   /** The batch whose id begins so, of those that have begun to come or are stored. */
   named(hub: Origin, ref: BatchRef): Promise<NamedBatch | undefined>;

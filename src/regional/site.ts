@@ -131,9 +131,12 @@ export class Site {
     return this.#storage.meet(hub, publicKey);
   }
 
-  /** What there is to say of the batches that a hub has under way; parts it has given up are dropped. */
-  async answersTo(hello: Hello): Promise<{ batch: BatchId; answer: Answer }[]> {
-    const underway = await this.#storage.heard(hello);
+  /**
+   * What there is to say of the batches that a hub has under way; parts it has given up are dropped. `hindrance` is why it will
+   * send none.
+   */
+  async answersTo(hello: Hello, hindrance?: string): Promise<{ batch: BatchId; answer: Answer }[]> {
+    const underway = await this.#storage.heard(hello, hindrance);
     const answers: { batch: BatchId; answer: Answer }[] = [];
     for (const batch of new Set([...hello.spooled, ...underway])) {
       const answer = await this.answerFor(hello.hub, batch);

@@ -41,11 +41,11 @@ import {
 } from './session/session.ts';
 import { Resumption, type Resuming } from './session/resumption.ts';
 import { SessionBook } from './session/session-book.ts';
+import { Waits } from './session/waits.ts';
 import type { SpooledBatch } from './spool.ts';
 
 const SCAN_DELAY_MS = 20;
 const CLOSE_MS_MAX = 2_000;
-const UNARMED: Cancel = () => undefined;
 
 export class Uplink {
   readonly #options: UplinkOptions;
@@ -65,7 +65,7 @@ export class Uplink {
   readonly #counterpart: Counterpart;
   readonly #descent: Descent | undefined;
   #linkFault: HubError | undefined;
-  readonly #waits = { reply: UNARMED, linger: UNARMED, gather: UNARMED };
+  readonly #waits = new Waits();
   #cancelScan: Cancel | undefined;
   #isDispatching = false;
   #isClosed = false;
@@ -156,7 +156,7 @@ export class Uplink {
     this.#isClosed = true;
     for (const cancel of this.#periodic) cancel();
     this.#attempts.stop();
-    for (const cancel of Object.values(this.#waits)) cancel();
+    this.#waits.stop();
     this.#cancelScan?.();
     this.#outbox.close();
     if (this.#state.phase !== 'idle') this.#book.closed('the hub stops', this.#link?.bytes ?? 0);
@@ -239,19 +239,18 @@ export class Uplink {
       case 'send':
         this.#run(this.#send(effect.batch, effect.chunk));
         break;
-      case 'await-reply':
-        this.#waits.reply();
-        if (effect.isAwaited) {
-          this.#waits.reply = this.#after(this.#limits.replyMsMax, () => this.#replyTimeOver());
-        }
+      case 'await-reply': {
+        const over = (): void => this.#replyTimeOver();
+        const timer = effect.isAwaited ? this.#after(this.#limits.replyMsMax, over) : undefined;
+        this.#waits.set('reply', timer);
         break;
-      case 'linger':
-        this.#waits.linger();
-        if (effect.isLingering) {
-          const over = (): void => this.#dispatch({ type: 'linger-time-over' });
-          this.#waits.linger = this.#after(this.#limits.lingerMs, over);
-        }
+      }
+      case 'linger': {
+        const over = (): void => this.#dispatch({ type: 'linger-time-over' });
+        const timer = effect.isLingering ? this.#after(this.#limits.lingerMs, over) : undefined;
+        this.#waits.set('linger', timer);
         break;
+      }
       case 'close':
         this.#run(this.#link?.close() ?? Promise.resolve());
         break;
@@ -348,10 +347,8 @@ export class Uplink {
       this.#options.log.error('uplink.seal.failed', { reason: trouble });
     }
     this.#ripeness.sealed(opClass);
-    this.#waits.gather();
-    this.#waits.gather = this.#options.timers.after(this.#limits.gatherMs, () => {
-      this.#guarded(() => this.look());
-    });
+    const look = (): void => this.#guarded(() => this.look());
+    this.#waits.set('gather', this.#options.timers.after(this.#limits.gatherMs, look));
     this.#dispatch({ type: 'sealed', class: opClass, isEmpty: batch === undefined });
     if (trouble !== undefined) this.#dispatch({ type: 'failed', why: trouble });
     this.#scanSoon();

@@ -319,6 +319,18 @@ describe.each(STORAGES.kinds)('site storage: %s', (_name, make) => {
     assert.equal(await place.site.have(HUB_ID, batch.id), undefined);
     await place.close();
   });
+
+  test('why a hub sends nothing is known until it says hello without that', async () => {
+    const place = await placeOf(await make());
+    const hindrances = async (): Promise<(string | undefined)[]> =>
+      (await place.site.hubs()).map(({ hindrance }) => hindrance);
+    assert.deepEqual(await hindrances(), [undefined]);
+    await place.site.heard(helloOf(1, []), 'its law');
+    assert.deepEqual(await hindrances(), ['its law']);
+    await place.site.heard(helloOf(2, []));
+    assert.deepEqual(await hindrances(), [undefined]);
+    await place.close();
+  });
 });
 
 function helloOf(nonce: number, spooled: readonly BatchId[]): Hello {

@@ -74,6 +74,7 @@ interface Contact {
   readonly nonce: string | undefined;
   readonly software: string | undefined;
   readonly heardMs: number | undefined;
+  readonly hindrance?: string | undefined;
 }
 
 export class EmbeddedStorage implements RegionStorage {
@@ -159,8 +160,8 @@ class EmbeddedSite implements SiteStorage {
   async hubs(): Promise<HubContact[]> {
     const hubs = this.#keys.hubs().filter((hub) => hub !== this.#options.self);
     return hubs.map((hub) => {
-      const { software, heardMs } = this.#contacts.get(hub) ?? {};
-      return { hub, software, heardMs, parked: this.#archive.reasonsOf(hub) };
+      const { software, heardMs, hindrance } = this.#contacts.get(hub) ?? {};
+      return { hub, software, heardMs, hindrance, parked: this.#archive.reasonsOf(hub) };
     });
   }
 
@@ -168,12 +169,12 @@ class EmbeddedSite implements SiteStorage {
     return this.#keys.remember(hub, publicKey);
   }
 
-  async heard({ hub, nonce, spooled, software }: Hello): Promise<BatchId[]> {
+  async heard({ hub, nonce, spooled, software }: Hello, hindrance?: string): Promise<BatchId[]> {
     const earlier = this.#contacts.get(hub);
     // The first hello we hear may be an old one that the broker kept: only a later one speaks of now.
     const isNew = earlier?.nonce !== undefined && earlier.nonce !== nonce.join();
     const heardMs = isNew ? this.#options.clock.wallMs() : earlier?.heardMs;
-    this.#contacts.set(hub, { nonce: nonce.join(), software, heardMs });
+    this.#contacts.set(hub, { nonce: nonce.join(), software, heardMs, hindrance });
     if (isNew) {
       for (const batch of this.#assembly.batchesOf(hub)) {
         if (!spooled.includes(batch)) this.#assembly.drop(hub, batch);

@@ -33,7 +33,7 @@ import { claimBatch, type ClaimPlace, ORDER_WAIT_S } from './pg-claim.ts';
 import { digestOfSite } from './folding/state-digest.ts';
 
 const HUBS = `
-  SELECT k.hub, c.software, extract(epoch FROM c.heard_at) * 1000 AS heard_ms, ARRAY(
+  SELECT k.hub, c.software, c.hindrance, extract(epoch FROM c.heard_at) * 1000 AS heard_ms, ARRAY(
     SELECT DISTINCT p.reason FROM heliograph.parked p LEFT JOIN heliograph.receipt r USING (site_id, hub, batch)
     WHERE p.site_id = k.site_id AND p.hub = k.hub AND r.batch IS NULL ORDER BY 1) AS parked
   FROM heliograph.hub_key k
@@ -47,9 +47,10 @@ const KEY_OF = 'SELECT public_key FROM heliograph.hub_key WHERE site_id = $1 AND
 /** \`nonce\` as it was before. */
 const HEAR = `
   WITH before AS (SELECT nonce FROM heliograph.contact WHERE site_id = $1 AND hub = $2),
-    after AS (INSERT INTO heliograph.contact AS c (site_id, hub, nonce, software, spooled, heard_at)
-      VALUES ($1, $2, $3, $4, $5::text[], now()) ON CONFLICT (site_id, hub) DO UPDATE
-      SET nonce = excluded.nonce, software = excluded.software, spooled = excluded.spooled, heard_at = now())
+    after AS (INSERT INTO heliograph.contact AS c (site_id, hub, nonce, software, spooled, hindrance, heard_at)
+      VALUES ($1, $2, $3, $4, $5::text[], $6, now()) ON CONFLICT (site_id, hub) DO UPDATE
+      SET nonce = excluded.nonce, software = excluded.software, spooled = excluded.spooled,
+        hindrance = excluded.hindrance, heard_at = now())
   SELECT nonce IS NOT NULL AND nonce <> $3 AS is_new FROM before`;
 /** Batches that wait for one that the hub no longer has: it will not come. */
 const WAITS_IN_VAIN = `
@@ -120,6 +121,7 @@ export class PgSite implements SiteStorage {
       software: (row['software'] as string | null) ?? undefined,
       heardMs: row['heard_ms'] === null ? undefined : Math.floor(Number(row['heard_ms'])),
       parked: row['parked'] as string[],
+      hindrance: (row['hindrance'] as string | null) ?? undefined,
     }));
   }
 
@@ -137,10 +139,10 @@ export class PgSite implements SiteStorage {
     });
   }
 
-  heard({ hub, nonce, software, spooled }: Hello): Promise<BatchId[]> {
+  heard({ hub, nonce, software, spooled }: Hello, hindrance?: string): Promise<BatchId[]> {
     return this.#database.patiently(async () => {
       const named = textArray(spooled);
-      const values = [this.#siteId, hub, nonce, software, named];
+      const values = [this.#siteId, hub, nonce, software, named, hindrance ?? null];
       const [row] = await this.#database.query(HEAR, values);
       // The first hello we hear may be an old one that the broker kept: only a later one speaks of now.
       if (row?.['is_new'] === true) {

@@ -52,7 +52,9 @@ function hubRow(hub, nowMs) {
   // A hub that was heard and has not told its log yet: nothing is known, which is not the same as nothing there.
   const isTold = hub.saidAt !== null;
   const waiting = ops === 0 ? 'nothing' : `${ops} ${ops === 1 ? 'op' : 'ops'}, ${bytes(size)}`;
-  const faults = [...hub.parked.map((reason) => `put aside here: ${reason}`), ...hub.faults];
+  const hindrances = hub.hindrance === null ? [] : [`sends nothing: ${hub.hindrance}`];
+  const parked = hub.parked.map((reason) => `put aside here: ${reason}`);
+  const faults = [...hindrances, ...parked, ...hub.faults];
   const faultText = faults.length > 0 ? faults.join('; ') : isTold ? 'none' : DASH;
   // Named as in the head of the table, which narrow screens have no room for.
   const cells = [

@@ -23,11 +23,16 @@ export interface FleetHub {
   readonly why: string | null;
   /** Why batches of it were put aside here and not stored: a forked history, a law, what the database does not take. */
   readonly parked: readonly string[];
+  /** Why it sends nothing here until somebody puts it right: its jurisdiction, or a key that the region lacks. */
+  readonly hindrance: string | null;
   /** Sentences of faults in the last day of its log, newest first. */
   readonly faults: readonly string[];
 }
 
-export type HubFacts = Pick<FleetHub, 'site' | 'hub' | 'software' | 'heardAt' | 'parked'>;
+export type HubFacts = Pick<
+  FleetHub,
+  'site' | 'hub' | 'software' | 'heardAt' | 'parked' | 'hindrance'
+>;
 
 /** A line as it came; any hub's version may send more, or less. */
 export type FleetLine = Readonly<Record<string, unknown>>;

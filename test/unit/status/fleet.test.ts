@@ -10,6 +10,7 @@ const FACTS = {
   software: '0.1.0',
   heardAt: null,
   parked: ['forked history'],
+  hindrance: null,
 };
 
 test('the newest line tells the figures, the newest decision the sentence', () => {

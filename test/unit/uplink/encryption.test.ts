@@ -112,6 +112,11 @@ describe('data stays where its law wants it', () => {
     assert.deepEqual(faultsOf(it), ['uplink.jurisdiction']);
     const line = it.log.lines.find(({ event }) => event === 'regional.jurisdiction.refused');
     assert.equal(line?.fields['jurisdiction'], 'KE');
+    const [contact] = (await it.region?.site(SITE)?.storage.hubs()) ?? [];
+    assert.match(
+      contact?.hindrance ?? '',
+      /jurisdiction KE, and this region stores EU-DE, FR only/,
+    );
     assert.equal(keptText(it), '');
     assert.equal(it.uplink?.backlog()[TELEMETRY].ops, 3);
     await it.stop();

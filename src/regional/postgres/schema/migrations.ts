@@ -10,7 +10,7 @@ import { DOWN_TABLES, LACKS } from '../down/down-tables.ts';
 import { RETENTION } from './retention.ts';
 import { DOC_TABLE, FUNCTIONS, SPOOLED, STAMPS, TABLES } from './tables.ts';
 import { TIME_TABLES } from './time-tables.ts';
-import { VIEWS } from './views.ts';
+import { HINDRANCE, VIEWS } from './views.ts';
 
 /** What leads from each version to the next; the first one makes all. */
 const STEPS: readonly string[] = [
@@ -23,6 +23,7 @@ const STEPS: readonly string[] = [
   ASSET_TABLES,
   TIME_TABLES,
   RETENTION,
+  HINDRANCE,
 ];
 
 const FRAME = `

@@ -79,3 +79,16 @@ CREATE VIEW heliograph.batches AS
   SELECT s.name, p.hub, p.batch, heliograph.class_name(p.class), NULL, length(p.bytes), p.parked_at, 'parked', p.reason
   FROM heliograph.parked p JOIN heliograph.site s ON s.id = p.site_id;
 `;
+
+/** Version 10: why a hub sends nothing here, by its newest hello. */
+export const HINDRANCE = `
+ALTER TABLE heliograph.contact ADD COLUMN hindrance text;
+CREATE OR REPLACE VIEW heliograph.hubs AS
+  SELECT s.name AS site, h.hub, h.met_at, c.heard_at, c.software, h.batches, h.ops, h.bytes, h.last_batch_at,
+    (SELECT count(*) FROM heliograph.part p WHERE p.site_id = h.site_id AND p.hub = h.hub) AS batches_on_their_way,
+    (SELECT count(*) FROM heliograph.parked p WHERE p.site_id = h.site_id AND p.hub = h.hub) AS batches_parked,
+    coalesce((SELECT t.bytes FROM heliograph.traffic t
+      WHERE t.site_id = h.site_id AND t.hub = h.hub AND t.day = current_date), 0) AS bytes_today, c.hindrance
+  FROM heliograph.hub_key h JOIN heliograph.site s ON s.id = h.site_id
+    LEFT JOIN heliograph.contact c ON c.site_id = h.site_id AND c.hub = h.hub;
+`;
