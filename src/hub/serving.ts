@@ -9,6 +9,7 @@ import { AssetGate } from './assets/asset-gate.ts';
 import { FullDoor } from './full-door.ts';
 import type { Ground } from './ground.ts';
 import { keepHoles } from './storage/hole-file.ts';
+import { keepPassedOver } from './storage/kept-note.ts';
 import { openJournal } from './storage/journal.ts';
 import { Lingers } from './power/linger.ts';
 import { brokerLimits, type HubAddresses, listenMqtt } from './listeners.ts';
@@ -108,6 +109,7 @@ function openDoor(
     unfoldable: (op) => unfoldable(op) ?? overgrown(store, op),
     assets: assetGate,
   });
+  if (progress.passedOver) keepPassedOver({ ...machine, path: paths.progress, door });
   keepHoles(door.holes, progress.vector, { ...machine, path: paths.holes });
   return { door, hlc };
 }

@@ -9,7 +9,8 @@
  *
  * Where the journal is damaged, nobody knows which seqs of this hub went with the lost entries. They may be upstream
  * already, and must not be given again: each own lane goes on as if all of them had been its own. The gap that stays
- * in the lane is the price.
+ * in the lane is the price. The note is written at once then, in the file and in the journal: once the store is
+ * further than the damage, nothing else tells of the gap at the end of a lane.
  *
  *   progress-note = ["progress", hlc, bstr]    ; 17 bytes a lane: origin (8), class (1), seq (8, big-endian)
  */
@@ -117,8 +118,16 @@ export interface RecoverOptions {
   readonly log: Log;
 }
 
+export interface Recovered extends Progress {
+  /**
+   * Seqs were left out for damaged entries. A later start, whose store is further than the damage, does not see them: this
+   * progress is to be kept before an op is numbered.
+   */
+  readonly passedOver: boolean;
+}
+
 /** Finds the progress; the door may open with it while the store is still behind. */
-export function recoverProgress({ hub, journal, store, keptNote, log }: RecoverOptions): Progress {
+export function recoverProgress({ hub, journal, store, keptNote, log }: RecoverOptions): Recovered {
   const scan = new TailScan(hub, {
     vector: store.highest(),
     lastHlc: store.lastStamp(hub) ?? HLC_ZERO,
@@ -134,7 +143,7 @@ export function recoverProgress({ hub, journal, store, keptNote, log }: RecoverO
   }
   // On a full disk the end of the last run may wait for room: its seqs were given all the same.
   for (const entry of journal.waiting()) scan.take(entry);
-  scan.passOverLost();
+  const passedOver = scan.passOverLost();
   const { vector, lastHlc, unreadable } = scan;
   if (unreadable > 0) log.error('ingest.entries-unreadable', { count: unreadable });
   log.info('ingest.recovered', {
@@ -142,7 +151,7 @@ export function recoverProgress({ hub, journal, store, keptNote, log }: RecoverO
     lastLsn: journal.lastLsn,
     lastMs: lastHlc.ms,
   });
-  return { vector, lastHlc };
+  return { vector, lastHlc, passedOver };
 }
 
 class TailScan {
@@ -177,12 +186,13 @@ class TailScan {
     this.#lose(journal.durableLsn + 1 - expected);
   }
 
-  /** Leaves out the seqs that may have gone with damaged entries. */
-  passOverLost(): void {
+  /** Leaves out the seqs that may have gone with damaged entries; whether there were any. */
+  passOverLost(): boolean {
     for (const [opClass, lost] of this.#lostByClass.entries()) {
       const lane = laneOf(this.#hub, opClass as OpClass);
       if (lost > 0) this.#vector.set(lane, (this.#vector.get(lane) ?? 0) + lost);
     }
+    return this.#lostByClass.some((lost) => lost > 0);
   }
 
   take(bytes: Uint8Array): void {
