@@ -113,6 +113,7 @@ function openStatus(
     host: machine.host,
     clock: time.clock,
     machineClock: machine.clock,
+    log: machine.log,
   });
 }
 

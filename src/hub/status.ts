@@ -4,8 +4,9 @@
  */
 import { hexOf } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
-import { FAULTS, type FaultCode, type HubError } from '../base/errors.ts';
+import type { HubError } from '../base/errors.ts';
 import { isoTime } from '../base/iso-time.ts';
+import type { Log } from '../base/log.ts';
 import type { Broker } from '../broker/broker.ts';
 import type { Config } from '../config/schema.ts';
 import type { HubAssets } from './assets/assets.ts';
@@ -21,6 +22,7 @@ import { DEADLINES_MS } from '../power/backlog.ts';
 import { rounded as twoDigits } from '../power/log/log-lines.ts';
 import { isLoopback } from '../security/listening.ts';
 import { overrideJson } from '../status/api/override.ts';
+import { FaultBook, type FoundFault } from '../status/fault-book.ts';
 import type { FlashLedger } from '../status/flash-ledger.ts';
 import type { FaultStatus, Health, StatusSnapshot, SyncStatus } from '../status/snapshot.ts';
 import type { PeerStatus } from '../sync/peers/peer-book.ts';
@@ -53,22 +55,17 @@ export interface StatusParts {
   readonly clock: Clock;
   /** Of the machine, for what its own figures are counted by. */
   readonly machineClock: Clock;
-}
-
-interface FoundFault {
-  readonly code: FaultCode;
-  readonly message: string;
-  /** Where it tells its own begin. */
-  readonly sinceMs?: number;
+  readonly log: Log;
 }
 
 export class HubStatus {
   readonly #parts: StatusParts;
   readonly #startMs: number;
-  readonly #sinceByFault = new Map<string, number>();
+  readonly #faults: FaultBook;
 
   constructor(parts: StatusParts) {
     this.#parts = parts;
+    this.#faults = new FaultBook(parts.clock, parts.log);
     this.#startMs = parts.machineClock.monotonicMs();
   }
 
@@ -151,7 +148,7 @@ export class HubStatus {
     if (clock.quality() === 'unknown') {
       found.push({ code: 'clock.unknown', message: 'the clock was not set since the start' });
     }
-    return this.#withSince(found);
+    return this.#faults.told(found);
   }
 
   #peerFaults(): FoundFault[] {
@@ -170,20 +167,6 @@ export class HubStatus {
     const lacking = lackingText(this.#parts.door.holes);
     if (lacking !== undefined) found.push({ code: 'peer.lacking', message: lacking });
     return found;
-  }
-
-  /** Since when: as whoever found it says, or since it was first told. */
-  #withSince(found: readonly FoundFault[]): FaultStatus[] {
-    const codes = new Set<string>(found.map(({ code }) => code));
-    for (const code of this.#sinceByFault.keys()) {
-      if (!codes.has(code)) this.#sinceByFault.delete(code);
-    }
-    return found.map(({ code, message, sinceMs: ownMs }) => {
-      const toldMs = this.#sinceByFault.get(code) ?? this.#parts.clock.wallMs();
-      this.#sinceByFault.set(code, toldMs);
-      const sinceMs = ownMs ?? toldMs;
-      return { code, message, hint: FAULTS[code], since: isoTime(sinceMs) };
-    });
   }
 
   #power(power: HubPower): StatusSnapshot['power'] {
