@@ -358,6 +358,7 @@ export class Store {
     return new StateReader({
       db: this.#db,
       settle: () => this.#settleState(),
+      settleWrites: () => this.#tables.writeTables.flushAll(),
       guard: (query) => this.#guarded(query),
       progress: () => this.#progress,
       appliedLsn: () => this.#stagedLsn,

@@ -57,8 +57,10 @@ export type TailLook =
   /** The journal has let go of what comes next. */
   | { readonly kind: 'released' };
 
-const KEPT_OPS_MAX = 1_000;
+const KEPT_OPS_MAX = 8_000;
 const KEPT_BYTES_MAX = 1 << 20;
+/** Of each, the part that goes at once: what stays moves up in memory. */
+const GOES = 1 / 8;
 /** Entries that one look reads at most. */
 const ENTRIES_MAX = 500;
 /** So far behind the journal, a store is waited for. */
@@ -104,9 +106,14 @@ export class OpTail {
     // the question what is kept: what is new takes the place of the oldest, which may be what is asked for.
     if (this.#grow()) this.#options.onGrown();
     if (lsn < this.#sinceLsn) return this.#readJournal(lsn);
-    const first = this.#kept.findLastIndex((op) => op.lsn <= lsn) + 1;
-    const ops = this.#kept.slice(first, first + ENTRIES_MAX);
-    const isAll = first + ENTRIES_MAX >= this.#kept.length;
+    const first = this.#placeBehind(lsn);
+    let end = first + ENTRIES_MAX;
+    // An entry that stamps many ops anew is told of as a whole.
+    while (this.#kept[end] !== undefined && this.#kept[end]?.lsn === this.#kept[end - 1]?.lsn) {
+      end += 1;
+    }
+    const ops = this.#kept.slice(first, end);
+    const isAll = end >= this.#kept.length;
     const throughLsn = isAll ? Math.max(lsn, this.#throughLsn) : (ops.at(-1) as TailOp).lsn;
     return { kind: 'ops', ops, throughLsn };
   }
@@ -149,11 +156,28 @@ export class OpTail {
   #keep(op: TailOp): void {
     this.#kept.push(op);
     this.#keptBytes += op.item.length;
-    while (this.#kept.length > KEPT_OPS_MAX || this.#keptBytes > KEPT_BYTES_MAX) {
-      const oldest = this.#kept.shift() as TailOp;
+    if (this.#kept.length <= KEPT_OPS_MAX && this.#keptBytes <= KEPT_BYTES_MAX) return;
+    const opsMax = KEPT_OPS_MAX * (1 - GOES);
+    const bytesMax = KEPT_BYTES_MAX * (1 - GOES);
+    let gone = 0;
+    while (this.#kept.length - gone > opsMax || this.#keptBytes > bytesMax) {
+      const oldest = this.#kept[gone] as TailOp;
       this.#keptBytes -= oldest.item.length;
       this.#sinceLsn = oldest.lsn;
+      gone += 1;
     }
+    this.#kept.splice(0, gone);
+  }
+
+  /** Where the kept ops behind `lsn` begin. */
+  #placeBehind(lsn: Lsn): number {
+    let [from, to] = [0, this.#kept.length];
+    while (from < to) {
+      const middle = (from + to) >>> 1;
+      if ((this.#kept[middle] as TailOp).lsn <= lsn) from = middle + 1;
+      else to = middle;
+    }
+    return from;
   }
 
   #readJournal(lsn: Lsn): TailLook {

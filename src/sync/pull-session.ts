@@ -122,14 +122,15 @@ export class PullSession {
     const look = this.#options.tail.after(this.#lsn);
     if (look.kind === 'released') return lapsed('too far behind what this hub still has');
     const { mayRead } = this.#options;
-    for (const { lsn, key, lane, seq, item } of look.ops) {
+    for (const [at, { lsn, key, lane, seq, item }] of look.ops.entries()) {
       if (isInScope(this.#scope, key) && mayRead(key)) {
         this.#items.push(item);
         this.#bytes += item.length;
         this.#lanes.set(lane, Math.max(seq, seqIn(this.#lanes, lane)));
       }
       this.#lsn = lsn;
-      if (!this.#isFull) continue;
+      // The place where it goes on is an entry's end; one may stamp many ops anew.
+      if (!this.#isFull || look.ops[at + 1]?.lsn === lsn) continue;
       this.#sendLive();
       return MORE;
     }

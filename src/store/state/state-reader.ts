@@ -71,6 +71,8 @@ export interface ReaderParts {
   readonly db: SqliteFile;
   /** Writes what is gathered elsewhere into the tables. */
   readonly settle: () => void;
+  /** The same for ops on records alone. */
+  readonly settleWrites: () => void;
   readonly guard: Guard;
   readonly progress: () => FoldProgress;
   readonly appliedLsn: () => number;
@@ -156,6 +158,8 @@ export class StateReader {
 
   /** The op on a record as it counts now; undefined where it is not kept. */
   writeItem(op: OpId): StateItem | undefined {
+    const { guard, settleWrites } = this.#parts;
+    guard(settleWrites);
     return writeItemsOf(this.#rows(WRITE_OF, [nameOfOp(op)]))[0];
   }
 

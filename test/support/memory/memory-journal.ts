@@ -29,7 +29,11 @@ export class MemoryJournal implements JournalReader {
   }
 
   appendLocal(): void {
-    this.#entries.push(encodeLocalEntry(Uint8Array.of(0x01)));
+    this.appendEntry(encodeLocalEntry(Uint8Array.of(0x01)));
+  }
+
+  appendEntry(entry: Uint8Array): void {
+    this.#entries.push(entry);
     for (const listener of this.#listeners) listener(this.durableLsn);
   }
 

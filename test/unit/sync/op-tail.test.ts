@@ -3,9 +3,12 @@ import assert from 'node:assert/strict';
 
 import { describe, it } from 'vitest';
 
-import type { StampedOp } from '../../../src/model/op.ts';
+import { encodeStampsEntry } from '../../../src/merge/op-stamps.ts';
+import { encodePatch } from '../../../src/merge/patch.ts';
+import { RECORD } from '../../../src/model/class.ts';
+import { PATCH, type StampedOp } from '../../../src/model/op.ts';
 import { OpTail, type TailOp } from '../../../src/sync/op-tail.ts';
-import { patchOp } from '../../support/made/ops.ts';
+import { DEVICE_A, HUB, patchOp } from '../../support/made/ops.ts';
 import { MemoryJournal } from '../../support/memory/memory-journal.ts';
 
 const never = (): (() => void) => () => undefined;
@@ -18,7 +21,17 @@ function tailOf(journal: MemoryJournal, applied: () => number): OpTail {
     appliedLsn: applied,
     whenApplied: () => new Promise(() => undefined),
     joinedLsn: () => 0,
-    writeItem: () => undefined,
+    writeItem: ({ origin, class: opClass, seq }) => {
+      const order = {
+        authority: 1,
+        hlc: { ms: 1, counter: 0 },
+        origin,
+        class: opClass,
+        seq,
+      } as const;
+      const write = { order, kind: PATCH, body: encodePatch({ n: seq }) } as const;
+      return { type: 'write', key: `orders/${seq}`, write };
+    },
     onGrown: () => undefined,
     timers: { after: never, every: never, soon: never },
     log,
@@ -27,7 +40,7 @@ function tailOf(journal: MemoryJournal, applied: () => number): OpTail {
 
 function edits(count: number): StampedOp[] {
   return Array.from({ length: count }, (_, index) =>
-    patchOp({ n: index }, { seq: index + 1, key: `orders/${index % 7}` }),
+    patchOp({ note: 'x'.repeat(1_000) }, { seq: index + 1, key: `orders/${index % 7}` }),
   );
 }
 
@@ -62,5 +75,23 @@ describe('the tail', () => {
       slow = upTo;
       read(tail, upTo, applied);
     }
+  });
+
+  it('tells of an entry as a whole: its place is all that a follower remembers', () => {
+    const journal = new MemoryJournal();
+    const ids = Array.from({ length: 800 }, (_, index) => index + 1);
+    const stamps = ids.map((seq) => ({
+      op: { origin: DEVICE_A, class: RECORD, seq } as const,
+      authority: 1,
+      hub: HUB,
+      hlc: { ms: 1, counter: 0 },
+    }));
+    journal.append(...edits(3));
+    journal.appendEntry(encodeStampsEntry(stamps));
+    journal.append(...edits(3));
+    const tail = tailOf(journal, () => journal.durableLsn);
+    tail.follow(0);
+    const seqs = read(tail, 3, 4).map(({ seq }) => seq);
+    assert.deepEqual(seqs.slice(0, ids.length), ids);
   });
 });

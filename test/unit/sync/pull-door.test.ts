@@ -6,6 +6,7 @@ import * as Y from 'yjs';
 
 import { utf8 } from '../../../src/base/bytes.ts';
 import { CborWriter } from '../../../src/codec/writer.ts';
+import { encodeStampsEntry } from '../../../src/merge/op-stamps.ts';
 import { encodeUndo } from '../../../src/merge/patch.ts';
 import { encodeStateEntry } from '../../../src/merge/state/state-entry.ts';
 import { writeStateItem } from '../../../src/merge/state/state-item.ts';
@@ -16,7 +17,7 @@ import { DOC, type StampedOp, UNDO } from '../../../src/model/op.ts';
 import { PAGE_BYTES } from '../../../src/protocol/limits.ts';
 import { encodePull } from '../../../src/protocol/pull-message.ts';
 import { SESSIONS_MAX, SILENT_MS_MAX } from '../../../src/sync/pull-door.ts';
-import { DEVICE_A, DEVICE_B, patchOp, stampedOp } from '../../support/made/ops.ts';
+import { DEVICE_A, DEVICE_B, HUB, patchOp, stampedOp } from '../../support/made/ops.ts';
 import { PullingDevice, PullSite } from '../../support/simulated/pull-site.ts';
 import { tempDir } from '../../support/machine/temp-dir.ts';
 
@@ -305,15 +306,34 @@ describe('following', () => {
     assert.deepEqual(device.replica.vector, site.store.vector());
   });
 
+  it('is told of every op that one entry stamps anew, though they take several pages', async () => {
+    const made = records(700);
+    site.take(made);
+    const device = new PullingDevice(site, 'tablet');
+    device.open();
+    await device.catchUp();
+    const stamps = made.map(({ op }) => ({
+      op: { origin: op.origin, class: op.class, seq: op.seq },
+      authority: 3,
+      hub: HUB,
+      hlc: { ms: 999, counter: 0 },
+    }));
+    site.journal.append(encodeStampsEntry(stamps), 0);
+    site.take([]);
+    await device.catchUp();
+    const ranks = made.map(({ op }) => device.replica.state.writes(op.key)[0]?.order.authority);
+    assert.equal(ranks.filter((rank) => rank === 3).length, made.length);
+  });
+
   it('lapses where the journal has let go of what comes next', async () => {
     const device = new PullingDevice(site, 'tablet');
     device.open({ credit: 1 });
     await device.catchUp();
     site.take(events(1));
     await site.settle();
-    site.take(events(3_000, 'meters/2', 2));
+    site.take(events(10_000, 'meters/2', 2));
     await site.settle();
-    site.journal.release(2_900);
+    site.journal.release(9_900);
     device.receive(true);
     await device.catchUp();
     assert.match(device.lapses[0]?.reason ?? '', /too far behind/);
