@@ -8,7 +8,7 @@
  */
 import { utf8 } from '../base/bytes.ts';
 import type { Files, OpenFile } from '../platform/files/files.ts';
-import { type AuditLine, linesOf } from './audit-line.ts';
+import { type AuditLine, lastLineOf, linesOf } from './audit-line.ts';
 
 export const FILE_BYTES_MAX = 1 << 20;
 const LINE_FEED = 0x0a;
@@ -74,6 +74,20 @@ export function readAudit(
   return numbersIn(files, dir).flatMap((number) =>
     linesOf(files.read(pathOf(dir, number)) ?? new Uint8Array()),
   );
+}
+
+/** The newest line for which `isWanted`; older files than its own are not read. */
+export function newestLine(
+  files: Pick<Files, 'list' | 'read' | 'exists'>,
+  dir: string,
+  isWanted: (line: AuditLine) => boolean,
+): AuditLine | undefined {
+  if (!files.exists(dir)) return undefined;
+  for (const number of numbersIn(files, dir).toReversed()) {
+    const found = lastLineOf(files.read(pathOf(dir, number)) ?? new Uint8Array(), isWanted);
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
 function numbersIn(files: Pick<Files, 'list'>, dir: string): number[] {

@@ -56,6 +56,19 @@ export function linesOf(content: Uint8Array): AuditLine[] {
   });
 }
 
+/** The last one for which `isWanted`; what comes before it is not parsed. */
+export function lastLineOf(
+  content: Uint8Array,
+  isWanted: (line: AuditLine) => boolean,
+): AuditLine | undefined {
+  const lines = (textOf(content) ?? '').split('\n');
+  for (let at = lines.length - 1; at >= 0; at--) {
+    const line = parseLine(lines[at] as string);
+    if (line !== undefined && isWanted(line)) return line;
+  }
+  return undefined;
+}
+
 function parseLine(line: string): AuditLine | undefined {
   if (line === '') return undefined;
   try {

@@ -12,7 +12,7 @@ import type { Log } from '../base/log.ts';
 import { type LaneRange, RangeSet } from '../batch/ranges.ts';
 import { CLASS_NAMES, CLASSES, type OpClass } from '../model/class.ts';
 import type { Op, Stamp } from '../model/op.ts';
-import { AuditFiles, readAudit } from './audit-files.ts';
+import { AuditFiles, newestLine } from './audit-files.ts';
 import type { AuditEvent, AuditLine, AuditRange, Common } from './audit-line.ts';
 import type { Files } from '../platform/files/files.ts';
 
@@ -74,8 +74,8 @@ export class AuditTrail {
   private constructor(options: AuditTrailOptions) {
     const { files, dir, filesMax } = options;
     this.#options = options;
-    const merged = readAudit(files, dir).filter((line) => line.event === 'merged');
-    this.#seenLsn = Math.max(0, ...merged.map(({ lsns }) => lsns[1]));
+    const merged = newestLine(files, dir, ({ event }) => event === 'merged');
+    this.#seenLsn = merged?.event === 'merged' ? merged.lsns[1] : 0;
     this.#files = AuditFiles.open(files, dir, filesMax);
   }
 

@@ -19,7 +19,7 @@ import { SeededRandom } from '../platform/sim/random.ts';
 import type { SimSite } from '../platform/sim/site.ts';
 import type { Sky } from '../platform/sim/sky.ts';
 import { Books } from './judging/books.ts';
-import { checkContract, checkHour, checkMinute, checkSynced } from './judging/checks.ts';
+import { checks } from './judging/checks.ts';
 import { Devices, keyOf } from './world/devices.ts';
 import { EventLog, PilotFailure } from './events.ts';
 import {
@@ -125,7 +125,7 @@ class Pilot {
       timers: clock,
       contract: this.contract,
       spend: (wh) => this.site.spend(wh),
-      onAttempt: () => checkMinute.reserve(this, this.hub),
+      onAttempt: () => checks.reserve(this, this.hub),
       onUp: () => this.hubClock.repair(),
     });
     this.hubDisk = new SimFiles({ random: random.fork('hub disk'), capacityBytes: CARD_BYTES });
@@ -165,7 +165,7 @@ class Pilot {
       link: broker.client({ delayMs: 5 }),
       log: this.events,
       onStored: ({ op }) => {
-        checkContract(this, op.class);
+        checks.contract(this, op.class);
         this.books.stored(keyOf(op.origin, op.class, op.seq), clock.wallMs());
       },
     };
@@ -174,8 +174,7 @@ class Pilot {
   async run(): Promise<PilotOutcome> {
     const { days } = this.scenario;
     for (; this.#minute < days * DAY_MINUTES; this.#minute++) await this.#liveMinute();
-    const countedMs = days * DAY_MS;
-    const { downMs } = this.site.totals;
+    const downRatio = this.site.totals.downMs / (days * DAY_MS);
     const energy = { radioWh: this.link.energyWh, believedWh: this.#believedWh };
     const { sessions, attempts, bytes } = this.link;
     const contract = this.contract.use();
@@ -186,7 +185,7 @@ class Pilot {
     return {
       scenario: this.scenario,
       byClass,
-      downRatio: downMs / countedMs,
+      downRatio,
       radioWhPerDay: energy.radioWh / days,
       believedWhPerDay: energy.believedWh / days,
       sessionsPerDay: sessions / days,
@@ -225,13 +224,13 @@ class Pilot {
     this.devices.minute(this.#minute, this.clock.wallMs(), isPowered, this.hub);
     await this.clock.advance(Math.max(0, endMs - this.clock.monotonicMs()));
     this.site.advance(this.clock.wallMs());
-    checkMinute.limits(this);
-    if (this.#minute % 15 === 14) this.#sample();
+    checks.order(this);
+    if (this.#minute % 15 === 14) this.#quarter();
     if (this.#minute % 60 === 59) await this.#hour();
   }
 
   async #hour(): Promise<void> {
-    checkHour(this);
+    checks.hour(this);
     await this.#breathe();
     if ((this.#minute + 1) % DAY_MINUTES !== 0) return;
     await this.#compareWhenSynced();
@@ -340,8 +339,9 @@ class Pilot {
     }
   }
 
-  #sample(): void {
+  #quarter(): void {
     const { hub } = this;
+    checks.quarter(this);
     this.recorder.sample(this.clock.wallMs(), this.site, {
       radioWh: this.link.energyWh,
       backlog: hub?.followers.uplink.backlog(),
@@ -361,7 +361,7 @@ class Pilot {
     if (hub === undefined || region === undefined || !this.isSynced) return '';
     const { digest } = await this.#until(hub.serving.store.digest());
     if (this.hub !== hub || !this.isSynced) return '';
-    checkSynced(this, digest, region.digest());
+    checks.synced(this, digest, region.digest());
     return digest;
   }
 

@@ -213,8 +213,9 @@ export class Healing implements HealingPort {
   /** Says of ranges that they are healed. */
   #look(): void {
     const { journal, door } = this.#options;
+    if (!this.#hasSearched || this.#searching !== undefined) return;
     const { quarantined } = journal.stat();
-    if (quarantined.length === 0 || !this.#hasSearched || this.#searching !== undefined) return;
+    if (quarantined.length === 0) return;
     if (door.holes.hasMore) {
       if (!door.holes.list().some(({ between }) => between !== undefined)) void this.search();
       return;

@@ -119,6 +119,23 @@ test('conflict, undo and refusal name their ops', async () => {
   }
 });
 
+test('where the log ends is found in its newest file: an older one is not read', () => {
+  const it = new Rig();
+  it.take(1, 50);
+  it.trail.close();
+  const old = `audit/${it.files.list('audit')[0]}`;
+  it.files.open('audit/audit-00000002.jsonl', 'create').close();
+  it.trail = it.open();
+  assert.equal(it.trail.seenLsn, 50, 'an empty file sends to the one before');
+  it.take(51, 60);
+  it.trail.close();
+  const file = it.files.open(old, 'update');
+  file.writeAt(utf8('{"at":"2026","event":"merged","lsns":[1,999]}\n'), file.size());
+  file.close();
+  it.trail = it.open();
+  assert.equal(it.trail.seenLsn, 60);
+});
+
 test('the log goes on where its last line ends, and a torn line is cut off', async () => {
   const it = new Rig();
   it.take(1, 50);
