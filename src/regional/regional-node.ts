@@ -232,7 +232,7 @@ export class RegionalNode {
     const wait = await this.#pressure.afterQuota(site, hello.hub);
     this.#link.publish(
       downHelloTopic(address),
-      greetingFor(hello, this.#options, { ...waiting, wait }),
+      greetingFor(hello, this.#options, { ...waiting, ...(await site.forgot(hello)), wait }),
     );
     await site.down.link.begin(hello.hub, hello);
   }

@@ -145,6 +145,17 @@ export class Site {
     return answers;
   }
 
+  /** Of what was receipted to the hub, what is not here any more: this storage is older than that. */
+  async forgot({ hub, tips = [] }: Hello): Promise<{ readonly forgot?: readonly BatchId[] }> {
+    const forgot: BatchId[] = [];
+    for (const batch of tips) {
+      if ((await this.#storage.receipt(hub, batch)) === undefined) forgot.push(batch);
+    }
+    if (forgot.length === 0) return {};
+    this.#options.log.warn('regional.hub.forgotten', { site: this.name, hub, batches: forgot });
+    return { forgot };
+  }
+
   /** Keeps a chunk of a hub that is known. */
   async put(hub: Origin, batch: BatchId, chunk: Chunk): Promise<PutOutcome> {
     const put = await this.#storage.put(hub, batch, chunk);

@@ -326,6 +326,16 @@ export class Outbox {
     this.#refused.clear();
   }
 
+  /** The newest receipted batch of each class, where all before it are receipted, too. */
+  tips(): Map<BatchId, OpClass> {
+    const tips = new Map<BatchId, OpClass>();
+    for (const opClass of CLASSES) {
+      const { lastId, beyond } = this.#classes[opClass].progress;
+      if (lastId !== undefined && beyond.length === 0) tips.set(lastId, opClass);
+    }
+    return tips;
+  }
+
   /** The regional node has lost batches that it had receipted: the class begins a new chain with all the journal has. */
   startOver(opClass: OpClass): void {
     const state = this.#classes[opClass];

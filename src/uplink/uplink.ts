@@ -301,7 +301,7 @@ export class Uplink {
   }
 
   async #hello(): Promise<void> {
-    await this.#link?.begin(this.#outbox.sendable().map(({ id }) => id));
+    await this.#link?.begin(this.#outbox);
   }
 
   /** Undefined where the session is to greet: by choice, or to ask what waits at the region. */
@@ -329,7 +329,7 @@ export class Uplink {
       const why = this.#linkFault?.message;
       if (why !== undefined) return this.#dispatch({ type: 'failed', why });
       this.#descent?.announced(answer);
-      this.#resumption.greeted(answer);
+      this.#arrivals.greeted(answer);
       judgement = this.#attempts.answered() ? 'greeted' : 'again';
     });
     return judgement;

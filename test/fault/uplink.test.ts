@@ -205,6 +205,24 @@ test('a regional node that lost everything gets all that the journal still has',
   await it.stop();
 });
 
+test('a regional node that lost all of a class learns it with the next session, whatever that is for', async () => {
+  const it = await started();
+  publishAll(it);
+  await it.deliver();
+  const ops = it.store.ops.size;
+  await it.clock.advance(60_000);
+  assert.equal(it.uplink?.status().state, 'idle');
+  it.crashRegion('kill');
+  it.stores.clear();
+  it.regionFiles.remove('region/sites');
+  await it.startRegion();
+  it.journal.append(stampedOp(2, { class: ALARM }));
+  await it.deliver();
+  assert.equal(it.store.ops.size, ops + 1, 'telemetry, of which nothing new came, is there again');
+  assert.ok(it.log.count('regional.hub.forgotten') > 0);
+  await it.stop();
+});
+
 test('the progress file lost or damaged, a spool file damaged: everything is sent again, and counts once', async () => {
   for (const harm of ['lost', 'damaged', 'spool'] as const) {
     const it = await started();

@@ -9,8 +9,15 @@ import type { BatchId } from '../../src/batch/batch-id.ts';
 import { ChunkBitmap } from '../../src/batch/wire/chunks.ts';
 import { encodeDownReceipt } from '../../src/batch/wire/down-messages.ts';
 import { openBatch } from '../../src/batch/open-batch.ts';
-import { encodeDownHello, encodeHave, encodeHello } from '../../src/batch/wire/messages.ts';
+import {
+  encodeDownHello,
+  encodeHave,
+  encodeHello,
+  parseDownHello,
+  parseHello,
+} from '../../src/batch/wire/messages.ts';
 import { batchRecipient } from '../../src/keys/batch-seal.ts';
+import { verifyEd25519 } from '../../src/keys/identity.ts';
 import { ALARM, COMMAND, RECORD } from '../../src/model/class.ts';
 import { laneOf, type Origin } from '../../src/model/origin.ts';
 import { HUB, HUB_ID, OPENING, REGION, SITE, START_MS } from '../support/made/batches.ts';
@@ -27,6 +34,11 @@ const golden = JSON.parse(
 const second = JSON.parse(
   readFileSync(join(import.meta.dirname, 'batch-down-2.json'), 'utf8'),
 ) as Readonly<Record<'have', string>>;
+
+/** What a region that is older than its receipts is told, and says. */
+const third = JSON.parse(
+  readFileSync(join(import.meta.dirname, 'batch-down-3.json'), 'utf8'),
+) as Readonly<Record<'hello' | 'downHello', string>>;
 
 const ID = '00112233445566778899aabbccddeeff' as BatchId;
 const greeting = {
@@ -69,4 +81,14 @@ test('hello, greeting, have and receipt', () => {
   assert.equal(hexOf(encodeHave(have, REGION)), golden.have);
   const taken = { hub: HUB_ID, batch: ID, outcome: 'taken', reason: '', atMs: START_MS } as const;
   assert.equal(hexOf(encodeDownReceipt(taken, HUB)), golden.downReceipt);
+});
+
+test('the newest receipted batches, and those of them that the region has lost', () => {
+  const hello = { ...greeting, site: SITE, spooled: [], tips: [ID] };
+  assert.equal(hexOf(encodeHello(hello, HUB)), third.hello);
+  assert.deepEqual(parseHello(bytesOfHex(third.hello) as Uint8Array, verifyEd25519)?.tips, [ID]);
+  const answer = { ...greeting, hub: HUB_ID, forgot: [ID] };
+  assert.equal(hexOf(encodeDownHello(answer, REGION)), third.downHello);
+  const bytes = bytesOfHex(third.downHello) as Uint8Array;
+  assert.deepEqual(parseDownHello(bytes, verifyEd25519)?.forgot, [ID]);
 });

@@ -11,7 +11,7 @@ import { cborMap, type CborMap, type CborValue } from '../../codec/value.ts';
 import { CborWriter, encodeCbor } from '../../codec/writer.ts';
 import { HASH_BYTES } from '../../ledger/merkle.ts';
 import type { TreeHead } from '../../ledger/note.ts';
-import { isOpClass, type OpClass } from '../../model/class.ts';
+import { CLASSES, isOpClass, type OpClass } from '../../model/class.ts';
 import { bytesOfOrigin, type Origin, originOfBytes } from '../../model/origin.ts';
 import { BATCH_FORMAT, BATCH_FORMAT_WITNESSED, RESUME_FORMAT } from '../../versions.ts';
 import { type AskedToWait, readWait, waitFields } from './asked-to-wait.ts';
@@ -64,6 +64,8 @@ export interface Hello extends Introduction {
   readonly sealKey?: Uint8Array;
   /** What its card has lost in the midst of its lanes, of classes that it takes now. */
   readonly lacks?: readonly LaneRange[];
+  /** The newest receipted batch of each class that has one. */
+  readonly tips?: readonly BatchId[];
 }
 
 /** The regional node's answer: who it is, and that it heard this very hello. */
@@ -74,6 +76,8 @@ export interface DownHello extends Introduction {
   readonly jurisdictions?: readonly string[];
   /** Ops that wait for this hub; absent where nothing flows down. */
   readonly waiting?: number;
+  /** Of `tips`, those that it has lost. */
+  readonly forgot?: readonly BatchId[];
   /** The answer to `lacks`. */
   readonly heals?: Heals;
   readonly wait?: AskedToWait | undefined;
@@ -120,7 +124,8 @@ export function encodeHello(hello: Omit<Hello, 'hub' | 'publicKey'>, signer: Sig
   const down = hello.down === undefined ? undefined : encodeWish(hello.down);
   const lacks = hello.lacks === undefined ? undefined : encodeLacks(hello.lacks);
   const demands = { 'sealed-to': sealedTo, jurisdiction, down, 'seal-key': sealKey, lacks };
-  const map = cborMap({ ...fields, site, spooled, ...demands });
+  const tips = hello.tips?.map((id) => bytesOfBatchId(id));
+  const map = cborMap({ ...fields, site, spooled, ...demands, tips });
   return seal(HELLO_TYPE, encodeCbor(map), signer);
 }
 
@@ -129,10 +134,7 @@ export function parseHello(bytes: Uint8Array, verify: Verify): Hello | undefined
   return reading(() => {
     const map = openSelfSigned(bytes, HELLO_TYPE, verify);
     const publicKey = bytesField(map, 'key');
-    const spooled = arrayField(map, 'spooled').map(
-      (id) => batchIdOfBytes(asBytes(id)) ?? malformed(),
-    );
-    if (spooled.length > SPOOLED_MAX) return malformed();
+    const spooled = batchesField(map, 'spooled', SPOOLED_MAX);
     const hub = originOfPublicKey(publicKey);
     const sealedTo = map.has('sealed-to') ? bytesField(map, 'sealed-to') : undefined;
     const jurisdiction = map.has('jurisdiction') ? textField(map, 'jurisdiction') : undefined;
@@ -146,6 +148,7 @@ export function parseHello(bytes: Uint8Array, verify: Verify): Hello | undefined
       ...(jurisdiction === undefined ? {} : { jurisdiction }),
       ...(map.has('down') ? { down: readWish(map.get('down')) } : {}),
       ...(map.has('seal-key') ? { sealKey: bytesField(map, 'seal-key') } : {}),
+      ...(map.has('tips') ? { tips: batchesField(map, 'tips', CLASSES.length) } : {}),
       ...(map.has('lacks') ? { lacks: decodeLacks(bytesField(map, 'lacks')) ?? malformed() } : {}),
     };
   });
@@ -155,6 +158,7 @@ export function encodeDownHello(hello: Omit<DownHello, 'publicKey'>, signer: Sig
   const { hub, opens, jurisdictions, waiting, wait } = hello;
   const heals = hello.heals && [hello.heals.ops, hello.heals.wholeFromLsn];
   const held = waitFields(wait);
+  const forgot = hello.forgot?.map((id) => bytesOfBatchId(id));
   const resumes = hello.resumes === true ? RESUME_FORMAT : undefined;
   const stated = {
     hub: bytesOfOrigin(hub),
@@ -163,6 +167,7 @@ export function encodeDownHello(hello: Omit<DownHello, 'publicKey'>, signer: Sig
     waiting,
     heals,
     resumes,
+    forgot,
     ...held,
   };
   const fields = { ...greeting(hello, signer), ...stated };
@@ -183,6 +188,7 @@ export function parseDownHello(bytes: Uint8Array, verify: Verify): DownHello | u
       ...(opens === undefined ? {} : { opens }),
       ...(jurisdictions === undefined ? {} : { jurisdictions }),
       ...(map.has('waiting') ? { waiting: uintField(map, 'waiting') } : {}),
+      ...(map.has('forgot') ? { forgot: batchesField(map, 'forgot', CLASSES.length) } : {}),
       ...(map.has('heals') ? { heals: readHeals(map.get('heals')) } : {}),
       ...(map.get('resumes') === RESUME_FORMAT ? { resumes: true } : {}),
       ...(readWait(map) ?? malformed()),
@@ -397,6 +403,11 @@ function arrayField(map: CborMap, name: string): readonly CborValue[] {
 
 function originField(map: CborMap, name: string): Origin {
   return originOfBytes(bytesField(map, name)) ?? malformed();
+}
+
+function batchesField(map: CborMap, name: string, countMax: number): BatchId[] {
+  const ids = arrayField(map, name).map((id) => batchIdOfBytes(asBytes(id)) ?? malformed());
+  return ids.length > countMax ? malformed() : ids;
 }
 
 function batchField(map: CborMap, name: string): BatchId {

@@ -7,10 +7,10 @@ import type { Log } from '../../base/log.ts';
 import type { BatchId } from '../../batch/batch-id.ts';
 import { FORKED } from '../../batch/open-batch.ts';
 import type { ChunkBitmap } from '../../batch/wire/chunks.ts';
-import type { Have, Receipt } from '../../batch/wire/messages.ts';
+import type { DownHello, Have, Receipt } from '../../batch/wire/messages.ts';
 import type { Resumed } from '../../batch/wire/resume.ts';
 import { refOf } from '../../batch/wire/short-chunk.ts';
-import { CLASS_NAMES } from '../../model/class.ts';
+import { CLASS_NAMES, type OpClass } from '../../model/class.ts';
 import type { Outbox } from '../outbox.ts';
 import type { JournalReader } from '../ports.ts';
 import type { SpooledBatch } from '../spool.ts';
@@ -78,8 +78,19 @@ export class Arrivals {
     dispatch({ type: 'receipt' });
   }
 
+  /** Classes whose newest receipted batch the region has lost begin anew. */
+  greeted(answer: DownHello): void {
+    const { outbox, resumption } = this.#options;
+    resumption.greeted(answer);
+    const tips = outbox.tips();
+    for (const batch of answer.forgot ?? []) {
+      const opClass = tips.get(batch);
+      if (opClass !== undefined) this.#startOver(opClass, batch);
+    }
+  }
+
   #stored(receipt: Receipt, batch: SpooledBatch): void {
-    const { log, outbox, chunkSize, counterpart, book, journal } = this.#options;
+    const { outbox, chunkSize, counterpart, book } = this.#options;
     const { manifest, id } = batch;
     chunkSize.arrived(id, batch.layout.batchBytes);
     outbox.receipted(id);
@@ -88,9 +99,15 @@ export class Arrivals {
     this.#refusal = counterpart.take(receipt) ?? this.#refusal;
     const { awaits } = receipt;
     if (awaits === undefined || awaits !== manifest.previous || outbox.get(awaits)) return;
-    log.warn('uplink.region.forgot', { batch: awaits, firstLsn: journal.firstLsn });
-    outbox.startOver(manifest.class);
-    this.#options.onStartedOver();
+    this.#startOver(manifest.class, awaits);
+  }
+
+  #startOver(opClass: OpClass, batch: BatchId): void {
+    const { log, outbox, journal, onStartedOver } = this.#options;
+    const { firstLsn } = journal;
+    log.warn('uplink.region.forgot', { class: CLASS_NAMES[opClass], batch, firstLsn });
+    outbox.startOver(opClass);
+    onStartedOver();
   }
 
   #parts(id: BatchId, arrived: ChunkBitmap): void {

@@ -41,6 +41,7 @@ import {
 import type { Verify } from '../../codec/cose.ts';
 import type { MqttClient, MqttSession } from '../../platform/network/mqtt-client.ts';
 import { BATCH_FORMATS } from '../../versions.ts';
+import type { Outbox } from '../outbox.ts';
 import type { Resuming } from './resumption.ts';
 
 /** How to reach the upstream broker. */
@@ -116,6 +117,7 @@ export class RegionLink {
   readonly #handlers: RegionLinkHandlers;
   #nonce: Uint8Array;
   #spooled: readonly BatchId[] = [];
+  #tips: readonly BatchId[] = [];
   /** Undefined where the session greets. */
   #resuming: Resuming | undefined;
   #session: MqttSession | undefined;
@@ -178,10 +180,12 @@ export class RegionLink {
   }
 
   /** Asks what is there of the batches that we go on with, or says who we are and which batches wait, the first of them. */
-  async begin(spooled: readonly BatchId[]): Promise<void> {
+  async begin(outbox: Pick<Outbox, 'sendable' | 'tips'>): Promise<void> {
     const { address } = this.#options;
     const resuming = this.#resuming;
+    const spooled = outbox.sendable().map(({ id }) => id);
     this.#spooled = spooled.slice(0, SPOOLED_MAX);
+    this.#tips = [...outbox.tips().keys()];
     if (resuming === undefined) return this.#hello();
     const batches = resuming.batches.map((id) => refOf(id));
     const resume = encodeResume({ nonce: this.#nonce, batches });
@@ -209,7 +213,11 @@ export class RegionLink {
     };
     const wish = down && { down, ...(recipient && { sealKey: recipient.publicKey }) };
     const lacks = down === undefined ? [] : (this.#options.lacks?.() ?? []);
-    const asked = { ...wish, ...(lacks.length > 0 && { lacks }) };
+    const asked = {
+      ...wish,
+      ...(lacks.length > 0 && { lacks }),
+      ...(this.#tips.length > 0 && { tips: this.#tips }),
+    };
     const hello = encodeHello({ ...told, ...demands, ...asked }, signer);
     await this.#session?.publish(helloTopic(address), hello, { qos: 1, retain: true });
   }
