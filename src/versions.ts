@@ -21,10 +21,13 @@ export const BATCH_FORMAT = 1;
 export const BATCH_FORMAT_WITNESSED = 2;
 /** The same, with the key that the payload is encrypted to and the jurisdiction of the site. */
 export const BATCH_FORMAT_SEALED = 3;
+/** The same, with leaves of the hub's tree that the region lacks. */
+export const BATCH_FORMAT_CATCHING_UP = 4;
 export const BATCH_FORMATS: readonly number[] = [
   BATCH_FORMAT,
   BATCH_FORMAT_WITNESSED,
   BATCH_FORMAT_SEALED,
+  BATCH_FORMAT_CATCHING_UP,
 ];
 /** Going on after a cut: batch/BATCH.md §5.1. */
 export const RESUME_FORMAT = 1;

@@ -8,6 +8,8 @@ export const BATCH_OPS_MAX = 20_000;
 export const RAW_BYTES_MAX = 8 << 20;
 /** Signed manifest; about 20 bytes for each range. */
 export const MANIFEST_BYTES_MAX = 512 << 10;
+/** Leaves that a manifest tells beside those of its ops: with the ranges of as many lanes as a hub keeps, they fit. */
+export const SKIPPED_LEAVES_MAX = 8_192;
 /** A whole batch as it is cut in chunks. */
 export const BATCH_BYTES_MAX = RAW_BYTES_MAX + SEAL_OVERHEAD_BYTES + MANIFEST_BYTES_MAX + 16;
 /** So many bytes of a batch hold its manifest. */

@@ -11,9 +11,15 @@ import { HASH_BYTES } from '../ledger/merkle.ts';
 import type { TreeHead } from '../ledger/note.ts';
 import { isOpClass, type OpClass } from '../model/class.ts';
 import { bytesOfOrigin, type Origin, originOfBytes } from '../model/origin.ts';
-import { BATCH_FORMAT, BATCH_FORMAT_SEALED, BATCH_FORMAT_WITNESSED } from '../versions.ts';
+import {
+  BATCH_FORMAT,
+  BATCH_FORMAT_CATCHING_UP,
+  BATCH_FORMAT_SEALED,
+  BATCH_FORMAT_WITNESSED,
+} from '../versions.ts';
 import { type BatchId, batchIdOfBytes, bytesOfBatchId } from './batch-id.ts';
 import { type Compression, COMPRESSIONS } from './compression.ts';
+import { SKIPPED_LEAVES_MAX } from './limits.ts';
 import { type Encoding, ENCODINGS } from './payload.ts';
 import { SEAL_KEY_ID_BYTES } from './payload-seal.ts';
 import { type LaneRange, readRanges, writeRanges } from './ranges.ts';
@@ -54,6 +60,8 @@ export interface Manifest {
   readonly sealedTo?: Uint8Array;
   /** Whose law the data is under; a region stores only what it may. Absent: not said. */
   readonly jurisdiction?: string;
+  /** Leaves of the tree before those of the ops, one behind the other: their ops are lost, and the region lacks them. */
+  readonly skipped?: Uint8Array;
 }
 
 /** Whoever signs: the hub for manifests, the regional node for receipts. */
@@ -68,6 +76,8 @@ const FIELDS = 18;
 const FIELDS_WITNESSED = 19;
 /** Of the format with key and jurisdiction; tree, key and jurisdiction may each be nothing. */
 const FIELDS_SEALED = 21;
+/** Of the format with leaves that the region lacks. */
+const FIELDS_CATCHING_UP = 22;
 /** A jurisdiction: a short code, such as `KE` or `EU-DE`. */
 const JURISDICTION = /^[A-Za-z0-9-]{1,32}$/;
 const LIMITS: CborLimits = { depthMax: 3, itemsMax: 110_000 };
@@ -76,6 +86,11 @@ const LIMITS: CborLimits = { depthMax: 3, itemsMax: 110_000 };
 export function signManifest(manifest: Manifest, signer: Signer): Uint8Array {
   const header = { contentType: MANIFEST_TYPE, keyId: bytesOfOrigin(manifest.hub) };
   return signCose(encodeManifest(manifest), header, (message) => signer.sign(message));
+}
+
+/** Where in the hub's tree the first leaf stands that the manifest tells of; below 0 where it lies. */
+export function firstLeafOf({ tree, ops, skipped }: Manifest): number {
+  return (tree?.size ?? 0) - ops - (skipped?.length ?? 0) / HASH_BYTES;
 }
 
 /** True for a code that manifests may carry. */
@@ -88,7 +103,8 @@ export function associatedData(manifest: Manifest): Uint8Array {
   return encodeManifest({ ...manifest, payloadSha256: new Uint8Array(HASH_BYTES) });
 }
 
-function formatOf({ tree, sealedTo, jurisdiction }: Manifest): number {
+function formatOf({ tree, sealedTo, jurisdiction, skipped }: Manifest): number {
+  if (skipped !== undefined) return BATCH_FORMAT_CATCHING_UP;
   if (sealedTo !== undefined || jurisdiction !== undefined) return BATCH_FORMAT_SEALED;
   return tree === undefined ? BATCH_FORMAT : BATCH_FORMAT_WITNESSED;
 }
@@ -97,6 +113,7 @@ const FIELDS_BY_FORMAT = new Map([
   [BATCH_FORMAT, FIELDS],
   [BATCH_FORMAT_WITNESSED, FIELDS_WITNESSED],
   [BATCH_FORMAT_SEALED, FIELDS_SEALED],
+  [BATCH_FORMAT_CATCHING_UP, FIELDS_CATCHING_UP],
 ]);
 
 function encodeManifest(manifest: Manifest): Uint8Array {
@@ -114,8 +131,8 @@ function encodeManifest(manifest: Manifest): Uint8Array {
   writer.uint(COMPRESSIONS.indexOf(manifest.compression));
   writer.uint(ENCODINGS.indexOf(manifest.encoding));
   writer.array(2).uint(manifest.createdMs).uint(QUALITIES.indexOf(manifest.quality));
-  const { tree, sealedTo, jurisdiction } = manifest;
-  const isSealed = format === BATCH_FORMAT_SEALED;
+  const { tree, sealedTo, jurisdiction, skipped } = manifest;
+  const isSealed = format >= BATCH_FORMAT_SEALED;
   if (tree !== undefined) writer.array(2).uint(tree.size).bytes(tree.root);
   else if (isSealed) writer.null();
   if (!isSealed) return writer.finish();
@@ -123,6 +140,7 @@ function encodeManifest(manifest: Manifest): Uint8Array {
   else writer.bytes(sealedTo);
   if (jurisdiction === undefined) writer.null();
   else writer.text(jurisdiction);
+  if (skipped !== undefined) writer.bytes(skipped);
   return writer.finish();
 }
 
@@ -159,7 +177,7 @@ export function parseManifest(message: CoseSign1): ManifestOutcome {
 function readLater(
   reader: CborReader,
   format: number,
-): Pick<Manifest, 'tree' | 'sealedTo' | 'jurisdiction'> {
+): Pick<Manifest, 'tree' | 'sealedTo' | 'jurisdiction' | 'skipped'> {
   if (format === BATCH_FORMAT) return {};
   if (format === BATCH_FORMAT_WITNESSED) return { tree: readTree(reader) };
   const tree = orNothing(reader, () => readTree(reader));
@@ -167,12 +185,14 @@ function readLater(
   const jurisdiction = orNothing(reader, () => reader.text());
   const isKeyId = sealedTo === undefined || sealedTo.length === SEAL_KEY_ID_BYTES;
   const isCode = jurisdiction === undefined || isJurisdiction(jurisdiction);
-  const isNeeded = sealedTo !== undefined || jurisdiction !== undefined;
+  const skipped = format === BATCH_FORMAT_CATCHING_UP ? readSkipped(reader, tree) : undefined;
+  const isNeeded = sealedTo !== undefined || jurisdiction !== undefined || skipped !== undefined;
   if (!isKeyId || !isCode || !isNeeded) throw new CborError('malformed seal', reader.offset);
   return {
     ...(tree === undefined ? {} : { tree }),
     ...(sealedTo === undefined ? {} : { sealedTo }),
     ...(jurisdiction === undefined ? {} : { jurisdiction }),
+    ...(skipped === undefined ? {} : { skipped }),
   };
 }
 
@@ -188,6 +208,14 @@ function readTree(reader: CborReader): TreeHead {
   const root = reader.bytes();
   if (root.length !== HASH_BYTES) throw new CborError('malformed tree', reader.offset);
   return { size, root };
+}
+
+function readSkipped(reader: CborReader, tree: TreeHead | undefined): Uint8Array {
+  const skipped = reader.bytes();
+  const leaves = skipped.length / HASH_BYTES;
+  const isCount = Number.isInteger(leaves) && leaves > 0 && leaves <= SKIPPED_LEAVES_MAX;
+  if (!isCount || tree === undefined) throw new CborError('malformed leaves', reader.offset);
+  return skipped;
 }
 
 class UnknownCodec extends CborError {

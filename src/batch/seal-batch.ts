@@ -4,7 +4,6 @@
  */
 import { assert } from '../base/assert.ts';
 import { EMPTY_BYTES } from '../base/bytes.ts';
-import type { ClockQuality } from '../base/clock.ts';
 import type { Pause } from '../base/steps.ts';
 import { CborWriter } from '../codec/writer.ts';
 import { type BatchId, batchIdOf, originOfPublicKey, sha256 } from './batch-id.ts';
@@ -20,15 +19,18 @@ export interface SealedBatch {
 }
 
 /** What the ops do not say by themselves. */
-export interface SealContext {
-  readonly site: string;
-  readonly previous: BatchId | undefined;
-  readonly fromLsn: number;
-  readonly throughLsn: number;
-  readonly createdMs: number;
-  readonly quality: ClockQuality;
-  readonly jurisdiction?: string;
-}
+export type SealContext = Pick<
+  Manifest,
+  | 'site'
+  | 'previous'
+  | 'fromLsn'
+  | 'throughLsn'
+  | 'createdMs'
+  | 'quality'
+  | 'tree'
+  | 'skipped'
+  | 'jurisdiction'
+>;
 
 /** What sealing works with. */
 export interface SealTools {

@@ -27,12 +27,13 @@ import { replaceOffLoop } from '../platform/files/off-loop.ts';
 import { leafOf } from './leaf.ts';
 import { LeafPlaces } from './leaf-places.ts';
 import { encodeLedgerState, type LedgerState, readLedgerState } from './ledger-state.ts';
-import { leafHash } from './merkle.ts';
+import { HASH_BYTES, leafHash } from './merkle.ts';
 import {
   checkpointBody,
   cosignatureLine,
   cosignedAtS,
   logName,
+  parseCheckpoint,
   type NoteSigner,
   signCheckpoint,
   type TreeHead,
@@ -169,6 +170,20 @@ export class Ledger {
     while (this.#throughLsn < lsn && this.#hashSome()) await turn(this.#options.timers);
     const index = this.#find(opClass, op, lsn);
     return index === undefined ? undefined : this.head(opClass, index + 1);
+  }
+
+  /** Size of the tree that the region has cosigned last; 0 where it has none. */
+  witnessedSize(opClass: OpClass): number {
+    const note = this.#cosigned.get(opClass);
+    return note === undefined ? 0 : (parseCheckpoint(note)?.size ?? 0);
+  }
+
+  /** Hashes of the leaves from `first` up to `until`, one behind the other. */
+  leaves(opClass: OpClass, first: number, until: number): Uint8Array {
+    const { node } = this.#trees[opClass];
+    const hashes = new Uint8Array((until - first) * HASH_BYTES);
+    for (let at = first; at < until; at++) hashes.set(node(0, at), (at - first) * HASH_BYTES);
+    return hashes;
   }
 
   /**

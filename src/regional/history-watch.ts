@@ -5,11 +5,12 @@
  * rewrites its past, or was restored from an old card and went on differently, cannot hide it.
  *
  * A stretch that never came (its ops were lost, or this node has lost its own copy) is a gap: what follows cannot be
- * placed, so it is stored and not witnessed.
+ * placed, so it is stored and not witnessed, until the hub tells the leaves that are missing.
  */
 import { bytesEqual } from '../base/bytes.ts';
-import type { Manifest } from '../batch/manifest.ts';
+import { firstLeafOf, type Manifest } from '../batch/manifest.ts';
 import { type LedgerState, readLedgerState, writeLedgerState } from '../ledger/ledger-state.ts';
+import { HASH_BYTES } from '../ledger/merkle.ts';
 import type { TreeHead } from '../ledger/note.ts';
 import { TileTree } from '../ledger/tile-tree.ts';
 import { CLASS_NAMES, CLASSES, type OpClass, perClass } from '../model/class.ts';
@@ -36,13 +37,12 @@ export class HistoryWatch {
   }
 
   /** Compares a verified batch with what is known, and takes in what is new; `save` makes it durable. */
-  async take(
-    { hub, class: opClass, ops, tree: told }: Manifest,
+  take(
+    manifest: Manifest,
     leaves: readonly Uint8Array[],
     pause: () => Promise<void>,
   ): Promise<HistoryOutcome> {
-    if (told === undefined) return 'untold';
-    return compareHistory(this.#treesOf(hub)[opClass], ops, told, leaves, pause);
+    return compareHistory(this.#treesOf(manifest.hub)[manifest.class], manifest, leaves, pause);
   }
 
   /** All of a hub's class that is known. */
@@ -88,22 +88,30 @@ export class HistoryWatch {
   }
 }
 
-/** Compares a batch with the tree of its hub and class, and appends to the tree what is new. */
+/** Compares a batch, whose ops have these leaves, with the tree of its hub and class, and appends to the tree what is new. */
 export async function compareHistory(
   tree: TileTree,
-  ops: number,
-  told: TreeHead,
+  manifest: Manifest,
   leaves: readonly Uint8Array[],
   pause: () => Promise<void>,
-): Promise<Exclude<HistoryOutcome, 'untold'>> {
-  const before = told.size - ops;
-  if (before < 0) return 'forked';
-  if (before > tree.size) return 'gap';
+): Promise<HistoryOutcome> {
+  const { tree: told, skipped } = manifest;
+  if (told === undefined) return 'untold';
+  const first = firstLeafOf(manifest);
+  if (first < 0) return 'forked';
+  if (first > tree.size) return 'gap';
   const known = tree.size;
-  for (const [at, leaf] of leaves.entries()) {
+  const all = skipped === undefined ? leaves : [...leavesIn(skipped), ...leaves];
+  for (const [at, leaf] of all.entries()) {
     if (at % SLICE_OPS === SLICE_OPS - 1) await pause();
-    if (before + at >= known) tree.append(leaf);
-    else if (!bytesEqual(tree.node(0, before + at), leaf)) return 'forked';
+    if (first + at >= known) tree.append(leaf);
+    else if (!bytesEqual(tree.node(0, first + at), leaf)) return 'forked';
   }
   return bytesEqual(tree.root(told.size), told.root) ? 'agrees' : 'forked';
+}
+
+function leavesIn(hashes: Uint8Array): Uint8Array[] {
+  return Array.from({ length: hashes.length / HASH_BYTES }, (_, at) =>
+    hashes.subarray(at * HASH_BYTES, (at + 1) * HASH_BYTES),
+  );
 }

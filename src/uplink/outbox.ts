@@ -33,6 +33,7 @@ import type { Backlog, BatchAudit, HistoryLog, JournalReader, Lsn } from './port
 import { BEYOND_MAX, CLASS_START, type Progress, readProgress, writeProgress } from './progress.ts';
 import { Spool, type SpooledBatch } from './spool.ts';
 import { giveUp, type GivenUp } from './waiting/given-up.ts';
+import { LackingLeaves } from './waiting/lacking-leaves.ts';
 import { UnsealedCount } from './waiting/unsealed-count.ts';
 import { WaitingAges } from './waiting/waiting-age.ts';
 
@@ -64,10 +65,17 @@ export interface BatchReader {
   readonly compression: Compression;
   /** Of the hub's history, too. */
   readonly readsTrees: boolean;
+  /** And leaves of it that it lacks. */
+  readonly readsLeaves: boolean;
 }
 
 /** Rows without compression, and nothing of trees: what every receiver reads. */
-const ANY_READER: BatchReader = { encoding: 'rows', compression: 'none', readsTrees: false };
+const ANY_READER: BatchReader = {
+  encoding: 'rows',
+  compression: 'none',
+  readsTrees: false,
+  readsLeaves: false,
+};
 
 /** Entries counted before other events get their turn. */
 const SLICE_ENTRIES = 512;
@@ -81,11 +89,14 @@ export class Outbox {
   readonly #ages = new WaitingAges();
   readonly #breather: Breather;
   readonly #packers: Packers;
+  /** Of the hub's trees. */
+  readonly lacking: LackingLeaves;
 
   private constructor(options: OutboxOptions, spool: Spool, progress: Progress) {
     this.#options = options;
     this.#spool = spool;
     this.#breather = new Breather(options);
+    this.lacking = new LackingLeaves(options.history);
     const inPlace = new InPlacePacker(options.compressor, () => this.#breather.step());
     this.#packers = new Packers({ inPlace, apart: options.packer, log: options.log });
     this.#classes = perClass((opClass) => joinUp(progress[opClass], spool, opClass));
@@ -209,8 +220,13 @@ export class Outbox {
     throughLsn: Lsn,
     release: () => boolean,
   ): Promise<GivenUp | undefined> {
-    const waiting = { unsealed: this.#unsealed, states: this.#classes, breather: this.#breather };
-    return giveUp(classes, throughLsn, release, { ...waiting, journal: this.#options.journal });
+    return giveUp(classes, throughLsn, release, {
+      journal: this.#options.journal,
+      unsealed: this.#unsealed,
+      states: this.#classes,
+      lacking: this.lacking,
+      breather: this.#breather,
+    });
   }
 
   /**
@@ -243,6 +259,8 @@ export class Outbox {
     const { throughLsn } = gathered;
     const isWhole = reader.readsTrees && packed.ops === gathered.ops;
     const tree = isWhole ? await this.#headBehind(opClass, throughLsn) : undefined;
+    const tells = tree !== undefined && reader.readsLeaves;
+    const skipped = tells ? this.lacking.next(opClass, tree.size - packed.ops) : undefined;
     const { clock, signer, site, sealer, jurisdiction } = this.#options;
     const context = {
       site,
@@ -252,6 +270,7 @@ export class Outbox {
       createdMs: Math.max(0, Math.floor(clock.wallMs())),
       quality: clock.quality(),
       ...(tree === undefined ? {} : { tree }),
+      ...(skipped === undefined ? {} : { skipped }),
       ...(jurisdiction === undefined ? {} : { jurisdiction }),
     };
     const tools = { signer, sealer, pause: () => this.#breather.step() };

@@ -23,6 +23,10 @@ export interface JournalReader {
 export interface HistoryLog {
   /** The tree of a class behind the op with these bytes, which the journal holds at or below `lsn`. */
   headBehind(opClass: OpClass, op: Uint8Array, lsn: Lsn): Promise<TreeHead | undefined>;
+  /** Size of the tree of which the region has last given its word; 0 where it has of none. */
+  witnessedSize(opClass: OpClass): number;
+  /** Hashes of the leaves from `first` up to `until`, one behind the other. */
+  leaves(opClass: OpClass, first: number, until: number): Uint8Array;
   /** Takes the region's word on the tree; false where ours says something else. */
   witnessed(opClass: OpClass, head: WitnessedHead, regionKey: Uint8Array): boolean;
 }

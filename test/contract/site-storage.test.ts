@@ -9,6 +9,7 @@ import type { TreeHead } from '../../src/batch/manifest.ts';
 import type { Hello } from '../../src/batch/wire/messages.ts';
 import { refOf } from '../../src/batch/wire/short-chunk.ts';
 import type { SealContext } from '../../src/batch/seal-batch.ts';
+import { leafHash } from '../../src/ledger/merkle.ts';
 import { TreeHasher } from '../../src/ledger/tree-hasher.ts';
 import type { BatchId } from '../../src/batch/batch-id.ts';
 import { TELEMETRY } from '../../src/model/class.ts';
@@ -266,6 +267,15 @@ describe.each(STORAGES.kinds)('site storage: %s', (_name, make) => {
       await batchOf(stampedOps(701, 720), { ...told(tree.at(720)) }),
     );
     assert.ok(go.kind === 'kept' && go.facts.history === 'agrees');
+    // The leaves of 721 to 1,000, whose ops never come, are told with those behind them.
+    const lacking = stampedOps(721, 1_000).map(({ bytes }) => leafHash(bytes));
+    const behind = { ...told(tree.at(1_010)), skipped: Buffer.concat(lacking) };
+    const closing = await keepBatch(again.site, await batchOf(stampedOps(1_001, 1_010), behind));
+    assert.ok(closing.kind === 'kept' && closing.facts.history === 'agrees');
+    assert.deepEqual(closing.facts.head, tree.at(1_010));
+    const once = { ...told(tree.at(1_012)), skipped: Buffer.concat(lacking.toReversed()) };
+    const wrong = await keepBatch(again.site, await batchOf(stampedOps(1_011, 1_012), once));
+    assert.deepEqual(wrong, { kind: 'forked', known: 1_010 });
     await again.close();
   });
 

@@ -70,6 +70,10 @@ test('the oldest bulk goes, counted and told; everything else stays', async () =
   assert.equal(here.ops, 2 * BLOBS);
   assert.equal(there.ops, 2 * BLOBS - dropped.ops);
 
+  const cosigned = async (): Promise<string> =>
+    (await fetch(`${hub.addresses.http}log/bulk/cosigned`)).text();
+  await eventually(cosigned, (note) => note.split('\n')[1] === String(BLOBS));
+
   await client.endAsync();
   await hub.close();
   hub = await open();

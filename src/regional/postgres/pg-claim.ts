@@ -197,8 +197,7 @@ class PgClaim implements Claim {
     const { siteId, pause } = this.#place;
     const tree = await loadTree(this.#sql, siteId, manifest);
     const before = { size: tree.size, root: tree.root() };
-    if (manifest.tree === undefined) return { history: 'untold', head: before };
-    const history = await compareHistory(tree, manifest.ops, manifest.tree, leaves, pause);
+    const history = await compareHistory(tree, manifest, leaves, pause);
     if (history !== 'agrees') return { history, head: before };
     if (tree.size > before.size) await saveTree(this.#sql, siteId, manifest, tree, before.size);
     return { history, head: { size: tree.size, root: tree.root() } };

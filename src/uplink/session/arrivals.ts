@@ -94,6 +94,9 @@ export class Arrivals {
     const { manifest, id } = batch;
     chunkSize.arrived(id, batch.layout.batchBytes);
     outbox.receipted(id);
+    if (manifest.tree !== undefined) {
+      outbox.lacking.placed(manifest.class, receipt.witnessed !== undefined);
+    }
     if (outbox.refusedCount === 0) this.#refusal = undefined;
     book.receipted(batch);
     this.#refusal = counterpart.take(receipt) ?? this.#refusal;

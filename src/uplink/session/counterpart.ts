@@ -11,7 +11,11 @@ import type { DownHello, Receipt } from '../../batch/wire/messages.ts';
 import type { Encoding } from '../../batch/payload.ts';
 import type { PayloadSealer } from '../../batch/payload-seal.ts';
 import { CLASS_NAMES } from '../../model/class.ts';
-import { BATCH_FORMAT_SEALED, BATCH_FORMAT_WITNESSED } from '../../versions.ts';
+import {
+  BATCH_FORMAT_CATCHING_UP,
+  BATCH_FORMAT_SEALED,
+  BATCH_FORMAT_WITNESSED,
+} from '../../versions.ts';
 import type { Files } from '../../platform/files/files.ts';
 import type { HistoryLog } from '../ports.ts';
 import { RegionWait } from './region-wait.ts';
@@ -69,6 +73,7 @@ export class Counterpart {
   #encoding: Encoding = 'rows';
   #compression: Compression = 'none';
   #readsTrees = false;
+  #readsLeaves = false;
   #regionKey: Uint8Array = EMPTY_BYTES;
 
   constructor(options: CounterpartOptions) {
@@ -107,10 +112,16 @@ export class Counterpart {
     return this.#readsTrees;
   }
 
+  /** Whether they may tell leaves of it that the region lacks. */
+  get readsLeaves(): boolean {
+    return this.#readsLeaves;
+  }
+
   #greeted({ formats, encodings, compressions, publicKey }: DownHello): void {
     this.#compression = compressionFor(compressions);
     this.#encoding = encodings.includes('columns') ? 'columns' : 'rows';
     this.#readsTrees = formats.includes(BATCH_FORMAT_WITNESSED);
+    this.#readsLeaves = formats.includes(BATCH_FORMAT_CATCHING_UP);
     this.#regionKey = publicKey;
   }
 

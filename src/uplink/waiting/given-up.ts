@@ -6,6 +6,7 @@ import { LOG, type OpClass } from '../../model/class.ts';
 import type { JournalReader, Lsn } from '../ports.ts';
 import type { Breather } from './breather.ts';
 import type { ClassState } from './class-chain.ts';
+import type { LackingLeaves } from './lacking-leaves.ts';
 import { classOfEntry } from './peek-entry.ts';
 import type { UnsealedCount } from './unsealed-count.ts';
 
@@ -19,6 +20,7 @@ export interface GivingUpParts {
   readonly journal: JournalReader;
   readonly breather: Breather;
   readonly unsealed: UnsealedCount;
+  readonly lacking: LackingLeaves;
   readonly states: Readonly<Record<OpClass, Pick<ClassState, 'isSealing'>>>;
 }
 
@@ -47,6 +49,7 @@ export async function giveUp(
     const total = { ops: 0, bytes: 0 };
     for (const [opClass, { ops, bytes }] of counted) {
       parts.unsealed.gone(opClass, { ops, bytes }, throughLsn);
+      if (ops > 0) parts.lacking.lost(opClass);
       if (opClass === LOG) continue;
       total.ops += ops;
       total.bytes += bytes;

@@ -90,7 +90,7 @@ test('a restored hub that sends again what it knows learns that the region knows
   assert.equal(it.store.ops.size, 100);
 });
 
-test('a region that has lost its copy of the history stores on, and does not witness', async () => {
+test('a region that has lost its copy of the history stores on, and witnesses again when it is told what it lacks', async () => {
   const it = await world();
   it.journal.append(...stampedOps(1, 100));
   await it.deliver();
@@ -102,6 +102,16 @@ test('a region that has lost its copy of the history stores on, and does not wit
   assert.equal(it.log.count('regional.ledger.gap'), 1);
   assert.equal(cosignedSize(it), 100);
   assert.equal(it.store.ops.size, 120);
+  it.journal.append(...stampedOps(121, 130));
+  await it.deliver();
+  assert.equal(it.log.count('regional.ledger.gap'), 2, 'it lacks more than what it last signed');
+  it.journal.append(...stampedOps(131, 140));
+  await it.deliver();
+  assert.equal(it.log.count('regional.ledger.gap'), 2);
+  assert.equal(cosignedSize(it), 140);
+  it.journal.append(...stampedOps(141, 150));
+  await it.deliver();
+  assert.equal(cosignedSize(it), 150);
 });
 
 test('without a ledger nothing is told, and everything goes on', async () => {

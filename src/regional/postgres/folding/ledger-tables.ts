@@ -4,7 +4,7 @@
  * fetched before.
  */
 import { must } from '../../../base/assert.ts';
-import type { Manifest } from '../../../batch/manifest.ts';
+import { firstLeafOf, type Manifest } from '../../../batch/manifest.ts';
 import { TILE_HASHES, TILE_HEIGHT, type TileFiles, TileTree } from '../../../ledger/tile-tree.ts';
 import type { Sql } from '../../../platform/network/postgres.ts';
 import { byteaArray, int2Array, int4Array } from '../binary-arrays.ts';
@@ -24,7 +24,7 @@ const LEVELS_MAX = 7;
 
 /** The tree as it stands, ready to be compared with what the manifest tells. */
 export async function loadTree(sql: Sql, siteId: number, manifest: Manifest): Promise<TileTree> {
-  const { hub, class: opClass, ops, tree: told } = manifest;
+  const { hub, class: opClass, tree: told } = manifest;
   const [row] = await sql.query(OPEN, [siteId, hub, opClass]);
   const fullTiles = (row?.['full_tiles'] as number[] | undefined) ?? [];
   const hashes = (row?.['hashes'] as Uint8Array[] | undefined) ?? [];
@@ -34,7 +34,7 @@ export async function loadTree(sql: Sql, siteId: number, manifest: Manifest): Pr
   }));
   const fetched = new Map<string, Uint8Array>();
   const tree = new TileTree(tileFiles(fetched), 'tree', tiles);
-  const before = (told?.size ?? 0) - ops;
+  const before = firstLeafOf(manifest);
   if (told === undefined || before < 0 || before >= tree.size) return tree;
   for (let level = 0; level < Math.min(LEVELS_MAX, tiles.length); level++) {
     const width = 2 ** (TILE_HEIGHT * (level + 1));
