@@ -176,10 +176,11 @@ export class Healing implements HealingPort {
 
   #met(): void {
     const { journal, receiptedLsn, timers } = this.#options;
-    const receipted = receiptedLsn() ?? 0;
+    const receipted = receiptedLsn();
     let isNew = false;
     for (const range of journal.stat().quarantined) {
-      if (this.#wasReceipted.has(nameOf(range))) continue;
+      // Without an uplink nobody knows; and nothing is receipted until a start that has one.
+      if (receipted === undefined || this.#wasReceipted.has(nameOf(range))) continue;
       this.#wasReceipted.set(nameOf(range), range.toLsn <= receipted);
       isNew = true;
     }

@@ -23,7 +23,7 @@ class World {
   readonly holes = new HoleBook();
   readonly healed: (typeof RANGE)[] = [];
   quarantined = [RANGE];
-  receiptedLsn = 8;
+  receiptedLsn: number | undefined = 8;
   readonly healing: Healing;
   readonly journal = {
     firstLsn: 1,
@@ -118,6 +118,17 @@ describe('healing', () => {
       assert.equal(healing.status().region, 'has-none');
       assert.equal(healing.isDue, false);
     }
+  });
+
+  test('a start without an uplink says nothing of what was receipted', async () => {
+    const alone = new World();
+    alone.receiptedLsn = undefined;
+    await alone.begin();
+    const world = new World(alone.files);
+    await world.begin();
+    world.healing.told([RECORDS, READINGS], { ops: 0, wholeFromLsn: 0 });
+    await world.clock.advance(100);
+    assert.deepEqual(world.healed, [RANGE]);
   });
 
   test('gives nothing up where the region does not know all', async () => {
