@@ -30,7 +30,7 @@ import { InPlacePacker } from './packing/in-place.ts';
 import type { Packer, Packing } from './packing/packer.ts';
 import { type GatheredAndPacked, Packers } from './packing/packers.ts';
 import type { Backlog, BatchAudit, HistoryLog, JournalReader, Lsn } from './ports.ts';
-import { BEYOND_MAX, CLASS_START, type Progress, readProgress, writeProgress } from './progress.ts';
+import { BEYOND_MAX, CLASS_START, openProgress, type Progress, writeProgress } from './progress.ts';
 import { Spool, type SpooledBatch } from './spool.ts';
 import { giveUp, type GivenUp } from './waiting/given-up.ts';
 import { LackingLeaves } from './waiting/lacking-leaves.ts';
@@ -116,15 +116,9 @@ export class Outbox {
       if (!isOurs || !isSealedAsNow(manifest, options)) spool.remove(id);
     }
     if (dropped.length > 0) log.warn('uplink.spool.damaged', { files: dropped.slice(0, 10) });
-    const read = readProgress(files, `${dir}/progress`);
-    if (read.kind === 'damaged') log.warn('uplink.progress.damaged', {});
-    let progress = read.kind === 'read' ? read.progress : perClass(() => CLASS_START);
-    if (CLASSES.some((opClass) => progress[opClass].receiptedLsn > journal.lastLsn)) {
-      // The journal was begun anew: what the file says is about another one.
-      log.warn('uplink.progress.foreign', { lastLsn: journal.lastLsn });
-      progress = perClass(() => CLASS_START);
-      for (const { id } of spool.list()) spool.remove(id);
-    }
+    const { lastLsn } = journal;
+    const { progress, isForeign } = openProgress({ files, path: `${dir}/progress`, lastLsn, log });
+    if (isForeign) for (const { id } of spool.list()) spool.remove(id);
     return new Outbox(options, spool, progress);
   }
 

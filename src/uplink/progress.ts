@@ -6,6 +6,7 @@
  * Receipts may come out of order (a refused batch waits while later ones pass), so a class has a line up to which
  * all is receipted, and a few receipted batches beyond it.
  */
+import type { Log } from '../base/log.ts';
 import { type BatchId, batchIdOfBytes, bytesOfBatchId } from '../batch/batch-id.ts';
 import { CborError, CborReader } from '../codec/reader.ts';
 import { CborWriter } from '../codec/writer.ts';
@@ -48,6 +49,29 @@ export function writeProgress(files: Files, path: string, progress: Progress): v
     }
   }
   files.replace(path, writer.finish());
+}
+
+export interface ProgressParts {
+  readonly files: Files;
+  readonly path: string;
+  /** Of the journal that it should be about. */
+  readonly lastLsn: Lsn;
+  readonly log: Log;
+}
+
+/** What the file says; the start where it says nothing, or is about another journal. */
+export function openProgress({ files, path, lastLsn, log }: ProgressParts): {
+  readonly progress: Progress;
+  readonly isForeign: boolean;
+} {
+  const read = readProgress(files, path);
+  if (read.kind === 'damaged') log.warn('uplink.progress.damaged', {});
+  const start = perClass(() => CLASS_START);
+  const progress = read.kind === 'read' ? read.progress : start;
+  // The journal was begun anew.
+  const isForeign = CLASSES.some((opClass) => progress[opClass].receiptedLsn > lastLsn);
+  if (isForeign) log.warn('uplink.progress.foreign', { lastLsn });
+  return { progress: isForeign ? start : progress, isForeign };
 }
 
 export type ProgressOutcome =
