@@ -23,7 +23,7 @@ import { EVERYTHING, isInScope, type Scope } from '../protocol/scope.ts';
 import { type Asset, assetOf } from './assets/asset.ts';
 import { Docs, type YDoc, type YModule } from './view/docs.ts';
 import { encodeState, type KeptState, readState } from './view/kept-state.ts';
-import type { OpenLink } from './link/link.ts';
+import type { DownCause, OpenLink } from './link/link.ts';
 import { type Kept, Outbox } from './outbox/outbox.ts';
 import { Queries, type Query, type RecordRow } from './view/queries.ts';
 import { Replica } from './view/replica.ts';
@@ -62,8 +62,10 @@ export interface DevicePlatform {
 
 export interface DeviceStatus {
   readonly contact: Contact;
-  /** Why there is no contact. */
+  /** Why there is no contact, for people. */
   readonly reason: string;
+  /** The same for programs. */
+  readonly cause: DownCause | undefined;
   /** Ops that the hub has not proven to have. */
   readonly pending: number;
   readonly name: string;
@@ -121,9 +123,9 @@ export class Device {
   }
 
   get status(): DeviceStatus {
-    const { contact, reason } = this.#session;
+    const { contact, reason, cause } = this.#session;
     const { pending, origin } = this.#outbox;
-    return { contact, reason, pending, name: this.#name, origin };
+    return { contact, reason, cause, pending, name: this.#name, origin };
   }
 
   /** Calls back now and whenever the status changes. */

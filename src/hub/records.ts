@@ -113,7 +113,10 @@ export class HubRecords implements RecordDoor {
 
   async undo({ op, cascade, role, mayRead }: Parameters<RecordDoor['undo']>[0]): Promise<Mended> {
     const target = opIdOfText(op);
-    if (target === undefined) return refused(`${op} is no op; they are <origin>/<class>/<seq>`);
+    if (target === undefined) {
+      const reason = `${op} is no op; they are <origin>/<class>/<seq>`;
+      return { kind: 'malformed', reason };
+    }
     const authority = AUTHORITY[role];
     const { key, plan } = this.#records.planUndo({ target, authority, cascade });
     if (plan.kind === 'refused') return plan;

@@ -192,9 +192,9 @@ function tellStatus(status: DeviceStatus): void {
   show(waiting, pending > 0);
 }
 
-/** The words of MQTT.js for the hub's answer 3: it is there, and its journal is not writable, or nobody else has room. */
-function isTurnedAway({ contact, reason }: DeviceStatus): boolean {
-  return contact !== 'live' && contact !== 'catching up' && /server unavailable/i.test(reason);
+/** The hub is there, and its journal is not writable, or nobody else has room. */
+function isTurnedAway({ cause }: DeviceStatus): boolean {
+  return cause === 'unavailable';
 }
 
 /** Whether the hub asks who comes in; where it does not answer, what was true last time. */
@@ -251,8 +251,8 @@ function isLetIn(device: Device): Promise<boolean> {
 }
 
 /** The words of MQTT.js for the hub's answers 4 and 5 to a login. */
-function isRefusal({ reason }: DeviceStatus): boolean {
-  return /bad user ?name|not authori[sz]ed/i.test(reason);
+function isRefusal({ cause }: DeviceStatus): boolean {
+  return cause === 'refused';
 }
 
 function askWho(word?: string): void {

@@ -71,7 +71,7 @@ export class OrderCard {
       make(
         'div',
         { class: 'row' },
-        this.#button('Remove this order', 'plain', () => {
+        this.#button('Remove this order', '', () => {
           this.#do(() => device.record(key).remove());
           onLeave();
         }),

@@ -30,7 +30,7 @@ import { EventGather } from './readings/event-gather.ts';
 import { FoldProgress } from './fold-progress.ts';
 import { KeyIds } from './key-ids.ts';
 import { Readings, type ReadingsPage, type ReadingsQuery } from './readings/readings.ts';
-import { Records } from './records/records.ts';
+import { type Guard, Records } from './records/records.ts';
 import { StampRanges } from './records/writes/stamp-ranges.ts';
 import { emptyTables, migrate, seedWrites } from './schema.ts';
 import { type Durability, SqliteFile } from './sqlite.ts';
@@ -94,14 +94,10 @@ export class Store {
     this.#book = new ConflictBook(db, this.#keys, this.#tables);
     this.#times = new BootTimes(db, this.#keys);
     this.#folder = this.#newFolder();
-    this.records = new Records({
-      tables: this.#tables,
-      book: this.#book,
-      times: this.#times,
-      stamps: new StampRanges(db, () => this.#tables.flushAll()),
-      guard: (query) => this.#guarded(query),
-      vector: (passes) => this.#progress.seen.vector(passes),
-    });
+    const [tables, book, times] = [this.#tables, this.#book, this.#times];
+    const parts = { tables, book, times, stamps: new StampRanges(db, () => tables.flushAll()) };
+    const guard: Guard = (query) => this.#guarded(query);
+    this.records = new Records({ ...parts, guard, seen: () => this.#progress.seen });
     this.reader = this.#newReader();
   }
 

@@ -183,6 +183,38 @@ testWithPeers(
   },
 );
 
+testWithPeers(
+  'a later version of the page in another tab does not wait, and this one says so',
+  ['chromium'],
+  async ([path]) => {
+    const hub = await startHub({ data: tempDir() });
+    const browser = await openBrowser(path as string);
+    const context = await browser.newContext();
+    const page = await context.newPage();
+    await page.goto(`${hub.httpUrl}notebook`);
+    await reads(page, '#contact', 'in contact');
+    await addOrder(page, 'pump 3 leaks');
+    await page.waitForSelector('#waiting', { state: 'hidden' });
+    const other = await context.newPage();
+    await other.goto(`${hub.httpUrl}healthz`);
+    // In words, because these run in the page.
+    const versions = await other.evaluate(`(async () => {
+      const names = (await indexedDB.databases()).map(({ name }) => name);
+      return Promise.all(names.map((name) => new Promise((resolve, reject) => {
+        const request = indexedDB.open(name, 2);
+        request.onsuccess = () => resolve(request.result.version);
+        request.onerror = () => reject(request.error);
+      })));
+    })()`);
+    assert.deepEqual(versions, [2]);
+    await page.fill('#new-order input', 'pump 4 leaks');
+    await page.press('#new-order input', 'Enter');
+    await reads(page, '#trouble', /load it anew/);
+    await page.reload();
+    await reads(page, '#trouble', /load it anew/);
+  },
+);
+
 test('the SDK for browsers is at most 180 KB, packed and without Yjs', () => {
   const bundle = readFileSync(join(ROOT, 'dist/client/browser.js'));
   const packedKb = gzipSync(bundle, { level: 9 }).length / 1024;

@@ -5,11 +5,14 @@ export interface Link {
   close(): void;
 }
 
+/** `refused`: the hub does not let this user in. `unavailable`: it is there, and has no room for anybody now. `lost`: all else. */
+export type DownCause = 'refused' | 'unavailable' | 'lost';
+
 export interface LinkHandlers {
   /** Connected, and subscribed to all that was asked for. */
   onUp(link: Link): void;
   onMessage(topic: string, payload: Uint8Array): void;
-  onDown(reason: string): void;
+  onDown(reason: string, cause?: DownCause): void;
 }
 
 export interface LinkTarget {

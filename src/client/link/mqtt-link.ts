@@ -1,7 +1,7 @@
 /** MQTT 3.1.1 by MQTT.js, over TCP in Node and over WebSocket in both. */
 import mqtt from 'mqtt';
 
-import type { OpenLink } from './link.ts';
+import type { DownCause, OpenLink } from './link.ts';
 
 /** Its type names Node's bytes, its code takes any. */
 type Payload = Parameters<mqtt.MqttClient['publish']>[1];
@@ -9,6 +9,12 @@ type Payload = Parameters<mqtt.MqttClient['publish']>[1];
 const CONNECT_TIMEOUT_MS = 10_000;
 const KEEPALIVE_S = 30;
 const NOT_GRANTED = 128;
+/** Answers to CONNECT [MQTT-3.2.2.3]; MQTT.js has them in `code`, with words of its own. */
+const CAUSES: ReadonlyMap<unknown, DownCause> = new Map([
+  [3, 'unavailable'],
+  [4, 'refused'],
+  [5, 'refused'],
+]);
 
 export const openMqttLink: OpenLink = (target, handlers) => {
   const { url, clientId, username, password, filters } = target;
@@ -27,11 +33,11 @@ export const openMqttLink: OpenLink = (target, handlers) => {
     timerVariant: 'native',
   });
   let isOver = false;
-  const end = (reason: string): void => {
+  const end = (reason: string, cause: DownCause = 'lost'): void => {
     if (isOver) return;
     isOver = true;
     client.end(true);
-    handlers.onDown(reason);
+    handlers.onDown(reason, cause);
   };
   client.on('connect', () => {
     client.subscribe([...filters], { qos: 1 }, (error, granted = []) => {
@@ -50,7 +56,7 @@ export const openMqttLink: OpenLink = (target, handlers) => {
   client.on('message', (topic, payload) => {
     if (!isOver) handlers.onMessage(topic, new Uint8Array(payload));
   });
-  client.on('error', (error) => end(error.message));
+  client.on('error', (error) => end(error.message, CAUSES.get('code' in error ? error.code : 0)));
   client.on('close', () => end('the connection was lost'));
   return () => end('closed');
 };

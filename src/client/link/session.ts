@@ -16,7 +16,7 @@ import { type Notice, readNotice } from '../../protocol/notice-message.ts';
 import { encodePull } from '../../protocol/pull-message.ts';
 import { readReceipt } from '../../protocol/receipt-message.ts';
 import type { Scope } from '../../protocol/scope.ts';
-import type { Link, LinkTarget, OpenLink } from './link.ts';
+import type { DownCause, Link, LinkTarget, OpenLink } from './link.ts';
 import type { Outbox } from '../outbox/outbox.ts';
 import type { Replica } from '../view/replica.ts';
 
@@ -59,6 +59,7 @@ export class Session {
   #contact: Contact = 'offline';
   /** Why there is no contact. */
   #reason = '';
+  #cause: DownCause | undefined;
   #endLink: (() => void) | undefined;
   #link: Link | undefined;
   #cancelRetry: Cancel | undefined;
@@ -83,6 +84,11 @@ export class Session {
 
   get reason(): string {
     return this.#reason;
+  }
+
+  /** The same for programs; undefined where there is contact, or none was looked for yet. */
+  get cause(): DownCause | undefined {
+    return this.#cause;
   }
 
   /** Connects now, where it is not connected: the network may be back. */
@@ -127,7 +133,7 @@ export class Session {
       {
         onUp: (link) => this.#up(link),
         onMessage: (topic, payload) => this.#message(topic, payload),
-        onDown: (reason) => this.#down(reason),
+        onDown: (reason, cause = 'lost') => this.#down(reason, cause),
       },
     );
   }
@@ -135,6 +141,7 @@ export class Session {
   #up(link: Link): void {
     const { outbox, scope } = this.#options;
     this.#link = link;
+    this.#cause = undefined;
     this.#backoff.reset();
     outbox.newLine();
     // Who pulls is told whom it has reached.
@@ -146,7 +153,7 @@ export class Session {
     this.send();
   }
 
-  #down(reason: string): void {
+  #down(reason: string, cause: DownCause): void {
     this.#link = undefined;
     this.#endLink = undefined;
     this.#isSending = false;
@@ -157,6 +164,7 @@ export class Session {
     if (this.#contact === 'closed') return;
     // Before it is told: who hears of it may close us.
     this.#cancelRetry = this.#options.timers.after(this.#backoff.nextMs(), () => this.#connect());
+    this.#cause = cause;
     this.#setContact('offline', reason);
   }
 

@@ -34,6 +34,8 @@ export class IndexedDbStorage implements DeviceStorage {
   readonly #owner: string;
   readonly #stopBeating: Cancel;
   #next: number;
+  /** Why nothing is written any more. */
+  #ended: string | undefined;
 
   private constructor(db: IDBDatabase, claimed: Claimed, owner: string, timers: Timers) {
     this.#db = db;
@@ -43,6 +45,12 @@ export class IndexedDbStorage implements DeviceStorage {
     this.state = claimed.state;
     this.#next = claimed.next;
     this.#stopBeating = timers.every(BEAT_MS, () => void this.#beat());
+    // A later version of the page waits until nobody holds the old one open.
+    db.addEventListener('versionchange', () => {
+      this.#end('another tab has loaded a later version of this page: load it anew');
+      db.close();
+    });
+    db.addEventListener('close', () => this.#end('the browser has taken away what was kept here'));
   }
 
   static async open(name: string, random: Random, timers: Timers): Promise<IndexedDbStorage> {
@@ -65,7 +73,7 @@ export class IndexedDbStorage implements DeviceStorage {
   }
 
   async saveState(state: Uint8Array): Promise<void> {
-    const transaction = this.#db.transaction('states', 'readwrite');
+    const transaction = this.#begin('states');
     transaction.objectStore('states').put(state, this.#box);
     await done(transaction);
   }
@@ -84,9 +92,7 @@ export class IndexedDbStorage implements DeviceStorage {
 
   /** Runs `write` where the box is still ours. */
   async #write(write: (log: IDBObjectStore) => void, waits = true): Promise<void> {
-    const transaction = this.#db.transaction(['leases', 'log'], 'readwrite', {
-      durability: 'strict',
-    });
+    const transaction = this.#begin(['leases', 'log'], { durability: 'strict' });
     const leases = transaction.objectStore('leases');
     const lease = await result<Lease | undefined>(leases.get(this.#box));
     if (lease?.owner !== this.#owner) {
@@ -98,21 +104,39 @@ export class IndexedDbStorage implements DeviceStorage {
     await done(transaction);
   }
 
+  /** The database is another's, or gone: nothing is written any more, and who wants to is told why. */
+  #end(reason: string): void {
+    this.#ended = reason;
+    this.#stopBeating();
+  }
+
+  #begin(stores: string | string[], options?: IDBTransactionOptions): IDBTransaction {
+    if (this.#ended !== undefined) throw new HubError('client.storage', this.#ended);
+    return this.#db.transaction(stores, 'readwrite', options);
+  }
+
   async #beat(): Promise<void> {
-    const transaction = this.#db.transaction('leases', 'readwrite');
+    const transaction = this.#begin('leases');
     const leases = transaction.objectStore('leases');
     const lease = await result<Lease | undefined>(leases.get(this.#box));
     if (lease?.owner === this.#owner) leases.put({ ...lease, beatMs: Date.now() });
   }
 
   async #release(): Promise<void> {
-    const transaction = this.#db.transaction('leases', 'readwrite');
+    if (this.#ended !== undefined) return;
+    const transaction = this.#begin('leases');
     const leases = transaction.objectStore('leases');
     const lease = await result<Lease | undefined>(leases.get(this.#box));
     if (lease?.owner === this.#owner) leases.put({ ...lease, beatMs: 0, owner: '' });
     await done(transaction);
   }
 }
+
+/** What browsers say in words of their own. */
+const WORDS: ReadonlyMap<string, string> = new Map([
+  ['QuotaExceededError', 'the browser has no room left for this page'],
+  ['VersionError', 'a later version of this page has been here: load it anew'],
+]);
 
 interface Claimed {
   readonly box: number;
@@ -174,5 +198,6 @@ function done(transaction: IDBTransaction): Promise<void> {
 }
 
 function failure(error: DOMException | null): HubError {
-  return new HubError('client.storage', error?.message ?? 'the browser refused', error);
+  const word = WORDS.get(error?.name ?? '') ?? error?.message ?? 'the browser refused';
+  return new HubError('client.storage', word, error);
 }

@@ -20,7 +20,9 @@ const WORDS = {
 /** What became of a wish to mend something. */
 export type Mended =
   | { readonly kind: 'done'; readonly answer: JsonObject }
-  | { readonly kind: 'refused'; readonly reason: string };
+  | { readonly kind: 'refused'; readonly reason: string }
+  /** The wish names nothing that could be. */
+  | { readonly kind: 'malformed'; readonly reason: string };
 
 /** Says whether the one who asks may see the key. */
 export type MayRead = (key: string) => boolean;
@@ -123,5 +125,6 @@ export async function resolveAnswer(
 }
 
 function mended(outcome: Mended): Response {
-  return outcome.kind === 'done' ? jsonAnswer(outcome.answer) : problem(409, `${outcome.reason}.`);
+  if (outcome.kind === 'done') return jsonAnswer(outcome.answer);
+  return problem(outcome.kind === 'malformed' ? 400 : 409, `${outcome.reason}.`);
 }

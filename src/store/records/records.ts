@@ -9,12 +9,13 @@ import { drawHorizon } from '../../merge/record/draw-horizon.ts';
 import type { Base } from '../../merge/record/horizon.ts';
 import { baseOf } from '../../merge/record/standing.ts';
 import { isUndone } from '../../merge/record/undone.ts';
-import type { Lane } from '../../model/origin.ts';
+import { type Lane, laneOf } from '../../model/origin.ts';
 import { NO_RANGES, type RangesByLane } from '../../model/seq-ranges.ts';
-import { seqIn, type VersionVector } from '../../model/version-vector.ts';
+import { seqIn } from '../../model/version-vector.ts';
 import { planUndo, type UndoPlan, type UndoRequest } from '../../merge/undo.ts';
 import type { ConflictBook, MergeCounts, MetConflict } from './conflict-book.ts';
 import type { BootTimes, OpTime } from '../times/boot-times.ts';
+import type { SeenOps } from '../seen-ops.ts';
 import type { StateTables } from '../state/state-tables.ts';
 import type { DocStep } from './doc-log.ts';
 import type { HistoryLimits } from './writes/crowding.ts';
@@ -43,9 +44,15 @@ export interface RecordParts {
   readonly times: BootTimes;
   readonly stamps: StampRanges;
   readonly guard: Guard;
-  /** How far each lane is folded without a gap, but for those in `passes`. */
-  readonly vector: (passes: RangesByLane) => VersionVector;
+  /** Which ops have come here. */
+  readonly seen: () => SeenOps;
 }
+
+const NEVER_CAME = 'no op of this name has come here: it was never made, or has not arrived yet';
+const NOT_ONE_BY_ONE =
+  'the op is not kept here one by one: events are facts and cannot be undone, a step in a document is taken back by the ' +
+  'inverse step, which the device makes, and of what lies before the horizon of its record only the outcome is kept: ' +
+  'write what shall stand instead';
 
 /** Runs a query; a fault in it is the store's. */
 export type Guard = <T>(query: () => T) => T;
@@ -55,14 +62,14 @@ export class Records {
   readonly #book: ConflictBook;
   readonly #guard: Guard;
   readonly #times: BootTimes;
-  readonly #vector: RecordParts['vector'];
   readonly #stamps: StampRanges;
+  readonly #seen: RecordParts['seen'];
 
-  constructor({ tables, book, times, stamps, guard, vector }: RecordParts) {
+  constructor({ tables, book, times, stamps, guard, seen }: RecordParts) {
+    this.#seen = seen;
     this.#stamps = stamps;
     this.#tables = tables;
     this.#times = times;
-    this.#vector = vector;
     this.#book = book;
     this.#guard = guard;
   }
@@ -161,7 +168,7 @@ export class Records {
     keep: number,
     passes: RangesByLane = NO_RANGES,
   ): Generator<void, Uint8Array | undefined> {
-    const [tables, vector] = [this.#tables, this.#vector(passes)];
+    const [tables, vector] = [this.#tables, this.#seen().vector(passes)];
     const watch = tables.writeTables.watch(key);
     try {
       const drawing = this.#guard(() => ({
@@ -202,10 +209,9 @@ export class Records {
     return this.#guard(() => {
       const key = this.#tables.writeTables.keyOfOp(request.target);
       if (key === undefined) {
-        const reason =
-          'no op on a record is kept here under this name; events are facts and cannot be undone, a step in a ' +
-          'document is taken back by the inverse step, which the device makes, and what lies before the horizon ' +
-          'of its record is no longer kept one by one: write what shall stand instead';
+        const { origin, class: opClass, seq } = request.target;
+        const hasCome = this.#seen().has(laneOf(origin, opClass), seq);
+        const reason = hasCome ? NOT_ONE_BY_ONE : NEVER_CAME;
         return { key: undefined, plan: { kind: 'refused', reason } };
       }
       return { key, plan: planUndo(this.#tables.opsOf(key), request) };

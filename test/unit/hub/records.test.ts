@@ -136,7 +136,10 @@ describe('records over HTTP', () => {
     const undone = await ask('/api/v1/undo', { op }, 'supervisor');
     assert.equal(undone.status, 200);
     assert.equal((await ask('/api/v1/undo', { op: undone.body['op'] }, 'technician')).status, 409);
-    assert.equal((await ask('/api/v1/undo', { op: 'nonsense' })).status, 409);
+    assert.equal((await ask('/api/v1/undo', { op: 'nonsense' })).status, 400);
+    const never = await ask('/api/v1/undo', { op: `${DEVICE_A}/2/999` });
+    assert.equal(never.status, 409);
+    assert.match(JSON.stringify(never.body), /has come here/);
     assert.equal((await ask('/api/v1/undo', { op: 7 })).status, 400);
     assert.equal((await ask('/api/v1/undo')).status, 405);
   });
