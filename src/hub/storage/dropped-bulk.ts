@@ -48,7 +48,7 @@ export class DroppedBulk {
   fault(fillRatio: number): HubError | undefined {
     const { ops, bytes } = this.#total;
     if (ops === 0 || fillRatio < FULL_RATIO) return undefined;
-    return new HubError('journal.bulk-dropped', `${ops} ops of class bulk, ${bytes} bytes`);
+    return new HubError('journal.bulk-dropped', `${ops} ops of class bulk dropped, ${mbOf(bytes)}`);
   }
 
   /** What retention may drop. */
@@ -68,7 +68,7 @@ export class DroppedBulk {
     const { files, path, log } = this.#parts;
     this.#total = { ops: this.#total.ops + ops, bytes: this.#total.bytes + bytes };
     log.warn('journal.bulk-dropped', { throughLsn, ops, bytes });
-    const why = `the journal is nearly full: ${ops} ops of class bulk without a receipt (${bytes} bytes) were dropped, as journal.on_full says`;
+    const why = `the journal is nearly full: ${ops} ops of class bulk without a receipt (${mbOf(bytes)}) were dropped, as journal.on_full says`;
     monitor.append({ event: 'shed', ops, bytes, why });
     try {
       files.replace(path, utf8(`${this.#total.ops} ${this.#total.bytes}\n`));
@@ -77,6 +77,10 @@ export class DroppedBulk {
       log.warn('journal.dropped-unwritten', { file: path, reason: messageOf(error) });
     }
   }
+}
+
+function mbOf(bytes: number): string {
+  return `${(bytes / 1e6).toFixed(1)} MB`;
 }
 
 /** Nothing where the file says nothing. */
