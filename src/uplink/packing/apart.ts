@@ -4,6 +4,7 @@
  * backlog of many batches pays once for a thread that has to get going.
  */
 import type { Cancel, Timers } from '../../base/clock.ts';
+import { messageOf } from '../../base/errors.ts';
 import type { PackedOps } from '../../batch/pack-batch.ts';
 import type { StartThread, Thread } from '../../platform/threads.ts';
 import { type Packer, PackerGone, type Packing, type PackOrder } from './packer.ts';
@@ -40,10 +41,7 @@ export class ApartPacker implements Packer {
     if (this.#isClosed) throw new PackerGone('it is closed');
     this.#cancelIdle();
     const batch = (this.#batches += 1);
-    this.#thread ??= this.#options.start({
-      onMessage: (message) => this.#take(message as FromPackThread),
-      onGone: (reason) => this.#gone(reason),
-    });
+    this.#thread ??= this.#start();
     this.#open.add(batch);
     this.#post({ type: 'begin', batch, order });
     return new ApartPacking({
@@ -61,6 +59,17 @@ export class ApartPacker implements Packer {
     this.#cancelIdle();
     this.#thread?.end();
     this.#gone('it is closed');
+  }
+
+  #start(): Thread {
+    try {
+      return this.#options.start({
+        onMessage: (message) => this.#take(message as FromPackThread),
+        onGone: (reason) => this.#gone(reason),
+      });
+    } catch (error) {
+      throw new PackerGone(messageOf(error)); // The system has no room for another thread.
+    }
   }
 
   #finish(batch: number): Promise<PackedOps> {
@@ -86,6 +95,7 @@ export class ApartPacker implements Packer {
     this.#waiters.delete(batch);
     this.#open.delete(batch);
     if (this.#open.size > 0 || this.#isClosed) return;
+    this.#cancelIdle();
     this.#cancelIdle = this.#options.timers.after(IDLE_MS, () => {
       this.#thread?.end();
       this.#thread = undefined;

@@ -6,13 +6,14 @@ import type { ToPackThread } from '../../../src/uplink/packing/thread-messages.t
 export class PackThreads {
   started = 0;
   ended = 0;
-  /** Messages of this type break the thread. */
-  breaksAt: ToPackThread['type'] | undefined;
+  /** Messages of this type break the thread; `start`: there is none to be had. */
+  breaksAt: ToPackThread['type'] | 'start' | undefined;
   /** Messages of this type are not answered. */
   hangsAt: ToPackThread['type'] | undefined;
 
   readonly start: StartThread = (listeners) => {
     this.started += 1;
+    if (this.breaksAt === 'start') throw new Error('EAGAIN');
     const desk = new PackDesk();
     return {
       post: (message) => void this.#take(desk, message as ToPackThread, listeners),

@@ -84,7 +84,7 @@ test('a thread that nobody needs any more is ended; the next batch has a new one
   assert.equal(threads.started, 2);
 });
 
-test.each(['begin', 'entries', 'finish'] as const)(
+test.each(['start', 'begin', 'entries', 'finish'] as const)(
   'a thread that breaks at %s costs nothing: the batch is built in place, and so are the next ones',
   async (type) => {
     const world = new World();
