@@ -52,10 +52,15 @@ export interface SitePreset {
 }
 
 /**
- * Percent at which alarms stop, above the battery's own cut-off at ten: half an hour of the site, to stop in order. Records
- * stop four sessions earlier (govern/permission.ts), for a satellite terminal at twelve.
+ * Percent at which alarms stop, above the battery's own cut-off at ten: half an hour of the site, which is a session of a
+ * satellite terminal and time to stop in order. Records stop four sessions earlier (govern/permission.ts), there at twelve.
  */
 const ALARMS_STOP_PCT = 10.5;
+/**
+ * The same where a session costs the site less than a minute: time to stop in order, five minutes. A dull day may hold a
+ * battery just above its cut-off for hours; what those hours bring would wait behind a reserve that no session could touch.
+ */
+const ALARMS_STOP_CHEAP_PCT = 10.1;
 
 export const SMALL_SATELLITE: SitePreset = {
   name: 'small satellite',
@@ -71,12 +76,14 @@ export const SMALL_LTE: SitePreset = {
   name: 'LTE',
   link: 'cellular',
   sessionMinutes: 1,
+  alarmsStopPct: ALARMS_STOP_CHEAP_PCT,
 };
 export const SMALL_WIFI: SitePreset = {
   ...SMALL_SATELLITE,
   name: 'Wi-Fi',
   link: 'wifi',
   sessionMinutes: 1,
+  alarmsStopPct: ALARMS_STOP_CHEAP_PCT,
 };
 
 export const PRESETS: Readonly<Record<string, SitePreset>> = {

@@ -49,11 +49,14 @@ const ALARM_SESSIONS = 4;
 
 /** Before all is paused for longer than the deadline allows, what has waited this long goes. */
 const LAST_CALL_AGE_MS = 45 * MINUTE_MS;
-/** The same where a session takes less of the battery than its gauge can tell. */
-const CHEAP_CALL_AGE_MS = 15 * MINUTE_MS;
+/** The same where a session takes less of the battery than its gauge can tell: what is born after the last one waits for the sun. */
+const CHEAP_CALL_AGE_MS = 6 * MINUTE_MS;
 const UNNOTICED_RATIO = 0.001;
-/** The last call's distance from that level where a session takes next to nothing; else a second session's worth. */
-const CHEAP_CALL_POINTS = 1.5;
+/**
+ * The last call's distance from that level where a session takes next to nothing, and a gauge of whole percents still
+ * stands above it once; else a second session's worth.
+ */
+const CHEAP_CALL_POINTS = 1;
 
 export interface Situation {
   readonly state: PowerState;

@@ -165,15 +165,23 @@ test('critical: records keep their deadline where the charge is counted', () => 
 
 test('before all is paused for too long, one last call lets records go, as late as can be', () => {
   const backlog = backlogOf({ 2: { oldestMs: HOUR_MS } });
-  const at = (percent: number, linkKind: LinkKind): readonly number[] =>
+  const at = (percent: number, linkKind: LinkKind, waits = backlog): readonly number[] =>
     decide(
-      inputOf(percent, 0, { backlog, linkKind, budget: sunny(percent, 2) }),
+      inputOf(percent, 0, { backlog: waits, linkKind, budget: sunny(percent, 2) }),
       memoryAt('critical', percent),
     ).allowed;
   assert.deepEqual(at(17.7, 'satellite'), [0, 1], 'there is energy for a later one');
   assert.deepEqual(at(17.2, 'satellite'), [0, 1, 2]);
-  assert.deepEqual(at(16.2, 'cellular'), [0, 1, 2], 'a session that nobody would miss');
-  assert.deepEqual(at(18, 'cellular'), [0, 1]);
+  assert.deepEqual(at(15.4, 'cellular'), [0, 1, 2], 'a session that nobody would miss');
+  assert.deepEqual(at(16.2, 'cellular'), [0, 1]);
+  const young = backlogOf({ 2: { oldestMs: 7 * MINUTE_MS } });
+  assert.deepEqual(
+    at(15.4, 'cellular', young),
+    [0, 1, 2],
+    'again and again: little is left behind',
+  );
+  assert.deepEqual(at(16, 'cellular', young), [0, 1, 2], 'also by a gauge of whole percents');
+  assert.deepEqual(at(17.2, 'satellite', young), [0, 1]);
 });
 
 test('the last sessions above the reserve are for alarms: records only ride along with them', () => {
