@@ -10,7 +10,7 @@ export const KEY_FILE_FORMAT = 1;
 /** State database: store/schema.ts. */
 export const STORE_SCHEMA = 11;
 /** Tables of a regional node in PostgreSQL: regional/postgres/SCHEMA.md. */
-export const REGIONAL_SCHEMA = 10;
+export const REGIONAL_SCHEMA = 11;
 /** Folded state in a file: snapshot/SNAPSHOT.md. */
 export const SNAPSHOT_FORMAT = 7;
 /** What the ledger keeps: ledger/LEDGER.md. */
