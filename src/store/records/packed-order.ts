@@ -7,7 +7,8 @@ import { decodeOrder, encodeOrder, ORDER_BYTES, type WriteOrder } from '../../me
 export type PackedOrder = string;
 
 export function packOrder(order: WriteOrder): PackedOrder {
-  return String.fromCharCode(...encodeOrder(order));
+  const { buffer, byteOffset } = encodeOrder(order);
+  return Buffer.from(buffer, byteOffset, ORDER_BYTES).toString('latin1');
 }
 
 export function bytesOfPacked(packed: PackedOrder): Uint8Array {

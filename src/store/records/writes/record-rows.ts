@@ -3,7 +3,7 @@
  * index or by a search within SQLite: of a record with ten thousand ops only what was asked for is decoded.
  */
 import { CborWriter } from '../../../codec/writer.ts';
-import { type OpId, textOfOpId, writeOpId } from '../../../merge/op-id.ts';
+import { type OpId, writeOpId } from '../../../merge/op-id.ts';
 import { encodeOrder, ORIGIN_AT, type WriteOrder } from '../../../merge/order.ts';
 import type { RecordWrite } from '../../../merge/record.ts';
 import {
@@ -16,6 +16,7 @@ import { HLC_ZERO } from '../../../model/hlc.ts';
 import { ASSET, AUTHORITY, CONTROL, PATCH, REMOVE } from '../../../model/op.ts';
 import { orderOf, writeOf } from '../../rows.ts';
 import type { SqliteFile, SqlRow, SqlValue } from '../../sqlite.ts';
+import type { UndoIndex } from './undo-index.ts';
 
 export const COLUMNS = 'rank, kind, body, stamp';
 // A prepared statement that is left half read would hold a read transaction open: hence pages.
@@ -47,8 +48,7 @@ const RANKS = Object.values(AUTHORITY);
 export interface Remembered {
   /** Writes those of a record that are not in the table yet; before the table is read. */
   readonly settle: (keyId: number) => void;
-  /** Undos by the names of the ops that they name. */
-  readonly undosByTarget: ReadonlyMap<string, readonly OpId[]>;
+  readonly undos: UndoIndex;
   readonly horizonsOf: (keyId: number) => readonly RecordWrite[];
   /** All ops of a record that has few. */
   readonly listOf: (keyId: number) => ListedOps | undefined;
@@ -73,8 +73,7 @@ export class RecordRows implements RecordOps {
   }
 
   undosOf(op: OpId): readonly OpId[] {
-    const { undosByTarget } = this.#remembered;
-    return undosByTarget.size === 0 ? [] : (undosByTarget.get(textOfOpId(op)) ?? []);
+    return this.#remembered.undos.of(op);
   }
 
   registerWrites(field: string, below?: WriteOrder): Iterable<RecordWrite> {

@@ -3,10 +3,9 @@
  * op that comes is asked about; all else is asked of the table (record-rows.ts).
  */
 import { ASSET_HASH_AT } from '../../../merge/asset/asset-version.ts';
-import { type OpId, textOfOpId } from '../../../merge/op-id.ts';
+import type { OpId } from '../../../merge/op-id.ts';
 import { compareTimes, encodeOrder } from '../../../merge/order.ts';
-import { readUndo } from '../../../merge/patch.ts';
-import { isSameOp, type RecordWrite } from '../../../merge/record.ts';
+import type { RecordWrite } from '../../../merge/record.ts';
 import { ListedOps, type RecordOps } from '../../../merge/record/record-ops.ts';
 import { ASSET, AUTHORITY, CONTROL, UNDO } from '../../../model/op.ts';
 import { bytesOfOrigin, splitLane } from '../../../model/origin.ts';
@@ -18,6 +17,7 @@ import { type Crowded, Crowding, type HistoryLimits } from './crowding.ts';
 import { LISTED_OPS_MAX, ListedRecords } from './listed-records.ts';
 import { PendingWrites } from './pending-writes.ts';
 import { COLUMNS, nameOfOp, RecordRows, type Remembered } from './record-rows.ts';
+import { UndoIndex } from './undo-index.ts';
 
 const HORIZONS = `
   SELECT ${COLUMNS} FROM writes INDEXED BY writes_horizon WHERE key_id = ? AND kind = ${CONTROL}`;
@@ -51,7 +51,7 @@ export interface Watch {
 export class WriteTables {
   readonly #db: SqliteFile;
   readonly #keys: KeyIds;
-  readonly #undosByTarget = new Map<string, OpId[]>();
+  readonly #undos = new UndoIndex();
   /** Records with a horizon. */
   readonly #folded = new Set<number>();
   readonly #horizons = new Map<number, readonly RecordWrite[]>();
@@ -68,7 +68,7 @@ export class WriteTables {
     this.#pending = new PendingWrites(db);
     this.#remembered = {
       settle: (keyId) => this.#pending.settle(keyId),
-      undosByTarget: this.#undosByTarget,
+      undos: this.#undos,
       horizonsOf: (keyId) => this.#horizonsOf(keyId),
       listOf: (keyId) => this.#listed.of(keyId, () => this.#readFew(keyId)),
     };
@@ -88,7 +88,7 @@ export class WriteTables {
     this.#listed.add(id, write);
     this.#crowding.noteAdded(id);
     if (kind === UNDO) {
-      this.#noteUndo(order, body);
+      this.#undos.add(order, body);
       this.#disturb(id);
     } else if (kind === CONTROL) {
       this.#folded.add(id);
@@ -128,7 +128,7 @@ export class WriteTables {
       const values = [id, bytesOfOrigin(origin), seqBytes, Uint8Array.of(opClass)];
       const undos = `SELECT rank, body FROM writes WHERE kind = ${UNDO} AND ${COVERED}`;
       for (const row of this.#db.rows(undos, values)) {
-        this.#forgetUndo(orderOf(row), row['body'] as Uint8Array);
+        this.#undos.drop(orderOf(row), row['body'] as Uint8Array);
       }
       this.#crowding.noteDropped(this.#db.run(`DELETE FROM writes WHERE ${COVERED}`, values));
     }
@@ -200,13 +200,13 @@ export class WriteTables {
   load(): void {
     this.#pending.clear();
     this.#listed.clear();
-    this.#undosByTarget.clear();
+    this.#undos.clear();
     this.#folded.clear();
     this.#horizons.clear();
     this.#crowding.clear();
     for (const watched of this.#watched.values()) watched.isDisturbed = true;
     for (const row of this.#db.each(`SELECT rank, body FROM writes WHERE kind = ${UNDO}`)) {
-      this.#noteUndo(orderOf(row), row['body'] as Uint8Array);
+      this.#undos.add(orderOf(row), row['body'] as Uint8Array);
     }
     const folded = `SELECT key_id FROM writes INDEXED BY writes_horizon WHERE kind = ${CONTROL}`;
     for (const row of this.#db.rows(folded)) this.#folded.add(row['key_id'] as number);
@@ -249,26 +249,7 @@ export class WriteTables {
     const values = [keyId, encodeOrder(order)];
     const dropped = this.#db.run('DELETE FROM writes WHERE key_id = ? AND rank = ?', values);
     this.#crowding.noteDropped(dropped);
-    if (kind === UNDO) this.#forgetUndo(order, body);
+    if (kind === UNDO) this.#undos.drop(order, body);
     if (kind === CONTROL) this.#horizons.delete(keyId);
-  }
-
-  #noteUndo({ origin, class: opClass, seq }: OpId, body: Uint8Array): void {
-    const undo = { origin, class: opClass, seq };
-    for (const id of readUndo(body) ?? []) {
-      const name = textOfOpId(id);
-      const undos = this.#undosByTarget.get(name);
-      if (undos === undefined) this.#undosByTarget.set(name, [undo]);
-      else undos.push(undo);
-    }
-  }
-
-  #forgetUndo(undo: OpId, body: Uint8Array): void {
-    for (const id of readUndo(body) ?? []) {
-      const name = textOfOpId(id);
-      const left = this.#undosByTarget.get(name)?.filter((each) => !isSameOp(each, undo)) ?? [];
-      if (left.length === 0) this.#undosByTarget.delete(name);
-      else this.#undosByTarget.set(name, left);
-    }
   }
 }
