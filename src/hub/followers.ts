@@ -63,7 +63,12 @@ export interface StandIns {
 const MIB = 1 << 20;
 const DAY_MS = 86_400_000;
 const MINUTE_MS = 60_000;
-const CHECK_IN_SATELLITE_RATIO = 6;
+/** How much rarer the region is asked for orders where a session costs; by radio about as often as data goes anyway. */
+const CHECK_IN_RATIO: Readonly<Partial<Record<LinkKind, number>>> = {
+  wifi: 3,
+  cellular: 3,
+  satellite: 6,
+};
 /** A session waits so long for late receipts and newcomers; in fast time, not for hours. */
 const LINGER_MS = 2_000;
 const LINGER_MS_MIN = 100;
@@ -267,8 +272,7 @@ function upstreamBroker({ uplink }: Config, machine: Machine): UpstreamBroker | 
 
 /** How often to ask the region for orders where nothing else opens a session. */
 function checkInMs({ uplink }: Config, link: LinkKind): number {
-  const rarer = link === 'satellite' ? CHECK_IN_SATELLITE_RATIO : 1;
-  return uplink.checkInMinutes * MINUTE_MS * rarer;
+  return uplink.checkInMinutes * MINUTE_MS * (CHECK_IN_RATIO[link] ?? 1);
 }
 
 /** What comes down: ops, wishes, settings, the roster. */

@@ -30,14 +30,14 @@ import {
   planFaults,
 } from './world/faults.ts';
 import { HubClock } from './world/hub-clock.ts';
-import { HubLife, type HubWorld } from './hub-life.ts';
+import { HubLife, type HubWorld } from './lives/hub-life.ts';
 import { pilotFiles } from './world/pilot-files.ts';
 import { siteOf } from './world/light-model.ts';
 import { Contract } from './world/contract.ts';
 import { LINK_DELAY_MS, PilotLink } from './world/pilot-link.ts';
 import type { PilotOutcome } from './outcome.ts';
 import { Recorder } from './recorder.ts';
-import { RegionLife } from './region-life.ts';
+import { RegionLife } from './lives/region-life.ts';
 import { CARD_BYTES, Troubles } from './troubles.ts';
 import { DAY_MS, MINUTE_MS, type Scenario } from './scenario.ts';
 

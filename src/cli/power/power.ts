@@ -106,6 +106,10 @@ function runningHub(args: Args, io: CliIo): HubApi | undefined {
   return address === undefined ? undefined : new HubApi(address, args, io);
 }
 
+/** What devices publish at the hub's own broker, and the site that a hub simulates. */
+const NEEDS_HUB = /^(mqtt:|simulated$)/;
+const ASK_HUB = 'is read by the running hub alone: start it for this one';
+
 /** Every source that can be opened without a hub; of the others, why not. */
 function openAll(
   power: Config['power'],
@@ -120,14 +124,11 @@ function openAll(
   const refused: ProbeRow[] = [];
   for (const text of power.sources) {
     try {
-      sources.push(...openSources([text], needs));
+      if (NEEDS_HUB.test(text)) refused.push({ source: text, value: ASK_HUB, unit: '' });
+      else sources.push(...openSources([text], needs));
     } catch (error) {
       if (!(error instanceof HubError)) throw error;
-      refused.push({
-        source: text,
-        value: `${error.message}; start the hub for this one`,
-        unit: '',
-      });
+      refused.push({ source: text, value: error.message, unit: '' });
     }
   }
   return { sources, refused };

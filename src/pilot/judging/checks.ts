@@ -3,8 +3,8 @@
  * public; none looks into the parts.
  */
 import { CLASS_NAMES, LOG, type OpClass } from '../../model/class.ts';
-import type { HubLife } from '../hub-life.ts';
-import { journalMibMax, SPOOL_MIB_MAX } from '../hub-life.ts';
+import type { HubLife } from '../lives/hub-life.ts';
+import { journalMibMax, SPOOL_MIB_MAX } from '../lives/hub-life.ts';
 import { presetThresholds } from '../world/light-model.ts';
 import type { Pilot } from '../pilot.ts';
 

@@ -24,7 +24,7 @@ import { laneOf, type Origin } from '../../model/origin.ts';
 import { seqIn } from '../../model/version-vector.ts';
 import type { SeededRandom } from '../../platform/sim/random.ts';
 import type { Books, TrackedOp } from '../judging/books.ts';
-import type { HubLife } from '../hub-life.ts';
+import type { HubLife } from '../lives/hub-life.ts';
 import { MINUTE_MS } from '../scenario.ts';
 import { SharedNotes } from './shared-notes.ts';
 

@@ -278,7 +278,7 @@ test('power probe opens the sources itself where no hub runs', async () => {
   assert.ok(rows.some(({ field, value }) => field === 'mains' && value === 'yes'));
   assert.equal(mains.code, EXIT.done);
   const hubOnly = await world.run('power probe --seconds 0 --set power.sources=mqtt:meter#volts');
-  assert.match(hubOnly.stdout, /start the hub for this one/);
+  assert.match(hubOnly.stdout, /start it for this one/);
   assert.equal(hubOnly.code, EXIT.failed);
 });
 

@@ -3,30 +3,30 @@
  * pages, on the simulated machine. SQLite writes real files in a folder of its own, out of the disk simulator's
  * sight; they outlive every crash, which is why the store may be ahead of what the pilot's power cuts leave.
  */
-import type { Clock } from '../base/clock.ts';
-import { HubError } from '../base/errors.ts';
-import type { Log } from '../base/log.ts';
-import type { Random } from '../base/random.ts';
-import { inlineCompressor } from '../batch/compression.ts';
-import { Closers } from '../closers.ts';
-import { loadConfig } from '../config/config.ts';
-import type { Config } from '../config/schema.ts';
-import { type Followers, followJournal } from '../hub/followers.ts';
-import { layGround } from '../hub/ground.ts';
-import type { SimulatedSite } from '../hub/power/power.ts';
-import { type Serving, serveDevices } from '../hub/serving.ts';
-import type { Machine } from '../machine.ts';
-import type { Origin } from '../model/origin.ts';
-import type { Files } from '../platform/files/files.ts';
-import type { Network } from '../platform/network/network.ts';
-import type { SimClock } from '../platform/sim/clock.ts';
-import { SimHost } from '../platform/sim/host.ts';
-import { SimSerialPorts } from '../platform/sim/serial.ts';
-import { SimServiceManager } from '../platform/sim/service-manager.ts';
+import type { Clock } from '../../base/clock.ts';
+import { HubError } from '../../base/errors.ts';
+import type { Log } from '../../base/log.ts';
+import type { Random } from '../../base/random.ts';
+import { inlineCompressor } from '../../batch/compression.ts';
+import { Closers } from '../../closers.ts';
+import { loadConfig } from '../../config/config.ts';
+import type { Config } from '../../config/schema.ts';
+import { type Followers, followJournal } from '../../hub/followers.ts';
+import { layGround } from '../../hub/ground.ts';
+import type { SimulatedSite } from '../../hub/power/power.ts';
+import { type Serving, serveDevices } from '../../hub/serving.ts';
+import type { Machine } from '../../machine.ts';
+import type { Origin } from '../../model/origin.ts';
+import type { Files } from '../../platform/files/files.ts';
+import type { Network } from '../../platform/network/network.ts';
+import type { SimClock } from '../../platform/sim/clock.ts';
+import { SimHost } from '../../platform/sim/host.ts';
+import { SimSerialPorts } from '../../platform/sim/serial.ts';
+import { SimServiceManager } from '../../platform/sim/service-manager.ts';
 import { Life } from './life.ts';
-import { presetThresholds } from './world/light-model.ts';
-import type { PilotLink } from './world/pilot-link.ts';
-import type { Scenario } from './scenario.ts';
+import { presetThresholds } from '../world/light-model.ts';
+import type { PilotLink } from '../world/pilot-link.ts';
+import type { Scenario } from '../scenario.ts';
 
 export const SITE_NAME = 'pilot';
 const JOURNAL_MIB_MAX = 24;

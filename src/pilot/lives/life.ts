@@ -2,10 +2,10 @@
  * What a simulated process holds of the world: timers and a way to the broker. Once the process is dead, nothing
  * of it moves any more, whatever was still on its way.
  */
-import type { Cancel, Timers } from '../base/clock.ts';
-import type { Links } from '../platform/links/links.ts';
-import type { MqttClient } from '../platform/network/mqtt-client.ts';
-import { SimCrash } from '../platform/sim/files.ts';
+import type { Cancel, Timers } from '../../base/clock.ts';
+import type { Links } from '../../platform/links/links.ts';
+import type { MqttClient } from '../../platform/network/mqtt-client.ts';
+import { SimCrash } from '../../platform/sim/files.ts';
 
 /**
  * What looks around every second or ten (keepalive of sockets that nobody has here, room on the card, the battery's

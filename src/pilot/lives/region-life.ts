@@ -1,18 +1,18 @@
 /** One life of the regional node: the real one, on a disk of its own; what it stores is told to the books. */
-import type { Log } from '../base/log.ts';
-import type { Random } from '../base/random.ts';
-import { inlineCompressor } from '../batch/compression.ts';
-import { batchSealerTo } from '../keys/batch-seal.ts';
-import { Identity, verifyEd25519 } from '../keys/identity.ts';
-import type { StampedOp } from '../model/op.ts';
-import type { Files } from '../platform/files/files.ts';
-import type { MqttClient } from '../platform/network/mqtt-client.ts';
-import type { SimClock } from '../platform/sim/clock.ts';
-import { EmbeddedStorage } from '../regional/embedded/embedded-storage.ts';
-import { RegionalNode } from '../regional/regional-node.ts';
-import type { SiteStore } from '../regional/embedded/site-store.ts';
-import { Store } from '../store/store.ts';
-import { PROGRAM_VERSION } from '../versions.ts';
+import type { Log } from '../../base/log.ts';
+import type { Random } from '../../base/random.ts';
+import { inlineCompressor } from '../../batch/compression.ts';
+import { batchSealerTo } from '../../keys/batch-seal.ts';
+import { Identity, verifyEd25519 } from '../../keys/identity.ts';
+import type { StampedOp } from '../../model/op.ts';
+import type { Files } from '../../platform/files/files.ts';
+import type { MqttClient } from '../../platform/network/mqtt-client.ts';
+import type { SimClock } from '../../platform/sim/clock.ts';
+import { EmbeddedStorage } from '../../regional/embedded/embedded-storage.ts';
+import { RegionalNode } from '../../regional/regional-node.ts';
+import type { SiteStore } from '../../regional/embedded/site-store.ts';
+import { Store } from '../../store/store.ts';
+import { PROGRAM_VERSION } from '../../versions.ts';
 import { SITE_NAME } from './hub-life.ts';
 import { Life } from './life.ts';
 
