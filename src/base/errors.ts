@@ -119,6 +119,8 @@ export const FAULTS = {
   'enrol.malformed': 'The request is not as it should be; see ENROLMENT.md §4.',
   'peer.refused':
     'Another hub refuses the login. Check peer.username and its password there, or enrol this hub anew.',
+  'peer.copied':
+    'Another box runs with a copy of this card. Run one of the two only. See RECOVERY.md, identity clash.',
   'peer.stuck':
     'One hub has let go of ops that another lacks, and cannot hand over its state. Both work. See RECOVERY.md, peers apart.',
   'peer.lacking':

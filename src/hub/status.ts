@@ -25,6 +25,7 @@ import { overrideJson } from '../status/api/override.ts';
 import { FaultBook, type FoundFault } from '../status/fault-book.ts';
 import type { FlashLedger } from '../status/flash-ledger.ts';
 import type { FaultStatus, Health, StatusSnapshot, SyncStatus } from '../status/snapshot.ts';
+import { COPIED } from '../sync/peers/copied.ts';
 import type { PeerStatus } from '../sync/peers/peer-book.ts';
 import type { DroppedBulk } from './storage/dropped-bulk.ts';
 import type { Healing } from './sync/healing.ts';
@@ -159,6 +160,9 @@ export class HubStatus {
       const { address, reason } = refused;
       found.push({ code: 'peer.refused', message: `${address}: ${reason ?? 'login refused'}` });
     }
+    const copy = peers.find(({ reason }) => reason === COPIED);
+    if (copy !== undefined)
+      found.push({ code: 'peer.copied', message: `${copy.address}: ${COPIED}` });
     const stuck = peers.find(({ stuckLanes }) => stuckLanes > 0);
     if (stuck !== undefined) {
       const message = `${stuck.stuckLanes} lanes do not get on with ${stuck.address}`;

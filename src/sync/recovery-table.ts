@@ -79,11 +79,11 @@ export const RECOVERY_TABLE: readonly RecoveryRow[] = [
     name: 'identity clash',
     severity: 'wrong',
     recognisedBy:
-      '`keys.damaged`, `uplink.wrong-region` or `ledger.forked`, or the key in `keys/hub.pem` is not the one that wrote the journal',
+      '`keys.damaged`, `uplink.wrong-region`, `ledger.forked` or `peer.copied`, or the key in `keys/hub.pem` is not the one that wrote the journal',
     meaning:
       'Somebody is not who they were: this hub has another key than its data, two hubs share one key, or the regional node has another key than before.',
     steps: [
-      'A copied card (`ledger.forked`, `status` of two boxes names the same hub): run one of the two only, best the one whose state is `in sync`.',
+      'A copied card (`ledger.forked`, `peer.copied`, `status` of two boxes names the same hub): run one of the two only, best the one whose state is `in sync`.',
       'Of the other one, or of a card that was restored from an old image, keep the data directory: nothing takes in what it accepted since (`heliograph journal dump DIR` shows it). Then start it with an empty one, so that it makes a key of its own; devices with the SDK hand in again what they keep.',
       'A lost key: restore `keys/hub.pem` of this hub from its backup, owned by its user, mode 0600.',
       'A regional node that was replaced on purpose: delete `uplink/region.pub`; the next session trusts the new key.',
@@ -93,7 +93,8 @@ export const RECOVERY_TABLE: readonly RecoveryRow[] = [
       isOtherKey ||
       faults.has('keys.damaged') ||
       faults.has('uplink.wrong-region') ||
-      faults.has('ledger.forked'),
+      faults.has('ledger.forked') ||
+      faults.has('peer.copied'),
   },
   {
     name: 'quarantined',

@@ -3,7 +3,7 @@
  * them. Hub and regional node run in this process, on real files and sockets, in fast site time.
  */
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { connectAsync } from 'mqtt';
 import { describe, onTestFinished, test } from 'vitest';
@@ -27,6 +27,8 @@ import { entriesOf, storeOptions } from '../support/memory/stores.ts';
 import { tempDir } from '../support/machine/temp-dir.ts';
 
 const FAST = ['power.sources=none', 'power.time_speed=50', 'capture=[{filter="#",class="alarm"}]'];
+/** Said last, it takes the uplink away again. */
+const ALONE = ['uplink.url='];
 const FREE = ['broker.port=0', 'http.port=0', 'regional.http_port=0'];
 
 /** A site that lives in one folder, with a regional node that may come and go on one port. */
@@ -189,6 +191,22 @@ describe('each state, and its way out', () => {
     assert.equal((await place.doctor()).state, 'identity clash');
     renameSync(join(place.dir, 'backup.pem'), key);
     assert.equal((await place.doctor()).code, EXIT.done);
+  });
+
+  test('identity clash: a copied card is met by its twin, without a region', async () => {
+    const first = await Place.make();
+    await first.startHub();
+    await first.publish('1');
+    await first.stopHub();
+    const second = await Place.make();
+    cpSync(first.data, second.data, { recursive: true });
+    await second.startHub(ALONE);
+    for (const payload of ['2', '3']) await second.publish(payload);
+    await second.stopHub();
+    const { addresses } = await first.startHub([...ALONE, 'peer.enabled=true']);
+    const peers = ['peer.enabled=true', `peer.addresses=["${addresses.mqtt}"]`];
+    await second.startHub([...ALONE, ...peers]);
+    await second.becomes('identity clash');
   });
 
   test('journal damaged: a restart keeps the damage aside, and the hub goes on', async () => {

@@ -26,6 +26,7 @@ import type {
   PeerStamps,
   PeerStates,
 } from './contract.ts';
+import { COPIED, isAhead } from './copied.ts';
 import type { LevelBook } from './level-book.ts';
 import {
   encodePeerMessage,
@@ -239,7 +240,10 @@ export class PeerExchange {
 
   #opened({ hub, site, vector, holes, rosterEpoch }: Extract<PeerMessage, { kind: 'open' }>): void {
     const { self, journal, door, levelled, onKnown, clock } = this.#options;
-    if (hub === self.hub) return this.end('this is the same hub', WAIT_REFUSED_S);
+    if (hub === self.hub) {
+      const reason = isAhead(vector, door.vector(), hub) ? COPIED : 'this is the same hub';
+      return this.end(reason, WAIT_REFUSED_S);
+    }
     if (site !== self.site) return this.end(`this is site ${self.site}`, WAIT_REFUSED_S);
     this.#hub = hub;
     if (!onKnown(hub)) return this.end('these hubs speak already', WAIT_REFUSED_S);

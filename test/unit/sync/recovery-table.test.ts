@@ -23,6 +23,7 @@ const PROVOKED: readonly (readonly [SyncStateName, SyncEvidence])[] = [
   ['journal damaged', { ...HEALTHY, damagedRanges: 1 }],
   ['identity clash', faults('uplink.wrong-region')],
   ['identity clash', faults('ledger.forked')],
+  ['identity clash', faults('peer.copied')],
   ['identity clash', { ...HEALTHY, isOtherKey: true }],
   ['quarantined', { ...HEALTHY, quarantinedRanges: 2 }],
   ['diverged', { ...HEALTHY, digests: 'different' }],
