@@ -42,7 +42,7 @@ p { margin: 0 0 10px; max-width: 76ch; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { padding: 6px 10px; text-align: right; border-bottom: 1px solid var(--rule); white-space: nowrap; }
 th { font-weight: 550; color: var(--soft); font-size: 13px; }
-th:first-child, td:first-child { text-align: left; }
+th:first-child, td:first-child { text-align: left; white-space: normal; min-width: 7em; }
 tr.ours td { font-weight: 650; }
 .chart + .soft, .scroll + .soft { margin: 8px 4px 14px; }
 .chart { background: var(--card); border: 1px solid var(--rule); border-radius: 8px; padding: 6px; position: relative; }
@@ -64,7 +64,7 @@ ul.verdicts { list-style: none; padding: 0; margin: 14px 0; display: flex; flex-
 .verdicts li::before { margin-right: 6px; font-weight: 700; } .good::before { content: '✓'; color: var(--telemetry); } .bad::before { content: '✗'; color: var(--alarm); }
 ul.faults { columns: 2; padding-left: 18px; font-size: 13px; color: var(--soft); margin: 0; }
 code { font: 13px ui-monospace, monospace; } p code { display: inline-block; }
-@media (max-width: 700px) { main { padding: 20px 14px 40px; } .chart { overflow-x: auto; } .chart svg { width: 860px; } ul.faults { columns: 1; }
+@media screen and (max-width: 700px) { main { padding: 20px 14px 40px; } .chart { overflow-x: auto; } .chart svg { width: 860px; } ul.faults { columns: 1; }
   .tiles { grid-template-columns: repeat(2, 1fr); } }
-@media print { .chart, .tiles, table { break-inside: avoid; } h2 { break-after: avoid; } #tip, #cross { display: none !important; } }
+@media print { .chart, .tiles, table { break-inside: avoid; } .scroll { overflow: visible; } th, td { padding: 4px 5px; font-size: 12px; } h2 { break-after: avoid; } #tip, #cross { display: none !important; } }
 `;
