@@ -303,8 +303,9 @@ test('a later format is refused as such, and nonsense that is signed as malforme
     const expected = { id, site: SITE, hub: HUB_ID, publicKey: HUB.publicKey };
     return open(encodeCbor([manifestBytes, new Uint8Array()]), expected);
   };
-  assert.equal(reasonOf(await sealed(encodeCbor([4, 'whatever']))), 'refused: newer format');
+  assert.equal(reasonOf(await sealed(encodeCbor([5, 'whatever']))), 'refused: newer format');
   assert.equal(reasonOf(await sealed(encodeCbor([1, 'short']))), 'refused: malformed manifest');
+  assert.equal(reasonOf(await sealed(encodeCbor([4, 'short']))), 'refused: malformed manifest');
   assert.equal(reasonOf(await sealed(encodeCbor([2, 'short']))), 'refused: malformed manifest');
   assert.equal(reasonOf(await sealed(encodeCbor('text'))), 'refused: malformed manifest');
 });
