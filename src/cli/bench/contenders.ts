@@ -37,6 +37,8 @@ export function hub(http: HttpClient): Contender {
     name: 'heliograph',
     async start(dir, isThrifty = false) {
       const sets = ['broker.port=0', 'http.port=0', 'power.sources=["none"]', 'log_level="warn"'];
+      // Ten minutes at half the rate that is folded are 8 GB, and nothing takes them away.
+      sets.push('journal.total_mib_max=32768');
       if (isThrifty) sets.push(`journal.linger_ms.telemetry=${THRIFTY_LINGER_MS}`);
       const { command, entry } = ownProgram();
       const args = [entry, 'run', '--data', dir, ...sets.flatMap((set) => ['--set', set])];
