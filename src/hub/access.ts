@@ -86,7 +86,7 @@ export function brokerLogin(
   { files, env }: Pick<Machine, 'files' | 'env'>,
 ): BrokerLogin {
   const key = `${section}.password_file`;
-  const credential = `${section.replace('power.', '')}-password`;
+  const credential = `${section.slice(section.lastIndexOf('.') + 1)}-password`;
   const password = readSecret({ files, env, file: passwordFile, credential, key });
   const ca = caFile === '' ? undefined : files.read(caFile);
   if (caFile !== '' && ca === undefined) {

@@ -96,12 +96,7 @@ const CARRIED_BYTES_MAX = 256 << 20;
 /** Who asks for a bundle is answered after so long at most, a batch more or less; a month of backlog takes several times. */
 const SEALING_MS_MAX = 4_000;
 /** Nobody greets on a stick: every region of this version and later reads this. */
-const CARRIED_READER = {
-  encoding: 'columns',
-  compression: 'brotli',
-  readsTrees: true,
-  readsLeaves: false,
-} as const;
+const CARRIED_READER = { encoding: 'columns', compression: 'brotli', history: 'trees' } as const;
 
 export class Carrier {
   readonly #options: CarrierOptions;

@@ -63,19 +63,12 @@ export interface OutboxOptions {
 export interface BatchReader {
   readonly encoding: Encoding;
   readonly compression: Compression;
-  /** Of the hub's history, too. */
-  readonly readsTrees: boolean;
-  /** And leaves of it that it lacks. */
-  readonly readsLeaves: boolean;
+  /** Of the hub's history: nothing, its trees, or also leaves of them that it lacks. */
+  readonly history: 'none' | 'trees' | 'leaves';
 }
 
 /** Rows without compression, and nothing of trees: what every receiver reads. */
-const ANY_READER: BatchReader = {
-  encoding: 'rows',
-  compression: 'none',
-  readsTrees: false,
-  readsLeaves: false,
-};
+const ANY_READER: BatchReader = { encoding: 'rows', compression: 'none', history: 'none' };
 
 /** Entries counted before other events get their turn. */
 const SLICE_ENTRIES = 512;
@@ -251,9 +244,9 @@ export class Outbox {
     if (found === undefined || state.chain !== chain) return undefined;
     const { gathered, packed } = found;
     const { throughLsn } = gathered;
-    const isWhole = reader.readsTrees && packed.ops === gathered.ops;
+    const isWhole = reader.history !== 'none' && packed.ops === gathered.ops;
     const tree = isWhole ? await this.#headBehind(opClass, throughLsn) : undefined;
-    const tells = tree !== undefined && reader.readsLeaves;
+    const tells = tree !== undefined && reader.history === 'leaves';
     const skipped = tells ? this.lacking.next(opClass, tree.size - packed.ops) : undefined;
     const { clock, signer, site, sealer, jurisdiction } = this.#options;
     const context = {

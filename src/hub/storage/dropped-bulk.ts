@@ -9,7 +9,7 @@ import { BULK, LOG } from '../../model/class.ts';
 import type { Files } from '../../platform/files/files.ts';
 import type { HubPower } from '../power/power.ts';
 import type { Uplink } from '../../uplink/uplink.ts';
-import type { Droppable } from './retention.ts';
+import { type Droppable, FULL_RATIO } from './retention.ts';
 
 export interface Dropped {
   readonly ops: number;
@@ -24,8 +24,6 @@ export interface DroppedBulkParts {
 
 /** The hub's own log lines wait behind bulk, and were promised to nobody. */
 const CLASSES = [BULK, LOG] as const;
-/** As long as the journal is fuller than this, whoever looks should know. */
-const FULL_RATIO = 0.5;
 
 export class DroppedBulk {
   readonly #parts: DroppedBulkParts;
@@ -45,6 +43,7 @@ export class DroppedBulk {
     return this.#total;
   }
 
+  /** As long as the journal is that full, whoever looks should know. */
   fault(fillRatio: number): HubError | undefined {
     const { ops, bytes } = this.#total;
     if (ops === 0 || fillRatio < FULL_RATIO) return undefined;

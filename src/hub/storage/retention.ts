@@ -66,7 +66,7 @@ const PERIOD_MS = 15_000;
 /** From here on bulk without a receipt may go: below what the door refuses bulk at. */
 const DROP_RATIO = 0.75;
 /** From here on the journal's room matters more than what waits for devices that are away. */
-const FULL_RATIO = 0.5;
+export const FULL_RATIO = 0.5;
 const FULL_CODES: ReadonlySet<string> = new Set(['journal.full', 'journal.disk-full']);
 
 export class Retention {

@@ -17,6 +17,7 @@ import {
   BATCH_FORMAT_WITNESSED,
 } from '../../versions.ts';
 import type { Files } from '../../platform/files/files.ts';
+import type { BatchReader } from '../outbox.ts';
 import type { HistoryLog } from '../ports.ts';
 import { RegionWait } from './region-wait.ts';
 import { trustRegion } from '../region-key.ts';
@@ -72,8 +73,7 @@ export class Counterpart {
   readonly #log: Log;
   #encoding: Encoding = 'rows';
   #compression: Compression = 'none';
-  #readsTrees = false;
-  #readsLeaves = false;
+  #reads: BatchReader['history'] = 'none';
   #regionKey: Uint8Array = EMPTY_BYTES;
 
   constructor(options: CounterpartOptions) {
@@ -107,21 +107,15 @@ export class Counterpart {
     return this.#compression;
   }
 
-  /** Whether batches are to tell the hub's tree. */
-  get readsTrees(): boolean {
-    return this.#readsTrees;
-  }
-
-  /** Whether they may tell leaves of it that the region lacks. */
-  get readsLeaves(): boolean {
-    return this.#readsLeaves;
+  /** What batches are to tell of the hub's history. */
+  get history(): BatchReader['history'] {
+    return this.#reads;
   }
 
   #greeted({ formats, encodings, compressions, publicKey }: DownHello): void {
     this.#compression = compressionFor(compressions);
     this.#encoding = encodings.includes('columns') ? 'columns' : 'rows';
-    this.#readsTrees = formats.includes(BATCH_FORMAT_WITNESSED);
-    this.#readsLeaves = formats.includes(BATCH_FORMAT_CATCHING_UP);
+    this.#reads = historyFor(formats);
     this.#regionKey = publicKey;
   }
 
@@ -135,4 +129,9 @@ export class Counterpart {
     const what = `the region knows ${size} ops of class ${name}, under a root that is not ours`;
     return new HubError('ledger.forked', what);
   }
+}
+
+function historyFor(formats: readonly number[]): BatchReader['history'] {
+  if (formats.includes(BATCH_FORMAT_CATCHING_UP)) return 'leaves';
+  return formats.includes(BATCH_FORMAT_WITNESSED) ? 'trees' : 'none';
 }

@@ -41,10 +41,7 @@ export async function giveUp(
   if (states.some(({ isSealing }) => isSealing)) return undefined;
   for (const state of states) state.isSealing = true; // Neither sealed nor counted meanwhile.
   try {
-    const counted = new Map<OpClass, GivenUp>();
-    for (const opClass of classes) {
-      counted.set(opClass, await countThrough(opClass, throughLsn, parts));
-    }
+    const counted = await countThrough(classes, throughLsn, parts);
     if (!release()) return undefined;
     const total = { ops: 0, bytes: 0 };
     for (const [opClass, { ops, bytes }] of counted) {
@@ -60,27 +57,31 @@ export async function giveUp(
   }
 }
 
-/** What waits of a class at or below `throughLsn`; in steps, beside devices. */
+/** What waits of each class at or below `throughLsn`; in steps, beside devices. */
 async function countThrough(
-  opClass: OpClass,
+  classes: readonly OpClass[],
   throughLsn: Lsn,
   { journal, breather, unsealed }: GivingUpParts,
-): Promise<GivenUp> {
-  const waiting = unsealed.of(opClass);
-  let ops = 0;
-  let bytes = 0;
-  if (waiting.ops === 0) return { ops, bytes };
+): Promise<ReadonlyMap<OpClass, GivenUp>> {
+  const waiting = classes.map((opClass) => ({ opClass, ...unsealed.of(opClass) }));
+  const counted = new Map(
+    waiting
+      .filter(({ ops }) => ops > 0)
+      .map(({ opClass, firstLsn, ops }) => [opClass, { firstLsn, waiting: ops, ops: 0, bytes: 0 }]),
+  );
+  if (counted.size === 0) return counted;
   breather.begin();
-  const cursor = journal.cursor(waiting.firstLsn);
-  for (let entries = 1; ops < waiting.ops; entries++) {
+  const cursor = journal.cursor(Math.min(...[...counted.values()].map((it) => it.firstLsn)));
+  for (let entries = 1; ; entries++) {
     const item = cursor.next();
-    if (item === undefined || item.lsn > throughLsn) break;
-    if (classOfEntry(item.entry) === opClass) {
-      ops += 1;
-      bytes += item.entry.length;
+    if (item === undefined || item.lsn > throughLsn) return counted;
+    const opClass = classOfEntry(item.entry);
+    const count = opClass === undefined ? undefined : counted.get(opClass);
+    if (count !== undefined && item.lsn >= count.firstLsn && count.ops < count.waiting) {
+      count.ops += 1;
+      count.bytes += item.entry.length;
     }
     const rest = entries % STEP_ENTRIES === 0 ? breather.step() : undefined;
     if (rest !== undefined) await rest;
   }
-  return { ops, bytes };
 }

@@ -42,12 +42,7 @@ export interface Round {
 }
 
 const ROUNDS = 5;
-const READER = {
-  encoding: 'columns',
-  compression: 'brotli',
-  readsTrees: false,
-  readsLeaves: false,
-} as const;
+const READER = { encoding: 'columns', compression: 'brotli', history: 'none' } as const;
 const SPOOL_BYTES_MAX = 256 << 20;
 const MEMORY_LOOK_MS = 50;
 

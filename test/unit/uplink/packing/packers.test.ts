@@ -16,12 +16,7 @@ import { PackThreads } from '../../../support/simulated/pack-threads.ts';
 import { KeptLog } from '../../../support/simulated/uplink-world.ts';
 
 const OPS = 2_500;
-const READER = {
-  encoding: 'columns',
-  compression: 'brotli',
-  readsTrees: false,
-  readsLeaves: false,
-} as const;
+const READER = { encoding: 'columns', compression: 'brotli', history: 'none' } as const;
 
 class World {
   readonly threads = new PackThreads();
