@@ -14,6 +14,7 @@
  */
 import type { Cancel } from '../base/clock.ts';
 import { type HubError, messageOf } from '../base/errors.ts';
+import { placeOf } from '../base/halving.ts';
 import type { DirectoryLock } from '../platform/files/files.ts';
 import { type CursorSource, JournalCursor } from './cursor.ts';
 import { BLOCKS_START, type Lsn } from './format.ts';
@@ -303,16 +304,10 @@ export class Journal {
 
   /** The segment that holds `lsn`, else the next later one that holds anything durable. */
   #segmentAt(lsn: Lsn): Segment | undefined {
-    let low = 0;
-    let high = this.#segments.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if ((this.#segments[middle] as Segment).untilLsn <= lsn) low = middle + 1;
-      else high = middle;
-    }
-    let segment = this.#segments[low];
+    let at = placeOf(this.#segments, ({ untilLsn }) => untilLsn <= lsn);
+    let segment = this.#segments[at];
     while (segment !== undefined && segment.untilLsn === segment.firstLsn)
-      segment = this.#segments[++low];
+      segment = this.#segments[++at];
     return segment;
   }
 

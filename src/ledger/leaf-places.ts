@@ -2,6 +2,8 @@
  * About where in a tree the leaf of a journal entry stands. Nobody keeps an index for it: a mark is made now and then while
  * the tree grows, and wherever a leaf was found; between marks the place is guessed, and a search begins there.
  */
+import { placeOf } from '../base/halving.ts';
+
 interface Mark {
   readonly lsn: number;
   readonly index: number;
@@ -42,12 +44,6 @@ export class LeafPlaces {
   }
 
   #firstBehind(lsn: number): number {
-    let [low, high] = [0, this.#marks.length];
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((this.#marks[middle] as Mark).lsn <= lsn) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+    return placeOf(this.#marks, (mark) => mark.lsn <= lsn);
   }
 }

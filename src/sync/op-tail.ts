@@ -3,6 +3,7 @@
  * while, and given to each device that follows. Who falls behind what is kept reads the journal by itself; who
  * falls behind the journal has to catch up anew. It runs only while somebody follows.
  */
+import { placeOf } from '../base/halving.ts';
 import { pause, type Timers } from '../base/clock.ts';
 import { HubError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
@@ -106,7 +107,7 @@ export class OpTail {
     // the question what is kept: what is new takes the place of the oldest, which may be what is asked for.
     if (this.#grow()) this.#options.onGrown();
     if (lsn < this.#sinceLsn) return this.#readJournal(lsn);
-    const first = this.#placeBehind(lsn);
+    const first = placeOf(this.#kept, (op) => op.lsn <= lsn);
     let end = first + ENTRIES_MAX;
     // An entry that stamps many ops anew is told of as a whole.
     while (this.#kept[end] !== undefined && this.#kept[end]?.lsn === this.#kept[end - 1]?.lsn) {
@@ -167,17 +168,6 @@ export class OpTail {
       gone += 1;
     }
     this.#kept.splice(0, gone);
-  }
-
-  /** Where the kept ops behind `lsn` begin. */
-  #placeBehind(lsn: Lsn): number {
-    let [from, to] = [0, this.#kept.length];
-    while (from < to) {
-      const middle = (from + to) >>> 1;
-      if ((this.#kept[middle] as TailOp).lsn <= lsn) from = middle + 1;
-      else to = middle;
-    }
-    return from;
   }
 
   #readJournal(lsn: Lsn): TailLook {

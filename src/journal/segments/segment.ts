@@ -3,6 +3,7 @@
  * handle for reading opens on demand; only a few stay open, because a large journal has hundreds of segments.
  */
 import { HubError } from '../../base/errors.ts';
+import { placeOf } from '../../base/halving.ts';
 import type { Files, OpenFile } from '../../platform/files/files.ts';
 import { type Block, BlockReader, type ReadAt } from '../block-reader.ts';
 import { BLOCKS_START, type Lsn, type SegmentHeader } from '../format.ts';
@@ -57,14 +58,8 @@ export class Segment implements SegmentBounds {
 
   /** A place at or before the block that holds `lsn`. */
   seek(lsn: Lsn): { lsn: Lsn; offset: number } {
-    let low = 0;
-    let high = this.#marks.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if ((this.#marks[middle] as { lsn: Lsn }).lsn <= lsn) low = middle + 1;
-      else high = middle;
-    }
-    return this.#marks[low - 1] ?? { lsn: this.firstLsn, offset: BLOCKS_START };
+    const behind = placeOf(this.#marks, (mark) => mark.lsn <= lsn);
+    return this.#marks[behind - 1] ?? { lsn: this.firstLsn, offset: BLOCKS_START };
   }
 }
 

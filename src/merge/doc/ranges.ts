@@ -1,4 +1,5 @@
 /** Ranges of clocks: ascending, disjoint, none touching another, so that a set has one form. */
+import { placeOf } from '../../base/halving.ts';
 
 /** Clocks from `from` up to before `to`. */
 export interface ClockRange {
@@ -45,12 +46,5 @@ export function firstEndingAt<T>(
   clock: number,
   endOf: (item: T) => number,
 ): number {
-  let low = 0;
-  let high = items.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (endOf(items[middle] as T) < clock) low = middle + 1;
-    else high = middle;
-  }
-  return low;
+  return placeOf(items, (item) => endOf(item) < clock);
 }

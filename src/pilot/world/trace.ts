@@ -6,6 +6,7 @@
  */
 import { HubError } from '../../base/errors.ts';
 import { isoTime, wallMsOfIso } from '../../base/iso-time.ts';
+import { placeOf } from '../../base/halving.ts';
 import type { Sky } from '../../platform/sim/sky.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../scenario.ts';
 
@@ -172,13 +173,7 @@ function usualStepMs(rows: readonly Row[]): number {
 
 /** The first row that ends after `wallMs`, where it does not end too late to speak for it. */
 function rowCovering(rows: readonly Row[], wallMs: number, reachMs: number): Row | undefined {
-  let low = 0;
-  let high = rows.length - 1;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((rows[middle] as Row).endMs > wallMs) high = middle;
-    else low = middle + 1;
-  }
-  const row = rows[low] as Row;
-  return row.endMs > wallMs && row.endMs - wallMs <= reachMs ? row : undefined;
+  const at = placeOf(rows, ({ endMs }) => endMs <= wallMs);
+  const row = rows[at];
+  return row !== undefined && row.endMs - wallMs <= reachMs ? row : undefined;
 }
