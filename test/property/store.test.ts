@@ -14,7 +14,7 @@ import { encodeStateEntry, isHandedOn } from '../../src/merge/state/state-entry.
 import { type StateItem, writeStateItem } from '../../src/merge/state/state-item.ts';
 import { encodeOpEntry } from '../../src/model/entry.ts';
 import { encodeHeldEntry, type HeldLane } from '../../src/model/held.ts';
-import { decodeRanges, encodeRanges, SeenOps } from '../../src/store/seen-ops.ts';
+import { decodeRanges, encodeRanges, SeenOps } from '../../src/store/folding/seen-ops.ts';
 import type { Lane } from '../../src/model/origin.ts';
 import { sha256Hasher } from '../../src/store/sha256-hasher.ts';
 import { anyShuffledHistory } from '../support/made/histories.ts';

@@ -13,7 +13,7 @@ import { CLASS_NAMES, type OpClass } from '../../model/class.ts';
 import { decodeEntry, type Entry } from '../../model/entry.ts';
 import { EVENT, UNDO } from '../../model/op.ts';
 import { ORIGIN_BYTES, type Origin, originOfBytes } from '../../model/origin.ts';
-import { OpScan } from '../../store/op-scan.ts';
+import { OpScan } from '../../store/folding/op-scan.ts';
 import type { BatchAudit } from '../../uplink/ports.ts';
 
 const CONFLICTS_MS = 30_000;

@@ -9,11 +9,11 @@ import { EMPTY_BYTES } from '../../base/bytes.ts';
 import { compareOrders, encodeOrder, type WriteOrder } from '../../merge/order.ts';
 import { LOG, type OpClass } from '../../model/class.ts';
 import type { Origin } from '../../model/origin.ts';
-import { ByteCache } from '../byte-cache.ts';
-import type { KeyIds } from '../key-ids.ts';
-import type { OpScan } from '../op-scan.ts';
+import { ByteCache } from '../folding/byte-cache.ts';
+import type { KeyIds } from '../database/key-ids.ts';
+import type { OpScan } from '../folding/op-scan.ts';
 import { type ChunkRow, ChunkWriter, type Reading } from './reading-chunk.ts';
-import type { SqliteFile } from '../sqlite.ts';
+import type { SqliteFile } from '../database/sqlite.ts';
 
 /** What may gather; the owner is asked to flush well before. */
 const READINGS_MAX = 16_384;

@@ -7,7 +7,7 @@
  * pages of bounded work, since they run on the event loop.
  */
 import type { EventGather } from './event-gather.ts';
-import type { KeyIds } from '../key-ids.ts';
+import type { KeyIds } from '../database/key-ids.ts';
 import {
   CHUNK_SPAN_MS_MAX,
   type ChunkRow,
@@ -16,7 +16,7 @@ import {
   type Reading,
   readChunk,
 } from './reading-chunk.ts';
-import type { SqliteFile } from '../sqlite.ts';
+import type { SqliteFile } from '../database/sqlite.ts';
 import { addToSummary, numbersIn, type Summary } from './summary.ts';
 
 export interface ReadingsQuery {

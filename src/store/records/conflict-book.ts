@@ -11,8 +11,8 @@ import type { Patch } from '../../merge/patch.ts';
 import type { Touched } from '../../merge/record/standing.ts';
 import { LOG } from '../../model/class.ts';
 import { ADD, ASSET, PATCH, type StampedOp } from '../../model/op.ts';
-import { type KeyIds, nameOf } from '../key-ids.ts';
-import type { SqliteFile, SqlRow } from '../sqlite.ts';
+import { type KeyIds, nameOf } from '../database/key-ids.ts';
+import type { SqliteFile, SqlRow } from '../database/sqlite.ts';
 import { FieldNodes } from './field-nodes.ts';
 import type { StateTables } from '../state/state-tables.ts';
 

@@ -3,9 +3,9 @@
  * of each document, as far as this store has folded them itself.
  */
 import { compareTimes, encodeOrder, type WriteOrder } from '../../merge/order.ts';
-import type { KeyIds } from '../key-ids.ts';
-import { orderOf } from '../rows.ts';
-import type { SqliteFile } from '../sqlite.ts';
+import type { KeyIds } from '../database/key-ids.ts';
+import { orderOf } from '../database/rows.ts';
+import type { SqliteFile } from '../database/sqlite.ts';
 
 export interface DocStep {
   readonly order: WriteOrder;

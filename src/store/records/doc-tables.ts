@@ -8,8 +8,8 @@ import { CborWriter } from '../../codec/writer.ts';
 import { DocFold, type DocState, readHeads, writeHeads } from '../../merge/doc/doc-state.ts';
 import type { DocChange } from '../../merge/doc/read-update.ts';
 import type { OpId } from '../../merge/op-id.ts';
-import { type KeyIds, nameOf } from '../key-ids.ts';
-import type { SqliteFile, SqlRow } from '../sqlite.ts';
+import { type KeyIds, nameOf } from '../database/key-ids.ts';
+import type { SqliteFile, SqlRow } from '../database/sqlite.ts';
 
 /** Documents in memory, and bytes of their states; decoded they take up to thirty times that. */
 const DOCS_MAX = 64;

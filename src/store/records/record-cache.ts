@@ -7,10 +7,10 @@ import { utf8 } from '../../base/bytes.ts';
 import type { FieldWrite } from '../../merge/fold.ts';
 import { encodeOrder, type WriteOrder } from '../../merge/order.ts';
 import { bytesOfTotal, type Counter, type RecordState } from '../../merge/record.ts';
-import { type KeyIds, nameOf } from '../key-ids.ts';
-import { counterOf, fieldOf, orderOf } from '../rows.ts';
-import { RowBatch } from '../row-batch.ts';
-import type { SqliteFile } from '../sqlite.ts';
+import { type KeyIds, nameOf } from '../database/key-ids.ts';
+import { counterOf, fieldOf, orderOf } from '../database/rows.ts';
+import { RowBatch } from '../database/row-batch.ts';
+import type { SqliteFile } from '../database/sqlite.ts';
 import { bytesOfPacked, packOrder, type PackedOrder } from './packed-order.ts';
 
 /** Records, and bytes that they take, before older ones are put aside; twice as much lies here at most. */

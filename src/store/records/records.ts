@@ -15,7 +15,7 @@ import { seqIn } from '../../model/version-vector.ts';
 import { planUndo, type UndoPlan, type UndoRequest } from '../../merge/undo.ts';
 import type { ConflictBook, MergeCounts, MetConflict } from './conflict-book.ts';
 import type { BootTimes, OpTime } from '../times/boot-times.ts';
-import type { SeenOps } from '../seen-ops.ts';
+import type { SeenOps } from '../folding/seen-ops.ts';
 import type { StateTables } from '../state/state-tables.ts';
 import type { DocStep } from './doc-log.ts';
 import type { HistoryLimits } from './writes/crowding.ts';

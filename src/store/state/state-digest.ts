@@ -2,7 +2,7 @@
 import { hexOf } from '../../base/bytes.ts';
 import type { Steps } from '../../base/steps.ts';
 import { digestInSteps } from '../../merge/state/digest.ts';
-import type { FoldProgress } from '../fold-progress.ts';
+import type { FoldProgress } from '../folding/fold-progress.ts';
 import { sha256Hasher } from '../sha256-hasher.ts';
 import type { StateTables } from './state-tables.ts';
 

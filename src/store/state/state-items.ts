@@ -2,8 +2,8 @@
 import { unreachable } from '../../base/assert.ts';
 import type { StateItem } from '../../merge/state/state-item.ts';
 import { laneOf } from '../../model/origin.ts';
-import type { FoldProgress } from '../fold-progress.ts';
-import type { SeenOps } from '../seen-ops.ts';
+import type { FoldProgress } from '../folding/fold-progress.ts';
+import type { SeenOps } from '../folding/seen-ops.ts';
 import type { StateTables } from './state-tables.ts';
 
 /** The whole state in the order of SNAPSHOT.md §1, readings excepted. */

@@ -11,13 +11,13 @@ import { ALARM } from '../../model/class.ts';
 import { type Lane, type Origin, ORIGIN_BYTES } from '../../model/origin.ts';
 import type { SeqRange } from '../../model/seq-ranges.ts';
 import type { VersionVector } from '../../model/version-vector.ts';
-import type { FoldProgress } from '../fold-progress.ts';
+import type { FoldProgress } from '../folding/fold-progress.ts';
 import { docOf } from '../records/doc-tables.ts';
 import { nameOfOp } from '../records/writes/record-rows.ts';
-import { nameOf } from '../key-ids.ts';
+import { nameOf } from '../database/key-ids.ts';
 import type { Guard } from '../records/records.ts';
-import { eventOf, writeOf } from '../rows.ts';
-import type { SqliteFile, SqlRow, SqlValue } from '../sqlite.ts';
+import { eventOf, writeOf } from '../database/rows.ts';
+import type { SqliteFile, SqlRow, SqlValue } from '../database/sqlite.ts';
 
 /** Keys from `from` on, before `to`, by their UTF-8. */
 export interface KeyRange {

@@ -21,12 +21,12 @@ import type { JoinTarget } from '../../merge/state/state-entry.ts';
 import type { VersionVector } from '../../model/version-vector.ts';
 import { DocLog } from '../records/doc-log.ts';
 import { DocTables } from '../records/doc-tables.ts';
-import { type KeyIds, nameOf } from '../key-ids.ts';
+import { type KeyIds, nameOf } from '../database/key-ids.ts';
 import { unpackOrder } from '../records/packed-order.ts';
 import { RecordCache } from '../records/record-cache.ts';
-import { counterOf, eventOf, fieldOf, orderOf, rankOf } from '../rows.ts';
+import { counterOf, eventOf, fieldOf, orderOf, rankOf } from '../database/rows.ts';
 import { WriteTables } from '../records/writes/write-tables.ts';
-import type { SqliteFile } from '../sqlite.ts';
+import type { SqliteFile } from '../database/sqlite.ts';
 
 const PUT_EVENT = 'INSERT OR REPLACE INTO events (key_id, rank, body) VALUES (?, ?, ?)';
 const ALL_COUNTERS = `

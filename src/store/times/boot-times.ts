@@ -8,11 +8,11 @@
 import { type OpId, textOfOpId } from '../../merge/op-id.ts';
 import type { StampedOp } from '../../model/op.ts';
 import { bytesOfOrigin, type Origin } from '../../model/origin.ts';
-import type { KeyIds } from '../key-ids.ts';
-import type { OpScan } from '../op-scan.ts';
+import type { KeyIds } from '../database/key-ids.ts';
+import type { OpScan } from '../folding/op-scan.ts';
 import { DAY_MS } from '../readings/reading-chunk.ts';
 import type { Readings, Retimed } from '../readings/readings.ts';
-import type { SqliteFile, SqlRow } from '../sqlite.ts';
+import type { SqliteFile, SqlRow } from '../database/sqlite.ts';
 import { isAsGood, isInDoubt } from './doubt.ts';
 
 /** What an op on a record says of its time, where it is not as good as its HLC. */

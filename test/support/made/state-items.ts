@@ -1,7 +1,7 @@
 /** A state in memory as the items of a snapshot, in their order. */
 import type { MemoryState } from '../../../src/merge/state/memory-state.ts';
 import type { StateItem } from '../../../src/merge/state/state-item.ts';
-import type { SeenOps } from '../../../src/store/seen-ops.ts';
+import type { SeenOps } from '../../../src/store/folding/seen-ops.ts';
 
 export function* itemsOfState(state: MemoryState, seen: SeenOps): Generator<StateItem> {
   for (const { lane, upTo, beyond } of seen.all()) yield { type: 'lane', lane, upTo, beyond };

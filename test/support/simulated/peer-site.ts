@@ -32,7 +32,7 @@ import { SeededRandom } from '../../../src/platform/sim/random.ts';
 import type { PeerPolicy } from '../../../src/sync/peers/contract.ts';
 import { type LineHandlers, PeerBook, type PeerLine } from '../../../src/sync/peers/peer-book.ts';
 import { writeSnapshot } from '../../../src/snapshot/snapshot-file.ts';
-import { SeenOps } from '../../../src/store/seen-ops.ts';
+import { SeenOps } from '../../../src/store/folding/seen-ops.ts';
 import { sha256Hasher } from '../../../src/store/sha256-hasher.ts';
 import { DoorJournal } from '../memory/door-journal.ts';
 import { itemsOfState } from '../made/state-items.ts';

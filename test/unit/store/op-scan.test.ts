@@ -13,7 +13,7 @@ import {
   encodeOpEntry,
 } from '../../../src/model/entry.ts';
 import { effectiveHlc } from '../../../src/model/hlc.ts';
-import { OpScan } from '../../../src/store/op-scan.ts';
+import { OpScan } from '../../../src/store/folding/op-scan.ts';
 import { anyHistory } from '../../support/made/histories.ts';
 import { stampedOp } from '../../support/made/ops.ts';
 

@@ -6,7 +6,7 @@ import { textOf, utf8 } from '../../../src/base/bytes.ts';
 import { LOG } from '../../../src/model/class.ts';
 import { PAGE_READINGS, type ReadingPoint } from '../../../src/store/readings/readings.ts';
 import { machineFiles } from '../../../src/platform/files/machine-files.ts';
-import { SqliteFile } from '../../../src/store/sqlite.ts';
+import { SqliteFile } from '../../../src/store/database/sqlite.ts';
 import { type Store } from '../../../src/store/store.ts';
 import { numbersIn } from '../../../src/store/readings/summary.ts';
 import { stampedOp } from '../../support/made/ops.ts';

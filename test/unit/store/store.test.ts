@@ -19,7 +19,7 @@ import { LOG } from '../../../src/model/class.ts';
 import { encodeLocalEntry, encodeOpEntry } from '../../../src/model/entry.ts';
 import type { StampedOp } from '../../../src/model/op.ts';
 import { machineFiles } from '../../../src/platform/files/machine-files.ts';
-import { SqliteFile } from '../../../src/store/sqlite.ts';
+import { SqliteFile } from '../../../src/store/database/sqlite.ts';
 import { Store } from '../../../src/store/store.ts';
 import { STORE_SCHEMA } from '../../../src/versions.ts';
 import { DEVICE_A, DEVICE_B, HUB, patchOp, removeOp, stampedOp } from '../../support/made/ops.ts';

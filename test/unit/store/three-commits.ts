@@ -3,7 +3,7 @@ import { writeSync } from 'node:fs';
 
 import { SILENT_LOG } from '../../../src/base/log.ts';
 import { machineFiles } from '../../../src/platform/files/machine-files.ts';
-import type { Durability } from '../../../src/store/sqlite.ts';
+import type { Durability } from '../../../src/store/database/sqlite.ts';
 import { Store } from '../../../src/store/store.ts';
 import { stampedOp } from '../../support/made/ops.ts';
 

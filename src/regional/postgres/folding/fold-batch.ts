@@ -13,7 +13,12 @@ import { LOG, type OpClass } from '../../../model/class.ts';
 import { DOC, EVENT, type Op, type StampedOp } from '../../../model/op.ts';
 import { type Lane, laneOf, type Origin } from '../../../model/origin.ts';
 import type { Sql } from '../../../platform/network/postgres.ts';
-import { decodeRanges, encodeRanges, type LaneOps, SeenOps } from '../../../store/seen-ops.ts';
+import {
+  decodeRanges,
+  encodeRanges,
+  type LaneOps,
+  SeenOps,
+} from '../../../store/folding/seen-ops.ts';
 import { putContents } from '../assets/content-cells.ts';
 import { byteaArray, int4Array, int8Array, textArray, timeArray } from '../binary-arrays.ts';
 import { BootTimes } from './boot-times.ts';

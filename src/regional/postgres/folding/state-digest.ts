@@ -3,7 +3,7 @@ import { hexOf } from '../../../base/bytes.ts';
 import { DigestBuilder } from '../../../merge/state/digest.ts';
 import { CLASSES, LOG } from '../../../model/class.ts';
 import type { Database, PgRow, Sql } from '../../../platform/network/postgres.ts';
-import { decodeRanges } from '../../../store/seen-ops.ts';
+import { decodeRanges } from '../../../store/folding/seen-ops.ts';
 import { sha256Hasher } from '../../../store/sha256-hasher.ts';
 import type { SiteDigest } from '../../embedded/site-store.ts';
 import { counterIn, fieldIn, nameIn, orderIn } from './record-tables.ts';

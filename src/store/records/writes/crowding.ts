@@ -2,7 +2,7 @@
  * Which records have grown beyond what may be kept of their ops one by one. Found in small steps, so that whoever looks
  * can let others have their turns: with two hundred thousand ops even counting them takes longer than anybody waits.
  */
-import type { SqliteFile } from '../../sqlite.ts';
+import type { SqliteFile } from '../../database/sqlite.ts';
 
 /** How many ops on records are kept one by one. */
 export interface HistoryLimits {

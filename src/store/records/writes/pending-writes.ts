@@ -7,8 +7,8 @@ import type { OpId } from '../../../merge/op-id.ts';
 import { compareOrders, encodeOrder } from '../../../merge/order.ts';
 import { isSameOp, type RecordWrite } from '../../../merge/record.ts';
 import { encodeStampMark } from '../../../model/op.ts';
-import { RowBatch } from '../../row-batch.ts';
-import type { SqliteFile } from '../../sqlite.ts';
+import { RowBatch } from '../../database/row-batch.ts';
+import type { SqliteFile } from '../../database/sqlite.ts';
 
 /** What may wait: memory, and how long it takes to write all of it at once. */
 const ROWS_MAX = 16_384;

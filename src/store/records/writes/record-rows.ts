@@ -14,8 +14,8 @@ import {
 } from '../../../merge/record/record-ops.ts';
 import { HLC_ZERO } from '../../../model/hlc.ts';
 import { ASSET, AUTHORITY, CONTROL, PATCH, REMOVE } from '../../../model/op.ts';
-import { orderOf, writeOf } from '../../rows.ts';
-import type { SqliteFile, SqlRow, SqlValue } from '../../sqlite.ts';
+import { orderOf, writeOf } from '../../database/rows.ts';
+import type { SqliteFile, SqlRow, SqlValue } from '../../database/sqlite.ts';
 import type { UndoIndex } from './undo-index.ts';
 
 export const COLUMNS = 'rank, kind, body, stamp';

@@ -6,9 +6,9 @@ import { concatBytes, EMPTY_BYTES } from '../../../base/bytes.ts';
 import type { OpStamp } from '../../../merge/op-stamps.ts';
 import { CLASS_AT, ORIGIN_AT } from '../../../merge/order.ts';
 import { type Lane, splitLane } from '../../../model/origin.ts';
-import { writeOf } from '../../rows.ts';
+import { writeOf } from '../../database/rows.ts';
 import { sha256Hasher } from '../../sha256-hasher.ts';
-import type { SqliteFile, SqlRow } from '../../sqlite.ts';
+import type { SqliteFile, SqlRow } from '../../database/sqlite.ts';
 import { COLUMNS, nameOfOp } from './record-rows.ts';
 
 const IN_LANE = `

@@ -1,7 +1,7 @@
 /** Numbers of topics and record keys, with the recent ones at hand. */
-import { must } from '../base/assert.ts';
-import { textOf, utf8 } from '../base/bytes.ts';
-import { HubError } from '../base/errors.ts';
+import { must } from '../../base/assert.ts';
+import { textOf, utf8 } from '../../base/bytes.ts';
+import { HubError } from '../../base/errors.ts';
 import type { SqliteFile } from './sqlite.ts';
 
 /** Twice as many lie here at most. */

@@ -2,29 +2,29 @@
  * Takes entries of the journal and folds them, each op once. Events, which come in bursts, are read where they lie
  * (op-scan.ts) and gathered; all else is decoded and folded by merge/fold.ts.
  */
-import { assert } from '../base/assert.ts';
-import { textOf } from '../base/bytes.ts';
-import { CborError } from '../codec/reader.ts';
-import { fold, foldAgain, restamp } from '../merge/fold.ts';
-import { againIn, isWildEvent } from '../merge/op-again.ts';
-import { type OpStamp, stampsIn } from '../merge/op-stamps.ts';
-import { eventOrder, writeOrder } from '../merge/order.ts';
-import { joinItem, stateItemsIn } from '../merge/state/state-entry.ts';
-import { readRegisterWrites } from '../merge/register-writes.ts';
-import type { StateItem } from '../merge/state/state-item.ts';
-import { carriesBytes } from '../model/asset-bytes.ts';
-import { decodeEntry, encodeOpEntry } from '../model/entry.ts';
-import { heldIn } from '../model/held.ts';
-import { DOC, EVENT, type StampedOp } from '../model/op.ts';
-import { LOG } from '../model/class.ts';
-import { laneOf } from '../model/origin.ts';
-import type { ConflictBook } from './records/conflict-book.ts';
-import type { EventGather, KeySlot } from './readings/event-gather.ts';
+import { assert } from '../../base/assert.ts';
+import { textOf } from '../../base/bytes.ts';
+import { CborError } from '../../codec/reader.ts';
+import { fold, foldAgain, restamp } from '../../merge/fold.ts';
+import { againIn, isWildEvent } from '../../merge/op-again.ts';
+import { type OpStamp, stampsIn } from '../../merge/op-stamps.ts';
+import { eventOrder, writeOrder } from '../../merge/order.ts';
+import { joinItem, stateItemsIn } from '../../merge/state/state-entry.ts';
+import { readRegisterWrites } from '../../merge/register-writes.ts';
+import type { StateItem } from '../../merge/state/state-item.ts';
+import { carriesBytes } from '../../model/asset-bytes.ts';
+import { decodeEntry, encodeOpEntry } from '../../model/entry.ts';
+import { heldIn } from '../../model/held.ts';
+import { DOC, EVENT, type StampedOp } from '../../model/op.ts';
+import { LOG } from '../../model/class.ts';
+import { laneOf } from '../../model/origin.ts';
+import type { ConflictBook } from '../records/conflict-book.ts';
+import type { EventGather, KeySlot } from '../readings/event-gather.ts';
 import type { FoldProgress } from './fold-progress.ts';
 import { OpScan } from './op-scan.ts';
-import { isSeen } from './state/state-items.ts';
-import type { BootTimes } from './times/boot-times.ts';
-import type { StateTables } from './state/state-tables.ts';
+import { isSeen } from '../state/state-items.ts';
+import type { BootTimes } from '../times/boot-times.ts';
+import type { StateTables } from '../state/state-tables.ts';
 
 export interface FolderParts {
   readonly tables: StateTables;

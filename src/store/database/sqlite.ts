@@ -18,13 +18,13 @@
  */
 // First, so that SQLite is compiled the lean way.
 // oxlint-disable-next-line import/no-unassigned-import -- the import is its effect
-import '../platform/lean-wasm.ts';
+import '../../platform/lean-wasm.ts';
 
 import sqlite from 'node-sqlite3-wasm';
 
-import { assert, must } from '../base/assert.ts';
-import { HubError, messageOf } from '../base/errors.ts';
-import { type Files, folderOf, type OpenFile } from '../platform/files/files.ts';
+import { assert, must } from '../../base/assert.ts';
+import { HubError, messageOf } from '../../base/errors.ts';
+import { type Files, folderOf, type OpenFile } from '../../platform/files/files.ts';
 
 /** `each-commit`: a commit that returned survives a power cut. `replayable`: only what `checkpoint` covered does. */
 export type Durability = 'each-commit' | 'replayable';

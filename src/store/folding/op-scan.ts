@@ -4,9 +4,9 @@
  * that follows. What is not in the plain form (WIRE.cddl `op-entry`, `copy-entry`) is not judged here: the caller hands it to
  * `decodeEntry`, which says what is wrong.
  */
-import { COPY_ENTRY, OP_ENTRY } from '../model/entry.ts';
-import { DRIFT_MS_MAX } from '../model/hlc.ts';
-import { BODY_BYTES_MAX, KEY_BYTES_MAX } from '../model/op.ts';
+import { COPY_ENTRY, OP_ENTRY } from '../../model/entry.ts';
+import { DRIFT_MS_MAX } from '../../model/hlc.ts';
+import { BODY_BYTES_MAX, KEY_BYTES_MAX } from '../../model/op.ts';
 
 const ARRAY = 4;
 const BYTES = 2;

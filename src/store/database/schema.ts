@@ -2,14 +2,14 @@
  * Tables of the state database, and the way from older versions of them (`PRAGMA user_version`). Texts are
  * UTF-8 blobs; `rank` is an encoded order of merge/order.ts, whose bytes compare as the order does.
  */
-import { compareBytes, EMPTY_BYTES } from '../base/bytes.ts';
-import { HubError } from '../base/errors.ts';
-import { CborWriter, encodeCbor } from '../codec/writer.ts';
-import { ASSET_HASH_AT } from '../merge/asset/asset-version.ts';
-import { ASSET, CONTROL, PATCH, REMOVE } from '../model/op.ts';
-import { STORE_SCHEMA } from '../versions.ts';
+import { compareBytes, EMPTY_BYTES } from '../../base/bytes.ts';
+import { HubError } from '../../base/errors.ts';
+import { CborWriter, encodeCbor } from '../../codec/writer.ts';
+import { ASSET_HASH_AT } from '../../merge/asset/asset-version.ts';
+import { ASSET, CONTROL, PATCH, REMOVE } from '../../model/op.ts';
+import { STORE_SCHEMA } from '../../versions.ts';
 import { nameOf } from './key-ids.ts';
-import { DAY_MS } from './readings/reading-chunk.ts';
+import { DAY_MS } from '../readings/reading-chunk.ts';
 import type { SqliteFile } from './sqlite.ts';
 
 const ASSET_INDEXES = `

@@ -2,16 +2,16 @@
  * What has been folded, beside the state itself: the ops seen of each lane, and the newest stamp of each hub.
  * Both lie in memory and are written down with every commit.
  */
-import { hexOf } from '../base/bytes.ts';
-import type { StateItem } from '../merge/state/state-item.ts';
-import type { OpClass } from '../model/class.ts';
-import type { HeldLane } from '../model/held.ts';
-import { decodeHlc, encodeHlc, type Hlc } from '../model/hlc.ts';
-import { type Lane, laneOf, type Origin, ORIGIN_BYTES } from '../model/origin.ts';
+import { hexOf } from '../../base/bytes.ts';
+import type { StateItem } from '../../merge/state/state-item.ts';
+import type { OpClass } from '../../model/class.ts';
+import type { HeldLane } from '../../model/held.ts';
+import { decodeHlc, encodeHlc, type Hlc } from '../../model/hlc.ts';
+import { type Lane, laneOf, type Origin, ORIGIN_BYTES } from '../../model/origin.ts';
 import { ByteCache } from './byte-cache.ts';
 import type { OpScan } from './op-scan.ts';
 import { decodeRanges, encodeRanges, type LaneOps, SeenOps } from './seen-ops.ts';
-import type { SqliteFile } from './sqlite.ts';
+import type { SqliteFile } from '../database/sqlite.ts';
 
 const LANES_CACHED_MAX = 4096;
 const HUBS_CACHED_MAX = 64;

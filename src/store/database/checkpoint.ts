@@ -1,5 +1,5 @@
 /** How far the tables hold the journal: one row, written in the transaction that makes it true. */
-import { HubError } from '../base/errors.ts';
+import { HubError } from '../../base/errors.ts';
 import type { SqliteFile } from './sqlite.ts';
 
 const PUT = 'UPDATE checkpoint SET lsn = ?, is_unsure = ? WHERE id = 1';

@@ -3,10 +3,10 @@
  * their way through a healthy journal; where damage was quarantined, or batches of a lane overtake each
  * other, what lies beyond the gap is still counted once, and the gap still shows in the version vector.
  */
-import { CborReader } from '../codec/reader.ts';
-import { CborWriter } from '../codec/writer.ts';
-import { LOG } from '../model/class.ts';
-import { type Lane, type Origin, splitLane } from '../model/origin.ts';
+import { CborReader } from '../../codec/reader.ts';
+import { CborWriter } from '../../codec/writer.ts';
+import { LOG } from '../../model/class.ts';
+import { type Lane, type Origin, splitLane } from '../../model/origin.ts';
 import {
   isInRanges,
   joinRanges,
@@ -14,8 +14,8 @@ import {
   type RangesByLane,
   type SeqRange,
   splitRanges,
-} from '../model/seq-ranges.ts';
-import type { VersionVector } from '../model/version-vector.ts';
+} from '../../model/seq-ranges.ts';
+import type { VersionVector } from '../../model/version-vector.ts';
 
 /** Mutable twin of `SeqRange`. */
 interface Range {
