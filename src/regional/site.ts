@@ -6,6 +6,7 @@
  * A receipt says where the batch before is not known here; a hub that has it still sends it, and one that was
  * told it was stored knows then that this node has lost it.
  */
+import { bytesEqual } from '../base/bytes.ts';
 import { type Clock, type Timers, turn } from '../base/clock.ts';
 import { FAULTS, HubError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
@@ -313,14 +314,16 @@ function keeperOf(options: SiteOptions): SiteKeeper {
 }
 
 function open(
-  { name: site, verify, compressor, timers, opener, jurisdictions }: SiteOptions,
+  { name: site, verify, compressor, timers, opener, jurisdictions, signer }: SiteOptions,
   hub: Origin,
   id: BatchId,
   bytes: Uint8Array,
   publicKey: Uint8Array,
 ): Promise<BatchOutcome> {
+  // The region's own word has none, and was made where it is stored.
+  const isOwn = bytesEqual(publicKey, signer.publicKey);
   const acceptsJurisdiction = (code: string | undefined): boolean =>
-    jurisdictions?.includes(code ?? '') ?? true;
+    isOwn || (jurisdictions?.includes(code ?? '') ?? true);
   const pause = (): Promise<void> => turn(timers);
   const tools: OpenTools = { verify, compressor, pause, opener, acceptsJurisdiction };
   return openBatch(bytes, { id, site, hub, publicKey }, tools);

@@ -8,7 +8,7 @@ import type { BatchId } from '../../src/batch/batch-id.ts';
 import { SILENT_LOG } from '../../src/base/log.ts';
 import { encodePatch } from '../../src/merge/patch.ts';
 import { COMMAND, type OpClass, RECORD, TELEMETRY } from '../../src/model/class.ts';
-import { PATCH, type StampedOp } from '../../src/model/op.ts';
+import { type Op, PATCH, type StampedOp } from '../../src/model/op.ts';
 import { type Lane, laneOf, type Origin } from '../../src/model/origin.ts';
 import { MachineClock, machineTimers } from '../../src/platform/clock.ts';
 import { machineRandom } from '../../src/platform/random.ts';
@@ -140,6 +140,24 @@ describe.each(STORAGES.kinds)('the way down: %s', (name, make) => {
     assert.deepEqual(
       (await again.site.hubs()).map(({ hub }) => hub),
       [HUB_ID],
+    );
+    await again.close();
+  });
+
+  test('the region’s own orders come back, too, to a hub whose card has lost them', async () => {
+    const place = await placeOf(await make());
+    const author = authorOf(place.site);
+    const ops = [];
+    for (const at of [1, 2, 3]) ops.push(await author.write(order(`order/${at}`)));
+    const { origin } = ops[0] as Op;
+    const lacks = [{ origin, class: RECORD, from: 2, to: 3 }] as const;
+    const again = await place.reopen();
+    const { heal } = again.site;
+    assert.equal((await heal.answer({ hub: HUB_ID, lacks })).ops, 2);
+    const given = await heal.next({ hub: HUB_ID, lacks });
+    assert.deepEqual(
+      given?.ops.map(({ op }) => op),
+      ops.slice(1),
     );
     await again.close();
   });

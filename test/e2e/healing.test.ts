@@ -1,11 +1,12 @@
 /** A card that lost acknowledged entries, and a region that had receipted them: it gives back the very bytes. */
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
 
 import { connectAsync } from 'mqtt';
 import { test } from 'vitest';
 
 import { type Digest, eventually, getJson, uplinked } from '../support/hubs/api.ts';
+import { damage } from '../support/hubs/damage.ts';
 import { heliograph, type RunningHub, startHub, startRegional } from '../support/hubs/hub.ts';
 import { tempDir } from '../support/machine/temp-dir.ts';
 
@@ -51,25 +52,6 @@ async function opsIn(data: string): Promise<{ ops: Map<string, string>; lastLsn:
     ops.set(`${op.origin}/${op.class}/${op.seq}`, JSON.stringify(op));
   }
   return { ops, lastLsn };
-}
-
-/**
- * Flips bits in some blocks of the oldest segment (FORMAT.md §3, §4) that begin at or below `lastLsn`, chosen by their share of
- * all. What comes after the last op has no receipt, and nobody could say what was lost with it.
- */
-function damage(dir: string, shares: readonly number[], lastLsn: number): void {
-  const name = readdirSync(dir).find((file) => file.endsWith('.segment')) ?? '';
-  const bytes = readFileSync(`${dir}/${name}`);
-  const head = Buffer.concat([Buffer.of(0x85), bytes.subarray(79, 84)]);
-  const blocks: number[] = [];
-  for (let at = bytes.indexOf(head); at >= 0; at = bytes.indexOf(head, at + 1)) {
-    if (Number(bytes.readBigUInt64BE(at + 7)) <= lastLsn) blocks.push(at);
-  }
-  for (const share of shares) {
-    const at = (blocks[Math.floor(blocks.length * share)] ?? 0) + 40;
-    bytes[at] = (bytes[at] ?? 0) ^ 0x5a;
-  }
-  writeFileSync(`${dir}/${name}`, bytes);
 }
 
 interface JournalView {
@@ -146,3 +128,46 @@ test('a hub whose card lost receipted entries is healed by the region, with the 
   const { journal: later, sync: state } = await statusOf(third);
   assert.deepEqual([later.quarantined.length, state.state], [0, 'in sync']);
 }, 120_000);
+
+test('what had come down from the region, its orders and other hubs’ records, comes down again', async () => {
+  const [regionData, data, otherData] = [tempDir(), tempDir(), tempDir()];
+  const region = await startRegional({ data: regionData });
+  const sets = [`uplink.url=${region.mqttUrl}`, RULES, 'journal.segment_mib=1'];
+  const other = await startHub({ data: otherData, sets });
+  await publish(other, ['work/1', 'work/2', 'work/3'], 300);
+  await uplinked(other.httpUrl);
+  const first = await startHub({ data, sets });
+  for (let n = 0; n < 2; n++) await sendOrder(regionData, n);
+  await publish(first, ['alarms/smoke'], 50);
+  await uplinked(first.httpUrl);
+  const wanted = await eventually(
+    () => digestOf(first.httpUrl),
+    ({ ops }) => ops === 352,
+    60_000,
+  );
+  await first.process.stop();
+  const { ops, lastLsn } = await opsIn(data);
+  assert.equal(ops.size, 352);
+  damage(`${data}/journal`, [0, 0.2, 0.4, 0.6, 0.8], lastLsn);
+  for (const name of readdirSync(data)) {
+    if (name.startsWith('state.')) rmSync(`${data}/${name}`, { recursive: true });
+  }
+  const again = await startHub({ data, sets });
+  await again.process.line(/journal\.damaged|journal\.holes/);
+  await eventually(
+    () => digestOf(again.httpUrl),
+    ({ digest }) => digest === wanted.digest,
+    60_000,
+  );
+  await eventually(
+    () => statusOf(again),
+    ({ journal }) => journal.quarantined.length === 0 && journal.healing.lackedOps === 0,
+    60_000,
+  );
+}, 120_000);
+
+async function sendOrder(data: string, n: number): Promise<void> {
+  const to = ['--site', 'demo', '--data', data];
+  const order = ['regional', 'send', ...to, '--key', `order/${n}`, '--field', 'state=open'];
+  assert.equal(await heliograph(order).exited, 0);
+}

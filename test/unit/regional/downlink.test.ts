@@ -123,6 +123,20 @@ describe('orders of the region', () => {
     assert.deepEqual(keysDown(it), ['order/1']);
   });
 
+  test('reach hubs of a region that stores for some jurisdictions only', async () => {
+    const it = new UplinkWorld({ takesDown: true, uplink: { checkInMs: 5_000 } });
+    onTestFinished(() => it.stop());
+    it.terms.jurisdiction = 'KE';
+    it.terms.accepts = ['KE', 'TZ'];
+    await it.startRegion();
+    it.startHub();
+    it.journal.append(stampedOp(1));
+    await it.deliver();
+    await write(it, order('order/1'));
+    await it.clock.advance(20_000);
+    assert.deepEqual(keysDown(it), ['order/1']);
+  });
+
   test('get through a link that dies again and again, each chunk once at last', async () => {
     const it = await world();
     const noise = (): string => hexOf(it.random.bytes(5_000));

@@ -13,9 +13,10 @@ const LIST = `
   SELECT batch, hub, class FROM heliograph.receipt WHERE site_id = $1 AND class = ANY ($2::int2[]) ORDER BY number`;
 const HEAD = `
   SELECT substring(bytes FROM 1 FOR $4) AS bytes FROM heliograph.batch WHERE site_id = $1 AND hub = $2 AND batch = $3`;
+/** Under the key of its hub; of what is no hub's, under that of the region, which is the one that has made it. */
 const WHOLE = `
-  SELECT b.bytes, k.public_key FROM heliograph.batch b
-  JOIN heliograph.hub_key k ON k.site_id = b.site_id AND k.hub = b.hub
+  SELECT b.bytes, coalesce(k.public_key, (SELECT public_key FROM heliograph.node)) AS public_key
+  FROM heliograph.batch b LEFT JOIN heliograph.hub_key k ON k.site_id = b.site_id AND k.hub = b.hub
   WHERE b.site_id = $1 AND b.hub = $2 AND b.batch = $3`;
 
 export class PgShelf implements Shelf {
