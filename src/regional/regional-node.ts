@@ -27,18 +27,18 @@ import type { Verify } from '../codec/cose.ts';
 import type { Origin } from '../model/origin.ts';
 import type { MqttClient } from '../platform/network/mqtt-client.ts';
 import type { AskedToWait } from '../batch/wire/asked-to-wait.ts';
-import { type BrokerAddress, BrokerLink } from './broker-link.ts';
+import { type BrokerAddress, BrokerLink } from './arriving/broker-link.ts';
 import { CarriedDesk } from './downlink/carried-desk.ts';
 import { DownDesk } from './downlink/down-desk.ts';
-import { greetingFor, hindranceTo } from './greeting.ts';
+import { greetingFor, hindranceTo } from './arriving/greeting.ts';
 import { DEFAULT_REGIONAL_LIMITS, type RegionalLimits } from './limits.ts';
-import { Nonsense } from './nonsense.ts';
-import { Pressure } from './pressure.ts';
-import { ChunkDesk, type ChunkTopic } from './chunk-desk.ts';
+import { Nonsense } from './arriving/nonsense.ts';
+import { Pressure } from './pressure/pressure.ts';
+import { ChunkDesk, type ChunkTopic } from './arriving/chunk-desk.ts';
 import { type Answer, Site, type SiteAudit } from './site.ts';
 import type { RegionStorage } from './site-storage.ts';
 import type { RegionalWork } from './regional-work.ts';
-import { WorkQueue } from './work-queue.ts';
+import { WorkQueue } from './arriving/work-queue.ts';
 
 export interface RegionalNodeOptions {
   readonly mqtt: MqttClient;

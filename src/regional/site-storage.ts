@@ -21,7 +21,7 @@ import type { Origin } from '../model/origin.ts';
 import type { ReadingsPage, ReadingsQuery } from '../store/readings/readings.ts';
 import type { DownSource } from './downlink/down-source.ts';
 import type { HealSource } from './healing/healer.ts';
-import type { HistoryOutcome } from './history-watch.ts';
+import type { HistoryOutcome } from './history/history-watch.ts';
 import type { SiteDigest } from './embedded/site-store.ts';
 
 /** `quota`: what is left is for alarms and commands; `all`: that is gone, too. */

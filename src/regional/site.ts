@@ -31,7 +31,7 @@ import { CLASS_NAMES } from '../model/class.ts';
 import type { Origin } from '../model/origin.ts';
 import { Author } from './downlink/author.ts';
 import { RegionDownlink } from './downlink/downlink.ts';
-import type { HistoryOutcome } from './history-watch.ts';
+import type { HistoryOutcome } from './history/history-watch.ts';
 import type { RegionalLimits } from './limits.ts';
 import type {
   Claim,

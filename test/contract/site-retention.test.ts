@@ -12,7 +12,7 @@ import type { Database } from '../../src/platform/network/postgres.ts';
 import { SimClock } from '../../src/platform/sim/clock.ts';
 import { EmbeddedStorage } from '../../src/regional/embedded/embedded-storage.ts';
 import { PgStorage } from '../../src/regional/postgres/pg-storage.ts';
-import { RetentionClock } from '../../src/regional/retention-clock.ts';
+import { RetentionClock } from '../../src/regional/history/retention-clock.ts';
 import type { SiteStorage } from '../../src/regional/site-storage.ts';
 import { Store } from '../../src/store/store.ts';
 import { batchOf, REGION, stampedOp, START_MS } from '../support/made/batches.ts';

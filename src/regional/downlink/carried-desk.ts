@@ -16,7 +16,7 @@ import {
 } from '../../batch/wire/topics.ts';
 import type { Verify } from '../../codec/cose.ts';
 import type { Answer, Site } from '../site.ts';
-import type { WorkQueue } from '../work-queue.ts';
+import type { WorkQueue } from '../arriving/work-queue.ts';
 
 export interface CarriedDeskOptions {
   readonly siteNamed: (name: string) => Promise<Site>;

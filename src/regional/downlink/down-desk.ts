@@ -7,7 +7,7 @@ import type { Verify } from '../../codec/cose.ts';
 import type { Op } from '../../model/op.ts';
 import type { RegionWrite } from './down-source.ts';
 import type { Site } from '../site.ts';
-import type { WorkQueue } from '../work-queue.ts';
+import type { WorkQueue } from '../arriving/work-queue.ts';
 
 export interface DownDeskOptions {
   /** Undefined where no such site is known. */

@@ -26,16 +26,16 @@ import type { Files } from '../../platform/files/files.ts';
 import type { ReadingsPage, ReadingsQuery } from '../../store/readings/readings.ts';
 import { Archive, type ArchivedBatch } from './archive.ts';
 import { Assembly } from './assembly.ts';
-import { DayQuota } from '../day-quota.ts';
+import { DayQuota } from '../pressure/day-quota.ts';
 import { DownIndex } from '../downlink/down-index.ts';
 import type { Authoring, DownSource } from '../downlink/down-source.ts';
 import { MemoryReceivers } from '../downlink/receivers.ts';
 import { archiveShelf } from '../healing/archive-shelf.ts';
 import { Healer, type HealSource } from '../healing/healer.ts';
-import { type HistoryOutcome, HistoryWatch } from '../history-watch.ts';
+import { type HistoryOutcome, HistoryWatch } from '../history/history-watch.ts';
 import { HubKeys } from './hub-keys.ts';
 import { DEFAULT_REGIONAL_LIMITS, type RegionalLimits } from '../limits.ts';
-import { RetentionClock } from '../retention-clock.ts';
+import { RetentionClock } from '../history/retention-clock.ts';
 import type {
   Claim,
   HubContact,

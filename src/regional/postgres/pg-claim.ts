@@ -14,7 +14,7 @@ import { NOT_ACCEPTED } from '../../batch/open-batch.ts';
 import type { OpClass } from '../../model/class.ts';
 import type { Origin } from '../../model/origin.ts';
 import type { Database, Transaction } from '../../platform/network/postgres.ts';
-import { compareHistory, type HistoryOutcome } from '../history-watch.ts';
+import { compareHistory, type HistoryOutcome } from '../history/history-watch.ts';
 import type { RegionalLimits } from '../limits.ts';
 import type { Claim, KeepOutcome, OpenedBatch, ReceiptFor } from '../site-storage.ts';
 import { contentsIn } from './assets/content-cells.ts';
@@ -22,7 +22,7 @@ import type { PgContents } from './assets/pg-contents.ts';
 import { foldBatch, lanesOf } from './folding/fold-batch.ts';
 import type { KeyBook } from './key-book.ts';
 import { loadTree, saveTree } from './folding/ledger-tables.ts';
-import type { RetentionClock } from '../retention-clock.ts';
+import type { RetentionClock } from '../history/retention-clock.ts';
 import type { Partitions } from './schema/partitions.ts';
 
 /**

@@ -15,7 +15,7 @@ import {
 } from '../../store/readings/readings.ts';
 import type { HealSource } from '../healing/healer.ts';
 import type { DownSource } from '../downlink/down-source.ts';
-import { spentOf } from '../day-quota.ts';
+import { spentOf } from '../pressure/day-quota.ts';
 import { quotaBytes, type RegionalLimits } from '../limits.ts';
 import type {
   Claim,

@@ -9,7 +9,7 @@ import type { Log } from '../../base/log.ts';
 import type { Database } from '../../platform/network/postgres.ts';
 import { DEFAULT_REGIONAL_LIMITS, type RegionalLimits } from '../limits.ts';
 import { Healer } from '../healing/healer.ts';
-import { RetentionClock } from '../retention-clock.ts';
+import { RetentionClock } from '../history/retention-clock.ts';
 import type { RegionStorage, SiteKeeper, SiteStorage } from '../site-storage.ts';
 import { contentsFilling } from './assets/fill-contents.ts';
 import { PgContents } from './assets/pg-contents.ts';

@@ -16,7 +16,7 @@ import { verifyEd25519 } from '../../../src/keys/identity.ts';
 import { ALARM, COMMAND, type OpClass, TELEMETRY } from '../../../src/model/class.ts';
 import { SimClock } from '../../../src/platform/sim/clock.ts';
 import { SeededRandom } from '../../../src/platform/sim/random.ts';
-import { OVERLOAD_PIECES, Pressure } from '../../../src/regional/pressure.ts';
+import { OVERLOAD_PIECES, Pressure } from '../../../src/regional/pressure/pressure.ts';
 import { RegionWait } from '../../../src/uplink/session/region-wait.ts';
 import { HUB_ID, REGION, stampedOp, START_MS } from '../../support/made/batches.ts';
 import { UplinkWorld } from '../../support/simulated/uplink-world.ts';

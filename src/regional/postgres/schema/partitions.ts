@@ -7,7 +7,7 @@ import { isoTime } from '../../../base/iso-time.ts';
 import { effectiveHlc } from '../../../model/hlc.ts';
 import { EVENT, type StampedOp } from '../../../model/op.ts';
 import type { Database } from '../../../platform/network/postgres.ts';
-import type { RetentionClock } from '../../retention-clock.ts';
+import type { RetentionClock } from '../../history/retention-clock.ts';
 import { DROP_KEPT, DROP_STORED, MEND_KEPT, MEND_STORED, monthsIn } from './retention.ts';
 
 /** How long readings, and batches as they came, stay. */

@@ -1,5 +1,5 @@
 /** What comes from the broker and is none of ours: told at its 1st, 10th, 100th … time, so that no flood of it fills the log. */
-import type { Log } from '../base/log.ts';
+import type { Log } from '../../base/log.ts';
 
 const TELL_FACTOR = 10;
 

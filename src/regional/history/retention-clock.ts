@@ -5,8 +5,8 @@
  *
  * Where no hub tells a time, the own clock counts alone after a day, so that nothing grows for good.
  */
-import type { Clock } from '../base/clock.ts';
-import type { Manifest } from '../batch/manifest.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { Manifest } from '../../batch/manifest.ts';
 
 const ALONE_AFTER_MS = 86_400_000;
 /** The end of the year 9999: who tells later times tells nothing. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 
 import { test } from 'vitest';
 
-import { WorkQueue } from '../../../src/regional/work-queue.ts';
+import { WorkQueue } from '../../../../src/regional/arriving/work-queue.ts';
 
 test('so many at a time, in order, and idle when all is done', async () => {
   const done: number[] = [];

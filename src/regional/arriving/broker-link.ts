@@ -2,13 +2,13 @@
  * The connection of a regional node to its broker: kept up for as long as the node lives, with pauses that grow while it
  * cannot be had. Why it cannot is logged each time, with what to do where that is not plain.
  */
-import { Backoff } from '../base/backoff.ts';
-import type { Cancel, Timers } from '../base/clock.ts';
-import { HubError } from '../base/errors.ts';
-import type { Log } from '../base/log.ts';
-import type { Random } from '../base/random.ts';
-import { UPSTREAM_FILTERS } from '../batch/wire/topics.ts';
-import type { MqttClient, MqttSession } from '../platform/network/mqtt-client.ts';
+import { Backoff } from '../../base/backoff.ts';
+import type { Cancel, Timers } from '../../base/clock.ts';
+import { HubError } from '../../base/errors.ts';
+import type { Log } from '../../base/log.ts';
+import type { Random } from '../../base/random.ts';
+import { UPSTREAM_FILTERS } from '../../batch/wire/topics.ts';
+import type { MqttClient, MqttSession } from '../../platform/network/mqtt-client.ts';
 
 export interface BrokerAddress {
   readonly url: string;

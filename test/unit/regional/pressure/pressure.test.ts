@@ -2,17 +2,17 @@ import assert from 'node:assert/strict';
 
 import { test } from 'vitest';
 
-import { SILENT_LOG } from '../../../src/base/log.ts';
-import type { BatchId } from '../../../src/batch/batch-id.ts';
-import { parseHave } from '../../../src/batch/wire/messages.ts';
-import { verifyEd25519 } from '../../../src/keys/identity.ts';
-import { ALARM, COMMAND } from '../../../src/model/class.ts';
-import { SimClock } from '../../../src/platform/sim/clock.ts';
-import { SeededRandom } from '../../../src/platform/sim/random.ts';
-import { Pressure } from '../../../src/regional/pressure.ts';
-import type { Site } from '../../../src/regional/site.ts';
-import type { Spent } from '../../../src/regional/site-storage.ts';
-import { HUB_ID, REGION, SITE, START_MS } from '../../support/made/batches.ts';
+import { SILENT_LOG } from '../../../../src/base/log.ts';
+import type { BatchId } from '../../../../src/batch/batch-id.ts';
+import { parseHave } from '../../../../src/batch/wire/messages.ts';
+import { verifyEd25519 } from '../../../../src/keys/identity.ts';
+import { ALARM, COMMAND } from '../../../../src/model/class.ts';
+import { SimClock } from '../../../../src/platform/sim/clock.ts';
+import { SeededRandom } from '../../../../src/platform/sim/random.ts';
+import { Pressure } from '../../../../src/regional/pressure/pressure.ts';
+import type { Site } from '../../../../src/regional/site.ts';
+import type { Spent } from '../../../../src/regional/site-storage.ts';
+import { HUB_ID, REGION, SITE, START_MS } from '../../../support/made/batches.ts';
 
 const BATCH = '0123456789abcdef0123456789abcdef' as BatchId;
 const OF = { hub: HUB_ID, batch: BATCH, total: 40, bytes: 1_000 };

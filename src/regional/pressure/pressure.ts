@@ -3,19 +3,19 @@
  * and everyone for some seconds while more work waits here than is done soon. A hub that is told so saves the energy of
  * sending what would be left lying.
  */
-import type { Clock } from '../base/clock.ts';
-import type { Log } from '../base/log.ts';
-import type { Random } from '../base/random.ts';
-import type { BatchId } from '../batch/batch-id.ts';
-import { ChunkBitmap } from '../batch/wire/chunks.ts';
-import type { Signer } from '../batch/manifest.ts';
-import { encodeHave } from '../batch/wire/messages.ts';
-import type { AskedToWait } from '../batch/wire/asked-to-wait.ts';
-import { ALARM, COMMAND } from '../model/class.ts';
-import type { Origin } from '../model/origin.ts';
-import type { Site } from './site.ts';
-import type { Spent } from './site-storage.ts';
-import type { WorkQueue } from './work-queue.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { Log } from '../../base/log.ts';
+import type { Random } from '../../base/random.ts';
+import type { BatchId } from '../../batch/batch-id.ts';
+import { ChunkBitmap } from '../../batch/wire/chunks.ts';
+import type { Signer } from '../../batch/manifest.ts';
+import { encodeHave } from '../../batch/wire/messages.ts';
+import type { AskedToWait } from '../../batch/wire/asked-to-wait.ts';
+import { ALARM, COMMAND } from '../../model/class.ts';
+import type { Origin } from '../../model/origin.ts';
+import type { Site } from '../site.ts';
+import type { Spent } from '../site-storage.ts';
+import type { WorkQueue } from '../arriving/work-queue.ts';
 
 export interface PressureOptions {
   readonly queue: Pick<WorkQueue, 'waiting'>;

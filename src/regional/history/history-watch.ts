@@ -7,15 +7,15 @@
  * A stretch that never came (its ops were lost, or this node has lost its own copy) is a gap: what follows cannot be
  * placed, so it is stored and not witnessed, until the hub tells the leaves that are missing.
  */
-import { bytesEqual } from '../base/bytes.ts';
-import { firstLeafOf, type Manifest } from '../batch/manifest.ts';
-import { type LedgerState, readLedgerState, writeLedgerState } from '../ledger/ledger-state.ts';
-import { HASH_BYTES } from '../ledger/merkle.ts';
-import type { TreeHead } from '../ledger/note.ts';
-import { TileTree } from '../ledger/tile-tree.ts';
-import { CLASS_NAMES, CLASSES, type OpClass, perClass } from '../model/class.ts';
-import type { Origin } from '../model/origin.ts';
-import type { Files } from '../platform/files/files.ts';
+import { bytesEqual } from '../../base/bytes.ts';
+import { firstLeafOf, type Manifest } from '../../batch/manifest.ts';
+import { type LedgerState, readLedgerState, writeLedgerState } from '../../ledger/ledger-state.ts';
+import { HASH_BYTES } from '../../ledger/merkle.ts';
+import type { TreeHead } from '../../ledger/note.ts';
+import { TileTree } from '../../ledger/tile-tree.ts';
+import { CLASS_NAMES, CLASSES, type OpClass, perClass } from '../../model/class.ts';
+import type { Origin } from '../../model/origin.ts';
+import type { Files } from '../../platform/files/files.ts';
 
 /** `agrees`: the tree now holds all of it. `untold`: the batch says nothing of a tree. */
 export type HistoryOutcome = 'agrees' | 'untold' | 'gap' | 'forked';

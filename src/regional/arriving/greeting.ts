@@ -1,12 +1,12 @@
 /** The answer to a hello. Why a hub will send nothing here, it finds in it; that is said in our log too. */
-import { bytesEqual, hexOf } from '../base/bytes.ts';
-import type { Log } from '../base/log.ts';
-import { KNOWN_COMPRESSIONS } from '../batch/compression.ts';
-import type { Signer } from '../batch/manifest.ts';
-import { ENCODINGS } from '../batch/payload.ts';
-import type { PayloadOpener } from '../batch/payload-seal.ts';
-import { type DownHello, encodeDownHello, type Hello } from '../batch/wire/messages.ts';
-import { BATCH_FORMATS } from '../versions.ts';
+import { bytesEqual, hexOf } from '../../base/bytes.ts';
+import type { Log } from '../../base/log.ts';
+import { KNOWN_COMPRESSIONS } from '../../batch/compression.ts';
+import type { Signer } from '../../batch/manifest.ts';
+import { ENCODINGS } from '../../batch/payload.ts';
+import type { PayloadOpener } from '../../batch/payload-seal.ts';
+import { type DownHello, encodeDownHello, type Hello } from '../../batch/wire/messages.ts';
+import { BATCH_FORMATS } from '../../versions.ts';
 
 export interface Terms {
   readonly opener?: PayloadOpener | undefined;

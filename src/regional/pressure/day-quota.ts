@@ -1,9 +1,9 @@
 /** What hubs have sent today (UTC), in the memory of one process: a restart begins the day anew. */
-import type { Clock } from '../base/clock.ts';
-import { CHUNK_MESSAGE_BYTES_MAX } from '../batch/limits.ts';
-import type { Origin } from '../model/origin.ts';
-import { quotaBytes } from './limits.ts';
-import type { Spent } from './site-storage.ts';
+import type { Clock } from '../../base/clock.ts';
+import { CHUNK_MESSAGE_BYTES_MAX } from '../../batch/limits.ts';
+import type { Origin } from '../../model/origin.ts';
+import { quotaBytes } from '../limits.ts';
+import type { Spent } from '../site-storage.ts';
 
 const DAY_MS = 86_400_000;
 

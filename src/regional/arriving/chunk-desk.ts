@@ -2,16 +2,16 @@
  * Reads chunks, and answers hubs whose link keeps being cut (BATCH.md §4, §5.1): they send short chunks of batches that have
  * begun to come, and ask what is there of them. That is no greeting: a hub that was never met is not answered.
  */
-import type { BatchId } from '../batch/batch-id.ts';
-import type { Signer } from '../batch/manifest.ts';
-import type { AskedToWait } from '../batch/wire/asked-to-wait.ts';
-import { type Chunk, parseChunk } from '../batch/wire/chunks.ts';
-import { encodeResumed, parseResume, type Resume, type Resumed } from '../batch/wire/resume.ts';
-import { chunkOf, type NamedBatch, parseShortChunk } from '../batch/wire/short-chunk.ts';
-import { type HubAddress, resumedTopic, type UpstreamTopic } from '../batch/wire/topics.ts';
-import type { Origin } from '../model/origin.ts';
-import type { Pressure } from './pressure.ts';
-import type { Answer, Site } from './site.ts';
+import type { BatchId } from '../../batch/batch-id.ts';
+import type { Signer } from '../../batch/manifest.ts';
+import type { AskedToWait } from '../../batch/wire/asked-to-wait.ts';
+import { type Chunk, parseChunk } from '../../batch/wire/chunks.ts';
+import { encodeResumed, parseResume, type Resume, type Resumed } from '../../batch/wire/resume.ts';
+import { chunkOf, type NamedBatch, parseShortChunk } from '../../batch/wire/short-chunk.ts';
+import { type HubAddress, resumedTopic, type UpstreamTopic } from '../../batch/wire/topics.ts';
+import type { Origin } from '../../model/origin.ts';
+import type { Pressure } from '../pressure/pressure.ts';
+import type { Answer, Site } from '../site.ts';
 import type { WorkQueue } from './work-queue.ts';
 
 export interface ChunkDeskOptions {
