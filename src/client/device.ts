@@ -13,6 +13,7 @@ import { ListedOps } from '../merge/record/record-ops.ts';
 import { planUndo } from '../merge/undo.ts';
 import { carriesBytes } from '../model/asset-bytes.ts';
 import { RECORD, TELEMETRY, type OpClass } from '../model/class.ts';
+import { effectiveHlc } from '../model/hlc.ts';
 import { ADD, DOC, EVENT, type Kind, PATCH, REMOVE, UNDO } from '../model/op.ts';
 import type { Origin } from '../model/origin.ts';
 import { NO_RANGES } from '../model/seq-ranges.ts';
@@ -298,6 +299,11 @@ export class Device {
     if (kept === undefined || this.#scope === undefined) return;
     const isSame = JSON.stringify(kept.scope) === JSON.stringify(this.#scope);
     this.#authority = kept.authority;
+    for (const item of kept.items) {
+      if (item.type === 'state' && 'write' in item.item) {
+        this.#outbox.follow(item.item.write.order.hlc);
+      }
+    }
     this.#replica.take({ items: kept.items, lanes: isSame ? kept.vector : new Map() });
     this.#resume = isSame ? kept.resume : undefined;
     this.#forgetKnown({ vector: this.#replica.vector, resume: this.#resume });
@@ -349,14 +355,14 @@ export class Device {
   #heed(item: DeltaItem): void {
     if (item.type === 'op') {
       const { kind, key, body, hlc } = item.stamped.op;
-      this.#outbox.observe(hlc);
+      this.#outbox.observe(effectiveHlc(hlc, item.stamped.stamp.hlc));
       if (kind === DOC) this.#docs.take(key, body);
     } else if (item.item.type === 'doc') this.#docs.take(item.item.key, item.item.doc.state);
     else if ('write' in item.item) this.#outbox.observe(item.item.write.order.hlc);
   }
 
   #welcome({ authority, hlc }: Welcome): void {
-    this.#outbox.observe(hlc);
+    this.#outbox.heardTime(hlc);
     if (authority === this.#authority) return;
     this.#authority = authority;
     this.#changed(this.#outbox.ops.map(({ op }) => op.key));

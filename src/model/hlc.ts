@@ -73,9 +73,15 @@ export class HlcClock {
     return this.#last;
   }
 
+  /** What time it is, no earlier than what was issued or seen. */
+  now(): Hlc {
+    const ms = this.#wallMs();
+    return ms > this.#last.ms ? { ms, counter: 0 } : this.#last;
+  }
+
   /** A moment later than all that were issued or seen. */
   next(): Hlc {
-    const wallMs = Math.min(MS_MAX, Math.max(0, Math.floor(this.#clock.wallMs())));
+    const wallMs = this.#wallMs();
     if (wallMs > this.#last.ms) this.#last = { ms: wallMs, counter: 0 };
     else if (this.#last.counter < COUNTER_MAX) {
       this.#last = { ms: this.#last.ms, counter: this.#last.counter + 1 };
@@ -84,9 +90,16 @@ export class HlcClock {
     return this.#last;
   }
 
-  /** Takes note of another replica's moment, unless it is too far ahead to be believed. */
-  observe(seen: Hlc): void {
-    if (seen.ms > this.#clock.wallMs() + DRIFT_MS_MAX) return;
+  /**
+   * Takes note of another replica's moment, unless it is too far ahead to be believed: of our own clock, and of what somebody
+   * says it is whose word counts for more (`nowMs`).
+   */
+  observe(seen: Hlc, nowMs = 0): void {
+    if (seen.ms > Math.max(nowMs, this.#clock.wallMs()) + DRIFT_MS_MAX) return;
     if (compareHlc(seen, this.#last) > 0) this.#last = seen;
+  }
+
+  #wallMs(): number {
+    return Math.min(MS_MAX, Math.max(0, Math.floor(this.#clock.wallMs())));
   }
 }

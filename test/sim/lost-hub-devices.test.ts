@@ -39,7 +39,7 @@ function opsIn(storage: MemoryStorage): number {
 
 test('a device lets go of what its hub has, though its lane has a hole there', async () => {
   const storage = storageAfterLoss();
-  const device = await world.add('tablet', storage);
+  const device = await world.add('tablet', { storage });
   const note = 'x'.repeat(4_000);
   // A log is written anew when 1,000 entries are of no use.
   for (let n = 0; n < 1_100; n++) {
@@ -54,7 +54,10 @@ test('a device lets go of what its hub has, though its lane has a hole there', a
 });
 
 test('records behind the hole reach other devices, once', async () => {
-  const [maker, reader] = [await world.add('maker', storageAfterLoss()), await world.add('reader')];
+  const [maker, reader] = [
+    await world.add('maker', { storage: storageAfterLoss() }),
+    await world.add('reader'),
+  ];
   for (let n = 0; n < 30; n++) maker.record(`order/${n}`).set({ n });
   await world.settle();
   assert.equal(reader.query().length, 30);
@@ -71,7 +74,7 @@ test('records behind the hole reach other devices, once', async () => {
 });
 
 test('histories do not grow for ever where somebody has said that the hole stays', async () => {
-  const device = await world.add('tablet', storageAfterLoss());
+  const device = await world.add('tablet', { storage: storageAfterLoss() });
   const edits = async (): Promise<number> => {
     for (let n = 0; n < 40; n++) {
       device.record('order/1').set({ n });

@@ -1,6 +1,6 @@
 /** What the log of an outbox comes to (KEPT.md): who this device is, how far its lanes have come, which ops wait. */
 import { HubError } from '../../base/errors.ts';
-import type { Hlc } from '../../model/hlc.ts';
+import { compareHlc, type Hlc } from '../../model/hlc.ts';
 import type { Op } from '../../model/op.ts';
 import { type Lane, laneOf, type Origin } from '../../model/origin.ts';
 import { seqIn } from '../../model/version-vector.ts';
@@ -39,7 +39,9 @@ export function readLog(entries: readonly Uint8Array[]): ReadLog {
     const { op, bytes } = entry;
     read.ops.set(`${lane}/${op.seq}`, { op, bytes });
     read.given.set(lane, Math.max(op.seq, seqIn(read.given, lane)));
-    if (op.hlc.ms >= read.hlc.ms) read.hlc = op.hlc;
+    // Of what the hub had when the head was written, the head tells the time: a clock that was wrong then counts no more.
+    const isTold = op.seq <= seqIn(first.receipted, lane);
+    if (!isTold && compareHlc(op.hlc, read.hlc) > 0) read.hlc = op.hlc;
   }
   return read;
 }

@@ -11,7 +11,7 @@ import { HubError, messageOf } from '../../base/errors.ts';
 import type { Random } from '../../base/random.ts';
 import type { OpId } from '../../merge/op-id.ts';
 import { type OpClass, perClass } from '../../model/class.ts';
-import { type Hlc, HlcClock, HLC_ZERO } from '../../model/hlc.ts';
+import { DRIFT_MS_MAX, type Hlc, HlcClock, HLC_ZERO } from '../../model/hlc.ts';
 import { encodeOp, EVENT, type Kind, type Op } from '../../model/op.ts';
 import { type Lane, laneOf, type Origin, ORIGIN_BYTES, originOfBytes } from '../../model/origin.ts';
 import { seqIn, type VersionVector } from '../../model/version-vector.ts';
@@ -81,7 +81,9 @@ export class Outbox {
   readonly origin: Origin;
   readonly #options: OutboxOptions;
   readonly #bootId: number;
-  readonly #hlc: HlcClock;
+  #hlc: HlcClock;
+  /** The hub's time at the zero of the own monotonic clock. */
+  #hubZeroMs = -Infinity;
   /** In the order of their birth. */
   #entries: Entry[] = [];
   /** Those before it are receipted. */
@@ -156,9 +158,27 @@ export class Outbox {
     return this.#failure;
   }
 
-  /** Another replica's moment: what is made from now on is later. */
+  /** A moment that counts in what the hub gives: what is made from now on is later, however far back the own clock is. */
   observe(hlc: Hlc): void {
-    this.#hlc.observe(hlc);
+    this.#hlc.observe(hlc, this.#hubZeroMs + this.#options.clock.monotonicMs());
+  }
+
+  /** The same, of what is shown without a hub: there is nobody to ask what time it is. */
+  follow(hlc: Hlc): void {
+    this.#hlc.observe(hlc, hlc.ms);
+  }
+
+  /** What time it is for the hub, whose word counts for more than the own clock. */
+  heardTime(hlc: Hlc): void {
+    const { clock } = this.#options;
+    this.#hubZeroMs = hlc.ms - clock.monotonicMs();
+    const nowMs = Math.max(hlc.ms, clock.wallMs());
+    if (this.#hlc.last.ms <= nowMs + DRIFT_MS_MAX) return this.follow(hlc);
+    // The clock was far ahead and is so no more. What was made then counts by its stamps, which are all behind us.
+    if (this.#pending > 0) return;
+    this.#hlc = new HlcClock(clock, hlc);
+    this.#stale = STALE_MAX;
+    void this.tidy();
   }
 
   /** Makes an op. It shows at once; the promise resolves when the hub has it for good. */

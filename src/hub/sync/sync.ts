@@ -50,7 +50,7 @@ export function serveSync(ground: Ground, parts: SyncParts): void {
       journal,
       source: () => store.state.reader,
       appliedLsn: () => store.appliedLsn,
-      now: () => hlc.last,
+      now: () => hlc.now(),
       whenApplied,
       publish,
       clock,

@@ -2,6 +2,7 @@
  * A hub and devices with the SDK in simulated time: the real door, store and pulls, the real outbox, session and merge;
  * in between a network that delays, cuts, repeats, and loses what is under way.
  */
+import type { Clock } from '../../../src/base/clock.ts';
 import { SILENT_LOG } from '../../../src/base/log.ts';
 import { below } from '../../../src/base/random.ts';
 import { Device } from '../../../src/client/device.ts';
@@ -36,6 +37,8 @@ interface Member {
   readonly name: string;
   device: Device;
   storage: MemoryStorage;
+  /** How far its wall clock is ahead; negative: behind. */
+  skewMs: number;
 }
 
 export class DeviceWorld {
@@ -55,6 +58,7 @@ export class DeviceWorld {
   readonly #links = new Set<SimLink>();
   readonly door: Door;
   readonly #ops: OpsDoor;
+  readonly #away = new Set<string>();
   readonly #bytesTo = new Map<string, number>();
   #pulls: PullDoor;
 
@@ -84,10 +88,12 @@ export class DeviceWorld {
     });
   }
 
-  async add(name: string, storage = new MemoryStorage()): Promise<Device> {
-    const device = await this.#openDevice(name, storage);
-    this.members.push({ name, device, storage });
-    return device;
+  async add(name: string, { storage = new MemoryStorage(), skewMs = 0 } = {}): Promise<Device> {
+    const member: Omit<Member, 'device'> = { name, storage, skewMs };
+    // The very object, so that its clock may be set later.
+    const whole = Object.assign(member, { device: await this.#openDevice(member) });
+    this.members.push(whole);
+    return whole.device;
   }
 
   /** The device's process is gone; what its storage had is there. */
@@ -100,7 +106,7 @@ export class DeviceWorld {
     member.storage = new MemoryStorage();
     member.storage.kept = kept;
     member.storage.state = state;
-    member.device = await this.#openDevice(member.name, member.storage);
+    member.device = await this.#openDevice(member);
   }
 
   /** The hub starts anew: nobody is connected, nobody pulls. */
@@ -108,6 +114,13 @@ export class DeviceWorld {
     for (const link of this.#links) this.#drop(link);
     this.#pulls.close();
     this.#pulls = this.#openPulls();
+  }
+
+  /** The device goes where no hub is, or comes back. */
+  goes(name: string, where: 'away' | 'back'): void {
+    if (where === 'back') this.#away.delete(name);
+    else this.#away.add(name);
+    this.cut(name);
   }
 
   /** Cuts every link of a device. */
@@ -153,9 +166,15 @@ export class DeviceWorld {
     });
   }
 
-  #openDevice(name: string, storage: MemoryStorage): Promise<Device> {
-    const { clock, random } = this;
-    const platform = { storage, openLink: this.#openLink, clock, timers: clock, random };
+  #openDevice(member: Omit<Member, 'device'>): Promise<Device> {
+    const { name, storage } = member;
+    const { clock: timers, random } = this;
+    const clock: Clock = {
+      wallMs: () => timers.wallMs() + member.skewMs,
+      monotonicMs: () => timers.monotonicMs(),
+      quality: () => timers.quality(),
+    };
+    const platform = { storage, openLink: this.#openLink, clock, timers, random };
     return Device.open({ url: 'sim://hub', name }, platform);
   }
 
@@ -163,6 +182,7 @@ export class DeviceWorld {
     const { clientId: name, filters } = target;
     const link: SimLink = { name, filters, handlers, isUp: true };
     this.#links.add(link);
+    if (this.#away.has(name)) this.clock.after(0, () => this.#drop(link));
     this.#later(link, () => {
       handlers.onUp({
         publish: (topic, payload) => this.#receive(link, topic, payload),
