@@ -12,7 +12,7 @@ import type { Log } from '../base/log.ts';
 import type { Connection } from '../platform/network/network.ts';
 import { Client, type ClientSurroundings } from './client.ts';
 import type { Gatekeeper, Lsn, MessageHandler, PublishDoor, Qos, SessionLog } from './contract.ts';
-import { Counters } from './counters.ts';
+import { type BrokerStat, Counters } from './counters.ts';
 import { KeepaliveWheel } from './keepalive-wheel.ts';
 import { type BrokerLimits, DEFAULT_LIMITS } from './limits.ts';
 import { PublisherGate } from './publishing/publisher-gate.ts';
@@ -40,30 +40,6 @@ export interface BrokerOptions {
   readonly limits?: Partial<BrokerLimits>;
   /** What `$SYS/broker/version` says. */
   readonly version: string;
-}
-
-export interface BrokerStat {
-  readonly clients: number;
-  readonly clientsMax: number;
-  readonly sessions: number;
-  readonly subscriptions: number;
-  readonly retained: number;
-  readonly messagesIn: number;
-  readonly messagesOut: number;
-  readonly bytesIn: number;
-  readonly bytesOut: number;
-  /** QoS 1 and 2 messages that wait for clients or their acknowledgement, and what they cost. */
-  readonly queued: number;
-  readonly queuedBytes: number;
-  /** QoS 0 messages dropped at slow clients. */
-  readonly dropped: number;
-  /** Messages cut from full queues. */
-  readonly cut: number;
-  readonly denied: number;
-  readonly refused: number;
-  readonly notRetained: number;
-  /** Publishers that are not read because the card is behind. */
-  readonly held: number;
 }
 
 /** Topics whose text and bytes are remembered. */

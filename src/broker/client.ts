@@ -19,7 +19,8 @@ import {
 } from './publishing/publishing.ts';
 import type { RareLog } from './rare-log.ts';
 import type { SessionRegistry } from './sessions/session-registry.ts';
-import type { Session, SessionLink } from './sessions/session.ts';
+import type { SessionLink } from './sessions/session-link.ts';
+import type { Session } from './sessions/session.ts';
 import { expectFilter, grant } from './subscribing.ts';
 import type { Message } from './topics/message.ts';
 import type { Publication } from './topics/publication.ts';

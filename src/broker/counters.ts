@@ -19,3 +19,28 @@ export class Counters {
   /** Highest number of clients connected at once. */
   clientsMax = 0;
 }
+
+/** How the broker stands; the numbers of messages grow from 0 at the start. */
+export interface BrokerStat {
+  readonly clients: number;
+  readonly clientsMax: number;
+  readonly sessions: number;
+  readonly subscriptions: number;
+  readonly retained: number;
+  readonly messagesIn: number;
+  readonly messagesOut: number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  /** QoS 1 and 2 messages that wait for clients or their acknowledgement, and what they cost. */
+  readonly queued: number;
+  readonly queuedBytes: number;
+  /** QoS 0 messages dropped at slow clients. */
+  readonly dropped: number;
+  /** Messages cut from full queues. */
+  readonly cut: number;
+  readonly denied: number;
+  readonly refused: number;
+  readonly notRetained: number;
+  /** Publishers that are not read because the card is behind. */
+  readonly held: number;
+}

@@ -3,7 +3,7 @@
  * the value has changed.
  */
 import type { Clock } from '../base/clock.ts';
-import type { BrokerStat } from './broker.ts';
+import type { BrokerStat } from './counters.ts';
 
 export interface SysParts {
   readonly version: string;

@@ -25,7 +25,8 @@ import { type Asset, assetOf } from './assets/asset.ts';
 import { Docs, type YDoc, type YModule } from './view/docs.ts';
 import { encodeState, type KeptState, readState } from './view/kept-state.ts';
 import type { DownCause, OpenLink } from './link/link.ts';
-import { type Kept, Outbox } from './outbox/outbox.ts';
+import type { Made } from './outbox/made.ts';
+import { Outbox } from './outbox/outbox.ts';
 import { Queries, type Query, type RecordRow } from './view/queries.ts';
 import { Replica } from './view/replica.ts';
 import { type Contact, Session } from './link/session.ts';
@@ -71,12 +72,6 @@ export interface DeviceStatus {
   readonly pending: number;
   readonly name: string;
   readonly origin: Origin;
-}
-
-/** An op that was made: it shows at once; `await` it for the hub's durable receipt. */
-export interface Made extends PromiseLike<Kept> {
-  readonly op: OpId;
-  readonly id: string;
 }
 
 export class Device {

@@ -7,27 +7,13 @@ import { HubError } from '../base/errors.ts';
 import type { Config } from '../config/schema.ts';
 import type { Machine } from '../machine.ts';
 import type { VenusLogin } from '../power/sources/venus-mqtt.ts';
+import type { Access } from '../security/access.ts';
 import { Acl, type Grant } from '../security/acl.ts';
-import type { EnrolmentDesk } from '../security/enrolment/desk.ts';
-import type { Members } from '../security/enrolment/members.ts';
-import { type Gatekeeper, OPEN_GATEKEEPER, PasswordGatekeeper } from '../security/gatekeeper.ts';
+import { OPEN_GATEKEEPER, PasswordGatekeeper } from '../security/gatekeeper.ts';
 import { checkListening, isLoopback, type ListeningPlace } from '../security/listening.ts';
 import { readSecret } from '../security/secrets.ts';
 import { UserDirectory } from '../security/users.ts';
 import type { LoginOptions } from '../status/http/login.ts';
-
-export interface Access {
-  readonly gatekeeper: Gatekeeper;
-  /** Whether HTTP asks for a user. */
-  readonly asksForUser: boolean;
-  /** Of the members' roster; 0 where there is none. */
-  readonly rosterEpoch: () => number;
-  /** Mode `enrolled`. */
-  readonly members?: Members;
-  /** Where tokens become credentials, on the hub that is the site's authority. */
-  readonly desk?: EnrolmentDesk;
-  close(): void;
-}
 
 /**
  * Throws `listen.refused` where mode `open` would let the network in at one of `places` without saying so.

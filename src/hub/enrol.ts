@@ -9,9 +9,9 @@ import { HubError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Broker } from '../broker/broker.ts';
 import type { Config } from '../config/schema.ts';
-import type { Access } from './access.ts';
 import { Identity, verifyEd25519 } from '../keys/identity.ts';
 import type { Machine } from '../machine.ts';
+import type { Access } from '../security/access.ts';
 import type { Acl } from '../security/acl.ts';
 import { Authority, type AuthorityParts } from '../security/enrolment/authority.ts';
 import {

@@ -1,7 +1,8 @@
 /** HTTP of the hub: the page, the API, and MQTT over WebSocket. */
 import type { Broker } from '../broker/broker.ts';
 import type { Config } from '../config/schema.ts';
-import { type Access, loginOptions } from './access.ts';
+import type { Access } from '../security/access.ts';
+import { loginOptions } from './access.ts';
 import type { HubPaths } from './data.ts';
 import type { FullDoor } from './full-door.ts';
 import { hostAndPort, type Listening } from './listeners.ts';

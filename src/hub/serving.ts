@@ -4,7 +4,8 @@
  */
 import type { Clock } from '../base/clock.ts';
 import { Broker } from '../broker/broker.ts';
-import { type Access, openAccess } from './access.ts';
+import type { Access } from '../security/access.ts';
+import { openAccess } from './access.ts';
 import { AssetGate } from './assets/asset-gate.ts';
 import { FullDoor } from './full-door.ts';
 import type { Ground } from './ground.ts';

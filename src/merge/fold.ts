@@ -22,59 +22,18 @@ import {
   UNDO,
 } from '../model/op.ts';
 import { compareHlc, effectiveHlc } from '../model/hlc.ts';
-import type { OpId } from './op-id.ts';
 import type { OpStamp } from './op-stamps.ts';
 import { compareOrders, eventOrder, prevails, type WriteOrder, writeOrder } from './order.ts';
 import { readAssetVersion } from './asset/asset-version.ts';
 import { DocError } from './doc/lib0-reader.ts';
 import { type DocChange, readUpdate } from './doc/read-update.ts';
 import { type Patch, readAdd, readPatch, readUndo } from './patch.ts';
-import type { VersionVector } from '../model/version-vector.ts';
 import { readRegisterWrites } from './register-writes.ts';
-import type { RecordState, RecordWrite } from './record.ts';
+import type { FoldTarget } from './fold-target.ts';
+import type { RecordWrite } from './record.ts';
 import { readHorizon } from './record/horizon.ts';
-import type { RecordOps } from './record/record-ops.ts';
 import { applyFlips, keepWrite, refold, type Touched, UNTOUCHED } from './record/standing.ts';
 import { flipsOf, isUndone } from './record/undone.ts';
-
-/** The newest event of a key. */
-export interface EventWrite {
-  readonly order: WriteOrder;
-  readonly body: Uint8Array;
-}
-
-/** The prevailing write of a field. */
-export interface FieldWrite {
-  readonly order: WriteOrder;
-  /** One CBOR item. */
-  readonly value: Uint8Array;
-}
-
-/** State that ops are folded into: memory on a device, tables on a hub. */
-export interface FoldTarget {
-  /** The ops of a record, as they are kept at this moment. */
-  opsOf(key: string): RecordOps;
-  /** Order of the newest event of `key`. */
-  eventOrder(key: string): WriteOrder | undefined;
-  putEvent(key: string, write: EventWrite): void;
-  /** Keeps the op; false where it was kept before. */
-  addWrite(key: string, write: RecordWrite): boolean;
-  /** Forgets the ops that the vector covers, horizons excepted, and of the horizons those in `gone`. */
-  dropWrites(key: string, vector: VersionVector, gone: readonly RecordWrite[]): void;
-  /** Keeps `write` in the place of `before`, which is the same op. */
-  replaceWrite(key: string, before: RecordWrite, write: RecordWrite): void;
-  /** The record's tombstone. */
-  tombstone(key: string): WriteOrder | undefined;
-  fieldOrder(key: string, field: string): WriteOrder | undefined;
-  putField(key: string, field: string, write: FieldWrite): void;
-  dropField(key: string, field: string): void;
-  /** With one increment more, or less. */
-  addToCounter(key: string, field: string, delta: bigint, count: 1 | -1): void;
-  /** Replaces tombstone, fields and counters. */
-  putRecord(key: string, state: RecordState): void;
-  /** Takes an update into the document, and notes that the op is in it. */
-  mergeDoc(key: string, change: DocChange, op: OpId): void;
-}
 
 const ON_RECORDS: ReadonlySet<Kind> = new Set([PATCH, REMOVE, ADD, ASSET, UNDO, CONTROL]);
 

@@ -1,6 +1,5 @@
 /** An op on a record as it is kept, and what all of them come to (record/fold-record.ts). */
 import type { Kind, StampMark } from '../model/op.ts';
-import type { FieldWrite } from './fold.ts';
 import type { OpId } from './op-id.ts';
 import { compareOrders, type WriteOrder } from './order.ts';
 
@@ -11,6 +10,13 @@ export interface RecordWrite {
   readonly body: Uint8Array;
   /** Of the stamp that counts; an older version did not keep it. */
   readonly stamp?: StampMark | undefined;
+}
+
+/** The prevailing write of a field. */
+export interface FieldWrite {
+  readonly order: WriteOrder;
+  /** One CBOR item. */
+  readonly value: Uint8Array;
 }
 
 /** Sum of the increments that live, modulo 2^64, as a signed number. */

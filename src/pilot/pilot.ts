@@ -416,5 +416,3 @@ class Pilot {
     return promise;
   }
 }
-
-export type { Pilot };

@@ -15,7 +15,7 @@ import { HubError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { finish, type Steps } from '../base/steps.ts';
 import { CborError } from '../codec/reader.ts';
-import type { EventWrite } from '../merge/fold.ts';
+import type { EventWrite } from '../merge/fold-target.ts';
 import type { StateItem } from '../merge/state/state-item.ts';
 import type { WriteOrder } from '../merge/order.ts';
 import type { Hlc } from '../model/hlc.ts';

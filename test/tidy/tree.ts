@@ -49,8 +49,6 @@ export interface Import {
   readonly specifier: string;
   /** Path of the file in the tree, where the specifier is relative. */
   readonly target: string | undefined;
-  /** `import type`: gone when the program runs. */
-  readonly isTypeOnly: boolean;
 }
 
 const IMPORT =
@@ -61,7 +59,7 @@ export function importsOf(file: SourceFile): Import[] {
     const specifier = match[1] ?? match[2] ?? match[3] ?? '';
     const isRelative = specifier.startsWith('.');
     const target = isRelative ? posix.join(dirname(file.path), specifier) : undefined;
-    return { specifier, target, isTypeOnly: /^\s*(?:import|export) type\b/.test(match[0]) };
+    return { specifier, target };
   });
 }
 

@@ -15,9 +15,9 @@ import {
   DurableLane,
   LANE_IDS,
 } from './durable-lane.ts';
+import type { SessionLink } from './session-link.ts';
 import type { QueueBudget } from './session-queue.ts';
 import type { LaneProgress } from './session-records.ts';
-import type { SessionLink } from './session.ts';
 import type { KeptSession } from './sessions-file.ts';
 
 export interface OwedSurroundings {

@@ -26,6 +26,7 @@ import { LANE_IDS } from './durable-lane.ts';
 import { InflightWindow } from './inflight-window.ts';
 import { OwedMessages } from './owed-messages.ts';
 import { RetainedReplay } from './retained-replay.ts';
+import type { SessionLink } from './session-link.ts';
 import { type QueueBudget, SessionQueue } from './session-queue.ts';
 import { PacketError } from '../wire/packets.ts';
 
@@ -36,21 +37,6 @@ export interface Subscriber {
   /** True where what it is owed must be in the log. */
   readonly isDurable: boolean;
   deliver(publication: Publication, qos: Qos): void;
-}
-
-/** The connected client of a session. */
-export interface SessionLink {
-  /** False while the client takes less than it is sent. */
-  readonly canSend: boolean;
-  /** Sends at QoS 0, or drops where too much waits already. */
-  sendFrame(publication: Publication): void;
-  /** `packetId` 0 at QoS 0. */
-  sendPublish(message: Message, qos: Qos, retain: boolean, dup: boolean, packetId: number): void;
-  sendRelease(packetId: number): void;
-  /** Calls `pump` again in the next turn of the event loop. */
-  pumpLater(): void;
-  /** Another connection took the session over. */
-  onTakeover(): void;
 }
 
 /** What all sessions share. */

@@ -12,7 +12,7 @@ import type { HttpClient } from '../../platform/network/http-client.ts';
 import { inNewFolder } from './folder.ts';
 import { type Contender, hub } from './contenders.ts';
 import { type Figures, measure, type Measuring, mediansOf } from './measure.ts';
-import { reportLines } from './report.ts';
+import { reportLines, type Row } from './report.ts';
 import { rival, type RivalName } from './rivals/rivals.ts';
 import type { Scenario } from './scenarios.ts';
 
@@ -37,16 +37,6 @@ export interface BenchParts {
   readonly out: (line: string) => void;
   /** Progress, and what a broken load says. */
   readonly err: (line: string) => void;
-}
-
-/** What stands in the JSON for each scenario. */
-export interface Row {
-  readonly name: string;
-  readonly title: string;
-  readonly measure: Scenario['measure'];
-  readonly brokers: Readonly<Record<string, Figures>>;
-  /** Ours to the rival's in `measure`; undefined without a rival. */
-  readonly ratio: number | undefined;
 }
 
 export async function runBench(options: BenchOptions, parts: BenchParts): Promise<void> {

@@ -1,6 +1,16 @@
 /** The figures as a table for people. */
 import type { Figures } from './measure.ts';
-import type { Row } from './bench.ts';
+import type { Scenario } from './scenarios.ts';
+
+/** What stands in the JSON for each scenario. */
+export interface Row {
+  readonly name: string;
+  readonly title: string;
+  readonly measure: Scenario['measure'];
+  readonly brokers: Readonly<Record<string, Figures>>;
+  /** Ours to the rival's in `measure`; undefined without a rival. */
+  readonly ratio: number | undefined;
+}
 
 interface Column {
   readonly title: string;

@@ -24,15 +24,7 @@ import { type CliIo, EXIT, type ExitCode } from '../io.ts';
 import { type Check, note, ok, skipped, wrong, wrongByFault } from './check.ts';
 import { fileChecks, type FileFindings } from './file-checks.ts';
 import { hubChecks, lifeCheck } from './hub-checks.ts';
-import { jsonOf, renderDiagnosis } from './render.ts';
-
-export interface Diagnosis {
-  readonly checks: readonly Check[];
-  /** States of sync that hold, worst first; undefined where nobody can say. */
-  readonly states: readonly RecoveryRow[] | undefined;
-  /** What `--fix` did. */
-  readonly fixed: readonly string[];
-}
+import { type Diagnosis, jsonOf, renderDiagnosis } from './render.ts';
 
 const MIB = 1 << 20;
 

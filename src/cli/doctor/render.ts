@@ -1,8 +1,17 @@
 /** A diagnosis for eyes and for programs. */
+import type { RecoveryRow } from '../../sync/recovery-table.ts';
 import type { CliIo } from '../io.ts';
 import { type Colour, paintFor } from '../text.ts';
-import type { Verdict } from './check.ts';
-import type { Diagnosis } from './doctor.ts';
+import type { Check, Verdict } from './check.ts';
+
+/** What `doctor` found. */
+export interface Diagnosis {
+  readonly checks: readonly Check[];
+  /** States of sync that hold, worst first; undefined where nobody can say. */
+  readonly states: readonly RecoveryRow[] | undefined;
+  /** What `--fix` did. */
+  readonly fixed: readonly string[];
+}
 
 const COLOURS: Readonly<Record<Verdict, Colour>> = {
   ok: 'green',

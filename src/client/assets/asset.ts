@@ -16,8 +16,7 @@ import { inOrder, isSameOp, type RecordState, type RecordWrite } from '../../mer
 import { encodePiece, PIECE_BYTES_MAX } from '../../model/asset-bytes.ts';
 import { BULK, type OpClass, RECORD } from '../../model/class.ts';
 import { ASSET, type Kind } from '../../model/op.ts';
-import type { Made } from '../device.ts';
-import type { Kept } from '../outbox/outbox.ts';
+import type { Kept, Made } from '../outbox/made.ts';
 import { sha256 } from './sha256.ts';
 
 /** What helps whoever has to choose between versions. */

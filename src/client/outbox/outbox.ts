@@ -17,6 +17,7 @@ import { type Lane, laneOf, type Origin, ORIGIN_BYTES, originOfBytes } from '../
 import { seqIn, type VersionVector } from '../../model/version-vector.ts';
 import type { Receipt, ToldConflict } from '../../protocol/receipt-message.ts';
 import { encodeLogEntry, type LogEntry } from './log-entry.ts';
+import type { Kept } from './made.ts';
 import { encodeOpsMessage, MESSAGE_OPS_MAX } from './ops-message.ts';
 import { type ReadLog, readLog } from './outbox-log.ts';
 import { Resending } from './resending.ts';
@@ -28,13 +29,6 @@ export interface NewOp {
   readonly kind: Kind;
   readonly key: string;
   readonly body: Uint8Array;
-}
-
-/** What the hub said when it had the op for good. */
-export interface Kept {
-  readonly op: OpId;
-  /** Open conflicts that the op was in at that moment. */
-  readonly conflicts: readonly ToldConflict[];
 }
 
 export interface OwnOp {

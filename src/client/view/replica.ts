@@ -3,7 +3,8 @@
  * by the same rules as on the hub (merge/MERGE.md), so equal ops give an equal digest. Own ops are not in it until they
  * come back from the hub, which has given them their stamp.
  */
-import { type EventWrite, fold } from '../../merge/fold.ts';
+import { fold } from '../../merge/fold.ts';
+import type { EventWrite } from '../../merge/fold-target.ts';
 import { MemoryState } from '../../merge/state/memory-state.ts';
 import { eventOrder, prevails, writeOrder } from '../../merge/order.ts';
 import type { RecordWrite } from '../../merge/record.ts';

@@ -1,7 +1,7 @@
 /** Devices with the SDK: their ops and receipts, what they pull, and what they are told (sync/PROTOCOL.md). */
+import type { Access } from '../../security/access.ts';
 import type { Broker } from '../../broker/broker.ts';
 import type { InternalMessage, Principal } from '../../broker/contract.ts';
-import type { Access } from '../access.ts';
 import type { Ground } from '../ground.ts';
 import type { HubStore } from '../storage/store.ts';
 import type { Door } from '../../ingest/door/door.ts';

@@ -3,7 +3,7 @@
  * the definition; standing.ts takes short cuts that end at the same place.
  */
 import { ADD, CONTROL, REMOVE, UNDO } from '../../model/op.ts';
-import type { FieldWrite } from '../fold.ts';
+import type { FieldWrite } from '../record.ts';
 import { textOfOpId } from '../op-id.ts';
 import { prevails, type WriteOrder } from '../order.ts';
 import { readAdd } from '../patch.ts';

@@ -12,7 +12,7 @@ import { CONTROL } from '../../model/op.ts';
 import { bytesOfOrigin, type Lane, laneOf, originOfBytes, splitLane } from '../../model/origin.ts';
 import { covers, joinVectors, seqIn, type VersionVector } from '../../model/version-vector.ts';
 import { readHeads, writeHeads } from '../doc/doc-state.ts';
-import type { FieldWrite } from '../fold.ts';
+import type { FieldWrite } from '../record.ts';
 import { type OpId, readOpId, writeOpId } from '../op-id.ts';
 import {
   compareOrders,

@@ -3,7 +3,8 @@
  * is that of `foldRecord` over all of them.
  */
 import { ADD, CONTROL, REMOVE, UNDO } from '../../model/op.ts';
-import type { FieldWrite, FoldTarget } from '../fold.ts';
+import type { FoldTarget } from '../fold-target.ts';
+import type { FieldWrite } from '../record.ts';
 import { compareOrders, prevails, type WriteOrder } from '../order.ts';
 import { readAdd } from '../patch.ts';
 import type { RecordWrite } from '../record.ts';

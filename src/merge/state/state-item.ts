@@ -18,7 +18,8 @@ import type { CborWriter } from '../../codec/writer.ts';
 import { decodeHlc, encodeHlc, type Hlc } from '../../model/hlc.ts';
 import { bytesOfOrigin, type Lane, type Origin, originOfBytes } from '../../model/origin.ts';
 import type { SeqRange } from '../../model/seq-ranges.ts';
-import type { EventWrite, FieldWrite } from '../fold.ts';
+import type { EventWrite } from '../fold-target.ts';
+import type { FieldWrite } from '../record.ts';
 import {
   ADD,
   ASSET,

@@ -5,8 +5,13 @@
 import { CLASS_NAMES, LOG, type OpClass } from '../../model/class.ts';
 import type { HubLife } from '../lives/hub-life.ts';
 import { journalMibMax, SPOOL_MIB_MAX } from '../lives/hub-life.ts';
+import type { PilotFailure } from '../events.ts';
+import type { Recorder } from '../recorder.ts';
+import type { Scenario } from '../scenario.ts';
+import type { Contract } from '../world/contract.ts';
 import { presetThresholds } from '../world/light-model.ts';
-import type { Pilot } from '../pilot.ts';
+import type { PilotLink } from '../world/pilot-link.ts';
+import type { Books } from './books.ts';
 
 const MIB = 1 << 20;
 const SYNC_LOG_BYTES_MAX = 8 * MIB + 64 * 1024;
@@ -15,9 +20,24 @@ const RESERVE_TOLERANCE_PCT = 1;
 /** A spool may exceed its limit by the batch that filled it. */
 const BATCH_BYTES_MAX = 2 * MIB;
 
+/** What a check sees of the pilot. */
+export interface Judged {
+  readonly scenario: Scenario;
+  readonly site: { readonly socRatio: number };
+  readonly books: Books;
+  readonly contract: Contract;
+  readonly link: PilotLink;
+  readonly recorder: Recorder;
+  readonly hub: HubLife | undefined;
+  readonly hubDisk: { readonly crashed: boolean };
+  /** Bytes of the files of a folder in the hub's data directory. */
+  bytesBelow(folder: string): number;
+  failure(message: string): PilotFailure;
+}
+
 export const checks = {
   /** Promise 4: no session is begun below the reserve. */
-  reserve(pilot: Pilot, hub: HubLife | undefined): void {
+  reserve(pilot: Judged, hub: HubLife | undefined): void {
     const socPct = 100 * pilot.site.socRatio;
     const state = hub?.followers.power.monitor.decision().state;
     if (state === 'unknown' || hub === undefined) return;
@@ -27,7 +47,7 @@ export const checks = {
   },
 
   /** The order of what is on the card, and of what may go. */
-  order(pilot: Pilot): void {
+  order(pilot: Judged): void {
     const { hub } = pilot;
     if (hub === undefined) return;
     const { firstLsn, lastLsn, durableLsn } = hub.serving.journal;
@@ -45,13 +65,13 @@ export const checks = {
 };
 
 /** Promise 6: the journal does not grow beyond its limit. */
-function checkJournalBytes(pilot: Pilot): void {
+function checkJournalBytes(pilot: Judged): void {
   const bytes = pilot.hub?.serving.journal.stat().bytes ?? 0;
   if (bytes > journalMibMax(pilot.scenario) * MIB)
     throw pilot.failure(`the journal has ${bytes} bytes`);
 }
 
-function checkHour(pilot: Pilot): void {
+function checkHour(pilot: Judged): void {
   const { hub, hubDisk } = pilot;
   if (hub === undefined || hubDisk.crashed) return;
   checkKept(pilot, hub);
@@ -64,7 +84,7 @@ function checkHour(pilot: Pilot): void {
 }
 
 /** Promises 1 and 3: what was acknowledged is in the journal until it is proven to be upstream. */
-function checkKept(pilot: Pilot, hub: HubLife): void {
+function checkKept(pilot: Judged, hub: HubLife): void {
   const { firstLsn } = hub.serving.journal.stat();
   const { receiptedLsn } = hub.followers.uplink;
   for (const [key, { lsn }] of pilot.books.outstanding()) {
@@ -74,7 +94,7 @@ function checkKept(pilot: Pilot, hub: HubLife): void {
 }
 
 /** Every attempt upstream has its line in the sync log. */
-function checkLog(pilot: Pilot): void {
+function checkLog(pilot: Judged): void {
   const { attempts } = pilot.link;
   const { opens } = pilot.recorder;
   if (opens !== attempts)
@@ -82,13 +102,13 @@ function checkLog(pilot: Pilot): void {
 }
 
 /** What the month's bytes do not cover waits: a class is never begun on a link whose share for it is used up. */
-function checkContract(pilot: Pilot, opClass: OpClass): void {
+function checkContract(pilot: Judged, opClass: OpClass): void {
   if (opClass === LOG || pilot.contract.covers(opClass)) return;
   throw pilot.failure(`${CLASS_NAMES[opClass]} goes although the month's bytes are used up`);
 }
 
 /** Promise 2: the same ops, the same state. */
-function checkSynced(pilot: Pilot, hubDigest: string, regionDigest: string | undefined): void {
+function checkSynced(pilot: Judged, hubDigest: string, regionDigest: string | undefined): void {
   for (const [key] of pilot.books.outstanding()) {
     throw pilot.failure(`nothing waits any more, and ${key} is not stored upstream`);
   }

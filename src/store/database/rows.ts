@@ -1,6 +1,7 @@
 /** What the columns of the state hold. SQLite keeps no checksums: what is malformed is damage to the file, not a bug. */
 import { HubError } from '../../base/errors.ts';
-import type { EventWrite, FieldWrite } from '../../merge/fold.ts';
+import type { EventWrite } from '../../merge/fold-target.ts';
+import type { FieldWrite } from '../../merge/record.ts';
 import { decodeOrder, ORDER_BYTES, type WriteOrder } from '../../merge/order.ts';
 import { type Counter, type RecordWrite, totalOfBytes } from '../../merge/record.ts';
 import { decodeStampMark, type Kind } from '../../model/op.ts';

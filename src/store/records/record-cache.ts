@@ -4,7 +4,7 @@
  * only within an open transaction.
  */
 import { utf8 } from '../../base/bytes.ts';
-import type { FieldWrite } from '../../merge/fold.ts';
+import type { FieldWrite } from '../../merge/record.ts';
 import { encodeOrder, type WriteOrder } from '../../merge/order.ts';
 import { bytesOfTotal, type Counter, type RecordState } from '../../merge/record.ts';
 import { type KeyIds, nameOf } from '../database/key-ids.ts';

@@ -5,7 +5,8 @@
  */
 import { must } from '../../../base/assert.ts';
 import { type Conflict, conflictsOf, isPlainWrite } from '../../../merge/conflicts.ts';
-import type { FieldWrite, FoldTarget } from '../../../merge/fold.ts';
+import type { FoldTarget } from '../../../merge/fold-target.ts';
+import type { FieldWrite } from '../../../merge/record.ts';
 import { fold, foldAgain } from '../../../merge/fold.ts';
 import { type OpId, textOfOpId } from '../../../merge/op-id.ts';
 import type { WriteOrder } from '../../../merge/order.ts';
