@@ -5,10 +5,10 @@
  * database can pick the winner without us.
  */
 import { assert } from '../base/assert.ts';
-import { compareHlc, effectiveHlc, encodeHlc, type Hlc, hlcAt } from '../model/hlc.ts';
+import { compareHlc, effectiveHlc, type Hlc, hlcAt, putHlc } from '../model/hlc.ts';
 import type { OpClass } from '../model/class.ts';
 import type { StampedOp } from '../model/op.ts';
-import { type Origin, ORIGIN_BYTES, originAt } from '../model/origin.ts';
+import { type Origin, originAt, putOrigin } from '../model/origin.ts';
 
 export interface WriteOrder {
   /** Rank of the writer's role; 0 for events, which know no authority. */
@@ -71,23 +71,20 @@ const SEQ_AT = 17;
 export const CLASS_AT = 25;
 const TWO_32 = 0x100000000;
 
-export function encodeOrder({
-  authority,
-  hlc,
-  origin,
-  seq,
-  class: opClass,
-}: WriteOrder): Uint8Array {
+export function encodeOrder(order: WriteOrder): Uint8Array {
   const bytes = new Uint8Array(ORDER_BYTES);
-  bytes[0] = authority;
-  bytes.set(encodeHlc(hlc), HLC_AT);
-  for (let i = 0; i < ORIGIN_BYTES; i++) {
-    bytes[ORIGIN_AT + i] = (digitAt(origin, 2 * i) << 4) | digitAt(origin, 2 * i + 1);
-  }
-  putUint32(bytes, SEQ_AT, Math.floor(seq / TWO_32));
-  putUint32(bytes, SEQ_AT + 4, seq);
-  bytes[CLASS_AT] = opClass;
+  putOrder(bytes, 0, order);
   return bytes;
+}
+
+/** Writes the 26 bytes from `at` on. */
+export function putOrder(bytes: Uint8Array, at: number, order: WriteOrder): void {
+  bytes[at] = order.authority;
+  putHlc(bytes, at + HLC_AT, order.hlc);
+  putOrigin(bytes, at + ORIGIN_AT, order.origin);
+  putUint32(bytes, at + SEQ_AT, Math.floor(order.seq / TWO_32));
+  putUint32(bytes, at + SEQ_AT + 4, order.seq);
+  bytes[at + CLASS_AT] = order.class;
 }
 
 /** The lowest 32 bits; byte by byte, for a view costs more than all of them. */
@@ -103,17 +100,17 @@ function uint32At(bytes: Uint8Array, at: number): number {
   return ((byte(0) << 24) | (byte(1) << 16) | (byte(2) << 8) | byte(3)) >>> 0;
 }
 
-/** Of a lower-case hex text. */
-function digitAt(text: string, index: number): number {
-  const code = text.charCodeAt(index);
-  return code < 0x3a ? code - 0x30 : code - 0x57;
-}
-
 /** Reads what `encodeOrder` wrote; the bytes are our own, so anything else is a bug. */
 export function decodeOrder(bytes: Uint8Array): WriteOrder {
   assert(bytes.length === ORDER_BYTES, 'an encoded order has 26 bytes');
-  const hlc = hlcAt(bytes, HLC_AT);
-  const origin = originAt(bytes, ORIGIN_AT);
-  const seq = uint32At(bytes, SEQ_AT) * TWO_32 + uint32At(bytes, SEQ_AT + 4);
-  return { authority: bytes[0] as number, hlc, origin, seq, class: bytes[CLASS_AT] as OpClass };
+  return orderAt(bytes, 0);
+}
+
+/** The order whose 26 bytes begin at `at`. */
+export function orderAt(bytes: Uint8Array, at: number): WriteOrder {
+  const hlc = hlcAt(bytes, at + HLC_AT);
+  const origin = originAt(bytes, at + ORIGIN_AT);
+  const seq = uint32At(bytes, at + SEQ_AT) * TWO_32 + uint32At(bytes, at + SEQ_AT + 4);
+  const opClass = bytes[at + CLASS_AT] as OpClass;
+  return { authority: bytes[at] as number, hlc, origin, seq, class: opClass };
 }

@@ -25,19 +25,24 @@ export function compareHlc(a: Hlc, b: Hlc): number {
 }
 
 export function encodeHlc(hlc: Hlc): Uint8Array {
-  // Byte by byte: a view costs more than all of them.
   const bytes = new Uint8Array(HLC_BYTES);
-  const high = Math.floor(hlc.ms / 0x100000000);
-  const low = hlc.ms % 0x100000000;
-  bytes[0] = high >>> 8;
-  bytes[1] = high;
-  bytes[2] = low >>> 24;
-  bytes[3] = low >>> 16;
-  bytes[4] = low >>> 8;
-  bytes[5] = low;
-  bytes[6] = hlc.counter >>> 8;
-  bytes[7] = hlc.counter;
+  putHlc(bytes, 0, hlc);
   return bytes;
+}
+
+/** Writes the 8 bytes from `at` on. */
+export function putHlc(bytes: Uint8Array, at: number, { ms, counter }: Hlc): void {
+  // Byte by byte: a view costs more than all of them.
+  const high = Math.floor(ms / 0x100000000);
+  const low = ms % 0x100000000;
+  bytes[at] = high >>> 8;
+  bytes[at + 1] = high;
+  bytes[at + 2] = low >>> 24;
+  bytes[at + 3] = low >>> 16;
+  bytes[at + 4] = low >>> 8;
+  bytes[at + 5] = low;
+  bytes[at + 6] = counter >>> 8;
+  bytes[at + 7] = counter;
 }
 
 /** Undefined where the bytes are not 8. */

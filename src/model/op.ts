@@ -5,14 +5,14 @@
  * The stamp is what the accepting hub adds beside it. Where two hubs accepted the same op before they met,
  * the smaller (stamp hlc, hub) counts everywhere.
  */
-import { concatBytes, EMPTY_BYTES, isLongerThan } from '../base/bytes.ts';
+import { EMPTY_BYTES, isLongerThan } from '../base/bytes.ts';
 import type { ClockQuality } from '../base/clock.ts';
 import { CborError, CborReader } from '../codec/reader.ts';
 import type { CborLimits } from '../codec/value.ts';
 import { CborWriter } from '../codec/writer.ts';
 import { isOpClass, type OpClass } from './class.ts';
-import { compareHlc, decodeHlc, encodeHlc, HLC_BYTES, type Hlc, hlcAt } from './hlc.ts';
-import { bytesOfOrigin, type Origin, ORIGIN_BYTES, originAt, originOfBytes } from './origin.ts';
+import { compareHlc, encodeHlc, HLC_BYTES, type Hlc, hlcAt, putHlc } from './hlc.ts';
+import { bytesOfOrigin, type Origin, ORIGIN_BYTES, originAt, putOrigin } from './origin.ts';
 
 export const KIND_NAMES = [
   'event',
@@ -72,6 +72,7 @@ export interface Stamp {
 
 /** What tells the stamps of one op apart. */
 export type StampMark = Pick<Stamp, 'hub' | 'hlc'>;
+export const STAMP_MARK_BYTES = HLC_BYTES + ORIGIN_BYTES;
 
 /** An op as it lies in the journal and in batches: its own bytes, decoded, and its stamp. */
 export interface StampedOp {
@@ -194,13 +195,24 @@ export function compareStamps(a: StampMark, b: StampMark): number {
 }
 
 /** HLC and hub, 16 bytes. */
-export function encodeStampMark({ hub, hlc }: StampMark): Uint8Array {
-  return concatBytes([encodeHlc(hlc), bytesOfOrigin(hub)]);
+export function encodeStampMark(mark: StampMark): Uint8Array {
+  const bytes = new Uint8Array(STAMP_MARK_BYTES);
+  putStampMark(bytes, 0, mark);
+  return bytes;
+}
+
+/** Writes the 16 bytes from `at` on. */
+export function putStampMark(bytes: Uint8Array, at: number, { hub, hlc }: StampMark): void {
+  putHlc(bytes, at, hlc);
+  putOrigin(bytes, at + HLC_BYTES, hub);
+}
+
+/** The mark whose 16 bytes begin at `at`. */
+export function stampMarkAt(bytes: Uint8Array, at: number): StampMark {
+  return { hub: originAt(bytes, at + HLC_BYTES), hlc: hlcAt(bytes, at) };
 }
 
 /** Reads what `encodeStampMark` wrote; undefined where it is something else. */
 export function decodeStampMark(bytes: Uint8Array): StampMark | undefined {
-  const hlc = decodeHlc(bytes.subarray(0, HLC_BYTES));
-  const hub = originOfBytes(bytes.subarray(HLC_BYTES));
-  return hlc === undefined || hub === undefined ? undefined : { hub, hlc };
+  return bytes.length === STAMP_MARK_BYTES ? stampMarkAt(bytes, 0) : undefined;
 }

@@ -54,6 +54,19 @@ export function bytesOfOrigin(origin: Origin): Uint8Array {
   return newest.bytes.slice();
 }
 
+/** Writes the 8 bytes from `at` on. */
+export function putOrigin(bytes: Uint8Array, at: number, origin: Origin): void {
+  for (let i = 0; i < ORIGIN_BYTES; i++) {
+    bytes[at + i] = (digitAt(origin, 2 * i) << 4) | digitAt(origin, 2 * i + 1);
+  }
+}
+
+/** Of a lower-case hex text. */
+function digitAt(text: string, index: number): number {
+  const code = text.charCodeAt(index);
+  return code < 0x3a ? code - 0x30 : code - 0x57;
+}
+
 /** A lane's key in maps and tables: `<origin>/<class>`. Ops of a lane are numbered 1, 2, 3 … without gaps. */
 export type Lane = `${string}/${OpClass}`;
 

@@ -95,7 +95,7 @@ export class Store {
     this.#times = new BootTimes(db, this.#keys);
     this.#folder = this.#newFolder();
     const [tables, book, times] = [this.#tables, this.#book, this.#times];
-    const parts = { tables, book, times, stamps: new StampRanges(db, () => tables.flushAll()) };
+    const parts = { tables, book, times, stamps: new StampRanges(tables.writeTables.places) };
     const guard: Guard = (query) => this.#guarded(query);
     this.records = new Records({ ...parts, guard, seen: () => this.#progress.seen });
     this.reader = this.#newReader();
@@ -354,7 +354,7 @@ export class Store {
     return new StateReader({
       db: this.#db,
       settle: () => this.#settleState(),
-      settleWrites: () => this.#tables.writeTables.flushAll(),
+      writes: () => this.#tables.writeTables,
       guard: (query) => this.#guarded(query),
       progress: () => this.#progress,
       appliedLsn: () => this.#stagedLsn,

@@ -3,8 +3,7 @@ import { HubError } from '../../base/errors.ts';
 import type { EventWrite } from '../../merge/fold-target.ts';
 import type { FieldWrite } from '../../merge/record.ts';
 import { decodeOrder, ORDER_BYTES, type WriteOrder } from '../../merge/order.ts';
-import { type Counter, type RecordWrite, totalOfBytes } from '../../merge/record.ts';
-import { decodeStampMark, type Kind } from '../../model/op.ts';
+import { type Counter, totalOfBytes } from '../../merge/record.ts';
 import type { SqlRow } from './sqlite.ts';
 
 const TOTAL_BYTES = 8;
@@ -25,15 +24,6 @@ export function eventOf(row: SqlRow): EventWrite {
 
 export function fieldOf(row: SqlRow): FieldWrite {
   return { order: orderOf(row), value: row['value'] as Uint8Array };
-}
-
-export function writeOf(row: SqlRow): RecordWrite {
-  const write = { order: orderOf(row), kind: row['kind'] as Kind, body: row['body'] as Uint8Array };
-  const bytes = row['stamp'];
-  if (!(bytes instanceof Uint8Array)) return write;
-  const stamp = decodeStampMark(bytes);
-  if (stamp === undefined) throw malformed('a stamp');
-  return { ...write, stamp };
 }
 
 export function counterOf(row: SqlRow): Counter {

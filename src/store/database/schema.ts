@@ -5,16 +5,19 @@
 import { compareBytes, EMPTY_BYTES } from '../../base/bytes.ts';
 import { HubError } from '../../base/errors.ts';
 import { CborWriter, encodeCbor } from '../../codec/writer.ts';
-import { ASSET_HASH_AT } from '../../merge/asset/asset-version.ts';
-import { ASSET, CONTROL, PATCH, REMOVE } from '../../model/op.ts';
+import { decodeStampMark, type Kind, PATCH, REMOVE } from '../../model/op.ts';
 import { STORE_SCHEMA } from '../../versions.ts';
 import { nameOf } from './key-ids.ts';
 import { DAY_MS } from '../readings/reading-chunk.ts';
+import { WriteRows } from '../records/writes/write-rows.ts';
+import { orderOf } from './rows.ts';
 import type { SqliteFile } from './sqlite.ts';
 
-const ASSET_INDEXES = `
-  -- Versions of assets by the SHA-256 of their content, and the versions that stand by their time.
-  CREATE INDEX versions_by_content ON writes (substr(body, ${ASSET_HASH_AT + 1}, 32)) WHERE kind = ${ASSET};
+/** Version since which an op on a record is one column. */
+const PACKED_SINCE = 12;
+
+const ASSETS_BY_TIME = `
+  -- The versions of assets that stand, by their time.
   CREATE INDEX assets_by_time ON fields (substr(rank, 2, 8)) WHERE field = x'';
 `;
 
@@ -23,14 +26,8 @@ const DOC_TABLES = `
   CREATE TABLE docs (key_id INTEGER PRIMARY KEY, heads BLOB NOT NULL, state BLOB NOT NULL) STRICT;
 `;
 
-const STAMPS = `
-  -- HLC and hub of the stamp that counts; null where an older version did not keep it.
-  ALTER TABLE writes ADD COLUMN stamp BLOB;
-`;
-
-const NARROW_INDEXES = `
-  -- Few of many: horizons among the ops on records, open conflicts among those that were met.
-  CREATE INDEX writes_horizon ON writes (key_id) WHERE kind = ${CONTROL};
+const OPEN_CONFLICTS = `
+  -- Few of many.
   CREATE INDEX conflicts_open ON conflicts (key_id, field) WHERE closed_ms IS NULL;
 `;
 
@@ -70,15 +67,23 @@ const JOINED = `
   ALTER TABLE checkpoint ADD COLUMN is_unsure INTEGER NOT NULL DEFAULT 0;
 `;
 
-const RECORD_TABLES = `
-  -- Every op on a record: any of them may be undone, so what it covered is kept.
+const WRITE_TABLES = `
+  -- Every op on a record: any of them may be undone, so what it covered is kept (records/writes/packed-write.ts).
   CREATE TABLE writes (
-    key_id INTEGER NOT NULL, rank BLOB NOT NULL, kind INTEGER NOT NULL, body BLOB NOT NULL,
-    PRIMARY KEY (key_id, rank)
+    key_id INTEGER NOT NULL, op BLOB NOT NULL, PRIMARY KEY (key_id, op)
   ) STRICT, WITHOUT ROWID;
-  -- By origin, seq and class, which end a rank.
-  CREATE INDEX writes_by_op ON writes (substr(rank, 10));
+  -- The few that are looked for by what they are: undos, horizons, versions of assets by the SHA-256 of their content.
+  CREATE TABLE marked (
+    mark BLOB NOT NULL, key_id INTEGER NOT NULL, rank BLOB NOT NULL, PRIMARY KEY (mark, key_id, rank)
+  ) STRICT, WITHOUT ROWID;
+  -- Where each of them lies, by the numbers of its lane (records/writes/op-places.ts).
+  CREATE TABLE op_places (
+    origin BLOB NOT NULL, chunk INTEGER NOT NULL, class INTEGER NOT NULL, places BLOB NOT NULL,
+    PRIMARY KEY (origin, chunk, class)
+  ) STRICT, WITHOUT ROWID;
+`;
 
+const MERGE_TABLES = `
   -- Sums modulo 2^64, in two's complement; adds: how many increments are in them.
   CREATE TABLE counters (
     key_id INTEGER NOT NULL, field BLOB NOT NULL, total BLOB NOT NULL, adds INTEGER NOT NULL,
@@ -129,11 +134,11 @@ const TABLES = `
     span_ms INTEGER NOT NULL, codec INTEGER NOT NULL, body BLOB NOT NULL
   ) STRICT;
   CREATE INDEX readings_by_day ON readings (first_ms / ${DAY_MS}, key_id, first_ms);
-  ${RECORD_TABLES}
-  ${ASSET_INDEXES}
+  ${WRITE_TABLES}
+  ${MERGE_TABLES}
+  ${ASSETS_BY_TIME}
   ${DOC_TABLES}
-  ${STAMPS}
-  ${NARROW_INDEXES}
+  ${OPEN_CONFLICTS}
   ${BOOT_TABLES}
   ${DOUBTS}
   ${DOC_STEPS}
@@ -142,10 +147,18 @@ const TABLES = `
 
 const EMPTY = `
   DELETE FROM lanes; DELETE FROM hubs; DELETE FROM keys; DELETE FROM events; DELETE FROM tombstones;
-  DELETE FROM fields; DELETE FROM readings; DELETE FROM writes; DELETE FROM counters;
+  DELETE FROM fields; DELETE FROM readings; DELETE FROM writes; DELETE FROM marked; DELETE FROM op_places; DELETE FROM counters;
   DELETE FROM docs; DELETE FROM conflicts; UPDATE merge_counts SET edits = 0, conflicts = 0; UPDATE checkpoint SET lsn = 0, is_unsure = 0;
   DELETE FROM boots; DELETE FROM undated_readings; DELETE FROM undated_ops;
   DELETE FROM doc_steps;
+`;
+
+/** How ops on records were kept until version 11, with indexes that go with the table. */
+const OLD_WRITES = `
+  CREATE TABLE writes (
+    key_id INTEGER NOT NULL, rank BLOB NOT NULL, kind INTEGER NOT NULL, body BLOB NOT NULL,
+    PRIMARY KEY (key_id, rank)
+  ) STRICT, WITHOUT ROWID;
 `;
 
 /** What leads from each version to the next. */
@@ -157,15 +170,15 @@ const STEPS: readonly string[] = [
    DROP INDEX readings_by_key;
    CREATE INDEX readings_by_day ON readings (first_ms / ${DAY_MS}, key_id, first_ms);`,
   // 2 to 3: the ops on records, as far as they still stand (`seedWrites`).
-  RECORD_TABLES,
+  `${OLD_WRITES} ${MERGE_TABLES}`,
   // 3 to 4: assets, of which there were none.
-  ASSET_INDEXES,
+  ASSETS_BY_TIME,
   // 4 to 5: documents, of which there were none.
   DOC_TABLES,
   // 5 to 6: the stamps of the ops on records.
-  STAMPS,
+  'ALTER TABLE writes ADD COLUMN stamp BLOB;',
   // 6 to 7: what is asked for at every op.
-  NARROW_INDEXES,
+  OPEN_CONFLICTS,
   // 7 to 8: times of clocks that were not set, from now on.
   BOOT_TABLES,
   // 8 to 9: steps in documents, from now on.
@@ -174,6 +187,8 @@ const STEPS: readonly string[] = [
   DOUBTS,
   // 10 to 11: ops that a state of another hub has brought, of which there were none.
   JOINED,
+  // 11 to 12: an op on a record is one column, and where it lies is known by its lane (`repackWrites`).
+  `ALTER TABLE writes RENAME TO old_writes; ${WRITE_TABLES}`,
 ];
 
 /** Brings the tables to this version; throws `HubError` `data.newer` where a later one has written them. */
@@ -190,6 +205,7 @@ export function migrate(db: SqliteFile): void {
     throw new HubError('store.damaged', `state database has unknown schema ${version}`);
   const changes = version === 0 ? TABLES : STEPS.slice(version - 1).join('');
   db.exec(`BEGIN; ${changes} PRAGMA user_version = ${STORE_SCHEMA};`);
+  if (version > 0 && version < PACKED_SINCE) repackWrites(db);
   seedWrites(db);
   db.exec('COMMIT');
 }
@@ -200,24 +216,37 @@ export function migrate(db: SqliteFile): void {
  */
 export function seedWrites(db: SqliteFile): void {
   if (db.row('SELECT 1 FROM writes LIMIT 1') !== undefined) return;
-  const put = 'INSERT INTO writes (key_id, rank, kind, body) VALUES (?, ?, ?, ?)';
-  for (const { key_id: keyId, rank } of db.rows('SELECT key_id, rank FROM tombstones')) {
-    db.run(put, [keyId as number, rank as Uint8Array, REMOVE, EMPTY_BYTES]);
+  const writer = new WriteRows(db);
+  for (const row of db.rows('SELECT key_id, rank FROM tombstones')) {
+    writer.add(row['key_id'] as number, { order: orderOf(row), kind: REMOVE, body: EMPTY_BYTES });
   }
-  const ranks = db.rows('SELECT DISTINCT key_id, rank FROM fields');
-  for (const { key_id: keyId, rank } of ranks) {
-    const values = [keyId as number, rank as Uint8Array];
+  for (const row of db.rows('SELECT DISTINCT key_id, rank FROM fields')) {
+    const keyId = row['key_id'] as number;
     const sql = 'SELECT field, value FROM fields WHERE key_id = ? AND rank = ?';
-    const fields = db.rows(sql, values).map((row) => {
-      const name = nameOf(row['field']);
-      return { name: encodeCbor(name), value: row['value'] as Uint8Array };
+    const fields = db.rows(sql, [keyId, row['rank'] as Uint8Array]).map((field) => {
+      const name = nameOf(field['field']);
+      return { name: encodeCbor(name), value: field['value'] as Uint8Array };
     });
-    const writer = new CborWriter(256).map(fields.length);
+    const body = new CborWriter(256).map(fields.length);
     for (const { name, value } of fields.toSorted((a, b) => compareBytes(a.name, b.name))) {
-      writer.raw(name).raw(value);
+      body.raw(name).raw(value);
     }
-    db.run(put, [...values, PATCH, writer.finish()]);
+    writer.add(keyId, { order: orderOf(row), kind: PATCH, body: body.finish() });
   }
+  writer.finish();
+}
+
+/** Brings ops on records from five columns into one. */
+function repackWrites(db: SqliteFile): void {
+  const writer = new WriteRows(db);
+  for (const row of db.each('SELECT * FROM old_writes')) {
+    const { key_id: keyId, kind, body, stamp } = row;
+    const mark = stamp instanceof Uint8Array ? decodeStampMark(stamp) : undefined;
+    const write = { order: orderOf(row), kind: kind as Kind, body: body as Uint8Array };
+    writer.add(keyId as number, mark === undefined ? write : { ...write, stamp: mark });
+  }
+  writer.finish();
+  db.exec('DROP TABLE old_writes');
 }
 
 /** Empties all tables, in one transaction. */

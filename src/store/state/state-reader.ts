@@ -3,20 +3,21 @@
  * the origin that made them. Each call reads few rows, so that a large state is walked without stopping the hub.
  */
 import { assert } from '../../base/assert.ts';
-import { concatBytes, utf8 } from '../../base/bytes.ts';
+import { compareBytes, concatBytes, utf8 } from '../../base/bytes.ts';
 import type { OpId } from '../../merge/op-id.ts';
-import { encodeOrder, ORIGIN_AT } from '../../merge/order.ts';
+import { encodeOrder, orderAt, ORIGIN_AT } from '../../merge/order.ts';
 import type { StateItem } from '../../merge/state/state-item.ts';
-import { ALARM } from '../../model/class.ts';
-import { type Lane, type Origin, ORIGIN_BYTES } from '../../model/origin.ts';
+import type { Lane, Origin } from '../../model/origin.ts';
 import type { SeqRange } from '../../model/seq-ranges.ts';
 import type { VersionVector } from '../../model/version-vector.ts';
 import type { FoldProgress } from '../folding/fold-progress.ts';
 import { docOf } from '../records/doc-tables.ts';
-import { nameOfOp } from '../records/writes/record-rows.ts';
+import type { Place } from '../records/writes/op-places.ts';
+import { nameOfOp, writeOf } from '../records/writes/packed-write.ts';
+import type { WriteTables } from '../records/writes/write-tables.ts';
 import { nameOf } from '../database/key-ids.ts';
 import type { Guard } from '../records/records.ts';
-import { eventOf, writeOf } from '../database/rows.ts';
+import { eventOf } from '../database/rows.ts';
 import type { SqliteFile, SqlRow, SqlValue } from '../database/sqlite.ts';
 
 /** Keys from `from` on, before `to`, by their UTF-8. */
@@ -47,32 +48,24 @@ const DOCS = `
   SELECT name, heads, state FROM keys JOIN docs ON docs.key_id = keys.id
   WHERE name >= ? AND name < ? ORDER BY name LIMIT ?`;
 const REST_OF_KEY = `
-  SELECT name, rank, kind, body, stamp FROM keys JOIN writes ON writes.key_id = keys.id
-  WHERE name = ? AND rank > ? ORDER BY rank LIMIT ?`;
+  SELECT name, op FROM keys JOIN writes ON writes.key_id = keys.id
+  WHERE name = ? AND op > ? ORDER BY op LIMIT ?`;
 // Key by key: the outer loop goes by names, whatever SQLite thinks of the tables' sizes.
 const WRITES = `
-  SELECT name, rank, kind, body, stamp FROM keys CROSS JOIN writes ON writes.key_id = keys.id
-  WHERE name >= ? AND name < ? ORDER BY name, rank LIMIT ?`;
-const WRITES_OF_ORIGIN = `
-  SELECT name, rank, kind, body, stamp FROM writes INDEXED BY writes_by_op
-  JOIN keys ON keys.id = writes.key_id
-  WHERE substr(rank, 10) > ? AND substr(rank, 10) < ? ORDER BY substr(rank, 10) LIMIT ?`;
-const WRITE_OF = `
-  SELECT name, rank, kind, body, stamp FROM writes INDEXED BY writes_by_op
-  JOIN keys ON keys.id = writes.key_id WHERE substr(rank, 10) = ?`;
+  SELECT name, op FROM keys CROSS JOIN writes ON writes.key_id = keys.id
+  WHERE name >= ? AND name < ? ORDER BY name, op LIMIT ?`;
 /** Between a key and a rank in a position; no UTF-8 has it. */
 const RANK_MARK = 0xff;
 const AFTER = Uint8Array.of(0);
-/** Behind every seq and class. */
-const END = new Uint8Array(10).fill(0xff);
+/** Behind a rank: no kind is 0xff. */
+const ABOVE_KINDS = Uint8Array.of(0xff);
 
 /** What the reader needs of its store. */
 export interface ReaderParts {
   readonly db: SqliteFile;
   /** Writes what is gathered elsewhere into the tables. */
   readonly settle: () => void;
-  /** The same for ops on records alone. */
-  readonly settleWrites: () => void;
+  readonly writes: () => WriteTables;
   readonly guard: Guard;
   readonly progress: () => FoldProgress;
   readonly appliedLsn: () => number;
@@ -136,7 +129,9 @@ export class StateReader {
     const mark = start.indexOf(RANK_MARK);
     const firstKey = mark < 0 ? start : start.subarray(0, mark);
     const rest =
-      mark < 0 ? [] : this.#rows(REST_OF_KEY, [firstKey, start.subarray(mark + 1), rowsMax]);
+      mark < 0
+        ? []
+        : this.#rows(REST_OF_KEY, [firstKey, behindRank(start.subarray(mark + 1)), rowsMax]);
     const nextKey = mark < 0 ? firstKey : concatBytes([firstKey, AFTER]);
     const others =
       rest.length < rowsMax ? this.#rows(WRITES, [nextKey, to, rowsMax - rest.length]) : [];
@@ -150,17 +145,21 @@ export class StateReader {
     position: Uint8Array | undefined,
     rowsMax: number,
   ): StatePiece {
-    // All classes of a seq lie beside each other: the first one would be excluded by its own name.
-    const from = position ?? nameOfOp({ origin, class: ALARM, seq: afterSeq + 1 }).subarray(0, -1);
-    const rows = this.#rows(WRITES_OF_ORIGIN, [from, endOf(origin), rowsMax]);
-    return this.#piece(writeItemsOf(rows), rowsMax, 'origins');
+    const items = this.#parts.guard(() => {
+      const found: StateItem[] = [];
+      for (const { order } of this.#placesOf(origin, afterSeq, position)) {
+        const item = this.#itemOf(order);
+        if (item !== undefined) found.push(item);
+        if (found.length === rowsMax) break;
+      }
+      return found;
+    });
+    return this.#piece(items, rowsMax, 'origins');
   }
 
   /** The op on a record as it counts now; undefined where it is not kept. */
   writeItem(op: OpId): StateItem | undefined {
-    const { guard, settleWrites } = this.#parts;
-    guard(settleWrites);
-    return writeItemsOf(this.#rows(WRITE_OF, [nameOfOp(op)]))[0];
+    return this.#parts.guard(() => this.#itemOf(op));
   }
 
   /** Position behind an item in a walk by keys, or by origins. */
@@ -170,6 +169,21 @@ export class StateReader {
     if (by === 'origins') return encodeOrder(item.write.order).slice(ORIGIN_AT);
     const key = utf8(item.key);
     return concatBytes([key, Uint8Array.of(RANK_MARK), encodeOrder(item.write.order)]);
+  }
+
+  #itemOf(op: OpId): StateItem | undefined {
+    const found = this.#parts.writes().find(op);
+    return found && { type: 'write', key: found[0], write: found[1] };
+  }
+
+  /** Of an origin, behind the seq, or behind the position. */
+  *#placesOf(origin: Origin, afterSeq: number, position: Uint8Array | undefined): Generator<Place> {
+    const { places } = this.#parts.writes();
+    const from = position === undefined ? afterSeq + 1 : seqIn(position);
+    for (const place of places.ofOrigin(origin, from)) {
+      const isBehind = position === undefined || compareBytes(nameOfOp(place.order), position) > 0;
+      if (isBehind) yield place;
+    }
   }
 
   #piece(items: readonly StateItem[], rowsMax: number, by: 'keys' | 'origins'): StatePiece {
@@ -188,7 +202,12 @@ function writeItemsOf(rows: readonly SqlRow[]): StateItem[] {
   return rows.map((row) => ({ type: 'write', key: nameOf(row['name']), write: writeOf(row) }));
 }
 
-/** Behind all ops of the origin, before those of the next. */
-function endOf(origin: Origin): Uint8Array {
-  return concatBytes([nameOfOp({ origin, class: ALARM, seq: 0 }).subarray(0, ORIGIN_BYTES), END]);
+/** Behind all ops of this rank. */
+function behindRank(rank: Uint8Array): Uint8Array {
+  return concatBytes([rank, ABOVE_KINDS]);
+}
+
+/** In a position of a walk by origins. */
+function seqIn(position: Uint8Array): number {
+  return orderAt(concatBytes([new Uint8Array(ORIGIN_AT), position]), 0).seq;
 }

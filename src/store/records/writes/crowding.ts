@@ -31,9 +31,9 @@ const HALVED_MIN = 8;
 const STRIDE = 4096;
 const BEYOND = 'SELECT 1 FROM writes WHERE key_id = ? LIMIT 1 OFFSET ?';
 const STRIDE_END = `
-  SELECT key_id, rank FROM writes WHERE (key_id, rank) > (?, ?)
-  ORDER BY key_id, rank LIMIT 1 OFFSET ${STRIDE - 1}`;
-const COUNT_BEHIND = 'SELECT count(*) AS count FROM writes WHERE (key_id, rank) > (?, ?)';
+  SELECT key_id, op FROM writes WHERE (key_id, op) > (?, ?)
+  ORDER BY key_id, op LIMIT 1 OFFSET ${STRIDE - 1}`;
+const COUNT_BEHIND = 'SELECT count(*) AS count FROM writes WHERE (key_id, op) > (?, ?)';
 const NEXT_KEY = 'SELECT key_id FROM writes WHERE key_id > ? ORDER BY key_id LIMIT 1';
 const COUNT_OF = 'SELECT count(*) AS count FROM writes WHERE key_id = ?';
 
@@ -86,7 +86,7 @@ export class Crowding {
     for (let count = 0; ; count += STRIDE) {
       const end = this.#db.row(STRIDE_END, last);
       if (end === undefined) return count + Number(this.#db.row(COUNT_BEHIND, last)?.['count']);
-      last = [end['key_id'] as number, end['rank'] as Uint8Array];
+      last = [end['key_id'] as number, end['op'] as Uint8Array];
       yield;
     }
   }

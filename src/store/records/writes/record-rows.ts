@@ -4,37 +4,34 @@
  */
 import { CborWriter } from '../../../codec/writer.ts';
 import { type OpId, writeOpId } from '../../../merge/op-id.ts';
-import { encodeOrder, ORIGIN_AT, type WriteOrder } from '../../../merge/order.ts';
+import { encodeOrder, orderAt, type WriteOrder } from '../../../merge/order.ts';
 import type { RecordWrite } from '../../../merge/record.ts';
-import {
-  kindOfField,
-  type ListedOps,
-  markOfField,
-  type RecordOps,
-} from '../../../merge/record/record-ops.ts';
-import { HLC_ZERO } from '../../../model/hlc.ts';
+import { kindOfField, markOfField, type RecordOps } from '../../../merge/record/record-ops.ts';
 import { ASSET, AUTHORITY, CONTROL, PATCH, REMOVE } from '../../../model/op.ts';
-import { orderOf, writeOf } from '../../database/rows.ts';
 import type { SqliteFile, SqlRow, SqlValue } from '../../database/sqlite.ts';
+import type { PackedOps } from './packed-ops.ts';
+import { BODY_AT, boundAbove, KIND_AT, nameOfOp, writeOf } from './packed-write.ts';
 import type { UndoIndex } from './undo-index.ts';
 
-export const COLUMNS = 'rank, kind, body, stamp';
+// What lies where in an op: packed-write.ts. SQL counts from 1.
+export const KIND_IN_OP = `substr(op, ${KIND_AT + 1}, 1)`;
 // A prepared statement that is left half read would hold a read transaction open: hence pages.
 const REGISTERS = `
-  SELECT ${COLUMNS} FROM writes
-  WHERE key_id = ? AND rank < ? AND kind = ? AND (? OR instr(body, ?) > 0) ORDER BY rank DESC LIMIT ?`;
+  SELECT op FROM writes
+  WHERE key_id = ? AND op < ? AND ${KIND_IN_OP} = ? AND (? OR instr(substr(op, ${BODY_AT + 1}), ?) > 0)
+  ORDER BY op DESC LIMIT ?`;
 const REMOVES = `
-  SELECT ${COLUMNS} FROM writes WHERE key_id = ? AND rank < ? AND kind = ${REMOVE}
-  ORDER BY rank DESC LIMIT ?`;
-const ABOVE = `SELECT ${COLUMNS} FROM writes WHERE key_id = ? AND rank > ? ORDER BY rank`;
+  SELECT op FROM writes WHERE key_id = ? AND op < ? AND ${KIND_IN_OP} = ${blobOf(REMOVE)}
+  ORDER BY op DESC LIMIT ?`;
+const ABOVE = 'SELECT op FROM writes WHERE key_id = ? AND op > ? ORDER BY op';
 const NAMERS = `
-  SELECT ${COLUMNS} FROM writes
-  WHERE key_id = ? AND rank > ? AND rank < ? AND kind IN (${PATCH}, ${ASSET}) AND instr(body, ?) > 0`;
-const BY_OP = `
-  SELECT ${COLUMNS} FROM writes INDEXED BY writes_by_op
-  WHERE substr(rank, 10) = ? AND key_id = ?`;
+  SELECT op FROM writes WHERE key_id = ? AND op > ? AND op < ?
+  AND ${KIND_IN_OP} IN (${blobOf(PATCH)}, ${blobOf(ASSET)}) AND instr(op, ?) > 0`;
+const NAMED = `
+  SELECT op FROM writes WHERE key_id = ? AND substr(op, 10, 17) = ?`;
 const ORDERS = `
-  SELECT rank FROM writes WHERE key_id = ? AND rank > ? AND kind <> ${CONTROL} ORDER BY rank LIMIT ?`;
+  SELECT substr(op, 1, ${KIND_AT}) AS rank FROM writes
+  WHERE key_id = ? AND op > ? AND ${KIND_IN_OP} <> ${blobOf(CONTROL)} ORDER BY op LIMIT ?`;
 /** Above every rank. */
 const TOP = new Uint8Array(1).fill(0xff);
 const BOTTOM = new Uint8Array(0);
@@ -51,7 +48,11 @@ export interface Remembered {
   readonly undos: UndoIndex;
   readonly horizonsOf: (keyId: number) => readonly RecordWrite[];
   /** All ops of a record that has few. */
-  readonly listOf: (keyId: number) => ListedOps | undefined;
+  readonly listOf: (keyId: number) => PackedOps | undefined;
+  /** Finds an op by its name; where it lies on another record, which only a liar can do, what is found is not this one. */
+  readonly findOp: (
+    op: OpId,
+  ) => { readonly keyId: number; readonly write: RecordWrite } | undefined;
 }
 
 export class RecordRows implements RecordOps {
@@ -68,8 +69,10 @@ export class RecordRows implements RecordOps {
   writeOf(op: OpId): RecordWrite | undefined {
     const listed = this.#listed();
     if (listed !== undefined) return listed.writeOf(op);
-    const [row] = this.#rows(BY_OP, [nameOfOp(op), this.#id]);
-    return row === undefined ? undefined : writeOf(row);
+    const found = this.#remembered.findOp(op);
+    if (found === undefined || found.keyId === this.#id) return found?.write;
+    const [row] = this.#rows(NAMED, [this.#id, nameOfOp(op)]);
+    return row && writeOf(row);
   }
 
   undosOf(op: OpId): readonly OpId[] {
@@ -79,7 +82,7 @@ export class RecordRows implements RecordOps {
   registerWrites(field: string, below?: WriteOrder): Iterable<RecordWrite> {
     const listed = this.#listed();
     if (listed !== undefined) return listed.registerWrites(field, below);
-    const kind = kindOfField(field);
+    const kind = Uint8Array.of(kindOfField(field));
     const mark = markOfField(field);
     const rank = below === undefined ? TOP : encodeOrder(below);
     const isAny = mark.length === 0 ? 1 : 0;
@@ -101,19 +104,19 @@ export class RecordRows implements RecordOps {
   writesAbove(above: WriteOrder | undefined): RecordWrite[] {
     const listed = this.#listed();
     if (listed !== undefined) return listed.writesAbove(above);
-    const rank = above === undefined ? BOTTOM : encodeOrder(above);
+    const rank = above === undefined ? BOTTOM : boundAbove(above);
     return this.#rows(ABOVE, [this.#id, rank]).map((row) => writeOf(row));
   }
 
   /** In each authority the later ones lie behind the op: an op of the last hour is not looked for in a year. */
   namersOf(op: WriteOrder): RecordWrite[] {
-    const listed = this.#listed();
-    if (listed !== undefined) return listed.namersOf(op);
     const writer = new CborWriter(24);
     writeOpId(writer, op);
     const name = writer.finish();
+    const listed = this.#listed();
+    if (listed !== undefined) return listed.namersOf(op, name);
     return RANKS.flatMap((authority) => {
-      const from = encodeOrder({ ...op, authority });
+      const from = boundAbove({ ...op, authority });
       const values = [this.#id, from, Uint8Array.of(authority + 1), name];
       return this.#rows(NAMERS, values).map((row) => writeOf(row));
     });
@@ -126,14 +129,15 @@ export class RecordRows implements RecordOps {
   *orders(): Generator<WriteOrder[]> {
     for (let above: Uint8Array = BOTTOM; ;) {
       const rows = this.#rows(ORDERS, [this.#id, above, ORDERS_PAGE]);
-      yield rows.map((row) => orderOf(row));
-      const last = rows.at(-1);
+      const orders = rows.map((row) => orderAt(row['rank'] as Uint8Array, 0));
+      yield orders;
+      const last = orders.at(-1);
       if (last === undefined || rows.length < ORDERS_PAGE) return;
-      above = last['rank'] as Uint8Array;
+      above = boundAbove(last);
     }
   }
 
-  #listed(): ListedOps | undefined {
+  #listed(): PackedOps | undefined {
     return this.#remembered.listOf(this.#id);
   }
 
@@ -150,17 +154,16 @@ export class RecordRows implements RecordOps {
   ): Generator<RecordWrite> {
     let below = rank;
     for (let rows = first; ; rows = Math.min(rows * 4, PAGE_ROWS_MAX)) {
-      const page = read(below, rows);
-      for (const row of page) yield writeOf(row);
+      const page = read(below, rows).map((row) => writeOf(row));
+      yield* page;
       const last = page.at(-1);
       if (last === undefined || page.length < rows) return;
-      below = last['rank'] as Uint8Array;
+      below = encodeOrder(last.order);
     }
   }
 }
 
-/** What ends the rank of the op: origin, seq, class. */
-export function nameOfOp({ origin, class: opClass, seq }: OpId): Uint8Array {
-  const order = { authority: 0, hlc: HLC_ZERO, origin, class: opClass, seq };
-  return encodeOrder(order).subarray(ORIGIN_AT);
+/** A byte as SQL writes it. */
+export function blobOf(byte: number): string {
+  return `x'${byte.toString(16).padStart(2, '0')}'`;
 }

@@ -2,40 +2,49 @@
  * The ops on records in their table, and those on their way there. Undos lie in memory by what they name, and which records have a horizon, since every
  * op that comes is asked about; all else is asked of the table (record-rows.ts).
  */
-import { ASSET_HASH_AT } from '../../../merge/asset/asset-version.ts';
 import type { OpId } from '../../../merge/op-id.ts';
-import { compareTimes, encodeOrder } from '../../../merge/order.ts';
+import { compareTimes, encodeOrder, orderAt } from '../../../merge/order.ts';
 import type { RecordWrite } from '../../../merge/record.ts';
 import { ListedOps, type RecordOps } from '../../../merge/record/record-ops.ts';
-import { ASSET, AUTHORITY, CONTROL, UNDO } from '../../../model/op.ts';
+import { AUTHORITY, CONTROL, UNDO } from '../../../model/op.ts';
 import { bytesOfOrigin, splitLane } from '../../../model/origin.ts';
 import type { VersionVector } from '../../../model/version-vector.ts';
 import { type KeyIds, nameOf } from '../../database/key-ids.ts';
-import { orderOf, writeOf } from '../../database/rows.ts';
 import type { SqliteFile } from '../../database/sqlite.ts';
 import { type Crowded, Crowding, type HistoryLimits } from './crowding.ts';
 import { LISTED_OPS_MAX, ListedRecords } from './listed-records.ts';
-import { PendingWrites } from './pending-writes.ts';
-import { COLUMNS, nameOfOp, RecordRows, type Remembered } from './record-rows.ts';
+import { OpPlaces } from './op-places.ts';
+import {
+  bodyOf,
+  boundAbove,
+  isNamed,
+  kindOf,
+  nameOfOp,
+  packedOf,
+  type PackedWrite,
+  packWrite,
+  unpackWrite,
+  writeOf,
+} from './packed-write.ts';
+import { contentMark, dropMark, PendingWrites } from './pending-writes.ts';
+import { blobOf, KIND_IN_OP, RecordRows, type Remembered } from './record-rows.ts';
 import { UndoIndex } from './undo-index.ts';
 
-const HORIZONS = `
-  SELECT ${COLUMNS} FROM writes INDEXED BY writes_horizon WHERE key_id = ? AND kind = ${CONTROL}`;
-const FEW = `SELECT ${COLUMNS} FROM writes WHERE key_id = ? LIMIT ${LISTED_OPS_MAX + 1}`;
+const MARKED = `
+  SELECT marked.key_id, op FROM marked CROSS JOIN writes ON writes.key_id = marked.key_id
+  AND op > rank AND op < CAST(rank || x'ff' AS BLOB) WHERE mark = ?`;
+const HORIZONS = `${MARKED} AND marked.key_id = ?`;
+const FEW = `SELECT op FROM writes WHERE key_id = ? LIMIT ${LISTED_OPS_MAX + 1}`;
 const ALL = `
-  SELECT name, ${COLUMNS} FROM keys JOIN writes ON writes.key_id = keys.id
-  ORDER BY name, rank`;
-const BY_CONTENT = `
-  SELECT name, ${COLUMNS} FROM writes JOIN keys ON keys.id = writes.key_id
-  WHERE kind = ${ASSET} AND substr(body, ${ASSET_HASH_AT + 1}, 32) = ? LIMIT ?`;
+  SELECT name, op FROM keys JOIN writes ON writes.key_id = keys.id
+  ORDER BY name, op`;
 const NEWEST = `
-  SELECT ${COLUMNS} FROM writes WHERE key_id = ? AND rank > ? AND rank < ? ORDER BY rank DESC LIMIT ?`;
-const KEY_OF_OP = `
-  SELECT name FROM writes INDEXED BY writes_by_op JOIN keys ON keys.id = writes.key_id
-  WHERE substr(rank, 10) = ?`;
+  SELECT op FROM writes WHERE key_id = ? AND op > ? AND op < ? ORDER BY op DESC LIMIT ?`;
+const ONE = 'SELECT op FROM writes WHERE key_id = ? AND op > ? AND op < ?';
+const DROP = 'DELETE FROM writes WHERE key_id = ? AND op > ? AND op < ?';
 const COVERED = `
-  key_id = ? AND kind <> ${CONTROL}
-  AND substr(rank, 10, 8) = ? AND substr(rank, 18, 8) <= ? AND substr(rank, 26, 1) = ?`;
+  key_id = ? AND ${KIND_IN_OP} <> ${blobOf(CONTROL)}
+  AND substr(op, 10, 8) = ? AND substr(op, 18, 8) <= ? AND substr(op, 26, 1) = ?`;
 /** Records whose horizons lie in memory, decoded. */
 const HORIZONS_MAX = 64;
 const NO_OPS = new ListedOps();
@@ -58,6 +67,8 @@ export class WriteTables {
   readonly #remembered: Remembered;
   readonly #crowding: Crowding;
   readonly #pending: PendingWrites;
+  /** Where each op lies. */
+  readonly places: OpPlaces;
   readonly #listed = new ListedRecords();
   readonly #watched = new Map<number, { isDisturbed: boolean }>();
 
@@ -66,11 +77,13 @@ export class WriteTables {
     this.#keys = keys;
     this.#crowding = new Crowding(db);
     this.#pending = new PendingWrites(db);
+    this.places = new OpPlaces(db);
     this.#remembered = {
       settle: (keyId) => this.#pending.settle(keyId),
       undos: this.#undos,
       horizonsOf: (keyId) => this.#horizonsOf(keyId),
       listOf: (keyId) => this.#listed.of(keyId, () => this.#readFew(keyId)),
+      findOp: (op) => this.#findOp(op),
     };
   }
 
@@ -84,8 +97,8 @@ export class WriteTables {
   add(key: string, write: RecordWrite): void {
     const { order, kind, body } = write;
     const id = this.#keys.idOf(key);
-    this.#pending.add(id, write);
-    this.#listed.add(id, write);
+    this.#listed.add(id, this.#pending.add(id, write));
+    this.places.put(id, write);
     this.#crowding.noteAdded(id);
     if (kind === UNDO) {
       this.#undos.add(order, body);
@@ -103,12 +116,14 @@ export class WriteTables {
 
   /** Writes the ops of at most `keysMax` records into the table; true where all are there. */
   flush(keysMax: number): boolean {
-    return this.#pending.flush(keysMax);
+    if (!this.#pending.flush(keysMax)) return false;
+    this.places.flush();
+    return true;
   }
 
   /** Writes all of them. */
   flushAll(): void {
-    while (!this.#pending.flush(Infinity));
+    while (!this.flush(Infinity));
   }
 
   replace(key: string, before: RecordWrite, write: RecordWrite): void {
@@ -126,11 +141,9 @@ export class WriteTables {
       const { origin, class: opClass } = splitLane(lane);
       const seqBytes = nameOfOp({ origin, class: opClass, seq }).subarray(8, 16);
       const values = [id, bytesOfOrigin(origin), seqBytes, Uint8Array.of(opClass)];
-      const undos = `SELECT rank, body FROM writes WHERE kind = ${UNDO} AND ${COVERED}`;
-      for (const row of this.#db.rows(undos, values)) {
-        this.#undos.drop(orderOf(row), row['body'] as Uint8Array);
-      }
-      this.#crowding.noteDropped(this.#db.run(`DELETE FROM writes WHERE ${COVERED}`, values));
+      const covered = this.#db.rows(`SELECT op FROM writes WHERE ${COVERED}`, values);
+      for (const row of covered) this.#forgetOp(id, packedOf(row));
+      if (covered.length > 0) this.#db.run(`DELETE FROM writes WHERE ${COVERED}`, values);
     }
     for (const horizon of gone) this.#drop(id, horizon);
     this.#disturb(id);
@@ -151,10 +164,14 @@ export class WriteTables {
 
   /** Key of the record that the op was made on. */
   keyOfOp(op: OpId): string | undefined {
-    const pending = this.#pending.keyIdOf(op);
-    if (pending !== undefined) return this.#keyOf(pending);
-    const row = this.#db.row(KEY_OF_OP, [nameOfOp(op)]);
-    return row === undefined ? undefined : nameOf(row['name']);
+    const place = this.places.find(op);
+    return place && this.#keyOf(place.keyId);
+  }
+
+  /** The op and its record; undefined where it is not kept. */
+  find(op: OpId): readonly [key: string, write: RecordWrite] | undefined {
+    const found = this.#findOp(op);
+    return found && [this.#keyOf(found.keyId), found.write];
   }
 
   *everywhere(): Generator<readonly [string, RecordWrite]> {
@@ -192,34 +209,45 @@ export class WriteTables {
   /** Versions of assets that name the content, standing or not. */
   versionsOf(sha256: Uint8Array, limit: number): (readonly [key: string, write: RecordWrite])[] {
     this.flushAll();
-    const rows = this.#db.rows(BY_CONTENT, [sha256, limit]);
-    return rows.map((row) => [nameOf(row['name']), writeOf(row)] as const);
+    const rows = this.#db.rows(`${MARKED} LIMIT ?`, [contentMark(sha256), limit]);
+    return rows.map((row) => [this.#keyOf(row['key_id'] as number), writeOf(row)] as const);
   }
 
   /** Reads what is kept in memory: after opening, and when the tables were replaced. */
   load(): void {
     this.#pending.clear();
+    this.places.clear();
     this.#listed.clear();
     this.#undos.clear();
     this.#folded.clear();
     this.#horizons.clear();
     this.#crowding.clear();
     for (const watched of this.#watched.values()) watched.isDisturbed = true;
-    for (const row of this.#db.each(`SELECT rank, body FROM writes WHERE kind = ${UNDO}`)) {
-      this.#undos.add(orderOf(row), row['body'] as Uint8Array);
+    for (const row of this.#db.each(MARKED, [Uint8Array.of(UNDO)])) {
+      const undo = writeOf(row);
+      this.#undos.add(undo.order, undo.body);
     }
-    const folded = `SELECT key_id FROM writes INDEXED BY writes_horizon WHERE kind = ${CONTROL}`;
-    for (const row of this.#db.rows(folded)) this.#folded.add(row['key_id'] as number);
+    const folded = 'SELECT key_id FROM marked WHERE mark = ?';
+    for (const row of this.#db.rows(folded, [Uint8Array.of(CONTROL)])) {
+      this.#folded.add(row['key_id'] as number);
+    }
   }
 
   /** The ops of a record, in its table and on their way there; some more than `LISTED_OPS_MAX` where it has more. */
-  #readFew(keyId: number): RecordWrite[] {
-    const rows = this.#db.rows(FEW, [keyId]);
-    if (rows.length > LISTED_OPS_MAX) return rows.map((row) => writeOf(row));
-    const pending = this.#pending
-      .of(keyId)
-      .map((write) => ({ ...write, body: write.body.slice() }));
-    return [...rows.map((row) => writeOf(row)), ...pending];
+  #readFew(keyId: number): PackedWrite[] {
+    const ops = this.#db.rows(FEW, [keyId]).map((row) => packedOf(row));
+    return ops.length > LISTED_OPS_MAX ? ops : [...ops, ...this.#pending.of(keyId)];
+  }
+
+  #findOp(op: OpId): { readonly keyId: number; readonly write: RecordWrite } | undefined {
+    const place = this.places.find(op);
+    if (place === undefined) return undefined;
+    const { keyId, order } = place;
+    const name = nameOfOp(op);
+    const pending = this.#pending.of(keyId).find((packed) => isNamed(packed, name));
+    if (pending !== undefined) return { keyId, write: unpackWrite(pending) };
+    const row = this.#db.row(ONE, [keyId, encodeOrder(order), boundAbove(order)]);
+    return row && { keyId, write: writeOf(row) };
   }
 
   #horizonsOf(keyId: number): readonly RecordWrite[] {
@@ -228,7 +256,9 @@ export class WriteTables {
     if (horizons === undefined) {
       if (this.#horizons.size >= HORIZONS_MAX) this.#horizons.clear();
       this.#pending.settle(keyId);
-      horizons = this.#db.rows(HORIZONS, [keyId]).map((row) => writeOf(row));
+      horizons = this.#db
+        .rows(HORIZONS, [Uint8Array.of(CONTROL), keyId])
+        .map((row) => writeOf(row));
       this.#horizons.set(keyId, horizons);
     }
     return horizons;
@@ -243,13 +273,22 @@ export class WriteTables {
     return nameOf(this.#db.row('SELECT name FROM keys WHERE id = ?', [id])?.['name'] ?? null);
   }
 
-  #drop(keyId: number, { order, kind, body }: RecordWrite): void {
+  #drop(keyId: number, write: RecordWrite): void {
+    const { order } = write;
     this.#pending.settle(keyId);
     this.#listed.forget(keyId);
-    const values = [keyId, encodeOrder(order)];
-    const dropped = this.#db.run('DELETE FROM writes WHERE key_id = ? AND rank = ?', values);
-    this.#crowding.noteDropped(dropped);
-    if (kind === UNDO) this.#undos.drop(order, body);
+    const dropped = this.#db.run(DROP, [keyId, encodeOrder(order), boundAbove(order)]);
+    if (dropped > 0) this.#forgetOp(keyId, packWrite(write));
+  }
+
+  /** What is remembered of an op that leaves the table. */
+  #forgetOp(keyId: number, packed: PackedWrite): void {
+    const order = orderAt(packed, 0);
+    const kind = kindOf(packed);
+    this.#crowding.noteDropped(1);
+    this.places.drop(keyId, order);
+    dropMark(this.#db, keyId, packed);
+    if (kind === UNDO) this.#undos.drop(order, bodyOf(packed));
     if (kind === CONTROL) this.#horizons.delete(keyId);
   }
 }
