@@ -15,8 +15,8 @@ import { JournalSealer } from '../../src/keys/journal-sealer.ts';
 import { kekOf } from '../../src/keys/key-encryption.ts';
 import { SimClock } from '../../src/platform/sim/clock.ts';
 import { SimCrash, SimFiles } from '../../src/platform/sim/files.ts';
+import { SimLife } from '../../src/platform/sim/life.ts';
 import { SeededRandom } from '../../src/platform/sim/random.ts';
-import { MortalTimers } from '../support/simulated/mortal-timers.ts';
 
 export const DIR = '/journal';
 export const KEYS_DIR = '/keys/epochs';
@@ -43,7 +43,7 @@ export class Rig {
   /** Highest LSN that was released, whether durably so or not. */
   released = 0;
   #journal: Journal | undefined;
-  #timers: MortalTimers | undefined;
+  #life: SimLife | undefined;
 
   constructor(seed: number, options: Partial<JournalOptions> = {}, sealing: Sealing = 'plain') {
     this.sealing = sealing;
@@ -94,8 +94,8 @@ export class Rig {
 
   /** Those of the process that has the journal open. */
   get timers(): Timers {
-    assert.ok(this.#timers, 'a process runs');
-    return this.#timers;
+    assert.ok(this.#life, 'a process runs');
+    return this.#life.timers;
   }
 
   get journal(): Journal {
@@ -108,10 +108,10 @@ export class Rig {
   }
 
   async open(): Promise<Journal> {
-    this.#timers = new MortalTimers(this.clock);
+    this.#life = new SimLife(this.clock);
     const journal = await Journal.open({
       ...this.options,
-      timers: this.#timers,
+      timers: this.#life.timers,
       sealer: this.sealer(),
     });
     let previous = journal.durableLsn;
@@ -195,7 +195,7 @@ export class Rig {
   end(how: 'kill' | 'power-cut'): void {
     if (how === 'kill') this.files.kill();
     else this.files.powerCut();
-    this.#timers?.die();
+    this.#life?.end();
     this.#journal = undefined;
   }
 

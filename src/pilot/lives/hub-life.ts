@@ -21,9 +21,10 @@ import type { Files } from '../../platform/files/files.ts';
 import type { Network } from '../../platform/network/network.ts';
 import type { SimClock } from '../../platform/sim/clock.ts';
 import { SimHost } from '../../platform/sim/host.ts';
+import type { SimLife } from '../../platform/sim/life.ts';
 import { SimSerialPorts } from '../../platform/sim/serial.ts';
 import { SimServiceManager } from '../../platform/sim/service-manager.ts';
-import { Life } from './life.ts';
+import { processLife } from './process-life.ts';
 import { presetThresholds } from '../world/light-model.ts';
 import type { PilotLink } from '../world/pilot-link.ts';
 import type { Scenario } from '../scenario.ts';
@@ -61,12 +62,12 @@ export class HubLife {
   readonly followers: Followers;
   /** The hub said that it cannot go on; it must be started again. */
   failure: unknown;
-  readonly #life: Life;
+  readonly #life: SimLife;
   readonly #closers: Closers;
 
   private constructor(
     id: Origin,
-    life: Life,
+    life: SimLife,
     closers: Closers,
     parts: { serving: Serving; followers: Followers },
   ) {
@@ -78,7 +79,7 @@ export class HubLife {
   }
 
   static async open(world: HubWorld): Promise<HubLife> {
-    const life = new Life(world.clock, world.link);
+    const life = processLife(world.clock);
     const closers = new Closers();
     try {
       return await HubLife.#start(world, life, closers);
@@ -89,7 +90,7 @@ export class HubLife {
     }
   }
 
-  static async #start(world: HubWorld, life: Life, closers: Closers): Promise<HubLife> {
+  static async #start(world: HubWorld, life: SimLife, closers: Closers): Promise<HubLife> {
     const ground = layGround(configOf(world), machineOf(world, life), closers);
     const serving = await serveDevices(ground);
     const followers = followJournal(ground, serving, {
@@ -156,7 +157,7 @@ const NO_NETWORK: Network = {
   listen: ({ host, port }) => Promise.resolve({ host, port, close: () => Promise.resolve() }),
 };
 
-function machineOf(world: HubWorld, life: Life): Machine {
+function machineOf(world: HubWorld, life: SimLife): Machine {
   return {
     pid: 1,
     clock: world.hubClock,
@@ -164,7 +165,7 @@ function machineOf(world: HubWorld, life: Life): Machine {
     random: world.random,
     files: world.files,
     network: NO_NETWORK,
-    mqtt: life.mqtt,
+    mqtt: life.connectingBy(world.link),
     serial: new SimSerialPorts(world.clock),
     host: new SimHost(),
     links: life.watching(world.link.links),

@@ -8,13 +8,14 @@ import type { StampedOp } from '../../model/op.ts';
 import type { Files } from '../../platform/files/files.ts';
 import type { MqttClient } from '../../platform/network/mqtt-client.ts';
 import type { SimClock } from '../../platform/sim/clock.ts';
+import type { SimLife } from '../../platform/sim/life.ts';
 import { EmbeddedStorage } from '../../regional/embedded/embedded-storage.ts';
 import { RegionalNode } from '../../regional/regional-node.ts';
 import type { SiteStore } from '../../regional/embedded/site-store.ts';
 import { Store } from '../../store/store.ts';
 import { PROGRAM_VERSION } from '../../versions.ts';
 import { SITE_NAME } from './hub-life.ts';
-import { Life } from './life.ts';
+import { processLife } from './process-life.ts';
 
 export interface RegionWorld {
   readonly clock: SimClock;
@@ -31,14 +32,14 @@ const LIMITS = { archiveBytesMax: 4 << 20, archiveBatchesMax: 200 };
 
 export class RegionLife {
   readonly node: RegionalNode;
-  readonly #life: Life;
+  readonly #life: SimLife;
   readonly #dataDir: string;
   readonly #stores: ReadonlyMap<string, Store>;
   readonly #failures: readonly unknown[];
 
   private constructor(
     node: RegionalNode,
-    life: Life,
+    life: SimLife,
     dataDir: string,
     stores: ReadonlyMap<string, Store>,
     failures: readonly unknown[],
@@ -57,7 +58,7 @@ export class RegionLife {
 
   static async open(world: RegionWorld): Promise<RegionLife> {
     const { clock, random, files, dataDir, link, log } = world;
-    const life = new Life(clock, link);
+    const life = processLife(clock);
     const stores = new Map<string, Store>();
     files.makeDir(dataDir);
     const failures: unknown[] = [];
@@ -66,7 +67,7 @@ export class RegionLife {
       random,
       log,
       timers: life.timers,
-      mqtt: life.mqtt,
+      mqtt: life.connectingBy(link),
       broker: { url: 'mqtt://region.pilot:1883' },
       storage: new EmbeddedStorage({
         files,

@@ -15,12 +15,12 @@ import { HlcClock } from '../../../src/model/hlc.ts';
 import type { Origin } from '../../../src/model/origin.ts';
 import { SimClock } from '../../../src/platform/sim/clock.ts';
 import { SimCrash, SimFiles } from '../../../src/platform/sim/files.ts';
+import { SimLife } from '../../../src/platform/sim/life.ts';
 import { joinedEnds } from '../../../src/platform/sim/network.ts';
 import { SeededRandom } from '../../../src/platform/sim/random.ts';
 import { NamedGatekeeper, Probe } from './broker-site.ts';
 import { connect, type ConnectFields } from '../made/mqtt-packets.ts';
 import { HUB } from '../made/ops.ts';
-import { MortalTimers } from './mortal-timers.ts';
 
 export interface DurableSiteOptions {
   readonly seed?: number;
@@ -35,7 +35,7 @@ export class DurableSite {
   readonly files: SimFiles;
   readonly logged: { event: string; fields: LogFields }[] = [];
   readonly #options: DurableSiteOptions;
-  #timers = new MortalTimers(this.clock);
+  #life = new SimLife(this.clock);
   #journal: Journal | undefined;
   #broker: Broker | undefined;
   #boots = 0;
@@ -63,8 +63,9 @@ export class DurableSite {
   async start(): Promise<void> {
     const { files, clock, random } = this;
     const { segmentBytes = 1 << 20, limits = {}, capture = [] } = this.#options;
-    const timers = new MortalTimers(clock);
-    this.#timers = timers;
+    const life = new SimLife(clock);
+    this.#life = life;
+    const { timers } = life;
     const journal = await Journal.open({
       files,
       clock,
@@ -111,7 +112,7 @@ export class DurableSite {
 
   /** The process ends without a word and starts again; what the kernel had is there. */
   async killed(): Promise<void> {
-    this.#timers.die();
+    this.#life.end();
     this.files.kill();
     await this.start();
     await this.turn();
@@ -119,7 +120,7 @@ export class DurableSite {
 
   /** The machine loses its power and starts again; what was not synced is there or not, as the dice say. */
   async powerCut(): Promise<void> {
-    this.#timers.die();
+    this.#life.end();
     this.files.powerCut();
     await this.start();
     await this.turn();
@@ -133,7 +134,7 @@ export class DurableSite {
     const journalClosing = this.journal.close();
     await this.turn(10);
     await journalClosing;
-    this.#timers.die();
+    this.#life.end();
     await this.start();
     await this.turn();
   }

@@ -4,7 +4,6 @@
  */
 import assert from 'node:assert/strict';
 
-import type { Timers } from '../../../src/base/clock.ts';
 import type { Log, LogFields } from '../../../src/base/log.ts';
 import { originOfPublicKey } from '../../../src/batch/batch-id.ts';
 import { inlineCompressor } from '../../../src/batch/compression.ts';
@@ -23,9 +22,9 @@ import { decodeEntry } from '../../../src/model/entry.ts';
 import type { StampedOp } from '../../../src/model/op.ts';
 import { type Lane, laneOf, type Origin } from '../../../src/model/origin.ts';
 import { seqIn, type VersionVector } from '../../../src/model/version-vector.ts';
-import type { MqttClient } from '../../../src/platform/network/mqtt-client.ts';
 import { SimClock } from '../../../src/platform/sim/clock.ts';
 import { SimCrash, SimFiles } from '../../../src/platform/sim/files.ts';
+import { SimLife } from '../../../src/platform/sim/life.ts';
 import { SimMqttBroker, type SimMqttClient } from '../../../src/platform/sim/mqtt-client.ts';
 import type { LinkTable } from '../../../src/platform/links/links.ts';
 import { SimLinks } from '../../../src/platform/sim/links.ts';
@@ -84,37 +83,6 @@ export class KeptLog implements Log {
   }
 }
 
-/** What a process holds of the world; nothing of it moves any more once the process is dead. */
-class Life {
-  readonly timers: Timers;
-  readonly mqtt: MqttClient;
-  #isAlive = true;
-
-  constructor(timers: Timers, mqtt: MqttClient) {
-    const ifAlive = (callback: () => unknown) => (): void => {
-      if (this.#isAlive) callback();
-    };
-    this.timers = {
-      after: (delayMs, callback) => timers.after(delayMs, ifAlive(callback)),
-      every: (periodMs, callback) => timers.every(periodMs, ifAlive(callback)),
-      soon: (callback) => timers.soon(ifAlive(callback)),
-    };
-    this.mqtt = {
-      connect: (options, handlers) =>
-        this.#isAlive
-          ? mqtt.connect(options, {
-              onMessage: (topic, payload) => ifAlive(() => handlers.onMessage(topic, payload))(),
-              onClose: (reason) => ifAlive(() => handlers.onClose(reason))(),
-            })
-          : new Promise(() => undefined),
-    };
-  }
-
-  end(): void {
-    this.#isAlive = false;
-  }
-}
-
 export class UplinkWorld {
   readonly clock = new SimClock(START_MS);
   readonly random: SeededRandom;
@@ -140,8 +108,8 @@ export class UplinkWorld {
   ledger: Ledger | undefined;
   region: RegionalNode | undefined;
   readonly #options: WorldOptions;
-  #hubLife: Life | undefined;
-  #regionLife: Life | undefined;
+  #hubLife: SimLife | undefined;
+  #regionLife: SimLife | undefined;
 
   constructor(options: WorldOptions = {}) {
     this.#options = options;
@@ -157,7 +125,7 @@ export class UplinkWorld {
 
   startHub(): Uplink {
     const { clock, random, log } = this;
-    const life = new Life(clock, this.hubLink);
+    const life = new SimLife(clock);
     this.#hubLife = life;
     this.tracker = this.#options.links === undefined ? undefined : this.#track();
     this.uplink = Uplink.open({
@@ -170,7 +138,7 @@ export class UplinkWorld {
       sealer: this.terms.operatorKey && batchSealer(this.terms.operatorKey.publicKey, this.random),
       jurisdiction: this.terms.jurisdiction,
       verify: verifyEd25519,
-      mqtt: life.mqtt,
+      mqtt: life.connectingBy(this.hubLink),
       broker: { url: 'mqtt://sim' },
       decide: () => this.decision,
       link: () => this.tracker?.view().kind ?? 'cellular',
@@ -232,7 +200,7 @@ export class UplinkWorld {
     return vector;
   }
 
-  startLedger(life: Life): Ledger {
+  startLedger(life: SimLife): Ledger {
     this.ledger = Ledger.open({
       journal: this.journal,
       files: this.hubFiles,
@@ -249,11 +217,11 @@ export class UplinkWorld {
 
   async startRegion(): Promise<RegionalNode> {
     const { clock, random, log } = this;
-    const life = new Life(clock, this.regionLink);
+    const life = new SimLife(clock);
     this.#regionLife = life;
     this.region = await this.until(
       RegionalNode.open({
-        mqtt: life.mqtt,
+        mqtt: life.connectingBy(this.regionLink),
         broker: { url: 'mqtt://sim' },
         storage: new EmbeddedStorage({
           files: this.regionFiles,
@@ -348,7 +316,7 @@ export class UplinkWorld {
     assert.ok(this.isDelivered, `delivered within ${withinMs} ms`);
   }
 
-  #take(error: unknown, life: Life): void {
+  #take(error: unknown, life: SimLife): void {
     if (error instanceof SimCrash) life.end();
     else this.fatal.push(error);
   }
