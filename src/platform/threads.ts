@@ -1,14 +1,16 @@
 /**
  * Threads for work that is long, needs few things, and for which nobody waits in milliseconds: they run when the event loop
- * and whoever else is in a hurry leave the processor alone. What is posted is copied, but for buffers that are handed over.
+ * and whoever else is in a hurry leave the processor alone. What is posted is copied. Handing buffers over would spare that, and
+ * cost more: at the first buffer that an engine sees taken away it drops all compiled code that ever touched one, here the
+ * whole hub's, and what it compiles instead asks at each access whether the buffer is still there.
  */
 import { constants, setPriority } from 'node:os';
 import { parentPort, Worker } from 'node:worker_threads';
 
 /** A thread, seen from whoever started it. */
 export interface Thread {
-  /** `owned` are buffers in the message that are handed over: whoever posts them must not touch them again. */
-  post(message: unknown, owned?: readonly ArrayBuffer[]): void;
+  /** Of bytes that are part of a buffer, all of it travels. */
+  post(message: unknown): void;
   /** At once, in the midst of whatever it does; nothing more is heard of it. */
   end(): void;
 }
@@ -48,7 +50,8 @@ export function startThread(module: URL, limits: ThreadLimits, listeners: Thread
   worker.on('error', (error) => gone(error.message));
   worker.on('exit', (code) => gone(`it ended with code ${code}`));
   return {
-    post: (message, owned = []) => worker.postMessage(message, [...owned]),
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- the rule takes a thread for a window
+    post: (message) => worker.postMessage(message),
     end: () => {
       isOver = true;
       void worker.terminate();
@@ -63,7 +66,7 @@ export function serveThread(
   const port = parentPort;
   if (port === null) throw new Error('this module is for a thread');
   yieldToOthers();
-  const answer: Thread['post'] = (message, owned = []) => port.postMessage(message, [...owned]);
+  const answer: Thread['post'] = (message) => port.postMessage(message);
   port.on('message', (message) => void take(message, answer));
 }
 

@@ -8,11 +8,13 @@ import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, test } from 'vitest';
 
+import { must } from '../../src/base/assert.ts';
 import { COMPRESSIONS, inlineCompressor } from '../../src/batch/compression.ts';
 import type { PackedOps } from '../../src/batch/pack-batch.ts';
 import { ENCODINGS } from '../../src/batch/payload.ts';
 import { TELEMETRY } from '../../src/model/class.ts';
 import { encodeOpEntry } from '../../src/model/entry.ts';
+import { encodeOp } from '../../src/model/op.ts';
 import { machineTimers } from '../../src/platform/clock.ts';
 import { startThread } from '../../src/platform/threads.ts';
 import { ApartPacker } from '../../src/uplink/packing/apart.ts';
@@ -46,7 +48,9 @@ function apart(): Packer {
   return new ApartPacker({ start, timers: machineTimers });
 }
 
-const entries = stampedOps(1, 1_500).map(({ bytes, stamp }) => encodeOpEntry(bytes, stamp));
+const stamped = stampedOps(1, 1_500);
+const { op, stamp } = must(stamped[0], 'there are some');
+const entries = stamped.map((each) => encodeOpEntry(each.bytes, each.stamp));
 
 async function packedBy(packer: Packer, order = ORDER): Promise<PackedOps> {
   const packing = packer.begin(order);
@@ -72,6 +76,21 @@ describe.each(Object.entries({ 'in place': inPlace, apart }))('%s', (_, open) =>
     const packing = packer.begin(ORDER);
     for (const entry of [...entries.slice(0, 5), ...entries.slice(3, 6)]) packing.add(entry);
     assert.equal((await packing.finish()).ops, 6);
+    packer.close();
+  });
+
+  test('an op larger than what travels at a time is in it, and those around it', async () => {
+    const large = encodeOp({ ...op, seq: 9_000, body: new Uint8Array(200_000) });
+    const mixed = [...entries.slice(0, 400), encodeOpEntry(large, stamp), ...entries.slice(400)];
+    const [packer, other] = [open(), inPlace()];
+    const [packing, expected] = [packer.begin(ORDER), other.begin(ORDER)];
+    for (const entry of mixed) {
+      packing.add(entry);
+      expected.add(entry);
+    }
+    const [packed, wanted] = [await packing.finish(), await expected.finish()];
+    assert.equal(packed.ops, entries.length + 1);
+    assert.deepEqual(new Uint8Array(packed.plain), new Uint8Array(wanted.plain));
     packer.close();
   });
 

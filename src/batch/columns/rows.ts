@@ -73,6 +73,13 @@ export function isSliceEnd(place: number, work: number): boolean {
 /** Codes the body of one row; returns how many slots it has. */
 export type CodeBody = (coder: BitCoder, row: number) => number;
 
+interface SeriesStreams {
+  readonly times: NumberStream;
+  readonly stampTimes: NumberStream;
+  readonly counters: NumberStream;
+  readonly stampCounters: NumberStream;
+}
+
 export class SeriesWalk {
   readonly #ways = new SymbolModel(3);
   readonly #stampWays = new SymbolModel(3);
@@ -101,27 +108,15 @@ export class SeriesWalk {
     stampCount: number,
     codeBody: CodeBody,
   ): Steps<void> {
-    const { times, stampTimes } = this.#open(coder, plan);
-    const counters = new NumberStream(this.#counters, new Predictor(PREVIOUS, 0));
-    const stampCounters = new NumberStream(this.#stampCounters, new Predictor(PREVIOUS, 0));
+    const streams = this.#open(coder, plan);
+    // What is called often is compiled soon; a generator is not.
     for (let i = 0; i < members.length; i++) {
       const row = members[i] as number;
-      const hlcMs = within(MS_LIMIT, times.code(coder, rows.hlcMs[row] as number, 0));
-      const counter = counters.code(coder, rows.hlcCounter[row] as number, 0);
-      const stampMs = stampTimes.code(coder, rows.stampMs[row] as number, hlcMs);
-      // Within one millisecond, a stamp's counter goes on where the op's ended.
-      const base = stampMs === hlcMs ? counter : 0;
-      const above = stampCounters.code(coder, (rows.stampCounter[row] as number) - base, 0);
-      const stamp = this.#stamps.code(coder, rows.stamp[row] as number, 0);
-      rows.hlcMs[row] = hlcMs;
-      rows.hlcCounter[row] = within(COUNTER_LIMIT, counter);
-      rows.stampMs[row] = within(MS_LIMIT, stampMs);
-      rows.stampCounter[row] = within(COUNTER_LIMIT, above + base);
-      rows.stamp[row] = within(stampCount, stamp);
+      this.#codeTimes(coder, rows, row, stampCount, streams);
       this.#work += ROW_WORK + codeBody(coder, row);
       if (i === 0) {
-        this.#startMs = hlcMs;
-        this.#stampStartMs = stampMs;
+        this.#startMs = rows.hlcMs[row] as number;
+        this.#stampStartMs = rows.stampMs[row] as number;
       }
       if (this.#work >= this.#workMax) {
         this.#work = 0;
@@ -130,7 +125,28 @@ export class SeriesWalk {
     }
   }
 
-  #open(coder: BitCoder, plan: TimePlan): { times: NumberStream; stampTimes: NumberStream } {
+  #codeTimes(
+    coder: BitCoder,
+    rows: Rows,
+    row: number,
+    stampCount: number,
+    { times, stampTimes, counters, stampCounters }: SeriesStreams,
+  ): void {
+    const hlcMs = within(MS_LIMIT, times.code(coder, rows.hlcMs[row] as number, 0));
+    const counter = counters.code(coder, rows.hlcCounter[row] as number, 0);
+    const stampMs = stampTimes.code(coder, rows.stampMs[row] as number, hlcMs);
+    // Within one millisecond, a stamp's counter goes on where the op's ended.
+    const base = stampMs === hlcMs ? counter : 0;
+    const above = stampCounters.code(coder, (rows.stampCounter[row] as number) - base, 0);
+    const stamp = this.#stamps.code(coder, rows.stamp[row] as number, 0);
+    rows.hlcMs[row] = hlcMs;
+    rows.hlcCounter[row] = within(COUNTER_LIMIT, counter);
+    rows.stampMs[row] = within(MS_LIMIT, stampMs);
+    rows.stampCounter[row] = within(COUNTER_LIMIT, above + base);
+    rows.stamp[row] = within(stampCount, stamp);
+  }
+
+  #open(coder: BitCoder, plan: TimePlan): SeriesStreams {
     const way = this.#ways.code(coder, plan.way) as Way;
     const periodMs = way === SCHEDULE ? this.#periods.code(coder, plan.periodMs, 0) : 0;
     const stampWay = this.#stampWays.code(coder, plan.stampWay) as Way;
@@ -138,6 +154,8 @@ export class SeriesWalk {
     return {
       times: new NumberStream(this.#times, new Predictor(way, this.#startMs, periodMs)),
       stampTimes: new NumberStream(this.#stampTimes, new Predictor(stampWay, stampStartMs)),
+      counters: new NumberStream(this.#counters, new Predictor(PREVIOUS, 0)),
+      stampCounters: new NumberStream(this.#stampCounters, new Predictor(PREVIOUS, 0)),
     };
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Packs in a thread: the event loop reads the journal and hands its entries over, and devices are answered as if nothing were
+ * Packs in a thread: the event loop reads the journal and passes its entries on, and devices are answered as if nothing were
  * built. The thread is started with the first batch and ended when none has come for a while: an idle hub has none, and a
  * backlog of many batches pays once for a thread that has to get going.
  */
@@ -45,7 +45,7 @@ export class ApartPacker implements Packer {
     this.#open.add(batch);
     this.#post({ type: 'begin', batch, order });
     return new ApartPacking({
-      post: (piece) => this.#post({ type: 'entries', batch, piece }, [piece.buffer]),
+      post: (piece) => this.#post({ type: 'entries', batch, piece }),
       finish: () => this.#finish(batch),
       drop: () => {
         this.#post({ type: 'drop', batch });
@@ -80,8 +80,8 @@ export class ApartPacker implements Packer {
     });
   }
 
-  #post(message: ToPackThread, owned?: readonly ArrayBuffer[]): void {
-    if (this.#open.has(message.batch)) this.#thread?.post(message, owned);
+  #post(message: ToPackThread): void {
+    if (this.#open.has(message.batch)) this.#thread?.post(message);
   }
 
   #take(message: FromPackThread): void {
@@ -112,7 +112,7 @@ export class ApartPacker implements Packer {
 }
 
 interface ApartPackingOptions {
-  readonly post: (piece: Uint8Array<ArrayBuffer>) => void;
+  readonly post: (piece: Uint8Array) => void;
   readonly finish: () => Promise<PackedOps>;
   readonly drop: () => void;
 }
@@ -128,12 +128,15 @@ class ApartPacking implements Packing {
 
   add(entry: Uint8Array): void {
     if (this.#piece?.hasRoomFor(entry) === false) this.#send();
-    this.#piece ??= new PieceWriter(Math.max(PIECE_BYTES, PieceWriter.room(entry)));
+    if (this.#piece?.hasRoomFor(entry) !== true) {
+      this.#piece = new PieceWriter(Math.max(PIECE_BYTES, PieceWriter.room(entry)));
+    }
     this.#piece.add(entry);
   }
 
   finish(): Promise<PackedOps> {
     this.#send();
+    this.#piece = undefined;
     return this.#options.finish();
   }
 
@@ -143,7 +146,8 @@ class ApartPacking implements Packing {
   }
 
   #send(): void {
-    if (this.#piece !== undefined) this.#options.post(this.#piece.piece());
-    this.#piece = undefined;
+    if (this.#piece === undefined) return;
+    this.#options.post(this.#piece.piece());
+    this.#piece.clear();
   }
 }

@@ -3,9 +3,9 @@ import { messageOf } from '../../base/errors.ts';
 import { inlineCompressor } from '../../batch/compression.ts';
 import { InPlacePacking } from './in-place.ts';
 import type { Packing } from './packer.ts';
-import { entriesOfPiece, type FromPackThread, type ToPackThread } from './thread-messages.ts';
+import { eachEntry, type FromPackThread, type ToPackThread } from './thread-messages.ts';
 
-type Answer = (message: FromPackThread, owned?: readonly ArrayBuffer[]) => void;
+type Answer = (message: FromPackThread) => void;
 
 export class PackDesk {
   /** Those that broke are gone, and what still comes for them is let pass. */
@@ -29,14 +29,14 @@ export class PackDesk {
       this.#packings.set(batch, begun);
     } else if (message.type === 'entries') {
       if (packing === undefined) return;
-      for (const entry of entriesOfPiece(message.piece)) packing.add(entry);
+      eachEntry(message.piece, (entry) => packing.add(entry));
     } else {
       this.#packings.delete(batch);
       if (message.type === 'drop' || packing === undefined) return;
       const packed = await packing.finish();
       // Copies: what aliases a larger buffer would travel with all of it.
       const [root, plain] = [new Uint8Array(packed.root), new Uint8Array(packed.plain)];
-      answer({ type: 'packed', batch, packed: { ...packed, root, plain } }, [plain.buffer]);
+      answer({ type: 'packed', batch, packed: { ...packed, root, plain } });
     }
   }
 }

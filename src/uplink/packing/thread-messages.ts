@@ -1,13 +1,13 @@
 /**
- * What is said between the hub and the thread that packs its batches. Entries travel many at a time in a buffer that is handed
- * over: each behind its length, 4 bytes.
+ * What is said between the hub and the thread that packs its batches. Entries travel many at a time, each behind its length, 4
+ * bytes.
  */
 import type { PackedOps } from '../../batch/pack-batch.ts';
 import type { PackOrder } from './packer.ts';
 
 export type ToPackThread =
   | { readonly type: 'begin'; readonly batch: number; readonly order: PackOrder }
-  | { readonly type: 'entries'; readonly batch: number; readonly piece: Uint8Array<ArrayBuffer> }
+  | { readonly type: 'entries'; readonly batch: number; readonly piece: Uint8Array }
   | { readonly type: 'finish'; readonly batch: number }
   | { readonly type: 'drop'; readonly batch: number };
 
@@ -19,7 +19,7 @@ const LENGTH_BYTES = 4;
 
 /** Entries on their way into a piece. */
 export class PieceWriter {
-  readonly #bytes: Uint8Array<ArrayBuffer>;
+  readonly #bytes: Uint8Array;
   readonly #view: DataView;
   #length = 0;
 
@@ -44,18 +44,22 @@ export class PieceWriter {
     this.#length += PieceWriter.room(entry);
   }
 
-  /** Aliases the whole buffer. */
-  piece(): Uint8Array<ArrayBuffer> {
+  /** Good until it is cleared. */
+  piece(): Uint8Array {
     return this.#bytes.subarray(0, this.#length);
+  }
+
+  clear(): void {
+    this.#length = 0;
   }
 }
 
-/** The entries of a piece, which alias it. */
-export function* entriesOfPiece(piece: Uint8Array): Generator<Uint8Array> {
+/** Gives each entry of a piece, which alias it. */
+export function eachEntry(piece: Uint8Array, take: (entry: Uint8Array) => void): void {
   const view = new DataView(piece.buffer, piece.byteOffset, piece.byteLength);
   for (let at = 0; at < piece.length;) {
     const end = at + LENGTH_BYTES + view.getUint32(at);
-    yield piece.subarray(at + LENGTH_BYTES, end);
+    take(piece.subarray(at + LENGTH_BYTES, end));
     at = end;
   }
 }

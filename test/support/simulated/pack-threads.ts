@@ -16,7 +16,7 @@ export class PackThreads {
     if (this.breaksAt === 'start') throw new Error('EAGAIN');
     const desk = new PackDesk();
     return {
-      post: (message) => void this.#take(desk, message as ToPackThread, listeners),
+      post: (message) => void this.#take(desk, structuredClone(message) as ToPackThread, listeners),
       end: () => void (this.ended += 1),
     };
   };
