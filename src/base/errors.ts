@@ -78,7 +78,7 @@ export const FAULTS = {
   'pilot.trace-invalid':
     'The line that is named is not what a trace has; heliograph pilot --help tells what one looks like.',
   'power.source-lost':
-    'No reading from the power source. Check the cable; the hub syncs with caution meanwhile.',
+    'No reading from the power source. Check its cable or network; the hub syncs with caution meanwhile.',
   'power.sensor-odd':
     'A sensor tells what cannot be, jumps or never changes, and is not believed. Check its wiring, and power.nominal_v and power.capacity_wh in the config.',
   'power.source-invalid':

@@ -5,7 +5,7 @@
  * a tty never ends). The descriptor is opened without taking the terminal as the controlling one.
  */
 import { execFile } from 'node:child_process';
-import { closeSync, constants, openSync } from 'node:fs';
+import { closeSync, constants, existsSync, openSync } from 'node:fs';
 import { ReadStream } from 'node:tty';
 
 export interface SerialHandlers {
@@ -37,12 +37,16 @@ class MachineSerialLine implements SerialLine {
 
   constructor(path: string, baud: number, handlers: SerialHandlers) {
     this.#handlers = handlers;
+    if (!existsSync(path)) {
+      setImmediate(() => this.#end('no such device'));
+      return;
+    }
     // `-hupcl`: closing the port must not reset a device behind the adapter.
     const args = ['-F', path, String(baud), 'raw', '-echo', '-ixon', '-hupcl'];
     execFile('stty', args, { timeout: STTY_TIMEOUT_MS }, (error, _stdout, stderr) => {
       if (this.#over) return;
       if (error === null) this.#read(path);
-      else this.#end(stderr.trim() === '' ? error.message : stderr.trim());
+      else this.#end(stderr.trim().replace(`stty: ${path}: `, '') || error.message);
     });
   }
 

@@ -94,7 +94,10 @@ function powerLines(power: PowerStatus, paint: Paint): string[] {
   ];
   const age = power.ageS === null ? 'no reading' : `read ${agoText(power.ageS)}`;
   const source = `${power.source}, ${age}`;
-  return [`${paint(colour, power.state)}: ${figures.join('; ')}`, paint('dim', source)];
+  // What a few readings say is shown, and not acted upon yet.
+  const isEarly = power.state === 'unknown' && power.socPct !== null;
+  const state = isEarly ? 'unknown until there are more readings' : power.state;
+  return [`${paint(colour, state)}: ${figures.join('; ')}`, paint('dim', source)];
 }
 
 /** On mains nothing is measured; where nothing tells anything of a battery, the hub does not know that. */

@@ -27,6 +27,7 @@ interface Columns {
   readonly time: number;
   readonly ghiWm2: number;
   readonly separator: string;
+  readonly count: number;
 }
 
 const SEPARATORS = [',', ';', '\t'];
@@ -97,8 +98,8 @@ function rowsOf(csv: string, name: string): Row[] {
 function columnsOf(head: string, name: string, line: number): Columns {
   for (const separator of SEPARATORS) {
     const names = fieldsOf(head.toLowerCase(), separator);
-    const columns = { time: names.indexOf('time'), ghiWm2: names.indexOf('ghi_wm2'), separator };
-    if (columns.time >= 0 && columns.ghiWm2 >= 0) return columns;
+    const [time, ghiWm2] = [names.indexOf('time'), names.indexOf('ghi_wm2')];
+    if (time >= 0 && ghiWm2 >= 0) return { time, ghiWm2, separator, count: names.length };
   }
   const found = `not ${JSON.stringify(head.slice(0, 60))}`;
   throw wrong(
@@ -111,6 +112,11 @@ function columnsOf(head: string, name: string, line: number): Columns {
 /** None where nothing was measured. */
 function rowOf(text: string, columns: Columns, name: string, line: number): Row[] {
   const fields = fieldsOf(text, columns.separator);
+  // 12,5 between commas would be read as 12.
+  if (fields.slice(columns.count).some((field) => field !== '')) {
+    const why = `${fields.length} fields where the first line names ${columns.count}; numbers with a comma need ; or a tab between fields`;
+    throw wrong(name, line, why);
+  }
   const time = fields[columns.time] ?? '';
   const endMs = timeOf(time);
   if (endMs === undefined)

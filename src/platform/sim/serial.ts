@@ -38,7 +38,7 @@ export class SimSerialPorts implements SerialPorts {
     let closed = false;
     this.#timers.soon(() => {
       if (closed) return;
-      if (!this.#plugged.has(path)) return handlers.onClose(`${path}: No such file or directory`);
+      if (!this.#plugged.has(path)) return handlers.onClose('no such device');
       const readers = this.#open.get(path) ?? new Set();
       readers.add(handlers);
       this.#open.set(path, readers);

@@ -82,19 +82,18 @@ export class MqttJsonSource implements PowerSource {
 
   start(onReading: (reading: Reading) => void, onLost: (reason: string) => void): void {
     const { clock, timers } = this.#machine;
-    const { topic, path } = this.#topic;
+    const { topic } = this.#topic;
     let heardMs = clock.monotonicMs();
     let isLost = false;
-    let hasOthers = false;
+    let unusable: string | undefined;
     const watch = timers.every(POLL_PERIOD_MS, () => {
       if (isLost || clock.monotonicMs() - heardMs <= STALE_AFTER_MS) return;
       isLost = true;
-      const unusable = `what came on ${topic} has no number at ${path} whose name is known: "=soc" behind the path names it`;
-      onLost(hasOthers ? unusable : `nothing came on ${topic} for a minute`);
+      onLost(unusable ?? `nothing came on ${topic} for a minute`);
     });
     const hear = this.#subscribe(topic, (_topic, payload) => {
       const reading = readingOfJson(payload, this.#topic, clock.monotonicMs());
-      hasOthers = reading === undefined;
+      unusable = reading === undefined ? whyUnusable(payload, this.#topic) : undefined;
       if (reading === undefined) return;
       heardMs = reading.atMs;
       isLost = false;
@@ -107,6 +106,22 @@ export class MqttJsonSource implements PowerSource {
     for (const cancel of this.#cancels) cancel();
     this.#cancels = [];
   }
+}
+
+/** For the person who made the meter. */
+function whyUnusable(payload: Uint8Array, { topic, path, field }: JsonTopic): string {
+  const came = `what came last on ${topic}`;
+  if (payload.length > PAYLOAD_BYTES_MAX)
+    return `${came} is longer than ${PAYLOAD_BYTES_MAX} bytes`;
+  try {
+    JSON.parse(textOf(payload) ?? '');
+  } catch {
+    return `${came} is not JSON`;
+  }
+  const names = [...keysOf(path).slice(-1), ...(field === undefined ? [] : [field])];
+  const isNamed = names.some((name) => quantityOf(name) !== undefined);
+  const hint = isNamed ? '' : ' whose name is known: "=soc" behind the path names it';
+  return `${came} has no number at ${path === '' ? 'its top' : path}${hint}`;
 }
 
 /** The reading in a payload, or undefined where nothing in it can be used. */

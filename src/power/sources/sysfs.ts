@@ -1,7 +1,8 @@
 /**
  * Linux `power_supply`: names are arbitrary and any attribute may be missing, so every folder is read whole
  * and sorted out by its type. Units of the kernel: µV, µA, µW, µAh, µWh, %, 0.1 °C. Batteries of peripherals
- * (scope `Device`: a mouse, a headset) are not the site's. A driver may refuse a single attribute; that one is absent.
+ * (scope `Device`: a mouse, a headset) are not the site's, and a bay without a battery (`present` 0) tells zeros of nothing. A
+ * driver may refuse a single attribute; that one is absent.
  */
 import { textOf } from '../../base/bytes.ts';
 import type { Reading, ReadingDraft } from '../estimate/reading.ts';
@@ -13,6 +14,7 @@ type Attributes = ReadonlyMap<string, string>;
 const ATTRIBUTES = [
   'type',
   'scope',
+  'present',
   'status',
   'online',
   'capacity',
@@ -39,7 +41,7 @@ export function readPowerSupplies(machine: SysMachine, atMs: number): Reading | 
   const supplies = machine.files
     .list(folder)
     .map((name) => attributesOf(machine, `${folder}/${name}`))
-    .filter((supply) => supply.get('scope') !== 'Device');
+    .filter((supply) => supply.get('scope') !== 'Device' && supply.get('present') !== '0');
   const batteries = supplies.filter((supply) =>
     ['Battery', 'UPS'].includes(supply.get('type') ?? ''),
   );

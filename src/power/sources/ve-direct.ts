@@ -18,7 +18,8 @@ const BAUD = 19_200;
 /** Devices send every second; this long without a good block, something is wrong with the wiring. */
 const SILENCE_MS = 10_000;
 const RETRY_FIRST_MS = 1_000;
-const RETRY_MOST_MS = 30_000;
+/** Whoever plugs a cable in again stands before it. */
+const RETRY_MOST_MS = 10_000;
 
 type VeMachine = Pick<PowerMachine, 'serial' | 'clock' | 'timers' | 'random'>;
 
@@ -52,7 +53,7 @@ export class VeDirectSource implements PowerSource {
     this.#lastBlockMs = clock.monotonicMs();
     this.#cancelWatch = timers.every(SILENCE_MS, () => {
       if (this.#line !== undefined && clock.monotonicMs() - this.#lastBlockMs > SILENCE_MS) {
-        lose(`${this.name} is silent: check the cable and that the device is a VE.Direct one`);
+        lose('silent: check the cable and that the device is a VE.Direct one');
       }
     });
     this.#open((block) => {
@@ -78,7 +79,7 @@ export class VeDirectSource implements PowerSource {
     this.#lastBlockMs = this.#machine.clock.monotonicMs();
     this.#line = this.#machine.serial.open(path, BAUD, {
       onData: (bytes) => parser.push(bytes),
-      onClose: (reason) => retry(`${path}: ${reason}`),
+      onClose: (reason) => retry(this.name.endsWith(path) ? reason : `${path}: ${reason}`),
     });
   }
 

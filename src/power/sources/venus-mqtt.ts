@@ -43,7 +43,10 @@ const CONNECT_TIMEOUT_MS = 10_000;
 /** A GX takes any name, but MQTT knows no password without one [MQTT-3.1.2-22]. */
 const ANY_NAME = 'heliograph';
 const RETRY_FIRST_MS = 2_000;
-const RETRY_MOST_MS = 60_000;
+/** It is on the same network, and an attempt costs nothing: whoever switched it on again waits for it. */
+const RETRY_MOST_MS = 10_000;
+/** From the first figure of a session to the first reading: the others come with it. */
+const GATHER_MS = 1_000;
 /** Chargers of one site; a broker that invents more is not believed. */
 const VALUES_MAX = 128;
 
@@ -58,6 +61,9 @@ export class VenusMqttSource implements PowerSource {
   #session: MqttSession | undefined;
   #cancels: Cancel[] = [];
   #cancelRetry: Cancel | undefined;
+  /** Set with the first figure of a session. */
+  #cancelGathering: Cancel | undefined;
+  #tell: () => void = () => undefined;
   #heardMs = -Infinity;
   /** Its values are forgotten; what does not change it would never tell again by itself. */
   #isSilent = false;
@@ -92,7 +98,7 @@ export class VenusMqttSource implements PowerSource {
       if (clock.monotonicMs() - this.#heardMs > STALE_AFTER_MS) {
         this.#values.clear();
         this.#isSilent = true;
-        lose(`${this.#url} sends nothing: is MQTT enabled on the GX?`);
+        lose('sends nothing: is MQTT enabled on the GX?');
         return;
       }
       const reading = readingOfValues(this.#values, this.#heardMs);
@@ -100,6 +106,7 @@ export class VenusMqttSource implements PowerSource {
       this.#lost = false;
       onReading(reading);
     };
+    this.#tell = tell;
     this.#cancels = [
       timers.every(POLL_PERIOD_MS, tell),
       timers.every(KEEPALIVE_MS, () => this.#keepAlive(SUPPRESS)),
@@ -110,6 +117,7 @@ export class VenusMqttSource implements PowerSource {
   stop(): void {
     this.#stopped = true;
     for (const cancel of this.#cancels) cancel();
+    this.#cancelGathering?.();
     this.#cancelRetry?.();
     this.#session?.close().catch(() => undefined);
     this.#session = undefined;
@@ -137,17 +145,18 @@ export class VenusMqttSource implements PowerSource {
         { ...options, ...named, ...login },
         {
           onMessage: (topic, payload) => this.#take(topic, payload),
-          onClose: (reason) => retry(`${this.#url}: ${reason}`),
+          onClose: retry,
         },
       );
       if (this.#stopped) return session.close();
       this.#session = session;
+      this.#cancelGathering = undefined;
       this.#heardMs = Math.max(this.#heardMs, clock.monotonicMs() - STALE_AFTER_MS / 2);
       await session.subscribe(FILTERS);
       this.#keepAlive(new Uint8Array());
       return undefined;
     };
-    begin().catch((error: unknown) => retry(whyNot(error)));
+    begin().catch((error: unknown) => retry(whyNot(error, this.#url)));
   }
 
   /** Asks the device to go on; before it is known by name, there is nobody to ask. */
@@ -175,14 +184,17 @@ export class VenusMqttSource implements PowerSource {
     const value = valueOf(payload);
     if (value === undefined) this.#values.delete(key);
     else if (this.#values.size < VALUES_MAX || this.#values.has(key)) this.#values.set(key, value);
+    if (value === undefined || !key.startsWith('system/0/Dc/')) return;
+    this.#cancelGathering ??= this.#machine.timers.after(GATHER_MS, this.#tell);
   }
 }
 
 /** For the person who has the GX before them: what is missing, and where it goes. */
-function whyNot(error: unknown): string {
+function whyNot(error: unknown, url: string): string {
   const code = error instanceof HubError ? error.code : undefined;
   const keys = code === undefined ? undefined : KEYS_BY_CODE.get(code);
-  return keys === undefined ? messageOf(error) : `${messageOf(error)}; ${keys}`;
+  const message = messageOf(error).replace(`${url}: `, ''); // The source's name tells it.
+  return keys === undefined ? message : `${message}; ${keys}`;
 }
 
 const KEYS_BY_CODE: ReadonlyMap<FaultCode, string> = new Map([

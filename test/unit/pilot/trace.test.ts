@@ -120,6 +120,7 @@ test('what is no trace is refused with the line and what would be one', () => {
     `${days}\n2026-04-01T01:00:00Z,3600000`,
     /t\.csv:50: "3600000" is not a number of W.* up to 2000/,
   );
+  refused(`${days}\n2026-04-01T01:00:00Z,12,5`, /t\.csv:50: 3 fields where the first line names 2/);
   refused(csvOf(1, 120), /at least 24 rows/);
   refused(
     csvOf(1, 30).split('\n').slice(0, 40).join('\n'),

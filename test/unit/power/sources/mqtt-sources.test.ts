@@ -74,7 +74,9 @@ async function gxRig(url = 'mqtt://gx'): Promise<{
 
 test('Venus: learns the portal id, asks for a dump once, then only for changes', async () => {
   const { clock, readings, asked, losses, source } = await gxRig();
-  await clock.advance(95_000);
+  await clock.advance(6_500);
+  assert.equal(readings.length, 1, 'told as soon as it is there: an installer waits for it');
+  await clock.advance(88_500);
   const [first, ...later] = asked;
   assert.equal(first, 'R/abc123/keepalive ');
   assert.equal(later.length, 3);
@@ -133,7 +135,7 @@ test('Venus: a GX with a password is told it, the new one after a change, and sa
   );
   await clock.advance(1_000);
   assert.deepEqual(reasons, [
-    "mqtt://gx: not authorised; the GX's password goes into power.venus.password_file",
+    "not authorised; the GX's password goes into power.venus.password_file",
   ]);
   refused.stop();
 });
@@ -147,7 +149,7 @@ test('Venus: a link that is cut is told once, tried again, and the values come b
   assert.equal(losses.length, 1);
   readings.length = 0;
   gx.link.isDown = false;
-  await clock.advance(120_000);
+  await clock.advance(20_000);
   assert.ok(readings.length > 0);
   source.stop();
   readings.length = 0;
@@ -260,7 +262,15 @@ test('JSON: silence is told once, and readings come again', async () => {
   send?.('t', Buffer.from('not json'));
   assert.equal(readings.length, 1);
   await clock.advance(2 * 60_000);
-  assert.match(losses[1] ?? '', /has no number at soc whose name is known/);
+  assert.equal(losses[1], 'what came last on t is not JSON');
+  const reasonFor = async (text: string): Promise<string | undefined> => {
+    send?.('t', Buffer.from('{"soc":50}'));
+    send?.('t', Buffer.from(text));
+    await clock.advance(2 * 60_000);
+    return losses.at(-1);
+  };
+  assert.equal(await reasonFor('{"soc":"full"}'), 'what came last on t has no number at soc');
+  assert.match((await reasonFor(`"${'x'.repeat(70_000)}"`)) ?? '', /longer than 65536 bytes$/);
   source.stop();
   assert.equal(send, undefined);
   const bad = { topic: 't', path: 'x', field: 'colour' };

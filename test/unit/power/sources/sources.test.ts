@@ -82,6 +82,20 @@ test('single attribute files, a refused attribute, and a mouse that is not the s
   assert.deepEqual(reading, { atMs: 0, quality: 'good', batteryAmps: 1.2, socRatio: 0.75 });
 });
 
+test('a bay without a battery counts for nothing', () => {
+  const machine = machineOf({
+    [`${SUPPLY}/BAT0/type`]: 'Battery',
+    [`${SUPPLY}/BAT0/capacity`]: '63',
+    [`${SUPPLY}/BAT0/voltage_now`]: '13210000',
+    [`${SUPPLY}/BAT1/type`]: 'Battery',
+    [`${SUPPLY}/BAT1/present`]: '0',
+    [`${SUPPLY}/BAT1/capacity`]: '0',
+    [`${SUPPLY}/BAT1/voltage_now`]: '0',
+  });
+  const reading = readPowerSupplies(machine, 0);
+  assert.deepEqual(reading, { atMs: 0, quality: 'good', batteryVolts: 13.21, socRatio: 0.63 });
+});
+
 test('two batteries count by their size', () => {
   const battery = (name: string, now: string, full: string): Record<string, string> => ({
     [`${SUPPLY}/${name}/type`]: 'Battery',
