@@ -8,7 +8,7 @@ export const JOURNAL_FORMAT = 2;
 /** Key files of the journal's epochs: journal/FORMAT.md §8. */
 export const KEY_FILE_FORMAT = 1;
 /** State database: store/database/schema.ts. */
-export const STORE_SCHEMA = 12;
+export const STORE_SCHEMA = 13;
 /** Tables of a regional node in PostgreSQL: regional/postgres/SCHEMA.md. */
 export const REGIONAL_SCHEMA = 11;
 /** Folded state in a file: snapshot/SNAPSHOT.md. */

@@ -32,7 +32,8 @@ import { KeyIds } from './database/key-ids.ts';
 import { Readings, type ReadingsPage, type ReadingsQuery } from './readings/readings.ts';
 import { type Guard, Records } from './records/records.ts';
 import { StampRanges } from './records/writes/stamp-ranges.ts';
-import { emptyTables, migrate, seedWrites } from './database/schema.ts';
+import { seedWrites } from './database/old-tables.ts';
+import { emptyTables, migrate } from './database/schema.ts';
 import { type Durability, SqliteFile } from './database/sqlite.ts';
 import { type StateDigest, takeDigest } from './state/state-digest.ts';
 import { itemsOf, takeItem } from './state/state-items.ts';
@@ -194,9 +195,8 @@ export class Store {
    */
   flush(rowsMax: number, compact: boolean): boolean {
     return this.#guarded(() => {
-      const { writeTables } = this.#tables;
       this.#db.beginOnce();
-      if (!writeTables.flush(rowsMax)) return false;
+      if (!this.#tables.flushSome(rowsMax)) return false;
       return this.#gather.isEmpty || this.#gather.flush(rowsMax, compact);
     });
   }

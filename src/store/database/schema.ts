@@ -2,23 +2,18 @@
  * Tables of the state database, and the way from older versions of them (`PRAGMA user_version`). Texts are
  * UTF-8 blobs; `rank` is an encoded order of merge/order.ts, whose bytes compare as the order does.
  */
-import { compareBytes, EMPTY_BYTES } from '../../base/bytes.ts';
 import { HubError } from '../../base/errors.ts';
-import { CborWriter, encodeCbor } from '../../codec/writer.ts';
-import { decodeStampMark, type Kind, PATCH, REMOVE } from '../../model/op.ts';
 import { STORE_SCHEMA } from '../../versions.ts';
-import { nameOf } from './key-ids.ts';
 import { DAY_MS } from '../readings/reading-chunk.ts';
-import { WriteRows } from '../records/writes/write-rows.ts';
-import { orderOf } from './rows.ts';
+import { repack, seedWrites } from './old-tables.ts';
 import type { SqliteFile } from './sqlite.ts';
 
-/** Version since which an op on a record is one column. */
-const PACKED_SINCE = 12;
-
-const ASSETS_BY_TIME = `
-  -- The versions of assets that stand, by their time.
-  CREATE INDEX assets_by_time ON fields (substr(rank, 2, 8)) WHERE field = x'';
+const RECORDS = `
+  -- What stands in each record (records/packed-record.ts).
+  CREATE TABLE records (key_id INTEGER PRIMARY KEY, state BLOB NOT NULL) STRICT;
+  -- Records of which a version of an asset stands, by its time.
+  CREATE TABLE assets (key_id INTEGER PRIMARY KEY, hlc BLOB NOT NULL) STRICT;
+  CREATE INDEX assets_by_time ON assets (hlc);
 `;
 
 const DOC_TABLES = `
@@ -84,12 +79,6 @@ const WRITE_TABLES = `
 `;
 
 const MERGE_TABLES = `
-  -- Sums modulo 2^64, in two's complement; adds: how many increments are in them.
-  CREATE TABLE counters (
-    key_id INTEGER NOT NULL, field BLOB NOT NULL, total BLOB NOT NULL, adds INTEGER NOT NULL,
-    PRIMARY KEY (key_id, field)
-  ) STRICT, WITHOUT ROWID;
-
   -- What was met, for people: a function of the writes, but for when it was met here.
   CREATE TABLE conflicts (
     id INTEGER PRIMARY KEY, key_id INTEGER NOT NULL, field BLOB NOT NULL, kind TEXT NOT NULL,
@@ -120,13 +109,6 @@ const TABLES = `
 
   CREATE TABLE events (key_id INTEGER PRIMARY KEY, rank BLOB NOT NULL, body BLOB NOT NULL) STRICT;
 
-  CREATE TABLE tombstones (key_id INTEGER PRIMARY KEY, rank BLOB NOT NULL) STRICT;
-
-  CREATE TABLE fields (
-    key_id INTEGER NOT NULL, field BLOB NOT NULL, rank BLOB NOT NULL, value BLOB NOT NULL,
-    PRIMARY KEY (key_id, field)
-  ) STRICT, WITHOUT ROWID;
-
   -- Events over time, in chunks of one key (reading-chunk.ts). Appended, never inserted in the middle; the
   -- index begins with the day, so that what comes within one lies together. That is what keeps writes few.
   CREATE TABLE readings (
@@ -136,7 +118,7 @@ const TABLES = `
   CREATE INDEX readings_by_day ON readings (first_ms / ${DAY_MS}, key_id, first_ms);
   ${WRITE_TABLES}
   ${MERGE_TABLES}
-  ${ASSETS_BY_TIME}
+  ${RECORDS}
   ${DOC_TABLES}
   ${OPEN_CONFLICTS}
   ${BOOT_TABLES}
@@ -146,18 +128,22 @@ const TABLES = `
 `;
 
 const EMPTY = `
-  DELETE FROM lanes; DELETE FROM hubs; DELETE FROM keys; DELETE FROM events; DELETE FROM tombstones;
-  DELETE FROM fields; DELETE FROM readings; DELETE FROM writes; DELETE FROM marked; DELETE FROM op_places; DELETE FROM counters;
+  DELETE FROM lanes; DELETE FROM hubs; DELETE FROM keys; DELETE FROM events; DELETE FROM records;
+  DELETE FROM assets; DELETE FROM readings; DELETE FROM writes; DELETE FROM marked; DELETE FROM op_places;
   DELETE FROM docs; DELETE FROM conflicts; UPDATE merge_counts SET edits = 0, conflicts = 0; UPDATE checkpoint SET lsn = 0, is_unsure = 0;
   DELETE FROM boots; DELETE FROM undated_readings; DELETE FROM undated_ops;
   DELETE FROM doc_steps;
 `;
 
-/** How ops on records were kept until version 11, with indexes that go with the table. */
+/** How ops on records were kept until version 11, and counters until 12. */
 const OLD_WRITES = `
   CREATE TABLE writes (
     key_id INTEGER NOT NULL, rank BLOB NOT NULL, kind INTEGER NOT NULL, body BLOB NOT NULL,
     PRIMARY KEY (key_id, rank)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE counters (
+    key_id INTEGER NOT NULL, field BLOB NOT NULL, total BLOB NOT NULL, adds INTEGER NOT NULL,
+    PRIMARY KEY (key_id, field)
   ) STRICT, WITHOUT ROWID;
 `;
 
@@ -172,7 +158,7 @@ const STEPS: readonly string[] = [
   // 2 to 3: the ops on records, as far as they still stand (`seedWrites`).
   `${OLD_WRITES} ${MERGE_TABLES}`,
   // 3 to 4: assets, of which there were none.
-  ASSETS_BY_TIME,
+  '',
   // 4 to 5: documents, of which there were none.
   DOC_TABLES,
   // 5 to 6: the stamps of the ops on records.
@@ -189,6 +175,8 @@ const STEPS: readonly string[] = [
   JOINED,
   // 11 to 12: an op on a record is one column, and where it lies is known by its lane (`repackWrites`).
   `ALTER TABLE writes RENAME TO old_writes; ${WRITE_TABLES}`,
+  // 12 to 13: a record is one row (`repackRecords`).
+  `DROP INDEX IF EXISTS assets_by_time; ${RECORDS}`,
 ];
 
 /** Brings the tables to this version; throws `HubError` `data.newer` where a later one has written them. */
@@ -205,48 +193,9 @@ export function migrate(db: SqliteFile): void {
     throw new HubError('store.damaged', `state database has unknown schema ${version}`);
   const changes = version === 0 ? TABLES : STEPS.slice(version - 1).join('');
   db.exec(`BEGIN; ${changes} PRAGMA user_version = ${STORE_SCHEMA};`);
-  if (version > 0 && version < PACKED_SINCE) repackWrites(db);
+  if (version > 0) repack(db, version);
   seedWrites(db);
   db.exec('COMMIT');
-}
-
-/**
- * Makes ops of records from what stands, where the ops themselves were not kept: each prevailing write becomes a
- * patch of the fields that it still holds. What was covered before cannot be brought back by an undo.
- */
-export function seedWrites(db: SqliteFile): void {
-  if (db.row('SELECT 1 FROM writes LIMIT 1') !== undefined) return;
-  const writer = new WriteRows(db);
-  for (const row of db.rows('SELECT key_id, rank FROM tombstones')) {
-    writer.add(row['key_id'] as number, { order: orderOf(row), kind: REMOVE, body: EMPTY_BYTES });
-  }
-  for (const row of db.rows('SELECT DISTINCT key_id, rank FROM fields')) {
-    const keyId = row['key_id'] as number;
-    const sql = 'SELECT field, value FROM fields WHERE key_id = ? AND rank = ?';
-    const fields = db.rows(sql, [keyId, row['rank'] as Uint8Array]).map((field) => {
-      const name = nameOf(field['field']);
-      return { name: encodeCbor(name), value: field['value'] as Uint8Array };
-    });
-    const body = new CborWriter(256).map(fields.length);
-    for (const { name, value } of fields.toSorted((a, b) => compareBytes(a.name, b.name))) {
-      body.raw(name).raw(value);
-    }
-    writer.add(keyId, { order: orderOf(row), kind: PATCH, body: body.finish() });
-  }
-  writer.finish();
-}
-
-/** Brings ops on records from five columns into one. */
-function repackWrites(db: SqliteFile): void {
-  const writer = new WriteRows(db);
-  for (const row of db.each('SELECT * FROM old_writes')) {
-    const { key_id: keyId, kind, body, stamp } = row;
-    const mark = stamp instanceof Uint8Array ? decodeStampMark(stamp) : undefined;
-    const write = { order: orderOf(row), kind: kind as Kind, body: body as Uint8Array };
-    writer.add(keyId as number, mark === undefined ? write : { ...write, stamp: mark });
-  }
-  writer.finish();
-  db.exec('DROP TABLE old_writes');
 }
 
 /** Empties all tables, in one transaction. */

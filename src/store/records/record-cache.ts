@@ -1,79 +1,61 @@
 /**
- * The records that are being written, in memory: what decides between writes is read from the tables once, and what has changed
- * is written back once a transaction, however often it changed. Whatever reads the tables flushes first. A record has changes
- * only within an open transaction.
+ * The records that are being written, in memory: what stands is read from the table once, and what has changed is written back
+ * once a transaction, however often it changed. Whatever reads the table flushes first. A record has changes only within an
+ * open transaction.
  */
-import { utf8 } from '../../base/bytes.ts';
-import type { FieldWrite } from '../../merge/record.ts';
-import { encodeOrder, type WriteOrder } from '../../merge/order.ts';
-import { bytesOfTotal, type Counter, type RecordState } from '../../merge/record.ts';
-import { type KeyIds, nameOf } from '../database/key-ids.ts';
-import { counterOf, fieldOf, orderOf } from '../database/rows.ts';
+import { ASSET_FIELD } from '../../merge/asset/asset-version.ts';
+import type { WriteOrder } from '../../merge/order.ts';
+import type { Counter, FieldWrite, RecordState } from '../../merge/record.ts';
+import type { KeyIds } from '../database/key-ids.ts';
 import { RowBatch } from '../database/row-batch.ts';
 import type { SqliteFile } from '../database/sqlite.ts';
-import { bytesOfPacked, packOrder, type PackedOrder } from './packed-order.ts';
+import {
+  hlcOfField,
+  packField,
+  packRecord,
+  type PackedField,
+  type StandingRecord,
+  unpackRecord,
+} from './packed-record.ts';
 
 /** Records, and bytes that they take, before older ones are put aside; twice as much lies here at most. */
 const RECORDS_MAX = 16_384;
 const BYTES_MAX = 8 << 20;
-/** What a record takes in memory, and a field or counter of it. */
+/** What a record takes in memory, and a field or counter of it beside its value. */
 const RECORD_BYTES = 450;
-const ENTRY_BYTES = 90;
+const ENTRY_BYTES = 60;
 
-/** All that stands: a tombstone has no field, a field no count of increments. */
-const STANDING = `
-  SELECT NULL AS field, rank, NULL AS value, NULL AS total, NULL AS adds FROM tombstones WHERE key_id = ?1
-  UNION ALL SELECT field, rank, value, NULL, NULL FROM fields WHERE key_id = ?1
-  UNION ALL SELECT field, NULL, NULL, total, adds FROM counters WHERE key_id = ?1`;
-const PUT_FIELD = {
-  insert: 'INSERT INTO fields (key_id, field, rank, value) VALUES',
-  columns: 4,
-  tail: 'ON CONFLICT (key_id, field) DO UPDATE SET rank = excluded.rank, value = excluded.value',
-};
-const PUT_TOMBSTONE = 'INSERT OR REPLACE INTO tombstones (key_id, rank) VALUES (?, ?)';
-const PUT_COUNTER = {
-  insert: 'INSERT OR REPLACE INTO counters (key_id, field, total, adds) VALUES',
-  columns: 4,
-};
+const GET = 'SELECT state FROM records WHERE key_id = ?';
+const PUT = { insert: 'INSERT OR REPLACE INTO records (key_id, state) VALUES', columns: 2 };
+const DROP = 'DELETE FROM records WHERE key_id = ?';
+const PUT_ASSET = 'INSERT OR REPLACE INTO assets (key_id, hlc) VALUES (?, ?)';
+const DROP_ASSET = 'DELETE FROM assets WHERE key_id = ?';
 
-const NO_COUNTERS: ReadonlyMap<string, Counter> = new Map();
-const DROP_FIELD = 'DELETE FROM fields WHERE key_id = ? AND field = ?';
-const DROP_COUNTER = 'DELETE FROM counters WHERE key_id = ? AND field = ?';
-
-export interface CachedRecord {
+export interface CachedRecord extends StandingRecord {
   readonly id: number;
   tombstone: WriteOrder | undefined;
-  /** What decides whether a write prevails. The values lie in the table, or among the changes. */
-  orders: Map<string, PackedOrder>;
-  counters: Map<string, Counter> | undefined;
-  changes: Changes | undefined;
-}
-
-/** What is to be written of a record. */
-interface Changes {
-  /** Values of fields that were put, undefined for those that were dropped. */
-  readonly values: Map<string, Uint8Array | undefined>;
-  readonly counters: Set<string>;
-  /** What is in the tables goes. */
-  isReplaced: boolean;
+  readonly fields: Map<string, PackedField>;
+  readonly counters: Map<string, Counter>;
+  /** The version of its asset that the table of assets tells of. */
+  notedAsset: PackedField | undefined;
 }
 
 export class RecordCache {
   readonly #db: SqliteFile;
   readonly #keys: KeyIds;
-  readonly #fieldRows: RowBatch;
-  readonly #counterRows: RowBatch;
+  readonly #rows: RowBatch;
   /** What was asked for since the older ones were put aside. */
   #young = new Map<string, CachedRecord>();
   #older = new Map<string, CachedRecord>();
   readonly #dirty = new Set<CachedRecord>();
+  /** Those that are still to be written, the last one first. */
+  #order: CachedRecord[] = [];
   #bytes = 0;
 
   constructor(db: SqliteFile, keys: KeyIds) {
     this.#db = db;
     this.#keys = keys;
-    this.#fieldRows = new RowBatch(db, PUT_FIELD);
-    this.#counterRows = new RowBatch(db, PUT_COUNTER);
+    this.#rows = new RowBatch(db, PUT);
   }
 
   /** The record as it stands; an empty one where there is none. */
@@ -88,68 +70,62 @@ export class RecordCache {
     return record;
   }
 
-  /** All of the record, from the tables. */
-  standing(key: string): RecordState {
+  /** Takes a copy: values may alias a block of the journal. */
+  putField(key: string, field: string, write: FieldWrite): void {
     const record = this.get(key);
-    if (this.#dirty.delete(record)) {
-      this.#write(record);
-      this.#flushRows();
-    }
-    const fields = new Map<string, FieldWrite>();
-    for (const row of this.#db.rows(STANDING, [record.id])) {
-      if (row['field'] !== null && row['adds'] === null) {
-        fields.set(nameOf(row['field']), fieldOf(row));
-      }
-    }
-    return { tombstone: record.tombstone, fields, counters: record.counters ?? NO_COUNTERS };
-  }
-
-  /** Takes copies: values may alias a block of the journal. */
-  putField(key: string, field: string, { order, value }: FieldWrite): void {
-    const record = this.get(key);
-    record.orders.set(field, packOrder(order));
-    this.#changesOf(record).values.set(field, value.slice());
+    const packed = packField(write);
+    this.#bytes += packed.length + ENTRY_BYTES;
+    record.fields.set(field, packed);
+    this.#dirty.add(record);
   }
 
   putCounter(key: string, field: string, counter: Counter): void {
     const record = this.get(key);
-    record.counters ??= new Map();
+    this.#bytes += ENTRY_BYTES;
     record.counters.set(field, counter);
-    this.#changesOf(record).counters.add(field);
+    this.#dirty.add(record);
   }
 
   dropField(key: string, field: string): void {
     const record = this.get(key);
-    record.orders.delete(field);
-    this.#changesOf(record).values.set(field, undefined);
+    record.fields.delete(field);
+    this.#dirty.add(record);
   }
 
   dropCounter(key: string, field: string): void {
     const record = this.get(key);
-    record.counters?.delete(field);
-    this.#changesOf(record).counters.add(field);
+    record.counters.delete(field);
+    this.#dirty.add(record);
+  }
+
+  putTombstone(key: string, tombstone: WriteOrder): void {
+    const record = this.get(key);
+    record.tombstone = tombstone;
+    this.#dirty.add(record);
   }
 
   /** Replaces what stands. */
   replace(key: string, { tombstone, fields, counters }: RecordState): void {
     const record = this.get(key);
-    const changes = this.#changesOf(record);
-    changes.isReplaced = true;
-    changes.values.clear();
-    changes.counters.clear();
     record.tombstone = tombstone;
-    record.orders = new Map();
-    record.counters = undefined;
+    record.fields.clear();
+    record.counters.clear();
+    this.#dirty.add(record);
     for (const [field, write] of fields) this.putField(key, field, write);
     for (const [field, counter] of counters) this.putCounter(key, field, counter);
   }
 
-  /** Writes what has changed, in the order of the tables: records that share a page come together. */
-  flush(): void {
-    if (this.#dirty.size === 0) return;
-    for (const record of [...this.#dirty].toSorted((a, b) => a.id - b.id)) this.#write(record);
-    this.#flushRows();
-    this.#dirty.clear();
+  /** Writes at most so many records that have changed, in the order of their rows; true where none is left. */
+  flush(recordsMax: number): boolean {
+    if (this.#dirty.size === 0) return true;
+    if (this.#order.length === 0) this.#order = [...this.#dirty].toSorted((a, b) => b.id - a.id);
+    for (let count = 0; count < recordsMax; count++) {
+      const record = this.#order.pop();
+      if (record === undefined) break;
+      if (this.#dirty.delete(record)) this.#write(record);
+    }
+    this.#rows.flush();
+    return this.#dirty.size === 0;
   }
 
   /** Forgets all, written or not: the tables were replaced. */
@@ -157,73 +133,48 @@ export class RecordCache {
     this.#young.clear();
     this.#older.clear();
     this.#dirty.clear();
+    this.#order = [];
     this.#bytes = 0;
   }
 
+  /** Whoever was not asked for in a long time goes, and is written before. */
   #makeRoom(): void {
-    this.flush();
+    for (const record of this.#older.values()) {
+      if (this.#dirty.delete(record)) this.#write(record);
+    }
+    this.#rows.flush();
     this.#older = this.#young;
     this.#young = new Map();
     this.#bytes = 0;
   }
 
-  #changesOf(record: CachedRecord): Changes {
-    this.#dirty.add(record);
-    this.#bytes += ENTRY_BYTES;
-    return (record.changes ??= { values: new Map(), counters: new Set(), isReplaced: false });
-  }
-
   #read(key: string): CachedRecord {
-    const id = this.#keys.find(key);
-    const record: CachedRecord = {
-      id: id ?? this.#keys.add(key),
-      tombstone: undefined,
-      orders: new Map(),
-      counters: undefined,
-      changes: undefined,
-    };
-    if (id === undefined) return record;
-    for (const row of this.#db.rows(STANDING, [id])) {
-      if (row['field'] === null) record.tombstone = orderOf(row);
-      else if (row['adds'] === null)
-        record.orders.set(nameOf(row['field']), packOrder(orderOf(row)));
-      else {
-        record.counters ??= new Map();
-        record.counters.set(nameOf(row['field']), counterOf(row));
-      }
+    const known = this.#keys.find(key);
+    const row = known === undefined ? undefined : this.#db.row(GET, [known]);
+    const id = known ?? this.#keys.add(key);
+    if (row === undefined) {
+      const [fields, counters] = [new Map<string, PackedField>(), new Map<string, Counter>()];
+      return { id, tombstone: undefined, fields, counters, notedAsset: undefined };
     }
-    return record;
+    const { tombstone, fields, counters } = unpackRecord(row['state']);
+    return { id, tombstone, fields, counters, notedAsset: fields.get(ASSET_FIELD) };
   }
 
   #write(record: CachedRecord): void {
-    const { id, tombstone, orders, changes } = record;
-    if (changes === undefined) return;
-    record.changes = undefined;
-    if (changes.isReplaced) {
-      for (const table of ['tombstones', 'fields', 'counters']) {
-        this.#db.run(`DELETE FROM ${table} WHERE key_id = ?`, [id]);
-      }
-      if (tombstone !== undefined) this.#db.run(PUT_TOMBSTONE, [id, encodeOrder(tombstone)]);
-    }
-    for (const [field, value] of changes.values) {
-      const order = orders.get(field);
-      if (value === undefined || order === undefined) this.#db.run(DROP_FIELD, [id, utf8(field)]);
-      else this.#fieldRows.add(id, utf8(field), bytesOfPacked(order), value);
-    }
-    for (const field of changes.counters) {
-      const counter = record.counters?.get(field);
-      const name = utf8(field);
-      if (counter === undefined) this.#db.run(DROP_COUNTER, [id, name]);
-      else this.#counterRows.add(id, name, bytesOfTotal(counter.total), counter.adds);
-    }
-  }
-
-  #flushRows(): void {
-    this.#fieldRows.flush();
-    this.#counterRows.flush();
+    const { id } = record;
+    const row = packRecord(record);
+    if (row.length === 0) this.#db.run(DROP, [id]);
+    else this.#rows.add(id, row);
+    const asset = record.fields.get(ASSET_FIELD);
+    if (asset === record.notedAsset) return;
+    record.notedAsset = asset;
+    if (asset === undefined) this.#db.run(DROP_ASSET, [id]);
+    else this.#db.run(PUT_ASSET, [id, hlcOfField(asset)]);
   }
 }
 
-function bytesOf({ orders, counters }: CachedRecord): number {
-  return RECORD_BYTES + (orders.size + (counters?.size ?? 0)) * ENTRY_BYTES;
+function bytesOf({ fields, counters }: CachedRecord): number {
+  let bytes = RECORD_BYTES + counters.size * ENTRY_BYTES;
+  for (const packed of fields.values()) bytes += packed.length + ENTRY_BYTES;
+  return bytes;
 }

@@ -2,7 +2,8 @@
  * The folded state in tables: what merge/fold.ts writes to and what the digest reads. The tables hold what is
  * written; events that are still gathered (event-gather.ts) have to be flushed before they are read.
  */
-import { compareBytes, concatBytes, utf8 } from '../../base/bytes.ts';
+import { concatBytes, utf8 } from '../../base/bytes.ts';
+import { ASSET_FIELD } from '../../merge/asset/asset-version.ts';
 import type { LivingState } from '../../merge/state/digest.ts';
 import type { DocState } from '../../merge/doc/doc-state.ts';
 import type { DocChange } from '../../merge/doc/read-update.ts';
@@ -23,34 +24,33 @@ import type { VersionVector } from '../../model/version-vector.ts';
 import { DocLog } from '../records/doc-log.ts';
 import { DocTables } from '../records/doc-tables.ts';
 import { type KeyIds, nameOf } from '../database/key-ids.ts';
-import { unpackOrder } from '../records/packed-order.ts';
+import {
+  inByteOrder,
+  IS_ALIVE,
+  orderOfField,
+  type StandingRecord,
+  unpackField,
+  unpackFields,
+  unpackRecord,
+} from '../records/packed-record.ts';
 import { RecordCache } from '../records/record-cache.ts';
-import { counterOf, eventOf, fieldOf, orderOf, rankOf } from '../database/rows.ts';
+import { eventOf, rankOf } from '../database/rows.ts';
 import { WriteTables } from '../records/writes/write-tables.ts';
 import type { SqliteFile } from '../database/sqlite.ts';
 
 const PUT_EVENT = 'INSERT OR REPLACE INTO events (key_id, rank, body) VALUES (?, ?, ?)';
-const ALL_COUNTERS = `
-  SELECT name, field, total, adds FROM keys JOIN counters ON counters.key_id = keys.id
-  ORDER BY name, field`;
 const RECORD_KEYS = `
   SELECT name FROM keys WHERE name >= ? AND name < ? AND name > ? AND (
-    EXISTS (SELECT 1 FROM fields WHERE key_id = keys.id) OR
-    EXISTS (SELECT 1 FROM counters WHERE key_id = keys.id) OR
+    EXISTS (SELECT 1 FROM records WHERE key_id = keys.id AND ${IS_ALIVE}) OR
     EXISTS (SELECT 1 FROM docs WHERE key_id = keys.id))
   ORDER BY name LIMIT ?`;
 const ALL_EVENTS = `
   SELECT name, rank, body FROM keys JOIN events ON events.key_id = keys.id ORDER BY name`;
-const ALL_TOMBSTONES = `
-  SELECT name, rank FROM keys JOIN tombstones ON tombstones.key_id = keys.id ORDER BY name`;
-const ALL_FIELDS = `
-  SELECT name, field, rank, value FROM keys JOIN fields ON fields.key_id = keys.id
-  ORDER BY name, field`;
-
-// The condition is that of the index in schema.ts.
+const ALL_RECORDS = `
+  SELECT name, state FROM keys JOIN records ON records.key_id = keys.id ORDER BY name`;
 const LATEST_ASSETS = `
-  SELECT name, rank, value FROM fields JOIN keys ON keys.id = fields.key_id
-  WHERE field = x'' ORDER BY substr(rank, 2, 8) DESC LIMIT ?`;
+  SELECT name, state FROM assets JOIN keys ON keys.id = assets.key_id
+  JOIN records ON records.key_id = assets.key_id ORDER BY hlc DESC LIMIT ?`;
 
 export class StateTables implements JoinTarget, LivingState {
   readonly #db: SqliteFile;
@@ -83,7 +83,7 @@ export class StateTables implements JoinTarget, LivingState {
 
   /** Writes the records and documents that have changed, before anything reads their tables. */
   flush(): void {
-    this.#cache.flush();
+    while (!this.#cache.flush(Infinity));
     this.docTables.flush();
   }
 
@@ -91,6 +91,11 @@ export class StateTables implements JoinTarget, LivingState {
   flushAll(): void {
     this.writeTables.flushAll();
     this.flush();
+  }
+
+  /** Writes a part of it, of at most so many records; true where only documents are left. */
+  flushSome(recordsMax: number): boolean {
+    return this.writeTables.flush(recordsMax) && this.#cache.flush(recordsMax);
   }
 
   tombstone(key: string): WriteOrder | undefined {
@@ -117,8 +122,7 @@ export class StateTables implements JoinTarget, LivingState {
   }
 
   putTombstone(key: string, tombstone: WriteOrder): void {
-    const { fields, counters } = this.#cache.standing(key);
-    this.#cache.replace(key, { tombstone, fields, counters });
+    this.#cache.putTombstone(key, tombstone);
   }
 
   putRecord(key: string, state: RecordState): void {
@@ -134,7 +138,7 @@ export class StateTables implements JoinTarget, LivingState {
   }
 
   addToCounter(key: string, field: string, delta: bigint, count: 1 | -1): void {
-    const counter = plus(this.#cache.get(key).counters?.get(field) ?? NO_COUNTER, delta, count);
+    const counter = plus(this.#cache.get(key).counters.get(field) ?? NO_COUNTER, delta, count);
     if (counter.adds === 0) this.#cache.dropCounter(key, field);
     else this.#cache.putCounter(key, field, counter);
   }
@@ -145,7 +149,7 @@ export class StateTables implements JoinTarget, LivingState {
 
   /** Names of the fields that stand, the asset's among them. */
   fieldNames(key: string): Iterable<string> {
-    return this.#keys.find(key) === undefined ? [] : this.#cache.get(key).orders.keys();
+    return this.#keys.find(key) === undefined ? [] : this.#cache.get(key).fields.keys();
   }
 
   putCounter(key: string, field: string, counter: Counter): void {
@@ -153,8 +157,8 @@ export class StateTables implements JoinTarget, LivingState {
   }
 
   fieldOrder(key: string, field: string): WriteOrder | undefined {
-    const packed = this.#cache.get(key).orders.get(field);
-    return packed === undefined ? undefined : unpackOrder(packed);
+    const packed = this.#cache.get(key).fields.get(field);
+    return packed === undefined ? undefined : orderOfField(packed);
   }
 
   putField(key: string, field: string, write: FieldWrite): void {
@@ -166,16 +170,14 @@ export class StateTables implements JoinTarget, LivingState {
   }
 
   *fields(): Generator<readonly [string, string, FieldWrite]> {
-    this.flush();
-    for (const row of this.#db.each(ALL_FIELDS)) {
-      yield [nameOf(row['name']), nameOf(row['field']), fieldOf(row)];
+    for (const [key, { fields }] of this.#records()) {
+      for (const [field, write] of unpackFields(fields)) yield [key, field, write];
     }
   }
 
   *counters(): Generator<readonly [string, string, Counter]> {
-    this.flush();
-    for (const row of this.#db.each(ALL_COUNTERS)) {
-      yield [nameOf(row['name']), nameOf(row['field']), counterOf(row)];
+    for (const [key, { counters }] of this.#records()) {
+      for (const [field, counter] of inByteOrder(counters)) yield [key, field, counter];
     }
   }
 
@@ -184,8 +186,9 @@ export class StateTables implements JoinTarget, LivingState {
   }
 
   *tombstones(): Generator<readonly [string, WriteOrder]> {
-    this.flush();
-    for (const row of this.#db.each(ALL_TOMBSTONES)) yield [nameOf(row['name']), orderOf(row)];
+    for (const [key, { tombstone }] of this.#records()) {
+      if (tombstone !== undefined) yield [key, tombstone];
+    }
   }
 
   /** Latest events of the keys that begin with `prefix`, in order of their bytes, at most `limit`. */
@@ -204,20 +207,23 @@ export class StateTables implements JoinTarget, LivingState {
   latestAssets(limit: number): (readonly [key: string, write: FieldWrite])[] {
     this.flush();
     const rows = this.#db.rows(LATEST_ASSETS, [limit]);
-    return rows.map((row) => [nameOf(row['name']), fieldOf(row)] as const);
+    return rows.flatMap((row) => {
+      const asset = unpackRecord(row['state']).fields.get(ASSET_FIELD);
+      return asset === undefined ? [] : [[nameOf(row['name']), unpackField(asset)] as const];
+    });
   }
 
   /** Living fields of the record, by name; empty where there is none. */
   record(key: string): Map<string, FieldWrite> {
     return this.#keys.find(key) === undefined
       ? new Map()
-      : inByteOrder(this.#cache.standing(key).fields);
+      : new Map(unpackFields(this.#cache.get(key).fields));
   }
 
   countersOf(key: string): Map<string, Counter> {
     return this.#keys.find(key) === undefined
       ? new Map()
-      : inByteOrder(this.#cache.get(key).counters ?? new Map());
+      : inByteOrder(this.#cache.get(key).counters);
   }
 
   /** Keys of living records that begin with `prefix` and come after `after`, in order of their bytes. */
@@ -233,10 +239,7 @@ export class StateTables implements JoinTarget, LivingState {
   /** Count of records with at least one living field or counter. */
   recordCount(): number {
     this.flush();
-    const row = this.#db.row(
-      `SELECT count(*) AS count FROM
-       (SELECT key_id FROM fields UNION SELECT key_id FROM counters)`,
-    );
+    const row = this.#db.row(`SELECT count(*) AS count FROM records WHERE ${IS_ALIVE}`);
     return row?.['count'] as number;
   }
 
@@ -247,10 +250,12 @@ export class StateTables implements JoinTarget, LivingState {
     this.docTables.clear();
     this.writeTables.load();
   }
-}
 
-function inByteOrder<T>(values: ReadonlyMap<string, T>): Map<string, T> {
-  const named = [...values].map(([name, value]) => ({ name, bytes: utf8(name), value }));
-  named.sort((a, b) => compareBytes(a.bytes, b.bytes));
-  return new Map(named.map(({ name, value }) => [name, value]));
+  /** All of them, in ascending byte order of their keys. */
+  *#records(): Generator<readonly [string, StandingRecord]> {
+    this.flush();
+    for (const row of this.#db.each(ALL_RECORDS)) {
+      yield [nameOf(row['name']), unpackRecord(row['state'])];
+    }
+  }
 }
