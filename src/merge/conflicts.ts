@@ -121,16 +121,17 @@ export function knownTo(
   return start === undefined ? [] : [...new Web(nodes).knownTo(start)].map(({ order }) => order);
 }
 
-/** The greatest writes of the field that count, in descending order. */
+/** The greatest writes of the field that count, at most `nodesMax`, in descending order. */
 export function nodesOf(
   ops: RecordOps,
   field: string,
   tombstone: WriteOrder | undefined,
+  nodesMax = FIELD_WRITES_MAX,
 ): FieldNode[] {
   const nodes: FieldNode[] = [];
   for (const write of ops.registerWrites(field)) {
     const { order } = write;
-    if (nodes.length === FIELD_WRITES_MAX || !prevails(order, tombstone)) break;
+    if (nodes.length === nodesMax || !prevails(order, tombstone)) break;
     const node = nodeOf(write, field);
     if (node !== undefined && !isUndone(ops, order)) nodes.push(node);
   }
@@ -138,7 +139,7 @@ export function nodesOf(
   if (base === undefined || !prevails(base.order, tombstone)) return nodes;
   const seen = base.seen?.map((id) => textOfOpId(id));
   nodes.push({ order: base.order, name: textOfOpId(base.order), seen });
-  return nodes.toSorted((a, b) => compareOrders(b.order, a.order)).slice(0, FIELD_WRITES_MAX);
+  return nodes.toSorted((a, b) => compareOrders(b.order, a.order)).slice(0, nodesMax);
 }
 
 /** The op as a write of the field; undefined where it does not write it. */

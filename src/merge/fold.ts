@@ -33,7 +33,7 @@ import type { FoldTarget } from './fold-target.ts';
 import type { RecordWrite } from './record.ts';
 import { readHorizon } from './record/horizon.ts';
 import { applyFlips, keepWrite, refold, type Touched, UNTOUCHED } from './record/standing.ts';
-import { flipsOf, isUndone } from './record/undone.ts';
+import { type Flip, flipsOf, isUndone } from './record/undone.ts';
 
 const ON_RECORDS: ReadonlySet<Kind> = new Set([PATCH, REMOVE, ADD, ASSET, UNDO, CONTROL]);
 
@@ -74,12 +74,14 @@ function changeIn(body: Uint8Array): DocChange | string {
 
 /**
  * Folds one op; the target holds the outcome. Ops of class log and unfoldable ones have no effect. Returns in which fields
- * of its record what counts has changed. `written` is what a patch or version writes, where that was read before.
+ * of its record what counts has changed. `written` is what a patch or version writes, where that was read before; to `flips`
+ * is added what an undo has taken away or brought back.
  */
 export function fold(
   target: FoldTarget,
   stamped: StampedOp,
   written = readRegisterWrites(stamped.op.kind, stamped.op.body),
+  flips: Flip[] = [],
 ): Touched {
   const { op } = stamped;
   if (op.class === LOG) return UNTOUCHED;
@@ -87,7 +89,7 @@ export function fold(
   else if (op.kind === PATCH || op.kind === ASSET) return foldWrite(target, stamped, written);
   else if (op.kind === ADD) foldAdd(target, stamped);
   else if (op.kind === DOC) foldDoc(target, op);
-  else if (unfoldable(op) === undefined) return foldTaking(target, stamped);
+  else if (unfoldable(op) === undefined) return foldTaking(target, stamped, flips);
   return UNTOUCHED;
 }
 
@@ -139,14 +141,15 @@ function kept(target: FoldTarget, stamped: StampedOp): WriteOrder | undefined {
 }
 
 /** What may take away: a remove, an undo, a horizon. */
-function foldTaking(target: FoldTarget, stamped: StampedOp): Touched {
+function foldTaking(target: FoldTarget, stamped: StampedOp, flips: Flip[]): Touched {
   const { key, kind } = stamped.op;
   const write = writeIn(stamped);
   const { order } = write;
   if (!keepWrite(target, key, write)) return foldAgain(target, stamped) ? 'all' : UNTOUCHED;
   if (kind === UNDO) {
     if (isUndone(target.opsOf(key), order)) return UNTOUCHED;
-    return applyFlips(target, key, flipsOf(target.opsOf(key), write));
+    flips.push(...flipsOf(target.opsOf(key), write));
+    return applyFlips(target, key, flips);
   }
   if (kind === REMOVE) {
     if (!prevails(order, target.tombstone(key)) || isUndone(target.opsOf(key), order))

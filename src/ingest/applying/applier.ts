@@ -64,7 +64,7 @@ const COMPACT_LAG_MAX = 2_000;
 /** Packing a chunk takes as long as writing many. */
 const FLUSH_ROWS_COMPACT = 2;
 /** Entries of a transaction that no events fill. */
-const COMMIT_ENTRIES = 16_384;
+const COMMIT_ENTRIES = 32_768;
 /** What has gathered is kept after this, however little it is. */
 const COMMIT_PERIOD_MS = 3_600_000;
 /** Pages of 8 KiB that may wait to be made durable. */

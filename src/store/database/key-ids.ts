@@ -1,5 +1,4 @@
 /** Numbers of topics and record keys, with the recent ones at hand. */
-import { must } from '../../base/assert.ts';
 import { textOf, utf8 } from '../../base/bytes.ts';
 import { HubError } from '../../base/errors.ts';
 import type { SqliteFile } from './sqlite.ts';
@@ -12,18 +11,20 @@ export class KeyIds {
   /** What was asked for since the older ones were put aside. */
   #young = new Map<string, number>();
   #older: ReadonlyMap<string, number> = new Map();
+  /** What was asked for last: of one op it is asked half a dozen times. */
+  #recentKey = '';
+  #recentId: number | undefined;
 
   constructor(db: SqliteFile) {
     this.#db = db;
   }
 
   find(key: string): number | undefined {
-    const young = this.#young.get(key);
-    if (young !== undefined) return young;
-    const older = this.#older.get(key);
-    if (older !== undefined) return this.#remember(key, older);
-    const row = this.#db.row('SELECT id FROM keys WHERE name = ?', [utf8(key)]);
-    return row === undefined ? undefined : this.#remember(key, row['id'] as number);
+    if (key === this.#recentKey && this.#recentId !== undefined) return this.#recentId;
+    const id = this.#find(key);
+    this.#recentKey = key;
+    this.#recentId = id;
+    return id;
   }
 
   /** The key's number, a new one where it had none. */
@@ -33,13 +34,25 @@ export class KeyIds {
 
   /** A number for a key of which `find` knows none. */
   add(key: string): number {
-    const row = this.#db.row('INSERT INTO keys (name) VALUES (?) RETURNING id', [utf8(key)]);
-    return this.#remember(key, must(row, 'an insert returns its row')['id'] as number);
+    const id = this.#db.insert('INSERT INTO keys (name) VALUES (?)', [utf8(key)]);
+    this.#recentKey = key;
+    this.#recentId = id;
+    return this.#remember(key, id);
   }
 
   forget(): void {
     this.#young.clear();
     this.#older = new Map();
+    this.#recentId = undefined;
+  }
+
+  #find(key: string): number | undefined {
+    const young = this.#young.get(key);
+    if (young !== undefined) return young;
+    const older = this.#older.get(key);
+    if (older !== undefined) return this.#remember(key, older);
+    const row = this.#db.row('SELECT id FROM keys WHERE name = ?', [utf8(key)]);
+    return row === undefined ? undefined : this.#remember(key, row['id'] as number);
   }
 
   #remember(key: string, id: number): number {

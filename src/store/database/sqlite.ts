@@ -119,6 +119,11 @@ export class SqliteFile {
     return guard(() => this.#statement(sql).run(values).changes);
   }
 
+  /** Number of the row that was inserted. */
+  insert(sql: string, values: SqlValue[]): number {
+    return guard(() => Number(this.#statement(sql).run(values).lastInsertRowid));
+  }
+
   /** Runs statements that are not worth keeping prepared. */
   exec(sql: string): void {
     guard(() => {

@@ -10,6 +10,7 @@ import { againIn, isWildEvent } from '../../merge/op-again.ts';
 import { type OpStamp, stampsIn } from '../../merge/op-stamps.ts';
 import { eventOrder, writeOrder } from '../../merge/order.ts';
 import { joinItem, stateItemsIn } from '../../merge/state/state-entry.ts';
+import type { Flip } from '../../merge/record/undone.ts';
 import { readRegisterWrites } from '../../merge/register-writes.ts';
 import type { StateItem } from '../../merge/state/state-item.ts';
 import { carriesBytes } from '../../model/asset-bytes.ts';
@@ -22,6 +23,7 @@ import type { ConflictBook } from '../records/conflict-book.ts';
 import type { EventGather, KeySlot } from '../readings/event-gather.ts';
 import type { FoldProgress } from './fold-progress.ts';
 import { OpScan } from './op-scan.ts';
+import type { LaneOps } from './seen-ops.ts';
 import { isSeen } from '../state/state-items.ts';
 import type { BootTimes } from '../times/boot-times.ts';
 import type { StateTables } from '../state/state-tables.ts';
@@ -52,8 +54,9 @@ export class EntryFolder {
 
   /** Folds an op that is decoded already. */
   fold(stamped: StampedOp): void {
-    if (stamped.op.kind === EVENT) this.take(encodeOpEntry(stamped.bytes, stamped.stamp));
-    else this.#foldOther(stamped);
+    const { op, bytes, stamp } = stamped;
+    if (op.kind === EVENT) this.take(encodeOpEntry(bytes, stamp));
+    else this.#foldOther(stamped, this.#laneOf(stamped));
   }
 
   /**
@@ -62,12 +65,12 @@ export class EntryFolder {
    */
   take(entry: Uint8Array): void {
     const scan = this.#scan;
-    if (!scan.read(entry) || scan.kind !== EVENT) {
+    if (!scan.read(entry)) {
       const decoded = decodeEntry(entry);
-      if (decoded.type === 'op') this.#foldOther(decoded.stamped);
-      else this.#takeLocal(decoded.body);
-      return;
+      if (decoded.type !== 'op') return this.#takeLocal(decoded.body);
+      return this.#foldOther(decoded.stamped, this.#laneOf(decoded.stamped));
     }
+    if (scan.kind !== EVENT) return this.#takeOther(entry);
     const { bytes, keyAt, keyEnd } = scan;
     const slot = this.#gather.slotAt(bytes, keyAt, keyEnd) ?? this.#newSlot(entry);
     const lane = this.#progress.laneOf(scan);
@@ -99,11 +102,22 @@ export class EntryFolder {
     throw new CborError('key is not UTF-8', keyAt);
   }
 
+  #laneOf({ op }: StampedOp): LaneOps {
+    return this.#progress.seen.lane(laneOf(op.origin, op.class));
+  }
+
+  /** Folds the op that the scan stands on. */
+  #takeOther(entry: Uint8Array): void {
+    const decoded = decodeEntry(entry);
+    assert(decoded.type === 'op', 'the scan reads nothing but ops');
+    this.#foldOther(decoded.stamped, this.#progress.laneOf(this.#scan));
+  }
+
   /** Folds an op that is no event. */
-  #foldOther(stamped: StampedOp): void {
+  #foldOther(stamped: StampedOp, lane: LaneOps): void {
     const { op, stamp } = stamped;
     assert(op.kind !== EVENT, 'the scan reads whatever event there is');
-    if (!this.#progress.seen.add(laneOf(op.origin, op.class), op.seq)) {
+    if (!lane.add(op.seq)) {
       if (foldAgain(this.#tables, stamped)) this.#book.lookAnew(op.key, stamp.hlc.ms);
       return;
     }
@@ -157,8 +171,9 @@ export class EntryFolder {
     this.#times.note(stamped);
     const written = readRegisterWrites(op.kind, op.body);
     const isPlain = this.#book.isPlain(stamped, written);
-    const touched = fold(this.#tables, stamped, written);
-    this.#book.noteFolded(stamped, touched);
+    const flips: Flip[] = [];
+    const touched = fold(this.#tables, stamped, written, flips);
+    this.#book.noteFolded(stamped, touched, flips);
     if (!isPlain) this.#book.look(op.key, touched, stamp.hlc.ms);
   }
 }

@@ -6,14 +6,15 @@
  */
 import { hexOf, utf8 } from '../../base/bytes.ts';
 import { type Conflict, conflictsAmong, isPlainWrite, nodesOf } from '../../merge/conflicts.ts';
-import { decodeOrder, encodeOrder, type WriteOrder } from '../../merge/order.ts';
+import { decodeOrder, encodeOrder, type WriteOrder, writeOrder } from '../../merge/order.ts';
 import type { Patch } from '../../merge/patch.ts';
+import type { Flip } from '../../merge/record/undone.ts';
 import type { Touched } from '../../merge/record/standing.ts';
 import { LOG } from '../../model/class.ts';
-import { ADD, ASSET, PATCH, type StampedOp } from '../../model/op.ts';
+import { ADD, ASSET, PATCH, type StampedOp, UNDO } from '../../model/op.ts';
 import { type KeyIds, nameOf } from '../database/key-ids.ts';
 import type { SqliteFile, SqlRow } from '../database/sqlite.ts';
-import { FieldNodes } from './field-nodes.ts';
+import { type FieldOp, FieldNodes } from './field-nodes.ts';
 import type { StateTables } from '../state/state-tables.ts';
 
 /** A conflict as it was met here. */
@@ -80,16 +81,18 @@ export class ConflictBook {
     });
   }
 
-  /** Takes note of an op on a record that has been folded, and of the fields in which what counts has changed. */
-  noteFolded(stamped: StampedOp, touched: Touched): void {
+  /** Takes note of an op on a record that has been folded, of the fields in which what counts has changed, and by what undo. */
+  noteFolded(stamped: StampedOp, touched: Touched, flips: readonly Flip[]): void {
     const { kind, key, class: opClass } = stamped.op;
     if (opClass === LOG) return;
     this.#edits += 1;
     if (kind === ADD || this.#nodes.isEmpty) return;
     const keyId = this.#keys.idOf(key);
-    const isWrite = (kind === PATCH || kind === ASSET) && touched !== 'all' && touched.size > 0;
-    if (isWrite) this.#nodes.add(keyId, touched, stamped);
-    else this.#nodes.forget(keyId);
+    if (touched === 'all') this.#nodes.forget(keyId);
+    else if (kind === UNDO) this.#nodes.flip(keyId, flips, this.#tables.tombstone(key));
+    else if ((kind === PATCH || kind === ASSET) && touched.size > 0) {
+      this.#nodes.add(keyId, touched, writeOf(stamped));
+    } else this.#nodes.forget(keyId);
   }
 
   /** What is kept of the record has changed otherwise than by an op that came: stamps do that. */
@@ -106,7 +109,7 @@ export class ConflictBook {
     const ops = this.#tables.opsOf(key);
     const tombstone = this.#tables.tombstone(key);
     for (const field of new Set(fields)) {
-      const nodes = this.#nodes.of(keyId, field, () => nodesOf(ops, field, tombstone));
+      const nodes = this.#nodes.of(keyId, field, (max) => nodesOf(ops, field, tombstone, max));
       const found = conflictsAmong(field, nodes);
       if (found.length > 0 || open.has(field)) this.#note(keyId, field, found, atMs);
       if (found.length === 0) open.delete(field);
@@ -197,6 +200,11 @@ export function whyPrevails(winner: WriteOrder, loser: WriteOrder): 'authority' 
   if (winner.authority !== loser.authority) return 'authority';
   const { ms, counter } = winner.hlc;
   return ms === loser.hlc.ms && counter === loser.hlc.counter ? 'tie' : 'later';
+}
+
+function writeOf(stamped: StampedOp): FieldOp {
+  const { kind, body } = stamped.op;
+  return { order: writeOrder(stamped), kind, body };
 }
 
 function conflictOf(row: SqlRow): Conflict {

@@ -28,7 +28,7 @@ const ENTRY_BYTES = 60;
 const GET = 'SELECT state FROM records WHERE key_id = ?';
 const PUT = { insert: 'INSERT OR REPLACE INTO records (key_id, state) VALUES', columns: 2 };
 const DROP = 'DELETE FROM records WHERE key_id = ?';
-const PUT_ASSET = 'INSERT OR REPLACE INTO assets (key_id, hlc) VALUES (?, ?)';
+const PUT_ASSET = { insert: 'INSERT OR REPLACE INTO assets (key_id, hlc) VALUES', columns: 2 };
 const DROP_ASSET = 'DELETE FROM assets WHERE key_id = ?';
 
 export interface CachedRecord extends StandingRecord {
@@ -44,9 +44,13 @@ export class RecordCache {
   readonly #db: SqliteFile;
   readonly #keys: KeyIds;
   readonly #rows: RowBatch;
+  readonly #assetRows: RowBatch;
   /** What was asked for since the older ones were put aside. */
   #young = new Map<string, CachedRecord>();
   #older = new Map<string, CachedRecord>();
+  /** What was asked for last: folding an op asks several times. */
+  #recentKey: string | undefined;
+  #recent: CachedRecord | undefined;
   readonly #dirty = new Set<CachedRecord>();
   /** Those that are still to be written, the last one first. */
   #order: CachedRecord[] = [];
@@ -56,17 +60,15 @@ export class RecordCache {
     this.#db = db;
     this.#keys = keys;
     this.#rows = new RowBatch(db, PUT);
+    this.#assetRows = new RowBatch(db, PUT_ASSET);
   }
 
   /** The record as it stands; an empty one where there is none. */
   get(key: string): CachedRecord {
-    const known = this.#young.get(key);
-    if (known !== undefined) return known;
-    if (this.#young.size >= RECORDS_MAX || this.#bytes > BYTES_MAX) this.#makeRoom();
-    const record = this.#older.get(key) ?? this.#read(key);
-    this.#older.delete(key);
-    this.#young.set(key, record);
-    this.#bytes += bytesOf(record);
+    if (key === this.#recentKey && this.#recent !== undefined) return this.#recent;
+    const record = this.#young.get(key) ?? this.#rejuvenated(key);
+    this.#recentKey = key;
+    this.#recent = record;
     return record;
   }
 
@@ -124,7 +126,7 @@ export class RecordCache {
       if (record === undefined) break;
       if (this.#dirty.delete(record)) this.#write(record);
     }
-    this.#rows.flush();
+    this.#flushRows();
     return this.#dirty.size === 0;
   }
 
@@ -134,7 +136,17 @@ export class RecordCache {
     this.#older.clear();
     this.#dirty.clear();
     this.#order = [];
+    this.#recent = undefined;
     this.#bytes = 0;
+  }
+
+  #rejuvenated(key: string): CachedRecord {
+    if (this.#young.size >= RECORDS_MAX || this.#bytes > BYTES_MAX) this.#makeRoom();
+    const record = this.#older.get(key) ?? this.#read(key);
+    this.#older.delete(key);
+    this.#young.set(key, record);
+    this.#bytes += bytesOf(record);
+    return record;
   }
 
   /** Whoever was not asked for in a long time goes, and is written before. */
@@ -142,7 +154,7 @@ export class RecordCache {
     for (const record of this.#older.values()) {
       if (this.#dirty.delete(record)) this.#write(record);
     }
-    this.#rows.flush();
+    this.#flushRows();
     this.#older = this.#young;
     this.#young = new Map();
     this.#bytes = 0;
@@ -169,7 +181,12 @@ export class RecordCache {
     if (asset === record.notedAsset) return;
     record.notedAsset = asset;
     if (asset === undefined) this.#db.run(DROP_ASSET, [id]);
-    else this.#db.run(PUT_ASSET, [id, hlcOfField(asset)]);
+    else this.#assetRows.add(id, hlcOfField(asset));
+  }
+
+  #flushRows(): void {
+    this.#rows.flush();
+    this.#assetRows.flush();
   }
 }
 

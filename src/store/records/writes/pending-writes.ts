@@ -24,12 +24,12 @@ import {
 } from './packed-write.ts';
 
 /** What may wait: memory, and how long it takes to write all of it at once. */
-const ROWS_MAX = 16_384;
-const BYTES_MAX = 6 << 20;
+const ROWS_MAX = 32_768;
+const BYTES_MAX = 10 << 20;
 /** What a row takes beside its bytes. */
 const ROW_BYTES = 150;
 const INSERT = 'INSERT OR IGNORE INTO writes (key_id, op) VALUES';
-const PUT_MARK = 'INSERT OR IGNORE INTO marked (mark, key_id, rank) VALUES (?, ?, ?)';
+const INSERT_MARK = 'INSERT OR IGNORE INTO marked (mark, key_id, rank) VALUES';
 const DROP_MARK = 'DELETE FROM marked WHERE mark = ? AND key_id = ? AND rank = ?';
 const NONE: readonly PackedWrite[] = [];
 /** Ops are packed into pieces of this size: a buffer for each of them costs as much as all else that is done for an op. */
@@ -37,8 +37,8 @@ const SHELF_BYTES = 1 << 16;
 const SHELVED_BYTES_MAX = 1 << 12;
 
 export class PendingWrites {
-  readonly #db: SqliteFile;
   readonly #batch: RowBatch;
+  readonly #marks: RowBatch;
   readonly #byKey = new Map<number, PackedWrite[]>();
   #rows = 0;
   #bytes = 0;
@@ -48,8 +48,8 @@ export class PendingWrites {
   #shelfUsed = 0;
 
   constructor(db: SqliteFile) {
-    this.#db = db;
     this.#batch = new RowBatch(db, { insert: INSERT, columns: 2 });
+    this.#marks = new RowBatch(db, { insert: INSERT_MARK, columns: 3 });
   }
 
   /** True where they should be written before more is added. */
@@ -76,7 +76,7 @@ export class PendingWrites {
   /** Writes those of one record. */
   settle(keyId: number): void {
     this.#write(keyId, this.#take(keyId));
-    this.#batch.flush();
+    this.#flushRows();
   }
 
   /** Writes those of at most `keysMax` records, in the order of the table; true where none is left. */
@@ -92,7 +92,7 @@ export class PendingWrites {
       if (writes.length > 1) writes.sort(compareRanks);
       this.#write(keyId, writes);
     }
-    this.#batch.flush();
+    this.#flushRows();
     return this.#rows === 0;
   }
 
@@ -101,6 +101,11 @@ export class PendingWrites {
     this.#byKey.clear();
     this.#order = [];
     this.#rows = this.#bytes = 0;
+  }
+
+  #flushRows(): void {
+    this.#batch.flush();
+    this.#marks.flush();
   }
 
   #shelve(write: RecordWrite): PackedWrite {
@@ -129,8 +134,7 @@ export class PendingWrites {
     for (const packed of writes) {
       this.#batch.add(keyId, packed);
       const mark = markOf(packed);
-      if (mark !== undefined)
-        this.#db.run(PUT_MARK, [mark, keyId, packed.subarray(0, ORDER_BYTES)]);
+      if (mark !== undefined) this.#marks.add(mark, keyId, packed.subarray(0, ORDER_BYTES));
     }
   }
 }
