@@ -16,6 +16,12 @@ import { countText, printable } from '../text.ts';
 export function auditCommand(args: Args, io: CliIo): Promise<ExitCode> {
   const { data } = configOf(args, io);
   const dir = args.has('regional') ? regionAuditDir(regionalDir(data)) : hubPaths(data).audit;
+  if (!io.files.exists(dir)) {
+    io.stderr(
+      `There is no audit log at ${dir}: audit.enabled was never true for this data directory.\n`,
+    );
+    return Promise.resolve(EXIT.failed);
+  }
   const all = readAudit(io.files, dir);
   const opText = args.text('op');
   const lines = opText === undefined ? all : wayOf(opText, all);

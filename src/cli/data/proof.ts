@@ -1,6 +1,5 @@
 /** `heliograph proof …`: proofs that ops are in a hub's signed history. Made by the hub, checked by anyone, without it. */
 import { EMPTY_BYTES, textOf } from '../../base/bytes.ts';
-import { HubError } from '../../base/errors.ts';
 import { isoTime } from '../../base/iso-time.ts';
 import { verifyEd25519 } from '../../keys/identity.ts';
 import { publicKeyOfText } from '../../keys/public-key.ts';
@@ -21,8 +20,9 @@ export async function proofCommand(args: Args, io: CliIo): Promise<ExitCode> {
 
 export function verifyProofCommand(args: Args, io: CliIo): Promise<ExitCode> {
   const path = args.operands[0] ?? '';
-  const text = textOf(io.files.read(path) ?? EMPTY_BYTES) ?? '';
-  if (text === '') throw new HubError('data.unreadable', `there is no proof in ${path}`);
+  const bytes = io.files.read(path);
+  if (bytes === undefined) throw new UsageError(`${path} is not there`);
+  const text = textOf(bytes) ?? '';
   const outcome = verifyProof(text, keyOf(args, io), verifyEd25519);
   if (outcome.kind === 'wrong') {
     if (args.has('json')) io.stdout(`${JSON.stringify({ proven: false, why: outcome.why })}\n`);

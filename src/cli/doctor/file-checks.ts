@@ -56,7 +56,7 @@ export function fileChecks(
   isRunning: boolean,
 ): FileFindings {
   const journal = journalFindings(io, paths);
-  const key = keyFindings(io, paths);
+  const key = keyFindings(io, paths, hasEntries(journal.stat));
   const whose = journal.stat === undefined ? undefined : journalMaker(io, paths, journal.stat);
   const isOtherKey = key.id !== undefined && whose !== undefined && key.id !== whose;
   const clash = wrong('identity', `the key is of hub ${key.id}, the journal of hub ${whose}`);
@@ -125,13 +125,7 @@ function journalFindings(
         `${found}; ${countText(fresh.length, 'damage')} not kept aside yet`,
       );
     }
-    if (sealsUnchecked > 0) {
-      return note(
-        'journal files',
-        `${found}; every checksum is right, the keys to read it are not here`,
-        'Run it with the credential hub-kek, or restore `keys` of the data directory.',
-      );
-    }
+    if (sealsUnchecked > 0) return unreadable(io, paths, found);
     if (quarantined.length === 0) {
       const again = healed.length > 0 ? `; ${countText(healed.length, 'damage')} healed` : '';
       return ok('journal files', `${found}, every byte checked${again}`);
@@ -140,6 +134,25 @@ function journalFindings(
     return wrong('journal files', `${found}; damaged and kept aside: LSN ${aside}`);
   });
   return { checks: [check], stat, damagedRanges };
+}
+
+/** Without the file of its keys, or with another key to them, no hub starts; a credential of the unit is not seen from here. */
+function unreadable({ files }: CliIo, { kek, epochKeys }: HubPaths, found: string): Check {
+  const mayBeCredential = !files.exists(kek) && files.exists(epochKeys);
+  const text = `${found}; every checksum is right, the keys to read it are not here`;
+  if (mayBeCredential) {
+    const hint = 'Run it with the credential hub-kek, or restore `keys` of the data directory.';
+    return note('journal files', text, hint);
+  }
+  return wrong(
+    'journal files',
+    `${text}, and without them no hub starts`,
+    'Restore `keys` of the data directory from a backup.',
+  );
+}
+
+function hasEntries(stat: FolderStat | undefined): boolean {
+  return stat !== undefined && stat.firstLsn <= stat.lastLsn;
 }
 
 /** Damage that is kept aside already, or that cost nothing. */
@@ -176,10 +189,14 @@ function journalMaker(io: CliIo, paths: HubPaths, { firstLsn }: FolderStat): str
 function keyFindings(
   io: CliIo,
   { identity: path }: HubPaths,
+  hasJournal: boolean,
 ): { check: Check; id?: string; isDamaged: boolean } {
   const { files, random } = io;
   if (!files.exists(path)) {
-    const check = note('identity', `${path} is not there; the next start makes a new hub`);
+    const lost = `${path} is not there, and the journal here is of a hub that had one`;
+    const check = hasJournal
+      ? wrong('identity', lost, 'Restore `keys` from a backup: the next start makes a new hub.')
+      : note('identity', `${path} is not there; the next start makes a new hub`);
     return { check, isDamaged: false };
   }
   let id: string | undefined;

@@ -33,7 +33,7 @@ export async function regionalConfig(args: Args, io: CliIo): Promise<ExitCode> {
 export async function regionalRoster(args: Args, io: CliIo): Promise<ExitCode> {
   const file = args.operand(0);
   const roster = io.files.read(file);
-  if (roster === undefined) throw new HubError('config.invalid', `${file} is not there`);
+  if (roster === undefined) throw new UsageError(`${file} is not there`);
   // Hubs believe the authority's signature alone; but a wrong file is better found here than in silence there.
   if (!looksLikeRoster(roster)) throw new HubError('enrol.untrusted', `${file} is no roster`);
   const wish = { site: siteOf(args), roster: Buffer.from(roster).toString('base64') };

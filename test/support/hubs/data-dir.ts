@@ -1,5 +1,6 @@
 /** Data directories of hubs, on the real disk, small and quick to make. */
 import assert from 'node:assert/strict';
+import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { SILENT_LOG } from '../../../src/base/log.ts';
@@ -8,9 +9,11 @@ import { loadConfig } from '../../../src/config/config.ts';
 import type { Config } from '../../../src/config/schema.ts';
 import { takeDataDirectory } from '../../../src/hub/data.ts';
 import { openJournal } from '../../../src/hub/storage/journal.ts';
+import { Identity } from '../../../src/keys/identity.ts';
 import { thisMachine } from '../../../src/machine.ts';
 import { encodeLocalEntry, encodeOpEntry } from '../../../src/model/entry.ts';
 import type { StampedOp } from '../../../src/model/op.ts';
+import type { Origin } from '../../../src/model/origin.ts';
 import { patchOp, stampedOp } from '../made/ops.ts';
 import { tempDir } from '../machine/temp-dir.ts';
 
@@ -44,9 +47,19 @@ export async function appendOps(
 /** A new data directory whose journal holds ten readings, a record and a local entry: LSN 1 to 12. */
 export async function smallDataDir(...sets: string[]): Promise<string> {
   const dir = join(tempDir(), 'data');
+  const keyPath = join(tempDir(), 'hub.pem');
+  const { files, random } = machine;
+  const hub = Identity.open({ files, random, path: keyPath }).id as Origin;
   const readings = Array.from({ length: 10 }, (_, index) =>
-    stampedOp({ seq: index + 1, key: `m/${index}` }),
+    stampedOp({ hub, seq: index + 1, key: `m/${index}` }),
   );
-  await appendOps(dir, [...readings, patchOp({ name: 'pump 2' })], ...sets);
+  await appendOps(dir, [...readings, patchOp({ name: 'pump 2' }, { hub })], ...sets);
+  copyFileSync(keyPath, join(dir, 'keys/hub.pem'));
   return dir;
+}
+
+/** Id of the hub that such a directory is of. */
+export function hubOf(dir: string): string {
+  const path = join(dir, 'keys/hub.pem');
+  return Identity.open({ files: machine.files, random: machine.random, path }).id;
 }

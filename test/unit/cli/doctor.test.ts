@@ -91,6 +91,18 @@ describe('a hub that stands still', () => {
     assert.equal(report.code, EXIT.failed);
   });
 
+  test('keys that are gone are wrong, for no hub starts without them; only a credential may have been elsewhere', async () => {
+    rmSync(join(dir, 'keys/kek'));
+    const maybe = await diagnose();
+    assert.deepEqual(wrongIn(maybe), []);
+    writeFileSync(join(dir, 'keys/kek'), Buffer.alloc(32, 7), { mode: 0o600 });
+    assert.deepEqual(wrongIn(await diagnose()), ['journal files']);
+    rmSync(join(dir, 'keys'), { recursive: true });
+    const report = await diagnose();
+    assert.equal(report.code, EXIT.failed);
+    assert.deepEqual(wrongIn(report), ['identity', 'journal files']);
+  });
+
   test('what devices have told that it lacks is a state of its own, until somebody closes it', async () => {
     const line = 'aaaaaaaaaaaaaaaa 2 1-40 1800000000000';
     const found = ({ checks }: Report): string | undefined =>
@@ -136,7 +148,6 @@ describe('a hub that stands still', () => {
   });
 
   test('a key that others may read is closed to them', async () => {
-    startedOnce();
     chmodSync(join(dir, 'keys/hub.pem'), 0o644);
     assert.ok(wrongIn(await diagnose()).includes('rights'));
     await diagnose('--fix');
@@ -145,7 +156,9 @@ describe('a hub that stands still', () => {
   });
 
   test('a key that did not write the journal is a clash', async () => {
-    startedOnce();
+    const path = join(dir, 'keys/hub.pem');
+    rmSync(path);
+    Identity.open({ files: machineFiles, path, random: machineRandom });
     const report = await diagnose();
     assert.deepEqual(wrongIn(report), ['identity']);
     assert.equal(report.sync?.state, 'identity clash');
@@ -200,10 +213,6 @@ describe('a card that the kernel has made read-only', () => {
 });
 
 /** The directory gets a key, as a start would make it: another than the one in its journal. */
-function startedOnce(): void {
-  Identity.open({ files: machineFiles, path: join(dir, 'keys/hub.pem'), random: machineRandom });
-}
-
 describe('a hub that runs here', () => {
   test('is asked, its files are read, and nothing is mended under it', async () => {
     dir = await smallDataDir();

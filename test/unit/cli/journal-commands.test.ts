@@ -10,7 +10,7 @@ import { EXIT } from '../../../src/cli/io.ts';
 import { machineTimers } from '../../../src/platform/clock.ts';
 import { machineFiles } from '../../../src/platform/files/machine-files.ts';
 import { CliWorld } from '../../support/simulated/cli.ts';
-import { smallDataDir } from '../../support/hubs/data-dir.ts';
+import { hubOf, smallDataDir } from '../../support/hubs/data-dir.ts';
 
 const io = { files: machineFiles, timers: machineTimers };
 
@@ -78,7 +78,7 @@ test('a dump shows every entry, ops with their contents, as text and as JSON lin
     seq: 1,
     at: '1970-01-01T00:00:01.000Z',
     clock: 'ntp',
-    hub: '1111111111111111',
+    hub: hubOf(dir),
     kind: 'patch',
     key: 'pump',
     body: { name: 'pump 2' },
