@@ -142,6 +142,10 @@ export const FAULTS = {
     'Too much waits for a hub. Bring the device near its hub; what waits is safe and goes first.',
   'client.storage':
     'This device cannot keep what it makes. Free some space; in a browser, allow storage for this site and load the page again.',
+  'client.storage-full':
+    'This device has no room left. Free some: what was kept is safe, and what is made after that is kept again.',
+  'client.unfit':
+    'No hub would take this as it is, and nothing was made. The reason says what does not fit.',
   'client.refused':
     'The hub does not take this. The reason says why; ask who runs the hub for the right.',
   'client.closed':

@@ -7,7 +7,8 @@
  * tab was put to sleep for long may find them taken, and begins with new ones after a reload.
  */
 import { fetcherOf, httpOf } from './assets/fetch-bytes.ts';
-import { Device, type DeviceOptions } from './device.ts';
+import { Device } from './device.ts';
+import type { DeviceOptions } from './options.ts';
 import { IndexedDbStorage } from './storage/indexed-db.ts';
 import { openMqttLink } from './link/mqtt-link.ts';
 import { browserClock, browserRandom, browserTimers } from './browser-time.ts';
@@ -40,11 +41,27 @@ export async function connect(options: BrowserOptions = {}): Promise<Device> {
       ),
     },
   );
+  const closing = new AbortController();
+  const { signal } = closing;
+  device.onStatus(({ contact }) => {
+    if (contact === 'closed') closing.abort();
+  });
   const wake = (): void => device.wake();
-  window.addEventListener('online', wake);
-  window.addEventListener('offline', () => device.lose());
-  document.addEventListener('visibilitychange', wake);
-  window.addEventListener('pagehide', () => storage.letGo());
+  window.addEventListener('online', wake, { signal });
+  window.addEventListener('offline', () => device.lose(), { signal });
+  // A page that is not seen may be gone the next moment: nobody says so on a phone.
+  const look = (): void => (document.hidden ? device.flush() : wake());
+  document.addEventListener('visibilitychange', look, { signal });
+  const leave = (): void => {
+    device.flush();
+    storage.letGo();
+  };
+  window.addEventListener('pagehide', leave, { signal });
+  // Browsers keep pages that were left, and bring them back as they were.
+  const comeBack = ({ persisted }: PageTransitionEvent): void => {
+    if (persisted) void storage.comeBack().then(wake);
+  };
+  window.addEventListener('pageshow', comeBack, { signal });
   return device;
 }
 

@@ -2,9 +2,8 @@
  * A device of a site: makes events, records and counters that no hub has to be there for, sees what others made, and
  * keeps both across restarts. What it shows is there at once; what a promise resolved is on the hub's disk.
  */
-import type { Cancel, Clock, Timers } from '../base/clock.ts';
-import { HubError } from '../base/errors.ts';
-import type { Random } from '../base/random.ts';
+import type { Cancel } from '../base/clock.ts';
+import { HubError, messageOf } from '../base/errors.ts';
 import { digestOf, type Hasher } from '../merge/state/digest.ts';
 import { type OpId, textOfOpId } from '../merge/op-id.ts';
 import { encodeAdd, encodePatch, encodeUndo, SEEN_MAX } from '../merge/patch.ts';
@@ -15,64 +14,24 @@ import { carriesBytes } from '../model/asset-bytes.ts';
 import { RECORD, TELEMETRY, type OpClass } from '../model/class.ts';
 import { effectiveHlc } from '../model/hlc.ts';
 import { ADD, DOC, EVENT, type Kind, PATCH, REMOVE, UNDO } from '../model/op.ts';
-import type { Origin } from '../model/origin.ts';
 import { NO_RANGES } from '../model/seq-ranges.ts';
 import { isHeld, readBeyond } from '../protocol/beyond.ts';
 import type { DeltaItem, ReadPage, Welcome } from '../protocol/delta-message.ts';
-import type { Notice } from '../protocol/notice-message.ts';
 import { EVERYTHING, isInScope, type Scope } from '../protocol/scope.ts';
+import type { DeviceOptions, DevicePlatform, DeviceStatus } from './options.ts';
 import { type Asset, assetOf } from './assets/asset.ts';
 import { Docs, type YDoc, type YModule } from './view/docs.ts';
 import { encodeState, type KeptState, readState } from './view/kept-state.ts';
-import type { DownCause, OpenLink } from './link/link.ts';
 import type { Made } from './outbox/made.ts';
 import { Outbox } from './outbox/outbox.ts';
+import { calling, Listeners } from './view/listeners.ts';
 import { Queries, type Query, type RecordRow } from './view/queries.ts';
 import { Replica } from './view/replica.ts';
-import { type Contact, Session } from './link/session.ts';
+import { Session } from './link/session.ts';
 import { Saving } from './view/saving.ts';
-import type { DeviceStorage } from './storage/storage.ts';
 import { cborOf, type Fields, type Value } from './view/values.ts';
 import { View } from './view/view.ts';
 import { type SeenConflict, historyOf, type HistoryEntry, seenConflicts } from './view/history.ts';
-
-export interface DeviceOptions {
-  /** `mqtt://hub:1883` (Node), `ws://hub:8080/mqtt` (both). */
-  readonly url: string;
-  /** User of mode `password`; it is the device's name then. */
-  readonly username?: string | undefined;
-  readonly password?: string | undefined;
-  /** Where the hub has its HTTP, for contents of assets: `http://hub:8080`; by default that of a `ws://` address. */
-  readonly http?: string;
-  /** Name in mode `open`, by default one drawn once and kept. */
-  readonly name?: string;
-  /** Which keys to hold: prefixes, or keys. By default everything that may be read; `none` only hands in. */
-  readonly scope?: Scope | 'none';
-  readonly onNotice?: (notice: Notice) => void;
-}
-
-/** What a platform gives. */
-export interface DevicePlatform {
-  readonly storage: DeviceStorage;
-  readonly openLink: OpenLink;
-  readonly clock: Clock;
-  readonly timers: Timers;
-  readonly random: Random;
-  /** Gets a path of the hub by HTTP: for contents of assets. */
-  readonly fetchBytes?: ((path: string) => Promise<Uint8Array>) | undefined;
-}
-
-export interface DeviceStatus {
-  readonly contact: Contact;
-  /** Why there is no contact, for people. */
-  readonly reason: string;
-  /** The same for programs. */
-  readonly cause: DownCause | undefined;
-  /** Ops that the hub has not proven to have. */
-  readonly pending: number;
-  readonly name: string;
-  readonly origin: Origin;
-}
 
 export class Device {
   readonly #options: DeviceOptions;
@@ -83,12 +42,14 @@ export class Device {
   readonly #queries: Queries;
   readonly #docs: Docs;
   readonly #saving: Saving;
-  readonly #watchers = new Set<(status: DeviceStatus) => void>();
+  readonly #watchers: Listeners<DeviceStatus>;
   #outbox!: Outbox;
   #session!: Session;
   #authority = 1;
   #resume: Uint8Array | undefined;
   #isClosed = false;
+  /** The state of the hub could not be kept. */
+  #unsaved: HubError | undefined;
 
   private constructor(options: DeviceOptions, platform: DevicePlatform) {
     this.#options = options;
@@ -102,33 +63,40 @@ export class Device {
     });
     this.#queries = new Queries(this.#view, platform.timers);
     const { clock, timers } = platform;
+    this.#watchers = new Listeners(timers);
     const isPressing = (): boolean => this.#outbox.isCrowded;
     this.#saving = new Saving({ clock, timers, isPressing, save: () => this.#save() });
     this.#docs = new Docs({
-      make: (key, update) => void this.#make(DOC, key, update),
+      make: (key, update) => this.#make(DOC, key, update),
       updatesOf: (key) => this.#view.docUpdates(key),
-      timers: platform.timers,
+      onTrouble: (error) => calling(timers, () => options.onTrouble?.(error)),
+      timers,
     });
   }
 
   /** Opens what is kept, and begins to look for the hub; it need not be there. */
   static async open(options: DeviceOptions, platform: DevicePlatform): Promise<Device> {
     const device = new Device(options, platform);
-    await device.#open();
+    try {
+      await device.#open();
+    } catch (error) {
+      // Whoever tries again finds it free.
+      await platform.storage.close();
+      throw error;
+    }
     return device;
   }
 
   get status(): DeviceStatus {
     const { contact, reason, cause } = this.#session;
-    const { pending, origin } = this.#outbox;
-    return { contact, reason, cause, pending, name: this.#name, origin };
+    const { pending, origin, trouble = this.#unsaved } = this.#outbox;
+    return { contact, reason, cause, pending, trouble, name: this.#name, origin };
   }
 
   /** Calls back now and whenever the status changes. */
   onStatus(watcher: (status: DeviceStatus) => void): Cancel {
-    this.#watchers.add(watcher);
     watcher(this.status);
-    return () => this.#watchers.delete(watcher);
+    return this.#watchers.add(watcher);
   }
 
   /** A message to whoever listens at the topic, and the reading of a series. */
@@ -232,14 +200,19 @@ export class Device {
     this.#session.lose('there is no network');
   }
 
+  /** Makes ops of what is being typed at this moment. */
+  flush(): void {
+    this.#docs.flush();
+  }
+
   /** Resolves when what was made is kept on this device. */
   async whenKept(): Promise<void> {
     this.#docs.flush();
     await this.#outbox.whenWritten();
-    if (this.#outbox.failure !== undefined) throw this.#outbox.failure;
+    if (this.#outbox.trouble !== undefined) throw this.#outbox.trouble;
   }
 
-  /** Keeps everything and lets go; what waits goes out when it is opened again. */
+  /** Keeps everything and lets go; what waits goes out when it is opened again, and whoever waits for it hears `client.closed`. */
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#docs.flush();
@@ -248,6 +221,8 @@ export class Device {
     this.#saving.stop();
     this.#queries.close();
     await this.#outbox.whenWritten();
+    this.#outbox.abandon();
+    this.#watchers.clear();
     await this.#saving.now();
     await this.#platform.storage.close();
   }
@@ -283,7 +258,7 @@ export class Device {
       random,
       onPage: (touched, page, resume) => this.#takePage(touched, page, resume),
       onWelcome: (welcome) => this.#welcome(welcome),
-      onNotice: (notice) => this.#options.onNotice?.(notice),
+      onNotice: (notice) => calling(timers, () => this.#options.onNotice?.(notice)),
       onContact: () => this.#tell(),
     });
     this.#session.wake();
@@ -296,7 +271,7 @@ export class Device {
     this.#authority = kept.authority;
     for (const item of kept.items) {
       if (item.type === 'state' && 'write' in item.item) {
-        this.#outbox.follow(item.item.write.order.hlc);
+        this.#outbox.moments.follow(item.item.write.order.hlc);
       }
     }
     this.#replica.take({ items: kept.items, lanes: isSame ? kept.vector : new Map() });
@@ -350,10 +325,10 @@ export class Device {
   #heed(item: DeltaItem): void {
     if (item.type === 'op') {
       const { kind, key, body, hlc } = item.stamped.op;
-      this.#outbox.observe(effectiveHlc(hlc, item.stamped.stamp.hlc));
+      this.#outbox.moments.observe(effectiveHlc(hlc, item.stamped.stamp.hlc));
       if (kind === DOC) this.#docs.take(key, body);
     } else if (item.item.type === 'doc') this.#docs.take(item.item.key, item.item.doc.state);
-    else if ('write' in item.item) this.#outbox.observe(item.item.write.order.hlc);
+    else if ('write' in item.item) this.#outbox.moments.observe(item.item.write.order.hlc);
   }
 
   #welcome({ authority, hlc }: Welcome): void {
@@ -370,8 +345,15 @@ export class Device {
       const head = { scope: this.#scope, vector, authority: this.#authority, resume: this.#resume };
       try {
         await this.#platform.storage.saveState(encodeState(head, [...this.#replica.items()]));
-      } catch {
-        return; // It is pulled again; own ops stay where they are.
+        this.#unsaved = undefined;
+      } catch (error) {
+        // It is pulled again; own ops stay where they are.
+        this.#unsaved =
+          error instanceof HubError
+            ? error
+            : new HubError('client.storage', messageOf(error), error);
+        this.#tell();
+        return;
       }
       this.#forgetKnown(head);
     }
@@ -398,8 +380,7 @@ export class Device {
 
   #tell(): void {
     // Nobody can ask before it is open.
-    if (this.#session === undefined || this.#watchers.size === 0) return;
-    const { status } = this;
-    for (const watcher of this.#watchers) watcher(status);
+    if (this.#session === undefined || this.#watchers.isEmpty) return;
+    this.#watchers.tell(this.status);
   }
 }

@@ -4,7 +4,7 @@
  *
  *   outbox.log   entries: length (4 bytes, big-endian), CRC-32 of the entry (4), the entry
  *   state.cbor   what the hub gave
- *   lock         process id of whoever has it open
+ *   lock         process id of whoever has it open, and when that process began
  */
 import { randomBytes } from 'node:crypto';
 import {
@@ -27,31 +27,36 @@ import { promisify } from 'node:util';
 import type { Clock, Timers } from '../base/clock.ts';
 import { HubError, systemCode } from '../base/errors.ts';
 import { fetcherOf, httpOf } from './assets/fetch-bytes.ts';
-import { Device, type DeviceOptions } from './device.ts';
+import { Device } from './device.ts';
+import type { DeviceOptions } from './options.ts';
 import { type FindOptions, type FoundHub, lookForHubs } from './link/find-hubs.ts';
 import { frameEntries, readFrames } from './storage/frames.ts';
+import type { TlsTrust } from './link/link.ts';
 import { openMqttLink } from './link/mqtt-link.ts';
 import type { DeviceStorage } from './storage/storage.ts';
 
 export * from './index.ts';
+export type { TlsTrust } from './link/link.ts';
 export type { FindOptions, FoundHub } from './link/find-hubs.ts';
 
 export interface NodeOptions extends DeviceOptions {
   /** Folder of this device; made where it is not there. */
   readonly dir: string;
+  /** For `mqtts:`, what the site's own certificates need. */
+  readonly tls?: TlsTrust;
 }
 
 const datasync = promisify(fdatasync);
 /** Before this moment (2026-01-01) a wall clock was certainly never set. */
 const OLDEST_PLAUSIBLE_MS = 1_767_225_600_000;
 
-export function connect({ dir, ...options }: NodeOptions): Promise<Device> {
+export function connect({ dir, tls, ...options }: NodeOptions): Promise<Device> {
   const storage = FileStorage.open(dir);
   const http = options.http ?? httpOf(options.url);
   const fetchBytes = http === undefined ? undefined : fetcherOf(fetch, http, options);
   return Device.open(options, {
     storage,
-    openLink: openMqttLink,
+    openLink: (target, handlers) => openMqttLink({ ...target, tls }, handlers),
     clock,
     timers,
     random,
@@ -77,8 +82,6 @@ export class FileStorage implements DeviceStorage {
 
   private constructor(dir: string) {
     this.#dir = dir;
-    mkdirSync(dir, { recursive: true, mode: 0o700 });
-    takeLock(this.#path('lock'));
     this.state = readIfThere(this.#path('state.cbor'));
     const { entries, end } = readFrames(readIfThere(this.#path('outbox.log')) ?? new Uint8Array(0));
     this.entries = entries;
@@ -90,29 +93,36 @@ export class FileStorage implements DeviceStorage {
   }
 
   static open(dir: string): FileStorage {
-    return new FileStorage(dir);
-  }
-
-  async append(entries: readonly Uint8Array[]): Promise<void> {
-    const bytes = frameEntries(entries);
-    const end = this.#end;
+    mkdirSync(dir, { recursive: true, mode: 0o700 });
+    const lock = join(dir, 'lock');
+    takeLock(lock);
     try {
-      writeAll(this.#file, bytes);
-      this.#end = end + bytes.length;
-      await datasync(this.#file);
+      return new FileStorage(dir);
     } catch (error) {
-      ftruncateSync(this.#file, end);
+      rmSync(lock, { force: true });
       throw error;
     }
   }
 
+  async append(entries: readonly Uint8Array[]): Promise<void> {
+    const bytes = frameEntries(entries);
+    try {
+      writeAll(this.#file, bytes);
+    } catch (error) {
+      // What came behind half an entry would be lost with it; where it cannot be cut off, that counts for good.
+      ftruncateSync(this.#file, this.#end);
+      throw fullOr(error);
+    }
+    // A sync that failed may have lost the pages: it is not tried again.
+    await datasync(this.#file);
+    this.#end += bytes.length;
+  }
+
   async replace(entries: readonly Uint8Array[]): Promise<void> {
     const bytes = frameEntries(entries);
-    const path = this.#path('outbox.log');
-    const file = await replaceFile(path, bytes);
+    const file = await replaceFile(this.#path('outbox.log'), bytes);
     closeSync(this.#file);
-    closeSync(file);
-    this.#file = openSync(path, 'a+', 0o600);
+    this.#file = file;
     this.#end = bytes.length;
     syncDir(this.#dir);
   }
@@ -133,13 +143,29 @@ export class FileStorage implements DeviceStorage {
   }
 }
 
-/** Writes beside, syncs, and takes the place of the old one; the new file is open. */
+/** Writes beside, syncs, and takes the place of the old one, which is whole until then; the new file is open at its end. */
 async function replaceFile(path: string, bytes: Uint8Array): Promise<number> {
-  const file = openSync(`${path}.new`, 'w', 0o600);
-  writeAll(file, bytes);
-  await datasync(file);
-  renameSync(`${path}.new`, path);
-  return file;
+  const beside = `${path}.new`;
+  rmSync(beside, { force: true });
+  const file = openSync(beside, 'a+', 0o600);
+  try {
+    writeAll(file, bytes);
+    await datasync(file);
+    renameSync(beside, path);
+    return file;
+  } catch (error) {
+    closeSync(file);
+    rmSync(beside, { force: true });
+    throw fullOr(error);
+  }
+}
+
+const NO_ROOM: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT']);
+
+/** A disk that is full takes more when there is room again. */
+function fullOr(error: unknown): unknown {
+  if (!NO_ROOM.has(systemCode(error) ?? '')) return error;
+  return new HubError('client.storage-full', 'the disk is full', error);
 }
 
 function writeAll(file: number, bytes: Uint8Array): void {
@@ -156,22 +182,44 @@ function syncDir(dir: string): void {
   closeSync(handle);
 }
 
-/** A lock whose holder is dead counts for nothing. */
+/**
+ * A lock whose holder is dead counts for nothing, and after a power cut another process may bear its number: so it says when
+ * the holder began, and in which boot, where the system (Linux) tells that.
+ */
 function takeLock(path: string): void {
-  const holder = Number(existsSync(path) ? readFileSync(path, 'utf8') : 0);
-  if (holder > 0 && isAlive(holder)) {
-    throw new HubError('client.storage', `${path}: process ${holder} has this device open`);
+  const [holder = '', ...birth] = existsSync(path)
+    ? readFileSync(path, 'utf8').trim().split(' ')
+    : [];
+  const pid = Number(holder);
+  if (pid > 0 && isAlive(pid, birth.join(' '))) {
+    throw new HubError('client.storage', `${path}: process ${pid} has this device open`);
   }
   rmSync(path, { force: true });
-  writeFileSync(path, String(process.pid), { flag: 'wx', mode: 0o600 });
+  writeFileSync(path, `${process.pid} ${birthOf(process.pid)}`, { flag: 'wx', mode: 0o600 });
 }
 
-function isAlive(pid: number): boolean {
+function isAlive(pid: number, birth: string): boolean {
+  if (birth !== '') return birth === birthOf(pid);
+  // Said by nobody: our own number was another's before us.
+  if (pid === process.pid && birthOf(pid) !== '') return false;
   try {
     process.kill(pid, 0);
     return true;
   } catch (error) {
     return systemCode(error) === 'EPERM';
+  }
+}
+
+/** When a process began, in ticks since a boot that is named; empty where it does not run, or the system does not tell. */
+function birthOf(pid: number): string {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    // Field 22; the command in field 2 may itself contain blanks and brackets.
+    const ticks = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
+    return `${ticks} ${boot}`;
+  } catch {
+    return '';
   }
 }
 

@@ -3,7 +3,7 @@
  * then. All of it is the SDK: this page shows what the device has, and makes what people do.
  */
 import { connect } from '../client/browser.ts';
-import type { Device, DeviceStatus, RecordRow } from '../client/index.ts';
+import { type Device, type DeviceStatus, HubError, type RecordRow } from '../client/index.ts';
 import { byId, make, show } from './dom.ts';
 import { ORDERS, OrderCard, STATES, textOf } from './order-card.ts';
 
@@ -172,13 +172,26 @@ function newId(): string {
 }
 
 function tellTrouble(reason: unknown): void {
-  const trouble = byId('trouble');
-  trouble.textContent = reason instanceof Error ? reason.message : String(reason);
-  show(trouble, true);
+  const place = byId('trouble');
+  const message = reason instanceof Error ? reason.message : String(reason);
+  place.textContent =
+    reason instanceof HubError && HINTED.has(reason.code) ? `${message}. ${reason.hint}` : message;
+  show(place, true);
 }
+
+/** Where a person can do something, and the message does not say it. */
+const HINTED: ReadonlySet<string> = new Set(['client.storage-full', 'client.outbox-full']);
+
+/** What keeps this browser from keeping anything; its word goes when there is room again. */
+let trouble: string | undefined;
 
 function tellStatus(status: DeviceStatus): void {
   const { contact, pending, reason } = status;
+  if (status.trouble?.message !== trouble) {
+    trouble = status.trouble?.message;
+    if (status.trouble === undefined) show(byId('trouble'), false);
+    else tellTrouble(status.trouble);
+  }
   const isAway = isTurnedAway(status);
   const badge = byId('contact');
   badge.textContent = isAway ? 'no room' : WORDS[contact];
@@ -209,14 +222,14 @@ async function asksForUser(): Promise<boolean> {
 }
 
 async function start(): Promise<void> {
-  const device = await connect({ scope: SCOPE });
+  const device = await connect({ scope: SCOPE, onTrouble: tellTrouble });
   Notebook.show(device);
   device.onStatus(tellStatus);
 }
 
 /** Shows the notebook once the hub lets the user in; asks again where it does not. */
 async function enter(login: Login): Promise<void> {
-  const device = await connect({ scope: SCOPE, ...login });
+  const device = await connect({ scope: SCOPE, onTrouble: tellTrouble, ...login });
   if (await isLetIn(device)) {
     sessionStorage.setItem(KEPT_LOGIN, JSON.stringify(login));
     show(byId('login'), false);

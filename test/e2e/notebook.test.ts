@@ -1,15 +1,17 @@
 /** The notebook in a real browser against the real hub: two pages, the network cut, the hub killed. */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 
 import type { Page } from 'playwright-core';
 import { test } from 'vitest';
 
-import { contrast, holds, openBrowser, reads } from '../support/machine/browser.ts';
+import { eventually } from '../support/hubs/api.ts';
+import { contrast, holds, openBrowser, openPageOn, reads } from '../support/machine/browser.ts';
 import { addUser, startHub } from '../support/hubs/hub.ts';
-import { testWithPeers } from '../support/machine/peers.ts';
+import { peer, testWithPeers } from '../support/machine/peers.ts';
+import { fillDisk, smallDisk, testWithMounts } from '../support/machine/small-disk.ts';
 import { freePort, ROOT } from '../support/machine/spawn.ts';
 import { tempDir } from '../support/machine/temp-dir.ts';
 
@@ -212,6 +214,41 @@ testWithPeers(
     await reads(page, '#trouble', /load it anew/);
     await page.reload();
     await reads(page, '#trouble', /load it anew/);
+  },
+);
+
+testWithMounts(
+  'a browser whose disk is full says so, keeps what it had, and goes on when there is room',
+  async () => {
+    const chromium = peer('chromium');
+    assert.ok(chromium !== undefined, 'needs chromium');
+    const hub = await startHub({ data: tempDir() });
+    const disk = smallDisk(150);
+    const page = await openPageOn(chromium, `${disk}/profile`);
+    await page.goto(`${hub.httpUrl}notebook`);
+    await reads(page, '#contact', 'in contact');
+    await addOrder(page, 'pump 3 leaks');
+    await page.waitForSelector('#waiting', { state: 'hidden' });
+    fillDisk(disk);
+    for (const title of ['pump 4', 'pump 5']) {
+      await page.fill('#new-order input', `${title} ${'x'.repeat(100_000)}`);
+      await page.press('#new-order input', 'Enter');
+    }
+    await reads(page, '#trouble', /no room left.*Free some/);
+    rmSync(`${disk}/ballast`);
+    await eventually(
+      async () => {
+        await page.fill('#new-order input', 'pump 6 leaks');
+        await page.press('#new-order input', 'Enter');
+        return page.locator('#orders .title:text("pump 6 leaks")').count();
+      },
+      (count) => count > 0,
+    );
+    await page.waitForSelector('#trouble', { state: 'hidden' });
+    await page.waitForSelector('#waiting', { state: 'hidden' });
+    await page.reload();
+    for (const title of ['pump 3 leaks', 'pump 6 leaks'])
+      await reads(page, '#orders .title', title);
   },
 );
 

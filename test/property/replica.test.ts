@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { describe, it } from 'vitest';
 
 import { hexOf } from '../../src/base/bytes.ts';
-import type { OwnOp } from '../../src/client/outbox/outbox.ts';
+import type { OwnOp } from '../../src/client/outbox/entry.ts';
 import { Replica } from '../../src/client/view/replica.ts';
 import { View } from '../../src/client/view/view.ts';
 import { fold } from '../../src/merge/fold.ts';

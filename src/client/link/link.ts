@@ -5,8 +5,20 @@ export interface Link {
   close(): void;
 }
 
-/** `refused`: the hub does not let this user in. `unavailable`: it is there, and has no room for anybody now. `lost`: all else. */
-export type DownCause = 'refused' | 'unavailable' | 'lost';
+/**
+ * `refused`: the hub does not let this user in. `unavailable`: it is there, and has no room for anybody now. `untrusted`: whoever answers
+ * does not prove to be the hub. `lost`: all else.
+ */
+export type DownCause = 'refused' | 'unavailable' | 'untrusted' | 'lost';
+
+/** For `mqtts:` in Node; a browser has its own. PEM. */
+export interface TlsTrust {
+  /** Who vouches for the hub, where the system does not know it: the site's authority. */
+  readonly ca?: string | undefined;
+  /** In mode `enrolled`: who this device is. */
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
+}
 
 export interface LinkHandlers {
   /** Connected, and subscribed to all that was asked for. */
@@ -21,6 +33,7 @@ export interface LinkTarget {
   readonly username?: string | undefined;
   readonly password?: string | undefined;
   readonly filters: readonly string[];
+  readonly tls?: TlsTrust | undefined;
 }
 
 /** Tries once; calls `onUp` or `onDown`, and `onDown` once more at the end. The function ends it. */

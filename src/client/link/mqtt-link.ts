@@ -1,7 +1,7 @@
 /** MQTT 3.1.1 by MQTT.js, over TCP in Node and over WebSocket in both. */
 import mqtt from 'mqtt';
 
-import type { DownCause, OpenLink } from './link.ts';
+import type { DownCause, OpenLink, TlsTrust } from './link.ts';
 
 /** Its type names Node's bytes, its code takes any. */
 type Payload = Parameters<mqtt.MqttClient['publish']>[1];
@@ -17,11 +17,12 @@ const CAUSES: ReadonlyMap<unknown, DownCause> = new Map([
 ]);
 
 export const openMqttLink: OpenLink = (target, handlers) => {
-  const { url, clientId, username, password, filters } = target;
+  const { url, clientId, username, password, filters, tls } = target;
   const client = mqtt.connect(url, {
     clientId,
     ...(username === undefined ? {} : { username }),
     ...(password === undefined ? {} : { password }),
+    ...tlsOf(tls),
     clean: true,
     protocolVersion: 4,
     // Its owner decides when to try again.
@@ -56,7 +57,34 @@ export const openMqttLink: OpenLink = (target, handlers) => {
   client.on('message', (topic, payload) => {
     if (!isOver) handlers.onMessage(topic, new Uint8Array(payload));
   });
-  client.on('error', (error) => end(error.message, CAUSES.get('code' in error ? error.code : 0)));
+  client.on('error', (error) => {
+    const code = 'code' in error ? error.code : 0;
+    const cause = CAUSES.get(code) ?? tlsCauseOf(code);
+    end(
+      cause === 'untrusted'
+        ? `whoever answers is not known to be the hub: ${error.message}`
+        : error.message,
+      cause,
+    );
+  });
   client.on('close', () => end('the connection was lost'));
   return () => end('closed');
 };
+
+function tlsOf(tls: TlsTrust = {}): Pick<mqtt.IClientOptions, 'ca' | 'cert' | 'key'> {
+  const { ca, cert, key } = tls;
+  return {
+    ...(ca === undefined ? {} : { ca }),
+    ...(cert === undefined ? {} : { cert }),
+    ...(key === undefined ? {} : { key }),
+  };
+}
+
+/** What OpenSSL and Node say of certificates: of the hub's, and of ours. */
+const UNTRUSTED = /^(?:CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|ERR_TLS_CERT_|INVALID_CA)/;
+const REFUSED = /ALERT.*(?:CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED)/;
+
+function tlsCauseOf(code: unknown): DownCause | undefined {
+  if (typeof code !== 'string') return undefined;
+  return UNTRUSTED.test(code) ? 'untrusted' : REFUSED.test(code) ? 'refused' : undefined;
+}

@@ -1,10 +1,11 @@
 /** What the log of an outbox comes to (KEPT.md): who this device is, how far its lanes have come, which ops wait. */
 import { HubError } from '../../base/errors.ts';
+import { CborError } from '../../codec/reader.ts';
 import { compareHlc, type Hlc } from '../../model/hlc.ts';
 import type { Op } from '../../model/op.ts';
 import { type Lane, laneOf, type Origin } from '../../model/origin.ts';
 import { seqIn } from '../../model/version-vector.ts';
-import { readLogEntry } from './log-entry.ts';
+import { type LogEntry, readLogEntry } from './log-entry.ts';
 
 export interface ReadLog {
   readonly origin: Origin;
@@ -17,7 +18,7 @@ export interface ReadLog {
 
 /** Throws `client.storage` where the entries are no log. */
 export function readLog(entries: readonly Uint8Array[]): ReadLog {
-  const [first, ...rest] = entries.map((bytes) => readLogEntry(bytes));
+  const [first, ...rest] = readAll(entries);
   if (first?.type !== 'head') throw new HubError('client.storage', 'the log has no head');
   const { origin } = first;
   const read = {
@@ -44,4 +45,13 @@ export function readLog(entries: readonly Uint8Array[]): ReadLog {
     if (!isTold && compareHlc(op.hlc, read.hlc) > 0) read.hlc = op.hlc;
   }
   return read;
+}
+
+function readAll(entries: readonly Uint8Array[]): LogEntry[] {
+  try {
+    return entries.map((bytes) => readLogEntry(bytes));
+  } catch (error) {
+    if (!(error instanceof CborError)) throw error;
+    throw new HubError('client.storage', `it is no log of this version: ${error.message}`, error);
+  }
 }

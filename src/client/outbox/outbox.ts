@@ -3,50 +3,31 @@
  * once, kept before it is sent, sent until it is receipted, and shown until the hub's own state has it. Its seq is
  * never given to another op: the log says how far each lane has come, also when all ops are gone from it.
  *
- * It refuses new ops beyond its limit, and all of them once the storage has failed: what cannot be kept must not be
- * promised.
+ * It refuses new ops beyond its limit, what no hub would take, and all of them once the storage has failed: what cannot be
+ * kept must not be promised.
  */
 import type { Clock } from '../../base/clock.ts';
-import { HubError, messageOf } from '../../base/errors.ts';
+import { must } from '../../base/assert.ts';
+import { HubError } from '../../base/errors.ts';
 import type { Random } from '../../base/random.ts';
 import type { OpId } from '../../merge/op-id.ts';
 import { type OpClass, perClass } from '../../model/class.ts';
-import { DRIFT_MS_MAX, type Hlc, HlcClock, HLC_ZERO } from '../../model/hlc.ts';
-import { encodeOp, EVENT, type Kind, type Op } from '../../model/op.ts';
+import { type Hlc, HLC_ZERO } from '../../model/hlc.ts';
+import { encodeOp, EVENT, type Op } from '../../model/op.ts';
 import { type Lane, laneOf, type Origin, ORIGIN_BYTES, originOfBytes } from '../../model/origin.ts';
 import { seqIn, type VersionVector } from '../../model/version-vector.ts';
 import type { Receipt, ToldConflict } from '../../protocol/receipt-message.ts';
+import type { Entry, NewOp, OwnOp } from './entry.ts';
 import { encodeLogEntry, type LogEntry } from './log-entry.ts';
-import type { Kept } from './made.ts';
+import { Moments } from './moments.ts';
 import { encodeOpsMessage, MESSAGE_OPS_MAX } from './ops-message.ts';
+import { LogWriter } from './log-writer.ts';
+import type { Kept } from './made.ts';
 import { type ReadLog, readLog } from './outbox-log.ts';
 import { Resending } from './resending.ts';
+import { unfitReason } from './unfit.ts';
 import type { DeviceStorage } from '../storage/storage.ts';
 import { addByKey, byKeyOf } from './by-key.ts';
-
-export interface NewOp {
-  readonly class: OpClass;
-  readonly kind: Kind;
-  readonly key: string;
-  readonly body: Uint8Array;
-}
-
-export interface OwnOp {
-  readonly op: Op;
-  readonly bytes: Uint8Array;
-  /** `new`: being written down. `waiting`: to be sent. `receipted`: the hub has it, its state has not come back. */
-  readonly stage: 'new' | 'waiting' | 'receipted';
-}
-
-interface Entry {
-  op: Op;
-  bytes: Uint8Array;
-  stage: OwnOp['stage'];
-  /** Why the hub will never take it; something empty goes in its place. */
-  refusal: string | undefined;
-  resolve: (kept: Kept) => void;
-  reject: (error: Error) => void;
-}
 
 /** What a receipt said. */
 export interface Taken {
@@ -73,11 +54,9 @@ const STALE_MAX = 1_000;
 
 export class Outbox {
   readonly origin: Origin;
+  readonly moments: Moments;
   readonly #options: OutboxOptions;
   readonly #bootId: number;
-  #hlc: HlcClock;
-  /** The hub's time at the zero of the own monotonic clock. */
-  #hubZeroMs = -Infinity;
   /** In the order of their birth. */
   #entries: Entry[] = [];
   /** Those before it are receipted. */
@@ -91,8 +70,7 @@ export class Outbox {
   readonly #resending = new Resending();
   #unkept: Entry[] = [];
   #writing: Promise<void> | undefined;
-  #turn: Promise<void> = Promise.resolve();
-  #failure: Error | undefined;
+  readonly #log = new LogWriter();
   #stale: number;
 
   private constructor(options: OutboxOptions, read: ReadLog) {
@@ -100,7 +78,7 @@ export class Outbox {
     this.#options = options;
     this.#bootId = new DataView(random.bytes(4).buffer).getUint32(0);
     this.origin = read.origin;
-    this.#hlc = new HlcClock(clock, read.hlc);
+    this.moments = new Moments(clock, read.hlc);
     this.#given = read.given;
     this.#receipted = read.receipted;
     this.#stale = read.stale;
@@ -148,29 +126,15 @@ export class Outbox {
     return receipted > OUTBOX_OPS_MAX / 4 || (receipted > 0 && this.#bytes > OUTBOX_BYTES_MAX / 2);
   }
 
-  get failure(): Error | undefined {
-    return this.#failure;
+  /** Why what is made is not kept at the moment, or not any more. */
+  get trouble(): HubError | undefined {
+    return this.#log.trouble;
   }
 
-  /** A moment that counts in what the hub gives: what is made from now on is later, however far back the own clock is. */
-  observe(hlc: Hlc): void {
-    this.#hlc.observe(hlc, this.#hubZeroMs + this.#options.clock.monotonicMs());
-  }
-
-  /** The same, of what is shown without a hub: there is nobody to ask what time it is. */
-  follow(hlc: Hlc): void {
-    this.#hlc.observe(hlc, hlc.ms);
-  }
-
-  /** What time it is for the hub, whose word counts for more than the own clock. */
+  /** What time it is for the hub at the other end. */
   heardTime(hlc: Hlc): void {
-    const { clock } = this.#options;
-    this.#hubZeroMs = hlc.ms - clock.monotonicMs();
-    const nowMs = Math.max(hlc.ms, clock.wallMs());
-    if (this.#hlc.last.ms <= nowMs + DRIFT_MS_MAX) return this.follow(hlc);
-    // The clock was far ahead and is so no more. What was made then counts by its stamps, which are all behind us.
-    if (this.#pending > 0) return;
-    this.#hlc = new HlcClock(clock, hlc);
+    if (!this.moments.heardTime(hlc, this.#pending === 0)) return;
+    // The log must not bring them back.
     this.#stale = STALE_MAX;
     void this.tidy();
   }
@@ -178,17 +142,19 @@ export class Outbox {
   /** Makes an op. It shows at once; the promise resolves when the hub has it for good. */
   add(parts: NewOp): { readonly op: OpId; readonly kept: Promise<Kept> } {
     const { clock, onChange } = this.#options;
-    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#log.isBroken) throw must(this.#log.trouble, 'it is broken');
     if (this.#entries.length >= OUTBOX_OPS_MAX || this.#bytes >= OUTBOX_BYTES_MAX) {
-      throw new HubError('client.outbox-full', `${this.#entries.length} ops wait for a hub`);
+      throw new HubError('client.outbox-full', `${this.#pending} ops wait for a hub`);
     }
     const lane = laneOf(this.origin, parts.class);
     const seq = seqIn(this.#given, lane) + 1;
     const quality = clock.quality();
     const monotonicMs = Math.floor(clock.monotonicMs());
     const stamp = { quality, bootId: this.#bootId, monotonicMs };
-    const op: Op = { ...parts, origin: this.origin, seq, hlc: this.#hlc.next(), clock: stamp };
+    const op: Op = { ...parts, origin: this.origin, seq, hlc: this.moments.next(), clock: stamp };
     const bytes = encodeOp(op);
+    const unfit = unfitReason(op, bytes);
+    if (unfit !== undefined) throw new HubError('client.unfit', unfit);
     this.#given.set(lane, seq);
     this.#bytes += bytes.length;
     this.#pending += 1;
@@ -274,14 +240,17 @@ export class Outbox {
 
   /** Writes the log anew where most of it is of no use. */
   async tidy(): Promise<void> {
-    if (this.#stale < STALE_MAX || this.#failure !== undefined) return;
+    if (this.#stale < STALE_MAX) return;
+    const stale = this.#stale;
     this.#stale = 0;
-    await this.#inTurn(() => this.#options.storage.replace(this.#wholeLog()));
+    const { storage } = this.#options;
+    const trouble = await this.#log.inTurn(() => storage.replace(this.#wholeLog()));
+    if (trouble !== undefined) this.#stale += stale;
   }
 
   /** All that counts at this moment; what is not written yet comes behind it. */
   #wholeLog(): Uint8Array[] {
-    const [origin, hlc] = [this.origin, this.#hlc.last];
+    const [origin, hlc] = [this.origin, this.moments.last];
     const [lanes, receipted] = [this.#writtenLanes(), this.#receipted];
     const ops = this.#entries.filter(({ stage }) => stage !== 'new');
     return [
@@ -305,6 +274,14 @@ export class Outbox {
   /** Resolves when all that was made is kept on this device. */
   async whenWritten(): Promise<void> {
     while (this.#writing !== undefined) await this.#writing;
+  }
+
+  /** Nobody is told any more what became of an op; all of them are kept. */
+  abandon(): void {
+    const reason = new HubError('client.closed', 'closed before a hub had it');
+    for (const { stage, refusal, reject } of this.#entries) {
+      if (stage === 'waiting' && refusal === undefined) reject(reason);
+    }
   }
 
   #find(opClass: OpClass, seq: number): Entry | undefined {
@@ -380,14 +357,15 @@ export class Outbox {
 
   async #writeAll(): Promise<void> {
     await Promise.resolve(); // What is made in one turn is kept with one sync.
-    while (this.#unkept.length > 0 && this.#failure === undefined) {
+    while (this.#unkept.length > 0) {
       const batch = this.#unkept;
       this.#unkept = [];
       const entries = batch.map(({ op, bytes }) => encodeLogEntry({ type: 'op', op, bytes }));
-      await this.#inTurn(async () => {
+      const trouble = await this.#log.inTurn(async () => {
         await this.#options.storage.append(entries);
         for (const entry of batch) entry.stage = 'waiting';
       });
+      if (trouble !== undefined) return this.#takeBack(trouble);
       for (const { op } of batch) this.#options.onChange(op.key);
     }
   }
@@ -395,35 +373,25 @@ export class Outbox {
   async #note(notes: readonly LogEntry[]): Promise<void> {
     this.#stale += notes.length;
     const entries = notes.map((note) => encodeLogEntry(note));
-    await this.#inTurn(() => this.#options.storage.append(entries));
+    await this.#log.inTurn(() => this.#options.storage.append(entries));
   }
 
-  /** One after the other: what is appended while the log is written anew would be lost with the old one. */
-  #inTurn(work: () => Promise<void>): Promise<void> {
-    const before = this.#turn;
-    const turn = this.#guard(before, work);
-    this.#turn = turn;
-    return turn;
-  }
-
-  /** A storage that failed once is believed no more: what is not on it is taken back and told. */
-  async #guard(before: Promise<void>, work: () => Promise<void>): Promise<void> {
-    await before;
-    if (this.#failure !== undefined) return;
-    try {
-      await work();
-    } catch (error) {
-      const failure = new HubError('client.storage', `not kept: ${messageOf(error)}`, error);
-      this.#failure ??= failure;
-      const lost = this.#entries.filter(({ stage }) => stage === 'new');
-      this.#entries = this.#entries.filter(({ stage }) => stage !== 'new');
-      this.#first = 0;
-      this.#pending -= lost.length;
-      this.#byKey = undefined;
-      for (const { op, reject } of lost) {
-        reject(failure);
-        this.#options.onChange(op.key);
-      }
+  /** What is not kept was not made: it is told, and its numbers are given again. */
+  #takeBack(trouble: HubError): void {
+    const lost = this.#entries.filter(({ stage }) => stage === 'new');
+    this.#entries = this.#entries.filter(({ stage }) => stage !== 'new');
+    this.#unkept = [];
+    this.#first = 0;
+    this.#pending -= lost.length;
+    this.#byKey = undefined;
+    for (const { op, bytes } of lost) {
+      const lane = laneOf(op.origin, op.class);
+      this.#given.set(lane, Math.min(seqIn(this.#given, lane), op.seq - 1));
+      this.#bytes -= bytes.length;
+    }
+    for (const { op, reject } of lost) {
+      reject(trouble);
+      this.#options.onChange(op.key);
     }
   }
 }

@@ -9,6 +9,7 @@
  */
 import type { Cancel, Timers } from '../../base/clock.ts';
 import { HubError } from '../../base/errors.ts';
+import { must } from '../../base/assert.ts';
 import { hexOf } from '../../base/bytes.ts';
 import type { Random } from '../../base/random.ts';
 import type { DeviceStorage } from './storage.ts';
@@ -29,34 +30,39 @@ const BOXES_MAX = 64;
 export class IndexedDbStorage implements DeviceStorage {
   readonly entries: readonly Uint8Array[];
   readonly state: Uint8Array | undefined;
-  readonly #db: IDBDatabase;
+  readonly #name: string;
+  /** Undefined where the browser has closed it: it does so where its disk is full. */
+  #db: IDBDatabase | undefined;
   readonly #box: number;
   readonly #owner: string;
-  readonly #stopBeating: Cancel;
+  readonly #timers: Timers;
+  #stopBeating: Cancel;
   #next: number;
   /** Why nothing is written any more. */
   #ended: string | undefined;
 
-  private constructor(db: IDBDatabase, claimed: Claimed, owner: string, timers: Timers) {
-    this.#db = db;
+  private constructor(
+    name: string,
+    db: IDBDatabase,
+    claimed: Claimed,
+    owner: string,
+    timers: Timers,
+  ) {
+    this.#name = name;
     this.#box = claimed.box;
     this.#owner = owner;
     this.entries = claimed.entries;
     this.state = claimed.state;
     this.#next = claimed.next;
-    this.#stopBeating = timers.every(BEAT_MS, () => void this.#beat());
-    // A later version of the page waits until nobody holds the old one open.
-    db.addEventListener('versionchange', () => {
-      this.#end('another tab has loaded a later version of this page: load it anew');
-      db.close();
-    });
-    db.addEventListener('close', () => this.#end('the browser has taken away what was kept here'));
+    this.#timers = timers;
+    this.#stopBeating = this.#beatOn();
+    this.#hold(db);
   }
 
   static async open(name: string, random: Random, timers: Timers): Promise<IndexedDbStorage> {
     const db = await openDatabase(name);
     const owner = hexOf(random.bytes(8));
-    return new IndexedDbStorage(db, await claim(db, owner), owner, timers);
+    return new IndexedDbStorage(name, db, await claim(db, owner), owner, timers);
   }
 
   append(entries: readonly Uint8Array[]): Promise<void> {
@@ -73,31 +79,51 @@ export class IndexedDbStorage implements DeviceStorage {
   }
 
   async saveState(state: Uint8Array): Promise<void> {
-    const transaction = this.#begin('states');
+    const transaction = await this.#begin('states');
     transaction.objectStore('states').put(state, this.#box);
     await done(transaction);
   }
 
   async close(): Promise<void> {
     this.#stopBeating();
-    await this.#release();
-    this.#db.close();
+    // Where that fails, the lease ends by itself.
+    await this.#release().catch(noop);
+    this.#db?.close();
   }
 
   /** The page goes: the next one may have the box at once. */
   letGo(): void {
     this.#stopBeating();
-    void this.#release();
+    // Where that fails, the lease ends by itself.
+    this.#release().catch(noop);
+  }
+
+  /** The page was left, kept by the browser, and is back: it goes on where nobody has taken the box meanwhile. */
+  async comeBack(): Promise<void> {
+    if (this.#ended !== undefined) return;
+    const transaction = await this.#begin('leases');
+    const leases = transaction.objectStore('leases');
+    const lease = await result<Lease | undefined>(leases.get(this.#box));
+    if (lease?.owner !== '' && lease?.owner !== this.#owner) return this.#end(TAKEN_OVER);
+    leases.put({ ...lease, owner: this.#owner, beatMs: Date.now() });
+    await done(transaction);
+    this.#stopBeating();
+    this.#stopBeating = this.#beatOn();
+  }
+
+  #beatOn(): Cancel {
+    // Where a beat fails, the next write says why.
+    return this.#timers.every(BEAT_MS, () => void this.#beat().catch(noop));
   }
 
   /** Runs `write` where the box is still ours. */
   async #write(write: (log: IDBObjectStore) => void, waits = true): Promise<void> {
-    const transaction = this.#begin(['leases', 'log'], { durability: 'strict' });
+    const transaction = await this.#begin(['leases', 'log'], { durability: 'strict' });
     const leases = transaction.objectStore('leases');
     const lease = await result<Lease | undefined>(leases.get(this.#box));
     if (lease?.owner !== this.#owner) {
       transaction.abort();
-      throw new HubError('client.storage', 'another tab has taken over what this one had');
+      throw new HubError('client.storage', TAKEN_OVER);
     }
     leases.put({ ...lease, waits, beatMs: Date.now() });
     write(transaction.objectStore('log'));
@@ -110,21 +136,43 @@ export class IndexedDbStorage implements DeviceStorage {
     this.#stopBeating();
   }
 
-  #begin(stores: string | string[], options?: IDBTransactionOptions): IDBTransaction {
+  #hold(db: IDBDatabase): void {
+    this.#db = db;
+    // A later version of the page waits until nobody holds the old one open.
+    db.addEventListener('versionchange', () => {
+      this.#end('another tab has loaded a later version of this page: load it anew');
+      db.close();
+    });
+    db.addEventListener('close', () => {
+      this.#db = undefined;
+    });
+  }
+
+  async #begin(
+    stores: string | string[],
+    options?: IDBTransactionOptions,
+  ): Promise<IDBTransaction> {
     if (this.#ended !== undefined) throw new HubError('client.storage', this.#ended);
-    return this.#db.transaction(stores, 'readwrite', options);
+    if (this.#db === undefined) this.#hold(await openDatabase(this.#name));
+    try {
+      return must(this.#db, 'it is held').transaction(stores, 'readwrite', options);
+    } catch (error) {
+      this.#db = undefined;
+      throw failure(error instanceof DOMException ? error : null);
+    }
   }
 
   async #beat(): Promise<void> {
-    const transaction = this.#begin('leases');
+    const transaction = await this.#begin('leases');
     const leases = transaction.objectStore('leases');
     const lease = await result<Lease | undefined>(leases.get(this.#box));
     if (lease?.owner === this.#owner) leases.put({ ...lease, beatMs: Date.now() });
+    else this.#end(TAKEN_OVER);
   }
 
   async #release(): Promise<void> {
     if (this.#ended !== undefined) return;
-    const transaction = this.#begin('leases');
+    const transaction = await this.#begin('leases');
     const leases = transaction.objectStore('leases');
     const lease = await result<Lease | undefined>(leases.get(this.#box));
     if (lease?.owner === this.#owner) leases.put({ ...lease, beatMs: 0, owner: '' });
@@ -132,11 +180,16 @@ export class IndexedDbStorage implements DeviceStorage {
   }
 }
 
+const TAKEN_OVER = 'another tab has taken over what this one had: load this page anew';
+const QUOTA = 'QuotaExceededError';
+const VERSION = 'VersionError';
 /** What browsers say in words of their own. */
 const WORDS: ReadonlyMap<string, string> = new Map([
-  ['QuotaExceededError', 'the browser has no room left for this page'],
-  ['VersionError', 'a later version of this page has been here: load it anew'],
+  [QUOTA, 'the browser has no room left for this page'],
+  [VERSION, 'a later version of this page has been here: load it anew'],
 ]);
+/** Chromium, of a disk that is full. */
+const NO_SPACE = /NO_SPACE|no space/i;
 
 interface Claimed {
   readonly box: number;
@@ -198,6 +251,14 @@ function done(transaction: IDBTransaction): Promise<void> {
 }
 
 function failure(error: DOMException | null): HubError {
-  const word = WORDS.get(error?.name ?? '') ?? error?.message ?? 'the browser refused';
-  return new HubError('client.storage', word, error);
+  const isFull = NO_SPACE.test(error?.message ?? '');
+  const word = WORDS.get(isFull ? QUOTA : (error?.name ?? ''));
+  const reason = word ?? `the browser refused: ${error?.message ?? 'it does not say why'}`;
+  // Of a transaction all is kept, or nothing: another one may have more luck. What came after a later version never has.
+  const isFinal = error?.name === VERSION;
+  return new HubError(isFinal ? 'client.storage' : 'client.storage-full', reason, error);
+}
+
+function noop(): void {
+  // Told elsewhere.
 }

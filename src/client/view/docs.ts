@@ -4,6 +4,7 @@
  * it. Taking a step back in a document is an update like any other: use its `Y.UndoManager`.
  */
 import type { Cancel, Timers } from '../../base/clock.ts';
+import { HubError } from '../../base/errors.ts';
 
 /** What is needed of a `Y.Doc`. */
 export interface YDoc {
@@ -19,8 +20,10 @@ export interface YModule<D extends YDoc> {
 }
 
 export interface DocsOptions {
-  /** Makes the op. */
-  readonly make: (key: string, update: Uint8Array) => void;
+  /** Makes the op: rejects, or throws, where that cannot be. */
+  readonly make: (key: string, update: Uint8Array) => PromiseLike<unknown>;
+  /** Nobody waits for what was typed: somebody has to hear that it cannot be handed in. */
+  readonly onTrouble: (error: HubError) => void;
   /** What is known of the document: the hub's state and own ops. */
   readonly updatesOf: (key: string) => readonly Uint8Array[];
   readonly timers: Timers;
@@ -34,6 +37,11 @@ interface BoundDoc {
 
 /** So long typing is gathered: a crash costs no more. */
 const GATHER_MS = 300;
+/** What found no room is tried again. */
+const RETRY_MS = 5_000;
+/** Larger ones go one by one, as they were typed. */
+const MERGED_BYTES_MAX = 256 * 1024;
+const NO_ROOM: ReadonlySet<string> = new Set(['client.outbox-full', 'client.storage-full']);
 
 export class Docs {
   readonly #options: DocsOptions;
@@ -47,17 +55,31 @@ export class Docs {
   open<D extends YDoc>(key: string, yjs: YModule<D>): D {
     const known = this.#bound.get(key);
     if (known !== undefined) return known.doc as D;
-    const { make, updatesOf, timers } = this.#options;
+    const { make, updatesOf, timers, onTrouble } = this.#options;
     const doc = new yjs.Doc();
     let gathered: Uint8Array[] = [];
     let cancel: Cancel | undefined;
+    const failed = (update: Uint8Array, error: unknown): void => {
+      if (!(error instanceof HubError)) throw error;
+      if (error.code === 'client.closed') return;
+      if (NO_ROOM.has(error.code)) {
+        gathered.unshift(update);
+        cancel ??= timers.after(RETRY_MS, flush);
+      }
+      onTrouble(error);
+    };
     const flush = (): void => {
       cancel?.();
       cancel = undefined;
-      if (gathered.length === 0) return;
-      const update = yjs.mergeUpdates(gathered);
+      const updates = gathered;
       gathered = [];
-      make(key, update);
+      for (const update of joined(updates, yjs)) {
+        try {
+          make(key, update).then(undefined, (error: unknown) => failed(update, error));
+        } catch (error) {
+          failed(update, error);
+        }
+      }
     };
     // Its own origin: what it applies itself is not to be made again.
     const apply = (update: Uint8Array): void => yjs.applyUpdate(doc, update, this);
@@ -80,4 +102,9 @@ export class Docs {
   flush(): void {
     for (const { flush } of this.#bound.values()) flush();
   }
+}
+
+function joined<D extends YDoc>(updates: Uint8Array[], yjs: YModule<D>): Uint8Array[] {
+  const bytes = updates.reduce((sum, { length }) => sum + length, 0);
+  return updates.length < 2 || bytes > MERGED_BYTES_MAX ? updates : [yjs.mergeUpdates(updates)];
 }

@@ -8,7 +8,7 @@ import { MemoryState } from '../../merge/state/memory-state.ts';
 import { opBehind } from '../../merge/state/state-entry.ts';
 import { carriesBytes } from '../../model/asset-bytes.ts';
 import { DOC, EVENT, type Op } from '../../model/op.ts';
-import type { OwnOp } from '../outbox/outbox.ts';
+import type { OwnOp } from '../outbox/entry.ts';
 
 /** How many of a record's own ops are in what is seen of it. */
 interface Laid {

@@ -1,6 +1,8 @@
 /** Questions about records, and who wants to hear when an answer changes. */
 import type { Cancel, Timers } from '../../base/clock.ts';
+import { placeOf } from '../../base/halving.ts';
 import type { RecordState } from '../../merge/record.ts';
+import { calling } from './listeners.ts';
 import { decodeValue, type Value } from './values.ts';
 import type { View } from './view.ts';
 
@@ -33,6 +35,8 @@ export class Queries {
   readonly #timers: Timers;
   readonly #observers = new Set<Observer>();
   readonly #stale = new Set<Observer>();
+  /** Rows as they were asked for last; null where nothing lives. */
+  readonly #rows = new Map<string, RecordRow | null>();
   #cancel: Cancel | undefined;
 
   constructor(view: View, timers: Timers) {
@@ -41,9 +45,12 @@ export class Queries {
   }
 
   row(key: string): RecordRow | undefined {
-    const record = this.#view.record(key);
-    if (record.fields.size === 0 && record.counters.size === 0) return undefined;
-    return rowOf(key, record, this.#view.pending(key), this.#view.conflicts(key).length);
+    let row = this.#rows.get(key);
+    if (row === undefined) {
+      row = this.#read(key);
+      this.#rows.set(key, row);
+    }
+    return row ?? undefined;
   }
 
   run({ prefix = '', where, compare, limit = Infinity }: Query): RecordRow[] {
@@ -59,9 +66,9 @@ export class Queries {
   }
 
   observe(query: Query, onRows: Observer['onRows']): Cancel {
+    onRows(this.run(query));
     const observer = { query, onRows };
     this.#observers.add(observer);
-    onRows(this.run(query));
     return () => {
       this.#observers.delete(observer);
       this.#stale.delete(observer);
@@ -70,10 +77,12 @@ export class Queries {
 
   /** Observers of these keys hear of it once, when the turn is over. */
   changed(keys: Iterable<string>): void {
-    for (const key of keys) {
-      for (const observer of this.#observers) {
-        if (key.startsWith(observer.query.prefix ?? '')) this.#stale.add(observer);
-      }
+    const sorted = [...keys].toSorted((a, b) => (a < b ? -1 : 1));
+    for (const key of sorted) this.#rows.delete(key);
+    for (const observer of this.#observers) {
+      const { prefix = '' } = observer.query;
+      const first = sorted[placeOf(sorted, (key) => key < prefix)];
+      if (first?.startsWith(prefix) === true) this.#stale.add(observer);
     }
     if (this.#stale.size > 0) this.#cancel ??= this.#timers.soon(() => this.#tell());
   }
@@ -84,11 +93,21 @@ export class Queries {
     this.#stale.clear();
   }
 
+  #read(key: string): RecordRow | null {
+    const record = this.#view.record(key);
+    if (record.fields.size === 0 && record.counters.size === 0) return null;
+    return rowOf(key, record, this.#view.pending(key), this.#view.conflicts(key).length);
+  }
+
   #tell(): void {
     this.#cancel = undefined;
     const stale = [...this.#stale];
     this.#stale.clear();
-    for (const { query, onRows } of stale) onRows(this.run(query));
+    for (const observer of stale) {
+      // One that was called before it may have let go of this one.
+      if (!this.#observers.has(observer)) continue;
+      calling(this.#timers, () => observer.onRows(this.run(observer.query)));
+    }
   }
 }
 

@@ -3,11 +3,13 @@
  * counts with the time it was made and the authority that the hub gives to this device; when it comes back from the
  * hub, what the hub says counts.
  */
+import { must } from '../../base/assert.ts';
+import { placeOf } from '../../base/halving.ts';
 import { type Conflict, conflictsOf } from '../../merge/conflicts.ts';
 import { prevails, type WriteOrder } from '../../merge/order.ts';
 import type { RecordState, RecordWrite } from '../../merge/record.ts';
 import { DOC, EVENT } from '../../model/op.ts';
-import type { OwnOp } from '../outbox/outbox.ts';
+import type { OwnOp } from '../outbox/entry.ts';
 import { isOnRecord, Overlay } from './overlay.ts';
 import type { Replica } from './replica.ts';
 
@@ -27,6 +29,9 @@ export class View {
   readonly #parts: ViewParts;
   readonly #overlay: Overlay;
   readonly #conflicts = new Map<string, readonly Conflict[]>();
+  /** Keys of all records, in order; thousands may ask for a few of them each. */
+  #sorted: readonly string[] | undefined;
+  #known: ReadonlySet<string> = new Set();
 
   constructor(parts: ViewParts) {
     this.#parts = parts;
@@ -38,12 +43,14 @@ export class View {
     for (const key of keys) {
       this.#overlay.forget(key);
       this.#conflicts.delete(key);
+      this.#meet(key);
     }
   }
 
   /** So have own ops on this one. */
   ownChanged(key: string): void {
     this.#conflicts.delete(key);
+    this.#meet(key);
   }
 
   /** Living fields and counters, until something changes. */
@@ -72,12 +79,30 @@ export class View {
 
   /** Keys of records that begin with `prefix`, in order; some may have nothing that lives. */
   keys(prefix: string): string[] {
-    const keys = new Set<string>();
-    for (const key of this.#parts.replica.recordKeys) if (key.startsWith(prefix)) keys.add(key);
+    const sorted = this.#sortedKeys();
+    const from = placeOf(sorted, (key) => key < prefix);
+    const keys: string[] = [];
+    for (let at = from; sorted[at]?.startsWith(prefix) === true; at++)
+      keys.push(must(sorted[at], 'a key'));
+    return keys;
+  }
+
+  #sortedKeys(): readonly string[] {
+    if (this.#sorted !== undefined) return this.#sorted;
+    const keys = new Set(this.#parts.replica.recordKeys);
     for (const [key, ops] of this.#parts.ownByKey()) {
-      if (key.startsWith(prefix) && ops.some(({ op }) => isOnRecord(op))) keys.add(key);
+      if (ops.some(({ op }) => isOnRecord(op))) keys.add(key);
     }
-    return [...keys].toSorted((a, b) => (a < b ? -1 : 1));
+    this.#known = keys;
+    this.#sorted = [...keys].toSorted((a, b) => (a < b ? -1 : 1));
+    return this.#sorted;
+  }
+
+  /** A key that may have become that of a record. */
+  #meet(key: string): void {
+    if (this.#sorted === undefined || this.#known.has(key)) return;
+    const isRecord = this.#parts.replica.state.opsOf(key).size > 0;
+    if (isRecord || this.#ownOn(key).some(({ op }) => isOnRecord(op))) this.#sorted = undefined;
   }
 
   conflicts(key: string): readonly Conflict[] {

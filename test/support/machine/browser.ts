@@ -26,6 +26,13 @@ export async function openBrowser(executablePath: string): Promise<Browser> {
   return browser;
 }
 
+/** A page of a browser that keeps what it has in `profile`; it ends with the test. */
+export async function openPageOn(executablePath: string, profile: string): Promise<Page> {
+  const context = await chromium.launchPersistentContext(profile, { executablePath, args: FLAGS });
+  onTestFinished(() => context.close());
+  return context.pages()[0] ?? context.newPage();
+}
+
 /** Waits for an element that says this. */
 export async function reads(page: Page, selector: string, wanted: string | RegExp): Promise<void> {
   const found = page.locator(selector).filter({ hasText: wanted }).first();

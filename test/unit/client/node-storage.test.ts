@@ -1,12 +1,14 @@
 /** The file of a device's log: whatever end is torn off, what was promised is there. */
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { describe, it } from 'vitest';
 
 import { utf8 } from '../../../src/base/bytes.ts';
-import { FileStorage } from '../../../src/client/node.ts';
+import { connect, FileStorage } from '../../../src/client/node.ts';
+import { frameEntries } from '../../../src/client/storage/frames.ts';
+import { fillDisk, smallDisk, testWithMounts } from '../../support/machine/small-disk.ts';
 import { tempDir } from '../../support/machine/temp-dir.ts';
 
 const texts = (storage: FileStorage): string[] =>
@@ -60,5 +62,36 @@ describe('the log of a device in a file', () => {
     await storage.close();
     writeFileSync(join(dir, 'lock'), '999999999');
     await FileStorage.open(dir).close();
+    // After a power cut, the number of the dead one is that of another process: it may be ours.
+    for (const birth of ['', ' 1 0f5c2c3e-0000-4000-8000-000000000000']) {
+      writeFileSync(join(dir, 'lock'), `${process.pid}${birth}`);
+      await FileStorage.open(dir).close();
+    }
+  });
+
+  it('is free again where opening it has failed', async () => {
+    const dir = tempDir();
+    mkdirSync(join(dir, 'state.cbor'));
+    assert.throws(() => FileStorage.open(dir), /EISDIR/);
+    rmdirSync(join(dir, 'state.cbor'));
+    writeFileSync(join(dir, 'outbox.log'), frameEntries([utf8('no log')]));
+    const options = { url: 'mqtt://127.0.0.1:1', dir };
+    await assert.rejects(connect(options), { code: 'client.storage' });
+    await assert.rejects(connect(options), /no log of this version/);
+  });
+
+  testWithMounts('takes nothing on a full disk, and more when there is room', async () => {
+    const disk = smallDisk(1);
+    const storage = FileStorage.open(disk);
+    fillDisk(disk);
+    const large = new Uint8Array(64 * 1024);
+    await assert.rejects(storage.append([large]), { code: 'client.storage-full' });
+    await assert.rejects(storage.replace([large]), { code: 'client.storage-full' });
+    rmSync(join(disk, 'ballast'));
+    await storage.append([utf8('one')]);
+    await storage.close();
+    const again = FileStorage.open(disk);
+    assert.deepEqual(texts(again), ['one']);
+    await again.close();
   });
 });

@@ -5,10 +5,13 @@ import fc from 'fast-check';
 import { beforeEach, describe, it } from 'vitest';
 
 import { utf8 } from '../../../src/base/bytes.ts';
+import { HubError } from '../../../src/base/errors.ts';
+import type { NewOp } from '../../../src/client/outbox/entry.ts';
 import { Outbox, type OutboxOptions } from '../../../src/client/outbox/outbox.ts';
 import { SPARE_BYTES_MAX, SPARE_OPS_MAX } from '../../../src/client/outbox/spare-ops.ts';
-import { encodePatch } from '../../../src/merge/patch.ts';
-import { EVENT, PATCH } from '../../../src/model/op.ts';
+import type { CborValue } from '../../../src/codec/value.ts';
+import { encodeAdd, encodePatch } from '../../../src/merge/patch.ts';
+import { ADD, EVENT, PATCH } from '../../../src/model/op.ts';
 import { SimClock } from '../../../src/platform/sim/clock.ts';
 import { SeededRandom } from '../../../src/platform/sim/random.ts';
 import { readOpsMessage } from '../../../src/ingest/door/ops-message.ts';
@@ -127,6 +130,68 @@ describe('an outbox', () => {
     await assert.rejects(kept, /no space/);
     assert.equal(outbox.ops.length, 1);
     assert.throws(() => outbox.add(patch), /no space/);
+  });
+
+  it('whose storage is full keeps again what is made when there is room, and no number is left out', async () => {
+    const outbox = await open();
+    outbox.add(patch);
+    await outbox.whenWritten();
+    storage.failure = new HubError('client.storage-full', 'the disk is full');
+    const lost = [outbox.add(patch), outbox.add(event), outbox.add(patch)];
+    for (const { kept } of lost) await assert.rejects(kept, { code: 'client.storage-full' });
+    assert.equal(outbox.trouble?.code, 'client.storage-full');
+    assert.equal(outbox.pending, 1);
+    storage.failure = undefined;
+    outbox.add(patch);
+    outbox.add(event);
+    await outbox.whenWritten();
+    assert.equal(outbox.trouble, undefined);
+    const all = [
+      [2, 1, PATCH],
+      [2, 2, PATCH],
+      [3, 1, EVENT],
+    ];
+    assert.deepEqual(sent(outbox), all);
+    assert.deepEqual(sent(await open()), all);
+  });
+
+  it('refuses what no hub would take before it stands in the way of the rest', async () => {
+    const outbox = await open();
+    const body = (value: CborValue): Uint8Array => encodePatch({ a: value });
+    const deep = Array.from({ length: 20 }).reduce<CborValue>((inner) => [inner], 1);
+    const unfit: [Partial<NewOp>, RegExp][] = [
+      [{ key: '' }, /at least one character/],
+      [{ key: 'ä'.repeat(600) }, /1024 bytes/],
+      [{ key: 'orders/\ud83d' }, /half of a character/],
+      [{ body: body('x'.repeat(1 << 20)) }, /larger contents are assets/],
+      [{ body: encodePatch({}) }, /1 to 64 fields/],
+      [
+        {
+          body: encodePatch(Object.fromEntries(Array.from({ length: 65 }, (_, i) => [`f${i}`, i]))),
+        },
+        /fields/,
+      ],
+      [{ body: body(deep) }, /nested/],
+      [{ kind: ADD, body: encodeAdd({ n: 1.5 }) }, /whole number/],
+    ];
+    for (const [parts, reason] of unfit) {
+      assert.throws(() => outbox.add({ ...patch, ...parts }), {
+        code: 'client.unfit',
+        message: reason,
+      });
+    }
+    outbox.add({ ...patch, key: 'orders/🔋', body: body('x'.repeat((1 << 20) - 2_300)) });
+    await outbox.whenWritten();
+    assert.deepEqual(sent(outbox), [[2, 1, PATCH]]);
+    assert.deepEqual(sent(await open()), [[2, 1, PATCH]]);
+  });
+
+  it('that is closed says so to whoever waits', async () => {
+    const outbox = await open();
+    const { kept } = outbox.add(patch);
+    await outbox.whenWritten();
+    outbox.abandon();
+    await assert.rejects(kept, { code: 'client.closed' });
   });
 
   it('forgets at once what nobody sends back', async () => {

@@ -1,0 +1,29 @@
+/** Why no hub would ever take an op, found before it is made: in the log of a device it would stand in the way of all that follow. */
+import { isLongerThan } from '../../base/bytes.ts';
+import { unfoldable } from '../../merge/fold.ts';
+import { FIELD_NAME_BYTES_MAX, PATCH_FIELDS_MAX } from '../../merge/patch.ts';
+import { KEY_BYTES_MAX, KIND_NAMES, type KindName, type Op } from '../../model/op.ts';
+
+/** A hub reads messages up to 1 MiB (sync/PROTOCOL.md §7); beside the op there are the message's head and floors. */
+export const OP_BYTES_MAX = (1 << 20) - 2_048;
+/** Half of a character of two halves; as UTF-8 it would be another key. */
+const HALF = /\p{Surrogate}/u;
+
+/** In words for whoever writes the program. */
+const WHAT_FITS: Readonly<Partial<Record<KindName, string>>> = {
+  patch: `a patch has 1 to ${PATCH_FIELDS_MAX} fields, names of 1 to ${FIELD_NAME_BYTES_MAX} bytes, and values nested at most seven deep`,
+  add: 'what is added is a whole number, to a counter whose name has 1 to 256 bytes',
+};
+
+/** Undefined where it fits. */
+export function unfitReason(op: Op, bytes: Uint8Array): string | undefined {
+  const { key } = op;
+  if (key === '') return 'a key has at least one character';
+  if (isLongerThan(key, KEY_BYTES_MAX)) return `a key has at most ${KEY_BYTES_MAX} bytes of UTF-8`;
+  if (HALF.test(key)) return 'the key is no text: a half of a character stands alone';
+  if (bytes.length > OP_BYTES_MAX) {
+    return `${key}: ${bytes.length} bytes at once, and a hub takes ${OP_BYTES_MAX}; larger contents are assets`;
+  }
+  if (unfoldable(op) === undefined) return undefined;
+  return `${key}: ${WHAT_FITS[KIND_NAMES[op.kind]] ?? unfoldable(op)}`;
+}
