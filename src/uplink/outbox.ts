@@ -263,11 +263,6 @@ export class Outbox {
     const tools = { signer, sealer, pause: () => this.#breather.step() };
     const sealed = await sealPacked(packed, context, tools);
     if (state.chain !== chain) return undefined;
-    await this.#spool.write(sealed);
-    if (state.chain !== chain) {
-      this.#spool.discard(sealed);
-      return undefined;
-    }
     const batch = this.#spool.add(sealed);
     this.#options.audit?.batched({ ...batch.manifest, id: batch.id });
     state.sealedLsn = throughLsn;

@@ -1,6 +1,10 @@
 /**
  * Sealed batches on disk until their receipt comes: one file each, written whole before the first byte is sent, never
  * changed, named by class, journal range and id. So a cut or a restart resumes the very same bytes.
+ *
+ * None is synced. Their ops are in the journal until the receipt, so a power cut may take a batch of the last half minute: it is
+ * sealed anew, and what had arrived of it was sent for nothing. A sync would cost each batch a commit of the file system, behind which
+ * acknowledgements of devices wait, and bring to the card what most often is receipted and removed before it has to go there.
  */
 import { assert } from '../base/assert.ts';
 import { type BatchId, batchIdOfText } from '../batch/batch-id.ts';
@@ -18,7 +22,6 @@ import type { Manifest } from '../batch/manifest.ts';
 import { readOwnBatch } from '../batch/open-batch.ts';
 import type { SealedBatch } from '../batch/seal-batch.ts';
 import type { Files } from '../platform/files/files.ts';
-import { writeOffLoop } from '../platform/files/off-loop.ts';
 
 /** A batch in the spool; its bytes stay on disk. */
 export interface SpooledBatch {
@@ -68,24 +71,19 @@ export class Spool {
     return this.#batches.get(id);
   }
 
-  /**
-   * Brings a batch to the medium, away from the event loop: a card that takes its time would keep devices waiting. A
-   * crash may lose it, name and all; then its ops are sealed anew.
-   */
-  write({ id, manifest, bytes }: SealedBatch): Promise<void> {
-    return writeOffLoop(this.#files, this.#path({ id, manifest }), bytes);
-  }
-
-  /** Takes up a batch that was written. */
+  /** Takes up a sealed batch. */
   add({ id, manifest, bytes }: SealedBatch): SpooledBatch {
     const batch = { id, manifest, layout: layoutOf(bytes.length, this.#chunkBytes) };
+    const path = this.#path(batch);
+    const file = this.#files.open(`${path}.new`, 'create');
+    try {
+      file.writeAt(bytes, 0);
+    } finally {
+      file.close();
+    }
+    this.#files.rename(`${path}.new`, path);
     this.#batches.set(id, batch);
     return batch;
-  }
-
-  /** Removes a batch that was written for nothing. */
-  discard({ id, manifest }: SealedBatch): void {
-    this.#files.remove(this.#path({ id, manifest }));
   }
 
   remove(id: BatchId): void {

@@ -10,12 +10,6 @@ export function synced(file: OpenFile): Promise<void> {
 
 /** As `Files.replace`, for files that are replaced while devices are served; one at a time for a path. */
 export async function replaceOffLoop(files: Files, path: string, bytes: Uint8Array): Promise<void> {
-  await writeOffLoop(files, path, bytes);
-  files.syncDir(folderOf(path));
-}
-
-/** The same for files that may be missing after a crash, but not be torn: the folder is not synced. */
-export async function writeOffLoop(files: Files, path: string, bytes: Uint8Array): Promise<void> {
   const beside = `${path}.new`;
   const file = files.open(beside, 'create');
   try {
@@ -25,4 +19,5 @@ export async function writeOffLoop(files: Files, path: string, bytes: Uint8Array
     file.close();
   }
   files.rename(beside, path);
+  files.syncDir(folderOf(path));
 }
