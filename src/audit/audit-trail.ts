@@ -70,6 +70,8 @@ export class AuditTrail {
   #cancel: Cancel | undefined;
   #writtenMs = -Infinity;
   #lost = 0;
+  /** What comes later is in the journal, and told at the next start. */
+  #isClosed = false;
 
   private constructor(options: AuditTrailOptions) {
     const { files, dir, filesMax } = options;
@@ -94,6 +96,7 @@ export class AuditTrail {
     { origin, class: opClass, seq }: Pick<Op, 'origin' | 'class' | 'seq'>,
     { hlc }: Pick<Stamp, 'hlc'>,
   ): void {
+    if (this.#isClosed) return;
     const known = this.#received.get(opClass);
     const into = known ?? {
       ranges: new RangeSet(),
@@ -114,6 +117,7 @@ export class AuditTrail {
 
   /** The entry at `lsn` is folded; in the order of the journal. */
   merged(lsn: number): void {
+    if (this.#isClosed) return;
     if (this.#merged === undefined) this.#merged = { common: this.#common(), lsns: [lsn, lsn] };
     else this.#merged.lsns[1] = lsn;
     this.#seenLsn = lsn;
@@ -179,10 +183,12 @@ export class AuditTrail {
 
   close(): void {
     this.flush();
+    this.#isClosed = true;
     this.#files.close();
   }
 
   #note(...events: readonly (AuditEvent & Partial<Common>)[]): void {
+    if (this.#isClosed) return;
     const common = this.#common();
     this.#lines.push(...events.map((event) => ({ ...common, ...event })));
     if (this.#lines.length >= LINES_MAX) this.flush();

@@ -65,6 +65,27 @@ for (const [name, make] of Object.entries(settings)) {
       assert.deepEqual(files.read(`${dir}/a`), text('hello world'));
     });
 
+    test('a closed file refuses, and does not reach a file that was opened since', () => {
+      const closed = files.open(`${dir}/a`, 'create');
+      closed.close();
+      const next = files.open(`${dir}/b`, 'create');
+      next.writeAt(text('whole'), 0);
+      closed.close();
+      const uses: (() => void)[] = [
+        () => closed.writeAt(text('other'), 0),
+        () => closed.fillZeros(0, 5),
+        () => closed.readAt(new Uint8Array(5), 0),
+        () => closed.size(),
+        () => closed.truncate(0),
+        () => closed.datasync(() => undefined),
+        () => closed.datasyncNow(),
+      ];
+      for (const use of uses) assert.throws(use, hasCode('EBADF'));
+      next.close();
+      assert.deepEqual(files.read(`${dir}/b`), text('whole'));
+      assert.equal(files.read(`${dir}/a`)?.length, 0);
+    });
+
     test('zeros fill any room, beyond the end and over what was there', () => {
       const file = files.open(`${dir}/a`, 'create');
       file.writeAt(text('abcdef'), 0);

@@ -1,5 +1,7 @@
 /** The processes of the demo: each a start of this very program, each ended by its id. */
+import { utf8 } from '../../base/bytes.ts';
 import { HubError } from '../../base/errors.ts';
+import { makeOperatorKey } from '../../keys/batch-seal.ts';
 import { Child, ownProgram } from '../../platform/children.ts';
 import type { CliIo } from '../io.ts';
 import type { Tally } from './devices.ts';
@@ -38,12 +40,15 @@ export class Cast {
   readonly #dir: string;
   readonly #children: Child[] = [];
   readonly #end = new AbortController();
+  /** What the hub encrypts to, and the region alone opens. */
+  readonly #operatorKey: { readonly publicKey: string; readonly privatePem: string };
   #devices: Child | undefined;
 
   /** `dir` holds the data of all; it goes with the demo. */
   constructor(io: CliIo, dir: string) {
     this.#io = io;
     this.#dir = dir;
+    this.#operatorKey = makeOperatorKey(io.random);
   }
 
   /** Aborted when the processes are stopped. */
@@ -52,7 +57,14 @@ export class Cast {
   }
 
   startRegion(): Promise<Node> {
-    const sets = ['regional.port=0', 'regional.http_port=0', 'log_level=warn'];
+    const keyFile = `${this.#dir}/operator.pem`;
+    this.#io.files.replace(keyFile, utf8(this.#operatorKey.privatePem));
+    const sets = [
+      'regional.port=0',
+      'regional.http_port=0',
+      `regional.operator_key_file=${keyFile}`,
+      'log_level=warn',
+    ];
     return this.#startNode(['regional', 'run'], sets);
   }
 
@@ -62,7 +74,12 @@ export class Cast {
     readonly port: number;
     readonly sets: readonly string[];
   }): Promise<Node> {
-    const sets = [...HUB_SETS, `uplink.url=${plan.upstream}`, ...plan.sets];
+    const sets = [
+      ...HUB_SETS,
+      `uplink.url=${plan.upstream}`,
+      `uplink.operator_key=${this.#operatorKey.publicKey}`,
+      ...plan.sets,
+    ];
     try {
       return await this.#startNode(['run'], [...sets, `http.port=${plan.port}`]);
     } catch (error) {

@@ -11,6 +11,10 @@ export function folderOf(path: string): string {
   return path.slice(0, path.lastIndexOf('/')) || '.';
 }
 
+export function closedError(path: string): Error {
+  return Object.assign(new Error(`EBADF: ${path} is closed`), { code: 'EBADF' });
+}
+
 export interface OpenFile {
   readonly path: string;
   /** Fills `into` from `offset`; returns how many bytes there were, fewer only at the end of the file. */
@@ -28,6 +32,7 @@ export interface OpenFile {
   datasync(done: (error: Error | undefined) => void): void;
   /** The same, waiting: for start-up and rare metadata only. */
   datasyncNow(): void;
+  /** Whatever is asked of it afterwards throws `EBADF`; a second close does nothing. */
   close(): void;
 }
 

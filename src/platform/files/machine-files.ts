@@ -26,7 +26,7 @@ import { dirname } from 'node:path';
 
 import { systemCode } from '../../base/errors.ts';
 import { lockDirectory } from './directory-lock.ts';
-import type { Files, OpenFile, OpenMode } from './files.ts';
+import { closedError, type Files, type OpenFile, type OpenMode } from './files.ts';
 
 const FLAGS: Record<OpenMode, string> = { read: 'r', update: 'r+', create: 'w+' };
 const FILE_MODE = 0o600;
@@ -38,11 +38,17 @@ const WITHOUT_LINKS: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTS
 
 class MachineFile implements OpenFile {
   readonly path: string;
-  readonly #descriptor: number;
+  /** Undefined once closed: the system may have given the number to another file by then. */
+  #open: number | undefined;
 
   constructor(path: string, descriptor: number) {
     this.path = path;
-    this.#descriptor = descriptor;
+    this.#open = descriptor;
+  }
+
+  get #descriptor(): number {
+    if (this.#open === undefined) throw closedError(this.path);
+    return this.#open;
   }
 
   readAt(into: Uint8Array, offset: number): number {
@@ -85,7 +91,9 @@ class MachineFile implements OpenFile {
   }
 
   close(): void {
-    closeSync(this.#descriptor);
+    if (this.#open === undefined) return;
+    closeSync(this.#open);
+    this.#open = undefined;
   }
 }
 

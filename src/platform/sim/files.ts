@@ -17,7 +17,13 @@ import { assert, must } from '../../base/assert.ts';
 import type { Timers } from '../../base/clock.ts';
 import { HubError } from '../../base/errors.ts';
 import type { Random } from '../../base/random.ts';
-import type { DirectoryLock, Files, OpenFile, OpenMode } from '../files/files.ts';
+import {
+  closedError,
+  type DirectoryLock,
+  type Files,
+  type OpenFile,
+  type OpenMode,
+} from '../files/files.ts';
 import { SECTOR_BYTES, SimInode } from './inode.ts';
 import { NameTable, parentOf } from './names.ts';
 
@@ -308,6 +314,7 @@ class SimFile implements OpenFile {
   readonly #disk: SimFiles;
   readonly #inode: SimInode;
   readonly #life: number;
+  #isClosed = false;
 
   constructor(disk: SimFiles, path: string, inode: SimInode, life: number) {
     this.#disk = disk;
@@ -317,12 +324,12 @@ class SimFile implements OpenFile {
   }
 
   readAt(into: Uint8Array, offset: number): number {
-    this.#disk.alive(this.#life);
+    this.#alive();
     return this.#disk.readFrom(this.#inode, into, offset, this.path);
   }
 
   writeAt(bytes: Uint8Array, offset: number): void {
-    this.#disk.alive(this.#life);
+    this.#alive();
     this.#disk.writeInto(this.#inode, bytes, offset, this.path);
   }
 
@@ -331,17 +338,17 @@ class SimFile implements OpenFile {
   }
 
   size(): number {
-    this.#disk.alive(this.#life);
+    this.#alive();
     return this.#inode.size;
   }
 
   truncate(size: number): void {
-    this.#disk.alive(this.#life);
+    this.#alive();
     this.#disk.truncateTo(this.#inode, size);
   }
 
   datasync(done: (error: Error | undefined) => void): void {
-    this.#disk.alive(this.#life);
+    this.#alive();
     const finish = this.#disk.beginSync(this.#inode, this.path);
     this.#disk.whenSynced(this.#life, () => {
       try {
@@ -356,12 +363,17 @@ class SimFile implements OpenFile {
   }
 
   datasyncNow(): void {
-    this.#disk.alive(this.#life);
+    this.#alive();
     this.#disk.beginSync(this.#inode, this.path)();
   }
 
   close(): void {
-    // Nothing is held; a handle that is used after its close would be a bug of ours that the real twin shows.
+    this.#isClosed = true;
+  }
+
+  #alive(): void {
+    this.#disk.alive(this.#life);
+    if (this.#isClosed) throw closedError(this.path);
   }
 }
 

@@ -65,6 +65,17 @@ class Rig {
   }
 }
 
+test('what comes behind the close is left to the next start, which finds it in the journal', async () => {
+  const rig = new Rig();
+  rig.take(1, 5);
+  rig.trail.close();
+  rig.take(6, 9);
+  rig.trail.batched(BATCH);
+  await rig.clock.advance(120_000);
+  assert.deepEqual(rig.log.lines, []);
+  assert.equal(rig.open().seenLsn, 5);
+});
+
 test('a thousand ops are two lines; the first group comes soon, the next within a minute', async () => {
   const it = new Rig();
   it.take(1, 1_000);
