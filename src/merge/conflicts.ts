@@ -129,7 +129,7 @@ export function nodesOf(
   nodesMax = FIELD_WRITES_MAX,
 ): FieldNode[] {
   const nodes: FieldNode[] = [];
-  for (const write of ops.registerWrites(field)) {
+  for (const write of ops.registerWrites(field, undefined, tombstone)) {
     const { order } = write;
     if (nodes.length === nodesMax || !prevails(order, tombstone)) break;
     const node = nodeOf(write, field);

@@ -20,8 +20,11 @@ export interface RecordOps {
   writeOf(op: OpId): RecordWrite | undefined;
   /** The undos that name the op. */
   undosOf(op: OpId): readonly OpId[];
-  /** Writes of the field below `below`, or all, the greatest first; some may turn out to be of other fields. */
-  registerWrites(field: string, below?: WriteOrder): Iterable<RecordWrite>;
+  /**
+   * Writes of the field below `below`, or all, the greatest first; some may turn out to be of other fields. Those that are
+   * not above `above` may be left out.
+   */
+  registerWrites(field: string, below?: WriteOrder, above?: WriteOrder): Iterable<RecordWrite>;
   /** The greatest first. */
   removes(): Iterable<RecordWrite>;
   /** All ops that are greater than `above`, or all; in no particular order. */

@@ -104,7 +104,7 @@ function nextBelow(
   const ops = target.opsOf(key);
   const tombstone = target.tombstone(key);
   const base = baseOf(ops).fields.get(field);
-  for (const { order, kind, body } of ops.registerWrites(field, below)) {
+  for (const { order, kind, body } of ops.registerWrites(field, below, tombstone)) {
     if (!prevails(order, tombstone) || !prevails(order, base?.order)) break;
     const value = readRegisterWrites(kind, body)?.fields.get(field);
     if (value !== undefined && !isUndone(ops, order)) return { order, value };

@@ -10,7 +10,7 @@ import { kindOfField, markOfField, type RecordOps } from '../../../merge/record/
 import { ASSET, AUTHORITY, CONTROL, PATCH, REMOVE } from '../../../model/op.ts';
 import type { SqliteFile, SqlRow, SqlValue } from '../../database/sqlite.ts';
 import type { PackedOps } from './packed-ops.ts';
-import { BODY_AT, boundAbove, KIND_AT, nameOfOp, writeOf } from './packed-write.ts';
+import { boundAbove, KIND_AT, nameOfOp, writeOf } from './packed-write.ts';
 import type { UndoIndex } from './undo-index.ts';
 
 // What lies where in an op: packed-write.ts. SQL counts from 1.
@@ -18,7 +18,7 @@ export const KIND_IN_OP = `substr(op, ${KIND_AT + 1}, 1)`;
 // A prepared statement that is left half read would hold a read transaction open: hence pages.
 const REGISTERS = `
   SELECT op FROM writes
-  WHERE key_id = ? AND op < ? AND ${KIND_IN_OP} = ? AND (? OR instr(substr(op, ${BODY_AT + 1}), ?) > 0)
+  WHERE key_id = ? AND op < ? AND op > ? AND ${KIND_IN_OP} = ? AND (? OR instr(op, ?) > 0)
   ORDER BY op DESC LIMIT ?`;
 const REMOVES = `
   SELECT op FROM writes WHERE key_id = ? AND op < ? AND ${KIND_IN_OP} = ${blobOf(REMOVE)}
@@ -79,17 +79,18 @@ export class RecordRows implements RecordOps {
     return this.#remembered.undos.of(op);
   }
 
-  registerWrites(field: string, below?: WriteOrder): Iterable<RecordWrite> {
+  registerWrites(field: string, below?: WriteOrder, above?: WriteOrder): Iterable<RecordWrite> {
     const listed = this.#listed();
     if (listed !== undefined) return listed.registerWrites(field, below);
     const kind = Uint8Array.of(kindOfField(field));
     const mark = markOfField(field);
     const rank = below === undefined ? TOP : encodeOrder(below);
+    const least = above === undefined ? BOTTOM : boundAbove(above);
     const isAny = mark.length === 0 ? 1 : 0;
     // Who asks for what is below a write takes the next one; who asks for all wants them.
     const first = below === undefined ? PAGE_ROWS_ALL : PAGE_ROWS_MIN;
     return this.#pages(rank, first, (from, rows) =>
-      this.#rows(REGISTERS, [this.#id, from, kind, isAny, mark, rows]),
+      this.#rows(REGISTERS, [this.#id, from, least, kind, isAny, mark, rows]),
     );
   }
 
