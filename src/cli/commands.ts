@@ -205,13 +205,14 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: 'holes list',
-    summary: 'what devices had handed in at hubs that this one has not met since',
+    summary:
+      'what this hub lacks: handed in at hubs that it has not met since, or lost by its card',
     options: ASKING_OPTIONS,
     load: async () => (await import('./asking/holes.ts')).listHoles,
   },
   {
     name: 'holes close',
-    summary: 'say that nobody has these ops any more, as their hub is lost for good',
+    summary: 'say that nobody has these ops any more, as their hub or the card is lost for good',
     operands: [{ name: 'ORIGIN', help: 'as `holes list` names it', isOptional: true }],
     options: { all: { help: 'all of them' }, ...ASKING_OPTIONS },
     notes: 'Nobody is asked for them then. Should they come all the same, they are taken.',

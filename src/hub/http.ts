@@ -9,6 +9,7 @@ import { hostAndPort, type Listening } from './listeners.ts';
 import type { HubPower, SiteTime } from './power/power.ts';
 import type { HubStatus } from './status.ts';
 import type { HubStore } from './storage/store.ts';
+import type { Healing } from './sync/healing.ts';
 import { holeDoorOf } from './sync/holes.ts';
 import type { Door } from '../ingest/door/door.ts';
 import type { Identity } from '../keys/identity.ts';
@@ -28,6 +29,7 @@ export interface HttpParts {
   readonly time: SiteTime;
   readonly broker: Broker;
   readonly door: Pick<Door, 'holes'>;
+  readonly healing: Pick<Healing, 'giveUp'>;
   readonly status: HubStatus;
   readonly fullPage: FullDoor;
   readonly power: HubPower;
@@ -101,7 +103,12 @@ async function openApi(parts: HttpParts): Promise<Api> {
     powerSince: (sinceMs) => power.history.since(sinceMs),
     powerSources: () => power.sources(),
     override: power.override,
-    holes: holeDoorOf(parts.door.holes, machine.log),
+    holes: holeDoorOf({
+      book: parts.door.holes,
+      healing: parts.healing,
+      clock: time.clock,
+      log: machine.log,
+    }),
     bundle: bundleDoorOf(parts),
     ...(await enrolDoor(access)),
     ledger: parts.servedLog,

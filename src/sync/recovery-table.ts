@@ -104,9 +104,10 @@ export const RECOVERY_TABLE: readonly RecoveryRow[] = [
       'Acknowledged entries are damaged and kept aside. The hub works, and brings back what the region and its peers have; what is missing until then is not in its state.',
     steps: [
       'Wait for a session while energy is plenty, or take `heliograph override --for 30m`: the region gives back what it had receipted, hubs of the same site what they hold. `heliograph status` says how much is lacking; the state ends by itself when nothing is.',
-      'If it stays: run `heliograph journal verify` and note the LSNs. What neither the region nor a peer has was not receipted before the card lost it.',
+      'If it stays: `heliograph holes list` names what is lacking, `heliograph journal verify` the LSNs. Neither the region nor a peer has it: it was not receipted before the card lost it, or nothing but lines of the sync log stood there.',
       'Copy `journal/quarantine` to another medium; parts of it may still be read.',
-      'Plan a new card. When the LSNs are released from the journal, the files in `journal/quarantine` may be deleted.',
+      'If nobody can bring it back: `heliograph holes close --all`. From then on nobody is asked for it, and the state ends; the log keeps who said so, and of how many numbers. Should it come all the same, it is taken.',
+      'Plan a new card.',
     ],
     holds: ({ faults, quarantinedRanges = 0 }) =>
       quarantinedRanges > 0 || faults.has('journal.damaged'),

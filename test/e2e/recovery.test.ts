@@ -227,6 +227,35 @@ describe('each state, and its way out', () => {
     await place.publish('5');
   });
 
+  test('quarantined for good: what nobody has any more is closed by a person, and stays closed', async () => {
+    const place = await Place.make();
+    await place.startHub();
+    for (const payload of ['1', '2', '3', '4']) await place.publish(payload);
+    await place.stopHub();
+    place.spoil((await place.alarms())[1]?.lsn ?? 0);
+    const { addresses, status } = await place.startHub();
+    await eventually(
+      () => Promise.resolve(status.snapshot()),
+      ({ journal }) => journal.healing.lackedOps > 0,
+    );
+    await place.becomes('quarantined');
+    const holes = async (command: string): Promise<string> => {
+      const argv = `holes ${command} --url ${addresses.http}`;
+      return (await new CliWorld().run(argv, { http: machineHttpClient })).stdout;
+    };
+    assert.match(await holes('list'), /alarm 2 to 2 +lost by the card/);
+    assert.match(await holes('close --all'), /nobody is asked for 1 op any more/);
+    await place.becomes('behind');
+    await place.stopHub();
+    const kept = readdirSync(join(place.data, 'journal/quarantine'));
+    assert.ok(
+      kept.some((name) => name.endsWith('.healed')),
+      'the bytes are still there',
+    );
+    await place.startHub();
+    await place.becomes('behind');
+  });
+
   test('journal damaged at the end of a lane: its numbers are not given again, however often the hub starts', async () => {
     const place = await Place.make();
     await place.startHub();

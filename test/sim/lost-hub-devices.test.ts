@@ -88,7 +88,7 @@ test('histories do not grow for ever where somebody has said that the hole stays
   assert.ok((await edits()) >= 40, 'it may come back yet, and would count');
   const { holes } = world.door;
   assert.equal(
-    holes.close(() => true),
+    holes.close(() => true, 0),
     LOST,
   );
   expect(await edits()).toBeLessThan(30);

@@ -1,4 +1,4 @@
-/** `heliograph holes list|close`: what devices had handed in at hubs that this one has not met since. */
+/** `heliograph holes list|close`: what devices had handed in at hubs that this one has not met since, and what its card has lost. */
 import type { HoleRow } from '../../status/api/holes.ts';
 import { type Args, UsageError } from '../args.ts';
 import { HubApi } from './hub-api.ts';
@@ -12,7 +12,7 @@ export async function listHoles(args: Args, io: CliIo): Promise<ExitCode> {
     return EXIT.done;
   }
   const { holes } = answer as { readonly holes: readonly HoleRow[] };
-  if (holes.length === 0) io.stdout('This hub lacks nothing that it was told of.\n');
+  if (holes.length === 0) io.stdout('This hub lacks nothing that it knows of.\n');
   for (const hole of holes) io.stdout(`${printable(lineOf(hole))}\n`);
   return EXIT.done;
 }
@@ -26,14 +26,16 @@ export async function closeHoles(args: Args, io: CliIo): Promise<ExitCode> {
   const answer = await HubApi.of(args, io).post('/api/v1/holes/close', wish);
   if (args.has('json')) io.stdout(`${JSON.stringify(answer)}\n`);
   else {
-    const { ops } = answer as { readonly ops: number };
-    io.stdout(`Closed: nobody is asked for ${countText(ops, 'op')} any more.\n`);
+    const { ops, ranges } = answer as { readonly ops: number; readonly ranges: number };
+    const lost = ranges === 0 ? '' : `, and ${countText(ranges, 'damaged range')} given up`;
+    io.stdout(`Closed: nobody is asked for ${countText(ops, 'op')} any more${lost}.\n`);
   }
   return EXIT.done;
 }
 
 function lineOf({ origin, class: opClass, from, to, device, since, closed }: HoleRow): string {
   const whose = device === null ? 'told by another hub' : `of ${device}`;
-  const parts = [origin, `${opClass} ${from} to ${to}`, whose, `since ${since}`];
+  const told = since === null ? ['lost by the card'] : [whose, `since ${since}`];
+  const parts = [origin, `${opClass} ${from} to ${to}`, ...told];
   return [...parts, ...(closed ? ['closed'] : [])].join('  ');
 }

@@ -122,6 +122,18 @@ export class Healing implements HealingPort {
     return { lackedOps: opsIn(this.#options.door.holes.open()), region: this.#region };
   }
 
+  /**
+   * A person says of what nobody can tell any more what it was, because the journal has let go of what lay around it, that
+   * nobody will bring it back; how many ranges. What is still told by its neighbours is closed as a hole, and ends by itself.
+   */
+  giveUp(): number {
+    const { journal } = this.#options;
+    const lost = journal.stat().quarantined.filter(({ fromLsn }) => fromLsn < journal.firstLsn);
+    if (lost.length > 0) void this.#heal(lost);
+    this.#look();
+    return lost.length;
+  }
+
   told(asked: readonly LaneRange[], heals: Heals | undefined): void {
     const { log, clock } = this.#options;
     const nowMs = clock.monotonicMs();

@@ -1,27 +1,46 @@
-/** What this hub was told that it lacks, for people: as rows, as a fault, and closed by them. */
+/** What this hub lacks, for people: as rows, as a fault, and closed by them. */
+import type { Clock } from '../../base/clock.ts';
 import { isoTime } from '../../base/iso-time.ts';
 import type { Log } from '../../base/log.ts';
-import { type HoleBook, opsIn } from '../../ingest/door/hole-book.ts';
+import { type Hole, type HoleBook, opsIn } from '../../ingest/door/hole-book.ts';
 import { CLASS_NAMES } from '../../model/class.ts';
 import { splitLane } from '../../model/origin.ts';
-import type { HoleDoor } from '../../status/api/holes.ts';
+import type { HoleDoor, HoleRow } from '../../status/api/holes.ts';
+import type { Healing } from './healing.ts';
 
-export function holeDoorOf(book: Pick<HoleBook, 'told' | 'close'>, log: Log): HoleDoor {
+export interface HoleDoorParts {
+  readonly book: Pick<HoleBook, 'told' | 'damaged' | 'close'>;
+  readonly healing: Pick<Healing, 'giveUp'>;
+  readonly clock: Pick<Clock, 'wallMs'>;
+  readonly log: Log;
+}
+
+export function holeDoorOf({ book, healing, clock, log }: HoleDoorParts): HoleDoor {
   return {
-    list: () =>
-      book.told.map(({ lane, from, to, device, sinceMs, isClosed }) => {
-        const { origin, class: opClass } = splitLane(lane);
+    list: () => [
+      ...book.damaged.map((hole) => ({ ...rowOf(hole), device: null, since: null, closed: false })),
+      ...book.told.map(({ device, sinceMs, isClosed, ...hole }) => {
         const about = { device: device ?? null, since: isoTime(sinceMs), closed: isClosed };
-        return { origin, class: CLASS_NAMES[opClass], from, to, ...about };
+        return { ...rowOf(hole), ...about };
       }),
+    ],
     close: (origin, who) => {
-      const ops = book.close(
-        ({ lane }) => origin === undefined || splitLane(lane).origin === origin,
-      );
-      if (ops > 0) log.warn('ingest.holes-closed', { ops, origin: origin ?? 'all', by: who });
-      return ops;
+      const isMeant = ({ lane }: Hole): boolean =>
+        origin === undefined || splitLane(lane).origin === origin;
+      const ops = book.close(isMeant, clock.wallMs());
+      const ranges = origin === undefined ? healing.giveUp() : 0;
+      if (ops + ranges > 0) {
+        const fields = { ops, ranges, origin: origin ?? 'all', by: who };
+        log.warn('ingest.holes-closed', fields);
+      }
+      return { ops, ranges };
     },
   };
+}
+
+function rowOf({ lane, from, to }: Hole): Pick<HoleRow, 'origin' | 'class' | 'from' | 'to'> {
+  const { origin, class: opClass } = splitLane(lane);
+  return { origin, class: CLASS_NAMES[opClass], from, to };
 }
 
 /** In words, undefined where nothing is open. */

@@ -75,6 +75,11 @@ export class HoleBook {
     return this.#told;
   }
 
+  /** Those that a search has found. */
+  get damaged(): readonly Hole[] {
+    return this.#found;
+  }
+
   /** There were more than the book takes. */
   get hasMore(): boolean {
     return this.#hasMore;
@@ -86,7 +91,7 @@ export class HoleBook {
 
   /** What an earlier run was told, as far as the lanes have come that far; `keep` is called with every change of it. */
   restore(told: readonly ToldHole[], vector: VersionVector, keep: KeepHoles): void {
-    this.#told = told.filter(({ lane, to }) => to < seqIn(vector, lane)).slice(0, HOLES_MAX);
+    this.#told = told.filter(({ lane, to }) => to <= seqIn(vector, lane)).slice(0, HOLES_MAX);
     this.#keep = keep;
   }
 
@@ -115,11 +120,25 @@ export class HoleBook {
     this.#change((hole) => (hole.lane === lane && hole.from === from ? [] : [hole]));
   }
 
-  /** Nobody has these ops any more, says a person; how many that were. */
-  close(isMeant: (hole: ToldHole) => boolean): number {
+  /**
+   * Nobody has these ops any more, says a person; how many numbers that were. Of what a search has found that stands among what
+   * was told from then on: the next search would find it again.
+   */
+  close(isMeant: (hole: Hole) => boolean, nowMs: number): number {
     const closing = new Set(this.#told.filter((hole) => !hole.isClosed && isMeant(hole)));
+    const room = Math.max(0, HOLES_MAX - this.#told.length);
+    const found = this.#found.filter((hole) => isMeant(hole)).slice(0, room);
     this.#change((hole) => [closing.has(hole) ? { ...hole, isClosed: true } : hole]);
-    return opsIn([...closing]);
+    if (found.length > 0) {
+      this.#found = this.#found.filter((hole) => !found.includes(hole));
+      const given = { device: undefined, sinceMs: nowMs, isClosed: true };
+      this.#told = [
+        ...this.#told,
+        ...found.map(({ lane, from, to }) => ({ lane, from, to, ...given })),
+      ];
+      this.#keep(this.#told, true);
+    }
+    return opsIn([...closing, ...found]);
   }
 
   /** The op has come. */

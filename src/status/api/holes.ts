@@ -1,6 +1,6 @@
 /**
- * `GET /api/v1/holes`: what this hub was told that it lacks, and `POST /api/v1/holes/close`: nobody has it any more, says a person,
- * because the hub that had it is lost for good. Then nobody is asked for it, and nobody is warned. Should it come all the
+ * `GET /api/v1/holes`: what this hub lacks, as it was told or as its journal is damaged, and `POST /api/v1/holes/close`: nobody has it any more, says a person,
+ * because the hub that had it is lost for good, or the card has lost it before anybody had it. Then nobody is asked for it, and nobody is warned. Should it come all the
  * same, it is taken: closing loses nothing.
  */
 import { jsonAnswer } from '../http/answers.ts';
@@ -13,17 +13,17 @@ export interface HoleRow {
   readonly class: string;
   readonly from: number;
   readonly to: number;
-  /** Whose ops they are; null where another hub told. */
+  /** Whose ops they are; null where another hub told, or the journal is damaged. */
   readonly device: string | null;
-  /** ISO. */
-  readonly since: string;
+  /** ISO; null where the journal is damaged there. */
+  readonly since: string | null;
   readonly closed: boolean;
 }
 
 export interface HoleDoor {
   list(): readonly HoleRow[];
-  /** Closes the open ones of an origin, or all; how many ops they lack. */
-  close(origin: string | undefined, who: string): number;
+  /** Closes the open ones of an origin, or all; how many ops they lack, and damaged ranges of which nobody knows what they held. */
+  close(origin: string | undefined, who: string): { readonly ops: number; readonly ranges: number };
 }
 
 const WORDS = {
@@ -45,7 +45,7 @@ export async function closeHolesAnswer(
   const { origin, all } = wish.body;
   if (typeof origin !== 'string' && all !== true) return problem(400, WORDS.unclear);
   const meant = typeof origin === 'string' ? origin : undefined;
-  const ops = door.close(meant, principal?.name ?? 'somebody on site');
-  if (ops === 0) return problem(409, 'There is no such hole, or it is closed already.');
-  return jsonAnswer({ ops });
+  const { ops, ranges } = door.close(meant, principal?.name ?? 'somebody on site');
+  if (ops + ranges === 0) return problem(409, 'There is no such hole, or it is closed already.');
+  return jsonAnswer({ ops, ranges });
 }

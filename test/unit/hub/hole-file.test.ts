@@ -37,7 +37,7 @@ describe('what devices and peers have told', () => {
     assert.deepEqual(open(files).told, book.told);
     book.fill(LANE, 7);
     book.tell(LANE, 60, 61, 2_000);
-    book.close(({ device }) => device === undefined);
+    book.close(({ from }) => from === 60, 0);
     await clock.advance(1_000);
     files.powerCut();
     assert.deepEqual(open(files).told, book.told);

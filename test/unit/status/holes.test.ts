@@ -13,15 +13,20 @@ import { DEVICE_A, DEVICE_B } from '../../support/made/ops.ts';
 import { NOON_MS, SampleSources } from '../../support/made/status.ts';
 
 let book: HoleBook;
+/** Damage around which the journal has let go. */
+let lostRanges: number[];
 
 beforeEach(() => {
   book = new HoleBook();
+  lostRanges = [];
   book.tell(laneOf(DEVICE_A, RECORD), 1, 50, NOON_MS, 'tablet');
   book.tell(laneOf(DEVICE_B, RECORD), 7, 7, NOON_MS);
 });
 
 function ask(path: string, body?: unknown): Promise<Response> {
-  const holes = holeDoorOf(book, SILENT_LOG);
+  const clock = new SimClock(NOON_MS);
+  const healing = { giveUp: () => lostRanges.splice(0).length };
+  const holes = holeDoorOf({ book, healing, clock, log: SILENT_LOG });
   const api = createApi(new SampleSources(new SimClock(NOON_MS)).options({ holes }));
   const url = `http://127.0.0.1:8080/api/v1/holes${path}`;
   const post = { method: 'POST', headers: { 'content-type': 'application/json' } };
@@ -45,11 +50,23 @@ describe('holes', () => {
   });
 
   test('are closed by origin, or all, once', async () => {
-    assert.deepEqual(await (await ask('/close', { origin: DEVICE_A })).json(), { ops: 50 });
+    assert.deepEqual(await (await ask('/close', { origin: DEVICE_A })).json(), {
+      ops: 50,
+      ranges: 0,
+    });
     assert.equal((await ask('/close', { origin: DEVICE_A })).status, 409);
     assert.equal(lackingText(book), '1 op that other hubs have had, told by another hub');
-    assert.deepEqual(await (await ask('/close', { all: true })).json(), { ops: 1 });
+    assert.deepEqual(await (await ask('/close', { all: true })).json(), { ops: 1, ranges: 0 });
     assert.equal(lackingText(book), undefined);
+  });
+
+  test('are told and closed where the card has lost what stood there, too', async () => {
+    book.found([{ lane: laneOf(DEVICE_B, RECORD), from: 3, to: 4, between: [7, 9] }]);
+    lostRanges = [1];
+    const { holes } = (await (await ask('')).json()) as { holes: { since: string | null }[] };
+    assert.deepEqual([holes.length, holes[0]?.since], [3, null]);
+    assert.deepEqual(await (await ask('/close', { all: true })).json(), { ops: 53, ranges: 1 });
+    assert.equal((await ask('/close', { all: true })).status, 409);
   });
 
   test.each([{}, { all: false }, { origin: 7 }, null, []])('are not closed by %j', async (body) => {

@@ -10,6 +10,8 @@ import {
   findHoles,
   HoleBook,
   HOLES_MAX,
+  opsIn,
+  type ToldHole,
 } from '../../../../src/ingest/door/hole-book.ts';
 import { RECORD, TELEMETRY } from '../../../../src/model/class.ts';
 import { encodeCopyEntry, encodeOpEntry } from '../../../../src/model/entry.ts';
@@ -218,7 +220,7 @@ describe('what was told', () => {
     book.untell(LANE, 8);
     book.fill(LANE, 7);
     assert.equal(
-      book.close(() => false),
+      book.close(() => false, 0),
       0,
     );
     assert.equal(keeps, 0);
@@ -231,11 +233,11 @@ describe('what was told', () => {
     book.tell(LANE, 1, 4, 0, 'tablet');
     book.tell(LANE, 8, 9, 0);
     assert.equal(
-      book.close(({ device }) => device === 'tablet'),
+      book.close((hole) => hole.from === 1, 0),
       4,
     );
     assert.equal(
-      book.close(({ device }) => device === 'tablet'),
+      book.close((hole) => hole.from === 1, 0),
       0,
     );
     assert.deepEqual(
@@ -257,8 +259,28 @@ describe('what was told', () => {
     for (let i = 0; i < DEVICE_HOLES_MAX; i++) {
       assert.ok(book.tell(LANE, 10 * i + 1, 10 * i + 2, 0, 'tablet'));
     }
-    book.close(() => true);
+    book.close(() => true, 0);
     assert.equal(book.tell(LANE, 1_001, 1_002, 0, 'tablet'), false);
     assert.equal(book.tell(LANE, 1_001, 1_002, 0, 'phone'), true);
+  });
+
+  test('that a search has found is closed for good, also at the end of its lane', async () => {
+    const book = new HoleBook();
+    const kept: (readonly ToldHole[])[] = [];
+    const vector = new Map([[LANE, 9]]);
+    book.restore([], vector, (now) => kept.push(now));
+    await search(journalOf(at(1, 6, 7)), vector, book);
+    const lacked = book.damaged;
+    assert.ok(lacked.length > 0);
+    assert.equal(
+      book.close(() => true, 77),
+      opsIn(lacked),
+    );
+    assert.deepEqual([book.open().length, book.damaged.length], [0, 0]);
+    const again = new HoleBook();
+    again.restore(kept.at(-1) ?? [], vector, () => undefined);
+    await search(journalOf(at(1, 6, 7)), vector, again);
+    assert.deepEqual([again.open(), again.damaged], [[], []]);
+    assert.ok(again.has(LANE, 9), 'it is taken where it comes all the same');
   });
 });
