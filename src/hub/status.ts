@@ -160,7 +160,7 @@ export class HubStatus {
       const { address, reason } = refused;
       found.push({ code: 'peer.refused', message: `${address}: ${reason ?? 'login refused'}` });
     }
-    const copy = peers.find(({ reason }) => reason === COPIED);
+    const copy = peers.find(({ isCopied }) => isCopied);
     if (copy !== undefined)
       found.push({ code: 'peer.copied', message: `${copy.address}: ${COPIED}` });
     const stuck = peers.find(({ stuckLanes }) => stuckLanes > 0);

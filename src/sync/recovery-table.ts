@@ -83,7 +83,7 @@ export const RECOVERY_TABLE: readonly RecoveryRow[] = [
     meaning:
       'Somebody is not who they were: this hub has another key than its data, two hubs share one key, or the regional node has another key than before.',
     steps: [
-      'A copied card (`ledger.forked`, `peer.copied`, `status` of two boxes names the same hub): run one of the two only, best the one whose state is `in sync`.',
+      'A copied card (`ledger.forked`; `peer.copied`, which both boxes say; `status` of two boxes names the same hub): run one of the two only, best the one whose state is `in sync`.',
       'Of the other one, or of a card that was restored from an old image, keep the data directory: nothing takes in what it accepted since (`heliograph journal dump DIR` shows it). Then start it with an empty one, so that it makes a key of its own; devices with the SDK hand in again what they keep.',
       'A lost key: restore `keys/hub.pem` of this hub from its backup, owned by its user, mode 0600.',
       'A regional node that was replaced on purpose: delete `uplink/region.pub`; the next session trusts the new key.',

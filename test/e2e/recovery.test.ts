@@ -193,21 +193,25 @@ describe('each state, and its way out', () => {
     assert.equal((await place.doctor()).code, EXIT.done);
   });
 
-  test('identity clash: a copied card is met by its twin, without a region', async () => {
-    const first = await Place.make();
-    await first.startHub();
-    await first.publish('1');
-    await first.stopHub();
-    const second = await Place.make();
-    cpSync(first.data, second.data, { recursive: true });
-    await second.startHub(ALONE);
-    for (const payload of ['2', '3']) await second.publish(payload);
-    await second.stopHub();
-    const { addresses } = await first.startHub([...ALONE, 'peer.enabled=true']);
-    const peers = ['peer.enabled=true', `peer.addresses=["${addresses.mqtt}"]`];
-    await second.startHub([...ALONE, ...peers]);
-    await second.becomes('identity clash');
-  });
+  test.each([true, false])(
+    'identity clash: a copied card is met by its twin, without a region, and ahead of it: %s',
+    async (isAhead) => {
+      const first = await Place.make();
+      await first.startHub();
+      await first.publish('1');
+      await first.stopHub();
+      const second = await Place.make();
+      cpSync(first.data, second.data, { recursive: true });
+      await second.startHub(ALONE);
+      for (const payload of isAhead ? ['2', '3'] : []) await second.publish(payload);
+      await second.stopHub();
+      const { addresses } = await first.startHub([...ALONE, 'peer.enabled=true']);
+      const peers = ['peer.enabled=true', `peer.addresses=["${addresses.mqtt}"]`];
+      await second.startHub([...ALONE, ...peers]);
+      // Both say so, whichever is ahead, and whichever has dialled.
+      for (const place of [second, first]) await place.becomes('identity clash');
+    },
+  );
 
   test('journal damaged: a restart keeps the damage aside, and the hub goes on', async () => {
     const place = await Place.make();
@@ -244,7 +248,7 @@ describe('each state, and its way out', () => {
       return (await new CliWorld().run(argv, { http: machineHttpClient })).stdout;
     };
     assert.match(await holes('list'), /alarm 2 to 2 +lost by the card/);
-    assert.match(await holes('close --all'), /nobody is asked for 1 op any more/);
+    assert.match(await holes('close --all'), /nobody is asked for \d+ ops? any more/);
     await place.becomes('behind');
     await place.stopHub();
     const kept = readdirSync(join(place.data, 'journal/quarantine'));

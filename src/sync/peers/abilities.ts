@@ -6,13 +6,22 @@ import { LOG } from '../../model/class.ts';
 import { laneOf, type Origin } from '../../model/origin.ts';
 import type { Hole, PeerStates } from './contract.ts';
 
-/** From 1 to 1: it compares stamps. From 2 or more on: the formats of states that it reads. */
-export function abilitiesOf(hub: Origin, { formats }: PeerStates): Hole[] {
+/** From here on, a number drawn at the start: who meets its own id at the other end knows whether that is itself. */
+export const INSTANCE_MIN = 2 ** 40;
+
+/** From 1 to 1: it compares stamps. From 2 or more on: the formats of states that it reads. A high number alone: the instance. */
+export function abilitiesOf(hub: Origin, { formats }: PeerStates, instance: number): Hole[] {
   const lane = laneOf(hub, LOG);
   return [
     { lane, from: 1, to: 1 },
     { lane, ...formats },
+    { lane, from: instance, to: instance },
   ];
+}
+
+/** Undefined where its version tells none. */
+export function instanceIn(holes: readonly Hole[], hub: Origin): number | undefined {
+  return holes.find(({ lane, from }) => lane === laneOf(hub, LOG) && from >= INSTANCE_MIN)?.from;
 }
 
 export function comparesStamps(holes: readonly Hole[], hub: Origin): boolean {

@@ -1,15 +1,37 @@
 /** A hub that meets its own id at the other end of a line: itself, by a name that leads back, or a copy of its card. */
 import { CLASSES } from '../../model/class.ts';
 import { laneOf, type Origin } from '../../model/origin.ts';
+import { instanceIn } from './abilities.ts';
+import type { Hole } from './contract.ts';
 import { seqIn, type VersionVector } from '../../model/version-vector.ts';
 
 /** Why the exchange with a copy ended, for people. */
 export const COPIED = 'another box has the key of this hub and numbers ops of its own';
+/** So long after it was met, a copy counts as there: whoever is away for good is not told of. */
+export const COPIED_MS = 900_000;
 
-/** Whether they have numbered ops of this hub that it has not: nobody but itself does that, and it is never ahead of itself. */
-export function isAhead(theirs: VersionVector, ours: VersionVector, hub: Origin): boolean {
-  return CLASSES.some((opClass) => {
+/** A card that was copied; `old copy`: the same, of a version that tells no instance and reads no code. */
+export type OwnIdMet = 'itself' | 'copy' | 'old copy';
+
+interface Told {
+  readonly holes: readonly Hole[];
+  readonly vector: VersionVector;
+}
+
+interface Own {
+  readonly hub: Origin;
+  readonly instance: number;
+  readonly vector: VersionVector;
+}
+
+export function ownIdMet({ holes, vector: theirs }: Told, own: Own): OwnIdMet {
+  const { hub, instance, vector } = own;
+  const told = instanceIn(holes, hub);
+  if (told !== undefined) return told === instance ? 'itself' : 'copy';
+  // Nobody but the hub itself gives numbers of its lanes, and it is never ahead of itself.
+  const isAhead = CLASSES.some((opClass) => {
     const lane = laneOf(hub, opClass);
-    return seqIn(theirs, lane) > seqIn(ours, lane);
+    return seqIn(theirs, lane) > seqIn(vector, lane);
   });
+  return isAhead ? 'old copy' : 'itself';
 }

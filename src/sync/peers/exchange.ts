@@ -7,7 +7,7 @@
  * waits for the one before it.
  */
 import { unreachable } from '../../base/assert.ts';
-import type { Cancel, Clock, Timers } from '../../base/clock.ts';
+import { type Cancel, type Clock, pause, type Timers } from '../../base/clock.ts';
 import { HubError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import { CborError } from '../../codec/reader.ts';
@@ -26,7 +26,7 @@ import type {
   PeerStamps,
   PeerStates,
 } from './contract.ts';
-import { COPIED, isAhead } from './copied.ts';
+import { COPIED, ownIdMet } from './copied.ts';
 import type { LevelBook } from './level-book.ts';
 import {
   encodePeerMessage,
@@ -49,6 +49,8 @@ export interface ExchangeOptions {
   readonly roster: PeerRoster | undefined;
   /** What was found equal with a hub before, and what is now. */
   readonly levelled: LevelBook;
+  /** Drawn at the start of this process. */
+  readonly instance: number;
   readonly policy: () => PeerPolicy;
   readonly clock: Clock;
   readonly timers: Timers;
@@ -62,6 +64,8 @@ export interface ExchangeOptions {
   readonly onState: () => void;
   /** Something is missing here that others may have. */
   readonly onHole: () => void;
+  /** At the other end is a copy of this hub's card: either side has found it. */
+  readonly onCopied: () => void;
   /** Called once, when the exchange is over. */
   readonly onEnd: (reason: string, waitS: number) => void;
 }
@@ -148,10 +152,13 @@ export class PeerExchange {
 
   /** Says what this hub holds. */
   open(): void {
-    const { self, door, roster, states } = this.#options;
+    const { self, door, roster, states, instance } = this.#options;
     const { hub, site } = self;
     const rosterEpoch = roster?.epoch ?? 0;
-    const holes = [...abilitiesOf(hub, states), ...door.holes.list()].slice(0, PEER_HOLES_MAX);
+    const holes = [...abilitiesOf(hub, states, instance), ...door.holes.list()].slice(
+      0,
+      PEER_HOLES_MAX,
+    );
     this.#send({ kind: 'open', hub, site, vector: door.vector(), holes, rosterEpoch });
   }
 
@@ -210,6 +217,8 @@ export class PeerExchange {
         this.#checkSoon();
         return this.#run();
       case 'lapse':
+        // Earlier versions say it in words.
+        if (message.isCopied === true || message.reason === COPIED) this.#options.onCopied();
         return this.#end(message.reason, message.waitS);
       case 'roster':
         return this.#rosterCame(message.bytes);
@@ -227,9 +236,9 @@ export class PeerExchange {
   }
 
   /** Ends the exchange, telling the peer why. */
-  end(reason: string, waitS = WAIT_S): void {
+  end(reason: string, waitS = WAIT_S, isCopied = false): void {
     if (this.#state === 'ended') return;
-    this.#send({ kind: 'lapse', reason, waitS });
+    this.#send({ kind: 'lapse', reason, waitS, isCopied });
     this.#end(reason, waitS);
   }
 
@@ -239,10 +248,12 @@ export class PeerExchange {
   }
 
   #opened({ hub, site, vector, holes, rosterEpoch }: Extract<PeerMessage, { kind: 'open' }>): void {
-    const { self, journal, door, levelled, onKnown, clock } = this.#options;
+    const { self, journal, door, levelled, onKnown, clock, instance, onCopied } = this.#options;
     if (hub === self.hub) {
-      const reason = isAhead(vector, door.vector(), hub) ? COPIED : 'this is the same hub';
-      return this.end(reason, WAIT_REFUSED_S);
+      const met = ownIdMet({ holes, vector }, { hub, instance, vector: door.vector() });
+      if (met !== 'itself') onCopied();
+      const reason = met === 'itself' ? 'this is the same hub' : COPIED;
+      return this.end(reason, WAIT_REFUSED_S, met === 'copy');
     }
     if (site !== self.site) return this.end(`this is site ${self.site}`, WAIT_REFUSED_S);
     this.#hub = hub;
@@ -350,7 +361,7 @@ export class PeerExchange {
     let lsn: Lsn = 0;
     for (let at = 0; at < ops.length && this.#state !== 'ended';) {
       const outcome = this.#taking.take(ops[at] as PeerOp);
-      if (outcome === 'later') await this.#pause(RETRY_MS);
+      if (outcome === 'later') await pause(this.#options.timers, RETRY_MS);
       else {
         lsn = Math.max(lsn, outcome);
         at += 1;
@@ -388,12 +399,6 @@ export class PeerExchange {
     if (!this.#isTaken || nowMs - this.#waitsSinceMs < SILENT_MS_MAX / 2) return;
     this.#hasToldEnd = false;
     this.#run();
-  }
-
-  #pause(delayMs: number): Promise<void> {
-    return new Promise((resolve) => {
-      this.#options.timers.after(delayMs, resolve);
-    });
   }
 
   #send(message: PeerMessage): void {

@@ -20,6 +20,8 @@ import type {
   PeerStamps,
   PeerStates,
 } from './contract.ts';
+import { INSTANCE_MIN } from './abilities.ts';
+import { COPIED_MS } from './copied.ts';
 import { LevelBook } from './level-book.ts';
 import { type ExchangeStatus, PeerExchange } from './exchange.ts';
 
@@ -58,6 +60,8 @@ export interface PeerStatus extends Omit<ExchangeStatus, 'hub' | 'isSynced' | 'h
   /** Address that we dial, or the name by which it has come here. */
   readonly address: string;
   readonly state: 'synced' | 'syncing' | 'connecting' | 'waiting' | 'refused';
+  /** A copy of this hub's card was met there not long ago. */
+  readonly isCopied: boolean;
   /** Why it is not connected. */
   readonly reason: string | undefined;
   /** On the monotonic clock. */
@@ -77,6 +81,8 @@ interface Peer {
   isDialling: boolean;
   isRefused: boolean;
   nextMs: number;
+  /** When a copy of this hub's card was met there last. */
+  copiedMs: number | undefined;
   reason: string | undefined;
   last: ExchangeStatus | undefined;
 }
@@ -95,10 +101,13 @@ export class PeerBook {
   readonly #heard = new Map<string, Peer>();
   readonly #levelled = new LevelBook();
   readonly #stop: Cancel;
+  readonly #instance: number;
   #isClosed = false;
 
   constructor(options: PeerBookOptions) {
     this.#options = options;
+    const drawn = new DataView(options.random.bytes(4).buffer).getUint32(0);
+    this.#instance = INSTANCE_MIN + drawn;
     options.journal.onDurable(() => {
       for (const { exchange } of this.#all()) exchange?.grown();
     });
@@ -180,6 +189,7 @@ export class PeerBook {
         hub: peer.hub,
         address: peer.name,
         state: stateOf(peer),
+        isCopied: this.#isCopied(peer),
         reason: peer.exchange === undefined ? peer.reason : undefined,
         opsSent: status?.opsSent ?? 0,
         opsTaken: status?.opsTaken ?? 0,
@@ -202,7 +212,13 @@ export class PeerBook {
   #newPeer(address: string, name: string): Peer {
     const backoff = new Backoff(PAUSE_MS_MIN, PAUSE_MS_MAX, this.#options.random);
     const none = { exchange: undefined, line: undefined, hub: undefined, last: undefined };
-    const state = { isDialling: false, isRefused: false, nextMs: 0, reason: undefined };
+    const state = {
+      isDialling: false,
+      isRefused: false,
+      nextMs: 0,
+      copiedMs: undefined,
+      reason: undefined,
+    };
     return { address, name, foundAs: undefined, backoff, ...none, ...state };
   }
 
@@ -210,6 +226,7 @@ export class PeerBook {
     const { policy, clock } = this.#options;
     if (this.#isClosed || policy() === undefined) return;
     const nowMs = clock.monotonicMs();
+    for (const peer of this.#heard.values()) this.#forget(peer);
     for (const peer of this.#dialled.values()) {
       const isBusy = peer.exchange !== undefined || peer.isDialling || nowMs < peer.nextMs;
       if (!isBusy && !this.#isHeard(peer.hub)) void this.#dial(peer);
@@ -257,6 +274,7 @@ export class PeerBook {
       states,
       roster,
       levelled: this.#levelled,
+      instance: this.#instance,
       clock,
       timers,
       log,
@@ -266,6 +284,7 @@ export class PeerBook {
       onStamps: (taken) => this.#stampsTaken(exchange, taken),
       onState: () => this.#ask('holds a state'),
       onHole: () => this.askAnew(),
+      onCopied: () => (peer.copiedMs = clock.monotonicMs()),
       onEnd: (reason, waitS) => this.#ended(peer, exchange, reason, waitS),
     });
     peer.exchange = exchange;
@@ -281,6 +300,7 @@ export class PeerBook {
   #known(peer: Peer, exchange: PeerExchange, hub: Origin): boolean {
     const { self, log } = this.#options;
     peer.hub = hub;
+    peer.copiedMs = undefined;
     peer.backoff.reset();
     log.info('peer.known', { hub, address: peer.name });
     const isMine = self.hub < hub;
@@ -305,7 +325,19 @@ export class PeerBook {
     line?.close();
     this.#wait(peer, reason, waitS);
     this.#options.log.info('peer.ended', { hub: peer.hub, address: peer.name, reason });
-    if (peer.address === '' && peer.hub === undefined) this.#heard.delete(peer.name);
+    this.#forget(peer);
+  }
+
+  /** Of who has dialled us and never said who it is, nothing is kept but that it was a copy. */
+  #forget(peer: Peer): void {
+    const isStranger = peer.address === '' && peer.hub === undefined;
+    if (isStranger && peer.exchange === undefined && !this.#isCopied(peer)) {
+      this.#heard.delete(peer.name);
+    }
+  }
+
+  #isCopied({ copiedMs = -Infinity }: Peer): boolean {
+    return this.#options.clock.monotonicMs() - copiedMs < COPIED_MS;
   }
 
   #wait(peer: Peer, reason: string, waitS: number): void {

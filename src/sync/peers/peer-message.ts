@@ -44,7 +44,13 @@ export type PeerMessage =
     }
   | { readonly kind: 'taken'; readonly number: number }
   /** The exchange is over; the other side comes again after `waitS`. */
-  | { readonly kind: 'lapse'; readonly reason: string; readonly waitS: number }
+  | {
+      readonly kind: 'lapse';
+      readonly reason: string;
+      readonly waitS: number;
+      /** Two boxes have the key of one hub. */
+      readonly isCopied?: boolean;
+    }
   /** The sender's roster, signed. */
   | { readonly kind: 'roster'; readonly bytes: Uint8Array }
   /** "This is what the stamps of these ranges come to." */
@@ -89,6 +95,8 @@ const STAMPS = 7;
 const OFFER = 8;
 const ASK = 9;
 const PART = 10;
+/** Why an exchange is over, for programs; others may follow. */
+const COPIED_CODE = 1;
 const DIGEST_BYTES = 8;
 const REASON_CHARS_MAX = 500;
 const LIMITS: CborLimits = { depthMax: 6, itemsMax: 100_000 };
@@ -111,8 +119,9 @@ export function encodePeerMessage(message: PeerMessage): Uint8Array {
       writer.array(2).uint(TAKEN).uint(message.number);
       break;
     case 'lapse':
-      writer.array(3).uint(LAPSE).text(message.reason.slice(0, REASON_CHARS_MAX));
-      writer.uint(message.waitS);
+      writer.array(message.isCopied === true ? 4 : 3).uint(LAPSE);
+      writer.text(message.reason.slice(0, REASON_CHARS_MAX)).uint(message.waitS);
+      if (message.isCopied === true) writer.uint(COPIED_CODE);
       break;
     case 'roster':
       writer.array(2).uint(ROSTER).bytes(message.bytes);
@@ -179,6 +188,10 @@ function readParts(
   if (kind === TAKEN && count === 2) return { kind: 'taken', number: reader.uint() };
   if (kind === LAPSE && count === 3) {
     return { kind: 'lapse', reason: reader.text(), waitS: reader.uint() };
+  }
+  if (kind === LAPSE && count === 4) {
+    const [reason, waitS] = [reader.text(), reader.uint()];
+    return { kind: 'lapse', reason, waitS, isCopied: reader.uint() === COPIED_CODE };
   }
   if (kind === ROSTER && count === 2) return { kind: 'roster', bytes: reader.bytes() };
   if (kind === COMPARE && count === 3) return readCompare(reader);
