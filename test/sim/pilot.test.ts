@@ -7,6 +7,8 @@ import type { PilotOutcome } from '../../src/pilot/outcome.ts';
 import { runPilot } from '../../src/pilot/pilot.ts';
 import { reportHtml } from '../../src/pilot/report/document.ts';
 import { FAULT_KINDS, type FaultKind, seededScenario } from '../../src/pilot/scenario.ts';
+import { openBrowser } from '../support/machine/browser.ts';
+import { testWithPeers } from '../support/machine/peers.ts';
 
 function pilotOf(
   days: number,
@@ -51,6 +53,41 @@ test('a contract by the byte is kept, and the report tells of it', async () => {
   assert.match(html, /<h2>Bytes that are paid for<\/h2>/);
   assert.match(html, /<td>1 MiB<\/td>/);
 });
+
+testWithPeers(
+  'pointed at, the report tells what was decided and what was wrong then',
+  ['chromium'],
+  async ([chromium = '']) => {
+    const outcome = await pilotOf(1, 2, ['link']);
+    const { recorder, scenario } = outcome;
+    const fault = recorder.faults[0];
+    assert.ok(fault !== undefined, 'something was wrong');
+    const atMs = (fault.fromMs + fault.toMs) / 2;
+    const decided = recorder.lines.findLast(
+      (line) => line.atMs <= atMs && ['decision', 'state'].includes(line.event),
+    );
+    const browser = await openBrowser(chromium);
+    const page = await browser.newPage({ viewport: { width: 1280, height: 1000 } });
+    await page.setContent(reportHtml(outcome, []));
+    const chart = page.locator('#story');
+    await chart.scrollIntoViewIfNeeded();
+    const box = await chart.boundingBox();
+    const data = JSON.parse((await page.locator('#data').textContent()) ?? '') as {
+      left: number;
+      right: number;
+      width: number;
+    };
+    assert.ok(box !== null);
+    const ofDay = (atMs - scenario.startMs) / 86_400_000;
+    const x = data.left + ofDay * (data.width - data.left - data.right);
+    await page.mouse.move(box.x + (x * box.width) / data.width, box.y + 60);
+    const told = await page.locator('#tip').innerText();
+    assert.ok(told.includes(fault.text), told);
+    assert.ok(decided !== undefined && told.includes(decided.why), told);
+    await page.mouse.move(2, 2);
+    assert.equal(await page.locator('#tip').isVisible(), false);
+  },
+);
 
 test('an interrupted month ends within the hour', async () => {
   const parts = { preset: SMALL_LTE, days: 30, devices: 2, faults: new Set<FaultKind>() };

@@ -1,9 +1,10 @@
 /** The report's own script: what was measured and decided at the moment under the pointer. */
 export const HOVER_SCRIPT = `
-const { from, to, left, right, width, samples, lines, names } = JSON.parse(document.getElementById('data').textContent);
+const { from, to, left, right, width, samples, lines, faults, names } = JSON.parse(document.getElementById('data').textContent);
 const svg = document.getElementById('story'), tip = document.getElementById('tip'), cross = document.getElementById('cross');
 const last = (list, at, test) => { let low = 0, high = list.length; while (low < high) { const mid = (low + high) >> 1; if (list[mid][0] <= at) low = mid + 1; else high = mid; }
   for (let i = low - 1; i >= 0; i--) if (!test || test(list[i])) return list[i]; return undefined; };
+const ago = (ms) => ms < 5400000 ? Math.round(ms / 60000) + ' min' : ms < 172800000 ? Math.round(ms / 3600000) + ' h' : Math.round(ms / 86400000) + ' days';
 const text = (tag, words) => { const it = document.createElement(tag); it.textContent = words; return it; };
 const show = (event) => {
   const box = svg.getBoundingClientRect(), x = (event.clientX - box.left) * width / box.width;
@@ -16,7 +17,8 @@ const show = (event) => {
   tip.replaceChildren(text('b', new Date(at).toISOString().slice(0, 16).replace('T', ' ') + ' UTC'), document.createElement('br'),
     text('span', soc + ' % · ' + state + ' · sun ' + pv + ' W · load ' + load + ' W'), document.createElement('br'), text('i', 'waits: ' + waiting));
   if (decided) tip.append(document.createElement('br'), text('span', decided[2]));
-  if (session && at - session[0] < 3600000) tip.append(document.createElement('br'), text('i', session[1] + ': ' + session[2]));
+  if (session) tip.append(document.createElement('br'), text('i', session[1] === 'session.open' ? 'a session is open' : 'last session, ' + ago(at - session[0]) + ' ago: ' + session[2]));
+  for (const fault of faults) if (fault[0] <= at && at < fault[1]) tip.append(document.createElement('br'), text('b', fault[2]));
   cross.setAttribute('x1', x); cross.setAttribute('x2', x); cross.style.display = '';
   tip.style.display = 'block';
   const place = event.clientX - box.left, room = svg.parentElement, first = room.scrollLeft + 4;

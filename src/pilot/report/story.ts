@@ -179,5 +179,6 @@ export function storyData({ recorder, scenario }: PilotOutcome): unknown {
     lines: recorder.lines
       .filter(({ event }) => !event.startsWith('batch'))
       .map(({ atMs, event, why }) => [Math.round(atMs), event, why]),
+    faults: recorder.faults.map(({ fromMs, toMs, text }) => [fromMs, toMs, text]),
   };
 }
