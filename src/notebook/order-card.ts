@@ -20,6 +20,7 @@ const LABELS: Readonly<Record<string, string>> = {
   due: 'Due',
   where: 'Where',
 };
+const SURE = 'Tap again: it goes for everybody';
 const HISTORY_MAX = 30;
 
 export interface OrderCardOptions {
@@ -71,7 +72,7 @@ export class OrderCard {
       make(
         'div',
         { class: 'row' },
-        this.#button('Remove this order', '', () => {
+        this.#removal(() => {
           this.#do(() => device.record(key).remove());
           onLeave();
         }),
@@ -82,6 +83,18 @@ export class OrderCard {
 
   close(): void {
     for (const stop of this.#stops) stop();
+  }
+
+  /** It goes for everybody, and with it the way back to its steps: a thumb that slipped does not do that. */
+  #removal(onSure: () => void): HTMLButtonElement {
+    const button = this.#button('Remove this order', '', () => {
+      if (button.textContent === SURE) onSure();
+      else button.textContent = SURE;
+    });
+    button.addEventListener('blur', () => {
+      button.textContent = 'Remove this order';
+    });
+    return button;
   }
 
   #show(rows: readonly RecordRow[]): void {

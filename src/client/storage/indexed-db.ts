@@ -25,6 +25,8 @@ interface Lease {
 const BEAT_MS = 2_000;
 /** A lease that was not renewed for so long is free. Browsers wake sleeping tabs once a minute. */
 const DEAD_MS = 75_000;
+/** For so long after a look at it nobody else can have the lease. */
+const SURE_MS = DEAD_MS - 15_000;
 const BOXES_MAX = 64;
 
 export class IndexedDbStorage implements DeviceStorage {
@@ -38,6 +40,12 @@ export class IndexedDbStorage implements DeviceStorage {
   readonly #timers: Timers;
   #stopBeating: Cancel;
   #next: number;
+  #isLeaving = false;
+  /** Writes that look whose the box is. */
+  readonly #asking = new Set<(log: IDBObjectStore) => void>();
+  /** Whether the box has entries beyond its head, and when the lease was ours for certain. */
+  #waits = true;
+  #held = { wallMs: -Infinity, monotonicMs: -Infinity };
   /** Why nothing is written any more. */
   #ended: string | undefined;
 
@@ -91,11 +99,42 @@ export class IndexedDbStorage implements DeviceStorage {
     this.#db?.close();
   }
 
-  /** The page goes: the next one may have the box at once. */
+  /**
+   * The page goes: the next one may have the box at once. Nothing answers a page that goes, so what it still writes asks nothing,
+   * where the box is surely ours.
+   */
   letGo(): void {
     this.#stopBeating();
+    this.#isLeaving = true;
+    const transaction = this.#blindly(this.#waits || this.#asking.size > 0);
     // Where that fails, the lease ends by itself.
-    this.#release().catch(noop);
+    if (transaction === undefined) return void this.#release().catch(noop);
+    // Should the page come back, some of it is written twice, which says nothing more.
+    for (const write of this.#asking) write(transaction.objectStore('log'));
+    transaction.commit();
+  }
+
+  /** A transaction that has given the lease back, without a look at whose it is; undefined where that has to be looked at. */
+  #blindly(waits: boolean): IDBTransaction | undefined {
+    const [wallMs, monotonicMs] = [
+      Date.now() - this.#held.wallMs,
+      performance.now() - this.#held.monotonicMs,
+    ];
+    const isOurs = wallMs >= 0 && wallMs < SURE_MS && monotonicMs < SURE_MS;
+    if (!isOurs || this.#db === undefined || this.#ended !== undefined) return undefined;
+    try {
+      const transaction = this.#db.transaction(['leases', 'log'], 'readwrite');
+      transaction.objectStore('leases').put({ box: this.#box, owner: '', beatMs: 0, waits });
+      return transaction;
+    } catch {
+      return undefined; // It is being closed.
+    }
+  }
+
+  /** The lease was ours at this moment. */
+  #hasHeld(waits: boolean): void {
+    this.#waits = waits;
+    this.#held = { wallMs: Date.now(), monotonicMs: performance.now() };
   }
 
   /** The page was left, kept by the browser, and is back: it goes on where nobody has taken the box meanwhile. */
@@ -106,6 +145,7 @@ export class IndexedDbStorage implements DeviceStorage {
     const lease = await result<Lease | undefined>(leases.get(this.#box));
     if (lease?.owner !== '' && lease?.owner !== this.#owner) return this.#end(TAKEN_OVER);
     leases.put({ ...lease, owner: this.#owner, beatMs: Date.now() });
+    this.#isLeaving = false;
     await done(transaction);
     this.#stopBeating();
     this.#stopBeating = this.#beatOn();
@@ -118,15 +158,34 @@ export class IndexedDbStorage implements DeviceStorage {
 
   /** Runs `write` where the box is still ours. */
   async #write(write: (log: IDBObjectStore) => void, waits = true): Promise<void> {
+    const last = this.#isLeaving ? this.#blindly(waits) : undefined;
+    if (last !== undefined) {
+      write(last.objectStore('log'));
+      last.commit();
+      return done(last);
+    }
+    this.#asking.add(write);
+    try {
+      await this.#writeIfOurs(write, waits);
+    } finally {
+      this.#asking.delete(write);
+    }
+  }
+
+  async #writeIfOurs(write: (log: IDBObjectStore) => void, waits: boolean): Promise<void> {
     const transaction = await this.#begin(['leases', 'log'], { durability: 'strict' });
     const leases = transaction.objectStore('leases');
     const lease = await result<Lease | undefined>(leases.get(this.#box));
+    this.#asking.delete(write);
     if (lease?.owner !== this.#owner) {
       transaction.abort();
       throw new HubError('client.storage', TAKEN_OVER);
     }
+    this.#hasHeld(waits);
     leases.put({ ...lease, waits, beatMs: Date.now() });
     write(transaction.objectStore('log'));
+    // What is not committed when its page goes, is not written.
+    transaction.commit();
     await done(transaction);
   }
 
@@ -166,8 +225,9 @@ export class IndexedDbStorage implements DeviceStorage {
     const transaction = await this.#begin('leases');
     const leases = transaction.objectStore('leases');
     const lease = await result<Lease | undefined>(leases.get(this.#box));
-    if (lease?.owner === this.#owner) leases.put({ ...lease, beatMs: Date.now() });
-    else this.#end(TAKEN_OVER);
+    if (lease?.owner !== this.#owner) return this.#end(TAKEN_OVER);
+    this.#hasHeld(lease.waits);
+    leases.put({ ...lease, beatMs: Date.now() });
   }
 
   async #release(): Promise<void> {
