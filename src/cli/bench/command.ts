@@ -5,7 +5,7 @@ import { type CliIo, EXIT, type ExitCode } from '../io.ts';
 import { runBench } from './bench.ts';
 import { RIVALS } from './rivals/rivals.ts';
 import { folderOf } from './folder.ts';
-import { runLoad } from './load.ts';
+import { runLoad } from './load/load.ts';
 import { INGEST_NAMES, type Load, SCENARIOS, WARM_LINE } from './scenarios.ts';
 
 const RUNS = 3;

@@ -132,7 +132,7 @@ export const BENCH_COMMANDS: readonly Command[] = [
     isInternal: true,
     summary: 'the rival `bare` of `bench ingest`',
     operands: [{ name: 'DIR', help: 'for its file' }],
-    load: async () => (await import('./bare.ts')).benchBare,
+    load: async () => (await import('./rivals/bare.ts')).benchBare,
   },
   {
     name: 'bench load',

@@ -5,9 +5,9 @@ import { Child, ownProgram } from '../../platform/children.ts';
 import { machineTimers } from '../../platform/clock.ts';
 import type { Host, ProcessFigures } from '../../platform/host.ts';
 import { type Contender, HOST, type RunningBroker } from './contenders.ts';
-import { medianOf } from './latencies.ts';
+import { medianOf } from './load/latencies.ts';
 import { type Load, type LoadResult, type Scenario, WARM_LINE } from './scenarios.ts';
-import { Subscriber } from './subscriber.ts';
+import { Subscriber } from './load/subscriber.ts';
 
 /** Figures of one run, or the medians of several. */
 export interface Figures {

@@ -18,7 +18,7 @@ import type { Args } from '../args.ts';
 import { type CliIo, EXIT, type ExitCode } from '../io.ts';
 import { hub } from './contenders.ts';
 import { folderOf, inNewFolder } from './folder.ts';
-import { type Spread, spreadOf } from './latencies.ts';
+import { type Spread, spreadOf } from './load/latencies.ts';
 import { figuresOf } from './measure.ts';
 
 interface Report {

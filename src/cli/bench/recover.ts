@@ -22,8 +22,8 @@ import { type CliIo, EXIT, type ExitCode } from '../io.ts';
 import { HOST } from './contenders.ts';
 import { folderOf, inNewFolder } from './folder.ts';
 import { configFor, publishThrough } from './own-hub.ts';
-import { medianOf } from './latencies.ts';
-import { Subscriber } from './subscriber.ts';
+import { medianOf } from './load/latencies.ts';
+import { Subscriber } from './load/subscriber.ts';
 
 /** Medians over the runs. */
 interface Start {

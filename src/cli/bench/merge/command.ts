@@ -16,7 +16,7 @@ import type { Origin } from '../../../model/origin.ts';
 import type { Args } from '../../args.ts';
 import { type CliIo, EXIT, type ExitCode } from '../../io.ts';
 import { folderOf, inNewFolder } from '../folder.ts';
-import { spreadOf } from '../latencies.ts';
+import { spreadOf } from '../load/latencies.ts';
 import { configFor, publishThrough } from '../own-hub.ts';
 import { type Edit, Edits, type Orders, STEP_MS } from './edits.ts';
 

@@ -6,7 +6,7 @@ import { type Args, UsageError } from '../../args.ts';
 import { type CliIo, EXIT, type ExitCode } from '../../io.ts';
 import { mosquitto } from '../rivals/mosquitto.ts';
 import { folderOf, inNewFolder } from '../folder.ts';
-import { medianOf } from '../latencies.ts';
+import { medianOf } from '../load/latencies.ts';
 import { type AckFigures, type AckRun, type Acks, measureAcks } from './acks.ts';
 import { type Building, measureBuilding, type Round } from './building.ts';
 import { meterDay, METERS, MINUTES } from './meters.ts';

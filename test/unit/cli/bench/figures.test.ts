@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'vitest';
 
-import { Latencies, medianOf } from '../../../../src/cli/bench/latencies.ts';
+import { Latencies, medianOf } from '../../../../src/cli/bench/load/latencies.ts';
 import { type Figures, mediansOf } from '../../../../src/cli/bench/measure.ts';
 import { reportLines } from '../../../../src/cli/bench/report.ts';
 

@@ -13,7 +13,7 @@ import {
   publishPackets,
   SUBACK,
   subscribePacket,
-} from '../../../../src/cli/bench/packets.ts';
+} from '../../../../src/cli/bench/load/packets.ts';
 import { fromHex } from '../../../support/made/hex.ts';
 
 test('packets are those of MQTT 3.1.1, byte for byte', () => {

@@ -2,9 +2,9 @@
  * One publishing connection. Its packets are made once, twice as many as the window is wide, so that every
  * run of them that falls due together is one piece of memory and one write, whatever place it begins at.
  */
-import { concatBytes } from '../../base/bytes.ts';
-import type { Cancel, Clock, Timers } from '../../base/clock.ts';
-import { type LoadSocket, openLoadSocket } from '../../platform/network/load-socket.ts';
+import { concatBytes } from '../../../base/bytes.ts';
+import type { Cancel, Clock, Timers } from '../../../base/clock.ts';
+import { type LoadSocket, openLoadSocket } from '../../../platform/network/load-socket.ts';
 import type { Latencies } from './latencies.ts';
 import {
   CONNACK,
@@ -14,7 +14,7 @@ import {
   PUBACK_BYTES,
   publishPackets,
 } from './packets.ts';
-import type { Load } from './scenarios.ts';
+import type { Load } from '../scenarios.ts';
 
 /** What all publishers of a run count together. */
 export interface Tally {

@@ -2,7 +2,7 @@
  * The few MQTT 3.1.1 packets that a load generator needs, made once and sent many times. Deliberately apart
  * from broker/wire: the two ends of a measurement must not share their mistakes.
  */
-import { concatBytes, utf8 } from '../../base/bytes.ts';
+import { concatBytes, utf8 } from '../../../base/bytes.ts';
 
 export const CONNACK = 0x20;
 export const PUBLISH = 0x30;

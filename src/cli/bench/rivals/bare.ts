@@ -2,13 +2,13 @@
  * The least that a server in this language can do and still promise the disk: cut frames, append them, sync, acknowledge. No
  * sessions, no rights, no subscribers, no seal, nothing read back. What a hub loses against it is the price of being one.
  */
-import { concatBytes } from '../../base/bytes.ts';
-import type { Files, OpenFile } from '../../platform/files/files.ts';
-import { machineNetwork } from '../../platform/network/machine-network.ts';
-import type { Connection } from '../../platform/network/network.ts';
-import type { Args } from '../args.ts';
-import { type CliIo, EXIT, type ExitCode } from '../io.ts';
-import { FrameScanner, PUBACK, PUBLISH } from './packets.ts';
+import { concatBytes } from '../../../base/bytes.ts';
+import type { Files, OpenFile } from '../../../platform/files/files.ts';
+import { machineNetwork } from '../../../platform/network/machine-network.ts';
+import type { Connection } from '../../../platform/network/network.ts';
+import type { Args } from '../../args.ts';
+import { type CliIo, EXIT, type ExitCode } from '../../io.ts';
+import { FrameScanner, PUBACK, PUBLISH } from '../load/packets.ts';
 
 const CONNECT = 0x10;
 const CONNACK_PACKET = Uint8Array.of(0x20, 2, 0, 0);

@@ -1,5 +1,5 @@
 /** The subscribing connection of a load: counts what it gets, and acknowledges QoS 1 in one write a read. */
-import { type LoadSocket, openLoadSocket } from '../../platform/network/load-socket.ts';
+import { type LoadSocket, openLoadSocket } from '../../../platform/network/load-socket.ts';
 import {
   CONNACK,
   connectPacket,

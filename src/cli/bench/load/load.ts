@@ -2,10 +2,10 @@
  * The load generator: one run of one load against one broker, in a process of its own so that it shares no
  * event loop with what it measures (`heliograph bench load SPEC`, started by measure.ts).
  */
-import { type Clock, pause, type Timers } from '../../base/clock.ts';
+import { type Clock, pause, type Timers } from '../../../base/clock.ts';
 import { Latencies } from './latencies.ts';
 import { pace, Publisher, type Tally } from './publisher.ts';
-import type { Load, LoadResult } from './scenarios.ts';
+import type { Load, LoadResult } from '../scenarios.ts';
 import { Subscriber } from './subscriber.ts';
 
 export interface LoadOptions {
