@@ -46,14 +46,17 @@ const TIDY = [
   `UPDATE heliograph.contact SET heard_at = now() WHERE heard_at > now() + interval '1 minute'`,
   `DELETE FROM heliograph.traffic WHERE day < current_date - 60`,
 ];
-/** Of each hub and class the newest receipts stay, that the chain of its next batch is recognised. */
+/**
+ * Of each hub and class the newest receipts stay, that the chain of its next batch is recognised. Found by their age, which old
+ * ones alone have; what is beyond the limit goes the next time.
+ */
 const TIDY_RECEIPTS = `
-  DELETE FROM heliograph.receipt r USING (
-    SELECT site_id, hub, batch FROM (
-      SELECT site_id, hub, batch, stored_at, row_number() OVER (PARTITION BY site_id, hub, class ORDER BY number DESC) AS age
-      FROM heliograph.receipt) a
-    WHERE a.age > 4 AND a.stored_at < $1::timestamptz) old
-  WHERE r.site_id = old.site_id AND r.hub = old.hub AND r.batch = old.batch`;
+  DELETE FROM heliograph.receipt WHERE ctid = ANY (ARRAY(
+    SELECT r.ctid FROM heliograph.receipt r
+    WHERE r.stored_at < $1::timestamptz AND EXISTS (
+      SELECT FROM heliograph.receipt n
+      WHERE n.site_id = r.site_id AND n.hub = r.hub AND n.class = r.class AND n.number > r.number OFFSET 3)
+    LIMIT 50000))`;
 const TIDY_MS = 3_600_000;
 const DAY_MS = 86_400_000;
 

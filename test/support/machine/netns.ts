@@ -13,6 +13,8 @@ export interface Namespaces {
   readonly region: readonly string[];
   /** Runs `ip` in the hub's namespace. */
   ip(...args: readonly string[]): void;
+  /** What goes upstream goes no faster than this (`tc`, tbf). */
+  slow(...limits: readonly string[]): void;
   /** Lays another cable, `uplink1`, to a router of its own. */
   secondCable(): void;
 }
@@ -69,6 +71,10 @@ export function makeNamespaces(): Namespaces {
     hub: inside(hub),
     region: inside(region),
     ip: (...args) => ip('-n', hub, ...args),
+    slow: (...limits) => {
+      const how = ['qdisc', 'add', 'dev', 'uplink0', 'root', 'tbf', ...limits];
+      execFileSync('tc', ['-n', hub, ...how], { stdio: ['ignore', 'ignore', 'pipe'] });
+    },
     secondCable: () => lay('uplink1', 'cable1', '10.78.0.2', OTHER_ROUTER_ADDRESS),
   };
 }
