@@ -99,7 +99,7 @@ export class Device {
     return this.#watchers.add(watcher);
   }
 
-  /** A message to whoever listens at the topic, and the reading of a series. */
+  /** A message for whoever holds the topic in its scope, and the reading of a series. */
   event(topic: string, payload: string | Uint8Array, opClass: OpClass = TELEMETRY): Made {
     const body = typeof payload === 'string' ? new TextEncoder().encode(payload) : payload;
     return this.#make(EVENT, topic, body, opClass);
