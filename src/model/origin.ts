@@ -32,7 +32,8 @@ export function originAt(bytes: Uint8Array, at: number): Origin {
   const slot = bytes[at + ORIGIN_BYTES - 1] as number;
   const known = recent[slot];
   if (known !== undefined && isAt(bytes, at, known.bytes)) return known.origin;
-  const own = bytes.slice(at, at + ORIGIN_BYTES);
+  // Not `slice`: of a Buffer that is a view, and what is remembered would change with it.
+  const own = new Uint8Array(bytes.subarray(at, at + ORIGIN_BYTES));
   const origin = hexOf(own) as Origin;
   recent[slot] = { bytes: own, origin };
   return origin;

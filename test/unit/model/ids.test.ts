@@ -6,11 +6,20 @@ import { CLASS_NAMES, CLASSES, classNamed, isOpClass, perClass } from '../../../
 import {
   bytesOfOrigin,
   laneOf,
+  originAt,
   originOfBytes,
   originOfText,
   splitLane,
 } from '../../../src/model/origin.ts';
 import { anyClass, anyOrigin } from '../../support/made/arbitrary.ts';
+
+test('an origin is known by its bytes, not by the buffer they once lay in', () => {
+  const bytes = Buffer.from('49021dd24d29211c', 'hex');
+  assert.equal(originAt(bytes, 0), '49021dd24d29211c');
+  bytes.set(Buffer.from('a1b2c3d4e5f6071c', 'hex'));
+  assert.equal(originAt(bytes, 0), 'a1b2c3d4e5f6071c');
+  assert.equal(originAt(Buffer.from('a1b2c3d4e5f6071c', 'hex'), 0), 'a1b2c3d4e5f6071c');
+});
 
 test('an origin is its 8 bytes as hex, there and back', () => {
   fc.assert(
