@@ -172,6 +172,11 @@ export class HubError extends Error {
   }
 }
 
+/** An error as the system gives it (`ENOSPC`, `EBADF` …), where we stand in its place. */
+export function systemError(code: string, what: string): Error {
+  return Object.assign(new Error(`${code}: ${what}`), { code });
+}
+
 /** The code of a system error such as `ENOSPC`, or undefined where it has none. */
 export function systemCode(error: unknown): string | undefined {
   if (!(error instanceof Error) || !('code' in error)) return undefined;

@@ -5,6 +5,7 @@
  * database can pick the winner without us.
  */
 import { assert } from '../base/assert.ts';
+import { putUint32, uint32At } from '../base/bytes.ts';
 import { compareHlc, effectiveHlc, type Hlc, hlcAt, putHlc } from '../model/hlc.ts';
 import type { OpClass } from '../model/class.ts';
 import type { StampedOp } from '../model/op.ts';
@@ -85,19 +86,6 @@ export function putOrder(bytes: Uint8Array, at: number, order: WriteOrder): void
   putUint32(bytes, at + SEQ_AT, Math.floor(order.seq / TWO_32));
   putUint32(bytes, at + SEQ_AT + 4, order.seq);
   bytes[at + CLASS_AT] = order.class;
-}
-
-/** The lowest 32 bits; byte by byte, for a view costs more than all of them. */
-function putUint32(bytes: Uint8Array, at: number, value: number): void {
-  bytes[at] = value >>> 24;
-  bytes[at + 1] = value >>> 16;
-  bytes[at + 2] = value >>> 8;
-  bytes[at + 3] = value;
-}
-
-function uint32At(bytes: Uint8Array, at: number): number {
-  const byte = (offset: number): number => bytes[at + offset] as number;
-  return ((byte(0) << 24) | (byte(1) << 16) | (byte(2) << 8) | byte(3)) >>> 0;
 }
 
 /** Reads what `encodeOrder` wrote; the bytes are our own, so anything else is a bug. */

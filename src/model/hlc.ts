@@ -4,6 +4,7 @@
  * a device from 2099 must not push a whole site there.
  */
 import { assert } from '../base/assert.ts';
+import { putUint32, uint32At } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 
 export interface Hlc {
@@ -34,13 +35,9 @@ export function encodeHlc(hlc: Hlc): Uint8Array {
 export function putHlc(bytes: Uint8Array, at: number, { ms, counter }: Hlc): void {
   // Byte by byte: a view costs more than all of them.
   const high = Math.floor(ms / 0x100000000);
-  const low = ms % 0x100000000;
   bytes[at] = high >>> 8;
   bytes[at + 1] = high;
-  bytes[at + 2] = low >>> 24;
-  bytes[at + 3] = low >>> 16;
-  bytes[at + 4] = low >>> 8;
-  bytes[at + 5] = low;
+  putUint32(bytes, at + 2, ms % 0x100000000);
   bytes[at + 6] = counter >>> 8;
   bytes[at + 7] = counter;
 }
@@ -53,8 +50,7 @@ export function decodeHlc(bytes: Uint8Array): Hlc | undefined {
 /** The clock reading whose 8 bytes begin at `at`. */
 export function hlcAt(bytes: Uint8Array, at: number, into = { ms: 0, counter: 0 }): Hlc {
   const byte = (offset: number): number => bytes[at + offset] as number;
-  const low = ((byte(2) << 24) | (byte(3) << 16) | (byte(4) << 8) | byte(5)) >>> 0;
-  into.ms = ((byte(0) << 8) | byte(1)) * 0x100000000 + low;
+  into.ms = ((byte(0) << 8) | byte(1)) * 0x100000000 + uint32At(bytes, at + 2);
   into.counter = (byte(6) << 8) | byte(7);
   return into;
 }

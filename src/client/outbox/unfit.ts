@@ -24,6 +24,6 @@ export function unfitReason(op: Op, bytes: Uint8Array): string | undefined {
   if (bytes.length > OP_BYTES_MAX) {
     return `${key}: ${bytes.length} bytes at once, and a hub takes ${OP_BYTES_MAX}; larger contents are assets`;
   }
-  if (unfoldable(op) === undefined) return undefined;
-  return `${key}: ${WHAT_FITS[KIND_NAMES[op.kind]] ?? unfoldable(op)}`;
+  const why = unfoldable(op);
+  return why && `${key}: ${WHAT_FITS[KIND_NAMES[op.kind]] ?? why}`;
 }

@@ -11,10 +11,6 @@ export function folderOf(path: string): string {
   return path.slice(0, path.lastIndexOf('/')) || '.';
 }
 
-export function closedError(path: string): Error {
-  return Object.assign(new Error(`EBADF: ${path} is closed`), { code: 'EBADF' });
-}
-
 export interface OpenFile {
   readonly path: string;
   /** Fills `into` from `offset`; returns how many bytes there were, fewer only at the end of the file. */

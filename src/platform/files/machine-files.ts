@@ -24,9 +24,9 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 
-import { systemCode } from '../../base/errors.ts';
+import { systemCode, systemError } from '../../base/errors.ts';
 import { lockDirectory } from './directory-lock.ts';
-import { closedError, type Files, type OpenFile, type OpenMode } from './files.ts';
+import type { Files, OpenFile, OpenMode } from './files.ts';
 
 const FLAGS: Record<OpenMode, string> = { read: 'r', update: 'r+', create: 'w+' };
 const FILE_MODE = 0o600;
@@ -47,7 +47,7 @@ class MachineFile implements OpenFile {
   }
 
   get #descriptor(): number {
-    if (this.#open === undefined) throw closedError(this.path);
+    if (this.#open === undefined) throw systemError('EBADF', `${this.path} is closed`);
     return this.#open;
   }
 

@@ -15,15 +15,9 @@
  */
 import { assert, must } from '../../base/assert.ts';
 import type { Timers } from '../../base/clock.ts';
-import { HubError } from '../../base/errors.ts';
+import { HubError, systemError } from '../../base/errors.ts';
 import type { Random } from '../../base/random.ts';
-import {
-  closedError,
-  type DirectoryLock,
-  type Files,
-  type OpenFile,
-  type OpenMode,
-} from '../files/files.ts';
+import type { DirectoryLock, Files, OpenFile, OpenMode } from '../files/files.ts';
 import { SECTOR_BYTES, SimInode } from './inode.ts';
 import { NameTable, parentOf } from './names.ts';
 
@@ -373,10 +367,6 @@ class SimFile implements OpenFile {
 
   #alive(): void {
     this.#disk.alive(this.#life);
-    if (this.#isClosed) throw closedError(this.path);
+    if (this.#isClosed) throw systemError('EBADF', `${this.path} is closed`);
   }
-}
-
-function systemError(code: string, what: string): Error {
-  return Object.assign(new Error(`${code}: ${what}`), { code });
 }

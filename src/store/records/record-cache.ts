@@ -14,7 +14,7 @@ import {
   packField,
   packRecord,
   type PackedField,
-  type StandingRecord,
+  type UnpackedRecord,
   unpackRecord,
 } from './packed-record.ts';
 
@@ -31,11 +31,9 @@ const DROP = 'DELETE FROM records WHERE key_id = ?';
 const PUT_ASSET = { insert: 'INSERT OR REPLACE INTO assets (key_id, hlc) VALUES', columns: 2 };
 const DROP_ASSET = 'DELETE FROM assets WHERE key_id = ?';
 
-export interface CachedRecord extends StandingRecord {
+export interface CachedRecord extends UnpackedRecord {
   readonly id: number;
   tombstone: WriteOrder | undefined;
-  readonly fields: Map<string, PackedField>;
-  readonly counters: Map<string, Counter>;
   /** The version of its asset that the table of assets tells of. */
   notedAsset: PackedField | undefined;
 }

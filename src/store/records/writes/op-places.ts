@@ -12,6 +12,7 @@
  * What was looked at last lies in memory and is written back with a transaction; it has changes only within an open one.
  */
 import { assert } from '../../../base/assert.ts';
+import { putUint32, uint32At } from '../../../base/bytes.ts';
 import type { OpId } from '../../../merge/op-id.ts';
 import type { WriteOrder } from '../../../merge/order.ts';
 import type { RecordWrite } from '../../../merge/record.ts';
@@ -70,10 +71,7 @@ export class OpPlaces {
     const { places } = chunk;
     const at = (order.seq % CHUNK_OPS) * PLACE_BYTES;
     this.#dirty.add(chunk);
-    places[at] = keyId >>> 24;
-    places[at + 1] = keyId >>> 16;
-    places[at + 2] = keyId >>> 8;
-    places[at + 3] = keyId;
+    putUint32(places, at, keyId);
     places[at + AUTHORITY_AT] = order.authority;
     putHlc(places, at + HLC_AT, order.hlc);
     if (stamp === undefined) places.fill(0, at + STAMP_AT, at + PLACE_BYTES);
@@ -177,7 +175,7 @@ export class OpPlaces {
 
   #write({ origin, class: opClass, number, places }: Chunk): void {
     let end = CHUNK_OPS;
-    while (end > 0 && keyIdAt(places, (end - 1) * PLACE_BYTES) === 0) end -= 1;
+    while (end > 0 && uint32At(places, (end - 1) * PLACE_BYTES) === 0) end -= 1;
     const key = [bytesOfOrigin(origin), number, opClass];
     if (end === 0) this.#db.run(DROP, key);
     else this.#db.run(PUT, [...key, places.subarray(0, end * PLACE_BYTES)]);
@@ -186,15 +184,9 @@ export class OpPlaces {
 
 function placeIn({ origin, class: opClass, places }: Chunk, seq: number): Place | undefined {
   const at = (seq % CHUNK_OPS) * PLACE_BYTES;
-  const keyId = keyIdAt(places, at);
+  const keyId = uint32At(places, at);
   if (keyId === 0) return undefined;
   const [authority, hlc] = [places[at + AUTHORITY_AT] as number, hlcAt(places, at + HLC_AT)];
   const order = { authority, hlc, origin, seq, class: opClass };
   return { keyId, order, stamp: stampAt(places, at + STAMP_AT) };
-}
-
-function keyIdAt(places: Uint8Array, at: number): number {
-  const high = (places[at] as number) * 0x1000000;
-  const low = ((places[at + 1] as number) << 16) | ((places[at + 2] as number) << 8);
-  return high + (low | (places[at + 3] as number));
 }
