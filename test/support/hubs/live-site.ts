@@ -189,8 +189,11 @@ class LiveSite {
 
   async #cutLinesTo(at: number): Promise<void> {
     const target = { host: '127.0.0.1', port: must(this.#ports[at], 'a port') };
-    const bytesUntilCut = (): number | undefined =>
-      this.#isCalm ? undefined : BYTES_MIN + below(this.#random, BYTES_MORE);
+    // Until a line was cut, every one of them is soon: a small site brings little over each.
+    const bytesUntilCut = (): number | undefined => {
+      const more = below(this.#random, BYTES_MORE);
+      return this.#isCalm ? undefined : BYTES_MIN + (proxy.cuts === 0 ? 0 : more);
+    };
     const proxy = await CountingProxy.open({ target, bytesUntilCut });
     onTestFinished(() => proxy.close());
     this.#proxies.push(proxy);
