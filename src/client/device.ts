@@ -24,6 +24,7 @@ import { Docs, type YDoc, type YModule } from './view/docs.ts';
 import { encodeState, type KeptState, readState } from './view/kept-state.ts';
 import type { Made } from './outbox/made.ts';
 import { Outbox } from './outbox/outbox.ts';
+import { unfitKey } from './outbox/unfit.ts';
 import { calling, Listeners } from './view/listeners.ts';
 import { Queries, type Query, type RecordRow } from './view/queries.ts';
 import { Replica } from './view/replica.ts';
@@ -132,6 +133,8 @@ export class Device {
 
   /** The document of a key, which others may be writing in at the same moment; `yjs` is the module of that name. */
   doc<D extends YDoc>(key: string, yjs: YModule<D>): D {
+    const unfit = unfitKey(key);
+    if (unfit !== undefined) throw new HubError('client.unfit', unfit);
     return this.#docs.open(key, yjs);
   }
 

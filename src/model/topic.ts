@@ -41,6 +41,11 @@ export function isReservedTopic(topic: string): boolean {
   return topic.startsWith('$') || topic === 'hub' || topic.startsWith('hub/');
 }
 
+/** True for topics that no message between clients has: the broker's own and the protocol's (`sync/…`). */
+export function isSystemTopic(topic: string): boolean {
+  return isReservedTopic(topic) || topic === 'sync' || topic.startsWith('sync/');
+}
+
 /** True where `topic` is one of those that `filter` names. */
 export function topicMatches(filter: string, topic: string): boolean {
   const wanted = filter.split('/');

@@ -10,7 +10,7 @@ import { isLongerThan } from '../../base/bytes.ts';
 import { CborWriter } from '../../codec/writer.ts';
 import { type ClassName, classNamed, type OpClass, TELEMETRY } from '../../model/class.ts';
 import { KEY_BYTES_MAX } from '../../model/op.ts';
-import { isReservedTopic, topicMatches } from '../../model/topic.ts';
+import { isSystemTopic, topicMatches } from '../../model/topic.ts';
 
 export interface CaptureRule {
   readonly filter: string;
@@ -67,8 +67,7 @@ export class CaptureRules {
   }
 
   #classOf(topic: string): OpClass | undefined {
-    if (topic === 'sync' || topic === 'hub') return undefined;
-    if (topic.startsWith('sync/') || isReservedTopic(topic)) return undefined;
+    if (isSystemTopic(topic)) return undefined;
     if (this.#rules.length === 0) return TELEMETRY;
     const rule = this.#rules.find(({ filter }) => topicMatches(filter, topic));
     return rule === undefined || rule.keep === 'none' ? undefined : classNamed(rule.class);
