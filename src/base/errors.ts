@@ -101,6 +101,10 @@ export const FAULTS = {
     'The region may not store the data of this site. See uplink.jurisdiction here and regional.accept_jurisdictions there.',
   'keys.damaged':
     'The file of the identity key is damaged. Restore it from a backup: with a new key this is a new hub.',
+  'keys.lost':
+    'The identity key of this hub is gone. Restore `keys` from its backup; where there is none, `heliograph identity new` makes this a new hub that keeps the data.',
+  'keys.foreign':
+    'Key and data are of two hubs. Restore the key that belongs to the data; where nobody has it, `heliograph identity new` makes this a new hub that keeps the data.',
   'batch.rejected':
     'The regional node refused a batch. The reason is in the log; the data stays in the journal.',
   'batch.invalid': 'A batch failed its signature or hash. It is set aside and asked for again.',

@@ -220,6 +220,13 @@ export const COMMANDS: readonly Command[] = [
   },
   ...ASSET_COMMANDS,
   {
+    name: 'identity new',
+    summary: 'make a new hub of one whose identity key is lost for good, over its data',
+    options: DATA_OPTIONS,
+    notes: 'While no hub runs. Refused where key and data belong together.',
+    load: async () => (await import('./data/identity.ts')).newIdentityCommand,
+  },
+  {
     name: 'snapshot verify',
     summary: 'check that a snapshot of the state is whole and bears the signature of its hub',
     operands: [{ name: 'FILE', help: '`state.snapshot` of a data directory, or a copy of it' }],

@@ -2,6 +2,7 @@
  * The data directory of a hub: its lock, its layout version, and where each part keeps its files.
  *
  *   layout            version of this layout
+ *   hub.id            whose the data are: identity.ts
  *   keys/hub.pem      identity
  *   sessions.cbor     MQTT sessions and retained messages, as of an LSN of the journal
  *   keys/kek          what the journal's keys are wrapped to, unless systemd gives it
@@ -23,6 +24,7 @@ import type { Files } from '../platform/files/files.ts';
 import { DATA_LAYOUT } from '../versions.ts';
 
 export interface HubPaths {
+  readonly owner: string;
   readonly identity: string;
   readonly kek: string;
   readonly epochKeys: string;
@@ -44,6 +46,7 @@ export interface HubPaths {
 
 export function hubPaths(dir: string): HubPaths {
   return {
+    owner: `${dir}/hub.id`,
     identity: `${dir}/keys/hub.pem`,
     kek: `${dir}/keys/kek`,
     epochKeys: `${dir}/keys/epochs`,

@@ -4,8 +4,9 @@ import type { ConfigInput } from '../config/config.ts';
 import type { Config } from '../config/schema.ts';
 import { type HubPaths, takeDataDirectory } from './data.ts';
 import { countHubWrites } from './storage/flash.ts';
+import { openIdentity } from './identity.ts';
 import { type SiteTime, siteTime } from './power/power.ts';
-import { Identity } from '../keys/identity.ts';
+import type { Identity } from '../keys/identity.ts';
 import type { Machine } from '../machine.ts';
 import type { Origin } from '../model/origin.ts';
 import type { CountingFiles } from '../platform/files/counting-files.ts';
@@ -39,9 +40,8 @@ export function layGround(
 ): Ground {
   const counting = countHubWrites(bare, config.data);
   const machine = { ...bare, files: counting.files };
-  const { files, random } = machine;
-  const paths = takeDataDirectory(config.data, files, closers);
-  const identity = Identity.open({ files, path: paths.identity, random });
+  const paths = takeDataDirectory(config.data, machine.files, closers);
+  const identity = openIdentity(paths, machine);
   let fail: (error: unknown) => void = () => undefined;
   const failed = new Promise((resolve) => (fail = resolve));
   const id = identity.id as Origin;

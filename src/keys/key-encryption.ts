@@ -100,14 +100,32 @@ export function findKeks({ files, path, credentialPath }: KekPlace): Kek[] {
   });
 }
 
-/** The same for a hub, which makes itself a key where it has none. */
+/**
+ * The same for a hub, which makes itself a key where it has none. Its file is written, and durable, when the key is used first:
+ * a start that fails for want of the old one leaves none.
+ */
 export function openKeks(place: KekPlace, random: Random): [Kek, ...Kek[]] {
   const [first, ...others] = findKeks(place);
   if (first !== undefined) return [first, ...others];
   const secret = random.bytes(DATA_KEY_BYTES);
-  place.files.makeDir(folderOf(place.path));
-  place.files.replace(place.path, utf8(`${hexOf(secret)}\n`));
-  return [kekOf(secret)];
+  const kek = kekOf(secret);
+  let isKept = false;
+  const keep = (): void => {
+    if (isKept) return;
+    place.files.makeDir(folderOf(place.path));
+    place.files.replace(place.path, utf8(`${hexOf(secret)}\n`));
+    isKept = true;
+  };
+  return [
+    {
+      id: kek.id,
+      open: (record) => kek.open(record),
+      wrap: (record, key, by) => {
+        keep();
+        return kek.wrap(record, key, by);
+      },
+    },
+  ];
 }
 
 /** 32 bytes as they are, or as 64 hex digits: what `openssl rand` writes, either way. */

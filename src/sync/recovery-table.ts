@@ -33,8 +33,6 @@ export interface SyncEvidence {
   readonly quarantinedRanges?: number;
   /** Ops that devices or hubs have told it lacks, as far as nobody has said that they stay away. */
   readonly lackedOps?: number;
-  /** The key of this hub is not the one that wrote its journal. */
-  readonly isOtherKey?: boolean;
   /** State here and upstream after everything has its receipt. */
   readonly digests?: 'equal' | 'different';
   readonly clock?: ClockQuality;
@@ -79,18 +77,20 @@ export const RECOVERY_TABLE: readonly RecoveryRow[] = [
     name: 'identity clash',
     severity: 'wrong',
     recognisedBy:
-      '`keys.damaged`, `uplink.wrong-region`, `ledger.forked` or `peer.copied`, or the key in `keys/hub.pem` is not the one that wrote the journal',
+      '`keys.lost`, `keys.foreign` or `keys.damaged` (no hub starts), `uplink.wrong-region`, `ledger.forked` or `peer.copied`',
     meaning:
-      'Somebody is not who they were: this hub has another key than its data, two hubs share one key, or the regional node has another key than before.',
+      'Somebody is not who they were: this hub has no key or another one than its data, two hubs share one key, or the regional node has another key than before.',
     steps: [
       'A copied card (`ledger.forked`; `peer.copied`, which both boxes say; `status` of two boxes names the same hub): run one of the two only, best the one whose state is `in sync`.',
       'Of the other one, or of a card that was restored from an old image, keep the data directory: nothing takes in what it accepted since (`heliograph journal dump DIR` shows it). Then start it with an empty one, so that it makes a key of its own; devices with the SDK hand in again what they keep.',
-      'A lost key: restore `keys/hub.pem` of this hub from its backup, owned by its user, mode 0600.',
+      'A key that is lost, damaged or of another hub: restore `keys/hub.pem` of this hub from its backup, owned by its user, mode 0600. `hub.id` of the data directory, and the page of the regional node, tell its id.',
+      'There is no backup of it: `heliograph identity new` makes this a new hub that keeps the data of the old one and sends what waits. In mode `enrolled` enrol it anew (`heliograph enrol token NAME --hub --replace`).',
       'A regional node that was replaced on purpose: delete `uplink/region.pub`; the next session trusts the new key.',
       'A regional node that nobody replaced: send nothing, and call whoever runs it.',
     ],
-    holds: ({ faults, isOtherKey = false }) =>
-      isOtherKey ||
+    holds: ({ faults }) =>
+      faults.has('keys.lost') ||
+      faults.has('keys.foreign') ||
       faults.has('keys.damaged') ||
       faults.has('uplink.wrong-region') ||
       faults.has('ledger.forked') ||

@@ -186,11 +186,38 @@ describe('each state, and its way out', () => {
     await place.stopHub();
     const key = join(place.data, 'keys/hub.pem');
     renameSync(key, join(place.dir, 'backup.pem'));
-    await place.startHub();
-    await place.stopHub();
+    await assert.rejects(place.startHub(), { code: 'keys.lost' });
     assert.equal((await place.doctor()).state, 'identity clash');
     renameSync(join(place.dir, 'backup.pem'), key);
     assert.equal((await place.doctor()).code, EXIT.done);
+    await place.startHub();
+  });
+
+  test('identity clash: without a backup of its key it becomes a new hub, which sends what waits', async () => {
+    const place = await Place.make();
+    await place.startRegion();
+    const { id: formerly } = await place.startHub();
+    await place.publish('1');
+    await place.isSynced();
+    await place.stopRegion();
+    await place.publish('2');
+    await place.stopHub();
+    rmSync(join(place.data, 'keys/hub.pem'));
+    const argv = `identity new --data ${place.data}`;
+    const made = await new CliWorld().run(argv, { files: machineFiles });
+    assert.match(made.stderr, new RegExp(`keeps the data of hub ${formerly}`));
+    assert.equal((await place.doctor()).code, EXIT.done);
+    const region = await place.startRegion();
+    const { id } = await place.startHub();
+    assert.deepEqual([`${id}\n`, id === formerly], [made.stdout, false]);
+    await place.isSynced();
+    await place.publish('3');
+    await place.isSynced();
+    const compared = await place.doctor(`--compare ${region.addresses.http}`);
+    assert.match(compared.text, /same state/);
+    assert.equal(compared.code, EXIT.done);
+    const again = await new CliWorld().run(argv, { files: machineFiles });
+    assert.notEqual(again.code, EXIT.done, 'it has its key');
   });
 
   test.each([true, false])(

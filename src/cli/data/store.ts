@@ -8,10 +8,10 @@ import { createLog } from '../../base/log.ts';
 import { isSiteName } from '../../batch/wire/topics.ts';
 import type { Config } from '../../config/schema.ts';
 import { type HubPaths, isDataDirectory, regionalDir, takeDataDirectory } from '../../hub/data.ts';
+import { openIdentity } from '../../hub/identity.ts';
 import { openJournal } from '../../hub/storage/journal.ts';
 import { HubStore } from '../../hub/storage/store.ts';
 import type { Journal } from '../../journal/journal.ts';
-import { Identity } from '../../keys/identity.ts';
 import { type Machine, thisMachine } from '../../machine.ts';
 import type { StateDigest } from '../../store/state/state-digest.ts';
 import { Store } from '../../store/store.ts';
@@ -195,8 +195,8 @@ function machineFor(io: CliIo): Machine {
 /** Opens the state, folds what the journal has beyond it, and closes it again. */
 async function foldedDigest(opened: OpenFiles): Promise<StateDigest> {
   const { config, machine, paths, journal } = opened;
-  const { clock, files, random } = machine;
-  const signer = Identity.open({ files, random, path: paths.identity });
+  const { clock } = machine;
+  const signer = openIdentity(paths, machine);
   const store = HubStore.open({ config, machine, clock, paths, journal, signer });
   try {
     if (store.appliedLsn + 1 < journal.firstLsn) {

@@ -164,13 +164,12 @@ async function statusOf(hub: HubApi): Promise<StatusSnapshot> {
 
 /** States that files alone can prove; undefined where they prove none. */
 function stoppedStates(found: FileFindings): readonly RecoveryRow[] | undefined {
-  const { damagedRanges, quarantinedRanges, lackedOps, isOtherKey, isKeyDamaged } = found;
+  const { damagedRanges, quarantinedRanges, lackedOps, keyFault } = found;
   const [worst, ...more] = syncStatesOf({
-    faults: new Set<FaultCode>(isKeyDamaged ? ['keys.damaged'] : []),
+    faults: new Set<FaultCode>(keyFault === undefined ? [] : [keyFault]),
     damagedRanges,
     quarantinedRanges,
     lackedOps,
-    isOtherKey,
   });
   return worst.name === 'in sync' ? undefined : [worst, ...more];
 }
@@ -183,7 +182,10 @@ function statesOf(
 ): readonly RecoveryRow[] {
   const isDifferent = compared.some(({ verdict }) => verdict === 'wrong');
   const proven = syncStatesOf({
-    faults: new Set<FaultCode>(faults.map(({ code }) => code)),
+    faults: new Set<FaultCode>([
+      ...faults.map(({ code }) => code),
+      ...(found?.keyFault === undefined ? [] : [found.keyFault]),
+    ]),
     ...(found === undefined ? {} : { ...found }),
     ...(isDifferent ? { digests: 'different' } : {}),
   });

@@ -7,6 +7,7 @@ import { HubError } from '../../base/errors.ts';
 import { createLog, SILENT_LOG } from '../../base/log.ts';
 import type { Config } from '../../config/schema.ts';
 import { type HubPaths, runtimePath } from '../../hub/data.ts';
+import { hasData, isKeyFault, type KeyFault, ownerOf } from '../../hub/identity.ts';
 import { holesIn } from '../../hub/storage/hole-file.ts';
 import { openUnsealer } from '../../hub/storage/journal.ts';
 import { lackingText } from '../../hub/sync/holes.ts';
@@ -36,14 +37,13 @@ export interface FileFindings {
   readonly quarantinedRanges: number;
   /** What devices and hubs have told this one lacks. */
   readonly lackedOps: number;
-  readonly isOtherKey: boolean;
-  /** The key cannot be read: a hub with it does not start. */
-  readonly isKeyDamaged: boolean;
+  /** Why no hub starts with the key that is here, or that is not. */
+  readonly keyFault: KeyFault | undefined;
 }
 
 /** Reading more than this byte by byte takes too long for a first look. */
 const VERIFY_BYTES_MAX = 256 * 2 ** 20;
-/** Oldest entries in which the maker of the journal is looked for. */
+/** Oldest entries in which stamps of this hub are looked for. */
 const ENTRIES_LOOKED_AT = 1_000;
 const REGION_KEY = /^[0-9a-f]{64}$/;
 const MIB = 1 << 20;
@@ -56,14 +56,11 @@ export function fileChecks(
   isRunning: boolean,
 ): FileFindings {
   const journal = journalFindings(io, paths);
-  const key = keyFindings(io, paths, hasEntries(journal.stat));
-  const whose = journal.stat === undefined ? undefined : journalMaker(io, paths, journal.stat);
-  const isOtherKey = key.id !== undefined && whose !== undefined && key.id !== whose;
-  const clash = wrong('identity', `the key is of hub ${key.id}, the journal of hub ${whose}`);
+  const key = keyFindings(io, paths, journal.stat);
   const told = holesIn(io.files.read(paths.holes));
   const checks = [
     ...privateChecks(io, config, paths),
-    isOtherKey ? clash : key.check,
+    key.check,
     ...journal.checks,
     holesCheck(told),
     regionKeyCheck(io, paths),
@@ -81,8 +78,7 @@ export function fileChecks(
   const quarantinedRanges = journal.stat?.quarantined.length ?? 0;
   const lackedOps = opsIn(told.filter(({ isClosed }) => !isClosed));
   const { damagedRanges } = journal;
-  const { isDamaged: isKeyDamaged } = key;
-  return { checks, damagedRanges, quarantinedRanges, lackedOps, isOtherKey, isKeyDamaged };
+  return { checks, damagedRanges, quarantinedRanges, lackedOps, keyFault: key.fault };
 }
 
 function holesCheck(told: readonly ToldHole[]): Check {
@@ -151,10 +147,6 @@ function unreadable({ files }: CliIo, { kek, epochKeys }: HubPaths, found: strin
   );
 }
 
-function hasEntries(stat: FolderStat | undefined): boolean {
-  return stat !== undefined && stat.firstLsn <= stat.lastLsn;
-}
-
 /** Damage that is kept aside already, or that cost nothing. */
 function isKnown(
   { what, fromLsn, toLsn }: JournalDamage,
@@ -168,49 +160,71 @@ function unsealerOf({ files, env }: CliIo, paths: HubPaths): Unsealer {
   return openUnsealer({ files, env, log: SILENT_LOG }, paths);
 }
 
+/** The key, and whether it is that of the hub whose data lie here. */
+function keyFindings(
+  io: CliIo,
+  paths: HubPaths,
+  journal: FolderStat | undefined,
+): { readonly check: Check; readonly fault: KeyFault | undefined } {
+  const { files, random } = io;
+  const path = paths.identity;
+  const owner = ownerOf(paths, files);
+  const faulty = (fault: KeyFault, found: string): ReturnType<typeof keyFindings> => ({
+    check: wrongByFault('identity', fault, found),
+    fault,
+  });
+  if (!files.exists(path)) {
+    const whose = owner === undefined ? 'a hub that had one' : `hub ${owner}`;
+    if (owner !== undefined || hasData(paths, files))
+      return faulty('keys.lost', `${path} is not there, and the data here are of ${whose}`);
+    const first = note('identity', `${path} is not there; the next start makes a new hub`);
+    return { check: first, fault: undefined };
+  }
+  let fault: KeyFault | undefined;
+  const check = checked('identity', () => {
+    try {
+      const { id } = Identity.open({ files, path, random });
+      const whose = owner ?? foreignMaker(io, paths, journal, id) ?? id;
+      if (whose === id) return ok('identity', `hub ${id}`);
+      throw new HubError(
+        'keys.foreign',
+        `the key is of hub ${id}, the data here are of hub ${whose}`,
+      );
+    } catch (error) {
+      if (error instanceof HubError && isKeyFault(error.code)) fault = error.code;
+      throw error;
+    }
+  });
+  return { check, fault };
+}
+
 /**
- * Id of the hub that stamped the oldest op; undefined where none can be read. Not the newest: a hub that came up
- * with a new key over an old journal has begun to stamp by its own.
+ * Where the data do not say whose they are: id of the hub that stamped the oldest op, if this one has stamped none of the
+ * oldest. (Ops of other hubs of the site bear their stamps here as well.)
  */
-function journalMaker(io: CliIo, paths: HubPaths, { firstLsn }: FolderStat): string | undefined {
+function foreignMaker(
+  io: CliIo,
+  paths: HubPaths,
+  journal: FolderStat | undefined,
+  id: string,
+): string | undefined {
+  if (journal === undefined) return undefined;
+  const { firstLsn } = journal;
+  let oldest: string | undefined;
   try {
     for (const item of dumpJournal(io.files, paths.journal, unsealerOf(io, paths), firstLsn)) {
       if (item.kind !== 'entry') continue;
       const entry = decodeEntry(item.entry);
-      if (entry.type === 'op') return entry.stamped.stamp.hub;
-      if (item.lsn - firstLsn > ENTRIES_LOOKED_AT) return undefined;
+      if (entry.type === 'op') {
+        if (entry.stamped.stamp.hub === id) return undefined;
+        oldest ??= entry.stamped.stamp.hub;
+      }
+      if (item.lsn - firstLsn > ENTRIES_LOOKED_AT) break;
     }
   } catch {
-    // What cannot be read is the journal check's to tell.
+    return undefined; // What cannot be read is the journal check's to tell.
   }
-  return undefined;
-}
-
-function keyFindings(
-  io: CliIo,
-  { identity: path }: HubPaths,
-  hasJournal: boolean,
-): { check: Check; id?: string; isDamaged: boolean } {
-  const { files, random } = io;
-  if (!files.exists(path)) {
-    const lost = `${path} is not there, and the journal here is of a hub that had one`;
-    const check = hasJournal
-      ? wrong('identity', lost, 'Restore `keys` from a backup: the next start makes a new hub.')
-      : note('identity', `${path} is not there; the next start makes a new hub`);
-    return { check, isDamaged: false };
-  }
-  let id: string | undefined;
-  let isDamaged = false;
-  const check = checked('identity', () => {
-    try {
-      ({ id } = Identity.open({ files, path, random }));
-    } catch (error) {
-      isDamaged = error instanceof HubError && error.code === 'keys.damaged';
-      throw error;
-    }
-    return ok('identity', `hub ${id}`);
-  });
-  return id === undefined ? { check, isDamaged } : { check, id, isDamaged };
+  return oldest;
 }
 
 /** Files that nobody but the hub's user may read. */

@@ -109,11 +109,14 @@ test('keys out of use are written over, removed, and do not come back after a po
   assert.equal(keys.find(3, made[2]?.id as Uint8Array).kind, 'found');
 });
 
-test('the key-encryption key: made once, 0600 by its folder; the credential first, the file still known', () => {
+test('the key-encryption key: made once, at its first use, 0600 by its folder; the credential first, the file still known', () => {
   const files = new SimFiles({ random });
   const place = { files, path: KEK_PATH, credentialPath: '/run/credentials/hub-kek' };
   assert.deepEqual(findKeks(place), []);
   const [made] = openKeks(place, random);
+  assert.deepEqual(findKeks(place), [], 'nobody has used it yet');
+  const record = { epoch: 1, keyId: new Uint8Array(8) };
+  for (let count = 0; count < 2; count++) made.wrap(record, new Uint8Array(32), random);
   assert.equal(hexOf(openKeks(place, random)[0].id), hexOf(made.id));
   files.makeDir('/run/credentials');
   files.replace(place.credentialPath, new Uint8Array(32).fill(9));

@@ -24,7 +24,8 @@ const PROVOKED: readonly (readonly [SyncStateName, SyncEvidence])[] = [
   ['identity clash', faults('uplink.wrong-region')],
   ['identity clash', faults('ledger.forked')],
   ['identity clash', faults('peer.copied')],
-  ['identity clash', { ...HEALTHY, isOtherKey: true }],
+  ['identity clash', faults('keys.lost')],
+  ['identity clash', faults('keys.foreign')],
   ['quarantined', { ...HEALTHY, quarantinedRanges: 2 }],
   ['diverged', { ...HEALTHY, digests: 'different' }],
   ['upstream refused', faults('uplink.refused')],
@@ -111,6 +112,7 @@ describe('RECOVERY.md', () => {
       'uplink.username',
       'runtime.json',
       'hub.pem',
+      'hub.id',
       'peer.state-refused',
     ]);
     assert.deepEqual(
