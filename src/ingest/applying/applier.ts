@@ -320,9 +320,9 @@ export class Applier {
     this.#grows = durableLsn > this.#durableAtLastSlice;
     this.#durableAtLastSlice = durableLsn;
     this.#tookMs = endMs - startMs;
-    const share = this.#share.after({ startMs, endMs, durableLsn, appliedLsn: this.appliedLsn });
-    if (!this.#grows || this.#waiters.length > 0) return 0;
-    return Math.round(this.#tookMs / share - this.#tookMs);
+    const slice = { startMs, endMs, durableLsn, appliedLsn: this.appliedLsn };
+    const restMs = this.#share.restAfter(slice);
+    return this.#grows && this.#waiters.length === 0 ? restMs : 0;
   }
 
   /** Whether what was committed is to survive a power cut now. */

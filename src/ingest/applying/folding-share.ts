@@ -6,6 +6,9 @@
  * - Further behind, what folding needs to keep up, and half as much again, where that is to be had: it is known how
  *   fast the journal grows and how fast slices fold.
  * - Where it is not to be had, the more the further behind, so that it catches up before the journal is full.
+ *
+ * Rests come out longer than asked: timers are late, turns of the loop are long, and the store is made durable in between.
+ * What was too long is taken off the rests that follow; otherwise folding would get half its share on a slow card.
  */
 import type { Lsn } from '../journal-port.ts';
 
@@ -33,6 +36,10 @@ const BURST_SHARES: readonly { readonly lagMax: number; readonly share: number }
   { lagMax: 2_000_000, share: 1 / 5 },
   { lagMax: 4_000_000, share: 1 / 2 },
 ];
+/** Too long a rest is made up for up to here; a pause of the store is shorter, on a card that is not ill. */
+const SPARE_MS_MAX = 1_000;
+/** Too short a rest is made up for only where rounding made it so: one that was left out had its reason. */
+const ROUNDING_MS = 1;
 /** Over how long growth and folding are measured: a flush is many slices long. */
 const PERIOD_MS = 2_000;
 
@@ -43,10 +50,27 @@ export class FoldingShare {
   /** Share that keeps the lag as it is; infinite before it was measured. */
   #needed = Number.POSITIVE_INFINITY;
   #littleLag = LITTLE_LAG_LEAST;
+  /** When the last slice ended, how long a rest was asked for then, and by how much rests were too long so far. */
+  #restsFromMs: number | undefined;
+  #askedMs = 0;
+  #spareMs = 0;
 
-  /** Of the time until the next slice ends, the part that the slice may be; takes note of the one that ended. */
-  after(slice: Slice): number {
+  /** How long to rest behind the slice that has just ended, in whole milliseconds. */
+  restAfter(slice: Slice): number {
     this.#measure(slice);
+    const restedMs = slice.startMs - (this.#restsFromMs ?? slice.startMs);
+    const spareMs = this.#spareMs + restedMs - this.#askedMs;
+    const tookMs = slice.endMs - slice.startMs;
+    const restMs = tookMs / this.#shareFor(slice) - tookMs;
+    const wantedMs = restMs - Math.min(SPARE_MS_MAX, Math.max(-ROUNDING_MS, spareMs));
+    this.#restsFromMs = slice.endMs;
+    this.#askedMs = Math.max(0, Math.round(wantedMs));
+    this.#spareMs = this.#askedMs - wantedMs;
+    return this.#askedMs;
+  }
+
+  /** Of the time until the next slice ends, the part that the slice may be. */
+  #shareFor(slice: Slice): number {
     const lag = slice.durableLsn - slice.appliedLsn;
     if (lag <= this.#littleLag) return LITTLE_SHARE;
     if (this.#needed <= KEEP_UP_SHARE_MAX) {

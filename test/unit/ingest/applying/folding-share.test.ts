@@ -10,11 +10,14 @@ interface Journal {
   /** Entries a second while a slice runs. */
   readonly folds: number;
   readonly behind: number;
+  /** By how much every rest is longer than asked, and how long each hundredth is. */
+  readonly lateMs?: number;
+  readonly pauseMs?: number;
 }
 
-/** Slices of a millisecond for so long; what was asked for each time, and how far behind folding is then. */
+/** Slices of a millisecond for so long; what part of the time each got, and how far behind folding is then. */
 function run(
-  { grows, folds, behind }: Journal,
+  { grows, folds, behind, lateMs = 0, pauseMs = 0 }: Journal,
   seconds: number,
 ): { shares: number[]; lag: number } {
   const share = new FoldingShare();
@@ -26,9 +29,9 @@ function run(
     const foldable = Math.min(durable - applied, folds / 1_000);
     applied += foldable;
     const slice = { startMs: nowMs, endMs: nowMs + 1, durableLsn: durable, appliedLsn: applied };
-    const part = share.after(slice);
-    shares.push(part);
-    const periodMs = 1 / part;
+    const restMs = share.restAfter(slice);
+    shares.push(1 / (1 + restMs));
+    const periodMs = 1 + restMs + (shares.length % 100 === 0 ? pauseMs : lateMs);
     durable += (grows / 1_000) * periodMs;
     nowMs += periodMs;
   }
@@ -69,11 +72,28 @@ describe('the share of folding', () => {
     const share = new FoldingShare();
     const startMs = 3_600_000;
     const slice = { startMs, endMs: startMs + 1, durableLsn: 9_000_000, appliedLsn: 7_500_000 };
-    assert.equal(share.after(slice), 1 / 5);
+    assert.equal(share.restAfter(slice), 4);
   });
 
   it('never takes more than four fifths to keep up', () => {
     const { shares } = run({ grows: 45_000, folds: 60_000, behind: 500_000 }, 20);
-    assert.equal(Math.max(...shares), 0.8);
+    const rests = shares.slice(-1_000).filter((share) => share < 1).length;
+    assert.ok(rests >= 240, String(rests));
+  });
+
+  it('takes off later rests what one was too long: late timers, and a store that is made durable', () => {
+    const load = { grows: 22_000, folds: 60_000, behind: 0 };
+    const { lag } = run({ ...load, lateMs: 0.5, pauseMs: 60 }, 120);
+    assert.ok(lag > 150_000 && lag < 260_000, String(lag));
+  });
+
+  it('makes up for no more than a second of rest, however long nothing came', () => {
+    const share = new FoldingShare();
+    const fold = (startMs: number): number =>
+      share.restAfter({ startMs, endMs: startMs + 1, durableLsn: 100, appliedLsn: 50 });
+    fold(0);
+    const rests = Array.from({ length: 100 }, (_, slice) => fold(3_600_000 + slice));
+    assert.ok(rests.slice(0, 52).every((rest) => rest === 0));
+    assert.ok(rests.slice(54).every((rest) => rest > 0));
   });
 });
