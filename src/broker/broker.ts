@@ -184,6 +184,15 @@ export class Broker {
   }
 
   /**
+   * Delivers what lies in the log at `lsn` as if a client had published it with QoS 1: to be called in the order of the log, before
+   * anything else is written to it.
+   */
+  passOn(topic: string, payload: Uint8Array, lsn: Lsn): void {
+    const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.length);
+    this.#around.router.passOn(this.#around.topics.named(topic), bytes, lsn);
+  }
+
+  /**
    * Calls `handler` for each message of topics that `filter` names. Publishes to `sync/…` go to handlers alone,
    * and their outcome decides about the acknowledgement; at all other topics a handler is one more subscriber,
    * called at delivery, and its outcome does not matter.

@@ -19,7 +19,7 @@ import type { Counters } from './counters.ts';
 import { Fifo } from './fifo.ts';
 import type { Durability, Sequencer } from './sessions/durability.ts';
 import type { Subscriber } from './sessions/session.ts';
-import type { Message } from './topics/message.ts';
+import type { Message, Topic } from './topics/message.ts';
 import { Publication, type PublishPacket } from './topics/publication.ts';
 import type { RetainedStore } from './topics/retained.ts';
 import { type Match, TopicIndex } from './topics/topic-index.ts';
@@ -144,6 +144,13 @@ export class Router implements Sequencer {
   publish(message: Message): void {
     this.#parts.recheckRights();
     this.#deliver(Publication.ofMessage(message));
+  }
+
+  /** Delivers a message of QoS 1 when its place in the log is durable; its bytes may change after the call. */
+  passOn(topic: Topic, payload: Buffer, lsn: Lsn): void {
+    const bytes = { buffer: payload, bodyStart: 0, payloadStart: 0, end: payload.length };
+    const packet = { topic, qos: 1, retain: false, dup: false, packetId: 0, ...bytes } as const;
+    this.#deliverWhenDurable(packet, lsn);
   }
 
   #deliver(publication: Publication): void {

@@ -8,6 +8,7 @@ import type { Door } from '../../ingest/door/door.ts';
 import type { Journal } from '../../journal/journal.ts';
 import { EVENT, type Op } from '../../model/op.ts';
 import type { HlcClock } from '../../model/hlc.ts';
+import { passingOn } from './passing-on.ts';
 import { Notices } from '../../sync/notices.ts';
 import { OPS_FILTER, OpsDoor } from '../../sync/ops-door.ts';
 import { PULL_FILTER, PullDoor } from '../../sync/pull-door.ts';
@@ -37,7 +38,7 @@ export function serveSync(ground: Ground, parts: SyncParts): void {
     publish,
   });
   const opsDoor = new OpsDoor({
-    acceptOps: (message, from) => door.acceptOps(message, from),
+    acceptOps: passingOn(door, broker),
     whenDurable: (lsn) => journal.whenDurable(lsn),
     conflictsOf: (edits, lsn) => notices.look(edits, lsn),
     tellClash: (device) => notices.tellClash(device),

@@ -5,10 +5,11 @@
  */
 import { HubError } from '../../base/errors.ts';
 import { carriesBytes } from '../../model/asset-bytes.ts';
-import type { OpClass } from '../../model/class.ts';
+import { LOG, type OpClass } from '../../model/class.ts';
 import type { HlcClock } from '../../model/hlc.ts';
-import { AUTHORITY, type Op, PATCH, type Role, UNDO } from '../../model/op.ts';
+import { AUTHORITY, EVENT, type Op, PATCH, type Role, UNDO } from '../../model/op.ts';
 import { type Lane, laneOf, splitLane } from '../../model/origin.ts';
+import { isSystemTopic, isTopicName } from '../../model/topic.ts';
 import { seqIn } from '../../model/version-vector.ts';
 import type { FillGate } from './fill-gate.ts';
 import type { HoleBook } from './hole-book.ts';
@@ -19,6 +20,7 @@ import {
   readOpsMessage,
   type RejectedOp,
   type TakenEdit,
+  type TakenMessage,
 } from './ops-message.ts';
 import { SEQ_LEAP_MAX } from './peer-ops.ts';
 import { CLASH, MANY_ORIGINS, type OriginBook } from './origin-book.ts';
@@ -43,7 +45,8 @@ export interface DeviceDoor {
   readonly lanesMax: number;
   readonly gate: Pick<FillGate, 'refusal'>;
   readonly nowMs: () => number;
-  append(bytes: Uint8Array, opClass: OpClass, authority: number): Lsn;
+  /** `isMessage`: who has subscribed to its topic gets it, after a crash as well. */
+  append(op: { bytes: Uint8Array; class: OpClass; authority: number; isMessage: boolean }): Lsn;
 }
 
 const MANY_HOLES = later('this hub lacks too much of what other hubs have had');
@@ -52,6 +55,7 @@ export function takeDeviceOps(message: Uint8Array, from: OpsFrom, door: DeviceDo
   const { ops, floors, refused: reason } = readOpsMessage(message);
   const rejected: RejectedOp[] = [];
   const edits: TakenEdit[] = [];
+  const messages: TakenMessage[] = [];
   const lanes = new Set<Lane>();
   let lsn = 0;
   let isClash = false;
@@ -77,13 +81,17 @@ export function takeDeviceOps(message: Uint8Array, from: OpsFrom, door: DeviceDo
     else {
       lsn = Math.max(lsn, outcome);
       if (op.kind === PATCH || op.kind === UNDO) edits.push(editOf(op));
+      const isNew = outcome > 0;
+      if (isNew && isMessage(op, from)) {
+        messages.push({ lsn: outcome, topic: op.key, payload: op.body });
+      }
     }
   }
   const accepted = [...lanes].map((lane) => ({
     ...splitLane(lane),
     seq: seqIn(door.vector, lane),
   }));
-  const outcome = { lsn, accepted, rejected, edits, isClash };
+  const outcome = { lsn, accepted, rejected, edits, messages, isClash };
   return reason === undefined ? outcome : { ...outcome, refused: reason };
 }
 
@@ -121,7 +129,8 @@ function takeOp(op: Op, bytes: Uint8Array, { door, lane, from, floor }: Place): 
   hlc.observe(op.hlc);
   let lsn: Lsn;
   try {
-    lsn = door.append(bytes, op.class, AUTHORITY[from.role]);
+    const authority = AUTHORITY[from.role];
+    lsn = door.append({ bytes, class: op.class, authority, isMessage: isMessage(op, from) });
   } catch (error) {
     if (!(error instanceof HubError)) throw error;
     if (leaps) holes.untell(lane, known + 1);
@@ -131,4 +140,13 @@ function takeOp(op: Op, bytes: Uint8Array, { door, lane, from, floor }: Place): 
   else vector.set(lane, op.seq);
   carried?.note(lsn);
   return lsn;
+}
+
+/**
+ * An event goes to those who have subscribed, as a publish of QoS 1 does. What stands in the place of an op that was refused
+ * (client/outbox) is none, and neither is what no publish could be.
+ */
+function isMessage({ kind, class: opClass, key, body }: Op, { device }: OpsFrom): boolean {
+  if (kind !== EVENT || opClass === LOG || !isTopicName(key) || isSystemTopic(key)) return false;
+  return body.length > 0 || key !== `devices/${device}/void`;
 }

@@ -209,8 +209,7 @@ export class Door {
       holes: this.holes,
       origins: this.#origins,
       nowMs: () => clock.wallMs(),
-      append: (bytes, opClass, authority) =>
-        this.#append(this.#encoder.accepted(bytes, hlc.next(), authority), opClass),
+      append: (op) => this.#append(this.#encoder.accepted(op, hlc.next()), op.class),
     });
     if (outcome.lsn > 0) this.#noteNowAndThen(outcome.lsn);
     return outcome;

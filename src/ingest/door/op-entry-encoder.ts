@@ -8,12 +8,14 @@
  *        83 quality boot-id monotonic-ms kind key body
  *     84 48 hub 48 hlc authority epoch stamp, of the same moment
  *
- * An op with a delivery begins with 84 instead, and the delivery is its last item.
+ * An op with a delivery begins with 84 instead, and the delivery is its last item: a publish that was not simply QoS 1, or an
+ * event of a device with the SDK.
  */
 import { assert } from '../../base/assert.ts';
 import type { ClockQuality } from '../../base/clock.ts';
 import { CborWriter } from '../../codec/writer.ts';
 import type { OpClass } from '../../model/class.ts';
+import { encodeDelivery } from '../../model/entry.ts';
 import type { Hlc } from '../../model/hlc.ts';
 import type { Kind } from '../../model/op.ts';
 import { bytesOfOrigin, type Origin } from '../../model/origin.ts';
@@ -34,6 +36,16 @@ export interface OwnOp {
   readonly delivery?: Uint8Array | undefined;
 }
 
+/** An op that somebody else has made. */
+export interface AcceptedOp {
+  readonly bytes: Uint8Array;
+  readonly authority: number;
+  /** Whether this hub's own sessions get it, which of others' ops only the entry can say. */
+  readonly isMessage: boolean;
+}
+
+/** QoS 1, not retained, nobody's packet id. */
+const PLAIN_DELIVERY = encodeDelivery({ qos: 1, retain: false, clientId: '', packetId: 0 });
 const QUALITY_CODE: Record<ClockQuality, number> = { unknown: 0, rtc: 1, peer: 2, ntp: 3 };
 /** More than all heads, ids and times of an entry take together. */
 const FRAME_BYTES = 128;
@@ -83,12 +95,13 @@ export class OpEntryEncoder {
   }
 
   /** The entry of somebody else's op, whose bytes stay as they came; valid until the next call. */
-  accepted(opBytes: Uint8Array, hlc: Hlc, authority: number): Uint8Array {
-    this.#begin(opBytes.length);
-    this.#byte(0x83);
+  accepted({ bytes, authority, isMessage }: AcceptedOp, hlc: Hlc): Uint8Array {
+    this.#begin(bytes.length);
+    this.#byte(isMessage ? 0x84 : 0x83);
     this.#byte(0);
-    this.#raw(opBytes);
+    this.#raw(bytes);
     this.#stamp(hlc, authority);
+    if (isMessage) this.#raw(PLAIN_DELIVERY);
     return this.#entry();
   }
 

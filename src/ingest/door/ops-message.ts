@@ -46,6 +46,14 @@ export interface TakenEdit {
   readonly body: Uint8Array;
 }
 
+/** An event that is in the journal now: a message for whoever has subscribed to its topic. */
+export interface TakenMessage {
+  readonly lsn: Lsn;
+  readonly topic: string;
+  /** Lies in the message that brought it. */
+  readonly payload: Uint8Array;
+}
+
 export interface OpsOutcome {
   /** The receipt may leave when this is durable; 0 where nothing was journaled. */
   readonly lsn: Lsn;
@@ -53,6 +61,8 @@ export interface OpsOutcome {
   readonly rejected: readonly RejectedOp[];
   /** What of it may be in conflict with others, or take back what others made. */
   readonly edits: readonly TakenEdit[];
+  /** In the order of the journal. */
+  readonly messages: readonly TakenMessage[];
   /** The device speaks for an origin that another device speaks for. */
   readonly isClash: boolean;
   /** Why the message, or what is left of it, could not be read. */

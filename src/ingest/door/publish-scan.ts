@@ -1,7 +1,8 @@
 /**
- * Reads the publishes of this hub's own devices out of journal entries, as the door has written them, without
+ * Reads the messages of this hub's own devices out of journal entries, as the door has written them, without
  * making objects of what is not asked for: a device that comes back after a week gets a hundred thousand of them.
- * What is not such a publish (ops of other origins, the hub's own log lines, local entries) is passed over.
+ * They are the events of this hub, and those of other origins that have a delivery: devices with the SDK handed them in here. What is
+ * none (other ops of other origins, the hub's own log lines, local entries) is passed over.
  */
 import { LOG } from '../../model/class.ts';
 import { decodeEntry, LOCAL_ENTRY } from '../../model/entry.ts';
@@ -36,8 +37,8 @@ export class PublishScan {
 
   /** The publish in an entry, undefined where there is none; what it holds aliases the entry. */
   read(entry: Uint8Array): ScannedPublish | undefined {
-    const isOwn = entry[1] === 0 && entry[2] === 0x88 && entry[CLASS_AT] !== LOG;
-    if (!isOwn || !this.#isOfHub(entry)) return undefined;
+    const isOp = entry[1] === 0 && entry[2] === 0x88 && entry[CLASS_AT] !== LOG;
+    if (!isOp || (entry[0] !== 0x84 && !this.#isOfHub(entry))) return undefined;
     this.#at = SEQ_AT;
     this.#head(entry); // seq
     this.#at += HLC_BYTES + CLOCK_HEAD_BYTES;

@@ -6,6 +6,7 @@ import { type Log, type LogFields, SILENT_LOG } from '../../../src/base/log.ts';
 import { Broker } from '../../../src/broker/broker.ts';
 import type { BrokerLimits } from '../../../src/broker/limits.ts';
 import { JournalSessionLog } from '../../../src/hub/storage/sessions.ts';
+import { passingOn } from '../../../src/hub/sync/passing-on.ts';
 import type { CaptureRule } from '../../../src/ingest/door/capture.ts';
 import { Door } from '../../../src/ingest/door/door.ts';
 import { Journal } from '../../../src/journal/journal.ts';
@@ -18,6 +19,7 @@ import { SimCrash, SimFiles } from '../../../src/platform/sim/files.ts';
 import { SimLife } from '../../../src/platform/sim/life.ts';
 import { joinedEnds } from '../../../src/platform/sim/network.ts';
 import { SeededRandom } from '../../../src/platform/sim/random.ts';
+import { OPS_FILTER } from '../../../src/sync/ops-door.ts';
 import { NamedGatekeeper, Probe } from './broker-site.ts';
 import { connect, type ConnectFields } from '../made/mqtt-packets.ts';
 import { HUB } from '../made/ops.ts';
@@ -29,6 +31,8 @@ export interface DurableSiteOptions {
   readonly capture?: readonly CaptureRule[];
 }
 
+const deviceOf = (topic: string): string => topic.split('/')[1] ?? '';
+
 export class DurableSite {
   readonly clock = new SimClock(Date.UTC(2026, 2, 1));
   readonly random: SeededRandom;
@@ -38,6 +42,7 @@ export class DurableSite {
   #life = new SimLife(this.clock);
   #journal: Journal | undefined;
   #broker: Broker | undefined;
+  #door: Door | undefined;
   #boots = 0;
 
   constructor(options: DurableSiteOptions = {}) {
@@ -54,6 +59,10 @@ export class DurableSite {
 
   get journal(): Journal {
     return this.#journal as Journal;
+  }
+
+  get door(): Door {
+    return this.#door as Door;
   }
 
   get broker(): Broker {
@@ -98,6 +107,7 @@ export class DurableSite {
     const hub: Origin = HUB;
     const path = '/data/sessions.cbor';
     this.#journal = journal;
+    this.#door = door;
     this.#broker = Broker.open({
       door,
       clock,
@@ -107,6 +117,11 @@ export class DurableSite {
       sessionLog: new JournalSessionLog({ journal, hub, files, path }),
       gatekeeper: new NamedGatekeeper(clock),
       version: 'heliograph test',
+    });
+    const acceptOps = passingOn(door, this.#broker);
+    this.#broker.onMessage(OPS_FILTER, ({ topic, payload, from }) => {
+      const outcome = acceptOps(payload, { role: 'device', ...from, device: deviceOf(topic) });
+      return outcome.lsn === 0 ? undefined : { lsn: outcome.lsn };
     });
   }
 

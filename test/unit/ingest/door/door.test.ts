@@ -13,7 +13,7 @@ import { DEVICE_HOLES_MAX } from '../../../../src/ingest/door/hole-book.ts';
 import type { OpsOutcome } from '../../../../src/ingest/door/ops-message.ts';
 import { OpEntryEncoder } from '../../../../src/ingest/door/op-entry-encoder.ts';
 import { ALARM, BULK, CLASSES, LOG, RECORD, TELEMETRY } from '../../../../src/model/class.ts';
-import { encodeOpEntry } from '../../../../src/model/entry.ts';
+import { decodeEntry, encodeOpEntry } from '../../../../src/model/entry.ts';
 import { AUTHORITY, encodeOp, type StampedOp } from '../../../../src/model/op.ts';
 import { laneOf, type Origin } from '../../../../src/model/origin.ts';
 import { anyOp } from '../../../support/made/arbitrary.ts';
@@ -225,6 +225,7 @@ describe('ops of devices', () => {
     const again = door.acceptOps(message, TABLET);
     assert.deepEqual(again, {
       lsn: 0,
+      messages: [],
       accepted: [{ origin: DEVICE_A, class: 2, seq: 1 }],
       rejected: [],
       edits: again.edits,
@@ -397,8 +398,14 @@ describe('hand-made entries', () => {
         const stamp = { hub: op.origin, hlc: op.hlc, authority, rosterEpoch: 0 };
         const bytes = encodeOp(op);
         assert.deepEqual(Buffer.from(own), Buffer.from(encodeOpEntry(bytes, stamp)));
-        const accepted = encoder.accepted(bytes, op.hlc, authority);
+        const given = { bytes, authority, isMessage: false };
+        const accepted = encoder.accepted(given, op.hlc);
         assert.deepEqual(Buffer.from(accepted), Buffer.from(encodeOpEntry(bytes, stamp)));
+        const message = decodeEntry(encoder.accepted({ ...given, isMessage: true }, op.hlc));
+        assert.deepEqual(message, {
+          ...decodeEntry(encodeOpEntry(bytes, stamp)),
+          delivery: { qos: 1, retain: false, clientId: '', packetId: 0 },
+        });
       }),
     );
   });
