@@ -202,7 +202,7 @@ async function listenHttp(parts: RegionParts): Promise<HttpServer> {
     log,
     ...loginOptions(access, host),
   });
-  return closers.add(
+  const server = closers.add(
     await serveHttp({
       host,
       port: httpPort,
@@ -211,6 +211,8 @@ async function listenHttp(parts: RegionParts): Promise<HttpServer> {
       fetch: (request, remote) => api.fetch(request, remote),
     }),
   );
+  closers.add(api);
+  return server;
 }
 
 async function siteMetrics(

@@ -91,7 +91,7 @@ export class HubApi {
     if (answer.status === 401) {
       throw new HubError('hub.refused', `${this.#origin} asks for a user and its password`);
     }
-    const code = answer.status === 404 || answer.status === 409 ? 'hub.declined' : 'hub.refused';
+    const code = answer.status === 403 ? 'hub.refused' : 'hub.declined';
     throw new HubError(code, `${url} answers ${answer.status}${detailOf(answer.text)}`);
   }
 }

@@ -10,6 +10,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
+import { HttpEnding } from './http-ending.ts';
 import { listenFault, plainAddress } from './machine-network.ts';
 import type { UpgradeHandler } from './websocket.ts';
 import { PROBLEM_TYPE, problemText, refuse, type Refusal } from './refusal.ts';
@@ -41,7 +42,7 @@ export interface HttpServerOptions {
 export interface HttpServer {
   readonly host: string;
   readonly port: number;
-  /** Ends every request and stream and frees the port. */
+  /** Frees the port, answers 503 to who still waits, and ends every connection that is not upgraded. */
   close(): Promise<void>;
 }
 
@@ -63,6 +64,7 @@ const BODY_BYTES_MAX = 1 << 20;
 
 /** Throws `HubError` (`port.taken`, `port.unusable`) where it cannot listen. */
 export function serveHttp(options: HttpServerOptions): Promise<HttpServer> {
+  const ending = new HttpEnding();
   const server = createServer(
     {
       maxHeaderSize: HEADER_BYTES_MAX,
@@ -71,7 +73,7 @@ export function serveHttp(options: HttpServerOptions): Promise<HttpServer> {
       keepAliveTimeout: IDLE_MS_MAX,
       connectionsCheckingInterval: CHECK_MS,
     },
-    requestListener(options),
+    requestListener(options, ending),
   );
   server.maxConnections = options.connectionsMax;
   server.timeout = STALL_MS_MAX;
@@ -89,7 +91,7 @@ export function serveHttp(options: HttpServerOptions): Promise<HttpServer> {
       server.on('error', () => undefined);
       const address = server.address();
       const port = typeof address === 'object' && address !== null ? address.port : options.port;
-      resolve({ host: options.host, port, close: () => stop(server) });
+      resolve({ host: options.host, port, close: () => stop(server, ending) });
     });
   });
 }
@@ -157,12 +159,13 @@ function keepRoom(server: Server, crowd: number, patienceMs: number): void {
 
 type RequestListener = (request: IncomingMessage, response: ServerResponse) => unknown;
 
-function requestListener(options: HttpServerOptions): RequestListener {
+function requestListener(options: HttpServerOptions, ending: HttpEnding): RequestListener {
   let answering: Promise<RequestListener> | undefined;
   return (request, response) => {
     const { socket } = request;
     ANSWERED.add(socket);
     response.once('close', () => ANSWERED.delete(socket));
+    ending.watch(response);
     const path = (request.url ?? '').split('?')[0] ?? '';
     const longest = options.bodyBytesMax?.(request.method ?? '', path) ?? BODY_BYTES_MAX;
     const refusal =
@@ -171,7 +174,7 @@ function requestListener(options: HttpServerOptions): RequestListener {
         : (refusedHead(request) ?? refusedBody(request, longest));
     if (refusal !== undefined) return answerRefusal(response, refusal);
     if (longest <= BODY_BYTES_MAX) hurry(request);
-    answering ??= fetchListener(options);
+    answering ??= fetchListener(options, ending);
     return answering.then((answer) => answer(request, response));
   };
 }
@@ -231,10 +234,16 @@ function answerRefusal(response: ServerResponse, refusal: Refusal): void {
 }
 
 /** Loaded with the first request: a hub whose page nobody opens does without the memory. */
-async function fetchListener(options: HttpServerOptions): Promise<RequestListener> {
+async function fetchListener(
+  options: HttpServerOptions,
+  ending: HttpEnding,
+): Promise<RequestListener> {
   const { getRequestListener } = await import('@hono/node-server');
   return getRequestListener(
-    (request, env) => options.fetch(request, remoteOf((env.incoming as IncomingMessage).socket)),
+    (request, env) => {
+      const remote = remoteOf((env.incoming as IncomingMessage).socket);
+      return ending.answer(() => options.fetch(request, remote));
+    },
     {
       overrideGlobalObjects: false,
       hostname: options.host,
@@ -297,9 +306,9 @@ function remoteOf(socket: IncomingMessage['socket']): string {
   return `${plainAddress(socket.remoteAddress)}:${socket.remotePort ?? 0}`;
 }
 
-/** Streams end, the port is free at once; upgraded connections belong to whoever took them over. */
-function stop(server: Server): Promise<void> {
+/** Upgraded connections belong to whoever took them over. */
+async function stop(server: Server, ending: HttpEnding): Promise<void> {
   server.close();
+  await ending.stop();
   server.closeAllConnections();
-  return Promise.resolve();
 }

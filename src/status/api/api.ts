@@ -95,7 +95,7 @@ export interface ApiOptions extends LoginOptions {
 
 export interface Api {
   fetch(request: Request, remote: string): Response | Promise<Response>;
-  /** Ends every stream. */
+  /** Ends every stream; what fails from now on fails because parts are closing, and is no news. */
   close(): void;
 }
 
@@ -115,7 +115,9 @@ const DAY_MS = 86_400_000;
 export function createApi(options: ApiOptions): Api {
   const streams = new EventStreams(options.timers);
   const app = new Hono<Env>();
+  let isClosed = false;
   app.onError((error) => {
+    if (isClosed) return problem(503, 'The hub is stopping.');
     options.log.error('http.failed', { reason: messageOf(error) });
     if (error instanceof HubError) return problem(503, `${error.message}. ${error.hint}`);
     return problem(500, 'The log of the hub says more.');
@@ -155,7 +157,10 @@ export function createApi(options: ApiOptions): Api {
   );
   return {
     fetch: (request, remote) => app.fetch(request, { remote }),
-    close: () => streams.closeAll(),
+    close: () => {
+      isClosed = true;
+      streams.closeAll();
+    },
   };
 }
 

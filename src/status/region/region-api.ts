@@ -79,11 +79,15 @@ interface Env {
 
 export interface RegionApi {
   fetch(request: Request, remote: string): Response | Promise<Response>;
+  /** What fails from now on fails because parts are closing, and is no news. */
+  close(): void;
 }
 
 export function createRegionApi(options: RegionApiOptions): RegionApi {
   const app = new Hono<Env>();
+  let isClosed = false;
   app.onError((error) => {
+    if (isClosed) return problem(503, 'The regional node is stopping.');
     options.log.error('http.failed', { reason: messageOf(error) });
     return problem(500, 'The log of the regional node says more.');
   });
@@ -139,7 +143,12 @@ export function createRegionApi(options: RegionApiOptions): RegionApi {
     const { path, raw } = context.req;
     return Promise.resolve(options.page.answer(path, raw.headers) ?? next());
   });
-  return { fetch: (request, remote) => app.fetch(request, { remote }) };
+  return {
+    fetch: (request, remote) => app.fetch(request, { remote }),
+    close: () => {
+      isClosed = true;
+    },
+  };
 }
 
 async function logAnswer(options: RegionApiOptions, { req }: Context<Env>): Promise<Response> {

@@ -195,6 +195,43 @@ test('a burst of requests is no crowd of silent ones: as many as there is room f
   assert.equal(turnedAway, 0);
 });
 
+test('who waits for an answer when it closes is told to come again, at once', async () => {
+  let asked = 0;
+  const server = await serve({
+    fetch: () => {
+      asked += 1;
+      return new Promise(() => undefined);
+    },
+  });
+  const waiting = fetch(`http://127.0.0.1:${server.port}/`);
+  await waitFor(() => asked === 1);
+  await server.close();
+  const answer = await waiting;
+  assert.deepEqual([answer.status, answer.headers.get('retry-after')], [503, '5']);
+  assert.match(await answer.text(), /is stopping/);
+});
+
+test('what comes too late is let go, and what fails too late is nobody\u2019s fault', async () => {
+  let cancelled = 0;
+  const answers: ((answer: Response) => void)[] = [];
+  const failures: ((error: Error) => void)[] = [];
+  const server = await serve({
+    fetch: () =>
+      new Promise((resolve, reject) => {
+        answers.push(resolve);
+        failures.push(reject);
+      }),
+  });
+  const url = `http://127.0.0.1:${server.port}/`;
+  const waiting = [fetch(url), fetch(url)];
+  await waitFor(() => answers.length === 2);
+  await server.close();
+  answers[0]?.(new Response(new ReadableStream({ cancel: () => void (cancelled += 1) })));
+  failures[1]?.(new Error('the store is closed'));
+  await waitFor(() => cancelled === 1);
+  for (const answer of await Promise.all(waiting)) assert.equal(answer.status, 503);
+});
+
 test('closing ends open streams and frees the port', async () => {
   const server = await serve({ fetch: () => new Response(new ReadableStream({})) });
   const ended = exchange(server.port, 'GET / HTTP/1.1\r\nHost: x\r\n\r\n');

@@ -3,6 +3,7 @@ import { beforeEach, test } from 'vitest';
 
 import { must } from '../../../src/base/assert.ts';
 import { utf8 } from '../../../src/base/bytes.ts';
+import { SILENT_LOG } from '../../../src/base/log.ts';
 import { encodeCbor } from '../../../src/codec/writer.ts';
 import { machineTimers } from '../../../src/platform/clock.ts';
 import { SimClock } from '../../../src/platform/sim/clock.ts';
@@ -75,6 +76,24 @@ test('a source that throws is a problem of 500 that tells no secrets', async () 
   const body = await problemOf(await ask('/api/v1/status', {}, { snapshot }));
   assert.equal(body.status, 500);
   assert.doesNotMatch(body.detail, /secret/);
+});
+
+test('what fails because the hub is stopping is no error in its log', async () => {
+  const logged: string[] = [];
+  const log = { ...SILENT_LOG, error: (event: string) => void logged.push(event) };
+  let close = (): void => undefined;
+  const closed = new Promise<void>((resolve) => (close = resolve));
+  const digest = async (): Promise<never> => {
+    await closed;
+    throw new Error('the store is closed');
+  };
+  const stopping = api({ digest, log });
+  const request = new Request('http://127.0.0.1:8080/api/v1/digest');
+  const asked = Promise.resolve(stopping.fetch(request, '192.0.2.7:5000'));
+  stopping.close();
+  close();
+  assert.equal((await problemOf(await asked)).status, 503);
+  assert.deepEqual(logged, []);
 });
 
 test('every answer forbids the page what it does not need', async () => {
