@@ -13,7 +13,7 @@ import type { AssetPiece, AssetPreview } from '../model/asset-bytes.ts';
 import type { Origin } from '../model/origin.ts';
 import type { Files, OpenFile } from '../platform/files/files.ts';
 import { type ContentId, contentIdOf } from './content-id.ts';
-import { evictionFor, type Held } from './eviction.ts';
+import { evictionFor, type Held, yieldFor } from './eviction.ts';
 import { hashFile } from './hash-file.ts';
 import { Part, partOfText, textOfPart } from './part.ts';
 import { PreviewFiles } from './preview-files.ts';
@@ -24,6 +24,8 @@ export interface AssetLimits {
   readonly countMax: number;
   /** Of one content. */
   readonly contentBytesMax: number;
+  /** What is left of the disk to others. */
+  readonly freeBytesMin: number;
 }
 
 export interface BlobStoreOptions {
@@ -132,10 +134,16 @@ export class BlobStore {
       return undefined;
     if (this.#makeRoom(size)) return undefined;
     this.#refused += 1;
-    return new HubError(
-      'assets.full',
-      `${bytesMax} bytes of assets are kept, the rest has no receipt yet`,
-    );
+    const end = this.#spareBytes() < size ? 'the disk has no more room' : `${bytesMax} bytes`;
+    return new HubError('assets.full', `${end}, and what is kept has no receipt yet`);
+  }
+
+  /** Where the disk runs short for others, what may go goes: the journal's room counts for more. */
+  yieldRoom(): void {
+    const short = -this.#spareBytes();
+    if (short <= 0) return;
+    for (const each of yieldFor(this.#held(), short, this.#options.receiptedLsn()))
+      this.#evict(each);
   }
 
   /** Takes a piece of the journal; what is refused here was let in while there was room, and is kept. */
@@ -329,10 +337,22 @@ export class BlobStore {
     return [...this.#blobs.values(), ...this.#parts.values()];
   }
 
+  /** Bytes of the disk that nobody has a claim to; below zero where it is short already. */
+  #spareBytes(): number {
+    const { files, dir, limits } = this.#options;
+    const parts = [...this.#parts.values()];
+    const claimed = parts.reduce((sum, { part }) => sum + part.name.size - part.bytes, 0);
+    try {
+      return files.freeBytes(dir) - claimed - limits.freeBytesMin;
+    } catch {
+      return Infinity; // A card that does not answer: whoever writes is told.
+    }
+  }
+
   /** Lets go of what may go where there is no room; false where there is none to be had. */
   #makeRoom(bytes: number): boolean {
     const { limits, receiptedLsn } = this.#options;
-    const room = { ...limits, receiptedLsn: receiptedLsn() };
+    const room = { ...limits, spareBytes: this.#spareBytes(), receiptedLsn: receiptedLsn() };
     const going = evictionFor(this.#held(), bytes, room);
     for (const each of going ?? []) this.#evict(each);
     return going !== undefined;

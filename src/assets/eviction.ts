@@ -13,29 +13,52 @@ export interface Held {
 export interface Room {
   readonly bytesMax: number;
   readonly countMax: number;
+  /** What the disk gives before others run short; below zero: they do already. */
+  readonly spareBytes: number;
   /** Everything up to here has its receipt; undefined without an uplink. */
   readonly receiptedLsn: number | undefined;
 }
 
-/** The longest unused whose going makes room for `bytes`; undefined where there is no room to be had. */
+/** The longest unused whose going makes room for a newcomer of `bytes`; undefined where there is no room to be had. */
 export function evictionFor<T extends Held>(
   held: readonly T[],
   bytes: number,
-  { bytesMax, countMax, receiptedLsn }: Room,
+  { bytesMax, countMax, spareBytes, receiptedLsn }: Room,
 ): readonly T[] | undefined {
-  let excess = held.reduce((sum, each) => sum + each.bytes, bytes) - bytesMax;
+  const sum = held.reduce((all, each) => all + each.bytes, bytes);
+  let excess = Math.max(sum - bytesMax, bytes - spareBytes);
   let surplus = held.length + 1 - countMax;
   if (excess <= 0 && surplus <= 0) return [];
-  if (receiptedLsn === undefined) return undefined;
-  const candidates = held
-    .filter(({ throughLsn }) => throughLsn <= receiptedLsn)
-    .toSorted((a, b) => a.usedAt - b.usedAt);
   const going: T[] = [];
-  for (const candidate of candidates) {
+  for (const candidate of goingFirst(held, receiptedLsn)) {
     if (excess <= 0 && surplus <= 0) break;
     going.push(candidate);
     excess -= candidate.bytes;
     surplus -= 1;
   }
   return excess <= 0 && surplus <= 0 ? going : undefined;
+}
+
+/** So much of what may go that the disk is short of `bytes` no more, or all of it. */
+export function yieldFor<T extends Held>(
+  held: readonly T[],
+  bytes: number,
+  receiptedLsn: number | undefined,
+): readonly T[] {
+  const going: T[] = [];
+  let short = bytes;
+  for (const candidate of goingFirst(held, receiptedLsn)) {
+    if (short <= 0) break;
+    going.push(candidate);
+    short -= candidate.bytes;
+  }
+  return going;
+}
+
+/** What may go, the longest unused first. */
+function goingFirst<T extends Held>(held: readonly T[], receiptedLsn: number | undefined): T[] {
+  if (receiptedLsn === undefined) return [];
+  return held
+    .filter(({ throughLsn }) => throughLsn <= receiptedLsn)
+    .toSorted((a, b) => a.usedAt - b.usedAt);
 }

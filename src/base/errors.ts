@@ -44,7 +44,7 @@ export const FAULTS = {
     'The message is larger than broker.packet_bytes_max. Send it in parts, or raise the limit.',
   'op.malformed': 'The message is not a valid op. Check the sender against model/WIRE.cddl.',
   'assets.full':
-    'Assets have reached assets.total_mib_max and wait for their receipts. Connect an uplink, raise the limit, or free space.',
+    'Assets have reached assets.total_mib_max, or the end of the disk, and wait for their receipts. Connect an uplink, raise the limit, or free space.',
   'assets.damaged':
     'The content of an asset is damaged on the card and was put aside. Put it in again; the regional node may have it.',
   'assets.failed':

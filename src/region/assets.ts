@@ -31,7 +31,12 @@ interface SiteAssets {
 }
 
 /** The disk is the limit: what finds no room there gets no receipt. */
-const LIMITS = { bytesMax: Infinity, countMax: Infinity, contentBytesMax: CONTENT_BYTES_MAX };
+const LIMITS = {
+  bytesMax: Infinity,
+  countMax: Infinity,
+  contentBytesMax: CONTENT_BYTES_MAX,
+  freeBytesMin: 0,
+};
 const VERSIONS_MAX = 1;
 const NOTHING = new Uint8Array(0);
 

@@ -21,7 +21,7 @@ import { DigestBuilder, type Hasher } from '../merge/state/digest.ts';
 import { readStateItem, type StateItem, writeStateItem } from '../merge/state/state-item.ts';
 import type { Lane, Origin } from '../model/origin.ts';
 import type { VersionVector } from '../model/version-vector.ts';
-import { type Files, folderOf, type OpenFile } from '../platform/files/files.ts';
+import { type Files, folderOf, type OpenFile, removeHalf } from '../platform/files/files.ts';
 import { SNAPSHOT_FORMAT } from '../versions.ts';
 import {
   isSignedBy,
@@ -94,6 +94,7 @@ export async function writeSnapshot(options: WriteSnapshotOptions): Promise<void
     files.rename(fresh, path);
     files.syncDir(folderOf(path));
   } catch (error) {
+    removeHalf(files, fresh);
     // A fault in reading the state, and a bug, are not the disk's.
     if (error instanceof HubError || error instanceof AssertionError) throw error;
     throw new HubError('snapshot.failed', `${path}: ${messageOf(error)}`, error);

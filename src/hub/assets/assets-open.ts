@@ -34,6 +34,9 @@ export interface OpenedAssets {
 const MIB = 1 << 20;
 const MEGAPIXEL = 1_000_000;
 const MAKER_LIMITS = { heapMib: 256, msMax: 60_000 };
+/** Segments of the journal that assets leave room for beside `journal.free_mib_min`: they are the first to feel a full disk. */
+const SEGMENTS_LEFT = 4;
+const YIELD_MS = 15_000;
 /** Assets that are looked at for a missing preview after a start. */
 const LATEST_MAX = 200;
 
@@ -67,6 +70,7 @@ export function openAssets(parts: OpenAssetsParts): OpenedAssets {
     }),
   );
   const follower = closers.add(AssetFollower.start({ journal, blobs, files, dir, timers, log }));
+  closers.add({ close: timers.every(YIELD_MS, () => blobs.yieldRoom()) });
   assetGate.open({ blobs, follower });
   const uploads = new Uploads(files, `${dir}/uploads`, random);
   const inside = { blobs, follower, uploads, maker, mayPreview, ground };
@@ -113,7 +117,13 @@ async function keepPreview(
   blobs.previews.syncNow();
 }
 
-function limitsOf({ assets }: Config): AssetLimits {
+function limitsOf({ assets, journal }: Config): AssetLimits {
   const { totalMibMax, fileMibMax, countMax } = assets;
-  return { bytesMax: totalMibMax * MIB, contentBytesMax: fileMibMax * MIB, countMax };
+  const freeMibMin = journal.freeMibMin + SEGMENTS_LEFT * journal.segmentMib;
+  return {
+    bytesMax: totalMibMax * MIB,
+    contentBytesMax: fileMibMax * MIB,
+    countMax,
+    freeBytesMin: freeMibMin * MIB,
+  };
 }

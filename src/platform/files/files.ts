@@ -6,6 +6,15 @@
  * Errors are thrown as the system gives them, with their `code` (`ENOSPC`, `EIO`, `ENOENT` …).
  */
 
+/** For the way out of a write that failed, which is told, not this: half a file on a full disk is in everybody's way. */
+export function removeHalf(files: Pick<Files, 'remove'>, path: string): void {
+  try {
+    files.remove(path);
+  } catch {
+    // A disk that takes nothing does not give anything away either.
+  }
+}
+
 /** The folder that a file lies in. */
 export function folderOf(path: string): string {
   return path.slice(0, path.lastIndexOf('/')) || '.';

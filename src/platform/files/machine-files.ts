@@ -26,7 +26,7 @@ import { dirname } from 'node:path';
 
 import { systemCode, systemError } from '../../base/errors.ts';
 import { lockDirectory } from './directory-lock.ts';
-import type { Files, OpenFile, OpenMode } from './files.ts';
+import { type Files, type OpenFile, type OpenMode, removeHalf } from './files.ts';
 
 const FLAGS: Record<OpenMode, string> = { read: 'r', update: 'r+', create: 'w+' };
 const FILE_MODE = 0o600;
@@ -136,19 +136,10 @@ function replace(path: string, bytes: Uint8Array): void {
     writeWhole(beside, bytes);
     renameSync(beside, path);
   } catch (error) {
-    removeQuietly(beside); // Half a file on a full disk is in everybody's way.
+    removeHalf(machineFiles, beside);
     throw error;
   }
   syncDir(dirname(path));
-}
-
-/** For the way out of a fault: that one is told, not this. */
-function removeQuietly(path: string): void {
-  try {
-    rmSync(path, { force: true });
-  } catch {
-    // A disk that takes nothing does not give anything away either.
-  }
 }
 
 /** Where a disk is read-only, Node says that the folder is not there; a plain call says what is the matter. */

@@ -17,7 +17,13 @@ import { assert, must } from '../../base/assert.ts';
 import type { Timers } from '../../base/clock.ts';
 import { HubError, systemError } from '../../base/errors.ts';
 import type { Random } from '../../base/random.ts';
-import type { DirectoryLock, Files, OpenFile, OpenMode } from '../files/files.ts';
+import {
+  type DirectoryLock,
+  type Files,
+  type OpenFile,
+  type OpenMode,
+  removeHalf,
+} from '../files/files.ts';
 import { SECTOR_BYTES, SimInode } from './inode.ts';
 import { NameTable, parentOf } from './names.ts';
 
@@ -127,11 +133,16 @@ export class SimFiles implements Files {
 
   replace(path: string, bytes: Uint8Array): void {
     const beside = `${path}.new`;
-    const file = this.open(beside, 'create');
-    file.writeAt(bytes, 0);
-    file.datasyncNow();
-    file.close();
-    this.rename(beside, path);
+    try {
+      const file = this.open(beside, 'create');
+      file.writeAt(bytes, 0);
+      file.datasyncNow();
+      file.close();
+      this.rename(beside, path);
+    } catch (error) {
+      removeHalf(this, beside);
+      throw error;
+    }
     this.syncDir(parentOf(path));
   }
 

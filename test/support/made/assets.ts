@@ -49,7 +49,7 @@ export function openBlobStore(
     dir,
     timers: machineTimers,
     log: SILENT_LOG,
-    limits: { bytesMax: 10 << 20, countMax: 100, contentBytesMax: 4 << 20 },
+    limits: { bytesMax: 10 << 20, countMax: 100, contentBytesMax: 4 << 20, freeBytesMin: 0 },
     receiptedLsn: () => undefined,
     doubtLsn: 0,
     ...change,

@@ -100,7 +100,12 @@ describe('a content', () => {
 });
 
 describe('room', () => {
-  const limits = { bytesMax: 1_500_000, countMax: 100, contentBytesMax: 1_000_000 };
+  const limits = {
+    bytesMax: 1_500_000,
+    countMax: 100,
+    contentBytesMax: 1_000_000,
+    freeBytesMin: 0,
+  };
 
   it('is made by what has its receipt, never by what has none', async () => {
     let receiptedLsn: number | undefined;
@@ -136,10 +141,44 @@ describe('room', () => {
 
   it('is counted in contents too', () => {
     const held = [1, 2, 3].map((usedAt) => ({ bytes: 10, throughLsn: usedAt, usedAt }));
-    const room = { bytesMax: 1000, countMax: 3 };
+    const room = { bytesMax: 1000, countMax: 3, spareBytes: 1000 };
     assert.equal(evictionFor(held, 10, { ...room, receiptedLsn: undefined }), undefined);
     assert.deepEqual(evictionFor(held, 10, { ...room, receiptedLsn: 3 }), held.slice(0, 1));
     assert.deepEqual(evictionFor(held, 10, { ...room, countMax: 4, receiptedLsn: 0 }), []);
+  });
+
+  it('of the disk is left to others: newcomers wait, and what has its receipt goes when they run short', async () => {
+    const files = new SimFiles({ random: new SeededRandom(1), capacityBytes: 2_000_000 });
+    files.makeDir('assets');
+    let receiptedLsn: number | undefined;
+    const store = openBlobStore(files, 'assets', {
+      limits: { ...limits, bytesMax: Infinity, freeBytesMin: 500_000 },
+      receiptedLsn: () => receiptedLsn,
+    });
+    const [one, two] = [contentOf(700_000, 3), contentOf(700_000, 4)];
+    assert.equal(store.refusal(one.id, 700_000), undefined);
+    putAll(store, piecesOf(one), 10);
+    await store.settle();
+    // Of a content that has only begun to come, the rest counts already.
+    putAll(store, piecesOf(two).slice(0, 1), 20);
+    assert.equal(store.refusal(contentOf(1, 9).id, 200_000)?.code, 'assets.full');
+    putAll(store, piecesOf(two), 20);
+    await store.settle();
+    const journal = files.open('journal', 'create');
+    journal.writeAt(new Uint8Array(400_000), 0);
+    store.yieldRoom();
+    assert.equal(store.stat().contents, 2, 'nothing has a receipt');
+    receiptedLsn = 20;
+    store.yieldRoom();
+    assert.deepEqual(
+      [one, two].map(({ id }) => store.stateOf(id).state),
+      ['missing', 'whole'],
+    );
+    assert.equal(store.refusal(contentOf(1, 9).id, 300_000), undefined);
+    assert.equal(store.refusal(contentOf(1, 9).id, 600_000), undefined);
+    assert.equal(store.stat().contents, 0);
+    journal.close();
+    store.close();
   });
 });
 
