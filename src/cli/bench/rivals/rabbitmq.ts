@@ -20,20 +20,22 @@ export function rabbitmq(files: Files): Contender {
     async start(dir) {
       const [port, nodePort, mapperPort] = [await freePort(), await freePort(), await freePort()];
       const [config, plugins] = [`${dir}/rabbitmq.conf`, `${dir}/plugins`];
+      const advanced = `${dir}/advanced.config`;
       const lines = [
         'listeners.tcp = none',
         `mqtt.listeners.tcp.1 = ${HOST}:${port}`,
         'mqtt.allow_anonymous = true',
-        'anonymous_login_user = guest',
-        'mqtt.durable_queue_type = quorum',
         'log.console = false',
       ];
       files.replace(config, utf8(`${lines.join('\n')}\n`));
+      // Older versions take the type of queue only here.
+      files.replace(advanced, utf8('[{rabbitmq_mqtt, [{durable_queue_type, quorum}]}].\n'));
       files.replace(plugins, utf8('[rabbitmq_mqtt].\n'));
       const env = {
         HOME: dir,
         RABBITMQ_NODENAME: `bench${port}@localhost`,
         RABBITMQ_CONFIG_FILE: config,
+        RABBITMQ_ADVANCED_CONFIG_FILE: advanced,
         RABBITMQ_ENABLED_PLUGINS_FILE: plugins,
         RABBITMQ_MNESIA_BASE: `${dir}/data`,
         RABBITMQ_LOG_BASE: `${dir}/log`,

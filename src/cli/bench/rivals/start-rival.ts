@@ -10,8 +10,10 @@ import { HOST, type RunningBroker } from '../contenders.ts';
 const START_MS_MAX = 90_000;
 const POLL_MS = 20;
 const STOP_MS = 20_000;
-/** Debian keeps daemons outside a plain user's PATH, and wraps some of them; the plain program comes first. */
-const PLACES = ['', '/usr/lib/rabbitmq/bin/', '/usr/sbin/'];
+/** Debian wraps a daemon in a script that becomes another user, who may not read our folder: the plain program comes first. */
+const PLACES = ['/usr/lib/rabbitmq/bin/', '', '/usr/sbin/'];
+/** What a rival says last tells why it does not listen. */
+const LAST_LINES = 5;
 
 export interface RivalProgram {
   readonly name: string;
@@ -24,8 +26,12 @@ export interface RivalProgram {
 
 /** Starts a rival and waits until devices can connect; throws `HubError` where it is not on this machine. */
 export async function startRival(program: RivalProgram): Promise<RunningBroker> {
-  const child = await startFrom(PLACES, program);
-  await untilItListens(child, program.port);
+  const said: string[] = [];
+  const child = await startFrom(PLACES, program, (line) => {
+    said.push(line);
+    if (said.length > LAST_LINES) said.shift();
+  });
+  await untilItListens(child, program.port, said);
   return {
     port: program.port,
     pid: child.pid,
@@ -38,10 +44,12 @@ export async function startRival(program: RivalProgram): Promise<RunningBroker> 
 async function startFrom(
   places: readonly string[],
   { name, args, env = {} }: RivalProgram,
+  hear: (line: string) => void,
 ): Promise<Child> {
+  const listening = { onLine: hear, onErrorLine: hear };
   for (const place of places) {
     try {
-      return await Child.start({ command: `${place}${name}`, args, env });
+      return await Child.start({ command: `${place}${name}`, args, env, ...listening });
     } catch {
       continue;
     }
@@ -49,7 +57,7 @@ async function startFrom(
   throw new HubError('bench.rival-missing', `${name} is not on this machine`);
 }
 
-async function untilItListens(child: Child, port: number): Promise<void> {
+async function untilItListens(child: Child, port: number, said: readonly string[]): Promise<void> {
   const nothing = (): void => undefined;
   const handlers = { onData: nothing, onDrain: nothing, onClose: nothing };
   for (let waitedMs = 0; waitedMs < START_MS_MAX && child.running; waitedMs += POLL_MS) {
@@ -61,5 +69,6 @@ async function untilItListens(child: Child, port: number): Promise<void> {
     }
   }
   await child.stop();
-  throw new HubError('bench.broken', `nothing listens on port ${port}`);
+  const words = said.length === 0 ? '' : `; the last it said: ${said.join(' | ')}`;
+  throw new HubError('bench.broken', `nothing listens on port ${port}${words}`);
 }
