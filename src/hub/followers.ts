@@ -133,12 +133,12 @@ export function followJournal(
 }
 
 function openHealing(
-  { machine, time, paths }: Ground,
+  { machine, time, paths, id: hub }: Ground,
   { journal, door }: Serving,
   receiptedLsn: () => number | undefined,
 ): Healing {
   const place = { dir: paths.uplink, clock: time.clock };
-  return new Healing({ ...machine, ...place, journal, door, receiptedLsn });
+  return new Healing({ ...machine, ...place, hub, journal, door, receiptedLsn });
 }
 
 /** Keeps the histories of records within their limits. */

@@ -5,10 +5,12 @@ import { afterAll, beforeAll, describe, test } from 'vitest';
 
 import { inlineCompressor } from '../../src/batch/compression.ts';
 import type { BatchId } from '../../src/batch/batch-id.ts';
+import type { LaneRange } from '../../src/batch/ranges.ts';
+import { hexOf } from '../../src/base/bytes.ts';
 import { SILENT_LOG } from '../../src/base/log.ts';
 import { encodePatch } from '../../src/merge/patch.ts';
 import { COMMAND, type OpClass, RECORD, TELEMETRY } from '../../src/model/class.ts';
-import { type Op, PATCH, type StampedOp } from '../../src/model/op.ts';
+import { encodeOp, type Op, PATCH, type StampedOp } from '../../src/model/op.ts';
 import { type Lane, laneOf, type Origin } from '../../src/model/origin.ts';
 import { MachineClock, machineTimers } from '../../src/platform/clock.ts';
 import { machineRandom } from '../../src/platform/random.ts';
@@ -16,7 +18,16 @@ import { Author } from '../../src/regional/downlink/author.ts';
 import type { Underway } from '../../src/regional/downlink/receivers.ts';
 import type { PgStorage } from '../../src/regional/postgres/pg-storage.ts';
 import type { SiteStorage } from '../../src/regional/site-storage.ts';
-import { batchOf, HUB_ID, identityOf, REGION, SITE, stampedOp } from '../support/made/batches.ts';
+import {
+  batchOf,
+  HUB_ID,
+  identityOf,
+  plainOp,
+  REGION,
+  SITE,
+  stampedOp,
+} from '../support/made/batches.ts';
+import { DEVICE_A, DEVICE_B } from '../support/made/ops.ts';
 import { keepBatch, placeOf, STORAGES } from '../support/memory/site-storages.ts';
 
 const OTHER = identityOf(7);
@@ -39,6 +50,12 @@ function authorOf({ down: source }: SiteStorage): Author {
   const machine = { clock: new MachineClock(), timers: machineTimers, random: machineRandom };
   return new Author({ ...parts, ...machine, log: SILENT_LOG });
 }
+
+function stampedAs(op: Op, stamp: StampedOp['stamp']): StampedOp {
+  return { bytes: encodeOp(op), op, stamp };
+}
+
+const byOrigin = (a: LaneRange, b: LaneRange): number => (a.origin < b.origin ? -1 : 1);
 
 const order = (key: string, opClass: OpClass = RECORD) =>
   ({ class: opClass, key, kind: PATCH, body: encodePatch({ a: 1 }), authority: 4 }) as const;
@@ -156,10 +173,38 @@ describe.each(STORAGES.kinds)('the way down: %s', (name, make) => {
     assert.equal((await heal.answer({ hub: HUB_ID, lacks })).ops, 2);
     const given = await heal.next({ hub: HUB_ID, lacks });
     assert.deepEqual(
-      given?.ops.map(({ op }) => op),
-      ops.slice(1),
+      given?.ops.map(({ bytes }) => hexOf(bytes)),
+      ops.slice(1).map((op) => hexOf(encodeOp(op))),
     );
     await again.close();
+  });
+
+  test('what a hub had handed in of others and has lost at the end of its lanes is known', async () => {
+    const place = await placeOf(await make());
+    const { site } = place;
+    const device = (from: number, to: number, origin: Origin): StampedOp[] =>
+      records(from, to).map(({ op, stamp }) => {
+        return stampedAs({ ...op, origin }, { ...stamp, hub: HUB_ID });
+      });
+    await keepBatch(site, await batchOf(device(1, 6, DEVICE_A)));
+    await keepBatch(site, await batchOf([...device(7, 9, DEVICE_A), ...device(1, 2, DEVICE_B)]));
+    await keepBatch(site, await batchOf(device(4, 5, DEVICE_B)));
+    const telemetry = stampedOp(1, { class: TELEMETRY, origin: DEVICE_A });
+    await keepBatch(site, await batchOf([telemetry]));
+    await keepBatch(site, await batchOf([stampedOp(1, { class: RECORD })]));
+    const ends = (known: number): Promise<LaneRange[]> => {
+      const vector = new Map([[laneOf(DEVICE_A, RECORD), known]]);
+      return site.heal.ends({ hub: HUB_ID, vector, classes: DOWN });
+    };
+    const newcomer = { origin: DEVICE_B, class: RECORD, from: 1, to: 2 } as const;
+    const end = { origin: DEVICE_A, class: RECORD, from: 5, to: 9 } as const;
+    assert.deepEqual((await ends(4)).toSorted(byOrigin), [end, newcomer]);
+    assert.deepEqual(await ends(9), [newcomer]);
+    const given = await site.heal.next({ hub: HUB_ID, lacks: [end] });
+    assert.deepEqual(given?.ops.map(plainOp), device(5, 9, DEVICE_A).map(plainOp));
+    const other = { hub: OTHER_ID, vector: new Map(), classes: DOWN };
+    assert.deepEqual(await site.heal.ends(other), [], 'nobody gets so what others had sent');
+    await place.close();
   });
 
   test('where making an op fails, its number is given to the next', async () => {

@@ -1,6 +1,7 @@
 /** A card that lost acknowledged entries, and a region that had receipted them: it gives back the very bytes. */
 import assert from 'node:assert/strict';
 import { readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 
 import { connectAsync } from 'mqtt';
 import { test } from 'vitest';
@@ -8,6 +9,7 @@ import { test } from 'vitest';
 import { type Digest, eventually, getJson, uplinked } from '../support/hubs/api.ts';
 import { damage } from '../support/hubs/damage.ts';
 import { heliograph, type RunningHub, startHub, startRegional } from '../support/hubs/hub.ts';
+import { openDevice } from '../support/hubs/devices.ts';
 import { tempDir } from '../support/machine/temp-dir.ts';
 
 const RULES =
@@ -165,6 +167,59 @@ test('what had come down from the region, its orders and other hubs’ records, 
     60_000,
   );
 }, 120_000);
+
+test('the last that devices had handed in comes back from the region, though nothing behind it tells that it was there', async () => {
+  const [regionData, data, dir] = [tempDir(), tempDir(), tempDir()];
+  const region = await startRegional({ data: regionData });
+  const sets = [`uplink.url=${region.mqttUrl}`, RULES, 'journal.segment_mib=1'];
+  const first = await startHub({ data, sets });
+  const url = first.mqttUrl;
+  const meter = await openDevice({ url, dir: join(dir, 'meter'), name: 'meter' });
+  for (let n = 0; n < 20; n++) {
+    await meter.event('meters/9', `${n}`);
+    await meter.record('work/9').set({ n });
+  }
+  // Of this one nothing is left: the region alone knows that it exists.
+  const late = await openDevice({ url, dir: join(dir, 'late'), name: 'late' });
+  for (let n = 0; n < 5; n++) await late.record('work/10').set({ n });
+  for (let n = 20; n < 25; n++) {
+    await meter.event('meters/9', `${n}`);
+    await meter.record('work/9').set({ n });
+  }
+  for (const device of [meter, late]) await device.close();
+  await uplinked(first.httpUrl);
+  const before = await digestOf(first.httpUrl);
+  await first.process.stop();
+  const { ops, lastLsn } = await opsIn(data);
+  assert.equal(ops.size, 55);
+  const shares = Array.from({ length: 25 }, (_, at) => 0.75 + at / 100);
+  damage(`${data}/journal`, shares, lastLsn);
+  for (const name of readdirSync(data)) {
+    if (name.startsWith('state.')) rmSync(`${data}/${name}`, { recursive: true });
+  }
+  const { ops: left } = await opsIn(data);
+  const lost = [...ops].filter(([name]) => !left.has(name));
+  assert.ok(lost.length >= 10, `${lost.length} are gone`);
+
+  const again = await startHub({ data, sets });
+  await again.process.line(/journal\.damaged|journal\.holes/);
+  await eventually(
+    () => digestOf(again.httpUrl),
+    ({ digest, ops: folded }) => digest === before.digest && folded === before.ops,
+    60_000,
+  );
+  await eventually(
+    () => statusOf(again),
+    ({ journal }) => journal.quarantined.length === 0 && journal.healing.lackedOps === 0,
+    60_000,
+  );
+  await again.process.stop();
+  const { ops: after } = await opsIn(data);
+  assert.deepEqual(
+    lost.filter(([name, op]) => after.get(name) !== op),
+    [],
+  );
+}, 180_000);
 
 async function sendOrder(data: string, n: number): Promise<void> {
   const to = ['--site', 'demo', '--data', data];

@@ -6,6 +6,9 @@
  * What comes back are ops. Entries that never travel (subscriptions, retained messages, progress) and lines of the sync log
  * are lost with the range; the broker's own rules make good for the first (broker/sessions/SESSIONS.md).
  *
+ * Where the last ops of somebody else's lane were damaged, nothing behind them tells that they are missing. So beyond the end of each such
+ * lane as many are asked for as there were entries, and no range is healed before the region has said that it has none of them.
+ *
  * A lane may have numbers for which nothing stands: where its last ops may have been damaged, the door passes over as many as
  * there were entries. They are believed to be nothing only where the range was receipted when its damage was met,
  * which is written down then, and the region has everything from there on. Whatever cannot be told for certain stays open.
@@ -21,7 +24,8 @@ import { findHoles, type Hole, opsIn } from '../../ingest/door/hole-book.ts';
 import type { JournalPort, Lsn } from '../../ingest/journal-port.ts';
 import type { Journal, JournalStat } from '../../journal/journal.ts';
 import type { QuarantinedRange } from '../../journal/recovery/quarantine.ts';
-import { splitLane } from '../../model/origin.ts';
+import { LOG } from '../../model/class.ts';
+import { type Lane, laneOf, type Origin, splitLane } from '../../model/origin.ts';
 import type { Files } from '../../platform/files/files.ts';
 import type { HealingPort } from '../../uplink/session/downlink.ts';
 
@@ -32,6 +36,7 @@ export interface HealingOptions {
   > &
     Pick<JournalPort, 'cursor'> & { stat(): Pick<JournalStat, 'quarantined'> };
   readonly door: Pick<Door, 'vector' | 'holes'>;
+  readonly hub: Origin;
   /** Every op at or below is stored at the region; undefined: there is none. */
   readonly receiptedLsn: () => Lsn | undefined;
   readonly files: Pick<Files, 'read' | 'replace' | 'makeDir'>;
@@ -63,6 +68,8 @@ export class Healing implements HealingPort {
   /** Ranges whose damage was met, and whether everything in them was receipted then. */
   readonly #wasReceipted: Map<string, boolean>;
   readonly #listeners: (() => void)[] = [];
+  /** Lanes of others beyond whose end the region has nothing. */
+  readonly #ended = new Set<Lane>();
   #searching: Promise<void> | undefined;
   #hasSearched = false;
   #cancelSearch: Cancel | undefined;
@@ -100,7 +107,7 @@ export class Healing implements HealingPort {
     const ranges = this.#options.door.holes.open().map(({ lane, from, to }) => {
       return { ...splitLane(lane), from, to };
     });
-    return canonicalRanges(ranges);
+    return canonicalRanges([...ranges, ...this.#ends()]);
   }
 
   get isDue(): boolean {
@@ -138,7 +145,10 @@ export class Healing implements HealingPort {
     const { log, clock } = this.#options;
     const nowMs = clock.monotonicMs();
     this.#region = heals === undefined || heals.ops === 0 ? 'has-none' : 'gives';
-    this.#dueMs = nowMs + AGAIN_MS;
+    if (heals === undefined || heals.ops === 0) {
+      for (const { origin, class: opClass } of asked) this.#ended.add(laneOf(origin, opClass));
+    }
+    this.#dueMs = nowMs + (this.#ends().length > 0 ? MORE_MS : AGAIN_MS);
     const ranges = asked.length;
     log.info('journal.healing', { ranges, ...(heals ?? { means: 'the region cannot mend yet' }) });
     if (heals?.ops === 0) this.#dropNothings(asked, heals.wholeFromLsn);
@@ -173,10 +183,28 @@ export class Healing implements HealingPort {
     const { lackedOps } = this.status();
     if (lackedOps > 0) {
       log.warn('journal.holes', { holes: door.holes.list().length, ops: lackedOps });
+    }
+    if (this.lacks().length > 0) {
       this.#dueMs = clock.monotonicMs();
       for (const listener of this.#listeners) listener();
     }
     this.#look();
+  }
+
+  /** What may have been lost at the ends of lanes of others. */
+  #ends(): LaneRange[] {
+    const { journal, door, hub, receiptedLsn } = this.#options;
+    if (receiptedLsn() === undefined || !this.#hasSearched) return [];
+    let lost = 0;
+    for (const { fromLsn, toLsn } of journal.stat().quarantined) {
+      if (fromLsn >= journal.firstLsn) lost += toLsn - fromLsn + 1;
+    }
+    if (lost === 0) return [];
+    return [...door.vector()].flatMap(([lane, seq]) => {
+      const { origin, class: opClass } = splitLane(lane);
+      if (origin === hub || opClass === LOG || this.#ended.has(lane)) return [];
+      return [{ origin, class: opClass, from: seq + 1, to: seq + lost }];
+    });
   }
 
   /** Somebody else may have what a device or a peer says is missing here. */
@@ -197,6 +225,7 @@ export class Healing implements HealingPort {
       isNew = true;
     }
     if (isNew) this.#save();
+    this.#ended.clear();
     this.#cancelSearch?.();
     this.#cancelSearch = timers.after(SEARCH_DELAY_MS, () => void this.search());
   }
@@ -233,6 +262,7 @@ export class Healing implements HealingPort {
       if (!door.holes.list().some(({ between }) => between !== undefined)) void this.search();
       return;
     }
+    if (this.#ends().length > 0) return;
     const holes = door.holes.list();
     // Of what the journal has let go of around it, nobody can say that nothing is missing.
     const kept = quarantined.filter(({ fromLsn }) => fromLsn >= journal.firstLsn);

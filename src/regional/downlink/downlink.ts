@@ -10,13 +10,13 @@ import type { Log } from '../../base/log.ts';
 import { type ChunkBitmap, chunkSpan, encodeChunk, layoutOf } from '../../batch/wire/chunks.ts';
 import type { Compressor } from '../../batch/compression.ts';
 import type { PayloadSealer } from '../../batch/payload-seal.ts';
-import type { DownReceipt } from '../../batch/wire/down-messages.ts';
+import { type DownReceipt, LACKS_MAX } from '../../batch/wire/down-messages.ts';
 import { DOWN_CHUNK_BYTES, DOWN_SEAL_LIMITS } from '../../batch/limits.ts';
 import type { Signer } from '../../batch/manifest.ts';
 import type { DownWish } from '../../batch/wire/down-wish.ts';
 import type { DownHello, Hello } from '../../batch/wire/messages.ts';
 import { headOf } from '../../batch/open-batch.ts';
-import { type LaneRange, overlaps, subtractRanges } from '../../batch/ranges.ts';
+import { canonicalRanges, type LaneRange, overlaps, subtractRanges } from '../../batch/ranges.ts';
 import { BatchBuilder, type SealedBatch } from '../../batch/seal-batch.ts';
 import { downChunkTopic } from '../../batch/wire/topics.ts';
 import type { OpClass } from '../../model/class.ts';
@@ -57,11 +57,13 @@ export class RegionDownlink {
   /** Takes note of what a hub has and lacks; how many ops wait for it. */
   async heard(
     hub: Origin,
-    { down, lacks = [], sealKey }: Hello,
+    { down, lacks: told = [], sealKey }: Hello,
   ): Promise<Pick<DownHello, 'waiting' | 'heals'> | undefined> {
     if (down === undefined) return undefined;
     const { source, heal } = this.#options;
     const { takes, vector } = down;
+    const ends = told.length === 0 ? [] : await heal.ends({ hub, vector, classes: takes });
+    const lacks = canonicalRanges([...told, ...ends]).slice(0, LACKS_MAX);
     await source.receivers.change(hub, async (before) => {
       const isSameKey = isSame(before?.sealKey, sealKey);
       const underway = isSameKey ? resumed(before?.underway, down, lacks) : undefined;

@@ -13,7 +13,8 @@ import { type LaneRange, overlaps, sharedOps } from '../../batch/ranges.ts';
 import type { OpClass } from '../../model/class.ts';
 import type { StampedOp } from '../../model/op.ts';
 import { type Lane, laneOf, type Origin } from '../../model/origin.ts';
-import type { DownOps } from '../downlink/down-index.ts';
+import { seqIn } from '../../model/version-vector.ts';
+import type { DownOps, DownQuery } from '../downlink/down-index.ts';
 import type { Shelf, ShelvedBatch } from './shelf.ts';
 
 export interface HealQuery {
@@ -28,6 +29,8 @@ export interface HealSource {
   answer(query: HealQuery): Promise<Heals>;
   /** The next of them, of one class; undefined where none is here. */
   next(query: HealQuery): Promise<DownOps | undefined>;
+  /** What follows on the hub's vector in lanes of others, and the hub had sent itself: it has lost their ends, and cannot know. */
+  ends(query: DownQuery): Promise<LaneRange[]>;
 }
 
 /** What the manifest of a batch says. */
@@ -86,14 +89,31 @@ export class Healer implements HealSource {
     return undefined;
   }
 
+  async ends({ hub, vector, classes }: DownQuery): Promise<LaneRange[]> {
+    const batches = await this.#batchesOf(hub, classes);
+    const own = batches.filter((batch) => batch.hub === hub).flatMap(({ ranges }) => ranges);
+    const ends = new Map<Lane, LaneRange>();
+    for (const range of own.toSorted((a, b) => a.from - b.from)) {
+      const lane = laneOf(range.origin, range.class);
+      const known = seqIn(vector, lane);
+      const { to: last } = ends.get(lane) ?? { to: known };
+      if (range.origin === hub || range.from > last + 1 || range.to <= last) continue;
+      ends.set(lane, { ...range, from: known + 1 });
+    }
+    return [...ends.values()];
+  }
+
   /** Of the hub itself; of what flows down, of others, too. */
-  async #batchesFor(query: HealQuery): Promise<KnownBatch[]> {
-    const classes = classesOf(query);
+  #batchesFor(query: HealQuery): Promise<KnownBatch[]> {
+    return this.#batchesOf(query.hub, classesOf(query));
+  }
+
+  async #batchesOf(hub: Origin, classes: readonly OpClass[]): Promise<KnownBatch[]> {
     const listed = classes.length === 0 ? [] : await this.#shelf.list(classes);
     const known: KnownBatch[] = [];
     let read = 0;
     for (const batch of listed) {
-      if (batch.hub !== query.hub && !DOWN_CLASSES.includes(batch.class)) continue;
+      if (batch.hub !== hub && !DOWN_CLASSES.includes(batch.class)) continue;
       const isRemembered = this.#facts.has(batch.id);
       if (!isRemembered && ++read % SLICE_BATCHES === 0) await this.#pause();
       const facts = await this.#factsOf(batch);

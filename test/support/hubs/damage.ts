@@ -13,9 +13,7 @@ export function damage(dir: string, shares: readonly number[], lastLsn = Infinit
   for (let at = bytes.indexOf(head); at >= 0; at = bytes.indexOf(head, at + 1)) {
     if (Number(bytes.readBigUInt64BE(at + 7)) <= lastLsn) blocks.push(at);
   }
-  for (const share of shares) {
-    const at = (blocks[Math.floor(blocks.length * share)] ?? 0) + 40;
-    bytes[at] = (bytes[at] ?? 0) ^ 0x5a;
-  }
+  const chosen = shares.map((share) => (blocks[Math.floor(blocks.length * share)] ?? 0) + 40);
+  for (const at of new Set(chosen)) bytes[at] = (bytes[at] ?? 0) ^ 0x5a;
   writeFileSync(`${dir}/${name}`, bytes);
 }

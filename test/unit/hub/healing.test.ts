@@ -5,12 +5,13 @@ import { describe, test } from 'vitest';
 import { SILENT_LOG } from '../../../src/base/log.ts';
 import { Healing } from '../../../src/hub/sync/healing.ts';
 import { HoleBook } from '../../../src/ingest/door/hole-book.ts';
-import { RECORD, TELEMETRY } from '../../../src/model/class.ts';
+import { LOG, RECORD, TELEMETRY } from '../../../src/model/class.ts';
 import { encodeOpEntry } from '../../../src/model/entry.ts';
 import { laneOf } from '../../../src/model/origin.ts';
 import { SimClock } from '../../../src/platform/sim/clock.ts';
 import { SimFiles } from '../../../src/platform/sim/files.ts';
 import { SeededRandom } from '../../../src/platform/sim/random.ts';
+import { DEVICE_A } from '../../support/made/ops.ts';
 import { HUB_ID, START_MS, stampedOp } from '../../support/made/batches.ts';
 
 const LANE = laneOf(HUB_ID, TELEMETRY);
@@ -23,6 +24,10 @@ class World {
   readonly holes = new HoleBook();
   readonly healed: (typeof RANGE)[] = [];
   quarantined = [RANGE];
+  readonly vector = new Map([
+    [LANE, 8],
+    [laneOf(HUB_ID, RECORD), 3],
+  ]);
   receiptedLsn: number | undefined = 8;
   readonly healing: Healing;
   readonly journal = {
@@ -40,15 +45,13 @@ class World {
 
   constructor(files = new SimFiles({ random: new SeededRandom(1) })) {
     this.files = files;
-    const vector = new Map([
-      [LANE, 8],
-      [laneOf(HUB_ID, RECORD), 3],
-    ]);
+    const { vector } = this;
     this.healing = new Healing({
       clock: this.clock,
       files,
       door: { vector: () => vector, holes: this.holes },
       journal: this.journal,
+      hub: HUB_ID,
       receiptedLsn: () => this.receiptedLsn,
       dir: 'uplink',
       timers: this.clock,
@@ -75,6 +78,14 @@ class World {
 
   fill(...seqs: number[]): void {
     for (const seq of seqs) this.holes.fill(LANE, seq);
+  }
+
+  /** Four records of a device are in the journal, too. */
+  async beginWithDevice(): Promise<void> {
+    this.vector.delete(laneOf(HUB_ID, RECORD));
+    for (const opClass of [RECORD, LOG] as const) this.vector.set(laneOf(DEVICE_A, opClass), 4);
+    await this.begin();
+    for (const seq of [1, 2, 3, 4]) this.holes.fill(laneOf(DEVICE_A, RECORD), seq);
   }
 }
 
@@ -137,6 +148,36 @@ describe('healing', () => {
     world.healing.told([RECORDS, READINGS], { ops: 0, wholeFromLsn: 4 });
     world.healing.told([RECORDS, READINGS], undefined);
     assert.equal(world.healing.status().lackedOps, 6);
+  });
+
+  test('asks for what may have stood at the ends of lanes of others, and calls nothing healed before the answer', async () => {
+    const world = new World();
+    await world.beginWithDevice();
+    const end = { origin: DEVICE_A, class: RECORD, from: 5, to: 7 } as const;
+    assert.deepEqual(world.healing.lacks(), [READINGS, end]);
+    assert.equal(world.healing.status().lackedOps, 3, 'what may be is not counted');
+    world.fill(3, 4, 5);
+    world.healing.told([READINGS, end], { ops: 5, wholeFromLsn: 0 });
+    // Five of them came: three fill the hole, two go on behind the end.
+    world.vector.set(laneOf(DEVICE_A, RECORD), 6);
+    world.healing.came();
+    await world.clock.advance(20_000);
+    assert.deepEqual(world.healed, []);
+    assert.ok(world.healing.isDue);
+    assert.deepEqual(world.healing.lacks(), [{ ...end, from: 7, to: 9 }]);
+    world.healing.told(world.healing.lacks(), { ops: 0, wholeFromLsn: 0 });
+    await world.clock.advance(20_000);
+    assert.deepEqual([world.healed, world.healing.lacks()], [[RANGE], []]);
+  });
+
+  test('without a region asks for no ends', async () => {
+    const world = new World();
+    world.receiptedLsn = undefined;
+    await world.beginWithDevice();
+    assert.deepEqual(world.healing.lacks(), [READINGS]);
+    world.fill(3, 4, 5);
+    await world.clock.advance(20_000);
+    assert.deepEqual(world.healed, [RANGE]);
   });
 
   test('keeps the journal while the region may give back, and no longer', async () => {
