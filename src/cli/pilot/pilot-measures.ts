@@ -76,6 +76,7 @@ function missedIn(rows: readonly Row[]): number {
 const NOTE = 'Each cell: what was measured, and in brackets the most that is allowed.\n';
 const HEADS = [
   ['no', 'Too dark for any policy'],
+  ['off', 'Too dark for the site'],
   ['doubtful', 'Dark'],
 ] as const;
 
@@ -89,6 +90,7 @@ function textsOf(rows: readonly Row[], kind: Attainable['kind']): string[] {
 const MARKS: Readonly<Record<Attainable['kind'], string>> = {
   yes: '',
   doubtful: '  dark',
+  off: '  off',
   no: '  too dark',
 };
 

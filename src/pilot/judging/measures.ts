@@ -54,16 +54,23 @@ export type Attainable =
   | { readonly kind: 'yes' }
   /** The fewest sessions that keep the deadlines take the site down for longer than is allowed. */
   | { readonly kind: 'doubtful'; readonly fewest: Evaluation; readonly downRatioMax: number }
+  /** The panel does not carry the site: it is off for most of the time whatever sync does, and shares are of little. */
+  | { readonly kind: 'off'; readonly downRatio: number; readonly records: number }
   /** No policy can, whatever it knows. */
   | { readonly kind: 'no'; readonly darkness: Darkness };
 
+/** Above this part of the time without power, without any sync, a site is no site. */
+const OFF_RATIO = 0.5;
+
 export function attainable(by: EvaluationByPolicy, course: Course, preset: SitePreset): Attainable {
-  const { never, hourly, deadlines } = by;
+  const { never, hourly, deadlines, heliograph } = by;
   const downRatioMax = never.downRatio + DOWN_POINTS;
   const darkness = darknessOf(course, preset, downRatioMax);
   const lateMax = hourly.lateRatio[RECORD] + LATE_POINTS;
   if (darkness !== undefined && darkness.recordsLateRatio > lateMax)
     return { kind: 'no', darkness };
+  if (never.downRatio > OFF_RATIO)
+    return { kind: 'off', downRatio: never.downRatio, records: heliograph.born[RECORD] };
   if (deadlines.downRatio <= downRatioMax) return { kind: 'yes' };
   return { kind: 'doubtful', fewest: deadlines, downRatioMax };
 }
@@ -94,6 +101,12 @@ export function darkText(outlook: Attainable): string | undefined {
     return (
       `the fewest sessions that keep the deadlines, ${fewest.sessionsPerDay.toFixed(1)} a day, take the site down` +
       ` for ${percent(fewest.downRatio)} of the time; ${percent(downRatioMax)} are allowed.`
+    );
+  }
+  if (outlook.kind === 'off') {
+    return (
+      `the panel does not carry this site: without any sync it is off for ${percent(outlook.downRatio)} of the time.` +
+      ` What is late is a share of the ${outlook.records} records of the rest.`
     );
   }
   const { fromDay, toDay, spareWh, sessions, sessionsNeeded, recordsLateRatio } = outlook.darkness;

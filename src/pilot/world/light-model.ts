@@ -99,6 +99,8 @@ export function presetThresholds({ alarmsStopPct }: SitePreset): PowerThresholds
 export interface Evaluation {
   readonly policy: Policy;
   readonly downRatio: number;
+  /** Ops, by class: made while the site had power. */
+  readonly born: Readonly<Record<OpClass, number>>;
   /** Late over born, by class. */
   readonly lateRatio: Readonly<Record<OpClass, number>>;
   readonly radioWhPerDay: number;
@@ -396,6 +398,7 @@ export function evaluate(options: EvaluationOptions): Evaluation {
   return {
     policy,
     downRatio: site.totals.downMs / (minutes * MINUTE_MS),
+    born: ledger.born,
     lateRatio: perClass((it) => ledger.late[it] / Math.max(1, ledger.born[it])),
     radioWhPerDay: radioWh / days,
     sessionsPerDay: sessions / days,

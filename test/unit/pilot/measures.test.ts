@@ -22,7 +22,8 @@ import { backlogOf } from '../power/support.ts';
 function evaluation(policy: Policy, figures: Partial<Evaluation> = {}): Evaluation {
   const none = perClass(() => 0);
   const rates = { radioWhPerDay: 10, sessionsPerDay: 10 };
-  return { policy, downRatio: 0, lateRatio: none, meanHours: none, ...rates, ...figures };
+  const counts = { downRatio: 0, born: none, lateRatio: none, meanHours: none };
+  return { policy, ...counts, ...rates, ...figures };
 }
 
 function byPolicy(own: Partial<Record<Policy, Partial<Evaluation>>>): EvaluationByPolicy {
@@ -64,6 +65,7 @@ test('what no policy can do is told by bookkeeping, what ours cannot by the fewe
   assert.equal(of(monthOf(0, 10), {}), 'yes');
   assert.equal(of(monthOf(0, 10), { deadlines: dark }), 'doubtful');
   assert.equal(of(monthOf(0, 10), { deadlines: dark, never: dark }), 'yes');
+  assert.equal(of(monthOf(0, 10), { never: { downRatio: 0.93 } }), 'off');
   assert.equal(of(monthOf(10, 0), {}), 'no', 'ten days for the energy of eleven sessions');
   assert.equal(of(monthOf(10, 40), {}), 'yes', 'it pays for one every six hours');
   const late = perClass(() => 0.3);
@@ -78,6 +80,11 @@ test('what stands against the measures is told in a sentence', () => {
   assert.match(
     of(monthOf(0, 10), { deadlines }) ?? '',
     /^the fewest sessions .*, 4\.6 a day, .* for 10\.0 % of the time; 0\.5 % are allowed\.$/,
+  );
+  const born = perClass(() => 121);
+  assert.match(
+    of(monthOf(0, 10), { never: { downRatio: 0.93 }, heliograph: { born } }) ?? '',
+    /is off for 93\.0 % of the time\. What is late is a share of the 121 records/,
   );
   assert.match(of(monthOf(10, 0), {}) ?? '', /^from day 0\.0 to 10\.0 the sun leaves /);
 });
