@@ -71,7 +71,7 @@ export interface BatchReader {
 const ANY_READER: BatchReader = { encoding: 'rows', compression: 'none', history: 'none' };
 
 /** Entries counted before other events get their turn. */
-const SLICE_ENTRIES = 512;
+const SLICE_ENTRIES = 256;
 
 export class Outbox {
   readonly #options: OutboxOptions;

@@ -30,6 +30,7 @@ import {
 } from './options.ts';
 import type { Backlog, Lsn, UplinkDecision } from './ports.ts';
 import { type Judgement, RegionLink } from './session/region-link.ts';
+import { afterOthers } from './waiting/breather.ts';
 import { Ripeness } from './waiting/ripeness.ts';
 import {
   IDLE,
@@ -177,16 +178,16 @@ export class Uplink {
 
   #scanSoon(): void {
     if (this.#isClosed || this.#cancelScan !== undefined) return;
-    const { linkTimers } = this.#options;
+    const { journal, linkTimers: timers } = this.#options;
     const before = this.#urgency();
     const slice = (): void => {
       this.#cancelScan = undefined;
       this.#guarded(() => {
-        if (this.#outbox.scan()) this.#cancelScan = linkTimers.soon(slice);
+        if (this.#outbox.scan()) this.#cancelScan = afterOthers({ journal, timers }, slice);
         else if (this.#urgency() > before) this.look();
       });
     };
-    this.#cancelScan = linkTimers.after(SCAN_DELAY_MS, slice);
+    this.#cancelScan = timers.after(SCAN_DELAY_MS, slice);
   }
 
   /** Grows where an alarm, a command, or a class that had nothing waiting has come: no reason to wait for the next look. */

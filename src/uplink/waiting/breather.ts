@@ -6,7 +6,7 @@
  * While devices publish, slices are shorter, others have half of the time at least, and publishes that wait for the card are
  * answered first.
  */
-import { type Clock, pause, type Timers, turn } from '../../base/clock.ts';
+import { type Cancel, type Clock, pause, type Timers, turn } from '../../base/clock.ts';
 import type { Lsn } from '../ports.ts';
 
 export interface BreatherOptions {
@@ -23,6 +23,18 @@ const STEPS_MAX_BUSY = 3;
 /** So long is waited for the card, and so often at most. */
 const ACK_WAIT_MS = 1;
 const ACK_WAITS_MAX = 4;
+
+/**
+ * For slices that nobody awaits: calls back in the next turn, and a millisecond later where publishes wait for the card. A group that
+ * settles (journal/commit/settling.ts) counts turns, and each that is long brings it one more message to wait for.
+ */
+export function afterOthers(
+  { journal, timers }: Pick<BreatherOptions, 'journal' | 'timers'>,
+  callback: () => void,
+): Cancel {
+  const isBusy = journal.durableLsn < journal.lastLsn;
+  return isBusy ? timers.after(ACK_WAIT_MS, callback) : timers.soon(callback);
+}
 
 export class Breather {
   readonly #options: BreatherOptions;

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { beforeEach, describe, test } from 'vitest';
 
 import { SimClock } from '../../../src/platform/sim/clock.ts';
-import { Breather } from '../../../src/uplink/waiting/breather.ts';
+import { afterOthers, Breather } from '../../../src/uplink/waiting/breather.ts';
 
 let clock: SimClock;
 let journal: { lastLsn: number; durableLsn: number };
@@ -50,5 +50,21 @@ describe('a slice', () => {
     const second = await slice();
     assert.deepEqual([second.steps, second.restMs <= 1], [3, true]);
     assert.equal((await slice()).steps, 8);
+  });
+});
+
+describe('a slice that nobody awaits', () => {
+  test('comes in the next turn, and a millisecond later while publishes wait for the card', async () => {
+    const ran: string[] = [];
+    const timers = clock;
+    afterOthers({ journal, timers }, () => ran.push('quiet'));
+    await clock.advance(0);
+    assert.deepEqual(ran, ['quiet']);
+    journal.lastLsn = 6;
+    afterOthers({ journal, timers }, () => ran.push('busy'));
+    await clock.advance(0);
+    assert.deepEqual(ran, ['quiet']);
+    await clock.advance(1);
+    assert.deepEqual(ran, ['quiet', 'busy']);
   });
 });

@@ -2,7 +2,6 @@
  * How fast batches are built, for how much processor and memory, and how long the event loop keeps others waiting
  * meanwhile. In a process of its own (`heliograph bench build DIR`), whose memory nothing else has stretched.
  */
-import { turn } from '../../../base/clock.ts';
 import { HubError } from '../../../base/errors.ts';
 import { SILENT_LOG } from '../../../base/log.ts';
 import { threadedCompressor } from '../../../batch/compression.ts';
@@ -18,6 +17,7 @@ import { ApartPacker } from '../../../uplink/packing/apart.ts';
 import type { Packer } from '../../../uplink/packing/packer.ts';
 import { Outbox } from '../../../uplink/outbox.ts';
 import type { SpooledBatch } from '../../../uplink/spool.ts';
+import { afterOthers } from '../../../uplink/waiting/breather.ts';
 import type { Args } from '../../args.ts';
 import { type CliIo, EXIT, type ExitCode } from '../../io.ts';
 import { type BenchSite, openSite, SITE } from './site.ts';
@@ -112,7 +112,8 @@ export async function buildOnce(
   dir: string,
 ): Promise<readonly SpooledBatch[]> {
   const outbox = openOutbox(site, packer, dir);
-  while (outbox.scan()) await turn(machineTimers);
+  const rest = { journal: site.journal, timers: machineTimers };
+  while (outbox.scan()) await new Promise<void>((resolve) => afterOthers(rest, resolve));
   while (outbox.unsealedOps(TELEMETRY) > 0) await outbox.seal(TELEMETRY, READER);
   return outbox.sendable();
 }
