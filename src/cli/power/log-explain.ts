@@ -2,9 +2,10 @@
  * What stands behind a line of the sync log, for `heliograph log --explain`: the numbers that were compared, what
  * waits and until when. A number that this version does not know is told by its name: a newer hub may send more.
  */
-import { isoTime, wallMsOfIso } from '../../base/iso-time.ts';
+import { wallMsOfIso } from '../../base/iso-time.ts';
 import { durationText } from '../../base/duration.ts';
 import { bytesText, countText, printable } from '../text.ts';
+import { OWN_TIMES, type ReaderTimes } from './reader-times.ts';
 
 interface Explained {
   readonly socPct?: unknown;
@@ -45,7 +46,7 @@ const PLAN: readonly (readonly [name: string, words: string, unit: string])[] = 
 const HEADROOMS: ReadonlySet<string> = new Set(['recordWh', 'bulkWh']);
 
 /** Lines to stand below the decision; none where there is nothing to say. */
-export function explainLine(line: Explained): string[] {
+export function explainLine(line: Explained, times: ReaderTimes = OWN_TIMES): string[] {
   const numbers = numbersOf(line.numbers);
   const unit = typeof line.socPct === 'number' ? '%' : 'V';
   const parts: (readonly [string, string])[] = [
@@ -55,7 +56,7 @@ export function explainLine(line: Explained): string[] {
     ['other', otherText(numbers)],
     ['energy', energyText(line)],
     ['allowed', listText(line.allowed)],
-    ...waitingParts(line.backlog, line.deferred),
+    ...waitingParts(line.backlog, line.deferred, times),
   ];
   return parts
     .filter(([, text]) => text !== '')
@@ -125,7 +126,11 @@ function otherText(numbers: Numbers): string {
 }
 
 /** One part for each class that waits: how much, how long, why, until when. */
-function waitingParts(backlog: unknown, deferred: unknown): (readonly [string, string])[] {
+function waitingParts(
+  backlog: unknown,
+  deferred: unknown,
+  times: ReaderTimes,
+): (readonly [string, string])[] {
   const waiting = entriesOf(backlog);
   const reasons = new Map(entriesOf(deferred));
   return waiting.map(([name, { ops, bytes, oldestS }]) => {
@@ -137,7 +142,7 @@ function waitingParts(backlog: unknown, deferred: unknown): (readonly [string, s
       typeof oldestS === 'number' ? `oldest ${durationText(oldestS)}` : '',
     ];
     const why = typeof reason === 'string' ? `; waits: ${reason}` : '';
-    const when = untilMs === undefined ? '' : `, until ${isoTime(untilMs).slice(0, 16)}Z`;
+    const when = untilMs === undefined ? '' : `, until ${times.minute(untilMs)}`;
     return [name, joined(figures) + why + when] as const;
   });
 }

@@ -5,6 +5,7 @@ import { type Args, UsageError } from '../args.ts';
 import { HubApi } from '../asking/hub-api.ts';
 import { type CliIo, EXIT, type ExitCode } from '../io.ts';
 import { explainLine } from './log-explain.ts';
+import { OWN_TIMES, type ReaderTimes } from './reader-times.ts';
 import { bytesText, type Colour, countText, type Paint, paintFor, printable } from '../text.ts';
 
 /** The keys of a line that are shown; every one may be absent, and any hub's version may send more. */
@@ -55,8 +56,6 @@ export function sinceOf(text: string | undefined, io: CliIo): string | undefined
 /** Explanations stand below the sentence. */
 const INDENT = ' '.repeat(21);
 
-const LOCAL_TIME = new Intl.DateTimeFormat('sv-SE', { dateStyle: 'short', timeStyle: 'medium' });
-
 const STATE_COLOURS: Readonly<Record<string, Colour>> = {
   surplus: 'green',
   normal: 'green',
@@ -83,19 +82,20 @@ function pretty(io: CliIo, isExplained: boolean): (line: string) => void {
 }
 
 /** `2026-03-01 07:10:00  saver      41 %  photos wait: …`, in the time zone of who reads; `?` behind a time not trusted. */
-export function renderLine(line: Line, paint: Paint): string {
+export function renderLine(line: Line, paint: Paint, times: ReaderTimes = OWN_TIMES): string {
   const atMs = typeof line.at === 'string' ? wallMsOfIso(line.at) : undefined;
-  const at = atMs === undefined ? '?'.padEnd(19) : LOCAL_TIME.format(atMs);
+  const at = atMs === undefined ? '?'.padEnd(19) : times.second(atMs);
   const doubt = line.clock === 'unknown' ? '?' : ' ';
   const event = textOf(line.event);
   const state = textOf(line.state);
   const name = event === 'decision' || event === 'state' ? state || event : event;
   const charge = typeof line.socPct === 'number' ? `${Math.round(line.socPct)} %` : '–';
+  const why = textOf(line.why);
   const colour = STATE_COLOURS[state] ?? 'dim';
   const parts = [
     paint(colour, name.padEnd(14)),
     charge.padStart(5),
-    textOf(line.why) || figuresOf(line),
+    (atMs === undefined ? why : times.sentence(why, atMs)) || figuresOf(line),
   ];
   return `${paint('dim', at)}${doubt} ${parts.join('  ')}`;
 }

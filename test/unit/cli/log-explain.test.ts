@@ -2,7 +2,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'vitest';
 
+import { renderLine } from '../../../src/cli/power/log.ts';
 import { explainLine } from '../../../src/cli/power/log-explain.ts';
+import { readerTimes } from '../../../src/cli/power/reader-times.ts';
+
+const NAIROBI = readerTimes('Africa/Nairobi');
 
 const LINE = {
   socPct: 41,
@@ -31,13 +35,13 @@ const LINE = {
 };
 
 test('thresholds, plan and what waits stand below the decision', () => {
-  assert.deepEqual(explainLine(LINE), [
+  assert.deepEqual(explainLine(LINE, NAIROBI), [
     'measured   battery 41 ± 3 %, 13.1 V, panel 4 W held back, link satellite, clock not trusted',
     'level      41 %: files wait below 45 %, go again from 55 %, nothing goes below 15 %',
     'plan       a session costs 1 Wh, records and readings may spend 12.5 Wh, full in 3.2 h',
     'other      floorPct 20',
     'allowed    alarm, command',
-    'bulk       38 ops, 61 MB, oldest 1 d 2 h; waits: battery 41 % below 55 %, until 2026-03-01T10:40Z',
+    'bulk       38 ops, 61 MB, oldest 1 d 2 h; waits: battery 41 % below 55 %, until 2026-03-01 13:40',
     'record     2 ops',
   ]);
 });
@@ -66,4 +70,26 @@ test('what a session is thought to cost stands beside what was measured', () => 
 test('what a hub sends cannot command the terminal', () => {
   const text = explainLine({ link: 'a\u001b[2Jb', allowed: ['\u0007'] }).join('');
   assert.ok(!text.includes('\u001b') && !text.includes('\u0007'));
+});
+
+test('times within a sentence are those of the reader, like the one in front of it', () => {
+  const rendered = (at: string, why: string): string =>
+    renderLine({ at, event: 'decision', state: 'saver', why }, (_, text) => text, NAIROBI);
+  const files = 'files wait: battery 41 % below 55 %, sun enough at';
+  assert.match(
+    rendered('2026-03-01T07:10:00.000Z', `${files} 10:40 UTC; alarms go`),
+    /^2026-03-01 10:10:00 .* sun enough at 13:40; alarms go$/,
+  );
+  assert.match(
+    rendered('2026-03-01T22:10:00.000Z', `${files} 05:30 UTC and 22:10 UTC`),
+    /^2026-03-02 01:10:00 .* at 08:30 and 01:10$/,
+  );
+  assert.match(rendered('?', `${files} 10:40 UTC`), /10:40 UTC$/, 'of a line without a time');
+});
+
+test('the night in which the clocks change', () => {
+  const berlin = readerTimes('Europe/Berlin');
+  const before = Date.parse('2026-03-28T23:30:00Z');
+  assert.equal(berlin.sentence('until 00:30 UTC', before), 'until 01:30');
+  assert.equal(berlin.sentence('until 01:30 UTC', before), 'until 03:30');
 });
