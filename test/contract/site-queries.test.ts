@@ -33,6 +33,18 @@ const ASKED: Readonly<Record<string, readonly [query: string, index: RegExp]>> =
     `SELECT * FROM heliograph.batches WHERE site = 's' AND hub = 'h'`,
     /receipt_pkey|receipt_by_age/,
   ],
+  'edits of an hour': [
+    `SELECT * FROM heliograph.record_history WHERE ${MONTH}`,
+    /^(?!.*Seq Scan on record_write)(?=.*record_write_by_op).*record_write_by_time/s,
+  ],
+  'the history of a record': [
+    `SELECT * FROM heliograph.record_history WHERE site = 's' AND key = 'm/1'`,
+    /^(?!.*Seq Scan on record_write).*record_write_pkey/s,
+  ],
+  'conflicts of a day': [
+    `SELECT * FROM heliograph.conflicts WHERE found_at > now() - interval '1 day'`,
+    /conflict_by_time/,
+  ],
 };
 
 const ROWS = [
@@ -44,6 +56,11 @@ const ROWS = [
   `INSERT INTO heliograph.reading (at, key_id, lane_id, seq, payload)
      SELECT timestamptz '2026-11-01 00:00Z' + g * interval '1 min', 1 + g % 20, 1, g, convert_to('{"w":' || g || '}', 'UTF8')
      FROM generate_series(1, 5000) g`,
+  `INSERT INTO heliograph.record_write (key_id, rank, kind, body, at, origin, class, seq, authority)
+     SELECT 1 + g % 20, '\\x01'::bytea || int8send(g << 16) || int8send(170) || int8send(g) || '\\x02', 1, '',
+       timestamptz '2026-11-01 00:00Z' + g * interval '1 min', '00000000000000aa', 2, g, 1 FROM generate_series(1, 2000) g`,
+  `INSERT INTO heliograph.undated_op (site_id, op, origin, boot_id, monotonic_ms)
+     SELECT 1, '00000000000000aa/2/' || g, '00000000000000aa', 7, 60000 * g FROM generate_series(1, 2000, 100) g`,
   'ANALYZE',
 ];
 

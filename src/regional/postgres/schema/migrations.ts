@@ -7,7 +7,7 @@ import type { Database, Sql } from '../../../platform/network/postgres.ts';
 import { REGIONAL_SCHEMA } from '../../../versions.ts';
 import { ASSET_TABLES } from '../assets/asset-tables.ts';
 import { DOWN_TABLES, LACKS } from '../down/down-tables.ts';
-import { QUERY_HELP } from './query-help.ts';
+import { HISTORY_BY_TIME, QUERY_HELP } from './query-help.ts';
 import { RETENTION } from './retention.ts';
 import { DOC_TABLE, FUNCTIONS, SPOOLED, STAMPS, TABLES } from './tables.ts';
 import { TIME_TABLES } from './time-tables.ts';
@@ -26,6 +26,7 @@ const STEPS: readonly string[] = [
   RETENTION,
   HINDRANCE,
   QUERY_HELP,
+  HISTORY_BY_TIME,
 ];
 
 const FRAME = `
