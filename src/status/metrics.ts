@@ -220,7 +220,11 @@ function addLink(page: Exposition, uplink: StatusSnapshot['uplink']): void {
     );
   counter('on_seconds', 'Time that sessions held the link.', 'onS');
   counter('sessions', 'Sessions, failed attempts included.', 'sessions');
-  counter('bytes', 'Bytes of sessions, both directions.', 'bytes');
+  counter(
+    'bytes',
+    'Bytes of sessions, both directions; of one that was cut, also what still waited to be sent.',
+    'bytes',
+  );
   page.gauge(
     'uplink_quota_used_bytes',
     "Bytes of the month's quota used.",

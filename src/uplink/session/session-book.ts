@@ -18,6 +18,10 @@ export interface SessionBookOptions {
 /** What sessions took of a link. */
 export interface LinkUse {
   readonly sessions: number;
+  /**
+   * Handed to the system, and received. Of a link that dies, what still lay in buffers counts as well, four of the largest chunks a
+   * session at most: nobody tells how much of it went, and a quota had better be full too early.
+   */
   readonly bytes: number;
   /** From the attempt to the end. */
   readonly onMs: number;
