@@ -25,3 +25,14 @@ test('so are at most 64 of them', () => {
   assert.equal(recent.find(1), undefined);
   assert.equal(recent.find(2)?.firstLsn, 2);
 });
+
+test('where nobody asks for 64 of them no more are kept, until somebody does', () => {
+  const recent = new RecentBlocks();
+  const add = (lsn: number): void => recent.add(lsn, 1, Uint8Array.of(lsn));
+  for (let lsn = 1; lsn <= 100; lsn++) add(lsn);
+  assert.equal(recent.find(200), undefined, 'nobody has that one');
+  add(101);
+  assert.equal(recent.find(101), undefined, 'it was not kept');
+  add(102);
+  assert.deepEqual(recent.find(102)?.payload, Uint8Array.of(102));
+});
