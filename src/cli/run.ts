@@ -1,6 +1,6 @@
 /** `heliograph run` and `regional run`: a node, until it is asked to end or must be started again. */
 import { createLog } from '../base/log.ts';
-import { HubError, messageOf } from '../base/errors.ts';
+import { type FaultCode, HubError, messageOf } from '../base/errors.ts';
 import { pause } from '../base/clock.ts';
 import {
   readRemoteConfig,
@@ -18,6 +18,19 @@ import { ConfigError, configInputOf, ownConfig, withRemote } from './config-opti
 import { type CliIo, EXIT, type ExitCode } from './io.ts';
 
 const TRY_AGAIN_MS = 1_000;
+/**
+ * Faults of a start that only a person can mend. A service manager would start us again at once, and each start is a second
+ * of a small processor and some lines on the card.
+ */
+const FOR_PEOPLE: ReadonlySet<FaultCode> = new Set<FaultCode>([
+  'keys.lost',
+  'keys.foreign',
+  'keys.damaged',
+  'journal.unsealable',
+  'data.newer',
+  'database.foreign',
+]);
+const WAIT_S = 60;
 
 /** What hub and regional node have in common while they run. */
 interface RunningNode {
@@ -78,7 +91,13 @@ async function runNode(
   const { signal } = io; // From here on a signal ends the node in order, also while it opens.
   const log = createLog(io.clock, config.logLevel, (line) => io.stderr(`${line}\n`));
   const machine = thisMachine(io.env, log);
-  const node = await open(config, machine);
+  let node: RunningNode;
+  try {
+    node = await open(config, machine);
+  } catch (error) {
+    await waitForPeople(error, machine, io);
+    throw error;
+  }
   const stopFeeding = feedWatchdog(machine.manager, io.timers, () => node.isHealthy());
   const addresses = Object.values(node.addresses);
   io.stdout(`ready ${[...addresses, kind, node.id].join(' ')}\n`);
@@ -97,6 +116,19 @@ async function runNode(
   log.info(`${kind}.closed`);
   if (isAgain) return 'again';
   return failure === undefined ? EXIT.done : EXIT.failed;
+}
+
+/** Nothing is held meanwhile: the directory is free for whoever mends it. */
+async function waitForPeople(
+  error: unknown,
+  { manager, log }: Pick<Machine, 'manager' | 'log'>,
+  { timers, signal }: CliIo,
+): Promise<void> {
+  if (!(error instanceof HubError) || !FOR_PEOPLE.has(error.code) || !manager.isThere) return;
+  const { code, message, hint } = error;
+  manager.status(`${message} (${code}). ${hint}`);
+  log.error('node.waits', { code, reason: message, hint, seconds: WAIT_S });
+  await pause(timers, WAIT_S * 1_000, signal);
 }
 
 /** Resolves, to nothing, when the signal is aborted. */

@@ -12,6 +12,8 @@ import type { Cancel, Timers } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 
 export interface ServiceManager {
+  /** Whether one started us: it will do so again when we end. */
+  readonly isThere: boolean;
   /** How often a sign of life is due, at the latest; undefined where nobody watches. */
   readonly watchdogMs: number | undefined;
   /** Start-up is over: devices can connect. */
@@ -25,6 +27,7 @@ export interface ServiceManager {
 }
 
 export class SystemdManager implements ServiceManager {
+  readonly isThere: boolean;
   readonly watchdogMs: number | undefined;
   readonly #socket: string | undefined;
   readonly #log: Log;
@@ -36,8 +39,9 @@ export class SystemdManager implements ServiceManager {
   constructor(log: Log, environment: NodeJS.ProcessEnv = process.env) {
     this.#log = log;
     this.#socket = environment['NOTIFY_SOCKET'] || undefined;
+    this.isThere = this.#socket !== undefined;
     const watchdogUs = Number(environment['WATCHDOG_USEC'] ?? 0);
-    const isWatched = this.#socket !== undefined && watchdogUs > 0;
+    const isWatched = this.isThere && watchdogUs > 0;
     this.watchdogMs = isWatched ? watchdogUs / 1_000 : undefined;
   }
 

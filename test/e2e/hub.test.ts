@@ -126,6 +126,18 @@ describe('start and end', () => {
     assert.equal(readFileSync(`${data}/layout`, 'utf8'), '999\n');
   });
 
+  test('what only a person can mend is not tried again every other second by a service manager', async () => {
+    const data = tempDir();
+    writeFileSync(`${data}/layout`, '999\n');
+    const hub = heliograph(['run', '--data', data], { NOTIFY_SOCKET: `${data}/nobody` });
+    const line = await hub.line(/"node\.waits"/);
+    assert.match(line, /"code":"data\.newer".*"seconds":60/);
+    const inTheDirectory = heliograph(['run', '--data', data]);
+    assert.equal(await inTheDirectory.exited, 1, 'the directory is free meanwhile');
+    assert.ok(!hub.lines.some((it) => it.includes('(data.newer)')), 'it still waits');
+    assert.equal(await hub.stop(), 1);
+  });
+
   test('mode open refuses the network and says how to go on', async () => {
     const hub = heliograph(['run', '--data', tempDir(), '--set', 'broker.host=0.0.0.0']);
     assert.equal(await hub.exited, 2);

@@ -198,6 +198,9 @@ testWithPeers(
       const checked = spawnSync(verify, ['verify', '--man=no', path], { encoding: 'utf8' });
       assert.equal(`${checked.stdout}${checked.stderr}`, '');
       assert.equal(checked.status, 0);
+      // Tenths of a point, of a hundred; a unit without any line of hardening has 96.
+      const judged = spawnSync(verify, ['security', '--offline=true', '--threshold=20', path]);
+      assert.equal(judged.status, 0, `${name} is less closed than it was`);
     }
   },
 );

@@ -2,6 +2,7 @@
 import type { ServiceManager } from '../systemd.ts';
 
 export class SimServiceManager implements ServiceManager {
+  readonly isThere = true;
   readonly watchdogMs: number | undefined;
   readonly said: string[] = [];
 
