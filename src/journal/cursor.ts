@@ -41,6 +41,7 @@ export class JournalCursor {
   #walk: SegmentWalk | undefined;
   #payload: Uint8Array = EMPTY_BYTES;
   #at = 0;
+  #start = 0;
   /** LSN of the entry at `#at`. */
   #payloadLsn: Lsn = 0;
 
@@ -56,13 +57,23 @@ export class JournalCursor {
 
   /** The next entry, or undefined where all that is durable was given out; ask again later. */
   next(): JournalEntry | undefined {
+    return this.step()
+      ? { lsn: this.lsn, entry: this.bytes.subarray(this.start, this.end) }
+      : undefined;
+  }
+
+  /**
+   * As `next`, for who looks at very many: goes to the next entry, and makes nothing of it. What it is, `lsn` says, and where, `bytes`,
+   * `start` and `end`.
+   */
+  step(): boolean {
     for (;;) {
       while (this.#at < this.#payload.length) {
-        const lsn = this.#payloadLsn;
-        const entry = this.#takeEntry();
+        this.#scan();
+        const lsn = this.#payloadLsn - 1;
         if (lsn < this.#nextLsn) continue; // Before the LSN that was asked for, in the same block.
         this.#nextLsn = lsn + 1;
-        return { lsn, entry };
+        return true;
       }
       if (
         this.#nextLsn > this.#source.durableLsn() ||
@@ -71,12 +82,29 @@ export class JournalCursor {
         this.#payload = EMPTY_BYTES;
         this.#at = 0;
         this.#reader?.forget(); // An idle cursor holds no memory.
-        return undefined;
+        return false;
       }
     }
   }
 
-  #takeEntry(): Uint8Array {
+  get lsn(): Lsn {
+    return this.#payloadLsn - 1;
+  }
+
+  /** Stay as they are as long as somebody holds them. */
+  get bytes(): Uint8Array {
+    return this.#payload;
+  }
+
+  get start(): number {
+    return this.#start;
+  }
+
+  get end(): number {
+    return this.#at;
+  }
+
+  #scan(): void {
     const place = scanEntry(this.#payload, this.#at);
     if (place === undefined) {
       // The CRC was right, so this was written wrong; nothing behind it can be told apart.
@@ -85,9 +113,9 @@ export class JournalCursor {
         `the entry with LSN ${this.#payloadLsn} cannot be read`,
       );
     }
+    this.#start = place.start;
     this.#at = place.end;
     this.#payloadLsn += 1;
-    return this.#payload.subarray(place.start, place.end);
   }
 
   /** Goes to the block in memory that holds what comes next; false where there is none. */

@@ -7,6 +7,13 @@ import type { OpClass } from '../model/class.ts';
 export type Lsn = number;
 
 export interface JournalCursor {
+  /** Goes to the next durable entry, and makes nothing of it; false where there is none yet. */
+  step(): boolean;
+  /** Of the entry that `step` went to, where it lies; valid until the next call. */
+  readonly lsn: Lsn;
+  readonly bytes: Uint8Array;
+  readonly start: number;
+  readonly end: number;
   /** The next durable entry; undefined where there is none yet. The bytes are valid until the next call. */
   next(): { readonly lsn: Lsn; readonly entry: Uint8Array } | undefined;
 }

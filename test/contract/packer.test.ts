@@ -54,7 +54,7 @@ const entries = stamped.map((each) => encodeOpEntry(each.bytes, each.stamp));
 
 async function packedBy(packer: Packer, order = ORDER): Promise<PackedOps> {
   const packing = packer.begin(order);
-  for (const entry of entries) packing.add(entry);
+  for (const entry of entries) packing.add(entry, 0, entry.length);
   const packed = await packing.finish();
   return { ...packed, root: new Uint8Array(packed.root), plain: new Uint8Array(packed.plain) };
 }
@@ -74,7 +74,8 @@ describe.each(Object.entries({ 'in place': inPlace, apart }))('%s', (_, open) =>
   test('an op that comes twice is in it once', async () => {
     const packer = open();
     const packing = packer.begin(ORDER);
-    for (const entry of [...entries.slice(0, 5), ...entries.slice(3, 6)]) packing.add(entry);
+    for (const entry of [...entries.slice(0, 5), ...entries.slice(3, 6)])
+      packing.add(entry, 0, entry.length);
     assert.equal((await packing.finish()).ops, 6);
     packer.close();
   });
@@ -85,8 +86,8 @@ describe.each(Object.entries({ 'in place': inPlace, apart }))('%s', (_, open) =>
     const [packer, other] = [open(), inPlace()];
     const [packing, expected] = [packer.begin(ORDER), other.begin(ORDER)];
     for (const entry of mixed) {
-      packing.add(entry);
-      expected.add(entry);
+      packing.add(entry, 0, entry.length);
+      expected.add(entry, 0, entry.length);
     }
     const [packed, wanted] = [await packing.finish(), await expected.finish()];
     assert.equal(packed.ops, entries.length + 1);
@@ -98,8 +99,8 @@ describe.each(Object.entries({ 'in place': inPlace, apart }))('%s', (_, open) =>
     const packer = open();
     const [one, two, dropped] = [packer.begin(ORDER), packer.begin(ORDER), packer.begin(ORDER)];
     for (const [index, entry] of entries.entries()) {
-      (index < 500 ? one : two).add(entry);
-      if (index < 10) dropped.add(entry);
+      (index < 500 ? one : two).add(entry, 0, entry.length);
+      if (index < 10) dropped.add(entry, 0, entry.length);
     }
     dropped.drop();
     const packed = await Promise.all([two.finish(), one.finish()]);
@@ -114,7 +115,7 @@ describe.each(Object.entries({ 'in place': inPlace, apart }))('%s', (_, open) =>
 test('a thread that is handed nonsense says so, and goes on', async () => {
   const packer = apart();
   const packing = packer.begin(ORDER);
-  packing.add(Uint8Array.of(0xff));
+  packing.add(Uint8Array.of(0xff), 0, 1);
   await assert.rejects(packing.finish(), PackerGone);
   assert.equal((await packedBy(packer)).ops, entries.length);
   packer.close();
@@ -123,7 +124,7 @@ test('a thread that is handed nonsense says so, and goes on', async () => {
 test('closing in the midst ends what is under way, and the thread', async () => {
   const packer = apart();
   const packing = packer.begin(ORDER);
-  for (const entry of entries) packing.add(entry);
+  for (const entry of entries) packing.add(entry, 0, entry.length);
   const finishing = packing.finish();
   packer.close();
   await assert.rejects(finishing, PackerGone);

@@ -126,12 +126,13 @@ class ApartPacking implements Packing {
     this.#options = options;
   }
 
-  add(entry: Uint8Array): void {
-    if (this.#piece?.hasRoomFor(entry) === false) this.#send();
-    if (this.#piece?.hasRoomFor(entry) !== true) {
-      this.#piece = new PieceWriter(Math.max(PIECE_BYTES, PieceWriter.room(entry)));
+  add(bytes: Uint8Array, start: number, end: number): void {
+    const length = end - start;
+    if (this.#piece?.hasRoomFor(length) === false) this.#send();
+    if (this.#piece?.hasRoomFor(length) !== true) {
+      this.#piece = new PieceWriter(Math.max(PIECE_BYTES, PieceWriter.room(length)));
     }
-    this.#piece.add(entry);
+    this.#piece.add(bytes, start, end);
   }
 
   finish(): Promise<PackedOps> {

@@ -43,20 +43,22 @@ export async function gather(
       if (rest !== undefined) await rest;
       stepEntries = stepBytes = 0;
     }
-    const item = cursor.next();
-    if (item === undefined || item.lsn > endLsn) break;
-    const { lsn, entry } = item;
+    if (!cursor.step()) break;
+    const { lsn, bytes: from, start, end } = cursor;
+    if (lsn > endLsn) break;
+    const entryBytes = end - start;
     stepEntries += 1;
-    stepBytes += entry.length;
-    if (classOfEntry(entry) !== opClass) continue;
+    stepBytes += entryBytes;
+    if (classOfEntry(from, start, end) !== opClass) continue;
     // The first op always goes in: what is larger than the limit must travel too.
-    const isFull = ops >= limits.opsMax || bytes + entry.length > limits.opBytesMax;
+    const isFull = ops >= limits.opsMax || bytes + entryBytes > limits.opBytesMax;
     if (isFull && ops > 0) {
-      return { ops, bytes, throughLsn, next: { lsn, stampMs: peekEntry(entry)?.stampMs ?? 0 } };
+      const stampMs = peekEntry(from.subarray(start, end))?.stampMs ?? 0;
+      return { ops, bytes, throughLsn, next: { lsn, stampMs } };
     }
-    packing.add(entry);
+    packing.add(from, start, end);
     ops += 1;
-    bytes += entry.length;
+    bytes += entryBytes;
     throughLsn = lsn;
   }
   return ops === 0 ? undefined : { ops, bytes, throughLsn, next: undefined };

@@ -42,7 +42,8 @@ export class InPlacePacking implements Packing {
     this.#packer = new BatchPacker(order.class, UNLIMITED, order.encoding);
   }
 
-  add(entry: Uint8Array): void {
+  add(bytes: Uint8Array, start: number, end: number): void {
+    const entry = bytes.subarray(start, end);
     this.#packer.add(must(this.#reader.read(entry), 'what has a class is an op'));
   }
 

@@ -29,7 +29,7 @@ export class PackDesk {
       this.#packings.set(batch, begun);
     } else if (message.type === 'entries') {
       if (packing === undefined) return;
-      eachEntry(message.piece, (entry) => packing.add(entry));
+      eachEntry(message.piece, (start, end) => packing.add(message.piece, start, end));
     } else {
       this.#packings.delete(batch);
       if (message.type === 'drop' || packing === undefined) return;

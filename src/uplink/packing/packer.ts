@@ -20,8 +20,8 @@ export interface Packer {
 export interface Packing {
   /** So many entries, or so many bytes of them, take about an eighth of a millisecond to take in. */
   readonly step: { readonly entries: number; readonly bytes: number };
-  /** Takes the journal's entry of an op in; the bytes are not held on to. */
-  add(entry: Uint8Array): void;
+  /** Takes the journal's entry of an op in, which lies there in `bytes`; they are not held on to. */
+  add(bytes: Uint8Array, start: number, end: number): void;
   /** Rejects with a `PackerGone` where the packer broke under it. */
   finish(): Promise<PackedOps>;
   /** Nothing will come of it. */

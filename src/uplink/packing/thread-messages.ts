@@ -29,19 +29,21 @@ export class PieceWriter {
     this.#view = new DataView(this.#bytes.buffer);
   }
 
-  /** What an entry takes. */
-  static room(entry: Uint8Array): number {
-    return LENGTH_BYTES + entry.length;
+  /** What an entry of so many bytes takes. */
+  static room(entryBytes: number): number {
+    return LENGTH_BYTES + entryBytes;
   }
 
-  hasRoomFor(entry: Uint8Array): boolean {
-    return this.#length + PieceWriter.room(entry) <= this.#bytes.length;
+  hasRoomFor(entryBytes: number): boolean {
+    return this.#length + PieceWriter.room(entryBytes) <= this.#bytes.length;
   }
 
-  add(entry: Uint8Array): void {
-    this.#view.setUint32(this.#length, entry.length);
-    this.#bytes.set(entry, this.#length + LENGTH_BYTES);
-    this.#length += PieceWriter.room(entry);
+  /** Byte by byte: for a hundred of them that is as fast as `set`, which needs a view of them. */
+  add(bytes: Uint8Array, start: number, end: number): void {
+    this.#view.setUint32(this.#length, end - start);
+    let to = this.#length + LENGTH_BYTES;
+    for (let from = start; from < end; from++) this.#bytes[to++] = bytes[from] as number;
+    this.#length = to;
   }
 
   /** Good until it is cleared. */
@@ -54,12 +56,12 @@ export class PieceWriter {
   }
 }
 
-/** Gives each entry of a piece, which alias it. */
-export function eachEntry(piece: Uint8Array, take: (entry: Uint8Array) => void): void {
+/** Says where each entry of a piece lies. */
+export function eachEntry(piece: Uint8Array, take: (start: number, end: number) => void): void {
   const view = new DataView(piece.buffer, piece.byteOffset, piece.byteLength);
   for (let at = 0; at < piece.length;) {
     const end = at + LENGTH_BYTES + view.getUint32(at);
-    take(piece.subarray(at + LENGTH_BYTES, end));
+    take(at + LENGTH_BYTES, end);
     at = end;
   }
 }

@@ -21,31 +21,35 @@ const LEAST_BYTES = CLASS_AT + STAMP_FROM_END;
 /** Undefined for a local entry, which never travels, and for a copy, which the region has. */
 export function peekEntry(entry: Uint8Array): Peeked | undefined {
   if (entry[0] === 0x82 && entry[1] === LOCAL_ENTRY) return undefined;
-  if (!isUsual(entry)) return peekSlowly(entry);
+  if (!isUsual(entry, 0, entry.length)) return peekSlowly(entry);
   const hlcAt = entry.length - HLC_FROM_END;
   let stampMs = 0;
   for (let i = 0; i < 6; i++) stampMs = stampMs * 256 + (entry[hlcAt + i] as number);
   return { class: entry[CLASS_AT] as OpClass, stampMs };
 }
 
-/** The class alone; undefined as above. */
-export function classOfEntry(entry: Uint8Array): OpClass | undefined {
-  return isUsual(entry) ? (entry[CLASS_AT] as OpClass) : peekEntry(entry)?.class;
+/** The class alone, of the entry that lies there in `bytes`; undefined as above. */
+export function classOfEntry(
+  bytes: Uint8Array,
+  start = 0,
+  end = bytes.length,
+): OpClass | undefined {
+  if (isUsual(bytes, start, end)) return bytes[start + CLASS_AT] as OpClass;
+  return peekEntry(bytes.subarray(start, end))?.class;
 }
 
-function isUsual(entry: Uint8Array): boolean {
-  const end = entry.length;
+function isUsual(bytes: Uint8Array, start: number, end: number): boolean {
   return (
-    end > LEAST_BYTES &&
-    entry[0] === 0x83 &&
-    entry[1] === OP_ENTRY &&
-    entry[2] === 0x88 &&
-    entry[3] === 0x48 &&
-    entry[end - STAMP_FROM_END] === 0x84 &&
-    entry[end - STAMP_FROM_END + 1] === 0x48 &&
-    entry[end - HLC_FROM_END - 1] === 0x48 &&
-    (entry[end - 2] as number) < 24 &&
-    (entry[end - 1] as number) < 24
+    end - start > LEAST_BYTES &&
+    bytes[start] === 0x83 &&
+    bytes[start + 1] === OP_ENTRY &&
+    bytes[start + 2] === 0x88 &&
+    bytes[start + 3] === 0x48 &&
+    bytes[end - STAMP_FROM_END] === 0x84 &&
+    bytes[end - STAMP_FROM_END + 1] === 0x48 &&
+    bytes[end - HLC_FROM_END - 1] === 0x48 &&
+    (bytes[end - 2] as number) < 24 &&
+    (bytes[end - 1] as number) < 24
   );
 }
 

@@ -47,10 +47,9 @@ export class UnsealedCount {
   /** Counts up to `entriesMax` more entries; false where the end of what is durable was reached. */
   scan(entriesMax: number): boolean {
     for (let i = 0; i < entriesMax; i++) {
-      const item = this.#cursor.next();
-      if (item === undefined) return false;
-      this.#scannedLsn = item.lsn;
-      this.#count(item.lsn, item.entry);
+      if (!this.#cursor.step()) return false;
+      this.#scannedLsn = this.#cursor.lsn;
+      this.#count(this.#cursor);
     }
     return true;
   }
@@ -107,15 +106,15 @@ export class UnsealedCount {
   }
 
   /** In place, and without looking for what is known already: this runs for every message. */
-  #count(lsn: Lsn, entry: Uint8Array): void {
-    const opClass = classOfEntry(entry);
+  #count({ lsn, bytes, start, end }: JournalCursor): void {
+    const opClass = classOfEntry(bytes, start, end);
     if (opClass === undefined || lsn <= this.#sealedLsn[opClass]) return;
     const counted = this.#byClass[opClass];
     if (counted.ops === 0) {
       counted.firstLsn = lsn;
-      counted.oldestStampMs = peekEntry(entry)?.stampMs ?? 0;
+      counted.oldestStampMs = peekEntry(bytes.subarray(start, end))?.stampMs ?? 0;
     }
     counted.ops += 1;
-    counted.bytes += entry.length;
+    counted.bytes += end - start;
   }
 }

@@ -1,4 +1,5 @@
 /** A journal in memory whose entries are durable at once, for tests of those who read one. */
+import { concatBytes, EMPTY_BYTES } from '../../../src/base/bytes.ts';
 import { encodeCopyEntry, encodeLocalEntry, encodeOpEntry } from '../../../src/model/entry.ts';
 import type { StampedOp } from '../../../src/model/op.ts';
 import type { JournalCursor, JournalReader } from '../../../src/uplink/ports.ts';
@@ -47,15 +48,27 @@ export class MemoryJournal implements JournalReader {
   }
 
   cursor(fromLsn: number): JournalCursor {
-    let lsn = Math.max(fromLsn, this.firstLsn);
-    return {
-      next: () => {
-        const entry = this.#entries[lsn - 1];
-        if (entry === undefined) return undefined;
+    const before = Math.max(fromLsn, this.firstLsn) - 1;
+    const cursor = {
+      lsn: before,
+      bytes: EMPTY_BYTES as Uint8Array,
+      start: 0,
+      end: 0,
+      step: (): boolean => {
+        const entry = this.#entries[cursor.lsn];
+        if (entry === undefined) return false;
         this.reads += 1;
-        lsn += 1;
-        return { lsn: lsn - 1, entry };
+        // As in a journal, where others lie around it.
+        cursor.bytes = concatBytes([Uint8Array.of(1), entry, Uint8Array.of(2)]);
+        Object.assign(cursor, { lsn: cursor.lsn + 1, start: 1, end: 1 + entry.length });
+        return true;
+      },
+      next: () => {
+        return cursor.step()
+          ? { lsn: cursor.lsn, entry: cursor.bytes.subarray(cursor.start, cursor.end) }
+          : undefined;
       },
     };
+    return cursor;
   }
 }

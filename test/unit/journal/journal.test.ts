@@ -218,6 +218,19 @@ describe('cursor', () => {
     assert.equal(ahead.next()?.lsn, 122);
   });
 
+  test('steps from entry to entry and says where each lies', async () => {
+    const rig = new Rig(1);
+    const journal = await rig.open();
+    for (let i = 0; i < 12; i++) await rig.commit(10);
+    const [reading, stepping] = [journal.cursor(7), journal.cursor(7)];
+    for (let read = reading.next(); read !== undefined; read = reading.next()) {
+      assert.ok(stepping.step());
+      const { lsn, bytes, start, end } = stepping;
+      assert.deepEqual({ lsn, entry: bytes.subarray(start, end) }, read);
+    }
+    assert.equal(stepping.step(), false);
+  });
+
   test('goes on at the first LSN where its place was released', async () => {
     const rig = new Rig(1);
     const journal = await rig.open();
