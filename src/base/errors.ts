@@ -150,6 +150,8 @@ export const FAULTS = {
     'This device has no room left. Free some: what was kept is safe, and what is made after that is kept again.',
   'client.unfit':
     'No hub would take this as it is, and nothing was made. The reason says what does not fit.',
+  'client.built-on':
+    'Later work builds on this. Take it back with what builds on it (`cascade`), or leave it.',
   'client.refused':
     'The hub does not take this. The reason says why; ask who runs the hub for the right.',
   'client.closed':

@@ -149,14 +149,19 @@ export class Device {
     });
   }
 
-  /** Takes an op of a record back; `cascade` takes what builds on it too. Throws with the reason where it may not. */
+  /**
+   * Takes an op of a record back; `cascade` takes what builds on it too. Throws with the reason where it may not:
+   * `client.built-on` where that alone is in the way.
+   */
   undo(key: string, id: string, cascade = false): Made {
     const writes = this.#view.writes(key);
     const write = writes.find(({ order }) => textOfOpId(order) === id);
     if (write === undefined) throw new HubError('client.refused', `${key} has no op ${id}`);
     const request = { target: write.order, authority: this.#authority, cascade };
     const plan = planUndo(new ListedOps(keptOf(writes)), request);
-    if (plan.kind === 'refused') throw new HubError('client.refused', plan.reason);
+    if (plan.kind === 'refused') {
+      throw new HubError(plan.isBuiltOn ? 'client.built-on' : 'client.refused', plan.reason);
+    }
     return this.#make(UNDO, key, encodeUndo(plan.targets));
   }
 

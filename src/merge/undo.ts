@@ -14,7 +14,12 @@ import { readRegisterWrites } from './register-writes.ts';
 
 export type UndoPlan =
   | { readonly kind: 'ready'; readonly targets: readonly OpId[] }
-  | { readonly kind: 'refused'; readonly reason: string };
+  | {
+      readonly kind: 'refused';
+      readonly reason: string;
+      /** Later work builds on it, and would have to go, too. */
+      readonly isBuiltOn?: true;
+    };
 
 export interface UndoRequest {
   readonly target: OpId;
@@ -43,7 +48,8 @@ export function planUndo(ops: RecordOps, request: UndoRequest): UndoPlan {
     const builders = namersOf(ops, write);
     if (builders.length > 0) {
       const names = builders.map(({ order }) => textOfOpId(order)).join(', ');
-      return refused(`later work builds on it: ${names}; cascade takes that back too`);
+      const reason = `later work builds on it: ${names}; cascade takes that back too`;
+      return { kind: 'refused', reason, isBuiltOn: true };
     }
   }
   const all = cascade ? [write, ...dependentsOf(ops, write)] : [write];

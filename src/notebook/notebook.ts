@@ -19,6 +19,13 @@ const WORDS: Readonly<Record<DeviceStatus['contact'], string>> = {
   closed: 'closed',
 };
 
+/** What a list without orders says. */
+const NONE: Readonly<Record<string, string>> = {
+  all: 'Nothing here yet.',
+  unfinished: 'Nothing left to do.',
+  conflicts: 'Nothing is in conflict.',
+};
+
 interface Login {
   readonly username: string;
   readonly password: string;
@@ -41,7 +48,7 @@ class Notebook {
   }
 
   #start(): void {
-    this.#device.observe({ prefix: ORDERS, compare: newestLast }, (rows) => {
+    this.#device.observe({ prefix: ORDERS, compare: newestFirst }, (rows) => {
       this.#rows = rows;
       this.#list();
     });
@@ -59,6 +66,7 @@ class Notebook {
     const rows = this.#rows.filter((row) => this.#isShown(row));
     const current = currentKey();
     byId('orders').replaceChildren(...rows.map((row) => itemOf(row, row.key === current)));
+    byId('none').textContent = NONE[this.#shown] ?? '';
     show(byId('none'), rows.length === 0);
     const clashes = this.#rows.filter(({ conflicts }) => conflicts > 0).length;
     byId('show-conflicts').textContent = clashes === 0 ? 'Conflicts' : `Conflicts (${clashes})`;
@@ -83,6 +91,7 @@ class Notebook {
     const title = new FormData(form).get('title');
     if (typeof title !== 'string' || title.trim() === '') return;
     const key = ORDERS + newId();
+    untellTrouble();
     try {
       this.#device
         .record(key)
@@ -107,7 +116,8 @@ class Notebook {
       const onLeave = (): void => {
         window.location.hash = '';
       };
-      const options = { device: this.#device, key, card, onLeave, onTrouble: tellTrouble };
+      const told = { onTrouble: tellTrouble, onWork: untellTrouble };
+      const options = { device: this.#device, key, card, onLeave, ...told };
       this.#card = new OrderCard(options);
     }
     this.#list();
@@ -156,7 +166,7 @@ function itemOf(row: RecordRow, isCurrent: boolean): HTMLElement {
   );
 }
 
-function newestLast(a: RecordRow, b: RecordRow): number {
+function newestFirst(a: RecordRow, b: RecordRow): number {
   const [first, second] = [textOf(a.fields['made'] ?? ''), textOf(b.fields['made'] ?? '')];
   return first === second ? (a.key < b.key ? -1 : 1) : first < second ? 1 : -1;
 }
@@ -177,6 +187,11 @@ function tellTrouble(reason: unknown): void {
   place.textContent =
     reason instanceof HubError && HINTED.has(reason.code) ? `${message}. ${reason.hint}` : message;
   show(place, true);
+}
+
+/** Somebody does something new: what was told of the step before has been read. What lasts, stays. */
+function untellTrouble(): void {
+  if (trouble === undefined) show(byId('trouble'), false);
 }
 
 /** Where a person can do something, and the message does not say it. */

@@ -1,8 +1,15 @@
 /** One work order: its fields, its shared notes, what is in conflict, and every step, to be taken back. */
 import * as Y from 'yjs';
 
-import type { Device, HistoryEntry, RecordRow, SeenConflict, Value } from '../client/index.ts';
-import { make, timeText } from './dom.ts';
+import {
+  type Device,
+  type HistoryEntry,
+  HubError,
+  type RecordRow,
+  type SeenConflict,
+  type Value,
+} from '../client/index.ts';
+import { make, show, timeText } from './dom.ts';
 import { bindText } from './text-binding.ts';
 
 export const ORDERS = 'orders/';
@@ -20,7 +27,10 @@ const LABELS: Readonly<Record<string, string>> = {
   due: 'Due',
   where: 'Where',
 };
+/** When it was made: a step says that itself. */
+const MADE = 'made';
 const SURE = 'Tap again: it goes for everybody';
+const BUILT_ON = 'Tap again: later steps build on it, and go too';
 const HISTORY_MAX = 30;
 
 export interface OrderCardOptions {
@@ -30,6 +40,8 @@ export interface OrderCardOptions {
   readonly onLeave: () => void;
   /** Tells why something was not done. */
   readonly onTrouble: (reason: unknown) => void;
+  /** Something is about to be done. */
+  readonly onWork: () => void;
 }
 
 /** Shows an order and keeps it up to date. */
@@ -37,6 +49,8 @@ export class OrderCard {
   readonly #options: OrderCardOptions;
   readonly #inputs = new Map<string, HTMLInputElement | HTMLSelectElement>();
   readonly #conflicts = make('div', { class: 'conflicts' });
+  readonly #gone = make('section', { class: 'row gone', hidden: true });
+  readonly #body: readonly HTMLElement[];
   readonly #history = make('ul', { class: 'history', id: 'history' });
   readonly #visits = make('output', { id: 'visits' });
   readonly #stops: (() => void)[] = [];
@@ -47,9 +61,7 @@ export class OrderCard {
     const field = (name: string, input: HTMLInputElement | HTMLSelectElement): HTMLElement =>
       this.#field(name, input);
     const states = Object.entries(STATES).map(([value, text]) => make('option', { value }, text));
-    card.replaceChildren(
-      make('div', { class: 'row leave' }, this.#button('← All orders', 'plain', onLeave)),
-      this.#conflicts,
+    this.#body = [
       make(
         'div',
         { class: 'fields' },
@@ -68,16 +80,24 @@ export class OrderCard {
         ),
       ),
       this.#notes(),
-      make('details', {}, make('summary', {}, make('h3', {}, 'Steps')), this.#history),
-      make(
-        'div',
-        { class: 'row' },
-        this.#removal(() => {
-          this.#do(() => device.record(key).remove());
-          onLeave();
-        }),
-      ),
+    ];
+    const removal = make(
+      'div',
+      { class: 'row' },
+      this.#removal(() => {
+        this.#do(() => device.record(key).remove());
+        onLeave();
+      }),
     );
+    card.replaceChildren(
+      make('div', { class: 'row leave' }, this.#button('← All orders', 'plain', onLeave)),
+      this.#gone,
+      this.#conflicts,
+      ...this.#body,
+      make('details', {}, make('summary', {}, make('h3', {}, 'Steps')), this.#history),
+      removal,
+    );
+    this.#body = [...this.#body, removal];
     this.#stops.push(device.observe({ prefix: key }, (rows) => this.#show(rows)));
   }
 
@@ -108,9 +128,28 @@ export class OrderCard {
       }
     }
     this.#visits.value = String(row?.counters['visits'] ?? 0);
+    this.#showGone(row === undefined);
     this.#conflicts.replaceChildren(...device.conflicts(key).map((each) => this.#conflict(each)));
     const steps = device.history(key).slice(0, HISTORY_MAX);
     this.#history.replaceChildren(...steps.map((step) => this.#step(step)));
+  }
+
+  /** What is written into an order that is gone would be an order without a title. */
+  #showGone(isGone: boolean): void {
+    const { device, key } = this.#options;
+    for (const part of this.#body) show(part, !isGone);
+    show(this.#gone, isGone);
+    if (!isGone) return;
+    const removal = device.history(key).find((step) => step.kind === 'remove' && !step.isUndone);
+    if (removal === undefined) {
+      this.#gone.replaceChildren(make('p', {}, 'This order is not here yet.'));
+      return;
+    }
+    const where = removal.isOwn ? 'here' : 'elsewhere';
+    this.#gone.replaceChildren(
+      make('p', {}, `This order was removed ${where}, ${timeText(removal.atMs)}.`),
+      this.#button('Bring it back', 'main', () => this.#do(() => device.undo(key, removal.id))),
+    );
   }
 
   #field(name: string, input: HTMLInputElement | HTMLSelectElement): HTMLElement {
@@ -161,14 +200,29 @@ export class OrderCard {
   }
 
   #step(step: HistoryEntry): HTMLElement {
-    const { device, key } = this.#options;
     const what = `${stepText(step)} · ${step.isOwn ? 'here' : 'elsewhere'}, ${timeText(step.atMs)}`;
     const line = make('li', step.isUndone ? { class: 'undone' } : {});
     line.append(make('span', { class: 'what' }, what));
     if (!step.isUndone) {
-      line.append(this.#button('Take back', '', () => this.#do(() => device.undo(key, step.id))));
+      const button = this.#button('Take back', '', () => this.#takeBack(step, button));
+      line.append(button);
     }
     return line;
+  }
+
+  /** What builds on it goes only where somebody has read that it does. */
+  #takeBack({ id }: HistoryEntry, button: HTMLButtonElement): void {
+    const { device, key } = this.#options;
+    const isSure = button.textContent === BUILT_ON;
+    this.#do(() => {
+      try {
+        return device.undo(key, id, isSure);
+      } catch (error) {
+        if (!(error instanceof HubError) || error.code !== 'client.built-on') throw error;
+        button.textContent = BUILT_ON;
+        return Promise.resolve();
+      }
+    });
   }
 
   #button(
@@ -184,7 +238,8 @@ export class OrderCard {
 
   /** Makes something; what the hub or this browser refuses is told. */
   #do(work: () => PromiseLike<unknown>): void {
-    const { onTrouble } = this.#options;
+    const { onTrouble, onWork } = this.#options;
+    onWork();
     try {
       work().then(undefined, onTrouble);
     } catch (error) {
@@ -196,7 +251,8 @@ export class OrderCard {
 function stepText({ kind, fields }: HistoryEntry): string {
   if (kind === 'undo') return 'took a step back';
   if (kind === 'remove') return 'removed';
-  const parts = Object.entries(fields).map(([name, value]) =>
+  const told = Object.entries(fields).filter(([name]) => name !== MADE);
+  const parts = told.map(([name, value]) =>
     kind === 'add'
       ? `${name} +${textOf(value)}`
       : `${LABELS[name] ?? name}: ${wordOf(name, value)}`,

@@ -232,6 +232,23 @@ test('users of mode password: a wrong word is told, a missing right costs the op
   assert.equal(meter.record('anything').value, undefined);
 });
 
+test('a device in Node that comes by WebSocket works as by TCP, and knows where contents of assets are', async () => {
+  const data = tempDir();
+  const hub = await startHub({ data: join(data, 'hub') });
+  const url = `${hub.httpUrl.replace('http:', 'ws:')}mqtt`;
+  const device = await openDevice({ url, dir: join(data, 'pc'), name: 'pc' });
+  const content = contentOf(3_000, 5).bytes;
+  await device.asset('meters/4').upload(content, { type: 'image/jpeg' });
+  const load = (): Promise<Uint8Array> =>
+    device
+      .asset('meters/4')
+      .download()
+      .catch(() => new Uint8Array());
+  const loaded = await eventually(load, ({ length }) => length > 0);
+  assert.deepEqual(loaded, content);
+  await sameDigests(hub, [device]);
+});
+
 test('photos of two devices, taken without a hub, meet as versions of one asset, and their bytes are there', async () => {
   const mqttPort = await freePort();
   const httpPort = await freePort();

@@ -150,6 +150,9 @@ describe('records over HTTP', () => {
     const { body } = await ask('/api/v1/conflicts');
     const [conflict] = body['conflicts'] as Record<string, Record<string, unknown>>[];
     assert.deepEqual([body['open'], body['met'], body['edits']], [1, 1, 2]);
+    assert.equal(body['perThousandEdits'], 500);
+    const { key, field, kind } = conflict ?? {};
+    assert.deepEqual([key, field, kind], ['order/17', 'state', 'concurrent']);
     assert.equal(conflict?.['title'], null, 'the record has no field that calls it something');
     assert.equal(conflict['why'], 'tie');
     assert.equal(conflict['winner']?.['value'], 'waiting');

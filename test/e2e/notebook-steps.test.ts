@@ -1,0 +1,68 @@
+/** Steps in the notebook that are taken back, with what builds on them, and orders that somebody else has removed. */
+import assert from 'node:assert/strict';
+
+import type { Page } from 'playwright-core';
+
+import { startHub } from '../support/hubs/hub.ts';
+import { holds, openBrowser, reads } from '../support/machine/browser.ts';
+import { testWithPeers } from '../support/machine/peers.ts';
+import { tempDir } from '../support/machine/temp-dir.ts';
+
+async function twoPages(path: string): Promise<[Page, Page]> {
+  const hub = await startHub({ data: tempDir() });
+  const browser = await openBrowser(path);
+  const [lena, kamau] = [await browser.newPage(), await browser.newPage()];
+  for (const page of [lena, kamau]) {
+    await page.goto(`${hub.httpUrl}notebook`);
+    await reads(page, '#contact', 'in contact');
+  }
+  await lena.fill('#new-order input', 'pump 3 leaks');
+  await lena.press('#new-order input', 'Enter');
+  await kamau.click('#orders a:has-text("pump 3 leaks")');
+  return [lena, kamau];
+}
+
+testWithPeers(
+  'a step on which others build asks once more, and what was told of one step goes with the next',
+  ['chromium'],
+  async ([path]) => {
+    const [lena] = await twoPages(path as string);
+    await lena.selectOption('[name=state]', 'working');
+    await lena.selectOption('[name=state]', 'done');
+    await lena.click('summary');
+    const steps = lena.locator('#history li');
+    await reads(lena, '#history li:first-child', 'State: done');
+    assert.equal(await steps.count(), 3);
+    assert.doesNotMatch(await steps.last().innerText(), /made/);
+    const working = lena.locator('#history li:has-text("in work") button');
+    await working.click();
+    await reads(lena, '#history li button', 'Tap again: later steps build on it, and go too');
+    await lena.locator('#history li:has-text("in work") button').click();
+    await holds(lena, '[name=state]', 'open');
+    assert.ok(await lena.locator('#trouble').isHidden());
+    await reads(lena, '#history li:first-child', 'took a step back');
+  },
+);
+
+testWithPeers(
+  'an order that was removed elsewhere says so, takes nothing more, and comes back when asked',
+  ['chromium'],
+  async ([path]) => {
+    const [lena, kamau] = await twoPages(path as string);
+    await kamau.fill('[name=who]', 'Kamau');
+    await kamau.press('[name=who]', 'Tab');
+    await holds(lena, '[name=who]', 'Kamau');
+    await lena.click('text=Remove this order');
+    await lena.click('text=Tap again');
+    await reads(kamau, '.gone', 'This order was removed elsewhere');
+    for (const part of ['[name=where]', '#notes', 'text=Remove this order']) {
+      assert.ok(await kamau.locator(part).isHidden(), part);
+    }
+    await kamau.click('text=Bring it back');
+    await kamau.waitForSelector('.gone', { state: 'hidden' });
+    for (const page of [lena, kamau]) await reads(page, '#orders .title', 'pump 3 leaks');
+    await holds(kamau, '[name=who]', 'Kamau');
+    await kamau.goto(`${kamau.url().split('#')[0]}#orders/none`);
+    await reads(kamau, '.gone', 'not here yet');
+  },
+);
