@@ -2,7 +2,10 @@
  * The conflicts that were met, for people to look at: merge/conflicts.ts finds them, this file remembers which are
  * open, since when, and how many there were. Looking costs a walk over the ops of a record, so it is only done where
  * an op may have changed something; most ops name the write that they replace, and need no look. Of fields that are looked
- * at again and again, as those in an open conflict are, what counts lies in memory (field-nodes.ts).
+ * at again and again what counts lies in memory (field-nodes.ts).
+ *
+ * Where a field is in conflict already, what comes to it is looked at together: before somebody asks, and with the commit. Thirty
+ * devices that write a field blindly would cost thirty rows with every write else, and each of them would count as thirty conflicts.
  */
 import { hexOf, utf8 } from '../../base/bytes.ts';
 import { type Conflict, conflictsAmong, isPlainWrite, nodesOf } from '../../merge/conflicts.ts';
@@ -33,6 +36,18 @@ export interface MergeCounts {
   readonly open: number;
 }
 
+/** A field in conflict to which something has come. */
+interface DueField {
+  readonly key: string;
+  readonly keyId: number;
+  readonly field: string;
+  /** When the last of it came. */
+  readonly atMs: number;
+}
+
+const NO_FIELDS: ReadonlySet<string> = new Set();
+/** So many wait for their look; it shall hold nobody up. */
+const DUE_MAX = 256;
 /** Closed conflicts that are remembered, and how many more may be there before the oldest go: that looks at all the old ones. */
 const CLOSED_MAX = 10_000;
 const CLOSED_SLACK = 1_000;
@@ -60,6 +75,7 @@ export class ConflictBook {
   /** Records with an open conflict, and in which fields. */
   readonly #open = new Map<number, Set<string>>();
   readonly #nodes = new FieldNodes();
+  readonly #due = new Map<string, DueField>();
   #edits = 0;
   #conflicts = 0;
   /** Since the oldest were forgotten. */
@@ -101,20 +117,33 @@ export class ConflictBook {
     this.look(key, 'all', atMs);
   }
 
-  /** Compares what is open in the fields that were touched with what is noted. */
+  /** Compares what is open in the fields that were touched with what is noted; of those in conflict, in a moment. */
   look(key: string, touched: Touched, atMs: number): void {
     const keyId = this.#keys.idOf(key);
-    const open = this.#open.get(keyId) ?? new Set();
+    const open = this.#open.get(keyId) ?? NO_FIELDS;
     const fields = touched === 'all' ? [...this.#tables.fieldNames(key), ...open] : touched;
+    for (const field of new Set(fields)) {
+      if (open.has(field)) this.#due.set(`${keyId} ${field}`, { key, keyId, field, atMs });
+      else this.#lookAt({ key, keyId, field, atMs });
+    }
+    if (this.#due.size > DUE_MAX) this.#settle();
+  }
+
+  /** Looks at all that is due; within the transaction in which it came. */
+  #settle(): void {
+    for (const due of this.#due.values()) this.#lookAt(due);
+    this.#due.clear();
+  }
+
+  #lookAt({ key, keyId, field, atMs }: DueField): void {
     const ops = this.#tables.opsOf(key);
     const tombstone = this.#tables.tombstone(key);
-    for (const field of new Set(fields)) {
-      const nodes = this.#nodes.of(keyId, field, (max) => nodesOf(ops, field, tombstone, max));
-      const found = conflictsAmong(field, nodes);
-      if (found.length > 0 || open.has(field)) this.#note(keyId, field, found, atMs);
-      if (found.length === 0) open.delete(field);
-      else open.add(field);
-    }
+    const nodes = this.#nodes.of(keyId, field, (max) => nodesOf(ops, field, tombstone, max));
+    const found = conflictsAmong(field, nodes);
+    const open = this.#open.get(keyId) ?? new Set();
+    if (found.length > 0 || open.has(field)) this.#note(keyId, field, found, atMs);
+    if (found.length === 0) open.delete(field);
+    else open.add(field);
     if (open.size === 0) this.#open.delete(keyId);
     else this.#open.set(keyId, open);
   }
@@ -138,6 +167,7 @@ export class ConflictBook {
 
   /** Conflicts, the newest first. */
   list(includeClosed: boolean, limit: number): MetConflict[] {
+    this.#settle();
     return this.#db.rows(LIST, [includeClosed ? 1 : 0, limit]).map((row) => ({
       ...conflictOf(row),
       key: nameOf(row['name']),
@@ -149,6 +179,7 @@ export class ConflictBook {
   /** Open conflicts of one record, the newest first. */
   openAt(key: string, limit: number): MetConflict[] {
     const keyId = this.#keys.find(key);
+    this.#settle();
     if (keyId === undefined || !this.#open.has(keyId)) return [];
     return this.#db.rows(LIST_OF_KEY, [keyId, limit]).map((row) => ({
       ...conflictOf(row),
@@ -159,14 +190,16 @@ export class ConflictBook {
   }
 
   counts(): MergeCounts {
+    this.#settle();
     const sql =
       "SELECT count(*) AS n FROM conflicts WHERE closed_ms IS NULL AND kind = 'concurrent'";
     const open = this.#db.row(sql)?.['n'] as number;
     return { edits: this.#edits, conflicts: this.#conflicts, open };
   }
 
-  /** Writes the counts down. */
+  /** The transaction ends: looks at what is due, and writes the counts down. */
   save(): void {
+    this.#settle();
     const sql = 'UPDATE merge_counts SET edits = ?, conflicts = ? WHERE id = 1';
     this.#db.run(sql, [this.#edits, this.#conflicts]);
   }
@@ -178,6 +211,7 @@ export class ConflictBook {
     this.#conflicts = (counts?.['conflicts'] as number | undefined) ?? 0;
     this.#open.clear();
     this.#nodes.clear();
+    this.#due.clear();
     const open = 'SELECT DISTINCT key_id, field FROM conflicts WHERE closed_ms IS NULL';
     for (const row of this.#db.rows(open)) {
       const id = row['key_id'] as number;
