@@ -6,6 +6,7 @@ import { type HubPaths, takeDataDirectory } from './data.ts';
 import { countHubWrites } from './storage/flash.ts';
 import { openIdentity } from './identity.ts';
 import { type SiteTime, siteTime } from './power/power.ts';
+import { withinOpenFiles } from './open-files.ts';
 import type { Identity } from '../keys/identity.ts';
 import type { Machine } from '../machine.ts';
 import type { Origin } from '../model/origin.ts';
@@ -47,7 +48,7 @@ export function layGround(
   const id = identity.id as Origin;
   const time = siteTime(config, machine);
   return {
-    config,
+    config: withinOpenFiles(config, machine),
     configInput,
     machine,
     written: counting.writtenBytes,

@@ -32,6 +32,8 @@ export interface Host {
   figures(dir: string): HostFigures;
   /** Of this process, or of `pid`; undefined where there is no such process, or no way to look into it. */
   processFigures(pid?: number): ProcessFigures | undefined;
+  /** How many files and connections this process may have open; Infinity where nobody says. */
+  openFilesMax(): number;
   /** What others on the network may call this machine: host names and addresses, its own loopback included. */
   names(): string[];
 }
@@ -78,6 +80,12 @@ export class MachineHost implements Host {
       cpuS: (userTicks + systemTicks) / TICKS_PER_S,
       ...(writtenBytes === undefined ? {} : { writtenBytes: Number(writtenBytes) }),
     };
+  }
+
+  openFilesMax(): number {
+    const limits = textOf(join(this.#paths.proc, 'self/limits')) ?? '';
+    const soft = /^Max open files +(\d+) /m.exec(limits)?.[1]; // Node raises it to the hard one at its start.
+    return soft === undefined ? Infinity : Number(soft);
   }
 
   names(): string[] {

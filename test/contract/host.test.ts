@@ -30,6 +30,10 @@ describe.each(Object.entries(KINDS))('%s', (_, open) => {
     assert.ok(figures.rssBytes > 10e6 && figures.cpuS > 0);
   });
 
+  test('files and connections have a limit that a hub can live with', () => {
+    assert.ok(open().openFilesMax() >= 256);
+  });
+
   test('of a process that is not there nothing is known', () => {
     assert.equal(open().processFigures(2 ** 30), undefined);
   });

@@ -17,6 +17,10 @@ export class SimHost implements Host {
     return this.machine;
   }
 
+  openFilesMax(): number {
+    return 16_384;
+  }
+
   names(): string[] {
     return ['sim-hub', 'localhost', '127.0.0.1'];
   }
