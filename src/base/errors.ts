@@ -28,7 +28,7 @@ export const FAULTS = {
   'journal.disk-full':
     'The disk is nearly full. Free space; the hub goes on by itself when there is room.',
   'journal.poisoned':
-    'The card failed a sync. The hub restarts and recovers; if it repeats, replace the card.',
+    'The card failed a write or a sync, or the journal was taken away. The hub restarts and recovers; if it repeats, replace the card.',
   'journal.damaged':
     'Acknowledged data is damaged. It is kept aside; run `heliograph journal verify` for the LSNs.',
   'journal.unsealable':

@@ -341,8 +341,16 @@ export class Journal {
   }
 
   #reviewSpace(): void {
+    this.#missFiles();
     this.#supply.prepare();
     this.#commit.review(this.#spaceIsLow());
+  }
+
+  /** An open file takes writes and syncs also when somebody has removed it: what is acknowledged then, no start finds. */
+  #missFiles(): void {
+    const path = this.#segments.at(-1)?.path;
+    if (path === undefined || this.#options.files.exists(path)) return;
+    this.#commit.poison(`${path} is gone`, 'it was removed or moved away');
   }
 
   #spaceIsLow(): boolean {

@@ -165,6 +165,15 @@ test('a journal at its limit refuses; released segments let it go on', async () 
   await rig.checkUsable();
 });
 
+test('a journal that was taken away acknowledges nothing any more, though its open file would', async () => {
+  const rig = new Rig(1);
+  await rig.open();
+  await rig.commit(3);
+  for (const name of rig.files.list(DIR)) rig.files.remove(`${DIR}/${name}`);
+  await rig.settle(3_000);
+  assert.throws(() => rig.append(1), { code: 'journal.poisoned', message: /\.segment is gone$/ });
+});
+
 test('two hubs on one folder: the second is told', async () => {
   const rig = new Rig(1);
   await rig.open();

@@ -398,7 +398,7 @@ export class GroupCommit {
     if (shortage === 'disk-full') {
       return this.#raise(new HubError('journal.disk-full', 'no room for another segment'));
     }
-    return this.poison('no segment can be made', undefined);
+    return this.poison('no segment can be made', shortage);
   }
 
   #raise(fault: HubError): HubError {
