@@ -35,7 +35,7 @@ export const machineMqttClient: MqttClient = {
     const library = await openLibrary(options);
     keepTickets(options, library);
     return new Promise((resolve, reject) => {
-      const session = new MachineMqttSession(library, handlers);
+      const session = new MachineMqttSession(library, handlers, options);
       let isDecided = false;
       const refuse = (error: unknown): void => {
         if (isDecided) return;
@@ -120,6 +120,19 @@ function connectFault(url: string, error: unknown): HubError {
   return new HubError(fault, `${withoutLogin(url)}: ${messageOf(error)}`, error);
 }
 
+/** What the broker grants; where it refuses one, the library has the answer in its error. */
+function grantedIn(
+  error: Error | null,
+  granted: readonly { readonly qos: number }[] | undefined,
+): readonly number[] {
+  const { packet } = (error ?? {}) as { packet?: { granted?: readonly number[] } };
+  return packet?.granted ?? granted?.map(({ qos }) => qos) ?? [];
+}
+
+function netClosed(error: Error): HubError {
+  return new HubError('net.closed', error.message, error);
+}
+
 /** What OpenSSL and Node say of a certificate: `CERT_HAS_EXPIRED`, `SELF_SIGNED_CERT_IN_CHAIN`, `ERR_TLS_CERT_ALTNAME_INVALID` … */
 function isCertificateFault(code: unknown): boolean {
   return typeof code === 'string' && /CERT|UNABLE_TO_VERIFY/.test(code);
@@ -132,15 +145,17 @@ function withoutLogin(url: string): string {
 class MachineMqttSession implements MqttSession {
   readonly #library: Library;
   readonly #handlers: MqttSessionHandlers;
+  readonly #options: MqttSessionOptions;
   readonly #waiting = new Set<(error: HubError) => void>();
   #isOpen = false;
   #closing: Promise<void> | undefined;
   #payloadOut = 0;
   #payloadIn = 0;
 
-  constructor(library: Library, handlers: MqttSessionHandlers) {
+  constructor(library: Library, handlers: MqttSessionHandlers, options: MqttSessionOptions) {
     this.#library = library;
     this.#handlers = handlers;
+    this.#options = options;
     let handled: void | Promise<void>;
     library.on('message', (topic, payload) => {
       this.#payloadIn += topic.length + payload.length;
@@ -176,10 +191,15 @@ class MachineMqttSession implements MqttSession {
   }
 
   subscribe(filters: readonly string[]): Promise<void> {
+    const { connectTimeoutMs } = this.#options;
+    const what = `${withoutLogin(this.#options.url)}: the subscription to ${filters.join(', ')}`;
     return this.#whileOpen((done) => {
+      const silent = new HubError('uplink.unreachable', `${what} is not answered`);
+      const giveUp = setTimeout(() => done(silent), connectTimeoutMs);
       this.#library.subscribe([...filters], { qos: 1 }, (error, granted) => {
-        const isRefused = granted?.some((grant) => grant.qos === SUBACK_FAILURE) ?? false;
-        done(isRefused ? new Error('the broker refused a subscription') : error);
+        clearTimeout(giveUp);
+        const isRefused = grantedIn(error, granted).includes(SUBACK_FAILURE);
+        done(isRefused ? new HubError('uplink.refused', `${what} is refused`) : error);
       });
     });
   }
@@ -225,7 +245,7 @@ class MachineMqttSession implements MqttSession {
       start((error) => {
         this.#waiting.delete(reject);
         if (error === null || error === undefined) resolve();
-        else reject(new HubError('net.closed', error.message, error));
+        else reject(error instanceof HubError ? error : netClosed(error));
       });
     });
   }

@@ -40,6 +40,7 @@ export interface MqttSession {
     payload: Uint8Array,
     options: { qos: 0 | 1; retain?: boolean },
   ): Promise<void>;
+  /** Rejects with `uplink.refused` where the broker refuses one of them, `uplink.unreachable` where it does not answer in `connectTimeoutMs`. */
   subscribe(filters: readonly string[]): Promise<void>;
   /** Bytes sent and received on this session, MQTT included, as far as we can see them. */
   readonly bytesOut: number;

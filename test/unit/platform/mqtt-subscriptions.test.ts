@@ -1,0 +1,53 @@
+/** A broker that lets in and then does not let listen: a broker with access rules, or one that hangs. */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
+
+import { onTestFinished, test } from 'vitest';
+
+import { machineMqttClient } from '../../../src/platform/network/machine-mqtt-client.ts';
+import type { MqttSession } from '../../../src/platform/network/mqtt-client.ts';
+
+const CONNACK = Buffer.from([0x20, 2, 0, 0]);
+const SUBSCRIBE = 0x82;
+const NOTHING = { onMessage: () => undefined, onClose: () => undefined };
+
+/** A session with a broker that sends CONNACK, and `answer` to each SUBSCRIBE. */
+async function sessionWith(answer: (socket: Socket, packet: Buffer) => void): Promise<MqttSession> {
+  const server = createServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.once('data', () => socket.write(CONNACK));
+    socket.on('data', (packet) => {
+      if (packet[0] === SUBSCRIBE) answer(socket, packet);
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const url = `mqtt://127.0.0.1:${port}`;
+  const options = { url, clientId: 'hub', keepaliveS: 60, connectTimeoutMs: 300 };
+  const session = await machineMqttClient.connect(options, NOTHING);
+  onTestFinished(async () => {
+    await session.close();
+    server.close();
+  });
+  return session;
+}
+
+test('a subscription that is refused is a matter of rights', async () => {
+  const session = await sessionWith((socket, packet) => {
+    socket.write(Buffer.from([0x90, 4, packet[2] ?? 0, packet[3] ?? 0, 1, 0x80]));
+  });
+  await assert.rejects(session.subscribe(['a', 'b']), {
+    code: 'uplink.refused',
+    message: /^mqtt:\/\/127\.0\.0\.1:\d+: the subscription to a, b is refused$/,
+  });
+});
+
+test('a subscription that is not answered ends the wait', async () => {
+  const session = await sessionWith(() => undefined);
+  await assert.rejects(session.subscribe(['a']), {
+    code: 'uplink.unreachable',
+    message: /is not answered$/,
+  });
+});
