@@ -24,6 +24,7 @@ import { isLoopback } from '../security/listening.ts';
 import { overrideJson } from '../status/api/override.ts';
 import { FaultBook, type FoundFault } from '../status/fault-book.ts';
 import type { FlashLedger } from '../status/flash-ledger.ts';
+import { rangesText } from '../status/lsn-ranges.ts';
 import type { FaultStatus, Health, StatusSnapshot, SyncStatus } from '../status/snapshot.ts';
 import { COPIED } from '../sync/peers/copied.ts';
 import type { PeerStatus } from '../sync/peers/peer-book.ts';
@@ -138,8 +139,8 @@ export class HubStatus {
       .filter((fault): fault is HubError => fault !== undefined)
       .map(({ code, message }) => ({ code, message }));
     const { quarantined, slowSyncMs } = journal.stat();
-    for (const { fromLsn, toLsn } of quarantined) {
-      found.push({ code: 'journal.damaged', message: `LSN ${fromLsn} to ${toLsn} kept aside` });
+    if (quarantined.length > 0) {
+      found.push({ code: 'journal.damaged', message: `LSN ${rangesText(quarantined)} kept aside` });
     }
     if (slowSyncMs !== undefined) {
       const message = `a sync of the card takes ${(slowSyncMs / 1_000).toFixed(1)} s`;

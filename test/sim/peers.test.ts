@@ -77,6 +77,9 @@ describe.each(Object.keys(SHAPES))('hubs in the shape: %s', (shape) => {
     const site = siteOf(seed, shape);
     await badDay(site, 60);
     await heal(site);
+    const neighbours = new Set((SHAPES[shape] ?? []).map((ends) => ends.toSorted().join()));
+    const rows = site.hubs.flatMap((hub) => hub.book?.status() ?? []);
+    assert.equal(rows.length, 2 * neighbours.size, 'each end shows the other once');
     const digests = new Set(site.hubs.map((hub) => hub.digest()));
     assert.equal(digests.size, 1);
     const first = site.hub(0).ops();

@@ -2,6 +2,7 @@
 import { wallMsOfIso } from '../../base/iso-time.ts';
 import { durationText } from '../../base/duration.ts';
 import { CLASS_NAMES } from '../../model/class.ts';
+import { rangesText } from '../../status/lsn-ranges.ts';
 import type { FlashStatus, PowerStatus, StatusSnapshot } from '../../status/snapshot.ts';
 import type { Args } from '../args.ts';
 import { HubApi } from './hub-api.ts';
@@ -193,9 +194,9 @@ function storageLines(status: StatusSnapshot, paint: Paint): string[] {
     flashLine(flash),
     assetLine(status),
   ].filter((line) => line !== '');
-  for (const { fromLsn, toLsn } of journal.quarantined) {
-    lines.push(paint('red', `damaged and kept aside: LSN ${fromLsn} to ${toLsn}`));
-  }
+  const { quarantined } = journal;
+  if (quarantined.length > 0)
+    lines.push(paint('red', `damaged and kept aside: LSN ${rangesText(quarantined)}`));
   const healing = healingText(journal);
   if (healing !== '') lines.push(healing);
   return lines;

@@ -1,6 +1,7 @@
 /** Checks on what a running hub says of itself. */
 import { durationText } from '../../base/duration.ts';
 import { CLASS_NAMES } from '../../model/class.ts';
+import { rangesText } from '../../status/lsn-ranges.ts';
 import type { StatusSnapshot } from '../../status/snapshot.ts';
 import { healingText } from '../asking/status.ts';
 import { bytesText, countText, printable } from '../text.ts';
@@ -72,7 +73,7 @@ export function diskCheck(freeBytes: number, freeBytesMin: number): Check {
 function journalCheck({ journal }: StatusSnapshot): Check {
   const { bytes, bytesMax, firstLsn, lastLsn, quarantined } = journal;
   if (quarantined.length > 0) {
-    const ranges = quarantined.map(({ fromLsn, toLsn }) => `${fromLsn} to ${toLsn}`).join(', ');
+    const ranges = rangesText(quarantined);
     const healing = healingText(journal);
     return wrong('journal', `damaged and kept aside: LSN ${ranges}${healing && `; ${healing}`}`);
   }

@@ -99,6 +99,9 @@ function outOf(args: Args, isWhole: boolean, io: CliIo): string | undefined {
     throw new UsageError('--out needs the whole program: --policy all, or no --policy at all');
   const folder = dirname(out);
   if (!io.files.exists(folder)) throw new UsageError(`--out: there is no folder ${folder}`);
+  // No file has anything below itself.
+  if (io.files.exists(`${out}/.`))
+    throw new UsageError(`--out: ${out} is a folder; name a file in it`);
   return out;
 }
 

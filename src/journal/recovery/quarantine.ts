@@ -42,6 +42,7 @@ export class Quarantine {
       const { fromLsn, toLsn, isHealed } = parsed;
       this.#ranges.push({ fromLsn, toLsn, file: `${this.#dir}/${name}`, isHealed });
     }
+    this.#ranges.sort((a, b) => a.fromLsn - b.fromLsn); // Names are not in the order of numbers.
   }
 
   get ranges(): readonly QuarantinedRange[] {

@@ -119,7 +119,7 @@ function chartOptions() {
         ticks: { show: false },
         font: FONT,
         size: 28,
-        values: (_, splits) => splits.map((atS) => clockTime.format(atS * 1000)),
+        values: (_, splits) => onceEach(splits.map((atS) => clockTime.format(atS * 1000))),
       },
       axis('%', 3, ' %'),
       axis('W', 1, ' W'),
@@ -131,6 +131,11 @@ function chartOptions() {
       line('%', '--charge', { width: 3 }),
     ],
   };
+}
+
+/** In the first minutes several places would bear the same minute. */
+function onceEach(labels) {
+  return labels.map((label, index) => (label === labels[index - 1] ? '' : label));
 }
 
 function axis(scale, side, unit) {

@@ -4,6 +4,8 @@
  */
 const PERIOD_MS = 30_000;
 const SHOWN_MAX = 20;
+/** Letters of a value in the name of its button, for those who hear the page. */
+const NAME_MAX = 80;
 
 const WHY_WORDS = {
   authority: 'it was written by a higher role',
@@ -15,6 +17,8 @@ export class Conflicts {
   #section;
   #list;
   #note;
+  /** What the list shows: made anew, a button would lose the focus of who works with keys. */
+  #shown = '';
 
   constructor(section) {
     this.#section = section;
@@ -35,6 +39,9 @@ export class Conflicts {
   }
 
   #show(conflicts) {
+    const text = JSON.stringify(conflicts);
+    if (text === this.#shown) return;
+    this.#shown = text;
     this.#section.hidden = conflicts.length === 0;
     const items = conflicts.slice(0, SHOWN_MAX).map((conflict) => this.#item(conflict));
     if (conflicts.length > SHOWN_MAX) {
@@ -73,6 +80,7 @@ export class Conflicts {
     const button = document.createElement('button');
     button.type = 'button';
     button.textContent = verb;
+    button.setAttribute('aria-label', `${verb}: ${value.textContent.slice(0, NAME_MAX)}`);
     const wish = { key, field, value: piece === 'asset' ? side.op : side.value };
     button.addEventListener('click', () => void this.#resolve(wish, button));
     row.append(value, by, button);

@@ -332,8 +332,11 @@ function lineItem(line) {
 // ——— The stream ———
 
 let silence;
+/** By the clock of who looks: the hub's own may be anything. */
+let heardMs;
 
 function heard() {
+  heardMs = Date.now();
   clearTimeout(silence);
   silence = setTimeout(lost, SILENCE_MS);
   element('link-to-hub').className = 'contact live';
@@ -342,7 +345,10 @@ function heard() {
 
 function lost() {
   element('link-to-hub').className = 'contact lost';
-  setText('link-to-hub', 'no contact');
+  setText(
+    'link-to-hub',
+    heardMs === undefined ? 'no contact' : `no contact since ${clockTime.format(heardMs)}`,
+  );
 }
 
 function follow() {

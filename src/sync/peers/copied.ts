@@ -7,6 +7,8 @@ import { seqIn, type VersionVector } from '../../model/version-vector.ts';
 
 /** Why the exchange with a copy ended, for people. */
 export const COPIED = 'another box has the key of this hub and numbers ops of its own';
+/** Why a second line to the same hub ends; the other end reads it. */
+export const SPEAK_ALREADY = 'these hubs speak already';
 /** So long after it was met, a copy counts as there: whoever is away for good is not told of. */
 export const COPIED_MS = 900_000;
 

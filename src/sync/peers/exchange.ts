@@ -26,7 +26,7 @@ import type {
   PeerStamps,
   PeerStates,
 } from './contract.ts';
-import { COPIED, ownIdMet } from './copied.ts';
+import { COPIED, ownIdMet, SPEAK_ALREADY } from './copied.ts';
 import type { LevelBook } from './level-book.ts';
 import {
   encodePeerMessage,
@@ -257,7 +257,7 @@ export class PeerExchange {
     }
     if (site !== self.site) return this.end(`this is site ${self.site}`, WAIT_REFUSED_S);
     this.#hub = hub;
-    if (!onKnown(hub)) return this.end('these hubs speak already', WAIT_REFUSED_S);
+    if (!onKnown(hub)) return this.end(SPEAK_ALREADY, WAIT_REFUSED_S);
     this.#state = 'open';
     this.#peerEpoch = rosterEpoch;
     this.rosterChanged();

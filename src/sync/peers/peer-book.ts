@@ -21,7 +21,7 @@ import type {
   PeerStates,
 } from './contract.ts';
 import { INSTANCE_MIN } from './abilities.ts';
-import { COPIED_MS } from './copied.ts';
+import { COPIED_MS, SPEAK_ALREADY } from './copied.ts';
 import { LevelBook } from './level-book.ts';
 import { type ExchangeStatus, PeerExchange } from './exchange.ts';
 
@@ -182,8 +182,18 @@ export class PeerBook {
     for (const { exchange } of this.#all()) exchange?.rosterChanged();
   }
 
+  /** Of a hub that speaks over another line the one that rests does not count: it would be one more hub that is not in sync. */
   status(): PeerStatus[] {
-    return this.#all().map((peer) => {
+    const speaking = this.#all().filter(({ exchange }) => exchange !== undefined);
+    const rests = ({ exchange, reason, hub, foundAs }: Peer): boolean => {
+      const who = hub ?? foundAs;
+      if (exchange !== undefined) return false;
+      return who === undefined
+        ? reason === SPEAK_ALREADY && speaking.length > 0
+        : speaking.some((other) => other.hub === who);
+    };
+    const counted = this.#all().filter((peer) => this.#isCopied(peer) || !rests(peer));
+    return counted.map((peer) => {
       const status = peer.exchange?.status() ?? peer.last;
       return {
         hub: peer.hub,
@@ -310,7 +320,7 @@ export class PeerBook {
       const isOtherDialled = other.address !== '';
       const isOtherBetter = isOtherDialled === (peer.address !== '') || isOtherDialled === isMine;
       if (isOtherBetter) return false;
-      other.exchange.end('these hubs speak already', PAUSE_MS_MAX / 1_000);
+      other.exchange.end(SPEAK_ALREADY, PAUSE_MS_MAX / 1_000);
     }
     if (peer.address === '') exchange.open();
     return true;

@@ -6,6 +6,8 @@ import { utf8 } from '../../../src/base/bytes.ts';
 import { EXIT } from '../../../src/cli/io.ts';
 import { progressText } from '../../../src/cli/pilot/pilot.ts';
 import { machineTimers } from '../../../src/platform/clock.ts';
+import { machineFiles } from '../../../src/platform/files/machine-files.ts';
+import { tempDir } from '../../support/machine/temp-dir.ts';
 import { CliWorld } from '../../support/simulated/cli.ts';
 
 let world: CliWorld;
@@ -30,6 +32,14 @@ test.each([
   const { code, stdout, stderr } = await world.run(`pilot ${options}`);
   assert.deepEqual([code, stdout], [EXIT.usage, '']);
   assert.match(stderr, advice);
+});
+
+test('a folder is no place for a report, and told before the first day', async () => {
+  const dir = tempDir();
+  const change = { files: machineFiles };
+  const { code, stderr } = await world.run(`pilot --out ${dir}`, change);
+  assert.equal(code, EXIT.usage);
+  assert.match(stderr, /is a folder; name a file in it/);
 });
 
 test.each([
