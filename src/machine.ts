@@ -51,7 +51,7 @@ export interface Machine {
 }
 
 /** A batch of the largest size takes some 30 MiB on its way. */
-const PACK_THREAD_LIMITS = { heapMib: 128, youngMib: 16 };
+const PACK_THREAD_LIMITS = { heapMib: 128, youngMib: 12 };
 
 /** The thread of uplink/packing/pack-thread.ts, which the built program has beside it. */
 export const startPackThread: StartThread = (listeners) => {

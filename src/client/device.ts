@@ -22,7 +22,7 @@ import type { DeviceOptions, DevicePlatform, DeviceStatus } from './options.ts';
 import { type Asset, assetOf } from './assets/asset.ts';
 import { Docs, type YDoc, type YModule } from './view/docs.ts';
 import { encodeState, type KeptState, readState } from './view/kept-state.ts';
-import type { Made } from './outbox/made.ts';
+import { awaitable, type Made } from './outbox/made.ts';
 import { Outbox } from './outbox/outbox.ts';
 import { unfitKey } from './outbox/unfit.ts';
 import { calling, Listeners } from './view/listeners.ts';
@@ -295,9 +295,7 @@ export class Device {
     if (this.#isClosed) throw new HubError('client.closed', 'nothing can be made any more');
     const { op, kept } = this.#outbox.add({ class: opClass, kind, key, body });
     void this.#outbox.whenWritten().then(() => this.#session.send());
-    const then: Made['then'] = (onKept, onError) => kept.then(onKept, onError);
-    // oxlint-disable-next-line unicorn/no-thenable -- waiting for it is what it is for
-    return { op, id: textOfOpId(op), then };
+    return awaitable(kept, { op, id: textOfOpId(op) });
   }
 
   /** A patch that tells which writes its writer had before its eyes: that is how conflicts are told from order. */

@@ -16,7 +16,7 @@ import { inOrder, isSameOp, type RecordState, type RecordWrite } from '../../mer
 import { encodePiece, PIECE_BYTES_MAX } from '../../model/asset-bytes.ts';
 import { BULK, type OpClass, RECORD } from '../../model/class.ts';
 import { ASSET, type Kind } from '../../model/op.ts';
-import type { Kept, Made } from '../outbox/made.ts';
+import { type Awaitable, awaitable, type Kept, type Made } from '../outbox/made.ts';
 import { sha256 } from './sha256.ts';
 
 /** What helps whoever has to choose between versions. */
@@ -47,7 +47,7 @@ export interface SeenVersion {
 }
 
 /** A version that shows at once; `await` it for the hub's receipt of version and bytes. */
-export interface Upload extends PromiseLike<Kept> {
+export interface Upload extends Awaitable<Kept> {
   readonly id: string;
   readonly sha256: string;
 }
@@ -114,9 +114,7 @@ function upload(key: string, bytes: Uint8Array, hints: AssetHints, parts: AssetP
   const kept = Promise.all([version, last]).then(([first]) => first);
   // Nobody has to wait.
   kept.catch(() => undefined);
-  const then: Upload['then'] = (onKept, onError) => kept.then(onKept, onError);
-  // oxlint-disable-next-line unicorn/no-thenable -- waiting for it is what it is for
-  return { id: version.id, sha256: hexOf(hash), then };
+  return awaitable(kept, { id: version.id, sha256: hexOf(hash) });
 }
 
 /** What stands, and what is in conflict with it: what the maker of a version has before its eyes. */
