@@ -25,6 +25,8 @@ export interface Contender {
 }
 
 const START_MS_MAX = 20_000;
+/** As in systemd/heliograph.service. */
+const UNIT_ENV = { MALLOC_ARENA_MAX: '2' };
 
 interface HubStatus {
   readonly journal: { readonly syncs: number; readonly lastLsn: number };
@@ -80,7 +82,7 @@ export const BARE: Contender = {
   },
 };
 
-/** Starts a program and waits for the line that says it is ready. */
+/** Starts this program as its unit does, and waits for the line that says it is ready. */
 export async function startUntil(
   command: string,
   args: readonly string[],
@@ -93,7 +95,7 @@ export async function startUntil(
     said.push(line);
     if (isReady(line)) resolveLine(line);
   };
-  const child = await Child.start({ command, args, onLine, onErrorLine: onLine });
+  const child = await Child.start({ command, args, env: UNIT_ENV, onLine, onErrorLine: onLine });
   const ended = child.exited.then(() => undefined);
   const late = pause(machineTimers, START_MS_MAX).then(() => undefined);
   const line = await Promise.race([ready, ended, late]);
