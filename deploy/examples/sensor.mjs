@@ -12,7 +12,8 @@ for (let number = 0; number < 5; number++) {
   const celsius = Math.round(180 + 130 * Math.random()) / 10;
   device
     .event('devices/sensor-1/room', JSON.stringify({ celsius }))
-    .then(({ op }) => console.log(`${celsius} °C is on the hub's disk as ${op.seq}`));
+    .then(({ op }) => console.log(`${celsius} °C is on the hub's disk as ${op.seq}`))
+    .catch((error) => console.error(error.message));
   await new Promise((resolve) => setTimeout(resolve, 1_000));
 }
 await device.record('devices/sensor-1/about').set({ kind: 'thermometer', readings: 5 });
