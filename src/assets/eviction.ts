@@ -26,17 +26,12 @@ export function evictionFor<T extends Held>(
   { bytesMax, countMax, spareBytes, receiptedLsn }: Room,
 ): readonly T[] | undefined {
   const sum = held.reduce((all, each) => all + each.bytes, bytes);
-  let excess = Math.max(sum - bytesMax, bytes - spareBytes);
-  let surplus = held.length + 1 - countMax;
-  if (excess <= 0 && surplus <= 0) return [];
-  const going: T[] = [];
-  for (const candidate of goingFirst(held, receiptedLsn)) {
-    if (excess <= 0 && surplus <= 0) break;
-    going.push(candidate);
-    excess -= candidate.bytes;
-    surplus -= 1;
-  }
-  return excess <= 0 && surplus <= 0 ? going : undefined;
+  const short = {
+    bytes: Math.max(sum - bytesMax, bytes - spareBytes),
+    places: held.length + 1 - countMax,
+  };
+  const { going, isEnough } = goingFor(held, short, receiptedLsn);
+  return isEnough ? going : undefined;
 }
 
 /** So much of what may go that the disk is short of `bytes` no more, or all of it. */
@@ -45,14 +40,26 @@ export function yieldFor<T extends Held>(
   bytes: number,
   receiptedLsn: number | undefined,
 ): readonly T[] {
+  return goingFor(held, { bytes, places: 0 }, receiptedLsn).going;
+}
+
+/** The longest unused of what may go, as many as make up for what is short, or all of it. */
+function goingFor<T extends Held>(
+  held: readonly T[],
+  short: { readonly bytes: number; readonly places: number },
+  receiptedLsn: number | undefined,
+): { readonly going: readonly T[]; readonly isEnough: boolean } {
+  let { bytes, places } = short;
   const going: T[] = [];
-  let short = bytes;
+  const isEnough = (): boolean => bytes <= 0 && places <= 0;
+  if (isEnough()) return { going, isEnough: true };
   for (const candidate of goingFirst(held, receiptedLsn)) {
-    if (short <= 0) break;
+    if (isEnough()) break;
     going.push(candidate);
-    short -= candidate.bytes;
+    bytes -= candidate.bytes;
+    places -= 1;
   }
-  return going;
+  return { going, isEnough: isEnough() };
 }
 
 /** What may go, the longest unused first. */

@@ -21,22 +21,11 @@ const KEY_FAULTS = ['keys.lost', 'keys.foreign', 'keys.damaged'] as const;
 const ID = /^[0-9a-f]{16}$/;
 
 /** Reads the key of the hub, or makes the first one. Throws `keys.lost`, `keys.foreign` or `keys.damaged`, having written nothing. */
-export function openIdentity(paths: HubPaths, { files, random, log }: IdentityMachine): Identity {
-  const path = paths.identity;
-  const owner = ownerOf(paths, files);
-  if (!files.exists(path) && (owner !== undefined || hasData(paths, files))) {
-    const whose =
-      owner === undefined
-        ? 'the data here are of a hub that had one'
-        : `the data here are of hub ${owner}`;
-    throw new HubError('keys.lost', `${path} is not there, and ${whose}`);
-  }
-  const identity = Identity.open({ files, path, random });
-  if (owner !== undefined && owner !== identity.id) {
-    const clash = `${path} is the key of hub ${identity.id}, the data here are of hub ${owner}`;
-    throw new HubError('keys.foreign', clash);
-  }
-  if (owner === undefined) {
+export function openIdentity(paths: HubPaths, machine: IdentityMachine): Identity {
+  const { files, random, log } = machine;
+  const identity =
+    readIdentity(paths, machine) ?? Identity.open({ files, path: paths.identity, random });
+  if (ownerOf(paths, files) === undefined) {
     try {
       noteOwner(paths, files, identity);
     } catch (error) {
@@ -46,6 +35,30 @@ export function openIdentity(paths: HubPaths, { files, random, log }: IdentityMa
     }
   }
   return identity;
+}
+
+/** The key that is there; undefined where the first start makes one. Throws as `openIdentity`, and never writes. */
+export function readIdentity(
+  paths: HubPaths,
+  { files, random }: Pick<IdentityMachine, 'files' | 'random'>,
+): Identity | undefined {
+  const path = paths.identity;
+  const owner = ownerOf(paths, files);
+  if (!files.exists(path)) {
+    if (owner === undefined && !hasData(paths, files)) return undefined;
+    const whose = owner === undefined ? 'a hub that had one' : `hub ${owner}`;
+    throw new HubError('keys.lost', `${path} is not there, and the data here are of ${whose}`);
+  }
+  const identity = Identity.open({ files, path, random });
+  if (owner !== undefined) checkOwner(path, identity, owner);
+  return identity;
+}
+
+/** Throws `keys.foreign` where the key is not that of the hub whose data lie here. */
+export function checkOwner(path: string, { id }: Pick<Identity, 'id'>, owner: string): void {
+  if (id === owner) return;
+  const clash = `${path} is the key of hub ${id}, the data here are of hub ${owner}`;
+  throw new HubError('keys.foreign', clash);
 }
 
 /**
@@ -86,7 +99,7 @@ export function ownerOf(
 }
 
 /** Whether a hub has left anything here that is its alone. */
-export function hasData(
+function hasData(
   { journal, epochKeys, state, snapshot }: HubPaths,
   files: Pick<Files, 'list' | 'exists'>,
 ): boolean {

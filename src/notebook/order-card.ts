@@ -61,7 +61,7 @@ export class OrderCard {
     const field = (name: string, input: HTMLInputElement | HTMLSelectElement): HTMLElement =>
       this.#field(name, input);
     const states = Object.entries(STATES).map(([value, text]) => make('option', { value }, text));
-    this.#body = [
+    const content = [
       make(
         'div',
         { class: 'fields' },
@@ -93,11 +93,11 @@ export class OrderCard {
       make('div', { class: 'row leave' }, this.#button('← All orders', 'plain', onLeave)),
       this.#gone,
       this.#conflicts,
-      ...this.#body,
+      ...content,
       make('details', {}, make('summary', {}, make('h3', {}, 'Steps')), this.#history),
       removal,
     );
-    this.#body = [...this.#body, removal];
+    this.#body = [...content, removal];
     this.#stops.push(device.observe({ prefix: key }, (rows) => this.#show(rows)));
   }
 

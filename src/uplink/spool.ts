@@ -21,7 +21,7 @@ import { CHUNK_DATA_BYTES_MAX } from '../batch/limits.ts';
 import type { Manifest } from '../batch/manifest.ts';
 import { readOwnBatch } from '../batch/open-batch.ts';
 import type { SealedBatch } from '../batch/seal-batch.ts';
-import { type Files, removeHalf } from '../platform/files/files.ts';
+import { type Files, putInPlace } from '../platform/files/files.ts';
 
 /** A batch in the spool; its bytes stay on disk. */
 export interface SpooledBatch {
@@ -75,19 +75,14 @@ export class Spool {
   add({ id, manifest, bytes }: SealedBatch): SpooledBatch {
     const batch = { id, manifest, layout: layoutOf(bytes.length, this.#chunkBytes) };
     const path = this.#path(batch);
-    const beside = `${path}.new`;
-    try {
+    putInPlace(this.#files, path, (beside) => {
       const file = this.#files.open(beside, 'create');
       try {
         file.writeAt(bytes, 0);
       } finally {
         file.close();
       }
-      this.#files.rename(beside, path);
-    } catch (error) {
-      removeHalf(this.#files, beside);
-      throw error;
-    }
+    });
     this.#batches.set(id, batch);
     return batch;
   }

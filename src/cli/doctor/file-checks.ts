@@ -7,7 +7,13 @@ import { HubError } from '../../base/errors.ts';
 import { createLog, SILENT_LOG } from '../../base/log.ts';
 import type { Config } from '../../config/schema.ts';
 import { type HubPaths, runtimePath } from '../../hub/data.ts';
-import { hasData, isKeyFault, type KeyFault, ownerOf } from '../../hub/identity.ts';
+import {
+  checkOwner,
+  isKeyFault,
+  type KeyFault,
+  ownerOf,
+  readIdentity,
+} from '../../hub/identity.ts';
 import { holesIn } from '../../hub/storage/hole-file.ts';
 import { openUnsealer } from '../../hub/storage/journal.ts';
 import { lackingText } from '../../hub/sync/holes.ts';
@@ -166,30 +172,16 @@ function keyFindings(
   paths: HubPaths,
   journal: FolderStat | undefined,
 ): { readonly check: Check; readonly fault: KeyFault | undefined } {
-  const { files, random } = io;
   const path = paths.identity;
-  const owner = ownerOf(paths, files);
-  const faulty = (fault: KeyFault, found: string): ReturnType<typeof keyFindings> => ({
-    check: wrongByFault('identity', fault, found),
-    fault,
-  });
-  if (!files.exists(path)) {
-    const whose = owner === undefined ? 'a hub that had one' : `hub ${owner}`;
-    if (owner !== undefined || hasData(paths, files))
-      return faulty('keys.lost', `${path} is not there, and the data here are of ${whose}`);
-    const first = note('identity', `${path} is not there; the next start makes a new hub`);
-    return { check: first, fault: undefined };
-  }
   let fault: KeyFault | undefined;
   const check = checked('identity', () => {
     try {
-      const { id } = Identity.open({ files, path, random });
-      const whose = owner ?? foreignMaker(io, paths, journal, id) ?? id;
-      if (whose === id) return ok('identity', `hub ${id}`);
-      throw new HubError(
-        'keys.foreign',
-        `the key is of hub ${id}, the data here are of hub ${whose}`,
-      );
+      const identity = readIdentity(paths, io);
+      if (identity === undefined)
+        return note('identity', `${path} is not there; the next start makes a new hub`);
+      if (ownerOf(paths, io.files) === undefined)
+        checkOwner(path, identity, foreignMaker(io, paths, journal, identity.id) ?? identity.id);
+      return ok('identity', `hub ${identity.id}`);
     } catch (error) {
       if (error instanceof HubError && isKeyFault(error.code)) fault = error.code;
       throw error;

@@ -144,8 +144,9 @@ export class Healing implements HealingPort {
   told(asked: readonly LaneRange[], heals: Heals | undefined): void {
     const { log, clock } = this.#options;
     const nowMs = clock.monotonicMs();
-    this.#region = heals === undefined || heals.ops === 0 ? 'has-none' : 'gives';
-    if (heals === undefined || heals.ops === 0) {
+    const hasNone = heals === undefined || heals.ops === 0;
+    this.#region = hasNone ? 'has-none' : 'gives';
+    if (hasNone) {
       for (const { origin, class: opClass } of asked) this.#ended.add(laneOf(origin, opClass));
     }
     this.#dueMs = nowMs + (this.#ends().length > 0 ? MORE_MS : AGAIN_MS);

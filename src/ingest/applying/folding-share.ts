@@ -50,23 +50,20 @@ export class FoldingShare {
   /** Share that keeps the lag as it is; infinite before it was measured. */
   #needed = Number.POSITIVE_INFINITY;
   #littleLag = LITTLE_LAG_LEAST;
-  /** When the last slice ended, how long a rest was asked for then, and by how much rests were too long so far. */
+  /** When the last slice ended, and how long a rest it should have had; below zero where earlier ones were too long. */
   #restsFromMs: number | undefined;
-  #askedMs = 0;
-  #spareMs = 0;
+  #wantedMs = 0;
 
   /** How long to rest behind the slice that has just ended, in whole milliseconds. */
   restAfter(slice: Slice): number {
     this.#measure(slice);
     const restedMs = slice.startMs - (this.#restsFromMs ?? slice.startMs);
-    const spareMs = this.#spareMs + restedMs - this.#askedMs;
+    const spareMs = restedMs - this.#wantedMs;
     const tookMs = slice.endMs - slice.startMs;
     const restMs = tookMs / this.#shareFor(slice) - tookMs;
-    const wantedMs = restMs - Math.min(SPARE_MS_MAX, Math.max(-ROUNDING_MS, spareMs));
+    this.#wantedMs = restMs - Math.min(SPARE_MS_MAX, Math.max(-ROUNDING_MS, spareMs));
     this.#restsFromMs = slice.endMs;
-    this.#askedMs = Math.max(0, Math.round(wantedMs));
-    this.#spareMs = this.#askedMs - wantedMs;
-    return this.#askedMs;
+    return Math.max(0, Math.round(this.#wantedMs));
   }
 
   /** Of the time until the next slice ends, the part that the slice may be. */

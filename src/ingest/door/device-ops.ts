@@ -76,13 +76,15 @@ export function takeDeviceOps(message: Uint8Array, from: OpsFrom, door: DeviceDo
     }
     const lane = laneOf(origin, opClass);
     lanes.add(lane);
-    const outcome = takeOp(op, bytes, { door, lane, from, floor: seqIn(floors, lane) });
+    const isHeard = isMessage(op, from);
+    const place = { door, lane, from, floor: seqIn(floors, lane), isHeard };
+    const outcome = takeOp(op, bytes, place);
     if (typeof outcome === 'object') reject(outcome);
     else {
       lsn = Math.max(lsn, outcome);
       if (op.kind === PATCH || op.kind === UNDO) edits.push(editOf(op));
       const isNew = outcome > 0;
-      if (isNew && isMessage(op, from)) {
+      if (isNew && isHeard) {
         messages.push({ lsn: outcome, topic: op.key, payload: op.body });
       }
     }
@@ -101,10 +103,13 @@ interface Place {
   readonly from: OpsFrom;
   /** Up to here some hub has the lane, says the device. */
   readonly floor: number;
+  /** Whether it is a message for those who have subscribed. */
+  readonly isHeard: boolean;
 }
 
 /** LSN of the new entry, 0 for a duplicate, or the reason of a refusal. */
-function takeOp(op: Op, bytes: Uint8Array, { door, lane, from, floor }: Place): Lsn | Rejection {
+function takeOp(op: Op, bytes: Uint8Array, place: Place): Lsn | Rejection {
+  const { door, lane, from, floor, isHeard } = place;
   const { vector, holes, unfoldable, assets, gate, hlc } = door;
   const known = seqIn(vector, lane);
   const fills = op.seq <= known && holes.has(lane, op.seq);
@@ -130,7 +135,7 @@ function takeOp(op: Op, bytes: Uint8Array, { door, lane, from, floor }: Place): 
   let lsn: Lsn;
   try {
     const authority = AUTHORITY[from.role];
-    lsn = door.append({ bytes, class: op.class, authority, isMessage: isMessage(op, from) });
+    lsn = door.append({ bytes, class: op.class, authority, isMessage: isHeard });
   } catch (error) {
     if (!(error instanceof HubError)) throw error;
     if (leaps) holes.untell(lane, known + 1);

@@ -19,7 +19,7 @@ interface Noted {
   readonly count: number;
   readonly bytes: number;
   /** Undefined where nobody had asked for so long. */
-  readonly block: RecentBlock | undefined;
+  readonly payload: Uint8Array | undefined;
 }
 
 const BYTES_MAX = 1 << 20;
@@ -35,9 +35,9 @@ export class RecentBlocks {
   /** Takes a copy of the payload of the block that was just written, where somebody may ask for it. */
   add(firstLsn: Lsn, count: number, payload: Uint8Array): void {
     const isWanted = this.#unasked < BLOCKS_MAX;
-    const block = isWanted ? { firstLsn, count, payload: new Uint8Array(payload) } : undefined;
+    const copy = isWanted ? new Uint8Array(payload) : undefined;
     this.#unasked += 1;
-    this.#blocks.push({ firstLsn, count, bytes: payload.length, block });
+    this.#blocks.push({ firstLsn, count, bytes: payload.length, payload: copy });
     this.#bytes += payload.length;
     while (this.#bytes > BYTES_MAX || this.#blocks.length > BLOCKS_MAX) {
       this.#bytes -= this.#blocks.shift()?.bytes ?? 0;
@@ -47,11 +47,11 @@ export class RecentBlocks {
   /** The block that holds `lsn`, where it is kept. */
   find(lsn: Lsn): RecentBlock | undefined {
     for (let at = this.#blocks.length - 1; at >= 0; at--) {
-      const { firstLsn, count, block } = this.#blocks[at] as Noted;
+      const { firstLsn, count, payload } = this.#blocks[at] as Noted;
       if (firstLsn > lsn) continue;
       if (lsn >= firstLsn + count) return undefined;
       this.#unasked = 0;
-      return block;
+      return payload && { firstLsn, count, payload };
     }
     return undefined;
   }

@@ -15,6 +15,22 @@ export function removeHalf(files: Pick<Files, 'remove'>, path: string): void {
   }
 }
 
+/** Has `write` make a file beside `path`, and gives it that name; where either fails, nothing of it stays. */
+export function putInPlace(
+  files: Pick<Files, 'rename' | 'remove'>,
+  path: string,
+  write: (beside: string) => void,
+): void {
+  const beside = `${path}.new`;
+  try {
+    write(beside);
+    files.rename(beside, path);
+  } catch (error) {
+    removeHalf(files, beside);
+    throw error;
+  }
+}
+
 /** The folder that a file lies in. */
 export function folderOf(path: string): string {
   return path.slice(0, path.lastIndexOf('/')) || '.';

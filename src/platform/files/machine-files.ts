@@ -26,7 +26,7 @@ import { dirname } from 'node:path';
 
 import { systemCode, systemError } from '../../base/errors.ts';
 import { lockDirectory } from './directory-lock.ts';
-import { type Files, type OpenFile, type OpenMode, removeHalf } from './files.ts';
+import { type Files, type OpenFile, type OpenMode, putInPlace } from './files.ts';
 
 const FLAGS: Record<OpenMode, string> = { read: 'r', update: 'r+', create: 'w+' };
 const FILE_MODE = 0o600;
@@ -131,14 +131,7 @@ function writeWhole(path: string, bytes: Uint8Array): void {
 }
 
 function replace(path: string, bytes: Uint8Array): void {
-  const beside = `${path}.new`;
-  try {
-    writeWhole(beside, bytes);
-    renameSync(beside, path);
-  } catch (error) {
-    removeHalf(machineFiles, beside);
-    throw error;
-  }
+  putInPlace(machineFiles, path, (beside) => writeWhole(beside, bytes));
   syncDir(dirname(path));
 }
 

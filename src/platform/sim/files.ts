@@ -22,7 +22,7 @@ import {
   type Files,
   type OpenFile,
   type OpenMode,
-  removeHalf,
+  putInPlace,
 } from '../files/files.ts';
 import { SECTOR_BYTES, SimInode } from './inode.ts';
 import { NameTable, parentOf } from './names.ts';
@@ -132,17 +132,12 @@ export class SimFiles implements Files {
   }
 
   replace(path: string, bytes: Uint8Array): void {
-    const beside = `${path}.new`;
-    try {
+    putInPlace(this, path, (beside) => {
       const file = this.open(beside, 'create');
       file.writeAt(bytes, 0);
       file.datasyncNow();
       file.close();
-      this.rename(beside, path);
-    } catch (error) {
-      removeHalf(this, beside);
-      throw error;
-    }
+    });
     this.syncDir(parentOf(path));
   }
 

@@ -184,7 +184,8 @@ export class PeerBook {
 
   /** Of a hub that speaks over another line the one that rests does not count: it would be one more hub that is not in sync. */
   status(): PeerStatus[] {
-    const speaking = this.#all().filter(({ exchange }) => exchange !== undefined);
+    const all = this.#all();
+    const speaking = all.filter(({ exchange }) => exchange !== undefined);
     const rests = ({ exchange, reason, hub, foundAs }: Peer): boolean => {
       const who = hub ?? foundAs;
       if (exchange !== undefined) return false;
@@ -192,7 +193,7 @@ export class PeerBook {
         ? reason === SPEAK_ALREADY && speaking.length > 0
         : speaking.some((other) => other.hub === who);
     };
-    const counted = this.#all().filter((peer) => this.#isCopied(peer) || !rests(peer));
+    const counted = all.filter((peer) => this.#isCopied(peer) || !rests(peer));
     return counted.map((peer) => {
       const status = peer.exchange?.status() ?? peer.last;
       return {
