@@ -1,6 +1,6 @@
 /**
  * The service log: stable dotted events with fields that carry their units, one JSON line each. Never
- * per message. (The power-aware sync log is a different thing: power/sync-log.ts.)
+ * per message. (The power-aware sync log is a different thing: power/log/sync-log.ts.)
  */
 import type { Clock } from './clock.ts';
 import { isoTime } from './iso-time.ts';

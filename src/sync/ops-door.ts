@@ -15,7 +15,7 @@ import { encodeReceipt, type ToldConflict, type Verdict } from '../protocol/rece
 
 export type Lsn = number;
 
-/** What became of the ops of one message; ingest/door.ts produces it. */
+/** What became of the ops of one message; ingest/door/device-ops.ts produces it. */
 export interface OpsOutcome {
   readonly lsn: Lsn;
   readonly accepted: readonly {

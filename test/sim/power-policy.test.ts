@@ -1,4 +1,4 @@
-/** The governor against plain policies over simulated months (power-evaluation.ts says how). */
+/** The governor against plain policies over simulated months (pilot/world/light-model.ts says how). */
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';

@@ -1,6 +1,6 @@
 /**
- * Documents say what is: links lead somewhere, scripts exist, and a number written as `NAME = value` (in
- * backticks) is the value of the exported constant of that name.
+ * Documents and comments say what is: links lead somewhere, files that are named are there, scripts exist, and a number
+ * written as `NAME = value` (in backticks) is the value of the exported constant of that name.
  */
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
@@ -9,7 +9,7 @@ import { dirname, join, posix } from 'node:path';
 import { test } from 'vitest';
 
 import { ROOT } from '../support/machine/spawn.ts';
-import { documents, filesBelow, readText } from './tree.ts';
+import { commentsOf, documents, filesBelow, readText } from './tree.ts';
 
 const LINK = /\[[^\]]*\]\(([^)\s]+)\)/g;
 
@@ -40,6 +40,29 @@ function slug(heading: string): string {
     .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
     .replaceAll(' ', '-');
 }
+
+/** `power/log/sync-log.ts`, `MERGE.md`: as much of the path as tells which file is meant. */
+const FILE_NAME =
+  /(?<![\w./-])(?:[\w-]+\/)*[\w-]+(?:\.[\w-]+)*\.(?:ts|js|mjs|md|cddl|sh|py|html)\b/g;
+/** Products that are called like files, and files that only the built program or somebody else has. */
+const ELSEWHERE = new Set(['MQTT.js', 'Node.js']);
+
+test('files that comments name are there', () => {
+  const code = ['src', 'test', 'deploy'].flatMap((folder) =>
+    filesBelow(folder, '.ts', '.js', '.mjs'),
+  );
+  const paths = ['src', 'test', 'deploy'].flatMap((folder) =>
+    filesBelow(folder, '').map(({ path }) => `/${path}`),
+  );
+  const isThere = (name: string): boolean => paths.some((path) => path.endsWith(`/${name}`));
+  const missing = code.flatMap((file) =>
+    [...commentsOf(file.text).matchAll(FILE_NAME)]
+      .map(([name]) => name)
+      .filter((name) => !ELSEWHERE.has(name) && !isThere(name))
+      .map((name) => `${file.path}: ${name}`),
+  );
+  assert.deepEqual(missing, []);
+});
 
 test('npm scripts that documents name exist', () => {
   const { scripts } = JSON.parse(readText('package.json')) as { scripts: Record<string, string> };

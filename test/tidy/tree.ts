@@ -63,7 +63,14 @@ export function importsOf(file: SourceFile): Import[] {
   });
 }
 
+const COMMENT = /\/\*[\s\S]*?\*\/|^\s*\/\/.*$|\s\/\/ .*$/gm;
+
 /** The text without comments, so that prose does not count as code. Good enough for a search by word. */
 export function withoutComments(text: string): string {
-  return text.replaceAll(/\/\*[\s\S]*?\*\//g, '').replaceAll(/^\s*\/\/.*$|\s\/\/ .*$/gm, '');
+  return text.replaceAll(COMMENT, '');
+}
+
+/** The comments of the text, as good as `withoutComments`. */
+export function commentsOf(text: string): string {
+  return (text.match(COMMENT) ?? []).join('\n');
 }

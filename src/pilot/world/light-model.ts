@@ -2,8 +2,8 @@
  * The governor against plain policies, on the same weather and the same load: a site of minutes, not of real
  * programs (the pilot runs those). Answers in seconds whether a change of the policy is one for the better.
  *
- * What is measured as in POWER.md §4: time without power, ops that came late (born while the site had power;
- * what never came is late), Wh spent on the radio. Alarms open a session at once under `hourly`.
+ * What is measured: time without power, ops that came late (born while the site had power; what never came is late), Wh
+ * spent on the radio. Alarms open a session at once under `hourly`.
  */
 import { SeededRandom } from '../../platform/sim/random.ts';
 import { SimSite } from '../../platform/sim/site.ts';

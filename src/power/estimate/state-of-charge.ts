@@ -1,7 +1,7 @@
 /**
  * Charge of a battery that does not tell it: amperes counted between anchors. An anchor is a moment at
  * which the charge is known by itself: full (absorption voltage, and hardly any current flows in for three
- * minutes), or at rest for two hours (POWER.md §2). Between anchors the error grows by a point a day. Time is passed in.
+ * minutes), or at rest for two hours. Between anchors the error grows by a point a day. Time is passed in.
  */
 import type { Chemistry } from '../govern/thresholds.ts';
 

@@ -1,6 +1,6 @@
 /**
- * What energy is there to spend: a receding horizon of 36 hours, planned anew every quarter of an hour
- * (POWER.md §4). The battery's course is run through twice, with the median and with the low guess of the sun:
+ * What energy is there to spend: a receding horizon of 36 hours, planned anew every quarter of an hour.
+ * The battery's course is run through twice, with the median and with the low guess of the sun:
  *
  *   E(t+1) = min(C, E(t) + η·PV(t) − P_base)
  *
@@ -23,7 +23,7 @@ export interface BudgetInput {
   readonly ahead: readonly HourAhead[];
   /** Percent below which alarms stop: no other class spends what lies under it. */
   readonly alarmsStopPct: number;
-  /** Raised day by day where the battery keeps reaching its floor (floor.ts). */
+  /** Raised day by day where the battery keeps reaching its floor (`nextFloor`). */
   readonly floorPct: number;
 }
 

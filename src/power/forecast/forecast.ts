@@ -1,5 +1,5 @@
 /**
- * How much sun the site will have: clear sky × the site's own response × clearness (POWER.md §3).
+ * How much sun the site will have: clear sky × the site's own response × clearness.
  *
  * - The response, by hour of the solar day, is learned from the site's own panel and captures tilt, shade and
  *   dust; it follows the clear hours (up fast, down slowly), and only hours in which nothing was curtailed count.

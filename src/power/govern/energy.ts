@@ -1,6 +1,6 @@
 /**
  * What sync is thought to cost. Link-on time and the number of sessions cost more than bytes: a session
- * costs E_fix + e·MB (POWER.md §5). An account adds it up by class and day, bounded, for the log and the page.
+ * costs E_fix + e·MB. An account adds it up by class and day, bounded, for the log and the page.
  */
 import { CLASSES, type OpClass, perClass } from '../../model/class.ts';
 

@@ -1,5 +1,5 @@
 /**
- * What each state lets through (POWER.md §2, as a table), and how old the oldest op of a class must be
+ * What each state lets through, as a table, and how old the oldest op of a class must be
  * before a session is opened for it. Opening costs more than bytes, so a class gathers: little where
  * energy is plenty, up to its deadline where it is short.
  */

@@ -1,5 +1,5 @@
 /**
- * Where the states begin and end (POWER.md §2). Each pair is [pause, resume]: a state is left downwards
+ * Where the states begin and end. Each pair is [pause, resume]: a state is left downwards
  * below the first and comes back at the second. Without a state of charge the battery's voltage stands in, with figures of its own.
  */
 

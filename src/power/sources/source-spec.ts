@@ -1,6 +1,4 @@
-/**
- * The texts of `power.sources` (INTERFACES.md): what they mean, checked before anything is opened.
- */
+/** What the texts of `power.sources` mean, checked before anything is opened. */
 import { HubError } from '../../base/errors.ts';
 
 export type SourceSpec =

@@ -192,7 +192,7 @@ export class SampleSources {
     for (const listener of this.listeners) listener(line);
   }
 
-  /** Only `get` has something to say; how records are mended is tested in hub-records.test.ts. */
+  /** Only `get` has something to say; how records are mended is tested in unit/hub/records.test.ts. */
   #recordDoor(): RecordDoor {
     const refused = { kind: 'refused', reason: 'not here' } as const;
     return {
