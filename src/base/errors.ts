@@ -105,6 +105,10 @@ export const FAULTS = {
     'The identity key of this hub is gone. Restore `keys` from its backup; where there is none, `heliograph identity new` makes this a new hub that keeps the data.',
   'keys.foreign':
     'Key and data are of two hubs. Restore the key that belongs to the data; where nobody has it, `heliograph identity new` makes this a new hub that keeps the data.',
+  'region.key-lost':
+    'The key of this region is gone, and its hubs have pinned it. Restore it from its backup; where there is none, `heliograph identity new --regional` begins with a new one, and each hub trusts it once its `uplink/region.pub` is deleted.',
+  'region.key-foreign':
+    'Key and data are of two regions. Restore the key that belongs to the data; where nobody has it, `heliograph identity new --regional` begins with a new one, and each hub trusts it once its `uplink/region.pub` is deleted.',
   'batch.rejected':
     'The regional node refused a batch. The reason is in the log; the data stays in the journal.',
   'batch.invalid': 'A batch failed its signature or hash. It is set aside and asked for again.',

@@ -222,8 +222,9 @@ export const COMMANDS: readonly Command[] = [
   {
     name: 'identity new',
     summary: 'make a new hub of one whose identity key is lost for good, over its data',
-    options: DATA_OPTIONS,
-    notes: 'While no hub runs. Refused where key and data belong together.',
+    options: { regional: { help: 'of the regional node, not of the hub' }, ...DATA_OPTIONS },
+    notes:
+      'While the node does not run. Refused where key and data belong together.\nHubs trust the new key of a region once their `uplink/region.pub` is deleted.',
     load: async () => (await import('./data/identity.ts')).newIdentityCommand,
   },
   {

@@ -26,6 +26,8 @@ const FOR_PEOPLE: ReadonlySet<FaultCode> = new Set<FaultCode>([
   'keys.lost',
   'keys.foreign',
   'keys.damaged',
+  'region.key-lost',
+  'region.key-foreign',
   'journal.unsealable',
   'data.newer',
   'database.foreign',

@@ -13,7 +13,7 @@ import type { Access } from '../security/access.ts';
 import { announceRuntime, regionalDir, takeDataDirectory } from '../hub/data.ts';
 import { brokerLimits, type HubAddresses, listening, type Listening } from '../hub/listeners.ts';
 import { batchOpener, batchSealerTo } from '../keys/batch-seal.ts';
-import { Identity, verifyEd25519 } from '../keys/identity.ts';
+import { verifyEd25519 } from '../keys/identity.ts';
 import type { Machine } from '../machine.ts';
 import { type HttpServer, serveHttp } from '../platform/network/http-server.ts';
 import type { MqttClient } from '../platform/network/mqtt-client.ts';
@@ -22,6 +22,7 @@ import { RegionalNode, type RegionalNodeOptions } from '../regional/regional-nod
 import { clientOf } from './broker.ts';
 import type { Site } from '../regional/site.ts';
 import { Fleet } from './fleet.ts';
+import { openRegionIdentity } from './identity.ts';
 import { sendDoorOf } from './send.ts';
 import { fleetTerms, openStorage } from './storage.ts';
 import { openRegionAudit } from './audit.ts';
@@ -71,8 +72,7 @@ async function assemble(config: Config, machine: Machine, closers: Closers): Pro
   const { files, random, log, clock, timers } = machine;
   const dir = regionalDir(config.data);
   takeDataDirectory(dir, files, closers);
-  const path = config.regional.keyFile || `${dir}/keys/region.pem`;
-  const identity = Identity.open({ files, path, random });
+  const identity = openRegionIdentity(config, dir, machine);
   let fail: (error: unknown) => void = () => undefined;
   const failed = new Promise((resolve) => (fail = resolve));
 

@@ -172,6 +172,10 @@ describe('each state, and its way out', () => {
     await place.isSynced();
     await place.stopRegion();
     rmSync(join(place.regionData, 'regional/keys'), { recursive: true });
+    await assert.rejects(place.startRegion(), { code: 'region.key-lost' });
+    const argv = `identity new --regional --data ${place.regionData}`;
+    const made = await new CliWorld().run(argv, { files: machineFiles });
+    assert.equal(made.code, EXIT.done, made.stderr);
     await place.startRegion();
     await place.publish('2');
     await place.becomes('identity clash');

@@ -1,37 +1,69 @@
-/** `heliograph identity new`: a new hub over the data of one whose key nobody has any more. */
+/** `heliograph identity new`: a new hub, or region, over the data of one whose key nobody has any more. */
 import { HubError } from '../../base/errors.ts';
 import { createLog } from '../../base/log.ts';
 import { Closers } from '../../closers.ts';
-import { isDataDirectory, takeDataDirectory } from '../../hub/data.ts';
+import type { Config } from '../../config/schema.ts';
+import { isDataDirectory, regionalDir, takeDataDirectory } from '../../hub/data.ts';
 import { takeNewIdentity } from '../../hub/identity.ts';
+import type { NewIdentity, OwnerMachine } from '../../keys/owned-folder.ts';
+import { takeNewRegionIdentity } from '../../region/identity.ts';
 import { type Args, UsageError } from '../args.ts';
 import { configOf } from '../config-options.ts';
 import { type CliIo, EXIT, type ExitCode } from '../io.ts';
 
+interface Kind {
+  readonly what: string;
+  readonly dir: string;
+  readonly take: (machine: OwnerMachine, closers: Closers) => NewIdentity | undefined;
+  /** What comes next. */
+  readonly next: string;
+}
+
 export async function newIdentityCommand(args: Args, io: CliIo): Promise<ExitCode> {
-  const { data, security } = configOf(args, io);
+  const config = configOf(args, io);
+  const { what, dir, take, next } = args.has('regional') ? regionIn(config) : hubIn(config);
   const { files, random } = io;
-  if (!isDataDirectory(data, files)) {
-    throw new HubError('data.unreadable', `${data} is not the data directory of a hub`);
+  if (!isDataDirectory(dir, files)) {
+    throw new HubError('data.unreadable', `${dir} is not the data directory of a ${what}`);
   }
   const log = createLog(io.clock, 'warn', (line) => io.stderr(`${line}\n`));
   const closers = new Closers();
   try {
-    const paths = takeDataDirectory(data, files, closers);
-    const taken = takeNewIdentity(paths, { files, random, log });
+    const taken = take({ files, random, log }, closers);
     if (taken === undefined) {
-      throw new UsageError(`The key in ${paths.identity} belongs to the data here: nothing to do.`);
+      throw new UsageError(`The key of the ${what} belongs to the data in ${dir}: nothing to do.`);
     }
     const { id, formerly } = taken;
     if (args.has('json')) io.stdout(`${JSON.stringify({ id, formerly: formerly ?? null })}\n`);
     else io.stdout(`${id}\n`);
-    const whose = formerly === undefined ? 'the hub before it' : `hub ${formerly}`;
-    io.stderr(`This is hub ${id} now. It keeps the data of ${whose} and sends what waits.\n`);
-    io.stderr('Start it, and see `heliograph doctor`.');
-    if (security.mode === 'enrolled') io.stderr(' The site does not know it: enrol it anew.');
-    io.stderr('\n');
+    const whose = formerly === undefined ? `the ${what} before it` : `${what} ${formerly}`;
+    io.stderr(`This is ${what} ${id} now. It keeps the data of ${whose}${next}\n`);
     return EXIT.done;
   } finally {
     await closers.close();
   }
+}
+
+function hubIn({ data: dir, security }: Config): Kind {
+  const enrol = security.mode === 'enrolled' ? ' The site does not know it: enrol it anew.' : '';
+  return {
+    what: 'hub',
+    dir,
+    take: (machine, closers) =>
+      takeNewIdentity(takeDataDirectory(dir, machine.files, closers), machine),
+    next: ` and sends what waits.\nStart it, and see \`heliograph doctor\`.${enrol}`,
+  };
+}
+
+function regionIn(config: Config): Kind {
+  const dir = regionalDir(config.data);
+  return {
+    what: 'region',
+    dir,
+    take: (machine, closers) => {
+      takeDataDirectory(dir, machine.files, closers);
+      return takeNewRegionIdentity(config, dir, machine);
+    },
+    next: '.\nHubs send it nothing until `uplink/region.pub` of each is deleted: then they trust the new key.',
+  };
 }

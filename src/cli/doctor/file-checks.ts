@@ -180,7 +180,7 @@ function keyFindings(
       if (identity === undefined)
         return note('identity', `${path} is not there; the next start makes a new hub`);
       if (ownerOf(paths, io.files) === undefined)
-        checkOwner(path, identity, foreignMaker(io, paths, journal, identity.id) ?? identity.id);
+        checkOwner(paths, identity, foreignMaker(io, paths, journal, identity.id) ?? identity.id);
       return ok('identity', `hub ${identity.id}`);
     } catch (error) {
       if (error instanceof HubError && isKeyFault(error.code)) fault = error.code;
