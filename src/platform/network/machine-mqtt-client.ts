@@ -8,6 +8,8 @@
  * TLS sessions are resumed: the newest ticket of each upstream is kept in memory and offered, which spares the
  * certificates (2 to 4 KB) and, for the other side, the signature. A ticket that is refused costs nothing.
  *
+ * The library has no limit for what it gathers, so the lengths of packets are watched beside it.
+ *
  * MQTT.js forgets publishes that wait for their PUBACK when the stream closes without an end of ours; every
  * wait here ends with the session.
  */
@@ -16,6 +18,7 @@ import type { PeerCertificate } from 'node:tls';
 import type { IClientOptions, MqttClient as Library } from 'mqtt';
 
 import { HubError, messageOf } from '../../base/errors.ts';
+import { PacketGuard } from './packet-guard.ts';
 import type {
   MqttClient,
   MqttSession,
@@ -29,6 +32,8 @@ const LOGIN_REFUSALS: ReadonlySet<unknown> = new Set([4, 5]);
 const TICKETS_MAX = 8;
 const SUBACK_FAILURE = 0x80;
 const CLOSE_MS_MAX = 2_000;
+/** Twice what the broker of a hub takes: nothing of ours comes near it. */
+const PACKET_BYTES_MAX = 2 << 20;
 
 export const machineMqttClient: MqttClient = {
   connect: async (options, handlers) => {
@@ -151,11 +156,14 @@ class MachineMqttSession implements MqttSession {
   #closing: Promise<void> | undefined;
   #payloadOut = 0;
   #payloadIn = 0;
+  /** Why we end it, where that is not for our owner's sake. */
+  #why: string | undefined;
 
   constructor(library: Library, handlers: MqttSessionHandlers, options: MqttSessionOptions) {
     this.#library = library;
     this.#handlers = handlers;
     this.#options = options;
+    this.#guard();
     let handled: void | Promise<void>;
     library.on('message', (topic, payload) => {
       this.#payloadIn += topic.length + payload.length;
@@ -170,11 +178,24 @@ class MachineMqttSession implements MqttSession {
     };
   }
 
+  /** Ends the connection where the broker announces more than we gather. */
+  #guard(): void {
+    const { stream } = this.#library;
+    const guard = new PacketGuard(PACKET_BYTES_MAX);
+    stream.on('data', (bytes: Uint8Array) => {
+      const length = this.#why === undefined ? guard.take(bytes) : undefined;
+      if (length === undefined) return;
+      this.#why = `the broker sends a packet of ${length} bytes, more than ${PACKET_BYTES_MAX}`;
+      stream.destroy(new Error(this.#why));
+    });
+  }
+
   /** The broker has accepted us. */
   begin(): void {
     this.#isOpen = true;
     this.#library.once('close', () => {
-      this.#ended(this.#closing === undefined ? 'connection closed' : 'closed by us');
+      const byOther = this.#why ?? 'connection closed';
+      this.#ended(this.#closing === undefined ? byOther : 'closed by us');
     });
   }
 
