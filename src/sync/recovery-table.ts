@@ -55,7 +55,12 @@ export interface RecoveryRow {
   holds(evidence: SyncEvidence): boolean;
 }
 
-const UNREACHED: readonly FaultCode[] = ['uplink.unreachable', 'uplink.untrusted', 'uplink.silent'];
+const HINDERED: readonly FaultCode[] = [
+  'uplink.unreachable',
+  'uplink.untrusted',
+  'uplink.silent',
+  'uplink.failed',
+];
 
 export const RECOVERY_TABLE: readonly RecoveryRow[] = [
   {
@@ -183,16 +188,17 @@ export const RECOVERY_TABLE: readonly RecoveryRow[] = [
     name: 'behind',
     severity: 'watch',
     recognisedBy:
-      'ops wait beyond the deadline of their class, or wait while `uplink.unreachable`, `uplink.untrusted` or `uplink.silent` holds',
+      'ops wait beyond the deadline of their class, or wait while `uplink.unreachable`, `uplink.untrusted`, `uplink.silent` or `uplink.failed` holds',
     meaning: 'Data is safe in the journal and reaches the region later than promised.',
     steps: [
       'Read why: `heliograph log --since 1d --explain`. Low battery: nothing to do but wait for sun.',
+      'The disk is full (`uplink.failed`): free space; batches are written to it before they go.',
       'Link down: check antenna, SIM, cable; `uplink.url` must be reachable from the site.',
       'On site with energy to spare: `heliograph override --for 30m` sends everything now.',
       'Look at the fill of the journal in `heliograph status`: it must last until the link is back.',
     ],
     holds: ({ faults, waiting = [], overdue = [] }) =>
-      overdue.length > 0 || (waiting.length > 0 && UNREACHED.some((code) => faults.has(code))),
+      overdue.length > 0 || (waiting.length > 0 && HINDERED.some((code) => faults.has(code))),
   },
   {
     name: 'catching up',

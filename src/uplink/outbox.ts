@@ -11,6 +11,7 @@
 import { assert } from '../base/assert.ts';
 import { bytesEqual } from '../base/bytes.ts';
 import type { Clock, Timers } from '../base/clock.ts';
+import { HubError, messageOf, systemCode } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { type BatchId, originOfPublicKey } from '../batch/batch-id.ts';
 import type { ChunkBitmap } from '../batch/wire/chunks.ts';
@@ -82,6 +83,7 @@ export class Outbox {
   readonly #ages = new WaitingAges();
   readonly #breather: Breather;
   readonly #packers: Packers;
+  #fault: HubError | undefined;
   /** Of the hub's trees. */
   readonly lacking: LackingLeaves;
 
@@ -113,6 +115,11 @@ export class Outbox {
     const { progress, isForeign } = openProgress({ files, path: `${dir}/progress`, lastLsn, log });
     if (isForeign) for (const { id } of spool.list()) spool.remove(id);
     return new Outbox(options, spool, progress);
+  }
+
+  /** While the newest batch could not be written. */
+  get fault(): HubError | undefined {
+    return this.#fault;
   }
 
   /** Ends what is being packed; what is in the spool stays. */
@@ -218,7 +225,7 @@ export class Outbox {
 
   /**
    * Seals the next batch of a class into the spool, in a way that the other side reads.
-   * Undefined where nothing waits, or the class began a new chain.
+   * Undefined where nothing waits, or the class began a new chain. Rejects with what the disk throws.
    */
   async seal(
     opClass: OpClass,
@@ -228,7 +235,13 @@ export class Outbox {
     assert(!state.isSealing, 'one batch of a class is sealed at a time');
     state.isSealing = true;
     try {
-      return await this.#sealNext(opClass, state, reader);
+      const sealed = await this.#sealNext(opClass, state, reader);
+      this.#fault = undefined;
+      return sealed;
+    } catch (error) {
+      if (systemCode(error) !== undefined)
+        this.#fault = new HubError('uplink.failed', messageOf(error), error);
+      throw error;
     } finally {
       state.isSealing = false;
     }

@@ -42,9 +42,9 @@ export class Arrivals {
     this.#options = options;
   }
 
-  /** While a batch is refused, or the region remembers another history. */
+  /** While a batch is refused, the region remembers another history, or none can be written. */
   get fault(): HubError | undefined {
-    return this.#refusal;
+    return this.#refusal ?? this.#options.outbox.fault;
   }
 
   have(have: Have): void {

@@ -35,6 +35,7 @@ const PROVOKED: readonly (readonly [SyncStateName, SyncEvidence])[] = [
   ['held elsewhere', faults('peer.lacking')],
   ['behind', { ...HEALTHY, waiting: ['record'], overdue: ['record'] }],
   ['behind', { ...faults('uplink.unreachable'), waiting: ['telemetry'] }],
+  ['behind', { ...faults('uplink.failed'), waiting: ['telemetry'] }],
   ['catching up', { ...HEALTHY, waiting: ['telemetry'] }],
   ['catching up', { ...HEALTHY, isCounting: true }],
   ['no uplink', { ...HEALTHY, hasUplink: false }],

@@ -310,3 +310,17 @@ test('bulk that is given up is in no batch; the next one spans it, and so it is 
     assert.equal(one.receiptedLsn, 12);
   }
 });
+
+test('a disk that takes no batch is a fault until it takes one again', async () => {
+  const journal = new MemoryJournal();
+  journal.append(...stampedOps(1, 10));
+  const files = disk();
+  const outbox = open(journal, files);
+  const fault = (): string | undefined => outbox.fault?.code;
+  assert.equal(fault(), undefined);
+  files.faults.failWrites = new Map([[files.writes + 1, 'ENOSPC']]);
+  await assert.rejects(outbox.seal(TELEMETRY), { code: 'ENOSPC' });
+  assert.equal(fault(), 'uplink.failed');
+  assert.equal((await outbox.seal(TELEMETRY))?.manifest.ops, 10);
+  assert.equal(fault(), undefined);
+});
