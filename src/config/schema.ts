@@ -167,7 +167,7 @@ const capture = rows(
     keep: choice(
       ['all', 'latest', 'none'],
       'all',
-      'all messages travel | only the latest of a topic | none: plain MQTT, not journaled.',
+      'all messages travel | latest: earlier ones of a topic need not, though so far they do | none: plain MQTT, not journaled.',
     ),
   },
 );
