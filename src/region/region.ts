@@ -52,7 +52,7 @@ export interface Region {
 const HUB_GRANT = {
   user: '',
   role: 'device',
-  publish: ['heliograph/v1/#'],
+  publish: ['heliograph/v1/#', 'hg/+'],
   read: ['heliograph/v1/#'],
 } as const;
 const HTTP_CONNECTIONS_MAX = 64;

@@ -31,6 +31,7 @@ import { type BrokerAddress, BrokerLink } from './arriving/broker-link.ts';
 import { CarriedDesk } from './downlink/carried-desk.ts';
 import { DownDesk } from './downlink/down-desk.ts';
 import { greetingFor, hindranceTo } from './arriving/greeting.ts';
+import { HubNames } from './arriving/hub-names.ts';
 import { DEFAULT_REGIONAL_LIMITS, type RegionalLimits } from './limits.ts';
 import { Nonsense } from './arriving/nonsense.ts';
 import { Pressure } from './pressure/pressure.ts';
@@ -93,6 +94,7 @@ export class RegionalNode {
   /** The way down. */
   readonly down: DownDesk;
   readonly #chunks: ChunkDesk;
+  readonly #names: HubNames;
   /** What comes on a stick. */
   readonly carried: CarriedDesk;
   #cancelSweep: Cancel = (): void => undefined;
@@ -121,6 +123,7 @@ export class RegionalNode {
       publish: (topic, payload) => this.#link.publish(topic, payload),
       answer: (...told) => this.#answer(...told),
     });
+    this.#names = new HubNames({ clock: options.clock, sites: () => this.#allSites() });
     this.carried = new CarriedDesk({
       ...options,
       queue: this.#queue,
@@ -184,7 +187,11 @@ export class RegionalNode {
       if (parsed.kind === 'hello') this.#takeHello(topic, parsed.address, payload);
       else if (parsed.kind === 'chunk' || parsed.kind === 'short-chunk')
         await this.#takeChunk(topic, parsed, payload);
-      else if (parsed.kind === 'resume') {
+      else if (parsed.kind === 'brief-chunk') {
+        const address = await this.#names.of(parsed.name);
+        if (address === undefined) this.#note(topic, 'unknown hub');
+        else await this.#takeChunk(topic, { kind: 'short-chunk', address }, payload);
+      } else if (parsed.kind === 'resume') {
         if (!this.#chunks.take(topic, parsed.address, payload)) this.#note(topic, 'no resume');
       } else if (!(await this.down.receipt(parsed, payload))) this.#note(topic, 'no down-receipt');
     } catch (error) {
@@ -206,11 +213,12 @@ export class RegionalNode {
     if (!isWaiting && this.#hellos.size >= this.#limits.hubsMax)
       return this.#note(topic, 'too many hellos');
     const { wait } = this.#pressure;
+    const brief = this.#link.hearsBrief;
     // Said at once: in the queue it would come too late to help.
     if (wait !== undefined)
       return this.#link.publish(
         downHelloTopic(address),
-        greetingFor(hello, this.#options, { wait }),
+        greetingFor(hello, this.#options, { wait, brief }),
       );
     this.#hellos.set(topic, hello);
     if (!isWaiting) this.#queue.add(() => this.#greet(topic, address));
@@ -224,6 +232,7 @@ export class RegionalNode {
     const met = await site.meet(hello);
     if (met === 'other' || met === 'full') return this.#note(topic, `hub not taken: ${met}`);
     const { log } = this.#options;
+    this.#names.met(address);
     if (met === 'new') log.info('regional.hub.new', { site: site.name, hub: hello.hub });
     const answers = await site.answersTo(hello, hindranceTo(hello, this.#options));
     for (const { batch, answer } of answers) this.#answer(address, batch, answer);
@@ -232,7 +241,12 @@ export class RegionalNode {
     const wait = await this.#pressure.afterQuota(site, hello.hub);
     this.#link.publish(
       downHelloTopic(address),
-      greetingFor(hello, this.#options, { ...waiting, ...(await site.forgot(hello)), wait }),
+      greetingFor(hello, this.#options, {
+        ...waiting,
+        ...(await site.forgot(hello)),
+        wait,
+        brief: this.#link.hearsBrief,
+      }),
     );
     await site.down.link.begin(hello.hub, hello);
   }
@@ -317,6 +331,11 @@ export class RegionalNode {
     }
   }
 
+  async #allSites(): Promise<Site[]> {
+    const names = await this.#options.storage.sites();
+    return Promise.all(names.map((name) => this.#siteNamed(name)));
+  }
+
   /** Works on what is complete and was left lying. */
   async #takeUp(site: Site): Promise<void> {
     for (const { hub, batch } of await site.complete()) this.#process(site, hub, batch);
@@ -327,9 +346,7 @@ export class RegionalNode {
     if (this.#isSweeping || this.#isClosed) return;
     this.#isSweeping = true;
     const look = async (): Promise<void> => {
-      for (const name of await this.#options.storage.sites()) {
-        await this.#takeUp(await this.#siteNamed(name));
-      }
+      for (const site of await this.#allSites()) await this.#takeUp(site);
     };
     look()
       .catch((error: unknown) => this.#broken(error))

@@ -319,7 +319,7 @@ export class Uplink {
 
   /** Nothing goes out before this has said that the node is the one we know. */
   #greeted(): void {
-    this.#outbox.cutInto(this.#chunkSize.bytes(this.#resumption.isKnown));
+    this.#outbox.cutInto(this.#chunkSize.bytes(this.#resumption.shortest));
     this.#dispatch({ type: 'greeted' });
   }
 
@@ -359,12 +359,12 @@ export class Uplink {
     const batch = this.#outbox.get(id);
     const link = this.#link;
     if (batch === undefined || link === undefined) return;
-    const isShort = this.#resumption.isShort(id, batch.layout);
-    const bytes = this.#outbox.chunk(id, index, isShort);
-    this.#resumption.sent(id);
-    await link.sendChunk(id, index, { bytes, isShort });
+    const head = this.#resumption.sending(id, batch.layout);
+    const bytes = this.#outbox.chunk(id, index, head !== 'full');
+    await link.sendChunk(id, index, { bytes, head });
     if (link !== this.#link) return; // The broker's word came too late: this is another session.
     this.#book.chunkSent(batch, bytes.length);
+    this.#resumption.acked(head);
     this.#chunkSize.acked(id, bytes.length);
     this.#dispatch({ type: 'chunk-acked', batch: id, chunk: index });
   }

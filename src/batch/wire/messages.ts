@@ -83,6 +83,8 @@ export interface DownHello extends Introduction {
   readonly wait?: AskedToWait | undefined;
   /** It reads short chunks, and sessions may go on where they were cut (resume.ts). */
   readonly resumes?: boolean;
+  /** It hears short chunks on brief topics, too. */
+  readonly brief?: boolean;
 }
 
 /** Which chunks of a batch the regional node has. */
@@ -167,6 +169,7 @@ export function encodeDownHello(hello: Omit<DownHello, 'publicKey'>, signer: Sig
     waiting,
     heals,
     resumes,
+    brief: hello.brief === true ? 1 : undefined,
     forgot,
     ...held,
   };
@@ -191,6 +194,7 @@ export function parseDownHello(bytes: Uint8Array, verify: Verify): DownHello | u
       ...(map.has('forgot') ? { forgot: batchesField(map, 'forgot', CLASSES.length) } : {}),
       ...(map.has('heals') ? { heals: readHeals(map.get('heals')) } : {}),
       ...(map.get('resumes') === RESUME_FORMAT ? { resumes: true } : {}),
+      ...(map.get('brief') === 1 ? { brief: true } : {}),
       ...(readWait(map) ?? malformed()),
     };
   });

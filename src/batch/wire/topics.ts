@@ -4,6 +4,9 @@ import { type BatchId, batchIdOfText } from '../batch-id.ts';
 import { CHUNKS_MAX } from '../limits.ts';
 
 const PREFIX = 'heliograph/v1';
+const BRIEF_PREFIX = 'hg';
+/** First digits of a hub's id, in its brief topic. */
+const BRIEF_DIGITS = 8;
 
 /** One hub of one site. */
 export interface HubAddress {
@@ -19,6 +22,9 @@ export const UPSTREAM_FILTERS: readonly string[] = [
   `${PREFIX}/+/+/c`,
   `${PREFIX}/+/+/resume`,
 ];
+
+/** The same, of brief topics: a broker may let nobody hear them. */
+export const BRIEF_FILTER = `${BRIEF_PREFIX}/+`;
 
 /** True for a name that can stand in topics and name a folder: 1 to 64 of `a-z A-Z 0-9 . _ -`, no dot in front. */
 export function isSiteName(text: string): boolean {
@@ -36,6 +42,16 @@ export function chunkTopic(address: HubAddress, batch: BatchId, index: number): 
 /** Of all short chunks: as few letters as can be, since they are paid for with each. */
 export function shortChunkTopic(address: HubAddress): string {
   return `${base(address)}/c`;
+}
+
+/** A hub in its brief topic. */
+export function briefNameOf(hub: Origin): string {
+  return hub.slice(0, BRIEF_DIGITS);
+}
+
+/** Of short chunks, where the region hears it: a third of the letters of `shortChunkTopic`. */
+export function briefTopic(hub: Origin): string {
+  return `${BRIEF_PREFIX}/${briefNameOf(hub)}`;
 }
 
 export function resumeTopic(address: HubAddress): string {
@@ -86,6 +102,8 @@ export type UpstreamTopic =
   | { readonly kind: 'hello'; readonly address: HubAddress }
   | { readonly kind: 'resume'; readonly address: HubAddress }
   | { readonly kind: 'short-chunk'; readonly address: HubAddress }
+  /** A short chunk of the hub of this name. */
+  | { readonly kind: 'brief-chunk'; readonly name: string }
   | {
       readonly kind: 'chunk';
       readonly address: HubAddress;
@@ -100,6 +118,8 @@ export type UpstreamTopic =
 
 /** Undefined for a name that is none of ours. */
 export function parseUpstreamTopic(topic: string): UpstreamTopic | undefined {
+  const brief = /^hg\/([0-9a-f]{8})$/.exec(topic)?.[1];
+  if (brief !== undefined) return { kind: 'brief-chunk', name: brief };
   const [prefix, version, site = '', hubText = '', kind, batchText = '', indexText = '', ...rest] =
     topic.split('/');
   const hub = originOfText(hubText);

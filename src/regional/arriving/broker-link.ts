@@ -7,7 +7,7 @@ import type { Cancel, Timers } from '../../base/clock.ts';
 import { HubError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import type { Random } from '../../base/random.ts';
-import { UPSTREAM_FILTERS } from '../../batch/wire/topics.ts';
+import { BRIEF_FILTER, UPSTREAM_FILTERS } from '../../batch/wire/topics.ts';
 import type { MqttClient, MqttSession } from '../../platform/network/mqtt-client.ts';
 
 export interface BrokerAddress {
@@ -43,6 +43,7 @@ export class BrokerLink {
   #session: MqttSession | undefined;
   #cancelPause: Cancel = (): void => undefined;
   #isClosed = false;
+  #hearsBrief = false;
 
   constructor(options: BrokerLinkOptions) {
     this.#options = options;
@@ -56,6 +57,11 @@ export class BrokerLink {
 
   get isConnected(): boolean {
     return this.#session !== undefined;
+  }
+
+  /** The broker lets short chunks on brief topics through to us. */
+  get hearsBrief(): boolean {
+    return this.#hearsBrief;
   }
 
   /** What does not get through is asked for again by the hub's next hello. */
@@ -92,6 +98,7 @@ export class BrokerLink {
       this.#session = session;
       const share = group === undefined ? '' : `$share/${group}/`;
       await session.subscribe(UPSTREAM_FILTERS.map((filter) => `${share}${filter}`));
+      this.#hearsBrief = await isGranted(session, `${share}${BRIEF_FILTER}`);
       this.#backoff.reset();
       log.info('regional.connected', { broker: broker.url });
     } catch (error) {
@@ -117,5 +124,16 @@ export class BrokerLink {
     this.#cancelPause = timers.after(this.#backoff.nextMs(), () => {
       this.#connect().catch((error: unknown) => onFatal(error));
     });
+  }
+}
+
+/** False where the broker's rules refuse it. */
+async function isGranted(session: MqttSession, filter: string): Promise<boolean> {
+  try {
+    await session.subscribe([filter]);
+    return true;
+  } catch (error) {
+    if (error instanceof HubError && error.code === 'uplink.refused') return false;
+    throw error;
   }
 }

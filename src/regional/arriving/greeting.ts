@@ -19,7 +19,7 @@ export interface Terms {
 export function greetingFor(
   hello: Hello,
   terms: Terms,
-  more: Pick<DownHello, 'waiting' | 'heals' | 'forgot' | 'wait'>,
+  more: Pick<DownHello, 'waiting' | 'heals' | 'forgot' | 'wait' | 'brief'>,
 ): Uint8Array {
   const { opener, jurisdictions, signer, software } = terms;
   const readable = {

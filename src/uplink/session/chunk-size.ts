@@ -1,7 +1,7 @@
 /**
  * How large chunks should be on links that get cut. A chunk that a cut tears is sent again whole, so large ones cost
  * torn bytes; each chunk costs topic, head and acknowledgement, so small ones cost overhead. With `b` bytes between cuts
- * both together are least at sqrt(2 · overhead · b): 1.5 KiB with short heads on a link that dies every 20 KB, the largest on one that
+ * both together are least at sqrt(2 · overhead · b): 1 KiB with brief topics on a link that dies every 20 KB, the largest on one that
  * holds.
  *
  * Counted is what the broker has acknowledged and, at the next greeting, what the other side says it has: a link may die
@@ -11,10 +11,10 @@
 import type { BatchId } from '../../batch/batch-id.ts';
 import type { ChunkBitmap } from '../../batch/wire/chunks.ts';
 import { CHUNK_DATA_BYTES_MAX, SPOOLED_MAX } from '../../batch/limits.ts';
+import type { ChunkHead } from './resumption.ts';
 
-/** Topic, MQTT and chunk heads, and the PUBACK, of a chunk and of a short one. */
-const OVERHEAD_BYTES = 137;
-const OVERHEAD_BYTES_SHORT = 60;
+/** Topic, MQTT and chunk heads, and the PUBACK. */
+const OVERHEAD_BYTES: Readonly<Record<ChunkHead, number>> = { full: 137, short: 60, brief: 34 };
 export const CHUNK_BYTES_MIN = 1 << 10;
 const STEP_BYTES = 1 << 9;
 /** Share of what was learned that is left after one more session. */
@@ -23,13 +23,13 @@ const KEPT_SHARE = 0.9;
 export class ChunkSize {
   /** Bytes of each batch that the other side had when it last spoke of it. */
   readonly #arrived = new Map<BatchId, number>();
-  #overhead = OVERHEAD_BYTES;
+  #overhead = OVERHEAD_BYTES.full;
   #bytes = 0;
   #cuts = 0;
 
-  /** Data bytes of a chunk, whose head may be short. */
-  bytes(isShort: boolean): number {
-    this.#overhead = isShort ? OVERHEAD_BYTES_SHORT : OVERHEAD_BYTES;
+  /** Data bytes of a chunk with such a head. */
+  bytes(head: ChunkHead): number {
+    this.#overhead = OVERHEAD_BYTES[head];
     return this.#best();
   }
 

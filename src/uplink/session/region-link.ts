@@ -28,6 +28,7 @@ import type { PayloadRecipient, PayloadSealer } from '../../batch/payload-seal.t
 import type { LaneRange } from '../../batch/ranges.ts';
 import { SPOOLED_MAX } from '../../batch/limits.ts';
 import {
+  briefTopic,
   chunkTopic,
   downReceiptTopic,
   downstreamFilters,
@@ -42,7 +43,7 @@ import type { Verify } from '../../codec/cose.ts';
 import type { MqttClient, MqttSession } from '../../platform/network/mqtt-client.ts';
 import { BATCH_FORMATS } from '../../versions.ts';
 import type { Outbox } from '../outbox.ts';
-import type { Resuming } from './resumption.ts';
+import type { ChunkHead, Resuming } from './resumption.ts';
 
 /** How to reach the upstream broker. */
 export interface UpstreamBroker {
@@ -84,7 +85,7 @@ export interface RegionLinkOptions {
 /** A chunk as it goes out. */
 export interface ChunkMessage {
   readonly bytes: Uint8Array;
-  readonly isShort: boolean;
+  readonly head: ChunkHead;
 }
 
 /** We must not talk to it; the link is new, greet once more (links/link-tracker.ts); it is the one. */
@@ -223,9 +224,14 @@ export class RegionLink {
   }
 
   /** Resolves when the broker has the chunk. */
-  async sendChunk(batch: BatchId, index: number, { bytes, isShort }: ChunkMessage): Promise<void> {
+  async sendChunk(batch: BatchId, index: number, { bytes, head }: ChunkMessage): Promise<void> {
     const { address } = this.#options;
-    const topic = isShort ? shortChunkTopic(address) : chunkTopic(address, batch, index);
+    const topics = {
+      full: () => chunkTopic(address, batch, index),
+      short: () => shortChunkTopic(address),
+      brief: () => briefTopic(address.hub),
+    };
+    const topic = topics[head]();
     await this.#session?.publish(topic, bytes, { qos: 1 });
   }
 

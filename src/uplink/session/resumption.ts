@@ -14,6 +14,9 @@ import type { DownHello } from '../../batch/wire/messages.ts';
 import { RESUMED_MAX } from '../../batch/wire/resume.ts';
 import { SPOOLED_MAX } from '../../batch/limits.ts';
 
+/** How much goes with a chunk: everything, a short head, or that on a brief topic. */
+export type ChunkHead = 'full' | 'short' | 'brief';
+
 /** Before a session: what it goes on with, and whose word counts. */
 export interface Resuming {
   readonly batches: readonly BatchId[];
@@ -23,6 +26,8 @@ export interface Resuming {
 const GREETING_MS = 10 * 60_000;
 /** A broker whose rules let neither the question nor short chunks through looks like a region that does not answer. */
 const DISTRUST_MS = 24 * 3_600_000;
+/** A broker may end who publishes where he may not. */
+const BRIEF_ENDS_MAX = 3;
 
 export class Resumption {
   readonly #clock: Clock;
@@ -32,6 +37,12 @@ export class Resumption {
   /** The session of this moment has asked so, or sent short chunks. */
   #isUsed = false;
   #distrustedUntilMs = 0;
+  #briefDistrustedUntilMs = 0;
+  #isBrief = false;
+  /** Of brief topics, in the session of this moment: used, and the broker has taken what was sent. */
+  #briefUse: 'no' | 'sent' | 'taken' = 'no';
+  /** Sessions in turn that ended with a brief chunk, the first one, on its way. */
+  #briefEnds = 0;
   /** Batches of which chunks were sent. */
   readonly #begun = new Set<BatchId>();
   /** Chunks in all of each batch of which the region has said that a part is there. */
@@ -42,10 +53,11 @@ export class Resumption {
   }
 
   /** The region that we talk to has answered a greeting. */
-  greeted({ resumes, publicKey }: DownHello): void {
+  greeted({ resumes, brief, publicKey }: DownHello): void {
     this.#greetedMs = this.#clock.monotonicMs();
     const isTrusted = this.#greetedMs >= this.#distrustedUntilMs;
     this.#regionKey = resumes === true && isTrusted ? publicKey : undefined;
+    this.#isBrief = brief === true && this.#greetedMs >= this.#briefDistrustedUntilMs;
   }
 
   /** Whether the region reads short chunks. */
@@ -53,9 +65,26 @@ export class Resumption {
     return this.#regionKey !== undefined;
   }
 
-  sent(batch: BatchId): void {
+  /** In what a chunk goes whose head may be short. */
+  get shortest(): ChunkHead {
+    if (!this.isKnown) return 'full';
+    return this.#isBrief ? 'brief' : 'short';
+  }
+
+  /** A chunk of the batch is about to go: in what. Its head is short where the region knows which batch it is. */
+  sending(batch: BatchId, { total }: ChunkLayout): ChunkHead {
     if (this.#begun.size > SPOOLED_MAX) this.#begun.clear();
     this.#begun.add(batch);
+    if (this.#totals.get(batch) !== total) return 'full';
+    const head = this.shortest;
+    this.#isUsed ||= head !== 'full';
+    if (head === 'brief' && this.#briefUse === 'no') this.#briefUse = 'sent';
+    return head;
+  }
+
+  /** The broker has taken a chunk. */
+  acked(head: ChunkHead): void {
+    if (head === 'brief') this.#briefUse = 'taken';
   }
 
   /** The region says what is there of a batch. */
@@ -63,13 +92,6 @@ export class Resumption {
     if (this.#totals.size > SPOOLED_MAX) this.#totals.clear();
     if (chunks.count > 0) this.#totals.set(batch, chunks.total);
     else this.#totals.delete(batch);
-  }
-
-  /** Whether chunks of the batch may be short: the region knows which one it is. */
-  isShort(batch: BatchId, { total }: ChunkLayout): boolean {
-    const isShort = this.isKnown && this.#totals.get(batch) === total;
-    this.#isUsed ||= isShort;
-    return isShort;
   }
 
   /** What the next session may go on with, of these batches; undefined where it is to greet. */
@@ -86,6 +108,10 @@ export class Resumption {
   ended(wasCut: boolean): void {
     this.#wasCut = wasCut;
     this.#isUsed = false;
+    if (this.#briefUse === 'taken') this.#briefEnds = 0;
+    if (this.#briefUse === 'sent' && wasCut) this.#briefEnds += 1;
+    this.#briefUse = 'no';
+    if (this.#briefEnds >= BRIEF_ENDS_MAX) this.#distrustBrief();
   }
 
   /** The region is another, or has lost what it knew of us: it is greeted. */
@@ -102,8 +128,16 @@ export class Resumption {
   unanswered(): void {
     this.#greetedMs = -Infinity;
     if (!this.#isUsed) return;
+    if (this.#briefUse !== 'no') return this.#distrustBrief();
     this.#distrustedUntilMs = this.#clock.monotonicMs() + DISTRUST_MS;
     this.#regionKey = undefined;
     this.#totals.clear();
+  }
+
+  /** For a day the longer topic is used: the broker lets nobody publish to the other, or ends who does. */
+  #distrustBrief(): void {
+    this.#briefDistrustedUntilMs = this.#clock.monotonicMs() + DISTRUST_MS;
+    this.#isBrief = false;
+    this.#briefEnds = 0;
   }
 }

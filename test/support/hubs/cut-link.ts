@@ -104,8 +104,9 @@ export async function deliverOverCuts(options: CutOptions): Promise<CutResult> {
     limits: {
       lookMs: LOOK_MS,
       lingerMs: 100,
-      pauseMsMin: 1,
-      pauseMsMax: 5,
+      // The broker reads a packet a turn: whoever comes back at once takes its own last packets from it.
+      pauseMsMin: 15,
+      pauseMsMax: 30,
       seal: { ...DEFAULT_SEAL_LIMITS, opBytesMax: 2 << 20 },
     },
   });

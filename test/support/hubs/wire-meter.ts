@@ -48,7 +48,7 @@ export class WireMeter {
     const at = packet.findIndex((byte, index) => index > 0 && byte < 0x80) + 1;
     const topicBytes = new DataView(packet.buffer, packet.byteOffset + at).getUint16(0);
     const topic = new TextDecoder().decode(packet.subarray(at + 2, at + 2 + topicBytes));
-    const kind = topic.split('/').slice(4).join('/');
+    const kind = topic.startsWith('hg/') ? 'c' : topic.split('/').slice(4).join('/');
     const headBytes = at + 2 + topicBytes + 2;
     if (kind !== 'c' && !kind.startsWith('up/'))
       return this.#add(kind.replace(/[0-9a-f]{32}.*/, '#'), packet.length);

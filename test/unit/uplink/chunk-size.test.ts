@@ -14,7 +14,7 @@ function afterCuts(bytesBetween: number, cuts: number): ChunkSize {
   const size = new ChunkSize();
   let arrived = 0;
   for (let i = 0; i < cuts; i++) {
-    arrived += Math.floor(bytesBetween / size.bytes(false)) * size.bytes(false);
+    arrived += Math.floor(bytesBetween / size.bytes('full')) * size.bytes('full');
     size.ended(true);
     size.arrived(BATCH, arrived);
   }
@@ -24,31 +24,32 @@ function afterCuts(bytesBetween: number, cuts: number): ChunkSize {
 test('chunks are as large as can be on a link that holds', () => {
   const size = new ChunkSize();
   for (let i = 1; i <= 5; i++) {
-    assert.equal(size.bytes(false), CHUNK_DATA_BYTES_MAX);
+    assert.equal(size.bytes('full'), CHUNK_DATA_BYTES_MAX);
     size.arrived(BATCH, 10_000 * i);
     size.ended(false);
   }
 });
 
 test('one cut before the first chunk got through makes them small enough for the next', () => {
-  const bytes = afterCuts(20_000, 1).bytes(false);
+  const bytes = afterCuts(20_000, 1).bytes('full');
   assert.ok(bytes <= 4_096 && bytes >= 1_024, `${bytes}`);
 });
 
 test('they settle at sqrt(2 · overhead · bytes between cuts), and never below the least', () => {
   const near = (bytes: number, best: number): void =>
     assert.ok(Math.abs(bytes - best) <= 512, `${bytes}`);
-  near(afterCuts(20_000, 30).bytes(false), 2_341);
-  near(afterCuts(20_000, 30).bytes(true), 1_549);
-  near(afterCuts(500_000, 30).bytes(false), 11_705);
-  assert.equal(afterCuts(100, 30).bytes(false), CHUNK_BYTES_MIN);
+  near(afterCuts(20_000, 30).bytes('full'), 2_341);
+  near(afterCuts(20_000, 30).bytes('short'), 1_549);
+  near(afterCuts(20_000, 30).bytes('brief'), 1_166);
+  near(afterCuts(500_000, 30).bytes('full'), 11_705);
+  assert.equal(afterCuts(100, 30).bytes('full'), CHUNK_BYTES_MIN);
 });
 
 test('what is told twice counts once', () => {
   const size = afterCuts(20_000, 30);
-  const before = size.bytes(false);
+  const before = size.bytes('full');
   for (let i = 0; i < 100; i++) size.arrived(BATCH, 30 * 20_000);
-  assert.ok(size.bytes(false) - before <= 512, `${before} to ${size.bytes(false)}`);
+  assert.ok(size.bytes('full') - before <= 512, `${before} to ${size.bytes('full')}`);
 });
 
 test('they grow again once the link holds', () => {
@@ -57,7 +58,7 @@ test('they grow again once the link holds', () => {
     size.arrived(BATCH, 30 * 20_000 + (i << 20));
     size.ended(false);
   }
-  assert.equal(size.bytes(false), CHUNK_DATA_BYTES_MAX);
+  assert.equal(size.bytes('full'), CHUNK_DATA_BYTES_MAX);
 });
 
 test('large chunks are given up where cuts tear them more than once, and kept where they mostly get through', () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 
-import { test } from 'vitest';
+import { describe, test } from 'vitest';
 
 import type { BatchId } from '../../../src/batch/batch-id.ts';
 import { ChunkBitmap } from '../../../src/batch/wire/chunks.ts';
@@ -10,6 +10,7 @@ import { Resumption } from '../../../src/uplink/session/resumption.ts';
 import { HUB_ID, REGION } from '../../support/made/batches.ts';
 
 const BATCH = '0123456789abcdef0123456789abcdef' as BatchId;
+const LAYOUT = { total: 4, batchBytes: 5_000 };
 const ANSWER: DownHello = {
   hub: HUB_ID,
   publicKey: REGION.publicKey,
@@ -25,7 +26,7 @@ function cutWhileSending(answer: DownHello): { clock: SimClock; resumption: Resu
   const clock = new SimClock(1_780_000_000_000);
   const resumption = new Resumption(clock);
   resumption.greeted(answer);
-  resumption.sent(BATCH);
+  resumption.sending(BATCH, LAYOUT);
   resumption.ended(true);
   return { clock, resumption };
 }
@@ -72,13 +73,60 @@ test('after an end by choice, or with something waiting there, it greets', () =>
 
 test('heads are short where the region has a part of the batch in this layout', () => {
   const { resumption } = cutWhileSending(ANSWER);
-  const layout = { total: 4, batchBytes: 5_000 };
-  assert.ok(!resumption.isShort(BATCH, layout));
+  assert.equal(resumption.sending(BATCH, LAYOUT), 'full');
   const chunks = new ChunkBitmap(4);
   resumption.told(BATCH, chunks);
-  assert.ok(!resumption.isShort(BATCH, layout), 'nothing is there');
+  assert.equal(resumption.sending(BATCH, LAYOUT), 'full', 'nothing is there');
   chunks.add(0);
   resumption.told(BATCH, chunks);
-  assert.ok(resumption.isShort(BATCH, layout));
-  assert.ok(!resumption.isShort(BATCH, { ...layout, total: 5 }), 'cut anew');
+  assert.equal(resumption.sending(BATCH, LAYOUT), 'short');
+  assert.equal(resumption.sending(BATCH, { ...LAYOUT, total: 5 }), 'full', 'cut anew');
+});
+
+describe('brief topics', () => {
+  const BRIEF: DownHello = { ...ANSWER, brief: true };
+
+  /** Something of the batch is there. */
+  function cutInTheMidst(): ReturnType<typeof cutWhileSending> {
+    const made = cutWhileSending(BRIEF);
+    const chunks = new ChunkBitmap(LAYOUT.total);
+    chunks.add(0);
+    made.resumption.told(BATCH, chunks);
+    return made;
+  }
+
+  /** A session that was cut while a brief chunk was on its way. */
+  function cutWithBrief(resumption: Resumption, isTaken: boolean): void {
+    const head = resumption.sending(BATCH, LAYOUT);
+    if (isTaken) resumption.acked(head);
+    resumption.ended(true);
+  }
+
+  test('are used where the region hears them', () => {
+    const { resumption } = cutInTheMidst();
+    assert.equal(resumption.shortest, 'brief');
+    resumption.greeted(ANSWER);
+    assert.equal(resumption.shortest, 'short');
+  });
+
+  test('that bring no answer are left for a day, and for the longer ones first', async () => {
+    const { clock, resumption } = cutInTheMidst();
+    assert.ok(resumption.of([BATCH]) !== undefined);
+    assert.equal(resumption.sending(BATCH, LAYOUT), 'brief');
+    resumption.unanswered();
+    resumption.ended(true);
+    resumption.greeted(BRIEF);
+    assert.equal(resumption.shortest, 'short');
+    await clock.advance(24 * 3_600_000);
+    resumption.greeted(BRIEF);
+    assert.equal(resumption.shortest, 'brief');
+  });
+
+  test('that end every session are left for a day; those that get through now and then are not', () => {
+    const { resumption } = cutInTheMidst();
+    for (const isTaken of [false, false, true, false, false]) cutWithBrief(resumption, isTaken);
+    assert.equal(resumption.shortest, 'brief');
+    cutWithBrief(resumption, false);
+    assert.equal(resumption.shortest, 'short');
+  });
 });

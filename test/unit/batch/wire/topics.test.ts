@@ -5,6 +5,8 @@ import { test } from 'vitest';
 import type { BatchId } from '../../../../src/batch/batch-id.ts';
 import { CHUNKS_MAX } from '../../../../src/batch/limits.ts';
 import {
+  BRIEF_FILTER,
+  briefTopic,
   chunkTopic,
   downHelloTopic,
   downstreamFilters,
@@ -41,6 +43,9 @@ test('names say what they carry, and the filters match them', () => {
   for (const topic of [chunk, helloTopic(ADDRESS), short, resume]) {
     assert.ok(UPSTREAM_FILTERS.some((filter) => topicMatches(filter, topic)));
   }
+  const brief = briefTopic(HUB_ID);
+  assert.deepEqual(parseUpstreamTopic(brief), { kind: 'brief-chunk', name: HUB_ID.slice(0, 8) });
+  assert.ok(topicMatches(BRIEF_FILTER, brief));
   const down: [string, ReturnType<typeof parseDownstreamTopic>][] = [
     [downHelloTopic(ADDRESS), { kind: 'down-hello' }],
     [haveTopic(ADDRESS, BATCH), { kind: 'have', batch: BATCH }],
@@ -57,6 +62,9 @@ test('anything else is none of ours', () => {
   for (const topic of [
     '',
     'heliograph/v1',
+    'hg/0123456',
+    'hg/0123456G',
+    'hg/01234567/c',
     `heliograph/v2/demo/${HUB_ID}/hello`,
     `heliograph/v1/../${HUB_ID}/hello`,
     `heliograph/v1/demo/ABCDEF0123456789/hello`,
