@@ -29,6 +29,7 @@ import type { Unsealer } from '../../journal/sealer.ts';
 import { Identity, verifyEd25519 } from '../../keys/identity.ts';
 import { decodeEntry } from '../../model/entry.ts';
 import { isOpenToOthers, keepPrivate } from '../../platform/files/permissions.ts';
+import { readRosterFile, sitePaths } from '../../security/enrolment/site-folder.ts';
 import { readUsers, usersPath } from '../../security/users.ts';
 import { readSnapshot, type Trust } from '../../snapshot/snapshot-file.ts';
 import { Store } from '../../store/store.ts';
@@ -221,7 +222,10 @@ function foreignMaker(
 
 /** Files that nobody but the hub's user may read. */
 function privateChecks({ files }: CliIo, { data }: Config, { identity, kek }: HubPaths): Check[] {
-  const secrets = [identity, kek, usersPath(data)].filter((path) => files.exists(path));
+  const { authorityKey, caKey, hubKey, tokens } = sitePaths(data);
+  const secrets = [identity, kek, usersPath(data), authorityKey, caKey, hubKey, tokens].filter(
+    (path) => files.exists(path),
+  );
   const open = secrets.filter((path) => isOpenToOthers(path) === true);
   if (open.length === 0) return [ok('rights', 'secrets are for the hub alone')];
   return open.map((path) => ({
@@ -246,13 +250,21 @@ function regionKeyCheck({ files }: CliIo, { uplink }: HubPaths): Check {
   );
 }
 
+/** Who may come in. */
 function usersCheck({ files }: CliIo, { data, security }: Config): Check {
-  if (security.mode !== 'password') {
+  if (security.mode === 'open') {
     const lan = security.allowOpenLan ? ', also from the network' : ' on this machine';
     const found = `mode open: anyone${lan}`;
     return security.allowOpenLan
       ? note('users', found, 'Set security.mode = "password" and add users.')
       : ok('users', found);
+  }
+  if (security.mode === 'enrolled') {
+    return checked('users', () => {
+      const size = readRosterFile(files, sitePaths(data), verifyEd25519)?.memberByName.size ?? 0;
+      const members = size === 0 ? 'no member yet' : countText(size, 'member');
+      return ok('users', `mode enrolled: ${members}`);
+    });
   }
   return checked('users', () => {
     const { size } = readUsers(files, data);

@@ -173,6 +173,22 @@ describe('a hub that stands still', () => {
     ]);
   });
 
+  test('members of mode enrolled are counted, and a roster that is damaged is wrong', async () => {
+    const users = async (): Promise<string> => {
+      const { checks } = await diagnose('--set security.mode=enrolled');
+      const { verdict, found } = checks.find(({ name }) => name === 'users') ?? {};
+      return `${verdict}: ${found}`;
+    };
+    assert.equal(await users(), 'ok: mode enrolled: no member yet');
+    const enrol = `enrol device ana --password --data ${dir} --set security.mode=enrolled`;
+    await world.run(enrol, { files: machineFiles });
+    assert.equal(await users(), 'ok: mode enrolled: 1 member');
+    chmodSync(join(dir, 'enrol/authority.pem'), 0o644);
+    assert.deepEqual(wrongIn(await diagnose('--set security.mode=enrolled')), ['rights']);
+    writeFileSync(join(dir, 'enrol/roster.cbor'), 'hello');
+    assert.match(await users(), /^wrong: .*\(enrol\.untrusted\)$/);
+  });
+
   test('too little room on the disk', async () => {
     assert.deepEqual(wrongIn(await diagnose('--set journal.free_mib_min=1048576')), ['disk']);
   });
