@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe, onTestFinished, test } from 'vitest';
 
 import type { Device } from '../../src/client/node.ts';
-import { CountingProxy } from '../../src/platform/files/counting-proxy.ts';
+import { CountingProxy } from '../../src/platform/network/counting-proxy.ts';
 import { SeededRandom } from '../../src/platform/sim/random.ts';
 import { below } from '../../src/base/random.ts';
 import { eventually } from '../support/hubs/api.ts';

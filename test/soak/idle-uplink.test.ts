@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { onTestFinished, test } from 'vitest';
 
-import { CountingProxy } from '../../src/platform/files/counting-proxy.ts';
+import { CountingProxy } from '../../src/platform/network/counting-proxy.ts';
 import { startHub, startRegional } from '../support/hubs/hub.ts';
 import { tempDir } from '../support/machine/temp-dir.ts';
 import { WireMeter } from '../support/hubs/wire-meter.ts';

@@ -10,7 +10,7 @@ import { DEFAULT_SEAL_LIMITS } from '../../../src/batch/limits.ts';
 import { verifyEd25519 } from '../../../src/keys/identity.ts';
 import { CLASSES, TELEMETRY } from '../../../src/model/class.ts';
 import { MachineClock, machineTimers } from '../../../src/platform/clock.ts';
-import { CountingProxy } from '../../../src/platform/files/counting-proxy.ts';
+import { CountingProxy } from '../../../src/platform/network/counting-proxy.ts';
 import { machineMqttClient } from '../../../src/platform/network/machine-mqtt-client.ts';
 import { SimFiles } from '../../../src/platform/sim/files.ts';
 import { SeededRandom } from '../../../src/platform/sim/random.ts';

@@ -12,7 +12,7 @@ import { onTestFinished } from 'vitest';
 import { must } from '../../../src/base/assert.ts';
 import { below } from '../../../src/base/random.ts';
 import { connect, type Device } from '../../../src/client/node.ts';
-import { CountingProxy } from '../../../src/platform/files/counting-proxy.ts';
+import { CountingProxy } from '../../../src/platform/network/counting-proxy.ts';
 import { SeededRandom } from '../../../src/platform/sim/random.ts';
 import { eventually } from './api.ts';
 import { digestOfDevice, digestOfHub, whenSettled } from './devices.ts';

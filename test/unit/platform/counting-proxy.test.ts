@@ -4,7 +4,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 
 import { afterEach, test } from 'vitest';
 
-import { CountingProxy } from '../../../src/platform/files/counting-proxy.ts';
+import { CountingProxy } from '../../../src/platform/network/counting-proxy.ts';
 
 const open: { close(): unknown }[] = [];
 

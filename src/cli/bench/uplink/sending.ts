@@ -11,7 +11,7 @@ import { verifyEd25519 } from '../../../keys/identity.ts';
 import { CLASSES } from '../../../model/class.ts';
 import { Child, ownProgram } from '../../../platform/children.ts';
 import { MachineClock, machineTimers } from '../../../platform/clock.ts';
-import { CountingProxy } from '../../../platform/files/counting-proxy.ts';
+import { CountingProxy } from '../../../platform/network/counting-proxy.ts';
 import { freePort } from '../../../platform/network/load-socket.ts';
 import { machineFiles } from '../../../platform/files/machine-files.ts';
 import { machineMqttClient } from '../../../platform/network/machine-mqtt-client.ts';
