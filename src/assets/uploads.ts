@@ -11,7 +11,7 @@ import type { ContentId } from './content-id.ts';
 import { hashFile } from './hash-file.ts';
 
 /** Uploads that are kept; beyond it the longest untouched goes. */
-export const UPLOADS_MAX = 16;
+const UPLOADS_MAX = 16;
 
 export class Upload {
   readonly path: string;

@@ -9,7 +9,7 @@ declare const batchIdBrand: unique symbol;
 /** First 16 bytes of the SHA-256 of the signed manifest, as 32 lower-case hex digits. */
 export type BatchId = string & { readonly [batchIdBrand]: true };
 
-export const BATCH_ID_BYTES = 16;
+const BATCH_ID_BYTES = 16;
 
 export function sha256(bytes: Uint8Array): Uint8Array {
   return new Uint8Array(hash('sha256', bytes, 'buffer'));

@@ -39,7 +39,7 @@ const BUNDLE_ID_BYTES = 16;
 const FIELDS = 7;
 /** Of one file; what is larger is split. */
 export const PART_BYTES_MAX = 256 << 20;
-export const PARTS_MAX = 10_000;
+const PARTS_MAX = 10_000;
 const MESSAGES_MAX = 1_000_000;
 const TOPIC_CHARS_MAX = 256;
 

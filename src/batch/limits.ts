@@ -7,7 +7,7 @@ export const BATCH_OPS_MAX = 20_000;
 /** Payload of a batch before compression, and its ops together; one op of the largest size must fit. */
 export const RAW_BYTES_MAX = 8 << 20;
 /** Signed manifest; about 20 bytes for each range. */
-export const MANIFEST_BYTES_MAX = 512 << 10;
+const MANIFEST_BYTES_MAX = 512 << 10;
 /** Leaves that a manifest tells beside those of its ops: with the ranges of as many lanes as a hub keeps, they fit. */
 export const SKIPPED_LEAVES_MAX = 8_192;
 /** A whole batch as it is cut in chunks. */

@@ -94,7 +94,7 @@ export function firstLeafOf({ tree, ops, skipped }: Manifest): number {
 }
 
 /** True for a code that manifests may carry. */
-export function isJurisdiction(text: string): boolean {
+function isJurisdiction(text: string): boolean {
   return JURISDICTION.test(text);
 }
 

@@ -10,12 +10,12 @@ import { type OpClass, CLASS_NAMES } from '../model/class.ts';
 import type { Origin } from '../model/origin.ts';
 import { RangeSet } from './ranges.ts';
 
-export const SUMMARY_FORMAT = 1;
+const SUMMARY_FORMAT = 1;
 /** Rows of a summary, and bytes of its text: beyond, windows are joined. */
 export const SUMMARY_ROWS_MAX = 4_000;
 export const SUMMARY_BYTES_MAX = 64 << 10;
 /** Series that are told; further ones are counted. */
-export const SUMMARY_SERIES_MAX = 500;
+const SUMMARY_SERIES_MAX = 500;
 /** Digits of a mean that mean something. */
 const MEAN_DIGITS = 7;
 

@@ -9,7 +9,7 @@ interface Known {
 }
 
 /** Longer ones are decoded each time. */
-export const KNOWN_BYTES_MAX = 64;
+const KNOWN_BYTES_MAX = 64;
 const PLACES = 1_024;
 const table: (Known | undefined)[] = Array.from({ length: PLACES });
 

@@ -64,7 +64,7 @@ const PIECE_BYTES = 128 << 10;
 const KEYS_MAX = 16;
 
 /** Names an operator's key in manifests and messages. */
-export function operatorKeyId(publicKey: Uint8Array): Uint8Array {
+function operatorKeyId(publicKey: Uint8Array): Uint8Array {
   return keyIdOf(KEY_LABEL, publicKey);
 }
 

@@ -85,7 +85,7 @@ export class Identity {
 }
 
 /** The id that belongs to a raw public key: 16 hex digits. */
-export function idOfPublicKey(publicKey: Uint8Array): string {
+function idOfPublicKey(publicKey: Uint8Array): string {
   return hexOf(createHash('sha256').update(publicKey).digest().subarray(0, ID_BYTES));
 }
 

@@ -15,7 +15,7 @@ import {
   X25519_KEY_BYTES,
 } from './wrapping.ts';
 
-export const KEY_MAGIC = 'heliograph key';
+const KEY_MAGIC = 'heliograph key';
 export const KEY_COPY_BYTES = 4096;
 
 export interface KeyRecord {

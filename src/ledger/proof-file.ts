@@ -12,7 +12,7 @@ import { HASH_BYTES, leafHash } from './merkle.ts';
 import { base64, bytesOfBase64, type Checkpoint, isSignedBy, parseCheckpoint } from './note.ts';
 import { verifyInclusion } from './proofs.ts';
 
-export const PROOF_TYPE = 'c2sp.org/tlog-proof@v1';
+const PROOF_TYPE = 'c2sp.org/tlog-proof@v1';
 /** Longer than any proof of an op that fits in a message. */
 const PROOF_CHARS_MAX = 1 << 24;
 /** A tree of 2^53 leaves. */

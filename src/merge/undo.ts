@@ -29,7 +29,7 @@ export interface UndoRequest {
   readonly cascade: boolean;
 }
 
-export const BELOW_HORIZON =
+const BELOW_HORIZON =
   'it lies before the horizon of its record, where single ops are no longer kept; write what shall stand instead';
 
 /** Plans the undo of one op of a record. */

@@ -16,7 +16,7 @@ export const CONTENT_HASH_BYTES = 32;
 export const GRID_BYTES = 64 << 10;
 export const PIECE_BYTES_MAX = 256 << 10;
 export const PREVIEW_BYTES_MAX = 128 << 10;
-export const PREVIEW_SIDE_MAX = 4096;
+const PREVIEW_SIDE_MAX = 4096;
 /** A format limit; what a site takes is in its configuration. */
 export const CONTENT_BYTES_MAX = 1 << 30;
 

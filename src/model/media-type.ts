@@ -1,5 +1,5 @@
 /** Media types as ops name them (WIRE.cddl `media-type`): lower case, no parameters. */
-export const MEDIA_TYPE_BYTES_MAX = 127;
+const MEDIA_TYPE_BYTES_MAX = 127;
 const MEDIA_TYPE = /^[a-z0-9][a-z0-9!#$&^_.+-]*\/[a-z0-9][a-z0-9!#$&^_.+-]*$/;
 
 export function isMediaType(text: string): boolean {

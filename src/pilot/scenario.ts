@@ -42,7 +42,7 @@ export const HOUR_MS = 60 * MINUTE_MS;
 export const DAY_MS = 24 * HOUR_MS;
 
 /** Miami, where the trace that the policy was tuned on comes from. */
-export const DEFAULT_PLACE: Place = { latitude: 25.8, longitude: -80.3 };
+const DEFAULT_PLACE: Place = { latitude: 25.8, longitude: -80.3 };
 /** 2026-01-10T05:20Z: midnight there. */
 const FIRST_START_MS = 1_768_022_400_000;
 

@@ -14,5 +14,4 @@ export const PAGE_ITEMS_MAX = 1_000;
 /** An item holds a body of at most 1 MiB, its key and its head. */
 export const PAGE_BYTES_MAX = PAGE_BYTES + (1 << 20) + 4096;
 export const RESUME_BYTES_MAX = VECTOR_LANES_MAX * 32;
-export const REASON_BYTES_MAX = 512;
 export const NOTICE_ENTRIES_MAX = 64;

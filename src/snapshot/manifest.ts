@@ -10,7 +10,7 @@ import { isOpClass } from '../model/class.ts';
 import { bytesOfOrigin, laneOf, type Origin, originOfBytes, splitLane } from '../model/origin.ts';
 import type { VersionVector } from '../model/version-vector.ts';
 
-export const SNAPSHOT_TYPE = 'application/vnd.heliograph.snapshot+cbor';
+const SNAPSHOT_TYPE = 'application/vnd.heliograph.snapshot+cbor';
 const FIELDS = 11;
 const HASH_BYTES = 32;
 const LIMITS = { depthMax: 3, itemsMax: 100_000 };

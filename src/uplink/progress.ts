@@ -79,7 +79,7 @@ export type ProgressOutcome =
   | { readonly kind: 'none' }
   | { readonly kind: 'damaged' };
 
-export function readProgress(files: Files, path: string): ProgressOutcome {
+function readProgress(files: Files, path: string): ProgressOutcome {
   const bytes = files.read(path);
   if (bytes === undefined) return { kind: 'none' };
   try {

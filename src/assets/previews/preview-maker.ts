@@ -21,7 +21,7 @@ export interface PreviewMakerOptions {
   readonly log: Log;
 }
 
-export const PREVIEW_WIDTH_MAX = 320;
+const PREVIEW_WIDTH_MAX = 320;
 const PREVIEW_HEIGHT_MAX = 480;
 /** Compressed pictures that are read into memory. */
 const SOURCE_BYTES_MAX = 32 << 20;

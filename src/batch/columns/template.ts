@@ -5,7 +5,7 @@
  */
 
 /** Marks a slot; a body that holds this byte is no text and has no template. */
-export const SLOT = 0;
+const SLOT = 0;
 /** Slots of one template, and bytes of a body that is cut: beyond, a body travels as it is. */
 export const SLOTS_MAX = 64;
 export const CUT_BYTES_MAX = 4096;

@@ -67,7 +67,7 @@ export interface DevicesOptions {
 }
 
 /** Publishes for `durationMs` and resolves when every publish has been answered. */
-export async function runDevices(options: DevicesOptions): Promise<Tally> {
+async function runDevices(options: DevicesOptions): Promise<Tally> {
   const tally: Tally = { published: 0, acknowledged: 0 };
   const waiting: Promise<void>[] = [];
   const sessions: MqttSession[] = [];

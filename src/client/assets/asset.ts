@@ -73,7 +73,7 @@ export interface AssetParts {
 }
 
 /** Half of what an outbox holds: larger ones go by HTTP (ASSETS.md §3). */
-export const UPLOAD_BYTES_MAX = 32 << 20;
+const UPLOAD_BYTES_MAX = 32 << 20;
 
 export function assetOf(key: string, parts: AssetParts): Asset {
   const versions = (): SeenVersion[] => versionsOf(key, parts);

@@ -25,7 +25,7 @@ export type LogEntry =
   /** The hub has all of the class up to `seq`. */
   | { readonly type: 'receipt'; readonly class: OpClass; readonly seq: number };
 
-export const LOG_FORMAT = 1;
+const LOG_FORMAT = 1;
 const HEAD = 0;
 const OP = 1;
 const RECEIPT = 2;

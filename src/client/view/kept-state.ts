@@ -18,7 +18,7 @@ export interface KeptState {
   readonly items: readonly DeltaItem[];
 }
 
-export const STATE_FORMAT = 1;
+const STATE_FORMAT = 1;
 const LIMITS = { depthMax: 16, itemsMax: 50_000_000 };
 
 export function encodeState(

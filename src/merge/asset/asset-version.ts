@@ -14,10 +14,10 @@ import { type OpId, readOpId, writeOpId } from '../op-id.ts';
 export const ASSET_FIELD = '';
 /** Where the hash lies in a body: a store finds versions by their content. */
 export const ASSET_HASH_AT = 4;
-export const NOTE_BYTES_MAX = 2048;
-export const TAGS_MAX = 16;
-export const TAG_BYTES_MAX = 64;
-export const BASES_MAX = 16;
+const NOTE_BYTES_MAX = 2048;
+const TAGS_MAX = 16;
+const TAG_BYTES_MAX = 64;
+const BASES_MAX = 16;
 
 /** A part of a picture: x, y, width, height in pixels of the content. */
 export type AssetRegion = readonly [x: number, y: number, width: number, height: number];

@@ -39,8 +39,8 @@ export interface DocChange {
 }
 
 /** Of an update; a document may have more. */
-export const STRUCTS_MAX = 65_536;
-export const DELETES_MAX = 65_536;
+const STRUCTS_MAX = 65_536;
+const DELETES_MAX = 65_536;
 
 const REF_BITS = 0x1f;
 const HAS_ORIGIN = 0x80;

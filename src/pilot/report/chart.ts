@@ -67,7 +67,7 @@ export interface Point {
   readonly value: number;
 }
 
-export function linePath(points: readonly Point[], time: Range, panel: Panel): string {
+function linePath(points: readonly Point[], time: Range, panel: Panel): string {
   return points
     .map(({ atMs, value }, index) => {
       const command = index === 0 ? 'M' : 'L';

@@ -20,7 +20,7 @@ type Row = readonly [
   log: Permission,
 ];
 
-export const PERMISSIONS: Readonly<Record<PowerState, Row>> = {
+const PERMISSIONS: Readonly<Record<PowerState, Row>> = {
   surplus: ['now', 'now', 'now', 'now', 'now', 'now', 'ride'],
   normal: ['now', 'now', 'budget', 'budget', 'budget', 'budget', 'ride'],
   saver: ['now', 'now', 'deadline', 'deadline', 'ride', 'no', 'ride'],
@@ -173,7 +173,7 @@ export function patienceMs(opClass: OpClass, permission: Permission, situation: 
 }
 
 /** Age at which the deadline of the oldest op is near. */
-export function urgentMs(opClass: OpClass, deadlinesMs: Readonly<Record<OpClass, number>>): number {
+function urgentMs(opClass: OpClass, deadlinesMs: Readonly<Record<OpClass, number>>): number {
   const deadlineMs = deadlinesMs[opClass];
   return Math.max(0, deadlineMs - Math.max(URGENT_RATIO * deadlineMs, URGENT_MS));
 }

@@ -37,8 +37,8 @@ export interface RosterSigner {
   readonly sign: Sign;
 }
 
-export const ROSTER_TYPE = 'application/vnd.heliograph.roster+cbor';
-export const ROSTER_FORMAT = 1;
+const ROSTER_TYPE = 'application/vnd.heliograph.roster+cbor';
+const ROSTER_FORMAT = 1;
 export const MEMBERS_MAX = 4_000;
 /** It fits into one MQTT packet of the default limit. */
 export const ROSTER_BYTES_MAX = 1_000_000;

@@ -70,7 +70,7 @@ export function makeToken(
   return { secret, token };
 }
 
-export function readTokens(files: Pick<SiteFiles, 'read'>, paths: SitePaths): readonly Token[] {
+function readTokens(files: Pick<SiteFiles, 'read'>, paths: SitePaths): readonly Token[] {
   const rows = listIn(files.read(paths.tokens), 'tokens', paths.tokens);
   return rows.map((row) => {
     if (isToken(row)) return row;

@@ -87,7 +87,7 @@ export interface AssetDoor {
 export type ContentDoor = Omit<AssetDoor, 'receive' | 'latest'>;
 
 /** Widest preview; who wants more gets the original. */
-export const PREVIEW_WIDTH = 320;
+const PREVIEW_WIDTH = 320;
 const LATEST_MAX = 200;
 const SLICE_BYTES = 256 << 10;
 /** Types that browsers show and never run. */

@@ -15,7 +15,7 @@ import { deflateRawSync, inflateRawSync } from 'node:zlib';
 
 import { HubError } from '../../base/errors.ts';
 
-export const CHUNK_BYTES_MAX = 16 * 1024;
+const CHUNK_BYTES_MAX = 16 * 1024;
 export const CHUNK_SPAN_MS_MAX = 3_600_000;
 export const DAY_MS = 86_400_000;
 /** Heads of a reading: two numbers of at most 7 bytes. */
@@ -27,7 +27,7 @@ const DEFLATE_BYTES_MIN = 512;
 /** One reading: the payload and nothing else. */
 export const SINGLE = 0;
 export const PLAIN = 1;
-export const DEFLATED = 2;
+const DEFLATED = 2;
 
 export interface Reading {
   readonly atMs: number;

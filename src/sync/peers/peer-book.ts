@@ -87,7 +87,7 @@ interface Peer {
   last: ExchangeStatus | undefined;
 }
 
-export const PEERS_MAX = 32;
+const PEERS_MAX = 32;
 /** Addresses that were found and not configured. */
 const FOUND_MAX = 16;
 const LOOK_MS = 1_000;

@@ -22,7 +22,7 @@ export interface BrokerPorts {
 }
 
 /** Group commit without a disk: what came in one turn is durable in the next but one. */
-export function turnDoor(): PublishDoor {
+function turnDoor(): PublishDoor {
   let lsn: Lsn = 0;
   let isSyncing = false;
   let listener: (durableLsn: Lsn) => void = () => undefined;

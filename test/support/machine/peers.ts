@@ -25,11 +25,6 @@ export function peer(name: string): string | undefined {
   return folders.map((folder) => join(folder, name)).find((path) => isExecutable(path));
 }
 
-/** The first of several names that a program goes by (`chromium`, `google-chrome`). */
-export function firstPeer(...names: readonly string[]): string | undefined {
-  return names.map((name) => peer(name)).find((path) => path !== undefined);
-}
-
 /**
  * A test that needs these programs: runs with their paths, in the same order; skips with their names in
  * the title where one is absent, or fails where REQUIRE_PEERS=1.

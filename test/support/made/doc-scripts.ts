@@ -18,7 +18,7 @@ const WRITERS = 3;
 const TEXTS = ['a', 'hello ', '😀', 'ß', '漢字', '\n'];
 const VALUES = [1, 'x', { a: [1, null, 2.5], b: undefined }, true, new Uint8Array([1, 2]), -7];
 
-export const anyDocStep: fc.Arbitrary<DocStep> = fc.record({
+const anyDocStep: fc.Arbitrary<DocStep> = fc.record({
   writer: fc.nat({ max: WRITERS - 1 }),
   what: fc.constantFrom<DocStep['what'][]>(
     'type',

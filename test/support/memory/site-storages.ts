@@ -33,7 +33,7 @@ import { connect, PostgresServer } from '../machine/postgres.ts';
 import { tempDir } from '../machine/temp-dir.ts';
 
 /** What a site would make of batches; its receipts are words. */
-export const KEEPER: SiteKeeper = {
+const KEEPER: SiteKeeper = {
   receiptFor: (id, _manifest, { history, isLoose }) =>
     utf8(`${id} ${history}${isLoose ? ' loose' : ''}`),
   reopen: (hub, id, bytes, publicKey) =>

@@ -24,7 +24,7 @@ import {
 import { connect, type ConnectFields, describePacket, PacketReader } from '../made/mqtt-packets.ts';
 
 /** Journals what the rule says; what it took becomes durable at `commit`. */
-export class HandDoor implements PublishDoor {
+class HandDoor implements PublishDoor {
   /** `now`: durable at once, as long as nothing waits. */
   mode: 'journal' | 'pass' | 'now' = 'now';
   saturated = false;

@@ -103,11 +103,6 @@ export function compareRanks(a: Uint8Array, b: Uint8Array): number {
   return 0;
 }
 
-/** A bound: ops of a lower order are below it, this one and greater ones above. */
-export function rankBound(order: WriteOrder): Uint8Array {
-  return encodeOrder(order);
-}
-
 /** A bound: this op and lower ones are below it, greater ones above. */
 export function boundAbove(order: WriteOrder): Uint8Array {
   const bytes = new Uint8Array(ORDER_BYTES + 1);
