@@ -11,8 +11,13 @@ export interface Refusal {
   readonly upgrade?: string;
 }
 
-/** A problem document (RFC 9457), as those of the handler are. */
-export function problemText({ status, title, detail }: Refusal): string {
+/** A problem document (RFC 9457), of the server or of its handler. */
+export function problemText(problem: {
+  readonly status: number;
+  readonly title: string;
+  readonly detail: string;
+}): string {
+  const { status, title, detail } = problem;
   return `${JSON.stringify({ type: 'about:blank', title, status, detail })}\n`;
 }
 

@@ -1,6 +1,5 @@
 /** Errors of the API as problem documents (RFC 9457). */
-
-export const PROBLEM_TYPE = 'application/problem+json';
+import { PROBLEM_TYPE, problemText } from '../../platform/network/refusal.ts';
 
 const TITLES = {
   400: 'Bad request',
@@ -29,8 +28,7 @@ export function problem(
   detail: string,
   headers: Readonly<Record<string, string>> = {},
 ): Response {
-  const body = { type: 'about:blank', title: TITLES[status], status, detail };
-  return new Response(`${JSON.stringify(body)}\n`, {
+  return new Response(problemText({ status, title: TITLES[status], detail }), {
     status,
     headers: { 'Content-Type': PROBLEM_TYPE, 'Cache-Control': 'no-store', ...headers },
   });
