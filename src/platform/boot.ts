@@ -2,8 +2,9 @@
  * Which boot of the machine this is: moments of it, whichever process noted them, are told on one scale, so that a time
  * which comes later dates them all.
  */
-import { readFileSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
+
+import { bootLine } from './files/kernel-files.ts';
 
 export interface Boot {
   /** 32 bits, another one after every boot. */
@@ -12,14 +13,10 @@ export interface Boot {
   readonly beforeMs: number;
 }
 
-const BOOT_ID = '/proc/sys/kernel/random/boot_id';
-
 /** Undefined where the machine does not say. */
 export function machineBoot(): Boot | undefined {
-  try {
-    const id = crc32(readFileSync(BOOT_ID));
-    return { id, beforeMs: Math.round(Number(process.hrtime.bigint()) / 1e6 - performance.now()) };
-  } catch {
-    return undefined;
-  }
+  const line = bootLine();
+  if (line === undefined) return undefined;
+  const sinceBootMs = Number(process.hrtime.bigint()) / 1e6;
+  return { id: crc32(line), beforeMs: Math.round(sinceBootMs - performance.now()) };
 }

@@ -3,9 +3,11 @@
  * that this machine does not give is absent, never 0. (systeminformation reads the same files, for 10 MB
  * of memory and 60 ms of every start, ten times that from a cold card.) The simulated twin is sim/host.ts.
  */
-import { readdirSync, readFileSync, statfsSync } from 'node:fs';
+import { statfsSync } from 'node:fs';
 import { freemem, hostname, networkInterfaces, totalmem } from 'node:os';
 import { join } from 'node:path';
+
+import { namesIn, textAt } from './files/kernel-files.ts';
 
 export interface HostFigures {
   readonly memoryBytes: number;
@@ -66,12 +68,12 @@ export class MachineHost implements Host {
   }
 
   processFigures(pid = process.pid): ProcessFigures | undefined {
-    const stat = textOf(join(this.#paths.proc, `${pid}/stat`));
+    const stat = textAt(join(this.#paths.proc, `${pid}/stat`));
     if (stat === undefined) return pid === process.pid ? ownFigures() : undefined;
     // The name in brackets may hold spaces and brackets; fields are counted behind the last one.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     const [userTicks, systemTicks] = [Number(fields[11]), Number(fields[12])];
-    const status = textOf(join(this.#paths.proc, `${pid}/status`));
+    const status = textAt(join(this.#paths.proc, `${pid}/status`));
     const rssPeakBytes = kibOf(status, 'VmHWM');
     const writtenBytes = /^write_bytes: (\d+)$/m.exec(this.#io(pid))?.[1];
     return {
@@ -83,7 +85,7 @@ export class MachineHost implements Host {
   }
 
   openFilesMax(): number {
-    const limits = textOf(join(this.#paths.proc, 'self/limits')) ?? '';
+    const limits = textAt(join(this.#paths.proc, 'self/limits')) ?? '';
     const soft = /^Max open files +(\d+) /m.exec(limits)?.[1]; // Node raises it to the hard one at its start.
     return soft === undefined ? Infinity : Number(soft);
   }
@@ -98,18 +100,18 @@ export class MachineHost implements Host {
   }
 
   #io(pid: number): string {
-    return textOf(join(this.#paths.proc, `${pid}/io`)) ?? '';
+    return textAt(join(this.#paths.proc, `${pid}/io`)) ?? '';
   }
 
   #memoryFreeBytes(): number {
-    return kibOf(textOf(join(this.#paths.proc, 'meminfo')), 'MemAvailable') ?? freemem();
+    return kibOf(textAt(join(this.#paths.proc, 'meminfo')), 'MemAvailable') ?? freemem();
   }
 
   /** The warmest thermal zone: on a Pi the processor's, the only one. */
   #cpuTempC(): number | undefined {
     const zones = namesIn(this.#paths.thermal).filter((name) => name.startsWith('thermal_zone'));
     const milliC = zones
-      .map((zone) => Number(textOf(join(this.#paths.thermal, zone, 'temp')) ?? Number.NaN))
+      .map((zone) => Number(textAt(join(this.#paths.thermal, zone, 'temp')) ?? Number.NaN))
       .filter((value) => Number.isFinite(value));
     return milliC.length === 0 ? undefined : Math.max(...milliC) / 1_000;
   }
@@ -133,20 +135,4 @@ export function ownCpuS(): number {
 function kibOf(text: string | undefined, name: string): number | undefined {
   const kib = new RegExp(String.raw`^${name}:\s+(\d+) kB$`, 'm').exec(text ?? '')?.[1];
   return kib === undefined ? undefined : Number(kib) * 1_024;
-}
-
-function textOf(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return undefined;
-  }
-}
-
-function namesIn(dir: string): string[] {
-  try {
-    return readdirSync(dir);
-  } catch {
-    return [];
-  }
 }

@@ -18,6 +18,7 @@ import { join } from 'node:path';
 import { HubError, systemCode } from '../../base/errors.ts';
 import { isoTime } from '../../base/iso-time.ts';
 import type { DirectoryLock } from './files.ts';
+import { bootLine, textAt } from './kernel-files.ts';
 
 interface Owner {
   readonly pid: number;
@@ -123,20 +124,12 @@ function isRunning(pid: number): boolean {
 
 /** Field 22 of `/proc/<pid>/stat`; the command in field 2 may itself contain blanks and brackets. */
 function startTicksOf(pid: number): string | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
-  } catch {
-    return undefined;
-  }
+  const stat = textAt(`/proc/${pid}/stat`);
+  return stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
 }
 
 function bootId(): string {
-  try {
-    return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
-  } catch {
-    return '';
-  }
+  return bootLine()?.trim() ?? '';
 }
 
 function locked(dir: string, owner: Owner | undefined): HubError {

@@ -5,10 +5,11 @@
  * in a while, since nobody tells us when they change their mind.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
 import type { Cancel, Timers } from '../../base/clock.ts';
+import { namesIn, textAt } from '../files/kernel-files.ts';
 import { askHelpers, type DeviceFacts, HELPERS, type HelperCommands } from './link-helpers.ts';
 import type { LinkDevice, Links, LinkTable } from './links.ts';
 import { ipv4Routes, ipv6Defaults } from './route-files.ts';
@@ -51,8 +52,8 @@ export class MachineLinks implements Links {
 
   read(): LinkTable | undefined {
     const { proc } = this.#paths;
-    const ipv4 = textOrNothing(join(proc, 'net/route'));
-    const ipv6 = textOrNothing(join(proc, 'net/ipv6_route'));
+    const ipv4 = textAt(join(proc, 'net/route'));
+    const ipv6 = textAt(join(proc, 'net/ipv6_route'));
     if (ipv4 === undefined && ipv6 === undefined) return undefined;
     const routes = [...ipv4Routes(ipv4 ?? ''), ...ipv6Defaults(ipv6 ?? '')];
     return { devices: this.#devices(), routes };
@@ -117,8 +118,9 @@ export class MachineLinks implements Links {
 
   #devices(): LinkDevice[] {
     const dir = join(this.#paths.sys, 'class/net');
-    return namesIn(dir).map((name) => {
-      const state = textOrNothing(join(dir, name, 'operstate'))?.trim();
+    const names = namesIn(dir).filter((name) => name !== 'lo');
+    return names.slice(0, DEVICES_MAX).map((name) => {
+      const state = textAt(join(dir, name, 'operstate'))?.trim();
       const { isModem, ...facts } = this.#facts.get(name) ?? {};
       return {
         name,
@@ -179,36 +181,10 @@ class Monitor {
   }
 }
 
-function namesIn(dir: string): string[] {
-  try {
-    const names = readdirSync(dir).filter((name) => name !== 'lo');
-    return names.slice(0, DEVICES_MAX);
-  } catch {
-    return [];
-  }
-}
-
 function isWireless(dir: string): boolean {
-  return exists(join(dir, 'wireless')) || exists(join(dir, 'phy80211'));
+  return existsSync(join(dir, 'wireless')) || existsSync(join(dir, 'phy80211'));
 }
 
 function isWwan(dir: string): boolean {
-  return textOrNothing(join(dir, 'uevent'))?.includes('DEVTYPE=wwan') ?? false;
-}
-
-function exists(dir: string): boolean {
-  try {
-    readdirSync(dir);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function textOrNothing(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return undefined;
-  }
+  return textAt(join(dir, 'uevent'))?.includes('DEVTYPE=wwan') ?? false;
 }
