@@ -7,29 +7,22 @@
 import { type Context, Hono } from 'hono';
 
 import type { Cancel, Clock, Timers } from '../../base/clock.ts';
-import { durationMs } from '../../base/duration.ts';
 import { HubError, messageOf } from '../../base/errors.ts';
-import { isoTime, wallMsOfIso } from '../../base/iso-time.ts';
 import type { Log } from '../../base/log.ts';
 import { jsonAnswer, linesAnswer, secured, textAnswer } from '../http/answers.ts';
 import { type AssetDoor, assetsAnswer, contentAnswer, receiveAnswer } from './assets.ts';
 import { enrolAnswer, type EnrolDoor } from './enrol.ts';
 import { EventStreams } from '../http/event-stream.ts';
-import { admit, type HttpPrincipal, type LoginOptions } from '../http/login.ts';
+import { admit, type HttpPrincipal, type LoginOptions, type MayRead } from '../http/login.ts';
 import { METRICS_TYPE, renderMetrics } from '../metrics.ts';
 import { bundleAnswer, type BundleDoor, bundlePage } from './bundle.ts';
 import { closeHolesAnswer, type HoleDoor, holesAnswer } from './holes.ts';
 import { overrideAnswer, type OverrideDoor } from './override.ts';
-import type { PowerSample } from './power-history.ts';
+import { powerAnswer, type PowerSample } from './power-history.ts';
 import { problem } from '../http/problem.ts';
+import { timeIn } from '../http/time-parameter.ts';
 import type { Health, StatusSnapshot } from '../snapshot.ts';
-import {
-  gatherReadings,
-  readingsCsv,
-  readingsJson,
-  type ReadingsPage,
-  type ReadingsQuery,
-} from './readings.ts';
+import { readingsAnswer, type ReadingsPage, type ReadingsQuery } from './readings.ts';
 import {
   conflictsAnswer,
   docAnswer,
@@ -40,7 +33,7 @@ import {
   resolveAnswer,
   undoAnswer,
 } from './records.ts';
-import { logFileAnswer, lsnOfOp, type TransparencyLog } from './transparency.ts';
+import { logFileAnswer, proofAnswer, type TransparencyLog } from './transparency.ts';
 
 /** A line of the power-aware sync log; its keys are a public contract. */
 export interface LogLine {
@@ -111,7 +104,7 @@ const LINES_MAX = 10_000;
 const LINES_FIRST = 50;
 /** Of a stream's past; a reader that wants more asks for the lines first. */
 const LINES_STREAMED = 500;
-const DAY_MS = 86_400_000;
+
 export function createApi(options: ApiOptions): Api {
   const streams = new EventStreams(options.timers);
   const app = new Hono<Env>();
@@ -167,14 +160,13 @@ export function createApi(options: ApiOptions): Api {
 /** What is read and written under one path. */
 function serveAssets(app: Hono<Env>, options: ApiOptions): void {
   const { assets } = options;
-  const mayReadIn = (context: Context<Env>) => (key: string) => mayRead(options, context, key);
   const receive: Handler = (context) =>
-    receiveAnswer(assets, context.req.raw, context.get('principal'), mayReadIn(context));
+    receiveAnswer(assets, context.req.raw, context.get('principal'), rightsIn(options, context));
   app.get('/api/v1/assets', (context) => assetsAnswer(assets, ...readingOf(options, context)));
   app.post('/api/v1/assets', receive);
   app.all('/api/v1/assets', () => problem(405, 'GET and POST here.', { Allow: 'GET, HEAD, POST' }));
   app.get('/api/v1/assets/:id', (context) =>
-    contentAnswer(assets, context.req.raw, mayReadIn(context)),
+    contentAnswer(assets, context.req.raw, rightsIn(options, context)),
   );
   app.put('/api/v1/assets/:id', receive);
   app.all('/api/v1/assets/:id', () =>
@@ -193,7 +185,7 @@ function routes(options: ApiOptions, streams: EventStreams): [string, Handler][]
     ['/api/v1/digest', async () => jsonAnswer(await options.digest())],
     ['/api/v1/events', () => eventsAnswer(options, streams)],
     ['/api/v1/log', (context) => logAnswer(options, streams, context)],
-    ['/api/v1/power', (context) => powerAnswer(options, context)],
+    ['/api/v1/power', ({ req }) => powerAnswer(options, new URL(req.url))],
     ['/api/v1/power/sources', () => jsonAnswer(options.powerSources())],
     [
       '/api/v1/records',
@@ -210,8 +202,11 @@ function routes(options: ApiOptions, streams: EventStreams): [string, Handler][]
       (context) => conflictsAnswer(options.records, ...readingOf(options, context)),
     ],
     ['/api/v1/holes', () => holesAnswer(options.holes)],
-    ['/api/v1/readings', (context) => readingsAnswer(options, context)],
-    ['/api/v1/proof', (context) => proofAnswer(options, context)],
+    [
+      '/api/v1/readings',
+      (context) => readingsAnswer(options, context.req.raw, rightsIn(options, context)),
+    ],
+    ['/api/v1/proof', (context) => proofAnswer(options.ledger, ...readingOf(options, context))],
     ['/log/*', (context) => logFileAnswer(options.ledger, context.req.path)],
   ];
 }
@@ -229,7 +224,6 @@ function changes({
     context.req.raw,
     context.get('principal'),
   ];
-  const mayReadIn = (context: Context<Env>) => (key: string) => mayRead(options, context, key);
   const enrolment: [string, Handler][] =
     enrol === undefined
       ? []
@@ -243,17 +237,26 @@ function changes({
     ...carrying,
     ['/api/v1/override', (context) => overrideAnswer(override, ...asked(context))],
     ['/api/v1/holes/close', (context) => closeHolesAnswer(holes, ...asked(context))],
-    ['/api/v1/undo', (context) => undoAnswer(records, ...asked(context), mayReadIn(context))],
+    [
+      '/api/v1/undo',
+      (context) => undoAnswer(records, ...asked(context), rightsIn(options, context)),
+    ],
     [
       '/api/v1/conflicts/resolve',
-      (context) => resolveAnswer(records, ...asked(context), mayReadIn(context)),
+      (context) => resolveAnswer(records, ...asked(context), rightsIn(options, context)),
     ],
   ];
 }
 
 /** The address asked for, and what the one who asks may read. */
-function readingOf(options: LoginOptions, context: Context<Env>): [URL, (key: string) => boolean] {
-  return [new URL(context.req.url), (key) => mayRead(options, context, key)];
+function readingOf(options: LoginOptions, context: Context<Env>): [URL, MayRead] {
+  return [new URL(context.req.url), rightsIn(options, context)];
+}
+
+/** What the one who asks may read. */
+function rightsIn({ auth }: LoginOptions, context: Context<Env>): MayRead {
+  const principal = context.get('principal');
+  return (key) => principal === undefined || auth?.mayRead(principal, key) === true;
 }
 
 function healthAnswer(health: Health): Response {
@@ -277,11 +280,12 @@ function eventsAnswer(options: ApiOptions, streams: EventStreams): Response {
   return answer ?? tooManyStreams();
 }
 
-function logAnswer(options: ApiOptions, streams: EventStreams, context: Context<Env>): Response {
-  const since = timeParameter(context, 'since');
-  if (since === 'malformed') return malformedTime('since');
+/** `?since=`: the lines, or a stream of them where `Accept` wants one. */
+function logAnswer(options: ApiOptions, streams: EventStreams, { req }: Context<Env>): Response {
+  const since = timeIn(new URL(req.url), 'since');
+  if (since instanceof Response) return since;
   const query = since === undefined ? {} : { sinceMs: since };
-  if (!/\btext\/event-stream\b/.test(context.req.header('accept') ?? '')) {
+  if (!/\btext\/event-stream\b/.test(req.header('accept') ?? '')) {
     return linesAnswer(options.syncLog.lines({ ...query, limit: LINES_MAX }));
   }
   const answer = streams.open((sink) => {
@@ -292,20 +296,6 @@ function logAnswer(options: ApiOptions, streams: EventStreams, context: Context<
   return answer ?? tooManyStreams();
 }
 
-/** Columns for a chart. */
-function powerAnswer(options: ApiOptions, context: Context<Env>): Response {
-  const since = timeParameter(context, 'since');
-  if (since === 'malformed') return malformedTime('since');
-  const samples = options.powerSince(since ?? options.clock.wallMs() - DAY_MS);
-  return jsonAnswer({
-    at: samples.map(({ atMs }) => isoTime(atMs)),
-    socPct: samples.map(({ socPct }) => socPct),
-    batteryV: samples.map(({ batteryV }) => batteryV),
-    pvW: samples.map(({ pvW }) => pvW),
-    loadW: samples.map(({ loadW }) => loadW),
-  });
-}
-
 function oneKeyAnswer(
   options: ApiOptions,
   context: Context<Env>,
@@ -314,54 +304,8 @@ function oneKeyAnswer(
 ): Response {
   const key = decoded(new URL(context.req.url).pathname.slice(`/api/v1/${place}/`.length));
   if (key === undefined || key === '') return problem(400, 'The path ends with a key.');
-  if (!mayRead(options, context, key)) return problem(403, `You may not read ${key}.`);
+  if (!rightsIn(options, context)(key)) return problem(403, `You may not read ${key}.`);
   return answer(options.records, key);
-}
-
-async function readingsAnswer(options: ApiOptions, context: Context<Env>): Promise<Response> {
-  const key = context.req.query('key') ?? '';
-  if (key === '') return problem(400, 'Say which: ?key=devices/meter7/energy');
-  if (!mayRead(options, context, key)) return problem(403, `You may not read ${key}.`);
-  const to = timeParameter(context, 'to');
-  const from = timeParameter(context, 'from');
-  const stepMs = durationMs(context.req.query('step') ?? '0');
-  if (to === 'malformed') return malformedTime('to');
-  if (from === 'malformed') return malformedTime('from');
-  if (stepMs === undefined) return problem(400, 'step is a duration such as 30s, 15m or 1h.');
-  const toMs = to ?? options.clock.wallMs();
-  const query = { key, fromMs: from ?? toMs - DAY_MS, toMs, stepMs };
-  const found = await gatherReadings(options, query);
-  const wantsCsv = /\btext\/csv\b/.test(context.req.header('accept') ?? '');
-  if (wantsCsv) return textAnswer(readingsCsv(found), 'text/csv; charset=utf-8; header=present');
-  return jsonAnswer(readingsJson(query, found));
-}
-
-async function proofAnswer(
-  { ledger, ...options }: ApiOptions,
-  context: Context<Env>,
-): Promise<Response> {
-  const text = context.req.query('op') ?? '';
-  const lsn = await lsnOfOp(ledger, text);
-  const proof = lsn === undefined ? undefined : ledger.prove(lsn);
-  if (proof === undefined) {
-    return problem(404, 'Say which: ?op=<LSN> or <origin>/<class>/<seq>, of an op in the journal.');
-  }
-  if (!mayRead(options, context, proof.key)) return problem(403, `You may not read ${proof.key}.`);
-  return textAnswer(proof.text, 'text/plain; charset=utf-8');
-}
-
-function mayRead(options: LoginOptions, context: Context<Env>, key: string): boolean {
-  const principal = context.get('principal');
-  return principal === undefined || options.auth?.mayRead(principal, key) === true;
-}
-
-function timeParameter(context: Context<Env>, name: string): number | 'malformed' | undefined {
-  const text = context.req.query(name);
-  return text === undefined ? undefined : (wallMsOfIso(text) ?? 'malformed');
-}
-
-function malformedTime(name: string): Response {
-  return problem(400, `${name} is an RFC 3339 time such as 2026-03-01T06:10:00Z.`);
 }
 
 function tooManyStreams(): Response {

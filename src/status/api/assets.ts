@@ -7,12 +7,11 @@ import { isMediaType } from '../../model/media-type.ts';
 import type { Role } from '../../model/op.ts';
 import { jsonAnswer } from '../http/answers.ts';
 import { type ByteRange, contentRangeOf, rangeOf } from '../http/byte-range.ts';
-import { type HttpPrincipal, refuseStrangeOrigin } from '../http/login.ts';
+import { type HttpPrincipal, type MayRead, refuseStrangeOrigin } from '../http/login.ts';
 import { problem, type ProblemStatus } from '../http/problem.ts';
 import type { JsonValue } from '../http/values.ts';
 
 type JsonObject = Readonly<Record<string, JsonValue>>;
-type MayRead = (key: string) => boolean;
 
 /** A content that is open for reading. */
 export interface OpenContent {

@@ -2,8 +2,10 @@
  * The last day of power, one sample a minute, for the chart of the page. In memory and bounded: after a
  * restart the sync log's lines give a rough past (`seed`), and new samples follow.
  */
-import type { Cancel, Timers } from '../../base/clock.ts';
-import { wallMsOfIso } from '../../base/iso-time.ts';
+import type { Cancel, Clock, Timers } from '../../base/clock.ts';
+import { isoTime, wallMsOfIso } from '../../base/iso-time.ts';
+import { jsonAnswer } from '../http/answers.ts';
+import { timeIn } from '../http/time-parameter.ts';
 
 export interface PowerSample {
   readonly atMs: number;
@@ -22,6 +24,12 @@ export interface PowerLine {
   readonly loadW?: number;
 }
 
+export interface PowerPast {
+  powerSince(sinceMs: number): readonly PowerSample[];
+  readonly clock: Pick<Clock, 'wallMs'>;
+}
+
+const DAY_MS = 86_400_000;
 const PERIOD_MS = 60_000;
 const SAMPLES_MAX = 24 * 60;
 
@@ -67,4 +75,18 @@ export class PowerHistory {
     this.#samples.push(sample);
     if (this.#samples.length > SAMPLES_MAX) this.#samples.shift();
   }
+}
+
+/** `?since=`: columns for a chart; the last day unless said. */
+export function powerAnswer(past: PowerPast, url: URL): Response {
+  const since = timeIn(url, 'since');
+  if (since instanceof Response) return since;
+  const samples = past.powerSince(since ?? past.clock.wallMs() - DAY_MS);
+  return jsonAnswer({
+    at: samples.map(({ atMs }) => isoTime(atMs)),
+    socPct: samples.map(({ socPct }) => socPct),
+    batteryV: samples.map(({ batteryV }) => batteryV),
+    pvW: samples.map(({ pvW }) => pvW),
+    loadW: samples.map(({ loadW }) => loadW),
+  });
 }

@@ -2,8 +2,13 @@
  * Readings over time as JSON and CSV. The store answers in pages of bounded work, because it works on the event
  * loop; between two pages everyone else has a turn. An answer ends after some pages and says where to go on.
  */
-import { pause, type Timers } from '../../base/clock.ts';
+import { type Clock, pause, type Timers } from '../../base/clock.ts';
+import { durationMs } from '../../base/duration.ts';
 import { isoTime } from '../../base/iso-time.ts';
+import { jsonAnswer, textAnswer } from '../http/answers.ts';
+import type { MayRead } from '../http/login.ts';
+import { problem } from '../http/problem.ts';
+import { timeIn } from '../http/time-parameter.ts';
 import { csvCell, jsonOfPayload, type JsonValue } from '../http/values.ts';
 
 export interface ReadingsQuery {
@@ -44,8 +49,33 @@ export interface ReadingsSource {
   readonly timers: Timers;
 }
 
+const DAY_MS = 86_400_000;
 const PAGES_MAX = 20;
 const POINTS_MAX = 20_000;
+
+/** `?key=&from=&to=&step=`: JSON, or CSV where `Accept` wants it; the last day unless said. */
+export async function readingsAnswer(
+  source: ReadingsSource & { readonly clock: Pick<Clock, 'wallMs'> },
+  { url, headers }: Request,
+  mayRead: MayRead,
+): Promise<Response> {
+  const asked = new URL(url);
+  const key = asked.searchParams.get('key') ?? '';
+  if (key === '') return problem(400, 'Say which: ?key=devices/meter7/energy');
+  if (!mayRead(key)) return problem(403, `You may not read ${key}.`);
+  const to = timeIn(asked, 'to');
+  if (to instanceof Response) return to;
+  const from = timeIn(asked, 'from');
+  if (from instanceof Response) return from;
+  const stepMs = durationMs(asked.searchParams.get('step') ?? '0');
+  if (stepMs === undefined) return problem(400, 'step is a duration such as 30s, 15m or 1h.');
+  const toMs = to ?? source.clock.wallMs();
+  const query = { key, fromMs: from ?? toMs - DAY_MS, toMs, stepMs };
+  const found = await gatherReadings(source, query);
+  const wantsCsv = /\btext\/csv\b/.test(headers.get('accept') ?? '');
+  if (wantsCsv) return textAnswer(readingsCsv(found), 'text/csv; charset=utf-8; header=present');
+  return jsonAnswer(readingsJson(query, found));
+}
 
 export async function gatherReadings(
   source: ReadingsSource,

@@ -5,7 +5,7 @@
  */
 import type { Role } from '../../model/op.ts';
 import { jsonAnswer } from '../http/answers.ts';
-import type { HttpPrincipal } from '../http/login.ts';
+import type { HttpPrincipal, MayRead } from '../http/login.ts';
 import { problem } from '../http/problem.ts';
 import type { JsonValue } from '../http/values.ts';
 import { wishIn } from '../http/wish.ts';
@@ -23,9 +23,6 @@ export type Mended =
   | { readonly kind: 'refused'; readonly reason: string }
   /** The wish names nothing that could be. */
   | { readonly kind: 'malformed'; readonly reason: string };
-
-/** Says whether the one who asks may see the key. */
-export type MayRead = (key: string) => boolean;
 
 export interface RecordDoor {
   /** Fields, counters, asset, and what there is to say of its document; undefined where there is no such record. */

@@ -6,6 +6,7 @@
 import { classNamed, isOpClass, type OpClass, TELEMETRY } from '../../model/class.ts';
 import { originOfText } from '../../model/origin.ts';
 import { textAnswer } from '../http/answers.ts';
+import type { MayRead } from '../http/login.ts';
 import { problem } from '../http/problem.ts';
 
 /** What is asked of the ledger. */
@@ -80,8 +81,23 @@ function classFor(name: string | undefined): OpClass | undefined {
   return name === undefined ? TELEMETRY : classNamed(name);
 }
 
+/** `?op=`: the proof file of an op, for whoever may read its key. */
+export async function proofAnswer(
+  log: TransparencyLog,
+  { searchParams }: URL,
+  mayRead: MayRead,
+): Promise<Response> {
+  const lsn = await lsnOfOp(log, searchParams.get('op') ?? '');
+  const proof = lsn === undefined ? undefined : log.prove(lsn);
+  if (proof === undefined) {
+    return problem(404, 'Say which: ?op=<LSN> or <origin>/<class>/<seq>, of an op in the journal.');
+  }
+  if (!mayRead(proof.key)) return problem(403, `You may not read ${proof.key}.`);
+  return textAnswer(proof.text, NOTE_TYPE);
+}
+
 /** The LSN that `?op=` means: itself, or `<origin>/<class>/<seq>`. */
-export async function lsnOfOp(log: TransparencyLog, text: string): Promise<number | undefined> {
+async function lsnOfOp(log: TransparencyLog, text: string): Promise<number | undefined> {
   if (/^[1-9]\d{0,15}$/.test(text)) return Number(text);
   const [, originText = '', classText = '', seq = ''] =
     /^([0-9a-f]{16})\/([a-z]+|\d)\/([1-9]\d{0,15})$/.exec(text) ?? [];

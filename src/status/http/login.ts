@@ -28,6 +28,9 @@ export interface Authenticator {
   mayRead(who: HttpPrincipal, key: string): boolean;
 }
 
+/** Says whether the one who asks may see the key. */
+export type MayRead = (key: string) => boolean;
+
 export interface LoginOptions {
   /** In modes `password` and `enrolled`. */
   readonly auth?: Authenticator;

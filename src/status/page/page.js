@@ -95,8 +95,8 @@ function showPower(power) {
   setText('soc', fixed(soc, 0));
   const error = power.socErrPct;
   setText('soc-error', soc === null ? 'charge not known' : `± ${fixed(error, 0)} % charge`);
-  dash('arc-level', soc ?? 0);
-  dash('arc-error', soc === null ? 0 : Math.min(100, soc + (error ?? 0)));
+  fillArc('arc-level', soc ?? 0);
+  fillArc('arc-error', soc === null ? 0 : Math.min(100, soc + (error ?? 0)));
   const spare = power.curtailed === true && power.state !== 'unknown';
   setText('power-state', power.state + (spare ? ', sun to spare' : ''));
   if (power.state !== state) setText('why', STATE_WORDS[power.state] ?? '');
@@ -155,8 +155,8 @@ async function toggleOverride() {
   setText('override-note', body?.detail ?? 'The hub did not answer.');
 }
 
-/** Fills `percent` of an arc. A round cap would show a dot at 0. */
-function dash(id, percent) {
+/** The first `percent` of an arc. A round cap would show a dot at 0. */
+function fillArc(id, percent) {
   const arc = element(id);
   arc.setAttribute('stroke-dasharray', `${percent} 200`);
   arc.setAttribute('visibility', percent > 0 ? 'visible' : 'hidden');

@@ -6,7 +6,6 @@
 import { type Context, Hono } from 'hono';
 
 import { messageOf } from '../../base/errors.ts';
-import { wallMsOfIso } from '../../base/iso-time.ts';
 import type { Log } from '../../base/log.ts';
 import { jsonAnswer, linesAnswer, secured } from '../http/answers.ts';
 import type { StateDigest } from '../api/api.ts';
@@ -16,6 +15,7 @@ import type { FleetHub, FleetLine } from './fleet.ts';
 import { admit, type HttpPrincipal, type LoginOptions } from '../http/login.ts';
 import { METRICS_TYPE } from '../metrics.ts';
 import { problem } from '../http/problem.ts';
+import { timeIn } from '../http/time-parameter.ts';
 import { type RegionMetrics, renderRegionMetrics } from './region-metrics.ts';
 import {
   rosterAnswer,
@@ -152,13 +152,11 @@ export function createRegionApi(options: RegionApiOptions): RegionApi {
 }
 
 async function logAnswer(options: RegionApiOptions, { req }: Context<Env>): Promise<Response> {
-  const { site = '', hub = '', since } = req.query();
+  const { site = '', hub = '' } = req.query();
   if (site === '' || hub === '') return problem(400, 'Say whose: ?site=demo&hub=a1b2c3d4e5f60718');
-  const sinceMs = since === undefined ? undefined : wallMsOfIso(since);
-  if (since !== undefined && sinceMs === undefined) {
-    return problem(400, 'since is an RFC 3339 time such as 2026-03-01T06:10:00Z.');
-  }
-  const lines = await options.lines(site, hub, sinceMs);
+  const since = timeIn(new URL(req.url), 'since');
+  if (since instanceof Response) return since;
+  const lines = await options.lines(site, hub, since);
   return lines === undefined
     ? problem(404, `There is no hub ${hub} of site ${site} here.`)
     : linesAnswer(lines);
