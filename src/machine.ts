@@ -76,7 +76,7 @@ export function thisMachine(env: Machine['env'], log: Log): Machine {
     host: new MachineHost(),
     manager: new SystemdManager(log, env),
     env,
-    // All beside the built program, which is one file.
+    // Beside the built program, whose files lie in one folder.
     previewMaker: new URL('assets/previews/make-preview.js', import.meta.url),
     packThread: startPackThread,
     pageDir: decodeURIComponent(new URL('status/page', import.meta.url).pathname),

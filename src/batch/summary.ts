@@ -40,7 +40,7 @@ export interface Summary {
 
 type Rows = Map<number, SummaryRow>;
 
-export interface SummarizedOp {
+export interface SummarisedOp {
   readonly origin: Origin;
   readonly seq: number;
   readonly key: string;
@@ -67,7 +67,7 @@ export class SummaryFold {
     return this.#ops;
   }
 
-  add({ origin, seq, key, atMs, numbers }: SummarizedOp): void {
+  add({ origin, seq, key, atMs, numbers }: SummarisedOp): void {
     this.#ops += 1;
     this.#ranges.add(origin, this.#class, seq);
     const fields = numbers.size === 0 ? undefined : this.#fieldsOf(key);
