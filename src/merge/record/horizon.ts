@@ -52,6 +52,8 @@ export const NO_BASE: Base = {
 
 /** Every op that comes to a record asks for what its horizons come to. */
 const joinedBases = new WeakMap<readonly RecordWrite[], Base>();
+/** A horizon is looked at when it comes, when it is weighed against others, and whenever its record is folded. */
+const readBases = new WeakMap<Uint8Array, Base>();
 const HORIZON = 0;
 const LIMITS: CborLimits = { depthMax: 8, itemsMax: 200_000 };
 
@@ -80,12 +82,16 @@ export function encodeHorizon({ vector, tombstone, fields, counters }: Base): Ui
   return writer.finish();
 }
 
-/** What the horizon says, aliasing `body`, or undefined where it is none. */
+/** What the horizon says, aliasing `body`, which must not change from now on; or undefined where it is none. */
 export function readHorizon(body: Uint8Array): Base | undefined {
+  const known = readBases.get(body);
+  if (known !== undefined) return known;
   try {
     const reader = new CborReader(body, 0, LIMITS);
     const base = readBase(reader);
-    return reader.atEnd ? base : undefined;
+    if (!reader.atEnd) return undefined;
+    readBases.set(body, base);
+    return base;
   } catch (error) {
     if (error instanceof CborError) return undefined;
     throw error;
@@ -144,8 +150,9 @@ function readOrder(reader: CborReader): WriteOrder {
   return decodeOrder(bytes);
 }
 
-interface Drawn extends Base {
+interface Drawn {
   readonly order: WriteOrder;
+  readonly base: Base;
 }
 
 /** What the horizons come to: of two that are ordered the further one counts, others join. */
@@ -162,15 +169,15 @@ export function joinHorizons(horizons: readonly RecordWrite[]): Base {
 function joinAll(horizons: readonly RecordWrite[]): Base {
   const drawn = furthest(horizons);
   const [only] = drawn;
-  if (only !== undefined && drawn.length === 1) return only;
+  if (only !== undefined && drawn.length === 1) return only.base;
   let vector: VersionVector = new Map();
   let tombstone: WriteOrder | undefined;
   const fields = new Map<string, BaseField>();
-  for (const each of drawn) {
-    vector = joinVectors(vector, each.vector);
-    if (each.tombstone !== undefined && prevails(each.tombstone, tombstone))
-      tombstone = each.tombstone;
-    for (const [field, write] of each.fields) {
+  for (const { base } of drawn) {
+    vector = joinVectors(vector, base.vector);
+    if (base.tombstone !== undefined && prevails(base.tombstone, tombstone))
+      tombstone = base.tombstone;
+    for (const [field, write] of base.fields) {
       if (prevails(write.order, fields.get(field)?.order)) fields.set(field, write);
     }
   }
@@ -181,9 +188,9 @@ function joinAll(horizons: readonly RecordWrite[]): Base {
 function joinCounters(drawn: readonly Drawn[]): Map<string, Map<Lane, BaseCounter>> {
   const speakers = new Map<Lane, Drawn>();
   for (const each of drawn) {
-    for (const [lane, seq] of each.vector) {
+    for (const [lane, seq] of each.base.vector) {
       const other = speakers.get(lane);
-      const ahead = other === undefined ? 1 : seq - seqIn(other.vector, lane);
+      const ahead = other === undefined ? 1 : seq - seqIn(other.base.vector, lane);
       if (
         other === undefined ||
         ahead > 0 ||
@@ -194,8 +201,8 @@ function joinCounters(drawn: readonly Drawn[]): Map<string, Map<Lane, BaseCounte
     }
   }
   const counters = new Map<string, Map<Lane, BaseCounter>>();
-  for (const [lane, each] of speakers) {
-    for (const [field, byLane] of each.counters) {
+  for (const [lane, { base }] of speakers) {
+    for (const [field, byLane] of base.counters) {
       const sum = byLane.get(lane);
       if (sum === undefined) continue;
       const joined = counters.get(field) ?? new Map<Lane, BaseCounter>();
@@ -209,15 +216,16 @@ function joinCounters(drawn: readonly Drawn[]): Map<string, Map<Lane, BaseCounte
 function furthest(horizons: readonly RecordWrite[]): Drawn[] {
   const all = horizons.flatMap(({ order, body }): Drawn[] => {
     const base = readHorizon(body);
-    return base === undefined ? [] : [{ ...base, order }];
+    return base === undefined ? [] : [{ base, order }];
   });
   return all.filter(
     (one) =>
       !all.some(
         (other) =>
           other !== one &&
-          covers(other.vector, one.vector) &&
-          (!covers(one.vector, other.vector) || compareOrders(other.order, one.order) > 0),
+          covers(other.base.vector, one.base.vector) &&
+          (!covers(one.base.vector, other.base.vector) ||
+            compareOrders(other.order, one.order) > 0),
       ),
   );
 }

@@ -12,28 +12,43 @@ export interface HistoryOptions {
   readonly dir: string;
   readonly seed: number;
   readonly devices: number;
+  /** Ops, and what happens to devices and hub. */
   readonly steps: number;
+  /** So many ops a device makes in one go, at most; 1 by default. */
+  readonly burst?: number;
+  /** Whose links are cut stays out of reach for so long, at most. */
+  readonly awayMsMax?: number;
 }
 
-/** Lives through it; fails where devices and hub differ, an op was lost, or one counts twice. */
-export async function liveThrough({ dir, seed, devices, steps }: HistoryOptions): Promise<void> {
+/** Lives through it; fails where devices and hub differ, an op was lost, or one counts twice. How many there were. */
+export async function liveThrough(
+  options: HistoryOptions,
+): Promise<{ readonly ops: number; readonly cuts: number }> {
+  const { dir, seed, devices, steps, burst = 1, awayMsMax } = options;
   const world = new DeviceWorld(dir, seed);
   const { random } = world;
   for (let i = 0; i < devices; i++) await world.add(`d${i}`);
   /** Ops that were kept on their device: whatever comes, the hub has each once in the end. */
   const kept = new Set<string>();
-  for (let step = 0; step < steps; step++) {
+  for (let step = 0; step < steps;) {
     const member = world.members[below(random, devices)];
     assert.ok(member);
     const dice = below(random, 100);
     if (dice < 3) await world.crash(member);
-    else if (dice < 6) world.cut(member.name);
-    else if (dice === 6) world.restartHub();
+    else if (dice < 6) {
+      world.cut(member.name);
+      if (awayMsMax !== undefined) world.stayAway(member.name, below(random, awayMsMax));
+    } else if (dice === 6) world.restartHub();
     else {
-      const id = makeSomething(member.device, step, (limit) => below(random, limit));
+      const count = burst === 1 ? 1 : 1 + below(random, burst);
+      const ids = Array.from({ length: count }, (_, at) =>
+        makeSomething(member.device, step + at, (limit) => below(random, limit)),
+      );
       await member.device.whenKept();
-      kept.add(id);
+      for (const id of ids) kept.add(id);
+      step += count - 1;
     }
+    step += 1;
     await world.clock.advance(below(random, 200));
   }
   await world.settle();
@@ -48,11 +63,13 @@ export async function liveThrough({ dir, seed, devices, steps }: HistoryOptions)
     const { origin, class: opClass, seq } = entry.stamped.op;
     return [`${origin}/${opClass}/${seq}`];
   });
-  assert.equal(new Set(journaled).size, journaled.length, `an op came twice, seed ${seed}`);
-  const lost = [...kept].filter((id) => !journaled.includes(id));
+  const came = new Set(journaled);
+  assert.equal(came.size, journaled.length, `an op came twice, seed ${seed}`);
+  const lost = [...kept].filter((id) => !came.has(id));
   assert.deepEqual(lost, [], `lost, seed ${seed}`);
   assert.ok(world.cuts > 0);
   await world.close();
+  return { ops: kept.size, cuts: world.cuts };
 }
 
 function makeSomething(device: Device, step: number, dice: (limit: number) => number): string {

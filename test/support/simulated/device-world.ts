@@ -123,6 +123,12 @@ export class DeviceWorld {
     this.cut(name);
   }
 
+  /** The device is where no hub is, for a while. */
+  stayAway(name: string, ms: number): void {
+    this.goes(name, 'away');
+    this.clock.after(ms, () => this.goes(name, 'back'));
+  }
+
   /** Cuts every link of a device. */
   cut(name: string): void {
     for (const link of this.#links) if (link.name === name) this.#drop(link);
