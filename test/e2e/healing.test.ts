@@ -1,71 +1,20 @@
 /** A card that lost acknowledged entries, and a region that had receipted them: it gives back the very bytes. */
 import assert from 'node:assert/strict';
-import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { connectAsync } from 'mqtt';
 import { test } from 'vitest';
 
 import { type Digest, eventually, getJson, uplinked } from '../support/hubs/api.ts';
-import { damage } from '../support/hubs/damage.ts';
-import { heliograph, type RunningHub, startHub, startRegional } from '../support/hubs/hub.ts';
+import { damage, forgetState, healthOf, opsIn, publish } from '../support/hubs/damage.ts';
+import { heliograph, startHub, startRegional } from '../support/hubs/hub.ts';
 import { openDevice } from '../support/hubs/devices.ts';
 import { tempDir } from '../support/machine/temp-dir.ts';
 
 const RULES =
   'capture=[{filter="alarms/#",class="alarm"},{filter="work/#",class="record"},{filter="#",class="telemetry"}]';
 
-const WINDOW = 50;
-
-async function publish(hub: RunningHub, topics: readonly string[], count: number): Promise<void> {
-  const client = await connectAsync(hub.mqttUrl, { reconnectPeriod: 0 });
-  for (let from = 0; from < count; from += WINDOW) {
-    const sending = Array.from({ length: WINDOW }, (_, at) => {
-      const topic = topics[at % topics.length] as string;
-      const body = JSON.stringify({ n: from + at, text: 'x'.repeat(100) });
-      return client.publishAsync(topic, body, { qos: 1 });
-    });
-    await Promise.all(sending);
-  }
-  await client.endAsync();
-}
-
 const digestOf = (url: string, query = ''): Promise<Digest> =>
   getJson<Digest>(`${url}api/v1/digest${query}`);
-
-interface DumpedLine {
-  readonly lsn: number;
-  readonly copy?: boolean;
-  readonly origin?: string;
-  readonly class?: string;
-  readonly seq?: number;
-}
-
-/** Ops in a hub's journal as a person sees them, by lane and number. */
-async function opsIn(data: string): Promise<{ ops: Map<string, string>; lastLsn: number }> {
-  const dump = heliograph(['journal', 'dump', '--json', '--data', data]);
-  await dump.exited;
-  const ops = new Map<string, string>();
-  let lastLsn = 0;
-  for (const line of dump.lines) {
-    const { lsn, copy: _copy, ...op } = JSON.parse(line) as DumpedLine;
-    if (op.origin === undefined || op.class === 'log') continue;
-    lastLsn = lsn;
-    ops.set(`${op.origin}/${op.class}/${op.seq}`, JSON.stringify(op));
-  }
-  return { ops, lastLsn };
-}
-
-interface JournalView {
-  readonly journal: {
-    readonly quarantined: readonly object[];
-    readonly healing: { readonly lackedOps: number; readonly healedRanges: number };
-  };
-  readonly sync: { readonly state: string };
-}
-
-const statusOf = (hub: RunningHub): Promise<JournalView> =>
-  getJson<JournalView>(`${hub.httpUrl}api/v1/status`);
 
 test('a hub whose card lost receipted entries is healed by the region, with the very bytes', async () => {
   const [regionData, data] = [tempDir(), tempDir()];
@@ -81,9 +30,7 @@ test('a hub whose card lost receipted entries is healed by the region, with the 
 
   // The last block holds the last ops of the lanes: no neighbour behind them tells that they are missing.
   damage(`${data}/journal`, [0, 0.3, 0.6, 0.99], lastLsn);
-  for (const name of readdirSync(data)) {
-    if (name.startsWith('state.')) rmSync(`${data}/${name}`, { recursive: true });
-  }
+  forgetState(data);
   const alone = await startHub({ data, sets: [RULES, 'journal.segment_mib=1'] });
   const lacking = await digestOf(alone.httpUrl);
   assert.ok(lacking.ops < before.ops, 'without the region something is missing');
@@ -95,7 +42,7 @@ test('a hub whose card lost receipted entries is healed by the region, with the 
   const again = await startHub({ data, sets });
   await again.process.line(/journal\.damaged|journal\.holes/);
   await eventually(
-    () => statusOf(again),
+    () => healthOf(again),
     ({ journal }) => journal.quarantined.length === 0 && journal.healing.healedRanges > 0,
     60_000,
   );
@@ -104,7 +51,7 @@ test('a hub whose card lost receipted entries is healed by the region, with the 
     await again.process.line(/downlink\.healed/),
     /"event":"downlink\.healed".*"unproven":0/,
   );
-  const { journal, sync } = await statusOf(again);
+  const { journal, sync } = await healthOf(again);
   assert.equal(journal.healing.lackedOps, 0);
   assert.notEqual(sync.state, 'quarantined');
   // Durable is healed; the state follows within moments.
@@ -127,7 +74,7 @@ test('a hub whose card lost receipted entries is healed by the region, with the 
     [],
   );
   const third = await startHub({ data, sets });
-  const { journal: later, sync: state } = await statusOf(third);
+  const { journal: later, sync: state } = await healthOf(third);
   assert.deepEqual([later.quarantined.length, state.state], [0, 'in sync']);
 }, 120_000);
 
@@ -151,9 +98,7 @@ test('what had come down from the region, its orders and other hubs’ records, 
   const { ops, lastLsn } = await opsIn(data);
   assert.equal(ops.size, 352);
   damage(`${data}/journal`, [0, 0.2, 0.4, 0.6, 0.8], lastLsn);
-  for (const name of readdirSync(data)) {
-    if (name.startsWith('state.')) rmSync(`${data}/${name}`, { recursive: true });
-  }
+  forgetState(data);
   const again = await startHub({ data, sets });
   await again.process.line(/journal\.damaged|journal\.holes/);
   await eventually(
@@ -162,7 +107,7 @@ test('what had come down from the region, its orders and other hubs’ records, 
     60_000,
   );
   await eventually(
-    () => statusOf(again),
+    () => healthOf(again),
     ({ journal }) => journal.quarantined.length === 0 && journal.healing.lackedOps === 0,
     60_000,
   );
@@ -194,9 +139,7 @@ test('the last that devices had handed in comes back from the region, though not
   assert.equal(ops.size, 55);
   const shares = Array.from({ length: 25 }, (_, at) => 0.75 + at / 100);
   damage(`${data}/journal`, shares, lastLsn);
-  for (const name of readdirSync(data)) {
-    if (name.startsWith('state.')) rmSync(`${data}/${name}`, { recursive: true });
-  }
+  forgetState(data);
   const { ops: left } = await opsIn(data);
   const lost = [...ops].filter(([name]) => !left.has(name));
   assert.ok(lost.length >= 10, `${lost.length} are gone`);
@@ -209,7 +152,7 @@ test('the last that devices had handed in comes back from the region, though not
     60_000,
   );
   await eventually(
-    () => statusOf(again),
+    () => healthOf(again),
     ({ journal }) => journal.quarantined.length === 0 && journal.healing.lackedOps === 0,
     60_000,
   );
