@@ -50,9 +50,15 @@ const RETAIN_FLAG = 4;
 const PACKET_ID_MAX = 65_535;
 const ENTRY_LIMITS = { depthMax: 8, itemsMax: 10_000 };
 
-export function encodeOpEntry(opBytes: Uint8Array, stamp: Stamp): Uint8Array {
-  const writer = new CborWriter(opBytes.length + 40);
-  writeStamp(writer.array(3).uint(OP_ENTRY).raw(opBytes), stamp);
+export function encodeOpEntry(
+  opBytes: Uint8Array,
+  stamp: Stamp,
+  delivery?: Uint8Array,
+): Uint8Array {
+  const writer = new CborWriter(opBytes.length + 48);
+  writer.array(delivery === undefined ? 3 : 4).uint(OP_ENTRY);
+  writeStamp(writer.raw(opBytes), stamp);
+  if (delivery !== undefined) writer.raw(delivery);
   return writer.finish();
 }
 
@@ -72,6 +78,21 @@ export function encodeDelivery({ qos, retain, clientId, packetId }: Delivery): U
     .text(clientId)
     .uint(packetId)
     .finish();
+}
+
+/**
+ * In the entry of an event, that it is not what its origin says: of this hub and no message, or of another origin and one.
+ * QoS 1, not retained, nobody's packet id: no publish has it.
+ */
+export const DELIVERY_OF_NOBODY = encodeDelivery({
+  qos: 1,
+  retain: false,
+  clientId: '',
+  packetId: 0,
+});
+
+export function isOfNobody({ qos, retain, clientId, packetId }: Delivery): boolean {
+  return qos === 1 && !retain && clientId === '' && packetId === 0;
 }
 
 export function encodeLocalEntry(body: Uint8Array): Uint8Array {

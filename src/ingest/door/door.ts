@@ -13,7 +13,7 @@ import type { Log } from '../../base/log.ts';
 import { CborWriter } from '../../codec/writer.ts';
 import { carriesBytes } from '../../model/asset-bytes.ts';
 import { LOG, type OpClass } from '../../model/class.ts';
-import { encodeOpEntry } from '../../model/entry.ts';
+import { DELIVERY_OF_NOBODY, encodeOpEntry } from '../../model/entry.ts';
 import type { Held } from '../../model/held.ts';
 import type { Hlc, HlcClock } from '../../model/hlc.ts';
 import {
@@ -195,7 +195,8 @@ export class Door {
     const full = this.#gate.refusal(opClass);
     if (full !== undefined) throw full;
     const keyText = new CborWriter(key.length + 3).text(key).finish();
-    const lsn = this.#appendOwn(opClass, kind, keyText, body, AUTHORITY[role]);
+    const delivery = kind === EVENT && opClass !== LOG ? DELIVERY_OF_NOBODY : undefined;
+    const lsn = this.#appendOwn(opClass, kind, keyText, body, AUTHORITY[role], delivery);
     return { lsn, seq: this.#ownSeqs[opClass] as number };
   }
 
@@ -241,7 +242,9 @@ export class Door {
     hlc.observe(stamp.hlc);
     let lsn: Lsn;
     try {
-      lsn = this.#append(encodeOpEntry(bytes, stamp), op.class);
+      // A publish of this hub that comes back was delivered before it was lost.
+      const delivery = isOwn && op.kind === EVENT ? DELIVERY_OF_NOBODY : undefined;
+      lsn = this.#append(encodeOpEntry(bytes, stamp, delivery), op.class);
     } catch (error) {
       if (!(error instanceof HubError)) throw error;
       if (!isHole) holes.untell(lane, known + 1);

@@ -8,14 +8,14 @@
  *        83 quality boot-id monotonic-ms kind key body
  *     84 48 hub 48 hlc authority epoch stamp, of the same moment
  *
- * An op with a delivery begins with 84 instead, and the delivery is its last item: a publish that was not simply QoS 1, or an
- * event of a device with the SDK.
+ * An op with a delivery begins with 84 instead, and the delivery is its last item: a publish that was not simply QoS 1, an
+ * event of a device with the SDK, or one that the hub itself has made.
  */
 import { assert } from '../../base/assert.ts';
 import type { ClockQuality } from '../../base/clock.ts';
 import { CborWriter } from '../../codec/writer.ts';
 import type { OpClass } from '../../model/class.ts';
-import { encodeDelivery } from '../../model/entry.ts';
+import { DELIVERY_OF_NOBODY } from '../../model/entry.ts';
 import type { Hlc } from '../../model/hlc.ts';
 import type { Kind } from '../../model/op.ts';
 import { bytesOfOrigin, type Origin } from '../../model/origin.ts';
@@ -32,7 +32,7 @@ export interface OwnOp {
   readonly key: Uint8Array;
   readonly body: Uint8Array;
   readonly authority: number;
-  /** The encoded delivery, where the publish was not simply QoS 1. */
+  /** The encoded delivery, where it is not simply a publish of QoS 1. */
   readonly delivery?: Uint8Array | undefined;
 }
 
@@ -44,8 +44,6 @@ export interface AcceptedOp {
   readonly isMessage: boolean;
 }
 
-/** QoS 1, not retained, nobody's packet id. */
-const PLAIN_DELIVERY = encodeDelivery({ qos: 1, retain: false, clientId: '', packetId: 0 });
 const QUALITY_CODE: Record<ClockQuality, number> = { unknown: 0, rtc: 1, peer: 2, ntp: 3 };
 /** More than all heads, ids and times of an entry take together. */
 const FRAME_BYTES = 128;
@@ -101,7 +99,7 @@ export class OpEntryEncoder {
     this.#byte(0);
     this.#raw(bytes);
     this.#stamp(hlc, authority);
-    if (isMessage) this.#raw(PLAIN_DELIVERY);
+    if (isMessage) this.#raw(DELIVERY_OF_NOBODY);
     return this.#entry();
   }
 

@@ -2,10 +2,10 @@
  * Reads the messages of this hub's own devices out of journal entries, as the door has written them, without
  * making objects of what is not asked for: a device that comes back after a week gets a hundred thousand of them.
  * They are the events of this hub, and those of other origins that have a delivery: devices with the SDK handed them in here. What is
- * none (other ops of other origins, the hub's own log lines, local entries) is passed over.
+ * none (other ops of other origins, what the hub itself has journaled, what was given back, local entries) is passed over.
  */
 import { LOG } from '../../model/class.ts';
-import { decodeEntry, LOCAL_ENTRY } from '../../model/entry.ts';
+import { decodeEntry, isOfNobody, LOCAL_ENTRY } from '../../model/entry.ts';
 import { EVENT } from '../../model/op.ts';
 import { bytesOfOrigin, type Origin } from '../../model/origin.ts';
 
@@ -52,7 +52,8 @@ export class PublishScan {
     }
     const decoded = decodeEntry(entry);
     const delivery = decoded.type === 'op' ? decoded.delivery : undefined;
-    return delivery && { topic, payload, ...delivery };
+    if (delivery === undefined || (isOfNobody(delivery) && this.#isOfHub(entry))) return undefined;
+    return { topic, payload, ...delivery };
   }
 
   #isOfHub(entry: Uint8Array): boolean {

@@ -5,11 +5,11 @@ import { describe, test } from 'vitest';
 import { must } from '../../../../src/base/assert.ts';
 import { utf8 } from '../../../../src/base/bytes.ts';
 import { encodeOpsMessage } from '../../../../src/client/outbox/ops-message.ts';
-import { LOG, RECORD } from '../../../../src/model/class.ts';
+import { ALARM, LOG, RECORD } from '../../../../src/model/class.ts';
 import { Site } from '../../../support/simulated/broker-site.ts';
 import { DurableSite } from '../../../support/simulated/durable-site.ts';
 import { DISCONNECT, puback, publish, subscribe } from '../../../support/made/mqtt-packets.ts';
-import { DEVICE_A, type OpParts, patchOp, stampedOp } from '../../../support/made/ops.ts';
+import { DEVICE_A, HUB, type OpParts, patchOp, stampedOp } from '../../../support/made/ops.ts';
 
 const PHONE = 'sync/phone/ops';
 let packetId = 0;
@@ -125,5 +125,26 @@ describe('an event of the SDK', () => {
     assert.deepEqual(esp.heard(), []);
     await site.killed();
     assert.deepEqual((await site.greeted('esp'))[1], ['connack 0 present']);
+  });
+});
+
+describe('what the hub journals itself', () => {
+  test('is no message after a crash either, and takes no identifier from those that are', async () => {
+    const site = await DurableSite.open();
+    const esp = await site.client('esp');
+    await site.say(esp, subscribe(1, ['#', 1]));
+    await site.turn(5_000);
+    const from = await site.client('from');
+    site.door.journalOwn({ class: RECORD, key: 'roster/site', body: utf8('members') });
+    await site.say(from, publish('m', 'first', { qos: 1, id: 1 }));
+    // A peer gives back an op of this hub that was lost here.
+    site.door.acceptPeerOp(stampedOp({ origin: HUB, class: ALARM, seq: 1, key: 'alarms/1' }));
+    await site.say(from, publish('m', 'second', { qos: 1, id: 2 }));
+    const told = ['m first qos1 id1', 'm second qos1 id2'].map((it) => `publish ${it}`);
+    assert.deepEqual(esp.heard(), told);
+    await site.say(esp, puback(1));
+    await site.turn(5_000);
+    await site.killed();
+    assert.deepEqual((await site.greeted('esp'))[1], ['connack 0 present', `${told[1]} dup`]);
   });
 });
