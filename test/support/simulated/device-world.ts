@@ -25,6 +25,8 @@ const START_MS = 1_800_000_000_000;
 const DELAY_MS_MAX = 40;
 const SYNC_MS = 5;
 const OPS_KEPT = 6;
+/** So far behind the journal, the store is not waited for: it catches up by itself. */
+const BEHIND_MAX = 400;
 
 interface SimLink {
   readonly name: string;
@@ -246,6 +248,7 @@ export class DeviceWorld {
     return new Promise((resolve) => {
       this.clock.after(SYNC_MS, () => {
         this.journal.sync();
+        if (this.journal.durableLsn - this.store.appliedLsn > BEHIND_MAX) this.#fold();
         resolve();
       });
     });
