@@ -268,6 +268,49 @@ test('the machine network closes connections beyond its limit, and takes new one
   await listener.close();
 });
 
+test('the machine network reads all its connections into the same memory', async () => {
+  const memories = new Set<ArrayBufferLike>();
+  let reads = 0;
+  let changed: () => void = noop;
+  const onData = (bytes: Uint8Array): void => {
+    memories.add(bytes.buffer);
+    reads += 1;
+    changed();
+  };
+  const options = { host: '127.0.0.1', port: 0, purpose: 'test', connectionsMax: 2 };
+  const listener = await machineNetwork.listen(options, (connection) =>
+    connection.start({ onData, onDrain: noop, onClose: noop }),
+  );
+  const clients = [0, 1].map(() => connect(listener.port, '127.0.0.1'));
+  for (const client of clients) client.write('hello');
+  while (reads < 2) await new Promise<void>((resolve) => (changed = resolve));
+  assert.equal(memories.size, 1);
+  for (const client of clients) client.destroy();
+  await listener.close();
+});
+
+test('the simulated network lends bytes for the length of the call', async () => {
+  const [near, far] = joinedEnds(machineTimers, ['a', 'b']);
+  const kept: Uint8Array[] = [];
+  const heard = new Promise<void>((resolve) =>
+    far.start({
+      onData: (bytes) => {
+        assert.equal(Buffer.from(bytes).toString(), 'mine');
+        kept.push(bytes);
+        resolve();
+      },
+      onDrain: noop,
+      onClose: noop,
+    }),
+  );
+  const written = Buffer.from('mine');
+  near.write(written);
+  await heard;
+  await turn();
+  assert.notEqual(Buffer.from(kept[0] as Uint8Array).toString(), 'mine');
+  assert.equal(written.toString(), 'mine');
+});
+
 test('the simulated network closes connections beyond its limit', async () => {
   const net = new SimNetwork(machineTimers);
   const accepted: Connection[] = [];

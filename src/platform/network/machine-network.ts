@@ -6,6 +6,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, TLSSocket } from 'node:tls';
 
 import { HubError, messageOf, systemCode } from '../../base/errors.ts';
+import { readIntoInbox } from './inbox.ts';
 import type {
   Connection,
   ConnectionHandlers,
@@ -32,7 +33,7 @@ function listen(
   options: ListenOptions,
   onConnection: (connection: Connection) => void,
 ): Promise<Listener> {
-  const server = openServer(options, (socket) => onConnection(connectionOf(socket)));
+  const server = openServer(options, onConnection);
   server.maxConnections = options.connectionsMax;
   server.on('drop', () => options.onTurnedAway?.());
   return new Promise((resolve, reject) => {
@@ -47,14 +48,21 @@ function listen(
   });
 }
 
-function openServer(options: ListenOptions, accept: (socket: Socket) => void): Server {
+function openServer(
+  options: ListenOptions,
+  onConnection: (connection: Connection) => void,
+): Server {
   const socketOptions = {
     noDelay: true,
     keepAlive: true,
     keepAliveInitialDelay: KEEPALIVE_DELAY_MS,
     highWaterMark: WRITE_HIGH_WATER_BYTES,
   };
-  if (options.tls === undefined) return createServer(socketOptions, accept);
+  if (options.tls === undefined) {
+    return createServer({ ...socketOptions, pauseOnConnect: true }, (socket) =>
+      onConnection(new SocketConnection(socket, fromInbox)),
+    );
+  }
   const key = Buffer.from(options.tls.key);
   const cert = Buffer.from(options.tls.cert);
   const handshakeTimeout = HANDSHAKE_MS_MAX;
@@ -66,7 +74,7 @@ function openServer(options: ListenOptions, accept: (socket: Socket) => void): S
       : { requestCert: true, rejectUnauthorized: false, ca: Buffer.from(clientCa) };
   const server = createTlsServer(
     { ...socketOptions, key, cert, handshakeTimeout, ...asking },
-    accept,
+    (socket) => onConnection(connectionOf(socket)),
   );
   // Before the handshake is done nobody owns the socket; without a listener its errors would end the process.
   server.on('connection', (socket: Socket) => socket.on('error', () => undefined));
@@ -97,21 +105,30 @@ export function listenFault(
 
 /** A connected socket as a `Connection`. */
 export function connectionOf(socket: Socket): Connection {
-  return new SocketConnection(socket);
+  return new SocketConnection(socket, inPieces);
 }
+
+/** Begins to read a socket; what is to be used instead of it from now on. */
+type BeginReading = (socket: Socket, onBytes: (bytes: Uint8Array) => void) => Socket;
+
+const inPieces: BeginReading = (socket, onBytes) => socket.on('data', onBytes);
+
+const fromInbox: BeginReading = (socket, onBytes) =>
+  readIntoInbox(socket, WRITE_HIGH_WATER_BYTES, onBytes);
 
 class SocketConnection implements Connection {
   readonly remote: string;
   readonly peerCertificate: Uint8Array | undefined;
-  readonly #socket: Socket;
+  readonly #beginReading: BeginReading;
+  #socket: Socket;
   #ended = false;
 
-  constructor(socket: Socket) {
+  constructor(socket: Socket, beginReading: BeginReading) {
     this.#socket = socket;
+    this.#beginReading = beginReading;
     this.remote = `${plainAddress(socket.remoteAddress)}:${socket.remotePort ?? 0}`;
     this.peerCertificate = certificateOf(socket);
-    // What went wrong shows as the close that follows.
-    socket.on('error', () => undefined);
+    socket.on('error', ignore);
   }
 
   get bufferedBytes(): number {
@@ -119,14 +136,15 @@ class SocketConnection implements Connection {
   }
 
   start(handlers: ConnectionHandlers): void {
-    const socket = this.#socket;
-    if (socket.closed) {
+    if (this.#socket.closed) {
       queueMicrotask(() => handlers.onClose());
       return;
     }
-    socket.on('data', (chunk: Buffer) => {
-      if (!this.#ended) handlers.onData(chunk);
+    const socket = this.#beginReading(this.#socket, (bytes) => {
+      if (!this.#ended) handlers.onData(bytes);
     });
+    socket.on('error', ignore);
+    this.#socket = socket;
     socket.on('drain', () => {
       if (!this.#ended) handlers.onDrain();
     });
@@ -160,6 +178,11 @@ class SocketConnection implements Connection {
     this.#ended = true;
     this.#socket.destroy();
   }
+}
+
+/** What went wrong shows as the close that follows. */
+function ignore(): void {
+  // Nothing more to do.
 }
 
 /** The certificate that the TLS handshake has proved the peer to hold. */

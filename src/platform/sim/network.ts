@@ -23,6 +23,7 @@ export interface LineOptions {
 
 const WIDE_LINE: LineOptions = { delayMs: 0, windowBytes: 128 * 1024, chunkBytesMax: 64 * 1024 };
 const FIRST_FREE_PORT = 20_000;
+const OVERWRITTEN = 0xee;
 
 /** Two ends joined by a line; bytes written to one are data of the other. */
 export function joinedEnds(
@@ -151,6 +152,13 @@ export class SimConnection implements Connection {
     });
   }
 
+  /** The memory holds something else when the call is over, as that of the machine's sockets does. */
+  #lend(piece: Uint8Array): void {
+    const lent = new Uint8Array(piece);
+    this.#handlers?.onData(lent);
+    lent.fill(OVERWRITTEN);
+  }
+
   #deliver(): void {
     while (this.#inbox.length > 0 && !(this.#paused && !this.#deaf) && !this.#closed) {
       const first = this.#inbox[0] as Uint8Array;
@@ -158,7 +166,7 @@ export class SimConnection implements Connection {
       if (piece.length === first.length) this.#inbox.shift();
       else this.#inbox[0] = first.subarray(piece.length);
       this.#inboxBytes -= piece.length;
-      if (!this.#deaf) this.#handlers?.onData(piece);
+      if (!this.#deaf) this.#lend(piece);
     }
     const peer = this.#peer;
     if (peer === undefined) return;
