@@ -26,7 +26,7 @@ export interface Contender {
 
 const START_MS_MAX = 20_000;
 /** As in systemd/heliograph.service. */
-const UNIT_ENV = { MALLOC_ARENA_MAX: '2' };
+const UNIT_ENV = { MALLOC_ARENA_MAX: '2', MALLOC_MMAP_THRESHOLD_: '65536' };
 
 interface HubStatus {
   readonly journal: { readonly syncs: number; readonly lastLsn: number };
