@@ -30,6 +30,8 @@ export const openMqttLink: OpenLink = (target, handlers) => {
     connectTimeout: CONNECT_TIMEOUT_MS,
     keepalive: KEEPALIVE_S,
     queueQoSZero: false,
+    // It would keep a buffer for each of the 65,536 packet identifiers: 6 MB of a phone.
+    writeCache: false,
     // Its worker would be a script from nowhere, which a page with a strict policy refuses.
     timerVariant: 'native',
   });

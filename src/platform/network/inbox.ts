@@ -4,14 +4,11 @@
  * C library that are not given back for minutes. `onread` does without, but a server has no way to ask for it. So its socket gives its handle
  * to one of ours.
  */
-import { Socket } from 'node:net';
+import { Socket, type SocketConstructorOpts } from 'node:net';
 
-/** A socket inside, by Node's own names: what the operating system knows, and the server that counts it. */
-interface Holder {
-  _handle: unknown;
-  _server: unknown;
-}
-
+/** Node's own names: what the operating system knows of a socket, and the server that counts it. */
+const HANDLE = '_handle';
+const SERVER = '_server';
 /** As much as Node reads at once. */
 const INBOX = Buffer.allocUnsafeSlow(64 * 1024);
 
@@ -24,7 +21,7 @@ export function readIntoInbox(
   writeHighWaterBytes: number,
   onBytes: (bytes: Uint8Array) => void,
 ): Socket {
-  const from = accepted as unknown as Holder;
+  const handle: unknown = Reflect.get(accepted, HANDLE);
   const onread = {
     buffer: INBOX,
     callback: (count: number): boolean => {
@@ -32,10 +29,11 @@ export function readIntoInbox(
       return true;
     },
   };
-  const options = { handle: from._handle, highWaterMark: writeHighWaterBytes, onread };
-  const socket = new Socket(options as never);
-  (socket as unknown as Holder)._server = from._server;
-  from._handle = from._server = null;
+  const options = { handle, highWaterMark: writeHighWaterBytes, onread };
+  const socket = new Socket(options as SocketConstructorOpts);
+  Reflect.set(socket, SERVER, Reflect.get(accepted, SERVER));
+  Reflect.set(accepted, HANDLE, null);
+  Reflect.set(accepted, SERVER, null);
   accepted.destroy();
   return socket;
 }

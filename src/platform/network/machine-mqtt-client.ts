@@ -70,6 +70,8 @@ async function openLibrary(options: MqttSessionOptions): Promise<Library> {
     reconnectPeriod: 0,
     resubscribe: false,
     queueQoSZero: false,
+    // It would keep a buffer for each of the 65,536 packet identifiers.
+    writeCache: false,
     clean: true,
     protocolVersion: 4,
   };

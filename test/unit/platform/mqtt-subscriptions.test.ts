@@ -1,6 +1,7 @@
-/** A broker that lets in and then does not let listen: a broker with access rules, or one that hangs. */
+/** A broker that lets in and then does not let listen: a broker with access rules, or one that hangs. And what a session keeps. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { createRequire } from 'node:module';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 
 import { onTestFinished, test } from 'vitest';
@@ -50,4 +51,12 @@ test('a subscription that is not answered ends the wait', async () => {
     code: 'uplink.unreachable',
     message: /is not answered$/,
   });
+});
+
+test('a session keeps no buffer for each packet identifier', async () => {
+  await sessionWith(() => undefined);
+  const ofProject = createRequire(import.meta.url);
+  const ofLibrary = createRequire(ofProject.resolve('mqtt'));
+  const packets = ofLibrary('mqtt-packet') as { writeToStream: { cacheNumbers: boolean } };
+  assert.equal(packets.writeToStream.cacheNumbers, false);
 });

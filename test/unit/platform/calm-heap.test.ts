@@ -1,0 +1,29 @@
+/** How far the old heap of a hub may grow, by what lives in it. */
+import assert from 'node:assert/strict';
+
+import { test } from 'vitest';
+
+import { growthPercent, OldHeap } from '../../../src/platform/calm-heap.ts';
+
+const spaces = (old: number, young = 0): { space_name: string; space_used_size: number }[] => [
+  { space_name: 'new_space', space_used_size: young },
+  { space_name: 'old_space', space_used_size: old - 1e6 },
+  { space_name: 'code_space', space_used_size: 1e6 },
+];
+
+test('the old heap may grow by 24 MB, to three times what lives at most and one and a half times at least', () => {
+  const grown = (living: number): number => Math.round(living * (1 + growthPercent(living) / 100));
+  assert.equal(grown(20e6), 44e6);
+  assert.equal(grown(40e6), 64e6);
+  assert.equal(growthPercent(0), 200);
+  assert.equal(grown(5e6), 15e6);
+  assert.equal(grown(80e6), 120e6);
+});
+
+test('what lives is what was left when the heap was last found smaller', () => {
+  const heap = new OldHeap();
+  const seen = [30e6, 50e6, 70e6, 28e6, 40e6, 41e6, 20e6].map((bytes) =>
+    heap.livingBytes(spaces(bytes, bytes)),
+  );
+  assert.deepEqual(seen, [30e6, 30e6, 30e6, 28e6, 28e6, 28e6, 20e6]);
+});
