@@ -364,7 +364,6 @@ export class Uplink {
     await link.sendChunk(id, index, { bytes, head });
     if (link !== this.#link) return; // The broker's word came too late: this is another session.
     this.#book.chunkSent(batch, bytes.length);
-    this.#resumption.acked(head);
     this.#chunkSize.acked(id, bytes.length);
     this.#dispatch({ type: 'chunk-acked', batch: id, chunk: index });
   }

@@ -90,10 +90,11 @@ export class Arrivals {
   }
 
   #stored(receipt: Receipt, batch: SpooledBatch): void {
-    const { outbox, chunkSize, counterpart, book } = this.#options;
+    const { outbox, chunkSize, resumption, counterpart, book } = this.#options;
     const { manifest, id } = batch;
     chunkSize.arrived(id, batch.layout.batchBytes);
     outbox.receipted(id);
+    resumption.stored(id);
     if (manifest.tree !== undefined) {
       outbox.lacking.placed(manifest.class, receipt.witnessed !== undefined);
     }

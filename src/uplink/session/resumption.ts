@@ -26,7 +26,7 @@ export interface Resuming {
 const GREETING_MS = 10 * 60_000;
 /** A broker whose rules let neither the question nor short chunks through looks like a region that does not answer. */
 const DISTRUST_MS = 24 * 3_600_000;
-/** A broker may end who publishes where he may not. */
+/** Cuts in turn with which nothing arrives: a broker may end who publishes where he may not. */
 const BRIEF_ENDS_MAX = 3;
 
 export class Resumption {
@@ -39,14 +39,14 @@ export class Resumption {
   #distrustedUntilMs = 0;
   #briefDistrustedUntilMs = 0;
   #isBrief = false;
-  /** Of brief topics, in the session of this moment: used, and the broker has taken what was sent. */
-  #briefUse: 'no' | 'sent' | 'taken' = 'no';
-  /** Sessions in turn that ended with a brief chunk, the first one, on its way. */
+  /** A brief topic was used in the session of this moment. */
+  #isBriefUsed = false;
+  /** Sessions that were cut with one in use, since anything has arrived. */
   #briefEnds = 0;
   /** Batches of which chunks were sent. */
   readonly #begun = new Set<BatchId>();
-  /** Chunks in all of each batch of which the region has said that a part is there. */
-  readonly #totals = new Map<BatchId, number>();
+  /** Of each batch of which a part is there, the region's last word. */
+  readonly #parts = new Map<BatchId, { readonly total: number; readonly count: number }>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -75,23 +75,26 @@ export class Resumption {
   sending(batch: BatchId, { total }: ChunkLayout): ChunkHead {
     if (this.#begun.size > SPOOLED_MAX) this.#begun.clear();
     this.#begun.add(batch);
-    if (this.#totals.get(batch) !== total) return 'full';
+    if (this.#parts.get(batch)?.total !== total) return 'full';
     const head = this.shortest;
     this.#isUsed ||= head !== 'full';
-    if (head === 'brief' && this.#briefUse === 'no') this.#briefUse = 'sent';
+    this.#isBriefUsed ||= head === 'brief';
     return head;
   }
 
-  /** The broker has taken a chunk. */
-  acked(head: ChunkHead): void {
-    if (head === 'brief') this.#briefUse = 'taken';
+  /** The region says what is there of a batch. */
+  told(batch: BatchId, { total, count }: ChunkBitmap): void {
+    const before = this.#parts.get(batch);
+    if (before?.total === total && count > before.count) this.#briefEnds = 0;
+    if (this.#parts.size > SPOOLED_MAX) this.#parts.clear();
+    if (count > 0) this.#parts.set(batch, { total, count });
+    else this.#parts.delete(batch);
   }
 
-  /** The region says what is there of a batch. */
-  told(batch: BatchId, chunks: ChunkBitmap): void {
-    if (this.#totals.size > SPOOLED_MAX) this.#totals.clear();
-    if (chunks.count > 0) this.#totals.set(batch, chunks.total);
-    else this.#totals.delete(batch);
+  /** All of a batch has arrived. */
+  stored(batch: BatchId): void {
+    this.#parts.delete(batch);
+    this.#briefEnds = 0;
   }
 
   /** What the next session may go on with, of these batches; undefined where it is to greet. */
@@ -108,17 +111,16 @@ export class Resumption {
   ended(wasCut: boolean): void {
     this.#wasCut = wasCut;
     this.#isUsed = false;
-    if (this.#briefUse === 'taken') this.#briefEnds = 0;
-    if (this.#briefUse === 'sent' && wasCut) this.#briefEnds += 1;
-    this.#briefUse = 'no';
-    if (this.#briefEnds >= BRIEF_ENDS_MAX) this.#distrustBrief();
+    if (this.#isBriefUsed && wasCut) this.#briefEnds += 1;
+    this.#isBriefUsed = false;
+    if (this.#briefEnds > BRIEF_ENDS_MAX) this.#distrustBrief();
   }
 
   /** The region is another, or has lost what it knew of us: it is greeted. */
   disowned(): void {
     this.#greetedMs = -Infinity;
     this.#isUsed = false;
-    this.#totals.clear();
+    this.#parts.clear();
   }
 
   /**
@@ -128,10 +130,10 @@ export class Resumption {
   unanswered(): void {
     this.#greetedMs = -Infinity;
     if (!this.#isUsed) return;
-    if (this.#briefUse !== 'no') return this.#distrustBrief();
+    if (this.#isBriefUsed) return this.#distrustBrief();
     this.#distrustedUntilMs = this.#clock.monotonicMs() + DISTRUST_MS;
     this.#regionKey = undefined;
-    this.#totals.clear();
+    this.#parts.clear();
   }
 
   /** For a day the longer topic is used: the broker lets nobody publish to the other, or ends who does. */

@@ -95,11 +95,13 @@ describe('brief topics', () => {
     return made;
   }
 
-  /** A session that was cut while a brief chunk was on its way. */
-  function cutWithBrief(resumption: Resumption, isTaken: boolean): void {
-    const head = resumption.sending(BATCH, LAYOUT);
-    if (isTaken) resumption.acked(head);
+  /** A session that was cut with a brief chunk on its way, and what is there says the next one. */
+  function cutWithBrief(resumption: Resumption, there: number): void {
+    resumption.sending(BATCH, LAYOUT);
     resumption.ended(true);
+    const chunks = new ChunkBitmap(LAYOUT.total);
+    for (let index = 0; index < there; index++) chunks.add(index);
+    resumption.told(BATCH, chunks);
   }
 
   test('are used where the region hears them', () => {
@@ -124,9 +126,9 @@ describe('brief topics', () => {
 
   test('that end every session are left for a day; those that get through now and then are not', () => {
     const { resumption } = cutInTheMidst();
-    for (const isTaken of [false, false, true, false, false]) cutWithBrief(resumption, isTaken);
+    for (const there of [1, 1, 2, 2, 2, 2]) cutWithBrief(resumption, there);
     assert.equal(resumption.shortest, 'brief');
-    cutWithBrief(resumption, false);
+    cutWithBrief(resumption, 2);
     assert.equal(resumption.shortest, 'short');
   });
 });
