@@ -2,7 +2,7 @@
  * The fleet page of the regional node: its hubs, the longest unheard first, and one click to the power-aware log of
  * each. "Heard" is by the node's clock; everything a hub says is by the hub's own, and as old as its last line.
  */
-import { bytes, duration } from './figures.js';
+import { bytes, count, duration } from './figures.js';
 
 const PERIOD_MS = 10_000;
 const LINES_MAX = 300;
@@ -51,7 +51,8 @@ function hubRow(hub, nowMs) {
   const { ops, bytes: size, oldestS } = hub.backlog;
   // A hub that was heard and has not told its log yet: nothing is known, which is not the same as nothing there.
   const isTold = hub.saidAt !== null;
-  const waiting = ops === 0 ? 'nothing' : `${ops} ${ops === 1 ? 'op' : 'ops'}, ${bytes(size)}`;
+  const waiting =
+    ops === 0 ? 'nothing' : `${count(ops)} ${ops === 1 ? 'op' : 'ops'}, ${bytes(size)}`;
   const hindrances = hub.hindrance === null ? [] : [`sends nothing: ${hub.hindrance}`];
   const parked = hub.parked.map((reason) => `put aside here: ${reason}`);
   const faults = [...hindrances, ...parked, ...hub.faults];
@@ -88,7 +89,7 @@ function lineItem(line) {
 
 function figuresOf({ ops, bytes: size, energyWh, link }) {
   const figures = [
-    ops === undefined ? '' : `${ops} ops`,
+    ops === undefined ? '' : `${count(ops)} ${ops === 1 ? 'op' : 'ops'}`,
     size === undefined ? '' : bytes(size),
     energyWh === undefined ? '' : `${energyWh.toFixed(2)} Wh`,
     link === undefined ? '' : `over ${link}`,
