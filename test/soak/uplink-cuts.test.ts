@@ -1,6 +1,6 @@
 /**
  * 20 MB that do not compress, over a link through Mosquitto that is cut at random bytes: everything arrives, and how
- * much crosses the link in all: less than a tenth more, with a cut every 200 KB (100 of them) and with one every 20 KB (1,000).
+ * much crosses the link in all: hardly more than it must, with a cut every 200 KB (100 of them) and with one every 20 KB (1,000).
  * Counted is the payload of TCP, without TLS.
  */
 import assert from 'node:assert/strict';
@@ -26,15 +26,16 @@ async function startMosquitto(program: string): Promise<number> {
   return port;
 }
 
-for (const { cutsMax, ratioMax } of [
-  { cutsMax: 100, ratioMax: 1.1 },
-  { cutsMax: 1_000, ratioMax: 1.1 },
+for (const { cutsMax, ratioMax, seed } of [
+  { cutsMax: 100, ratioMax: 1.06, seed: 7 },
+  { cutsMax: 1_000, ratioMax: 1.09, seed: 7 },
+  { cutsMax: 1_000, ratioMax: 1.09, seed: 11 },
 ]) {
   testWithPeers(
-    `${cutsMax} cuts within 20 MB cost less than ${ratioMax} times a clean transfer`,
+    `${cutsMax} cuts within 20 MB cost less than ${ratioMax} times a clean transfer, seed ${seed}`,
     ['mosquitto'],
     async ([mosquitto = '']) => {
-      const backlog = { backlogBytes: BACKLOG_BYTES, cutsMax, seed: 7 };
+      const backlog = { backlogBytes: BACKLOG_BYTES, cutsMax, seed };
       const clean = await deliverOverCuts({
         ...backlog,
         port: await startMosquitto(mosquitto),
