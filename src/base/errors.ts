@@ -31,6 +31,8 @@ export const FAULTS = {
     'The card failed a write or a sync, or the journal was taken away. The hub restarts and recovers; if it repeats, replace the card.',
   'journal.damaged':
     'Acknowledged data is damaged. It is kept aside; run `heliograph journal verify` for the LSNs.',
+  'journal.lost':
+    'The journal of this hub is gone, or an old one was put in its place. Put the right one back; where there is none, `heliograph identity new` makes this a new hub that keeps the state.',
   'journal.unsealable':
     'A key of this journal is missing. Restore `keys` of the data directory or the credential hub-kek, or use --escrow-key.',
   'journal.busy': 'The card is slower than the devices. Publishing pauses until it has caught up.',
@@ -118,6 +120,8 @@ export const FAULTS = {
     'Copy all files of the bundle again; importing what is there already is harmless.',
   'user.exists': 'A user of this name exists. Remove it first, or choose another name.',
   'user.unknown': 'No such user. `heliograph user list` shows all.',
+  'enrol.lost':
+    'The folder `enrol` of this hub is gone. Restore it from its backup, or join anew with `heliograph enrol join`; where this was the authority and there is none, `enrol device NAME --new-site` begins a new site.',
   'enrol.exists': 'Revoke it first, or say --replace: its old credentials end then.',
   'enrol.unknown': 'No such member. `heliograph enrol list` shows all.',
   'enrol.full': 'Revoke members, or let tokens expire, before new ones are made.',

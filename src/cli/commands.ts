@@ -221,10 +221,10 @@ export const COMMANDS: readonly Command[] = [
   ...ASSET_COMMANDS,
   {
     name: 'identity new',
-    summary: 'make a new hub of one whose identity key is lost for good, over its data',
+    summary: 'make a new hub of one whose identity key or journal is lost for good, over its data',
     options: { regional: { help: 'of the regional node, not of the hub' }, ...DATA_OPTIONS },
     notes:
-      'While the node does not run. Refused where key and data belong together.\nHubs trust the new key of a region once their `uplink/region.pub` is deleted.',
+      'While the node does not run. Refused where key, journal and data belong together.\nHubs trust the new key of a region once their `uplink/region.pub` is deleted.',
     load: async () => (await import('./data/identity.ts')).newIdentityCommand,
   },
   {

@@ -26,6 +26,8 @@ const FOR_PEOPLE: ReadonlySet<FaultCode> = new Set<FaultCode>([
   'keys.lost',
   'keys.foreign',
   'keys.damaged',
+  'enrol.lost',
+  'journal.lost',
   'region.key-lost',
   'region.key-foreign',
   'journal.unsealable',

@@ -3,6 +3,7 @@
  *
  *   layout            version of this layout
  *   hub.id            whose the data are: identity.ts
+ *   folders           which folders have been here: folders.ts
  *   keys/hub.pem      identity
  *   sessions.cbor     MQTT sessions and retained messages, as of an LSN of the journal
  *   keys/kek          what the journal's keys are wrapped to, unless systemd gives it
@@ -25,6 +26,7 @@ import { DATA_LAYOUT } from '../versions.ts';
 
 export interface HubPaths {
   readonly owner: string;
+  readonly folders: string;
   readonly identity: string;
   readonly kek: string;
   readonly epochKeys: string;
@@ -47,6 +49,7 @@ export interface HubPaths {
 export function hubPaths(dir: string): HubPaths {
   return {
     owner: `${dir}/hub.id`,
+    folders: `${dir}/folders`,
     identity: `${dir}/keys/hub.pem`,
     kek: `${dir}/keys/kek`,
     epochKeys: `${dir}/keys/epochs`,

@@ -9,6 +9,8 @@ import { HubError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Broker } from '../broker/broker.ts';
 import type { Config } from '../config/schema.ts';
+import { hubPaths } from './data.ts';
+import { checkEnrolment, noteFolder } from './folders.ts';
 import { Identity, verifyEd25519 } from '../keys/identity.ts';
 import type { Machine } from '../machine.ts';
 import type { Access } from '../security/access.ts';
@@ -46,12 +48,25 @@ export function authorityParts(dataDir: string, machine: EnrolMachine): Authorit
   };
 }
 
+/**
+ * The authority's parts of a node that belongs to a site, which one that has never done so makes for itself. Throws
+ * `enrol.lost` where it has.
+ */
+function sitedParts({ data, site }: Config, machine: Machine): AuthorityParts {
+  const parts = authorityParts(data, machine);
+  const { anchor } = parts.paths;
+  const here = hubPaths(data);
+  checkEnrolment(here, anchor, machine.files);
+  if (machine.files.read(anchor) === undefined) Authority.openOrMake(parts, site);
+  noteFolder(here, 'enrol', machine);
+  return parts;
+}
+
 /** The access of mode `enrolled`. A node that belongs to no site yet becomes the authority of its own. */
 export function openEnrolledAccess(config: Config, machine: Machine, acl: Acl): Access {
   const { files, timers, log, clock, random } = machine;
-  const parts = authorityParts(config.data, machine);
+  const parts = sitedParts(config, machine);
   const { paths, verify } = parts;
-  if (files.read(paths.anchor) === undefined) Authority.openOrMake(parts, config.site);
   const members = Members.open({ files, paths, timers, verify, log });
   if (members.size === 0) log.warn('security.no-members', { next: 'heliograph enrol token NAME' });
   const users = {
@@ -172,9 +187,8 @@ export async function ownCertificate(
   hubId: string,
 ): Promise<TlsCredentials> {
   const { files, random, log } = machine;
-  const parts = authorityParts(config.data, machine);
+  const parts = sitedParts(config, machine);
   const { paths } = parts;
-  if (files.read(paths.anchor) === undefined) Authority.openOrMake(parts, config.site);
   const names = [...new Set([...config.broker.tlsNames, ...machine.host.names()])];
   const isKept = files.read(paths.hubCertificate) !== undefined;
   if (

@@ -16,6 +16,7 @@ import {
 import type { Machine } from '../machine.ts';
 import type { Files } from '../platform/files/files.ts';
 import type { HubPaths } from './data.ts';
+import { forgetFolder } from './folders.ts';
 
 type IdentityMachine = Pick<Machine, 'files' | 'random' | 'log'>;
 export type KeyFault = (typeof KEY_FAULTS)[number];
@@ -51,12 +52,18 @@ export function checkOwner(paths: HubPaths, identity: Pick<Identity, 'id'>, owne
   checkFolder(folderOf(paths), identity, owner);
 }
 
-/** Makes the data those of a new hub, because nobody has the key to them any more (keys/owned-folder.ts). */
+/**
+ * Makes the data those of a new hub, because nobody has the key to them any more (keys/owned-folder.ts), or because the
+ * journal is lost that says which numbers the old one has given (storage/lost-journal.ts).
+ */
 export function takeNewIdentity(
   paths: HubPaths,
   machine: IdentityMachine,
+  isJournalLost: boolean,
 ): NewIdentity | undefined {
-  return takeNewOwner(folderOf(paths), machine);
+  const taken = takeNewOwner(folderOf(paths), machine, isJournalLost);
+  if (taken !== undefined && isJournalLost) forgetFolder(paths, 'journal', machine.files);
+  return taken;
 }
 
 export function isKeyFault(code: FaultCode): code is KeyFault {

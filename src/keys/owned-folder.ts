@@ -84,16 +84,20 @@ export function checkOwner(
 }
 
 /**
- * Makes the data those of a new node, because nobody has the key to them any more. A key that does not belong to them is
- * kept aside. Undefined where the key is the right one: then nothing is changed.
+ * Makes the data those of a new node, because nobody has the key to them any more; or, as `isOver` says, because the node that
+ * they are of cannot go on. The key that was there is kept aside. Undefined where neither holds: then nothing is changed.
  */
-export function takeNewOwner(folder: OwnedFolder, machine: OwnerMachine): NewIdentity | undefined {
+export function takeNewOwner(
+  folder: OwnedFolder,
+  machine: OwnerMachine,
+  isOver = false,
+): NewIdentity | undefined {
   const { files, random } = machine;
   const path = folder.identity;
   const formerly = ownerOf(folder, files);
   try {
     openOwner(folder, machine);
-    return undefined;
+    if (!isOver) return undefined;
   } catch (error) {
     if (!(error instanceof HubError)) throw error;
   }

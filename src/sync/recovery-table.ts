@@ -11,6 +11,7 @@ import type { FaultCode } from '../base/errors.ts';
 import type { ClassName } from '../model/class.ts';
 
 export type SyncStateName =
+  | 'journal lost'
   | 'journal damaged'
   | 'identity clash'
   | 'quarantined'
@@ -63,6 +64,21 @@ const HINDERED: readonly FaultCode[] = [
 ];
 
 export const RECOVERY_TABLE: readonly RecoveryRow[] = [
+  {
+    name: 'journal lost',
+    severity: 'wrong',
+    recognisedBy: '`journal.lost` (no hub starts)',
+    meaning:
+      'The folder `journal` of this hub is not there any more, or an older one is in its place: a hub that went on would give the same numbers to other ops, and others would take those for what they have.',
+    steps: [
+      'Do not format or replace the card yet. Copy the data directory to another medium.',
+      'Somebody moved it, or restored a backup: put `journal` back as it was when the hub ran last, owned by its user, and start the hub.',
+      'There is none: `heliograph identity new` makes this a new hub that keeps the state of the old one, with numbers of its own. What the old one had acknowledged in the last hour, and had not sent, is lost. In mode `enrolled` enrol it anew (`heliograph enrol token NAME --hub --replace`).',
+      'What the state has of ops that the old hub had not sent yet does not reach the region: `doctor --compare` says `diverged` as long as it is there. Note what it is, before you remove `state.db`: the next start takes what region and peers have.',
+      'Plan a new card.',
+    ],
+    holds: ({ faults }) => faults.has('journal.lost'),
+  },
   {
     name: 'journal damaged',
     severity: 'wrong',

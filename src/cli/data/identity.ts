@@ -1,10 +1,11 @@
-/** `heliograph identity new`: a new hub, or region, over the data of one whose key nobody has any more. */
+/** `heliograph identity new`: a new hub, or region, over the data of one whose key nobody has any more, or a hub's whose journal is lost. */
 import { HubError } from '../../base/errors.ts';
 import { createLog } from '../../base/log.ts';
 import { Closers } from '../../closers.ts';
 import type { Config } from '../../config/schema.ts';
 import { isDataDirectory, regionalDir, takeDataDirectory } from '../../hub/data.ts';
 import { takeNewIdentity } from '../../hub/identity.ts';
+import { lostJournal } from '../../hub/storage/lost-journal.ts';
 import type { NewIdentity, OwnerMachine } from '../../keys/owned-folder.ts';
 import { takeNewRegionIdentity } from '../../region/identity.ts';
 import { type Args, UsageError } from '../args.ts';
@@ -14,14 +15,17 @@ import { type CliIo, EXIT, type ExitCode } from '../io.ts';
 interface Kind {
   readonly what: string;
   readonly dir: string;
-  readonly take: (machine: OwnerMachine, closers: Closers) => NewIdentity | undefined;
-  /** What comes next. */
-  readonly next: string;
+  readonly take: (machine: OwnerMachine, closers: Closers) => Taken | undefined;
+}
+
+interface Taken extends NewIdentity {
+  /** What it keeps, of whom it has been said, and what comes next. */
+  readonly keeps: (whose: string) => string;
 }
 
 export async function newIdentityCommand(args: Args, io: CliIo): Promise<ExitCode> {
   const config = configOf(args, io);
-  const { what, dir, take, next } = args.has('regional') ? regionIn(config) : hubIn(config);
+  const { what, dir, take } = args.has('regional') ? regionIn(config) : hubIn(config);
   const { files, random } = io;
   if (!isDataDirectory(dir, files)) {
     throw new HubError('data.unreadable', `${dir} is not the data directory of a ${what}`);
@@ -33,25 +37,38 @@ export async function newIdentityCommand(args: Args, io: CliIo): Promise<ExitCod
     if (taken === undefined) {
       throw new UsageError(`The key of the ${what} belongs to the data in ${dir}: nothing to do.`);
     }
-    const { id, formerly } = taken;
+    const { id, formerly, keeps } = taken;
     if (args.has('json')) io.stdout(`${JSON.stringify({ id, formerly: formerly ?? null })}\n`);
     else io.stdout(`${id}\n`);
     const whose = formerly === undefined ? `the ${what} before it` : `${what} ${formerly}`;
-    io.stderr(`This is ${what} ${id} now. It keeps the data of ${whose}${next}\n`);
+    io.stderr(`This is ${what} ${id} now. It keeps ${keeps(whose)}\n`);
     return EXIT.done;
   } finally {
     await closers.close();
   }
 }
 
-function hubIn({ data: dir, security }: Config): Kind {
+const TRUST_ANEW =
+  'Hubs send it nothing until `uplink/region.pub` of each is deleted: then they trust the new key.';
+
+function hubIn({ data: dir, security, store }: Config): Kind {
   const enrol = security.mode === 'enrolled' ? ' The site does not know it: enrol it anew.' : '';
   return {
     what: 'hub',
     dir,
-    take: (machine, closers) =>
-      takeNewIdentity(takeDataDirectory(dir, machine.files, closers), machine),
-    next: ` and sends what waits.\nStart it, and see \`heliograph doctor\`.${enrol}`,
+    take: (machine, closers) => {
+      const paths = takeDataDirectory(dir, machine.files, closers);
+      const { readingsDays } = store;
+      const isJournalLost = lostJournal(paths, { ...machine, readingsDays }) !== undefined;
+      const taken = takeNewIdentity(paths, machine, isJournalLost);
+      if (taken === undefined) return undefined;
+      const what = (whose: string): string =>
+        isJournalLost
+          ? `the state of ${whose}, without its journal: what that had not sent is not sent any more`
+          : `the data of ${whose} and sends what waits`;
+      const next = `Start it, and see \`heliograph doctor\`.${enrol}`;
+      return { ...taken, keeps: (whose) => `${what(whose)}.\n${next}` };
+    },
   };
 }
 
@@ -62,8 +79,9 @@ function regionIn(config: Config): Kind {
     dir,
     take: (machine, closers) => {
       takeDataDirectory(dir, machine.files, closers);
-      return takeNewRegionIdentity(config, dir, machine);
+      const taken = takeNewRegionIdentity(config, dir, machine);
+      if (taken === undefined) return undefined;
+      return { ...taken, keeps: (whose) => `the data of ${whose}.\n${TRUST_ANEW}` };
     },
-    next: '.\nHubs send it nothing until `uplink/region.pub` of each is deleted: then they trust the new key.',
   };
 }

@@ -164,9 +164,9 @@ async function statusOf(hub: HubApi): Promise<StatusSnapshot> {
 
 /** States that files alone can prove; undefined where they prove none. */
 function stoppedStates(found: FileFindings): readonly RecoveryRow[] | undefined {
-  const { damagedRanges, quarantinedRanges, lackedOps, keyFault } = found;
+  const { damagedRanges, quarantinedRanges, lackedOps, startFaults } = found;
   const [worst, ...more] = syncStatesOf({
-    faults: new Set<FaultCode>(keyFault === undefined ? [] : [keyFault]),
+    faults: new Set<FaultCode>(startFaults),
     damagedRanges,
     quarantinedRanges,
     lackedOps,
@@ -182,10 +182,7 @@ function statesOf(
 ): readonly RecoveryRow[] {
   const isDifferent = compared.some(({ verdict }) => verdict === 'wrong');
   const proven = syncStatesOf({
-    faults: new Set<FaultCode>([
-      ...faults.map(({ code }) => code),
-      ...(found?.keyFault === undefined ? [] : [found.keyFault]),
-    ]),
+    faults: new Set<FaultCode>([...faults.map(({ code }) => code), ...(found?.startFaults ?? [])]),
     ...(found === undefined ? {} : { ...found }),
     ...(isDifferent ? { digests: 'different' } : {}),
   });

@@ -3,10 +3,11 @@
  * of the second need the directory for themselves, and open the state database as the hub would.
  */
 import { textOf } from '../../base/bytes.ts';
-import { HubError } from '../../base/errors.ts';
+import { type FaultCode, HubError } from '../../base/errors.ts';
 import { createLog, SILENT_LOG } from '../../base/log.ts';
 import type { Config } from '../../config/schema.ts';
 import { type HubPaths, runtimePath } from '../../hub/data.ts';
+import { checkEnrolment } from '../../hub/folders.ts';
 import {
   checkOwner,
   isKeyFault,
@@ -16,6 +17,7 @@ import {
 } from '../../hub/identity.ts';
 import { holesIn } from '../../hub/storage/hole-file.ts';
 import { openUnsealer } from '../../hub/storage/journal.ts';
+import { lostJournal } from '../../hub/storage/lost-journal.ts';
 import { lackingText } from '../../hub/sync/holes.ts';
 import { opsIn, type ToldHole } from '../../ingest/door/hole-book.ts';
 import {
@@ -44,8 +46,8 @@ export interface FileFindings {
   readonly quarantinedRanges: number;
   /** What devices and hubs have told this one lacks. */
   readonly lackedOps: number;
-  /** Why no hub starts with the key that is here, or that is not. */
-  readonly keyFault: KeyFault | undefined;
+  /** Why no hub starts with the key and the journal that are here, or that are not. */
+  readonly startFaults: readonly FaultCode[];
 }
 
 /** Reading more than this byte by byte takes too long for a first look. */
@@ -65,13 +67,16 @@ export function fileChecks(
   const journal = journalFindings(io, paths);
   const key = keyFindings(io, paths, journal.stat);
   const told = holesIn(io.files.read(paths.holes));
+  const lost = isRunning ? undefined : lostJournalOf(io, config, paths);
   const checks = [
+    ...(lost === undefined ? [] : [wrongByFault('journal', lost.code, lost.message)]),
     ...privateChecks(io, config, paths),
     key.check,
     ...journal.checks,
     holesCheck(told),
     regionKeyCheck(io, paths),
     usersCheck(io, config),
+    enrolmentCheck(io, config, paths),
   ];
   if (!isRunning) {
     const freeBytesMin = config.journal.freeMibMin * MIB;
@@ -85,7 +90,8 @@ export function fileChecks(
   const quarantinedRanges = journal.stat?.quarantined.length ?? 0;
   const lackedOps = opsIn(told.filter(({ isClosed }) => !isClosed));
   const { damagedRanges } = journal;
-  return { checks, damagedRanges, quarantinedRanges, lackedOps, keyFault: key.fault };
+  const startFaults = [key.fault, lost?.code].filter((code) => code !== undefined);
+  return { checks, damagedRanges, quarantinedRanges, lackedOps, startFaults };
 }
 
 function holesCheck(told: readonly ToldHole[]): Check {
@@ -271,6 +277,19 @@ function usersCheck({ files }: CliIo, { data, security }: Config): Check {
     return size > 0
       ? ok('users', countText(size, 'user'))
       : wrong('users', 'mode password, and no user', 'heliograph user add NAME --role operator');
+  });
+}
+
+function lostJournalOf(io: CliIo, { store }: Config, paths: HubPaths): HubError | undefined {
+  const { files } = io;
+  return lostJournal(paths, { files, log: SILENT_LOG, readingsDays: store.readingsDays });
+}
+
+function enrolmentCheck({ files }: CliIo, { data }: Config, paths: HubPaths): Check {
+  return checked('enrolment', () => {
+    const { anchor } = sitePaths(data);
+    checkEnrolment(paths, anchor, files);
+    return ok('enrolment', files.exists(anchor) ? 'belongs to a site' : 'none');
   });
 }
 

@@ -4,6 +4,7 @@ import { CONFIG_OPTIONS } from '../config-options.ts';
 
 const OPTIONS = { ...CONFIG_OPTIONS, json: { help: 'as one JSON document' } };
 const ROLE = { value: 'ROLE', help: 'device (default), technician, supervisor or operator' };
+const NEW_SITE = { help: 'begin another site, where `enrol` of this hub is lost for good' };
 const REPLACE = { help: 'a member of this name loses its credentials' };
 const NAMES = {
   value: 'NAME',
@@ -24,6 +25,7 @@ export const ENROL_COMMANDS: readonly Command[] = [
       hub: { help: 'for another hub of the site: `enrol join` there' },
       at: AT,
       replace: REPLACE,
+      'new-site': NEW_SITE,
       'no-qr': { help: 'no QR code' },
       ...OPTIONS,
     },
@@ -40,6 +42,7 @@ export const ENROL_COMMANDS: readonly Command[] = [
       'public-key': { value: 'FILE', help: "the device's own P-256 key, PEM; absent: a new one" },
       out: { value: 'DIR', help: 'where the files go (default: here)' },
       replace: REPLACE,
+      'new-site': NEW_SITE,
       ...OPTIONS,
     },
     notes: 'A running hub knows the member within a second.',
@@ -53,6 +56,7 @@ export const ENROL_COMMANDS: readonly Command[] = [
       name: NAMES,
       out: { value: 'FILE', help: 'default: NAME.enrol' },
       replace: REPLACE,
+      'new-site': NEW_SITE,
       ...OPTIONS,
     },
     notes: 'The file holds the private key of that hub: carry it, do not publish it.',

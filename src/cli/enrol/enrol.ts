@@ -6,7 +6,9 @@
 import { hexOf, utf8 } from '../../base/bytes.ts';
 import { HubError } from '../../base/errors.ts';
 import type { Config } from '../../config/schema.ts';
+import { hubPaths } from '../../hub/data.ts';
 import { authorityParts } from '../../hub/enrol.ts';
+import { checkEnrolment } from '../../hub/folders.ts';
 import { hashPassword, makePassword } from '../../security/passwords.ts';
 import { Authority } from '../../security/enrolment/authority.ts';
 import { isLoopback } from '../../security/listening.ts';
@@ -189,6 +191,7 @@ function authorityOf(args: Args, io: CliIo): AuthorityHere {
   const config = configOf(args, io);
   io.files.makeDir(config.data);
   const parts = authorityParts(config.data, io);
+  if (!args.has('new-site')) checkEnrolment(hubPaths(config.data), parts.paths.anchor, io.files);
   return { config, authority: Authority.openOrMake(parts, config.site), paths: parts.paths };
 }
 

@@ -5,6 +5,7 @@
 import { HubError } from '../../base/errors.ts';
 import type { Config } from '../../config/schema.ts';
 import type { HubPaths } from '../data.ts';
+import { noteFolder } from '../folders.ts';
 import { Journal } from '../../journal/journal.ts';
 import type { Sealer, Unsealer } from '../../journal/sealer.ts';
 import { EpochKeys } from '../../keys/epochs.ts';
@@ -12,20 +13,23 @@ import { JournalSealer, SealOpener } from '../../keys/journal-sealer.ts';
 import { findKeks, type KekPlace, type KeyOpener, openKeks } from '../../keys/key-encryption.ts';
 import { x25519PublicKeyOf } from '../../keys/wrapping.ts';
 import type { Machine } from '../../machine.ts';
+import { checkJournalIsThere } from './lost-journal.ts';
 
 const MIB = 1 << 20;
 
 type JournalMachine = Pick<Machine, 'files' | 'timers' | 'log' | 'random' | 'clock' | 'env'>;
 type KeyPaths = Pick<HubPaths, 'kek' | 'epochKeys'>;
 
-export function openJournal(
+/** Throws as `Journal.open`, and `journal.lost` where the folder is gone. */
+export async function openJournal(
   config: Config,
   machine: JournalMachine,
   paths: HubPaths,
 ): Promise<Journal> {
   const { segmentMib, totalMibMax, freeMibMin } = config.journal;
   const { files, clock, timers, log, random } = machine;
-  return Journal.open({
+  checkJournalIsThere(paths, files);
+  const journal = await Journal.open({
     files,
     clock,
     timers,
@@ -37,6 +41,8 @@ export function openJournal(
     totalBytesMax: totalMibMax * MIB,
     freeBytesMin: freeMibMin * MIB,
   });
+  if (journal.segmentStarts.length > 0) noteFolder(paths, 'journal', machine);
+  return journal;
 }
 
 function openSealer(

@@ -7,6 +7,7 @@ import { Backoff } from '../../base/backoff.ts';
 import type { Cancel, Clock } from '../../base/clock.ts';
 import { type FaultCode, HubError, messageOf, systemCode } from '../../base/errors.ts';
 import { inSlices, pauseEvery } from '../../base/steps.ts';
+import { originOfPublicKey } from '../../batch/batch-id.ts';
 import type { Config } from '../../config/schema.ts';
 import type { HubPaths } from '../data.ts';
 import { Applier } from '../../ingest/applying/applier.ts';
@@ -17,6 +18,7 @@ import type { Signer } from '../../snapshot/manifest.ts';
 import { readSnapshot, writeSnapshot } from '../../snapshot/snapshot-file.ts';
 import type { StateDigest } from '../../store/state/state-digest.ts';
 import { Store, type StoreOptions } from '../../store/store.ts';
+import { checkJournalReaches } from './lost-journal.ts';
 
 export interface HubStoreOptions {
   readonly config: Config;
@@ -186,10 +188,17 @@ function openState(options: HubStoreOptions): Store {
     removeState(options, error);
     state = Store.open(storeOptions);
   }
-  if (state.checkpointLsn > options.journal.lastLsn) {
-    const { checkpointLsn } = state;
-    log.warn('store.other-journal', { checkpointLsn, lastLsn: options.journal.lastLsn });
-    state.rewind(options.journal.firstLsn - 1);
+  const { firstLsn, lastLsn } = options.journal;
+  try {
+    checkJournalReaches(paths, lastLsn, state, originOfPublicKey(options.signer.publicKey));
+  } catch (error) {
+    state.close();
+    throw error;
+  }
+  if (state.checkpointLsn > lastLsn) {
+    // Of the hub that was here before this one.
+    log.warn('store.other-journal', { checkpointLsn: state.checkpointLsn, lastLsn });
+    state.rewind(firstLsn - 1);
   }
   bridgeGap(options, state);
   return state;

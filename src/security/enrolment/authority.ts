@@ -56,7 +56,8 @@ export class Authority {
 
   /** Whether this node is the authority. */
   static isHere({ files, paths }: Pick<AuthorityParts, 'files' | 'paths'>): boolean {
-    return files.read(paths.anchor) !== undefined && files.read(paths.caKey) !== undefined;
+    const { anchor, authorityKey, caKey } = paths;
+    return [anchor, authorityKey, caKey].every((path) => files.read(path) !== undefined);
   }
 
   /** The authority of this node; throws `enrol.no-authority` where another is. */

@@ -19,6 +19,7 @@ function faults(...codes: FaultCode[]): SyncEvidence {
 }
 
 const PROVOKED: readonly (readonly [SyncStateName, SyncEvidence])[] = [
+  ['journal lost', faults('journal.lost')],
   ['journal damaged', faults('journal.poisoned')],
   ['journal damaged', { ...HEALTHY, damagedRanges: 1 }],
   ['identity clash', faults('uplink.wrong-region')],
@@ -114,6 +115,7 @@ describe('RECOVERY.md', () => {
       'runtime.json',
       'hub.pem',
       'hub.id',
+      'state.db',
       'peer.state-refused',
     ]);
     assert.deepEqual(

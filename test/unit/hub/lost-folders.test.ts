@@ -1,0 +1,168 @@
+/** A hub that has lost a folder, or got an old one back, does not go on as if it had never had it. */
+import assert from 'node:assert/strict';
+import { cpSync, existsSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { connectAsync } from 'mqtt';
+import { beforeEach, describe, test } from 'vitest';
+
+import { EXIT } from '../../../src/cli/io.ts';
+import { type Hub, openHub } from '../../../src/hub/hub.ts';
+import { machineFiles } from '../../../src/platform/files/machine-files.ts';
+import { eventually } from '../../support/hubs/api.ts';
+import { configFor, hubOf, machine, SMALL_FLAGS } from '../../support/hubs/data-dir.ts';
+import { tempDir } from '../../support/machine/temp-dir.ts';
+import { CliWorld } from '../../support/simulated/cli.ts';
+
+const FREE = ['broker.port=0', 'http.port=0', 'power.sources=["none"]'];
+let dir: string;
+
+function open(...sets: string[]): Promise<Hub> {
+  return openHub(configFor(dir, ...FREE, ...sets), machine);
+}
+
+/** A run of the hub in which so many readings are published and folded; returns its id. */
+async function run(readings: number, ...sets: string[]): Promise<string> {
+  const hub = await open(...sets);
+  const client = await connectAsync(hub.addresses.mqtt ?? '', { reconnectPeriod: 0 });
+  for (let count = 0; count < readings; count++) {
+    await client.publishAsync('meters/1', `${count}`, { qos: 1 });
+  }
+  await client.endAsync();
+  await eventually(
+    () => Promise.resolve(hub.status.snapshot()),
+    ({ store, journal }) => store.appliedLsn >= journal.durableLsn,
+  );
+  await hub.close();
+  return hub.id;
+}
+
+function cli(command: string): Promise<{ code: number; stdout: string; stderr: string }> {
+  return new CliWorld().run(`${command} --data ${dir} ${SMALL_FLAGS}`, { files: machineFiles });
+}
+
+/** Numbers of a hub's readings in the journal. */
+async function numbersOf(origin: string): Promise<number[]> {
+  const { stdout } = await cli('journal dump --json');
+  const entries = stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { origin?: string; class?: string; seq?: number });
+  return entries
+    .filter((entry) => entry.origin === origin && entry.class === 'telemetry')
+    .map(({ seq }) => seq ?? 0);
+}
+
+describe('the journal of a hub', () => {
+  let id: string;
+
+  beforeEach(async () => {
+    dir = join(tempDir(), 'data');
+    id = await run(5);
+  });
+
+  test.each([
+    'journal',
+    'journal state.db state.snapshot',
+    'journal state.db state.snapshot ledger uplink sessions.cbor keys/epochs',
+  ])('is lost with %s: no hub starts, and nothing begins a new one', async (names) => {
+    for (const name of names.split(' ')) rmSync(join(dir, name), { recursive: true, force: true });
+    for (let start = 0; start < 2; start++) await assert.rejects(open(), { code: 'journal.lost' });
+    assert.notEqual((await cli('store digest')).code, EXIT.done);
+    await assert.rejects(open(), { code: 'journal.lost' });
+    assert.ok(!existsSync(join(dir, 'journal')), 'nothing was made in its place');
+    const told = await cli('doctor --json');
+    const { sync } = JSON.parse(told.stdout) as { sync: { state: string } };
+    assert.deepEqual([told.code, sync.state], [EXIT.failed, 'journal lost']);
+  });
+
+  test('is back: the hub goes on', async () => {
+    renameSync(join(dir, 'journal'), join(dir, 'away'));
+    await assert.rejects(open(), { code: 'journal.lost' });
+    renameSync(join(dir, 'away'), join(dir, 'journal'));
+    assert.equal(await run(1), id);
+    assert.deepEqual(await numbersOf(id), [1, 2, 3, 4, 5, 6]);
+  });
+
+  test('is older than the state: no hub starts', async () => {
+    const restored = ['journal', 'keys/epochs'];
+    const backup = tempDir();
+    for (const name of restored) cpSync(join(dir, name), join(backup, name), { recursive: true });
+    await run(5);
+    for (const name of restored) {
+      rmSync(join(dir, name), { recursive: true });
+      renameSync(join(backup, name), join(dir, name));
+    }
+    await assert.rejects(open(), { code: 'journal.lost', message: /ends at LSN \d+.* LSN \d+/ });
+    assert.equal((await cli('doctor')).code, EXIT.failed);
+    const made = await cli('identity new');
+    assert.equal(made.code, EXIT.done, made.stderr);
+    const other = await run(2);
+    assert.notEqual(other, id);
+    assert.deepEqual(
+      [await numbersOf(id), await numbersOf(other)],
+      [
+        [1, 2, 3, 4, 5],
+        [1, 2],
+      ],
+    );
+  });
+
+  test('is lost for good: a new hub keeps the state, and gives no number twice', async () => {
+    rmSync(join(dir, 'journal'), { recursive: true });
+    const { stdout, stderr, code } = await cli('identity new');
+    assert.equal(code, EXIT.done, stderr);
+    assert.match(stderr, /without its journal/);
+    const other = await run(2);
+    assert.deepEqual([`${other}\n`, other === id], [stdout, false]);
+    assert.deepEqual([await numbersOf(id), await numbersOf(other)], [[], [1, 2]]);
+    const hub = await open();
+    const kept = hub.status.snapshot();
+    await hub.close();
+    assert.equal(kept.journal.firstLsn, 1);
+    const { stdout: digest } = await cli('store digest --json');
+    assert.ok((JSON.parse(digest) as { ops: number }).ops >= 7, digest);
+    assert.notEqual((await cli('identity new')).code, EXIT.done, 'nothing is lost any more');
+    rmSync(join(dir, 'journal'), { recursive: true });
+    await assert.rejects(open(), { code: 'journal.lost' });
+  });
+
+  test('of a version that did not note it is noted from now on', async () => {
+    rmSync(join(dir, 'folders'));
+    assert.equal(await run(1), hubOf(dir));
+    assert.equal(readFileSync(join(dir, 'folders'), 'utf8'), 'journal\n');
+  });
+});
+
+describe('the enrolment of a hub', () => {
+  const ENROLLED = ['security.mode="enrolled"'];
+
+  beforeEach(async () => {
+    dir = join(tempDir(), 'data');
+    const hub = await open(...ENROLLED);
+    await hub.close();
+  });
+
+  test('is lost: it does not become the authority of another site by itself', async () => {
+    renameSync(join(dir, 'enrol'), join(dir, 'away'));
+    await assert.rejects(open(...ENROLLED), { code: 'enrol.lost' });
+    const refused = await cli('enrol device meter-1 --password');
+    assert.match(refused.stderr, /enrol\.lost/);
+    assert.ok(!existsSync(join(dir, 'enrol')), 'nothing was made in its place');
+    renameSync(join(dir, 'away'), join(dir, 'enrol'));
+    await (await open(...ENROLLED)).close();
+  });
+
+  test('is lost for good: a person begins a new site', async () => {
+    rmSync(join(dir, 'enrol'), { recursive: true });
+    const made = await cli('enrol device meter-1 --password --new-site');
+    assert.equal(made.code, EXIT.done, made.stderr);
+    await (await open(...ENROLLED)).close();
+  });
+
+  test('without the key of the authority it can take in nobody', async () => {
+    rmSync(join(dir, 'enrol/authority.pem'));
+    const refused = await cli('enrol device meter-1 --password');
+    assert.match(refused.stderr, /enrol\.no-authority/);
+    assert.ok(!existsSync(join(dir, 'enrol/authority.pem')), 'no other key in its place');
+  });
+});
