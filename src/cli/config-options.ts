@@ -76,6 +76,7 @@ function bytesOf(io: Pick<CliIo, 'files'>, path: string): Uint8Array | string {
   } catch (error) {
     const code = systemCode(error);
     if (code === 'EACCES') return 'this user may not read it';
+    if (code === 'EINVAL') return 'is a pipe or a device, not a file';
     return code === 'EISDIR' ? 'is a folder, not a file' : `cannot be read: ${messageOf(error)}`;
   }
 }

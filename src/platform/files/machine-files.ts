@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import {
   closeSync,
+  constants,
   existsSync,
   fdatasync,
   fdatasyncSync,
@@ -97,6 +98,20 @@ class MachineFile implements OpenFile {
   }
 }
 
+/** A pipe without a writer would be waited for, and a device never ends: neither is a file. */
+function readWhole(path: string): Uint8Array {
+  const descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const stat = fstatSync(descriptor);
+    if (!stat.isFile() && !stat.isDirectory()) {
+      throw systemError('EINVAL', `${path} is a pipe or a device`);
+    }
+    return new Uint8Array(readFileSync(descriptor));
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
 /** The result, or undefined where the path does not exist. */
 function whereItExists<T>(call: () => T): T | undefined {
   try {
@@ -181,7 +196,7 @@ function linkOrRename(from: string, to: string): void {
 export const machineFiles: Files = {
   open,
   exists: existsSync,
-  read: (path) => whereItExists(() => new Uint8Array(readFileSync(path))),
+  read: (path) => whereItExists(() => readWhole(path)),
   replace,
   createNew,
   list: (dir) => whereItExists(() => readdirSync(dir).toSorted()) ?? [],

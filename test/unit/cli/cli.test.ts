@@ -124,6 +124,9 @@ test('the configuration is found by option, by environment, and its mistakes are
   assert.deepEqual([none.code, none.stderr], [EXIT.usage, '/none.toml: there is no such file\n']);
   const folder = await world.run('config --config /', { files: machineFiles });
   assert.deepEqual([folder.code, folder.stderr], [EXIT.usage, '/: is a folder, not a file\n']);
+  const device = await world.run('config --config /dev/zero', { files: machineFiles });
+  const why = '/dev/zero: is a pipe or a device, not a file\n';
+  assert.deepEqual([device.code, device.stderr], [EXIT.usage, why]);
   const names = JSON.parse((await world.run('config --json')).stdout) as Named;
   assert.equal(names.journal.segment_mib, 16, 'keys as --set and the file know them');
 });
