@@ -97,6 +97,16 @@ class Place {
     );
   }
 
+  /** Waits until doctor has compared the two, and found them equal. */
+  async isSameAs(region: Region): Promise<void> {
+    const compare = `--compare ${region.addresses.http}`;
+    const { code } = await eventually(
+      () => this.doctor(compare),
+      ({ text }) => text.includes('same state'),
+    );
+    assert.equal(code, EXIT.done);
+  }
+
   /** What `heliograph doctor` says. */
   async doctor(flags = ''): Promise<{ code: number; state: string | undefined; text: string }> {
     const argv = `doctor --json --data ${this.data} ${SMALL_FLAGS} ${flags}`;
@@ -216,12 +226,30 @@ describe('each state, and its way out', () => {
     assert.deepEqual([`${id}\n`, id === formerly], [made.stdout, false]);
     await place.isSynced();
     await place.publish('3');
-    await place.isSynced();
-    const compared = await place.doctor(`--compare ${region.addresses.http}`);
-    assert.match(compared.text, /same state/);
-    assert.equal(compared.code, EXIT.done);
+    await place.isSameAs(region);
     const again = await new CliWorld().run(argv, { files: machineFiles });
     assert.notEqual(again.code, EXIT.done, 'it has its key');
+  });
+
+  test('journal lost: a new hub keeps the state, and what it takes reaches the region', async () => {
+    const place = await Place.make();
+    const region = await place.startRegion();
+    const { id: formerly } = await place.startHub();
+    for (const payload of ['1', '2', '3']) await place.publish(payload);
+    await place.isSameAs(region);
+    await place.stopHub();
+    rmSync(join(place.data, 'journal'), { recursive: true });
+    await assert.rejects(place.startHub(), { code: 'journal.lost' });
+    assert.equal((await place.doctor()).state, 'journal lost');
+    const argv = `identity new --data ${place.data}`;
+    const made = await new CliWorld().run(argv, { files: machineFiles });
+    assert.match(made.stderr, new RegExp(`keeps the state of hub ${formerly}`));
+    assert.equal((await place.doctor()).code, EXIT.done);
+    await place.startHub();
+    // As many as the old hub had: their numbers are those of the three ops that the region knows.
+    for (const payload of ['4', '5', '6']) await place.publish(payload);
+    await place.isSameAs(region);
+    assert.equal((await place.alarms()).length, 3);
   });
 
   test.each([true, false])(
