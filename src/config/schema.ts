@@ -155,7 +155,7 @@ const journal = section('The write-ahead log: what is acknowledged is in it.', {
 });
 
 const capture = rows(
-  'Which publishes are journaled. First match wins; without any rule: all of QoS 1 and 2, class telemetry.',
+  'Which publishes are journaled. First match wins; without any rule: all of QoS 1 and 2, class telemetry. With rules, what none matches is acknowledged and not kept; a last rule "#" keeps it.',
   1000,
   {
     filter: requiredText('Topics it is about.', CAPTURE_FILTER),

@@ -108,8 +108,12 @@ test('by stick through another hub to the region, and the receipts the same way 
     second.httpUrl,
   ]);
   assert.ok(met.receipts > 0 && met.foreign > 0, 'its own, and those of the other');
-  await json(['bundle', 'export', `${stick}/c`, '--url', second.httpUrl]);
-  await json(['bundle', 'import', `${stick}/c.bundle`, '--url', first.httpUrl]);
+  const back = ['bundle', 'export', '--to', stick, '--url', second.httpUrl];
+  const [way = ''] = (await json<{ files: string[] }>(back)).files;
+  const log = await (await fetch(`${second.httpUrl}api/v1/log`)).text();
+  const name = way.slice(stick.length + 1, -'.bundle'.length);
+  assert.ok(log.includes(`handed to ${name};`), 'the log names the files, not the folder');
+  await json(['bundle', 'import', way, '--url', first.httpUrl]);
   for (const { httpUrl } of [first, second]) {
     await eventually(
       () => waiting(httpUrl),

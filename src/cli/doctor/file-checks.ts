@@ -77,6 +77,7 @@ export function fileChecks(
     regionKeyCheck(io, paths),
     usersCheck(io, config),
     enrolmentCheck(io, config, paths),
+    captureCheck(config),
   ];
   if (!isRunning) {
     const freeBytesMin = config.journal.freeMibMin * MIB;
@@ -254,6 +255,19 @@ function regionKeyCheck({ files }: CliIo, { uplink }: HubPaths): Check {
     `${path} does not hold a key`,
     'Delete it if the regional node is the right one; the next session trusts its key.',
   );
+}
+
+/** One rule for alarms is easily written without a thought of all else. */
+function captureCheck({ capture }: Config): Check {
+  if (capture.length === 0) return ok('capture', 'all publishes of QoS 1 and 2, as telemetry');
+  const found = countText(capture.length, 'rule');
+  return capture.some(({ filter }) => filter === '#')
+    ? ok('capture', found)
+    : note(
+        'capture',
+        `${found}: what none of them matches is acknowledged and not kept`,
+        'To keep the rest as telemetry, add a last [[capture]] with filter = "#".',
+      );
 }
 
 /** Who may come in. */

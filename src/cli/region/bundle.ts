@@ -46,8 +46,13 @@ export async function exportBundle(args: Args, io: CliIo): Promise<ExitCode> {
   const api = HubApi.of(args, io);
   const dir = args.text('to') ?? '.';
   const [name] = args.operands;
+  const stem = name ?? `${dir}/heliograph-${isoTime(io.clock.wallMs()).replaceAll(':', '-')}`;
   const hand = async (): Promise<HandedDocument> =>
-    (await api.post('/api/v1/bundle', { to: name ?? dir }, WORK_MS_MAX)) as HandedDocument;
+    (await api.post(
+      '/api/v1/bundle',
+      { to: stem.slice(stem.lastIndexOf('/') + 1) },
+      WORK_MS_MAX,
+    )) as HandedDocument;
   let handed = await hand();
   while (handed.isAll === false) handed = await hand();
   const messages: CarriedMessage[] = [messageOf(handed.hello)];
@@ -64,7 +69,6 @@ export async function exportBundle(args: Args, io: CliIo): Promise<ExitCode> {
     const page = (await api.json(`/api/v1/bundle/messages?carried=${each}`)) as PageDocument;
     messages.push(...page.messages.map((message) => messageOf(message)));
   }
-  const stem = name ?? `${dir}/heliograph-${isoTime(io.clock.wallMs()).replaceAll(':', '-')}`;
   const files = writeParts(stem, messages, partBytes, io);
   const ops = handed.batches.reduce((sum, batch) => sum + batch.ops, 0);
   if (args.has('json')) {

@@ -70,6 +70,20 @@ describe('a hub that stands still', () => {
     assert.match(journal?.found ?? '', /^LSN 1 to 12, .* every byte checked$/);
   });
 
+  test.each([
+    ['', 'ok', /all publishes/],
+    [
+      "--set capture=[{filter='alarms/#'}]",
+      'note',
+      /^1 rule: what none of them matches .* not kept/,
+    ],
+    ["--set capture=[{filter='alarms/#'},{filter='#'}]", 'ok', /^2 rules$/],
+  ])('what capture rules leave out is told: %s', async (flags, verdict, found) => {
+    const check = (await diagnose(flags)).checks.find(({ name }) => name === 'capture');
+    assert.equal(check?.verdict, verdict);
+    assert.match(check.found, found);
+  });
+
   test('a damaged entry is named, and the state of sync with it', async () => {
     const segment = join(dir, 'journal/000000000001.segment');
     const bytes = readFileSync(segment);
