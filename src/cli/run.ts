@@ -115,11 +115,23 @@ async function runNode(
   else machine.manager.stopping();
   stopFeeding();
   if (isAgain) log.info(`${kind}.restarting`, { why: failure.message });
-  else if (failure !== undefined) log.error(`${kind}.failed`, { reason: messageOf(failure) });
-  await node.close();
+  else if (failure !== undefined) log.error(`${kind}.failed`, failureFields(failure));
+  try {
+    await node.close();
+  } catch (error) {
+    if (failure === undefined) throw error;
+    log.warn(`${kind}.close-failed`, { reason: messageOf(error) }); // What failed first is the cause.
+  }
   log.info(`${kind}.closed`);
   if (isAgain) return 'again';
   return failure === undefined ? EXIT.done : EXIT.failed;
+}
+
+function failureFields(failure: unknown): Record<string, string> {
+  const reason = messageOf(failure);
+  return failure instanceof HubError
+    ? { code: failure.code, reason, hint: failure.hint }
+    : { reason };
 }
 
 /** Nothing is held meanwhile: the directory is free for whoever mends it. */

@@ -70,6 +70,34 @@ describe('the card fails a sync', () => {
   );
 });
 
+describe('the file system turns read-only', () => {
+  testWithPeers(
+    'the hub ends with what failed first, not with what it could not tidy up behind it',
+    ['strace'],
+    async ([strace = '']) => {
+      const data = tempDir();
+      const fault = 'fdatasync:error=EROFS:when=20+';
+      const into = `${data}/trace`;
+      const under = tracer(strace, { trace: 'fdatasync,unlink', inject: fault, into });
+      const paths = [`${data}/journal/000000000001.segment`, `${data}/runtime.json`];
+      under.push('-e', 'inject=unlink:error=EROFS', ...paths.flatMap((path) => ['-P', path]));
+      const mqttPort = await freePort();
+      const hub = await startHub({ data, sets: SMALL, mqttPort, under, env: ONE_THREAD });
+      const publisher = new Publisher();
+      await publisher.start(mqttPort, CLIENTS, WINDOW);
+      assert.equal(await hub.process.exited, 1);
+      publisher.stop();
+      const events = hub.process.lines.filter((line) =>
+        /hub\.(failed|close-failed|closed)/.test(line),
+      );
+      const [failed = '', closing = '', closed = ''] = events;
+      assert.match(failed, /hub\.failed.*journal\.poisoned.*The card failed/);
+      assert.match(closing, /hub\.close-failed.*EROFS.*unlink/);
+      assert.match(closed, /hub\.closed/);
+    },
+  );
+});
+
 describe('the disk is full', () => {
   testWithMounts(
     'in the middle of a write: no ack, said on page and healthz, also after a restart; with room it goes on',
