@@ -142,7 +142,10 @@ async function embedded(limits: Partial<RegionalLimits> = {}): Promise<OpenRegio
 async function postgres(limits: Partial<RegionalLimits> = {}): Promise<OpenRegion> {
   const { server } = STORAGES;
   assert.ok(server !== undefined);
-  const url = server.url(await server.create());
+  return postgresAt(server.url(await server.create()), limits);
+}
+
+export function postgresAt(url: string, limits: Partial<RegionalLimits> = {}): OpenRegion {
   return async () =>
     PgStorage.open({
       ...MACHINE,
