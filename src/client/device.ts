@@ -4,6 +4,7 @@
  */
 import type { Cancel } from '../base/clock.ts';
 import { HubError, messageOf } from '../base/errors.ts';
+import { isDispute } from '../merge/conflicts.ts';
 import { digestOf, type Hasher } from '../merge/state/digest.ts';
 import { type OpId, textOfOpId } from '../merge/op-id.ts';
 import { encodeAdd, encodePatch, encodeUndo, SEEN_MAX } from '../merge/patch.ts';
@@ -174,7 +175,7 @@ export class Device {
   conflicts(key?: string): readonly SeenConflict[] {
     const keys = key === undefined ? this.#view.keys('') : [key];
     return keys.flatMap((each) => {
-      const conflicts = this.#view.conflicts(each);
+      const conflicts = this.#view.conflicts(each).filter((conflict) => isDispute(conflict));
       return conflicts.length === 0 ? [] : seenConflicts(each, conflicts, this.#view.writes(each));
     });
   }
@@ -307,7 +308,7 @@ export class Device {
     const seen = Object.fromEntries(
       Object.keys(fields).map((field) => {
         const standing = record.fields.get(field)?.order;
-        const losers = knowsAll ? this.#losersOf(key, field) : [];
+        const losers = this.#losersOf(key, field, knowsAll);
         const ids = standing === undefined ? losers : [standing, ...losers];
         return [field, ids.slice(0, SEEN_MAX)];
       }),
@@ -315,9 +316,12 @@ export class Device {
     return this.#make(PATCH, key, encodePatch(values, seen));
   }
 
-  #losersOf(key: string, field: string): OpId[] {
-    const conflicts = this.#view.conflicts(key);
-    return conflicts.filter((conflict) => conflict.field === field).map(({ loser }) => loser);
+  /** Who sees what stands has seen those, too, that say the same; `all`: whatever they say. */
+  #losersOf(key: string, field: string, all: boolean): OpId[] {
+    return this.#view
+      .conflicts(key)
+      .filter((conflict) => conflict.field === field && (all || !isDispute(conflict)))
+      .map(({ loser }) => loser);
   }
 
   #takePage(touched: ReadonlySet<string>, page: ReadPage, resume: Uint8Array | undefined): void {

@@ -12,6 +12,7 @@ import {
   encodeAssetVersion,
   readAssetVersion,
 } from '../merge/asset/asset-version.ts';
+import { isDispute } from '../merge/conflicts.ts';
 import type { DocState } from '../merge/doc/doc-state.ts';
 import { Document } from '../merge/doc/document.ts';
 import { type OpId, opIdOfText, textOfOpId } from '../merge/op-id.ts';
@@ -129,7 +130,7 @@ export class HubRecords implements RecordDoor {
   async resolve(wish: Parameters<RecordDoor['resolve']>[0]): Promise<Mended> {
     const { key, field, value, role } = wish;
     const conflicts = this.#openConflicts(key, field);
-    const [first] = conflicts;
+    const first = conflicts.find((conflict) => isDispute(conflict));
     const place = field === ASSET_FIELD ? 'its asset' : field;
     if (first === undefined) return refused(`${key} has no open conflict in ${place}`);
     const { winner } = first;

@@ -4,6 +4,7 @@
  * known when it was made. A write that is not reached lost: somebody's work that nobody has looked at. A pure function
  * of the set of ops, like the state itself.
  */
+import { hexOf } from '../base/bytes.ts';
 import { LOG } from '../model/class.ts';
 import { ADD, CONTROL, REMOVE, type StampedOp, UNDO } from '../model/op.ts';
 import type { Origin } from '../model/origin.ts';
@@ -19,12 +20,24 @@ import { readRegisterWrites } from './register-writes.ts';
 
 export interface Conflict {
   readonly field: string;
-  /** `overruled`: the loser knew the winner, and had not the authority. `concurrent`: neither knew the other. */
-  readonly kind: 'concurrent' | 'overruled';
+  /**
+   * `overruled`: the loser knew the winner, and had not the authority. `concurrent`: neither knew the other. `agreed`: both say
+   * the same, and nobody has anything to decide.
+   */
+  readonly kind: 'concurrent' | 'overruled' | 'agreed';
   readonly winner: WriteOrder;
   readonly loser: WriteOrder;
 }
 
+/** A conflict for a person to decide. */
+export type Dispute = Conflict & { readonly kind: Exclude<Conflict['kind'], 'agreed'> };
+
+export function isDispute<C extends Conflict>(conflict: C): conflict is C & Dispute {
+  return conflict.kind !== 'agreed';
+}
+
+/** A longer value is not compared: it is taken to differ. */
+const COMPARED_BYTES_MAX = 64;
 /** Newest writes of a field that are looked at. */
 export const FIELD_WRITES_MAX = 256;
 
@@ -34,6 +47,8 @@ export interface FieldNode {
   readonly name: string;
   /** Names of what the writer had seen; undefined where it told nothing. */
   readonly seen: readonly string[] | undefined;
+  /** The value as hex, where it is short. */
+  readonly value: string | undefined;
 }
 
 /** What stands in a record where an op comes to it. */
@@ -104,7 +119,7 @@ export function conflictsAmong(field: string, nodes: readonly FieldNode[]): Conf
   return candidates
     .filter(({ loser }) => !surpassed.has(loser))
     .map(({ loser, knewWinner }) => {
-      const kind = knewWinner ? 'overruled' : 'concurrent';
+      const kind = agree(winner, loser) ? 'agreed' : knewWinner ? 'overruled' : 'concurrent';
       return { field, kind, winner: winner.order, loser: loser.order };
     });
 }
@@ -138,7 +153,8 @@ export function nodesOf(
   const base = baseOf(ops).fields.get(field);
   if (base === undefined || !prevails(base.order, tombstone)) return nodes;
   const seen = base.seen?.map((id) => textOfOpId(id));
-  nodes.push({ order: base.order, name: textOfOpId(base.order), seen });
+  const value = comparedValue(base.value);
+  nodes.push({ order: base.order, name: textOfOpId(base.order), seen, value });
   return nodes.toSorted((a, b) => compareOrders(b.order, a.order)).slice(0, nodesMax);
 }
 
@@ -148,9 +164,18 @@ export function nodeOf(
   field: string,
 ): FieldNode | undefined {
   const written = readRegisterWrites(kind, body);
-  if (written?.fields.has(field) !== true) return undefined;
+  const value = written?.fields.get(field);
+  if (written === undefined || value === undefined) return undefined;
   const seen = written.seen.get(field)?.map((id) => textOfOpId(id));
-  return { order, name: textOfOpId(order), seen };
+  return { order, name: textOfOpId(order), seen, value: comparedValue(value) };
+}
+
+function comparedValue(value: Uint8Array): string | undefined {
+  return value.length > COMPARED_BYTES_MAX ? undefined : hexOf(value);
+}
+
+function agree(one: FieldNode, other: FieldNode): boolean {
+  return one.value !== undefined && one.value === other.value;
 }
 
 /**

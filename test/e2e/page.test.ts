@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeEach } from 'vitest';
 
+import type { JsonValue } from '../../src/codec/json.ts';
 import { machineTimers } from '../../src/platform/clock.ts';
 import { type HttpServer, serveHttp } from '../../src/platform/network/http-server.ts';
 import { SimClock } from '../../src/platform/sim/clock.ts';
@@ -141,6 +142,38 @@ testWithPeers(
     await page.keyboard.press('Enter');
     await page.locator('#conflicts').waitFor({ state: 'hidden' });
     assert.deepEqual(sources.resolved, [{ key: 'order/17', value: '<b>done</b>' }]);
+    assert.deepEqual(complaints, []);
+  },
+);
+
+testWithPeers(
+  'many conflicts leave the page to what else there is, and a field is there once',
+  ['chromium'],
+  async ([path]) => {
+    const at = new Date(NOON_MS).toISOString();
+    const side = (value: string): Record<string, JsonValue> => ({
+      op: 'a/2/1',
+      role: 'technician',
+      at,
+      value,
+    });
+    const conflict = (key: string, value: string): Record<string, JsonValue> => ({
+      ...{ key, title: null, field: 'state', piece: 'field', why: 'later' },
+      ...{ winner: side('waiting'), loser: side(value) },
+    });
+    sources.conflicts = [
+      ...['done', 'open', 'done'].map((value) => conflict('order/1', value)),
+      ...[2, 3, 4, 5].map((n) => conflict(`order/${n}`, 'done')),
+    ];
+    const page = await visit(path as string, { width: 360 });
+    await reads(page, '#conflicts summary', 'and 2 more');
+    const shown = page.locator('#conflicts > ol > li');
+    assert.equal(await shown.count(), 3);
+    const buttons = await shown.first().getByRole('button').allTextContents();
+    assert.deepEqual(buttons, ['Keep', 'Take instead', 'Take instead']);
+    assert.equal(await page.getByText('order/5, state').isVisible(), false);
+    await page.click('#conflicts summary');
+    assert.equal(await page.getByText('order/5, state').isVisible(), true);
     assert.deepEqual(complaints, []);
   },
 );

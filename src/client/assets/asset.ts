@@ -10,7 +10,7 @@ import {
   encodeAssetVersion,
   readAssetVersion,
 } from '../../merge/asset/asset-version.ts';
-import type { Conflict } from '../../merge/conflicts.ts';
+import { type Conflict, isDispute } from '../../merge/conflicts.ts';
 import { type OpId, textOfOpId } from '../../merge/op-id.ts';
 import { inOrder, isSameOp, type RecordState, type RecordWrite } from '../../merge/record.ts';
 import { encodePiece, PIECE_BYTES_MAX } from '../../model/asset-bytes.ts';
@@ -126,7 +126,8 @@ function sidesOf(key: string, parts: AssetParts): OpId[] {
 
 function versionsOf(key: string, { record, writes, conflicts }: AssetParts): SeenVersion[] {
   const standing = record(key).fields.get(ASSET_FIELD)?.order;
-  const losers = conflicts(key).map(({ loser }) => loser);
+  const disputes = conflicts(key).filter((conflict) => isDispute(conflict));
+  const losers = disputes.map(({ loser }) => loser);
   return inOrder(writes(key))
     .toReversed()
     .flatMap(({ order, kind, body }) => {

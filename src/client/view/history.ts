@@ -1,6 +1,6 @@
 /** How a record came to be what it is, and what is in conflict in it, with the values that people compare. */
 import { ASSET_FIELD } from '../../merge/asset/asset-version.ts';
-import type { Conflict } from '../../merge/conflicts.ts';
+import type { Dispute } from '../../merge/conflicts.ts';
 import { textOfOpId } from '../../merge/op-id.ts';
 import { compareTimes, type WriteOrder } from '../../merge/order.ts';
 import { readAdd, readPatch, readUndo } from '../../merge/patch.ts';
@@ -34,7 +34,7 @@ export interface ConflictSide {
 export interface SeenConflict {
   readonly key: string;
   readonly field: string;
-  readonly kind: Conflict['kind'];
+  readonly kind: Dispute['kind'];
   readonly winner: ConflictSide;
   readonly loser: ConflictSide;
 }
@@ -56,7 +56,7 @@ export function historyOf(writes: readonly RecordWrite[], own: Origin): HistoryE
 
 export function seenConflicts(
   key: string,
-  conflicts: readonly Conflict[],
+  conflicts: readonly Dispute[],
   writes: readonly RecordWrite[],
 ): SeenConflict[] {
   const base = joinHorizons(writes.filter(({ kind }) => kind === CONTROL));

@@ -6,6 +6,7 @@ import type { Ground } from '../ground.ts';
 import type { HubStore } from '../storage/store.ts';
 import type { Door } from '../../ingest/door/door.ts';
 import type { Journal } from '../../journal/journal.ts';
+import { isDispute } from '../../merge/conflicts.ts';
 import { EVENT, type Op } from '../../model/op.ts';
 import type { HlcClock } from '../../model/hlc.ts';
 import { passingOn } from './passing-on.ts';
@@ -31,7 +32,8 @@ export function serveSync(ground: Ground, parts: SyncParts): void {
     broker.publish(topic, payload, { qos: 1 });
   const whenApplied = (lsn: number): Promise<void> => store.whenApplied(lsn);
   const notices = new Notices({
-    openConflicts: (key, limit) => store.state.records.openConflicts(key, limit),
+    openConflicts: (key, limit) =>
+      store.state.records.openConflicts(key, limit).filter((conflict) => isDispute(conflict)),
     lag: () => journal.durableLsn - store.appliedLsn,
     deviceOf: (origin) => door.deviceOf(origin),
     whenApplied,

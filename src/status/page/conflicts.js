@@ -3,7 +3,10 @@
  * The list is asked for when the hub answers, when the page is looked at again, and every half minute; no box where there is nothing.
  */
 const PERIOD_MS = 30_000;
-const SHOWN_MAX = 20;
+/** Fields that are shown at once: power and backlog below are what most people came for. */
+const SHOWN_MAX = 3;
+/** Fields that the page lists at all. */
+const LISTED_MAX = 50;
 /** Letters of a value in the name of its button, for those who hear the page. */
 const NAME_MAX = 80;
 
@@ -16,6 +19,7 @@ const WHY_WORDS = {
 export class Conflicts {
   #section;
   #list;
+  #more;
   #note;
   /** What the list shows: made anew, a button would lose the focus of who works with keys. */
   #shown = '';
@@ -23,6 +27,7 @@ export class Conflicts {
   constructor(section) {
     this.#section = section;
     this.#list = section.querySelector('ol');
+    this.#more = section.querySelector('details');
     this.#note = section.querySelector('[role=status]');
     setInterval(() => void this.look(), PERIOD_MS);
     document.addEventListener('visibilitychange', () => {
@@ -42,19 +47,24 @@ export class Conflicts {
     const text = JSON.stringify(conflicts);
     if (text === this.#shown) return;
     this.#shown = text;
-    this.#section.hidden = conflicts.length === 0;
-    const items = conflicts.slice(0, SHOWN_MAX).map((conflict) => this.#item(conflict));
-    if (conflicts.length > SHOWN_MAX) {
-      const more = document.createElement('li');
-      more.className = 'quiet';
-      more.textContent = `and ${conflicts.length - SHOWN_MAX} more: heliograph conflicts`;
-      items.push(more);
+    const fields = byField(conflicts);
+    this.#section.hidden = fields.length === 0;
+    this.#list.replaceChildren(...fields.slice(0, SHOWN_MAX).map((each) => this.#item(each)));
+    const others = fields.slice(SHOWN_MAX);
+    this.#more.hidden = others.length === 0;
+    this.#more.querySelector('summary').textContent = `and ${others.length} more`;
+    const items = others.slice(0, LISTED_MAX).map((each) => this.#item(each));
+    if (others.length > LISTED_MAX) {
+      const rest = document.createElement('li');
+      rest.className = 'quiet';
+      rest.textContent = `and ${others.length - LISTED_MAX} more: heliograph conflicts`;
+      items.push(rest);
     }
-    this.#list.replaceChildren(...items);
+    this.#more.querySelector('ol').replaceChildren(...items);
   }
 
   #item(conflict) {
-    const { key, title: called, field, piece, why, winner, loser } = conflict;
+    const { key, title: called, field, piece, why, winner, losers } = conflict;
     const item = document.createElement('li');
     const title = document.createElement('p');
     const name = document.createElement('strong');
@@ -64,7 +74,7 @@ export class Conflicts {
     item.append(
       title,
       this.#side(conflict, winner, 'Keep'),
-      this.#side(conflict, loser, 'Take instead'),
+      ...losers.map((loser) => this.#side(conflict, loser, 'Take instead')),
     );
     return item;
   }
@@ -99,6 +109,21 @@ export class Conflicts {
     button.disabled = false;
     await this.look();
   }
+}
+
+/** One for each field that is in conflict: what stands, and all that lost to it and say something else than the others. */
+function byField(conflicts) {
+  const fields = new Map();
+  for (const { loser, ...conflict } of conflicts) {
+    const name = JSON.stringify([conflict.key, conflict.field]);
+    const field = fields.get(name) ?? { ...conflict, losers: [] };
+    fields.set(name, field);
+    const value = JSON.stringify(loser.value);
+    if (field.losers.every((other) => JSON.stringify(other.value) !== value)) {
+      field.losers.push(loser);
+    }
+  }
+  return [...fields.values()];
 }
 
 function valueText(value) {

@@ -55,12 +55,12 @@ const INSERT = `
   INSERT OR IGNORE INTO conflicts (key_id, field, kind, winner, loser, found_ms)
   VALUES (?, ?, ?, ?, ?, ?)`;
 const REOPEN = `
-  UPDATE conflicts SET closed_ms = NULL
+  UPDATE conflicts SET closed_ms = NULL, kind = ?
   WHERE key_id = ? AND field = ? AND winner = ? AND loser = ?`;
 const LIST = `
   SELECT name, field, kind, winner, loser, found_ms, closed_ms
   FROM conflicts JOIN keys ON keys.id = conflicts.key_id
-  WHERE closed_ms IS NULL OR ? ORDER BY conflicts.id DESC LIMIT ?`;
+  WHERE (closed_ms IS NULL OR ?) AND kind <> 'agreed' ORDER BY conflicts.id DESC LIMIT ?`;
 
 const OPEN_IN_FIELD =
   'SELECT * FROM conflicts WHERE key_id = ? AND field = ? AND closed_ms IS NULL';
@@ -160,12 +160,12 @@ export class ConflictBook {
     for (const { kind, winner, loser } of found.values()) {
       const orders = [encodeOrder(winner), encodeOrder(loser)];
       const isNew = this.#db.run(INSERT, [keyId, name, kind, ...orders, atMs]) > 0;
-      if (!isNew) this.#db.run(REOPEN, [keyId, name, ...orders]);
+      if (!isNew) this.#db.run(REOPEN, [kind, keyId, name, ...orders]);
       else if (kind === 'concurrent') this.#conflicts += 1;
     }
   }
 
-  /** Conflicts, the newest first. */
+  /** Conflicts for people to decide, the newest first. */
   list(includeClosed: boolean, limit: number): MetConflict[] {
     this.#settle();
     return this.#db.rows(LIST, [includeClosed ? 1 : 0, limit]).map((row) => ({
@@ -176,7 +176,7 @@ export class ConflictBook {
     }));
   }
 
-  /** Open conflicts of one record, the newest first. */
+  /** Open conflicts of one record, those included in which both say the same; the newest first. */
   openAt(key: string, limit: number): MetConflict[] {
     const keyId = this.#keys.find(key);
     this.#settle();

@@ -195,7 +195,7 @@ export class Records {
     return this.#guard(() => this.#book.list(includeClosed, limit));
   }
 
-  /** Open conflicts of one record, the newest first. */
+  /** Open conflicts of one record, those included in which both say the same; the newest first. */
   openConflicts(key: string, limit: number): MetConflict[] {
     return this.#guard(() => this.#book.openAt(key, limit));
   }

@@ -18,8 +18,14 @@ import { openStore } from '../../support/memory/stores.ts';
 
 const KEY = 'order/1';
 
-function write(origin: Origin, seq: number, atMs: number, seen: readonly OpId[]): StampedOp {
-  const body = encodePatch({ state: atMs }, { state: seen });
+function write(
+  origin: Origin,
+  seq: number,
+  atMs: number,
+  seen: readonly OpId[],
+  value: number | string = atMs,
+): StampedOp {
+  const body = encodePatch({ state: value }, { state: seen });
   return patchOp({}, { origin, seq, atMs, key: KEY, body });
 }
 
@@ -89,5 +95,27 @@ describe('conflicts in a store', () => {
     const { edits, conflicts, open: left } = store.records.counts();
     assert.deepEqual([edits, left], [300, 29]);
     assert.ok(conflicts <= edits, `${conflicts} conflicts of ${edits} edits`);
+  });
+
+  it('are not shown and not counted where both say the same, until somebody says something else', () => {
+    const dir = tempDir();
+    const store = openStore(dir);
+    const [a, b] = [write(DEVICE_A, 1, 10, [], 'done'), write(DEVICE_B, 1, 20, [], 'done')];
+    stage(store, [a, b]);
+    store.commit();
+    assert.deepEqual(store.records.conflicts(true, 10), []);
+    assert.deepEqual(store.records.counts(), { edits: 2, conflicts: 0, open: 0 });
+    assert.deepEqual(
+      store.records.openConflicts(KEY, 10).map(({ kind }) => kind),
+      ['agreed'],
+    );
+    store.close();
+    const later = openStore(dir);
+    onTestFinished(() => later.close());
+    stage(later, [write(DEVICE_B, 2, 30, [idOf(b)], 'open')], 3);
+    later.commit();
+    const [conflict, ...others] = later.records.conflicts(false, 10);
+    assert.deepEqual([conflict?.kind, conflict?.loser.origin], ['concurrent', DEVICE_A]);
+    assert.equal(others.length, 0);
   });
 });

@@ -14,7 +14,7 @@ const CLOSE =
 const FOUND = `
   INSERT INTO heliograph.conflict (key_id, field, label, kind, winner, loser, found_at)
   VALUES ($1, $2, $3, $4, $5, $6, to_timestamp($7::float8 / 1000))
-  ON CONFLICT (key_id, field, winner, loser) DO UPDATE SET closed_at = NULL`;
+  ON CONFLICT (key_id, field, winner, loser) DO UPDATE SET closed_at = NULL, kind = excluded.kind`;
 
 /** Compares what is open in the records that changed with what is noted. */
 export async function noteConflicts(sql: Sql, set: WorkingSet): Promise<void> {
