@@ -157,9 +157,12 @@ testWithPeers(
       at,
       value,
     });
+    const field = { title: null, field: 'state', piece: 'field', why: 'later' };
     const conflict = (key: string, value: string): Record<string, JsonValue> => ({
-      ...{ key, title: null, field: 'state', piece: 'field', why: 'later' },
-      ...{ winner: side('waiting'), loser: side(value) },
+      ...field,
+      key,
+      winner: side('waiting'),
+      loser: side(value),
     });
     sources.conflicts = [
       ...['done', 'open', 'done'].map((value) => conflict('order/1', value)),

@@ -127,6 +127,8 @@ test('a running hub is asked, found by what it left in its directory; rebuilding
 
 test('a regional node tells the digest of each site, running or not', async () => {
   const dir = join(tempDir(), 'data');
+  const config = configFor(dir, 'regional.port=0', 'regional.http_port=0');
+  await (await openRegion(config, machine)).close();
   const closers = new Closers();
   const region = regionalDir(dir);
   takeDataDirectory(region, machineFiles, closers);
@@ -154,7 +156,7 @@ test('a regional node tells the digest of each site, running or not', async () =
   assert.match(other.stderr, /holds no site south; it holds: north/);
   assert.equal((await new CliWorld().run(`${digest} ../north`)).code, EXIT.usage);
 
-  const node = await openRegion(configFor(dir, 'regional.port=0', 'regional.http_port=0'), machine);
+  const node = await openRegion(config, machine);
   const io = { files: machineFiles, http: machineHttpClient };
   const running = await new CliWorld().run(`${digest} north`, io);
   await node.close();
