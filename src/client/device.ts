@@ -6,7 +6,7 @@ import type { Cancel } from '../base/clock.ts';
 import { HubError, messageOf } from '../base/errors.ts';
 import { isDispute } from '../merge/conflicts.ts';
 import { digestOf, type Hasher } from '../merge/state/digest.ts';
-import { type OpId, textOfOpId } from '../merge/op-id.ts';
+import { type OpId, opIdOfText, textOfOpId } from '../merge/op-id.ts';
 import { encodeAdd, encodePatch, encodeUndo, SEEN_MAX } from '../merge/patch.ts';
 import { keptOf } from '../merge/record/fold-record.ts';
 import { ListedOps } from '../merge/record/record-ops.ts';
@@ -155,11 +155,10 @@ export class Device {
    * `client.built-on` where that alone is in the way.
    */
   undo(key: string, id: string, cascade = false): Made {
-    const writes = this.#view.writes(key);
-    const write = writes.find(({ order }) => textOfOpId(order) === id);
-    if (write === undefined) throw new HubError('client.refused', `${key} has no op ${id}`);
-    const request = { target: write.order, authority: this.#authority, cascade };
-    const plan = planUndo(new ListedOps(keptOf(writes)), request);
+    const target = opIdOfText(id);
+    if (target === undefined) throw new HubError('client.refused', `${id} is no op`);
+    const request = { target, authority: this.#authority, cascade };
+    const plan = planUndo(new ListedOps(keptOf(this.#view.writes(key))), request);
     if (plan.kind === 'refused') {
       throw new HubError(plan.isBuiltOn ? 'client.built-on' : 'client.refused', plan.reason);
     }
