@@ -19,7 +19,12 @@ import { NO_RANGES } from '../model/seq-ranges.ts';
 import { isHeld, readBeyond } from '../protocol/beyond.ts';
 import type { DeltaItem, ReadPage, Welcome } from '../protocol/delta-message.ts';
 import { EVERYTHING, isInScope, type Scope } from '../protocol/scope.ts';
-import type { DeviceOptions, DevicePlatform, DeviceStatus } from './options.ts';
+import {
+  type DeviceOptions,
+  type DevicePlatform,
+  type DeviceStatus,
+  isSameStatus,
+} from './options.ts';
 import { type Asset, assetOf } from './assets/asset.ts';
 import { Docs, type YDoc, type YModule } from './view/docs.ts';
 import { encodeState, type KeptState, readState } from './view/kept-state.ts';
@@ -50,6 +55,8 @@ export class Device {
   #authority = 1;
   #resume: Uint8Array | undefined;
   #isClosed = false;
+  /** What those who watch have heard last. */
+  #told: DeviceStatus | undefined;
   /** The state of the hub could not be kept. */
   #unsaved: HubError | undefined;
 
@@ -97,7 +104,9 @@ export class Device {
 
   /** Calls back now and whenever the status changes. */
   onStatus(watcher: (status: DeviceStatus) => void): Cancel {
-    watcher(this.status);
+    const { status } = this;
+    if (this.#watchers.isEmpty) this.#told = status;
+    watcher(status);
     return this.#watchers.add(watcher);
   }
 
@@ -390,6 +399,9 @@ export class Device {
   #tell(): void {
     // Nobody can ask before it is open.
     if (this.#session === undefined || this.#watchers.isEmpty) return;
-    this.#watchers.tell(this.status);
+    const { status } = this;
+    if (this.#told !== undefined && isSameStatus(status, this.#told)) return;
+    this.#told = status;
+    this.#watchers.tell(status);
   }
 }

@@ -50,3 +50,9 @@ export interface DeviceStatus {
   readonly name: string;
   readonly origin: Origin;
 }
+
+/** Whether nothing has changed. */
+export function isSameStatus(a: DeviceStatus, b: DeviceStatus): boolean {
+  const names = Object.keys(a) as (keyof DeviceStatus)[];
+  return names.every((name) => a[name] === b[name]);
+}
