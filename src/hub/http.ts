@@ -14,7 +14,7 @@ import { holeDoorOf } from './sync/holes.ts';
 import type { Door } from '../ingest/door/door.ts';
 import type { Identity } from '../keys/identity.ts';
 import type { Machine } from '../machine.ts';
-import { type HttpServer, serveHttp } from '../platform/network/http-server.ts';
+import { serveHttp } from '../platform/network/http-server.ts';
 import { webSocketUpgrades } from '../platform/network/websocket.ts';
 import type { Api } from '../status/api/api.ts';
 import type { AssetDoor } from '../status/api/assets.ts';
@@ -43,17 +43,21 @@ export interface HttpParts {
   readonly uplink: Uplink;
 }
 
+const MIB = 1 << 20;
+const BODY_BYTES_MAX = MIB;
+
+/** Listens for people, programs and devices in browsers; throws `port.taken` where another program listens there. */
 export async function listenHttp(parts: HttpParts): Promise<Listening> {
   const { config, broker, access } = parts;
   const { host, port, connectionsMax } = config.http;
-  let api: Promise<Api> | undefined;
-  const { packetBytesMax } = config.broker;
+  const { broker: limits } = config;
   const handler = webSocketUpgrades(
-    { connectionsMax: config.broker.connectionsMax, messageBytesMax: packetBytesMax },
+    { connectionsMax: limits.connectionsMax, messageBytesMax: limits.packetBytesMax },
     (connection) => broker.accept(connection),
   );
   const upgrade = { path: '/mqtt', handler, origins: access.asksForUser ? 'any' : 'same' } as const;
-  const server: HttpServer = await serveHttp({
+  let api: Promise<Api> | undefined;
+  const server = await serveHttp({
     host,
     port,
     purpose: 'http.port',
@@ -62,7 +66,7 @@ export async function listenHttp(parts: HttpParts): Promise<Listening> {
     fetch: async (request, remote) => (await (api ??= openApi(parts))).fetch(request, remote),
     bodyBytesMax: (method, path) =>
       isUpload(method, path) ? config.assets.fileMibMax * MIB : BODY_BYTES_MAX,
-    ...(config.broker.websocket ? { upgrade } : {}),
+    ...(limits.websocket ? { upgrade } : {}),
   });
   return {
     addresses: { http: `http://${hostAndPort(server.host, server.port)}/` },
@@ -71,19 +75,6 @@ export async function listenHttp(parts: HttpParts): Promise<Listening> {
       await server.close();
     },
   };
-}
-
-async function enrolDoor({ desk }: Access): Promise<{ enrol?: EnrolDoor }> {
-  if (desk === undefined) return {};
-  const { enrolRequestOf } = await import('../security/enrolment/desk.ts');
-  return { enrol: async (request, remote) => desk.enrol(enrolRequestOf(request), remote) };
-}
-
-const MIB = 1 << 20;
-const BODY_BYTES_MAX = MIB;
-
-function isUpload(method: string, path: string): boolean {
-  return (method === 'POST' || method === 'PUT') && path.startsWith('/api/v1/assets');
 }
 
 /** With the first request: page and library are a tenth of the hub's memory, and of its start. */
@@ -118,4 +109,15 @@ async function openApi(parts: HttpParts): Promise<Api> {
     log: machine.log,
     ...loginOptions(access, config.http.host),
   });
+}
+
+/** On the site's authority alone. */
+async function enrolDoor({ desk }: Access): Promise<{ enrol?: EnrolDoor }> {
+  if (desk === undefined) return {};
+  const { enrolRequestOf } = await import('../security/enrolment/desk.ts');
+  return { enrol: async (request, remote) => desk.enrol(enrolRequestOf(request), remote) };
+}
+
+function isUpload(method: string, path: string): boolean {
+  return (method === 'POST' || method === 'PUT') && path.startsWith('/api/v1/assets');
 }
