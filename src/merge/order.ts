@@ -69,7 +69,7 @@ const HLC_AT = 1;
 /** From here on the bytes name the op. */
 export const ORIGIN_AT = 9;
 const SEQ_AT = 17;
-export const CLASS_AT = 25;
+const CLASS_AT = 25;
 const TWO_32 = 0x100000000;
 
 export function encodeOrder(order: WriteOrder): Uint8Array {

@@ -8,7 +8,7 @@
 import { assert } from '../../base/assert.ts';
 import { concatBytes } from '../../base/bytes.ts';
 import type { ClockQuality } from '../../base/clock.ts';
-import type { Steps } from '../../base/steps.ts';
+import { finish, type Steps } from '../../base/steps.ts';
 import type { OpClass } from '../../model/class.ts';
 import { EVENT, type Op, type OpClock, type Stamp, type StampedOp } from '../../model/op.ts';
 import { type Lane, laneOf, type Origin } from '../../model/origin.ts';
@@ -205,9 +205,5 @@ function isAscending(rows: Rows): boolean {
 export function encodeColumns(ops: readonly StampedOp[]): Uint8Array {
   const encoder = new ColumnEncoder();
   for (const op of ops) encoder.add(op);
-  const slices = encoder.finish();
-  for (;;) {
-    const slice = slices.next();
-    if (slice.done === true) return slice.value;
-  }
+  return finish(encoder.finish());
 }

@@ -33,7 +33,7 @@ export function cborOf(value: Value): CborValue {
 
 const VALUE_TYPES: ReadonlySet<string> = new Set(['boolean', 'number', 'string']);
 
-export function valueOf(value: CborValue): Value {
+function valueOf(value: CborValue): Value {
   if (Array.isArray(value)) return value.map((item: CborValue) => valueOf(item));
   if (value instanceof Map) {
     const pairs = [...(value as ReadonlyMap<CborKey, CborValue>)];

@@ -71,7 +71,7 @@ export function holesIn(bytes: Uint8Array | undefined): ToldHole[] {
   });
 }
 
-export function lineOf({ lane, from, to, sinceMs, isClosed, device = '' }: ToldHole): string {
+function lineOf({ lane, from, to, sinceMs, isClosed, device = '' }: ToldHole): string {
   const { origin, class: opClass } = splitLane(lane);
   const word = isClosed ? 'closed' : 'open';
   return `${origin} ${opClass} ${from}-${to} ${sinceMs} ${word} ${device}\n`;

@@ -9,7 +9,7 @@ const HIGH_FIRST = 0xd800;
 const LOW_FIRST = 0xdc00;
 const SURROGATES_END = 0xe000;
 
-export function isWellFormed(text: string): boolean {
+function isWellFormed(text: string): boolean {
   for (let i = 0; i < text.length; i++) {
     const unit = text.charCodeAt(i);
     if (unit < HIGH_FIRST || unit >= SURROGATES_END) continue;

@@ -77,10 +77,7 @@ export async function readingsAnswer(
   return jsonAnswer(readingsJson(query, found));
 }
 
-export async function gatherReadings(
-  source: ReadingsSource,
-  query: ReadingsQuery,
-): Promise<ReadingsPage> {
+async function gatherReadings(source: ReadingsSource, query: ReadingsQuery): Promise<ReadingsPage> {
   const points: ReadingPoint[] = [];
   let nextFromMs: number | undefined = query.fromMs;
   for (let pages = 0; nextFromMs !== undefined; pages++) {
@@ -93,7 +90,7 @@ export async function gatherReadings(
   return { points, nextFromMs };
 }
 
-export function readingsJson(
+function readingsJson(
   { key, fromMs, toMs, stepMs }: ReadingsQuery,
   { points, nextFromMs }: ReadingsPage,
 ): JsonValue {
@@ -115,7 +112,7 @@ function jsonOfPoint({ atMs, count, fields, payload }: ReadingPoint): JsonValue 
 }
 
 /** `at,value` for single readings; a row for each field of a bucket otherwise. */
-export function readingsCsv({ points }: ReadingsPage): string {
+function readingsCsv({ points }: ReadingsPage): string {
   const isSummary = points.some(({ payload }) => payload === undefined);
   const rows = points.flatMap(({ atMs, fields, payload }) => {
     if (payload !== undefined) return [`${isoTime(atMs)},${csvCell(payload)}`];

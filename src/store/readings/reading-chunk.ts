@@ -25,8 +25,8 @@ const DEFLATE_LEVEL = 3;
 const DEFLATE_BYTES_MIN = 512;
 
 /** One reading: the payload and nothing else. */
-export const SINGLE = 0;
-export const PLAIN = 1;
+const SINGLE = 0;
+const PLAIN = 1;
 const DEFLATED = 2;
 
 export interface Reading {
