@@ -240,6 +240,21 @@ testWithPeers(
 );
 
 testWithPeers(
+  'why the hub went to a state is told before the status names it, and stands beside it then',
+  ['chromium'],
+  async ([path]) => {
+    const page = await visit(path as string, { width: 1100 });
+    await reads(page, '#why', 'records go');
+    const at = '2026-03-01T12:00:30.000Z';
+    sources.say({ at, event: 'decision', state: 'saver', why: 'files wait: battery 44 %' });
+    await reads(page, '#decisions li:first-child', 'files wait');
+    sources.status = sampleStatus({ power: { ...sampleStatus().power, state: 'saver' } });
+    await reads(page, '#power-state', 'saver');
+    await reads(page, '#why', 'files wait');
+  },
+);
+
+testWithPeers(
   'fits a narrow phone and keeps its contrast, light and dark',
   ['chromium'],
   async ([path]) => {

@@ -99,8 +99,10 @@ function showPower(power) {
   fillArc('arc-error', soc === null ? 0 : Math.min(100, soc + (error ?? 0)));
   const spare = power.curtailed === true && power.state !== 'unknown';
   setText('power-state', power.state + (spare ? ', sun to spare' : ''));
-  if (power.state !== state) setText('why', STATE_WORDS[power.state] ?? '');
-  state = power.state;
+  if (power.state !== state) {
+    state = power.state;
+    showWhy();
+  }
   const age = power.ageS === null ? 'no reading' : `read ${duration(power.ageS)} ago`;
   setText('power-source', sourceWords(power, age));
   showOverride(power.override);
@@ -285,7 +287,7 @@ function showLines(lines) {
     ...items.filter((item) => item !== null).slice(0, DECISIONS_MAX),
   );
   const last = lines.findLast((line) => isAboutState(line) && line.why);
-  if (last !== undefined) showWhy(last);
+  if (last !== undefined) decide(last);
 }
 
 function addLine(line) {
@@ -295,16 +297,24 @@ function addLine(line) {
   if (list.firstElementChild?.className === 'quiet') list.replaceChildren();
   list.prepend(item);
   while (list.children.length > DECISIONS_MAX) list.lastElementChild.remove();
-  if (isAboutState(line)) showWhy(line);
+  if (isAboutState(line)) decide(line);
 }
 
 function isAboutState(line) {
   return line.event === 'decision' || line.event === 'state';
 }
 
+/** The last line that is about the state. One that brings another state comes up to a second before the status that has it. */
+let decision;
+
+function decide(line) {
+  decision = line;
+  if (line.state === state) showWhy();
+}
+
 /** The reason of the last decision stands beside the state, unless the state has changed since. */
-function showWhy(line) {
-  if (line.state === state) setText('why', unbroken(line.why));
+function showWhy() {
+  setText('why', decision?.state === state ? unbroken(decision.why) : (STATE_WORDS[state] ?? ''));
 }
 
 /** Keeps numbers and their units on one line. */
