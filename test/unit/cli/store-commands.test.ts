@@ -12,6 +12,7 @@ import { regionalDir, takeDataDirectory } from '../../../src/hub/data.ts';
 import { openHub } from '../../../src/hub/hub.ts';
 import { machineHttpClient } from '../../../src/platform/network/http-client.ts';
 import { machineFiles } from '../../../src/platform/files/machine-files.ts';
+import { openRegionIdentity } from '../../../src/region/identity.ts';
 import { openRegion } from '../../../src/region/region.ts';
 import { Store } from '../../../src/store/store.ts';
 import { CliWorld } from '../../support/simulated/cli.ts';
@@ -132,6 +133,7 @@ test('a regional node tells the digest of each site, running or not', async () =
   const closers = new Closers();
   const region = regionalDir(dir);
   takeDataDirectory(region, machineFiles, closers);
+  openRegionIdentity(configFor(dir), region, machine);
   machineFiles.makeDir(`${region}/sites/north`);
   const path = `${region}/sites/north/state.db`;
   const store = Store.open({ path, files: machineFiles, log: SILENT_LOG, readingsDays: 1 });
