@@ -6,7 +6,7 @@ import type { Command } from './cli/args.ts';
 import { runCli } from './cli/cli.ts';
 import { machineTimers, MachineClock } from './platform/clock.ts';
 import { machineFiles } from './platform/files/machine-files.ts';
-import { machineHttpClient } from './platform/network/http-client.ts';
+import { machineHttpClient } from './platform/network/http/http-client.ts';
 import { machineRandom } from './platform/random.ts';
 import { PROGRAM_VERSION } from './versions.ts';
 

@@ -2,7 +2,7 @@
 import type { Clock, Timers } from '../base/clock.ts';
 import type { Random } from '../base/random.ts';
 import type { Files } from '../platform/files/files.ts';
-import type { HttpClient } from '../platform/network/http-client.ts';
+import type { HttpClient } from '../platform/network/http/http-client.ts';
 
 export interface CliIo {
   /** Text as it is, line ends included. */

@@ -15,7 +15,7 @@ import { brokerLimits, type HubAddresses, listening, type Listening } from '../h
 import { batchOpener, batchSealerTo } from '../keys/batch-seal.ts';
 import { verifyEd25519 } from '../keys/identity.ts';
 import type { Machine } from '../machine.ts';
-import { type HttpServer, serveHttp } from '../platform/network/http-server.ts';
+import { type HttpServer, serveHttp } from '../platform/network/http/http-server.ts';
 import type { MqttClient } from '../platform/network/mqtt-client.ts';
 import type { Database } from '../platform/network/postgres.ts';
 import { RegionalNode, type RegionalNodeOptions } from '../regional/regional-node.ts';

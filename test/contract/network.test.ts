@@ -14,7 +14,7 @@ import { machineTimers } from '../../src/platform/clock.ts';
 import { connectionOf, machineNetwork } from '../../src/platform/network/machine-network.ts';
 import type { Connection, ListenOptions, Network } from '../../src/platform/network/network.ts';
 import { joinedEnds, SimNetwork } from '../../src/platform/sim/network.ts';
-import { webSocketUpgrades } from '../../src/platform/network/websocket.ts';
+import { webSocketUpgrades } from '../../src/platform/network/http/websocket.ts';
 import { TLS_CERT, TLS_KEY } from '../support/machine/tls-fixture.ts';
 
 /** Two ends of one fresh connection: the one that dialled, and the one that was accepted. */

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 
 import { onTestFinished } from 'vitest';
 
-import { serveHttp } from '../../src/platform/network/http-server.ts';
+import { serveHttp } from '../../src/platform/network/http/http-server.ts';
 import { PageFiles } from '../../src/status/http/page-files.ts';
 import type { FleetHub } from '../../src/status/region/fleet.ts';
 import { openBrowser, reads } from '../support/machine/browser.ts';

@@ -9,7 +9,7 @@ import { afterAll, afterEach, beforeEach } from 'vitest';
 
 import type { JsonValue } from '../../src/codec/json.ts';
 import { machineTimers } from '../../src/platform/clock.ts';
-import { type HttpServer, serveHttp } from '../../src/platform/network/http-server.ts';
+import { type HttpServer, serveHttp } from '../../src/platform/network/http/http-server.ts';
 import { SimClock } from '../../src/platform/sim/clock.ts';
 import { type Api, createApi } from '../../src/status/api/api.ts';
 import { PageFiles } from '../../src/status/http/page-files.ts';

@@ -13,7 +13,7 @@ import type { Config } from '../../src/config/schema.ts';
 import { type Hub, openHub } from '../../src/hub/hub.ts';
 import { BLOCK_HEAD_BYTES, BLOCKS_START } from '../../src/journal/format.ts';
 import type { Machine } from '../../src/machine.ts';
-import { machineHttpClient } from '../../src/platform/network/http-client.ts';
+import { machineHttpClient } from '../../src/platform/network/http/http-client.ts';
 import { machineFiles } from '../../src/platform/files/machine-files.ts';
 import { openRegion, type Region } from '../../src/region/region.ts';
 import { addUser } from '../../src/security/users.ts';

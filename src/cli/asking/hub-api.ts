@@ -4,7 +4,7 @@
  */
 import { EMPTY_BYTES, textOf } from '../../base/bytes.ts';
 import { HubError } from '../../base/errors.ts';
-import type { HttpAnswer, HttpBytes } from '../../platform/network/http-client.ts';
+import type { HttpAnswer, HttpBytes } from '../../platform/network/http/http-client.ts';
 import type { Config } from '../../config/schema.ts';
 import { type Runtime, runtimePath } from '../../hub/data.ts';
 import { type Args, type OptionSpec, UsageError } from '../args.ts';

@@ -8,7 +8,7 @@ import { HubError } from '../../base/errors.ts';
 import type { Random } from '../../base/random.ts';
 import type { Files } from '../../platform/files/files.ts';
 import type { Host } from '../../platform/host.ts';
-import type { HttpClient } from '../../platform/network/http-client.ts';
+import type { HttpClient } from '../../platform/network/http/http-client.ts';
 import { inNewFolder } from './folder.ts';
 import { type Contender, hub } from './contenders.ts';
 import { type Figures, measure, type Measuring, mediansOf } from './measure.ts';

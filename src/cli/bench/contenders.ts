@@ -3,7 +3,7 @@ import { pause } from '../../base/clock.ts';
 import { HubError } from '../../base/errors.ts';
 import { Child, ownProgram } from '../../platform/children.ts';
 import { machineTimers } from '../../platform/clock.ts';
-import type { HttpClient } from '../../platform/network/http-client.ts';
+import type { HttpClient } from '../../platform/network/http/http-client.ts';
 import { THRIFTY_LINGER_MS } from './scenarios.ts';
 
 export const HOST = '127.0.0.1';

@@ -1,5 +1,5 @@
 /** Errors of the API as problem documents (RFC 9457). */
-import { PROBLEM_TYPE, problemText } from '../../platform/network/refusal.ts';
+import { PROBLEM_TYPE, problemText } from '../../platform/network/http/refusal.ts';
 
 const TITLES = {
   400: 'Bad request',

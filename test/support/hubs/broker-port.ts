@@ -11,7 +11,7 @@ import type { Gatekeeper, Lsn, PublishDoor } from '../../../src/broker/contract.
 import type { BrokerLimits } from '../../../src/broker/limits.ts';
 import { MachineClock, machineTimers } from '../../../src/platform/clock.ts';
 import { machineNetwork } from '../../../src/platform/network/machine-network.ts';
-import { webSocketUpgrades } from '../../../src/platform/network/websocket.ts';
+import { webSocketUpgrades } from '../../../src/platform/network/http/websocket.ts';
 import { TLS_CERT, TLS_KEY } from '../machine/tls-fixture.ts';
 
 export interface BrokerPorts {

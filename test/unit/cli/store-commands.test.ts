@@ -10,7 +10,7 @@ import { SILENT_LOG } from '../../../src/base/log.ts';
 import { Closers } from '../../../src/closers.ts';
 import { regionalDir, takeDataDirectory } from '../../../src/hub/data.ts';
 import { openHub } from '../../../src/hub/hub.ts';
-import { machineHttpClient } from '../../../src/platform/network/http-client.ts';
+import { machineHttpClient } from '../../../src/platform/network/http/http-client.ts';
 import { machineFiles } from '../../../src/platform/files/machine-files.ts';
 import { openRegionIdentity } from '../../../src/region/identity.ts';
 import { openRegion } from '../../../src/region/region.ts';

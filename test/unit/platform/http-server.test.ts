@@ -9,7 +9,7 @@ import {
   type HttpServer,
   type HttpServerOptions,
   serveHttp,
-} from '../../../src/platform/network/http-server.ts';
+} from '../../../src/platform/network/http/http-server.ts';
 
 const servers: HttpServer[] = [];
 

@@ -2,7 +2,7 @@
  * Asks a hub's HTTP API: what `heliograph status`, `log`, `override` and the demo need. A hub that does not answer is a
  * fault (`hub.unreachable`); an answer that says no is an answer.
  */
-import { HubError, messageOf } from '../../base/errors.ts';
+import { HubError, messageOf } from '../../../base/errors.ts';
 
 export interface HttpAnswer {
   readonly status: number;
@@ -84,13 +84,6 @@ export const machineHttpClient: HttpClient = {
     return { status: OK, text: '' };
   },
 };
-
-/** The JSON of an answer of 200; throws `HubError` (`hub.unreachable`) for all else. */
-export async function getJson(url: string): Promise<unknown> {
-  const { status, text } = await machineHttpClient.get(url);
-  if (status !== OK) throw new HubError('hub.unreachable', `${url} answers ${status}`);
-  return JSON.parse(text) as unknown;
-}
 
 async function open(
   url: string,

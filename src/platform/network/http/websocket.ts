@@ -9,8 +9,8 @@ import type { Duplex } from 'node:stream';
 
 import { type WebSocket, WebSocketServer } from 'ws';
 
-import { plainAddress } from './machine-network.ts';
-import type { Connection, ConnectionHandlers } from './network.ts';
+import { plainAddress } from '../machine-network.ts';
+import type { Connection, ConnectionHandlers } from '../network.ts';
 import { type Refusal, refuse } from './refusal.ts';
 
 const SUBPROTOCOLS = ['mqtt', 'mqttv3.1'];

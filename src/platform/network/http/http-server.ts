@@ -7,13 +7,13 @@
  * site talk to a broker that trusts loopback.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
+import { listenFault, plainAddress } from '../machine-network.ts';
+import { keepRoom } from './http-crowd.ts';
 import { HttpEnding } from './http-ending.ts';
-import { listenFault, plainAddress } from './machine-network.ts';
-import type { UpgradeHandler } from './websocket.ts';
 import { PROBLEM_TYPE, problemText, refuse, type Refusal } from './refusal.ts';
+import type { UpgradeHandler } from './websocket.ts';
 
 export interface HttpServerOptions {
   readonly host: string;
@@ -56,10 +56,6 @@ const IDLE_MS_MAX = 15_000;
 const CHECK_MS = 5_000;
 /** A reader that takes nothing for so long is gone, or means it. */
 const STALL_MS_MAX = 300_000;
-/** From this share of the connections on, silent ones make room. */
-const CROWDED = 0.75;
-/** … where they have been silent for so long: a request may be on its way. */
-const PATIENCE_MS = 1_000;
 const BODY_BYTES_MAX = 1 << 20;
 
 /** Throws `HubError` (`port.taken`, `port.unusable`) where it cannot listen. */
@@ -78,7 +74,7 @@ export function serveHttp(options: HttpServerOptions): Promise<HttpServer> {
   server.maxConnections = options.connectionsMax;
   server.timeout = STALL_MS_MAX;
   server.on('drop', () => options.onTurnedAway?.());
-  keepRoom(server, Math.ceil(options.connectionsMax * CROWDED), options.patienceMs ?? PATIENCE_MS);
+  keepRoom(server, options.connectionsMax, options.patienceMs);
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => answerUnread(error, socket));
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     upgrade(options.upgrade, request, socket, head);
@@ -105,56 +101,6 @@ function answerUnread({ code }: NodeJS.ErrnoException, socket: Duplex): void {
   // Behind the beginning of another answer, a second one would be taken for its rest.
   if (!socket.writable || ANSWERED.has(socket)) return void socket.destroy();
   refuse(socket, refusal);
-}
-
-/**
- * In a crowd each newcomer, and each that finds no place, ends the connections that have been silent longest, until it is no
- * crowd any more: those that were opened and never used, or are kept for a next request. Whoever has a request under way, a
- * stream or an upgraded connection stays. So a program that opens connections and says nothing, cheap as that is, only pushes
- * out its own.
- */
-function keepRoom(server: Server, crowd: number, patienceMs: number): void {
-  /** Since when; the longest first. */
-  const silent = new Map<Socket, number>();
-  let open = 0;
-  const makeRoom = (): void => {
-    let tooMany = open - crowd;
-    for (const [socket, sinceMs] of silent) {
-      if (tooMany <= 0 || performance.now() - sinceMs < patienceMs) return;
-      socket.destroy();
-      tooMany -= 1;
-    }
-  };
-  let isWaiting = false;
-  /** Now, and when those that came in one burst have had their time: who comes then finds room. */
-  const keep = (): void => {
-    makeRoom();
-    if (isWaiting || open <= crowd) return;
-    isWaiting = true;
-    const look = (): void => {
-      isWaiting = false;
-      makeRoom();
-    };
-    // What has come by then is read first: a program that had no time for anybody must not take them for silent.
-    setTimeout(() => setImmediate(look), patienceMs).unref();
-  };
-  server.on('drop', keep);
-  server.on('connection', (socket) => {
-    open += 1;
-    keep();
-    silent.set(socket, performance.now());
-    socket.once('close', () => {
-      open -= 1;
-      silent.delete(socket);
-    });
-  });
-  server.on('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
-    silent.delete(socket);
-    response.once('close', () => {
-      if (!socket.destroyed) silent.set(socket, performance.now());
-    });
-  });
-  server.on('upgrade', ({ socket }: IncomingMessage) => silent.delete(socket));
 }
 
 type RequestListener = (request: IncomingMessage, response: ServerResponse) => unknown;
