@@ -1,7 +1,8 @@
 /**
  * A TCP proxy that counts what passes it and, where asked to, cuts a connection at an exact byte: the wire of the
  * uplink's bench and of its tests. What has been counted has been handed to the other side; what was still on its
- * way at a cut has not.
+ * way at a cut has not. Who comes back after a cut is let in when the target has read the last bytes: one that is busy would
+ * take the new connection first, and throw away with the old one what has been counted.
  */
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
@@ -24,10 +25,15 @@ export class CountingProxy {
   #bytesDown = 0;
   #connections = 0;
   #cuts = 0;
+  /** Resolves when the target has closed the connection that was cut last. */
+  #settled: Promise<unknown> = Promise.resolve();
 
   private constructor(options: ProxyOptions) {
     this.#options = options;
-    this.#server = createServer({ noDelay: true }, (near) => this.#join(near));
+    this.#server = createServer({ noDelay: true }, (near) => {
+      this.#keep(near);
+      void this.#settled.then(() => this.#join(near));
+    });
   }
 
   /** Listens on a free port of this machine. */
@@ -67,31 +73,37 @@ export class CountingProxy {
   }
 
   #join(near: Socket): void {
+    if (near.destroyed) return;
     this.#connections += 1;
     const measure = this.#options.meter?.();
     let left = this.#options.bytesUntilCut?.() ?? Number.POSITIVE_INFINITY;
     const far = connect({ ...this.#options.target, noDelay: true });
     const pass = (from: Socket, to: Socket, count: (bytes: number) => void): void => {
       const isUp = from === near;
-      this.#sockets.add(from);
       from.on('data', (bytes) => {
         if (left === 0) return;
         const passed = bytes.length <= left ? bytes : bytes.subarray(0, left);
         left -= passed.length;
         count(passed.length);
         measure?.(passed, isUp);
-        if (left === 0) this.#cut(from, to, passed);
-        else if (!to.write(passed)) from.pause();
+        if (left === 0) {
+          this.#settled = new Promise((resolve) => far.once('close', resolve));
+          this.#cut(from, to, passed);
+        } else if (!to.write(passed)) from.pause();
       });
       to.on('drain', () => from.resume());
-      from.on('error', () => undefined); // 'close' follows.
-      from.on('close', () => {
-        this.#sockets.delete(from);
-        to.end();
-      });
+      from.on('close', () => to.end());
     };
+    this.#keep(far);
     pass(near, far, (bytes) => (this.#bytesUp += bytes));
     pass(far, near, (bytes) => (this.#bytesDown += bytes));
+  }
+
+  /** Until it closes. */
+  #keep(socket: Socket): void {
+    this.#sockets.add(socket);
+    socket.on('error', () => undefined); // 'close' follows.
+    socket.on('close', () => this.#sockets.delete(socket));
   }
 
   /**

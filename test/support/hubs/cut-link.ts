@@ -104,9 +104,8 @@ export async function deliverOverCuts(options: CutOptions): Promise<CutResult> {
     limits: {
       lookMs: LOOK_MS,
       lingerMs: 100,
-      // The broker reads a packet a turn: whoever comes back at once takes its own last packets from it.
-      pauseMsMin: 15,
-      pauseMsMax: 30,
+      pauseMsMin: 1,
+      pauseMsMax: 5,
       seal: { ...DEFAULT_SEAL_LIMITS, opBytesMax: 2 << 20 },
     },
   });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { connect, createServer, type Server, type Socket } from 'node:net';
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 
 import { afterEach, test } from 'vitest';
 
@@ -82,4 +82,31 @@ test('a cut comes at its very byte: those before arrive, none after, and both en
   await once(next, 'data');
   assert.equal(received.at(-1), 9);
   assert.equal(proxy.connections, 2);
+});
+
+test('who comes back after a cut is let in when the target has read the last bytes', async () => {
+  const events: string[] = [];
+  const accepted: Socket[] = [];
+  const server = createServer({ pauseOnConnect: true }, (socket) => {
+    const name = accepted.push(socket);
+    events.push(`open ${name}`);
+    socket.on('close', () => events.push(`close ${name}`));
+    if (name === 3) server.emit('third');
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  open.push(server);
+  const { port } = server.address() as AddressInfo;
+  const proxy = await proxyTo(port, [100]);
+  const first = await dial(proxy.port);
+  const closed = closeOf(first);
+  first.resume();
+  first.write(new Uint8Array(100));
+  await closed;
+  await dial(proxy.port);
+  await dial(port); // Past the proxy: whatever it lets in at once is there before.
+  const third = once(server, 'third');
+  accepted[0]?.resume();
+  await third;
+  assert.deepEqual(events, ['open 1', 'open 2', 'close 1', 'open 3']);
 });
