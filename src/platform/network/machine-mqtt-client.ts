@@ -13,6 +13,7 @@
  * MQTT.js forgets publishes that wait for their PUBACK when the stream closes without an end of ours; every
  * wait here ends with the session.
  */
+import { isIP } from 'node:net';
 import type { PeerCertificate } from 'node:tls';
 
 import type { IClientOptions, MqttClient as Library } from 'mqtt';
@@ -31,6 +32,8 @@ const LOGIN_REFUSALS: ReadonlySet<unknown> = new Set([4, 5]);
 /** Upstreams whose tickets are kept. */
 const TICKETS_MAX = 8;
 const SUBACK_FAILURE = 0x80;
+/** What the library says of a login that takes too long, wherever it hangs. */
+const LIBRARY_TIMEOUT = 'connack timeout';
 const CLOSE_MS_MAX = 2_000;
 /** Twice what the broker of a hub takes: nothing of ours comes near it. */
 const PACKET_BYTES_MAX = 2 << 20;
@@ -39,6 +42,7 @@ export const machineMqttClient: MqttClient = {
   connect: async (options, handlers) => {
     const library = await openLibrary(options);
     keepTickets(options, library);
+    const silence = silenceOf(library, options);
     return new Promise((resolve, reject) => {
       const session = new MachineMqttSession(library, handlers, options);
       let isDecided = false;
@@ -46,7 +50,8 @@ export const machineMqttClient: MqttClient = {
         if (isDecided) return;
         isDecided = true;
         library.end(true);
-        reject(connectFault(options.url, error));
+        const isSilent = error instanceof Error && error.message === LIBRARY_TIMEOUT;
+        reject(connectFault(options.url, isSilent ? silence() : error));
       };
       library.once('connect', () => {
         if (isDecided) return;
@@ -115,6 +120,19 @@ function keepTickets(options: MqttSessionOptions, library: Library): void {
     if (tickets.size >= TICKETS_MAX) tickets.clear();
     tickets.set(ticketKey(options), ticket);
   });
+}
+
+/** Who was silent, for a login that took too long: who mends it has to know where to look. */
+function silenceOf(
+  { stream }: Library,
+  { url, connectTimeoutMs }: MqttSessionOptions,
+): () => Error {
+  const isAddress = isIP(new URL(url).hostname.replace(/^\[|\]$/g, '')) !== 0;
+  const away = 'nothing takes the connection there';
+  let who = isAddress ? away : 'DNS does not answer for this name';
+  stream.once('lookup', () => (who = away));
+  stream.once('connect', () => (who = 'it takes the connection and says nothing'));
+  return () => new Error(`no answer in ${connectTimeoutMs / 1_000} s: ${who}`);
 }
 
 function connectFault(url: string, error: unknown): HubError {

@@ -1,10 +1,14 @@
-/** A broker that lets in and then does not let listen: a broker with access rules, or one that hangs. And what a session keeps. */
+/**
+ * A broker that lets in and then does not let listen: a broker with access rules, or one that hangs. One that does not even
+ * let in, and who is to blame. And what a session keeps.
+ */
 import assert from 'node:assert/strict';
+import dns from 'node:dns';
 import { once } from 'node:events';
 import { createRequire } from 'node:module';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 
-import { onTestFinished, test } from 'vitest';
+import { onTestFinished, test, vi } from 'vitest';
 
 import { machineMqttClient } from '../../../src/platform/network/machine-mqtt-client.ts';
 import type { MqttSession } from '../../../src/platform/network/mqtt-client.ts';
@@ -50,6 +54,27 @@ test('a subscription that is not answered ends the wait', async () => {
   await assert.rejects(session.subscribe(['a']), {
     code: 'uplink.unreachable',
     message: /is not answered$/,
+  });
+});
+
+test('a login that takes too long tells whether DNS or the broker is silent', async () => {
+  const server = createServer((socket) => socket.on('error', () => undefined));
+  onTestFinished(() => void server.close());
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const options = { clientId: 'hub', keepaliveS: 60, connectTimeoutMs: 300 };
+  const login = (host: string): Promise<unknown> =>
+    machineMqttClient.connect({ ...options, url: `mqtt://${host}:${port}` }, NOTHING);
+  const silent = /: no answer in 0\.3 s: it takes the connection and says nothing$/;
+  await assert.rejects(login('127.0.0.1'), { code: 'uplink.unreachable', message: silent });
+  await assert.rejects(login('localhost'), { code: 'uplink.unreachable', message: silent });
+  const lookup = vi.spyOn(dns, 'lookup').mockImplementation(() => undefined);
+  onTestFinished(() => lookup.mockRestore());
+  await assert.rejects(login('region.example'), {
+    code: 'uplink.unreachable',
+    message:
+      /^mqtt:\/\/region\.example:\d+: no answer in 0\.3 s: DNS does not answer for this name$/,
   });
 });
 
