@@ -4,15 +4,11 @@
  */
 import type { Compressor } from '../batch/compression.ts';
 import type { Cancel } from '../base/clock.ts';
-import { HubError } from '../base/errors.ts';
+import type { HubError } from '../base/errors.ts';
 import type { Broker } from '../broker/broker.ts';
-import type { Config } from '../config/schema.ts';
-import { brokerLogin } from './access.ts';
 import type { HubAssets } from './assets/assets.ts';
 import { openAssets } from './assets/assets-open.ts';
 import { syncLogKey } from './data.ts';
-import { HubDownlink } from './sync/downlink.ts';
-import { RemoteSettings } from './sync/remote-config.ts';
 import { Healing } from './sync/healing.ts';
 import { Dusk } from './power/dusk.ts';
 import type { Ground } from './ground.ts';
@@ -20,24 +16,18 @@ import { HubAudit } from './storage/audit.ts';
 import { Horizons } from './storage/horizons.ts';
 import { keepNote } from './storage/kept-note.ts';
 import { openLedger } from './storage/ledger.ts';
-import { type HubLink, openLink, pausesOf } from './sync/links.ts';
+import { type HubLink, openLink } from './sync/links.ts';
 import { HubPower, type SimulatedSite } from './power/power.ts';
 import { Retention } from './storage/retention.ts';
 import { DroppedBulk } from './storage/dropped-bulk.ts';
 import type { Serving } from './serving.ts';
 import { Summaries } from './sync/summaries.ts';
+import { openUplink } from './sync/uplink.ts';
 import type { Journal } from '../journal/journal.ts';
-import { batchRecipient, batchSealer } from '../keys/batch-seal.ts';
-import { verifyEd25519 } from '../keys/identity.ts';
-import type { Machine } from '../machine.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { LOG, RECORD, TELEMETRY } from '../model/class.ts';
 import { EMPTY_BACKLOG } from '../power/backlog.ts';
-import type { LinkKind } from '../power/govern/energy.ts';
-import { ApartPacker } from '../uplink/packing/apart.ts';
-import type { UpstreamBroker } from '../uplink/session/region-link.ts';
-import { Uplink } from '../uplink/uplink.ts';
-import { PROGRAM_VERSION } from '../versions.ts';
+import type { Uplink } from '../uplink/uplink.ts';
 
 export interface Followers {
   readonly power: HubPower;
@@ -60,18 +50,7 @@ export interface StandIns {
   readonly tickMs?: number;
 }
 
-const MIB = 1 << 20;
 const DAY_MS = 86_400_000;
-const MINUTE_MS = 60_000;
-/** How much rarer the region is asked for orders where a session costs; by radio about as often as data goes anyway. */
-const CHECK_IN_RATIO: Readonly<Partial<Record<LinkKind, number>>> = {
-  wifi: 3,
-  cellular: 3,
-  satellite: 6,
-};
-/** A session waits so long for late receipts and newcomers; in fast time, not for hours. */
-const LINGER_MS = 2_000;
-const LINGER_MS_MIN = 100;
 
 export function followJournal(
   ground: Ground,
@@ -107,7 +86,7 @@ export function followJournal(
   );
   const healing = closers.add(openHealing(ground, serving, () => receiptedLsn()));
   uplink = closers.add(
-    openUplink(ground, serving, { power, ledger, audit, healing }, link, standIns),
+    openUplink(ground, serving, { power, ledger, audit, healing, link }, standIns),
   );
   const hasUplink = config.uplink.url !== '';
   const receiptedLsn = (): number | undefined =>
@@ -252,115 +231,4 @@ function tellFaults(journal: Journal, { monitor }: HubPower): void {
   journal.onQuarantine(({ fromLsn, toLsn }) =>
     tell(`acknowledged data is damaged, LSN ${fromLsn} to ${toLsn}; it is kept aside`),
   );
-}
-
-function upstreamBroker({ uplink }: Config, machine: Machine): UpstreamBroker | undefined {
-  if (uplink.url === '') return undefined;
-  const { keepaliveS, connectTimeoutS } = uplink;
-  const login = brokerLogin('uplink', uplink, machine);
-  const renewed = (): Partial<UpstreamBroker> => {
-    try {
-      return brokerLogin('uplink', uplink, machine);
-    } catch (error) {
-      // Somebody is about to replace a file: it goes on as it began.
-      if (!(error instanceof HubError)) throw error;
-      return {};
-    }
-  };
-  return { ...login, renewed, keepaliveS, connectTimeoutMs: connectTimeoutS * 1_000 };
-}
-
-/** How often to ask the region for orders where nothing else opens a session. */
-function checkInMs({ uplink }: Config, link: LinkKind): number {
-  return uplink.checkInMinutes * MINUTE_MS * (CHECK_IN_RATIO[link] ?? 1);
-}
-
-/** What comes down: ops, wishes, settings, the roster. */
-function takeDown(
-  ground: Ground,
-  serving: Serving,
-  { power, healing, ledger }: Pick<Followers, 'power' | 'healing' | 'ledger'>,
-): HubDownlink {
-  const { config, configInput: input, machine, time, id: hub, closers } = ground;
-  const { files, timers, log } = machine;
-  const { members } = serving.access;
-  const restart = (why: HubError): void => ground.fail(why);
-  const parts = { ...serving, hub, files, timers, log, dataDir: config.data };
-  const settings = closers.add(new RemoteSettings({ ...parts, input, restart }));
-  const takeRoster =
-    members &&
-    (async (bytes: Uint8Array): Promise<void> => {
-      (await import('./sync/roster.ts')).takeRoster(ground, members, bytes);
-    });
-  if (members !== undefined && config.uplink.url !== '') {
-    void import('./sync/roster.ts').then((it) => it.handInRoster(ground, serving, members));
-  }
-  const wishes = { power, healing, ledger, settings, takeRoster };
-  return new HubDownlink({ ...serving, ...wishes, hub, clock: time.clock, log });
-}
-
-const NOT_ENCRYPTED = {
-  means: 'brokers on the way can read the data',
-  next: 'set uplink.operator_key',
-};
-
-function openUplink(
-  ground: Ground,
-  serving: Serving,
-  {
-    power,
-    ledger,
-    audit,
-    healing,
-  }: Omit<Followers, 'uplink' | 'link' | 'assets' | 'dropped'> & {
-    readonly audit: HubAudit | undefined;
-  },
-  link: HubLink,
-  { compressor, lookMs }: StandIns,
-): Uplink {
-  const { config, machine, time, paths, identity } = ground;
-  const { files, mqtt, random, log } = machine;
-  const { journal } = serving;
-  const { operatorKey, jurisdiction, url } = config.uplink;
-  if (url !== '' && operatorKey === '') log.warn('uplink.not-encrypted', NOT_ENCRYPTED);
-  return Uplink.open({
-    journal,
-    files,
-    mqtt,
-    random,
-    log,
-    link: link.kind,
-    way: link.tracker,
-    pauses: () => pausesOf(link.kind(), power.monitor.advice()),
-    dir: paths.uplink,
-    site: config.site,
-    signer: identity,
-    history: ledger,
-    audit: audit?.batches,
-    sealer: operatorKey === '' ? undefined : batchSealer(operatorKey, random),
-    jurisdiction: jurisdiction === '' ? undefined : jurisdiction,
-    verify: verifyEd25519,
-    broker: upstreamBroker(config, machine),
-    decide: (backlog) => power.monitor.decide(backlog),
-    syncLog: power.syncLogWriter(),
-    energy: power.energyBook(),
-    clock: time.clock,
-    timers: time.timers,
-    linkTimers: machine.timers,
-    packer:
-      machine.packThread === undefined
-        ? undefined
-        : new ApartPacker({ start: machine.packThread, timers: machine.timers }),
-    software: PROGRAM_VERSION,
-    recipient: batchRecipient(identity),
-    downlink: takeDown(ground, serving, { power, healing, ledger }),
-    limits: {
-      checkInMs: checkInMs(config, link.kind()),
-      ...(lookMs === undefined ? {} : { lookMs }),
-      spoolBytesMax: config.uplink.spoolMibMax * MIB,
-      lingerMs: Math.max(LINGER_MS_MIN, LINGER_MS / config.power.timeSpeed),
-    },
-    ...(compressor === undefined ? {} : { compressor }),
-    onFatal: (error) => ground.fail(error),
-  });
 }
