@@ -1,6 +1,6 @@
 /**
  * Reads the configuration: one TOML file, then what the region has set, then the environment, then `--set`, the later wins. Every
- * mistake of all three is reported at once, each with where it stands, what is wrong and what is allowed;
+ * mistake of all of them is reported at once, each with where it stands, what is wrong and what is allowed;
  * a hub never starts on half of a configuration, and never with a key that it does not know.
  *
  * Secrets are refused: a key such as `password` gets the advice to name a file instead. What an option
