@@ -39,6 +39,8 @@ test('an order reaches every hub of the site once, and all three have the same s
   const to = ['--site', 'demo', '--data', regionData, '--wait', '60s'];
   const order = ['regional', 'send', ...to, '--key', 'order/17', '--field', 'state=open'];
   const sending = json<Sent>(order);
+  const atRegion = (): Promise<Digest> => getJson(`${region.httpUrl}api/v1/digest?site=demo`);
+  await eventually(atRegion, ({ records }) => records === 1);
   // Something to send opens a session; without it the hubs would ask within the hour.
   for (const { mqttPort } of hubs) {
     const { connectAsync } = await import('mqtt');
@@ -56,7 +58,7 @@ test('an order reaches every hub of the site once, and all three have the same s
     assert.deepEqual((record as { fields: unknown }).fields, { state: 'open' });
     await uplinked(httpUrl);
   }
-  assert.equal((await getJson<Digest>(`${region.httpUrl}api/v1/digest?site=demo`)).records, 1);
+  assert.equal((await atRegion()).records, 1);
   const audited = async (): Promise<string> => {
     const audit = heliograph(['audit', '--regional', '--json', '--data', regionData]);
     await audit.exited;
