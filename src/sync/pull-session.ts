@@ -108,6 +108,7 @@ export class PullSession {
       if (!this.#isFull && !walk.isDone) return MORE;
     }
     if (!walk.isDone) {
+      this.#lanes = new Map(walk.reached());
       this.#sendPage('partial', walk.mark());
       return MORE;
     }

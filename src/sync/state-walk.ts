@@ -61,6 +61,8 @@ export interface StateSource {
   writeItem(op: OpId): StateItem | undefined;
   /** Position behind an item. */
   behind(item: StateItem, by: 'keys' | 'origins'): Uint8Array;
+  /** Of a position in a walk by origins: all ops of the origin with lower numbers lie before it. */
+  seqAt(position: Uint8Array): number;
 }
 
 /** Where a walk by keys stands, and what it leads to. */
@@ -142,6 +144,25 @@ export class StateWalk {
   /** Lanes in which the device is further when it has all of this. */
   lanes(): VersionVector {
     return new Map([...this.target].filter(([lane, seq]) => seq > seqIn(this.#vector, lane)));
+  }
+
+  /** The same as far as it has come: who walks by origins has all that was before its place, and need not begin anew. */
+  reached(): VersionVector {
+    if (this.#phase !== 'origins') return new Map();
+    const reached = new Map<Lane, number>();
+    const before = new Map(
+      this.#origins.slice(0, this.#index).map(([origin]) => [origin, Infinity]),
+    );
+    const [current] = this.#origins[this.#index] ?? [];
+    if (current !== undefined && this.#position !== undefined) {
+      before.set(current, this.source.seqAt(this.#position) - 1);
+    }
+    for (const [lane, seq] of this.lanes()) {
+      const upTo = Math.min(seq, before.get(splitLane(lane).origin) ?? 0);
+      // What is behind a gap is told at the end.
+      if (!this.gapped.has(lane) && upTo > seqIn(this.#vector, lane)) reached.set(lane, upTo);
+    }
+    return reached;
   }
 
   /** Gives some items to `take` until it says false; the rest comes with the next call. */

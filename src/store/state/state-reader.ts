@@ -171,6 +171,11 @@ export class StateReader {
     return concatBytes([key, Uint8Array.of(RANK_MARK), encodeOrder(item.write.order)]);
   }
 
+  /** Of a position in a walk by origins: all ops of the origin with lower numbers lie before it. */
+  seqAt(position: Uint8Array): number {
+    return seqIn(position);
+  }
+
   #itemOf(op: OpId): StateItem | undefined {
     const found = this.#parts.writes().find(op);
     return found && { type: 'write', key: found[0], write: found[1] };
