@@ -7,7 +7,9 @@ import { utf8 } from '../../src/base/bytes.ts';
 import { ALARM, TELEMETRY } from '../../src/model/class.ts';
 import { encodeChunk } from '../../src/batch/wire/chunks.ts';
 import type { MqttSession } from '../../src/platform/network/mqtt-client.ts';
-import { HUB_ID, stampedOp, stampedOps } from '../support/made/batches.ts';
+import { encodeReceipt, parseReceipt, type Receipt } from '../../src/batch/wire/messages.ts';
+import { verifyEd25519 } from '../../src/keys/identity.ts';
+import { HUB_ID, identityOf, REGION, stampedOp, stampedOps } from '../support/made/batches.ts';
 import { UplinkWorld } from '../support/simulated/uplink-world.ts';
 
 const OPS = 60;
@@ -168,6 +170,44 @@ test('nonsense on every topic of ours harms nobody, and is told', async () => {
   await it.deliver();
   assert.ok(it.log.count('regional.nonsense') > 0);
   await expectAllDelivered(it, 'nonsense');
+});
+
+test('a receipt that another signed moves nothing, though all that it says is true', async () => {
+  const isReceipt = (topic: string): boolean => topic.includes('/receipt/');
+  const lives = async (see: (topic: string, payload: Uint8Array) => void): Promise<UplinkWorld> => {
+    const it = await started();
+    const spy = await stranger(it, 'spy', see);
+    await it.until(spy.subscribe(['heliograph/v1/#']));
+    it.regionLink.link.delayMs = 1_000;
+    publishAll(it);
+    return it;
+  };
+  const receipts = new Map<string, Receipt>();
+  const first = await lives((topic, payload) => {
+    const receipt = isReceipt(topic) && parseReceipt(payload, REGION.publicKey, verifyEd25519);
+    if (receipt) receipts.set(topic, receipt);
+  });
+  await expectAllDelivered(first, 'the true ones');
+  assert.ok(receipts.size > 0);
+
+  // The same life again: this time somebody knows what the region will say, and says it first.
+  const due = new Set<string>();
+  const it = await lives((topic) => {
+    const receipt = topic.replace(/\/up\/(\w+)\/\d+$/, '/receipt/$1');
+    if (receipts.has(receipt)) due.add(receipt);
+  });
+  const forger = await stranger(it, 'forger', () => undefined);
+  for (let i = 0; i < 100 && due.size === 0; i++) await it.clock.advance(100);
+  assert.ok(due.size > 0, 'a batch of the first life');
+  const before = it.uplink?.receiptedLsn;
+  for (const topic of due) {
+    const forged = encodeReceipt(receipts.get(topic) as Receipt, identityOf(9));
+    await it.until(forger.publish(topic, forged, { qos: 1 }));
+  }
+  await it.clock.advance(300);
+  assert.equal(it.store.ops.size, 0, 'nothing is stored yet');
+  assert.equal(it.uplink?.receiptedLsn, before);
+  await expectAllDelivered(it, 'behind the forged ones');
 });
 
 test('chunks that another forged for our batch are found out, and the true ones asked for', async () => {

@@ -51,7 +51,9 @@ function carrierOf(knowsRegion: boolean): Carrier {
   );
 }
 
-async function batchesOfOther(): Promise<{ up: CarriedMessage[]; receipts: CarriedMessage[] }> {
+async function batchesOfOther(
+  signer = REGION,
+): Promise<{ up: CarriedMessage[]; receipts: CarriedMessage[] }> {
   const up: CarriedMessage[] = [{ topic: helloTopic(OTHER), payload: new Uint8Array([1]) }];
   const receipts: CarriedMessage[] = [];
   for (const seq of [1, 11]) {
@@ -72,7 +74,7 @@ async function batchesOfOther(): Promise<{ up: CarriedMessage[]; receipts: Carri
         atMs: START_MS,
         quality: 'ntp',
       },
-      REGION,
+      signer,
     );
     receipts.push({ topic: receiptTopic(OTHER, id), payload: receipt });
   }
@@ -101,6 +103,14 @@ test('batches of others go on until the region has them, and the receipts go bac
   assert.deepEqual(await carriedBy(carrier), topicsOf([hello, later, first]));
   carrier.take([second]);
   assert.deepEqual(await carriedBy(carrier), topicsOf([first, second]));
+});
+
+test('a receipt on a stick that another than the region signed takes nothing out of it', async () => {
+  const carrier = carrierOf(true);
+  const { up, receipts } = await batchesOfOther(identityOf(9));
+  carrier.take(up);
+  carrier.take(receipts);
+  assert.deepEqual(await carriedBy(carrier), topicsOf([...up, ...receipts]));
 });
 
 test('who does not know the region believes no receipt, and carries it all the same', async () => {

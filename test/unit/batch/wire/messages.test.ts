@@ -16,6 +16,7 @@ import {
   parseReceipt,
   type Receipt,
 } from '../../../../src/batch/wire/messages.ts';
+import { encodeDownReceipt, parseDownReceipt } from '../../../../src/batch/wire/down-messages.ts';
 import { encodeCbor } from '../../../../src/codec/writer.ts';
 import { signCose } from '../../../../src/codec/cose.ts';
 import { verifyEd25519 } from '../../../../src/keys/identity.ts';
@@ -99,6 +100,20 @@ test('have and receipt come back as they were sent, under the right key only', (
   const refused: Receipt = { ...RECEIPT, ...outcome, awaits: BATCH };
   const bytes = encodeReceipt(refused, REGION);
   assert.deepEqual(parseReceipt(bytes, REGION.publicKey, verifyEd25519), refused);
+});
+
+test('what a hub says of a batch from above counts under its own key only', () => {
+  const taken = {
+    hub: HUB_ID,
+    batch: BATCH,
+    outcome: 'taken',
+    reason: '',
+    atMs: START_MS,
+  } as const;
+  const bytes = encodeDownReceipt(taken, HUB);
+  assert.deepEqual(parseDownReceipt(bytes, HUB.publicKey, verifyEd25519), taken);
+  const forged = encodeDownReceipt(taken, identityOf(9));
+  assert.equal(parseDownReceipt(forged, HUB.publicKey, verifyEd25519), undefined);
 });
 
 test('no flipped or missing byte of any message gets through', () => {
