@@ -210,6 +210,31 @@ test('a receipt that another signed moves nothing, though all that it says is tr
   await expectAllDelivered(it, 'behind the forged ones');
 });
 
+test('an answer that the region gave to an earlier greeting opens no session', async () => {
+  const it = await started();
+  const answers = new Map<string, Uint8Array>();
+  const seen = { greetings: 0, chunks: 0 };
+  const spy = await stranger(it, 'spy', (topic, payload) => {
+    if (topic.endsWith('/down-hello')) answers.set(topic, payload);
+    if (topic.includes('/up/')) seen.chunks += 1;
+    if (!topic.endsWith('/hello')) return;
+    seen.greetings += 1;
+    for (const [at, answer] of answers) void spy.publish(at, answer, { qos: 1 });
+  });
+  await it.until(spy.subscribe(['heliograph/v1/#']));
+  publishAll(it);
+  await it.deliver();
+  await it.clock.advance(60_000); // The session of the first batches is over.
+  it.regionLink.link.isDown = true;
+  it.regionLink.cut();
+  Object.assign(seen, { greetings: 0, chunks: 0 });
+  it.journal.append(stampedOp(2, { class: ALARM }));
+  for (let i = 0; i < 300 && seen.greetings < 2; i++) await it.clock.advance(1_000);
+  assert.ok(seen.greetings > 0 && answers.size > 0);
+  assert.equal(seen.chunks, 0);
+  await it.stop();
+});
+
 test('chunks that another forged for our batch are found out, and the true ones asked for', async () => {
   for (const total of [1, 2]) {
     const it = await started();
