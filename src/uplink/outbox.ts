@@ -9,7 +9,6 @@
  *   their ops sealed anew, which the regional node recognises op by op.
  */
 import { assert } from '../base/assert.ts';
-import { bytesEqual } from '../base/bytes.ts';
 import type { Clock, Timers } from '../base/clock.ts';
 import { HubError, messageOf, systemCode } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
@@ -17,7 +16,7 @@ import { type BatchId, originOfPublicKey } from '../batch/batch-id.ts';
 import type { ChunkBitmap } from '../batch/wire/chunks.ts';
 import type { Compression, Compressor } from '../batch/compression.ts';
 import type { SealLimits } from '../batch/limits.ts';
-import type { Manifest, Signer, TreeHead } from '../batch/manifest.ts';
+import type { Signer, TreeHead } from '../batch/manifest.ts';
 import type { Encoding } from '../batch/payload.ts';
 import type { PayloadSealer } from '../batch/payload-seal.ts';
 import { sealPacked } from '../batch/seal-batch.ts';
@@ -32,7 +31,7 @@ import type { Packer, Packing } from './packing/packer.ts';
 import { type GatheredAndPacked, Packers } from './packing/packers.ts';
 import type { Backlog, BatchAudit, HistoryLog, JournalReader, Lsn } from './ports.ts';
 import { BEYOND_MAX, CLASS_START, openProgress, type Progress, writeProgress } from './progress.ts';
-import { Spool, type SpooledBatch } from './spool.ts';
+import { isSealedAsNow, Spool, type SpooledBatch } from './spool.ts';
 import { giveUp, type GivenUp } from './waiting/given-up.ts';
 import { LackingLeaves } from './waiting/lacking-leaves.ts';
 import { UnsealedCount } from './waiting/unsealed-count.ts';
@@ -122,9 +121,15 @@ export class Outbox {
     return this.#fault;
   }
 
-  /** Ends what is being packed; what is in the spool stays. */
+  /** Ends what is being packed, and notes how far everything has its receipt; what is in the spool stays. */
   close(): void {
     this.#packers.close();
+    try {
+      this.#saveProgress();
+    } catch (error) {
+      // The next start counts again.
+      if (systemCode(error) === undefined) throw error;
+    }
   }
 
   /** Counts what has become durable, in one slice; false where all is counted, or while a batch is being sealed. */
@@ -405,14 +410,4 @@ export class Outbox {
       })
       .map(({ id }) => id);
   }
-}
-
-/** What was sealed for another key, in the open, or under another law, must not travel any more: its ops are sealed anew. */
-function isSealedAsNow(manifest: Manifest, { sealer, jurisdiction }: OutboxOptions): boolean {
-  const { sealedTo } = manifest;
-  const isSameKey =
-    sealedTo === undefined || sealer === undefined
-      ? sealedTo === sealer?.keyId
-      : bytesEqual(sealedTo, sealer.keyId);
-  return isSameKey && manifest.jurisdiction === jurisdiction;
 }

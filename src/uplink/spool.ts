@@ -7,6 +7,7 @@
  * acknowledgements of devices wait, and bring to the card what most often is receipted and removed before it has to go there.
  */
 import { assert } from '../base/assert.ts';
+import { bytesEqual } from '../base/bytes.ts';
 import { type BatchId, batchIdOfText } from '../batch/batch-id.ts';
 import {
   type ChunkBitmap,
@@ -20,6 +21,7 @@ import { encodeShortChunk } from '../batch/wire/short-chunk.ts';
 import { CHUNK_DATA_BYTES_MAX } from '../batch/limits.ts';
 import type { Manifest } from '../batch/manifest.ts';
 import { readOwnBatch } from '../batch/open-batch.ts';
+import type { PayloadSealer } from '../batch/payload-seal.ts';
 import type { SealedBatch } from '../batch/seal-batch.ts';
 import { type Files, putInPlace } from '../platform/files/files.ts';
 
@@ -28,6 +30,12 @@ export interface SpooledBatch {
   readonly id: BatchId;
   readonly manifest: Manifest;
   readonly layout: ChunkLayout;
+}
+
+/** How batches are sealed at this hub now. */
+interface SealedHere {
+  readonly sealer?: PayloadSealer | undefined;
+  readonly jurisdiction?: string | undefined;
 }
 
 const SUFFIX = '.batch';
@@ -158,4 +166,14 @@ export class Spool {
     this.#batches.set(id, batch);
     return true;
   }
+}
+
+/** What was sealed for another key, in the open, or under another law, must not travel any more: its ops are sealed anew. */
+export function isSealedAsNow(manifest: Manifest, { sealer, jurisdiction }: SealedHere): boolean {
+  const { sealedTo } = manifest;
+  const isSameKey =
+    sealedTo === undefined || sealer === undefined
+      ? sealedTo === sealer?.keyId
+      : bytesEqual(sealedTo, sealer.keyId);
+  return isSameKey && manifest.jurisdiction === jurisdiction;
 }

@@ -15,13 +15,24 @@ import { machineTimers } from '../../../src/platform/clock.ts';
 import { HUB, SITE, stampedOp, stampedOps, START_MS } from '../../support/made/batches.ts';
 import { MemoryJournal } from '../../support/memory/memory-journal.ts';
 
-function open(
+interface Limits {
+  readonly opsMax?: number;
+  readonly spoolBytesMax?: number;
+}
+
+function open(...parts: Parameters<typeof openUncounted>): Outbox {
+  const outbox = openUncounted(...parts);
+  while (outbox.scan());
+  return outbox;
+}
+
+function openUncounted(
   journal: MemoryJournal,
   files: SimFiles,
-  limits: { opsMax?: number; spoolBytesMax?: number } = {},
+  limits: Limits = {},
   timers: Timers = machineTimers,
 ): Outbox {
-  const outbox = Outbox.open({
+  return Outbox.open({
     journal,
     files,
     dir: 'uplink',
@@ -34,8 +45,6 @@ function open(
     sealLimits: { opsMax: limits.opsMax ?? 10, opBytesMax: 1 << 20 },
     spoolBytesMax: limits.spoolBytesMax ?? 1 << 20,
   });
-  while (outbox.scan());
-  return outbox;
 }
 
 function disk(): SimFiles {
@@ -67,6 +76,29 @@ test('batches of a class follow each other through the journal, each naming the 
     outbox.sendable().map(({ id }) => id),
     [alarm.id, first.id, second.id],
   );
+});
+
+test('what was all receipted when a hub stopped is so at the next start, before anything is counted', async () => {
+  const journal = new MemoryJournal();
+  journal.append(...stampedOps(1, 4));
+  const files = disk();
+  const outbox = open(journal, files);
+  const batch = await outbox.seal(TELEMETRY);
+  assert.ok(batch);
+  outbox.receipted(batch.id);
+  // What comes down needs no receipt.
+  journal.appendCopies(stampedOps(5, 9));
+  while (outbox.scan());
+  assert.equal(outbox.receiptedLsn, 9);
+  outbox.close();
+  assert.equal(openUncounted(journal, files).receiptedLsn, 9);
+});
+
+test('a disk that takes nothing keeps no hub from stopping', async () => {
+  const files = disk();
+  const outbox = open(new MemoryJournal(), files);
+  files.setCapacity(0);
+  assert.doesNotThrow(() => outbox.close());
 });
 
 test('a batch that is built waits with publishes that wait for the card, but not for good', async () => {
