@@ -32,23 +32,37 @@ async function addOrder(page: Page, title: string): Promise<void> {
   await reads(page, '#orders .title', title);
 }
 
-/** Entries that this browser keeps, of all pages. */
-function entriesIn(page: Page): Promise<number> {
+/** What a request in the database of the page's origin comes to. */
+function inDatabase<T>(page: Page, store: string, request: string): Promise<T> {
   // In words, because it runs in the page.
-  return page.evaluate<number>(`(async () => {
+  return page.evaluate<T>(`(async () => {
     const [{ name }] = await indexedDB.databases();
     return new Promise((resolve, reject) => {
       const request = indexedDB.open(name);
       request.onerror = () => reject(request.error);
       request.onsuccess = () => {
-        const count = request.result.transaction('log').objectStore('log').count();
-        count.onsuccess = () => {
+        const asked = request.result.transaction('${store}').objectStore('${store}').${request};
+        asked.onsuccess = () => {
           request.result.close();
-          resolve(count.result);
+          resolve(asked.result);
         };
       };
     });
   })()`);
+}
+
+/** Entries that this browser keeps, of all pages. */
+function entriesIn(page: Page): Promise<number> {
+  return inDatabase(page, 'log', 'count()');
+}
+
+/** Until no page holds what it had kept any more; a page that is closed in a hurry may hold it for 75 seconds. */
+async function untilAllIsLeft(page: Page): Promise<void> {
+  await eventually(
+    () => inDatabase<{ beatMs: number }[]>(page, 'leases', 'getAll()'),
+    (leases) => leases.every(({ beatMs }) => Date.now() - beatMs > 75_000),
+    90_000,
+  );
 }
 
 /** Does something that the page keeps. */
@@ -304,6 +318,9 @@ testWithPeers(
     await keeping(page, () => addOrder(page, 'pump 4 leaks'));
     await page.goto('about:blank');
     await context.setOffline(false);
+    const watcher = await context.newPage();
+    await watcher.goto(`${hub.httpUrl}health`);
+    await untilAllIsLeft(watcher);
     const tablet = await browser.newContext();
     const reader = await tablet.newPage();
     await reader.goto(`${hub.httpUrl}notebook`);
@@ -316,6 +333,7 @@ testWithPeers(
     await reader.click('#orders a:has-text("pump 3")');
     await holds(reader, '#notes', 'gasket is worn');
   },
+  150_000,
 );
 
 test('the SDK for browsers is at most 180 KB, packed and without Yjs', () => {

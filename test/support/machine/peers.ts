@@ -33,11 +33,12 @@ export function testWithPeers(
   title: string,
   names: readonly string[],
   run: (paths: readonly string[]) => void | Promise<void>,
+  runMsMax?: number,
 ): void {
   const paths = names.map((name) => peer(name));
   const absent = names.filter((_, index) => paths[index] === undefined);
   const why = absent.length === 0 ? undefined : `needs ${absent.join(', ')}`;
-  testUnless(why, title, () => run(paths as string[]));
+  testUnless(why, title, () => run(paths as string[]), runMsMax);
 }
 
 /** A test that something may be in the way of: then it skips and says what, or fails where REQUIRE_PEERS=1. */
