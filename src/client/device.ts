@@ -155,6 +155,7 @@ export class Device {
       record: (at) => this.#view.record(at),
       writes: (at) => this.#view.writes(at),
       conflicts: (at) => this.#view.conflicts(at),
+      disputes: (at) => this.#view.disputes(at),
       fetchBytes: this.#platform.fetchBytes,
     });
   }
@@ -183,8 +184,8 @@ export class Device {
   conflicts(key?: string): readonly SeenConflict[] {
     const keys = key === undefined ? this.#view.keys('') : [key];
     return keys.flatMap((each) => {
-      const conflicts = this.#view.conflicts(each).filter((conflict) => isDispute(conflict));
-      return conflicts.length === 0 ? [] : seenConflicts(each, conflicts, this.#view.writes(each));
+      const disputes = this.#view.disputes(each);
+      return disputes.length === 0 ? [] : seenConflicts(each, disputes, this.#view.writes(each));
     });
   }
 

@@ -17,11 +17,11 @@
  *   flash.json        what the card took in the last days
  *   runtime.json      addresses of the running hub, for the commands; gone when it is not running
  */
-import { textOf, utf8 } from '../base/bytes.ts';
+import { utf8 } from '../base/bytes.ts';
 import { HubError, messageOf, systemCode } from '../base/errors.ts';
 import type { Closers } from '../closers.ts';
 import type { Machine } from '../machine.ts';
-import type { Files } from '../platform/files/files.ts';
+import { type Files, textIn } from '../platform/files/files.ts';
 import { DATA_LAYOUT } from '../versions.ts';
 
 export interface HubPaths {
@@ -101,7 +101,7 @@ const LAYOUT_FILE = 'layout';
 
 function checkLayout(dir: string, files: Files): void {
   const path = `${dir}/${LAYOUT_FILE}`;
-  const text = textOf(files.read(path) ?? utf8(''))?.trim() ?? '';
+  const text = textIn(files, path);
   if (text === '') {
     files.replace(path, utf8(`${DATA_LAYOUT}\n`));
     return;

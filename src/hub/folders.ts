@@ -4,10 +4,10 @@
  * lost its journal would give numbers a second time, one that lost `enrol/` would be the authority of a site of its own.
  * A folder is noted when it is durable. Who loses the note as well is noted anew.
  */
-import { textOf, utf8 } from '../base/bytes.ts';
+import { utf8 } from '../base/bytes.ts';
 import { HubError, messageOf, systemCode } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
-import type { Files } from '../platform/files/files.ts';
+import { type Files, textIn } from '../platform/files/files.ts';
 import type { HubPaths } from './data.ts';
 
 export type Folder = 'journal' | 'enrol';
@@ -21,7 +21,7 @@ export function notedFolders(
   { folders }: Pick<NotePaths, 'folders'>,
   files: Pick<Files, 'read'>,
 ): readonly Folder[] {
-  const lines = (textOf(files.read(folders) ?? new Uint8Array(0)) ?? '').split('\n');
+  const lines = textIn(files, folders).split('\n');
   return FOLDERS.filter((folder) => lines.includes(folder));
 }
 
@@ -48,12 +48,8 @@ export function forgetFolder(
   files: Pick<Files, 'read' | 'replace'>,
 ): void {
   const noted = notedFolders(paths, files);
-  if (noted.includes(folder))
-    write(
-      paths,
-      files,
-      noted.filter((it) => it !== folder),
-    );
+  const others = noted.filter((it) => it !== folder);
+  if (others.length < noted.length) write(paths, files, others);
 }
 
 /** Throws `enrol.lost` where the node belonged to a site, of which `enrol/` says nothing any more. */

@@ -1,15 +1,15 @@
 /**
  * Whose a folder of data is. The key is the node; the id in a file that lies with the data says of which node they are. Only a
  * folder that holds no data yet gets a new key by itself: a node whose key was lost, or restored from another one,
- * would be a stranger with a memory, and that is for a person to decide (`takeNewIdentity`).
+ * would be a stranger with a memory, and that is for a person to decide (`takeNewOwner`).
  *
  * Data of a version that did not write the id are those of the node whose key is there.
  */
-import { textOf, utf8 } from '../base/bytes.ts';
+import { utf8 } from '../base/bytes.ts';
 import { type FaultCode, HubError, messageOf, systemCode } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
-import type { Files } from '../platform/files/files.ts';
+import { type Files, textIn } from '../platform/files/files.ts';
 import { Identity } from './identity.ts';
 
 export interface OwnedFolder {
@@ -113,7 +113,7 @@ export function ownerOf(
   { owner }: Pick<OwnedFolder, 'owner'>,
   files: Pick<Files, 'read'>,
 ): string | undefined {
-  const text = textOf(files.read(owner) ?? new Uint8Array(0))?.trim() ?? '';
+  const text = textIn(files, owner);
   return ID.test(text) ? text : undefined;
 }
 

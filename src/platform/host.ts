@@ -7,7 +7,7 @@ import { statfsSync } from 'node:fs';
 import { freemem, hostname, networkInterfaces, totalmem } from 'node:os';
 import { join } from 'node:path';
 
-import { namesIn, textAt } from './files/kernel-files.ts';
+import { namesIn, statFieldsAt, textAt } from './files/kernel-files.ts';
 
 export interface HostFigures {
   readonly memoryBytes: number;
@@ -68,10 +68,8 @@ export class MachineHost implements Host {
   }
 
   processFigures(pid = process.pid): ProcessFigures | undefined {
-    const stat = textAt(join(this.#paths.proc, `${pid}/stat`));
-    if (stat === undefined) return pid === process.pid ? ownFigures() : undefined;
-    // The name in brackets may hold spaces and brackets; fields are counted behind the last one.
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    const fields = statFieldsAt(join(this.#paths.proc, `${pid}/stat`));
+    if (fields === undefined) return pid === process.pid ? ownFigures() : undefined;
     const [userTicks, systemTicks] = [Number(fields[11]), Number(fields[12])];
     const status = textAt(join(this.#paths.proc, `${pid}/status`));
     const rssPeakBytes = kibOf(status, 'VmHWM');

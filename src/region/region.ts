@@ -5,6 +5,7 @@
  */
 import { isoTime } from '../base/iso-time.ts';
 import { Broker } from '../broker/broker.ts';
+import { BRIEF_FILTER } from '../batch/wire/topics.ts';
 import { PASSING_DOOR } from '../broker/contract.ts';
 import { Closers } from '../closers.ts';
 import type { Config } from '../config/schema.ts';
@@ -52,7 +53,7 @@ export interface Region {
 const HUB_GRANT = {
   user: '',
   role: 'device',
-  publish: ['heliograph/v1/#', 'hg/+'],
+  publish: ['heliograph/v1/#', BRIEF_FILTER],
   read: ['heliograph/v1/#'],
 } as const;
 const HTTP_CONNECTIONS_MAX = 64;

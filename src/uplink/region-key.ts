@@ -5,7 +5,7 @@
  */
 import { bytesEqual, bytesOfHex, hexOf, textOf, utf8 } from '../base/bytes.ts';
 import { HubError } from '../base/errors.ts';
-import type { Files } from '../platform/files/files.ts';
+import { type Files, textIn } from '../platform/files/files.ts';
 
 const KEY_BYTES = 32;
 
@@ -27,6 +27,6 @@ export function trustRegion(files: Files, path: string, publicKey: Uint8Array): 
 
 /** The pinned key; undefined where there is none, or the file holds none. */
 export function readRegionKey(files: Pick<Files, 'read'>, path: string): Uint8Array | undefined {
-  const pinned = bytesOfHex(textOf(files.read(path) ?? new Uint8Array(0))?.trim() ?? '');
+  const pinned = bytesOfHex(textIn(files, path));
   return pinned?.length === KEY_BYTES ? pinned : undefined;
 }

@@ -7,6 +7,7 @@ const PREFIX = 'heliograph/v1';
 const BRIEF_PREFIX = 'hg';
 /** First digits of a hub's id, in its brief topic. */
 const BRIEF_DIGITS = 8;
+const BRIEF_TOPIC = new RegExp(`^${BRIEF_PREFIX}/([0-9a-f]{${BRIEF_DIGITS}})$`);
 
 /** One hub of one site. */
 export interface HubAddress {
@@ -118,7 +119,7 @@ export type UpstreamTopic =
 
 /** Undefined for a name that is none of ours. */
 export function parseUpstreamTopic(topic: string): UpstreamTopic | undefined {
-  const brief = /^hg\/([0-9a-f]{8})$/.exec(topic)?.[1];
+  const brief = BRIEF_TOPIC.exec(topic)?.[1];
   if (brief !== undefined) return { kind: 'brief-chunk', name: brief };
   const [prefix, version, site = '', hubText = '', kind, batchText = '', indexText = '', ...rest] =
     topic.split('/');

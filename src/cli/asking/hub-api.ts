@@ -2,8 +2,9 @@
  * Speaks with a running hub: its address from --url, from what it left in its data directory, or from the
  * configuration; a user where it asks for one.
  */
-import { EMPTY_BYTES, textOf } from '../../base/bytes.ts';
+import { textOf } from '../../base/bytes.ts';
 import { HubError } from '../../base/errors.ts';
+import { textIn } from '../../platform/files/files.ts';
 import type { HttpAnswer, HttpBytes } from '../../platform/network/http/http-client.ts';
 import type { Config } from '../../config/schema.ts';
 import { type Runtime, runtimePath } from '../../hub/data.ts';
@@ -131,7 +132,7 @@ function addressOf(config: Config, io: CliIo): string {
 /** What the node that runs on the directory says of itself; undefined where none does, or where this user may not know. */
 export function runtimeOf(dataDir: string, io: CliIo): Runtime | undefined {
   try {
-    const text = textOf(io.files.read(runtimePath(dataDir)) ?? EMPTY_BYTES) ?? '';
+    const text = textIn(io.files, runtimePath(dataDir));
     return text === '' ? undefined : (JSON.parse(text) as Runtime);
   } catch {
     return undefined;

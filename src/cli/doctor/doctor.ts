@@ -6,12 +6,11 @@
  *
  * Exit code 1 where something is wrong and still is; notes are none.
  */
-import { EMPTY_BYTES, textOf } from '../../base/bytes.ts';
 import { type FaultCode, HubError, systemCode } from '../../base/errors.ts';
 import type { Config } from '../../config/schema.ts';
 import { type HubPaths, hubPaths, isDataDirectory } from '../../hub/data.ts';
 import { CLASS_NAMES } from '../../model/class.ts';
-import type { DirectoryLock } from '../../platform/files/files.ts';
+import { type DirectoryLock, textIn } from '../../platform/files/files.ts';
 import { MachineHost } from '../../platform/host.ts';
 import type { StateDigest } from '../../status/api/api.ts';
 import { savedLifeYears } from '../../status/flash-ledger.ts';
@@ -152,7 +151,7 @@ function configText(args: Args, io: CliIo): string {
 }
 
 function layoutCheck({ files }: CliIo, { data }: Config): Check {
-  const text = textOf(files.read(`${data}/layout`) ?? EMPTY_BYTES)?.trim() ?? '';
+  const text = textIn(files, `${data}/layout`);
   return /^\d+$/.test(text)
     ? ok('data', `${data}, layout ${text}`)
     : wrongByFault('data', 'data.unreadable', `${data}/layout holds no version number`);

@@ -2,7 +2,6 @@
  * Checks on the files of a data directory. Those of the first kind only read, whether a hub runs or not; those
  * of the second need the directory for themselves, and open the state database as the hub would.
  */
-import { textOf } from '../../base/bytes.ts';
 import { type FaultCode, HubError } from '../../base/errors.ts';
 import { createLog, SILENT_LOG } from '../../base/log.ts';
 import type { Config } from '../../config/schema.ts';
@@ -30,6 +29,7 @@ import {
 import type { Unsealer } from '../../journal/sealer.ts';
 import { Identity, verifyEd25519 } from '../../keys/identity.ts';
 import { decodeEntry } from '../../model/entry.ts';
+import { textIn } from '../../platform/files/files.ts';
 import { isOpenToOthers, keepPrivate } from '../../platform/files/permissions.ts';
 import { readRosterFile, sitePaths } from '../../security/enrolment/site-folder.ts';
 import { readUsers, usersPath } from '../../security/users.ts';
@@ -246,7 +246,7 @@ function privateChecks({ files }: CliIo, { data }: Config, { identity, kek }: Hu
 
 function regionKeyCheck({ files }: CliIo, { uplink }: HubPaths): Check {
   const path = `${uplink}/region.pub`;
-  const text = textOf(files.read(path) ?? new Uint8Array())?.trim() ?? '';
+  const text = textIn(files, path);
   if (text === '')
     return ok('region key', 'none yet: the first regional node that answers is trusted');
   if (REGION_KEY.test(text)) return ok('region key', `${text.slice(0, 16)}…`);

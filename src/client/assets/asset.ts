@@ -10,7 +10,7 @@ import {
   encodeAssetVersion,
   readAssetVersion,
 } from '../../merge/asset/asset-version.ts';
-import { type Conflict, isDispute } from '../../merge/conflicts.ts';
+import type { Conflict } from '../../merge/conflicts.ts';
 import { type OpId, textOfOpId } from '../../merge/op-id.ts';
 import { inOrder, isSameOp, type RecordState, type RecordWrite } from '../../merge/record.ts';
 import { encodePiece, PIECE_BYTES_MAX } from '../../model/asset-bytes.ts';
@@ -68,6 +68,8 @@ export interface AssetParts {
   readonly record: (key: string) => RecordState;
   readonly writes: (key: string) => readonly RecordWrite[];
   readonly conflicts: (key: string) => readonly Conflict[];
+  /** Those for a person to decide. */
+  readonly disputes: (key: string) => readonly Conflict[];
   /** Gets a path of the hub by HTTP; undefined where it is not known where that is. */
   readonly fetchBytes: ((path: string) => Promise<Uint8Array>) | undefined;
 }
@@ -124,10 +126,9 @@ function sidesOf(key: string, parts: AssetParts): OpId[] {
   return [...(standing === undefined ? [] : [standing]), ...losers.map(({ loser }) => loser)];
 }
 
-function versionsOf(key: string, { record, writes, conflicts }: AssetParts): SeenVersion[] {
+function versionsOf(key: string, { record, writes, disputes }: AssetParts): SeenVersion[] {
   const standing = record(key).fields.get(ASSET_FIELD)?.order;
-  const disputes = conflicts(key).filter((conflict) => isDispute(conflict));
-  const losers = disputes.map(({ loser }) => loser);
+  const losers = disputes(key).map(({ loser }) => loser);
   return inOrder(writes(key))
     .toReversed()
     .flatMap(({ order, kind, body }) => {

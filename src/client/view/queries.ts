@@ -1,7 +1,6 @@
 /** Questions about records, and who wants to hear when an answer changes. */
 import type { Cancel, Timers } from '../../base/clock.ts';
 import { placeOf } from '../../base/halving.ts';
-import { isDispute } from '../../merge/conflicts.ts';
 import type { RecordState } from '../../merge/record.ts';
 import { calling } from './listeners.ts';
 import { decodeValue, type Value } from './values.ts';
@@ -97,8 +96,7 @@ export class Queries {
   #read(key: string): RecordRow | null {
     const record = this.#view.record(key);
     if (record.fields.size === 0 && record.counters.size === 0) return null;
-    const disputes = this.#view.conflicts(key).filter((conflict) => isDispute(conflict));
-    return rowOf(key, record, this.#view.pending(key), disputes.length);
+    return rowOf(key, record, this.#view.pending(key), this.#view.disputes(key).length);
   }
 
   #tell(): void {

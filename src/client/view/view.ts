@@ -5,7 +5,7 @@
  */
 import { must } from '../../base/assert.ts';
 import { placeOf } from '../../base/halving.ts';
-import { type Conflict, conflictsOf } from '../../merge/conflicts.ts';
+import { type Conflict, conflictsOf, type Dispute, isDispute } from '../../merge/conflicts.ts';
 import { prevails, type WriteOrder } from '../../merge/order.ts';
 import type { RecordState, RecordWrite } from '../../merge/record.ts';
 import { DOC, EVENT } from '../../model/op.ts';
@@ -112,6 +112,11 @@ export class View {
       this.#conflicts.set(key, conflicts);
     }
     return conflicts;
+  }
+
+  /** Those for a person to decide. */
+  disputes(key: string): readonly Dispute[] {
+    return this.conflicts(key).filter((conflict) => isDispute(conflict));
   }
 
   /** Updates that a document comes to, in any order. */

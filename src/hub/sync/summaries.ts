@@ -5,7 +5,7 @@
  *
  * A stretch of the journal is summed up once, also over restarts; losing the note of how far costs a summary twice.
  */
-import { textOf, utf8 } from '../../base/bytes.ts';
+import { utf8 } from '../../base/bytes.ts';
 import { type Clock, type Timers, turn } from '../../base/clock.ts';
 import { HubError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
@@ -14,7 +14,7 @@ import { RECORD, TELEMETRY } from '../../model/class.ts';
 import { decodeEntry } from '../../model/entry.ts';
 import { effectiveHlc } from '../../model/hlc.ts';
 import { EVENT } from '../../model/op.ts';
-import type { Files } from '../../platform/files/files.ts';
+import { type Files, textIn } from '../../platform/files/files.ts';
 import type { Decision } from '../../power/govern/decision.ts';
 import { numbersIn } from '../../store/readings/summary.ts';
 import { peekEntry } from '../../uplink/waiting/peek-entry.ts';
@@ -62,7 +62,7 @@ export class Summaries {
 
   private constructor(options: SummariesOptions) {
     this.#options = options;
-    const saved = Number(textOf(options.files.read(options.path) ?? new Uint8Array()) ?? '');
+    const saved = Number(textIn(options.files, options.path));
     const isOurs = Number.isSafeInteger(saved) && saved >= 0 && saved <= options.journal.lastLsn;
     this.#doneLsn = isOurs ? saved : 0;
     this.#cancel = options.timers.every(LOOK_MS, () => this.#look());

@@ -18,7 +18,7 @@ import { join } from 'node:path';
 import { HubError, systemCode } from '../../base/errors.ts';
 import { isoTime } from '../../base/iso-time.ts';
 import type { DirectoryLock } from './files.ts';
-import { bootLine, textAt } from './kernel-files.ts';
+import { bootLine, statFieldsAt } from './kernel-files.ts';
 
 interface Owner {
   readonly pid: number;
@@ -122,10 +122,9 @@ function isRunning(pid: number): boolean {
   }
 }
 
-/** Field 22 of `/proc/<pid>/stat`; the command in field 2 may itself contain blanks and brackets. */
+/** Field 22 of `/proc/<pid>/stat`. */
 function startTicksOf(pid: number): string | undefined {
-  const stat = textAt(`/proc/${pid}/stat`);
-  return stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+  return statFieldsAt(`/proc/${pid}/stat`)?.[19];
 }
 
 function bootId(): string {

@@ -5,6 +5,7 @@
  *
  * Errors are thrown as the system gives them, with their `code` (`ENOSPC`, `EIO`, `ENOENT` …).
  */
+import { EMPTY_BYTES, textOf } from '../../base/bytes.ts';
 
 /** For the way out of a write that failed, which is told, not this: half a file on a full disk is in everybody's way. */
 export function removeHalf(files: Pick<Files, 'remove'>, path: string): void {
@@ -29,6 +30,11 @@ export function putInPlace(
     removeHalf(files, beside);
     throw error;
   }
+}
+
+/** What a small file says, without the blanks around it; nothing where it is not there, or holds no text. */
+export function textIn(files: Pick<Files, 'read'>, path: string): string {
+  return textOf(files.read(path) ?? EMPTY_BYTES)?.trim() ?? '';
 }
 
 /** The folder that a file lies in. */

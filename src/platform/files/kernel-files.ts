@@ -19,6 +19,12 @@ export function namesIn(dir: string): string[] {
   }
 }
 
+/** What follows the name in a `/proc/<pid>/stat`, by spaces; the name itself may hold blanks and brackets. */
+export function statFieldsAt(path: string): string[] | undefined {
+  const stat = textAt(path);
+  return stat?.slice(stat.lastIndexOf(')') + 2).split(' ');
+}
+
 /** A line that is another one after every boot, its end included; undefined where the kernel has none. */
 export function bootLine(): string | undefined {
   return textAt('/proc/sys/kernel/random/boot_id');

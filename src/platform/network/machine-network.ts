@@ -114,7 +114,7 @@ type BeginReading = (socket: Socket, onBytes: (bytes: Uint8Array) => void) => So
 const inPieces: BeginReading = (socket, onBytes) => socket.on('data', onBytes);
 
 const fromInbox: BeginReading = (socket, onBytes) =>
-  readIntoInbox(socket, WRITE_HIGH_WATER_BYTES, onBytes);
+  readIntoInbox(socket, WRITE_HIGH_WATER_BYTES, onBytes).on('error', ignore);
 
 class SocketConnection implements Connection {
   readonly remote: string;
@@ -143,7 +143,6 @@ class SocketConnection implements Connection {
     const socket = this.#beginReading(this.#socket, (bytes) => {
       if (!this.#ended) handlers.onData(bytes);
     });
-    socket.on('error', ignore);
     this.#socket = socket;
     socket.on('drain', () => {
       if (!this.#ended) handlers.onDrain();

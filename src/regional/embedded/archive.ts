@@ -8,12 +8,12 @@
  *
  * A batch without its receipt was taken and perhaps not stored; whoever opens the archive stores it again.
  */
-import { EMPTY_BYTES, textOf, utf8 } from '../../base/bytes.ts';
+import { utf8 } from '../../base/bytes.ts';
 import { type BatchId, batchIdOfText } from '../../batch/batch-id.ts';
 import { isOpClass, type OpClass } from '../../model/class.ts';
 import type { BatchRef, NamedBatch } from '../../batch/wire/short-chunk.ts';
 import { type Origin, originOfText } from '../../model/origin.ts';
-import type { Files } from '../../platform/files/files.ts';
+import { type Files, textIn } from '../../platform/files/files.ts';
 import type { RegionalLimits } from '../limits.ts';
 
 export interface ArchivedBatch {
@@ -227,8 +227,8 @@ export class Archive {
     if (parsed === undefined) return;
     this.#lastParked = Math.max(this.#lastParked, parsed.number);
     const name = nameOf(parsed);
-    const text = textOf(this.#files.read(`${this.#parkedDir}/${name}.reason`) ?? EMPTY_BYTES);
-    this.#parked.set(parsed.id, { name, hub: parsed.hub, reason: text?.trim() ?? '' });
+    const reason = textIn(this.#files, `${this.#parkedDir}/${name}.reason`);
+    this.#parked.set(parsed.id, { name, hub: parsed.hub, reason });
   }
 }
 

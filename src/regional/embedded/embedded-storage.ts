@@ -9,7 +9,7 @@
  * Batches are taken in the order in which they become complete, also before the one that they name as their
  * predecessor: the state is a fold over a set of ops.
  */
-import { EMPTY_BYTES, textOf, utf8 } from '../../base/bytes.ts';
+import { EMPTY_BYTES, utf8 } from '../../base/bytes.ts';
 import { type Clock, type Timers, turn } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import type { BatchId } from '../../batch/batch-id.ts';
@@ -22,7 +22,7 @@ import { isSiteName } from '../../batch/wire/topics.ts';
 import type { StampedOp } from '../../model/op.ts';
 import { laneOf, type Origin, splitLane } from '../../model/origin.ts';
 import { seqIn, type VersionVector } from '../../model/version-vector.ts';
-import type { Files } from '../../platform/files/files.ts';
+import { type Files, textIn } from '../../platform/files/files.ts';
 import type { ReadingsPage, ReadingsQuery } from '../../store/readings/readings.ts';
 import { Archive, type ArchivedBatch } from './archive.ts';
 import { Assembly } from './assembly.ts';
@@ -272,7 +272,7 @@ class EmbeddedSite implements SiteStorage {
       waiting: async (query) => index.count(query),
       next: (query) => index.next(query, (batch) => this.#reopened(batch)),
       known: async (origin) => lanesOf(origin, this.#store.vector()),
-      incarnation: async () => Number(textOf(files.read(incarnationPath) ?? EMPTY_BYTES) ?? 0),
+      incarnation: async () => Number(textIn(files, incarnationPath)),
       beginIncarnation: async (number) => files.replace(incarnationPath, utf8(`${number}\n`)),
       author: (authoring) => {
         const authored = this.#authoring.then(() => this.#author(authoring));

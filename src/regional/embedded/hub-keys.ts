@@ -2,10 +2,10 @@
  * The keys of a site's hubs. A hub's id is the hash of its key, so a hello needs no earlier registration; the
  * first key is remembered, one small file each, and another one for the same id is never taken.
  */
-import { bytesEqual, bytesOfHex, hexOf, textOf, utf8 } from '../../base/bytes.ts';
+import { bytesEqual, bytesOfHex, hexOf, utf8 } from '../../base/bytes.ts';
 import { originOfPublicKey } from '../../batch/batch-id.ts';
 import { type Origin, originOfText } from '../../model/origin.ts';
-import type { Files } from '../../platform/files/files.ts';
+import { type Files, textIn } from '../../platform/files/files.ts';
 
 const SUFFIX = '.pub';
 
@@ -51,8 +51,7 @@ export class HubKeys {
 
   /** A damaged file says nothing: the next hello writes it anew. */
   #read(hub: Origin): Uint8Array | undefined {
-    const text = textOf(this.#files.read(this.#path(hub)) ?? new Uint8Array())?.trim();
-    const key = bytesOfHex(text ?? '');
+    const key = bytesOfHex(textIn(this.#files, this.#path(hub)));
     return key !== undefined && originOfPublicKey(key) === hub ? key : undefined;
   }
 }

@@ -51,8 +51,7 @@ function hubRow(hub, nowMs) {
   const { ops, bytes: size, oldestS } = hub.backlog;
   // A hub that was heard and has not told its log yet: nothing is known, which is not the same as nothing there.
   const isTold = hub.saidAt !== null;
-  const waiting =
-    ops === 0 ? 'nothing' : `${count(ops)} ${ops === 1 ? 'op' : 'ops'}, ${bytes(size)}`;
+  const waiting = ops === 0 ? 'nothing' : `${opsText(ops)}, ${bytes(size)}`;
   const hindrances = hub.hindrance === null ? [] : [`sends nothing: ${hub.hindrance}`];
   const parked = hub.parked.map((reason) => `put aside here: ${reason}`);
   const faults = [...hindrances, ...parked, ...hub.faults];
@@ -87,9 +86,13 @@ function lineItem(line) {
   return item;
 }
 
+function opsText(ops) {
+  return `${count(ops)} ${ops === 1 ? 'op' : 'ops'}`;
+}
+
 function figuresOf({ ops, bytes: size, energyWh, link }) {
   const figures = [
-    ops === undefined ? '' : `${count(ops)} ${ops === 1 ? 'op' : 'ops'}`,
+    ops === undefined ? '' : opsText(ops),
     size === undefined ? '' : bytes(size),
     energyWh === undefined ? '' : `${energyWh.toFixed(2)} Wh`,
     link === undefined ? '' : `over ${link}`,
