@@ -271,10 +271,22 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await import('./data/proof.ts')).proofCommand,
   },
   {
+    name: 'proof since',
+    summary:
+      'proof that the signed history goes on from an earlier checkpoint, as a file on stdout',
+    operands: [
+      { name: 'OLD', help: 'file with that checkpoint: of /log/<class>/checkpoint, or any proof' },
+      { name: 'NEW', help: 'file with a later one, in the place of that of now', isOptional: true },
+    ],
+    options: HUB_OPTIONS,
+    load: async () => (await import('./data/proof.ts')).sinceCommand,
+  },
+  {
     name: 'proof verify',
     summary: 'check a proof with the public key of its hub, without any network',
     operands: [{ name: 'F', help: 'file of the proof' }],
     options: {
+      since: { value: 'OLD', help: 'file with the earlier checkpoint, for a `proof since`' },
       key: {
         value: 'K',
         help: 'public key: PEM file, verifier key, hex or base64, or a file with it',

@@ -40,7 +40,8 @@ import {
   witnessName,
 } from './note.ts';
 import { encodeProof } from './proof-file.ts';
-import { inclusionProof, type NodeReader } from './proofs.ts';
+import { consistencyProof, inclusionProof } from './proofs.ts';
+import { encodeSince } from './since-file.ts';
 import { TILE_HASHES, TileTree } from './tile-tree.ts';
 
 type Lsn = number;
@@ -149,20 +150,33 @@ export class Ledger {
     return { size, root: this.#trees[opClass].root(size) };
   }
 
-  /** Hashes of a class's complete subtrees, for proofs of any kind. */
-  nodesOf(opClass: OpClass): NodeReader {
-    return this.#trees[opClass].node;
-  }
-
   /** The signed note of a class's tree as it is now. */
   checkpoint(opClass: OpClass): string {
     const { size } = this.#trees[opClass];
     const known = this.#checkpoints.get(opClass);
     if (known?.size === size) return known.text;
-    const { hub, signer } = this.#options;
-    const text = signCheckpoint(logName(hub, opClass), this.head(opClass), signer);
+    const text = this.#signed(opClass, size);
     this.#checkpoints.set(opClass, { size, text });
     return text;
+  }
+
+  /**
+   * The proof file that the tree of `size` leaves, all of today's where it is left out, goes on from the one of `oldSize`;
+   * undefined where the tree has not so many.
+   */
+  since(opClass: OpClass, oldSize: number, size?: number): string | undefined {
+    const tree = this.#trees[opClass];
+    const until = size ?? tree.size;
+    if (until > tree.size || oldSize > until) return undefined;
+    const hashes = oldSize === 0 ? [] : consistencyProof(tree.node, oldSize, until);
+    const checkpoint =
+      until === tree.size ? this.checkpoint(opClass) : this.#signed(opClass, until);
+    return encodeSince({ oldSize, hashes, checkpoint });
+  }
+
+  #signed(opClass: OpClass, size: number): string {
+    const { hub, signer } = this.#options;
+    return signCheckpoint(logName(hub, opClass), this.head(opClass, size), signer);
   }
 
   /** The tree of a class behind the op with these bytes, which stands in the journal at `lsn`. */

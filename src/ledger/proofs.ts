@@ -13,18 +13,6 @@ export function rootOf(node: NodeReader, size: number): Uint8Array {
   return size === 0 ? EMPTY_ROOT : rangeHash(node, 0, size);
 }
 
-/** Roots of the complete subtrees that the first `size` leaves fall into, the largest first. */
-export function frontierOf(node: NodeReader, size: number): Uint8Array[] {
-  const frontier: Uint8Array[] = [];
-  let start = 0;
-  while (start < size) {
-    const level = Math.floor(Math.log2(size - start));
-    frontier.push(node(level, start / 2 ** level));
-    start += 2 ** level;
-  }
-  return frontier;
-}
-
 /** PATH of RFC 9162 §2.1.3.1: siblings from the leaf up, to show that leaf `index` is under the root of `size` leaves. */
 export function inclusionProof(node: NodeReader, index: number, size: number): Uint8Array[] {
   return pathIn(node, index, 0, size);

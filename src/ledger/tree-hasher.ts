@@ -54,9 +54,3 @@ export class TreeHasher {
     this.#openCount = 0;
   }
 }
-
-export function treeRoot(leaves: Iterable<Uint8Array>): Uint8Array {
-  const tree = new TreeHasher();
-  for (const leaf of leaves) tree.add(leaf);
-  return tree.root();
-}

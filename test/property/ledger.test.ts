@@ -7,7 +7,6 @@ import { bytesEqual, concatBytes } from '../../src/base/bytes.ts';
 import { EMPTY_ROOT, leafHash, nodeHash } from '../../src/ledger/merkle.ts';
 import {
   consistencyProof,
-  frontierOf,
   inclusionProof,
   verifyConsistency,
   verifyInclusion,
@@ -115,21 +114,6 @@ test('consistency proofs are those of the definition, and prove growth only', ()
       assert.ok(proof.length === 0 || !verifyConsistency(old, grown, proof.slice(1)), 'one less');
     }),
     { numRuns: 25 },
-  );
-});
-
-test('the frontier is the complete subtrees from the left', () => {
-  fc.assert(
-    fc.property(size, (n) => {
-      const frontier = frontierOf(large.node, n);
-      const ones = n.toString(2).replaceAll('0', '').length;
-      assert.equal(frontier.length, ones);
-      assert.deepEqual(
-        frontier.reduceRight((right, left) => nodeHash(left, right)),
-        large.root(n),
-      );
-    }),
-    { numRuns: 20 },
   );
 });
 

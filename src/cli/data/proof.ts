@@ -4,7 +4,13 @@ import { isoTime } from '../../base/iso-time.ts';
 import { verifyEd25519 } from '../../keys/identity.ts';
 import { publicKeyOfText } from '../../keys/public-key.ts';
 import { verifyProof } from '../../ledger/proof-file.ts';
-import { CLASS_NAMES } from '../../model/class.ts';
+import {
+  checkpointIn,
+  isSince,
+  type NotedCheckpoint,
+  verifySince,
+} from '../../ledger/since-file.ts';
+import { CLASS_NAMES, classNamed } from '../../model/class.ts';
 import { EVENT, KIND_NAMES } from '../../model/op.ts';
 import { jsonOfCbor, jsonOfPayload } from '../../status/http/values.ts';
 import { type Args, UsageError } from '../args.ts';
@@ -18,17 +24,52 @@ export async function proofCommand(args: Args, io: CliIo): Promise<ExitCode> {
   return EXIT.done;
 }
 
+/** `proof since OLD [NEW]`: the hashes from the hub, and behind them its checkpoint of now, or the one in NEW. */
+export async function sinceCommand(args: Args, io: CliIo): Promise<ExitCode> {
+  const [oldPath = '', newPath] = args.operands;
+  const old = checkpointOf(oldPath, io);
+  const opClass = old.origin.slice(old.origin.lastIndexOf('/') + 1);
+  if (classNamed(opClass) === undefined) throw new UsageError(`${old.origin} is no log of a hub`);
+  const later = newPath === undefined ? undefined : checkpointOf(newPath, io);
+  const until = later === undefined ? '' : `/${later.size}`;
+  const text = await HubApi.of(args, io).text(`/log/${opClass}/since/${old.size}${until}`);
+  const hashes = text.slice(0, text.indexOf('\n\n') + 2);
+  io.stdout(later === undefined ? text : hashes + later.note);
+  return EXIT.done;
+}
+
 export function verifyProofCommand(args: Args, io: CliIo): Promise<ExitCode> {
-  const path = args.operands[0] ?? '';
-  const bytes = io.files.read(path);
-  if (bytes === undefined) throw new UsageError(`${path} is not there`);
-  const text = textOf(bytes) ?? '';
-  const outcome = verifyProof(text, keyOf(args, io), verifyEd25519);
-  if (outcome.kind === 'wrong') {
-    if (args.has('json')) io.stdout(`${JSON.stringify({ proven: false, why: outcome.why })}\n`);
-    else io.stdout(`This proves nothing: ${outcome.why}.\n`);
-    return Promise.resolve(EXIT.failed);
+  const text = fileText(args.operands[0] ?? '', io);
+  const key = keyOf(args, io);
+  const verified = isSince(text)
+    ? verifiedHistory(text, key, args, io)
+    : verifiedOp(text, key, args, io);
+  return Promise.resolve(verified);
+}
+
+function verifiedHistory(text: string, key: Uint8Array, args: Args, io: CliIo): ExitCode {
+  const since = args.text('since');
+  if (since === undefined) {
+    throw new UsageError('--since: the file with the checkpoint that this history goes on from');
   }
+  const outcome = verifySince(text, fileText(since, io), key, verifyEd25519);
+  if (outcome.kind === 'wrong') return provesNothing(outcome.why, args, io);
+  const { old, head } = outcome;
+  if (args.has('json')) {
+    const found = { proven: true, log: head.origin, oldSize: old.size, size: head.size };
+    io.stdout(`${JSON.stringify(found)}\n`);
+  } else {
+    io.stdout(
+      `Proven: ${head.origin} with ${head.size} ops begins with the ${old.size} of the earlier checkpoint.\n`,
+    );
+  }
+  return EXIT.done;
+}
+
+function verifiedOp(text: string, key: Uint8Array, args: Args, io: CliIo): ExitCode {
+  if (args.has('since')) throw new UsageError('--since is for what `proof since` gives');
+  const outcome = verifyProof(text, key, verifyEd25519);
+  if (outcome.kind === 'wrong') return provesNothing(outcome.why, args, io);
   const { op, index, head } = outcome;
   const found = {
     proven: true,
@@ -50,7 +91,25 @@ export function verifyProofCommand(args: Args, io: CliIo): Promise<ExitCode> {
         `${found.at}  ${found.kind}  ${printable(op.key)}  ${JSON.stringify(found.body)}\n`,
     );
   }
-  return Promise.resolve(EXIT.done);
+  return EXIT.done;
+}
+
+function provesNothing(why: string, args: Args, io: CliIo): ExitCode {
+  if (args.has('json')) io.stdout(`${JSON.stringify({ proven: false, why })}\n`);
+  else io.stdout(`This proves nothing: ${why}.\n`);
+  return EXIT.failed;
+}
+
+function fileText(path: string, io: CliIo): string {
+  const bytes = io.files.read(path);
+  if (bytes === undefined) throw new UsageError(`${path} is not there`);
+  return textOf(bytes) ?? '';
+}
+
+function checkpointOf(path: string, io: CliIo): NotedCheckpoint {
+  const checkpoint = checkpointIn(fileText(path, io));
+  if (checkpoint === undefined) throw new UsageError(`${path} has no checkpoint of a hub in it`);
+  return checkpoint;
 }
 
 /** `--key`: the key itself, or a file with it. */

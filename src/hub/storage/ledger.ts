@@ -37,6 +37,7 @@ export function servedLog(
     checkpoint: (opClass) => ledger.checkpoint(opClass),
     verifierKey: (opClass) => verifierKey(logName(id, opClass), identity.publicKey),
     cosigned: (opClass) => ledger.cosigned(opClass),
+    since: (opClass, oldSize, size) => ledger.since(opClass, oldSize, size),
     tile: (opClass, level, index, width) => ledger.tile(opClass, level, index, width),
     locate: (name) => locateOp(journal, name, () => turn(machine.timers)),
     prove: (lsn) => {

@@ -15,6 +15,8 @@ export interface TransparencyLog {
   checkpoint(opClass: OpClass): string;
   /** The last one that the region has cosigned, with its line. */
   cosigned(opClass: OpClass): string | undefined;
+  /** That the tree of `size` leaves, all of them where it is left out, goes on from that of `oldSize`; undefined where it has not so many. */
+  since(opClass: OpClass, oldSize: number, size: number | undefined): string | undefined;
   /** For tools that verify signed notes. */
   verifierKey(opClass: OpClass): string;
   tile(
@@ -39,6 +41,7 @@ const NOTE_TYPE = 'text/plain; charset=utf-8';
 const TILE_PATH =
   /^\/log\/(?:([a-z]+)\/)?tile\/(\d{1,2})\/((?:x\d{3}\/)*\d{3})(?:\.p\/(\d{1,3}))?$/;
 const TEXT_PATH = /^\/log\/(?:([a-z]+)\/)?(checkpoint|cosigned|key)$/;
+const SINCE_PATH = /^\/log\/(?:([a-z]+)\/)?since\/(0|[1-9]\d{0,14})(?:\/(0|[1-9]\d{0,14}))?$/;
 const WIDTH_MAX = 255;
 
 /** Answers paths below `/log/`. */
@@ -51,6 +54,8 @@ export function logFileAnswer(log: TransparencyLog, path: string): Response {
       ? problem(404, 'The region has cosigned nothing of this class.')
       : textAnswer(text, NOTE_TYPE);
   }
+  const since = SINCE_PATH.exec(path);
+  if (since !== null) return sinceAnswer(log, since);
   const tile = tileAt(log, path);
   if (tile === undefined) return problem(404, `The ledger has nothing at ${path}.`);
   return new Response(new Uint8Array(tile), {
@@ -64,6 +69,18 @@ export function logFileAnswer(log: TransparencyLog, path: string): Response {
 function textFor(log: TransparencyLog, opClass: OpClass, what: string): string | undefined {
   if (what === 'checkpoint') return log.checkpoint(opClass);
   return what === 'cosigned' ? log.cosigned(opClass) : `${log.verifierKey(opClass)}\n`;
+}
+
+function sinceAnswer(
+  log: TransparencyLog,
+  [path, className, old, size]: RegExpExecArray,
+): Response {
+  const opClass = classFor(className);
+  if (opClass === undefined) return problem(404, `The ledger has nothing at ${path}.`);
+  const text = log.since(opClass, Number(old), size === undefined ? undefined : Number(size));
+  return text === undefined
+    ? problem(404, `The history does not go from ${old} ops to ${size ?? 'those of now'}.`)
+    : textAnswer(text, NOTE_TYPE);
 }
 
 function tileAt(log: TransparencyLog, path: string): Uint8Array | undefined {

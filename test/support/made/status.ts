@@ -158,6 +158,7 @@ const NO_LEDGER: TransparencyLog = {
   checkpoint: () => '',
   verifierKey: () => '',
   cosigned: () => undefined,
+  since: () => undefined,
   tile: () => undefined,
   locate: () => Promise.resolve(undefined),
   prove: () => undefined,

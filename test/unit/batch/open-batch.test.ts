@@ -22,7 +22,6 @@ import {
 import { BatchBuilder } from '../../../src/batch/seal-batch.ts';
 import { CborWriter, encodeCbor } from '../../../src/codec/writer.ts';
 import { parseCose, signCose } from '../../../src/codec/cose.ts';
-import { treeRoot } from '../../../src/ledger/tree-hasher.ts';
 import { BULK } from '../../../src/model/class.ts';
 import { type StampedOp, writeStamp } from '../../../src/model/op.ts';
 import { bytesOfOrigin } from '../../../src/model/origin.ts';
@@ -39,6 +38,7 @@ import {
   stampedOps,
   START_MS,
 } from '../../support/made/batches.ts';
+import { treeRoot } from '../../support/made/tree-root.ts';
 
 /** Node has it from 22.15 on. */
 const HAS_ZSTD = KNOWN_COMPRESSIONS.includes('zstd');

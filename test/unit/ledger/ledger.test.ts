@@ -6,14 +6,14 @@ import { bytesEqual, utf8 } from '../../../src/base/bytes.ts';
 import { Identity, verifyEd25519 } from '../../../src/keys/identity.ts';
 import { Ledger } from '../../../src/ledger/ledger.ts';
 import { leafOf } from '../../../src/ledger/leaf.ts';
-import { treeRoot } from '../../../src/ledger/tree-hasher.ts';
 import { parseCheckpoint } from '../../../src/ledger/note.ts';
 import { verifyProof } from '../../../src/ledger/proof-file.ts';
-import { consistencyProof, verifyConsistency } from '../../../src/ledger/proofs.ts';
+import { verifySince } from '../../../src/ledger/since-file.ts';
 import { decodeEntry, encodeLocalEntry, encodeOpEntry } from '../../../src/model/entry.ts';
 import type { Origin } from '../../../src/model/origin.ts';
 import { Rig } from '../../fault/journal-rig.ts';
 import { stampedOp } from '../../support/made/ops.ts';
+import { treeRoot } from '../../support/made/tree-root.ts';
 
 const hub = Identity.fromSeed(new Uint8Array(32).fill(1));
 const DIR = '/ledger';
@@ -194,11 +194,20 @@ test('consistency between checkpoints of one ledger can be shown', async () => {
   const ledger = site.ledger();
   await site.accept(100);
   await site.rig.settle(500);
-  const old = ledger.head(3);
+  const old = ledger.checkpoint(3);
+  const { size } = ledger.head(3);
   await site.accept(100);
   await site.rig.settle(500);
-  const proof = consistencyProof(ledger.nodesOf(3), old.size, ledger.head(3).size);
-  assert.ok(verifyConsistency(old, ledger.head(3), proof));
+  const grown = ledger.head(3);
+  for (const until of [size, size + 1, undefined]) {
+    const text = ledger.since(3, size, until) as string;
+    const outcome = verifySince(text, old, hub.publicKey, verifyEd25519);
+    assert.ok(outcome.kind === 'proven', text);
+    assert.equal(outcome.head.size, until ?? grown.size);
+  }
+  assert.equal(ledger.since(3, size, grown.size + 1), undefined);
+  assert.equal(ledger.since(3, size, size - 1), undefined);
+  assert.equal(ledger.since(3, grown.size + 1), undefined);
 });
 
 test('what others offer becomes a leaf where it is next; without offers the ledger reads for itself', async () => {

@@ -4,7 +4,8 @@ import { test } from 'vitest';
 
 import { hexOf, utf8 } from '../../../src/base/bytes.ts';
 import { leafHash, nodeHash } from '../../../src/ledger/merkle.ts';
-import { TreeHasher, treeRoot } from '../../../src/ledger/tree-hasher.ts';
+import { TreeHasher } from '../../../src/ledger/tree-hasher.ts';
+import { treeRoot } from '../../support/made/tree-root.ts';
 import { fromHex } from '../../support/made/hex.ts';
 
 /** The definition of RFC 9162 §2.1.1, word for word. */

@@ -11,6 +11,8 @@ const asked: string[] = [];
 const ledger: TransparencyLog = {
   checkpoint: (opClass) => `checkpoint of ${opClass}\n`,
   cosigned: (opClass) => (opClass === 3 ? 'cosigned\n' : undefined),
+  since: (opClass, oldSize, size = 9) =>
+    oldSize <= size ? `${opClass} from ${oldSize} to ${size}\n` : undefined,
   verifierKey: (opClass) => `key of ${opClass}`,
   tile: (opClass, level, index, width) => {
     asked.push([opClass, level, index, width ?? 256].join(' '));
@@ -32,6 +34,8 @@ test('checkpoints and keys are text, by class; telemetry without one', async () 
     ['/log/checkpoint', 'checkpoint of 3\n'],
     ['/log/record/key', 'key of 2\n'],
     ['/log/telemetry/cosigned', 'cosigned\n'],
+    ['/log/since/4', '3 from 4 to 9\n'],
+    ['/log/alarm/since/0/7', '0 from 0 to 7\n'],
   ] as const) {
     const answer = await get(path);
     assert.equal(answer.status, 200, path);
@@ -61,6 +65,10 @@ test('other paths are not there', async () => {
     '/log/tile/0/000.p/256',
     '/log/tile/entries/000',
     '/log/telemetry',
+    '/log/since/10',
+    '/log/since/007',
+    '/log/since/3/2',
+    '/log/nonsense/since/3',
   ]) {
     assert.equal((await get(path)).status, 404, path);
   }
