@@ -256,7 +256,8 @@ export class Broker {
     };
     this.#recoveryParts = parts;
     const recovery = new SessionRecovery(parts);
-    this.#summedUpLsn = recovery.start();
+    const fileLsn = recovery.start();
+    this.#summedUpLsn = recovery.isFileForeign ? -Infinity : fileLsn;
     return recovery;
   }
 

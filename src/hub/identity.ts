@@ -17,6 +17,7 @@ import type { Machine } from '../machine.ts';
 import type { Files } from '../platform/files/files.ts';
 import type { HubPaths } from './data.ts';
 import { forgetFolder } from './folders.ts';
+import { forgetPlaces } from './storage/journal-places.ts';
 
 type IdentityMachine = Pick<Machine, 'files' | 'random' | 'log'>;
 export type KeyFault = (typeof KEY_FAULTS)[number];
@@ -61,6 +62,7 @@ export function takeNewIdentity(
   machine: IdentityMachine,
   isJournalLost: boolean,
 ): NewIdentity | undefined {
+  if (isJournalLost) forgetPlaces(paths, machine.files);
   const taken = takeNewOwner(folderOf(paths), machine, isJournalLost);
   if (taken !== undefined && isJournalLost) forgetFolder(paths, 'journal', machine.files);
   return taken;

@@ -112,7 +112,12 @@ export class Outbox {
     if (dropped.length > 0) log.warn('uplink.spool.damaged', { files: dropped.slice(0, 10) });
     const { lastLsn } = journal;
     const { progress, isForeign } = openProgress({ files, path: `${dir}/progress`, lastLsn, log });
-    if (isForeign) for (const { id } of spool.list()) spool.remove(id);
+    if (isForeign) {
+      for (const { id } of spool.list()) spool.remove(id);
+      // Once this journal has come as far, the file would pass for its own.
+      files.remove(`${dir}/progress`);
+      files.syncDir(dir);
+    }
     return new Outbox(options, spool, progress);
   }
 

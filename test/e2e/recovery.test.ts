@@ -74,10 +74,18 @@ class Place {
     this.#region = undefined;
   }
 
-  async publish(payload: string): Promise<void> {
+  /** What it has written until now is all that stays of the hub. */
+  async dies(): Promise<void> {
+    cpSync(this.data, join(this.dir, 'left'), { recursive: true });
+    await this.stopHub();
+    rmSync(this.data, { recursive: true });
+    renameSync(join(this.dir, 'left'), this.data);
+  }
+
+  async publish(payload: string, topic = 'meters/1'): Promise<void> {
     const url = this.#hub?.addresses.mqtt ?? '';
     const client = await connectAsync(url, { reconnectPeriod: 0 });
-    await client.publishAsync('meters/1', payload, { qos: 1 });
+    await client.publishAsync(topic, payload, { qos: 1 });
     await client.endAsync();
   }
 
@@ -250,6 +258,27 @@ describe('each state, and its way out', () => {
     for (const payload of ['4', '5', '6']) await place.publish(payload);
     await place.isSameAs(region);
     assert.equal((await place.alarms()).length, 3);
+  });
+
+  test('journal lost: the new hub sends what it takes, also where it dies before the first receipt', async () => {
+    const place = await Place.make();
+    await place.startRegion();
+    await place.startHub();
+    for (let count = 0; count < 20; count++) await place.publish('old', `meters/${count}`);
+    await place.isSynced();
+    await place.stopHub();
+    await place.stopRegion();
+    rmSync(join(place.data, 'journal'), { recursive: true });
+    const argv = `identity new --data ${place.data}`;
+    await new CliWorld().run(argv, { files: machineFiles });
+    await place.startHub();
+    // Further than the old journal reached.
+    for (let count = 0; count < 60; count++) await place.publish('new', `meters/${count}`);
+    await place.dies();
+    const region = await place.startRegion();
+    await place.startHub();
+    await place.isSynced();
+    await place.isSameAs(region);
   });
 
   test.each([true, false])(

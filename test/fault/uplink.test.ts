@@ -328,6 +328,9 @@ test('a journal begun anew is not taken for the one that was receipted', async (
   await fresh.startRegion();
   fresh.journal.append(...stampedOps(1, 3));
   fresh.startHub();
+  fresh.crashHub('powerCut');
+  assert.ok(!fresh.hubFiles.exists('hub/uplink/progress'), 'once further, it would be believed');
+  fresh.startHub();
   await fresh.deliver();
   assert.equal(fresh.store.ops.size, 3);
   await fresh.stop();

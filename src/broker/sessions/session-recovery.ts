@@ -39,6 +39,7 @@ export class SessionRecovery {
   /** The end of the log at the start: what comes later is delivered as it comes. */
   readonly #untilLsn: Lsn;
   #unreadable = 0;
+  #isFileForeign = false;
 
   constructor(parts: RecoveryParts) {
     this.#parts = parts;
@@ -65,6 +66,11 @@ export class SessionRecovery {
       tookMs: Math.round(clock.monotonicMs() - startMs),
     });
     return fileLsn;
+  }
+
+  /** The file was about another journal. Once this one has come as far it would pass for its own: it is to be replaced soon. */
+  get isFileForeign(): boolean {
+    return this.#isFileForeign;
   }
 
   /** A commit: folds what was in the journal before the start and is durable now. */
@@ -94,6 +100,7 @@ export class SessionRecovery {
     }
     // The file of another journal: its LSNs mean nothing here, what clients asked for still does.
     const isOurs = file.lsn <= sessionLog.lastLsn;
+    this.#isFileForeign = !isOurs;
     if (!isOurs) log.warn('broker.sessions.other-journal', { fileLsn: file.lsn });
     this.#restore(file, isOurs);
     return isOurs ? file.lsn : 0;

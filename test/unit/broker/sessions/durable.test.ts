@@ -264,6 +264,27 @@ test('a damaged file of sessions is said, and what the journal still has is used
   assert.deepEqual((await site.greeted('absentee'))[1], ['connack 0 present']);
 });
 
+test('a journal begun anew is not read as the one that the file is about, however far it comes', async () => {
+  const site = await DurableSite.open();
+  await absentee(site, 'm/#', 1);
+  await site.restarted();
+  site.files.remove('/data/journal');
+  await site.killed();
+  assert.ok(site.logged.some(({ event }) => event === 'broker.sessions.other-journal'));
+  await site.turn(10_000);
+  const publisher = await site.client('publisher');
+  const messages = Array.from({ length: 30 }, (_, i) =>
+    publish('m/a', `${i}`, { qos: 1, id: i + 1 }),
+  );
+  await site.say(publisher, ...messages);
+  await site.killed();
+  const [, heard] = await site.greeted('absentee');
+  assert.deepEqual(
+    heard.slice(1).map((words) => words.split(' ')[2]),
+    Array.from({ length: 30 }, (_, i) => `${i}`),
+  );
+});
+
 test('sessions of users keep their owner, and expire though the hub restarts', async () => {
   const site = await DurableSite.open({ limits: { sessionExpiryMs: 60_000 } });
   const client = await site.client('device', { username: 'ann' });
