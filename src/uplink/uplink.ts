@@ -136,7 +136,7 @@ export class Uplink {
       link: this.#options.link(),
       lastReceiptMs: this.#book.lastReceiptMs,
       dataReceiptedLsn: this.#outbox.dataReceiptedLsn,
-      bytesToday: this.#book.bytesToday(),
+      bytesToday: this.#book.bytesToday() + (this.#link?.bytes ?? 0),
       sealedTo: this.#options.sealer?.keyId,
       byLink: this.#book.byLink(),
       faults: [this.#linkFault, this.#arrivals.fault, this.#counterpart.wait.fault].filter(

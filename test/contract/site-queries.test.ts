@@ -53,6 +53,10 @@ const ROWS = [
   `INSERT INTO heliograph.key (site_id, name, label) SELECT 1, convert_to('m/' || g, 'UTF8'), 'm/' || g
      FROM generate_series(1, 20) g`,
   `SELECT heliograph.ensure_month('reading', '2026-11-01')`,
+  `INSERT INTO heliograph.lane (site_id, lane) VALUES (1, '00000000000000aa/6')`,
+  `INSERT INTO heliograph.key (site_id, name, label) VALUES (1, 'log/power/h', 'log/power/h')`,
+  `INSERT INTO heliograph.reading (at, key_id, lane_id, seq, payload)
+     VALUES ('2026-11-01 10:30Z', 21, 2, 1, '{"event":"state","why":"sun"}')`,
   `INSERT INTO heliograph.reading (at, key_id, lane_id, seq, payload)
      SELECT timestamptz '2026-11-01 00:00Z' + g * interval '1 min', 1 + g % 20, 1, g, convert_to('{"w":' || g || '}', 'UTF8')
      FROM generate_series(1, 5000) g`,
@@ -92,6 +96,14 @@ describe.skipIf(!hasPeers)('queries (skipped without postgres)', () => {
       assert.match(rows.map((row) => String(row['QUERY PLAN'])).join('\n'), index);
     }),
   );
+
+  test('what a hub says of itself is its log, and no reading', async () => {
+    const of = async (view: string): Promise<number> => {
+      const [row] = await database.query(`SELECT count(*) AS n FROM heliograph.${view}`);
+      return Number(row?.['n']);
+    };
+    assert.deepEqual([await of('readings'), await of('power_log')], [5_000, 1]);
+  });
 
   test('what is read in parallel is the same', () =>
     database.transaction(async (sql) => {

@@ -29,12 +29,13 @@ test('what is journaled is stored upstream, receipted, and the cursor moves', as
   const events = it.syncLines.map((line) => line.event);
   assert.deepEqual(events.filter((event) => event === 'batch.received').length, 3);
   assert.equal(events[0], 'session.open');
+  assert.ok((it.uplink?.status().bytesToday ?? 0) > 1_000, 'a session that is open counts');
   await it.clock.advance(10_000);
   assert.equal(it.syncLines.at(-1)?.event, 'session.close');
   assert.equal(it.syncLines.at(-1)?.ops, 120);
   assert.equal(it.syncLines.at(-1)?.why, 'all that may go is delivered');
   assert.equal(it.uplink?.status().state, 'idle');
-  assert.ok((it.uplink?.status().bytesToday ?? 0) > 1_000);
+  assert.equal(it.uplink?.status().bytesToday, it.syncLines.at(-1)?.bytes);
   await it.stop();
   assert.deepEqual(it.fatal, []);
 });

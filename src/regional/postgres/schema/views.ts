@@ -92,3 +92,21 @@ CREATE OR REPLACE VIEW heliograph.hubs AS
   FROM heliograph.hub_key h JOIN heliograph.site s ON s.id = h.site_id
     LEFT JOIN heliograph.contact c ON c.site_id = h.site_id AND c.hub = h.hub;
 `;
+
+/** Version 13: the log that hubs keep of themselves is the power log alone; who counts readings does not count its lines. */
+export const LOG_APART = `
+CREATE VIEW heliograph.event AS
+  SELECT s.name AS site, k.label AS key, r.at, split_part(l.lane, '/', 1) AS origin,
+    heliograph.class_name(split_part(l.lane, '/', 2)::int) AS class, r.seq, r.payload,
+    heliograph.json_of(r.payload) AS content
+  FROM heliograph.reading r JOIN heliograph.key k ON k.id = r.key_id JOIN heliograph.site s ON s.id = k.site_id
+    JOIN heliograph.lane l ON l.id = r.lane_id;
+CREATE OR REPLACE VIEW heliograph.power_log AS
+  SELECT site, split_part(key, '/', 3) AS hub, at, content->>'event' AS event, content->>'state' AS state,
+    (content->>'socPct')::numeric AS soc_pct, (content->>'batteryV')::numeric AS battery_v,
+    (content->>'pvW')::numeric AS pv_w, (content->>'loadW')::numeric AS load_w, content->>'link' AS link,
+    (content->>'bytes')::numeric AS bytes, (content->>'ops')::numeric AS ops,
+    (content->>'energyWh')::numeric AS energy_wh, content->>'why' AS why, content
+  FROM heliograph.event WHERE key LIKE 'log/power/%' AND class = 'log';
+CREATE OR REPLACE VIEW heliograph.readings AS SELECT * FROM heliograph.event WHERE class <> 'log';
+`;
