@@ -5,6 +5,7 @@ import { KNOWN_COMPRESSIONS } from '../../batch/compression.ts';
 import type { Signer } from '../../batch/manifest.ts';
 import { ENCODINGS } from '../../batch/payload.ts';
 import type { PayloadOpener } from '../../batch/payload-seal.ts';
+import { storedText } from '../../batch/wire/jurisdictions.ts';
 import { type DownHello, encodeDownHello, type Hello } from '../../batch/wire/messages.ts';
 import { BATCH_FORMATS } from '../../versions.ts';
 
@@ -41,7 +42,7 @@ export function hindranceTo(
   if (jurisdictions?.includes(jurisdiction ?? '') === false) {
     log.error('regional.jurisdiction.refused', { site, hub, jurisdiction, stores: jurisdictions });
     const told = jurisdiction === undefined ? 'no jurisdiction' : `jurisdiction ${jurisdiction}`;
-    return `it has ${told}, and this region stores ${jurisdictions.join(', ')} only`;
+    return `it has ${told}, and this region stores only ${storedText(jurisdictions)}`;
   }
   if (sealedTo === undefined || opener?.keyIds.some((id) => bytesEqual(id, sealedTo)) === true) {
     return undefined;

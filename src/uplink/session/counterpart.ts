@@ -7,6 +7,7 @@ import type { Clock } from '../../base/clock.ts';
 import { HubError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import { type Compression, compressionFor } from '../../batch/compression.ts';
+import { storedText } from '../../batch/wire/jurisdictions.ts';
 import type { DownHello, Receipt } from '../../batch/wire/messages.ts';
 import type { Encoding } from '../../batch/payload.ts';
 import type { PayloadSealer } from '../../batch/payload-seal.ts';
@@ -49,7 +50,7 @@ function objectionTo(
   }
   if (jurisdictions === undefined || jurisdictions.includes(jurisdiction ?? '')) return undefined;
   const own = jurisdiction === undefined ? 'no jurisdiction' : `jurisdiction ${jurisdiction}`;
-  const what = `this site has ${own}; the region stores ${jurisdictions.join(', ')} only`;
+  const what = `this site has ${own}; the region stores only ${storedText(jurisdictions)}`;
   return new HubError('uplink.jurisdiction', what);
 }
 

@@ -115,7 +115,7 @@ describe('data stays where its law wants it', () => {
     const [contact] = (await it.region?.site(SITE)?.storage.hubs()) ?? [];
     assert.match(
       contact?.hindrance ?? '',
-      /jurisdiction KE, and this region stores EU-DE, FR only/,
+      /jurisdiction KE, and this region stores only EU-DE, FR$/,
     );
     assert.equal(keptText(it), '');
     assert.equal(it.uplink?.backlog()[TELEMETRY].ops, 3);
@@ -136,6 +136,20 @@ describe('data stays where its law wants it', () => {
     it.journal.append(...stampedOps(1, 3));
     await it.clock.advance(30_000);
     assert.deepEqual(faultsOf(it), ['uplink.jurisdiction']);
+    await it.stop();
+  });
+
+  test.each([
+    [['KE', 'FR', ''], 'KE, FR and what says none'],
+    [[''], 'what says none'],
+  ])('a list with the empty code is told in words: %j', async (accepts, text) => {
+    const it = await world({ jurisdiction: 'DE', accepts });
+    it.journal.append(...stampedOps(1, 3));
+    await it.clock.advance(30_000);
+    const [fault] = it.uplink?.status().faults ?? [];
+    assert.equal(fault?.message, `this site has jurisdiction DE; the region stores only ${text}`);
+    const [contact] = (await it.region?.site(SITE)?.storage.hubs()) ?? [];
+    assert.match(contact?.hindrance ?? '', new RegExp(`this region stores only ${text}$`));
     await it.stop();
   });
 
