@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { expect, test } from 'vitest';
 
-import { SMALL_LTE } from '../../src/pilot/world/light-model.ts';
+import { evaluate, SMALL_LTE } from '../../src/pilot/world/light-model.ts';
 import type { PilotOutcome } from '../../src/pilot/outcome.ts';
 import { runPilot } from '../../src/pilot/pilot.ts';
 import { reportHtml } from '../../src/pilot/report/document.ts';
@@ -28,7 +28,12 @@ test('a day with every fault: all promises are kept, and the report tells of the
   assert.equal(byClass[3].born, byClass[3].acknowledged);
   assert.equal(recorder.samples.length, 96);
   assert.match(outcome.digest, /^[0-9a-f]{64}$/);
-  const html = reportHtml(outcome, []);
+  const miss = { name: 'site down', value: 0.007, limit: 0.005, holds: false, best: 0.006 };
+  const measures = [miss, { ...miss, name: 'records late', best: 0 }];
+  const never = evaluate({ ...outcome.scenario, policy: 'never' });
+  const html = reportHtml(outcome, [never], { measures, attainable: { kind: 'yes' } });
+  assert.match(html, /site down 0\.7 %, at most 0\.5 %; perfect foresight .* too: 0\.6 % at best</);
+  assert.match(html, /records late 0\.7 %, at most 0\.5 %</);
   assert.match(html, /Nothing that was acknowledged is missing/);
   const shown = html.replaceAll(/<script.*?<\/script>/gs, '');
   assert.ok(!/NaN|undefined|src=|href=/.test(shown), 'every figure is one, and nothing is loaded');

@@ -10,6 +10,7 @@ import {
 import {
   type Attainable,
   darkText,
+  isMissedByAll,
   type Measure,
   type Verdict,
   verdictOf,
@@ -55,12 +56,13 @@ export async function measureAll(
       io.stdout(`${rows.length === 1 ? headOf(row.measures) : ''}${lineOf(row)}`);
   }
   const measures = rows.flatMap((row) => row.measures);
-  const missed = missedIn(rows);
-  const beyond = missedIn(rows.filter((row) => row.attainable.kind === 'no'));
+  const missed = measures.filter(({ holds }) => !holds).length;
+  const byAll = measures.filter(isMissedByAll).length;
+  const beyond = rows.flatMap(beyondIn).length;
   if (args.has('json')) {
-    io.stdout(`${JSON.stringify({ rows, measures: measures.length, missed, beyond })}\n`);
+    io.stdout(`${JSON.stringify({ rows, measures: measures.length, missed, byAll, beyond })}\n`);
   } else {
-    io.stdout(`\n${measures.length - missed} of ${measures.length} measures hold.\n${NOTE}`);
+    io.stdout(`\n${sumOf(measures.length, missed, byAll)}\n${NOTE}`);
     for (const [kind, head] of HEADS) {
       const texts = textsOf(rows, kind);
       if (texts.length > 0) io.stdout(`\n${head}:\n${texts.join('\n')}\n`);
@@ -69,11 +71,23 @@ export async function measureAll(
   return missed === beyond ? EXIT.done : EXIT.failed;
 }
 
-function missedIn(rows: readonly Row[]): number {
-  return rows.flatMap((row) => row.measures).filter(({ holds }) => !holds).length;
+/** Misses that say nothing against the policy. */
+function beyondIn({ attainable, measures }: Row): Measure[] {
+  return measures.filter((it) => (attainable.kind === 'no' ? !it.holds : isMissedByAll(it)));
 }
 
-const NOTE = 'Each cell: what was measured, and in brackets the most that is allowed.\n';
+/** `297 of 300 measures hold; 2 that perfect foresight and the fewest sessions miss, too, 1 missed by ours alone.` */
+export function sumOf(count: number, missed: number, byAll: number): string {
+  const parts = [
+    ...(byAll === 0 ? [] : [`${byAll} that perfect foresight and the fewest sessions miss, too`]),
+    ...(missed === byAll ? [] : [`${missed - byAll} missed by ours alone`]),
+  ];
+  const rest = parts.length === 0 ? '' : `; ${parts.join(', ')}`;
+  return `${count - missed} of ${count} measures hold${rest}.`;
+}
+
+const NOTE =
+  'Each cell: what was measured, and in brackets the most that is allowed. !: missed; ~: missed, and perfect foresight and the fewest sessions miss it, too.\n';
 const HEADS = [
   ['no', 'Too dark for any policy'],
   ['off', 'Too dark for the site'],
@@ -98,16 +112,21 @@ function nameOf(weather: string): string {
   return weather.split('/').at(-1) ?? weather;
 }
 
+function markOf(measure: Measure): string {
+  return isMissedByAll(measure) ? '~ ' : measure.holds ? '' : '! ';
+}
+
 function headOf(measures: readonly Measure[]): string {
   const names = measures.map(({ name }) => name.padStart(20));
   return `${'weather'.padEnd(14)}${'site'.padEnd(16)}${names.join('')}\n`;
 }
 
 function lineOf({ preset, weather, measures, attainable: outlook }: Row): string {
-  const cells = measures.map(({ name, value, limit, holds }) => {
+  const cells = measures.map((it) => {
+    const { name, value, limit } = it;
     const shown = (figure: number): string =>
       name.startsWith('Wh') ? figure.toFixed(3) : (100 * figure).toFixed(1);
-    return `${holds ? '' : '! '}${shown(value)} (${shown(limit)})`.padStart(20);
+    return `${markOf(it)}${shown(value)} (${shown(limit)})`.padStart(20);
   });
   const place = nameOf(weather).slice(0, 13).padEnd(14);
   return `${place}${preset.padEnd(16)}${cells.join('')}${MARKS[outlook.kind]}\n`;

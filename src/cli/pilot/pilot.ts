@@ -13,7 +13,7 @@ import {
   PRESETS,
   type SitePreset,
 } from '../../pilot/world/light-model.ts';
-import { darkText, type Verdict, verdictOf } from '../../pilot/judging/measures.ts';
+import { darkText, isMissedByAll, type Verdict, verdictOf } from '../../pilot/judging/measures.ts';
 import type { PilotOutcome } from '../../pilot/outcome.ts';
 import { runPilot } from '../../pilot/pilot.ts';
 import { replayOf } from '../../pilot/replay.ts';
@@ -222,7 +222,12 @@ function tell(
 }
 
 function verdictText({ measures, attainable }: Verdict): string {
-  const missed = measures.filter(({ holds }) => !holds).map(({ name }) => name);
+  const missed = measures
+    .filter(({ holds }) => !holds)
+    .map(
+      (it) =>
+        `${it.name}${isMissedByAll(it) ? ' (perfect foresight and the fewest sessions miss it, too)' : ''}`,
+    );
   const found = missed.length === 0 ? 'all hold' : `missed: ${missed.join(', ')}`;
   const dark = darkText(attainable);
   const why = missed.length === 0 || dark === undefined ? '' : `\nIt was dark: ${dark}`;

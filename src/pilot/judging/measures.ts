@@ -2,7 +2,7 @@
  * What the power brain is held to, as figures: each policy lives through the same weather and load, and ours is
  * measured against the others. Every line says what it compares, so that nobody has to believe a verdict.
  */
-import { ALARM, RECORD, TELEMETRY } from '../../model/class.ts';
+import { ALARM, type OpClass, RECORD, TELEMETRY } from '../../model/class.ts';
 import { type Darkness, darknessOf } from './darkness.ts';
 import type { Scenario } from '../scenario.ts';
 import {
@@ -19,6 +19,8 @@ export interface Measure {
   /** The most that is allowed. */
   readonly limit: number;
   readonly holds: boolean;
+  /** What the better of two reaches that know more or send less than any policy can: `oracle` and `deadlines`. */
+  readonly best: number;
 }
 
 export type EvaluationByPolicy = Readonly<Record<Policy, Evaluation>>;
@@ -29,24 +31,32 @@ const LATE_POINTS = 0.01;
 const ENERGY_RATIO = 0.5;
 
 export function measuresOf(by: EvaluationByPolicy): Measure[] {
-  const { never, hourly, oracle, heliograph } = by;
-  const measure = (name: string, value: number, limit: number): Measure => ({
-    name,
-    value,
-    limit,
-    holds: value <= limit + 1e-9,
-  });
+  const { never, hourly, oracle, deadlines, heliograph } = by;
+  const measure = (name: string, of: (it: Evaluation) => number, limit: number): Measure => {
+    const value = of(heliograph);
+    const best = Math.min(of(oracle), of(deadlines));
+    return { name, value, limit, holds: isWithin(value, limit), best };
+  };
+  const late =
+    (opClass: OpClass) =>
+    (it: Evaluation): number =>
+      it.lateRatio[opClass];
   return [
-    measure('site down', heliograph.downRatio, never.downRatio + DOWN_POINTS),
-    measure('alarms late', heliograph.lateRatio[ALARM], oracle.lateRatio[ALARM] + ALARM_POINTS),
-    measure('records late', heliograph.lateRatio[RECORD], hourly.lateRatio[RECORD] + LATE_POINTS),
-    measure(
-      'readings late',
-      heliograph.lateRatio[TELEMETRY],
-      hourly.lateRatio[TELEMETRY] + LATE_POINTS,
-    ),
-    measure('Wh a day', heliograph.radioWhPerDay, ENERGY_RATIO * hourly.radioWhPerDay),
+    measure('site down', (it) => it.downRatio, never.downRatio + DOWN_POINTS),
+    measure('alarms late', late(ALARM), oracle.lateRatio[ALARM] + ALARM_POINTS),
+    measure('records late', late(RECORD), hourly.lateRatio[RECORD] + LATE_POINTS),
+    measure('readings late', late(TELEMETRY), hourly.lateRatio[TELEMETRY] + LATE_POINTS),
+    measure('Wh a day', (it) => it.radioWhPerDay, ENERGY_RATIO * hourly.radioWhPerDay),
   ];
+}
+
+/** Who knows the weather to come misses it, too, and who sends as seldom as deadlines let. */
+export function isMissedByAll({ holds, best, limit }: Measure): boolean {
+  return !holds && !isWithin(best, limit);
+}
+
+function isWithin(value: number, limit: number): boolean {
+  return value <= limit + 1e-9;
 }
 
 /** What stands against holding the site's uptime and the deadlines of records at once. */

@@ -7,7 +7,7 @@ import { CLASS_NAMES, type LOG, type OpClass } from '../../model/class.ts';
 import { DEADLINES_MS } from '../../power/backlog.ts';
 import type { ContractUse } from '../world/contract.ts';
 import type { Evaluation } from '../world/light-model.ts';
-import { darkText, type Verdict } from '../judging/measures.ts';
+import { darkText, isMissedByAll, type Verdict } from '../judging/measures.ts';
 import type { ClassFigures } from '../judging/books.ts';
 import type { PilotOutcome } from '../outcome.ts';
 import { replayOf } from '../replay.ts';
@@ -181,10 +181,14 @@ function policies(outcome: PilotOutcome, comparison: readonly Evaluation[]): str
 function verdicts(verdict: Verdict | undefined): string {
   if (verdict === undefined) return '';
   const { measures, attainable } = verdict;
-  const items = measures.map(({ name, value, limit, holds }) => {
+  const items = measures.map((it) => {
+    const { name, value, limit, holds, best } = it;
     const shown = (figure: number): string =>
       name.startsWith('Wh') ? figure.toPrecision(3) : percent(figure);
-    return `<li class="${holds ? 'good' : 'bad'}">${name} ${shown(value)}, at most ${shown(limit)}</li>`;
+    const all = isMissedByAll(it)
+      ? `; perfect foresight and the fewest sessions miss it, too: ${shown(best)} at best`
+      : '';
+    return `<li class="${holds ? 'good' : 'bad'}">${name} ${shown(value)}, at most ${shown(limit)}${all}</li>`;
   });
   const dark = measures.every(({ holds }) => holds) ? undefined : darkText(attainable);
   const why = dark === undefined ? '' : `<p class="soft">It was dark: ${escapeHtml(dark)}</p>`;

@@ -5,6 +5,7 @@ import { beforeEach, expect, test } from 'vitest';
 import { utf8 } from '../../../src/base/bytes.ts';
 import { EXIT } from '../../../src/cli/io.ts';
 import { progressText } from '../../../src/cli/pilot/pilot.ts';
+import { sumOf } from '../../../src/cli/pilot/pilot-measures.ts';
 import { machineTimers } from '../../../src/platform/clock.ts';
 import { machineFiles } from '../../../src/platform/files/machine-files.ts';
 import { tempDir } from '../../support/machine/temp-dir.ts';
@@ -52,6 +53,13 @@ test.each([
   const { code, stderr } = await world.run('pilot --trace /t.csv');
   assert.equal(code, EXIT.usage);
   assert.match(stderr, advice);
+});
+
+test('of the measures that are missed, those are counted apart that nobody else holds', () => {
+  assert.equal(sumOf(300, 0, 0), '300 of 300 measures hold.');
+  const all = 'that perfect foresight and the fewest sessions miss, too';
+  assert.equal(sumOf(300, 2, 2), `298 of 300 measures hold; 2 ${all}.`);
+  assert.equal(sumOf(300, 3, 2), `297 of 300 measures hold; 2 ${all}, 1 missed by ours alone.`);
 });
 
 test('one policy alone, for a day', async () => {

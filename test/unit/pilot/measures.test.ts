@@ -13,6 +13,7 @@ import {
   attainable,
   darkText,
   type EvaluationByPolicy,
+  isMissedByAll,
   measuresOf,
 } from '../../../src/pilot/judging/measures.ts';
 import { Oracle } from '../../../src/pilot/judging/oracle.ts';
@@ -45,6 +46,24 @@ test('each measure is held against its own policy, to the point', () => {
     byPolicy({ heliograph: { ...cheap, downRatio: 0.006, lateRatio: late } }),
   );
   assert.deepEqual(missed, ['site down', 'alarms late', 'records late', 'readings late']);
+});
+
+test('what perfect foresight and the fewest sessions miss, too, is told apart from what only ours misses', () => {
+  const of = (oracle: number, deadlines: number, ours: number): readonly string[] =>
+    measuresOf(
+      byPolicy({
+        oracle: { downRatio: oracle },
+        deadlines: { downRatio: deadlines },
+        heliograph: { downRatio: ours, radioWhPerDay: 5 },
+      }),
+    )
+      .filter(isMissedByAll)
+      .map(({ name, best }) => `${name} ${best}`);
+  assert.deepEqual(of(0.02, 0.006, 0.007), ['site down 0.006']);
+  assert.deepEqual(of(0.006, 0.02, 0.007), ['site down 0.006']);
+  assert.deepEqual(of(0.004, 0.02, 0.007), [], 'foresight holds it');
+  assert.deepEqual(of(0.02, 0.004, 0.007), [], 'fewer sessions hold it');
+  assert.deepEqual(of(0.02, 0.02, 0.004), [], 'ours holds it');
 });
 
 /** A month of which the first `darkDays` fill nothing and end with `spareWh` above the cut-off; then the battery is full. */
