@@ -4,6 +4,8 @@
  *   layout            version of this layout
  *   hub.id            whose the data are: identity.ts
  *   folders           which folders have been here: folders.ts
+ *   formerly          hubs whose data they were before: identity.ts
+ *   cut               that the end of a journal was lost: storage/cut-journal.ts
  *   keys/hub.pem      identity
  *   sessions.cbor     MQTT sessions and retained messages, as of an LSN of the journal
  *   keys/kek          what the journal's keys are wrapped to, unless systemd gives it
@@ -27,6 +29,8 @@ import { DATA_LAYOUT } from '../versions.ts';
 export interface HubPaths {
   readonly owner: string;
   readonly folders: string;
+  readonly formerly: string;
+  readonly cut: string;
   readonly identity: string;
   readonly kek: string;
   readonly epochKeys: string;
@@ -50,6 +54,8 @@ export function hubPaths(dir: string): HubPaths {
   return {
     owner: `${dir}/hub.id`,
     folders: `${dir}/folders`,
+    formerly: `${dir}/formerly`,
+    cut: `${dir}/cut`,
     identity: `${dir}/keys/hub.pem`,
     kek: `${dir}/keys/kek`,
     epochKeys: `${dir}/keys/epochs`,

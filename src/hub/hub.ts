@@ -13,6 +13,7 @@ import { Closers } from '../closers.ts';
 import type { ConfigInput } from '../config/config.ts';
 import type { Config } from '../config/schema.ts';
 import { announceRuntime } from './data.ts';
+import { cutFault, goOnAsNew, isCut } from './storage/cut-journal.ts';
 import { openFlashLedger } from './storage/flash.ts';
 import type { Followers } from './followers.ts';
 import { FullDoor } from './full-door.ts';
@@ -45,6 +46,16 @@ const ANNOUNCE_MS = 30_000;
  * from: with it the region may change settings, and then the hub fails with `config.changed`.
  */
 export async function openHub(config: Config, machine: Machine, input?: ConfigInput): Promise<Hub> {
+  try {
+    return await openAsItIs(config, machine, input);
+  } catch (error) {
+    if (!isCut(error)) throw error;
+    await goOnAsNew(config.data, machine, error);
+    return openAsItIs(config, machine, input);
+  }
+}
+
+async function openAsItIs(config: Config, machine: Machine, input?: ConfigInput): Promise<Hub> {
   const closers = new Closers();
   try {
     return await assemble(layGround(config, machine, closers, input));
@@ -101,7 +112,7 @@ function openStatus(
   followers: Followers & { readonly fullPage: FullDoor },
   peers: PeerBook | undefined,
 ): HubStatus {
-  const { config, machine, time, id } = ground;
+  const { config, machine, time, paths, id } = ground;
   return new HubStatus({
     hubId: id,
     version: PROGRAM_VERSION,
@@ -109,6 +120,7 @@ function openStatus(
     ...serving,
     ...followers,
     peers: () => peers?.status() ?? [],
+    cut: () => cutFault(paths, machine.files),
     flash: openFlashLedger({ ...ground, ...serving }),
     host: machine.host,
     clock: time.clock,

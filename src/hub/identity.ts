@@ -2,7 +2,8 @@
  * Whose the data directory of a hub is (keys/owned-folder.ts): the key in `keys/hub.pem` is the hub, the id in `hub.id` says
  * of which hub the data are.
  */
-import type { FaultCode } from '../base/errors.ts';
+import { utf8 } from '../base/bytes.ts';
+import { type FaultCode, HubError } from '../base/errors.ts';
 import type { Identity } from '../keys/identity.ts';
 import {
   checkOwner as checkFolder,
@@ -14,16 +15,22 @@ import {
   takeNewOwner,
 } from '../keys/owned-folder.ts';
 import type { Machine } from '../machine.ts';
-import type { Files } from '../platform/files/files.ts';
+import { type Origin, originOfText } from '../model/origin.ts';
+import { type Files, textIn } from '../platform/files/files.ts';
 import type { HubPaths } from './data.ts';
 import { forgetFolder } from './folders.ts';
 import { forgetPlaces } from './storage/journal-places.ts';
 
+export type IdentityPaths = Pick<
+  HubPaths,
+  'owner' | 'identity' | 'journal' | 'epochKeys' | 'state' | 'snapshot'
+>;
 type IdentityMachine = Pick<Machine, 'files' | 'random' | 'log'>;
 export type KeyFault = (typeof KEY_FAULTS)[number];
 
 /** Faults of the identity key with which no hub starts. */
 const KEY_FAULTS = ['keys.lost', 'keys.foreign', 'keys.damaged'] as const;
+const FORMER_MAX = 16;
 
 function folderOf(paths: HubPaths): OwnedFolder {
   return {
@@ -35,9 +42,26 @@ function folderOf(paths: HubPaths): OwnedFolder {
   };
 }
 
-/** Reads the key of the hub, or makes the first one. Throws `keys.lost`, `keys.foreign` or `keys.damaged`, having written nothing. */
+/**
+ * Reads the key of the hub, or makes the first one. Throws `keys.lost`, `keys.foreign`, `keys.damaged` or `journal.lost`, having
+ * written nothing.
+ */
 export function openIdentity(paths: HubPaths, machine: IdentityMachine): Identity {
+  checkKeyIsNotAlone(paths, machine.files);
   return openOwner(folderOf(paths), machine);
+}
+
+/**
+ * Throws `journal.lost` where nothing is here of a hub but its key, as from a backup of `keys/`: its numbers would begin at 1 again. A first
+ * start makes the file of the id before the key.
+ */
+export function checkKeyIsNotAlone(
+  paths: IdentityPaths,
+  files: Pick<Files, 'exists' | 'list'>,
+): void {
+  const { identity: path, owner } = paths;
+  if (!files.exists(path) || files.exists(owner) || hasData(paths, files)) return;
+  throw new HubError('journal.lost', `${path} is here, and nothing of what its hub has done`);
 }
 
 /** The key that is there; undefined where the first start makes one. Throws as `openIdentity`, and never writes. */
@@ -64,8 +88,24 @@ export function takeNewIdentity(
 ): NewIdentity | undefined {
   if (isJournalLost) forgetPlaces(paths, machine.files);
   const taken = takeNewOwner(folderOf(paths), machine, isJournalLost);
-  if (taken !== undefined && isJournalLost) forgetFolder(paths, 'journal', machine.files);
+  if (taken === undefined) return undefined;
+  const { files } = machine;
+  if (taken.formerly !== undefined) {
+    const former = [...formerHubs(paths, files), taken.formerly].slice(-FORMER_MAX);
+    files.replace(paths.formerly, utf8(former.map((id) => `${id}\n`).join('')));
+  }
+  if (isJournalLost) forgetFolder(paths, 'journal', files);
   return taken;
+}
+
+/** Hubs whose data these were, a line each in the file `formerly`: what the hub makes is later than what they made. */
+export function formerHubs(
+  { formerly }: Pick<HubPaths, 'formerly'>,
+  files: Pick<Files, 'read'>,
+): readonly Origin[] {
+  return textIn(files, formerly)
+    .split('\n')
+    .flatMap((line) => originOfText(line) ?? []);
 }
 
 export function isKeyFault(code: FaultCode): code is KeyFault {
@@ -82,7 +122,12 @@ export function ownerOf(
 
 /** Whether a hub has left anything here that is its alone. */
 function hasData(
-  { journal, epochKeys, state, snapshot }: HubPaths,
+  {
+    journal,
+    epochKeys,
+    state,
+    snapshot,
+  }: Pick<HubPaths, 'journal' | 'epochKeys' | 'state' | 'snapshot'>,
   files: Pick<Files, 'list' | 'exists'>,
 ): boolean {
   const holds = (dir: string, ending: string): boolean =>

@@ -9,6 +9,7 @@ import { openAccess } from './access.ts';
 import { AssetGate } from './assets/asset-gate.ts';
 import { FullDoor } from './full-door.ts';
 import type { Ground } from './ground.ts';
+import { formerHubs } from './identity.ts';
 import { keepHoles } from './storage/hole-file.ts';
 import { keepPassedOver } from './storage/kept-note.ts';
 import { openJournal } from './storage/journal.ts';
@@ -94,7 +95,9 @@ function openDoor(
   // A site in simulated time has a boot of its own.
   const boot = time.clock === machine.clock ? machine.boot : undefined;
   const keptNote = machine.files.read(paths.progress);
-  const progress = recoverProgress({ hub: id, journal, store: store.state, keptNote, log });
+  const formerly = formerHubs(paths, machine.files);
+  const known = { journal, store: store.state, keptNote };
+  const progress = recoverProgress({ hub: id, formerly, ...known, log });
   const hlc = new HlcClock(moment, progress.lastHlc);
   const door = Door.open({
     journal,

@@ -53,6 +53,8 @@ export interface StatusParts {
   readonly host: Host;
   readonly flash: FlashLedger;
   readonly peers: () => readonly PeerStatus[];
+  /** That this hub went on from the data of one whose journal had lost its end. */
+  readonly cut: () => HubError | undefined;
   /** Of the site, for moments that people read. */
   readonly clock: Clock;
   /** Of the machine, for what its own figures are counted by. */
@@ -133,7 +135,15 @@ export class HubStatus {
   faults(): FaultStatus[] {
     const { journal, power, uplink, store, assets, fullDoor, fullPage, clock } = this.#parts;
     const dropped = this.#parts.dropped.fault(journal.fillRatio);
-    const own = [journal.fault, dropped, store.fault, assets.fault, fullDoor.fault, fullPage.fault];
+    const own = [
+      journal.fault,
+      this.#parts.cut(),
+      dropped,
+      store.fault,
+      assets.fault,
+      fullDoor.fault,
+      fullPage.fault,
+    ];
     own.push(...uplink.status().faults);
     const found: FoundFault[] = own
       .filter((fault): fault is HubError => fault !== undefined)

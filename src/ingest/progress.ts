@@ -107,6 +107,8 @@ export function settledNote(
 
 export interface RecoverOptions {
   readonly hub: Origin;
+  /** Hubs whose data it has taken over: what they stamped is in the past, whatever the clock says. */
+  readonly formerly?: readonly Origin[];
   readonly journal: Pick<JournalPort, 'cursor' | 'waiting' | 'firstLsn' | 'lastLsn' | 'durableLsn'>;
   readonly store: {
     readonly checkpointLsn: Lsn;
@@ -127,11 +129,9 @@ export interface Recovered extends Progress {
 }
 
 /** Finds the progress; the door may open with it while the store is still behind. */
-export function recoverProgress({ hub, journal, store, keptNote, log }: RecoverOptions): Recovered {
-  const scan = new TailScan(hub, {
-    vector: store.highest(),
-    lastHlc: store.lastStamp(hub) ?? HLC_ZERO,
-  });
+export function recoverProgress(options: RecoverOptions): Recovered {
+  const { hub, formerly = [], journal, store, keptNote, log } = options;
+  const scan = new TailScan([hub, ...formerly], store);
   if (keptNote !== undefined) scan.take(keptNote);
   scan.foundNote = false;
   const storeIsNear = journal.lastLsn - store.checkpointLsn <= 2 * NOTE_INTERVAL;
@@ -156,17 +156,19 @@ export function recoverProgress({ hub, journal, store, keptNote, log }: RecoverO
 
 class TailScan {
   readonly #hub: Origin;
+  readonly #hubs: ReadonlySet<Origin>;
   readonly #vector: Map<Lane, number>;
   /** Damaged entries behind the last one that told how far this hub's lane of the class had come. */
   readonly #lostByClass = CLASSES.map(() => 0);
-  lastHlc: Hlc;
+  lastHlc = HLC_ZERO;
   foundNote = false;
   unreadable = 0;
 
-  constructor(hub: Origin, known: Progress) {
-    this.#hub = hub;
-    this.#vector = new Map(known.vector);
-    this.lastHlc = known.lastHlc;
+  constructor(hubs: readonly [Origin, ...Origin[]], store: RecoverOptions['store']) {
+    [this.#hub] = hubs;
+    this.#hubs = new Set(hubs);
+    this.#vector = new Map(store.highest());
+    for (const hub of hubs) this.#raiseHlc(store.lastStamp(hub) ?? HLC_ZERO);
   }
 
   get vector(): VersionVector {
@@ -210,7 +212,7 @@ class TailScan {
       const { op, stamp } = entry.stamped;
       this.#raise(laneOf(op.origin, op.class), op.seq);
       if (op.origin === this.#hub) this.#lostByClass[op.class] = 0;
-      if (stamp.hub === this.#hub) this.#raiseHlc(stamp.hlc);
+      if (this.#hubs.has(stamp.hub)) this.#raiseHlc(stamp.hlc);
       return;
     }
     for (const held of heldIn(entry.body)?.lanes ?? []) this.#raise(held.lane, lastOf(held));

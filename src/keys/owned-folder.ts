@@ -40,9 +40,8 @@ const ID = /^[0-9a-f]{16}$/;
 
 /** Reads the key, or makes the first one. Throws the folder's faults or `keys.damaged`, having written nothing. */
 export function openOwner(folder: OwnedFolder, machine: OwnerMachine): Identity {
-  const { files, random, log } = machine;
-  const identity =
-    readOwner(folder, machine) ?? Identity.open({ files, path: folder.identity, random });
+  const { files, log } = machine;
+  const identity = readOwner(folder, machine) ?? makeFirst(folder, machine);
   if (ownerOf(folder, files) === undefined) {
     try {
       noteOwner(folder, files, identity);
@@ -53,6 +52,15 @@ export function openOwner(folder: OwnedFolder, machine: OwnerMachine): Identity 
     }
   }
   return identity;
+}
+
+/** The file of the id comes first, still empty: a key without it was brought from elsewhere. */
+function makeFirst(
+  { identity: path, owner }: OwnedFolder,
+  { files, random }: OwnerMachine,
+): Identity {
+  if (!files.exists(owner)) files.replace(owner, utf8('\n'));
+  return Identity.open({ files, path, random });
 }
 
 /** The key that is there; undefined where the first start makes one. Throws as `openOwner`, and never writes. */

@@ -12,6 +12,7 @@ import type { ClassName } from '../model/class.ts';
 
 export type SyncStateName =
   | 'journal lost'
+  | 'journal cut'
   | 'journal damaged'
   | 'identity clash'
   | 'quarantined'
@@ -69,15 +70,30 @@ export const RECOVERY_TABLE: readonly RecoveryRow[] = [
     severity: 'wrong',
     recognisedBy: '`journal.lost` (no hub starts)',
     meaning:
-      'The folder `journal` of this hub is not there any more, or an older one is in its place: a hub that went on would give the same numbers to other ops, and others would take those for what they have.',
+      'The folder `journal` of this hub is not there any more, or nothing is but a key from a backup: a hub that went on would give the same numbers to other ops, and others would take those for what they have.',
     steps: [
       'Do not format or replace the card yet. Copy the data directory to another medium.',
-      'Somebody moved it, or restored a backup: put `journal` back as it was when the hub ran last, owned by its user, and start the hub.',
+      'Somebody moved it, or its disk is not there: put `journal` back as it was when the hub ran last, owned by its user, and start the hub.',
       'There is none: `heliograph identity new` makes this a new hub that keeps the state of the old one, with numbers of its own. What the old one had acknowledged in the last hour, and had not sent, is lost. In mode `enrolled` enrol it anew (`heliograph enrol token NAME --hub --replace`).',
       'What the state has of ops that the old hub had not sent yet does not reach the region: `doctor --compare` says `diverged` as long as it is there. Note what it is, before you remove `state.db`: the next start takes what region and peers have.',
       'Plan a new card.',
     ],
     holds: ({ faults }) => faults.has('journal.lost'),
+  },
+  {
+    name: 'journal cut',
+    severity: 'wrong',
+    recognisedBy: '`journal.cut`',
+    meaning:
+      'The journal ended before the state that was folded from it: the card has lost what it wrote last, or an older `journal` was put in place. The hub went on as a new one over the same data by itself, with numbers of its own. Devices are served as before.',
+    steps: [
+      'The fault says which hub ended, and where. What it had acknowledged behind that, and had not sent, is lost, unless other hubs or devices with the SDK have it: these hand it in by themselves.',
+      'In mode `enrolled` enrol it anew (`heliograph enrol token NAME --hub --replace`): until then other hubs refuse it.',
+      'What the state has of ops that the old hub had not sent yet does not reach the region: `doctor --compare` says `diverged` as long as it is there. Note what it is, before you remove `state.db`: the next start takes what region and peers have.',
+      'Plan a new card.',
+      'Remove the file `cut` of the data directory: the state ends.',
+    ],
+    holds: ({ faults }) => faults.has('journal.cut'),
   },
   {
     name: 'journal damaged',

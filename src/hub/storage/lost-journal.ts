@@ -2,7 +2,8 @@
  * Whether the journal in a data directory is the one of its hub: the folder that it has had, reaching as far as the state that was
  * folded from it. With an empty or an older one the hub would number its ops from where the state stood, up to an hour
  * ago, and who has the first op of a number takes the second for a duplicate: acknowledged, and lost. How far the numbers had
- * come nobody here can tell, so no hub starts; a new one (`identity new`) has numbers of its own.
+ * come nobody here can tell, so this hub does not start; a new one (`identity new`) has numbers of its own. Where the folder is gone it may
+ * come back, and a person decides; where its end is gone, the hub does (cut-journal.ts).
  */
 import { HubError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
@@ -13,7 +14,7 @@ import type { Files } from '../../platform/files/files.ts';
 import { Store } from '../../store/store.ts';
 import type { HubPaths } from '../data.ts';
 import { notedFolders } from '../folders.ts';
-import { ownerOf } from '../identity.ts';
+import { checkKeyIsNotAlone, type IdentityPaths, ownerOf } from '../identity.ts';
 
 type JournalPaths = Pick<HubPaths, 'folders' | 'journal'>;
 
@@ -28,7 +29,7 @@ export function checkJournalIsThere(
   throw new HubError('journal.lost', `${journal} holds no segment, and this hub had some`);
 }
 
-/** Throws `journal.lost` where the state knows later numbers of this hub than the journal. */
+/** Throws `journal.cut` where the state knows later numbers of this hub than the journal. */
 export function checkJournalReaches(
   { journal }: Pick<JournalPaths, 'journal'>,
   lastLsn: number,
@@ -39,12 +40,12 @@ export function checkJournalReaches(
   if (checkpointLsn <= lastLsn) return;
   if (![...state.highest().keys()].some((lane) => splitLane(lane).origin === hub)) return;
   const ends = `${journal} ends at LSN ${lastLsn}, the state was folded through LSN ${checkpointLsn}`;
-  throw new HubError('journal.lost', ends);
+  throw new HubError('journal.cut', ends);
 }
 
 /** Why no hub starts with the journal of a directory where none runs, as the checks above; undefined where one does. */
 export function lostJournal(
-  paths: JournalPaths & Pick<HubPaths, 'owner' | 'state'>,
+  paths: JournalPaths & IdentityPaths,
   {
     files,
     log,
@@ -52,6 +53,7 @@ export function lostJournal(
   }: { readonly files: Files; readonly log: Log; readonly readingsDays: number },
 ): HubError | undefined {
   try {
+    checkKeyIsNotAlone(paths, files);
     checkJournalIsThere(paths, files);
     const hub = ownerOf(paths, files);
     if (hub === undefined || !files.exists(paths.state)) return undefined;
@@ -66,6 +68,6 @@ export function lostJournal(
   } catch (error) {
     // What else is wrong with journal or state is told by whoever opens them.
     if (!(error instanceof HubError)) throw error;
-    return error.code === 'journal.lost' ? error : undefined;
+    return error.code === 'journal.lost' || error.code === 'journal.cut' ? error : undefined;
   }
 }

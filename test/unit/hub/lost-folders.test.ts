@@ -1,12 +1,21 @@
 /** A hub that has lost a folder, or got an old one back, does not go on as if it had never had it. */
 import assert from 'node:assert/strict';
-import { cpSync, existsSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { connectAsync } from 'mqtt';
 import { beforeEach, describe, test } from 'vitest';
 
 import { EXIT } from '../../../src/cli/io.ts';
 import { type Hub, openHub } from '../../../src/hub/hub.ts';
+import type { Files } from '../../../src/platform/files/files.ts';
 import { machineFiles } from '../../../src/platform/files/machine-files.ts';
 import { eventually } from '../../support/hubs/api.ts';
 import { configFor, hubOf, machine, SMALL_FLAGS } from '../../support/hubs/data-dir.ts';
@@ -83,7 +92,7 @@ describe('the journal of a hub', () => {
     assert.deepEqual(await numbersOf(id), [1, 2, 3, 4, 5, 6]);
   });
 
-  test('is older than the state: no hub starts', async () => {
+  test('ends before the state: the hub goes on as a new one by itself, and says so until somebody has seen it', async () => {
     const restored = ['journal', 'keys/epochs'];
     const backup = tempDir();
     for (const name of restored) cpSync(join(dir, name), join(backup, name), { recursive: true });
@@ -92,12 +101,21 @@ describe('the journal of a hub', () => {
       rmSync(join(dir, name), { recursive: true });
       renameSync(join(backup, name), join(dir, name));
     }
-    await assert.rejects(open(), { code: 'journal.lost', message: /ends at LSN \d+.* LSN \d+/ });
-    assert.equal((await cli('doctor')).code, EXIT.failed);
-    const made = await cli('identity new');
-    assert.equal(made.code, EXIT.done, made.stderr);
+    const before = await cli('doctor --json');
+    assert.match(before.stdout, /"state":"journal cut"/);
     const other = await run(2);
     assert.notEqual(other, id);
+    const hub = await open();
+    const { sync, faults } = hub.status.snapshot();
+    assert.equal(sync.state, 'journal cut');
+    assert.match(
+      faults.find(({ code }) => code === 'journal.cut')?.message ?? '',
+      new RegExp(`hub ${id} .* LSN \\d+, .* LSN \\d+`),
+    );
+    rmSync(join(dir, 'cut'));
+    assert.notEqual(hub.status.snapshot().sync.state, 'journal cut');
+    await hub.close();
+    assert.equal(await run(0), other, 'it is this hub from now on');
     assert.deepEqual(
       [await numbersOf(id), await numbersOf(other)],
       [
@@ -124,6 +142,55 @@ describe('the journal of a hub', () => {
     assert.notEqual((await cli('identity new')).code, EXIT.done, 'nothing is lost any more');
     rmSync(join(dir, 'journal'), { recursive: true });
     await assert.rejects(open(), { code: 'journal.lost' });
+  });
+
+  test('is lost for good, and the clock with it: what a new hub takes is later than what it keeps', async () => {
+    const sinceMs = Date.now() - 60_000;
+    rmSync(join(dir, 'journal'), { recursive: true });
+    assert.equal((await cli('identity new')).code, EXIT.done);
+    const in1970 = {
+      wallMs: () => 1_000,
+      monotonicMs: () => 1_000,
+      quality: () => 'unknown' as const,
+    };
+    const hub = await openHub(configFor(dir, ...FREE), { ...machine, clock: in1970 });
+    const client = await connectAsync(hub.addresses.mqtt ?? '', { reconnectPeriod: 0 });
+    await client.publishAsync('meters/1', 'new', { qos: 1 });
+    await client.endAsync();
+    await hub.close();
+    const { stdout } = await cli('journal dump --json');
+    const [reading] = stdout
+      .split('\n')
+      .filter((line) => line.includes('"meters/1"'))
+      .map((line) => JSON.parse(line) as { at: string });
+    assert.ok(Date.parse(reading?.at ?? '') > sinceMs, stdout);
+  });
+
+  test('is not here, and nothing else of the hub but its key: no hub starts', async () => {
+    const key = readFileSync(join(dir, 'keys/hub.pem'));
+    dir = join(tempDir(), 'data');
+    mkdirSync(join(dir, 'keys'), { recursive: true });
+    writeFileSync(join(dir, 'keys/hub.pem'), key, { mode: 0o600 });
+    for (let start = 0; start < 2; start++) {
+      await assert.rejects(open(), { code: 'journal.lost', message: /hub\.pem is here/ });
+    }
+    const told = await cli('doctor --json');
+    assert.match(told.stdout, /"state":"journal lost"/);
+    assert.equal((await cli('identity new')).code, EXIT.done);
+    assert.notEqual(await run(1), id);
+  });
+
+  test('of a first start that died between key and note is nobody’s: the next one goes on with the key', async () => {
+    dir = join(tempDir(), 'data');
+    const files: Files = {
+      ...machineFiles,
+      replace: (path, bytes) => {
+        if (path.endsWith('/hub.id') && bytes.length > 1) throw new Error('it dies');
+        machineFiles.replace(path, bytes);
+      },
+    };
+    await assert.rejects(openHub(configFor(dir, ...FREE), { ...machine, files }), /it dies/);
+    assert.equal(await run(1), hubOf(dir));
   });
 
   test('of a version that did not note it is noted from now on', async () => {

@@ -20,6 +20,7 @@ function faults(...codes: FaultCode[]): SyncEvidence {
 
 const PROVOKED: readonly (readonly [SyncStateName, SyncEvidence])[] = [
   ['journal lost', faults('journal.lost')],
+  ['journal cut', faults('journal.cut')],
   ['journal damaged', faults('journal.poisoned')],
   ['journal damaged', { ...HEALTHY, damagedRanges: 1 }],
   ['identity clash', faults('uplink.wrong-region')],
