@@ -6,7 +6,7 @@ import { closest } from '../base/closest.ts';
 import { type FaultCode, HubError, systemCode } from '../base/errors.ts';
 import { type Command, parseCommandArgs, UsageError } from './args.ts';
 import { ConfigError } from './config-options.ts';
-import { renderCommandHelp, renderOverview } from './help.ts';
+import { renderCommandHelp, renderGroup, renderOverview } from './help.ts';
 import { type CliIo, EXIT, type ExitCode } from './io.ts';
 
 const EXIT_OF_FAULT: Partial<Readonly<Record<FaultCode, ExitCode>>> = {
@@ -73,15 +73,17 @@ function answerWithoutCommand(
     io.stdout(`heliograph ${io.version}\n`);
     return EXIT.done;
   }
-  const group = commands.filter(({ name }) => name.startsWith(`${words[0] ?? ''} `));
+  const [word = ''] = words;
+  const group = commands.filter(
+    ({ name, isInternal }) => isInternal !== true && name.startsWith(`${word} `),
+  );
   const wantsHelp = words[0] === 'help' || asksForHelp(argv);
   if (wantsHelp && (words.length === 0 || words[0] === 'help')) {
     io.stdout(renderOverview(commands, io.version));
     return EXIT.done;
   }
   if (group.length > 0) {
-    for (const { name, summary } of group)
-      io[wantsHelp ? 'stdout' : 'stderr'](`${name}: ${summary}\n`);
+    io[wantsHelp ? 'stdout' : 'stderr'](renderGroup(word, group));
     return wantsHelp ? EXIT.done : EXIT.usage;
   }
   if (argv.length === 0) {

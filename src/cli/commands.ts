@@ -188,7 +188,7 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: 'conflicts list',
-    summary: 'the same',
+    summary: 'the same as `conflicts` alone',
     options: { all: { help: 'those that ended, too' }, ...ASKING_OPTIONS },
     load: async () => (await import('./asking/records.ts')).listConflicts,
   },

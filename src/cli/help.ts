@@ -21,6 +21,12 @@ export function renderOverview(commands: readonly Command[], version: string): s
   ].join('\n');
 }
 
+/** What begins with a word that is no command alone: `journal`. */
+export function renderGroup(word: string, commands: readonly Command[]): string {
+  const rows = commands.map((command) => row(usageOf(command, false), command.summary));
+  return `Usage: heliograph ${word} COMMAND [OPTION]…\n\n${rows.join('\n')}\n`;
+}
+
 export function renderCommandHelp(command: Command): string {
   const operands = (command.operands ?? []).map(({ name, help }) => row(name, help));
   const options = Object.entries(command.options ?? {}).map(([name, option]) => {

@@ -153,7 +153,7 @@ export const RECOVERY_TABLE: readonly RecoveryRow[] = [
     name: 'diverged',
     severity: 'wrong',
     recognisedBy:
-      '`heliograph doctor --compare URL`: everything has its receipt, and the digests of hub and regional node differ',
+      '`heliograph doctor --compare URL`: everything has its receipt, the regional node has no more than the hub, and the digests differ',
     meaning: 'Both sides say they have the same ops, and their states differ.',
     steps: [
       'Note both digests: `heliograph store digest` here, `heliograph store digest --site NAME` at the region.',

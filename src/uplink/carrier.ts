@@ -290,7 +290,7 @@ export class Carrier {
     files.replace(path, utf8(`${JSON.stringify([...before, entry].slice(-100))}\n`));
     const ops = batches.reduce((sum, batch) => sum + batch.ops, 0);
     const bytes = batches.reduce((sum, batch) => sum + batch.bytes, 0);
-    const why = `${batches.length} batches handed to ${to}; their receipts decide`;
+    const why = `${batches.length === 1 ? '1 batch' : `${batches.length} batches`} handed to ${to}; the receipts decide`;
     syncLog.append({ event: 'batch.sent', link: 'carried', bytes, ops, why });
   }
 }

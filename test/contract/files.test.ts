@@ -1,6 +1,6 @@
 /** What files.ts promises, asked of the machine's files, of the simulated ones and of counted ones alike. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'vitest';
@@ -206,5 +206,20 @@ test('files and folders of the machine are for the owner alone', () => {
   machineFiles.open(`${setting.dir}/sub/a`, 'create').close();
   assert.equal(statSync(`${setting.dir}/sub`).mode & 0o777, 0o700);
   assert.equal(statSync(`${setting.dir}/sub/a`).mode & 0o777, 0o600);
+  setting.end();
+});
+
+test('folders of the machine: a link to nowhere and a file in the way are named, and a parent that takes none ends the attempt', () => {
+  const setting = (settings['machine'] as () => Setting)();
+  const { dir } = setting;
+  symlinkSync(`${dir}/unmounted`, `${dir}/link`);
+  machineFiles.open(`${dir}/file`, 'create').close();
+  for (const below of ['', '/data']) {
+    const nowhere = { code: 'files.refused', message: /link is a link to what is not there/ };
+    assert.throws(() => machineFiles.makeDir(`${dir}/link${below}`), nowhere);
+    const inTheWay = { code: 'files.refused', message: /file is no folder/ };
+    assert.throws(() => machineFiles.makeDir(`${dir}/file${below}`), inTheWay);
+  }
+  assert.throws(() => machineFiles.makeDir('/proc/heliograph/data'), hasCode('ENOENT'));
   setting.end();
 });

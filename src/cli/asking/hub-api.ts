@@ -8,13 +8,14 @@ import { textIn } from '../../platform/files/files.ts';
 import type { HttpAnswer, HttpBytes } from '../../platform/network/http/http-client.ts';
 import type { Config } from '../../config/schema.ts';
 import { type Runtime, runtimePath } from '../../hub/data.ts';
+import type { StatusSnapshot } from '../../status/snapshot.ts';
 import { type Args, type OptionSpec, UsageError } from '../args.ts';
 import { CONFIG_OPTIONS, configOf } from '../config-options.ts';
 import type { CliIo } from '../io.ts';
 
 export const HUB_OPTIONS = {
   url: { value: 'URL', help: 'address of the hub, such as http://192.0.2.7:8080' },
-  user: { value: 'NAME', help: 'user of the hub (mode password)' },
+  user: { value: 'NAME', help: 'user of the hub (modes password and enrolled)' },
   'password-file': { value: 'FILE', help: 'file with the password of the user' },
   ...CONFIG_OPTIONS,
 } as const satisfies Readonly<Record<string, OptionSpec>>;
@@ -44,6 +45,18 @@ export class HubApi {
 
   async json(path: string): Promise<unknown> {
     return this.#parsed(await this.text(path));
+  }
+
+  /** What a hub says of itself; throws `HubError` where something else answers. */
+  async status(): Promise<StatusSnapshot> {
+    const answer = await this.json('/api/v1/status');
+    if (typeof answer === 'object' && answer !== null && 'hubId' in answer)
+      return answer as StatusSnapshot;
+    const isRegion = typeof answer === 'object' && answer !== null && 'regionId' in answer;
+    const what = isRegion
+      ? 'is a regional node, not a hub; its page shows its hubs'
+      : 'is not a hub';
+    throw new HubError('hub.unreachable', `${this.#origin} ${what}`);
   }
 
   /** Sends `body` as JSON; the JSON of an answer of 200, within 10 s unless said. */

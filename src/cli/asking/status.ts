@@ -18,7 +18,7 @@ import {
 } from '../text.ts';
 
 export async function showStatus(args: Args, io: CliIo): Promise<ExitCode> {
-  const status = (await HubApi.of(args, io).json('/api/v1/status')) as StatusSnapshot;
+  const status = await HubApi.of(args, io).status();
   if (args.has('json')) io.stdout(`${JSON.stringify(status)}\n`);
   else io.stdout(renderStatus(status, paintFor(io)));
   return EXIT.done;

@@ -97,7 +97,7 @@ export async function enrolDevice(args: Args, io: CliIo): Promise<ExitCode> {
   const given = givenKey(args, io);
   const key = given ?? makeKey(io.random);
   const added = await authority.add({ ...member, key: fingerprintOf(key) }, options);
-  const dir = args.text('out') ?? '.';
+  const dir = args.text('out')?.replace(/(?<=.)\/+$/, '') ?? '.';
   const files = {
     certificate: `${dir}/${name}.crt`,
     ca: `${dir}/${name}.ca.pem`,

@@ -25,7 +25,7 @@ interface Line {
 
 export async function showLog(args: Args, io: CliIo): Promise<ExitCode> {
   const hub = HubApi.of(args, io);
-  const since = sinceOf(args.text('since'), io);
+  const since = askedSince(args.text('since'), io);
   const isExplained = args.has('explain');
   const show = args.has('json')
     ? (line: string) => io.stdout(`${line}\n`)
@@ -40,6 +40,13 @@ export async function showLog(args: Args, io: CliIo): Promise<ExitCode> {
   if (io.signal.aborted) return EXIT.done;
   io.stderr('The hub has ended the stream.\n');
   return EXIT.unreachable;
+}
+
+/** As the hub is asked: an age counts by its clock, which need not be that of who reads. */
+function askedSince(text: string | undefined, io: CliIo): string | undefined {
+  const moment = sinceOf(text, io);
+  const agoMs = text === undefined ? undefined : durationMs(text);
+  return agoMs === undefined ? moment : `${agoMs / 1000}s`;
 }
 
 /** A moment, or how long ago it was. */

@@ -7,6 +7,8 @@ const DELIVERY_OPTIONS = {
   hub: { value: 'ID', help: 'the hub that is meant, or waited for; absent: all of the site' },
   wait: { value: 'DURATION', help: 'until they have it, such as 60s; exits 1 where they do not' },
   ...HUB_OPTIONS,
+  url: { value: 'URL', help: 'address of the regional node, such as http://192.0.2.7:8081' },
+  user: { value: 'NAME', help: 'user of the regional node (mode password)' },
   json: JSON_OPTION,
 };
 

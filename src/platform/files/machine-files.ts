@@ -21,11 +21,12 @@ import {
   renameSync,
   rmSync,
   statfsSync,
+  statSync,
   writeSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
 
-import { systemCode, systemError } from '../../base/errors.ts';
+import { HubError, systemCode, systemError } from '../../base/errors.ts';
 import { lockDirectory } from './directory-lock.ts';
 import { type Files, type OpenFile, type OpenMode, putInPlace } from './files.ts';
 
@@ -150,20 +151,28 @@ function replace(path: string, bytes: Uint8Array): void {
   syncDir(dirname(path));
 }
 
-/** Where a disk is read-only, Node says that the folder is not there; a plain call says what is the matter. */
+/**
+ * One plain call a folder. Node's recursive one says of a read-only disk that the folder is not there, and never comes
+ * back where a parent is there and takes no folder (`/proc`).
+ */
 function makeDir(dir: string): void {
+  if (isFolder(dir)) return;
+  const above = dirname(dir);
+  if (above !== dir) makeDir(above);
   try {
-    mkdirSync(dir, { recursive: true, mode: FOLDER_MODE });
+    mkdirSync(dir, FOLDER_MODE);
   } catch (error) {
-    if (systemCode(error) === 'ENOENT') mkdirSync(firstMissing(dir), FOLDER_MODE);
-    throw error;
+    if (systemCode(error) !== 'EEXIST') throw error;
+    if (isFolder(dir)) return;
+    const what = existsSync(dir)
+      ? 'is no folder'
+      : 'is a link to what is not there: is its disk mounted?';
+    throw new HubError('files.refused', `${dir} ${what}`, error);
   }
 }
 
-/** The uppermost folder on the way to `dir` that is not there. */
-function firstMissing(dir: string): string {
-  const above = dirname(dir);
-  return above === dir || existsSync(above) ? dir : firstMissing(above);
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }
 
 /** A link fails where its name is taken, a rename does not; a name of its own, since others write at the same moment. */

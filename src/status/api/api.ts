@@ -282,7 +282,7 @@ function eventsAnswer(options: ApiOptions, streams: EventStreams): Response {
 
 /** `?since=`: the lines, or a stream of them where `Accept` wants one. */
 function logAnswer(options: ApiOptions, streams: EventStreams, { req }: Context<Env>): Response {
-  const since = timeIn(new URL(req.url), 'since');
+  const since = timeIn(new URL(req.url), 'since', options.clock.wallMs());
   if (since instanceof Response) return since;
   const query = since === undefined ? {} : { sinceMs: since };
   if (!/\btext\/event-stream\b/.test(req.header('accept') ?? '')) {

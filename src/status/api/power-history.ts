@@ -79,7 +79,7 @@ export class PowerHistory {
 
 /** `?since=`: columns for a chart; the last day unless said. */
 export function powerAnswer(past: PowerPast, url: URL): Response {
-  const since = timeIn(url, 'since');
+  const since = timeIn(url, 'since', past.clock.wallMs());
   if (since instanceof Response) return since;
   const samples = past.powerSince(since ?? past.clock.wallMs() - DAY_MS);
   return jsonAnswer({

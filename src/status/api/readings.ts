@@ -63,9 +63,9 @@ export async function readingsAnswer(
   const key = asked.searchParams.get('key') ?? '';
   if (key === '') return problem(400, 'Say which: ?key=devices/meter7/energy');
   if (!mayRead(key)) return problem(403, `You may not read ${key}.`);
-  const to = timeIn(asked, 'to');
+  const to = timeIn(asked, 'to', source.clock.wallMs());
   if (to instanceof Response) return to;
-  const from = timeIn(asked, 'from');
+  const from = timeIn(asked, 'from', source.clock.wallMs());
   if (from instanceof Response) return from;
   const stepMs = durationMs(asked.searchParams.get('step') ?? '0');
   if (stepMs === undefined) return problem(400, 'step is a duration such as 30s, 15m or 1h.');

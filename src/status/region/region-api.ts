@@ -6,6 +6,7 @@
 import { type Context, Hono } from 'hono';
 
 import { messageOf } from '../../base/errors.ts';
+import { wallMsOfIso } from '../../base/iso-time.ts';
 import type { Log } from '../../base/log.ts';
 import { jsonAnswer, linesAnswer, secured } from '../http/answers.ts';
 import type { StateDigest } from '../api/api.ts';
@@ -154,7 +155,7 @@ export function createRegionApi(options: RegionApiOptions): RegionApi {
 async function logAnswer(options: RegionApiOptions, { req }: Context<Env>): Promise<Response> {
   const { site = '', hub = '' } = req.query();
   if (site === '' || hub === '') return problem(400, 'Say whose: ?site=demo&hub=a1b2c3d4e5f60718');
-  const since = timeIn(new URL(req.url), 'since');
+  const since = timeIn(new URL(req.url), 'since', wallMsOfIso(options.at()) ?? 0);
   if (since instanceof Response) return since;
   const lines = await options.lines(site, hub, since);
   return lines === undefined

@@ -60,7 +60,13 @@ test('no command at all, an unknown one and half of one are bad usage with advic
   assert.match(typo.stderr, /no command "staus"\. Did you mean `heliograph status`\?/);
   const half = await world.run('user');
   assert.equal(half.code, EXIT.usage);
-  assert.match(half.stderr, /user add: .*\nuser remove: /s);
+  assert.match(
+    half.stderr,
+    /^Usage: heliograph user COMMAND.*\n  user add NAME .*\n  user remove NAME /s,
+  );
+  const bench = (await world.run('bench --help')).stdout;
+  assert.match(bench, /^  bench drain +measure/m);
+  assert.doesNotMatch(bench, /bench load/, 'what other commands start is no command for people');
   assert.equal((await world.run('user --help')).code, EXIT.done);
   assert.equal((await world.run('staus --help')).code, EXIT.usage);
   assert.equal((await world.run('--version')).stdout, 'heliograph 1.2.3\n');

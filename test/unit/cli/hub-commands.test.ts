@@ -183,6 +183,7 @@ test('log shows a line a decision since a moment or an age, or the lines as they
     all.stdout,
     /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d {2}saver +– {2}photos wait\n.*records go\n$/s,
   );
+  world.clock.jumpWall(0, 'unknown'); // An age counts by the hub's clock, and the reader's may be wrong.
   const recent = await world.run(`log --since 15m ${url}`, { http });
   assert.doesNotMatch(recent.stdout, /photos wait/);
   assert.match(recent.stdout, /records go/);

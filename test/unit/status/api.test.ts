@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { STATUS_CODES } from 'node:http';
 import { beforeEach, test } from 'vitest';
 
 import { must } from '../../../src/base/assert.ts';
@@ -36,7 +37,8 @@ async function problemOf(response: Response): Promise<{ status: number; detail: 
   assert.equal(response.headers.get('content-type'), 'application/problem+json');
   const body = (await response.json()) as { status: number; detail: string; title: string };
   assert.equal(body.status, response.status);
-  assert.ok(body.title.length > 0 && body.detail.length > 0);
+  assert.equal(body.title, STATUS_CODES[body.status], 'RFC 9457 §4.2.1');
+  assert.ok(body.detail.length > 0);
   return body;
 }
 
@@ -113,6 +115,8 @@ test('the log comes as JSON lines, since a moment', async () => {
   const response = await ask('/api/v1/log?since=2026-03-01T11:45:00Z');
   assert.match(response.headers.get('content-type') ?? '', /^application\/jsonl/);
   assert.deepEqual(JSON.parse(await response.text()), sources.lines[1]);
+  const byAge = await ask('/api/v1/log?since=15m');
+  assert.deepEqual(JSON.parse(await byAge.text()), sources.lines[1]);
 });
 
 /** Reads events until `count` have come. */

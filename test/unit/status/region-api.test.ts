@@ -127,6 +127,8 @@ test('the log of a hub, as JSON lines', async () => {
   assert.equal(await all.text(), LINES.map((line) => `${JSON.stringify(line)}\n`).join(''));
   const recent = await ask('/api/v1/log?site=north&hub=a1&since=2026-03-01T10:30:00Z');
   assert.equal(await recent.text(), `${JSON.stringify(LINES[1])}\n`);
+  const byAge = await ask('/api/v1/log?site=north&hub=a1&since=90m');
+  assert.equal(await byAge.text(), `${JSON.stringify(LINES[1])}\n`);
   assert.equal((await ask('/api/v1/log?site=north')).status, 400);
   assert.equal((await ask('/api/v1/log?site=north&hub=a1&since=x')).status, 400);
   assert.equal((await ask('/api/v1/log?site=north&hub=b2')).status, 404);

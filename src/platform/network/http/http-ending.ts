@@ -8,7 +8,6 @@ import { PROBLEM_TYPE, problemText, type Refusal } from './refusal.ts';
 
 const STOPPING: Refusal = {
   status: 503,
-  title: 'Not now',
   detail: 'The program is stopping. Ask again in some seconds.',
 };
 const RETRY_AFTER_S = '5';

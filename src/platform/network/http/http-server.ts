@@ -127,7 +127,6 @@ function requestListener(options: HttpServerOptions, ending: HttpEnding): Reques
 
 const UPGRADE_ONLY: Refusal = {
   status: 426,
-  title: 'Another protocol is spoken here',
   detail: 'Only WebSocket, with the subprotocol mqtt.',
   upgrade: 'websocket',
 };
@@ -138,7 +137,6 @@ const UNREAD: ReadonlyMap<string, Refusal> = new Map([
     'ERR_HTTP_REQUEST_TIMEOUT',
     {
       status: 408,
-      title: 'Too late',
       detail: 'The request did not come to its end in time. Ask again.',
     },
   ],
@@ -146,25 +144,21 @@ const UNREAD: ReadonlyMap<string, Refusal> = new Map([
     'HPE_HEADER_OVERFLOW',
     {
       status: 431,
-      title: 'Too large',
       detail: `Headers have at most ${HEADER_BYTES_MAX} bytes here.`,
     },
   ],
 ]);
-const NONSENSE: Refusal = { status: 400, title: 'Bad request', detail: 'This is no HTTP.' };
+const NONSENSE: Refusal = { status: 400, detail: 'This is no HTTP.' };
 const STRANGER: Refusal = {
   status: 403,
-  title: 'Not allowed',
   detail: 'Pages of other origins may not connect.',
 };
 const NO_SUCH_UPGRADE: Refusal = {
   status: 404,
-  title: 'Not here',
   detail: 'WebSocket is not spoken at this path.',
 };
 const MISTAKE: Refusal = {
   status: 500,
-  title: 'The hub made a mistake',
   detail: 'Its log says which.',
 };
 
@@ -215,17 +209,17 @@ function refusedHead(request: IncomingMessage): Refusal | undefined {
   const hosts = request.rawHeaders.filter((it, index) => index % 2 === 0 && /^host$/i.test(it));
   if (hosts.length <= 1 && request.url !== '*') return undefined;
   const detail = hosts.length > 1 ? 'One Host, please.' : 'Name a path.';
-  return { status: 400, title: 'Bad request', detail };
+  return { status: 400, detail };
 }
 
 /** What answers a body of unknown or forbidden length. */
 function refusedBody(request: IncomingMessage, longest: number): Refusal | undefined {
   if (request.headers['transfer-encoding'] !== undefined) {
     const detail = 'A body says how long it is: Content-Length.';
-    return { status: 411, title: 'How long?', detail };
+    return { status: 411, detail };
   }
   if (Number(request.headers['content-length'] ?? 0) <= longest) return undefined;
-  return { status: 413, title: 'Too large', detail: `A body has at most ${longest} bytes here.` };
+  return { status: 413, detail: `A body has at most ${longest} bytes here.` };
 }
 
 function upgrade(

@@ -1,4 +1,5 @@
 /** How the HTTP port says no: problem documents (RFC 9457), also where there is no response to write them into. */
+import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 
 export const PROBLEM_TYPE = 'application/problem+json';
@@ -6,18 +7,19 @@ export const PROBLEM_TYPE = 'application/problem+json';
 /** Why a request is not even looked at. */
 export interface Refusal {
   readonly status: 400 | 403 | 404 | 408 | 411 | 413 | 426 | 431 | 500 | 503;
-  readonly title: string;
   readonly detail: string;
   readonly upgrade?: string;
 }
 
-/** A problem document (RFC 9457), of the server or of its handler. */
-export function problemText(problem: {
-  readonly status: number;
-  readonly title: string;
-  readonly detail: string;
-}): string {
-  const { status, title, detail } = problem;
+/**
+ * A problem document (RFC 9457), of the server or of its handler. Its title is the phrase of HTTP, as `about:blank` wants
+ * it (§4.2.1); `detail` says what was wrong and what would be right.
+ */
+export function problemText({
+  status,
+  detail,
+}: Pick<Refusal, 'detail'> & { status: number }): string {
+  const title = STATUS_CODES[status];
   return `${JSON.stringify({ type: 'about:blank', title, status, detail })}\n`;
 }
 
@@ -25,7 +27,7 @@ export function problemText(problem: {
 export function refuse(socket: Duplex, refusal: Refusal): void {
   const body = problemText(refusal);
   socket.end(
-    `HTTP/1.1 ${refusal.status} ${refusal.title}\r\nConnection: close\r\nContent-Type: ${PROBLEM_TYPE}\r\n` +
+    `HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status]}\r\nConnection: close\r\nContent-Type: ${PROBLEM_TYPE}\r\n` +
       `Cache-Control: no-store\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   );
 }

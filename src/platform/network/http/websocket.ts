@@ -20,12 +20,10 @@ const UNSUPPORTED_DATA = 1003;
 
 const TOO_MANY: Refusal = {
   status: 503,
-  title: 'Too many connections',
   detail: 'broker.connections_max are open. Try again later.',
 };
 const NOT_MQTT: Refusal = {
   status: 400,
-  title: 'Subprotocol missing',
   detail: 'Offer the WebSocket subprotocol mqtt.',
 };
 
