@@ -172,7 +172,7 @@ function makeDir(dir: string): void {
 }
 
 function isFolder(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+  return existsSync(path) && statSync(path).isDirectory();
 }
 
 /** A link fails where its name is taken, a rename does not; a name of its own, since others write at the same moment. */
