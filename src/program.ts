@@ -2,8 +2,12 @@
  * Runs one command: gives it its world, turns signals into one abort, and ends with the command's exit code. The only
  * place that ends the process.
  */
+import { writeSync } from 'node:fs';
+
+import { systemCode } from './base/errors.ts';
 import type { Command } from './cli/args.ts';
 import { runCli } from './cli/cli.ts';
+import { EXIT } from './cli/io.ts';
 import { machineTimers, MachineClock } from './platform/clock.ts';
 import { machineFiles } from './platform/files/machine-files.ts';
 import { machineHttpClient } from './platform/network/http/http-client.ts';
@@ -16,11 +20,11 @@ const EXIT_OF_SIGNAL = { SIGINT: 130, SIGTERM: 143 } as const;
 /** Does what was typed, as one of `commands`. */
 export async function runProgram(commands: readonly Command[]): Promise<never> {
   const interrupt = new Interrupt();
-  // A reader that has seen enough (`heliograph log | head`) is no error.
-  process.stdout.on('error', () => process.exit(0));
+  process.stdout.on('error', endWithoutStdout);
+  process.stderr.on('error', () => undefined); // `tell` sees to it.
   const code = await runCli(commands, process.argv.slice(2), {
     stdout: (text) => void process.stdout.write(text),
-    stderr: (text) => void process.stderr.write(text),
+    stderr: tell,
     isTty: process.stdout.isTTY,
     env: process.env,
     files: machineFiles,
@@ -35,6 +39,27 @@ export async function runProgram(commands: readonly Command[]): Promise<never> {
   });
   await drained();
   process.exit(code);
+}
+
+/** A reader that has seen enough (`heliograph log | head`) is no error; a disk without room for `proof OP > F` is. */
+function endWithoutStdout(error: Error): never {
+  if (systemCode(error) === 'EPIPE') process.exit(EXIT.done);
+  tell(`standard output takes no more: ${error.message}\n`);
+  process.exit(EXIT.failed);
+}
+
+/**
+ * Lines of the log, which no hub ends for: where nobody takes them they are lost. Node's stream takes no more after its first
+ * error; a disk that was full may have room again.
+ */
+function tell(text: string): void {
+  if (!process.stderr.destroyed) process.stderr.write(text);
+  else
+    try {
+      writeSync(2, text);
+    } catch {
+      // As before.
+    }
 }
 
 /**
