@@ -32,7 +32,7 @@ export const FAULTS = {
   'journal.damaged':
     'Acknowledged data is damaged. It is kept aside; run `heliograph journal verify` for the LSNs.',
   'journal.lost':
-    'The journal of this hub is gone, or an old one was put in its place. Put the right one back; where there is none, `heliograph identity new` makes this a new hub that keeps the state.',
+    'The journal of this hub is gone, or nothing but its key is here. Put it back; where there is none, `heliograph identity new` makes this a new hub that keeps the state.',
   'journal.cut':
     'The card lost the end of the journal: the hub goes on as a new one over the same data. See RECOVERY.md, journal cut.',
   'journal.unsealable':

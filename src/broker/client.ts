@@ -200,6 +200,15 @@ export class Client
     this.#connection.destroy();
   }
 
+  /** Ends the connection because of what the client did, or did not do. */
+  drop(reason: string): void {
+    if (this.#state === 'closed') return;
+    const { remote, clientId } = this;
+    this.#around.rareLog.warn('broker.client.dropped', { remote, clientId, reason });
+    this.#close();
+    this.#connection.destroy();
+  }
+
   #afterFrames(fault: string | undefined): void {
     if (fault !== undefined) {
       this.drop(fault);
@@ -369,15 +378,6 @@ export class Client
 
   #send(frame: Buffer): void {
     this.#outbox.frame(frame, 0, frame.length);
-  }
-
-  /** Ends the connection because of what the client did, or did not do. */
-  drop(reason: string): void {
-    if (this.#state === 'closed') return;
-    const { remote, clientId } = this;
-    this.#around.rareLog.warn('broker.client.dropped', { remote, clientId, reason });
-    this.#close();
-    this.#connection.destroy();
   }
 
   #close(): void {

@@ -9,13 +9,16 @@ import { digestOf, type Hasher } from '../merge/state/digest.ts';
 import { type OpId, opIdOfText, textOfOpId } from '../merge/op-id.ts';
 import { encodeAdd, encodePatch, encodeUndo, SEEN_MAX } from '../merge/patch.ts';
 import { keptOf } from '../merge/record/fold-record.ts';
+import { isSameOp } from '../merge/record.ts';
 import { ListedOps } from '../merge/record/record-ops.ts';
 import { planUndo } from '../merge/undo.ts';
 import { carriesBytes } from '../model/asset-bytes.ts';
 import { RECORD, TELEMETRY, type OpClass } from '../model/class.ts';
 import { effectiveHlc } from '../model/hlc.ts';
 import { ADD, DOC, EVENT, type Kind, PATCH, REMOVE, UNDO } from '../model/op.ts';
+import { laneOf } from '../model/origin.ts';
 import { NO_RANGES } from '../model/seq-ranges.ts';
+import { seqIn } from '../model/version-vector.ts';
 import { isHeld, readBeyond } from '../protocol/beyond.ts';
 import type { DeltaItem, ReadPage, Welcome } from '../protocol/delta-message.ts';
 import { EVERYTHING, isInScope, type Scope } from '../protocol/scope.ts';
@@ -167,7 +170,11 @@ export class Device {
   undo(key: string, id: string, cascade = false): Made {
     const target = opIdOfText(id);
     if (target === undefined) throw new HubError('client.refused', `${id} is no op`);
-    const request = { target, authority: this.#authority, cascade };
+    const { origin, class: opClass, seq } = target;
+    const hasCome =
+      seq <= seqIn(this.#replica.vector, laneOf(origin, opClass)) ||
+      this.#outbox.ops.some(({ op }) => isSameOp(op, target));
+    const request = { target, authority: this.#authority, cascade, hasCome };
     const plan = planUndo(new ListedOps(keptOf(this.#view.writes(key))), request);
     if (plan.kind === 'refused') {
       throw new HubError(plan.isBuiltOn ? 'client.built-on' : 'client.refused', plan.reason);

@@ -27,18 +27,31 @@ export interface UndoRequest {
   readonly authority: number;
   /** Whether what builds on it goes too. */
   readonly cascade: boolean;
+  /** Whether an op of this name has come here, of whatever kind. */
+  readonly hasCome?: boolean;
 }
 
 const BELOW_HORIZON =
   'it lies before the horizon of its record, where single ops are no longer kept; write what shall stand instead';
 
+const NEVER_CAME = 'no op of this name has come here: it was never made, or has not arrived yet';
+const NOT_ONE_BY_ONE =
+  'no such op of a record is kept here one by one: events are facts and cannot be undone, a step in a document is taken back by the ' +
+  'inverse step, which the device makes, and of what lies before the horizon of its record only the outcome is kept: ' +
+  'write what shall stand instead';
+
+/** What is said of an op that no record has here. */
+export function notKept(hasCome: boolean): UndoPlan {
+  return refused(hasCome ? NOT_ONE_BY_ONE : NEVER_CAME);
+}
+
 /** Plans the undo of one op of a record. */
 export function planUndo(ops: RecordOps, request: UndoRequest): UndoPlan {
-  const { target, authority, cascade } = request;
+  const { target, authority, cascade, hasCome = false } = request;
   const base = baseOf(ops);
   if (isBelow(base, target)) return refused(BELOW_HORIZON);
   const write = ops.writeOf(target);
-  if (write === undefined) return refused('this record has no such op');
+  if (write === undefined) return notKept(hasCome);
   if (isUndone(ops, target)) {
     const names = undosThatCount(ops, write).join(', ');
     return refused(`it is undone already, by ${names}; to have it back, undo that`);

@@ -12,7 +12,7 @@ import { isUndone } from '../../merge/record/undone.ts';
 import { type Lane, laneOf } from '../../model/origin.ts';
 import { NO_RANGES, type RangesByLane } from '../../model/seq-ranges.ts';
 import { seqIn } from '../../model/version-vector.ts';
-import { planUndo, type UndoPlan, type UndoRequest } from '../../merge/undo.ts';
+import { notKept, planUndo, type UndoPlan, type UndoRequest } from '../../merge/undo.ts';
 import type { ConflictBook, MergeCounts, MetConflict } from './conflict-book.ts';
 import type { BootTimes, OpTime } from '../times/boot-times.ts';
 import type { SeenOps } from '../folding/seen-ops.ts';
@@ -47,12 +47,6 @@ export interface RecordParts {
   /** Which ops have come here. */
   readonly seen: () => SeenOps;
 }
-
-const NEVER_CAME = 'no op of this name has come here: it was never made, or has not arrived yet';
-const NOT_ONE_BY_ONE =
-  'the op is not kept here one by one: events are facts and cannot be undone, a step in a document is taken back by the ' +
-  'inverse step, which the device makes, and of what lies before the horizon of its record only the outcome is kept: ' +
-  'write what shall stand instead';
 
 /** Runs a query; a fault in it is the store's. */
 export type Guard = <T>(query: () => T) => T;
@@ -211,8 +205,7 @@ export class Records {
       if (key === undefined) {
         const { origin, class: opClass, seq } = request.target;
         const hasCome = this.#seen().has(laneOf(origin, opClass), seq);
-        const reason = hasCome ? NOT_ONE_BY_ONE : NEVER_CAME;
-        return { key: undefined, plan: { kind: 'refused', reason } };
+        return { key: undefined, plan: notKept(hasCome) };
       }
       return { key, plan: planUndo(this.#tables.opsOf(key), request) };
     });

@@ -105,14 +105,15 @@ export class PeerExchange {
   #swap: StateSwap | undefined;
   #cancelCheck: Cancel | undefined;
   #turn: Cancel | undefined;
-  /** Number of the last page that was sent, and whether it is taken. */
-  #sent = 0;
+  /** Numbers of the last pages that were sent, and taken. */
+  #pageOut = 0;
+  #pageIn = 0;
+  /** The peer has taken the last that was sent. */
   #isTaken = true;
   /** The peer has been told that there is no more, and has said so itself. */
   #hasToldEnd = false;
   #hasHeardEnd = false;
   #isGathering = true;
-  #taken = 0;
   #isTaking = false;
   #opsSent = 0;
   readonly #taking: Taking;
@@ -212,7 +213,7 @@ export class PeerExchange {
       case 'page':
         return this.#pageCame(message);
       case 'taken':
-        if (message.number !== this.#sent) return undefined;
+        if (message.number !== this.#pageOut) return undefined;
         this.#isTaken = true;
         this.#checkSoon();
         return this.#run();
@@ -329,11 +330,11 @@ export class PeerExchange {
     }
     if (ops.length === 0 && this.#hasToldEnd) return;
     this.#hasToldEnd = !hasMore;
-    this.#sent += 1;
+    this.#pageOut += 1;
     this.#isTaken = false;
     this.#waitsSinceMs = this.#options.clock.monotonicMs();
     this.#opsSent += ops.length;
-    this.#send({ kind: 'page', number: this.#sent, ops, hasMore });
+    this.#send({ kind: 'page', number: this.#pageOut, ops, hasMore });
   }
 
   /** Of what the peer lacks and this journal has let go of, there is what it came to. */
@@ -350,7 +351,7 @@ export class PeerExchange {
 
   #pageCame(page: Page): void {
     // One page at a time: whoever sends more does not keep to the protocol.
-    if (this.#isTaking || page.number !== this.#taken + 1) {
+    if (this.#isTaking || page.number !== this.#pageIn + 1) {
       return this.end('pages out of order', WAIT_S);
     }
     this.#isTaking = true;
@@ -375,7 +376,7 @@ export class PeerExchange {
     }
     if (this.#state === 'ended') return;
     this.#isTaking = false;
-    this.#taken = number;
+    this.#pageIn = number;
     this.#hasHeardEnd = !hasMore;
     this.#checkSoon();
     this.#send({ kind: 'taken', number });

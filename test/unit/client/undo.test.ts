@@ -31,8 +31,10 @@ test('what later work builds on goes with it, where that is asked for, and a pro
   });
   assert.throws(() => device.undo('orders/1', '1111111111111111/2/7'), {
     code: 'client.refused',
-    message: /no such op/,
+    message: /no op of this name has come here/,
   });
+  const event = device.event('meters/1', '7');
+  assert.throws(() => device.undo('meters/1', event.id), { message: /events are facts/ });
 });
 
 test('what lies before the horizon of its record is refused with the reason', async () => {

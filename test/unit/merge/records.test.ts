@@ -119,7 +119,7 @@ describe('planning an undo', () => {
 
   it('refuses with the reason', () => {
     assert.match(String(plan(built.op)), /builds on it: bbbbbbbbbbbbbbbb\/2\/1/);
-    assert.match(String(plan({ ...onTop.op, seq: 9 })), /no such op/);
+    assert.match(String(plan({ ...onTop.op, seq: 9 })), /no op of this name has come here/);
     assert.match(String(plan(onTop.op, false, 0)), /higher role/);
   });
 
