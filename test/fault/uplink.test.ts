@@ -5,11 +5,26 @@ import { describe, test } from 'vitest';
 
 import { utf8 } from '../../src/base/bytes.ts';
 import { ALARM, TELEMETRY } from '../../src/model/class.ts';
-import { encodeChunk } from '../../src/batch/wire/chunks.ts';
+import type { BatchId } from '../../src/batch/batch-id.ts';
+import { ChunkBitmap, encodeChunk } from '../../src/batch/wire/chunks.ts';
 import type { MqttSession } from '../../src/platform/network/mqtt-client.ts';
-import { encodeReceipt, parseReceipt, type Receipt } from '../../src/batch/wire/messages.ts';
+import {
+  encodeHave,
+  encodeReceipt,
+  parseReceipt,
+  type Receipt,
+} from '../../src/batch/wire/messages.ts';
+import { haveTopic } from '../../src/batch/wire/topics.ts';
+import type { Origin } from '../../src/model/origin.ts';
 import { verifyEd25519 } from '../../src/keys/identity.ts';
-import { HUB_ID, identityOf, REGION, stampedOp, stampedOps } from '../support/made/batches.ts';
+import {
+  HUB_ID,
+  identityOf,
+  REGION,
+  SITE,
+  stampedOp,
+  stampedOps,
+} from '../support/made/batches.ts';
 import { UplinkWorld } from '../support/simulated/uplink-world.ts';
 
 const OPS = 60;
@@ -208,6 +223,31 @@ test('a receipt that another signed moves nothing, though all that it says is tr
   assert.equal(it.store.ops.size, 0, 'nothing is stored yet');
   assert.equal(it.uplink?.receiptedLsn, before);
   await expectAllDelivered(it, 'behind the forged ones');
+});
+
+test('what the region has said of another hub or batch is not taken for ours', async () => {
+  for (const other of ['hub', 'batch'] as const) {
+    const it = await started();
+    it.hubLink.link.delayMs = 200;
+    const wait = { seconds: 3_600, why: 'the quota of the day is spent', takes: [] };
+    const chunks = new ChunkBitmap(1);
+    const told = new Set<string>();
+    const liar = await stranger(it, 'liar', (topic) => {
+      const batch = /\/up\/(\w+)\//.exec(topic)?.[1] as BatchId;
+      if (told.has(batch)) return;
+      told.add(batch);
+      const hub = other === 'hub' ? (identityOf(9).id as Origin) : HUB_ID;
+      const ours = other === 'hub' ? batch : ('0'.repeat(32) as BatchId);
+      const word = encodeHave({ hub, batch: ours, chunks, wait }, REGION);
+      void liar.publish(haveTopic({ site: SITE, hub: HUB_ID }, batch), word, { qos: 1 });
+    });
+    await it.until(liar.subscribe(['heliograph/v1/+/+/up/+/+']));
+    publishAll(it);
+    await expectAllDelivered(it, other);
+    assert.ok(told.size > 0);
+    assert.ok(!it.syncLines.some(({ why }) => why.includes('asks to wait')), other);
+    assert.equal(it.log.count('uplink.nonsense'), 1, other);
+  }
 });
 
 test('an answer that the region gave to an earlier greeting opens no session', async () => {

@@ -32,6 +32,11 @@ const LOGIN_REFUSALS: ReadonlySet<unknown> = new Set([4, 5]);
 /** Upstreams whose tickets are kept. */
 const TICKETS_MAX = 8;
 const SUBACK_FAILURE = 0x80;
+/** How the first packet of a broker begins [MQTT-3.2]. */
+const CONNACK = 0x20;
+/** What OpenSSL says where the other side answers a TLS greeting without TLS. */
+const NO_TLS = /wrong version number/i;
+const NO_BROKER = 'what answers is no MQTT broker: a captive portal, or another service';
 /** What the library says of a login that takes too long, wherever it hangs. */
 const LIBRARY_TIMEOUT = 'connack timeout';
 const CLOSE_MS_MAX = 2_000;
@@ -43,6 +48,7 @@ export const machineMqttClient: MqttClient = {
     const library = await openLibrary(options);
     keepTickets(options, library);
     const silence = silenceOf(library, options);
+    const tongue = tongueOf(library);
     return new Promise((resolve, reject) => {
       const session = new MachineMqttSession(library, handlers, options);
       let isDecided = false;
@@ -51,7 +57,7 @@ export const machineMqttClient: MqttClient = {
         isDecided = true;
         library.end(true);
         const isSilent = error instanceof Error && error.message === LIBRARY_TIMEOUT;
-        reject(connectFault(options.url, isSilent ? silence() : error));
+        reject(connectFault(options.url, isSilent ? silence() : tongue(error)));
       };
       library.once('connect', () => {
         if (isDecided) return;
@@ -133,6 +139,16 @@ function silenceOf(
   stream.once('lookup', () => (who = away));
   stream.once('connect', () => (who = 'it takes the connection and says nothing'));
   return () => new Error(`no answer in ${connectTimeoutMs / 1_000} s: ${who}`);
+}
+
+/** What is said in another language than MQTT, or than TLS, shows as nonsense of a packet: then it is told as what it is. */
+function tongueOf({ stream }: Library): (error: unknown) => unknown {
+  let isForeign = false;
+  // Before the library, which throws at once.
+  stream.prependOnceListener('data', (bytes: Uint8Array) => {
+    isForeign = bytes[0] !== CONNACK;
+  });
+  return (error) => (isForeign || NO_TLS.test(messageOf(error)) ? new Error(NO_BROKER) : error);
 }
 
 function connectFault(url: string, error: unknown): HubError {

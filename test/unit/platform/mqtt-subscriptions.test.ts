@@ -78,6 +78,30 @@ test('a login that takes too long tells whether DNS or the broker is silent', as
   });
 });
 
+test('what answers in another language than MQTT is told as that: a captive portal does', async () => {
+  const portal =
+    'HTTP/1.1 302 Found\r\nLocation: http://portal.example/\r\nContent-Length: 0\r\n\r\n';
+  const server = createServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.once('data', () => socket.end(portal));
+  });
+  onTestFinished(() => void server.close());
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  for (const scheme of ['mqtt', 'mqtts']) {
+    const options = { clientId: 'hub', keepaliveS: 60, connectTimeoutMs: 5_000 };
+    const login = machineMqttClient.connect(
+      { ...options, url: `${scheme}://127.0.0.1:${port}` },
+      NOTHING,
+    );
+    await assert.rejects(login, {
+      code: 'uplink.unreachable',
+      message: `${scheme}://127.0.0.1:${port}: what answers is no MQTT broker: a captive portal, or another service`,
+    });
+  }
+});
+
 test('a session keeps no buffer for each packet identifier', async () => {
   await sessionWith(() => undefined);
   const ofProject = createRequire(import.meta.url);
