@@ -5,8 +5,7 @@
  *
  * A full or failing disk stops it for a while; the journal keeps what is not folded (`settle`), and the fault says so.
  */
-import type { Cancel, Timers } from '../base/clock.ts';
-import { turn } from '../base/clock.ts';
+import { type Cancel, type Timers, turn } from '../base/clock.ts';
 import { HubError, messageOf, systemCode } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { CborError, CborReader } from '../codec/reader.ts';

@@ -2,8 +2,7 @@
  * What a pilot is about: the site, its weather, how long, and what may go wrong. Everything else follows from the
  * seed, so that the same scenario is the same month, to the byte.
  */
-import type { Place, Sky } from '../platform/sim/sky.ts';
-import { SeededSky } from '../platform/sim/sky.ts';
+import { type Place, SeededSky, type Sky } from '../platform/sim/sky.ts';
 import type { SitePreset } from './world/light-model.ts';
 
 /** What goes wrong in the field; each can be left out. */

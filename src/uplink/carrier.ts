@@ -3,7 +3,6 @@
  * back. What was handed out stays in the spool and in the journal until a receipt is here; what was handed to whom is noted
  * beside the spool. Messages of other hubs are kept, unread, and handed on.
  */
-import { textOf, utf8 } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { isoTime } from '../base/iso-time.ts';
 import type { Log } from '../base/log.ts';
@@ -33,7 +32,7 @@ import {
   topicOfBatch,
 } from '../batch/wire/topics.ts';
 import type { Verify } from '../codec/cose.ts';
-import { hexOf } from '../base/bytes.ts';
+import { hexOf, textOf, utf8 } from '../base/bytes.ts';
 import { CLASSES, type OpClass } from '../model/class.ts';
 import type { Files } from '../platform/files/files.ts';
 import { BATCH_FORMATS } from '../versions.ts';

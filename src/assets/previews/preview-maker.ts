@@ -4,8 +4,7 @@
  */
 import { messageOf } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
-import type { AssetPreview } from '../../model/asset-bytes.ts';
-import { PREVIEW_BYTES_MAX } from '../../model/asset-bytes.ts';
+import { type AssetPreview, PREVIEW_BYTES_MAX } from '../../model/asset-bytes.ts';
 import type { BlobStore } from '../blob-store.ts';
 import { bytesOfContentId, type ContentId } from '../content-id.ts';
 import type { MadePreview, PreviewOrder } from './make-preview.ts';

@@ -13,8 +13,12 @@ import { isReservedTopic } from '../../model/topic.ts';
 import type { LoggedItem, LoggedPublish, Lsn, SessionLog } from '../contract.ts';
 import { bytesOfPayload, type Message, type Topic, type TopicTable } from '../topics/message.ts';
 import type { RetainedStore } from '../topics/retained.ts';
-import type { LaneProgress, SessionRecord } from './session-records.ts';
-import { decodeRecord, encodeRecord } from './session-records.ts';
+import {
+  decodeRecord,
+  encodeRecord,
+  type LaneProgress,
+  type SessionRecord,
+} from './session-records.ts';
 
 /** A session that notes how far its client has come. */
 export interface ProgressingSession {

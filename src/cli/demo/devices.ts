@@ -5,14 +5,13 @@
  *
  * They run in a process of their own (`heliograph demo devices`), as devices do.
  */
-import { pause } from '../../base/clock.ts';
 import { wallMsOfIso } from '../../base/iso-time.ts';
 import { fastTime } from '../../platform/clock.ts';
 import { machineMqttClient } from '../../platform/network/machine-mqtt-client.ts';
 import type { Args } from '../args.ts';
 import { type CliIo, EXIT, type ExitCode } from '../io.ts';
 import { hexOf, utf8 } from '../../base/bytes.ts';
-import type { Clock, Timers } from '../../base/clock.ts';
+import { type Clock, pause, type Timers } from '../../base/clock.ts';
 import type { Random } from '../../base/random.ts';
 import { CborWriter, encodeCbor } from '../../codec/writer.ts';
 import { cborMap } from '../../codec/value.ts';

@@ -1,12 +1,11 @@
 /** The state that a device was given, in one CBOR item (KEPT.md): it opens with it where no hub answers. */
 import { CborError, CborReader } from '../../codec/reader.ts';
 import { CborWriter } from '../../codec/writer.ts';
-import type { StateItem } from '../../merge/state/state-item.ts';
 import type { VersionVector } from '../../model/version-vector.ts';
 import type { DeltaItem } from '../../protocol/delta-message.ts';
 import { readScope, type Scope, writeScope } from '../../protocol/scope.ts';
 import { readVector, writeVector } from '../../protocol/vector.ts';
-import { readStateItem, writeStateItem } from '../../merge/state/state-item.ts';
+import { readStateItem, type StateItem, writeStateItem } from '../../merge/state/state-item.ts';
 
 export interface KeptState {
   readonly scope: Scope;

@@ -3,11 +3,17 @@
  * the definition; standing.ts takes short cuts that end at the same place.
  */
 import { ADD, CONTROL, REMOVE, UNDO } from '../../model/op.ts';
-import type { FieldWrite } from '../record.ts';
 import { textOfOpId } from '../op-id.ts';
 import { prevails, type WriteOrder } from '../order.ts';
 import { readAdd } from '../patch.ts';
-import { type Counter, NO_COUNTER, plus, type RecordState, type RecordWrite } from '../record.ts';
+import {
+  type Counter,
+  type FieldWrite,
+  NO_COUNTER,
+  plus,
+  type RecordState,
+  type RecordWrite,
+} from '../record.ts';
 import { readRegisterWrites } from '../register-writes.ts';
 import { type Base, isBelow, joinHorizons, overtaken } from './horizon.ts';
 import { undoneOps } from './undone.ts';

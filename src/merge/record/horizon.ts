@@ -12,7 +12,6 @@ import { CONTROL } from '../../model/op.ts';
 import { bytesOfOrigin, type Lane, laneOf, originOfBytes, splitLane } from '../../model/origin.ts';
 import { covers, joinVectors, seqIn, type VersionVector } from '../../model/version-vector.ts';
 import { readHeads, writeHeads } from '../doc/doc-state.ts';
-import type { FieldWrite } from '../record.ts';
 import { type OpId, readOpId, writeOpId } from '../op-id.ts';
 import {
   compareOrders,
@@ -22,7 +21,13 @@ import {
   prevails,
   type WriteOrder,
 } from '../order.ts';
-import { bytesOfTotal, type Counter, type RecordWrite, totalOfBytes } from '../record.ts';
+import {
+  bytesOfTotal,
+  type Counter,
+  type FieldWrite,
+  type RecordWrite,
+  totalOfBytes,
+} from '../record.ts';
 
 export interface BaseField extends FieldWrite {
   /** What its writer knew of what is not below; undefined where it told nothing. */

@@ -4,10 +4,9 @@
  */
 import { ADD, CONTROL, REMOVE, UNDO } from '../../model/op.ts';
 import type { FoldTarget } from '../fold-target.ts';
-import type { FieldWrite } from '../record.ts';
 import { compareOrders, prevails, type WriteOrder } from '../order.ts';
 import { readAdd } from '../patch.ts';
-import type { RecordWrite } from '../record.ts';
+import type { FieldWrite, RecordWrite } from '../record.ts';
 import { readRegisterWrites } from '../register-writes.ts';
 import { foldAbove } from './fold-record.ts';
 import { type Base, isBelow, joinHorizons, overtaken, readHorizon } from './horizon.ts';

@@ -9,10 +9,9 @@ import { finish, type Steps } from '../../base/steps.ts';
 import { CborWriter } from '../../codec/writer.ts';
 import { bytesOfOrigin } from '../../model/origin.ts';
 import type { EventWrite } from '../fold-target.ts';
-import type { FieldWrite } from '../record.ts';
 import type { DocState } from '../doc/doc-state.ts';
 import type { WriteOrder } from '../order.ts';
-import { bytesOfTotal, type Counter } from '../record.ts';
+import { bytesOfTotal, type Counter, type FieldWrite } from '../record.ts';
 
 export interface Hasher {
   update(bytes: Uint8Array): void;

@@ -9,10 +9,16 @@ import type { LivingState } from './digest.ts';
 import { DocFold, type DocState } from '../doc/doc-state.ts';
 import type { DocChange } from '../doc/read-update.ts';
 import type { EventWrite, FoldTarget } from '../fold-target.ts';
-import type { FieldWrite } from '../record.ts';
 import type { OpId } from '../op-id.ts';
 import type { WriteOrder } from '../order.ts';
-import { type Counter, NO_COUNTER, plus, type RecordState, type RecordWrite } from '../record.ts';
+import {
+  type Counter,
+  type FieldWrite,
+  NO_COUNTER,
+  plus,
+  type RecordState,
+  type RecordWrite,
+} from '../record.ts';
 import { ListedOps } from '../record/record-ops.ts';
 
 interface MemoryRecord {

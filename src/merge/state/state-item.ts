@@ -19,7 +19,6 @@ import { decodeHlc, encodeHlc, type Hlc } from '../../model/hlc.ts';
 import { bytesOfOrigin, type Lane, type Origin, originOfBytes } from '../../model/origin.ts';
 import type { SeqRange } from '../../model/seq-ranges.ts';
 import type { EventWrite } from '../fold-target.ts';
-import type { FieldWrite } from '../record.ts';
 import {
   ADD,
   ASSET,
@@ -33,7 +32,13 @@ import {
 } from '../../model/op.ts';
 import { type DocState, readHeads, writeHeads } from '../doc/doc-state.ts';
 import { decodeOrder, encodeOrder, ORDER_BYTES, type WriteOrder } from '../order.ts';
-import { bytesOfTotal, type Counter, type RecordWrite, totalOfBytes } from '../record.ts';
+import {
+  bytesOfTotal,
+  type Counter,
+  type FieldWrite,
+  type RecordWrite,
+  totalOfBytes,
+} from '../record.ts';
 
 export type StateItem =
   | {

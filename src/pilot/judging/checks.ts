@@ -3,8 +3,7 @@
  * public; none looks into the parts.
  */
 import { CLASS_NAMES, LOG, type OpClass } from '../../model/class.ts';
-import type { HubLife } from '../lives/hub-life.ts';
-import { journalMibMax, SPOOL_MIB_MAX } from '../lives/hub-life.ts';
+import { type HubLife, journalMibMax, SPOOL_MIB_MAX } from '../lives/hub-life.ts';
 import type { PilotFailure } from '../events.ts';
 import type { Recorder } from '../recorder.ts';
 import type { Scenario } from '../scenario.ts';

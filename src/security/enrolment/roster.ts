@@ -3,12 +3,11 @@
  * whole file a version: an epoch that grows with every change, so that "newer" is a number and a member that is
  * not in it is out. Lists of revoked certificates, which only grow and must not be missed, are not needed.
  */
-import { textOf } from '../../base/bytes.ts';
 import { HubError } from '../../base/errors.ts';
 import { parseCose, type Sign, signCose, type Verify, verifyCose } from '../../codec/cose.ts';
 import { CborError, CborReader } from '../../codec/reader.ts';
 import { CborWriter } from '../../codec/writer.ts';
-import { bytesOfHex, hexOf } from '../../base/bytes.ts';
+import { bytesOfHex, hexOf, textOf } from '../../base/bytes.ts';
 import { AUTHORITY, type Role } from '../../model/op.ts';
 import { isPayable, type PasswordHash } from '../passwords.ts';
 import { isUserName } from '../users.ts';

@@ -1,10 +1,9 @@
 /** What people ask of records: how they stand, how they came to it, what was in conflict, what may be undone. */
 import { ASSET_FIELD } from '../../merge/asset/asset-version.ts';
 import type { DocState } from '../../merge/doc/doc-state.ts';
-import type { FieldWrite } from '../../merge/record.ts';
 import type { OpId } from '../../merge/op-id.ts';
 import type { OpStamp } from '../../merge/op-stamps.ts';
-import type { Counter, RecordWrite } from '../../merge/record.ts';
+import type { Counter, FieldWrite, RecordWrite } from '../../merge/record.ts';
 import { drawHorizon } from '../../merge/record/draw-horizon.ts';
 import type { Base } from '../../merge/record/horizon.ts';
 import { baseOf } from '../../merge/record/standing.ts';

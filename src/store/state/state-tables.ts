@@ -8,11 +8,11 @@ import type { LivingState } from '../../merge/state/digest.ts';
 import type { DocState } from '../../merge/doc/doc-state.ts';
 import type { DocChange } from '../../merge/doc/read-update.ts';
 import type { EventWrite } from '../../merge/fold-target.ts';
-import type { FieldWrite } from '../../merge/record.ts';
 import type { OpId } from '../../merge/op-id.ts';
 import { encodeOrder, type WriteOrder } from '../../merge/order.ts';
 import {
   type Counter,
+  type FieldWrite,
   NO_COUNTER,
   plus,
   type RecordState,

@@ -2,8 +2,7 @@ import assert from 'node:assert/strict';
 
 import { test } from 'vitest';
 
-import { type BatchOutcome, openBatch } from '../../../src/batch/open-batch.ts';
-import { splitBatch } from '../../../src/batch/open-batch.ts';
+import { type BatchOutcome, openBatch, splitBatch } from '../../../src/batch/open-batch.ts';
 import { batchIdOf, sha256 } from '../../../src/batch/batch-id.ts';
 import { inlineCompressor } from '../../../src/batch/compression.ts';
 import { DEFAULT_SEAL_LIMITS } from '../../../src/batch/limits.ts';

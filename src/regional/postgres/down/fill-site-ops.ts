@@ -3,8 +3,7 @@
  * each lane would begin with a gap, and nothing of it would reach a hub.
  */
 import { DOWN_CLASSES } from '../../../batch/wire/down-messages.ts';
-import type { Lane } from '../../../model/origin.ts';
-import { laneOf } from '../../../model/origin.ts';
+import { type Lane, laneOf } from '../../../model/origin.ts';
 import type { Sql } from '../../../platform/network/postgres.ts';
 import { textArray } from '../binary-arrays.ts';
 import { lanesOf } from '../folding/fold-batch.ts';

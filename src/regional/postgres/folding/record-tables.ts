@@ -1,11 +1,10 @@
 /** Records on their way out of the tables into a working set, and what changed back again. */
 import { EMPTY_BYTES, textOf, utf8 } from '../../../base/bytes.ts';
 import { jsonOfCbor, type JsonValue } from '../../../codec/json.ts';
-import type { FieldWrite } from '../../../merge/record.ts';
 import { decodeOrder, encodeOrder } from '../../../merge/order.ts';
 import { readAdd, readPatch, readUndo } from '../../../merge/patch.ts';
 import { textOfOpId } from '../../../merge/op-id.ts';
-import type { Counter, RecordWrite } from '../../../merge/record.ts';
+import type { Counter, FieldWrite, RecordWrite } from '../../../merge/record.ts';
 import {
   ADD,
   CONTROL,
