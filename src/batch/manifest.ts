@@ -180,9 +180,9 @@ function readLater(
 ): Pick<Manifest, 'tree' | 'sealedTo' | 'jurisdiction' | 'skipped'> {
   if (format === BATCH_FORMAT) return {};
   if (format === BATCH_FORMAT_WITNESSED) return { tree: readTree(reader) };
-  const tree = orNothing(reader, () => readTree(reader));
-  const sealedTo = orNothing(reader, () => reader.bytes());
-  const jurisdiction = orNothing(reader, () => reader.text());
+  const tree = reader.orNull(() => readTree(reader));
+  const sealedTo = reader.orNull(() => reader.bytes());
+  const jurisdiction = reader.orNull(() => reader.text());
   const isKeyId = sealedTo === undefined || sealedTo.length === SEAL_KEY_ID_BYTES;
   const isCode = jurisdiction === undefined || isJurisdiction(jurisdiction);
   const skipped = format === BATCH_FORMAT_CATCHING_UP ? readSkipped(reader, tree) : undefined;
@@ -194,12 +194,6 @@ function readLater(
     ...(jurisdiction === undefined ? {} : { jurisdiction }),
     ...(skipped === undefined ? {} : { skipped }),
   };
-}
-
-function orNothing<T>(reader: CborReader, read: () => T): T | undefined {
-  if (!reader.nextIsNull()) return read();
-  reader.null();
-  return undefined;
 }
 
 function readTree(reader: CborReader): TreeHead {
@@ -244,9 +238,7 @@ function readManifest(reader: CborReader): Manifest {
   const site = reader.text();
   const classNumber = reader.uint();
   const opClass = need(isOpClass(classNumber) ? classNumber : undefined, 'class');
-  const first = reader.nextIsNull();
-  const previous = first ? undefined : need(batchIdOfBytes(reader.bytes()), 'previous batch');
-  if (first) reader.null();
+  const previous = reader.orNull(() => need(batchIdOfBytes(reader.bytes()), 'previous batch'));
   const fromLsn = reader.uint();
   const throughLsn = reader.uint();
   const oldestMs = reader.uint();

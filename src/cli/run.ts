@@ -148,7 +148,7 @@ async function waitForPeople(
 }
 
 /** Resolves, to nothing, when the signal is aborted. */
-export function aborted(signal: AbortSignal): Promise<undefined> {
+function aborted(signal: AbortSignal): Promise<undefined> {
   return new Promise((resolve) => {
     if (signal.aborted) resolve(undefined);
     signal.addEventListener('abort', () => resolve(undefined), { once: true });

@@ -150,9 +150,11 @@ export class CborReader {
     return this.#info === 21;
   }
 
-  /** True where the next item is null; nothing is read. */
-  nextIsNull(): boolean {
-    return this.#bytes[this.#offset] === 0xf6;
+  /** Null, or what `read` reads; undefined for null. */
+  orNull<T>(read: () => T): T | undefined {
+    if (this.#bytes[this.#offset] !== 0xf6) return read();
+    this.null();
+    return undefined;
   }
 
   value(depth = 0): CborValue {

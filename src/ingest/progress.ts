@@ -65,7 +65,7 @@ export function encodeNote({ vector, lastHlc }: Progress): Uint8Array {
 }
 
 /** Reads the body of a local entry; undefined where it is something else. */
-export function decodeNote(body: Uint8Array): Progress | undefined {
+function decodeNote(body: Uint8Array): Progress | undefined {
   return readTagged(body, { tag: TAG, items: 3 }, (reader) => {
     const lastHlc = decodeHlc(reader.bytes());
     const lanes = reader.bytes();

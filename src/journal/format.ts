@@ -25,7 +25,7 @@ import { JOURNAL_FORMAT } from '../versions.ts';
 
 export type Lsn = number;
 
-export const MAGIC = 'heliograph journal';
+const MAGIC = 'heliograph journal';
 export const HEADER_COPY_BYTES = 4096;
 /** Where the first block begins: the header stands twice before it. */
 export const BLOCKS_START = 2 * HEADER_COPY_BYTES;

@@ -72,7 +72,7 @@ function readCopy(bytes: Uint8Array): KeyRecord {
   const kekId = fixed(reader, KEY_ID_BYTES);
   const nonce = fixed(reader, GCM_NONCE_BYTES);
   const wrapped = fixed(reader, DATA_KEY_BYTES + GCM_TAG_BYTES);
-  const escrow = reader.nextIsNull() ? undefined : readEscrow(reader);
+  const escrow = reader.orNull(() => readEscrow(reader));
   return { epoch, keyId, kekId, nonce, wrapped, escrow };
 }
 

@@ -10,10 +10,9 @@ import {
   ADD,
   ASSET,
   compareStamps,
-  CONTROL,
   DOC,
   EVENT,
-  type Kind,
+  isRecordKind,
   KIND_NAMES,
   type Op,
   PATCH,
@@ -22,6 +21,7 @@ import {
   UNDO,
 } from '../model/op.ts';
 import { compareHlc, effectiveHlc } from '../model/hlc.ts';
+import { opIdOf } from './op-id.ts';
 import type { OpStamp } from './op-stamps.ts';
 import { compareOrders, eventOrder, prevails, type WriteOrder, writeOrder } from './order.ts';
 import { readAssetVersion } from './asset/asset-version.ts';
@@ -34,8 +34,6 @@ import type { RecordWrite } from './record.ts';
 import { readHorizon } from './record/horizon.ts';
 import { applyFlips, keepWrite, refold, type Touched, UNTOUCHED } from './record/standing.ts';
 import { type Flip, flipsOf, isUndone } from './record/undone.ts';
-
-const ON_RECORDS: ReadonlySet<Kind> = new Set([PATCH, REMOVE, ADD, ASSET, UNDO, CONTROL]);
 
 /** Why an op cannot be folded by this version, or undefined where it can. */
 export function unfoldable(op: Op): string | undefined {
@@ -120,10 +118,10 @@ function foldAdd(target: FoldTarget, stamped: StampedOp): void {
 }
 
 /** Updates of a document join, in whatever order; none is ever taken away. */
-function foldDoc(target: FoldTarget, { key, body, origin, class: opClass, seq }: Op): void {
-  const change = changeIn(body);
+function foldDoc(target: FoldTarget, op: Op): void {
+  const change = changeIn(op.body);
   if (typeof change === 'string') return;
-  target.mergeDoc(key, change, { origin, class: opClass, seq });
+  target.mergeDoc(op.key, change, opIdOf(op));
 }
 
 /** Keeps the op; its order where it counts and exceeds the tombstone. */
@@ -165,7 +163,7 @@ function foldTaking(target: FoldTarget, stamped: StampedOp, flips: Flip[]): Touc
  */
 export function foldAgain(target: FoldTarget, stamped: StampedOp): boolean {
   const { op, stamp } = stamped;
-  if (op.class === LOG || !ON_RECORDS.has(op.kind)) return false;
+  if (op.class === LOG || !isRecordKind(op.kind)) return false;
   const before = target.opsOf(op.key).writeOf(op);
   if (before === undefined) return false;
   if (before.stamp !== undefined && compareStamps(stamp, before.stamp) >= 0) return false;

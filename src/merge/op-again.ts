@@ -10,6 +10,7 @@ import { LOG } from '../model/class.ts';
 import { compareHlc, effectiveHlc } from '../model/hlc.ts';
 import { EVENT, readOp, readStamp, type StampedOp, writeStamp } from '../model/op.ts';
 import type { Origin } from '../model/origin.ts';
+import { isSameOp } from './op-id.ts';
 import { compareOrders, eventOrder, prevails, type WriteOrder } from './order.ts';
 
 const TAG = 'again';
@@ -48,8 +49,7 @@ export function hearAgain(
   const order = eventOrder(stamped);
   if (op.class === LOG) return { isGreater: false };
   if (prevails(order, standing)) return { isGreater: true };
-  const isIt =
-    standing?.origin === op.origin && standing.class === op.class && standing.seq === op.seq;
+  const isIt = standing !== undefined && isSameOp(standing, op);
   if (!isIt || compareOrders(standing, order) <= 0) return { isGreater: false };
   // The moment is all that counts of the stamp. Where it makes no other order, its maker has told two different ops by one
   // name, and two hubs would tell each other for ever.

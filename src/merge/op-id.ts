@@ -10,6 +10,16 @@ export interface OpId {
   readonly seq: number;
 }
 
+/** True where the two name the same op. */
+export function isSameOp(a: OpId, b: OpId): boolean {
+  return a.origin === b.origin && a.class === b.class && a.seq === b.seq;
+}
+
+/** The name alone of what has one. */
+export function opIdOf({ origin, class: opClass, seq }: OpId): OpId {
+  return { origin, class: opClass, seq };
+}
+
 export function textOfOpId({ origin, class: opClass, seq }: OpId): string {
   return `${origin}/${opClass}/${seq}`;
 }

@@ -6,6 +6,7 @@
  */
 import { assert } from '../base/assert.ts';
 import { putUint32, uint32At } from '../base/bytes.ts';
+import { CborError, type CborReader } from '../codec/reader.ts';
 import { compareHlc, effectiveHlc, type Hlc, hlcAt, putHlc } from '../model/hlc.ts';
 import type { OpClass } from '../model/class.ts';
 import type { StampedOp } from '../model/op.ts';
@@ -92,6 +93,13 @@ export function putOrder(bytes: Uint8Array, at: number, order: WriteOrder): void
 export function decodeOrder(bytes: Uint8Array): WriteOrder {
   assert(bytes.length === ORDER_BYTES, 'an encoded order has 26 bytes');
   return orderAt(bytes, 0);
+}
+
+/** Reads an order as a byte string; throws `CborError` where it has not 26 bytes. */
+export function readOrder(reader: CborReader): WriteOrder {
+  const bytes = reader.bytes();
+  if (bytes.length !== ORDER_BYTES) throw new CborError('an order has 26 bytes', reader.offset);
+  return decodeOrder(bytes);
 }
 
 /** The order whose 26 bytes begin at `at`. */

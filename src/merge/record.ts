@@ -1,6 +1,5 @@
 /** An op on a record as it is kept, and what all of them come to (record/fold-record.ts). */
 import type { Kind, StampMark } from '../model/op.ts';
-import type { OpId } from './op-id.ts';
 import { compareOrders, type WriteOrder } from './order.ts';
 
 /** An op on a record, as it is kept. */
@@ -51,11 +50,6 @@ export function bytesOfTotal(total: bigint): Uint8Array {
 /** Reads what `bytesOfTotal` wrote. */
 export function totalOfBytes(bytes: Uint8Array): bigint {
   return new DataView(bytes.buffer, bytes.byteOffset, 8).getBigInt64(0);
-}
-
-/** True where the two name the same op. */
-export function isSameOp(a: OpId, b: OpId): boolean {
-  return a.origin === b.origin && a.class === b.class && a.seq === b.seq;
 }
 
 /** The writes in the order in which the later prevails. */

@@ -3,9 +3,9 @@
  * undo; once made, it counts everywhere alike, whatever arrived in the meantime.
  */
 import { UNDO } from '../model/op.ts';
-import { type OpId, textOfOpId } from './op-id.ts';
+import { isSameOp, type OpId, opIdOf, textOfOpId } from './op-id.ts';
 import { readUndo, UNDO_TARGETS_MAX } from './patch.ts';
-import { isSameOp, type RecordWrite } from './record.ts';
+import type { RecordWrite } from './record.ts';
 import { type Base, isBelow } from './record/horizon.ts';
 import { ListedOps, type RecordOps, seenIn } from './record/record-ops.ts';
 import { baseOf } from './record/standing.ts';
@@ -73,7 +73,7 @@ export function planUndo(ops: RecordOps, request: UndoRequest): UndoPlan {
   if (higher !== undefined) {
     return refused(`${textOfOpId(higher.order)} was made by somebody of a higher role`);
   }
-  return { kind: 'ready', targets: all.map(({ order }) => idOf(order)) };
+  return { kind: 'ready', targets: all.map(({ order }) => opIdOf(order)) };
 }
 
 /** Names of the undos that keep the op from counting. */
@@ -117,10 +117,6 @@ function namersOf(ops: RecordOps, { order, kind, body }: RecordWrite): RecordWri
   return [...ops.namersOf(order)].filter(
     (namer) => seenIn(namer).some((id) => isSameOp(id, order)) && !isUndone(ops, namer.order),
   );
-}
-
-function idOf({ origin, class: opClass, seq }: OpId): OpId {
-  return { origin, class: opClass, seq };
 }
 
 function refused(reason: string): UndoPlan {

@@ -37,6 +37,13 @@ export const ASSET = 5;
 export const UNDO = 6;
 export const CONTROL = 7;
 
+const RECORD_KINDS: ReadonlySet<number> = new Set([PATCH, REMOVE, ADD, ASSET, UNDO, CONTROL]);
+
+/** Whether it is the kind of an op on a record. */
+export function isRecordKind(kind: number): kind is Kind {
+  return RECORD_KINDS.has(kind);
+}
+
 const QUALITIES: readonly ClockQuality[] = ['unknown', 'rtc', 'peer', 'ntp'];
 
 /** When the op was born by its maker's clock: lets a wall time be repaired after the fact. */

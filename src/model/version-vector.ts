@@ -22,13 +22,3 @@ export function covers(a: VersionVector, b: VersionVector): boolean {
   for (const [lane, seq] of b) if (seqIn(a, lane) < seq) return false;
   return true;
 }
-
-export type VectorOrder = 'equal' | 'before' | 'after' | 'concurrent';
-
-export function compareVectors(a: VersionVector, b: VersionVector): VectorOrder {
-  const ab = covers(a, b);
-  const ba = covers(b, a);
-  if (ab && ba) return 'equal';
-  if (ab) return 'after';
-  return ba ? 'before' : 'concurrent';
-}

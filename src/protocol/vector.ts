@@ -1,4 +1,5 @@
 /** Version vectors on the wire: each origin once, with the seq of each of its classes. */
+import { addTo } from '../base/groups.ts';
 import { CborError, type CborReader } from '../codec/reader.ts';
 import type { CborWriter } from '../codec/writer.ts';
 import { isOpClass, type OpClass } from '../model/class.ts';
@@ -18,9 +19,7 @@ export function writeVector(writer: CborWriter, vector: VersionVector): void {
   for (const [lane, seq] of vector) {
     if (seq === 0) continue;
     const { origin, class: opClass } = splitLane(lane);
-    const lanes = lanesByOrigin.get(origin);
-    if (lanes === undefined) lanesByOrigin.set(origin, [[opClass, seq]]);
-    else lanes.push([opClass, seq]);
+    addTo(lanesByOrigin, origin, [opClass, seq]);
   }
   writer.array(lanesByOrigin.size * 2);
   for (const [origin, lanes] of [...lanesByOrigin].toSorted(([a], [b]) => (a < b ? -1 : 1))) {

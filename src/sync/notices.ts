@@ -4,9 +4,9 @@
  * when it catches up.
  */
 import { HubError } from '../base/errors.ts';
-import { type OpId, textOfOpId } from '../merge/op-id.ts';
+import { addTo } from '../base/groups.ts';
+import { isSameOp, type OpId, opIdOf, textOfOpId } from '../merge/op-id.ts';
 import { readUndo } from '../merge/patch.ts';
-import { isSameOp } from '../merge/record.ts';
 import { UNDO } from '../model/op.ts';
 import type { Origin } from '../model/origin.ts';
 import { NOTICE_ENTRIES_MAX } from '../protocol/limits.ts';
@@ -75,7 +75,7 @@ export class Notices {
       const { winner, loser } = conflict;
       const other = edits.some((edit) => isSameOp(edit, winner)) ? loser : winner;
       const device = this.#otherDevice(other, edits);
-      if (device !== undefined) listIn(conflictsByDevice, device).push(conflict);
+      if (device !== undefined) addTo(conflictsByDevice, device, conflict);
     }
     for (const [device, told] of conflictsByDevice) {
       this.#send(device, { kind: 'conflict', conflicts: told });
@@ -86,11 +86,10 @@ export class Notices {
     const undoneByDevice = new Map<string, ToldUndo[]>();
     for (const edit of edits) {
       if (edit.kind !== UNDO) continue;
-      const { origin, class: opClass, seq, key } = edit;
+      const { key } = edit;
       for (const op of readUndo(edit.body) ?? []) {
         const device = this.#otherDevice(op, edits);
-        const by = { origin, class: opClass, seq };
-        if (device !== undefined) listIn(undoneByDevice, device).push({ key, op, by });
+        if (device !== undefined) addTo(undoneByDevice, device, { key, op, by: opIdOf(edit) });
       }
     }
     for (const [device, undone] of undoneByDevice) {
@@ -106,13 +105,4 @@ export class Notices {
   #send(device: string, notice: Notice): void {
     this.#options.publish(`sync/${device}/notice`, encodeNotice(notice));
   }
-}
-
-function listIn<T>(lists: Map<string, T[]>, name: string): T[] {
-  let list = lists.get(name);
-  if (list === undefined) {
-    list = [];
-    lists.set(name, list);
-  }
-  return list;
 }

@@ -206,11 +206,11 @@ export class OpTail {
   }
 
   /** An op that counts with another stamp now: devices get it once more. */
-  #stampedAnew(lsn: Lsn, { origin, class: opClass, seq }: OpId): TailOp[] {
-    const item = this.#options.writeItem({ origin, class: opClass, seq });
+  #stampedAnew(lsn: Lsn, op: OpId): TailOp[] {
+    const item = this.#options.writeItem(op);
     if (item === undefined || !('key' in item)) return [];
-    const lane = laneOf(origin, opClass);
-    return [{ lsn, key: item.key, seq, lane, item: encodeStateItem(item) }];
+    const lane = laneOf(op.origin, op.class);
+    return [{ lsn, key: item.key, seq: op.seq, lane, item: encodeStateItem(item) }];
   }
 }
 

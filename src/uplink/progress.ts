@@ -98,9 +98,7 @@ function readProgress(files: Files, path: string): ProgressOutcome {
 function readClass(reader: CborReader): ClassProgress {
   reader.expectArray(3);
   const receiptedLsn = reader.uint();
-  const isStart = reader.nextIsNull();
-  const lastId = isStart ? undefined : readId(reader);
-  if (isStart) reader.null();
+  const lastId = reader.orNull(() => readId(reader));
   const beyond = Array.from({ length: reader.array() }, () => {
     reader.expectArray(3);
     return { fromLsn: reader.uint(), throughLsn: reader.uint(), id: readId(reader) };

@@ -270,9 +270,7 @@ export function parseReceipt(
     const ranges = readRanges(reader);
     const ops = reader.uint();
     const root = reader.bytes();
-    const isKnown = reader.nextIsNull();
-    const awaits = isKnown ? undefined : (batchIdOfBytes(reader.bytes()) ?? malformed());
-    if (isKnown) reader.null();
+    const awaits = reader.orNull(() => batchIdOfBytes(reader.bytes()) ?? malformed());
     reader.expectArray(2);
     const atMs = reader.uint();
     const quality = QUALITIES[reader.uint()] ?? malformed();

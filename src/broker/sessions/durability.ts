@@ -156,7 +156,7 @@ function orLater(note: () => void): void {
 }
 
 /** The publish in an item, be it an op or a message of the broker's own. */
-export function publishOf(item: LoggedItem): LoggedPublish | undefined {
+function publishOf(item: LoggedItem): LoggedPublish | undefined {
   if ('publish' in item) return item.publish;
   const record = decodeRecord(item.record);
   return record?.kind === 'message' ? record.publish : undefined;

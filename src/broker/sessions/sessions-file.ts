@@ -14,7 +14,7 @@ import type { Lsn } from '../contract.ts';
 import type { LaneState } from './durable-lane.ts';
 import { readFilters, readRole, type WantedFilter, writeRole } from './session-records.ts';
 
-export const SESSIONS_FORMAT = 1;
+const SESSIONS_FORMAT = 1;
 const TITLE = 'heliograph sessions';
 const HASH_BYTES = 32;
 const LIMITS = { depthMax: 6, itemsMax: 50_000_000 };

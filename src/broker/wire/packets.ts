@@ -118,7 +118,7 @@ class BodyReader {
  * Well-formed UTF-8 without surrogates [MQTT-1.5.3-1] and U+0000 [MQTT-1.5.3-2]; U+FEFF stays [MQTT-1.5.3-3]. Throws
  * `PacketError`, also where `hasControl` holds.
  */
-export function strictText(bytes: Uint8Array): string {
+function strictText(bytes: Uint8Array): string {
   const text = textOf(bytes);
   if (text === undefined) throw new PacketError('text is not UTF-8 [MQTT-1.5.3-1]');
   if (text.includes('\u0000')) throw new PacketError('text has U+0000 [MQTT-1.5.3-2]');

@@ -168,7 +168,7 @@ function lostOf({ tally, region, waiting }: Verdict): number {
   return Math.max(0, tally.acknowledged - region.ops - waiting);
 }
 
-export function isGood(verdict: Verdict): boolean {
+function isGood(verdict: Verdict): boolean {
   const { hub, region, waiting } = verdict;
   return waiting === 0 && lostOf(verdict) === 0 && hub.digest === region.digest;
 }

@@ -11,8 +11,8 @@ import {
   readAssetVersion,
 } from '../../merge/asset/asset-version.ts';
 import type { Conflict } from '../../merge/conflicts.ts';
-import { type OpId, textOfOpId } from '../../merge/op-id.ts';
-import { inOrder, isSameOp, type RecordState, type RecordWrite } from '../../merge/record.ts';
+import { isSameOp, type OpId, textOfOpId } from '../../merge/op-id.ts';
+import { inOrder, type RecordState, type RecordWrite } from '../../merge/record.ts';
 import { encodePiece, PIECE_BYTES_MAX } from '../../model/asset-bytes.ts';
 import { BULK, type OpClass, RECORD } from '../../model/class.ts';
 import { ASSET, type Kind } from '../../model/op.ts';

@@ -4,8 +4,8 @@ import type { OpId } from '../../merge/op-id.ts';
 import { bytesOfOrigin } from '../../model/origin.ts';
 
 export const MESSAGE_OPS_MAX = 500;
-export const MESSAGE_BYTES_MAX = 256 * 1024;
-export const FLOORS_MAX = 64;
+const MESSAGE_BYTES_MAX = 256 * 1024;
+const FLOORS_MAX = 64;
 
 /** As many of the ops as one message takes, in this order; undefined where there are none. */
 export function encodeOpsMessage(

@@ -9,8 +9,9 @@
 import type { Clock } from '../../base/clock.ts';
 import { must } from '../../base/assert.ts';
 import { HubError } from '../../base/errors.ts';
+import { addTo } from '../../base/groups.ts';
 import type { Random } from '../../base/random.ts';
-import type { OpId } from '../../merge/op-id.ts';
+import { isSameOp, type OpId, opIdOf } from '../../merge/op-id.ts';
 import { type OpClass, perClass } from '../../model/class.ts';
 import { type Hlc, HLC_ZERO } from '../../model/hlc.ts';
 import { encodeOp, EVENT, type Op } from '../../model/op.ts';
@@ -27,7 +28,6 @@ import { type ReadLog, readLog } from './outbox-log.ts';
 import { Resending } from './resending.ts';
 import { unfitReason } from './unfit.ts';
 import type { DeviceStorage } from '../storage/storage.ts';
-import { addByKey, byKeyOf } from './by-key.ts';
 
 /** What a receipt said. */
 export interface Taken {
@@ -111,7 +111,10 @@ export class Outbox {
 
   /** The same by key. */
   get opsByKey(): ReadonlyMap<string, readonly OwnOp[]> {
-    this.#byKey ??= byKeyOf(this.#entries);
+    if (this.#byKey === undefined) {
+      this.#byKey = new Map();
+      for (const entry of this.#entries) addTo(this.#byKey, entry.op.key, entry);
+    }
     return this.#byKey;
   }
 
@@ -162,12 +165,12 @@ export class Outbox {
       const entry: Entry = { op, bytes, stage: 'new', refusal: undefined, resolve, reject };
       this.#entries.push(entry);
       this.#unkept.push(entry);
-      if (this.#byKey !== undefined) addByKey(this.#byKey, entry);
+      if (this.#byKey !== undefined) addTo(this.#byKey, op.key, entry);
     });
     kept.catch(noop); // Who does not wait for it is not to be ended by it.
     onChange(parts.key);
     this.#write();
-    return { op: { origin: this.origin, class: parts.class, seq }, kept };
+    return { op: opIdOf(op), kept };
   }
 
   /** A line to a hub is up. */
@@ -302,11 +305,10 @@ export class Outbox {
       isAnyGone ||= !this.#options.comesBack(op);
       entry.stage = 'receipted';
       this.#pending -= 1;
-      const id = { origin: this.origin, class: opClass, seq };
-      const isIt = (other: OpId): boolean =>
-        other.origin === id.origin && other.class === opClass && other.seq === seq;
-      const own = conflicts.filter(({ winner, loser }) => isIt(winner) || isIt(loser));
-      if (entry.refusal === undefined) entry.resolve({ op: id, conflicts: own });
+      const own = conflicts.filter(
+        ({ winner, loser }) => isSameOp(winner, op) || isSameOp(loser, op),
+      );
+      if (entry.refusal === undefined) entry.resolve({ op: opIdOf(op), conflicts: own });
       this.#options.onChange(op.key);
     }
     if (isAnyGone) this.#drop(({ op }) => !this.#options.comesBack(op));

@@ -6,7 +6,7 @@ import { EVENT, KEY_BYTES_MAX, KIND_NAMES, type KindName, type Op } from '../../
 import { isSystemTopic, isTopicName, TOPIC_LEVELS_MAX } from '../../model/topic.ts';
 
 /** A hub reads messages up to 1 MiB (sync/PROTOCOL.md §7); beside the op there are the message's head and floors. */
-export const OP_BYTES_MAX = (1 << 20) - 2_048;
+const OP_BYTES_MAX = (1 << 20) - 2_048;
 /** Half of a character of two halves; as UTF-8 it would be another key. */
 const HALF = /\p{Surrogate}/u;
 

@@ -45,8 +45,7 @@ export function readState(bytes: Uint8Array): KeptState | undefined {
     const scope = readScope(reader);
     const vector = readVector(reader);
     const authority = reader.uint();
-    const resume = reader.nextIsNull() ? undefined : reader.bytes();
-    if (resume === undefined) reader.null();
+    const resume = reader.orNull(() => reader.bytes());
     const length = reader.array();
     const items: DeltaItem[] = [];
     for (let i = 0; i < length; i++) items.push({ type: 'state', item: readStateItem(reader) });

@@ -7,7 +7,7 @@ import type { RecordState, RecordWrite } from '../../merge/record.ts';
 import { MemoryState } from '../../merge/state/memory-state.ts';
 import { opBehind } from '../../merge/state/state-entry.ts';
 import { carriesBytes } from '../../model/asset-bytes.ts';
-import { DOC, EVENT, type Op } from '../../model/op.ts';
+import { isRecordKind, type Op } from '../../model/op.ts';
 import type { OwnOp } from '../outbox/entry.ts';
 
 /** How many of a record's own ops are in what is seen of it. */
@@ -63,7 +63,7 @@ export class Overlay {
 }
 
 export function isOnRecord(op: Op): boolean {
-  return op.kind !== EVENT && op.kind !== DOC && !carriesBytes(op);
+  return isRecordKind(op.kind) && !carriesBytes(op);
 }
 
 function stateOf(state: MemoryState, key: string): RecordState {

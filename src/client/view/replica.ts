@@ -13,22 +13,10 @@ import { foldRecord } from '../../merge/record/fold-record.ts';
 import { keepWrite } from '../../merge/record/standing.ts';
 import { carriesBytes } from '../../model/asset-bytes.ts';
 import type { StateItem } from '../../merge/state/state-item.ts';
-import {
-  ADD,
-  ASSET,
-  compareStamps,
-  CONTROL,
-  DOC,
-  EVENT,
-  type Kind,
-  PATCH,
-  REMOVE,
-  UNDO,
-} from '../../model/op.ts';
+import { ADD, ASSET, compareStamps, DOC, EVENT, type Kind, PATCH } from '../../model/op.ts';
 import { joinVectors, type VersionVector } from '../../model/version-vector.ts';
 import type { DeltaItem, ReadPage } from '../../protocol/delta-message.ts';
 
-const RECORD_KINDS: ReadonlySet<Kind> = new Set([PATCH, REMOVE, ADD, ASSET, UNDO, CONTROL]);
 /** What comes to what stands and takes nothing away: a record with ten thousand ops is not folded anew for it. */
 const ADDING_KINDS: ReadonlySet<Kind> = new Set([PATCH, ADD, ASSET]);
 
@@ -111,7 +99,6 @@ export class Replica {
     touched: Set<string>,
     records: Set<string>,
   ): void {
-    if (!RECORD_KINDS.has(kind)) return;
     const write = { order, kind, body: body.slice(), stamp };
     if (ADDING_KINDS.has(kind) && this.state.opsOf(key).writeOf(order) === undefined) {
       fold(this.state, opBehind(key, write));

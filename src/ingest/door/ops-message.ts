@@ -12,8 +12,8 @@ import type { VersionVector } from '../../model/version-vector.ts';
 import type { Lsn } from '../journal-port.ts';
 
 export const OPS_MAX = 1000;
-export const OPS_BYTES_MAX = 1 << 20;
-export const FLOORS_MAX = 64;
+const OPS_BYTES_MAX = 1 << 20;
+const FLOORS_MAX = 64;
 const OPS_LIMITS = { depthMax: 4, itemsMax: 16 * OPS_MAX + 8 * FLOORS_MAX };
 const MAP_OF_TWO = 0xa2;
 

@@ -13,14 +13,7 @@ import { bytesOfOrigin, type Lane, laneOf, originOfBytes, splitLane } from '../.
 import { covers, joinVectors, seqIn, type VersionVector } from '../../model/version-vector.ts';
 import { readHeads, writeHeads } from '../doc/doc-state.ts';
 import { type OpId, readOpId, writeOpId } from '../op-id.ts';
-import {
-  compareOrders,
-  decodeOrder,
-  encodeOrder,
-  ORDER_BYTES,
-  prevails,
-  type WriteOrder,
-} from '../order.ts';
+import { compareOrders, encodeOrder, prevails, readOrder, type WriteOrder } from '../order.ts';
 import {
   bytesOfTotal,
   type Counter,
@@ -107,14 +100,13 @@ function readBase(reader: CborReader): Base {
   reader.expectArray(5);
   if (reader.uint() !== HORIZON) throw new CborError('no horizon', reader.offset);
   const vector = readHeads(reader);
-  const tombstone = readTombstone(reader);
+  const tombstone = reader.orNull(() => readOrder(reader));
   const fields = new Map<string, BaseField>();
   for (let left = reader.array(); left > 0; left -= 4) {
     if (left < 4) throw new CborError('a field has 4 parts', reader.offset);
     const field = reader.text();
     const order = readOrder(reader);
-    const seen = reader.nextIsNull() ? undefined : readOpIds(reader);
-    if (seen === undefined) reader.null();
+    const seen = reader.orNull(() => readOpIds(reader));
     fields.set(field, { order, seen, value: reader.skip() });
   }
   const counters = new Map<string, Map<Lane, BaseCounter>>();
@@ -141,18 +133,6 @@ function readBase(reader: CborReader): Base {
 
 function readOpIds(reader: CborReader): OpId[] {
   return Array.from({ length: reader.array() }, () => readOpId(reader));
-}
-
-function readTombstone(reader: CborReader): WriteOrder | undefined {
-  if (!reader.nextIsNull()) return readOrder(reader);
-  reader.null();
-  return undefined;
-}
-
-function readOrder(reader: CborReader): WriteOrder {
-  const bytes = reader.bytes();
-  if (bytes.length !== ORDER_BYTES) throw new CborError('an order has 26 bytes', reader.offset);
-  return decodeOrder(bytes);
 }
 
 interface Drawn {

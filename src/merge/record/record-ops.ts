@@ -3,6 +3,7 @@
  * whole because one of them was taken back. Tables answer from their indexes; who holds the ops in a list,
  * by `ListedOps`.
  */
+import { addTo } from '../../base/groups.ts';
 import { encodeCbor } from '../../codec/writer.ts';
 import { ASSET, CONTROL, type Kind, PATCH, REMOVE, UNDO } from '../../model/op.ts';
 import type { VersionVector } from '../../model/version-vector.ts';
@@ -145,14 +146,14 @@ export class ListedOps implements RecordOps {
 
   #noteUndo({ order, body }: RecordWrite): void {
     this.#undosByTarget ??= new Map();
-    for (const id of readUndo(body) ?? []) push(this.#undosByTarget, textOfOpId(id), order);
+    for (const id of readUndo(body) ?? []) addTo(this.#undosByTarget, textOfOpId(id), order);
   }
 
   #groupedByField(): Map<string, RecordWrite[]> {
     const groups = new Map<string, RecordWrite[]>();
     for (const write of this.#inOrder()) {
       const written = readRegisterWrites(write.kind, write.body);
-      for (const field of written?.fields.keys() ?? []) push(groups, field, write);
+      for (const field of written?.fields.keys() ?? []) addTo(groups, field, write);
     }
     return groups;
   }
@@ -160,7 +161,7 @@ export class ListedOps implements RecordOps {
   #groupedBySeen(): Map<string, RecordWrite[]> {
     const groups = new Map<string, RecordWrite[]>();
     for (const write of this.#byName.values()) {
-      for (const id of seenIn(write)) push(groups, textOfOpId(id), write);
+      for (const id of seenIn(write)) addTo(groups, textOfOpId(id), write);
     }
     return groups;
   }
@@ -174,10 +175,4 @@ export class ListedOps implements RecordOps {
 /** The ops that a patch or version told of as seen. */
 export function seenIn({ kind, body }: Pick<RecordWrite, 'kind' | 'body'>): OpId[] {
   return [...(readRegisterWrites(kind, body)?.seen.values() ?? [])].flat();
-}
-
-function push<T>(groups: Map<string, T[]>, name: string, value: T): void {
-  const group = groups.get(name);
-  if (group === undefined) groups.set(name, [value]);
-  else group.push(value);
 }

@@ -19,19 +19,9 @@ import { decodeHlc, encodeHlc, type Hlc } from '../../model/hlc.ts';
 import { bytesOfOrigin, type Lane, type Origin, originOfBytes } from '../../model/origin.ts';
 import type { SeqRange } from '../../model/seq-ranges.ts';
 import type { EventWrite } from '../fold-target.ts';
-import {
-  ADD,
-  ASSET,
-  CONTROL,
-  decodeStampMark,
-  encodeStampMark,
-  type Kind,
-  PATCH,
-  REMOVE,
-  UNDO,
-} from '../../model/op.ts';
+import { decodeStampMark, encodeStampMark, isRecordKind } from '../../model/op.ts';
 import { type DocState, readHeads, writeHeads } from '../doc/doc-state.ts';
-import { decodeOrder, encodeOrder, ORDER_BYTES, type WriteOrder } from '../order.ts';
+import { encodeOrder, readOrder, type WriteOrder } from '../order.ts';
 import {
   bytesOfTotal,
   type Counter,
@@ -73,7 +63,6 @@ const FIELD = 5;
 const WRITE = 6;
 const COUNTER = 7;
 const DOC = 8;
-const WRITE_KINDS: ReadonlySet<number> = new Set([PATCH, REMOVE, ADD, ASSET, UNDO, CONTROL]);
 
 export function writeStateItem(writer: CborWriter, item: StateItem): void {
   switch (item.type) {
@@ -168,8 +157,8 @@ function readWrite(reader: CborReader, hasStamp: boolean): StateItem {
   const key = reader.text();
   const order = readOrder(reader);
   const kind = reader.uint();
-  if (!WRITE_KINDS.has(kind)) throw new CborError('not an op on a record', start);
-  const write = { order, kind: kind as Kind, body: reader.bytes() };
+  if (!isRecordKind(kind)) throw new CborError('not an op on a record', start);
+  const write: RecordWrite = { order, kind, body: reader.bytes() };
   if (!hasStamp) return { type: 'write', key, write };
   const stamp = decodeStampMark(reader.bytes());
   if (stamp === undefined) throw new CborError('malformed stamp', start);
@@ -184,11 +173,4 @@ function readCounter(reader: CborReader): StateItem {
   if (total.length !== 8) throw new CborError('a total has 8 bytes', start);
   const counter = { total: totalOfBytes(total), adds: reader.uint() };
   return { type: 'counter', key, field, counter };
-}
-
-function readOrder(reader: CborReader): WriteOrder {
-  const start = reader.offset;
-  const bytes = reader.bytes();
-  if (bytes.length !== ORDER_BYTES) throw new CborError('an order has 26 bytes', start);
-  return decodeOrder(bytes);
 }

@@ -3,6 +3,7 @@
  * in the batches that the archive keeps. What stands where is learned from the manifests when somebody first asks;
  * after that a batch is opened only where a hub needs something of it.
  */
+import { addTo } from '../../base/groups.ts';
 import { splitBatch } from '../../batch/open-batch.ts';
 import type { BatchId } from '../../batch/batch-id.ts';
 import { parseManifest } from '../../batch/manifest.ts';
@@ -103,9 +104,7 @@ export class DownIndex {
       for (const range of this.#rangesOf(batch)) {
         const lane = laneOf(range.origin, range.class);
         if (range.origin === hub || range.to <= seqIn(vector, lane)) continue;
-        const ranges = rangesByLane.get(lane) ?? [];
-        ranges.push(range);
-        rangesByLane.set(lane, ranges);
+        addTo(rangesByLane, lane, range);
       }
     }
     const reach = new Map<Lane, number>();

@@ -141,19 +141,20 @@ function readMember(reader: CborReader): Member {
   const kind = KINDS[reader.uint()];
   const role = ROLES[reader.uint() - 1];
   const since = reader.uint();
-  const key = reader.nextIsNull() ? reader.null() : reader.bytes();
-  const password = reader.nextIsNull() ? reader.null() : readPassword(reader);
+  const key = reader.orNull(() => reader.bytes());
+  const password = reader.orNull(() => readPassword(reader));
   if (!isUserName(name) || kind === undefined || role === undefined) {
     throw new CborError('malformed member', start);
   }
-  if (key !== null && key.length !== KEY_BYTES) throw new CborError('not a fingerprint', start);
+  if (key !== undefined && key.length !== KEY_BYTES)
+    throw new CborError('not a fingerprint', start);
   return {
     name,
     kind,
     role,
     since,
-    ...(key === null ? {} : { key }),
-    ...(password === null ? {} : { password }),
+    ...(key === undefined ? {} : { key }),
+    ...(password === undefined ? {} : { password }),
   };
 }
 

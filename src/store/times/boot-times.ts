@@ -5,6 +5,7 @@
  *
  * What waits is remembered by rows: which reading, or which op on a record, lies at which moment of which boot.
  */
+import { addTo } from '../../base/groups.ts';
 import { type OpId, textOfOpId } from '../../merge/op-id.ts';
 import type { StampedOp } from '../../model/op.ts';
 import { bytesOfOrigin, type Origin } from '../../model/origin.ts';
@@ -211,9 +212,7 @@ function movesByKey(rows: readonly SqlRow[], startMs: number): Map<number, Retim
       fromMs: row['at_ms'] as number,
       toMs: startMs + (row['monotonic_ms'] as number),
     };
-    const ofKey = moves.get(keyId);
-    if (ofKey === undefined) moves.set(keyId, [move]);
-    else ofKey.push(move);
+    addTo(moves, keyId, move);
   }
   return moves;
 }

@@ -2,6 +2,7 @@
  * What a peer's ops become here (PEERS.md §3): one at a time, in the order of their pages. A lane that does not get on is left
  * alone for the rest of the exchange, and a peer that makes such lanes up is told apart from one that has a few.
  */
+import { opIdOf } from '../../merge/op-id.ts';
 import type { OpStamp } from '../../merge/op-stamps.ts';
 import { EVENT, type StampedOp } from '../../model/op.ts';
 import { type Lane, laneOf } from '../../model/origin.ts';
@@ -68,10 +69,9 @@ export class Taking {
   /** An op that is here already: its stamp may be another one. LSN of a new entry, 0 where there is none. */
   #takeAgain(stamped: StampedOp): Lsn {
     const { stamps, onStamp, onStamps, onGreaterHere } = this.#parts;
-    const { origin, class: opClass, seq, kind } = stamped.op;
     const { hub, hlc, authority } = stamped.stamp;
-    const stamp = { op: { origin, class: opClass, seq }, authority, hub, hlc };
-    if (kind !== EVENT) {
+    const stamp = { op: opIdOf(stamped.op), authority, hub, hlc };
+    if (stamped.op.kind !== EVENT) {
       onStamp(stamp);
       return 0;
     }

@@ -154,17 +154,23 @@ test('the cursor methods refuse another type than was asked for', () => {
 });
 
 test('the cursor reads what a writer wrote, item by item', () => {
-  const writer = new CborWriter(1).array(7).uint(7).int(-7).text('x'.repeat(30)).bool(true).null();
-  writer.bytes(Uint8Array.of(9)).map(1).text('k').float(0.1);
+  const writer = new CborWriter(1).array(8).uint(7).int(-7).text('x'.repeat(30)).bool(true).null();
+  writer.null().bytes(Uint8Array.of(9)).map(1).text('k').float(0.1);
   const reader = new CborReader(writer.peek());
-  reader.expectArray(7);
+  reader.expectArray(8);
   assert.equal(reader.uint(), 7);
   assert.equal(reader.int(), -7);
   assert.equal(reader.text(), 'x'.repeat(30));
   assert.equal(reader.bool(), true);
-  assert.ok(reader.nextIsNull());
   assert.equal(reader.null(), null);
-  assert.deepEqual(reader.bytes(), Uint8Array.of(9));
+  assert.equal(
+    reader.orNull(() => reader.bytes()),
+    undefined,
+  );
+  assert.deepEqual(
+    reader.orNull(() => reader.bytes()),
+    Uint8Array.of(9),
+  );
   assert.equal(reader.map(), 1);
   assert.equal(reader.text(), 'k');
   assert.equal(reader.value(), 0.1);

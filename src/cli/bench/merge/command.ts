@@ -4,6 +4,7 @@
  * these, from the wish until it is durable and shows. On the hub's own journal, door, applier and store, in this process.
  */
 import { utf8 } from '../../../base/bytes.ts';
+import { addTo } from '../../../base/groups.ts';
 import { Closers } from '../../../closers.ts';
 import { HubError } from '../../../base/errors.ts';
 import { SILENT_LOG } from '../../../base/log.ts';
@@ -177,9 +178,7 @@ function groupsOf(timed: readonly Timed[]): Undos[] {
   for (const one of timed) {
     const place = one.edit.isOnBusy ? 'in a crowd' : 'among few';
     for (const name of ['all', `${one.edit.kind} ${place}`]) {
-      const group = groups.get(name);
-      if (group === undefined) groups.set(name, [one]);
-      else group.push(one);
+      addTo(groups, name, one);
     }
   }
   return [...groups].map(([of, group]) => {

@@ -6,6 +6,7 @@
 import { brotliCompressSync, constants } from 'node:zlib';
 
 import { utf8 } from '../../../base/bytes.ts';
+import { addTo } from '../../../base/groups.ts';
 import type { MeterPublish, MeterValues } from './meters.ts';
 
 const QUALITY = 9;
@@ -38,11 +39,7 @@ export function offlineBytes(publishes: readonly MeterPublish[]): number {
 
 function byTopic(publishes: readonly MeterPublish[]): MeterPublish[][] {
   const series = new Map<string, MeterPublish[]>();
-  for (const publish of publishes) {
-    const known = series.get(publish.topic);
-    if (known === undefined) series.set(publish.topic, [publish]);
-    else known.push(publish);
-  }
+  for (const publish of publishes) addTo(series, publish.topic, publish);
   return [...series.values()];
 }
 

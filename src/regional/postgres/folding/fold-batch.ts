@@ -10,7 +10,7 @@ import { isWildEvent } from '../../../merge/op-again.ts';
 import { compareOrders, encodeOrder, eventOrder, type WriteOrder } from '../../../merge/order.ts';
 import type { RecordWrite } from '../../../merge/record.ts';
 import { LOG, type OpClass } from '../../../model/class.ts';
-import { DOC, EVENT, type Op, type StampedOp } from '../../../model/op.ts';
+import { DOC, EVENT, isRecordKind, type Op, type StampedOp } from '../../../model/op.ts';
 import { type Lane, laneOf, type Origin } from '../../../model/origin.ts';
 import type { Sql } from '../../../platform/network/postgres.ts';
 import {
@@ -82,7 +82,7 @@ export async function foldBatch(
     }
     if (!lane.ops.add(op.seq)) {
       if (isWildEvent(stamped)) eventsAgain.push(stamped);
-      else if (op.kind !== EVENT && op.kind !== DOC) again.push(stamped);
+      else if (isRecordKind(op.kind)) again.push(stamped);
     } else if (op.kind === EVENT) events.push({ stamped, laneId: lane.id });
     else others.push({ stamped, laneId: lane.id });
   }

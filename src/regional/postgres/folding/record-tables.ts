@@ -1,5 +1,6 @@
 /** Records on their way out of the tables into a working set, and what changed back again. */
 import { EMPTY_BYTES, textOf, utf8 } from '../../../base/bytes.ts';
+import { addTo } from '../../../base/groups.ts';
 import { jsonOfCbor, type JsonValue } from '../../../codec/json.ts';
 import { decodeOrder, encodeOrder } from '../../../merge/order.ts';
 import { readAdd, readPatch, readUndo } from '../../../merge/patch.ts';
@@ -210,12 +211,7 @@ function jsonbOf(value: JsonValue): string {
 
 function byId(rows: readonly PgRow[], column: string): Map<number, PgRow[]> {
   const grouped = new Map<number, PgRow[]>();
-  for (const row of rows) {
-    const id = row[column] as number;
-    const group = grouped.get(id);
-    if (group === undefined) grouped.set(id, [row]);
-    else group.push(row);
-  }
+  for (const row of rows) addTo(grouped, row[column] as number, row);
   return grouped;
 }
 

@@ -7,12 +7,11 @@ import { must } from '../../../base/assert.ts';
 import { type Conflict, conflictsOf, isPlainWrite } from '../../../merge/conflicts.ts';
 import type { FoldTarget } from '../../../merge/fold-target.ts';
 import { fold, foldAgain } from '../../../merge/fold.ts';
-import { type OpId, textOfOpId } from '../../../merge/op-id.ts';
+import { isSameOp, type OpId, textOfOpId } from '../../../merge/op-id.ts';
 import type { WriteOrder } from '../../../merge/order.ts';
 import {
   type Counter,
   type FieldWrite,
-  isSameOp,
   NO_COUNTER,
   plus,
   type RecordState,

@@ -2,9 +2,8 @@
  * Which undos name an op, in memory: every op that comes is asked about, so the question costs two lookups by numbers and origin,
  * and no name is put together for it.
  */
-import type { OpId } from '../../../merge/op-id.ts';
+import { isSameOp, type OpId, opIdOf } from '../../../merge/op-id.ts';
 import { readUndo } from '../../../merge/patch.ts';
-import { isSameOp } from '../../../merge/record.ts';
 import type { Origin } from '../../../model/origin.ts';
 
 /** Classes are below it. */
@@ -20,8 +19,8 @@ export class UndoIndex {
   }
 
   /** Takes note of an undo with this body. */
-  add({ origin, class: opClass, seq }: OpId, body: Uint8Array): void {
-    const undo = { origin, class: opClass, seq };
+  add(op: OpId, body: Uint8Array): void {
+    const undo = opIdOf(op);
     for (const target of readUndo(body) ?? []) {
       let places = this.#byOrigin.get(target.origin);
       if (places === undefined) {
