@@ -16,7 +16,11 @@ const WORDS: Readonly<Record<OpClass, string>> = {
   6: 'log lines',
 };
 
-const ALL_GO: Readonly<Record<PowerState, string>> = {
+/** What is said where nothing waits: the state of power rules, or a person on site. */
+export type Rule = PowerState | 'by hand';
+
+const ALL_GO: Readonly<Record<Rule, string>> = {
+  'by hand': 'everything goes',
   surplus: 'everything goes: there is more sun than the battery can take',
   normal: 'nothing waits for energy',
   saver: 'alarms and commands go at once, the rest shortly before it is due',
@@ -42,7 +46,7 @@ export function momentText(
 }
 
 export function sentenceOf(
-  state: PowerState,
+  rule: Rule,
   allowed: readonly OpClass[],
   deferred: readonly Deferral[],
   level: string | undefined,
@@ -51,7 +55,7 @@ export function sentenceOf(
   const known = level === undefined ? '' : ` (${level})`;
   // The log only rides along: that its lines wait is no news to anybody.
   const waiting = deferred.filter((it) => it.class !== LOG);
-  if (waiting.length === 0) return `${ALL_GO[state]}${known}`;
+  if (waiting.length === 0) return `${ALL_GO[rule]}${known}`;
   const waits = grouped(waiting).map(({ reason, classes, code, untilMs }) => {
     const word = SUN_CODES.has(code) ? 'sun enough at' : 'until';
     const until = untilMs === undefined ? '' : `, ${word} ${momentOf(untilMs)}`;

@@ -101,8 +101,10 @@ function whyOf(
   { byHandUntilMs, nowMs, wallMs, timeOf }: GovernorInput,
 ): string {
   const momentOf = (untilMs: number): string => momentText(untilMs, wallMs, timeOf);
-  const why = sentenceOf(situation.state, going, deferred, levelText(level), momentOf);
-  if (!situation.byHand || byHandUntilMs === undefined) return why;
+  const { state, byHand } = situation;
+  const rule = byHand && state !== 'shutdown' ? 'by hand' : state;
+  const why = sentenceOf(rule, going, deferred, levelText(level), momentOf);
+  if (!byHand || byHandUntilMs === undefined) return why;
   return `sent by hand until ${momentOf(wallMs + byHandUntilMs - nowMs)}: ${why}`;
 }
 

@@ -44,7 +44,15 @@ const WAITING = backlogOf({
 test('by hand everything goes, also from a low battery, but never from the reserve', () => {
   const byHand = { backlog: WAITING, byHandUntilMs: 30 * MINUTE_MS };
   assert.deepEqual(decided('critical', 18, byHand).allowed, [0, 1, 2, 3, 4, 5]);
-  assert.match(decided('saver', 40, byHand).why, /^sent by hand until T\+30m/);
+  for (const [state, level] of [
+    ['saver', 40],
+    ['critical', 18],
+  ] as const)
+    assert.match(
+      decided(state, level, byHand).why,
+      /^sent by hand until T\+30m: everything goes \(/,
+    );
+  assert.match(decided('shutdown', 12, byHand).why, /nothing goes/);
   assert.deepEqual(decided('shutdown', 12, byHand).allowed, []);
   assert.deepEqual(decided('saver', 40, { ...byHand, byHandUntilMs: 0 }).allowed, [0, 1]);
 });
