@@ -80,9 +80,9 @@ export class Publishing implements AckWaiter {
 
   /** MQTT 3.1.1 has no way to tell the client: who looks for its data finds the reason in the log. */
   #noteDenied(topic: string): void {
-    const { clientId, username = '' } = this.#client;
+    const { clientId, principal } = this.#client;
     const { rareLog } = this.#around;
-    rareLog.warn('broker.publish.denied', { clientId, user: username, topic });
+    rareLog.warn('broker.publish.denied', { clientId, user: principal.name, topic });
   }
 
   /**

@@ -49,13 +49,7 @@ export async function joinSite(args: Args, io: CliIo): Promise<ExitCode> {
   ];
   const publicKey = publicPemOf(key);
   const { name, token } = link;
-  const api = new HubApi(at, args, io);
-  const answer = (await api.post('/api/v1/enrol', {
-    name,
-    token,
-    publicKey,
-    names,
-  })) as Credentials;
+  const answer = await redeemed(new HubApi(at, args, io), { name, token, publicKey, names });
   const { ca, certificate, authority, roster } = answer;
   if (certificate === undefined || authority === undefined || roster === undefined) {
     throw new HubError('enrol.refused', 'the token is not for a hub (`enrol token NAME --hub`)');
@@ -66,6 +60,16 @@ export async function joinSite(args: Args, io: CliIo): Promise<ExitCode> {
   const rosterBytes = new Uint8Array(Buffer.from(roster, 'base64'));
   takeOver(data, { authority, ca, certificate, roster: rosterBytes, key: pemOfKey(key) }, io);
   return EXIT.done;
+}
+
+/** What a token gives; throws `HubError`, for one that is not taken `enrol.refused`. */
+async function redeemed(api: HubApi, request: object): Promise<Credentials> {
+  try {
+    return (await api.post('/api/v1/enrol', request)) as Credentials;
+  } catch (error) {
+    if (!(error instanceof HubError) || error.code !== 'hub.refused') throw error;
+    throw new HubError('enrol.refused', error.message, error);
+  }
 }
 
 /** Writes the files of a hub that belongs to a site; the anchor last, with which it is one. */

@@ -104,10 +104,12 @@ export async function proofAnswer(
   { searchParams }: URL,
   mayRead: MayRead,
 ): Promise<Response> {
-  const lsn = await lsnOfOp(log, searchParams.get('op') ?? '');
+  const op = searchParams.get('op') ?? '';
+  const lsn = await lsnOfOp(log, op);
   const proof = lsn === undefined ? undefined : log.prove(lsn);
   if (proof === undefined) {
-    return problem(404, 'Say which: ?op=<LSN> or <origin>/<class>/<seq>, of an op in the journal.');
+    const form = 'Ops are named by <LSN> or <origin>/<class>/<seq>.';
+    return problem(404, op === '' ? form : `There is no op ${op} in the journal. ${form}`);
   }
   if (!mayRead(proof.key)) return problem(403, `You may not read ${proof.key}.`);
   return textAnswer(proof.text, NOTE_TYPE);

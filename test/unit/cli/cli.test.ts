@@ -212,3 +212,14 @@ test('the private half of an operator key goes into a file, once, the public hal
   assert.match(publicKey, /^[A-Za-z0-9+/]{43}=$/);
   assert.equal((await world.run('operator-key /k/op.pem')).code, EXIT.usage);
 });
+
+test('a token that is not taken sends to the hub for another one, not to users', async () => {
+  const refused = { status: 403, text: '{"detail":"the token is unknown, used, or too old."}' };
+  const no = (): never => assert.fail('only posts');
+  const http = { get: no, exchange: no, follow: no, post: () => Promise.resolve(refused) };
+  const link =
+    'heliograph:enrol?name=hub-2&token=aje00-dbp8u&at=http%3A%2F%2Fhub%2F&ca=xCER5prYv5S0i7dIk0EdEShX4YHdjiDArPWwSPMfKuc';
+  const { code, stderr } = await world.run(`enrol join ${link} --data /var/h`, { http });
+  assert.equal(code, EXIT.failed);
+  assert.match(stderr, /unknown, used, or too old\. \(enrol\.refused\)\nMake a new token/);
+});

@@ -81,6 +81,8 @@ test('a proof is asked for by LSN or by name', async () => {
     assert.equal(await answer.text(), 'a proof\n');
   }
   for (const op of ['', '106', '34750f98bd59fcfc/9/5', 'x/telemetry/5', '0']) {
-    assert.equal((await get(`/api/v1/proof?op=${encodeURIComponent(op)}`)).status, 404, op);
+    const answer = await get(`/api/v1/proof?op=${encodeURIComponent(op)}`);
+    assert.equal(answer.status, 404, op);
+    assert.ok((await answer.text()).includes(op === '' ? 'Ops are named by' : `no op ${op} `), op);
   }
 });
