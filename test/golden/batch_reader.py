@@ -1,6 +1,8 @@
-"""Reads what BATCH.md describes, from its text alone: Python, its `cryptography` and `brotli`, nothing of ours.
+"""Reads what BATCH.md, COLUMNS.md and BUNDLE.md describe, from their texts alone: Python, its `cryptography` and `brotli`, nothing
+of ours.
 
-Gets a folder of golden files; prints a line for each claim that holds, and fails at the first that does not.
+Gets a folder of golden files, and a file with columns and the rows that they are to give; prints a line for each claim that
+holds, and fails at the first that does not.
 """
 
 import hashlib
@@ -8,7 +10,10 @@ import json
 import sys
 import zlib
 
+sys.dont_write_bytecode = True
+
 import brotli
+from columns_reader import columns
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
@@ -150,12 +155,12 @@ def batch_of(data, key, private=None):
     return sha256(signed)[:16].hex(), manifest, payload
 
 
-def check_rows(manifest, payload):
-    assert manifest["encoding"] == 0 and manifest["compression"] in (0, 1)
+def check_ops(manifest, payload):
+    assert manifest["encoding"] in (0, 1) and manifest["compression"] in (0, 1)
     if manifest["compression"] == 1:
         payload = brotli.decompress(payload)
     assert manifest["raw_bytes"] == len(payload)
-    pairs = [slices(row) for row in slices(payload)]
+    pairs = columns(decode(payload)) if manifest["encoding"] else [slices(row) for row in slices(payload)]
     assert len(pairs) == manifest["ops"]
     assert root_of([sha256(b"\0" + op) for op, _ in pairs]) == manifest["root"]
     for op, stamp in pairs:
@@ -189,6 +194,24 @@ def check_short(data):
     return data[:4], int.from_bytes(data[4:6], "big"), int.from_bytes(data[6:8], "big"), data[12:]
 
 
+def check_columns(data, rows):
+    assert columns(decode(data)) == [tuple(slices(row)) for row in slices(rows)], data.hex()
+
+
+# BUNDLE.md.
+
+
+def messages_of(files):
+    magic, form, bundle, _, parts = files[0][:5]
+    assert (magic, form, len(files)) == ("heliograph bundle", 1, parts)
+    content = b""
+    for part, file in enumerate(sorted(files, key=lambda file: file[3]), 1):
+        assert file[:5] == [magic, form, bundle, part, parts] and file[5] == sha256(file[6])
+        content += file[6]
+    assert bundle == sha256(content)[:16]
+    return decode(content)
+
+
 # Section 5.1.
 
 
@@ -207,7 +230,7 @@ def check_resumed(answer, hub, nonce, key):
     return there
 
 
-def main(folder):
+def main(folder, samples):
     def golden(name):
         with open(f"{folder}/{name}.json") as file:
             return json.load(file)
@@ -256,8 +279,25 @@ def main(folder):
         batch_id, told, payload = batch_of(file.read(), keys["hub"])
     says = golden("batch-1-rows")
     assert batch_id == says["id"]
-    assert check_rows(told, payload) == [entry["bytes"] for entry in says["entries"]]
+    assert check_ops(told, payload) == [entry["bytes"] for entry in says["entries"]]
     print("rows of format 1")
+
+    # Columns of format 1, in a batch and by themselves.
+    with open(f"{folder}/batch-1-columns.cbor", "rb") as file:
+        batch_id, told, payload = batch_of(file.read(), keys["hub"])
+    says = golden("batch-1-columns")
+    assert batch_id == says["id"] and told["encoding"] == 1
+    assert check_ops(told, payload) == [entry["bytes"] for entry in says["entries"]]
+    with open(samples) as file:
+        for sample in json.load(file):
+            check_columns(bytes.fromhex(sample["columns"]), bytes.fromhex(sample["rows"]))
+    print("columns of format 1")
+
+    # A bundle in parts, in any order.
+    messages = messages_of([decode(bytes.fromhex(part)) for part in reversed(golden("bundle-1"))])
+    assert [topic.split("/")[4] for topic, _ in messages] == ["hello", "up"]
+    assert messages[1][1] == bytes([7]) * 64
+    print("a bundle in parts")
 
     # Format 3: to the operator's key, and down to a hub.
     third = golden("batch-3")
@@ -270,7 +310,7 @@ def main(folder):
     recipient = X25519PrivateKey.from_private_bytes(own)
     batch_id, told, payload = batch_of(bytes.fromhex(down["batch"]), keys["region"], recipient)
     assert batch_id == down["id"] and recipient.public_key().public_bytes(**raw).hex() == down["sealKey"]
-    assert check_rows(told, payload) == down["ops"]
+    assert check_ops(told, payload) == down["ops"]
     print("a batch down to a hub")
 
     # Section 11: what a hub says, and the receipt.
@@ -294,4 +334,4 @@ def main(folder):
     print("a short chunk, a question and its answer")
 
 
-main(sys.argv[1])
+main(*sys.argv[1:])
