@@ -10,6 +10,7 @@ import { CborWriter } from '../codec/writer.ts';
 import { HASH_BYTES } from '../ledger/merkle.ts';
 import type { TreeHead } from '../ledger/note.ts';
 import { isOpClass, type OpClass } from '../model/class.ts';
+import { QUALITIES } from '../model/op.ts';
 import { bytesOfOrigin, type Origin, originOfBytes } from '../model/origin.ts';
 import {
   BATCH_FORMAT,
@@ -27,7 +28,6 @@ import { type LaneRange, readRanges, writeRanges } from './ranges.ts';
 export type { TreeHead } from '../ledger/note.ts';
 
 export const MANIFEST_TYPE = 'application/vnd.heliograph.manifest+cbor';
-export const QUALITIES: readonly ClockQuality[] = ['unknown', 'rtc', 'peer', 'ntp'];
 
 export interface Manifest {
   readonly hub: Origin;
@@ -91,11 +91,6 @@ export function signManifest(manifest: Manifest, signer: Signer): Uint8Array {
 /** Where in the hub's tree the first leaf stands that the manifest tells of; below 0 where it lies. */
 export function firstLeafOf({ tree, ops, skipped }: Manifest): number {
   return (tree?.size ?? 0) - ops - (skipped?.length ?? 0) / HASH_BYTES;
-}
-
-/** True for a code that manifests may carry. */
-function isJurisdiction(text: string): boolean {
-  return JURISDICTION.test(text);
 }
 
 /** What an encrypted payload is bound to: the manifest, with zeros where the hash of the payload will stand. */
@@ -184,7 +179,7 @@ function readLater(
   const sealedTo = reader.orNull(() => reader.bytes());
   const jurisdiction = reader.orNull(() => reader.text());
   const isKeyId = sealedTo === undefined || sealedTo.length === SEAL_KEY_ID_BYTES;
-  const isCode = jurisdiction === undefined || isJurisdiction(jurisdiction);
+  const isCode = jurisdiction === undefined || JURISDICTION.test(jurisdiction);
   const skipped = format === BATCH_FORMAT_CATCHING_UP ? readSkipped(reader, tree) : undefined;
   const isNeeded = sealedTo !== undefined || jurisdiction !== undefined || skipped !== undefined;
   if (!isKeyId || !isCode || !isNeeded) throw new CborError('malformed seal', reader.offset);

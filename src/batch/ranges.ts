@@ -5,7 +5,14 @@
 import { CborError, type CborReader } from '../codec/reader.ts';
 import type { CborWriter } from '../codec/writer.ts';
 import { isOpClass, type OpClass } from '../model/class.ts';
-import { bytesOfOrigin, laneOf, type Lane, type Origin, originOfBytes } from '../model/origin.ts';
+import {
+  bytesOfOrigin,
+  laneOf,
+  type Lane,
+  type Origin,
+  originOfBytes,
+  splitLane,
+} from '../model/origin.ts';
 
 /** Ops `from` … `to` of the lane (origin, class), both included. */
 export interface LaneRange {
@@ -54,11 +61,8 @@ export class RangeSet {
   list(): LaneRange[] {
     const ranges: LaneRange[] = [];
     for (const lane of [...this.#runsByLane.keys()].toSorted()) {
-      const origin = lane.slice(0, 16) as Origin;
-      const opClass = Number(lane.slice(17)) as OpClass;
-      for (const run of this.#runsByLane.get(lane) as Run[]) {
-        ranges.push({ origin, class: opClass, from: run.from, to: run.to });
-      }
+      const name = splitLane(lane);
+      for (const run of this.#runsByLane.get(lane) as Run[]) ranges.push({ ...name, ...run });
     }
     return ranges;
   }

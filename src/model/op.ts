@@ -44,7 +44,8 @@ export function isRecordKind(kind: number): kind is Kind {
   return RECORD_KINDS.has(kind);
 }
 
-const QUALITIES: readonly ClockQuality[] = ['unknown', 'rtc', 'peer', 'ntp'];
+/** By the number that travels. */
+export const QUALITIES: readonly ClockQuality[] = ['unknown', 'rtc', 'peer', 'ntp'];
 
 /** When the op was born by its maker's clock: lets a wall time be repaired after the fact. */
 export interface OpClock {

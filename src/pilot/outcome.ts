@@ -13,13 +13,11 @@ export interface PilotOutcome {
   /** What the hub's own books say. */
   readonly believedWhPerDay: number;
   readonly sessionsPerDay: number;
-  readonly attemptsPerDay: number;
   readonly radioBytes: number;
   /** What went over the link by calendar month, against its contract. */
   readonly contract: readonly ContractUse[];
   readonly restarts: number;
   readonly acknowledged: number;
-  readonly journalBytesWritten: number;
   readonly digest: string;
   readonly recorder: Recorder;
   readonly books: Books;

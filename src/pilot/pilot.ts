@@ -86,7 +86,6 @@ class Pilot {
   /** Believed by the hub. */
   #believedWh = 0;
   #restarts = 0;
-  #journalBytes = 0;
   #minute = 0;
   #hubBackAtMs = 0;
   #regionBackAtMs = 0;
@@ -176,7 +175,7 @@ class Pilot {
     for (; this.#minute < days * DAY_MINUTES; this.#minute++) await this.#liveMinute();
     const downRatio = this.site.totals.downMs / (days * DAY_MS);
     const energy = { radioWh: this.link.energyWh, believedWh: this.#believedWh };
-    const { sessions, attempts, bytes } = this.link;
+    const { sessions, bytes } = this.link;
     const contract = this.contract.use();
     this.books.closeAt(this.clock.wallMs());
     const byClass = this.books.figures();
@@ -189,12 +188,10 @@ class Pilot {
       radioWhPerDay: energy.radioWh / days,
       believedWhPerDay: energy.believedWh / days,
       sessionsPerDay: sessions / days,
-      attemptsPerDay: attempts / days,
       radioBytes: bytes,
       contract,
       restarts: this.#restarts,
       acknowledged: this.books.acknowledgedTotal,
-      journalBytesWritten: this.#journalBytes,
       digest,
       recorder: this.recorder,
       books: this.books,
@@ -284,7 +281,6 @@ class Pilot {
   #hubDies(how: 'process' | 'power'): void {
     const { hub } = this;
     if (hub === undefined) return;
-    this.#journalBytes += hub.serving.journal.stat().bytesWritten;
     this.hub = undefined;
     this.contract.forgotten();
     hub.crash();
@@ -399,7 +395,6 @@ class Pilot {
 
   async #stop(): Promise<void> {
     const { hub, region } = this;
-    this.#journalBytes += hub?.serving.journal.stat().bytesWritten ?? 0;
     if (hub !== undefined) await this.#until(hub.close());
     if (region !== undefined) await this.#until(region.close());
   }

@@ -2,8 +2,8 @@
 import { CborError, CborReader } from '../codec/reader.ts';
 import { CborWriter } from '../codec/writer.ts';
 import { type OpId, readOpId, writeOpId } from '../merge/op-id.ts';
-import { isOpClass, type OpClass } from '../model/class.ts';
-import { bytesOfOrigin, type Origin, originOfBytes } from '../model/origin.ts';
+import { isOpClass } from '../model/class.ts';
+import { bytesOfOrigin, originOfBytes } from '../model/origin.ts';
 
 /** Two writes of a field that were made without knowledge of each other. */
 export interface ToldConflict {
@@ -17,16 +17,16 @@ export interface ToldConflict {
 /** `later`: may be taken another time. `never`: not as it is. `gap`: when what lies before it has come. */
 export type Verdict = 'later' | 'never' | 'gap';
 
+/** An op that was not taken. */
+export interface RejectedOp extends OpId {
+  readonly reason: string;
+  readonly verdict: Verdict;
+}
+
 export interface Receipt {
   /** Per lane of the message: highest seq up to which the hub has every op, durably. */
   readonly accepted: readonly OpId[];
-  readonly rejected: readonly {
-    readonly origin: Origin;
-    readonly class: OpClass;
-    readonly seq: number;
-    readonly reason: string;
-    readonly verdict: Verdict;
-  }[];
+  readonly rejected: readonly RejectedOp[];
   /** Why the message, from some op on, could not be read. */
   readonly refused?: string;
   /** Open conflicts in which ops of the message take part, as far as the hub had looked. */
@@ -116,7 +116,7 @@ function readLane(reader: CborReader, count: number): OpId {
   return { origin, class: opClass, seq: reader.uint() };
 }
 
-function readRejected(reader: CborReader): Receipt['rejected'][number] {
+function readRejected(reader: CborReader): RejectedOp {
   const lane = readLane(reader, 5);
   const reason = reader.text();
   const verdict = VERDICTS[reader.uint()];

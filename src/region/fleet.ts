@@ -8,6 +8,7 @@ import { isoTime } from '../base/iso-time.ts';
 import { syncLogKey } from '../hub/data.ts';
 import type { SiteStorage } from '../regional/site-storage.ts';
 import { type FleetHub, fleetHubOf, type FleetLine } from '../status/region/fleet.ts';
+import { saidUnder } from './said.ts';
 
 export interface FleetOptions {
   readonly clock: Clock;
@@ -79,16 +80,11 @@ export class Fleet {
 }
 
 async function read(storage: SiteStorage, hub: string, sinceMs: number): Promise<FleetLine[]> {
-  const query = { key: syncLogKey(hub), toMs: Number.MAX_SAFE_INTEGER, stepMs: 0 };
   const lines: FleetLine[] = [];
-  let fromMs: number | undefined = sinceMs;
-  for (let page = 0; page < PAGES_MAX && fromMs !== undefined; page++) {
-    const { points, nextFromMs } = await storage.readings({ ...query, fromMs });
-    for (const { payload } of points) {
-      const line = payload === undefined ? undefined : lineOf(payload);
-      if (line !== undefined) lines.push(line);
-    }
-    fromMs = nextFromMs;
+  const part = { fromMs: sinceMs, pagesMax: PAGES_MAX };
+  for await (const { payload } of saidUnder(syncLogKey(hub), storage, part)) {
+    const line = lineOf(payload);
+    if (line !== undefined) lines.push(line);
   }
   return lines.slice(-LINES_MAX);
 }

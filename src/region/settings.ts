@@ -4,6 +4,7 @@ import { isoTime } from '../base/iso-time.ts';
 import { configReportKey } from '../hub/sync/remote-config.ts';
 import type { SiteStorage } from '../regional/site-storage.ts';
 import type { SettingsReport } from '../status/region/region-settings.ts';
+import { saidUnder } from './said.ts';
 
 const PAGES_MAX = 20;
 
@@ -18,21 +19,16 @@ export async function settingsOf(storage: SiteStorage): Promise<SettingsReport[]
 }
 
 async function newestOf(storage: SiteStorage, hub: string): Promise<SettingsReport | undefined> {
-  const query = { key: configReportKey(hub), toMs: Number.MAX_SAFE_INTEGER, stepMs: 0 };
   let newest: SettingsReport | undefined;
-  let fromMs: number | undefined = 0;
-  for (let page = 0; page < PAGES_MAX && fromMs !== undefined; page++) {
-    const { points, nextFromMs } = await storage.readings({ ...query, fromMs });
-    for (const { atMs, payload } of points) {
-      const said = payload === undefined ? undefined : saidIn(payload);
-      if (said !== undefined) newest = { hub, at: isoTime(atMs), ...said };
-    }
-    fromMs = nextFromMs;
+  const words = saidUnder(configReportKey(hub), storage, { pagesMax: PAGES_MAX });
+  for await (const { atMs, payload } of words) {
+    const report = reportIn(payload);
+    if (report !== undefined) newest = { hub, at: isoTime(atMs), ...report };
   }
   return newest;
 }
 
-function saidIn(payload: Uint8Array): Omit<SettingsReport, 'hub' | 'at'> | undefined {
+function reportIn(payload: Uint8Array): Omit<SettingsReport, 'hub' | 'at'> | undefined {
   try {
     const said = JSON.parse(textOf(payload) ?? '') as Omit<SettingsReport, 'hub' | 'at'>;
     const isReport = typeof said.set === 'object' && Array.isArray(said.refused);

@@ -7,6 +7,7 @@ import { isoTime } from '../base/iso-time.ts';
 import { parseSummary, type Summary } from '../batch/summary.ts';
 import { summaryKey } from '../hub/sync/summaries.ts';
 import type { SiteStorage } from '../regional/site-storage.ts';
+import { saidUnder } from './said.ts';
 
 export interface HubSummary extends Summary {
   readonly hub: string;
@@ -30,16 +31,11 @@ export async function summariesOf(
   const hubs = await storage.hubs();
   if (!hubs.some((contact) => contact.hub === hub)) return undefined;
   const found: HubSummary[] = [];
-  const query = { key: summaryKey(hub), toMs: Number.MAX_SAFE_INTEGER, stepMs: 0 };
-  let fromMs: number | undefined = 0;
-  for (let page = 0; page < PAGES_MAX && fromMs !== undefined; page++) {
-    const { points, nextFromMs } = await storage.readings({ ...query, fromMs });
-    for (const { atMs, payload } of points) {
-      const summary = payload === undefined ? undefined : parseSummary(payload);
-      if (summary === undefined) continue;
-      found.push({ ...summary, hub, madeAt: isoTime(atMs), has: 'summary' });
-    }
-    fromMs = nextFromMs;
+  const words = saidUnder(summaryKey(hub), storage, { pagesMax: PAGES_MAX });
+  for await (const { atMs, payload } of words) {
+    const summary = parseSummary(payload);
+    if (summary === undefined) continue;
+    found.push({ ...summary, hub, madeAt: isoTime(atMs), has: 'summary' });
   }
   const judged: HubSummary[] = [];
   for (const summary of found.slice(-SUMMARIES_MAX)) {

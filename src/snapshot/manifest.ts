@@ -7,6 +7,7 @@ import { type CoseSign1, signCose, type Verify, verifyCose } from '../codec/cose
 import { CborError, CborReader } from '../codec/reader.ts';
 import { CborWriter } from '../codec/writer.ts';
 import { isOpClass } from '../model/class.ts';
+import { QUALITIES } from '../model/op.ts';
 import { bytesOfOrigin, laneOf, type Origin, originOfBytes, splitLane } from '../model/origin.ts';
 import type { VersionVector } from '../model/version-vector.ts';
 
@@ -14,7 +15,6 @@ const SNAPSHOT_TYPE = 'application/vnd.heliograph.snapshot+cbor';
 const FIELDS = 11;
 const HASH_BYTES = 32;
 const LIMITS = { depthMax: 3, itemsMax: 100_000 };
-const QUALITIES: readonly ClockQuality[] = ['unknown', 'rtc', 'peer', 'ntp'];
 
 export type Lsn = number;
 

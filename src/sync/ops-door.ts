@@ -8,39 +8,22 @@
  */
 import { HubError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
-import type { OpClass } from '../model/class.ts';
+import type { OpId } from '../merge/op-id.ts';
 import type { Kind, Op, Role } from '../model/op.ts';
-import type { Origin } from '../model/origin.ts';
-import { encodeReceipt, type ToldConflict, type Verdict } from '../protocol/receipt-message.ts';
+import { encodeReceipt, type Receipt, type ToldConflict } from '../protocol/receipt-message.ts';
 
 export type Lsn = number;
 
 /** What became of the ops of one message; ingest/door/device-ops.ts produces it. */
-export interface OpsOutcome {
+export interface OpsOutcome extends Pick<Receipt, 'accepted' | 'rejected' | 'refused'> {
   readonly lsn: Lsn;
-  readonly accepted: readonly {
-    readonly origin: Origin;
-    readonly class: OpClass;
-    readonly seq: number;
-  }[];
-  readonly rejected: readonly {
-    readonly origin: Origin;
-    readonly class: OpClass;
-    readonly seq: number;
-    readonly reason: string;
-    readonly verdict: Verdict;
-  }[];
   readonly edits: readonly TakenEdit[];
   /** The device speaks for an origin that another device speaks for. */
   readonly isClash: boolean;
-  readonly refused?: string;
 }
 
 /** An op on a record that was taken. */
-export interface TakenEdit {
-  readonly origin: Origin;
-  readonly class: OpClass;
-  readonly seq: number;
+export interface TakenEdit extends OpId {
   readonly kind: Kind;
   readonly key: string;
   readonly body: Uint8Array;

@@ -9,7 +9,6 @@ import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import { type BatchId, originOfPublicKey, sha256 } from '../batch/batch-id.ts';
 import { type CarriedMessage, encodeBundle, joinBundle, parsePart } from '../batch/bundle.ts';
-import { KNOWN_COMPRESSIONS } from '../batch/compression.ts';
 import { SPOOLED_MAX } from '../batch/limits.ts';
 import type { Signer } from '../batch/manifest.ts';
 import {
@@ -18,9 +17,9 @@ import {
   NONCE_BYTES,
   parseDownHello,
   parseReceipt,
+  READABLE,
   type Receipt,
 } from '../batch/wire/messages.ts';
-import { ENCODINGS } from '../batch/payload.ts';
 import type { PayloadSealer } from '../batch/payload-seal.ts';
 import {
   chunkTopic,
@@ -35,7 +34,6 @@ import type { Verify } from '../codec/cose.ts';
 import { hexOf, textOf, utf8 } from '../base/bytes.ts';
 import { CLASSES, type OpClass } from '../model/class.ts';
 import type { Files } from '../platform/files/files.ts';
-import { BATCH_FORMATS } from '../versions.ts';
 import type { Outbox } from './outbox.ts';
 import type { SyncLogWriter } from './ports.ts';
 import { readRegionKey } from './region-key.ts';
@@ -264,17 +262,12 @@ export class Carrier {
 
   #hello(batches: readonly HandedBatch[]): CarriedMessage {
     const { random, software, signer, sealer, jurisdiction, site } = this.#options;
-    const readable = {
-      formats: BATCH_FORMATS,
-      compressions: KNOWN_COMPRESSIONS,
-      encodings: ENCODINGS,
-    };
     const spooled = batches.slice(0, SPOOLED_MAX).map(({ id }) => id);
     const demands = {
       ...(sealer === undefined ? {} : { sealedTo: sealer.keyId }),
       ...(jurisdiction === undefined ? {} : { jurisdiction }),
     };
-    const told = { site, nonce: random.bytes(NONCE_BYTES), software, ...readable, spooled };
+    const told = { site, nonce: random.bytes(NONCE_BYTES), software, ...READABLE, spooled };
     const payload = encodeHello({ ...told, ...demands }, signer);
     return { topic: helloTopic(this.#address), payload };
   }

@@ -7,7 +7,7 @@ import type { ClockQuality } from '../../base/clock.ts';
 import { CborReader } from '../../codec/reader.ts';
 import { CborWriter } from '../../codec/writer.ts';
 import { isOpClass, type OpClass } from '../../model/class.ts';
-import { AUTHORITY, KEY_BYTES_MAX, type Kind, KIND_NAMES } from '../../model/op.ts';
+import { AUTHORITY, KEY_BYTES_MAX, type Kind, KIND_NAMES, QUALITIES } from '../../model/op.ts';
 import { bytesOfOrigin, type Origin, originOfBytes } from '../../model/origin.ts';
 import { ColumnsError } from './columns-error.ts';
 import { piecesOf, SLOTS_MAX } from './template.ts';
@@ -54,7 +54,6 @@ export interface Tables {
   readonly coded: Uint8Array;
 }
 
-const QUALITIES: readonly ClockQuality[] = ['unknown', 'rtc', 'peer', 'ntp'];
 const ITEMS = 9;
 
 export function writeTables(tables: Tables): Uint8Array {

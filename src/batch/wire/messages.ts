@@ -12,20 +12,32 @@ import { CborWriter, encodeCbor } from '../../codec/writer.ts';
 import { HASH_BYTES } from '../../ledger/merkle.ts';
 import type { TreeHead } from '../../ledger/note.ts';
 import { CLASSES, isOpClass, type OpClass } from '../../model/class.ts';
+import { QUALITIES } from '../../model/op.ts';
 import { bytesOfOrigin, type Origin, originOfBytes } from '../../model/origin.ts';
-import { BATCH_FORMAT, BATCH_FORMAT_WITNESSED, RESUME_FORMAT } from '../../versions.ts';
+import {
+  BATCH_FORMAT,
+  BATCH_FORMAT_WITNESSED,
+  BATCH_FORMATS,
+  RESUME_FORMAT,
+} from '../../versions.ts';
 import { type AskedToWait, readWait, waitFields } from './asked-to-wait.ts';
 import { type BatchId, batchIdOfBytes, bytesOfBatchId, originOfPublicKey } from '../batch-id.ts';
 import { ChunkBitmap } from './chunks.ts';
-import { type Compression, COMPRESSIONS } from '../compression.ts';
+import { type Compression, COMPRESSIONS, KNOWN_COMPRESSIONS } from '../compression.ts';
 import { decodeLacks, encodeLacks, type Heals, readHeals } from './down-messages.ts';
 import { type DownWish, encodeWish, readWish } from './down-wish.ts';
 import { MESSAGE_BYTES_MAX, SPOOLED_MAX } from '../limits.ts';
-import { QUALITIES, type Signer } from '../manifest.ts';
+import type { Signer } from '../manifest.ts';
 import { type Encoding, ENCODINGS } from '../payload.ts';
 import { type LaneRange, readRanges, writeRanges } from '../ranges.ts';
 
 export const NONCE_BYTES = 8;
+/** What this version reads, as either side says it in its greeting. */
+export const READABLE = {
+  formats: BATCH_FORMATS,
+  compressions: KNOWN_COMPRESSIONS,
+  encodings: ENCODINGS,
+} as const;
 const HELLO_TYPE = 'application/vnd.heliograph.hello+cbor';
 const DOWN_HELLO_TYPE = 'application/vnd.heliograph.down-hello+cbor';
 const HAVE_TYPE = 'application/vnd.heliograph.have+cbor';
@@ -185,7 +197,7 @@ export function parseDownHello(bytes: Uint8Array, verify: Verify): DownHello | u
     const opens = listOf(map, 'opens')?.map((id) => asBytes(id));
     const jurisdictions = listOf(map, 'jurisdictions')?.map((code) => asText(code));
     return {
-      hub: originField(map, 'hub'),
+      hub: hubField(map),
       publicKey,
       ...readGreeting(map),
       ...(opens === undefined ? {} : { opens }),
@@ -220,7 +232,7 @@ export function parseHave(
     const map = asMap(decodeCbor(openSigned(bytes, HAVE_TYPE, regionKey, verify), LIMITS));
     const chunks = ChunkBitmap.fromBytes(uintField(map, 'total'), bytesField(map, 'chunks'));
     if (chunks === undefined) return malformed();
-    const told = { hub: originField(map, 'hub'), batch: batchField(map, 'batch'), chunks };
+    const told = { hub: hubField(map), batch: batchField(map, 'batch'), chunks };
     return { ...told, ...(readWait(map) ?? malformed()) };
   });
 }
@@ -403,8 +415,8 @@ function arrayField(map: CborMap, name: string): readonly CborValue[] {
   return Array.isArray(value) ? (value as readonly CborValue[]) : malformed();
 }
 
-function originField(map: CborMap, name: string): Origin {
-  return originOfBytes(bytesField(map, name)) ?? malformed();
+function hubField(map: CborMap): Origin {
+  return originOfBytes(bytesField(map, 'hub')) ?? malformed();
 }
 
 function batchesField(map: CborMap, name: string, countMax: number): BatchId[] {

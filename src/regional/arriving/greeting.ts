@@ -1,13 +1,15 @@
 /** The answer to a hello. Why a hub will send nothing here, it finds in it; that is said in our log too. */
 import { bytesEqual, hexOf } from '../../base/bytes.ts';
 import type { Log } from '../../base/log.ts';
-import { KNOWN_COMPRESSIONS } from '../../batch/compression.ts';
 import type { Signer } from '../../batch/manifest.ts';
-import { ENCODINGS } from '../../batch/payload.ts';
 import type { PayloadOpener } from '../../batch/payload-seal.ts';
 import { storedText } from '../../batch/wire/jurisdictions.ts';
-import { type DownHello, encodeDownHello, type Hello } from '../../batch/wire/messages.ts';
-import { BATCH_FORMATS } from '../../versions.ts';
+import {
+  type DownHello,
+  encodeDownHello,
+  type Hello,
+  READABLE,
+} from '../../batch/wire/messages.ts';
 
 export interface Terms {
   readonly opener?: PayloadOpener | undefined;
@@ -23,14 +25,9 @@ export function greetingFor(
   more: Pick<DownHello, 'waiting' | 'heals' | 'forgot' | 'wait' | 'brief'>,
 ): Uint8Array {
   const { opener, jurisdictions, signer, software } = terms;
-  const readable = {
-    formats: BATCH_FORMATS,
-    compressions: KNOWN_COMPRESSIONS,
-    encodings: ENCODINGS,
-  };
   const stores = jurisdictions === undefined ? {} : { jurisdictions };
   const opens = opener === undefined ? {} : { opens: opener.keyIds };
-  const told = { hub: hello.hub, nonce: hello.nonce, software, ...readable, resumes: true };
+  const told = { hub: hello.hub, nonce: hello.nonce, software, ...READABLE, resumes: true };
   return encodeDownHello({ ...told, ...opens, ...stores, ...more }, signer);
 }
 

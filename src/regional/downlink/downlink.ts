@@ -19,7 +19,7 @@ import { headOf } from '../../batch/open-batch.ts';
 import { canonicalRanges, type LaneRange, overlaps, subtractRanges } from '../../batch/ranges.ts';
 import { BatchBuilder, type SealedBatch } from '../../batch/seal-batch.ts';
 import { downChunkTopic } from '../../batch/wire/topics.ts';
-import type { OpClass } from '../../model/class.ts';
+import type { OpId } from '../../merge/op-id.ts';
 import { laneOf, type Origin } from '../../model/origin.ts';
 import { covers, joinVectors, seqIn, type VersionVector } from '../../model/version-vector.ts';
 import type { HealSource } from '../healing/healer.ts';
@@ -186,9 +186,6 @@ function rangesIn(bytes: Uint8Array): readonly LaneRange[] {
 }
 
 /** Whether a hub has an op. */
-export function hasOp(
-  vector: VersionVector | undefined,
-  op: { readonly origin: Origin; readonly class: OpClass; readonly seq: number },
-): boolean {
+export function hasOp(vector: VersionVector | undefined, op: OpId): boolean {
   return vector !== undefined && seqIn(vector, laneOf(op.origin, op.class)) >= op.seq;
 }

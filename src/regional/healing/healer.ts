@@ -5,6 +5,7 @@
  * It also says how far back it knows all that a hub has sent: what is not among it there was never sent, and a number
  * that nothing stands for need not be looked for any longer.
  */
+import { addTo } from '../../base/groups.ts';
 import { type BatchId } from '../../batch/batch-id.ts';
 import { DOWN_CLASSES, type Heals } from '../../batch/wire/down-messages.ts';
 import { DOWN_SEAL_LIMITS } from '../../batch/limits.ts';
@@ -183,10 +184,7 @@ class Lacking {
   readonly #taken = new Set<string>();
 
   constructor(lacks: readonly LaneRange[]) {
-    for (const range of lacks) {
-      const lane = laneOf(range.origin, range.class);
-      this.#rangesByLane.set(lane, [...(this.#rangesByLane.get(lane) ?? []), range]);
-    }
+    for (const range of lacks) addTo(this.#rangesByLane, laneOf(range.origin, range.class), range);
   }
 
   takes({ origin, class: opClass, seq }: StampedOp['op']): boolean {

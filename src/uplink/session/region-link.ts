@@ -8,7 +8,6 @@ import type { Log } from '../../base/log.ts';
 import type { Random } from '../../base/random.ts';
 import type { BatchId } from '../../batch/batch-id.ts';
 import { type Chunk, parseChunk } from '../../batch/wire/chunks.ts';
-import { KNOWN_COMPRESSIONS } from '../../batch/compression.ts';
 import type { DownWish } from '../../batch/wire/down-wish.ts';
 import {
   type DownHello,
@@ -18,12 +17,12 @@ import {
   parseDownHello,
   parseHave,
   parseReceipt,
+  READABLE,
   type Receipt,
 } from '../../batch/wire/messages.ts';
 import { encodeResume, parseResumed, type Resumed } from '../../batch/wire/resume.ts';
 import { refOf } from '../../batch/wire/short-chunk.ts';
 import type { Signer } from '../../batch/manifest.ts';
-import { ENCODINGS } from '../../batch/payload.ts';
 import type { PayloadRecipient, PayloadSealer } from '../../batch/payload-seal.ts';
 import type { LaneRange } from '../../batch/ranges.ts';
 import { SPOOLED_MAX } from '../../batch/limits.ts';
@@ -41,7 +40,6 @@ import {
 } from '../../batch/wire/topics.ts';
 import type { Verify } from '../../codec/cose.ts';
 import type { MqttClient, MqttSession } from '../../platform/network/mqtt-client.ts';
-import { BATCH_FORMATS } from '../../versions.ts';
 import type { Outbox } from '../outbox.ts';
 import type { ChunkHead, Resuming } from './resumption.ts';
 
@@ -195,11 +193,6 @@ export class RegionLink {
 
   async #hello(): Promise<void> {
     const { address, signer, software, sealer, jurisdiction, recipient } = this.#options;
-    const readable = {
-      formats: BATCH_FORMATS,
-      compressions: KNOWN_COMPRESSIONS,
-      encodings: ENCODINGS,
-    };
     const demands = {
       ...(sealer === undefined ? {} : { sealedTo: sealer.keyId }),
       ...(jurisdiction === undefined ? {} : { jurisdiction }),
@@ -209,7 +202,7 @@ export class RegionLink {
       site: address.site,
       nonce: this.#nonce,
       software,
-      ...readable,
+      ...READABLE,
       spooled: this.#spooled,
     };
     const wish = down && { down, ...(recipient && { sealKey: recipient.publicKey }) };

@@ -6,10 +6,8 @@ import { HubError } from '../../../base/errors.ts';
 import type { Random } from '../../../base/random.ts';
 import type { BatchId } from '../../../batch/batch-id.ts';
 import { chunkSpan, encodeChunk, layoutOf } from '../../../batch/wire/chunks.ts';
-import { KNOWN_COMPRESSIONS } from '../../../batch/compression.ts';
 import { CHUNK_DATA_BYTES_MAX } from '../../../batch/limits.ts';
-import { encodeHello, NONCE_BYTES, parseReceipt } from '../../../batch/wire/messages.ts';
-import { ENCODINGS } from '../../../batch/payload.ts';
+import { encodeHello, NONCE_BYTES, parseReceipt, READABLE } from '../../../batch/wire/messages.ts';
 import {
   chunkTopic,
   downstreamFilters,
@@ -22,7 +20,6 @@ import type { Origin } from '../../../model/origin.ts';
 import { machineTimers } from '../../../platform/clock.ts';
 import type { MqttSession } from '../../../platform/network/mqtt-client.ts';
 import { machineMqttClient } from '../../../platform/network/machine-mqtt-client.ts';
-import { BATCH_FORMATS } from '../../../versions.ts';
 import { HOST } from '../contenders.ts';
 import type { BenchHub } from './batches.ts';
 
@@ -86,9 +83,8 @@ export async function hubsAtBroker(
     greet: async () => {
       for (const hub of hubs) {
         const named = { site, nonce: random.bytes(NONCE_BYTES), software: 'bench' };
-        const readable = { formats: BATCH_FORMATS, compressions: KNOWN_COMPRESSIONS };
         const spooled = hub.batches.map(({ id }) => id);
-        const hello = { ...named, ...readable, encodings: ENCODINGS, spooled };
+        const hello = { ...named, ...READABLE, spooled };
         await session.publish(helloTopic(addressOf(hub)), encodeHello(hello, hub.signer), {
           qos: 1,
         });
