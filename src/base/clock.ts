@@ -6,6 +6,14 @@
 /** How far the wall clock can be trusted: never set, kept by a battery-backed clock, or set by a peer or by NTP. */
 export type ClockQuality = 'unknown' | 'rtc' | 'peer' | 'ntp';
 
+/** Before this moment (2026-01-01) a wall clock was certainly never set. */
+const OLDEST_PLAUSIBLE_MS = 1_767_225_600_000;
+
+/** How far a wall clock can be trusted of which nothing is known but what it says. */
+export function qualityBy(wallMs: number): ClockQuality {
+  return wallMs < OLDEST_PLAUSIBLE_MS ? 'unknown' : 'rtc';
+}
+
 export interface Clock {
   /** Milliseconds since 1970-01-01T00:00:00Z, as far as this machine knows. */
   wallMs(): number;

@@ -1,14 +1,11 @@
 /** Time, timers and randomness of a browser; all of it exists over plain HTTP. */
-import type { Clock, Timers } from '../base/clock.ts';
+import { type Clock, qualityBy, type Timers } from '../base/clock.ts';
 import type { Random } from '../base/random.ts';
-
-/** Before this moment (2026-01-01) a wall clock was certainly never set. */
-const OLDEST_PLAUSIBLE_MS = 1_767_225_600_000;
 
 export const browserClock: Clock = {
   wallMs: () => Date.now(),
   monotonicMs: () => performance.now(),
-  quality: () => (Date.now() < OLDEST_PLAUSIBLE_MS ? 'unknown' : 'rtc'),
+  quality: () => qualityBy(Date.now()),
 };
 
 export const browserTimers: Timers = {

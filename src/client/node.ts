@@ -1,39 +1,14 @@
-/**
- * The SDK in Node: the log in a file that is synced before anything is promised, the state beside it, MQTT over TCP
- * or WebSocket. One process a folder; a folder must not be copied, because an origin is whose log it is.
- *
- *   outbox.log   entries: length (4 bytes, big-endian), CRC-32 of the entry (4), the entry
- *   state.cbor   what the hub gave
- *   lock         process id of whoever has it open, and when that process began
- */
+/** The SDK in Node: log and state in files, MQTT over TCP or WebSocket. One process a folder, which must not be copied. */
 import { randomBytes } from 'node:crypto';
-import {
-  closeSync,
-  existsSync,
-  fdatasync,
-  fsyncSync,
-  ftruncateSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-  writeSync,
-} from 'node:fs';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
 
-import type { Clock, Timers } from '../base/clock.ts';
-import { HubError, systemCode } from '../base/errors.ts';
+import { type Clock, qualityBy, type Timers } from '../base/clock.ts';
 import { fetcherOf, httpOf } from './assets/fetch-bytes.ts';
 import { Device } from './device.ts';
 import type { DeviceOptions } from './options.ts';
 import { type FindOptions, type FoundHub, lookForHubs } from './link/find-hubs.ts';
-import { frameEntries, readFrames } from './storage/frames.ts';
+import { FileStorage } from './storage/file-storage.ts';
 import type { TlsTrust } from './link/link.ts';
 import { openMqttLink } from './link/mqtt-link.ts';
-import type { DeviceStorage } from './storage/storage.ts';
 
 export * from './index.ts';
 export type { TlsTrust } from './link/link.ts';
@@ -45,10 +20,6 @@ export interface NodeOptions extends DeviceOptions {
   /** For `mqtts:`, what the site's own certificates need. */
   readonly tls?: TlsTrust;
 }
-
-const datasync = promisify(fdatasync);
-/** Before this moment (2026-01-01) a wall clock was certainly never set. */
-const OLDEST_PLAUSIBLE_MS = 1_767_225_600_000;
 
 export function connect({ dir, tls, ...options }: NodeOptions): Promise<Device> {
   const storage = FileStorage.open(dir);
@@ -72,161 +43,10 @@ export function findHubs(options: FindOptions = {}): Promise<FoundHub[]> {
   return lookForHubs(options, timers);
 }
 
-/** Exported for its tests: `connect` is what devices use. */
-export class FileStorage implements DeviceStorage {
-  readonly entries: readonly Uint8Array[];
-  readonly state: Uint8Array | undefined;
-  readonly #dir: string;
-  #file: number;
-  #end: number;
-
-  private constructor(dir: string) {
-    this.#dir = dir;
-    this.state = readIfThere(this.#path('state.cbor'));
-    const { entries, end } = readFrames(readIfThere(this.#path('outbox.log')) ?? new Uint8Array(0));
-    this.entries = entries;
-    this.#end = end;
-    this.#file = openSync(this.#path('outbox.log'), 'a+', 0o600);
-    ftruncateSync(this.#file, end);
-    fsyncSync(this.#file);
-    syncDir(dir);
-  }
-
-  static open(dir: string): FileStorage {
-    mkdirSync(dir, { recursive: true, mode: 0o700 });
-    const lock = join(dir, 'lock');
-    takeLock(lock);
-    try {
-      return new FileStorage(dir);
-    } catch (error) {
-      rmSync(lock, { force: true });
-      throw error;
-    }
-  }
-
-  async append(entries: readonly Uint8Array[]): Promise<void> {
-    const bytes = frameEntries(entries);
-    try {
-      writeAll(this.#file, bytes);
-    } catch (error) {
-      // What came behind half an entry would be lost with it; where it cannot be cut off, that counts for good.
-      ftruncateSync(this.#file, this.#end);
-      throw fullOr(error);
-    }
-    // A sync that failed may have lost the pages: it is not tried again.
-    await datasync(this.#file);
-    this.#end += bytes.length;
-  }
-
-  async replace(entries: readonly Uint8Array[]): Promise<void> {
-    const bytes = frameEntries(entries);
-    const file = await replaceFile(this.#path('outbox.log'), bytes);
-    closeSync(this.#file);
-    this.#file = file;
-    this.#end = bytes.length;
-    syncDir(this.#dir);
-  }
-
-  async saveState(state: Uint8Array): Promise<void> {
-    closeSync(await replaceFile(this.#path('state.cbor'), state));
-    syncDir(this.#dir);
-  }
-
-  close(): Promise<void> {
-    closeSync(this.#file);
-    rmSync(this.#path('lock'), { force: true });
-    return Promise.resolve();
-  }
-
-  #path(name: string): string {
-    return join(this.#dir, name);
-  }
-}
-
-/** Writes beside, syncs, and takes the place of the old one, which is whole until then; the new file is open at its end. */
-async function replaceFile(path: string, bytes: Uint8Array): Promise<number> {
-  const beside = `${path}.new`;
-  rmSync(beside, { force: true });
-  const file = openSync(beside, 'a+', 0o600);
-  try {
-    writeAll(file, bytes);
-    await datasync(file);
-    renameSync(beside, path);
-    return file;
-  } catch (error) {
-    closeSync(file);
-    rmSync(beside, { force: true });
-    throw fullOr(error);
-  }
-}
-
-const NO_ROOM: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT']);
-
-/** A disk that is full takes more when there is room again. */
-function fullOr(error: unknown): unknown {
-  if (!NO_ROOM.has(systemCode(error) ?? '')) return error;
-  return new HubError('client.storage-full', 'the disk is full', error);
-}
-
-function writeAll(file: number, bytes: Uint8Array): void {
-  for (let at = 0; at < bytes.length;) at += writeSync(file, bytes, at);
-}
-
-function readIfThere(path: string): Uint8Array | undefined {
-  return existsSync(path) ? new Uint8Array(readFileSync(path)) : undefined;
-}
-
-function syncDir(dir: string): void {
-  const handle = openSync(dir, 'r');
-  fsyncSync(handle);
-  closeSync(handle);
-}
-
-/**
- * A lock whose holder is dead counts for nothing, and after a power cut another process may bear its number: so it says when
- * the holder began, and in which boot, where the system (Linux) tells that.
- */
-function takeLock(path: string): void {
-  const [holder = '', ...birth] = existsSync(path)
-    ? readFileSync(path, 'utf8').trim().split(' ')
-    : [];
-  const pid = Number(holder);
-  if (pid > 0 && isAlive(pid, birth.join(' '))) {
-    throw new HubError('client.storage', `${path}: process ${pid} has this device open`);
-  }
-  rmSync(path, { force: true });
-  writeFileSync(path, `${process.pid} ${birthOf(process.pid)}`, { flag: 'wx', mode: 0o600 });
-}
-
-function isAlive(pid: number, birth: string): boolean {
-  if (birth !== '') return birth === birthOf(pid);
-  // Said by nobody: our own number was another's before us.
-  if (pid === process.pid && birthOf(pid) !== '') return false;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return systemCode(error) === 'EPERM';
-  }
-}
-
-/** When a process began, in ticks since a boot that is named; empty where it does not run, or the system does not tell. */
-function birthOf(pid: number): string {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    // Field 22; the command in field 2 may itself contain blanks and brackets.
-    const ticks = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
-    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
-    return `${ticks} ${boot}`;
-  } catch {
-    return '';
-  }
-}
-
 const clock: Clock = {
   wallMs: () => Date.now(),
   monotonicMs: () => performance.now(),
-  quality: () => (Date.now() < OLDEST_PLAUSIBLE_MS ? 'unknown' : 'rtc'),
+  quality: () => qualityBy(Date.now()),
 };
 
 const timers: Timers = {

@@ -1,12 +1,13 @@
 /** The machine's clock and timers; the simulated twin is sim/clock.ts. */
-import type { Cancel, Clock, ClockQuality, Timers } from '../base/clock.ts';
-
-/** Before this moment (2026-01-01) a wall clock was certainly never set. */
-const OLDEST_PLAUSIBLE_MS = 1_767_225_600_000;
+import {
+  type Cancel,
+  type Clock,
+  type ClockQuality,
+  qualityBy,
+  type Timers,
+} from '../base/clock.ts';
 
 export class MachineClock implements Clock {
-  #quality: ClockQuality | undefined;
-
   wallMs(): number {
     return Date.now();
   }
@@ -15,13 +16,8 @@ export class MachineClock implements Clock {
     return performance.now();
   }
 
-  /** What a time source has told us; without one, `rtc` where the date is plausible and `unknown` where not. */
   quality(): ClockQuality {
-    return this.#quality ?? (this.wallMs() < OLDEST_PLAUSIBLE_MS ? 'unknown' : 'rtc');
-  }
-
-  trust(quality: ClockQuality): void {
-    this.#quality = quality;
+    return qualityBy(this.wallMs());
   }
 }
 

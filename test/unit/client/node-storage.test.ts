@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { describe, it } from 'vitest';
 
 import { utf8 } from '../../../src/base/bytes.ts';
-import { connect, FileStorage } from '../../../src/client/node.ts';
+import { connect } from '../../../src/client/node.ts';
+import { FileStorage } from '../../../src/client/storage/file-storage.ts';
 import { frameEntries } from '../../../src/client/storage/frames.ts';
 import { fillDisk, smallDisk, testWithMounts } from '../../support/machine/small-disk.ts';
 import { tempDir } from '../../support/machine/temp-dir.ts';
