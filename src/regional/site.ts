@@ -16,12 +16,8 @@ import { type Chunk, ChunkBitmap } from '../batch/wire/chunks.ts';
 import type { Compressor } from '../batch/compression.ts';
 import type { Manifest, Signer } from '../batch/manifest.ts';
 import { DOWN_CLASSES } from '../batch/wire/down-messages.ts';
-import {
-  encodeReceipt,
-  type Hello,
-  type Receipt,
-  type WitnessedHead,
-} from '../batch/wire/messages.ts';
+import type { Hello } from '../batch/wire/messages.ts';
+import { encodeReceipt, type Receipt, type WitnessedHead } from '../batch/wire/receipt.ts';
 import { type BatchOutcome, FORKED, type OpenTools, openBatch } from '../batch/open-batch.ts';
 import type { PayloadOpener, PayloadSealer } from '../batch/payload-seal.ts';
 import type { Verify } from '../codec/cose.ts';

@@ -16,10 +16,9 @@ import {
   encodeHello,
   NONCE_BYTES,
   parseDownHello,
-  parseReceipt,
   READABLE,
-  type Receipt,
 } from '../batch/wire/messages.ts';
+import { parseReceipt, type Receipt } from '../batch/wire/receipt.ts';
 import type { PayloadSealer } from '../batch/payload-seal.ts';
 import {
   chunkTopic,

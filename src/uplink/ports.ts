@@ -1,6 +1,6 @@
 /** What the uplink needs of others; `hub/` hands it in. */
 import type { TreeHead } from '../batch/manifest.ts';
-import type { WitnessedHead } from '../batch/wire/messages.ts';
+import type { WitnessedHead } from '../batch/wire/receipt.ts';
 import type { LaneRange } from '../batch/ranges.ts';
 import type { OpClass } from '../model/class.ts';
 

@@ -8,12 +8,8 @@ import { ALARM, TELEMETRY } from '../../src/model/class.ts';
 import type { BatchId } from '../../src/batch/batch-id.ts';
 import { ChunkBitmap, encodeChunk } from '../../src/batch/wire/chunks.ts';
 import type { MqttSession } from '../../src/platform/network/mqtt-client.ts';
-import {
-  encodeHave,
-  encodeReceipt,
-  parseReceipt,
-  type Receipt,
-} from '../../src/batch/wire/messages.ts';
+import { encodeHave } from '../../src/batch/wire/messages.ts';
+import { encodeReceipt, parseReceipt, type Receipt } from '../../src/batch/wire/receipt.ts';
 import { haveTopic } from '../../src/batch/wire/topics.ts';
 import type { Origin } from '../../src/model/origin.ts';
 import { verifyEd25519 } from '../../src/keys/identity.ts';

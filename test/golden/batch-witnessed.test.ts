@@ -7,7 +7,7 @@ import { test } from 'vitest';
 import { bytesOfHex, hexOf } from '../../src/base/bytes.ts';
 import { batchIdOf } from '../../src/batch/batch-id.ts';
 import { type Manifest, parseManifest, signManifest } from '../../src/batch/manifest.ts';
-import { encodeReceipt, parseReceipt, type Receipt } from '../../src/batch/wire/messages.ts';
+import { encodeReceipt, parseReceipt, type Receipt } from '../../src/batch/wire/receipt.ts';
 import { parseCose } from '../../src/codec/cose.ts';
 import { verifyEd25519 } from '../../src/keys/identity.ts';
 import { checkpointBody, cosign, cosignedAtS, logName } from '../../src/ledger/note.ts';

@@ -2,8 +2,8 @@
  * What is said about the way down (BATCH.md §11): which ops a hub has and what it takes now, as a part of its hello, and
  * the receipt it signs for a batch of the region.
  */
-import { parseCose, signCose, type Verify, verifyCose } from '../../codec/cose.ts';
-import { CborError, CborReader } from '../../codec/reader.ts';
+import type { Verify } from '../../codec/cose.ts';
+import { CborReader } from '../../codec/reader.ts';
 import type { CborValue } from '../../codec/value.ts';
 import { CborWriter } from '../../codec/writer.ts';
 import { COMMAND, isOpClass, type OpClass, RECORD } from '../../model/class.ts';
@@ -17,9 +17,10 @@ import {
   splitLane,
 } from '../../model/origin.ts';
 import type { VersionVector } from '../../model/version-vector.ts';
-import { type BatchId, batchIdOfBytes, bytesOfBatchId, originOfPublicKey } from '../batch-id.ts';
+import { type BatchId, batchIdOfBytes, bytesOfBatchId } from '../batch-id.ts';
 import type { Signer } from '../manifest.ts';
 import { type LaneRange, readRanges, writeRanges } from '../ranges.ts';
+import { asList, asUint, openSigned, reading, seal } from './signed.ts';
 
 /** What flows down: orders and records of the site. Telemetry never does. */
 export const DOWN_CLASSES: readonly OpClass[] = [COMMAND, RECORD];
@@ -58,13 +59,8 @@ export interface Heals {
 
 /** `[ops, whole-from]`; throws `CborError` on anything else. */
 export function readHeals(value: CborValue | undefined): Heals {
-  const [ops, wholeFromLsn] = Array.isArray(value) ? (value as readonly CborValue[]) : [];
-  if (!isCount(ops) || !isCount(wholeFromLsn)) throw new CborError('malformed heals', 0);
-  return { ops, wholeFromLsn };
-}
-
-function isCount(value: CborValue | undefined): value is number {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+  const [ops, wholeFromLsn] = asList(value);
+  return { ops: asUint(ops), wholeFromLsn: asUint(wholeFromLsn) };
 }
 
 /** Lost ops as one CBOR item; in the canonical form of ranges. */
@@ -76,14 +72,11 @@ export function encodeLacks(lacks: readonly LaneRange[]): Uint8Array {
 
 /** Undefined where it is malformed or too much. */
 export function decodeLacks(bytes: Uint8Array): readonly LaneRange[] | undefined {
-  try {
+  return reading(() => {
     const reader = new CborReader(bytes, 0, { depthMax: 2, itemsMax: 5 * LACKS_MAX + 1 });
     const lacks = readRanges(reader);
     return reader.atEnd && lacks.length <= LACKS_MAX ? lacks : undefined;
-  } catch (error) {
-    if (error instanceof CborError) return undefined;
-    throw error;
-  }
+  });
 }
 
 /** The lanes of classes that flow down, 17 bytes each: origin, class, seq. Undefined where there are too many. */
@@ -131,9 +124,7 @@ export function encodeDownReceipt(receipt: DownReceipt, signer: Signer): Uint8Ar
     .uint(receipt.outcome === 'taken' ? 0 : 1)
     .text(receipt.reason)
     .uint(receipt.atMs);
-  const keyId = bytesOfOrigin(originOfPublicKey(signer.publicKey));
-  const header = { contentType: DOWN_RECEIPT_TYPE, keyId };
-  return signCose(writer.finish(), header, (message) => signer.sign(message));
+  return seal(DOWN_RECEIPT_TYPE, writer.finish(), signer);
 }
 
 /** Undefined where it is malformed or not signed with the hub's key. */
@@ -143,15 +134,10 @@ export function parseDownReceipt(
   verify: Verify,
 ): DownReceipt | undefined {
   if (bytes.length > MESSAGE_BYTES_MAX) return undefined;
-  try {
-    const message = parseCose(bytes);
-    if (message.contentType !== DOWN_RECEIPT_TYPE) return undefined;
-    if (!verifyCose(message, hubKey, verify)) return undefined;
-    return readDownReceipt(new CborReader(message.payload, 0, { depthMax: 1, itemsMax: 8 }));
-  } catch (error) {
-    if (error instanceof CborError) return undefined;
-    throw error;
-  }
+  return reading(() => {
+    const payload = openSigned(bytes, DOWN_RECEIPT_TYPE, hubKey, verify);
+    return readDownReceipt(new CborReader(payload, 0, { depthMax: 1, itemsMax: 8 }));
+  });
 }
 
 function readDownReceipt(reader: CborReader): DownReceipt | undefined {

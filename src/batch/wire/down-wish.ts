@@ -1,11 +1,11 @@
 /** What a hub has of the lanes that flow down, and what it takes now: a part of its hello (BATCH.md §11). */
-import { CborError } from '../../codec/reader.ts';
 import type { CborValue } from '../../codec/value.ts';
 import { isOpClass, type OpClass } from '../../model/class.ts';
 import type { VersionVector } from '../../model/version-vector.ts';
 import { type BatchId, batchIdOfBytes, bytesOfBatchId } from '../batch-id.ts';
 import { ChunkBitmap } from './chunks.ts';
 import { decodeVector, encodeVector } from './down-messages.ts';
+import { asBytes, asList, asUint, malformed } from './signed.ts';
 
 export interface DownWish {
   readonly vector: VersionVector;
@@ -23,26 +23,13 @@ export function encodeWish({ vector, takes, part }: DownWish): CborValue {
 
 /** Throws `CborError` where it is malformed. */
 export function readWish(value: CborValue | undefined): DownWish {
-  if (!Array.isArray(value)) return malformed();
-  const [lanes, classes, id, total, bitmap] = value as readonly CborValue[];
+  const [lanes, classes, id, total, bitmap] = asList(value);
   const vector = decodeVector(asBytes(lanes)) ?? malformed();
-  const told = Array.isArray(classes) ? (classes as readonly CborValue[]) : malformed();
-  if (!told.every((each) => isCount(each))) return malformed();
-  const takes = told.filter((each): each is OpClass => isCount(each) && isOpClass(each));
+  const takes = asList(classes)
+    .map((each) => asUint(each))
+    .filter((each) => isOpClass(each));
   if (id === undefined) return { vector, takes };
   const batch = batchIdOfBytes(asBytes(id)) ?? malformed();
-  const chunks = isCount(total) ? ChunkBitmap.fromBytes(total, asBytes(bitmap)) : undefined;
+  const chunks = ChunkBitmap.fromBytes(asUint(total), asBytes(bitmap));
   return { vector, takes, part: { batch, chunks: chunks ?? malformed() } };
-}
-
-function isCount(value: CborValue | undefined): value is number {
-  return typeof value === 'number' && Number.isInteger(value) && value >= 0;
-}
-
-function asBytes(value: CborValue | undefined): Uint8Array {
-  return value instanceof Uint8Array ? value : malformed();
-}
-
-function malformed(): never {
-  throw new CborError('malformed wish', 0);
 }

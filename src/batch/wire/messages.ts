@@ -1,35 +1,44 @@
 /**
- * What hub and regional node say to each other besides chunks (BATCH.md §5, §6): greeting, what is there of a
- * batch, receipt. Each is a COSE_Sign1 by its sender; its content type says which it is. Parsing never throws:
- * what is not a well-formed message of the kind asked for is undefined, and the caller ignores and counts it.
+ * How hub and regional node greet each other, and what the node says is there of a batch (BATCH.md §5). What is not a
+ * well-formed message of the kind asked for is undefined, and the caller ignores and counts it.
  */
-import { bytesEqual } from '../../base/bytes.ts';
-import type { ClockQuality } from '../../base/clock.ts';
-import { parseCose, signCose, type Verify, verifyCose } from '../../codec/cose.ts';
-import { CborError, CborReader, decodeCbor } from '../../codec/reader.ts';
+import type { Verify } from '../../codec/cose.ts';
+import { decodeCbor } from '../../codec/reader.ts';
 import { cborMap, type CborMap, type CborValue } from '../../codec/value.ts';
-import { CborWriter, encodeCbor } from '../../codec/writer.ts';
-import { HASH_BYTES } from '../../ledger/merkle.ts';
-import type { TreeHead } from '../../ledger/note.ts';
-import { CLASSES, isOpClass, type OpClass } from '../../model/class.ts';
-import { QUALITIES } from '../../model/op.ts';
-import { bytesOfOrigin, type Origin, originOfBytes } from '../../model/origin.ts';
-import {
-  BATCH_FORMAT,
-  BATCH_FORMAT_WITNESSED,
-  BATCH_FORMATS,
-  RESUME_FORMAT,
-} from '../../versions.ts';
+import { encodeCbor } from '../../codec/writer.ts';
+import { CLASSES } from '../../model/class.ts';
+import { bytesOfOrigin, type Origin } from '../../model/origin.ts';
+import { BATCH_FORMATS, RESUME_FORMAT } from '../../versions.ts';
 import { type AskedToWait, readWait, waitFields } from './asked-to-wait.ts';
-import { type BatchId, batchIdOfBytes, bytesOfBatchId, originOfPublicKey } from '../batch-id.ts';
+import { type BatchId, bytesOfBatchId, originOfPublicKey } from '../batch-id.ts';
 import { ChunkBitmap } from './chunks.ts';
 import { type Compression, COMPRESSIONS, KNOWN_COMPRESSIONS } from '../compression.ts';
 import { decodeLacks, encodeLacks, type Heals, readHeals } from './down-messages.ts';
 import { type DownWish, encodeWish, readWish } from './down-wish.ts';
-import { MESSAGE_BYTES_MAX, SPOOLED_MAX } from '../limits.ts';
+import { SPOOLED_MAX } from '../limits.ts';
 import type { Signer } from '../manifest.ts';
 import { type Encoding, ENCODINGS } from '../payload.ts';
-import { type LaneRange, readRanges, writeRanges } from '../ranges.ts';
+import type { LaneRange } from '../ranges.ts';
+import {
+  arrayField,
+  asBytes,
+  asMap,
+  asText,
+  asUint,
+  batchesField,
+  batchField,
+  bytesField,
+  hubField,
+  LIMITS,
+  listOf,
+  malformed,
+  openSelfSigned,
+  openSigned,
+  reading,
+  seal,
+  textField,
+  uintField,
+} from './signed.ts';
 
 export const NONCE_BYTES = 8;
 /** What this version reads, as either side says it in its greeting. */
@@ -41,9 +50,6 @@ export const READABLE = {
 const HELLO_TYPE = 'application/vnd.heliograph.hello+cbor';
 const DOWN_HELLO_TYPE = 'application/vnd.heliograph.down-hello+cbor';
 const HAVE_TYPE = 'application/vnd.heliograph.have+cbor';
-const RECEIPT_TYPE = 'application/vnd.heliograph.receipt+cbor';
-const LIMITS = { depthMax: 4, itemsMax: 110_000 };
-const REASON_CHARS_MAX = 200;
 
 /** What both sides of a session say of themselves. */
 interface Introduction {
@@ -105,30 +111,6 @@ export interface Have {
   readonly batch: BatchId;
   readonly chunks: ChunkBitmap;
   readonly wait?: AskedToWait | undefined;
-}
-
-/** The regional node's word that a batch is stored, or that it cannot be. */
-export interface Receipt {
-  readonly hub: Origin;
-  readonly batch: BatchId;
-  readonly outcome: 'stored' | 'refused';
-  /** Why it was refused. */
-  readonly reason: string | undefined;
-  readonly class: OpClass;
-  readonly ranges: readonly LaneRange[];
-  readonly ops: number;
-  readonly root: Uint8Array;
-  /** The batch that the manifest names as the one before, where the regional node does not know it. */
-  readonly awaits: BatchId | undefined;
-  readonly atMs: number;
-  readonly quality: ClockQuality;
-  /** All that the region knows of the hub's tree of this class, cosigned; where the manifest told the tree and they agree. */
-  readonly witnessed?: WitnessedHead;
-}
-
-export interface WitnessedHead extends TreeHead {
-  /** Time and signature over the checkpoint of this head (ledger/note.ts). */
-  readonly cosignature: Uint8Array;
 }
 
 export function encodeHello(hello: Omit<Hello, 'hub' | 'publicKey'>, signer: Signer): Uint8Array {
@@ -237,83 +219,7 @@ export function parseHave(
   });
 }
 
-const RECEIPT_FIELDS = 11;
-/** Of the format with the region's word on the tree. */
-const RECEIPT_FIELDS_WITNESSED = 12;
-
-export function encodeReceipt(receipt: Receipt, signer: Signer): Uint8Array {
-  const { witnessed } = receipt;
-  const writer = new CborWriter(512);
-  if (witnessed === undefined) writer.array(RECEIPT_FIELDS).uint(BATCH_FORMAT);
-  else writer.array(RECEIPT_FIELDS_WITNESSED).uint(BATCH_FORMAT_WITNESSED);
-  writer.bytes(bytesOfOrigin(receipt.hub)).bytes(bytesOfBatchId(receipt.batch));
-  writer.uint(receipt.outcome === 'stored' ? 0 : 1).text(receipt.reason ?? '');
-  writer.uint(receipt.class);
-  writeRanges(writer, receipt.ranges);
-  writer.uint(receipt.ops).bytes(receipt.root);
-  if (receipt.awaits === undefined) writer.null();
-  else writer.bytes(bytesOfBatchId(receipt.awaits));
-  writer.array(2).uint(receipt.atMs).uint(QUALITIES.indexOf(receipt.quality));
-  if (witnessed !== undefined) {
-    writer.array(3).uint(witnessed.size).bytes(witnessed.root).bytes(witnessed.cosignature);
-  }
-  return seal(RECEIPT_TYPE, writer.finish(), signer);
-}
-
-export function parseReceipt(
-  bytes: Uint8Array,
-  regionKey: Uint8Array,
-  verify: Verify,
-): Receipt | undefined {
-  return reading(() => {
-    const reader = new CborReader(openSigned(bytes, RECEIPT_TYPE, regionKey, verify), 0, LIMITS);
-    const fields = reader.array();
-    const format = reader.uint();
-    const isWitnessed = format === BATCH_FORMAT_WITNESSED;
-    if (format !== BATCH_FORMAT && !isWitnessed) return malformed();
-    if (fields !== (isWitnessed ? RECEIPT_FIELDS_WITNESSED : RECEIPT_FIELDS)) return malformed();
-    const hub = originOfBytes(reader.bytes()) ?? malformed();
-    const batch = batchIdOfBytes(reader.bytes()) ?? malformed();
-    const outcome = reader.uint();
-    if (outcome > 1) return malformed();
-    const reason = reader.text();
-    const opClass = reader.uint();
-    if (!isOpClass(opClass) || reason.length > REASON_CHARS_MAX) return malformed();
-    const ranges = readRanges(reader);
-    const ops = reader.uint();
-    const root = reader.bytes();
-    const awaits = reader.orNull(() => batchIdOfBytes(reader.bytes()) ?? malformed());
-    reader.expectArray(2);
-    const atMs = reader.uint();
-    const quality = QUALITIES[reader.uint()] ?? malformed();
-    const witnessed = isWitnessed ? { witnessed: readWitnessed(reader) } : {};
-    if (!reader.atEnd) return malformed();
-    const named = {
-      hub,
-      batch,
-      outcome: outcome === 0 ? ('stored' as const) : ('refused' as const),
-    };
-    const covered = { class: opClass, ranges, ops, root, awaits };
-    const told = { ...named, reason: reason === '' ? undefined : reason, ...covered };
-    return { ...told, atMs, quality, ...witnessed };
-  });
-}
-
-function readWitnessed(reader: CborReader): WitnessedHead {
-  reader.expectArray(3);
-  const size = reader.uint();
-  const root = reader.bytes();
-  const cosignature = reader.bytes();
-  return root.length === HASH_BYTES ? { size, root, cosignature } : malformed();
-}
-
-interface Greeting {
-  readonly nonce: Uint8Array;
-  readonly software: string;
-  readonly formats: readonly number[];
-  readonly compressions: readonly Compression[];
-  readonly encodings: readonly Encoding[];
-}
+type Greeting = Omit<Introduction, 'hub' | 'publicKey'>;
 
 function greeting(hello: Greeting, signer: Signer): Record<string, CborValue> {
   const { nonce, software, formats } = hello;
@@ -334,96 +240,4 @@ function readGreeting(map: CborMap): Greeting {
 /** What the numbers stand for; those that we do not know are the sender's business. */
 function knownOf<T>(known: readonly T[], numbers: readonly CborValue[]): T[] {
   return numbers.flatMap((number) => known[asUint(number)] ?? []);
-}
-
-function seal(contentType: string, payload: Uint8Array, signer: Signer): Uint8Array {
-  const keyId = bytesOfOrigin(originOfPublicKey(signer.publicKey));
-  return signCose(payload, { contentType, keyId }, (message) => signer.sign(message));
-}
-
-function openSigned(
-  bytes: Uint8Array,
-  contentType: string,
-  publicKey: Uint8Array,
-  verify: Verify,
-): Uint8Array {
-  if (bytes.length > MESSAGE_BYTES_MAX) return malformed();
-  const message = parseCose(bytes);
-  if (message.contentType !== contentType) return malformed();
-  return verifyCose(message, publicKey, verify) ? message.payload : malformed();
-}
-
-function openSelfSigned(bytes: Uint8Array, contentType: string, verify: Verify): CborMap {
-  if (bytes.length > MESSAGE_BYTES_MAX) return malformed();
-  const message = parseCose(bytes);
-  const map = asMap(decodeCbor(message.payload, LIMITS));
-  const publicKey = bytesField(map, 'key');
-  if (!bytesEqual(message.keyId, bytesOfOrigin(originOfPublicKey(publicKey)))) return malformed();
-  openSigned(bytes, contentType, publicKey, verify);
-  return map;
-}
-
-/** Runs a parser; undefined where it met something malformed. */
-function reading<T>(parse: () => T): T | undefined {
-  try {
-    return parse();
-  } catch (error) {
-    if (error instanceof CborError) return undefined;
-    throw error;
-  }
-}
-
-function malformed(): never {
-  throw new CborError('malformed message', 0);
-}
-
-function asMap(value: CborValue | undefined): CborMap {
-  return value instanceof Map ? value : malformed();
-}
-
-function asBytes(value: CborValue | undefined): Uint8Array {
-  return value instanceof Uint8Array ? value : malformed();
-}
-
-function asUint(value: CborValue | undefined): number {
-  return typeof value === 'number' && Number.isInteger(value) && value >= 0 ? value : malformed();
-}
-
-function bytesField(map: CborMap, name: string): Uint8Array {
-  return asBytes(map.get(name));
-}
-
-function uintField(map: CborMap, name: string): number {
-  return asUint(map.get(name));
-}
-
-function asText(value: CborValue | undefined): string {
-  return typeof value === 'string' ? value : malformed();
-}
-
-function textField(map: CborMap, name: string): string {
-  return asText(map.get(name));
-}
-
-/** A list that earlier versions do not send. */
-function listOf(map: CborMap, name: string): readonly CborValue[] | undefined {
-  return map.has(name) ? arrayField(map, name) : undefined;
-}
-
-function arrayField(map: CborMap, name: string): readonly CborValue[] {
-  const value = map.get(name);
-  return Array.isArray(value) ? (value as readonly CborValue[]) : malformed();
-}
-
-function hubField(map: CborMap): Origin {
-  return originOfBytes(bytesField(map, 'hub')) ?? malformed();
-}
-
-function batchesField(map: CborMap, name: string, countMax: number): BatchId[] {
-  const ids = arrayField(map, name).map((id) => batchIdOfBytes(asBytes(id)) ?? malformed());
-  return ids.length > countMax ? malformed() : ids;
-}
-
-function batchField(map: CborMap, name: string): BatchId {
-  return batchIdOfBytes(bytesField(map, name)) ?? malformed();
 }

@@ -1,6 +1,6 @@
 import { bytesEqual } from '../../base/bytes.ts';
 import type { Manifest } from '../../batch/manifest.ts';
-import type { Receipt } from '../../batch/wire/messages.ts';
+import type { Receipt } from '../../batch/wire/receipt.ts';
 import { rangesEqual } from '../../batch/ranges.ts';
 
 /** True where the receipt speaks of exactly what the manifest says. */

@@ -16,10 +16,9 @@ import {
   NONCE_BYTES,
   parseDownHello,
   parseHave,
-  parseReceipt,
   READABLE,
-  type Receipt,
 } from '../../batch/wire/messages.ts';
+import { parseReceipt, type Receipt } from '../../batch/wire/receipt.ts';
 import { encodeResume, parseResumed, type Resumed } from '../../batch/wire/resume.ts';
 import { refOf } from '../../batch/wire/short-chunk.ts';
 import type { Signer } from '../../batch/manifest.ts';

@@ -11,8 +11,8 @@ import {
   parseDownHello,
   parseHave,
   parseHello,
-  parseReceipt,
 } from '../../../src/batch/wire/messages.ts';
+import { parseReceipt } from '../../../src/batch/wire/receipt.ts';
 import { openBatch, readOwnBatch } from '../../../src/batch/open-batch.ts';
 import { parseDownstreamTopic, parseUpstreamTopic } from '../../../src/batch/wire/topics.ts';
 import { encodeCbor } from '../../../src/codec/writer.ts';

@@ -6,7 +6,7 @@ import { test } from 'vitest';
 import { SILENT_LOG } from '../../../src/base/log.ts';
 import type { CarriedMessage } from '../../../src/batch/bundle.ts';
 import { encodeChunk } from '../../../src/batch/wire/chunks.ts';
-import { encodeReceipt } from '../../../src/batch/wire/messages.ts';
+import { encodeReceipt } from '../../../src/batch/wire/receipt.ts';
 import { chunkTopic, helloTopic, receiptTopic } from '../../../src/batch/wire/topics.ts';
 import { verifyEd25519 } from '../../../src/keys/identity.ts';
 import type { Origin } from '../../../src/model/origin.ts';

@@ -7,7 +7,8 @@ import type { Random } from '../../../base/random.ts';
 import type { BatchId } from '../../../batch/batch-id.ts';
 import { chunkSpan, encodeChunk, layoutOf } from '../../../batch/wire/chunks.ts';
 import { CHUNK_DATA_BYTES_MAX } from '../../../batch/limits.ts';
-import { encodeHello, NONCE_BYTES, parseReceipt, READABLE } from '../../../batch/wire/messages.ts';
+import { encodeHello, NONCE_BYTES, READABLE } from '../../../batch/wire/messages.ts';
+import { parseReceipt } from '../../../batch/wire/receipt.ts';
 import {
   chunkTopic,
   downstreamFilters,

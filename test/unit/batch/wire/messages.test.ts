@@ -8,14 +8,12 @@ import {
   encodeDownHello,
   encodeHave,
   encodeHello,
-  encodeReceipt,
   type Have,
   parseDownHello,
   parseHave,
   parseHello,
-  parseReceipt,
-  type Receipt,
 } from '../../../../src/batch/wire/messages.ts';
+import { encodeReceipt, parseReceipt, type Receipt } from '../../../../src/batch/wire/receipt.ts';
 import { encodeDownReceipt, parseDownReceipt } from '../../../../src/batch/wire/down-messages.ts';
 import { encodeCbor } from '../../../../src/codec/writer.ts';
 import { signCose } from '../../../../src/codec/cose.ts';
