@@ -35,6 +35,8 @@ const FOR_PEOPLE: ReadonlySet<FaultCode> = new Set<FaultCode>([
   'database.foreign',
 ]);
 const WAIT_S = 60;
+/** For a node that is stopped while it opens; one that waits for its database would wait on. */
+const OPENING_MS_MAX = 5_000;
 
 /** What hub and regional node have in common while they run. */
 interface RunningNode {
@@ -95,13 +97,18 @@ async function runNode(
   const { signal } = io; // From here on a signal ends the node in order, also while it opens.
   const log = createLog(io.clock, config.logLevel, (line) => io.stderr(`${line}\n`));
   const machine = thisMachine(io.env, log);
-  let node: RunningNode;
+  let opened: RunningNode | undefined;
   try {
-    node = await open(config, machine);
+    opened = await Promise.race([open(config, machine), outOfPatience(signal, io)]);
   } catch (error) {
     await waitForPeople(error, machine, io);
     throw error;
   }
+  if (opened === undefined) {
+    log.info(`${kind}.closed`, { before: 'it was open' });
+    return EXIT.done;
+  }
+  const node = opened;
   const stopFeeding = feedWatchdog(machine.manager, io.timers, () => node.isHealthy());
   const addresses = Object.values(node.addresses);
   io.stdout(`ready ${[...addresses, kind, node.id].join(' ')}\n`);
@@ -145,6 +152,13 @@ async function waitForPeople(
   manager.status(`${message} (${code}). ${hint}`);
   log.error('node.waits', { code, reason: message, hint, seconds: WAIT_S });
   await pause(timers, WAIT_S * 1_000, signal);
+}
+
+/** Resolves, to nothing, some time after the signal: what is nearly open is rather closed in order. */
+async function outOfPatience(signal: AbortSignal, { timers }: CliIo): Promise<undefined> {
+  await aborted(signal);
+  await pause(timers, OPENING_MS_MAX);
+  return undefined;
 }
 
 /** Resolves, to nothing, when the signal is aborted. */

@@ -21,7 +21,9 @@ export async function addUserCommand(args: Args, io: CliIo): Promise<ExitCode> {
 }
 
 export function removeUserCommand(args: Args, io: CliIo): Promise<ExitCode> {
-  removeUser(io.files, configOf(args, io).data, args.operand(0));
+  const name = args.operand(0);
+  removeUser(io.files, configOf(args, io).data, name);
+  io.stderr(`Removed ${name}. A running hub ends its connections within seconds.\n`);
   return Promise.resolve(EXIT.done);
 }
 

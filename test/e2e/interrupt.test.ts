@@ -4,6 +4,7 @@ import { readdirSync } from 'node:fs';
 import { test } from 'vitest';
 
 import { heliograph } from '../support/hubs/hub.ts';
+import { freePort } from '../support/machine/spawn.ts';
 import { tempDir } from '../support/machine/temp-dir.ts';
 
 for (const [signal, code] of [
@@ -39,6 +40,16 @@ test('a hub that is stopped while it opens ends in order', async () => {
   hub.kill('SIGTERM');
   assert.equal(await hub.exited, 0, hub.lines.join('\n'));
   await hub.line(/hub\.closed/);
+});
+
+test('a regional node that waits for its database when it is stopped ends, too', async () => {
+  const database = `regional.database=postgres://nobody@127.0.0.1:${await freePort()}/none`;
+  const sets = ['--set', database, '--set', 'regional.port=0', '--set', 'regional.http_port=0'];
+  const region = heliograph(['regional', 'run', '--data', tempDir(), ...sets]);
+  await region.line(/database\.away/);
+  region.kill('SIGTERM');
+  assert.equal(await region.exited, 0, region.lines.join('\n'));
+  await region.line(/region\.closed/);
 });
 
 /** The names in the folder that match, once there are any. */

@@ -144,12 +144,28 @@ export function createRegionApi(options: RegionApiOptions): RegionApi {
     const { path, raw } = context.req;
     return Promise.resolve(options.page.answer(path, raw.headers) ?? next());
   });
+  refuseOtherMethods(app);
   return {
     fetch: (request, remote) => app.fetch(request, { remote }),
     close: () => {
       isClosed = true;
     },
   };
+}
+
+/** Tells who asks a known path in another way how it is asked. */
+function refuseOtherMethods(app: Hono<Env>): void {
+  const methodsOf = new Map<string, Set<string>>();
+  for (const { path, method } of app.routes) {
+    if (method === 'ALL' || path.includes('*')) continue;
+    const methods = methodsOf.get(path) ?? new Set();
+    methodsOf.set(path, methods.add(method));
+    if (method === 'GET') methods.add('HEAD');
+  }
+  for (const [path, methods] of methodsOf) {
+    const Allow = [...methods].join(', ');
+    app.all(path, () => problem(405, `Only ${Allow} here.`, { Allow }));
+  }
 }
 
 async function logAnswer(options: RegionApiOptions, { req }: Context<Env>): Promise<Response> {

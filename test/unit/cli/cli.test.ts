@@ -169,7 +169,9 @@ test('users are added, listed and removed in the data directory', async () => {
   assert.equal((await world.run('user remove nobody --data /var/h')).code, EXIT.failed);
   assert.equal((await world.run('user add a/b --data /var/h')).code, EXIT.usage);
   assert.equal((await world.run('user add x --role king --data /var/h')).code, EXIT.usage);
-  assert.equal((await world.run('user remove meter7 --data /var/h')).code, EXIT.done);
+  const removed = await world.run('user remove meter7 --data /var/h');
+  assert.deepEqual([removed.code, removed.stdout], [EXIT.done, '']);
+  assert.match(removed.stderr, /^Removed meter7\./);
   assert.deepEqual([...readUsers(world.files, '/var/h').keys()], ['ana']);
   const json = await world.run('user add bob --data /var/h --json --set security.mode=password');
   assert.deepEqual(Object.keys(JSON.parse(json.stdout) as object), ['name', 'role', 'password']);

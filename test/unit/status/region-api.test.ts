@@ -38,6 +38,7 @@ function ask(
   path: string,
   change: Partial<RegionApiOptions> = {},
   headers: Record<string, string> = {},
+  method = 'GET',
 ): Promise<Response> {
   const api = createRegionApi({
     assets: NO_ASSETS,
@@ -83,7 +84,7 @@ function ask(
     log: SILENT_LOG,
     ...change,
   });
-  const request = new Request(`http://127.0.0.1:8081${path}`, { headers });
+  const request = new Request(`http://127.0.0.1:8081${path}`, { headers, method });
   return Promise.resolve(api.fetch(request, '192.0.2.7:5000'));
 }
 
@@ -111,6 +112,10 @@ test('status, fleet, digest and page', async () => {
   assert.equal(await page.text(), 'page');
   assert.match(page.headers.get('content-security-policy') ?? '', /frame-ancestors 'none'/);
   assert.equal((await ask('/api/v1/nothing')).status, 404);
+  const asked = await ask('/api/v1/send');
+  assert.deepEqual([asked.status, asked.headers.get('allow')], [405, 'POST']);
+  const posted = await ask('/healthz', {}, {}, 'POST');
+  assert.deepEqual([posted.status, posted.headers.get('allow')], [405, 'GET, HEAD']);
 });
 
 test('metrics', async () => {
