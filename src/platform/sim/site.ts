@@ -36,6 +36,8 @@ export interface SiteMeasure {
 }
 
 const STEP_MS_MAX = 60_000;
+/** A session is told when it is over; drawn within a moment it would be a load that no site has. */
+const SPENT_OVER_MS = 60_000;
 const HOUR_MS = 3_600_000;
 /** The panel's rating is at 1,000 W/m²; wiring, heat and dust take their part. */
 const PANEL_DERATING = 0.8;
@@ -64,6 +66,8 @@ export class SimSite {
   #on = true;
   #radioOn = false;
   #spentWh = 0;
+  /** Over which that is still to be drawn. */
+  #spentMs = 0;
   #pvWatts = 0;
   #panelWatts = 0;
   #loadWatts = 0;
@@ -96,9 +100,10 @@ export class SimSite {
     this.#radioOn = on;
   }
 
-  /** Energy that something took beside the known loads: a sync session. */
+  /** Energy that something took beside the known loads: a sync session. Drawn within the minute that follows, evenly. */
   spend(energyWh: number): void {
     this.#spentWh += Math.max(0, energyWh);
+    this.#spentMs = SPENT_OVER_MS;
   }
 
   /** Lives through the time up to `wallMs`; a moment that has passed already changes nothing. */
@@ -136,8 +141,7 @@ export class SimSite {
     const hours = stepMs / HOUR_MS;
     this.#panelWatts =
       (PANEL_DERATING * this.#options.panelWatts * this.#options.sky.ghiWm2(this.#wallMs)) / 1_000;
-    const spentWatts = hours > 0 ? this.#spentWh / hours : 0;
-    if (hours > 0) this.#spentWh = 0;
+    const spentWatts = hours > 0 ? this.#drawSpent(stepMs) / hours : 0;
     this.#loadWatts = this.#on ? baseWatts + (this.#radioOn ? radioWatts : 0) + spentWatts : 0;
 
     const acceptedWatts = capacityWh * this.#acceptanceRatio();
@@ -149,6 +153,15 @@ export class SimSite {
     if (!this.#on) this.#downMs += stepMs;
     if (this.#on && this.socRatio <= this.#options.cutOffRatio) this.#on = false;
     else if (!this.#on && this.socRatio >= this.#options.restartRatio) this.#on = true;
+  }
+
+  /** Wh of what was spent that fall into a step. */
+  #drawSpent(stepMs: number): number {
+    const part = stepMs < this.#spentMs ? stepMs / this.#spentMs : 1;
+    const drawnWh = part * this.#spentWh;
+    this.#spentWh -= drawnWh;
+    this.#spentMs = Math.max(0, this.#spentMs - stepMs);
+    return drawnWh;
   }
 
   /** Current that the battery takes, as a part of its capacity per hour: half of it, tapering to nothing when full. */

@@ -38,6 +38,18 @@ test('what sync spends is taken once', () => {
   assert.ok(Math.abs(site.socRatio - (0.5 - 0.08 - 0.1)) < 1e-9);
 });
 
+test('what sync spends is no flash, however often somebody looks', () => {
+  const site = siteOf(0, { baseWatts: 0 });
+  site.spend(0.1);
+  const watts: number[] = [];
+  for (let second = 1; second <= 90; second++) {
+    site.advance(MIDNIGHT_MS + second * 1_000);
+    watts.push(site.measure().loadWatts);
+  }
+  assert.ok(Math.max(...watts) < 6.001, `${Math.max(...watts)} W`);
+  assert.ok(Math.abs(site.socRatio - 0.499) < 1e-9);
+});
+
 test('charging loses a little; a full battery holds the panel back and says so', () => {
   const site = siteOf(1_000);
   site.advance(MIDNIGHT_MS + HOUR_MS / 2);
