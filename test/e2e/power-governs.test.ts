@@ -6,140 +6,24 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { connectAsync, type MqttClient } from 'mqtt';
 import { onTestFinished, test } from 'vitest';
 
-import { Closers } from '../../src/closers.ts';
-import { type Hub, openHub } from '../../src/hub/hub.ts';
-import type { PowerState } from '../../src/power/govern/decision.ts';
-import { eventually, getJson } from '../support/hubs/api.ts';
-import { configFor, machine } from '../support/hubs/data-dir.ts';
-import { tempDir } from '../support/machine/temp-dir.ts';
+import { eventually } from '../support/hubs/api.ts';
+import { MeteredHub } from '../support/hubs/metered-hub.ts';
 import { jpegOf } from '../support/made/pictures.ts';
 
-/** A program of its own: as it was built. */
-const BUILT_MAKER = new URL('../../dist/assets/previews/make-preview.js', import.meta.url);
-const SPEED = 60;
-/** Nine seconds of the site. */
-const METER_MS = 150;
-/** Less than what a battery may move by between two readings. */
-const STEP_PCT = 5;
 const SCARCE_MS = 3_000;
 const SETS = [
-  'broker.port=0',
-  'http.port=0',
-  'power.sources=["mqtt:site/battery#soc"]',
-  'power.chemistry="lifepo4"',
-  `power.time_speed=${SPEED}`,
   `journal.linger_ms.scarce=${SCARCE_MS}`,
   'capture=[{filter="alarms/#",class="alarm",keep="all"},{filter="meters/#",class="telemetry",keep="all"}]',
 ];
-
-interface PowerWord {
-  readonly state: PowerState;
-  readonly minIntervalS: Readonly<Record<string, number>>;
-  readonly allowed: readonly string[];
-  readonly readyToPowerOff: boolean;
-  readonly backAt: string | null;
-}
-
-/** A hub, and a meter beside it that says how full the battery is. */
-class Place {
-  readonly dir = join(tempDir(), 'data');
-  readonly #closers = new Closers();
-  #hub: Hub | undefined;
-  #client: MqttClient | undefined;
-  #socPct: number;
-  #word: PowerWord | undefined;
-
-  private constructor(socPct: number) {
-    this.#socPct = socPct;
-  }
-
-  static async open(socPct: number): Promise<Place> {
-    const place = new Place(socPct);
-    const hub = await openHub(configFor(place.dir, ...SETS), {
-      ...machine,
-      previewMaker: BUILT_MAKER,
-    });
-    place.#closers.add(hub);
-    const client = await connectAsync(hub.addresses.mqtt ?? '', { reconnectPeriod: 0 });
-    place.#closers.add({ close: () => client.endAsync(true) });
-    client.on('message', (_topic, payload) => {
-      place.#word = JSON.parse(payload.toString()) as PowerWord;
-    });
-    await client.subscribeAsync('hub/power');
-    let said = socPct;
-    const say = (): void => {
-      said += Math.max(-STEP_PCT, Math.min(STEP_PCT, place.#socPct - said));
-      client.publish('site/battery', JSON.stringify({ soc: said }), { qos: 0 });
-    };
-    place.#closers.add({ close: machine.timers.every(METER_MS, say) });
-    place.#hub = hub;
-    place.#client = client;
-    return place;
-  }
-
-  get url(): string {
-    return this.#hub?.addresses.http ?? '';
-  }
-
-  /** Has the battery go there, and waits for the state, as `hub/power` tells it. */
-  async chargeIs(socPct: number, state: PowerState): Promise<PowerWord> {
-    this.#socPct = socPct;
-    const word = await eventually(
-      () => Promise.resolve(this.#word),
-      (it) => it?.state === state,
-    );
-    return word as PowerWord;
-  }
-
-  word(holds: (word: PowerWord) => boolean): Promise<unknown> {
-    return eventually(
-      () => Promise.resolve(this.#word),
-      (it) => it !== undefined && holds(it),
-    );
-  }
-
-  /** Until it is acknowledged. */
-  async publishMs(topic: string): Promise<number> {
-    const startMs = performance.now();
-    await this.#client?.publishAsync(topic, '1', { qos: 1 });
-    return performance.now() - startMs;
-  }
-
-  /** Whether the asset that was put in has one. */
-  async hasPreview(): Promise<boolean> {
-    const path = `${this.url}api/v1/assets`;
-    const { assets } = await getJson<{ assets: { preview: boolean }[] }>(path);
-    return assets[0]?.preview === true;
-  }
-
-  /** Somebody on site has everything sent for so many minutes of the site. */
-  async override(minutes: number): Promise<void> {
-    const response = await fetch(`${this.url}api/v1/override`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ minutes }),
-    });
-    assert.equal(response.status, 200, await response.text());
-  }
-
-  async log(): Promise<string> {
-    return (await fetch(`${this.url}api/v1/log`)).text();
-  }
-
-  close(): Promise<void> {
-    return this.#closers.close();
-  }
-}
 
 const TIMEOUT_MS = 120_000;
 
 test(
   'a scarce battery: devices report less often, readings wait for company, previews for the sun, and people may decide otherwise',
   async () => {
-    const place = await Place.open(35);
+    const place = await MeteredHub.open(35, { sets: SETS });
     onTestFinished(() => place.close());
     const scarce = await place.chargeIs(35, 'saver');
     assert.equal(scarce.minIntervalS['telemetry'], 300);
@@ -178,7 +62,7 @@ test(
 test(
   'a battery that ends: all is brought to the card, the hub says when it is back, and serves as long as it lasts',
   async () => {
-    const place = await Place.open(20);
+    const place = await MeteredHub.open(20, { sets: SETS });
     onTestFinished(() => place.close());
     const scarce = await place.chargeIs(20, 'critical');
     assert.equal(scarce.minIntervalS['telemetry'], 900);

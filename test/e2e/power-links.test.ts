@@ -1,0 +1,164 @@
+/**
+ * What the power brain says of links: how often a way that does not answer is tried, what goes to other hubs of the
+ * site, and what a month's bytes cover. Each by the wire alone: connections, readings at the other hub, the sync log.
+ */
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { createServer } from 'node:net';
+import { connectAsync } from 'mqtt';
+import { onTestFinished, test } from 'vitest';
+
+import { openHub } from '../../src/hub/hub.ts';
+import type { PowerState } from '../../src/power/govern/decision.ts';
+import { eventually, getJson, readingsOf, type StatusView, uplinked } from '../support/hubs/api.ts';
+import { configFor, machine } from '../support/hubs/data-dir.ts';
+import { type RunningHub, startHub, startRegional } from '../support/hubs/hub.ts';
+import { MeteredHub, SPEED } from '../support/hubs/metered-hub.ts';
+import { tempDir } from '../support/machine/temp-dir.ts';
+
+const CAPTURE =
+  'capture=[{filter="alarms/#",class="alarm",keep="all"},{filter="meters/#",class="telemetry",keep="all"},{filter="files/#",class="bulk",keep="all"}]';
+const TIMEOUT_MS = 120_000;
+
+interface Try {
+  /** By the site's time. */
+  readonly atS: number;
+  readonly state: PowerState | undefined;
+}
+
+/** A region that hangs up on everybody, and when somebody came, in which state. */
+async function deadRegion(
+  speed: number,
+  state: () => PowerState | undefined,
+): Promise<{ readonly url: string; readonly tries: readonly Try[] }> {
+  const tries: Try[] = [];
+  const server = createServer((socket) => {
+    tries.push({ atS: (performance.now() / 1_000) * speed, state: state() });
+    socket.destroy();
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => void server.close());
+  const address = server.address();
+  assert.ok(typeof address === 'object' && address !== null);
+  return { url: `mqtt://127.0.0.1:${address.port}`, tries };
+}
+
+/** Seconds between tries of which both were made in the state: what a machine that stalls makes unknown does not count. */
+function pausesIn(state: PowerState, tries: readonly Try[]): number[] {
+  return tries.slice(1).flatMap((it, index) => {
+    const before = tries[index] as Try;
+    return before.state === state && it.state === state ? [it.atS - before.atS] : [];
+  });
+}
+
+/** A normal battery tries every quarter of an hour, a quarter of that more where chance will have it. */
+const NORMAL_PAUSE_S = 900 * 1.25;
+
+test(
+  'a region that does not answer is tried the more seldom the emptier the battery is',
+  async () => {
+    const speed = 150;
+    let hub: MeteredHub | undefined;
+    const { url, tries } = await deadRegion(speed, () => hub?.state);
+    const sets = [CAPTURE, `uplink.url="${url}"`, 'uplink.link="ethernet"'];
+    hub = await MeteredHub.open(20, { sets, speed });
+    onTestFinished(() => hub?.close());
+    await hub.chargeIs(20, 'critical');
+    await hub.publishMs('alarms/1');
+    const pausesOf = (
+      state: PowerState,
+      holds: (pausesS: number[]) => boolean,
+    ): Promise<number[]> =>
+      eventually(() => Promise.resolve(pausesIn(state, tries)), holds, TIMEOUT_MS / 2);
+    await pausesOf('critical', (them) => them.some((it) => it > 1.25 * NORMAL_PAUSE_S));
+    await hub.chargeIs(70, 'normal');
+    const pausesS = await pausesOf('normal', (them) => them.length >= 2);
+    assert.ok(Math.max(...pausesS) < 1.2 * NORMAL_PAUSE_S, `${pausesS.join(', ')} s`);
+  },
+  1.5 * TIMEOUT_MS,
+);
+
+test(
+  'on a battery that is nearly empty alarms go to the other hub, and readings when it is well again',
+  async () => {
+    const other = await openHub(
+      configFor(
+        tempDir(),
+        'broker.port=0',
+        'http.port=0',
+        'power.sources=["none"]',
+        // An op from the future would count as made now: its time runs as fast.
+        `power.time_speed=${SPEED}`,
+        'peer.enabled=true',
+        'peer.discover="off"',
+      ),
+      machine,
+    );
+    onTestFinished(() => other.close());
+    const { mqtt = '', http = '' } = other.addresses;
+    const peer = ['peer.enabled=true', 'peer.discover="off"', `peer.addresses=["${mqtt}"]`];
+    const place = await MeteredHub.open(20, { sets: [CAPTURE, ...peer] });
+    onTestFinished(() => place.close());
+    await place.chargeIs(20, 'critical');
+    await place.publishMs('meters/1');
+    await place.publishMs('alarms/1');
+    const thereIs = (key: string): Promise<unknown> =>
+      eventually(
+        () => readingsOf(http, key),
+        (them) => them.size === 1,
+      );
+    await thereIs('alarms/1');
+    assert.equal((await readingsOf(http, 'meters/1')).size, 0);
+    await place.chargeIs(70, 'normal');
+    await thereIs('meters/1');
+  },
+  TIMEOUT_MS,
+);
+
+const FILE_BYTES = 300_000;
+
+async function publish(hub: RunningHub, topic: string, payload: Uint8Array): Promise<void> {
+  const client = await connectAsync(hub.mqttUrl, { reconnectPeriod: 0 });
+  await client.publishAsync(topic, Buffer.from(payload), { qos: 1 });
+  await client.endAsync();
+}
+
+async function logs({ httpUrl }: RunningHub, words: string, since: string): Promise<void> {
+  await eventually(
+    async () => (await fetch(`${httpUrl}api/v1/log?since=${since}`)).text(),
+    (log) => log.includes(words),
+  );
+}
+
+const NOT_COVERED = "the month's bytes on ethernet do not cover it";
+
+test(
+  "what a month's bytes do not cover waits, through a restart, while alarms go",
+  async () => {
+    const region = await startRegional({ data: tempDir() });
+    const data = tempDir();
+    const sets = [
+      CAPTURE,
+      `uplink.url="${region.mqttUrl}"`,
+      'uplink.link="ethernet"',
+      'uplink.quota_mib.ethernet=1',
+    ];
+    const hub = await startHub({ data, sets });
+    for (const name of ['files/1', 'files/2']) {
+      await publish(hub, name, randomBytes(FILE_BYTES));
+      await uplinked(hub.httpUrl);
+    }
+    await publish(hub, 'files/3', randomBytes(FILE_BYTES));
+    await logs(hub, NOT_COVERED, '1970-01-01T00:00:00Z');
+    await hub.process.stop();
+
+    const since = new Date().toISOString();
+    const again = await startHub({ data, sets });
+    await logs(again, NOT_COVERED, since);
+    await publish(again, 'alarms/1', Buffer.from('1'));
+    await logs(again, 'alarm: the regional node has stored 1 op', since);
+    const { backlog } = await getJson<StatusView>(`${again.httpUrl}api/v1/status`);
+    assert.equal(backlog['bulk']?.ops, 1);
+  },
+  TIMEOUT_MS,
+);
