@@ -4,6 +4,7 @@
  * `control/all` hold the wish of the moment, and the hub looks at them at its start and whenever they change.
  *
  *   override_until   milliseconds since 1970: until then everything is sent; in the past: no more
+ *   override_minutes for how long, at most, whatever the clock here says
  *   override_by      who asked
  *
  * Settings are wishes of the same kind, in `config/<hub>` and `config/all` (remote-config.ts).
@@ -11,14 +12,14 @@
 import type { Clock } from '../../base/clock.ts';
 import { HubError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
-import { decodeCbor } from '../../codec/reader.ts';
+import { overrideLeftMs, overrideWishIn } from './override-wish.ts';
 import type { RemoteSettings } from './remote-config.ts';
 import type { Healing } from './healing.ts';
 import type { HubPower } from '../power/power.ts';
 import type { HubStore } from '../storage/store.ts';
 import type { Door } from '../../ingest/door/door.ts';
 import type { Journal } from '../../journal/journal.ts';
-import { AUTHORITY, EVENT, type Op, type StampedOp } from '../../model/op.ts';
+import { EVENT, type Op, type StampedOp } from '../../model/op.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
 import type { Origin } from '../../model/origin.ts';
 import type { VersionVector } from '../../model/version-vector.ts';
@@ -43,7 +44,6 @@ export interface HubDownlinkOptions {
 export const ROSTER_KEY = 'roster/site';
 
 const UNPROVEN_MAX = 16;
-const OVERRIDE_MS_MAX = 86_400_000;
 
 export class HubDownlink implements DownlinkPort {
   readonly #options: HubDownlinkOptions;
@@ -123,30 +123,17 @@ export class HubDownlink implements DownlinkPort {
 
   /** Carries out what the records ask for and was not carried out yet. */
   #obey(): void {
-    const wishes = this.#controls().map((key) => this.#overrideIn(key));
+    const { power, clock, log, store } = this.#options;
+    const wishes = this.#controls().map((key) =>
+      overrideWishIn(store.state.records.get(key).fields),
+    );
     const wish = wishes.toSorted((a, b) => b.atMs - a.atMs)[0];
     if (wish === undefined || wish.untilMs === this.#overrideUntilMs) return;
-    const { power, clock, log } = this.#options;
-    const leftMs = Math.min(OVERRIDE_MS_MAX, wish.untilMs - clock.wallMs());
+    const leftMs = overrideLeftMs(wish, clock.wallMs());
     const hadOne = this.#overrideUntilMs > clock.wallMs();
     this.#overrideUntilMs = wish.untilMs;
     if (leftMs <= 0 && !hadOne) return;
     log.info('downlink.override', { untilMs: wish.untilMs, by: wish.by });
     power.override.begin(Math.max(0, leftMs), wish.by);
-  }
-
-  /** Only what people wrote counts: a device may not spend the battery. */
-  #overrideIn(key: string): { untilMs: number; by: string; atMs: number } {
-    const { fields } = this.#options.store.state.records.get(key);
-    const until = fields.get('override_until');
-    const by = fields.get('override_by');
-    const isByPeople = until !== undefined && until.order.authority > AUTHORITY.device;
-    const untilMs = isByPeople ? decodeCbor(until.value) : 0;
-    const name = by === undefined ? undefined : decodeCbor(by.value);
-    return {
-      untilMs: typeof untilMs === 'number' && Number.isFinite(untilMs) ? untilMs : 0,
-      by: typeof name === 'string' ? name.slice(0, 64) : 'the region',
-      atMs: isByPeople ? until.order.hlc.ms : 0,
-    };
   }
 }

@@ -80,7 +80,7 @@ export async function regionOverrideAnswer(
   }
   const until = door.wallMs() + minutes * MINUTE_MS;
   const by = principal === undefined ? 'the region' : `${principal.name} at the region`;
-  const set = { override_until: until, override_by: by };
+  const set = { override_until: until, override_minutes: minutes, override_by: by };
   const { role } = wish;
   return sent(door, await door.send({ site, key: `control/${hub}`, set, role }), site);
 }

@@ -202,7 +202,7 @@ describe('what is sent down', () => {
   test('an override becomes a record that hubs heed', async () => {
     sent.length = 0;
     await post('/api/v1/override', { site: 'north', minutes: 30 });
-    const set = { override_until: 1_801_000, override_by: 'the region' };
+    const set = { override_until: 1_801_000, override_minutes: 30, override_by: 'the region' };
     assert.deepEqual(sent, [{ site: 'north', key: 'control/all', set, role: 'operator' }]);
     const tooLong = { site: 'north', hub: 'all', minutes: 1_441 };
     assert.equal((await post('/api/v1/override', tooLong)).status, 400);
