@@ -8,7 +8,7 @@ import { ADD, AUTHORITY, EVENT, type Kind, PATCH, REMOVE } from '../model/op.ts'
 import type { Origin } from '../model/origin.ts';
 import { hasOp } from '../regional/downlink/downlink.ts';
 import type { RegionalNode } from '../regional/regional-node.ts';
-import type { SendDoor, SendWish } from '../status/region/region-send.ts';
+import type { SendDoor, SendWish } from '../status/region/send-door.ts';
 import type { JsonValue } from '../status/http/values.ts';
 
 /** The door of the node's HTTP to its way down. */

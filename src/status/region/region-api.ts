@@ -24,7 +24,8 @@ import {
   type SettingsDoor,
   settingsWishAnswer,
 } from './region-settings.ts';
-import { deliveryAnswer, regionOverrideAnswer, sendAnswer, type SendDoor } from './region-send.ts';
+import { deliveryAnswer, regionOverrideAnswer, sendAnswer } from './region-send.ts';
+import type { SendDoor } from './send-door.ts';
 
 export interface RegionSite {
   readonly site: string;

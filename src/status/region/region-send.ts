@@ -3,45 +3,15 @@
  * /api/v1/override` asks hubs to send everything for a while, and `GET /api/v1/delivery` says which hubs have an op. In mode
  * `password` with the authority of whoever asks.
  */
-import type { Role } from '../../model/op.ts';
 import { isSpan, MINUTE_MS, MINUTES_MAX } from '../api/override.ts';
 import { jsonAnswer } from '../http/answers.ts';
 import type { HttpPrincipal } from '../http/login.ts';
 import { problem } from '../http/problem.ts';
 import type { JsonValue } from '../http/values.ts';
 import { wishIn } from '../http/wish.ts';
-
-export interface SendWish {
-  readonly site: string;
-  readonly key: string;
-  /** Fields to set, counters to raise; neither: the record is removed. */
-  readonly set?: Readonly<Record<string, JsonValue>>;
-  readonly add?: Readonly<Record<string, number>>;
-  readonly role: Role;
-}
-
-export interface Delivery {
-  /** Ids of the hubs that have said that they have it, and of the others. */
-  readonly has: readonly string[];
-  readonly waits: readonly string[];
-}
-
-export interface SendDoor {
-  /** The op that was made of it, or why not. */
-  send(wish: SendWish): Promise<{ readonly op: string } | { readonly refused: string }>;
-  /** Sends a roster down, which hubs verify. */
-  sendRoster(
-    site: string,
-    roster: Uint8Array,
-  ): Promise<{ readonly op: string } | { readonly refused: string }>;
-  /** Undefined where no such site or op can be. */
-  delivery(site: string, op: string): Promise<Delivery | undefined>;
-  /** By the node's clock. */
-  wallMs(): number;
-}
+import { isHubOrAll, isObject, type SendDoor, sent, WORDS } from './send-door.ts';
 
 const KEY_MAX = 200;
-export const WORDS = { toDevices: 'This is for people.', unclear: 'The body is a JSON object.' };
 
 /** `{"site": …, "key": "order/17", "set": {"state": "open"}}`. */
 export async function sendAnswer(
@@ -97,30 +67,8 @@ export async function deliveryAnswer(door: SendDoor, url: URL): Promise<Response
     : jsonAnswer(delivery);
 }
 
-/** The answer to a wish: the op that was made of it, and who has it. */
-export async function sent(
-  door: SendDoor,
-  outcome: Awaited<ReturnType<SendDoor['send']>>,
-  site: string,
-): Promise<Response> {
-  if ('refused' in outcome) return problem(409, `${outcome.refused}.`);
-  const delivery = await door.delivery(site, outcome.op);
-  return jsonAnswer({ op: outcome.op, site, ...delivery });
-}
-
 function isKey(key: JsonValue | undefined): key is string {
   return typeof key === 'string' && key.length > 0 && key.length <= KEY_MAX;
-}
-
-/** The id of a hub, or `all` of the site. */
-export function isHubOrAll(hub: JsonValue): hub is string {
-  return typeof hub === 'string' && /^(all|[0-9a-f]{16})$/.test(hub);
-}
-
-export function isObject(
-  value: JsonValue | undefined,
-): value is { readonly [key: string]: JsonValue } {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function isNumbers(value: JsonValue | undefined): value is { readonly [key: string]: number } {

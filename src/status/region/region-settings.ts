@@ -9,7 +9,7 @@ import type { HttpPrincipal } from '../http/login.ts';
 import { problem } from '../http/problem.ts';
 import type { JsonValue } from '../http/values.ts';
 import { wishIn } from '../http/wish.ts';
-import { isHubOrAll, isObject, type SendDoor, sent, WORDS } from './region-send.ts';
+import { isHubOrAll, isObject, type SendDoor, sent, WORDS } from './send-door.ts';
 
 /** A hub's newest word on its settings. */
 export interface SettingsReport {

@@ -5,7 +5,7 @@ import { describe, test } from 'vitest';
 import { SILENT_LOG } from '../../../src/base/log.ts';
 import type { Role } from '../../../src/model/op.ts';
 import { createRegionApi, type RegionApiOptions } from '../../../src/status/region/region-api.ts';
-import type { SendDoor, SendWish } from '../../../src/status/region/region-send.ts';
+import type { SendDoor, SendWish } from '../../../src/status/region/send-door.ts';
 import { NO_ASSETS } from '../../support/made/status.ts';
 
 const LINES = [{ at: '2026-03-01T10:00:00Z' }, { at: '2026-03-01T11:00:00Z' }];
