@@ -109,7 +109,8 @@ export async function proofAnswer(
   const proof = lsn === undefined ? undefined : log.prove(lsn);
   if (proof === undefined) {
     const form = 'Ops are named by <LSN> or <origin>/<class>/<seq>.';
-    return problem(404, op === '' ? form : `There is no op ${op} in the journal. ${form}`);
+    const lacks = `No op ${op} that this hub has accepted is in its journal; what the region sent down is no leaf here.`;
+    return problem(404, op === '' ? form : `${lacks} ${form}`);
   }
   if (!mayRead(proof.key)) return problem(403, `You may not read ${proof.key}.`);
   return textAnswer(proof.text, NOTE_TYPE);
