@@ -9,6 +9,7 @@ import { CborWriter } from '../codec/writer.ts';
 import { type AssetPiece, GRID_BYTES } from '../model/asset-bytes.ts';
 import type { Origin } from '../model/origin.ts';
 import type { Files, OpenFile } from '../platform/files/files.ts';
+import { synced } from '../platform/files/off-loop.ts';
 import type { ContentId } from './content-id.ts';
 
 export interface PartName {
@@ -88,7 +89,7 @@ export class Part {
     const first = offset / GRID_BYTES;
     const last = first + Math.ceil(data.length / GRID_BYTES);
     if (this.#cells.subarray(first, last).every((cell) => cell === 1)) return;
-    this.#open().writeAt(data, offset);
+    this.file().writeAt(data, offset);
     for (let cell = first; cell < last; cell++) {
       if (this.#cells[cell] === 0) this.#missing -= 1;
       this.#cells[cell] = 1;
@@ -98,25 +99,28 @@ export class Part {
 
   /** Makes bytes and map survive a power cut, off the event loop for the bytes. */
   async sync(): Promise<void> {
-    const file = this.#open();
+    const file = this.file();
     const cells = this.#cells.slice();
     this.#isDirty = false;
-    await new Promise<void>((resolve, reject) => {
-      file.datasync((error) => (error === undefined || this.#isGone ? resolve() : reject(error)));
-    });
+    try {
+      await synced(file);
+    } catch (error) {
+      if (!this.#isGone) throw error;
+    }
     if (!this.#isGone) this.#writeMap(cells);
   }
 
   /** The same, waiting. */
   syncNow(): void {
-    this.#open().datasyncNow();
+    this.file().datasyncNow();
     this.#isDirty = false;
     this.#writeMap(this.#cells);
   }
 
-  /** Open for reading, too. */
+  /** Open for reading and writing. */
   file(): OpenFile {
-    return this.#open();
+    this.#file ??= this.#files.open(this.path, this.#files.exists(this.path) ? 'update' : 'create');
+    return this.#file;
   }
 
   close(): void {
@@ -129,11 +133,6 @@ export class Part {
     this.close();
     this.#files.remove(`${this.path}.map`);
     this.#files.remove(this.path);
-  }
-
-  #open(): OpenFile {
-    this.#file ??= this.#files.open(this.path, this.#files.exists(this.path) ? 'update' : 'create');
-    return this.#file;
   }
 
   #writeMap(cells: Uint8Array): void {

@@ -7,6 +7,7 @@ import type { Timers } from '../base/clock.ts';
 import type { Random } from '../base/random.ts';
 import { hexOf } from '../base/bytes.ts';
 import type { Files, OpenFile } from '../platform/files/files.ts';
+import { synced } from '../platform/files/off-loop.ts';
 import type { ContentId } from './content-id.ts';
 import { hashFile } from './hash-file.ts';
 
@@ -48,9 +49,7 @@ export class Upload {
 
   /** Makes it survive a power cut, and says what it is. */
   async hash(timers: Timers): Promise<ContentId> {
-    await new Promise<void>((resolve, reject) => {
-      this.#file.datasync((error) => (error === undefined ? resolve() : reject(error)));
-    });
+    await synced(this.#file);
     return hashFile(this.#file, this.size, timers);
   }
 

@@ -26,6 +26,12 @@ const NONE: Readonly<Record<string, string>> = {
   conflicts: 'Nothing is in conflict.',
 };
 
+/** Where a person can do something, and the message does not say it. */
+const HINTED: ReadonlySet<string> = new Set(['client.storage-full', 'client.outbox-full']);
+
+/** What keeps this browser from keeping anything; its word goes when there is room again. */
+let trouble: string | undefined;
+
 interface Login {
   readonly username: string;
   readonly password: string;
@@ -194,20 +200,15 @@ function untellTrouble(): void {
   if (trouble === undefined) show(byId('trouble'), false);
 }
 
-/** Where a person can do something, and the message does not say it. */
-const HINTED: ReadonlySet<string> = new Set(['client.storage-full', 'client.outbox-full']);
-
-/** What keeps this browser from keeping anything; its word goes when there is room again. */
-let trouble: string | undefined;
-
 function tellStatus(status: DeviceStatus): void {
-  const { contact, pending, reason } = status;
+  const { contact, pending, reason, cause } = status;
   if (status.trouble?.message !== trouble) {
     trouble = status.trouble?.message;
     if (status.trouble === undefined) show(byId('trouble'), false);
     else tellTrouble(status.trouble);
   }
-  const isAway = isTurnedAway(status);
+  // The hub is there, and its journal is not writable, or nobody else has room.
+  const isAway = cause === 'unavailable';
   const badge = byId('contact');
   badge.textContent = isAway ? 'no room' : WORDS[contact];
   show(byId('why'), isAway);
@@ -218,11 +219,6 @@ function tellStatus(status: DeviceStatus): void {
   waiting.textContent = pending === 1 ? '1 waits' : `${pending} wait`;
   waiting.title = 'Kept in this browser, not yet on the hub';
   show(waiting, pending > 0);
-}
-
-/** The hub is there, and its journal is not writable, or nobody else has room. */
-function isTurnedAway({ cause }: DeviceStatus): boolean {
-  return cause === 'unavailable';
 }
 
 /** Whether the hub asks who comes in; where it does not answer, what was true last time. */
@@ -251,7 +247,7 @@ async function enter(login: Login): Promise<void> {
     Notebook.show(device);
     device.onStatus((status) => {
       tellStatus(status);
-      if (isRefusal(status))
+      if (status.cause === 'refused')
         tellTrouble('The hub does not let you in any more: load the page anew.');
     });
     return;
@@ -271,16 +267,11 @@ function isLetIn(device: Device): Promise<boolean> {
       if (isOver) return;
       tellStatus(status);
       const isIn = status.contact === 'live' || status.contact === 'catching up';
-      if (!isIn && !isRefusal(status)) return;
+      if (!isIn && status.cause !== 'refused') return;
       isOver = true;
       resolve(isIn);
     });
   });
-}
-
-/** The words of MQTT.js for the hub's answers 4 and 5 to a login. */
-function isRefusal({ cause }: DeviceStatus): boolean {
-  return cause === 'refused';
 }
 
 function askWho(word?: string): void {

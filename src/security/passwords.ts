@@ -34,11 +34,16 @@ const GROUP_SIGNS = 5;
 
 /** A new password, such as `k7qfd-2m9xa-…`: 25 signs of 5 bits. */
 export function makePassword(random: Random): string {
-  const signs = Array.from(
-    random.bytes(PASSWORD_GROUPS * GROUP_SIGNS),
-    (byte) => ALPHABET[byte % ALPHABET.length] as string,
-  ).join('');
-  return (signs.match(/.{5}/g) ?? []).join('-');
+  return makeSecret(PASSWORD_GROUPS, random);
+}
+
+/** So many groups of five random signs, with hyphens between them. */
+export function makeSecret(groups: number, random: Random): string {
+  const sign = (byte: number): string => ALPHABET[byte % ALPHABET.length] as string;
+  const made = Array.from({ length: groups }, () =>
+    Array.from(random.bytes(GROUP_SIGNS), sign).join(''),
+  );
+  return made.join('-');
 }
 
 export async function hashPassword(

@@ -3,7 +3,7 @@
  * key can tell that the state is this hub's, whole, and which ops are in it.
  */
 import type { ClockQuality } from '../base/clock.ts';
-import { type CoseSign1, signCose, type Verify, verifyCose } from '../codec/cose.ts';
+import { type CoseSign1, signCose } from '../codec/cose.ts';
 import { CborError, CborReader } from '../codec/reader.ts';
 import { CborWriter } from '../codec/writer.ts';
 import { isOpClass } from '../model/class.ts';
@@ -77,11 +77,6 @@ export function readManifest(message: CoseSign1): SnapshotManifest {
   };
   if (!reader.atEnd) fail('bytes after the end', reader);
   return manifest;
-}
-
-/** True where the signature is that of the key that the manifest names. */
-export function isSignedBy(message: CoseSign1, publicKey: Uint8Array, verify: Verify): boolean {
-  return verifyCose(message, publicKey, verify);
 }
 
 function writeVector(writer: CborWriter, vector: VersionVector): void {

@@ -14,7 +14,7 @@ import { bytesEqual, hexOf } from '../base/bytes.ts';
 import type { Clock, Timers } from '../base/clock.ts';
 import { HubError, messageOf } from '../base/errors.ts';
 import { pauseEvery } from '../base/steps.ts';
-import { type CoseSign1, parseCose, type Verify } from '../codec/cose.ts';
+import { type CoseSign1, parseCose, type Verify, verifyCose } from '../codec/cose.ts';
 import { CborError, CborReader } from '../codec/reader.ts';
 import { CborWriter } from '../codec/writer.ts';
 import { DigestBuilder, type Hasher } from '../merge/state/digest.ts';
@@ -22,9 +22,9 @@ import { readStateItem, type StateItem, writeStateItem } from '../merge/state/st
 import type { Lane, Origin } from '../model/origin.ts';
 import type { VersionVector } from '../model/version-vector.ts';
 import { type Files, folderOf, type OpenFile, removeHalf } from '../platform/files/files.ts';
+import { synced } from '../platform/files/off-loop.ts';
 import { SNAPSHOT_FORMAT } from '../versions.ts';
 import {
-  isSignedBy,
   type Lsn,
   readManifest,
   type Signer,
@@ -87,7 +87,7 @@ export async function writeSnapshot(options: WriteSnapshotOptions): Promise<void
     const file = files.open(fresh, 'create');
     try {
       await writeItems(file, options);
-      await datasync(file);
+      await synced(file);
     } finally {
       file.close();
     }
@@ -271,7 +271,7 @@ function isHubsOwn(
 ): boolean {
   const idOfKey = hexOf(createHash('sha256').update(publicKey).digest().subarray(0, 8));
   const isNamed = hub === idOfKey && hexOf(message.keyId) === idOfKey;
-  return isNamed && isSignedBy(message, publicKey, verify);
+  return isNamed && verifyCose(message, publicKey, verify);
 }
 
 /** The signed manifest at the end of the file, and where it begins. */
@@ -343,15 +343,6 @@ class Output {
     this.#offset += bytes.length;
     this.writer.reset();
   }
-}
-
-function datasync(file: OpenFile): Promise<void> {
-  return new Promise((resolve, reject) => {
-    file.datasync((error) => {
-      if (error === undefined) resolve();
-      else reject(error);
-    });
-  });
 }
 
 function newHasher(): Hasher {

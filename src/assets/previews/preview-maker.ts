@@ -3,6 +3,7 @@
  * (`mayMake`). What cannot have one is remembered, so that nobody tries twice.
  */
 import { messageOf } from '../../base/errors.ts';
+import { addTo } from '../../base/groups.ts';
 import type { Log } from '../../base/log.ts';
 import { type AssetPreview, PREVIEW_BYTES_MAX } from '../../model/asset-bytes.ts';
 import type { BlobStore } from '../blob-store.ts';
@@ -56,11 +57,7 @@ export class PreviewMaker {
   async made(id: ContentId): Promise<void> {
     this.want(id);
     if (!this.#wanted.has(id)) return;
-    await new Promise<void>((resolve) => {
-      const waiters = this.#waiters.get(id);
-      if (waiters === undefined) this.#waiters.set(id, [resolve]);
-      else waiters.push(resolve);
-    });
+    await new Promise<void>((resolve) => addTo(this.#waiters, id, resolve));
   }
 
   /** Goes on where there is something to do and the battery allows. */

@@ -8,9 +8,9 @@ import { parseCose, type Sign, signCose, type Verify, verifyCose } from '../../c
 import { CborError, CborReader } from '../../codec/reader.ts';
 import { CborWriter } from '../../codec/writer.ts';
 import { bytesOfHex, hexOf, textOf } from '../../base/bytes.ts';
-import { AUTHORITY, type Role } from '../../model/op.ts';
+import { AUTHORITY } from '../../model/op.ts';
 import { isPayable, type PasswordHash } from '../passwords.ts';
-import { isUserName } from '../users.ts';
+import { isUserName, ROLES } from '../users.ts';
 import type { Holder, MemberKind } from './certificate.ts';
 
 export interface Member extends Holder {
@@ -42,7 +42,6 @@ export const MEMBERS_MAX = 4_000;
 /** It fits into one MQTT packet of the default limit. */
 export const ROSTER_BYTES_MAX = 1_000_000;
 const KINDS: readonly MemberKind[] = ['device', 'hub'];
-const ROLES = Object.keys(AUTHORITY) as readonly Role[];
 const KEY_BYTES = 32;
 const LIMITS = { depthMax: 5, itemsMax: 20 * MEMBERS_MAX };
 

@@ -14,6 +14,7 @@ import { HubError, messageOf } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import type { Random } from '../../base/random.ts';
 import type { Role } from '../../model/op.ts';
+import { makeSecret } from '../passwords.ts';
 import { isUserName, ROLES } from '../users.ts';
 import type { MemberKind } from './certificate.ts';
 import type { SiteFiles, SitePaths } from './site-folder.ts';
@@ -31,9 +32,8 @@ export interface Token {
   readonly minutes: number;
 }
 
-const ALPHABET = 'abcdefghjkmnpqrstuvwxyz023456789';
 /** Ten signs of five bits: with five tries, one chance in 2 · 10^14. */
-const SIGNS = 10;
+const SECRET_GROUPS = 2;
 const TRIES_MAX = 5;
 const TOKENS_MAX = 200;
 const SECRET_BYTES_MAX = 64;
@@ -47,8 +47,7 @@ export function makeToken(
   wanted: Omit<Token, 'id' | 'hash' | 'madeMs'>,
   { random, clock }: { readonly random: Random; readonly clock: Pick<Clock, 'wallMs'> },
 ): { readonly secret: string; readonly token: Token } {
-  const signs = Array.from(random.bytes(SIGNS), (byte) => ALPHABET[byte % ALPHABET.length]);
-  const secret = `${signs.slice(0, 5).join('')}-${signs.slice(5).join('')}`;
+  const secret = makeSecret(SECRET_GROUPS, random);
   const madeMs = clock.wallMs();
   const token: Token = {
     ...wanted,
