@@ -4,14 +4,11 @@
  * after that a batch is opened only where a hub needs something of it.
  */
 import { addTo } from '../../base/groups.ts';
-import { splitBatch } from '../../batch/open-batch.ts';
+import { headOf } from '../../batch/open-batch.ts';
 import type { BatchId } from '../../batch/batch-id.ts';
-import { parseManifest } from '../../batch/manifest.ts';
 import { DOWN_CLASSES } from '../../batch/wire/down-messages.ts';
 import { DOWN_SEAL_LIMITS } from '../../batch/limits.ts';
 import type { LaneRange } from '../../batch/ranges.ts';
-import { parseCose } from '../../codec/cose.ts';
-import { CborError } from '../../codec/reader.ts';
 import type { OpClass } from '../../model/class.ts';
 import type { StampedOp } from '../../model/op.ts';
 import { type Lane, laneOf, type Origin } from '../../model/origin.ts';
@@ -128,21 +125,10 @@ export class DownIndex {
   #rangesOf({ id }: ArchivedBatch): readonly LaneRange[] {
     const known = this.#ranges.get(id);
     if (known !== undefined) return known;
-    const ranges = rangesIn(this.#archive.read(id));
+    // The batch was verified when it came; of a file that is damaged since, nothing goes down.
+    const head = this.#archive.head(id);
+    const ranges = (head && headOf(head))?.ranges ?? [];
     this.#ranges.set(id, ranges);
     return ranges;
-  }
-}
-
-/** Of a batch that was verified when it came; none where its file is damaged. */
-function rangesIn(bytes: Uint8Array | undefined): readonly LaneRange[] {
-  const parts = bytes === undefined ? undefined : splitBatch(bytes);
-  if (parts === undefined) return [];
-  try {
-    const outcome = parseManifest(parseCose(parts.manifestBytes));
-    return outcome.kind === 'manifest' ? outcome.manifest.ranges : [];
-  } catch (error) {
-    if (error instanceof CborError) return [];
-    throw error;
   }
 }

@@ -10,6 +10,7 @@
  */
 import { utf8 } from '../../base/bytes.ts';
 import { type BatchId, batchIdOfText } from '../../batch/batch-id.ts';
+import { BATCH_HEAD_BYTES } from '../../batch/limits.ts';
 import { isOpClass, type OpClass } from '../../model/class.ts';
 import type { BatchRef, NamedBatch } from '../../batch/wire/short-chunk.ts';
 import { type Origin, originOfText } from '../../model/origin.ts';
@@ -116,13 +117,13 @@ export class Archive {
     return kept === undefined ? undefined : this.#files.read(this.#path(kept, 'batch'));
   }
 
-  /** The first bytes of a batch. */
-  head(id: BatchId, bytesMax: number): Uint8Array | undefined {
+  /** The first bytes of a batch, at least its manifest; undefined where its file is gone. */
+  head(id: BatchId): Uint8Array | undefined {
     const kept = this.#batches.get(id);
-    if (kept === undefined) return undefined;
+    if (kept === undefined || !this.#files.exists(this.#path(kept, 'batch'))) return undefined;
     const file = this.#files.open(this.#path(kept, 'batch'), 'read');
     try {
-      const bytes = new Uint8Array(Math.min(bytesMax, kept.bytes));
+      const bytes = new Uint8Array(Math.min(BATCH_HEAD_BYTES, kept.bytes));
       return bytes.subarray(0, file.readAt(bytes, 0));
     } finally {
       file.close();

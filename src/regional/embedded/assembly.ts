@@ -21,6 +21,7 @@ import type { BatchRef, NamedBatch } from '../../batch/wire/short-chunk.ts';
 import { type Origin, originOfText } from '../../model/origin.ts';
 import type { Files } from '../../platform/files/files.ts';
 import type { RegionalLimits } from '../limits.ts';
+import type { PutOutcome } from '../site-storage.ts';
 
 interface Part extends ChunkLayout {
   readonly hub: Origin;
@@ -30,16 +31,10 @@ interface Part extends ChunkLayout {
   touched: number;
 }
 
+type KeptChunk = Extract<PutOutcome, { kind: 'kept' }>;
+
 const HASH_BYTES = 32;
 const NAME = /^([0-9a-f]{16})-([0-9a-f]{32})-([0-9]+)-([0-9]+)\.part$/;
-
-export interface AssemblyOutcome {
-  readonly isComplete: boolean;
-  /** Batches that had to make room. */
-  readonly evicted: readonly BatchId[];
-  /** What was there of this batch had another layout, and is gone: the hub has cut it anew, or one is not from the hub. */
-  readonly isContradiction: boolean;
-}
 
 export class Assembly {
   readonly #files: Files;
@@ -62,7 +57,7 @@ export class Assembly {
   }
 
   /** Keeps a chunk. Of two layouts the newer counts, so that a forged chunk does not bar the way for good. */
-  put(hub: Origin, batch: BatchId, chunk: Chunk): AssemblyOutcome {
+  put(hub: Origin, batch: BatchId, chunk: Chunk): KeptChunk {
     const { total, batchBytes } = chunk;
     const known = this.#parts.get(keyOf(hub, batch));
     const isContradiction =
@@ -77,7 +72,7 @@ export class Assembly {
       this.#write(part, chunk);
       chunks.add(chunk.index);
     }
-    return { isComplete: chunks.isFull, evicted, isContradiction };
+    return { kind: 'kept', isComplete: chunks.isFull, evicted, isContradiction };
   }
 
   /** Which chunks of a batch are here; undefined where none ever came. */

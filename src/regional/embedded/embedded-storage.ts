@@ -192,7 +192,7 @@ class EmbeddedSite implements SiteStorage {
     this.#contacts.set(hub, { ...contact, heardMs: this.#options.clock.wallMs() });
     const receipt = this.#archive.receipt(batch);
     if (receipt !== undefined) return { kind: 'stored', receipt };
-    return { kind: 'kept', ...this.#assembly.put(hub, batch, chunk) };
+    return this.#assembly.put(hub, batch, chunk);
   }
 
   async named(hub: Origin, ref: BatchRef): Promise<NamedBatch | undefined> {

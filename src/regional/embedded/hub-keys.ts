@@ -6,6 +6,7 @@ import { bytesEqual, bytesOfHex, hexOf, utf8 } from '../../base/bytes.ts';
 import { originOfPublicKey } from '../../batch/batch-id.ts';
 import { type Origin, originOfText } from '../../model/origin.ts';
 import { type Files, textIn } from '../../platform/files/files.ts';
+import type { Met } from '../site-storage.ts';
 
 const SUFFIX = '.pub';
 
@@ -35,8 +36,7 @@ export class HubKeys {
     return this.#keys.get(hub);
   }
 
-  /** `known` and `new`: this is the hub's key. `other`: it has another one. `full`: too many hubs. */
-  remember(hub: Origin, publicKey: Uint8Array): 'known' | 'new' | 'other' | 'full' {
+  remember(hub: Origin, publicKey: Uint8Array): Met {
     const known = this.#keys.get(hub);
     if (known !== undefined) return bytesEqual(known, publicKey) ? 'known' : 'other';
     if (this.#keys.size >= this.#hubsMax) return 'full';

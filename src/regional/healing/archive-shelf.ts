@@ -1,5 +1,4 @@
 /** The batches that an archive keeps as files, for healing. */
-import { BATCH_HEAD_BYTES } from '../../batch/limits.ts';
 import type { StampedOp } from '../../model/op.ts';
 import type { Archive } from '../embedded/archive.ts';
 import type { Shelf, ShelvedBatch } from './shelf.ts';
@@ -10,7 +9,7 @@ export function archiveShelf(
 ): Shelf {
   return {
     list: async (classes) => archive.list().filter((batch) => classes.includes(batch.class)),
-    head: async ({ id }) => archive.head(id, BATCH_HEAD_BYTES),
+    head: async ({ id }) => archive.head(id),
     open,
   };
 }
