@@ -186,6 +186,9 @@ regional_config() {
 # host = "0.0.0.0"                  # its own broker, for the hubs; or an outside broker:
 # url = "mqtts://broker.example"
 # database = "postgres://heliograph@db.example/heliograph"   # for workers: deploy/regional/README.md
+#
+# [security]
+# mode = "password"                 # for its own broker and page; then: heliograph user add NAME
 TEXT
 }
 

@@ -55,7 +55,7 @@ function sentenceOf(line: AuditLine): string {
 function detailOf(line: AuditLine): string {
   switch (line.event) {
     case 'received':
-      return `${opsOf(line)}, entries ${line.lsns.join(' … ')}, the last at ${line.lastAt}`;
+      return `${opsOf(line)}, ${entriesOf(line)}, the last at ${line.lastAt}`;
     case 'batched':
       return `${opsOf(line)} in batch ${line.batch}`;
     case 'receipted':
@@ -63,9 +63,9 @@ function detailOf(line: AuditLine): string {
     case 'refused':
       return `${opsOf(line)}: the region refused batch ${line.batch}: ${line.reason}`;
     case 'merged':
-      return `entries ${line.lsns.join(' … ')} are in the state`;
+      return `${entriesOf(line)} in the state`;
     case 'pruned':
-      return `entries ${line.lsns.join(' … ')} have left the journal`;
+      return `${entriesOf(line)} out of the journal`;
     case 'conflict':
       return `${line.key}, ${line.field}: ${line.winner} stands, ${line.loser} does not`;
     case 'undone':
@@ -73,6 +73,10 @@ function detailOf(line: AuditLine): string {
     default:
       return JSON.stringify(line);
   }
+}
+
+function entriesOf({ lsns: [first, last] }: { readonly lsns: readonly [number, number] }): string {
+  return first === last ? `entry ${first}` : `entries ${first} … ${last}`;
 }
 
 const RANGES_SHOWN_MAX = 3;
