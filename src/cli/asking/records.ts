@@ -148,7 +148,7 @@ export async function listConflicts(args: Args, io: CliIo): Promise<ExitCode> {
   const path = `/api/v1/conflicts${args.has('all') ? '?all=1' : ''}`;
   const found = (await HubApi.of(args, io).json(path)) as ConflictsDocument;
   return print(args, io, found, () => [
-    `${countText(found.open, 'conflict')} open, ${found.met} met in ${countText(found.edits, 'edit')}`,
+    `${countText(found.open, 'conflict')} open, ${found.met} concurrent in ${countText(found.edits, 'edit')}`,
     ...found.conflicts.flatMap(({ key, field, kind, why, winner, loser, closedAt }) => [
       `${printable(key)}  ${field === '' ? 'asset' : printable(field)}  ${kind}${closedAt === null ? '' : `, ended ${closedAt}`}`,
       `  stands (${why})  ${sideText(winner)}`,

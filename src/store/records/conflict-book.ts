@@ -33,6 +33,7 @@ export interface MergeCounts {
   readonly edits: number;
   /** Concurrent writes that met another, ever. */
   readonly conflicts: number;
+  /** For people to decide: concurrent ones, and those that a higher role has overruled. */
   readonly open: number;
 }
 
@@ -191,8 +192,7 @@ export class ConflictBook {
 
   counts(): MergeCounts {
     this.#settle();
-    const sql =
-      "SELECT count(*) AS n FROM conflicts WHERE closed_ms IS NULL AND kind = 'concurrent'";
+    const sql = "SELECT count(*) AS n FROM conflicts WHERE closed_ms IS NULL AND kind <> 'agreed'";
     const open = this.#db.row(sql)?.['n'] as number;
     return { edits: this.#edits, conflicts: this.#conflicts, open };
   }

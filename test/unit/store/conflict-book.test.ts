@@ -24,9 +24,10 @@ function write(
   atMs: number,
   seen: readonly OpId[],
   value: number | string = atMs,
+  authority = 1,
 ): StampedOp {
   const body = encodePatch({ state: value }, { state: seen });
-  return patchOp({}, { origin, seq, atMs, key: KEY, body });
+  return patchOp({}, { origin, seq, atMs, key: KEY, body, authority });
 }
 
 function open(): Store {
@@ -95,6 +96,18 @@ describe('conflicts in a store', () => {
     const { edits, conflicts, open: left } = store.records.counts();
     assert.deepEqual([edits, left], [300, 29]);
     assert.ok(conflicts <= edits, `${conflicts} conflicts of ${edits} edits`);
+  });
+
+  it('are open where a higher role overrules, as the list says, and are no concurrent edits', () => {
+    const store = open();
+    const office = write(DEVICE_A, 1, 10, [], 80, 4);
+    stage(store, [office, write(DEVICE_B, 1, 20, [idOf(office)], 95)]);
+    store.commit();
+    assert.deepEqual(
+      store.records.conflicts(false, 10).map(({ kind }) => kind),
+      ['overruled'],
+    );
+    assert.deepEqual(store.records.counts(), { edits: 2, conflicts: 0, open: 1 });
   });
 
   it('are not shown and not counted where both say the same, until somebody says something else', () => {
