@@ -83,6 +83,8 @@ test('a proof is asked for by LSN or by name', async () => {
   for (const op of ['', '106', '34750f98bd59fcfc/9/5', 'x/telemetry/5', '0']) {
     const answer = await get(`/api/v1/proof?op=${encodeURIComponent(op)}`);
     assert.equal(answer.status, 404, op);
-    assert.ok((await answer.text()).includes(op === '' ? 'Ops are named by' : `no op ${op} `), op);
+    const says =
+      op === '' ? 'Ops are named by' : `no op ${op} in the journal that this hub has accepted`;
+    assert.ok((await answer.text()).includes(says), op);
   }
 });
