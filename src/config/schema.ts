@@ -260,7 +260,7 @@ const uplink = section('The way to the regional node.', {
   check_in_minutes: number(
     60,
     { min: 0, max: 10_080, unit: 'min', note: '0: never' },
-    'After so long without a session the region is asked for orders, while energy is not short; three times as long by Wi-Fi and cellular, six times by satellite.',
+    'After so long without a session the region is asked for orders, while energy is not short; three times as long by Wi-Fi and cellular, six times by satellite. From 60 on, later where that keeps an idle day below 50 KB.',
   ),
   spool_mib_max: number(
     256,

@@ -44,6 +44,8 @@ export interface UplinkLimits {
   readonly refusedRetryMs: number;
   /** After so long without a session the region is asked what waits there; 0: never. */
   readonly checkInMs: number;
+  /** What asking may take of a link in a day, both directions: where a session takes more, the next one is later. */
+  readonly checkInBytesPerDay: number;
   readonly spoolBytesMax: number;
   readonly seal: SealLimits;
 }
@@ -57,6 +59,7 @@ export const DEFAULT_UPLINK_LIMITS: UplinkLimits = {
   pauseMsMax: 15 * 60_000,
   refusedRetryMs: 6 * 3_600_000,
   checkInMs: 0,
+  checkInBytesPerDay: Infinity,
   spoolBytesMax: 32 << 20,
   seal: DEFAULT_SEAL_LIMITS,
 };

@@ -374,13 +374,14 @@ export class Uplink {
   }
 
   #ended(ending: Extract<SessionEffect, { type: 'ended' }>): void {
-    this.#book.closed(ending.why, this.#link?.bytes ?? 0, this.#link?.isResumed);
+    const linkBytes = this.#link?.bytes ?? 0;
+    this.#book.closed(ending.why, linkBytes, this.#link?.isResumed);
     const wasCut = ending.pause !== 'none';
     if (this.#link !== undefined) this.#chunkSize.ended(wasCut);
     const isReceiving = this.#descent?.view(this.#limits).isReceiving === true;
     this.#resumption.ended(wasCut && !isReceiving);
     this.#link = undefined;
-    this.#descent?.ended();
+    this.#descent?.ended(this.#book.isIdle && !wasCut ? linkBytes : undefined);
     this.#attempts.ended(ending.pause);
   }
 

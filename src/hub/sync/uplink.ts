@@ -40,6 +40,9 @@ const CHECK_IN_RATIO: Readonly<Partial<Record<LinkKind, number>>> = {
   cellular: 3,
   satellite: 6,
 };
+/** Of 50 KB on the wire; the rest is what TCP and IP wrap around it. */
+const IDLE_DAY_BYTES = 32_000;
+const HOUR_MINUTES = 60;
 /** A session waits so long for late receipts and newcomers; in fast time, not for hours. */
 const LINGER_MS = 2_000;
 const LINGER_MS_MIN = 100;
@@ -92,6 +95,7 @@ export function openUplink(
     downlink: takeDown(ground, serving, { power, healing, ledger }),
     limits: {
       checkInMs: checkInMs(config, link.kind()),
+      checkInBytesPerDay: checkInBytesPerDay(config),
       ...(lookMs === undefined ? {} : { lookMs }),
       spoolBytesMax: config.uplink.spoolMibMax * MIB,
       lingerMs: Math.max(LINGER_MS_MIN, LINGER_MS / config.power.timeSpeed),
@@ -120,6 +124,11 @@ function upstreamBroker({ uplink }: Config, machine: Machine): UpstreamBroker | 
 /** How often to ask the region for orders where nothing else opens a session. */
 function checkInMs({ uplink }: Config, link: LinkKind): number {
   return uplink.checkInMinutes * MINUTE_MS * (CHECK_IN_RATIO[link] ?? 1);
+}
+
+/** An idle day stays below 50 KB; who has the region asked more often than every hour allows as much more. */
+function checkInBytesPerDay({ uplink }: Config): number {
+  return IDLE_DAY_BYTES * Math.max(1, HOUR_MINUTES / uplink.checkInMinutes);
 }
 
 /** What comes down: ops, wishes, settings, the roster. */

@@ -190,6 +190,9 @@ class MachineMqttSession implements MqttSession {
   readonly #waiting = new Set<(error: HubError) => void>();
   #isOpen = false;
   #closing: Promise<void> | undefined;
+  /** Kept, since a socket that was closed does not say any more. */
+  isResumed = false;
+  #line: Counts | undefined;
   #payloadOut = 0;
   #payloadIn = 0;
   /** Why we end it, where that is not for our owner's sake. */
@@ -229,6 +232,8 @@ class MachineMqttSession implements MqttSession {
   /** The broker has accepted us. */
   begin(): void {
     this.#isOpen = true;
+    this.isResumed = isSessionReused(this.#library);
+    this.#line = lineBelow(this.#library);
     this.#library.once('close', () => {
       const byOther = this.#why ?? 'connection closed';
       this.#ended(this.#closing === undefined ? byOther : 'closed by us');
@@ -262,16 +267,17 @@ class MachineMqttSession implements MqttSession {
   }
 
   get bytesOut(): number {
-    return socketCount(this.#library, 'bytesWritten') ?? this.#payloadOut;
+    return this.#counted('bytesWritten') ?? this.#payloadOut;
   }
 
   get bytesIn(): number {
-    return socketCount(this.#library, 'bytesRead') ?? this.#payloadIn;
+    return this.#counted('bytesRead') ?? this.#payloadIn;
   }
 
-  get isResumed(): boolean {
-    const { stream } = this.#library as unknown as { stream?: { isSessionReused?(): boolean } };
-    return stream?.isSessionReused?.() ?? false;
+  /** What the socket has counted; WebSocket streams do not say. Under TLS that is what went into it, so the line below counts. */
+  #counted(name: 'bytesRead' | 'bytesWritten'): number | undefined {
+    const value = (this.#line ?? (this.#library.stream as unknown as Counts))[name];
+    return typeof value === 'number' ? value : undefined;
   }
 
   close(): Promise<void> {
@@ -318,8 +324,20 @@ class MachineMqttSession implements MqttSession {
   }
 }
 
-/** What the socket has counted; WebSocket streams do not say. */
-function socketCount(library: Library, name: 'bytesRead' | 'bytesWritten'): number | undefined {
-  const value = (library.stream as unknown as Record<string, unknown> | undefined)?.[name];
-  return typeof value === 'number' ? value : undefined;
+interface Counts {
+  readonly bytesRead?: unknown;
+  readonly bytesWritten?: unknown;
+}
+
+/** The TCP line below TLS, as Node holds it: its `_handle` forgets it at the end. Undefined for any other stream. */
+function lineBelow(library: Library): Counts | undefined {
+  const { stream } = library as unknown as { stream?: { _handle?: { _parent?: Counts } | null } };
+  const { _handle: handle } = stream ?? {};
+  const { _parent: line } = handle ?? {};
+  return line;
+}
+
+function isSessionReused(library: Library): boolean {
+  const { stream } = library as unknown as { stream?: { isSessionReused?(): boolean } };
+  return stream?.isSessionReused?.() ?? false;
 }

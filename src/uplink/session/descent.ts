@@ -21,6 +21,8 @@ import type { SessionView } from './session.ts';
 
 export type DownPiece = [id: BatchId, chunk: Chunk, regionKey: Uint8Array];
 
+const DAY_MS = 86_400_000;
+
 export class Descent {
   readonly #downlink: Downlink;
   readonly #port: DownlinkPort;
@@ -29,6 +31,8 @@ export class Descent {
   /** Losses that the last hello named. */
   #asked: readonly LaneRange[] = [];
   #lastSessionMs: number;
+  /** What the last session took that was for asking alone. */
+  #idleBytes = 0;
   /** Batches are opened and journaled one after the other. */
   #work: Promise<unknown> = Promise.resolve();
 
@@ -69,9 +73,10 @@ export class Descent {
     if (this.#asked.length > 0) this.#port.healing?.told(this.#asked, heals);
   }
 
-  view({ checkInMs }: UplinkLimits): Pick<SessionView, 'isReceiving' | 'isCheckDue'> {
+  view(limits: UplinkLimits): Pick<SessionView, 'isReceiving' | 'isCheckDue'> {
     const sinceMs = this.#clock.monotonicMs() - this.#lastSessionMs;
-    const isDue = checkInMs > 0 && sinceMs >= checkInMs;
+    const affordableMs = (DAY_MS * this.#idleBytes) / limits.checkInBytesPerDay;
+    const isDue = limits.checkInMs > 0 && sinceMs >= Math.max(limits.checkInMs, affordableMs);
     const isCheckDue = isDue || this.#port.healing?.isDue === true;
     return { isReceiving: this.#waiting > 0, isCheckDue };
   }
@@ -102,8 +107,10 @@ export class Descent {
     if (outcome.receipt !== undefined) await link?.sendDownReceipt(id, outcome.receipt);
   }
 
-  ended(): void {
+  /** `idleBytes`: what the session took, where nothing went in it but asking. */
+  ended(idleBytes: number | undefined): void {
     this.#waiting = 0;
+    this.#idleBytes = idleBytes ?? this.#idleBytes;
     this.#lastSessionMs = this.#clock.monotonicMs();
   }
 }

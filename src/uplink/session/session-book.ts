@@ -38,6 +38,7 @@ export class SessionBook {
   /** Chunks the broker took in this session, of batches that are not complete. */
   readonly #chunksById = new Map<BatchId, number>();
   #ops = 0;
+  #isIdle = true;
   #lastReceiptMs: number | undefined;
   #day = 0;
   #bytesToday = 0;
@@ -51,6 +52,11 @@ export class SessionBook {
 
   get lastReceiptMs(): number | undefined {
     return this.#lastReceiptMs;
+  }
+
+  /** Nothing has gone in this session, in either direction, but questions and answers. */
+  get isIdle(): boolean {
+    return this.#isIdle;
   }
 
   bytesToday(): number {
@@ -69,6 +75,7 @@ export class SessionBook {
     this.#bytesByClass = {};
     this.#chunksById.clear();
     this.#ops = 0;
+    this.#isIdle = true;
     const allowed = decision.allowed.map((opClass) => CLASS_NAMES[opClass]);
     const { syncLog, link } = this.#options;
     syncLog.append({ event: 'session.open', link: link(), allowed, why });
@@ -77,6 +84,7 @@ export class SessionBook {
   /** A chunk is with the broker; the last one of a batch makes a line. */
   chunkSent({ id, manifest, layout }: SpooledBatch, bytes: number): void {
     const { class: opClass, ops } = manifest;
+    this.#isIdle = false;
     this.#bytesByClass[opClass] = (this.#bytesByClass[opClass] ?? 0) + bytes;
     const chunks = (this.#chunksById.get(id) ?? 0) + 1;
     this.#chunksById.set(id, chunks);
@@ -107,6 +115,7 @@ export class SessionBook {
 
   /** A batch of the region is in the journal. */
   cameDown({ ops, bytes }: { readonly ops: number; readonly bytes: number }): void {
+    this.#isIdle = false;
     const why = `from the region: ${opsText(ops)} are in the journal`;
     this.#options.syncLog.append({
       event: 'batch.received',

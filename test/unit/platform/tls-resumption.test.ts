@@ -37,6 +37,7 @@ async function visit(url: string, ca = TLS_CERT): Promise<boolean | undefined> {
   const session = await machineMqttClient.connect({ ...base, url, ca: utf8(ca) }, handlers);
   const { isResumed } = session;
   await session.close();
+  assert.equal(session.isResumed, isResumed, 'also when it has ended');
   return isResumed;
 }
 
@@ -54,4 +55,25 @@ test('a ticket is for its upstream and for what was trusted there', async () => 
   assert.equal(await visit(url, `${TLS_CERT}\n${TLS_CERT}`), false, 'other authorities');
   const other = await serve();
   assert.equal(await visit(other.url), false);
+});
+
+test('what TLS needs counts, in both directions, also when the session has ended', async () => {
+  const { url } = await serve();
+  const bytes: (readonly [number, number])[] = [];
+  for (let visits = 0; visits < 2; visits++) {
+    const handlers = { onMessage: () => undefined, onClose: () => undefined };
+    const base = { clientId: 'hub', keepaliveS: 60, connectTimeoutMs: 5_000 };
+    const session = await machineMqttClient.connect({ ...base, url, ca: utf8(TLS_CERT) }, handlers);
+    await session.close();
+    bytes.push([session.bytesOut, session.bytesIn]);
+  }
+  const [[firstOut, firstIn], [secondOut, secondIn]] = bytes as [
+    [number, number],
+    [number, number],
+  ];
+  assert.ok(firstOut > 300 && firstIn > 800, `a greeting and certificates: ${bytes.join(' ')}`);
+  assert.ok(
+    secondOut > 300 && secondIn > 100 && secondIn < firstIn,
+    `a ticket: ${bytes.join(' ')}`,
+  );
 });

@@ -104,6 +104,33 @@ test('a link that appears ends the pause after failures on another', async () =>
   await it.stop();
 });
 
+test('where asking takes much, it is asked less often: a day of it stays within its bytes', async () => {
+  const HOUR_MS = 3_600_000;
+  for (const [perDay, sessions] of [
+    [Infinity, 24],
+    [8_000, 11],
+  ] as const) {
+    const uplink = { checkInMs: HOUR_MS, checkInBytesPerDay: perDay };
+    const it = new UplinkWorld({ takesDown: true, uplink });
+    await it.startRegion();
+    it.startHub();
+    it.journal.append(...stampedOps(1, 500));
+    await it.deliver();
+    const bytes = (): number => it.uplink?.status().byLink['ethernet']?.bytes ?? 0;
+    // What went with data is no measure of what asking takes.
+    for (let seconds = 0; seconds < 7_200 && opened(it) < 2; seconds += 60) {
+      await it.clock.advance(60_000);
+    }
+    const [openedBefore, bytesBefore] = [opened(it), bytes()];
+    assert.equal(openedBefore, 2, 'within the hour');
+    await it.clock.advance(24 * HOUR_MS);
+    const asked = opened(it) - openedBefore;
+    assert.ok(Math.abs(asked - sessions) <= sessions / 4, `${asked} sessions`);
+    assert.ok(bytes() - bytesBefore <= 1.1 * perDay, `${bytes() - bytesBefore} bytes`);
+    await it.stop();
+  }
+});
+
 test('an idle day costs less than 50 KB upstream', async () => {
   const it = await world(simTable(eth));
   it.journal.append(...stampedOps(1, 5));
