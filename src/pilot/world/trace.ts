@@ -39,6 +39,8 @@ const ROWS_MAX = 1_000_000;
 const STEP_MS_MAX = 6 * HOUR_MS;
 /** Edges of clouds give half as much again as a clear sky; beyond this it is another unit. */
 const GHI_WM2_MAX = 2_000;
+/** No sky is brighter in kW/m², and none that has a sun is darker in W/m². */
+const GHI_KWM2_MAX = 2;
 /** A sensor's offset at night is a few watts; loggers write -99, -999 … for what was not measured. */
 const GHI_WM2_MIN = -50;
 const NOT_MEASURED = /^(|-|nan|na|n\/a|null|none)$/i;
@@ -59,6 +61,10 @@ export function readTrace(csv: string, name: string): Trace {
       undefined,
       `${hours(lengthMs)} in steps of ${hours(stepMs)}: a trace has at least a day, in steps of at most 6 h`,
     );
+  }
+  const brightest = rows.reduce((most, { ghiWm2: it }) => Math.max(most, it), 0);
+  if (brightest > 0 && brightest < GHI_KWM2_MAX) {
+    throw wrong(name, undefined, `nothing is brighter than ${brightest} W/m²: are these kW/m²?`);
   }
   const gaps = rows.filter(
     (row, index) => index > 0 && row.endMs - (rows[index - 1] as Row).endMs > GAP_FACTOR * stepMs,

@@ -112,6 +112,7 @@ test('what is no trace is refused with the line and what would be one', () => {
   refused('a,b\n1,2', /t\.csv:1: the first line names .* commas, .* not "a,b"/);
   refused(days.replaceAll(',', ' '), /t\.csv:1: the first line names .* not "time ghi_wm2"/);
   refused('', /t\.csv:1: the file is empty/);
+  refused(days.replaceAll(/,(\d+)/g, ',0.0$1'), /nothing is brighter than .* are these kW/);
   refused(`${days}\nyesterday,3`, /t\.csv:50: "yesterday" is not an ISO time such as/);
   refused(`${days}\n2026-02-30T01:00:00Z,3`, /t\.csv:50: "2026-02-30/);
   refused(`${days}\n2026-02-20T25:00:00Z,3`, /t\.csv:50: "2026-02-20T25/);
