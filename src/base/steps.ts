@@ -23,6 +23,15 @@ export async function inSlices<T>(steps: Steps<T>, pause: Pause): Promise<T> {
   }
 }
 
+/** The same steps, each of them done within `guard`. */
+export function* guarded<T>(steps: Steps<T>, guard: <R>(step: () => R) => R): Steps<T> {
+  for (;;) {
+    const step = guard(() => steps.next());
+    if (step.done === true) return step.value;
+    yield;
+  }
+}
+
 /** A pause that comes when work has gone on for so long since the last one. */
 export function pauseEvery(
   sliceMs: number,

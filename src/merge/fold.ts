@@ -21,12 +21,11 @@ import {
   UNDO,
 } from '../model/op.ts';
 import { compareHlc, effectiveHlc } from '../model/hlc.ts';
+import { changeIn, unfitUpdate } from './doc/document.ts';
 import { opIdOf } from './op-id.ts';
 import type { OpStamp } from './op-stamps.ts';
 import { compareOrders, eventOrder, prevails, type WriteOrder, writeOrder } from './order.ts';
 import { readAssetVersion } from './asset/asset-version.ts';
-import { DocError } from './doc/lib0-reader.ts';
-import { type DocChange, readUpdate } from './doc/read-update.ts';
 import { type Patch, readAdd, readPatch, readUndo } from './patch.ts';
 import { readRegisterWrites } from './register-writes.ts';
 import type { FoldTarget } from './fold-target.ts';
@@ -55,19 +54,8 @@ function unfoldableAsset(op: Op): string | undefined {
 }
 
 function unfoldableDoc({ body }: Op): string | undefined {
-  const change = changeIn(body);
-  if (typeof change === 'string') return `malformed doc body: ${change}`;
-  return change.clients.size === 0 ? 'malformed doc body: it says nothing' : undefined;
-}
-
-/** What the body of a doc op brings, or why it brings nothing. */
-function changeIn(body: Uint8Array): DocChange | string {
-  try {
-    return readUpdate(body);
-  } catch (error) {
-    if (error instanceof DocError) return error.message;
-    throw error;
-  }
+  const reason = unfitUpdate(body);
+  return reason === undefined ? undefined : `malformed doc body: ${reason}`;
 }
 
 /**

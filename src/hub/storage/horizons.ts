@@ -6,6 +6,7 @@
 import { HubError } from '../../base/errors.ts';
 import type { Cancel, Clock, Timers } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
+import type { Steps } from '../../base/steps.ts';
 import type { Door } from '../../ingest/door/door.ts';
 import { RECORD } from '../../model/class.ts';
 import { CONTROL } from '../../model/op.ts';
@@ -29,7 +30,7 @@ export class Horizons {
   readonly #options: HorizonsOptions;
   readonly #stop: Cancel;
   /** What is under way, and when it goes on. */
-  #work: Generator<void, void> | undefined;
+  #work: Steps<void> | undefined;
   #cancel: Cancel | undefined;
 
   constructor(options: HorizonsOptions) {
@@ -75,7 +76,7 @@ export class Horizons {
     }
   }
 
-  *#drawAll(): Generator<void, void> {
+  *#drawAll(): Steps<void> {
     const { store, door, limits, log } = this.#options;
     const { records } = store.state;
     for (const [key, keep] of yield* records.crowded(limits)) {

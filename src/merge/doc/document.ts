@@ -34,8 +34,15 @@ export interface DocSummary {
 
 /** Why the bytes are no update, or undefined where they are one. */
 export function unfitUpdate(bytes: Uint8Array): string | undefined {
+  const change = changeIn(bytes);
+  if (typeof change === 'string') return change;
+  return change.clients.size === 0 ? 'it says nothing' : undefined;
+}
+
+/** What an update brings, or why it brings nothing. */
+export function changeIn(bytes: Uint8Array): DocChange | string {
   try {
-    return readUpdate(bytes).clients.size === 0 ? 'the update says nothing' : undefined;
+    return readUpdate(bytes);
   } catch (error) {
     if (error instanceof DocError) return error.message;
     throw error;

@@ -3,6 +3,7 @@
  * by one (MERGE.md §10). Who draws decides where; what it comes to is decided by the rules alone. Done in small steps,
  * because a record may have ten thousand ops, and whoever draws has others to serve.
  */
+import type { Steps } from '../../base/steps.ts';
 import { ADD, REMOVE, UNDO } from '../../model/op.ts';
 import { type Lane, laneOf } from '../../model/origin.ts';
 import { seqIn, type VersionVector } from '../../model/version-vector.ts';
@@ -37,7 +38,7 @@ const HELD_FACTOR = 2;
 const STEP_OPS = 64;
 
 /** Body of the horizon, or undefined where none would spare anything. */
-export function* drawHorizon(drawing: Drawing): Generator<void, Uint8Array | undefined> {
+export function* drawHorizon(drawing: Drawing): Steps<Uint8Array | undefined> {
   const { ops, upTo, keep } = drawing;
   const orders: WriteOrder[] = [];
   for (const page of ops.orders()) {
@@ -65,7 +66,7 @@ export function* drawHorizon(drawing: Drawing): Generator<void, Uint8Array | und
 }
 
 /** Both sides of each conflict that is open. */
-function* sidesOf({ ops, fields, tombstone }: Drawing): Generator<void, OpId[]> {
+function* sidesOf({ ops, fields, tombstone }: Drawing): Steps<OpId[]> {
   const sides: OpId[] = [];
   for (const field of fields) {
     for (const { winner, loser } of conflictsIn(ops, field, tombstone)) sides.push(winner, loser);
@@ -75,10 +76,7 @@ function* sidesOf({ ops, fields, tombstone }: Drawing): Generator<void, OpId[]> 
 }
 
 /** Those that are not undone. */
-function* effectiveOf(
-  ops: RecordOps,
-  orders: readonly WriteOrder[],
-): Generator<void, RecordWrite[]> {
+function* effectiveOf(ops: RecordOps, orders: readonly WriteOrder[]): Steps<RecordWrite[]> {
   const effective: RecordWrite[] = [];
   for (const [place, order] of orders.entries()) {
     if (place % STEP_OPS === STEP_OPS - 1) yield;
@@ -145,7 +143,7 @@ function* withKnowledge(
   fields: ReadonlyMap<string, BaseField>,
   { ops, tombstone }: Drawing,
   vector: VersionVector,
-): Generator<void, Map<string, BaseField>> {
+): Steps<Map<string, BaseField>> {
   const known = new Map<string, BaseField>();
   for (const [field, { order, value, seen: told }] of fields) {
     if (told === undefined) {

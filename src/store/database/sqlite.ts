@@ -25,6 +25,7 @@ import sqlite from 'node-sqlite3-wasm';
 import { assert, must } from '../../base/assert.ts';
 import { HubError, messageOf } from '../../base/errors.ts';
 import { type Files, folderOf, type OpenFile } from '../../platform/files/files.ts';
+import { synced } from '../../platform/files/off-loop.ts';
 
 /** `each-commit`: a commit that returned survives a power cut. `replayable`: only what `checkpoint` covered does. */
 export type Durability = 'each-commit' | 'replayable';
@@ -235,19 +236,16 @@ export class SqliteFile {
     assert(row['busy'] === 0 && row['log'] === row['checkpointed'], 'the checkpoint was complete');
   }
 
-  #datasync(suffix: string): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const file = this.#options.files.open(this.#options.path + suffix, 'update');
-      file.datasync((error) => {
-        file.close();
-        // A failed sync may have dropped the pages: it is never tried again, the store is rebuilt instead.
-        if (error === undefined) resolve();
-        else
-          reject(
-            new HubError('store.failed', `sync of the state database: ${error.message}`, error),
-          );
-      });
-    });
+  async #datasync(suffix: string): Promise<void> {
+    const file = this.#options.files.open(this.#options.path + suffix, 'update');
+    try {
+      await synced(file);
+    } catch (error) {
+      // A failed sync may have dropped the pages: it is never tried again, the store is rebuilt instead.
+      throw new HubError('store.failed', `sync of the state database: ${messageOf(error)}`, error);
+    } finally {
+      file.close();
+    }
   }
 
   #withFile(suffix: string, use: (file: OpenFile) => void): void {

@@ -1,4 +1,5 @@
 /** What people ask of records: how they stand, how they came to it, what was in conflict, what may be undone. */
+import { guarded, type Steps } from '../../base/steps.ts';
 import { ASSET_FIELD } from '../../merge/asset/asset-version.ts';
 import type { DocState } from '../../merge/doc/doc-state.ts';
 import type { OpId } from '../../merge/op-id.ts';
@@ -148,8 +149,8 @@ export class Records {
   }
 
   /** Records that grew beyond a limit. */
-  crowded(limits: HistoryLimits): Generator<void, (readonly [key: string, keep: number])[]> {
-    return this.#inSteps(this.#tables.writeTables.crowded(limits));
+  crowded(limits: HistoryLimits): Steps<(readonly [key: string, keep: number])[]> {
+    return guarded(this.#tables.writeTables.crowded(limits), this.#guard);
   }
 
   /**
@@ -160,7 +161,7 @@ export class Records {
     key: string,
     keep: number,
     passes: RangesByLane = NO_RANGES,
-  ): Generator<void, Uint8Array | undefined> {
+  ): Steps<Uint8Array | undefined> {
     const [tables, vector] = [this.#tables, this.#seen().vector(passes)];
     const watch = tables.writeTables.watch(key);
     try {
@@ -171,7 +172,7 @@ export class Records {
         upTo: (lane: Lane) => seqIn(vector, lane),
         keep,
       }));
-      const body = yield* this.#inSteps(drawHorizon(drawing));
+      const body = yield* guarded(drawHorizon(drawing), this.#guard);
       return watch.isDisturbed ? undefined : body;
     } finally {
       watch.end();
@@ -208,14 +209,5 @@ export class Records {
       }
       return { key, plan: planUndo(this.#tables.opsOf(key), request) };
     });
-  }
-
-  /** Each step is a query of its own. */
-  *#inSteps<T>(steps: Generator<void, T>): Generator<void, T> {
-    for (;;) {
-      const step = this.#guard(() => steps.next());
-      if (step.done === true) return step.value;
-      yield;
-    }
   }
 }

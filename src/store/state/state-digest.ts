@@ -1,6 +1,6 @@
 /** The digest of the folded state, in small steps: of a hundred thousand fields it takes a second of a small board. */
 import { hexOf } from '../../base/bytes.ts';
-import type { Steps } from '../../base/steps.ts';
+import { guarded, type Steps } from '../../base/steps.ts';
 import { digestInSteps } from '../../merge/state/digest.ts';
 import type { FoldProgress } from '../folding/fold-progress.ts';
 import { sha256Hasher } from '../sha256-hasher.ts';
@@ -21,13 +21,7 @@ export function* takeDigest(
   progress: FoldProgress,
   guard: <T>(step: () => T) => T,
 ): Steps<StateDigest> {
-  const steps = digestInSteps(tables, sha256Hasher());
-  for (;;) {
-    const step = guard(() => steps.next());
-    if (step.done === true) {
-      const records = guard(() => tables.recordCount());
-      return { digest: hexOf(step.value.digest), ops: progress.seen.count(), records };
-    }
-    yield;
-  }
+  const { digest } = yield* guarded(digestInSteps(tables, sha256Hasher()), guard);
+  const records = guard(() => tables.recordCount());
+  return { digest: hexOf(digest), ops: progress.seen.count(), records };
 }

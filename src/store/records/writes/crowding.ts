@@ -2,6 +2,7 @@
  * Which records have grown beyond what may be kept of their ops one by one. Found in small steps, so that whoever looks
  * can let others have their turns: with two hundred thousand ops even counting them takes longer than anybody waits.
  */
+import type { Steps } from '../../../base/steps.ts';
 import type { SqliteFile } from '../../database/sqlite.ts';
 
 /** How many ops on records are kept one by one. */
@@ -64,7 +65,7 @@ export class Crowding {
   }
 
   /** Records that grew beyond a limit: `opsMax` of one, with some slack, or `editsMax` of all. */
-  *look({ opsMax, editsMax }: HistoryLimits): Generator<void, Crowded[]> {
+  *look({ opsMax, editsMax }: HistoryLimits): Steps<Crowded[]> {
     if (this.#grown.size === 0) return [];
     const most = Math.ceil(opsMax * SLACK);
     const crowded: Crowded[] = [];
@@ -81,7 +82,7 @@ export class Crowding {
     return longest.map(({ keyId, count }) => ({ keyId, keep: Math.floor(count / 2) }));
   }
 
-  *#countAll(): Generator<void, number> {
+  *#countAll(): Steps<number> {
     let last: [number, Uint8Array] = [0, new Uint8Array(0)];
     for (let count = 0; ; count += STRIDE) {
       const end = this.#db.row(STRIDE_END, last);
@@ -91,7 +92,7 @@ export class Crowding {
     }
   }
 
-  *#longest(): Generator<void, readonly Counted[]> {
+  *#longest(): Steps<readonly Counted[]> {
     let longest: readonly Counted[] = [];
     let keyId = this.#db.row(NEXT_KEY, [0])?.['key_id'];
     while (typeof keyId === 'number') {

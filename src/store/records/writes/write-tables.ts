@@ -2,6 +2,7 @@
  * The ops on records in their table, and those on their way there. Undos lie in memory by what they name, and which records have a horizon, since every
  * op that comes is asked about; all else is asked of the table (record-rows.ts).
  */
+import type { Steps } from '../../../base/steps.ts';
 import type { OpId } from '../../../merge/op-id.ts';
 import { compareTimes, encodeOrder, orderAt } from '../../../merge/order.ts';
 import type { RecordWrite } from '../../../merge/record.ts';
@@ -187,7 +188,7 @@ export class WriteTables {
   }
 
   /** Records that grew beyond a limit, found in steps, each with the count of ops that shall stay. */
-  *crowded(limits: HistoryLimits): Generator<void, (readonly [key: string, keep: number])[]> {
+  *crowded(limits: HistoryLimits): Steps<(readonly [key: string, keep: number])[]> {
     this.flushAll();
     const crowded: readonly Crowded[] = yield* this.#crowding.look(limits);
     return crowded.map(({ keyId, keep }) => [this.#keyOf(keyId), keep] as const);
