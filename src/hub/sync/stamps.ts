@@ -3,7 +3,7 @@ import { type OpStamp, encodeStampsEntry } from '../../merge/op-stamps.ts';
 import { encodeAgainEntry, hearAgain } from '../../merge/op-again.ts';
 import { compareStamps } from '../../model/op.ts';
 import type { Origin } from '../../model/origin.ts';
-import type { Hole, PeerStamps } from '../../sync/peers/contract.ts';
+import type { PeerRange, PeerStamps } from '../../sync/peers/contract.ts';
 import type { Serving } from '../serving.ts';
 
 const LINGER_MS = 50;
@@ -24,7 +24,7 @@ export function stampsOf(
   };
   return {
     vector: () => store.state.vector(),
-    digest: ({ lane, from, to }: Hole) => store.state.records.stampsDigest(lane, from, to),
+    digest: ({ lane, from, to }: PeerRange) => store.state.records.stampsDigest(lane, from, to),
     takeEvent: (stamped) => {
       const standing = store.state.eventOrder(stamped.op.key);
       const { isGreater, ...heard } = hearAgain(stamped, standing, hub);
@@ -33,7 +33,7 @@ export function stampsOf(
         ...heard,
       };
     },
-    list: ({ lane, from, to }: Hole) => store.state.records.stamps(lane, from, to),
+    list: ({ lane, from, to }: PeerRange) => store.state.records.stamps(lane, from, to),
     take: (stamps) => {
       const taken: OpStamp[] = [];
       const smallerHere: OpStamp[] = [];

@@ -1,17 +1,18 @@
 /** What peers need of the rest of the hub; `hub/sync/peers.ts` hands it over. */
+import type { Clock, Timers } from '../../base/clock.ts';
+import type { Log } from '../../base/log.ts';
 import type { OpStamp } from '../../merge/op-stamps.ts';
 import type { OpClass } from '../../model/class.ts';
 import type { StampedOp } from '../../model/op.ts';
 import type { Lane, Origin } from '../../model/origin.ts';
+import type { SeqRange } from '../../model/seq-ranges.ts';
 import type { VersionVector } from '../../model/version-vector.ts';
 
 export type Lsn = number;
 
-/** Seqs `from` to `to` of a lane, ends included. */
-export interface Hole {
+/** Seqs of a lane, as peers tell each other of them. */
+export interface PeerRange extends SeqRange {
   readonly lane: Lane;
-  readonly from: number;
-  readonly to: number;
 }
 
 export interface PeerJournal {
@@ -38,7 +39,7 @@ export interface PeerDoor {
   /** What this hub holds. */
   vector(): VersionVector;
   /** What is missing in the midst of it. */
-  readonly holes: { list(): readonly Hole[] };
+  readonly holes: { list(): readonly PeerRange[] };
   acceptPeerOp(stamped: StampedOp, previous: number | undefined): PeerVerdict;
 }
 
@@ -47,8 +48,8 @@ export interface PeerStamps {
   /** How far each lane is folded. */
   vector(): VersionVector;
   /** Eight bytes over the stamps of a range. */
-  digest(range: Hole): Uint8Array;
-  list(range: Hole): readonly OpStamp[];
+  digest(range: PeerRange): Uint8Array;
+  list(range: PeerRange): readonly OpStamp[];
   /**
    * An event that is here, with the stamp it has at a peer: LSN of the entry by which it counts here too, 0 where it changes
    * nothing; and the event as it stands here, where that is greater.
@@ -74,11 +75,6 @@ export interface PeerPolicy {
   readonly classes: ReadonlySet<OpClass>;
   /** Classes below command gather so long before they go; 0: at once. */
   readonly gatherMs: number;
-}
-
-export interface PeerSelf {
-  readonly hub: Origin;
-  readonly site: string;
 }
 
 /** A state that a hub hands over whole, because it has let go of the ops that it stands for. */
@@ -116,4 +112,17 @@ export interface PeerStates {
   open(): GivenState | undefined;
   /** Undefined where it is not wanted: it brings nothing, there is no room, or another one is on its way. */
   take(offer: OfferedState, from: Origin): TakenState | undefined;
+}
+
+/** All that exchanges need of the hub in which they run. */
+export interface PeerHost {
+  readonly self: { readonly hub: Origin; readonly site: string };
+  readonly journal: PeerJournal;
+  readonly door: PeerDoor;
+  readonly stamps: PeerStamps;
+  readonly states: PeerStates;
+  readonly roster: PeerRoster | undefined;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly log: Log;
 }

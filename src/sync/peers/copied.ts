@@ -2,7 +2,7 @@
 import { CLASSES } from '../../model/class.ts';
 import { laneOf, type Origin } from '../../model/origin.ts';
 import { instanceIn } from './abilities.ts';
-import type { Hole } from './contract.ts';
+import type { PeerRange } from './contract.ts';
 import { seqIn, type VersionVector } from '../../model/version-vector.ts';
 
 /** Why the exchange with a copy ended, for people. */
@@ -16,7 +16,7 @@ export const COPIED_MS = 900_000;
 export type OwnIdMet = 'itself' | 'copy' | 'old copy';
 
 interface Told {
-  readonly holes: readonly Hole[];
+  readonly holes: readonly PeerRange[];
   readonly vector: VersionVector;
 }
 

@@ -7,25 +7,15 @@
  * waits for the one before it.
  */
 import { unreachable } from '../../base/assert.ts';
-import { type Cancel, type Clock, pause, type Timers } from '../../base/clock.ts';
+import { type Cancel, pause } from '../../base/clock.ts';
 import { HubError } from '../../base/errors.ts';
-import type { Log } from '../../base/log.ts';
 import { CborError } from '../../codec/reader.ts';
 import type { OpStamp } from '../../merge/op-stamps.ts';
 import { COMMAND, type OpClass, RECORD } from '../../model/class.ts';
 import { laneOf, type Origin } from '../../model/origin.ts';
 import { seqIn } from '../../model/version-vector.ts';
 import { abilitiesOf, comparesStamps, readsStates } from './abilities.ts';
-import type {
-  Lsn,
-  PeerDoor,
-  PeerJournal,
-  PeerPolicy,
-  PeerRoster,
-  PeerSelf,
-  PeerStamps,
-  PeerStates,
-} from './contract.ts';
+import type { Lsn, PeerHost, PeerPolicy } from './contract.ts';
 import { COPIED, ownIdMet, SPEAK_ALREADY } from './copied.ts';
 import type { LevelBook } from './level-book.ts';
 import {
@@ -37,24 +27,15 @@ import {
 } from './peer-message.ts';
 import { Sending } from './sending.ts';
 import { StateSwap } from './state-swap.ts';
-import { heldByBoth, StampCheck, type StampMessage } from './stamp-check.ts';
+import { heldByBoth, StampCheck } from './stamp-check.ts';
 import { Taking } from './taking.ts';
 
-export interface ExchangeOptions {
-  readonly self: PeerSelf;
-  readonly journal: PeerJournal;
-  readonly door: PeerDoor;
-  readonly stamps: PeerStamps;
-  readonly states: PeerStates;
-  readonly roster: PeerRoster | undefined;
+export interface ExchangeOptions extends PeerHost {
   /** What was found equal with a hub before, and what is now. */
   readonly levelled: LevelBook;
   /** Drawn at the start of this process. */
   readonly instance: number;
   readonly policy: () => PeerPolicy;
-  readonly clock: Clock;
-  readonly timers: Timers;
-  readonly log: Log;
   readonly send: (bytes: Uint8Array) => void;
   /** The peer has said who it is; false: this exchange is one too many, and ends. */
   readonly onKnown: (hub: Origin) => boolean;
@@ -71,6 +52,7 @@ export interface ExchangeOptions {
 }
 
 export interface ExchangeStatus {
+  /** Undefined before the peer has said who it is. */
   readonly hub: Origin | undefined;
   /** Both have had all that the other may send now. */
   readonly isSynced: boolean;
@@ -219,7 +201,7 @@ export class PeerExchange {
         return this.#run();
       case 'lapse':
         // Earlier versions say it in words.
-        if (message.isCopied === true || message.reason === COPIED) this.#options.onCopied();
+        if (message.isCopied || message.reason === COPIED) this.#options.onCopied();
         return this.#end(message.reason, message.waitS);
       case 'roster':
         return this.#rosterCame(message.bytes);
@@ -279,11 +261,10 @@ export class PeerExchange {
     });
     const { stamps, states, timers, onStamps, log } = this.#options;
     const isReader = readsStates(holes, hub, states);
-    const say = (message: PeerMessage): void => this.#send(message);
+    const send = (message: PeerMessage): void => this.#send(message);
     const onTaken = (isTaken: boolean): void => this.#stateCame(isTaken);
-    this.#swap = new StateSwap({ states, peer: hub, isReader, send: say, onTaken, clock, log });
+    this.#swap = new StateSwap({ states, peer: hub, isReader, send, onTaken, clock, log });
     if (comparesStamps(holes, hub)) {
-      const send = (message: StampMessage): void => this.#send(message);
       this.#check = new StampCheck({ stamps, timers, send, onTaken: onStamps });
     }
     this.policyChanged();

@@ -5,25 +5,17 @@
  * A line that fails is tried again with growing pauses, so a hub that is off costs a packet now and then.
  */
 import { Backoff } from '../../base/backoff.ts';
-import type { Cancel, Clock, Timers } from '../../base/clock.ts';
+import type { Cancel } from '../../base/clock.ts';
 import { HubError, messageOf } from '../../base/errors.ts';
-import type { Log } from '../../base/log.ts';
 import type { Random } from '../../base/random.ts';
 import type { OpStamp } from '../../merge/op-stamps.ts';
 import type { Origin } from '../../model/origin.ts';
-import type {
-  PeerDoor,
-  PeerJournal,
-  PeerPolicy,
-  PeerRoster,
-  PeerSelf,
-  PeerStamps,
-  PeerStates,
-} from './contract.ts';
+import type { PeerHost, PeerJournal, PeerPolicy } from './contract.ts';
 import { INSTANCE_MIN } from './abilities.ts';
 import { COPIED_MS, SPEAK_ALREADY } from './copied.ts';
 import { LevelBook } from './level-book.ts';
 import { type ExchangeStatus, PeerExchange } from './exchange.ts';
+import { isOpen } from './peer-message.ts';
 
 /** A line to the broker of another hub. */
 export interface PeerLine {
@@ -36,27 +28,17 @@ export interface LineHandlers {
   onClose(reason: string): void;
 }
 
-export interface PeerBookOptions {
-  readonly self: PeerSelf;
+export interface PeerBookOptions extends PeerHost {
   readonly journal: PeerJournal & { onDurable(listener: (durableLsn: number) => void): void };
-  readonly door: PeerDoor;
-  readonly stamps: PeerStamps;
-  readonly states: PeerStates;
-  readonly roster: PeerRoster | undefined;
   /** Undefined: power allows no peers now. */
   readonly policy: () => PeerPolicy | undefined;
   readonly dial: (address: string, handlers: LineHandlers) => Promise<PeerLine>;
   /** Sends to a hub that has dialled us, by its name here. */
   readonly answer: (name: string, bytes: Uint8Array) => void;
-  readonly clock: Clock;
-  readonly timers: Timers;
   readonly random: Random;
-  readonly log: Log;
 }
 
-export interface PeerStatus extends Omit<ExchangeStatus, 'hub' | 'isSynced' | 'heardMs'> {
-  /** Undefined before the peer has said who it is. */
-  readonly hub: Origin | undefined;
+export interface PeerStatus extends Omit<ExchangeStatus, 'isSynced' | 'heardMs'> {
   /** Address that we dial, or the name by which it has come here. */
   readonly address: string;
   readonly state: 'synced' | 'syncing' | 'connecting' | 'waiting' | 'refused';
@@ -222,15 +204,21 @@ export class PeerBook {
 
   #newPeer(address: string, name: string): Peer {
     const backoff = new Backoff(PAUSE_MS_MIN, PAUSE_MS_MAX, this.#options.random);
-    const none = { exchange: undefined, line: undefined, hub: undefined, last: undefined };
-    const state = {
+    return {
+      address,
+      name,
+      foundAs: undefined,
+      backoff,
+      exchange: undefined,
+      line: undefined,
+      hub: undefined,
       isDialling: false,
       isRefused: false,
       nextMs: 0,
       copiedMs: undefined,
       reason: undefined,
+      last: undefined,
     };
-    return { address, name, foundAs: undefined, backoff, ...none, ...state };
   }
 
   #look(): void {
@@ -274,21 +262,12 @@ export class PeerBook {
   }
 
   #begin(peer: Peer, send: (bytes: Uint8Array) => void): void {
-    const { self, journal, door, stamps, states, roster, policy, clock, timers, log } =
-      this.#options;
+    const { policy, clock } = this.#options;
     peer.isRefused = false;
     const exchange: PeerExchange = new PeerExchange({
-      self,
-      journal,
-      door,
-      stamps,
-      states,
-      roster,
+      ...this.#options,
       levelled: this.#levelled,
       instance: this.#instance,
-      clock,
-      timers,
-      log,
       send,
       policy: () => policy() ?? { classes: new Set(), gatherMs: 0 },
       onKnown: (hub) => this.#known(peer, exchange, hub),
@@ -363,9 +342,4 @@ function stateOf(peer: Peer): PeerStatus['state'] {
   if (peer.exchange === undefined) return peer.isDialling ? 'connecting' : 'waiting';
   if (peer.hub === undefined) return 'connecting';
   return peer.exchange.status().isSynced ? 'synced' : 'syncing';
-}
-
-/** `open` is an array of seven whose first item is 0. */
-function isOpen(bytes: Uint8Array): boolean {
-  return bytes[0] === 0x87 && bytes[1] === 0x00;
 }

@@ -15,7 +15,7 @@ import {
 } from '../../model/origin.ts';
 import type { VersionVector } from '../../model/version-vector.ts';
 import { readVector, writeVector } from '../../protocol/vector.ts';
-import type { Hole } from './contract.ts';
+import type { PeerRange } from './contract.ts';
 
 /** An op as it lies in a hub's journal. */
 export interface PeerOp {
@@ -32,7 +32,7 @@ export type PeerMessage =
       readonly site: string;
       readonly vector: VersionVector;
       /** What it lacks below the vector. */
-      readonly holes: readonly Hole[];
+      readonly holes: readonly PeerRange[];
       readonly rosterEpoch: number;
     }
   /** `hasMore`: false where the sender has no more to send now. Without any op it says just that. */
@@ -49,7 +49,7 @@ export type PeerMessage =
       readonly reason: string;
       readonly waitS: number;
       /** Two boxes have the key of one hub. */
-      readonly isCopied?: boolean;
+      readonly isCopied: boolean;
     }
   /** The sender's roster, signed. */
   | { readonly kind: 'roster'; readonly bytes: Uint8Array }
@@ -57,7 +57,7 @@ export type PeerMessage =
   | {
       readonly kind: 'compare';
       readonly number: number;
-      readonly ranges: readonly (Hole & { readonly digest: Uint8Array })[];
+      readonly ranges: readonly (PeerRange & { readonly digest: Uint8Array })[];
     }
   /** Which of them come to something else: by their place where they are large, else by the stamps in them. */
   | {
@@ -119,9 +119,9 @@ export function encodePeerMessage(message: PeerMessage): Uint8Array {
       writer.array(2).uint(TAKEN).uint(message.number);
       break;
     case 'lapse':
-      writer.array(message.isCopied === true ? 4 : 3).uint(LAPSE);
+      writer.array(message.isCopied ? 4 : 3).uint(LAPSE);
       writer.text(message.reason.slice(0, REASON_CHARS_MAX)).uint(message.waitS);
-      if (message.isCopied === true) writer.uint(COPIED_CODE);
+      if (message.isCopied) writer.uint(COPIED_CODE);
       break;
     case 'roster':
       writer.array(2).uint(ROSTER).bytes(message.bytes);
@@ -161,6 +161,11 @@ export function encodePeerOp({ stamped, previous }: PeerOp): Uint8Array {
   return writer.finish();
 }
 
+/** Whether it is an `open`, by its first bytes: an array of seven that begins with its kind. */
+export function isOpen(bytes: Uint8Array): boolean {
+  return bytes[0] === 0x87 && bytes[1] === OPEN;
+}
+
 /** Throws `CborError`; ops alias the input. */
 export function readPeerMessage(bytes: Uint8Array): PeerMessage {
   if (bytes.length > PEER_MESSAGE_BYTES_MAX) throw new CborError('message too long', 0);
@@ -186,12 +191,9 @@ function readParts(
     return { kind: 'page', number, ops, hasMore: reader.bool() };
   }
   if (kind === TAKEN && count === 2) return { kind: 'taken', number: reader.uint() };
-  if (kind === LAPSE && count === 3) {
-    return { kind: 'lapse', reason: reader.text(), waitS: reader.uint() };
-  }
-  if (kind === LAPSE && count === 4) {
+  if (kind === LAPSE && (count === 3 || count === 4)) {
     const [reason, waitS] = [reader.text(), reader.uint()];
-    return { kind: 'lapse', reason, waitS, isCopied: reader.uint() === COPIED_CODE };
+    return { kind: 'lapse', reason, waitS, isCopied: count === 4 && reader.uint() === COPIED_CODE };
   }
   if (kind === ROSTER && count === 2) return { kind: 'roster', bytes: reader.bytes() };
   if (kind === COMPARE && count === 3) return readCompare(reader);
@@ -247,12 +249,12 @@ function readCompare(reader: CborReader): PeerMessage {
   return { kind: 'compare', number, ranges };
 }
 
-function writeRange(writer: CborWriter, { lane, from, to }: Hole): CborWriter {
+function writeRange(writer: CborWriter, { lane, from, to }: PeerRange): CborWriter {
   const { origin, class: opClass } = splitLane(lane);
   return writer.bytes(bytesOfOrigin(origin)).uint(opClass).uint(from).uint(to);
 }
 
-function readRange(reader: CborReader): Hole {
+function readRange(reader: CborReader): PeerRange {
   const start = reader.offset;
   const origin = originOfBytes(reader.bytes());
   const opClass = reader.uint();

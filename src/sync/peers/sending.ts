@@ -14,7 +14,7 @@ import { heldIn, lastOf } from '../../model/held.ts';
 import type { StampedOp } from '../../model/op.ts';
 import { type Lane, laneOf } from '../../model/origin.ts';
 import { seqIn, type VersionVector } from '../../model/version-vector.ts';
-import type { Hole, PeerJournal } from './contract.ts';
+import type { PeerRange, PeerJournal } from './contract.ts';
 import {
   encodePeerOp,
   PEER_MESSAGE_BYTES_MAX,
@@ -27,9 +27,9 @@ export interface SendingOptions {
   readonly journal: PeerJournal;
   readonly peerHolds: VersionVector;
   /** What it lacks below that. */
-  readonly peerHoles: readonly Hole[];
+  readonly peerHoles: readonly PeerRange[];
   /** What this hub lacks itself, at this moment. */
-  readonly ownHoles: () => readonly Hole[];
+  readonly ownHoles: () => readonly PeerRange[];
   /** Whether the peer is to hear the stamp of an event that it holds. */
   readonly hearsAgain: (stamped: StampedOp) => boolean;
   readonly isAllowed: (opClass: OpClass) => boolean;
@@ -52,6 +52,8 @@ export class Sending {
   /** What the peer holds. */
   readonly #holds: Map<Lane, number>;
   #walk: Walk;
+  /** Nothing was released before the walk began: a lane that begins late has lost its beginning. */
+  readonly #isWhole: boolean;
   /** Where the walk must go back to, because of a class that was not allowed there. */
   #passed: Pick<Walk, 'lsn' | 'metByLane'> | undefined;
   /** Found, and too much for the last page. */
@@ -71,9 +73,6 @@ export class Sending {
     this.#walk = { lsn: firstLsn - 1, cursor: journal.cursor(firstLsn), metByLane: new Map() };
     this.#isWhole = firstLsn === 1;
   }
-
-  /** Nothing was released before the walk began: a lane that begins late has lost its beginning. */
-  readonly #isWhole: boolean;
 
   /** Lanes of which the peer lacks what this journal has let go of, or what is too large for a message. */
   get stuckLanes(): number {
@@ -196,7 +195,7 @@ export class Sending {
   /** What comes before the first op of a lane that this journal has: nothing, where it is whole or was told so. */
   #beforeFirst(lane: Lane, seq: number, known: number): number {
     if (this.#isWhole) return 0;
-    const isIt = (hole: Hole): boolean =>
+    const isIt = (hole: PeerRange): boolean =>
       hole.lane === lane && hole.from <= known + 1 && hole.to >= seq - 1;
     return this.#options.ownHoles().some(isIt) ? known : known + 1;
   }

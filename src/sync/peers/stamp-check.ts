@@ -12,7 +12,7 @@ import type { OpStamp } from '../../merge/op-stamps.ts';
 import { BULK, LOG, PREVIEW, TELEMETRY } from '../../model/class.ts';
 import { type Lane, splitLane } from '../../model/origin.ts';
 import { seqIn, type VersionVector } from '../../model/version-vector.ts';
-import type { Hole, PeerStamps } from './contract.ts';
+import type { PeerRange, PeerStamps } from './contract.ts';
 import {
   type PeerMessage,
   RANGE_OPS_MAX,
@@ -39,8 +39,8 @@ export class StampCheck {
   #isOver = false;
   #isAnswering = false;
   /** Ranges that are still to be asked for, and what to do when none is left. */
-  #open: Hole[] = [];
-  #asked: readonly Hole[] = [];
+  #open: PeerRange[] = [];
+  #asked: readonly PeerRange[] = [];
   #number = 0;
   #isEqual = true;
   #onDone: ((isEqual: boolean) => void) | undefined;
@@ -148,8 +148,8 @@ export class StampCheck {
   }
 }
 
-function split({ lane, from, to }: Hole, opsMax: number): Hole[] {
-  const ranges: Hole[] = [];
+function split({ lane, from, to }: PeerRange, opsMax: number): PeerRange[] {
+  const ranges: PeerRange[] = [];
   for (let at = from; at <= to; at += opsMax) {
     ranges.push({ lane, from: at, to: Math.min(to, at + opsMax - 1) });
   }

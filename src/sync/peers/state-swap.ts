@@ -59,7 +59,7 @@ export class StateSwap {
     const given = (this.#given = this.#options.states.open());
     if (given === undefined) return;
     const { manifest, bytes, vector } = given;
-    if (![...lanes].some((lane) => seqIn(vector, lane) > seqIn(holds, lane))) return this.#stop();
+    if (![...lanes].some((lane) => seqIn(vector, lane) > seqIn(holds, lane))) return this.close();
     const { peer, send, log } = this.#options;
     log.info('peer.state-offered', { hub: peer, bytes, lanes: lanes.size });
     send({ kind: 'offer', manifest, bytes });
@@ -73,12 +73,14 @@ export class StateSwap {
     } catch (error) {
       if (!(error instanceof HubError)) throw error;
       this.#options.log.warn('peer.state-broken', { reason: messageOf(error) });
-      this.#stop();
+      this.close();
     }
   }
 
   close(): void {
-    this.#stop();
+    this.#given?.close();
+    this.#taken?.close();
+    this.#given = this.#taken = undefined;
   }
 
   #offered(offer: OfferedState): void {
@@ -116,11 +118,5 @@ export class StateSwap {
     this.#askedMs = this.#options.clock.monotonicMs();
     const bytes = given.read(offset, PEER_PAGE_BYTES_MAX);
     this.#options.send({ kind: 'part', offset, bytes });
-  }
-
-  #stop(): void {
-    this.#given?.close();
-    this.#taken?.close();
-    this.#given = this.#taken = undefined;
   }
 }

@@ -7,7 +7,7 @@ import { encodeStampsEntry, type OpStamp } from '../../../src/merge/op-stamps.ts
 import { compareStamps, encodeStampMark } from '../../../src/model/op.ts';
 import { type Lane, laneOf, type Origin } from '../../../src/model/origin.ts';
 import { sha256Hasher } from '../../../src/store/sha256-hasher.ts';
-import type { Hole, PeerStamps } from '../../../src/sync/peers/contract.ts';
+import type { PeerRange, PeerStamps } from '../../../src/sync/peers/contract.ts';
 import type { DoorJournal } from '../memory/door-journal.ts';
 
 /** Of all ops on records that are kept, by their names. */
@@ -33,7 +33,7 @@ export function stampsOfState(
   journal: DoorJournal,
   hub: Origin,
 ): PeerStamps {
-  const list = ({ lane, from, to }: Hole): OpStamp[] =>
+  const list = ({ lane, from, to }: PeerRange): OpStamp[] =>
     stampsIn(stateOf()).filter(
       ({ op }) => laneOf(op.origin, op.class) === lane && op.seq >= from && op.seq <= to,
     );

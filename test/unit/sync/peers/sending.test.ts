@@ -14,7 +14,7 @@ import {
   type PeerMessage,
   readPeerMessage,
 } from '../../../../src/sync/peers/peer-message.ts';
-import type { Hole } from '../../../../src/sync/peers/contract.ts';
+import type { PeerRange } from '../../../../src/sync/peers/contract.ts';
 import { Sending } from '../../../../src/sync/peers/sending.ts';
 import { DoorJournal } from '../../../support/memory/door-journal.ts';
 import { DEVICE_A, DEVICE_B, HUB, stampedOp } from '../../../support/made/ops.ts';
@@ -36,8 +36,8 @@ function sendingOf(
   journal: DoorJournal,
   holds: readonly [Lane, number][] = [],
   isAllowed: (opClass: OpClass) => boolean = () => true,
-  holes: readonly Hole[] = [],
-  ownHoles: readonly Hole[] = [],
+  holes: readonly PeerRange[] = [],
+  ownHoles: readonly PeerRange[] = [],
 ): Sending {
   const peerJournal = Object.assign(journal, { whenDurable: () => Promise.resolve() });
   return new Sending({
@@ -158,7 +158,7 @@ describe('messages', () => {
     },
     { kind: 'page', number: 2, ops: [], hasMore: false },
     { kind: 'taken', number: 2 },
-    { kind: 'lapse', reason: 'the hub stops', waitS: 1 },
+    { kind: 'lapse', reason: 'the hub stops', waitS: 1, isCopied: false },
     { kind: 'roster', bytes: Uint8Array.of(1, 2) },
     {
       kind: 'compare',
