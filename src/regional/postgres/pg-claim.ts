@@ -11,9 +11,10 @@ import { concatBytes, EMPTY_BYTES } from '../../base/bytes.ts';
 import type { BatchId } from '../../batch/batch-id.ts';
 import type { Manifest } from '../../batch/manifest.ts';
 import { NOT_ACCEPTED } from '../../batch/open-batch.ts';
+import type { SealedBatch } from '../../batch/seal-batch.ts';
 import type { OpClass } from '../../model/class.ts';
 import type { Origin } from '../../model/origin.ts';
-import type { Database, Transaction } from '../../platform/network/postgres.ts';
+import type { Database, Sql, Transaction } from '../../platform/network/postgres.ts';
 import { compareHistory, type HistoryOutcome } from '../history/history-watch.ts';
 import type { RegionalLimits } from '../limits.ts';
 import type { Claim, KeepOutcome, OpenedBatch, ReceiptFor } from '../site-storage.ts';
@@ -53,8 +54,7 @@ const WAIT = `
   WHERE site_id = $1 AND hub = $2 AND batch = $3`;
 const FREED = `
   SELECT batch FROM heliograph.part WHERE site_id = $1 AND hub = $2 AND waits_for = $3 AND have = total`;
-/** Keeps a batch and its receipt, and counts it for its hub. */
-export const STORE = `
+const STORE = `
   WITH kept AS (INSERT INTO heliograph.batch (site_id, hub, batch, bytes) VALUES ($1, $2, $3, $6)),
     counted AS (UPDATE heliograph.hub_key SET batches = batches + 1, ops = ops + $8, bytes = bytes + length($6),
       last_batch_at = now() WHERE site_id = $1 AND hub = $2)
@@ -106,6 +106,17 @@ export async function claimBatch(
     await sql.rollback();
     throw error;
   }
+}
+
+/** Keeps a batch and its receipt, and counts it for its hub. */
+export async function storeBatch(
+  sql: Sql,
+  siteId: number,
+  { id, bytes }: Pick<SealedBatch, 'id' | 'bytes'>,
+  { hub, class: opClass, ops }: Manifest,
+  receipt: Uint8Array,
+): Promise<void> {
+  await sql.query(STORE, [siteId, hub, id, opClass, ops, bytes, receipt, ops]);
 }
 
 interface Claimed {
@@ -163,8 +174,7 @@ class PgClaim implements Claim {
     await foldBatch(sql, { siteId, idByKey, via: hub }, entries);
     const facts = { history, head, isLoose };
     const receipt = this.#place.receiptFor(id, manifest, facts);
-    const sizes = [manifest.class, manifest.ops, this.bytes, receipt, manifest.ops];
-    await sql.query(STORE, [siteId, hub, id, ...sizes]);
+    await storeBatch(sql, siteId, this.#claimed, manifest, receipt);
     const freed = await this.#finish();
     this.#place.contents.checkSoon(siteId, contentsIn(entries).values());
     return { kind: 'kept', receipt, facts, freed, pruned: 0 };
@@ -205,11 +215,9 @@ class PgClaim implements Claim {
 
   /** It was stored while its chunks came once more. */
   async #repeat(receipt: Uint8Array, manifest: Manifest): Promise<KeepOutcome> {
-    const { size, root } = await loadTree(this.#sql, this.#place.siteId, manifest).then((tree) => ({
-      size: tree.size,
-      root: tree.root(),
-    }));
-    const facts = { history: 'untold', head: { size, root }, isLoose: false } as const;
+    const tree = await loadTree(this.#sql, this.#place.siteId, manifest);
+    const head = { size: tree.size, root: tree.root() };
+    const facts = { history: 'untold', head, isLoose: false } as const;
     return { kind: 'kept', receipt, facts, freed: await this.#finish(), pruned: 0 };
   }
 

@@ -10,7 +10,7 @@ import type { Sql } from '../../../platform/network/postgres.ts';
 import type { DownOps, DownQuery } from '../../downlink/down-index.ts';
 import type { Authoring, DownSource } from '../../downlink/down-source.ts';
 import { foldBatch } from '../folding/fold-batch.ts';
-import { type ClaimPlace, STORE } from '../pg-claim.ts';
+import { type ClaimPlace, storeBatch } from '../pg-claim.ts';
 import { PgReceivers } from './pg-receivers.ts';
 import { countFor, nextFor, stampedOf } from './site-ops.ts';
 
@@ -73,15 +73,14 @@ export class PgDownSource implements DownSource {
         seq,
         newest: await newestOf(sql, siteId, origin),
       });
-      const { id, manifest, bytes } = sealed;
+      const { id, manifest } = sealed;
       const idByKey = await keys.idsOf(new Set(entries.map(({ op }) => op.key)));
       await keys.makeLanes([laneOf(origin, opClass)]);
       await partitions.makeFor(entries);
       await foldBatch(sql, { siteId, idByKey, via: region }, entries);
       const head = { size: 0, root: EMPTY_BYTES };
       const receipt = receiptFor(id, manifest, { history: 'untold', head, isLoose: false });
-      const sizes = [opClass, manifest.ops, bytes, receipt, manifest.ops];
-      await sql.query(STORE, [siteId, region, id, ...sizes]);
+      await storeBatch(sql, siteId, sealed, manifest, receipt);
     });
   }
 

@@ -6,7 +6,7 @@ import { encodeOrder } from '../../../merge/order.ts';
 import type { PgRow, Sql } from '../../../platform/network/postgres.ts';
 import { labelOf } from '../key-book.ts';
 import { nameIn, orderIn } from './record-tables.ts';
-import type { WorkingSet } from './working-set.ts';
+import type { RecordConflicts } from './working-set.ts';
 
 const OPEN = 'SELECT * FROM heliograph.conflict WHERE key_id = $1 AND closed_at IS NULL';
 const CLOSE =
@@ -17,18 +17,17 @@ const FOUND = `
   ON CONFLICT (key_id, field, winner, loser) DO UPDATE SET closed_at = NULL, kind = excluded.kind`;
 
 /** Compares what is open in the records that changed with what is noted. */
-export async function noteConflicts(sql: Sql, set: WorkingSet): Promise<void> {
-  for (const { record, found } of set.conflicts()) {
-    const atMs = record.lookMs ?? 0;
+export async function noteConflicts(sql: Sql, met: readonly RecordConflicts[]): Promise<void> {
+  for (const { id, lookMs, found } of met) {
     const fresh = new Map(found.map((conflict) => [nameOf(conflict), conflict]));
-    for (const row of await sql.query(OPEN, [record.id])) {
+    for (const row of await sql.query(OPEN, [id])) {
       if (!fresh.delete(nameOf(conflictIn(row)))) {
-        await sql.query(CLOSE, [row['id'] as string, atMs]);
+        await sql.query(CLOSE, [row['id'] as string, lookMs]);
       }
     }
     for (const { field, kind, winner, loser } of fresh.values()) {
       const orders = [encodeOrder(winner), encodeOrder(loser)] as const;
-      await sql.query(FOUND, [record.id, utf8(field), labelOf(field), kind, ...orders, atMs]);
+      await sql.query(FOUND, [id, utf8(field), labelOf(field), kind, ...orders, lookMs]);
     }
   }
 }

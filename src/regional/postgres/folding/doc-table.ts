@@ -2,8 +2,7 @@
 import { CborReader } from '../../../codec/reader.ts';
 import { CborWriter } from '../../../codec/writer.ts';
 import { DocFold, readHeads, writeHeads } from '../../../merge/doc/doc-state.ts';
-import { DocError } from '../../../merge/doc/lib0-reader.ts';
-import { readUpdate } from '../../../merge/doc/read-update.ts';
+import { changeIn } from '../../../merge/doc/document.ts';
 import type { Op } from '../../../model/op.ts';
 import type { Sql } from '../../../platform/network/postgres.ts';
 
@@ -28,20 +27,15 @@ export async function foldDocs(
             heads: readHeads(new CborReader(row['heads'] as Uint8Array)),
             state: row['state'] as Uint8Array,
           });
-    for (const op of ops) if (op.key === key) takeInto(doc, op);
+    for (const op of ops) {
+      const change = op.key === key ? changeIn(op.body) : undefined;
+      // What is malformed has no effect, as in merge/fold.ts.
+      if (typeof change === 'object') doc.merge(change, op);
+    }
     if (doc.document.isEmpty) continue;
     const { heads, state } = doc.encode();
     const writer = new CborWriter(64);
     writeHeads(writer, heads);
     await sql.query(PUT, [id, writer.finish(), state]);
-  }
-}
-
-/** What is malformed has no effect, as in merge/fold.ts. */
-function takeInto(doc: DocFold, op: Op): void {
-  try {
-    doc.merge(readUpdate(op.body), op);
-  } catch (error) {
-    if (!(error instanceof DocError)) throw error;
   }
 }

@@ -26,7 +26,7 @@ import { noteConflicts } from './conflict-table.ts';
 import { foldDocs } from './doc-table.ts';
 import { putSiteOps, type SiteOp } from '../down/site-ops.ts';
 import { loadRecords, loadWrites, saveRecords } from './record-tables.ts';
-import { WorkingSet, WritesNotLoaded } from './working-set.ts';
+import { type RecordConflicts, WorkingSet, WritesNotLoaded } from './working-set.ts';
 
 const LANES = `
   SELECT id, lane, up_to, beyond FROM heliograph.lane WHERE site_id = $1 AND lane = ANY ($2::text[])
@@ -54,12 +54,11 @@ export interface FoldPlace {
   readonly idByKey: ReadonlyMap<string, number>;
 }
 
-/** How many ops were new. */
 export async function foldBatch(
   sql: Sql,
   place: FoldPlace,
   entries: readonly StampedOp[],
-): Promise<number> {
+): Promise<void> {
   const laneNames = lanesOf(entries);
   const seen = new SeenOps();
   const laneIds = new Map<Lane, number>();
@@ -99,14 +98,12 @@ export async function foldBatch(
   await foldRecords(sql, place, fresh, again);
   await times.putUndated(sql, onRecords(fresh));
   const changed = [...seen.takeChanges()];
-  if (changed.length > 0) {
-    await sql.query(PUT_LANES, [
-      int4Array(changed.map((each) => laneIds.get(each.lane) as number)),
-      int8Array(changed.map(({ upTo }) => upTo)),
-      byteaArray(changed.map(({ beyond }) => encodeRanges(beyond))),
-    ]);
-  }
-  return events.length + others.length;
+  if (changed.length === 0) return;
+  await sql.query(PUT_LANES, [
+    int4Array(changed.map((each) => laneIds.get(each.lane) as number)),
+    int8Array(changed.map(({ upTo }) => upTo)),
+    byteaArray(changed.map(({ beyond }) => encodeRanges(beyond))),
+  ]);
 }
 
 /** The lanes that ops are of. */
@@ -185,18 +182,18 @@ async function foldRecords(
   const writesByKey = new Map<string, readonly RecordWrite[]>();
   for (;;) {
     const set = new WorkingSet(stored, writesByKey);
+    let met: RecordConflicts[];
     try {
       for (const stamped of touched) if (stamped.op.kind !== DOC) set.take(stamped);
       for (const stamped of again) set.takeAgain(stamped);
-      set.conflicts();
+      met = set.conflicts();
     } catch (error) {
       if (!(error instanceof WritesNotLoaded)) throw error;
-      const id = ids.get(error.key) as number;
-      writesByKey.set(error.key, (await loadWrites(sql, [id])).get(id) ?? []);
+      writesByKey.set(error.key, await loadWrites(sql, ids.get(error.key) as number));
       continue;
     }
     await saveRecords(sql, set);
-    await noteConflicts(sql, set);
+    await noteConflicts(sql, met);
     const docOps = touched.map(({ op }) => op).filter(({ kind }) => kind === DOC);
     return foldDocs(sql, ids, docOps);
   }

@@ -38,8 +38,7 @@ const FIELDS =
   'SELECT key_id, field, rank, value FROM heliograph.field WHERE key_id = ANY ($1::int[])';
 const COUNTERS =
   'SELECT key_id, field, total, adds FROM heliograph.counter WHERE key_id = ANY ($1::int[])';
-const WRITES =
-  'SELECT key_id, rank, kind, body, stamp FROM heliograph.record_write WHERE key_id = ANY ($1::int[])';
+const WRITES = 'SELECT rank, kind, body, stamp FROM heliograph.record_write WHERE key_id = $1';
 const PUT_WRITES = `
   INSERT INTO heliograph.record_write (key_id, rank, kind, body, at, origin, class, seq, authority, content, stamp)
   SELECT k, r, n, b, t, o, c, s, a, j::jsonb, m FROM unnest($1::int[], $2::bytea[], $3::int2[], $4::bytea[],
@@ -90,22 +89,15 @@ export async function loadRecords(
   return records;
 }
 
-/** All ops on these records, by their numbers. */
-export async function loadWrites(
-  sql: Sql,
-  ids: readonly number[],
-): Promise<Map<number, RecordWrite[]>> {
-  const writes = new Map<number, RecordWrite[]>(ids.map((id) => [id, []]));
-  for (const row of await sql.query(WRITES, [int4Array(ids)])) {
-    const write = {
-      order: orderIn(row),
-      kind: row['kind'] as Kind,
-      body: row['body'] as Uint8Array,
-      stamp: decodeStampMark((row['stamp'] as Uint8Array | null) ?? EMPTY_BYTES),
-    };
-    writes.get(row['key_id'] as number)?.push(write);
-  }
-  return writes;
+/** All ops on a record. */
+export async function loadWrites(sql: Sql, id: number): Promise<RecordWrite[]> {
+  const rows = await sql.query(WRITES, [id]);
+  return rows.map((row) => ({
+    order: orderIn(row),
+    kind: row['kind'] as Kind,
+    body: row['body'] as Uint8Array,
+    stamp: decodeStampMark((row['stamp'] as Uint8Array | null) ?? EMPTY_BYTES),
+  }));
 }
 
 /** Writes what the fold has changed. */

@@ -52,6 +52,12 @@ export interface ChangedRecord {
   lookMs: number | undefined;
 }
 
+/** The open conflicts of a record in which they may have changed. */
+export interface RecordConflicts extends Pick<ChangedRecord, 'id'> {
+  readonly lookMs: number;
+  readonly found: readonly Conflict[];
+}
+
 export class WritesNotLoaded extends Error {
   readonly key: string;
 
@@ -157,10 +163,10 @@ export class WorkingSet implements FoldTarget {
   }
 
   /** Open conflicts of the records in which they may have changed. */
-  conflicts(): { key: string; record: ChangedRecord; found: Conflict[] }[] {
-    return [...this.records]
-      .filter(([, { lookMs }]) => lookMs !== undefined)
-      .map(([key, record]) => ({ key, record, found: conflictsOf(this.writes(key)) }));
+  conflicts(): RecordConflicts[] {
+    return [...this.records].flatMap(([key, { id, lookMs }]) =>
+      lookMs === undefined ? [] : [{ id, lookMs, found: conflictsOf(this.writes(key)) }],
+    );
   }
 
   /** Events are told apart by the database itself: the one of the greatest rank stands. */
