@@ -212,8 +212,14 @@ export class Door {
       nowMs: () => clock.wallMs(),
       append: (op) => this.#append(this.#encoder.accepted(op, hlc.next()), op.class),
     });
-    if (outcome.lsn > 0) this.#noteNowAndThen(outcome.lsn);
-    return outcome;
+    if (outcome.lsn > 0) {
+      this.#noteNowAndThen(outcome.lsn);
+      return outcome;
+    }
+    // What is handed in again may still be on its way to the card: its receipt must not overtake it.
+    const { lastLsn, durableLsn } = this.#journal;
+    const waits = outcome.accepted.length > 0 && lastLsn > durableLsn;
+    return waits ? { ...outcome, lsn: lastLsn } : outcome;
   }
 
   /**

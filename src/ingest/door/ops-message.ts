@@ -55,7 +55,7 @@ export interface TakenMessage {
 }
 
 export interface OpsOutcome {
-  /** The receipt may leave when this is durable; 0 where nothing was journaled. */
+  /** The receipt may leave when this is durable; 0: at once, for nothing that it names is on its way to the card. */
   readonly lsn: Lsn;
   readonly accepted: readonly AcceptedLane[];
   readonly rejected: readonly RejectedOp[];

@@ -20,7 +20,7 @@ interface Setup {
 }
 
 function setUp(): Setup {
-  const { door } = openDoor();
+  const { door, journal } = openDoor();
   const sent: Setup['sent'] = [];
   const clashes: string[] = [];
   const waiting: { resolve: () => void; reject: (fault: HubError) => void }[] = [];
@@ -38,6 +38,7 @@ function setUp(): Setup {
     log: SILENT_LOG,
   });
   const finish = async (fault?: HubError): Promise<void> => {
+    if (fault === undefined) journal.sync();
     for (const { resolve, reject } of waiting.splice(0)) {
       if (fault === undefined) resolve();
       else reject(fault);
@@ -83,6 +84,15 @@ describe('ops from a device', () => {
     assert.equal(ops.handle({ topic: TOPIC, payload: message(1), from: FROM }), undefined);
     assert.equal(sent.length, 2);
     assert.deepEqual(sent[1], sent[0]);
+  });
+
+  it('that are known and not durable yet get it when they are', async () => {
+    const { ops, sent, finish } = setUp();
+    const handedIn = { topic: TOPIC, payload: message(1), from: FROM };
+    assert.deepEqual([ops.handle(handedIn), ops.handle(handedIn)], [{ lsn: 1 }, { lsn: 1 }]);
+    assert.equal(sent.length, 0);
+    await finish();
+    assert.equal(sent.length, 2);
   });
 
   it('that make no sense get one that says so', () => {
