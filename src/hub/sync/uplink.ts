@@ -41,7 +41,7 @@ const CHECK_IN_RATIO: Readonly<Partial<Record<LinkKind, number>>> = {
   satellite: 6,
 };
 /** Of 50 KB on the wire; the rest is what TCP and IP wrap around it. */
-const IDLE_DAY_BYTES = 32_000;
+const IDLE_DAY_BYTES = 28_000;
 const HOUR_MINUTES = 60;
 /** A session waits so long for late receipts and newcomers; in fast time, not for hours. */
 const LINGER_MS = 2_000;
