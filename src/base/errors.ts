@@ -136,7 +136,7 @@ export const FAULTS = {
   'peer.refused':
     'Another hub refuses the login. Check peer.username and its password there, or enrol this hub anew.',
   'peer.copied':
-    'Another box runs with a copy of this card. Run one of the two only. See RECOVERY.md, identity clash.',
+    'Another box runs with a copy of this card, or this one was restored from an old copy. See RECOVERY.md, identity clash.',
   'peer.stuck':
     'One hub has let go of ops that another lacks, and cannot hand over its state. Both work. See RECOVERY.md, peers apart.',
   'peer.lacking':

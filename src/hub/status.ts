@@ -26,7 +26,7 @@ import { FaultBook, type FoundFault } from '../status/fault-book.ts';
 import type { FlashLedger } from '../status/flash-ledger.ts';
 import { rangesText } from '../status/lsn-ranges.ts';
 import type { FaultStatus, Health, StatusSnapshot, SyncStatus } from '../status/snapshot.ts';
-import { COPIED } from '../sync/peers/copied.ts';
+import { COPIED_MEANS } from '../sync/peers/copied.ts';
 import type { PeerStatus } from '../sync/peers/peer-book.ts';
 import type { DroppedBulk } from './storage/dropped-bulk.ts';
 import type { Healing } from './sync/healing.ts';
@@ -173,7 +173,7 @@ export class HubStatus {
     }
     const copy = peers.find(({ isCopied }) => isCopied);
     if (copy !== undefined)
-      found.push({ code: 'peer.copied', message: `${copy.address}: ${COPIED}` });
+      found.push({ code: 'peer.copied', message: `${copy.address}: ${COPIED_MEANS}` });
     const stuck = peers.find(({ stuckLanes }) => stuckLanes > 0);
     if (stuck !== undefined) {
       const message = `${stuck.stuckLanes} lanes do not get on with ${stuck.address}`;

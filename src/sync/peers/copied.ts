@@ -7,6 +7,9 @@ import { seqIn, type VersionVector } from '../../model/version-vector.ts';
 
 /** Why the exchange with a copy ended, for people. */
 export const COPIED = 'another box has the key of this hub and numbers ops of its own';
+/** What is told of a copy, also where it is this card itself, which another hub knows as it was later. */
+export const COPIED_MEANS =
+  'ops exist under the name of this hub that it has not made: another box has its key, or this card was restored from an old copy';
 /** Why a second line to the same hub ends; the other end reads it. */
 export const SPEAK_ALREADY = 'these hubs speak already';
 /** So long after it was met, a copy counts as there: whoever is away for good is not told of. */
@@ -27,13 +30,18 @@ interface Own {
 }
 
 export function ownIdMet({ holes, vector: theirs }: Told, own: Own): OwnIdMet {
-  const { hub, instance, vector } = own;
-  const told = instanceIn(holes, hub);
-  if (told !== undefined) return told === instance ? 'itself' : 'copy';
-  // Nobody but the hub itself gives numbers of its lanes, and it is never ahead of itself.
-  const isAhead = CLASSES.some((opClass) => {
+  const told = instanceIn(holes, own.hub);
+  if (told !== undefined) return told === own.instance ? 'itself' : 'copy';
+  return knowsMore(theirs, own) ? 'old copy' : 'itself';
+}
+
+/** Whether somebody holds numbers of the hub's lanes that it has not given: nobody else gives them, and it is never ahead of itself. */
+export function knowsMore(
+  theirs: VersionVector,
+  { hub, vector }: Pick<Own, 'hub' | 'vector'>,
+): boolean {
+  return CLASSES.some((opClass) => {
     const lane = laneOf(hub, opClass);
     return seqIn(theirs, lane) > seqIn(vector, lane);
   });
-  return isAhead ? 'old copy' : 'itself';
 }

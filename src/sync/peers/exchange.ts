@@ -16,7 +16,7 @@ import { laneOf, type Origin } from '../../model/origin.ts';
 import { seqIn } from '../../model/version-vector.ts';
 import { abilitiesOf, comparesStamps, readsStates } from './abilities.ts';
 import type { Lsn, PeerHost, PeerPolicy } from './contract.ts';
-import { COPIED, ownIdMet, SPEAK_ALREADY } from './copied.ts';
+import { COPIED, knowsMore, ownIdMet, SPEAK_ALREADY } from './copied.ts';
 import type { LevelBook } from './level-book.ts';
 import {
   encodePeerMessage,
@@ -241,6 +241,7 @@ export class PeerExchange {
     if (site !== self.site) return this.end(`this is site ${self.site}`, WAIT_REFUSED_S);
     this.#hub = hub;
     if (!onKnown(hub)) return this.end(SPEAK_ALREADY, WAIT_REFUSED_S);
+    if (knowsMore(vector, { hub: self.hub, vector: door.vector() })) onCopied();
     this.#state = 'open';
     this.#peerEpoch = rosterEpoch;
     this.rosterChanged();

@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { connectAsync } from 'mqtt';
-import { beforeEach, describe, test } from 'vitest';
+import { beforeEach, describe, onTestFinished, test } from 'vitest';
 
 import { EXIT } from '../../../src/cli/io.ts';
 import { type Hub, openHub } from '../../../src/hub/hub.ts';
@@ -32,6 +32,13 @@ function open(...sets: string[]): Promise<Hub> {
 /** A run of the hub in which so many readings are published and folded; returns its id. */
 async function run(readings: number, ...sets: string[]): Promise<string> {
   const hub = await open(...sets);
+  await publish(hub, readings);
+  await hub.close();
+  return hub.id;
+}
+
+/** Until they are folded. */
+async function publish(hub: Hub, readings: number): Promise<void> {
   const client = await connectAsync(hub.addresses.mqtt ?? '', { reconnectPeriod: 0 });
   for (let count = 0; count < readings; count++) {
     await client.publishAsync('meters/1', `${count}`, { qos: 1 });
@@ -41,8 +48,6 @@ async function run(readings: number, ...sets: string[]): Promise<string> {
     () => Promise.resolve(hub.status.snapshot()),
     ({ store, journal }) => store.appliedLsn >= journal.durableLsn,
   );
-  await hub.close();
-  return hub.id;
 }
 
 function cli(command: string): Promise<{ code: number; stdout: string; stderr: string }> {
@@ -142,6 +147,29 @@ describe('the journal of a hub', () => {
     assert.notEqual((await cli('identity new')).code, EXIT.done, 'nothing is lost any more');
     rmSync(join(dir, 'journal'), { recursive: true });
     await assert.rejects(open(), { code: 'journal.lost' });
+  });
+
+  test('is that of an old image, with all else: another hub knows what it has done since, and it says so', async () => {
+    const image = join(tempDir(), 'image');
+    cpSync(dir, image, { recursive: true });
+    const peers = ['peer.enabled=true', 'peer.discover=off'];
+    const other = await openHub(configFor(join(tempDir(), 'other'), ...FREE, ...peers), machine);
+    onTestFinished(() => other.close());
+    const dialling = [...peers, `peer.addresses=["${other.addresses.mqtt}"]`];
+    const hub = await open(...dialling);
+    await publish(hub, 5);
+    const statusOf = (of: Hub) => () => Promise.resolve(of.status.snapshot());
+    await eventually(statusOf(other), ({ peers: [peer] }) => (peer?.opsTaken ?? 0) >= 10);
+    await hub.close();
+    rmSync(dir, { recursive: true });
+    cpSync(image, dir, { recursive: true });
+    const restored = await open(...dialling);
+    onTestFinished(() => restored.close());
+    const { faults } = await eventually(
+      statusOf(restored),
+      ({ sync }) => sync.state === 'identity clash',
+    );
+    assert.match(faults.map(({ message }) => message).join(), /restored from an old copy/);
   });
 
   test('is lost for good, and the clock with it: what a new hub takes is later than what it keeps', async () => {
