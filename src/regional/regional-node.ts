@@ -38,7 +38,6 @@ import { Pressure } from './pressure/pressure.ts';
 import { ChunkDesk, type ChunkTopic } from './arriving/chunk-desk.ts';
 import { type Answer, Site, type SiteAudit } from './site.ts';
 import type { RegionStorage } from './site-storage.ts';
-import type { RegionalWork } from './regional-work.ts';
 import { WorkQueue } from './arriving/work-queue.ts';
 
 export interface RegionalNodeOptions {
@@ -73,6 +72,16 @@ export interface RegionalNodeOptions {
   readonly compressor?: Compressor;
   /** Takes errors that nobody may catch: bugs, a failing disk or store. The process should end. */
   readonly onFatal: (error: unknown) => void;
+}
+
+/** What this process has done since its start. */
+export interface RegionalWork {
+  readonly chunks: number;
+  readonly batches: number;
+  readonly ops: number;
+  readonly parked: number;
+  readonly nonsense: number;
+  readonly overQuota: number;
 }
 
 /** Faults of a database: it comes back, or a person mends it while we wait. */
@@ -155,7 +164,6 @@ export class RegionalNode {
     return this.#link.isConnected;
   }
 
-  /** What this process has done since its start. */
   get work(): RegionalWork {
     return { ...this.#work };
   }

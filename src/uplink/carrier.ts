@@ -262,12 +262,10 @@ export class Carrier {
   #hello(batches: readonly HandedBatch[]): CarriedMessage {
     const { random, software, signer, sealer, jurisdiction, site } = this.#options;
     const spooled = batches.slice(0, SPOOLED_MAX).map(({ id }) => id);
-    const demands = {
-      ...(sealer === undefined ? {} : { sealedTo: sealer.keyId }),
-      ...(jurisdiction === undefined ? {} : { jurisdiction }),
-    };
-    const told = { site, nonce: random.bytes(NONCE_BYTES), software, ...READABLE, spooled };
-    const payload = encodeHello({ ...told, ...demands }, signer);
+    const nonce = random.bytes(NONCE_BYTES);
+    const demands = { sealedTo: sealer?.keyId, jurisdiction };
+    const hello = { site, nonce, software, ...READABLE, spooled, ...demands };
+    const payload = encodeHello(hello, signer);
     return { topic: helloTopic(this.#address), payload };
   }
 

@@ -139,7 +139,7 @@ describe('seen ops', () => {
     const anySeqs = fc.array(fc.integer({ min: 1, max: 20 }), { maxLength: 20 });
     const seenOf = (seqs: readonly number[]): SeenOps => {
       const seen = new SeenOps();
-      for (const seq of seqs) seen.add(lane, seq);
+      for (const seq of seqs) seen.lane(lane).add(seq);
       return seen;
     };
     fc.assert(
@@ -162,7 +162,7 @@ describe('seen ops', () => {
         const model = new Set<number>();
         const addAll = (seqs: readonly number[]): void => {
           for (const seq of seqs) {
-            assert.equal(seen.add(lane, seq), !model.has(seq));
+            assert.equal(seen.lane(lane).add(seq), !model.has(seq));
             model.add(seq);
           }
         };

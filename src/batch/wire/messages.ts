@@ -73,17 +73,17 @@ export interface Hello extends Introduction {
   /** Sealed batches that still wait for a receipt, in the order they will be sent. */
   readonly spooled: readonly BatchId[];
   /** Id of the key that batches are encrypted to; absent: they are not. */
-  readonly sealedTo?: Uint8Array;
+  readonly sealedTo?: Uint8Array | undefined;
   /** Of the site, where one is set. */
-  readonly jurisdiction?: string;
+  readonly jurisdiction?: string | undefined;
   /** What it has of the lanes that flow down (down-messages.ts), and which classes it takes now; absent: it takes nothing. */
-  readonly down?: DownWish;
+  readonly down?: DownWish | undefined;
   /** X25519 public key that batches down are encrypted to; absent: they are not. */
-  readonly sealKey?: Uint8Array;
+  readonly sealKey?: Uint8Array | undefined;
   /** What its card has lost in the midst of its lanes, of classes that it takes now. */
-  readonly lacks?: readonly LaneRange[];
+  readonly lacks?: readonly LaneRange[] | undefined;
   /** The newest receipted batch of each class that has one. */
-  readonly tips?: readonly BatchId[];
+  readonly tips?: readonly BatchId[] | undefined;
 }
 
 /** The regional node's answer: who it is, and that it heard this very hello. */
@@ -132,16 +132,14 @@ export function parseHello(bytes: Uint8Array, verify: Verify): Hello | undefined
     const publicKey = bytesField(map, 'key');
     const spooled = batchesField(map, 'spooled', SPOOLED_MAX);
     const hub = originOfPublicKey(publicKey);
-    const sealedTo = map.has('sealed-to') ? bytesField(map, 'sealed-to') : undefined;
-    const jurisdiction = map.has('jurisdiction') ? textField(map, 'jurisdiction') : undefined;
     return {
       hub,
       site: textField(map, 'site'),
       publicKey,
       ...readGreeting(map),
       spooled,
-      ...(sealedTo === undefined ? {} : { sealedTo }),
-      ...(jurisdiction === undefined ? {} : { jurisdiction }),
+      ...(map.has('sealed-to') ? { sealedTo: bytesField(map, 'sealed-to') } : {}),
+      ...(map.has('jurisdiction') ? { jurisdiction: textField(map, 'jurisdiction') } : {}),
       ...(map.has('down') ? { down: readWish(map.get('down')) } : {}),
       ...(map.has('seal-key') ? { sealKey: bytesField(map, 'seal-key') } : {}),
       ...(map.has('tips') ? { tips: batchesField(map, 'tips', CLASSES.length) } : {}),

@@ -91,11 +91,6 @@ export class SeenOps {
     return this.#fills.count;
   }
 
-  /** Notes the op; false where it was seen before. */
-  add(lane: Lane, seq: number): boolean {
-    return this.lane(lane).add(seq);
-  }
-
   has(lane: Lane, seq: number): boolean {
     const ops = this.#lanes.get(lane);
     if (ops === undefined) return false;

@@ -192,27 +192,23 @@ export class RegionLink {
 
   async #hello(): Promise<void> {
     const { address, signer, software, sealer, jurisdiction, recipient } = this.#options;
-    const demands = {
-      ...(sealer === undefined ? {} : { sealedTo: sealer.keyId }),
-      ...(jurisdiction === undefined ? {} : { jurisdiction }),
-    };
     const down = this.#options.down?.();
-    const told = {
+    const lacks = down === undefined ? [] : (this.#options.lacks?.() ?? []);
+    const hello = {
       site: address.site,
       nonce: this.#nonce,
       software,
       ...READABLE,
       spooled: this.#spooled,
+      sealedTo: sealer?.keyId,
+      jurisdiction,
+      down,
+      sealKey: down && recipient?.publicKey,
+      lacks: lacks.length > 0 ? lacks : undefined,
+      tips: this.#tips.length > 0 ? this.#tips : undefined,
     };
-    const wish = down && { down, ...(recipient && { sealKey: recipient.publicKey }) };
-    const lacks = down === undefined ? [] : (this.#options.lacks?.() ?? []);
-    const asked = {
-      ...wish,
-      ...(lacks.length > 0 && { lacks }),
-      ...(this.#tips.length > 0 && { tips: this.#tips }),
-    };
-    const hello = encodeHello({ ...told, ...demands, ...asked }, signer);
-    await this.#session?.publish(helloTopic(address), hello, { qos: 1, retain: true });
+    const bytes = encodeHello(hello, signer);
+    await this.#session?.publish(helloTopic(address), bytes, { qos: 1, retain: true });
   }
 
   /** Resolves when the broker has the chunk. */

@@ -302,7 +302,7 @@ export class SimHub {
         for (const held of heldIn(entry.body)?.lanes ?? []) seen.join(held);
       } else {
         const { origin, class: opClass, seq } = entry.stamped.op;
-        seen.add(laneOf(origin, opClass), seq);
+        seen.lane(laneOf(origin, opClass)).add(seq);
       }
     }
     return seen;
