@@ -98,18 +98,17 @@ async function tell(cast: Cast, io: CliIo, { hours, speed, page }: Plot): Promis
   });
   const tally = await devices.tally();
   io.stdout(paint('dim', 'The devices are silent. What is left follows when energy allows.\n'));
-  const waiting = await drained(io, hub, speed);
-  const [hubDigest, regionDigest] = await Promise.all(
-    [hub, region].map(async ({ http }) => (await json(io, `${http}api/v1/digest`)) as Digest),
-  );
+  const { acknowledged } = tally;
+  const waiting = await drained(io, { hub, region, acknowledged, speed });
+  const [hubDigest, regionDigest] = await Promise.all([digestOf(io, hub), digestOf(io, region)]);
   const { journal } = await figuresOf(io, hub);
   await cast.stop();
   await following.catch(() => undefined);
   return {
     tally,
     waiting,
-    hub: hubDigest as Digest,
-    region: regionDigest as Digest,
+    hub: hubDigest,
+    region: regionDigest,
     energyWh: story.energyWh,
     releasedEntries: journal.firstLsn - 1,
   };
@@ -144,23 +143,43 @@ class Story {
   }
 }
 
-/** Waits until everything but the log itself has its receipt, or the time for it is over; what then still waits. */
-async function drained(io: CliIo, hub: Node, speed: number): Promise<number> {
+type Asking = Pick<CliIo, 'http' | 'timers' | 'signal'>;
+
+interface Drain {
+  readonly hub: Pick<Node, 'http'>;
+  readonly region: Pick<Node, 'http'>;
+  readonly acknowledged: number;
+  readonly speed: number;
+}
+
+/**
+ * Waits until everything but the log itself has its receipt, or the time for it is over; what then still waits. A hub
+ * counts behind its journal: that nothing waits is believed when the region has as many ops as were acknowledged.
+ */
+export async function drained(
+  io: Asking,
+  { hub, region, acknowledged, speed }: Drain,
+): Promise<number> {
   const longestMs = io.signal.aborted ? LEAVE_MS_MAX : (DRAIN_HOURS_MAX * 3_600_000) / speed;
   for (let waitedMs = 0; ; waitedMs += LOOK_MS) {
     const { backlog } = await figuresOf(io, hub);
     const { log: _log, ...classes } = backlog;
     const waiting = Object.values(classes).reduce((sum, { ops }) => sum + ops, 0);
-    if (waiting === 0 || waitedMs >= longestMs) return waiting;
+    if (waitedMs >= longestMs) return waiting;
+    if (waiting === 0 && (await digestOf(io, region)).ops >= acknowledged) return 0;
     await pause(io.timers, LOOK_MS);
   }
 }
 
-async function figuresOf(io: CliIo, hub: Node): Promise<HubFigures> {
+async function digestOf(io: Asking, { http }: Pick<Node, 'http'>): Promise<Digest> {
+  return (await json(io, `${http}api/v1/digest`)) as Digest;
+}
+
+async function figuresOf(io: Asking, hub: Pick<Node, 'http'>): Promise<HubFigures> {
   return (await json(io, `${hub.http}api/v1/status`)) as HubFigures;
 }
 
-async function json(io: CliIo, url: string): Promise<unknown> {
+async function json(io: Asking, url: string): Promise<unknown> {
   return JSON.parse((await io.http.get(url)).text) as unknown;
 }
 
