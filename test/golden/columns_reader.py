@@ -243,17 +243,17 @@ class SlotStream:
         if shape == DOUBLE:
             xor = bytes(bits.symbol(self.slot.bytes[at], 8) for at in range(8))
             self.double = bytes(a ^ b for a, b in zip(self.double, xor))
-            return text_of_double(struct.unpack(">d", self.double)[0])
+            return text_of_double(struct.unpack(">d", self.double)[0]).encode()
         if shape == TEXT:
             place = self.places.read(bits)
             if place == len(self.slot.texts):
                 self.slot.texts.append(next(texts))
-            return self.slot.texts[place].decode()
+            return self.slot.texts[place]
         value = self.number(bits, reference)
         if shape == SINGLE:
-            return text_of_single(value)
+            return text_of_single(value).encode()
         if shape in (ISO_MS, ISO_S):
-            return text_of_time(value, shape == ISO_MS)
+            return text_of_time(value, shape == ISO_MS).encode()
         text = text_of_decimal(value, digits)
         if usual:
             for _ in range(digits - least):
@@ -264,7 +264,7 @@ class SlotStream:
             cut = digits - shape
             assert text[len(text) - cut :] == "0" * cut
             text = text[: len(text) - cut]
-        return text.removesuffix(".")
+        return text.removesuffix(".").encode()
 
 
 # Sections 2 and 4.
@@ -302,7 +302,7 @@ class Columns:
             met[number] = [SlotStream(slot, plan) for slot, plan in zip(slots, plans)]
         body = parts[0]
         for stream, part in zip(met[number], parts[1:]):
-            body += stream.read(self.bits, ms, self.texts).encode() + part
+            body += stream.read(self.bits, ms, self.texts) + part
         return body
 
     def series_ops(self, count):

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 
 import fc from 'fast-check';
 
-import { hexOf } from '../../src/base/bytes.ts';
+import { concatBytes, hexOf, utf8 } from '../../src/base/bytes.ts';
 import { encodeColumns } from '../../src/batch/columns/encode-columns.ts';
 import type { StampedOp } from '../../src/model/op.ts';
 import { anyBody, anyLivelyOp, anyStamped } from '../support/made/column-ops.ts';
@@ -60,7 +60,9 @@ function writeSamples(path: string): void {
     fc.sample(fc.array(op, { maxLength: 40 }), SAMPLES),
   );
   const bodies = fc.sample(fc.array(anyBody, { maxLength: 40 }), SAMPLES).map(eventsOf);
-  const samples = [...regular, ...made, ...bodies].map((ops) => ({
+  // Texts are bytes: nobody has to write UTF-8.
+  const bare = eventsOf([0x80, 0xae, 0xff].map((byte) => concatBytes([utf8('{"s":"'), Uint8Array.of(byte), utf8('"}')])));
+  const samples = [...regular, ...made, ...bodies, bare].map((ops) => ({
     columns: hexOf(encodeColumns(ops)),
     rows: hexOf(rowsOf(ops)),
   }));
