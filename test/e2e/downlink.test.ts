@@ -79,6 +79,11 @@ test('an override of the region shows on the hub, and outlives its restart', asy
   await uplinked(first.httpUrl);
   const to = ['--site', 'demo', '--data', regionData, '--wait', '60s'];
   const sending = json<Sent>(['regional', 'override', ...to, '--for', '30m']);
+  // Woken before the region has the order, the hub would ask again within the hour.
+  await eventually(
+    () => getJson<Digest>(`${region.httpUrl}api/v1/digest?site=demo`),
+    ({ records }) => records === 1,
+  );
   await client.publishAsync('a', '2', { qos: 1 });
   assert.equal((await sending).has.length, 1);
   await client.endAsync();

@@ -1,6 +1,6 @@
 /**
  * What an idle hub costs upstream: the real program over a real line to a region, its day in fast motion. Counted is the
- * payload of TCP, both ways, of whatever the hub says without being given anything to say: it asks for orders once an hour,
+ * payload of TCP, both ways, of whatever the hub says without being given anything to say: it asks for orders about every hour,
  * and tells of its power as often as that changes.
  */
 import assert from 'node:assert/strict';
