@@ -180,11 +180,6 @@ export class Door {
     return { kind: 'journaled', lsn };
   }
 
-  /** The client began a new session: none of its publishes is a redelivery of an earlier one. */
-  forgetClient(clientId: string): void {
-    this.#recent.forget(clientId);
-  }
-
   /** Journals an op of the hub itself; throws `HubError` where the journal does not take it. */
   journalOwn(event: OwnEvent): Lsn {
     return this.journalOp(event).lsn;

@@ -2,7 +2,8 @@
  * Remembers which publish of a client was journaled where, to recognise a redelivery: a publish with DUP set, of the same
  * client, with the same packet id, topic and payload as one that is journaled. MQTT promises at least once; this makes the
  * usual case once: an ack that was lost with the connection. What was journaled is compared when a DUP asks for it, in
- * the journal, so that a publish costs nothing but its place here.
+ * the journal, so that a publish costs nothing but its place here. A new session forgets nothing: libraries send again in
+ * a clean one what was not acknowledged in the last.
  *
  * Memory of this process only. After a restart of the hub an unacknowledged publish may be journaled
  * twice, which loses nothing. Looking for it in the journal by its content alone could take a new message
@@ -80,11 +81,6 @@ export class RecentPublishes {
     memory.packetIds[slot] = packetId;
     memory.lsns[slot] = lsn;
     memory.count += 1;
-  }
-
-  /** The client began a new session: its packet ids mean nothing any more. */
-  forget(clientId: string): void {
-    this.#clients.delete(clientId);
   }
 }
 
