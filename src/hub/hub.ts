@@ -13,7 +13,7 @@ import { Closers } from '../closers.ts';
 import type { ConfigInput } from '../config/config.ts';
 import type { Config } from '../config/schema.ts';
 import { announceRuntime } from './data.ts';
-import { cutFault, goOnAsNew, isCut } from './storage/cut-journal.ts';
+import { cutFaultIn, goOnAsNew, isCut } from './storage/cut-journal.ts';
 import { openFlashLedger } from './storage/flash.ts';
 import type { Followers } from './followers.ts';
 import { FullDoor } from './full-door.ts';
@@ -120,7 +120,7 @@ function openStatus(
     ...serving,
     ...followers,
     peers: () => peers?.status() ?? [],
-    cut: () => cutFault(paths, machine.files),
+    cut: cutFaultIn(paths, machine.files),
     flash: openFlashLedger({ ...ground, ...serving }),
     host: machine.host,
     clock: time.clock,

@@ -162,7 +162,6 @@ async function listenHttp(parts: RegionParts): Promise<HttpServer> {
   const { files, log, clock } = machine;
   const { host, httpPort } = config.regional;
   const startMs = clock.monotonicMs();
-  const at = (): string => isoTime(clock.wallMs());
   const status = async (): Promise<RegionStatus> => {
     const sites: RegionSite[] = [];
     for (const { name: site, storage } of node.sites()) {
@@ -171,7 +170,8 @@ async function listenHttp(parts: RegionParts): Promise<HttpServer> {
     }
     const uptimeS = Math.round((clock.monotonicMs() - startMs) / 1_000);
     const connected = node.isConnected;
-    return { regionId: id, version: PROGRAM_VERSION, uptimeS, at: at(), connected, sites };
+    const at = isoTime(clock.wallMs());
+    return { regionId: id, version: PROGRAM_VERSION, uptimeS, at, connected, sites };
   };
   const metrics = async (): Promise<RegionMetrics> => {
     const uptimeS = Math.round((clock.monotonicMs() - startMs) / 1_000);
@@ -182,7 +182,7 @@ async function listenHttp(parts: RegionParts): Promise<HttpServer> {
   };
   const api = createRegionApi({
     isConnected: () => node.isConnected,
-    at,
+    wallMs: () => clock.wallMs(),
     status,
     metrics,
     digest: async (site) => node.site(site)?.storage.digest(),

@@ -50,12 +50,12 @@ export class HubApi {
   /** What a hub says of itself; throws `HubError` where something else answers. */
   async status(): Promise<StatusSnapshot> {
     const answer = await this.json('/api/v1/status');
-    if (typeof answer === 'object' && answer !== null && 'hubId' in answer)
-      return answer as StatusSnapshot;
-    const isRegion = typeof answer === 'object' && answer !== null && 'regionId' in answer;
-    const what = isRegion
-      ? 'is a regional node, not a hub; its page shows its hubs'
-      : 'is not a hub';
+    const said = typeof answer === 'object' && answer !== null ? answer : {};
+    if ('hubId' in said) return said as StatusSnapshot;
+    const what =
+      'regionId' in said
+        ? 'is a regional node, not a hub; its page shows its hubs'
+        : 'is not a hub';
     throw new HubError('hub.unreachable', `${this.#origin} ${what}`);
   }
 

@@ -12,6 +12,7 @@ import {
   darkText,
   isMissedByAll,
   type Measure,
+  MISSED_BY_ALL,
   type Verdict,
   verdictOf,
 } from '../../pilot/judging/measures.ts';
@@ -86,8 +87,7 @@ export function sumOf(count: number, missed: number, byAll: number): string {
   return `${count - missed} of ${count} measures hold${rest}.`;
 }
 
-const NOTE =
-  'Each cell: what was measured, and in brackets the most that is allowed. !: missed; ~: missed, and perfect foresight and the fewest sessions miss it, too.\n';
+const NOTE = `Each cell: what was measured, and in brackets the most that is allowed. !: missed; ~: missed, and ${MISSED_BY_ALL}.\n`;
 const HEADS = [
   ['no', 'Too dark for any policy'],
   ['off', 'Too dark for the site'],

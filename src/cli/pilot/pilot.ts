@@ -13,7 +13,13 @@ import {
   PRESETS,
   type SitePreset,
 } from '../../pilot/world/light-model.ts';
-import { darkText, isMissedByAll, type Verdict, verdictOf } from '../../pilot/judging/measures.ts';
+import {
+  darkText,
+  isMissedByAll,
+  MISSED_BY_ALL,
+  type Verdict,
+  verdictOf,
+} from '../../pilot/judging/measures.ts';
 import type { PilotOutcome } from '../../pilot/outcome.ts';
 import { runPilot } from '../../pilot/pilot.ts';
 import { replayOf } from '../../pilot/replay.ts';
@@ -224,10 +230,7 @@ function tell(
 function verdictText({ measures, attainable }: Verdict): string {
   const missed = measures
     .filter(({ holds }) => !holds)
-    .map(
-      (it) =>
-        `${it.name}${isMissedByAll(it) ? ' (perfect foresight and the fewest sessions miss it, too)' : ''}`,
-    );
+    .map((it) => (isMissedByAll(it) ? `${it.name} (${MISSED_BY_ALL})` : it.name));
   const found = missed.length === 0 ? 'all hold' : `missed: ${missed.join(', ')}`;
   const dark = darkText(attainable);
   const why = missed.length === 0 || dark === undefined ? '' : `\nIt was dark: ${dark}`;

@@ -44,15 +44,14 @@ export async function showLog(args: Args, io: CliIo): Promise<ExitCode> {
 
 /** As the hub is asked: an age counts by its clock, which need not be that of who reads. */
 function askedSince(text: string | undefined, io: CliIo): string | undefined {
-  const moment = sinceOf(text, io);
-  const agoMs = text === undefined ? undefined : durationMs(text);
-  return agoMs === undefined ? moment : `${agoMs / 1000}s`;
+  const agoMs = durationMs(text ?? '');
+  return agoMs === undefined ? sinceOf(text, io) : `${agoMs / 1000}s`;
 }
 
 /** A moment, or how long ago it was. */
 export function sinceOf(text: string | undefined, io: CliIo): string | undefined {
   if (text === undefined) return undefined;
-  const agoMs = /^\d{4}-/.test(text) ? undefined : durationMs(text);
+  const agoMs = durationMs(text);
   const wallMs = agoMs === undefined ? wallMsOfIso(text) : io.clock.wallMs() - agoMs;
   if (wallMs === undefined) {
     throw new UsageError('--since is a time such as 2026-03-01T06:10:00Z or an age such as 2h');

@@ -38,11 +38,14 @@ export async function goOnAsNew(
   }
 }
 
-/** Told as long as the note is there. */
-export function cutFault(
+/** What is told as long as the note is there. It is made before a hub opens, so one that finds none then need not look again. */
+export function cutFaultIn(
   { cut }: Pick<HubPaths, 'cut'>,
-  files: Pick<Files, 'read'>,
-): HubError | undefined {
-  const text = textIn(files, cut).slice(0, NOTE_LENGTH_MAX);
-  return text === '' ? undefined : new HubError('journal.cut', text);
+  files: Pick<Files, 'read' | 'exists'>,
+): () => HubError | undefined {
+  if (!files.exists(cut)) return () => undefined;
+  return () => {
+    const text = textIn(files, cut).slice(0, NOTE_LENGTH_MAX);
+    return text === '' ? undefined : new HubError('journal.cut', text);
+  };
 }

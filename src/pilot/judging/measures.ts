@@ -50,6 +50,9 @@ export function measuresOf(by: EvaluationByPolicy): Measure[] {
   ];
 }
 
+/** What is told of such a miss. */
+export const MISSED_BY_ALL = 'perfect foresight and the fewest sessions miss it, too';
+
 /** Who knows the weather to come misses it, too, and who sends as seldom as deadlines let. */
 export function isMissedByAll({ holds, best, limit }: Measure): boolean {
   return !holds && !isWithin(best, limit);

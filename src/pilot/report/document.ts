@@ -7,7 +7,7 @@ import { CLASS_NAMES, type LOG, type OpClass } from '../../model/class.ts';
 import { DEADLINES_MS } from '../../power/backlog.ts';
 import type { ContractUse } from '../world/contract.ts';
 import type { Evaluation } from '../world/light-model.ts';
-import { darkText, isMissedByAll, type Verdict } from '../judging/measures.ts';
+import { darkText, isMissedByAll, MISSED_BY_ALL, type Verdict } from '../judging/measures.ts';
 import type { ClassFigures } from '../judging/books.ts';
 import type { PilotOutcome } from '../outcome.ts';
 import { replayOf } from '../replay.ts';
@@ -185,9 +185,7 @@ function verdicts(verdict: Verdict | undefined): string {
     const { name, value, limit, holds, best } = it;
     const shown = (figure: number): string =>
       name.startsWith('Wh') ? figure.toPrecision(3) : percent(figure);
-    const all = isMissedByAll(it)
-      ? `; perfect foresight and the fewest sessions miss it, too: ${shown(best)} at best`
-      : '';
+    const all = isMissedByAll(it) ? `; ${MISSED_BY_ALL}: ${shown(best)} at best` : '';
     return `<li class="${holds ? 'good' : 'bad'}">${name} ${shown(value)}, at most ${shown(limit)}${all}</li>`;
   });
   const dark = measures.every(({ holds }) => holds) ? undefined : darkText(attainable);

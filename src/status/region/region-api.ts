@@ -6,7 +6,7 @@
 import { type Context, Hono } from 'hono';
 
 import { messageOf } from '../../base/errors.ts';
-import { wallMsOfIso } from '../../base/iso-time.ts';
+import { isoTime } from '../../base/iso-time.ts';
 import type { Log } from '../../base/log.ts';
 import { jsonAnswer, linesAnswer, secured } from '../http/answers.ts';
 import type { StateDigest } from '../api/api.ts';
@@ -48,8 +48,8 @@ export interface RegionStatus {
 
 export interface RegionApiOptions extends LoginOptions {
   isConnected(): boolean;
-  /** The time now, as RFC 3339 has it. */
-  at(): string;
+  /** By the node's clock. */
+  wallMs(): number;
   status(): Promise<RegionStatus>;
   metrics(): Promise<RegionMetrics>;
   /** Undefined where no such site is known. */
@@ -115,7 +115,7 @@ export function createRegionApi(options: RegionApiOptions): RegionApi {
   });
   app.get('/api/v1/status', async () => jsonAnswer(await options.status()));
   app.get('/api/v1/fleet', async () =>
-    jsonAnswer({ at: options.at(), hubs: await options.fleet() }),
+    jsonAnswer({ at: isoTime(options.wallMs()), hubs: await options.fleet() }),
   );
   app.get('/api/v1/log', (context) => logAnswer(options, context));
   app.get('/api/v1/summaries', (context) => summariesAnswer(options, context));
@@ -172,7 +172,7 @@ function refuseOtherMethods(app: Hono<Env>): void {
 async function logAnswer(options: RegionApiOptions, { req }: Context<Env>): Promise<Response> {
   const { site = '', hub = '' } = req.query();
   if (site === '' || hub === '') return problem(400, 'Say whose: ?site=demo&hub=a1b2c3d4e5f60718');
-  const since = timeIn(new URL(req.url), 'since', wallMsOfIso(options.at()) ?? 0);
+  const since = timeIn(new URL(req.url), 'since', options.wallMs());
   if (since instanceof Response) return since;
   const lines = await options.lines(site, hub, since);
   return lines === undefined
@@ -190,7 +190,7 @@ async function summariesAnswer(
   const summaries = await options.summaries(site, hub, all !== '' && all !== '0');
   return summaries === undefined
     ? problem(404, `There is no hub ${hub} of site ${site} here.`)
-    : jsonAnswer({ at: options.at(), summaries });
+    : jsonAnswer({ at: isoTime(options.wallMs()), summaries });
 }
 
 async function digestAnswer(options: RegionApiOptions, { req }: Context<Env>): Promise<Response> {

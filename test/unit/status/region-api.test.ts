@@ -23,7 +23,7 @@ const SENDING: SendDoor = {
 
 const NOTHING = {
   isConnected: () => true,
-  at: () => '',
+  wallMs: () => 0,
   status: () => Promise.reject(new Error('not asked for')),
   digest: () => Promise.resolve(undefined),
   fleet: () => Promise.resolve([]),
@@ -43,7 +43,7 @@ function ask(
   const api = createRegionApi({
     assets: NO_ASSETS,
     isConnected: () => true,
-    at: () => '2026-03-01T12:00:00.000Z',
+    wallMs: () => Date.parse('2026-03-01T12:00:00.000Z'),
     settings: () => Promise.resolve(undefined),
     status: async () => ({
       regionId: 'r',

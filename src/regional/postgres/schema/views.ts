@@ -1,5 +1,21 @@
 /** The views that people query, and what they are made with; SCHEMA.md describes them column by column. */
 
+const EVENTS = `  SELECT s.name AS site, k.label AS key, r.at, split_part(l.lane, '/', 1) AS origin,
+    heliograph.class_name(split_part(l.lane, '/', 2)::int) AS class, r.seq, r.payload,
+    heliograph.json_of(r.payload) AS content
+  FROM heliograph.reading r JOIN heliograph.key k ON k.id = r.key_id JOIN heliograph.site s ON s.id = k.site_id
+    JOIN heliograph.lane l ON l.id = r.lane_id`;
+
+/** Lines of the hubs' power-aware log, out of a view of events. */
+const powerLogOf = (
+  view: string,
+): string => `  SELECT site, split_part(key, '/', 3) AS hub, at, content->>'event' AS event, content->>'state' AS state,
+    (content->>'socPct')::numeric AS soc_pct, (content->>'batteryV')::numeric AS battery_v,
+    (content->>'pvW')::numeric AS pv_w, (content->>'loadW')::numeric AS load_w, content->>'link' AS link,
+    (content->>'bytes')::numeric AS bytes, (content->>'ops')::numeric AS ops,
+    (content->>'energyWh')::numeric AS energy_wh, content->>'why' AS why, content
+  FROM heliograph.${view} WHERE key LIKE 'log/power/%' AND class = 'log'`;
+
 export const VIEWS = `
 -- JSON where the bytes are JSON, else null: a payload is whatever a device sent.
 CREATE FUNCTION heliograph.json_of(payload bytea) RETURNS jsonb LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
@@ -27,11 +43,7 @@ CREATE FUNCTION heliograph.op_of(rank bytea) RETURNS text LANGUAGE sql IMMUTABLE
      ('x' || encode(substr(rank, 18, 8), 'hex'))::bit(64)::bigint $$;
 
 CREATE VIEW heliograph.readings AS
-  SELECT s.name AS site, k.label AS key, r.at, split_part(l.lane, '/', 1) AS origin,
-    heliograph.class_name(split_part(l.lane, '/', 2)::int) AS class, r.seq, r.payload,
-    heliograph.json_of(r.payload) AS content
-  FROM heliograph.reading r JOIN heliograph.key k ON k.id = r.key_id JOIN heliograph.site s ON s.id = k.site_id
-    JOIN heliograph.lane l ON l.id = r.lane_id;
+${EVENTS};
 
 CREATE VIEW heliograph.records AS
   SELECT s.name AS site, k.label AS key, f.label AS field, f.content AS value, NULL::bigint AS increments,
@@ -55,12 +67,7 @@ CREATE VIEW heliograph.conflicts AS
   FROM heliograph.conflict c JOIN heliograph.key k ON k.id = c.key_id JOIN heliograph.site s ON s.id = k.site_id;
 
 CREATE VIEW heliograph.power_log AS
-  SELECT site, split_part(key, '/', 3) AS hub, at, content->>'event' AS event, content->>'state' AS state,
-    (content->>'socPct')::numeric AS soc_pct, (content->>'batteryV')::numeric AS battery_v,
-    (content->>'pvW')::numeric AS pv_w, (content->>'loadW')::numeric AS load_w, content->>'link' AS link,
-    (content->>'bytes')::numeric AS bytes, (content->>'ops')::numeric AS ops,
-    (content->>'energyWh')::numeric AS energy_wh, content->>'why' AS why, content
-  FROM heliograph.readings WHERE key LIKE 'log/power/%' AND class = 'log';
+${powerLogOf('readings')};
 
 CREATE VIEW heliograph.hubs AS
   SELECT s.name AS site, h.hub, h.met_at, c.heard_at, c.software, h.batches, h.ops, h.bytes, h.last_batch_at,
@@ -96,17 +103,8 @@ CREATE OR REPLACE VIEW heliograph.hubs AS
 /** Version 13: the log that hubs keep of themselves is the power log alone; who counts readings does not count its lines. */
 export const LOG_APART = `
 CREATE VIEW heliograph.event AS
-  SELECT s.name AS site, k.label AS key, r.at, split_part(l.lane, '/', 1) AS origin,
-    heliograph.class_name(split_part(l.lane, '/', 2)::int) AS class, r.seq, r.payload,
-    heliograph.json_of(r.payload) AS content
-  FROM heliograph.reading r JOIN heliograph.key k ON k.id = r.key_id JOIN heliograph.site s ON s.id = k.site_id
-    JOIN heliograph.lane l ON l.id = r.lane_id;
+${EVENTS};
 CREATE OR REPLACE VIEW heliograph.power_log AS
-  SELECT site, split_part(key, '/', 3) AS hub, at, content->>'event' AS event, content->>'state' AS state,
-    (content->>'socPct')::numeric AS soc_pct, (content->>'batteryV')::numeric AS battery_v,
-    (content->>'pvW')::numeric AS pv_w, (content->>'loadW')::numeric AS load_w, content->>'link' AS link,
-    (content->>'bytes')::numeric AS bytes, (content->>'ops')::numeric AS ops,
-    (content->>'energyWh')::numeric AS energy_wh, content->>'why' AS why, content
-  FROM heliograph.event WHERE key LIKE 'log/power/%' AND class = 'log';
+${powerLogOf('event')};
 CREATE OR REPLACE VIEW heliograph.readings AS SELECT * FROM heliograph.event WHERE class <> 'log';
 `;
