@@ -125,7 +125,9 @@ export function probeRows(views: readonly SourceView[], nowMs: number): ProbeRow
         value: shown(field, value),
         unit: UNITS[field],
         ageS: (nowMs - atMs) / 1_000,
-        ...(suspects.some((it) => it.field === field) ? { doubted: true as const } : {}),
+        ...(suspects.some((it) => it.field === field && it.atMs === atMs)
+          ? { doubted: true as const }
+          : {}),
       }));
     const reason = lost ?? (rows.length === 0 ? 'no reading yet' : undefined);
     return reason === undefined ? rows : [...rows, { source: name, value: reason, unit: '' }];

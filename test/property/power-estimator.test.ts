@@ -94,7 +94,7 @@ test('a current that never changes is believed for a day and not longer; one cha
         assert.deepEqual(suspects, hour > 24 ? ['shunt batteryAmps'] : []);
       }
       const laterMs = (hours + 1) * HOUR_MS;
-      assert.deepEqual(suspectsAt(laterMs, stuck + 0.01), [], 'flagged for ten minutes only');
+      assert.deepEqual(suspectsAt(laterMs, stuck + 0.01), [], 'flagged for two minutes only');
     }),
     { numRuns: 50 },
   );

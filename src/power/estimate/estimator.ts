@@ -61,10 +61,22 @@ interface Slot {
   readonly cells: Map<ReadingField, Cell>;
 }
 
+interface Told {
+  readonly source: string;
+  /** In the order of trust. */
+  readonly rank: number;
+  readonly cell: Cell;
+}
+
 interface Fused {
   readonly draft: ReadingDraft;
-  readonly cellOf: (field: ReadingField) => { source: string; cell: Cell } | undefined;
+  readonly cellOf: (field: ReadingField) => Told | undefined;
 }
+
+/** A meter that tells so much below nothing tells nothing. */
+const NOTHING_WATTS = 1;
+/** A gap in the power longer than this cannot be bridged by what flows behind it. */
+const FLOW_GAP_MS_MAX = 2 * 60_000;
 
 /** What a source that tells a charge is trusted to; a maker known to be wrong, less. */
 const TOLD_ERROR_POINTS = 3;
@@ -73,7 +85,12 @@ const TOLD_LOW_ERROR_POINTS = 15;
 export class Estimator {
   readonly #slots: Slot[];
   readonly #counter: ChargeCounter;
+  readonly #capacityWh: number;
   #newestMs = -Infinity;
+  /** What flowed into the battery since the start, by its size. */
+  #flowRatio = 0;
+  #flowedMs = -Infinity;
+  #anchorRatio: number | undefined;
 
   /** `sources` in order of trust. */
   constructor(battery: Battery, sources: readonly string[], saved?: EstimatorState) {
@@ -83,6 +100,7 @@ export class Estimator {
       cells: new Map(),
     }));
     this.#counter = new ChargeCounter(battery, saved?.charge);
+    this.#capacityWh = battery.capacityWh;
   }
 
   get state(): EstimatorState {
@@ -95,12 +113,22 @@ export class Estimator {
     const slot = this.#slots[index];
     if (slot === undefined) return;
     this.#newestMs = Math.max(this.#newestMs, reading.atMs);
+    const { atMs } = reading;
+    let isPowerBelieved = true;
     for (const field of READING_FIELDS) {
-      const value = reading[field];
-      if (value === undefined || !slot.plausibility.believes(field, value, reading.atMs)) continue;
-      slot.cells.set(field, { value, atMs: reading.atMs, low: reading.quality === 'low' });
+      const value = withoutOffset(field, reading[field]);
+      if (value === undefined) continue;
+      // Watts are mostly volts times amperes, and come behind them.
+      if (!isPowerBelieved && (field === 'batteryWatts' || field === 'loadWatts')) continue;
+      if (slot.plausibility.believes(field, value, atMs, this.#flowRatio)) {
+        slot.cells.set(field, { value, atMs, low: reading.quality === 'low' });
+      } else if (field === 'batteryVolts' || field === 'batteryAmps') {
+        isPowerBelieved = false;
+      }
     }
-    this.#count(this.#fuse(reading.atMs));
+    const fused = this.#fuse(atMs);
+    this.#flow(powerOf(fused), atMs);
+    this.#count(fused);
   }
 
   /** What the source at `index` of the declared order tells and nobody believes. */
@@ -108,13 +136,25 @@ export class Estimator {
     return this.#slots[index]?.plausibility.suspects(nowMs) ?? [];
   }
 
+  #flow(batteryW: number | undefined, atMs: number): void {
+    const sinceMs = atMs - this.#flowedMs;
+    this.#flowedMs = atMs;
+    if (batteryW === undefined || sinceMs <= 0 || sinceMs > FLOW_GAP_MS_MAX) return;
+    this.#flowRatio += (batteryW * sinceMs) / 3_600_000 / this.#capacityWh;
+  }
+
+  /** Counts on from where a told charge moved last: where it sticks, the count is right. */
   #count({ draft, cellOf }: Fused): void {
-    const told = cellOf('socRatio');
-    if (told !== undefined && !told.cell.low) {
-      this.#counter.anchor((told.cell.value as number) * 100, TOLD_ERROR_POINTS, told.cell.atMs);
-      return;
-    }
     const amps = draft.batteryAmps ?? ampsOf(draft);
+    const charge = cellOf('socRatio');
+    if (charge !== undefined && !charge.cell.low) {
+      const ratio = charge.cell.value as number;
+      if (amps === undefined || ratio !== this.#anchorRatio) {
+        this.#counter.anchor(ratio * 100, TOLD_ERROR_POINTS, charge.cell.atMs);
+        this.#anchorRatio = ratio;
+        return;
+      }
+    }
     if (amps === undefined) return;
     this.#counter.count({
       atMs: draft.atMs,
@@ -130,7 +170,7 @@ export class Estimator {
     const teller = cellOf(charge.origin === 'source' ? 'socRatio' : 'batteryVolts');
     const mains = cellOf('mains');
     const shown = teller ?? cellOf('batteryAmps') ?? cellOf('batteryWatts') ?? mains;
-    const batteryW = draft.batteryWatts ?? wattsOf(draft);
+    const batteryW = powerOf({ draft, cellOf });
     const loadW = draft.loadWatts ?? loadOf(draft.pvWatts, batteryW);
     const { estimate: told } = charge;
     const estimate: EstimateDraft = {
@@ -176,13 +216,13 @@ export class Estimator {
   }
 
   #fuse(nowMs: number): Fused {
-    const cellOf = (field: ReadingField): { source: string; cell: Cell } | undefined => {
-      let spare: { source: string; cell: Cell } | undefined;
-      for (const { source, cells } of this.#slots) {
+    const cellOf = (field: ReadingField): Told | undefined => {
+      let spare: Told | undefined;
+      for (const [rank, { source, cells }] of this.#slots.entries()) {
         const cell = cells.get(field);
         if (cell === undefined || isStale(cell.atMs, nowMs)) continue;
-        if (!cell.low) return { source, cell };
-        spare ??= { source, cell };
+        if (!cell.low) return { source, rank, cell };
+        spare ??= { source, rank, cell };
       }
       return spare;
     };
@@ -204,6 +244,21 @@ function ampsOf(draft: ReadingDraft): number | undefined {
   if (batteryWatts === undefined || batteryVolts === undefined || batteryVolts <= 0)
     return undefined;
   return batteryWatts / batteryVolts;
+}
+
+/** As its source told it, but for what its zero is off by. */
+function withoutOffset(field: ReadingField, value: Reading[ReadingField]): Reading[ReadingField] {
+  if (field !== 'pvWatts' && field !== 'loadWatts') return value;
+  return typeof value === 'number' && value < 0 && value > -NOTHING_WATTS ? 0 : value;
+}
+
+/** Told as watts or as amperes, by whoever is trusted more. */
+function powerOf({ draft, cellOf }: Fused): number | undefined {
+  const watts = cellOf('batteryWatts');
+  if (watts === undefined) return wattsOf(draft);
+  const amps = cellOf('batteryAmps');
+  const isAmpsFirst = amps !== undefined && amps.rank < watts.rank;
+  return (isAmpsFirst ? wattsOf(draft) : undefined) ?? draft.batteryWatts;
 }
 
 function wattsOf(draft: ReadingDraft): number | undefined {

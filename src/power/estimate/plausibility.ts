@@ -5,16 +5,25 @@
 import type { ReadingField } from './reading.ts';
 import type { Battery } from './state-of-charge.ts';
 
-/** A charge that moves by more than this between two readings is no battery's. */
+/** What moves by more than this between two readings is no battery's; of volts, by the nominal voltage. */
 const JUMP_RATIO = 0.1;
+const JUMP_NOMINAL_VOLTS = 0.25;
+const JUMP_DEGREES = 20;
 /** After this long the new value is the truth. */
 const JUMP_HOLDS_MS = 5 * 60_000;
-/** After so long a silence any charge is as good as another. */
+/** After so long a silence any value is as good as another. */
 const FORGOTTEN_AFTER_MS = 30 * 60_000;
-/** No site has the very same current through a whole day and night. */
+/** No site has the very same current through a whole day and night, and no panel gives the same power. */
 const STUCK_AFTER_MS = 24 * 3_600_000;
+/** A charge that stands still while so much of the battery has flowed out or in is stuck, however coarse its steps. */
+const STUCK_FLOW_RATIO = 0.3;
+/** Within so long: in weeks, a shunt that is off by a little tells of as much. */
+const STUCK_FLOW_MS = 48 * 3_600_000;
 
-const SUSPECT_FOR_MS = 10 * 60_000;
+/** Refused again within this, it is the same trouble. */
+const SAME_TROUBLE_MS = 10 * 60_000;
+/** Believed again for so long, it is none any more. */
+const SUSPECT_FOR_MS = 2 * 60_000;
 
 /** A field whose values are refused. */
 export interface Suspect {
@@ -27,12 +36,25 @@ export interface Suspect {
   readonly times: number;
 }
 
+interface Believed {
+  readonly value: number;
+  readonly atMs: number;
+}
+
+interface Unchanged {
+  readonly value: number;
+  readonly sinceMs: number;
+  readonly flowRatio: number;
+}
+
 export class Plausibility {
   readonly #ranges: Readonly<Partial<Record<ReadingField, readonly [number, number]>>>;
+  readonly #jumps: Readonly<Partial<Record<ReadingField, number>>>;
   readonly #suspects = new Map<ReadingField, Suspect>();
-  #charge: { readonly ratio: number; readonly atMs: number } | undefined;
-  #jump: { readonly ratio: number; readonly sinceMs: number } | undefined;
-  #unchanged: { readonly amps: number; readonly sinceMs: number } | undefined;
+  readonly #believed = new Map<ReadingField, Believed>();
+  /** The value that it jumped to, and when. */
+  readonly #jumped = new Map<ReadingField, Believed>();
+  readonly #unchanged = new Map<ReadingField, Unchanged>();
 
   constructor(battery: Battery) {
     const { nominalVolts, capacityWh } = battery;
@@ -46,6 +68,11 @@ export class Plausibility {
       loadWatts: [0, watts],
       tempC: [-60, 120],
     };
+    this.#jumps = {
+      batteryVolts: JUMP_NOMINAL_VOLTS * nominalVolts,
+      socRatio: JUMP_RATIO,
+      tempC: JUMP_DEGREES,
+    };
   }
 
   /** Fields that were refused lately. */
@@ -53,19 +80,20 @@ export class Plausibility {
     return [...this.#suspects.values()].filter(({ atMs }) => nowMs - atMs < SUSPECT_FOR_MS);
   }
 
-  believes(field: ReadingField, value: unknown, atMs: number): boolean {
+  /** `flowRatio`: what has flowed into the battery since some moment, by its size; negative out of it. */
+  believes(field: ReadingField, value: unknown, atMs: number, flowRatio = 0): boolean {
     if (typeof value !== 'number') return true;
     const good =
       this.#inRange(field, value) &&
-      !this.#jumps(field, value, atMs) &&
-      !this.#sticks(field, value, atMs);
+      !this.#jumpsAt(field, value, atMs) &&
+      !this.#sticks(field, { value, sinceMs: atMs, flowRatio });
     if (!good) this.#refuse(field, value, atMs);
     return good;
   }
 
   #refuse(field: ReadingField, value: number, atMs: number): void {
     const before = this.#suspects.get(field);
-    const goesOn = before !== undefined && atMs - before.atMs < SUSPECT_FOR_MS;
+    const goesOn = before !== undefined && atMs - before.atMs < SAME_TROUBLE_MS;
     const { sinceMs, times } = goesOn ? before : { sinceMs: atMs, times: 0 };
     this.#suspects.set(field, { field, value, sinceMs, atMs, times: times + 1 });
   }
@@ -75,32 +103,55 @@ export class Plausibility {
     return Number.isFinite(value) && value >= least && value <= most;
   }
 
-  #jumps(field: ReadingField, ratio: number, atMs: number): boolean {
-    if (field !== 'socRatio') return false;
-    const from = this.#charge;
+  #jumpsAt(field: ReadingField, value: number, atMs: number): boolean {
+    const most = this.#jumps[field];
+    if (most === undefined) return false;
+    const from = this.#believed.get(field);
     const forgotten = from === undefined || atMs - from.atMs > FORGOTTEN_AFTER_MS;
-    if (forgotten || Math.abs(ratio - from.ratio) <= JUMP_RATIO) {
-      this.#charge = { ratio, atMs };
-      this.#jump = undefined;
-      return false;
+    if (!forgotten && Math.abs(value - from.value) > most) {
+      const before = this.#jumped.get(field);
+      const isNear = before !== undefined && Math.abs(value - before.value) <= most;
+      const jump = isNear ? before : { value, atMs };
+      this.#jumped.set(field, jump);
+      if (atMs - jump.atMs < JUMP_HOLDS_MS) return true;
     }
-    const near = this.#jump !== undefined && Math.abs(ratio - this.#jump.ratio) <= JUMP_RATIO;
-    const jump = near && this.#jump !== undefined ? this.#jump : { ratio, sinceMs: atMs };
-    this.#jump = jump;
-    if (atMs - jump.sinceMs < JUMP_HOLDS_MS) return true;
-    this.#charge = { ratio, atMs };
-    this.#jump = undefined;
+    this.#believed.set(field, { value, atMs });
+    this.#jumped.delete(field);
     return false;
   }
 
-  /** Only the current is that lively; a charge in whole percent or a panel at night may well stand still. */
-  #sticks(field: ReadingField, value: number, atMs: number): boolean {
-    if (field !== 'batteryAmps') return false;
-    const before = this.#unchanged;
-    if (before === undefined || before.amps !== value || value === 0) {
-      this.#unchanged = { amps: value, sinceMs: atMs };
-      return false;
+  /** A voltage may well stand still, and so may a panel at night. */
+  #sticks(field: ReadingField, now: Unchanged): boolean {
+    const isLively = field === 'batteryAmps' || field === 'pvWatts';
+    if (!isLively && field !== 'socRatio') return false;
+    const before = this.#unchanged.get(field);
+    const hasMoved = before === undefined || before.value !== now.value;
+    if (!hasMoved && (isLively ? isStuck(before, now) : isStuckCharge(before, now))) {
+      this.#believed.delete(field); // Whatever it moves to is no jump.
+      return true;
     }
-    return atMs - before.sinceMs > STUCK_AFTER_MS;
+    const stays = !hasMoved && (isLively ? now.value !== 0 : !mayStandStill(before, now));
+    if (!stays) this.#unchanged.set(field, now);
+    return false;
   }
+}
+
+function isStuck(before: Unchanged, now: Unchanged): boolean {
+  return now.value !== 0 && now.sinceMs - before.sinceMs > STUCK_AFTER_MS;
+}
+
+function isStuckCharge(before: Unchanged, now: Unchanged): boolean {
+  const flowed = now.flowRatio - before.flowRatio;
+  return !isAtItsEnd(now.value, flowed) && Math.abs(flowed) > STUCK_FLOW_RATIO;
+}
+
+/** Then what flows is counted anew. */
+function mayStandStill(before: Unchanged, now: Unchanged): boolean {
+  const isLong = now.sinceMs - before.sinceMs > STUCK_FLOW_MS;
+  return isLong || isAtItsEnd(now.value, now.flowRatio - before.flowRatio);
+}
+
+/** A full battery cannot tell what flows in, an empty one not what is taken all the same. */
+function isAtItsEnd(ratio: number, flowed: number): boolean {
+  return flowed > 0 ? ratio >= 0.99 : ratio <= 0.01;
 }

@@ -56,7 +56,7 @@ function addRail(draft: ReadingDraft, rail: Rail, volts: number, amps: number | 
     if (amps !== undefined) draft.batteryAmps = amps;
     if (watts !== undefined) draft.batteryWatts = watts;
   } else if (watts !== undefined) {
-    draft[rail === 'panel' ? 'pvWatts' : 'loadWatts'] = Math.max(0, watts);
+    draft[rail === 'panel' ? 'pvWatts' : 'loadWatts'] = watts;
   }
 }
 

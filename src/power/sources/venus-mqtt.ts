@@ -228,10 +228,10 @@ export function readingOfValues(values: ReadonlyMap<string, number>, atMs: numbe
   const soc = battery('Soc');
   const pvWatts = values.get('system/0/Dc/Pv/Power');
   const loadWatts = values.get('system/0/Dc/System/Power');
-  if (volts !== undefined && volts > 0) draft.batteryVolts = volts;
+  if (volts !== undefined && volts !== 0) draft.batteryVolts = volts;
   if (amps !== undefined) draft.batteryAmps = amps;
   if (watts !== undefined) draft.batteryWatts = watts;
-  if (soc !== undefined && (soc > 0 || draft.batteryVolts !== undefined))
+  if (soc !== undefined && (soc !== 0 || draft.batteryVolts !== undefined))
     draft.socRatio = soc / 100;
   if (pvWatts !== undefined) draft.pvWatts = pvWatts;
   if (loadWatts !== undefined && loadWatts >= 0) draft.loadWatts = loadWatts;

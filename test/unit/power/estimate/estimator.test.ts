@@ -69,6 +69,95 @@ test('values out of range, and charges that jump, are flagged and not believed',
   assert.equal(estimator.estimate(6 * MINUTE_MS).socPct, 0, 'what stays for five minutes is true');
 });
 
+test('power is told by whom the battery trusts most, be it as watts or as volts and amperes', () => {
+  const estimator = new Estimator(BATTERY, ['charger', 'board']);
+  estimator.accept(0, reading(0, { batteryVolts: 13, batteryAmps: 2, pvWatts: 30 }));
+  estimator.accept(1, reading(0, { batteryWatts: -4, batteryVolts: 13.1, batteryAmps: -0.3 }));
+  assert.deepEqual([estimator.estimate(0).batteryW, estimator.estimate(0).loadW], [26, 4]);
+  const other = new Estimator(BATTERY, ['board', 'charger']);
+  other.accept(0, reading(0, { batteryWatts: -4 }));
+  other.accept(1, reading(0, { batteryVolts: 13, batteryAmps: 2, pvWatts: 30 }));
+  assert.deepEqual([other.estimate(0).batteryW, other.estimate(0).loadW], [-4, 34]);
+});
+
+test('a power that came of a voltage that cannot be is believed as little', () => {
+  const estimator = new Estimator(BATTERY, ['board']);
+  const figures = { batteryVolts: -13, batteryAmps: -0.3, batteryWatts: 3.9, loadWatts: 2 };
+  estimator.accept(0, reading(0, figures));
+  const { batteryW, loadW, suspects } = estimator.estimate(0);
+  assert.deepEqual([batteryW, loadW, suspects], [undefined, undefined, ['board batteryVolts']]);
+});
+
+test('a panel that gives a little less than nothing gives nothing; much less is no panel', () => {
+  const estimator = new Estimator(BATTERY, ['board']);
+  estimator.accept(0, reading(0, { pvWatts: -0.4, loadWatts: -0.9 }));
+  const { pvW, loadW, suspects } = estimator.estimate(0);
+  assert.deepEqual([pvW, loadW, suspects], [0, 0, []]);
+  estimator.accept(0, reading(10_000, { pvWatts: -4, loadWatts: -9 }));
+  assert.deepEqual(estimator.estimate(10_000).suspects, ['board pvWatts', 'board loadWatts']);
+});
+
+test.each([
+  ['batteryVolts', 13.2, 9.9, 13.3],
+  ['tempC', 25, 60, 26],
+] as const)('a %s that jumps is flagged until it has stayed', (field, usual, odd, next) => {
+  const estimator = new Estimator(BATTERY, ['meter']);
+  const suspectsOf = (atMs: number, value: number): readonly string[] => {
+    estimator.accept(0, reading(atMs, { [field]: value }));
+    return estimator.estimate(atMs).suspects;
+  };
+  assert.deepEqual(suspectsOf(0, usual), []);
+  assert.deepEqual(suspectsOf(10_000, next), []);
+  assert.deepEqual(suspectsOf(20_000, odd), [`meter ${field}`]);
+  assert.equal(estimator.estimate(20_000).batteryV, field === 'batteryVolts' ? next : undefined);
+  let atMs = 30_000;
+  for (; atMs < 6 * MINUTE_MS; atMs += 10_000) suspectsOf(atMs, odd);
+  assert.deepEqual(suspectsOf(atMs + 3 * MINUTE_MS, odd), [], 'what stays is true');
+});
+
+test('a panel that gives the same through a day and a night is a stuck sensor; at night it may give nothing', () => {
+  const estimator = new Estimator(BATTERY, ['stuck', 'dark']);
+  for (let at = 0; at <= 25 * HOUR_MS; at += 30_000) {
+    estimator.accept(0, reading(at, { pvWatts: 12 }));
+    estimator.accept(1, reading(at, { pvWatts: 0 }));
+  }
+  assert.deepEqual(estimator.estimate(25 * HOUR_MS).suspects, ['stuck pvWatts']);
+});
+
+test('a charge that stands still while much more flows than it could hide is stuck, and is counted on', () => {
+  const estimator = new Estimator(BATTERY, ['gauge']);
+  // 6.4 W out of 256 Wh are two and a half percent an hour.
+  const amps = -6.4 / 12;
+  let at = 0;
+  const drain = (hours: number): void => {
+    for (const endMs = at + hours * HOUR_MS; at < endMs; at += 30_000)
+      estimator.accept(0, reading(at, { batteryVolts: 12, batteryAmps: amps, socRatio: 0.8 }));
+  };
+  drain(10);
+  assert.deepEqual(estimator.estimate(at).suspects, []);
+  drain(4);
+  const { socPct, socErrPct, socOrigin, suspects } = estimator.estimate(at);
+  assert.deepEqual([suspects, socOrigin], [['gauge socRatio'], 'counted']);
+  assert.ok(Math.abs((socPct ?? 0) - 45) < 2, `${socPct} %`);
+  assert.ok((socErrPct ?? 0) > 3, `± ${socErrPct}`);
+  estimator.accept(0, reading(at, { socRatio: 0.44 }));
+  assert.deepEqual(
+    [estimator.estimate(at).socPct, estimator.estimate(at).socOrigin],
+    [44, 'source'],
+    'it moves again',
+  );
+});
+
+test('a full battery that is full for weeks is not stuck, nor is one that hardly moves', () => {
+  const estimator = new Estimator(BATTERY, ['gauge']);
+  for (let at = 0; at <= 20 * 24 * HOUR_MS; at += 50_000) {
+    const batteryAmps = at < 10 * 24 * HOUR_MS ? 0.4 : -0.05;
+    estimator.accept(0, reading(at, { batteryVolts: 13.6, batteryAmps, socRatio: 1 }));
+    const told = estimator.estimate(at).suspects.filter((it) => it !== 'gauge batteryAmps');
+    assert.deepEqual(told, []);
+  }
+});
+
 test('a current that never changes through a day and a night is a stuck sensor', () => {
   const estimator = new Estimator(BATTERY, ['shunt']);
   for (let at = 0; at <= 25 * HOUR_MS; at += 30_000) {

@@ -198,6 +198,8 @@ test('Venus: null and what is gone are absent, and curtailment is seen on any ch
     readingOfValues(new Map(Object.entries(values)), 0);
   assert.equal(of({ 'system/0/Dc/Battery/Soc': 0 }).socRatio, undefined, 'a GX that starts');
   assert.equal(of({ 'system/0/Dc/Battery/Soc': 0, 'system/0/Dc/Battery/Voltage': 11 }).socRatio, 0);
+  const below = of({ 'system/0/Dc/Battery/Soc': -4, 'system/0/Dc/Battery/Voltage': -13 });
+  assert.deepEqual([below.socRatio, below.batteryVolts], [-0.04, -13], 'judged later');
   assert.equal(of({}).curtailed, undefined);
   const chargers = {
     'solarcharger/1/MppOperationMode': 2,

@@ -144,6 +144,16 @@ test('hwmon: an ina226 is the battery, an ina3221 goes by labels or by order', (
   assert.equal(reading?.loadWatts, undefined);
 });
 
+test('hwmon: what a wrongly wired rail tells is told as it is, and judged later', () => {
+  const chip = '/sys/class/hwmon/hwmon0';
+  const reversed = machineOf({
+    [`${chip}/name`]: 'ina3221',
+    [`${chip}/in2_input`]: '18000',
+    [`${chip}/curr2_input`]: '-1000',
+  });
+  assert.equal(readHwmon(reversed, 1)?.pvWatts, -18);
+});
+
 test('every text of power.sources that the contract names is understood', () => {
   assert.deepEqual(parseSource('auto'), { kind: 'auto' });
   assert.deepEqual(parseSource('ve-direct:/dev/ttyUSB0'), {
