@@ -62,13 +62,14 @@ export function followJournal(
   const ledger = openLedger(ground, journal);
   const audit = HubAudit.open(ground, serving);
   if (audit !== undefined) closers.add(audit);
+  // The store follows the journal, and the power brain asks for the backlog, before there is an uplink.
+  let uplink: Uplink | undefined;
   store.follow((lsn, entry) => {
     ledger.offer(lsn, entry);
     audit?.offer(lsn, entry);
+    uplink?.offer(lsn, entry);
   });
   const link = openLink(ground);
-  // The power brain asks for the backlog before there is an uplink to count it.
-  let uplink: Uplink | undefined;
   const power = closers.add(
     HubPower.open({
       config,

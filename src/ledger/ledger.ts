@@ -18,6 +18,7 @@ import { bytesEqual, hexOf } from '../base/bytes.ts';
 import { type Cancel, type Timers, turn } from '../base/clock.ts';
 import { HubError, messageOf, systemCode } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
+import { Offers } from '../base/offers.ts';
 import type { Verify } from '../codec/cose.ts';
 import { CborError } from '../codec/reader.ts';
 import { CLASS_NAMES, CLASSES, type OpClass, perClass } from '../model/class.ts';
@@ -95,10 +96,7 @@ export class Ledger {
   /** Undefined where others have offered what came, or nothing was read yet. */
   #cursor: ReturnType<JournalReader['cursor']> | undefined;
   #throughLsn: Lsn;
-  /** Entries that others read and offered, since the last look. */
-  #offered = 0;
-  /** Looks since then; others have not offered anything yet where there are as many as may be. */
-  #quietLooks = QUIET_LOOKS_MAX;
+  readonly #offers = new Offers(QUIET_LOOKS_MAX);
   /** The state file says at least so much. */
   #durableLsn: Lsn;
   #cancelWake: Cancel | undefined;
@@ -139,11 +137,11 @@ export class Ledger {
    */
   offer(lsn: Lsn, entry: Uint8Array): void {
     if (lsn !== this.#throughLsn + 1 || this.#closed) return;
-    this.#offered += 1;
+    this.#offers.came();
     this.#cursor = undefined;
     this.#hash(lsn, entry);
     this.#throughLsn = lsn;
-    if (this.#offered % SLICE_ENTRIES === 0) this.#flushWhereMuchWaits();
+    if (lsn % SLICE_ENTRIES === 0) this.#flushWhereMuchWaits();
   }
 
   head(opClass: OpClass, size = this.#trees[opClass].size): TreeHead {
@@ -301,9 +299,7 @@ export class Ledger {
   }
 
   #slice(): void {
-    this.#quietLooks = this.#offered > 0 ? 0 : this.#quietLooks + 1;
-    this.#offered = 0;
-    if (this.#quietLooks < QUIET_LOOKS_MAX) {
+    if (this.#offers.areToCome()) {
       if (this.#throughLsn < this.#options.journal.durableLsn) this.#wake(LINGER_MS);
       return;
     }

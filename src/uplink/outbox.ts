@@ -70,19 +70,17 @@ export interface BatchReader {
 /** Rows without compression, and nothing of trees: what every receiver reads. */
 const ANY_READER: BatchReader = { encoding: 'rows', compression: 'none', history: 'none' };
 
-/** Entries counted before other events get their turn. */
-const SLICE_ENTRIES = 256;
-
 export class Outbox {
   readonly #options: OutboxOptions;
   readonly #spool: Spool;
-  readonly #unsealed: UnsealedCount;
   readonly #classes: Record<OpClass, ClassState>;
   readonly #refused = new Set<BatchId>();
   readonly #ages = new WaitingAges();
   readonly #breather: Breather;
   readonly #packers: Packers;
   #fault: HubError | undefined;
+  /** What no batch holds yet. */
+  readonly unsealed: UnsealedCount;
   /** Of the hub's trees. */
   readonly lacking: LackingLeaves;
 
@@ -98,7 +96,9 @@ export class Outbox {
     const loose = spool.list().filter(({ id }) => !joined.has(id));
     for (const { id } of loose) spool.remove(id);
     if (loose.length > 0) options.log.warn('uplink.spool.loose', { batches: loose.length });
-    this.#unsealed = new UnsealedCount(options.journal, this.#sealedLsns());
+    // What a batch leaves must not be counted twice.
+    const isHeld = (): boolean => CLASSES.some((opClass) => this.#classes[opClass].isSealing);
+    this.unsealed = new UnsealedCount(options.journal, this.#sealedLsns(), isHeld);
   }
 
   static open(options: OutboxOptions): Outbox {
@@ -137,12 +137,6 @@ export class Outbox {
     }
   }
 
-  /** Counts what has become durable, in one slice; false where all is counted, or while a batch is being sealed. */
-  scan(): boolean {
-    if (CLASSES.some((opClass) => this.#classes[opClass].isSealing)) return false;
-    return this.#unsealed.scan(SLICE_ENTRIES);
-  }
-
   /** Batches in the spool that may be sent, by class, then in order; refused ones wait. */
   sendable(): SpooledBatch[] {
     return this.#spool.list().filter(({ id }) => !this.#refused.has(id));
@@ -171,14 +165,14 @@ export class Outbox {
     if (this.#spool.bytes >= this.#options.spoolBytesMax) return [];
     return CLASSES.filter(
       (opClass) =>
-        this.#unsealed.of(opClass).ops > 0 &&
+        this.unsealed.of(opClass).ops > 0 &&
         !this.#classes[opClass].isSealing &&
         this.#classes[opClass].progress.beyond.length < BEYOND_MAX,
     );
   }
 
   unsealedOps(opClass: OpClass): number {
-    return this.#unsealed.of(opClass).ops;
+    return this.unsealed.of(opClass).ops;
   }
 
   /** What has no receipt yet. */
@@ -187,7 +181,7 @@ export class Outbox {
     const nowMs = clock.wallMs();
     const spooled = this.#spool.list();
     return perClass((opClass) => {
-      const unsealed = this.#unsealed.of(opClass);
+      const unsealed = this.unsealed.of(opClass);
       const waiting = spooled.filter(({ manifest }) => manifest.class === opClass);
       const oldest = waiting.map(({ manifest }) => manifest.oldestMs);
       if (unsealed.ops > 0) oldest.push(unsealed.oldestStampMs);
@@ -226,7 +220,7 @@ export class Outbox {
   ): Promise<GivenUp | undefined> {
     return giveUp(classes, throughLsn, release, {
       journal: this.#options.journal,
-      unsealed: this.#unsealed,
+      unsealed: this.unsealed,
       states: this.#classes,
       lacking: this.lacking,
       breather: this.#breather,
@@ -290,7 +284,7 @@ export class Outbox {
     this.#options.audit?.batched({ ...batch.manifest, id: batch.id });
     state.sealedLsn = throughLsn;
     state.lastSealedId = batch.id;
-    this.#unsealed.sealed(opClass, gathered, gathered.next);
+    this.unsealed.sealed(opClass, gathered, gathered.next);
     return batch;
   }
 
@@ -300,15 +294,15 @@ export class Outbox {
     { encoding, compression }: BatchReader,
   ): Promise<GatheredAndPacked | undefined> {
     const { journal, sealLimits: limits } = this.#options;
-    const { ops, firstLsn: fromLsn } = this.#unsealed.of(opClass);
+    const { ops, firstLsn: fromLsn } = this.unsealed.of(opClass);
     if (ops === 0) return undefined;
-    const wanted = { class: opClass, ops, fromLsn, endLsn: this.#unsealed.scannedLsn, limits };
+    const wanted = { class: opClass, ops, fromLsn, endLsn: this.unsealed.scannedLsn, limits };
     const order = { class: opClass, encoding, compression };
     const into = (packing: Packing) => gather(journal, this.#breather, wanted, packing);
     const outcome = await this.#packers.pack(order, ops, into);
     if (outcome === 'empty') {
       // Damage took them from the journal after they were counted; the journal has said so.
-      this.#unsealed.sealed(opClass, { ops: 0, bytes: 0, throughLsn: wanted.endLsn }, undefined);
+      this.unsealed.sealed(opClass, { ops: 0, bytes: 0, throughLsn: wanted.endLsn }, undefined);
     }
     return typeof outcome === 'string' ? undefined : outcome;
   }
@@ -373,18 +367,18 @@ export class Outbox {
     state.lastSealedId = undefined;
     state.chain += 1;
     // First the count, then the file: a class that seems to have nothing waiting would be moved on.
-    this.#unsealed.restart(this.#sealedLsns());
+    this.unsealed.restart(this.#sealedLsns());
     this.#saveProgress();
-    this.scan();
+    this.unsealed.scan();
   }
 
   /** A class with nothing waiting stands where the count stands. */
   #receiptedLsnOf(opClass: OpClass): Lsn {
     const { progress, sealedLsn } = this.#classes[opClass];
     const isAllReceipted = progress.receiptedLsn >= sealedLsn;
-    const { ops, firstLsn } = this.#unsealed.of(opClass);
+    const { ops, firstLsn } = this.unsealed.of(opClass);
     if (!isAllReceipted) return progress.receiptedLsn;
-    return Math.max(progress.receiptedLsn, ops > 0 ? firstLsn - 1 : this.#unsealed.scannedLsn);
+    return Math.max(progress.receiptedLsn, ops > 0 ? firstLsn - 1 : this.unsealed.scannedLsn);
   }
 
   #saveProgress(): void {

@@ -13,7 +13,7 @@ import { originOfPublicKey } from '../batch/batch-id.ts';
 import { chunkBytes } from '../batch/wire/chunks.ts';
 import type { DownHello } from '../batch/wire/messages.ts';
 import type { Resumed } from '../batch/wire/resume.ts';
-import { ALARM, COMMAND, type OpClass } from '../model/class.ts';
+import { type OpClass } from '../model/class.ts';
 import { Arrivals } from './session/arrivals.ts';
 import { Attempts } from './session/attempts.ts';
 import type { CarrierPort } from './carrier.ts';
@@ -30,7 +30,7 @@ import {
 } from './options.ts';
 import type { Backlog, Lsn, UplinkDecision } from './ports.ts';
 import { type Judgement, RegionLink } from './session/region-link.ts';
-import { afterOthers } from './waiting/breather.ts';
+import { Counting } from './waiting/counting.ts';
 import { Ripeness } from './waiting/ripeness.ts';
 import {
   IDLE,
@@ -45,7 +45,6 @@ import { SessionBook } from './session/session-book.ts';
 import { Waits } from './session/waits.ts';
 import type { SpooledBatch } from './spool.ts';
 
-const SCAN_DELAY_MS = 20;
 const CLOSE_MS_MAX = 2_000;
 
 export class Uplink {
@@ -67,7 +66,7 @@ export class Uplink {
   readonly #descent: Descent | undefined;
   #linkFault: HubError | undefined;
   readonly #waits = new Waits();
-  #cancelScan: Cancel | undefined;
+  readonly #counting: Counting;
   #isDispatching = false;
   #isClosed = false;
   #underway: Promise<unknown> = Promise.resolve();
@@ -89,7 +88,13 @@ export class Uplink {
       counterpart: this.#counterpart,
       resumption: this.#resumption,
       dispatch: (event) => this.#dispatch(event),
-      onStartedOver: () => this.#scanSoon(),
+      onStartedOver: () => this.#counting.soon(),
+    });
+    this.#counting = new Counting({
+      ...options,
+      outbox,
+      guarded: (work) => this.#guarded(work),
+      onUrgent: () => this.look(),
     });
     this.#attempts = new Attempts({
       ...options,
@@ -104,6 +109,11 @@ export class Uplink {
     const uplink = new Uplink(options, Outbox.open(outboxOptionsOf(options)));
     uplink.#begin();
     return uplink;
+  }
+
+  /** A durable entry that somebody who follows the journal has read anyway: what waits is counted without reading it again. */
+  offer(lsn: Lsn, entry: Uint8Array): void {
+    this.#outbox.unsealed.offer(lsn, entry);
   }
 
   /** For sync by stick: carrier.ts. */
@@ -158,7 +168,7 @@ export class Uplink {
     for (const cancel of this.#periodic) cancel();
     this.#attempts.stop();
     this.#waits.stop();
-    this.#cancelScan?.();
+    this.#counting.stop();
     this.#outbox.close();
     if (this.#state.phase !== 'idle') this.#book.closed('the hub stops', this.#link?.bytes ?? 0);
     await this.#link?.close();
@@ -168,32 +178,12 @@ export class Uplink {
 
   #begin(): void {
     const { journal, timers } = this.#options;
-    journal.onDurable(() => this.#scanSoon());
-    this.#scanSoon();
+    journal.onDurable(() => this.#counting.soon());
+    this.#counting.soon();
     this.#periodic.push(
       timers.every(this.#limits.lookMs, () => this.#guarded(() => this.look())),
       timers.every(this.#limits.refusedRetryMs, () => this.#outbox.retryRefused()),
     );
-  }
-
-  #scanSoon(): void {
-    if (this.#isClosed || this.#cancelScan !== undefined) return;
-    const { journal, linkTimers: timers } = this.#options;
-    const before = this.#urgency();
-    const slice = (): void => {
-      this.#cancelScan = undefined;
-      this.#guarded(() => {
-        if (this.#outbox.scan()) this.#cancelScan = afterOthers({ journal, timers }, slice);
-        else if (this.#urgency() > before) this.look();
-      });
-    };
-    this.#cancelScan = timers.after(SCAN_DELAY_MS, slice);
-  }
-
-  /** Grows where an alarm, a command, or a class that had nothing waiting has come: no reason to wait for the next look. */
-  #urgency(): number {
-    const urgentOps = this.#outbox.unsealedOps(ALARM) + this.#outbox.unsealedOps(COMMAND);
-    return urgentOps + this.#outbox.sealableClasses().length;
   }
 
   /** Events are taken one after the other, also those that an effect brings about. */
@@ -352,7 +342,7 @@ export class Uplink {
     this.#waits.set('gather', this.#options.timers.after(this.#limits.gatherMs, look));
     this.#dispatch({ type: 'sealed', class: opClass, isEmpty: batch === undefined });
     if (trouble !== undefined) this.#dispatch({ type: 'failed', why: trouble });
-    this.#scanSoon();
+    this.#counting.soon();
   }
 
   async #send(id: SpooledBatch['id'], index: number): Promise<void> {

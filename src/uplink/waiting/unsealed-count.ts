@@ -1,7 +1,9 @@
 /**
- * What waits to be sealed, by class: counted by following the journal once, in slices, behind the
- * acknowledgements. A class that waits for weeks costs a few numbers, and is never counted again.
+ * What waits to be sealed, by class: counted by following the journal once, behind the acknowledgements. Mostly others offer the
+ * entries, who read them anyway; what they do not is read in slices. A class that waits for weeks costs a few numbers, and is
+ * never counted again.
  */
+import { Offers } from '../../base/offers.ts';
 import { CLASSES, type OpClass, perClass } from '../../model/class.ts';
 import { classOfEntry, peekEntry } from './peek-entry.ts';
 import type { JournalCursor, JournalReader, Lsn } from '../ports.ts';
@@ -18,21 +20,38 @@ export interface Unsealed {
 
 type Mutable<T> = { -readonly [Name in keyof T]: T[Name] };
 
+/** Entries read before other events get their turn. */
+const SLICE_ENTRIES = 256;
+/** In a burst whoever offers may be busy for a second with what has gathered; looks come every 60 ms. */
+const QUIET_LOOKS_MAX = 50;
+
 const nothing = (): Mutable<Unsealed> => ({ ops: 0, bytes: 0, firstLsn: 0, oldestStampMs: 0 });
 
 export class UnsealedCount {
   readonly #journal: JournalReader;
+  readonly #isHeld: () => boolean;
   readonly #byClass: Record<OpClass, Mutable<Unsealed>> = perClass(nothing);
   /** Ops at or below are in batches already. */
   #sealedLsn: Record<OpClass, Lsn>;
-  #cursor: JournalCursor;
+  /** Undefined where others have offered what came, or nothing was read yet. */
+  #cursor: JournalCursor | undefined;
   #scannedLsn: Lsn;
+  readonly #offers = new Offers(QUIET_LOOKS_MAX);
+  #offeredLsn: Lsn = 0;
+  /** Whether all is to be read by ourselves, or only what others have passed; undefined from one scan to the next. */
+  #readsAll: boolean | undefined;
+  #awaitsOffers = false;
 
-  constructor(journal: JournalReader, sealedLsn: Readonly<Record<OpClass, Lsn>>) {
+  /** Nothing is counted while it `isHeld`. */
+  constructor(
+    journal: JournalReader,
+    sealedLsn: Readonly<Record<OpClass, Lsn>>,
+    isHeld: () => boolean,
+  ) {
     this.#journal = journal;
+    this.#isHeld = isHeld;
     this.#sealedLsn = { ...sealedLsn };
     this.#scannedLsn = this.#lowestSealed();
-    this.#cursor = journal.cursor(this.#scannedLsn + 1);
   }
 
   /** The journal is counted up to here. */
@@ -44,13 +63,43 @@ export class UnsealedCount {
     return this.#byClass[opClass];
   }
 
-  /** Counts up to `entriesMax` more entries; false where the end of what is durable was reached. */
-  scan(entriesMax: number): boolean {
-    for (let i = 0; i < entriesMax; i++) {
-      if (!this.#cursor.step()) return false;
-      this.#scannedLsn = this.#cursor.lsn;
-      this.#count(this.#cursor);
+  /** A durable entry that somebody who follows the journal has read anyway: counted where it is the next one. */
+  offer(lsn: Lsn, entry: Uint8Array): void {
+    this.#offers.came();
+    this.#offeredLsn = lsn;
+    if (lsn !== this.#scannedLsn + 1 || this.#isHeld()) return;
+    this.#cursor = undefined;
+    this.#scannedLsn = lsn;
+    this.#count(lsn, entry, 0, entry.length);
+  }
+
+  /** Reads and counts a slice of what nobody will offer; false where there is no more of it, or none while it is held. */
+  scan(): boolean {
+    if (this.#isHeld()) return false;
+    this.#readsAll ??= !this.#offers.areToCome();
+    for (let i = 0; i < SLICE_ENTRIES; i++) {
+      const isOffered = !this.#readsAll && this.#scannedLsn >= this.#offeredLsn;
+      if (isOffered || !this.#countNext()) {
+        this.#awaitsOffers = isOffered && this.#scannedLsn < this.#journal.durableLsn;
+        this.#readsAll = undefined;
+        return false;
+      }
     }
+    return true;
+  }
+
+  /** Something was left to be offered: scan again soon. */
+  get awaitsOffers(): boolean {
+    return this.#awaitsOffers;
+  }
+
+  /** False where the end of what is durable was reached. */
+  #countNext(): boolean {
+    const cursor = (this.#cursor ??= this.#journal.cursor(this.#scannedLsn + 1));
+    if (!cursor.step()) return false;
+    const { lsn, bytes, start, end } = cursor;
+    this.#scannedLsn = lsn;
+    this.#count(lsn, bytes, start, end);
     return true;
   }
 
@@ -98,7 +147,7 @@ export class UnsealedCount {
     this.#sealedLsn = { ...sealedLsn };
     Object.assign(this.#byClass, perClass(nothing));
     this.#scannedLsn = this.#lowestSealed();
-    this.#cursor = this.#journal.cursor(this.#scannedLsn + 1);
+    this.#cursor = undefined;
   }
 
   #lowestSealed(): Lsn {
@@ -106,7 +155,7 @@ export class UnsealedCount {
   }
 
   /** In place, and without looking for what is known already: this runs for every message. */
-  #count({ lsn, bytes, start, end }: JournalCursor): void {
+  #count(lsn: Lsn, bytes: Uint8Array, start: number, end: number): void {
     const opClass = classOfEntry(bytes, start, end);
     if (opClass === undefined || lsn <= this.#sealedLsn[opClass]) return;
     const counted = this.#byClass[opClass];

@@ -57,7 +57,7 @@ test('batches follow the journal over its segments, and let it release them', as
     await journal.whenDurable(from + 99);
   }
   let outbox = openOutbox(journal);
-  while (outbox.scan());
+  while (outbox.unsealed.scan());
   assert.equal(outbox.backlog()[TELEMETRY].ops, 2_000);
   let next = 1;
   for (let round = 0; outbox.backlog()[TELEMETRY].ops > 0; round++) {
@@ -72,7 +72,7 @@ test('batches follow the journal over its segments, and let it release them', as
       await journal.close();
       journal = await openJournal();
       outbox = openOutbox(journal);
-      while (outbox.scan());
+      while (outbox.unsealed.scan());
       assert.equal(outbox.backlog()[TELEMETRY].ops, 2_000 - next + 1);
     }
   }

@@ -22,7 +22,7 @@ interface Limits {
 
 function open(...parts: Parameters<typeof openUncounted>): Outbox {
   const outbox = openUncounted(...parts);
-  while (outbox.scan());
+  while (outbox.unsealed.scan());
   return outbox;
 }
 
@@ -88,7 +88,7 @@ test('what was all receipted when a hub stopped is so at the next start, before 
   outbox.receipted(batch.id);
   // What comes down needs no receipt.
   journal.appendCopies(stampedOps(5, 9));
-  while (outbox.scan());
+  while (outbox.unsealed.scan());
   assert.equal(outbox.receiptedLsn, 9);
   outbox.close();
   assert.equal(openUncounted(journal, files).receiptedLsn, 9);
@@ -146,7 +146,7 @@ test('only receipts move the line, in whatever order they come', async () => {
   outbox.receipted(third);
   assert.equal(outbox.receiptedLsn, 30);
   journal.appendLocal();
-  outbox.scan();
+  outbox.unsealed.scan();
   assert.equal(outbox.receiptedLsn, 31, 'what never travels holds nothing up');
 });
 
@@ -178,7 +178,7 @@ test('a restart goes on with the same batches, and knows what was receipted', as
   assert.equal(outbox.receiptedLsn, 10);
   assert.equal(outbox.backlog()[TELEMETRY].ops, 15);
   journal.append(stampedOp(36));
-  outbox.scan();
+  outbox.unsealed.scan();
   const next = await outbox.seal(TELEMETRY);
   assert.equal(next?.manifest.previous, ids[3]);
   assert.equal(next?.manifest.fromLsn, 36);
@@ -287,7 +287,7 @@ test('whatever happens, backlog, spool and line agree with what was appended and
             outbox.receipted(batch.id);
           }
         }
-        while (outbox.scan());
+        while (outbox.unsealed.scan());
         const backlog = outbox.backlog();
         for (const opClass of CLASSES) {
           const waiting = (lsnsByClass.get(opClass) ?? []).filter(

@@ -113,7 +113,7 @@ export async function buildOnce(
 ): Promise<readonly SpooledBatch[]> {
   const outbox = openOutbox(site, packer, dir);
   const rest = { journal: site.journal, timers: machineTimers };
-  while (outbox.scan()) await new Promise<void>((resolve) => afterOthers(rest, resolve));
+  while (outbox.unsealed.scan()) await new Promise<void>((resolve) => afterOthers(rest, resolve));
   while (outbox.unsealedOps(TELEMETRY) > 0) await outbox.seal(TELEMETRY, READER);
   return outbox.sendable();
 }

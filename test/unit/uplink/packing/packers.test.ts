@@ -45,7 +45,7 @@ class World {
       sealLimits: { opsMax: 1_000, opBytesMax: 1 << 20 },
       spoolBytesMax: 1 << 20,
     });
-    while (this.outbox.scan());
+    while (this.outbox.unsealed.scan());
   }
 
   /** Lets time pass while a batch is built. */
@@ -74,7 +74,7 @@ test('a thread that nobody needs any more is ended; the next batch has a new one
   await clock.advance(60_000);
   assert.equal(threads.ended, 1);
   world.journal.append(...stampedOps(OPS + 1, 2 * OPS));
-  while (outbox.scan());
+  while (outbox.unsealed.scan());
   await world.seal();
   assert.equal(threads.started, 2);
 });

@@ -1,0 +1,60 @@
+/** When what has become durable is counted, and who hears of it where it is urgent. */
+import type { Cancel, Timers } from '../../base/clock.ts';
+import { ALARM, COMMAND } from '../../model/class.ts';
+import type { Outbox } from '../outbox.ts';
+import type { JournalReader } from '../ports.ts';
+import { afterOthers } from './breather.ts';
+
+export interface CountingOptions {
+  readonly journal: JournalReader;
+  readonly linkTimers: Timers;
+  readonly outbox: Pick<Outbox, 'unsealed' | 'unsealedOps' | 'sealableClasses'>;
+  /** Runs what may throw, and tells whoever must know. */
+  readonly guarded: (work: () => void) => void;
+  /** An alarm, a command, or a class that had nothing waiting has come: no reason to wait for the next look. */
+  readonly onUrgent: () => void;
+}
+
+/** A little more than the applier waits for company: what it has read was offered by then. */
+const DELAY_MS = 60;
+
+export class Counting {
+  readonly #options: CountingOptions;
+  #cancel: Cancel | undefined;
+  #isStopped = false;
+
+  constructor(options: CountingOptions) {
+    this.#options = options;
+  }
+
+  /** Sees to it that all is counted that is durable. */
+  soon(): void {
+    if (this.#isStopped || this.#cancel !== undefined) return;
+    const { journal, linkTimers: timers, outbox, guarded, onUrgent } = this.#options;
+    const before = this.#urgency();
+    const slice = (): void => {
+      this.#cancel = undefined;
+      guarded(() => {
+        if (outbox.unsealed.scan()) {
+          this.#cancel = afterOthers({ journal, timers }, slice);
+          return;
+        }
+        if (this.#urgency() > before) onUrgent();
+        if (outbox.unsealed.awaitsOffers) this.soon();
+      });
+    };
+    this.#cancel = timers.after(DELAY_MS, slice);
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#cancel?.();
+  }
+
+  /** Grows with what is urgent. */
+  #urgency(): number {
+    const { outbox } = this.#options;
+    const urgentOps = outbox.unsealedOps(ALARM) + outbox.unsealedOps(COMMAND);
+    return urgentOps + outbox.sealableClasses().length;
+  }
+}
