@@ -277,7 +277,7 @@ export class HubStatus {
 
   #energy(): StatusSnapshot['energy'] {
     const { sessions, energyWh, measured, byClass } = this.#parts.power.monitor.energy().today;
-    const rounded = (wh: number): number => Math.round(wh * 1_000) / 1_000;
+    const rounded = (wh: number): number => Math.round(wh * 1e6) / 1e6;
     const measuredToday = {
       sessions: measured.sessions,
       believedWh: rounded(measured.energyWh),

@@ -12,10 +12,16 @@ import type { Budget } from './forecast/budget.ts';
 import type { OpClass } from '../model/class.ts';
 import { type Backlog, DEADLINES_MS, EMPTY_BACKLOG } from './backlog.ts';
 import { type Decision, decisionKey, type PowerState } from './govern/decision.ts';
-import { EnergyAccount, type EnergyTotals, LINK_COSTS, type LinkKind } from './govern/energy.ts';
+import {
+  EnergyAccount,
+  type EnergyTotals,
+  LINK_COSTS,
+  type LinkKind,
+  type PastSession,
+} from './govern/energy.ts';
 import { type BatteryEstimate, Estimator } from './estimate/estimator.ts';
 import { decide, govern, type GovernorInput, type GovernorMemory } from './govern/governor.ts';
-import { backlogFacts, decisionFacts, rounded } from './log/log-lines.ts';
+import { backlogFacts, decisionFacts, energyFacts, rounded } from './log/log-lines.ts';
 import { Planner } from './forecast/planner.ts';
 import type { PowerConfig } from './power-config.ts';
 import type { SourceView } from './probe.ts';
@@ -47,6 +53,8 @@ export interface PowerMonitorOptions {
   readonly link?: () => LinkKind;
   /** Where decisions are written; session events come in by `append`. */
   readonly syncLog?: { append(entry: SyncLogEntry): SyncLogLine };
+  /** Sessions of this day before the start. */
+  readonly pastSessions?: readonly PastSession[];
   /** Where what was learned survives a restart; without it, it does not. */
   readonly stateFile?: StateFile;
   /** A simulated site pays for a session when it is over: its load says nothing of one. */
@@ -89,7 +97,7 @@ export class PowerMonitor {
   readonly #planner: Planner;
   readonly #quota: QuotaMeter;
   readonly #sources: readonly SourceState[];
-  readonly #energy = new EnergyAccount();
+  readonly #energy: EnergyAccount;
   readonly #keeper: StateKeeper;
   readonly #listeners = new Set<(decision: Decision) => void>();
   readonly #cancels: Cancel[];
@@ -101,7 +109,7 @@ export class PowerMonitor {
   #draw: SessionDraw | undefined;
   #closedAtMs = -Infinity;
   /** Of the session that was booked last, for the line that tells of its end. */
-  #drawnWh: number | undefined;
+  #booked: Pick<SyncLogEntry, 'whByClass' | 'measuredWh'> = {};
   /** Of the session that runs: on the month's quota already. */
   #movedBytes = 0;
   #estimated: { readonly atMs: number; readonly estimate: BatteryEstimate } | undefined;
@@ -111,6 +119,7 @@ export class PowerMonitor {
     const saved = stateFile === undefined ? undefined : loadState(stateFile);
     const names = sources.map((source) => source.name);
     this.#options = options;
+    this.#energy = new EnergyAccount(options.pastSessions, clock.wallMs());
     this.#estimator = new Estimator(config.battery, names, savedCharge(saved, clock.wallMs()));
     this.#planner = new Planner(
       config.site,
@@ -148,7 +157,6 @@ export class PowerMonitor {
   }
 
   estimate(): PowerEstimate {
-    const detail = this.#estimateNow();
     const {
       socOrigin: _o,
       mains: _m,
@@ -156,13 +164,8 @@ export class PowerMonitor {
       suspects: _s,
       batteryW: _w,
       ...shown
-    } = detail;
+    } = this.#estimateNow();
     return { state: this.#decision.state, ...shown };
-  }
-
-  /** The battery with everything that is known of it, for the page's details. */
-  detail(): BatteryEstimate {
-    return this.#estimateNow();
   }
 
   /** Every source side by side, in order of trust. */
@@ -223,9 +226,8 @@ export class PowerMonitor {
 
   /** Writes a line of the sync log with what the battery is at this moment: session events of the uplink. */
   append(entry: SyncLogEntry): SyncLogLine | undefined {
-    const measuredWh = entry.event === 'session.close' ? this.#drawnWh : undefined;
-    const measured = measuredWh === undefined ? {} : rounded({ measuredWh });
-    return this.#options.syncLog?.append({ ...this.#facts(), ...entry, ...measured });
+    const booked = entry.event === 'session.close' ? this.#booked : {};
+    return this.#options.syncLog?.append({ ...this.#facts(), ...entry, ...booked });
   }
 
   /** The radio is on: the load that is measured now is not the site's own. */
@@ -250,10 +252,11 @@ export class PowerMonitor {
     const { clock } = this.#options;
     const wallMs = clock.wallMs();
     this.#lookAtDraw();
-    this.#drawnWh = this.#draw?.end(clock.monotonicMs());
+    const drawnWh = this.#draw?.end(clock.monotonicMs());
     this.#closedAtMs = clock.monotonicMs();
     this.#draw = undefined;
-    const session = this.#energy.book(LINK_COSTS[link], bytesByClass, wallMs, this.#drawnWh);
+    const session = this.#energy.book(LINK_COSTS[link], bytesByClass, wallMs, drawnWh);
+    this.#booked = energyFacts(session.byClass, drawnWh);
     this.#countBytes(link, Math.max(0, (linkBytes ?? session.bytes) - this.#movedBytes));
     this.#movedBytes = 0;
     return session.energyWh;

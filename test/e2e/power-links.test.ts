@@ -130,10 +130,22 @@ async function logs({ httpUrl }: RunningHub, words: string, since: string): Prom
   );
 }
 
+interface UsedStatus {
+  readonly uplink: { readonly state: string; readonly bytesToday: number };
+  readonly energy: { readonly whToday: number; readonly whByClass: Record<string, number> };
+}
+
+async function idle({ httpUrl }: RunningHub): Promise<void> {
+  await eventually(
+    () => getJson<UsedStatus>(`${httpUrl}api/v1/status`),
+    ({ uplink }) => uplink.state === 'idle',
+  );
+}
+
 const NOT_COVERED = "the month's bytes on ethernet do not cover it";
 
 test(
-  "what a month's bytes do not cover waits, through a restart, while alarms go",
+  "what a month's bytes do not cover waits, through a restart, while alarms go; the day's figures outlive it",
   async () => {
     const region = await startRegional({ data: tempDir() });
     const data = tempDir();
@@ -150,10 +162,17 @@ test(
     }
     await publish(hub, 'files/3', randomBytes(FILE_BYTES));
     await logs(hub, NOT_COVERED, '1970-01-01T00:00:00Z');
-    await hub.process.stop();
+    await idle(hub);
+    const before = await getJson<UsedStatus>(`${hub.httpUrl}api/v1/status`);
+    hub.process.kill('SIGKILL');
+    await hub.process.exited;
 
     const since = new Date().toISOString();
     const again = await startHub({ data, sets });
+    const after = await getJson<UsedStatus>(`${again.httpUrl}api/v1/status`);
+    assert.ok(before.energy.whByClass['bulk'] !== 0 && before.energy.whToday > 0);
+    assert.deepEqual(after.energy, before.energy);
+    assert.equal(after.uplink.bytesToday, before.uplink.bytesToday);
     await logs(again, NOT_COVERED, since);
     await publish(again, 'alarms/1', Buffer.from('1'));
     await logs(again, 'alarm: the regional node has stored 1 op', since);

@@ -89,7 +89,9 @@ function measured({
 function energyText({ energyWh, measuredWh, linkOnS }: Explained): string {
   return joined([
     typeof energyWh === 'number' ? `thought to cost ${Number(energyWh.toPrecision(2))} Wh` : '',
-    typeof measuredWh === 'number' ? `${measuredWh} Wh by the measured load` : '',
+    typeof measuredWh === 'number'
+      ? `${Number(measuredWh.toPrecision(2))} Wh by the measured load`
+      : '',
     typeof linkOnS === 'number' ? `link on for ${durationText(linkOnS)}` : '',
   ]);
 }

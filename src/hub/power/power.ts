@@ -29,7 +29,7 @@ import { type ProbeRow, probeRows } from '../../power/probe.ts';
 import type { Subscribe } from '../../power/sources/mqtt-json.ts';
 import { openSources } from '../../power/sources/open-sources.ts';
 import { venusLogin } from '../access.ts';
-import { rounded } from '../../power/log/log-lines.ts';
+import { pastSessions, rounded } from '../../power/log/log-lines.ts';
 import { SyncLog } from '../../power/log/sync-log.ts';
 import type { Override, OverrideDoor } from '../../status/api/override.ts';
 import { PowerHistory } from '../../status/api/power-history.ts';
@@ -71,6 +71,8 @@ export interface HubPowerOptions {
   readonly journalLine: (body: Uint8Array) => void;
 }
 
+const DAY_MS = 86_400_000;
+
 export class HubPower {
   readonly monitor: PowerMonitor;
   readonly syncLog: SyncLog;
@@ -84,6 +86,8 @@ export class HubPower {
   };
   #byHand: Override | undefined;
   readonly #stopCopying: Cancel;
+  /** Both directions, of this day's sessions before the start. */
+  readonly linkBytesBefore: number;
 
   private constructor(options: HubPowerOptions) {
     const { config, machine, time, log, dir, link, backlog, subscribe } = options;
@@ -93,6 +97,10 @@ export class HubPower {
     this.#stopCopying = this.syncLog.follow((line) => this.#copy(utf8(JSON.stringify(line))));
     const isSimulated = power.sources.includes('simulated');
     this.#site = isSimulated ? (options.site ?? simulatedSite(config, time)) : undefined;
+    const dayMs = time.clock.wallMs() - DAY_MS;
+    const lines = this.syncLog.lines({ sinceMs: dayMs, limit: Infinity });
+    const past = pastSessions(lines, Math.floor(time.clock.wallMs() / DAY_MS) * DAY_MS);
+    this.linkBytesBefore = past.reduce((bytes, { linkBytes }) => bytes + linkBytes, 0);
     const { files, serial, random } = machine;
     const needs = { files, serial, random, ...time, sysRoot: '/sys', devRoot: '/dev' };
     this.monitor = PowerMonitor.open({
@@ -111,11 +119,12 @@ export class HubPower {
       syncLog: this.syncLog,
       config: powerConfigOf(power, config.uplink.quotaMib),
       ...(options.tickMs === undefined ? {} : { tickMs: options.tickMs }),
+      pastSessions: past,
       isSimulated: this.#site !== undefined,
       stateFile: { files: machine.files, path: `${dir}/learned.json` },
     });
     this.history = new PowerHistory(time.timers, () => this.#sample());
-    this.history.seed(this.syncLog.lines({ sinceMs: time.clock.wallMs() - 86_400_000 }));
+    this.history.seed(lines);
   }
 
   static open(options: HubPowerOptions): HubPower {

@@ -2,7 +2,7 @@
  * What sync is thought to cost. Link-on time and the number of sessions cost more than bytes: a session
  * costs E_fix + e·MB. An account adds it up by class and day, bounded, for the log and the page.
  */
-import { CLASSES, type OpClass, perClass } from '../../model/class.ts';
+import { CLASSES, COMMAND, type OpClass, perClass } from '../../model/class.ts';
 
 export type LinkKind = 'ethernet' | 'wifi' | 'cellular' | 'satellite' | 'carried';
 
@@ -46,9 +46,17 @@ export interface SessionEnergy {
   readonly byClass: Readonly<Record<OpClass, number>>;
 }
 
+/** A session of an earlier life of the hub, as its log tells of it. */
+export interface PastSession {
+  readonly energyWh: number;
+  readonly byClass: Readonly<Record<OpClass, number>>;
+  readonly drawnWh: number | undefined;
+  /** Both directions, with all overhead. */
+  readonly linkBytes: number;
+}
+
 export interface EnergyTotals {
   readonly sessions: number;
-  readonly bytes: number;
   readonly energyWh: number;
   /** Sessions during which the load was measured: what they were thought to cost, and what they drew. */
   readonly measured: {
@@ -61,7 +69,6 @@ export interface EnergyTotals {
 
 const NO_ENERGY: EnergyTotals = {
   sessions: 0,
-  bytes: 0,
   energyWh: 0,
   measured: { sessions: 0, energyWh: 0, drawnWh: 0 },
   byClass: perClass(() => 0),
@@ -69,15 +76,21 @@ const NO_ENERGY: EnergyTotals = {
 
 const DAY_MS = 86_400_000;
 
-/** Adds up sessions: since the start, and for the day that runs (UTC by the wall clock given). */
+/** Adds up sessions: since the start, and for the day that runs (UTC by the wall clock given), with those before the start. */
 export class EnergyAccount {
   #day = Number.NaN;
   #today = NO_ENERGY;
   #total = NO_ENERGY;
 
+  /** `past`: sessions of the same day, before the start. */
+  constructor(past: readonly PastSession[] = [], wallMs = Number.NaN) {
+    this.#roll(wallMs);
+    for (const session of past) this.#today = added(this.#today, session, session.drawnWh);
+  }
+
   /**
    * Books a finished session. The first class that travelled pays for opening it, as nothing below would have
-   * gone alone; each class pays for its own bytes.
+   * gone alone, and command where nothing did: it asked for orders. Each class pays for its own bytes.
    */
   book(
     link: LinkCost,
@@ -85,7 +98,7 @@ export class EnergyAccount {
     wallMs: number,
     drawnWh?: number,
   ): SessionEnergy {
-    const opener = CLASSES.find((opClass) => (bytesByClass[opClass] ?? 0) > 0);
+    const opener = CLASSES.find((opClass) => (bytesByClass[opClass] ?? 0) > 0) ?? COMMAND;
     const byClass = perClass((opClass) => {
       const transfer = transferEnergyWh(link, bytesByClass[opClass] ?? 0);
       return transfer + (opClass === opener ? link.sessionWh : 0);
@@ -118,13 +131,12 @@ export class EnergyAccount {
 
 function added(
   totals: EnergyTotals,
-  session: SessionEnergy,
+  session: Pick<SessionEnergy, 'energyWh' | 'byClass'>,
   drawnWh: number | undefined,
 ): EnergyTotals {
   const { measured } = totals;
   return {
     sessions: totals.sessions + 1,
-    bytes: totals.bytes + session.bytes,
     energyWh: totals.energyWh + session.energyWh,
     measured:
       drawnWh === undefined

@@ -1,9 +1,10 @@
 /** Decisions and estimates as lines of the sync log: names instead of numbers, no more digits than mean something. */
-import { isoTime } from '../../base/iso-time.ts';
-import { CLASSES, type ClassName, CLASS_NAMES } from '../../model/class.ts';
+import { isoTime, wallMsOfIso } from '../../base/iso-time.ts';
+import { CLASSES, type ClassName, CLASS_NAMES, perClass } from '../../model/class.ts';
 import type { Backlog } from '../backlog.ts';
 import type { Decision } from '../govern/decision.ts';
-import type { SyncLogEntry } from './sync-log.ts';
+import type { PastSession } from '../govern/energy.ts';
+import type { SyncLogEntry, SyncLogLine } from './sync-log.ts';
 
 type Facts = Omit<SyncLogEntry, 'event'>;
 
@@ -30,6 +31,33 @@ export function backlogFacts(backlog: Backlog): NonNullable<SyncLogEntry['backlo
     waiting[CLASS_NAMES[opClass]] = { ops, bytes, oldestS: Math.round(oldestMs / 1_000) };
   }
   return waiting;
+}
+
+/** Wh of each class that took any, and what the session drew. */
+export function energyFacts(
+  byClass: PastSession['byClass'],
+  drawnWh: number | undefined,
+): Pick<SyncLogEntry, 'whByClass' | 'measuredWh'> {
+  const taken = CLASSES.filter((opClass) => byClass[opClass] > 0);
+  const rows = taken.map((opClass) => [CLASS_NAMES[opClass], byClass[opClass]] as const);
+  const measured = drawnWh === undefined ? {} : { measuredWh: drawnWh };
+  return { whByClass: Object.fromEntries(rows), ...measured };
+}
+
+/** Sessions that ended since `sinceMs` (wall clock), as their last lines tell of them. */
+export function pastSessions(lines: readonly SyncLogLine[], sinceMs: number): PastSession[] {
+  return lines
+    .filter(({ event, at }) => event === 'session.close' && (wallMsOfIso(at) ?? 0) >= sinceMs)
+    .map(({ energyWh, whByClass, measuredWh, bytes }) => ({
+      energyWh: numberOr0(energyWh),
+      byClass: perClass((opClass) => numberOr0(whByClass?.[CLASS_NAMES[opClass]])),
+      drawnWh: measuredWh === undefined ? undefined : numberOr0(measuredWh),
+      linkBytes: numberOr0(bytes),
+    }));
+}
+
+function numberOr0(value: unknown): number {
+  return typeof value === 'number' && Number.isFinite(value) ? value : 0;
 }
 
 /** Two digits behind the point; of what is less than a tenth, two that mean something: a session may cost a milliwatt-hour. */

@@ -43,6 +43,8 @@ export interface SyncLogEntry {
   readonly bytes?: number;
   readonly ops?: number;
   readonly energyWh?: number;
+  /** The same by class, on lines that close a session. */
+  readonly whByClass?: Readonly<Record<string, number>>;
   /** What a session drew by the measured load, where there is one; `energyWh` is what it is thought to cost. */
   readonly measuredWh?: number;
   /** How long a session held the link, in seconds. */

@@ -11,6 +11,7 @@ import type { SpooledBatch } from '../spool.ts';
 export interface SessionBookOptions {
   readonly syncLog: SyncLogWriter;
   readonly energy: EnergyBook;
+  readonly bytesBefore?: number;
   readonly clock: Clock;
   readonly link: () => string;
 }
@@ -40,14 +41,16 @@ export class SessionBook {
   #ops = 0;
   #isIdle = true;
   #lastReceiptMs: number | undefined;
-  #day = 0;
-  #bytesToday = 0;
+  #day: number;
+  #bytesToday: number;
   readonly #byLink = new Map<string, LinkUse>();
   /** The link that the session began on, and when. */
   #opened = { link: '', atMs: 0 };
 
   constructor(options: SessionBookOptions) {
     this.#options = options;
+    this.#day = Math.floor(options.clock.wallMs() / DAY_MS);
+    this.#bytesToday = options.bytesBefore ?? 0;
   }
 
   get lastReceiptMs(): number | undefined {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'vitest';
 
+import { isoTime } from '../../../src/base/iso-time.ts';
 import { SILENT_LOG } from '../../../src/base/log.ts';
 import { SimClock } from '../../../src/platform/sim/clock.ts';
 import { SeededSky } from '../../../src/platform/sim/sky.ts';
@@ -10,6 +11,7 @@ import { PowerMonitor, type PowerMonitorOptions } from '../../../src/power/monit
 import { probeRows } from '../../../src/power/probe.ts';
 import { simulatedSource, mainsSource } from '../../../src/power/sources/simulated.ts';
 import type { PowerSource } from '../../../src/power/sources/source.ts';
+import { pastSessions } from '../../../src/power/log/log-lines.ts';
 import type { SyncLogEntry } from '../../../src/power/log/sync-log.ts';
 import { backlogOf, CONFIG, HOUR_MS, MINUTE_MS } from './support.ts';
 
@@ -195,9 +197,47 @@ test('sessions are booked: the first class pays for opening, each for its bytes'
   assert.ok(Math.abs(wh - (0.03 + (9 / 3_600) * 2)) < 1e-9);
   const { today } = monitor.energy();
   assert.equal(today.sessions, 1);
-  assert.equal(today.bytes, 2_000_000);
   assert.ok(today.byClass[0] > 0.03 && today.byClass[3] < 0.005);
 });
+
+test('what a day of sessions is thought to cost is the same by session, by class and after a restart', async () => {
+  const source = (it: SimClock): PowerSource => fixedSource(it, () => 0.7);
+  const { clock, monitor, lines } = rigOf(source);
+  const carried = [{ 0: 500_000, 3: 1_500_000 }, {}, { 3: 700 }];
+  for (const bytesByClass of carried) {
+    await clock.advance(HOUR_MS);
+    monitor.sessionOpened();
+    const energyWh = monitor.sessionClosed('cellular', bytesByClass);
+    monitor.append({ event: 'session.close', energyWh, bytes: 1_000 });
+  }
+  const { today } = monitor.energy();
+  const closing = lines.filter(({ event }) => event === 'session.close');
+  assert.deepEqual(
+    closing.map(({ whByClass }) => Object.keys(whByClass ?? {})),
+    [['alarm', 'telemetry'], ['command'], ['telemetry']],
+    'who only asks pays for an order',
+  );
+  const isNear = (a: number, b: number): boolean => Math.abs(a - b) < 1e-9;
+  assert.ok(isNear(sumOf(closing.map(({ energyWh }) => energyWh ?? 0)), today.energyWh));
+  assert.ok(isNear(sumOf(Object.values(today.byClass)), today.energyWh));
+
+  const told = closing.map((line) => ({
+    ...line,
+    at: isoTime(clock.wallMs()),
+    clock: 'rtc' as const,
+  }));
+  const past = pastSessions(told, NOON_MS);
+  assert.equal(sumOf(past.map(({ linkBytes }) => linkBytes)), 3_000);
+  assert.deepEqual(pastSessions(told, clock.wallMs() + 1), [], 'yesterday');
+  const later = rigOf(source, { clock, pastSessions: past });
+  assert.deepEqual(later.monitor.energy().today, today);
+  await clock.advance(24 * HOUR_MS);
+  assert.equal(later.monitor.energy().today.sessions, 0);
+});
+
+function sumOf(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0);
+}
 
 test('a session is compared with the load that was measured meanwhile', async () => {
   let loadWatts: number | undefined = 3.2;
