@@ -277,6 +277,7 @@ export class Uplink {
           onHave: (have) => this.#guarded(() => this.#arrivals.have(have)),
           onReceipt: (receipt) => this.#guarded(() => this.#arrivals.receipt(receipt)),
           onDownChunk: (...piece) => this.#run(this.#takeDown(piece)),
+          onVain: (lineBytes) => this.#book.vain(lineBytes),
           onClose: (why) => this.#guarded(() => this.#dispatch({ type: 'link-gone', why })),
         },
       );

@@ -96,6 +96,7 @@ describe.each(settings)('MQTT client: %s', (name, makeSetting, canRun) => {
   class Peer {
     readonly received: [topic: string, payload: Uint8Array][] = [];
     readonly closes: string[] = [];
+    readonly vain: number[] = [];
     #waiting: (() => void) | undefined;
 
     async connect(options: Partial<MqttSessionOptions>): Promise<MqttSession> {
@@ -111,6 +112,7 @@ describe.each(settings)('MQTT client: %s', (name, makeSetting, canRun) => {
             this.closes.push(reason);
             this.#waiting?.();
           },
+          onVain: (lineBytes) => void this.vain.push(lineBytes),
         },
       );
       open.push(session);
@@ -172,10 +174,18 @@ describe.each(settings)('MQTT client: %s', (name, makeSetting, canRun) => {
     const isFault = (code: string) => (error: unknown) => {
       return error instanceof HubError && error.code === code;
     };
-    const dead = new Peer().connect({ url: setting.deadUrl });
-    await assert.rejects(dead, isFault('uplink.unreachable'));
-    const refused = new Peer().connect({ username: 'someone', password: 'wrong' });
-    await assert.rejects(refused, isFault('uplink.refused'));
+    const dead = new Peer();
+    const alone = dead.connect({ url: setting.deadUrl });
+    await assert.rejects(alone, isFault('uplink.unreachable'));
+    assert.deepEqual(dead.vain, [0], 'nothing was carried');
+    const refused = new Peer();
+    const login = { username: 'someone', password: 'wrong' };
+    await assert.rejects(refused.connect(login), isFault('uplink.refused'));
+    assert.equal(refused.vain.length, 1);
+    assert.ok((refused.vain[0] ?? 0) > 'someone'.length + 'wrong'.length, 'a login costs bytes');
+    const welcome = new Peer();
+    await welcome.connect({});
+    assert.deepEqual(welcome.vain, []);
   });
 
   withBroker('our own close is told once, and nothing goes through afterwards', async () => {

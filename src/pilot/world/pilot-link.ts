@@ -111,6 +111,7 @@ export class PilotLink implements MqttClient {
         contract.end();
         handlers.onClose(reason);
       },
+      onVain: (lineBytes) => handlers.onVain?.(lineBytes),
     });
     this.sessions += 1;
     contract.begin(way);

@@ -49,12 +49,14 @@ export const machineMqttClient: MqttClient = {
     keepTickets(options, library);
     const silence = silenceOf(library, options);
     const tongue = tongueOf(library);
+    const lineBytes = lineBytesOf(library);
     return new Promise((resolve, reject) => {
       const session = new MachineMqttSession(library, handlers, options);
       let isDecided = false;
       const refuse = (error: unknown): void => {
         if (isDecided) return;
         isDecided = true;
+        handlers.onVain?.(lineBytes());
         library.end(true);
         const isSilent = error instanceof Error && error.message === LIBRARY_TIMEOUT;
         reject(connectFault(options.url, isSilent ? silence() : tongue(error)));
@@ -327,6 +329,19 @@ class MachineMqttSession implements MqttSession {
 interface Counts {
   readonly bytesRead?: unknown;
   readonly bytesWritten?: unknown;
+}
+
+/** What the line has carried so far, also of a login that failed: TLS may have cost kilobytes by then. */
+function lineBytesOf(library: Library): () => number {
+  const { stream } = library;
+  let line: Counts | undefined;
+  // Not before: what only waits for a line counts as written, and where a name has several addresses, Node takes a line for each.
+  stream.once('connect', () => (line = lineBelow(library) ?? (stream as unknown as Counts)));
+  return () => countOf(line?.bytesRead) + countOf(line?.bytesWritten);
+}
+
+function countOf(value: unknown): number {
+  return typeof value === 'number' ? value : 0;
 }
 
 /** The TCP line below TLS, as Node holds it: its `_handle` forgets it at the end. Undefined for any other stream. */

@@ -31,6 +31,8 @@ export interface MqttSessionHandlers {
   onMessage(topic: string, payload: Uint8Array): void | Promise<void>;
   /** The session ended, by whichever side; it does not reconnect by itself: its owner decides when energy allows. */
   onClose(reason: string): void;
+  /** No session came of the attempt: what it took of the line, both directions, as far as we can see it. Once, before `connect` throws. */
+  onVain?(lineBytes: number): void;
 }
 
 export interface MqttSession {

@@ -43,6 +43,7 @@ export class SimLife {
           ? mqtt.connect(options, {
               onMessage: (topic, payload) => this.#run(() => handlers.onMessage(topic, payload)),
               onClose: (reason) => this.#run(() => handlers.onClose(reason)),
+              onVain: (lineBytes) => this.#run(() => handlers.onVain?.(lineBytes)),
             })
           : new Promise(() => undefined),
     };

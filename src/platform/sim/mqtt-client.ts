@@ -65,14 +65,13 @@ export class SimMqttBroker {
     return new SimMqttClient(this, { ...GOOD_LINK, ...link });
   }
 
-  /** For clients: a session begins, and takes the place of an earlier one with its id [MQTT-3.1.4-2]. */
-  admit(session: SimMqttSession): void {
-    const { clientId, url } = session.options;
-    if (!this.#accepts(session.options)) {
-      throw new HubError('uplink.refused', `${url}: not authorised`);
-    }
+  /** For clients: a session begins, and takes the place of an earlier one with its id [MQTT-3.1.4-2]; false where it may not. */
+  admits(session: SimMqttSession): boolean {
+    const { clientId } = session.options;
+    if (!this.#accepts(session.options)) return false;
     this.#sessions.get(clientId)?.lose('taken over');
     this.#sessions.set(clientId, session);
+    return true;
   }
 
   /** For sessions: one is over; an abrupt end lets its will go out [MQTT-3.1.2-8]. */
@@ -109,9 +108,16 @@ export class SimMqttClient implements MqttClient {
 
   async connect(options: MqttSessionOptions, handlers: MqttSessionHandlers): Promise<MqttSession> {
     await this.travel();
-    if (this.link.isDown) throw new HubError('uplink.unreachable', `${options.url}: no route`);
+    if (this.link.isDown) {
+      handlers.onVain?.(0);
+      throw new HubError('uplink.unreachable', `${options.url}: no route`);
+    }
     const session = new SimMqttSession(this, this.#broker, options, handlers);
-    this.#broker.admit(session);
+    if (!this.#broker.admits(session)) {
+      const { clientId, username = '', password = '' } = options;
+      handlers.onVain?.(HEADER_BYTES + clientId.length + username.length + password.length);
+      throw new HubError('uplink.refused', `${options.url}: not authorised`);
+    }
     this.#session = session;
     return session;
   }

@@ -101,6 +101,8 @@ export interface RegionLinkHandlers {
   onReceipt(receipt: Receipt): void;
   /** A chunk of a batch on its way down, of the region with this key. */
   onDownChunk(batch: BatchId, chunk: Chunk, regionKey: Uint8Array): void;
+  /** No link came of the attempt; what it took, both directions. Once, before `connect` throws. */
+  onVain(lineBytes: number): void;
   /** The session is over, by whichever side; the last call. */
   onClose(why: string): void;
 }
@@ -153,17 +155,19 @@ export class RegionLink {
           if (!isOver && link.#session !== undefined) handlers.onClose(why);
           isOver = true;
         },
+        onVain: (lineBytes) => handlers.onVain(lineBytes),
       },
     );
     try {
       const filters = options.resuming === undefined ? downstreamFilters : resumingFilters;
       await session.subscribe(filters(options.address));
+      if (isOver) throw new HubError('net.closed', 'closed while subscribing');
     } catch (error) {
       isOver = true;
       await session.close();
+      handlers.onVain(session.bytesOut + session.bytesIn);
       throw error;
     }
-    if (isOver) throw new HubError('net.closed', 'closed while subscribing');
     link.#session = session;
     return link;
   }

@@ -39,6 +39,7 @@ export class SessionBook {
   /** Chunks the broker took in this session, of batches that are not complete. */
   readonly #chunksById = new Map<BatchId, number>();
   #ops = 0;
+  #vainBytes = 0;
   #isIdle = true;
   #lastReceiptMs: number | undefined;
   #day: number;
@@ -78,6 +79,7 @@ export class SessionBook {
     this.#bytesByClass = {};
     this.#chunksById.clear();
     this.#ops = 0;
+    this.#vainBytes = 0;
     this.#isIdle = true;
     const allowed = decision.allowed.map((opClass) => CLASS_NAMES[opClass]);
     const { syncLog, link } = this.#options;
@@ -129,8 +131,14 @@ export class SessionBook {
     });
   }
 
-  /** `linkBytes`: both directions, MQTT included. */
-  closed(why: string, linkBytes: number, isResumed = false): void {
+  /** The attempt failed, and took so much of the link: a metered contract asks for that as well. */
+  vain(lineBytes: number): void {
+    this.#vainBytes += lineBytes;
+  }
+
+  /** `sessionBytes`: both directions, MQTT included; 0 where the attempt failed. */
+  closed(why: string, sessionBytes: number, isResumed = false): void {
+    const linkBytes = sessionBytes + this.#vainBytes;
     this.#rollDay();
     this.#bytesToday += linkBytes;
     const { syncLog, energy, clock } = this.#options;

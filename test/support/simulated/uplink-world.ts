@@ -25,6 +25,7 @@ import { seqIn, type VersionVector } from '../../../src/model/version-vector.ts'
 import { SimClock } from '../../../src/platform/sim/clock.ts';
 import { SimCrash, SimFiles } from '../../../src/platform/sim/files.ts';
 import { SimLife } from '../../../src/platform/sim/life.ts';
+import type { MqttSessionOptions } from '../../../src/platform/network/mqtt-client.ts';
 import { SimMqttBroker, type SimMqttClient } from '../../../src/platform/sim/mqtt-client.ts';
 import type { LinkTable } from '../../../src/platform/links/links.ts';
 import { SimLinks } from '../../../src/platform/sim/links.ts';
@@ -54,6 +55,8 @@ export interface WorldOptions {
   readonly links?: LinkTable;
   /** The hub takes what comes down. */
   readonly takesDown?: boolean;
+  /** Whom the broker lets in; everybody without it. */
+  readonly accepts?: (options: MqttSessionOptions) => boolean;
   /** False: it has no key for it, as hubs of earlier versions. */
   readonly hidesDown?: boolean;
 }
@@ -116,7 +119,11 @@ export class UplinkWorld {
     this.random = new SeededRandom(options.seed ?? 1);
     const { clock: timers, random } = this;
     this.links = new SimLinks(timers, options.links);
-    this.broker = new SimMqttBroker({ timers, random });
+    this.broker = new SimMqttBroker({
+      timers,
+      random,
+      ...(options.accepts && { accepts: options.accepts }),
+    });
     this.hubLink = this.broker.client({ delayMs: 20 });
     this.regionLink = this.broker.client({ delayMs: 5 });
     this.hubFiles = new SimFiles({ random });

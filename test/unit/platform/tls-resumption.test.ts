@@ -11,18 +11,19 @@ import { machineMqttClient } from '../../../src/platform/network/machine-mqtt-cl
 import { TLS_CERT, TLS_KEY } from '../../support/machine/tls-fixture.ts';
 
 const CONNACK = Buffer.from([0x20, 2, 0, 0]);
+const NOT_AUTHORISED = Buffer.from([0x20, 2, 0, 5]);
 const servers: Server[] = [];
 
 afterEach(() => {
   for (const server of servers.splice(0)) server.close();
 });
 
-async function serve(): Promise<{ url: string; reused: boolean[] }> {
+async function serve(answer = CONNACK): Promise<{ url: string; reused: boolean[] }> {
   const reused: boolean[] = [];
   const server = createServer({ key: TLS_KEY, cert: TLS_CERT }, (socket) => {
     reused.push(socket.isSessionReused());
     socket.on('error', () => undefined);
-    socket.once('data', () => socket.write(CONNACK));
+    socket.once('data', () => socket.write(answer));
   });
   servers.push(server);
   server.listen(0, '127.0.0.1');
@@ -55,6 +56,26 @@ test('a ticket is for its upstream and for what was trusted there', async () => 
   assert.equal(await visit(url, `${TLS_CERT}\n${TLS_CERT}`), false, 'other authorities');
   const other = await serve();
   assert.equal(await visit(other.url), false);
+});
+
+/** What an attempt took of the line that no session came of. */
+async function vainBytes(url: string, trust: { readonly ca?: Uint8Array }): Promise<number> {
+  const told: number[] = [];
+  const nothing = { onMessage: () => undefined, onClose: () => undefined };
+  const handlers = { ...nothing, onVain: (lineBytes: number) => void told.push(lineBytes) };
+  const base = { clientId: 'hub', keepaliveS: 60, connectTimeoutMs: 5_000 };
+  await assert.rejects(machineMqttClient.connect({ ...base, url, ...trust }, handlers));
+  assert.equal(told.length, 1, 'told once');
+  return told[0] ?? 0;
+}
+
+test('what TLS needs counts, too, where the login is refused or the certificate not trusted', async () => {
+  const { url } = await serve(NOT_AUTHORISED);
+  const refused = await vainBytes(url, { ca: utf8(TLS_CERT) });
+  assert.ok(refused > 1_100, `greeting, certificate, CONNECT and CONNACK: ${refused}`);
+  const { url: other } = await serve();
+  const untrusted = await vainBytes(other, {});
+  assert.ok(untrusted > 900, `greeting and certificate: ${untrusted}`);
 });
 
 test('what TLS needs counts, in both directions, also when the session has ended', async () => {

@@ -5,7 +5,7 @@ import { test } from 'vitest';
 import { TELEMETRY } from '../../../../src/model/class.ts';
 import type { LinkTable } from '../../../../src/platform/links/links.ts';
 import { simDevice, simTable } from '../../../../src/platform/sim/links.ts';
-import { stampedOps } from '../../../support/made/batches.ts';
+import { HUB_ID, stampedOps } from '../../../support/made/batches.ts';
 import { UplinkWorld } from '../../../support/simulated/uplink-world.ts';
 
 const eth = simDevice('eth0');
@@ -143,4 +143,28 @@ test('an idle day costs less than 50 KB upstream', async () => {
   assert.ok(bytes() - before <= 50_000, `${bytes() - before} bytes`);
   assert.ok(it.hubLink.messages - messages <= 100);
   await it.stop();
+});
+
+test('a login that is refused counts against the link, each time', async () => {
+  let isRefusing = true;
+  const isHub = (clientId: string): boolean => clientId === `heliograph-${HUB_ID}`;
+  const it = new UplinkWorld({
+    links: simTable(eth),
+    accepts: ({ clientId }) => !(isRefusing && isHub(clientId)),
+  });
+  await it.startRegion();
+  it.startHub();
+  it.journal.append(...stampedOps(1, 20));
+  await it.clock.advance(300_000);
+  const closed = it.syncLines.filter(({ event }) => event === 'session.close');
+  assert.ok(closed.length >= 3, `${closed.length} attempts`);
+  assert.ok(closed.every(({ bytes = 0 }) => bytes > 20));
+  const { bytesToday, byLink } = it.uplink?.status() ?? assert.fail('it runs');
+  const attempts = closed.reduce((sum, { bytes = 0 }) => sum + bytes, 0);
+  assert.equal(bytesToday, attempts);
+  assert.equal(byLink['ethernet']?.bytes, attempts);
+  isRefusing = false;
+  await it.deliver();
+  await it.stop();
+  assert.deepEqual(it.fatal, []);
 });
