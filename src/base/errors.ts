@@ -60,7 +60,7 @@ export const FAULTS = {
   'store.failed':
     'The state database cannot be read or written. Check disk and rights; all data is in the journal.',
   'database.away':
-    'PostgreSQL does not answer or has no room. Check the server and its disk; the node goes on by itself, nothing is lost.',
+    'PostgreSQL does not answer, has no room, or only reads. Check the server and its disk; the node goes on by itself, nothing is lost.',
   'database.refused':
     'PostgreSQL refused us. Check regional.database, its password file and the rights of its user.',
   'database.rejected':

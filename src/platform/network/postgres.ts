@@ -59,8 +59,12 @@ const PAUSE_MS_MAX = 5_000;
 const REFUSED = /^(28|3D|42501)/;
 /** What the library says, without a code, where the server asks for a password and there is none. */
 const NO_PASSWORD = /client password must be/;
-/** Classes 08 connection, 40 lost against another, 53 out of resources, 57 operator, 58 system; timeouts. */
-const PASSING = /^(08|40|53|57|58|55P03|25P0[34])/;
+/** Classes 08 connection, 40 lost against another, 53 out of resources, 57 operator, 58 system; timeouts; a server that only reads, as a standby does. */
+const PASSING = /^(08|40|53|57|58|55P03|25P0[34]|25006)/;
+/** Codes of the server have five characters, those of the socket are names (`EPIPE` has five, too), those of the library have none. */
+const OF_SERVER = /^(?!E)[0-9A-Z]{5}$/;
+/** Lost against another transaction: the server is well. */
+const LOST = /^40/;
 
 export async function openDatabase(options: DatabaseOptions): Promise<Database> {
   const { default: pg } = await import('pg');
@@ -219,22 +223,30 @@ class PooledDatabase implements Database {
     this.#isThere = false;
   }
 
-  #fault(error: unknown): unknown {
-    if (error instanceof HubError) return error;
-    const code = systemCode(error);
-    const isRefused = code !== undefined && REFUSED.test(code);
-    if (code === undefined && NO_PASSWORD.test(messageOf(error))) {
-      return new HubError('database.refused', 'PostgreSQL asks for a password', error);
+  #fault(error: unknown): HubError {
+    const fault = databaseFault(error);
+    if (fault !== error && fault.code === 'database.away' && !LOST.test(systemCode(error) ?? '')) {
+      this.#away(error);
     }
-    if (isRefused) return new HubError('database.refused', messageOf(error), error);
-    // Errors of the server have codes of five characters, those of the socket are names, those of the library have none.
-    const isServers = code !== undefined && /^[0-9A-Z]{5}$/.test(code);
-    if (isServers && !PASSING.test(code)) {
-      return new HubError('database.rejected', `PostgreSQL ${code}: ${messageOf(error)}`, error);
-    }
-    if (!isServers || !code.startsWith('40')) this.#away(error);
-    return new HubError('database.away', `PostgreSQL: ${messageOf(error)}`, error);
+    return fault;
   }
+}
+
+/** What an error of the library, the socket or the server means to us. */
+export function databaseFault(error: unknown): HubError {
+  if (error instanceof HubError) return error;
+  const code = systemCode(error);
+  const said = messageOf(error);
+  if (code === undefined && NO_PASSWORD.test(said)) {
+    return new HubError('database.refused', 'PostgreSQL asks for a password', error);
+  }
+  if (code !== undefined && OF_SERVER.test(code)) {
+    if (REFUSED.test(code)) return new HubError('database.refused', said, error);
+    if (!PASSING.test(code)) {
+      return new HubError('database.rejected', `PostgreSQL ${code}: ${said}`, error);
+    }
+  }
+  return new HubError('database.away', `PostgreSQL: ${said}`, error);
 }
 
 /** A view without the ways of `Buffer`, which compares and prints otherwise. */
