@@ -11,7 +11,7 @@ import type { Clock } from '../../base/clock.ts';
 const QUICK_MS = 1.5;
 /** Least of a group that goes ahead. */
 const AHEAD_BYTES_MIN = 32 * 1024;
-/** The mean follows the last so many syncs. */
+/** The mean follows the last so many syncs, and the median is theirs. */
 const SMOOTHING = 8;
 /** Devices wait, and cards that wear out begin like this. */
 const SLOW_MS = 1_000;
@@ -24,6 +24,8 @@ export class SyncPace {
   #isRunning = false;
   #totalMs = 0;
   #meanMs = 10;
+  readonly #lastMs = new Float64Array(SMOOTHING);
+  #syncs = 0;
   #groupBytes = 0;
   #aheadBytes = AHEAD_BYTES_MIN;
 
@@ -44,6 +46,8 @@ export class SyncPace {
     this.#isRunning = false;
     this.#totalMs += tookMs;
     this.#meanMs += (tookMs - this.#meanMs) / SMOOTHING;
+    this.#lastMs[this.#syncs % SMOOTHING] = tookMs;
+    this.#syncs += 1;
   }
 
   /** How long all syncs took together. */
@@ -51,11 +55,15 @@ export class SyncPace {
     return this.#totalMs;
   }
 
-  /** What a sync takes, where that is too long for those who wait for it; else undefined. */
+  /**
+   * What a sync takes, where that is too long for those who wait for it; else undefined. One that took a minute may be
+   * a process that was stopped for a minute: more than half of them say what the card is like.
+   */
   get slowMs(): number | undefined {
     const runningMs = this.#isRunning ? this.#clock.monotonicMs() - this.#startMs : 0;
     if (runningMs >= STALLED_MS) return runningMs;
-    return this.#meanMs >= SLOW_MS ? this.#meanMs : undefined;
+    const usualMs = this.#lastMs.toSorted()[SMOOTHING / 2 - 1] as number;
+    return usualMs >= SLOW_MS ? usualMs : undefined;
   }
 
   /** A group of so many bytes goes down, whoever may follow. */
