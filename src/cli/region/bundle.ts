@@ -16,6 +16,7 @@ import { topicOfBatch } from '../../batch/wire/topics.ts';
 import { type Args, UsageError } from '../args.ts';
 import { HubApi } from '../asking/hub-api.ts';
 import { type CliIo, EXIT, type ExitCode } from '../io.ts';
+import { writeLedger } from './ledger-files.ts';
 import { regionApi } from './regional-send.ts';
 import { bytesText, countText } from '../text.ts';
 
@@ -70,14 +71,25 @@ export async function exportBundle(args: Args, io: CliIo): Promise<ExitCode> {
     messages.push(...page.messages.map((message) => messageOf(message)));
   }
   const files = writeParts(stem, messages, partBytes, io);
+  const ledger = args.text('ledger');
+  const ledgerFiles = ledger === undefined ? undefined : await writeLedger(ledger, api, io);
   const ops = handed.batches.reduce((sum, batch) => sum + batch.ops, 0);
   if (args.has('json')) {
     const { batches, carried, isEncrypted } = handed;
-    const told = { files, batches: batches.length, ops, carried: carried.length, isEncrypted };
+    const told = {
+      files,
+      batches: batches.length,
+      ops,
+      carried: carried.length,
+      isEncrypted,
+      ledgerFiles,
+    };
     io.stdout(`${JSON.stringify(told)}\n`);
   } else {
     const what = `${countText(ops, 'op')} in ${countText(handed.batches.length, 'batch', 'batches')}`;
     io.stdout(`${what}: ${files.join(', ')}\nThey stay here until a receipt is imported.\n`);
+    if (ledgerFiles !== undefined)
+      io.stdout(`${countText(ledgerFiles, 'file')} of the ledger in ${ledger}\n`);
   }
   if (!handed.isEncrypted) {
     io.stderr('Not encrypted: whoever has the files can read them. See uplink.operator_key.\n');

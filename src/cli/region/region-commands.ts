@@ -20,6 +20,10 @@ export const REGION_COMMANDS: readonly Command[] = [
     options: {
       to: { value: 'DIR', help: 'folder for the files, where no name is given' },
       split: { value: 'MIB', help: 'largest size of a file' },
+      ledger: {
+        value: 'DIR',
+        help: 'checkpoints and tiles of the ledger go there, as files; again: what is new',
+      },
       ...HUB_OPTIONS,
       json: JSON_OPTION,
     },
