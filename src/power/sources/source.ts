@@ -26,6 +26,15 @@ export interface PowerSource {
 
 /** Ten seconds between polls: six chances before a reading is stale. */
 export const POLL_PERIOD_MS = 10_000;
+/** Nobody is served while a chip is waited for; one on a bus that hangs is waited for a second and more. */
+const WAITED_RATIO_MAX = 0.02;
+/** Two chances before a reading is stale. */
+const POLL_PERIOD_MS_MAX = 30_000;
+
+interface PollMachine {
+  readonly timers: Timers;
+  readonly clock: Pick<Clock, 'monotonicMs'>;
+}
 
 /** What sources need of the machine; `sysRoot` is `/sys`, or a made tree in tests. */
 export interface PowerMachine {
@@ -39,21 +48,25 @@ export interface PowerMachine {
   readonly devRoot: string;
 }
 
-/** A source that is asked again and again: `read` gives undefined where nothing is there. */
+/**
+ * A source that is asked again and again: `read` gives undefined where nothing is there. It is asked less often where
+ * it takes long to answer.
+ */
 export class PolledSource implements PowerSource {
   readonly name: string;
-  readonly #machine: Pick<PowerMachine, 'timers' | 'clock'>;
+  readonly #machine: PollMachine;
   readonly #read: (nowMs: number) => Reading | undefined;
   readonly #absent: string;
   #cancel: (() => void) | undefined;
   #poll: (() => void) | undefined;
   #polledMs = -Infinity;
+  #pauseMs = 0;
   #lost = false;
 
   /** `absent` is what a person reads where `read` finds nothing. */
   constructor(
     name: string,
-    machine: Pick<PowerMachine, 'timers' | 'clock'>,
+    machine: PollMachine,
     read: (nowMs: number) => Reading | undefined,
     absent: string,
   ) {
@@ -65,8 +78,13 @@ export class PolledSource implements PowerSource {
 
   start(onReading: (reading: Reading) => void, onLost: (reason: string) => void): void {
     const poll = (): void => {
-      this.#polledMs = this.#machine.clock.monotonicMs();
-      const reading = this.#read(this.#polledMs);
+      const { clock } = this.#machine;
+      const nowMs = clock.monotonicMs();
+      if (nowMs - this.#polledMs < this.#pauseMs) return;
+      this.#polledMs = nowMs;
+      const reading = this.#read(nowMs);
+      const tookMs = clock.monotonicMs() - nowMs;
+      this.#pauseMs = Math.min(tookMs / WAITED_RATIO_MAX, POLL_PERIOD_MS_MAX);
       if (reading !== undefined) {
         this.#lost = false;
         onReading(reading);

@@ -4,12 +4,13 @@ import { test } from 'vitest';
 import { SimClock } from '../../../../src/platform/sim/clock.ts';
 import { SeededRandom } from '../../../../src/platform/sim/random.ts';
 import { SimSerialPorts } from '../../../../src/platform/sim/serial.ts';
+import type { Reading } from '../../../../src/power/estimate/reading.ts';
 import { listenTo, probeRows } from '../../../../src/power/probe.ts';
 import { detectSources, openSources } from '../../../../src/power/sources/open-sources.ts';
 import { parseSource } from '../../../../src/power/sources/source-spec.ts';
 import { readHwmon } from '../../../../src/power/sources/hwmon.ts';
 import { readPowerSupplies } from '../../../../src/power/sources/sysfs.ts';
-import type { PowerMachine } from '../../../../src/power/sources/source.ts';
+import { PolledSource, type PowerMachine } from '../../../../src/power/sources/source.ts';
 
 /** A made /sys and /dev: contents by path; an Error as content is thrown when read. */
 function treeOf(contents: Record<string, string | Error>): PowerMachine['files'] {
@@ -152,6 +153,38 @@ test('hwmon: what a wrongly wired rail tells is told as it is, and judged later'
     [`${chip}/curr2_input`]: '-1000',
   });
   assert.equal(readHwmon(reversed, 1)?.pvWatts, -18);
+});
+
+test('a chip that takes long to answer is asked less often: nobody is served meanwhile', async () => {
+  const clock = new SimClock(0);
+  let nowMs = 0;
+  let tookMs = 5;
+  const asked: number[] = [];
+  const read = (atMs: number): Reading => {
+    asked.push(Math.round(atMs / 1_000));
+    nowMs += tookMs;
+    return { atMs, batteryVolts: 13, quality: 'good' };
+  };
+  const machine = { timers: clock, clock: { monotonicMs: () => clock.monotonicMs() + nowMs } };
+  const source = new PolledSource('chip', machine, read, 'no chip');
+  source.start(
+    () => undefined,
+    () => assert.fail('it answers'),
+  );
+  await clock.advance(30_000);
+  assert.deepEqual(asked, [0, 10, 20, 30]);
+  tookMs = 1_500;
+  await clock.advance(90_000);
+  source.refresh();
+  const pauses = asked.slice(4).map((atS, index) => atS - (asked[index + 3] as number));
+  assert.ok(asked.length <= 4 + 4, asked.join());
+  assert.ok(
+    pauses.slice(1).every((s) => s >= 25 && s < 60),
+    `fresh all the same: ${pauses.join()}`,
+  );
+  tookMs = 5;
+  await clock.advance(60_000);
+  assert.equal((asked.at(-1) as number) - (asked.at(-2) as number), 10, 'quick again');
 });
 
 test('every text of power.sources that the contract names is understood', () => {
