@@ -22,3 +22,20 @@ testWithPeers(
     });
   },
 );
+
+testWithPeers(
+  'a worker that is held for longer than its transaction may last, and goes on: exact totals',
+  ['mosquitto', 'postgres', 'initdb'],
+  async ([mosquitto = '']) => {
+    await fleetUnderKills({
+      workers: 3,
+      hubs: 20,
+      opsPerHub: 2_000,
+      killEveryMs: 1_000,
+      killsMin: 3,
+      holdMs: 70_000,
+      deadlineMs: 600_000,
+      mosquitto,
+    });
+  },
+);

@@ -35,6 +35,8 @@ export interface FleetOptions {
   /** A worker dies so often. */
   readonly killEveryMs: number;
   readonly killsMin: number;
+  /** It is not killed then, but held for so long, and goes on where it was. */
+  readonly holdMs?: number;
   /** PostgreSQL is ended and started again after so many kills. */
   readonly restartAfterKills?: number;
   readonly deadlineMs: number;
@@ -95,9 +97,15 @@ async function run(
     await pause(options.killEveryMs);
     if (kills >= options.killsMin) continue;
     const victim = kills % options.workers;
+    kills += 1;
+    if (options.holdMs !== undefined) {
+      workers[victim]?.kill('SIGSTOP');
+      await pause(options.holdMs);
+      workers[victim]?.kill('SIGCONT');
+      continue;
+    }
     workers[victim]?.kill('SIGKILL');
     await workers[victim]?.exited;
-    kills += 1;
     if (kills === options.restartAfterKills) {
       await server.halt('SIGINT');
       await server.resume();
