@@ -66,6 +66,18 @@ test('an order reaches every hub of the site once, and all three have the same s
   };
   const log = await eventually(audited, (text) => text.includes('"receipted"'));
   assert.match(log, /"event":"received".*"site":"demo","hub":"[0-9a-f]{16}"/);
+  for (const { process } of hubs) await process.stop();
+  // Who waits in vain is told for whom, and what that hangs on; a hub that nobody knows has nothing either.
+  for (const meant of [[], ['--hub', 'f'.repeat(16)]]) {
+    const soon = order.map((word) => (word === '60s' ? '1s' : word));
+    const vain = heliograph([...soon, ...meant]);
+    assert.equal(await vain.exited, 1, meant.join(' '));
+    const named = meant[1] ?? sent.has.toSorted().join(', ');
+    assert.match(
+      vain.lines.join('\n'),
+      new RegExp(`^Not yet: ${named}\\. .*check_in_minutes`, 'm'),
+    );
+  }
 });
 
 test('an override of the region shows on the hub, and outlives its restart', async () => {

@@ -58,11 +58,12 @@ export async function sendWish(
   const { op, site, ...first } = (await api.post(path, wish)) as SentDocument;
   let delivery: Delivery = first;
   const hub = args.text('hub');
-  const isWaiting = ({ waits }: Delivery): boolean => {
-    return hub === undefined ? waits.length > 0 : waits.includes(hub);
+  const waitedFor = ({ has, waits }: Delivery): readonly string[] => {
+    return hub === undefined ? waits : [hub].filter((each) => !has.includes(each));
   };
   const waitMs = durationMs(args.text('wait') ?? '0s') ?? 0;
-  for (let leftMs = waitMs; leftMs > 0 && isWaiting(delivery); leftMs -= POLL_MS) {
+  const endMs = io.clock.monotonicMs() + waitMs;
+  while (io.clock.monotonicMs() < endMs && waitedFor(delivery).length > 0) {
     await pause(io.timers, POLL_MS);
     const query = `site=${encodeURIComponent(site)}&op=${encodeURIComponent(op)}`;
     delivery = (await api.json(`/api/v1/delivery?${query}`)) as Delivery;
@@ -70,10 +71,16 @@ export async function sendWish(
   const sent: SentDocument = { op, site, ...delivery };
   if (args.has('json')) io.stdout(`${JSON.stringify(sent)}\n`);
   else io.stdout(`${sentText(sent)}\n`);
-  return waitMs > 0 && isWaiting(sent) ? EXIT.failed : EXIT.done;
+  const missing = waitedFor(sent);
+  if (waitMs === 0 || missing.length === 0) return EXIT.done;
+  if (!args.has('json'))
+    io.stdout(`Not yet: ${missing.toSorted().map(printable).join(', ')}. ${WHEN}\n`);
+  return EXIT.failed;
 }
 
 const POLL_MS = 500;
+const WHEN =
+  'A hub asks when it has something to send, else after its uplink.check_in_minutes (an hour; longer by radio and while energy is short).';
 
 function sentText({ op, has, waits }: SentDocument): string {
   const there = `${countText(has.length, 'hub')} of ${has.length + waits.length}`;
