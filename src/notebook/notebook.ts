@@ -156,9 +156,12 @@ class Notebook {
 function itemOf(row: RecordRow, isCurrent: boolean): HTMLElement {
   const { key, fields, conflicts, pending } = row;
   const state = textOf(fields['state'] ?? 'open');
-  const marks = make('span', { class: 'marks quiet' }, textOf(fields['who'] ?? ''));
-  if (conflicts > 0) marks.append(make('span', { class: 'clash' }, ' conflict'));
-  if (pending > 0) marks.append(' · waits for the hub');
+  const who = textOf(fields['who'] ?? '');
+  const marks = [
+    ...(who === '' ? [] : [who]),
+    ...(conflicts > 0 ? [make('span', { class: 'clash' }, 'conflict')] : []),
+    ...(pending > 0 ? ['waits for the hub'] : []),
+  ].flatMap((mark, at) => (at > 0 ? [' · ', mark] : [mark]));
   return make(
     'li',
     {},
@@ -167,7 +170,7 @@ function itemOf(row: RecordRow, isCurrent: boolean): HTMLElement {
       { href: `#${key}`, 'aria-current': String(isCurrent) },
       make('span', { class: 'title' }, textOf(fields['title'] ?? key)),
       make('span', { class: `state ${state}` }, STATES[state] ?? state),
-      marks,
+      make('span', { class: 'marks quiet' }, ...marks),
     ),
   );
 }
