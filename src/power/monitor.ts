@@ -25,7 +25,7 @@ import { backlogFacts, decisionFacts, energyFacts, rounded } from './log/log-lin
 import { Planner } from './forecast/planner.ts';
 import type { PowerConfig } from './power-config.ts';
 import type { SourceView } from './probe.ts';
-import { faultsOf, type Lost, type PowerFault } from './source-faults.ts';
+import { FaultNews, faultsOf, type Lost, type PowerFault } from './source-faults.ts';
 import { QuotaMeter, type QuotaUse } from './govern/quota.ts';
 import { SessionDraw } from './estimate/session-draw.ts';
 import { HeardReading } from './estimate/reading.ts';
@@ -99,6 +99,7 @@ export class PowerMonitor {
   readonly #sources: readonly SourceState[];
   readonly #energy: EnergyAccount;
   readonly #keeper: StateKeeper;
+  readonly #faultNews = new FaultNews();
   readonly #listeners = new Set<(decision: Decision) => void>();
   readonly #cancels: Cancel[];
   #memory: GovernorMemory;
@@ -342,6 +343,9 @@ export class PowerMonitor {
       sessionOpen: this.#draw !== undefined || clock.monotonicMs() - this.#closedAtMs < TAIL_MS,
     });
     this.#lookAtDraw();
+    for (const { message, hint } of this.#faultNews.news(this.faults(), clock.monotonicMs())) {
+      this.append({ event: 'fault', why: `${message}. ${hint}` });
+    }
     const before = this.#decision;
     const { memory, decision } = govern(this.#input(), this.#memory);
     this.#memory = memory;

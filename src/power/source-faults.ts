@@ -1,10 +1,15 @@
-/** What is wrong with a power source, for the person on site: it is silent, or what it tells cannot be. */
+/**
+ * What is wrong with a power source, for the person on site: it is silent, or what it tells cannot be. The sync log tells of it
+ * when it begins: what is decided from then on rests on less.
+ */
 import type { Clock } from '../base/clock.ts';
 import { type FaultCode, FAULTS } from '../base/errors.ts';
 import type { Suspect } from './estimate/plausibility.ts';
 import { figureText } from './probe.ts';
 
 export interface PowerFault {
+  /** What of which source; the figures of the message may change. */
+  readonly about: string;
   readonly code: FaultCode;
   readonly hint: string;
   readonly message: string;
@@ -30,15 +35,34 @@ export function faultsOf({ name, lostSince, suspects }: SourceHealth, clock: Clo
   if (lostSince !== undefined) {
     const { reason, wallMs } = lostSince;
     const code = 'power.source-lost';
-    return [{ code, hint: FAULTS[code], message: `${name}: ${reason}`, sinceMs: wallMs }];
+    const message = `${name}: ${reason}`;
+    return [{ about: name, code, hint: FAULTS[code], message, sinceMs: wallMs }];
   }
   const code = 'power.sensor-odd';
   return suspects
     .filter(({ times }) => times >= ODD_TIMES)
     .map(({ field, value, sinceMs }) => ({
+      about: `${name} ${field}`,
       code,
       hint: FAULTS[code],
       message: `${name}: a ${figureText(field, value)} is not believed`,
       sinceMs: clock.wallMs() - (clock.monotonicMs() - sinceMs),
     }));
+}
+
+/** A wire that is loose tells of itself no more often. */
+const TOLD_AGAIN_AFTER_MS = 3_600_000;
+
+/** Which faults are news. Bounded: one entry a source and field. */
+export class FaultNews {
+  /** Told, or held without a break, up to then. */
+  readonly #knownMsByAbout = new Map<string, number>();
+
+  news(faults: readonly PowerFault[], nowMs: number): PowerFault[] {
+    return faults.filter(({ about }) => {
+      const knownMs = this.#knownMsByAbout.get(about) ?? -Infinity;
+      this.#knownMsByAbout.set(about, nowMs);
+      return nowMs - knownMs >= TOLD_AGAIN_AFTER_MS;
+    });
+  }
 }

@@ -115,6 +115,38 @@ test('a source that is lost is a fault until it speaks again, and the state says
   assert.equal(monitor.decision().state, 'normal');
 });
 
+test('the sync log tells of a source that is lost or not believed, once an hour where it comes and goes', async () => {
+  let told: { batteryVolts: number } | undefined = { batteryVolts: 13 };
+  const { clock, lines } = rigOf((it) => ({
+    name: 'bmv',
+    start: (onReading, onLost) => {
+      it.every(10_000, () => {
+        if (told === undefined) onLost('pulled');
+        else onReading({ atMs: it.monotonicMs(), ...told, socRatio: 0.7, quality: 'good' });
+      });
+    },
+    stop: () => undefined,
+  }));
+  const faults = async (minutes: number, now: typeof told): Promise<string[]> => {
+    const before = lines.length;
+    told = now;
+    await clock.advance(minutes * MINUTE_MS);
+    return lines
+      .slice(before)
+      .filter(({ event }) => event === 'fault')
+      .map(({ why = '' }) => why.split('. ')[0] as string);
+  };
+  assert.deepEqual(await faults(5, { batteryVolts: 13 }), []);
+  const odd = 'bmv: a battery voltage of 26.10 V is not believed';
+  assert.deepEqual(await faults(5, { batteryVolts: 26.1 }), [odd]);
+  assert.deepEqual(await faults(5, { batteryVolts: 26.2 }), [], 'it goes on');
+  assert.deepEqual(await faults(5, { batteryVolts: 13 }), []);
+  assert.deepEqual(await faults(5, { batteryVolts: 26.1 }), [], 'it is known');
+  assert.deepEqual(await faults(5, undefined), ['bmv: pulled']);
+  assert.deepEqual(await faults(60, { batteryVolts: 13 }), []);
+  assert.deepEqual(await faults(5, { batteryVolts: 26.1 }), [odd]);
+});
+
 test('a sensor that tells what cannot be is a fault, and the probe shows what is not believed', async () => {
   let volts = 26.1;
   const { clock, monitor } = rigOf((it) => ({
