@@ -112,12 +112,21 @@ function checkLayout(dir: string, files: Files): void {
     files.replace(path, utf8(`${DATA_LAYOUT}\n`));
     return;
   }
+  const fault = layoutFault(dir, files);
+  if (fault !== undefined) throw fault;
+}
+
+/** `data.newer` or `data.unreadable`; undefined where the directory is of this layout. */
+export function layoutFault(dir: string, files: Pick<Files, 'read'>): HubError | undefined {
+  const path = `${dir}/${LAYOUT_FILE}`;
+  const text = textIn(files, path);
   const layout = Number(text);
-  if (layout === DATA_LAYOUT) return;
+  if (layout === DATA_LAYOUT) return undefined;
   if (Number.isInteger(layout) && layout > DATA_LAYOUT) {
-    throw new HubError('data.newer', `${path} says ${layout}, this version knows ${DATA_LAYOUT}`);
+    const message = `${path} says ${layout}, this version knows ${DATA_LAYOUT}`;
+    return new HubError('data.newer', message);
   }
-  throw new HubError('data.unreadable', `${path} holds "${text}" instead of a version number`);
+  return new HubError('data.unreadable', `${path} holds "${text}" instead of a version number`);
 }
 
 /** What `runtime.json` says. */

@@ -8,14 +8,15 @@
  */
 import { type FaultCode, HubError, systemCode } from '../../base/errors.ts';
 import type { Config } from '../../config/schema.ts';
-import { type HubPaths, hubPaths, isDataDirectory } from '../../hub/data.ts';
+import { type HubPaths, hubPaths, isDataDirectory, layoutFault } from '../../hub/data.ts';
 import { CLASS_NAMES } from '../../model/class.ts';
-import { type DirectoryLock, textIn } from '../../platform/files/files.ts';
+import type { DirectoryLock } from '../../platform/files/files.ts';
 import { MachineHost } from '../../platform/host.ts';
 import type { StateDigest } from '../../status/api/api.ts';
 import { savedLifeYears } from '../../status/flash-ledger.ts';
 import type { StatusSnapshot } from '../../status/snapshot.ts';
 import { RECOVERY_TABLE, type RecoveryRow, syncStatesOf } from '../../sync/recovery-table.ts';
+import { DATA_LAYOUT } from '../../versions.ts';
 import type { Args } from '../args.ts';
 import { configOf } from '../config-options.ts';
 import { HubApi } from '../asking/hub-api.ts';
@@ -58,7 +59,13 @@ async function examine(args: Args, io: CliIo): Promise<Diagnosis> {
       fixed: [],
     };
   }
-  const first = [ok('config', configText(args, io)), layoutCheck(io, config)];
+  const layout = layoutFault(config.data, io.files);
+  const first = [ok('config', configText(args, io)), layoutCheck(layout, config)];
+  if (layout?.code === 'data.newer') {
+    // Only that version knows what is right in them.
+    const fixed = args.has('fix') ? ['nothing: a newer version wrote these files'] : [];
+    return { checks: first, states: undefined, fixed };
+  }
   const examined = { first, config, paths, args, io };
   const lock = takeLock(io, config.data);
   if (lock === 'held') return examineRunning(examined);
@@ -151,11 +158,10 @@ function configText(args: Args, io: CliIo): string {
   return path === undefined ? 'defaults, no file' : path;
 }
 
-function layoutCheck({ files }: CliIo, { data }: Config): Check {
-  const text = textIn(files, `${data}/layout`);
-  return /^\d+$/.test(text)
-    ? ok('data', `${data}, layout ${text}`)
-    : wrongByFault('data', 'data.unreadable', `${data}/layout holds no version number`);
+function layoutCheck(fault: HubError | undefined, { data }: Config): Check {
+  return fault === undefined
+    ? ok('data', `${data}, layout ${DATA_LAYOUT}`)
+    : wrongByFault('data', fault.code, fault.message);
 }
 
 /** States that files alone can prove; undefined where they prove none. */

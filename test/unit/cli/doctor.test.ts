@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import {
   chmodSync,
   cpSync,
+  existsSync,
   mkdirSync,
   readFileSync,
   rmSync,
@@ -82,6 +83,22 @@ describe('a hub that stands still', () => {
     const check = (await diagnose(flags)).checks.find(({ name }) => name === 'capture');
     assert.equal(check?.verdict, verdict);
     assert.match(check.found, found);
+  });
+
+  test('what a newer program wrote is told as that, and nothing of it is looked at or mended', async () => {
+    writeFileSync(join(dir, 'layout'), '99\n');
+    writeFileSync(join(dir, 'state.db'), 'what a newer program knows to read');
+    const report = await diagnose('--fix');
+    assert.deepEqual(
+      report.checks.map(({ name, verdict }) => [name, verdict]),
+      [
+        ['config', 'ok'],
+        ['data', 'wrong'],
+      ],
+    );
+    assert.match(report.checks[1]?.found ?? '', /says 99, this version knows 1 \(data\.newer\)/);
+    assert.deepEqual(report.fixed, ['nothing: a newer version wrote these files']);
+    assert.ok(existsSync(join(dir, 'state.db')));
   });
 
   test('a damaged entry is named, and the state of sync with it', async () => {
