@@ -30,7 +30,7 @@ import {
   topicOfBatch,
 } from '../batch/wire/topics.ts';
 import type { Verify } from '../codec/cose.ts';
-import { hexOf, textOf, utf8 } from '../base/bytes.ts';
+import { concatBytes, hexOf, textOf, utf8 } from '../base/bytes.ts';
 import { CLASSES, type OpClass } from '../model/class.ts';
 import type { Files } from '../platform/files/files.ts';
 import type { Outbox } from './outbox.ts';
@@ -89,6 +89,9 @@ export interface TakenIn {
 }
 
 const CARRIED_BYTES_MAX = 256 << 20;
+/** Of a message's hash, to know it again. */
+const ID_BYTES = 8;
+const SEPARATOR = Uint8Array.of(0);
 /** Who asks for a bundle is answered after so long at most, a batch more or less; a month of backlog takes several times. */
 const SEALING_MS_MAX = 4_000;
 /** Nobody greets on a stick: every region of this version and later reads this. */
@@ -98,6 +101,8 @@ export class Carrier {
   readonly #options: CarrierOptions;
   readonly #port: CarrierPort;
   readonly #address: HubAddress;
+  /** What each bundle here holds; its name is its hash, so it never changes. */
+  readonly #idsByName = new Map<string, readonly string[]>();
 
   constructor(options: CarrierOptions, port: CarrierPort) {
     this.#options = options;
@@ -180,7 +185,7 @@ export class Carrier {
       } else passedOver += 1;
     }
     if (storedOfOthers.size > 0) this.#letGo(storedOfOthers);
-    this.#keep(foreign);
+    this.#keep(foreign.filter(({ topic }) => !storedOfOthers.has(topicOfBatch(topic))));
     return { receipts, foreign: foreign.length, passedOver };
   }
 
@@ -241,12 +246,20 @@ export class Carrier {
     return this.#options.files.list(this.#carriedDir).filter((name) => name.endsWith('.bundle'));
   }
 
+  /** What is here already, from another stick or in another company, is not kept twice: carriers who meet often would fill up. */
   #keep(messages: readonly CarriedMessage[]): void {
-    if (messages.length === 0) return;
     const { files, log } = this.#options;
-    files.makeDir(this.#carriedDir);
-    const [bytes = new Uint8Array()] = encodeBundle(messages);
     const names = this.#carriedNames();
+    const here = this.#idsIn(names);
+    const fresh: CarriedMessage[] = [];
+    for (const message of messages) {
+      const id = idOf(message);
+      if (!here.has(id)) fresh.push(message);
+      here.add(id);
+    }
+    if (fresh.length === 0) return;
+    files.makeDir(this.#carriedDir);
+    const [bytes = new Uint8Array()] = encodeBundle(fresh);
     const sizes = names.map((name) => files.read(`${this.#carriedDir}/${name}`)?.length ?? 0);
     let total = sizes.reduce((sum, size) => sum + size, bytes.length);
     for (const [index, name] of names.entries()) {
@@ -257,6 +270,19 @@ export class Carrier {
     }
     const name = `${hexOf(sha256(bytes).subarray(0, 16))}.bundle`;
     files.replace(`${this.#carriedDir}/${name}`, bytes);
+  }
+
+  #idsIn(names: readonly string[]): Set<string> {
+    for (const name of this.#idsByName.keys()) {
+      if (!names.includes(name)) this.#idsByName.delete(name);
+    }
+    const here = new Set<string>();
+    for (const name of names) {
+      const ids = this.#idsByName.get(name) ?? this.carried(name).map(idOf);
+      this.#idsByName.set(name, ids);
+      for (const id of ids) here.add(id);
+    }
+    return here;
   }
 
   #hello(batches: readonly HandedBatch[]): CarriedMessage {
@@ -291,6 +317,10 @@ function readNotes(files: Files, path: string): unknown[] {
   } catch {
     return []; // For people only; begun anew.
   }
+}
+
+function idOf({ topic, payload }: CarriedMessage): string {
+  return hexOf(sha256(concatBytes([utf8(topic), SEPARATOR, payload])).subarray(0, ID_BYTES));
 }
 
 /** What a hub carries for another one: what that sends up, and what the region answers. */

@@ -12,7 +12,7 @@ import {
   PART_BYTES_MAX,
   parsePart,
 } from '../../batch/bundle.ts';
-import { topicOfBatch } from '../../batch/wire/topics.ts';
+import { parseUpstreamTopic, topicOfBatch } from '../../batch/wire/topics.ts';
 import { type Args, UsageError } from '../args.ts';
 import { HubApi } from '../asking/hub-api.ts';
 import { type CliIo, EXIT, type ExitCode } from '../io.ts';
@@ -113,7 +113,7 @@ async function importAtRegion(
   const answers: CarriedMessage[] = [];
   let stored = 0;
   let passedOver = 0;
-  for (const group of groupsOf(messages, true)) {
+  for (const group of groupsOf(greetingsFirst(messages), true)) {
     const answer = (await api.post('/api/v1/bundle', { messages: group }, WORK_MS_MAX)) as {
       answers: readonly JsonMessage[];
       stored: number;
@@ -222,6 +222,14 @@ function writeParts(
     paths.push(path);
   }
   return paths;
+}
+
+/** Hubs that carry for others keep no order, and of a hub that has not greeted the region takes nothing. */
+function greetingsFirst(messages: readonly CarriedMessage[]): readonly CarriedMessage[] {
+  const isGreeting = ({ topic }: CarriedMessage): boolean =>
+    parseUpstreamTopic(topic)?.kind === 'hello';
+  const others = messages.filter((message) => !isGreeting(message));
+  return [...messages.filter((message) => isGreeting(message)), ...others];
 }
 
 /** What goes with one request; a region gets each batch with one of its own, since it stores it before it answers. */

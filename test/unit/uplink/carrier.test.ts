@@ -122,3 +122,16 @@ test('who does not know the region believes no receipt, and carries it all the s
   const nothing = { topic: 'heliograph/v2/x', payload: new Uint8Array() };
   assert.deepEqual(carrier.take([nothing]), { receipts: 0, foreign: 0, passedOver: 1 });
 });
+
+test('what comes again, by other ways and in other company, is carried once', async () => {
+  const carrier = carrierOf(true);
+  const { up, receipts } = await batchesOfOther();
+  const [hello, first, second] = up as [CarriedMessage, CarriedMessage, CarriedMessage];
+  carrier.take([hello, first]);
+  carrier.take([first, second, second]);
+  carrier.take([...up, ...receipts.slice(0, 1)]);
+  carrier.take(up.toReversed());
+  const carried = await carriedBy(carrier);
+  assert.deepEqual(carried, [...new Set(carried)], 'each once');
+  assert.ok(carried.includes(second.topic));
+});
