@@ -56,6 +56,8 @@ export interface CarrierOptions {
 /** What the carrier asks of the uplink. */
 export interface CarrierPort {
   readonly outbox: Outbox;
+  /** Counts all that is durable now, for as long as there is time. */
+  countAll(isTimeUp: () => boolean): Promise<void>;
   /** Whether the region that answers so is to be believed; pins it at first contact. */
   meets(answer: DownHello): boolean;
   takeReceipt(receipt: Receipt): void;
@@ -132,13 +134,15 @@ export class Carrier {
     const { clock } = this.#options;
     const { outbox } = this.#port;
     const endMs = clock.monotonicMs() + SEALING_MS_MAX;
+    const isTimeUp = (): boolean => clock.monotonicMs() >= endMs;
+    await this.#port.countAll(isTimeUp);
     for (const opClass of CLASSES) {
       while (outbox.sealableClasses().includes(opClass)) {
-        if (clock.monotonicMs() >= endMs) return false;
+        if (isTimeUp()) return false;
         if ((await outbox.seal(opClass, CARRIED_READER)) === undefined) break;
       }
     }
-    return true;
+    return !isTimeUp();
   }
 
   /** The messages of a batch from chunk `from` on, about `bytesMax` of them. */

@@ -120,6 +120,7 @@ export class Uplink {
   carrierPort(): CarrierPort {
     return {
       outbox: this.#outbox,
+      countAll: (isTimeUp) => this.#counting.all(isTimeUp),
       meets: (answer) => this.#counterpart.meet(answer) === undefined,
       takeReceipt: (receipt) => this.#arrivals.receipt(receipt),
     };

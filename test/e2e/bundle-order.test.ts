@@ -1,8 +1,9 @@
-/** A stick that came through many hands: whatever the order of what lies on it, the region takes all of it at once. */
+/** What lies on a stick: all that was acknowledged; and whatever its order after many hands, the region takes it at once. */
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { connectAsync } from 'mqtt';
 import { test } from 'vitest';
 
 import {
@@ -15,7 +16,7 @@ import { encodeChunk } from '../../src/batch/wire/chunks.ts';
 import { encodeHello, READABLE } from '../../src/batch/wire/messages.ts';
 import { chunkTopic, helloTopic } from '../../src/batch/wire/topics.ts';
 import { batchOf, HUB, HUB_ID, SITE, stampedOps } from '../support/made/batches.ts';
-import { heliograph, startRegional } from '../support/hubs/hub.ts';
+import { heliograph, startHub, startRegional } from '../support/hubs/hub.ts';
 import { tempDir } from '../support/machine/temp-dir.ts';
 
 test('chunks that lie before the greeting of their hub are taken with it', async () => {
@@ -53,4 +54,28 @@ test('chunks that lie before the greeting of their hub are taken with it', async
   assert.ok(answers.kind === 'bundle');
   assert.ok(answers.messages.some(({ topic }) => topic.endsWith(`/receipt/${id}`)));
   assert.equal(manifest.ops, 60);
+});
+
+test('what was acknowledged a moment ago goes along', async () => {
+  const stick = tempDir();
+  const hub = await startHub({ data: tempDir(), sets: ['uplink.url=mqtt://127.0.0.1:9'] });
+  const client = await connectAsync(`mqtt://127.0.0.1:${hub.mqttPort}`);
+  const body = 'x'.repeat(4_000);
+  for (let round = 1; round <= 3; round++) {
+    const sent = Array.from({ length: 200 }, () => client.publishAsync('m/1', body, { qos: 1 }));
+    await Promise.all(sent);
+    // By the API itself, since a program takes a second to start.
+    let handed: { isAll: boolean; batches: { ops: number }[] };
+    do {
+      const answer = await fetch(`${hub.httpUrl}api/v1/bundle`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ to: stick }),
+      });
+      handed = (await answer.json()) as typeof handed;
+    } while (!handed.isAll);
+    const ops = handed.batches.reduce((sum, batch) => sum + batch.ops, 0);
+    assert.ok(ops >= 200 * round, `${ops} of ${200 * round}`);
+  }
+  await client.endAsync();
 });

@@ -46,6 +46,16 @@ export class Counting {
     this.#cancel = timers.after(DELAY_MS, slice);
   }
 
+  /** Resolves when all is counted that is durable now, or time is up: for a stick, which does not come back in a minute for the rest. */
+  async all(isTimeUp: () => boolean): Promise<void> {
+    const { journal, linkTimers: timers, outbox, guarded } = this.#options;
+    const throughLsn = journal.durableLsn;
+    while (outbox.unsealed.scannedLsn < throughLsn && !this.#isStopped && !isTimeUp()) {
+      guarded(() => outbox.unsealed.scan(true));
+      await new Promise<void>((resolve) => afterOthers({ journal, timers }, resolve));
+    }
+  }
+
   stop(): void {
     this.#isStopped = true;
     this.#cancel?.();

@@ -73,9 +73,10 @@ export class UnsealedCount {
     this.#count(lsn, entry, 0, entry.length);
   }
 
-  /** Reads and counts a slice of what nobody will offer; false where there is no more of it, or none while it is held. */
-  scan(): boolean {
+  /** Reads and counts a slice of what nobody will offer, or of all that is durable; false where there is no more of it, or none while it is held. */
+  scan(isAll = false): boolean {
     if (this.#isHeld()) return false;
+    if (isAll) this.#readsAll = true;
     this.#readsAll ??= !this.#offers.areToCome();
     for (let i = 0; i < SLICE_ENTRIES; i++) {
       const isOffered = !this.#readsAll && this.#scannedLsn >= this.#offeredLsn;

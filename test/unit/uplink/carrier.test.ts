@@ -33,7 +33,12 @@ function carrierOf(knowsRegion: boolean): Carrier {
   files.makeDir('uplink');
   if (knowsRegion) trustRegion(files, 'uplink/region.pub', REGION.publicKey);
   const outbox = { sealableClasses: () => [], sendable: () => [], get: () => undefined };
-  const port = { outbox, meets: () => true, takeReceipt: () => undefined };
+  const port = {
+    outbox,
+    countAll: () => Promise.resolve(),
+    meets: () => true,
+    takeReceipt: () => undefined,
+  };
   return new Carrier(
     {
       files,

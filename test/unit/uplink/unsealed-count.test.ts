@@ -125,3 +125,17 @@ test('whoever reads what, each entry is counted once', () => {
     { numRuns: 60 },
   );
 });
+
+test('who cannot wait for offers has all counted, and nothing twice', () => {
+  const journal = new MemoryJournal();
+  const count = new UnsealedCount(journal, perClass(nothing), never);
+  const reader = new Reader(journal, count);
+  journal.append(...stampedOps(1, 600), stampedOp(1, { class: ALARM }));
+  reader.offers(5);
+  while (count.scan(true));
+  assert.deepEqual(told(count), countOf(journal));
+  journal.append(...stampedOps(601, 620));
+  reader.offers(616);
+  assert.equal(count.scan(), false);
+  assert.deepEqual(told(count), countOf(journal));
+});
