@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { connectAsync } from 'mqtt';
 import { test } from 'vitest';
 
+import type { BatchId } from '../../src/batch/batch-id.ts';
 import {
   type CarriedMessage,
   encodeBundle,
@@ -19,41 +20,62 @@ import { batchOf, HUB, HUB_ID, SITE, stampedOps } from '../support/made/batches.
 import { heliograph, startHub, startRegional } from '../support/hubs/hub.ts';
 import { tempDir } from '../support/machine/temp-dir.ts';
 
-test('chunks that lie before the greeting of their hub are taken with it', async () => {
-  const [data, stick] = [tempDir(), tempDir()];
-  await startRegional({ data });
-  const address = { site: SITE, hub: HUB_ID };
-  const { id, bytes, manifest } = await batchOf(stampedOps(1, 60));
+const ADDRESS = { site: SITE, hub: HUB_ID };
+
+interface Taken {
+  readonly stored: number;
+  readonly refused: readonly { readonly batch: string; readonly reason: string }[];
+  readonly passedOver: number;
+  readonly receipts: readonly string[];
+}
+
+/** A batch on a stick, its chunk before the greeting of its hub. */
+async function stickWith(dir: string): Promise<{ path: string; id: BatchId }> {
+  const { id, bytes } = await batchOf(stampedOps(1, 60));
   const layout = { total: 1, batchBytes: bytes.length };
-  const hello = {
-    site: SITE,
-    nonce: new Uint8Array(8),
-    software: 'test',
-    ...READABLE,
-    spooled: [id],
-  };
+  const about = { site: SITE, nonce: new Uint8Array(8), software: 'test', spooled: [id] };
   const messages: readonly CarriedMessage[] = [
-    { topic: chunkTopic(address, id, 0), payload: encodeChunk(bytes, layout, 0) },
-    { topic: helloTopic(address), payload: encodeHello(hello, HUB) },
+    { topic: chunkTopic(ADDRESS, id, 0), payload: encodeChunk(bytes, layout, 0) },
+    { topic: helloTopic(ADDRESS), payload: encodeHello({ ...about, ...READABLE }, HUB) },
   ];
   const [file = new Uint8Array()] = encodeBundle(messages);
-  writeFileSync(join(stick, 'mixed.bundle'), file);
-  const path = join(stick, 'mixed.bundle');
+  const path = join(dir, 'mixed.bundle');
+  writeFileSync(path, file);
+  return { path, id };
+}
+
+async function imported(path: string, data: string): Promise<{ code: unknown; taken: Taken }> {
   const run = heliograph(['bundle', 'import', path, '--regional', '--data', data, '--json']);
-  const line = await run.line(/^\{/);
-  assert.equal(await run.exited, 0);
-  const { stored, passedOver, receipts } = JSON.parse(line) as {
-    stored: number;
-    passedOver: number;
-    receipts: string[];
-  };
-  assert.deepEqual({ stored, passedOver }, { stored: 1, passedOver: 0 });
+  const taken = JSON.parse(await run.line(/^\{/)) as Taken;
+  return { code: await run.exited, taken };
+}
+
+test('chunks that lie before the greeting of their hub are taken with it', async () => {
+  const data = tempDir();
+  await startRegional({ data });
+  const { path, id } = await stickWith(tempDir());
+  const { code, taken } = await imported(path, data);
+  const { receipts, ...counts } = taken;
+  assert.deepEqual(counts, { stored: 1, refused: [], passedOver: 0 });
+  assert.equal(code, 0);
   const part = parsePart(readFileSync(receipts[0] ?? ''));
   assert.ok(part.kind === 'part');
   const answers = joinBundle([part.part]);
   assert.ok(answers.kind === 'bundle');
   assert.ok(answers.messages.some(({ topic }) => topic.endsWith(`/receipt/${id}`)));
-  assert.equal(manifest.ops, 60);
+});
+
+test('what the region refuses is not told as stored', async () => {
+  const data = tempDir();
+  await startRegional({ data, sets: ['regional.accept_jurisdictions=["TZ"]'] });
+  const { path, id } = await stickWith(tempDir());
+  const { code, taken } = await imported(path, data);
+  assert.equal(taken.stored, 0);
+  assert.deepEqual(taken.refused, [{ batch: id, reason: 'jurisdiction not accepted' }]);
+  assert.equal(code, 1);
+  const said = heliograph(['bundle', 'import', path, '--regional', '--data', data]);
+  assert.equal(await said.exited, 1);
+  assert.ok(said.lines.includes(`Refused: batch ${id}, jurisdiction not accepted`));
 });
 
 test('what was acknowledged a moment ago goes along', async () => {

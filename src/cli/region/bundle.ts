@@ -31,6 +31,11 @@ interface HandedDocument {
   readonly isEncrypted: boolean;
 }
 
+interface Refused {
+  readonly batch: string;
+  readonly reason: string;
+}
+
 interface PageDocument {
   readonly messages: readonly JsonMessage[];
 }
@@ -111,29 +116,35 @@ async function importAtRegion(
 ): Promise<ExitCode> {
   const api = regionApi(args, io);
   const answers: CarriedMessage[] = [];
+  const refused: Refused[] = [];
   let stored = 0;
   let passedOver = 0;
   for (const group of groupsOf(greetingsFirst(messages), true)) {
     const answer = (await api.post('/api/v1/bundle', { messages: group }, WORK_MS_MAX)) as {
       answers: readonly JsonMessage[];
+      refused: readonly Refused[];
       stored: number;
       passedOver: number;
     };
     answers.push(...answer.answers.map((message) => messageOf(message)));
+    refused.push(...answer.refused);
     stored += answer.stored;
     passedOver += answer.passedOver;
   }
   const stem =
     args.text('receipts') ?? `${args.operand(0).replace(/(-\d+)?\.bundle$/, '')}-receipts`;
   const files = answers.length === 0 ? [] : writeParts(stem, answers, PART_BYTES_MAX, io);
-  if (args.has('json')) io.stdout(`${JSON.stringify({ stored, passedOver, receipts: files })}\n`);
-  else {
+  if (args.has('json')) {
+    io.stdout(`${JSON.stringify({ stored, refused, passedOver, receipts: files })}\n`);
+  } else {
     io.stdout(
       `${countText(stored, 'batch', 'batches')} stored or known; answers: ${files.join(', ')}\n`,
     );
+    for (const { batch, reason } of refused) io.stdout(`Refused: batch ${batch}, ${reason}\n`);
     if (passedOver > 0) io.stdout(`${countText(passedOver, 'message')} could not be taken.\n`);
   }
-  return passedOver > 0 && stored === 0 ? EXIT.failed : EXIT.done;
+  const isNothing = stored === 0 && passedOver > 0;
+  return isNothing || refused.length > 0 ? EXIT.failed : EXIT.done;
 }
 
 async function importAtHub(

@@ -41,7 +41,8 @@ export const REGION_COMMANDS: readonly Command[] = [
       ...HUB_OPTIONS,
       json: JSON_OPTION,
     },
-    notes: 'Exits 1 where a file is torn or missing. Doing it again is harmless.',
+    notes:
+      'Exits 1 where a file is torn or missing, or the region refuses a batch. Doing it again is harmless.',
     load: async () => (await import('./bundle.ts')).importBundle,
   },
   {

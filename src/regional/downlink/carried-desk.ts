@@ -4,6 +4,7 @@ import type { BatchId } from '../../batch/batch-id.ts';
 import type { CarriedMessage } from '../../batch/bundle.ts';
 import { encodeHave, type Hello, parseHello } from '../../batch/wire/messages.ts';
 import type { Signer } from '../../batch/manifest.ts';
+import { parseReceipt } from '../../batch/wire/receipt.ts';
 import {
   downHelloTopic,
   haveTopic,
@@ -32,6 +33,8 @@ export interface CarriedAnswers {
   readonly answers: readonly CarriedMessage[];
   /** Batches that are stored with this, or were before. */
   readonly stored: number;
+  /** Batches that are not stored, each with why: its hub keeps them, and is told by the answer. */
+  readonly refused: readonly { readonly batch: BatchId; readonly reason: string }[];
   /** Messages that nothing can be done with. */
   readonly passedOver: number;
 }
@@ -61,8 +64,15 @@ export class CarriedDesk {
       if (found === undefined) passedOver += 1;
       else answers.push(...found);
     }
-    const stored = answers.filter(({ topic }) => topic.includes('/receipt/')).length;
-    return { answers, stored, passedOver };
+    const { signer, verify } = this.#options;
+    const receipts = answers
+      .map(({ payload }) => parseReceipt(payload, signer.publicKey, verify))
+      .filter((receipt) => receipt !== undefined);
+    const stored = receipts.filter(({ outcome }) => outcome === 'stored').length;
+    const refused = receipts
+      .filter(({ outcome }) => outcome === 'refused')
+      .map(({ batch, reason = 'no reason given' }) => ({ batch, reason }));
+    return { answers, stored, refused, passedOver };
   }
 
   async #hello(address: HubAddress, payload: Uint8Array): Promise<CarriedMessage[] | undefined> {
