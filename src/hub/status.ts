@@ -76,6 +76,7 @@ export class HubStatus {
   snapshot(): StatusSnapshot {
     const { hubId, version, config, journal, broker, power, store, host, flash } = this.#parts;
     const { clock, machineClock } = this.#parts;
+    const isCounted = this.#parts.uplink.countNow();
     const disk = host.figures(config.data);
     const figures = host.processFigures();
     const { quarantined, ...stat } = journal.stat();
@@ -108,7 +109,7 @@ export class HubStatus {
       store: { appliedLsn: store.appliedLsn },
       assets: this.#parts.assets.stat(),
       uplink: this.#uplink(),
-      sync: this.#sync(faults),
+      sync: this.#sync(faults, isCounted),
       energy: this.#energy(),
       devices: {
         ...sessions,
@@ -251,14 +252,11 @@ export class HubStatus {
     };
   }
 
-  #sync(faults: readonly FaultStatus[]): SyncStatus {
+  #sync(faults: readonly FaultStatus[], isCounted: boolean): SyncStatus {
     const { config, journal, uplink, clock } = this.#parts;
     const backlog = uplink.backlog();
     const waiting = CLASSES.filter((opClass) => opClass !== LOG && backlog[opClass].ops > 0);
     const hasUplink = config.uplink.url !== '';
-    // Where nothing waits, the receipted LSN is how far the uplink has looked.
-    const isEmpty = CLASSES.every((opClass) => backlog[opClass].ops === 0);
-    const isCounting = hasUplink && isEmpty && uplink.receiptedLsn < journal.durableLsn;
     const isOverdue = (opClass: OpClass): boolean =>
       backlog[opClass].oldestMs > DEADLINES_MS[opClass];
     const nameOf = (opClass: OpClass): ClassName => CLASS_NAMES[opClass];
@@ -267,7 +265,7 @@ export class HubStatus {
       quarantinedRanges: journal.stat().quarantined.length,
       clock: clock.quality(),
       hasUplink,
-      isCounting,
+      isCounting: hasUplink && !isCounted,
       waiting: hasUplink ? waiting.map(nameOf) : [],
       overdue: hasUplink ? waiting.filter(isOverdue).map(nameOf) : [],
     });

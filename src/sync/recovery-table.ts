@@ -236,7 +236,7 @@ export const RECOVERY_TABLE: readonly RecoveryRow[] = [
     name: 'catching up',
     severity: 'good',
     recognisedBy:
-      'ops wait for their receipt, all within the deadline of their class, or are being counted after a start',
+      'ops wait for their receipt, all within the deadline of their class, or are still being counted',
     meaning: 'Everything is on its way; the governor chooses the moment.',
     steps: ['Nothing to do. `heliograph log` says what waits for what.'],
     holds: ({ waiting = [], isCounting = false }) => waiting.length > 0 || isCounting,

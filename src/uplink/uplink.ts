@@ -126,6 +126,11 @@ export class Uplink {
     };
   }
 
+  /** Counts what has just come, for a question of people; false where there is more than that. */
+  countNow(): boolean {
+    return this.#counting.now();
+  }
+
   /** What has no receipt yet, by class. */
   backlog(): Backlog {
     return this.#outbox.backlog();

@@ -17,6 +17,8 @@ export interface CountingOptions {
 
 /** A little more than the applier waits for company: what it has read was offered by then. */
 const DELAY_MS = 60;
+/** A millisecond of counting. */
+const NOW_SLICES = 4;
 
 export class Counting {
   readonly #options: CountingOptions;
@@ -44,6 +46,18 @@ export class Counting {
       });
     };
     this.#cancel = timers.after(DELAY_MS, slice);
+  }
+
+  /** Counts the little that has come since, so that what is said is of this moment; false where it is more than a little. */
+  now(): boolean {
+    const { journal, outbox, guarded } = this.#options;
+    const isBehind = (): boolean => outbox.unsealed.scannedLsn < journal.durableLsn;
+    guarded(() => {
+      for (let slices = 0; slices < NOW_SLICES && isBehind(); slices++) {
+        if (!outbox.unsealed.scan(true)) break;
+      }
+    });
+    return !isBehind();
   }
 
   /** Resolves when all is counted that is durable now, or time is up: for a stick, which does not come back in a minute for the rest. */
