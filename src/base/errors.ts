@@ -106,7 +106,7 @@ export const FAULTS = {
   'uplink.jurisdiction':
     'The region may not store the data of this site. See uplink.jurisdiction here and regional.accept_jurisdictions there.',
   'keys.damaged':
-    'The file of the identity key is damaged. Restore it from a backup: with a new key this is a new hub.',
+    'A key cannot be read. Restore its file, or the credential, from a backup: a new key makes a new hub, and opens nothing that the old one sealed.',
   'keys.lost':
     'The identity key of this hub is gone. Restore `keys` from its backup; where there is none, `heliograph identity new` makes this a new hub that keeps the data.',
   'keys.foreign':
