@@ -13,6 +13,7 @@ import { jsonAnswer, linesAnswer, secured, textAnswer } from '../http/answers.ts
 import { type AssetDoor, assetsAnswer, contentAnswer, receiveAnswer } from './assets.ts';
 import { enrolAnswer, type EnrolDoor } from './enrol.ts';
 import { EventStreams } from '../http/event-stream.ts';
+import { addLastRoutes, type PageFiles } from '../http/last-routes.ts';
 import { admit, type HttpPrincipal, type LoginOptions, type MayRead } from '../http/login.ts';
 import { METRICS_TYPE, renderMetrics } from '../metrics.ts';
 import { bundleAnswer, type BundleDoor, bundlePage } from './bundle.ts';
@@ -78,7 +79,7 @@ export interface ApiOptions extends LoginOptions {
   /** On the hub that is the site's authority, in mode `enrolled`. */
   readonly enrol?: EnrolDoor;
   readonly ledger: TransparencyLog;
-  readonly page: { answer(path: string, request: Headers): Response | undefined };
+  readonly page: PageFiles;
   /** Of the hub: what `from` and `to` mean. */
   readonly clock: Clock;
   /** Of the machine: how often streams speak. */
@@ -124,30 +125,10 @@ export function createApi(options: ApiOptions): Api {
     } else context.res = admission.answer;
     secured(context.res);
   });
-  for (const [path, handler] of routes(options, streams)) {
-    app.get(path, handler);
-    app.all(path, () => problem(405, 'Only GET and HEAD here.', { Allow: 'GET, HEAD' }));
-  }
+  for (const [path, handler] of routes(options, streams)) app.get(path, handler);
   serveAssets(app, options);
-  app.get('/api/v1/bundle/messages', ({ req, var: { principal } }, next) => {
-    const { bundle } = options;
-    return bundle === undefined
-      ? next()
-      : Promise.resolve(bundlePage(bundle, new URL(req.url), principal));
-  });
-  for (const [path, handler] of changes(options)) {
-    app.post(path, handler);
-    app.all(path, () => problem(405, 'Only POST here.', { Allow: 'POST' }));
-  }
-  app.get('*', (context, next) => {
-    const { path, raw } = context.req;
-    return Promise.resolve(options.page.answer(path, raw.headers) ?? next());
-  });
-  app.all('*', ({ req: { path, raw } }, next) =>
-    options.page.answer(path, raw.headers) === undefined
-      ? next()
-      : Promise.resolve(problem(405, 'Only GET and HEAD here.', { Allow: 'GET, HEAD' })),
-  );
+  for (const [path, handler] of changes(options)) app.post(path, handler);
+  addLastRoutes(app, options.page);
   return {
     fetch: (request, remote) => app.fetch(request, { remote }),
     close: () => {
@@ -164,18 +145,25 @@ function serveAssets(app: Hono<Env>, options: ApiOptions): void {
     receiveAnswer(assets, context.req.raw, context.get('principal'), rightsIn(options, context));
   app.get('/api/v1/assets', (context) => assetsAnswer(assets, ...readingOf(options, context)));
   app.post('/api/v1/assets', receive);
-  app.all('/api/v1/assets', () => problem(405, 'GET and POST here.', { Allow: 'GET, HEAD, POST' }));
   app.get('/api/v1/assets/:id', (context) =>
     contentAnswer(assets, context.req.raw, rightsIn(options, context)),
   );
   app.put('/api/v1/assets/:id', receive);
-  app.all('/api/v1/assets/:id', () =>
-    problem(405, 'GET and PUT here.', { Allow: 'GET, HEAD, PUT' }),
-  );
 }
 
 function routes(options: ApiOptions, streams: EventStreams): [string, Handler][] {
+  const { bundle } = options;
+  const carrying: [string, Handler][] =
+    bundle === undefined
+      ? []
+      : [
+          [
+            '/api/v1/bundle/messages',
+            ({ req, var: { principal } }) => bundlePage(bundle, new URL(req.url), principal),
+          ],
+        ];
   return [
+    ...carrying,
     ['/healthz', () => healthAnswer(options.health())],
     [
       '/metrics',

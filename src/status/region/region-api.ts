@@ -13,6 +13,7 @@ import type { StateDigest } from '../api/api.ts';
 import { contentAnswer, type ContentDoor } from '../api/assets.ts';
 import { regionBundleAnswer, type TakeCarried } from '../api/bundle.ts';
 import type { FleetHub, FleetLine } from './fleet.ts';
+import { addLastRoutes, type PageFiles } from '../http/last-routes.ts';
 import { admit, type HttpPrincipal, type LoginOptions } from '../http/login.ts';
 import { METRICS_TYPE } from '../metrics.ts';
 import { problem } from '../http/problem.ts';
@@ -70,7 +71,7 @@ export interface RegionApiOptions extends LoginOptions {
   readonly assets: ContentDoor;
   /** Takes in what came on a stick. */
   readonly takeCarried: TakeCarried;
-  readonly page: { answer(path: string, request: Headers): Response | undefined };
+  readonly page: PageFiles;
   readonly log: Log;
 }
 
@@ -141,32 +142,13 @@ export function createRegionApi(options: RegionApiOptions): RegionApi {
     regionBundleAnswer(options.takeCarried, req.raw, principal),
   );
   app.get('/api/v1/delivery', ({ req }) => deliveryAnswer(options.sending, new URL(req.url)));
-  app.get('*', (context, next) => {
-    const { path, raw } = context.req;
-    return Promise.resolve(options.page.answer(path, raw.headers) ?? next());
-  });
-  refuseOtherMethods(app);
+  addLastRoutes(app, options.page);
   return {
     fetch: (request, remote) => app.fetch(request, { remote }),
     close: () => {
       isClosed = true;
     },
   };
-}
-
-/** Tells who asks a known path in another way how it is asked. */
-function refuseOtherMethods(app: Hono<Env>): void {
-  const methodsOf = new Map<string, Set<string>>();
-  for (const { path, method } of app.routes) {
-    if (method === 'ALL' || path.includes('*')) continue;
-    const methods = methodsOf.get(path) ?? new Set();
-    methodsOf.set(path, methods.add(method));
-    if (method === 'GET') methods.add('HEAD');
-  }
-  for (const [path, methods] of methodsOf) {
-    const Allow = [...methods].join(', ');
-    app.all(path, () => problem(405, `Only ${Allow} here.`, { Allow }));
-  }
 }
 
 async function logAnswer(options: RegionApiOptions, { req }: Context<Env>): Promise<Response> {

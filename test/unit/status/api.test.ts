@@ -61,6 +61,12 @@ test('what is not there, not allowed or not understood is a problem document', a
   const post = await ask('/api/v1/status', { method: 'POST' });
   assert.equal((await problemOf(post)).status, 405);
   assert.equal(post.headers.get('allow'), 'GET, HEAD');
+  const allowed = async (path: string): Promise<string | null> =>
+    (await ask(path, { method: 'PATCH' })).headers.get('allow');
+  assert.equal(await allowed('/api/v1/assets'), 'GET, HEAD, POST');
+  assert.equal(await allowed('/api/v1/assets/ab'), 'GET, HEAD, PUT');
+  assert.equal(await allowed('/api/v1/records/order/17'), 'GET, HEAD');
+  assert.equal(await allowed('/api/v1/override'), 'POST');
   const page = { answer: (path: string) => (path === '/' ? new Response('') : undefined) };
   const remove = await ask('/', { method: 'DELETE' }, { page });
   assert.equal((await problemOf(remove)).status, 405);

@@ -116,6 +116,7 @@ test('status, fleet, digest and page', async () => {
   assert.deepEqual([asked.status, asked.headers.get('allow')], [405, 'POST']);
   const posted = await ask('/healthz', {}, {}, 'POST');
   assert.deepEqual([posted.status, posted.headers.get('allow')], [405, 'GET, HEAD']);
+  assert.equal((await ask('/', {}, {}, 'POST')).status, 405, 'as on the hub');
 });
 
 test('metrics', async () => {
