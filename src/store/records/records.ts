@@ -118,11 +118,6 @@ export class Records {
     return this.#guard(() => this.#tables.opsOf(key).writeOf(op));
   }
 
-  /** Key of the record that the op was made on, where it is kept. */
-  keyOf(op: OpId): string | undefined {
-    return this.#guard(() => this.#tables.writeTables.keyOfOp(op));
-  }
-
   /** Eight bytes over the stamps of the lane's ops on records from `from` to `to`. */
   stampsDigest(lane: Lane, from: number, to: number): Uint8Array {
     return this.#guard(() => this.#stamps.digest(lane, from, to));

@@ -106,7 +106,9 @@ function answersOf(store: Store): unknown {
   return {
     digest: store.digest().digest,
     history: records.history('pump'),
-    keys: OPS.map(({ op }) => records.keyOf(op)),
+    undos: OPS.map(({ op }) =>
+      records.planUndo({ target: op, authority: AUTHORITY.device, cascade: false }),
+    ),
     stamps: [DEVICE_A, DEVICE_B].map((origin) =>
       records.stamps(`${origin}/2`, 1, origin === DEVICE_A ? 300 : 64),
     ),
@@ -118,7 +120,6 @@ function answersOf(store: Store): unknown {
     assets: records.latestAssets(10),
     base: [...store.dump()].filter(({ type }) => type === 'tombstone' || type === 'counter'),
     walk: reader.writesOf(DEVICE_A, 1, undefined, 10).items,
-    undo: records.planUndo({ target: asset.op, authority: AUTHORITY.device, cascade: false }),
   };
 }
 

@@ -6,7 +6,7 @@ import { CborWriter } from '../../../src/codec/writer.ts';
 import { encodeAdd } from '../../../src/merge/patch.ts';
 import { encodeStateEntry } from '../../../src/merge/state/state-entry.ts';
 import { writeStateItem } from '../../../src/merge/state/state-item.ts';
-import { ADD, type StampedOp } from '../../../src/model/op.ts';
+import { ADD, AUTHORITY, type StampedOp } from '../../../src/model/op.ts';
 import type { Origin } from '../../../src/model/origin.ts';
 import type { Store } from '../../../src/store/store.ts';
 import { patchOp, stampedOp } from '../../support/made/ops.ts';
@@ -33,7 +33,8 @@ describe('edits that are folded and not yet in their table', () => {
     );
     store.stage(entriesOf(ops), ops.length);
     const [first] = ops as [StampedOp];
-    assert.equal(store.records.keyOf(first.op), 'order/0');
+    const undo = { target: first.op, authority: AUTHORITY.device, cascade: true } as const;
+    assert.equal(store.records.planUndo(undo).key, 'order/0');
     assert.equal(store.records.history('order/0').length, 5);
     assert.equal(store.records.write('order/1', (ops[9] as StampedOp).op)?.order.seq, 10);
     assert.equal(store.records.stamps('aaaaaaaaaaaaaaaa/2', 1, 40).length, 40);
