@@ -6,12 +6,15 @@
  *   leases   box → { owner, beatMs, waits }
  *   log      [box, number] → entry
  *   states   box → state
+ *
+ * A page that goes leaves its last writes elsewhere, for whoever claims the box: last-writes.ts.
  */
 import type { Cancel, Timers } from '../../base/clock.ts';
 import { HubError } from '../../base/errors.ts';
 import { must } from '../../base/assert.ts';
 import { hexOf } from '../../base/bytes.ts';
 import type { Random } from '../../base/random.ts';
+import { forgetLeft, leave, type Left, leftAt, type Write } from './last-writes.ts';
 import type { DeviceStorage } from './storage.ts';
 
 interface Lease {
@@ -25,8 +28,6 @@ interface Lease {
 const BEAT_MS = 2_000;
 /** A lease that was not renewed for so long is free. Browsers wake sleeping tabs once a minute. */
 const DEAD_MS = 75_000;
-/** For so long after a look at it nobody else can have the lease. */
-const SURE_MS = DEAD_MS - 15_000;
 const BOXES_MAX = 64;
 
 export class IndexedDbStorage implements DeviceStorage {
@@ -40,12 +41,12 @@ export class IndexedDbStorage implements DeviceStorage {
   readonly #timers: Timers;
   #stopBeating: Cancel;
   #next: number;
-  #isLeaving = false;
   /** Writes that look whose the box is. */
-  readonly #asking = new Set<(log: IDBObjectStore) => void>();
-  /** Whether the box has entries beyond its head, and when the lease was ours for certain. */
+  readonly #asking = new Set<Write>();
+  /** The last ones of a page that goes. */
+  #leaving: Write[] | undefined;
+  /** Whether the box has entries beyond its head. */
   #waits = true;
-  #held = { wallMs: -Infinity, monotonicMs: -Infinity };
   /** Why nothing is written any more. */
   #ended: string | undefined;
 
@@ -70,20 +71,15 @@ export class IndexedDbStorage implements DeviceStorage {
   static async open(name: string, random: Random, timers: Timers): Promise<IndexedDbStorage> {
     const db = await openDatabase(name);
     const owner = hexOf(random.bytes(8));
-    return new IndexedDbStorage(name, db, await claim(db, owner), owner, timers);
+    return new IndexedDbStorage(name, db, await claim(name, db, owner), owner, timers);
   }
 
   append(entries: readonly Uint8Array[]): Promise<void> {
-    return this.#write((log) => {
-      for (const entry of entries) log.put(entry, [this.#box, this.#next++]);
-    });
+    return this.#write({ entries, anew: false }, true);
   }
 
   replace(entries: readonly Uint8Array[]): Promise<void> {
-    return this.#write((log) => {
-      log.delete(rangeOf(this.#box));
-      for (const entry of entries) log.put(entry, [this.#box, this.#next++]);
-    }, entries.length > 1);
+    return this.#write({ entries, anew: true }, entries.length > 1);
   }
 
   async saveState(state: Uint8Array): Promise<void> {
@@ -99,53 +95,34 @@ export class IndexedDbStorage implements DeviceStorage {
     this.#db?.close();
   }
 
-  /**
-   * The page goes: the next one may have the box at once. Nothing answers a page that goes, so what it still writes asks nothing,
-   * where the box is surely ours.
-   */
+  /** The page goes: the next one may have the box at once. */
   letGo(): void {
     this.#stopBeating();
-    this.#isLeaving = true;
-    const transaction = this.#blindly(this.#waits || this.#asking.size > 0);
+    this.#leaving = [...this.#asking];
     // Where that fails, the lease ends by itself.
-    if (transaction === undefined) return void this.#release().catch(noop);
-    // Should the page come back, some of it is written twice, which says nothing more.
-    for (const write of this.#asking) write(transaction.objectStore('log'));
-    transaction.commit();
+    this.#leave();
   }
 
-  /** A transaction that has given the lease back, without a look at whose it is; undefined where that has to be looked at. */
-  #blindly(waits: boolean): IDBTransaction | undefined {
-    const [wallMs, monotonicMs] = [
-      Date.now() - this.#held.wallMs,
-      performance.now() - this.#held.monotonicMs,
-    ];
-    const isOurs = wallMs >= 0 && wallMs < SURE_MS && monotonicMs < SURE_MS;
-    if (!isOurs || this.#db === undefined || this.#ended !== undefined) return undefined;
-    try {
-      const transaction = this.#db.transaction(['leases', 'log'], 'readwrite');
-      transaction.objectStore('leases').put({ box: this.#box, owner: '', beatMs: 0, waits });
-      return transaction;
-    } catch {
-      return undefined; // It is being closed.
-    }
-  }
-
-  /** The lease was ours at this moment. */
-  #hasHeld(waits: boolean): void {
-    this.#waits = waits;
-    this.#held = { wallMs: Date.now(), monotonicMs: performance.now() };
+  #leave(): boolean {
+    if (this.#ended !== undefined) return false;
+    const writes = this.#leaving ?? [];
+    const waits = this.#waits || writes.length > 0;
+    return leave(placeOf(this.#name, this.#box), { owner: this.#owner, waits, writes });
   }
 
   /** The page was left, kept by the browser, and is back: it goes on where nobody has taken the box meanwhile. */
   async comeBack(): Promise<void> {
     if (this.#ended !== undefined) return;
-    const transaction = await this.#begin('leases');
+    const writes = this.#leaving ?? [];
+    this.#leaving = undefined;
+    forgetLeft(placeOf(this.#name, this.#box));
+    const transaction = await this.#begin(['leases', 'log']);
     const leases = transaction.objectStore('leases');
     const lease = await result<Lease | undefined>(leases.get(this.#box));
-    if (lease?.owner !== '' && lease?.owner !== this.#owner) return this.#end(TAKEN_OVER);
-    leases.put({ ...lease, owner: this.#owner, beatMs: Date.now() });
-    this.#isLeaving = false;
+    if (lease?.owner !== this.#owner) return this.#end(TAKEN_OVER);
+    leases.put({ ...lease, beatMs: Date.now() });
+    // Some of it may be written twice, which says nothing more.
+    for (const write of writes) this.#put(transaction, write);
     await done(transaction);
     this.#stopBeating();
     this.#stopBeating = this.#beatOn();
@@ -156,13 +133,12 @@ export class IndexedDbStorage implements DeviceStorage {
     return this.#timers.every(BEAT_MS, () => void this.#beat().catch(noop));
   }
 
-  /** Runs `write` where the box is still ours. */
-  async #write(write: (log: IDBObjectStore) => void, waits = true): Promise<void> {
-    const last = this.#isLeaving ? this.#blindly(waits) : undefined;
-    if (last !== undefined) {
-      write(last.objectStore('log'));
-      last.commit();
-      return done(last);
+  /** Writes where the box is still ours. */
+  async #write(write: Write, waits: boolean): Promise<void> {
+    if (this.#leaving !== undefined) {
+      this.#leaving.push(write);
+      if (this.#leave()) return;
+      throw new HubError('client.storage-full', GONE);
     }
     this.#asking.add(write);
     try {
@@ -172,21 +148,24 @@ export class IndexedDbStorage implements DeviceStorage {
     }
   }
 
-  async #writeIfOurs(write: (log: IDBObjectStore) => void, waits: boolean): Promise<void> {
+  async #writeIfOurs(write: Write, waits: boolean): Promise<void> {
     const transaction = await this.#begin(['leases', 'log'], { durability: 'strict' });
     const leases = transaction.objectStore('leases');
     const lease = await result<Lease | undefined>(leases.get(this.#box));
-    this.#asking.delete(write);
     if (lease?.owner !== this.#owner) {
       transaction.abort();
       throw new HubError('client.storage', TAKEN_OVER);
     }
-    this.#hasHeld(waits);
+    this.#waits = waits;
     leases.put({ ...lease, waits, beatMs: Date.now() });
-    write(transaction.objectStore('log'));
+    this.#put(transaction, write);
     // What is not committed when its page goes, is not written.
     transaction.commit();
     await done(transaction);
+  }
+
+  #put(transaction: IDBTransaction, write: Write): void {
+    this.#next = putInto(transaction.objectStore('log'), this.#box, write, this.#next);
   }
 
   /** The database is another's, or gone: nothing is written any more, and who wants to is told why. */
@@ -226,7 +205,6 @@ export class IndexedDbStorage implements DeviceStorage {
     const leases = transaction.objectStore('leases');
     const lease = await result<Lease | undefined>(leases.get(this.#box));
     if (lease?.owner !== this.#owner) return this.#end(TAKEN_OVER);
-    this.#hasHeld(lease.waits);
     leases.put({ ...lease, beatMs: Date.now() });
   }
 
@@ -241,6 +219,7 @@ export class IndexedDbStorage implements DeviceStorage {
 }
 
 const TAKEN_OVER = 'another tab has taken over what this one had: load this page anew';
+const GONE = 'the page went before this was kept';
 const QUOTA = 'QuotaExceededError';
 const VERSION = 'VersionError';
 /** What browsers say in words of their own. */
@@ -258,27 +237,52 @@ interface Claimed {
   readonly next: number;
 }
 
-/** Takes a free box, or begins a new one, in one transaction. */
-async function claim(db: IDBDatabase, owner: string): Promise<Claimed> {
+/** Takes a free box, with what its last page left, or begins a new one, in one transaction. */
+async function claim(name: string, db: IDBDatabase, owner: string): Promise<Claimed> {
   const transaction = db.transaction(['leases', 'log', 'states'], 'readwrite');
   const leases = transaction.objectStore('leases');
+  const log = transaction.objectStore('log');
   const all = await result<Lease[]>(leases.getAll());
-  const nowMs = Date.now();
-  const free = all.filter(({ beatMs }) => nowMs - beatMs > DEAD_MS || beatMs > nowMs + DEAD_MS);
+  const free = all.flatMap((lease) => freed(name, lease));
   const lease = free.find(({ waits }) => waits) ?? free[0];
   if (lease === undefined && all.length >= BOXES_MAX) {
     transaction.abort();
     throw new HubError('client.storage', `${BOXES_MAX} tabs are open`);
   }
   const box = lease?.box ?? Math.max(0, ...all.map((each) => each.box)) + 1;
-  leases.put({ box, owner, beatMs: nowMs, waits: lease?.waits ?? false });
-  const log = transaction.objectStore('log');
-  const entries = await result<Uint8Array[]>(log.getAll(rangeOf(box)));
+  leases.put({ box, owner, beatMs: Date.now(), waits: lease?.waits ?? false });
   const keys = await result<IDBValidKey[]>(log.getAllKeys(rangeOf(box)));
+  const last = keys.at(-1) as readonly [number, number] | undefined;
+  let next = (last?.[1] ?? 0) + 1;
+  for (const write of lease?.writes ?? []) next = putInto(log, box, write, next);
+  const entries = await result<Uint8Array[]>(log.getAll(rangeOf(box)));
   const state = await result<Uint8Array | undefined>(transaction.objectStore('states').get(box));
   await done(transaction);
-  const last = keys.at(-1) as readonly [number, number] | undefined;
-  return { box, entries, state, next: (last?.[1] ?? 0) + 1 };
+  forgetLeft(placeOf(name, box));
+  return { box, entries, state, next };
+}
+
+/** The box of a lease, where it was given back or not renewed for long, and what its last page left for its log. */
+function freed(
+  name: string,
+  { box, owner, beatMs, waits }: Lease,
+): (Omit<Left, 'owner'> & { box: number })[] {
+  const left = leftAt(placeOf(name, box));
+  if (left?.owner === owner) return [{ ...left, box }];
+  const silentMs = Date.now() - beatMs;
+  return Math.abs(silentMs) > DEAD_MS ? [{ box, waits, writes: [] }] : [];
+}
+
+/** Where the last page of a box leaves what it had. */
+function placeOf(name: string, box: number): string {
+  return `${name}/${box}`;
+}
+
+/** Writes entries into a log, numbered from `next` on; returns the number behind them. */
+function putInto(log: IDBObjectStore, box: number, { entries, anew }: Write, next: number): number {
+  if (anew) log.delete(rangeOf(box));
+  for (const [at, entry] of entries.entries()) log.put(entry, [box, next + at]);
+  return next + entries.length;
 }
 
 function rangeOf(box: number): IDBKeyRange {
