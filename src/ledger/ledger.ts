@@ -269,8 +269,10 @@ export class Ledger {
     try {
       await written;
     } catch (error) {
+      this.#isChanged = true;
       if (systemCode(error) === undefined) throw error;
-      throw new HubError('ledger.failed', `cannot write ${this.#options.dir}`, error);
+      const what = `cannot write ${this.#options.dir}: ${messageOf(error)}`;
+      throw new HubError('ledger.failed', what, error);
     }
     return this.#durableLsn;
   }
@@ -278,14 +280,18 @@ export class Ledger {
   async close(): Promise<void> {
     this.#cancelWake?.();
     this.#endPeriod();
+    await this.#flushOrTell();
+    this.#closed = true;
+  }
+
+  /** A disk that cannot is told: nothing is lost, the next start hashes the same entries again. */
+  async #flushOrTell(): Promise<void> {
     try {
       await this.flush();
     } catch (error) {
-      // Nothing is lost: the next start hashes the same entries again.
       if (!(error instanceof HubError)) throw error;
       this.#options.log.warn('ledger.flush-failed', { reason: messageOf(error) });
     }
-    this.#closed = true;
   }
 
   #wake(delayMs: number): void {
@@ -345,11 +351,7 @@ export class Ledger {
   }
 
   #flushQuietly(): void {
-    const work = this.#flushing.then(() => this.#writeState());
-    this.#flushing = work.catch((error: unknown) => {
-      if (systemCode(error) === undefined) this.#options.onFatal(error);
-      else this.#options.log.warn('ledger.flush-failed', { reason: messageOf(error) });
-    });
+    this.#flushOrTell().catch((error: unknown) => this.#options.onFatal(error));
   }
 
   async #writeState(): Promise<void> {

@@ -3,10 +3,11 @@ import assert from 'node:assert/strict';
 import { test } from 'vitest';
 
 import { bytesEqual, utf8 } from '../../../src/base/bytes.ts';
+import { createLog } from '../../../src/base/log.ts';
 import { Identity, verifyEd25519 } from '../../../src/keys/identity.ts';
 import { Ledger } from '../../../src/ledger/ledger.ts';
 import { leafOf } from '../../../src/ledger/leaf.ts';
-import { parseCheckpoint } from '../../../src/ledger/note.ts';
+import { checkpointBody, cosign, logName, parseCheckpoint } from '../../../src/ledger/note.ts';
 import { verifyProof } from '../../../src/ledger/proof-file.ts';
 import { verifySince } from '../../../src/ledger/since-file.ts';
 import { decodeEntry, encodeLocalEntry, encodeOpEntry } from '../../../src/model/entry.ts';
@@ -16,16 +17,20 @@ import { stampedOp } from '../../support/made/ops.ts';
 import { treeRoot } from '../../support/made/tree-root.ts';
 
 const hub = Identity.fromSeed(new Uint8Array(32).fill(1));
+const region = Identity.fromSeed(new Uint8Array(32).fill(2));
 const DIR = '/ledger';
+const HOUR_MS = 3_600_000;
 
 /** A journal that holds ops of two classes and local entries, and what of it is a leaf. */
 class Site {
   readonly rig = new Rig(1, { totalBytesMax: 1 << 22 }, 'sealed');
   readonly leaves: Uint8Array[][] = [[], [], [], [], [], [], []];
   readonly entries: Uint8Array[] = [];
+  readonly logged: string[] = [];
 
   ledger(): Ledger {
-    const { files, log } = this.rig;
+    const { files, clock } = this.rig;
+    const log = createLog(clock, 'warn', (line) => this.logged.push(line));
     return Ledger.open({
       journal: this.rig.journal,
       files,
@@ -153,6 +158,30 @@ test('a crash after every operation of flushes: the trees grow on over the same 
     assert.deepEqual(ledger.head(3), { size: kept.length, root: treeRoot(kept) }, `crash at ${at}`);
     await ledger.close();
   }
+});
+
+test('a disk that refuses is told, and what it refused is written the next time', async () => {
+  const site = new Site();
+  await site.rig.open();
+  const ledger = site.ledger();
+  await site.accept(10);
+  await site.rig.settle(500);
+  await ledger.flush();
+  const { size, root } = ledger.head(3);
+  const cosignature = cosign(
+    checkpointBody(logName(hub.id as Origin, 3), { size, root }),
+    1,
+    region,
+  );
+  assert.ok(ledger.witnessed(3, { size, root, cosignature }, region.publicKey));
+  const { files } = site.rig;
+  files.faults.failWrites = new Map([[files.writes + 1, 'ENOSPC']]);
+  await site.rig.settle(HOUR_MS);
+  assert.equal(site.logged.length, 1);
+  assert.match(site.logged[0] ?? '', /"ledger.flush-failed".*ENOSPC/);
+  await ledger.close();
+  assert.equal(site.ledger().cosigned(3), ledger.cosigned(3));
+  assert.equal(site.logged.length, 1);
 });
 
 test('one copy of the state may be damaged; with both gone the ledger begins anew', async () => {
