@@ -75,6 +75,8 @@ export interface HandedOut {
   readonly hello: CarriedMessage;
   /** False where more waits to be sealed: asked again, it goes on. */
   readonly isAll: boolean;
+  /** Ops that the spool has no room for: they can go when receipts are back. */
+  readonly left: number;
   readonly batches: readonly HandedBatch[];
   /** Bundles of other hubs that are carried on. */
   readonly carried: readonly string[];
@@ -126,7 +128,11 @@ export class Carrier {
     if (isAll) this.#note(batches, to);
     const isEncrypted = this.#options.sealer !== undefined;
     const carried = this.#carriedNames();
-    return { hello: this.#hello(batches), isAll, batches, carried, isEncrypted };
+    // Where something can be sealed, it has come meanwhile.
+    const isFull = outbox.sealableClasses().length === 0;
+    const unsealed = CLASSES.reduce<number>((sum, opClass) => sum + outbox.unsealedOps(opClass), 0);
+    const left = isFull ? unsealed : 0;
+    return { hello: this.#hello(batches), isAll, left, batches, carried, isEncrypted };
   }
 
   /** False where time was up before all was sealed. */

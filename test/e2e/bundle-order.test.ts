@@ -16,6 +16,7 @@ import {
 import { encodeChunk } from '../../src/batch/wire/chunks.ts';
 import { encodeHello, READABLE } from '../../src/batch/wire/messages.ts';
 import { chunkTopic, helloTopic } from '../../src/batch/wire/topics.ts';
+import { SeededRandom } from '../../src/platform/sim/random.ts';
 import { batchOf, HUB, HUB_ID, SITE, stampedOps } from '../support/made/batches.ts';
 import { heliograph, startHub, startRegional } from '../support/hubs/hub.ts';
 import { tempDir } from '../support/machine/temp-dir.ts';
@@ -100,4 +101,26 @@ test('what was acknowledged a moment ago goes along', async () => {
     assert.ok(ops >= 200 * round, `${ops} of ${200 * round}`);
   }
   await client.endAsync();
+});
+
+test('what has no room on the stick with the rest is told', async () => {
+  const stick = tempDir();
+  const sets = ['uplink.url=mqtt://127.0.0.1:9', 'uplink.spool_mib_max=1'];
+  const hub = await startHub({ data: tempDir(), sets });
+  const client = await connectAsync(`mqtt://127.0.0.1:${hub.mqttPort}`);
+  const random = new SeededRandom(1);
+  // 10 MB: no batch that begins within the MiB has them all.
+  for (let round = 0; round < 10; round++) {
+    const bodies = Array.from({ length: 20 }, () => Buffer.from(random.bytes(50_000)));
+    await Promise.all(bodies.map((body) => client.publishAsync('m/1', body, { qos: 1 })));
+  }
+  await client.endAsync();
+  const path = join(stick, 'some');
+  const run = heliograph(['bundle', 'export', path, '--url', hub.httpUrl, '--json']);
+  const { ops, left } = JSON.parse(await run.line(/^\{/)) as { ops: number; left: number };
+  assert.equal(await run.exited, 0);
+  assert.ok(left > 0 && ops < 200 && ops + left >= 200, `${ops} there, ${left} left`);
+  const said = heliograph(['bundle', 'export', path, '--url', hub.httpUrl]);
+  await said.exited;
+  assert.match(said.lines.join('\n'), /^Left: \d+ ops, .*uplink\.spool_mib_max/m);
 });

@@ -25,6 +25,7 @@ type JsonMessage = readonly [topic: string, payload: string];
 interface HandedDocument {
   /** False where not all that waits is sealed yet: asked again, the hub goes on. */
   readonly isAll?: boolean;
+  readonly left: number;
   readonly hello: JsonMessage;
   readonly batches: readonly { id: string; chunks: number; ops: number; bytes: number }[];
   readonly carried: readonly string[];
@@ -80,11 +81,12 @@ export async function exportBundle(args: Args, io: CliIo): Promise<ExitCode> {
   const ledgerFiles = ledger === undefined ? undefined : await writeLedger(ledger, api, io);
   const ops = handed.batches.reduce((sum, batch) => sum + batch.ops, 0);
   if (args.has('json')) {
-    const { batches, carried, isEncrypted } = handed;
+    const { batches, carried, isEncrypted, left } = handed;
     const told = {
       files,
       batches: batches.length,
       ops,
+      left,
       carried: carried.length,
       isEncrypted,
       ledgerFiles,
@@ -95,6 +97,10 @@ export async function exportBundle(args: Args, io: CliIo): Promise<ExitCode> {
     io.stdout(`${what}: ${files.join(', ')}\nThey stay here until a receipt is imported.\n`);
     if (ledgerFiles !== undefined)
       io.stdout(`${countText(ledgerFiles, 'file')} of the ledger in ${ledger}\n`);
+  }
+  if (handed.left > 0) {
+    const why = 'the spool is full (uplink.spool_mib_max); export again when receipts are back';
+    io.stderr(`Left: ${countText(handed.left, 'op')}, ${why}.\n`);
   }
   if (!handed.isEncrypted) {
     io.stderr('Not encrypted: whoever has the files can read them. See uplink.operator_key.\n');
@@ -170,7 +176,7 @@ async function importAtHub(
     io.stdout(`${countText(sum.foreign, 'message')} of other hubs kept, to be carried on.\n`);
     if (sum.passedOver > 0) {
       io.stdout(
-        `${countText(sum.passedOver, 'message')} are nothing to this hub, or not signed.\n`,
+        `Passed over: ${countText(sum.passedOver, 'message')}, nothing to this hub or not signed.\n`,
       );
     }
   }

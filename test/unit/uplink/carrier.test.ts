@@ -32,7 +32,12 @@ function carrierOf(knowsRegion: boolean): Carrier {
   const files = new SimFiles({ random });
   files.makeDir('uplink');
   if (knowsRegion) trustRegion(files, 'uplink/region.pub', REGION.publicKey);
-  const outbox = { sealableClasses: () => [], sendable: () => [], get: () => undefined };
+  const outbox = {
+    sealableClasses: () => [],
+    unsealedOps: () => 0,
+    sendable: () => [],
+    get: () => undefined,
+  };
   const port = {
     outbox,
     countAll: () => Promise.resolve(),
