@@ -43,6 +43,13 @@ test('what a dead hub could not count is held against nobody', () => {
   carry(contract, 0.9 * MIB);
   contract.forgotten();
   assert.deepEqual(covered(contract), [...CLASSES]);
+  const { contract: between } = contractOf('2026-03-10T00:00:00Z');
+  carry(between, 0.82 * MIB);
+  between.end();
+  assert.ok(!covered(between).includes(BULK));
+  between.end();
+  between.forgotten();
+  assert.ok(covered(between).includes(BULK), 'its last count may not have been saved');
 });
 
 test('each month and each link has its own bytes; around its turn nobody is judged', async () => {
