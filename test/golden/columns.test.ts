@@ -6,9 +6,8 @@ import { join } from 'node:path';
 import { test } from 'vitest';
 
 import { hexOf, textOf } from '../../src/base/bytes.ts';
-import { decodeColumns } from '../../src/batch/columns/decode-columns.ts';
 import { encodeOp, type StampedOp } from '../../src/model/op.ts';
-import { WIDE_LIMITS } from '../support/made/columns.ts';
+import { decodeColumns, WIDE_LIMITS } from '../support/made/columns.ts';
 
 function golden(name: string): Buffer {
   return readFileSync(join(import.meta.dirname, name));

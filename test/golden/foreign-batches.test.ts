@@ -11,10 +11,9 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 
 import { concatBytes, hexOf, utf8 } from '../../src/base/bytes.ts';
-import { encodeColumns } from '../../src/batch/columns/encode-columns.ts';
 import type { StampedOp } from '../../src/model/op.ts';
 import { anyBody, anyLivelyOp, anyStamped } from '../support/made/column-ops.ts';
-import { eventOf, eventsOf, rowsOf, START_MS } from '../support/made/columns.ts';
+import { encodeColumns, eventOf, eventsOf, rowsOf, START_MS } from '../support/made/columns.ts';
 import { testUnless } from '../support/machine/peers.ts';
 import { tempDir } from '../support/machine/temp-dir.ts';
 

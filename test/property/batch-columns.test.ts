@@ -4,11 +4,16 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { test } from 'vitest';
 
-import { decodeColumns } from '../../src/batch/columns/decode-columns.ts';
-import { encodeColumns } from '../../src/batch/columns/encode-columns.ts';
 import { encodeOp } from '../../src/model/op.ts';
 import { anyBody, anyLivelyOp, anyNumberText, anyStamped } from '../support/made/column-ops.ts';
-import { assertRoundTrip, eventOf, eventsOf, WIDE_LIMITS } from '../support/made/columns.ts';
+import {
+  assertRoundTrip,
+  decodeColumns,
+  encodeColumns,
+  eventOf,
+  eventsOf,
+  WIDE_LIMITS,
+} from '../support/made/columns.ts';
 
 test('any mix of ops comes back bit for bit', () => {
   fc.assert(

@@ -3,7 +3,7 @@
  * is taken, what comes out never exceeds `limits`, and whatever is wrong is an outcome. Work is done in slices
  * of a few milliseconds, since a small payload may hold many ops.
  */
-import { finish, type Steps } from '../../base/steps.ts';
+import type { Steps } from '../../base/steps.ts';
 import { CborError } from '../../codec/reader.ts';
 import { CborWriter } from '../../codec/writer.ts';
 import { type Op, type StampedOp, writeOp } from '../../model/op.ts';
@@ -48,11 +48,6 @@ export function* decodeColumnsInSlices(
     }
     throw error;
   }
-}
-
-/** All at once; takes about 7 µs an op. */
-export function decodeColumns(bytes: Uint8Array, limits: ColumnLimits): ColumnsOutcome {
-  return finish(decodeColumnsInSlices(bytes, limits));
 }
 
 const ANY_TIMES = { way: PREVIOUS, periodMs: 0, stampWay: PREVIOUS } as const;

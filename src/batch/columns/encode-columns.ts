@@ -2,13 +2,13 @@
  * Writes ops as columns (COLUMNS.md). Ops go in one by one and are cut into values at once, so that nothing of
  * the journal is held on to; `finish` then chooses and codes, in slices of a few milliseconds.
  *
- * What is promised: `decodeColumns` gives back every op and stamp bit for bit, in the same order, whatever they
+ * What is promised: decode-columns.ts gives back every op and stamp bit for bit, in the same order, whatever they
  * hold. What is not: that this is smaller than rows for ops that have nothing in common.
  */
 import { assert } from '../../base/assert.ts';
 import { concatBytes } from '../../base/bytes.ts';
 import type { ClockQuality } from '../../base/clock.ts';
-import { finish, type Steps } from '../../base/steps.ts';
+import type { Steps } from '../../base/steps.ts';
 import type { OpClass } from '../../model/class.ts';
 import { EVENT, type Op, type OpClock, type Stamp, type StampedOp } from '../../model/op.ts';
 import { type Lane, laneOf, type Origin } from '../../model/origin.ts';
@@ -199,11 +199,4 @@ function isAscending(rows: Rows): boolean {
     if (step < 0 || (step === 0 && counters <= 0)) return false;
   }
   return true;
-}
-
-/** All at once; takes about 4 µs an op. */
-export function encodeColumns(ops: readonly StampedOp[]): Uint8Array {
-  const encoder = new ColumnEncoder();
-  for (const op of ops) encoder.add(op);
-  return finish(encoder.finish());
 }

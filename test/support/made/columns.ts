@@ -2,8 +2,13 @@
 import assert from 'node:assert/strict';
 
 import { bytesEqual, utf8 } from '../../../src/base/bytes.ts';
-import { decodeColumns } from '../../../src/batch/columns/decode-columns.ts';
-import { encodeColumns } from '../../../src/batch/columns/encode-columns.ts';
+import { finish } from '../../../src/base/steps.ts';
+import {
+  type ColumnLimits,
+  type ColumnsOutcome,
+  decodeColumnsInSlices,
+} from '../../../src/batch/columns/decode-columns.ts';
+import { ColumnEncoder } from '../../../src/batch/columns/encode-columns.ts';
 import { CborWriter } from '../../../src/codec/writer.ts';
 import { encodeOp, EVENT, type Op, type StampedOp, writeStamp } from '../../../src/model/op.ts';
 import type { Origin } from '../../../src/model/origin.ts';
@@ -44,6 +49,18 @@ export function rowsOf(ops: readonly StampedOp[]): Uint8Array {
   const writer = new CborWriter().array(ops.length);
   for (const { bytes, stamp } of ops) writeStamp(writer.array(2).raw(bytes), stamp);
   return writer.finish();
+}
+
+/** All at once. */
+export function encodeColumns(ops: readonly StampedOp[]): Uint8Array {
+  const encoder = new ColumnEncoder();
+  for (const op of ops) encoder.add(op);
+  return finish(encoder.finish());
+}
+
+/** All at once. */
+export function decodeColumns(bytes: Uint8Array, limits: ColumnLimits): ColumnsOutcome {
+  return finish(decodeColumnsInSlices(bytes, limits));
 }
 
 /** Ops and stamps come back bit for bit, in their order; returns the columns. */

@@ -4,7 +4,6 @@ import { brotliCompressSync, constants } from 'node:zlib';
 import { test } from 'vitest';
 
 import { batchIdOf, originOfPublicKey, sha256 } from '../../../src/batch/batch-id.ts';
-import { encodeColumns } from '../../../src/batch/columns/encode-columns.ts';
 import {
   compressionFor,
   inlineCompressor,
@@ -39,6 +38,7 @@ import {
   START_MS,
 } from '../../support/made/batches.ts';
 import { treeRoot } from '../../support/made/tree-root.ts';
+import { encodeColumns } from '../../support/made/columns.ts';
 
 /** Node has it from 22.15 on. */
 const HAS_ZSTD = KNOWN_COMPRESSIONS.includes('zstd');

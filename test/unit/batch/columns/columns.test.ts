@@ -7,15 +7,14 @@ import { expect, test } from 'vitest';
 
 import { hexOf } from '../../../../src/base/bytes.ts';
 import { inlineCompressor } from '../../../../src/batch/compression.ts';
-import {
-  decodeColumns,
-  decodeColumnsInSlices,
-} from '../../../../src/batch/columns/decode-columns.ts';
-import { ColumnEncoder, encodeColumns } from '../../../../src/batch/columns/encode-columns.ts';
+import { decodeColumnsInSlices } from '../../../../src/batch/columns/decode-columns.ts';
+import { ColumnEncoder } from '../../../../src/batch/columns/encode-columns.ts';
 import { readTables, writeTables } from '../../../../src/batch/columns/tables.ts';
 import { encodeOp, type StampedOp } from '../../../../src/model/op.ts';
 import {
   assertRoundTrip,
+  decodeColumns,
+  encodeColumns,
   eventOf,
   eventsOf,
   HUB,
