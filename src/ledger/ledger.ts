@@ -28,7 +28,7 @@ import { replaceOffLoop } from '../platform/files/off-loop.ts';
 import { leafOf } from './leaf.ts';
 import { LeafPlaces } from './leaf-places.ts';
 import { encodeLedgerState, type LedgerState, readLedgerState } from './ledger-state.ts';
-import { HASH_BYTES, leafHash } from './merkle.ts';
+import { HASH_BYTES, leafHash, leafHashInto } from './merkle.ts';
 import {
   checkpointBody,
   cosignatureLine,
@@ -97,6 +97,8 @@ export class Ledger {
   #cursor: ReturnType<JournalReader['cursor']> | undefined;
   #throughLsn: Lsn;
   readonly #offers = new Offers(QUIET_LOOKS_MAX);
+  /** The hash of the leaf that is appended. */
+  readonly #leaf = new Uint8Array(HASH_BYTES);
   /** The state file says at least so much. */
   #durableLsn: Lsn;
   #cancelWake: Cancel | undefined;
@@ -342,7 +344,8 @@ export class Ledger {
       const leaf = leafOf(entry);
       if (leaf === undefined) return;
       const tree = this.#trees[leaf.class];
-      tree.append(leafHash(leaf.op));
+      leafHashInto(this.#leaf, 0, leaf.op);
+      tree.append(this.#leaf);
       this.#places[leaf.class].appended(lsn, tree.size - 1);
     } catch (error) {
       if (!(error instanceof CborError)) throw error;

@@ -96,9 +96,7 @@ export class Outbox {
     const loose = spool.list().filter(({ id }) => !joined.has(id));
     for (const { id } of loose) spool.remove(id);
     if (loose.length > 0) options.log.warn('uplink.spool.loose', { batches: loose.length });
-    // What a batch leaves must not be counted twice.
-    const isHeld = (): boolean => CLASSES.some((opClass) => this.#classes[opClass].isSealing);
-    this.unsealed = new UnsealedCount(options.journal, this.#sealedLsns(), isHeld);
+    this.unsealed = new UnsealedCount(options.journal, this.#sealedLsns());
   }
 
   static open(options: OutboxOptions): Outbox {
@@ -238,6 +236,7 @@ export class Outbox {
     const state = this.#classes[opClass];
     assert(!state.isSealing, 'one batch of a class is sealed at a time');
     state.isSealing = true;
+    this.unsealed.hold();
     try {
       const sealed = await this.#sealNext(opClass, state, reader);
       this.#fault = undefined;
@@ -248,6 +247,7 @@ export class Outbox {
       throw error;
     } finally {
       state.isSealing = false;
+      this.unsealed.goOn();
     }
   }
 

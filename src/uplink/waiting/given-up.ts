@@ -39,7 +39,8 @@ export async function giveUp(
 ): Promise<GivenUp | undefined> {
   const states = classes.map((opClass) => parts.states[opClass]);
   if (states.some(({ isSealing }) => isSealing)) return undefined;
-  for (const state of states) state.isSealing = true; // Neither sealed nor counted meanwhile.
+  for (const state of states) state.isSealing = true;
+  parts.unsealed.hold();
   try {
     const counted = await countThrough(classes, throughLsn, parts);
     if (!release()) return undefined;
@@ -54,6 +55,7 @@ export async function giveUp(
     return total;
   } finally {
     for (const state of states) state.isSealing = false;
+    parts.unsealed.goOn();
   }
 }
 

@@ -29,7 +29,6 @@ const nothing = (): Mutable<Unsealed> => ({ ops: 0, bytes: 0, firstLsn: 0, oldes
 
 export class UnsealedCount {
   readonly #journal: JournalReader;
-  readonly #isHeld: () => boolean;
   readonly #byClass: Record<OpClass, Mutable<Unsealed>> = perClass(nothing);
   /** Ops at or below are in batches already. */
   #sealedLsn: Record<OpClass, Lsn>;
@@ -41,15 +40,10 @@ export class UnsealedCount {
   /** Whether all is to be read by ourselves, or only what others have passed; undefined from one scan to the next. */
   #readsAll: boolean | undefined;
   #awaitsOffers = false;
+  #holds = 0;
 
-  /** Nothing is counted while it `isHeld`. */
-  constructor(
-    journal: JournalReader,
-    sealedLsn: Readonly<Record<OpClass, Lsn>>,
-    isHeld: () => boolean,
-  ) {
+  constructor(journal: JournalReader, sealedLsn: Readonly<Record<OpClass, Lsn>>) {
     this.#journal = journal;
-    this.#isHeld = isHeld;
     this.#sealedLsn = { ...sealedLsn };
     this.#scannedLsn = this.#lowestSealed();
   }
@@ -63,11 +57,20 @@ export class UnsealedCount {
     return this.#byClass[opClass];
   }
 
+  /** Nothing is counted until `goOn`, as often as this was called: what waits is being taken away. */
+  hold(): void {
+    this.#holds += 1;
+  }
+
+  goOn(): void {
+    this.#holds -= 1;
+  }
+
   /** A durable entry that somebody who follows the journal has read anyway: counted where it is the next one. */
   offer(lsn: Lsn, entry: Uint8Array): void {
     this.#offers.came();
     this.#offeredLsn = lsn;
-    if (lsn !== this.#scannedLsn + 1 || this.#isHeld()) return;
+    if (lsn !== this.#scannedLsn + 1 || this.#holds > 0) return;
     this.#cursor = undefined;
     this.#scannedLsn = lsn;
     this.#count(lsn, entry, 0, entry.length);
@@ -75,7 +78,7 @@ export class UnsealedCount {
 
   /** Reads and counts a slice of what nobody will offer, or of all that is durable; false where there is no more of it, or none while it is held. */
   scan(isAll = false): boolean {
-    if (this.#isHeld()) return false;
+    if (this.#holds > 0) return false;
     if (isAll) this.#readsAll = true;
     this.#readsAll ??= !this.#offers.areToCome();
     for (let i = 0; i < SLICE_ENTRIES; i++) {

@@ -8,12 +8,11 @@ import { UnsealedCount } from '../../../src/uplink/waiting/unsealed-count.ts';
 import { stampedOp, stampedOps } from '../../support/made/batches.ts';
 import { MemoryJournal } from '../../support/memory/memory-journal.ts';
 
-const never = (): boolean => false;
 const nothing = (): number => 0;
 
 /** Of a journal, all of it: counted by one who reads for himself. */
 function countOf(journal: MemoryJournal): unknown {
-  const count = new UnsealedCount(journal, perClass(nothing), never);
+  const count = new UnsealedCount(journal, perClass(nothing));
   while (count.scan());
   return told(count);
 }
@@ -43,7 +42,7 @@ class Reader {
 
 test('what others read and offer is counted, and read by nobody else', () => {
   const journal = new MemoryJournal();
-  const count = new UnsealedCount(journal, perClass(nothing), never);
+  const count = new UnsealedCount(journal, perClass(nothing));
   const reader = new Reader(journal, count);
   journal.append(...stampedOps(1, 20), stampedOp(1, { class: ALARM }));
   reader.offers(5);
@@ -59,16 +58,15 @@ test('what others read and offer is counted, and read by nobody else', () => {
 
 test('what others passed while a batch was sealed is read, and then they are waited for again', () => {
   const journal = new MemoryJournal();
-  let isHeld = false;
-  const count = new UnsealedCount(journal, perClass(nothing), () => isHeld);
+  const count = new UnsealedCount(journal, perClass(nothing));
   const reader = new Reader(journal, count);
   journal.append(...stampedOps(1, 100));
   reader.offers(10);
-  isHeld = true;
+  count.hold();
   reader.offers(30);
   assert.equal(count.scan(), false);
   assert.equal(count.scannedLsn, 10);
-  isHeld = false;
+  count.goOn();
   reader.offers(1);
   while (count.scan());
   assert.equal(count.scannedLsn, 41);
@@ -79,7 +77,7 @@ test('what others passed while a batch was sealed is read, and then they are wai
 
 test('where whoever offered has ended, all is read', () => {
   const journal = new MemoryJournal();
-  const count = new UnsealedCount(journal, perClass(nothing), never);
+  const count = new UnsealedCount(journal, perClass(nothing));
   journal.append(...stampedOps(1, 100));
   new Reader(journal, count).offers(10);
   let looks = 0;
@@ -104,9 +102,8 @@ test('whoever reads what, each entry is counted once', () => {
   fc.assert(
     fc.property(STEPS, (steps) => {
       const journal = new MemoryJournal();
-      let isHeld = false;
-      let seq = 0;
-      const count = new UnsealedCount(journal, perClass(nothing), () => isHeld);
+      let [seq, holds] = [0, 0];
+      const count = new UnsealedCount(journal, perClass(nothing));
       const reader = new Reader(journal, count);
       for (const step of steps) {
         if ('append' in step) {
@@ -114,10 +111,13 @@ test('whoever reads what, each entry is counted once', () => {
           journal.append(...stampedOps(seq + 1, (seq += step.append), parts));
         } else if ('offer' in step) reader.offers(step.offer);
         else if ('scans' in step) for (let i = 0; i < step.scans; i++) count.scan();
-        else if ('hold' in step) isHeld = step.hold;
+        else if ('hold' in step && step.hold) {
+          count.hold();
+          holds += 1;
+        } else if ('hold' in step) for (; holds > 0; holds--) count.goOn();
         else count.restart(perClass(nothing));
       }
-      isHeld = false;
+      for (; holds > 0; holds--) count.goOn();
       for (let looks = 0; count.scannedLsn < journal.durableLsn && looks < 1_000; looks++)
         count.scan();
       assert.deepEqual(told(count), countOf(journal));
@@ -128,7 +128,7 @@ test('whoever reads what, each entry is counted once', () => {
 
 test('who cannot wait for offers has all counted, and nothing twice', () => {
   const journal = new MemoryJournal();
-  const count = new UnsealedCount(journal, perClass(nothing), never);
+  const count = new UnsealedCount(journal, perClass(nothing));
   const reader = new Reader(journal, count);
   journal.append(...stampedOps(1, 600), stampedOp(1, { class: ALARM }));
   reader.offers(5);
