@@ -39,8 +39,10 @@ function mayBeJson(first: number | undefined): boolean {
 
 function collect(value: unknown, path: string, depth: number, into: Map<string, number>): void {
   if (into.size >= FIELDS_MAX) return;
-  if (typeof value === 'number') into.set(path === '' ? 'value' : path, value);
-  else if (
+  if (typeof value === 'number') {
+    // JSON can say more than a double can hold (1e999); of that nothing could be summed up.
+    if (Number.isFinite(value)) into.set(path === '' ? 'value' : path, value);
+  } else if (
     typeof value === 'object' &&
     value !== null &&
     !Array.isArray(value) &&
