@@ -26,11 +26,13 @@ async function command(...args: readonly string[]): Promise<string> {
 /** Has the hub open a session. One whose session was still open may be starting anew already, and needs no waking. */
 async function wake(hub: RunningHub, word: string): Promise<void> {
   try {
-    const client = await connectAsync(hub.mqttUrl, { reconnectPeriod: 0 });
-    await client.publishAsync('wake', word, { qos: 1 });
-    await client.endAsync();
+    const client = await connectAsync(hub.mqttUrl, { reconnectPeriod: 0 }, false);
+    // The library never settles a publish whose connection is lost, and a gentle end waits for it too.
+    const lost = new Promise<void>((resolve) => client.once('close', () => resolve()));
+    await Promise.race([client.publishAsync('wake', word, { qos: 1 }), lost]);
+    await client.endAsync(true);
   } catch (error) {
-    assert.match(String(error), /ECONNREFUSED|ECONNRESET|closed/i);
+    assert.match(String(error), /ECONNREFUSED|ECONNRESET|closed|couldn't connect/i);
   }
 }
 
