@@ -8,7 +8,7 @@ import type { Clock } from '../base/clock.ts';
 import { HubError } from '../base/errors.ts';
 import type { Connection, ConnectionHandlers } from '../platform/network/network.ts';
 import type { Principal, Qos } from './contract.ts';
-import { authenticate, type Refusal, refusal, refusalOf } from './handshake.ts';
+import { authenticate, type Refusal, refusal, refusalOf, willToSay } from './handshake.ts';
 import type { KeepaliveWheel, Watched } from './keepalive-wheel.ts';
 import type { BrokerLimits } from './limits.ts';
 import type { HeldPublisher, PublisherGate } from './publishing/publisher-gate.ts';
@@ -351,7 +351,7 @@ export class Client
     this.#state = 'open';
     this.#session = session;
     this.#principal = principal;
-    this.#will = connect.will;
+    this.#will = willToSay(connect);
     this.#publishing = new Publishing(around, this, session, this.#outbox);
     this.#framer.bodyBytesMax = around.limits.packetBytesMax;
     this.silenceSMax = Math.ceil(connect.keepaliveS * KEEPALIVE_FACTOR);

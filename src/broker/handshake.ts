@@ -8,7 +8,7 @@ import type { Credentials, Gatekeeper, Principal, PublishDoor } from './contract
 import type { BrokerLimits } from './limits.ts';
 import { connackFrame, MQTT5_REFUSAL_FRAME } from './wire/frames.ts';
 import * as packets from './wire/packets.ts';
-import { type Connect, type ForeignConnect, PacketError } from './wire/packets.ts';
+import { type Connect, type ForeignConnect, PacketError, type Will } from './wire/packets.ts';
 
 /** A client that is turned away: the CONNACK it gets, and why, for the log. */
 export interface Refusal {
@@ -79,7 +79,13 @@ export async function authenticate(
   }
   const maySayWill =
     will === undefined ||
-    (!isReservedTopic(will.topic) && gatekeeper.mayPublish(principal, will.topic));
+    isReservedTopic(will.topic) ||
+    gatekeeper.mayPublish(principal, will.topic);
   if (maySayWill) return principal;
   return refusal(packets.NOT_AUTHORISED, `may not publish its will to ${will.topic}`);
+}
+
+/** The will that is published when it is due. One below `$…`, as bridges name it, goes nowhere, as a publish there. */
+export function willToSay({ will }: Connect): Will | undefined {
+  return will === undefined || isReservedTopic(will.topic) ? undefined : will;
 }

@@ -37,6 +37,20 @@ describe('MQTT 3.1 reserves no bits', () => {
   });
 });
 
+test('a will below `$…` is taken, as bridges name one there, and goes nowhere, as a publish there', async () => {
+  const site = new Site();
+  const watcher = await site.client('watcher');
+  await watcher.send(mqtt.subscribe(1, ['#', 1], ['$SYS/broker/connection/#', 1]));
+  const topic = '$SYS/broker/connection/hut/state';
+  const bridge = await site.client('hut', { will: { topic, payload: '0', qos: 1, retain: true } });
+  assert.deepEqual(await bridge.send(mqtt.publish(topic, '1', { qos: 1, retain: true })), [
+    'puback 1',
+  ]);
+  await bridge.vanish();
+  assert.deepEqual(watcher.heard(), []);
+  assert.deepEqual(site.door.admitted, []);
+});
+
 describe('control characters and code points that are no characters close the connection', () => {
   const texts = ['a\u0001', 'a\u001f', '\u007f', 'a\u009fb', '\ufdd0', 'a\uffff', '\u{3fffe}'];
   const packets: [string, (text: string) => Buffer][] = [

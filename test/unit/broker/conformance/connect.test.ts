@@ -235,7 +235,6 @@ describe('who may come in', () => {
     ['wrong credentials', { username: 'stranger', password: 'x' }, 4],
     ['a gatekeeper that fails', { username: 'broken' }, 3],
     ['a will that may not be said', { will: { topic: 'secret/x', payload: 'x' } }, 5],
-    ['a will to $SYS', { will: { topic: '$SYS/x', payload: 'x' } }, 5],
   ] as const) {
     test(`[MQTT-3.2.2-4] [MQTT-3.2.2-5] return code ${code} and the end: ${what}`, async () => {
       const probe = new Site().dial();
