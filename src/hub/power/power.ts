@@ -84,7 +84,8 @@ export class HubPower {
     begin: (durationMs, who) => this.#sendByHand(durationMs, who),
     current: () => this.#current(),
   };
-  #byHand: Override | undefined;
+  /** Until then on the monotonic clock: the other may be put right meanwhile. */
+  #byHand: { readonly endMs: number; readonly who: string } | undefined;
   readonly #stopCopying: Cancel;
   /** Both directions, of this day's sessions before the start. */
   readonly linkBytesBefore: number;
@@ -192,14 +193,17 @@ export class HubPower {
   }
 
   #sendByHand(durationMs: number, who: string): void {
-    const untilMs = this.#options.time.clock.wallMs() + durationMs;
-    this.#byHand = durationMs > 0 ? { untilMs, who } : undefined;
+    const endMs = this.#options.time.clock.monotonicMs() + durationMs;
+    this.#byHand = durationMs > 0 ? { endMs, who } : undefined;
     this.monitor.sendByHand(durationMs, who);
   }
 
   #current(): Override | undefined {
-    const isOver = (this.#byHand?.untilMs ?? 0) <= this.#options.time.clock.wallMs();
-    return isOver ? undefined : this.#byHand;
+    if (this.#byHand === undefined) return undefined;
+    const { clock } = this.#options.time;
+    const { endMs, who } = this.#byHand;
+    const leftMs = endMs - clock.monotonicMs();
+    return leftMs > 0 ? { untilMs: clock.wallMs() + leftMs, who } : undefined;
   }
 
   #sample(): ReturnType<PowerHistory['since']>[number] {
