@@ -8,6 +8,7 @@ import type { Random } from './base/random.ts';
 import { type Boot, machineBoot } from './platform/boot.ts';
 import { ownProcessId } from './platform/children.ts';
 import { MachineClock, machineTimers } from './platform/clock.ts';
+import { type DriverFiles, machineDriverFiles } from './platform/files/driver-files.ts';
 import type { Files } from './platform/files/files.ts';
 import { type Host, MachineHost } from './platform/host.ts';
 import type { Links } from './platform/links/links.ts';
@@ -37,6 +38,7 @@ export interface Machine {
   /** Absent: nobody is found. */
   readonly discovery?: Discovery | undefined;
   readonly serial: SerialPorts;
+  readonly drivers: DriverFiles;
   readonly links: Links;
   readonly host: Host;
   readonly manager: ServiceManager;
@@ -72,6 +74,7 @@ export function thisMachine(env: Machine['env'], log: Log): Machine {
     mqtt: machineMqttClient,
     discovery: machineDiscovery(machineTimers),
     serial: machineSerial,
+    drivers: machineDriverFiles,
     links: new MachineLinks({ timers: machineTimers }),
     host: new MachineHost(),
     manager: new SystemdManager(log, env),

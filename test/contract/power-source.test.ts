@@ -7,6 +7,7 @@ import { describe, test } from 'vitest';
 
 import { SimClock } from '../../src/platform/sim/clock.ts';
 import { SeededRandom } from '../../src/platform/sim/random.ts';
+import { SimDriverFiles } from '../../src/platform/sim/driver-files.ts';
 import { SimSerialPorts } from '../../src/platform/sim/serial.ts';
 import { SimSite, siteNow } from '../../src/platform/sim/site.ts';
 import { READING_FIELDS, type Reading } from '../../src/power/estimate/reading.ts';
@@ -33,15 +34,20 @@ function sysTreeRig(
 ): Rig {
   const clock = new SimClock(0);
   let plugged = true;
+  const textAt = (asked: string): string | undefined => {
+    const name = Object.keys(attributes).find((it) => path(it) === asked);
+    return plugged && name !== undefined ? attributes[name] : undefined;
+  };
   const files = {
     exists: () => plugged,
     list: () => (plugged ? ['device0'] : []),
     read: (asked: string) => {
-      const name = Object.keys(attributes).find((it) => path(it) === asked);
-      return plugged && name !== undefined ? Buffer.from(attributes[name] as string) : undefined;
+      const text = textAt(asked);
+      return text === undefined ? undefined : Buffer.from(text);
     },
   };
-  const machine = { files, clock, timers: clock, sysRoot: '/sys' };
+  const drivers = new SimDriverFiles(textAt);
+  const machine = { files, drivers, clock, timers: clock, sysRoot: '/sys' };
   const source = make === 'sysfs' ? sysfsSource(machine) : hwmonSource(machine);
   return {
     clock,

@@ -116,9 +116,10 @@ function openAll(
   io: CliIo,
 ): { readonly sources: PowerSource[]; readonly refused: ProbeRow[] } {
   const log = createLog(io.clock, 'warn', (line) => io.stderr(`${line}\n`));
-  const { serial, mqtt } = thisMachine(io.env, log);
+  const { drivers, serial, mqtt } = thisMachine(io.env, log);
   const { files, random, clock, timers } = io;
-  const machine = { files, serial, random, clock, timers, sysRoot: '/sys', devRoot: '/dev' };
+  const roots = { sysRoot: '/sys', devRoot: '/dev' };
+  const machine = { files, drivers, serial, random, clock, timers, ...roots };
   const needs: SourceNeeds = { machine, mqtt, venusLogin: () => venusLogin(power, io) };
   const sources: PowerSource[] = [];
   const refused: ProbeRow[] = [];

@@ -102,8 +102,8 @@ export class HubPower {
     const lines = this.syncLog.lines({ sinceMs: dayMs, limit: Infinity });
     const past = pastSessions(lines, Math.floor(time.clock.wallMs() / DAY_MS) * DAY_MS);
     this.linkBytesBefore = past.reduce((bytes, { linkBytes }) => bytes + linkBytes, 0);
-    const { files, serial, random } = machine;
-    const needs = { files, serial, random, ...time, sysRoot: '/sys', devRoot: '/dev' };
+    const { files, drivers, serial, random } = machine;
+    const needs = { files, drivers, serial, random, ...time, sysRoot: '/sys', devRoot: '/dev' };
     this.monitor = PowerMonitor.open({
       sources: openSources(power.sources, {
         machine: needs,

@@ -22,6 +22,7 @@ import type { Network } from '../../platform/network/network.ts';
 import type { SimClock } from '../../platform/sim/clock.ts';
 import { SimHost } from '../../platform/sim/host.ts';
 import type { SimLife } from '../../platform/sim/life.ts';
+import { SimDriverFiles } from '../../platform/sim/driver-files.ts';
 import { SimSerialPorts } from '../../platform/sim/serial.ts';
 import { SimServiceManager } from '../../platform/sim/service-manager.ts';
 import { processLife } from './process-life.ts';
@@ -167,6 +168,7 @@ function machineOf(world: HubWorld, life: SimLife): Machine {
     network: NO_NETWORK,
     mqtt: life.connectingBy(world.link),
     serial: new SimSerialPorts(world.clock),
+    drivers: new SimDriverFiles(),
     host: new SimHost(),
     links: life.watching(world.link.links),
     manager: new SimServiceManager(),

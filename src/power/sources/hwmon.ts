@@ -5,9 +5,10 @@
  * unlabelled ina3221 in that order. A positive current charges the battery; where the shunt is wired the
  * other way round, `power probe` shows it at once.
  */
-import { textOf } from '../../base/bytes.ts';
+import type { DriverReader, DriverTexts } from '../../platform/files/driver-files.ts';
+import { textIn } from '../../platform/files/files.ts';
 import { hasFields, type Reading, type ReadingDraft } from '../estimate/reading.ts';
-import { PolledSource, type PowerMachine, type PowerSource } from './source.ts';
+import { type Ask, PolledSource, type PowerMachine, type PowerSource } from './source.ts';
 
 type SysMachine = Pick<PowerMachine, 'files' | 'sysRoot'>;
 type Rail = 'battery' | 'panel' | 'load';
@@ -17,33 +18,60 @@ const THREE_RAILS = 'ina3221';
 const RAIL_ORDER: readonly Rail[] = ['battery', 'panel', 'load'];
 
 export function hwmonSource(
-  machine: SysMachine & Pick<PowerMachine, 'clock' | 'timers'>,
+  machine: SysMachine & Pick<PowerMachine, 'drivers' | 'clock' | 'timers'>,
 ): PowerSource {
   const absent = `no ina219, ina226 or ina3221 in ${machine.sysRoot}/class/hwmon`;
-  return new PolledSource('hwmon', machine, (nowMs) => readHwmon(machine, nowMs), absent);
+  const reader = machine.drivers.open();
+  const ask: Ask = (nowMs, onAnswer) => askHwmon(machine, reader, nowMs, onAnswer);
+  return new PolledSource('hwmon', machine, ask, absent, () => reader.close());
 }
 
-/** The first chip that is known, as a reading; undefined where there is none. */
-export function readHwmon(machine: SysMachine, atMs: number): Reading | undefined {
-  const folder = `${machine.sysRoot}/class/hwmon`;
-  for (const entry of machine.files.list(folder)) {
-    const chip = `${folder}/${entry}`;
-    const name = readText(machine, `${chip}/name`) ?? '';
+interface Chip {
+  readonly folder: string;
+  readonly channels: number;
+}
+
+/** Chips that are known; no driver is asked, as a chip's name is the kernel's own. */
+export function chipsIn({ files, sysRoot }: SysMachine): Chip[] {
+  const folder = `${sysRoot}/class/hwmon`;
+  const chips = files.list(folder).map((entry) => {
+    const name = textIn(files, `${folder}/${entry}/name`);
     const channels = name === THREE_RAILS ? 3 : ONE_RAIL.has(name) ? 1 : 0;
-    if (channels === 0) continue;
-    const reading = readChip(machine, chip, channels, atMs);
-    if (hasFields(reading)) return reading;
-  }
-  return undefined;
+    return { folder: `${folder}/${entry}`, channels };
+  });
+  return chips.filter(({ channels }) => channels > 0);
 }
 
-function readChip(machine: SysMachine, chip: string, channels: number, atMs: number): Reading {
+/** The first chip that tells anything, as a reading; undefined where there is none. */
+export function askHwmon(
+  machine: SysMachine,
+  reader: DriverReader,
+  atMs: number,
+  onAnswer: (reading: Reading | undefined) => void,
+): void {
+  const chips = chipsIn(machine);
+  if (chips.length === 0) return onAnswer(undefined);
+  reader.read(chips.flatMap(pathsOf), (texts) => {
+    const readings = chips.map((chip) => readingOfChip(chip, texts, atMs));
+    onAnswer(readings.find(hasFields));
+  });
+}
+
+function pathsOf({ folder, channels }: Chip): string[] {
+  return Array.from({ length: channels }, (_, index) => index + 1).flatMap((channel) => [
+    `${folder}/in${channel}_input`,
+    `${folder}/curr${channel}_input`,
+    `${folder}/in${channel}_label`,
+  ]);
+}
+
+function readingOfChip({ folder, channels }: Chip, texts: DriverTexts, atMs: number): Reading {
   const draft: ReadingDraft = { atMs, quality: 'good' };
   for (let channel = 1; channel <= channels; channel++) {
-    const volts = milli(machine, `${chip}/in${channel}_input`);
-    const amps = milli(machine, `${chip}/curr${channel}_input`);
+    const volts = milli(texts.get(`${folder}/in${channel}_input`));
+    const amps = milli(texts.get(`${folder}/curr${channel}_input`));
     if (volts === undefined) continue;
-    const label = readText(machine, `${chip}/in${channel}_label`);
+    const label = texts.get(`${folder}/in${channel}_label`);
     addRail(draft, railOf(label, channel), volts, amps);
   }
   return draft;
@@ -68,16 +96,6 @@ function railOf(label: string | undefined, channel: number): Rail {
   return RAIL_ORDER[channel - 1] as Rail;
 }
 
-function milli(machine: SysMachine, path: string): number | undefined {
-  const text = readText(machine, path);
+function milli(text: string | undefined): number | undefined {
   return text !== undefined && /^-?\d{1,9}$/.test(text) ? Number(text) / 1_000 : undefined;
-}
-
-function readText(machine: SysMachine, path: string): string | undefined {
-  try {
-    const bytes = machine.files.read(path);
-    return bytes === undefined ? undefined : textOf(bytes)?.trim();
-  } catch {
-    return undefined; // A chip that does not answer on its bus: ENXIO, EIO, ETIMEDOUT.
-  }
 }

@@ -7,11 +7,11 @@ import { HubError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import type { MqttClient } from '../../platform/network/mqtt-client.ts';
 import { MqttJsonSource, type Subscribe } from './mqtt-json.ts';
-import { hwmonSource, readHwmon } from './hwmon.ts';
+import { chipsIn, hwmonSource } from './hwmon.ts';
 import { mainsSource, type MeasuredSite, simulatedSource } from './simulated.ts';
 import { parseSource, type SourceSpec } from './source-spec.ts';
 import type { PowerMachine, PowerSource } from './source.ts';
-import { readPowerSupplies, sysfsSource } from './sysfs.ts';
+import { suppliesIn, sysfsSource } from './sysfs.ts';
 import { VeDirectSource } from './ve-direct.ts';
 import { type VenusLogin, VenusMqttSource } from './venus-mqtt.ts';
 
@@ -93,10 +93,10 @@ function optional(source: PowerSource): PowerSource {
   };
 }
 
-/** What `auto` sees at this moment, as texts of `power.sources`: for the log and for `power probe`. */
+/** What `auto` sees at this moment, as texts of `power.sources`, for the log; no driver is asked. */
 export function detectSources(machine: PowerMachine): string[] {
   const found = adaptersOf(machine).map((path) => `ve-direct:${path}`);
-  if (readPowerSupplies(machine, 0) !== undefined) found.push('sysfs');
-  if (readHwmon(machine, 0) !== undefined) found.push('hwmon');
+  if (suppliesIn(machine).length > 0) found.push('sysfs');
+  if (chipsIn(machine).length > 0) found.push('hwmon');
   return found;
 }

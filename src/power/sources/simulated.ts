@@ -1,6 +1,6 @@
 /** Readings of a simulated site (demo, pilot), and of a site on mains, where there is nothing to measure. */
 import type { Reading } from '../estimate/reading.ts';
-import { PolledSource, type PowerMachine, type PowerSource } from './source.ts';
+import { type Ask, PolledSource, type PowerMachine, type PowerSource } from './source.ts';
 
 type Clocked = Pick<PowerMachine, 'clock' | 'timers'>;
 
@@ -10,19 +10,13 @@ export interface MeasuredSite {
 }
 
 export function simulatedSource(machine: Clocked, site: MeasuredSite): PowerSource {
-  const read = (nowMs: number): Reading => ({
-    ...site.measure(),
-    atMs: nowMs,
-    quality: 'good',
-  });
-  return new PolledSource('simulated', machine, read, 'the simulated site is silent');
+  const ask: Ask = (nowMs, onAnswer) =>
+    onAnswer({ ...site.measure(), atMs: nowMs, quality: 'good' });
+  return new PolledSource('simulated', machine, ask, 'the simulated site is silent');
 }
 
 /** Source `none`: the site is on mains, energy is never a reason to wait. */
 export function mainsSource(machine: Clocked): PowerSource {
-  return new PolledSource('none', machine, mainsReading, 'no mains');
-}
-
-function mainsReading(nowMs: number): Reading {
-  return { atMs: nowMs, mains: true, quality: 'good' };
+  const ask: Ask = (nowMs, onAnswer) => onAnswer({ atMs: nowMs, mains: true, quality: 'good' });
+  return new PolledSource('none', machine, ask, 'no mains');
 }

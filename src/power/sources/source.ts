@@ -5,6 +5,7 @@
  */
 import type { Clock, Timers } from '../../base/clock.ts';
 import type { Random } from '../../base/random.ts';
+import type { DriverFiles } from '../../platform/files/driver-files.ts';
 import type { Files } from '../../platform/files/files.ts';
 import type { SerialPorts } from '../../platform/serial.ts';
 import type { Reading } from '../estimate/reading.ts';
@@ -26,10 +27,12 @@ export interface PowerSource {
 
 /** Ten seconds between polls: six chances before a reading is stale. */
 export const POLL_PERIOD_MS = 10_000;
-/** Nobody is served while a chip is waited for; one on a bus that hangs is waited for a second and more. */
-const WAITED_RATIO_MAX = 0.02;
-/** Two chances before a reading is stale. */
-const POLL_PERIOD_MS_MAX = 30_000;
+/** Who has not answered by the second poll after is lost; the reading becomes stale later still. */
+const HANGS_AFTER_MS = 2 * POLL_PERIOD_MS;
+const HANGS = 'its driver does not answer: check the wiring of the chip, and restart the machine';
+
+/** Asks once; undefined where nothing is there. The answer may come during the call, later, or never. */
+export type Ask = (nowMs: number, onAnswer: (reading: Reading | undefined) => void) => void;
 
 interface PollMachine {
   readonly timers: Timers;
@@ -39,6 +42,8 @@ interface PollMachine {
 /** What sources need of the machine; `sysRoot` is `/sys`, or a made tree in tests. */
 export interface PowerMachine {
   readonly files: Pick<Files, 'list' | 'read' | 'exists'>;
+  /** Files that may keep who reads them waiting. */
+  readonly drivers: DriverFiles;
   readonly serial: SerialPorts;
   readonly clock: Clock;
   readonly timers: Timers;
@@ -48,50 +53,55 @@ export interface PowerMachine {
   readonly devRoot: string;
 }
 
-/**
- * A source that is asked again and again: `read` gives undefined where nothing is there. It is asked less often where
- * it takes long to answer.
- */
+/** A source that is asked again and again, though never while it has not answered. */
 export class PolledSource implements PowerSource {
   readonly name: string;
   readonly #machine: PollMachine;
-  readonly #read: (nowMs: number) => Reading | undefined;
+  readonly #ask: Ask;
   readonly #absent: string;
+  readonly #end: () => void;
   #cancel: (() => void) | undefined;
   #poll: (() => void) | undefined;
   #polledMs = -Infinity;
-  #pauseMs = 0;
-  #lost = false;
+  /** Of the question that waits for its answer. */
+  #askedMs: number | undefined;
+  #lost: string | undefined;
 
-  /** `absent` is what a person reads where `read` finds nothing. */
+  /** `absent` is what a person reads where nothing is there; `end` lets go of what `ask` holds. */
   constructor(
     name: string,
     machine: PollMachine,
-    read: (nowMs: number) => Reading | undefined,
+    ask: Ask,
     absent: string,
+    end: () => void = () => undefined,
   ) {
     this.name = name;
     this.#machine = machine;
-    this.#read = read;
+    this.#ask = ask;
     this.#absent = absent;
+    this.#end = end;
   }
 
   start(onReading: (reading: Reading) => void, onLost: (reason: string) => void): void {
+    const lose = (reason: string): void => {
+      if (this.#lost !== reason) onLost(reason);
+      this.#lost = reason;
+    };
     const poll = (): void => {
-      const { clock } = this.#machine;
-      const nowMs = clock.monotonicMs();
-      if (nowMs - this.#polledMs < this.#pauseMs) return;
+      const nowMs = this.#machine.clock.monotonicMs();
       this.#polledMs = nowMs;
-      const reading = this.#read(nowMs);
-      const tookMs = clock.monotonicMs() - nowMs;
-      this.#pauseMs = Math.min(tookMs / WAITED_RATIO_MAX, POLL_PERIOD_MS_MAX);
-      if (reading !== undefined) {
-        this.#lost = false;
-        onReading(reading);
-      } else if (!this.#lost) {
-        this.#lost = true;
-        onLost(this.#absent);
+      if (this.#askedMs !== undefined) {
+        if (nowMs - this.#askedMs >= HANGS_AFTER_MS) lose(HANGS);
+        return;
       }
+      this.#askedMs = nowMs;
+      this.#ask(nowMs, (reading) => {
+        this.#askedMs = undefined;
+        if (this.#poll !== poll) return;
+        if (reading === undefined) return lose(this.#absent);
+        this.#lost = undefined;
+        onReading(reading);
+      });
     };
     this.#poll = poll;
     this.#cancel = this.#machine.timers.every(POLL_PERIOD_MS, poll);
@@ -106,5 +116,6 @@ export class PolledSource implements PowerSource {
     this.#cancel?.();
     this.#cancel = undefined;
     this.#poll = undefined;
+    this.#end();
   }
 }

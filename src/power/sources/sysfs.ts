@@ -4,9 +4,9 @@
  * (scope `Device`: a mouse, a headset) are not the site's, and a bay without a battery (`present` 0) tells zeros of nothing. A
  * driver may refuse a single attribute; that one is absent.
  */
-import { textOf } from '../../base/bytes.ts';
+import type { DriverReader } from '../../platform/files/driver-files.ts';
 import type { Reading, ReadingDraft } from '../estimate/reading.ts';
-import { PolledSource, type PowerMachine, type PowerSource } from './source.ts';
+import { type Ask, PolledSource, type PowerMachine, type PowerSource } from './source.ts';
 
 type SysMachine = Pick<PowerMachine, 'files' | 'sysRoot'>;
 type Attributes = ReadonlyMap<string, string>;
@@ -29,48 +29,73 @@ const ATTRIBUTES = [
 ] as const;
 
 export function sysfsSource(
-  machine: SysMachine & Pick<PowerMachine, 'clock' | 'timers'>,
+  machine: SysMachine & Pick<PowerMachine, 'drivers' | 'clock' | 'timers'>,
 ): PowerSource {
   const absent = `no battery in ${machine.sysRoot}/class/power_supply`;
-  return new PolledSource('sysfs', machine, (nowMs) => readPowerSupplies(machine, nowMs), absent);
+  const reader = machine.drivers.open();
+  const ask: Ask = (nowMs, onAnswer) => askPowerSupplies(machine, reader, nowMs, onAnswer);
+  return new PolledSource('sysfs', machine, ask, absent, () => reader.close());
+}
+
+/** Their folders; no driver is asked. */
+export function suppliesIn({ files, sysRoot }: SysMachine): string[] {
+  const folder = `${sysRoot}/class/power_supply`;
+  return files.list(folder).map((name) => `${folder}/${name}`);
 }
 
 /** All supplies of the site as one reading; undefined where there is neither a battery nor mains. */
-export function readPowerSupplies(machine: SysMachine, atMs: number): Reading | undefined {
-  const folder = `${machine.sysRoot}/class/power_supply`;
-  const supplies = machine.files
-    .list(folder)
-    .map((name) => attributesOf(machine, `${folder}/${name}`))
-    .filter((supply) => supply.get('scope') !== 'Device' && supply.get('present') !== '0');
+export function askPowerSupplies(
+  machine: SysMachine,
+  reader: DriverReader,
+  atMs: number,
+  onAnswer: (reading: Reading | undefined) => void,
+): void {
+  const folders = suppliesIn(machine);
+  if (folders.length === 0) return onAnswer(undefined);
+  reader.read(folders.map(ueventOf), (uevents) => {
+    const supplies = folders.map((folder) => attributesIn(uevents.get(ueventOf(folder)) ?? ''));
+    const untold = folders.map((folder, index) =>
+      ATTRIBUTES.filter((name) => !(supplies[index] as Attributes).has(name)).map((name) => ({
+        name,
+        path: `${folder}/${name}`,
+      })),
+    );
+    reader.read(
+      untold.flat().map(({ path }) => path),
+      (texts) => {
+        untold.forEach((attributes, index) => {
+          for (const { name, path } of attributes) {
+            const text = texts.get(path);
+            if (text !== undefined) supplies[index]?.set(name, text);
+          }
+        });
+        onAnswer(readingOfSupplies(supplies, atMs));
+      },
+    );
+  });
+}
+
+function ueventOf(folder: string): string {
+  return `${folder}/uevent`;
+}
+
+function attributesIn(uevent: string): Map<string, string> {
+  const found = new Map<string, string>();
+  for (const line of uevent.split('\n')) {
+    const match = /^POWER_SUPPLY_([A-Z_0-9]+)=(.*)$/.exec(line);
+    if (match !== null) found.set((match[1] as string).toLowerCase(), (match[2] as string).trim());
+  }
+  return found;
+}
+
+function readingOfSupplies(all: readonly Attributes[], atMs: number): Reading | undefined {
+  const supplies = all.filter((it) => it.get('scope') !== 'Device' && it.get('present') !== '0');
   const batteries = supplies.filter((supply) =>
     ['Battery', 'UPS'].includes(supply.get('type') ?? ''),
   );
   if (batteries.length > 0) return readingOfBatteries(batteries, atMs);
   const onMains = supplies.some((it) => it.get('type') === 'Mains' && it.get('online') === '1');
   return onMains ? { atMs, mains: true, quality: 'good' } : undefined;
-}
-
-function attributesOf(machine: SysMachine, folder: string): Attributes {
-  const found = new Map<string, string>();
-  for (const line of (readText(machine, `${folder}/uevent`) ?? '').split('\n')) {
-    const match = /^POWER_SUPPLY_([A-Z_0-9]+)=(.*)$/.exec(line);
-    if (match !== null) found.set((match[1] as string).toLowerCase(), (match[2] as string).trim());
-  }
-  for (const name of ATTRIBUTES) {
-    if (found.has(name)) continue;
-    const text = readText(machine, `${folder}/${name}`);
-    if (text !== undefined) found.set(name, text);
-  }
-  return found;
-}
-
-function readText(machine: SysMachine, path: string): string | undefined {
-  try {
-    const bytes = machine.files.read(path);
-    return bytes === undefined ? undefined : textOf(bytes)?.trim();
-  } catch {
-    return undefined; // Drivers answer ENODATA, ENODEV or EIO for what they cannot tell just now.
-  }
 }
 
 function readingOfBatteries(batteries: readonly Attributes[], atMs: number): Reading {

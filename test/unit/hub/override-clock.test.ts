@@ -7,6 +7,7 @@ import { loadConfig } from '../../../src/config/config.ts';
 import { HubPower } from '../../../src/hub/power/power.ts';
 import type { Machine } from '../../../src/machine.ts';
 import { SimClock } from '../../../src/platform/sim/clock.ts';
+import { SimDriverFiles } from '../../../src/platform/sim/driver-files.ts';
 import { SimFiles } from '../../../src/platform/sim/files.ts';
 import { SeededRandom } from '../../../src/platform/sim/random.ts';
 import { SimSerialPorts } from '../../../src/platform/sim/serial.ts';
@@ -21,7 +22,8 @@ function powerAt(clock: SimClock): HubPower {
   const random = new SeededRandom(1);
   const files = new SimFiles({ random });
   files.makeDir('/power');
-  const parts = { files, random, serial: new SimSerialPorts(clock), clock, timers: clock };
+  const wires = { serial: new SimSerialPorts(clock), drivers: new SimDriverFiles() };
+  const parts = { files, random, ...wires, clock, timers: clock };
   const power = HubPower.open({
     config: outcome.config,
     // Of the machine, power on mains takes nothing else.

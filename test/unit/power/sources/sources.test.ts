@@ -3,14 +3,15 @@ import { test } from 'vitest';
 
 import { SimClock } from '../../../../src/platform/sim/clock.ts';
 import { SeededRandom } from '../../../../src/platform/sim/random.ts';
+import { SimDriverFiles } from '../../../../src/platform/sim/driver-files.ts';
 import { SimSerialPorts } from '../../../../src/platform/sim/serial.ts';
 import type { Reading } from '../../../../src/power/estimate/reading.ts';
 import { listenTo, probeRows } from '../../../../src/power/probe.ts';
 import { detectSources, openSources } from '../../../../src/power/sources/open-sources.ts';
 import { parseSource } from '../../../../src/power/sources/source-spec.ts';
-import { readHwmon } from '../../../../src/power/sources/hwmon.ts';
-import { readPowerSupplies } from '../../../../src/power/sources/sysfs.ts';
-import { PolledSource, type PowerMachine } from '../../../../src/power/sources/source.ts';
+import { askHwmon } from '../../../../src/power/sources/hwmon.ts';
+import { askPowerSupplies } from '../../../../src/power/sources/sysfs.ts';
+import type { PowerMachine } from '../../../../src/power/sources/source.ts';
 
 /** A made /sys and /dev: contents by path; an Error as content is thrown when read. */
 function treeOf(contents: Record<string, string | Error>): PowerMachine['files'] {
@@ -33,7 +34,31 @@ function machineOf(contents: Record<string, string | Error>): PowerMachine {
   const random = new SeededRandom(1);
   const serial = new SimSerialPorts(clock);
   const files = treeOf(contents);
-  return { files, serial, clock, timers: clock, random, sysRoot: '/sys', devRoot: '/dev' };
+  const drivers = driversOf(contents);
+  const roots = { sysRoot: '/sys', devRoot: '/dev' };
+  return { files, drivers, serial, clock, timers: clock, random, ...roots };
+}
+
+/** An Error is a driver that refuses an attribute. */
+function driversOf(contents: Record<string, string | Error>): SimDriverFiles {
+  return new SimDriverFiles((path) => {
+    const content = contents[path];
+    return content instanceof Error ? undefined : content;
+  });
+}
+
+function answerOf(ask: typeof askHwmon, machine: PowerMachine, atMs: number): Reading | undefined {
+  let answer: Reading | undefined;
+  ask(machine, machine.drivers.open(), atMs, (reading) => (answer = reading));
+  return answer;
+}
+
+function readPowerSupplies(machine: PowerMachine, atMs: number): Reading | undefined {
+  return answerOf(askPowerSupplies, machine, atMs);
+}
+
+function readHwmon(machine: PowerMachine, atMs: number): Reading | undefined {
+  return answerOf(askHwmon, machine, atMs);
 }
 
 const SUPPLY = '/sys/class/power_supply';
@@ -155,36 +180,39 @@ test('hwmon: what a wrongly wired rail tells is told as it is, and judged later'
   assert.equal(readHwmon(reversed, 1)?.pvWatts, -18);
 });
 
-test('a chip that takes long to answer is asked less often: nobody is served meanwhile', async () => {
-  const clock = new SimClock(0);
-  let nowMs = 0;
-  let tookMs = 5;
-  const asked: number[] = [];
-  const read = (atMs: number): Reading => {
-    asked.push(Math.round(atMs / 1_000));
-    nowMs += tookMs;
-    return { atMs, batteryVolts: 13, quality: 'good' };
+test('a driver that hangs is asked once, told as lost, and heard again when it answers', async () => {
+  const contents = {
+    [`${SUPPLY}/BAT0/type`]: 'Battery',
+    [`${SUPPLY}/BAT0/voltage_now`]: '13100000',
   };
-  const machine = { timers: clock, clock: { monotonicMs: () => clock.monotonicMs() + nowMs } };
-  const source = new PolledSource('chip', machine, read, 'no chip');
-  source.start(
-    () => undefined,
-    () => assert.fail('it answers'),
+  const drivers = driversOf(contents);
+  const machine = { ...machineOf(contents), drivers };
+  const clock = machine.clock as SimClock;
+  const readAtS: number[] = [];
+  const losses: string[] = [];
+  const [source] = openSources(['sysfs'], { machine });
+  source?.start(
+    ({ atMs }) => readAtS.push(atMs / 1_000),
+    (reason) => losses.push(reason),
   );
-  await clock.advance(30_000);
-  assert.deepEqual(asked, [0, 10, 20, 30]);
-  tookMs = 1_500;
-  await clock.advance(90_000);
-  source.refresh();
-  const pauses = asked.slice(4).map((atS, index) => atS - (asked[index + 3] as number));
-  assert.ok(asked.length <= 4 + 4, asked.join());
-  assert.ok(
-    pauses.slice(1).every((s) => s >= 25 && s < 60),
-    `fresh all the same: ${pauses.join()}`,
-  );
-  tookMs = 5;
+  await clock.advance(15_000);
+  drivers.hang(`${SUPPLY}/BAT0/voltage_now`);
+  await clock.advance(10 * 60_000);
+  source?.refresh?.();
+  assert.equal(drivers.waitingFor(`${SUPPLY}/BAT0/voltage_now`), 1);
+  assert.deepEqual(readAtS, [0, 10]);
+  assert.equal(losses.length, 1);
+  assert.match(losses[0] as string, /does not answer/);
+  drivers.letGo(`${SUPPLY}/BAT0/voltage_now`);
+  assert.deepEqual(readAtS, [0, 10, 20], 'what it read then, not now');
+  await clock.advance(10_000);
+  assert.equal(readAtS.at(-1), 620);
+  drivers.hang(`${SUPPLY}/BAT0/voltage_now`);
+  await clock.advance(10_000);
+  source?.stop();
+  drivers.letGo(`${SUPPLY}/BAT0/voltage_now`);
   await clock.advance(60_000);
-  assert.equal((asked.at(-1) as number) - (asked.at(-2) as number), 10, 'quick again');
+  assert.equal(readAtS.at(-1), 620, 'nothing after stop');
 });
 
 test('every text of power.sources that the contract names is understood', () => {
