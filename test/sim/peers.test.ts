@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'vitest';
 
 import { below } from '../../src/base/random.ts';
+import { patchOp } from '../support/made/ops.ts';
 import { PeerSite } from '../support/simulated/peer-site.ts';
 
 const SEEDS = [1, 2, 3, 4, 5, 6];
@@ -110,6 +111,25 @@ test('a burst crosses a line in pages, one under way at a time', async () => {
   await heal(site);
   assert.equal(site.hub(3).ops().length, 3_000);
   assert.ok(site.messages < 400, `${site.messages} messages`);
+});
+
+test('what is here already, and on its way to the card, is confirmed when it is there', async () => {
+  const site = new PeerSite(1, 2);
+  const [there, here] = [site.hub(0), site.hub(1)];
+  here.dials(0);
+  await site.clock.advance(1_000);
+  const state = (): string | undefined => there.book?.status()[0]?.state;
+  assert.equal(state(), 'synced');
+  for (const hub of [there, here]) {
+    hub.accept([patchOp({ a: 1 }, { seq: 1 }).op], { role: 'device', device: 'tablet' });
+  }
+  there.sync();
+  await site.clock.advance(10_000);
+  assert.equal(here.ops().length, 0, 'its card is slow');
+  assert.equal(state(), 'syncing');
+  here.sync();
+  await site.clock.advance(1_000);
+  assert.equal(state(), 'synced');
 });
 
 describe('acknowledged entries that a card has lost', () => {

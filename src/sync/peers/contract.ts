@@ -17,6 +17,7 @@ export interface PeerRange extends SeqRange {
 
 export interface PeerJournal {
   readonly firstLsn: Lsn;
+  readonly lastLsn: Lsn;
   readonly durableLsn: Lsn;
   cursor(fromLsn: Lsn): {
     next(): { readonly lsn: Lsn; readonly entry: Uint8Array } | undefined;

@@ -350,8 +350,11 @@ export class PeerExchange {
         at += 1;
       }
     }
+    const { journal } = this.#options;
+    // What is here already may still be on its way to the card: the word must not overtake it.
+    if (lsn === 0 && ops.length > 0) lsn = journal.lastLsn;
     try {
-      if (lsn > 0) await this.#options.journal.whenDurable(lsn);
+      if (lsn > 0) await journal.whenDurable(lsn);
     } catch (error) {
       if (!(error instanceof HubError)) throw error;
       return this.end(error.message);
