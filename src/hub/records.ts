@@ -4,6 +4,7 @@ import { hexOf } from '../base/bytes.ts';
 import { isoTime } from '../base/iso-time.ts';
 import type { CborValue } from '../codec/value.ts';
 import type { HubStore } from './storage/store.ts';
+import type { Telling } from './sync/telling.ts';
 import type { Door } from '../ingest/door/door.ts';
 import type { Journal } from '../journal/journal.ts';
 import {
@@ -46,6 +47,7 @@ export interface HubRecordsOptions {
   readonly store: Pick<HubStore, 'state' | 'whenApplied'>;
   readonly door: Pick<Door, 'journalOp'>;
   readonly journal: Pick<Journal, 'whenDurable'>;
+  readonly notices: Telling;
   readonly id: Origin;
 }
 
@@ -180,8 +182,9 @@ export class HubRecords implements RecordDoor {
     role: Role,
     answer: JsonObject,
   ): Promise<Mended> {
-    const { door, journal, store, id } = this.#options;
+    const { door, journal, store, notices, id } = this.#options;
     const { lsn, seq } = door.journalOp({ class: RECORD, key, kind, body, role });
+    notices.came({ origin: id, class: RECORD, seq, kind, key, body }, lsn);
     await journal.whenDurable(lsn);
     await store.whenApplied(lsn);
     const op = textOfOpId({ origin: id, class: RECORD, seq });

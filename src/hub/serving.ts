@@ -26,6 +26,7 @@ import { unfoldable } from '../merge/fold.ts';
 import { DOC, type Op } from '../model/op.ts';
 import { HlcClock } from '../model/hlc.ts';
 import { MomentClock } from '../platform/clock.ts';
+import type { Notices } from '../sync/notices.ts';
 import { PROGRAM_VERSION } from '../versions.ts';
 
 export interface Serving {
@@ -35,6 +36,7 @@ export interface Serving {
   readonly lingers: Lingers;
   readonly broker: Broker;
   readonly access: Access;
+  readonly notices: Notices;
   readonly addresses: HubAddresses;
   readonly fullDoor: FullDoor;
   readonly assetGate: AssetGate;
@@ -72,7 +74,7 @@ export async function serveDevices(ground: Ground): Promise<Serving> {
       limits: brokerLimits(config.broker),
     }),
   );
-  serveSync(ground, { journal, store, door, hlc, broker, access });
+  const notices = serveSync(ground, { journal, store, door, hlc, broker, access });
   access.members?.onChange(() => broker.recheckRights());
   if (access.desk !== undefined) {
     const { serveEnrolment } = await import('./enrol.ts');
@@ -80,7 +82,8 @@ export async function serveDevices(ground: Ground): Promise<Serving> {
   }
   const fullDoor = new FullDoor('broker.full', config.broker.connectionsMax, machine);
   const { addresses } = closers.add(await listenMqtt(ground, broker, fullDoor));
-  return { journal, store, door, lingers, broker, access, addresses, fullDoor, assetGate };
+  const inside = { journal, store, door, lingers, broker, access, notices };
+  return { ...inside, addresses, fullDoor, assetGate };
 }
 
 type DoorParts = Pick<Serving, 'journal' | 'store' | 'lingers' | 'access' | 'assetGate'>;

@@ -1,11 +1,12 @@
 /**
  * What devices are told about their ops beyond the receipt (PROTOCOL.md §5): that one is in conflict, that one was
- * taken back, that somebody else uses their origin. Told to whoever is connected; who is not sees it in the state
- * when it catches up.
+ * taken back, that somebody else uses their origin. Told to whoever is connected, whichever way the other side came: from
+ * a device, from people at this hub, from a peer or from the region. Who is not connected sees it in the state when it
+ * catches up.
  */
 import { HubError } from '../base/errors.ts';
 import { addTo } from '../base/groups.ts';
-import { isSameOp, type OpId, opIdOf, textOfOpId } from '../merge/op-id.ts';
+import { type OpId, opIdOf, textOfOpId } from '../merge/op-id.ts';
 import { readUndo } from '../merge/patch.ts';
 import { UNDO } from '../model/op.ts';
 import type { Origin } from '../model/origin.ts';
@@ -27,6 +28,9 @@ export interface NoticesOptions {
 /** A receipt does not wait for a store that is further behind. */
 const LAG_MAX = 2_000;
 const KEYS_MAX = 64;
+/** Edits from elsewhere that wait to be folded; of more than that nobody is told. */
+const WAITING_MAX = 1_000;
+const NOBODY: ReadonlySet<Origin> = new Set();
 const STEPS_FOR_DEVICE: readonly string[] = [
   'Two devices use one origin: a data directory or an outbox was copied. Run one of them only.',
   'Give the other a new outbox; what it had not sent yet has to be made again.',
@@ -34,19 +38,52 @@ const STEPS_FOR_DEVICE: readonly string[] = [
 
 export class Notices {
   readonly #options: NoticesOptions;
+  #waiting: TakenEdit[] = [];
+  #waitingLsn: Lsn = 0;
+  #isTelling = false;
 
   constructor(options: NoticesOptions) {
     this.#options = options;
   }
 
-  /** The open conflicts in which the ops take part; tells the makers of the other sides, and of what was undone. */
-  async look(edits: readonly TakenEdit[], lsn: Lsn): Promise<readonly ToldConflict[]> {
+  /**
+   * The open conflicts in which ops that a device has handed in take part; tells the makers of the other sides, and of
+   * what was undone.
+   */
+  look(edits: readonly TakenEdit[], lsn: Lsn): Promise<readonly ToldConflict[]> {
+    return this.#tell(edits, lsn, new Set(edits.map(({ origin }) => origin)));
+  }
+
+  /** An edit has come that no device has handed in here: tells the makers of both sides. */
+  came(edit: TakenEdit, lsn: Lsn): void {
+    if (this.#waiting.length >= WAITING_MAX) return;
+    this.#waiting.push(edit);
+    this.#waitingLsn = lsn;
+    if (!this.#isTelling) void this.#tellWaiting();
+  }
+
+  async #tellWaiting(): Promise<void> {
+    this.#isTelling = true;
+    while (this.#waiting.length > 0) {
+      // What comes in the same turn goes along.
+      await Promise.resolve();
+      await this.#tell(this.#waiting.splice(0, KEYS_MAX), this.#waitingLsn, NOBODY);
+    }
+    this.#isTelling = false;
+  }
+
+  /** Tells the makers, without those who hear it from their receipt. */
+  async #tell(
+    edits: readonly TakenEdit[],
+    lsn: Lsn,
+    without: ReadonlySet<Origin>,
+  ): Promise<readonly ToldConflict[]> {
     if (edits.length === 0 || this.#options.lag() > LAG_MAX) return [];
     try {
       await this.#options.whenApplied(lsn);
       const conflicts = this.#conflictsOf(edits);
-      this.#tellOthers(conflicts, edits);
-      this.#tellUndone(edits);
+      this.#tellSides(conflicts, without);
+      this.#tellUndone(edits, without);
       return conflicts;
     } catch (error) {
       // The store is being built anew. The receipt says what is durable; the conflict inbox has the rest later.
@@ -69,26 +106,26 @@ export class Notices {
       .slice(0, NOTICE_ENTRIES_MAX);
   }
 
-  #tellOthers(conflicts: readonly ToldConflict[], edits: readonly TakenEdit[]): void {
+  #tellSides(conflicts: readonly ToldConflict[], without: ReadonlySet<Origin>): void {
     const conflictsByDevice = new Map<string, ToldConflict[]>();
     for (const conflict of conflicts) {
-      const { winner, loser } = conflict;
-      const other = edits.some((edit) => isSameOp(edit, winner)) ? loser : winner;
-      const device = this.#otherDevice(other, edits);
-      if (device !== undefined) addTo(conflictsByDevice, device, conflict);
+      const sides = [conflict.winner, conflict.loser].map((op) => this.#deviceOf(op, without));
+      for (const device of new Set(sides)) {
+        if (device !== undefined) addTo(conflictsByDevice, device, conflict);
+      }
     }
     for (const [device, told] of conflictsByDevice) {
       this.#send(device, { kind: 'conflict', conflicts: told });
     }
   }
 
-  #tellUndone(edits: readonly TakenEdit[]): void {
+  #tellUndone(edits: readonly TakenEdit[], without: ReadonlySet<Origin>): void {
     const undoneByDevice = new Map<string, ToldUndo[]>();
     for (const edit of edits) {
       if (edit.kind !== UNDO) continue;
       const { key } = edit;
       for (const op of readUndo(edit.body) ?? []) {
-        const device = this.#otherDevice(op, edits);
+        const device = this.#deviceOf(op, without);
         if (device !== undefined) addTo(undoneByDevice, device, { key, op, by: opIdOf(edit) });
       }
     }
@@ -97,9 +134,8 @@ export class Notices {
     }
   }
 
-  /** Who made the op, where it is not who made the edits. */
-  #otherDevice({ origin }: OpId, [first]: readonly TakenEdit[]): string | undefined {
-    return origin === first?.origin ? undefined : this.#options.deviceOf(origin);
+  #deviceOf({ origin }: OpId, without: ReadonlySet<Origin>): string | undefined {
+    return without.has(origin) ? undefined : this.#options.deviceOf(origin);
   }
 
   #send(device: string, notice: Notice): void {

@@ -18,7 +18,7 @@ import { runApart } from '../../platform/apart.ts';
 
 export interface OpenAssetsParts {
   readonly ground: Ground;
-  readonly serving: Pick<Serving, 'journal' | 'door' | 'store' | 'assetGate'>;
+  readonly serving: Pick<Serving, 'journal' | 'door' | 'store' | 'assetGate' | 'notices'>;
   /** Everything up to here has its receipt; undefined without an uplink. */
   readonly receiptedLsn: () => number | undefined;
   /** Whether the battery allows previews now. */

@@ -11,6 +11,7 @@ import { HubError } from '../../base/errors.ts';
 import type { Ground } from '../ground.ts';
 import { jsonOfOrder, jsonOfVersion } from '../records.ts';
 import type { HubStore } from '../storage/store.ts';
+import type { Telling } from '../sync/telling.ts';
 import type { Door } from '../../ingest/door/door.ts';
 import type { Journal } from '../../journal/journal.ts';
 import {
@@ -41,6 +42,7 @@ export interface HubAssetsOptions {
   readonly door: Pick<Door, 'journalOp'>;
   readonly journal: Pick<Journal, 'whenDurable'>;
   readonly store: Pick<HubStore, 'state' | 'whenApplied'>;
+  readonly notices: Telling;
   readonly ground: Pick<Ground, 'id' | 'machine'>;
   /** Whether the battery allows previews now. */
   readonly mayPreview: () => boolean;
@@ -205,10 +207,11 @@ export class HubAssets implements AssetDoor {
   }
 
   async #version(wish: AssetWish, probe: AssetVersion, id: ContentId): Promise<Received> {
-    const { door, journal, store, ground } = this.#options;
+    const { door, journal, store, notices, ground } = this.#options;
     const body = encodeAssetVersion({ ...probe, sha256: bytesOfContentId(id) });
     const { key, role } = wish;
     const { lsn, seq } = door.journalOp({ class: RECORD, kind: ASSET, key, body, role });
+    notices.came({ origin: ground.id, class: RECORD, seq, kind: ASSET, key, body }, lsn);
     await journal.whenDurable(lsn);
     await store.whenApplied(lsn);
     this.#options.maker.want(id);

@@ -14,6 +14,7 @@ import { HubError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import { overrideLeftMs, overrideWishIn } from './override-wish.ts';
 import type { RemoteSettings } from './remote-config.ts';
+import { type Telling, tellOf } from './telling.ts';
 import type { Healing } from './healing.ts';
 import type { HubPower } from '../power/power.ts';
 import type { HubStore } from '../storage/store.ts';
@@ -32,6 +33,7 @@ export interface HubDownlinkOptions {
   readonly power: Pick<HubPower, 'override'>;
   readonly healing: Pick<Healing, 'lacks' | 'isDue' | 'told' | 'came' | 'pinnedLsn'>;
   readonly ledger: Pick<Ledger, 'has'>;
+  readonly notices: Telling;
   readonly hub: Origin;
   readonly clock: Clock;
   readonly log: Log;
@@ -64,7 +66,7 @@ export class HubDownlink implements DownlinkPort {
   }
 
   async take(ops: readonly StampedOp[]): Promise<readonly string[]> {
-    const { door, journal, store, takeRoster } = this.#options;
+    const { door, journal, store, takeRoster, notices } = this.#options;
     for (const { op } of ops) {
       if (op.kind === EVENT && op.key === ROSTER_KEY) await takeRoster?.(op.body);
     }
@@ -74,6 +76,7 @@ export class HubDownlink implements DownlinkPort {
       await journal.whenDurable(journal.lastLsn);
       return reasons;
     }
+    for (const op of taken) tellOf(op, lsn, notices);
     this.#tellUnproven(ops, taken);
     await journal.whenDurable(lsn);
     this.#options.healing.came();

@@ -34,6 +34,7 @@ import { installRoster, readPem } from '../../security/enrolment/site-folder.ts'
 import type { PeerPolicy, PeerRoster } from '../../sync/peers/contract.ts';
 import { stampsOf } from './stamps.ts';
 import { HubStates } from './states.ts';
+import { tellingDoor } from './telling.ts';
 import { type LineHandlers, PeerBook, type PeerLine } from '../../sync/peers/peer-book.ts';
 
 const FILTER = 'sync/+/peer';
@@ -63,7 +64,7 @@ export function peerPolicyOf(
 
 export async function openPeers(
   ground: Ground,
-  { journal, store, door, broker, access, addresses }: Serving,
+  { journal, store, door, broker, access, addresses, notices }: Serving,
   { power, healing }: Pick<Followers, 'power' | 'healing'>,
 ): Promise<PeerBook> {
   const { config, machine, paths, id, closers } = ground;
@@ -83,7 +84,7 @@ export async function openPeers(
   const book = new PeerBook({
     self: { hub: id, site: config.site },
     journal,
-    door,
+    door: tellingDoor(door, notices),
     stamps: stampsOf({ store, journal }, id),
     states,
     roster: members && rosterOf(ground, members),

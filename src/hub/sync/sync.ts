@@ -23,7 +23,8 @@ export interface SyncParts {
   readonly access: Access;
 }
 
-export function serveSync(ground: Ground, parts: SyncParts): void {
+/** Returns what tells devices of their ops. */
+export function serveSync(ground: Ground, parts: SyncParts): Notices {
   const { machine, id: hub, closers } = ground;
   const { journal, store, door, hlc, broker, access } = parts;
   const { log, clock, timers } = machine;
@@ -79,6 +80,7 @@ export function serveSync(ground: Ground, parts: SyncParts): void {
     const mayRead = (key: string): boolean => gatekeeper.mayRead(who, key);
     pullDoor.handle({ ...message, from: { role: who.role, mayRead } });
   });
+  return notices;
 }
 
 /** Whose message it is; where that is not known any more, a device of the topic's name. */

@@ -7,7 +7,7 @@ import { HubError } from '../../base/errors.ts';
 import { carriesBytes } from '../../model/asset-bytes.ts';
 import { LOG, type OpClass } from '../../model/class.ts';
 import type { HlcClock } from '../../model/hlc.ts';
-import { AUTHORITY, EVENT, type Op, PATCH, type Role, UNDO } from '../../model/op.ts';
+import { AUTHORITY, EVENT, type Op, type Role } from '../../model/op.ts';
 import { type Lane, laneOf, splitLane } from '../../model/origin.ts';
 import { isSystemTopic, isTopicName } from '../../model/topic.ts';
 import { seqIn } from '../../model/version-vector.ts';
@@ -82,7 +82,8 @@ export function takeDeviceOps(message: Uint8Array, from: OpsFrom, door: DeviceDo
     if (typeof outcome === 'object') reject(outcome);
     else {
       lsn = Math.max(lsn, outcome);
-      if (op.kind === PATCH || op.kind === UNDO) edits.push(editOf(op));
+      const edit = editOf(op);
+      if (edit !== undefined) edits.push(edit);
       const isNew = outcome > 0;
       if (isNew && isHeard) {
         messages.push({ lsn: outcome, topic: op.key, payload: op.body });

@@ -5,8 +5,9 @@
  */
 import { EMPTY_BYTES } from '../../base/bytes.ts';
 import { CborError, CborReader } from '../../codec/reader.ts';
+import { carriesBytes } from '../../model/asset-bytes.ts';
 import { isOpClass, type OpClass } from '../../model/class.ts';
-import { type Kind, type Op, readOp, UNDO } from '../../model/op.ts';
+import { ASSET, type Kind, type Op, PATCH, readOp, UNDO } from '../../model/op.ts';
 import { type Lane, laneOf, type Origin, originOfBytes } from '../../model/origin.ts';
 import type { VersionVector } from '../../model/version-vector.ts';
 import type { Lsn } from '../journal-port.ts';
@@ -116,7 +117,10 @@ function readFloors(reader: CborReader, floors: Map<Lane, number>): void {
   }
 }
 
-/** What whoever handed in the op is told of its edit. */
-export function editOf({ origin, class: opClass, seq, kind, key, body }: Op): TakenEdit {
+/** The edit of an op that may be in conflict with others, or take others back; undefined for any other op. */
+export function editOf(op: Op): TakenEdit | undefined {
+  const { origin, class: opClass, seq, kind, key, body } = op;
+  const isWrite = kind === PATCH || (kind === ASSET && !carriesBytes(op));
+  if (!isWrite && kind !== UNDO) return undefined;
   return { origin, class: opClass, seq, kind, key, body: kind === UNDO ? body : EMPTY_BYTES };
 }

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, it } from 'vitest';
 
 import { CborWriter } from '../../../src/codec/writer.ts';
 import { HubRecords } from '../../../src/hub/records.ts';
+import { textOfOpId } from '../../../src/merge/op-id.ts';
 import { encodePatch } from '../../../src/merge/patch.ts';
 import { encodeOp, PATCH, type Role } from '../../../src/model/op.ts';
 import type { Origin } from '../../../src/model/origin.ts';
@@ -21,14 +22,18 @@ import { tempDir } from '../../support/machine/temp-dir.ts';
 let setup: DoorSetup;
 let store: Store;
 let records: HubRecords;
+/** Edits of which devices are told. */
+let told: string[];
 
 beforeEach(() => {
   setup = openDoor();
   store = openStore(tempDir());
   const { door, journal } = setup;
+  told = [];
   records = new HubRecords({
     id: HUB,
     door,
+    notices: { came: (op, lsn) => void told.push(`${lsn} ${textOfOpId(op)} ${op.key}`) },
     journal: {
       whenDurable: () => {
         journal.sync();
@@ -127,6 +132,11 @@ describe('records over HTTP', () => {
     assert.deepEqual(redone.body['record'], { fields: { state: 'done' }, counters: {} });
     const all = await ask('/api/v1/undo', { op: `${DEVICE_A}/2/1`, cascade: true });
     assert.equal(all.body['record'], null);
+    assert.deepEqual(told, [
+      `3 ${String(undone.body['op'])} order/17`,
+      `4 ${String(redone.body['op'])} order/17`,
+      `5 ${String(all.body['op'])} order/17`,
+    ]);
   });
 
   it('are mended by people, within their role, and by no other web site', async () => {
