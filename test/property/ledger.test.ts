@@ -144,6 +144,29 @@ test('a tree that was written and read again anywhere grows on as if nothing had
   );
 });
 
+test('a tree that grows while its tiles are being written loses none, and fills those that were written anew', async () => {
+  const files = new SimFiles({ random: new SeededRandom(1) });
+  files.makeDir('/ledger');
+  const tree = new TileTree(files, '/ledger/t');
+  const holdsAll = (it: TileTree): void => {
+    assert.deepEqual(it.root(), mth(0, tree.size));
+    for (let at = 0; at < Math.floor(tree.size / 256); at++) {
+      assert.deepEqual(it.tile(0, at, 256), concatBytes(leaves.slice(256 * at, 256 * (at + 1))));
+    }
+  };
+  for (let round = 1; round <= 3; round++) {
+    for (let i = 0; i < 600; i++) tree.append(leaves[tree.size] as Uint8Array);
+    const writing = tree.write();
+    for (let i = 0; i < 600; i++) tree.append(leaves[tree.size] as Uint8Array);
+    holdsAll(tree);
+    await writing;
+    holdsAll(tree);
+  }
+  const open = tree.openTiles();
+  await tree.write();
+  holdsAll(new TileTree(files, '/ledger/t', open));
+});
+
 test('tiles are what a client of tlog-tiles expects: hashes of their level, full or in parts', () => {
   assert.deepEqual(large.tile(0, 3, 256), concatBytes(leaves.slice(768, 1024)));
   assert.deepEqual(large.tile(0, 273, 112)?.length, 112 * 32);

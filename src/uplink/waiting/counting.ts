@@ -18,7 +18,7 @@ export interface CountingOptions {
 /** A little more than the applier waits for company: what it has read was offered by then. */
 const DELAY_MS = 60;
 /** A millisecond of counting. */
-const NOW_SLICES = 4;
+const LITTLE_ENTRIES = 1_024;
 
 export class Counting {
   readonly #options: CountingOptions;
@@ -51,13 +51,12 @@ export class Counting {
   /** Counts the little that has come since, so that what is said is of this moment; false where it is more than a little. */
   now(): boolean {
     const { journal, outbox, guarded } = this.#options;
-    const isBehind = (): boolean => outbox.unsealed.scannedLsn < journal.durableLsn;
+    const left = (): number => journal.durableLsn - outbox.unsealed.scannedLsn;
+    if (left() > LITTLE_ENTRIES) return false;
     guarded(() => {
-      for (let slices = 0; slices < NOW_SLICES && isBehind(); slices++) {
-        if (!outbox.unsealed.scan(true)) break;
-      }
+      while (left() > 0 && outbox.unsealed.scan(true));
     });
-    return !isBehind();
+    return left() <= 0;
   }
 
   /** Resolves when all is counted that is durable now, or time is up: for a stick, which does not come back in a minute for the rest. */

@@ -79,10 +79,10 @@ export class UnsealedCount {
   /** Reads and counts a slice of what nobody will offer, or of all that is durable; false where there is no more of it, or none while it is held. */
   scan(isAll = false): boolean {
     if (this.#holds > 0) return false;
-    if (isAll) this.#readsAll = true;
-    this.#readsAll ??= !this.#offers.areToCome();
+    if (!isAll) this.#readsAll ??= !this.#offers.areToCome();
+    const readsAll = isAll || this.#readsAll;
     for (let i = 0; i < SLICE_ENTRIES; i++) {
-      const isOffered = !this.#readsAll && this.#scannedLsn >= this.#offeredLsn;
+      const isOffered = !readsAll && this.#scannedLsn >= this.#offeredLsn;
       if (isOffered || !this.#countNext()) {
         this.#awaitsOffers = isOffered && this.#scannedLsn < this.#journal.durableLsn;
         this.#readsAll = undefined;

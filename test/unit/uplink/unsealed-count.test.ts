@@ -139,3 +139,16 @@ test('who cannot wait for offers has all counted, and nothing twice', () => {
   assert.equal(count.scan(), false);
   assert.deepEqual(told(count), countOf(journal));
 });
+
+test('a question of people makes nobody read the rest of what others read anyway', () => {
+  const journal = new MemoryJournal();
+  const count = new UnsealedCount(journal, perClass(nothing));
+  const reader = new Reader(journal, count);
+  journal.append(...stampedOps(1, 2_000));
+  reader.offers(5);
+  assert.equal(count.scan(true), true);
+  const counted = count.scannedLsn;
+  assert.equal(count.scan(), false);
+  assert.equal(count.scannedLsn, counted);
+  assert.equal(count.awaitsOffers, true);
+});
