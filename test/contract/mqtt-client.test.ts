@@ -100,7 +100,7 @@ describe.each(settings)('MQTT client: %s', (name, makeSetting, canRun) => {
     #waiting: (() => void) | undefined;
 
     async connect(options: Partial<MqttSessionOptions>): Promise<MqttSession> {
-      const defaults = { url: setting.url, keepaliveS: 60, connectTimeoutMs: 5_000 };
+      const defaults = { url: setting.url, keepaliveS: 60, connectTimeoutMs: 60_000 };
       const session = await setting.client.connect(
         { clientId: 'x', ...defaults, ...options },
         {

@@ -56,28 +56,22 @@ function suite(open: () => Promise<Device>): void {
     const device = await open();
     const received: number[] = [];
     let ends = 0;
-    let enough: () => void;
     let over: () => void;
-    const full = new Promise<void>((resolve) => (enough = resolve));
     const ended = new Promise<void>((resolve) => (over = resolve));
     device.ports.open(device.path, 19_200, {
       onData: (bytes) => {
         received.push(...bytes);
-        if (received.length >= 256) enough();
       },
       onClose: () => {
         ends += 1;
         over();
       },
     });
-    // Sent again until the port is open: what comes before that is lost, as on a real line.
-    let sent = 0;
-    while (received.length === 0 && sent < 5_000) {
-      await new Promise((resolve) => setTimeout(resolve, 1));
-      if (sent++ % 100 === 50) device.send(ALL_BYTES);
+    // Sent again until the port is open: what comes before that is lost, or a part of it, as on a real line.
+    while (!Buffer.from(received).includes(Buffer.from(ALL_BYTES))) {
+      device.send(ALL_BYTES);
+      await new Promise((resolve) => setTimeout(resolve, 100));
     }
-    await full;
-    assert.deepEqual(received.slice(0, 256), [...ALL_BYTES]);
     device.unplug();
     await ended;
     assert.equal(ends, 1);

@@ -33,7 +33,7 @@ describe.skipIf(!hasPeers)('a database that takes nothing (skipped without postg
     const url = server.url(await server.create());
     place = await placeOf(postgresAt(url));
     database = await connect(url, 1);
-  }, 60_000);
+  });
 
   afterAll(async () => {
     await database.close();

@@ -26,7 +26,7 @@ interface Message {
   readonly chunk: Chunk;
 }
 
-beforeAll(() => STORAGES.start(), 60_000);
+beforeAll(() => STORAGES.start());
 afterAll(() => STORAGES.stop());
 
 test.skipIf(STORAGES.hasPostgres)('PostgreSQL (skipped: needs postgres)', () => undefined);

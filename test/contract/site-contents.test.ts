@@ -37,7 +37,7 @@ import {
 } from '../support/memory/site-storages.ts';
 import { tempDir } from '../support/machine/temp-dir.ts';
 
-beforeAll(() => STORAGES.start(), 60_000);
+beforeAll(() => STORAGES.start());
 afterAll(() => STORAGES.stop());
 
 test.skipIf(STORAGES.hasPostgres)('PostgreSQL (skipped: needs postgres)', () => undefined);

@@ -34,7 +34,7 @@ const OTHER = identityOf(7);
 const OTHER_ID = OTHER.id as Origin;
 const DOWN = [COMMAND, RECORD] as const;
 
-beforeAll(() => STORAGES.start(), 60_000);
+beforeAll(() => STORAGES.start());
 afterAll(() => STORAGES.stop());
 
 function records(from: number, to: number, opClass: OpClass = RECORD): StampedOp[] {

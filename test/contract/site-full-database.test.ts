@@ -61,7 +61,7 @@ describe.skipIf(!hasPeers)('a full database (skipped without postgres)', () => {
     place = await placeOf(postgresAt(url));
     database = await connect(url);
     await database.query(FULL);
-  }, 60_000);
+  });
 
   afterAll(async () => {
     await database.close();

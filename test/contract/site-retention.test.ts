@@ -26,7 +26,7 @@ const YEAR_MS = 365 * DAY_MS;
 const KEEP_DAYS = 30;
 const KEY = 'meters/1';
 
-beforeAll(() => STORAGES.start(), 60_000);
+beforeAll(() => STORAGES.start());
 afterAll(() => STORAGES.stop());
 
 /** By a clock that NTP has set, and accepted at once. */

@@ -33,7 +33,7 @@ import {
   putAll,
 } from '../support/memory/site-storages.ts';
 
-beforeAll(() => STORAGES.start(), 60_000);
+beforeAll(() => STORAGES.start());
 afterAll(() => STORAGES.stop());
 
 test.skipIf(STORAGES.hasPostgres)('PostgreSQL (skipped: needs postgres)', () => undefined);

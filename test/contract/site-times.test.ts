@@ -20,7 +20,7 @@ const KEY = 'meters/1';
 const BOOT_MS = START_MS - 3_600_000;
 const YEAR_MS = 365 * 86_400_000;
 
-beforeAll(() => STORAGES.start(), 60_000);
+beforeAll(() => STORAGES.start());
 afterAll(() => STORAGES.stop());
 
 test.skipIf(STORAGES.hasPostgres)('PostgreSQL (skipped: needs postgres)', () => undefined);

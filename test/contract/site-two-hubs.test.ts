@@ -21,7 +21,7 @@ import { keepBatch, placeOf, STORAGES } from '../support/memory/site-storages.ts
 
 const DEVICE = 'dddddddddddddddd' as Origin;
 
-beforeAll(() => STORAGES.start(), 60_000);
+beforeAll(() => STORAGES.start());
 afterAll(() => STORAGES.stop());
 
 test.skipIf(STORAGES.hasPostgres)('PostgreSQL (skipped: needs postgres)', () => undefined);

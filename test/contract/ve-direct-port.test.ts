@@ -21,7 +21,6 @@ const BLOCK = Buffer.from(
 );
 const clock = new MachineClock();
 const SEND_MS = 50;
-const WAIT_MS_MAX = 10_000;
 
 async function plug(path: string): Promise<ChildProcess> {
   const adapter = spawn('socat', [`pty,raw,echo=0,link=${path}`, 'stdio'], {
@@ -35,9 +34,7 @@ async function plug(path: string): Promise<ChildProcess> {
 
 /** Sends blocks as a charger does, until `isDone`. */
 async function sendUntil(adapter: ChildProcess, isDone: () => boolean): Promise<void> {
-  const startMs = clock.monotonicMs();
   while (!isDone()) {
-    assert.ok(clock.monotonicMs() - startMs < WAIT_MS_MAX, 'no reading in time');
     adapter.stdin?.write(BLOCK);
     await sleep(SEND_MS);
   }

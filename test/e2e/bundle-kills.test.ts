@@ -61,4 +61,4 @@ test('export, import at the region and import of the receipts, each killed four 
   const [ours, theirs] = await Promise.all(digests);
   assert.equal(theirs?.digest, ours?.digest);
   assert.equal(theirs?.ops, OPS);
-}, 240_000);
+});

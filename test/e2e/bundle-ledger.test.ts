@@ -5,15 +5,12 @@ import { cpSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { connectAsync } from 'mqtt';
-import { vi } from 'vitest';
 
 import { eventually } from '../support/hubs/api.ts';
 import { heliograph, type RunningHub, startHub } from '../support/hubs/hub.ts';
 import { testWithPeers } from '../support/machine/peers.ts';
 import { ROOT } from '../support/machine/spawn.ts';
 import { tempDir } from '../support/machine/temp-dir.ts';
-
-vi.setConfig({ testTimeout: 60_000 });
 
 // Without an uplink nothing is exported.
 const SETS = ['uplink.url=mqtt://127.0.0.1:9'];

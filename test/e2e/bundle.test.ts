@@ -2,14 +2,11 @@
 import assert from 'node:assert/strict';
 import { readFileSync, readdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { connectAsync } from 'mqtt';
-import { test, vi } from 'vitest';
+import { test } from 'vitest';
 
 import { type Digest, eventually, getJson, type StatusView } from '../support/hubs/api.ts';
 import { heliograph, startHub, startRegional } from '../support/hubs/hub.ts';
 import { tempDir } from '../support/machine/temp-dir.ts';
-
-// A dozen programs, one after the other.
-vi.setConfig({ testTimeout: 120_000 });
 
 async function json<T>(args: readonly string[]): Promise<T> {
   const run = heliograph([...args, '--json']);

@@ -3,12 +3,12 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { connectAsync } from 'mqtt';
 import { describe } from 'vitest';
 
 import { heliograph, type HubOptions, type RunningHub, startHub } from '../support/hubs/hub.ts';
 import { testWithPeers } from '../support/machine/peers.ts';
 import { freePort, type Spawned, spawnProcess } from '../support/machine/spawn.ts';
+import { openClient } from '../support/hubs/mqtt-client.ts';
 import { tempDir } from '../support/machine/temp-dir.ts';
 
 interface Site {
@@ -75,11 +75,10 @@ describe('mode enrolled', () => {
       assert.equal(await sent.exited, 0, sent.lines.join('\n'));
       const others = run(pub, [...me, '-t', 'devices/meter-2/kwh', '-m', '1']);
       await others.exited;
-      const client = await connectAsync(`mqtts://127.0.0.1:${site.tlsPort}`, {
+      const client = await openClient(`mqtts://127.0.0.1:${site.tlsPort}`, {
         ca: readFileSync(join(site.data, 'enrol/ca.pem')),
         cert: readFileSync(join(site.out, 'meter-1.crt')),
         key: readFileSync(join(site.out, 'meter-1.key')),
-        reconnectPeriod: 0,
       });
       const closed = new Promise((resolve) => client.once('close', () => resolve(undefined)));
       await enrol(site.data, 'revoke', 'meter-1');
@@ -141,7 +140,7 @@ describe('mode enrolled', () => {
       const site = await startSite(tempDir());
       const { token } = (await enrol(site.data, 'token', 'esp-1')) as { token: string };
       const plain = ['-h', '127.0.0.1', '-p', String(site.hub.mqttPort), '-q', '1', '-u', 'esp-1'];
-      const waiting = await connectAsync(site.hub.mqttUrl, { username: 'esp-1', password: token });
+      const waiting = await openClient(site.hub.mqttUrl, { username: 'esp-1', password: token });
       await waiting.subscribeAsync('sync/esp-1/enrolled');
       const answered = new Promise<Buffer>((resolve) => {
         waiting.once('message', (_, payload) => resolve(payload));

@@ -1,7 +1,6 @@
 /** Assets at a fleet of workers on one PostgreSQL: what one of them has taken, another serves. */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { vi } from 'vitest';
 
 import { eventually } from '../support/hubs/api.ts';
 import { openWorker, startBroker } from '../support/hubs/fleet-world.ts';
@@ -10,8 +9,6 @@ import { testWithPeers } from '../support/machine/peers.ts';
 import { jpegOf } from '../support/made/pictures.ts';
 import { PostgresServer } from '../support/machine/postgres.ts';
 import { tempDir } from '../support/machine/temp-dir.ts';
-
-vi.setConfig({ testTimeout: 120_000 });
 
 testWithPeers(
   'a photo and its preview come up by one worker, and another serves them when that one is dead',

@@ -9,7 +9,7 @@ import { onTestFinished } from 'vitest';
 import { serveHttp } from '../../src/platform/network/http/http-server.ts';
 import { PageFiles } from '../../src/status/http/page-files.ts';
 import type { FleetHub } from '../../src/status/region/fleet.ts';
-import { openBrowser, reads } from '../support/machine/browser.ts';
+import { openBrowser, openPage, reads } from '../support/machine/browser.ts';
 import { testWithPeers } from '../support/machine/peers.ts';
 import { ROOT } from '../support/machine/spawn.ts';
 import { tempDir } from '../support/machine/temp-dir.ts';
@@ -68,7 +68,7 @@ testWithPeers(
     onTestFinished(() => server.close());
     const browser = await openBrowser(path);
     for (const width of [360, 768, 1440]) {
-      const tab = await browser.newPage({ viewport: { width, height: 900 } });
+      const tab = await openPage(browser, { viewport: { width, height: 900 } });
       await tab.goto(`http://127.0.0.1:${server.port}/`);
       await reads(tab, '#hubs td', FORK);
       const cells = await tab.evaluate<{ says: string; width: number; isWithin: boolean }[]>(CELLS);

@@ -51,7 +51,7 @@ async function fullAndFree(
   const { backlog } = await getJson<Status>(`${hub.httpUrl}api/v1/status`);
   assert.ok((backlog['alarm']?.ops ?? 0) > 0, 'what found no place has no receipt');
   makeRoom();
-  await uplinked(hub.httpUrl, 90_000);
+  await uplinked(hub.httpUrl);
   const [ours, theirs] = [await digestOf(regionUrl()), await digestOf(hub.httpUrl)];
   assert.equal(ours.digest, theirs.digest);
   const health = await eventually(

@@ -44,7 +44,6 @@ test('a hub whose card lost receipted entries is healed by the region, with the 
   await eventually(
     () => healthOf(again),
     ({ journal }) => journal.quarantined.length === 0 && journal.healing.healedRanges > 0,
-    60_000,
   );
   // What came back is what the hub's own ledger had hashed.
   assert.match(
@@ -74,9 +73,12 @@ test('a hub whose card lost receipted entries is healed by the region, with the 
     [],
   );
   const third = await startHub({ data, sets });
-  const { journal: later, sync: state } = await healthOf(third);
-  assert.deepEqual([later.quarantined.length, state.state], [0, 'in sync']);
-}, 120_000);
+  const { journal: later } = await eventually(
+    () => healthOf(third),
+    ({ sync: state }) => state.state === 'in sync',
+  );
+  assert.deepEqual(later.quarantined, []);
+});
 
 test('what had come down from the region, its orders and other hubs’ records, comes down again', async () => {
   const [regionData, data, otherData] = [tempDir(), tempDir(), tempDir()];
@@ -92,7 +94,6 @@ test('what had come down from the region, its orders and other hubs’ records, 
   const wanted = await eventually(
     () => digestOf(first.httpUrl),
     ({ ops }) => ops === 352,
-    60_000,
   );
   // What came down counts as receipted a moment later; of what was not, nobody could say that nothing more is missing.
   await uplinked(first.httpUrl);
@@ -106,14 +107,12 @@ test('what had come down from the region, its orders and other hubs’ records, 
   await eventually(
     () => digestOf(again.httpUrl),
     ({ digest }) => digest === wanted.digest,
-    60_000,
   );
   await eventually(
     () => healthOf(again),
     ({ journal }) => journal.quarantined.length === 0 && journal.healing.lackedOps === 0,
-    60_000,
   );
-}, 120_000);
+});
 
 test('the last that devices had handed in comes back from the region, though nothing behind it tells that it was there', async () => {
   const [regionData, data, dir] = [tempDir(), tempDir(), tempDir()];
@@ -151,12 +150,10 @@ test('the last that devices had handed in comes back from the region, though not
   await eventually(
     () => digestOf(again.httpUrl),
     ({ digest, ops: folded }) => digest === before.digest && folded === before.ops,
-    60_000,
   );
   await eventually(
     () => healthOf(again),
     ({ journal }) => journal.quarantined.length === 0 && journal.healing.lackedOps === 0,
-    60_000,
   );
   await again.process.stop();
   const { ops: after } = await opsIn(data);
@@ -164,7 +161,7 @@ test('the last that devices had handed in comes back from the region, though not
     lost.filter(([name, op]) => after.get(name) !== op),
     [],
   );
-}, 180_000);
+});
 
 async function sendOrder(data: string, n: number): Promise<void> {
   const to = ['--site', 'demo', '--data', data];

@@ -55,7 +55,7 @@ describe('a publish becomes a receipt', () => {
     await first.process.stop();
     await publishOne(hub.mqttPort, 'b');
     const second = await startRegional({ data, mqttPort: first.mqttPort });
-    await uplinked(hub.httpUrl, 50_000);
+    await uplinked(hub.httpUrl);
     const here = await getJson<Digest>(`${hub.httpUrl}api/v1/digest`);
     const there = await getJson<Digest>(`${second.httpUrl}api/v1/digest?site=demo`);
     assert.deepEqual(there, here);

@@ -1,6 +1,7 @@
 /** Ctrl-C ends commands that take long, at once, and leaves no process and no folder behind. */
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
 import { test } from 'vitest';
 
 import { heliograph } from '../support/hubs/hub.ts';
@@ -14,9 +15,7 @@ for (const [signal, code] of [
   test(`${signal} ends a benchmark with its hubs, and their data goes`, async () => {
     const dir = tempDir();
     const bench = heliograph(['bench', 'recover', '--ops', '1000', '--runs', '99', '--dir', dir]);
-    const [folder = ''] = await appears(dir, /^bench-/);
-    const [hub = ''] = await appears(`${dir}/${folder}`, /^empty-/);
-    await appears(`${dir}/${folder}/${hub}`, /^lock$/);
+    await appears(dir, /^bench-[^/]+\/empty-\d+\/lock$/);
     bench.kill(signal);
     assert.equal(await bench.exited, code, bench.lines.join('\n'));
     assert.deepEqual(readdirSync(dir), []);
@@ -26,8 +25,7 @@ for (const [signal, code] of [
 test('a demo that is interrupted before its devices have begun ends at once', async () => {
   const dir = tempDir();
   const demo = heliograph(['demo', '--no-page', '--speed', '1'], { TMPDIR: dir });
-  const [folder = ''] = await appears(dir, /^heliograph-demo-/);
-  await appears(`${dir}/${folder}`, /^lock$/);
+  await appears(dir, /^heliograph-demo-[^/]+\/lock$/);
   demo.kill('SIGINT');
   assert.equal(await demo.exited, 130, demo.lines.join('\n'));
   assert.deepEqual(readdirSync(dir), []);
@@ -52,19 +50,15 @@ test('a regional node that waits for its database when it is stopped ends, too',
   await region.line(/region\.closed/);
 });
 
-/** The names in the folder that match, once there are any. */
-async function appears(dir: string, name: RegExp): Promise<string[]> {
-  for (;;) {
-    const found = namesIn(dir).filter((it) => name.test(it));
-    if (found.length > 0) return found;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
+/** Waits for such a path below the folder, whose files come and go meanwhile. */
+async function appears(dir: string, path: RegExp): Promise<void> {
+  while (!pathsIn(dir).some((it) => path.test(it))) await pause(20);
 }
 
-function namesIn(dir: string): string[] {
+function pathsIn(dir: string): string[] {
   try {
-    return readdirSync(dir);
+    return readdirSync(dir, { recursive: true, encoding: 'utf8' });
   } catch {
-    return [];
+    return []; // A folder was removed while it was read.
   }
 }

@@ -79,8 +79,4 @@ async function story(): Promise<void> {
   assert.equal(healed.uplink.linkState, 'up');
 }
 
-testInNamespaces(
-  'a hub follows its links: no route, a route, a portal, a pulled cable',
-  story,
-  90_000,
-);
+testInNamespaces('a hub follows its links: no route, a route, a portal, a pulled cable', story);

@@ -4,14 +4,14 @@ import assert from 'node:assert/strict';
 import type { Page } from 'playwright-core';
 
 import { startHub } from '../support/hubs/hub.ts';
-import { holds, openBrowser, reads } from '../support/machine/browser.ts';
+import { holds, openBrowser, openPage, reads } from '../support/machine/browser.ts';
 import { testWithPeers } from '../support/machine/peers.ts';
 import { tempDir } from '../support/machine/temp-dir.ts';
 
 async function twoPages(path: string): Promise<[Page, Page]> {
   const hub = await startHub({ data: tempDir() });
   const browser = await openBrowser(path);
-  const [lena, kamau] = [await browser.newPage(), await browser.newPage()];
+  const [lena, kamau] = [await openPage(browser), await openPage(browser)];
   for (const page of [lena, kamau]) {
     await page.goto(`${hub.httpUrl}notebook`);
     await reads(page, '#contact', 'in contact');

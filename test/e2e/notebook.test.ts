@@ -8,7 +8,15 @@ import type { Page } from 'playwright-core';
 import { test } from 'vitest';
 
 import { eventually } from '../support/hubs/api.ts';
-import { contrast, holds, openBrowser, openPageOn, reads } from '../support/machine/browser.ts';
+import {
+  contrast,
+  holds,
+  openBrowser,
+  openContext,
+  openPage,
+  openPageOn,
+  reads,
+} from '../support/machine/browser.ts';
 import { addUser, startHub } from '../support/hubs/hub.ts';
 import { peer, testWithPeers } from '../support/machine/peers.ts';
 import { fillDisk, smallDisk, testWithMounts } from '../support/machine/small-disk.ts';
@@ -106,7 +114,7 @@ testWithPeers(
     const sets = [`http.port=${httpPort}`];
     const hub = await startHub({ data, sets });
     const browser = await openBrowser(path as string);
-    const [lenas, kamaus] = [await browser.newContext(), await browser.newContext()];
+    const [lenas, kamaus] = [await openContext(browser), await openContext(browser)];
     const [lena, kamau] = [await lenas.newPage(), await kamaus.newPage()];
     const complaints = [lena, kamau].map((page) => complaintsOf(page));
     const address = `http://127.0.0.1:${httpPort}/notebook`;
@@ -173,7 +181,7 @@ testWithPeers(
     const password = await addUser(data, 'lena', 'technician');
     const hub = await startHub({ data, sets: ['security.mode=password'] });
     const browser = await openBrowser(path as string);
-    const page = await browser.newPage();
+    const page = await openPage(browser);
     const complaints = complaintsOf(page);
     await page.goto(`${hub.httpUrl}notebook`);
     await page.fill('[name=username]', 'lena');
@@ -210,7 +218,7 @@ testWithPeers(
     const browser = await openBrowser(path as string);
     for (const colorScheme of ['light', 'dark'] as const) {
       const viewport = { width: 360, height: 740 };
-      const context = await browser.newContext({ viewport, colorScheme });
+      const context = await openContext(browser, { viewport, colorScheme });
       const page = await context.newPage();
       await page.goto(`${hub.httpUrl}notebook`);
       await addOrder(page, `pump ${colorScheme} ${'x'.repeat(120)}`);
@@ -240,7 +248,7 @@ testWithPeers(
   async ([path]) => {
     const hub = await startHub({ data: tempDir(), sets: ['journal.free_mib_min=1048576'] });
     const browser = await openBrowser(path as string);
-    const page = await (await browser.newContext()).newPage();
+    const page = await openPage(browser);
     await page.setViewportSize({ width: 360, height: 700 });
     await page.goto(`${hub.httpUrl}notebook`);
     await reads(page, '#contact', 'no room');
@@ -256,7 +264,7 @@ testWithPeers(
   async ([path]) => {
     const hub = await startHub({ data: tempDir() });
     const browser = await openBrowser(path as string);
-    const context = await browser.newContext();
+    const context = await openContext(browser);
     const page = await context.newPage();
     await page.goto(`${hub.httpUrl}notebook`);
     await reads(page, '#contact', 'in contact');
@@ -326,7 +334,7 @@ testWithPeers(
   async ([path]) => {
     const hub = await startHub({ data: tempDir() });
     const browser = await openBrowser(path as string);
-    const context = await browser.newContext();
+    const context = await openContext(browser);
     const [page, other] = [await context.newPage(), await context.newPage()];
     for (const each of [page, other]) {
       await each.goto(`${hub.httpUrl}notebook`);
@@ -348,7 +356,7 @@ testWithPeers(
     await page.goto('about:blank');
     await context.setOffline(false);
     await untilAllIsLeft(watcher);
-    const tablet = await browser.newContext();
+    const tablet = await openContext(browser);
     const reader = await tablet.newPage();
     await reader.goto(`${hub.httpUrl}notebook`);
     for (let next = 0; next < 2; next++) {

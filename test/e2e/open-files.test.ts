@@ -40,7 +40,7 @@ test('connections beyond them are turned away; the hub, and who is connected, go
   );
   assert.ok(said.includes('broker.full'));
   await assertNothingLost(hub, publisher);
-}, 120_000);
+});
 
 /** A connection, and when it is known whether it found a place. */
 function dial(port: number): [Socket, Promise<void>] {

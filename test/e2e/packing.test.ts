@@ -6,7 +6,13 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { connectAsync } from 'mqtt';
 import { test } from 'vitest';
 
-import { type Digest, eventually, getJson, uplinked } from '../support/hubs/api.ts';
+import {
+  type Digest,
+  eventually,
+  getJson,
+  type StatusView,
+  uplinked,
+} from '../support/hubs/api.ts';
 import { type RunningHub, startHub, startRegional } from '../support/hubs/hub.ts';
 import { freePort } from '../support/machine/spawn.ts';
 import { tempDir } from '../support/machine/temp-dir.ts';
@@ -43,6 +49,11 @@ function politeThreads(pid: number): number {
   }
 }
 
+async function hasWork({ httpUrl }: RunningHub): Promise<boolean> {
+  const { journal } = await getJson<StatusView>(`${httpUrl}api/v1/status`);
+  return journal.receiptedLsn < journal.durableLsn;
+}
+
 async function digestOf(url: string): Promise<Digest> {
   return getJson<Digest>(`${url}api/v1/digest?site=demo`);
 }
@@ -59,15 +70,16 @@ test('a hub that is killed while its thread packs a backlog', async () => {
     hub.process.kill('SIGKILL');
     await hub.process.exited;
     hub = await start();
-    for (let look = 0; look < 200 && politeThreads(hub.process.pid) === 0; look++) await pause(10);
+    // Until a thread is at work, or nothing is left to pack.
+    while (politeThreads(hub.process.pid) === 0 && (await hasWork(hub))) await pause(10);
     seen += politeThreads(hub.process.pid);
   }
   assert.ok(seen > 0, 'no thread was seen at work');
-  await uplinked(hub.httpUrl, 60_000);
+  await uplinked(hub.httpUrl);
   const [ours, theirs] = [await digestOf(hub.httpUrl), await digestOf(httpUrl)];
   assert.equal(theirs.digest, ours.digest);
   await eventually(
     async () => politeThreads(hub.process.pid),
     (threads) => threads === 0,
   );
-}, 120_000);
+});

@@ -14,7 +14,7 @@ import { SimClock } from '../../src/platform/sim/clock.ts';
 import { type Api, createApi } from '../../src/status/api/api.ts';
 import { PageFiles } from '../../src/status/http/page-files.ts';
 import type { PowerSample } from '../../src/status/api/power-history.ts';
-import { contrast, launchBrowser } from '../support/machine/browser.ts';
+import { contrast, launchBrowser, openContext } from '../support/machine/browser.ts';
 import { testWithPeers } from '../support/machine/peers.ts';
 import { tempDir } from '../support/machine/temp-dir.ts';
 import { NOON_MS, SampleSources, sampleStatus } from '../support/made/status.ts';
@@ -65,7 +65,7 @@ function aDay(): PowerSample[] {
 
 async function visit(path: string, look: { width: number; dark?: boolean }): Promise<Page> {
   browser ??= await launchBrowser(path);
-  const context = await browser.newContext({
+  const context = await openContext(browser, {
     viewport: { width: look.width, height: 800 },
     colorScheme: look.dark === true ? 'dark' : 'light',
     timezoneId: 'UTC',
@@ -82,8 +82,9 @@ async function visit(path: string, look: { width: number; dark?: boolean }): Pro
   return page;
 }
 
+/** Waits for an element that says this and can be seen. */
 async function reads(page: Page, selector: string, wanted: string | RegExp): Promise<void> {
-  await page.locator(selector).filter({ hasText: wanted }).first().waitFor({ timeout: 5000 });
+  await page.locator(selector).filter({ hasText: wanted }).first().waitFor();
 }
 
 testWithPeers(

@@ -37,8 +37,6 @@ async function converged(hubs: readonly RunningHub[], ops: number): Promise<void
   await eventually(
     () => Promise.all(hubs.map((hub) => digestOf(hub))),
     (digests) => digests.every((it) => it.ops === ops && it.digest === digests[0]?.digest),
-    // A hub that found nobody dials again after pauses that double.
-    60_000,
   );
 }
 
@@ -116,7 +114,9 @@ describe('a hub that comes to a site late', () => {
     await young.process.exited;
 
     const again = await startHub({ data: data[1], sets });
-    await again.process.line(/peer\.state-taken/);
+    // Where the test itself was held up, the first run may have come to the end.
+    const isTaken = young.process.lines.some((line) => line.includes('peer.state-taken'));
+    if (!isTaken) await again.process.line(/peer\.state-taken/);
     await converged([first, again], 3_005);
     await publish(first, 'site/after', 5);
     await converged([first, again], 3_010);
@@ -207,7 +207,7 @@ describe('who counts as a hub', () => {
     const revoke = heliograph(['enrol', 'revoke', 'hub-2', '--data', data[0]]);
     assert.equal(await revoke.exited, 0);
     await second.process.line(/peer\.(ended|unreachable)/);
-    assert.ok(first.process.lines.some((line) => line.includes('no longer admitted')));
+    await first.process.line(/no longer admitted/);
   });
 });
 

@@ -4,13 +4,11 @@ import { cpSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { connectAsync } from 'mqtt';
-import { test, vi } from 'vitest';
+import { test } from 'vitest';
 
 import { eventually } from '../support/hubs/api.ts';
 import { heliograph, type RunningHub, startHub } from '../support/hubs/hub.ts';
 import { tempDir } from '../support/machine/temp-dir.ts';
-
-vi.setConfig({ testTimeout: 60_000 });
 
 async function publish({ mqttPort }: RunningHub, ...payloads: readonly string[]): Promise<void> {
   const client = await connectAsync(`mqtt://127.0.0.1:${mqttPort}`);

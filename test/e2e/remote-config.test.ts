@@ -1,13 +1,11 @@
 /** Settings from the region, by the commands that people type: taken, refused with the reason, shown, and taken back. */
 import assert from 'node:assert/strict';
-import { connectAsync } from 'mqtt';
-import { test, vi } from 'vitest';
+import { test } from 'vitest';
 
 import { eventually, getJson, uplinked } from '../support/hubs/api.ts';
 import { heliograph, type RunningHub, startHub, startRegional } from '../support/hubs/hub.ts';
+import { publishTo } from '../support/hubs/mqtt-client.ts';
 import { tempDir } from '../support/machine/temp-dir.ts';
-
-vi.setConfig({ testTimeout: 120_000 });
 
 interface Reports {
   readonly hubs: readonly {
@@ -26,11 +24,7 @@ async function command(...args: readonly string[]): Promise<string> {
 /** Has the hub open a session. One whose session was still open may be starting anew already, and needs no waking. */
 async function wake(hub: RunningHub, word: string): Promise<void> {
   try {
-    const client = await connectAsync(hub.mqttUrl, { reconnectPeriod: 0 }, false);
-    // The library never settles a publish whose connection is lost, and a gentle end waits for it too.
-    const lost = new Promise<void>((resolve) => client.once('close', () => resolve()));
-    await Promise.race([client.publishAsync('wake', word, { qos: 1 }), lost]);
-    await client.endAsync(true);
+    await publishTo(hub.mqttUrl, 'wake', word);
   } catch (error) {
     assert.match(String(error), /ECONNREFUSED|ECONNRESET|closed|couldn't connect/i);
   }

@@ -1,22 +1,18 @@
 /** Users that change while the hub runs and they are connected. */
 import assert from 'node:assert/strict';
-import { connectAsync, type MqttClient } from 'mqtt';
+import type { MqttClient } from 'mqtt';
 import { describe, onTestFinished, test } from 'vitest';
 
 import { eventually } from '../support/hubs/api.ts';
 import { addUser, heliograph, startHub } from '../support/hubs/hub.ts';
+import { acknowledged, openClient } from '../support/hubs/mqtt-client.ts';
 import { tempDir } from '../support/machine/temp-dir.ts';
 
 const GRANT = 'grant=[{role="operator",read=["#"],publish=["#"]}]';
 
 async function login(port: number, username: string, password: string): Promise<MqttClient> {
-  const client = await connectAsync(`mqtt://127.0.0.1:${port}`, {
-    username,
-    password,
-    clientId: username,
-    reconnectPeriod: 0,
-  });
-  client.on('error', () => undefined);
+  const who = { username, password, clientId: username };
+  const client = await openClient(`mqtt://127.0.0.1:${port}`, who);
   onTestFinished(() => {
     client.end(true);
   });
@@ -48,7 +44,7 @@ describe('a user that is removed', () => {
 
     assert.equal(await heliograph(['user', 'remove', 'meter7', '--data', data]).exited, 0);
     await hub.process.line(/security\.users-changed/);
-    await meter.publishAsync('devices/meter7/power', 'after', { qos: 1 }).catch(() => undefined);
+    await acknowledged(meter, 'devices/meter7/power', 'after').catch(() => undefined);
     await ana.publishAsync('devices/meter7/commands', 'after', { qos: 1 });
     await ana.publishAsync('devices/last', 'last', { qos: 1 });
     await eventually(

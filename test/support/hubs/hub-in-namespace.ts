@@ -21,11 +21,23 @@ export class HubInNamespace {
   }
 
   /** With `mosquitto_pub`; `message` is how it is told the payload: `-m text`, `-f file`. */
-  async publish(topic: string, ...message: readonly string[]): Promise<void> {
+  publish(topic: string, ...message: readonly string[]): Promise<void> {
+    return this.#inside(...this.#publisher(topic), ...message);
+  }
+
+  /** A message of each line of the file. */
+  publishLines(topic: string, file: string): Promise<void> {
+    return this.#inside('sh', '-c', `"$@" -l < '${file}'`, 'sh', ...this.#publisher(topic));
+  }
+
+  #publisher(topic: string): string[] {
+    const target = ['-h', '127.0.0.1', '-p', String(this.#mqttPort)];
+    return ['mosquitto_pub', ...target, '-q', '1', '-t', topic];
+  }
+
+  async #inside(...program: readonly string[]): Promise<void> {
     const [command = '', ...inside] = this.#spaces.hub;
-    const target = ['-h', '127.0.0.1', '-p', String(this.#mqttPort), '-q', '1'];
-    const args = [...inside, 'mosquitto_pub', ...target, '-t', topic, ...message];
-    assert.equal(await spawnProcess(command, args).exited, 0);
+    assert.equal(await spawnProcess(command, [...inside, ...program]).exited, 0);
   }
 
   async status(): Promise<StatusSnapshot> {

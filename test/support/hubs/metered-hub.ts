@@ -46,7 +46,9 @@ export class MeteredHub {
   #hub: Hub | undefined;
   #client: MqttClient | undefined;
   #socPct: number;
-  #word: PowerWord | undefined;
+  readonly #words: PowerWord[] = [];
+  /** Of them, those that a test has passed. */
+  #passed = 0;
 
   private constructor(socPct: number) {
     this.#socPct = socPct;
@@ -65,7 +67,7 @@ export class MeteredHub {
     const client = await connectAsync(hub.addresses.mqtt ?? '', { reconnectPeriod: 0 });
     place.#closers.add({ close: () => client.endAsync(true) });
     client.on('message', (_topic, payload) => {
-      place.#word = JSON.parse(payload.toString()) as PowerWord;
+      place.#words.push(JSON.parse(payload.toString()) as PowerWord);
     });
     await client.subscribeAsync('hub/power');
     let said = socPct;
@@ -85,24 +87,27 @@ export class MeteredHub {
 
   /** As `hub/power` said last. */
   get state(): PowerState | undefined {
-    return this.#word?.state;
+    return this.#words.at(-1)?.state;
   }
 
   /** Has the battery go there, and waits for the state, as `hub/power` tells it. */
   async chargeIs(socPct: number, state: PowerState): Promise<PowerWord> {
     this.#socPct = socPct;
     const word = await eventually(
-      () => Promise.resolve(this.#word),
+      () => Promise.resolve(this.#words.at(-1)),
       (it) => it?.state === state,
     );
+    this.#passed = this.#words.length - 1;
     return word as PowerWord;
   }
 
-  word(holds: (word: PowerWord) => boolean): Promise<unknown> {
-    return eventually(
-      () => Promise.resolve(this.#word),
-      (it) => it !== undefined && holds(it),
+  /** Waits for such a word, past the one that was waited for last. What held for a moment only is not missed. */
+  async word(holds: (word: PowerWord) => boolean): Promise<void> {
+    const ahead = await eventually(
+      () => Promise.resolve(this.#words.slice(this.#passed).findIndex(holds)),
+      (index) => index >= 0,
     );
+    this.#passed += ahead;
   }
 
   /** Until it is acknowledged. */

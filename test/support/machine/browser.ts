@@ -1,5 +1,11 @@
 /** A real Chromium without a window, for tests of pages. */
-import { chromium, type Browser, type Page } from 'playwright-core';
+import {
+  type Browser,
+  type BrowserContext,
+  type BrowserContextOptions,
+  chromium,
+  type Page,
+} from 'playwright-core';
 import { onTestFinished } from 'vitest';
 
 import { eventually } from '../hubs/api.ts';
@@ -14,9 +20,12 @@ const FLAGS = [
   '--disable-sync',
 ];
 
+/** For the start, and for each step of a page: the library's own half a minute is short for a machine that is busy. */
+const STEP_MS_MAX = 120_000;
+
 /** Starts the browser; who starts it closes it. */
 export function launchBrowser(executablePath: string): Promise<Browser> {
-  return chromium.launch({ executablePath, args: FLAGS });
+  return chromium.launch({ executablePath, args: FLAGS, timeout: STEP_MS_MAX });
 }
 
 /** Starts the browser; it ends with the test. */
@@ -26,9 +35,31 @@ export async function openBrowser(executablePath: string): Promise<Browser> {
   return browser;
 }
 
+/** What a browser of its own would be: cookies, storage and network apart from others. */
+export async function openContext(
+  browser: Browser,
+  options: BrowserContextOptions = {},
+): Promise<BrowserContext> {
+  return patient(await browser.newContext(options));
+}
+
+/** A page in a context of its own. */
+export async function openPage(
+  browser: Browser,
+  options: BrowserContextOptions = {},
+): Promise<Page> {
+  return (await openContext(browser, options)).newPage();
+}
+
+function patient(context: BrowserContext): BrowserContext {
+  context.setDefaultTimeout(STEP_MS_MAX);
+  return context;
+}
+
 /** A page of a browser that keeps what it has in `profile`; it ends with the test. */
 export async function openPageOn(executablePath: string, profile: string): Promise<Page> {
-  const context = await chromium.launchPersistentContext(profile, { executablePath, args: FLAGS });
+  const how = { executablePath, args: FLAGS, timeout: STEP_MS_MAX };
+  const context = patient(await chromium.launchPersistentContext(profile, how));
   onTestFinished(() => context.close());
   return context.pages()[0] ?? context.newPage();
 }
@@ -36,7 +67,7 @@ export async function openPageOn(executablePath: string, profile: string): Promi
 /** Waits for an element that says this. */
 export async function reads(page: Page, selector: string, wanted: string | RegExp): Promise<void> {
   const found = page.locator(selector).filter({ hasText: wanted }).first();
-  await found.waitFor({ state: 'attached', timeout: 30_000 });
+  await found.waitFor({ state: 'attached' });
 }
 
 /** Waits for a field to have this value; functions of the page are closed to us by its policy. */

@@ -22,13 +22,15 @@ export interface Namespaces {
 /** The region's own address, behind the router at the other end of the cable. */
 export const REGION_ADDRESS = '10.99.0.1';
 export const ROUTER_ADDRESS = '10.77.0.1';
+/** Of the hub, at the first cable. */
+export const HUB_ADDRESS = '10.77.0.2';
 /** Behind the second cable. */
 export const OTHER_ROUTER_ADDRESS = '10.78.0.1';
 
 /** A test in namespaces, with `mosquitto_pub`: skips with a clear word where there can be none, also in CI. */
-export function testInNamespaces(title: string, run: () => Promise<void>, runMsMax: number): void {
+export function testInNamespaces(title: string, run: () => Promise<void>): void {
   const why = peer('mosquitto_pub') === undefined ? 'needs mosquitto_pub' : whyNoNamespaces();
-  if (why === undefined) test(title, run, runMsMax);
+  if (why === undefined) test(title, run);
   else test.skip(`${title} (skipped: ${why})`, () => undefined);
 }
 
@@ -64,7 +66,7 @@ export function makeNamespaces(): Namespaces {
     ip('-n', hub, 'link', 'set', near, 'up');
     ip('-n', region, 'link', 'set', far, 'up');
   };
-  lay('uplink0', 'cable0', '10.77.0.2', ROUTER_ADDRESS);
+  lay('uplink0', 'cable0', HUB_ADDRESS, ROUTER_ADDRESS);
   ip('-n', region, 'addr', 'add', `${REGION_ADDRESS}/32`, 'dev', 'lo');
   const inside = (name: string): readonly string[] => ['ip', 'netns', 'exec', name];
   return {

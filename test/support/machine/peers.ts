@@ -33,12 +33,11 @@ export function testWithPeers(
   title: string,
   names: readonly string[],
   run: (paths: readonly string[]) => void | Promise<void>,
-  runMsMax?: number,
 ): void {
   const paths = names.map((name) => peer(name));
   const absent = names.filter((_, index) => paths[index] === undefined);
   const why = absent.length === 0 ? undefined : `needs ${absent.join(', ')}`;
-  testUnless(why, title, () => run(paths as string[]), runMsMax);
+  testUnless(why, title, () => run(paths as string[]));
 }
 
 /** A test that something may be in the way of: then it skips and says what, or fails where REQUIRE_PEERS=1. */
@@ -46,9 +45,8 @@ export function testUnless(
   why: string | undefined,
   title: string,
   run: () => void | Promise<void>,
-  runMsMax?: number,
 ): void {
-  if (why === undefined) test(title, run, runMsMax);
+  if (why === undefined) test(title, run);
   else if (required) {
     test(title, () => {
       throw new Error(`${why}, and REQUIRE_PEERS=1 forbids skipping`);

@@ -6,7 +6,6 @@ import { onTestFinished } from 'vitest';
 import { peer, testUnless } from './peers.ts';
 import { tempDir } from './temp-dir.ts';
 
-const RUN_MS_MAX = 180_000;
 const BALLAST = new Uint8Array(4_096);
 
 /** Mounts a file system of `mib` MiB; gone when the test has ended. */
@@ -39,7 +38,7 @@ export function makeReadOnly(dir: string): void {
 
 /** A test that mounts: skips with a clear word where that is not allowed, or fails where REQUIRE_PEERS=1. */
 export function testWithMounts(title: string, run: () => Promise<void>): void {
-  testUnless(whyNoMounts(), title, run, RUN_MS_MAX);
+  testUnless(whyNoMounts(), title, run);
 }
 
 function whyNoMounts(): string | undefined {

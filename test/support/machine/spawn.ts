@@ -12,7 +12,12 @@ import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 
 const FIRST_PORT = 20_000;
-const PORTS = 12_000;
+/** Of each worker of the test runner: files that run side by side never try the same port. */
+const PORTS = 1_500;
+const WORKERS = 8;
+const WORKER = Number(process.env['VITEST_POOL_ID'] ?? 0) % WORKERS;
+/** An orderly end in time, also where others want the processor and the disk. */
+const GRACE_MS = 60_000;
 let nextPort = randomInt(PORTS);
 
 /** Folder of the project. */
@@ -69,7 +74,7 @@ function watch(child: ChildProcessWithoutNullStreams, name: string): Spawned {
     lines,
     exited,
     kill,
-    async stop(graceMs = 5_000) {
+    async stop(graceMs = GRACE_MS) {
       kill('SIGTERM');
       const timer = setTimeout(() => kill('SIGKILL'), graceMs);
       const code = await exited;
@@ -97,11 +102,12 @@ function watch(child: ChildProcessWithoutNullStreams, name: string): Spawned {
 
 /**
  * A port of 127.0.0.1 for a program that cannot choose one by itself. Below those that the system gives to whoever asks for any, which
- * would take it before the program is up; each test file begins at a place of its own, and gives a port once.
+ * would take it before the program is up; each test file begins at a place of its own, and gives a port once. Also for what ends and is to
+ * come back on its port.
  */
 export async function freePort(): Promise<number> {
   for (let tries = 0; tries < PORTS; tries++) {
-    const port = FIRST_PORT + (nextPort++ % PORTS);
+    const port = FIRST_PORT + WORKER * PORTS + (nextPort++ % PORTS);
     if (await isFree(port)) return port;
   }
   throw new Error('no port is free');

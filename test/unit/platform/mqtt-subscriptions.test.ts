@@ -15,6 +15,8 @@ import type { MqttSession } from '../../../src/platform/network/mqtt-client.ts';
 
 const CONNACK = Buffer.from([0x20, 2, 0, 0]);
 const SUBSCRIBE = 0x82;
+/** Whoever answers does so in that time, also on a machine that is busy. */
+const SILENT_MS = 3_000;
 const NOTHING = { onMessage: () => undefined, onClose: () => undefined };
 
 /** A session with a broker that sends CONNACK, and `answer` to each SUBSCRIBE. */
@@ -30,7 +32,7 @@ async function sessionWith(answer: (socket: Socket, packet: Buffer) => void): Pr
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   const url = `mqtt://127.0.0.1:${port}`;
-  const options = { url, clientId: 'hub', keepaliveS: 60, connectTimeoutMs: 300 };
+  const options = { url, clientId: 'hub', keepaliveS: 60, connectTimeoutMs: SILENT_MS };
   const session = await machineMqttClient.connect(options, NOTHING);
   onTestFinished(async () => {
     await session.close();
@@ -63,18 +65,17 @@ test('a login that takes too long tells whether DNS or the broker is silent', as
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
-  const options = { clientId: 'hub', keepaliveS: 60, connectTimeoutMs: 300 };
+  const options = { clientId: 'hub', keepaliveS: 60, connectTimeoutMs: SILENT_MS };
   const login = (host: string): Promise<unknown> =>
     machineMqttClient.connect({ ...options, url: `mqtt://${host}:${port}` }, NOTHING);
-  const silent = /: no answer in 0\.3 s: it takes the connection and says nothing$/;
+  const silent = /: no answer in 3 s: it takes the connection and says nothing$/;
   await assert.rejects(login('127.0.0.1'), { code: 'uplink.unreachable', message: silent });
   await assert.rejects(login('localhost'), { code: 'uplink.unreachable', message: silent });
   const lookup = vi.spyOn(dns, 'lookup').mockImplementation(() => undefined);
   onTestFinished(() => lookup.mockRestore());
   await assert.rejects(login('region.example'), {
     code: 'uplink.unreachable',
-    message:
-      /^mqtt:\/\/region\.example:\d+: no answer in 0\.3 s: DNS does not answer for this name$/,
+    message: /^mqtt:\/\/region\.example:\d+: no answer in 3 s: DNS does not answer for this name$/,
   });
 });
 
@@ -90,7 +91,7 @@ test('what answers in another language than MQTT is told as that: a captive port
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   for (const scheme of ['mqtt', 'mqtts']) {
-    const options = { clientId: 'hub', keepaliveS: 60, connectTimeoutMs: 5_000 };
+    const options = { clientId: 'hub', keepaliveS: 60, connectTimeoutMs: 60_000 };
     const login = machineMqttClient.connect(
       { ...options, url: `${scheme}://127.0.0.1:${port}` },
       NOTHING,

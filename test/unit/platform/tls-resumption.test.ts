@@ -34,7 +34,7 @@ async function serve(answer = CONNACK): Promise<{ url: string; reused: boolean[]
 
 async function visit(url: string, ca = TLS_CERT): Promise<boolean | undefined> {
   const handlers = { onMessage: () => undefined, onClose: () => undefined };
-  const base = { clientId: 'hub', keepaliveS: 60, connectTimeoutMs: 5_000 };
+  const base = { clientId: 'hub', keepaliveS: 60, connectTimeoutMs: 60_000 };
   const session = await machineMqttClient.connect({ ...base, url, ca: utf8(ca) }, handlers);
   const { isResumed } = session;
   await session.close();
@@ -63,7 +63,7 @@ async function vainBytes(url: string, trust: { readonly ca?: Uint8Array }): Prom
   const told: number[] = [];
   const nothing = { onMessage: () => undefined, onClose: () => undefined };
   const handlers = { ...nothing, onVain: (lineBytes: number) => void told.push(lineBytes) };
-  const base = { clientId: 'hub', keepaliveS: 60, connectTimeoutMs: 5_000 };
+  const base = { clientId: 'hub', keepaliveS: 60, connectTimeoutMs: 60_000 };
   await assert.rejects(machineMqttClient.connect({ ...base, url, ...trust }, handlers));
   assert.equal(told.length, 1, 'told once');
   return told[0] ?? 0;
@@ -83,7 +83,7 @@ test('what TLS needs counts, in both directions, also when the session has ended
   const bytes: (readonly [number, number])[] = [];
   for (let visits = 0; visits < 2; visits++) {
     const handlers = { onMessage: () => undefined, onClose: () => undefined };
-    const base = { clientId: 'hub', keepaliveS: 60, connectTimeoutMs: 5_000 };
+    const base = { clientId: 'hub', keepaliveS: 60, connectTimeoutMs: 60_000 };
     const session = await machineMqttClient.connect({ ...base, url, ca: utf8(TLS_CERT) }, handlers);
     await session.close();
     bytes.push([session.bytesOut, session.bytesIn]);
