@@ -87,7 +87,7 @@ export class CountingProxy {
         count(passed.length);
         measure?.(passed, isUp);
         if (left === 0) {
-          this.#settled = new Promise((resolve) => far.once('close', resolve));
+          this.#settled = closeOf(far);
           this.#cut(from, to, passed);
         } else if (!to.write(passed)) from.pause();
       });
@@ -117,4 +117,10 @@ export class CountingProxy {
     from.resume();
     to.resume();
   }
+}
+
+/** A target that was killed may have closed before the cut. */
+function closeOf(socket: Socket): Promise<unknown> {
+  if (socket.closed) return Promise.resolve();
+  return new Promise((resolve) => socket.once('close', resolve));
 }

@@ -44,8 +44,8 @@ async function proxyTo(port: number, cuts: (number | undefined)[] = []): Promise
   return proxy;
 }
 
-async function dial(port: number): Promise<Socket> {
-  const socket = connect({ host: '127.0.0.1', port });
+async function dial(port: number, allowHalfOpen = false): Promise<Socket> {
+  const socket = connect({ host: '127.0.0.1', port, allowHalfOpen });
   socket.on('error', () => undefined);
   await once(socket, 'connect');
   open.push({ close: () => socket.destroy() });
@@ -109,4 +109,31 @@ test('who comes back after a cut is let in when the target has read the last byt
   accepted[0]?.resume();
   await third;
   assert.deepEqual(events, ['open 1', 'open 2', 'close 1', 'open 3']);
+});
+
+test('who comes back is let in where the target was gone before the cut', async () => {
+  const accepted: Socket[] = [];
+  const server = createServer((socket) => {
+    accepted.push(socket);
+    socket.on('error', () => undefined);
+    socket.on('data', (bytes) => socket.write(bytes));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  open.push(server);
+  const { port } = server.address() as AddressInfo;
+  const proxy = await proxyTo(port, [100]);
+  const first = await dial(proxy.port, true);
+  first.write(Uint8Array.of(1));
+  await once(first, 'data');
+  const ended = once(first, 'end');
+  accepted[0]?.resetAndDestroy();
+  await ended;
+  // It had not heard of that when it wrote.
+  first.write(new Uint8Array(100));
+  while (proxy.cuts === 0) await new Promise((resolve) => setImmediate(resolve));
+  const next = await dial(proxy.port);
+  next.write(Uint8Array.of(9));
+  await once(next, 'data');
+  assert.equal(proxy.connections, 2);
 });
