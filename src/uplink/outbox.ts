@@ -23,6 +23,7 @@ import { sealPacked } from '../batch/seal-batch.ts';
 import { CLASSES, LOG, type OpClass, perClass } from '../model/class.ts';
 import { OpEntryReader } from '../model/entry.ts';
 import type { Files } from '../platform/files/files.ts';
+import { Bell } from './waiting/bell.ts';
 import { Breather } from './waiting/breather.ts';
 import { type ClassState, joinedOn, joinUp } from './waiting/class-chain.ts';
 import { gather } from './packing/gather.ts';
@@ -75,6 +76,7 @@ export class Outbox {
   readonly #spool: Spool;
   readonly #classes: Record<OpClass, ClassState>;
   readonly #refused = new Set<BatchId>();
+  readonly #freed = new Bell();
   readonly #ages = new WaitingAges();
   readonly #breather: Breather;
   readonly #packers: Packers;
@@ -222,7 +224,7 @@ export class Outbox {
       states: this.#classes,
       lacking: this.lacking,
       breather: this.#breather,
-    });
+    }).finally(() => this.#freed.ring());
   }
 
   /**
@@ -248,7 +250,13 @@ export class Outbox {
     } finally {
       state.isSealing = false;
       this.unsealed.goOn();
+      this.#freed.ring();
     }
+  }
+
+  /** While the class is being sealed, or given up: resolves when some class is not any more. */
+  busy(opClass: OpClass): Promise<void> | undefined {
+    return this.#classes[opClass].isSealing ? this.#freed.rings() : undefined;
   }
 
   async #sealNext(

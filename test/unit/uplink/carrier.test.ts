@@ -4,16 +4,20 @@ import assert from 'node:assert/strict';
 import { test } from 'vitest';
 
 import { SILENT_LOG } from '../../../src/base/log.ts';
+import { inlineCompressor } from '../../../src/batch/compression.ts';
 import type { CarriedMessage } from '../../../src/batch/bundle.ts';
 import { encodeChunk } from '../../../src/batch/wire/chunks.ts';
 import { encodeReceipt } from '../../../src/batch/wire/receipt.ts';
 import { chunkTopic, helloTopic, receiptTopic } from '../../../src/batch/wire/topics.ts';
 import { verifyEd25519 } from '../../../src/keys/identity.ts';
+import { TELEMETRY } from '../../../src/model/class.ts';
 import type { Origin } from '../../../src/model/origin.ts';
+import { machineTimers } from '../../../src/platform/clock.ts';
 import { SimClock } from '../../../src/platform/sim/clock.ts';
 import { SimFiles } from '../../../src/platform/sim/files.ts';
 import { SeededRandom } from '../../../src/platform/sim/random.ts';
 import { Carrier, type CarrierPort } from '../../../src/uplink/carrier.ts';
+import { Outbox } from '../../../src/uplink/outbox.ts';
 import { trustRegion } from '../../../src/uplink/region-key.ts';
 import {
   batchOf,
@@ -24,20 +28,23 @@ import {
   START_MS,
   stampedOps,
 } from '../../support/made/batches.ts';
+import { MemoryJournal } from '../../support/memory/memory-journal.ts';
 
 const OTHER = { site: SITE, hub: identityOf(5).id as Origin };
 
-function carrierOf(knowsRegion: boolean): Carrier {
+const EMPTY = {
+  sealableClasses: () => [],
+  busy: () => undefined,
+  unsealedOps: () => 0,
+  sendable: () => [],
+  get: () => undefined,
+};
+
+function carrierOf(knowsRegion: boolean, outbox: object = EMPTY): Carrier {
   const random = new SeededRandom(1);
   const files = new SimFiles({ random });
   files.makeDir('uplink');
   if (knowsRegion) trustRegion(files, 'uplink/region.pub', REGION.publicKey);
-  const outbox = {
-    sealableClasses: () => [],
-    unsealedOps: () => 0,
-    sendable: () => [],
-    get: () => undefined,
-  };
   const port = {
     outbox,
     countAll: () => Promise.resolve(),
@@ -144,4 +151,29 @@ test('what comes again, by other ways and in other company, is carried once', as
   const carried = await carriedBy(carrier);
   assert.deepEqual(carried, [...new Set(carried)], 'each once');
   assert.ok(carried.includes(second.topic));
+});
+
+test('what a session seals at that moment goes onto the stick as well', async () => {
+  const journal = new MemoryJournal();
+  journal.append(...stampedOps(1, 40));
+  const outbox = Outbox.open({
+    journal,
+    files: new SimFiles({ random: new SeededRandom(2) }),
+    dir: 'uplink',
+    site: SITE,
+    signer: HUB,
+    compressor: inlineCompressor,
+    clock: new SimClock(START_MS),
+    timers: machineTimers,
+    log: SILENT_LOG,
+    sealLimits: { opsMax: 15, opBytesMax: 1 << 20 },
+    spoolBytesMax: 1 << 20,
+  });
+  while (outbox.unsealed.scan());
+  const sealing = outbox.seal(TELEMETRY);
+  const { isAll, left, batches } = await carrierOf(true, outbox).handOut('stick');
+  assert.ok(await sealing);
+  const counts = batches.map(({ ops }) => ops);
+  assert.deepEqual({ isAll, left, counts }, { isAll: true, left: 0, counts: [15, 15, 10] });
+  outbox.close();
 });
