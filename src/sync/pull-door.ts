@@ -3,8 +3,8 @@
  * has of them, and gets what it lacks in pages, then what comes new while it is connected.
  *
  * However many devices pull, memory is bounded: a session holds a place in the state or in the journal, what the
- * device knows only while it catches up, and one page. Work is done in turns of a few milliseconds, one session
- * after the other. A device that falls silent is forgotten; it pulls again when it is back.
+ * device knows only while it catches up, and one page. Work is done in turns of a few milliseconds, one device
+ * after the other, also that of beginning: a pull that is given up before its turn has cost nothing. A device that falls silent is forgotten; it pulls again when it is back.
  */
 import type { Cancel, Clock, Timers } from '../base/clock.ts';
 import { HubError } from '../base/errors.ts';
@@ -21,6 +21,7 @@ import type { Lsn } from './ops-door.ts';
 import { OpTail, type TailJournal } from './op-tail.ts';
 import { PullSession } from './pull-session.ts';
 import { readMark, type StateSource, StateWalk } from './state-walk.ts';
+import { Turns } from './turns.ts';
 
 export interface PullFrom {
   readonly role: Role;
@@ -67,8 +68,8 @@ export class PullDoor {
   readonly #options: PullDoorOptions;
   readonly #tail: OpTail;
   readonly #sessions = new Map<string, PullSession>();
-  /** Sessions with something to do, in turn. */
-  readonly #runnable = new Set<PullSession>();
+  /** Sessions with something to do. */
+  readonly #runnable = new Turns<PullSession>();
   readonly #stopLooking: Cancel;
   #cancelTurn: Cancel | undefined;
 
@@ -125,32 +126,35 @@ export class PullDoor {
   }
 
   #open(device: string, id: string, open: OpenPull, from: PullFrom): void {
-    const { hub, source, now, publish, clock, appliedLsn, journal } = this.#options;
+    const { source, publish, clock, appliedLsn, journal } = this.#options;
     const before = this.#sessions.get(id);
     if (before !== undefined) this.#drop(id, before);
     this.#makeRoom(device);
     const busy = this.#busyReason(open, journal.durableLsn - appliedLsn());
     if (busy !== undefined) return this.#lapse(device, open.pull, busy, WAIT_BUSY_S);
-    let walk: StateWalk;
-    try {
-      const { scope, vector, resume } = open;
-      const mark = resume && readMark(resume);
-      const beyond = (resume && readBeyond(resume)) ?? NO_RANGES;
-      const ranges = rangesOf(scope);
-      walk = new StateWalk({ source: source(), hub, ranges, vector, beyond, mark });
-    } catch (error) {
-      if (!(error instanceof HubError)) throw error;
-      return this.#lapse(device, open.pull, error.message, WAIT_BUSY_S);
-    }
     const send = (message: Uint8Array): void => publish(`sync/${device}/delta`, message);
-    const authority = AUTHORITY[from.role];
-    send(encodeDelta({ kind: 'welcome', pull: open.pull, hub, hlc: now(), authority }));
+    const begin = (): StateWalk => this.#begin(open, from, send);
     const { mayRead } = from;
     const nowMs = (): number => clock.monotonicMs();
     const tail = this.#tail;
-    const session = new PullSession({ device, open, walk, tail, mayRead, send, source, nowMs });
+    const session = new PullSession({ device, open, begin, tail, mayRead, send, source, nowMs });
     this.#sessions.set(id, session);
     this.#run(session);
+  }
+
+  /** The turn of a pull has come: its walk, behind the welcome. */
+  #begin(
+    { pull, scope, vector, resume }: OpenPull,
+    { role }: PullFrom,
+    send: (message: Uint8Array) => void,
+  ): StateWalk {
+    const { hub, source, now } = this.#options;
+    const mark = resume && readMark(resume);
+    const beyond = (resume && readBeyond(resume)) ?? NO_RANGES;
+    const ranges = rangesOf(scope);
+    const walk = new StateWalk({ source: source(), hub, ranges, vector, beyond, mark });
+    send(encodeDelta({ kind: 'welcome', pull, hub, hlc: now(), authority: AUTHORITY[role] }));
+    return walk;
   }
 
   #busyReason(open: OpenPull, lag: number): string | undefined {
@@ -179,17 +183,17 @@ export class PullDoor {
     for (const session of this.#sessions.values()) if (session.follows) this.#run(session);
   }
 
-  /** Serves sessions in turn for a few milliseconds. */
+  /** Serves devices in turn for a few milliseconds. */
   #turn(): void {
     this.#cancelTurn = undefined;
     const { clock, timers } = this.#options;
     const startMs = clock.monotonicMs();
-    for (const session of this.#runnable) {
-      this.#runnable.delete(session);
+    do {
+      const session = this.#runnable.take();
+      if (session === undefined) return;
       if (this.#step(session)) this.#runnable.add(session);
-      if (clock.monotonicMs() - startMs >= TURN_MS) break;
-    }
-    if (this.#runnable.size > 0) this.#cancelTurn = timers.soon(() => this.#turn());
+    } while (clock.monotonicMs() - startMs < TURN_MS);
+    if (!this.#runnable.isEmpty) this.#cancelTurn = timers.soon(() => this.#turn());
   }
 
   /** True where the session has more to do. */
@@ -204,7 +208,7 @@ export class PullDoor {
       reason = error.message;
     }
     this.#drop(`${session.device}/${session.pull}`, session);
-    this.#lapse(session.device, session.pull, reason, 1);
+    this.#lapse(session.device, session.pull, reason, session.hasBegun ? 1 : WAIT_BUSY_S);
     return false;
   }
 

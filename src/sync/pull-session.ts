@@ -1,5 +1,5 @@
 /**
- * One device's pull: first a walk over the state, then the tail of the journal. It makes one page at a time, and only
+ * One device's pull: when its turn comes, a walk over the state, then the tail of the journal. It makes one page at a time, and only
  * while the device has credit, so that a slow device holds no memory but its place. What the device said of itself
  * is used for nothing but choosing what it gets: who lies, lacks what it says it has.
  */
@@ -23,7 +23,8 @@ import type { StateSource, StateWalk } from './state-walk.ts';
 export interface PullSessionOptions {
   readonly device: string;
   readonly open: OpenPull;
-  readonly walk: StateWalk;
+  /** Begins the walk, and tells the device so; throws `HubError` where the store is at fault. */
+  readonly begin: () => StateWalk;
   readonly tail: OpTail;
   /** Whether the device may read the key, at this moment. */
   readonly mayRead: (key: string) => boolean;
@@ -48,11 +49,12 @@ export class PullSession {
   readonly pull: number;
   readonly #options: PullSessionOptions;
   readonly #scope: Scope;
+  #state: 'asked' | 'walks' | 'follows' = 'asked';
   #walk: StateWalk | undefined;
   /** What the device has of lanes with a gap here or there. */
-  readonly #gapped: Map<Lane, readonly SeqRange[]>;
+  #gapped = new Map<Lane, readonly SeqRange[]>();
   /** The device has what concerns it up to here, when the walk is over. */
-  #lsn: number;
+  #lsn = 0;
   #credit: number;
   #sent = 0;
   #taken = 0;
@@ -63,25 +65,28 @@ export class PullSession {
   #heardMs: number;
 
   constructor(options: PullSessionOptions) {
-    const { device, open, walk } = options;
+    const { device, open } = options;
     this.device = device;
     this.pull = open.pull;
     this.#options = options;
     this.#scope = open.scope;
-    this.#walk = walk;
-    this.#gapped = new Map(walk.gapped);
-    this.#lsn = walk.lsn;
     this.#credit = open.credit;
     this.#heardMs = options.nowMs();
   }
 
   /** Lanes that are held in memory for this pull. */
   get lanesHeld(): number {
+    if (this.#state === 'asked') return this.#options.open.vector.size;
     return this.#walk?.size ?? this.#gapped.size;
   }
 
+  /** Its turn has come. */
+  get hasBegun(): boolean {
+    return this.#state !== 'asked';
+  }
+
   get follows(): boolean {
-    return this.#walk === undefined;
+    return this.#state === 'follows';
   }
 
   /** For how long pages wait for the device's word; 0 where none does. */
@@ -97,8 +102,18 @@ export class PullSession {
 
   /** Does a small piece of work: reads some of the state or of the tail, and sends at most one page. */
   step(): SessionStep {
+    if (this.#state === 'asked') return this.#begin();
     if (this.#sent - this.#taken >= this.#credit) return WAITS;
     return this.#walk === undefined ? this.#stepTail() : this.#stepWalk(this.#walk);
+  }
+
+  #begin(): SessionStep {
+    const walk = this.#options.begin();
+    this.#walk = walk;
+    this.#gapped = new Map(walk.gapped);
+    this.#lsn = walk.lsn;
+    this.#state = 'walks';
+    return MORE;
   }
 
   #stepWalk(walk: StateWalk): SessionStep {
@@ -113,6 +128,7 @@ export class PullSession {
       return MORE;
     }
     this.#walk = undefined;
+    this.#state = 'follows';
     this.#lanes = new Map(walk.lanes());
     this.#sendPage('caught-up', this.#beyond());
     this.#options.tail.follow(this.#lsn);

@@ -34,6 +34,8 @@ export class PullSite {
   readonly door: PullDoor;
   /** By topic, what was sent and nobody has read. */
   readonly sent = new Map<string, Uint8Array[]>();
+  /** Topics of all that was sent, in its order. */
+  readonly order: string[] = [];
 
   constructor(dir: string) {
     this.store = openStore(dir);
@@ -45,6 +47,7 @@ export class PullSite {
       whenApplied: () => this.applying ?? Promise.resolve(this.fold()),
       now: () => ({ ms: this.clock.wallMs(), counter: 0 }),
       publish: (topic, payload) => {
+        this.order.push(topic);
         const waiting = this.sent.get(topic);
         if (waiting === undefined) this.sent.set(topic, [payload]);
         else waiting.push(payload);

@@ -1,0 +1,59 @@
+/** Devices that ask for much, beside those that ask for little. */
+import assert from 'node:assert/strict';
+
+import { afterEach, beforeEach, describe, it } from 'vitest';
+
+import { encodePull } from '../../../src/protocol/pull-message.ts';
+import { SESSIONS_PER_DEVICE_MAX } from '../../../src/sync/pull-door.ts';
+import { patchOp } from '../../support/made/ops.ts';
+import { PullingDevice, PullSite } from '../../support/simulated/pull-site.ts';
+import { tempDir } from '../../support/machine/temp-dir.ts';
+
+let site: PullSite;
+
+beforeEach(() => {
+  site = new PullSite(tempDir());
+  site.take(
+    Array.from({ length: 5_000 }, (_, index) =>
+      patchOp({ n: index }, { seq: index + 1, key: `orders/${index}` }),
+    ),
+  );
+});
+
+afterEach(() => site.close());
+
+describe('a device that opens pull after pull', () => {
+  it('waits for itself: another one is served beside it, step by step', async () => {
+    const [greedy, other] = [new PullingDevice(site, 'greedy'), new PullingDevice(site, 'other')];
+    for (let i = 0; i < SESSIONS_PER_DEVICE_MAX; i++) greedy.open({ credit: 16 });
+    other.open();
+    await site.settle();
+    const [welcome = NaN, page = NaN] = [...site.order.entries()].flatMap(([at, topic]) =>
+      topic === 'sync/other/delta' ? [at] : [],
+    );
+    assert.equal(welcome, 1, 'beside the first of the greedy one');
+    assert.ok(page <= SESSIONS_PER_DEVICE_MAX + 1, `${page - 1} messages of the greedy one before`);
+  });
+
+  it('costs no more than the pulls that it may have: what it gave up was never begun', async () => {
+    const device = new PullingDevice(site, 'greedy');
+    for (let i = 0; i < 3_000; i++) device.open({ credit: 1 });
+    assert.equal(site.order.length, 0, 'nothing is done in the turn of the message');
+    await site.settle();
+    assert.equal(site.door.size, SESSIONS_PER_DEVICE_MAX);
+    const welcomes = site.read('greedy').filter(({ kind }) => kind === 'welcome');
+    assert.equal(welcomes.length, SESSIONS_PER_DEVICE_MAX);
+    device.open();
+    await device.catchUp();
+    assert.equal(device.digest(), site.store.digest().digest);
+  });
+
+  it('may close one before its turn comes', async () => {
+    const device = new PullingDevice(site, 'greedy');
+    device.open();
+    device.send(encodePull({ kind: 'close', pull: 1 }));
+    await site.settle();
+    assert.equal(site.door.size, 0);
+    assert.deepEqual(site.order, []);
+  });
+});
