@@ -42,6 +42,10 @@ export const FAULTS = {
     'The card takes seconds for what devices wait for. Nothing is lost; if it stays like this, the card wears out or is too slow: replace it.',
   'broker.full':
     'Some device opens connections without end, or there are more devices than broker.connections_max allows. Find it, or raise the limit.',
+  'broker.slow-client':
+    'A device takes less than it is sent, or is away for longer than its queue holds: it missed the oldest. See that it reads on, or let it subscribe to less.',
+  'broker.retained-full':
+    'There are more retained messages than broker.retained_max or broker.retained_mib_max allows. Clear old topics (an empty retained message), or raise the limit.',
   'http.full':
     'Some program opens connections to the page without end, or there are more pages and devices on WebSocket than http.connections_max allows. Find it, or raise the limit.',
   'op.too-large':

@@ -212,7 +212,7 @@ export class Broker {
     let queued = 0;
     for (const session of sessions.values()) queued += session.backlog;
     const { clientsMax, messagesIn, messagesOut, bytesIn, bytesOut } = counters;
-    const { dropped, cut, denied, refused, notRetained } = counters;
+    const { dropped, cut, slowClient, denied, refused, notRetained } = counters;
     return {
       clients: online.size,
       clientsMax,
@@ -227,6 +227,7 @@ export class Broker {
       queuedBytes: this.#budget.bytes,
       dropped,
       cut,
+      slowClient,
       denied,
       refused,
       notRetained,

@@ -173,6 +173,7 @@ export class Client
   sendFrame(publication: Publication): void {
     if (this.#outbox.waitingBytes > this.#around.limits.writeBufferBytesMax) {
       this.#around.counters.dropped += 1;
+      this.#around.counters.slowClient = this.clientId;
       return;
     }
     this.#around.counters.messagesOut += 1;

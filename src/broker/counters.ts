@@ -10,6 +10,8 @@ export class Counters {
   dropped = 0;
   /** QoS 1 and 2 messages cut from full queues. */
   cut = 0;
+  /** The client that one of both was for last. */
+  slowClient = '';
   /** Publishes that were not allowed: acknowledged, not delivered. */
   denied = 0;
   /** Publishes that the door refused. */
@@ -18,6 +20,13 @@ export class Counters {
   notRetained = 0;
   /** Highest number of clients connected at once. */
   clientsMax = 0;
+
+  /** `messages` gave way in the queue of a client. */
+  cutFor(clientId: string, messages: number): void {
+    if (messages === 0) return;
+    this.cut += messages;
+    this.slowClient = clientId;
+  }
 }
 
 /** How the broker stands; the numbers of messages grow from 0 at the start. */
@@ -38,6 +47,8 @@ export interface BrokerStat {
   readonly dropped: number;
   /** Messages cut from full queues. */
   readonly cut: number;
+  /** The client that one of both was for last; empty where none was. */
+  readonly slowClient: string;
   readonly denied: number;
   readonly refused: number;
   readonly notRetained: number;

@@ -8,9 +8,11 @@ import type { HubError } from '../base/errors.ts';
 import { isoTime } from '../base/iso-time.ts';
 import type { Log } from '../base/log.ts';
 import type { Broker } from '../broker/broker.ts';
+import type { BrokerStat } from '../broker/counters.ts';
 import type { Config } from '../config/schema.ts';
 import type { HubAssets } from './assets/assets.ts';
 import type { FullDoor } from './full-door.ts';
+import { Losses } from './losses.ts';
 import type { HubLink } from './sync/links.ts';
 import type { HubPower } from './power/power.ts';
 import type { HubStore } from './storage/store.ts';
@@ -66,10 +68,12 @@ export class HubStatus {
   readonly #parts: StatusParts;
   readonly #startMs: number;
   readonly #faults: FaultBook;
+  readonly #losses: Losses;
 
   constructor(parts: StatusParts) {
     this.#parts = parts;
     this.#faults = new FaultBook(parts.clock, parts.log);
+    this.#losses = new Losses(parts.machineClock);
     this.#startMs = parts.machineClock.monotonicMs();
   }
 
@@ -83,7 +87,7 @@ export class HubStatus {
     const { bytes, bytesMax, firstLsn, lastLsn, durableLsn, syncs, bytesWritten } = stat;
     const receiptedLsn = this.#parts.uplink.status().dataReceiptedLsn;
     const sessions = broker.stat();
-    const faults = this.faults();
+    const faults = this.#faultsNow(sessions);
     return {
       hubId,
       site: config.site,
@@ -133,7 +137,7 @@ export class HubStatus {
     return { ok: reasons.length === 0, reasons };
   }
 
-  faults(): FaultStatus[] {
+  #faultsNow(sessions: BrokerStat): FaultStatus[] {
     const { journal, power, uplink, store, assets, fullDoor, fullPage, clock } = this.#parts;
     const dropped = this.#parts.dropped.fault(journal.fillRatio);
     const own = [
@@ -157,6 +161,7 @@ export class HubStatus {
       const message = `a sync of the card takes ${(slowSyncMs / 1_000).toFixed(1)} s`;
       found.push({ code: 'journal.slow', message });
     }
+    found.push(...this.#losses.faults(sessions));
     found.push(...power.monitor.faults(), ...this.#peerFaults());
     if (clock.quality() === 'unknown') {
       found.push({ code: 'clock.unknown', message: 'the clock was not set since the start' });

@@ -249,7 +249,13 @@ function addTraffic(page: Exposition, { devices, http }: StatusSnapshot): void {
   page.counter('messages_sent', 'Publishes to devices.', devices.messagesOut);
   page.counter('received_bytes', 'Bytes from devices.', devices.bytesIn);
   page.counter('sent_bytes', 'Bytes to devices.', devices.bytesOut);
-  page.counter('messages_dropped', 'Messages that gave way at a limit.', devices.dropped);
+  const gaveWay = devices.dropped + devices.cut;
+  page.counter('messages_dropped', 'Messages that gave way at a limit.', gaveWay);
+  page.counter(
+    'messages_not_retained',
+    'Messages that were to be retained and found no room.',
+    devices.notRetained,
+  );
 }
 
 function renderLabels(labels: Labels): string {

@@ -224,8 +224,12 @@ export interface DeviceStatus {
   readonly bytesOut: number;
   /** Messages that wait for absent subscribers. */
   readonly queued: number;
-  /** Messages that gave way at a limit. */
+  /** Messages of QoS 0 that gave way because a client took too little. */
   readonly dropped: number;
+  /** Messages of QoS 1 and 2 that gave way in full queues. */
+  readonly cut: number;
+  /** Messages that were to be retained and found no room. */
+  readonly notRetained: number;
   /** Publishes that the client's rights do not cover: acknowledged, as MQTT 3.1.1 wants, and dropped. */
   readonly denied: number;
   /** Connections beyond `broker.connections_max`, closed at once. */

@@ -117,10 +117,10 @@ export class OwedMessages implements ProgressingSession {
   push(lsn: Lsn, qos: 1 | 2): void {
     const { budget, limits, counters } = this.#around;
     this.#lane.push(lsn, qos);
-    counters.cut += this.#lane.cutTo(limits.queueMessagesMax);
+    counters.cutFor(this.clientId, this.#lane.cutTo(limits.queueMessagesMax));
     this.#account();
     while (budget.bytes > budget.bytesMax && this.#lane.size > 0) {
-      counters.cut += this.#lane.cutTo(this.#lane.size - 1);
+      counters.cutFor(this.clientId, this.#lane.cutTo(this.#lane.size - 1));
       this.#account();
     }
   }

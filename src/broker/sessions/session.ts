@@ -148,7 +148,8 @@ export class Session implements Subscriber {
     if (isReady && this.#link !== undefined) {
       this.#sendNew(this.#link, publication.message, qos as 1 | 2, false);
     } else {
-      this.#around.counters.cut += this.#queue.push(publication.message, qos as 1 | 2);
+      const cut = this.#queue.push(publication.message, qos as 1 | 2);
+      this.#around.counters.cutFor(this.clientId, cut);
     }
   }
 

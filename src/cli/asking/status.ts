@@ -165,7 +165,8 @@ function energyLine({ energy }: Partial<Pick<StatusSnapshot, 'energy'>>): string
 function deviceLine({ devices }: StatusSnapshot): string {
   const sessions = countText(devices.sessions, 'session');
   const queued = countText(devices.queued, 'message');
-  const dropped = devices.dropped === 0 ? '' : `, ${devices.dropped} dropped at a limit`;
+  const gaveWay = devices.dropped + devices.cut;
+  const dropped = gaveWay === 0 ? '' : `, ${gaveWay} dropped at a limit`;
   const denied =
     devices.denied === 0
       ? ''

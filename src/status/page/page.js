@@ -71,10 +71,7 @@ function showStatus(status) {
   showUplink(status.uplink, nowMs);
   setText('sync-state', status.sync.state);
   showEnergy(status.energy);
-  setText('connected', String(status.devices.connected));
-  setText('sessions', String(status.devices.sessions));
-  setText('messages-in', count(status.devices.messagesIn));
-  setText('queued', count(status.devices.queued));
+  showDevices(status.devices);
   setText('peers', peersText(status.peers));
   showStorage(status);
   setText('clock', clockTime.format(nowMs));
@@ -83,6 +80,16 @@ function showStatus(status) {
   setText('memory', bytes(status.process.rssBytes));
   const behind = status.journal.durableLsn - status.store.appliedLsn;
   setText('applied', behind <= 0 ? 'all' : `${count(behind)} behind`);
+}
+
+function showDevices({ connected, sessions, messagesIn, queued, dropped, cut }) {
+  setText('connected', String(connected));
+  setText('sessions', String(sessions));
+  setText('messages-in', count(messagesIn));
+  setText('queued', count(queued));
+  const gaveWay = dropped + cut;
+  element('gave-way-row').hidden = gaveWay === 0;
+  setText('gave-way', count(gaveWay));
 }
 
 /** Of the battery, as the last status said. */

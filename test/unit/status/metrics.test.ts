@@ -38,6 +38,8 @@ test('every figure of the snapshot is a series with help and type', () => {
   assert.equal(values.get('heliograph_backlog_ops{class="telemetry"}'), 4821);
   assert.equal(values.get('heliograph_journal_durable_lsn'), 102_340);
   assert.equal(values.get('heliograph_messages_received_total'), 102_000);
+  assert.equal(values.get('heliograph_messages_dropped_total'), 5);
+  assert.equal(values.get('heliograph_messages_not_retained_total'), 1);
   assert.equal(values.get('heliograph_fault{code="journal.full"}'), 0);
   assert.equal(values.get('process_resident_memory_bytes'), 83_000_000);
 });
