@@ -89,6 +89,8 @@ export const FAULTS = {
     'No reading from the power source. Check its cable or network; the hub syncs with caution meanwhile.',
   'power.sensor-odd':
     'A sensor tells what cannot be, jumps or never changes, and is not believed. Check its wiring, and power.nominal_v and power.capacity_wh in the config.',
+  'power.sources-differ':
+    "Two sources cannot both be right. Find out which one is wired to the site's battery and tells what a meter there does; put it first in power.sources, or leave the other out.",
   'power.source-invalid':
     'The power source in the config cannot be opened. Check its name and the device path.',
   'uplink.unreachable':

@@ -25,10 +25,10 @@ import { backlogFacts, decisionFacts, energyFacts, rounded } from './log/log-lin
 import { Planner } from './forecast/planner.ts';
 import type { PowerConfig } from './power-config.ts';
 import type { SourceView } from './probe.ts';
-import { FaultNews, faultsOf, type Lost, type PowerFault } from './source-faults.ts';
+import { FaultNews, type PowerFault } from './source-faults.ts';
 import { QuotaMeter, type QuotaUse } from './govern/quota.ts';
 import { SessionDraw } from './estimate/session-draw.ts';
-import { HeardReading } from './estimate/reading.ts';
+import { HeardSources } from './heard-sources.ts';
 import {
   loadState,
   savedCharge,
@@ -78,13 +78,6 @@ export interface PowerEstimate {
   readonly ageS: number;
 }
 
-interface SourceState {
-  readonly source: PowerSource;
-  readonly reading: HeardReading;
-  isHeard: boolean;
-  lostSince: Lost | undefined;
-}
-
 const TICK_MS = 10_000;
 const SAVE_MS = 3_600_000;
 /** So long after a session the load is not the site's own: a modem has its tail, a meter tells the mean of its last minute. */
@@ -96,7 +89,7 @@ export class PowerMonitor {
   readonly #estimator: Estimator;
   readonly #planner: Planner;
   readonly #quota: QuotaMeter;
-  readonly #sources: readonly SourceState[];
+  readonly #sources: HeardSources;
   readonly #energy: EnergyAccount;
   readonly #keeper: StateKeeper;
   readonly #faultNews = new FaultNews();
@@ -136,13 +129,17 @@ export class PowerMonitor {
       // A full card is the journal's fault to report; what was learned is learned again.
       (error) => options.log.warn('power.state-unsaved', { reason: messageOf(error) }),
     );
-    this.#sources = sources.map((source) => ({
-      source,
-      reading: new HeardReading(),
-      isHeard: false,
-      lostSince: undefined,
-    }));
-    this.#sources.forEach((state, index) => this.#startSource(state, index));
+    this.#sources = new HeardSources({
+      sources,
+      clock,
+      log: options.log,
+      nominalVolts: config.battery.nominalVolts,
+      suspectsOf: (index, nowMs) => this.#estimator.suspectsOf(index, nowMs),
+      onReading: (index, reading) => {
+        this.#estimator.accept(index, reading);
+        this.#estimated = undefined;
+      },
+    });
     this.#decision = decide(this.#input(), this.#memory);
     this.#tick();
     // Set after the sources' own timers: of two that are due together, a reading comes before its tick.
@@ -171,14 +168,8 @@ export class PowerMonitor {
 
   /** Every source side by side, in order of trust. */
   probe(): SourceView[] {
-    this.#refresh();
-    const nowMs = this.#options.clock.monotonicMs();
-    return this.#sources.map(({ source, reading, lostSince }, index) => ({
-      name: source.name,
-      fields: reading.fields(),
-      suspects: this.#estimator.suspectsOf(index, nowMs),
-      lost: lostSince?.reason,
-    }));
+    this.#sources.refresh();
+    return this.#sources.views();
   }
 
   /** The decision of the last tick. */
@@ -290,46 +281,14 @@ export class PowerMonitor {
   }
 
   faults(): PowerFault[] {
-    const { clock } = this.#options;
-    return this.#sources.flatMap(({ source, lostSince }, index) => {
-      const suspects = this.#estimator.suspectsOf(index, clock.monotonicMs());
-      return faultsOf({ name: source.name, lostSince, suspects }, clock);
-    });
+    return this.#sources.faults();
   }
 
   close(): void {
     for (const cancel of this.#cancels) cancel();
-    for (const { source } of this.#sources) source.stop();
+    this.#sources.stop();
     this.#listeners.clear();
     this.#keeper.close();
-  }
-
-  #startSource(state: SourceState, index: number): void {
-    const { log, clock } = this.#options;
-    const { source } = state;
-    source.start(
-      (reading) => {
-        if (!state.isHeard || state.lostSince !== undefined) {
-          log.info('power.source-found', { source: source.name });
-        }
-        state.isHeard = true;
-        state.lostSince = undefined;
-        state.reading.take(reading);
-        this.#estimator.accept(index, reading);
-        this.#estimated = undefined;
-      },
-      (reason) => {
-        // What `auto` merely looked for and never found is no fault.
-        if (source.optional === true && !state.isHeard) return;
-        state.lostSince = { wallMs: clock.wallMs(), reason };
-        log.warn('power.source-lost', { source: source.name, reason });
-      },
-    );
-  }
-
-  /** Timers may be late; what is thought of the battery then rests on readings of now all the same. */
-  #refresh(): void {
-    for (const { source } of this.#sources) source.refresh?.();
   }
 
   #tick(): void {
@@ -343,6 +302,7 @@ export class PowerMonitor {
       sessionOpen: this.#draw !== undefined || clock.monotonicMs() - this.#closedAtMs < TAIL_MS,
     });
     this.#lookAtDraw();
+    this.#sources.compare();
     for (const { message, hint } of this.#faultNews.news(this.faults(), clock.monotonicMs())) {
       this.append({ event: 'fault', why: `${message}. ${hint}` });
     }
@@ -382,7 +342,7 @@ export class PowerMonitor {
 
   /** One estimate serves all who ask at the same moment. */
   #estimateNow(): BatteryEstimate {
-    this.#refresh();
+    this.#sources.refresh();
     const nowMs = this.#options.clock.monotonicMs();
     if (this.#estimated?.atMs !== nowMs) {
       this.#estimated = { atMs: nowMs, estimate: this.#estimator.estimate(nowMs) };

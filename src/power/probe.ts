@@ -2,7 +2,8 @@
  * `heliograph power probe`: what every source tells, side by side, so that an installer sees in ten seconds
  * whether the wiring is right. Works without a running hub, on sources of its own.
  */
-import { Plausibility, type Suspect } from './estimate/plausibility.ts';
+import { disputesOf } from './estimate/agreement.ts';
+import { isMadeOf, Plausibility, type Suspect } from './estimate/plausibility.ts';
 import {
   type HeardField,
   HeardReading,
@@ -30,6 +31,8 @@ export interface ProbeRow {
   readonly ageS?: number;
   /** Such a value is not believed. */
   readonly doubted?: true;
+  /** A source that stands before this one, is believed, and tells another value. */
+  readonly differsFrom?: string;
 }
 
 const UNITS: Readonly<Record<ReadingField, string>> = {
@@ -62,7 +65,12 @@ export const FIELD_WORDS: Readonly<Record<ReadingField, string>> = {
 /** `battery voltage of 26.10 V`. */
 export function figureText(field: ReadingField, value: number): string {
   const [name] = FIELD_WORDS[field].split(',');
-  return `${name} of ${shown(field, value)} ${UNITS[field]}`.trimEnd();
+  return `${name} of ${valueText(field, value)}`;
+}
+
+/** `26.10 V`. */
+export function valueText(field: ReadingField, value: number): string {
+  return `${shown(field, value)} ${UNITS[field]}`.trimEnd();
 }
 
 export interface Listening {
@@ -114,21 +122,30 @@ class HeardSource {
 /** A figure older than this helps nobody to find a fault. */
 const SHOWN_MS_MAX = 10 * 60_000;
 
-/** One row for each figure, with unit and age; one for a source that is silent, with the reason. */
-export function probeRows(views: readonly SourceView[], nowMs: number): ProbeRow[] {
+/** One row for each figure, with unit and age; one for a source that is silent, with the reason. `views` in order of trust. */
+export function probeRows(
+  views: readonly SourceView[],
+  nowMs: number,
+  { nominalVolts }: Pick<Battery, 'nominalVolts'>,
+): ProbeRow[] {
+  const disputes = disputesOf(views, nowMs, nominalVolts);
   return views.flatMap(({ name, fields, suspects, lost }): ProbeRow[] => {
     const rows = fields
       .filter(({ atMs }) => nowMs - atMs <= SHOWN_MS_MAX)
-      .map(({ field, value, atMs }) => ({
-        source: name,
-        field,
-        value: shown(field, value),
-        unit: UNITS[field],
-        ageS: (nowMs - atMs) / 1_000,
-        ...(suspects.some((it) => it.field === field && it.atMs === atMs)
-          ? { doubted: true as const }
-          : {}),
-      }));
+      .map(({ field, value, atMs }) => {
+        const dispute = disputes.find((it) => it.field === field && it.other.source === name);
+        const refused = suspects.filter((it) => it.atMs === atMs);
+        const isDoubted = refused.some((it) => it.field === field || isMadeOf(field, it.field));
+        return {
+          source: name,
+          field,
+          value: shown(field, value),
+          unit: UNITS[field],
+          ageS: (nowMs - atMs) / 1_000,
+          ...(isDoubted ? { doubted: true as const } : {}),
+          ...(dispute === undefined ? {} : { differsFrom: dispute.believed.source }),
+        };
+      });
     const reason = lost ?? (rows.length === 0 ? 'no reading yet' : undefined);
     return reason === undefined ? rows : [...rows, { source: name, value: reason, unit: '' }];
   });

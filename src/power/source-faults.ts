@@ -4,8 +4,9 @@
  */
 import type { Clock } from '../base/clock.ts';
 import { type FaultCode, FAULTS } from '../base/errors.ts';
+import type { LastingDispute } from './estimate/agreement.ts';
 import type { Suspect } from './estimate/plausibility.ts';
-import { figureText } from './probe.ts';
+import { figureText, valueText } from './probe.ts';
 
 export interface PowerFault {
   /** What of which source; the figures of the message may change. */
@@ -48,6 +49,20 @@ export function faultsOf({ name, lostSince, suspects }: SourceHealth, clock: Clo
       message: `${name}: a ${figureText(field, value)} is not believed`,
       sinceMs: clock.wallMs() - (clock.monotonicMs() - sinceMs),
     }));
+}
+
+export function disputeFault(dispute: LastingDispute, clock: Clock): PowerFault {
+  const { field, believed, other, sinceMs } = dispute;
+  const code = 'power.sources-differ';
+  const figure = figureText(field, other.value);
+  const counts = `${believed.source} stands before it in power.sources and is believed: ${valueText(field, believed.value)}`;
+  return {
+    about: `${other.source} ${field} ${believed.source}`,
+    code,
+    hint: FAULTS[code],
+    message: `${other.source}: a ${figure}, but ${counts}`,
+    sinceMs: clock.wallMs() - (clock.monotonicMs() - sinceMs),
+  };
 }
 
 /** A wire that is loose tells of itself no more often. */

@@ -91,8 +91,9 @@ function openProbe(args: Args, io: CliIo): Probe {
   }
   const config = configOf(args, io);
   const { sources, refused } = openAll(config.power, io);
-  const listening = listenTo(sources, powerConfigOf(config.power).battery);
-  const now = (nowMs: number): ProbeRow[] => probeRows(listening.views(nowMs), nowMs);
+  const { battery } = powerConfigOf(config.power);
+  const listening = listenTo(sources, battery);
+  const now = (nowMs: number): ProbeRow[] => probeRows(listening.views(nowMs), nowMs, battery);
   return {
     from: HERE,
     rows: () => Promise.resolve([...now(io.clock.monotonicMs()), ...refused]),
@@ -135,14 +136,21 @@ function openAll(
   return { sources, refused };
 }
 
+/** Why a figure is not the one that counts. */
+function reserveOf({ ageS, doubted, differsFrom }: Partial<ProbeRow>): string {
+  if (ageS !== undefined && ageS > STALE_S) return ': too old';
+  if (doubted === true) return ': not believed';
+  return differsFrom === undefined
+    ? ''
+    : `: differs from ${printable(differsFrom)}, which is believed`;
+}
+
 /** Figures in columns; below them, who tells none, and why. */
 function table({ from }: Probe, rows: readonly ProbeRow[], io: CliIo): string {
   const paint = paintFor(io);
-  const cells = rows.flatMap(({ source, field, value, unit, ageS, doubted }) => {
+  const cells = rows.flatMap(({ source, field, value, unit, ageS, ...more }) => {
     if (field === undefined) return [];
-    const isStale = ageS !== undefined && ageS > STALE_S;
-    const but = isStale ? ': too old' : doubted === true ? ': not believed' : '';
-    const age = ageS === undefined ? '' : `${ageS.toFixed(0)} s ago${but}`;
+    const age = ageS === undefined ? '' : `${ageS.toFixed(0)} s ago${reserveOf({ ageS, ...more })}`;
     return [[printable(source), FIELD_WORDS[field], printable(value), unit, age]];
   });
   const silent = rows.filter(({ field }) => field === undefined);

@@ -134,7 +134,9 @@ export class HubPower {
 
   /** What each source tells at this moment. */
   sources(): ProbeRow[] {
-    return probeRows(this.monitor.probe(), this.#options.time.clock.monotonicMs());
+    const { config, time } = this.#options;
+    const { battery } = powerConfigOf(config.power);
+    return probeRows(this.monitor.probe(), time.clock.monotonicMs(), battery);
   }
 
   /** What the uplink's sessions are thought to cost; a simulated battery really pays it. */

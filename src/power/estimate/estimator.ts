@@ -11,7 +11,7 @@ import {
   type ReadingDraft,
   type ReadingField,
 } from './reading.ts';
-import { Plausibility, type Suspect } from './plausibility.ts';
+import { isMadeOf, Plausibility, type Suspect } from './plausibility.ts';
 import {
   type Battery,
   ChargeCounter,
@@ -114,16 +114,16 @@ export class Estimator {
     if (slot === undefined) return;
     this.#newestMs = Math.max(this.#newestMs, reading.atMs);
     const { atMs } = reading;
-    let isPowerBelieved = true;
+    const refused: ReadingField[] = [];
     for (const field of READING_FIELDS) {
       const value = withoutOffset(field, reading[field]);
       if (value === undefined) continue;
-      // Watts are mostly volts times amperes, and come behind them.
-      if (!isPowerBelieved && (field === 'batteryWatts' || field === 'loadWatts')) continue;
+      // Parts come before what is made of them.
+      if (refused.some((part) => isMadeOf(field, part))) continue;
       if (slot.plausibility.believes(field, value, atMs, this.#flowRatio)) {
         slot.cells.set(field, { value, atMs, low: reading.quality === 'low' });
-      } else if (field === 'batteryVolts' || field === 'batteryAmps') {
-        isPowerBelieved = false;
+      } else {
+        refused.push(field);
       }
     }
     const fused = this.#fuse(atMs);

@@ -25,6 +25,8 @@ const SAME_TROUBLE_MS = 10 * 60_000;
 /** Believed again for so long, it is none any more. */
 const SUSPECT_FOR_MS = 2 * 60_000;
 
+const WATTS: ReadonlySet<ReadingField> = new Set(['batteryWatts', 'loadWatts']);
+
 /** A field whose values are refused. */
 export interface Suspect {
   readonly field: ReadingField;
@@ -45,6 +47,11 @@ interface Unchanged {
   readonly value: number;
   readonly sinceMs: number;
   readonly flowRatio: number;
+}
+
+/** Watts are mostly volts times amperes: where one of these is refused, they are not believed either. */
+export function isMadeOf(field: ReadingField, part: ReadingField): boolean {
+  return WATTS.has(field) && (part === 'batteryVolts' || part === 'batteryAmps');
 }
 
 export class Plausibility {

@@ -13,7 +13,7 @@ import { simulatedSource, mainsSource } from '../../../src/power/sources/simulat
 import type { PowerSource } from '../../../src/power/sources/source.ts';
 import { pastSessions } from '../../../src/power/log/log-lines.ts';
 import type { SyncLogEntry } from '../../../src/power/log/sync-log.ts';
-import { backlogOf, CONFIG, HOUR_MS, MINUTE_MS } from './support.ts';
+import { BATTERY, backlogOf, CONFIG, HOUR_MS, MINUTE_MS } from './support.ts';
 
 const NOON_MS = Date.parse('2026-03-20T12:00:00Z');
 
@@ -166,11 +166,11 @@ test('a sensor that tells what cannot be is a fault, and the probe shows what is
   assert.equal(fault?.code, 'power.sensor-odd');
   assert.equal(fault.message, 'bmv: a battery voltage of 26.10 V is not believed');
   assert.equal(fault.sinceMs - startMs, 10_000);
-  const doubted = probeRows(monitor.probe(), clock.monotonicMs()).map((row) => row.doubted);
+  const doubted = probeRows(monitor.probe(), clock.monotonicMs(), BATTERY).map((row) => row.doubted);
   assert.deepEqual(doubted, [true, undefined]);
   volts = 13.2;
   await clock.advance(10_000);
-  const well = probeRows(monitor.probe(), clock.monotonicMs()).map((row) => row.doubted);
+  const well = probeRows(monitor.probe(), clock.monotonicMs(), BATTERY).map((row) => row.doubted);
   assert.deepEqual(well, [undefined, undefined], 'what is told now is believed');
   assert.equal(monitor.faults().length, 1);
   await clock.advance(3 * MINUTE_MS);

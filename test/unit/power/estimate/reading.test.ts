@@ -3,6 +3,7 @@ import { test } from 'vitest';
 
 import { HeardReading, isStale } from '../../../../src/power/estimate/reading.ts';
 import { probeRows } from '../../../../src/power/probe.ts';
+import { BATTERY } from '../support.ts';
 
 test('a reading is stale after sixty seconds, not before', () => {
   assert.equal(isStale(0, 60_000), false);
@@ -25,7 +26,7 @@ test('a charge that is told no more grows old beside a voltage that is, and a lo
   heard.take({ atMs: 0, batteryVolts: 13.1, socRatio: 0.5, quality: 'good' });
   heard.take({ atMs: 590_000, batteryVolts: 13.2, quality: 'good' });
   const rowsAt = (nowMs: number, lost?: string): unknown[] =>
-    probeRows([{ name: 'gx', fields: heard.fields(), suspects: [], lost }], nowMs).map(
+    probeRows([{ name: 'gx', fields: heard.fields(), suspects: [], lost }], nowMs, BATTERY).map(
       ({ field, value, ageS }) => [field, value, ageS],
     );
   assert.deepEqual(rowsAt(591_000), [

@@ -284,7 +284,7 @@ test('a probe shows figures with unit and age, and why a source is silent', asyn
   const listening = listenTo(sources, BATTERY);
   await (clock as SimClock).advance(5_000);
   listening.stop();
-  assert.deepEqual(probeRows(listening.views(5_000), 5_000), [
+  assert.deepEqual(probeRows(listening.views(5_000), 5_000, BATTERY), [
     { source: 'sysfs', field: 'socRatio', value: '50.0', unit: '%', ageS: 5 },
     { source: 'hwmon', value: 'no ina219, ina226 or ina3221 in /sys/class/hwmon', unit: '' },
   ]);
@@ -295,17 +295,22 @@ test('a probe marks what cannot be of this battery, until that is long ago', asy
     [`${SUPPLY}/BAT0/type`]: 'Battery',
     [`${SUPPLY}/BAT0/capacity`]: '50',
     [`${SUPPLY}/BAT0/voltage_now`]: '48000000',
+    [`${SUPPLY}/BAT0/current_now`]: '1000000',
   });
   const listening = listenTo(openSources(['sysfs'], { machine }), BATTERY);
   listening.stop();
   const doubtedAt = (nowMs: number): unknown[] =>
-    probeRows(listening.views(nowMs), nowMs).map(({ field, doubted }) => [field, doubted]);
+    probeRows(listening.views(nowMs), nowMs, BATTERY).map(({ field, doubted }) => [field, doubted]);
   assert.deepEqual(doubtedAt(1_000), [
     ['batteryVolts', true],
+    ['batteryAmps', undefined],
+    ['batteryWatts', true],
     ['socRatio', undefined],
   ]);
   assert.deepEqual(doubtedAt(10 * 60_000), [
     ['batteryVolts', undefined],
+    ['batteryAmps', undefined],
+    ['batteryWatts', undefined],
     ['socRatio', undefined],
   ]);
 });
