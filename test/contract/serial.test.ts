@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { closeSync, constants, existsSync, openSync, readdirSync, readlinkSync } from 'node:fs';
 import { describe, onTestFinished, test } from 'vitest';
 
 import { machineTimers } from '../../src/platform/clock.ts';
@@ -48,8 +48,45 @@ async function real(): Promise<Device> {
   };
 }
 
+/** Of this process. */
+function terminalsOpen(): number {
+  const folder = '/proc/self/fd';
+  return readdirSync(folder).filter((name) => {
+    try {
+      return readlinkSync(`${folder}/${name}`).startsWith('/dev/pts/');
+    } catch {
+      return false; // The one of the listing itself.
+    }
+  }).length;
+}
+
 /** Every byte value, so that a line discipline that eats or changes one is seen. */
 const ALL_BYTES = Uint8Array.from({ length: 256 }, (_, byte) => byte);
+
+interface Heard {
+  /** Resolves with the next bytes. */
+  more(): Promise<void>;
+  close(): void;
+}
+
+/** Opens the port, and comes back when bytes have come through. */
+async function heardFrom(device: Device): Promise<Heard> {
+  let heard = (): void => undefined;
+  let reason: string | undefined;
+  const more = (): Promise<void> => new Promise((resolve) => (heard = resolve));
+  const line = device.ports.open(device.path, 19_200, {
+    onData: () => heard(),
+    onClose: (why) => (reason = why),
+  });
+  const opened = more().then(() => true);
+  const pause = (): Promise<boolean> =>
+    new Promise((resolve) => setTimeout(() => resolve(false), 5));
+  do {
+    assert.equal(reason, undefined);
+    device.send(ALL_BYTES);
+  } while (!(await Promise.race([opened, pause()])));
+  return { more, close: () => line.close() };
+}
 
 function suite(open: () => Promise<Device>): void {
   test('all byte values come through, and the end is told once', async () => {
@@ -93,6 +130,23 @@ function suite(open: () => Promise<Device>): void {
     assert.match(reason, /no such device/);
   });
 
+  test('a port has one reader: another is refused, with a reason, until it is free', async () => {
+    const device = await open();
+    const first = await heardFrom(device);
+    const reason = await new Promise<string>((resolve) => {
+      device.ports.open(device.path, 19_200, {
+        onData: () => assert.fail("these bytes are the first one's"),
+        onClose: resolve,
+      });
+    });
+    assert.match(reason, /another program/);
+    const more = first.more();
+    device.send(ALL_BYTES);
+    await more;
+    first.close();
+    (await heardFrom(device)).close();
+  });
+
   test('after close nothing is told any more', async () => {
     const device = await open();
     let calls = 0;
@@ -112,5 +166,17 @@ describe('simulated', () => suite(simulated));
 
 const socat = peer('socat');
 const required = process.env['REQUIRE_PEERS'] === '1';
-if (socat !== undefined || required) describe('real', () => suite(real));
-else describe.skip('real (skipped: needs socat)', () => suite(real));
+if (socat !== undefined || required) {
+  describe('real', () => {
+    suite(real);
+
+    test('a line that was closed leaves nothing open', async () => {
+      const device = await real();
+      const keeper = openSync(device.path, constants.O_RDONLY | constants.O_NOCTTY);
+      onTestFinished(() => closeSync(keeper));
+      const before = terminalsOpen();
+      for (let times = 0; times < 3; times++) (await heardFrom(device)).close();
+      while (terminalsOpen() > before) await new Promise(setImmediate);
+    });
+  });
+} else describe.skip('real (skipped: needs socat)', () => suite(real));

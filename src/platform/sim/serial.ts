@@ -3,12 +3,12 @@
  * send. Like the machine's, a port that is not there fails after the call, never during it.
  */
 import type { Timers } from '../../base/clock.ts';
-import type { SerialHandlers, SerialLine, SerialPorts } from '../serial.ts';
+import { HELD, type SerialHandlers, type SerialLine, type SerialPorts } from '../serial.ts';
 
 export class SimSerialPorts implements SerialPorts {
   readonly #timers: Timers;
   readonly #plugged = new Set<string>();
-  readonly #open = new Map<string, Set<SerialHandlers>>();
+  readonly #open = new Map<string, SerialHandlers>();
 
   constructor(timers: Timers) {
     this.#timers = timers;
@@ -20,18 +20,18 @@ export class SimSerialPorts implements SerialPorts {
 
   unplug(path: string): void {
     this.#plugged.delete(path);
-    const gone = this.#open.get(path) ?? new Set();
+    const gone = this.#open.get(path);
     this.#open.delete(path);
-    for (const handlers of gone) handlers.onClose('the device is gone');
+    gone?.onClose('the device is gone');
   }
 
   /** Bytes from the device to whoever has its port open; lost where nobody has. */
   send(path: string, bytes: Uint8Array): void {
-    for (const handlers of this.#open.get(path) ?? []) handlers.onData(bytes);
+    this.#open.get(path)?.onData(bytes);
   }
 
   isOpen(path: string): boolean {
-    return (this.#open.get(path)?.size ?? 0) > 0;
+    return this.#open.has(path);
   }
 
   open(path: string, _baud: number, handlers: SerialHandlers): SerialLine {
@@ -39,14 +39,13 @@ export class SimSerialPorts implements SerialPorts {
     this.#timers.soon(() => {
       if (closed) return;
       if (!this.#plugged.has(path)) return handlers.onClose('no such device');
-      const readers = this.#open.get(path) ?? new Set();
-      readers.add(handlers);
-      this.#open.set(path, readers);
+      if (this.isOpen(path)) return handlers.onClose(HELD);
+      this.#open.set(path, handlers);
     });
     return {
       close: () => {
         closed = true;
-        this.#open.get(path)?.delete(handlers);
+        if (this.#open.get(path) === handlers) this.#open.delete(path);
       },
     };
   }

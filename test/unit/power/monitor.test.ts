@@ -166,7 +166,9 @@ test('a sensor that tells what cannot be is a fault, and the probe shows what is
   assert.equal(fault?.code, 'power.sensor-odd');
   assert.equal(fault.message, 'bmv: a battery voltage of 26.10 V is not believed');
   assert.equal(fault.sinceMs - startMs, 10_000);
-  const doubted = probeRows(monitor.probe(), clock.monotonicMs(), BATTERY).map((row) => row.doubted);
+  const doubted = probeRows(monitor.probe(), clock.monotonicMs(), BATTERY).map(
+    (row) => row.doubted,
+  );
   assert.deepEqual(doubted, [true, undefined]);
   volts = 13.2;
   await clock.advance(10_000);
