@@ -49,7 +49,7 @@ export async function openHub(config: Config, machine: Machine, input?: ConfigIn
   try {
     return await openAsItIs(config, machine, input);
   } catch (error) {
-    if (!isCut(error)) throw error;
+    if (!isCut(error, config.data, machine.files)) throw error;
     await goOnAsNew(config.data, machine, error);
     return openAsItIs(config, machine, input);
   }

@@ -86,15 +86,14 @@ export function takeNewIdentity(
   machine: IdentityMachine,
   isJournalLost: boolean,
 ): NewIdentity | undefined {
-  if (isJournalLost) forgetPlaces(paths, machine.files);
-  const taken = takeNewOwner(folderOf(paths), machine, isJournalLost);
-  if (taken === undefined) return undefined;
   const { files } = machine;
-  if (taken.formerly !== undefined) {
-    const former = [...formerHubs(paths, files), taken.formerly].slice(-FORMER_MAX);
+  if (isJournalLost) forgetPlaces(paths, files);
+  const taken = takeNewOwner(folderOf(paths), machine, isJournalLost, (formerly) => {
+    const others: readonly string[] = formerHubs(paths, files).filter((id) => id !== formerly);
+    const former = [...others, formerly].slice(-FORMER_MAX);
     files.replace(paths.formerly, utf8(former.map((id) => `${id}\n`).join('')));
-  }
-  if (isJournalLost) forgetFolder(paths, 'journal', files);
+  });
+  if (taken !== undefined && isJournalLost) forgetFolder(paths, 'journal', files);
   return taken;
 }
 

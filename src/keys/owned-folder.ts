@@ -93,12 +93,14 @@ export function checkOwner(
 
 /**
  * Makes the data those of a new node, because nobody has the key to them any more; or, as `isOver` says, because the node that
- * they are of cannot go on. The key that was there is kept aside. Undefined where neither holds: then nothing is changed.
+ * they are of cannot go on. The key that was there is kept aside. Undefined where neither holds: then nothing is changed. Who is
+ * broken off in the midst of it does it again. `noteFormer` is called before anything changes.
  */
 export function takeNewOwner(
   folder: OwnedFolder,
   machine: OwnerMachine,
   isOver = false,
+  noteFormer: (id: string) => void = () => undefined,
 ): NewIdentity | undefined {
   const { files, random } = machine;
   const path = folder.identity;
@@ -109,6 +111,7 @@ export function takeNewOwner(
   } catch (error) {
     if (!(error instanceof HubError)) throw error;
   }
+  if (formerly !== undefined) noteFormer(formerly);
   // Until the note is replaced a start says what is missing, as before.
   if (files.exists(path)) files.rename(path, unusedName(files, `${path}.aside`));
   const identity = Identity.open({ files, path, random });

@@ -9,14 +9,29 @@ import { HubError } from '../../base/errors.ts';
 import { Closers } from '../../closers.ts';
 import type { Machine } from '../../machine.ts';
 import { type Files, textIn } from '../../platform/files/files.ts';
-import { type HubPaths, takeDataDirectory } from '../data.ts';
-import { ownerOf, takeNewIdentity } from '../identity.ts';
+import { type HubPaths, hubPaths, takeDataDirectory } from '../data.ts';
+import { isKeyFault, ownerOf, takeNewIdentity } from '../identity.ts';
 
 const NOTE_LENGTH_MAX = 500;
 
-/** Whether a start has failed by that alone. */
-export function isCut(error: unknown): error is HubError {
-  return error instanceof HubError && error.code === 'journal.cut';
+/**
+ * Whether a start has failed by that alone. The note says which hub has ended: as long as the data are still of that one, its
+ * key is put aside, or another one's is here, because the power went before this came to its end.
+ */
+export function isCut(error: unknown, dir: string, files: Pick<Files, 'read'>): error is HubError {
+  if (!(error instanceof HubError)) return false;
+  if (error.code === 'journal.cut') return true;
+  const paths = hubPaths(dir);
+  const owner = ownerOf(paths, files);
+  return isKeyFault(error.code) && owner !== undefined && hasEnded(owner, paths, files);
+}
+
+function hasEnded(
+  hub: string,
+  { cut }: Pick<HubPaths, 'cut'>,
+  files: Pick<Files, 'read'>,
+): boolean {
+  return textIn(files, cut).startsWith(`hub ${hub} ended: `);
 }
 
 /** Makes the data those of a new hub. The note comes first: who dies in between does it again. */
@@ -30,7 +45,9 @@ export async function goOnAsNew(
   try {
     const paths = takeDataDirectory(dir, files, closers);
     const formerly = ownerOf(paths, files) ?? 'before this one';
-    files.replace(paths.cut, utf8(`hub ${formerly} ended: ${message}\n`));
+    if (!hasEnded(formerly, paths, files)) {
+      files.replace(paths.cut, utf8(`hub ${formerly} ended: ${message}\n`));
+    }
     const taken = takeNewIdentity(paths, machine, true);
     log.error('journal.cut', { formerly, id: taken?.id, reason: message });
   } finally {
