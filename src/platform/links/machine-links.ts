@@ -1,6 +1,6 @@
 /**
  * The links of this machine. The table is read from /proc and /sys whenever somebody asks; that it has changed is told by
- * one `ip monitor`, which sleeps in the kernel until then (Node has no netlink sockets). Where there is no `ip`, the table
+ * one `ip monitor`, which sleeps in the kernel until then (Node has no netlink sockets). Where there is no `ip` or `setpriv`, the table
  * is compared every few seconds instead. What NetworkManager and ModemManager say is fetched behind each change, and once
  * in a while, since nobody tells us when they change their mind.
  */
@@ -138,7 +138,6 @@ class Monitor {
   readonly #ip: string;
   readonly #timers: Timers;
   readonly #onEvent: () => void;
-  readonly #endWithUs = (): void => void this.#child?.kill('SIGKILL');
   #child: ChildProcess | undefined;
   #cancelRespawn: Cancel | undefined;
   #isStopped = false;
@@ -147,7 +146,6 @@ class Monitor {
     this.#ip = ip;
     this.#timers = timers;
     this.#onEvent = onEvent;
-    process.once('exit', this.#endWithUs);
     this.#start();
   }
 
@@ -158,13 +156,13 @@ class Monitor {
   stop(): void {
     this.#isStopped = true;
     this.#cancelRespawn?.();
-    process.removeListener('exit', this.#endWithUs);
     this.#child?.kill('SIGKILL');
   }
 
   #start(): void {
-    // With its end of the pipe closed it ends by itself at the next event, should we be killed.
-    const child = spawn(this.#ip, ['-o', 'monitor', 'link', 'address', 'route'], {
+    // It ends with us, also where we are killed: by itself it would at the next event, which on a quiet network is never.
+    const monitor = [this.#ip, '-o', 'monitor', 'link', 'address', 'route'];
+    const child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', ...monitor], {
       stdio: ['ignore', 'pipe', 'ignore'],
     });
     this.#child = child;
