@@ -45,7 +45,7 @@ const URGENT_RATIO = 0.03;
 const URGENT_MS = 12 * MINUTE_MS;
 
 /** So many sessions above the level at which alarms stop are for alarms and commands alone: what a dark night brings of them. */
-const ALARM_SESSIONS = 4;
+const ALARM_SESSIONS = 3;
 
 /** Before all is paused for longer than the deadline allows, what has waited this long goes. */
 const LAST_CALL_AGE_MS = 45 * MINUTE_MS;
