@@ -17,6 +17,9 @@ export interface Topic {
   readonly encoded: Buffer;
 }
 
+/** Of all topics in the table, where it is full of long ones: each is held three times over. */
+const MEAN_LENGTH_MAX = 256;
+
 /** From this size on a payload is kept as a buffer. */
 const LARGE_PAYLOAD_BYTES = 16 * 1024;
 
@@ -56,6 +59,7 @@ export function bytesOfPayload(payload: Payload): Uint8Array {
 export class TopicTable {
   readonly #topicsMax: number;
   readonly #topicByBytes = new Map<string, Topic>();
+  #length = 0;
 
   constructor(topicsMax: number) {
     this.#topicsMax = topicsMax;
@@ -69,7 +73,12 @@ export class TopicTable {
     const name = textOf(bytes);
     if (name === undefined || !isTopicName(name)) return undefined;
     // Forgetting all of them costs each one more check; nothing refers to the table.
-    if (this.#topicByBytes.size >= this.#topicsMax) this.#topicByBytes.clear();
+    const lengthMax = this.#topicsMax * MEAN_LENGTH_MAX;
+    if (this.#topicByBytes.size >= this.#topicsMax || this.#length + latin1.length > lengthMax) {
+      this.#topicByBytes.clear();
+      this.#length = 0;
+    }
+    this.#length += latin1.length;
     const topic = { name, encoded: withLength(bytes) };
     this.#topicByBytes.set(latin1, topic);
     return topic;

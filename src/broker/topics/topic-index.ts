@@ -12,8 +12,9 @@ export interface Match<S> {
   readonly qos: Qos;
 }
 
-/** Matches that are remembered, over all topics. */
+/** Matches that are remembered, over all topics; a long topic counts as some more of them. */
 const REMEMBERED_MATCHES_MAX = 65_536;
+const LENGTH_OF_A_MATCH = 64;
 
 /** About what a level of the tree costs, and an entry in it. */
 const LEVEL_BYTES = 256;
@@ -106,10 +107,11 @@ export class TopicIndex<S> {
     const qosBySubscriber = new Map<S, Qos>();
     collect(this.#root, topic.split('/'), 0, qosBySubscriber);
     const matches = Array.from(qosBySubscriber, ([subscriber, qos]) => ({ subscriber, qos }));
-    this.#remembered += 1 + matches.length;
+    const cost = 1 + matches.length + Math.floor(topic.length / LENGTH_OF_A_MATCH);
+    this.#remembered += cost;
     if (this.#remembered > REMEMBERED_MATCHES_MAX) {
       this.#forget();
-      this.#remembered = 1 + matches.length;
+      this.#remembered = cost;
     }
     this.#matchesByTopic.set(topic, matches);
     return matches;
