@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
 import { connectAsync } from 'mqtt';
 import { onTestFinished, test } from 'vitest';
 
@@ -102,6 +103,33 @@ test('on a battery that is nearly empty alarms go to the other hub, and readings
   assert.equal((await readingsOf(http, 'meters/1')).size, 0);
   await place.chargeIs(70, 'normal');
   await thereIs('meters/1');
+});
+
+test('an order of the region waits while there is no energy for it, and comes with the sun, once', async () => {
+  const region = await startRegional({ data: tempDir() });
+  const sets = [CAPTURE, `uplink.url="${region.mqttUrl}"`, 'uplink.link="ethernet"'];
+  const place = await MeteredHub.open(70, { sets: [...sets, 'uplink.check_in_minutes=1'] });
+  onTestFinished(() => place.close());
+  await place.chargeIs(70, 'normal');
+  await place.publishMs('alarms/1');
+  await uplinked(place.url);
+  await place.chargeIs(12, 'shutdown');
+  const order = { site: 'demo', key: 'order/17', add: { sent: 1 } };
+  const sent = await fetch(`${region.httpUrl}api/v1/send`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(order),
+  });
+  assert.equal(sent.status, 200, await sent.text());
+  const record = (): Promise<Response> => fetch(`${place.url}api/v1/records/order%2F17`);
+  // Five minutes of the site, in which it would have asked five times.
+  await pause((300 / SPEED) * 1_000);
+  assert.equal(place.state, 'shutdown');
+  assert.equal((await record()).status, 404);
+  await place.chargeIs(70, 'normal');
+  const answer = await eventually(record, ({ status }) => status === 200);
+  const { counters } = (await answer.json()) as { counters: object };
+  assert.deepEqual(counters, { sent: 1 });
 });
 
 const FILE_BYTES = 300_000;
