@@ -14,7 +14,7 @@ import type { Random } from '../base/random.ts';
 import type { BatchId } from '../batch/batch-id.ts';
 import { type Chunk, ChunkBitmap } from '../batch/wire/chunks.ts';
 import type { Compressor } from '../batch/compression.ts';
-import type { Manifest, Signer } from '../batch/manifest.ts';
+import { firstLeafOf, type Manifest, type Signer } from '../batch/manifest.ts';
 import { DOWN_CLASSES } from '../batch/wire/down-messages.ts';
 import type { Hello } from '../batch/wire/messages.ts';
 import { encodeReceipt, type Receipt, type WitnessedHead } from '../batch/wire/receipt.ts';
@@ -328,13 +328,16 @@ function open(
 /** What differs from the history that the hub told before is told to people. */
 function tellHistory(
   { name: site, log }: SiteOptions,
-  { hub, class: opClass, tree }: Manifest,
+  manifest: Manifest,
   outcome: HistoryOutcome,
   known: number,
 ): void {
   if (outcome === 'agrees' || outcome === 'untold') return;
+  const { hub, class: opClass, tree } = manifest;
   const fields = { site, hub, class: CLASS_NAMES[opClass], known, told: tree?.size };
-  if (outcome === 'gap') log.warn('regional.ledger.gap', fields);
+  // Numbers of ops in the history of the class, as proofs name them.
+  const missing = { fromOp: known + 1, throughOp: firstLeafOf(manifest) };
+  if (outcome === 'gap') log.warn('regional.ledger.gap', { ...fields, ...missing });
   else log.error('regional.ledger.forked', { ...fields, hint: FAULTS['ledger.forked'] });
 }
 
