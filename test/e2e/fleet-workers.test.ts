@@ -14,7 +14,7 @@ testWithPeers(
       killEveryMs: 1_500,
       killsMin: 4,
       restartAfterKills: 2,
-      deadlineMs: 240_000,
+      deadlineMs: 480_000,
       mosquitto,
     });
   },

@@ -43,7 +43,7 @@ interface ReadingsAnswer {
 }
 
 /** Long enough for a machine that is slow, or busy with other things; short of the limit of a test, which would not say what is amiss. */
-const WITHIN_MS = 120_000;
+const WITHIN_MS = 240_000;
 
 /** Asks again until the answer holds, or fails with what it was last. */
 export async function eventually<T>(

@@ -21,7 +21,7 @@ const FLAGS = [
 ];
 
 /** For the start, and for each step of a page: the library's own half a minute is short for a machine that is busy. */
-const STEP_MS_MAX = 120_000;
+const STEP_MS_MAX = 240_000;
 
 /** Starts the browser; who starts it closes it. */
 export function launchBrowser(executablePath: string): Promise<Browser> {
