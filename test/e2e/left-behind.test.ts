@@ -5,7 +5,7 @@ import { startHub } from '../support/hubs/hub.ts';
 import { testWithPeers } from '../support/machine/peers.ts';
 import { tempDir } from '../support/machine/temp-dir.ts';
 
-testWithPeers('a hub that is killed takes its `ip monitor` along', ['ip', 'setpriv'], async () => {
+testWithPeers('a hub that is killed takes its `ip monitor` along', ['ip'], async () => {
   // A network on which nothing happens: by itself it would stay.
   const sets = ['uplink.url=mqtt://127.0.0.1:9', 'peer.enabled=false'];
   const hub = await startHub({ data: tempDir(), sets });

@@ -1,12 +1,13 @@
 /**
  * The links of this machine. The table is read from /proc and /sys whenever somebody asks; that it has changed is told by
- * one `ip monitor`, which sleeps in the kernel until then (Node has no netlink sockets). Where there is no `ip` or `setpriv`, the table
+ * one `ip monitor`, which sleeps in the kernel until then (Node has no netlink sockets). Where there is no `ip`, the table
  * is compared every few seconds instead. What NetworkManager and ModemManager say is fetched behind each change, and once
  * in a while, since nobody tells us when they change their mind.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Writable } from 'node:stream';
 
 import type { Cancel, Timers } from '../../base/clock.ts';
 import { namesIn, textAt } from '../files/kernel-files.ts';
@@ -133,6 +134,13 @@ export class MachineLinks implements Links {
   }
 }
 
+/**
+ * In place of the shell the program, which ends with us also where we are killed; by itself it would at the next event, which
+ * on a quiet network is never. Beside it a shell waits for a word from us, or for our end. (`setpriv --pdeathsig` needs a call
+ * that the unit forbids.)
+ */
+const ENDS_WITH_US = '{ read -r _ <&3 || kill -9 $$; } >/dev/null 2>&1 & exec "$0" "$@" 3<&-';
+
 /** One `ip monitor`, started again a minute after it has ended. */
 class Monitor {
   readonly #ip: string;
@@ -160,15 +168,19 @@ class Monitor {
   }
 
   #start(): void {
-    // It ends with us, also where we are killed: by itself it would at the next event, which on a quiet network is never.
     const monitor = [this.#ip, '-o', 'monitor', 'link', 'address', 'route'];
-    const child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', ...monitor], {
-      stdio: ['ignore', 'pipe', 'ignore'],
+    const child = spawn('sh', ['-c', ENDS_WITH_US, ...monitor], {
+      stdio: ['ignore', 'pipe', 'ignore', 'pipe'],
     });
     this.#child = child;
-    child.stdout.on('data', () => this.#onEvent());
+    const watcher = child.stdio[3] as Writable;
+    watcher.on('error', () => undefined); // It has ended before us.
+    child.stdout?.on('data', () => this.#onEvent());
     child.once('error', () => this.#ended(child));
-    child.once('close', () => this.#ended(child));
+    child.once('exit', () => {
+      watcher.end('\n');
+      this.#ended(child);
+    });
   }
 
   #ended(child: ChildProcess): void {
