@@ -51,6 +51,8 @@ export class HubDownlink implements DownlinkPort {
   readonly #options: HubDownlinkOptions;
   /** The wish that was carried out last. */
   #overrideUntilMs = 0;
+  /** For whom. */
+  #begunBy: string | undefined;
 
   constructor(options: HubDownlinkOptions) {
     this.#options = options;
@@ -137,9 +139,11 @@ export class HubDownlink implements DownlinkPort {
     const wish = wishes.toSorted((a, b) => b.atMs - a.atMs)[0];
     if (wish === undefined || wish.untilMs === this.#overrideUntilMs) return;
     const leftMs = overrideLeftMs(wish, clock.wallMs());
-    const hadOne = this.#overrideUntilMs > clock.wallMs();
+    const current = power.override.current();
+    const goesOn = current !== undefined && current.who === this.#begunBy;
     this.#overrideUntilMs = wish.untilMs;
-    if (leftMs <= 0 && !hadOne) return;
+    if (leftMs <= 0 && !goesOn) return;
+    this.#begunBy = wish.by;
     log.info('downlink.override', { untilMs: wish.untilMs, by: wish.by });
     power.override.begin(Math.max(0, leftMs), wish.by);
   }
