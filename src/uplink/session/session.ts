@@ -241,7 +241,7 @@ function lacking(state: SessionState, id: BatchId, chunks: readonly number[]): S
 
 function sealed(state: SessionState, opClass: OpClass, isEmpty: boolean): SessionState {
   assert(state.sealing === opClass, 'what is sealed was asked for');
-  // One batch of the log a session: the lines that this very session writes must not feed it.
+  // Of the log one batch, and the next when that is ripe: the lines that this very session writes must not feed it.
   const isDrained = isEmpty || opClass === LOG;
   const drained = isDrained ? [...state.drained, opClass] : state.drained;
   return { ...state, sealing: undefined, drained };
@@ -313,8 +313,8 @@ function chooseSeal(
 ): OpClass | undefined {
   if (state.sealing !== undefined) return undefined;
   return mayGo.find((opClass) => {
-    const mayGoOn =
-      opClass !== LOG && view.allowed.includes(opClass) && view.ripe.includes(opClass);
+    const mayOften = view.allowed.includes(opClass) || opClass === LOG;
+    const mayGoOn = mayOften && view.ripe.includes(opClass);
     const isTurn = mayGoOn || !state.drained.includes(opClass);
     const above = state.flights.filter((flight) => flight.class <= opClass);
     return isTurn && view.sealable.includes(opClass) && above.length < FLIGHTS_MAX;

@@ -7,6 +7,8 @@ import type { Outbox } from '../outbox.ts';
 /** A batch of the log costs with its receipt three times its lines; where nothing else travels, it goes so seldom. */
 const LOG_ALONE_MS = 2 * 3_600_000;
 const LOG_ALONE_OPS = 512;
+/** A session may go on for days where alarms do not cease; what waits of the log would keep the journal from letting go of anything. */
+const LOG_AGAIN_MS = 60_000;
 
 export class Ripeness {
   readonly #limits: Pick<UplinkLimits, 'gatherMs' | 'seal'>;
@@ -40,8 +42,9 @@ export class Ripeness {
     return classes.filter((opClass) => {
       if (opClass === ALARM || opClass === COMMAND) return true;
       const sealedAtMs = this.#sealedAtMs.get(opClass);
-      if (sealedAtMs === undefined || outbox.unsealedOps(opClass) >= seal.opsMax) return true;
-      return this.#clock.monotonicMs() - sealedAtMs >= gatherMs;
+      const opsMax = opClass === LOG ? LOG_ALONE_OPS : seal.opsMax;
+      if (sealedAtMs === undefined || outbox.unsealedOps(opClass) >= opsMax) return true;
+      return this.#clock.monotonicMs() - sealedAtMs >= (opClass === LOG ? LOG_AGAIN_MS : gatherMs);
     });
   }
 }

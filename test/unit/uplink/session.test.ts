@@ -160,10 +160,21 @@ test('class log opens nothing, rides once, and holds nothing open', () => {
   );
   assert.equal(it.state.sealing, LOG);
   const spooled = [batch(1, ALARM), batch(2, LOG)];
-  it.on({ type: 'sealed', class: LOG, isEmpty: false }, { spooled, ripe: [LOG] });
+  it.on({ type: 'sealed', class: LOG, isEmpty: false }, { spooled });
   assert.equal(it.state.sealing, undefined, 'what the session itself logs waits for the next one');
   const effects = it.on({ type: 'receipt' }, { spooled: [batch(2, LOG)] });
   assert.ok(types(effects).includes('linger'));
+});
+
+test('a session that others keep open for long takes the log along again when that is due', () => {
+  const it = new Machine();
+  it.greet({ allowed: [ALARM], riding: ALL, sealable: [ALARM, LOG] });
+  const spooled = [batch(1, ALARM)];
+  it.on({ type: 'sealed', class: ALARM, isEmpty: false }, { sealable: [LOG], spooled });
+  it.on({ type: 'sealed', class: LOG, isEmpty: false }, { spooled: [...spooled, batch(2, LOG)] });
+  assert.equal(it.state.sealing, undefined);
+  it.on({ type: 'look' }, { ripe: [LOG] });
+  assert.equal(it.state.sealing, LOG);
 });
 
 test('a class that was sent out is sealed again only while it may open a session, and is ripe', () => {
