@@ -1,4 +1,6 @@
 /** HTTP of the hub: the page, the API, and MQTT over WebSocket. */
+import { messageOf } from '../base/errors.ts';
+import { openedOnce } from '../base/opened-once.ts';
 import type { Broker } from '../broker/broker.ts';
 import type { Config } from '../config/schema.ts';
 import type { Access } from '../security/access.ts';
@@ -56,14 +58,19 @@ export async function listenHttp(parts: HttpParts): Promise<Listening> {
     (connection) => broker.accept(connection),
   );
   const upgrade = { path: '/mqtt', handler, origins: access.asksForUser ? 'any' : 'same' } as const;
+  const { log } = parts.machine;
   let api: Promise<Api> | undefined;
+  const open = openedOnce(
+    () => openApi(parts),
+    (error) => log.error('http.not-opened', { reason: messageOf(error) }),
+  );
   const server = await serveHttp({
     host,
     port,
     purpose: 'http.port',
     connectionsMax,
     onTurnedAway: () => parts.fullPage.note(),
-    fetch: async (request, remote) => (await (api ??= openApi(parts))).fetch(request, remote),
+    fetch: async (request, remote) => (await (api = open())).fetch(request, remote),
     bodyBytesMax: (method, path) =>
       isUpload(method, path) ? config.assets.fileMibMax * MIB : BODY_BYTES_MAX,
     ...(limits.websocket ? { upgrade } : {}),
@@ -71,7 +78,7 @@ export async function listenHttp(parts: HttpParts): Promise<Listening> {
   return {
     addresses: { http: `http://${hostAndPort(server.host, server.port)}/` },
     close: async () => {
-      (await api)?.close();
+      (await api?.catch(() => undefined))?.close();
       await server.close();
     },
   };
@@ -103,7 +110,7 @@ async function openApi(parts: HttpParts): Promise<Api> {
     bundle: bundleDoorOf(parts),
     ...(await enrolDoor(access)),
     ledger: parts.servedLog,
-    page: new PageFiles(machine.files, machine.pageDir),
+    page: new PageFiles(machine.files, machine.pageDir, { log: machine.log }),
     clock: time.clock,
     timers: machine.timers,
     log: machine.log,

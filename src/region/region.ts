@@ -199,7 +199,7 @@ async function listenHttp(parts: RegionParts): Promise<HttpServer> {
       return storage === undefined ? undefined : settingsOf(storage);
     },
     assets,
-    page: new PageFiles(files, machine.pageDir, 'fleet.html'),
+    page: new PageFiles(files, machine.pageDir, { log, index: 'fleet.html' }),
     log,
     ...loginOptions(access, host),
   });

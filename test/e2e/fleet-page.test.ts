@@ -6,6 +6,7 @@ import { join } from 'node:path';
 
 import { onTestFinished } from 'vitest';
 
+import { SILENT_LOG } from '../../src/base/log.ts';
 import { serveHttp } from '../../src/platform/network/http/http-server.ts';
 import { PageFiles } from '../../src/status/http/page-files.ts';
 import type { FleetHub } from '../../src/status/region/fleet.ts';
@@ -56,7 +57,7 @@ testWithPeers(
     const dir = tempDir();
     execFileSync('node', [join(ROOT, 'deploy/copy-page.mjs'), dir]);
     const read = { read: (file: string) => readFileSync(file), list: readdirSync };
-    const page = new PageFiles(read, dir, 'fleet.html');
+    const page = new PageFiles(read, dir, { log: SILENT_LOG, index: 'fleet.html' });
     const hubs = Array.from({ length: 30 }, (_, number) => hub(number));
     const fetch = (request: Request): Response => {
       const { pathname } = new URL(request.url);

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeEach } from 'vitest';
 
+import { SILENT_LOG } from '../../src/base/log.ts';
 import type { JsonValue } from '../../src/codec/json.ts';
 import { machineTimers } from '../../src/platform/clock.ts';
 import { type HttpServer, serveHttp } from '../../src/platform/network/http/http-server.ts';
@@ -33,7 +34,9 @@ beforeEach(async () => {
   const dir = tempDir();
   execFileSync('node', [join(ROOT, 'deploy/copy-page.mjs'), dir]);
   sources = new SampleSources(new SimClock(NOON_MS));
-  const page = new PageFiles({ read: (path) => readFileSync(path), list: readdirSync }, dir);
+  const page = new PageFiles({ read: (path) => readFileSync(path), list: readdirSync }, dir, {
+    log: SILENT_LOG,
+  });
   api = createApi(sources.options({ timers: machineTimers, page, powerSince: () => aDay() }));
   const fetch = (request: Request, remote: string) => api.fetch(request, remote);
   const place = { host: '127.0.0.1', port: 0, purpose: 'http.port', connectionsMax: 32 };

@@ -1,10 +1,12 @@
 /**
  * The page's files, read once at the start and served from memory with their hash as ETag, packed where the
- * browser takes it. A missing folder is no fault: the API works without the page.
+ * browser takes it. A missing folder is no fault, nor is a file that the card does not give: the API works without the page.
  */
 import { createHash } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 
+import { messageOf, systemCode } from '../../base/errors.ts';
+import type { Log } from '../../base/log.ts';
 import type { Files } from '../../platform/files/files.ts';
 
 interface PageFile {
@@ -26,10 +28,14 @@ export class PageFiles {
   readonly #fileByPath = new Map<string, PageFile>();
 
   /** `dir` holds the pages and what they name, `index` stands at `/`; nothing below it is looked at later. */
-  constructor(files: Pick<Files, 'read' | 'list'>, dir: string, index = 'index.html') {
+  constructor(
+    files: Pick<Files, 'read' | 'list'>,
+    dir: string,
+    { log, index = 'index.html' }: { readonly log: Log; readonly index?: string },
+  ) {
     for (const name of files.list(dir)) {
       const type = TYPES[name.slice(name.lastIndexOf('.') + 1)];
-      const content = type === undefined ? undefined : files.read(`${dir}/${name}`);
+      const content = type === undefined ? undefined : readOf(files, `${dir}/${name}`, log);
       if (type === undefined || content === undefined) continue;
       const bytes = new Uint8Array(content);
       const packed = new Uint8Array(gzipSync(bytes, { level: 9 }));
@@ -53,6 +59,16 @@ export class PageFiles {
     if (!/\bgzip\b/.test(request.get('accept-encoding') ?? ''))
       return new Response(file.bytes, { headers });
     return new Response(file.packed, { headers: { ...headers, 'Content-Encoding': 'gzip' } });
+  }
+}
+
+function readOf(files: Pick<Files, 'read'>, path: string, log: Log): Uint8Array | undefined {
+  try {
+    return files.read(path);
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+    log.error('page.unreadable', { path, reason: messageOf(error) });
+    return undefined;
   }
 }
 
