@@ -8,6 +8,7 @@ import type { Identity } from '../keys/identity.ts';
 import {
   checkOwner as checkFolder,
   type NewIdentity,
+  noteOnce,
   openOwner,
   type OwnedFolder,
   ownerOf as ownerOfFolder,
@@ -38,7 +39,8 @@ function folderOf(paths: HubPaths): OwnedFolder {
     owner: paths.owner,
     what: 'hub',
     faults: { lost: 'keys.lost', foreign: 'keys.foreign' },
-    hasData: (files) => hasData(paths, files),
+    mayNote: (files) => hasJournalOrState(paths, files),
+    hasData: (files) => hasJournalOrState(paths, files) || holds(paths.epochKeys, '.key', files),
   };
 }
 
@@ -51,16 +53,26 @@ export function openIdentity(paths: HubPaths, machine: IdentityMachine): Identit
   return openOwner(folderOf(paths), machine);
 }
 
+/** Says whose the data are from the moment when there are some. */
+export function noteIdentity(
+  paths: HubPaths,
+  machine: Pick<IdentityMachine, 'files' | 'log'>,
+  identity: Pick<Identity, 'id'>,
+): void {
+  noteOnce(folderOf(paths), machine, identity);
+}
+
 /**
- * Throws `journal.lost` where nothing is here of a hub but its key, as from a backup of `keys/`: its numbers would begin at 1 again. A first
- * start makes the file of the id before the key.
+ * Throws `journal.lost` where nothing is here of a hub but its keys, with or without its id, as from a backup of these: its numbers
+ * would begin at 1 again. A first start makes the file of the id before the key, and writes the id when there is a journal.
  */
 export function checkKeyIsNotAlone(
   paths: IdentityPaths,
-  files: Pick<Files, 'exists' | 'list'>,
+  files: Pick<Files, 'exists' | 'list' | 'read'>,
 ): void {
   const { identity: path, owner } = paths;
-  if (!files.exists(path) || files.exists(owner) || hasData(paths, files)) return;
+  const isFirstStart = files.exists(owner) && ownerOf(paths, files) === undefined;
+  if (!files.exists(path) || isFirstStart || hasJournalOrState(paths, files)) return;
   throw new HubError('journal.lost', `${path} is here, and nothing of what its hub has done`);
 }
 
@@ -119,22 +131,14 @@ export function ownerOf(
   return ownerOfFolder(paths, files);
 }
 
-/** Whether a hub has left anything here that is its alone. */
-function hasData(
-  {
-    journal,
-    epochKeys,
-    state,
-    snapshot,
-  }: Pick<HubPaths, 'journal' | 'epochKeys' | 'state' | 'snapshot'>,
+/** Whether anything here says what a hub has done. */
+function hasJournalOrState(
+  { journal, state, snapshot }: Pick<HubPaths, 'journal' | 'state' | 'snapshot'>,
   files: Pick<Files, 'list' | 'exists'>,
 ): boolean {
-  const holds = (dir: string, ending: string): boolean =>
-    files.list(dir).some((name) => name.endsWith(ending));
-  return (
-    holds(journal, '.segment') ||
-    holds(epochKeys, '.key') ||
-    files.exists(state) ||
-    files.exists(snapshot)
-  );
+  return holds(journal, '.segment', files) || files.exists(state) || files.exists(snapshot);
+}
+
+function holds(dir: string, ending: string, files: Pick<Files, 'list'>): boolean {
+  return files.list(dir).some((name) => name.endsWith(ending));
 }

@@ -9,7 +9,7 @@ import { openAccess } from './access.ts';
 import { AssetGate } from './assets/asset-gate.ts';
 import { FullDoor } from './full-door.ts';
 import type { Ground } from './ground.ts';
-import { formerHubs } from './identity.ts';
+import { formerHubs, noteIdentity } from './identity.ts';
 import { keepHoles } from './storage/hole-file.ts';
 import { keepPassedOver } from './storage/kept-note.ts';
 import { openJournal } from './storage/journal.ts';
@@ -51,6 +51,7 @@ export async function serveDevices(ground: Ground): Promise<Serving> {
     ]),
   );
   const journal = closers.add(await openJournal(config, machine, paths));
+  noteIdentity(paths, machine, ground.identity);
   journal.onFault((fault) => {
     if (fault.code === 'journal.poisoned') ground.fail(fault);
   });

@@ -23,6 +23,8 @@ export interface OwnedFolder {
   readonly faults: { readonly lost: FaultCode; readonly foreign: FaultCode };
   /** Whether a node has left anything here that is its alone. */
   readonly hasData: (files: Pick<Files, 'list' | 'exists'>) => boolean;
+  /** Whether there is something that the id may be noted of. */
+  readonly mayNote: (files: Pick<Files, 'list' | 'exists'>) => boolean;
 }
 
 export interface OwnerMachine {
@@ -37,21 +39,30 @@ export interface NewIdentity {
 }
 
 const ID = /^[0-9a-f]{16}$/;
+/** There is a key, and nothing yet that is the node's. */
+const NOBODY = utf8('\n');
 
 /** Reads the key, or makes the first one. Throws the folder's faults or `keys.damaged`, having written nothing. */
 export function openOwner(folder: OwnedFolder, machine: OwnerMachine): Identity {
-  const { files, log } = machine;
   const identity = readOwner(folder, machine) ?? makeFirst(folder, machine);
-  if (ownerOf(folder, files) === undefined) {
-    try {
-      noteOwner(folder, files, identity);
-    } catch (error) {
-      if (systemCode(error) === undefined) throw error;
-      // A full disk stops no node; the next start tries again.
-      log.warn('identity.unnoted', { path: folder.owner, reason: messageOf(error) });
-    }
-  }
+  noteOnce(folder, machine, identity);
   return identity;
+}
+
+/** Notes whose the data are, where that is not noted yet and there is something to note it of. */
+export function noteOnce(
+  folder: OwnedFolder,
+  { files, log }: Pick<OwnerMachine, 'files' | 'log'>,
+  identity: Pick<Identity, 'id'>,
+): void {
+  if (ownerOf(folder, files) !== undefined || !folder.mayNote(files)) return;
+  try {
+    noteOwner(folder, files, identity);
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+    // A full disk stops no node; the next start tries again.
+    log.warn('identity.unnoted', { path: folder.owner, reason: messageOf(error) });
+  }
 }
 
 /** The file of the id comes first, still empty: a key without it was brought from elsewhere. */
@@ -59,7 +70,7 @@ function makeFirst(
   { identity: path, owner }: OwnedFolder,
   { files, random }: OwnerMachine,
 ): Identity {
-  if (!files.exists(owner)) files.replace(owner, utf8('\n'));
+  if (!files.exists(owner)) files.replace(owner, NOBODY);
   return Identity.open({ files, path, random });
 }
 
@@ -115,7 +126,8 @@ export function takeNewOwner(
   // Until the note is replaced a start says what is missing, as before.
   if (files.exists(path)) files.rename(path, unusedName(files, `${path}.aside`));
   const identity = Identity.open({ files, path, random });
-  noteOwner(folder, files, identity);
+  if (folder.mayNote(files)) noteOwner(folder, files, identity);
+  else files.replace(folder.owner, NOBODY);
   return { id: identity.id, formerly };
 }
 
@@ -128,7 +140,7 @@ export function ownerOf(
   return ID.test(text) ? text : undefined;
 }
 
-function noteOwner({ owner }: OwnedFolder, files: Files, { id }: Identity): void {
+function noteOwner({ owner }: OwnedFolder, files: Files, { id }: Pick<Identity, 'id'>): void {
   files.replace(owner, utf8(`${id}\n`));
 }
 

@@ -19,6 +19,7 @@ function folderOf(config: Config, dir: string): OwnedFolder {
     owner: `${dir}/region.id`,
     what: 'region',
     faults: { lost: 'region.key-lost', foreign: 'region.key-foreign' },
+    mayNote: () => true,
     hasData: (files) => files.list(`${dir}/sites`).length > 0,
   };
 }

@@ -1,14 +1,6 @@
 /** A hub that has lost a folder, or got an old one back, does not go on as if it had never had it. */
 import assert from 'node:assert/strict';
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { connectAsync } from 'mqtt';
 import { beforeEach, describe, onTestFinished, test } from 'vitest';
@@ -194,19 +186,23 @@ describe('the journal of a hub', () => {
     assert.ok(Date.parse(reading?.at ?? '') > sinceMs, stdout);
   });
 
-  test('is not here, and nothing else of the hub but its key: no hub starts', async () => {
-    const key = readFileSync(join(dir, 'keys/hub.pem'));
-    dir = join(tempDir(), 'data');
-    mkdirSync(join(dir, 'keys'), { recursive: true });
-    writeFileSync(join(dir, 'keys/hub.pem'), key, { mode: 0o600 });
-    for (let start = 0; start < 2; start++) {
-      await assert.rejects(open(), { code: 'journal.lost', message: /hub\.pem is here/ });
-    }
-    const told = await cli('doctor --json');
-    assert.match(told.stdout, /"state":"journal lost"/);
-    assert.equal((await cli('identity new')).code, EXIT.done);
-    assert.notEqual(await run(1), id);
-  });
+  test.each(['keys/hub.pem', 'keys/hub.pem hub.id', 'keys', 'keys hub.id'])(
+    'is not here, and nothing else of the hub but %s: no hub starts',
+    async (names) => {
+      const whole = dir;
+      dir = join(tempDir(), 'data');
+      mkdirSync(join(dir, 'keys'), { recursive: true });
+      for (const name of names.split(' '))
+        cpSync(join(whole, name), join(dir, name), { recursive: true });
+      for (let start = 0; start < 2; start++) {
+        await assert.rejects(open(), { code: 'journal.lost', message: /hub\.pem is here/ });
+      }
+      const told = await cli('doctor --json');
+      assert.match(told.stdout, /"state":"journal lost"/);
+      assert.equal((await cli('identity new')).code, EXIT.done);
+      assert.notEqual(await run(1), id);
+    },
+  );
 
   test('of a first start that died between key and note is nobody’s: the next one goes on with the key', async () => {
     dir = join(tempDir(), 'data');
