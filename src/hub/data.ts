@@ -15,6 +15,7 @@
  *   holes             what devices and peers say that this hub lacks: storage/hole-file.ts
  *   journal/  state.db  power/  uplink/  ledger/  users.json
  *   assets/           contents of assets and their previews: assets/ASSETS.md
+ *   spare             room for a start on a full disk: storage/spare-room.ts
  *   taken/            the state of another hub, on its way here
  *   flash.json        what the card took in the last days
  *   runtime.json      addresses of the running hub, for the commands; gone when it is not running
@@ -41,6 +42,7 @@ export interface HubPaths {
   readonly state: string;
   readonly sessions: string;
   readonly snapshot: string;
+  readonly spare: string;
   readonly taken: string;
   readonly syncLog: string;
   readonly uplink: string;
@@ -66,6 +68,7 @@ export function hubPaths(dir: string): HubPaths {
     state: `${dir}/state.db`,
     sessions: `${dir}/sessions.cbor`,
     snapshot: `${dir}/state.snapshot`,
+    spare: `${dir}/spare`,
     taken: `${dir}/taken`,
     syncLog: `${dir}/power`,
     uplink: `${dir}/uplink`,

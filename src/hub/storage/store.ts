@@ -19,6 +19,7 @@ import { readSnapshot, writeSnapshot } from '../../snapshot/snapshot-file.ts';
 import type { StateDigest } from '../../store/state/state-digest.ts';
 import { Store, type StoreOptions } from '../../store/store.ts';
 import { checkJournalReaches } from './lost-journal.ts';
+import { giveSpareRoom, keepSpareRoom } from './spare-room.ts';
 
 export interface HubStoreOptions {
   readonly config: Config;
@@ -56,6 +57,7 @@ export class HubStore {
     this.#options = options;
     this.#backoff = new Backoff(REOPEN_MS_MIN, REOPEN_MS_MAX, options.machine.random);
     this.#state = openState(options);
+    keepSpareRoom(options.machine.files, options.paths.spare);
   }
 
   static open(options: HubStoreOptions): HubStore {
@@ -142,6 +144,8 @@ export class HubStore {
       // The journal has everything; the next run folds what is missing.
       this.#options.machine.log.warn('store.close-failed', { reason: faultOf(error).message });
     }
+    const { machine, paths } = this.#options;
+    keepSpareRoom(machine.files, paths.spare);
   }
 
   #recover(fault: HubError): void {
@@ -184,8 +188,10 @@ function openState(options: HubStoreOptions): Store {
   try {
     state = Store.open(storeOptions);
   } catch (error) {
-    if (!(error instanceof HubError) || error.code !== 'store.damaged') throw error;
-    removeState(options, error);
+    if (!(error instanceof HubError)) throw error;
+    if (error.code === 'store.damaged') removeState(options, error);
+    else if (!giveSpareRoom(files, paths.spare)) throw error;
+    else log.warn('store.spare-room-given', { reason: error.message });
     state = Store.open(storeOptions);
   }
   const { firstLsn, lastLsn } = options.journal;

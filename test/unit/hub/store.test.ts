@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 
 import { describe, it } from 'vitest';
 
@@ -8,6 +8,7 @@ import { HubStore } from '../../../src/hub/storage/store.ts';
 import { hubPaths } from '../../../src/hub/data.ts';
 import { Identity } from '../../../src/keys/identity.ts';
 import { machineTimers } from '../../../src/platform/clock.ts';
+import type { Files } from '../../../src/platform/files/files.ts';
 import { machineFiles } from '../../../src/platform/files/machine-files.ts';
 import { machineRandom } from '../../../src/platform/random.ts';
 import { Store } from '../../../src/store/store.ts';
@@ -21,16 +22,16 @@ type Options = Parameters<typeof HubStore.open>[0];
 
 interface Hub extends DoorSetup {
   readonly dir: string;
-  open(journal?: DoorJournal, signer?: Identity): HubStore;
+  open(journal?: DoorJournal, signer?: Identity, files?: Files): HubStore;
 }
 
 function setUp(): Hub {
   const dir = tempDir();
   const setup = openDoor();
   const { clock } = setup;
-  const open = (journal = setup.journal, signer = SIGNER): HubStore => {
+  const open = (journal = setup.journal, signer = SIGNER, files = machineFiles): HubStore => {
     const machine = {
-      files: machineFiles,
+      files,
       log: SILENT_LOG,
       clock,
       timers: machineTimers,
@@ -51,6 +52,26 @@ function publishTo(hub: Hub, count: number, topic: string): void {
 }
 
 describe('the state of a hub', () => {
+  it('opens on a disk without a block to spare, on the room that was kept for it', async () => {
+    const hub = setUp();
+    const { spare, state } = hubPaths(hub.dir);
+    publishTo(hub, 3, 'a');
+    let store = hub.open();
+    const before = await store.digest();
+    await store.close();
+    assert.equal(statSync(spare).size, 65_536);
+    // SQLite cannot make the folder that it locks by while the spare room is not given.
+    const files = Object.create(machineFiles) as typeof machineFiles;
+    files.remove = (path) => {
+      if (path === `${state}.lock` && existsSync(spare)) mkdirSync(path);
+      else machineFiles.remove(path);
+    };
+    store = hub.open(undefined, undefined, files);
+    assert.deepEqual(await store.digest(), before);
+    await store.close();
+    assert.ok(existsSync(spare), 'it is kept again for the next time');
+  });
+
   it('survives the loss of its database after the journal has let go of its beginning', async () => {
     const hub = setUp();
     publishTo(hub, 10, 'quiet/since');
