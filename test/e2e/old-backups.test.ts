@@ -3,15 +3,24 @@
  * last week. Real processes, with both storages of a region.
  */
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { cpSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 
 import { connectAsync } from 'mqtt';
 import { describe, onTestFinished, test } from 'vitest';
 
-import { type Digest, eventually, getJson, uplinked } from '../support/hubs/api.ts';
+import {
+  type Digest,
+  eventually,
+  getJson,
+  type StatusView,
+  uplinked,
+} from '../support/hubs/api.ts';
 import { openWorker, startBroker } from '../support/hubs/fleet-world.ts';
 import { type RunningHub, startHub, startRegional } from '../support/hubs/hub.ts';
+import { publishTo } from '../support/hubs/mqtt-client.ts';
 import { peer, runsWith } from '../support/machine/peers.ts';
 import { connect, PostgresServer } from '../support/machine/postgres.ts';
 import { freePort, type Spawned } from '../support/machine/spawn.ts';
@@ -95,6 +104,9 @@ const AT_ONCE = 'capture=[{filter="#",class="alarm"}]';
 const digestOf = async (url: string): Promise<string> =>
   (await getJson<Digest>(`${url}api/v1/digest?site=demo`)).digest;
 
+const opsAt = async (url: string): Promise<number> =>
+  (await getJson<Digest>(`${url}api/v1/digest?site=demo`)).ops;
+
 async function agree(...urls: [string, string]): Promise<void> {
   const both = async (): Promise<string[]> => Promise.all(urls.map(digestOf));
   await eventually(both, ([first, second]) => first === second);
@@ -121,6 +133,43 @@ describe.each(KINDS)('an old backup: %s', (_name, make) => {
     await publish(hub, 'since', 1);
     await agree(third.httpUrl, hub.httpUrl);
     assert.equal(await region.forked(), 0);
+  });
+
+  test('what the hub has let go of meanwhile is gone: the region says which ops, and takes the rest', async () => {
+    const region = await make();
+    const first = await region.start();
+    const small = ['journal.segment_mib=1', 'journal.total_mib_max=16', 'journal.keep_days=0'];
+    const sets = [`uplink.url=${region.url}`, AT_ONCE, ...small];
+    const hub = await startHub({ data: tempDir(), sets });
+    await publish(hub, 'before', 20);
+    await uplinked(hub.httpUrl);
+    await first.process.stop();
+    await region.backUp();
+    const second = await region.start();
+    for (let n = 0; n < 15; n++) await publishTo(hub.mqttUrl, 'after', randomBytes(200_000));
+    // The log has its receipts with the next session, and without those nothing is let go of.
+    const releasing = async (): Promise<number> => {
+      await publishTo(hub.mqttUrl, 'after', 'x');
+      await uplinked(hub.httpUrl);
+      await pause(3_000);
+      const { journal } = await getJson<StatusView>(`${hub.httpUrl}api/v1/status`);
+      return journal.firstLsn;
+    };
+    await eventually(releasing, (firstLsn) => firstLsn > 30);
+    await second.process.stop();
+    await region.restore();
+    const third = await region.start();
+    await publish(hub, 'since', 1);
+    const said = await third.process.line(/regional\.ledger\.gap.*"class":"alarm"/);
+    await hub.process.line(/uplink\.region\.forgot.*"class":"alarm"/);
+    const { fromOp, throughOp } = JSON.parse(said) as { fromOp: number; throughOp: number };
+    assert.equal(fromOp, 21);
+    const all = await opsAt(hub.httpUrl);
+    assert.ok(throughOp > fromOp && throughOp < all, said);
+    await eventually(
+      () => opsAt(third.httpUrl),
+      (ops) => ops === all - (throughOp - fromOp + 1),
+    );
   });
 
   test('a hub that was restored from one is found out, and both histories are kept', async () => {
