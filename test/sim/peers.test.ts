@@ -132,6 +132,23 @@ test('what is here already, and on its way to the card, is confirmed when it is 
   assert.equal(state(), 'synced');
 });
 
+test('ops that both have taken meanwhile are levelled out a page at a time, not one by one', async () => {
+  const site = new PeerSite(1, 2);
+  const [a, b] = [site.hub(0), site.hub(1)];
+  b.dials(0);
+  await site.clock.advance(1_000);
+  site.messages = 0;
+  const ops = Array.from({ length: 400 }, (_, index) => patchOp({ n: 1 }, { seq: index + 1 }).op);
+  a.accept(ops, { role: 'device', device: 'tablet' });
+  b.accept(ops, { role: 'operator', device: 'tablet' });
+  for (let i = 0; i < 20; i++) {
+    for (const hub of site.hubs) hub.sync();
+    await site.clock.advance(500);
+  }
+  assert.equal(a.digest(), b.digest());
+  assert.ok(site.messages < 40, `${site.messages} messages`);
+});
+
 describe('acknowledged entries that a card has lost', () => {
   test('come back from a hub that has them, and reach those who never had them', async () => {
     const site = siteOf(3, 'line');

@@ -99,6 +99,8 @@ export class PeerExchange {
   #isTaking = false;
   #opsSent = 0;
   readonly #taking: Taking;
+  /** Of ops of this page that are here already. */
+  #stamps: OpStamp[] = [];
   #heardMs: number;
   #waitsSinceMs: number;
 
@@ -108,7 +110,7 @@ export class PeerExchange {
     this.#taking = new Taking({
       ...options,
       onHeld: (lane, seq) => this.#sending?.peerHolds(lane, seq),
-      onStamp: (stamp) => this.#check?.handle({ kind: 'stamps', stamps: [stamp] }),
+      onStamp: (stamp) => this.#stamps.push(stamp),
       onGreaterHere: (stamped) => {
         this.#sending?.also(stamped);
         this.#run();
@@ -350,6 +352,8 @@ export class PeerExchange {
         at += 1;
       }
     }
+    if (this.#stamps.length > 0) this.#check?.handle({ kind: 'stamps', stamps: this.#stamps });
+    this.#stamps = [];
     const { journal } = this.#options;
     // What is here already may still be on its way to the card: the word must not overtake it.
     if (lsn === 0 && ops.length > 0) lsn = journal.lastLsn;
