@@ -232,7 +232,7 @@ describe('a hub that stands still', () => {
   });
 
   test('for eyes: verdicts, arrows, the state', async () => {
-    rmSync(join(dir, 'journal'), { recursive: true });
+    hasNoJournalYet();
     const { stdout } = await world.run(`doctor --data ${dir} ${SMALL_FLAGS}`, {
       files: machineFiles,
     });
@@ -259,11 +259,17 @@ describe('a card that the kernel has made read-only', () => {
   });
 });
 
+/** As after a first start that ended between the key and the journal. */
+function hasNoJournalYet(): void {
+  rmSync(join(dir, 'journal'), { recursive: true });
+  writeFileSync(join(dir, 'hub.id'), '');
+}
+
 /** The directory gets a key, as a start would make it: another than the one in its journal. */
 describe('a hub that runs here', () => {
   test('is asked, its files are read, and nothing is mended under it', async () => {
     dir = await smallDataDir();
-    rmSync(join(dir, 'journal'), { recursive: true });
+    hasNoJournalYet();
     const sets = ['broker.port=0', 'http.port=0', 'power.sources=["none"]'];
     const hub = await openHub(configFor(dir, ...sets), machine);
     try {
