@@ -147,6 +147,39 @@ test('a start on a full disk: what is there can be read, and it goes on when the
   await rig.checkUsable();
 });
 
+const NO_WRITES = new Map(Array.from({ length: 1_000 }, (_, nth) => [nth, 'ENOSPC'] as const));
+
+test.each(SEALINGS)(
+  'starts on a full disk, and nothing there but a segment without a block: it still tells the LSNs (%s)',
+  async (sealing) => {
+    const rig = new Rig(1, {}, sealing);
+    await rig.open();
+    for (let i = 0; i < 2; i++) await rig.commit(25);
+    await rig.close();
+    const last = rig.acknowledged;
+    await rig.open();
+    rig.release(last);
+    await rig.settle(1_000);
+    rig.end('kill');
+    for (let starts = 1; starts <= 3; starts++) {
+      rig.files.faults.failWrites = NO_WRITES;
+      await rig.open();
+      assert.equal(rig.journal.durableLsn, last);
+      await rig.settle(1_000);
+      if (starts < 3) rig.end('kill');
+      const segments = rig.files.list(DIR).filter((name) => name.endsWith('.segment'));
+      assert.notDeepEqual(segments, [], 'or the hub would call its journal lost');
+    }
+    rig.files.faults.failWrites = new Map();
+    await rig.settle(5_000);
+    await rig.commit(2);
+    rig.end('power-cut');
+    await rig.open();
+    assert.equal(rig.journal.durableLsn, last + 2);
+    await rig.checkUsable();
+  },
+);
+
 test('a journal at its limit refuses; released segments let it go on', async () => {
   const rig = new Rig(1, { totalBytesMax: 5 * SEGMENT_BYTES });
   await rig.open();

@@ -146,8 +146,13 @@ class Opening {
     this.#removeTemporaries();
     const { tail, vacant, nextLsn } = this.#survey;
     const segments = [...this.#survey.segments];
-    for (const segment of vacant.toSorted((a, b) => a.number - b.number))
-      this.#supply.retire(segment);
+    const inOrder = vacant.toSorted((a, b) => a.number - b.number);
+    // Where no other segment tells the LSNs, the empty one that does has its name until a fresh one has.
+    const teller =
+      segments.length === 0
+        ? inOrder.findLast(({ header }) => header.baseLsn === nextLsn)
+        : undefined;
+    for (const segment of inOrder) if (segment !== teller) this.#supply.retire(segment);
     // Where the tail tells the LSNs, an empty segment may be given up first and become the fresh one.
     if (tail?.segment.untilLsn === nextLsn) this.#supply.recycleNow();
 
@@ -162,6 +167,7 @@ class Opening {
     } else {
       this.#group.clear();
       if (rewrite.replacesTail) this.#supply.retire(must(segments.pop(), 'the tail'));
+      if (teller !== undefined) this.#supply.retire(teller);
     }
     if (rewrite.payloads.length > 0 && tail !== undefined) tail.segment.untilLsn = rewrite.firstLsn;
     if (active !== undefined) segments.push(active.segment);
