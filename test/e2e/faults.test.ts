@@ -195,10 +195,14 @@ describe('the card takes two seconds for a sync', () => {
       // A segment that is not ready in time is made on the spot, and everyone waits for its sync; seldom.
       waitsMs.sort((a, b) => a - b);
       assert.ok((waitsMs[10] ?? 0) < SYNC_MS, `${waitsMs.join(' ')} ms`);
-      const before = performance.now();
-      await device.publishAsync('lone', '1', { qos: 1 });
-      const ackMs = performance.now() - before;
-      assert.ok(ackMs > SYNC_MS / 2, `${ackMs} ms`);
+      // Of each thread strace spares the first syncs: a publish may meet one of those still.
+      const acksMs: number[] = [];
+      for (let count = 0; count < 4; count++) {
+        const before = performance.now();
+        await device.publishAsync('lone', `${count}`, { qos: 1 });
+        acksMs.push(performance.now() - before);
+      }
+      assert.ok(Math.max(...acksMs) > SYNC_MS / 2, `${acksMs.join(' ')} ms`);
       const { process } = await getJson<StalledView>(`${hub.httpUrl}api/v1/status`);
       assert.ok(process.rssBytes < 200e6, `${process.rssBytes} bytes`);
       await device.endAsync();
