@@ -4,7 +4,8 @@
  *
  * However many devices pull, memory is bounded: a session holds a place in the state or in the journal, what the
  * device knows only while it catches up, and one page. Work is done in turns of a few milliseconds, one device
- * after the other, also that of beginning: a pull that is given up before its turn has cost nothing. A device that falls silent is forgotten; it pulls again when it is back.
+ * after the other, also that of beginning: a pull that is given up before its turn has cost nothing. A device that
+ * falls silent is forgotten; it pulls again when it is back.
  */
 import type { Cancel, Clock, Timers } from '../base/clock.ts';
 import { HubError } from '../base/errors.ts';

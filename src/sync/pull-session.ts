@@ -1,6 +1,6 @@
 /**
- * One device's pull: when its turn comes, a walk over the state, then the tail of the journal. It makes one page at a time, and only
- * while the device has credit, so that a slow device holds no memory but its place. What the device said of itself
+ * One device's pull: when its turn comes, a walk over the state, then the tail of the journal. It makes one page at a
+ * time, and only while the device has credit, so that a slow device holds no memory but its place. What the device said of itself
  * is used for nothing but choosing what it gets: who lies, lacks what it says it has.
  */
 import type { StateItem } from '../merge/state/state-item.ts';

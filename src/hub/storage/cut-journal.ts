@@ -31,7 +31,12 @@ function hasEnded(
   { cut }: Pick<HubPaths, 'cut'>,
   files: Pick<Files, 'read'>,
 ): boolean {
-  return textIn(files, cut).startsWith(`hub ${hub} ended: `);
+  return textIn(files, cut).startsWith(endOf(hub));
+}
+
+/** How the note begins. */
+function endOf(hub: string): string {
+  return `hub ${hub} ended: `;
 }
 
 /** Makes the data those of a new hub. The note comes first: who dies in between does it again. */
@@ -46,7 +51,7 @@ export async function goOnAsNew(
     const paths = takeDataDirectory(dir, files, closers);
     const formerly = ownerOf(paths, files) ?? 'before this one';
     if (!hasEnded(formerly, paths, files)) {
-      files.replace(paths.cut, utf8(`hub ${formerly} ended: ${message}\n`));
+      files.replace(paths.cut, utf8(`${endOf(formerly)}${message}\n`));
     }
     const taken = takeNewIdentity(paths, machine, true);
     log.error('journal.cut', { formerly, id: taken?.id, reason: message });

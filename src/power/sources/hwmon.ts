@@ -8,22 +8,17 @@
 import type { DriverReader, DriverTexts } from '../../platform/files/driver-files.ts';
 import { textIn } from '../../platform/files/files.ts';
 import { hasFields, type Reading, type ReadingDraft } from '../estimate/reading.ts';
-import { type Ask, PolledSource, type PowerMachine, type PowerSource } from './source.ts';
+import { type DriverMachine, driverSource, type PowerSource, type SysMachine } from './source.ts';
 
-type SysMachine = Pick<PowerMachine, 'files' | 'sysRoot'>;
 type Rail = 'battery' | 'panel' | 'load';
 
 const ONE_RAIL: ReadonlySet<string> = new Set(['ina219', 'ina220', 'ina226', 'ina230', 'ina231']);
 const THREE_RAILS = 'ina3221';
 const RAIL_ORDER: readonly Rail[] = ['battery', 'panel', 'load'];
 
-export function hwmonSource(
-  machine: SysMachine & Pick<PowerMachine, 'drivers' | 'clock' | 'timers'>,
-): PowerSource {
+export function hwmonSource(machine: DriverMachine): PowerSource {
   const absent = `no ina219, ina226 or ina3221 in ${machine.sysRoot}/class/hwmon`;
-  const reader = machine.drivers.open();
-  const ask: Ask = (nowMs, onAnswer) => askHwmon(machine, reader, nowMs, onAnswer);
-  return new PolledSource('hwmon', machine, ask, absent, () => reader.close());
+  return driverSource('hwmon', machine, askHwmon, absent);
 }
 
 interface Chip {

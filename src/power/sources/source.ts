@@ -5,7 +5,7 @@
  */
 import type { Clock, Timers } from '../../base/clock.ts';
 import type { Random } from '../../base/random.ts';
-import type { DriverFiles } from '../../platform/files/driver-files.ts';
+import type { DriverFiles, DriverReader } from '../../platform/files/driver-files.ts';
 import type { Files } from '../../platform/files/files.ts';
 import type { SerialPorts } from '../../platform/serial.ts';
 import type { Reading } from '../estimate/reading.ts';
@@ -52,6 +52,10 @@ export interface PowerMachine {
   /** `/dev`, likewise. */
   readonly devRoot: string;
 }
+
+/** What sources below /sys look at. */
+export type SysMachine = Pick<PowerMachine, 'files' | 'sysRoot'>;
+export type DriverMachine = SysMachine & PollMachine & Pick<PowerMachine, 'drivers'>;
 
 /** A source that is asked again and again, though never while it has not answered. */
 export class PolledSource implements PowerSource {
@@ -118,4 +122,24 @@ export class PolledSource implements PowerSource {
     this.#poll = undefined;
     this.#end();
   }
+}
+
+/** What is asked below /sys, by a reader that may be kept waiting. */
+export type AskDrivers = (
+  machine: SysMachine,
+  reader: DriverReader,
+  atMs: number,
+  onAnswer: (reading: Reading | undefined) => void,
+) => void;
+
+/** A source below /sys, with a reader of its own as long as it lives. */
+export function driverSource(
+  name: string,
+  machine: DriverMachine,
+  askDrivers: AskDrivers,
+  absent: string,
+): PowerSource {
+  const reader = machine.drivers.open();
+  const ask: Ask = (nowMs, onAnswer) => askDrivers(machine, reader, nowMs, onAnswer);
+  return new PolledSource(name, machine, ask, absent, () => reader.close());
 }

@@ -6,9 +6,8 @@
  */
 import type { DriverReader } from '../../platform/files/driver-files.ts';
 import type { Reading, ReadingDraft } from '../estimate/reading.ts';
-import { type Ask, PolledSource, type PowerMachine, type PowerSource } from './source.ts';
+import { type DriverMachine, driverSource, type PowerSource, type SysMachine } from './source.ts';
 
-type SysMachine = Pick<PowerMachine, 'files' | 'sysRoot'>;
 type Attributes = ReadonlyMap<string, string>;
 
 const ATTRIBUTES = [
@@ -28,13 +27,9 @@ const ATTRIBUTES = [
   'temp',
 ] as const;
 
-export function sysfsSource(
-  machine: SysMachine & Pick<PowerMachine, 'drivers' | 'clock' | 'timers'>,
-): PowerSource {
+export function sysfsSource(machine: DriverMachine): PowerSource {
   const absent = `no battery in ${machine.sysRoot}/class/power_supply`;
-  const reader = machine.drivers.open();
-  const ask: Ask = (nowMs, onAnswer) => askPowerSupplies(machine, reader, nowMs, onAnswer);
-  return new PolledSource('sysfs', machine, ask, absent, () => reader.close());
+  return driverSource('sysfs', machine, askPowerSupplies, absent);
 }
 
 /** Their folders; no driver is asked. */
