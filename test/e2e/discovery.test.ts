@@ -1,7 +1,6 @@
 /** Hubs and devices that were told no address: real multicast on loopback. */
 import assert from 'node:assert/strict';
 
-import { connectAsync } from 'mqtt';
 import { test } from 'vitest';
 
 import { findHubs } from '../../src/client/node.ts';
@@ -9,6 +8,7 @@ import { hexOf } from '../../src/base/bytes.ts';
 import { machineRandom } from '../../src/platform/random.ts';
 import { type Digest, eventually, getJson } from '../support/hubs/api.ts';
 import { startHub } from '../support/hubs/hub.ts';
+import { publishTo } from '../support/hubs/mqtt-client.ts';
 import { tempDir } from '../support/machine/temp-dir.ts';
 
 test('two hubs of a site find each other and a device finds both; a hub of another site stays alone', async () => {
@@ -25,9 +25,7 @@ test('two hubs of a site find each other and a device finds both; a hub of anoth
     await start(`${site}-2`),
   ];
   for (const { mqttUrl } of [first, second, stranger]) {
-    const client = await connectAsync(mqttUrl, { reconnectPeriod: 0 });
-    await client.publishAsync(`from/${new URL(mqttUrl).port}`, 'x', { qos: 1 });
-    await client.endAsync();
+    await publishTo(mqttUrl, `from/${new URL(mqttUrl).port}`, 'x');
   }
   const digests = () =>
     Promise.all([first, second].map(({ httpUrl }) => getJson<Digest>(`${httpUrl}api/v1/digest`)));

@@ -1,10 +1,10 @@
 /** Orders from a fleet of workers on one PostgreSQL, each of which may die at any time: every hub has each order once. */
 import assert from 'node:assert/strict';
-import { connectAsync } from 'mqtt';
 
 import { type Digest, eventually, getJson } from '../support/hubs/api.ts';
 import { openWorker, startBroker, type Worker } from '../support/hubs/fleet-world.ts';
 import { type RunningHub, startHub } from '../support/hubs/hub.ts';
+import { publishTo } from '../support/hubs/mqtt-client.ts';
 import { testWithPeers } from '../support/machine/peers.ts';
 import { connect, PostgresServer } from '../support/machine/postgres.ts';
 import { tempDir } from '../support/machine/temp-dir.ts';
@@ -20,9 +20,7 @@ interface SentRecord {
 /** Something to send opens a session, in which the hub asks for what waits. */
 async function wake(hubs: readonly RunningHub[], word: string): Promise<void> {
   for (const { mqttPort } of hubs) {
-    const client = await connectAsync(`mqtt://127.0.0.1:${mqttPort}`, { reconnectPeriod: 0 });
-    await client.publishAsync('wake', word, { qos: 1 });
-    await client.endAsync();
+    await publishTo(`mqtt://127.0.0.1:${mqttPort}`, 'wake', word);
   }
 }
 

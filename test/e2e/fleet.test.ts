@@ -1,11 +1,11 @@
 /** What the regional node shows of its hubs, from real hubs that send to it. */
 import assert from 'node:assert/strict';
-import { connectAsync } from 'mqtt';
 import { describe, test } from 'vitest';
 
 import type { FleetHub } from '../../src/status/region/fleet.ts';
 import { eventually, getJson, uplinked } from '../support/hubs/api.ts';
 import { addUser, startHub, startRegional } from '../support/hubs/hub.ts';
+import { publishTo } from '../support/hubs/mqtt-client.ts';
 import { tempDir } from '../support/machine/temp-dir.ts';
 
 const AT_ONCE = 'capture=[{filter="#",class="alarm"}]';
@@ -23,7 +23,7 @@ describe('the fleet', () => {
     const { hubId } = await getJson<{ hubId: string }>(`${hub.httpUrl}api/v1/status`);
     // The log never opens a session: it rides along with something that does.
     const afterOneMore = async (): Promise<FleetAnswer> => {
-      await publishOne(hub.mqttPort, 'one more');
+      await publishTo(hub.mqttUrl, 'one', 'one more');
       await uplinked(hub.httpUrl);
       return getJson<FleetAnswer>(`${region.httpUrl}api/v1/fleet`);
     };
@@ -60,9 +60,3 @@ describe('the fleet', () => {
     assert.equal((await fetch(`${region.httpUrl}healthz`)).status, 200);
   });
 });
-
-async function publishOne(port: number, payload: string): Promise<void> {
-  const client = await connectAsync(`mqtt://127.0.0.1:${port}`, { reconnectPeriod: 0 });
-  await client.publishAsync('one', payload, { qos: 1 });
-  await client.endAsync();
-}

@@ -14,6 +14,7 @@ import {
   uplinked,
 } from '../support/hubs/api.ts';
 import { heliograph, startHub, startRegional } from '../support/hubs/hub.ts';
+import { publishTo } from '../support/hubs/mqtt-client.ts';
 import { testWithPeers } from '../support/machine/peers.ts';
 import { freePort, spawnProcess } from '../support/machine/spawn.ts';
 import { tempDir } from '../support/machine/temp-dir.ts';
@@ -50,10 +51,10 @@ describe('a publish becomes a receipt', () => {
     const data = tempDir();
     const first = await startRegional({ data });
     const hub = await startHub({ data, sets: [`uplink.url=${first.mqttUrl}`, AT_ONCE] });
-    await publishOne(hub.mqttPort, 'a');
+    await publishTo(hub.mqttUrl, 'one', 'a');
     await uplinked(hub.httpUrl);
     await first.process.stop();
-    await publishOne(hub.mqttPort, 'b');
+    await publishTo(hub.mqttUrl, 'one', 'b');
     const second = await startRegional({ data, mqttPort: first.mqttPort });
     await uplinked(hub.httpUrl);
     const here = await getJson<Digest>(`${hub.httpUrl}api/v1/digest`);
@@ -67,7 +68,7 @@ describe('start and end', () => {
   test('a restarted hub knows what it acknowledged, and SIGTERM ends it with 0', async () => {
     const data = tempDir();
     const hub = await startHub({ data });
-    await publishOne(hub.mqttPort, 'kept');
+    await publishTo(hub.mqttUrl, 'one', 'kept');
     const before = await getJson<Digest>(`${hub.httpUrl}api/v1/digest`);
     assert.equal(await hub.process.stop(), 0);
     assert.equal(existsSync(`${data}/runtime.json`), false);
@@ -189,7 +190,7 @@ describe('a store that is lost', () => {
   test('is folded anew from the journal, to the same digest', async () => {
     const data = tempDir();
     const hub = await startHub({ data });
-    for (const text of ['1', '2', '3']) await publishOne(hub.mqttPort, text);
+    for (const text of ['1', '2', '3']) await publishTo(hub.mqttUrl, 'one', text);
     const before = await getJson<Digest>(`${hub.httpUrl}api/v1/digest`);
     await hub.process.stop();
     writeFileSync(`${data}/state.db`, 'this is no database');
@@ -200,10 +201,3 @@ describe('a store that is lost', () => {
     );
   });
 });
-
-async function publishOne(port: number, payload: string): Promise<void> {
-  const { connectAsync } = await import('mqtt');
-  const client = await connectAsync(`mqtt://127.0.0.1:${port}`, { reconnectPeriod: 0 });
-  await client.publishAsync('one', payload, { qos: 1 });
-  await client.endAsync();
-}

@@ -6,7 +6,6 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
-import { connectAsync } from 'mqtt';
 import { onTestFinished, test } from 'vitest';
 
 import { openHub } from '../../src/hub/hub.ts';
@@ -15,6 +14,7 @@ import { eventually, getJson, readingsOf, type StatusView, uplinked } from '../s
 import { configFor, machine } from '../support/hubs/data-dir.ts';
 import { type RunningHub, startHub, startRegional } from '../support/hubs/hub.ts';
 import { MeteredHub, SPEED } from '../support/hubs/metered-hub.ts';
+import { publishTo } from '../support/hubs/mqtt-client.ts';
 import { tempDir } from '../support/machine/temp-dir.ts';
 
 const CAPTURE =
@@ -134,12 +134,6 @@ test('an order of the region waits while there is no energy for it, and comes wi
 
 const FILE_BYTES = 300_000;
 
-async function publish(hub: RunningHub, topic: string, payload: Uint8Array): Promise<void> {
-  const client = await connectAsync(hub.mqttUrl, { reconnectPeriod: 0 });
-  await client.publishAsync(topic, Buffer.from(payload), { qos: 1 });
-  await client.endAsync();
-}
-
 async function logs({ httpUrl }: RunningHub, words: string, since: string): Promise<void> {
   await eventually(
     async () => (await fetch(`${httpUrl}api/v1/log?since=${since}`)).text(),
@@ -172,10 +166,10 @@ test("what a month's bytes do not cover waits, through a restart, while alarms g
   ];
   const hub = await startHub({ data, sets });
   for (const name of ['files/1', 'files/2']) {
-    await publish(hub, name, randomBytes(FILE_BYTES));
+    await publishTo(hub.mqttUrl, name, randomBytes(FILE_BYTES));
     await uplinked(hub.httpUrl);
   }
-  await publish(hub, 'files/3', randomBytes(FILE_BYTES));
+  await publishTo(hub.mqttUrl, 'files/3', randomBytes(FILE_BYTES));
   await logs(hub, NOT_COVERED, '1970-01-01T00:00:00Z');
   await idle(hub);
   const before = await getJson<UsedStatus>(`${hub.httpUrl}api/v1/status`);
@@ -189,7 +183,7 @@ test("what a month's bytes do not cover waits, through a restart, while alarms g
   assert.deepEqual(after.energy, before.energy);
   assert.equal(after.uplink.bytesToday, before.uplink.bytesToday);
   await logs(again, NOT_COVERED, since);
-  await publish(again, 'alarms/1', Buffer.from('1'));
+  await publishTo(again.mqttUrl, 'alarms/1', Buffer.from('1'));
   await logs(again, 'alarm: the regional node has stored 1 op', since);
   const { backlog } = await getJson<StatusView>(`${again.httpUrl}api/v1/status`);
   assert.equal(backlog['bulk']?.ops, 1);

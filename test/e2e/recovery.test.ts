@@ -5,7 +5,6 @@
 import assert from 'node:assert/strict';
 import { cpSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { connectAsync } from 'mqtt';
 import { describe, onTestFinished, test } from 'vitest';
 
 import { EXIT } from '../../src/cli/io.ts';
@@ -21,6 +20,7 @@ import { Store } from '../../src/store/store.ts';
 import { eventually } from '../support/hubs/api.ts';
 import { CliWorld } from '../support/simulated/cli.ts';
 import { configFor, machine, SMALL_FLAGS } from '../support/hubs/data-dir.ts';
+import { publishTo } from '../support/hubs/mqtt-client.ts';
 import { freePort } from '../support/machine/spawn.ts';
 import { storeOptions } from '../support/memory/stores.ts';
 import { tempDir } from '../support/machine/temp-dir.ts';
@@ -83,9 +83,7 @@ class Place {
 
   async publish(payload: string, topic = 'meters/1'): Promise<void> {
     const url = this.#hub?.addresses.mqtt ?? '';
-    const client = await connectAsync(url, { reconnectPeriod: 0 });
-    await client.publishAsync(topic, payload, { qos: 1 });
-    await client.endAsync();
+    await publishTo(url, topic, payload);
   }
 
   /** Waits until the hub names this state. */

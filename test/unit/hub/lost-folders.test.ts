@@ -10,6 +10,7 @@ import { type Hub, openHub } from '../../../src/hub/hub.ts';
 import type { Files } from '../../../src/platform/files/files.ts';
 import { machineFiles } from '../../../src/platform/files/machine-files.ts';
 import { eventually } from '../../support/hubs/api.ts';
+import { publishTo } from '../../support/hubs/mqtt-client.ts';
 import { configFor, hubOf, machine, SMALL_FLAGS } from '../../support/hubs/data-dir.ts';
 import { tempDir } from '../../support/machine/temp-dir.ts';
 import { CliWorld } from '../../support/simulated/cli.ts';
@@ -174,9 +175,7 @@ describe('the journal of a hub', () => {
       quality: () => 'unknown' as const,
     };
     const hub = await openHub(configFor(dir, ...FREE), { ...machine, clock: in1970 });
-    const client = await connectAsync(hub.addresses.mqtt ?? '', { reconnectPeriod: 0 });
-    await client.publishAsync('meters/1', 'new', { qos: 1 });
-    await client.endAsync();
+    await publishTo(hub.addresses.mqtt ?? '', 'meters/1', 'new');
     await hub.close();
     const { stdout } = await cli('journal dump --json');
     const [reading] = stdout

@@ -40,10 +40,14 @@ class Reader {
   }
 }
 
-test('what others read and offer is counted, and read by nobody else', () => {
+function followed(): { journal: MemoryJournal; count: UnsealedCount; reader: Reader } {
   const journal = new MemoryJournal();
   const count = new UnsealedCount(journal, perClass(nothing));
-  const reader = new Reader(journal, count);
+  return { journal, count, reader: new Reader(journal, count) };
+}
+
+test('what others read and offer is counted, and read by nobody else', () => {
+  const { journal, count, reader } = followed();
   journal.append(...stampedOps(1, 20), stampedOp(1, { class: ALARM }));
   reader.offers(5);
   assert.equal(count.scan(), false);
@@ -57,9 +61,7 @@ test('what others read and offer is counted, and read by nobody else', () => {
 });
 
 test('what others passed while a batch was sealed is read, and then they are waited for again', () => {
-  const journal = new MemoryJournal();
-  const count = new UnsealedCount(journal, perClass(nothing));
-  const reader = new Reader(journal, count);
+  const { journal, count, reader } = followed();
   journal.append(...stampedOps(1, 100));
   reader.offers(10);
   count.hold();
@@ -127,9 +129,7 @@ test('whoever reads what, each entry is counted once', () => {
 });
 
 test('who cannot wait for offers has all counted, and nothing twice', () => {
-  const journal = new MemoryJournal();
-  const count = new UnsealedCount(journal, perClass(nothing));
-  const reader = new Reader(journal, count);
+  const { journal, count, reader } = followed();
   journal.append(...stampedOps(1, 600), stampedOp(1, { class: ALARM }));
   reader.offers(5);
   while (count.scan(true));
@@ -141,9 +141,7 @@ test('who cannot wait for offers has all counted, and nothing twice', () => {
 });
 
 test('a question of people makes nobody read the rest of what others read anyway', () => {
-  const journal = new MemoryJournal();
-  const count = new UnsealedCount(journal, perClass(nothing));
-  const reader = new Reader(journal, count);
+  const { journal, count, reader } = followed();
   journal.append(...stampedOps(1, 2_000));
   reader.offers(5);
   assert.equal(count.scan(true), true);
