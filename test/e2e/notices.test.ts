@@ -1,14 +1,15 @@
 /** What befalls an op of a device is told it, whichever way it came to the hub that the device is connected to. */
 import assert from 'node:assert/strict';
 
+import { connectAsync } from 'mqtt';
 import { describe, test } from 'vitest';
 
 import type { Notice } from '../../src/client/index.ts';
 import type { Device, NodeOptions } from '../../src/client/node.ts';
 import { textOfOpId } from '../../src/merge/op-id.ts';
-import { eventually, getJson } from '../support/hubs/api.ts';
-import { digestOfHub, openDevice, whenSettled } from '../support/hubs/devices.ts';
-import { type RunningHub, startHub } from '../support/hubs/hub.ts';
+import { eventually, getJson, uplinked } from '../support/hubs/api.ts';
+import { digestOfHub, type HubDigest, openDevice, whenSettled } from '../support/hubs/devices.ts';
+import { heliograph, type RunningHub, startHub, startRegional } from '../support/hubs/hub.ts';
 import { freePort } from '../support/machine/spawn.ts';
 import { tempDir } from '../support/machine/temp-dir.ts';
 
@@ -60,6 +61,15 @@ async function level(...hubs: readonly RunningHub[]): Promise<void> {
   );
 }
 
+/** What waits opens a session, in which the region sends what it has; it is over when there are receipts for all. */
+async function openSession({ mqttUrl, httpUrl }: RunningHub, payload: string): Promise<void> {
+  const client = await connectAsync(mqttUrl);
+  await client.publishAsync('meters/1', payload, { qos: 1 });
+  await client.endAsync();
+  assert.equal(await heliograph(['override', '--for', '10m', '--url', httpUrl]).exited, 0);
+  await uplinked(httpUrl);
+}
+
 describe('a device is told', () => {
   test('of conflicts and undos that were made at its hub by people, and at another hub', async () => {
     const [portA, portB] = [await freePort(), await freePort()];
@@ -93,5 +103,49 @@ describe('a device is told', () => {
     await kamau.notice('undo', 'orders/1');
     const { open } = await getJson<{ open: number }>(`${a.httpUrl}api/v1/conflicts`);
     assert.equal(open, 0);
+  });
+
+  test('of conflicts and undos that come by way of the region', async () => {
+    const [port, data] = [await freePort(), tempDir()];
+    const region = await startRegional({ data: `${data}/region` });
+    const sets = [`uplink.url=${region.mqttUrl}`, 'peer.enabled=false'];
+    const office = await startHub({ data: `${data}/office`, sets });
+    await openSession(office, '1');
+    const order = ['--site', 'demo', '--data', `${data}/region`, '--wait', '1s'];
+    const field = ['--key', 'orders/1', '--field', 'state=waiting'];
+    await heliograph(['regional', 'send', ...order, ...field]).exited;
+    await eventually(
+      () => getJson<HubDigest>(`${region.httpUrl}api/v1/digest?site=demo`),
+      ({ records }) => records === 1,
+    );
+    // Her hub is not up yet: she has not heard of the order, nor the region of what she says.
+    const url = `mqtt://127.0.0.1:${port}`;
+    const lena = await listen({ url, dir: `${data}/lena`, name: 'lena' });
+    const hers = lena.device.record('orders/1').set({ state: 'done' });
+    const other = lena.device.record('orders/2').set({ state: 'open' });
+    const hub = await startHub({ data: `${data}/hub`, mqttPort: port, sets });
+    lena.device.wake();
+    await Promise.all([hers, other]);
+    await openSession(hub, '2');
+    const told = await lena.notice('conflict', 'orders/1');
+    assert.ok(told.kind === 'conflict');
+    assert.deepEqual(
+      told.conflicts.map(({ winner, loser }) => [
+        textOfOpId(winner) === hers.id,
+        textOfOpId(loser),
+      ]),
+      [[false, hers.id]],
+    );
+
+    await openSession(office, '3');
+    await eventually(
+      async () => (await fetch(`${office.httpUrl}api/v1/records/orders%2F2`)).status,
+      (status) => status === 200,
+    );
+    await undo(office, other.id);
+    await openSession(office, '4');
+    await openSession(hub, '5');
+    await lena.notice('undo', 'orders/2');
+    assert.deepEqual(lena.notices, [], 'each once');
   });
 });
