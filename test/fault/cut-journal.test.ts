@@ -12,8 +12,14 @@ import { goOnAsNew } from '../../src/hub/storage/cut-journal.ts';
 import type { Files } from '../../src/platform/files/files.ts';
 import { machineFiles } from '../../src/platform/files/machine-files.ts';
 import { eventually } from '../support/hubs/api.ts';
-import { configFor, hubOf, machine } from '../support/hubs/data-dir.ts';
+import { configFor, hubOf, machine, SMALL_FLAGS } from '../support/hubs/data-dir.ts';
 import { tempDir } from '../support/machine/temp-dir.ts';
+import { CliWorld } from '../support/simulated/cli.ts';
+
+interface Told {
+  readonly sync: { readonly state: string; readonly also: readonly string[] };
+  readonly checks: readonly { readonly name: string; readonly verdict: string }[];
+}
 
 const FREE = ['broker.port=0', 'http.port=0', 'power.sources=["none"]'];
 const CHANGES = new Set<string | symbol>(['replace', 'rename', 'remove', 'syncDir', 'createNew']);
@@ -71,6 +77,16 @@ test('a power cut at any moment of it needs nobody: the next start brings it to 
     const dying = { ...machine, files: cutAt(change) };
     await goOnAsNew(dir, dying, cut).catch((error: unknown) =>
       assert.match(String(error), /no power/),
+    );
+    const told = await new CliWorld().run(`doctor --json --data ${dir} ${SMALL_FLAGS}`, {
+      files: machineFiles,
+    });
+    const { sync, checks } = JSON.parse(told.stdout) as Told;
+    assert.deepEqual([sync.state, sync.also], ['journal cut', []], `change ${change}`);
+    assert.deepEqual(
+      checks.filter(({ verdict, name }) => verdict === 'wrong' && name !== 'journal'),
+      [],
+      `change ${change}: nobody is sent for a backup of the keys`,
     );
     isOver = readFileSync(join(dir, 'hub.id'), 'utf8') !== `${old}\n`;
     const hub = await openHub(configFor(dir, ...FREE), machine);

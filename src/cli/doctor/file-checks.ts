@@ -14,6 +14,7 @@ import {
   ownerOf,
   readIdentity,
 } from '../../hub/identity.ts';
+import { cutFaultIn, isCut } from '../../hub/storage/cut-journal.ts';
 import { holesIn } from '../../hub/storage/hole-file.ts';
 import { openUnsealer } from '../../hub/storage/journal.ts';
 import { lostJournal } from '../../hub/storage/lost-journal.ts';
@@ -46,7 +47,7 @@ export interface FileFindings {
   readonly quarantinedRanges: number;
   /** What devices and hubs have told this one lacks. */
   readonly lackedOps: number;
-  /** Why no hub starts with the key and the journal that are here, or that are not. */
+  /** Why no hub starts with the key and the journal that are here, or that are not; or why another one than before. */
   readonly startFaults: readonly FaultCode[];
 }
 
@@ -65,7 +66,7 @@ export function fileChecks(
   isRunning: boolean,
 ): FileFindings {
   const journal = journalFindings(io, paths);
-  const key = keyFindings(io, paths, journal.stat);
+  const key = keyFindings(io, config, paths, journal.stat);
   const told = holesIn(io.files.read(paths.holes));
   const lost = isRunning ? undefined : lostJournalOf(io, config, paths);
   const checks = [
@@ -177,6 +178,7 @@ function unsealerOf({ files, env }: CliIo, paths: HubPaths): Unsealer {
 /** The key, and whether it is that of the hub whose data lie here. */
 function keyFindings(
   io: CliIo,
+  { data }: Config,
   paths: HubPaths,
   journal: FolderStat | undefined,
 ): { readonly check: Check; readonly fault: KeyFault | undefined } {
@@ -191,6 +193,10 @@ function keyFindings(
         checkOwner(paths, identity, foreignMaker(io, paths, journal, identity.id) ?? identity.id);
       return ok('identity', `hub ${identity.id}`);
     } catch (error) {
+      if (isCut(error, data, io.files)) {
+        const end = 'the hub of these data has ended; the next start makes the new one';
+        return note('identity', `${end} (${error.message})`);
+      }
       if (error instanceof HubError && isKeyFault(error.code)) fault = error.code;
       throw error;
     }
@@ -294,9 +300,11 @@ function usersCheck({ files }: CliIo, { data, security }: Config): Check {
   });
 }
 
+/** What is wrong with the journal, or was, until somebody has seen it. */
 function lostJournalOf(io: CliIo, { store }: Config, paths: HubPaths): HubError | undefined {
   const { files } = io;
-  return lostJournal(paths, { files, log: SILENT_LOG, readingsDays: store.readingsDays });
+  const options = { files, log: SILENT_LOG, readingsDays: store.readingsDays };
+  return lostJournal(paths, options) ?? cutFaultIn(paths, files)();
 }
 
 function enrolmentCheck({ files }: CliIo, { data }: Config, paths: HubPaths): Check {
