@@ -1,8 +1,6 @@
-/** Hashes that name things: batches by their manifest, hubs and regional nodes by their key. */
-import { hash } from 'node:crypto';
-
+/** What names a batch: the hash of its manifest. */
 import { bytesOfHex, hexOf } from '../base/bytes.ts';
-import { type Origin, ORIGIN_BYTES, originOfBytes } from '../model/origin.ts';
+import { sha256 } from '../hashes.ts';
 
 declare const batchIdBrand: unique symbol;
 
@@ -10,10 +8,6 @@ declare const batchIdBrand: unique symbol;
 export type BatchId = string & { readonly [batchIdBrand]: true };
 
 const BATCH_ID_BYTES = 16;
-
-export function sha256(bytes: Uint8Array): Uint8Array {
-  return new Uint8Array(hash('sha256', bytes, 'buffer'));
-}
 
 export function batchIdOf(manifestBytes: Uint8Array): BatchId {
   return hexOf(sha256(manifestBytes).subarray(0, BATCH_ID_BYTES)) as BatchId;
@@ -29,9 +23,4 @@ export function batchIdOfText(text: string): BatchId | undefined {
 
 export function bytesOfBatchId(id: BatchId): Uint8Array {
   return bytesOfHex(id) as Uint8Array;
-}
-
-/** The id that belongs to a raw public key: who holds another key cannot claim it. */
-export function originOfPublicKey(publicKey: Uint8Array): Origin {
-  return originOfBytes(sha256(publicKey).subarray(0, ORIGIN_BYTES)) as Origin;
 }

@@ -6,8 +6,8 @@
 import { bytesEqual, concatBytes, hexOf } from '../base/bytes.ts';
 import { CborError, CborReader } from '../codec/reader.ts';
 import { CborWriter } from '../codec/writer.ts';
+import { sha256 } from '../hashes.ts';
 import { BUNDLE_FORMAT } from '../versions.ts';
-import { sha256 } from './batch-id.ts';
 
 /** One message with the topic that it would be published at. */
 export interface CarriedMessage {

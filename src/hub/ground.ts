@@ -45,7 +45,7 @@ export function layGround(
   const identity = openIdentity(paths, machine);
   let fail: (error: unknown) => void = () => undefined;
   const failed = new Promise((resolve) => (fail = resolve));
-  const id = identity.id as Origin;
+  const id = identity.id;
   const time = siteTime(config, machine);
   return {
     config: withinOpenFiles(config, machine),

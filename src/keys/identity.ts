@@ -9,7 +9,6 @@
  * written over: a new key would be a new hub, and that is for a person to decide.
  */
 import {
-  createHash,
   createPrivateKey,
   createPublicKey,
   hkdfSync,
@@ -18,15 +17,16 @@ import {
   verify,
 } from 'node:crypto';
 
-import { concatBytes, EMPTY_BYTES, hexOf, textOf, utf8 } from '../base/bytes.ts';
+import { concatBytes, EMPTY_BYTES, textOf, utf8 } from '../base/bytes.ts';
 import { HubError } from '../base/errors.ts';
 import type { Random } from '../base/random.ts';
 import type { Verify } from '../codec/cose.ts';
+import { originOfPublicKey } from '../hashes.ts';
+import type { Origin } from '../model/origin.ts';
 import { type Files, folderOf } from '../platform/files/files.ts';
 
 export const PUBLIC_KEY_BYTES = 32;
 const SEED_BYTES = 32;
-const ID_BYTES = 8;
 /** PKCS #8 frame of an Ed25519 seed (RFC 8410 §7); the 32 bytes follow. */
 const PKCS8_PREFIX = Uint8Array.from([
   0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
@@ -43,14 +43,13 @@ export interface IdentityOptions {
 export class Identity {
   /** 32 bytes (RFC 8032). */
   readonly publicKey: Uint8Array;
-  /** 16 hex digits: an origin (model/origin.ts). */
-  readonly id: string;
+  readonly id: Origin;
   readonly #privateKey: KeyObject;
 
   private constructor(privateKey: KeyObject) {
     this.#privateKey = privateKey;
     this.publicKey = rawPublicKey(privateKey);
-    this.id = idOfPublicKey(this.publicKey);
+    this.id = originOfPublicKey(this.publicKey);
   }
 
   /** Reads the key, or makes one; throws `HubError('keys.damaged')` where the file is not an Ed25519 key. */
@@ -82,11 +81,6 @@ export class Identity {
   sign(message: Uint8Array): Uint8Array {
     return new Uint8Array(sign(null, message, this.#privateKey));
   }
-}
-
-/** The id that belongs to a raw public key: 16 hex digits. */
-function idOfPublicKey(publicKey: Uint8Array): string {
-  return hexOf(createHash('sha256').update(publicKey).digest().subarray(0, ID_BYTES));
 }
 
 /** Ed25519 verification; false, never an error, for keys and signatures that are none. */

@@ -9,7 +9,6 @@
 import {
   createCipheriv,
   createDecipheriv,
-  createHash,
   createPrivateKey,
   createPublicKey,
   diffieHellman,
@@ -19,6 +18,7 @@ import {
 
 import { concatBytes, utf8 } from '../base/bytes.ts';
 import type { Random } from '../base/random.ts';
+import { sha256 } from '../hashes.ts';
 
 export const DATA_KEY_BYTES = 32;
 export const GCM_NONCE_BYTES = 12;
@@ -82,8 +82,7 @@ export function openGcm(
 
 /** Names a key in files and messages without telling anything of it: the start of a SHA-256 over it, `label` before. */
 export function keyIdOf(label: string, key: Uint8Array): Uint8Array {
-  const hash = createHash('sha256').update(label).update(Uint8Array.of(0)).update(key).digest();
-  return new Uint8Array(hash.subarray(0, KEY_ID_BYTES));
+  return sha256(concatBytes([utf8(label), Uint8Array.of(0), key])).slice(0, KEY_ID_BYTES);
 }
 
 /** The ephemeral public key (32 bytes), then the sealed `plain`. */

@@ -3,12 +3,11 @@
  * tiles of every class, and the last checkpoint that the region has cosigned. One file, replaced as a whole, with its content
  * in it twice, because nothing else has the hashes of ops that the journal has let go of.
  */
-import { createHash } from 'node:crypto';
-
 import { bytesEqual, concatBytes } from '../base/bytes.ts';
 import { CborError, CborReader } from '../codec/reader.ts';
 import type { CborLimits } from '../codec/value.ts';
 import { CborWriter } from '../codec/writer.ts';
+import { sha256 } from '../hashes.ts';
 import { isOpClass, type OpClass } from '../model/class.ts';
 import type { Files } from '../platform/files/files.ts';
 import { LEDGER_FORMAT } from '../versions.ts';
@@ -109,8 +108,4 @@ function readClass(reader: CborReader): OpClass {
   const opClass = reader.uint();
   if (!isOpClass(opClass)) throw new CborError('no class', reader.offset);
   return opClass;
-}
-
-function sha256(bytes: Uint8Array): Uint8Array {
-  return new Uint8Array(createHash('sha256').update(bytes).digest());
 }

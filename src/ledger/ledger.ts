@@ -11,18 +11,17 @@
  * Between flushes at most a few thousand tiles wait in memory. A flush costs a handful of syncs, so it comes
  * with the release of a segment, with so many tiles, every hour and at the end; a crash costs hashing again.
  */
-import { createHash } from 'node:crypto';
-
 import { assert } from '../base/assert.ts';
-import { bytesEqual, hexOf } from '../base/bytes.ts';
+import { bytesEqual } from '../base/bytes.ts';
 import { type Cancel, type Timers, turn } from '../base/clock.ts';
 import { HubError, messageOf, systemCode } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { Offers } from '../base/offers.ts';
 import type { Verify } from '../codec/cose.ts';
 import { CborError } from '../codec/reader.ts';
+import { originOfPublicKey } from '../hashes.ts';
 import { CLASS_NAMES, CLASSES, type OpClass, perClass } from '../model/class.ts';
-import { ORIGIN_BYTES, type Origin } from '../model/origin.ts';
+import type { Origin } from '../model/origin.ts';
 import type { Files } from '../platform/files/files.ts';
 import { replaceOffLoop } from '../platform/files/off-loop.ts';
 import { leafOf } from './leaf.ts';
@@ -211,8 +210,8 @@ export class Ledger {
     if (!bytesEqual(head.root, said.root)) return false;
     const body = checkpointBody(logName(hub, opClass), head);
     if (cosignedAtS(body, said.cosignature, regionKey, verify) === undefined) return false;
-    const region = hexOf(createHash('sha256').update(regionKey).digest().subarray(0, ORIGIN_BYTES));
-    const line = cosignatureLine(witnessName(region), regionKey, said.cosignature);
+    const name = witnessName(originOfPublicKey(regionKey));
+    const line = cosignatureLine(name, regionKey, said.cosignature);
     this.#cosigned.set(opClass, signCheckpoint(logName(hub, opClass), head, signer) + line);
     this.#isChanged = true;
     return true;

@@ -1,7 +1,7 @@
 /** The storage that the configuration names for a regional node: files and SQLite of its own, or PostgreSQL. */
-import { originOfPublicKey } from '../batch/batch-id.ts';
 import type { Closers } from '../closers.ts';
 import type { Config } from '../config/schema.ts';
+import { originOfPublicKey } from '../hashes.ts';
 import type { Identity } from '../keys/identity.ts';
 import type { Machine } from '../machine.ts';
 import type { Database } from '../platform/network/postgres.ts';

@@ -10,7 +10,7 @@ import { hexOf } from '../base/bytes.ts';
 import { HubError, messageOf, systemCode } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
-import { type BatchId, originOfPublicKey } from '../batch/batch-id.ts';
+import type { BatchId } from '../batch/batch-id.ts';
 import type { Chunk } from '../batch/wire/chunks.ts';
 import { type Compressor, threadedCompressor } from '../batch/compression.ts';
 import type { Signer } from '../batch/manifest.ts';
@@ -24,6 +24,7 @@ import {
   receiptTopic,
 } from '../batch/wire/topics.ts';
 import type { Verify } from '../codec/cose.ts';
+import { originOfPublicKey } from '../hashes.ts';
 import type { Origin } from '../model/origin.ts';
 import type { MqttClient } from '../platform/network/mqtt-client.ts';
 import type { AskedToWait } from '../batch/wire/asked-to-wait.ts';

@@ -20,8 +20,7 @@ export type Lsn = number;
 
 /** Whoever signs: the hub. */
 export interface Signer {
-  /** 16 hex digits. */
-  readonly id: string;
+  readonly id: Origin;
   /** Raw Ed25519 key, 32 bytes. */
   readonly publicKey: Uint8Array;
   sign(message: Uint8Array): Uint8Array;

@@ -17,6 +17,7 @@ import { pauseEvery } from '../base/steps.ts';
 import { type CoseSign1, parseCose, type Verify, verifyCose } from '../codec/cose.ts';
 import { CborError, CborReader } from '../codec/reader.ts';
 import { CborWriter } from '../codec/writer.ts';
+import { originOfPublicKey, sha256 } from '../hashes.ts';
 import { DigestBuilder, type Hasher } from '../merge/state/digest.ts';
 import { readStateItem, type StateItem, writeStateItem } from '../merge/state/state-item.ts';
 import type { Lane, Origin } from '../model/origin.ts';
@@ -113,23 +114,23 @@ async function writeItems(file: OpenFile, options: WriteSnapshotOptions): Promis
     const rest = pause();
     if (rest !== undefined) await rest;
   }
-  output.end((bytes, sha256) => signedManifest(options, summary, bytes, sha256));
+  output.end((bytes, hash) => signedManifest(options, summary, bytes, hash));
 }
 
 function signedManifest(
   { signer, lsn, siteClock }: WriteSnapshotOptions,
   summary: Summary,
   bytes: number,
-  sha256: Uint8Array,
+  hash: Uint8Array,
 ): Uint8Array {
   const manifest: SnapshotManifest = {
-    hub: signer.id as Origin,
+    hub: signer.id,
     publicKey: signer.publicKey,
     lsn,
     ...summary.finish(),
     horizon: new Map(),
     bytes,
-    sha256,
+    sha256: hash,
     createdMs: Math.max(0, Math.floor(siteClock.wallMs())),
     quality: siteClock.quality(),
   };
@@ -181,8 +182,7 @@ function parse(bytes: Uint8Array, path: string, trust: Trust): Snapshot {
   const { message, start } = manifestOf(bytes);
   const manifest = readManifest(message);
   checkSignature(message, manifest, path, trust);
-  const hash = createHash('sha256').update(bytes.subarray(0, start)).digest();
-  if (manifest.bytes !== start || !bytesEqual(hash, manifest.sha256)) {
+  if (manifest.bytes !== start || !bytesEqual(sha256(bytes.subarray(0, start)), manifest.sha256)) {
     throw new CborError('the hash does not match', start);
   }
   const items = function* (): Generator<StateItem> {
@@ -269,7 +269,7 @@ function isHubsOwn(
   { hub, publicKey }: SnapshotManifest,
   verify: Verify,
 ): boolean {
-  const idOfKey = hexOf(createHash('sha256').update(publicKey).digest().subarray(0, 8));
+  const idOfKey = originOfPublicKey(publicKey);
   const isNamed = hub === idOfKey && hexOf(message.keyId) === idOfKey;
   return isNamed && verifyCose(message, publicKey, verify);
 }
@@ -326,7 +326,7 @@ class Output {
   }
 
   /** Ends the file with what `sign` makes of all before. */
-  end(sign: (bytes: number, sha256: Uint8Array) => Uint8Array): void {
+  end(sign: (bytes: number, hash: Uint8Array) => Uint8Array): void {
     this.#flush();
     const start = this.#offset;
     const manifest = sign(start, new Uint8Array(this.#hash.digest()));

@@ -7,7 +7,7 @@ import type { Clock } from '../base/clock.ts';
 import { isoTime } from '../base/iso-time.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
-import { type BatchId, originOfPublicKey, sha256 } from '../batch/batch-id.ts';
+import type { BatchId } from '../batch/batch-id.ts';
 import { type CarriedMessage, encodeBundle, joinBundle, parsePart } from '../batch/bundle.ts';
 import { SPOOLED_MAX } from '../batch/limits.ts';
 import type { Signer } from '../batch/manifest.ts';
@@ -31,6 +31,7 @@ import {
 } from '../batch/wire/topics.ts';
 import type { Verify } from '../codec/cose.ts';
 import { concatBytes, hexOf, textOf, utf8 } from '../base/bytes.ts';
+import { originOfPublicKey, sha256 } from '../hashes.ts';
 import { CLASSES, type OpClass } from '../model/class.ts';
 import type { Files } from '../platform/files/files.ts';
 import type { Outbox } from './outbox.ts';

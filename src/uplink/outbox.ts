@@ -12,7 +12,7 @@ import { assert } from '../base/assert.ts';
 import type { Clock, Timers } from '../base/clock.ts';
 import { HubError, messageOf, systemCode } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
-import { type BatchId, originOfPublicKey } from '../batch/batch-id.ts';
+import type { BatchId } from '../batch/batch-id.ts';
 import type { ChunkBitmap } from '../batch/wire/chunks.ts';
 import type { Compression, Compressor } from '../batch/compression.ts';
 import type { SealLimits } from '../batch/limits.ts';
@@ -20,6 +20,7 @@ import type { Signer, TreeHead } from '../batch/manifest.ts';
 import type { Encoding } from '../batch/payload.ts';
 import type { PayloadSealer } from '../batch/payload-seal.ts';
 import { sealPacked } from '../batch/seal-batch.ts';
+import { originOfPublicKey } from '../hashes.ts';
 import { CLASSES, LOG, type OpClass, perClass } from '../model/class.ts';
 import { OpEntryReader } from '../model/entry.ts';
 import type { Files } from '../platform/files/files.ts';
@@ -105,15 +106,14 @@ export class Outbox {
     const { files, dir, log, journal } = options;
     const { spool, dropped } = Spool.open(files, `${dir}/spool`);
     const hub = originOfPublicKey(options.signer.publicKey);
-    for (const { id, manifest } of spool.list()) {
-      const isOurs = manifest.hub === hub && manifest.site === options.site;
-      if (!isOurs || !isSealedAsNow(manifest, options)) spool.remove(id);
-    }
     if (dropped.length > 0) log.warn('uplink.spool.damaged', { files: dropped.slice(0, 10) });
     const { lastLsn } = journal;
     const { progress, isForeign } = openProgress({ files, path: `${dir}/progress`, lastLsn, log });
+    for (const { id, manifest } of spool.list()) {
+      const isOurs = !isForeign && manifest.hub === hub && manifest.site === options.site;
+      if (!isOurs || !isSealedAsNow(manifest, options)) spool.remove(id);
+    }
     if (isForeign) {
-      for (const { id } of spool.list()) spool.remove(id);
       // Once this journal has come as far, the file would pass for its own.
       files.remove(`${dir}/progress`);
       files.syncDir(dir);

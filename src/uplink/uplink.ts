@@ -9,10 +9,10 @@
 import { unreachable } from '../base/assert.ts';
 import { type Cancel, pause } from '../base/clock.ts';
 import { HubError, messageOf, systemCode } from '../base/errors.ts';
-import { originOfPublicKey } from '../batch/batch-id.ts';
 import { chunkBytes } from '../batch/wire/chunks.ts';
 import type { DownHello } from '../batch/wire/messages.ts';
 import type { Resumed } from '../batch/wire/resume.ts';
+import { originOfPublicKey } from '../hashes.ts';
 import { type OpClass } from '../model/class.ts';
 import { Arrivals } from './session/arrivals.ts';
 import { Attempts } from './session/attempts.ts';

@@ -31,7 +31,7 @@ import { DEVICE_A, DEVICE_B } from '../support/made/ops.ts';
 import { keepBatch, placeOf, STORAGES } from '../support/memory/site-storages.ts';
 
 const OTHER = identityOf(7);
-const OTHER_ID = OTHER.id as Origin;
+const OTHER_ID = OTHER.id;
 const DOWN = [COMMAND, RECORD] as const;
 
 beforeAll(() => STORAGES.start());
@@ -211,7 +211,7 @@ describe.each(STORAGES.kinds)('the way down: %s', (name, make) => {
     const place = await placeOf(await make());
     const failing = place.site.down.author({
       class: RECORD,
-      originOf: () => REGION.id as Origin,
+      originOf: () => REGION.id,
       make: () => Promise.reject(new Error('for a test')),
     });
     await assert.rejects(failing, /for a test/);

@@ -91,7 +91,7 @@ describe.each(STORAGES.kinds)('site storage: %s', (_name, make) => {
     await place.site.put(HUB_ID, batch.id, first);
     const named = { batch: batch.id, batchBytes: batch.bytes.length };
     assert.deepEqual(await place.site.named(HUB_ID, ref), named);
-    assert.equal(await place.site.named(identityOf(9).id as typeof HUB_ID, ref), undefined);
+    assert.equal(await place.site.named(identityOf(9).id, ref), undefined);
     await keepBatch(place.site, batch);
     assert.deepEqual(await place.site.named(HUB_ID, ref), named);
     await place.close();
@@ -107,7 +107,7 @@ describe.each(STORAGES.kinds)('site storage: %s', (_name, make) => {
     const other = identityOf(9);
     for (const limits of [{ hubMibPerDay: 1 }, { siteMibPerDay: 1 }]) {
       const place = await placeOf(await make(limits));
-      await place.site.meet(other.id as typeof HUB_ID, other.publicKey);
+      await place.site.meet(other.id, other.publicKey);
       const batch = await batchOf(
         stampedOps(1, 36).map(({ op }) => stampedOp(op.seq, { body: randomBytes(48_000) })),
       );
@@ -121,7 +121,7 @@ describe.each(STORAGES.kinds)('site storage: %s', (_name, make) => {
       assert.deepEqual(new Set(kinds), new Set(['kept', 'over-quota']));
       assert.equal(await place.site.spent(HUB_ID), 'all');
       const isShared = 'siteMibPerDay' in limits;
-      const others = await place.site.spent(other.id as typeof HUB_ID);
+      const others = await place.site.spent(other.id);
       assert.equal(others, isShared ? 'all' : 'no');
       await place.close();
     }
@@ -133,7 +133,7 @@ describe.each(STORAGES.kinds)('site storage: %s', (_name, make) => {
     const batch = await batchOf(stampedOps(1, 3));
     assert.equal(await place.site.meet(HUB_ID, HUB.publicKey), 'known');
     assert.equal(await place.site.meet(HUB_ID, stranger.publicKey), 'other');
-    assert.equal(await place.site.meet(stranger.id as typeof HUB_ID, stranger.publicKey), 'new');
+    assert.equal(await place.site.meet(stranger.id, stranger.publicKey), 'new');
     const [chunk] = chunksOf(batch.bytes);
     assert.ok(chunk !== undefined);
     const nobody = '0123456789abcdef' as typeof HUB_ID;

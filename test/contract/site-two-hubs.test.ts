@@ -30,7 +30,7 @@ describe.each(STORAGES.kinds)('two hubs of one site: %s', (_name, make) => {
   test('ops of one device come by two hubs, with what neither has between them, and the hole is given when it came', async () => {
     const [place, whole] = [await placeOf(await make()), await placeOf(await make())];
     const other = identityOf(7);
-    const otherId = other.id as Origin;
+    const otherId = other.id;
     const body = encodePatch({ state: 'done' });
     const ofDevice = (from: number, to: number, hub: Origin): StampedOp[] =>
       Array.from({ length: to - from + 1 }, (_, index) => {
@@ -61,7 +61,7 @@ describe.each(STORAGES.kinds)('two hubs of one site: %s', (_name, make) => {
 
   test('an event of a wild clock that came by two hubs stands by the greater stamp, in whatever order', async () => {
     const other = identityOf(7);
-    const otherId = other.id as Origin;
+    const otherId = other.id;
     const wild = (hub: Origin, stampMs: number): StampedOp => {
       const parts = { key: 'meters/1', body: utf8('wild'), hlc: { ms: 9e12, counter: 0 } };
       const { op, bytes, stamp } = stampedOp(1, parts, DEVICE);

@@ -11,7 +11,6 @@ import type { MqttSession } from '../../src/platform/network/mqtt-client.ts';
 import { encodeHave } from '../../src/batch/wire/messages.ts';
 import { encodeReceipt, parseReceipt, type Receipt } from '../../src/batch/wire/receipt.ts';
 import { haveTopic } from '../../src/batch/wire/topics.ts';
-import type { Origin } from '../../src/model/origin.ts';
 import { verifyEd25519 } from '../../src/keys/identity.ts';
 import {
   HUB_ID,
@@ -232,7 +231,7 @@ test('what the region has said of another hub or batch is not taken for ours', a
       const batch = /\/up\/(\w+)\//.exec(topic)?.[1] as BatchId;
       if (told.has(batch)) return;
       told.add(batch);
-      const hub = other === 'hub' ? (identityOf(9).id as Origin) : HUB_ID;
+      const hub = other === 'hub' ? identityOf(9).id : HUB_ID;
       const ours = other === 'hub' ? batch : ('0'.repeat(32) as BatchId);
       const word = encodeHave({ hub, batch: ours, chunks, wait }, REGION);
       void liar.publish(haveTopic({ site: SITE, hub: HUB_ID }, batch), word, { qos: 1 });

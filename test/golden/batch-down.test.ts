@@ -19,7 +19,7 @@ import {
 import { batchRecipient } from '../../src/keys/batch-seal.ts';
 import { verifyEd25519 } from '../../src/keys/identity.ts';
 import { ALARM, COMMAND, RECORD } from '../../src/model/class.ts';
-import { laneOf, type Origin } from '../../src/model/origin.ts';
+import { laneOf } from '../../src/model/origin.ts';
 import { HUB, HUB_ID, OPENING, REGION, SITE, START_MS } from '../support/made/batches.ts';
 
 const golden = JSON.parse(
@@ -52,7 +52,7 @@ const greeting = {
 test('the batch opens with the key that follows from the identity of the hub', async () => {
   const recipient = batchRecipient(HUB);
   assert.equal(hexOf(recipient.publicKey), golden.sealKey);
-  const hub = REGION.id as Origin;
+  const hub = REGION.id;
   const expected = { id: golden.id as BatchId, site: SITE, hub, publicKey: REGION.publicKey };
   const bytes = bytesOfHex(golden.batch) as Uint8Array;
   const outcome = await openBatch(bytes, expected, { ...OPENING, opener: recipient });
@@ -64,7 +64,7 @@ test('the batch opens with the key that follows from the identity of the hub', a
 });
 
 test('hello, greeting, have and receipt', () => {
-  const vector = new Map([[laneOf(REGION.id as Origin, RECORD), 7]]);
+  const vector = new Map([[laneOf(REGION.id, RECORD), 7]]);
   const part = { batch: ID, chunks: ChunkBitmap.fromBytes(3, Uint8Array.of(0b1010_0000)) };
   assert.ok(part.chunks !== undefined);
   const down = { vector, takes: [COMMAND, RECORD] as const, part: { batch: ID, chunks: part.chunks } };

@@ -12,7 +12,6 @@ import { logName, signCheckpoint } from '../../src/ledger/note.ts';
 import { encodeProof, verifyProof } from '../../src/ledger/proof-file.ts';
 import { inclusionProof } from '../../src/ledger/proofs.ts';
 import { TileTree } from '../../src/ledger/tile-tree.ts';
-import type { Origin } from '../../src/model/origin.ts';
 import { SimFiles } from '../../src/platform/sim/files.ts';
 import { SeededRandom } from '../../src/platform/sim/random.ts';
 
@@ -35,7 +34,7 @@ function treeOfExample(): TileTree {
 
 test("the example's proof is what the code writes, what LEDGER.md shows, and proves", () => {
   const tree = treeOfExample();
-  const name = logName(hub.id as Origin, 3);
+  const name = logName(hub.id, 3);
   const checkpoint = signCheckpoint(name, { size: 2, root: tree.root() }, hub);
   const hashes = inclusionProof(tree.node, 1, 2);
   const text = encodeProof({ op: OPS[1] as Uint8Array, index: 1, hashes, checkpoint });

@@ -7,7 +7,7 @@ import { assert } from '../../base/assert.ts';
 import { bytesEqual } from '../../base/bytes.ts';
 import { CborError, CborReader } from '../../codec/reader.ts';
 import { CborWriter } from '../../codec/writer.ts';
-import { sha256 } from '../batch-id.ts';
+import { sha256 } from '../../hashes.ts';
 import {
   BATCH_BYTES_MAX,
   CHUNK_DATA_BYTES_MAX,

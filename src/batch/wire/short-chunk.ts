@@ -10,7 +10,8 @@
 import { crc32 } from 'node:zlib';
 
 import { bytesOfHex, hexOf } from '../../base/bytes.ts';
-import { type BatchId, sha256 } from '../batch-id.ts';
+import { sha256 } from '../../hashes.ts';
+import type { BatchId } from '../batch-id.ts';
 import { CHUNK_MESSAGE_BYTES_MAX } from '../limits.ts';
 import { type Chunk, type ChunkLayout, chunkSpan, isLayout } from './chunks.ts';
 

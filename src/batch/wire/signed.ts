@@ -7,8 +7,9 @@ import { bytesEqual } from '../../base/bytes.ts';
 import { parseCose, signCose, type Verify, verifyCose } from '../../codec/cose.ts';
 import { CborError, decodeCbor } from '../../codec/reader.ts';
 import type { CborMap, CborValue } from '../../codec/value.ts';
+import { originOfPublicKey } from '../../hashes.ts';
 import { bytesOfOrigin, type Origin, originOfBytes } from '../../model/origin.ts';
-import { type BatchId, batchIdOfBytes, originOfPublicKey } from '../batch-id.ts';
+import { type BatchId, batchIdOfBytes } from '../batch-id.ts';
 import { MESSAGE_BYTES_MAX } from '../limits.ts';
 import type { Signer } from '../manifest.ts';
 

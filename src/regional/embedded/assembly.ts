@@ -8,7 +8,7 @@
  * says what is there; what a power cut takes is sent again.
  */
 import { bytesEqual } from '../../base/bytes.ts';
-import { type BatchId, batchIdOfText, sha256 } from '../../batch/batch-id.ts';
+import { type BatchId, batchIdOfText } from '../../batch/batch-id.ts';
 import {
   type Chunk,
   ChunkBitmap,
@@ -18,6 +18,7 @@ import {
   isLayout,
 } from '../../batch/wire/chunks.ts';
 import type { BatchRef, NamedBatch } from '../../batch/wire/short-chunk.ts';
+import { sha256 } from '../../hashes.ts';
 import { type Origin, originOfText } from '../../model/origin.ts';
 import type { Files } from '../../platform/files/files.ts';
 import type { RegionalLimits } from '../limits.ts';

@@ -3,7 +3,7 @@
  * first key is remembered, one small file each, and another one for the same id is never taken.
  */
 import { bytesEqual, bytesOfHex, hexOf, utf8 } from '../../base/bytes.ts';
-import { originOfPublicKey } from '../../batch/batch-id.ts';
+import { originOfPublicKey } from '../../hashes.ts';
 import { type Origin, originOfText } from '../../model/origin.ts';
 import { type Files, textIn } from '../../platform/files/files.ts';
 import type { Met } from '../site-storage.ts';

@@ -8,7 +8,6 @@
  */
 import {
   createECDH,
-  createHash,
   createPrivateKey,
   createPublicKey,
   type KeyObject,
@@ -19,6 +18,7 @@ import {
 import { HubError } from '../../base/errors.ts';
 import { utf8 } from '../../base/bytes.ts';
 import type { Random } from '../../base/random.ts';
+import { sha256 } from '../../hashes.ts';
 import type { Role } from '../../model/op.ts';
 import {
   bitString,
@@ -168,7 +168,7 @@ export function holderOf(
 export function fingerprintOf(key: KeyObject): Uint8Array {
   const publicKey = key.type === 'private' ? createPublicKey(key) : key;
   const spki = publicKey.export({ type: 'spki', format: 'der' });
-  return new Uint8Array(createHash('sha256').update(spki).digest());
+  return sha256(spki);
 }
 
 interface CertificateParts {

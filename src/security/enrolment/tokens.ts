@@ -6,13 +6,14 @@
  * The wall clock may leap, so the minutes count twice: from the moment in the file, and on the monotonic clock
  * from when this hub first saw the token. Whichever ends first ends the token.
  */
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { timingSafeEqual } from 'node:crypto';
 
 import { bytesOfHex, EMPTY_BYTES, hexOf, textOf, utf8 } from '../../base/bytes.ts';
 import type { Clock } from '../../base/clock.ts';
 import { HubError, messageOf } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import type { Random } from '../../base/random.ts';
+import { sha256 } from '../../hashes.ts';
 import type { Role } from '../../model/op.ts';
 import { makeSecret } from '../passwords.ts';
 import { isUserName, ROLES } from '../users.ts';
@@ -153,8 +154,7 @@ export class TokenDesk {
 
 /** As people type it: without its hyphen, in capitals, with blanks. */
 function hashOf(secret: string): Uint8Array {
-  const plain = secret.toLowerCase().replaceAll(/[\s-]/g, '');
-  return new Uint8Array(createHash('sha256').update(plain).digest());
+  return sha256(utf8(secret.toLowerCase().replaceAll(/[\s-]/g, '')));
 }
 
 function listIn(bytes: Uint8Array = EMPTY_BYTES, key: string, path: string): readonly unknown[] {

@@ -7,7 +7,7 @@
  */
 import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
-import { type BatchId, originOfPublicKey } from '../../batch/batch-id.ts';
+import type { BatchId } from '../../batch/batch-id.ts';
 import { type Chunk, ChunkBitmap, type ChunkLayout, chunkSpan } from '../../batch/wire/chunks.ts';
 import type { Compressor } from '../../batch/compression.ts';
 import { encodeDownReceipt, type Heals } from '../../batch/wire/down-messages.ts';
@@ -19,6 +19,7 @@ import type { Pause } from '../../base/steps.ts';
 import type { PayloadOpener } from '../../batch/payload-seal.ts';
 import type { LaneRange } from '../../batch/ranges.ts';
 import type { Verify } from '../../codec/cose.ts';
+import { originOfPublicKey } from '../../hashes.ts';
 import type { OpClass } from '../../model/class.ts';
 import type { StampedOp } from '../../model/op.ts';
 import type { VersionVector } from '../../model/version-vector.ts';

@@ -13,7 +13,6 @@ import { Identity } from '../../../src/keys/identity.ts';
 import { thisMachine } from '../../../src/machine.ts';
 import { encodeLocalEntry, encodeOpEntry } from '../../../src/model/entry.ts';
 import type { StampedOp } from '../../../src/model/op.ts';
-import type { Origin } from '../../../src/model/origin.ts';
 import { patchOp, stampedOp } from '../made/ops.ts';
 import { tempDir } from '../machine/temp-dir.ts';
 
@@ -49,7 +48,7 @@ export async function smallDataDir(...sets: string[]): Promise<string> {
   const dir = join(tempDir(), 'data');
   const keyPath = join(tempDir(), 'hub.pem');
   const { files, random } = machine;
-  const hub = Identity.open({ files, random, path: keyPath }).id as Origin;
+  const hub = Identity.open({ files, random, path: keyPath }).id;
   const readings = Array.from({ length: 10 }, (_, index) =>
     stampedOp({ hub, seq: index + 1, key: `m/${index}` }),
   );

@@ -206,7 +206,7 @@ function startHub(index: number, port: number, fatal: unknown[]): FleetHub {
     log: SILENT_LOG,
     onFatal: (error: unknown): void => void fatal.push(error),
   };
-  const id = signer.id as Origin;
+  const id = signer.id;
   const ledger = Ledger.open({ ...shared, dir: 'ledger', hub: id });
   const uplink = Uplink.open({
     ...shared,

@@ -1,11 +1,11 @@
 /** Ops, batches and identities for the tests of batch, uplink and regional. */
 import { hexOf, utf8 } from '../../../src/base/bytes.ts';
-import { originOfPublicKey } from '../../../src/batch/batch-id.ts';
 import { type Compression, inlineCompressor } from '../../../src/batch/compression.ts';
 import { DEFAULT_SEAL_LIMITS } from '../../../src/batch/limits.ts';
 import type { ExpectedBatch, OpenTools } from '../../../src/batch/open-batch.ts';
 import type { Encoding } from '../../../src/batch/payload.ts';
 import { BatchBuilder, type SealContext, type SealedBatch } from '../../../src/batch/seal-batch.ts';
+import { originOfPublicKey } from '../../../src/hashes.ts';
 import { Identity, verifyEd25519 } from '../../../src/keys/identity.ts';
 import { TELEMETRY } from '../../../src/model/class.ts';
 import { encodeOp, EVENT, type Op, type StampedOp } from '../../../src/model/op.ts';

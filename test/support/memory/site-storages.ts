@@ -10,7 +10,6 @@ import {
   layoutOf,
   parseChunk,
 } from '../../../src/batch/wire/chunks.ts';
-import type { Origin } from '../../../src/model/origin.ts';
 import { type BatchOutcome, openBatch } from '../../../src/batch/open-batch.ts';
 import type { SealedBatch } from '../../../src/batch/seal-batch.ts';
 import { SILENT_LOG } from '../../../src/base/log.ts';
@@ -71,7 +70,7 @@ export async function opened(
   id: BatchId,
   hub = HUB,
 ): Promise<Extract<BatchOutcome, { kind: 'batch' }>> {
-  const expected = { id, site: SITE, hub: hub.id as Origin, publicKey: hub.publicKey };
+  const expected = { id, site: SITE, hub: hub.id, publicKey: hub.publicKey };
   const outcome = await openBatch(claim.bytes, expected, OPENING);
   assert.ok(outcome.kind === 'batch');
   return outcome;
@@ -83,7 +82,7 @@ export async function keepBatch(
   batch: SealedBatch,
   hub = HUB,
 ): Promise<KeepOutcome> {
-  assert.ok(await putAll(site, batch, hub.id as Origin));
+  assert.ok(await putAll(site, batch, hub.id));
   return keepComplete(site, batch.id, hub);
 }
 
@@ -92,7 +91,7 @@ export async function keepComplete(
   id: BatchId,
   hub = HUB,
 ): Promise<KeepOutcome> {
-  const claim = await site.claim(hub.id as Origin, id);
+  const claim = await site.claim(hub.id, id);
   assert.ok(claim !== undefined, 'complete and in no other hands');
   const kept = await claim.keep(await opened(claim, id, hub));
   await claim.release();
@@ -134,7 +133,7 @@ async function embedded(limits: Partial<RegionalLimits> = {}): Promise<OpenRegio
       readingsDays: 30,
       durability: 'each-commit',
     });
-  const self = REGION.id as Origin;
+  const self = REGION.id;
   return async () =>
     new EmbeddedStorage({ ...MACHINE, files: machineFiles, dir, openStore, self, limits });
 }

@@ -138,7 +138,7 @@ export class SimHub {
     this.#site = site;
     this.index = index;
     this.#identity = Identity.fromSeed(new Uint8Array(32).fill(index + 1));
-    this.id = this.#identity.id as Origin;
+    this.id = this.#identity.id;
     this.files = new SimFiles({ random: site.random });
     this.files.makeDir('/hub');
     this.name = `hub-${this.id}`;

@@ -5,8 +5,8 @@
 import assert from 'node:assert/strict';
 
 import type { Log, LogFields } from '../../../src/base/log.ts';
-import { originOfPublicKey } from '../../../src/batch/batch-id.ts';
 import { inlineCompressor } from '../../../src/batch/compression.ts';
+import { originOfPublicKey } from '../../../src/hashes.ts';
 import {
   type BatchOpener,
   batchOpener,
@@ -20,7 +20,7 @@ import { Ledger } from '../../../src/ledger/ledger.ts';
 import { CLASSES } from '../../../src/model/class.ts';
 import { decodeEntry } from '../../../src/model/entry.ts';
 import type { StampedOp } from '../../../src/model/op.ts';
-import { type Lane, laneOf, type Origin } from '../../../src/model/origin.ts';
+import { type Lane, laneOf } from '../../../src/model/origin.ts';
 import { seqIn, type VersionVector } from '../../../src/model/version-vector.ts';
 import { SimClock } from '../../../src/platform/sim/clock.ts';
 import { SimCrash, SimFiles } from '../../../src/platform/sim/files.ts';
@@ -212,7 +212,7 @@ export class UplinkWorld {
       journal: this.journal,
       files: this.hubFiles,
       dir: 'hub/ledger',
-      hub: HUB.id as Origin,
+      hub: HUB.id,
       signer: HUB,
       verify: verifyEd25519,
       timers: life.timers,

@@ -3,7 +3,7 @@ import { brotliCompressSync, constants } from 'node:zlib';
 
 import { test } from 'vitest';
 
-import { batchIdOf, originOfPublicKey, sha256 } from '../../../src/batch/batch-id.ts';
+import { batchIdOf } from '../../../src/batch/batch-id.ts';
 import {
   compressionFor,
   inlineCompressor,
@@ -21,6 +21,7 @@ import {
 import { BatchBuilder } from '../../../src/batch/seal-batch.ts';
 import { CborWriter, encodeCbor } from '../../../src/codec/writer.ts';
 import { parseCose, signCose } from '../../../src/codec/cose.ts';
+import { originOfPublicKey, sha256 } from '../../../src/hashes.ts';
 import { BULK } from '../../../src/model/class.ts';
 import { type StampedOp, writeStamp } from '../../../src/model/op.ts';
 import { bytesOfOrigin } from '../../../src/model/origin.ts';

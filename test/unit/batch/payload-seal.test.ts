@@ -3,13 +3,14 @@ import assert from 'node:assert/strict';
 import { test } from 'vitest';
 
 import { type BatchOutcome, openBatch, splitBatch } from '../../../src/batch/open-batch.ts';
-import { batchIdOf, sha256 } from '../../../src/batch/batch-id.ts';
+import { batchIdOf } from '../../../src/batch/batch-id.ts';
 import { inlineCompressor } from '../../../src/batch/compression.ts';
 import { DEFAULT_SEAL_LIMITS } from '../../../src/batch/limits.ts';
 import { parseManifest, signManifest } from '../../../src/batch/manifest.ts';
 import { BatchBuilder, type SealedBatch } from '../../../src/batch/seal-batch.ts';
 import { parseCose } from '../../../src/codec/cose.ts';
 import { CborWriter } from '../../../src/codec/writer.ts';
+import { sha256 } from '../../../src/hashes.ts';
 import { batchOpener, batchSealer, makeOperatorKey } from '../../../src/keys/batch-seal.ts';
 import { TELEMETRY } from '../../../src/model/class.ts';
 import { SeededRandom } from '../../../src/platform/sim/random.ts';

@@ -11,7 +11,6 @@ import { checkpointBody, cosign, logName, parseCheckpoint } from '../../../src/l
 import { verifyProof } from '../../../src/ledger/proof-file.ts';
 import { verifySince } from '../../../src/ledger/since-file.ts';
 import { decodeEntry, encodeLocalEntry, encodeOpEntry } from '../../../src/model/entry.ts';
-import type { Origin } from '../../../src/model/origin.ts';
 import { Rig } from '../../fault/journal-rig.ts';
 import { stampedOp } from '../../support/made/ops.ts';
 import { treeRoot } from '../../support/made/tree-root.ts';
@@ -36,7 +35,7 @@ class Site {
       files,
       log,
       dir: DIR,
-      hub: hub.id as Origin,
+      hub: hub.id,
       signer: hub,
       verify: verifyEd25519,
       timers: this.rig.timers,
@@ -168,11 +167,7 @@ test('a disk that refuses is told, and what it refused is written the next time'
   await site.rig.settle(500);
   await ledger.flush();
   const { size, root } = ledger.head(3);
-  const cosignature = cosign(
-    checkpointBody(logName(hub.id as Origin, 3), { size, root }),
-    1,
-    region,
-  );
+  const cosignature = cosign(checkpointBody(logName(hub.id, 3), { size, root }), 1, region);
   assert.ok(ledger.witnessed(3, { size, root, cosignature }, region.publicKey));
   const { files } = site.rig;
   files.faults.failWrites = new Map([[files.writes + 1, 'ENOSPC']]);

@@ -20,14 +20,13 @@ import {
 import { encodeProof, parseProof, verifyProof } from '../../../src/ledger/proof-file.ts';
 import { inclusionProof } from '../../../src/ledger/proofs.ts';
 import { TileTree } from '../../../src/ledger/tile-tree.ts';
-import type { Origin } from '../../../src/model/origin.ts';
 import { SimFiles } from '../../../src/platform/sim/files.ts';
 import { SeededRandom } from '../../../src/platform/sim/random.ts';
 import { stampedOp } from '../../support/made/ops.ts';
 
 const hub = Identity.fromSeed(new Uint8Array(32).fill(1));
 const other = Identity.fromSeed(new Uint8Array(32).fill(2));
-const name = logName(hub.id as Origin, 3);
+const name = logName(hub.id, 3);
 const root = leafHash(utf8('x'));
 
 test('names, key hashes and signatures are as other tools make them', () => {

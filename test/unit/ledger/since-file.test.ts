@@ -10,13 +10,12 @@ import { encodeProof } from '../../../src/ledger/proof-file.ts';
 import { consistencyProof, inclusionProof } from '../../../src/ledger/proofs.ts';
 import { encodeSince, verifySince } from '../../../src/ledger/since-file.ts';
 import { TileTree } from '../../../src/ledger/tile-tree.ts';
-import type { Origin } from '../../../src/model/origin.ts';
 import { SimFiles } from '../../../src/platform/sim/files.ts';
 import { SeededRandom } from '../../../src/platform/sim/random.ts';
 
 const hub = Identity.fromSeed(new Uint8Array(32).fill(1));
 const other = Identity.fromSeed(new Uint8Array(32).fill(2));
-const name = logName(hub.id as Origin, 3);
+const name = logName(hub.id, 3);
 
 function treeOf(leaves: readonly string[]): TileTree {
   const tree = new TileTree(new SimFiles({ random: new SeededRandom(1) }), '/t');
@@ -75,7 +74,7 @@ test('whose history it is, and who has signed it, counts on both sides', () => {
     /^this key did not sign its checkpoint$/,
   );
   assert.match(why(since(6, 20), note(6, tree, name, other)) ?? '', /sign the earlier checkpoint$/);
-  const alarms = logName(hub.id as Origin, 0);
+  const alarms = logName(hub.id, 0);
   assert.match(why(since(6, 20), note(6, tree, alarms)) ?? '', /alarm is not .*telemetry$/);
   assert.match(why(since(7, 20), note(6)) ?? '', /^it goes on from 7 ops, .* has 6$/);
 });

@@ -4,10 +4,10 @@ import assert from 'node:assert/strict';
 import { describe, onTestFinished, test } from 'vitest';
 
 import { hexOf } from '../../../src/base/bytes.ts';
-import { originOfPublicKey } from '../../../src/batch/batch-id.ts';
 import { encodeChunk, layoutOf } from '../../../src/batch/wire/chunks.ts';
 import { encodeHello } from '../../../src/batch/wire/messages.ts';
 import { chunkTopic, downChunkTopic, helloTopic } from '../../../src/batch/wire/topics.ts';
+import { originOfPublicKey } from '../../../src/hashes.ts';
 import { encodePatch } from '../../../src/merge/patch.ts';
 import { BULK, COMMAND, RECORD, TELEMETRY } from '../../../src/model/class.ts';
 import { PATCH } from '../../../src/model/op.ts';

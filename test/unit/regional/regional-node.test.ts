@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { test } from 'vitest';
 
 import { textOf } from '../../../src/base/bytes.ts';
-import { originOfPublicKey } from '../../../src/batch/batch-id.ts';
 import { encodeHello } from '../../../src/batch/wire/messages.ts';
 import { helloTopic } from '../../../src/batch/wire/topics.ts';
+import { originOfPublicKey } from '../../../src/hashes.ts';
 import { ALARM, BULK, TELEMETRY } from '../../../src/model/class.ts';
 import type { MqttSession } from '../../../src/platform/network/mqtt-client.ts';
 import { HUB_ID, identityOf, REGION, stampedOp, stampedOps } from '../../support/made/batches.ts';

@@ -11,7 +11,6 @@ import { encodeReceipt } from '../../../src/batch/wire/receipt.ts';
 import { chunkTopic, helloTopic, receiptTopic } from '../../../src/batch/wire/topics.ts';
 import { verifyEd25519 } from '../../../src/keys/identity.ts';
 import { TELEMETRY } from '../../../src/model/class.ts';
-import type { Origin } from '../../../src/model/origin.ts';
 import { machineTimers } from '../../../src/platform/clock.ts';
 import { SimClock } from '../../../src/platform/sim/clock.ts';
 import { SimFiles } from '../../../src/platform/sim/files.ts';
@@ -30,7 +29,7 @@ import {
 } from '../../support/made/batches.ts';
 import { MemoryJournal } from '../../support/memory/memory-journal.ts';
 
-const OTHER = { site: SITE, hub: identityOf(5).id as Origin };
+const OTHER = { site: SITE, hub: identityOf(5).id };
 
 const EMPTY = {
   sealableClasses: () => [],

@@ -35,7 +35,7 @@ export async function benchHubs(
   for (let hub = 0; hub < hubs; hub++) {
     const identity = Identity.fromSeed(random.bytes(SEED_BYTES));
     const batches = await sealed(site, identity, sealer, day);
-    made.push({ id: identity.id as Origin, signer: identity, batches });
+    made.push({ id: identity.id, signer: identity, batches });
   }
   return made;
 }
@@ -70,7 +70,7 @@ async function sealed(
     fromLsn = throughLsn + 1;
   };
   for (const [index, publish] of day.entries()) {
-    const stamped = opOf(signer.id as Origin, index + 1, publish);
+    const stamped = opOf(signer.id, index + 1, publish);
     if (builder.add(stamped) === 'full') {
       await seal(index);
       if (builder.add(stamped) !== 'added')

@@ -4,7 +4,7 @@
  */
 import type { Clock } from '../../../base/clock.ts';
 import { SILENT_LOG } from '../../../base/log.ts';
-import { originOfPublicKey } from '../../../batch/batch-id.ts';
+import { originOfPublicKey } from '../../../hashes.ts';
 import { Door } from '../../../ingest/door/door.ts';
 import { Journal } from '../../../journal/journal.ts';
 import { PLAIN_SEALER } from '../../../journal/sealer.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 
 import { test } from 'vitest';
 
-import { type BatchId, originOfPublicKey } from '../../../../src/batch/batch-id.ts';
+import type { BatchId } from '../../../../src/batch/batch-id.ts';
 import { ChunkBitmap } from '../../../../src/batch/wire/chunks.ts';
 import {
   encodeDownHello,
@@ -17,6 +17,7 @@ import { encodeReceipt, parseReceipt, type Receipt } from '../../../../src/batch
 import { encodeDownReceipt, parseDownReceipt } from '../../../../src/batch/wire/down-messages.ts';
 import { encodeCbor } from '../../../../src/codec/writer.ts';
 import { signCose } from '../../../../src/codec/cose.ts';
+import { originOfPublicKey } from '../../../../src/hashes.ts';
 import { verifyEd25519 } from '../../../../src/keys/identity.ts';
 import { bytesOfOrigin } from '../../../../src/model/origin.ts';
 import { HUB, HUB_ID, identityOf, REGION, SITE, START_MS } from '../../../support/made/batches.ts';

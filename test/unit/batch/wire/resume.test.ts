@@ -83,7 +83,7 @@ test('an answer counts under the key of the region, for this hub and nonce alone
   const message = encodeResumed(HUB_ID, { nonce: NONCE, found: [] }, REGION);
   assert.deepEqual(parseResumed(message, EXPECTED, verifyEd25519), []);
   const others = [
-    { ...EXPECTED, hub: identityOf(7).id as typeof HUB_ID },
+    { ...EXPECTED, hub: identityOf(7).id },
     { ...EXPECTED, nonce: NONCE.toReversed() },
     { ...EXPECTED, regionKey: HUB.publicKey },
   ];
