@@ -44,6 +44,8 @@ export const FAULTS = {
     'Some device opens connections without end, or there are more devices than broker.connections_max allows. Find it, or raise the limit.',
   'broker.slow-client':
     'A device takes less than it is sent, or is away for longer than its queue holds: it missed the oldest. See that it reads on, or let it subscribe to less.',
+  'broker.sessions-full':
+    'Devices are turned away: broker.sessions_max sessions are kept. Give each device one client id for good, set broker.session_expiry_days lower, or raise the limit.',
   'broker.retained-full':
     'There are more retained messages than broker.retained_max or broker.retained_mib_max allows. Clear old topics (an empty retained message), or raise the limit.',
   'http.full':

@@ -212,7 +212,7 @@ export class Broker {
     let queued = 0;
     for (const session of sessions.values()) queued += session.backlog;
     const { clientsMax, messagesIn, messagesOut, bytesIn, bytesOut } = counters;
-    const { dropped, cut, slowClient, denied, refused, notRetained } = counters;
+    const { dropped, cut, slowClient, denied, refused, notRetained, sessionsRefused } = counters;
     return {
       clients: online.size,
       clientsMax,
@@ -231,6 +231,7 @@ export class Broker {
       denied,
       refused,
       notRetained,
+      sessionsRefused,
       held: gate.heldCount,
     };
   }

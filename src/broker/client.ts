@@ -336,6 +336,7 @@ export class Client
     const around = this.#around;
     const outcome = around.sessions.open(principal, connect.clean);
     if (outcome.kind === 'full') {
+      around.counters.sessionsRefused += 1;
       this.#refuse(refusal(packets.SERVER_UNAVAILABLE, 'too many sessions'));
       return;
     }

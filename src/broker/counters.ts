@@ -18,6 +18,8 @@ export class Counters {
   refused = 0;
   /** Messages that asked to be retained and found no room. */
   notRetained = 0;
+  /** Clients turned away because there was no room for their session. */
+  sessionsRefused = 0;
   /** Highest number of clients connected at once. */
   clientsMax = 0;
 
@@ -52,6 +54,7 @@ export interface BrokerStat {
   readonly denied: number;
   readonly refused: number;
   readonly notRetained: number;
+  readonly sessionsRefused: number;
   /** Publishers that are not read because the card is behind. */
   readonly held: number;
 }

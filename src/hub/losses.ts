@@ -1,7 +1,7 @@
 /**
- * What the limits of the broker cost: messages that gave way at a client that takes too little, and messages that found no
- * room among those that are retained. Publishers have their acknowledgement and subscribers cannot know what they
- * miss, so a person is told, for as long as it goes on.
+ * What the limits of the broker cost: messages that gave way at a client that takes too little, messages that found no
+ * room among those that are retained, and devices without a session. Publishers have their acknowledgement, subscribers cannot
+ * know what they miss, and few devices have a display: so a person is told, for as long as it goes on.
  */
 import type { BrokerStat } from '../broker/counters.ts';
 import type { Clock } from '../base/clock.ts';
@@ -22,16 +22,19 @@ class Growth {
   }
 }
 
+type LossFigure = 'dropped' | 'cut' | 'slowClient' | 'notRetained' | 'sessions' | 'sessionsRefused';
+
 export class Losses {
   readonly #clock: Pick<Clock, 'monotonicMs'>;
   readonly #gaveWay = new Growth();
   readonly #notRetained = new Growth();
+  readonly #sessionsRefused = new Growth();
 
   constructor(clock: Pick<Clock, 'monotonicMs'>) {
     this.#clock = clock;
   }
 
-  faults(stat: Pick<BrokerStat, 'dropped' | 'cut' | 'slowClient' | 'notRetained'>): FoundFault[] {
+  faults(stat: Pick<BrokerStat, LossFigure>): FoundFault[] {
     const nowMs = this.#clock.monotonicMs();
     const found: FoundFault[] = [];
     const gaveWay = stat.dropped + stat.cut;
@@ -44,6 +47,10 @@ export class Losses {
     if (this.#notRetained.isRecent(stat.notRetained, nowMs)) {
       const message = `${stat.notRetained} messages were delivered and not retained so far`;
       found.push({ code: 'broker.retained-full', message });
+    }
+    if (this.#sessionsRefused.isRecent(stat.sessionsRefused, nowMs)) {
+      const message = `${stat.sessions} sessions are kept, ${stat.sessionsRefused} attempts were turned away so far`;
+      found.push({ code: 'broker.sessions-full', message });
     }
     return found;
   }

@@ -242,6 +242,11 @@ function addTraffic(page: Exposition, { devices, http }: StatusSnapshot): void {
     http.turnedAway,
   );
   page.gauge('sessions', 'Sessions, of connected devices and of absent ones.', devices.sessions);
+  page.counter(
+    'sessions_refused',
+    'Attempts to connect that found no room for a session.',
+    devices.sessionsRefused,
+  );
   page.gauge('subscriptions', 'Subscriptions of all sessions.', devices.subscriptions);
   page.gauge('retained_messages', 'Retained messages.', devices.retained);
   page.gauge('queued_messages', 'Messages that wait for absent subscribers.', devices.queued);

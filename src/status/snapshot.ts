@@ -214,6 +214,10 @@ export interface EnergyStatus {
 
 export interface DeviceStatus {
   readonly connected: number;
+  /** As `connected`. */
+  readonly clients: number;
+  /** The most at once since the start. */
+  readonly clientsMax: number;
   /** Sessions, of connected devices and of those that will come back. */
   readonly sessions: number;
   readonly subscriptions: number;
@@ -224,14 +228,24 @@ export interface DeviceStatus {
   readonly bytesOut: number;
   /** Messages that wait for absent subscribers. */
   readonly queued: number;
+  /** What they cost in memory. */
+  readonly queuedBytes: number;
   /** Messages of QoS 0 that gave way because a client took too little. */
   readonly dropped: number;
   /** Messages of QoS 1 and 2 that gave way in full queues. */
   readonly cut: number;
+  /** Client id of the device that one of both was for last; empty where none was. */
+  readonly slowClient: string;
   /** Messages that were to be retained and found no room. */
   readonly notRetained: number;
   /** Publishes that the client's rights do not cover: acknowledged, as MQTT 3.1.1 wants, and dropped. */
   readonly denied: number;
+  /** Publishes that were not taken, nor acknowledged: the journal is full or at fault. */
+  readonly refused: number;
+  /** Publishers that are not read at this moment, as the card is behind. */
+  readonly held: number;
+  /** Attempts to connect that found no room for a session (`broker.sessions_max`). */
+  readonly sessionsRefused: number;
   /** Connections beyond `broker.connections_max`, closed at once. */
   readonly turnedAway: number;
 }

@@ -16,6 +16,7 @@ import {
 import { heliograph, startHub, startRegional } from '../support/hubs/hub.ts';
 import { publishTo } from '../support/hubs/mqtt-client.ts';
 import { testWithPeers } from '../support/machine/peers.ts';
+import { sampleStatus } from '../support/made/status.ts';
 import { freePort, spawnProcess } from '../support/machine/spawn.ts';
 import { tempDir } from '../support/machine/temp-dir.ts';
 
@@ -62,6 +63,23 @@ describe('a publish becomes a receipt', () => {
     assert.deepEqual(there, here);
     assert.equal(here.ops, 2);
   });
+});
+
+/** Paths of all figures; a list, or what is named by its contents, counts as one. */
+function pathsOf(value: unknown, path = ''): string[] {
+  if (value === null || typeof value !== 'object' || Array.isArray(value)) return [path];
+  if (path === '.uplink.byLink') return [path];
+  return Object.entries(value).flatMap(([name, inner]) => pathsOf(inner, `${path}.${name}`));
+}
+
+test('the status of a hub has what its type declares, and nothing else', async () => {
+  const hub = await startHub({ data: tempDir() });
+  // The compiler holds the sample to the type. Without an uplink or a measured load these have nothing to tell.
+  const { uplink, energy, ...rest } = sampleStatus();
+  const { measuredToday: _, ...ownEnergy } = energy;
+  const declared = { ...rest, uplink: { ...uplink, quota: null }, energy: ownEnergy };
+  const told = await getJson<unknown>(`${hub.httpUrl}api/v1/status`);
+  assert.deepEqual(pathsOf(told).toSorted(), pathsOf(declared).toSorted());
 });
 
 describe('start and end', () => {

@@ -2,7 +2,8 @@
  * What of the journal may be released: ops that are receipted (or, without an uplink, older than
  * `keep_days`), folded into the durable store and the blob store, hashed into the durable ledger, numbered by a progress note that
  * stays, and not owed to a device that is away, nor needed to mend damage. Whole segments go; the journal decides which those
- * are. A journal that is too full for the note has it in a file beside it: it must let go to have room again. When it fills up, devices that are away lose what is oldest, before others lose the right to publish.
+ * are. A journal that is too full for the note has it in a file beside it: it must let go to have room again. When it fills up, devices that are away lose what is oldest, before others lose the right to publish:
+ * as many segments at once as bring it below half, since a small journal can fill within one period. That is also why it is looked at by the second where it is nearly full.
  *
  * With `on_full = "drop-bulk"`, a journal that only ops of class bulk hold back loses the oldest of them, without a receipt: a segment at a time, as few as
  * will do, counted, and told in the power-aware log.
@@ -63,6 +64,8 @@ export interface Droppable {
 }
 
 const PERIOD_MS = 15_000;
+/** How often a journal beyond `DROP_RATIO` is looked at, if it has grown by a segment. */
+const NEARLY_FULL_PERIOD_MS = 1_000;
 /** From here on bulk without a receipt may go: below what the door refuses bulk at. */
 const DROP_RATIO = 0.75;
 /** From here on the journal's room matters more than what waits for devices that are away. */
@@ -71,25 +74,38 @@ const FULL_CODES: ReadonlySet<string> = new Set(['journal.full', 'journal.disk-f
 
 export class Retention {
   readonly #options: RetentionOptions;
-  readonly #cancel: Cancel;
+  readonly #cancels: readonly Cancel[];
+  /** First LSN of the newest segment at the last look. */
+  #newestStart: Lsn | undefined;
   #underway: Promise<void> = Promise.resolve();
   #isBusy = false;
 
   constructor(options: RetentionOptions) {
     this.#options = options;
-    this.#cancel = options.timers.every(PERIOD_MS, () => this.look());
+    const { timers } = options;
+    this.#cancels = [
+      timers.every(PERIOD_MS, () => this.look()),
+      timers.every(NEARLY_FULL_PERIOD_MS, () => this.#lookIfNearlyFull()),
+    ];
   }
 
   /** Releases what may go; one round at a time. */
   look(): void {
     if (this.#isBusy) return;
     this.#isBusy = true;
+    this.#newestStart = this.#options.journal.segmentStarts.at(-1);
     this.#underway = this.#rounds().finally(() => (this.#isBusy = false));
   }
 
   async close(): Promise<void> {
-    this.#cancel();
+    for (const cancel of this.#cancels) cancel();
     await this.#underway;
+  }
+
+  #lookIfNearlyFull(): void {
+    const { journal } = this.#options;
+    if (journal.fillRatio < DROP_RATIO) return;
+    if (journal.segmentStarts.at(-1) !== this.#newestStart) this.look();
   }
 
   async #rounds(): Promise<void> {
@@ -104,17 +120,20 @@ export class Retention {
     const isDropping = secondStart > receiptedLsn + 1 && this.#mayDrop(secondStart - 1);
     const unneededLsn = isDropping ? secondStart - 1 : receiptedLsn;
     if (secondStart > unneededLsn + 1) return 'done';
-    if (journal.fillRatio >= FULL_RATIO) sessions.cutThrough(secondStart - 1);
-    const lostLsn = journal.fillRatio >= FULL_RATIO ? Infinity : this.#options.lostLsn();
-    const through = Math.min(unneededLsn, sessions.pinnedLsn - 1, lostLsn - 1);
+    const needsRoom = journal.fillRatio >= FULL_RATIO;
+    const through = needsRoom
+      ? unneededLsn
+      : Math.min(unneededLsn, sessions.pinnedLsn - 1, this.#options.lostLsn() - 1);
     if (secondStart > through + 1) return 'done';
     try {
       if (!(await this.#isNoted())) return 'done';
       const folded = await settleStore();
       const hashed = await flushLedger();
       const gathered = await settleAssets();
+      const free = Math.min(through, folded, hashed, gathered);
+      if (needsRoom) this.#cutSessions(free);
       const summedUp = await sessions.sumUp();
-      const settled = Math.min(through, folded, hashed, gathered, summedUp);
+      const settled = Math.min(free, summedUp, sessions.pinnedLsn - 1);
       const release = (): boolean => this.#release(settled);
       if (!isDropping) release();
       else if (settled === through && (await this.#options.droppable?.giveUp(settled, release)))
@@ -124,6 +143,16 @@ export class Retention {
       if (!(error instanceof HubError)) throw error;
     }
     return 'done';
+  }
+
+  /** Takes from those who are away what keeps the journal from being less than half full, if nothing else holds it back. */
+  #cutSessions(freeLsn: Lsn): void {
+    const { journal, sessions } = this.#options;
+    const { segmentStarts, fillRatio } = journal;
+    const wanted = 1 + Math.floor((fillRatio - FULL_RATIO) / (fillRatio / segmentStarts.length));
+    const ends = segmentStarts.slice(1, 1 + wanted).map((start) => start - 1);
+    const last = ends.findLast((lsn) => lsn <= freeLsn);
+    if (last !== undefined) sessions.cutThrough(last);
   }
 
   /** True where the journal has let go of something. */

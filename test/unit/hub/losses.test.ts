@@ -5,7 +5,14 @@ import { Losses } from '../../../src/hub/losses.ts';
 import { SimClock } from '../../../src/platform/sim/clock.ts';
 import { NOON_MS } from '../../support/made/status.ts';
 
-const NOTHING = { dropped: 0, cut: 0, notRetained: 0, slowClient: '' };
+const NOTHING = {
+  dropped: 0,
+  cut: 0,
+  notRetained: 0,
+  slowClient: '',
+  sessions: 0,
+  sessionsRefused: 0,
+};
 
 test('messages that gave way are a fault that names the client, until none has for two minutes', async () => {
   const clock = new SimClock(NOON_MS);
@@ -28,4 +35,11 @@ test('what found no room among the retained messages is a fault as well', () => 
   const [fault] = losses.faults({ ...NOTHING, notRetained: 2 });
   assert.equal(fault?.code, 'broker.retained-full');
   assert.equal(fault.message, '2 messages were delivered and not retained so far');
+});
+
+test('devices that find no room for their session are a fault as well', () => {
+  const losses = new Losses(new SimClock(NOON_MS));
+  const [fault] = losses.faults({ ...NOTHING, sessions: 10, sessionsRefused: 3 });
+  assert.equal(fault?.code, 'broker.sessions-full');
+  assert.equal(fault.message, '10 sessions are kept, 3 attempts were turned away so far');
 });

@@ -12,8 +12,7 @@ interface World {
   readonly cuts: number[];
 }
 
-/** One round over segments that begin at 1, 101 and 201, all receipted and folded. */
-async function round(state: {
+interface State {
   pinnedLsn: number;
   fillRatio: number;
   summedUp?: number;
@@ -21,7 +20,16 @@ async function round(state: {
   lostLsn?: number;
   receiptedLsn?: number;
   droppable?: RetentionOptions['droppable'];
-}): Promise<World> {
+}
+
+interface Held extends World {
+  readonly clock: SimClock;
+  readonly journal: { fillRatio: number; readonly segmentStarts: number[] };
+  readonly retention: Retention;
+}
+
+/** Segments that begin at 1, 101 and 201, all receipted and folded. */
+function retain(state: State): Held {
   const clock = new SimClock(Date.UTC(2026, 2, 1));
   const released: number[] = [];
   const cuts: number[] = [];
@@ -66,6 +74,12 @@ async function round(state: {
     lostLsn: () => state.lostLsn ?? Infinity,
     keepMs: 0,
   });
+  return { clock, journal, retention, released, cuts };
+}
+
+/** One round over them. */
+async function round(state: State): Promise<World> {
+  const { retention, released, cuts } = retain(state);
   retention.look();
   await retention.close();
   return { released, cuts };
@@ -100,6 +114,34 @@ test('nothing goes whose bytes the blob store has not gathered', async () => {
 test('a journal that is half full takes its oldest segment from those who are away', async () => {
   const { released, cuts } = await round({ pinnedLsn: 50, fillRatio: 0.5 });
   assert.deepEqual({ released, cuts }, { released: [100], cuts: [100] });
+});
+
+test('as many at once as bring it below half', async () => {
+  const { released, cuts } = await round({ pinnedLsn: 50, fillRatio: 0.9 });
+  assert.deepEqual({ released, cuts }, { released: [200], cuts: [200] });
+});
+
+test('nothing is taken from those who are away that something else holds back', async () => {
+  const held = { pinnedLsn: 50, fillRatio: 0.9 };
+  assert.deepEqual((await round({ ...held, gathered: 150 })).cuts, [100]);
+  assert.deepEqual((await round({ ...held, gathered: 60 })).cuts, []);
+  assert.deepEqual((await round({ ...held, receiptedLsn: 150 })).cuts, [100]);
+});
+
+test('a journal that is nearly full does not wait for its turn: each new segment is looked at within a second', async () => {
+  const { clock, journal, retention, released } = retain({ pinnedLsn: 50, fillRatio: 0.7 });
+  await clock.advance(2_000);
+  assert.deepEqual(released, [], 'there is room');
+  journal.fillRatio = 0.8;
+  await clock.advance(1_000);
+  assert.deepEqual(released, [200]);
+  journal.fillRatio = 0.8;
+  await clock.advance(5_000);
+  assert.deepEqual(released, [200], 'it has not grown');
+  journal.segmentStarts.push(231);
+  await clock.advance(1_000);
+  assert.deepEqual(released, [200, 230]);
+  await retention.close();
 });
 
 /** Of 250 ops some that may be dropped wait for receipts, from 20 on. */

@@ -285,6 +285,7 @@ describe('who may come in', () => {
     const site = new Site({ limits: { sessionsMax: 1 } });
     await site.client('a');
     assert.deepEqual(await site.dial().send(mqtt.connect({ id: 'b' })), ['connack 3']);
+    assert.equal(site.broker.stat().sessionsRefused, 1);
     await site.client('a');
   });
 });
