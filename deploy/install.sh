@@ -150,7 +150,10 @@ kind=regional
 for service in heliograph heliograph-regional heliograph-regional-worker@; do
   if [ -e "/etc/systemd/system/\$service.service" ]; then break; fi
 done
-if [ "\$service" = heliograph ]; then kind=heliograph; fi
+if [ "\$service" = heliograph ]; then
+  kind=heliograph
+  export HELIOGRAPH_DATA_NOTE="\${HELIOGRAPH_DATA_NOTE:-/var/lib/heliograph-note/hub}"
+fi
 export HELIOGRAPH_CONFIG="\${HELIOGRAPH_CONFIG:-$config_dir/\$kind.toml}"
 export HELIOGRAPH_DATA="\${HELIOGRAPH_DATA:-/var/lib/\${service%@}}"
 if [ "\$(id -u)" = 0 ] && id -u $ACCOUNT >/dev/null 2>&1; then

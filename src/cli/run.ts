@@ -1,6 +1,6 @@
 /** `heliograph run` and `regional run`: a node, until it is asked to end or must be started again. */
 import { createLog } from '../base/log.ts';
-import { type FaultCode, HubError, messageOf } from '../base/errors.ts';
+import { HubError, messageOf } from '../base/errors.ts';
 import { pause } from '../base/clock.ts';
 import {
   readRemoteConfig,
@@ -16,25 +16,9 @@ import { feedWatchdog } from '../platform/systemd.ts';
 import type { Args } from './args.ts';
 import { ConfigError, configInputOf, ownConfig, withRemote } from './config-options.ts';
 import { type CliIo, EXIT, type ExitCode } from './io.ts';
+import { type PagePlace, waitForPeople } from './wait-for-people.ts';
 
 const TRY_AGAIN_MS = 1_000;
-/**
- * Faults of a start that only a person can mend. A service manager would start us again at once, and each start is a second
- * of a small processor and some lines on the card.
- */
-const FOR_PEOPLE: ReadonlySet<FaultCode> = new Set<FaultCode>([
-  'keys.lost',
-  'keys.foreign',
-  'keys.damaged',
-  'enrol.lost',
-  'journal.lost',
-  'region.key-lost',
-  'region.key-foreign',
-  'journal.unsealable',
-  'data.newer',
-  'database.foreign',
-]);
-const WAIT_S = 60;
 /** For a node that is stopped while it opens; one that waits for its database would wait on. */
 const OPENING_MS_MAX = 5_000;
 
@@ -57,7 +41,7 @@ export async function runHub(args: Args, io: CliIo): Promise<ExitCode> {
       openHub(config, machine, input);
     try {
       const { config } = withRemote(own, input, remote.values);
-      const exit = await runNode('hub', open, config, io);
+      const exit = await runNode('hub', open, config, { ...config.http, key: 'http.port' }, io);
       if (exit !== 'again') return exit;
     } catch (error) {
       // It comes up without what the region has set, or with it at the next try.
@@ -84,7 +68,10 @@ function tryRemote(
 
 export async function runRegion(args: Args, io: CliIo): Promise<ExitCode> {
   const { openRegion } = await import('../region/region.ts');
-  const exit = await runNode('region', openRegion, ownConfig(configInputOf(args, io)).config, io);
+  const { config } = ownConfig(configInputOf(args, io));
+  const { host, httpPort } = config.regional;
+  const place = { host, port: httpPort, key: 'regional.http_port' };
+  const exit = await runNode('region', openRegion, config, place, io);
   return exit === 'again' ? EXIT.failed : exit;
 }
 
@@ -92,6 +79,7 @@ async function runNode(
   kind: 'hub' | 'region',
   open: (config: Config, machine: Machine) => Promise<RunningNode>,
   config: Config,
+  place: PagePlace,
   io: CliIo,
 ): Promise<ExitCode | 'again'> {
   const { signal } = io; // From here on a signal ends the node in order, also while it opens.
@@ -101,7 +89,7 @@ async function runNode(
   try {
     opened = await Promise.race([open(config, machine), outOfPatience(signal, io)]);
   } catch (error) {
-    await waitForPeople(error, machine, io);
+    await waitForPeople(error, place, machine, io);
     throw error;
   }
   if (opened === undefined) {
@@ -139,19 +127,6 @@ function failureFields(failure: unknown): Record<string, string> {
   return failure instanceof HubError
     ? { code: failure.code, reason, hint: failure.hint }
     : { reason };
-}
-
-/** Nothing is held meanwhile: the directory is free for whoever mends it. */
-async function waitForPeople(
-  error: unknown,
-  { manager, log }: Pick<Machine, 'manager' | 'log'>,
-  { timers, signal }: CliIo,
-): Promise<void> {
-  if (!(error instanceof HubError) || !FOR_PEOPLE.has(error.code) || !manager.isThere) return;
-  const { code, message, hint } = error;
-  manager.status(`${message} (${code}). ${hint}`);
-  log.error('node.waits', { code, reason: message, hint, seconds: WAIT_S });
-  await pause(timers, WAIT_S * 1_000, signal);
 }
 
 /** Resolves, to nothing, some time after the signal: what is nearly open is rather closed in order. */

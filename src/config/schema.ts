@@ -321,6 +321,11 @@ export const SCHEMA = {
     allowed: 'the path of a directory',
     holds: (value: string) => value !== '',
   }),
+  data_note: text(
+    '',
+    'File on another disk than `data` that names the hub in it: one whose data are not mounted waits for them, and does not begin as a new hub. Empty: none.',
+    FILE,
+  ),
   log_level: choice(['debug', 'info', 'warn', 'error'], 'info', 'Least level of the service log.'),
   broker,
   http,

@@ -24,7 +24,7 @@ import { utf8 } from '../base/bytes.ts';
 import { HubError, messageOf, systemCode } from '../base/errors.ts';
 import type { Closers } from '../closers.ts';
 import type { Machine } from '../machine.ts';
-import { type Files, textIn } from '../platform/files/files.ts';
+import { type DirectoryLock, type Files, textIn } from '../platform/files/files.ts';
 import { DATA_LAYOUT } from '../versions.ts';
 
 export interface HubPaths {
@@ -96,14 +96,23 @@ export function isDataDirectory(dir: string, files: Pick<Files, 'list'>): boolea
 
 /**
  * Takes the directory for this process. Throws `data.locked` where another holds it, `data.newer` where a
- * newer version wrote it.
+ * newer version wrote it, `data.read-only` where nothing can be written.
  */
 export function takeDataDirectory(dir: string, files: Files, closers: Closers): HubPaths {
-  files.makeDir(dir);
-  const lock = files.lockDir(dir);
+  const lock = lockWritable(dir, files);
   closers.add({ close: () => lock.release() });
   checkLayout(dir, files);
   return hubPaths(dir);
+}
+
+function lockWritable(dir: string, files: Pick<Files, 'makeDir' | 'lockDir'>): DirectoryLock {
+  try {
+    files.makeDir(dir);
+    return files.lockDir(dir);
+  } catch (error) {
+    if (systemCode(error) !== 'EROFS') throw error;
+    throw new HubError('data.read-only', `the file system of ${dir} is read-only`, error);
+  }
 }
 
 const LAYOUT_FILE = 'layout';

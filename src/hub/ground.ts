@@ -3,6 +3,7 @@ import type { Closers } from '../closers.ts';
 import type { ConfigInput } from '../config/config.ts';
 import type { Config } from '../config/schema.ts';
 import { type HubPaths, takeDataDirectory } from './data.ts';
+import { awayFault } from './data-note.ts';
 import { countHubWrites } from './storage/flash.ts';
 import { openIdentity } from './identity.ts';
 import { type SiteTime, siteTime } from './power/power.ts';
@@ -32,7 +33,7 @@ export interface Ground {
   fail(error: unknown): void;
 }
 
-/** Takes the data directory and reads or makes the identity. */
+/** Takes the data directory and reads or makes the identity; throws `data.away` before anything is written. */
 export function layGround(
   config: Config,
   bare: Machine,
@@ -41,6 +42,8 @@ export function layGround(
 ): Ground {
   const counting = countHubWrites(bare, config.data);
   const machine = { ...bare, files: counting.files };
+  const away = awayFault(config, machine.files);
+  if (away !== undefined) throw away;
   const paths = takeDataDirectory(config.data, machine.files, closers);
   const identity = openIdentity(paths, machine);
   let fail: (error: unknown) => void = () => undefined;

@@ -132,7 +132,7 @@ export function ownerOf(
 }
 
 /** Whether anything here says what a hub has done. */
-function hasJournalOrState(
+export function hasJournalOrState(
   { journal, state, snapshot }: Pick<HubPaths, 'journal' | 'state' | 'snapshot'>,
   files: Pick<Files, 'list' | 'exists'>,
 ): boolean {

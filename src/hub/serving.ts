@@ -6,6 +6,7 @@ import type { Clock } from '../base/clock.ts';
 import { Broker } from '../broker/broker.ts';
 import type { Access } from '../security/access.ts';
 import { openAccess } from './access.ts';
+import { noteHub } from './data-note.ts';
 import { AssetGate } from './assets/asset-gate.ts';
 import { FullDoor } from './full-door.ts';
 import type { Ground } from './ground.ts';
@@ -52,6 +53,7 @@ export async function serveDevices(ground: Ground): Promise<Serving> {
   );
   const journal = closers.add(await openJournal(config, machine, paths));
   noteIdentity(paths, machine, ground.identity);
+  noteHub(config, ground.id, machine);
   journal.onFault((fault) => {
     if (fault.code === 'journal.poisoned') ground.fail(fault);
   });

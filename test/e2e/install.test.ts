@@ -185,6 +185,16 @@ test('another prefix stands in unit and command', () => {
   assert.match(command, /\/srv\/heliograph\/dist\/main\.js/);
 });
 
+test('unit and command look for the note of the hub in the same place, beside the data', () => {
+  const { root, install } = lightSite();
+  install();
+  const unit = readFileSync(join(root, UNIT), 'utf8');
+  const [, note = '', folder] = /_DATA_NOTE=(\/var\/lib\/([a-z-]+)\/hub)$/m.exec(unit) ?? [];
+  assert.match(unit, new RegExp(`^StateDirectory=heliograph ${folder}$`, 'm'));
+  const command = readFileSync(join(root, 'usr/local/bin/heliograph'), 'utf8');
+  assert.ok(note !== '' && command.includes(note), command);
+});
+
 testWithPeers(
   'the units are clean by systemd’s own check',
   ['systemd-analyze'],

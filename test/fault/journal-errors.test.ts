@@ -207,6 +207,17 @@ test('a journal that was taken away acknowledges nothing any more, though its op
   assert.throws(() => rig.append(1), { code: 'journal.poisoned', message: /\.segment is gone$/ });
 });
 
+test('who reads a journal that was taken away is told so', async () => {
+  const rig = new Rig(1);
+  await rig.open();
+  await rig.commit(3);
+  rig.end('kill');
+  await rig.open();
+  const cursor = rig.journal.cursor(1);
+  for (const name of rig.files.list(DIR)) rig.files.remove(`${DIR}/${name}`);
+  assert.throws(() => cursor.next(), { code: 'journal.poisoned', message: /\.segment is gone$/ });
+});
+
 test('two hubs on one folder: the second is told', async () => {
   const rig = new Rig(1);
   await rig.open();

@@ -9,6 +9,7 @@
 import { type FaultCode, HubError, systemCode } from '../../base/errors.ts';
 import type { Config } from '../../config/schema.ts';
 import { type HubPaths, hubPaths, isDataDirectory, layoutFault } from '../../hub/data.ts';
+import { awayFault } from '../../hub/data-note.ts';
 import { CLASS_NAMES } from '../../model/class.ts';
 import type { DirectoryLock } from '../../platform/files/files.ts';
 import { MachineHost } from '../../platform/host.ts';
@@ -51,6 +52,15 @@ async function examineRemote(args: Args, io: CliIo): Promise<Diagnosis> {
 async function examine(args: Args, io: CliIo): Promise<Diagnosis> {
   const config = configOf(args, io);
   const paths = hubPaths(config.data);
+  const away = awayFault(config, io.files);
+  if (away !== undefined) {
+    const checks = [
+      ok('config', configText(args, io)),
+      wrongByFault('data', away.code, away.message),
+    ];
+    const fixed = args.has('fix') ? ['nothing: these are not the data of the hub'] : [];
+    return { checks, states: undefined, fixed };
+  }
   if (!isDataDirectory(config.data, io.files)) {
     const found = `${config.data} is not the data directory of a hub yet`;
     return {

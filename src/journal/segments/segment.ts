@@ -2,7 +2,7 @@
  * One segment file as this process knows it: where it lies, which LSNs it holds, how far they are durable. The
  * handle for reading opens on demand; only a few stay open, because a large journal has hundreds of segments.
  */
-import { HubError } from '../../base/errors.ts';
+import { HubError, systemCode } from '../../base/errors.ts';
 import { placeOf } from '../../base/halving.ts';
 import type { Files, OpenFile } from '../../platform/files/files.ts';
 import { type Block, BlockReader, type ReadAt } from '../block-reader.ts';
@@ -88,7 +88,7 @@ export class SegmentHandles {
   }
 
   #open(segment: Segment): OpenFile {
-    const handle = this.#handleBySegment.get(segment) ?? this.#files.open(segment.path, 'read');
+    const handle = this.#handleBySegment.get(segment) ?? this.#opened(segment);
     this.#handleBySegment.delete(segment);
     this.#handleBySegment.set(segment, handle);
     if (this.#handleBySegment.size > HANDLES_MAX) {
@@ -98,6 +98,16 @@ export class SegmentHandles {
       }
     }
     return handle;
+  }
+
+  /** Throws `journal.poisoned` where somebody has taken the file away; the journal itself notices soon. */
+  #opened({ path }: Segment): OpenFile {
+    try {
+      return this.#files.open(path, 'read');
+    } catch (error) {
+      if (systemCode(error) !== 'ENOENT') throw error;
+      throw new HubError('journal.poisoned', `${path} is gone`, error);
+    }
   }
 }
 

@@ -1,0 +1,63 @@
+/**
+ * Which hub lives in the data directory, noted where it is readable without that directory's disk (`data_note`). A disk that is not
+ * mounted leaves an empty folder, which looks like a first start: a new hub would begin there, and the old one come back with the
+ * disk, for devices and region two hubs that take turns. Who has such a note waits instead.
+ *
+ * It is written by the hub itself, from the moment when its data say whose they are. Who loses it writes it anew.
+ */
+import { utf8 } from '../base/bytes.ts';
+import { HubError, messageOf, systemCode } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import type { Config } from '../config/schema.ts';
+import { type Origin, originOfText } from '../model/origin.ts';
+import { type Files, textIn } from '../platform/files/files.ts';
+import { hubPaths, isDataDirectory } from './data.ts';
+import { formerHubs, hasJournalOrState, ownerOf } from './identity.ts';
+
+type NoteConfig = Pick<Config, 'data' | 'dataNote'>;
+
+/** `data.away` where the noted hub is not in the data directory; undefined where it is, or none is noted. Writes nothing. */
+export function awayFault(
+  { data, dataNote }: NoteConfig,
+  files: Pick<Files, 'list' | 'read' | 'exists'>,
+): HubError | undefined {
+  const noted = notedHub(dataNote, files);
+  if (noted === undefined) return undefined;
+  const found = strangeContent(data, noted, files);
+  if (found === undefined) return undefined;
+  return new HubError('data.away', `${data} holds ${found}; ${dataNote} names hub ${noted}`);
+}
+
+/** Notes the hub that lives here. A full disk stops no hub: the next start tries again. */
+export function noteHub(
+  { dataNote }: Pick<Config, 'dataNote'>,
+  id: string,
+  { files, log }: { readonly files: Pick<Files, 'read' | 'replace'>; readonly log: Log },
+): void {
+  if (dataNote === '' || notedHub(dataNote, files) === id) return;
+  try {
+    files.replace(dataNote, utf8(`${id}\n`));
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+    log.warn('data.unnoted', { path: dataNote, reason: messageOf(error) });
+  }
+}
+
+function notedHub(path: string, files: Pick<Files, 'read'>): Origin | undefined {
+  return path === '' ? undefined : originOfText(textIn(files, path));
+}
+
+/** What lies in the place of the noted hub's data, in words; undefined where they do. */
+function strangeContent(
+  data: string,
+  noted: Origin,
+  files: Pick<Files, 'list' | 'read' | 'exists'>,
+): string | undefined {
+  const paths = hubPaths(data);
+  if (!isDataDirectory(data, files)) return 'no data of a hub';
+  const owner = ownerOf(paths, files);
+  // Data of a version that did not write the id are its own.
+  if (owner === undefined) return hasJournalOrState(paths, files) ? undefined : 'no data of a hub';
+  const isOurs = owner === noted || formerHubs(paths, files).includes(noted);
+  return isOurs ? undefined : `data of hub ${owner}`;
+}
