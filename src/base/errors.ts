@@ -109,6 +109,8 @@ export const FAULTS = {
     'The regional node answers with another key than before. If it was replaced on purpose, delete `region.pub`.',
   'uplink.held-off':
     'The region takes nothing from this hub for now: its quota, or too much to do. Data stays here and goes later.',
+  'uplink.forgotten':
+    'The region was restored from an older backup, and this hub no longer has all that it lacks. What is here goes again. See RECOVERY.md, forgotten upstream.',
   'uplink.failed':
     'Batches cannot be written. Check disk and rights; the data is in the journal, and goes on by itself when they can.',
   'uplink.silent':

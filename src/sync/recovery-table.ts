@@ -16,6 +16,7 @@ export type SyncStateName =
   | 'journal damaged'
   | 'identity clash'
   | 'quarantined'
+  | 'forgotten upstream'
   | 'diverged'
   | 'upstream refused'
   | 'clock unknown'
@@ -148,6 +149,21 @@ export const RECOVERY_TABLE: readonly RecoveryRow[] = [
     ],
     holds: ({ faults, quarantinedRanges = 0 }) =>
       quarantinedRanges > 0 || faults.has('journal.damaged'),
+  },
+  {
+    name: 'forgotten upstream',
+    severity: 'wrong',
+    recognisedBy:
+      '`uplink.forgotten`: the regional node has lost ops that it had receipted, and the journal of this hub has let go of them',
+    meaning:
+      'The regional node was restored from an older backup, or began anew. What this hub still has in its journal it sends again by itself; of what lies before that the regional node has what its backup had.',
+    steps: [
+      '`heliograph status` names classes and numbers, the log of the regional node (`regional.ledger.gap`) the numbers that it lacks.',
+      'There is a newer backup of the regional node: stop it, put that one in place, and start it. Its hubs send again what that one lacks, too.',
+      'There is none: what of it the state of this hub has is at `/api/v1/readings` for `store.readings_days`, and with `heliograph records get`. Take from there what the region needs.',
+      'Remove the file `uplink/forgotten` of the data directory: the state ends. From then on `doctor --compare` says `diverged`, as long as the region lacks what is in the state here.',
+    ],
+    holds: ({ faults }) => faults.has('uplink.forgotten'),
   },
   {
     name: 'diverged',

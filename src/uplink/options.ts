@@ -67,7 +67,7 @@ export const DEFAULT_UPLINK_LIMITS: UplinkLimits = {
 export interface UplinkOptions {
   readonly journal: JournalReader;
   readonly files: Files;
-  /** Folder of spool, progress and `region.pub`. */
+  /** Folder of spool, progress, `forgotten` and `region.pub`. */
   readonly dir: string;
   readonly site: string;
   readonly signer: Signer;

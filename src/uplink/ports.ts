@@ -28,6 +28,8 @@ export interface JournalReader {
 
 /** What is told upstream of the hub's signed history, and what the region says of it. */
 export interface HistoryLog {
+  /** The tree of a class as far as it has come. */
+  head(opClass: OpClass): TreeHead;
   /** The tree of a class behind the op with these bytes, which the journal holds at or below `lsn`. */
   headBehind(opClass: OpClass, op: Uint8Array, lsn: Lsn): Promise<TreeHead | undefined>;
   /** Size of the tree of which the region has last given its word; 0 where it has of none. */

@@ -155,7 +155,7 @@ export class Uplink {
       bytesToday: this.#book.bytesToday() + (this.#link?.bytes ?? 0),
       sealedTo: this.#options.sealer?.keyId,
       byLink: this.#book.byLink(),
-      faults: [this.#linkFault, this.#arrivals.fault, this.#counterpart.wait.fault].filter(
+      faults: [this.#linkFault, ...this.#arrivals.faults, this.#counterpart.wait.fault].filter(
         (fault) => fault !== undefined,
       ),
     };
@@ -175,6 +175,7 @@ export class Uplink {
     this.#attempts.stop();
     this.#waits.stop();
     this.#counting.stop();
+    this.#arrivals.close();
     this.#outbox.close();
     if (this.#state.phase !== 'idle') this.#book.closed('the hub stops', this.#link?.bytes ?? 0);
     await this.#link?.close();

@@ -170,6 +170,12 @@ describe.each(KINDS)('an old backup: %s', (_name, make) => {
       () => opsAt(third.httpUrl),
       (ops) => ops === all - (throughOp - fromOp + 1),
     );
+    const { sync, faults } = await eventually(
+      () => getJson<StatusView>(`${hub.httpUrl}api/v1/status`),
+      ({ sync: { state } }) => state === 'forgotten upstream',
+    );
+    const message = faults.find(({ code }) => code === 'uplink.forgotten')?.message ?? '';
+    assert.match(message, new RegExp(`class alarm through op ${throughOp}\\b`), sync.state);
   });
 
   test('a hub that was restored from one is found out, and both histories are kept', async () => {

@@ -220,6 +220,10 @@ async function compare(status: StatusSnapshot, args: Args, io: CliIo): Promise<C
       const why = `${dropped.ops} ops of class bulk were dropped here (journal.on_full) and never got there`;
       return [skipped('region', `${why}: the digests differ for that alone, or for more`)];
     }
+    if (status.faults.some(({ code }) => code === 'uplink.forgotten')) {
+      const why = 'the region has lost ops that are not here any more (uplink.forgotten)';
+      return [skipped('region', `${why}: the digests differ for that alone, or for more`)];
+    }
     const lacking = there.ops - here.ops;
     if (lacking > 0) {
       const why = `the region has ${countText(lacking, 'op')} more than this hub`;

@@ -2,8 +2,8 @@
  * What the regional node says of our batches, and what follows: parts that are there are not sent again, receipts move the
  * outbox on, a refusal puts a batch aside.
  */
+import type { Timers } from '../../base/clock.ts';
 import { HubError } from '../../base/errors.ts';
-import type { Log } from '../../base/log.ts';
 import type { BatchId } from '../../batch/batch-id.ts';
 import { FORKED } from '../../batch/open-batch.ts';
 import type { ChunkBitmap } from '../../batch/wire/chunks.ts';
@@ -13,8 +13,9 @@ import type { Resumed } from '../../batch/wire/resume.ts';
 import { refOf } from '../../batch/wire/short-chunk.ts';
 import { CLASS_NAMES, type OpClass } from '../../model/class.ts';
 import type { Outbox } from '../outbox.ts';
-import type { JournalReader } from '../ports.ts';
+import type { SyncLogWriter } from '../ports.ts';
 import type { SpooledBatch } from '../spool.ts';
+import { ForgottenBook, type ForgottenOptions } from '../waiting/forgotten.ts';
 import type { ChunkSize } from './chunk-size.ts';
 import { confirms } from './confirms.ts';
 import type { Counterpart } from './counterpart.ts';
@@ -22,9 +23,10 @@ import type { Resumption } from './resumption.ts';
 import type { SessionBook } from './session-book.ts';
 import type { SessionEvent } from './session.ts';
 
-export interface ArrivalsOptions {
-  readonly log: Log;
-  readonly journal: Pick<JournalReader, 'firstLsn'>;
+export interface ArrivalsOptions extends Omit<ForgottenOptions, 'timers' | 'tell'> {
+  readonly linkTimers: Timers;
+  readonly syncLog: SyncLogWriter;
+  readonly link: () => string;
   readonly outbox: Outbox;
   readonly chunkSize: ChunkSize;
   readonly resumption: Resumption;
@@ -37,15 +39,23 @@ export interface ArrivalsOptions {
 
 export class Arrivals {
   readonly #options: ArrivalsOptions;
+  readonly #forgotten: ForgottenBook;
   #refusal: HubError | undefined;
 
   constructor(options: ArrivalsOptions) {
     this.#options = options;
+    const { linkTimers: timers, syncLog, link } = options;
+    const tell = (why: string): void => syncLog.append({ event: 'fault', link: link(), why });
+    this.#forgotten = new ForgottenBook({ ...options, timers, tell });
   }
 
-  /** While a batch is refused, the region remembers another history, or none can be written. */
-  get fault(): HubError | undefined {
-    return this.#refusal ?? this.#options.outbox.fault;
+  /** While a batch is refused, the region remembers another history, or none can be written; and what the region has lost for good. */
+  get faults(): readonly (HubError | undefined)[] {
+    return [this.#refusal ?? this.#options.outbox.fault, this.#forgotten.fault];
+  }
+
+  close(): void {
+    this.#forgotten.close();
   }
 
   have(have: Have): void {
@@ -111,6 +121,7 @@ export class Arrivals {
     const { log, outbox, journal, onStartedOver } = this.#options;
     const { firstLsn } = journal;
     log.warn('uplink.region.forgot', { class: CLASS_NAMES[opClass], batch, firstLsn });
+    this.#forgotten.startsOver(opClass);
     outbox.startOver(opClass);
     onStartedOver();
   }

@@ -15,7 +15,8 @@ export interface StatusView {
     readonly durableLsn: number;
     readonly receiptedLsn: number;
   };
-  readonly faults: readonly { readonly code: string }[];
+  readonly sync: { readonly state: string };
+  readonly faults: readonly { readonly code: string; readonly message: string }[];
 }
 
 export async function getJson<T>(url: string): Promise<T> {

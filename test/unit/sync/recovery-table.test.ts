@@ -29,6 +29,7 @@ const PROVOKED: readonly (readonly [SyncStateName, SyncEvidence])[] = [
   ['identity clash', faults('keys.lost')],
   ['identity clash', faults('keys.foreign')],
   ['quarantined', { ...HEALTHY, quarantinedRanges: 2 }],
+  ['forgotten upstream', faults('uplink.forgotten')],
   ['diverged', { ...HEALTHY, digests: 'different' }],
   ['upstream refused', faults('uplink.refused')],
   ['upstream refused', faults('batch.rejected')],
