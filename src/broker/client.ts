@@ -201,11 +201,12 @@ export class Client
     this.#connection.destroy();
   }
 
-  /** Ends the connection because of what the client did, or did not do. */
+  /** Ends the connection because of what the client did, or did not do; what came before that has its answers. */
   drop(reason: string): void {
     if (this.#state === 'closed') return;
     const { remote, clientId } = this;
     this.#around.rareLog.warn('broker.client.dropped', { remote, clientId, reason });
+    this.#outbox.flush();
     this.#close();
     this.#connection.destroy();
   }

@@ -25,6 +25,16 @@ describe('the first packets', () => {
     assert.deepEqual(heard, ['connack 0', 'pingresp']);
   });
 
+  test('what came before a breach of the standard in the same write is answered', async () => {
+    for (const breach of [mqtt.packet(0xf0), Buffer.of(0xc0, 0xff, 0xff, 0xff, 0xff)]) {
+      const probe = new Site().dial();
+      const subscribe = mqtt.subscribe(1, ['a', 1]);
+      const heard = await probe.send(mqtt.connect(), subscribe, mqtt.PINGREQ, breach);
+      assert.deepEqual(heard, ['connack 0', 'suback 1: 1', 'pingresp']);
+      assert.equal(probe.isClosed, true);
+    }
+  });
+
   test('a connection that sends nothing is closed after ten seconds, one that trickles as well', async () => {
     const site = new Site();
     const silent = site.dial();
