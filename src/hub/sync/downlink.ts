@@ -28,7 +28,7 @@ import type { DownlinkPort, HealingPort } from '../../uplink/session/downlink.ts
 
 export interface HubDownlinkOptions {
   readonly door: Pick<Door, 'acceptCopies' | 'vector'>;
-  readonly journal: Pick<Journal, 'whenDurable' | 'durableLsn' | 'lastLsn'>;
+  readonly journal: Pick<Journal, 'whenDurable' | 'durableLsn'>;
   readonly store: Pick<HubStore, 'state' | 'whenApplied'>;
   readonly power: Pick<HubPower, 'override'>;
   readonly healing: Pick<Healing, 'lacks' | 'isDue' | 'told' | 'came' | 'pinnedLsn'>;
@@ -73,14 +73,10 @@ export class HubDownlink implements DownlinkPort {
       if (op.kind === EVENT && op.key === ROSTER_KEY) await takeRoster?.(op.body);
     }
     const { lsn, taken, reasons } = door.acceptCopies(ops);
-    if (lsn === 0) {
-      // What came a second time may still be on its way to the card: its receipt must not overtake it.
-      await journal.whenDurable(journal.lastLsn);
-      return reasons;
-    }
     for (const op of taken) tellOf(op, lsn, notices);
     this.#tellUnproven(ops, taken);
     await journal.whenDurable(lsn);
+    if (taken.length === 0) return reasons;
     this.#options.healing.came();
     const controls = new Set([...this.#controls(), ...this.#options.settings.keys]);
     if (taken.some(({ key }) => controls.has(key))) {

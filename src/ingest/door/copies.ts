@@ -33,7 +33,7 @@ export interface CopyDoor {
 
 /** What became of ops that came down. */
 export interface CopiesOutcome {
-  /** Of the last one that was new here; 0: none was. */
+  /** The region may be told once this is durable. */
   readonly lsn: Lsn;
   readonly taken: readonly Op[];
   /** Why others were not taken. */

@@ -207,14 +207,9 @@ export class Door {
       nowMs: () => clock.wallMs(),
       append: (op) => this.#append(this.#encoder.accepted(op, hlc.next()), op.class),
     });
-    if (outcome.lsn > 0) {
-      this.#noteNowAndThen(outcome.lsn);
-      return outcome;
-    }
-    // What is handed in again may still be on its way to the card: its receipt must not overtake it.
-    const { lastLsn, durableLsn } = this.#journal;
-    const waits = outcome.accepted.length > 0 && lastLsn > durableLsn;
-    return waits ? { ...outcome, lsn: lastLsn } : outcome;
+    if (outcome.lsn > 0) this.#noteNowAndThen(outcome.lsn);
+    else if (outcome.accepted.length > 0) return { ...outcome, lsn: this.#knownByLsn() };
+    return outcome;
   }
 
   /**
@@ -229,6 +224,7 @@ export class Door {
     const known = isOwn ? (this.#ownSeqs[op.class] as number) : seqIn(this.#vector, lane);
     const hasRoom = known > 0 || this.#vector.size < LANES_MAX;
     const isHole = op.seq <= known && this.holes.has(lane, op.seq);
+    if (op.seq <= known && !isHole) return { kind: 'known', lsn: this.#knownByLsn() };
     const refusal = refusePeerOp({ op, previous, known, isHole, hasRoom, unfoldable });
     if (refusal !== undefined) return refusal;
     const carried = carriesBytes(op) ? assets : undefined;
@@ -271,7 +267,8 @@ export class Door {
     const lanes = { vector: this.#vector, holes: this.holes, ownSeq, lanesMax: LANES_MAX };
     const parts = { ...lanes, gate: this.#gate, append };
     const outcome = takeCopies(ops, { ...this.#options, ...parts });
-    if (outcome.lsn > 0) this.#noteNowAndThen(outcome.lsn);
+    if (outcome.lsn === 0) return { ...outcome, lsn: this.#knownByLsn() };
+    this.#noteNowAndThen(outcome.lsn);
     return outcome;
   }
 
@@ -307,6 +304,12 @@ export class Door {
     const lsn = this.#append(encodeNote(this.progress()), LOG);
     this.#nextNoteLsn = lsn + NOTE_INTERVAL;
     return lsn;
+  }
+
+  /** What is handed in again may still be on its way to the card, where its receipt must not overtake it; 0: all is there. */
+  #knownByLsn(): Lsn {
+    const { lastLsn, durableLsn } = this.#journal;
+    return lastLsn > durableLsn ? lastLsn : 0;
   }
 
   #appendOwn(

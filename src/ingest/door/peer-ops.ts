@@ -3,10 +3,10 @@ import { LOG } from '../../model/class.ts';
 import type { Op } from '../../model/op.ts';
 import type { Lsn } from '../journal-port.ts';
 
-/** What became of an op that a peer handed in; `gap`: ops before it are missing here. */
+/** What became of an op that a peer handed in; the peer may be told of it once `lsn` is durable. `gap`: ops before it are missing here. */
 export type PeerVerdict =
-  | { readonly kind: 'taken'; readonly lsn: Lsn }
-  | { readonly kind: 'known' | 'gap' }
+  | { readonly kind: 'taken' | 'known'; readonly lsn: Lsn }
+  | { readonly kind: 'gap' }
   | { readonly kind: 'later' | 'never'; readonly reason: string };
 
 export interface PeerOpQuestion {
@@ -25,10 +25,9 @@ export interface PeerOpQuestion {
 /** No lane leaps further at once: a number made up must not take all others from it. */
 export const SEQ_LEAP_MAX = 2 ** 32;
 
-/** Undefined where the op may be journaled. */
+/** Why an op that is missing here is not taken; undefined where it may be journaled. */
 export function refusePeerOp(question: PeerOpQuestion): PeerVerdict | undefined {
   const { op, previous, known, isHole, hasRoom, unfoldable } = question;
-  if (op.seq <= known && !isHole) return { kind: 'known' };
   const isNext = isHole || op.seq === known + 1 || (previous !== undefined && previous <= known);
   if (!isNext) return { kind: 'gap' };
   if (op.seq - known > SEQ_LEAP_MAX) return { kind: 'never', reason: `no number after ${known}` };

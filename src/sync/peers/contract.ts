@@ -25,10 +25,9 @@ export interface PeerJournal {
   whenDurable(lsn: Lsn): Promise<void>;
 }
 
-/** What became of an op that a peer handed in. */
+/** What became of an op that a peer handed in; the peer may be told of it once `lsn` is durable. */
 export type PeerVerdict =
-  | { readonly kind: 'taken'; readonly lsn: Lsn }
-  | { readonly kind: 'known' }
+  | { readonly kind: 'taken' | 'known'; readonly lsn: Lsn }
   /** Ops before it are missing here, and the peer does not say that they are lost. */
   | { readonly kind: 'gap' }
   /** This version cannot fold it; its lane waits for an update. */

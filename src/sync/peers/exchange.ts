@@ -354,11 +354,8 @@ export class PeerExchange {
     }
     if (this.#stamps.length > 0) this.#check?.handle({ kind: 'stamps', stamps: this.#stamps });
     this.#stamps = [];
-    const { journal } = this.#options;
-    // What is here already may still be on its way to the card: the word must not overtake it.
-    if (lsn === 0 && ops.length > 0) lsn = journal.lastLsn;
     try {
-      if (lsn > 0) await journal.whenDurable(lsn);
+      await this.#options.journal.whenDurable(lsn);
     } catch (error) {
       if (!(error instanceof HubError)) throw error;
       return this.end(error.message);

@@ -46,7 +46,7 @@ export class Taking {
     return this.#stuck.size;
   }
 
-  /** LSN of a new entry, 0 where there is none; `later` where there is no room now. */
+  /** What must be durable before the peer is told; `later` where there is no room now. */
   take({ stamped, previous }: PeerOp): Lsn | 'later' {
     const { door, onHeld, onHole, onFlood } = this.#parts;
     const { origin, class: opClass, seq } = stamped.op;
@@ -60,7 +60,7 @@ export class Taking {
       return 0;
     }
     onHeld(lane, seq);
-    if (verdict.kind === 'known') return this.#takeAgain(stamped);
+    if (verdict.kind === 'known') return Math.max(verdict.lsn, this.#takeAgain(stamped));
     this.#opsTaken += 1;
     if (previous !== undefined) onHole();
     return verdict.lsn;

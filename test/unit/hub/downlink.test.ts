@@ -14,10 +14,9 @@ test('a receipt for ops that are known waits until they are durable', async () =
   const waits: number[] = [];
   let synced = (): void => undefined;
   const options = {
-    door: { acceptCopies: () => ({ lsn: 0, taken: [], reasons: [] }) },
+    door: { acceptCopies: () => ({ lsn: 7, taken: [], reasons: [] }) },
     journal: {
       durableLsn: 0,
-      lastLsn: 7,
       whenDurable: (lsn: number) => {
         waits.push(lsn);
         return new Promise<void>((resolve) => (synced = resolve));
@@ -54,7 +53,7 @@ test('the region ends what it began, also at a hub whose clock has leapt ahead m
     door: {
       acceptCopies: () => ({ lsn: 1, taken: [{ key: 'control/all' }], reasons: [] }),
     },
-    journal: { durableLsn: 0, lastLsn: 1, whenDurable: () => Promise.resolve() },
+    journal: { durableLsn: 0, whenDurable: () => Promise.resolve() },
     store: {
       whenApplied: () => Promise.resolve(),
       state: {
