@@ -63,8 +63,10 @@ const NO_PASSWORD = /client password must be/;
 const PASSING = /^(08|40|53|57|58|55P03|25P0[34]|25006)/;
 /** Codes of the server have five characters, those of the socket are names (`EPIPE` has five, too), those of the library have none. */
 const OF_SERVER = /^(?!E)[0-9A-Z]{5}$/;
-/** Lost against another transaction: the server is well. */
-const LOST = /^40/;
+/** Given up by `lock_timeout`. */
+const HELD_UP = '55P03';
+/** Lost against another transaction, or held up by one: the server is well. */
+const LOST = new RegExp(`^(40|${HELD_UP})`);
 
 export async function openDatabase(options: DatabaseOptions): Promise<Database> {
   const { default: pg } = await import('pg');
@@ -230,6 +232,11 @@ class PooledDatabase implements Database {
     }
     return fault;
   }
+}
+
+/** Whether the statement waited for a lock for longer than its transaction may. */
+export function isHeldUp(error: unknown): boolean {
+  return error instanceof HubError && systemCode(error.cause) === HELD_UP;
 }
 
 /** What an error of the library, the socket or the server means to us. */

@@ -2,11 +2,14 @@
  * Partitions by month. Readings lie by their own time, which a hub without a clock may set to 1970: only months that
  * are kept have a partition, all else lies in the default one, and goes from there so many days after it came. Old months go as
  * a whole.
+ *
+ * A month comes and goes under locks that a reader is in the way of, and others wait behind whoever waits for them. `pg_dump` reads for hours:
+ * so it is tried for a moment, and again with the next tidying. What comes meanwhile lies in the default partition.
  */
 import { isoTime } from '../../../base/iso-time.ts';
 import { effectiveHlc } from '../../../model/hlc.ts';
 import { EVENT, type StampedOp } from '../../../model/op.ts';
-import type { Database } from '../../../platform/network/postgres.ts';
+import { type Database, isHeldUp, type PgValue } from '../../../platform/network/postgres.ts';
 import type { RetentionClock } from '../../history/retention-clock.ts';
 import { DROP_KEPT, DROP_STORED, MEND_KEPT, MEND_STORED, monthsIn } from './retention.ts';
 
@@ -28,12 +31,18 @@ type Table = (typeof TABLES)[number];
 /** Beginning of 2020: who tells earlier times has no clock. */
 const DATED_FROM_MS = 1_577_836_800_000;
 const DAY_MS = 86_400_000;
+/** A month is there so long before it begins. */
+const AHEAD_DAYS = 7;
+const MAKE = 'SELECT heliograph.ensure_month($1, $2::date)';
+/** How long a lock is waited for. */
+const HOLD_UP = "SET LOCAL lock_timeout = '500ms'";
 
 export class Partitions {
   readonly #database: Database;
   readonly #clock: RetentionClock;
   readonly #keepDays: Record<Table, number>;
-  readonly #made = new Set<string>();
+  /** Months that were made, or tried, since the last tidying. */
+  readonly #seenTo = new Set<string>();
 
   constructor(database: Database, clock: RetentionClock, keepDays: KeepDays) {
     this.#database = database;
@@ -63,8 +72,9 @@ export class Partitions {
     const database = this.#database;
     const latest = isoTime(this.#clock.latestMs());
     for (const statement of [MEND_KEPT, ...MEND_STORED]) await database.query(statement, [latest]);
-    this.#made.clear();
+    this.#seenTo.clear();
     for (const table of TABLES) {
+      await this.#make(table, monthOf(nowMs + AHEAD_DAYS * DAY_MS));
       await this.#sortIn(table);
       await this.#dropMonths(table);
     }
@@ -94,7 +104,7 @@ export class Partitions {
     for (const { name } of rows) {
       const month = (name as string).slice(-6);
       if (month < oldest)
-        await this.#database.query(`DROP TABLE IF EXISTS heliograph.${table}_${month}`);
+        await this.#unlessHeldUp(`DROP TABLE IF EXISTS heliograph.${table}_${month}`);
     }
   }
 
@@ -107,12 +117,21 @@ export class Partitions {
 
   async #make(table: Table, month: string): Promise<void> {
     const name = `${table} ${month}`;
-    if (this.#made.has(name)) return;
-    await this.#database.query('SELECT heliograph.ensure_month($1, $2::date)', [
-      table,
-      `${month}-01`,
-    ]);
-    this.#made.add(name);
+    if (this.#seenTo.has(name)) return;
+    await this.#unlessHeldUp(MAKE, [table, `${month}-01`]);
+    this.#seenTo.add(name);
+  }
+
+  /** In a transaction of its own; nothing where somebody is in its way. */
+  async #unlessHeldUp(statement: string, values: readonly PgValue[] = []): Promise<void> {
+    try {
+      await this.#database.transaction(async (sql) => {
+        await sql.query(HOLD_UP);
+        await sql.query(statement, values);
+      });
+    } catch (error) {
+      if (!isHeldUp(error)) throw error;
+    }
   }
 }
 
