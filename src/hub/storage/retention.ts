@@ -11,10 +11,9 @@
 import type { Cancel, Clock, Timers } from '../../base/clock.ts';
 import { HubError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
-import { CborError } from '../../codec/reader.ts';
 import type { Door } from '../../ingest/door/door.ts';
 import type { Journal } from '../../journal/journal.ts';
-import { decodeEntry } from '../../model/entry.ts';
+import { SegmentAges } from './segment-ages.ts';
 
 type Lsn = number;
 
@@ -75,6 +74,7 @@ const FULL_CODES: ReadonlySet<string> = new Set(['journal.full', 'journal.disk-f
 export class Retention {
   readonly #options: RetentionOptions;
   readonly #cancels: readonly Cancel[];
+  readonly #ages: SegmentAges;
   /** First LSN of the newest segment at the last look. */
   #newestStart: Lsn | undefined;
   #underway: Promise<void> = Promise.resolve();
@@ -82,7 +82,9 @@ export class Retention {
 
   constructor(options: RetentionOptions) {
     this.#options = options;
-    const { timers } = options;
+    const { journal, clock, timers } = options;
+    this.#ages = new SegmentAges(journal, clock);
+    this.#ages.look();
     this.#cancels = [
       timers.every(PERIOD_MS, () => this.look()),
       timers.every(NEARLY_FULL_PERIOD_MS, () => this.#lookIfNearlyFull()),
@@ -186,41 +188,8 @@ export class Retention {
   }
 
   #releasableLsn(): Lsn {
-    const { journal, receiptedLsn } = this.#options;
-    return receiptedLsn === undefined
-      ? this.#expiredLsn()
-      : Math.min(receiptedLsn(), journal.durableLsn);
-  }
-
-  /** Everything below the newest segment that begins before `keep_days`: what lies there is older still. */
-  #expiredLsn(): Lsn {
-    const { journal, keepMs, clock } = this.#options;
-    if (clock.quality() === 'unknown') return 0; // A clock that nobody set expires nothing.
-    const oldestMs = clock.wallMs() - keepMs;
-    const expired = journal.segmentStarts.findLast(
-      (lsn) => (this.#stampMsFrom(lsn) ?? Infinity) < oldestMs,
-    );
-    return (expired ?? journal.firstLsn) - 1;
-  }
-
-  /** Wall time of the first op at or behind `lsn`. */
-  #stampMsFrom(lsn: Lsn): number | undefined {
-    const cursor = this.#options.journal.cursor(lsn);
-    for (let next = cursor.next(); next !== undefined; next = cursor.next()) {
-      const ms = stampMsOf(next.entry);
-      if (ms !== undefined) return ms;
-    }
-    return undefined;
-  }
-}
-
-/** Undefined for a local entry, and for one that this version cannot read: neither tells the time. */
-function stampMsOf(bytes: Uint8Array): number | undefined {
-  try {
-    const entry = decodeEntry(bytes);
-    return entry.type === 'op' ? entry.stamped.stamp.hlc.ms : undefined;
-  } catch (error) {
-    if (error instanceof CborError) return undefined;
-    throw error;
+    const { journal, receiptedLsn, keepMs } = this.#options;
+    if (receiptedLsn !== undefined) return Math.min(receiptedLsn(), journal.durableLsn);
+    return (this.#ages.newestOlderThan(keepMs) ?? journal.firstLsn) - 1;
   }
 }
