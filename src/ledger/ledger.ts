@@ -103,6 +103,8 @@ export class Ledger {
   #cancelWake: Cancel | undefined;
   readonly #endPeriod: Cancel;
   #flushing: Promise<void> = Promise.resolve();
+  /** Asked for and not over. */
+  #flushes = 0;
   #closed = false;
 
   private constructor(options: LedgerOptions, state: LedgerState) {
@@ -267,6 +269,7 @@ export class Ledger {
   async flush(): Promise<Lsn> {
     const written = this.#flushing.then(() => this.#writeState());
     this.#flushing = written.catch(() => undefined);
+    this.#flushes += 1;
     try {
       await written;
     } catch (error) {
@@ -274,6 +277,8 @@ export class Ledger {
       if (systemCode(error) === undefined) throw error;
       const what = `cannot write ${this.#options.dir}: ${messageOf(error)}`;
       throw new HubError('ledger.failed', what, error);
+    } finally {
+      this.#flushes -= 1;
     }
     return this.#durableLsn;
   }
@@ -319,7 +324,9 @@ export class Ledger {
     this.#flushWhereMuchWaits();
   }
 
+  /** What gathers while a slow card writes is left for the next time: one flush at a time is enough. */
   #flushWhereMuchWaits(): void {
+    if (this.#flushes > 0) return;
     const waiting = CLASSES.map((opClass) => this.#trees[opClass].unwrittenTiles);
     const unwritten = waiting.reduce((sum, tiles) => sum + tiles, 0);
     if (unwritten >= UNWRITTEN_TILES_MAX) this.#flushQuietly();

@@ -26,9 +26,10 @@ const findBuffer = new Uint8Array(FIND_TILES * TILE_BYTES);
 const READ_MAX = 8;
 /**
  * Tiles that were written and wait to be filled again, of all trees. One that is thrown away lies in the old heap until V8 looks
- * through all of it: at 50,000 ops a second that were up to 50 MB. 2 MiB; as many as a ledger lets gather.
+ * through all of it: at 50,000 ops a second that were up to 50 MB. 4 MiB; twice as many as a ledger lets gather, for others come
+ * while they are written.
  */
-const SPARE_MAX = 256;
+const SPARE_MAX = 512;
 const spareTiles: Uint8Array[] = [];
 
 /** The open tile of each level, and how many full tiles stand before it. */

@@ -253,3 +253,32 @@ test('what others offer becomes a leaf where it is next; without offers the ledg
   site.check(ledger);
   await ledger.close();
 });
+
+test('while the card writes tiles, what gathers beside is left for the next writing', async () => {
+  const site = new Site();
+  await site.rig.open();
+  const ledger = site.ledger();
+  const { files } = site.rig;
+  const rename = files.rename.bind(files);
+  let states = 0;
+  files.rename = (from, to) => {
+    if (to === `${DIR}/state`) states += 1;
+    rename(from, to);
+  };
+  let lsn = 0;
+  const offer = (count: number): void => {
+    for (const until = lsn + count; lsn < until;) {
+      lsn += 1;
+      const { bytes, stamp } = stampedOp({ class: 3, seq: lsn });
+      ledger.offer(lsn, encodeOpEntry(bytes, stamp));
+    }
+  };
+  offer(65_536); // As many as are let gather.
+  await Promise.resolve();
+  offer(16_384);
+  for (let turn = 0; turn < 50; turn++) {
+    await site.rig.settle(5);
+    offer(10);
+  }
+  assert.equal(states, 1);
+});
