@@ -109,7 +109,7 @@ export async function proofAnswer(
   const proof = lsn === undefined ? undefined : log.prove(lsn);
   if (proof === undefined) {
     const form = 'Ops are named by <LSN> or <origin>/<class>/<seq>.';
-    const lacks = `There is no op ${op} in the journal that this hub has accepted: what the region sent down is no leaf here.`;
+    const lacks = `There is no op ${op} in the journal that this hub has accepted. The journal lets go of what has its receipt: proofs that were kept stay good. What the region sent down is no leaf here.`;
     return problem(404, op === '' ? form : `${lacks} ${form}`);
   }
   if (!mayRead(proof.key)) return problem(403, `You may not read ${proof.key}.`);
