@@ -166,9 +166,9 @@ function addJournal(page: Exposition, status: StatusSnapshot): void {
   const { sessionsToday, whByClass } = status.energy;
   page.gauge('uplink_sessions_today', 'Sessions since midnight UTC.', sessionsToday);
   page.gauges(
-    'sync_energy_watt_hours_today',
+    'sync_energy_joules_today',
     'Estimated energy of sync since midnight UTC, by class.',
-    CLASS_NAMES.map((name): Sample => [{ class: name }, whByClass[name]]),
+    CLASS_NAMES.map((name): Sample => [{ class: name }, Math.round(whByClass[name] * 3_600)]),
   );
   page.gauge('disk_free_bytes', 'Space that is left on the disk of the data.', disk.freeBytes);
   page.gauge('flash_written_bytes_today', 'Bytes written since midnight UTC.', flash.bytesToday);

@@ -3,13 +3,16 @@ import { textOf, utf8 } from '../../base/bytes.ts';
 import { HubError } from '../../base/errors.ts';
 import type { SqliteFile } from './sqlite.ts';
 
-/** Twice as many lie here at most. */
+/** Twice as many lie here at most, and twice as much text: a key may have 1,024 bytes. */
 const YOUNG_MAX = 16_384;
+const YOUNG_LENGTH_MAX = 2 << 20;
 
 export class KeyIds {
   readonly #db: SqliteFile;
   /** What was asked for since the older ones were put aside. */
   #young = new Map<string, number>();
+  /** Of all their texts. */
+  #youngLength = 0;
   #older: ReadonlyMap<string, number> = new Map();
   /** What was asked for last: of one op it is asked half a dozen times. */
   #recentKey = '';
@@ -42,6 +45,7 @@ export class KeyIds {
 
   forget(): void {
     this.#young.clear();
+    this.#youngLength = 0;
     this.#older = new Map();
     this.#recentId = undefined;
   }
@@ -56,11 +60,13 @@ export class KeyIds {
   }
 
   #remember(key: string, id: number): number {
-    if (this.#young.size >= YOUNG_MAX) {
+    if (this.#young.size >= YOUNG_MAX || this.#youngLength + key.length > YOUNG_LENGTH_MAX) {
       this.#older = this.#young;
       this.#young = new Map();
+      this.#youngLength = 0;
     }
     this.#young.set(key, id);
+    this.#youngLength += key.length;
     return id;
   }
 }

@@ -40,6 +40,7 @@ test('every figure of the snapshot is a series with help and type', () => {
   assert.equal(values.get('heliograph_messages_received_total'), 102_000);
   assert.equal(values.get('heliograph_messages_dropped_total'), 5);
   assert.equal(values.get('heliograph_messages_not_retained_total'), 1);
+  assert.equal(values.get('heliograph_sync_energy_joules_today{class="telemetry"}'), 900);
   assert.equal(values.get('heliograph_fault{code="journal.full"}'), 0);
   assert.equal(values.get('process_resident_memory_bytes'), 83_000_000);
 });
