@@ -18,6 +18,8 @@ export interface ClassFigures {
   readonly born: number;
   readonly acknowledged: number;
   readonly stored: number;
+  /** Of what is acknowledged: not stored yet. */
+  readonly waiting: number;
   readonly late: number;
   /** Of those: the region was out of reach before they fell due, so that no hub could have sent them in time for sure. */
   readonly lateAway: number;
@@ -35,6 +37,8 @@ export class Books {
   readonly #born = perClass(() => 0);
   readonly #acked = perClass(() => 0);
   readonly #stored = perClass(() => 0);
+  /** Acknowledged and not stored: counted apart from the keys, so that no key that is forgotten takes an op along. */
+  readonly #owed = perClass(() => 0);
   readonly #late = perClass(() => 0);
   readonly #lateAway = perClass(() => 0);
   readonly #wasAway: (fromMs: number, toMs: number) => boolean;
@@ -66,6 +70,7 @@ export class Books {
     if (op.acked) return;
     op.acked = true;
     this.#acked[op.class] += 1;
+    if (!op.stored) this.#owed[op.class] += 1;
   }
 
   stored(key: string, nowMs: number): void {
@@ -75,6 +80,7 @@ export class Books {
     if (op.stored) return;
     op.stored = true;
     this.#stored[op.class] += 1;
+    if (op.acked) this.#owed[op.class] -= 1;
     if (this.#isClosed) return;
     const delayMs = Math.max(0, nowMs - op.bornMs);
     if (delayMs > DEADLINES_MS[op.class]) this.#wasLate(op);
@@ -103,6 +109,7 @@ export class Books {
         born: this.#born[opClass],
         acknowledged: this.#acked[opClass],
         stored: this.#stored[opClass],
+        waiting: this.#owed[opClass],
         late: this.#late[opClass],
         lateAway: this.#lateAway[opClass],
         medianHours: quantile(delays, 0.5) / 60,
@@ -130,6 +137,11 @@ export class Books {
 
   get acknowledgedTotal(): number {
     return CLASSES.reduce<number>((sum, opClass) => sum + this.#acked[opClass], 0);
+  }
+
+  /** How many acknowledged ops no region has. */
+  get owedTotal(): number {
+    return CLASSES.reduce<number>((sum, opClass) => sum + this.#owed[opClass], 0);
   }
 }
 

@@ -111,6 +111,8 @@ function checkSynced(pilot: Judged, hubDigest: string, regionDigest: string | un
   for (const [key] of pilot.books.outstanding()) {
     throw pilot.failure(`nothing waits any more, and ${key} is not stored upstream`);
   }
+  const { owedTotal } = pilot.books;
+  if (owedTotal > 0) throw pilot.failure(`${owedTotal} acknowledged ops are not stored upstream`);
   if (hubDigest !== regionDigest) {
     throw pilot.failure(`digest ${hubDigest} here, ${regionDigest ?? 'none'} upstream`);
   }

@@ -3,6 +3,7 @@
  * is one file that must open in any browser in ten years.
  */
 import { isoTime } from '../../base/iso-time.ts';
+import { DAY_MS } from '../scenario.ts';
 
 export interface Range {
   readonly from: number;
@@ -20,7 +21,6 @@ export const WIDTH = 1_160;
 export const LEFT = 68;
 export const RIGHT = 12;
 const PLOT_WIDTH = WIDTH - LEFT - RIGHT;
-const DAY_MS = 86_400_000;
 
 export function xOf(atMs: number, time: Range): number {
   return LEFT + (PLOT_WIDTH * (atMs - time.from)) / (time.to - time.from);

@@ -6,6 +6,7 @@ import { CLASS_NAMES } from '../../model/class.ts';
 import { DEADLINES_MS } from '../../power/backlog.ts';
 import type { Books } from '../judging/books.ts';
 import { frame, LEFT, type Panel, RIGHT, WIDTH, yOf } from './chart.ts';
+import { SHOWN_CLASSES, type ShownClass } from './figures.ts';
 import { CLASS_COLOURS } from './style.ts';
 
 const PANEL: Panel = { top: 30, height: 170, y: { from: 0, to: 1 } };
@@ -21,7 +22,6 @@ const MARKS: readonly (readonly [minutes: number, label: string])[] = [
   [4_320, '3 d'],
   [MINUTES_MAX, '7 d'],
 ];
-const SHOWN = [0, 1, 2, 3, 4, 5] as const;
 
 export function deliveryChart(books: Books): string {
   const ticks = [0, 0.25, 0.5, 0.75, 1].map((value) => ({ value, label: `${100 * value} %` }));
@@ -34,12 +34,12 @@ export function deliveryChart(books: Books): string {
     `<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="Delivery time by class">`,
     frame(PANEL, 'Stored upstream within', ticks),
     ...marks,
-    ...SHOWN.map((opClass) => curveOf(opClass, books)),
+    ...SHOWN_CLASSES.map((opClass) => curveOf(opClass, books)),
     '</svg>',
   ].join('');
 }
 
-function curveOf(opClass: (typeof SHOWN)[number], books: Books): string {
+function curveOf(opClass: ShownClass, books: Books): string {
   const points = books.delayCurve(opClass);
   if (points.length === 0) return '';
   const colour = CLASS_COLOURS[opClass];

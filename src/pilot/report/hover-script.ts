@@ -1,4 +1,33 @@
-/** The report's own script: what was measured and decided at the moment under the pointer. */
+/** The report's own script: what was measured and decided at the moment under the pointer. Its data and the script go together. */
+import { CLASS_NAMES } from '../../model/class.ts';
+import type { PilotOutcome } from '../outcome.ts';
+import { DAY_MS } from '../scenario.ts';
+import { LEFT, RIGHT, WIDTH } from './chart.ts';
+import { SHOWN_CLASSES } from './figures.ts';
+
+/** What the script reads, by place: samples as time, charge, sun, load, state, ops of each class; lines as time, event, why. */
+export function hoverData({ recorder, scenario }: PilotOutcome): unknown {
+  const { startMs: from, days } = scenario;
+  const to = from + days * DAY_MS;
+  const round = (value: number): number => Number(value.toFixed(1));
+  return {
+    from,
+    to,
+    left: LEFT,
+    right: RIGHT,
+    width: WIDTH,
+    names: SHOWN_CLASSES.map((it) => CLASS_NAMES[it]),
+    samples: recorder.samples.map(({ atMs, socPct, pvW, loadW, state, backlog }) => {
+      const ops = SHOWN_CLASSES.map((it) => backlog[it] ?? 0);
+      return [atMs, round(socPct), round(pvW), round(loadW), state, ...ops];
+    }),
+    lines: recorder.lines
+      .filter(({ atMs, event }) => atMs <= to && !event.startsWith('batch'))
+      .map(({ atMs, event, why }) => [Math.round(atMs), event, why]),
+    faults: recorder.faults.map(({ fromMs, toMs, text }) => [fromMs, toMs, text]),
+  };
+}
+
 export const HOVER_SCRIPT = `
 const { from, to, left, right, width, samples, lines, faults, names } = JSON.parse(document.getElementById('data').textContent);
 const svg = document.getElementById('story'), tip = document.getElementById('tip'), cross = document.getElementById('cross');

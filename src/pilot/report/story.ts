@@ -1,8 +1,8 @@
-/** The month as one drawing: battery, sun and load, sync energy, backlog, decisions, all over the same days. */
-import { CLASS_NAMES } from '../../model/class.ts';
+/** The days as one drawing: battery, sun and load, sync energy, backlog, decisions, all over the same days. */
 import { presetThresholds } from '../world/light-model.ts';
 import type { PilotOutcome } from '../outcome.ts';
 import type { Sample } from '../recorder.ts';
+import { DAY_MS } from '../scenario.ts';
 import {
   area,
   band,
@@ -28,7 +28,6 @@ const DECISIONS = { top: 600, height: 22 };
 const SESSIONS = { top: 628, height: 14 };
 const TROUBLES = { top: 648, height: 10 };
 const HEIGHT = 690;
-const DAY_MS = 86_400_000;
 
 export function storySvg({ recorder, scenario }: PilotOutcome): string {
   const { samples, brownouts } = recorder;
@@ -37,7 +36,7 @@ export function storySvg({ recorder, scenario }: PilotOutcome): string {
     band({ from: fromMs, to: toMs }, time, { top: 30, height: 540 }, 'class="brownout"'),
   );
   return [
-    `<svg id="story" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="The month">`,
+    `<svg id="story" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="Battery, sun, energy for sync, backlog and decisions, day by day">`,
     days(time, BATTERY.top, TROUBLES.top + TROUBLES.height),
     dark.join(''),
     battery(samples, time, presetThresholds(scenario.preset).percent.alarmsStop),
@@ -156,29 +155,4 @@ function decisions({ samples, lines, faults }: PilotOutcome['recorder'], time: R
     label('sessions', SESSIONS.top + 7),
     label('faults', TROUBLES.top + 5),
   ].join('');
-}
-
-/** What the pointer's script needs, as one JSON value. */
-export function storyData({ recorder, scenario }: PilotOutcome): unknown {
-  const round = (value: number, digits: number): number => Number(value.toFixed(digits));
-  return {
-    from: scenario.startMs,
-    to: scenario.startMs + scenario.days * DAY_MS,
-    left: LEFT,
-    right: RIGHT,
-    width: WIDTH,
-    names: CLASS_NAMES.slice(0, 6),
-    samples: recorder.samples.map((it) => [
-      it.atMs,
-      round(it.socPct, 1),
-      round(it.pvW, 1),
-      round(it.loadW, 1),
-      it.state,
-      ...it.backlog.slice(0, 6),
-    ]),
-    lines: recorder.lines
-      .filter(({ event }) => !event.startsWith('batch'))
-      .map(({ atMs, event, why }) => [Math.round(atMs), event, why]),
-    faults: recorder.faults.map(({ fromMs, toMs, text }) => [fromMs, toMs, text]),
-  };
 }

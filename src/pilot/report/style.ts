@@ -20,11 +20,11 @@ export const STATE_COLOURS: Readonly<Record<string, string>> = {
 
 export const STYLE = `
 :root { color-scheme: light dark; --ground: #fbfaf7; --ink: #22262b; --soft: #6b7178; --rule: #dedbd2; --card: #fff;
-  --battery: #2f6f4f; --pv: #d99a1c; --load: #6b7178; --radio: #b3473d;
+  --battery: #2f6f4f; --pv: #d99a1c; --load: #6b7178; --radio: #9c4f7c;
   --alarm: #b3473d; --command: #7a4fa3; --record: #2d6ca8; --telemetry: #3f8f6b; --preview: #c07f1a; --bulk: #8a7a66;
   --surplus: #efc44a; --normal: #7fb98f; --saver: #9bb7d4; --critical: #e0915c; --shutdown: #b3473d; --unknown: #b9b4a8; --off: #3b3f45; }
 @media (prefers-color-scheme: dark) { :root { --ground: #17191c; --ink: #e6e4df; --soft: #989da4; --rule: #33373c; --card: #1e2125;
-  --battery: #6fc79b; --pv: #e8b449; --load: #989da4; --radio: #e07a6f;
+  --battery: #6fc79b; --pv: #e8b449; --load: #989da4; --radio: #d48fb3;
   --alarm: #e07a6f; --command: #b491dc; --record: #74aee6; --telemetry: #6fc79b; --preview: #e8b449; --bulk: #b8a890;
   --surplus: #b18d22; --normal: #3f7a53; --saver: #46668a; --critical: #a85f30; --shutdown: #93372f; --unknown: #5b5850; --off: #000; } }
 * { box-sizing: border-box; }
@@ -42,7 +42,8 @@ p { margin: 0 0 10px; max-width: 76ch; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { padding: 6px 10px; text-align: right; border-bottom: 1px solid var(--rule); white-space: nowrap; }
 th { font-weight: 550; color: var(--soft); font-size: 13px; }
-th:first-child, td:first-child { text-align: left; white-space: normal; min-width: 7em; }
+th:first-child, td:first-child { text-align: left; white-space: normal; min-width: 7em; position: sticky; left: 0; background: var(--ground); }
+td small { display: block; font-size: 13px; font-weight: 400; color: var(--soft); min-width: 10em; }
 tr.ours td { font-weight: 650; }
 .chart + .soft, .scroll + .soft { margin: 8px 4px 14px; }
 .chart { background: var(--card); border: 1px solid var(--rule); border-radius: 8px; padding: 6px; position: relative; }
@@ -51,7 +52,7 @@ svg text { font: 12px system-ui, sans-serif; fill: var(--soft); }
 svg text.title { font-weight: 600; fill: var(--ink); font-size: 13px; }
 .grid { stroke: var(--rule); } .day { stroke: var(--rule); stroke-opacity: 0.6; }
 .line { fill: none; stroke-width: 1.5; stroke-linejoin: round; } .area { fill-opacity: 0.28; }
-.reserve { stroke: var(--shutdown); stroke-dasharray: 5 4; }
+.reserve { stroke: var(--alarm); stroke-dasharray: 5 4; }
 .brownout { fill: var(--shutdown); fill-opacity: 0.28; } .trouble { fill: var(--soft); fill-opacity: 0.55; }
 #cross { stroke: var(--ink); stroke-opacity: 0.5; pointer-events: none; }
 #tip { position: absolute; pointer-events: none; background: var(--ground); border: 1px solid var(--rule); border-radius: 6px; padding: 8px 10px;
@@ -64,7 +65,8 @@ ul.verdicts { list-style: none; padding: 0; margin: 14px 0; display: flex; flex-
 .verdicts li::before { margin-right: 6px; font-weight: 700; } .good::before { content: '✓'; color: var(--telemetry); } .bad::before { content: '✗'; color: var(--alarm); }
 ul.faults { columns: 2; padding-left: 18px; font-size: 13px; color: var(--soft); margin: 0; }
 code { font: 13px ui-monospace, monospace; } p code { display: inline-block; }
-@media screen and (max-width: 700px) { main { padding: 20px 14px 40px; } .chart { overflow-x: auto; } .chart svg { width: 860px; } ul.faults { columns: 1; }
+@media screen and (max-width: 700px) { main { padding: 20px 14px 40px; } .chart { overflow-x: auto; } .chart svg { width: 860px; }
+  .chart::before { content: 'Wider than the screen: push it aside.'; position: sticky; left: 0; padding-left: 6px; font-size: 12px; color: var(--soft); } ul.faults { columns: 1; }
   .tiles { grid-template-columns: repeat(2, 1fr); } }
 @media print { .chart, .tiles, table { break-inside: avoid; } .scroll { overflow: visible; } th, td { padding: 4px 5px; font-size: 12px; } h2 { break-after: avoid; } #tip, #cross { display: none !important; } }
 `;

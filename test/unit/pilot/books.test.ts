@@ -58,6 +58,19 @@ test('outstanding is what was acknowledged and no region has', () => {
   assert.equal(books.figures()[0].stored, 1);
 });
 
+test('what is acknowledged is owed until it is stored, also where its number was forgotten', () => {
+  const books = new Books();
+  const [first, second, third] = [books.born(3, 0), books.born(3, 0), books.born(2, 0)];
+  for (const [seq, op] of [first, second, third].entries()) books.number(`o/${seq}`, op, seq);
+  for (const op of [first, second, second]) books.acknowledged(op);
+  books.stored('o/0', 1);
+  books.stored('o/2', 1);
+  books.acknowledged(third);
+  books.forget('o/1');
+  assert.deepEqual([books.figures()[3].waiting, books.figures()[2].waiting], [1, 0]);
+  assert.equal(books.owedTotal, 1);
+});
+
 test('a number that the journal did not keep may be given out again', () => {
   const books = new Books();
   const lost = books.born(3, 0);

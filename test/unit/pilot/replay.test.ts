@@ -15,8 +15,14 @@ test('a month is told by the command that makes it again', () => {
   const start = 'heliograph pilot --preset lte --seed 13 --days 20 --devices 10';
   assert.equal(replay({}), `${start} --faults all`);
   assert.equal(replay({ faults: new Set(), quotaMib: 30 }), `${start} --faults none --quota 30`);
+  assert.match(replay({ weather: "Ana's dust.csv" }), / --trace 'Ana'\\''s dust\.csv' /);
   assert.equal(
-    replay({ faults: new Set(['kill', 'link']), weather: 'dust.csv', fromDay: 3 }),
-    `${start} --faults kill,link --trace dust.csv --from-day 3`,
+    replay({
+      faults: new Set(['kill', 'link']),
+      weather: 'dust.csv',
+      fromDay: 3,
+      place: { latitude: -0.1, longitude: 34.75 },
+    }),
+    `${start} --faults kill,link --trace dust.csv --from-day 3 --latitude -0.1 --longitude 34.75`,
   );
 });
