@@ -300,6 +300,7 @@ export class Device {
     }
     this.#replica.take({ items: kept.items, lanes: isSame ? kept.vector : new Map() });
     this.#resume = isSame ? kept.resume : undefined;
+    this.#outbox.numbers.saw(kept.vector);
     this.#forgetKnown({ vector: this.#replica.vector, resume: this.#resume });
   }
 
@@ -341,6 +342,7 @@ export class Device {
 
   #takePage(touched: ReadonlySet<string>, page: ReadPage, resume: Uint8Array | undefined): void {
     this.#resume = resume;
+    this.#outbox.numbers.saw(page.lanes);
     for (const item of page.items) this.#heed(item);
     this.#changed(touched);
     this.#saving.soon();

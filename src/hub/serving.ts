@@ -24,7 +24,8 @@ import { recoverProgress } from '../ingest/progress.ts';
 import type { Journal } from '../journal/journal.ts';
 import { DOC_BYTES_MAX } from '../merge/doc/document.ts';
 import { unfoldable } from '../merge/fold.ts';
-import { DOC, type Op } from '../model/op.ts';
+import { isThatWrite } from '../merge/that-write.ts';
+import { DOC, EVENT, type Op } from '../model/op.ts';
 import { HlcClock } from '../model/hlc.ts';
 import { MomentClock } from '../platform/clock.ts';
 import type { Notices } from '../sync/notices.ts';
@@ -117,6 +118,7 @@ function openDoor(
     lingerMs: (opClass) => lingers.of(opClass),
     rosterEpoch: access.rosterEpoch,
     unfoldable: (op) => unfoldable(op) ?? overgrown(store, op),
+    isAsKept: (op) => isAsKept(store, op),
     assets: assetGate,
   });
   if (progress.passedOver) keepPassedOver({ ...machine, path: paths.progress, door });
@@ -129,6 +131,13 @@ function overgrown(store: HubStore, { kind, key, body }: Op): string | undefined
   if (kind !== DOC || store.fault !== undefined) return undefined;
   const bytes = store.state.records.docBytes(key) + body.length;
   return bytes > DOC_BYTES_MAX ? `the document is full: ${DOC_BYTES_MAX} bytes` : undefined;
+}
+
+/** Ops on records alone are kept by their names. */
+function isAsKept(store: HubStore, op: Op): boolean | undefined {
+  if (op.kind === EVENT || op.kind === DOC || store.fault !== undefined) return undefined;
+  const item = store.state.reader.writeItem(op);
+  return item?.type === 'write' ? isThatWrite(item, op) : undefined;
 }
 
 /** The same time, with moments that count from the boot of the machine. */

@@ -34,6 +34,7 @@ const NOBODY: ReadonlySet<Origin> = new Set();
 const STEPS_FOR_DEVICE: readonly string[] = [
   'Two devices use one origin: a data directory or an outbox was copied. Run one of them only.',
   'Give the other a new outbox; what it had not sent yet has to be made again.',
+  'There is no other: this device has an old copy of its outbox, or its storage has forgotten the end of it. It goes on by itself; look whether the last edits are there.',
 ];
 
 export class Notices {

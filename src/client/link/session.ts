@@ -195,9 +195,10 @@ export class Session {
   #takeReceipt(payload: Uint8Array): void {
     const { outbox, name, onContact } = this.#options;
     const receipt = readReceipt(payload);
-    const { isOwn, waits } = outbox.take(receipt, name);
+    const { isOwn, waits, hasMadeAnew } = outbox.take(receipt, name);
     if (!isOwn && receipt.refused === undefined) return;
     this.#cancelReceipt?.();
+    if (hasMadeAnew) void outbox.whenWritten().then(() => this.send());
     const isLater = receipt.rejected.some(({ verdict }) => verdict === 'later');
     onContact();
     if (receipt.refused !== undefined || isLater || waits) this.#again(LATER_MS);

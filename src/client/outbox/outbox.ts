@@ -14,14 +14,15 @@ import type { Random } from '../../base/random.ts';
 import { isSameOp, type OpId, opIdOf } from '../../merge/op-id.ts';
 import { type OpClass, perClass } from '../../model/class.ts';
 import { type Hlc, HLC_ZERO } from '../../model/hlc.ts';
-import { encodeOp, EVENT, type Op } from '../../model/op.ts';
-import { type Lane, laneOf, type Origin, ORIGIN_BYTES, originOfBytes } from '../../model/origin.ts';
-import { seqIn, type VersionVector } from '../../model/version-vector.ts';
+import { encodeOp, type Op } from '../../model/op.ts';
+import { laneOf, type Origin, ORIGIN_BYTES, originOfBytes } from '../../model/origin.ts';
+import { seqIn } from '../../model/version-vector.ts';
 import type { Receipt, ToldConflict } from '../../protocol/receipt-message.ts';
 import type { Entry, NewOp, OwnOp } from './entry.ts';
 import { encodeLogEntry, type LogEntry } from './log-entry.ts';
 import { Moments } from './moments.ts';
 import { encodeOpsMessage, MESSAGE_OPS_MAX } from './ops-message.ts';
+import { LaneNumbers, voidEntry } from './lane-numbers.ts';
 import { LogWriter } from './log-writer.ts';
 import type { Kept } from './made.ts';
 import { type ReadLog, readLog } from './outbox-log.ts';
@@ -35,6 +36,8 @@ export interface Taken {
   readonly isOwn: boolean;
   /** Nothing has got on, and something was not taken: it is of no use to send the same again at once. */
   readonly waits: boolean;
+  /** Ops have another number now; they are to be sent when that is written. */
+  readonly hasMadeAnew: boolean;
 }
 
 export interface OutboxOptions {
@@ -65,10 +68,11 @@ export class Outbox {
   #pending = 0;
   /** Undefined where it has to be made anew. */
   #byKey: Map<string, Entry[]> | undefined;
-  readonly #given: Map<Lane, number>;
-  readonly #receipted: Map<Lane, number>;
+  readonly numbers: LaneNumbers;
   readonly #resending = new Resending();
   #unkept: Entry[] = [];
+  /** Written behind them. */
+  #notes: LogEntry[] = [];
   #writing: Promise<void> | undefined;
   readonly #log = new LogWriter();
   #stale: number;
@@ -79,8 +83,7 @@ export class Outbox {
     this.#bootId = new DataView(random.bytes(4).buffer).getUint32(0);
     this.origin = read.origin;
     this.moments = new Moments(clock, read.hlc);
-    this.#given = read.given;
-    this.#receipted = read.receipted;
+    this.numbers = new LaneNumbers(read.origin, read.given, read.receipted);
     this.#stale = read.stale;
     for (const { op, bytes } of read.ops.values()) {
       const isReceipted = op.seq <= seqIn(read.receipted, laneOf(op.origin, op.class));
@@ -150,7 +153,7 @@ export class Outbox {
       throw new HubError('client.outbox-full', `${this.#pending} ops wait for a hub`);
     }
     const lane = laneOf(this.origin, parts.class);
-    const seq = seqIn(this.#given, lane) + 1;
+    const seq = this.numbers.next(lane);
     const quality = clock.quality();
     const monotonicMs = Math.floor(clock.monotonicMs());
     const stamp = { quality, bootId: this.#bootId, monotonicMs };
@@ -158,7 +161,7 @@ export class Outbox {
     const bytes = encodeOp(op);
     const unfit = unfitReason(op, bytes);
     if (unfit !== undefined) throw new HubError('client.unfit', unfit);
-    this.#given.set(lane, seq);
+    this.numbers.give(lane, seq);
     this.#bytes += bytes.length;
     this.#pending += 1;
     const kept = new Promise<Kept>((resolve, reject) => {
@@ -191,11 +194,10 @@ export class Outbox {
       if (entry.stage === 'waiting') waiting.push(entry);
       if (waiting.length === MESSAGE_OPS_MAX) break;
     }
-    const lanes = [...this.#given].filter(([lane, seq]) => seq > seqIn(this.#receipted, lane));
     const again = this.#resending.parts({
-      receipted: this.#receipted,
+      receipted: this.numbers.atHubs,
       shown: () => this.#entries.filter(({ stage }) => stage === 'receipted'),
-      waiting: new Set(lanes.map(([lane]) => lane)),
+      waiting: new Set(this.numbers.waiting),
       nowMs: this.#options.clock.monotonicMs(),
     });
     return encodeOpsMessage([...again.ops, ...waiting], again.floors);
@@ -206,17 +208,19 @@ export class Outbox {
     const accepted = receipt.accepted.filter(({ origin }) => origin === this.origin);
     const rejected = receipt.rejected.filter(({ origin }) => origin === this.origin);
     const notes: LogEntry[] = [];
-    const nowMs = this.#options.clock.monotonicMs();
     let hasMoved = false;
     let count = 0;
     if (receipt.refused !== undefined) this.#resending.refused();
+    this.numbers.saw(new Map(accepted.map(({ class: of, seq }) => [laneOf(this.origin, of), seq])));
+    const hasMadeAnew = this.#makeAnew(rejected, device);
+    const [{ atHubs }, nowMs] = [this.numbers, this.#options.clock.monotonicMs()];
     for (const { class: opClass, seq } of accepted) {
       const lane = laneOf(this.origin, opClass);
-      const receipted = seqIn(this.#receipted, lane);
-      if (this.#resending.heard(lane, seq, receipted, nowMs)) hasMoved = true;
+      const receipted = seqIn(this.numbers.receipted, lane);
+      if (this.#resending.heard(lane, seq, seqIn(atHubs, lane), nowMs)) hasMoved = true;
       // Another hub, or one that lost its memory, may know less than was receipted once; that counts.
       if (seq <= receipted) continue;
-      this.#receipted.set(lane, seq);
+      this.numbers.receipt(lane, seq);
       count += seq - receipted;
       notes.push({ type: 'receipt', class: opClass, seq });
     }
@@ -231,9 +235,11 @@ export class Outbox {
         this.#resending.unfit(laneOf(this.origin, opClass), seq);
       }
     }
-    if (notes.length > 0) void this.#note(notes);
-    const isOwn = accepted.length + rejected.length > 0;
-    return { isOwn, waits: rejected.length > 0 && notes.length === 0 && !hasMoved };
+    // The number that was given twice is only let go of when the op has another one.
+    if (hasMadeAnew) this.#notes.push(...notes);
+    else if (notes.length > 0) void this.#note(notes);
+    const waits = rejected.length > 0 && notes.length === 0 && !hasMoved;
+    return { isOwn: accepted.length + rejected.length > 0, waits, hasMadeAnew };
   }
 
   /** Forgets ops that the hub's state has now. Call it when that state is kept, or nothing depends on it. */
@@ -254,7 +260,8 @@ export class Outbox {
   /** All that counts at this moment; what is not written yet comes behind it. */
   #wholeLog(): Uint8Array[] {
     const [origin, hlc] = [this.origin, this.moments.last];
-    const [lanes, receipted] = [this.#writtenLanes(), this.#receipted];
+    const lanes = this.numbers.written(this.#entries);
+    const { receipted } = this.numbers;
     const ops = this.#entries.filter(({ stage }) => stage !== 'new');
     return [
       encodeLogEntry({ type: 'head', origin, hlc, lanes, receipted }),
@@ -262,16 +269,6 @@ export class Outbox {
         encodeLogEntry({ type: 'op', op, bytes }),
       ),
     ];
-  }
-
-  /** Last seqs given to ops that are kept. */
-  #writtenLanes(): VersionVector {
-    const lanes = new Map(this.#given);
-    for (const { op, stage } of this.#entries) {
-      const lane = laneOf(op.origin, op.class);
-      if (stage === 'new') lanes.set(lane, Math.min(seqIn(lanes, lane), op.seq - 1));
-    }
-    return lanes;
   }
 
   /** Resolves when all that was made is kept on this device. */
@@ -287,6 +284,29 @@ export class Outbox {
     }
   }
 
+  /** Gives those that bear another op's number one of their own; something empty stands in the log by the old ones. */
+  #makeAnew(rejected: Receipt['rejected'], device: string): boolean {
+    const found = rejected.flatMap((each) =>
+      this.numbers.isAnothers(each) ? (this.#find(each.class, each.seq) ?? []) : [],
+    );
+    const taken = found.filter(({ stage }) => stage === 'waiting');
+    if (taken.length === 0) return false;
+    this.#notes.push(...taken.map(({ op }) => voidEntry(op, device)));
+    const isTaken = new Set(taken);
+    this.#entries = [...this.#entries.filter((entry) => !isTaken.has(entry)), ...taken];
+    this.#first = 0;
+    this.#byKey = undefined;
+    for (const entry of taken) {
+      this.#bytes -= entry.bytes.length;
+      this.numbers.renumber(entry);
+      this.#bytes += entry.bytes.length;
+      this.#options.onChange(entry.op.key);
+    }
+    this.#unkept.push(...taken);
+    this.#write();
+    return true;
+  }
+
   #find(opClass: OpClass, seq: number): Entry | undefined {
     return this.#entries.find(({ op }) => op.class === opClass && op.seq === seq);
   }
@@ -294,7 +314,9 @@ export class Outbox {
   /** Ops that the hub has now, `count` of them. */
   #settle(conflicts: readonly ToldConflict[], count: number): void {
     let left = count;
-    const receipted = perClass((opClass) => seqIn(this.#receipted, laneOf(this.origin, opClass)));
+    const receipted = perClass((opClass) =>
+      seqIn(this.numbers.receipted, laneOf(this.origin, opClass)),
+    );
     let isAnyGone = false;
     for (let at = this.#firstUnreceipted(); at < this.#entries.length && left > 0; at++) {
       const entry = this.#entries[at] as Entry;
@@ -336,19 +358,14 @@ export class Outbox {
   /** The hub will never take it: an empty event takes its place, so that the lane goes on. */
   #void(entry: Entry, reason: string, device: string): LogEntry {
     const { key } = entry.op;
-    const op: Op = {
-      ...entry.op,
-      kind: EVENT,
-      key: `devices/${device}/void`,
-      body: new Uint8Array(0),
-    };
+    const empty = voidEntry(entry.op, device);
     entry.refusal = reason;
     this.#byKey = undefined;
-    entry.op = op;
-    entry.bytes = encodeOp(op);
+    entry.op = empty.op;
+    entry.bytes = empty.bytes;
     entry.reject(new HubError('client.refused', `${key}: ${reason}`));
     this.#options.onChange(key);
-    return { type: 'op', op, bytes: entry.bytes };
+    return empty;
   }
 
   #write(): void {
@@ -362,7 +379,10 @@ export class Outbox {
     while (this.#unkept.length > 0) {
       const batch = this.#unkept;
       this.#unkept = [];
-      const entries = batch.map(({ op, bytes }) => encodeLogEntry({ type: 'op', op, bytes }));
+      const notes = this.#notes.splice(0);
+      this.#stale += notes.length;
+      const ops = batch.map(({ op, bytes }) => ({ type: 'op', op, bytes }) as const);
+      const entries = [...ops, ...notes].map((entry) => encodeLogEntry(entry));
       const trouble = await this.#log.inTurn(async () => {
         await this.#options.storage.append(entries);
         for (const entry of batch) entry.stage = 'waiting';
@@ -374,8 +394,7 @@ export class Outbox {
 
   async #note(notes: readonly LogEntry[]): Promise<void> {
     this.#stale += notes.length;
-    const entries = notes.map((note) => encodeLogEntry(note));
-    await this.#log.inTurn(() => this.#options.storage.append(entries));
+    await this.#log.inTurn(() => this.#options.storage.append(notes.map(encodeLogEntry)));
   }
 
   /** What is not kept was not made: it is told, and its numbers are given again. */
@@ -386,14 +405,11 @@ export class Outbox {
     this.#first = 0;
     this.#pending -= lost.length;
     this.#byKey = undefined;
-    for (const { op, bytes } of lost) {
-      const lane = laneOf(op.origin, op.class);
-      this.#given.set(lane, Math.min(seqIn(this.#given, lane), op.seq - 1));
-      this.#bytes -= bytes.length;
-    }
-    for (const { op, reject } of lost) {
-      reject(trouble);
-      this.#options.onChange(op.key);
+    for (const entry of lost) {
+      this.numbers.takeBack(entry);
+      this.#bytes -= entry.bytes.length;
+      entry.reject(trouble);
+      this.#options.onChange(entry.op.key);
     }
   }
 }

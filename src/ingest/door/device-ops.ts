@@ -38,6 +38,7 @@ export interface OpsFrom {
 export interface DeviceDoor {
   readonly hlc: HlcClock;
   readonly unfoldable: (op: Op) => string | undefined;
+  readonly isAsKept: (op: Op) => boolean | undefined;
   readonly vector: Map<Lane, number>;
   readonly holes: Pick<HoleBook, 'has' | 'fill' | 'tell' | 'untell'>;
   readonly origins: Pick<OriginBook, 'refusal'>;
@@ -50,6 +51,9 @@ export interface DeviceDoor {
 }
 
 const MANY_HOLES = later('this hub lacks too much of what other hubs have had');
+const NUMBER_TAKEN = never('this origin has made another op of the same number');
+/** Of one message, known ops that are held against what is kept: a message is decoded in the time that a few of these take. */
+const COMPARED_MAX = 64;
 
 export function takeDeviceOps(message: Uint8Array, from: OpsFrom, door: DeviceDoor): OpsOutcome {
   const { ops, floors, refused: reason } = readOpsMessage(message);
@@ -57,6 +61,7 @@ export function takeDeviceOps(message: Uint8Array, from: OpsFrom, door: DeviceDo
   const edits: TakenEdit[] = [];
   const messages: TakenMessage[] = [];
   const lanes = new Set<Lane>();
+  const forks = forksIn(ops, door);
   let lsn = 0;
   let isClash = false;
   for (const { op, bytes } of ops) {
@@ -70,22 +75,27 @@ export function takeDeviceOps(message: Uint8Array, from: OpsFrom, door: DeviceDo
       reject(stranger);
       continue;
     }
-    if (from.mayWrite?.(op) === false) {
+    const lane = laneOf(origin, opClass);
+    const isKnown = isHere(op, lane, door);
+    if (!isKnown && from.mayWrite?.(op) === false) {
       reject(never(`no right to write ${op.key}`));
       continue;
     }
-    const lane = laneOf(origin, opClass);
     lanes.add(lane);
+    if (isKnown && op.kind !== EVENT && seq >= (forks.get(lane) ?? Infinity)) {
+      isClash = true;
+      reject(NUMBER_TAKEN);
+      continue;
+    }
     const isHeard = isMessage(op, from);
     const place = { door, lane, from, floor: seqIn(floors, lane), isHeard };
-    const outcome = takeOp(op, bytes, place);
+    const outcome = isKnown ? 0 : takeOp(op, bytes, place);
     if (typeof outcome === 'object') reject(outcome);
     else {
       lsn = Math.max(lsn, outcome);
       const edit = editOf(op);
       if (edit !== undefined) edits.push(edit);
-      const isNew = outcome > 0;
-      if (isNew && isHeard) {
+      if (!isKnown && isHeard) {
         messages.push({ lsn: outcome, topic: op.key, payload: op.body });
       }
     }
@@ -108,13 +118,37 @@ interface Place {
   readonly isHeard: boolean;
 }
 
-/** LSN of the new entry, 0 for a duplicate, or the reason of a refusal. */
+/** A duplicate: the number was taken before, by this op or by another one. */
+function isHere({ seq }: Op, lane: Lane, { vector, holes }: DeviceDoor): boolean {
+  return seq <= seqIn(vector, lane) && !holes.has(lane, seq);
+}
+
+/**
+ * Where in each lane duplicates are not what is kept by their names: the device has given its numbers twice, because its storage
+ * has forgotten the end of its log, or two devices use one origin. From there on they are other ops; so the newest that can be compared
+ * says it for those before it.
+ */
+function forksIn(ops: readonly { readonly op: Op }[], door: DeviceDoor): ReadonlyMap<Lane, number> {
+  const forks = new Map<Lane, number>();
+  const equal = new Set<Lane>();
+  let compared = 0;
+  for (const { op } of ops.toReversed()) {
+    const lane = laneOf(op.origin, op.class);
+    if (compared === COMPARED_MAX || equal.has(lane) || !isHere(op, lane, door)) continue;
+    compared += 1;
+    const isAsKept = door.isAsKept(op);
+    if (isAsKept === true) equal.add(lane);
+    else if (isAsKept === false) forks.set(lane, op.seq);
+  }
+  return forks;
+}
+
+/** LSN of the new entry, or the reason of a refusal. */
 function takeOp(op: Op, bytes: Uint8Array, place: Place): Lsn | Rejection {
   const { door, lane, from, floor, isHeard } = place;
   const { vector, holes, unfoldable, assets, gate, hlc } = door;
   const known = seqIn(vector, lane);
-  const fills = op.seq <= known && holes.has(lane, op.seq);
-  if (op.seq <= known && !fills) return 0;
+  const fills = op.seq <= known;
   const leaps = op.seq > known + 1;
   if (leaps && op.seq > floor + 1) return { reason: `gap after ${known}`, verdict: 'gap' };
   if (op.seq - known > SEQ_LEAP_MAX) return never(`no number after ${known}`);

@@ -75,6 +75,8 @@ export interface DoorOptions {
   readonly rosterEpoch?: () => number;
   /** Why an op has no meaning for this version (`unfoldable` of merge/fold.ts), or undefined where it has. */
   readonly unfoldable: (op: Op) => string | undefined;
+  /** Whether what is kept by the name of an op is that op; undefined where nobody can tell. */
+  readonly isAsKept?: (op: Op) => boolean | undefined;
   /** Ops of devices that carry bytes of assets: why one is not taken, and where it was journaled. */
   readonly assets?: {
     refusal(op: Op): HubError | undefined;
@@ -197,8 +199,8 @@ export class Door {
 
   /** Takes ops that a device made (sync/PROTOCOL.md §2); see device-ops.ts. */
   acceptOps(message: Uint8Array, from: OpsFrom): OpsOutcome {
-    const { clock, hlc, unfoldable, assets } = this.#options;
-    const parts = { hlc, unfoldable, assets, lanesMax: LANES_MAX, gate: this.#gate };
+    const { clock, hlc, unfoldable, assets, isAsKept = unknown } = this.#options;
+    const parts = { hlc, unfoldable, isAsKept, assets, lanesMax: LANES_MAX, gate: this.#gate };
     const outcome = takeDeviceOps(message, from, {
       ...parts,
       vector: this.#vector,
@@ -355,6 +357,10 @@ export class Door {
       if (!(error instanceof HubError)) throw error;
     }
   }
+}
+
+function unknown(): undefined {
+  return undefined;
 }
 
 function refused(code: 'op.malformed' | 'op.too-large', message: string): Admission {
