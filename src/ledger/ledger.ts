@@ -116,7 +116,7 @@ export class Ledger {
     this.#durableLsn = state.throughLsn;
     this.#cosigned = new Map(state.cosigned);
     this.#throughLsn = startFor(state.throughLsn, options);
-    this.#endPeriod = timers.every(FLUSH_PERIOD_MS, () => this.#flushQuietly());
+    this.#endPeriod = timers.every(FLUSH_PERIOD_MS, () => void this.#flushOrTell());
   }
 
   /** Begins behind what the state file says. Throws `data.newer`. */
@@ -295,7 +295,7 @@ export class Ledger {
     try {
       await this.flush();
     } catch (error) {
-      if (!(error instanceof HubError)) throw error;
+      if (!(error instanceof HubError)) return this.#options.onFatal(error);
       this.#options.log.warn('ledger.flush-failed', { reason: messageOf(error) });
     }
   }
@@ -329,7 +329,7 @@ export class Ledger {
     if (this.#flushes > 0) return;
     const waiting = CLASSES.map((opClass) => this.#trees[opClass].unwrittenTiles);
     const unwritten = waiting.reduce((sum, tiles) => sum + tiles, 0);
-    if (unwritten >= UNWRITTEN_TILES_MAX) this.#flushQuietly();
+    if (unwritten >= UNWRITTEN_TILES_MAX) void this.#flushOrTell();
   }
 
   /** Hashes a slice of the journal; false where it has no more. */
@@ -357,10 +357,6 @@ export class Ledger {
       if (!(error instanceof CborError)) throw error;
       this.#options.log.error('ledger.entry-unreadable', { lsn, reason: error.message });
     }
-  }
-
-  #flushQuietly(): void {
-    this.#flushOrTell().catch((error: unknown) => this.#options.onFatal(error));
   }
 
   async #writeState(): Promise<void> {
