@@ -2,12 +2,12 @@
 import type { Closers } from '../closers.ts';
 import type { ConfigInput } from '../config/config.ts';
 import type { Config } from '../config/schema.ts';
-import { type HubPaths, takeDataDirectory } from './data.ts';
-import { awayFault } from './data-note.ts';
+import { type HubPaths, takeDataDirectory } from './data/data.ts';
+import { awayFault } from './data/data-note.ts';
 import { countHubWrites } from './storage/flash.ts';
-import { openIdentity } from './identity.ts';
+import { openIdentity } from './data/identity.ts';
 import { type SiteTime, siteTime } from './power/power.ts';
-import { withinOpenFiles } from './open-files.ts';
+import { withinOpenFiles } from './limits/open-files.ts';
 import type { Identity } from '../keys/identity.ts';
 import type { Machine } from '../machine.ts';
 import type { Origin } from '../model/origin.ts';

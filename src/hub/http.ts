@@ -5,8 +5,8 @@ import type { Broker } from '../broker/broker.ts';
 import type { Config } from '../config/schema.ts';
 import type { Access } from '../security/access.ts';
 import { loginOptions } from './access.ts';
-import type { HubPaths } from './data.ts';
-import type { FullDoor } from './full-door.ts';
+import type { HubPaths } from './data/data.ts';
+import type { FullDoor } from './limits/full-door.ts';
 import { hostAndPort, type Listening } from './listeners.ts';
 import type { HubPower, SiteTime } from './power/power.ts';
 import type { HubStatus } from './status.ts';
@@ -86,7 +86,7 @@ export async function listenHttp(parts: HttpParts): Promise<Listening> {
 
 /** With the first request: page and library are a tenth of the hub's memory, and of its start. */
 async function openApi(parts: HttpParts): Promise<Api> {
-  const { bundleDoorOf } = await import('./sync/carrier.ts');
+  const { bundleDoorOf } = await import('./uplink/carrier.ts');
   const { createApi } = await import('../status/api/api.ts');
   const { PageFiles } = await import('../status/http/page-files.ts');
   const { config, machine, time, status, power, store, access } = parts;

@@ -2,7 +2,7 @@
 import type { Broker } from '../broker/broker.ts';
 import type { BrokerLimits } from '../broker/limits.ts';
 import type { Config } from '../config/schema.ts';
-import type { FullDoor } from './full-door.ts';
+import type { FullDoor } from './limits/full-door.ts';
 import type { Ground } from './ground.ts';
 import type { Listener } from '../platform/network/network.ts';
 

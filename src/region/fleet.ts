@@ -5,7 +5,7 @@
 import { textOf } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { isoTime } from '../base/iso-time.ts';
-import { syncLogKey } from '../hub/data.ts';
+import { syncLogKey } from '../hub/data/data.ts';
 import type { SiteStorage } from '../regional/site-storage.ts';
 import { type FleetHub, fleetHubOf, type FleetLine } from '../status/region/fleet.ts';
 import { saidUnder } from './said.ts';

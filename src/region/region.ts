@@ -11,7 +11,7 @@ import { Closers } from '../closers.ts';
 import type { Config } from '../config/schema.ts';
 import { brokerLogin, loginOptions, openAccess } from '../hub/access.ts';
 import type { Access } from '../security/access.ts';
-import { announceRuntime, regionalDir, takeDataDirectory } from '../hub/data.ts';
+import { announceRuntime, regionalDir, takeDataDirectory } from '../hub/data/data.ts';
 import { brokerLimits, type HubAddresses, listening, type Listening } from '../hub/listeners.ts';
 import { batchOpener, batchSealerTo } from '../keys/batch-seal.ts';
 import { verifyEd25519 } from '../keys/identity.ts';

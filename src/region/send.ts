@@ -3,7 +3,7 @@ import type { CborValue } from '../codec/value.ts';
 import { opIdOfText, textOfOpId } from '../merge/op-id.ts';
 import { encodeAdd, encodePatch, readAdd, readPatch } from '../merge/patch.ts';
 import { RECORD } from '../model/class.ts';
-import { ROSTER_KEY } from '../hub/sync/downlink.ts';
+import { ROSTER_KEY } from '../hub/uplink/downlink.ts';
 import { ADD, AUTHORITY, EVENT, type Kind, PATCH, REMOVE } from '../model/op.ts';
 import type { Origin } from '../model/origin.ts';
 import { hasOp } from '../regional/downlink/downlink.ts';

@@ -1,7 +1,7 @@
 /** What hubs have said of the settings that the region asks for, from the readings of their site. */
 import { textOf } from '../base/bytes.ts';
 import { isoTime } from '../base/iso-time.ts';
-import { configReportKey } from '../hub/sync/remote-config.ts';
+import { configReportKey } from '../hub/uplink/remote-config.ts';
 import type { SiteStorage } from '../regional/site-storage.ts';
 import type { SettingsReport } from '../status/region/region-settings.ts';
 import { saidUnder } from './said.ts';

@@ -5,7 +5,7 @@
  */
 import { isoTime } from '../base/iso-time.ts';
 import { parseSummary, type Summary } from '../batch/summary.ts';
-import { summaryKey } from '../hub/sync/summaries.ts';
+import { summaryKey } from '../hub/uplink/summaries.ts';
 import type { SiteStorage } from '../regional/site-storage.ts';
 import { saidUnder } from './said.ts';
 

@@ -7,7 +7,7 @@ import { HubError } from '../../base/errors.ts';
 import { textIn } from '../../platform/files/files.ts';
 import type { HttpAnswer, HttpBytes } from '../../platform/network/http/http-client.ts';
 import type { Config } from '../../config/schema.ts';
-import { type Runtime, runtimePath } from '../../hub/data.ts';
+import { type Runtime, runtimePath } from '../../hub/data/data.ts';
 import type { StatusSnapshot } from '../../status/snapshot.ts';
 import { type Args, type OptionSpec, UsageError } from '../args.ts';
 import { CONFIG_OPTIONS, configOf } from '../config-options.ts';

@@ -9,7 +9,7 @@ import { SILENT_LOG } from '../../base/log.ts';
 import { type Clock, pause } from '../../base/clock.ts';
 import { HubError } from '../../base/errors.ts';
 import type { Config } from '../../config/schema.ts';
-import { hubPaths } from '../../hub/data.ts';
+import { hubPaths } from '../../hub/data/data.ts';
 import { layGround } from '../../hub/ground.ts';
 import { serveDevices } from '../../hub/serving.ts';
 import { type Machine, thisMachine } from '../../machine.ts';

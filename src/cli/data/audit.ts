@@ -3,7 +3,7 @@ import { readAudit } from '../../audit/audit-files.ts';
 import type { AuditLine } from '../../audit/audit-line.ts';
 import { wayOfOp } from '../../audit/way-of-op.ts';
 import { isoTime, wallMsOfIso } from '../../base/iso-time.ts';
-import { hubPaths, regionalDir } from '../../hub/data.ts';
+import { hubPaths, regionalDir } from '../../hub/data/data.ts';
 import { regionAuditDir } from '../../region/audit.ts';
 import { opIdOfText } from '../../merge/op-id.ts';
 import { CLASS_NAMES } from '../../model/class.ts';

@@ -15,7 +15,7 @@ import {
 import { CLASS_NAMES } from '../../model/class.ts';
 import { decodeEntry } from '../../model/entry.ts';
 import { EVENT, KIND_NAMES, type Op } from '../../model/op.ts';
-import { hubPaths } from '../../hub/data.ts';
+import { hubPaths } from '../../hub/data/data.ts';
 import { openUnsealer } from '../../hub/storage/journal.ts';
 import type { Unsealer } from '../../journal/sealer.ts';
 import { kindOfName, QUARANTINE_NAME } from '../../journal/segments/names.ts';

@@ -7,8 +7,13 @@ import { HubError } from '../../base/errors.ts';
 import { createLog } from '../../base/log.ts';
 import { isSiteName } from '../../batch/wire/topics.ts';
 import type { Config } from '../../config/schema.ts';
-import { type HubPaths, isDataDirectory, regionalDir, takeDataDirectory } from '../../hub/data.ts';
-import { openIdentity } from '../../hub/identity.ts';
+import {
+  type HubPaths,
+  isDataDirectory,
+  regionalDir,
+  takeDataDirectory,
+} from '../../hub/data/data.ts';
+import { openIdentity } from '../../hub/data/identity.ts';
 import { openJournal } from '../../hub/storage/journal.ts';
 import { HubStore } from '../../hub/storage/store.ts';
 import type { Journal } from '../../journal/journal.ts';

@@ -8,8 +8,8 @@
  */
 import { type FaultCode, HubError, systemCode } from '../../base/errors.ts';
 import type { Config } from '../../config/schema.ts';
-import { type HubPaths, hubPaths, isDataDirectory, layoutFault } from '../../hub/data.ts';
-import { awayFault } from '../../hub/data-note.ts';
+import { type HubPaths, hubPaths, isDataDirectory, layoutFault } from '../../hub/data/data.ts';
+import { awayFault } from '../../hub/data/data-note.ts';
 import { CLASS_NAMES } from '../../model/class.ts';
 import type { DirectoryLock } from '../../platform/files/files.ts';
 import { MachineHost } from '../../platform/host.ts';

@@ -5,15 +5,15 @@
 import { type FaultCode, HubError } from '../../base/errors.ts';
 import { createLog, SILENT_LOG } from '../../base/log.ts';
 import type { Config } from '../../config/schema.ts';
-import { type HubPaths, runtimePath } from '../../hub/data.ts';
-import { checkEnrolment } from '../../hub/folders.ts';
+import { type HubPaths, runtimePath } from '../../hub/data/data.ts';
+import { checkEnrolment } from '../../hub/data/folders.ts';
 import {
   checkOwner,
   isKeyFault,
   type KeyFault,
   ownerOf,
   readIdentity,
-} from '../../hub/identity.ts';
+} from '../../hub/data/identity.ts';
 import { cutFaultIn, isCut } from '../../hub/storage/cut-journal.ts';
 import { holesIn } from '../../hub/storage/hole-file.ts';
 import { openUnsealer } from '../../hub/storage/journal.ts';

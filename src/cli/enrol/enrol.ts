@@ -6,9 +6,9 @@
 import { hexOf, utf8 } from '../../base/bytes.ts';
 import { HubError } from '../../base/errors.ts';
 import type { Config } from '../../config/schema.ts';
-import { hubPaths } from '../../hub/data.ts';
+import { hubPaths } from '../../hub/data/data.ts';
 import { authorityParts } from '../../hub/enrol.ts';
-import { checkEnrolment } from '../../hub/folders.ts';
+import { checkEnrolment } from '../../hub/data/folders.ts';
 import { hashPassword, makePassword } from '../../security/passwords.ts';
 import { Authority } from '../../security/enrolment/authority.ts';
 import { isLoopback } from '../../security/listening.ts';

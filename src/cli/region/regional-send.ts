@@ -2,7 +2,7 @@
 import { pause } from '../../base/clock.ts';
 import { durationMs } from '../../base/duration.ts';
 import { HubError } from '../../base/errors.ts';
-import { regionalDir } from '../../hub/data.ts';
+import { regionalDir } from '../../hub/data/data.ts';
 import { type Args, UsageError } from '../args.ts';
 import { configOf } from '../config-options.ts';
 import { HubApi, runtimeOf } from '../asking/hub-api.ts';

@@ -9,8 +9,8 @@ import { HubError } from '../../base/errors.ts';
 import { Closers } from '../../closers.ts';
 import type { Machine } from '../../machine.ts';
 import { type Files, textIn } from '../../platform/files/files.ts';
-import { type HubPaths, hubPaths, takeDataDirectory } from '../data.ts';
-import { isKeyFault, ownerOf, takeNewIdentity } from '../identity.ts';
+import { type HubPaths, hubPaths, takeDataDirectory } from '../data/data.ts';
+import { isKeyFault, ownerOf, takeNewIdentity } from '../data/identity.ts';
 
 const NOTE_LENGTH_MAX = 500;
 

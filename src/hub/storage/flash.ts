@@ -1,7 +1,7 @@
 /** The flash ledger of a running hub: whose folder is whose, and when the days are kept. */
 import type { Broker } from '../../broker/broker.ts';
 import type { Closers } from '../../closers.ts';
-import { type HubPaths, hubPaths } from '../data.ts';
+import { type HubPaths, hubPaths } from '../data/data.ts';
 import type { HubStore } from './store.ts';
 import type { Machine } from '../../machine.ts';
 import { type CountingFiles, countWrites } from '../../platform/files/counting-files.ts';

@@ -4,7 +4,7 @@
  * for receipted. So they go first. The state goes back by itself when it is opened (store.ts), as sessions do (broker).
  */
 import type { Files } from '../../platform/files/files.ts';
-import type { HubPaths } from '../data.ts';
+import type { HubPaths } from '../data/data.ts';
 
 export function forgetPlaces(
   { uplink, ledger, assets }: Pick<HubPaths, 'uplink' | 'ledger' | 'assets'>,

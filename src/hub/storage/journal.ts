@@ -4,8 +4,8 @@
  */
 import { HubError } from '../../base/errors.ts';
 import type { Config } from '../../config/schema.ts';
-import type { HubPaths } from '../data.ts';
-import { noteFolder } from '../folders.ts';
+import type { HubPaths } from '../data/data.ts';
+import { noteFolder } from '../data/folders.ts';
 import { Journal } from '../../journal/journal.ts';
 import type { Sealer, Unsealer } from '../../journal/sealer.ts';
 import { EpochKeys } from '../../keys/epochs.ts';

@@ -12,9 +12,9 @@ import { type Origin, splitLane } from '../../model/origin.ts';
 import type { VersionVector } from '../../model/version-vector.ts';
 import type { Files } from '../../platform/files/files.ts';
 import { Store } from '../../store/store.ts';
-import type { HubPaths } from '../data.ts';
-import { notedFolders } from '../folders.ts';
-import { checkKeyIsNotAlone, type IdentityPaths, ownerOf } from '../identity.ts';
+import type { HubPaths } from '../data/data.ts';
+import { notedFolders } from '../data/folders.ts';
+import { checkKeyIsNotAlone, type IdentityPaths, ownerOf } from '../data/identity.ts';
 
 type JournalPaths = Pick<HubPaths, 'folders' | 'journal'>;
 

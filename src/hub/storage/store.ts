@@ -9,7 +9,7 @@ import { type FaultCode, HubError, messageOf, systemCode } from '../../base/erro
 import { inSlices, pauseEvery } from '../../base/steps.ts';
 import type { Config } from '../../config/schema.ts';
 import { originOfPublicKey } from '../../hashes.ts';
-import type { HubPaths } from '../data.ts';
+import type { HubPaths } from '../data/data.ts';
 import { Applier } from '../../ingest/applying/applier.ts';
 import type { Journal } from '../../journal/journal.ts';
 import { verifyEd25519 } from '../../keys/identity.ts';

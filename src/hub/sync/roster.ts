@@ -13,7 +13,7 @@ import { RECORD } from '../../model/class.ts';
 import { Authority } from '../../security/enrolment/authority.ts';
 import type { Members } from '../../security/enrolment/members.ts';
 import { installRoster } from '../../security/enrolment/site-folder.ts';
-import { ROSTER_KEY } from './downlink.ts';
+import { ROSTER_KEY } from '../uplink/downlink.ts';
 
 /** Takes a roster that came down; one that is forged or older changes nothing and is told. */
 export function takeRoster(

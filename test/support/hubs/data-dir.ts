@@ -7,7 +7,7 @@ import { SILENT_LOG } from '../../../src/base/log.ts';
 import { Closers } from '../../../src/closers.ts';
 import { loadConfig } from '../../../src/config/config.ts';
 import type { Config } from '../../../src/config/schema.ts';
-import { takeDataDirectory } from '../../../src/hub/data.ts';
+import { takeDataDirectory } from '../../../src/hub/data/data.ts';
 import { openJournal } from '../../../src/hub/storage/journal.ts';
 import { Identity } from '../../../src/keys/identity.ts';
 import { thisMachine } from '../../../src/machine.ts';

@@ -8,7 +8,7 @@ import { must } from '../../../src/base/assert.ts';
 import { EXIT } from '../../../src/cli/io.ts';
 import { SILENT_LOG } from '../../../src/base/log.ts';
 import { Closers } from '../../../src/closers.ts';
-import { regionalDir, takeDataDirectory } from '../../../src/hub/data.ts';
+import { regionalDir, takeDataDirectory } from '../../../src/hub/data/data.ts';
 import { openHub } from '../../../src/hub/hub.ts';
 import { machineHttpClient } from '../../../src/platform/network/http/http-client.ts';
 import { machineFiles } from '../../../src/platform/files/machine-files.ts';

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'vitest';
 
 import { peerPolicyOf } from '../../../src/hub/sync/peers.ts';
-import { pausesOf } from '../../../src/hub/sync/links.ts';
+import { pausesOf } from '../../../src/hub/uplink/links.ts';
 import { SimClock } from '../../../src/platform/sim/clock.ts';
 import { SeededRandom } from '../../../src/platform/sim/random.ts';
 import { type Advice, adviceOf } from '../../../src/power/govern/advice.ts';

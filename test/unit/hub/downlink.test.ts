@@ -4,7 +4,7 @@ import { test } from 'vitest';
 
 import { SILENT_LOG } from '../../../src/base/log.ts';
 import { encodeCbor } from '../../../src/codec/writer.ts';
-import { HubDownlink, type HubDownlinkOptions } from '../../../src/hub/sync/downlink.ts';
+import { HubDownlink, type HubDownlinkOptions } from '../../../src/hub/uplink/downlink.ts';
 import { AUTHORITY } from '../../../src/model/op.ts';
 import type { Override } from '../../../src/status/api/override.ts';
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'vitest';
 
 import { type Log, SILENT_LOG } from '../../../src/base/log.ts';
-import { FullDoor } from '../../../src/hub/full-door.ts';
+import { FullDoor } from '../../../src/hub/limits/full-door.ts';
 import { SimClock } from '../../../src/platform/sim/clock.ts';
 import { NOON_MS } from '../../support/made/status.ts';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'vitest';
 
-import { Losses } from '../../../src/hub/losses.ts';
+import { Losses } from '../../../src/hub/limits/losses.ts';
 import { SimClock } from '../../../src/platform/sim/clock.ts';
 import { NOON_MS } from '../../support/made/status.ts';
 

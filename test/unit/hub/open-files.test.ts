@@ -3,7 +3,7 @@ import { test } from 'vitest';
 
 import { type Log, SILENT_LOG } from '../../../src/base/log.ts';
 import { loadConfig } from '../../../src/config/config.ts';
-import { withinOpenFiles } from '../../../src/hub/open-files.ts';
+import { withinOpenFiles } from '../../../src/hub/limits/open-files.ts';
 
 /** Places at the broker's port and at the page, and what the log said of them. */
 function placesOf(openFiles: number, sets: readonly string[] = []): [number, number, string[]] {

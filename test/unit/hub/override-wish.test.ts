@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'vitest';
 
 import { encodeCbor } from '../../../src/codec/writer.ts';
-import { overrideLeftMs, overrideWishIn } from '../../../src/hub/sync/override-wish.ts';
+import { overrideLeftMs, overrideWishIn } from '../../../src/hub/uplink/override-wish.ts';
 import { AUTHORITY } from '../../../src/model/op.ts';
 
 const NOW_MS = Date.UTC(2026, 10, 27);

@@ -5,7 +5,7 @@ import { describe, it } from 'vitest';
 
 import { SILENT_LOG } from '../../../src/base/log.ts';
 import { HubStore } from '../../../src/hub/storage/store.ts';
-import { hubPaths } from '../../../src/hub/data.ts';
+import { hubPaths } from '../../../src/hub/data/data.ts';
 import { Identity } from '../../../src/keys/identity.ts';
 import { machineTimers } from '../../../src/platform/clock.ts';
 import type { Files } from '../../../src/platform/files/files.ts';

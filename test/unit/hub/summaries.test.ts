@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'vitest';
 
 import { parseSummary, type Summary } from '../../../src/batch/summary.ts';
-import { Summaries, summaryKey } from '../../../src/hub/sync/summaries.ts';
+import { Summaries, summaryKey } from '../../../src/hub/uplink/summaries.ts';
 import { perClass, RECORD, TELEMETRY } from '../../../src/model/class.ts';
 import { SimClock } from '../../../src/platform/sim/clock.ts';
 import { SimFiles } from '../../../src/platform/sim/files.ts';

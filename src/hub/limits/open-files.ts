@@ -3,8 +3,8 @@
  * a file left the journal cannot open its next segment, and the hub dies of its devices. So places for connections are only as
  * many as leave enough for the hub itself; who comes beyond is turned away as at `broker.connections_max`.
  */
-import type { Config } from '../config/schema.ts';
-import type { Machine } from '../machine.ts';
+import type { Config } from '../../config/schema.ts';
+import type { Machine } from '../../machine.ts';
 
 /** Journal, store, uplink, peers, assets that are being read, and what the program itself holds: some 40 at rest. */
 const OWN_FILES = 100;

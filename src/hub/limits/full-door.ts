@@ -3,9 +3,9 @@
  * on. The kernel's side of a refused connection shows nothing; without this, a device that leaks connections would shut
  * out all others and nobody could tell.
  */
-import type { Clock } from '../base/clock.ts';
-import { type FaultCode, HubError } from '../base/errors.ts';
-import type { Log } from '../base/log.ts';
+import type { Clock } from '../../base/clock.ts';
+import { type FaultCode, HubError } from '../../base/errors.ts';
+import type { Log } from '../../base/log.ts';
 
 /** Who is turned away comes back within seconds; silence for so long means that there is room again. */
 const OVER_MS = 60_000;

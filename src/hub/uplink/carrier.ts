@@ -1,7 +1,7 @@
 /** Sync by stick on the hub: the carrier of its uplink, as the API asks it. */
 import { batchIdOfText } from '../../batch/batch-id.ts';
 import type { Config } from '../../config/schema.ts';
-import type { HubPaths } from '../data.ts';
+import type { HubPaths } from '../data/data.ts';
 import type { HubPower, SiteTime } from '../power/power.ts';
 import { batchSealer } from '../../keys/batch-seal.ts';
 import { type Identity, verifyEd25519 } from '../../keys/identity.ts';

@@ -20,12 +20,12 @@
  *   flash.json        what the card took in the last days
  *   runtime.json      addresses of the running hub, for the commands; gone when it is not running
  */
-import { utf8 } from '../base/bytes.ts';
-import { HubError, messageOf, systemCode } from '../base/errors.ts';
-import type { Closers } from '../closers.ts';
-import type { Machine } from '../machine.ts';
-import { type DirectoryLock, type Files, textIn } from '../platform/files/files.ts';
-import { DATA_LAYOUT } from '../versions.ts';
+import { utf8 } from '../../base/bytes.ts';
+import { HubError, messageOf, systemCode } from '../../base/errors.ts';
+import type { Closers } from '../../closers.ts';
+import type { Machine } from '../../machine.ts';
+import { type DirectoryLock, type Files, textIn } from '../../platform/files/files.ts';
+import { DATA_LAYOUT } from '../../versions.ts';
 
 export interface HubPaths {
   readonly owner: string;

@@ -20,7 +20,7 @@ import type { HubPower } from '../power/power.ts';
 import type { Serving } from '../serving.ts';
 import type { HubAudit } from '../storage/audit.ts';
 import { HubDownlink } from './downlink.ts';
-import type { Healing } from './healing.ts';
+import type { Healing } from '../sync/healing.ts';
 import { type HubLink, pausesOf } from './links.ts';
 import { RemoteSettings } from './remote-config.ts';
 
@@ -147,10 +147,10 @@ function takeDown(
   const takeRoster =
     members &&
     (async (bytes: Uint8Array): Promise<void> => {
-      (await import('./roster.ts')).takeRoster(ground, members, bytes);
+      (await import('../sync/roster.ts')).takeRoster(ground, members, bytes);
     });
   if (members !== undefined && config.uplink.url !== '') {
-    void import('./roster.ts').then((it) => it.handInRoster(ground, serving, members));
+    void import('../sync/roster.ts').then((it) => it.handInRoster(ground, serving, members));
   }
   const wishes = { power, healing, ledger, settings, takeRoster };
   return new HubDownlink({ ...serving, ...wishes, hub, clock: time.clock, log });

@@ -2,9 +2,9 @@
  * Whose the data directory of a hub is (keys/owned-folder.ts): the key in `keys/hub.pem` is the hub, the id in `hub.id` says
  * of which hub the data are.
  */
-import { utf8 } from '../base/bytes.ts';
-import { type FaultCode, HubError } from '../base/errors.ts';
-import type { Identity } from '../keys/identity.ts';
+import { utf8 } from '../../base/bytes.ts';
+import { type FaultCode, HubError } from '../../base/errors.ts';
+import type { Identity } from '../../keys/identity.ts';
 import {
   checkOwner as checkFolder,
   type NewIdentity,
@@ -14,13 +14,13 @@ import {
   ownerOf as ownerOfFolder,
   readOwner,
   takeNewOwner,
-} from '../keys/owned-folder.ts';
-import type { Machine } from '../machine.ts';
-import { type Origin, originOfText } from '../model/origin.ts';
-import { type Files, textIn } from '../platform/files/files.ts';
+} from '../../keys/owned-folder.ts';
+import type { Machine } from '../../machine.ts';
+import { type Origin, originOfText } from '../../model/origin.ts';
+import { type Files, textIn } from '../../platform/files/files.ts';
 import type { HubPaths } from './data.ts';
 import { forgetFolder } from './folders.ts';
-import { forgetPlaces } from './storage/journal-places.ts';
+import { forgetPlaces } from '../storage/journal-places.ts';
 
 export type IdentityPaths = Pick<
   HubPaths,

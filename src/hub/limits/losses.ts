@@ -3,9 +3,9 @@
  * room among those that are retained, and devices without a session. Publishers have their acknowledgement, subscribers cannot
  * know what they miss, and few devices have a display: so a person is told, for as long as it goes on.
  */
-import type { BrokerStat } from '../broker/counters.ts';
-import type { Clock } from '../base/clock.ts';
-import type { FoundFault } from '../status/fault-book.ts';
+import type { BrokerStat } from '../../broker/counters.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { FoundFault } from '../../status/fault-book.ts';
 
 /** Whoever looks every half minute, as `hub/status` does, sees two more without a loss before it is over. */
 const OVER_MS = 120_000;

@@ -4,10 +4,10 @@
  * lost its journal would give numbers a second time, one that lost `enrol/` would be the authority of a site of its own.
  * A folder is noted when it is durable. Who loses the note as well is noted anew.
  */
-import { utf8 } from '../base/bytes.ts';
-import { HubError, messageOf, systemCode } from '../base/errors.ts';
-import type { Log } from '../base/log.ts';
-import { type Files, textIn } from '../platform/files/files.ts';
+import { utf8 } from '../../base/bytes.ts';
+import { HubError, messageOf, systemCode } from '../../base/errors.ts';
+import type { Log } from '../../base/log.ts';
+import { type Files, textIn } from '../../platform/files/files.ts';
 import type { HubPaths } from './data.ts';
 
 export type Folder = 'journal' | 'enrol';

@@ -5,12 +5,12 @@
  *
  * It is written by the hub itself, from the moment when its data say whose they are. Who loses it writes it anew.
  */
-import { utf8 } from '../base/bytes.ts';
-import { HubError, messageOf, systemCode } from '../base/errors.ts';
-import type { Log } from '../base/log.ts';
-import type { Config } from '../config/schema.ts';
-import { type Origin, originOfText } from '../model/origin.ts';
-import { type Files, textIn } from '../platform/files/files.ts';
+import { utf8 } from '../../base/bytes.ts';
+import { HubError, messageOf, systemCode } from '../../base/errors.ts';
+import type { Log } from '../../base/log.ts';
+import type { Config } from '../../config/schema.ts';
+import { type Origin, originOfText } from '../../model/origin.ts';
+import { type Files, textIn } from '../../platform/files/files.ts';
 import { hubPaths, isDataDirectory } from './data.ts';
 import { formerHubs, hasJournalOrState, ownerOf } from './identity.ts';
 
