@@ -1,6 +1,6 @@
 /**
  * Reads blocks of one segment, a few hundred KB of file at a time. A block is given out only where its tag and CRC
- * check. Chunks are never overwritten, so what was given out stays valid as long as somebody holds it.
+ * check.
  */
 import {
   BLOCK_HEAD_BYTES,
@@ -18,7 +18,7 @@ export interface Block {
   readonly count: number;
   readonly offset: number;
   readonly endOffset: number;
-  /** As it lies in the file: sealed, where the segment is. */
+  /** As it lies in the file: sealed, where the segment is. Where chunks are read into again it is good until the next call. */
   readonly payload: Uint8Array;
 }
 
@@ -39,14 +39,22 @@ const CHUNK_BYTES = 256 * 1024;
 export class BlockReader {
   readonly #readAt: ReadAt;
   readonly #tag: number;
+  readonly #readsAgain: boolean;
   #chunk = Buffer.alloc(0);
+  /** The longest chunk that may be read into again. */
+  #spare = Buffer.alloc(0);
   #view = new DataView(new ArrayBuffer(0));
   /** Offset of the chunk in the file. */
   #at = 0;
 
-  constructor(readAt: ReadAt, tag: number) {
+  /**
+   * `readsAgain`: into the same chunk, for who holds no payload when asking for the next block. Chunks that are thrown away lie in
+   * the old heap for a while; of an applier that was behind they came to 30 MB.
+   */
+  constructor(readAt: ReadAt, tag: number, readsAgain: boolean) {
     this.#readAt = readAt;
     this.#tag = tag;
+    this.#readsAgain = readsAgain;
   }
 
   /** The block that begins at `offset` and ends at or before `endOffset`, or undefined where there is no intact one. */
@@ -108,7 +116,7 @@ export class BlockReader {
 
   /** Forgets what it has read, because the file has changed since. */
   forget(): void {
-    this.#chunk = Buffer.alloc(0);
+    this.#spare = this.#chunk = Buffer.alloc(0);
     this.#view = new DataView(new ArrayBuffer(0));
   }
 
@@ -122,7 +130,11 @@ export class BlockReader {
   #load(offset: number, bytes: number, endOffset: number): void {
     if (offset >= this.#at && offset + bytes <= this.#at + this.#chunk.length) return;
     const wanted = Math.max(0, Math.min(Math.max(bytes, CHUNK_BYTES), endOffset - offset));
-    const chunk = Buffer.allocUnsafeSlow(wanted);
+    const chunk =
+      wanted <= this.#spare.length
+        ? this.#spare.subarray(0, wanted)
+        : Buffer.allocUnsafeSlow(wanted);
+    if (this.#readsAgain && chunk.length > this.#spare.length) this.#spare = chunk;
     this.#at = offset;
     this.#chunk = chunk.subarray(0, this.#readAt(chunk, offset));
     this.#view = new DataView(this.#chunk.buffer, this.#chunk.byteOffset, this.#chunk.length);

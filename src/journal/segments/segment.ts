@@ -75,7 +75,8 @@ export class SegmentHandles {
   /** A reader of its blocks, which finds the handle anew whenever it reads. */
   reader(segment: Segment): BlockReader {
     const readAt: ReadAt = (into, offset) => readWhatCanBe(this.#open(segment), into, offset);
-    return new BlockReader(readAt, segment.header.crc);
+    const isSealed = segment.header.epoch > 0; // What seals open to is made anew.
+    return new BlockReader(readAt, segment.header.crc, isSealed);
   }
 
   close(segment: Segment): void {
