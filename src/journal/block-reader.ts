@@ -48,8 +48,8 @@ export class BlockReader {
   #at = 0;
 
   /**
-   * `readsAgain`: into the same chunk, for who holds no payload when asking for the next block. Chunks that are thrown away lie in
-   * the old heap for a while; of an applier that was behind they came to 30 MB.
+   * `readsAgain`: into the same chunk, for who holds no payload when asking for the next block. Who follows from far behind would throw
+   * away a hundred a second, and what is thrown away lies in the old heap for a while.
    */
   constructor(readAt: ReadAt, tag: number, readsAgain: boolean) {
     this.#readAt = readAt;

@@ -12,12 +12,22 @@ import { DRIFT_MS_MAX } from '../../model/hlc.ts';
 
 type Lsn = number;
 
+/** Each takes a block of the card and a turn of the loop; a start with a thousand segments knows them all within minutes. */
+const READS_PER_LOOK = 16;
+
+interface Segment {
+  /** When this run has seen it first. */
+  readonly seenMs: number;
+  /** Of its first op, once it has been read. */
+  stampMs: number | undefined;
+}
+
 export class SegmentAges {
   readonly #journal: Pick<Journal, 'segmentStarts' | 'cursor'>;
   /** Whose wall time stamps carry. */
   readonly #clock: Clock;
-  /** When this run has seen the segment first, by where it begins. */
-  #seenMs = new Map<Lsn, number>();
+  /** By where they begin, the oldest first. */
+  #segments = new Map<Lsn, Segment>();
 
   constructor(journal: Pick<Journal, 'segmentStarts' | 'cursor'>, clock: Clock) {
     this.#journal = journal;
@@ -26,25 +36,38 @@ export class SegmentAges {
 
   /** Takes note of segments that are new; to be called more often than anything grows old. */
   look(): void {
-    const nowMs = this.#clock.monotonicMs();
-    const seen = this.#journal.segmentStarts.map(
-      (start) => [start, this.#seenMs.get(start) ?? nowMs] as const,
+    const seenMs = this.#clock.monotonicMs();
+    const known = this.#segments;
+    this.#segments = new Map(
+      this.#journal.segmentStarts.map((start) => [
+        start,
+        known.get(start) ?? { seenMs, stampMs: undefined },
+      ]),
     );
-    this.#seenMs = new Map(seen);
   }
 
-  /** Where the newest segment begins that is older than `keepMs`: what lies below is older still. */
+  /** Where the newest segment begins that is older than `keepMs`, as far as is known by now: what lies below is older still. */
   newestOlderThan(keepMs: number): Lsn | undefined {
     this.look();
-    return this.#journal.segmentStarts.findLast((start) => this.#ageMs(start) > keepMs);
+    if (this.#clock.quality() !== 'unknown') this.#readStamps();
+    return [...this.#segments].findLast(([, segment]) => this.#ageMs(segment) > keepMs)?.[0];
   }
 
-  #ageMs(start: Lsn): number {
+  #readStamps(): void {
+    const unread = [...this.#segments].filter(([, { stampMs }]) => stampMs === undefined);
+    for (const [start, segment] of unread.slice(0, READS_PER_LOOK)) {
+      segment.stampMs = this.#stampMsFrom(start);
+    }
+  }
+
+  #ageMs({ seenMs, stampMs }: Segment): number {
     const nowMs = this.#clock.wallMs();
-    const stampMs = this.#clock.quality() === 'unknown' ? undefined : this.#stampMsFrom(start);
     const tells =
-      stampMs !== undefined && qualityBy(stampMs) !== 'unknown' && stampMs <= nowMs + DRIFT_MS_MAX;
-    return tells ? nowMs - stampMs : this.#clock.monotonicMs() - (this.#seenMs.get(start) ?? 0);
+      this.#clock.quality() !== 'unknown' &&
+      stampMs !== undefined &&
+      qualityBy(stampMs) !== 'unknown' &&
+      stampMs <= nowMs + DRIFT_MS_MAX;
+    return tells ? nowMs - stampMs : this.#clock.monotonicMs() - seenMs;
   }
 
   /** Wall time of the first op at or behind `lsn`. */

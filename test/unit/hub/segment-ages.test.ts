@@ -17,6 +17,8 @@ class Site {
   readonly clock = new SimClock(NOW_MS);
   readonly entries: Uint8Array[] = [];
   readonly ages: SegmentAges;
+  /** How often the journal was read. */
+  reads = 0;
 
   constructor(...stampsMs: (number | undefined)[]) {
     const { entries } = this;
@@ -26,6 +28,7 @@ class Site {
         return entries.map((_, i) => i + 1);
       },
       cursor: (fromLsn: number) => {
+        this.reads += 1;
         let lsn = fromLsn;
         const next = () => {
           const entry = entries[lsn - 1];
@@ -85,4 +88,14 @@ test('where nobody sets the clock, this run counts', async () => {
   assert.equal(site.old(), undefined);
   await site.clock.advance(KEEP_MS + 1);
   assert.equal(site.old(), 2);
+});
+
+test('a journal of many segments is read a few at a time, and each but once', () => {
+  const stamps = Array.from({ length: 100 }, (_, at) => NOW_MS - (131 - at) * DAY_MS);
+  const site = new Site(...stamps);
+  assert.equal(site.old(), 16, 'the oldest are the first that matter');
+  assert.equal(site.reads, 16);
+  for (let look = 0; look < 10; look++) site.old();
+  assert.equal(site.old(), 100);
+  assert.equal(site.reads, 100);
 });
