@@ -133,7 +133,7 @@ export class RegionLink {
     this.#nonce = options.random.bytes(NONCE_BYTES);
   }
 
-  /** Connects and listens; throws `HubError` as `MqttClient.connect` does, or `net.closed`. */
+  /** Connects and listens; throws `HubError` as `MqttClient.connect` does. */
   static async connect(
     options: RegionLinkOptions,
     handlers: RegionLinkHandlers,
@@ -166,7 +166,9 @@ export class RegionLink {
       isOver = true;
       await session.close();
       handlers.onVain(session.bytesOut + session.bytesIn);
-      throw error;
+      if (!(error instanceof HubError) || error.code !== 'net.closed') throw error;
+      const what = `the broker ends the session before it begins: ${error.message}`;
+      throw new HubError('uplink.unreachable', what, error);
     }
     link.#session = session;
     return link;

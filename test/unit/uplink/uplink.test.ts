@@ -237,3 +237,18 @@ test('an unreachable broker is tried again after growing pauses', async () => {
   await it.deliver();
   await it.stop();
 });
+
+test('a broker that ends the session before it begins is out of reach, and what waits is behind', async () => {
+  const it = await world();
+  it.journal.append(stampedOp(1));
+  // Longer than the way to the broker, shorter than there and back.
+  for (let cuts = 0; cuts < 2_000; cuts++) {
+    await it.clock.advance(30);
+    it.hubLink.cut();
+  }
+  const fault = it.uplink?.status().faults[0];
+  assert.equal(fault?.code, 'uplink.unreachable', fault?.message);
+  await it.deliver();
+  assert.deepEqual(it.uplink?.status().faults, []);
+  await it.stop();
+});
