@@ -4,4 +4,5 @@ import { calmHeap } from './platform/calm-heap.ts';
 import { runProgram } from './program.ts';
 
 calmHeap();
-await runProgram(NODE_COMMANDS);
+// Devices need a hub whose one line `ready` found no room, or no reader.
+await runProgram(NODE_COMMANDS, () => undefined);

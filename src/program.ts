@@ -17,10 +17,13 @@ import { PROGRAM_VERSION } from './versions.ts';
 /** What a shell reports of a process that the signal ended. */
 const EXIT_OF_SIGNAL = { SIGINT: 130, SIGTERM: 143 } as const;
 
-/** Does what was typed, as one of `commands`. */
-export async function runProgram(commands: readonly Command[]): Promise<never> {
+/** Does what was typed, as one of `commands`; `onStdoutError` decides where nobody takes what it says. */
+export async function runProgram(
+  commands: readonly Command[],
+  onStdoutError: (error: Error) => void = endWithoutStdout,
+): Promise<never> {
   const interrupt = new Interrupt();
-  process.stdout.on('error', endWithoutStdout);
+  process.stdout.on('error', onStdoutError);
   process.stderr.on('error', () => undefined); // `tell` sees to it.
   const code = await runCli(commands, process.argv.slice(2), {
     stdout: (text) => void process.stdout.write(text),

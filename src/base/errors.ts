@@ -18,7 +18,7 @@ export const FAULTS = {
   'data.newer':
     'These files were written by a newer version. Install that version again, or use another --data.',
   'data.unreadable':
-    'Check that the data directory exists and belongs to the user that runs the hub.',
+    'Check that the data directory exists and belongs to the user that runs the hub, and that its card reads and writes.',
   'files.refused':
     'Check path and owner (the hub runs as its own user: try sudo), and whether the disk is full or read-only.',
   'port.taken': 'Another program listens there. Stop it, or choose another port in the config.',

@@ -34,6 +34,25 @@ test.each(['a full disk', 'a reader that is gone'])(
   },
 );
 
+test.each(['a full disk', 'a reader that is gone'])(
+  'a hub goes on where its line `ready` leads to %s',
+  async (where) => {
+    const words = `run --data "${tempDir()}" --set broker.port=0 --set http.port=0`;
+    const hub = inShell(words, where === 'a full disk' ? '> /dev/full' : '');
+    hub.stdout.destroy();
+    const ended = once(hub, 'exit');
+    let page: string | undefined;
+    for await (const line of createInterface({ input: hub.stderr })) {
+      page = /"hub.ready".*"http":"([^"]+)"/.exec(line)?.[1];
+      if (page !== undefined) break;
+    }
+    assert.ok(page !== undefined, 'it has ended');
+    assert.equal((await fetch(`${page}healthz`)).status, 200);
+    hub.kill('SIGTERM');
+    assert.deepEqual(await ended, [0, null]);
+  },
+);
+
 test('a command whose output finds no room has failed, and says so', async () => {
   const config = inShell('config', '> /dev/full');
   let said = '';
