@@ -38,7 +38,7 @@ import { Queries, type Query, type RecordRow } from './view/queries.ts';
 import { Replica } from './view/replica.ts';
 import { Session } from './link/session.ts';
 import { Saving } from './view/saving.ts';
-import { cborOf, type Fields, type Value } from './view/values.ts';
+import { cborOfFields, countOf, type Fields, type Value } from './view/values.ts';
 import { View } from './view/view.ts';
 import { type SeenConflict, historyOf, type HistoryEntry, seenConflicts } from './view/history.ts';
 
@@ -140,7 +140,7 @@ export class Device {
 
   /** Adds a whole number to a counter of a record; increments of many devices all count. */
   counter(key: string, field: string): { add: (delta: number) => Made } {
-    return { add: (delta) => this.#make(ADD, key, encodeAdd({ [field]: delta })) };
+    return { add: (delta) => this.#make(ADD, key, encodeAdd(countOf(field, delta))) };
   }
 
   /** The document of a key, which others may be writing in at the same moment; `yjs` is the module of that name. */
@@ -318,9 +318,7 @@ export class Device {
   /** A patch that tells which writes its writer had before its eyes: that is how conflicts are told from order. */
   #set(key: string, fields: Fields, knowsAll = false): Made {
     const record = this.#view.record(key);
-    const values = Object.fromEntries(
-      Object.entries(fields).map(([field, value]) => [field, cborOf(value)]),
-    );
+    const values = cborOfFields(fields);
     const seen = Object.fromEntries(
       Object.keys(fields).map((field) => {
         const standing = record.fields.get(field)?.order;

@@ -8,7 +8,7 @@ import { isSystemTopic, isTopicName, TOPIC_LEVELS_MAX } from '../../model/topic.
 /** A hub reads messages up to 1 MiB (sync/PROTOCOL.md §7); beside the op there are the message's head and floors. */
 const OP_BYTES_MAX = (1 << 20) - 2_048;
 /** Half of a character of two halves; as UTF-8 it would be another key. */
-const HALF = /\p{Surrogate}/u;
+export const HALF = /\p{Surrogate}/u;
 
 /** In words for whoever writes the program. */
 const WHAT_FITS: Readonly<Partial<Record<KindName, string>>> = {

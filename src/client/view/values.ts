@@ -2,6 +2,7 @@
 import { HubError } from '../../base/errors.ts';
 import { decodeCbor } from '../../codec/reader.ts';
 import type { CborKey, CborValue } from '../../codec/value.ts';
+import { HALF } from '../outbox/unfit.ts';
 
 export type Value =
   | null
@@ -13,9 +14,29 @@ export type Value =
   | { readonly [name: string]: Value };
 export type Fields = Readonly<Record<string, Value>>;
 
+/** Nested deeper, no patch is read (merge/patch.ts). */
+const DEPTH_MAX = 7;
+
+/** Fields of a patch. Throws `client.unfit` where a name is no text, or a value is none. */
+export function cborOfFields(fields: Fields): Record<string, CborValue> {
+  const pairs = Object.entries(fields);
+  return Object.fromEntries(pairs.map(([name, value]) => [nameOf(name), cborOf(value, DEPTH_MAX)]));
+}
+
+/** Increments of a counter: what is no whole number is left to be refused as one. Throws `client.unfit` where its name is no text. */
+export function countOf(name: string, delta: number): Record<string, number> {
+  return { [nameOf(name)]: Number.isSafeInteger(delta) ? delta : Number.NaN };
+}
+
+function nameOf(name: string): string {
+  if (!HALF.test(name)) return name;
+  throw new HubError('client.unfit', 'a name is no text: a half of a character stands alone');
+}
+
 /** Throws `client.unfit` where it is no value, whatever its type said. */
-export function cborOf(value: Value): CborValue {
-  if (Array.isArray(value)) return value.map((item: Value) => cborOf(item));
+function cborOf(value: Value, depth: number): CborValue {
+  if (depth < 0) throw new HubError('client.unfit', `values are nested at most ${DEPTH_MAX} deep`);
+  if (Array.isArray(value)) return value.map((item: Value) => cborOf(item, depth - 1));
   if (value === null || value instanceof Uint8Array) return value;
   if (typeof value !== 'object') {
     if (VALUE_TYPES.has(typeof value)) return value;
@@ -27,7 +48,7 @@ export function cborOf(value: Value): CborValue {
     throw new HubError('client.unfit', `no value of a field is a ${name}: give what it says`);
   }
   const map = new Map<CborKey, CborValue>();
-  for (const [name, item] of Object.entries(value)) map.set(name, cborOf(item));
+  for (const [name, item] of Object.entries(value)) map.set(nameOf(name), cborOf(item, depth - 1));
   return map;
 }
 

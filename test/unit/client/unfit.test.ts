@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { onTestFinished, test } from 'vitest';
 import * as Y from 'yjs';
 
+import type { Fields, Value } from '../../../src/client/view/values.ts';
 import { tempDir } from '../../support/machine/temp-dir.ts';
 import { DeviceWorld } from '../../support/simulated/device-world.ts';
 
@@ -31,4 +32,32 @@ test('keys and topics that cannot be are refused at once, by every call, and not
   const made = device.event('alarms/pump-3/acknowledged', 'lena');
   await world.settle();
   assert.equal((await made).op.seq, 1);
+});
+
+test('names, values and counts that cannot be are refused as such, whatever they are', async () => {
+  const world = new DeviceWorld(tempDir(), 1);
+  onTestFinished(() => world.close());
+  const device = await world.add('phone');
+  const circle: Value[] = [];
+  circle.push(circle);
+  const deep = Array.from({ length: 2_000 }).reduce<Value>((inner) => [inner], 1);
+  const counts = [0.5, Number.NaN, 2 ** 53, 2n ** 63n, 1n, '1'] as unknown as number[];
+  const calls = [
+    () => device.record('a').set({ 'half \ud83d': 1 }),
+    () => device.record('a').set({ inner: { 'half \ud83d': 1 } }),
+    () => device.counter('a', 'half \ud83d').add(1),
+    () => device.record('a').set({ circle }),
+    () => device.record('a').set({ deep }),
+    ...counts.map((count) => () => device.counter('a', 'n').add(count)),
+  ];
+  for (const call of calls) assert.throws(call, { code: 'client.unfit' }, String(call));
+  assert.equal(device.status.pending, 0);
+  const fits = Array.from({ length: 6 }).reduce<Value>((inner) => [inner], 1);
+  device.record('a').set(JSON.parse('{"__proto__": 1, "constructor": 2}') as Fields);
+  device.record('a').set({ fits });
+  assert.deepEqual(Object.entries(device.record('a').value?.fields ?? {}), [
+    ['__proto__', 1],
+    ['constructor', 2],
+    ['fits', fits],
+  ]);
 });
