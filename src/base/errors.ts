@@ -16,7 +16,7 @@ export const FAULTS = {
   'data.read-only':
     'Kernels make a file system read-only when its card fails: `dmesg` tells. Copy the data to another card before anything else. Where somebody did it on purpose: `mount -o remount,rw`; a place of your own stands in ReadWritePaths= of the unit.',
   'data.newer':
-    'These files were written by a newer version. Install that version again, or use another --data.',
+    'These files were written by a newer version. Install that version again; `heliograph doctor` says whether there is another way.',
   'data.unreadable':
     'Check that the data directory exists and belongs to the user that runs the hub, and that its card reads and writes.',
   'files.refused':

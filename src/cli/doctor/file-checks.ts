@@ -3,7 +3,7 @@
  * of the second need the directory for themselves, and open the state database as the hub would.
  */
 import { type FaultCode, HubError } from '../../base/errors.ts';
-import { createLog, SILENT_LOG } from '../../base/log.ts';
+import { SILENT_LOG } from '../../base/log.ts';
 import type { Config } from '../../config/schema.ts';
 import { type HubPaths, runtimePath } from '../../hub/data/data.ts';
 import { checkEnrolment } from '../../hub/data/folders.ts';
@@ -28,18 +28,17 @@ import {
   verifyJournal,
 } from '../../journal/recovery/inspect.ts';
 import type { Unsealer } from '../../journal/sealer.ts';
-import { Identity, verifyEd25519 } from '../../keys/identity.ts';
+import { verifyEd25519 } from '../../keys/identity.ts';
 import { decodeEntry } from '../../model/entry.ts';
 import { textIn } from '../../platform/files/files.ts';
 import { isOpenToOthers, keepPrivate } from '../../platform/files/permissions.ts';
 import { readRosterFile, sitePaths } from '../../security/enrolment/site-folder.ts';
 import { readUsers, usersPath } from '../../security/users.ts';
-import { readSnapshot, type Trust } from '../../snapshot/snapshot-file.ts';
-import { Store } from '../../store/store.ts';
 import type { CliIo } from '../io.ts';
 import { bytesText, countText } from '../text.ts';
 import { type Check, checked, note, ok, wrong, wrongByFault } from './check.ts';
 import { diskCheck } from './hub-checks.ts';
+import { snapshotCheck, storeCheck } from './store-checks.ts';
 
 export interface FileFindings {
   readonly checks: readonly Check[];
@@ -313,81 +312,6 @@ function enrolmentCheck({ files }: CliIo, { data }: Config, paths: HubPaths): Ch
     checkEnrolment(paths, anchor, files);
     return ok('enrolment', files.exists(anchor) ? 'belongs to a site' : 'none');
   });
-}
-
-function snapshotCheck(io: CliIo, paths: HubPaths): Check {
-  return checked('snapshot', () => {
-    const snapshot = readSnapshot(io.files, paths.snapshot, trustIn(io, paths));
-    if (snapshot === undefined) return ok('snapshot', 'none yet');
-    return ok('snapshot', `through LSN ${snapshot.manifest.lsn}, signed by this hub`);
-  });
-}
-
-/** Only what this hub has signed, where its key is here. */
-function trustIn({ files, random }: CliIo, { identity: path }: HubPaths): Trust {
-  if (!files.exists(path)) return { verify: verifyEd25519 };
-  const { publicKey } = Identity.open({ files, path, random });
-  return { publicKey, verify: verifyEd25519 };
-}
-
-/** The state database against the journal; a damaged one is disposable where the rest holds all of it. */
-function storeCheck(
-  io: CliIo,
-  config: Config,
-  paths: HubPaths,
-  journal: FolderStat | undefined,
-): Check {
-  const { files, clock } = io;
-  if (!files.exists(paths.state))
-    return ok('store', 'none: the next start folds it from the journal');
-  const log = createLog(clock, 'error', (line) => io.stderr(`${line}\n`));
-  const firstLsn = journal?.firstLsn ?? 1;
-  let checkpointLsn: number;
-  try {
-    const { readingsDays } = config.store;
-    const store = Store.open({ path: paths.state, files, log, readingsDays });
-    ({ checkpointLsn } = store);
-    store.close();
-  } catch (error) {
-    if (!(error instanceof HubError)) throw error;
-    const check = wrongByFault('store', error.code, error.message);
-    if (error.code !== 'store.damaged' || !isCovered(io, paths, firstLsn)) return check;
-    return {
-      ...check,
-      fix: () => {
-        Store.remove(files, paths.state);
-        return `removed ${paths.state}; the next start folds it anew`;
-      },
-    };
-  }
-  const lastLsn = journal?.lastLsn ?? 0;
-  if (checkpointLsn > lastLsn) {
-    return note(
-      'store',
-      `is of another journal: LSN ${checkpointLsn} of ${lastLsn}`,
-      'The next start folds it anew.',
-    );
-  }
-  if (checkpointLsn + 1 < firstLsn && !isCovered(io, paths, firstLsn)) {
-    const gap = `LSN ${checkpointLsn + 1} to ${firstLsn - 1}`;
-    return wrong(
-      'store',
-      `${gap} have left the journal and are not in the state`,
-      'Compare with the region: `heliograph doctor --compare URL`.',
-    );
-  }
-  return ok('store', `through LSN ${checkpointLsn} of ${lastLsn}`);
-}
-
-/** Whether snapshot and journal together hold everything. */
-function isCovered(io: CliIo, paths: HubPaths, firstLsn: number): boolean {
-  if (firstLsn <= 1) return true;
-  try {
-    const snapshot = readSnapshot(io.files, paths.snapshot, trustIn(io, paths));
-    return (snapshot?.manifest.lsn ?? 0) + 1 >= firstLsn;
-  } catch {
-    return false;
-  }
 }
 
 /** What a crash leaves behind: half of a file that was to be replaced, the address of a hub that is gone. */

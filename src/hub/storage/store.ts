@@ -190,7 +190,7 @@ function openState(options: HubStoreOptions): Store {
   } catch (error) {
     if (!(error instanceof HubError)) throw error;
     if (error.code === 'store.damaged') removeState(options, error);
-    else if (!giveSpareRoom(files, paths.spare)) throw error;
+    else if (error.code !== 'store.failed' || !giveSpareRoom(files, paths.spare)) throw error;
     else log.warn('store.spare-room-given', { reason: error.message });
     state = Store.open(storeOptions);
   }

@@ -96,6 +96,15 @@ export class SqliteFile {
     for (const suffix of ['', '-wal', '-shm', '-journal', '.lock']) files.remove(path + suffix);
   }
 
+  /** Gives the database, which must not be open, another name. */
+  static rename(files: Files, from: string, to: string): void {
+    SqliteFile.remove(files, to);
+    for (const suffix of ['', '-wal']) {
+      if (files.exists(from + suffix)) files.rename(from + suffix, to + suffix);
+    }
+    SqliteFile.remove(files, from);
+  }
+
   /** All rows; meant for few. */
   rows(sql: string, values: SqlValue[] = []): SqlRow[] {
     return guard(() => this.#statement(sql).all(values) as SqlRow[]);

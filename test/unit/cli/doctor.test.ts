@@ -27,6 +27,8 @@ import { createApi } from '../../../src/status/api/api.ts';
 import { CliWorld } from '../../support/simulated/cli.ts';
 import { configFor, machine, SMALL_FLAGS, smallDataDir } from '../../support/hubs/data-dir.ts';
 import { NOON_MS, SampleSources, sampleStatus } from '../../support/made/status.ts';
+import { SqliteFile } from '../../../src/store/database/sqlite.ts';
+import { STORE_SCHEMA } from '../../../src/versions.ts';
 import { makeReadOnly, smallDisk, testWithMounts } from '../../support/machine/small-disk.ts';
 import { tempDir } from '../../support/machine/temp-dir.ts';
 
@@ -161,6 +163,22 @@ describe('a hub that stands still', () => {
     assert.match(after.fixed.join(), /removed .*state\.db;/);
     assert.deepEqual(wrongIn(after), []);
     assert.equal(after.code, EXIT.done);
+  });
+
+  test('a state database of a newer version is put aside, because its readings may be nowhere else', async () => {
+    const state = join(dir, 'state.db');
+    const setVersion = (version: number): void => {
+      const file = SqliteFile.open({ path: state, files: machineFiles, durability: 'replayable' });
+      file.exec(`PRAGMA user_version = ${version}`);
+      file.close();
+    };
+    setVersion(STORE_SCHEMA + 1);
+    const before = await diagnose();
+    assert.deepEqual(wrongIn(before), ['store']);
+    const after = await diagnose('--fix');
+    assert.match(after.fixed.join(), /put .*state\.db aside as .*state\.db\.newer;/);
+    assert.deepEqual([after.code, wrongIn(after)], [EXIT.done, []]);
+    assert.ok(existsSync(`${state}.newer`));
   });
 
   test('what a crash left behind goes; nothing else does', async () => {

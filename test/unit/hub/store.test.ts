@@ -11,7 +11,9 @@ import { machineTimers } from '../../../src/platform/clock.ts';
 import type { Files } from '../../../src/platform/files/files.ts';
 import { machineFiles } from '../../../src/platform/files/machine-files.ts';
 import { machineRandom } from '../../../src/platform/random.ts';
+import { SqliteFile } from '../../../src/store/database/sqlite.ts';
 import { Store } from '../../../src/store/store.ts';
+import { STORE_SCHEMA } from '../../../src/versions.ts';
 import type { DoorJournal } from '../../support/memory/door-journal.ts';
 import { type DoorSetup, openDoor, publish } from '../../support/memory/doors.ts';
 import { tempDir } from '../../support/machine/temp-dir.ts';
@@ -70,6 +72,17 @@ describe('the state of a hub', () => {
     assert.deepEqual(await store.digest(), before);
     await store.close();
     assert.ok(existsSync(spare), 'it is kept again for the next time');
+  });
+
+  it('of a newer version is left alone, and so is the room that is kept for a full disk', async () => {
+    const hub = setUp();
+    await hub.open().close();
+    const { spare, state } = hubPaths(hub.dir);
+    const file = SqliteFile.open({ path: state, files: machineFiles, durability: 'replayable' });
+    file.exec(`PRAGMA user_version = ${STORE_SCHEMA + 1}`);
+    file.close();
+    assert.throws(() => hub.open(), { code: 'data.newer' });
+    assert.ok(existsSync(spare));
   });
 
   it('survives the loss of its database after the journal has let go of its beginning', async () => {
