@@ -63,7 +63,8 @@ export async function putAsset(args: Args, io: CliIo): Promise<ExitCode> {
     const sha256 = await hashFile(file, size, io.timers);
     const address = `/api/v1/assets/${sha256}?${hintsOf(args, key).toString()}`;
     const headers = { 'content-type': args.text('type') ?? typeOf(path) };
-    const document = await send(HubApi.of(args, io), address, headers, file, size, io);
+    const upload = { address, headers, file, size, signal: io.signal };
+    const document = await send(HubApi.of(args, io), upload);
     const text = `${printable(key)} is ${assetText(document as AssetDocument)} now.\n`;
     io.stdout(args.has('json') ? `${JSON.stringify(document)}\n` : text);
     return EXIT.done;
@@ -72,19 +73,21 @@ export async function putAsset(args: Args, io: CliIo): Promise<ExitCode> {
   }
 }
 
+interface Upload {
+  readonly address: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly file: OpenFile;
+  readonly size: number;
+  readonly signal: AbortSignal;
+}
+
 /** Asks what is there, sends the rest in parts; the answer to the last one. */
-async function send(
-  api: HubApi,
-  address: string,
-  headers: Readonly<Record<string, string>>,
-  file: OpenFile,
-  size: number,
-  io: CliIo,
-): Promise<unknown> {
+async function send(api: HubApi, upload: Upload): Promise<unknown> {
+  const { address, headers, file, size, signal } = upload;
   const asked = { ...headers, 'content-range': `bytes */${size}` };
   let answer = await api.exchange('PUT', address, asked, new Uint8Array(0), [CREATED, ACCEPTED]);
   while (answer.status === ACCEPTED) {
-    if (io.signal.aborted)
+    if (signal.aborted)
       throw new HubError('hub.declined', 'it was broken off; put it again to go on');
     const { received = 0 } = answer.json() as Known;
     const part = new Uint8Array(Math.min(PART_BYTES, size - received));

@@ -49,24 +49,19 @@ export function askPowerSupplies(
   if (folders.length === 0) return onAnswer(undefined);
   reader.read(folders.map(ueventOf), (uevents) => {
     const supplies = folders.map((folder) => attributesIn(uevents.get(ueventOf(folder)) ?? ''));
-    const untold = folders.map((folder, index) =>
-      ATTRIBUTES.filter((name) => !(supplies[index] as Attributes).has(name)).map((name) => ({
-        name,
-        path: `${folder}/${name}`,
-      })),
+    const untold = supplies.flatMap((supply, index) =>
+      ATTRIBUTES.filter((name) => !supply.has(name)).map((name) => {
+        return { supply, name, path: `${folders[index] as string}/${name}` };
+      }),
     );
-    reader.read(
-      untold.flat().map(({ path }) => path),
-      (texts) => {
-        untold.forEach((attributes, index) => {
-          for (const { name, path } of attributes) {
-            const text = texts.get(path);
-            if (text !== undefined) supplies[index]?.set(name, text);
-          }
-        });
-        onAnswer(readingOfSupplies(supplies, atMs));
-      },
-    );
+    const paths = untold.map(({ path }) => path);
+    reader.read(paths, (texts) => {
+      for (const { supply, name, path } of untold) {
+        const text = texts.get(path);
+        if (text !== undefined) supply.set(name, text);
+      }
+      onAnswer(readingOfSupplies(supplies, atMs));
+    });
   });
 }
 

@@ -50,31 +50,41 @@ export class DownIndex {
 
   /** The next ones, of the highest class of which any wait; undefined where none does. */
   async next(query: DownQuery, reopen: Reopen): Promise<DownOps | undefined> {
-    const { opsMax, opBytesMax } = DOWN_SEAL_LIMITS;
     const reach = this.#reach(query);
     for (const opClass of DOWN_CLASSES.filter((it) => query.classes.includes(it))) {
-      const have = new Map(query.vector);
-      const ops: StampedOp[] = [];
-      let bytes = 0;
-      for (let isMoving = true; isMoving;) {
-        isMoving = false;
-        for (const batch of this.#batchesWith(opClass, have, reach)) {
-          for (const stamped of await reopen(batch)) {
-            const lane = laneOf(stamped.op.origin, stamped.op.class);
-            if (stamped.op.seq !== seqIn(have, lane) + 1 || !reach.has(lane)) continue;
-            if (ops.length > 0 && bytes + stamped.bytes.length > opBytesMax) break;
-            ops.push({ ...stamped, bytes: stamped.bytes.slice() });
-            bytes += stamped.bytes.length;
-            have.set(lane, stamped.op.seq);
-            isMoving = true;
-            if (ops.length >= opsMax) return { class: opClass, ops };
-          }
-          if (bytes > opBytesMax / 2) return { class: opClass, ops };
-        }
-      }
+      const ops = await this.#opsOf(opClass, query.vector, reach, reopen);
       if (ops.length > 0) return { class: opClass, ops };
     }
     return undefined;
+  }
+
+  /** As many as go down at once. What a lane lacks may lie in batches in any order: so they are gone through until nothing moves. */
+  async #opsOf(
+    opClass: OpClass,
+    vector: VersionVector,
+    reach: ReadonlyMap<Lane, number>,
+    reopen: Reopen,
+  ): Promise<StampedOp[]> {
+    const { opsMax, opBytesMax } = DOWN_SEAL_LIMITS;
+    const have = new Map(vector);
+    const ops: StampedOp[] = [];
+    let bytes = 0;
+    for (let before = -1; before < ops.length;) {
+      before = ops.length;
+      for (const batch of this.#batchesWith(opClass, have, reach)) {
+        for (const stamped of await reopen(batch)) {
+          const lane = laneOf(stamped.op.origin, stamped.op.class);
+          if (stamped.op.seq !== seqIn(have, lane) + 1 || !reach.has(lane)) continue;
+          if (ops.length > 0 && bytes + stamped.bytes.length > opBytesMax) break;
+          ops.push({ ...stamped, bytes: stamped.bytes.slice() });
+          bytes += stamped.bytes.length;
+          have.set(lane, stamped.op.seq);
+          if (ops.length >= opsMax) return ops;
+        }
+        if (bytes > opBytesMax / 2) return ops;
+      }
+    }
+    return ops;
   }
 
   /** Batches of the class that continue a lane where the hub stands. */

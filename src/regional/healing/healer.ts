@@ -69,25 +69,34 @@ export class Healer implements HealSource {
   }
 
   async next(query: HealQuery): Promise<DownOps | undefined> {
-    const { opsMax, opBytesMax } = DOWN_SEAL_LIMITS;
     const batches = await this.#batchesFor(query);
+    const useful = batches.filter(({ ranges }) => overlaps(ranges, query.lacks));
     for (const opClass of classesOf(query)) {
-      const lacking = new Lacking(query.lacks);
-      const ops: StampedOp[] = [];
-      let bytes = 0;
-      for (const batch of batches) {
-        if (batch.class !== opClass || !overlaps(batch.ranges, query.lacks)) continue;
-        for (const stamped of await this.#open(batch)) {
-          if (!lacking.takes(stamped.op)) continue;
-          ops.push({ ...stamped, bytes: stamped.bytes.slice() });
-          bytes += stamped.bytes.length;
-          if (ops.length >= opsMax || bytes >= opBytesMax) return { class: opClass, ops };
-        }
-      }
+      const ops = await this.#lackedIn(
+        useful.filter((batch) => batch.class === opClass),
+        query.lacks,
+      );
       if (ops.length > 0) return { class: opClass, ops };
     }
     this.#opened = undefined;
     return undefined;
+  }
+
+  /** As many as go down at once. */
+  async #lackedIn(batches: readonly KnownBatch[], lacks: HealQuery['lacks']): Promise<StampedOp[]> {
+    const { opsMax, opBytesMax } = DOWN_SEAL_LIMITS;
+    const lacking = new Lacking(lacks);
+    const ops: StampedOp[] = [];
+    let bytes = 0;
+    for (const batch of batches) {
+      for (const stamped of await this.#open(batch)) {
+        if (!lacking.takes(stamped.op)) continue;
+        ops.push({ ...stamped, bytes: stamped.bytes.slice() });
+        bytes += stamped.bytes.length;
+        if (ops.length >= opsMax || bytes >= opBytesMax) return ops;
+      }
+    }
+    return ops;
   }
 
   async ends({ hub, vector, classes }: DownQuery): Promise<LaneRange[]> {

@@ -16,7 +16,7 @@ import {
   type Reading,
   readChunk,
 } from './reading-chunk.ts';
-import type { SqliteFile } from '../database/sqlite.ts';
+import type { SqliteFile, SqlRow } from '../database/sqlite.ts';
 import { addToSummary, numbersIn, type Summary } from './summary.ts';
 
 export interface ReadingsQuery {
@@ -120,21 +120,28 @@ export class Readings {
     let day = this.#dayFrom(Math.floor(earliestMs / DAY_MS));
     for (let days = 0; day !== undefined && day <= lastDay; days++) {
       if (days === PAGE_DAYS) return day * DAY_MS;
-      let [afterMs, afterId] = [earliestMs - 1, Number.MAX_SAFE_INTEGER];
-      for (;;) {
-        const rows = this.#db.rows(CHUNKS, [day, keyId, afterMs, afterId, toMs]);
-        for (const row of rows) {
-          afterMs = row['first_ms'] as number;
-          afterId = row['id'] as number;
-          // What comes begins here: all before is known.
-          if (countBefore(found, afterMs) > PAGE_READINGS) return afterMs;
-          for (const reading of readChunk(chunkOf(row))) if (wanted(reading)) found.push(reading);
-        }
-        if (rows.length < CHUNKS_AT_ONCE) break;
+      for (const row of this.#chunks(day, keyId, earliestMs, toMs)) {
+        const firstMs = row['first_ms'] as number;
+        // What comes begins here: all before is known.
+        if (countBefore(found, firstMs) > PAGE_READINGS) return firstMs;
+        for (const reading of readChunk(chunkOf(row))) if (wanted(reading)) found.push(reading);
       }
       day = this.#dayFrom(day + 1);
     }
     return toMs;
+  }
+
+  /** Rows of the chunks of one day, by where they begin. */
+  *#chunks(day: number, keyId: number, fromMs: number, toMs: number): Generator<SqlRow> {
+    let [afterMs, afterId] = [fromMs - 1, Number.MAX_SAFE_INTEGER];
+    for (;;) {
+      const rows = this.#db.rows(CHUNKS, [day, keyId, afterMs, afterId, toMs]);
+      yield* rows;
+      const last = rows.at(-1);
+      if (last === undefined || rows.length < CHUNKS_AT_ONCE) return;
+      afterMs = last['first_ms'] as number;
+      afterId = last['id'] as number;
+    }
   }
 
   #dayFrom(day: number): number | undefined {
