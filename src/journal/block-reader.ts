@@ -1,6 +1,6 @@
 /**
  * Reads blocks of one segment, a few hundred KB of file at a time. A block is given out only where its tag and CRC
- * check.
+ * check. What was given out stays valid as long as somebody holds it, but where a chunk was given to read into again.
  */
 import {
   BLOCK_HEAD_BYTES,
@@ -18,7 +18,7 @@ export interface Block {
   readonly count: number;
   readonly offset: number;
   readonly endOffset: number;
-  /** As it lies in the file: sealed, where the segment is. Where chunks are read into again it is good until the next call. */
+  /** As it lies in the file: sealed, where the segment is. */
   readonly payload: Uint8Array;
 }
 
@@ -36,25 +36,27 @@ export type ReadAt = (into: Uint8Array, offset: number) => number;
 
 const CHUNK_BYTES = 256 * 1024;
 
+/**
+ * Memory to read into again, for who holds no block when asking for the next one. Who follows from far behind would throw away a hundred
+ * chunks a second, and what is thrown away lies in the old heap for a while.
+ */
+export interface ReusedChunk {
+  bytes: Uint8Array<ArrayBuffer>;
+}
+
 export class BlockReader {
   readonly #readAt: ReadAt;
   readonly #tag: number;
-  readonly #readsAgain: boolean;
+  readonly #reused: ReusedChunk | undefined;
   #chunk = Buffer.alloc(0);
-  /** The longest chunk that may be read into again. */
-  #spare = Buffer.alloc(0);
   #view = new DataView(new ArrayBuffer(0));
   /** Offset of the chunk in the file. */
   #at = 0;
 
-  /**
-   * `readsAgain`: into the same chunk, for who holds no payload when asking for the next block. Who follows from far behind would throw
-   * away a hundred a second, and what is thrown away lies in the old heap for a while.
-   */
-  constructor(readAt: ReadAt, tag: number, readsAgain: boolean) {
+  constructor(readAt: ReadAt, tag: number, reused?: ReusedChunk) {
     this.#readAt = readAt;
     this.#tag = tag;
-    this.#readsAgain = readsAgain;
+    this.#reused = reused;
   }
 
   /** The block that begins at `offset` and ends at or before `endOffset`, or undefined where there is no intact one. */
@@ -116,7 +118,8 @@ export class BlockReader {
 
   /** Forgets what it has read, because the file has changed since. */
   forget(): void {
-    this.#spare = this.#chunk = Buffer.alloc(0);
+    this.#chunk = Buffer.alloc(0);
+    if (this.#reused !== undefined) this.#reused.bytes = this.#chunk;
     this.#view = new DataView(new ArrayBuffer(0));
   }
 
@@ -130,13 +133,16 @@ export class BlockReader {
   #load(offset: number, bytes: number, endOffset: number): void {
     if (offset >= this.#at && offset + bytes <= this.#at + this.#chunk.length) return;
     const wanted = Math.max(0, Math.min(Math.max(bytes, CHUNK_BYTES), endOffset - offset));
-    const chunk =
-      wanted <= this.#spare.length
-        ? this.#spare.subarray(0, wanted)
-        : Buffer.allocUnsafeSlow(wanted);
-    if (this.#readsAgain && chunk.length > this.#spare.length) this.#spare = chunk;
+    const chunk = this.#take(wanted);
     this.#at = offset;
     this.#chunk = chunk.subarray(0, this.#readAt(chunk, offset));
     this.#view = new DataView(this.#chunk.buffer, this.#chunk.byteOffset, this.#chunk.length);
+  }
+
+  #take(bytes: number): Buffer<ArrayBuffer> {
+    const reused = this.#reused;
+    if (reused === undefined) return Buffer.allocUnsafeSlow(bytes);
+    if (reused.bytes.length < bytes) reused.bytes = Buffer.allocUnsafeSlow(bytes);
+    return Buffer.from(reused.bytes.buffer, reused.bytes.byteOffset, bytes);
   }
 }

@@ -6,7 +6,7 @@
  */
 import { EMPTY_BYTES } from '../base/bytes.ts';
 import { HubError } from '../base/errors.ts';
-import type { BlockReader } from './block-reader.ts';
+import type { BlockReader, ReusedChunk } from './block-reader.ts';
 import { type Lsn, scanEntry } from './format.ts';
 import { entriesOf } from './payload.ts';
 import type { RecentBlocks } from './commit/recent-blocks.ts';
@@ -38,6 +38,7 @@ export class JournalCursor {
   #nextLsn: Lsn;
   #segment: Segment | undefined;
   #reader: BlockReader | undefined;
+  readonly #chunk: ReusedChunk = { bytes: EMPTY_BYTES };
   #walk: SegmentWalk | undefined;
   #payload: Uint8Array = EMPTY_BYTES;
   #at = 0;
@@ -166,7 +167,8 @@ export class JournalCursor {
     if (segment === undefined) return false;
     this.#nextLsn = Math.max(this.#nextLsn, segment.firstLsn);
     const start = segment.seek(this.#nextLsn);
-    this.#reader = this.#source.handles.reader(segment);
+    const isSealed = segment.header.epoch > 0; // What seals open to is made anew.
+    this.#reader = this.#source.handles.reader(segment, isSealed ? this.#chunk : undefined);
     this.#walk = new SegmentWalk(this.#reader, segment, start.lsn, start.offset);
     return true;
   }

@@ -11,7 +11,7 @@ import { HubError, systemCode } from '../../base/errors.ts';
 import { bytesEqual } from '../../base/bytes.ts';
 import type { Files } from '../../platform/files/files.ts';
 import { JOURNAL_FORMAT } from '../../versions.ts';
-import { type Block, BlockReader, type ReadAt } from '../block-reader.ts';
+import { type Block, BlockReader } from '../block-reader.ts';
 import {
   BLOCK_HEAD_BYTES,
   BLOCKS_START,
@@ -291,8 +291,7 @@ class Surveyor {
     const head = scanBlockHead(view, 0, sizeBytes);
     let held: { firstLsn: Lsn; untilLsn: Lsn } | undefined;
     if (head !== undefined) {
-      const readAt: ReadAt = (into, offset) => readWhatCanBe(file, into, offset);
-      const reader = new BlockReader(readAt, head.tag, true);
+      const reader = new BlockReader((into, offset) => readWhatCanBe(file, into, offset), head.tag);
       const bounds = { sizeBytes, endOffset: sizeBytes, untilLsn: 0, isOpen: true };
       const walk = new SegmentWalk(reader, bounds, head.firstLsn);
       while (walk.next().kind !== 'end');

@@ -5,7 +5,7 @@
 import { HubError, systemCode } from '../../base/errors.ts';
 import { placeOf } from '../../base/halving.ts';
 import type { Files, OpenFile } from '../../platform/files/files.ts';
-import { type Block, BlockReader, type ReadAt } from '../block-reader.ts';
+import { type Block, BlockReader, type ReadAt, type ReusedChunk } from '../block-reader.ts';
 import { BLOCKS_START, type Lsn, type SegmentHeader } from '../format.ts';
 import type { Unsealer } from '../sealer.ts';
 import { readWhatCanBe } from '../recovery/tolerant-read.ts';
@@ -73,10 +73,9 @@ export class SegmentHandles {
   }
 
   /** A reader of its blocks, which finds the handle anew whenever it reads. */
-  reader(segment: Segment): BlockReader {
+  reader(segment: Segment, reused?: ReusedChunk): BlockReader {
     const readAt: ReadAt = (into, offset) => readWhatCanBe(this.#open(segment), into, offset);
-    const isSealed = segment.header.epoch > 0; // What seals open to is made anew.
-    return new BlockReader(readAt, segment.header.crc, isSealed);
+    return new BlockReader(readAt, segment.header.crc, reused);
   }
 
   close(segment: Segment): void {

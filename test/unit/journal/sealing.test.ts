@@ -178,3 +178,14 @@ test('a plain journal goes on sealed, and both halves are read', async () => {
     await new Rig(8, { files: plain.files }).open();
   }, /no keys were given/);
 });
+
+test('a run that was killed is read whole, however much more than one chunk of the file lies behind its last block', async () => {
+  const rig = new Rig(5, { segmentBytes: 1 << 20, totalBytesMax: 1 << 22 }, 'sealed');
+  await rig.open();
+  for (let group = 0; group < 30; group++) await rig.commit(10, 2_000);
+  await rig.settle(100);
+  rig.end('kill');
+  await rig.open();
+  rig.check();
+  await rig.checkUsable();
+});
