@@ -9,6 +9,7 @@ import {
 } from '../config/config.ts';
 import { readRemoteConfig, REMOTE_FILE, type RemoteValues } from '../config/remote.ts';
 import type { Config } from '../config/schema.ts';
+import { awayFault } from '../hub/data/data-note.ts';
 import type { Args, OptionSpec } from './args.ts';
 import type { CliIo } from './io.ts';
 
@@ -34,7 +35,15 @@ export function configOf(args: Args, io: Pick<CliIo, 'env' | 'files'>): Config {
   return loadedConfigOf(args, io).config;
 }
 
-/** The same, with where each value comes from. What the region has set is in the data directory of the hub. */
+/** The same, for who writes into the data directory: throws `data.away` where its hub is elsewhere, and what is written would be lost. */
+export function writableConfigOf(args: Args, io: Pick<CliIo, 'env' | 'files'>): Config {
+  const config = configOf(args, io);
+  const away = awayFault(config, io.files);
+  if (away !== undefined) throw away;
+  return config;
+}
+
+/** As `configOf`, with where each value comes from. What the region has set is in the data directory of the hub. */
 export function loadedConfigOf(args: Args, io: Pick<CliIo, 'env' | 'files'>): LoadedConfig {
   const input = configInputOf(args, io);
   const own = ownConfig(input);

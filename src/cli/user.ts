@@ -2,13 +2,13 @@
 import type { Role } from '../model/op.ts';
 import { addUser, isUserName, readUsers, removeUser, ROLES } from '../security/users.ts';
 import { type Args, UsageError } from './args.ts';
-import { configOf } from './config-options.ts';
+import { configOf, writableConfigOf } from './config-options.ts';
 import { type CliIo, EXIT, type ExitCode } from './io.ts';
 import { columns } from './text.ts';
 
 export async function addUserCommand(args: Args, io: CliIo): Promise<ExitCode> {
   const name = nameOperand(args);
-  const { data, security } = configOf(args, io);
+  const { data, security } = writableConfigOf(args, io);
   const role = roleOf(args.text('role') ?? 'device');
   const password = await addUser(io.files, data, io.random, { name, role });
   if (args.has('json')) io.stdout(`${JSON.stringify({ name, role, password })}\n`);

@@ -22,7 +22,7 @@ import {
 import { readPem, readRosterFile, sitePaths } from '../../security/enrolment/site-folder.ts';
 import { makeToken } from '../../security/enrolment/tokens.ts';
 import { type Args, UsageError } from '../args.ts';
-import { configOf } from '../config-options.ts';
+import { configOf, writableConfigOf } from '../config-options.ts';
 import { runtimeOf } from '../asking/hub-api.ts';
 import { type CliIo, EXIT, type ExitCode } from '../io.ts';
 import { columns } from '../text.ts';
@@ -188,7 +188,7 @@ interface AuthorityHere {
 }
 
 function authorityOf(args: Args, io: CliIo): AuthorityHere {
-  const config = configOf(args, io);
+  const config = writableConfigOf(args, io);
   io.files.makeDir(config.data);
   const parts = authorityParts(config.data, io);
   if (!args.has('new-site')) checkEnrolment(hubPaths(config.data), parts.paths.anchor, io.files);

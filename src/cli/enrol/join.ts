@@ -9,7 +9,7 @@ import type { Credentials } from '../../security/enrolment/desk.ts';
 import { anchorOf, decodeRoster } from '../../security/enrolment/roster.ts';
 import { installRoster, readRosterFile, sitePaths } from '../../security/enrolment/site-folder.ts';
 import { type Args, UsageError } from '../args.ts';
-import { configOf } from '../config-options.ts';
+import { writableConfigOf } from '../config-options.ts';
 import { HubApi } from '../asking/hub-api.ts';
 import { type CliIo, EXIT, type ExitCode } from '../io.ts';
 import { decodeHubFile, type HubFile } from './hub-file.ts';
@@ -17,7 +17,7 @@ import { decodeLink, fingerprintOfCa } from './link.ts';
 
 /** A hub's file, or a newer roster of the site it belongs to. */
 export function importFile(args: Args, io: CliIo): Promise<ExitCode> {
-  const { data } = configOf(args, io);
+  const { data } = writableConfigOf(args, io);
   const path = args.operand(0);
   const bytes = io.files.read(path);
   if (bytes === undefined) throw new UsageError(`${path} is not there`);
@@ -38,7 +38,7 @@ export function importFile(args: Args, io: CliIo): Promise<ExitCode> {
 
 /** Makes a key here, shows the token of the link to the authority's hub, and keeps what it answers. */
 export async function joinSite(args: Args, io: CliIo): Promise<ExitCode> {
-  const { data } = configOf(args, io);
+  const { data } = writableConfigOf(args, io);
   const link = decodeLink(args.operand(0));
   const at = args.text('at') ?? link.at;
   if (at === '') throw new UsageError('the link does not say where: give --at http://HUB:8080');

@@ -1,9 +1,10 @@
 /**
- * Which hub lives in the data directory, noted where it is readable without that directory's disk (`data_note`). A disk that is not
+ * Which hub lives in a data directory, noted where it is readable without that directory's disk (`data_note`). A disk that is not
  * mounted leaves an empty folder, which looks like a first start: a new hub would begin there, and the old one come back with the
  * disk, for devices and region two hubs that take turns. Who has such a note waits instead.
  *
- * It is written by the hub itself, from the moment when its data say whose they are. Who loses it writes it anew.
+ * A line a directory, `ID DIRECTORY`: whoever runs a demo, or looks at a copy, has the same environment and another directory. The hub
+ * writes its line itself, from the moment when its data say whose they are. Who loses the file writes it anew.
  */
 import { utf8 } from '../../base/bytes.ts';
 import { HubError, messageOf, systemCode } from '../../base/errors.ts';
@@ -16,12 +17,15 @@ import { formerHubs, hasJournalOrState, ownerOf } from './identity.ts';
 
 type NoteConfig = Pick<Config, 'data' | 'dataNote'>;
 
+const PLACES_MAX = 16;
+const ID_CHARS = 16;
+
 /** `data.away` where the noted hub is not in the data directory; undefined where it is, or none is noted. Writes nothing. */
 export function awayFault(
   { data, dataNote }: NoteConfig,
   files: Pick<Files, 'list' | 'read' | 'exists'>,
 ): HubError | undefined {
-  const noted = notedHub(dataNote, files);
+  const noted = notedIn(dataNote, files).get(placeOf(data));
   if (noted === undefined) return undefined;
   const found = strangeContent(data, noted, files);
   if (found === undefined) return undefined;
@@ -30,21 +34,36 @@ export function awayFault(
 
 /** Notes the hub that lives here. A full disk stops no hub: the next start tries again. */
 export function noteHub(
-  { dataNote }: Pick<Config, 'dataNote'>,
-  id: string,
+  { data, dataNote }: NoteConfig,
+  id: Origin,
   { files, log }: { readonly files: Pick<Files, 'read' | 'replace'>; readonly log: Log },
 ): void {
-  if (dataNote === '' || notedHub(dataNote, files) === id) return;
+  if (dataNote === '') return;
+  const place = placeOf(data);
+  const hubByPlace = notedIn(dataNote, files);
+  if (hubByPlace.get(place) === id) return;
+  hubByPlace.delete(place);
+  const lines = [...hubByPlace.set(place, id)].map(([dir, hub]) => `${hub} ${dir}\n`);
   try {
-    files.replace(dataNote, utf8(`${id}\n`));
+    files.replace(dataNote, utf8(lines.slice(-PLACES_MAX).join('')));
   } catch (error) {
     if (systemCode(error) === undefined) throw error;
     log.warn('data.unnoted', { path: dataNote, reason: messageOf(error) });
   }
 }
 
-function notedHub(path: string, files: Pick<Files, 'read'>): Origin | undefined {
-  return path === '' ? undefined : originOfText(textIn(files, path));
+function notedIn(path: string, files: Pick<Files, 'read'>): Map<string, Origin> {
+  const hubByPlace = new Map<string, Origin>();
+  if (path === '') return hubByPlace;
+  for (const line of textIn(files, path).split('\n')) {
+    const hub = originOfText(line.slice(0, ID_CHARS));
+    if (hub !== undefined) hubByPlace.set(line.slice(ID_CHARS + 1), hub);
+  }
+  return hubByPlace;
+}
+
+function placeOf(data: string): string {
+  return data.replace(/\/+$/, '');
 }
 
 /** What lies in the place of the noted hub's data, in words; undefined where they do. */

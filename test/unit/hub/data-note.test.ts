@@ -45,7 +45,7 @@ beforeEach(async () => {
 });
 
 test('the hub notes itself, and waits before an empty folder without a trace', async () => {
-  assert.equal(readFileSync(note, 'utf8'), `${id}\n`);
+  assert.equal(readFileSync(note, 'utf8'), `${id} ${dir}\n`);
   unmount();
   for (let start = 0; start < 2; start++) {
     await assert.rejects(live(), { code: 'data.away', message: new RegExp(`names hub ${id}`) });
@@ -74,14 +74,14 @@ test('a hub that began in the folder below is not taken for the one that is note
   const other = await live('');
   assert.notEqual(other, id);
   await assert.rejects(live(), { code: 'data.away', message: new RegExp(`data of hub ${other};`) });
-  assert.equal(readFileSync(note, 'utf8'), `${id}\n`);
+  assert.equal(readFileSync(note, 'utf8'), `${id} ${dir}\n`);
 });
 
 test('with the note removed, as its hint says, a new hub begins and is noted', async () => {
   unmount();
   rmSync(note);
   const other = await live();
-  assert.equal(readFileSync(note, 'utf8'), `${other}\n`);
+  assert.equal(readFileSync(note, 'utf8'), `${other} ${dir}\n`);
 });
 
 test('the same data under a new identity are its own', async () => {
@@ -89,7 +89,29 @@ test('the same data under a new identity are its own', async () => {
   assert.equal((await cli('identity new')).code, EXIT.done);
   const other = await live();
   assert.notEqual(other, id);
-  assert.equal(readFileSync(note, 'utf8'), `${other}\n`);
+  assert.equal(readFileSync(note, 'utf8'), `${other} ${dir}\n`);
+});
+
+test('a hub in another folder is another matter, and noted beside it', async () => {
+  const home = dir;
+  dir = `${join(tempDir(), 'other')}/`;
+  const other = await live();
+  assert.equal(await live(), other);
+  const second = `${other} ${dir.slice(0, -1)}\n`;
+  assert.equal(readFileSync(note, 'utf8'), `${id} ${home}\n${second}`);
+  dir = home;
+  unmount();
+  await assert.rejects(live(), { code: 'data.away' });
+});
+
+test('nobody is added to the folder below', async () => {
+  unmount();
+  for (const command of ['user add meter-1', 'enrol device meter-1 --password']) {
+    const refused = await cli(command);
+    assert.deepEqual([refused.code, refused.stdout], [EXIT.failed, ''], command);
+    assert.match(refused.stderr, /data\.away/);
+  }
+  assert.deepEqual(readdirSync(dir), []);
 });
 
 test('a note that cannot be written stops no hub', async () => {
