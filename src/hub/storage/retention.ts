@@ -82,8 +82,8 @@ export class Retention {
 
   constructor(options: RetentionOptions) {
     this.#options = options;
-    const { journal, clock, timers } = options;
-    this.#ages = new SegmentAges(journal, clock);
+    const { journal, clock, keepMs, timers } = options;
+    this.#ages = new SegmentAges(journal, clock, keepMs);
     this.#ages.look();
     this.#cancels = [
       timers.every(PERIOD_MS, () => this.look()),
@@ -188,8 +188,8 @@ export class Retention {
   }
 
   #releasableLsn(): Lsn {
-    const { journal, receiptedLsn, keepMs } = this.#options;
+    const { journal, receiptedLsn } = this.#options;
     if (receiptedLsn !== undefined) return Math.min(receiptedLsn(), journal.durableLsn);
-    return (this.#ages.newestOlderThan(keepMs) ?? journal.firstLsn) - 1;
+    return (this.#ages.newestOld() ?? journal.firstLsn) - 1;
   }
 }

@@ -2,8 +2,10 @@
  * How old the segments of the journal are, for `keep_days`. The stamp of the first op tells it, where it can: one that was made before
  * the clock was set would be of 1970, and one from a clock that has leapt ahead, and all that follow it, of a year that
  * is not here yet. By the first a segment would go at once, by the others never. Then, and while nobody has set the clock,
- * a segment is as old as this run has known it, by the clock that never leaps.
+ * a segment is as old as this run has known it, by the clock that never leaps. A leap ahead within this run makes nothing old
+ * that was not (base/cautious-wall.ts).
  */
+import { CautiousWall } from '../../base/cautious-wall.ts';
 import { type Clock, qualityBy } from '../../base/clock.ts';
 import { CborError } from '../../codec/reader.ts';
 import type { Journal } from '../../journal/journal.ts';
@@ -26,16 +28,21 @@ export class SegmentAges {
   readonly #journal: Pick<Journal, 'segmentStarts' | 'cursor'>;
   /** Whose wall time stamps carry. */
   readonly #clock: Clock;
+  readonly #keepMs: number;
+  readonly #wall: CautiousWall;
   /** By where they begin, the oldest first. */
   #segments = new Map<Lsn, Segment>();
 
-  constructor(journal: Pick<Journal, 'segmentStarts' | 'cursor'>, clock: Clock) {
+  constructor(journal: Pick<Journal, 'segmentStarts' | 'cursor'>, clock: Clock, keepMs: number) {
     this.#journal = journal;
     this.#clock = clock;
+    this.#keepMs = keepMs;
+    this.#wall = new CautiousWall(clock, keepMs);
   }
 
-  /** Takes note of segments that are new; to be called more often than anything grows old. */
+  /** Takes note of segments that are new, and of the clock; to be called more often than anything grows old. */
   look(): void {
+    this.#wall.nowMs();
     const seenMs = this.#clock.monotonicMs();
     const known = this.#segments;
     this.#segments = new Map(
@@ -46,11 +53,13 @@ export class SegmentAges {
     );
   }
 
-  /** Where the newest segment begins that is older than `keepMs`, as far as is known by now: what lies below is older still. */
-  newestOlderThan(keepMs: number): Lsn | undefined {
+  /** Where the newest segment begins that is older than what is kept, as far as is known by now: what lies below is older still. */
+  newestOld(): Lsn | undefined {
     this.look();
-    if (this.#clock.quality() !== 'unknown') this.#readStamps();
-    return [...this.#segments].findLast(([, segment]) => this.#ageMs(segment) > keepMs)?.[0];
+    const nowMs = this.#wall.nowMs();
+    if (nowMs !== undefined) this.#readStamps();
+    const isOld = (segment: Segment): boolean => this.#ageMs(segment, nowMs) > this.#keepMs;
+    return [...this.#segments].findLast(([, segment]) => isOld(segment))?.[0];
   }
 
   #readStamps(): void {
@@ -60,10 +69,9 @@ export class SegmentAges {
     }
   }
 
-  #ageMs({ seenMs, stampMs }: Segment): number {
-    const nowMs = this.#clock.wallMs();
+  #ageMs({ seenMs, stampMs }: Segment, nowMs: number | undefined): number {
     const tells =
-      this.#clock.quality() !== 'unknown' &&
+      nowMs !== undefined &&
       stampMs !== undefined &&
       qualityBy(stampMs) !== 'unknown' &&
       stampMs <= nowMs + DRIFT_MS_MAX;

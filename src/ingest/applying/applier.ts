@@ -13,6 +13,7 @@
  * everything. The owner opens the store anew and starts another applier.
  */
 import { unreachable } from '../../base/assert.ts';
+import { CautiousWall } from '../../base/cautious-wall.ts';
 import type { Cancel, Clock, Timers } from '../../base/clock.ts';
 import { type FaultCode, HubError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
@@ -71,6 +72,8 @@ const COMMIT_PERIOD_MS = 3_600_000;
 const UNSETTLED_PAGES_MAX = 250;
 const PRUNE_PERIOD_MS = 3_600_000;
 const PRUNE_CHUNKS = 64;
+/** A clock that has leapt ahead takes no readings before that. */
+const PRUNE_HOLD_MS = 30 * 86_400_000;
 /** A turn of the event loop that takes so long has other work in it, such as the queue of a returning subscriber. */
 const BUSY_TURN_MS = 0.1;
 /** Then the applier takes a quarter of the time: rest between slices, in slices. */
@@ -108,15 +111,18 @@ export class Applier {
   readonly #share = new FoldingShare();
   #committedMs: number;
   #prunedMs: number;
+  readonly #wall: CautiousWall;
   #paused: Promise<void> = Promise.resolve();
   #unreadable = 0;
 
   private constructor(options: ApplierOptions) {
-    const { journal, store, clock } = options;
+    const { journal, store, clock, siteClock } = options;
     this.#options = options;
     this.#cursor = journal.cursor(store.checkpointLsn + 1);
     this.#durableAtLastSlice = journal.durableLsn;
     this.#committedMs = this.#prunedMs = clock.monotonicMs();
+    this.#wall = new CautiousWall(siteClock, PRUNE_HOLD_MS);
+    this.#wall.nowMs();
   }
 
   /** Begins behind the store's checkpoint. */
@@ -358,10 +364,10 @@ export class Applier {
 
   /** Removes some old readings now and then; true where there may be more. A clock that nobody set decides nothing. */
   #prune(): boolean {
-    const { clock, siteClock, store } = this.#options;
+    const { clock, store } = this.#options;
     if (clock.monotonicMs() - this.#prunedMs < PRUNE_PERIOD_MS) return false;
-    const isSet = siteClock.quality() !== 'unknown';
-    if (isSet && store.prune(siteClock.wallMs(), PRUNE_CHUNKS) > 0) return true;
+    const nowMs = this.#wall.nowMs();
+    if (nowMs !== undefined && store.prune(nowMs, PRUNE_CHUNKS) > 0) return true;
     this.#prunedMs = clock.monotonicMs();
     return false;
   }

@@ -37,7 +37,7 @@ class Site {
         return { next };
       },
     };
-    this.ages = new SegmentAges(journal as unknown as Journal, this.clock);
+    this.ages = new SegmentAges(journal as unknown as Journal, this.clock, KEEP_MS);
     this.ages.look();
   }
 
@@ -51,7 +51,7 @@ class Site {
   }
 
   old(): number | undefined {
-    return this.ages.newestOlderThan(KEEP_MS);
+    return this.ages.newestOld();
   }
 }
 
@@ -88,6 +88,19 @@ test('where nobody sets the clock, this run counts', async () => {
   assert.equal(site.old(), undefined);
   await site.clock.advance(KEEP_MS + 1);
   assert.equal(site.old(), 2);
+});
+
+test('a clock that leaps to 2106 and back makes nothing old', async () => {
+  const site = new Site(NOW_MS - 29 * DAY_MS, NOW_MS);
+  site.clock.jumpWall(Date.UTC(2106, 1, 7), 'rtc');
+  assert.equal(site.old(), undefined);
+  site.add(Date.UTC(2106, 1, 7));
+  assert.equal(site.old(), undefined);
+  site.clock.jumpWall(NOW_MS, 'rtc');
+  await site.clock.advance(DAY_MS + 1);
+  assert.equal(site.old(), 1);
+  await site.clock.advance(29 * DAY_MS);
+  assert.equal(site.old(), 3, 'also what was stamped there');
 });
 
 test('a journal of many segments is read a few at a time, and each but once', () => {

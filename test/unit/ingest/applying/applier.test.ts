@@ -313,6 +313,13 @@ describe('applier', () => {
     await publishAndWait();
     await publishAndWait();
     assert.ok(store.pruned.every((nowMs) => nowMs >= START_MS) && store.pruned.length > 0);
+    clock.jumpWall(Date.UTC(2106, 1, 7), 'rtc');
+    await publishAndWait();
+    await publishAndWait();
+    assert.ok(
+      store.pruned.every((nowMs) => nowMs < START_MS + 10 * HOUR_MS),
+      'nor by a leap',
+    );
   });
 
   it('with the real store and clock ends at the digest of one big batch, damaged or deleted in between', async () => {
