@@ -31,6 +31,7 @@ import { textArray } from './binary-arrays.ts';
 import { PgDownSource } from './down/pg-down-source.ts';
 import { claimBatch, type ClaimPlace, ORDER_WAIT_S } from './pg-claim.ts';
 import { digestOfSite } from './folding/state-digest.ts';
+import { TODAY } from './schema/views.ts';
 
 const HUBS = `
   SELECT k.hub, c.software, c.hindrance, extract(epoch FROM c.heard_at) * 1000 AS heard_ms, ARRAY(
@@ -66,7 +67,7 @@ const UNDERWAY = 'SELECT batch FROM heliograph.part WHERE site_id = $1 AND hub =
 const PUT = 'SELECT * FROM heliograph.put_chunk($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)';
 const SPENT = `
   SELECT coalesce(sum(bytes), 0) AS of_site, coalesce(sum(bytes) FILTER (WHERE hub = $2), 0) AS of_hub
-  FROM heliograph.traffic WHERE site_id = $1 AND day = current_date`;
+  FROM heliograph.traffic WHERE site_id = $1 AND day = ${TODAY}`;
 const HAVE = `
   SELECT p.total, c.idx FROM heliograph.part p
   LEFT JOIN heliograph.chunk c ON c.site_id = p.site_id AND c.hub = p.hub AND c.batch = p.batch

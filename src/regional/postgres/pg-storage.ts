@@ -19,6 +19,7 @@ import { fillFromBatches } from './kept-batches.ts';
 import { KeyBook } from './key-book.ts';
 import { migrate } from './schema/migrations.ts';
 import { type KeepDays, Partitions } from './schema/partitions.ts';
+import { TODAY } from './schema/views.ts';
 import { PgSite } from './pg-site.ts';
 
 export interface PgStorageOptions {
@@ -44,7 +45,7 @@ const TIDY = [
   `DELETE FROM heliograph.part WHERE touched_at < now() - interval '14 days'`,
   // Heard while the server's clock was ahead: nothing later would be noted.
   `UPDATE heliograph.contact SET heard_at = now() WHERE heard_at > now() + interval '1 minute'`,
-  `DELETE FROM heliograph.traffic WHERE day < current_date - 60`,
+  `DELETE FROM heliograph.traffic WHERE day < ${TODAY} - 60`,
 ];
 /**
  * Of each hub and class the newest receipts stay, that the chain of its next batch is recognised. Found by their age, which old

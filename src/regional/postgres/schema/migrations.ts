@@ -11,7 +11,7 @@ import { HISTORY_BY_TIME, QUERY_HELP } from './query-help.ts';
 import { RETENTION } from './retention.ts';
 import { DOC_TABLE, FUNCTIONS, SPOOLED, STAMPS, TABLES } from './tables.ts';
 import { TIME_TABLES } from './time-tables.ts';
-import { HINDRANCE, LOG_APART, VIEWS } from './views.ts';
+import { DAY_OF_UTC, HINDRANCE, LOG_APART, VIEWS } from './views.ts';
 
 /** What leads from each version to the next; the first one makes all. */
 const STEPS: readonly string[] = [
@@ -28,6 +28,7 @@ const STEPS: readonly string[] = [
   QUERY_HELP,
   HISTORY_BY_TIME,
   LOG_APART,
+  DAY_OF_UTC,
 ];
 
 const FRAME = `

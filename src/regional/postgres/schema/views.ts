@@ -1,5 +1,8 @@
 /** The views that people query, and what they are made with; SCHEMA.md describes them column by column. */
 
+/** The date of UTC, in any session. */
+export const TODAY = "(now() AT TIME ZONE 'UTC')::date";
+
 const EVENTS = `  SELECT s.name AS site, k.label AS key, r.at, split_part(l.lane, '/', 1) AS origin,
     heliograph.class_name(split_part(l.lane, '/', 2)::int) AS class, r.seq, r.payload,
     heliograph.json_of(r.payload) AS content
@@ -15,6 +18,18 @@ const powerLogOf = (
     (content->>'bytes')::numeric AS bytes, (content->>'ops')::numeric AS ops,
     (content->>'energyWh')::numeric AS energy_wh, content->>'why' AS why, content
   FROM heliograph.${view} WHERE key LIKE 'log/power/%' AND class = 'log'`;
+
+/** Hubs, with what they have sent on a day. */
+const hubsOn = (
+  day: string,
+  more = '',
+): string => `  SELECT s.name AS site, h.hub, h.met_at, c.heard_at, c.software, h.batches, h.ops, h.bytes, h.last_batch_at,
+    (SELECT count(*) FROM heliograph.part p WHERE p.site_id = h.site_id AND p.hub = h.hub) AS batches_on_their_way,
+    (SELECT count(*) FROM heliograph.parked p WHERE p.site_id = h.site_id AND p.hub = h.hub) AS batches_parked,
+    coalesce((SELECT t.bytes FROM heliograph.traffic t
+      WHERE t.site_id = h.site_id AND t.hub = h.hub AND t.day = ${day}), 0) AS bytes_today${more}
+  FROM heliograph.hub_key h JOIN heliograph.site s ON s.id = h.site_id
+    LEFT JOIN heliograph.contact c ON c.site_id = h.site_id AND c.hub = h.hub`;
 
 export const VIEWS = `
 -- JSON where the bytes are JSON, else null: a payload is whatever a device sent.
@@ -70,13 +85,7 @@ CREATE VIEW heliograph.power_log AS
 ${powerLogOf('readings')};
 
 CREATE VIEW heliograph.hubs AS
-  SELECT s.name AS site, h.hub, h.met_at, c.heard_at, c.software, h.batches, h.ops, h.bytes, h.last_batch_at,
-    (SELECT count(*) FROM heliograph.part p WHERE p.site_id = h.site_id AND p.hub = h.hub) AS batches_on_their_way,
-    (SELECT count(*) FROM heliograph.parked p WHERE p.site_id = h.site_id AND p.hub = h.hub) AS batches_parked,
-    coalesce((SELECT t.bytes FROM heliograph.traffic t
-      WHERE t.site_id = h.site_id AND t.hub = h.hub AND t.day = current_date), 0) AS bytes_today
-  FROM heliograph.hub_key h JOIN heliograph.site s ON s.id = h.site_id
-    LEFT JOIN heliograph.contact c ON c.site_id = h.site_id AND c.hub = h.hub;
+${hubsOn('current_date')};
 
 CREATE VIEW heliograph.batches AS
   SELECT s.name AS site, r.hub, r.batch, heliograph.class_name(r.class) AS class, r.ops, r.bytes, r.stored_at,
@@ -91,13 +100,7 @@ CREATE VIEW heliograph.batches AS
 export const HINDRANCE = `
 ALTER TABLE heliograph.contact ADD COLUMN hindrance text;
 CREATE OR REPLACE VIEW heliograph.hubs AS
-  SELECT s.name AS site, h.hub, h.met_at, c.heard_at, c.software, h.batches, h.ops, h.bytes, h.last_batch_at,
-    (SELECT count(*) FROM heliograph.part p WHERE p.site_id = h.site_id AND p.hub = h.hub) AS batches_on_their_way,
-    (SELECT count(*) FROM heliograph.parked p WHERE p.site_id = h.site_id AND p.hub = h.hub) AS batches_parked,
-    coalesce((SELECT t.bytes FROM heliograph.traffic t
-      WHERE t.site_id = h.site_id AND t.hub = h.hub AND t.day = current_date), 0) AS bytes_today, c.hindrance
-  FROM heliograph.hub_key h JOIN heliograph.site s ON s.id = h.site_id
-    LEFT JOIN heliograph.contact c ON c.site_id = h.site_id AND c.hub = h.hub;
+${hubsOn('current_date', ', c.hindrance')};
 `;
 
 /** Version 13: the log that hubs keep of themselves is the power log alone; who counts readings does not count its lines. */
@@ -107,4 +110,11 @@ ${EVENTS};
 CREATE OR REPLACE VIEW heliograph.power_log AS
 ${powerLogOf('event')};
 CREATE OR REPLACE VIEW heliograph.readings AS SELECT * FROM heliograph.event WHERE class <> 'log';
+`;
+
+/** Version 14: the day of quotas and figures is that of UTC, as hubs are told, wherever the server stands. */
+export const DAY_OF_UTC = `
+ALTER FUNCTION heliograph.put_chunk SET timezone = 'UTC';
+CREATE OR REPLACE VIEW heliograph.hubs AS
+${hubsOn(TODAY, ', c.hindrance')};
 `;
