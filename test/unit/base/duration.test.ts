@@ -21,7 +21,8 @@ test.each([
   [3600, '1 h'],
   [11_100, '3 h 5 min'],
   [93_600, '1 d 2 h'],
-  [40 * 86_400, '40 d'],
+  [9 * 86_400 + 3_600, '9 d 1 h'],
+  [10 * 86_400 + 3_600, '10 d'],
 ])('%i seconds are %s', (seconds, text) => {
   assert.equal(durationText(seconds), text);
 });

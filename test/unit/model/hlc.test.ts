@@ -33,3 +33,12 @@ test('a hub that boots in 1970 goes on after what its journal holds', () => {
 test('a wall clock before 1970 counts as 1970', () => {
   assert.deepEqual(new HlcClock(new SimClock(-5)).next(), { ms: 0, counter: 1 });
 });
+
+test('a moment that is too far ahead is believed on the word of who knows the time better', () => {
+  const hlc = new HlcClock(new SimClock(0, 'unknown'));
+  const seen = { ms: 1_800_000_000_000, counter: 3 };
+  hlc.observe(seen);
+  assert.deepEqual(hlc.last, { ms: 0, counter: 0 });
+  hlc.observe(seen, seen.ms);
+  assert.deepEqual(hlc.next(), { ms: seen.ms, counter: 4 });
+});

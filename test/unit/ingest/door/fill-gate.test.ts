@@ -1,0 +1,20 @@
+/** A full journal refuses low classes first, and nobody longer than it is full. */
+import assert from 'node:assert/strict';
+import { test } from 'vitest';
+
+import { FillGate } from '../../../../src/ingest/door/fill-gate.ts';
+import { ALARM, BULK, TELEMETRY } from '../../../../src/model/class.ts';
+
+test('space that was released counts at once, space that was filled after a share of the journal', () => {
+  const bytesMax = 1 << 20;
+  let fillRatio = 0.95;
+  const gate = new FillGate({ stat: () => ({ fillRatio, bytesMax }) });
+  assert.equal(gate.refusal(TELEMETRY)?.code, 'journal.full');
+  assert.equal(gate.refusal(ALARM), undefined);
+  fillRatio = 0.5;
+  assert.equal(gate.refusal(TELEMETRY), undefined);
+  fillRatio = 0.9;
+  assert.equal(gate.refusal(BULK), undefined);
+  gate.appended(bytesMax / 1024);
+  assert.equal(gate.refusal(BULK)?.code, 'journal.full');
+});
