@@ -1,6 +1,6 @@
 /** `heliograph run` and `regional run`: a node, until it is asked to end or must be started again. */
 import { createLog } from '../base/log.ts';
-import { HubError, messageOf } from '../base/errors.ts';
+import { HubError, messageOf, systemCode } from '../base/errors.ts';
 import { pause } from '../base/clock.ts';
 import {
   readRemoteConfig,
@@ -62,7 +62,12 @@ function tryRemote(
   const known = readRemoteConfig(files.read(path));
   if (known?.state !== 'new') return { values: known?.values, isTry: false };
   const tried = tryRemoteConfig(known);
-  files.replace(path, writeRemoteConfig(tried));
+  try {
+    files.replace(path, writeRemoteConfig(tried));
+  } catch (error) {
+    if (systemCode(error) !== 'EROFS') throw error;
+    return { values: undefined, isTry: false }; // No hub comes up on a disk that takes no write, and it says so itself.
+  }
   return { values: tried.values, isTry: true };
 }
 

@@ -1,7 +1,7 @@
 /** The disk of the data goes, or takes no write: nothing acknowledged is lost, no other hub begins, and people see why. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readdirSync } from 'node:fs';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { connectAsync } from 'mqtt';
 import { onTestFinished } from 'vitest';
 
@@ -80,6 +80,9 @@ testWithMounts(
     mkdirSync(data);
     const first = await startHub({ data, sets: SETS });
     await first.process.stop();
+    const asked = { log_level: 'info' };
+    const remote = { format: 1, state: 'new', tries: 0, wished: asked, values: asked, refused: [] };
+    writeFileSync(`${data}/config-remote.json`, JSON.stringify(remote)); // A start with it counts as a try.
     makeReadOnly(disk);
     const { page, hub } = await waitingPage(data);
     assert.match(page, /data\.read-only/);

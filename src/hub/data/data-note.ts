@@ -32,18 +32,18 @@ export function awayFault(
   return new HubError('data.away', `${data} holds ${found}; ${dataNote} names hub ${noted}`);
 }
 
-/** Notes the hub that lives here. A full disk stops no hub: the next start tries again. */
+/** Notes the hub that lives here, and forgets directories that are gone: a mount point stays. A full disk stops no hub: the next start tries again. */
 export function noteHub(
   { data, dataNote }: NoteConfig,
   id: Origin,
-  { files, log }: { readonly files: Pick<Files, 'read' | 'replace'>; readonly log: Log },
+  { files, log }: { readonly files: Pick<Files, 'read' | 'replace' | 'exists'>; readonly log: Log },
 ): void {
   if (dataNote === '') return;
   const place = placeOf(data);
   const hubByPlace = notedIn(dataNote, files);
   if (hubByPlace.get(place) === id) return;
-  hubByPlace.delete(place);
-  const lines = [...hubByPlace.set(place, id)].map(([dir, hub]) => `${hub} ${dir}\n`);
+  const others = [...hubByPlace].filter(([dir]) => dir !== place && files.exists(dir));
+  const lines = [...others, [place, id]].map(([dir, hub]) => `${hub} ${dir}\n`);
   try {
     files.replace(dataNote, utf8(lines.slice(-PLACES_MAX).join('')));
   } catch (error) {

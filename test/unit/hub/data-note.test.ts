@@ -99,6 +99,11 @@ test('a hub in another folder is another matter, and noted beside it', async () 
   assert.equal(await live(), other);
   const second = `${other} ${dir.slice(0, -1)}\n`;
   assert.equal(readFileSync(note, 'utf8'), `${id} ${home}\n${second}`);
+  rmSync(dir, { recursive: true });
+  dir = `${home}-2`;
+  const third = await live();
+  const noted = readFileSync(note, 'utf8');
+  assert.equal(noted, `${id} ${home}\n${third} ${dir}\n`, 'a folder that is gone is forgotten');
   dir = home;
   unmount();
   await assert.rejects(live(), { code: 'data.away' });
