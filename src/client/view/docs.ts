@@ -17,6 +17,8 @@ export interface YModule<D extends YDoc> {
   readonly Doc: new () => D;
   applyUpdate(doc: D, update: Uint8Array, origin?: unknown): void;
   mergeUpdates(updates: Uint8Array[]): Uint8Array;
+  encodeStateVectorFromUpdate(update: Uint8Array): Uint8Array;
+  encodeStateAsUpdate(doc: D, known: Uint8Array): Uint8Array;
 }
 
 export interface DocsOptions {
@@ -59,20 +61,24 @@ export class Docs {
     const doc = new yjs.Doc();
     let gathered: Uint8Array[] = [];
     let cancel: Cancel | undefined;
+    /** Something was refused for good. What follows builds on it, and would show nowhere without it. */
+    let isLacking = false;
     const failed = (update: Uint8Array, error: unknown): void => {
       if (!(error instanceof HubError)) throw error;
       if (error.code === 'client.closed') return;
       if (NO_ROOM.has(error.code)) {
         gathered.unshift(update);
         cancel ??= timers.after(RETRY_MS, flush);
-      }
+      } else isLacking = true;
       onTrouble(error);
     };
     const flush = (): void => {
       cancel?.();
       cancel = undefined;
-      const updates = gathered;
+      const updates =
+        isLacking && gathered.length > 0 ? [lacking(doc, updatesOf(key), yjs)] : gathered;
       gathered = [];
+      isLacking = false;
       for (const update of joined(updates, yjs)) {
         try {
           make(key, update).then(undefined, (error: unknown) => failed(update, error));
@@ -102,6 +108,16 @@ export class Docs {
   flush(): void {
     for (const { flush } of this.#bound.values()) flush();
   }
+}
+
+/** All of the document that is not known: what has been deleted since is hardly anything. */
+function lacking<D extends YDoc>(
+  doc: D,
+  known: readonly Uint8Array[],
+  yjs: YModule<D>,
+): Uint8Array {
+  const given = yjs.mergeUpdates([...known]);
+  return yjs.encodeStateAsUpdate(doc, yjs.encodeStateVectorFromUpdate(given));
 }
 
 function joined<D extends YDoc>(updates: Uint8Array[], yjs: YModule<D>): Uint8Array[] {

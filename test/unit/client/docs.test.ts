@@ -23,7 +23,7 @@ class Place {
       this.made.push(update);
       return Promise.resolve();
     },
-    updatesOf: () => [],
+    updatesOf: () => this.made,
     onTrouble: ({ code }) => this.troubles.push(code),
     timers: this.clock,
   });
@@ -76,4 +76,32 @@ describe('a document', () => {
     await place.clock.advance(60_000);
     assert.deepEqual([place.troubles.length, place.made.length], [1, 0]);
   });
+
+  it.each(['client.refused', 'client.unfit'] as const)(
+    'hands in what was refused (%s) with what is typed next: that builds on it',
+    async (code) => {
+      const place = new Place();
+      const text = place.docs.open('note', Y).getText('t');
+      text.insert(0, 'pump');
+      await place.clock.advance(1_000);
+      if (code === 'client.unfit') place.failure = new HubError(code, 'too large at once');
+      else place.rejection = new HubError(code, 'the document is full');
+      text.insert(4, ' x'.repeat(1_000));
+      await place.clock.advance(1_000);
+      text.insert(0, 'the ');
+      await place.clock.advance(1_000);
+      assert.deepEqual(place.troubles, [code, code], 'told each time');
+      assert.equal(place.text(), 'pump');
+      place.failure = place.rejection = undefined;
+      text.delete(8, 2_000);
+      text.insert(8, ' 3');
+      await place.clock.advance(1_000);
+      assert.equal(place.text(), 'the pump 3');
+      const last = place.made.at(-1) as Uint8Array;
+      assert.ok(last.length < 200, `${last.length} bytes: not what was typed and deleted`);
+      text.insert(10, '!');
+      await place.clock.advance(1_000);
+      assert.equal(place.text(), 'the pump 3!');
+    },
+  );
 });
