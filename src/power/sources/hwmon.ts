@@ -8,7 +8,13 @@
 import type { DriverReader, DriverTexts } from '../../platform/files/driver-files.ts';
 import { textIn } from '../../platform/files/files.ts';
 import { hasFields, type Reading, type ReadingDraft } from '../estimate/reading.ts';
-import { type DriverMachine, driverSource, type PowerSource, type SysMachine } from './source.ts';
+import {
+  type DriverMachine,
+  driverSource,
+  ifReadable,
+  type PowerSource,
+  type SysMachine,
+} from './source.ts';
 
 type Rail = 'battery' | 'panel' | 'load';
 
@@ -29,8 +35,8 @@ interface Chip {
 /** Chips that are known; no driver is asked, as a chip's name is the kernel's own. */
 export function chipsIn({ files, sysRoot }: SysMachine): Chip[] {
   const folder = `${sysRoot}/class/hwmon`;
-  const chips = files.list(folder).map((entry) => {
-    const name = textIn(files, `${folder}/${entry}/name`);
+  const chips = ifReadable(() => files.list(folder), []).map((entry) => {
+    const name = ifReadable(() => textIn(files, `${folder}/${entry}/name`), '');
     const channels = name === THREE_RAILS ? 3 : ONE_RAIL.has(name) ? 1 : 0;
     return { folder: `${folder}/${entry}`, channels };
   });

@@ -10,7 +10,7 @@ import { MqttJsonSource, type Subscribe } from './mqtt-json.ts';
 import { chipsIn, hwmonSource } from './hwmon.ts';
 import { mainsSource, type MeasuredSite, simulatedSource } from './simulated.ts';
 import { parseSource, type SourceSpec } from './source-spec.ts';
-import type { PowerMachine, PowerSource } from './source.ts';
+import { ifReadable, type PowerMachine, type PowerSource } from './source.ts';
 import { suppliesIn, sysfsSource } from './sysfs.ts';
 import { VeDirectSource } from './ve-direct.ts';
 import { type VenusLogin, VenusMqttSource } from './venus-mqtt.ts';
@@ -77,8 +77,7 @@ function autoSources(machine: PowerMachine): PowerSource[] {
 
 function adaptersOf(machine: PowerMachine): string[] {
   const folder = `${machine.devRoot}/serial/by-id`;
-  return machine.files
-    .list(folder)
+  return ifReadable(() => machine.files.list(folder), [])
     .filter((name) => ADAPTER.test(name))
     .map((name) => `${folder}/${name}`);
 }

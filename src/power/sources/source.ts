@@ -4,6 +4,7 @@
  * means nothing, a path that is no device) throws `power.source-invalid`, when it is made.
  */
 import type { Clock, Timers } from '../../base/clock.ts';
+import { systemCode } from '../../base/errors.ts';
 import type { Random } from '../../base/random.ts';
 import type { DriverFiles, DriverReader } from '../../platform/files/driver-files.ts';
 import type { Files } from '../../platform/files/files.ts';
@@ -56,6 +57,16 @@ export interface PowerMachine {
 /** What sources below /sys look at. */
 export type SysMachine = Pick<PowerMachine, 'files' | 'sysRoot'>;
 export type DriverMachine = SysMachine & PollMachine & Pick<PowerMachine, 'drivers'>;
+
+/** What the kernel does not let us read at this moment is as good as absent: devices need their hub also without a sensor. */
+export function ifReadable<T>(read: () => T, otherwise: T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+    return otherwise;
+  }
+}
 
 /** A source that is asked again and again, though never while it has not answered. */
 export class PolledSource implements PowerSource {

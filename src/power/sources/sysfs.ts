@@ -6,7 +6,13 @@
  */
 import type { DriverReader } from '../../platform/files/driver-files.ts';
 import type { Reading, ReadingDraft } from '../estimate/reading.ts';
-import { type DriverMachine, driverSource, type PowerSource, type SysMachine } from './source.ts';
+import {
+  type DriverMachine,
+  driverSource,
+  ifReadable,
+  type PowerSource,
+  type SysMachine,
+} from './source.ts';
 
 type Attributes = ReadonlyMap<string, string>;
 
@@ -35,7 +41,7 @@ export function sysfsSource(machine: DriverMachine): PowerSource {
 /** Their folders; no driver is asked. */
 export function suppliesIn({ files, sysRoot }: SysMachine): string[] {
   const folder = `${sysRoot}/class/power_supply`;
-  return files.list(folder).map((name) => `${folder}/${name}`);
+  return ifReadable(() => files.list(folder), []).map((name) => `${folder}/${name}`);
 }
 
 /** All supplies of the site as one reading; undefined where there is neither a battery nor mains. */

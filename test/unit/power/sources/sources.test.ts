@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'vitest';
 
+import { systemError } from '../../../../src/base/errors.ts';
 import { SimClock } from '../../../../src/platform/sim/clock.ts';
 import { SeededRandom } from '../../../../src/platform/sim/random.ts';
 import { SimDriverFiles } from '../../../../src/platform/sim/driver-files.ts';
@@ -13,7 +14,7 @@ import { askHwmon } from '../../../../src/power/sources/hwmon.ts';
 import { askPowerSupplies } from '../../../../src/power/sources/sysfs.ts';
 import type { PowerMachine } from '../../../../src/power/sources/source.ts';
 
-/** A made /sys and /dev: contents by path; an Error as content is thrown when read. */
+/** A made /sys and /dev: contents by path; an Error as content is thrown when read, or listed. */
 function treeOf(contents: Record<string, string | Error>): PowerMachine['files'] {
   return {
     exists: (path) => path in contents,
@@ -23,6 +24,7 @@ function treeOf(contents: Record<string, string | Error>): PowerMachine['files']
       return content === undefined ? undefined : Buffer.from(`${content}\n`);
     },
     list: (dir) => {
+      if (contents[dir] instanceof Error) throw contents[dir];
       const below = Object.keys(contents).filter((path) => path.startsWith(`${dir}/`));
       return [...new Set(below.map((path) => path.slice(dir.length + 1).split('/')[0] as string))];
     },
@@ -272,6 +274,33 @@ test('auto finds an adapter, the battery and a chip, and says so', () => {
   const names = openSources(['auto'], { machine }).map((source) => source.name);
   assert.deepEqual(names, [`ve-direct:${adapter}`, 'sysfs', 'hwmon']);
   assert.deepEqual(detectSources(machineOf({})), []);
+});
+
+test('folders that cannot be read are no sources, and keep no hub from starting', async () => {
+  const machine = machineOf({
+    '/dev/serial/by-id': systemError('EACCES', 'scandir'),
+    [SUPPLY]: systemError('EIO', 'scandir'),
+    '/sys/class/hwmon': systemError('EMFILE', 'scandir'),
+    '/sys/class/hwmon/hwmon0/name': 'ina219',
+  });
+  assert.deepEqual(detectSources(machine), []);
+  const lost: string[] = [];
+  for (const source of openSources(['auto'], { machine })) {
+    source.start(
+      () => assert.fail('nothing to read'),
+      (reason) => lost.push(reason),
+    );
+  }
+  await (machine.clock as SimClock).advance(30_000);
+  assert.equal(lost.length, 3);
+});
+
+test('a chip whose name cannot be read is passed over', () => {
+  const machine = machineOf({
+    '/sys/class/hwmon/hwmon0/name': systemError('EIO', 'read'),
+    '/sys/class/hwmon/hwmon1/name': 'ina219',
+  });
+  assert.deepEqual(detectSources(machine), ['hwmon']);
 });
 
 test('a probe shows figures with unit and age, and why a source is silent', async () => {
