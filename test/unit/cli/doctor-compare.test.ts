@@ -28,9 +28,9 @@ interface Report {
   readonly checks: readonly { readonly name: string; verdict: string; readonly found: string }[];
 }
 
-async function compared(here: unknown, there: unknown) {
+async function compared(here: unknown, there: unknown, status: unknown = settled) {
   const http = answering({
-    'http://hub/api/v1/status': settled,
+    'http://hub/api/v1/status': status,
     'http://hub/api/v1/digest': here,
     'http://region/api/v1/digest': there,
   });
@@ -63,6 +63,15 @@ describe('with everything receipted', () => {
     assert.equal(verdict, 'skipped');
     assert.ok(!states.includes('diverged'));
     assert.match(found ?? '', /^the region has 1 op more than this hub: .*compare later$/);
+  });
+
+  test('what the region has lost for good, as the hub says itself, is no second reason', async () => {
+    const fault = { message: 'class alarm through op 3', hint: '', since: '2026-03-01T00:00:00Z' };
+    const status = { ...settled, faults: [{ code: 'uplink.forgotten', ...fault }] };
+    const { verdict, states, found } = await compared(digestOf('a', 7), digestOf('b', 4), status);
+    assert.equal(verdict, 'skipped');
+    assert.ok(states.includes('forgotten upstream') && !states.includes('diverged'));
+    assert.match(found ?? '', /lost ops that are not here any more/);
   });
 });
 
