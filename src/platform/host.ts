@@ -7,6 +7,7 @@ import { statfsSync } from 'node:fs';
 import { freemem, hostname, networkInterfaces, totalmem } from 'node:os';
 import { join } from 'node:path';
 
+import { systemCode } from '../base/errors.ts';
 import { namesIn, statFieldsAt, textAt } from './files/kernel-files.ts';
 
 export interface HostFigures {
@@ -118,9 +119,14 @@ export class MachineHost implements Host {
 /** USER_HZ: 100 on every Linux that Node runs on. */
 const TICKS_PER_S = 100;
 
-/** Without /proc: what Node itself knows of this process. */
-function ownFigures(): ProcessFigures {
-  return { rssBytes: process.memoryUsage.rss(), cpuS: ownCpuS() };
+/** Without /proc: what Node itself knows of this process; it opens a file for that, too. */
+function ownFigures(): ProcessFigures | undefined {
+  try {
+    return { rssBytes: process.memoryUsage.rss(), cpuS: ownCpuS() };
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+    return undefined;
+  }
 }
 
 /** Processor seconds that this process has taken, to the microsecond: what others do on the machine is not in it. */

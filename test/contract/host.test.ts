@@ -4,8 +4,9 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { describe, test } from 'vitest';
+import { describe, onTestFinished, test, vi } from 'vitest';
 
+import { systemError } from '../../src/base/errors.ts';
 import { type Host, MachineHost } from '../../src/platform/host.ts';
 import { SimHost } from '../../src/platform/sim/host.ts';
 import { tempDir } from '../support/machine/temp-dir.ts';
@@ -53,6 +54,15 @@ test('fields of /proc are found behind a name with brackets and spaces', () => {
     cpuS: 3,
     writtenBytes: 4_096,
   });
+});
+
+test('a process that may open no file knows nothing of itself, and lives on', () => {
+  const rss = vi.spyOn(process.memoryUsage, 'rss').mockImplementation(() => {
+    throw systemError('EMFILE', 'uv_resident_set_memory');
+  });
+  onTestFinished(() => rss.mockRestore());
+  const nowhere = join(tempDir(), 'nowhere');
+  assert.equal(new MachineHost({ proc: nowhere, thermal: nowhere }).processFigures(), undefined);
 });
 
 test('the warmest zone counts, and a zone that cannot be read does not', () => {

@@ -53,12 +53,12 @@ export function configReportKey(hub: string): string {
 
 export class RemoteSettings {
   readonly #options: RemoteSettingsOptions;
-  readonly #cancelProof: Cancel;
+  #cancelProof: Cancel;
   #work: Promise<void> = Promise.resolve();
 
   constructor(options: RemoteSettingsOptions) {
     this.#options = options;
-    this.#cancelProof = options.timers.after(PROVEN_MS, () => this.#proven());
+    this.#cancelProof = this.#proveLater();
   }
 
   /** Keys of the records that ask for something. */
@@ -84,10 +84,25 @@ export class RemoteSettings {
     try {
       await this.#apply();
     } catch (error) {
-      // A full disk, or a store that is being rebuilt: looked at again at the next change or start.
-      if (!(error instanceof HubError) && systemCode(error) === undefined) throw error;
-      this.#options.log.error('config.remote-unkept', { reason: messageOf(error) });
+      this.#unkept(error); // Looked at again at the next change or start.
     }
+  }
+
+  #proveLater(): Cancel {
+    return this.#options.timers.after(PROVEN_MS, () => {
+      try {
+        this.#proven();
+      } catch (error) {
+        this.#unkept(error);
+        this.#cancelProof = this.#proveLater();
+      }
+    });
+  }
+
+  /** A full disk, or a store that is being rebuilt, ends no hub. */
+  #unkept(error: unknown): void {
+    if (!(error instanceof HubError) && systemCode(error) === undefined) throw error;
+    this.#options.log.error('config.remote-unkept', { reason: messageOf(error) });
   }
 
   async #apply(): Promise<void> {
