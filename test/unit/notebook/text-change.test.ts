@@ -28,6 +28,11 @@ describe('what was typed', () => {
   });
 });
 
+it('takes a character whole whose second half stays', () => {
+  const change = changeBetween('a\u{1F600}', 'a\u{1FA00}');
+  assert.deepEqual(change, { start: 1, removed: 2, inserted: '\u{1FA00}' });
+});
+
 describe('a caret', () => {
   it('stays before the character that it stood before', () => {
     const doc = new Y.Doc();

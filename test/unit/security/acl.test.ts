@@ -55,6 +55,13 @@ test.each(['+', '#', 'a/b', '', '%u'])('client id %j widens no pattern', (client
   }
 });
 
+test.each(['+', '#', '%c'])('user name %j widens no pattern', (name) => {
+  const granted = new Acl([{ user: '', role: 'device', publish: [], read: ['rooms/%u/x'] }]);
+  for (const filter of ['rooms/+/x', 'rooms/#', `rooms/${name}/x`, 'devices/meter8/x']) {
+    assert.ok(!granted.mayRead({ ...device, name }, filter), filter);
+  }
+});
+
 test('a name with $-signs is filled in as it is', () => {
   const granted = new Acl([{ user: '', role: 'device', publish: [], read: ['rooms/%c'] }]);
   assert.ok(granted.mayRead({ ...device, clientId: "$&$'" }, "rooms/$&$'"));
