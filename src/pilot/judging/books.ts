@@ -34,6 +34,8 @@ const DELAY_MINUTES_MAX = 7 * 24 * 60;
 
 export class Books {
   readonly #waiting = new Map<string, TrackedOp>();
+  /** No hub has given them a number: not handed in, refused, or lost with a crash before they were acknowledged. */
+  readonly #unnumbered = new Set<TrackedOp>();
   readonly #born = perClass(() => 0);
   readonly #acked = perClass(() => 0);
   readonly #stored = perClass(() => 0);
@@ -52,17 +54,22 @@ export class Books {
 
   born(opClass: OpClass, nowMs: number): TrackedOp {
     this.#born[opClass] += 1;
-    return { class: opClass, bornMs: nowMs, lsn: 0, acked: false, stored: false };
+    const op = { class: opClass, bornMs: nowMs, lsn: 0, acked: false, stored: false };
+    this.#unnumbered.add(op);
+    return op;
   }
 
   /** The hub has taken the op under this number; it is not acknowledged yet. */
   number(key: string, op: TrackedOp, lsn: number): void {
     op.lsn = lsn;
     this.#waiting.set(key, op);
+    this.#unnumbered.delete(op);
   }
 
   /** The hub died: a number that its journal did not keep is given out again. */
   forget(key: string): void {
+    const op = this.#waiting.get(key);
+    if (op !== undefined) this.#unnumbered.add(op);
     this.#waiting.delete(key);
   }
 
@@ -96,7 +103,7 @@ export class Books {
 
   /** What never came is late where its deadline has passed: told once, when counting ends. */
   closeAt(nowMs: number): void {
-    for (const op of this.#waiting.values()) {
+    for (const op of new Set([...this.#waiting.values(), ...this.#unnumbered])) {
       if (!op.stored && nowMs - op.bornMs > DEADLINES_MS[op.class]) this.#wasLate(op);
     }
     this.#isClosed = true;

@@ -16,9 +16,8 @@ import {
 } from './figures.ts';
 import { CLASS_COLOURS } from './style.ts';
 
-const HEADS = 'class|born|stored|waiting|median|95 %|worst|deadline|late|late while away|'.split(
-  '|',
-);
+const HEADS =
+  'class|born|not taken|stored|waiting|median|95 %|worst|deadline|late|late while away|'.split('|');
 const BAR_WIDTH = 180;
 
 export function delivery(outcome: PilotOutcome): string {
@@ -38,12 +37,14 @@ ${table(
 
 function rowOf(opClass: ShownClass, { byClass }: PilotOutcome): Row {
   const figures = byClass[opClass];
-  const { born, stored, waiting, lateAway, medianHours, p95Hours, worstHours } = figures;
+  const { born, acknowledged, stored, waiting, lateAway, medianHours, p95Hours, worstHours } =
+    figures;
   const share = (ratio: number): string => (born === 0 ? '–' : percent(ratio));
   return {
     cells: [
       opClass === TELEMETRY ? 'telemetry (readings)' : CLASS_NAMES[opClass],
       count(born),
+      count(born - acknowledged),
       count(stored),
       count(waiting),
       ...[medianHours, p95Hours, worstHours, DEADLINES_MS[opClass] / HOUR_MS].map(hours),

@@ -67,9 +67,17 @@ function head(outcome: PilotOutcome): string {
     waiting === 0
       ? ''
       : ` ${counted(waiting, 'op')} still waited for the region when the last day was over, and went afterwards.`;
+  const untaken = SHOWN_CLASSES.reduce<number>(
+    (sum, it) => sum + byClass[it].born - byClass[it].acknowledged,
+    0,
+  );
+  const refused =
+    untaken === 0
+      ? ''
+      : ` ${counted(untaken, 'op')} had no acknowledgement by then: the hub was off, or its journal full; they count as late.`;
   return `<h1>${counted(days, 'day')} in the field, ${escapeHtml(preset.name)}</h1>
 <p class="soft">${preset.panelWatts} W panel, ${preset.capacityWh} Wh battery, ${preset.baseWatts} W of hub and devices, ${counted(devices, 'device')}; weather: ${escapeHtml(weatherOf(outcome))}; faults: ${escapeHtml(kinds)}</p>
-<p><b>Nothing that was acknowledged is missing.</b> ${count(acknowledged)} ops were acknowledged, the hub was started ${counted(restarts + 1, 'time')}, and in the end both sides hold the same state: <code>${digest.slice(0, 16)}…</code>${later}</p>
+<p><b>Nothing that was acknowledged is missing.</b> ${count(acknowledged)} ops were acknowledged, the hub was started ${counted(restarts + 1, 'time')}, and in the end both sides hold the same state: <code>${digest.slice(0, 16)}…</code>${later}${refused}</p>
 <p class="soft">The same days again: <code>${escapeHtml(replayOf(scenario))}</code></p>`;
 }
 

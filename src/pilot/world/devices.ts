@@ -86,7 +86,7 @@ const PREVIEW_BYTES = 20_000;
 const FILES_PER_DAY = 1;
 const FILE_PARTS = 8;
 const FILE_PART_BYTES = 256 * 1024;
-/** Messages that devices keep without an acknowledgement; the oldest readings go first. */
+/** Messages that devices keep without an acknowledgement; what comes then, nobody keeps. */
 const UNACKED_MAX = 20_000;
 const ROUNDS_OF_FLOOD = 50;
 const DAY_MINUTES = 1_440;
@@ -105,8 +105,6 @@ export class Devices {
   #packetId = 0;
   #files = 0;
   #records = 0;
-  /** Messages that a device threw away because it could keep no more. */
-  dropped = 0;
 
   constructor(devices: number, books: Books, random: SeededRandom) {
     const phones = Math.max(1, Math.round(devices * PHONES_RATIO));
@@ -244,12 +242,9 @@ export class Devices {
   }
 
   #say(opClass: OpClass, topic: string, payload: Uint8Array, nowMs: number): void {
-    if (this.#unacked.length >= UNACKED_MAX) {
-      this.dropped += 1;
-      return;
-    }
-    this.#packetId = (this.#packetId % 65_535) + 1;
     const tracked = this.#books.born(opClass, nowMs);
+    if (this.#unacked.length >= UNACKED_MAX) return; // It is in the books, and nowhere else.
+    this.#packetId = (this.#packetId % 65_535) + 1;
     const packetId = this.#packetId;
     this.#unacked.push({ class: opClass, topic, payload, tracked, packetId, handedIn: false });
   }

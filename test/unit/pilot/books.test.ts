@@ -20,6 +20,20 @@ test('an op is late when it is stored behind its deadline, or never', () => {
   assert.deepEqual([born, stored, count, worstHours], [4, 2, 2, 7]);
 });
 
+test('an op that no hub has taken is late, and one that was handed in twice is late once', () => {
+  const books = new Books();
+  books.born(0, 0);
+  const twice = books.born(0, 0);
+  books.number('o/0/1', twice, 1);
+  books.number('o/0/2', twice, 2);
+  const forgotten = books.born(0, 0);
+  books.number('o/0/3', forgotten, 3);
+  books.forget('o/0/3');
+  books.closeAt(HOUR_MS);
+  const { born, acknowledged, late } = books.figures()[0];
+  assert.deepEqual([born, acknowledged, late], [3, 0, 3]);
+});
+
 test('what fell due while the region was away is told apart', () => {
   const books = new Books((fromMs, toMs) => fromMs < 2 * HOUR_MS && toMs > HOUR_MS);
   for (const [seq, bornMs] of [0, 0, 3 * HOUR_MS].entries()) {
