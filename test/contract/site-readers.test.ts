@@ -3,18 +3,17 @@ import assert from 'node:assert/strict';
 
 import { afterAll, beforeAll } from 'vitest';
 
-import { SILENT_LOG } from '../../src/base/log.ts';
-import { machineTimers } from '../../src/platform/clock.ts';
-import type { Database } from '../../src/platform/network/postgres.ts';
-import { SimClock } from '../../src/platform/sim/clock.ts';
-import { PgStorage } from '../../src/regional/postgres/pg-storage.ts';
-import { batchOf, REGION, stampedOp, START_MS } from '../support/made/batches.ts';
+import { batchOf, stampedOp, START_MS } from '../support/made/batches.ts';
 import { testWithPeers } from '../support/machine/peers.ts';
 import { connect } from '../support/machine/postgres.ts';
-import { keepBatch, type Place, placeOf, STORAGES } from '../support/memory/site-storages.ts';
+import {
+  keepBatch,
+  type PgPlace,
+  postgresByClock,
+  STORAGES,
+} from '../support/memory/site-storages.ts';
 
 const DAY_MS = 86_400_000;
-const KEEP_DAYS = 30;
 /** Of a hundred days, so that months are over that are not kept. */
 const LATER_MS = START_MS + 100 * DAY_MS;
 /** A wait for a lock that is given up costs half a second. */
@@ -23,40 +22,15 @@ const LONG_MS = 8_000;
 beforeAll(() => STORAGES.start());
 afterAll(() => STORAGES.stop());
 
-interface Region extends Place {
-  readonly url: string;
-  readonly clock: SimClock;
-  readonly storage: PgStorage;
-  readonly database: Database;
-}
-
-async function region(): Promise<Region> {
-  const { server } = STORAGES;
-  assert.ok(server !== undefined);
-  const [clock, url] = [new SimClock(START_MS), server.url(await server.create())];
-  const place = await placeOf(async () =>
-    PgStorage.open({
-      clock,
-      database: await connect(url),
-      timers: machineTimers,
-      log: SILENT_LOG,
-      publicKey: REGION.publicKey,
-      keepDays: { readings: KEEP_DAYS, batches: KEEP_DAYS },
-    }),
-  );
-  const storage = place.storage as PgStorage;
-  return { ...place, url, clock, storage, database: storage.database };
-}
-
 /** A batch with a reading of this moment, by a clock that is set. */
-async function bring({ site }: Region, seq: number, atMs: number): Promise<void> {
+async function bring({ site }: PgPlace, seq: number, atMs: number): Promise<void> {
   const { stamp, ...stamped } = stampedOp(seq, { hlc: { ms: atMs, counter: 0 } });
   const op = { ...stamped, stamp: { ...stamp, hlc: { ms: atMs, counter: 1 } } };
   const place = { fromLsn: seq, throughLsn: seq, createdMs: atMs };
   assert.equal((await keepBatch(site, await batchOf([op], place))).kind, 'kept');
 }
 
-async function months({ database }: Region, table: 'reading' | 'batch'): Promise<string[]> {
+async function months({ database }: PgPlace, table: 'reading' | 'batch'): Promise<string[]> {
   const rows = await database.query(
     `SELECT c.relname AS name FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
      WHERE i.inhparent = 'heliograph.${table}'::regclass AND c.relname ~ '_[0-9]{6}$' ORDER BY 1`,
@@ -75,7 +49,7 @@ testWithPeers(
   'who reads for hours holds up neither what comes nor what goes',
   ['postgres', 'initdb'],
   async () => {
-    const it = await region();
+    const it = await postgresByClock(START_MS);
     await bring(it, 1, START_MS);
     const reader = await connect(it.url, 1);
     const reading = await reader.begin();
@@ -102,7 +76,7 @@ testWithPeers(
 );
 
 testWithPeers('a month is there a week before it begins', ['postgres', 'initdb'], async () => {
-  const it = await region();
+  const it = await postgresByClock(START_MS);
   const atMs = Date.UTC(2026, 5, 25, 12);
   it.clock.jumpWall(atMs, 'ntp');
   await bring(it, 1, atMs);

@@ -8,18 +8,22 @@ import { textOf, utf8 } from '../../src/base/bytes.ts';
 import type { StampedOp } from '../../src/model/op.ts';
 import { machineTimers } from '../../src/platform/clock.ts';
 import { machineFiles } from '../../src/platform/files/machine-files.ts';
-import type { Database } from '../../src/platform/network/postgres.ts';
 import { SimClock } from '../../src/platform/sim/clock.ts';
 import { EmbeddedStorage } from '../../src/regional/embedded/embedded-storage.ts';
-import { PgStorage } from '../../src/regional/postgres/pg-storage.ts';
 import { RetentionClock } from '../../src/regional/history/retention-clock.ts';
 import type { SiteStorage } from '../../src/regional/site-storage.ts';
 import { Store } from '../../src/store/store.ts';
-import { batchOf, REGION, stampedOp, START_MS } from '../support/made/batches.ts';
+import { batchOf, stampedOp, START_MS } from '../support/made/batches.ts';
 import { testWithPeers } from '../support/machine/peers.ts';
-import { connect } from '../support/machine/postgres.ts';
 import { tempDir } from '../support/machine/temp-dir.ts';
-import { keepBatch, type Place, placeOf, STORAGES } from '../support/memory/site-storages.ts';
+import {
+  keepBatch,
+  type PgPlace,
+  type Place,
+  placeOf,
+  postgresByClock,
+  STORAGES,
+} from '../support/memory/site-storages.ts';
 
 const DAY_MS = 86_400_000;
 const YEAR_MS = 365 * DAY_MS;
@@ -92,30 +96,7 @@ async function embedded(): Promise<Region> {
   return { ...place, clock };
 }
 
-interface PgRegion extends Region {
-  readonly database: Database;
-  readonly storage: PgStorage;
-}
-
-async function postgres(): Promise<PgRegion> {
-  const { server } = STORAGES;
-  assert.ok(server !== undefined);
-  const [clock, url] = [new SimClock(START_MS), server.url(await server.create())];
-  const place = await placeOf(async () =>
-    PgStorage.open({
-      clock,
-      database: await connect(url),
-      timers: machineTimers,
-      log: SILENT_LOG,
-      publicKey: REGION.publicKey,
-      keepDays: { readings: KEEP_DAYS, batches: KEEP_DAYS },
-    }),
-  );
-  const storage = place.storage as PgStorage;
-  return { ...place, clock, storage, database: storage.database };
-}
-
-async function count({ database }: PgRegion, table: string): Promise<number> {
+async function count({ database }: PgPlace, table: string): Promise<number> {
   const [row] = await database.query(`SELECT count(*) AS count FROM heliograph.${table}`);
   return Number(row?.['count']);
 }
@@ -177,7 +158,7 @@ testWithPeers(
   'PostgreSQL: a clock that jumps ten years ahead makes nothing old',
   [...PEERS],
   async () => {
-    const region = await postgres();
+    const region = await postgresByClock(START_MS);
     await bring(region.site, [reading(1, START_MS)], START_MS);
     region.clock.jumpWall(START_MS + 10 * YEAR_MS, 'rtc');
     await bring(region.site, [reading(2, START_MS + 1_000)], START_MS + 1_000);
@@ -196,7 +177,7 @@ testWithPeers(
   'PostgreSQL: what has no month of its own goes by when it came',
   [...PEERS],
   async () => {
-    const region = await postgres();
+    const region = await postgresByClock(START_MS);
     const late = START_MS - 400 * DAY_MS;
     await bring(region.site, [lost(1), reading(2, late), reading(3, START_MS)], START_MS);
     assert.equal(await count(region, 'reading_default'), 2);
@@ -225,7 +206,7 @@ testWithPeers(
   'PostgreSQL: a node in 1970 keeps all, and sorts it in once it knows the time',
   [...PEERS],
   async () => {
-    const region = await postgres();
+    const region = await postgresByClock(START_MS);
     region.clock.jumpWall(5_000, 'unknown');
     const early = await batchOf([reading(1, START_MS)], { createdMs: 7_000, quality: 'unknown' });
     assert.equal((await keepBatch(region.site, early)).kind, 'kept');

@@ -12,9 +12,12 @@ import {
 } from '../../../src/batch/wire/chunks.ts';
 import { type BatchOutcome, openBatch } from '../../../src/batch/open-batch.ts';
 import type { SealedBatch } from '../../../src/batch/seal-batch.ts';
+import type { Clock } from '../../../src/base/clock.ts';
 import { SILENT_LOG } from '../../../src/base/log.ts';
 import { MachineClock, machineTimers } from '../../../src/platform/clock.ts';
 import { machineFiles } from '../../../src/platform/files/machine-files.ts';
+import type { Database } from '../../../src/platform/network/postgres.ts';
+import { SimClock } from '../../../src/platform/sim/clock.ts';
 import { EmbeddedStorage } from '../../../src/regional/embedded/embedded-storage.ts';
 import type { RegionalLimits } from '../../../src/regional/limits.ts';
 import { PgStorage } from '../../../src/regional/postgres/pg-storage.ts';
@@ -144,10 +147,15 @@ async function postgres(limits: Partial<RegionalLimits> = {}): Promise<OpenRegio
   return postgresAt(server.url(await server.create()), limits);
 }
 
-export function postgresAt(url: string, limits: Partial<RegionalLimits> = {}): OpenRegion {
+export function postgresAt(
+  url: string,
+  limits: Partial<RegionalLimits> = {},
+  clock: Clock = MACHINE.clock,
+): OpenRegion {
   return async () =>
     PgStorage.open({
       ...MACHINE,
+      clock,
       database: await connect(url),
       publicKey: REGION.publicKey,
       keepDays: { readings: 30, batches: 30 },
@@ -181,4 +189,21 @@ export async function placeOf(open: OpenRegion): Promise<Place> {
       return placeOf(open);
     },
   };
+}
+
+export interface PgPlace extends Place {
+  readonly url: string;
+  readonly clock: SimClock;
+  readonly storage: PgStorage;
+  readonly database: Database;
+}
+
+/** A fleet's storage of its own, by a clock that the test moves. */
+export async function postgresByClock(startMs: number): Promise<PgPlace> {
+  const { server } = STORAGES;
+  assert.ok(server !== undefined);
+  const [clock, url] = [new SimClock(startMs), server.url(await server.create())];
+  const place = await placeOf(postgresAt(url, {}, clock));
+  const storage = place.storage as PgStorage;
+  return { ...place, url, clock, storage, database: storage.database };
 }

@@ -18,34 +18,40 @@ import { MemoryStorage } from '../../support/memory/memory-storage.ts';
 
 const HUB_LACKS_MS = 60_000;
 
+/** A device that hands in what it has and asks for nothing; of its sessions only the line is left to say. */
+async function openTablet() {
+  const clock = new SimClock(1_800_000_000_000);
+  const parts = { storage: new MemoryStorage(), random: new SeededRandom(1), clock };
+  const handlers = { onChange: () => undefined, comesBack: () => true };
+  const outbox = await Outbox.open({ ...parts, ...handlers });
+  return {
+    ...parts,
+    name: 'tablet',
+    target: { url: 'sim://hub', clientId: 'tablet', username: 'lena', password: 'secret' },
+    scope: undefined,
+    outbox,
+    replica: new Replica(),
+    resume: undefined,
+    timers: clock,
+    onPage: () => undefined,
+    onWelcome: () => undefined,
+    onNotice: () => undefined,
+    onContact: () => undefined,
+  };
+}
+
 describe('a session', () => {
   it('that is closed by who hears of a refusal does not try again', async () => {
-    const clock = new SimClock(1_800_000_000_000);
-    const random = new SeededRandom(1);
-    const parts = { storage: new MemoryStorage(), random, clock };
-    const outbox = await Outbox.open({
-      ...parts,
-      onChange: () => undefined,
-      comesBack: () => true,
-    });
+    const tablet = await openTablet();
+    const { clock } = tablet;
     let tries = 0;
     const session: Session = new Session({
-      ...parts,
-      name: 'tablet',
-      target: { url: 'sim://hub', clientId: 'tablet', username: 'lena', password: 'wrong' },
+      ...tablet,
       openLink: (_target, handlers) => {
         tries += 1;
         clock.after(1, () => handlers.onDown('Connection refused: Not authorized'));
         return () => undefined;
       },
-      scope: undefined,
-      outbox,
-      replica: new Replica(),
-      resume: undefined,
-      timers: clock,
-      onPage: () => undefined,
-      onWelcome: () => undefined,
-      onNotice: () => undefined,
       onContact: () => {
         if (session.reason !== '' && session.contact === 'offline') session.close();
       },
@@ -57,19 +63,11 @@ describe('a session', () => {
   });
 
   it('that comes back ends the pull of the line that was lost', async () => {
-    const clock = new SimClock(1_800_000_000_000);
-    const random = new SeededRandom(1);
-    const parts = { storage: new MemoryStorage(), random, clock };
-    const outbox = await Outbox.open({
-      ...parts,
-      onChange: () => undefined,
-      comesBack: () => true,
-    });
+    const tablet = await openTablet();
+    const { clock } = tablet;
     const said: PullMessage[] = [];
     const session = new Session({
-      ...parts,
-      name: 'tablet',
-      target: { url: 'sim://hub', clientId: 'tablet', username: undefined, password: undefined },
+      ...tablet,
       openLink: (_target, handlers) => {
         const publish = (topic: string, payload: Uint8Array): void => {
           if (!topic.endsWith('/pull')) return;
@@ -81,14 +79,6 @@ describe('a session', () => {
         return () => undefined;
       },
       scope: EVERYTHING,
-      outbox,
-      replica: new Replica(),
-      resume: undefined,
-      timers: clock,
-      onPage: () => undefined,
-      onWelcome: () => undefined,
-      onNotice: () => undefined,
-      onContact: () => undefined,
     });
     session.wake();
     await clock.advance(30_000);
@@ -103,14 +93,8 @@ describe('a session', () => {
   });
 
   it('does not hammer a hub that lacks what another hub has receipted', async () => {
-    const clock = new SimClock(1_800_000_000_000);
-    const random = new SeededRandom(1);
-    const parts = { storage: new MemoryStorage(), random, clock };
-    const outbox = await Outbox.open({
-      ...parts,
-      onChange: () => undefined,
-      comesBack: () => true,
-    });
+    const tablet = await openTablet();
+    const { clock, outbox } = tablet;
     const patch = {
       class: 2,
       kind: PATCH,
@@ -133,9 +117,7 @@ describe('a session', () => {
       clock.after(1, () => handlers.onMessage('sync/tablet/receipt', receipt));
     };
     const session = new Session({
-      ...parts,
-      name: 'tablet',
-      target: { url: 'sim://hub', clientId: 'tablet', username: undefined, password: undefined },
+      ...tablet,
       openLink: (_target, handlers) => {
         clock.after(1, () =>
           handlers.onUp({
@@ -147,15 +129,6 @@ describe('a session', () => {
         );
         return () => undefined;
       },
-      scope: undefined,
-      outbox,
-      replica: new Replica(),
-      resume: undefined,
-      timers: clock,
-      onPage: () => undefined,
-      onWelcome: () => undefined,
-      onNotice: () => undefined,
-      onContact: () => undefined,
     });
     session.wake();
     await clock.advance(HUB_LACKS_MS);
