@@ -4,12 +4,14 @@ import fc from 'fast-check';
 import { test } from 'vitest';
 
 import type { Timers } from '../../../src/base/clock.ts';
+import { utf8 } from '../../../src/base/bytes.ts';
 import { SILENT_LOG } from '../../../src/base/log.ts';
 import { inlineCompressor } from '../../../src/batch/compression.ts';
 import { ALARM, BULK, CLASSES, LOG, type OpClass, TELEMETRY } from '../../../src/model/class.ts';
 import { SimClock } from '../../../src/platform/sim/clock.ts';
 import { SimFiles } from '../../../src/platform/sim/files.ts';
 import { SeededRandom } from '../../../src/platform/sim/random.ts';
+import type { HistoryLog } from '../../../src/uplink/ports.ts';
 import { Outbox } from '../../../src/uplink/outbox.ts';
 import { machineTimers } from '../../../src/platform/clock.ts';
 import { HUB, SITE, stampedOp, stampedOps, START_MS } from '../../support/made/batches.ts';
@@ -31,9 +33,11 @@ function openUncounted(
   files: SimFiles,
   limits: Limits = {},
   timers: Timers = machineTimers,
+  history?: HistoryLog,
 ): Outbox {
   return Outbox.open({
     journal,
+    history,
     files,
     dir: 'uplink',
     site: SITE,
@@ -302,6 +306,16 @@ test('whatever happens, backlog, spool and line agree with what was appended and
     }),
     { numRuns: 150 },
   );
+});
+
+test('leaves of what is given up are lacking at the region, and of nothing else', async () => {
+  const journal = new MemoryJournal();
+  journal.append(stampedOp(1, { class: BULK }), stampedOp(1));
+  const history = { witnessedSize: () => 0, leaves: () => utf8('leaves') };
+  const outbox = open(journal, disk(), {}, machineTimers, history as unknown as HistoryLog);
+  await outbox.giveUp([BULK], 2, () => true);
+  assert.deepEqual(outbox.lacking.next(BULK, 1), utf8('leaves'));
+  assert.equal(outbox.lacking.next(TELEMETRY, 1), undefined);
 });
 
 test('bulk that is given up is in no batch; the next one spans it, and so it is after a restart', async () => {
