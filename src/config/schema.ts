@@ -116,7 +116,7 @@ const journal = section('The write-ahead log: what is acknowledged is in it.', {
   total_mib_max: number(
     4096,
     { min: 4, max: 1_048_576, unit: 'MiB' },
-    'Size of all files together.',
+    'Size of all files together; a start that finds the journal full takes one segment more, for alarms.',
   ),
   free_mib_min: number(
     256,

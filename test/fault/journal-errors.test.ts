@@ -225,3 +225,26 @@ test('two hubs on one folder: the second is told', async () => {
   rig.end('kill');
   await rig.open();
 });
+
+test.each(SEALINGS)(
+  'starts at the limit have a segment all the same, one above it however many they are (%s)',
+  async (sealing) => {
+    const rig = new Rig(1, { totalBytesMax: 5 * SEGMENT_BYTES }, sealing);
+    await rig.open();
+    await appendUntilRefused(rig);
+    await rig.settle();
+    for (let start = 1; start <= 6; start++) {
+      rig.end(start % 2 === 0 ? 'kill' : 'power-cut');
+      await rig.open();
+      await rig.commit(2, 40);
+      assert.equal(rig.journal.fillRatio, 1, 'what is not urgent is refused');
+      assert.ok(rig.journal.stat().bytes <= 6 * SEGMENT_BYTES);
+    }
+    rig.check();
+    rig.release(rig.journal.durableLsn);
+    await rig.settle(1_000);
+    assert.ok(rig.journal.stat().bytes <= 5 * SEGMENT_BYTES);
+    await rig.commit(30);
+    await rig.checkUsable();
+  },
+);

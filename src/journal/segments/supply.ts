@@ -117,10 +117,12 @@ export class SegmentSupply {
 
   /**
    * Makes a segment at start-up, waiting for the card. What `firstBlock` returns is durable in it before it gets its
-   * name, so that it replaces earlier segments in one step. Throws where none can be had.
+   * name, so that it replaces earlier segments in one step. Throws where none can be had: where the disk is full, not where the journal
+   * is. A run that is killed there leaves room for alarms in its last segment, and the next one could not write into that.
+   * It replaces a segment that holds little, so starts in a row do not add up.
    */
   makeFirst(follows: Follows, firstBlock: FirstBlock): Prepared {
-    return this.#use(this.#makeNow(follows, firstBlock));
+    return this.#use(this.#makeNow(follows, firstBlock, Infinity));
   }
 
   /** Takes back a segment whose content counts no more; call it for the oldest first. */
@@ -145,8 +147,8 @@ export class SegmentSupply {
   }
 
   /** A file to make a segment of, or undefined and the shortage set. */
-  #begin(): Job | undefined {
-    const { files, dir, segmentBytes, totalBytesMax, freeBytesMin } = this.#options;
+  #begin(bytesMax = this.#options.totalBytesMax): Job | undefined {
+    const { files, dir, segmentBytes, freeBytesMin } = this.#options;
     this.#shortage = undefined;
     try {
       if (this.#spares.length === 0 && this.#retired.length > 0) this.#recycle();
@@ -157,7 +159,7 @@ export class SegmentSupply {
         if (sizeBytes > segmentBytes) file.truncate(segmentBytes);
         return { path, file, filledBytes: Math.min(sizeBytes, segmentBytes), syncing: false };
       }
-      if (this.bytes + segmentBytes > totalBytesMax) {
+      if (this.bytes + segmentBytes > bytesMax) {
         this.#shortage = 'full';
         return undefined;
       }
@@ -173,9 +175,9 @@ export class SegmentSupply {
     }
   }
 
-  #makeNow(follows: Follows, firstBlock: FirstBlock): Made {
+  #makeNow(follows: Follows, firstBlock: FirstBlock, bytesMax?: number): Made {
     const { segmentBytes, counts } = this.#options;
-    const job = this.#job ?? this.#begin();
+    const job = this.#job ?? this.#begin(bytesMax);
     this.#job = undefined; // What runs in the background finds that it is not wanted any more.
     if (job === undefined) throw this.#fault();
     try {
@@ -288,11 +290,14 @@ export class SegmentSupply {
 
   /** Takes the name of the oldest retired segment, durably, before anything else may happen to its file. */
   #recycle(): void {
-    const { files, dir, segmentBytes, log } = this.#options;
+    const { files, dir, segmentBytes, totalBytesMax, log } = this.#options;
     const segment = this.#retired.shift();
     if (segment === undefined) return;
     try {
-      const isKept = segment.sizeBytes === segmentBytes && this.#spares.length < SPARES_MAX;
+      const isKept =
+        segment.sizeBytes === segmentBytes &&
+        this.#spares.length < SPARES_MAX &&
+        this.bytes + segmentBytes <= totalBytesMax;
       const spare = `${dir}/${spareName(segment.number)}`;
       if (isKept) files.rename(segment.path, spare);
       else files.remove(segment.path);
