@@ -123,7 +123,7 @@ install_program() {
   mkdir -p "$staging"
   cp -R "$source/dist" "$source/package.json" "$source/README.md" "$source/LICENSE" "$staging/"
   mkdir "$staging/deploy"
-  cp "$source/deploy/install.sh" "$source/deploy/CHANGELOG.md" "$staging/deploy/"
+  cp "$source/deploy/install.sh" "$source/deploy/OPERATING.md" "$source/deploy/CHANGELOG.md" "$staging/deploy/"
   cp -R "$source/deploy/regional" "$staging/deploy/"
   cp -R "$source/systemd" "$staging/"
   if [ -d "$source/node_modules" ]; then

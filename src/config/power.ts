@@ -21,7 +21,7 @@ const MOMENT = {
 };
 
 const thresholds = section(
-  'Where the states of power begin; a key that is absent follows the chemistry (POWER in the README).',
+  'Where the states of power begin; a key that is absent follows the chemistry (OPERATING.md, Power).',
   {
     bulk_pause_pct: optionalNumber(PERCENT, 'Below: bulk, preview and records wait (state saver).'),
     bulk_resume_pct: optionalNumber(PERCENT, 'At or above: state normal again.'),

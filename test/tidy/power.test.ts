@@ -1,4 +1,4 @@
-/** The thresholds in the README are those that the governor uses. */
+/** The thresholds in OPERATING.md are those that the governor uses. */
 import assert from 'node:assert/strict';
 import { test } from 'vitest';
 
@@ -23,9 +23,9 @@ function rowOf(label: string, { bulk, telemetry, alarmsStop, shutdown }: Thresho
 }
 
 test('the table under Power holds the default thresholds', () => {
-  const readme = readText('README.md');
+  const operating = readText('deploy/OPERATING.md');
   for (const [label, chemistry, unit] of ROWS) {
     const row = rowOf(label, thresholdsFor(chemistry, 12)[unit]);
-    assert.ok(readme.includes(`\n${row}\n`), `README.md has the row ${row}`);
+    assert.ok(operating.includes(`\n${row}\n`), `OPERATING.md has the row ${row}`);
   }
 });
