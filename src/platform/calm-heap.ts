@@ -19,14 +19,16 @@ const POOL_BYTES = 1_024;
  * peers and devices with the SDK. V8 can be told a percentage only, so it is said anew when what lives has changed.
  *
  * The young heap stays at half of what V8 would let it have: folding after a burst used the other 12 MB
- * and was no faster for it. Its limit can be set on the command line only, but whether it grows can be said at any time.
+ * and was no faster for it. Its limit can be set on the command line only, but whether it grows can be said at any time. V8 lets it shrink
+ * when it has looked through the old one, and then it may grow again: left small, it is emptied seven times as often, what is in
+ * use at that moment becomes old, and every hundredth acknowledgement takes twice as long.
  *
  * Small buffers are cut from pieces of 1 KiB, not 8: one that is kept keeps its piece. MQTT.js keeps one for each length of a
  * packet below 16 KiB that it has ever sent, which could become 130 MB.
  */
 export function calmHeap(): void {
   Buffer.poolSize = POOL_BYTES;
-  let youngGrows = true;
+  let growth = 0;
   let percent = 0;
   const old = new OldHeap();
   const look = (): void => {
@@ -34,9 +36,9 @@ export function calmHeap(): void {
     const wanted = growthPercent(old.livingBytes(spaces));
     if (wanted !== percent) setFlagsFromString(`--heap-growing-percent=${wanted}`);
     percent = wanted;
-    if (!youngGrows || youngBytes(spaces) < YOUNG_BYTES_ENOUGH) return;
-    setFlagsFromString('--semi-space-growth-factor=1');
-    youngGrows = false;
+    const wantedGrowth = youngGrowth(spaces);
+    if (wantedGrowth !== growth) setFlagsFromString(`--semi-space-growth-factor=${wantedGrowth}`);
+    growth = wantedGrowth;
   };
   look();
   setInterval(look, LOOK_MS).unref();
@@ -64,8 +66,12 @@ export class OldHeap {
   }
 }
 
-function youngBytes(spaces: readonly HeapSpaceInfo[]): number {
-  return spaces.find(({ space_name: name }) => name === 'new_space')?.physical_space_size ?? 0;
+/** By what the young heap is multiplied when it grows. */
+export function youngGrowth(
+  spaces: readonly Pick<HeapSpaceInfo, 'space_name' | 'physical_space_size'>[],
+): 1 | 2 {
+  const young = spaces.find(({ space_name: name }) => name === 'new_space');
+  return (young?.physical_space_size ?? 0) < YOUNG_BYTES_ENOUGH ? 2 : 1;
 }
 
 /**

@@ -1,9 +1,9 @@
-/** How far the old heap of a hub may grow, by what lives in it. */
+/** How far the heaps of a hub may grow. */
 import assert from 'node:assert/strict';
 
 import { test } from 'vitest';
 
-import { growthPercent, OldHeap } from '../../../src/platform/calm-heap.ts';
+import { growthPercent, OldHeap, youngGrowth } from '../../../src/platform/calm-heap.ts';
 
 const spaces = (old: number, young = 0): { space_name: string; space_used_size: number }[] => [
   { space_name: 'new_space', space_used_size: young },
@@ -26,4 +26,10 @@ test('what lives is what was left when the heap was last found smaller', () => {
     heap.livingBytes(spaces(bytes, bytes)),
   );
   assert.deepEqual(seen, [30e6, 30e6, 30e6, 28e6, 28e6, 28e6, 20e6]);
+});
+
+test('the young heap grows to 16 MB and no further, and again where V8 has let it shrink', () => {
+  const young = (bytes: number) => [{ space_name: 'new_space', physical_space_size: bytes }];
+  const growths = [1e6, 8e6, 16.8e6, 16.8e6, 2e6, 16.8e6].map((bytes) => youngGrowth(young(bytes)));
+  assert.deepEqual(growths, [2, 2, 1, 1, 2, 1]);
 });
