@@ -28,17 +28,16 @@ const POOL_BYTES = 1_024;
  */
 export function calmHeap(): void {
   Buffer.poolSize = POOL_BYTES;
-  let growth = 0;
-  let percent = 0;
+  const said = new Map<string, number>();
+  const say = (flag: string, value: number): void => {
+    if (said.get(flag) !== value) setFlagsFromString(`--${flag}=${value}`);
+    said.set(flag, value);
+  };
   const old = new OldHeap();
   const look = (): void => {
     const spaces = getHeapSpaceStatistics();
-    const wanted = growthPercent(old.livingBytes(spaces));
-    if (wanted !== percent) setFlagsFromString(`--heap-growing-percent=${wanted}`);
-    percent = wanted;
-    const wantedGrowth = youngGrowth(spaces);
-    if (wantedGrowth !== growth) setFlagsFromString(`--semi-space-growth-factor=${wantedGrowth}`);
-    growth = wantedGrowth;
+    say('heap-growing-percent', growthPercent(old.livingBytes(spaces)));
+    say('semi-space-growth-factor', youngGrowth(spaces));
   };
   look();
   setInterval(look, LOOK_MS).unref();

@@ -18,6 +18,13 @@ function inShell(words: string, redirections: string) {
   return child;
 }
 
+/** It answers on its page, and ends in order when it is asked to. */
+async function serves(hub: ReturnType<typeof inShell>, page: string, ended: Promise<unknown[]>) {
+  assert.equal((await fetch(`${page}healthz`)).status, 200);
+  hub.kill('SIGTERM');
+  assert.deepEqual(await ended, [0, null]);
+}
+
 test.each(['a full disk', 'a reader that is gone'])(
   'a hub goes on where its log leads to %s',
   async (where) => {
@@ -28,9 +35,7 @@ test.each(['a full disk', 'a reader that is gone'])(
     const lines = createInterface({ input: hub.stdout });
     const [line] = (await Promise.race([once(lines, 'line'), ended])) as [unknown];
     const page = /http:\S+/.exec(String(line))?.[0] ?? assert.fail(`ended with ${String(line)}`);
-    assert.equal((await fetch(`${page}healthz`)).status, 200);
-    hub.kill('SIGTERM');
-    assert.deepEqual(await ended, [0, null]);
+    await serves(hub, page, ended);
   },
 );
 
@@ -47,9 +52,7 @@ test.each(['a full disk', 'a reader that is gone'])(
       if (page !== undefined) break;
     }
     assert.ok(page !== undefined, 'it has ended');
-    assert.equal((await fetch(`${page}healthz`)).status, 200);
-    hub.kill('SIGTERM');
-    assert.deepEqual(await ended, [0, null]);
+    await serves(hub, page, ended);
   },
 );
 

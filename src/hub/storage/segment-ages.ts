@@ -40,9 +40,11 @@ export class SegmentAges {
     this.#wall = new CautiousWall(clock, keepMs);
   }
 
-  /** Takes note of segments that are new, and of the clock; to be called more often than anything grows old. */
-  look(): void {
-    this.#wall.nowMs();
+  /**
+   * Takes note of segments that are new, and of the clock; to be called more often than anything grows old. Returns the wall time that is
+   * believed, undefined while nobody has set the clock.
+   */
+  look(): number | undefined {
     const seenMs = this.#clock.monotonicMs();
     const known = this.#segments;
     this.#segments = new Map(
@@ -51,12 +53,12 @@ export class SegmentAges {
         known.get(start) ?? { seenMs, stampMs: undefined },
       ]),
     );
+    return this.#wall.nowMs();
   }
 
   /** Where the newest segment begins that is older than what is kept, as far as is known by now: what lies below is older still. */
   newestOld(): Lsn | undefined {
-    this.look();
-    const nowMs = this.#wall.nowMs();
+    const nowMs = this.look();
     if (nowMs !== undefined) this.#readStamps();
     const isOld = (segment: Segment): boolean => this.#ageMs(segment, nowMs) > this.#keepMs;
     return [...this.#segments].findLast(([, segment]) => isOld(segment))?.[0];
