@@ -38,6 +38,24 @@ test('no file is longer than one can read in one go', () => {
   assert.deepEqual(long, []);
 });
 
+test('a unit test that bears the name of a file of its room stands in the same folder', () => {
+  const places = new Set(sources.map(({ path }) => path.slice('src/'.length)));
+  const named = new Set([...places].map((place) => nameInRoom(place)));
+  const astray = filesBelow('test/unit', '.test.ts').filter(({ path }) => {
+    const mirrored = path.slice('test/unit/'.length).replace('.test.ts', '.ts');
+    return named.has(nameInRoom(mirrored)) && !places.has(mirrored);
+  });
+  assert.deepEqual(
+    astray.map(({ path }) => path),
+    [],
+  );
+});
+
+/** `hub retention.ts` for `hub/storage/retention.ts`. */
+function nameInRoom(path: string): string {
+  return `${path.split('/')[0]} ${path.split('/').at(-1)}`;
+}
+
 test('nothing was left behind', () => {
   // Written in two halves, so that this list is not its own finding.
   const words = ['TO|DO', 'FIX|ME', 'XX|X', 'HA|CK'].map((word) => word.replace('|', ''));

@@ -1,0 +1,22 @@
+import assert from 'node:assert/strict';
+import { test } from 'vitest';
+
+import { type Log, SILENT_LOG } from '../../../../src/base/log.ts';
+import { PageFiles } from '../../../../src/status/http/page-files.ts';
+
+test('a file that the card does not give is told and missing; the others are there', () => {
+  const files = {
+    list: () => ['index.html', 'page.css', 'page.js'],
+    read: (path: string): Uint8Array => {
+      if (path.endsWith('.css')) throw Object.assign(new Error(`EIO: ${path}`), { code: 'EIO' });
+      return new TextEncoder().encode(path);
+    },
+  };
+  const said: unknown[] = [];
+  const log: Log = { ...SILENT_LOG, error: (event, fields) => said.push([event, fields]) };
+  const page = new PageFiles(files, 'dir', { log });
+  const statusOf = (path: string): number | undefined => page.answer(path, new Headers())?.status;
+  assert.deepEqual(['/', '/page.css', '/page.js'].map(statusOf), [200, undefined, 200]);
+  const reason = 'EIO: dir/page.css';
+  assert.deepEqual(said, [['page.unreadable', { path: 'dir/page.css', reason }]]);
+});

@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict';
+
+import { describe, it } from 'vitest';
+
+import { hexOf } from '../../../../../src/base/bytes.ts';
+import { Edits, STEP_MS } from '../../../../../src/cli/bench/merge/edits.ts';
+import { CborReader } from '../../../../../src/codec/reader.ts';
+import { conflictsOf } from '../../../../../src/merge/conflicts.ts';
+import { fold } from '../../../../../src/merge/fold.ts';
+import { MemoryState } from '../../../../../src/merge/state/memory-state.ts';
+import { digestOf } from '../../../../../src/merge/state/digest.ts';
+import { encodeOpEntry } from '../../../../../src/model/entry.ts';
+import { AUTHORITY, readOp, type StampedOp } from '../../../../../src/model/op.ts';
+import { LISTED_OPS_MAX } from '../../../../../src/store/records/writes/listed-records.ts';
+import { sha256Hasher } from '../../../../../src/store/sha256-hasher.ts';
+import { HUB } from '../../../../support/made/ops.ts';
+import { openStore } from '../../../../support/memory/stores.ts';
+import { tempDir } from '../../../../support/machine/temp-dir.ts';
+
+/** A field team on two work orders and a busy third. */
+function edits(count: number): StampedOp[] {
+  const work = new Edits(1_000_000, { count: 2, isCrowded: true });
+  const ops: StampedOp[] = [];
+  while (ops.length < count) {
+    const { bytes } = work.next();
+    const reader = new CborReader(bytes);
+    for (let left = reader.array(); left > 0; left--) {
+      const start = reader.offset;
+      const op = readOp(reader);
+      const hlc = { ms: 1_000_001 + ops.length * STEP_MS, counter: 0 };
+      const stamp = { hub: HUB, hlc, authority: AUTHORITY.technician, rosterEpoch: 0 };
+      ops.push({ bytes: bytes.slice(start, reader.offset), op, stamp });
+    }
+  }
+  return ops;
+}
+
+describe('records whose ops are listed in memory', () => {
+  it('stand as they should while they grow beyond what is listed, flushed or not', () => {
+    const store = openStore(tempDir());
+    const memory = new MemoryState();
+    const ops = edits(4 * LISTED_OPS_MAX);
+    for (const [index, stamped] of ops.entries()) {
+      fold(memory, stamped);
+      const entry = encodeOpEntry(stamped.bytes, stamped.stamp);
+      assert.equal(store.stageEntry(index + 1, entry), undefined);
+      // The bytes are the journal's again.
+      entry.fill(0);
+      if (index % 97 === 0) store.flush(1, false);
+      if (index % 211 === 0) store.commit();
+      if (index % 31 !== 0) continue;
+      const { key } = stamped.op;
+      assert.equal(store.records.history(key).length, memory.writes(key).length);
+      assert.equal(store.digest().digest, hexOf(digestOf(memory, sha256Hasher()).digest));
+      const expected = conflictsOf(memory.writes(key)).length;
+      assert.equal(store.records.openConflicts(key, 1_000).length, expected);
+    }
+    store.close();
+  });
+});
