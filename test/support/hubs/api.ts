@@ -1,6 +1,7 @@
 /** What tests ask of a running hub or regional node over HTTP. */
 import assert from 'node:assert/strict';
 import { setTimeout as pause } from 'node:timers/promises';
+import { inspect } from 'node:util';
 
 export interface Digest {
   readonly digest: string;
@@ -56,7 +57,7 @@ export async function eventually<T>(
   for (;;) {
     const answer = await ask();
     if (holds(answer)) return answer;
-    assert.ok(performance.now() < endMs, `still ${JSON.stringify(answer).slice(0, 2000)}`);
+    assert.ok(performance.now() < endMs, `still ${inspect(answer, { depth: 8 }).slice(0, 2000)}`);
     await pause(50);
   }
 }
