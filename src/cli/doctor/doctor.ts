@@ -176,9 +176,9 @@ function layoutCheck(fault: HubError | undefined, { data }: Config): Check {
 
 /** States that files alone can prove; undefined where they prove none. */
 function stoppedStates(found: FileFindings): readonly RecoveryRow[] | undefined {
-  const { damagedRanges, quarantinedRanges, lackedOps, startFaults } = found;
+  const { damagedRanges, quarantinedRanges, lackedOps, fileFaults } = found;
   const [worst, ...more] = syncStatesOf({
-    faults: new Set<FaultCode>(startFaults),
+    faults: new Set<FaultCode>(fileFaults),
     damagedRanges,
     quarantinedRanges,
     lackedOps,
@@ -194,7 +194,7 @@ function statesOf(
 ): readonly RecoveryRow[] {
   const isDifferent = compared.some(({ verdict }) => verdict === 'wrong');
   const proven = syncStatesOf({
-    faults: new Set<FaultCode>([...faults.map(({ code }) => code), ...(found?.startFaults ?? [])]),
+    faults: new Set<FaultCode>([...faults.map(({ code }) => code), ...(found?.fileFaults ?? [])]),
     ...(found === undefined ? {} : { ...found }),
     ...(isDifferent ? { digests: 'different' } : {}),
   });

@@ -34,6 +34,7 @@ import { textIn } from '../../platform/files/files.ts';
 import { isOpenToOthers, keepPrivate } from '../../platform/files/permissions.ts';
 import { readRosterFile, sitePaths } from '../../security/enrolment/site-folder.ts';
 import { readUsers, usersPath } from '../../security/users.ts';
+import { forgottenFault, forgottenPath } from '../../uplink/waiting/forgotten.ts';
 import type { CliIo } from '../io.ts';
 import { bytesText, countText } from '../text.ts';
 import { type Check, checked, note, ok, wrong, wrongByFault } from './check.ts';
@@ -46,8 +47,8 @@ export interface FileFindings {
   readonly quarantinedRanges: number;
   /** What devices and hubs have told this one lacks. */
   readonly lackedOps: number;
-  /** Why no hub starts with the key and the journal that are here, or that are not; or why another one than before. */
-  readonly startFaults: readonly FaultCode[];
+  /** Why no hub starts with what is here, or another one than before; and what one that ran has left word of. */
+  readonly fileFaults: readonly FaultCode[];
 }
 
 /** Reading more than this byte by byte takes too long for a first look. */
@@ -68,8 +69,13 @@ export function fileChecks(
   const key = keyFindings(io, config, paths, journal.stat);
   const told = holesIn(io.files.read(paths.holes));
   const lost = isRunning ? undefined : lostJournalOf(io, config, paths);
+  // A hub that runs says so itself.
+  const forgotten = isRunning
+    ? undefined
+    : forgottenFault(io.files.read(forgottenPath(paths.uplink)));
   const checks = [
-    ...(lost === undefined ? [] : [wrongByFault('journal', lost.code, lost.message)]),
+    ...faultCheck('journal', lost),
+    ...faultCheck('upstream', forgotten),
     ...privateChecks(io, config, paths),
     key.check,
     ...journal.checks,
@@ -91,8 +97,12 @@ export function fileChecks(
   const quarantinedRanges = journal.stat?.quarantined.length ?? 0;
   const lackedOps = opsIn(told.filter(({ isClosed }) => !isClosed));
   const { damagedRanges } = journal;
-  const startFaults = [key.fault, lost?.code].filter((code) => code !== undefined);
-  return { checks, damagedRanges, quarantinedRanges, lackedOps, startFaults };
+  const fileFaults = [key.fault, lost?.code, forgotten?.code].filter((code) => code !== undefined);
+  return { checks, damagedRanges, quarantinedRanges, lackedOps, fileFaults };
+}
+
+function faultCheck(name: string, fault: HubError | undefined): Check[] {
+  return fault === undefined ? [] : [wrongByFault(name, fault.code, fault.message)];
 }
 
 function holesCheck(told: readonly ToldHole[]): Check {

@@ -54,7 +54,7 @@ export class ForgottenBook {
 
   constructor(options: ForgottenOptions) {
     this.#options = options;
-    this.#path = `${options.dir}/forgotten`;
+    this.#path = forgottenPath(options.dir);
     this.#byClass = forgottenIn(options.files.read(this.#path));
     for (const [opClass, { ops }] of this.#byClass) if (ops === undefined) this.#count(opClass);
   }
@@ -80,14 +80,7 @@ export class ForgottenBook {
       this.#byClass.clear();
       return undefined;
     }
-    const parts = [...this.#byClass].flatMap(([opClass, { throughLsn, sinceMs, ops }]) =>
-      ops === undefined
-        ? []
-        : [`${throughOp(opClass, ops)} (LSN ${throughLsn}, found ${isoTime(sinceMs)})`],
-    );
-    if (parts.length === 0) return undefined;
-    const what = 'the region has lost ops that it had receipted, and these are not here any more';
-    return new HubError('uplink.forgotten', `${what}: ${parts.join(', ')}`);
+    return faultOf(this.#byClass);
   }
 
   close(): void {
@@ -167,6 +160,27 @@ export class ForgottenBook {
 
 function throughOp(opClass: OpClass, ops: number): string {
   return `class ${CLASS_NAMES[opClass]} through op ${ops}`;
+}
+
+export function forgottenPath(dir: string): string {
+  return `${dir}/forgotten`;
+}
+
+/** What the file says that a hub which does not run has left. */
+export function forgottenFault(bytes: Uint8Array | undefined): HubError | undefined {
+  return faultOf(forgottenIn(bytes));
+}
+
+/** Of what is counted. */
+function faultOf(byClass: ReadonlyMap<OpClass, Forgotten>): HubError | undefined {
+  const parts = [...byClass].flatMap(([opClass, { throughLsn, sinceMs, ops }]) =>
+    ops === undefined
+      ? []
+      : [`${throughOp(opClass, ops)} (LSN ${throughLsn}, found ${isoTime(sinceMs)})`],
+  );
+  if (parts.length === 0) return undefined;
+  const what = 'the region has lost ops that it had receipted, and these are not here any more';
+  return new HubError('uplink.forgotten', `${what}: ${parts.join(', ')}`);
 }
 
 /** Lines that are none are passed over. */

@@ -151,6 +151,20 @@ describe('a hub that stands still', () => {
     assert.equal(found(closed), 'closed: 40 ops');
   });
 
+  test('what the region has lost and nobody can send again is told until its note is removed', async () => {
+    const path = join(dir, 'uplink/forgotten');
+    mkdirSync(join(dir, 'uplink'), { recursive: true });
+    writeFileSync(path, 'telemetry 40 1800000000000 38\nalarm 40 1800000000000 -\n');
+    const report = await diagnose();
+    assert.equal(report.sync?.state, 'forgotten upstream');
+    assert.deepEqual(wrongIn(report), ['upstream']);
+    const { found = '' } = report.checks.find(({ name }) => name === 'upstream') ?? {};
+    assert.match(found, /class telemetry through op 38 \(LSN 40/);
+    assert.doesNotMatch(found, /alarm/, 'which nobody has counted yet');
+    rmSync(path);
+    assert.equal((await diagnose()).sync, null);
+  });
+
   test('a damaged state database goes, because the journal has it all', async () => {
     writeFileSync(
       join(dir, 'state.db'),
