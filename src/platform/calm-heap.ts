@@ -67,10 +67,10 @@ export class OldHeap {
 
 /** By what the young heap is multiplied when it grows. */
 export function youngGrowth(
-  spaces: readonly Pick<HeapSpaceInfo, 'space_name' | 'physical_space_size'>[],
+  spaces: readonly Pick<HeapSpaceInfo, 'space_name' | 'space_size'>[],
 ): 1 | 2 {
   const young = spaces.find(({ space_name: name }) => name === 'new_space');
-  return (young?.physical_space_size ?? 0) < YOUNG_BYTES_ENOUGH ? 2 : 1;
+  return (young?.space_size ?? 0) < YOUNG_BYTES_ENOUGH ? 2 : 1;
 }
 
 /**

@@ -29,7 +29,12 @@ test('what lives is what was left when the heap was last found smaller', () => {
 });
 
 test('the young heap grows to 16 MB and no further, and again where V8 has let it shrink', () => {
-  const young = (bytes: number) => [{ space_name: 'new_space', physical_space_size: bytes }];
+  const young = (bytes: number) => [{ space_name: 'new_space', space_size: bytes }];
   const growths = [1e6, 8e6, 16.8e6, 16.8e6, 2e6, 16.8e6].map((bytes) => youngGrowth(young(bytes)));
   assert.deepEqual(growths, [2, 2, 1, 1, 2, 1]);
+});
+
+test('the young heap has grown to 16 MB even where not every page of it is in use', () => {
+  const young = { space_name: 'new_space', space_size: 16.8e6, physical_space_size: 14.2e6 };
+  assert.equal(youngGrowth([young]), 1);
 });
