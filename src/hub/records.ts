@@ -3,6 +3,7 @@ import { messageOf } from '../base/errors.ts';
 import { hexOf } from '../base/bytes.ts';
 import { isoTime } from '../base/iso-time.ts';
 import type { CborValue } from '../codec/value.ts';
+import { jsonOfCbor, type JsonValue } from '../codec/json.ts';
 import type { HubStore } from './storage/store.ts';
 import type { Telling } from './sync/telling.ts';
 import type { Door } from '../ingest/door/door.ts';
@@ -37,7 +38,6 @@ import {
 } from '../model/op.ts';
 import type { Origin } from '../model/origin.ts';
 import type { Mended, RecordDoor } from '../status/api/records.ts';
-import { jsonOfCbor, type JsonValue } from '../status/http/values.ts';
 import { type MetConflict, whyPrevails } from '../store/records/conflict-book.ts';
 import type { OpTime } from '../store/times/boot-times.ts';
 import type { DocStep } from '../store/records/doc-log.ts';

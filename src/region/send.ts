@@ -1,5 +1,6 @@
 /** Wishes of people at the regional node, as ops of the region that flow down to the hubs of a site. */
 import type { CborValue } from '../codec/value.ts';
+import type { JsonValue } from '../codec/json.ts';
 import { opIdOfText, textOfOpId } from '../merge/op-id.ts';
 import { encodeAdd, encodePatch, readAdd, readPatch } from '../merge/patch.ts';
 import { RECORD } from '../model/class.ts';
@@ -9,7 +10,6 @@ import type { Origin } from '../model/origin.ts';
 import { hasOp } from '../regional/downlink/downlink.ts';
 import type { RegionalNode } from '../regional/regional-node.ts';
 import type { SendDoor, SendWish } from '../status/region/send-door.ts';
-import type { JsonValue } from '../status/http/values.ts';
 
 /** The door of the node's HTTP to its way down. */
 export function sendDoorOf(node: RegionalNode, wallMs: () => number): SendDoor {

@@ -4,6 +4,7 @@ import { HubError } from '../../base/errors.ts';
 import { isoTime } from '../../base/iso-time.ts';
 import { SILENT_LOG } from '../../base/log.ts';
 import { CborError } from '../../codec/reader.ts';
+import { jsonOfCbor, type JsonValue } from '../../codec/json.ts';
 import {
   dumpJournal,
   type DumpItem,
@@ -20,7 +21,7 @@ import { openUnsealer } from '../../hub/storage/journal.ts';
 import type { Unsealer } from '../../journal/sealer.ts';
 import { kindOfName, QUARANTINE_NAME } from '../../journal/segments/names.ts';
 import { readEscrowKey } from '../../keys/key-encryption.ts';
-import { jsonOfCbor, jsonOfPayload, type JsonValue } from '../../status/http/values.ts';
+import { jsonOfPayload } from '../../status/http/values.ts';
 import type { Args } from '../args.ts';
 import { configOf } from '../config-options.ts';
 import { type CliIo, EXIT, type ExitCode } from '../io.ts';

@@ -1,6 +1,7 @@
 /** `heliograph proof …`: proofs that ops are in a hub's signed history. Made by the hub, checked by anyone, without it. */
 import { EMPTY_BYTES, textOf } from '../../base/bytes.ts';
 import { isoTime } from '../../base/iso-time.ts';
+import { jsonOfCbor } from '../../codec/json.ts';
 import { verifyEd25519 } from '../../keys/identity.ts';
 import { publicKeyOfText } from '../../keys/public-key.ts';
 import { verifyProof } from '../../ledger/proof-file.ts';
@@ -12,7 +13,7 @@ import {
 } from '../../ledger/since-file.ts';
 import { CLASS_NAMES, classNamed } from '../../model/class.ts';
 import { EVENT, KIND_NAMES } from '../../model/op.ts';
-import { jsonOfCbor, jsonOfPayload } from '../../status/http/values.ts';
+import { jsonOfPayload } from '../../status/http/values.ts';
 import { type Args, UsageError } from '../args.ts';
 import { HubApi } from '../asking/hub-api.ts';
 import { type CliIo, EXIT, type ExitCode } from '../io.ts';

@@ -8,6 +8,7 @@ import { bytesOfContentId, type ContentId, contentIdOf } from '../../assets/cont
 import type { PreviewMaker } from '../../assets/previews/preview-maker.ts';
 import type { Upload, Uploads } from '../../assets/uploads.ts';
 import { HubError } from '../../base/errors.ts';
+import type { JsonValue } from '../../codec/json.ts';
 import type { Ground } from '../ground.ts';
 import { jsonOfOrder, jsonOfVersion } from '../records.ts';
 import type { HubStore } from '../storage/store.ts';
@@ -32,7 +33,6 @@ import type {
   PreviewOutcome,
   Received,
 } from '../../status/api/assets.ts';
-import type { JsonValue } from '../../status/http/values.ts';
 
 export interface HubAssetsOptions {
   readonly blobs: BlobStore;

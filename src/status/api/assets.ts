@@ -3,13 +3,13 @@
  * uploads, whole or in parts that go on after a cut. What is served came from devices: only what a browser shows without
  * running it is shown, all else is a download.
  */
+import type { JsonValue } from '../../codec/json.ts';
 import { isMediaType } from '../../model/media-type.ts';
 import type { Role } from '../../model/op.ts';
 import { jsonAnswer } from '../http/answers.ts';
 import { type ByteRange, contentRangeOf, rangeOf } from '../http/byte-range.ts';
 import { type HttpPrincipal, type MayRead, refuseStrangeOrigin } from '../http/login.ts';
 import { problem, type ProblemStatus } from '../http/problem.ts';
-import type { JsonValue } from '../http/values.ts';
 
 type JsonObject = Readonly<Record<string, JsonValue>>;
 

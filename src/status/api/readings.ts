@@ -5,11 +5,12 @@
 import { type Clock, pause, type Timers } from '../../base/clock.ts';
 import { durationMs } from '../../base/duration.ts';
 import { isoTime } from '../../base/iso-time.ts';
+import type { JsonValue } from '../../codec/json.ts';
 import { jsonAnswer, textAnswer } from '../http/answers.ts';
 import type { MayRead } from '../http/login.ts';
 import { problem } from '../http/problem.ts';
 import { timeIn } from '../http/time-parameter.ts';
-import { csvCell, jsonOfPayload, type JsonValue } from '../http/values.ts';
+import { csvCell, jsonOfPayload } from '../http/values.ts';
 
 export interface ReadingsQuery {
   readonly key: string;

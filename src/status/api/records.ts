@@ -3,11 +3,11 @@
  * mends becomes an op of this hub with the authority of whoever asks; the answer comes when the op is durable
  * and shows. In mode `password` for the people of the site, not for devices.
  */
+import type { JsonValue } from '../../codec/json.ts';
 import type { Role } from '../../model/op.ts';
 import { jsonAnswer } from '../http/answers.ts';
 import type { HttpPrincipal, MayRead } from '../http/login.ts';
 import { problem } from '../http/problem.ts';
-import type { JsonValue } from '../http/values.ts';
 import { wishIn } from '../http/wish.ts';
 
 type JsonObject = Readonly<Record<string, JsonValue>>;

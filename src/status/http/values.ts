@@ -2,8 +2,6 @@
 import { textOf } from '../../base/bytes.ts';
 import { base64Of, jsonOfBytes, type JsonValue } from '../../codec/json.ts';
 
-export { jsonOfCbor, type JsonValue } from '../../codec/json.ts';
-
 /** JSON where the payload is JSON, else its text, else its bytes. */
 export function jsonOfPayload(payload: Uint8Array): JsonValue {
   const text = textOf(payload);

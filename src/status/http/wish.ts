@@ -2,10 +2,10 @@
  * What a person asks for in the body of a POST: a JSON object from the own page or a command, never from another web site and
  * never from a device.
  */
+import type { JsonValue } from '../../codec/json.ts';
 import type { Role } from '../../model/op.ts';
 import { type HttpPrincipal, refuseForgery } from './login.ts';
 import { problem } from './problem.ts';
-import type { JsonValue } from './values.ts';
 
 export interface Wish {
   readonly body: Readonly<Partial<Record<string, JsonValue>>>;

@@ -3,11 +3,11 @@
  * /api/v1/override` asks hubs to send everything for a while, and `GET /api/v1/delivery` says which hubs have an op. In mode
  * `password` with the authority of whoever asks.
  */
+import type { JsonValue } from '../../codec/json.ts';
 import { isSpan, MINUTE_MS, MINUTES_MAX } from '../api/override.ts';
 import { jsonAnswer } from '../http/answers.ts';
 import type { HttpPrincipal } from '../http/login.ts';
 import { problem } from '../http/problem.ts';
-import type { JsonValue } from '../http/values.ts';
 import { wishIn } from '../http/wish.ts';
 import { isHubOrAll, isObject, type SendDoor, sent, WORDS } from './send-door.ts';
 

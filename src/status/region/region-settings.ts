@@ -4,10 +4,10 @@
  * Only for supervisors and operators: hubs heed nobody else in this.
  */
 import { EMPTY_BYTES } from '../../base/bytes.ts';
+import type { JsonValue } from '../../codec/json.ts';
 import { jsonAnswer } from '../http/answers.ts';
 import type { HttpPrincipal } from '../http/login.ts';
 import { problem } from '../http/problem.ts';
-import type { JsonValue } from '../http/values.ts';
 import { wishIn } from '../http/wish.ts';
 import { isHubOrAll, isObject, type SendDoor, sent, WORDS } from './send-door.ts';
 

@@ -1,8 +1,8 @@
 /** What the regional node's API asks of whoever sends down, and what its wishes have in common. */
+import type { JsonValue } from '../../codec/json.ts';
 import type { Role } from '../../model/op.ts';
 import { jsonAnswer } from '../http/answers.ts';
 import { problem } from '../http/problem.ts';
-import type { JsonValue } from '../http/values.ts';
 
 export interface SendWish {
   readonly site: string;

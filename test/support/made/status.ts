@@ -1,5 +1,6 @@
 /** A hub's status on an ordinary afternoon, for tests of what shows it. */
 import { SILENT_LOG } from '../../../src/base/log.ts';
+import { jsonOfCbor, type JsonValue } from '../../../src/codec/json.ts';
 import type { SimClock } from '../../../src/platform/sim/clock.ts';
 import type { AssetDoor } from '../../../src/status/api/assets.ts';
 import type { ApiOptions, LogLine, PowerSourceRow } from '../../../src/status/api/api.ts';
@@ -7,7 +8,6 @@ import type { Override } from '../../../src/status/api/override.ts';
 import type { ReadingPoint } from '../../../src/status/api/readings.ts';
 import type { StatusSnapshot } from '../../../src/status/snapshot.ts';
 import type { RecordDoor } from '../../../src/status/api/records.ts';
-import { jsonOfCbor, type JsonValue } from '../../../src/status/http/values.ts';
 import type { TransparencyLog } from '../../../src/status/api/transparency.ts';
 
 export const NOON_MS = Date.parse('2026-03-01T12:00:00Z');
