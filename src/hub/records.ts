@@ -1,47 +1,39 @@
-/** Records for people: queries of the store in JSON, and wishes of people as ops of this hub. */
+/** Records for people: queries of the store, and wishes of people as ops of this hub. */
 import { messageOf } from '../base/errors.ts';
 import { hexOf } from '../base/bytes.ts';
 import { isoTime } from '../base/iso-time.ts';
 import type { CborValue } from '../codec/value.ts';
 import { jsonOfCbor, type JsonValue } from '../codec/json.ts';
+import {
+  jsonOfDoc,
+  jsonOfEntry,
+  type JsonObject,
+  jsonOfOrder,
+  jsonOfStep,
+  jsonOfTime,
+  jsonOfVersion,
+  mapped,
+  numberOf,
+  roleOf,
+} from './record-json.ts';
 import type { HubStore } from './storage/store.ts';
 import type { Telling } from './sync/telling.ts';
 import type { Door } from '../ingest/door/door.ts';
 import type { Journal } from '../journal/journal.ts';
-import {
-  ASSET_FIELD,
-  type AssetVersion,
-  encodeAssetVersion,
-  readAssetVersion,
-} from '../merge/asset/asset-version.ts';
+import { ASSET_FIELD, encodeAssetVersion, readAssetVersion } from '../merge/asset/asset-version.ts';
 import { isDispute } from '../merge/conflicts.ts';
-import type { DocState } from '../merge/doc/doc-state.ts';
 import { Document } from '../merge/doc/document.ts';
 import { type OpId, opIdOfText, textOfOpId } from '../merge/op-id.ts';
 import { compareTimes, type WriteOrder } from '../merge/order.ts';
-import { encodePatch, encodeUndo, readAdd, readPatch, readUndo } from '../merge/patch.ts';
+import { encodePatch, encodeUndo, readPatch } from '../merge/patch.ts';
 import { kindOfField } from '../merge/record/record-ops.ts';
-import { NO_BASE, readHorizon } from '../merge/record/horizon.ts';
 import { readRegisterWrites } from '../merge/register-writes.ts';
 import { RECORD } from '../model/class.ts';
-import {
-  ADD,
-  ASSET,
-  AUTHORITY,
-  CONTROL,
-  DOC,
-  KIND_NAMES,
-  type Kind,
-  PATCH,
-  type Role,
-  UNDO,
-} from '../model/op.ts';
+import { ASSET, AUTHORITY, type Kind, PATCH, type Role, UNDO } from '../model/op.ts';
 import type { Origin } from '../model/origin.ts';
 import type { Mended, RecordDoor } from '../status/api/records.ts';
 import { type MetConflict, whyPrevails } from '../store/records/conflict-book.ts';
-import type { OpTime } from '../store/times/boot-times.ts';
-import type { DocStep } from '../store/records/doc-log.ts';
-import type { HistoryEntry, Records } from '../store/records/records.ts';
+import type { Records } from '../store/records/records.ts';
 
 export interface HubRecordsOptions {
   readonly store: Pick<HubStore, 'state' | 'whenApplied'>;
@@ -51,11 +43,6 @@ export interface HubRecordsOptions {
   readonly id: Origin;
 }
 
-type JsonObject = Readonly<Record<string, JsonValue>>;
-
-const ROLES = Object.fromEntries(
-  Object.entries(AUTHORITY).map(([role, rank]) => [rank, role]),
-) as Readonly<Record<number, Role>>;
 const PER_THOUSAND = 1_000;
 const TITLE_FIELDS = ['title', 'name'];
 const NOTHING = new Uint8Array(0);
@@ -137,7 +124,7 @@ export class HubRecords implements RecordDoor {
     if (first === undefined) return refused(`${key} has no open conflict in ${place}`);
     const { winner } = first;
     if (winner.authority > AUTHORITY[role]) {
-      return refused(`what stands was written by role ${ROLES[winner.authority]}`);
+      return refused(`what stands was written by role ${roleOf(winner)}`);
     }
     const seen = [winner, ...conflicts.map(({ loser }) => loser)];
     if (field === ASSET_FIELD) return this.#resolveAsset(wish, seen);
@@ -227,86 +214,6 @@ export class HubRecords implements RecordDoor {
       closedAt: closedMs === undefined ? null : isoTime(closedMs),
     };
   }
-}
-
-function jsonOfEntry(entry: HistoryEntry): JsonObject {
-  const { order, kind, body, isUndone } = entry;
-  return {
-    ...jsonOfOrder(order),
-    kind: KIND_NAMES[kind],
-    undone: isUndone,
-    ...jsonOfBody(kind, body),
-  };
-}
-
-/** A step in a document: taking it back is an inverse step, which only a device can make. */
-function jsonOfStep({ order, bytes }: DocStep): JsonObject {
-  return { ...jsonOfOrder(order), kind: KIND_NAMES[DOC], undone: false, bytes };
-}
-
-/** Where the maker's clock was not set: what is known of the time since, and how well. */
-function jsonOfTime(time: OpTime | undefined): JsonObject {
-  if (time === undefined) return {};
-  const { quality, atMs } = time;
-  return atMs === undefined ? { clock: quality } : { clock: quality, at: isoTime(atMs) };
-}
-
-function jsonOfBody(kind: Kind, body: Uint8Array): JsonObject {
-  const names = (ids: readonly OpId[]): string[] => ids.map((id) => textOfOpId(id));
-  if (kind === ADD) return { add: mapped(readAdd(body) ?? new Map(), numberOf) };
-  if (kind === UNDO) return { undoes: names(readUndo(body) ?? []) };
-  if (kind === ASSET) return { asset: jsonOfVersion(body) };
-  if (kind === CONTROL) return jsonOfHorizon(body);
-  if (kind !== PATCH) return {};
-  const { fields, seen } = readPatch(body) ?? { fields: new Map(), seen: new Map() };
-  return { fields: mapped(fields, jsonOfCbor), seen: mapped(seen, names) };
-}
-
-/** What older ops came to, and which they were. */
-function jsonOfHorizon(body: Uint8Array): JsonObject {
-  const { vector, fields } = readHorizon(body) ?? NO_BASE;
-  const values = new Map([...fields].filter(([field]) => field !== ASSET_FIELD));
-  const standsFor = Object.fromEntries(vector);
-  return { standsFor, fields: mapped(values, ({ value }) => jsonOfCbor(value)) };
-}
-
-/** What a version names and hints at. */
-export function jsonOfVersion(body: Uint8Array): JsonObject {
-  const version = readAssetVersion(body);
-  if (version === undefined) return {};
-  const { sha256, base, size, type, note, tags, region }: AssetVersion = version;
-  return {
-    sha256: hexOf(sha256),
-    size,
-    type,
-    ...(base === undefined ? {} : { base: base.map((id) => textOfOpId(id)) }),
-    ...(note === undefined ? {} : { note }),
-    ...(tags === undefined ? {} : { tags }),
-    ...(region === undefined ? {} : { region }),
-  };
-}
-
-function jsonOfDoc({ heads, state }: DocState): JsonObject {
-  const ops = Object.fromEntries(heads);
-  return { bytes: state.length, ...Document.decode(state).summary(), lastOps: ops };
-}
-
-export function jsonOfOrder(order: WriteOrder): JsonObject {
-  return {
-    op: textOfOpId(order),
-    at: isoTime(order.hlc.ms),
-    role: ROLES[order.authority] ?? 'device',
-  };
-}
-
-function mapped<T>(values: ReadonlyMap<string, T>, render: (value: T) => JsonValue): JsonObject {
-  return Object.fromEntries([...values].map(([name, value]) => [name, render(value)]));
-}
-
-/** Beyond 2^53 as text, so that nothing is rounded. */
-function numberOf(total: bigint): JsonValue {
-  const number = Number(total);
-  return Number.isSafeInteger(number) ? number : String(total);
 }
 
 function cborOf(value: JsonValue): CborValue {

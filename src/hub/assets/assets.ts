@@ -10,7 +10,7 @@ import type { Upload, Uploads } from '../../assets/uploads.ts';
 import { HubError } from '../../base/errors.ts';
 import type { JsonValue } from '../../codec/json.ts';
 import type { Ground } from '../ground.ts';
-import { jsonOfOrder, jsonOfVersion } from '../records.ts';
+import { jsonOfOrder, jsonOfVersion } from '../record-json.ts';
 import type { HubStore } from '../storage/store.ts';
 import type { Telling } from '../sync/telling.ts';
 import type { Door } from '../../ingest/door/door.ts';
