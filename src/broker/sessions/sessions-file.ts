@@ -3,12 +3,11 @@
  * has been applied. A start reads it and the log behind that LSN. Its form is SESSIONS.md; it is believed as a whole
  * or not at all.
  */
-import { createHash } from 'node:crypto';
-
 import { bytesEqual } from '../../base/bytes.ts';
 import { HubError } from '../../base/errors.ts';
 import { CborError, CborReader } from '../../codec/reader.ts';
 import { CborWriter } from '../../codec/writer.ts';
+import { sha256 } from '../../hashes.ts';
 import type { Role } from '../../model/op.ts';
 import type { Lsn } from '../contract.ts';
 import type { LaneState } from './durable-lane.ts';
@@ -55,8 +54,7 @@ export function encodeSessionsFile({ lsn, sessions, retained }: SessionsFile): U
   for (const { topic, payload, qos, lsn: at } of retained) {
     writer.array(4).bytes(topic).bytes(payload).uint(qos).uint(at);
   }
-  const hash = createHash('sha256').update(writer.peek()).digest();
-  return writer.raw(hash).finish();
+  return writer.raw(sha256(writer.peek())).finish();
 }
 
 /** Throws `sessions.damaged`, or `data.newer` where a later version wrote it. */
@@ -72,9 +70,11 @@ export function decodeSessionsFile(bytes: Uint8Array): SessionsFile {
 function read(bytes: Uint8Array): SessionsFile {
   const end = bytes.length - HASH_BYTES;
   if (end < 0) throw new CborError('cut short', bytes.length);
-  const hash = createHash('sha256').update(bytes.subarray(0, end)).digest();
-  if (!bytesEqual(hash, bytes.subarray(end))) throw new CborError('the hash does not match', end);
-  const reader = new CborReader(bytes.subarray(0, end), 0, LIMITS);
+  const body = bytes.subarray(0, end);
+  if (!bytesEqual(sha256(body), bytes.subarray(end))) {
+    throw new CborError('the hash does not match', end);
+  }
+  const reader = new CborReader(body, 0, LIMITS);
   reader.expectArray(5);
   if (reader.text() !== TITLE) throw new CborError('not a file of sessions', 0);
   const format = reader.uint();
