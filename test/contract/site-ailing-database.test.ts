@@ -1,6 +1,7 @@
 /**
- * A database that is full, at whichever table a batch meets it: nothing of the batch is there, the fault is one that passes, and the
- * same batch is kept, once, when there is room again. The server says so itself; what makes it say so is a trigger.
+ * A database that answers and does not take what comes: it is full, at whichever table a batch meets it, only reads for a while as
+ * a standby does, or its operator ends statements. Nothing of the batch is there, the fault is one that passes, and the
+ * same batch is kept, once, by the next try. The server says so itself; that it is full a trigger makes it say.
  */
 import assert from 'node:assert/strict';
 
@@ -50,7 +51,17 @@ async function empty(database: Database, table: string): Promise<void> {
   await database.query(`DROP TRIGGER full_disk ON heliograph.${table}`);
 }
 
-describe.skipIf(!hasPeers)('a full database (skipped without postgres)', () => {
+async function takesWrites(database: Database, does: boolean): Promise<void> {
+  await database.query(`ALTER SYSTEM SET default_transaction_read_only = ${does ? 'off' : 'on'}`);
+  await database.query('SELECT pg_reload_conf()');
+  const setting = async (): Promise<unknown> => {
+    const [row] = await database.query('SHOW default_transaction_read_only');
+    return row?.['default_transaction_read_only'];
+  };
+  await eventually(setting, (is) => is === (does ? 'off' : 'on'));
+}
+
+describe.skipIf(!hasPeers)('an ailing database (skipped without postgres)', () => {
   let server: PostgresServer;
   let place: Place;
   let database: Database;
@@ -59,7 +70,7 @@ describe.skipIf(!hasPeers)('a full database (skipped without postgres)', () => {
     server = await PostgresServer.start();
     const url = server.url(await server.create());
     place = await placeOf(postgresAt(url));
-    database = await connect(url);
+    database = await connect(url, 1);
     await database.query(FULL);
   });
 
@@ -110,4 +121,55 @@ describe.skipIf(!hasPeers)('a full database (skipped without postgres)', () => {
       assert.equal((await site.digest()).ops, before.ops + 40);
     },
   );
+
+  test('chunks and batches wait for one that only reads', async () => {
+    const { site } = place;
+    const before = await site.digest();
+    const [first, second] = await Promise.all(
+      [301, 341].map((from) =>
+        batchOf(stampedOps(from, from + 39), { fromLsn: from, throughLsn: from + 39 }),
+      ),
+    );
+    assert.ok(first !== undefined && second !== undefined);
+    assert.ok(await putAll(site, first));
+    await takesWrites(database, false);
+    await assert.rejects(site.claim(HUB_ID, first.id), { code: 'database.away' });
+    let isPut = false;
+    const [chunk] = chunksOf(second.bytes);
+    assert.ok(chunk !== undefined);
+    const putting = site.put(HUB_ID, second.id, chunk).finally(() => (isPut = true));
+    await assert.rejects(site.claim(HUB_ID, first.id), { code: 'database.away' });
+    assert.equal(isPut, false);
+    await takesWrites(database, true);
+    assert.equal((await putting).kind, 'kept');
+    assert.equal((await keepComplete(site, first.id)).kind, 'kept');
+    assert.equal((await site.digest()).ops, before.ops + 40);
+  });
+
+  test('a batch whose turn is lost against another, or ended by the operator, is kept by the next', async () => {
+    const { site } = place;
+    const batch = await batchOf(stampedOps(401, 440), { fromLsn: 401, throughLsn: 440 });
+    assert.ok(await putAll(site, batch));
+    for (const end of ['pg_cancel_backend', 'pg_terminate_backend']) {
+      const before = await site.digest();
+      await database.query('BEGIN');
+      await database.query('LOCK TABLE heliograph.receipt IN ACCESS EXCLUSIVE MODE');
+      const claim = await site.claim(HUB_ID, batch.id);
+      assert.ok(claim !== undefined);
+      const keeping = claim.keep(await opened(claim, batch.id));
+      const ended = assert.rejects(keeping, { code: 'database.away' });
+      await eventually(
+        () =>
+          database.query(
+            `SELECT ${end}(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`,
+          ),
+        (rows) => rows.length > 0,
+      );
+      await ended;
+      await database.query('ROLLBACK');
+      await claim.release();
+      assert.deepEqual(await site.digest(), before, end);
+    }
+    assert.equal((await keepComplete(site, batch.id)).kind, 'kept');
+  });
 });
