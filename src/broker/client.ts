@@ -8,7 +8,14 @@ import type { Clock } from '../base/clock.ts';
 import { HubError } from '../base/errors.ts';
 import type { Connection, ConnectionHandlers } from '../platform/network/network.ts';
 import type { Principal, Qos } from './contract.ts';
-import { authenticate, type Refusal, refusal, refusalOf, willToSay } from './handshake.ts';
+import {
+  authenticate,
+  publishOf,
+  type Refusal,
+  refusalOf,
+  refusalOfSession,
+  willToSay,
+} from './handshake.ts';
 import type { KeepaliveWheel, Watched } from './keepalive-wheel.ts';
 import type { BrokerLimits } from './limits.ts';
 import type { HeldPublisher, PublisherGate } from './publishing/publisher-gate.ts';
@@ -46,20 +53,17 @@ export interface ClientSurroundings extends OutboxSurroundings, PublishingSurrou
 }
 
 /**
- * Why a connection is not read: the gatekeeper thinks, the card is behind, the client does not take answers, or its
- * subscriptions are not durable yet, which what it sends behind them may count on.
+ * Why a connection is not read: the gatekeeper thinks, the card is behind, the client does not take answers, its
+ * subscriptions are not durable yet, which what it sends behind them may count on, or it has said goodbye.
  */
 const GATEKEEPER = 1;
 const CARD = 2;
 const ANSWERS = 4;
 const SUBSCRIBING = 8;
+const LEAVING = 16;
 /** A client may be silent for one and a half times what it promised [MQTT-3.1.2-24]. */
 const KEEPALIVE_FACTOR = 1.5;
 const MQTT_3_1 = 3;
-
-function isConnect(first: number | undefined): boolean {
-  return first !== undefined && first >> 4 === packets.CONNECT;
-}
 
 export class Client
   implements ConnectionHandlers, FrameTaker, SessionLink, PublishingClient, HeldPublisher, Watched
@@ -118,7 +122,7 @@ export class Client
       ? bytes
       : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
     // What cannot be a CONNECT is not worth waiting for.
-    if (this.#state === 'new' && this.#framer.isEmpty && !isConnect(chunk[0])) {
+    if (this.#state === 'new' && this.#framer.isEmpty && !packets.isConnect(chunk[0])) {
       this.drop('not MQTT: the first packet is no CONNECT [MQTT-3.1.0-1]');
       return;
     }
@@ -251,10 +255,8 @@ export class Client
       case packets.PUBREC:
         session.onPubrec(packets.parsePacketId(buffer, start, end));
         return 'next';
-      case packets.PUBREL: {
-        const packetId = packets.parsePacketId(buffer, start, end);
-        return (this.#publishing as Publishing).onPubrel(packetId);
-      }
+      case packets.PUBREL:
+        return (this.#publishing as Publishing).onPubrel(packets.parsePacketId(buffer, start, end));
       case packets.PUBCOMP:
         session.onPubcomp(packets.parsePacketId(buffer, start, end));
         return 'next';
@@ -275,13 +277,23 @@ export class Client
       case packets.DISCONNECT:
         packets.expectEmpty(start, end);
         this.#will = undefined; // [MQTT-3.14.4-3]
-        this.#outbox.flush();
-        this.#close();
-        this.#connection.end();
-        return 'stop';
+        return this.#leave();
       default:
         throw new PacketError(`packet type ${type} is not for clients, or CONNECT came twice`);
     }
+  }
+
+  /** The client has said goodbye: it goes when what it published has its acknowledgements, as with Mosquitto. */
+  #leave(): FrameVerdict {
+    if (this.#publishing?.isWaiting === true) {
+      this.#pause(LEAVING);
+      this.#publishing.onAcknowledged = () => this.#leave();
+      return 'pause';
+    }
+    this.#outbox.flush();
+    this.#close();
+    this.#connection.end();
+    return 'stop';
   }
 
   /** Reserved bits of the first byte [MQTT-2.2.2-2]; MQTT 3.1 reserves none. */
@@ -312,7 +324,7 @@ export class Client
   }
 
   #onConnect(first: number, buffer: Buffer, start: number, end: number): FrameVerdict {
-    if (!isConnect(first)) throw new PacketError('no CONNECT first [MQTT-3.1.0-1]');
+    if (!packets.isConnect(first)) throw new PacketError('no CONNECT first [MQTT-3.1.0-1]');
     const connect = packets.parseConnect(first & 0x0f, buffer, start, end);
     const refused = refusalOf(connect, this.#around);
     if (refused !== undefined || 'foreign' in connect) return this.#refuse(refused as Refusal);
@@ -336,18 +348,9 @@ export class Client
   #open(connect: Connect, principal: Principal): void {
     const around = this.#around;
     const outcome = around.sessions.open(principal, connect.clean);
-    if (outcome.kind === 'full') {
-      around.counters.sessionsRefused += 1;
-      this.#refuse(refusal(packets.SERVER_UNAVAILABLE, 'too many sessions'));
-      return;
-    }
-    if (outcome.kind === 'unrecorded') {
-      this.#refuse(refusal(packets.SERVER_UNAVAILABLE, outcome.fault.code));
-      return;
-    }
-    if (outcome.kind === 'foreign') {
-      const reason = 'the client id belongs to another user';
-      this.#refuse(refusal(packets.IDENTIFIER_REJECTED, reason));
+    if (outcome.kind !== 'opened') {
+      if (outcome.kind === 'full') around.counters.sessionsRefused += 1;
+      this.#refuse(refusalOfSession(outcome));
       return;
     }
     const { session } = outcome;
@@ -404,11 +407,7 @@ export class Client
   #publishWill(): void {
     const will = this.#will;
     if (will === undefined) return;
-    const { qos, retain, payload } = will;
-    const topic = this.#around.topics.named(will.topic);
-    const place = { buffer: payload, bodyStart: 0, payloadStart: 0, end: payload.length };
-    const packet = { topic, qos, retain, dup: false, packetId: 0, ...place };
-    const admission = this.#around.router.accept(packet, this);
+    const admission = this.#around.router.accept(publishOf(will, this.#around.topics), this);
     if (admission.kind === 'refused' && admission.fault.code === 'journal.busy') {
       this.#around.gate.hold({ goOn: () => this.#publishWill() });
       return;

@@ -6,6 +6,9 @@ import { messageOf } from '../base/errors.ts';
 import { isReservedTopic, isTopicName } from '../model/topic.ts';
 import type { Credentials, Gatekeeper, Principal, PublishDoor } from './contract.ts';
 import type { BrokerLimits } from './limits.ts';
+import type { OpenOutcome } from './sessions/session-registry.ts';
+import type { TopicTable } from './topics/message.ts';
+import type { PublishPacket } from './topics/publication.ts';
 import { connackFrame, MQTT5_REFUSAL_FRAME } from './wire/frames.ts';
 import * as packets from './wire/packets.ts';
 import { type Connect, type ForeignConnect, PacketError, type Will } from './wire/packets.ts';
@@ -16,7 +19,7 @@ export interface Refusal {
   readonly reason: string;
 }
 
-export function refusal(returnCode: number, reason: string): Refusal {
+function refusal(returnCode: number, reason: string): Refusal {
   return { connack: connackFrame(false, returnCode), reason };
 }
 
@@ -85,7 +88,25 @@ export async function authenticate(
   return refusal(packets.NOT_AUTHORISED, `may not publish its will to ${will.topic}`);
 }
 
+/** Why there is no session for a client that may come in. */
+export function refusalOfSession(outcome: Exclude<OpenOutcome, { kind: 'opened' }>): Refusal {
+  if (outcome.kind === 'foreign') {
+    return refusal(packets.IDENTIFIER_REJECTED, 'the client id belongs to another user');
+  }
+  const reason = outcome.kind === 'full' ? 'too many sessions' : outcome.fault.code;
+  return refusal(packets.SERVER_UNAVAILABLE, reason);
+}
+
 /** The will that is published when it is due. One below `$…`, as bridges name it, goes nowhere, as a publish there. */
 export function willToSay({ will }: Connect): Will | undefined {
   return will === undefined || isReservedTopic(will.topic) ? undefined : will;
+}
+
+/** A will as the publish that it becomes. */
+export function publishOf(
+  { topic, payload, qos, retain }: Will,
+  topics: TopicTable,
+): PublishPacket {
+  const bytes = { buffer: payload, bodyStart: 0, payloadStart: 0, end: payload.length };
+  return { topic: topics.named(topic), qos, retain, dup: false, packetId: 0, ...bytes };
 }

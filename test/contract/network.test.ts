@@ -355,6 +355,23 @@ test('a text message closes the WebSocket [MQTT-6.0.0-1]', async () => {
   assert.equal(heard.pieces.length, 0);
 });
 
+test('an empty message is no data, and a client that says goodbye need not hang up', async () => {
+  const { port, far } = await webSocketServer();
+  const client = connect({ port, host: '127.0.0.1', allowHalfOpen: true }).resume();
+  cleanups.push(() => client.destroy());
+  client.write(
+    'GET /mqtt HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n' +
+      `Sec-WebSocket-Key: ${'A'.repeat(22)}==\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n`,
+  );
+  const heard = new Recorder(await far);
+  const frames = [Buffer.from('8280000000008281000000', 'hex'), Buffer.from('00788880', 'hex')];
+  client.write(Buffer.concat([...frames, Buffer.alloc(4)]));
+  const started = performance.now();
+  await heard.until(() => heard.closes === 1);
+  assert.ok(performance.now() - started < 10_000);
+  assert.deepEqual(heard.pieces, [new Uint8Array([0x78])]);
+});
+
 test('an upgrade without the subprotocol mqtt is refused [MQTT-6.0.0-3]', async () => {
   const { port } = await webSocketServer();
   for (const offered of [[], ['chat']]) {

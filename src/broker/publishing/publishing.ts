@@ -36,6 +36,8 @@ export interface PublishingClient extends Publisher {
 }
 
 export class Publishing implements AckWaiter {
+  /** Called when no acknowledgement waits any more. */
+  onAcknowledged: (() => void) | undefined;
   readonly #around: PublishingSurroundings;
   readonly #client: PublishingClient;
   readonly #session: Session;
@@ -95,11 +97,14 @@ export class Publishing implements AckWaiter {
 
   releaseAcks(durableLsn: Lsn): boolean {
     this.#acks.release(durableLsn, this.#outbox);
-    return this.isWaiting;
+    if (this.isWaiting) return true;
+    this.onAcknowledged?.();
+    return false;
   }
 
   /** The connection is over; what was taken goes its way without it. */
   close(): void {
+    this.onAcknowledged = undefined;
     this.#acks.clear();
   }
 

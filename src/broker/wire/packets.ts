@@ -28,6 +28,11 @@ export const NOT_AUTHORISED = 5;
 /** Return code of SUBACK for a filter that was not granted. */
 export const SUBSCRIPTION_REFUSED = 0x80;
 
+/** Whether this can be the first byte of a connection. */
+export function isConnect(first: number | undefined): boolean {
+  return first !== undefined && first >> 4 === CONNECT;
+}
+
 /** A packet that breaks the standard; the text names the statement. The connection is closed [MQTT-4.8.0-1]. */
 export class PacketError extends Error {
   override readonly name = 'PacketError';

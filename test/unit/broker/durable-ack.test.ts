@@ -93,6 +93,26 @@ describe('the ack', () => {
     assert.deepEqual(heard, ['puback 5']);
   });
 
+  test('of what came before DISCONNECT is sent before the connection ends, and nothing is taken behind it', async () => {
+    const { site, from, to } = await journaling();
+    const id = { qos: 1, id: 5 };
+    await from.send(mqtt.publish('a', 'x', id), mqtt.DISCONNECT, mqtt.publish('a', 'y', id));
+    assert.equal(from.isClosed, false);
+    await site.commit();
+    assert.deepEqual([from.heard(), from.isClosed], [['puback 5'], true]);
+    assert.deepEqual(to.heard(), ['publish a x qos1 id1']);
+  });
+
+  test('waits no longer than for the commit where the client leaves with a will', async () => {
+    const { site, to } = await journaling();
+    const will = { topic: 'a/will', payload: 'gone', qos: 1 };
+    const from = await site.client('leaves', { will });
+    await from.send(mqtt.publish('a', 'x', { qos: 2, id: 5 }), mqtt.DISCONNECT);
+    await from.vanish();
+    await site.commit();
+    assert.deepEqual(to.heard(), ['publish a x qos2 id1']);
+  });
+
   test('is not needed for the delivery: a publisher that is gone is delivered all the same', async () => {
     const { site, from, to } = await journaling();
     await from.send(mqtt.publish('a', 'x', { qos: 1, id: 5 }));

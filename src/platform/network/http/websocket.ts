@@ -17,6 +17,8 @@ const SUBPROTOCOLS = ['mqtt', 'mqttv3.1'];
 /** Bytes that may wait before `write` says false. */
 const WRITE_HIGH_WATER_BYTES = 256 * 1024;
 const UNSUPPORTED_DATA = 1003;
+/** For the other end to hang up behind its goodbye: until then it counts as there, and its will waits. */
+const CLOSE_MS_MAX = 2000;
 
 const TOO_MANY: Refusal = {
   status: 503,
@@ -41,12 +43,16 @@ export function webSocketUpgrades(
   options: WebSocketOptions,
   onConnection: (connection: Connection) => void,
 ): UpgradeHandler {
-  const server = new WebSocketServer({
+  // A variable, as its types do not know `closeTimeout` yet.
+  const settings = {
     noServer: true,
     perMessageDeflate: false,
     maxPayload: options.messageBytesMax,
-    handleProtocols: (offered) => SUBPROTOCOLS.find((name) => offered.has(name)) ?? false,
-  });
+    closeTimeout: CLOSE_MS_MAX,
+    handleProtocols: (offered: Set<string>) =>
+      SUBPROTOCOLS.find((name) => offered.has(name)) ?? false,
+  };
+  const server = new WebSocketServer(settings);
   return (request, socket, head) => {
     socket.on('error', () => undefined);
     if (server.clients.size >= options.connectionsMax) return refuse(socket, TOO_MANY);
@@ -86,8 +92,9 @@ class WebSocketConnection implements Connection {
     this.#handlers = handlers;
     this.#webSocket.on('message', (data, isBinary) => {
       if (this.#ended) return;
-      if (isBinary) handlers.onData(data as Buffer);
-      else this.#close(UNSUPPORTED_DATA);
+      const bytes = data as Buffer;
+      if (!isBinary) this.#close(UNSUPPORTED_DATA);
+      else if (bytes.length > 0) handlers.onData(bytes);
     });
     this.#webSocket.once('close', () => handlers.onClose());
   }
