@@ -32,8 +32,15 @@ import { InPlacePacker } from './packing/in-place.ts';
 import type { Packer, Packing } from './packing/packer.ts';
 import { type GatheredAndPacked, Packers } from './packing/packers.ts';
 import type { Backlog, BatchAudit, HistoryLog, JournalReader, Lsn } from './ports.ts';
-import { BEYOND_MAX, CLASS_START, openProgress, type Progress, writeProgress } from './progress.ts';
-import { isSealedAsNow, Spool, type SpooledBatch } from './spool.ts';
+import {
+  BEYOND_MAX,
+  CLASS_START,
+  isReceipted,
+  openProgress,
+  type Progress,
+  writeProgress,
+} from './progress.ts';
+import { isNameOfReceipted, isSealedAsNow, Spool, type SpooledBatch } from './spool.ts';
 import { giveUp, type GivenUp } from './waiting/given-up.ts';
 import { LackingLeaves } from './waiting/lacking-leaves.ts';
 import { UnsealedCount } from './waiting/unsealed-count.ts';
@@ -95,8 +102,9 @@ export class Outbox {
     const inPlace = new InPlacePacker(options.compressor, () => this.#breather.step());
     this.#packers = new Packers({ inPlace, apart: options.packer, log: options.log });
     this.#classes = perClass((opClass) => joinUp(progress[opClass], spool, opClass));
-    const joined = new Set(this.#joinedIds());
-    const loose = spool.list().filter(({ id }) => !joined.has(id));
+    const loose = spool
+      .list()
+      .filter(({ manifest }) => manifest.throughLsn > this.#classes[manifest.class].sealedLsn);
     for (const { id } of loose) spool.remove(id);
     if (loose.length > 0) options.log.warn('uplink.spool.loose', { batches: loose.length });
     this.unsealed = new UnsealedCount(options.journal, this.#sealedLsns());
@@ -106,12 +114,15 @@ export class Outbox {
     const { files, dir, log, journal } = options;
     const { spool, dropped } = Spool.open(files, `${dir}/spool`);
     const hub = originOfPublicKey(options.signer.publicKey);
-    if (dropped.length > 0) log.warn('uplink.spool.damaged', { files: dropped.slice(0, 10) });
     const { lastLsn } = journal;
     const { progress, isForeign } = openProgress({ files, path: `${dir}/progress`, lastLsn, log });
+    // A power cut brings back names that were removed, and not always what they stood for.
+    const damaged = dropped.filter((name) => !isNameOfReceipted(name, progress));
+    if (damaged.length > 0) log.warn('uplink.spool.damaged', { files: damaged.slice(0, 10) });
     for (const { id, manifest } of spool.list()) {
       const isOurs = !isForeign && manifest.hub === hub && manifest.site === options.site;
-      if (!isOurs || !isSealedAsNow(manifest, options)) spool.remove(id);
+      const isOver = isReceipted(progress[manifest.class], manifest.fromLsn);
+      if (!isOurs || isOver || !isSealedAsNow(manifest, options)) spool.remove(id);
     }
     if (isForeign) {
       // Once this journal has come as far, the file would pass for its own.
@@ -404,17 +415,5 @@ export class Outbox {
 
   #sealedLsns(): Record<OpClass, Lsn> {
     return perClass((opClass) => this.#classes[opClass].sealedLsn);
-  }
-
-  #joinedIds(): BatchId[] {
-    return this.#spool
-      .list()
-      .filter(({ manifest }) => {
-        const { progress, sealedLsn } = this.#classes[manifest.class];
-        const isReceipted = progress.beyond.some(({ fromLsn }) => fromLsn === manifest.fromLsn);
-        const joins = manifest.fromLsn > progress.receiptedLsn && manifest.throughLsn <= sealedLsn;
-        return joins && !isReceipted;
-      })
-      .map(({ id }) => id);
   }
 }

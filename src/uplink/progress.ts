@@ -51,6 +51,11 @@ export function writeProgress(files: Files, path: string, progress: Progress): v
   files.replace(path, writer.finish());
 }
 
+/** Whether the batch of the class that begins there has its receipt. */
+export function isReceipted({ receiptedLsn, beyond }: ClassProgress, fromLsn: Lsn): boolean {
+  return fromLsn <= receiptedLsn || beyond.some((batch) => batch.fromLsn === fromLsn);
+}
+
 export interface ProgressParts {
   readonly files: Files;
   readonly path: string;

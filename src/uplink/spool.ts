@@ -3,7 +3,8 @@
  * changed, named by class, journal range and id. So a cut or a restart resumes the very same bytes.
  *
  * None is synced. Their ops are in the journal until the receipt, so a power cut may take a batch of the last half minute: it is
- * sealed anew, and what had arrived of it was sent for nothing. A sync would cost each batch a commit of the file system, behind which
+ * sealed anew, and what had arrived of it was sent for nothing. Removals are not synced either: it may bring back names of
+ * batches that have their receipt, whole or torn, which the outbox takes for what they are. A sync would cost each batch a commit of the file system, behind which
  * acknowledgements of devices wait, and bring to the card what most often is receipted and removed before it has to go there.
  */
 import { assert } from '../base/assert.ts';
@@ -23,7 +24,9 @@ import type { Manifest } from '../batch/manifest.ts';
 import { readOwnBatch } from '../batch/open-batch.ts';
 import type { PayloadSealer } from '../batch/payload-seal.ts';
 import type { SealedBatch } from '../batch/seal-batch.ts';
+import { CLASSES } from '../model/class.ts';
 import { type Files, putInPlace } from '../platform/files/files.ts';
+import { isReceipted, type Progress } from './progress.ts';
 
 /** A batch in the spool; its bytes stay on disk. */
 export interface SpooledBatch {
@@ -39,6 +42,7 @@ interface SealedHere {
 }
 
 const SUFFIX = '.batch';
+const PLACE = /^(\d)-(\d{16})-/;
 
 export class Spool {
   readonly #files: Files;
@@ -166,6 +170,13 @@ export class Spool {
     this.#batches.set(id, batch);
     return true;
   }
+}
+
+/** Whether a file here is named after a batch that has its receipt, whatever is in it. */
+export function isNameOfReceipted(name: string, progress: Progress): boolean {
+  const [, classText, fromLsn] = PLACE.exec(name) ?? [];
+  const opClass = CLASSES.find((it) => String(it) === classText);
+  return opClass !== undefined && isReceipted(progress[opClass], Number(fromLsn));
 }
 
 /** What was sealed for another key, in the open, or under another law, must not travel any more: its ops are sealed anew. */

@@ -5,7 +5,7 @@ import { test } from 'vitest';
 
 import type { Timers } from '../../../src/base/clock.ts';
 import { utf8 } from '../../../src/base/bytes.ts';
-import { SILENT_LOG } from '../../../src/base/log.ts';
+import { type Log, SILENT_LOG } from '../../../src/base/log.ts';
 import { inlineCompressor } from '../../../src/batch/compression.ts';
 import { ALARM, BULK, CLASSES, LOG, type OpClass, TELEMETRY } from '../../../src/model/class.ts';
 import { SimClock } from '../../../src/platform/sim/clock.ts';
@@ -16,6 +16,7 @@ import { Outbox } from '../../../src/uplink/outbox.ts';
 import { machineTimers } from '../../../src/platform/clock.ts';
 import { HUB, SITE, stampedOp, stampedOps, START_MS } from '../../support/made/batches.ts';
 import { MemoryJournal } from '../../support/memory/memory-journal.ts';
+import { KeptLog } from '../../support/simulated/uplink-world.ts';
 
 interface Limits {
   readonly opsMax?: number;
@@ -34,6 +35,7 @@ function openUncounted(
   limits: Limits = {},
   timers: Timers = machineTimers,
   history?: HistoryLog,
+  log: Log = SILENT_LOG,
 ): Outbox {
   return Outbox.open({
     journal,
@@ -45,7 +47,7 @@ function openUncounted(
     compressor: inlineCompressor,
     clock: new SimClock(START_MS + 60_000),
     timers,
-    log: SILENT_LOG,
+    log,
     sealLimits: { opsMax: limits.opsMax ?? 10, opBytesMax: 1 << 20 },
     spoolBytesMax: limits.spoolBytesMax ?? 1 << 20,
   });
@@ -232,6 +234,29 @@ test('what is no batch of ours is removed from the spool', async () => {
   const again = open(journal, files);
   assert.equal(again.sendable().length, 1);
   assert.equal(files.list('uplink/spool').length, 1, 'what is no batch is removed');
+});
+
+test('what a power cut brings back of a receipted batch is no damage; what it takes of another is', async () => {
+  const journal = new MemoryJournal();
+  const files = disk();
+  journal.append(...stampedOps(1, 40));
+  const outbox = open(journal, files);
+  const batches = [];
+  for (let i = 0; i < 4; i++) batches.push((await outbox.seal(TELEMETRY)) ?? assert.fail());
+  const names = files.list('uplink/spool').toSorted();
+  const whole = files.read(`uplink/spool/${names[2]}`) ?? assert.fail();
+  for (const index of [0, 2]) outbox.receipted(batches[index]?.id ?? assert.fail());
+  files.replace(`uplink/spool/${names[2]}`, whole);
+  const torn = [0, 3].map((index) => names[index] ?? assert.fail());
+  for (const name of torn) files.replace(`uplink/spool/${name}`, new Uint8Array(9));
+  const log = new KeptLog();
+  const again = openUncounted(journal, files, {}, machineTimers, undefined, log);
+  assert.deepEqual(log.lines, [{ event: 'uplink.spool.damaged', fields: { files: [names[3]] } }]);
+  assert.deepEqual(
+    again.sendable().map(({ id }) => id),
+    [batches[1]?.id],
+  );
+  assert.deepEqual(files.list('uplink/spool'), [names[1]]);
 });
 
 const anyStory = fc.array(
