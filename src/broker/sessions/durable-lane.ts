@@ -33,6 +33,8 @@ export class DurableLane {
   #next = 0;
   /** Sent and not done. */
   #open = 0;
+  /** What lies here or below may have been sent before a crash, though nothing says so. */
+  #doubtfulLsn: Lsn = 0;
   /** LSN times 4 plus state, from the chunk that holds `#base` on. */
   #chunks: Float64Array[] = [];
 
@@ -67,6 +69,11 @@ export class DurableLane {
     return this.#next >= this.#sent;
   }
 
+  /** True where the next message that was never sent, for all that is known, may have been before a crash. */
+  get isDoubtful(): boolean {
+    return this.#sent < this.#tail && this.#lsnAt(this.#sent) <= this.#doubtfulLsn;
+  }
+
   /** Messages that this connection has not been sent. */
   get unsentCount(): number {
     return this.#tail - this.#next;
@@ -74,7 +81,7 @@ export class DurableLane {
 
   /** LSN of the oldest message that is owed, undefined where none is. */
   get oldestLsn(): Lsn | undefined {
-    return this.#base === this.#tail ? undefined : Math.floor(this.#at(this.#base) / 4);
+    return this.#base === this.#tail ? undefined : this.#lsnAt(this.#base);
   }
 
   /** Identifiers left: at 0 the oldest has to go first. */
@@ -96,7 +103,7 @@ export class DurableLane {
   }
 
   /** The next message of this connection; the caller has looked at `isSent`. */
-  take(): { lsn: Lsn; state: LaneState; packetId: number; isAgain: boolean } {
+  take(): { lsn: Lsn; state: LaneState; packetId: number; dup: boolean } {
     const sequence = this.#next;
     assert(sequence < this.#tail, 'the caller has looked');
     const value = this.#at(sequence);
@@ -107,7 +114,9 @@ export class DurableLane {
       if (stateOf(value) !== DONE) this.#open += 1;
     }
     const packetId = (sequence % LANE_IDS) + 1;
-    return { lsn: Math.floor(value / 4), state: stateOf(value), packetId, isAgain };
+    const lsn = Math.floor(value / 4);
+    const dup = isAgain || lsn <= this.#doubtfulLsn;
+    return { lsn, state: stateOf(value), packetId, dup };
   }
 
   /** Whether the message with this identifier is under way in that state. */
@@ -152,8 +161,12 @@ export class DurableLane {
     return this.#cutWhile(() => (this.oldestLsn ?? Infinity) <= lsn);
   }
 
-  /** As a crash left it: the sequence numbers up to which the client had confirmed and been sent everything. */
-  recover(base: number, sent: number): void {
+  /**
+   * As a crash left it: the sequence numbers up to which the client had confirmed and been sent everything, and the LSN
+   * up to which it may have been sent more.
+   */
+  recover(base: number, sent: number, doubtfulLsn: Lsn): void {
+    this.#doubtfulLsn = doubtfulLsn;
     while (this.#base < Math.min(base, this.#tail)) this.#dropOldest();
     this.#sent = Math.max(this.#base, Math.min(sent, this.#tail));
     this.#next = this.#base;
@@ -235,6 +248,10 @@ export class DurableLane {
   #at(sequence: number): number {
     const place = sequence - this.#origin();
     return (this.#chunks[place >> CHUNK_SHIFT] as Float64Array)[place % CHUNK] as number;
+  }
+
+  #lsnAt(sequence: number): Lsn {
+    return Math.floor(this.#at(sequence) / 4);
   }
 
   #set(sequence: number, value: number): void {

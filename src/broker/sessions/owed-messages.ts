@@ -86,7 +86,7 @@ export class OwedMessages implements ProgressingSession {
 
   get progress(): LaneProgress {
     const { base, sent } = this.#lane;
-    return { base, sent, isOnline: this.link !== undefined };
+    return { base, sent, isOnline: this.link !== undefined || this.#lane.isDoubtful };
   }
 
   /** Whether an identifier is one of these messages'. */
@@ -128,7 +128,7 @@ export class OwedMessages implements ProgressingSession {
   /** Sends the next message, which is read from the log unless it is given. */
   sendNext(link: SessionLink, given?: Message): void {
     const lane = this.#lane;
-    const { lsn, state, packetId, isAgain } = lane.take();
+    const { lsn, state, packetId, dup } = lane.take();
     if (state === DONE) return;
     if (state === AWAITS_PUBCOMP) {
       this.#release(packetId);
@@ -139,7 +139,7 @@ export class OwedMessages implements ProgressingSession {
       lane.giveUpLast();
       this.#around.counters.cut += 1;
     } else {
-      link.sendPublish(message, state === AWAITS_PUBACK ? 1 : 2, false, isAgain, packetId);
+      link.sendPublish(message, state === AWAITS_PUBACK ? 1 : 2, false, dup, packetId);
     }
     if (lane.isSent) this.#reader = undefined; // An idle reader would hold a block.
   }
@@ -207,11 +207,12 @@ export class OwedMessages implements ProgressingSession {
     this.#lane.restoreReceived(sequence);
   }
 
-  /** The log has been read: what the client may have been sent will be sent again with DUP. */
-  recovered(): void {
+  /** The log has been read, which ended at `lastLsn`: what the client may have been sent will be sent again with DUP. */
+  recovered(lastLsn: Lsn): void {
     const { base, sent, isOnline } = this.#noted;
     const { inflightMax } = this.#around.limits;
-    this.#lane.recover(base, isOnline ? Math.max(sent, base + inflightMax) : sent);
+    if (isOnline) this.#lane.recover(base, Math.max(sent, base + inflightMax), lastLsn);
+    else this.#lane.recover(base, sent, 0);
     this.#account();
   }
 

@@ -56,7 +56,7 @@ export class SessionRecovery {
       log.error('broker.sessions.gap', { fromLsn: fileLsn + 1, toLsn: sessionLog.firstLsn - 1 });
     }
     this.#fold();
-    for (const session of sessions.values()) session.owed?.recovered();
+    for (const session of sessions.values()) session.owed?.recovered(this.#untilLsn);
     log.info('broker.sessions.recovered', {
       sessions: sessions.size,
       retained: retained.count,

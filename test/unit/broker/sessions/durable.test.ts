@@ -203,6 +203,31 @@ test('a subscription counts from its place in the log, for messages on their way
   );
 });
 
+test('all that may have been sent comes again with DUP, however much was confirmed since the last note', async () => {
+  const site = await DurableSite.open({ limits: { inflightMax: 2 } });
+  const client = await site.client('device');
+  await site.say(client, subscribe(1, ['m', 1]));
+  await site.turn(5_000);
+  const publisher = await site.client('publisher', { clean: true });
+  const ids = [1, 2, 3, 4, 5];
+  for (const id of ids) {
+    await site.say(publisher, publish('m', `${id}`, { qos: 1, id }));
+    assert.deepEqual(client.heard(), [`publish m ${id} qos1 id${id}`]);
+    await client.send(puback(id));
+  }
+  await site.killed();
+  await site.restarted(); // Whoever was away meanwhile has heard them all the same.
+  const later = await site.client('publisher', { clean: true });
+  await site.say(later, publish('m', '6', { qos: 1, id: 6 }));
+  const [again, heard] = await site.greeted('device');
+  for (const id of ids) heard.push(...(await site.say(again, puback(id))));
+  assert.deepEqual(
+    heard.slice(1, 6),
+    ids.map((id) => `publish m ${id} qos1 id${id} dup`),
+  );
+  assert.match(heard[6] ?? '', /^publish m 6 qos1 id6/);
+});
+
 test('the file of sessions stands in for a journal that was released', async () => {
   const site = await DurableSite.open({ segmentBytes: 16 * 1024 });
   await absentee(site, 'm', 1);
