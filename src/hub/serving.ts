@@ -8,6 +8,7 @@ import type { Access } from '../security/access.ts';
 import { openAccess } from './access.ts';
 import { noteHub } from './data/data-note.ts';
 import { AssetGate } from './assets/asset-gate.ts';
+import { DocRoom } from './limits/doc-room.ts';
 import { FullDoor } from './limits/full-door.ts';
 import type { Ground } from './ground.ts';
 import { formerHubs, noteIdentity } from './data/identity.ts';
@@ -22,7 +23,6 @@ import { serveSync } from './sync/sync.ts';
 import { Door } from '../ingest/door/door.ts';
 import { recoverProgress } from '../ingest/progress.ts';
 import type { Journal } from '../journal/journal.ts';
-import { DOC_BYTES_MAX } from '../merge/doc/document.ts';
 import { unfoldable } from '../merge/fold.ts';
 import { isThatWrite } from '../merge/that-write.ts';
 import { DOC, EVENT, type Op } from '../model/op.ts';
@@ -117,20 +117,14 @@ function openDoor(
     knownVector: progress.vector,
     lingerMs: (opClass) => lingers.of(opClass),
     rosterEpoch: access.rosterEpoch,
-    unfoldable: (op) => unfoldable(op) ?? overgrown(store, op),
+    unfoldable,
     isAsKept: (op) => isAsKept(store, op),
     assets: assetGate,
+    docs: new DocRoom(store),
   });
   if (progress.passedOver) keepPassedOver({ ...machine, path: paths.progress, door });
   keepHoles(door.holes, progress.vector, { ...machine, path: paths.holes });
   return { door, hlc };
-}
-
-/** Folding takes whatever came; so it is here that a document stops growing. */
-function overgrown(store: HubStore, { kind, key, body }: Op): string | undefined {
-  if (kind !== DOC || store.fault !== undefined) return undefined;
-  const bytes = store.state.records.docBytes(key) + body.length;
-  return bytes > DOC_BYTES_MAX ? `the document is full: ${DOC_BYTES_MAX} bytes` : undefined;
 }
 
 /** Ops on records alone are kept by their names. */

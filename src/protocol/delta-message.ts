@@ -8,7 +8,7 @@ import { decodeHlc, encodeHlc, type Hlc } from '../model/hlc.ts';
 import { readOp, readStamp, type StampedOp, writeStamp } from '../model/op.ts';
 import { bytesOfOrigin, type Origin, originOfBytes } from '../model/origin.ts';
 import type { VersionVector } from '../model/version-vector.ts';
-import { PAGE_BYTES_MAX, PAGE_ITEMS_MAX, RESUME_BYTES_MAX } from './limits.ts';
+import { DELTA_BYTES_MAX, PAGE_ITEMS_MAX } from './limits.ts';
 import { readVector, writeVector } from './vector.ts';
 
 /** A piece of the compacted state, or an op as it was journaled. */
@@ -110,7 +110,7 @@ export interface ReadPage extends Omit<DeltaPage, 'items'> {
 
 /** Throws `CborError` where the message is malformed. */
 export function readDelta(bytes: Uint8Array): ReadDelta {
-  if (bytes.length > PAGE_BYTES_MAX + RESUME_BYTES_MAX) throw new CborError('too long', 0);
+  if (bytes.length > DELTA_BYTES_MAX) throw new CborError('too long', 0);
   const reader = new CborReader(bytes, 0, LIMITS);
   const count = reader.array();
   const message = readMessage(reader, bytes, count);

@@ -11,7 +11,7 @@ export const CREDIT_MAX = 16;
 /** A page ends with the item that reaches this; only a single larger item makes a longer page. */
 export const PAGE_BYTES = 32 * 1024;
 export const PAGE_ITEMS_MAX = 1_000;
-/** An item holds a body of at most 1 MiB, its key and its head. */
-export const PAGE_BYTES_MAX = PAGE_BYTES + (1 << 20) + 4096;
+/** Read by a device: an item may be a document that many hubs filled to its limit before they met (MERGE.md §9). */
+export const DELTA_BYTES_MAX = 32 << 20;
 export const RESUME_BYTES_MAX = VECTOR_LANES_MAX * 32;
 export const NOTICE_ENTRIES_MAX = 64;

@@ -99,6 +99,26 @@ describe('documents', () => {
     );
   });
 
+  it('say beforehand by how much an update makes them longer, or shorter', () => {
+    const check = (updates: readonly Uint8Array[]): void => {
+      const document = new Document();
+      let bytes = document.encode().length;
+      for (const update of updates) {
+        const change = readUpdate(update);
+        const growth = document.growthBy(change);
+        assert.equal(document.encode().length, bytes, 'nothing has changed');
+        document.merge(change);
+        assert.equal(document.encode().length - bytes, growth);
+        bytes += growth;
+      }
+    };
+    fc.assert(
+      fc.property(anyDocScript, ({ updates }) => check(updates)),
+      { numRuns: 50 },
+    );
+    fc.assert(fc.property(fc.array(anyClaim, { maxLength: 6 }), check), { numRuns: 200 });
+  });
+
   it('give who has some of it the rest', () => {
     fc.assert(
       fc.property(anyDocScript, ({ updates, writers }) => {

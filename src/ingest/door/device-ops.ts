@@ -43,6 +43,8 @@ export interface DeviceDoor {
   readonly holes: Pick<HoleBook, 'has' | 'fill' | 'tell' | 'untell'>;
   readonly origins: Pick<OriginBook, 'refusal'>;
   readonly assets?: { refusal(op: Op): HubError | undefined; note(lsn: Lsn): void } | undefined;
+  readonly docs?:
+    { refusal(op: Op): Rejection | undefined; note(op: Op, lsn: Lsn): void } | undefined;
   readonly lanesMax: number;
   readonly gate: Pick<FillGate, 'refusal'>;
   readonly nowMs: () => number;
@@ -146,7 +148,7 @@ function forksIn(ops: readonly { readonly op: Op }[], door: DeviceDoor): Readonl
 /** LSN of the new entry, or the reason of a refusal. */
 function takeOp(op: Op, bytes: Uint8Array, place: Place): Lsn | Rejection {
   const { door, lane, from, floor, isHeard } = place;
-  const { vector, holes, unfoldable, assets, gate, hlc } = door;
+  const { vector, holes, unfoldable, assets, docs, gate, hlc } = door;
   const known = seqIn(vector, lane);
   const fills = op.seq <= known;
   const leaps = op.seq > known + 1;
@@ -159,6 +161,8 @@ function takeOp(op: Op, bytes: Uint8Array, place: Place): Lsn | Rejection {
   if (unfit !== undefined) {
     return unfit.code === 'asset.too-large' ? never(unfit.message) : later(unfit.message);
   }
+  const overgrown = docs?.refusal(op);
+  if (overgrown !== undefined) return overgrown;
   if (known === 0 && vector.size >= door.lanesMax) return MANY_ORIGINS;
   const full = gate.refusal(op.class);
   if (full !== undefined) return later(full.message);
@@ -179,6 +183,7 @@ function takeOp(op: Op, bytes: Uint8Array, place: Place): Lsn | Rejection {
   if (fills) holes.fill(lane, op.seq);
   else vector.set(lane, op.seq);
   carried?.note(lsn);
+  docs?.note(op, lsn);
   return lsn;
 }
 

@@ -34,7 +34,7 @@ import { takeHeld } from './held-state.ts';
 import { HoleBook } from './hole-book.ts';
 import type { JournalPort, Lsn } from '../journal-port.ts';
 import { OpEntryEncoder, type OwnOp } from './op-entry-encoder.ts';
-import { type OpsFrom, takeDeviceOps } from './device-ops.ts';
+import { type DeviceDoor, type OpsFrom, takeDeviceOps } from './device-ops.ts';
 import type { OpsOutcome } from './ops-message.ts';
 import { type PeerVerdict, refusePeerOp } from './peer-ops.ts';
 import { OriginBook } from './origin-book.ts';
@@ -83,6 +83,8 @@ export interface DoorOptions {
     peerRefusal(op: Op): HubError | undefined;
     note(lsn: Lsn): void;
   };
+  /** Updates of documents that devices hand in: why one is not taken, and where it was journaled. */
+  readonly docs?: DeviceDoor['docs'];
 }
 
 /** Something the hub itself has to say. */
@@ -199,10 +201,12 @@ export class Door {
 
   /** Takes ops that a device made (sync/PROTOCOL.md §2); see device-ops.ts. */
   acceptOps(message: Uint8Array, from: OpsFrom): OpsOutcome {
-    const { clock, hlc, unfoldable, assets, isAsKept = unknown } = this.#options;
-    const parts = { hlc, unfoldable, isAsKept, assets, lanesMax: LANES_MAX, gate: this.#gate };
+    const { clock, hlc, unfoldable, assets, docs, isAsKept = unknown } = this.#options;
+    const judges = { unfoldable, isAsKept, assets, docs, gate: this.#gate };
     const outcome = takeDeviceOps(message, from, {
-      ...parts,
+      ...judges,
+      hlc,
+      lanesMax: LANES_MAX,
       vector: this.#vector,
       holes: this.holes,
       origins: this.#origins,

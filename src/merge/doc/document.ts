@@ -11,9 +11,6 @@ import { type ClientChange, type DocChange, readUpdate } from './read-update.ts'
 import { deletedRun, endOf, greater, type Run, RunList, sliceRun } from './run.ts';
 import { writeUpdate, type WriteOptions } from './write-update.ts';
 
-/** Bytes of a document's state from which on a door takes no more of it. */
-export const DOC_BYTES_MAX = 1 << 20;
-
 interface Client {
   runs: Run[];
   deleted: ClockRange[];
@@ -75,6 +72,18 @@ export class Document {
     }
   }
 
+  /** By how many bytes the state would be longer with the update, negative where it would be shorter. */
+  growthBy({ clients }: DocChange): number {
+    let growth = 0;
+    for (const [client, part] of clients) {
+      const known = this.#clients.get(client) ?? { runs: [], deleted: [] };
+      const after = { runs: [...known.runs], deleted: [...known.deleted] };
+      mergeClient(client, after, part);
+      growth += bytesOf(client, after) - bytesOf(client, known);
+    }
+    return growth;
+  }
+
   /** The state: equal bytes for equal sets of updates. */
   encode(): Uint8Array {
     return writeUpdate(this.#clients);
@@ -104,6 +113,10 @@ export class Document {
     const clients = this.#clients.size;
     return { roots: [...roots].toSorted(), clients, units, deleted, hasGaps };
   }
+}
+
+function bytesOf(client: number, part: Client): number {
+  return writeUpdate(new Map([[client, part]])).length;
 }
 
 function mergeClient(client: number, known: Client, { runs, deleted }: ClientChange): void {

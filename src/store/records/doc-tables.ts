@@ -6,6 +6,7 @@ import { HubError, messageOf } from '../../base/errors.ts';
 import { CborReader } from '../../codec/reader.ts';
 import { CborWriter } from '../../codec/writer.ts';
 import { DocFold, type DocState, readHeads, writeHeads } from '../../merge/doc/doc-state.ts';
+import type { DocSizes } from '../../merge/doc/full-document.ts';
 import type { DocChange } from '../../merge/doc/read-update.ts';
 import type { OpId } from '../../merge/op-id.ts';
 import { type KeyIds, nameOf } from '../database/key-ids.ts';
@@ -66,6 +67,13 @@ export class DocTables {
     const sql = 'SELECT length(state) AS bytes FROM docs WHERE key_id = ?';
     const row = id === undefined ? undefined : this.#db.row(sql, [id]);
     return (row?.['bytes'] as number | undefined) ?? 0;
+  }
+
+  /** Bytes of the document's state, and by how many the update would make it longer. */
+  sizesWith(key: string, change: DocChange): DocSizes {
+    const doc = this.#open(key);
+    if (this.#dirty.has(doc)) this.flush();
+    return { bytes: doc.bytes, growth: doc.fold.document.growthBy(change) };
   }
 
   /** All documents, in ascending byte order of their keys. */

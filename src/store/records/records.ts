@@ -2,6 +2,8 @@
 import { guarded, type Steps } from '../../base/steps.ts';
 import { ASSET_FIELD } from '../../merge/asset/asset-version.ts';
 import type { DocState } from '../../merge/doc/doc-state.ts';
+import type { DocSizes } from '../../merge/doc/full-document.ts';
+import type { DocChange } from '../../merge/doc/read-update.ts';
 import type { OpId } from '../../merge/op-id.ts';
 import type { OpStamp } from '../../merge/op-stamps.ts';
 import type { Counter, FieldWrite, RecordWrite } from '../../merge/record.ts';
@@ -83,9 +85,14 @@ export class Records {
     return this.#guard(() => this.#tables.docTables.get(key));
   }
 
-  /** Bytes that the document's state takes, 0 where there is none. */
+  /** Bytes that the document's state takes, or a little more; 0 where there is none. */
   docBytes(key: string): number {
     return this.#guard(() => this.#tables.docTables.bytesOf(key));
+  }
+
+  /** What it would take with the update; of a document that is here. */
+  docSizesWith(key: string, change: DocChange): DocSizes {
+    return this.#guard(() => this.#tables.docTables.sizesWith(key, change));
   }
 
   /** Versions of assets that stand, the newest first. */
