@@ -23,6 +23,8 @@ export interface AuditTrailOptions {
   readonly clock: Clock;
   readonly timers: Timers;
   readonly log: Log;
+  /** Called before what has gathered is written, while nothing is being folded: the last moment to tell of it. */
+  readonly beforeGroup?: () => void;
 }
 
 /** A batch as the uplink knows it. */
@@ -64,6 +66,8 @@ export class AuditTrail {
   readonly #options: AuditTrailOptions;
   readonly #files: AuditFiles;
   readonly #received = new Map<OpClass, Received>();
+  /** Undone and conflict: what follows from entries that are merged. */
+  #withMerge: AuditLine[] = [];
   #lines: AuditLine[] = [];
   #merged: { readonly common: Common; readonly lsns: [number, number] } | undefined;
   #seenLsn: number;
@@ -148,11 +152,11 @@ export class AuditTrail {
   }
 
   undone(op: string, by: string): void {
-    this.#note({ event: 'undone', op, by });
+    this.#noteWithMerge({ event: 'undone', op, by });
   }
 
   conflict(found: Omit<Extract<AuditEvent, { event: 'conflict' }>, 'event'>): void {
-    this.#note({ event: 'conflict', ...found });
+    this.#noteWithMerge({ event: 'conflict', ...found });
   }
 
   pruned(firstLsn: number, throughLsn: number): void {
@@ -168,8 +172,10 @@ export class AuditTrail {
       this.#merged === undefined
         ? []
         : [{ ...this.#merged.common, event: 'merged', lsns: this.#merged.lsns }];
-    const lines = [...this.#takeReceived(), ...merged, ...this.#lines];
+    // A crash that tears the group before the merge has all that goes with it told again.
+    const lines = [...this.#takeReceived(), ...this.#withMerge, ...merged, ...this.#lines];
     this.#merged = undefined;
+    this.#withMerge = [];
     this.#lines = [];
     this.#writtenMs = clock.monotonicMs();
     try {
@@ -182,7 +188,7 @@ export class AuditTrail {
   }
 
   close(): void {
-    this.flush();
+    this.#writeGroup();
     this.#isClosed = true;
     this.#files.close();
   }
@@ -195,12 +201,23 @@ export class AuditTrail {
     else this.#soon();
   }
 
+  #noteWithMerge(event: AuditEvent): void {
+    if (this.#isClosed) return;
+    this.#withMerge.push({ ...this.#common(), ...event });
+    this.#soon();
+  }
+
   #soon(): void {
     if (this.#cancel !== undefined) return;
     const { clock, timers } = this.#options;
     const restedMs = clock.monotonicMs() - this.#writtenMs;
     const waitMs = Math.max(FIRST_MS, GROUP_MS - restedMs);
-    this.#cancel = timers.after(waitMs, () => this.flush());
+    this.#cancel = timers.after(waitMs, () => this.#writeGroup());
+  }
+
+  #writeGroup(): void {
+    this.#options.beforeGroup?.();
+    this.flush();
   }
 
   #common(): Common {

@@ -1,6 +1,5 @@
 /** The audit log of a running hub: what it is told, and by whom. Without `audit.enabled` nobody tells it anything. */
 import { must } from '../../base/assert.ts';
-import type { Cancel } from '../../base/clock.ts';
 import { HubError } from '../../base/errors.ts';
 import { AuditTrail } from '../../audit/audit-trail.ts';
 import { CborError } from '../../codec/reader.ts';
@@ -13,34 +12,34 @@ import { decodeEntry, type Entry } from '../../model/entry.ts';
 import { EVENT, UNDO } from '../../model/op.ts';
 import { ORIGIN_BYTES, type Origin, originOfBytes } from '../../model/origin.ts';
 import { OpScan } from '../../store/folding/op-scan.ts';
+import type { MetConflict } from '../../store/records/conflict-book.ts';
 import type { BatchAudit } from '../../uplink/ports.ts';
 
-const CONFLICTS_MS = 30_000;
-/** Conflicts that are looked at, and remembered as told. */
-const CONFLICTS_MAX = 200;
-const TOLD_MAX = 2_000;
+/** Conflicts that are looked at, the newest first: more where all of these are new. */
+const CONFLICTS_MIN = 200;
+const CONFLICTS_MAX = CONFLICTS_MIN * 64;
+/** Edits behind which conflicts are looked for early. */
+const EDITS_MAX = 10_000;
 /** After a crash, entries that the store has folded and the log does not know are told again, so many at most. */
 const CATCH_UP_MAX = 100_000;
 
 export class HubAudit {
   readonly trail: AuditTrail;
   readonly #serving: Pick<Serving, 'journal' | 'store'>;
-  readonly #sinceMs: number;
-  readonly #told = new Set<string>();
   readonly #scan = new OpScan();
   #origin: { readonly bytes: Uint8Array; readonly name: Origin } | undefined;
-  readonly #cancel: Cancel;
-  #hasEdits = false;
+  /** Stamps of edits since the last look: a conflict bears that of the edit with which it was met. */
+  readonly #editsMs = new Set<number>();
   #isCaughtUp = false;
 
   private constructor({ machine, time, paths, config }: Ground, serving: Serving) {
     const { files, log } = machine;
     const { mibMax: filesMax } = config.audit;
     const times = { clock: time.clock, timers: time.timers };
-    this.trail = AuditTrail.open({ files, dir: paths.audit, filesMax, log, ...times });
+    const beforeGroup = (): void => this.#lookForConflicts();
+    const place = { files, dir: paths.audit, filesMax };
+    this.trail = AuditTrail.open({ ...place, ...times, log, beforeGroup });
     this.#serving = serving;
-    this.#sinceMs = time.clock.wallMs();
-    this.#cancel = time.timers.every(CONFLICTS_MS, () => this.#lookForConflicts());
   }
 
   static open(ground: Ground, serving: Serving): HubAudit | undefined {
@@ -65,7 +64,6 @@ export class HubAudit {
   }
 
   close(): void {
-    this.#cancel();
     this.trail.close();
   }
 
@@ -111,7 +109,10 @@ export class HubAudit {
     if (entry?.type === 'op') {
       const { op, stamp } = entry.stamped;
       this.trail.received(lsn, op, stamp);
-      if (op.kind !== EVENT) this.#hasEdits = true;
+      if (op.kind !== EVENT) {
+        if (this.#editsMs.size >= EDITS_MAX) this.#lookForConflicts();
+        this.#editsMs.add(stamp.hlc.ms);
+      }
       if (op.kind === UNDO) {
         for (const target of readUndo(op.body) ?? []) this.trail.undone(nameOf(target), nameOf(op));
       }
@@ -120,22 +121,25 @@ export class HubAudit {
   }
 
   #lookForConflicts(): void {
-    if (!this.#hasEdits) return;
-    this.#hasEdits = false;
+    if (this.#editsMs.size === 0) return;
     try {
-      const met = this.#serving.store.state.records.conflicts(true, CONFLICTS_MAX);
-      for (const { key, field, winner, loser, foundMs } of met) {
-        const found = { winner: nameOf(winner), loser: nameOf(loser), key, field };
-        const name = `${found.winner} ${found.loser} ${field}`;
-        if (foundMs < this.#sinceMs || this.#told.has(name)) continue;
-        if (this.#told.size >= TOLD_MAX) this.#told.clear();
-        this.#told.add(name);
-        this.trail.conflict(found);
+      for (const { key, field, winner, loser } of this.#newConflicts().toReversed()) {
+        this.trail.conflict({ winner: nameOf(winner), loser: nameOf(loser), key, field });
       }
+      this.#editsMs.clear();
     } catch (error) {
-      // The store is being built anew; the next edit has us look again.
+      // The store is being built anew: the next group is soon enough.
       if (!(error instanceof HubError)) throw error;
-      this.#hasEdits = true;
+    }
+  }
+
+  /** The newest first. */
+  #newConflicts(): MetConflict[] {
+    const { records } = this.#serving.store.state;
+    for (let limit = CONFLICTS_MIN; ; limit *= 2) {
+      const met = records.conflicts(true, limit);
+      const fresh = met.filter(({ foundMs }) => this.#editsMs.has(foundMs));
+      if (fresh.length < limit || limit >= CONFLICTS_MAX) return fresh;
     }
   }
 }
