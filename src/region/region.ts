@@ -192,6 +192,11 @@ async function listenHttp(parts: RegionParts): Promise<HttpServer> {
       const storage = node.site(site)?.storage;
       return storage === undefined ? undefined : summariesOf(storage, hub, all);
     },
+    readings: (site) => {
+      const storage = node.site(site)?.storage;
+      return storage && ((query) => storage.readings(query));
+    },
+    timers: machine.timers,
     takeCarried: (messages) => node.carried.take(messages),
     sending: sendDoorOf(node, () => clock.wallMs()),
     settings: async (name) => {

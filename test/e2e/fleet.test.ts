@@ -40,6 +40,10 @@ describe('the fleet', () => {
     assert.ok(lines.length > 0);
     for (const line of lines)
       assert.equal(typeof (JSON.parse(line) as { at: unknown }).at, 'string');
+    const { readings } = await getJson<{ readings: { value: unknown }[] }>(
+      `${region.httpUrl}api/v1/readings?site=demo&key=one`,
+    );
+    assert.equal(readings[0]?.value, 'one more');
     const page = await fetch(region.httpUrl);
     assert.match(await page.text(), /<title>Heliograph fleet<\/title>/);
   });

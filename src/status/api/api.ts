@@ -192,7 +192,10 @@ function routes(options: ApiOptions, streams: EventStreams): [string, Handler][]
     ['/api/v1/holes', () => holesAnswer(options.holes)],
     [
       '/api/v1/readings',
-      (context) => readingsAnswer(options, context.req.raw, rightsIn(options, context)),
+      (context) => {
+        const source = { ...options, wallMs: () => options.clock.wallMs() };
+        return readingsAnswer(source, context.req.raw, rightsIn(options, context));
+      },
     ],
     ['/api/v1/proof', (context) => proofAnswer(options.ledger, ...readingOf(options, context))],
     ['/log/*', (context) => logFileAnswer(options.ledger, context.req.path)],

@@ -1,8 +1,8 @@
 /**
- * Readings over time as JSON and CSV. The store answers in pages of bounded work, because it works on the event
+ * Readings over time as JSON and CSV, of a hub or of a site at the regional node. The store answers in pages of bounded work, because it works on the event
  * loop; between two pages everyone else has a turn. An answer ends after some pages and says where to go on.
  */
-import { type Clock, pause, type Timers } from '../../base/clock.ts';
+import { pause, type Timers } from '../../base/clock.ts';
 import { durationMs } from '../../base/duration.ts';
 import { isoTime } from '../../base/iso-time.ts';
 import type { JsonValue } from '../../codec/json.ts';
@@ -46,8 +46,9 @@ export interface ReadingsPage {
 }
 
 export interface ReadingsSource {
-  readings(query: ReadingsQuery): ReadingsPage;
+  readings(query: ReadingsQuery): ReadingsPage | Promise<ReadingsPage>;
   readonly timers: Timers;
+  wallMs(): number;
 }
 
 const DAY_MS = 86_400_000;
@@ -56,7 +57,7 @@ const POINTS_MAX = 20_000;
 
 /** `?key=&from=&to=&step=`: JSON, or CSV where `Accept` wants it; the last day unless said. */
 export async function readingsAnswer(
-  source: ReadingsSource & { readonly clock: Pick<Clock, 'wallMs'> },
+  source: ReadingsSource,
   { url, headers }: Request,
   mayRead: MayRead,
 ): Promise<Response> {
@@ -64,13 +65,13 @@ export async function readingsAnswer(
   const key = asked.searchParams.get('key') ?? '';
   if (key === '') return problem(400, 'Say which: ?key=devices/meter7/energy');
   if (!mayRead(key)) return problem(403, `You may not read ${key}.`);
-  const to = timeIn(asked, 'to', source.clock.wallMs());
+  const to = timeIn(asked, 'to', source.wallMs());
   if (to instanceof Response) return to;
-  const from = timeIn(asked, 'from', source.clock.wallMs());
+  const from = timeIn(asked, 'from', source.wallMs());
   if (from instanceof Response) return from;
   const stepMs = durationMs(asked.searchParams.get('step') ?? '0');
   if (stepMs === undefined) return problem(400, 'step is a duration such as 30s, 15m or 1h.');
-  const toMs = to ?? source.clock.wallMs();
+  const toMs = to ?? source.wallMs();
   const query = { key, fromMs: from ?? toMs - DAY_MS, toMs, stepMs };
   const found = await gatherReadings(source, query);
   const wantsCsv = /\btext\/csv\b/.test(headers.get('accept') ?? '');
@@ -84,7 +85,7 @@ async function gatherReadings(source: ReadingsSource, query: ReadingsQuery): Pro
   for (let pages = 0; nextFromMs !== undefined; pages++) {
     if (pages === PAGES_MAX || points.length >= POINTS_MAX) break;
     if (pages > 0) await pause(source.timers, 0);
-    const page = source.readings({ ...query, fromMs: nextFromMs });
+    const page = await source.readings({ ...query, fromMs: nextFromMs });
     points.push(...page.points);
     nextFromMs = page.nextFromMs;
   }

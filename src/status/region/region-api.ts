@@ -1,10 +1,11 @@
 /**
  * The HTTP API of the regional node and its fleet page: health, the hubs of each site with their last word, the
- * power-aware log of every hub, and the digest of a site's state, to be compared with the hub's own. Login as on
+ * power-aware log of every hub, the readings, and the digest of a site's state, to be compared with the hub's own. Login as on
  * the hub (login.ts), but for people alone: a hub's user must not see other sites.
  */
 import { type Context, Hono } from 'hono';
 
+import type { Timers } from '../../base/clock.ts';
 import { messageOf } from '../../base/errors.ts';
 import { isoTime } from '../../base/iso-time.ts';
 import type { Log } from '../../base/log.ts';
@@ -12,6 +13,7 @@ import { jsonAnswer, linesAnswer, secured } from '../http/answers.ts';
 import type { StateDigest } from '../api/api.ts';
 import { contentAnswer, type ContentDoor } from '../api/assets.ts';
 import { regionBundleAnswer, type TakeCarried } from '../api/bundle.ts';
+import { readingsAnswer, type ReadingsSource } from '../api/readings.ts';
 import type { FleetHub, FleetLine } from './fleet.ts';
 import { addLastRoutes, type PageFiles } from '../http/last-routes.ts';
 import { admit, type HttpPrincipal, type LoginOptions } from '../http/login.ts';
@@ -64,6 +66,9 @@ export interface RegionApiOptions extends LoginOptions {
   ): Promise<readonly FleetLine[] | undefined>;
   /** What hubs sent ahead of readings; undefined where no such hub is known. */
   summaries(site: string, hub: string, all: boolean): Promise<readonly unknown[] | undefined>;
+  /** What hubs of a site have measured; undefined where no such site is known. */
+  readings(site: string): ReadingsSource['readings'] | undefined;
+  readonly timers: Timers;
   /** What is sent down to hubs. */
   readonly sending: SendDoor;
   /** What hubs have made of their settings; undefined where no such site is known. */
@@ -74,6 +79,8 @@ export interface RegionApiOptions extends LoginOptions {
   readonly page: PageFiles;
   readonly log: Log;
 }
+
+const SAY_WHICH = 'Several sites are here: say which, ?site=demo';
 
 interface Env {
   Bindings: { remote: string };
@@ -120,6 +127,7 @@ export function createRegionApi(options: RegionApiOptions): RegionApi {
   );
   app.get('/api/v1/log', (context) => logAnswer(options, context));
   app.get('/api/v1/summaries', (context) => summariesAnswer(options, context));
+  app.get('/api/v1/readings', (context) => siteReadingsAnswer(options, context));
   // People here may see all sites, so they may see every content.
   app.get('/api/v1/assets/:id', (context) =>
     contentAnswer(options.assets, context.req.raw, () => true),
@@ -175,9 +183,20 @@ async function summariesAnswer(
     : jsonAnswer({ at: isoTime(options.wallMs()), summaries });
 }
 
+async function siteReadingsAnswer(
+  options: RegionApiOptions,
+  { req }: Context<Env>,
+): Promise<Response> {
+  const site = req.query('site') ?? onlySiteOf(await options.status());
+  if (site === undefined) return problem(400, SAY_WHICH);
+  const readings = options.readings(site);
+  if (readings === undefined) return problem(404, `There is no site ${site} here.`);
+  return readingsAnswer({ ...options, readings }, req.raw, () => true);
+}
+
 async function digestAnswer(options: RegionApiOptions, { req }: Context<Env>): Promise<Response> {
   const site = req.query('site') ?? onlySiteOf(await options.status());
-  if (site === undefined) return problem(400, 'Several sites are here: say which, ?site=demo');
+  if (site === undefined) return problem(400, SAY_WHICH);
   const digest = await options.digest(site);
   return digest === undefined ? problem(404, `There is no site ${site} here.`) : jsonAnswer(digest);
 }

@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'vitest';
 
+import { utf8 } from '../../../../src/base/bytes.ts';
 import { SILENT_LOG } from '../../../../src/base/log.ts';
+import { machineTimers } from '../../../../src/platform/clock.ts';
 import type { Role } from '../../../../src/model/op.ts';
 import {
   createRegionApi,
@@ -32,6 +34,8 @@ const NOTHING = {
   fleet: () => Promise.resolve([]),
   lines: () => Promise.resolve(undefined),
   summaries: () => Promise.resolve(undefined),
+  readings: () => undefined,
+  timers: machineTimers,
   settings: () => Promise.resolve(undefined),
   metrics: () => Promise.reject(new Error('not asked for')),
   page: { answer: () => undefined },
@@ -82,6 +86,8 @@ function ask(
         : undefined,
     page: { answer: (file) => (file === '/' ? new Response('page') : undefined) },
     summaries: async () => [],
+    readings: () => undefined,
+    timers: machineTimers,
     sending: SENDING,
     takeCarried: async () => ({ answers: [] }),
     log: SILENT_LOG,
@@ -100,6 +106,25 @@ test('summaries of a hub, and nothing of an unknown one', async () => {
   ]);
   assert.equal((await ask('/api/v1/summaries?site=north&hub=b2', { summaries })).status, 404);
   assert.equal((await ask('/api/v1/summaries', { summaries })).status, 400);
+});
+
+test('readings of a site, in as many pages as its storage makes of them', async () => {
+  const START_MS = Date.parse('2026-03-01T11:00:00.000Z');
+  const readings: RegionApiOptions['readings'] = (site) => {
+    if (site !== 'north') return undefined;
+    return async ({ fromMs, stepMs }) => {
+      assert.equal(stepMs, 0);
+      const atMs = Math.max(fromMs, START_MS);
+      const point = { atMs, count: 1, fields: {}, payload: utf8(`${(atMs - START_MS) / 1_000}`) };
+      return { points: [point], nextFromMs: atMs > START_MS ? undefined : atMs + 1_000 };
+    };
+  };
+  const csv = { accept: 'text/csv' };
+  const answer = await ask('/api/v1/readings?key=meters/1', { readings }, csv);
+  const rows = ['at,value', '2026-03-01T11:00:00.000Z,0', '2026-03-01T11:00:01.000Z,1'];
+  assert.deepEqual((await answer.text()).trim().split('\r\n'), rows);
+  assert.equal((await ask('/api/v1/readings?site=north', { readings })).status, 400, 'no key');
+  assert.equal((await ask('/api/v1/readings?site=south&key=a', { readings })).status, 404);
 });
 
 test('status, fleet, digest and page', async () => {
