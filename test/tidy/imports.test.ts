@@ -51,6 +51,17 @@ test('every room of src stands in the import table, and every name there is a ro
   );
 });
 
+test('every folder of a room stands in the line of the map that tells what the room is', () => {
+  const lines = new Map(tableUnder('Map').map(([place = '', what = '']) => [place, what]));
+  const silent = sources
+    .map(({ path }) => path.split('/').slice(1, -1))
+    .filter(
+      ([room, folder]) => folder !== undefined && !lines.get(`${room}/`)?.includes(`${folder}/`),
+    )
+    .map(([room, folder]) => `${room}/${folder}/`);
+  assert.deepEqual([...new Set(silent)], []);
+});
+
 test('no room imports what the table does not give it', () => {
   const breaches = sources.flatMap((file) => {
     const room = roomOf(file.path);
