@@ -28,3 +28,20 @@ test('what was found is known, and a long life makes marks rarer', () => {
   for (let index = 100; index < 30_000; index++) places.found(6_000_000 + 10 * index, index);
   assert.ok(Math.abs(places.near(6_000_000 + 10 * 20_000, 30_000, 7_000_000) - 20_000) < 20);
 });
+
+test('old places are known about as well as new ones, however long a life is', () => {
+  const places = new LeafPlaces();
+  // Stretches in which every entry is a leaf take turns with others in which every tenth is.
+  const stretch = 1 << 18;
+  const lsnOf = (index: number): number => {
+    const [turns, rest] = [Math.floor(index / stretch), index % stretch];
+    const pairs = Math.floor(turns / 2) * 11 * stretch;
+    return turns % 2 === 0 ? pairs + rest : pairs + stretch + 10 * rest;
+  };
+  const leaves = 1 << 26;
+  for (let index = 0; index < leaves; index += 1_024) places.appended(lsnOf(index), index);
+  for (let index = 999; index < leaves; index += 1_234_567) {
+    const guess = places.near(lsnOf(index), leaves, lsnOf(leaves));
+    assert.ok(Math.abs(guess - index) <= leaves / 1_024, `${guess} for ${index}`);
+  }
+});

@@ -43,3 +43,29 @@ test('a flood of names and addresses is remembered up to a limit: the oldest go'
   for (let index = 0; index < 10_000; index++) limit.failed(`mqtt host-${index}:1`, 'x');
   assert.ok(!limit.isBlocked(HERE, 'ana'), 'forgotten');
 });
+
+test('who tries again and again is remembered before who tried long ago', () => {
+  const limit = new LoginLimit(new SimClock(0));
+  fail(limit, 'ana', 5);
+  for (let index = 0; index < 9_990; index++) limit.failed(`mqtt host-${index % 4_995}:1`, 'x');
+  limit.failed(HERE, 'ana');
+  for (let index = 0; index < 20; index++) limit.failed(`mqtt late-${index}:1`, 'x');
+  assert.ok(limit.isBlocked(HERE, 'ana'));
+});
+
+test('the wait doubles with each failure, up to a minute', async () => {
+  const clock = new SimClock(0);
+  const limit = new LoginLimit(clock);
+  fail(limit, 'ana', 4);
+  assert.ok(!limit.isBlocked(HERE, 'ana'), 'four are free');
+  for (const seconds of [1, 2, 4, 8, 16, 32, 60, 60]) {
+    limit.failed(HERE, 'ana');
+    await clock.advance(seconds * 1_000 - 1);
+    assert.ok(limit.isBlocked(HERE, 'ana'), `${seconds} s`);
+    await clock.advance(1);
+    assert.ok(!limit.isBlocked(HERE, 'ana'), `${seconds} s`);
+  }
+  fail(limit, 'ana', 2_000);
+  await clock.advance(60_000);
+  assert.ok(!limit.isBlocked(HERE, 'ana'));
+});

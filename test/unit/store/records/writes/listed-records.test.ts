@@ -11,7 +11,10 @@ import { MemoryState } from '../../../../../src/merge/state/memory-state.ts';
 import { digestOf } from '../../../../../src/merge/state/digest.ts';
 import { encodeOpEntry } from '../../../../../src/model/entry.ts';
 import { AUTHORITY, readOp, type StampedOp } from '../../../../../src/model/op.ts';
-import { LISTED_OPS_MAX } from '../../../../../src/store/records/writes/listed-records.ts';
+import {
+  LISTED_OPS_MAX,
+  ListedRecords,
+} from '../../../../../src/store/records/writes/listed-records.ts';
 import { sha256Hasher } from '../../../../../src/store/sha256-hasher.ts';
 import { HUB } from '../../../../support/made/ops.ts';
 import { openStore } from '../../../../support/memory/stores.ts';
@@ -56,5 +59,60 @@ describe('records whose ops are listed in memory', () => {
       assert.equal(store.records.openConflicts(key, 1_000).length, expected);
     }
     store.close();
+  });
+});
+
+/** Records of so many ops each, which tell how often they were read. */
+class Rig {
+  readonly listed = new ListedRecords();
+  reads = 0;
+
+  of(keyId: number, ops: number, bytes = 100): number | undefined {
+    const list = this.listed.of(keyId, () => {
+      this.reads += 1;
+      return Array.from({ length: ops }, () => new Uint8Array(bytes));
+    });
+    return list?.size;
+  }
+}
+
+describe('what is listed', () => {
+  it('is read once, and again when something has happened to it', () => {
+    const rig = new Rig();
+    assert.equal(rig.of(1, 3), 3);
+    rig.listed.add(1, new Uint8Array(100));
+    assert.equal(rig.of(1, 4), 4);
+    assert.equal(rig.reads, 1);
+    rig.listed.forget(1);
+    assert.equal(rig.of(1, 2), 2);
+    assert.equal(rig.reads, 2);
+  });
+
+  it('is not what has too many ops, from the start or by and by, until that is over', () => {
+    const rig = new Rig();
+    assert.equal(rig.of(1, LISTED_OPS_MAX + 1), undefined);
+    assert.equal(rig.of(2, LISTED_OPS_MAX), LISTED_OPS_MAX);
+    rig.listed.add(2, new Uint8Array(100));
+    for (const keyId of [1, 2]) assert.equal(rig.of(keyId, LISTED_OPS_MAX + 1), undefined);
+    assert.equal(rig.reads, 2);
+    rig.listed.forget(1);
+    rig.listed.clear();
+    assert.equal(rig.of(1, 1), 1);
+    assert.equal(rig.of(2, 1), 1);
+  });
+
+  it.each([
+    ['records', 256, 1, 100],
+    ['ops', 17, LISTED_OPS_MAX, 100],
+    ['bytes', 17, 1, 32 << 10],
+  ])('goes as a whole where there are too many %s', (_, records, ops, bytes) => {
+    const rig = new Rig();
+    for (let keyId = 1; keyId <= records; keyId++) rig.of(keyId, ops, bytes);
+    assert.equal(rig.reads, records);
+    rig.of(1, ops, bytes);
+    assert.equal(rig.reads, records, 'the first is still there');
+    rig.of(records + 1, ops, bytes);
+    rig.of(1, ops, bytes);
+    assert.equal(rig.reads, records + 2, 'all went for one more');
   });
 });

@@ -1,0 +1,25 @@
+/** Lines are never cut in two, and a file is not left empty for one that is too long for any. */
+import assert from 'node:assert/strict';
+import { test } from 'vitest';
+
+import { AuditFiles, FILE_BYTES_MAX, readAudit } from '../../../src/audit/audit-files.ts';
+import type { AuditLine } from '../../../src/audit/audit-line.ts';
+import { SimFiles } from '../../../src/platform/sim/files.ts';
+import { SeededRandom } from '../../../src/platform/sim/random.ts';
+
+/** A group of lines that is longer than a file. */
+const LONG = Array.from({ length: 30_000 }, (_, lsn) => {
+  return { at: '2026-03-01T06:10:00.000Z', event: 'merged', lsns: [lsn, lsn] } as const;
+}) as unknown as readonly AuditLine[];
+
+test('a group that is longer than a file stands in one of its own', () => {
+  const files = new SimFiles({ random: new SeededRandom(1) });
+  const log = AuditFiles.open(files, 'audit', 2);
+  log.append(LONG);
+  log.append(LONG.slice(0, 3));
+  log.close();
+  const sizes = files.list('audit').map((name) => files.read(`audit/${name}`)?.length ?? 0);
+  assert.equal(sizes.length, 2);
+  assert.ok((sizes[0] as number) > FILE_BYTES_MAX);
+  assert.equal(readAudit(files, 'audit').length, LONG.length + 3);
+});
