@@ -1,5 +1,5 @@
 /** Errors of the API as problem documents (RFC 9457). */
-import { PROBLEM_TYPE, problemText } from '../../platform/network/http/refusal.ts';
+import { problemAnswer } from '../../platform/network/http/refusal.ts';
 
 export type ProblemStatus =
   400 | 401 | 403 | 404 | 405 | 406 | 409 | 413 | 415 | 416 | 421 | 422 | 429 | 500 | 503 | 507;
@@ -10,8 +10,5 @@ export function problem(
   detail: string,
   headers: Readonly<Record<string, string>> = {},
 ): Response {
-  return new Response(problemText({ status, detail }), {
-    status,
-    headers: { 'Content-Type': PROBLEM_TYPE, 'Cache-Control': 'no-store', ...headers },
-  });
+  return problemAnswer({ status, detail }, headers);
 }

@@ -4,7 +4,7 @@
  */
 import type { ServerResponse } from 'node:http';
 
-import { PROBLEM_TYPE, problemText, type Refusal } from './refusal.ts';
+import { problemAnswer, type Refusal } from './refusal.ts';
 
 const STOPPING: Refusal = {
   status: 503,
@@ -66,13 +66,5 @@ export class HttpEnding {
 }
 
 function stoppingAnswer(): Response {
-  return new Response(problemText(STOPPING), {
-    status: STOPPING.status,
-    headers: {
-      'Content-Type': PROBLEM_TYPE,
-      'Cache-Control': 'no-store',
-      Connection: 'close',
-      'Retry-After': RETRY_AFTER_S,
-    },
-  });
+  return problemAnswer(STOPPING, { Connection: 'close', 'Retry-After': RETRY_AFTER_S });
 }

@@ -12,7 +12,7 @@ import type { Duplex } from 'node:stream';
 import { listenFault, plainAddress } from '../machine-network.ts';
 import { keepRoom } from './http-crowd.ts';
 import { HttpEnding } from './http-ending.ts';
-import { PROBLEM_TYPE, problemText, refuse, type Refusal } from './refusal.ts';
+import { PROBLEM_TYPE, problemAnswer, problemText, refuse, type Refusal } from './refusal.ts';
 import type { UpgradeHandler } from './websocket.ts';
 
 export interface HttpServerOptions {
@@ -187,11 +187,7 @@ async function fetchListener(
     {
       overrideGlobalObjects: false,
       hostname: options.host,
-      errorHandler: () =>
-        new Response(problemText(MISTAKE), {
-          status: MISTAKE.status,
-          headers: { 'Content-Type': PROBLEM_TYPE },
-        }),
+      errorHandler: () => problemAnswer(MISTAKE),
     },
   );
 }

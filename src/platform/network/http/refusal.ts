@@ -4,10 +4,14 @@ import type { Duplex } from 'node:stream';
 
 export const PROBLEM_TYPE = 'application/problem+json';
 
-/** Why a request is not even looked at. */
-export interface Refusal {
-  readonly status: 400 | 403 | 404 | 408 | 411 | 413 | 426 | 431 | 500 | 503;
+export interface Problem {
+  readonly status: number;
   readonly detail: string;
+}
+
+/** Why a request is not even looked at. */
+export interface Refusal extends Problem {
+  readonly status: 400 | 403 | 404 | 408 | 411 | 413 | 426 | 431 | 500 | 503;
   readonly upgrade?: string;
 }
 
@@ -15,12 +19,20 @@ export interface Refusal {
  * A problem document (RFC 9457), of the server or of its handler. Its title is the phrase of HTTP, as `about:blank` wants
  * it (§4.2.1); `detail` says what was wrong and what would be right.
  */
-export function problemText({
-  status,
-  detail,
-}: Pick<Refusal, 'detail'> & { status: number }): string {
+export function problemText({ status, detail }: Problem): string {
   const title = STATUS_CODES[status];
   return `${JSON.stringify({ type: 'about:blank', title, status, detail })}\n`;
+}
+
+/** As the answer of a handler. */
+export function problemAnswer(
+  problem: Problem,
+  headers: Readonly<Record<string, string>> = {},
+): Response {
+  return new Response(problemText(problem), {
+    status: problem.status,
+    headers: { 'Content-Type': PROBLEM_TYPE, 'Cache-Control': 'no-store', ...headers },
+  });
 }
 
 /** The whole answer by hand, where there is no response. */
