@@ -26,6 +26,10 @@ const JOURNAL_KEYS = {
 };
 
 const RECORD_KEY = { name: 'KEY', help: 'key of the record, such as order/17' };
+const RECORD_KEYS = {
+  name: 'KEY',
+  help: "key of the record, or of many: 'orders/*' are all that begin so",
+};
 const ASKING_OPTIONS = { ...HUB_OPTIONS, json: JSON_OPTION };
 
 export const COMMANDS: readonly Command[] = [
@@ -184,24 +188,32 @@ export const COMMANDS: readonly Command[] = [
     name: 'conflicts',
     summary: 'writes that did not know of each other: what stands, what lost, and why',
     options: { all: { help: 'those that ended, too' }, ...ASKING_OPTIONS },
-    load: async () => (await import('./asking/records.ts')).listConflicts,
+    load: async () => (await import('./asking/conflicts.ts')).listConflicts,
   },
   {
     name: 'conflicts list',
-    summary: 'the same as `conflicts` alone',
+    summary: 'the same as `conflicts` alone, or those of some records',
+    operands: [{ ...RECORD_KEYS, isOptional: true }],
     options: { all: { help: 'those that ended, too' }, ...ASKING_OPTIONS },
-    load: async () => (await import('./asking/records.ts')).listConflicts,
+    load: async () => (await import('./asking/conflicts.ts')).listConflicts,
   },
   {
     name: 'conflicts resolve',
     summary: 'say what shall stand where writes are in conflict',
     operands: [
-      RECORD_KEY,
-      { name: 'FIELD', help: 'the field in conflict' },
-      { name: 'VALUE', help: 'what shall stand, as JSON' },
+      RECORD_KEYS,
+      { name: 'FIELD', help: 'the field in conflict', isOptional: true },
+      { name: 'VALUE', help: 'what shall stand, as JSON', isOptional: true },
     ],
-    options: ASKING_OPTIONS,
-    load: async () => (await import('./asking/records.ts')).resolveConflict,
+    options: {
+      take: { value: 'SIDE', help: 'stands or lost: which side shall stand, instead of VALUE' },
+      ...ASKING_OPTIONS,
+    },
+    notes: [
+      "With --take, many at once: `conflicts resolve 'orders/*' --take stands`; without FIELD, in all",
+      'fields. Where several lost, the latest of them is taken. `undo OP` takes each back.',
+    ].join('\n'),
+    load: async () => (await import('./asking/conflicts.ts')).resolveConflict,
   },
   {
     name: 'holes list',

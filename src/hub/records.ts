@@ -2,7 +2,9 @@
 import { messageOf } from '../base/errors.ts';
 import { hexOf } from '../base/bytes.ts';
 import { isoTime } from '../base/iso-time.ts';
+import { decodeCbor } from '../codec/reader.ts';
 import type { CborValue } from '../codec/value.ts';
+import { encodeCbor } from '../codec/writer.ts';
 import { jsonOfCbor, type JsonValue } from '../codec/json.ts';
 import {
   jsonOfDoc,
@@ -89,9 +91,12 @@ export class HubRecords implements RecordDoor {
       .map(({ entry, json }) => ({ ...json, ...jsonOfTime(this.#records.timeOf(entry.order)) }));
   }
 
-  conflicts({ includeClosed, limit, mayRead }: Parameters<RecordDoor['conflicts']>[0]): JsonObject {
+  conflicts(query: Parameters<RecordDoor['conflicts']>[0]): JsonObject {
+    const { includeClosed, limit, keys, mayRead } = query;
     const { edits, conflicts, open } = this.#records.counts();
-    const met = this.#records.conflicts(includeClosed, limit).filter(({ key }) => mayRead(key));
+    const met = this.#records
+      .conflicts(includeClosed, limit, keys)
+      .filter(({ key }) => mayRead(key));
     return {
       edits,
       met: conflicts,
@@ -117,7 +122,7 @@ export class HubRecords implements RecordDoor {
   }
 
   async resolve(wish: Parameters<RecordDoor['resolve']>[0]): Promise<Mended> {
-    const { key, field, value, role } = wish;
+    const { key, field, role } = wish;
     const conflicts = this.#openConflicts(key, field);
     const first = conflicts.find((conflict) => isDispute(conflict));
     const place = field === ASSET_FIELD ? 'its asset' : field;
@@ -127,20 +132,35 @@ export class HubRecords implements RecordDoor {
       return refused(`what stands was written by role ${roleOf(winner)}`);
     }
     const seen = [winner, ...conflicts.map(({ loser }) => loser)];
-    if (field === ASSET_FIELD) return this.#resolveAsset(wish, seen);
+    const taken = 'take' in wish ? seen.find((op) => textOfOpId(op) === wish.take) : undefined;
+    if ('take' in wish && taken === undefined) {
+      return refused(`${wish.take} is in no open conflict in ${place} of ${key}`);
+    }
+    if (field === ASSET_FIELD) {
+      return this.#resolveAsset(wish, 'take' in wish ? wish.take : wish.value, seen);
+    }
     let body: Uint8Array;
+    let value: CborValue;
     try {
-      body = encodePatch({ [field]: cborOf(value) }, { [field]: seen });
+      value =
+        taken === undefined
+          ? cborOf('value' in wish ? wish.value : null)
+          : decodeCbor(this.#writtenBy(taken, key, field).value ?? NOTHING);
+      body = encodePatch({ [field]: value }, { [field]: seen });
     } catch (error) {
       return refused(`the value cannot be kept: ${messageOf(error)}`);
     }
     if (readPatch(body) === undefined) return refused('the value, or the conflict, is too large');
-    return this.#write(key, PATCH, body, role, { key, field, value });
+    const answer = { key, field, value: jsonOfCbor(encodeCbor(value)) };
+    return this.#write(key, PATCH, body, role, answer);
   }
 
   /** Lets one of the versions stand, having seen all that are in conflict. */
-  async #resolveAsset(wish: Parameters<RecordDoor['resolve']>[0], base: OpId[]): Promise<Mended> {
-    const { key, value, role } = wish;
+  async #resolveAsset(
+    { key, role }: Parameters<RecordDoor['resolve']>[0],
+    value: JsonValue,
+    base: OpId[],
+  ): Promise<Mended> {
     const version = this.#records
       .versions(key)
       .map(({ order, body }) => ({ op: textOfOpId(order), version: readAssetVersion(body) }))
@@ -178,6 +198,19 @@ export class HubRecords implements RecordDoor {
     return { kind: 'done', answer: { op, ...answer, record: this.get(key) ?? null } };
   }
 
+  /** What an op wrote into a field, or what it came to below the horizon; by what kind of op. */
+  #writtenBy(
+    order: OpId,
+    key: string,
+    field: string,
+  ): { readonly wrote: Kind; readonly value: Uint8Array | undefined } {
+    const write = this.#records.write(key, order);
+    const { kind: wrote = kindOfField(field), body = NOTHING } = write ?? {};
+    const folded =
+      write === undefined ? this.#records.base(key).fields.get(field)?.value : undefined;
+    return { wrote, value: folded ?? readRegisterWrites(wrote, body)?.fields.get(field) };
+  }
+
   /** What people call the record, where it says so itself. */
   #titleOf(key: string): string | null {
     const { fields } = this.#records.get(key);
@@ -192,11 +225,7 @@ export class HubRecords implements RecordDoor {
   #jsonOfConflict(conflict: MetConflict): JsonObject {
     const { key, field, kind, winner, loser, foundMs, closedMs } = conflict;
     const sideOf = (order: WriteOrder): JsonObject => {
-      const write = this.#records.write(key, order);
-      const { kind: wrote = kindOfField(field), body = NOTHING } = write ?? {};
-      const folded =
-        write === undefined ? this.#records.base(key).fields.get(field)?.value : undefined;
-      const value = folded ?? readRegisterWrites(wrote, body)?.fields.get(field);
+      const { wrote, value } = this.#writtenBy(order, key, field);
       const told = { ...jsonOfOrder(order), ...jsonOfTime(this.#records.timeOf(order)) };
       if (value === undefined) return { ...told, value: null };
       return { ...told, value: wrote === ASSET ? jsonOfVersion(value) : jsonOfCbor(value) };

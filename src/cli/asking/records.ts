@@ -1,9 +1,9 @@
-/** `heliograph records …`, `undo`, `conflicts …`: look at records and mend them, through the running hub. */
+/** `heliograph records …`, `undo`: look at records and take steps back, through the running hub. */
 import { opIdOfText } from '../../merge/op-id.ts';
 import { type Args, UsageError } from '../args.ts';
 import { HubApi } from './hub-api.ts';
 import { type CliIo, EXIT, type ExitCode } from '../io.ts';
-import { columns, countText, printable } from '../text.ts';
+import { columns, printable } from '../text.ts';
 
 interface RecordDocument {
   readonly fields: Readonly<Record<string, unknown>>;
@@ -42,28 +42,6 @@ interface OpDocument {
   readonly undoes?: readonly string[];
   /** Of a step in a document. */
   readonly bytes?: number;
-}
-
-interface Side {
-  readonly op: string;
-  readonly at: string;
-  readonly role: string;
-  readonly value: unknown;
-}
-
-interface ConflictsDocument {
-  readonly edits: number;
-  readonly met: number;
-  readonly open: number;
-  readonly conflicts: readonly {
-    readonly key: string;
-    readonly field: string;
-    readonly kind: string;
-    readonly why: string;
-    readonly winner: Side;
-    readonly loser: Side;
-    readonly closedAt: string | null;
-  }[];
 }
 
 export async function getRecord(args: Args, io: CliIo): Promise<ExitCode> {
@@ -144,36 +122,6 @@ export async function undoOp(args: Args, io: CliIo): Promise<ExitCode> {
   ]);
 }
 
-export async function listConflicts(args: Args, io: CliIo): Promise<ExitCode> {
-  const path = `/api/v1/conflicts${args.has('all') ? '?all=1' : ''}`;
-  const found = (await HubApi.of(args, io).json(path)) as ConflictsDocument;
-  return print(args, io, found, () => [
-    `${countText(found.open, 'conflict')} open, ${found.met} concurrent in ${countText(found.edits, 'edit')}`,
-    ...found.conflicts.flatMap(({ key, field, kind, why, winner, loser, closedAt }) => [
-      `${printable(key)}  ${field === '' ? 'asset' : printable(field)}  ${kind}${closedAt === null ? '' : `, ended ${closedAt}`}`,
-      `  stands (${why})  ${sideText(winner)}`,
-      `  lost  ${sideText(loser)}`,
-    ]),
-  ]);
-}
-
-export async function resolveConflict(args: Args, io: CliIo): Promise<ExitCode> {
-  const wish = { key: args.operand(0), field: args.operand(1), value: valueOf(args) };
-  const done = await HubApi.of(args, io).post('/api/v1/conflicts/resolve', wish);
-  return print(args, io, done, () => [
-    `${printable(wish.key)} ${printable(wish.field)} is ${shown(wish.value)} now.`,
-  ]);
-}
-
-function valueOf(args: Args): unknown {
-  const text = args.operand(2);
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    throw new UsageError(`VALUE is JSON, such as '"done"' or 21.5, not ${text}`);
-  }
-}
-
 /** One line: what it is, and what its maker said about it. */
 export function assetText({ sha256, size, type, note, tags }: AssetDocument): string {
   const hints = [
@@ -195,11 +143,7 @@ function docText({
   return printable(['document:', roots.join(', '), written, `${bytes} bytes`, ...gaps].join('  '));
 }
 
-function sideText({ op, at, role, value }: Side): string {
-  return `${shown(value)}  by ${role}, ${at}  ${op}`;
-}
-
-function shown(value: unknown): string {
+export function shown(value: unknown): string {
   if (isAsset(value)) return assetText(value);
   return printable(typeof value === 'string' ? value : JSON.stringify(value));
 }
@@ -208,7 +152,12 @@ function isAsset(value: unknown): value is AssetDocument {
   return typeof value === 'object' && value !== null && 'sha256' in value && 'type' in value;
 }
 
-function print(args: Args, io: CliIo, document: unknown, lines: () => readonly string[]): ExitCode {
+export function print(
+  args: Args,
+  io: CliIo,
+  document: unknown,
+  lines: () => readonly string[],
+): ExitCode {
   io.stdout(args.has('json') ? `${JSON.stringify(document)}\n` : `${lines().join('\n')}\n`);
   return EXIT.done;
 }

@@ -8,7 +8,7 @@ import type { Role } from '../../model/op.ts';
 import { jsonAnswer } from '../http/answers.ts';
 import type { HttpPrincipal, MayRead } from '../http/login.ts';
 import { problem } from '../http/problem.ts';
-import { wishIn } from '../http/wish.ts';
+import { type Wish, wishIn } from '../http/wish.ts';
 
 type JsonObject = Readonly<Record<string, JsonValue>>;
 
@@ -24,6 +24,9 @@ export type Mended =
   /** The wish names nothing that could be. */
   | { readonly kind: 'malformed'; readonly reason: string };
 
+/** What shall stand: a value, or what an op in conflict wrote. */
+export type Resolution = { readonly value: JsonValue } | { readonly take: string };
+
 export interface RecordDoor {
   /** Fields, counters, asset, and what there is to say of its document; undefined where there is no such record. */
   get(key: string): JsonObject | undefined;
@@ -34,9 +37,14 @@ export interface RecordDoor {
   /** All ops on the record, the earliest first; empty where there are none. */
   history(key: string, limit: number): readonly JsonObject[];
   /** Conflicts, the newest first, of keys that may be read; and what was counted of all. */
-  conflicts(query: { includeClosed: boolean; limit: number; mayRead: MayRead }): JsonObject;
+  conflicts(query: {
+    includeClosed: boolean;
+    limit: number;
+    keys: { key: string } | { prefix: string };
+    mayRead: MayRead;
+  }): JsonObject;
   undo(wish: { op: string; cascade: boolean; role: Role; mayRead: MayRead }): Promise<Mended>;
-  resolve(wish: { key: string; field: string; value: JsonValue; role: Role }): Promise<Mended>;
+  resolve(wish: Resolution & { key: string; field: string; role: Role }): Promise<Mended>;
 }
 
 /** Ops of a history that are told unless more are asked for; with ten thousand the hub would serve nobody else meanwhile. */
@@ -82,10 +90,12 @@ export function historyAnswer(door: RecordDoor, url: URL, mayRead: MayRead): Res
   return ops.length === 0 ? problem(404, `Nobody wrote ${key}.`) : jsonAnswer({ key, ops });
 }
 
-/** Open ones; `?all=1`: those that ended too. */
+/** Open ones; `?all=1`: those that ended too; `?key=` or `?prefix=`: of these records alone. */
 export function conflictsAnswer(door: RecordDoor, url: URL, mayRead: MayRead): Response {
   const includeClosed = url.searchParams.get('all') === '1';
-  return jsonAnswer(door.conflicts({ includeClosed, limit: CONFLICTS_MAX, mayRead }));
+  const key = url.searchParams.get('key');
+  const keys = key === null ? { prefix: url.searchParams.get('prefix') ?? '' } : { key };
+  return jsonAnswer(door.conflicts({ includeClosed, limit: CONFLICTS_MAX, keys, mayRead }));
 }
 
 /** `{"op": "<origin>/<class>/<seq>", "cascade": false}`. */
@@ -104,7 +114,10 @@ export async function undoAnswer(
   return mended(await door.undo({ op, cascade, role: wish.role, mayRead }));
 }
 
-/** `{"key": …, "field": …, "value": …}`: the value that shall stand, having seen all that is in conflict. */
+/**
+ * `{"key": …, "field": …, "value": …}`: what shall stand, having seen all that is in conflict; or `"take": "<op>"`, what this one of
+ * them wrote.
+ */
 export async function resolveAnswer(
   door: RecordDoor,
   request: Request,
@@ -113,12 +126,18 @@ export async function resolveAnswer(
 ): Promise<Response> {
   const wish = await wishIn(request, principal, WORDS);
   if (wish instanceof Response) return wish;
-  const { key, field, value } = wish.body;
-  if (typeof key !== 'string' || typeof field !== 'string' || value === undefined) {
+  const { key, field } = wish.body;
+  const resolution = resolutionIn(wish.body);
+  if (typeof key !== 'string' || typeof field !== 'string' || resolution === undefined) {
     return problem(400, 'Say what shall stand: {"key": "order/17", "field": "state", "value": …}.');
   }
   if (!mayRead(key)) return problem(403, `You may not read ${key}.`);
-  return mended(await door.resolve({ key, field, value, role: wish.role }));
+  return mended(await door.resolve({ key, field, ...resolution, role: wish.role }));
+}
+
+function resolutionIn({ value, take }: Wish['body']): Resolution | undefined {
+  if (take === undefined) return value === undefined ? undefined : { value };
+  return typeof take === 'string' && value === undefined ? { take } : undefined;
 }
 
 function mended(outcome: Mended): Response {

@@ -28,6 +28,9 @@ export interface MetConflict extends Conflict {
   readonly closedMs: number | undefined;
 }
 
+/** One record, or all whose keys begin so. */
+export type KeysAsked = { readonly key: string } | { readonly prefix: string };
+
 export interface MergeCounts {
   /** Ops on records that were folded. */
   readonly edits: number;
@@ -61,7 +64,8 @@ const REOPEN = `
 const LIST = `
   SELECT name, field, kind, winner, loser, found_ms, closed_ms
   FROM conflicts JOIN keys ON keys.id = conflicts.key_id
-  WHERE (closed_ms IS NULL OR ?) AND kind <> 'agreed' ORDER BY conflicts.id DESC LIMIT ?`;
+  WHERE (closed_ms IS NULL OR ?) AND kind <> 'agreed' AND (name = ? OR substr(name, 1, length(?)) = ?)
+  ORDER BY conflicts.id DESC LIMIT ?`;
 
 const OPEN_IN_FIELD =
   'SELECT * FROM conflicts WHERE key_id = ? AND field = ? AND closed_ms IS NULL';
@@ -167,9 +171,11 @@ export class ConflictBook {
   }
 
   /** Conflicts for people to decide, the newest first. */
-  list(includeClosed: boolean, limit: number): MetConflict[] {
+  list(includeClosed: boolean, limit: number, keys: KeysAsked): MetConflict[] {
     this.#settle();
-    return this.#db.rows(LIST, [includeClosed ? 1 : 0, limit]).map((row) => ({
+    const name = 'key' in keys ? utf8(keys.key) : null;
+    const prefix = 'prefix' in keys ? utf8(keys.prefix) : null;
+    return this.#db.rows(LIST, [includeClosed ? 1 : 0, name, prefix, prefix, limit]).map((row) => ({
       ...conflictOf(row),
       key: nameOf(row['name']),
       foundMs: row['found_ms'] as number,

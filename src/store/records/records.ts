@@ -15,7 +15,7 @@ import { type Lane, laneOf } from '../../model/origin.ts';
 import { NO_RANGES, type RangesByLane } from '../../model/seq-ranges.ts';
 import { seqIn } from '../../model/version-vector.ts';
 import { notKept, planUndo, type UndoPlan, type UndoRequest } from '../../merge/undo.ts';
-import type { ConflictBook, MergeCounts, MetConflict } from './conflict-book.ts';
+import type { ConflictBook, KeysAsked, MergeCounts, MetConflict } from './conflict-book.ts';
 import type { BootTimes, OpTime } from '../times/boot-times.ts';
 import type { SeenOps } from '../folding/seen-ops.ts';
 import type { StateTables } from '../state/state-tables.ts';
@@ -33,6 +33,8 @@ export interface RecordView {
 export interface HistoryEntry extends RecordWrite {
   readonly isUndone: boolean;
 }
+
+const ALL: KeysAsked = { prefix: '' };
 
 export interface PlannedUndo {
   /** Of the record that the undo goes to; undefined where it is refused. */
@@ -187,8 +189,8 @@ export class Records {
   }
 
   /** Conflicts that were met, the newest first. */
-  conflicts(includeClosed: boolean, limit: number): MetConflict[] {
-    return this.#guard(() => this.#book.list(includeClosed, limit));
+  conflicts(includeClosed: boolean, limit: number, keys: KeysAsked = ALL): MetConflict[] {
+    return this.#guard(() => this.#book.list(includeClosed, limit, keys));
   }
 
   /** Open conflicts of one record, those included in which both say the same; the newest first. */

@@ -217,8 +217,8 @@ export class SampleSources {
       history: () => [],
       conflicts: () => ({ conflicts: this.conflicts }),
       undo: () => Promise.resolve(refused),
-      resolve: ({ key, value }) => {
-        this.resolved.push({ key, value });
+      resolve: ({ key, ...shall }) => {
+        this.resolved.push({ key, value: 'value' in shall ? shall.value : shall.take });
         this.conflicts = [];
         return Promise.resolve({ kind: 'done', answer: { key } });
       },

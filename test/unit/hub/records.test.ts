@@ -179,4 +179,35 @@ describe('records over HTTP', () => {
     const again = (await ask('/api/v1/conflicts')).body;
     assert.deepEqual([again['open'], again['met']], [1, 1]);
   });
+
+  it('are told by key, and resolved by naming whose value shall stand', async () => {
+    for (const [seq, key] of ['order/1', 'order/10', 'pump/1', 'secret/1'].entries()) {
+      edit(DEVICE_A, seq + 1, 'open', [], key);
+      edit(DEVICE_B, seq + 1, 'waiting', [], key);
+    }
+    const keysIn = async (query: string): Promise<unknown[]> => {
+      const { body } = await ask(`/api/v1/conflicts${query}`, undefined, 'technician');
+      return (body['conflicts'] as { key: string }[]).map(({ key }) => key);
+    };
+    assert.deepEqual(await keysIn(''), ['pump/1', 'order/10', 'order/1']);
+    assert.deepEqual(await keysIn('?prefix=order/1'), ['order/10', 'order/1']);
+    assert.deepEqual(await keysIn('?key=order/1'), ['order/1']);
+    assert.deepEqual(await keysIn('?key=order/'), []);
+    const take = `${DEVICE_A}/2/1`;
+    const wish = { key: 'order/1', field: 'state', take };
+    const resolve = '/api/v1/conflicts/resolve';
+    const elsewhere = await ask(resolve, { ...wish, take: `${DEVICE_A}/2/2` });
+    assert.equal(elsewhere.status, 409);
+    assert.match(JSON.stringify(elsewhere.body), /2\/2 is in no open conflict in state/);
+    for (const unclear of [
+      { ...wish, value: 'x' },
+      { ...wish, take: 7 },
+    ]) {
+      assert.equal((await ask(resolve, unclear)).status, 400);
+    }
+    const { body } = await ask(resolve, wish);
+    assert.equal(body['value'], 'open');
+    assert.deepEqual(await keysIn('?prefix=order/'), ['order/10']);
+    assert.equal((await ask(resolve, wish)).status, 409, 'it is resolved');
+  });
 });
