@@ -24,6 +24,7 @@ import {
   type PublishingClient,
   type PublishingSurroundings,
 } from './publishing/publishing.ts';
+import { ANSWERS, CARD, GATEKEEPER, LEAVING, Reading, SUBSCRIBING, TURN } from './reading.ts';
 import type { RareLog } from './rare-log.ts';
 import type { SessionRegistry } from './sessions/session-registry.ts';
 import type { SessionLink } from './sessions/session-link.ts';
@@ -52,15 +53,6 @@ export interface ClientSurroundings extends OutboxSurroundings, PublishingSurrou
   soon(callback: () => void): void;
 }
 
-/**
- * Why a connection is not read: the gatekeeper thinks, the card is behind, the client does not take answers, its
- * subscriptions are not durable yet, which what it sends behind them may count on, or it has said goodbye.
- */
-const GATEKEEPER = 1;
-const CARD = 2;
-const ANSWERS = 4;
-const SUBSCRIBING = 8;
-const LEAVING = 16;
 /** A client may be silent for one and a half times what it promised [MQTT-3.1.2-24]. */
 const KEEPALIVE_FACTOR = 1.5;
 const MQTT_3_1 = 3;
@@ -83,12 +75,12 @@ export class Client
   #publishing: Publishing | undefined;
   #will: Will | undefined;
   #level: 3 | 4 = 4;
-  /** Reasons why the connection is not read; 0: it is. */
-  #pausedBy = 0;
+  readonly #reading: Reading;
 
   constructor(connection: Connection, around: ClientSurroundings) {
     this.remote = connection.remote;
     this.#connection = connection;
+    this.#reading = new Reading(connection, around.counters);
     this.#around = around;
     this.#framer = new Framer(this, around.limits.connectBytesMax);
     this.#outbox = new Outbox(connection, around);
@@ -110,7 +102,7 @@ export class Client
   }
 
   get isExcused(): boolean {
-    return this.#pausedBy !== 0 || this.#publishing?.isWaiting === true;
+    return this.#reading.isPaused || this.#publishing?.isWaiting === true;
   }
 
   onData(bytes: Uint8Array): void {
@@ -126,6 +118,7 @@ export class Client
       this.drop('not MQTT: the first packet is no CONNECT [MQTT-3.1.0-1]');
       return;
     }
+    this.#reading.beginTurn();
     this.#afterFrames(this.#framer.feed(chunk));
   }
 
@@ -155,7 +148,8 @@ export class Client
       if (first >> 4 === packets.PUBLISH && this.#publishing !== undefined) {
         return this.#publishing.onPublish(first, buffer, start, end);
       }
-      return this.#onControl(first, buffer, start, end);
+      const verdict = this.#onControl(first, buffer, start, end);
+      return verdict === 'next' && this.#reading.isTurnOver ? this.#endTurn() : verdict;
     } catch (error) {
       if (error instanceof HubError) this.drop(`not taken: ${error.code}: ${error.message}`);
       else if (error instanceof PacketError) this.drop(error.message);
@@ -165,8 +159,8 @@ export class Client
   }
 
   holdBack(): void {
-    if ((this.#pausedBy & CARD) !== 0) return;
-    this.#pause(CARD);
+    if (this.#reading.isPausedBy(CARD)) return;
+    this.#reading.pause(CARD);
     this.#around.gate.hold(this);
   }
 
@@ -222,21 +216,26 @@ export class Client
     }
     this.#outbox.flush();
     const { canSend, waitingBytes } = this.#outbox;
-    if (!canSend && waitingBytes > this.#around.limits.writeBufferBytesMax) this.#pause(ANSWERS);
+    if (!canSend && waitingBytes > this.#around.limits.writeBufferBytesMax)
+      this.#reading.pause(ANSWERS);
+    if (this.#reading.isTurnOver && this.#isOpen()) this.#endTurn();
   }
 
-  #pause(reason: number): void {
-    if (this.#pausedBy === 0) this.#connection.pause();
-    this.#pausedBy |= reason;
+  /** Lets others have their turn. */
+  #endTurn(): FrameVerdict {
+    if (!this.#reading.isPausedBy(TURN)) this.#around.soon(() => this.#readOn(TURN));
+    this.#reading.pause(TURN);
+    return 'pause';
   }
 
   /** The reason is gone: what was held is dealt with, then the connection is read again. */
   #readOn(reason: number): void {
-    if (this.#state === 'closed' || (this.#pausedBy & reason) === 0) return;
-    this.#pausedBy &= ~reason;
-    if (this.#pausedBy !== 0) return;
+    if (this.#state === 'closed' || !this.#reading.isPausedBy(reason)) return;
+    this.#reading.clear(reason);
+    if (this.#reading.isPaused) return;
+    this.#reading.beginTurn();
     this.#afterFrames(this.#framer.resume());
-    if (this.#pausedBy === 0 && this.#isOpen()) this.#connection.resume();
+    if (this.#isOpen()) this.#reading.resume();
   }
 
   #isOpen(): boolean {
@@ -268,7 +267,7 @@ export class Client
         this.#around.sessions.unsubscribe(session, filters, () => {
           if (this.#isOpen()) this.#send(frames.unsubackFrame(packetId));
         });
-        return 'next';
+        return this.#endTurn();
       }
       case packets.PINGREQ:
         packets.expectEmpty(start, end);
@@ -286,7 +285,7 @@ export class Client
   /** The client has said goodbye: it goes when what it published has its acknowledgements, as with Mosquitto. */
   #leave(): FrameVerdict {
     if (this.#publishing?.isWaiting === true) {
-      this.#pause(LEAVING);
+      this.#reading.pause(LEAVING);
       this.#publishing.onAcknowledged = () => this.#leave();
       return 'pause';
     }
@@ -318,8 +317,8 @@ export class Client
       session.pump();
       this.#readOn(SUBSCRIBING);
     });
-    if (isInForce) return 'next';
-    this.#pause(SUBSCRIBING);
+    if (isInForce) return this.#endTurn(); // It may be worth thousands of retained messages.
+    this.#reading.pause(SUBSCRIBING);
     return 'pause';
   }
 
@@ -333,7 +332,7 @@ export class Client
     this.clientId = clientId === '' ? this.#around.newClientId() : clientId;
     this.username = connect.username;
     this.#state = 'authenticating';
-    this.#pause(GATEKEEPER);
+    this.#reading.pause(GATEKEEPER);
     void this.#authenticate(connect);
     return 'pause';
   }
