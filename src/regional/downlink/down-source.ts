@@ -5,8 +5,21 @@ import type { Hlc } from '../../model/hlc.ts';
 import type { StampedOp } from '../../model/op.ts';
 import type { Origin } from '../../model/origin.ts';
 import type { VersionVector } from '../../model/version-vector.ts';
-import type { DownOps, DownQuery } from './down-index.ts';
 import type { ReceiverBook } from './receivers.ts';
+
+/** Ops of one class for a hub, each lane in its order. */
+export interface DownOps {
+  readonly class: OpClass;
+  readonly ops: readonly StampedOp[];
+}
+
+export interface DownQuery {
+  readonly hub: Origin;
+  /** What the hub has. */
+  readonly vector: VersionVector;
+  /** Classes that it takes. */
+  readonly classes: readonly OpClass[];
+}
 
 /** A batch of ops that the region itself has made. */
 export interface AuthoredBatch {

@@ -23,8 +23,7 @@ import type { OpId } from '../../merge/op-id.ts';
 import { laneOf, type Origin } from '../../model/origin.ts';
 import { covers, joinVectors, seqIn, type VersionVector } from '../../model/version-vector.ts';
 import type { HealSource } from '../healing/healer.ts';
-import type { DownOps } from './down-index.ts';
-import type { DownSource } from './down-source.ts';
+import type { DownOps, DownSource } from './down-source.ts';
 import type { Receiver, ReceiverChange, Underway } from './receivers.ts';
 
 export interface DownlinkOptions {

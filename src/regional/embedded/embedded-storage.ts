@@ -27,10 +27,10 @@ import type { ReadingsPage, ReadingsQuery } from '../../store/readings/readings.
 import { Archive, type ArchivedBatch } from './archive.ts';
 import { Assembly } from './assembly.ts';
 import { DayQuota } from '../pressure/day-quota.ts';
-import { DownIndex } from '../downlink/down-index.ts';
+import { DownIndex } from './down-index.ts';
 import type { Authoring, DownSource } from '../downlink/down-source.ts';
 import { MemoryReceivers } from '../downlink/receivers.ts';
-import { archiveShelf } from '../healing/archive-shelf.ts';
+import { archiveShelf } from './archive-shelf.ts';
 import { Healer, type HealSource } from '../healing/healer.ts';
 import { type HistoryOutcome, HistoryWatch } from '../history/history-watch.ts';
 import { HubKeys } from './hub-keys.ts';

@@ -15,7 +15,7 @@ import type { OpClass } from '../../model/class.ts';
 import type { StampedOp } from '../../model/op.ts';
 import { type Lane, laneOf, type Origin } from '../../model/origin.ts';
 import { seqIn } from '../../model/version-vector.ts';
-import type { DownOps, DownQuery } from '../downlink/down-index.ts';
+import type { DownOps, DownQuery } from '../downlink/down-source.ts';
 import type { Shelf, ShelvedBatch } from './shelf.ts';
 
 export interface HealQuery {

@@ -9,7 +9,7 @@ import { CborWriter } from '../../../codec/writer.ts';
 import { decodeOp, readStamp, type Stamp, type StampedOp, writeStamp } from '../../../model/op.ts';
 import type { Origin } from '../../../model/origin.ts';
 import type { PgValue, Sql } from '../../../platform/network/postgres.ts';
-import type { DownOps, DownQuery } from '../../downlink/down-index.ts';
+import type { DownOps, DownQuery } from '../../downlink/down-source.ts';
 import { byteaArray, int4Array, int8Array, textArray } from '../binary-arrays.ts';
 
 /** What a hub lacks of a lane is counted up to here; more is told by its next hello. */

@@ -1,7 +1,7 @@
 /** The batches that an archive keeps as files, for healing. */
 import type { StampedOp } from '../../model/op.ts';
-import type { Archive } from '../embedded/archive.ts';
-import type { Shelf, ShelvedBatch } from './shelf.ts';
+import type { Archive } from './archive.ts';
+import type { Shelf, ShelvedBatch } from '../healing/shelf.ts';
 
 export function archiveShelf(
   archive: Archive,

@@ -11,23 +11,10 @@ import { DOWN_SEAL_LIMITS } from '../../batch/limits.ts';
 import type { LaneRange } from '../../batch/ranges.ts';
 import type { OpClass } from '../../model/class.ts';
 import type { StampedOp } from '../../model/op.ts';
-import { type Lane, laneOf, type Origin } from '../../model/origin.ts';
+import { type Lane, laneOf } from '../../model/origin.ts';
 import { seqIn, type VersionVector } from '../../model/version-vector.ts';
-import type { Archive, ArchivedBatch } from '../embedded/archive.ts';
-
-/** Ops of one class for a hub, each lane in its order. */
-export interface DownOps {
-  readonly class: OpClass;
-  readonly ops: readonly StampedOp[];
-}
-
-export interface DownQuery {
-  readonly hub: Origin;
-  /** What the hub has. */
-  readonly vector: VersionVector;
-  /** Classes that it takes. */
-  readonly classes: readonly OpClass[];
-}
+import type { DownOps, DownQuery } from '../downlink/down-source.ts';
+import type { Archive, ArchivedBatch } from './archive.ts';
 
 /** Opens a batch of the archive. */
 export type Reopen = (batch: ArchivedBatch) => Promise<readonly StampedOp[]>;
