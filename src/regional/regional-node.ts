@@ -365,8 +365,9 @@ export class RegionalNode {
   /** A full disk and a database that is away pass: what found no place is not confirmed, and comes again. Anything else ends the process. */
   #broken(error: unknown): void {
     const { log, onFatal } = this.#options;
-    if (systemCode(error) !== undefined) log.error('regional.disk', { reason: messageOf(error) });
-    else if (isPassing(error)) log.warn('regional.database', { reason: error.message });
+    if (isPassing(error)) log.warn('regional.database', { reason: error.message });
+    else if (systemCode(error) !== undefined)
+      log.error('regional.disk', { reason: messageOf(error) });
     else onFatal(error);
   }
 

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'vitest';
 
 import { textOf } from '../../../src/base/bytes.ts';
+import { HubError } from '../../../src/base/errors.ts';
 import { encodeHello } from '../../../src/batch/wire/messages.ts';
 import { helloTopic } from '../../../src/batch/wire/topics.ts';
 import { originOfPublicKey } from '../../../src/hashes.ts';
@@ -160,6 +161,27 @@ test('a full disk at the regional node confirms nothing, and passes', async () =
   it.regionFiles.setCapacity(1 << 30);
   await it.deliver();
   assert.equal(it.store.ops.size, 80);
+  await it.stop();
+  assert.deepEqual(it.fatal, []);
+});
+
+test('a database that is away is told as what it is, confirms nothing, and comes back', async () => {
+  const it = await world();
+  it.journal.append(...stampedOps(1, 40));
+  await it.deliver();
+  const { store } = it;
+  const apply = store.apply.bind(store);
+  store.apply = () => {
+    throw new HubError('database.away', 'PostgreSQL: gone');
+  };
+  it.journal.append(...stampedOps(41, 80));
+  await it.clock.advance(30_000);
+  assert.equal(it.uplink?.backlog()[TELEMETRY].ops, 40);
+  assert.ok(it.log.count('regional.database') > 0);
+  assert.equal(it.log.count('regional.disk'), 0);
+  store.apply = apply;
+  await it.deliver();
+  assert.equal(store.ops.size, 80);
   await it.stop();
   assert.deepEqual(it.fatal, []);
 });
