@@ -27,11 +27,19 @@ import { isDispute } from '../merge/conflicts.ts';
 import { Document } from '../merge/doc/document.ts';
 import { type OpId, opIdOfText, textOfOpId } from '../merge/op-id.ts';
 import { compareTimes, type WriteOrder } from '../merge/order.ts';
-import { encodePatch, encodeUndo, readPatch } from '../merge/patch.ts';
+import { encodePatch, encodeUndo, readPatch, VALUE_DEPTH_MAX } from '../merge/patch.ts';
 import { kindOfField } from '../merge/record/record-ops.ts';
 import { readRegisterWrites } from '../merge/register-writes.ts';
 import { RECORD } from '../model/class.ts';
-import { ASSET, AUTHORITY, type Kind, PATCH, type Role, UNDO } from '../model/op.ts';
+import {
+  ASSET,
+  AUTHORITY,
+  BODY_BYTES_MAX,
+  type Kind,
+  PATCH,
+  type Role,
+  UNDO,
+} from '../model/op.ts';
 import type { Origin } from '../model/origin.ts';
 import type { Mended, RecordDoor } from '../status/api/records.ts';
 import { type MetConflict, whyPrevails } from '../store/records/conflict-book.ts';
@@ -144,13 +152,15 @@ export class HubRecords implements RecordDoor {
     try {
       value =
         taken === undefined
-          ? cborOf('value' in wish ? wish.value : null)
+          ? cborOf('value' in wish ? wish.value : null, VALUE_DEPTH_MAX)
           : decodeCbor(this.#writtenBy(taken, key, field).value ?? NOTHING);
       body = encodePatch({ [field]: value }, { [field]: seen });
     } catch (error) {
       return refused(`the value cannot be kept: ${messageOf(error)}`);
     }
-    if (readPatch(body) === undefined) return refused('the value, or the conflict, is too large');
+    if (body.length > BODY_BYTES_MAX || readPatch(body) === undefined) {
+      return refused('the value, or the conflict, is too large');
+    }
     const answer = { key, field, value: jsonOfCbor(encodeCbor(value)) };
     return this.#write(key, PATCH, body, role, answer);
   }
@@ -245,10 +255,17 @@ export class HubRecords implements RecordDoor {
   }
 }
 
-function cborOf(value: JsonValue): CborValue {
+/** Half of a character of two halves. */
+const HALF = /\p{Surrogate}/u;
+
+/** As the SDK has it (client/view/values.ts); throws where it is no value of a field. */
+function cborOf(value: JsonValue, depth: number): CborValue {
+  if (depth < 0) throw new Error(`values are nested at most ${VALUE_DEPTH_MAX} deep`);
   if (typeof value !== 'object' || value === null) return value;
-  if (isList(value)) return value.map((item) => cborOf(item));
-  return new Map(Object.entries(value).map(([name, item]) => [name, cborOf(item)]));
+  if (isList(value)) return value.map((item) => cborOf(item, depth - 1));
+  const pairs = Object.entries(value);
+  if (pairs.some(([name]) => HALF.test(name))) throw new Error('a name is no text');
+  return new Map(pairs.map(([name, item]) => [name, cborOf(item, depth - 1)]));
 }
 
 function isList(value: object): value is readonly JsonValue[] {

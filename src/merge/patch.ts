@@ -12,7 +12,9 @@ export const PATCH_FIELDS_MAX = 64;
 export const FIELD_NAME_BYTES_MAX = 256;
 export const SEEN_MAX = 16;
 export const UNDO_TARGETS_MAX = 256;
-const LIMITS: CborLimits = { depthMax: 8, itemsMax: 10_000 };
+/** Lists and maps of a value that lie in one another. */
+export const VALUE_DEPTH_MAX = 8;
+const LIMITS: CborLimits = { depthMax: VALUE_DEPTH_MAX, itemsMax: 10_000 };
 const MAP_MAJOR = 5;
 
 /** Field → its value as one canonical CBOR item. */

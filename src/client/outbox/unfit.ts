@@ -1,7 +1,7 @@
 /** Why no hub would ever take an op, found before it is made: in the log of a device it would stand in the way of all that follow. */
 import { isLongerThan } from '../../base/bytes.ts';
 import { unfoldable } from '../../merge/fold.ts';
-import { FIELD_NAME_BYTES_MAX, PATCH_FIELDS_MAX } from '../../merge/patch.ts';
+import { FIELD_NAME_BYTES_MAX, PATCH_FIELDS_MAX, VALUE_DEPTH_MAX } from '../../merge/patch.ts';
 import { EVENT, KEY_BYTES_MAX, KIND_NAMES, type KindName, type Op } from '../../model/op.ts';
 import { isSystemTopic, isTopicName, TOPIC_LEVELS_MAX } from '../../model/topic.ts';
 
@@ -12,7 +12,7 @@ export const HALF = /\p{Surrogate}/u;
 
 /** In words for whoever writes the program. */
 const WHAT_FITS: Readonly<Partial<Record<KindName, string>>> = {
-  patch: `a patch has 1 to ${PATCH_FIELDS_MAX} fields, names of 1 to ${FIELD_NAME_BYTES_MAX} bytes, and values nested at most seven deep`,
+  patch: `a patch has 1 to ${PATCH_FIELDS_MAX} fields, names of 1 to ${FIELD_NAME_BYTES_MAX} bytes, and values nested at most ${VALUE_DEPTH_MAX} deep`,
   add: 'what is added is a whole number, to a counter whose name has 1 to 256 bytes',
 };
 

@@ -2,6 +2,7 @@
 import { HubError } from '../../base/errors.ts';
 import { decodeCbor } from '../../codec/reader.ts';
 import type { CborKey, CborValue } from '../../codec/value.ts';
+import { VALUE_DEPTH_MAX } from '../../merge/patch.ts';
 import { HALF } from '../outbox/unfit.ts';
 
 export type Value =
@@ -14,13 +15,12 @@ export type Value =
   | { readonly [name: string]: Value };
 export type Fields = Readonly<Record<string, Value>>;
 
-/** Nested deeper, no patch is read (merge/patch.ts). */
-const DEPTH_MAX = 7;
-
 /** Fields of a patch. Throws `client.unfit` where a name is no text, or a value is none. */
 export function cborOfFields(fields: Fields): Record<string, CborValue> {
   const pairs = Object.entries(fields);
-  return Object.fromEntries(pairs.map(([name, value]) => [nameOf(name), cborOf(value, DEPTH_MAX)]));
+  return Object.fromEntries(
+    pairs.map(([name, value]) => [nameOf(name), cborOf(value, VALUE_DEPTH_MAX)]),
+  );
 }
 
 /** Increments of a counter: what is no whole number is left to be refused as one. Throws `client.unfit` where its name is no text. */
@@ -35,7 +35,9 @@ function nameOf(name: string): string {
 
 /** Throws `client.unfit` where it is no value, whatever its type said. */
 function cborOf(value: Value, depth: number): CborValue {
-  if (depth < 0) throw new HubError('client.unfit', `values are nested at most ${DEPTH_MAX} deep`);
+  if (depth < 0) {
+    throw new HubError('client.unfit', `values are nested at most ${VALUE_DEPTH_MAX} deep`);
+  }
   if (Array.isArray(value)) return value.map((item: Value) => cborOf(item, depth - 1));
   if (value === null || value instanceof Uint8Array) return value;
   if (typeof value !== 'object') {

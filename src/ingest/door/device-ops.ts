@@ -154,6 +154,7 @@ function takeOp(op: Op, bytes: Uint8Array, place: Place): Lsn | Rejection {
   const leaps = op.seq > known + 1;
   if (leaps && op.seq > floor + 1) return { reason: `gap after ${known}`, verdict: 'gap' };
   if (op.seq - known > SEQ_LEAP_MAX) return never(`no number after ${known}`);
+  if (op.key.includes('\u0000')) return never('a key has no U+0000');
   const unknown = unfoldable(op);
   if (unknown !== undefined) return never(unknown);
   const carried = carriesBytes(op) ? assets : undefined;

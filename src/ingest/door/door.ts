@@ -191,6 +191,7 @@ export class Door {
 
   /** The same, and says which op it became. */
   journalOp({ class: opClass, key, body, kind = EVENT, role = 'device' }: OwnEvent): JournaledOp {
+    if (body.length > BODY_BYTES_MAX) throw new HubError('op.too-large', `${body.length} bytes`);
     const full = this.#gate.refusal(opClass);
     if (full !== undefined) throw full;
     const keyText = new CborWriter(key.length + 3).text(key).finish();

@@ -6,8 +6,8 @@ import { afterEach, beforeEach, describe, it } from 'vitest';
 import { CborWriter } from '../../../src/codec/writer.ts';
 import { HubRecords } from '../../../src/hub/records.ts';
 import { textOfOpId } from '../../../src/merge/op-id.ts';
-import { encodePatch } from '../../../src/merge/patch.ts';
-import { encodeOp, PATCH, type Role } from '../../../src/model/op.ts';
+import { encodePatch, VALUE_DEPTH_MAX } from '../../../src/merge/patch.ts';
+import { BODY_BYTES_MAX, encodeOp, PATCH, type Role } from '../../../src/model/op.ts';
 import type { Origin } from '../../../src/model/origin.ts';
 import { SimClock } from '../../../src/platform/sim/clock.ts';
 import { createApi } from '../../../src/status/api/api.ts';
@@ -73,7 +73,9 @@ async function ask(path: string, body?: unknown, role?: Role): Promise<Asked> {
   const api = createApi(sources.options({ records, ...(role === undefined ? {} : { auth }) }));
   const headers = { authorization: `Basic ${btoa('x:y')}`, 'content-type': 'application/json' };
   const init =
-    body === undefined ? { headers } : { method: 'POST', body: JSON.stringify(body), headers };
+    body === undefined
+      ? { headers }
+      : { method: 'POST', body: typeof body === 'string' ? body : JSON.stringify(body), headers };
   const response = await api.fetch(new Request(`http://localhost${path}`, init), '127.0.0.1');
   api.close();
   return { status: response.status, body: (await response.json()) as Record<string, unknown> };
@@ -178,6 +180,38 @@ describe('records over HTTP', () => {
     await ask('/api/v1/undo', { op: resolved.body['op'] });
     const again = (await ask('/api/v1/conflicts')).body;
     assert.deepEqual([again['open'], again['met']], [1, 1]);
+  });
+
+  it('take the values that the SDK takes, and refuse what it refuses', async () => {
+    const nested = (depth: number): unknown => (depth === 0 ? 1 : [nested(depth - 1)]);
+    const resolve = async (json: string): Promise<Asked> => {
+      edit(DEVICE_A, (seq += 1), 'open', []);
+      edit(DEVICE_B, seq, 'waiting', []);
+      const body = `{"key": "order/17", "field": "state", "value": ${json}}`;
+      return ask('/api/v1/conflicts/resolve', body, 'operator');
+    };
+    let seq = 0;
+    for (const json of [
+      '"a\\u0000b"',
+      '{"": [null, -0.5, 1e21], "__proto__": {"constructor": 1}}',
+      JSON.stringify(nested(VALUE_DEPTH_MAX)),
+    ]) {
+      const { status, body } = await resolve(json);
+      assert.equal(status, 200, JSON.stringify(body));
+      assert.equal(JSON.stringify(body['value']), JSON.stringify(JSON.parse(json)));
+    }
+    const { lastLsn } = setup.journal;
+    for (const [json, why] of [
+      [JSON.stringify(nested(VALUE_DEPTH_MAX + 1)), /nested at most 8 deep/],
+      [`${'['.repeat(50_000)}${']'.repeat(50_000)}`, /nested at most 8 deep/],
+      ['{"\\ud800": 1, "\\udfff": 2}', /a name is no text/],
+      [JSON.stringify('x'.repeat(BODY_BYTES_MAX)), /too large/],
+    ] as const) {
+      const { status, body } = await resolve(json);
+      assert.equal(status, 409);
+      assert.match(JSON.stringify(body), why);
+    }
+    assert.equal(setup.journal.lastLsn, lastLsn + 8, 'the edits of devices alone');
   });
 
   it('are told by key, and resolved by naming whose value shall stand', async () => {

@@ -5,6 +5,7 @@ import { onTestFinished, test } from 'vitest';
 import * as Y from 'yjs';
 
 import type { Fields, Value } from '../../../../src/client/view/values.ts';
+import { VALUE_DEPTH_MAX } from '../../../../src/merge/patch.ts';
 import { tempDir } from '../../../support/machine/temp-dir.ts';
 import { DeviceWorld } from '../../../support/simulated/device-world.ts';
 
@@ -40,7 +41,9 @@ test('names, values and counts that cannot be are refused as such, whatever they
   const device = await world.add('phone');
   const circle: Value[] = [];
   circle.push(circle);
-  const deep = Array.from({ length: 2_000 }).reduce<Value>((inner) => [inner], 1);
+  const nested = (depth: number): Value =>
+    Array.from({ length: depth }).reduce<Value>((inner) => [inner], 1);
+  const deep = nested(2_000);
   const counts = [0.5, Number.NaN, 2 ** 53, 2n ** 63n, 1n, '1'] as unknown as number[];
   const calls = [
     () => device.record('a').set({ 'half \ud83d': 1 }),
@@ -48,11 +51,12 @@ test('names, values and counts that cannot be are refused as such, whatever they
     () => device.counter('a', 'half \ud83d').add(1),
     () => device.record('a').set({ circle }),
     () => device.record('a').set({ deep }),
+    () => device.record('a').set({ deep: nested(VALUE_DEPTH_MAX + 1) }),
     ...counts.map((count) => () => device.counter('a', 'n').add(count)),
   ];
   for (const call of calls) assert.throws(call, { code: 'client.unfit' }, String(call));
   assert.equal(device.status.pending, 0);
-  const fits = Array.from({ length: 6 }).reduce<Value>((inner) => [inner], 1);
+  const fits = nested(VALUE_DEPTH_MAX);
   device.record('a').set(JSON.parse('{"__proto__": 1, "constructor": 2}') as Fields);
   device.record('a').set({ fits });
   assert.deepEqual(Object.entries(device.record('a').value?.fields ?? {}), [
