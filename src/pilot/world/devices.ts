@@ -86,7 +86,7 @@ const PREVIEW_BYTES = 20_000;
 const FILES_PER_DAY = 1;
 const FILE_PARTS = 8;
 const FILE_PART_BYTES = 256 * 1024;
-/** Messages that devices keep without an acknowledgement; what comes then, nobody keeps. */
+/** Messages of a class that devices keep without an acknowledgement; what comes then, nobody keeps. A door has no meter's memory to share. */
 const UNACKED_MAX = 20_000;
 const ROUNDS_OF_FLOOD = 50;
 const DAY_MINUTES = 1_440;
@@ -99,6 +99,7 @@ export class Devices {
   readonly #noise: Uint8Array;
   readonly #notes: SharedNotes;
   #unacked: Message[] = [];
+  readonly #kept = perClass(() => 0);
   #pending: Pending[] = [];
   /** Numbers that the hub has given out, by class: what the pilot expects of its journal. */
   #ownSeqs = perClass(() => 0);
@@ -155,6 +156,7 @@ export class Devices {
       this.#books.acknowledged(tracked);
       if (message !== undefined) messages.add(message);
     }
+    for (const message of messages) this.#kept[message.class] -= 1;
     if (messages.size > 0) this.#unacked = this.#unacked.filter((it) => !messages.has(it));
     for (const phone of this.#phones)
       phone.waiting = phone.waiting.filter((it) => !it.tracked.acked);
@@ -243,7 +245,8 @@ export class Devices {
 
   #say(opClass: OpClass, topic: string, payload: Uint8Array, nowMs: number): void {
     const tracked = this.#books.born(opClass, nowMs);
-    if (this.#unacked.length >= UNACKED_MAX) return; // It is in the books, and nowhere else.
+    if (this.#kept[opClass] >= UNACKED_MAX) return; // It is in the books, and nowhere else.
+    this.#kept[opClass] += 1;
     this.#packetId = (this.#packetId % 65_535) + 1;
     const packetId = this.#packetId;
     this.#unacked.push({ class: opClass, topic, payload, tracked, packetId, handedIn: false });
