@@ -15,6 +15,8 @@ export const FAULTS = {
     'Is the disk of the data plugged in and mounted? With it the hub goes on by itself. Where its data are gone for good, or another hub is meant, remove the line that names the old one.',
   'data.read-only':
     'Kernels make a file system read-only when its card fails: `dmesg` tells. Copy the data to another card before anything else. Where somebody did it on purpose: `mount -o remount,rw`; a place of your own stands in ReadWritePaths= of the unit.',
+  'data.failing':
+    'Was the disk of the data unplugged, or is it worn out? `dmesg` tells. Plug it in and mount it anew: the hub goes on by itself.',
   'data.newer':
     'These files were written by a newer version. Install that version again; `heliograph doctor` says whether there is another way.',
   'data.unreadable':

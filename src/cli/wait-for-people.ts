@@ -35,6 +35,7 @@ const FOR_PEOPLE: ReadonlySet<FaultCode> = new Set<FaultCode>([
   'data.newer',
   'data.away',
   'data.read-only',
+  'data.failing',
   'database.foreign',
 ]);
 const WAIT_S = 60;

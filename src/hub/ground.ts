@@ -2,7 +2,7 @@
 import type { Closers } from '../closers.ts';
 import type { ConfigInput } from '../config/config.ts';
 import type { Config } from '../config/schema.ts';
-import { type HubPaths, takeDataDirectory } from './data/data.ts';
+import { type HubPaths, onSoundDisk, takeDataDirectory } from './data/data.ts';
 import { awayFault } from './data/data-note.ts';
 import { countHubWrites } from './storage/flash.ts';
 import { openIdentity } from './data/identity.ts';
@@ -33,7 +33,7 @@ export interface Ground {
   fail(error: unknown): void;
 }
 
-/** Takes the data directory and reads or makes the identity; throws `data.away` before anything is written. */
+/** Takes the data directory and reads or makes the identity; throws `data.away` or `data.failing` before anything is written. */
 export function layGround(
   config: Config,
   bare: Machine,
@@ -42,10 +42,7 @@ export function layGround(
 ): Ground {
   const counting = countHubWrites(bare, config.data);
   const machine = { ...bare, files: counting.files };
-  const away = awayFault(config, machine.files);
-  if (away !== undefined) throw away;
-  const paths = takeDataDirectory(config.data, machine.files, closers);
-  const identity = openIdentity(paths, machine);
+  const { paths, identity } = onSoundDisk(config.data, () => takeData(config, machine, closers));
   let fail: (error: unknown) => void = () => undefined;
   const failed = new Promise((resolve) => (fail = resolve));
   const id = identity.id;
@@ -63,4 +60,15 @@ export function layGround(
     failed,
     fail: (error) => fail(error),
   };
+}
+
+function takeData(
+  config: Config,
+  machine: Machine,
+  closers: Closers,
+): Pick<Ground, 'paths' | 'identity'> {
+  const away = awayFault(config, machine.files);
+  if (away !== undefined) throw away;
+  const paths = takeDataDirectory(config.data, machine.files, closers);
+  return { paths, identity: openIdentity(paths, machine) };
 }

@@ -11,7 +11,7 @@ import { Closers } from '../closers.ts';
 import type { Config } from '../config/schema.ts';
 import { brokerLogin, loginOptions, openAccess } from '../hub/access.ts';
 import type { Access } from '../security/access.ts';
-import { announceRuntime, regionalDir, takeDataDirectory } from '../hub/data/data.ts';
+import { announceRuntime, onSoundDisk, regionalDir, takeDataDirectory } from '../hub/data/data.ts';
 import { brokerLimits, type HubAddresses, listening, type Listening } from '../hub/listeners.ts';
 import { batchOpener, batchSealerTo } from '../keys/batch-seal.ts';
 import { verifyEd25519 } from '../keys/identity.ts';
@@ -72,8 +72,10 @@ export async function openRegion(config: Config, machine: Machine): Promise<Regi
 async function assemble(config: Config, machine: Machine, closers: Closers): Promise<Region> {
   const { files, random, log, clock, timers } = machine;
   const dir = regionalDir(config.data);
-  takeDataDirectory(dir, files, closers);
-  const identity = openRegionIdentity(config, dir, machine);
+  const identity = onSoundDisk(dir, () => {
+    takeDataDirectory(dir, files, closers);
+    return openRegionIdentity(config, dir, machine);
+  });
   let fail: (error: unknown) => void = () => undefined;
   const failed = new Promise((resolve) => (fail = resolve));
 

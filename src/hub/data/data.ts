@@ -105,6 +105,19 @@ export function takeDataDirectory(dir: string, files: Files, closers: Closers): 
   return hubPaths(dir);
 }
 
+/** What a disk answers that is not there any more, or is broken. */
+const FAILING: ReadonlySet<string> = new Set(['EIO', 'ENXIO', 'ENODEV', 'EUCLEAN']);
+
+/** What the first look at the data gives; throws `data.failing` where their disk answers with errors of its own. */
+export function onSoundDisk<T>(dir: string, look: () => T): T {
+  try {
+    return look();
+  } catch (error) {
+    if (!FAILING.has(systemCode(error) ?? '')) throw error;
+    throw new HubError('data.failing', `the disk of ${dir} fails: ${messageOf(error)}`, error);
+  }
+}
+
 function lockWritable(dir: string, files: Pick<Files, 'makeDir' | 'lockDir'>): DirectoryLock {
   try {
     files.makeDir(dir);

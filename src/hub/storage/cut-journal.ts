@@ -21,9 +21,10 @@ const NOTE_LENGTH_MAX = 500;
 export function isCut(error: unknown, dir: string, files: Pick<Files, 'read'>): error is HubError {
   if (!(error instanceof HubError)) return false;
   if (error.code === 'journal.cut') return true;
+  if (!isKeyFault(error.code)) return false;
   const paths = hubPaths(dir);
   const owner = ownerOf(paths, files);
-  return isKeyFault(error.code) && owner !== undefined && hasEnded(owner, paths, files);
+  return owner !== undefined && hasEnded(owner, paths, files);
 }
 
 function hasEnded(

@@ -4,9 +4,11 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync
 import { join } from 'node:path';
 import { beforeEach, test } from 'vitest';
 
+import { systemError } from '../../../../src/base/errors.ts';
 import { EXIT } from '../../../../src/cli/io.ts';
 import { openHub } from '../../../../src/hub/hub.ts';
 import { machineFiles } from '../../../../src/platform/files/machine-files.ts';
+import { openRegion } from '../../../../src/region/region.ts';
 import { configFor, machine, SMALL_FLAGS } from '../../../support/hubs/data-dir.ts';
 import { tempDir } from '../../../support/machine/temp-dir.ts';
 import { CliWorld } from '../../../support/simulated/cli.ts';
@@ -130,4 +132,19 @@ test('doctor says where the hub is not, and mends nothing', async () => {
   assert.match(stdout, /data\.away|no data of a hub; .* names hub/);
   assert.match(stdout, /nothing: these are not the data of the hub/);
   assert.deepEqual(readdirSync(dir), []);
+});
+
+test('a disk that was pulled answers with errors: that is said, and with the disk the hub goes on', async () => {
+  const gone = (path: string): never => {
+    throw systemError('EIO', `open ${path}`);
+  };
+  const files = { ...machineFiles, read: gone, list: gone, lockDir: gone };
+  const pulled = openHub(configFor(dir, ...FREE, `data_note=${note}`), { ...machine, files });
+  await assert.rejects(pulled, { code: 'data.failing', message: new RegExp(`disk of ${dir}`) });
+  const region = openRegion(configFor(dir, 'regional.port=0', 'regional.http_port=0'), {
+    ...machine,
+    files,
+  });
+  await assert.rejects(region, { code: 'data.failing' });
+  assert.equal(await live(), id);
 });
