@@ -67,6 +67,19 @@ testWithPeers('a checkpoint and the way from an op to its root', TOOLS, () => {
   assert.ok(!run(dir, commands).isGood);
 });
 
+testWithPeers('the signature of a checkpoint by itself, as it lies on a stick', TOOLS, () => {
+  const dir = tempDir();
+  const [commands = ''] = commandsOf('src/ledger/LEDGER.md').split('\n# The way');
+  const head = { size: 7, root: new Uint8Array(32) };
+  const checkpoint = signCheckpoint(logName(HUB_ID, TELEMETRY), head, HUB);
+  writeFileSync(join(dir, 'hub.pub'), publicKeyPem(HUB.publicKey));
+  writeFileSync(join(dir, 'F'), checkpoint);
+  const good = run(dir, commands);
+  assert.ok(good.isGood, good.output);
+  writeFileSync(join(dir, 'F'), checkpoint.replace('\n7\n', '\n8\n'));
+  assert.ok(!run(dir, commands).isGood);
+});
+
 testWithPeers('the cosignature of the region', TOOLS, () => {
   const dir = tempDir();
   const commands = commandsOf('src/ledger/LEDGER.md', /^### The witness/m);
