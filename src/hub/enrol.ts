@@ -186,38 +186,47 @@ export async function ownCertificate(
   machine: Machine,
   hubId: string,
 ): Promise<TlsCredentials> {
-  const { files, random, log } = machine;
+  const { files } = machine;
   const parts = sitedParts(config, machine);
-  const { paths } = parts;
-  const names = [...new Set([...config.broker.tlsNames, ...machine.host.names()])];
-  const isKept = files.read(paths.hubCertificate) !== undefined;
-  if (
-    Authority.isHere(parts) &&
-    (!isKept || !answersTo(readPem(files, paths.hubCertificate), names))
-  ) {
-    const authority = Authority.open(parts);
-    // One that a crash left without a certificate may be in the roster already.
-    const key =
-      files.read(paths.hubKey) === undefined
-        ? makeKey(random)
-        : privateKeyOf(readPem(files, paths.hubKey), paths.hubKey);
-    files.replace(paths.hubKey, utf8(pemOfKey(key)));
-    const publicKey = createPublicKey(key);
-    const name = `hub-${hubId.slice(0, 8)}`;
-    const member =
-      authority.roster().memberByName.get(name) ??
-      (await authority.add(
-        { name, kind: 'hub', role: 'device', key: fingerprintOf(publicKey) },
-        { replaces: false },
-      ));
-    files.replace(paths.hubCertificate, utf8(authority.certify(member, publicKey, names)));
-    log.info('security.hub-certificate', { name, names: names.length });
+  const { hubCertificate, hubKey, ca } = parts.paths;
+  if (Authority.isHere(parts)) {
+    const names = [...new Set([...config.broker.tlsNames, ...machine.host.names()])];
+    const isKept = files.read(hubCertificate) !== undefined;
+    if (!isKept || !answersTo(readPem(files, hubCertificate), names)) {
+      await certifyHub(parts, names, machine, hubId);
+    }
   }
-  if (files.read(paths.hubCertificate) === undefined) {
-    throw new HubError('enrol.no-authority', `${paths.hubCertificate} is not there`);
+  if (files.read(hubCertificate) === undefined) {
+    throw new HubError('enrol.no-authority', `${hubCertificate} is not there`);
   }
-  const chain = `${readPem(files, paths.hubCertificate)}\n${readPem(files, paths.ca)}`;
-  return { cert: utf8(chain), key: utf8(readPem(files, paths.hubKey)) };
+  const chain = `${readPem(files, hubCertificate)}\n${readPem(files, ca)}`;
+  return { cert: utf8(chain), key: utf8(readPem(files, hubKey)) };
+}
+
+/** The authority's own member, with the key that it has: a crash may have left it without a certificate. */
+async function certifyHub(
+  parts: AuthorityParts,
+  names: readonly string[],
+  { files, random, log }: Machine,
+  hubId: string,
+): Promise<void> {
+  const { hubCertificate, hubKey } = parts.paths;
+  const authority = Authority.open(parts);
+  const key =
+    files.read(hubKey) === undefined
+      ? makeKey(random)
+      : privateKeyOf(readPem(files, hubKey), hubKey);
+  files.replace(hubKey, utf8(pemOfKey(key)));
+  const publicKey = createPublicKey(key);
+  const name = `hub-${hubId.slice(0, 8)}`;
+  const member =
+    authority.roster().memberByName.get(name) ??
+    (await authority.add(
+      { name, kind: 'hub', role: 'device', key: fingerprintOf(publicKey) },
+      { replaces: false },
+    ));
+  files.replace(hubCertificate, utf8(authority.certify(member, publicKey, names)));
+  log.info('security.hub-certificate', { name, names: names.length });
 }
 
 function answersTo(pem: string, names: readonly string[]): boolean {
