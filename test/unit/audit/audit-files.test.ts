@@ -1,9 +1,10 @@
-/** Lines are never cut in two, and a file is not left empty for one that is too long for any. */
+/** Lines are never cut in two, a crash leaves no half, and no file stays empty for a group that is too long for any. */
 import assert from 'node:assert/strict';
 import { test } from 'vitest';
 
 import { AuditFiles, FILE_BYTES_MAX, readAudit } from '../../../src/audit/audit-files.ts';
 import type { AuditLine } from '../../../src/audit/audit-line.ts';
+import { textOf, utf8 } from '../../../src/base/bytes.ts';
 import { SimFiles } from '../../../src/platform/sim/files.ts';
 import { SeededRandom } from '../../../src/platform/sim/random.ts';
 
@@ -14,7 +15,7 @@ const LONG = Array.from({ length: 30_000 }, (_, lsn) => {
 
 test('a group that is longer than a file stands in one of its own', () => {
   const files = new SimFiles({ random: new SeededRandom(1) });
-  const log = AuditFiles.open(files, 'audit', 2);
+  const log = AuditFiles.open(files, 'audit', 3);
   log.append(LONG);
   log.append(LONG.slice(0, 3));
   log.close();
@@ -22,4 +23,19 @@ test('a group that is longer than a file stands in one of its own', () => {
   assert.equal(sizes.length, 2);
   assert.ok((sizes[0] as number) > FILE_BYTES_MAX);
   assert.equal(readAudit(files, 'audit').length, LONG.length + 3);
+});
+
+test('of a torn line nothing is left, however long it was', () => {
+  const files = new SimFiles({ random: new SeededRandom(1) });
+  const [line] = LONG as [AuditLine];
+  files.makeDir('audit');
+  files.replace(
+    'audit/audit-00000001.jsonl',
+    utf8(`${JSON.stringify(line)}\n{"at":"${'9'.repeat(999)}`),
+  );
+  const log = AuditFiles.open(files, 'audit', 3);
+  log.append([line]);
+  log.close();
+  const content = textOf(files.read('audit/audit-00000001.jsonl') ?? new Uint8Array());
+  assert.equal(content, `${JSON.stringify(line)}\n`.repeat(2));
 });

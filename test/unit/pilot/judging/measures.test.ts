@@ -121,6 +121,30 @@ test('the bookkeeping of a dark stretch', () => {
   assert.equal(darknessOf(monthOf(2, 10.5), SMALL_SATELLITE, 0), undefined);
 });
 
+test('the bookkeeping of a dark stretch counts what is spilt in it, and what the site draws when it need not be down', () => {
+  const dark = 240;
+  const course = monthOf(10, 10);
+  const spilling = { ...course, spiltWh: course.spiltWh.map((wh) => (wh === 0 ? 0.9 / 600 : wh)) };
+  const spilt = darknessOf(spilling, SMALL_SATELLITE, 0);
+  assert.ok(spilt !== undefined);
+  const spiltHours = 24 * (spilt.toDay - spilt.fromDay) + 1;
+  assert.ok(Math.abs(spilt.spareWh - (10 + 0.09 * spiltHours)) < 1e-6, `${spilt.spareWh} Wh`);
+  const downFor = (hours: number): Course => {
+    return {
+      ...course,
+      isOn: course.isOn.map((_, minute) => minute < 3_000 || minute >= 3_000 + 60 * hours),
+    };
+  };
+  const down = darknessOf(downFor(2), SMALL_SATELLITE, 0.005);
+  const downMax = 0.005 * 720;
+  assert.ok(Math.abs((down?.spareWh ?? 0) - (10 + 3.2 * (downMax - 2))) < 1e-6);
+  const uncovered = dark - 1 - 6 * 16 - downMax;
+  assert.ok(Math.abs((down?.recordsLateRatio ?? 0) - uncovered / 720) < 1e-9);
+  const longDown = darknessOf(downFor(10), SMALL_SATELLITE, 0);
+  assert.equal(longDown?.sessions, 0, 'there are no fewer than none');
+  assert.ok(Math.abs((longDown?.recordsLateRatio ?? 0) - (dark - 1 - 6) / 720) < 1e-9);
+});
+
 test('the oracle spends what the sun will give back, and never the reserve', () => {
   const minutes = 600;
   const alarm = backlogOf({ 0: { oldestMs: 1_000 } });

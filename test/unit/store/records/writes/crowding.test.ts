@@ -14,19 +14,21 @@ class Rig {
   #seq = 0;
 
   edit(key: string, times: number): void {
-    for (let time = 0; time < times; time++) this.#take({ key });
+    this.#take(Array.from({ length: times }, () => ({ key })));
   }
 
   draw(key: string, keep: number): void {
     const body = finish(this.store.records.drawHorizon(key, keep));
     assert.ok(body !== undefined);
-    this.#take({ key, kind: CONTROL, body, origin: HUB, seq: 1 });
+    this.#take([{ key, kind: CONTROL, body, origin: HUB, seq: 1 }]);
   }
 
-  #take(parts: OpParts): void {
-    const seq = (this.#seq += 1);
-    const stamped = patchOp({ n: seq }, { seq, atMs: 1_000 + seq, ...parts });
-    this.store.apply([{ lsn: seq, stamped }], seq);
+  #take(ops: readonly OpParts[]): void {
+    const entries = ops.map((parts) => {
+      const seq = (this.#seq += 1);
+      return { lsn: seq, stamped: patchOp({ n: seq }, { seq, atMs: 1_000 + seq, ...parts }) };
+    });
+    this.store.apply(entries, this.#seq);
   }
 
   /** Keys, with how many ops shall stay. */
@@ -80,5 +82,15 @@ test('records with too many ops are counted without those that have gone', () =>
   assert.equal(it.store.records.history('long').length, 21, 'the horizon is one of them');
   it.edit('long', 16);
   assert.deepEqual(it.crowded(1_000, 30), [], '37 are within a quarter more');
+  it.store.close();
+});
+
+test('however many ops there are, all are counted', () => {
+  const it = new Rig();
+  it.edit('long', 5_100);
+  assert.deepEqual(it.crowded(10_000, 4_000), [['long', 2_550]]);
+  it.store.clear();
+  it.edit('long', 1_000);
+  assert.deepEqual(it.crowded(10_000, 4_000), [], 'the state is another one');
   it.store.close();
 });

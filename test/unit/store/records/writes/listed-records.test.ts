@@ -96,8 +96,9 @@ describe('what is listed', () => {
     for (const keyId of [1, 2]) assert.equal(rig.of(keyId, LISTED_OPS_MAX + 1), undefined);
     assert.equal(rig.reads, 2);
     rig.listed.forget(1);
-    rig.listed.clear();
     assert.equal(rig.of(1, 1), 1);
+    assert.equal(rig.of(2, 1), undefined);
+    rig.listed.clear();
     assert.equal(rig.of(2, 1), 1);
   });
 
@@ -114,5 +115,24 @@ describe('what is listed', () => {
     rig.of(records + 1, ops, bytes);
     rig.of(1, ops, bytes);
     assert.equal(rig.reads, records + 2, 'all went for one more');
+  });
+
+  it('is counted anew where too many records are known to have too many ops', () => {
+    const listed = new ListedRecords();
+    const many = Array.from({ length: LISTED_OPS_MAX + 1 }, () => new Uint8Array(1));
+    let reads = 0;
+    const look = (keyId: number): void => {
+      listed.of(keyId, () => {
+        reads += 1;
+        return many;
+      });
+    };
+    const known = 1 << 16;
+    for (let keyId = 1; keyId <= known; keyId++) look(keyId);
+    look(1);
+    assert.equal(reads, known);
+    look(known + 1);
+    look(1);
+    assert.equal(reads, known + 2);
   });
 });
