@@ -40,8 +40,7 @@ export class LoginLimit {
     for (const { key, free } of keysOf(remote, user)) {
       const known = this.#failures.get(key);
       const count = known === undefined || nowMs - known.lastMs > FORGET_MS ? 1 : known.count + 1;
-      const waitMs =
-        count < free ? 0 : Math.min(WAIT_MS_MAX, 1000 * 2 ** Math.min(20, count - free));
+      const waitMs = count < free ? 0 : Math.min(WAIT_MS_MAX, 1000 * 2 ** (count - free));
       this.#failures.delete(key);
       this.#failures.set(key, { count, blockedUntilMs: nowMs + waitMs, lastMs: nowMs });
     }
