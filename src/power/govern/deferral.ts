@@ -57,7 +57,7 @@ export function deferralOf(
   }
   const waitMs = patienceMs(opClass, permission, situation) - oldestMs;
   if (!Number.isFinite(waitMs)) return waits('budget', 'the sun expected does not pay for it yet');
-  const untilMs = wallMs + Math.max(0, waitMs);
+  const untilMs = wallMs + waitMs;
   if (permission === 'deadline') {
     return waits('deadline', 'energy is short, sent before it is late', untilMs);
   }

@@ -69,6 +69,15 @@ const SAYS: readonly (readonly [string, Deferral, Omit<Deferral, 'class'>])[] = 
     { code: 'shutdown', reason: 'the battery is down to the reserve' },
   ],
   [
+    'a shutdown, which ends',
+    told(ALARM, 'no', { state: 'shutdown', socPct: 10 }),
+    {
+      code: 'shutdown',
+      reason: `battery 10 % below ${LFP.percent.shutdown.resume} %`,
+      untilMs: NOW_MS + 2 * HOUR_MS,
+    },
+  ],
+  [
     'a quota',
     told(TELEMETRY, 'no', { quotaUsedRatio: 1 }),
     { code: 'quota', reason: "the month's bytes on cellular do not cover it" },
@@ -102,7 +111,6 @@ const SAYS: readonly (readonly [string, Deferral, Omit<Deferral, 'class'>])[] = 
     'volts alone',
     told(BULK, 'no', {
       state: 'saver',
-      budget: undefined,
       level: { value: 13.04, unit: 'volts', thresholds: LFP.volts },
     }),
     { code: 'battery', reason: 'battery 13.0 V below 13.3 V' },
