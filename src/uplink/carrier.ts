@@ -1,14 +1,15 @@
 /**
  * Carried sync on the hub (batch/BUNDLE.md): hands out what waits as messages for a stick, and takes the answers that come
  * back. What was handed out stays in the spool and in the journal until a receipt is here; what was handed to whom is noted
- * beside the spool. Messages of other hubs are kept, unread, and handed on.
+ * beside the spool. Messages of other hubs are kept, unread, and handed on (carried-folder.ts).
  */
+import { textOf, utf8 } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { isoTime } from '../base/iso-time.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { BatchId } from '../batch/batch-id.ts';
-import { type CarriedMessage, encodeBundle, joinBundle, parsePart } from '../batch/bundle.ts';
+import type { CarriedMessage } from '../batch/bundle.ts';
 import { SPOOLED_MAX } from '../batch/limits.ts';
 import type { Signer } from '../batch/manifest.ts';
 import {
@@ -30,10 +31,10 @@ import {
   topicOfBatch,
 } from '../batch/wire/topics.ts';
 import type { Verify } from '../codec/cose.ts';
-import { concatBytes, hexOf, textOf, utf8 } from '../base/bytes.ts';
-import { originOfPublicKey, sha256 } from '../hashes.ts';
+import { originOfPublicKey } from '../hashes.ts';
 import { CLASSES, type OpClass } from '../model/class.ts';
 import type { Files } from '../platform/files/files.ts';
+import { CarriedFolder } from './carried-folder.ts';
 import type { Outbox } from './outbox.ts';
 import type { SyncLogWriter } from './ports.ts';
 import { readRegionKey } from './region-key.ts';
@@ -93,10 +94,6 @@ export interface TakenIn {
   readonly passedOver: number;
 }
 
-const CARRIED_BYTES_MAX = 256 << 20;
-/** Of a message's hash, to know it again. */
-const ID_BYTES = 8;
-const SEPARATOR = Uint8Array.of(0);
 /** Who asks for a bundle is answered after so long at most, a batch more or less; a month of backlog takes several times. */
 const SEALING_MS_MAX = 4_000;
 /** Nobody greets on a stick: every region of this version and later reads this. */
@@ -106,13 +103,13 @@ export class Carrier {
   readonly #options: CarrierOptions;
   readonly #port: CarrierPort;
   readonly #address: HubAddress;
-  /** What each bundle here holds; its name is its hash, so it never changes. */
-  readonly #idsByName = new Map<string, readonly string[]>();
+  readonly #ofOthers: CarriedFolder;
 
   constructor(options: CarrierOptions, port: CarrierPort) {
     this.#options = options;
     this.#port = port;
     this.#address = { site: options.site, hub: originOfPublicKey(options.signer.publicKey) };
+    this.#ofOthers = new CarriedFolder({ ...options, dir: `${options.dir}/carried` });
   }
 
   /** Seals what waits, for a few seconds, and says what there is to carry; `to` is noted where that is all. */
@@ -128,7 +125,7 @@ export class Carrier {
     }));
     if (isAll) this.#note(batches, to);
     const isEncrypted = this.#options.sealer !== undefined;
-    const carried = this.#carriedNames();
+    const carried = this.#ofOthers.names();
     // Where something can be sealed, it has come meanwhile.
     const isFull = outbox.sealableClasses().length === 0;
     const unsealed = CLASSES.reduce<number>((sum, opClass) => sum + outbox.unsealedOps(opClass), 0);
@@ -172,11 +169,7 @@ export class Carrier {
 
   /** A bundle of other hubs, as it came. */
   carried(name: string): readonly CarriedMessage[] {
-    if (!/^[0-9a-f]{32}\.bundle$/.test(name)) return [];
-    const bytes = this.#options.files.read(`${this.#carriedDir}/${name}`);
-    const part = bytes === undefined ? undefined : parsePart(bytes);
-    const joined = part?.kind === 'part' ? joinBundle([part.part]) : undefined;
-    return joined?.kind === 'bundle' ? joined.messages : [];
+    return this.#ofOthers.messages(name);
   }
 
   /** Takes answers of the region for this hub, and keeps what is of other hubs, in either direction. */
@@ -199,8 +192,8 @@ export class Carrier {
           storedOfOthers.add(topicOfBatch(chunkTopic(address, stored.batch, 0)));
       } else passedOver += 1;
     }
-    if (storedOfOthers.size > 0) this.#letGo(storedOfOthers);
-    this.#keep(foreign.filter(({ topic }) => !storedOfOthers.has(topicOfBatch(topic))));
+    if (storedOfOthers.size > 0) this.#ofOthers.letGo(storedOfOthers);
+    this.#ofOthers.keep(foreign.filter(({ topic }) => !storedOfOthers.has(topicOfBatch(topic))));
     return { receipts, foreign: foreign.length, passedOver };
   }
 
@@ -226,78 +219,6 @@ export class Carrier {
     const key = readRegionKey(files, `${dir}/region.pub`);
     const receipt = key && parseReceipt(payload, key, verify);
     return receipt?.hub === address.hub && receipt.batch === parsed.batch ? receipt : undefined;
-  }
-
-  /** What the region has stored need not be carried there any more; greetings go with the last chunk of their hub. */
-  #letGo(stored: ReadonlySet<string>): void {
-    const { files } = this.#options;
-    const bringing = new Set<string>();
-    for (const name of this.#carriedNames()) {
-      const messages = this.carried(name);
-      const wanted = messages.filter(({ topic }) => !stored.has(topicOfBatch(topic)));
-      if (wanted.length < messages.length) {
-        files.remove(`${this.#carriedDir}/${name}`);
-        this.#keep(wanted);
-      }
-      for (const { topic } of wanted) {
-        const parsed = parseUpstreamTopic(topic);
-        if (parsed?.kind === 'chunk') bringing.add(parsed.address.hub);
-      }
-    }
-    for (const name of this.#carriedNames()) {
-      const isOver = this.carried(name).every(({ topic }) => {
-        const parsed = parseUpstreamTopic(topic);
-        return parsed?.kind === 'hello' && !bringing.has(parsed.address.hub);
-      });
-      if (isOver) files.remove(`${this.#carriedDir}/${name}`);
-    }
-  }
-
-  get #carriedDir(): string {
-    return `${this.#options.dir}/carried`;
-  }
-
-  #carriedNames(): string[] {
-    return this.#options.files.list(this.#carriedDir).filter((name) => name.endsWith('.bundle'));
-  }
-
-  /** What is here already, from another stick or in another company, is not kept twice: carriers who meet often would fill up. */
-  #keep(messages: readonly CarriedMessage[]): void {
-    const { files, log } = this.#options;
-    const names = this.#carriedNames();
-    const here = this.#idsIn(names);
-    const fresh: CarriedMessage[] = [];
-    for (const message of messages) {
-      const id = idOf(message);
-      if (!here.has(id)) fresh.push(message);
-      here.add(id);
-    }
-    if (fresh.length === 0) return;
-    files.makeDir(this.#carriedDir);
-    const [bytes = new Uint8Array()] = encodeBundle(fresh);
-    const sizes = names.map((name) => files.read(`${this.#carriedDir}/${name}`)?.length ?? 0);
-    let total = sizes.reduce((sum, size) => sum + size, bytes.length);
-    for (const [index, name] of names.entries()) {
-      if (total <= CARRIED_BYTES_MAX) break;
-      files.remove(`${this.#carriedDir}/${name}`);
-      total -= sizes[index] ?? 0;
-      log.warn('uplink.carried.dropped', { name, bytesMax: CARRIED_BYTES_MAX });
-    }
-    const name = `${hexOf(sha256(bytes).subarray(0, 16))}.bundle`;
-    files.replace(`${this.#carriedDir}/${name}`, bytes);
-  }
-
-  #idsIn(names: readonly string[]): Set<string> {
-    for (const name of this.#idsByName.keys()) {
-      if (!names.includes(name)) this.#idsByName.delete(name);
-    }
-    const here = new Set<string>();
-    for (const name of names) {
-      const ids = this.#idsByName.get(name) ?? this.carried(name).map(idOf);
-      this.#idsByName.set(name, ids);
-      for (const id of ids) here.add(id);
-    }
-    return here;
   }
 
   #hello(batches: readonly HandedBatch[]): CarriedMessage {
@@ -332,10 +253,6 @@ function readNotes(files: Files, path: string): unknown[] {
   } catch {
     return []; // For people only; begun anew.
   }
-}
-
-function idOf({ topic, payload }: CarriedMessage): string {
-  return hexOf(sha256(concatBytes([utf8(topic), SEPARATOR, payload])).subarray(0, ID_BYTES));
 }
 
 /** What a hub carries for another one: what that sends up, and what the region answers. */
