@@ -1,6 +1,6 @@
 /**
  * The page's files, read once at the start and served from memory with their hash as ETag, packed where the
- * browser takes it. A missing folder is no fault, nor is a file that the card does not give: the API works without the page.
+ * browser takes it. A missing folder is no fault, nor is one, or a file, that the card does not give: the API works without the page.
  */
 import { createHash } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
@@ -33,9 +33,10 @@ export class PageFiles {
     dir: string,
     { log, index = 'index.html' }: { readonly log: Log; readonly index?: string },
   ) {
-    for (const name of files.list(dir)) {
+    for (const name of given(dir, log, () => files.list(dir)) ?? []) {
       const type = TYPES[name.slice(name.lastIndexOf('.') + 1)];
-      const content = type === undefined ? undefined : readOf(files, `${dir}/${name}`, log);
+      const path = `${dir}/${name}`;
+      const content = type === undefined ? undefined : given(path, log, () => files.read(path));
       if (type === undefined || content === undefined) continue;
       const bytes = new Uint8Array(content);
       const packed = new Uint8Array(gzipSync(bytes, { level: 9 }));
@@ -62,9 +63,10 @@ export class PageFiles {
   }
 }
 
-function readOf(files: Pick<Files, 'read'>, path: string, log: Log): Uint8Array | undefined {
+/** What the card gives; undefined where it does not. */
+function given<T>(path: string, log: Log, ask: () => T): T | undefined {
   try {
-    return files.read(path);
+    return ask();
   } catch (error) {
     if (systemCode(error) === undefined) throw error;
     log.error('page.unreadable', { path, reason: messageOf(error) });

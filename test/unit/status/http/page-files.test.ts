@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'vitest';
 
+import { systemError } from '../../../../src/base/errors.ts';
 import { type Log, SILENT_LOG } from '../../../../src/base/log.ts';
 import { PageFiles } from '../../../../src/status/http/page-files.ts';
 
@@ -19,4 +20,15 @@ test('a file that the card does not give is told and missing; the others are the
   assert.deepEqual(['/', '/page.css', '/page.js'].map(statusOf), [200, undefined, 200]);
   const reason = 'EIO: dir/page.css';
   assert.deepEqual(said, [['page.unreadable', { path: 'dir/page.css', reason }]]);
+});
+
+test('a folder that the card does not give is told, and nothing of it is there', () => {
+  const refuse = (path: string): never => {
+    throw systemError('EIO', path);
+  };
+  const said: unknown[] = [];
+  const log: Log = { ...SILENT_LOG, error: (event, fields) => said.push([event, fields]) };
+  const page = new PageFiles({ list: refuse, read: refuse }, 'dir', { log });
+  assert.equal(page.answer('/', new Headers()), undefined);
+  assert.deepEqual(said, [['page.unreadable', { path: 'dir', reason: 'EIO: dir' }]]);
 });
