@@ -9,6 +9,7 @@ import type { Role } from '../../model/op.ts';
 import { jsonAnswer } from '../http/answers.ts';
 import { type ByteRange, contentRangeOf, rangeOf } from '../http/byte-range.ts';
 import { type HttpPrincipal, type MayRead, refuseStrangeOrigin } from '../http/login.ts';
+import { isKnown } from '../http/known.ts';
 import { problem, type ProblemStatus } from '../http/problem.ts';
 
 type JsonObject = Readonly<Record<string, JsonValue>>;
@@ -129,7 +130,7 @@ async function previewAnswer(door: ContentDoor, request: Request, id: string): P
   if (!accepts(request, found.type)) return problem(406, `The preview is ${found.type}.`);
   const etag = `"${id}-${found.width}x${found.height}"`;
   const headers = { ...kept(etag), 'Content-Type': found.type };
-  if (isKnown(request, etag)) return new Response(null, { status: 304, headers });
+  if (isKnown(request.headers, etag)) return new Response(null, { status: 304, headers });
   return new Response(found.bytes as Uint8Array<ArrayBuffer>, { headers });
 }
 
@@ -140,7 +141,8 @@ async function originalAnswer(
   facts: ContentFacts,
 ): Promise<Response> {
   const etag = `"${id}"`;
-  if (isKnown(request, etag)) return new Response(null, { status: 304, headers: kept(etag) });
+  if (isKnown(request.headers, etag))
+    return new Response(null, { status: 304, headers: kept(etag) });
   const content = await door.open(id);
   if (content === undefined) return absent(id, facts);
   const { size } = content;
@@ -271,14 +273,6 @@ function idIn(url: URL): string | undefined {
 /** A hash always has the same bytes. */
 function kept(etag: string): Record<string, string> {
   return { ETag: etag, 'Cache-Control': 'private, max-age=31536000, immutable', Vary: 'Accept' };
-}
-
-function isKnown(request: Request, etag: string): boolean {
-  const known = request.headers.get('if-none-match');
-  if (known === null) return false;
-  return (
-    known.trim() === '*' || known.split(',').some((tag) => tag.trim().replace(/^W\//, '') === etag)
-  );
 }
 
 function accepts(request: Request, type: string): boolean {

@@ -8,6 +8,7 @@ import { gzipSync } from 'node:zlib';
 import { messageOf, systemCode } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import type { Files } from '../../platform/files/files.ts';
+import { isKnown } from './known.ts';
 
 interface PageFile {
   readonly bytes: Uint8Array<ArrayBuffer>;
@@ -55,8 +56,7 @@ export class PageFiles {
       'Cache-Control': 'no-cache',
       Vary: 'Accept-Encoding',
     };
-    if (request.get('if-none-match') === file.etag)
-      return new Response(null, { status: 304, headers });
+    if (isKnown(request, file.etag)) return new Response(null, { status: 304, headers });
     if (!/\bgzip\b/.test(request.get('accept-encoding') ?? ''))
       return new Response(file.bytes, { headers });
     return new Response(file.packed, { headers: { ...headers, 'Content-Encoding': 'gzip' } });

@@ -27,6 +27,8 @@ export interface HttpServerOptions {
   onTurnedAway?(): void;
   /** How long a connection may ask for nothing before it makes room; a second. */
   readonly patienceMs?: number;
+  /** How long a body of up to 1 MiB may take; 30 s. */
+  readonly bodyMsMax?: number;
   /** Answers a request; `remote` is the peer's address, such as `192.0.2.7:51234`. */
   fetch(request: Request, remote: string): Response | Promise<Response>;
   /** How long a body may be, where that is more than 1 MiB. */
@@ -68,6 +70,7 @@ export function serveHttp(options: HttpServerOptions): Promise<HttpServer> {
       requestTimeout: REQUEST_MS_MAX,
       keepAliveTimeout: IDLE_MS_MAX,
       connectionsCheckingInterval: CHECK_MS,
+      requireHostHeader: false, // Node would refuse without a word; see `refusedHead`.
     },
     requestListener(options, ending),
   );
@@ -76,6 +79,9 @@ export function serveHttp(options: HttpServerOptions): Promise<HttpServer> {
   server.on('drop', () => options.onTurnedAway?.());
   keepRoom(server, options.connectionsMax, options.patienceMs);
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => answerUnread(error, socket));
+  server.on('checkExpectation', (_request, response: ServerResponse) => {
+    answerRefusal(response, UNEXPECTED);
+  });
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     upgrade(options.upgrade, request, socket, head);
   });
@@ -119,7 +125,7 @@ function requestListener(options: HttpServerOptions, ending: HttpEnding): Reques
         ? UPGRADE_ONLY
         : (refusedHead(request) ?? refusedBody(request, longest));
     if (refusal !== undefined) return answerRefusal(response, refusal);
-    if (longest <= BODY_BYTES_MAX) hurry(request);
+    if (longest <= BODY_BYTES_MAX) hurry(request, response, options.bodyMsMax);
     answering ??= fetchListener(options, ending);
     return answering.then((answer) => answer(request, response));
   };
@@ -131,15 +137,18 @@ const UPGRADE_ONLY: Refusal = {
   upgrade: 'websocket',
 };
 
+const TOO_SLOW: Refusal = {
+  status: 408,
+  detail: 'The request did not come to its end in time. Ask again.',
+};
+const UNEXPECTED: Refusal = {
+  status: 417,
+  detail: 'Expect nothing but 100-continue.',
+};
+
 /** By the code of Node's error. */
 const UNREAD: ReadonlyMap<string, Refusal> = new Map([
-  [
-    'ERR_HTTP_REQUEST_TIMEOUT',
-    {
-      status: 408,
-      detail: 'The request did not come to its end in time. Ask again.',
-    },
-  ],
+  ['ERR_HTTP_REQUEST_TIMEOUT', TOO_SLOW],
   [
     'HPE_HEADER_OVERFLOW',
     {
@@ -192,20 +201,27 @@ async function fetchListener(
   );
 }
 
-/** Ends a request whose body does not come. */
-function hurry(request: IncomingMessage): void {
+/** Ends a request whose body does not come; who has no answer yet is told why. */
+function hurry(request: IncomingMessage, response: ServerResponse, bodyMsMax = BODY_MS_MAX): void {
   const timer = setTimeout(() => {
-    if (!request.complete) request.destroy();
-  }, BODY_MS_MAX).unref();
+    if (request.complete) return;
+    if (!response.headersSent) refuse(request.socket, TOO_SLOW);
+    request.destroy();
+  }, bodyMsMax).unref();
   request.once('close', () => clearTimeout(timer));
 }
 
-/** Two hosts may mean one to us and the other to whoever stands in front [RFC 9112 §3.2]; `*` is no path of ours. */
+/**
+ * Two hosts may mean one to us and the other to whoever stands in front, and none is for HTTP/1.0 alone [RFC 9112 §3.2]; `*` is no
+ * path of ours.
+ */
 function refusedHead(request: IncomingMessage): Refusal | undefined {
-  const hosts = request.rawHeaders.filter((it, index) => index % 2 === 0 && /^host$/i.test(it));
-  if (hosts.length <= 1 && request.url !== '*') return undefined;
-  const detail = hosts.length > 1 ? 'One Host, please.' : 'Name a path.';
-  return { status: 400, detail };
+  const { rawHeaders, httpVersion, url } = request;
+  const hosts = rawHeaders.filter((it, index) => index % 2 === 0 && /^host$/i.test(it)).length;
+  if (hosts > 1 || (hosts === 0 && httpVersion !== '1.0')) {
+    return { status: 400, detail: 'One Host, please.' };
+  }
+  return url === '*' ? { status: 400, detail: 'Name a path.' } : undefined;
 }
 
 /** What answers a body of unknown or forbidden length. */

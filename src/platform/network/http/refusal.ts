@@ -11,7 +11,7 @@ export interface Problem {
 
 /** Why a request is not even looked at. */
 export interface Refusal extends Problem {
-  readonly status: 400 | 403 | 404 | 408 | 411 | 413 | 426 | 431 | 500 | 503;
+  readonly status: 400 | 403 | 404 | 408 | 411 | 413 | 417 | 426 | 431 | 500 | 503;
   readonly upgrade?: string;
 }
 

@@ -32,3 +32,14 @@ test('a folder that the card does not give is told, and nothing of it is there',
   assert.equal(page.answer('/', new Headers()), undefined);
   assert.deepEqual(said, [['page.unreadable', { path: 'dir', reason: 'EIO: dir' }]]);
 });
+
+test('who has a file is told so, by its tag, behind a proxy that made it weak, and where any will do', () => {
+  const files = { list: () => ['page.js'], read: () => new Uint8Array([1]) };
+  const page = new PageFiles(files, 'dir', { log: SILENT_LOG });
+  const etag = page.answer('/page.js', new Headers())?.headers.get('etag') ?? '';
+  const statusFor = (known: string): number | undefined =>
+    page.answer('/page.js', new Headers({ 'if-none-match': known }))?.status;
+  const known = [etag, `W/${etag}`, `"other", ${etag}`, '*'];
+  assert.deepEqual(known.map(statusFor), [304, 304, 304, 304]);
+  assert.deepEqual(['"other"', ''].map(statusFor), [200, 200]);
+});

@@ -90,6 +90,24 @@ test('headers beyond 16 KiB and nonsense are answered, not crashed on', async ()
   assert.equal((await fetch(`http://127.0.0.1:${port}/`)).status, 200);
 });
 
+test('no refusal is without its words: no Host, an unknown Expect, a body that does not come', async () => {
+  const { port } = await serve({
+    bodyMsMax: 50,
+    fetch: async (request) => new Response(await request.text()),
+  });
+  const head = 'POST / HTTP/1.1\r\n';
+  const host = 'Host: hub.local\r\n';
+  assert.match(await exchange(port, `${head}\r\n`), / 400 [^]*One Host/);
+  assert.match(await exchange(port, `${head}${host}Expect: tea\r\n\r\n`), / 417 [^]*100-continue/);
+  const socket = connect(port, '127.0.0.1');
+  let answer = '';
+  socket.on('data', (chunk) => (answer += chunk.toString()));
+  socket.write(`${head}${host}Content-Length: 9\r\n\r\n{`);
+  await once(socket, 'close');
+  assert.match(answer, /^HTTP\/1.1 408 [^]*application\/problem\+json[^]*in time[^]*}\n$/);
+  assert.match(await exchange(port, 'GET /a HTTP/1.0\r\n\r\n'), / 200 /);
+});
+
 test('a handler that throws is an answer of 500', async () => {
   const { port } = await serve({
     fetch: () => {
