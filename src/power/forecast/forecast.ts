@@ -66,8 +66,19 @@ interface DaySums {
 const HOUR_MS = 3_600_000;
 /** Rated watts at 1,000 W/m², less what heat, wiring and charger take. */
 const DEFAULT_RESPONSE_RATIO = 0.75;
+/** Of the way to what an hour shows: a clear hour tells what the site can do, a dull one little. */
 const RISE = 0.5;
 const FALL = 0.03;
+/** A response beyond these parts of the rating is a fault of a sensor, or snow that will melt. */
+const RESPONSE_RATIO_MAX = 1.2;
+const RESPONSE_RATIO_MIN = 0.05;
+/** Held back for longer than this part of an hour, a panel does not show what it could have given. */
+const CURTAILED_RATIO_MAX = 0.05;
+/** Edges of clouds outshine a clear sky for an hour, and hardly for a day. */
+const CLEARNESS_MAX = 1.1;
+/** What yesterday counts against the mean of two weeks, and the last two hours against the day ahead: best on seven measured series. */
+const YESTERDAY_WEIGHT = 0.35;
+const RECENT_WEIGHT = 0.6;
 const CLEARNESS_DAYS = 14;
 const ERROR_DAYS = 30;
 const PRIOR_CLEARNESS = [0.6, 0.6, 0.6];
@@ -152,12 +163,18 @@ export class SolarForecast {
     this.#today ??= { day, guess: this.#dayAhead(), measured: 0, modelled: 0, recent: [] };
     const clearWm2 = bin.clearWattMs / HOUR_MS;
     const watts = this.#measuredWatts(bin);
-    if (clearWm2 < DUSK_WM2 || watts === undefined || bin.curtailedMs > 0.05 * HOUR_MS) return;
+    if (
+      clearWm2 < DUSK_WM2 ||
+      watts === undefined ||
+      bin.curtailedMs > CURTAILED_RATIO_MAX * HOUR_MS
+    )
+      return;
     const index = ((bin.hour % 24) + 24) % 24;
-    const ratio = Math.min(watts / clearWm2, (1.2 * this.#site.panelWatts) / 1_000);
+    const rated = this.#site.panelWatts / 1_000;
+    const ratio = Math.min(watts / clearWm2, RESPONSE_RATIO_MAX * rated);
     const response = this.#response[index] as number;
     const learned = response + (ratio > response ? RISE : FALL) * (ratio - response);
-    const kept = Math.max(learned, (0.05 * this.#site.panelWatts) / 1_000);
+    const kept = Math.max(learned, RESPONSE_RATIO_MIN * rated);
     this.#response[index] = kept;
     const modelled = kept * clearWm2;
     this.#today.measured += watts;
@@ -177,7 +194,7 @@ export class SolarForecast {
 
   #closeDay(today: DaySums): void {
     if (today.modelled < DAY_COVERED_RATIO * this.#modelledDayWh(today.day)) return;
-    const clearness = Math.min(1.1, today.measured / today.modelled);
+    const clearness = Math.min(CLEARNESS_MAX, today.measured / today.modelled);
     this.#clearness = [...this.#clearness, clearness].slice(-CLEARNESS_DAYS);
     this.#errors = [...this.#errors, clearness / today.guess].slice(-ERROR_DAYS);
   }
@@ -195,7 +212,7 @@ export class SolarForecast {
   /** Clearness expected for a day of which nothing is known yet; today counts by as much of it as has passed. */
   #dayAhead(): number {
     const mean = this.#clearness.reduce((sum, it) => sum + it, 0) / this.#clearness.length;
-    return 0.35 * this.#lastClearness() + 0.65 * mean;
+    return YESTERDAY_WEIGHT * this.#lastClearness() + (1 - YESTERDAY_WEIGHT) * mean;
   }
 
   #lastClearness(): number {
@@ -203,7 +220,7 @@ export class SolarForecast {
     const today = this.#today;
     if (today === undefined || today.modelled <= 0) return yesterday;
     const passed = Math.min(1, today.modelled / this.#modelledDayWh(today.day));
-    const soFar = Math.min(1.1, today.measured / today.modelled);
+    const soFar = Math.min(CLEARNESS_MAX, today.measured / today.modelled);
     return passed * soFar + (1 - passed) * yesterday;
   }
 
@@ -212,7 +229,8 @@ export class SolarForecast {
     const modelled = recent.reduce((sum, it) => sum + it.modelled, 0);
     if (modelled <= 0) return dayAhead;
     const measured = recent.reduce((sum, it) => sum + it.measured, 0);
-    return 0.6 * Math.min(1.1, measured / modelled) + 0.4 * dayAhead;
+    const clearness = Math.min(CLEARNESS_MAX, measured / modelled);
+    return RECENT_WEIGHT * clearness + (1 - RECENT_WEIGHT) * dayAhead;
   }
 
   /** The hours from now on; the first is what is left of the running one. */
