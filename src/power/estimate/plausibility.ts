@@ -65,6 +65,7 @@ export class Plausibility {
 
   constructor(battery: Battery) {
     const { nominalVolts, capacityWh } = battery;
+    // No battery is charged or emptied in a minute; the panel of a small one may be large.
     const watts = Math.max(50 * capacityWh, 1_000);
     this.#ranges = {
       batteryVolts: [0.5 * nominalVolts, 1.6 * nominalVolts],

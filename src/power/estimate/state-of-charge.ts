@@ -79,6 +79,10 @@ type RestPoint = readonly [number, number];
 /** Volts are read to about this, cables and temperature included. */
 const REST_VOLTS_ERROR = 0.03;
 
+/** Open-circuit voltage of six lead-acid cells rises by about 0.2 mV each; LiFePO4 hardly moves. */
+const LEAD_VOLTS_PER_KELVIN = 6 * 0.0002;
+const TABLE_TEMP_C = 25;
+
 /** Charge by rest voltage, its error by the slope of the curve: LiFePO4 is flat in the middle. */
 export function chargeAtRest(
   battery: Battery,
@@ -86,9 +90,10 @@ export function chargeAtRest(
   tempC?: number,
 ): ChargeEstimate {
   const factor = battery.nominalVolts / 12;
-  // Lead-acid open-circuit voltage rises by about 0.2 mV a cell and kelvin; LiFePO4 hardly moves.
   const drift =
-    battery.chemistry === 'lead-acid' && tempC !== undefined ? 6 * 0.0002 * (tempC - 25) : 0;
+    battery.chemistry === 'lead-acid' && tempC !== undefined
+      ? LEAD_VOLTS_PER_KELVIN * (tempC - TABLE_TEMP_C)
+      : 0;
   const volts = batteryVolts / factor - drift;
   const curve = CHEMISTRY[battery.chemistry].rest;
   const at = percentOn(curve, volts);
