@@ -41,6 +41,8 @@ test('nmcli: metered where it says or guesses so, connectivity by its number, a 
       ['eth0', { connectivity: 'unknown' }],
     ],
   );
+  const old = devicesOfNmcli('GENERAL.DEVICE:ttyUSB0\nGENERAL.TYPE:cdma\nGENERAL.IP-IFACE:ppp0');
+  assert.deepEqual([...old], [['ppp0', { connectivity: 'unknown', isModem: true }]]);
   assert.deepEqual([...devicesOfNmcli('nonsense\n\n:::')], []);
 });
 
@@ -48,6 +50,8 @@ test('mmcli: paths of modems, and their network devices', () => {
   const path = '/org/freedesktop/ModemManager1/Modem/0';
   assert.deepEqual(modemPaths(JSON.stringify({ 'modem-list': [path, 7] })), [path]);
   assert.deepEqual(modemPaths('No modems were found'), []);
+  const many = Array.from({ length: 20 }, (_, n) => `/modem/${n}`);
+  assert.equal(modemPaths(JSON.stringify({ 'modem-list': many })).length, 8, 'each is asked');
   const ports = ['cdc-wdm0 (qmi)', 'ttyUSB2 (at)', 'wwan0 (net)'];
   assert.deepEqual(netPorts(JSON.stringify({ modem: { generic: { ports } } })), ['wwan0']);
   assert.deepEqual(netPorts('{"modem":null}'), []);

@@ -221,6 +221,7 @@ describe('what is sent down', () => {
     { site: 'north', key: 'k', set: { a: 1 }, add: { a: 1 } },
     { site: 'north', key: 'k', add: { a: 1.5 } },
     { site: 'north', key: 'control/all', set: { override_until: 1 } },
+    { site: 'north', key: 'config/all', set: { log_level: 'debug' } },
     [],
   ])('nothing that is not clear: %j', async (wish) => {
     sent.length = 0;
