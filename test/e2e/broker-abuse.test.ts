@@ -3,19 +3,11 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 
-import { onTestFinished, test } from 'vitest';
+import { test } from 'vitest';
 
 import { SeededRandom } from '../../src/platform/sim/random.ts';
-import { openBroker } from '../support/hubs/broker-port.ts';
+import { dial, openBroker } from '../support/hubs/broker-port.ts';
 import * as mqtt from '../support/made/mqtt-packets.ts';
-
-async function dial(port: number): Promise<Socket> {
-  const socket = connect(port, '127.0.0.1');
-  socket.on('error', () => undefined);
-  onTestFinished(() => void socket.destroy());
-  await once(socket, 'connect');
-  return socket;
-}
 
 class Wire {
   readonly socket: Socket;

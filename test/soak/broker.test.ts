@@ -3,14 +3,14 @@
  * by the memory of the process and by whether a device that behaves is served all the while.
  */
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 
-import { onTestFinished, test } from 'vitest';
+import { test } from 'vitest';
 
 import { SeededRandom } from '../../src/platform/sim/random.ts';
+import { dial } from '../support/hubs/broker-port.ts';
 import { type RunningHub, startHub } from '../support/hubs/hub.ts';
 import * as mqtt from '../support/made/mqtt-packets.ts';
 import { freePort } from '../support/machine/spawn.ts';
@@ -25,14 +25,6 @@ const GARBAGE_ROUNDS = 2_000;
 function residentMib(hub: RunningHub): number {
   const status = readFileSync(`/proc/${hub.process.pid}/status`, 'utf8');
   return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1024;
-}
-
-async function dial(port: number): Promise<Socket> {
-  const socket = connect(port, '127.0.0.1');
-  socket.on('error', () => undefined);
-  onTestFinished(() => void socket.destroy());
-  await once(socket, 'connect');
-  return socket;
 }
 
 /** A client that counts what it hears by packet type. */

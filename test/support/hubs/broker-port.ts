@@ -1,7 +1,7 @@
 /** A broker on real sockets: TCP, TLS and WebSocket, with a door that takes a turn of the event loop to sync. */
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect, type Socket } from 'node:net';
 
 import { onTestFinished } from 'vitest';
 
@@ -93,4 +93,13 @@ export async function openBroker(limits: Partial<BrokerLimits> = {}): Promise<Br
   });
   const webSocket = (http.address() as AddressInfo).port;
   return { broker, tcp: plain.port, tls: secure.port, webSocket };
+}
+
+/** A bare connection to a port of this machine, for as long as the test. */
+export async function dial(port: number): Promise<Socket> {
+  const socket = connect(port, '127.0.0.1');
+  socket.on('error', () => undefined);
+  onTestFinished(() => void socket.destroy());
+  await once(socket, 'connect');
+  return socket;
 }
