@@ -7,6 +7,7 @@ import { isoTime } from '../base/iso-time.ts';
 import { parseSummary, type Summary } from '../batch/summary.ts';
 import { summaryKey } from '../hub/uplink/summaries.ts';
 import type { SiteStorage } from '../regional/site-storage.ts';
+import type { ReadingsPage } from '../store/readings/readings.ts';
 import { saidUnder } from './said.ts';
 
 export interface HubSummary extends Summary {
@@ -51,11 +52,22 @@ async function isRawHere(storage: SiteStorage, { series, windowS }: Summary): Pr
     const [field, rows] = Object.entries(fields)[0] ?? [];
     const last = rows?.at(-1);
     if (field === undefined || last === undefined) continue;
-    const fromMs = last[0] * 1_000;
+    const [startS, wanted] = last;
     const stepMs = windowS * 1_000;
-    const { points } = await storage.readings({ key, fromMs, toMs: fromMs + stepMs, stepMs });
-    const count = points.reduce((sum, point) => sum + (point.fields[field]?.count ?? 0), 0);
-    if (count < last[1]) return false;
+    const toMs = startS * 1_000 + stepMs;
+    let count = 0;
+    let fromMs: number | undefined = startS * 1_000;
+    while (fromMs !== undefined && count < wanted) {
+      const { points, nextFromMs }: ReadingsPage = await storage.readings({
+        key,
+        fromMs,
+        toMs,
+        stepMs,
+      });
+      for (const { fields: found } of points) count += found[field]?.count ?? 0;
+      fromMs = nextFromMs;
+    }
+    if (count < wanted) return false;
   }
   return keys.length > 0;
 }
