@@ -81,15 +81,45 @@ export async function readingsAnswer(
 
 async function gatherReadings(source: ReadingsSource, query: ReadingsQuery): Promise<ReadingsPage> {
   const points: ReadingPoint[] = [];
+  const { stepMs } = query;
   let nextFromMs: number | undefined = query.fromMs;
   for (let pages = 0; nextFromMs !== undefined; pages++) {
     if (pages === PAGES_MAX || points.length >= POINTS_MAX) break;
     if (pages > 0) await pause(source.timers, 0);
     const page = await source.readings({ ...query, fromMs: nextFromMs });
-    points.push(...page.points);
+    for (const point of page.points) {
+      const before = points.at(-1);
+      // A bucket that is larger than a page comes in parts.
+      if (stepMs === 0 || before?.atMs !== point.atMs) points.push(point);
+      else points[points.length - 1] = joined(before, point);
+    }
     nextFromMs = page.nextFromMs;
   }
-  return { points, nextFromMs };
+  const last = points.at(-1);
+  const isCut = last !== undefined && nextFromMs !== undefined && nextFromMs < last.atMs + stepMs;
+  if (!isCut || points.length === 1) return { points, nextFromMs };
+  return { points: points.slice(0, -1), nextFromMs: last.atMs };
+}
+
+/** Two parts of a bucket, the later one behind. */
+function joined(one: ReadingPoint, other: ReadingPoint): ReadingPoint {
+  const fields: Record<string, FieldSummary> = { ...one.fields };
+  for (const [name, part] of Object.entries(other.fields)) {
+    const known = Object.hasOwn(fields, name) ? fields[name] : undefined;
+    fields[name] = known === undefined ? part : together(known, part);
+  }
+  return { atMs: one.atMs, count: one.count + other.count, fields };
+}
+
+function together(one: FieldSummary, other: FieldSummary): FieldSummary {
+  const count = one.count + other.count;
+  return {
+    min: Math.min(one.min, other.min),
+    max: Math.max(one.max, other.max),
+    mean: one.mean + ((other.mean - one.mean) * other.count) / count,
+    last: other.last,
+    count,
+  };
 }
 
 function readingsJson(
