@@ -6,6 +6,7 @@ import { isoTime } from '../../base/iso-time.ts';
 import { ALARM, CLASS_NAMES, RECORD, TELEMETRY } from '../../model/class.ts';
 import type { ClassFigures } from '../judging/books.ts';
 import type { Verdict } from '../judging/measures.ts';
+import { journalMibMax } from '../lives/hub-life.ts';
 import type { PilotOutcome } from '../outcome.ts';
 import { replayOf } from '../replay.ts';
 import { HOUR_MS } from '../scenario.ts';
@@ -74,7 +75,7 @@ function head(outcome: PilotOutcome): string {
   const refused =
     untaken === 0
       ? ''
-      : ` ${counted(untaken, 'op')} had no acknowledgement by then: the hub was off, or its journal full; they count as late.`;
+      : ` ${counted(untaken, 'op')} had no acknowledgement by then: the hub was off, or its journal full, which holds ${journalMibMax(scenario)} MiB here and 4 GiB on a site where nobody says otherwise. They count as late.`;
   return `<h1>${counted(days, 'day')} in the field, ${escapeHtml(preset.name)}</h1>
 <p class="soft">${preset.panelWatts} W panel, ${preset.capacityWh} Wh battery, ${preset.baseWatts} W of hub and devices, ${counted(devices, 'device')}; weather: ${escapeHtml(weatherOf(outcome))}; faults: ${escapeHtml(kinds)}</p>
 <p><b>Nothing that was acknowledged is missing.</b> ${count(acknowledged)} ops were acknowledged, the hub was started ${counted(restarts + 1, 'time')}, and in the end both sides hold the same state: <code>${digest.slice(0, 16)}…</code>${later}${refused}</p>

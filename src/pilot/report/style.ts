@@ -63,7 +63,7 @@ svg text.title { font-weight: 600; fill: var(--ink); font-size: 13px; }
 ul.verdicts { list-style: none; padding: 0; margin: 14px 0; display: flex; flex-wrap: wrap; gap: 8px; font-variant-numeric: tabular-nums; }
 .verdicts li { border: 1px solid var(--rule); border-radius: 6px; padding: 4px 10px; font-size: 13px; background: var(--card); }
 .verdicts li::before { margin-right: 6px; font-weight: 700; } .good::before { content: '✓'; color: var(--telemetry); } .bad::before { content: '✗'; color: var(--alarm); }
-ul.faults { columns: 2; padding-left: 18px; font-size: 13px; color: var(--soft); margin: 0; }
+ul.faults { columns: 2; padding-left: 18px; font-size: 13px; color: var(--soft); margin: 0 0 8px; }
 code { font: 13px ui-monospace, monospace; } p code { display: inline-block; }
 @media screen and (max-width: 700px) { main { padding: 20px 14px 40px; } .chart { overflow-x: auto; } .chart svg { width: 860px; }
   .chart::before { content: 'Wider than the screen: push it aside.'; position: sticky; left: 0; padding-left: 6px; font-size: 12px; color: var(--soft); } ul.faults { columns: 1; }
