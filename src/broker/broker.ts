@@ -212,7 +212,8 @@ export class Broker {
     let queued = 0;
     for (const session of sessions.values()) queued += session.backlog;
     const { clientsMax, messagesIn, messagesOut, bytesIn, bytesOut } = counters;
-    const { dropped, cut, slowClient, denied, refused, notRetained, sessionsRefused } = counters;
+    const { dropped, cut, slowClient, denied, refused, notRetained } = counters;
+    const { sessionsRefused, sessionsExpired } = counters;
     return {
       clients: online.size,
       clientsMax,
@@ -232,6 +233,7 @@ export class Broker {
       refused,
       notRetained,
       sessionsRefused,
+      sessionsExpired,
       held: gate.heldCount,
     };
   }
@@ -291,7 +293,7 @@ export class Broker {
     this.recheckRights();
     const { sessions, clock, gate } = this.#around;
     const expired = sessions.expire(clock.monotonicMs());
-    if (expired > 0) this.#log.info('broker.sessions.expired', { sessions: expired });
+    if (expired.sessions > 0) this.#log.info('broker.sessions.expired', expired);
     const behind = this.#around.router.durableLsn - this.#summedUpLsn;
     if (behind >= SUM_UP_LSNS && !this.#isSummingUp) void this.#tryToSumUp();
     gate.relieve(); // A door that recovered without a commit calls nobody.

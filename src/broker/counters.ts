@@ -20,6 +20,8 @@ export class Counters {
   notRetained = 0;
   /** Clients turned away because there was no room for their session. */
   sessionsRefused = 0;
+  /** Sessions forgotten because their clients stayed away too long. */
+  sessionsExpired = 0;
   /** Highest number of clients connected at once. */
   clientsMax = 0;
 
@@ -55,6 +57,7 @@ export interface BrokerStat {
   readonly refused: number;
   readonly notRetained: number;
   readonly sessionsRefused: number;
+  readonly sessionsExpired: number;
   /** Publishers that are not read because the card is behind. */
   readonly held: number;
 }

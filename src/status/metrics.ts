@@ -247,6 +247,11 @@ function addTraffic(page: Exposition, { devices, http }: StatusSnapshot): void {
     'Attempts to connect that found no room for a session.',
     devices.sessionsRefused,
   );
+  page.counter(
+    'sessions_expired',
+    'Sessions forgotten as their devices stayed away for too long.',
+    devices.sessionsExpired,
+  );
   page.gauge('subscriptions', 'Subscriptions of all sessions.', devices.subscriptions);
   page.gauge('retained_messages', 'Retained messages.', devices.retained);
   page.gauge('queued_messages', 'Messages that wait for absent subscribers.', devices.queued);

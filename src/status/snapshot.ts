@@ -246,6 +246,8 @@ export interface DeviceStatus {
   readonly held: number;
   /** Attempts to connect that found no room for a session (`broker.sessions_max`). */
   readonly sessionsRefused: number;
+  /** Sessions that were forgotten with what waited in them (`broker.session_expiry_days`). */
+  readonly sessionsExpired: number;
   /** Connections beyond `broker.connections_max`, closed at once. */
   readonly turnedAway: number;
 }

@@ -196,15 +196,18 @@ export class SessionRegistry {
     }
   }
 
-  /** Forgets sessions whose clients have been away for too long; returns how many. */
-  expire(nowMs: number): number {
-    let expired = 0;
+  /** Forgets sessions whose clients have been away for too long; returns how many, and how many messages waited in them. */
+  expire(nowMs: number): { readonly sessions: number; readonly messages: number } {
+    const { counters } = this.#around;
+    const expired = { sessions: 0, messages: 0 };
     for (const session of this.#sessionById.values()) {
       const awayMs = nowMs - (session.detachedMs ?? nowMs);
       if (awayMs <= this.#around.limits.sessionExpiryMs) continue;
+      expired.sessions += 1;
+      expired.messages += session.backlog;
       this.remove(session);
-      expired += 1;
     }
+    counters.sessionsExpired += expired.sessions;
     return expired;
   }
 }

@@ -122,6 +122,7 @@ export function sampleStatus(change: Partial<StatusSnapshot> = {}): StatusSnapsh
       refused: 0,
       held: 0,
       sessionsRefused: 4,
+      sessionsExpired: 1,
       turnedAway: 0,
     },
     http: { turnedAway: 0 },

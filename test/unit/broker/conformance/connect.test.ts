@@ -350,7 +350,9 @@ describe('sessions', () => {
     await site.turn(30_000);
     const { sessions, subscriptions } = site.broker.stat();
     assert.deepEqual({ sessions, subscriptions }, { sessions: 1, subscriptions: 0 });
-    assert.ok(site.logged.some(({ event }) => event === 'broker.sessions.expired'));
+    const told = site.logged.find(({ event }) => event === 'broker.sessions.expired');
+    assert.deepEqual(told?.fields, { sessions: 1, messages: 0 });
+    assert.equal(site.broker.stat().sessionsExpired, 1);
   });
 
   test('[MQTT-3.1.2-7] retained messages outlive the session of whoever said them', async () => {
