@@ -10,6 +10,7 @@ import {
   type Value,
 } from '../client/index.ts';
 import { make, show, timeText } from './dom.ts';
+import { fit, lineField } from './line-field.ts';
 import { bindText } from './text-binding.ts';
 
 export const ORDERS = 'orders/';
@@ -33,6 +34,8 @@ const SURE = 'Tap again: it goes for everybody';
 const BUILT_ON = 'Tap again: later steps build on it, and go too';
 const HISTORY_MAX = 30;
 
+type FieldInput = HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement;
+
 export interface OrderCardOptions {
   readonly device: Device;
   readonly key: string;
@@ -47,7 +50,7 @@ export interface OrderCardOptions {
 /** Shows an order and keeps it up to date. */
 export class OrderCard {
   readonly #options: OrderCardOptions;
-  readonly #inputs = new Map<string, HTMLInputElement | HTMLSelectElement>();
+  readonly #inputs = new Map<string, FieldInput>();
   readonly #conflicts = make('div', { class: 'conflicts' });
   readonly #gone = make('section', { class: 'row gone', hidden: true });
   readonly #body: readonly HTMLElement[];
@@ -58,18 +61,17 @@ export class OrderCard {
   constructor(options: OrderCardOptions) {
     this.#options = options;
     const { card, device, key, onLeave } = options;
-    const field = (name: string, input: HTMLInputElement | HTMLSelectElement): HTMLElement =>
-      this.#field(name, input);
+    const field = (name: string, input: FieldInput): HTMLElement => this.#field(name, input);
     const states = Object.entries(STATES).map(([value, text]) => make('option', { value }, text));
+    const title = field('title', lineField(200));
     const content = [
       make(
         'div',
         { class: 'fields' },
-        field('title', make('input', { autocomplete: 'off', maxLength: 200 })),
         field('state', make('select', {}, ...states)),
-        field('who', make('input', { autocomplete: 'off', maxLength: 80 })),
+        field('who', lineField(80)),
         field('due', make('input', { type: 'date' })),
-        field('where', make('input', { autocomplete: 'off', maxLength: 120 })),
+        field('where', lineField(120)),
       ),
       make(
         'div',
@@ -92,12 +94,13 @@ export class OrderCard {
     card.replaceChildren(
       make('div', { class: 'row leave' }, this.#button('← All orders', 'plain', onLeave)),
       this.#gone,
+      title,
       this.#conflicts,
       ...content,
       make('details', {}, make('summary', {}, make('h3', {}, 'Steps')), this.#history),
       removal,
     );
-    this.#body = [...content, removal];
+    this.#body = [title, ...content, removal];
     this.#stops.push(device.observe({ prefix: key }, (rows) => this.#show(rows)));
   }
 
@@ -126,6 +129,7 @@ export class OrderCard {
       if (document.activeElement !== input || input instanceof HTMLSelectElement) {
         input.value = value;
       }
+      if (input instanceof HTMLTextAreaElement) fit(input);
     }
     this.#visits.value = String(row?.counters['visits'] ?? 0);
     this.#showGone(row === undefined);
@@ -152,7 +156,7 @@ export class OrderCard {
     );
   }
 
-  #field(name: string, input: HTMLInputElement | HTMLSelectElement): HTMLElement {
+  #field(name: string, input: FieldInput): HTMLElement {
     const { device, key } = this.#options;
     input.name = name;
     this.#inputs.set(name, input);
@@ -160,7 +164,7 @@ export class OrderCard {
       const before = textOf(device.record(key).value?.fields[name] ?? '');
       if (input.value !== before) this.#do(() => device.record(key).set({ [name]: input.value }));
     });
-    return make('label', name === 'title' ? { class: 'wide' } : {}, LABELS[name] ?? name, input);
+    return make('label', {}, LABELS[name] ?? name, input);
   }
 
   #notes(): HTMLElement {

@@ -66,3 +66,32 @@ testWithPeers(
     await reads(kamau, '.gone', 'not here yet');
   },
 );
+
+testWithPeers(
+  'a long title shows whole, stays one line of text, and stands above what is to be decided',
+  ['chromium'],
+  async ([path]) => {
+    const [lena, kamau] = await twoPages(path as string);
+    await lena.setViewportSize({ width: 360, height: 740 });
+    const title = lena.locator('#order [name=title]');
+    const heightOf = async (): Promise<number> => (await title.boundingBox())?.height ?? 0;
+    const short = await heightOf();
+    await title.fill(
+      'Replace the relief valve of pump house 3\nbehind the school, and bring a ladder',
+    );
+    await title.press('Enter');
+    const whole = 'Replace the relief valve of pump house 3 behind the school, and bring a ladder';
+    await reads(kamau, '#orders .title', whole);
+    assert.ok((await heightOf()) > 1.5 * short);
+    // In words, because it runs in the page.
+    const hidden = await lena.evaluate<number>(`(() => {
+      const { scrollHeight, clientHeight } = document.querySelector('#order [name=title]');
+      return scrollHeight - clientHeight;
+    })()`);
+    assert.ok(hidden <= 0, `${hidden} px of it are hidden`);
+    const parts = await lena.evaluate<string[]>(`
+      [...document.querySelectorAll('#order :is([name=title], .conflicts, [name=state])')]
+        .map((part) => part.name ?? part.className)`);
+    assert.deepEqual(parts, ['title', 'conflicts', 'state']);
+  },
+);

@@ -233,7 +233,7 @@ testWithPeers(
           assert.ok(ratio >= 4.5, `${selector}: contrast ${ratio.toFixed(1)}, ${colorScheme}`);
         }
       };
-      await look(['#contact', '#order label', '#order input', '#notes', '.leave button', 'h3']);
+      await look(['#contact', '#order label', '#order .line', '#notes', '.leave button', 'h3']);
       await page.click('.leave button');
       await page.waitForSelector('#new-order');
       await look(['#new-order button', '.state', '.orders .title', '[data-show=all]']);
