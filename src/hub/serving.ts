@@ -129,8 +129,8 @@ function openDoor(
 
 /** Ops on records alone are kept by their names. */
 function isAsKept(store: HubStore, op: Op): boolean | undefined {
-  if (op.kind === EVENT || op.kind === DOC || store.fault !== undefined) return undefined;
-  const item = store.state.reader.writeItem(op);
+  if (op.kind === EVENT || op.kind === DOC) return undefined;
+  const item = store.ask(({ reader }) => reader.writeItem(op));
   return item?.type === 'write' ? isThatWrite(item, op) : undefined;
 }
 

@@ -25,26 +25,26 @@ const FULL = never(
 const LOOK_AFTER = 1_000;
 
 export class DocRoom {
-  readonly #store: Pick<HubStore, 'state' | 'fault' | 'appliedLsn'>;
+  readonly #store: Pick<HubStore, 'ask' | 'appliedLsn'>;
   readonly #coming = new Map<string, Coming>();
   #lookAt = LOOK_AFTER;
 
-  constructor(store: Pick<HubStore, 'state' | 'fault' | 'appliedLsn'>) {
+  constructor(store: Pick<HubStore, 'ask' | 'appliedLsn'>) {
     this.#store = store;
   }
 
   /** Why an op is not taken; undefined where nothing about its document is against it. */
   refusal({ kind, key, body }: Told): Rejection | undefined {
-    const { state, fault } = this.#store;
-    if (kind !== DOC || fault !== undefined) return undefined;
-    const bytes = state.records.docBytes(key);
+    if (kind !== DOC) return undefined;
+    const bytes = this.#store.ask(({ records }) => records.docBytes(key)) ?? 0;
     const coming = this.#comingTo(key);
     if (bytes + (coming?.bytes ?? 0) + body.length <= DOC_BYTES_MAX) return undefined;
     if (coming !== undefined) return BUSY;
     const change = changeIn(body);
     // A body that is no update is refused for that.
     if (typeof change === 'string' || bytes === 0) return undefined;
-    return hasRoomFor(change, state.records.docSizesWith(key, change)) ? undefined : FULL;
+    const sizes = this.#store.ask(({ records }) => records.docSizesWith(key, change));
+    return sizes === undefined || hasRoomFor(change, sizes) ? undefined : FULL;
   }
 
   /** The op was taken, and lies there. */

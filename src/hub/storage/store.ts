@@ -83,6 +83,20 @@ export class HubStore {
     return this.#fault;
   }
 
+  /**
+   * What the tables say, for whoever can do without; undefined where they are lost, or fail at this moment: the applier meets
+   * that with its next step.
+   */
+  ask<T>(question: (state: Store) => T): T | undefined {
+    if (this.#fault !== undefined) return undefined;
+    try {
+      return question(this.#state);
+    } catch (error) {
+      if (error instanceof HubError) return undefined;
+      throw error;
+    }
+  }
+
   /** Begins to fold what the journal has; `alongside` sees each entry that is read for it. */
   follow(alongside: EntryTaker = () => undefined): void {
     const { journal, machine, clock } = this.#options;

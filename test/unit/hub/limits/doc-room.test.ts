@@ -27,8 +27,7 @@ let waiting: StampedOp[];
 beforeEach(() => {
   store = openStore(tempDir());
   const parts = {
-    state: store,
-    fault: undefined,
+    ask: <T>(question: (state: Store) => T) => question(store),
     get appliedLsn() {
       return store.appliedLsn;
     },

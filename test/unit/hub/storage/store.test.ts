@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 
 import { describe, it } from 'vitest';
 
+import { HubError } from '../../../../src/base/errors.ts';
 import { SILENT_LOG } from '../../../../src/base/log.ts';
 import { HubStore } from '../../../../src/hub/storage/store.ts';
 import { hubPaths } from '../../../../src/hub/data/data.ts';
@@ -101,6 +102,29 @@ describe('the state of a hub', () => {
     assert.deepEqual(await store.digest(), before);
     assert.equal(store.state.latest('quiet').length, 1);
     await store.close();
+  });
+
+  it('says nothing to who can do without, where its tables fail: no device ends the hub by what it asks', async () => {
+    const hub = setUp();
+    const store = hub.open();
+    assert.equal(
+      store.ask(({ records }) => records.docBytes('notes/1')),
+      0,
+    );
+    const broken = (): never => {
+      throw new HubError('store.damaged', 'for a test');
+    };
+    assert.equal(store.ask(broken), undefined);
+    const bug = (): never => {
+      throw new TypeError('for a test');
+    };
+    assert.throws(() => store.ask(bug), TypeError);
+    await store.close();
+    assert.equal(
+      store.ask(({ records }) => records.docBytes('notes/1')),
+      undefined,
+      'whatever the reason',
+    );
   });
 
   it('has its digest taken in steps, and goes on folding behind the last of them', async () => {
