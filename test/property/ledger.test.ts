@@ -117,6 +117,15 @@ test('consistency proofs are those of the definition, and prove growth only', ()
   );
 });
 
+test('nothing grows out of nothing, and what has not grown needs no proof', () => {
+  const grown = { size: 8, root: large.root(8) };
+  assert.ok(!verifyConsistency({ size: 0, root: EMPTY_ROOT }, grown, []));
+  const one = { size: 1, root: large.root(1) };
+  assert.ok(!verifyConsistency({ ...one, size: 0 }, one, [one.root]));
+  assert.ok(verifyConsistency(grown, grown, []));
+  assert.ok(!verifyConsistency(grown, grown, [grown.root]));
+});
+
 test('a tree that was written and read again anywhere grows on as if nothing had happened', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(fc.nat({ max: 700 }), { maxLength: 5 }), async (stretches) => {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'vitest';
 
+import { concatBytes } from '../../../src/base/bytes.ts';
 import { parseCose, signCose } from '../../../src/codec/cose.ts';
 import { CborError } from '../../../src/codec/reader.ts';
 import { Identity } from '../../../src/keys/identity.ts';
@@ -38,4 +39,11 @@ test('the same bytes, signed by the same hub as something else, are refused', ()
   const header = { contentType: 'application/vnd.heliograph.batch+cbor', keyId };
   const other = parseCose(signCose(payload, header, (bytes) => SIGNER.sign(bytes)));
   assert.throws(() => readManifest(other), CborError);
+});
+
+test('bytes behind the last field are refused, whoever has signed them', () => {
+  const { payload, keyId, contentType } = parseCose(signManifest(MANIFEST, SIGNER));
+  const longer = concatBytes([payload, Uint8Array.of(0)]);
+  const signed = signCose(longer, { contentType, keyId }, (bytes) => SIGNER.sign(bytes));
+  assert.throws(() => readManifest(parseCose(signed)), CborError);
 });
