@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict';
 
 import { type Digest, eventually, getJson } from '../support/hubs/api.ts';
-import { openWorker, startBroker, type Worker } from '../support/hubs/fleet-world.ts';
+import { openFleet, type Worker } from '../support/hubs/fleet-world.ts';
 import { type RunningHub, startHub } from '../support/hubs/hub.ts';
 import { publishTo } from '../support/hubs/mqtt-client.ts';
 import { testWithPeers } from '../support/machine/peers.ts';
-import { connect, PostgresServer } from '../support/machine/postgres.ts';
+import { connect } from '../support/machine/postgres.ts';
 import { tempDir } from '../support/machine/temp-dir.ts';
 
 const ORDERS = 6;
@@ -28,43 +28,35 @@ testWithPeers(
   'two workers, one of them killed after each third order: each hub has every order once',
   ['mosquitto', 'postgres', 'initdb'],
   async ([mosquitto = '']) => {
-    const server = await PostgresServer.start();
-    try {
-      const url = server.url(await server.create());
-      const dir = tempDir();
-      const port = await startBroker(dir, mosquitto);
-      const start = (index: number): Promise<Worker> => openWorker(dir, index, port, url);
-      const workers = [await start(0), await start(1)];
-      const sets = [`uplink.url=mqtt://127.0.0.1:${port}`, AT_ONCE];
-      const hubs = await Promise.all([0, 1].map(() => startHub({ data: tempDir(), sets })));
-      await wake(hubs, 'first');
-      const metrics = (): Promise<{ hubs: readonly unknown[] }> =>
-        getJson(`${workers[0]?.httpUrl ?? ''}api/v1/fleet`);
-      await eventually(metrics, (fleet) => fleet.hubs.length === hubs.length);
-      for (let order = 1; order <= ORDERS; order++) {
-        const index = order % workers.length;
-        await send(workers[index] as Worker, order);
-        await wake(hubs, `order ${order}`);
-        if (order % 3 > 0) continue;
-        workers[index]?.process.kill('SIGKILL');
-        await workers[index]?.process.exited;
-        workers[index] = await start(index);
-      }
-      for (const { httpUrl } of hubs) {
-        const record = await eventually(
-          async () => {
-            await wake(hubs, 'again');
-            return getJson<SentRecord>(`${httpUrl}api/v1/records/orders`).catch(() => null);
-          },
-          (it) =>
-            Object.keys(it?.fields ?? {}).length === ORDERS && (it?.counters.sent ?? 0) >= ORDERS,
-        );
-        assert.equal(record?.counters.sent, ORDERS, 'each counted once');
-      }
-      await checkDatabase(url, workers[1] as Worker);
-    } finally {
-      await server.stop();
+    const { port, url, start } = await openFleet(mosquitto);
+    const workers = [await start(0), await start(1)];
+    const sets = [`uplink.url=mqtt://127.0.0.1:${port}`, AT_ONCE];
+    const hubs = await Promise.all([0, 1].map(() => startHub({ data: tempDir(), sets })));
+    await wake(hubs, 'first');
+    const metrics = (): Promise<{ hubs: readonly unknown[] }> =>
+      getJson(`${workers[0]?.httpUrl ?? ''}api/v1/fleet`);
+    await eventually(metrics, (fleet) => fleet.hubs.length === hubs.length);
+    for (let order = 1; order <= ORDERS; order++) {
+      const index = order % workers.length;
+      await send(workers[index] as Worker, order);
+      await wake(hubs, `order ${order}`);
+      if (order % 3 > 0) continue;
+      workers[index]?.process.kill('SIGKILL');
+      await workers[index]?.process.exited;
+      workers[index] = await start(index);
     }
+    for (const { httpUrl } of hubs) {
+      const record = await eventually(
+        async () => {
+          await wake(hubs, 'again');
+          return getJson<SentRecord>(`${httpUrl}api/v1/records/orders`).catch(() => null);
+        },
+        (it) =>
+          Object.keys(it?.fields ?? {}).length === ORDERS && (it?.counters.sent ?? 0) >= ORDERS,
+      );
+      assert.equal(record?.counters.sent, ORDERS, 'each counted once');
+    }
+    await checkDatabase(url, workers[1] as Worker);
   },
 );
 

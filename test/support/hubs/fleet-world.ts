@@ -7,6 +7,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 
+import { onTestFinished } from 'vitest';
+
 import { SILENT_LOG } from '../../../src/base/log.ts';
 import { threadedCompressor } from '../../../src/batch/compression.ts';
 import { Identity, verifyEd25519 } from '../../../src/keys/identity.ts';
@@ -167,6 +169,25 @@ export async function startBroker(dir: string, mosquitto: string): Promise<numbe
 export interface Worker {
   readonly process: Spawned;
   readonly httpUrl: string;
+}
+
+export interface Fleet {
+  /** Of the broker, on loopback. */
+  readonly port: number;
+  /** Of the database. */
+  readonly url: string;
+  /** Starts a worker; resolves when it is ready. */
+  readonly start: (index: number) => Promise<Worker>;
+}
+
+/** A broker and a database of the test's own, for the workers that it starts; all of them end with it. */
+export async function openFleet(mosquitto: string): Promise<Fleet> {
+  const server = await PostgresServer.start();
+  onTestFinished(() => server.stop());
+  const url = server.url(await server.create());
+  const dir = tempDir();
+  const port = await startBroker(dir, mosquitto);
+  return { port, url, start: (index) => openWorker(dir, index, port, url) };
 }
 
 /** Starts a worker; resolves when it is ready. */
