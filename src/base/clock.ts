@@ -8,10 +8,15 @@ export type ClockQuality = 'unknown' | 'rtc' | 'peer' | 'ntp';
 
 /** Before this moment (2026-01-01) a wall clock was certainly never set. */
 const OLDEST_PLAUSIBLE_MS = 1_767_225_600_000;
+/**
+ * From this moment (2066-01-01) on, too: a clock whose battery is empty may show 2106, the end of what 32 bits count. By that, all
+ * that the hub has would be old enough to go.
+ */
+const NEWEST_PLAUSIBLE_MS = 3_029_529_600_000;
 
 /** How far a wall clock can be trusted of which nothing is known but what it says. */
 export function qualityBy(wallMs: number): ClockQuality {
-  return wallMs < OLDEST_PLAUSIBLE_MS ? 'unknown' : 'rtc';
+  return wallMs < OLDEST_PLAUSIBLE_MS || wallMs >= NEWEST_PLAUSIBLE_MS ? 'unknown' : 'rtc';
 }
 
 export interface Clock {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'vitest';
 
-import { pause } from '../../../src/base/clock.ts';
+import { pause, qualityBy } from '../../../src/base/clock.ts';
 import { isoTime, wallMsOfIso } from '../../../src/base/iso-time.ts';
 import { below } from '../../../src/base/random.ts';
 import { SimClock } from '../../../src/platform/sim/clock.ts';
@@ -25,6 +25,13 @@ test('an abort ends a pause at once and leaves no timer behind', async () => {
   assert.equal(clock.nextDueMs(), undefined);
   await pause(clock, 250, abort.signal);
   assert.equal(clock.nextDueMs(), undefined);
+});
+
+test('a clock that shows 1970, or what is left of one whose battery is empty, was set by nobody', () => {
+  assert.equal(qualityBy(600_000), 'unknown');
+  assert.equal(qualityBy(Date.UTC(2026, 10, 28)), 'rtc');
+  assert.equal(qualityBy(Date.UTC(2045, 0, 1)), 'rtc');
+  assert.equal(qualityBy(1_000 * (2 ** 32 - 1)), 'unknown', '2106');
 });
 
 test('times are RFC 3339 in UTC, there and back', () => {
