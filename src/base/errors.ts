@@ -211,9 +211,13 @@ export function systemError(code: string, what: string): Error {
   return Object.assign(new Error(`${code}: ${what}`), { code });
 }
 
-/** The code of a system error such as `ENOSPC`, or undefined where it has none. */
+/** EDQUOT of Linux, for which Node has no name. */
+const QUOTA_ERRNO = -122;
+
+/** The code of a system error such as `ENOSPC`, or undefined where it has none. A quota that is used up is a full disk. */
 export function systemCode(error: unknown): string | undefined {
   if (!(error instanceof Error) || !('code' in error)) return undefined;
+  if ('errno' in error && error.errno === QUOTA_ERRNO) return 'ENOSPC';
   return typeof error.code === 'string' ? error.code : undefined;
 }
 

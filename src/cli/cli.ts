@@ -19,7 +19,7 @@ const EXIT_OF_FAULT: Partial<Readonly<Record<FaultCode, ExitCode>>> = {
 
 /** Codes by which the system says that the world is not as it should be: rights, space, paths. */
 const WORLDLY = new Set(
-  'EACCES EDQUOT EFBIG EIO EISDIR ELOOP EMFILE ENAMETOOLONG ENFILE ENOENT ENOSPC ENOTDIR EPERM EROFS'.split(
+  'EACCES EFBIG EIO EISDIR ELOOP EMFILE ENAMETOOLONG ENFILE ENOENT ENOSPC ENOTDIR EPERM EROFS'.split(
     ' ',
   ),
 );

@@ -116,11 +116,9 @@ async function replaceFile(path: string, bytes: Uint8Array): Promise<number> {
   }
 }
 
-const NO_ROOM: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT']);
-
 /** A disk that is full takes more when there is room again. */
 function fullOr(error: unknown): unknown {
-  if (!NO_ROOM.has(systemCode(error) ?? '')) return error;
+  if (systemCode(error) !== 'ENOSPC') return error;
   return new HubError('client.storage-full', 'the disk is full', error);
 }
 

@@ -32,8 +32,6 @@ interface Owner {
 }
 
 const LOCK_FILE = 'lock';
-/** What a full disk says. */
-const NO_ROOM: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT']);
 
 /** See `Files.lockDir`. */
 export function lockDirectory(dir: string): DirectoryLock {
@@ -63,7 +61,7 @@ function writeOwner(path: string, dir: string, socket: Server | undefined): bool
     writeFileSync(path, `${JSON.stringify(ownProcess(dir))}\n`, { mode: 0o600 });
     return true;
   } catch (error) {
-    if (socket !== undefined && NO_ROOM.has(systemCode(error) ?? '')) return false;
+    if (socket !== undefined && systemCode(error) === 'ENOSPC') return false;
     socket?.close();
     throw error;
   }

@@ -24,6 +24,8 @@ test('system codes are read only where there are some', () => {
   assert.equal(systemCode(Object.assign(new Error('x'), { code: 'ENOSPC' })), 'ENOSPC');
   assert.equal(systemCode(Object.assign(new Error('x'), { code: 28 })), undefined);
   assert.equal(systemCode(new Error('x')), undefined);
+  const quota = { errno: -122, code: 'Unknown system error -122' };
+  assert.equal(systemCode(Object.assign(new Error('x'), quota)), 'ENOSPC');
   assert.equal(systemCode({ code: 'ENOSPC' }), undefined);
 });
 
