@@ -73,8 +73,10 @@ export interface SessionState {
   /** Classes that were sent out in this session. */
   readonly drained: readonly OpClass[];
   readonly isLingering: boolean;
-  /** A chunk or a receipt came through in this session. */
+  /** A chunk or a receipt came through in this session: to the broker, at least. */
   readonly gotSomewhere: boolean;
+  /** The region has said something of what was sent in this session, or has sent something itself. */
+  readonly wasAnswered: boolean;
   /** Why we close, and whether that is a good end; set in phase `closing`. */
   readonly closing: { readonly why: string; readonly isGood: boolean } | undefined;
 }
@@ -140,6 +142,7 @@ export const IDLE: SessionState = {
   drained: [],
   isLingering: false,
   gotSomewhere: false,
+  wasAnswered: false,
   closing: undefined,
 };
 
@@ -159,15 +162,13 @@ export function step(before: SessionState, event: SessionEvent, view: SessionVie
       return proceed(acked(state, event.batch, event.chunk), view, true);
     case 'receipt':
     case 'came-down':
-      return proceed({ ...state, gotSomewhere: true }, view, true);
+      return proceed({ ...state, gotSomewhere: true, wasAnswered: true }, view, true);
     case 'lacks':
       return proceed(lacking(state, event.batch, event.chunks), view, true);
     case 'sealed':
       return proceed(sealed(state, event.class, event.isEmpty), view, true);
     case 'reply-time-over':
-      return isOpen(state)
-        ? close(state, 'no answer from the regional node', false)
-        : unchanged(state);
+      return isOpen(state) ? unanswered(state) : unchanged(state);
     case 'linger-time-over':
       return state.isLingering
         ? close(state, 'all that may go is delivered', true)
@@ -207,7 +208,7 @@ function grounded({ id, class: opClass, total, chunkBytes }: FlightSpec): Flight
 
 function greet(state: SessionState): Step {
   const flights = state.flights.map((flight) => grounded(flight));
-  const fresh = { drained: [], isLingering: false, gotSomewhere: false };
+  const fresh = { drained: [], isLingering: false, gotSomewhere: false, wasAnswered: false };
   return {
     state: { ...state, ...fresh, flights, phase: 'greeting' },
     effects: [{ type: 'hello' }, { type: 'await-reply', isAwaited: true }],
@@ -233,10 +234,12 @@ function acked(state: SessionState, id: BatchId, chunk: number): SessionState {
 
 /** What the regional node lacks is sent, again where it was sent before; what it has is not. */
 function lacking(state: SessionState, id: BatchId, chunks: readonly number[]): SessionState {
-  return changed(state, id, (flight) => ({
+  const told = changed(state, id, (flight) => ({
     ...flight,
     missing: chunks.filter((index) => index < flight.total && !flight.moving.includes(index)),
   }));
+  // While it greets, it speaks of earlier sessions.
+  return { ...told, wasAnswered: state.wasAnswered || state.phase === 'sending' };
 }
 
 function sealed(state: SessionState, opClass: OpClass, isEmpty: boolean): SessionState {
@@ -361,6 +364,12 @@ function waitsOf(
   }
   if (isLingering !== state.isLingering) effects.push({ type: 'linger', isLingering });
   return { state: { ...state, isLingering }, effects };
+}
+
+/** What the broker has taken came nowhere where the region says nothing of it: its disk is full, or the broker keeps its answers back. */
+function unanswered(state: SessionState): Step {
+  const gotSomewhere = state.gotSomewhere && state.wasAnswered;
+  return close({ ...state, gotSomewhere }, 'no answer from the regional node', false);
 }
 
 function close(state: SessionState, why: string, isGood: boolean): Step {

@@ -165,6 +165,24 @@ test('a full disk at the regional node confirms nothing, and passes', async () =
   assert.deepEqual(it.fatal, []);
 });
 
+test('a region that stays full is sent little, ever more seldom', async () => {
+  const it = await world();
+  it.journal.append(...stampedOps(1, 40));
+  await it.deliver();
+  it.regionFiles.setCapacity(0);
+  it.journal.append(...stampedOps(41, 2_000));
+  const opened = (): number => it.syncLines.filter(({ event }) => event === 'session.open').length;
+  const before = opened();
+  await it.clock.advance(3 * 3_600_000);
+  const sessions = opened() - before;
+  assert.ok(sessions >= 10 && sessions <= 40, `${sessions} sessions in three hours`);
+  it.regionFiles.setCapacity(1 << 30);
+  await it.clock.advance(1_200_000);
+  assert.equal(it.store.ops.size, 2_000);
+  await it.stop();
+  assert.deepEqual(it.fatal, []);
+});
+
 test('a database that is away is told as what it is, confirms nothing, and comes back', async () => {
   const it = await world();
   it.journal.append(...stampedOps(1, 40));

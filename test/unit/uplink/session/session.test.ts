@@ -222,6 +222,27 @@ test('failures pause, longer each time; one that got somewhere begins afresh', (
   assert.ok(cut?.type === 'ended' && cut.pause === 'fresh');
 });
 
+test('what the broker takes and the region does not answer came nowhere', () => {
+  const it = new Machine();
+  const endsUnanswered = (heard: readonly SessionEvent[]): string | undefined => {
+    it.on({ type: 'pause-over' });
+    it.on({ type: 'connected' });
+    // Of an earlier session.
+    it.on({ type: 'lacks', batch: batch(1).id, chunks: [0] });
+    it.on({ type: 'greeted' });
+    it.on({ type: 'chunk-acked', batch: batch(1).id, chunk: 0 });
+    for (const event of heard) it.on(event);
+    it.on({ type: 'reply-time-over' });
+    const ended = it.on({ type: 'link-gone', why: 'closed by us' }).at(-1);
+    return ended?.type === 'ended' ? ended.pause : undefined;
+  };
+  it.on({ type: 'look' }, { allowed: ALL, riding: ALL, spooled: [batch(1)] });
+  assert.equal(endsUnanswered([]), 'longer');
+  assert.equal(endsUnanswered([{ type: 'receipt' }]), 'fresh');
+  assert.equal(endsUnanswered([{ type: 'lacks', batch: batch(1).id, chunks: [] }]), 'fresh');
+  assert.equal(endsUnanswered([]), 'longer', 'each session by itself');
+});
+
 test('chunks that never arrive end the session', () => {
   const it = new Machine();
   it.greet({ allowed: ALL, riding: ALL, spooled: [batch(1, TELEMETRY, 1)] });
