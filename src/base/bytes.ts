@@ -23,6 +23,13 @@ export function isLongerThan(text: string, bytesMax: number): boolean {
   return text.length > bytesMax || (text.length * 3 > bytesMax && utf8(text).length > bytesMax);
 }
 
+const HALF = /\p{Surrogate}/u;
+
+/** Whether half of a character of two halves stands alone in it; as UTF-8 that would be another text. */
+export function hasHalf(text: string): boolean {
+  return HALF.test(text);
+}
+
 export function concatBytes(parts: readonly Uint8Array[]): Uint8Array {
   const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let offset = 0;

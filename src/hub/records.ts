@@ -1,6 +1,6 @@
 /** Records for people: queries of the store, and wishes of people as ops of this hub. */
 import { messageOf } from '../base/errors.ts';
-import { hexOf } from '../base/bytes.ts';
+import { hasHalf, hexOf } from '../base/bytes.ts';
 import { isoTime } from '../base/iso-time.ts';
 import { decodeCbor } from '../codec/reader.ts';
 import type { CborValue } from '../codec/value.ts';
@@ -255,16 +255,13 @@ export class HubRecords implements RecordDoor {
   }
 }
 
-/** Half of a character of two halves. */
-const HALF = /\p{Surrogate}/u;
-
 /** As the SDK has it (client/view/values.ts); throws where it is no value of a field. */
 function cborOf(value: JsonValue, depth: number): CborValue {
   if (depth < 0) throw new Error(`values are nested at most ${VALUE_DEPTH_MAX} deep`);
   if (typeof value !== 'object' || value === null) return value;
   if (isList(value)) return value.map((item) => cborOf(item, depth - 1));
   const pairs = Object.entries(value);
-  if (pairs.some(([name]) => HALF.test(name))) throw new Error('a name is no text');
+  if (pairs.some(([name]) => hasHalf(name))) throw new Error('a name is no text');
   return new Map(pairs.map(([name, item]) => [name, cborOf(item, depth - 1)]));
 }
 

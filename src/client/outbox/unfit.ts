@@ -1,5 +1,5 @@
 /** Why no hub would ever take an op, found before it is made: in the log of a device it would stand in the way of all that follow. */
-import { isLongerThan } from '../../base/bytes.ts';
+import { hasHalf, isLongerThan } from '../../base/bytes.ts';
 import { unfoldable } from '../../merge/fold.ts';
 import { FIELD_NAME_BYTES_MAX, PATCH_FIELDS_MAX, VALUE_DEPTH_MAX } from '../../merge/patch.ts';
 import { EVENT, KEY_BYTES_MAX, KIND_NAMES, type KindName, type Op } from '../../model/op.ts';
@@ -7,8 +7,6 @@ import { isSystemTopic, isTopicName, TOPIC_LEVELS_MAX } from '../../model/topic.
 
 /** A hub reads messages up to 1 MiB (sync/PROTOCOL.md §7); beside the op there are the message's head and floors. */
 const OP_BYTES_MAX = (1 << 20) - 2_048;
-/** Half of a character of two halves; as UTF-8 it would be another key. */
-export const HALF = /\p{Surrogate}/u;
 
 /** In words for whoever writes the program. */
 const WHAT_FITS: Readonly<Partial<Record<KindName, string>>> = {
@@ -32,7 +30,7 @@ export function unfitReason(op: Op, bytes: Uint8Array): string | undefined {
 export function unfitKey(key: string): string | undefined {
   if (key === '') return 'a key has at least one character';
   if (isLongerThan(key, KEY_BYTES_MAX)) return `a key has at most ${KEY_BYTES_MAX} bytes of UTF-8`;
-  if (HALF.test(key)) return 'the key is no text: a half of a character stands alone';
+  if (hasHalf(key)) return 'the key is no text: a half of a character stands alone';
   return key.includes('\u0000') ? 'a key has no U+0000' : undefined;
 }
 

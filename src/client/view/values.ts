@@ -1,9 +1,9 @@
 /** Values of fields as JavaScript has them, and as CBOR: objects are maps with text keys. */
+import { hasHalf } from '../../base/bytes.ts';
 import { HubError } from '../../base/errors.ts';
 import { decodeCbor } from '../../codec/reader.ts';
 import type { CborKey, CborValue } from '../../codec/value.ts';
 import { VALUE_DEPTH_MAX } from '../../merge/patch.ts';
-import { HALF } from '../outbox/unfit.ts';
 
 export type Value =
   | null
@@ -29,7 +29,7 @@ export function countOf(name: string, delta: number): Record<string, number> {
 }
 
 function nameOf(name: string): string {
-  if (!HALF.test(name)) return name;
+  if (!hasHalf(name)) return name;
   throw new HubError('client.unfit', 'a name is no text: a half of a character stands alone');
 }
 
