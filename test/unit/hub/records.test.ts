@@ -88,11 +88,12 @@ function edit(
   state: string,
   seen: readonly { origin: Origin; class: 2; seq: number }[],
   key = 'order/17',
+  role: Role = 'device',
 ): void {
   const body = encodePatch({ state }, { state: seen });
   const { op } = patchOp({}, { kind: PATCH, key, origin, seq, atMs: START_MS + seq, body });
   const outcome = setup.door.acceptOps(new CborWriter().array(1).raw(encodeOp(op)).finish(), {
-    role: 'device',
+    role,
     device: origin,
   });
   assert.deepEqual(outcome.rejected, []);
@@ -180,6 +181,23 @@ describe('records over HTTP', () => {
     await ask('/api/v1/undo', { op: resolved.body['op'] });
     const again = (await ask('/api/v1/conflicts')).body;
     assert.deepEqual([again['open'], again['met']], [1, 1]);
+  });
+
+  it('are not undone by who may not read them', async () => {
+    edit(DEVICE_A, 1, 'open', [], 'secret/1');
+    const refused = await ask('/api/v1/undo', { op: `${DEVICE_A}/2/1` }, 'operator');
+    assert.equal(refused.status, 409);
+    assert.match(String(refused.body['detail']), /may not read/);
+  });
+
+  it('are resolved by nobody below whoever wrote what stands', async () => {
+    edit(DEVICE_A, 1, 'closed', [], 'order/17', 'supervisor');
+    edit(DEVICE_B, 1, 'open', []);
+    const wish = { key: 'order/17', field: 'state', value: 'open' };
+    const refused = await ask('/api/v1/conflicts/resolve', wish, 'technician');
+    assert.equal(refused.status, 409);
+    assert.match(String(refused.body['detail']), /was written by role supervisor/);
+    assert.equal((await ask('/api/v1/conflicts/resolve', wish, 'supervisor')).status, 200);
   });
 
   it('take the values that the SDK takes, and refuse what it refuses', async () => {
