@@ -311,6 +311,7 @@ export class Uplink {
   }
 
   #resumed(found: readonly Resumed[]): void {
+    this.#linkFault = undefined;
     this.#attempts.answered();
     this.#arrivals.resumed(found);
   }

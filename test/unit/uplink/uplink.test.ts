@@ -252,3 +252,18 @@ test('a broker that ends the session before it begins is out of reach, and what 
   assert.deepEqual(it.uplink?.status().faults, []);
   await it.stop();
 });
+
+test('a session that goes on where the one before was cut ends the fault of a failed try between them', async () => {
+  const it = await world();
+  const body = new Uint8Array(new SeededRandom(5).bytes(900_000));
+  it.journal.append(stampedOp(1, { class: BULK, body }));
+  it.hubLink.link.cutAfterMessages = 8;
+  while (!it.syncLines.some(({ event }) => event === 'session.close')) await it.clock.advance(10);
+  it.hubLink.link.isDown = true;
+  await it.clock.advance(60_000);
+  assert.equal(it.uplink?.status().faults[0]?.code, 'uplink.unreachable');
+  it.hubLink.link.isDown = false;
+  await it.deliver();
+  assert.deepEqual(it.uplink?.status().faults, []);
+  await it.stop();
+});
