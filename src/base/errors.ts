@@ -116,7 +116,7 @@ export const FAULTS = {
   'uplink.failed':
     'Batches cannot be written. Check disk and rights; the data is in the journal, and goes on by itself when they can.',
   'uplink.silent':
-    'The upstream broker answers, but no regional node behind it. Check that it runs and uses this broker, and that the rules of the broker let both of them publish and read below heliograph/v1/.',
+    'The upstream broker answers, but no regional node behind it, or none that confirms. Check that it runs, has room on its disk and uses this broker, and that the rules of the broker let both of them publish and read below heliograph/v1/.',
   'uplink.key-unknown':
     'The region has no key for uplink.operator_key. Give it the private half (regional.operator_key_file); nothing is lost.',
   'uplink.jurisdiction':

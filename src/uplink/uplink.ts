@@ -229,7 +229,7 @@ export class Uplink {
         this.#run(this.#connect(effect.why));
         break;
       case 'hello':
-        this.#run(this.#hello());
+        this.#run(this.#link?.begin(this.#outbox) ?? Promise.resolve());
         break;
       case 'seal':
         this.#run(this.#seal(effect.class));
@@ -297,10 +297,6 @@ export class Uplink {
       this.#attempts.failed();
       this.#dispatch({ type: 'link-gone', why: error.message });
     }
-  }
-
-  async #hello(): Promise<void> {
-    await this.#link?.begin(this.#outbox);
   }
 
   /** Undefined where the session is to greet: by choice, or to ask what waits at the region. */
@@ -386,10 +382,12 @@ export class Uplink {
 
   #replyTimeOver(): void {
     this.#resumption.unanswered();
-    if (this.#state.phase === 'greeting') {
-      const url = this.#options.broker?.url ?? '';
-      this.#linkFault = new HubError('uplink.silent', `${url}: no regional node answers`);
-      this.#attempts.failed();
+    const { phase, wasAnswered } = this.#state;
+    const isGreeting = phase === 'greeting';
+    if (isGreeting) this.#attempts.failed();
+    if (!wasAnswered) {
+      const what = isGreeting ? 'no regional node answers' : 'the regional node confirms nothing';
+      this.#linkFault = new HubError('uplink.silent', `${this.#options.broker?.url}: ${what}`);
     }
     this.#dispatch({ type: 'reply-time-over' });
   }

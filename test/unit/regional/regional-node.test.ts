@@ -176,9 +176,12 @@ test('a region that stays full is sent little, ever more seldom', async () => {
   await it.clock.advance(3 * 3_600_000);
   const sessions = opened() - before;
   assert.ok(sessions >= 10 && sessions <= 40, `${sessions} sessions in three hours`);
+  const told = it.uplink?.status().faults.map(({ code, message }) => `${code}: ${message}`);
+  assert.deepEqual(told, ['uplink.silent: mqtt://sim: the regional node confirms nothing']);
   it.regionFiles.setCapacity(1 << 30);
   await it.clock.advance(1_200_000);
   assert.equal(it.store.ops.size, 2_000);
+  assert.deepEqual(it.uplink?.status().faults, []);
   await it.stop();
   assert.deepEqual(it.fatal, []);
 });
