@@ -1,4 +1,5 @@
-/** CBOR as JSON can show it: for people and for queries, never on the way to another replica. */
+/** CBOR as JSON can show it, for people and for queries, never on the way to another replica; and what people say in JSON as CBOR. */
+import { hasHalf } from '../base/bytes.ts';
 import { CborReader } from './reader.ts';
 import type { CborValue } from './value.ts';
 
@@ -26,6 +27,20 @@ function jsonOfValue(value: CborValue): JsonValue {
 
 function isMap(value: object): value is ReadonlyMap<string | number, CborValue> {
   return value instanceof Map;
+}
+
+/** Throws where lists and maps are nested deeper than `depthMax`, or a name is no text. */
+export function cborOfJson(value: JsonValue, depthMax: number, depth = depthMax): CborValue {
+  if (depth < 0) throw new Error(`values are nested at most ${depthMax} deep`);
+  if (typeof value !== 'object' || value === null) return value;
+  if (isList(value)) return value.map((item) => cborOfJson(item, depthMax, depth - 1));
+  const pairs = Object.entries(value);
+  if (pairs.some(([name]) => hasHalf(name))) throw new Error('a name is no text');
+  return new Map(pairs.map(([name, item]) => [name, cborOfJson(item, depthMax, depth - 1)]));
+}
+
+function isList(value: object): value is readonly JsonValue[] {
+  return Array.isArray(value);
 }
 
 /** `{ "base64": … }` */

@@ -1,11 +1,11 @@
 /** Records for people: queries of the store, and wishes of people as ops of this hub. */
 import { messageOf } from '../base/errors.ts';
-import { hasHalf, hexOf } from '../base/bytes.ts';
+import { hexOf } from '../base/bytes.ts';
 import { isoTime } from '../base/iso-time.ts';
 import { decodeCbor } from '../codec/reader.ts';
 import type { CborValue } from '../codec/value.ts';
 import { encodeCbor } from '../codec/writer.ts';
-import { jsonOfCbor, type JsonValue } from '../codec/json.ts';
+import { cborOfJson, jsonOfCbor, type JsonValue } from '../codec/json.ts';
 import {
   jsonOfDoc,
   jsonOfEntry,
@@ -152,7 +152,7 @@ export class HubRecords implements RecordDoor {
     try {
       value =
         taken === undefined
-          ? cborOf('value' in wish ? wish.value : null, VALUE_DEPTH_MAX)
+          ? cborOfJson('value' in wish ? wish.value : null, VALUE_DEPTH_MAX)
           : decodeCbor(this.#writtenBy(taken, key, field).value ?? NOTHING);
       body = encodePatch({ [field]: value }, { [field]: seen });
     } catch (error) {
@@ -253,20 +253,6 @@ export class HubRecords implements RecordDoor {
       closedAt: closedMs === undefined ? null : isoTime(closedMs),
     };
   }
-}
-
-/** As the SDK has it (client/view/values.ts); throws where it is no value of a field. */
-function cborOf(value: JsonValue, depth: number): CborValue {
-  if (depth < 0) throw new Error(`values are nested at most ${VALUE_DEPTH_MAX} deep`);
-  if (typeof value !== 'object' || value === null) return value;
-  if (isList(value)) return value.map((item) => cborOf(item, depth - 1));
-  const pairs = Object.entries(value);
-  if (pairs.some(([name]) => hasHalf(name))) throw new Error('a name is no text');
-  return new Map(pairs.map(([name, item]) => [name, cborOf(item, depth - 1)]));
-}
-
-function isList(value: object): value is readonly JsonValue[] {
-  return Array.isArray(value);
 }
 
 function refused(reason: string): Mended {

@@ -1,8 +1,8 @@
 /** Wishes of people at the regional node, as ops of the region that flow down to the hubs of a site. */
 import type { CborValue } from '../codec/value.ts';
-import type { JsonValue } from '../codec/json.ts';
+import { cborOfJson } from '../codec/json.ts';
 import { opIdOfText, textOfOpId } from '../merge/op-id.ts';
-import { encodeAdd, encodePatch, readAdd, readPatch } from '../merge/patch.ts';
+import { encodeAdd, encodePatch, readAdd, readPatch, VALUE_DEPTH_MAX } from '../merge/patch.ts';
 import { RECORD } from '../model/class.ts';
 import { ROSTER_KEY } from '../hub/uplink/downlink.ts';
 import { ADD, AUTHORITY, EVENT, type Kind, PATCH, REMOVE } from '../model/op.ts';
@@ -53,16 +53,10 @@ function changeOf({ set, add }: SendWish): { kind: Kind; body: Uint8Array } | un
       const body = encodeAdd(add);
       return readAdd(body) === undefined ? undefined : { kind: ADD, body };
     }
-    const fields = Object.entries(set ?? {}).map(([name, value]) => [name, cborOf(value)]);
-    const body = encodePatch(Object.fromEntries(fields) as Record<string, CborValue>);
+    const fields = cborOfJson(set ?? {}, VALUE_DEPTH_MAX + 1) as ReadonlyMap<string, CborValue>;
+    const body = encodePatch(Object.fromEntries(fields));
     return readPatch(body) === undefined ? undefined : { kind: PATCH, body };
   } catch {
-    return undefined; // Values that CBOR does not have, such as lone surrogates.
+    return undefined; // Values that CBOR does not have, such as halves of characters, or nested too deep.
   }
-}
-
-function cborOf(value: JsonValue): CborValue {
-  if (typeof value !== 'object' || value === null) return value;
-  if (Array.isArray(value)) return (value as readonly JsonValue[]).map((item) => cborOf(item));
-  return new Map(Object.entries(value).map(([name, item]) => [name, cborOf(item)]));
 }
