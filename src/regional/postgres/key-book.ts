@@ -1,11 +1,13 @@
-/** Numbers of a site's keys and lanes: made once, never changed, and so remembered by every worker. */
+/**
+ * Numbers of a site's keys and lanes. They are looked for with every batch, in its transaction, and never remembered: a database
+ * that is restored from a backup, or fails over to a standby that was behind, gives numbers that a worker knows to other names.
+ *
+ * What there is not yet is made outside of that transaction: others need not wait for its end.
+ */
 import { textOf, utf8 } from '../../base/bytes.ts';
 import type { Lane } from '../../model/origin.ts';
-import type { Database } from '../../platform/network/postgres.ts';
+import type { Database, Sql } from '../../platform/network/postgres.ts';
 import { byteaArray, textArray } from './binary-arrays.ts';
-
-/** Names that are remembered; beyond, all are forgotten and asked for again. */
-const REMEMBERED_MAX = 100_000;
 
 const MAKE_KEYS = `
   INSERT INTO heliograph.key (site_id, name, label)
@@ -15,46 +17,42 @@ const FIND_KEYS = `
 const MAKE_LANES = `
   INSERT INTO heliograph.lane (site_id, lane)
   SELECT $1, l FROM unnest($2::text[]) AS t (l) ORDER BY l ON CONFLICT DO NOTHING`;
+const FIND_LANES =
+  'SELECT lane FROM heliograph.lane WHERE site_id = $1 AND lane = ANY ($2::text[])';
 
 export class KeyBook {
   readonly #database: Database;
   readonly #siteId: number;
-  readonly #ids = new Map<string, number>();
-  readonly #lanes = new Set<Lane>();
 
   constructor(database: Database, siteId: number) {
     this.#database = database;
     this.#siteId = siteId;
   }
 
-  /** Numbers of the keys; makes those that there are not, outside of any transaction that folds. */
-  async idsOf(names: ReadonlySet<string>): Promise<ReadonlyMap<string, number>> {
-    const unknown = [...names].filter((name) => !this.#ids.has(name));
-    if (this.#ids.size + unknown.length > REMEMBERED_MAX) {
-      this.#ids.clear();
-      if (unknown.length < names.size) return this.idsOf(names);
-    }
-    if (unknown.length > 0) {
-      const encoded = byteaArray(unknown.map((name) => utf8(name)));
-      await this.#database.query(MAKE_KEYS, [
-        this.#siteId,
-        encoded,
-        textArray(unknown.map((name) => labelOf(name))),
-      ]);
-      for (const { id, name } of await this.#database.query(FIND_KEYS, [this.#siteId, encoded])) {
-        this.#ids.set(textOf(name as Uint8Array) ?? '', id as number);
-      }
-    }
-    return this.#ids;
+  /** Numbers of the keys, as the transaction sees them; makes those that there are not. */
+  async idsOf(sql: Sql, names: ReadonlySet<string>): Promise<ReadonlyMap<string, number>> {
+    const ids = await this.#find(sql, [...names]);
+    const unknown = [...names].filter((name) => !ids.has(name));
+    if (unknown.length === 0) return ids;
+    const encoded = byteaArray(unknown.map((name) => utf8(name)));
+    const labels = textArray(unknown.map((name) => labelOf(name)));
+    await this.#database.query(MAKE_KEYS, [this.#siteId, encoded, labels]);
+    return new Map([...ids, ...(await this.#find(sql, unknown))]);
   }
 
   /** Sees to it that the lanes have their rows. */
-  async makeLanes(lanes: readonly Lane[]): Promise<void> {
-    const unknown = lanes.filter((lane) => !this.#lanes.has(lane));
+  async makeLanes(sql: Sql, lanes: readonly Lane[]): Promise<void> {
+    const rows = await sql.query(FIND_LANES, [this.#siteId, textArray(lanes)]);
+    const known = new Set(rows.map(({ lane }) => lane));
+    const unknown = lanes.filter((lane) => !known.has(lane));
     if (unknown.length === 0) return;
     await this.#database.query(MAKE_LANES, [this.#siteId, textArray(unknown)]);
-    if (this.#lanes.size > REMEMBERED_MAX) this.#lanes.clear();
-    for (const lane of unknown) this.#lanes.add(lane);
+  }
+
+  async #find(sql: Sql, names: readonly string[]): Promise<Map<string, number>> {
+    const encoded = byteaArray(names.map((name) => utf8(name)));
+    const rows = await sql.query(FIND_KEYS, [this.#siteId, encoded]);
+    return new Map(rows.map(({ id, name }) => [textOf(name as Uint8Array) ?? '', id as number]));
   }
 }
 

@@ -149,9 +149,8 @@ class PgClaim implements Claim {
     const { siteId, keys, partitions, retention } = this.#place;
     const { hub, id } = this.#claimed;
     const sql = this.#sql;
-    // Keys, lanes and partitions are made outside of this transaction: others need not wait for its end.
-    const idByKey = await keys.idsOf(new Set(entries.map(({ op }) => op.key)));
-    await keys.makeLanes(lanesOf(entries));
+    const idByKey = await keys.idsOf(sql, new Set(entries.map(({ op }) => op.key)));
+    await keys.makeLanes(sql, lanesOf(entries));
     retention.note(manifest);
     await partitions.makeFor(entries);
     await sql.query(LOCK_HUB, [String(siteId), hub]);

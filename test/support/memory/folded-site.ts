@@ -11,15 +11,16 @@ export async function makeSite(database: Database, name: string): Promise<number
   return (await database.query(made, [name]))[0]?.['id'] as number;
 }
 
-/** Folds as one worker does, which remembers keys and lanes. */
+/** Folds as a worker does. */
 export function folderInto(
   database: Database,
   siteId: number,
 ): (ops: readonly StampedOp[]) => Promise<void> {
   const keys = new KeyBook(database, siteId);
-  return async (ops) => {
-    const idByKey = await keys.idsOf(new Set(ops.map(({ op }) => op.key)));
-    await keys.makeLanes(lanesOf(ops));
-    await database.transaction((sql) => foldBatch(sql, { siteId, idByKey, via: HUB_ID }, ops));
-  };
+  return (ops) =>
+    database.transaction(async (sql) => {
+      const idByKey = await keys.idsOf(sql, new Set(ops.map(({ op }) => op.key)));
+      await keys.makeLanes(sql, lanesOf(ops));
+      await foldBatch(sql, { siteId, idByKey, via: HUB_ID }, ops);
+    });
 }

@@ -73,8 +73,8 @@ export class PgDownSource implements DownSource {
         newest: await newestOf(sql, siteId, origin),
       });
       const { id, manifest } = sealed;
-      const idByKey = await keys.idsOf(new Set(entries.map(({ op }) => op.key)));
-      await keys.makeLanes([laneOf(origin, opClass)]);
+      const idByKey = await keys.idsOf(sql, new Set(entries.map(({ op }) => op.key)));
+      await keys.makeLanes(sql, [laneOf(origin, opClass)]);
       await partitions.makeFor(entries);
       await foldBatch(sql, { siteId, idByKey, via: region }, entries);
       const head = { size: 0, root: EMPTY_BYTES };
