@@ -357,7 +357,10 @@ class EmbeddedSite implements SiteStorage {
     return { receipt, facts, pruned: this.#archive.confirm(id, receipt).length };
   }
 
-  /** Stores again what the archive has beyond the store, and gives the receipts that are missing. */
+  /**
+   * Stores again what the archive has beyond the store, and what has no receipt: the store was full when it came, or a crash came
+   * between the two, and others came later. Then gives the receipts that are missing.
+   */
   async #catchUp(): Promise<void> {
     const { log } = this.#options;
     const site = this.#name;
@@ -366,8 +369,8 @@ class EmbeddedSite implements SiteStorage {
       log.error('regional.store.incomplete', { site, firstBatch: first });
     }
     for (const { number, id, hub } of this.#archive.list()) {
-      const isStored = number <= this.#store.checkpointLsn;
-      if (isStored && this.#archive.receipt(id) !== undefined) continue;
+      const isConfirmed = this.#archive.receipt(id) !== undefined;
+      if (isConfirmed && number <= this.#store.checkpointLsn) continue;
       const bytes = this.#archive.read(id);
       const publicKey = this.#keys.get(hub);
       if (bytes === undefined || publicKey === undefined) continue;
@@ -383,9 +386,9 @@ class EmbeddedSite implements SiteStorage {
         history,
         this.#history.head(hub, outcome.manifest.class).size,
       );
-      if (!isStored) await this.#fold(number, outcome.entries);
+      await this.#fold(number, outcome.entries);
       if (history === 'agrees') await this.#history.save(hub);
-      if (this.#archive.receipt(id) === undefined) this.#confirm(id, outcome.manifest, history);
+      if (!isConfirmed) this.#confirm(id, outcome.manifest, history);
     }
   }
 }
