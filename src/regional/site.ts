@@ -6,7 +6,6 @@
  * A receipt says where the batch before is not known here; a hub that has it still sends it, and one that was
  * told it was stored knows then that this node has lost it.
  */
-import { bytesEqual } from '../base/bytes.ts';
 import { type Clock, type Timers, turn } from '../base/clock.ts';
 import { FAULTS, HubError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
@@ -304,22 +303,22 @@ function keeperOf(options: SiteOptions): SiteKeeper {
       const receipt = receiptFor(options, id, manifest, facts);
       return encodeReceipt(receipt, options.signer);
     },
-    reopen: (hub, id, bytes, publicKey) => open(options, hub, id, bytes, publicKey),
+    // What was taken was accepted then, and what the region says itself is under no law.
+    reopen: (hub, id, bytes, publicKey) =>
+      open({ ...options, jurisdictions: undefined }, hub, id, bytes, publicKey),
     tell: (manifest, outcome, known) => tellHistory(options, manifest, outcome, known),
   };
 }
 
 function open(
-  { name: site, verify, compressor, timers, opener, jurisdictions, signer }: SiteOptions,
+  { name: site, verify, compressor, timers, opener, jurisdictions }: SiteOptions,
   hub: Origin,
   id: BatchId,
   bytes: Uint8Array,
   publicKey: Uint8Array,
 ): Promise<BatchOutcome> {
-  // The region's own word has none, and was made where it is stored.
-  const isOwn = bytesEqual(publicKey, signer.publicKey);
   const acceptsJurisdiction = (code: string | undefined): boolean =>
-    isOwn || (jurisdictions?.includes(code ?? '') ?? true);
+    jurisdictions?.includes(code ?? '') ?? true;
   const pause = (): Promise<void> => turn(timers);
   const tools: OpenTools = { verify, compressor, pause, opener, acceptsJurisdiction };
   return openBatch(bytes, { id, site, hub, publicKey }, tools);

@@ -375,7 +375,12 @@ class EmbeddedSite implements SiteStorage {
       const publicKey = this.#keys.get(hub);
       if (bytes === undefined || publicKey === undefined) continue;
       const outcome = await this.#keeper.reopen(hub, id, bytes, publicKey);
-      if (outcome.kind !== 'batch') {
+      if (outcome.kind === 'refused') {
+        const means = 'it is kept; with its key, remove state.db of the site and start again';
+        log.error('regional.archive.unopened', { site, batch: id, reason: outcome.reason, means });
+        continue;
+      }
+      if (outcome.kind === 'damaged') {
         log.error('regional.archive.damaged', { site, batch: id, reason: outcome.reason });
         this.#archive.discard(id);
         continue;

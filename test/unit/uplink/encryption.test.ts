@@ -104,6 +104,27 @@ describe('the payload is for the operator alone', () => {
   });
 });
 
+describe('a region whose store is gone', () => {
+  test.each<[string, Terms, Terms]>([
+    ['without its key', { operatorKey: OLD_KEY, heldKeys: [OLD_KEY] }, { heldKeys: [NEW_KEY] }],
+    ['under another law', { jurisdiction: 'KE', accepts: ['KE'] }, { accepts: ['FR'] }],
+  ])('keeps what it had taken, also %s', async (_name, terms, meanwhile) => {
+    const it = await world(terms);
+    it.journal.append(...stampedOps(1, 30));
+    await it.deliver();
+    const kept = keptText(it);
+    for (const now of [meanwhile, terms]) {
+      it.crashRegion('powerCut');
+      it.stores.clear();
+      it.terms = now;
+      await it.startRegion();
+      assert.equal(keptText(it), kept);
+    }
+    assert.equal(it.store.digest().ops, 30);
+    await it.stop();
+  });
+});
+
 describe('data stays where its law wants it', () => {
   test('a region that may not store it gets nothing, and both say so', async () => {
     const it = await world({ jurisdiction: 'KE', accepts: ['EU-DE', 'FR'] });
