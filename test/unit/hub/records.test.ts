@@ -2,12 +2,13 @@
 import assert from 'node:assert/strict';
 
 import { afterEach, beforeEach, describe, it } from 'vitest';
+import * as Y from 'yjs';
 
 import { CborWriter } from '../../../src/codec/writer.ts';
 import { HubRecords } from '../../../src/hub/records.ts';
 import { textOfOpId } from '../../../src/merge/op-id.ts';
 import { encodePatch, VALUE_DEPTH_MAX } from '../../../src/merge/patch.ts';
-import { BODY_BYTES_MAX, encodeOp, PATCH, type Role } from '../../../src/model/op.ts';
+import { BODY_BYTES_MAX, DOC, encodeOp, type Op, PATCH, type Role } from '../../../src/model/op.ts';
 import type { Origin } from '../../../src/model/origin.ts';
 import { SimClock } from '../../../src/platform/sim/clock.ts';
 import { createApi } from '../../../src/status/api/api.ts';
@@ -92,10 +93,13 @@ function edit(
 ): void {
   const body = encodePatch({ state }, { state: seen });
   const { op } = patchOp({}, { kind: PATCH, key, origin, seq, atMs: START_MS + seq, body });
-  const outcome = setup.door.acceptOps(new CborWriter().array(1).raw(encodeOp(op)).finish(), {
-    role,
-    device: origin,
-  });
+  hand(op, role);
+}
+
+/** A device hands in an op. */
+function hand(op: Op, role: Role = 'device'): void {
+  const message = new CborWriter().array(1).raw(encodeOp(op)).finish();
+  const outcome = setup.door.acceptOps(message, { role, device: op.origin });
   assert.deepEqual(outcome.rejected, []);
   setup.journal.sync();
   catchUp();
@@ -121,6 +125,25 @@ describe('records over HTTP', () => {
     );
     assert.equal((await ask('/api/v1/history?key=none')).status, 404);
     assert.equal((await ask('/api/v1/history?key=secret/1', undefined, 'operator')).status, 403);
+  });
+
+  it('tell of a history the newest, whoever made them and be they steps of a document', async () => {
+    edit(DEVICE_A, 1, 'open', [], 'order/17', 'operator');
+    edit(DEVICE_A, 2, 'done', []);
+    const note = new Y.Doc();
+    note.getText('notes').insert(0, 'new seal');
+    const at = { origin: DEVICE_B, atMs: START_MS + 3, key: 'order/17' };
+    hand(patchOp({}, { kind: DOC, ...at, body: Y.encodeStateAsUpdate(note) }).op);
+    for (const [limit, newest] of [
+      [1, [`${DEVICE_B}/2/1`]],
+      [2, [`${DEVICE_A}/2/2`, `${DEVICE_B}/2/1`]],
+      [3, [`${DEVICE_A}/2/1`, `${DEVICE_A}/2/2`, `${DEVICE_B}/2/1`]],
+    ] as const) {
+      const { body } = await ask(`/api/v1/history?key=order/17&limit=${limit}`);
+      const ops = (body['ops'] as { op: string }[]).map(({ op }) => op);
+      assert.deepEqual(ops, newest);
+    }
+    assert.equal(store.records.history('order/17', 1).length, 1);
   });
 
   it('can be undone and redone; later work is kept unless it goes too', async () => {

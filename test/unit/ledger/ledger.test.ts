@@ -11,6 +11,7 @@ import { checkpointBody, cosign, logName, parseCheckpoint } from '../../../src/l
 import { verifyProof } from '../../../src/ledger/proof-file.ts';
 import { verifySince } from '../../../src/ledger/since-file.ts';
 import { decodeEntry, encodeLocalEntry, encodeOpEntry } from '../../../src/model/entry.ts';
+import type { Origin } from '../../../src/model/origin.ts';
 import { Rig } from '../../fault/journal-rig.ts';
 import { stampedOp } from '../../support/made/ops.ts';
 import { treeRoot } from '../../support/made/tree-root.ts';
@@ -208,6 +209,12 @@ test('what is cut from an entry is what decoding gives, in the usual form and in
     assert.ok(decoded.type === 'op');
     assert.deepEqual(leafOf(entry), { class: 2, op: decoded.stamped.bytes });
   }
+  // From behind, this stamp looks like a shorter one, but for what would be its authority.
+  const { bytes, stamp } = stampedOp({ class: 2 });
+  const accepting = '8448000000000000' as Origin;
+  const alike = { hub: accepting, hlc: { ms: 0x0148_0000_0000, counter: 0 } };
+  const entry = encodeOpEntry(bytes, { ...stamp, ...alike, rosterEpoch: 0x1801 });
+  assert.deepEqual(leafOf(entry), { class: 2, op: bytes });
   assert.equal(leafOf(encodeLocalEntry(Uint8Array.of(1))), undefined);
   assert.throws(() => leafOf(Uint8Array.of(0x83, 0, 0x88)));
 });

@@ -192,6 +192,19 @@ test('before all is paused for too long, one last call lets records go, as late 
   assert.deepEqual(at(16.8, 'satellite', young), [0, 1]);
 });
 
+test('a shutdown that has not drained the battery is told by the level at which it ends', () => {
+  const budget: Budget = { ...sunny(15.2, 2), risesTo: (percent) => percent * MINUTE_MS };
+  const backlog = backlogOf({ 0: { oldestMs: MINUTE_MS } });
+  const input = inputOf(15.2, 0, { backlog, budget });
+  const short = decide(input, memoryAt('shutdown', 15.2));
+  assert.match(short.why, /battery 15 % below 16 %/);
+  assert.equal(short.backAtMs, input.wallMs + 16 * MINUTE_MS);
+  const { power } = memoryAt('shutdown', 15.2);
+  const long = decide(input, { power: { ...power, drained: true } });
+  assert.match(long.why, /battery 15 % below 25 %/);
+  assert.equal(long.backAtMs, input.wallMs + 25 * MINUTE_MS);
+});
+
 test('the last sessions above the reserve are for alarms: records only ride along with them', () => {
   const backlog = backlogOf({ 0: { oldestMs: 0 }, 2: { oldestMs: 5.9 * HOUR_MS } });
   const at = (percent: number, more: object = {}): Decision =>

@@ -14,6 +14,7 @@ import { join } from 'node:path';
 import { beforeEach, describe, test } from 'vitest';
 
 import { hubChecks, lifeCheck } from '../../../../src/cli/doctor/hub-checks.ts';
+import { SILENT_LOG } from '../../../../src/base/log.ts';
 import { EXIT } from '../../../../src/cli/io.ts';
 import { Identity } from '../../../../src/keys/identity.ts';
 import { openHub } from '../../../../src/hub/hub.ts';
@@ -28,6 +29,7 @@ import { CliWorld } from '../../../support/simulated/cli.ts';
 import { configFor, machine, SMALL_FLAGS, smallDataDir } from '../../../support/hubs/data-dir.ts';
 import { NOON_MS, SampleSources, sampleStatus } from '../../../support/made/status.ts';
 import { SqliteFile } from '../../../../src/store/database/sqlite.ts';
+import { Store } from '../../../../src/store/store.ts';
 import { STORE_SCHEMA } from '../../../../src/versions.ts';
 import { makeReadOnly, smallDisk, testWithMounts } from '../../../support/machine/small-disk.ts';
 import { tempDir } from '../../../support/machine/temp-dir.ts';
@@ -177,6 +179,26 @@ describe('a hub that stands still', () => {
     assert.match(after.fixed.join(), /removed .*state\.db;/);
     assert.deepEqual(wrongIn(after), []);
     assert.equal(after.code, EXIT.done);
+  });
+
+  test('it goes as well where the snapshot is damaged, too, and nothing has left the journal', async () => {
+    for (const name of ['state.db', 'state.snapshot'])
+      writeFileSync(join(dir, name), 'neither a database nor a snapshot, and long enough');
+    const { checks } = await diagnose();
+    assert.equal(checks.find(({ name }) => name === 'store')?.fixable, true);
+  });
+
+  test('a state database of another journal is told as that', async () => {
+    const path = join(dir, 'state.db');
+    const store = Store.open({ path, files: machineFiles, log: SILENT_LOG, readingsDays: 1 });
+    store.apply([], 13);
+    store.close();
+    const { checks, code } = await diagnose();
+    const check = checks.find(({ name }) => name === 'store');
+    assert.deepEqual(
+      [check?.verdict, check?.found, code],
+      ['note', 'is of another journal: LSN 13 of 12', EXIT.done],
+    );
   });
 
   test('a state database of a newer version is put aside, because its readings may be nowhere else', async () => {
