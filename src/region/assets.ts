@@ -17,7 +17,7 @@ import type {
   OpenContent,
   PreviewOutcome,
 } from '../status/api/assets.ts';
-import type { Store } from '../store/store.ts';
+import type { SiteState } from './site-state.ts';
 
 export interface RegionAssetsOptions {
   readonly files: Files;
@@ -26,7 +26,7 @@ export interface RegionAssetsOptions {
 }
 
 interface SiteAssets {
-  readonly store: Store;
+  readonly state: SiteState;
   readonly blobs: BlobStore;
 }
 
@@ -48,8 +48,8 @@ export class RegionAssets implements ContentDoor {
     this.#options = options;
   }
 
-  /** The store of a site, with its contents in `assets/` of the same folder. */
-  storing(store: Store, dir: string): SiteStore {
+  /** The state of a site, with its contents in `assets/` of the same folder. */
+  storing(state: SiteState, dir: string): SiteStore {
     const { files, timers, log } = this.#options;
     const blobs = BlobStore.open({
       files,
@@ -60,36 +60,36 @@ export class RegionAssets implements ContentDoor {
       receiptedLsn: () => undefined,
       doubtLsn: 0,
     });
-    this.#sites.push({ store, blobs });
+    this.#sites.push({ state, blobs });
     void this.#finish(blobs);
     return {
       get checkpointLsn() {
-        return store.checkpointLsn;
+        return state.store.checkpointLsn;
       },
       apply: (entries, checkpointLsn) => {
         if (takeBytes(blobs, entries)) void this.#finish(blobs);
-        store.apply(entries, checkpointLsn);
+        state.store.apply(entries, checkpointLsn);
       },
-      prune: (nowMs, chunksMax) => store.prune(nowMs, chunksMax),
-      vector: () => store.vector(),
-      digest: () => store.digest(),
-      readings: (query) => store.readings(query),
+      prune: (nowMs, chunksMax) => state.store.prune(nowMs, chunksMax),
+      vector: () => state.store.vector(),
+      digest: () => state.store.digest(),
+      readings: (query) => state.store.readings(query),
       close: () => {
         blobs.close();
-        store.close();
+        state.close();
       },
     };
   }
 
   facts(sha256: string): ContentFacts | undefined {
     const id = sha256 as ContentId;
-    for (const { store, blobs } of this.#holders(id)) {
-      const [first] = store.records.versionsOf(bytesOfContentId(id), VERSIONS_MAX);
+    for (const { state, blobs } of this.#holders(id)) {
+      const [first] = state.store.records.versionsOf(bytesOfContentId(id), VERSIONS_MAX);
       const named = readAssetVersion(first?.[1].body ?? NOTHING);
       if (first === undefined || named === undefined) continue;
-      const { state, bytes } = blobs.stateOf(id);
       const { type, size } = named;
-      return { keys: [first[0]], type, size, state, receivedBytes: bytes };
+      const here = blobs.stateOf(id);
+      return { keys: [first[0]], type, size, state: here.state, receivedBytes: here.bytes };
     }
     return undefined;
   }

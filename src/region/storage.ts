@@ -14,7 +14,7 @@ import type { RegionalNodeOptions } from '../regional/regional-node.ts';
 import type { RegionStorage } from '../regional/site-storage.ts';
 import type { SiteStore } from '../regional/embedded/site-store.ts';
 import { readSecret } from '../security/secrets.ts';
-import { Store } from '../store/store.ts';
+import { SiteState } from './site-state.ts';
 
 /** Two batches in the works, chunks that come meanwhile, and people who ask. */
 const CONNECTIONS_MAX = 8;
@@ -45,7 +45,7 @@ export async function openStorage(
   if (config.regional.database === '') {
     const assets = new RegionAssets({ files, timers, log });
     const openStore = (path: string): SiteStore => {
-      const store = Store.open({
+      const state = SiteState.open({
         path,
         files,
         log,
@@ -53,7 +53,7 @@ export async function openStorage(
         readingsDays,
         readingsBytesMax: READINGS_BYTES_MAX,
       });
-      return assets.storing(store, folderOf(path));
+      return assets.storing(state, folderOf(path));
     };
     const self = originOfPublicKey(identity.publicKey);
     const parts = { files, dir, clock, timers, log, limits, openStore, self };

@@ -366,8 +366,7 @@ export class RegionalNode {
   #broken(error: unknown): void {
     const { log, onFatal } = this.#options;
     if (isPassing(error)) log.warn('regional.database', { reason: error.message });
-    else if (systemCode(error) !== undefined)
-      log.error('regional.disk', { reason: messageOf(error) });
+    else if (isOfDisk(error)) log.error('regional.disk', { reason: messageOf(error) });
     else onFatal(error);
   }
 
@@ -386,4 +385,9 @@ export class RegionalNode {
 
 function isPassing(error: unknown): error is HubError {
   return error instanceof HubError && PASSING.test(error.code);
+}
+
+function isOfDisk(error: unknown): boolean {
+  if (error instanceof HubError) return error.code === 'store.failed';
+  return systemCode(error) !== undefined;
 }

@@ -18,11 +18,11 @@ import type { Origin } from '../../src/model/origin.ts';
 import { MachineClock, machineTimers } from '../../src/platform/clock.ts';
 import { machineFiles } from '../../src/platform/files/machine-files.ts';
 import { RegionAssets } from '../../src/region/assets.ts';
+import { SiteState } from '../../src/region/site-state.ts';
 import { doorOfContents } from '../../src/region/pg-assets.ts';
 import { EmbeddedStorage } from '../../src/regional/embedded/embedded-storage.ts';
 import { PgStorage } from '../../src/regional/postgres/pg-storage.ts';
 import type { ContentDoor } from '../../src/status/api/assets.ts';
-import { Store } from '../../src/store/store.ts';
 import { eventually } from '../support/hubs/api.ts';
 import { type Content, contentOf, piecesOf } from '../support/made/assets.ts';
 import { batchOf, REGION, stampedOp } from '../support/made/batches.ts';
@@ -65,8 +65,8 @@ function embedded(): Kind {
     door = assets;
     const openStore = (path: string): ReturnType<RegionAssets['storing']> => {
       const durability = 'each-commit';
-      const store = Store.open({ ...common, path, readingsDays: 30, durability });
-      return assets.storing(store, dir);
+      const state = SiteState.open({ ...common, path, readingsDays: 30, durability });
+      return assets.storing(state, dir);
     };
     return new EmbeddedStorage({ ...common, clock: new MachineClock(), dir, openStore });
   };
