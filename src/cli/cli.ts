@@ -6,7 +6,7 @@ import { closest } from '../base/closest.ts';
 import { type FaultCode, HubError, systemCode } from '../base/errors.ts';
 import { type Command, parseCommandArgs, UsageError } from './args.ts';
 import { ConfigError } from './config-options.ts';
-import { renderCommandHelp, renderGroup, renderOverview } from './help.ts';
+import { commandsOf, renderCommandHelp, renderGroup, renderOverview } from './help.ts';
 import { type CliIo, EXIT, type ExitCode } from './io.ts';
 
 const EXIT_OF_FAULT: Partial<Readonly<Record<FaultCode, ExitCode>>> = {
@@ -38,7 +38,7 @@ export async function runCli(
   if (command === undefined) return answerWithoutCommand(commands, argv, words, io);
   const rest = argv.slice(command.name.split(' ').length);
   if (asksForHelp(rest)) {
-    io.stdout(renderCommandHelp(command));
+    io.stdout(renderCommandHelp(command, commands));
     return EXIT.done;
   }
   try {
@@ -74,9 +74,7 @@ function answerWithoutCommand(
     return EXIT.done;
   }
   const [word = ''] = words;
-  const group = commands.filter(
-    ({ name, isInternal }) => isInternal !== true && name.startsWith(`${word} `),
-  );
+  const group = commandsOf(word, commands);
   const wantsHelp = words[0] === 'help' || asksForHelp(argv);
   if (wantsHelp && (words.length === 0 || words[0] === 'help')) {
     io.stdout(renderOverview(commands, io.version));

@@ -5,29 +5,50 @@ const INDENT = '  ';
 const COLUMN = 26;
 const WIDTH = 98;
 
+/** The overview in parts, by the first word of a command; what somebody needs at night comes first. */
+const PARTS: readonly (readonly [title: string, words: readonly string[]])[] = [
+  [
+    'How a site is, and what to do',
+    ['status', 'doctor', 'log', 'override', 'power', 'holes', 'audit'],
+  ],
+  ['A hub, and who may use it', ['run', 'config', 'user', 'enrol', 'identity']],
+  ['Records and files', ['records', 'undo', 'conflicts', 'assets']],
+  ['The region', ['regional', 'bundle', 'operator-key']],
+  ['What lies on the card, and its proofs', ['journal', 'snapshot', 'store', 'proof']],
+  ['To try and to measure', ['demo', 'pilot', 'bench']],
+];
+
 export function renderOverview(commands: readonly Command[], version: string): string {
   return [
     `heliograph ${version}: keeps, orders and forwards the data of a solar field site.`,
     '',
     'Usage: heliograph COMMAND [OPTION]…',
     '',
-    ...commands
-      .filter(({ isInternal }) => isInternal !== true)
-      .map((command) => row(usageOf(command, false), command.summary)),
-    '',
+    ...PARTS.flatMap(([title, words]) => [
+      `${title}:`,
+      ...rowsOf(words.flatMap((word) => commandsOf(word, commands))),
+      '',
+    ]),
     '`heliograph COMMAND --help` tells more. Exit codes: 0 done, 1 failed, 2 bad usage or config,',
     '3 another hub holds the data, 4 the hub does not answer.',
     '',
   ].join('\n');
 }
 
-/** What begins with a word that is no command alone: `journal`. */
-export function renderGroup(word: string, commands: readonly Command[]): string {
-  const rows = commands.map((command) => row(usageOf(command, false), command.summary));
-  return `Usage: heliograph ${word} COMMAND [OPTION]…\n\n${rows.join('\n')}\n`;
+/** Those for people that begin with the word. */
+export function commandsOf(word: string, commands: readonly Command[]): readonly Command[] {
+  return commands.filter(
+    ({ name, isInternal }) => isInternal !== true && name.split(' ')[0] === word,
+  );
 }
 
-export function renderCommandHelp(command: Command): string {
+/** What begins with a word that is no command alone: `journal`. */
+export function renderGroup(word: string, commands: readonly Command[]): string {
+  return `Usage: heliograph ${word} COMMAND [OPTION]…\n\n${rowsOf(commands).join('\n')}\n`;
+}
+
+/** Of one command, and which go further: `conflicts resolve` with `conflicts`. */
+export function renderCommandHelp(command: Command, commands: readonly Command[]): string {
   const operands = (command.operands ?? []).map(({ name, help }) => row(name, help));
   const options = Object.entries(command.options ?? {}).map(([name, option]) => {
     const value = option.value === undefined ? '' : ` ${option.value}`;
@@ -36,14 +57,20 @@ export function renderCommandHelp(command: Command): string {
       option.help + (option.isRepeatable === true ? ' (repeatable)' : ''),
     );
   });
+  const further = commandsOf(command.name, commands).filter(({ name }) => name !== command.name);
   const parts = [
     `Usage: heliograph ${usageOf(command, true)}`,
     `${command.summary}.`,
     operands.join('\n'),
     [...options, row('--help', 'show this')].join('\n'),
     command.notes ?? '',
+    rowsOf(further).join('\n'),
   ];
   return `${parts.filter((part) => part !== '').join('\n\n')}\n`;
+}
+
+function rowsOf(commands: readonly Command[]): readonly string[] {
+  return commands.map((command) => row(usageOf(command, false), command.summary));
 }
 
 function usageOf(command: Command, withOptions: boolean): string {

@@ -47,6 +47,14 @@ test('help X tells what X --help tells, and nothing of what there is not', async
   assert.equal((await world.run('help')).stdout, (await world.run('--help')).stdout);
 });
 
+test('the overview begins with what is asked at night; a command names those that go further', async () => {
+  const { stdout } = await world.run('--help');
+  assert.match(stdout, /OPTION\]…\n\nHow a site is, and what to do:\n {2}status .*\n {2}doctor /s);
+  const conflicts = (await world.run('conflicts --help')).stdout;
+  assert.match(conflicts, /\n\n {2}conflicts list .*\n {2}conflicts resolve KEY /s);
+  assert.doesNotMatch((await world.run('demo --help')).stdout, /demo devices/);
+});
+
 test('every command of the table loads', async () => {
   for (const command of COMMANDS) assert.equal(typeof (await command.load()), 'function');
 });
