@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, test } from 'vitest';
 import { COMMAND, RECORD } from '../../src/model/class.ts';
 import type { StampedOp } from '../../src/model/op.ts';
 import type { Database } from '../../src/platform/network/postgres.ts';
-import { batchOf, stampedOp, stampedOps, START_MS } from '../support/made/batches.ts';
+import { batchOf, SITE, stampedOp, stampedOps, START_MS } from '../support/made/batches.ts';
 import { runsWith } from '../support/machine/peers.ts';
 import { connect, PostgresServer } from '../support/machine/postgres.ts';
 import { keepBatch, type Place, placeOf, postgresAt } from '../support/memory/site-storages.ts';
@@ -32,20 +32,17 @@ describe.skipIf(!hasPeers)('a database that is set back (skipped without postgre
     await server.stop();
   });
 
-  /** A site whose database can go back to what it was at the last `mark`, below it while it is open. */
-  async function site(): Promise<Place & { mark(): Promise<void>; setBack(): Promise<void> }> {
-    const name = await server.create();
-    const alone = async (statement: string): Promise<void> => {
-      await admin.query(KICK_ALL);
-      await admin.query(statement);
-    };
-    return {
-      ...(await placeOf(postgresAt(server.url(name)))),
-      mark: () => alone(`CREATE DATABASE ${name}_kept TEMPLATE ${name}`),
-      setBack: async () => {
-        await alone(`ALTER DATABASE ${name} RENAME TO ${name}_gone`);
-        await alone(`ALTER DATABASE ${name}_kept RENAME TO ${name}`);
-      },
+  async function alone(statement: string): Promise<void> {
+    await admin.query(KICK_ALL);
+    await admin.query(statement);
+  }
+
+  /** A backup of it as it is; resolves with what puts that in its place. */
+  async function backupOf(name: string): Promise<() => Promise<void>> {
+    await alone(`CREATE DATABASE ${name}_kept TEMPLATE ${name}`);
+    return async () => {
+      await alone(`ALTER DATABASE ${name} RENAME TO ${name}_gone`);
+      await alone(`ALTER DATABASE ${name}_kept RENAME TO ${name}`);
     };
   }
 
@@ -60,11 +57,12 @@ describe.skipIf(!hasPeers)('a database that is set back (skipped without postgre
   }
 
   test('a key has its own readings, whatever number it had before', async () => {
-    const place = await site();
+    const name = await server.create();
+    const place = await placeOf(postgresAt(server.url(name)));
     await keep(place, stampedOps(1, 3, { key: 'first' }));
-    await place.mark();
+    const setBack = await backupOf(name);
     await keep(place, stampedOps(4, 8, { key: 'lost' }));
-    await place.setBack();
+    await setBack();
     await keep(place, stampedOps(9, 10, { key: 'new' }));
     await keep(place, stampedOps(4, 8, { key: 'lost' }));
     const counts = await Promise.all(['first', 'lost', 'new'].map((key) => countOf(place, key)));
@@ -72,13 +70,25 @@ describe.skipIf(!hasPeers)('a database that is set back (skipped without postgre
     await place.close();
   });
 
+  test('a site that is not there any more ends the worker, which begins anew', async () => {
+    const name = await server.create();
+    const storage = await postgresAt(server.url(name))();
+    const setBack = await backupOf(name);
+    const place = await placeOf(async () => storage);
+    assert.deepEqual(await storage.sites(), [SITE]);
+    await setBack();
+    await assert.rejects(storage.sites(), { code: 'region.set-back' });
+    await place.close();
+  });
+
   test('a lane that is not there any more is made again', async () => {
-    const place = await site();
+    const name = await server.create();
+    const place = await placeOf(postgresAt(server.url(name)));
     await keep(place, [stampedOp(1)]);
-    await place.mark();
+    const setBack = await backupOf(name);
     await keep(place, [stampedOp(1, { class: COMMAND })]);
     await keep(place, [stampedOp(1, { class: RECORD })]);
-    await place.setBack();
+    await setBack();
     await keep(place, [stampedOp(1, { class: RECORD })]);
     await keep(place, [stampedOp(1, { class: COMMAND })]);
     assert.equal((await place.site.digest()).ops, 3);

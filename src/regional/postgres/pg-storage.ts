@@ -33,7 +33,7 @@ export interface PgStorageOptions {
   readonly limits?: Partial<RegionalLimits>;
 }
 
-const SITES = 'SELECT name FROM heliograph.site ORDER BY name';
+const SITES = 'SELECT id, name FROM heliograph.site ORDER BY name';
 const MAKE_SITE = `
   INSERT INTO heliograph.site (name) SELECT $1 WHERE (SELECT count(*) FROM heliograph.site) < $2
   ON CONFLICT DO NOTHING`;
@@ -67,6 +67,8 @@ export class PgStorage implements RegionStorage {
   readonly #retention: RetentionClock;
   readonly #partitions: Partitions;
   readonly contents: PgContents;
+  /** Numbers of the sites that are open. */
+  readonly #idByName = new Map<string, number>();
   #cancelTidy: Cancel = () => undefined;
 
   private constructor(options: PgStorageOptions) {
@@ -90,14 +92,21 @@ export class PgStorage implements RegionStorage {
     return this.#options.database;
   }
 
+  /** Throws `region.set-back` where a site that is open is not there any more: what is open writes under a number that is another's. */
   async sites(): Promise<string[]> {
     const rows = await this.#options.database.patiently(() => this.database.query(SITES));
-    return rows.map(({ name }) => name as string);
+    const ids = new Map(rows.map(({ id, name }) => [name as string, id as number]));
+    for (const [name, id] of this.#idByName) {
+      if (ids.get(name) === id) continue;
+      throw new HubError('region.set-back', `the database does not know site ${name} as it did`);
+    }
+    return [...ids.keys()];
   }
 
   async openSite(name: string, keeper: SiteKeeper): Promise<SiteStorage> {
     const { database, timers } = this.#options;
     const siteId = await database.patiently(() => this.#siteId(name));
+    this.#idByName.set(name, siteId);
     const fillings = [siteOpsFilling(siteId), contentsFilling(siteId, this.contents)];
     for (const filling of fillings) {
       await database.patiently(() => fillFromBatches(database, siteId, keeper, filling));
