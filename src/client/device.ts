@@ -4,10 +4,9 @@
  */
 import type { Cancel } from '../base/clock.ts';
 import { HubError, messageOf } from '../base/errors.ts';
-import { isDispute } from '../merge/conflicts.ts';
 import { digestOf, type Hasher } from '../merge/state/digest.ts';
-import { isSameOp, type OpId, opIdOfText, textOfOpId } from '../merge/op-id.ts';
-import { encodeAdd, encodePatch, encodeUndo, SEEN_MAX } from '../merge/patch.ts';
+import { isSameOp, opIdOfText, textOfOpId } from '../merge/op-id.ts';
+import { encodeAdd, encodePatch, encodeUndo } from '../merge/patch.ts';
 import { keptOf } from '../merge/record/fold-record.ts';
 import { ListedOps } from '../merge/record/record-ops.ts';
 import { planUndo } from '../merge/undo.ts';
@@ -38,6 +37,7 @@ import { Queries, type Query, type RecordRow } from './view/queries.ts';
 import { Replica } from './view/replica.ts';
 import { Session } from './link/session.ts';
 import { Saving } from './view/saving.ts';
+import { seenNow, type SeenOf, seenOf } from './view/seen.ts';
 import { cborOfFields, countOf, type Fields, type Value } from './view/values.ts';
 import { View } from './view/view.ts';
 import { type SeenConflict, historyOf, type HistoryEntry, seenConflicts } from './view/history.ts';
@@ -126,6 +126,7 @@ export class Device {
   record(key: string): {
     readonly value: RecordRow | undefined;
     set: (fields: Fields) => Made;
+    edit: () => { readonly set: (fields: Fields) => Made };
     remove: () => Made;
   } {
     const queries = this.#queries;
@@ -133,7 +134,11 @@ export class Device {
       get value() {
         return queries.row(key);
       },
-      set: (fields) => this.#set(key, fields),
+      set: (fields) => this.#set(key, fields, seenOf(this.#view, key)),
+      edit: () => {
+        const seen = seenNow(this.#view, key);
+        return { set: (fields) => this.#set(key, fields, seen) };
+      },
       remove: () => this.#make(REMOVE, key, new Uint8Array(0)),
     };
   }
@@ -197,7 +202,7 @@ export class Device {
 
   /** Ends the conflicts of a field: what is written knows all sides. */
   resolve({ key, field }: Pick<SeenConflict, 'key' | 'field'>, value: Value): Made {
-    return this.#set(key, { [field]: value }, true);
+    return this.#set(key, { [field]: value }, seenOf(this.#view, key, true));
   }
 
   /** SHA-256 of what lives in scope as the hub gave it, own unsent ops left out (MERGE.md §5): equal on all who hold the same. */
@@ -315,27 +320,9 @@ export class Device {
     return awaitable(kept, { op, id: textOfOpId(op) });
   }
 
-  /** A patch that tells which writes its writer had before its eyes: that is how conflicts are told from order. */
-  #set(key: string, fields: Fields, knowsAll = false): Made {
-    const record = this.#view.record(key);
-    const values = cborOfFields(fields);
-    const seen = Object.fromEntries(
-      Object.keys(fields).map((field) => {
-        const standing = record.fields.get(field)?.order;
-        const losers = this.#losersOf(key, field, knowsAll);
-        const ids = standing === undefined ? losers : [standing, ...losers];
-        return [field, ids.slice(0, SEEN_MAX)];
-      }),
-    );
-    return this.#make(PATCH, key, encodePatch(values, seen));
-  }
-
-  /** Who sees what stands has seen those, too, that say the same; `all`: whatever they say. */
-  #losersOf(key: string, field: string, all: boolean): OpId[] {
-    return this.#view
-      .conflicts(key)
-      .filter((conflict) => conflict.field === field && (all || !isDispute(conflict)))
-      .map(({ loser }) => loser);
+  #set(key: string, fields: Fields, seenIn: SeenOf): Made {
+    const seen = Object.fromEntries(Object.keys(fields).map((field) => [field, seenIn(field)]));
+    return this.#make(PATCH, key, encodePatch(cborOfFields(fields), seen));
   }
 
   #takePage(touched: ReadonlySet<string>, page: ReadPage, resume: Uint8Array | undefined): void {
