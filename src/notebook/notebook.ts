@@ -108,7 +108,7 @@ class Notebook {
       return;
     }
     form.reset();
-    window.location.hash = key;
+    window.location.hash = hashOf(key);
   }
 
   #open(): void {
@@ -149,7 +149,7 @@ class Notebook {
     const keys = this.#rows.filter((row) => this.#isShown(row)).map(({ key }) => key);
     const at = keys.indexOf(currentKey());
     const next = keys[at < 0 ? 0 : Math.min(keys.length - 1, Math.max(0, at + by))];
-    if (next !== undefined) window.location.hash = next;
+    if (next !== undefined) window.location.hash = hashOf(next);
   }
 }
 
@@ -167,7 +167,7 @@ function itemOf(row: RecordRow, isCurrent: boolean): HTMLElement {
     {},
     make(
       'a',
-      { href: `#${key}`, 'aria-current': String(isCurrent) },
+      { href: hashOf(key), 'aria-current': String(isCurrent) },
       make('span', { class: 'title' }, textOf(fields['title'] ?? key)),
       make('span', { class: `state ${state}` }, STATES[state] ?? state),
       make('span', { class: 'marks quiet' }, ...marks),
@@ -180,9 +180,18 @@ function newestFirst(a: RecordRow, b: RecordRow): number {
   return first === second ? (a.key < b.key ? -1 : 1) : first < second ? 1 : -1;
 }
 
+function hashOf(key: string): string {
+  return `#${encodeURI(key)}`;
+}
+
+/** The order that the address names; empty where it names none. */
 function currentKey(): string {
-  const key = decodeURIComponent(window.location.hash.slice(1));
-  return key.startsWith(ORDERS) ? key : '';
+  try {
+    const key = decodeURIComponent(window.location.hash.slice(1));
+    return key.startsWith(ORDERS) ? key : '';
+  } catch {
+    return '';
+  }
 }
 
 function newId(): string {

@@ -47,10 +47,17 @@ export interface OrderCardOptions {
   readonly onWork: () => void;
 }
 
+interface Begun {
+  readonly before: string;
+  readonly edit: ReturnType<ReturnType<Device['record']>['edit']>;
+}
+
 /** Shows an order and keeps it up to date. */
 export class OrderCard {
   readonly #options: OrderCardOptions;
   readonly #inputs = new Map<string, FieldInput>();
+  /** Fields in which somebody is typing, each with what stood when that began. */
+  readonly #begun = new Map<string, Begun>();
   readonly #conflicts = make('div', { class: 'conflicts' });
   readonly #gone = make('section', { class: 'row gone', hidden: true });
   readonly #body: readonly HTMLElement[];
@@ -105,6 +112,8 @@ export class OrderCard {
   }
 
   close(): void {
+    // Who goes back in the midst of a word has not left the field.
+    for (const [name, input] of this.#inputs) this.#commit(name, input);
     for (const stop of this.#stops) stop();
   }
 
@@ -124,11 +133,9 @@ export class OrderCard {
     const { device, key } = this.#options;
     const row = rows.find((each) => each.key === key);
     for (const [name, input] of this.#inputs) {
-      const value = textOf(row?.fields[name] ?? (name === 'state' ? 'open' : ''));
-      // What somebody is typing is not taken out of their hands.
-      if (document.activeElement !== input || input instanceof HTMLSelectElement) {
-        input.value = value;
-      }
+      const value = textIn(row, name);
+      // What somebody is typing is not taken out of their hands, nor the caret of who is about to.
+      if (!this.#begun.has(name) && input.value !== value) input.value = value;
       if (input instanceof HTMLTextAreaElement) fit(input);
     }
     this.#visits.value = String(row?.counters['visits'] ?? 0);
@@ -138,7 +145,7 @@ export class OrderCard {
     this.#history.replaceChildren(...steps.map((step) => this.#step(step)));
   }
 
-  /** What is written into an order that is gone would be an order without a title. */
+  /** An order that is gone takes nothing, and says so. */
   #showGone(isGone: boolean): void {
     const { device, key } = this.#options;
     for (const part of this.#body) show(part, !isGone);
@@ -160,11 +167,29 @@ export class OrderCard {
     const { device, key } = this.#options;
     input.name = name;
     this.#inputs.set(name, input);
-    input.addEventListener('change', () => {
-      const before = textOf(device.record(key).value?.fields[name] ?? '');
-      if (input.value !== before) this.#do(() => device.record(key).set({ [name]: input.value }));
+    input.addEventListener('input', () => {
+      if (this.#begun.has(name)) return;
+      const record = device.record(key);
+      this.#begun.set(name, { before: textIn(record.value, name), edit: record.edit() });
     });
+    for (const end of ['change', 'blur']) {
+      input.addEventListener(end, () => this.#commit(name, input));
+    }
     return make('label', {}, LABELS[name] ?? name, input);
+  }
+
+  /** What was typed is set, and is in conflict with what has come since that began. */
+  #commit(name: string, input: FieldInput): void {
+    const begun = this.#begun.get(name);
+    if (begun === undefined) return;
+    this.#begun.delete(name);
+    const { device, key } = this.#options;
+    const row = device.record(key).value;
+    // What is written into an order that is gone would be an order without a title.
+    if (row === undefined) return;
+    const stands = textIn(row, name);
+    if (input.value === begun.before) input.value = stands;
+    if (input.value !== stands) this.#do(() => begun.edit.set({ [name]: input.value }));
   }
 
   #notes(): HTMLElement {
@@ -267,6 +292,10 @@ function stepText({ kind, fields }: HistoryEntry): string {
 function wordOf(field: string, value: Value): string {
   const text = textOf(value);
   return (field === 'state' ? STATES[text] : undefined) ?? (text === '' ? '(empty)' : text);
+}
+
+function textIn(row: RecordRow | undefined, name: string): string {
+  return textOf(row?.fields[name] ?? (name === 'state' ? 'open' : ''));
 }
 
 export function textOf(value: Value): string {
