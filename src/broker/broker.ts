@@ -10,10 +10,10 @@ import type { Cancel, Clock, Timers } from '../base/clock.ts';
 import { HubError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Connection } from '../platform/network/network.ts';
-import { Client, type ClientSurroundings } from './client.ts';
+import { Client, type ClientSurroundings } from './connection/client.ts';
 import type { Gatekeeper, Lsn, MessageHandler, PublishDoor, Qos, SessionLog } from './contract.ts';
 import { type BrokerStat, Counters } from './counters.ts';
-import { KeepaliveWheel } from './keepalive-wheel.ts';
+import { KeepaliveWheel } from './connection/keepalive-wheel.ts';
 import { type BrokerLimits, DEFAULT_LIMITS } from './limits.ts';
 import { PublisherGate } from './publishing/publisher-gate.ts';
 import { RareLog } from './rare-log.ts';
@@ -26,7 +26,7 @@ import { SysTopics } from './sys-topics.ts';
 import { keepPayload, TopicTable } from './topics/message.ts';
 import { RetainedStore } from './topics/retained.ts';
 import { TopicIndex } from './topics/topic-index.ts';
-import { BufferPool, TurnFlush } from './wire/outbox.ts';
+import { BufferPool, TurnFlush } from './wire/frame-writer.ts';
 
 export interface BrokerOptions {
   readonly door: PublishDoor;

@@ -4,7 +4,7 @@
  */
 import { assert } from '../../base/assert.ts';
 import type { Lsn } from '../contract.ts';
-import type { Outbox } from '../wire/outbox.ts';
+import type { FrameWriter } from '../wire/frame-writer.ts';
 
 /** More would need packet identifiers twice. */
 export const WAITING_ACKS_MAX = 65_535;
@@ -33,12 +33,12 @@ export class AckList {
     this.#tail += 1;
   }
 
-  /** Moves to the outbox what waits for `durableLsn` or less. */
-  release(durableLsn: Lsn, outbox: Outbox): void {
+  /** Moves to the writer what waits for `durableLsn` or less. */
+  release(durableLsn: Lsn, writer: FrameWriter): void {
     let head = this.#head;
     while (head < this.#tail && (this.#lsns[head] as number) <= durableLsn) {
       const ack = this.#acks[head] as number;
-      outbox.ack(ack >> 16, ack & 0xffff);
+      writer.ack(ack >> 16, ack & 0xffff);
       head += 1;
     }
     this.#head = head;

@@ -15,7 +15,7 @@ import type { Session } from '../sessions/session.ts';
 import type { TopicTable } from '../topics/message.ts';
 import { PUBACK_FIRST, PUBCOMP_FIRST, PUBREC_FIRST } from '../wire/frames.ts';
 import type { FrameVerdict } from '../wire/framer.ts';
-import type { Outbox } from '../wire/outbox.ts';
+import type { FrameWriter } from '../wire/frame-writer.ts';
 import { PacketError } from '../wire/packets.ts';
 
 export interface PublishingSurroundings {
@@ -41,7 +41,7 @@ export class Publishing implements AckWaiter {
   readonly #around: PublishingSurroundings;
   readonly #client: PublishingClient;
   readonly #session: Session;
-  readonly #outbox: Outbox;
+  readonly #writer: FrameWriter;
   readonly #reader: PublishReader;
   readonly #acks = new AckList();
 
@@ -49,12 +49,12 @@ export class Publishing implements AckWaiter {
     around: PublishingSurroundings,
     client: PublishingClient,
     session: Session,
-    outbox: Outbox,
+    writer: FrameWriter,
   ) {
     this.#around = around;
     this.#client = client;
     this.#session = session;
-    this.#outbox = outbox;
+    this.#writer = writer;
     this.#reader = new PublishReader(around, client.principal);
   }
 
@@ -96,7 +96,7 @@ export class Publishing implements AckWaiter {
   }
 
   releaseAcks(durableLsn: Lsn): boolean {
-    this.#acks.release(durableLsn, this.#outbox);
+    this.#acks.release(durableLsn, this.#writer);
     if (this.isWaiting) return true;
     this.onAcknowledged?.();
     return false;
@@ -119,7 +119,7 @@ export class Publishing implements AckWaiter {
     const { router, door } = this.#around;
     if (this.#acks.size === 0) {
       if (lsn <= router.durableLsn) {
-        this.#outbox.ack(first, packetId);
+        this.#writer.ack(first, packetId);
         return 'next';
       }
       router.awaitDurable(this);

@@ -3,13 +3,13 @@ import fc from 'fast-check';
 import { test } from 'vitest';
 
 import { AckList } from '../../../../src/broker/publishing/ack-list.ts';
-import type { Outbox } from '../../../../src/broker/wire/outbox.ts';
+import type { FrameWriter } from '../../../../src/broker/wire/frame-writer.ts';
 
-/** Stands for the outbox: acks as `first/id`. */
-function recorder(): { readonly acks: string[]; readonly outbox: Outbox } {
+/** Stands for the writer: acks as `first/id`. */
+function recorder(): { readonly acks: string[]; readonly writer: FrameWriter } {
   const acks: string[] = [];
   const ack = (first: number, packetId: number): void => void acks.push(`${first}/${packetId}`);
-  return { acks, outbox: { ack } as unknown as Outbox };
+  return { acks, writer: { ack } as unknown as FrameWriter };
 }
 
 test('acks leave in the order they came, each when its LSN and all before it are durable', () => {
@@ -20,7 +20,7 @@ test('acks leave in the order they came, each when its LSN and all before it are
   fc.assert(
     fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
       const list = new AckList();
-      const { acks, outbox } = recorder();
+      const { acks, writer } = recorder();
       const model: { lsn: number; ack: string }[] = [];
       const expected: string[] = [];
       let id = 0;
@@ -33,7 +33,7 @@ test('acks leave in the order they came, each when its LSN and all before it are
           while (model[0] !== undefined && model[0].lsn <= taken.durable) {
             expected.push((model.shift() as { ack: string }).ack);
           }
-          list.release(taken.durable, outbox);
+          list.release(taken.durable, writer);
         }
         assert.equal(list.size, model.length);
       }
@@ -44,11 +44,11 @@ test('acks leave in the order they came, each when its LSN and all before it are
 
 test('a list that was long gives its memory back and goes on', () => {
   const list = new AckList();
-  const { acks, outbox } = recorder();
+  const { acks, writer } = recorder();
   for (let id = 1; id <= 60_000; id++) list.push(id, 0x50, id);
-  list.release(60_000, outbox);
+  list.release(60_000, writer);
   list.push(60_001, 0x40, 7);
-  list.release(60_001, outbox);
+  list.release(60_001, writer);
   assert.equal(acks.length, 60_001);
   assert.deepEqual([acks[0], acks[59_999], acks[60_000]], ['80/1', '80/60000', '64/7']);
 });

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'vitest';
 
-import { KeepaliveWheel, type Watched } from '../../../src/broker/keepalive-wheel.ts';
-import { SimClock } from '../../../src/platform/sim/clock.ts';
+import { KeepaliveWheel, type Watched } from '../../../../src/broker/connection/keepalive-wheel.ts';
+import { SimClock } from '../../../../src/platform/sim/clock.ts';
 
 interface Client extends Watched {
   isExcused: boolean;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { beforeEach, test } from 'vitest';
 
 import { Counters } from '../../../../src/broker/counters.ts';
-import { BufferPool, Outbox, TurnFlush } from '../../../../src/broker/wire/outbox.ts';
+import { BufferPool, FrameWriter, TurnFlush } from '../../../../src/broker/wire/frame-writer.ts';
 import type { Connection } from '../../../../src/platform/network/network.ts';
 import { describePacket, PacketReader } from '../../../support/made/mqtt-packets.ts';
 
@@ -27,7 +27,7 @@ class Sink implements Connection {
 }
 
 let sink: Sink;
-let outbox: Outbox;
+let writer: FrameWriter;
 let counters: Counters;
 let endTurn: () => void;
 let flushesAsked: number;
@@ -40,7 +40,7 @@ beforeEach(() => {
     endTurn = flush;
     flushesAsked += 1;
   });
-  outbox = new Outbox(sink, { pool: new BufferPool(), turn, counters });
+  writer = new FrameWriter(sink, { pool: new BufferPool(), turn, counters });
 });
 
 function sent(): string[] {
@@ -52,14 +52,14 @@ function sent(): string[] {
 
 const topic = { name: 'a', encoded: Buffer.from([0, 1, 0x61]) };
 
-function message(payload: string | Buffer): Parameters<Outbox['publish']>[0] {
+function message(payload: string | Buffer): Parameters<FrameWriter['publish']>[0] {
   return { topic, payload, qos: 1, retain: false, lsn: 0 };
 }
 
 test('frames of one turn leave in one write, and the end of the turn is asked for once', () => {
-  outbox.ack(0x40, 258);
-  outbox.publish(message('hello'), 0x32, 7);
-  outbox.frame(Buffer.from([1, 0xd0, 0, 2]), 1, 3);
+  writer.ack(0x40, 258);
+  writer.publish(message('hello'), 0x32, 7);
+  writer.frame(Buffer.from([1, 0xd0, 0, 2]), 1, 3);
   assert.deepEqual([sink.writes.length, flushesAsked], [0, 1]);
   endTurn();
   assert.equal(sink.writes.length, 1);
@@ -68,7 +68,7 @@ test('frames of one turn leave in one write, and the end of the turn is asked fo
 });
 
 test('growing beyond a buffer, and beyond the largest, keeps every byte in order', () => {
-  for (let i = 1; i <= 3000; i++) outbox.publish(message(`${i}`.padEnd(100, '.')), 0x32, i);
+  for (let i = 1; i <= 3000; i++) writer.publish(message(`${i}`.padEnd(100, '.')), 0x32, i);
   endTurn();
   const ids = sent().map((words) => Number(words.split(' id')[1]));
   assert.deepEqual(
@@ -79,15 +79,15 @@ test('growing beyond a buffer, and beyond the largest, keeps every byte in order
 });
 
 test('a large payload is written where it lies, in its place', () => {
-  outbox.ack(0x40, 1);
-  outbox.publish(message(Buffer.alloc(50_000, 0x78)), 0x32, 2);
-  outbox.ack(0x40, 3);
-  outbox.frame(
+  writer.ack(0x40, 1);
+  writer.publish(message(Buffer.alloc(50_000, 0x78)), 0x32, 2);
+  writer.ack(0x40, 3);
+  writer.frame(
     Buffer.concat([Buffer.from([0x30, 0xb3, 0xea, 0x01]), Buffer.alloc(30_003)]),
     0,
     30_007,
   );
-  outbox.publish(message('x'.repeat(100_000)), 0x30, 0);
+  writer.publish(message('x'.repeat(100_000)), 0x30, 0);
   endTurn();
   assert.deepEqual(sent(), [
     'puback 1',
@@ -107,49 +107,49 @@ test('a buffer is used again only when the connection has handed its bytes on', 
     return original(bytes);
   };
   for (let id = 1; id <= 3; id++) {
-    outbox.ack(0x40, id);
-    outbox.flush();
+    writer.ack(0x40, id);
+    writer.flush();
   }
   assert.deepEqual(
     given.map((bytes) => bytes[3]),
     [1, 2, 3],
   );
-  assert.equal(outbox.waitingBytes, 12);
+  assert.equal(writer.waitingBytes, 12);
 });
 
 test('a connection that says wait is not sent what can wait, until it drains', () => {
-  assert.equal(outbox.canSend, true);
+  assert.equal(writer.canSend, true);
   sink.isStuck = true;
-  outbox.ack(0x40, 1);
-  outbox.flush();
-  assert.equal(outbox.canSend, false);
-  outbox.onDrain();
-  assert.equal(outbox.canSend, true);
+  writer.ack(0x40, 1);
+  writer.flush();
+  assert.equal(writer.canSend, false);
+  writer.onDrain();
+  assert.equal(writer.canSend, true);
 });
 
-test('a closed outbox sends nothing more', () => {
-  outbox.ack(0x40, 1);
-  outbox.close();
+test('a closed writer sends nothing more', () => {
+  writer.ack(0x40, 1);
+  writer.close();
   endTurn();
-  outbox.publish(message(Buffer.alloc(50_000)), 0x32, 2);
-  outbox.flush();
+  writer.publish(message(Buffer.alloc(50_000)), 0x32, 2);
+  writer.flush();
   assert.equal(sink.writes.length, 0);
-  assert.equal(outbox.canSend, false);
+  assert.equal(writer.canSend, false);
 });
 
 test('small messages leave in one write, be they texts or bytes of a journal block', () => {
   const block = Buffer.from('xxabxx');
   for (let id = 1; id <= 100; id++) {
-    outbox.publish(message(id % 2 === 0 ? 'ab' : block.subarray(2, 4)), 0x32, id);
+    writer.publish(message(id % 2 === 0 ? 'ab' : block.subarray(2, 4)), 0x32, id);
   }
-  outbox.flush();
+  writer.flush();
   assert.equal(sink.writes.length, 1);
   assert.deepEqual(sent().slice(0, 2), ['publish a ab qos1 id1', 'publish a ab qos1 id2']);
   assert.equal(sink.writes[0]?.length, 100 * 9);
 });
 
 test('a drain of a thousand messages of 200 bytes takes four writes', () => {
-  for (let id = 1; id <= 1000; id++) outbox.publish(message(Buffer.alloc(200)), 0x32, id);
-  outbox.flush();
+  for (let id = 1; id <= 1000; id++) writer.publish(message(Buffer.alloc(200)), 0x32, id);
+  writer.flush();
   assert.equal(sink.writes.length, 4);
 });

@@ -2,16 +2,16 @@
  * Decides about a CONNECT: whether the version, the client id, the will and the credentials will do, and with
  * which words a client is turned away. Opening the session is the connection's own business (client.ts).
  */
-import { messageOf } from '../base/errors.ts';
-import { isReservedTopic, isTopicName } from '../model/topic.ts';
-import type { Credentials, Gatekeeper, Principal, PublishDoor } from './contract.ts';
-import type { BrokerLimits } from './limits.ts';
-import type { OpenOutcome } from './sessions/session-registry.ts';
-import type { TopicTable } from './topics/message.ts';
-import type { PublishPacket } from './topics/publication.ts';
-import { connackFrame, MQTT5_REFUSAL_FRAME } from './wire/frames.ts';
-import * as packets from './wire/packets.ts';
-import { type Connect, type ForeignConnect, PacketError, type Will } from './wire/packets.ts';
+import { messageOf } from '../../base/errors.ts';
+import { isReservedTopic, isTopicName } from '../../model/topic.ts';
+import type { Credentials, Gatekeeper, Principal, PublishDoor } from '../contract.ts';
+import type { BrokerLimits } from '../limits.ts';
+import type { OpenOutcome } from '../sessions/session-registry.ts';
+import type { TopicTable } from '../topics/message.ts';
+import type { PublishPacket } from '../topics/publication.ts';
+import { connackFrame, MQTT5_REFUSAL_FRAME } from '../wire/frames.ts';
+import * as packets from '../wire/packets.ts';
+import { type Connect, type ForeignConnect, PacketError, type Will } from '../wire/packets.ts';
 
 /** A client that is turned away: the CONNACK it gets, and why, for the log. */
 export interface Refusal {

@@ -4,7 +4,7 @@
  * it is looked at and moved on or reported. Being late by up to two seconds is fine [MQTT-3.1.2-24]; being early
  * never happens, not even after the event loop stood still.
  */
-import type { Cancel, Timers } from '../base/clock.ts';
+import type { Cancel, Timers } from '../../base/clock.ts';
 
 export interface Watched {
   /** The wheel's `tick` when the client was last heard. */

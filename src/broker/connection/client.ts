@@ -4,10 +4,10 @@
  * so that answers leave in the order of the requests; only CONNECT waits, for the gatekeeper, and what is
  * pipelined behind it waits unread.
  */
-import type { Clock } from '../base/clock.ts';
-import { HubError } from '../base/errors.ts';
-import type { Connection, ConnectionHandlers } from '../platform/network/network.ts';
-import type { Principal, Qos } from './contract.ts';
+import type { Clock } from '../../base/clock.ts';
+import { HubError } from '../../base/errors.ts';
+import type { Connection, ConnectionHandlers } from '../../platform/network/network.ts';
+import type { Principal, Qos } from '../contract.ts';
 import {
   authenticate,
   publishOf,
@@ -17,29 +17,29 @@ import {
   willToSay,
 } from './handshake.ts';
 import type { KeepaliveWheel, Watched } from './keepalive-wheel.ts';
-import type { BrokerLimits } from './limits.ts';
-import type { HeldPublisher, PublisherGate } from './publishing/publisher-gate.ts';
+import type { BrokerLimits } from '../limits.ts';
+import type { HeldPublisher, PublisherGate } from '../publishing/publisher-gate.ts';
 import {
   Publishing,
   type PublishingClient,
   type PublishingSurroundings,
-} from './publishing/publishing.ts';
-import { ANSWERS, CARD, GATEKEEPER, LEAVING, Reading, SUBSCRIBING, TURN } from './reading.ts';
-import type { RareLog } from './rare-log.ts';
-import type { SessionRegistry } from './sessions/session-registry.ts';
-import type { SessionLink } from './sessions/session-link.ts';
-import type { Session } from './sessions/session.ts';
+} from '../publishing/publishing.ts';
+import { Backpressure, WAIT_FOR } from './backpressure.ts';
+import type { RareLog } from '../rare-log.ts';
+import type { SessionRegistry } from '../sessions/session-registry.ts';
+import type { SessionLink } from '../sessions/session-link.ts';
+import type { Session } from '../sessions/session.ts';
 import { expectFilter, grant } from './subscribing.ts';
-import type { Message } from './topics/message.ts';
-import type { Publication } from './topics/publication.ts';
-import * as frames from './wire/frames.ts';
-import { Framer, type FrameTaker, type FrameVerdict } from './wire/framer.ts';
-import { Outbox, type OutboxSurroundings } from './wire/outbox.ts';
-import * as packets from './wire/packets.ts';
-import { type Connect, PacketError, type Will } from './wire/packets.ts';
+import type { Message } from '../topics/message.ts';
+import type { Publication } from '../topics/publication.ts';
+import * as frames from '../wire/frames.ts';
+import { Framer, type FrameTaker, type FrameVerdict } from '../wire/framer.ts';
+import { FrameWriter, type WriterSurroundings } from '../wire/frame-writer.ts';
+import * as packets from '../wire/packets.ts';
+import { type Connect, PacketError, type Will } from '../wire/packets.ts';
 
 /** What all clients share. */
-export interface ClientSurroundings extends OutboxSurroundings, PublishingSurroundings {
+export interface ClientSurroundings extends WriterSurroundings, PublishingSurroundings {
   readonly limits: BrokerLimits;
   readonly clock: Clock;
   readonly rareLog: RareLog;
@@ -68,22 +68,22 @@ export class Client
   readonly #around: ClientSurroundings;
   readonly #connection: Connection;
   readonly #framer: Framer;
-  readonly #outbox: Outbox;
+  readonly #writer: FrameWriter;
   #state: 'new' | 'authenticating' | 'open' | 'closed' = 'new';
   #session: Session | undefined;
   #principal: Principal | undefined;
   #publishing: Publishing | undefined;
   #will: Will | undefined;
   #level: 3 | 4 = 4;
-  readonly #reading: Reading;
+  readonly #backpressure: Backpressure;
 
   constructor(connection: Connection, around: ClientSurroundings) {
     this.remote = connection.remote;
     this.#connection = connection;
-    this.#reading = new Reading(connection, around.counters);
+    this.#backpressure = new Backpressure(connection, around.counters);
     this.#around = around;
     this.#framer = new Framer(this, around.limits.connectBytesMax);
-    this.#outbox = new Outbox(connection, around);
+    this.#writer = new FrameWriter(connection, around);
     this.silenceSMax = Math.ceil(around.limits.connectDeadlineMs / 1000);
     around.connected.add(this);
     around.wheel.watch(this);
@@ -98,11 +98,11 @@ export class Client
   }
 
   get canSend(): boolean {
-    return this.#outbox.canSend;
+    return this.#writer.canSend;
   }
 
   get isExcused(): boolean {
-    return this.#reading.isPaused || this.#publishing?.isWaiting === true;
+    return this.#backpressure.isPaused || this.#publishing?.isWaiting === true;
   }
 
   onData(bytes: Uint8Array): void {
@@ -118,15 +118,15 @@ export class Client
       this.drop('not MQTT: the first packet is no CONNECT [MQTT-3.1.0-1]');
       return;
     }
-    this.#reading.beginTurn();
+    this.#backpressure.beginTurn();
     this.#afterFrames(this.#framer.feed(chunk));
   }
 
   onDrain(): void {
-    this.#outbox.onDrain();
+    this.#writer.onDrain();
     this.#session?.pump();
-    this.#outbox.flush();
-    this.#readOn(ANSWERS);
+    this.#writer.flush();
+    this.#readOn(WAIT_FOR.client);
   }
 
   onClose(): void {
@@ -149,7 +149,7 @@ export class Client
         return this.#publishing.onPublish(first, buffer, start, end);
       }
       const verdict = this.#onControl(first, buffer, start, end);
-      return verdict === 'next' && this.#reading.isTurnOver ? this.#endTurn() : verdict;
+      return verdict === 'next' && this.#backpressure.isTurnOver ? this.#endTurn() : verdict;
     } catch (error) {
       if (error instanceof HubError) this.drop(`not taken: ${error.code}: ${error.message}`);
       else if (error instanceof PacketError) this.drop(error.message);
@@ -159,33 +159,33 @@ export class Client
   }
 
   holdBack(): void {
-    if (this.#reading.isPausedBy(CARD)) return;
-    this.#reading.pause(CARD);
+    if (this.#backpressure.isPausedBy(WAIT_FOR.card)) return;
+    this.#backpressure.pause(WAIT_FOR.card);
     this.#around.gate.hold(this);
   }
 
   goOn(): void {
-    this.#readOn(CARD);
+    this.#readOn(WAIT_FOR.card);
   }
 
   sendFrame(publication: Publication): void {
-    if (this.#outbox.waitingBytes > this.#around.limits.writeBufferBytesMax) {
+    if (this.#writer.waitingBytes > this.#around.limits.writeBufferBytesMax) {
       this.#around.counters.dropped += 1;
       this.#around.counters.slowClient = this.clientId;
       return;
     }
     this.#around.counters.messagesOut += 1;
     const frame = publication.makeFrame();
-    this.#outbox.frame(frame, publication.frameStart, publication.frameEnd);
+    this.#writer.frame(frame, publication.frameStart, publication.frameEnd);
   }
 
   sendPublish(message: Message, qos: Qos, retain: boolean, dup: boolean, packetId: number): void {
     this.#around.counters.messagesOut += 1;
-    this.#outbox.publish(message, frames.publishFirst(qos, retain, dup), packetId);
+    this.#writer.publish(message, frames.publishFirst(qos, retain, dup), packetId);
   }
 
   sendRelease(packetId: number): void {
-    this.#outbox.ack(frames.PUBREL_FIRST, packetId);
+    this.#writer.ack(frames.PUBREL_FIRST, packetId);
   }
 
   pumpLater(): void {
@@ -204,7 +204,7 @@ export class Client
     if (this.#state === 'closed') return;
     const { remote, clientId } = this;
     this.#around.rareLog.warn('broker.client.dropped', { remote, clientId, reason });
-    this.#outbox.flush();
+    this.#writer.flush();
     this.#close();
     this.#connection.destroy();
   }
@@ -214,28 +214,29 @@ export class Client
       this.drop(fault);
       return;
     }
-    this.#outbox.flush();
-    const { canSend, waitingBytes } = this.#outbox;
+    this.#writer.flush();
+    const { canSend, waitingBytes } = this.#writer;
     if (!canSend && waitingBytes > this.#around.limits.writeBufferBytesMax)
-      this.#reading.pause(ANSWERS);
-    if (this.#reading.isTurnOver && this.#isOpen()) this.#endTurn();
+      this.#backpressure.pause(WAIT_FOR.client);
+    if (this.#backpressure.isTurnOver && this.#isOpen()) this.#endTurn();
   }
 
   /** Lets others have their turn. */
   #endTurn(): FrameVerdict {
-    if (!this.#reading.isPausedBy(TURN)) this.#around.soon(() => this.#readOn(TURN));
-    this.#reading.pause(TURN);
+    if (!this.#backpressure.isPausedBy(WAIT_FOR.turn))
+      this.#around.soon(() => this.#readOn(WAIT_FOR.turn));
+    this.#backpressure.pause(WAIT_FOR.turn);
     return 'pause';
   }
 
   /** The reason is gone: what was held is dealt with, then the connection is read again. */
   #readOn(reason: number): void {
-    if (this.#state === 'closed' || !this.#reading.isPausedBy(reason)) return;
-    this.#reading.clear(reason);
-    if (this.#reading.isPaused) return;
-    this.#reading.beginTurn();
+    if (this.#state === 'closed' || !this.#backpressure.isPausedBy(reason)) return;
+    this.#backpressure.clear(reason);
+    if (this.#backpressure.isPaused) return;
+    this.#backpressure.beginTurn();
     this.#afterFrames(this.#framer.resume());
-    if (this.#isOpen()) this.#reading.resume();
+    if (this.#isOpen()) this.#backpressure.resume();
   }
 
   #isOpen(): boolean {
@@ -285,11 +286,11 @@ export class Client
   /** The client has said goodbye: it goes when what it published has its acknowledgements, as with Mosquitto. */
   #leave(): FrameVerdict {
     if (this.#publishing?.isWaiting === true) {
-      this.#reading.pause(LEAVING);
+      this.#backpressure.pause(WAIT_FOR.acks);
       this.#publishing.onAcknowledged = () => this.#leave();
       return 'pause';
     }
-    this.#outbox.flush();
+    this.#writer.flush();
     this.#close();
     this.#connection.end();
     return 'stop';
@@ -315,10 +316,10 @@ export class Client
       if (!this.#isOpen()) return;
       this.#send(frames.subackFrame(packetId, codes));
       session.pump();
-      this.#readOn(SUBSCRIBING);
+      this.#readOn(WAIT_FOR.subscriptions);
     });
     if (isInForce) return this.#endTurn(); // It may be worth thousands of retained messages.
-    this.#reading.pause(SUBSCRIBING);
+    this.#backpressure.pause(WAIT_FOR.subscriptions);
     return 'pause';
   }
 
@@ -332,7 +333,7 @@ export class Client
     this.clientId = clientId === '' ? this.#around.newClientId() : clientId;
     this.username = connect.username;
     this.#state = 'authenticating';
-    this.#reading.pause(GATEKEEPER);
+    this.#backpressure.pause(WAIT_FOR.gatekeeper);
     void this.#authenticate(connect);
     return 'pause';
   }
@@ -357,7 +358,7 @@ export class Client
     this.#session = session;
     this.#principal = principal;
     this.#will = willToSay(connect);
-    this.#publishing = new Publishing(around, this, session, this.#outbox);
+    this.#publishing = new Publishing(around, this, session, this.#writer);
     this.#framer.bodyBytesMax = around.limits.packetBytesMax;
     this.silenceSMax = Math.ceil(connect.keepaliveS * KEEPALIVE_FACTOR);
     if (connect.keepaliveS > 0) around.wheel.watch(this);
@@ -367,7 +368,7 @@ export class Client
     const isPresent = outcome.present && this.#level !== MQTT_3_1;
     this.#send(frames.connackFrame(isPresent, packets.ACCEPTED));
     session.attach(this);
-    this.#readOn(GATEKEEPER);
+    this.#readOn(WAIT_FOR.gatekeeper);
   }
 
   #refuse({ connack, reason }: Refusal): FrameVerdict {
@@ -382,7 +383,7 @@ export class Client
   }
 
   #send(frame: Buffer): void {
-    this.#outbox.frame(frame, 0, frame.length);
+    this.#writer.frame(frame, 0, frame.length);
   }
 
   #close(): void {
@@ -390,7 +391,7 @@ export class Client
     const around = this.#around;
     this.#state = 'closed';
     this.#framer.stop();
-    this.#outbox.close();
+    this.#writer.close();
     this.#publishing?.close();
     around.wheel.forget(this);
     around.gate.release(this);

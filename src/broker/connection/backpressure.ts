@@ -3,26 +3,29 @@
  * then. One reason is that it has had its turn: Node reads up to 2 MiB from one socket before it looks at another, which is
  * a million of the smallest packets.
  */
-import type { Counters } from './counters.ts';
-import type { Connection } from '../platform/network/network.ts';
+import type { Counters } from '../counters.ts';
+import type { Connection } from '../../platform/network/network.ts';
 
-/** The gatekeeper thinks. */
-export const GATEKEEPER = 1;
-/** The card is behind. */
-export const CARD = 2;
-/** The client does not take answers. */
-export const ANSWERS = 4;
-/** Its subscriptions are not durable yet, which what it sends behind them may count on. */
-export const SUBSCRIBING = 8;
-/** It has said goodbye. */
-export const LEAVING = 16;
-/** It has had its turn, and others want theirs. */
-export const TURN = 32;
+/** Why a connection waits: bits of a set. */
+export const WAIT_FOR = {
+  /** Whether it may come in. */
+  gatekeeper: 1,
+  /** The card is behind. */
+  card: 2,
+  /** The client does not take answers. */
+  client: 4,
+  /** Its subscriptions are not durable yet, which what it sends behind them may count on. */
+  subscriptions: 8,
+  /** It has said goodbye, and what it published has no acknowledgement yet. */
+  acks: 16,
+  /** It has had its turn, and others want theirs. */
+  turn: 32,
+} as const;
 
 /** Packets of one client that are dealt with before others have their turn. */
 const PACKETS_PER_TURN = 1000;
 
-export class Reading {
+export class Backpressure {
   readonly #connection: Pick<Connection, 'pause' | 'resume'>;
   readonly #counters: Pick<Counters, 'packetsIn'>;
   #reasons = 0;

@@ -13,7 +13,7 @@ const LARGEST_BYTES = 64 * 1024;
 /** Buffers of each size that are kept for the next turn. */
 const POOLED_MAX = 64;
 
-/** The buffers of all outboxes. */
+/** The buffers of all writers. */
 export class BufferPool {
   readonly #free: Buffer[][] = BUFFER_BYTES.map(() => []);
 
@@ -29,10 +29,10 @@ export class BufferPool {
   }
 }
 
-/** Outboxes with something to send; whoever owns the turn flushes them at its end. */
+/** Writers with something to send; whoever owns the turn flushes them at its end. */
 export class TurnFlush {
   readonly #atEndOfTurn: (flush: () => void) => void;
-  #waiting: Outbox[] = [];
+  #waiting: FrameWriter[] = [];
   #isScheduled = false;
 
   /** `atEndOfTurn` calls back once, after the events that wait now. */
@@ -40,8 +40,8 @@ export class TurnFlush {
     this.#atEndOfTurn = atEndOfTurn;
   }
 
-  add(outbox: Outbox): void {
-    this.#waiting.push(outbox);
+  add(writer: FrameWriter): void {
+    this.#waiting.push(writer);
     if (this.#isScheduled) return;
     this.#isScheduled = true;
     this.#atEndOfTurn(() => {
@@ -55,18 +55,18 @@ export class TurnFlush {
     const waiting = this.#waiting;
     if (waiting.length === 0) return;
     this.#waiting = [];
-    for (const outbox of waiting) outbox.flush();
+    for (const writer of waiting) writer.flush();
   }
 }
 
-/** What all outboxes share. */
-export interface OutboxSurroundings {
+/** What all writers share. */
+export interface WriterSurroundings {
   readonly pool: BufferPool;
   readonly turn: TurnFlush;
   readonly counters: Counters;
 }
 
-export class Outbox {
+export class FrameWriter {
   readonly #connection: Connection;
   readonly #pool: BufferPool;
   readonly #turn: TurnFlush;
@@ -79,7 +79,7 @@ export class Outbox {
   #isBlocked = false;
   #isClosed = false;
 
-  constructor(connection: Connection, around: OutboxSurroundings) {
+  constructor(connection: Connection, around: WriterSurroundings) {
     this.#connection = connection;
     this.#pool = around.pool;
     this.#turn = around.turn;
