@@ -13,6 +13,7 @@ export interface CarriedFolderOptions {
   readonly files: Files;
   readonly dir: string;
   readonly log: Log;
+  readonly bytesMax?: number;
 }
 
 /** Beyond, bundles that were here before give way. */
@@ -20,12 +21,19 @@ const CARRIED_BYTES_MAX = 256 << 20;
 /** Of a message's hash, to know it again. */
 const ID_BYTES = 8;
 const SEPARATOR = Uint8Array.of(0);
-const NAME = /^[0-9a-f]{32}\.bundle$/;
+/** In the order in which they came, and by their hash. */
+const NAME = /^(?:([0-9]{8})-)?[0-9a-f]{32}\.bundle$/;
+
+/** What a bundle has: to read all of them with each message would hold up the hub. */
+interface Held {
+  readonly bytes: number;
+  readonly messages: readonly { readonly id: string; readonly topic: string }[];
+}
 
 export class CarriedFolder {
   readonly #options: CarriedFolderOptions;
-  /** What each bundle here holds; its name is its hash, so it never changes. */
-  readonly #idsByName = new Map<string, readonly string[]>();
+  /** Its name has its hash, so what a bundle holds never changes. */
+  readonly #heldByName = new Map<string, Held>();
 
   constructor(options: CarriedFolderOptions) {
     this.#options = options;
@@ -33,23 +41,19 @@ export class CarriedFolder {
 
   names(): string[] {
     const { files, dir } = this.#options;
-    return files.list(dir).filter((name) => name.endsWith('.bundle'));
+    return files.list(dir).filter((name) => NAME.test(name));
   }
 
   /** Of a bundle, as they came; none where there is no such bundle. */
   messages(name: string): readonly CarriedMessage[] {
-    if (!NAME.test(name)) return [];
-    const bytes = this.#options.files.read(this.#pathOf(name));
-    const part = bytes === undefined ? undefined : parsePart(bytes);
-    const joined = part?.kind === 'part' ? joinBundle([part.part]) : undefined;
-    return joined?.kind === 'bundle' ? joined.messages : [];
+    return NAME.test(name) ? this.#read(name).messages : [];
   }
 
   /** What is here already, from another stick or in another company, is not kept twice: carriers who meet often would fill up. */
   keep(messages: readonly CarriedMessage[]): void {
-    const { files, log } = this.#options;
-    const names = this.names();
-    const here = this.#idsIn(names);
+    const { files, log, bytesMax = CARRIED_BYTES_MAX } = this.#options;
+    const held = this.#held();
+    const here = new Set([...held.values()].flatMap((each) => each.messages.map(({ id }) => id)));
     const fresh: CarriedMessage[] = [];
     for (const message of messages) {
       const id = idOf(message);
@@ -59,36 +63,40 @@ export class CarriedFolder {
     if (fresh.length === 0) return;
     files.makeDir(this.#options.dir);
     const [bytes = new Uint8Array()] = encodeBundle(fresh);
-    const sizes = names.map((name) => files.read(this.#pathOf(name))?.length ?? 0);
-    let total = sizes.reduce((sum, size) => sum + size, bytes.length);
-    for (const [index, name] of names.entries()) {
-      if (total <= CARRIED_BYTES_MAX) break;
+    let total = bytes.length;
+    for (const each of held.values()) total += each.bytes;
+    const names = [...held.keys()].toSorted();
+    const number = Number(NAME.exec(names.at(-1) ?? '')?.[1] ?? 0) + 1;
+    for (const name of names) {
+      if (total <= bytesMax) break;
       files.remove(this.#pathOf(name));
-      total -= sizes[index] ?? 0;
-      log.warn('uplink.carried.dropped', { name, bytesMax: CARRIED_BYTES_MAX });
+      total -= held.get(name)?.bytes ?? 0;
+      log.warn('uplink.carried.dropped', { name, bytesMax });
     }
-    const name = `${hexOf(sha256(bytes).subarray(0, 16))}.bundle`;
-    files.replace(this.#pathOf(name), bytes);
+    const hash = hexOf(sha256(bytes).subarray(0, 16));
+    files.replace(this.#pathOf(`${String(number).padStart(8, '0')}-${hash}.bundle`), bytes);
   }
 
   /** What the region has stored need not be carried there any more; greetings go with the last chunk of their hub. */
   letGo(stored: ReadonlySet<string>): void {
     const { files } = this.#options;
+    const isStored = ({ topic }: { readonly topic: string }): boolean =>
+      stored.has(topicOfBatch(topic));
+    for (const [name, { messages }] of this.#held()) {
+      if (!messages.some(isStored)) continue;
+      const wanted = this.messages(name).filter((message) => !isStored(message));
+      files.remove(this.#pathOf(name));
+      this.keep(wanted);
+    }
     const bringing = new Set<string>();
-    for (const name of this.names()) {
-      const messages = this.messages(name);
-      const wanted = messages.filter(({ topic }) => !stored.has(topicOfBatch(topic)));
-      if (wanted.length < messages.length) {
-        files.remove(this.#pathOf(name));
-        this.keep(wanted);
-      }
-      for (const { topic } of wanted) {
+    for (const { messages } of this.#held().values()) {
+      for (const { topic } of messages) {
         const parsed = parseUpstreamTopic(topic);
         if (parsed?.kind === 'chunk') bringing.add(parsed.address.hub);
       }
     }
-    for (const name of this.names()) {
-      const isOver = this.messages(name).every(({ topic }) => {
+    for (const [name, { messages }] of this.#held()) {
+      const isOver = messages.every(({ topic }) => {
         const parsed = parseUpstreamTopic(topic);
         return parsed?.kind === 'hello' && !bringing.has(parsed.address.hub);
       });
@@ -96,17 +104,28 @@ export class CarriedFolder {
     }
   }
 
-  #idsIn(names: readonly string[]): Set<string> {
-    for (const name of this.#idsByName.keys()) {
-      if (!names.includes(name)) this.#idsByName.delete(name);
+  #held(): ReadonlyMap<string, Held> {
+    const names = new Set(this.names());
+    for (const name of this.#heldByName.keys()) {
+      if (!names.has(name)) this.#heldByName.delete(name);
     }
-    const here = new Set<string>();
     for (const name of names) {
-      const ids = this.#idsByName.get(name) ?? this.messages(name).map(idOf);
-      this.#idsByName.set(name, ids);
-      for (const id of ids) here.add(id);
+      if (this.#heldByName.has(name)) continue;
+      const { bytes, messages } = this.#read(name);
+      const told = messages.map((message) => ({ id: idOf(message), topic: message.topic }));
+      this.#heldByName.set(name, { bytes, messages: told });
     }
-    return here;
+    return this.#heldByName;
+  }
+
+  #read(name: string): { readonly bytes: number; readonly messages: readonly CarriedMessage[] } {
+    const bytes = this.#options.files.read(this.#pathOf(name));
+    const part = bytes === undefined ? undefined : parsePart(bytes);
+    const joined = part?.kind === 'part' ? joinBundle([part.part]) : undefined;
+    return {
+      bytes: bytes?.length ?? 0,
+      messages: joined?.kind === 'bundle' ? joined.messages : [],
+    };
   }
 
   #pathOf(name: string): string {
