@@ -8,7 +8,7 @@ import { decodeHlc, encodeHlc, type Hlc } from '../model/hlc.ts';
 import { readOp, readStamp, type StampedOp, writeStamp } from '../model/op.ts';
 import { bytesOfOrigin, type Origin, originOfBytes } from '../model/origin.ts';
 import type { VersionVector } from '../model/version-vector.ts';
-import { DELTA_BYTES_MAX, PAGE_ITEMS_MAX } from './limits.ts';
+import { DELTA_BYTES_MAX, PAGE_ITEMS_MAX, WAIT_S_MAX } from './limits.ts';
 import { readVector, writeVector } from './vector.ts';
 
 /** A piece of the compacted state, or an op as it was journaled. */
@@ -140,7 +140,12 @@ function readMessage(reader: CborReader, bytes: Uint8Array, count: number): Read
     }
   }
   if (type === LAPSE && count === 4) {
-    return { kind: 'lapse', pull, reason: reader.text(), waitS: reader.uint() };
+    return {
+      kind: 'lapse',
+      pull,
+      reason: reader.text(),
+      waitS: Math.min(reader.uint(), WAIT_S_MAX),
+    };
   }
   throw new CborError('unknown message', 0);
 }

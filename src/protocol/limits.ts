@@ -15,3 +15,5 @@ export const PAGE_ITEMS_MAX = 1_000;
 export const DELTA_BYTES_MAX = 32 << 20;
 export const RESUME_BYTES_MAX = VECTOR_LANES_MAX * 32;
 export const NOTICE_ENTRIES_MAX = 64;
+/** So long a hub may put others off with one word; a number without a limit would be for good. */
+export const WAIT_S_MAX = 300;

@@ -15,6 +15,7 @@ import { AUTHORITY, type Role } from '../model/op.ts';
 import type { Origin } from '../model/origin.ts';
 import { NO_RANGES } from '../model/seq-ranges.ts';
 import { encodeDelta } from '../protocol/delta-message.ts';
+import { WAIT_S_MAX } from '../protocol/limits.ts';
 import { type OpenPull, readPull } from '../protocol/pull-message.ts';
 import { rangesOf } from '../protocol/scope.ts';
 import { readBeyond } from '../protocol/beyond.ts';
@@ -63,7 +64,6 @@ const TURN_MS = 4;
 const LOOK_MS = 30_000;
 export const SILENT_MS_MAX = 120_000;
 const WAIT_BUSY_S = 5;
-const WAIT_REFUSED_S = 300;
 
 export class PullDoor {
   readonly #options: PullDoorOptions;
@@ -110,7 +110,7 @@ export class PullDoor {
     const read = readPull(payload);
     if (read.kind === 'refused') {
       const { pull = 0, reason } = read;
-      this.#lapse(device, pull, reason, WAIT_REFUSED_S);
+      this.#lapse(device, pull, reason, WAIT_S_MAX);
       return;
     }
     const { message } = read;

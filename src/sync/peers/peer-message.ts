@@ -14,6 +14,7 @@ import {
   splitLane,
 } from '../../model/origin.ts';
 import type { VersionVector } from '../../model/version-vector.ts';
+import { WAIT_S_MAX } from '../../protocol/limits.ts';
 import { readVector, writeVector } from '../../protocol/vector.ts';
 import type { PeerRange } from './contract.ts';
 
@@ -192,7 +193,8 @@ function readParts(
   }
   if (kind === TAKEN && count === 2) return { kind: 'taken', number: reader.uint() };
   if (kind === LAPSE && (count === 3 || count === 4)) {
-    const [reason, waitS] = [reader.text(), reader.uint()];
+    const reason = reader.text().slice(0, REASON_CHARS_MAX);
+    const waitS = Math.min(reader.uint(), WAIT_S_MAX);
     return { kind: 'lapse', reason, waitS, isCopied: count === 4 && reader.uint() === COPIED_CODE };
   }
   if (kind === ROSTER && count === 2) return { kind: 'roster', bytes: reader.bytes() };

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 
 import { describe, it } from 'vitest';
 
+import type { Timers } from '../../../../src/base/clock.ts';
 import type { LinkHandlers } from '../../../../src/client/link/link.ts';
 import { Outbox } from '../../../../src/client/outbox/outbox.ts';
 import { Replica } from '../../../../src/client/view/replica.ts';
@@ -11,6 +12,7 @@ import { encodePatch } from '../../../../src/merge/patch.ts';
 import { PATCH } from '../../../../src/model/op.ts';
 import { SimClock } from '../../../../src/platform/sim/clock.ts';
 import { SeededRandom } from '../../../../src/platform/sim/random.ts';
+import { encodeDelta } from '../../../../src/protocol/delta-message.ts';
 import { type PullMessage, readPull } from '../../../../src/protocol/pull-message.ts';
 import { encodeReceipt } from '../../../../src/protocol/receipt-message.ts';
 import { EVERYTHING } from '../../../../src/protocol/scope.ts';
@@ -89,6 +91,45 @@ describe('a session', () => {
     );
     assert.equal(end?.pull, first?.pull);
     assert.notEqual(second?.pull, first?.pull);
+    session.close();
+  });
+
+  it('asks again within minutes, but not at once, where a hub says that it should wait for years', async () => {
+    const tablet = await openTablet();
+    const { clock } = tablet;
+    const waits: number[] = [];
+    const timers: Timers = {
+      after: (delayMs, callback) => {
+        waits.push(delayMs);
+        return clock.after(delayMs, callback);
+      },
+      every: (periodMs, callback) => clock.every(periodMs, callback),
+      soon: (callback) => clock.soon(callback),
+    };
+    let opened = 0;
+    const session = new Session({
+      ...tablet,
+      timers,
+      openLink: (_target, handlers) => {
+        const publish = (topic: string, payload: Uint8Array): void => {
+          const read = readPull(payload);
+          if (!topic.endsWith('/pull') || read.kind === 'refused') return;
+          if (read.message.kind !== 'open') return;
+          opened += 1;
+          const { pull } = read.message;
+          const lapse = encodeDelta({ kind: 'lapse', pull, reason: 'busy', waitS: 2 ** 40 });
+          clock.after(1, () => handlers.onMessage('sync/tablet/delta', lapse));
+        };
+        clock.after(1, () => handlers.onUp({ publish, close: () => undefined }));
+        return () => undefined;
+      },
+      scope: EVERYTHING,
+    });
+    session.wake();
+    await clock.advance(3_600_000);
+    assert.ok(opened > 5 && opened < 20, `${opened} pulls in an hour`);
+    // Timers of Node and browsers run what lies further ahead at once.
+    assert.ok(Math.max(...waits) < 2 ** 31, `a timer of ${Math.max(...waits)} ms`);
     session.close();
   });
 

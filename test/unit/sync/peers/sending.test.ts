@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'vitest';
 
 import { CborError } from '../../../../src/codec/reader.ts';
+import { CborWriter } from '../../../../src/codec/writer.ts';
 import { ALARM, type OpClass, TELEMETRY } from '../../../../src/model/class.ts';
 import { type Lane, laneOf } from '../../../../src/model/origin.ts';
 import { encodeOpEntry } from '../../../../src/model/entry.ts';
@@ -171,6 +172,18 @@ describe('messages', () => {
 
   test.each(messages)('$kind is read as it was written', (message) => {
     assert.deepEqual(readPeerMessage(encodePeerMessage(message)), message);
+  });
+
+  test('a peer puts nobody off for longer than minutes, nor has more to say of it than a page shows', () => {
+    const writer = new CborWriter(4096).array(3).uint(3);
+    const read = readPeerMessage(
+      writer
+        .text('x'.repeat(100_000))
+        .uint(2 ** 40)
+        .finish(),
+    );
+    assert.ok(read.kind === 'lapse');
+    assert.deepEqual([read.waitS, read.reason.length], [300, 500]);
   });
 
   test.each(messages)('$kind cut or lengthened is refused', (message) => {
