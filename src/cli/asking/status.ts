@@ -44,7 +44,7 @@ export function renderStatus(status: StatusSnapshot, paint: Paint): string {
   const nowMs = wallMsOfIso(status.clock.at) ?? 0;
   const title = `${paint('bold', status.site)}  hub ${status.hubId}  version ${status.version}`;
   const sections: [string, readonly string[]][] = [
-    ['Power', powerLines(status.power, paint)],
+    ['Power', [...powerLines(status.power, paint), ...byHandLines(status.power)]],
     ['Waiting', backlogLines(status)],
     [
       'Uplink',
@@ -99,6 +99,11 @@ function powerLines(power: PowerStatus, paint: Paint): string[] {
   const isEarly = power.state === 'unknown' && power.socPct !== null;
   const state = isEarly ? 'unknown until there are more readings' : power.state;
   return [`${paint(colour, state)}: ${figures.join('; ')}`, paint('dim', source)];
+}
+
+function byHandLines({ override }: PowerStatus): string[] {
+  if (override?.who === undefined) return [];
+  return [`${printable(override.who)} sends by hand until ${override.until}`];
 }
 
 /** On mains nothing is measured; where nothing tells anything of a battery, the hub does not know that. */

@@ -33,7 +33,9 @@ export async function showLog(args: Args, io: CliIo): Promise<ExitCode> {
   const path = (from: string | undefined): string =>
     `/api/v1/log${from === undefined ? '' : `?since=${encodeURIComponent(from)}`}`;
   if (!args.has('follow')) {
-    for (const line of (await hub.text(path(since))).split('\n')) if (line !== '') show(line);
+    const lines = (await hub.text(path(since))).split('\n').filter((line) => line !== '');
+    lines.forEach(show);
+    if (lines.length === 0) io.stderr('No line: a decision is told when it changes.\n');
     return EXIT.done;
   }
   await hub.follow(path(since), show);

@@ -112,6 +112,17 @@ test('a hub without any source of readings is not on mains, unless it was told s
   );
 });
 
+test('who sends by hand is told, and until when; an earlier hub does not know', () => {
+  const powerOf = (override: unknown): string => {
+    const power = { ...sampleStatus().power, override } as StatusSnapshot['power'];
+    return renderStatus(sampleStatus({ power }), plain);
+  };
+  const until = '2026-03-01T12:30:00.000Z';
+  const byHand = /^Power .*\n.*\n +ana sends by hand until 2026-03-01T12:30:00.000Z\nWaiting/m;
+  assert.match(powerOf({ until, who: 'ana' }), byHand);
+  for (const none of [null, undefined]) assert.doesNotMatch(powerOf(none), /by hand/);
+});
+
 test('colour comes on a terminal only, and not where NO_COLOR is set', async () => {
   const argv = `status --url http://127.0.0.1:${server.port}`;
   const escape = /\u001b\[/; // oxlint-disable-line no-control-regex -- It looks for just that.
@@ -189,6 +200,9 @@ test('log shows a line a decision since a moment or an age, or the lines as they
   assert.match(recent.stdout, /records go/);
   const json = await world.run(`log --json --since 2026-03-01T11:45:00Z ${url}`, { http });
   assert.deepEqual(JSON.parse(json.stdout), sources.lines[1]);
+  const nothing = await world.run(`log --since 2026-03-02T00:00:00Z ${url}`, { http });
+  assert.deepEqual([nothing.code, nothing.stdout], [EXIT.done, '']);
+  assert.equal(nothing.stderr, 'No line: a decision is told when it changes.\n');
   assert.equal((await world.run(`log --since soon ${url}`, { http })).code, EXIT.usage);
 });
 
