@@ -108,7 +108,10 @@ export class CarriedDesk {
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
       const id = next;
       const { answer, freed } = await queue.ask(() => site.take(address.hub, id));
-      if (answer !== undefined) answers.push(this.#message(address, id, answer));
+      // Another worker of the fleet may have been quicker.
+      const told = answer ?? (await site.answerFor(address.hub, id));
+      if (told !== undefined && (answer !== undefined || told.kind === 'receipt'))
+        answers.push(this.#message(address, id, told));
       waiting.push(...freed);
     }
     return answers;
