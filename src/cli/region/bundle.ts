@@ -13,6 +13,7 @@ import {
   parsePart,
 } from '../../batch/bundle.ts';
 import { parseUpstreamTopic, topicOfBatch } from '../../batch/wire/topics.ts';
+import { removeHalf } from '../../platform/files/files.ts';
 import { type Args, UsageError } from '../args.ts';
 import { HubApi } from '../asking/hub-api.ts';
 import { type CliIo, EXIT, type ExitCode } from '../io.ts';
@@ -231,7 +232,7 @@ function writeParts(
       io.files.replace(path, bytes);
     } catch (error) {
       // Half a bundle is of no use, and takes the room of the next try.
-      for (const each of [...paths, path]) io.files.remove(each);
+      for (const each of [...paths, path]) removeHalf(io.files, each);
       const needed = parts.reduce((sum, part) => sum + part.length, 0);
       const reason = `${path}: ${textOfError(error)}; the whole has ${bytesText(needed)}, nothing of it was left there`;
       throw new HubError('files.refused', reason, error);
