@@ -7,7 +7,7 @@
  */
 import type { Cancel, Clock, Timers } from '../base/clock.ts';
 import { hexOf } from '../base/bytes.ts';
-import { HubError, messageOf, systemCode } from '../base/errors.ts';
+import { HubError, systemCode } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { BatchId } from '../batch/batch-id.ts';
@@ -35,6 +35,7 @@ import { greetingFor, hindranceTo } from './arriving/greeting.ts';
 import { HubNames } from './arriving/hub-names.ts';
 import { DEFAULT_REGIONAL_LIMITS, type RegionalLimits } from './limits.ts';
 import { Nonsense } from './arriving/nonsense.ts';
+import { Trouble } from './arriving/trouble.ts';
 import { Pressure } from './pressure/pressure.ts';
 import { ChunkDesk, type ChunkTopic } from './arriving/chunk-desk.ts';
 import { type Answer, Site, type SiteAudit } from './site.ts';
@@ -111,6 +112,7 @@ export class RegionalNode {
   #isSweeping = false;
   readonly #work = { chunks: 0, batches: 0, ops: 0, parked: 0, nonsense: 0, overQuota: 0 };
   readonly #nonsense: Nonsense;
+  readonly #trouble: Trouble;
   #isClosed = false;
 
   private constructor(options: RegionalNodeOptions) {
@@ -118,6 +120,7 @@ export class RegionalNode {
     this.#limits = { ...DEFAULT_REGIONAL_LIMITS, ...options.limits };
     this.#queue = new WorkQueue(options.fleet?.takesAtOnce ?? 1, (error) => this.#broken(error));
     this.#nonsense = new Nonsense(options.log);
+    this.#trouble = new Trouble(options);
     this.#pressure = new Pressure({ ...options, queue: this.#queue });
     this.down = new DownDesk({
       siteOf: (name) => this.#siteOfOthers(name),
@@ -364,10 +367,9 @@ export class RegionalNode {
 
   /** A full disk and a database that is away pass: what found no place is not confirmed, and comes again. Anything else ends the process. */
   #broken(error: unknown): void {
-    const { log, onFatal } = this.#options;
-    if (isPassing(error)) log.warn('regional.database', { reason: error.message });
-    else if (isOfDisk(error)) log.error('regional.disk', { reason: messageOf(error) });
-    else onFatal(error);
+    if (isPassing(error)) this.#trouble.note('regional.database', error);
+    else if (isOfDisk(error)) this.#trouble.note('regional.disk', error);
+    else this.#options.onFatal(error);
   }
 
   #answer(address: HubAddress, batch: BatchId, answer: Answer, wait?: AskedToWait): void {
@@ -383,7 +385,7 @@ export class RegionalNode {
   }
 }
 
-function isPassing(error: unknown): error is HubError {
+function isPassing(error: unknown): boolean {
   return error instanceof HubError && PASSING.test(error.code);
 }
 

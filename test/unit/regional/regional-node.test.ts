@@ -173,6 +173,9 @@ test('a region that stays full is sent little, ever more seldom', async () => {
   it.journal.append(...stampedOps(41, 2_000));
   const opened = (): number => it.syncLines.filter(({ event }) => event === 'session.open').length;
   const before = opened();
+  await it.clock.advance(60_000);
+  const lines = it.log.lines.filter(({ event }) => event === 'regional.disk');
+  assert.equal(lines.length, 1, 'told once a minute');
   await it.clock.advance(3 * 3_600_000);
   const sessions = opened() - before;
   assert.ok(sessions >= 10 && sessions <= 40, `${sessions} sessions in three hours`);
