@@ -90,7 +90,7 @@ export function fileChecks(
     checks.push(
       checked('disk', () => diskCheck(io.files.freeBytes(config.data), freeBytesMin)),
       snapshotCheck(io, paths),
-      storeCheck(io, config, paths, journal.stat),
+      storeCheck(io, config, paths, lost === undefined ? journal.stat : undefined),
       ...strayChecks(io, config, paths),
     );
   }

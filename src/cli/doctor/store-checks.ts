@@ -26,7 +26,7 @@ function trustIn({ files, random }: CliIo, { identity: path }: HubPaths): Trust 
   return { publicKey, verify: verifyEd25519 };
 }
 
-/** The state database against the journal; a damaged one is disposable where the rest holds all of it. */
+/** The state database against the journal, where that is there; a damaged one is disposable where the rest holds all of it. */
 export function storeCheck(
   io: CliIo,
   config: Config,
@@ -36,8 +36,10 @@ export function storeCheck(
   const { files, clock } = io;
   if (!files.exists(paths.state))
     return ok('store', 'none: the next start folds it from the journal');
+  if (journal === undefined)
+    return note('store', 'no journal can be read that it could be compared with');
+  const { firstLsn, lastLsn } = journal;
   const log = createLog(clock, 'error', (line) => io.stderr(`${line}\n`));
-  const firstLsn = journal?.firstLsn ?? 1;
   let checkpointLsn: number;
   try {
     const { readingsDays } = config.store;
@@ -58,7 +60,6 @@ export function storeCheck(
       },
     };
   }
-  const lastLsn = journal?.lastLsn ?? 0;
   if (checkpointLsn > lastLsn) {
     return note(
       'store',

@@ -188,6 +188,16 @@ describe('a hub that stands still', () => {
     assert.equal(checks.find(({ name }) => name === 'store')?.fixable, true);
   });
 
+  test('it stays where the journal is gone: nothing else has what is in it', async () => {
+    rmSync(join(dir, 'journal'), { recursive: true });
+    writeFileSync(join(dir, 'state.db'), 'no database, and long enough to be read as one');
+    const { checks, fixed } = await diagnose('--fix');
+    assert.deepEqual(fixed, []);
+    assert.ok(existsSync(join(dir, 'state.db')));
+    const found = checks.find(({ name }) => name === 'store')?.found;
+    assert.equal(found, 'no journal can be read that it could be compared with');
+  });
+
   test('a state database of another journal is told as that', async () => {
     const path = join(dir, 'state.db');
     const store = Store.open({ path, files: machineFiles, log: SILENT_LOG, readingsDays: 1 });
