@@ -27,7 +27,11 @@ const NONE: Readonly<Record<string, string>> = {
 };
 
 /** Where a person can do something, and the message does not say it. */
-const HINTED: ReadonlySet<string> = new Set(['client.storage-full', 'client.outbox-full']);
+const HINTED: ReadonlySet<string> = new Set([
+  'client.storage',
+  'client.storage-full',
+  'client.outbox-full',
+]);
 
 /** What keeps this browser from keeping anything; its word goes when there is room again. */
 let trouble: string | undefined;

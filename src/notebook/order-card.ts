@@ -135,7 +135,7 @@ export class OrderCard {
     for (const [name, input] of this.#inputs) {
       const value = textIn(row, name);
       // What somebody is typing is not taken out of their hands, nor the caret of who is about to.
-      if (!this.#begun.has(name) && input.value !== value) input.value = value;
+      if (!this.#begun.has(name) && input.value !== value) setTo(input, value);
       if (input instanceof HTMLTextAreaElement) fit(input);
     }
     this.#visits.value = String(row?.counters['visits'] ?? 0);
@@ -292,6 +292,14 @@ function stepText({ kind, fields }: HistoryEntry): string {
 function wordOf(field: string, value: Value): string {
   const text = textOf(value);
   return (field === 'state' ? STATES[text] : undefined) ?? (text === '' ? '(empty)' : text);
+}
+
+function setTo(input: FieldInput, value: string): void {
+  input.value = value;
+  if (!(input instanceof HTMLSelectElement) || input.value === value) return;
+  // A state that this page does not know: another program's.
+  input.append(make('option', { value }, value));
+  input.value = value;
 }
 
 function textIn(row: RecordRow | undefined, name: string): string {

@@ -88,6 +88,53 @@ testWithPeers(
 );
 
 testWithPeers(
+  'what other programs write is shown as it is, and never makes the page wider than the phone',
+  ['chromium'],
+  async ([path]) => {
+    const { office, page } = await openOrder(path as string);
+    await page.setViewportSize({ width: 360, height: 740 });
+    const long = { title: 'x'.repeat(5_000), who: 'y'.repeat(300), state: 'frozen' };
+    await office.record(ORDER).set(long);
+    await holds(page, TITLE, long.title);
+    await holds(page, '[name=state]', 'frozen');
+    await page.goBack();
+    await page.waitForSelector('#order', { state: 'hidden' });
+    const wide = await page.evaluate<number>('document.documentElement.scrollWidth - innerWidth');
+    assert.ok(wide <= 0, `${wide} px beyond 360`);
+    const height = (await page.locator('#orders li').boundingBox())?.height ?? 0;
+    assert.ok(height < 300, `one order of ${height} px`);
+  },
+);
+
+testWithPeers(
+  'a browser that keeps nothing for this page says so, and what to do',
+  ['chromium'],
+  async ([path]) => {
+    const hub = await startHub({ data: tempDir() });
+    const browser = await openBrowser(path as string);
+    const refusals = [
+      'Object.defineProperty(window, "indexedDB", { value: undefined });',
+      'IDBFactory.prototype.open = () => { throw new DOMException("insecure", "SecurityError"); };',
+      `const open = IDBFactory.prototype.open;
+       IDBFactory.prototype.open = function () {
+         const request = open.call(this, 'other');
+         Object.defineProperty(request, 'error', {
+           value: new DOMException('did not allow mutations.', 'InvalidStateError'),
+         });
+         setTimeout(() => request.dispatchEvent(new Event('error')));
+         return request;
+       };`,
+    ];
+    for (const refusal of refusals) {
+      const page = await openPage(browser);
+      await page.addInitScript(refusal);
+      await page.goto(`${hub.httpUrl}notebook`);
+      await reads(page, '#trouble', /keeps nothing for this page\. .*allow storage for this site/);
+    }
+  },
+);
+
+testWithPeers(
   'a text that is written from right to left stands so, whatever is in it from left to right',
   ['chromium'],
   async ([path]) => {

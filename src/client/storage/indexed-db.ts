@@ -69,7 +69,7 @@ export class IndexedDbStorage implements DeviceStorage {
   }
 
   static async open(name: string, random: Random, timers: Timers): Promise<IndexedDbStorage> {
-    const db = await openDatabase(name);
+    const db = await openDatabase(name).catch(refusal);
     const owner = hexOf(random.bytes(8));
     return new IndexedDbStorage(name, db, await claim(name, db, owner), owner, timers);
   }
@@ -289,7 +289,7 @@ function rangeOf(box: number): IDBKeyRange {
   return IDBKeyRange.bound([box, 0], [box, Number.MAX_SAFE_INTEGER]);
 }
 
-function openDatabase(name: string): Promise<IDBDatabase> {
+async function openDatabase(name: string): Promise<IDBDatabase> {
   const request = indexedDB.open(name, 1);
   request.addEventListener('upgradeneeded', () => {
     const db = request.result;
@@ -314,10 +314,20 @@ function done(transaction: IDBTransaction): Promise<void> {
   });
 }
 
+/** Private windows of some browsers have no database; others refuse it, each in words of its own. */
+function refusal(error: unknown): never {
+  if (error instanceof HubError && wordFor(error.cause) !== undefined) throw error;
+  throw new HubError('client.storage', 'this browser keeps nothing for this page', error);
+}
+
+function wordFor(error: unknown): string | undefined {
+  if (!(error instanceof DOMException)) return undefined;
+  return WORDS.get(NO_SPACE.test(error.message) ? QUOTA : error.name);
+}
+
 function failure(error: DOMException | null): HubError {
-  const isFull = NO_SPACE.test(error?.message ?? '');
-  const word = WORDS.get(isFull ? QUOTA : (error?.name ?? ''));
-  const reason = word ?? `the browser refused: ${error?.message ?? 'it does not say why'}`;
+  const reason =
+    wordFor(error) ?? `the browser refused: ${error?.message ?? 'it does not say why'}`;
   // Of a transaction all is kept, or nothing: another one may have more luck. What came after a later version never has.
   const isFinal = error?.name === VERSION;
   return new HubError(isFinal ? 'client.storage' : 'client.storage-full', reason, error);
