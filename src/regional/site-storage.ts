@@ -86,8 +86,8 @@ export interface Claim {
   readonly bytes: Uint8Array;
   readonly publicKey: Uint8Array;
   keep(opened: OpenedBatch): Promise<KeepOutcome>;
-  /** Puts the batch aside with the reason, for a person to look at; of reason `NOT_ACCEPTED`, no bytes are kept. */
-  park(opClass: OpClass, reason: string): Promise<void>;
+  /** Puts the batch aside with the reason and these bytes, for a person to look at. */
+  park(opClass: OpClass, reason: string, bytes: Uint8Array): Promise<void>;
   /** Drops the chunks; how many there were. */
   drop(): Promise<number>;
   /** Gives up what was neither kept, parked nor dropped. */

@@ -6,6 +6,7 @@
  * A receipt says where the batch before is not known here; a hub that has it still sends it, and one that was
  * told it was stored knows then that this node has lost it.
  */
+import { EMPTY_BYTES } from '../base/bytes.ts';
 import { type Clock, type Timers, turn } from '../base/clock.ts';
 import { FAULTS, HubError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
@@ -17,7 +18,13 @@ import { firstLeafOf, type Manifest, type Signer } from '../batch/manifest.ts';
 import { DOWN_CLASSES } from '../batch/wire/down-messages.ts';
 import type { Hello } from '../batch/wire/messages.ts';
 import { encodeReceipt, type Receipt, type WitnessedHead } from '../batch/wire/receipt.ts';
-import { type BatchOutcome, FORKED, type OpenTools, openBatch } from '../batch/open-batch.ts';
+import {
+  type BatchOutcome,
+  FORKED,
+  NOT_ACCEPTED,
+  type OpenTools,
+  openBatch,
+} from '../batch/open-batch.ts';
 import type { PayloadOpener, PayloadSealer } from '../batch/payload-seal.ts';
 import type { Verify } from '../codec/cose.ts';
 import { HASH_BYTES } from '../ledger/merkle.ts';
@@ -236,7 +243,9 @@ export class Site {
   ): Promise<Answer> {
     const { log, signer } = this.#options;
     log.error('regional.batch.parked', { site: this.name, hub, batch: id, reason });
-    await claim.park(manifest?.class ?? 0, reason);
+    // What may not be stored is not kept for a person to look at either.
+    const bytes = reason === NOT_ACCEPTED ? EMPTY_BYTES : claim.bytes;
+    await claim.park(manifest?.class ?? 0, reason, bytes);
     if (manifest !== undefined) this.#options.audit?.refused(id, manifest, reason);
     const nothing = { ranges: [], ops: 0, root: new Uint8Array(HASH_BYTES), awaits: undefined };
     const receipt: Receipt = {

@@ -191,7 +191,7 @@ describe.each(STORAGES.kinds)('site storage: %s', (_name, make) => {
     const next = await batchOf(stampedOps(4, 6), { previous: bad.id });
     assert.ok(await putAll(place.site, bad));
     const claim = await place.site.claim(HUB_ID, bad.id);
-    await claim?.park(TELEMETRY, 'for a test');
+    await claim?.park(TELEMETRY, 'for a test', claim.bytes);
     await claim?.release();
     const kept = await keepBatch(place.site, next);
     assert.ok(kept.kind === 'kept' && !kept.facts.isLoose);

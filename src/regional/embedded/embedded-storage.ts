@@ -9,7 +9,7 @@
  * Batches are taken in the order in which they become complete, also before the one that they name as their
  * predecessor: the state is a fold over a set of ops.
  */
-import { EMPTY_BYTES, utf8 } from '../../base/bytes.ts';
+import { utf8 } from '../../base/bytes.ts';
 import { type Clock, type Timers, turn } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import type { BatchId } from '../../batch/batch-id.ts';
@@ -17,7 +17,6 @@ import type { Chunk, ChunkBitmap } from '../../batch/wire/chunks.ts';
 import type { Manifest } from '../../batch/manifest.ts';
 import type { BatchRef, NamedBatch } from '../../batch/wire/short-chunk.ts';
 import type { Hello } from '../../batch/wire/messages.ts';
-import { NOT_ACCEPTED } from '../../batch/open-batch.ts';
 import { isSiteName } from '../../batch/wire/topics.ts';
 import type { StampedOp } from '../../model/op.ts';
 import { laneOf, type Origin, splitLane } from '../../model/origin.ts';
@@ -224,9 +223,7 @@ class EmbeddedSite implements SiteStorage {
       bytes,
       publicKey,
       keep: (opened) => this.#keep(hub, id, bytes, opened),
-      park: async (opClass, reason) => {
-        // What may not be stored is not kept for a person to look at either.
-        const kept = reason === NOT_ACCEPTED ? EMPTY_BYTES : bytes;
+      park: async (opClass, reason, kept) => {
         this.#archive.park(hub, opClass, id, kept, reason);
         this.#assembly.drop(hub, id);
       },

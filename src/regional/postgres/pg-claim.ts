@@ -7,10 +7,9 @@
  * predecessor would leave a gap in the hub's history for good. One whose predecessor is not known waits for it, as long as
  * the hub may still send it.
  */
-import { concatBytes, EMPTY_BYTES } from '../../base/bytes.ts';
+import { concatBytes } from '../../base/bytes.ts';
 import type { BatchId } from '../../batch/batch-id.ts';
 import type { Manifest } from '../../batch/manifest.ts';
-import { NOT_ACCEPTED } from '../../batch/open-batch.ts';
 import type { SealedBatch } from '../../batch/seal-batch.ts';
 import type { OpClass } from '../../model/class.ts';
 import type { Origin } from '../../model/origin.ts';
@@ -179,11 +178,9 @@ class PgClaim implements Claim {
     return { kind: 'kept', receipt, facts, freed, pruned: 0 };
   }
 
-  async park(opClass: OpClass, reason: string): Promise<void> {
+  async park(opClass: OpClass, reason: string, bytes: Uint8Array): Promise<void> {
     const { siteId, limits } = this.#place;
     const { hub, id } = this.#claimed;
-    // What may not be stored is not kept for a person to look at either.
-    const bytes = reason === NOT_ACCEPTED ? EMPTY_BYTES : this.bytes;
     await this.#sql.query(PARK, [siteId, hub, id, opClass, reason, bytes]);
     await this.#sql.query(PRUNE_PARKED, [siteId, limits.parkedMax]);
     await this.#finish();
