@@ -67,8 +67,8 @@ export class AuditTrail {
   readonly #files: AuditFiles;
   readonly #received = new Map<OpClass, Received>();
   /** Undone and conflict: what follows from entries that are merged. */
-  #withMerge: AuditLine[] = [];
-  #lines: AuditLine[] = [];
+  readonly #withMerge: AuditLine[] = [];
+  readonly #lines: AuditLine[] = [];
   #merged: { readonly common: Common; readonly lsns: [number, number] } | undefined;
   #seenLsn: number;
   #cancel: Cancel | undefined;
@@ -129,18 +129,19 @@ export class AuditTrail {
   }
 
   batched(batch: AuditedBatch): void {
-    this.#note(...aboutBatch('batched', batch));
+    this.#note(this.#lines, aboutBatch('batched', batch));
   }
 
   receipted(batch: AuditedBatch): void {
-    this.#note(...aboutBatch('receipted', batch));
+    this.#note(this.#lines, aboutBatch('receipted', batch));
   }
 
   /** `source` at a region. */
   refused(batch: AuditedBatch, reason: string, source?: Pick<BatchSource, 'site' | 'hub'>): void {
     const of = source && { site: source.site, hub: source.hub };
     const lines = aboutBatch('receipted', batch);
-    this.#note(...lines.map((line) => ({ ...line, event: 'refused' as const, reason, ...of })));
+    const refused = lines.map((line) => ({ ...line, event: 'refused' as const, reason, ...of }));
+    this.#note(this.#lines, refused);
   }
 
   /** At a region: a batch came whole and is stored under a receipt. */
@@ -148,19 +149,19 @@ export class AuditTrail {
     const times = { firstAt: isoTime(oldestMs), lastAt: isoTime(newestMs) };
     const lines = aboutBatch('receipted', batch).map((line) => ({ ...line, site, hub }));
     const received = lines.map((line) => ({ ...line, event: 'received' as const, ...times }));
-    this.#note(...received, ...lines);
+    this.#note(this.#lines, [...received, ...lines]);
   }
 
   undone(op: string, by: string): void {
-    this.#noteWithMerge({ event: 'undone', op, by });
+    this.#note(this.#withMerge, [{ event: 'undone', op, by }]);
   }
 
   conflict(found: Omit<Extract<AuditEvent, { event: 'conflict' }>, 'event'>): void {
-    this.#noteWithMerge({ event: 'conflict', ...found });
+    this.#note(this.#withMerge, [{ event: 'conflict', ...found }]);
   }
 
   pruned(firstLsn: number, throughLsn: number): void {
-    this.#note({ event: 'pruned', lsns: [firstLsn, throughLsn] });
+    this.#note(this.#lines, [{ event: 'pruned', lsns: [firstLsn, throughLsn] }]);
   }
 
   /** Writes what has gathered. */
@@ -173,10 +174,9 @@ export class AuditTrail {
         ? []
         : [{ ...this.#merged.common, event: 'merged', lsns: this.#merged.lsns }];
     // A crash that tears the group before the merge has all that goes with it told again.
-    const lines = [...this.#takeReceived(), ...this.#withMerge, ...merged, ...this.#lines];
+    const withMerge = this.#withMerge.splice(0);
+    const lines = [...this.#takeReceived(), ...withMerge, ...merged, ...this.#lines.splice(0)];
     this.#merged = undefined;
-    this.#withMerge = [];
-    this.#lines = [];
     this.#writtenMs = clock.monotonicMs();
     try {
       this.#files.append(lines);
@@ -193,18 +193,12 @@ export class AuditTrail {
     this.#files.close();
   }
 
-  #note(...events: readonly (AuditEvent & Partial<Common>)[]): void {
+  #note(into: AuditLine[], events: readonly (AuditEvent & Partial<Common>)[]): void {
     if (this.#isClosed) return;
     const common = this.#common();
-    this.#lines.push(...events.map((event) => ({ ...common, ...event })));
-    if (this.#lines.length >= LINES_MAX) this.flush();
+    into.push(...events.map((event) => ({ ...common, ...event })));
+    if (into.length >= LINES_MAX) this.flush();
     else this.#soon();
-  }
-
-  #noteWithMerge(event: AuditEvent): void {
-    if (this.#isClosed) return;
-    this.#withMerge.push({ ...this.#common(), ...event });
-    this.#soon();
   }
 
   #soon(): void {

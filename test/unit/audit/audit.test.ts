@@ -130,6 +130,12 @@ test('conflict, undo and refusal name their ops', async () => {
   }
 });
 
+test('undone ops and conflicts are written early where there are many', () => {
+  const rig = new Rig();
+  for (let seq = 1; seq <= 1_000; seq++) rig.trail.undone(`o/record/${seq}`, `o/record/${seq + 1}`);
+  assert.equal(rig.lines.length, 1_000);
+});
+
 test('where the log ends is found in its newest file: an older one is not read', () => {
   const it = new Rig();
   it.take(1, 50);
