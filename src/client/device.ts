@@ -343,11 +343,15 @@ export class Device {
     else if ('write' in item.item) this.#outbox.moments.observe(item.item.write.order.hlc);
   }
 
-  #welcome({ authority, hlc }: Welcome): void {
+  /** True where all is to be asked for anew: a higher role may read what was passed over before. */
+  #welcome({ authority, hlc }: Welcome): boolean {
     this.#outbox.heardTime(hlc);
-    if (authority === this.#authority) return;
+    if (authority === this.#authority) return false;
+    const mayReadMore = authority > this.#authority && this.#replica.vector.size > 0;
+    if (mayReadMore) this.#replica.claimNothing();
     this.#authority = authority;
     this.#changed(this.#outbox.ops.map(({ op }) => op.key));
+    return mayReadMore;
   }
 
   /** Keeps the state, then lets go of own ops that are in it. */

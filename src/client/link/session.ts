@@ -39,7 +39,8 @@ export interface SessionOptions {
     page: ReadPage,
     resume: Uint8Array | undefined,
   ) => void;
-  readonly onWelcome: (welcome: Welcome) => void;
+  /** True where all is to be pulled anew. */
+  readonly onWelcome: (welcome: Welcome) => boolean;
   readonly onNotice: (notice: Notice) => void;
   /** Called when the contact, or what waits, has changed. */
   readonly onContact: () => void;
@@ -227,7 +228,11 @@ export class Session {
 
   #welcomed(welcome: Welcome): void {
     const { outbox, onWelcome } = this.#options;
-    onWelcome(welcome);
+    if (onWelcome(welcome)) {
+      this.#say(encodePull({ kind: 'close', pull: this.#pull }));
+      this.#resume = undefined;
+      this.#openPull();
+    }
     outbox.met(welcome.hub);
     this.send();
   }

@@ -30,6 +30,11 @@ export class Replica {
     return this.#vector;
   }
 
+  /** What is here stays; all of it is asked for once more. */
+  claimNothing(): void {
+    this.#vector = new Map();
+  }
+
   /** Keys of records that ever had an op. */
   get recordKeys(): readonly string[] {
     return this.state.recordKeys();

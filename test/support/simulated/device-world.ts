@@ -14,7 +14,7 @@ import { SimClock } from '../../../src/platform/sim/clock.ts';
 import { SeededRandom } from '../../../src/platform/sim/random.ts';
 import type { Store } from '../../../src/store/store.ts';
 import { OpsDoor } from '../../../src/sync/ops-door.ts';
-import { PullDoor } from '../../../src/sync/pull-door.ts';
+import { PullDoor, type PullFrom } from '../../../src/sync/pull-door.ts';
 import { DoorJournal } from '../memory/door-journal.ts';
 import { openDoor } from '../memory/doors.ts';
 import { MemoryStorage } from '../memory/memory-storage.ts';
@@ -57,6 +57,8 @@ export class DeviceWorld {
   /** What arrives of what was sent, by the device at one end. */
   tamper: (name: string, payload: Uint8Array, way: 'up' | 'down') => Uint8Array = (_, payload) =>
     payload;
+  /** Who a device is for the hub, and what it may read. */
+  rightsOf: (name: string) => PullFrom = () => ({ role: 'device', mayRead: () => true });
   readonly #links = new Set<SimLink>();
   readonly door: Door;
   readonly #ops: OpsDoor;
@@ -202,7 +204,7 @@ export class DeviceWorld {
 
   #receive(link: SimLink, topic: string, sent: Uint8Array): void {
     const arrive = (): void => {
-      const from = { role: 'device', mayRead: () => true } as const;
+      const from = this.rightsOf(link.name);
       const payload = this.tamper(link.name, sent, 'up');
       if (topic.endsWith('/ops')) this.#ops.handle({ topic, payload, from });
       else this.#pulls.handle({ topic, payload, from });

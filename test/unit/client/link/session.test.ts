@@ -36,7 +36,7 @@ async function openTablet() {
     resume: undefined,
     timers: clock,
     onPage: () => undefined,
-    onWelcome: () => undefined,
+    onWelcome: () => false,
     onNotice: () => undefined,
     onContact: () => undefined,
   };
