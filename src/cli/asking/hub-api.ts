@@ -2,6 +2,7 @@
  * Speaks with a running hub: its address from --url, from what it left in its data directory, or from the
  * configuration; a user where it asks for one.
  */
+import { basicLogin } from '../../base/basic-login.ts';
 import { textOf } from '../../base/bytes.ts';
 import { HubError } from '../../base/errors.ts';
 import { textIn } from '../../platform/files/files.ts';
@@ -163,6 +164,5 @@ function loginOf(args: Args, io: CliIo): Readonly<Record<string, string>> {
   const password = bytes === undefined ? undefined : textOf(bytes)?.replace(/\r?\n$/, '');
   if (password === undefined)
     throw new UsageError(`--password-file: ${path} is not there or not a text`);
-  const login = new TextEncoder().encode(`${user}:${password}`);
-  return { authorization: `Basic ${btoa(String.fromCharCode(...login))}` };
+  return { authorization: basicLogin(user, password) };
 }

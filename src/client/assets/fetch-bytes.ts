@@ -1,4 +1,5 @@
 /** Contents from a hub by HTTP, in Node and in browsers. */
+import { basicLogin } from '../../base/basic-login.ts';
 import { HubError } from '../../base/errors.ts';
 
 /** Gets paths below `base`, such as `http://hub:8080`; user and password as for MQTT. */
@@ -9,9 +10,7 @@ export function fetcherOf(
 ): (path: string) => Promise<Uint8Array> {
   const { username, password } = login;
   const headers: Record<string, string> =
-    username === undefined
-      ? {}
-      : { authorization: `Basic ${btoa(`${username}:${password ?? ''}`)}` };
+    username === undefined ? {} : { authorization: basicLogin(username, password ?? '') };
   return async (path) => {
     const answer = await get(new URL(path, base), { headers });
     if (!answer.ok) throw new HubError('client.refused', `${path}: the hub says ${answer.status}`);
