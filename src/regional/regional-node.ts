@@ -7,7 +7,7 @@
  */
 import type { Cancel, Clock, Timers } from '../base/clock.ts';
 import { hexOf } from '../base/bytes.ts';
-import { HubError, systemCode } from '../base/errors.ts';
+import { type FaultCode, HubError, systemCode } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { BatchId } from '../batch/batch-id.ts';
@@ -88,6 +88,8 @@ export interface RegionalWork {
 
 /** Faults of a database: it comes back, or a person mends it while we wait. */
 const PASSING = /^database\./;
+/** Faults of a disk that is full or away. */
+const OF_DISK: ReadonlySet<FaultCode> = new Set(['store.failed', 'files.refused']);
 const CLIENT_SUFFIX_BYTES = 6;
 /** Batches that wait for their turn in memory; others wait in the storage. */
 const QUEUED_MAX = 1_000;
@@ -390,6 +392,6 @@ function isPassing(error: unknown): boolean {
 }
 
 function isOfDisk(error: unknown): boolean {
-  if (error instanceof HubError) return error.code === 'store.failed';
+  if (error instanceof HubError) return OF_DISK.has(error.code);
   return systemCode(error) !== undefined;
 }

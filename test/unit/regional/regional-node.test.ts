@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'vitest';
 
 import { textOf } from '../../../src/base/bytes.ts';
-import { HubError } from '../../../src/base/errors.ts';
+import { type FaultCode, HubError } from '../../../src/base/errors.ts';
 import { encodeHello } from '../../../src/batch/wire/messages.ts';
 import { helloTopic } from '../../../src/batch/wire/topics.ts';
 import { originOfPublicKey } from '../../../src/hashes.ts';
@@ -163,6 +163,21 @@ test('a full disk at the regional node confirms nothing, and passes', async () =
   assert.equal(it.store.ops.size, 80);
   await it.stop();
   assert.deepEqual(it.fatal, []);
+});
+
+test.each<[FaultCode, boolean]>([
+  ['files.refused', false],
+  ['store.damaged', true],
+])('a new site that cannot be opened by %s ends the node: %s', async (code, isFatal) => {
+  const it = await world();
+  it.regionFiles.makeDir = () => {
+    throw new HubError(code, 'for a test');
+  };
+  const session = await stranger(it, 'new');
+  await hello(it, session, 'second', 22);
+  assert.equal(it.fatal.length, isFatal ? 1 : 0);
+  assert.equal(it.log.count('regional.disk'), isFatal ? 0 : 1);
+  await it.stop();
 });
 
 test('a region that stays full is sent little, ever more seldom', async () => {
