@@ -104,7 +104,7 @@ export class Store {
 
   /**
    * Opens or makes the database; the folder it lies in must be locked by us. Throws `HubError`:
-   * `store.damaged` (remove it with `Store.remove` and open again), `store.failed`, `data.newer`.
+   * `store.damaged` (`putAside`, and open again), `store.failed`, `data.newer`.
    */
   static open(options: StoreOptions): Store {
     const { files, path, durability = 'replayable' } = options;

@@ -39,7 +39,7 @@ import type { CliIo } from '../io.ts';
 import { bytesText, countText } from '../text.ts';
 import { type Check, checked, note, ok, wrong, wrongByFault } from './check.ts';
 import { diskCheck } from './hub-checks.ts';
-import { snapshotCheck, storeCheck } from './store-checks.ts';
+import { asideChecks, snapshotCheck, storeCheck } from './store-checks.ts';
 
 export interface FileFindings {
   readonly checks: readonly Check[];
@@ -91,6 +91,7 @@ export function fileChecks(
       checked('disk', () => diskCheck(io.files.freeBytes(config.data), freeBytesMin)),
       snapshotCheck(io, paths),
       storeCheck(io, config, paths, lost === undefined ? journal.stat : undefined),
+      ...asideChecks(io, paths),
       ...strayChecks(io, config, paths),
     );
   }

@@ -7,9 +7,12 @@ import type { FolderStat } from '../../journal/recovery/inspect.ts';
 import { Identity, verifyEd25519 } from '../../keys/identity.ts';
 import { readSnapshot, type Trust } from '../../snapshot/snapshot-file.ts';
 import { SqliteFile } from '../../store/database/sqlite.ts';
+import { asideOf, putAside } from '../../store/put-aside.ts';
 import { Store } from '../../store/store.ts';
 import type { CliIo } from '../io.ts';
 import { type Check, checked, note, ok, wrong, wrongByFault } from './check.ts';
+
+const MIB = 1 << 20;
 
 export function snapshotCheck(io: CliIo, paths: HubPaths): Check {
   return checked('snapshot', () => {
@@ -55,8 +58,8 @@ export function storeCheck(
     return {
       ...check,
       fix: () => {
-        Store.remove(files, paths.state);
-        return `removed ${paths.state}; the next start folds it anew`;
+        const aside = putAside(files, paths.state, config.journal.freeMibMin * MIB);
+        return asideText(paths.state, aside);
       },
     };
   }
@@ -87,9 +90,23 @@ function newerStore({ files }: CliIo, { state }: HubPaths, check: Check): Check 
     steps: [...check.steps, way],
     fix: () => {
       SqliteFile.rename(files, state, aside);
-      return `put ${state} aside as ${aside}; the next start folds it anew`;
+      return asideText(state, aside);
     },
   };
+}
+
+function asideText(state: string, aside: string | undefined): string {
+  const done = aside === undefined ? `removed ${state}` : `put ${state} aside as ${aside}`;
+  return `${done}; the next start folds it anew`;
+}
+
+/** A damaged state that the hub, or `--fix`, has put aside. */
+export function asideChecks({ files }: CliIo, { state }: HubPaths): Check[] {
+  const aside = asideOf(state);
+  if (!files.exists(aside)) return [];
+  const steps =
+    'Readings that have left the journal may be in it alone: copy it, and read it with `sqlite3 FILE .recover`. Then remove it: only then the next one stays.';
+  return [note('put aside', `${aside}, a state database that was damaged`, steps)];
 }
 
 /** Whether snapshot and journal together hold everything. */

@@ -1,6 +1,6 @@
 /**
  * The hub's state: the store and the applier that follows the journal into it. A damaged or failing store
- * is no reason to stop: it is removed, opened anew and folded from the journal again, while devices are
+ * is no reason to stop: it is put aside, opened anew and folded from the journal again, while devices are
  * served as before. Where the journal has let go of its beginning, the snapshot stands in for that.
  */
 import { Backoff } from '../../base/backoff.ts';
@@ -17,6 +17,7 @@ import type { Machine } from '../../machine.ts';
 import type { Signer } from '../../snapshot/manifest.ts';
 import { readSnapshot, writeSnapshot } from '../../snapshot/snapshot-file.ts';
 import type { StateDigest } from '../../store/state/state-digest.ts';
+import { putAside } from '../../store/put-aside.ts';
 import { Store, type StoreOptions } from '../../store/store.ts';
 import { checkJournalReaches } from './lost-journal.ts';
 import { giveSpareRoom, keepSpareRoom } from './spare-room.ts';
@@ -38,6 +39,7 @@ export type EntryTaker = (lsn: number, entry: Uint8Array) => void;
 const REOPEN_MS_MIN = 5_000;
 const REOPEN_MS_MAX = 600_000;
 const SLICE_MS = 4;
+const MIB = 1 << 20;
 /** Snapshots that are as good as none. */
 const UNUSABLE: ReadonlySet<FaultCode> = new Set(['snapshot.damaged', 'snapshot.untrusted']);
 
@@ -180,7 +182,7 @@ export class HubStore {
     this.#reopenedMs = machine.clock.monotonicMs();
     try {
       failed.close();
-      if (fault.code === 'store.damaged') removeState(this.#options, fault);
+      if (fault.code === 'store.damaged') makeWay(this.#options, fault);
       this.#state = openState(this.#options);
     } catch (error) {
       this.#recover(faultOf(error));
@@ -203,7 +205,7 @@ function openState(options: HubStoreOptions): Store {
     state = Store.open(storeOptions);
   } catch (error) {
     if (!(error instanceof HubError)) throw error;
-    if (error.code === 'store.damaged') removeState(options, error);
+    if (error.code === 'store.damaged') makeWay(options, error);
     else if (error.code !== 'store.failed' || !giveSpareRoom(files, paths.spare)) throw error;
     else log.warn('store.spare-room-given', { reason: error.message });
     state = Store.open(storeOptions);
@@ -224,9 +226,11 @@ function openState(options: HubStoreOptions): Store {
   return state;
 }
 
-function removeState({ machine, paths }: HubStoreOptions, fault: HubError): void {
-  machine.log.warn('store.removed', { path: paths.state, reason: fault.message });
-  Store.remove(machine.files, paths.state);
+function makeWay({ config, machine, paths }: HubStoreOptions, { message: reason }: HubError): void {
+  const { files, log } = machine;
+  const aside = putAside(files, paths.state, config.journal.freeMibMin * MIB);
+  if (aside === undefined) log.warn('store.removed', { path: paths.state, reason });
+  else log.warn('store.put-aside', { aside, reason });
 }
 
 /** Where the journal begins behind the tables' end, the tables begin anew from the snapshot. */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 
 import { describe, it } from 'vitest';
 
@@ -40,7 +40,7 @@ function setUp(): Hub {
       timers: machineTimers,
       random: machineRandom,
     };
-    const config = { store: { readingsDays: 30 } };
+    const config = { store: { readingsDays: 30 }, journal: { freeMibMin: 1 } };
     const options = { config, machine, clock, paths: hubPaths(dir), journal, signer };
     const store = HubStore.open(options as unknown as Options);
     store.follow();
@@ -102,6 +102,32 @@ describe('the state of a hub', () => {
     assert.deepEqual(await store.digest(), before);
     assert.equal(store.state.latest('quiet').length, 1);
     await store.close();
+  });
+
+  it.each([
+    ['is put aside, for nothing else may have its old readings', 2 << 20, true],
+    ['makes room where the card has none for two of them', 1 << 20, false],
+  ])('that is damaged %s', async (_what, freeBytes, isAside) => {
+    const hub = setUp();
+    publishTo(hub, 10, 'a');
+    let store = hub.open();
+    const before = await store.digest();
+    await store.close();
+    const { state } = hubPaths(hub.dir);
+    const damaged = Buffer.alloc(8192, 'no database');
+    const files = Object.create(machineFiles) as typeof machineFiles;
+    files.freeBytes = () => freeBytes;
+    for (const bytes of [damaged, Buffer.alloc(8192, 'the next one')]) {
+      writeFileSync(state, bytes);
+      store = hub.open(undefined, undefined, files);
+      assert.deepEqual(await store.digest(), before);
+      await store.close();
+    }
+    const aside = `${state}.damaged`;
+    assert.deepEqual(
+      existsSync(aside) ? readFileSync(aside) : undefined,
+      isAside ? damaged : undefined,
+    );
   });
 
   it('says nothing to who can do without, where its tables fail: no device ends the hub by what it asks', async () => {

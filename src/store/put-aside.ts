@@ -1,0 +1,28 @@
+/**
+ * A damaged state database makes way for a new one. Readings that have left the journal may be in it alone: it stays beside
+ * until somebody has looked, and a later one does not take its place.
+ */
+import { type Files, folderOf } from '../platform/files/files.ts';
+import { SqliteFile } from './database/sqlite.ts';
+
+/** Where the damaged one lies. */
+export function asideOf(path: string): string {
+  return `${path}.damaged`;
+}
+
+/**
+ * Returns its new name; or undefined where it was removed, because that name is taken or the disk has no room for another of
+ * its size beyond `keptBytes`.
+ */
+export function putAside(files: Files, path: string, keptBytes: number): string | undefined {
+  const aside = asideOf(path);
+  const file = files.open(path, 'read');
+  const bytes = file.size();
+  file.close();
+  if (files.exists(aside) || files.freeBytes(folderOf(path)) - keptBytes < bytes) {
+    SqliteFile.remove(files, path);
+    return undefined;
+  }
+  SqliteFile.rename(files, path, aside);
+  return aside;
+}
