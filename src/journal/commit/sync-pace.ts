@@ -9,8 +9,8 @@ import type { Clock } from '../../base/clock.ts';
 
 /** Syncs that end in less are quick. */
 const QUICK_MS = 1.5;
-/** Least of a group that goes ahead. */
-const AHEAD_BYTES_MIN = 32 * 1024;
+/** Least of a group that goes ahead: half of what twenty meters with one message each on the way bring. */
+const AHEAD_BYTES_MIN = 2 * 1024;
 /** The mean follows the last so many syncs, and the median is theirs. */
 const SMOOTHING = 8;
 /** Devices wait, and cards that wear out begin like this. */
