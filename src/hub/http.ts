@@ -31,7 +31,7 @@ export interface HttpParts {
   readonly time: SiteTime;
   readonly broker: Broker;
   readonly door: Pick<Door, 'holes'>;
-  readonly healing: Pick<Healing, 'giveUp'>;
+  readonly healing: Pick<Healing, 'giveUp' | 'isLooking'>;
   readonly status: HubStatus;
   readonly fullPage: FullDoor;
   readonly power: HubPower;

@@ -5,14 +5,21 @@ import { HubApi } from './hub-api.ts';
 import { type CliIo, EXIT, type ExitCode } from '../io.ts';
 import { countText, printable } from '../text.ts';
 
+interface ListedHoles {
+  readonly holes: readonly HoleRow[];
+  /** Hubs of earlier versions do not say. */
+  readonly searching?: boolean;
+}
+
 export async function listHoles(args: Args, io: CliIo): Promise<ExitCode> {
   const answer = await HubApi.of(args, io).json('/api/v1/holes');
   if (args.has('json')) {
     io.stdout(`${JSON.stringify(answer)}\n`);
     return EXIT.done;
   }
-  const { holes } = answer as { readonly holes: readonly HoleRow[] };
-  if (holes.length === 0) io.stdout('This hub lacks nothing that it knows of.\n');
+  const { holes, searching = false } = answer as ListedHoles;
+  if (searching) io.stdout('The journal is still being looked through: there may be more.\n');
+  else if (holes.length === 0) io.stdout('This hub lacks nothing that it knows of.\n');
   for (const hole of holes) io.stdout(`${printable(lineOf(hole))}\n`);
   return EXIT.done;
 }

@@ -72,6 +72,8 @@ export class Healing implements HealingPort {
   readonly #ended = new Set<Lane>();
   #searching: Promise<void> | undefined;
   #hasSearched = false;
+  /** Damage was met, and what it took is not known yet. */
+  #isLooking = false;
   #cancelSearch: Cancel | undefined;
   readonly #cancelLook: Cancel;
   #region: HealingStatus['region'] = 'unasked';
@@ -101,6 +103,11 @@ export class Healing implements HealingPort {
   close(): void {
     this.#cancelSearch?.();
     this.#cancelLook();
+  }
+
+  /** Whether more may be missing than is known: a search through the journal is not over. */
+  get isLooking(): boolean {
+    return this.#isLooking;
   }
 
   lacks(): readonly LaneRange[] {
@@ -180,6 +187,7 @@ export class Healing implements HealingPort {
       return;
     }
     this.#hasSearched = true;
+    this.#isLooking = false;
     this.#region = 'unasked';
     const { lackedOps } = this.status();
     if (lackedOps > 0) {
@@ -227,6 +235,7 @@ export class Healing implements HealingPort {
     }
     if (isNew) this.#save();
     this.#ended.clear();
+    this.#isLooking = true;
     this.#cancelSearch?.();
     this.#cancelSearch = timers.after(SEARCH_DELAY_MS, () => void this.search());
   }

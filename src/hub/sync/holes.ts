@@ -10,13 +10,14 @@ import type { Healing } from './healing.ts';
 
 export interface HoleDoorParts {
   readonly book: Pick<HoleBook, 'told' | 'damaged' | 'close'>;
-  readonly healing: Pick<Healing, 'giveUp'>;
+  readonly healing: Pick<Healing, 'giveUp' | 'isLooking'>;
   readonly clock: Pick<Clock, 'wallMs'>;
   readonly log: Log;
 }
 
 export function holeDoorOf({ book, healing, clock, log }: HoleDoorParts): HoleDoor {
   return {
+    isLooking: () => healing.isLooking,
     list: () => [
       ...book.damaged.map((hole) => ({ ...rowOf(hole), device: null, since: null, closed: false })),
       ...book.told.map(({ device, sinceMs, isClosed, ...hole }) => {

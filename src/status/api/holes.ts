@@ -22,17 +22,22 @@ export interface HoleRow {
 
 export interface HoleDoor {
   list(): readonly HoleRow[];
+  /** The journal is still looked through: there may be more. */
+  isLooking(): boolean;
   /** Closes the open ones of an origin, or all; how many ops they lack, and damaged ranges of which nobody knows what they held. */
   close(origin: string | undefined, who: string): { readonly ops: number; readonly ranges: number };
 }
 
 const WORDS = {
   toDevices: 'Only people of the site may decide this, no device.',
+  looking:
+    'Nothing of it is known yet: the journal is still being looked through. Ask again when `heliograph holes list` says no more that it is.',
+  none: 'There is no such hole, or it is closed already.',
   unclear: 'Say which: {"origin": "a1b2c3d4e5f60718"} or {"all": true}.',
 };
 
 export function holesAnswer(door: HoleDoor): Response {
-  return jsonAnswer({ holes: door.list() });
+  return jsonAnswer({ holes: door.list(), searching: door.isLooking() });
 }
 
 export async function closeHolesAnswer(
@@ -46,6 +51,6 @@ export async function closeHolesAnswer(
   if (typeof origin !== 'string' && all !== true) return problem(400, WORDS.unclear);
   const meant = typeof origin === 'string' ? origin : undefined;
   const { ops, ranges } = door.close(meant, principal?.name ?? 'somebody on site');
-  if (ops + ranges === 0) return problem(409, 'There is no such hole, or it is closed already.');
+  if (ops + ranges === 0) return problem(409, door.isLooking() ? WORDS.looking : WORDS.none);
   return jsonAnswer({ ops, ranges });
 }

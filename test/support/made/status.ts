@@ -247,7 +247,7 @@ export class SampleSources {
       },
       powerSince: () => [],
       powerSources: () => this.sources,
-      holes: { list: () => [], close: () => ({ ops: 0, ranges: 0 }) },
+      holes: { isLooking: () => false, list: () => [], close: () => ({ ops: 0, ranges: 0 }) },
       override: {
         begin: (durationMs, who) => {
           const untilMs = this.clock.wallMs() + durationMs;

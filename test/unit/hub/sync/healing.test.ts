@@ -101,6 +101,16 @@ describe('healing', () => {
     assert.deepEqual(world.healing.status(), { lackedOps: 6, region: 'unasked' });
   });
 
+  test('says that it looks until it knows what is missing', async () => {
+    const world = new World();
+    world.healing.begin();
+    assert.ok(world.healing.isLooking);
+    assert.deepEqual(world.holes.list(), []);
+    await world.clock.advance(3_000);
+    assert.equal(world.healing.isLooking, false);
+    assert.equal(world.holes.list().length, 2);
+  });
+
   test('calls a range healed when nothing is missing, and numbers for nothing are known to be that', async () => {
     const world = new World();
     await world.begin();

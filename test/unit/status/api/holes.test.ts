@@ -15,17 +15,19 @@ import { NOON_MS, SampleSources } from '../../../support/made/status.ts';
 let book: HoleBook;
 /** Damage around which the journal has let go. */
 let lostRanges: number[];
+let isLooking: boolean;
 
 beforeEach(() => {
   book = new HoleBook();
   lostRanges = [];
+  isLooking = false;
   book.tell(laneOf(DEVICE_A, RECORD), 1, 50, NOON_MS, 'tablet');
   book.tell(laneOf(DEVICE_B, RECORD), 7, 7, NOON_MS);
 });
 
 function ask(path: string, body?: unknown): Promise<Response> {
   const clock = new SimClock(NOON_MS);
-  const healing = { giveUp: () => lostRanges.splice(0).length };
+  const healing = { giveUp: () => lostRanges.splice(0).length, isLooking };
   const holes = holeDoorOf({ book, healing, clock, log: SILENT_LOG });
   const api = createApi(new SampleSources(new SimClock(NOON_MS)).options({ holes }));
   const url = `http://127.0.0.1:8080/api/v1/holes${path}`;
@@ -67,6 +69,17 @@ describe('holes', () => {
     assert.deepEqual([holes.length, holes[0]?.since], [3, null]);
     assert.deepEqual(await (await ask('/close', { all: true })).json(), { ops: 53, ranges: 1 });
     assert.equal((await ask('/close', { all: true })).status, 409);
+  });
+
+  test('are not said to be none while the journal is still looked through', async () => {
+    book = new HoleBook();
+    isLooking = true;
+    assert.deepEqual(await (await ask('')).json(), { holes: [], searching: true });
+    const answer = await ask('/close', { all: true });
+    assert.equal(answer.status, 409);
+    assert.match(await answer.text(), /still being looked through/);
+    isLooking = false;
+    assert.deepEqual(await (await ask('')).json(), { holes: [], searching: false });
   });
 
   test.each([{}, { all: false }, { origin: 7 }, null, []])('are not closed by %j', async (body) => {
