@@ -68,7 +68,7 @@ export const FAULTS = {
   'asset.too-large':
     'The asset is larger than assets.file_mib_max. Make it smaller, or raise the limit.',
   'store.damaged':
-    'The state database is damaged. It is rebuilt from the journal; readings that have left that may be in the file put aside.',
+    'The state database is damaged. It is rebuilt from the journal, at a region from the batches that it keeps; readings from before these may be in the file put aside.',
   'store.failed':
     'The state database cannot be read or written. Check disk and rights; all data is in the journal.',
   'database.away':

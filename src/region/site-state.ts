@@ -4,8 +4,11 @@
  * the batches are stored anew when the site is opened.
  */
 import { HubError } from '../base/errors.ts';
-import { SqliteFile } from '../store/database/sqlite.ts';
+import { putAside } from '../store/put-aside.ts';
 import { Store, type StoreOptions } from '../store/store.ts';
+
+/** For the new one to begin with. */
+const KEPT_BYTES = 64 << 20;
 
 export class SiteState {
   readonly #options: StoreOptions;
@@ -34,7 +37,7 @@ export class SiteState {
   close(): void {
     this.#store.close();
     const { fault } = this.#store;
-    if (fault?.code === 'store.damaged') this.#putAside(fault);
+    if (fault?.code === 'store.damaged') this.#makeWay(fault);
   }
 
   #open(): Store {
@@ -42,15 +45,15 @@ export class SiteState {
       return Store.open(this.#options);
     } catch (error) {
       if (!(error instanceof HubError) || error.code !== 'store.damaged') throw error;
-      this.#putAside(error);
+      this.#makeWay(error);
       return Store.open(this.#options);
     }
   }
 
-  #putAside({ message: reason }: HubError): void {
+  #makeWay({ message: reason }: HubError): void {
     const { files, path, log } = this.#options;
-    const aside = `${path}.damaged`;
-    SqliteFile.rename(files, path, aside);
-    log.error('regional.store.put-aside', { aside, reason });
+    const aside = putAside(files, path, KEPT_BYTES);
+    if (aside === undefined) log.error('regional.store.removed', { path, reason });
+    else log.error('regional.store.put-aside', { aside, reason });
   }
 }
