@@ -129,6 +129,11 @@ export class Client
     this.#readOn(WAIT_FOR.client);
   }
 
+  /** The other half may still listen for its acknowledgements; its will goes out, as it has not said goodbye. */
+  onEnd(): void {
+    if (this.#state !== 'closed') this.#leave();
+  }
+
   onClose(): void {
     this.#close();
   }
@@ -283,7 +288,7 @@ export class Client
     }
   }
 
-  /** The client has said goodbye: it goes when what it published has its acknowledgements, as with Mosquitto. */
+  /** The client says no more: it goes when what it published has its acknowledgements, as with Mosquitto. */
   #leave(): FrameVerdict {
     if (this.#publishing?.isWaiting === true) {
       this.#backpressure.pause(WAIT_FOR.acks);
@@ -375,11 +380,8 @@ export class Client
     if (this.#state === 'closed') return 'stop';
     const { remote, clientId } = this;
     this.#around.rareLog.warn('broker.client.refused', { remote, clientId, reason });
-    this.#connection.write(connack);
-    this.#around.counters.bytesOut += connack.length;
-    this.#close();
-    this.#connection.end();
-    return 'stop';
+    this.#send(connack);
+    return this.#leave();
   }
 
   #send(frame: Buffer): void {

@@ -4,7 +4,7 @@
  * C library that are not given back for minutes. `onread` does without, but a server has no way to ask for it. So its socket gives its handle
  * to one of ours.
  */
-import { Socket, type SocketConstructorOpts } from 'node:net';
+import { Socket } from 'node:net';
 
 /** Node's own names: what the operating system knows of a socket, and the server that counts it. */
 const HANDLE = '_handle';
@@ -29,8 +29,8 @@ export function readIntoInbox(
       return true;
     },
   };
-  const options = { handle, highWaterMark: writeHighWaterBytes, onread };
-  const socket = new Socket(options as SocketConstructorOpts);
+  const options = { handle, highWaterMark: writeHighWaterBytes, onread, allowHalfOpen: true };
+  const socket = new Socket(options);
   Reflect.set(socket, SERVER, Reflect.get(accepted, SERVER));
   Reflect.set(accepted, HANDLE, null);
   Reflect.set(accepted, SERVER, null);

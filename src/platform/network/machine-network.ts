@@ -147,6 +147,11 @@ class SocketConnection implements Connection {
     socket.on('drain', () => {
       if (!this.#ended) handlers.onDrain();
     });
+    socket.once('end', () => {
+      if (this.#ended) return;
+      if (handlers.onEnd === undefined) this.end();
+      else handlers.onEnd();
+    });
     socket.once('close', () => handlers.onClose());
   }
 

@@ -9,6 +9,11 @@ export interface ConnectionHandlers {
   onData(bytes: Uint8Array): void;
   /** What was written has left our buffers, after `write` had returned false. */
   onDrain(): void;
+  /**
+   * The peer will say no more, and over TCP it may still listen: whoever hears this ends the connection when all is
+   * said. Where nobody hears it, the connection ends at once.
+   */
+  onEnd?(): void;
   /** The connection is gone, by whichever side; called exactly once. */
   onClose(): void;
 }
