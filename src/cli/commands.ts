@@ -322,7 +322,8 @@ export const COMMANDS: readonly Command[] = [
     name: 'store rebuild',
     summary: 'fold the state anew from snapshot and journal, while no hub runs',
     options: DATA_OPTIONS,
-    notes: 'Exits 1, and changes nothing, where the result is another state than before.',
+    notes:
+      'Exits 1, and changes nothing, where the result is another state than before. The old one stays\nbeside as `state.db.before` where readings have left the journal.',
     load: async () => (await import('./data/store.ts')).rebuildStore,
   },
   {

@@ -19,6 +19,7 @@ import { HubStore } from '../../hub/storage/store.ts';
 import type { Journal } from '../../journal/journal.ts';
 import { type Machine, thisMachine } from '../../machine.ts';
 import type { StateDigest } from '../../store/state/state-digest.ts';
+import { SqliteFile } from '../../store/database/sqlite.ts';
 import { Store } from '../../store/store.ts';
 import { type Args, UsageError } from '../args.ts';
 import { configOf } from '../config-options.ts';
@@ -94,7 +95,7 @@ export async function rebuildStore(args: Args, io: CliIo): Promise<ExitCode> {
         io.stderr(differenceText(before, rebuilt, files.paths.state));
         return EXIT.failed;
       }
-      remove(files.paths.state);
+      if (!keptOld(files, io)) return EXIT.failed;
       files.machine.files.rename(fresh.paths.state, files.paths.state);
       files.machine.files.syncDir(config.data);
       print(rebuilt, args, io);
@@ -103,6 +104,22 @@ export async function rebuildStore(args: Args, io: CliIo): Promise<ExitCode> {
       remove(fresh.paths.state); // What was not taken only fills the disk.
     }
   });
+}
+
+/** Makes way for the rebuilt state; readings that have left the journal are in no snapshot, so the old one stays for them. */
+function keptOld({ journal, machine: { files }, paths: { state } }: OpenFiles, io: CliIo): boolean {
+  const old = `${state}.before`;
+  if (journal.firstLsn === 1) Store.remove(files, state);
+  else if (files.exists(old)) {
+    io.stderr(
+      `Nothing was changed: ${old}, of an earlier rebuild, is still there. Move it away.\n`,
+    );
+    return false;
+  } else if (files.exists(state)) {
+    SqliteFile.rename(files, state, old);
+    io.stderr(`Readings that have left the journal are in ${old} alone; else it can go.\n`);
+  }
+  return true;
 }
 
 function differenceText(before: StateDigest, rebuilt: StateDigest, path: string): string {

@@ -1,6 +1,6 @@
 /** `store digest` and `store rebuild` on real files, with and without a hub that runs on them. */
 import assert from 'node:assert/strict';
-import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'vitest';
 
@@ -9,7 +9,11 @@ import { EXIT } from '../../../../src/cli/io.ts';
 import { SILENT_LOG } from '../../../../src/base/log.ts';
 import { Closers } from '../../../../src/closers.ts';
 import { regionalDir, takeDataDirectory } from '../../../../src/hub/data/data.ts';
+import { openIdentity } from '../../../../src/hub/data/identity.ts';
 import { openHub } from '../../../../src/hub/hub.ts';
+import { openJournal } from '../../../../src/hub/storage/journal.ts';
+import { HubStore } from '../../../../src/hub/storage/store.ts';
+import type { Origin } from '../../../../src/model/origin.ts';
 import { machineHttpClient } from '../../../../src/platform/network/http/http-client.ts';
 import { machineFiles } from '../../../../src/platform/files/machine-files.ts';
 import { openRegionIdentity } from '../../../../src/region/identity.ts';
@@ -19,6 +23,7 @@ import { CliWorld } from '../../../support/simulated/cli.ts';
 import {
   appendOps,
   configFor,
+  hubOf,
   machine,
   SMALL_FLAGS,
   smallDataDir,
@@ -81,6 +86,45 @@ test('a state that the journal does not give is kept', async () => {
   assert.match(stderr, /gives another state \(11 ops\) than .*state\.db holds \(12 ops\)/);
   assert.deepEqual(await digestOf(dir), richer);
 });
+
+test('readings that have left the journal are in the old state alone, which stays', async () => {
+  const dir = await smallDataDir();
+  const hub = hubOf(dir) as Origin;
+  const body = machine.random.bytes(60_000);
+  const large = Array.from({ length: 30 }, (_, at) =>
+    stampedOp({ hub, seq: 11 + at, key: 'm/large', body, atMs: 2_000 + at }),
+  );
+  for (const from of [0, 10, 20]) await appendOps(dir, large.slice(from, from + 10));
+  await letGoOf(dir);
+  const state = join(dir, 'state.db');
+  const before = readFileSync(state);
+  const rebuild = `store rebuild --data ${dir} ${SMALL_FLAGS}`;
+  const { code, stderr } = await new CliWorld().run(rebuild);
+  assert.equal(code, EXIT.done, stderr);
+  assert.ok(statSync(state).size < before.length);
+  assert.match(stderr, /Readings that have left the journal are in .*state\.db\.before alone/);
+  assert.deepEqual(readFileSync(`${state}.before`), before);
+  const again = await new CliWorld().run(rebuild);
+  assert.equal(again.code, EXIT.failed);
+  assert.match(again.stderr, /state\.db\.before, of an earlier rebuild, is still there/);
+  assert.deepEqual(readFileSync(`${state}.before`), before);
+});
+
+/** Folds the journal, and releases what the snapshot has. */
+async function letGoOf(dir: string): Promise<void> {
+  const closers = new Closers();
+  const config = configFor(dir);
+  const paths = takeDataDirectory(dir, machineFiles, closers);
+  const journal = closers.add(await openJournal(config, machine, paths));
+  const signer = openIdentity(paths, machine);
+  const { clock } = machine;
+  const store = closers.add(HubStore.open({ config, machine, clock, paths, journal, signer }));
+  store.follow();
+  await store.digest();
+  journal.release(await store.settle());
+  assert.ok(journal.firstLsn > 1);
+  await closers.close();
+}
 
 testWithMounts('on a full disk nothing is changed, and nothing left', async () => {
   const made = await smallDataDir();
