@@ -33,31 +33,15 @@ export class Counters {
   }
 }
 
-/** How the broker stands; the numbers of messages grow from 0 at the start. */
-export interface BrokerStat {
+/** How the broker stands: what it counts, and what there is now. */
+export interface BrokerStat extends Readonly<Omit<Counters, 'packetsIn' | 'cutFor'>> {
   readonly clients: number;
-  readonly clientsMax: number;
   readonly sessions: number;
   readonly subscriptions: number;
   readonly retained: number;
-  readonly messagesIn: number;
-  readonly messagesOut: number;
-  readonly bytesIn: number;
-  readonly bytesOut: number;
   /** QoS 1 and 2 messages that wait for clients or their acknowledgement, and what they cost. */
   readonly queued: number;
   readonly queuedBytes: number;
-  /** QoS 0 messages dropped at slow clients. */
-  readonly dropped: number;
-  /** Messages cut from full queues. */
-  readonly cut: number;
-  /** The client that one of both was for last; empty where none was. */
-  readonly slowClient: string;
-  readonly denied: number;
-  readonly refused: number;
-  readonly notRetained: number;
-  readonly sessionsRefused: number;
-  readonly sessionsExpired: number;
   /** Publishers that are not read because the card is behind. */
   readonly held: number;
 }
