@@ -108,7 +108,7 @@ export function followJournal(
   closers.add(letGo(ground, serving, { ...keepers, power, dropped }));
   closers.add(foldHistories(ground, serving));
   closers.add(beforeDark(ground, serving, { power, ledger, settleAssets }));
-  if (config.uplink.url !== '') closers.add(sumUp(ground, serving, { power, uplink }));
+  if (hasUplink) closers.add(sumUp(ground, serving, { power, uplink }));
   return { power, uplink, ledger, link, assets, healing, dropped };
 }
 
