@@ -21,6 +21,7 @@ import { closeHolesAnswer, type HoleDoor, holesAnswer } from './holes.ts';
 import { overrideAnswer, type OverrideDoor } from './override.ts';
 import { powerAnswer, type PowerSample } from './power-history.ts';
 import { problem } from '../http/problem.ts';
+import { takenIn } from '../http/taken.ts';
 import { timeIn } from '../http/time-parameter.ts';
 import type { Health, StatusSnapshot } from '../snapshot.ts';
 import { readingsAnswer, type ReadingsPage, type ReadingsQuery } from './readings.ts';
@@ -276,7 +277,7 @@ function logAnswer(options: ApiOptions, streams: EventStreams, { req }: Context<
   const since = timeIn(new URL(req.url), 'since', options.clock.wallMs());
   if (since instanceof Response) return since;
   const query = since === undefined ? {} : { sinceMs: since };
-  if (!/\btext\/event-stream\b/.test(req.header('accept') ?? '')) {
+  if (!takenIn(req.header('accept') ?? '').includes('text/event-stream')) {
     return linesAnswer(options.syncLog.lines({ ...query, limit: LINES_MAX }));
   }
   const answer = streams.open((sink) => {

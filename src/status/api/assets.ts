@@ -11,6 +11,7 @@ import { type ByteRange, contentRangeOf, rangeOf } from '../http/byte-range.ts';
 import { type HttpPrincipal, type MayRead, refuseStrangeOrigin } from '../http/login.ts';
 import { isKnown } from '../http/known.ts';
 import { problem, type ProblemStatus } from '../http/problem.ts';
+import { takenIn } from '../http/taken.ts';
 
 type JsonObject = Readonly<Record<string, JsonValue>>;
 
@@ -276,10 +277,6 @@ function kept(etag: string): Record<string, string> {
 }
 
 function accepts(request: Request, type: string): boolean {
-  const accept = request.headers.get('accept') ?? '*/*';
-  return accept.split(',').some((each) => {
-    const [range = '', ...parameters] = each.split(';').map((part) => part.trim().toLowerCase());
-    if (parameters.some((parameter) => /^q=0(\.0*)?$/.test(parameter))) return false;
-    return range === '*/*' || range === type || range === `${type.split('/')[0]}/*`;
-  });
+  const taken = takenIn(request.headers.get('accept') ?? '*/*');
+  return ['*/*', type, `${type.split('/')[0]}/*`].some((range) => taken.includes(range));
 }

@@ -9,6 +9,7 @@ import type { JsonValue } from '../../codec/json.ts';
 import { jsonAnswer, textAnswer } from '../http/answers.ts';
 import type { MayRead } from '../http/login.ts';
 import { problem } from '../http/problem.ts';
+import { takenIn } from '../http/taken.ts';
 import { timeIn } from '../http/time-parameter.ts';
 import { csvCell, jsonOfPayload } from '../http/values.ts';
 
@@ -74,7 +75,7 @@ export async function readingsAnswer(
   const toMs = to ?? source.wallMs();
   const query = { key, fromMs: from ?? toMs - DAY_MS, toMs, stepMs };
   const found = await gatherReadings(source, query);
-  const wantsCsv = /\btext\/csv\b/.test(headers.get('accept') ?? '');
+  const wantsCsv = takenIn(headers.get('accept') ?? '').includes('text/csv');
   if (wantsCsv) return textAnswer(readingsCsv(found), 'text/csv; charset=utf-8; header=present');
   return jsonAnswer(readingsJson(query, found));
 }

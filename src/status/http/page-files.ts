@@ -9,6 +9,7 @@ import { messageOf, systemCode } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import type { Files } from '../../platform/files/files.ts';
 import { isKnown } from './known.ts';
+import { takenIn } from './taken.ts';
 
 interface PageFile {
   readonly bytes: Uint8Array<ArrayBuffer>;
@@ -57,7 +58,7 @@ export class PageFiles {
       Vary: 'Accept-Encoding',
     };
     if (isKnown(request, file.etag)) return new Response(null, { status: 304, headers });
-    if (!/\bgzip\b/.test(request.get('accept-encoding') ?? ''))
+    if (!takenIn(request.get('accept-encoding') ?? '').includes('gzip'))
       return new Response(file.bytes, { headers });
     return new Response(file.packed, { headers: { ...headers, 'Content-Encoding': 'gzip' } });
   }

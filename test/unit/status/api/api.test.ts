@@ -245,6 +245,10 @@ test('readings come as JSON or CSV, with defaults of a day, over as many pages a
       { at: '2026-03-01T11:59:59.000Z', value: '=SUM(A1)' },
     ],
   });
+  const never = await askReadings('key=meters/1', {
+    headers: { accept: 'text/csv;q=0, application/json' },
+  });
+  assert.equal(never.headers.get('content-type'), 'application/json');
   const csv = await askReadings('key=meters/1', { headers: { accept: 'text/csv' } });
   assert.deepEqual((await csv.text()).split('\r\n'), [
     'at,value',
