@@ -3,7 +3,7 @@
  * never beyond, in slices of a millisecond, so that sockets and commits get their turns.
  *
  * - While the journal grows, the applier takes a share of the time (folding-share.ts) and may fall behind; when it rests, all
- *   of it, or a twentieth where the event loop is busy with other work (the queue of a subscriber that came back).
+ *   of it, or a quarter where the event loop is busy with other work (the queue of a subscriber that came back).
  * - What is folded shows in queries at once. It is written in large transactions: in a burst when enough has
  *   gathered, in quiet times once an hour, and packed where it did not come within seconds. That spares the card,
  *   and a crash costs nothing but folding that hour of the journal again.
@@ -76,8 +76,8 @@ const PRUNE_CHUNKS = 64;
 const PRUNE_HOLD_MS = 30 * 86_400_000;
 /** A turn of the event loop that takes so long has other work in it, such as the queue of a returning subscriber. */
 const BUSY_TURN_MS = 0.1;
-/** Then the applier takes a twentieth of the time, as in a burst: rest between slices, in slices. */
-const BUSY_RESTS = 19;
+/** Then the applier takes a quarter of the time: rest between slices, in slices. */
+const BUSY_RESTS = 3;
 
 const STORE_FAULTS: ReadonlySet<FaultCode> = new Set(['store.damaged', 'store.failed']);
 
