@@ -27,7 +27,7 @@ const thresholds = section(
     bulk_resume_pct: optionalNumber(PERCENT, 'At or above: state normal again.'),
     telemetry_pause_pct: optionalNumber(
       PERCENT,
-      'Below: only alarms and commands (state critical).',
+      'Below: alarms and commands; the rest waits as long as it may (state critical).',
     ),
     telemetry_resume_pct: optionalNumber(PERCENT, 'At or above: state saver again.'),
     alarms_stop_pct: optionalNumber(PERCENT, 'Below: nothing is sent (state shutdown).'),

@@ -24,7 +24,7 @@ const ALL_GO: Readonly<Record<Rule, string>> = {
   surplus: 'everything goes: there is more sun than the battery can take',
   normal: 'nothing waits for energy',
   saver: 'alarms and commands go at once, the rest shortly before it is due',
-  critical: 'only alarms and commands go: the battery is nearly empty',
+  critical: 'alarms and commands go, the rest waits as long as it may: the battery is nearly empty',
   shutdown: 'nothing goes: what is left in the battery keeps the site alive',
   unknown: 'too few fresh readings of the battery: alarms and commands go, the rest is careful',
 };

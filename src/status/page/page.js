@@ -16,7 +16,7 @@ const STATE_WORDS = {
   surplus: 'More sun than the site needs: everything may go.',
   normal: 'Enough energy: everything goes within its budget.',
   saver: 'Saving energy: bulk data waits, the rest goes by its deadline.',
-  critical: 'The battery is low: only alarms and commands go.',
+  critical: 'The battery is low: alarms and commands go, the rest waits as long as it may.',
   shutdown: 'The battery must recover: nothing is sent.',
   unknown: 'No fresh reading of the battery: sending with caution.',
 };
