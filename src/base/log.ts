@@ -38,3 +38,39 @@ export const SILENT_LOG: Log = {
   warn: () => undefined,
   error: () => undefined,
 };
+
+/** Where a flood of the same mistake must not fill the disk: one line for each event in `quietMs`. */
+export class RareLog {
+  readonly #log: Log;
+  readonly #clock: Clock;
+  readonly #quietMs: number;
+  readonly #lastByEvent = new Map<string, { atMs: number; suppressed: number }>();
+
+  constructor(log: Log, clock: Clock, quietMs: number) {
+    this.#log = log;
+    this.#clock = clock;
+    this.#quietMs = quietMs;
+  }
+
+  /** Writes a warning, or counts it towards the `suppressed` of the next one. */
+  warn(event: string, fields: LogFields): void {
+    this.#write('warn', event, fields);
+  }
+
+  /** The same for an error. */
+  error(event: string, fields: LogFields): void {
+    this.#write('error', event, fields);
+  }
+
+  #write(level: 'warn' | 'error', event: string, fields: LogFields): void {
+    const nowMs = this.#clock.monotonicMs();
+    const last = this.#lastByEvent.get(event);
+    if (last !== undefined && nowMs - last.atMs < this.#quietMs) {
+      last.suppressed += 1;
+      return;
+    }
+    const suppressed = last?.suppressed ?? 0;
+    this.#lastByEvent.set(event, { atMs: nowMs, suppressed: 0 });
+    this.#log[level](event, suppressed === 0 ? fields : { ...fields, suppressed });
+  }
+}

@@ -8,7 +8,7 @@
  */
 import type { Cancel, Clock, Timers } from '../base/clock.ts';
 import { HubError } from '../base/errors.ts';
-import type { Log } from '../base/log.ts';
+import { type Log, RareLog } from '../base/log.ts';
 import type { Connection } from '../platform/network/network.ts';
 import { Client, type ClientSurroundings } from './connection/client.ts';
 import type { Gatekeeper, Lsn, MessageHandler, PublishDoor, Qos, SessionLog } from './contract.ts';
@@ -16,7 +16,6 @@ import { type BrokerStat, Counters } from './counters.ts';
 import { KeepaliveWheel } from './connection/keepalive-wheel.ts';
 import { type BrokerLimits, DEFAULT_LIMITS } from './limits.ts';
 import { PublisherGate } from './publishing/publisher-gate.ts';
-import { RareLog } from './rare-log.ts';
 import { Router } from './router.ts';
 import { Durability } from './sessions/durability.ts';
 import { type RecoveryParts, SessionRecovery, sumUp } from './sessions/session-recovery.ts';
@@ -45,6 +44,8 @@ export interface BrokerOptions {
 /** Topics whose text and bytes are remembered. */
 const TOPICS_MAX = 16_384;
 const HOUSEKEEPING_MS = 10_000;
+/** What clients do wrong is told once in so long. */
+const MISTAKES_MS = 10_000;
 
 /** So much of the log behind the last file of sessions calls for a new one: a start reads what lies behind it. */
 const SUM_UP_LSNS = 200_000;
@@ -113,7 +114,7 @@ export class Broker {
       router,
       gate,
       soon,
-      rareLog: new RareLog(log, clock),
+      rareLog: new RareLog(log, clock, MISTAKES_MS),
       pool: new BufferPool(),
       topics,
       wheel: new KeepaliveWheel(timers),

@@ -7,8 +7,8 @@
  */
 import type { Cancel, Clock, Timers } from '../base/clock.ts';
 import { hexOf } from '../base/bytes.ts';
-import { type FaultCode, HubError, systemCode } from '../base/errors.ts';
-import type { Log } from '../base/log.ts';
+import { type FaultCode, HubError, messageOf, systemCode } from '../base/errors.ts';
+import { type Log, RareLog } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { BatchId } from '../batch/batch-id.ts';
 import type { Chunk } from '../batch/wire/chunks.ts';
@@ -35,7 +35,6 @@ import { greetingFor, hindranceTo } from './arriving/greeting.ts';
 import { HubNames } from './arriving/hub-names.ts';
 import { DEFAULT_REGIONAL_LIMITS, type RegionalLimits } from './limits.ts';
 import { Nonsense } from './arriving/nonsense.ts';
-import { Trouble } from './arriving/trouble.ts';
 import { Pressure } from './pressure/pressure.ts';
 import { ChunkDesk, type ChunkTopic } from './arriving/chunk-desk.ts';
 import { type Answer, Site, type SiteAudit } from './site.ts';
@@ -90,6 +89,8 @@ export interface RegionalWork {
 const PASSING = /^database\./;
 /** Faults of a disk that is full or away. */
 const OF_DISK: ReadonlySet<FaultCode> = new Set(['store.failed', 'files.refused']);
+/** While it lasts each chunk of each hub meets it. */
+const TROUBLE_MS = 60_000;
 const CLIENT_SUFFIX_BYTES = 6;
 /** Batches that wait for their turn in memory; others wait in the storage. */
 const QUEUED_MAX = 1_000;
@@ -114,7 +115,7 @@ export class RegionalNode {
   #isSweeping = false;
   readonly #work = { chunks: 0, batches: 0, ops: 0, parked: 0, nonsense: 0, overQuota: 0 };
   readonly #nonsense: Nonsense;
-  readonly #trouble: Trouble;
+  readonly #rareLog: RareLog;
   #isClosed = false;
 
   private constructor(options: RegionalNodeOptions) {
@@ -122,7 +123,7 @@ export class RegionalNode {
     this.#limits = { ...DEFAULT_REGIONAL_LIMITS, ...options.limits };
     this.#queue = new WorkQueue(options.fleet?.takesAtOnce ?? 1, (error) => this.#broken(error));
     this.#nonsense = new Nonsense(options.log);
-    this.#trouble = new Trouble(options);
+    this.#rareLog = new RareLog(options.log, options.clock, TROUBLE_MS);
     this.#pressure = new Pressure({ ...options, queue: this.#queue });
     this.down = new DownDesk({
       siteOf: (name) => this.#siteOfOthers(name),
@@ -369,8 +370,10 @@ export class RegionalNode {
 
   /** A full disk and a database that is away pass: what found no place is not confirmed, and comes again. Anything else ends the process. */
   #broken(error: unknown): void {
-    if (isPassing(error)) this.#trouble.note('regional.database', error);
-    else if (isOfDisk(error)) this.#trouble.note('regional.disk', error);
+    const fault = error instanceof HubError ? { code: error.code, hint: error.hint } : {};
+    const told = { reason: messageOf(error), ...fault };
+    if (isPassing(error)) this.#rareLog.error('regional.database', told);
+    else if (isOfDisk(error)) this.#rareLog.error('regional.disk', told);
     else this.#options.onFatal(error);
   }
 

@@ -6,6 +6,7 @@
  */
 import type { Clock } from '../../base/clock.ts';
 import { HubError } from '../../base/errors.ts';
+import type { RareLog } from '../../base/log.ts';
 import type { Connection, ConnectionHandlers } from '../../platform/network/network.ts';
 import type { Principal, Qos } from '../contract.ts';
 import {
@@ -25,7 +26,6 @@ import {
   type PublishingSurroundings,
 } from '../publishing/publishing.ts';
 import { Backpressure, WAIT_FOR } from './backpressure.ts';
-import type { RareLog } from '../rare-log.ts';
 import type { SessionRegistry } from '../sessions/session-registry.ts';
 import type { SessionLink } from '../sessions/session-link.ts';
 import type { Session } from '../sessions/session.ts';

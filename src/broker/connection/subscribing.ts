@@ -1,8 +1,8 @@
 /** Decides about the filters of a SUBSCRIBE: which are granted, and what its SUBACK says. */
 import { isLongerThan } from '../../base/bytes.ts';
+import type { RareLog } from '../../base/log.ts';
 import { isTopicFilter, levelsOf, TOPIC_BYTES_MAX, TOPIC_LEVELS_MAX } from '../../model/topic.ts';
 import type { Gatekeeper, Principal } from '../contract.ts';
-import type { RareLog } from '../rare-log.ts';
 import type { Adding, SessionRegistry } from '../sessions/session-registry.ts';
 import type { WantedFilter } from '../sessions/session-records.ts';
 import type { Session } from '../sessions/session.ts';

@@ -5,10 +5,10 @@
  * A QoS 2 publish is taken once, however often it comes: its identifier is remembered until PUBREL, and PUBREC
  * waits for the journal like any acknowledgement [MQTT-4.3.3-2].
  */
+import type { RareLog } from '../../base/log.ts';
 import { AckList, WAITING_ACKS_MAX } from './ack-list.ts';
 import type { Admission, Gatekeeper, Lsn, PublishDoor, Qos } from '../contract.ts';
 import type { Counters } from '../counters.ts';
-import type { RareLog } from '../rare-log.ts';
 import { PublishReader } from './publish-reader.ts';
 import type { AckWaiter, Publisher, Router } from '../router.ts';
 import type { Session } from '../sessions/session.ts';
