@@ -65,8 +65,8 @@ export class CarriedFolder {
     const [bytes = new Uint8Array()] = encodeBundle(fresh);
     let total = bytes.length;
     for (const each of held.values()) total += each.bytes;
-    const names = [...held.keys()].toSorted();
-    const number = Number(NAME.exec(names.at(-1) ?? '')?.[1] ?? 0) + 1;
+    const names = [...held.keys()].toSorted((a, b) => numberOf(a) - numberOf(b));
+    const number = numberOf(names.at(-1) ?? '') + 1;
     for (const name of names) {
       if (total <= bytesMax) break;
       files.remove(this.#pathOf(name));
@@ -131,6 +131,11 @@ export class CarriedFolder {
   #pathOf(name: string): string {
     return `${this.#options.dir}/${name}`;
   }
+}
+
+/** Earlier versions gave none: what has it came later. */
+function numberOf(name: string): number {
+  return Number(NAME.exec(name)?.[1] ?? 0);
 }
 
 function idOf({ topic, payload }: CarriedMessage): string {

@@ -43,3 +43,14 @@ test('what has been carried for longest gives way first, also after a restart', 
   const held = folder.names().flatMap((name) => folder.messages(name));
   assert.deepEqual(held, [16, 17, 18, 19, 20].map(messageOf));
 });
+
+test('so do bundles of versions that did not number them, before all that came since', () => {
+  const files = disk();
+  open(files).keep([messageOf(1)]);
+  const [numbered = ''] = files.list('carried');
+  files.rename(`carried/${numbered}`, `carried/${'f'.repeat(32)}.bundle`);
+  for (const seed of [2, 3]) open(files, 2_600).keep([messageOf(seed)]);
+  const folder = open(files);
+  const held = folder.names().flatMap((name) => folder.messages(name));
+  assert.deepEqual(held, [2, 3].map(messageOf));
+});
