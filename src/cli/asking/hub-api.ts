@@ -2,7 +2,7 @@
  * Speaks with a running hub: its address from --url, from what it left in its data directory, or from the
  * configuration; a user where it asks for one.
  */
-import { basicLogin } from '../../base/basic-login.ts';
+import { basicLogin } from '../../codec/basic-login.ts';
 import { textOf } from '../../base/bytes.ts';
 import { HubError } from '../../base/errors.ts';
 import { textIn } from '../../platform/files/files.ts';

@@ -87,10 +87,11 @@ export function fileChecks(
   ];
   if (!isRunning) {
     const freeBytesMin = config.journal.freeMibMin * MIB;
+    const beside = { journal: lost === undefined ? journal.stat : undefined, freeBytesMin };
     checks.push(
       checked('disk', () => diskCheck(io.files.freeBytes(config.data), freeBytesMin)),
       snapshotCheck(io, paths),
-      storeCheck(io, config, paths, lost === undefined ? journal.stat : undefined),
+      storeCheck(io, config, paths, beside),
       ...asideChecks(io, paths),
       ...strayChecks(io, config, paths),
     );

@@ -12,8 +12,6 @@ import { Store } from '../../store/store.ts';
 import type { CliIo } from '../io.ts';
 import { type Check, checked, note, ok, wrong, wrongByFault } from './check.ts';
 
-const MIB = 1 << 20;
-
 export function snapshotCheck(io: CliIo, paths: HubPaths): Check {
   return checked('snapshot', () => {
     const snapshot = readSnapshot(io.files, paths.snapshot, trustIn(io, paths));
@@ -34,7 +32,10 @@ export function storeCheck(
   io: CliIo,
   config: Config,
   paths: HubPaths,
-  journal: FolderStat | undefined,
+  {
+    journal,
+    freeBytesMin,
+  }: { readonly journal: FolderStat | undefined; readonly freeBytesMin: number },
 ): Check {
   const { files, clock } = io;
   if (!files.exists(paths.state))
@@ -58,7 +59,7 @@ export function storeCheck(
     return {
       ...check,
       fix: () => {
-        const aside = putAside(files, paths.state, config.journal.freeMibMin * MIB);
+        const aside = putAside(files, paths.state, freeBytesMin);
         return asideText(paths.state, aside);
       },
     };

@@ -1,5 +1,5 @@
 /** Contents from a hub by HTTP, in Node and in browsers. */
-import { basicLogin } from '../../base/basic-login.ts';
+import { basicLogin } from '../../codec/basic-login.ts';
 import { HubError } from '../../base/errors.ts';
 
 /** Gets paths below `base`, such as `http://hub:8080`; user and password as for MQTT. */

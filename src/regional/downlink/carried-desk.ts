@@ -109,9 +109,8 @@ export class CarriedDesk {
       const id = next;
       const { answer, freed } = await queue.ask(() => site.take(address.hub, id));
       // Another worker of the fleet may have been quicker.
-      const told = answer ?? (await site.answerFor(address.hub, id));
-      if (told !== undefined && (answer !== undefined || told.kind === 'receipt'))
-        answers.push(this.#message(address, id, told));
+      const told = answer ?? receiptIn(await site.answerFor(address.hub, id));
+      if (told !== undefined) answers.push(this.#message(address, id, told));
       waiting.push(...freed);
     }
     return answers;
@@ -124,4 +123,8 @@ export class CarriedDesk {
     const have = { hub: address.hub, batch, chunks: answer.chunks };
     return { topic: haveTopic(address, batch), payload: encodeHave(have, this.#options.signer) };
   }
+}
+
+function receiptIn(answer: Answer | undefined): Answer | undefined {
+  return answer?.kind === 'receipt' ? answer : undefined;
 }
