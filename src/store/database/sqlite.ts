@@ -47,7 +47,9 @@ const FRAME_HEAD_BYTES = 24;
 const CACHE_KIB = 2048;
 /** Changed pages beyond these go to the WAL before the commit, so that it does not take long. */
 const SPILL_PAGES = 24;
+/** Beyond these the pages of the WAL go to the database, and its file is cut; a small disk has no room for more. */
 const WAL_BYTES_KEPT = 4 << 20;
+const WAL_PAGES_KEPT = WAL_BYTES_KEPT / PAGE_BYTES;
 const OPEN_PRAGMAS = [
   'PRAGMA foreign_keys = OFF',
   `PRAGMA cache_size = -${CACHE_KIB}`,
@@ -228,7 +230,7 @@ export class SqliteFile {
     for (const pragma of OPEN_PRAGMAS) this.rows(pragma);
     const eachCommit = this.#options.durability === 'each-commit';
     this.exec(`PRAGMA synchronous = ${eachCommit ? 'FULL' : 'OFF'}`);
-    if (!eachCommit) this.rows('PRAGMA wal_autocheckpoint = 0');
+    this.rows(`PRAGMA wal_autocheckpoint = ${eachCommit ? WAL_PAGES_KEPT : 0}`);
   }
 
   #countWal(): void {
