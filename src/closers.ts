@@ -1,5 +1,5 @@
 /** What was opened, closed in reverse. */
-export interface Closable {
+interface Closable {
   close(): void | Promise<void>;
 }
 

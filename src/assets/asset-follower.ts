@@ -18,7 +18,7 @@ import type { BlobStore } from './blob-store.ts';
 
 type Lsn = number;
 
-export interface FollowedJournal {
+interface FollowedJournal {
   readonly firstLsn: Lsn;
   readonly lastLsn: Lsn;
   readonly durableLsn: Lsn;
@@ -28,7 +28,7 @@ export interface FollowedJournal {
   };
 }
 
-export interface AssetFollowerOptions {
+interface AssetFollowerOptions {
   readonly journal: FollowedJournal;
   readonly blobs: Pick<BlobStore, 'put' | 'putPreview' | 'settle'>;
   readonly files: Files;

@@ -43,7 +43,7 @@ export interface BlobStoreOptions {
 }
 
 /** `whole`: all bytes are here. `partial`: some. `missing`: none, or what was here is damaged or went for others. */
-export interface ContentState {
+interface ContentState {
   readonly state: 'whole' | 'partial' | 'missing';
   readonly bytes: number;
 }
@@ -64,7 +64,7 @@ export interface AssetStat {
 }
 
 /** A content that is open for reading; the caller closes it. */
-export interface OpenContent {
+interface OpenContent {
   readonly size: number;
   readAt(into: Uint8Array, offset: number): number;
   close(): void;

@@ -10,7 +10,7 @@ export interface Held {
   readonly usedAt: number;
 }
 
-export interface Room {
+interface Room {
   readonly bytesMax: number;
   readonly countMax: number;
   /** What the disk gives before others run short; below zero: they do already. */

@@ -12,7 +12,7 @@ import type { Files, OpenFile } from '../platform/files/files.ts';
 import { synced } from '../platform/files/off-loop.ts';
 import type { ContentId } from './content-id.ts';
 
-export interface PartName {
+interface PartName {
   readonly id: ContentId;
   readonly size: number;
   readonly origin: Origin;

@@ -6,7 +6,7 @@ import type { AssetPreview, PreviewType } from '../model/asset-bytes.ts';
 import type { Files } from '../platform/files/files.ts';
 import type { ContentId } from './content-id.ts';
 
-export interface PreviewFacts {
+interface PreviewFacts {
   readonly type: PreviewType;
   readonly width: number;
   readonly height: number;

@@ -16,7 +16,7 @@ import { AuditFiles, newestLine } from './audit-files.ts';
 import type { AuditEvent, AuditLine, AuditRange, Common } from './audit-line.ts';
 import type { Files } from '../platform/files/files.ts';
 
-export interface AuditTrailOptions {
+interface AuditTrailOptions {
   readonly files: Files;
   readonly dir: string;
   readonly filesMax: number;
@@ -38,7 +38,7 @@ export interface AuditedBatch {
 }
 
 /** Whose batch it is, and how old its ops are, by their stamps; told at a region. */
-export interface BatchSource {
+interface BatchSource {
   readonly site: string;
   readonly hub: string;
   readonly oldestMs: number;

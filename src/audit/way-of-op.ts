@@ -1,7 +1,7 @@
 /** Where an op is, and when it got there: the lines of the audit log that speak of it, in order. */
 import type { AuditLine } from './audit-line.ts';
 
-export interface AuditedOp {
+interface AuditedOp {
   readonly origin: string;
   /** Name of the class. */
   readonly class: string;

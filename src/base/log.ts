@@ -5,7 +5,7 @@
 import type { Clock } from './clock.ts';
 import { isoTime } from './iso-time.ts';
 
-export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 export type LogFields = Readonly<Record<string, unknown>>;
 
 export interface Log {

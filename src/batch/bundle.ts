@@ -24,11 +24,11 @@ export interface BundlePart {
   readonly data: Uint8Array;
 }
 
-export type PartOutcome =
+type PartOutcome =
   | { readonly kind: 'part'; readonly part: BundlePart }
   | { readonly kind: 'damaged'; readonly reason: string };
 
-export type BundleOutcome =
+type BundleOutcome =
   | { readonly kind: 'bundle'; readonly messages: readonly CarriedMessage[] }
   /** Numbers of the parts that are not here. */
   | { readonly kind: 'incomplete'; readonly missing: readonly number[] }

@@ -12,7 +12,7 @@ export type Compression = 'none' | 'brotli' | 'zstd';
 export const COMPRESSIONS: readonly Compression[] = ['none', 'brotli', 'zstd'];
 
 /** How bytes are compressed, where they are. */
-export type Squeeze = Exclude<Compression, 'none'>;
+type Squeeze = Exclude<Compression, 'none'>;
 
 export interface Compressor {
   /** Brotli, unless another way is named. */

@@ -139,7 +139,7 @@ function encodeManifest(manifest: Manifest): Uint8Array {
   return writer.finish();
 }
 
-export type ManifestOutcome =
+type ManifestOutcome =
   | { readonly kind: 'manifest'; readonly manifest: Manifest }
   /** A format of a later version. */
   | { readonly kind: 'newer'; readonly format: number }

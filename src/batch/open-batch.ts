@@ -26,14 +26,14 @@ export const NOT_ACCEPTED = 'jurisdiction not accepted';
 /** Reason of a refusal: the hub has told another history before. */
 export const FORKED = 'forked history';
 
-export type DamagedReason =
+type DamagedReason =
   | 'not a batch'
   | 'another batch id'
   | 'wrong signature'
   | 'wrong payload length'
   | 'wrong payload hash';
 
-export type RefusedReason =
+type RefusedReason =
   | 'malformed manifest'
   | 'newer format'
   /** A later version wrote it: to be tried again when this one was updated. */
@@ -86,7 +86,7 @@ export interface OpenTools {
 }
 
 /** Manifest and payload of a batch, not verified yet. */
-export interface BatchParts {
+interface BatchParts {
   readonly id: BatchId;
   readonly manifestBytes: Uint8Array;
   readonly payload: Uint8Array;

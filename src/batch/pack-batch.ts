@@ -39,7 +39,7 @@ export interface PackTools {
 }
 
 /** `full`: the op belongs to the next batch. `double`: it is in this one already, and was not added again. */
-export type AddOutcome = 'added' | 'double' | 'full';
+type AddOutcome = 'added' | 'double' | 'full';
 
 export class BatchPacker {
   readonly #class: OpClass;

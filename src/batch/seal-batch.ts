@@ -34,7 +34,7 @@ export type SealContext = Pick<
 >;
 
 /** What sealing works with. */
-export interface SealTools {
+interface SealTools {
   readonly signer: Signer;
   /** Undefined: the payload is not encrypted. */
   readonly sealer?: PayloadSealer | undefined;

@@ -20,7 +20,7 @@ const SUMMARY_SERIES_MAX = 500;
 const MEAN_DIGITS = 7;
 
 /** `[start in seconds since 1970, count, min, max, mean, last]`. */
-export type SummaryRow = readonly [number, number, number, number, number, number];
+type SummaryRow = readonly [number, number, number, number, number, number];
 
 export interface Summary {
   readonly format: typeof SUMMARY_FORMAT;
@@ -40,7 +40,7 @@ export interface Summary {
 
 type Rows = Map<number, SummaryRow>;
 
-export interface SummarisedOp {
+interface SummarisedOp {
   readonly origin: Origin;
   readonly seq: number;
   readonly key: string;

@@ -27,7 +27,7 @@ import { RetainedStore } from './topics/retained.ts';
 import { TopicIndex } from './topics/topic-index.ts';
 import { BufferPool, TurnFlush } from './wire/frame-writer.ts';
 
-export interface BrokerOptions {
+interface BrokerOptions {
   readonly door: PublishDoor;
   /** Where kept sessions survive a crash; without it they end with the process. */
   readonly sessionLog?: SessionLog;

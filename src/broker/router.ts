@@ -43,7 +43,7 @@ interface Pending {
   readonly next: Publication | (() => void);
 }
 
-export interface RouterParts {
+interface RouterParts {
   readonly door: PublishDoor;
   readonly index: TopicIndex<Subscriber>;
   readonly retained: RetainedStore;

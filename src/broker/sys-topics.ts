@@ -5,7 +5,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { BrokerStat } from './counters.ts';
 
-export interface SysParts {
+interface SysParts {
   readonly version: string;
   readonly clock: Clock;
   stat(): BrokerStat;

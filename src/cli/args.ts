@@ -14,7 +14,7 @@ export interface OptionSpec {
   readonly isRepeatable?: boolean;
 }
 
-export interface OperandSpec {
+interface OperandSpec {
   /** `NAME`. */
   readonly name: string;
   readonly help: string;
@@ -36,7 +36,7 @@ export interface Command {
   load(): Promise<CommandRun>;
 }
 
-export type CommandRun = (args: Args, io: CliIo) => Promise<ExitCode>;
+type CommandRun = (args: Args, io: CliIo) => Promise<ExitCode>;
 
 /** A mistake of the person who typed; the message says what would be right. */
 export class UsageError extends Error {

@@ -19,7 +19,7 @@ export const CONFIG_OPTIONS = {
   set: { value: 'KEY=VALUE', help: 'one key of the configuration', isRepeatable: true },
 } as const satisfies Readonly<Record<string, OptionSpec>>;
 
-export type LoadedConfig = Extract<ConfigOutcome, { kind: 'ok' }>;
+type LoadedConfig = Extract<ConfigOutcome, { kind: 'ok' }>;
 
 /** The configuration has mistakes; the message lists all of them, a line each. */
 export class ConfigError extends Error {

@@ -14,7 +14,7 @@ export type Sign = (message: Uint8Array) => Uint8Array;
 /** True where `signature` over `message` was made with the private half of the raw 32-byte `publicKey`. */
 export type Verify = (publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array) => boolean;
 
-export interface CoseHeader {
+interface CoseHeader {
   /** Media type of the payload. */
   readonly contentType: string;
   /** Names the key; not proof of anything before the signature is verified. */

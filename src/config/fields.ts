@@ -7,7 +7,7 @@
  */
 import { isTopicFilter } from '../model/topic.ts';
 
-export interface Field<T> {
+interface Field<T> {
   readonly node: 'field';
   /** What the key does, for the person who writes the file. */
   readonly doc: string;
@@ -21,7 +21,7 @@ export interface Field<T> {
 }
 
 /** A table of keys: `[broker]`, `[journal.linger_ms]`. */
-export interface Section<S extends Shape = Shape> {
+interface Section<S extends Shape = Shape> {
   readonly node: 'section';
   readonly doc: string;
   readonly shape: S;
@@ -40,12 +40,12 @@ export type SchemaNode = AnyField | Section | Rows;
 export interface Shape {
   readonly [key: string]: SchemaNode;
 }
-export interface RowShape {
+interface RowShape {
   readonly [key: string]: AnyField;
 }
 
 /** `total_mib_max` → `totalMibMax`: TOML's spelling outside, TypeScript's inside. */
-export type CamelKey<K extends string> = K extends `${infer Head}_${infer Tail}`
+type CamelKey<K extends string> = K extends `${infer Head}_${infer Tail}`
   ? `${Head}${Capitalize<CamelKey<Tail>>}`
   : K;
 

@@ -13,7 +13,7 @@ import { type ConfigInput, type ConfigMistake, loadConfig, REMOTE_WHERE } from '
 /** Dotted key → its value as TOML and JSON have it. */
 export type RemoteValues = Readonly<Record<string, unknown>>;
 
-export interface RefusedSetting {
+interface RefusedSetting {
   readonly key: string;
   readonly reason: string;
 }

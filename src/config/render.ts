@@ -17,7 +17,7 @@ export function renderConfigJson(config: Config): string {
 }
 
 /** Where values come from that are no defaults, by dotted key. */
-export type Sources = ReadonlyMap<string, string>;
+type Sources = ReadonlyMap<string, string>;
 
 interface Place {
   readonly values: Values;

@@ -4,7 +4,7 @@
  */
 import type { Config } from './schema.ts';
 
-export interface BrokenRule {
+interface BrokenRule {
   /** The keys that the rule is about, the likeliest culprit first. */
   readonly keys: readonly [string, ...string[]];
   readonly message: string;

@@ -55,7 +55,7 @@ export function loginOptions(access: Access, host: string): LoginOptions {
   return isLoopback(host) ? { acceptsHost: isLoopback } : {};
 }
 
-export interface BrokerLogin {
+interface BrokerLogin {
   readonly url: string;
   readonly username?: string;
   readonly password?: string;

@@ -45,7 +45,7 @@ import type { Mended, RecordDoor } from '../status/api/records.ts';
 import { type MetConflict, whyPrevails } from '../store/records/conflict-book.ts';
 import type { Records } from '../store/records/records.ts';
 
-export interface HubRecordsOptions {
+interface HubRecordsOptions {
   readonly store: Pick<HubStore, 'state' | 'whenApplied'>;
   readonly door: Pick<Door, 'journalOp'>;
   readonly journal: Pick<Journal, 'whenDurable'>;

@@ -36,7 +36,7 @@ import { lackingText } from './sync/holes.ts';
 import { syncStatesOf } from '../sync/recovery-table.ts';
 import type { Uplink } from '../uplink/uplink.ts';
 
-export interface StatusParts {
+interface StatusParts {
   readonly hubId: string;
   readonly version: string;
   readonly config: Config;

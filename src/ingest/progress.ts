@@ -105,7 +105,7 @@ export function settledNote(
   return encodeNote({ vector: settled, lastHlc });
 }
 
-export interface RecoverOptions {
+interface RecoverOptions {
   readonly hub: Origin;
   /** Hubs whose data it has taken over: what they stamped is in the past, whatever the clock says. */
   readonly formerly?: readonly Origin[];
@@ -120,7 +120,7 @@ export interface RecoverOptions {
   readonly log: Log;
 }
 
-export interface Recovered extends Progress {
+interface Recovered extends Progress {
   /**
    * Seqs were left out for damaged entries. A later start, whose store is further than the damage, does not see them: this
    * progress is to be kept before an op is numbered.

@@ -23,7 +23,7 @@ export interface Block {
 }
 
 /** Where a search may look, and for what. */
-export interface SearchRange {
+interface SearchRange {
   readonly fromOffset: number;
   readonly endOffset: number;
   readonly leastLsn: Lsn;

@@ -26,7 +26,7 @@ export interface CursorSource {
   onScar(segment: Segment, offset: number): void;
 }
 
-export interface JournalEntry {
+interface JournalEntry {
   readonly lsn: Lsn;
   /** One CBOR item. The bytes stay as they are as long as somebody holds them. */
   readonly entry: Uint8Array;

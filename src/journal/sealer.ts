@@ -5,7 +5,7 @@
  */
 
 /** What the header of a segment says about the key of its payloads. */
-export interface SegmentKey {
+interface SegmentKey {
   /** 0 where nothing is sealed. */
   readonly epoch: number;
   /** Names the key within the epoch; empty where nothing is sealed. */

@@ -24,7 +24,7 @@ import {
   x25519PublicKeyOf,
 } from './wrapping.ts';
 
-export interface BatchSealer {
+interface BatchSealer {
   readonly keyId: Uint8Array;
   readonly overheadBytes: number;
   seal(plain: Uint8Array, associated: Uint8Array, pause: Pause): Promise<Uint8Array>;
@@ -50,7 +50,7 @@ export interface OperatorKeyPair {
 }
 
 /** A hub that others encrypt to: batches on their way down. */
-export interface BatchRecipient extends BatchOpener {
+interface BatchRecipient extends BatchOpener {
   readonly publicKey: Uint8Array;
 }
 

@@ -28,7 +28,7 @@ export type KeySearch =
   | { readonly kind: 'found'; readonly key: Uint8Array }
   | { readonly kind: 'missing'; readonly why: string };
 
-export interface EpochKeysOptions {
+interface EpochKeysOptions {
   readonly files: Files;
   /** Folder of the key files; made with the first key. */
   readonly dir: string;

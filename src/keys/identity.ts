@@ -32,7 +32,7 @@ const PKCS8_PREFIX = Uint8Array.from([
   0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
 ]);
 
-export interface IdentityOptions {
+interface IdentityOptions {
   readonly files: Pick<Files, 'read' | 'createNew' | 'makeDir'>;
   /** File of the private key; made with its folder where there is none. */
   readonly path: string;

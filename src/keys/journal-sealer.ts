@@ -31,7 +31,7 @@ const OPENED_MAX = 32;
 const AAD_BYTES = 16;
 const TWO_32 = 0x100000000;
 
-export interface SegmentKey {
+interface SegmentKey {
   readonly epoch: number;
   readonly keyring: Uint8Array;
 }
@@ -78,7 +78,7 @@ export class SealOpener {
   }
 }
 
-export interface JournalSealerOptions extends KeyMaking {
+interface JournalSealerOptions extends KeyMaking {
   readonly keys: EpochKeys;
   readonly clock: Pick<Clock, 'monotonicMs'>;
 }

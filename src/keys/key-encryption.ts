@@ -35,7 +35,7 @@ export interface Kek extends KeyOpener {
   wrap(record: Pick<KeyRecord, 'epoch' | 'keyId'>, key: Uint8Array, random: Random): KekWrap;
 }
 
-export type KekWrap = Pick<KeyRecord, 'kekId' | 'nonce' | 'wrapped'>;
+type KekWrap = Pick<KeyRecord, 'kekId' | 'nonce' | 'wrapped'>;
 
 const KEK_LABEL = 'heliograph key-encryption key';
 const ESCROW_INFO = 'heliograph escrow 1';

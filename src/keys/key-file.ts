@@ -28,7 +28,7 @@ export interface KeyRecord {
   readonly escrow: EscrowWrap | undefined;
 }
 
-export interface EscrowWrap {
+interface EscrowWrap {
   /** The operator's public key, 32 bytes. */
   readonly publicKey: Uint8Array;
   readonly wrapped: Uint8Array;

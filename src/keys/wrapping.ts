@@ -45,7 +45,7 @@ export function sealGcm(
   return sealed;
 }
 
-export interface GcmInput {
+interface GcmInput {
   readonly key: Uint8Array;
   readonly nonce: Uint8Array;
   readonly aad: Uint8Array;

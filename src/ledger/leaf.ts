@@ -5,7 +5,7 @@
 import { decodeEntry, LOCAL_ENTRY, OP_ENTRY } from '../model/entry.ts';
 import type { OpClass } from '../model/class.ts';
 
-export interface Leaf {
+interface Leaf {
   readonly class: OpClass;
   /** The op's bytes; they alias the entry. */
   readonly op: Uint8Array;

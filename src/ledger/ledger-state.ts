@@ -22,7 +22,7 @@ export interface LedgerState {
   readonly cosigned: ReadonlyMap<OpClass, string>;
 }
 
-export type StateOutcome =
+type StateOutcome =
   | { readonly kind: 'state'; readonly state: LedgerState }
   | { readonly kind: 'none' }
   | { readonly kind: 'damaged' }

@@ -55,7 +55,7 @@ export interface JournalReader {
   onDurable(listener: (durableLsn: Lsn) => void): void;
 }
 
-export interface LedgerOptions {
+interface LedgerOptions {
   readonly journal: JournalReader;
   readonly files: Files;
   /** Folder of the ledger alone. */
@@ -70,7 +70,7 @@ export interface LedgerOptions {
 }
 
 /** What the region says of a tree: its head, and the region's cosignature over its checkpoint. */
-export interface WitnessedHead extends TreeHead {
+interface WitnessedHead extends TreeHead {
   readonly cosignature: Uint8Array;
 }
 

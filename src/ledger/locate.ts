@@ -10,7 +10,7 @@ import { bytesOfOrigin, type Origin } from '../model/origin.ts';
 import { leafOf } from './leaf.ts';
 import type { JournalReader } from './ledger.ts';
 
-export interface OpName {
+interface OpName {
   readonly origin: Origin;
   readonly class: OpClass;
   readonly seq: number;

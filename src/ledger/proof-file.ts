@@ -18,7 +18,7 @@ const PROOF_CHARS_MAX = 1 << 24;
 /** A tree of 2^53 leaves. */
 const HASHES_MAX = 53;
 
-export interface OpProof {
+interface OpProof {
   /** The op's bytes: the leaf. */
   readonly op: Uint8Array;
   readonly index: number;
@@ -27,7 +27,7 @@ export interface OpProof {
   readonly checkpoint: string;
 }
 
-export type ProofOutcome =
+type ProofOutcome =
   | { readonly kind: 'proven'; readonly op: Op; readonly index: number; readonly head: Checkpoint }
   /** `why` ends the sentence "This proves nothing: …". */
   | { readonly kind: 'wrong'; readonly why: string };

@@ -6,7 +6,7 @@ import { bytesEqual } from '../base/bytes.ts';
 import { EMPTY_ROOT, nodeHash } from './merkle.ts';
 
 /** Hash over the leaves `index` · 2^`level` up to (`index` + 1) · 2^`level`, all of which are there. */
-export type NodeReader = (level: number, index: number) => Uint8Array;
+type NodeReader = (level: number, index: number) => Uint8Array;
 
 /** The root over the first `size` leaves. */
 export function rootOf(node: NodeReader, size: number): Uint8Array {

@@ -21,7 +21,7 @@ const SINCE_CHARS_MAX = 1 << 14;
 const HASHES_MAX = 2 * 53;
 const OLD_LINE = /^old (0|[1-9]\d{0,15})$/;
 
-export interface SinceProof {
+interface SinceProof {
   readonly oldSize: number;
   readonly hashes: readonly Uint8Array[];
   /** A signed note. */
@@ -33,7 +33,7 @@ export interface NotedCheckpoint extends Checkpoint {
   readonly note: string;
 }
 
-export type SinceOutcome =
+type SinceOutcome =
   | { readonly kind: 'proven'; readonly old: Checkpoint; readonly head: Checkpoint }
   /** `why` ends the sentence "This proves nothing: …". */
   | { readonly kind: 'wrong'; readonly why: string };

@@ -25,7 +25,7 @@ export const LOCAL_ENTRY = 1;
 export const COPY_ENTRY = 2;
 
 /** How an op was published, where that is not simply QoS 1 without RETAIN. */
-export interface Delivery {
+interface Delivery {
   readonly qos: 1 | 2;
   readonly retain: boolean;
   readonly clientId: string;

@@ -125,11 +125,11 @@ export function decodeOp(bytes: Uint8Array): Op {
 
 type Writable<T> = { -readonly [Name in keyof T]: T[Name] };
 /** An op to read into. */
-export interface OpDraft extends Omit<Writable<Op>, 'clock' | 'hlc'> {
+interface OpDraft extends Omit<Writable<Op>, 'clock' | 'hlc'> {
   readonly hlc: Writable<Hlc>;
   readonly clock: Writable<OpClock>;
 }
-export interface StampDraft extends Omit<Writable<Stamp>, 'hlc'> {
+interface StampDraft extends Omit<Writable<Stamp>, 'hlc'> {
   readonly hlc: Writable<Hlc>;
 }
 

@@ -36,7 +36,7 @@ const HISTORY_MAX = 30;
 
 type FieldInput = HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement;
 
-export interface OrderCardOptions {
+interface OrderCardOptions {
   readonly device: Device;
   readonly key: string;
   readonly card: HTMLElement;

@@ -5,7 +5,7 @@
  */
 import { spawn } from 'node:child_process';
 
-export interface ApartLimits {
+interface ApartLimits {
   readonly heapMib: number;
   readonly msMax: number;
 }

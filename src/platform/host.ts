@@ -42,7 +42,7 @@ export interface Host {
 }
 
 /** Where to look; a test may point elsewhere. */
-export interface HostPaths {
+interface HostPaths {
   readonly proc: string;
   readonly thermal: string;
 }

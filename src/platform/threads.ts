@@ -23,7 +23,7 @@ export interface ThreadListeners {
 
 export type StartThread = (listeners: ThreadListeners) => Thread;
 
-export interface ThreadLimits {
+interface ThreadLimits {
   readonly heapMib: number;
   /** Of objects that were made a moment ago. */
   readonly youngMib: number;

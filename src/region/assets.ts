@@ -19,7 +19,7 @@ import type {
 } from '../status/api/assets.ts';
 import type { SiteState } from './site-state.ts';
 
-export interface RegionAssetsOptions {
+interface RegionAssetsOptions {
   readonly files: Files;
   readonly timers: Timers;
   readonly log: Log;

@@ -10,7 +10,7 @@ import type { SiteStorage } from '../regional/site-storage.ts';
 import { type FleetHub, fleetHubOf, type FleetLine } from '../status/region/fleet.ts';
 import { saidUnder } from './said.ts';
 
-export interface FleetOptions {
+interface FleetOptions {
   readonly clock: Clock;
   readonly sites: () => readonly { readonly name: string; readonly storage: SiteStorage }[];
 }

@@ -1,7 +1,7 @@
 /** What a hub has said under one key, as its site keeps it: messages that the hub itself makes, for people at the region. */
 import type { SiteStorage } from '../regional/site-storage.ts';
 
-export interface Said {
+interface Said {
   readonly atMs: number;
   readonly payload: Uint8Array;
 }

@@ -10,7 +10,7 @@ import type { SiteStorage } from '../regional/site-storage.ts';
 import type { ReadingsPage } from '../store/readings/readings.ts';
 import { saidUnder } from './said.ts';
 
-export interface HubSummary extends Summary {
+interface HubSummary extends Summary {
   readonly hub: string;
   /** By the hub's clock. */
   readonly madeAt: string;

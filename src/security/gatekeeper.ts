@@ -50,12 +50,12 @@ export const OPEN_GATEKEEPER: Gatekeeper = {
 };
 
 /** What the gatekeeper needs of the users (users.ts). */
-export interface UserSource {
+interface UserSource {
   get(name: string): User | undefined;
   readonly revision: number;
 }
 
-export interface PasswordGatekeeperOptions {
+interface PasswordGatekeeperOptions {
   readonly users: UserSource;
   readonly acl: Acl;
   readonly clock: Clock;

@@ -7,7 +7,7 @@ export interface ListeningPlace {
   readonly key: string;
 }
 
-export interface ListeningRule {
+interface ListeningRule {
   readonly mode: 'open' | 'password' | 'enrolled';
   readonly allowOpenLan: boolean;
 }

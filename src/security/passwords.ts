@@ -9,7 +9,7 @@ import { bytesOfHex, hexOf } from '../base/bytes.ts';
 import type { Random } from '../base/random.ts';
 
 /** Parameters of scrypt (RFC 7914); memory is 128 · n · r bytes. */
-export interface ScryptCost {
+interface ScryptCost {
   readonly n: number;
   readonly r: number;
   readonly p: number;

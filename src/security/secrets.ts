@@ -3,7 +3,7 @@ import { textOf } from '../base/bytes.ts';
 import { HubError } from '../base/errors.ts';
 import type { Files } from '../platform/files/files.ts';
 
-export interface SecretSource {
+interface SecretSource {
   readonly files: Pick<Files, 'read'>;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Path from the config; empty: the credential, if systemd gave one. */

@@ -18,8 +18,8 @@ export interface User extends PasswordHash {
 }
 
 /** What this needs of the machine's files. */
-export type UserFiles = Pick<Files, 'read' | 'replace' | 'makeDir'>;
-export type Users = ReadonlyMap<string, User>;
+type UserFiles = Pick<Files, 'read' | 'replace' | 'makeDir'>;
+type Users = ReadonlyMap<string, User>;
 
 export const ROLES = Object.keys(AUTHORITY) as readonly Role[];
 const FILE_VERSION = 1;
@@ -119,7 +119,7 @@ function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null;
 }
 
-export interface UserDirectoryOptions {
+interface UserDirectoryOptions {
   readonly files: Pick<Files, 'read'>;
   readonly dataDir: string;
   readonly timers: Timers;

@@ -192,7 +192,7 @@ function parse(bytes: Uint8Array, path: string, trust: Trust): Snapshot {
 }
 
 /** The newest snapshot as it may be handed on: open, whatever takes its place meanwhile. */
-export interface SnapshotFile {
+interface SnapshotFile {
   readonly file: OpenFile;
   readonly bytes: number;
   /** Signed. */

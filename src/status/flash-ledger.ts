@@ -20,7 +20,7 @@ import type { FlashStatus } from './snapshot.ts';
 
 export const FLASH_CAUSES = ['journal', 'store', 'spool', 'log', 'assets', 'other'] as const;
 export type FlashCause = (typeof FLASH_CAUSES)[number];
-export type BytesByCause = Readonly<Record<FlashCause, number>>;
+type BytesByCause = Readonly<Record<FlashCause, number>>;
 
 /** Counters that grow from 0 at the start of the process. */
 export interface FlashCounts {
@@ -31,7 +31,7 @@ export interface FlashCounts {
   readonly receivedBytes: number;
 }
 
-export interface FlashLedgerOptions {
+interface FlashLedgerOptions {
   readonly files: Pick<Files, 'read' | 'replace'>;
   readonly path: string;
   /** Of the machine. */

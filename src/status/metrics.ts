@@ -9,7 +9,7 @@ import type { Health, PeerRow, StatusSnapshot } from './snapshot.ts';
 export const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 
 type MetricType = 'gauge' | 'counter';
-export type Labels = Readonly<Record<string, string>>;
+type Labels = Readonly<Record<string, string>>;
 export type Sample = readonly [labels: Labels, value: number | null];
 
 const POWER_STATES = ['surplus', 'normal', 'saver', 'critical', 'shutdown', 'unknown'];

@@ -78,7 +78,7 @@ export interface PowerStatus {
 }
 
 /** Contents of assets on this hub. */
-export interface AssetStatus {
+interface AssetStatus {
   readonly contents: number;
   readonly bytes: number;
   readonly bytesMax: number;
@@ -119,14 +119,14 @@ export interface FlashStatus {
   readonly lifeYears: number | null;
 }
 
-export interface ClassBacklog {
+interface ClassBacklog {
   readonly ops: number;
   readonly bytes: number;
   /** Age of the oldest op; 0 where nothing waits. */
   readonly oldestS: number;
 }
 
-export interface HealingFigures {
+interface HealingFigures {
   /** Numbers that lanes lack; some of them may never have stood for an op. */
   readonly lackedOps: number;
   /** What the region has said of them last: nothing yet, that it gives some back, that it has none. */
@@ -135,7 +135,7 @@ export interface HealingFigures {
   readonly healedRanges: number;
 }
 
-export interface JournalStatus {
+interface JournalStatus {
   readonly firstLsn: number;
   readonly lastLsn: number;
   readonly durableLsn: number;
@@ -153,7 +153,7 @@ export interface JournalStatus {
   readonly bytesWritten: number;
 }
 
-export interface UplinkStatus {
+interface UplinkStatus {
   /** `off` where no uplink is configured. */
   readonly state: string;
   readonly link: string;
@@ -178,7 +178,7 @@ export interface UplinkStatus {
   } | null;
 }
 
-export interface LinkUseStatus {
+interface LinkUseStatus {
   readonly sessions: number;
   readonly bytes: number;
   /** From the attempt to the end of each, added up. */
@@ -199,7 +199,7 @@ export interface SyncStatus {
   readonly also: readonly string[];
 }
 
-export interface EnergyStatus {
+interface EnergyStatus {
   readonly sessionsToday: number;
   /** Of these, those during which the load was measured: Wh they were thought to cost, and drew. Absent where there was none. */
   readonly measuredToday?: {
@@ -212,7 +212,7 @@ export interface EnergyStatus {
   readonly whByClass: Readonly<Record<ClassName, number>>;
 }
 
-export interface DeviceStatus {
+interface DeviceStatus {
   readonly connected: number;
   /** As `connected`. */
   readonly clients: number;
@@ -252,7 +252,7 @@ export interface DeviceStatus {
   readonly turnedAway: number;
 }
 
-export interface HttpStatus {
+interface HttpStatus {
   /** Connections beyond `http.connections_max`, closed at once. */
   readonly turnedAway: number;
 }

@@ -41,7 +41,7 @@ import { BootTimes } from './times/boot-times.ts';
 import { StateReader } from './state/state-reader.ts';
 import { StateTables } from './state/state-tables.ts';
 
-export type Lsn = number;
+type Lsn = number;
 
 export interface StoreOptions {
   readonly path: string;

@@ -9,7 +9,7 @@ import { parseUpstreamTopic, topicOfBatch } from '../batch/wire/topics.ts';
 import { sha256 } from '../hashes.ts';
 import type { Files } from '../platform/files/files.ts';
 
-export interface CarriedFolderOptions {
+interface CarriedFolderOptions {
   readonly files: Files;
   readonly dir: string;
   readonly log: Log;

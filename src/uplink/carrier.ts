@@ -39,7 +39,7 @@ import type { Outbox } from './outbox.ts';
 import type { SyncLogWriter } from './ports.ts';
 import { readRegionKey } from './region-key.ts';
 
-export interface CarrierOptions {
+interface CarrierOptions {
   readonly files: Files;
   /** Folder of spool and `region.pub`. */
   readonly dir: string;
@@ -65,7 +65,7 @@ export interface CarrierPort {
   takeReceipt(receipt: Receipt): void;
 }
 
-export interface HandedBatch {
+interface HandedBatch {
   readonly id: BatchId;
   readonly class: OpClass;
   readonly ops: number;
@@ -73,7 +73,7 @@ export interface HandedBatch {
   readonly chunks: number;
 }
 
-export interface HandedOut {
+interface HandedOut {
   readonly hello: CarriedMessage;
   /** False where more waits to be sealed: asked again, it goes on. */
   readonly isAll: boolean;
@@ -85,7 +85,7 @@ export interface HandedOut {
   readonly isEncrypted: boolean;
 }
 
-export interface TakenIn {
+interface TakenIn {
   /** Batches of this hub that have their receipt with this. */
   readonly receipts: number;
   /** Messages of other hubs that are carried on. */

@@ -40,7 +40,7 @@ export interface HistoryLog {
   witnessed(opClass: OpClass, head: WitnessedHead, regionKey: Uint8Array): boolean;
 }
 
-export interface ClassBacklog {
+interface ClassBacklog {
   readonly ops: number;
   /** Bytes of the journal entries, before compression. */
   readonly bytes: number;
@@ -61,8 +61,7 @@ export interface UplinkDecision {
   readonly why: string;
 }
 
-export type UplinkEvent =
-  'session.open' | 'batch.sent' | 'batch.received' | 'session.close' | 'fault';
+type UplinkEvent = 'session.open' | 'batch.sent' | 'batch.received' | 'session.close' | 'fault';
 
 /** A line of the power-aware sync log; whoever writes it adds the power figures. */
 export interface UplinkLogEntry {
@@ -95,7 +94,7 @@ export interface WayUpstream {
 }
 
 /** A batch on its way, for the audit log. */
-export interface AuditedBatch {
+interface AuditedBatch {
   readonly id: string;
   readonly class: OpClass;
   readonly ranges: readonly LaneRange[];
@@ -112,7 +111,7 @@ export interface BatchAudit {
 }
 
 /** What a session was. */
-export interface SessionUse {
+interface SessionUse {
   readonly link: string;
   /** Both directions, with all overhead that can be seen. */
   readonly linkBytes: number;

@@ -15,7 +15,7 @@ import type { Files } from '../platform/files/files.ts';
 import { UPLINK_PROGRESS } from '../versions.ts';
 import type { Lsn } from './ports.ts';
 
-export interface ReceiptedBatch {
+interface ReceiptedBatch {
   readonly fromLsn: Lsn;
   readonly throughLsn: Lsn;
   readonly id: BatchId;
@@ -56,7 +56,7 @@ export function isReceipted({ receiptedLsn, beyond }: ClassProgress, fromLsn: Ls
   return fromLsn <= receiptedLsn || beyond.some((batch) => batch.fromLsn === fromLsn);
 }
 
-export interface ProgressParts {
+interface ProgressParts {
   readonly files: Files;
   readonly path: string;
   /** Of the journal that it should be about. */
@@ -79,7 +79,7 @@ export function openProgress({ files, path, lastLsn, log }: ProgressParts): {
   return { progress: isForeign ? start : progress, isForeign };
 }
 
-export type ProgressOutcome =
+type ProgressOutcome =
   | { readonly kind: 'read'; readonly progress: Progress }
   | { readonly kind: 'none' }
   | { readonly kind: 'damaged' };

@@ -9,7 +9,7 @@ import { type Files, textIn } from '../platform/files/files.ts';
 
 const KEY_BYTES = 32;
 
-export type RegionKey =
+type RegionKey =
   { readonly kind: 'known' | 'pinned' } | { readonly kind: 'other'; readonly fault: HubError };
 
 /** Checks a key against the pinned one, pinning it where there is none. */

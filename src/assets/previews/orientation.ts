@@ -2,7 +2,7 @@
 import type { Rgba } from './scale.ts';
 
 /** 1 upright … 8, as EXIF has it; 1 where nothing is told. */
-export type Orientation = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8;
+type Orientation = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8;
 
 const ORIENTATION_TAG = 0x0112;
 const ENTRY_BYTES = 12;

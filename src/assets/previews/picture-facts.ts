@@ -2,7 +2,7 @@
  * What the head of a picture says, before anything of it is decoded: its format and its size, so that a small file that
  * claims to be an enormous picture is turned away for the price of reading its head.
  */
-export interface PictureFacts {
+interface PictureFacts {
   readonly format: 'jpeg' | 'png';
   readonly width: number;
   readonly height: number;

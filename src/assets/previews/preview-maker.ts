@@ -10,7 +10,7 @@ import type { BlobStore } from '../blob-store.ts';
 import { bytesOfContentId, type ContentId } from '../content-id.ts';
 import type { MadePreview, PreviewOrder } from './make-preview.ts';
 
-export interface PreviewMakerOptions {
+interface PreviewMakerOptions {
   readonly blobs: Pick<BlobStore, 'read' | 'previews' | 'stateOf'>;
   readonly pixelsMax: number;
   readonly mayMake: () => boolean;

@@ -144,7 +144,7 @@ export class SlotValues {
 }
 
 /** The values of one slot of one series: those of its bodies that share a template. */
-export interface Slot {
+interface Slot {
   readonly values: SlotValues;
   /** Where the values of each body begin. */
   readonly starts: readonly number[];

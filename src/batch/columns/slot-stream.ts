@@ -54,7 +54,7 @@ export class PlanModel {
 }
 
 /** Hands out the numbers of texts that a slot meets for the first time. */
-export interface TextNumbers {
+interface TextNumbers {
   next(): number;
 }
 

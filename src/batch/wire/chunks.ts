@@ -53,7 +53,7 @@ export function encodeChunk(data: Uint8Array, layout: ChunkLayout, index: number
   return writer.bytes(sha256(data)).bytes(data).finish();
 }
 
-export type ChunkOutcome =
+type ChunkOutcome =
   | { readonly kind: 'chunk'; readonly chunk: Chunk }
   | { readonly kind: 'invalid'; readonly reason: string };
 

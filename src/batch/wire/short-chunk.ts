@@ -27,7 +27,7 @@ export interface NamedBatch {
   readonly batchBytes: number;
 }
 
-export interface ShortChunk {
+interface ShortChunk {
   readonly ref: BatchRef;
   readonly total: number;
   readonly index: number;

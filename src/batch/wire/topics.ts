@@ -156,7 +156,7 @@ export function hubOfTopic(topic: string): HubAddress | undefined {
   return { site, hub };
 }
 
-export type DownstreamTopic =
+type DownstreamTopic =
   | { readonly kind: 'down-hello' }
   | { readonly kind: 'resumed' }
   | { readonly kind: 'have' | 'receipt'; readonly batch: BatchId }

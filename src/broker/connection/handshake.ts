@@ -23,7 +23,7 @@ function refusal(returnCode: number, reason: string): Refusal {
   return { connack: connackFrame(false, returnCode), reason };
 }
 
-export interface HandshakeRules {
+interface HandshakeRules {
   readonly limits: BrokerLimits;
   readonly door: PublishDoor;
 }

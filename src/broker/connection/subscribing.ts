@@ -11,7 +11,7 @@ import { PacketError, SUBSCRIPTION_REFUSED } from '../wire/packets.ts';
 /** So much of a malformed filter stands in the log. */
 const SHOWN_LENGTH_MAX = 100;
 
-export interface SubscribingParts {
+interface SubscribingParts {
   readonly session: Session;
   readonly principal: Principal;
   readonly gatekeeper: Gatekeeper;
@@ -21,7 +21,7 @@ export interface SubscribingParts {
   readonly rareLog: RareLog;
 }
 
-export interface Grants {
+interface Grants {
   readonly granted: readonly WantedFilter[];
   /** One for each request, in order [MQTT-3.9.3-1]. */
   readonly codes: readonly number[];

@@ -13,12 +13,12 @@ const ROUTES_MAX = 64;
 /** Up to this length a topic is compared byte by byte with the last one, which is quicker than making a string. */
 const COMPARED_BYTES_MAX = 64;
 
-export interface Route {
+interface Route {
   readonly topic: Topic;
   readonly isAllowed: boolean;
 }
 
-export interface PublishRules {
+interface PublishRules {
   readonly topics: TopicTable;
   readonly gatekeeper: Gatekeeper;
 }

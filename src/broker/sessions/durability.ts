@@ -33,7 +33,7 @@ export interface Sequencer {
   after(lsn: Lsn, change: () => void): void;
 }
 
-export interface DurabilityParts {
+interface DurabilityParts {
   readonly sessionLog: SessionLog;
   readonly sequencer: Sequencer;
   readonly retained: RetainedStore;

@@ -16,7 +16,7 @@ const AWAITS_PUBCOMP = 3;
 const STATE_MASK = 3;
 const RETAINED_FLAG = 4;
 
-export interface Inflight {
+interface Inflight {
   readonly packetId: number;
   readonly qos: 1 | 2;
   /** It answers a new subscription with a retained message. */

@@ -20,7 +20,7 @@ import type { QueueBudget } from './session-queue.ts';
 import type { LaneProgress } from './session-records.ts';
 import type { KeptSession } from './sessions-file.ts';
 
-export interface OwedSurroundings {
+interface OwedSurroundings {
   readonly limits: BrokerLimits;
   readonly budget: QueueBudget;
   readonly counters: Counters;

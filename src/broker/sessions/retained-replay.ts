@@ -7,7 +7,7 @@ import type { Qos } from '../contract.ts';
 import type { Message } from '../topics/message.ts';
 import type { RetainedSlot, RetainedStore } from '../topics/retained.ts';
 
-export interface Replayed {
+interface Replayed {
   readonly message: Message;
   readonly qos: Qos;
 }

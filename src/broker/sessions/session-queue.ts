@@ -9,7 +9,7 @@
 import { Fifo } from '../fifo.ts';
 import { type Message, messageBytes } from '../topics/message.ts';
 
-export interface Queued {
+interface Queued {
   readonly message: Message;
   readonly qos: 1 | 2;
 }
@@ -20,7 +20,7 @@ export interface QueueBudget {
   readonly bytesMax: number;
 }
 
-export interface QueueLimits {
+interface QueueLimits {
   readonly queueMessagesMax: number;
   readonly queueBytesMax: number;
 }

@@ -33,7 +33,7 @@ export interface KeptSession {
   readonly lane: Iterable<readonly [lsn: Lsn, state: LaneState]>;
 }
 
-export interface KeptMessage {
+interface KeptMessage {
   readonly topic: Uint8Array;
   readonly payload: Uint8Array;
   readonly qos: number;

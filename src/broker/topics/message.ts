@@ -24,7 +24,7 @@ const MEAN_LENGTH_MAX = 256;
 const LARGE_PAYLOAD_BYTES = 16 * 1024;
 
 /** Bytes may lie in a larger piece of memory, and stay as they are. */
-export type Payload = string | Uint8Array;
+type Payload = string | Uint8Array;
 
 export interface Message {
   readonly topic: Topic;

@@ -15,7 +15,7 @@ export interface RetainedSlot {
   message: Message | undefined;
 }
 
-export interface RetainedLimits {
+interface RetainedLimits {
   readonly retainedMessagesMax: number;
   readonly retainedBytesMax: number;
 }

@@ -23,7 +23,7 @@ export interface FrameTaker {
 }
 
 /** Why a stream cannot be MQTT, or not for us: [MQTT-2.2.3] allows four length bytes; ours is a lower limit. */
-export type FrameFault = 'malformed-length' | 'packet-too-large';
+type FrameFault = 'malformed-length' | 'packet-too-large';
 
 export class Framer {
   /** Longest body that is taken; may be raised between frames. */

@@ -16,7 +16,7 @@ import { reportLines, type Row } from './report.ts';
 import { rival, type RivalName } from './rivals/rivals.ts';
 import type { Scenario } from './scenarios.ts';
 
-export interface BenchOptions {
+interface BenchOptions {
   readonly vs: RivalName | undefined;
   readonly json: boolean;
   /** Length of each measurement instead of the scenario's own. */
@@ -28,7 +28,7 @@ export interface BenchOptions {
   readonly signal: AbortSignal;
 }
 
-export interface BenchParts {
+interface BenchParts {
   readonly clock: Clock;
   readonly files: Files;
   readonly host: Host;

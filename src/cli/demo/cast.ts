@@ -12,7 +12,7 @@ export interface Node {
   readonly http: string;
 }
 
-export interface RunningDevices {
+interface RunningDevices {
   /** Resolves when the last publish was answered. */
   tally(): Promise<Tally>;
 }

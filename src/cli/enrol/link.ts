@@ -7,7 +7,7 @@ import { createHash, X509Certificate } from 'node:crypto';
 
 import { UsageError } from '../args.ts';
 
-export interface EnrolLink {
+interface EnrolLink {
   readonly name: string;
   readonly token: string;
   /** Address of the hub's HTTP; empty: to be told otherwise. */

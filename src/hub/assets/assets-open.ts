@@ -16,7 +16,7 @@ import { PREVIEW } from '../../model/class.ts';
 import { ASSET } from '../../model/op.ts';
 import { runApart } from '../../platform/apart.ts';
 
-export interface OpenAssetsParts {
+interface OpenAssetsParts {
   readonly ground: Ground;
   readonly serving: Pick<Serving, 'journal' | 'door' | 'store' | 'assetGate' | 'notices'>;
   /** Everything up to here has its receipt; undefined without an uplink. */
@@ -25,7 +25,7 @@ export interface OpenAssetsParts {
   readonly mayPreview: () => boolean;
 }
 
-export interface OpenedAssets {
+interface OpenedAssets {
   readonly assets: HubAssets;
   readonly follower: AssetFollower;
   readonly maker: PreviewMaker;

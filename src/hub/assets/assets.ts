@@ -34,7 +34,7 @@ import type {
   Received,
 } from '../../status/api/assets.ts';
 
-export interface HubAssetsOptions {
+interface HubAssetsOptions {
   readonly blobs: BlobStore;
   readonly follower: AssetFollower;
   readonly uploads: Uploads;

@@ -10,7 +10,7 @@ import type { Log } from '../../base/log.ts';
 import { type Files, textIn } from '../../platform/files/files.ts';
 import type { HubPaths } from './data.ts';
 
-export type Folder = 'journal' | 'enrol';
+type Folder = 'journal' | 'enrol';
 
 type NotePaths = Pick<HubPaths, 'folders' | 'owner'>;
 

@@ -10,7 +10,7 @@ import { isoTime } from '../../base/iso-time.ts';
 import type { Log } from '../../base/log.ts';
 import type { PowerMonitor } from '../../power/monitor.ts';
 
-export interface DuskParts {
+interface DuskParts {
   readonly monitor: Pick<PowerMonitor, 'onDecision' | 'append' | 'save'>;
   /** In this order: journal, store, ledger, contents, sessions. */
   readonly settle: readonly (() => Promise<unknown>)[];

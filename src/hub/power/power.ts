@@ -54,7 +54,7 @@ export interface SimulatedSite extends MeasuredSite {
   spend(energyWh: number): void;
 }
 
-export interface HubPowerOptions {
+interface HubPowerOptions {
   readonly config: Config;
   readonly machine: Machine;
   readonly time: SiteTime;

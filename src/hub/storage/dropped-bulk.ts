@@ -11,12 +11,12 @@ import type { HubPower } from '../power/power.ts';
 import type { Uplink } from '../../uplink/uplink.ts';
 import { type Droppable, FULL_RATIO } from './retention.ts';
 
-export interface Dropped {
+interface Dropped {
   readonly ops: number;
   readonly bytes: number;
 }
 
-export interface DroppedBulkParts {
+interface DroppedBulkParts {
   readonly files: Pick<Files, 'read' | 'replace'>;
   readonly path: string;
   readonly log: Log;

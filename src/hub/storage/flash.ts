@@ -28,7 +28,7 @@ export function countHubWrites(
   return countWrites(files, FLASH_CAUSES, causeOf, clock);
 }
 
-export interface FlashParts {
+interface FlashParts {
   readonly machine: Machine;
   readonly paths: HubPaths;
   readonly written: CountingFiles<FlashCause>['writtenBytes'];

@@ -16,7 +16,7 @@ import { laneOf, type Origin, splitLane } from '../../model/origin.ts';
 import type { VersionVector } from '../../model/version-vector.ts';
 import type { Files } from '../../platform/files/files.ts';
 
-export interface HoleFileParts {
+interface HoleFileParts {
   readonly files: Pick<Files, 'read' | 'replace'>;
   readonly path: string;
   readonly timers: Timers;

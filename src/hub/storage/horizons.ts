@@ -13,7 +13,7 @@ import { CONTROL } from '../../model/op.ts';
 import type { HistoryLimits } from '../../store/records/writes/crowding.ts';
 import type { Store } from '../../store/store.ts';
 
-export interface HorizonsOptions {
+interface HorizonsOptions {
   readonly store: { readonly state: Pick<Store, 'records'>; readonly fault: HubError | undefined };
   readonly door: Pick<Door, 'journalOp' | 'holes'>;
   readonly limits: HistoryLimits;

@@ -10,7 +10,7 @@ import type { Journal } from '../../journal/journal.ts';
 import type { Files } from '../../platform/files/files.ts';
 import { replaceOffLoop } from '../../platform/files/off-loop.ts';
 
-export interface KeptNoteParts {
+interface KeptNoteParts {
   readonly files: Files;
   readonly path: string;
   readonly journal: Journal;

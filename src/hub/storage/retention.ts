@@ -45,7 +45,7 @@ export interface RetentionOptions {
 }
 
 /** MQTT sessions that read messages from the journal. */
-export interface RetainingSessions {
+interface RetainingSessions {
   /** The oldest LSN that one of them still has to read. */
   readonly pinnedLsn: Lsn;
   /** Takes from them what lies at or below `lsn`. */

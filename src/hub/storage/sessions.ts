@@ -11,7 +11,7 @@ import type { Origin } from '../../model/origin.ts';
 import type { Files } from '../../platform/files/files.ts';
 import { replaceOffLoop } from '../../platform/files/off-loop.ts';
 
-export interface JournalSessionLogOptions {
+interface JournalSessionLogOptions {
   readonly journal: Pick<Journal, 'firstLsn' | 'lastLsn' | 'append' | 'cursor'>;
   readonly hub: Origin;
   readonly files: Files;

@@ -22,7 +22,7 @@ import { Store, type StoreOptions } from '../../store/store.ts';
 import { checkJournalReaches } from './lost-journal.ts';
 import { giveSpareRoom, keepSpareRoom } from './spare-room.ts';
 
-export interface HubStoreOptions {
+interface HubStoreOptions {
   readonly config: Config;
   readonly machine: Machine;
   /** Of the site: readings are as old as it says. */
@@ -33,7 +33,7 @@ export interface HubStoreOptions {
   readonly signer: Signer;
 }
 
-export type EntryTaker = (lsn: number, entry: Uint8Array) => void;
+type EntryTaker = (lsn: number, entry: Uint8Array) => void;
 
 /** A store that fails again soon waits before it is opened once more: the card is at fault, not the file. */
 const REOPEN_MS_MIN = 5_000;

@@ -29,7 +29,7 @@ import { type Lane, laneOf, type Origin, splitLane } from '../../model/origin.ts
 import type { Files } from '../../platform/files/files.ts';
 import type { HealingPort } from '../../uplink/session/downlink.ts';
 
-export interface HealingOptions {
+interface HealingOptions {
   readonly journal: Pick<
     Journal,
     'firstLsn' | 'lastLsn' | 'onQuarantine' | 'heal' | 'whenDurable'
@@ -47,7 +47,7 @@ export interface HealingOptions {
   readonly log: Log;
 }
 
-export interface HealingStatus {
+interface HealingStatus {
   /** Numbers that lanes lack; some of them may never have stood for an op. */
   readonly lackedOps: number;
   /** What the region has said last: nothing yet, that it has some of them, that it has none. */

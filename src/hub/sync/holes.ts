@@ -8,7 +8,7 @@ import { splitLane } from '../../model/origin.ts';
 import type { HoleDoor, HoleRow } from '../../status/api/holes.ts';
 import type { Healing } from './healing.ts';
 
-export interface HoleDoorParts {
+interface HoleDoorParts {
   readonly book: Pick<HoleBook, 'told' | 'damaged' | 'close'>;
   readonly healing: Pick<Healing, 'giveUp' | 'isLooking'>;
   readonly clock: Pick<Clock, 'wallMs'>;

@@ -48,7 +48,7 @@ const ROOM_CODES: ReadonlySet<string> = new Set([
   'journal.busy',
 ]);
 
-export interface TakingParts {
+interface TakingParts {
   readonly file: OpenFile;
   readonly path: string;
   readonly manifest: SnapshotManifest;

@@ -21,7 +21,7 @@ import type {
 import { SNAPSHOT_FORMAT } from '../../versions.ts';
 import { StateTaking, type TakingOptions } from './state-taking.ts';
 
-export interface HubStatesOptions extends TakingOptions {
+interface HubStatesOptions extends TakingOptions {
   /** This hub's own snapshot. */
   readonly snapshot: string;
   /** Folder for what is on its way. */

@@ -14,7 +14,7 @@ import { Notices } from '../../sync/notices.ts';
 import { OPS_FILTER, OpsDoor } from '../../sync/ops-door.ts';
 import { PULL_FILTER, PullDoor } from '../../sync/pull-door.ts';
 
-export interface SyncParts {
+interface SyncParts {
   readonly journal: Journal;
   readonly store: HubStore;
   readonly door: Door;

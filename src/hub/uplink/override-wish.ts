@@ -6,7 +6,7 @@ import type { RecordView } from '../../store/records/records.ts';
 const OVERRIDE_MS_MAX = 86_400_000;
 const MINUTE_MS = 60_000;
 
-export interface OverrideWish {
+interface OverrideWish {
   /** By the clock of who asked; 0: nobody did. */
   readonly untilMs: number;
   /** What was asked for, or as long as it may ever last. */

@@ -20,7 +20,7 @@ import { numbersIn } from '../../store/readings/summary.ts';
 import { peekEntry } from '../../uplink/waiting/peek-entry.ts';
 import type { JournalReader, Lsn } from '../../uplink/ports.ts';
 
-export interface SummariesOptions {
+interface SummariesOptions {
   readonly journal: JournalReader;
   readonly hub: string;
   readonly decision: () => Pick<Decision, 'permissions'>;

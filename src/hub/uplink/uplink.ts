@@ -24,7 +24,7 @@ import type { Healing } from '../sync/healing.ts';
 import { type HubLink, pausesOf } from './links.ts';
 import { RemoteSettings } from './remote-config.ts';
 
-export interface UplinkParts {
+interface UplinkParts {
   readonly power: HubPower;
   readonly ledger: Ledger;
   readonly audit: HubAudit | undefined;

@@ -13,7 +13,7 @@
 import type { Lsn } from '../journal-port.ts';
 
 /** A slice that has just ended. */
-export interface Slice {
+interface Slice {
   readonly startMs: number;
   readonly endMs: number;
   /** Entries that are durable, and those that are folded. */

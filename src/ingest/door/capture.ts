@@ -20,14 +20,14 @@ export interface CaptureRule {
 }
 
 /** What a captured topic's publishes become. */
-export interface Route {
+interface Route {
   readonly class: OpClass;
   /** The topic as a CBOR text. */
   readonly key: Uint8Array;
 }
 
-export type Capture = { readonly kind: 'pass' } | { readonly kind: 'too-long' } | RouteCapture;
-export interface RouteCapture {
+type Capture = { readonly kind: 'pass' } | { readonly kind: 'too-long' } | RouteCapture;
+interface RouteCapture {
   readonly kind: 'route';
   readonly route: Route;
 }

@@ -17,7 +17,7 @@ import type { HoleBook } from './hole-book.ts';
 import type { Lsn } from '../journal-port.ts';
 
 /** The part of the door that copies pass through. */
-export interface CopyDoor {
+interface CopyDoor {
   readonly hub: Origin;
   readonly hlc: HlcClock;
   readonly unfoldable: (op: Op) => string | undefined;

@@ -98,7 +98,7 @@ export interface OwnEvent {
 }
 
 /** An own op as it was journaled. */
-export interface JournaledOp {
+interface JournaledOp {
   readonly lsn: Lsn;
   readonly seq: number;
 }

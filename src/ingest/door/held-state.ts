@@ -10,7 +10,7 @@ import type { Lsn } from '../journal-port.ts';
 import type { HoleBook } from './hole-book.ts';
 
 /** The part of the door that it changes. */
-export interface HoldingDoor {
+interface HoldingDoor {
   readonly hub: Origin;
   readonly vector: Map<Lane, number>;
   readonly ownSeqs: number[];

@@ -34,7 +34,7 @@ export interface ToldHole extends Hole {
 }
 
 /** Keeps what was told; at once where a receipt is to hang on it. */
-export type KeepHoles = (told: readonly ToldHole[], atOnce: boolean) => void;
+type KeepHoles = (told: readonly ToldHole[], atOnce: boolean) => void;
 
 /** Beyond it, holes are not noted until others are mended: so much damage is not asked for at once. */
 export const HOLES_MAX = 256;

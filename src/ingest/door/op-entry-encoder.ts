@@ -37,7 +37,7 @@ export interface OwnOp {
 }
 
 /** An op that somebody else has made. */
-export interface AcceptedOp {
+interface AcceptedOp {
   readonly bytes: Uint8Array;
   readonly authority: number;
   /** Whether this hub's own sessions get it, which of others' ops only the entry can say. */

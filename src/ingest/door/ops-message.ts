@@ -18,7 +18,7 @@ const FLOORS_MAX = 64;
 const OPS_LIMITS = { depthMax: 4, itemsMax: 16 * OPS_MAX + 8 * FLOORS_MAX };
 const MAP_OF_TWO = 0xa2;
 
-export interface AcceptedLane {
+interface AcceptedLane {
   readonly origin: Origin;
   readonly class: OpClass;
   /** Highest seq up to which the hub has every op of the lane. */
@@ -26,7 +26,7 @@ export interface AcceptedLane {
 }
 
 /** `later`: may be taken another time. `never`: not as it is. `gap`: when what lies before it has come. */
-export type Verdict = 'later' | 'never' | 'gap';
+type Verdict = 'later' | 'never' | 'gap';
 
 export interface RejectedOp {
   readonly origin: Origin;
@@ -70,7 +70,7 @@ export interface OpsOutcome {
   readonly refused?: string;
 }
 
-export interface ReadOps {
+interface ReadOps {
   readonly ops: readonly { readonly op: Op; readonly bytes: Uint8Array }[];
   /** Up to where some hub has everything, as the device says; the lane may go on behind it. */
   readonly floors: VersionVector;

@@ -9,7 +9,7 @@ export type PeerVerdict =
   | { readonly kind: 'gap' }
   | { readonly kind: 'later' | 'never'; readonly reason: string };
 
-export interface PeerOpQuestion {
+interface PeerOpQuestion {
   readonly op: Op;
   /** The op before it in its lane, where what lay between is lost for good. */
   readonly previous: number | undefined;

@@ -29,7 +29,7 @@ import type { Prepared, WriteCounts } from '../segments/supply-contract.ts';
 import { Settling } from './settling.ts';
 import type { SyncPace } from './sync-pace.ts';
 
-export interface GroupCommitOptions {
+interface GroupCommitOptions {
   readonly timers: Timers;
   readonly log: Log;
   readonly sealer: Sealer;

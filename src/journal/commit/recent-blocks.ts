@@ -7,7 +7,7 @@
  */
 import type { Lsn } from '../format.ts';
 
-export interface RecentBlock {
+interface RecentBlock {
   readonly firstLsn: Lsn;
   readonly count: number;
   /** Entries as in the group; never changed. */

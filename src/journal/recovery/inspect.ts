@@ -68,7 +68,7 @@ export interface FolderStat {
   readonly healed: readonly AsideRange[];
 }
 
-export interface AsideRange {
+interface AsideRange {
   readonly fromLsn: Lsn;
   readonly toLsn: Lsn;
   readonly file: string;

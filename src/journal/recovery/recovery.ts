@@ -86,7 +86,7 @@ export const FILE_ROWS: readonly Row<FileEvidence, FileAction>[] = [
 export interface LinkEvidence {
   readonly older: 'none' | 'above' | 'equal' | 'below';
 }
-export type LinkAction = 'first' | 'superseded' | 'linked' | 'missing';
+type LinkAction = 'first' | 'superseded' | 'linked' | 'missing';
 
 export const LINK_ROWS: readonly Row<LinkEvidence, LinkAction>[] = [
   { when: { older: ['none'] }, action: 'first', why: 'what came before was released' },
@@ -114,8 +114,7 @@ export interface SeamEvidence {
    */
   readonly later: 'none' | 'reached' | 'above';
 }
-export type SeamAction =
-  'next-segment' | 'end' | 'cut' | 'damage-to-block' | 'damage-to-end' | 'scar';
+type SeamAction = 'next-segment' | 'end' | 'cut' | 'damage-to-block' | 'damage-to-end' | 'scar';
 
 export const SEAM_ROWS: readonly Row<SeamEvidence, SeamAction>[] = [
   {
@@ -157,7 +156,7 @@ export interface TailEvidence {
   /** Whether all its blocks are intact and small enough to be copied whole. */
   readonly size: 'small' | 'large';
 }
-export type TailAction = 'rewrite-all' | 'rewrite-last' | 'keep';
+type TailAction = 'rewrite-all' | 'rewrite-last' | 'keep';
 
 export const TAIL_ROWS: readonly Row<TailEvidence, TailAction>[] = [
   {

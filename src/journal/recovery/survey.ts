@@ -28,7 +28,7 @@ import { readWhatCanBe } from './tolerant-read.ts';
 import { type Damage, SegmentWalk } from './walk.ts';
 
 /** LSNs that are gone with a whole file, or of which no bytes are left. */
-export interface LostRange {
+interface LostRange {
   readonly segment: number;
   readonly fromLsn: Lsn;
   readonly toLsn: Lsn;

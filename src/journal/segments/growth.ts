@@ -9,7 +9,7 @@ import type { OpenFile } from '../../platform/files/files.ts';
 import { BLOCKS_START } from '../format.ts';
 import type { Segment } from './segment.ts';
 
-export interface GrowthOptions {
+interface GrowthOptions {
   readonly log: Log;
   readonly segment: Segment;
   readonly file: OpenFile;

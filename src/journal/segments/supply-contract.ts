@@ -61,7 +61,7 @@ export interface Prepared {
 }
 
 /** What a block has to know of its segment. */
-export type SegmentPlace = Pick<Segment, 'header' | 'sizeBytes'>;
+type SegmentPlace = Pick<Segment, 'header' | 'sizeBytes'>;
 export type FirstBlock = (segment: SegmentPlace) => Uint8Array | undefined;
 
 /** Why there is no next segment and none is on its way. */

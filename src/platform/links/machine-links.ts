@@ -15,7 +15,7 @@ import { askHelpers, type DeviceFacts, HELPERS, type HelperCommands } from './li
 import type { LinkDevice, Links, LinkTable } from './links.ts';
 import { ipv4Routes, ipv6Defaults } from './route-files.ts';
 
-export interface MachineLinksOptions {
+interface MachineLinksOptions {
   readonly timers: Timers;
   /** Where to look, and whom to ask; a test may name others. */
   readonly proc?: string;

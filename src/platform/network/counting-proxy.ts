@@ -7,7 +7,7 @@
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 
-export interface ProxyOptions {
+interface ProxyOptions {
   readonly target: { readonly host: string; readonly port: number };
   /** Bytes of both directions after which the next connection is cut; undefined or absent: never. */
   readonly bytesUntilCut?: () => number | undefined;

@@ -6,7 +6,7 @@
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 
-export interface LoadSocketOptions {
+interface LoadSocketOptions {
   readonly host: string;
   readonly port: number;
   /** The bytes are valid during the call only. */

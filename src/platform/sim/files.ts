@@ -32,7 +32,7 @@ export class SimCrash extends Error {
   override readonly name = 'SimCrash';
 }
 
-export interface SimFaults {
+interface SimFaults {
   /** The machine dies when this many operations are done. */
   crashAfter?: number | undefined;
   /** Numbers of syncs (1, 2, 3 …) that fail with EIO and lose their dirty pages: the next sync reports success. */
@@ -46,7 +46,7 @@ export interface SimFaults {
 /** Files made between two looks for those that are gone. */
 const SWEEP_FILES = 16;
 
-export interface SimFilesOptions {
+interface SimFilesOptions {
   readonly random: Random;
   /** Room for the contents of all files. */
   readonly capacityBytes?: number;

@@ -20,7 +20,7 @@ interface Sector {
 }
 
 /** How a sync ends: `settled`, or `failed`, which leaves a part of the sectors on the medium and none dirty. */
-export type SyncEnd = (outcome: 'settled' | 'failed', random: Random) => void;
+type SyncEnd = (outcome: 'settled' | 'failed', random: Random) => void;
 
 export class SimInode {
   size = 0;

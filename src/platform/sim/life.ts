@@ -7,7 +7,7 @@ import type { Links } from '../links/links.ts';
 import type { MqttClient } from '../network/mqtt-client.ts';
 import { SimCrash } from './files.ts';
 
-export interface SimLifeOptions {
+interface SimLifeOptions {
   /** What looks around more often than this looks this often. */
   readonly periodMsMin?: number;
 }

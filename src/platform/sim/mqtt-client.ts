@@ -40,7 +40,7 @@ const GOOD_LINK: SimMqttLink = {
 /** What the topic and the fixed header of a publish take beside the payload. */
 const HEADER_BYTES = 6;
 
-export interface SimMqttBrokerOptions {
+interface SimMqttBrokerOptions {
   readonly timers: Timers;
   readonly random: Random;
   /** Who is let in; everybody without it. */

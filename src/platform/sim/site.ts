@@ -23,7 +23,7 @@ export interface SiteOptions {
   readonly restartRatio?: number;
 }
 
-export interface SiteMeasure {
+interface SiteMeasure {
   readonly batteryVolts: number;
   readonly batteryAmps: number;
   readonly batteryWatts: number;

@@ -33,7 +33,7 @@ export interface AuthorityParts {
 /** A member as it shall be; the authority adds since when. */
 export type NewMember = Omit<Member, 'since'>;
 
-export interface AddOptions {
+interface AddOptions {
   /** Whether a member of the name may be there already; it loses its credential. */
   readonly replaces: boolean;
   /** Runs under the lock, before anything is written. */

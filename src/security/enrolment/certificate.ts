@@ -115,7 +115,7 @@ export function makeSiteCertificate(site: string, key: KeyObject, random: Random
   });
 }
 
-export interface IssueOptions {
+interface IssueOptions {
   readonly site: string;
   readonly holder: Holder;
   readonly publicKey: KeyObject;

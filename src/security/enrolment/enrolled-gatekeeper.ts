@@ -24,7 +24,7 @@ export interface MemberPrincipal extends Principal {
   readonly candidateUntilMs?: number;
 }
 
-export interface EnrolledGatekeeperOptions {
+interface EnrolledGatekeeperOptions {
   readonly members: Members;
   /** Mode `password` with the members that have one. */
   readonly passwords: Gatekeeper;

@@ -14,7 +14,7 @@ import type { User } from '../users.ts';
 import type { Member, Roster } from './roster.ts';
 import { readRosterFile, type SiteFiles, type SitePaths } from './site-folder.ts';
 
-export interface MembersOptions {
+interface MembersOptions {
   readonly files: Pick<SiteFiles, 'read'>;
   readonly paths: SitePaths;
   readonly timers: Timers;

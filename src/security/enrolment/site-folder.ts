@@ -67,7 +67,7 @@ export function readPem(files: Pick<Files, 'read'>, path: string): string {
   return text;
 }
 
-export type Installed = 'installed' | 'known';
+type Installed = 'installed' | 'known';
 
 /** Takes a roster that came from elsewhere, where it is newer than ours; throws `enrol.untrusted`. */
 export function installRoster(

@@ -78,7 +78,7 @@ function readTokens(files: Pick<SiteFiles, 'read'>, paths: SitePaths): readonly 
   });
 }
 
-export interface TokenDeskOptions {
+interface TokenDeskOptions {
   readonly files: Pick<SiteFiles, 'read' | 'replace'>;
   readonly paths: SitePaths;
   readonly clock: Clock;

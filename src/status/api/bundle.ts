@@ -7,7 +7,7 @@ import type { HttpPrincipal } from '../http/login.ts';
 import { problem } from '../http/problem.ts';
 import { wishIn } from '../http/wish.ts';
 
-export interface Message {
+interface Message {
   readonly topic: string;
   readonly payload: Uint8Array;
 }

@@ -16,7 +16,7 @@ export interface PowerSample {
 }
 
 /** A line of the sync log, as far as it matters here. */
-export interface PowerLine {
+interface PowerLine {
   readonly at: string;
   readonly socPct?: number;
   readonly batteryV?: number;
@@ -24,7 +24,7 @@ export interface PowerLine {
   readonly loadW?: number;
 }
 
-export interface PowerPast {
+interface PowerPast {
   powerSince(sinceMs: number): readonly PowerSample[];
   readonly clock: Pick<Clock, 'wallMs'>;
 }

@@ -24,7 +24,7 @@ export interface ReadingsQuery {
 }
 
 /** What a field did in a bucket. */
-export interface FieldSummary {
+interface FieldSummary {
   readonly min: number;
   readonly max: number;
   readonly mean: number;

@@ -25,7 +25,7 @@ export type Mended =
   | { readonly kind: 'malformed'; readonly reason: string };
 
 /** What shall stand: a value, or what an op in conflict wrote. */
-export type Resolution = { readonly value: JsonValue } | { readonly take: string };
+type Resolution = { readonly value: JsonValue } | { readonly take: string };
 
 export interface RecordDoor {
   /** Fields, counters, asset, and what there is to say of its document; undefined where there is no such record. */

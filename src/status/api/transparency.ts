@@ -31,7 +31,7 @@ export interface TransparencyLog {
   prove(lsn: number): { readonly key: string; readonly text: string } | undefined;
 }
 
-export interface OpPlace {
+interface OpPlace {
   readonly origin: NonNullable<ReturnType<typeof originOfText>>;
   readonly class: OpClass;
   readonly seq: number;

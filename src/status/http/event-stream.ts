@@ -5,7 +5,7 @@
 import type { Cancel, Timers } from '../../base/clock.ts';
 import { utf8 } from '../../base/bytes.ts';
 
-export interface EventSink {
+interface EventSink {
   /** `data` is sent as JSON. */
   send(event: string, data: unknown): void;
 }

@@ -38,7 +38,7 @@ export interface LoginOptions {
   readonly acceptsHost?: (hostname: string) => boolean;
 }
 
-export type Admission =
+type Admission =
   | { readonly kind: 'refused'; readonly answer: Response }
   /** `principal`: undefined where nobody is asked for. */
   | { readonly kind: 'admitted'; readonly principal: HttpPrincipal | undefined };

@@ -13,7 +13,7 @@ export interface Wish {
 }
 
 /** What is said where it is not granted. */
-export interface WishWords {
+interface WishWords {
   readonly toDevices: string;
   /** Where the body is no object. */
   readonly unclear: string;

@@ -29,10 +29,7 @@ export interface FleetHub {
   readonly faults: readonly string[];
 }
 
-export type HubFacts = Pick<
-  FleetHub,
-  'site' | 'hub' | 'software' | 'heardAt' | 'parked' | 'hindrance'
->;
+type HubFacts = Pick<FleetHub, 'site' | 'hub' | 'software' | 'heardAt' | 'parked' | 'hindrance'>;
 
 /** A line as it came; any hub's version may send more, or less. */
 export type FleetLine = Readonly<Record<string, unknown>>;

@@ -87,7 +87,7 @@ interface Env {
   Variables: { principal: HttpPrincipal | undefined };
 }
 
-export interface RegionApi {
+interface RegionApi {
   fetch(request: Request, remote: string): Response | Promise<Response>;
   /** What fails from now on fails because parts are closing, and is no news. */
   close(): void;

@@ -13,7 +13,7 @@ export interface SendWish {
   readonly role: Role;
 }
 
-export interface Delivery {
+interface Delivery {
   /** Ids of the hubs that have said that they have it, and of the others. */
   readonly has: readonly string[];
   readonly waits: readonly string[];

@@ -4,7 +4,7 @@ import type { SqliteFile } from './sqlite.ts';
 
 const PUT = 'UPDATE checkpoint SET lsn = ?, is_unsure = ? WHERE id = 1';
 
-export interface Checkpoint {
+interface Checkpoint {
   /** All of the journal up to here is in the tables. */
   readonly lsn: number;
   /** Ops on records were taken over that the lanes do not name. */

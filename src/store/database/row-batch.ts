@@ -6,7 +6,7 @@ import type { SqliteFile, SqlValue } from './sqlite.ts';
 
 const TOGETHER = 8;
 
-export interface RowStatement {
+interface RowStatement {
   /** `INSERT INTO … VALUES`. */
   readonly insert: string;
   readonly columns: number;

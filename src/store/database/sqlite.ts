@@ -30,7 +30,7 @@ import { synced } from '../../platform/files/off-loop.ts';
 /** `each-commit`: a commit that returned survives a power cut. `replayable`: only what `checkpoint` covered does. */
 export type Durability = 'each-commit' | 'replayable';
 
-export interface SqliteOptions {
+interface SqliteOptions {
   readonly path: string;
   readonly files: Files;
   readonly durability: Durability;

@@ -28,7 +28,7 @@ import { isSeen } from '../state/state-items.ts';
 import type { BootTimes } from '../times/boot-times.ts';
 import type { StateTables } from '../state/state-tables.ts';
 
-export interface FolderParts {
+interface FolderParts {
   readonly tables: StateTables;
   readonly gather: EventGather;
   readonly progress: FoldProgress;

@@ -24,7 +24,7 @@ interface Range {
 }
 
 /** A lane as it stands; `beyond` are the ranges behind gaps, ascending. */
-export interface SeenLane {
+interface SeenLane {
   readonly lane: Lane;
   readonly upTo: number;
   readonly beyond: readonly SeqRange[];

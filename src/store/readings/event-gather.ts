@@ -50,7 +50,7 @@ export interface KeySlot {
 }
 
 /** Where the chunks go. */
-export interface ChunkSink {
+interface ChunkSink {
   addChunk(keyId: number, chunk: ChunkRow): void;
 }
 

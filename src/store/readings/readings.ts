@@ -74,7 +74,7 @@ export interface Retimed {
   readonly toMs: number;
 }
 
-export interface ReadingsLimits {
+interface ReadingsLimits {
   readonly days: number;
   readonly bytesMax: number;
 }

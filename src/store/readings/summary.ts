@@ -1,7 +1,7 @@
 /** Numbers of JSON payloads, and what a series of them comes to. */
 import { textOf } from '../../base/bytes.ts';
 
-export interface FieldSummary {
+interface FieldSummary {
   min: number;
   max: number;
   mean: number;

@@ -31,7 +31,7 @@ const DROP = 'DELETE FROM records WHERE key_id = ?';
 const PUT_ASSET = { insert: 'INSERT OR REPLACE INTO assets (key_id, hlc) VALUES', columns: 2 };
 const DROP_ASSET = 'DELETE FROM assets WHERE key_id = ?';
 
-export interface CachedRecord extends UnpackedRecord {
+interface CachedRecord extends UnpackedRecord {
   readonly id: number;
   tombstone: WriteOrder | undefined;
   /** The version of its asset that the table of assets tells of. */

@@ -36,13 +36,13 @@ export interface HistoryEntry extends RecordWrite {
 
 const ALL: KeysAsked = { prefix: '' };
 
-export interface PlannedUndo {
+interface PlannedUndo {
   /** Of the record that the undo goes to; undefined where it is refused. */
   readonly key: string | undefined;
   readonly plan: UndoPlan;
 }
 
-export interface RecordParts {
+interface RecordParts {
   readonly tables: StateTables;
   readonly book: ConflictBook;
   readonly times: BootTimes;

@@ -21,19 +21,19 @@ import { eventOf } from '../database/rows.ts';
 import type { SqliteFile, SqlRow, SqlValue } from '../database/sqlite.ts';
 
 /** Keys from `from` on, before `to`, by their UTF-8. */
-export interface KeyRange {
+interface KeyRange {
   readonly from: Uint8Array;
   readonly to: Uint8Array;
 }
 
 /** Some items, and where to go on; `next` is undefined where the range has no more. */
-export interface StatePiece {
+interface StatePiece {
   readonly items: readonly StateItem[];
   readonly next: Uint8Array | undefined;
 }
 
 /** What the tables hold at the moment when a walk begins. */
-export interface WalkStart {
+interface WalkStart {
   /** How far each lane is folded without a gap. */
   readonly vector: VersionVector;
   /** How far it is folded, gaps or not. */
@@ -61,7 +61,7 @@ const AFTER = Uint8Array.of(0);
 const ABOVE_KINDS = Uint8Array.of(0xff);
 
 /** What the reader needs of its store. */
-export interface ReaderParts {
+interface ReaderParts {
   readonly db: SqliteFile;
   /** Writes what is gathered elsewhere into the tables. */
   readonly settle: () => void;

@@ -17,12 +17,12 @@ import type { Links } from '../../platform/links/links.ts';
 import { DEFAULT_UPLINK_LIMITS } from '../options.ts';
 import { COST_CLASSES, type Way, type WayKind, waysTo } from './ways.ts';
 
-export type LinkState = 'absent' | 'portal' | 'found' | 'up';
+type LinkState = 'absent' | 'portal' | 'found' | 'up';
 
 /** `appeared`: a way is there that was not, or was another; `gone`: none is left. */
-export type LinkChange = 'appeared' | 'gone';
+type LinkChange = 'appeared' | 'gone';
 
-export interface LinkTrackerOptions {
+interface LinkTrackerOptions {
   readonly links: Links;
   /** Host name or address of the upstream broker. */
   readonly host: string;
@@ -34,7 +34,7 @@ export interface LinkTrackerOptions {
   readonly kindByDevice?: ReadonlyMap<string, WayKind>;
 }
 
-export interface LinkView {
+interface LinkView {
   readonly state: LinkState;
   readonly kind: WayKind;
   readonly costClass: number;

@@ -13,7 +13,7 @@ import { type FromPackThread, PieceWriter, type ToPackThread } from './thread-me
 const IDLE_MS = 10_000;
 const PIECE_BYTES = 64 << 10;
 
-export interface ApartPackerOptions {
+interface ApartPackerOptions {
   readonly start: StartThread;
   readonly timers: Timers;
 }

@@ -7,7 +7,7 @@ import type { Breather } from '../waiting/breather.ts';
 import type { Packing } from './packer.ts';
 
 /** What is to be gathered. */
-export interface Wanted {
+interface Wanted {
   readonly class: OpClass;
   /** So many ops wait, the first at or behind `fromLsn`, none behind `endLsn`. */
   readonly ops: number;

@@ -10,7 +10,7 @@ import { type Packer, PackerGone, type Packing, type PackOrder } from './packer.
 /** A thread takes 30 ms of the processor to start and as long again to get going: here, that is so many ops. */
 const APART_OPS_MIN = 2_000;
 
-export interface PackersOptions {
+interface PackersOptions {
   readonly inPlace: Packer;
   /** Undefined: there are no threads. */
   readonly apart: Packer | undefined;

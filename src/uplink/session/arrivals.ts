@@ -23,7 +23,7 @@ import type { Resumption } from './resumption.ts';
 import type { SessionBook } from './session-book.ts';
 import type { SessionEvent } from './session.ts';
 
-export interface ArrivalsOptions extends Omit<ForgottenOptions, 'timers' | 'tell'> {
+interface ArrivalsOptions extends Omit<ForgottenOptions, 'timers' | 'tell'> {
   readonly linkTimers: Timers;
   readonly syncLog: SyncLogWriter;
   readonly link: () => string;

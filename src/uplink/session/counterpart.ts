@@ -55,7 +55,7 @@ function objectionTo(
   return new HubError('uplink.jurisdiction', what);
 }
 
-export interface CounterpartOptions {
+interface CounterpartOptions {
   readonly files: Files;
   /** Folder of `region.pub`. */
   readonly dir: string;

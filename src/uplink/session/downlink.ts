@@ -44,7 +44,7 @@ export interface HealingPort {
   told(asked: readonly LaneRange[], heals: Heals | undefined): void;
 }
 
-export interface DownlinkOptions {
+interface DownlinkOptions {
   readonly port: DownlinkPort;
   readonly site: string;
   readonly signer: Signer;
@@ -57,7 +57,7 @@ export interface DownlinkOptions {
 }
 
 /** What became of a batch that was complete. */
-export interface DownOutcome {
+interface DownOutcome {
   readonly batch: BatchId;
   readonly ops: number;
   readonly bytes: number;

@@ -56,7 +56,7 @@ export interface UpstreamBroker {
   readonly connectTimeoutMs?: number;
 }
 
-export interface RegionLinkOptions {
+interface RegionLinkOptions {
   readonly mqtt: MqttClient;
   readonly broker: UpstreamBroker;
   readonly address: HubAddress;
@@ -80,7 +80,7 @@ export interface RegionLinkOptions {
 }
 
 /** A chunk as it goes out. */
-export interface ChunkMessage {
+interface ChunkMessage {
   readonly bytes: Uint8Array;
   readonly head: ChunkHead;
 }
@@ -88,7 +88,7 @@ export interface ChunkMessage {
 /** We must not talk to it; the link is new, greet once more (links/link-tracker.ts); it is the one. */
 export type Judgement = 'refused' | 'again' | 'greeted';
 
-export interface RegionLinkHandlers {
+interface RegionLinkHandlers {
   /** A regional node has answered our hello. */
   onAnswer(answer: DownHello): Judgement;
   /** What is there of the batches that we go on with; `onGreeted` follows. */

@@ -8,7 +8,7 @@ import { CLASS_NAMES, type OpClass } from '../../model/class.ts';
 import type { EnergyBook, SyncLogWriter, UplinkDecision } from '../ports.ts';
 import type { SpooledBatch } from '../spool.ts';
 
-export interface SessionBookOptions {
+interface SessionBookOptions {
   readonly syncLog: SyncLogWriter;
   readonly energy: EnergyBook;
   readonly bytesBefore?: number;

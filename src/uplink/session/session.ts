@@ -121,7 +121,7 @@ export type SessionEffect =
       readonly pause: 'none' | 'fresh' | 'longer';
     };
 
-export interface Step {
+interface Step {
   readonly state: SessionState;
   readonly effects: readonly SessionEffect[];
 }

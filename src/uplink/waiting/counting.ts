@@ -5,7 +5,7 @@ import type { Outbox } from '../outbox.ts';
 import type { JournalReader } from '../ports.ts';
 import { afterOthers } from './breather.ts';
 
-export interface CountingOptions {
+interface CountingOptions {
   readonly journal: JournalReader;
   readonly linkTimers: Timers;
   readonly outbox: Pick<Outbox, 'unsealed' | 'unsealedOps' | 'sealableClasses'>;

@@ -16,7 +16,7 @@ export interface GivenUp {
   readonly bytes: number;
 }
 
-export interface GivingUpParts {
+interface GivingUpParts {
   readonly journal: JournalReader;
   readonly breather: Breather;
   readonly unsealed: UnsealedCount;

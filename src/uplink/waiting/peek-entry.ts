@@ -6,7 +6,7 @@
 import { decodeEntry, LOCAL_ENTRY, OP_ENTRY } from '../../model/entry.ts';
 import type { OpClass } from '../../model/class.ts';
 
-export interface Peeked {
+interface Peeked {
   readonly class: OpClass;
   readonly stampMs: number;
 }

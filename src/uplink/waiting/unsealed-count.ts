@@ -9,7 +9,7 @@ import { classOfEntry, peekEntry } from './peek-entry.ts';
 import type { JournalCursor, JournalReader, Lsn } from '../ports.ts';
 
 /** Ops of one class that no batch holds yet, as of now. */
-export interface Unsealed {
+interface Unsealed {
   readonly ops: number;
   readonly bytes: number;
   /** No op of the class that waits lies before this. */

@@ -8,7 +8,7 @@ import { pace, Publisher, type Tally } from './publisher.ts';
 import type { Load, LoadResult } from '../scenarios.ts';
 import { Subscriber } from './subscriber.ts';
 
-export interface LoadOptions {
+interface LoadOptions {
   readonly host: string;
   readonly port: number;
   readonly load: Load;

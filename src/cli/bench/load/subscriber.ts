@@ -14,7 +14,7 @@ import {
 const FILTER = 'bench/#';
 const CLIENT_ID = 'bench-subscriber';
 
-export interface SubscriberOptions {
+interface SubscriberOptions {
   readonly host: string;
   readonly port: number;
   readonly qos: 0 | 1;

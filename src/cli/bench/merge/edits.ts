@@ -27,7 +27,7 @@ export interface Edit {
 }
 
 /** Ops of one device, as it would send them. */
-export interface EditMessage {
+interface EditMessage {
   readonly device: string;
   readonly bytes: Uint8Array;
   readonly edits: readonly Edit[];

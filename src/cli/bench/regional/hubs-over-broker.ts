@@ -24,7 +24,7 @@ import { machineMqttClient } from '../../../platform/network/machine-mqtt-client
 import { HOST } from '../contenders.ts';
 import type { BenchHub } from './batches.ts';
 
-export interface HubsAtBroker {
+interface HubsAtBroker {
   /** Resolves when every hub has been greeted. */
   greet(): Promise<void>;
   /** Sends everything, the batches of all hubs in turn; resolves with the ops of the receipts when each batch has one. */

@@ -15,7 +15,7 @@ const PLACES = ['/usr/lib/rabbitmq/bin/', '', '/usr/sbin/'];
 /** What a rival says last tells why it does not listen. */
 const LAST_LINES = 5;
 
-export interface RivalProgram {
+interface RivalProgram {
   readonly name: string;
   readonly args: readonly string[];
   /** Added to this process's own environment. */

@@ -16,7 +16,7 @@ export interface HttpBytes {
   readonly contentRange: string;
 }
 
-export interface HttpAsk {
+interface HttpAsk {
   readonly headers?: Readonly<Record<string, string>>;
   /** Ends a stream early. */
   readonly signal?: AbortSignal;

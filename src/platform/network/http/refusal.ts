@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 
 export const PROBLEM_TYPE = 'application/problem+json';
 
-export interface Problem {
+interface Problem {
   readonly status: number;
   readonly detail: string;
 }

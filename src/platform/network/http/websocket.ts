@@ -29,7 +29,7 @@ const NOT_MQTT: Refusal = {
   detail: 'Offer the WebSocket subprotocol mqtt.',
 };
 
-export interface WebSocketOptions {
+interface WebSocketOptions {
   readonly connectionsMax: number;
   /** A longer message closes the connection before it is read. */
   readonly messageBytesMax: number;

@@ -52,7 +52,7 @@ const NO_OPS = new ListedOps();
 const NO_HORIZONS: readonly RecordWrite[] = [];
 
 /** A record that is being looked at over several turns. */
-export interface Watch {
+interface Watch {
   /** Whether one of its ops was taken away, brought back or stamped anew since. */
   readonly isDisturbed: boolean;
   end(): void;
