@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect as connectTcp } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 
 import { connect, connectAsync, type IClientOptions, type MqttClient } from 'mqtt';
 import { describe, onTestFinished, test } from 'vitest';
@@ -159,28 +160,33 @@ test('[MQTT-6.0.0-2] [MQTT-6.0.0-4] packets need not fit WebSocket messages, and
   assert.deepEqual(heard.toSorted(), ['connack 0', 'puback 1', 'publish a x qos0', 'suback 1: 0']);
 });
 
-test('who ends its half of TCP behind its publishes still hears their acknowledgements; its will goes out', async () => {
-  const { tcp, broker } = await openBroker();
-  const watcher = await mqttJs(`mqtt://127.0.0.1:${tcp}`);
-  const { heard: wills, until } = listen(watcher);
-  await watcher.subscribeAsync('gone');
-  const half = connectTcp({ port: tcp, host: '127.0.0.1', allowHalfOpen: true });
-  onTestFinished(() => void half.destroy());
-  const heard: string[] = [];
-  const reader = new mqtt.PacketReader();
-  half.on('data', (bytes) => {
-    for (const { first, body } of reader.feed(bytes)) heard.push(mqtt.describePacket(first, body));
+for (const carrier of ['tcp', 'tls'] as const) {
+  test(`who ends its half behind its publishes still hears their acknowledgements, and its will goes out: ${carrier}`, async () => {
+    const ports = await openBroker();
+    const watcher = await mqttJs(`mqtt://127.0.0.1:${ports.tcp}`);
+    const { heard: wills, until } = listen(watcher);
+    await watcher.subscribeAsync('gone');
+    const to = { port: ports[carrier], host: '127.0.0.1', allowHalfOpen: true };
+    const half =
+      carrier === 'tcp' ? connectTcp(to) : connectTls({ ...to, rejectUnauthorized: false });
+    onTestFinished(() => void half.destroy());
+    const heard: string[] = [];
+    const reader = new mqtt.PacketReader();
+    half.on('data', (bytes) => {
+      for (const { first, body } of reader.feed(bytes))
+        heard.push(mqtt.describePacket(first, body));
+    });
+    const will = { topic: 'gone', payload: 'bye' };
+    half.write(mqtt.connect({ id: 'half', will }));
+    for (const id of [1, 2, 3]) half.write(mqtt.publish('a', 'x', { qos: 1, id }));
+    half.end();
+    await once(half, 'end');
+    assert.deepEqual(heard, ['connack 0', 'puback 1', 'puback 2', 'puback 3']);
+    await until(1);
+    assert.deepEqual(wills, ['gone bye 0']);
+    assert.equal(ports.broker.stat().clients, 1);
   });
-  const will = { topic: 'gone', payload: 'bye' };
-  half.write(mqtt.connect({ id: 'half', will }));
-  for (const id of [1, 2, 3]) half.write(mqtt.publish('a', 'x', { qos: 1, id }));
-  half.end();
-  await once(half, 'end');
-  assert.deepEqual(heard, ['connack 0', 'puback 1', 'puback 2', 'puback 3']);
-  await until(1);
-  assert.deepEqual(wills, ['gone bye 0']);
-  assert.equal(broker.stat().clients, 1);
-});
+}
 
 describe('mosquitto clients', () => {
   testWithPeers(

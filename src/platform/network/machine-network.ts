@@ -111,7 +111,10 @@ export function connectionOf(socket: Socket): Connection {
 /** Begins to read a socket; what is to be used instead of it from now on. */
 type BeginReading = (socket: Socket, onBytes: (bytes: Uint8Array) => void) => Socket;
 
-const inPieces: BeginReading = (socket, onBytes) => socket.on('data', onBytes);
+const inPieces: BeginReading = (socket, onBytes) => {
+  socket.allowHalfOpen = true;
+  return socket.on('data', onBytes);
+};
 
 const fromInbox: BeginReading = (socket, onBytes) =>
   readIntoInbox(socket, WRITE_HIGH_WATER_BYTES, onBytes).on('error', ignore);

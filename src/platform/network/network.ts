@@ -10,7 +10,7 @@ export interface ConnectionHandlers {
   /** What was written has left our buffers, after `write` had returned false. */
   onDrain(): void;
   /**
-   * The peer will say no more, and over TCP it may still listen: whoever hears this ends the connection when all is
+   * The peer will say no more, and over TCP and TLS it may still listen: whoever hears this ends the connection when all is
    * said. Where nobody hears it, the connection ends at once.
    */
   onEnd?(): void;
