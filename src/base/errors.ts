@@ -178,6 +178,8 @@ export const FAULTS = {
     'This device cannot keep what it makes. Free some space; in a browser, allow storage for this site and load the page again.',
   'client.storage-full':
     'This device has no room left. Free some: what was kept is safe, and what is made after that is kept again.',
+  'client.log-damaged':
+    'The storage of this device has lost a part of what was made here. All else goes on: look whether recent work is missing, and replace the card or disk.',
   'client.unfit':
     'No hub would take this as it is, and nothing was made. The reason says what does not fit.',
   'client.built-on':

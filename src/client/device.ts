@@ -80,7 +80,7 @@ export class Device {
     this.#docs = new Docs({
       make: (key, update) => this.#make(DOC, key, update),
       updatesOf: (key) => this.#view.docUpdates(key),
-      onTrouble: (error) => calling(timers, () => options.onTrouble?.(error)),
+      onTrouble: (error) => this.#trouble(error),
       timers,
     });
   }
@@ -263,6 +263,8 @@ export class Device {
 
   async #open(): Promise<void> {
     const { storage, clock, random, timers, openLink } = this.#platform;
+    const { damage } = storage;
+    if (damage !== undefined) this.#trouble(new HubError('client.log-damaged', damage));
     this.#outbox = await Outbox.open({
       storage,
       clock,
@@ -392,6 +394,10 @@ export class Device {
     this.#view.ownChanged(key);
     this.#queries.changed([key]);
     this.#tell();
+  }
+
+  #trouble(error: HubError): void {
+    calling(this.#platform.timers, () => this.#options.onTrouble?.(error));
   }
 
   #tell(): void {

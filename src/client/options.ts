@@ -22,7 +22,10 @@ export interface DeviceOptions {
   /** Which keys to hold: prefixes, or keys. By default everything that may be read; `none` only hands in. */
   readonly scope?: Scope | 'none';
   readonly onNotice?: (notice: Notice) => void;
-  /** Hears of what nobody waits for and cannot be handed in: what was typed into a document. */
+  /**
+   * Hears of what nobody waits for: what was typed into a document and cannot be handed in, and, when the device is opened, that a
+   * part of what it kept is damaged (`client.log-damaged`).
+   */
   readonly onTrouble?: (error: HubError) => void;
 }
 

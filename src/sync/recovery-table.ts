@@ -223,7 +223,7 @@ export const RECOVERY_TABLE: readonly RecoveryRow[] = [
     recognisedBy:
       '`peer.lacking`: a device or a hub says that another hub has had ops which have not come here',
     meaning:
-      'Devices worked with a hub that this one has not met since: it is out of reach, or lost. All go on working here, and what is held there is not in the state of this hub.',
+      'Devices worked with a hub that this one has not met since: it is out of reach, or lost; or the storage of a device was damaged. All go on working here, and what is held there is not in the state of this hub.',
     steps: [
       '`heliograph holes list` says whose ops they are and since when. The device hands in by itself what it still keeps.',
       'Bring the other hub back into reach, or start it from its backup: the state ends by itself when the two have met.',

@@ -13,9 +13,9 @@ import { addTo } from '../../base/groups.ts';
 import type { Random } from '../../base/random.ts';
 import { isSameOp, type OpId, opIdOf } from '../../merge/op-id.ts';
 import { type OpClass, perClass } from '../../model/class.ts';
-import { type Hlc, HLC_ZERO } from '../../model/hlc.ts';
+import type { Hlc } from '../../model/hlc.ts';
 import { encodeOp, type Op } from '../../model/op.ts';
-import { laneOf, type Origin, ORIGIN_BYTES, originOfBytes } from '../../model/origin.ts';
+import { laneOf, type Origin, ORIGIN_BYTES } from '../../model/origin.ts';
 import { seqIn } from '../../model/version-vector.ts';
 import type { Receipt, ToldConflict } from '../../protocol/receipt-message.ts';
 import type { Entry, NewOp, OwnOp } from './entry.ts';
@@ -25,7 +25,7 @@ import { encodeOpsMessage, MESSAGE_OPS_MAX } from './ops-message.ts';
 import { LaneNumbers, voidEntry } from './lane-numbers.ts';
 import { LogWriter } from './log-writer.ts';
 import type { Kept } from './made.ts';
-import { type ReadLog, readLog } from './outbox-log.ts';
+import { lostIn, newLog, type ReadLog, readLog } from './outbox-log.ts';
 import { Resending } from './resending.ts';
 import { unfitReason } from './unfit.ts';
 import type { DeviceStorage } from '../storage/storage.ts';
@@ -84,6 +84,8 @@ export class Outbox {
     this.origin = read.origin;
     this.moments = new Moments(clock, read.hlc);
     this.numbers = new LaneNumbers(read.origin, read.given, read.receipted);
+    // No other op may have such a number: hubs go on behind it as behind what another hub has.
+    this.numbers.saw(lostIn(read));
     this.#stale = read.stale;
     for (const { op, bytes } of read.ops.values()) {
       const isReceipted = op.seq <= seqIn(read.receipted, laneOf(op.origin, op.class));
@@ -97,14 +99,14 @@ export class Outbox {
   /** Reads what the storage holds; a new one gets an origin of its own, which is kept before it is used. */
   static async open(options: OutboxOptions): Promise<Outbox> {
     const { storage, random } = options;
-    if (storage.entries.length > 0) return new Outbox(options, readLog(storage.entries));
-    const origin = originOfBytes(random.bytes(ORIGIN_BYTES)) as Origin;
-    const [lanes, receipted] = [new Map(), new Map()];
-    await storage.replace([
-      encodeLogEntry({ type: 'head', origin, hlc: HLC_ZERO, lanes, receipted }),
-    ]);
-    const empty = { given: new Map(), receipted: new Map(), ops: new Map(), stale: 0 };
-    return new Outbox(options, { origin, hlc: HLC_ZERO, ...empty });
+    const read = readLog(storage.entries);
+    const outbox = new Outbox(options, read ?? newLog(random.bytes(ORIGIN_BYTES)));
+    if (read === undefined) await storage.replace(outbox.#wholeLog());
+    else if (storage.damage !== undefined) {
+      outbox.#stale = STALE_MAX;
+      await outbox.tidy();
+    }
+    return outbox;
   }
 
   /** Ops that lie over what the hub gave, oldest first. */
@@ -259,12 +261,11 @@ export class Outbox {
 
   /** All that counts at this moment; what is not written yet comes behind it. */
   #wholeLog(): Uint8Array[] {
-    const [origin, hlc] = [this.origin, this.moments.last];
-    const lanes = this.numbers.written(this.#entries);
-    const { receipted } = this.numbers;
+    const { origin, numbers, moments } = this;
+    const [lanes, { receipted }] = [numbers.written(this.#entries), numbers];
     const ops = this.#entries.filter(({ stage }) => stage !== 'new');
     return [
-      encodeLogEntry({ type: 'head', origin, hlc, lanes, receipted }),
+      encodeLogEntry({ type: 'head', origin, hlc: moments.last, lanes, receipted }),
       ...[...this.#resending.spares.all(), ...ops].map(({ op, bytes }) =>
         encodeLogEntry({ type: 'op', op, bytes }),
       ),

@@ -2,9 +2,10 @@
  * A device's log and state in Node: the log in a file that is synced before anything is promised, the state beside it. One
  * process a folder; a folder must not be copied, because an origin is whose log it is.
  *
- *   outbox.log   entries: length (4 bytes, big-endian), CRC-32 of the entry (4), the entry
- *   state.cbor   what the hub gave
- *   lock         process id of whoever has it open, and when that process began
+ *   outbox.log       entries: length (4 bytes, big-endian), CRC-32 of the entry (4), the entry
+ *   outbox.damaged   what was damaged of it when it was written anew last
+ *   state.cbor       what the hub gave
+ *   lock             process id of whoever has it open, and when that process began
  */
 import {
   closeSync,
@@ -23,11 +24,13 @@ import {
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
+import { concatBytes } from '../../base/bytes.ts';
 import { HubError, systemCode } from '../../base/errors.ts';
 import { frameEntries, readFrames } from './frames.ts';
 import type { DeviceStorage } from './storage.ts';
 
 const datasync = promisify(fdatasync);
+const ASIDE = 'outbox.damaged';
 
 export class FileStorage implements DeviceStorage {
   readonly entries: readonly Uint8Array[];
@@ -35,15 +38,17 @@ export class FileStorage implements DeviceStorage {
   readonly #dir: string;
   #file: number;
   #end: number;
+  #damaged: readonly Uint8Array[];
 
   private constructor(dir: string) {
     this.#dir = dir;
     this.state = readIfThere(this.#path('state.cbor'));
-    const { entries, end } = readFrames(readIfThere(this.#path('outbox.log')) ?? new Uint8Array(0));
-    this.entries = entries;
-    this.#end = end;
+    const log = readFrames(readIfThere(this.#path('outbox.log')) ?? new Uint8Array(0));
+    this.entries = log.entries;
+    this.#damaged = log.damaged;
+    this.#end = log.end;
     this.#file = openSync(this.#path('outbox.log'), 'a+', 0o600);
-    ftruncateSync(this.#file, end);
+    ftruncateSync(this.#file, this.#end);
     fsyncSync(this.#file);
     syncDir(dir);
   }
@@ -58,6 +63,12 @@ export class FileStorage implements DeviceStorage {
       rmSync(lock, { force: true });
       throw error;
     }
+  }
+
+  get damage(): string | undefined {
+    if (this.#damaged.length === 0) return undefined;
+    const count = this.#damaged.reduce((sum, { length }) => sum + length, 0);
+    return `${count} bytes of the log cannot be read, they are kept in ${this.#path(ASIDE)}`;
   }
 
   async append(entries: readonly Uint8Array[]): Promise<void> {
@@ -76,10 +87,14 @@ export class FileStorage implements DeviceStorage {
 
   async replace(entries: readonly Uint8Array[]): Promise<void> {
     const bytes = frameEntries(entries);
+    if (this.#damaged.length > 0) {
+      closeSync(await replaceFile(this.#path(ASIDE), concatBytes(this.#damaged)));
+    }
     const file = await replaceFile(this.#path('outbox.log'), bytes);
     closeSync(this.#file);
     this.#file = file;
     this.#end = bytes.length;
+    this.#damaged = [];
     syncDir(this.#dir);
   }
 

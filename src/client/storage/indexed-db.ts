@@ -33,6 +33,8 @@ const BOXES_MAX = 64;
 export class IndexedDbStorage implements DeviceStorage {
   readonly entries: readonly Uint8Array[];
   readonly state: Uint8Array | undefined;
+  /** Browsers look after their databases themselves, and give nothing of a damaged one. */
+  readonly damage = undefined;
   readonly #name: string;
   /** Undefined where the browser has closed it: it does so where its disk is full. */
   #db: IDBDatabase | undefined;

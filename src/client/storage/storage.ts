@@ -4,8 +4,10 @@
  * is a convenience: lost, it is pulled again.
  */
 export interface DeviceStorage {
-  /** Entries of the log in order, without a torn end. */
+  /** Entries of the log in order, without a torn end, and without what is damaged. */
   readonly entries: readonly Uint8Array[];
+  /** How much of the log is damaged, and where it is kept once the log is written anew; undefined where nothing is. */
+  readonly damage: string | undefined;
   /** What `saveState` kept last. */
   readonly state: Uint8Array | undefined;
   /** Resolves when the entries survive a crash, all or none of them; rejects where they may not. */

@@ -4,6 +4,7 @@ import type { DeviceStorage } from '../../../src/client/storage/storage.ts';
 export class MemoryStorage implements DeviceStorage {
   kept: readonly Uint8Array[] = [];
   state: Uint8Array | undefined;
+  damage: string | undefined;
   /** Thrown by the next writes. */
   failure: Error | undefined;
   /** Writes wait until the test lets them. */

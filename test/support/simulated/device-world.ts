@@ -35,7 +35,7 @@ interface SimLink {
   isUp: boolean;
 }
 
-interface Member {
+export interface Member {
   readonly name: string;
   device: Device;
   storage: MemoryStorage;
@@ -103,13 +103,14 @@ export class DeviceWorld {
   /** The device's process is gone; what its storage had is there. */
   async crash(member: Member): Promise<void> {
     for (const link of this.#links) if (link.name === member.name) this.#drop(link);
-    const { kept, state } = member.storage;
+    const { kept, state, damage } = member.storage;
     // What the dead one still writes goes nowhere.
     member.storage.failure = new Error('gone');
     await member.device.close();
     member.storage = new MemoryStorage();
     member.storage.kept = kept;
     member.storage.state = state;
+    member.storage.damage = damage;
     member.device = await this.#openDevice(member);
   }
 

@@ -1,4 +1,4 @@
-/** A log whose end the storage has forgotten: no number is given twice where anybody knows better, and no work is lost. */
+/** A log that the storage has forgotten parts of: no number is given twice where anybody knows better, and no more is lost. */
 import assert from 'node:assert/strict';
 
 import { beforeEach, describe, it } from 'vitest';
@@ -109,5 +109,60 @@ describe('a log that has lost its end', () => {
     await clock.advance(2_000);
     outbox.take(receipt, 'd');
     assert.equal(floorOf(outbox), 5);
+  });
+});
+
+describe('a log with damage', () => {
+  /** Of five ops that were made, two of which are receipted, what is left without the entries of these numbers. */
+  async function without(...gone: readonly number[]): Promise<Outbox> {
+    const outbox = await cut(5);
+    outbox.take({ accepted: [{ origin: outbox.origin, class: 2, seq: 2 }], rejected: [] }, 'd');
+    await new Promise(setImmediate);
+    storage.kept = storage.kept.filter((_, at) => !gone.includes(at));
+    storage.damage = 'some bytes';
+    return open();
+  }
+
+  it('sends what is left, and says which number nobody shall wait for', async () => {
+    const outbox = await without(4);
+    const { origin } = outbox;
+    assert.equal(storage.replaced, 2, 'it is written anew, so that the damage is told once');
+    assert.deepEqual([sent(outbox), floorOf(outbox)], [[3, 5], undefined]);
+    const reason = 'gap after 3';
+    const rejected = [{ origin, class: 2, seq: 5, reason, verdict: 'gap' } as const];
+    outbox.take({ accepted: [{ origin, class: 2, seq: 3 }], rejected }, 'd');
+    assert.deepEqual([sent(outbox), floorOf(outbox)], [[5], undefined]);
+    await clock.advance(2_000);
+    assert.deepEqual([sent(outbox), floorOf(outbox)], [[5], 4]);
+    // Also after a restart: what is written anew says it, too.
+    storage.damage = undefined;
+    const again = await open();
+    again.take({ accepted: [{ origin, class: 2, seq: 3 }], rejected }, 'd');
+    await clock.advance(2_000);
+    assert.deepEqual([sent(again), floorOf(again)], [[5], 4]);
+  });
+
+  it('whose head is gone knows by its ops whose it is', async () => {
+    const { origin } = await cut(0);
+    const outbox = await without(0);
+    assert.equal(outbox.origin, origin);
+    assert.deepEqual(sent(outbox), [3, 4, 5]);
+    assert.equal(outbox.add(patch('new')).op.seq, 6);
+    assert.equal((await open()).origin, origin);
+  });
+
+  it('that says nothing any more is the log of a new device', async () => {
+    const { origin } = await cut(1);
+    storage.kept = [];
+    storage.damage = 'all of it';
+    const outbox = await Outbox.open({
+      storage,
+      random: new SeededRandom(2),
+      clock,
+      onChange: () => undefined,
+      comesBack: () => true,
+    });
+    assert.notEqual(outbox.origin, origin);
+    assert.equal(outbox.add(patch('new')).op.seq, 1);
   });
 });

@@ -1,35 +1,47 @@
 /** The file of a device's log: whatever end is torn off, what was promised is there. */
 import assert from 'node:assert/strict';
-import { mkdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  mkdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 
 import { describe, it } from 'vitest';
 
 import { utf8 } from '../../../../src/base/bytes.ts';
+import type { HubError } from '../../../../src/base/errors.ts';
 import { connect } from '../../../../src/client/node.ts';
 import { FileStorage } from '../../../../src/client/storage/file-storage.ts';
 import { frameEntries } from '../../../../src/client/storage/frames.ts';
 import { fillDisk, smallDisk, testWithMounts } from '../../../support/machine/small-disk.ts';
 import { tempDir } from '../../../support/machine/temp-dir.ts';
 
+/** Entries are arrays. */
+const entry = (text: string): Uint8Array => Uint8Array.of(0x81, ...utf8(text));
+
 const texts = (storage: FileStorage): string[] =>
-  storage.entries.map((entry) => String.fromCharCode(...entry));
+  storage.entries.map((bytes) => String.fromCharCode(...bytes.subarray(1)));
 
 describe('the log of a device in a file', () => {
   it('is there after a restart, whole entries only, wherever its end is torn', async () => {
     const dir = tempDir();
     const path = join(dir, 'outbox.log');
     const storage = FileStorage.open(dir);
-    await storage.append([utf8('one'), utf8('two')]);
+    await storage.append([entry('one'), entry('two')]);
     const promised = readFileSync(path).length;
-    await storage.append([utf8('three')]);
+    await storage.append([entry('three')]);
     await storage.close();
     const whole = readFileSync(path);
     for (let length = promised; length < whole.length; length++) {
       writeFileSync(path, whole.subarray(0, length));
       const torn = FileStorage.open(dir);
       assert.deepEqual(texts(torn), ['one', 'two']);
-      await torn.append([utf8('four')]);
+      await torn.append([entry('four')]);
       await torn.close();
       const again = FileStorage.open(dir);
       assert.deepEqual(texts(again), ['one', 'two', 'four']);
@@ -42,12 +54,78 @@ describe('the log of a device in a file', () => {
     await mended.close();
   });
 
+  it('comes to nothing where its end was never written, or was being written', async () => {
+    const dir = tempDir();
+    const storage = FileStorage.open(dir);
+    await storage.append([entry('one')]);
+    await storage.close();
+    appendFileSync(join(dir, 'outbox.log'), new Uint8Array(4096));
+    const torn = FileStorage.open(dir);
+    assert.deepEqual(texts(torn), ['one']);
+    assert.equal(torn.damage, undefined);
+    await torn.append([entry('two')]);
+    await torn.close();
+    const again = FileStorage.open(dir);
+    assert.deepEqual(texts(again), ['one', 'two']);
+    await again.close();
+  });
+
+  it('keeps what lies around damage, and the damage aside, whatever byte it is', async () => {
+    const dir = tempDir();
+    const path = join(dir, 'outbox.log');
+    const aside = join(dir, 'outbox.damaged');
+    const storage = FileStorage.open(dir);
+    await storage.append(['one', 'two', 'three'].map(entry));
+    await storage.close();
+    const whole = readFileSync(path);
+    const [first, second] = [12, 12];
+    for (let at = 0; at < first + second; at++) {
+      writeFileSync(path, whole.with(at, (whole[at] as number) ^ 0x10));
+      const damaged = FileStorage.open(dir);
+      const left = at < first ? ['two', 'three'] : ['one', 'three'];
+      assert.deepEqual(texts(damaged), left, `byte ${at}`);
+      assert.match(damaged.damage ?? '', /outbox\.damaged/);
+      await damaged.append([entry('four')]);
+      await damaged.close();
+      // It is told until the log is written anew.
+      const next = FileStorage.open(dir);
+      assert.deepEqual(texts(next), [...left, 'four']);
+      assert.notEqual(next.damage, undefined);
+      await next.replace(next.entries);
+      await next.close();
+      assert.equal(statSync(aside).size, at < first ? first : second);
+      const mended = FileStorage.open(dir);
+      assert.deepEqual(texts(mended), [...left, 'four']);
+      assert.equal(mended.damage, undefined);
+      await mended.close();
+    }
+  });
+
+  it('tells the program of damage when it opens the device', async () => {
+    const options = { url: 'mqtt://127.0.0.1:1', dir: tempDir() };
+    const path = join(options.dir, 'outbox.log');
+    const made = await connect(options);
+    for (const title of ['one', 'two', 'three']) void made.record('orders/1').set({ title });
+    await made.close();
+    const log = readFileSync(path);
+    const at = log.indexOf('two');
+    writeFileSync(path, log.with(at, 0));
+    const troubles: string[] = [];
+    for (let start = 0; start < 2; start++) {
+      const onTrouble = ({ code }: HubError): unknown => troubles.push(code);
+      const device = await connect({ ...options, onTrouble });
+      assert.equal(device.status.pending, 2);
+      await device.close();
+    }
+    assert.deepEqual(troubles, ['client.log-damaged'], 'once');
+  });
+
   it('is replaced as a whole', async () => {
     const dir = tempDir();
     const storage = FileStorage.open(dir);
-    await storage.append([utf8('one')]);
-    await storage.replace([utf8('head')]);
-    await storage.append([utf8('two')]);
+    await storage.append([entry('one')]);
+    await storage.replace([entry('head')]);
+    await storage.append([entry('two')]);
     await storage.saveState(utf8('state'));
     await storage.close();
     const again = FileStorage.open(dir);
@@ -75,7 +153,7 @@ describe('the log of a device in a file', () => {
     mkdirSync(join(dir, 'state.cbor'));
     assert.throws(() => FileStorage.open(dir), /EISDIR/);
     rmdirSync(join(dir, 'state.cbor'));
-    writeFileSync(join(dir, 'outbox.log'), frameEntries([utf8('no log')]));
+    writeFileSync(join(dir, 'outbox.log'), frameEntries([entry('no log')]));
     const options = { url: 'mqtt://127.0.0.1:1', dir };
     await assert.rejects(connect(options), { code: 'client.storage' });
     await assert.rejects(connect(options), /no log of this version/);
@@ -89,7 +167,7 @@ describe('the log of a device in a file', () => {
     await assert.rejects(storage.append([large]), { code: 'client.storage-full' });
     await assert.rejects(storage.replace([large]), { code: 'client.storage-full' });
     rmSync(join(disk, 'ballast'));
-    await storage.append([utf8('one')]);
+    await storage.append([entry('one')]);
     await storage.close();
     const again = FileStorage.open(disk);
     assert.deepEqual(texts(again), ['one']);
