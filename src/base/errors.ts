@@ -133,6 +133,8 @@ export const FAULTS = {
     'Key and data are of two regions. Restore the key that belongs to the data; where nobody has it, `heliograph identity new --regional` begins with a new one, and each hub trusts it once its `uplink/region.pub` is deleted.',
   'region.set-back':
     'The database was restored from a backup while workers ran, or a standby that was behind took over. Workers start again over it, and hubs send again what they still keep.',
+  'downlink.refused':
+    'This hub does not take something that the region has sent; the reason is in the message. It stays at the region and is asked for again after six hours, or when the hub starts anew.',
   'batch.rejected':
     'The regional node refused a batch. The reason is in the log; the data stays in the journal.',
   'batch.invalid': 'A batch failed its signature or hash. It is set aside and asked for again.',

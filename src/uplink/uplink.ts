@@ -78,7 +78,7 @@ export class Uplink {
     this.#book = new SessionBook(options);
     this.#ripeness = new Ripeness(this.#limits, options.clock);
     this.#counterpart = new Counterpart(options);
-    this.#descent = Descent.of(options);
+    this.#descent = Descent.of(options, this.#limits);
     this.#resumption = new Resumption(options.clock);
     this.#arrivals = new Arrivals({
       ...options,
@@ -155,9 +155,12 @@ export class Uplink {
       bytesToday: this.#book.bytesToday() + (this.#link?.bytes ?? 0),
       sealedTo: this.#options.sealer?.keyId,
       byLink: this.#book.byLink(),
-      faults: [this.#linkFault, ...this.#arrivals.faults, this.#counterpart.wait.fault].filter(
-        (fault) => fault !== undefined,
-      ),
+      faults: [
+        this.#linkFault,
+        ...this.#arrivals.faults,
+        this.#counterpart.wait.fault,
+        this.#descent?.fault,
+      ].filter((fault) => fault !== undefined),
     };
   }
 
@@ -220,7 +223,7 @@ export class Uplink {
     const { isWayThere } = this.#attempts;
     const view = { allowed, riding, sealable, ripe, spooled };
     const { waitWhy, takes: waitTakes } = this.#counterpart.wait;
-    return { ...view, isWayThere, waitWhy, waitTakes, ...this.#descent?.view(this.#limits) };
+    return { ...view, isWayThere, waitWhy, waitTakes, ...this.#descent?.view() };
   }
 
   #carryOut(effect: SessionEffect): void {
@@ -301,7 +304,7 @@ export class Uplink {
 
   /** Undefined where the session is to greet: by choice, or to ask what waits at the region. */
   #resuming(): Resuming | undefined {
-    const isAsking = this.#descent?.view(this.#limits).isCheckDue === true;
+    const isAsking = this.#descent?.view().isCheckDue === true;
     if (isAsking || !this.#attempts.isWayProven) return undefined;
     return this.#resumption.of(this.#outbox.sendable().map(({ id }) => id));
   }
@@ -373,7 +376,7 @@ export class Uplink {
     this.#book.closed(ending.why, linkBytes, this.#link?.isResumed);
     const wasCut = ending.pause !== 'none';
     if (this.#link !== undefined) this.#chunkSize.ended(wasCut);
-    const isReceiving = this.#descent?.view(this.#limits).isReceiving === true;
+    const isReceiving = this.#descent?.view().isReceiving === true;
     this.#resumption.ended(wasCut && !isReceiving);
     this.#link = undefined;
     this.#descent?.ended(this.#book.isIdle && !wasCut ? linkBytes : undefined);

@@ -24,7 +24,7 @@ import { EVENT, type Op, type StampedOp } from '../../model/op.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
 import type { Origin } from '../../model/origin.ts';
 import type { VersionVector } from '../../model/version-vector.ts';
-import type { DownlinkPort, HealingPort } from '../../uplink/session/downlink.ts';
+import type { DownlinkPort, HealingPort, TakenDown } from '../../uplink/session/downlink.ts';
 
 export interface HubDownlinkOptions {
   readonly door: Pick<Door, 'acceptCopies' | 'vector'>;
@@ -67,16 +67,16 @@ export class HubDownlink implements DownlinkPort {
     return this.#options.healing;
   }
 
-  async take(ops: readonly StampedOp[]): Promise<readonly string[]> {
+  async take(ops: readonly StampedOp[]): Promise<TakenDown> {
     const { door, journal, store, takeRoster, notices } = this.#options;
     for (const { op } of ops) {
       if (op.kind === EVENT && op.key === ROSTER_KEY) await takeRoster?.(op.body);
     }
-    const { lsn, taken, reasons } = door.acceptCopies(ops);
+    const { lsn, taken, ...others } = door.acceptCopies(ops);
     for (const op of taken) tellOf(op, lsn, notices);
     this.#tellUnproven(ops, taken);
     await journal.whenDurable(lsn);
-    if (taken.length === 0) return reasons;
+    if (taken.length === 0) return others;
     this.#options.healing.came();
     const controls = new Set([...this.#controls(), ...this.#options.settings.keys]);
     if (taken.some(({ key }) => controls.has(key))) {
@@ -85,7 +85,7 @@ export class HubDownlink implements DownlinkPort {
       // Not waited for: the receipt must be on its way when the hub starts anew.
       void this.#options.settings.look();
     }
-    return reasons;
+    return others;
   }
 
   /**

@@ -38,25 +38,31 @@ export interface CopiesOutcome {
   readonly taken: readonly Op[];
   /** Why others were not taken. */
   readonly reasons: readonly string[];
+  /** Others do not follow on what is here: it came, or went, since the region was told of it. */
+  readonly hasGap: boolean;
 }
+
+const GAP = Symbol('gap');
 
 export function takeCopies(ops: readonly StampedOp[], door: CopyDoor): CopiesOutcome {
   const taken: Op[] = [];
   const reasons = new Set<string>();
+  let hasGap = false;
   let lsn = 0;
   for (const stamped of ops) {
     const outcome = takeCopy(stamped, door);
-    if (typeof outcome === 'string') reasons.add(outcome);
+    if (outcome === GAP) hasGap = true;
+    else if (typeof outcome === 'string') reasons.add(outcome);
     else if (outcome > 0) {
       lsn = outcome;
       taken.push(stamped.op);
     }
   }
-  return { lsn, taken, reasons: [...reasons] };
+  return { lsn, taken, reasons: [...reasons], hasGap };
 }
 
-/** LSN of the new entry, 0 for what is here already, or the reason of a refusal. */
-function takeCopy({ op, bytes, stamp }: StampedOp, door: CopyDoor): Lsn | string {
+/** LSN of the new entry, 0 for what is here already, or why it is not taken. */
+function takeCopy({ op, bytes, stamp }: StampedOp, door: CopyDoor): Lsn | string | typeof GAP {
   const { vector, holes, hlc } = door;
   const lane = laneOf(op.origin, op.class);
   const isOwn = op.origin === door.hub;
@@ -64,7 +70,7 @@ function takeCopy({ op, bytes, stamp }: StampedOp, door: CopyDoor): Lsn | string
   const isHole = op.seq <= known && holes.has(lane, op.seq);
   if (op.seq <= known && !isHole) return 0;
   if (!isHole && isOwn) return 'the lane is this hub’s own';
-  if (op.seq > known + 1) return `gap after ${known}`;
+  if (op.seq > known + 1) return GAP;
   const unknown = door.unfoldable(op);
   if (unknown !== undefined) return unknown;
   if (known === 0 && vector.size >= door.lanesMax) return 'too many origins on this hub';

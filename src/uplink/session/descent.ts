@@ -1,6 +1,7 @@
 /**
  * The downlink within sessions: which classes are taken under the power budget of the moment, how much is known to wait
- * at the region, and when it is time to ask. A session stays open while something waits, and ends like any other when the
+ * at the region, and when it is time to ask. What the hub has refused is not asked for again at every session, and the
+ * region, which sends a class in order, sends what it can of the others. A session stays open while something waits, and ends like any other when the
  * decision takes the classes back: what has come of a batch is kept for the next one.
  */
 import { type Clock, turn } from '../../base/clock.ts';
@@ -10,9 +11,11 @@ import { threadedCompressor } from '../../batch/compression.ts';
 import { DOWN_CLASSES, LACKS_MAX, VECTOR_LANES_MAX } from '../../batch/wire/down-messages.ts';
 import type { DownWish } from '../../batch/wire/down-wish.ts';
 import type { DownHello } from '../../batch/wire/messages.ts';
+import { HubError } from '../../base/errors.ts';
 import type { LaneRange } from '../../batch/ranges.ts';
+import type { OpClass } from '../../model/class.ts';
 import { splitLane } from '../../model/origin.ts';
-import { Downlink, type DownlinkPort } from './downlink.ts';
+import { Downlink, type DownlinkPort, type DownRefusal } from './downlink.ts';
 import type { UplinkLimits, UplinkOptions } from '../options.ts';
 import type { UplinkDecision } from '../ports.ts';
 import type { RegionLink } from './region-link.ts';
@@ -27,43 +30,48 @@ export class Descent {
   readonly #downlink: Downlink;
   readonly #port: DownlinkPort;
   readonly #clock: Clock;
+  readonly #limits: UplinkLimits;
   #waiting = 0;
   /** Losses that the last hello named. */
   #asked: readonly LaneRange[] = [];
   #lastSessionMs: number;
   /** What the last session took that was for asking alone. */
   #idleBytes = 0;
+  /** Classes of which something was refused, why, and until when nothing of them is asked for, by the monotonic clock. */
+  readonly #held = new Map<OpClass, { readonly reason: string; readonly untilMs: number }>();
   /** Batches are opened and journaled one after the other. */
   #work: Promise<unknown> = Promise.resolve();
 
-  private constructor(options: UplinkOptions, port: DownlinkPort) {
+  private constructor(options: UplinkOptions, port: DownlinkPort, limits: UplinkLimits) {
     const { compressor = threadedCompressor, linkTimers } = options;
     const pause = (): Promise<void> => turn(linkTimers);
     this.#downlink = new Downlink({ ...options, port, compressor, pause });
     this.#port = port;
+    this.#limits = limits;
     this.#clock = options.clock;
     this.#lastSessionMs = options.clock.monotonicMs();
   }
 
   /** Undefined where nothing comes down. */
-  static of(options: UplinkOptions): Descent | undefined {
+  static of(options: UplinkOptions, limits: UplinkLimits): Descent | undefined {
     const { downlink } = options;
-    return downlink === undefined ? undefined : new Descent(options, downlink);
+    return downlink === undefined ? undefined : new Descent(options, downlink, limits);
   }
 
   /** For the hello; undefined where this hub knows too many lanes to tell. */
-  wish({ allowed, riding }: UplinkDecision): DownWish | undefined {
+  wish(decision: UplinkDecision): DownWish | undefined {
     const lanes = [...this.#port.vector().keys()].map((lane) => splitLane(lane).class);
     if (lanes.filter((it) => DOWN_CLASSES.includes(it)).length > VECTOR_LANES_MAX) return undefined;
+    this.#endHolds();
     return this.#downlink.wish(
-      DOWN_CLASSES.filter((it) => allowed.includes(it) || riding.includes(it)),
+      DOWN_CLASSES.filter((it) => takes(decision, it) && !this.#held.has(it)),
     );
   }
 
   /** For the hello: what the card has lost, of classes that are taken now. */
-  lacks({ allowed, riding }: UplinkDecision): readonly LaneRange[] {
+  lacks(decision: UplinkDecision): readonly LaneRange[] {
     const lost = this.#port.healing?.lacks() ?? [];
-    const taken = lost.filter(({ class: it }) => allowed.includes(it) || riding.includes(it));
+    const taken = lost.filter(({ class: it }) => takes(decision, it));
     this.#asked = taken.slice(0, LACKS_MAX);
     return this.#asked;
   }
@@ -73,12 +81,20 @@ export class Descent {
     if (this.#asked.length > 0) this.#port.healing?.told(this.#asked, heals);
   }
 
-  view(limits: UplinkLimits): Pick<SessionView, 'isReceiving' | 'isCheckDue'> {
+  view(): Pick<SessionView, 'isReceiving' | 'isCheckDue'> {
     const sinceMs = this.#clock.monotonicMs() - this.#lastSessionMs;
-    const affordableMs = (DAY_MS * this.#idleBytes) / limits.checkInBytesPerDay;
-    const isDue = limits.checkInMs > 0 && sinceMs >= Math.max(limits.checkInMs, affordableMs);
+    const { checkInMs, checkInBytesPerDay } = this.#limits;
+    const affordableMs = (DAY_MS * this.#idleBytes) / checkInBytesPerDay;
+    const isDue = checkInMs > 0 && sinceMs >= Math.max(checkInMs, affordableMs);
     const isCheckDue = isDue || this.#port.healing?.isDue === true;
     return { isReceiving: this.#waiting > 0, isCheckDue };
+  }
+
+  /** While something that came down is refused. */
+  get fault(): HubError | undefined {
+    this.#endHolds();
+    const [held] = this.#held.values();
+    return held && new HubError('downlink.refused', held.reason);
   }
 
   /** Takes a piece, and answers where a batch is complete with it. */
@@ -104,7 +120,20 @@ export class Descent {
     if (outcome.ops === 0)
       this.#waiting = 0; // Nothing of it can be taken: no reason to stay.
     else book.cameDown(outcome);
+    if (outcome.refusal !== undefined) this.#hold(outcome.batch, outcome.refusal);
     if (outcome.receipt !== undefined) await link?.sendDownReceipt(id, outcome.receipt);
+  }
+
+  #hold(batch: BatchId, { class: refused, reason }: DownRefusal): void {
+    const untilMs = this.#clock.monotonicMs() + this.#limits.refusedRetryMs;
+    for (const it of refused === undefined ? DOWN_CLASSES : [refused]) {
+      this.#held.set(it, { reason: `batch ${batch} of the region: ${reason}`, untilMs });
+    }
+  }
+
+  #endHolds(): void {
+    const nowMs = this.#clock.monotonicMs();
+    for (const [it, { untilMs }] of this.#held) if (untilMs <= nowMs) this.#held.delete(it);
   }
 
   /** `idleBytes`: what the session took, where nothing went in it but asking. */
@@ -113,4 +142,8 @@ export class Descent {
     this.#idleBytes = idleBytes ?? this.#idleBytes;
     this.#lastSessionMs = this.#clock.monotonicMs();
   }
+}
+
+function takes({ allowed, riding }: UplinkDecision, opClass: OpClass): boolean {
+  return allowed.includes(opClass) || riding.includes(opClass);
 }

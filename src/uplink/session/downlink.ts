@@ -28,10 +28,18 @@ import type { VersionVector } from '../../model/version-vector.ts';
 export interface DownlinkPort {
   /** How far every lane is journaled. */
   vector(): VersionVector;
-  /** Journals ops of the region; resolves when they are durable, with the reasons for which some were not taken. */
-  take(ops: readonly StampedOp[]): Promise<readonly string[]>;
+  /** Journals ops of the region; resolves when those taken are durable. */
+  take(ops: readonly StampedOp[]): Promise<TakenDown>;
   /** What the card has lost, and the region may have. */
   readonly healing?: HealingPort | undefined;
+}
+
+/** What of a batch the hub did not take. */
+export interface TakenDown {
+  /** For which some ops were refused. */
+  readonly reasons: readonly string[];
+  /** Some do not follow on what is here; the next hello mends that. */
+  readonly hasGap: boolean;
 }
 
 /** Losses of the journal that are to be mended. */
@@ -63,6 +71,14 @@ interface DownOutcome {
   readonly bytes: number;
   /** Undefined where there is nothing to say: it was not what the region signed. */
   readonly receipt: Uint8Array | undefined;
+  /** Why this hub will not take the batch, or some of it, when it comes again. */
+  readonly refusal?: DownRefusal | undefined;
+}
+
+export interface DownRefusal {
+  /** Undefined where this version cannot tell it. */
+  readonly class: OpClass | undefined;
+  readonly reason: string;
 }
 
 interface Part extends ChunkLayout {
@@ -126,19 +142,24 @@ export class Downlink {
     }
     if (outcome.kind === 'refused') {
       log.error('uplink.down.refused', { batch, reason: outcome.reason });
-      return { ...size, ops: 0, receipt: this.#receipt(batch, [outcome.reason]) };
+      const refusal = { class: outcome.manifest?.class, reason: outcome.reason };
+      return { ...size, ops: 0, receipt: this.#receipt(batch, outcome.reason), refusal };
     }
-    const reasons = await port.take(outcome.entries);
-    if (reasons.length > 0) log.warn('uplink.down.not-taken', { batch, reasons });
+    const { reasons, hasGap } = await port.take(outcome.entries);
+    const all = hasGap ? [...reasons, 'does not follow on what is here'] : reasons;
+    if (all.length > 0) log.warn('uplink.down.not-taken', { batch, reasons: all });
     const ops = outcome.entries.length;
     log.info('uplink.down.taken', { batch, ops });
-    return { ...size, ops, receipt: this.#receipt(batch, reasons) };
+    const reason = reasons.join('; ');
+    const refusal = reason === '' ? undefined : { class: outcome.manifest.class, reason };
+    return { ...size, ops, receipt: this.#receipt(batch, all.join('; ')), refusal };
   }
 
-  #receipt(batch: BatchId, reasons: readonly string[]): Uint8Array {
+  /** `refusal`: empty where all was taken. */
+  #receipt(batch: BatchId, refusal: string): Uint8Array {
     const { signer, clock } = this.#options;
-    const outcome = reasons.length === 0 ? 'taken' : 'refused';
-    const reason = reasons.join('; ').slice(0, REASON_CHARS_MAX);
+    const outcome = refusal === '' ? 'taken' : 'refused';
+    const reason = refusal.slice(0, REASON_CHARS_MAX);
     const hub = originOfPublicKey(signer.publicKey);
     const atMs = Math.max(0, Math.floor(clock.wallMs()));
     return encodeDownReceipt({ hub, batch, outcome, reason, atMs }, signer);

@@ -101,6 +101,8 @@ export class UplinkWorld {
   readonly fatal: unknown[] = [];
   /** Ops that the region has handed down, in the order of the journal. */
   readonly cameDown: StampedOp[] = [];
+  /** Why the hub does not take something that comes down. */
+  refusalOf: (stamped: StampedOp) => string | undefined = () => undefined;
   /** Takes effect at the next start. */
   terms: Terms = {};
   decision: UplinkDecision = ALL_CLASSES;
@@ -179,18 +181,24 @@ export class UplinkWorld {
       take: async (ops) => {
         const taken: StampedOp[] = [];
         const reasons = new Set<string>();
+        let hasGap = false;
         const vector = new Map(this.#vector());
         for (const stamped of ops) {
           const lane = laneOf(stamped.op.origin, stamped.op.class);
           const known = seqIn(vector, lane);
-          if (stamped.op.seq > known + 1) reasons.add(`gap after ${known}`);
+          if (stamped.op.seq > known + 1) hasGap = true;
           if (stamped.op.seq !== known + 1) continue;
+          const refusal = this.refusalOf(stamped);
+          if (refusal !== undefined) {
+            reasons.add(refusal);
+            continue;
+          }
           vector.set(lane, stamped.op.seq);
           taken.push({ ...stamped, bytes: stamped.bytes.slice() });
         }
         this.cameDown.push(...taken);
         this.journal.appendCopies(taken);
-        return [...reasons];
+        return { reasons: [...reasons], hasGap };
       },
     };
   }

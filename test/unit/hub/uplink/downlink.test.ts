@@ -14,7 +14,7 @@ test('a receipt for ops that are known waits until they are durable', async () =
   const waits: number[] = [];
   let synced = (): void => undefined;
   const options = {
-    door: { acceptCopies: () => ({ lsn: 7, taken: [], reasons: [] }) },
+    door: { acceptCopies: () => ({ lsn: 7, taken: [], reasons: [], hasGap: false }) },
     journal: {
       durableLsn: 0,
       whenDurable: (lsn: number) => {
@@ -51,7 +51,7 @@ test('the region ends what it began, also at a hub whose clock has leapt ahead m
   });
   const options = {
     door: {
-      acceptCopies: () => ({ lsn: 1, taken: [{ key: 'control/all' }], reasons: [] }),
+      acceptCopies: () => ({ lsn: 1, taken: [{ key: 'control/all' }], reasons: [], hasGap: false }),
     },
     journal: { durableLsn: 0, whenDurable: () => Promise.resolve() },
     store: {

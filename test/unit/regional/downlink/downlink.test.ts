@@ -137,6 +137,24 @@ describe('orders of the region', () => {
     assert.deepEqual(keysDown(it), ['order/1']);
   });
 
+  test('that the hub refuses are not sent at every session, and hold up no other class', async () => {
+    const uplink = { replyMsMax: 3_000, checkInMs: 5_000, refusedRetryMs: 600_000 };
+    const it = await world(5_000, { uplink });
+    it.refusalOf = ({ op }) => (op.class === RECORD ? 'no room' : undefined);
+    await write(it, order('order/1'));
+    await it.clock.advance(20_000);
+    const codes = (): string[] | undefined => it.uplink?.status().faults.map(({ code }) => code);
+    assert.deepEqual(codes(), ['downlink.refused']);
+    await write(it, order('pump/1', 10, COMMAND));
+    await it.clock.advance(60_000);
+    assert.deepEqual(keysDown(it), ['pump/1']);
+    assert.equal(it.log.count('regional.down.refused'), 1);
+    it.refusalOf = () => undefined;
+    await it.clock.advance(600_000);
+    assert.deepEqual(keysDown(it), ['pump/1', 'order/1']);
+    assert.deepEqual(codes(), []);
+  });
+
   test('get through a link that dies again and again, each chunk once at last', async () => {
     const it = await world();
     const noise = (): string => hexOf(it.random.bytes(5_000));
