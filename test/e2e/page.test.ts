@@ -29,6 +29,8 @@ let browser: Browser | undefined;
 /** What the browser complained about, and where it wanted to go. */
 let complaints: string[] = [];
 let hosts = new Set<string>();
+/** What the hub has noted of its power. */
+let history: PowerSample[] = [];
 
 beforeEach(async () => {
   const dir = tempDir();
@@ -37,12 +39,13 @@ beforeEach(async () => {
   const page = new PageFiles({ read: (path) => readFileSync(path), list: readdirSync }, dir, {
     log: SILENT_LOG,
   });
-  api = createApi(sources.options({ timers: machineTimers, page, powerSince: () => aDay() }));
+  api = createApi(sources.options({ timers: machineTimers, page, powerSince: () => history }));
   const fetch = (request: Request, remote: string) => api.fetch(request, remote);
   const place = { host: '127.0.0.1', port: 0, purpose: 'http.port', connectionsMax: 32 };
   server = await serveHttp({ ...place, fetch });
   complaints = [];
   hosts = new Set();
+  history = aDay();
 });
 
 afterEach(async () => {
@@ -66,7 +69,11 @@ function aDay(): PowerSample[] {
   }));
 }
 
-async function visit(path: string, look: { width: number; dark?: boolean }): Promise<Page> {
+async function visit(
+  path: string,
+  look: { width: number; dark?: boolean },
+  chart = '#chart canvas',
+): Promise<Page> {
   browser ??= await launchBrowser(path);
   const context = await openContext(browser, {
     viewport: { width: look.width, height: 800 },
@@ -80,7 +87,7 @@ async function visit(path: string, look: { width: number; dark?: boolean }): Pro
   page.on('pageerror', (error) => complaints.push(error.message));
   page.on('request', (request) => hosts.add(new URL(request.url()).host));
   await page.goto(`http://127.0.0.1:${server.port}/`);
-  await page.waitForSelector('#chart canvas');
+  await page.waitForSelector(chart);
   await page.waitForSelector('.contact.live');
   return page;
 }
@@ -255,6 +262,25 @@ testWithPeers(
     sources.status = sampleStatus({ power: { ...sampleStatus().power, state: 'saver' } });
     await reads(page, '#power-state', 'saver');
     await reads(page, '#why', 'files wait');
+  },
+);
+
+testWithPeers(
+  'a hub on mains without an uplink: what there is none of is said, nothing is blank',
+  ['chromium'],
+  async ([path]) => {
+    const nothing = { socPct: null, batteryV: null, pvW: null, loadW: null };
+    const power = { ...sampleStatus().power, ...nothing, state: 'unknown' as const };
+    const uplink = { ...sampleStatus().uplink, state: 'off' };
+    sources.status = sampleStatus({ power, uplink });
+    sources.lines.length = 0;
+    history = aDay().map((sample) => ({ ...sample, ...nothing }));
+    const page = await visit(path as string, { width: 360 }, '#chart.empty');
+    await reads(page, '#chart', 'No power has been read yet.');
+    await reads(page, '#uplink-kind', /^–$/);
+    await reads(page, '#decisions', 'nothing yet');
+    const card = await page.locator('.decisions').boundingBox();
+    assert.ok(card !== null && card.height < 120, `${card?.height} pixels for no decision`);
   },
 );
 

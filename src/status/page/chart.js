@@ -93,13 +93,20 @@ export class PowerChart {
     this.#plot?.destroy();
     this.#plot = undefined;
     const data = this.#shown();
-    const isEmpty = data[0].length < 2;
-    this.#holder.classList.toggle('empty', isEmpty);
-    this.#holder.textContent = isEmpty ? 'The chart begins with the second minute.' : '';
-    if (isEmpty) return;
+    const missing = missingIn(data);
+    this.#holder.classList.toggle('empty', missing !== '');
+    this.#holder.textContent = missing;
+    if (missing !== '') return;
     const { clientWidth: width, clientHeight: height } = this.#holder;
     this.#plot = new uPlot({ ...chartOptions(), width, height }, data, this.#holder);
   }
+}
+
+/** What a chart lacks yet; empty: nothing. */
+function missingIn([at, ...values]) {
+  if (at.length < 2) return 'The chart begins with the second minute.';
+  const isRead = values.some((column) => column.some((value) => value !== null));
+  return isRead ? '' : 'No power has been read yet.';
 }
 
 /** Colours are those of the style sheet, so that dark and light follow the page. */

@@ -194,7 +194,7 @@ function showUplink(uplink, nowMs) {
   setText('receipt', isOff ? 'off' : since === null ? 'never' : duration(since / 1000));
   setText('receipt-note', isOff ? 'data stays in the journal' : 'since the last receipt');
   setText('uplink-state', uplink.state);
-  setText('uplink-kind', uplink.link);
+  setText('uplink-kind', isOff ? DASH : uplink.link);
   setText('uplink-bytes', bytes(uplink.bytesToday));
 }
 
@@ -235,7 +235,7 @@ function showNotices({ faults, security, sync }) {
     notices.push(
       notice(
         'Anyone on this network may read and publish here.',
-        'Set security.mode = "password" and add users with `heliograph user add`.',
+        'Set `security.mode = "password"` and add users with `heliograph user add`.',
       ),
     );
   }
@@ -290,9 +290,8 @@ function withCode(text) {
 
 function showLines(lines) {
   const items = lines.toReversed().map((line) => lineItem(line));
-  element('decisions').replaceChildren(
-    ...items.filter((item) => item !== null).slice(0, DECISIONS_MAX),
-  );
+  const told = items.filter((item) => item !== null).slice(0, DECISIONS_MAX);
+  if (told.length > 0) element('decisions').replaceChildren(...told);
   const last = lines.findLast((line) => isAboutState(line) && line.why);
   if (last !== undefined) decide(last);
 }
