@@ -3,7 +3,7 @@
  * `user remove` write it while the hub runs; the hub notices within seconds. A file that cannot be read
  * any more leaves the users as they were, because a typing slip must not lock a whole site out.
  */
-import { bytesEqual, EMPTY_BYTES, textOf, utf8 } from '../base/bytes.ts';
+import { bytesEqual, textOf, utf8 } from '../base/bytes.ts';
 import type { Cancel, Timers } from '../base/clock.ts';
 import { HubError, messageOf } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
@@ -23,6 +23,8 @@ type Users = ReadonlyMap<string, User>;
 
 export const ROLES = Object.keys(AUTHORITY) as readonly Role[];
 const FILE_VERSION = 1;
+/** Where no file is there; one that is there and empty has lost its users. */
+const NO_USERS = utf8(JSON.stringify({ version: FILE_VERSION, users: [] }));
 const USERS_MAX = 10_000;
 const POLL_MS = 2000;
 
@@ -37,7 +39,7 @@ export function isUserName(name: string): boolean {
 
 /** All users; empty where there is no file. Throws `HubError('data.unreadable')` where it is not one of ours. */
 export function readUsers(files: Pick<Files, 'read'>, dataDir: string): Users {
-  return parseUsers(files.read(usersPath(dataDir)) ?? EMPTY_BYTES, usersPath(dataDir));
+  return parseUsers(files.read(usersPath(dataDir)) ?? NO_USERS, usersPath(dataDir));
 }
 
 /** Adds a user and returns the password, which is kept nowhere else. */
@@ -69,7 +71,6 @@ function writeUsers(files: UserFiles, dataDir: string, users: Users): void {
 }
 
 function parseUsers(bytes: Uint8Array, path: string): Users {
-  if (bytes.length === 0) return new Map();
   const fail = (reason: string): never => {
     throw new HubError('data.unreadable', `${path}: ${reason}`);
   };
@@ -130,7 +131,7 @@ interface UserDirectoryOptions {
 export class UserDirectory {
   readonly #options: UserDirectoryOptions;
   readonly #stopPolling: Cancel;
-  #bytes: Uint8Array = EMPTY_BYTES;
+  #bytes = NO_USERS;
   #users: Users = new Map();
   #revision = 0;
 
@@ -174,7 +175,7 @@ export class UserDirectory {
   /** True where the file has changed; throws where it changed into nonsense, once for each content. */
   #read(): boolean {
     const path = usersPath(this.#options.dataDir);
-    const bytes = this.#options.files.read(path) ?? EMPTY_BYTES;
+    const bytes = this.#options.files.read(path) ?? NO_USERS;
     if (bytesEqual(bytes, this.#bytes)) return false;
     this.#bytes = bytes;
     this.#users = parseUsers(bytes, path);

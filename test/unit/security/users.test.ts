@@ -70,6 +70,7 @@ test.each(['', 'a/b', 'a+', '#', '%u', '-a', 'a b', 'ä', 'x'.repeat(65)])(
 );
 
 test.each([
+  ['nothing in it', ''],
   ['not JSON', '{'],
   ['another shape', '{"version":1}'],
   ['a name with a wildcard', '{"version":1,"users":[{"name":"#","role":"device"}]}'],
