@@ -56,6 +56,7 @@ interface HealingStatus {
 
 /** A scrub that finds damage finds more of it within moments. */
 const SEARCH_DELAY_MS = 2_000;
+const SEARCH_AGAIN_MS = 60_000;
 const LOOK_MS = 10_000;
 /** After something has come, there may be more. */
 const MORE_MS = 5_000;
@@ -74,6 +75,8 @@ export class Healing implements HealingPort {
   #hasSearched = false;
   /** Damage was met, and what it took is not known yet. */
   #isLooking = false;
+  /** It was met after the last search had begun. */
+  #isNew = false;
   #cancelSearch: Cancel | undefined;
   readonly #cancelLook: Cancel;
   #region: HealingStatus['region'] = 'unasked';
@@ -177,6 +180,7 @@ export class Healing implements HealingPort {
 
   async #search(): Promise<void> {
     const { journal, door, timers, log, clock } = this.#options;
+    this.#isNew = false;
     try {
       const vector = door.vector();
       await journal.whenDurable(journal.lastLsn);
@@ -184,10 +188,11 @@ export class Healing implements HealingPort {
     } catch (error) {
       if (!(error instanceof HubError)) throw error;
       log.warn('journal.holes-unknown', { reason: error.message });
+      this.#searchIn(SEARCH_AGAIN_MS);
       return;
     }
     this.#hasSearched = true;
-    this.#isLooking = false;
+    this.#isLooking = this.#isNew;
     this.#region = 'unasked';
     const { lackedOps } = this.status();
     if (lackedOps > 0) {
@@ -224,7 +229,7 @@ export class Healing implements HealingPort {
   }
 
   #met(): void {
-    const { journal, receiptedLsn, timers } = this.#options;
+    const { journal, receiptedLsn } = this.#options;
     const receipted = receiptedLsn();
     let isNew = false;
     for (const range of journal.stat().quarantined) {
@@ -235,9 +240,17 @@ export class Healing implements HealingPort {
     }
     if (isNew) this.#save();
     this.#ended.clear();
-    this.#isLooking = true;
+    this.#isLooking = this.#isNew = true;
+    this.#searchIn(SEARCH_DELAY_MS);
+  }
+
+  #searchIn(delayMs: number): void {
     this.#cancelSearch?.();
-    this.#cancelSearch = timers.after(SEARCH_DELAY_MS, () => void this.search());
+    const search = async (): Promise<void> => {
+      await this.#searching;
+      return this.search();
+    };
+    this.#cancelSearch = this.#options.timers.after(delayMs, () => void search());
   }
 
   /** Numbers of which the region knows that nothing stands for them. */
@@ -265,7 +278,8 @@ export class Healing implements HealingPort {
   /** Says of ranges that they are healed. */
   #look(): void {
     const { journal, door } = this.#options;
-    if (!this.#hasSearched || this.#searching !== undefined) return;
+    // Of damage that was just met, no hole says yet that something is missing.
+    if (!this.#hasSearched || this.#isLooking || this.#searching !== undefined) return;
     const { quarantined } = journal.stat();
     if (quarantined.length === 0) return;
     if (door.holes.hasMore) {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'vitest';
 
+import { HubError } from '../../../../src/base/errors.ts';
 import { SILENT_LOG } from '../../../../src/base/log.ts';
 import { Healing } from '../../../../src/hub/sync/healing.ts';
 import { HoleBook } from '../../../../src/ingest/door/hole-book.ts';
@@ -29,14 +30,23 @@ class World {
     [laneOf(HUB_ID, RECORD), 3],
   ]);
   receiptedLsn: number | undefined = 8;
+  onDamage: (range: typeof RANGE) => void = () => undefined;
+  /** Why nothing becomes durable. */
+  trouble: HubError | undefined;
+  /** What is to become durable waits for it. */
+  gate: Promise<void> = Promise.resolve();
+  searches = 0;
   readonly healing: Healing;
   readonly journal = {
     firstLsn: 1,
     lastLsn: 8,
     stat: () => ({ quarantined: this.quarantined }),
-    onQuarantine: () => undefined,
-    whenDurable: () => Promise.resolve(),
-    cursor: () => this.#cursor(),
+    onQuarantine: (listener: (range: typeof RANGE) => void) => (this.onDamage = listener),
+    whenDurable: () => (this.trouble ? Promise.reject(this.trouble) : this.gate),
+    cursor: () => {
+      this.searches += 1;
+      return this.#cursor();
+    },
     heal: (range: typeof RANGE) => {
       this.healed.push(range);
       this.quarantined = this.quarantined.filter((it) => it !== range);
@@ -109,6 +119,51 @@ describe('healing', () => {
     await world.clock.advance(3_000);
     assert.equal(world.healing.isLooking, false);
     assert.equal(world.holes.list().length, 2);
+  });
+
+  test('calls no range healed before it has looked what is missing there', async () => {
+    const world = new World();
+    world.receiptedLsn = undefined;
+    world.quarantined = [];
+    await world.begin();
+    await world.healing.search();
+    world.fill(3, 4, 5);
+    for (const seq of [1, 2, 3]) world.holes.fill(laneOf(HUB_ID, RECORD), seq);
+    // It looks around every ten seconds: what is met a moment before has not been searched then.
+    await world.clock.advance(6_000);
+    world.quarantined = [RANGE];
+    world.onDamage(RANGE);
+    await world.clock.advance(1_500);
+    assert.deepEqual([world.healing.isLooking, world.healed], [true, []]);
+  });
+
+  test.each([0, 3_000])(
+    'looks again where more damage is met while it looks, over %i ms later',
+    async (ms) => {
+      const world = new World();
+      let letGo = (): void => undefined;
+      world.gate = new Promise((resolve) => (letGo = resolve));
+      await world.begin();
+      world.onDamage(RANGE);
+      await world.clock.advance(ms);
+      letGo();
+      await world.clock.advance(0);
+      // A search that is over may have passed the place before.
+      const isOver = ms > 2_000;
+      assert.deepEqual([world.healing.isLooking, world.searches], [!isOver, isOver ? 2 : 1]);
+      await world.clock.advance(3_000);
+      assert.deepEqual([world.healing.isLooking, world.searches], [false, 2]);
+    },
+  );
+
+  test('looks again where it could not', async () => {
+    const world = new World();
+    world.trouble = new HubError('journal.busy', 'for a test');
+    await world.begin();
+    assert.ok(world.healing.isLooking);
+    world.trouble = undefined;
+    await world.clock.advance(60_000);
+    assert.deepEqual([world.healing.isLooking, world.holes.list().length], [false, 2]);
   });
 
   test('calls a range healed when nothing is missing, and numbers for nothing are known to be that', async () => {
