@@ -179,6 +179,38 @@ describe('a peer', () => {
     await honestWorkGoesOn();
   });
 
+  test('that hands in ops before it has said who it is, and of which site, is sent away', async () => {
+    await liar.page(plain(patchOp({ a: 1 })));
+    assert.match(liar.lapse ?? '', /has not said/);
+    assert.equal(hub.ops().length, 0);
+    await honestWorkGoesOn();
+  });
+
+  test('that says twice who it is, over a line of ours, is sent away', async () => {
+    const sent: PeerMessage[] = [];
+    let hears: ((bytes: Uint8Array) => void) | undefined;
+    site.dial = (_from, _to, handlers) => {
+      hears = (bytes) => handlers.onMessage(bytes);
+      return Promise.resolve({
+        send: (bytes) => void sent.push(readPeerMessage(bytes)),
+        close: () => undefined,
+      });
+    };
+    site.hub(0).dials(1);
+    await site.clock.advance(3_000);
+    const open: PeerMessage = {
+      kind: 'open',
+      hub: LIAR,
+      site: 'sim',
+      vector: new Map(),
+      holes: [],
+      rosterEpoch: 0,
+    };
+    for (let time = 0; time < 2; time++) hears?.(encodePeerMessage(open));
+    const last = sent.at(-1);
+    assert.match(last?.kind === 'lapse' ? last.reason : '', /twice/);
+  });
+
   test('that answers questions nobody asked changes nothing', async () => {
     liar.open();
     liar.say({ kind: 'taken', number: 77 });

@@ -234,6 +234,7 @@ export class PeerExchange {
 
   #opened({ hub, site, vector, holes, rosterEpoch }: Extract<PeerMessage, { kind: 'open' }>): void {
     const { self, journal, door, levelled, onKnown, clock, instance, onCopied } = this.#options;
+    if (this.#state === 'open') return this.end('it says twice who it is');
     if (hub === self.hub) {
       const met = ownIdMet({ holes, vector }, { hub, instance, vector: door.vector() });
       if (met !== 'itself') onCopied();
@@ -334,6 +335,7 @@ export class PeerExchange {
   }
 
   #pageCame(page: Page): void {
+    if (this.#state === 'new') return this.end('it has not said who it is');
     // One page at a time: whoever sends more does not keep to the protocol.
     if (this.#isTaking || page.number !== this.#pageIn + 1) {
       return this.end('pages out of order', WAIT_S);
