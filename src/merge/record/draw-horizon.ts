@@ -14,7 +14,7 @@ import { readAdd } from '../patch.ts';
 import { NO_COUNTER, plus, type RecordWrite } from '../record.ts';
 import { readRegisterWrites } from '../register-writes.ts';
 import { type Base, type BaseCounter, type BaseField, encodeHorizon, isBelow } from './horizon.ts';
-import type { RecordOps } from './record-ops.ts';
+import { forFields, type RecordOps } from './record-ops.ts';
 import { baseOf } from './standing.ts';
 import { isUndone } from './undone.ts';
 
@@ -39,7 +39,8 @@ const STEP_OPS = 64;
 
 /** Body of the horizon, or undefined where none would spare anything. */
 export function* drawHorizon(drawing: Drawing): Steps<Uint8Array | undefined> {
-  const { ops, upTo, keep } = drawing;
+  const { upTo, keep } = drawing;
+  const ops = forFields(drawing.ops, drawing.fields.length);
   const orders: WriteOrder[] = [];
   for (const page of ops.orders()) {
     orders.push(...page);
@@ -49,7 +50,7 @@ export function* drawHorizon(drawing: Drawing): Steps<Uint8Array | undefined> {
   const newestFirst = orders.toSorted((a, b) => compareTimes(b, a));
   yield;
   const stay: OpId[] = newestFirst.slice(0, keep);
-  if (orders.length <= HELD_FACTOR * keep) stay.push(...(yield* sidesOf(drawing)));
+  if (orders.length <= HELD_FACTOR * keep) stay.push(...(yield* sidesOf({ ...drawing, ops })));
   const before = baseOf(ops);
   const older = newestFirst.slice(keep);
   const vector = vectorOf(before, older, stay);
@@ -60,7 +61,7 @@ export function* drawHorizon(drawing: Drawing): Steps<Uint8Array | undefined> {
   const covered = older.filter((order) => isBelow({ vector }, order));
   if (covered.length === 0) return undefined;
   const base = baseAbove(before, yield* effectiveOf(ops, covered));
-  const fields = yield* withKnowledge(base.fields, drawing, vector);
+  const fields = yield* withKnowledge(base.fields, { ...drawing, ops }, vector);
   const body = encodeHorizon({ ...base, fields, vector });
   return body.length > BODY_BYTES_MAX ? undefined : body;
 }

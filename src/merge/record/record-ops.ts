@@ -38,6 +38,14 @@ export interface RecordOps {
   orders(): Iterable<readonly WriteOrder[]>;
 }
 
+/** A patch writes no more fields. */
+const FIELDS_ASKED_MAX = 64;
+
+/** The same ops, for a question of each of so many fields: of many, all is read once, since each of them may search all of it. */
+export function forFields(ops: RecordOps, fields: number): RecordOps {
+  return fields > FIELDS_ASKED_MAX ? new ListedOps(ops.writesAbove(undefined)) : ops;
+}
+
 /** The kind of op that writes the field. */
 export function kindOfField(field: string): Kind {
   return field === ASSET_FIELD ? ASSET : PATCH;

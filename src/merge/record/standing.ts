@@ -10,7 +10,7 @@ import type { FieldWrite, RecordWrite } from '../record.ts';
 import { readRegisterWrites } from '../register-writes.ts';
 import { foldAbove } from './fold-record.ts';
 import { type Base, isBelow, joinHorizons, overtaken, readHorizon } from './horizon.ts';
-import type { RecordOps } from './record-ops.ts';
+import { forFields, type RecordOps } from './record-ops.ts';
 import { type Flip, isUndone } from './undone.ts';
 
 /** Fields in which what counts has changed. */
@@ -68,6 +68,7 @@ export function applyFlips(target: FoldTarget, key: string, flips: readonly Flip
   }
   const touched = new Set<string>();
   const tombstone = target.tombstone(key);
+  const ops = forFields(target.opsOf(key), fieldsGone(flips));
   for (const { write, isUndone: isGone } of flips) {
     const { order, kind, body } = write;
     if (kind === UNDO || !prevails(order, tombstone)) continue;
@@ -84,7 +85,7 @@ export function applyFlips(target: FoldTarget, key: string, flips: readonly Flip
       if (!isGone) {
         if (prevails(order, standing)) target.putField(key, field, { order, value });
       } else if (standing !== undefined && compareOrders(standing, order) === 0) {
-        const next = nextBelow(target, key, field, order);
+        const next = nextBelow(ops, field, order, tombstone);
         if (next === undefined) target.dropField(key, field);
         else target.putField(key, field, next);
       }
@@ -93,15 +94,21 @@ export function applyFlips(target: FoldTarget, key: string, flips: readonly Flip
   return touched;
 }
 
+/** How many fields have lost a write. */
+function fieldsGone(flips: readonly Flip[]): number {
+  const gone = flips.filter(({ isUndone: isGone }) => isGone);
+  return gone.reduce((sum, { write: { kind, body } }) => {
+    return sum + (readRegisterWrites(kind, body)?.fields.size ?? 0);
+  }, 0);
+}
+
 /** The greatest write of a field that counts, among those below `below`. */
 function nextBelow(
-  target: FoldTarget,
-  key: string,
+  ops: RecordOps,
   field: string,
   below: WriteOrder,
+  tombstone: WriteOrder | undefined,
 ): FieldWrite | undefined {
-  const ops = target.opsOf(key);
-  const tombstone = target.tombstone(key);
   const base = baseOf(ops).fields.get(field);
   for (const { order, kind, body } of ops.registerWrites(field, below, tombstone)) {
     if (!prevails(order, tombstone) || !prevails(order, base?.order)) break;

@@ -12,6 +12,7 @@ import { type Conflict, conflictsAmong, isPlainWrite, nodesOf } from '../../merg
 import { decodeOrder, encodeOrder, type WriteOrder, writeOrder } from '../../merge/order.ts';
 import type { Patch } from '../../merge/patch.ts';
 import type { Flip } from '../../merge/record/undone.ts';
+import { forFields } from '../../merge/record/record-ops.ts';
 import type { Touched } from '../../merge/record/standing.ts';
 import { LOG } from '../../model/class.ts';
 import { ADD, ASSET, PATCH, type StampedOp, UNDO } from '../../model/op.ts';
@@ -126,10 +127,14 @@ export class ConflictBook {
   look(key: string, touched: Touched, atMs: number): void {
     const keyId = this.#keys.idOf(key);
     const open = this.#open.get(keyId) ?? NO_FIELDS;
-    const fields = touched === 'all' ? [...this.#tables.fieldNames(key), ...open] : touched;
-    for (const field of new Set(fields)) {
-      if (open.has(field)) this.#due.set(`${keyId} ${field}`, { key, keyId, field, atMs });
-      else this.#lookAt({ key, keyId, field, atMs });
+    const names = touched === 'all' ? [...this.#tables.fieldNames(key), ...open] : touched;
+    const fields = new Set(names);
+    const ops = forFields(this.#tables.opsOf(key), fields.size);
+    for (const field of fields) {
+      const due = { key, keyId, field, atMs };
+      // More of them at once are best looked at while all ops are at hand.
+      if (open.has(field) && fields.size <= DUE_MAX) this.#due.set(`${keyId} ${field}`, due);
+      else this.#lookAt(due, ops);
     }
     if (this.#due.size > DUE_MAX) this.#settle();
   }
@@ -140,8 +145,7 @@ export class ConflictBook {
     this.#due.clear();
   }
 
-  #lookAt({ key, keyId, field, atMs }: DueField): void {
-    const ops = this.#tables.opsOf(key);
+  #lookAt({ key, keyId, field, atMs }: DueField, ops = this.#tables.opsOf(key)): void {
     const tombstone = this.#tables.tombstone(key);
     const nodes = this.#nodes.of(keyId, field, (max) => nodesOf(ops, field, tombstone, max));
     const found = conflictsAmong(field, nodes);

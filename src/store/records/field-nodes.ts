@@ -114,11 +114,11 @@ export class FieldNodes {
     this.#count -= field.nodes.length + 1;
   }
 
-  /** Forgets others than this record. */
+  /** Forgets others than this record, and this one where it alone has too many. */
   #makeRoom(keyId: number): void {
     for (const other of this.#byKey.keys()) {
       if (this.#count <= NODES_MAX) return;
-      if (other !== keyId) this.forget(other);
+      if (other !== keyId || this.#count > 2 * NODES_MAX) this.forget(other);
     }
   }
 }

@@ -1,19 +1,21 @@
 /** Conflicts as a store notes them, where much comes to the same field. */
 import assert from 'node:assert/strict';
 
-import { describe, it, onTestFinished } from 'vitest';
+import { describe, it, onTestFinished, vi } from 'vitest';
 
+import { finish } from '../../../../src/base/steps.ts';
 import { conflictsOf } from '../../../../src/merge/conflicts.ts';
 import { fold } from '../../../../src/merge/fold.ts';
 import type { OpId } from '../../../../src/merge/op-id.ts';
-import { encodePatch } from '../../../../src/merge/patch.ts';
+import { encodePatch, encodeUndo } from '../../../../src/merge/patch.ts';
 import { MemoryState } from '../../../../src/merge/state/memory-state.ts';
 import { encodeOpEntry } from '../../../../src/model/entry.ts';
-import type { StampedOp } from '../../../../src/model/op.ts';
+import { type StampedOp, UNDO } from '../../../../src/model/op.ts';
 import type { Origin } from '../../../../src/model/origin.ts';
+import { SqliteFile } from '../../../../src/store/database/sqlite.ts';
 import type { Store } from '../../../../src/store/store.ts';
 import { tempDir } from '../../../support/machine/temp-dir.ts';
-import { DEVICE_A, DEVICE_B, patchOp } from '../../../support/made/ops.ts';
+import { DEVICE_A, DEVICE_B, patchOp, removeOp, stampedOp } from '../../../support/made/ops.ts';
 import { openStore } from '../../../support/memory/stores.ts';
 
 const KEY = 'order/1';
@@ -130,5 +132,31 @@ describe('conflicts in a store', () => {
     const [conflict, ...others] = later.records.conflicts(false, 10);
     assert.deepEqual([conflict?.kind, conflict?.loser.origin], ['concurrent', DEVICE_A]);
     assert.equal(others.length, 0);
+  });
+
+  it('of a record with thousands of fields are found by reading it once, also for a horizon', () => {
+    const store = open();
+    const count = 70;
+    const patches = Array.from({ length: count }, (_, at) => {
+      const fields = Array.from({ length: 64 }, (__, index) => [`${at} ${index}`, at] as const);
+      return patchOp(Object.fromEntries(fields), { seq: at + 1, atMs: at + 1, key: KEY });
+    });
+    const remove = removeOp({ seq: count + 1, atMs: 100, key: KEY });
+    stage(store, [
+      ...patches,
+      write(DEVICE_B, 1, 50, []),
+      write(DEVICE_A, count + 2, 60, []),
+      remove,
+    ]);
+    store.commit();
+    const queries = vi.spyOn(SqliteFile.prototype, 'rows');
+    onTestFinished(() => queries.mockRestore());
+    const body = encodeUndo([idOf(remove)]);
+    const undo = stampedOp({ kind: UNDO, class: 2, seq: count + 3, atMs: 200, key: KEY, body });
+    stage(store, [undo], count + 4);
+    assert.equal(store.records.conflicts(false, 10).length, 1);
+    assert.equal(store.records.get(KEY).fields.size, 64 * count + 1);
+    finish(store.records.drawHorizon(KEY, 10));
+    assert.ok(queries.mock.calls.length < 1_000, `${queries.mock.calls.length} queries`);
   });
 });
