@@ -28,6 +28,12 @@ export function show(element: HTMLElement, isShown: boolean): void {
   element.hidden = !isShown;
 }
 
+/** A button for what is not shown yet. */
+export function showMore(button: HTMLElement, left: number): void {
+  button.textContent = `Show more: ${left} left`;
+  show(button, left > 0);
+}
+
 /** To the second: who has to choose between two values wants to know which was first. */
 const STAMP = new Intl.DateTimeFormat(undefined, {
   month: 'short',

@@ -4,7 +4,7 @@
  */
 import { connect } from '../client/browser.ts';
 import { type Device, type DeviceStatus, HubError, type RecordRow } from '../client/index.ts';
-import { byId, make, show } from './dom.ts';
+import { byId, make, show, showMore } from './dom.ts';
 import { ORDERS, OrderCard, STATES, textOf } from './order-card.ts';
 
 const SCOPE = { prefixes: ['orders/', 'notes/'], keys: [] };
@@ -18,6 +18,11 @@ const WORDS: Readonly<Record<DeviceStatus['contact'], string>> = {
   live: 'in contact',
   closed: 'closed',
 };
+
+/** Orders that are listed at first, and that one tap adds: a phone takes seconds to lay out thousands. */
+const LISTED = 100;
+
+const NARROW = window.matchMedia('(max-width: 46rem)');
 
 /** What a list without orders says. */
 const NONE: Readonly<Record<string, string>> = {
@@ -45,6 +50,9 @@ class Notebook {
   readonly #device: Device;
   #rows: readonly RecordRow[] = [];
   #shown = 'all';
+  #listed = LISTED;
+  /** How far the list was scrolled when an order was opened. */
+  #listTop = 0;
   #card: OrderCard | undefined;
 
   private constructor(device: Device) {
@@ -66,6 +74,10 @@ class Notebook {
     for (const button of document.querySelectorAll<HTMLButtonElement>('[data-show]')) {
       button.addEventListener('click', () => this.#filter(button.dataset['show'] ?? 'all'));
     }
+    byId('more').addEventListener('click', () => {
+      this.#listed += LISTED;
+      this.#list();
+    });
     window.addEventListener('hashchange', () => this.#open());
     document.addEventListener('keydown', (event) => this.#key(event));
     show(byId('desk'), true);
@@ -75,7 +87,9 @@ class Notebook {
   #list(): void {
     const rows = this.#rows.filter((row) => this.#isShown(row));
     const current = currentKey();
-    byId('orders').replaceChildren(...rows.map((row) => itemOf(row, row.key === current)));
+    const listed = rows.slice(0, this.#listed);
+    byId('orders').replaceChildren(...listed.map((row) => itemOf(row, row.key === current)));
+    showMore(byId('more'), rows.length - listed.length);
     byId('none').textContent = NONE[this.#shown] ?? '';
     show(byId('none'), rows.length === 0);
     const clashes = this.#rows.filter(({ conflicts }) => conflicts > 0).length;
@@ -89,6 +103,7 @@ class Notebook {
 
   #filter(which: string): void {
     this.#shown = which;
+    this.#listed = LISTED;
     for (const button of document.querySelectorAll<HTMLButtonElement>('[data-show]')) {
       button.setAttribute('aria-pressed', String(button.dataset['show'] === which));
     }
@@ -117,6 +132,7 @@ class Notebook {
 
   #open(): void {
     const key = currentKey();
+    if (this.#card === undefined) this.#listTop = window.scrollY;
     this.#card?.close();
     this.#card = undefined;
     const card = byId('order');
@@ -131,6 +147,8 @@ class Notebook {
       this.#card = new OrderCard(options);
     }
     this.#list();
+    // Where one stands in place of the other, an order begins at its title, and the list where it was left.
+    if (NARROW.matches) window.scrollTo(0, key === '' ? this.#listTop : 0);
   }
 
   #key(event: KeyboardEvent): void {

@@ -9,7 +9,7 @@ import {
   type SeenConflict,
   type Value,
 } from '../client/index.ts';
-import { make, show, timeText } from './dom.ts';
+import { make, show, showMore, timeText } from './dom.ts';
 import { fit, lineField } from './line-field.ts';
 import { bindText } from './text-binding.ts';
 
@@ -32,7 +32,8 @@ const LABELS: Readonly<Record<string, string>> = {
 const MADE = 'made';
 const SURE = 'Tap again: it goes for everybody';
 const BUILT_ON = 'Tap again: later steps build on it, and go too';
-const HISTORY_MAX = 30;
+/** Steps that are listed at first, and that one tap adds. */
+const LISTED = 30;
 
 type FieldInput = HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement;
 
@@ -62,6 +63,8 @@ export class OrderCard {
   readonly #gone = make('section', { class: 'row gone', hidden: true });
   readonly #body: readonly HTMLElement[];
   readonly #history = make('ul', { class: 'history', id: 'history' });
+  readonly #more: HTMLButtonElement;
+  #listed = LISTED;
   readonly #visits = make('output', { id: 'visits' });
   readonly #stops: (() => void)[] = [];
 
@@ -98,13 +101,17 @@ export class OrderCard {
         onLeave();
       }),
     );
+    this.#more = this.#button('', 'more', () => {
+      this.#listed += LISTED;
+      this.#showSteps();
+    });
     card.replaceChildren(
       make('div', { class: 'row leave' }, this.#button('← All orders', 'plain', onLeave)),
       this.#gone,
       title,
       this.#conflicts,
       ...content,
-      make('details', {}, make('summary', {}, make('h3', {}, 'Steps')), this.#history),
+      make('details', {}, make('summary', {}, make('h3', {}, 'Steps')), this.#history, this.#more),
       removal,
     );
     this.#body = [title, ...content, removal];
@@ -141,8 +148,15 @@ export class OrderCard {
     this.#visits.value = String(row?.counters['visits'] ?? 0);
     this.#showGone(row === undefined);
     this.#conflicts.replaceChildren(...device.conflicts(key).map((each) => this.#conflict(each)));
-    const steps = device.history(key).slice(0, HISTORY_MAX);
-    this.#history.replaceChildren(...steps.map((step) => this.#step(step)));
+    this.#showSteps();
+  }
+
+  #showSteps(): void {
+    const { device, key } = this.#options;
+    const steps = device.history(key);
+    const listed = steps.slice(0, this.#listed);
+    this.#history.replaceChildren(...listed.map((step) => this.#step(step)));
+    showMore(this.#more, steps.length - listed.length);
   }
 
   /** An order that is gone takes nothing, and says so. */

@@ -2,7 +2,10 @@
 import assert from 'node:assert/strict';
 
 import type { Page } from 'playwright-core';
+import { onTestFinished } from 'vitest';
 
+import { connect } from '../../src/client/node.ts';
+import { eventually } from '../support/hubs/api.ts';
 import { startHub } from '../support/hubs/hub.ts';
 import { holds, openBrowser, openPage, reads } from '../support/machine/browser.ts';
 import { testWithPeers } from '../support/machine/peers.ts';
@@ -93,5 +96,41 @@ testWithPeers(
       [...document.querySelectorAll('#order :is([name=title], .conflicts, [name=state])')]
         .map((part) => part.name ?? part.className)`);
     assert.deepEqual(parts, ['title', 'conflicts', 'state']);
+  },
+);
+
+testWithPeers(
+  'more orders and steps than a phone lays out at once come when asked, and what waits stays in sight',
+  ['chromium'],
+  async ([path]) => {
+    const hub = await startHub({ data: tempDir() });
+    const office = await connect({ url: hub.mqttUrl, dir: tempDir(), name: 'office' });
+    onTestFinished(() => office.close());
+    let last = office.record('orders/0').set({ title: 'order 0', made: '2026-01-01' });
+    for (let visit = 0; visit < 40; visit++) void office.counter('orders/0', 'visits').add(1);
+    for (let at = 1; at < 120; at++) {
+      last = office.record(`orders/${at}`).set({ title: `order ${at}`, made: '2026-01-02' });
+    }
+    await last;
+    const viewport = { width: 360, height: 700 };
+    const page = await openPage(await openBrowser(path as string), { viewport });
+    await page.goto(`${hub.httpUrl}notebook`);
+    await reads(page, '#more', 'Show more: 20 left');
+    assert.equal(await page.locator('#orders li').count(), 100);
+    await page.click('#more');
+    await page.click('#orders a:has-text("order 0")');
+    const top = (): Promise<number> => page.evaluate<number>('window.scrollY');
+    assert.equal(await top(), 0, 'an order begins at its title');
+    await page.click('summary');
+    await reads(page, '#order .more', 'Show more: 11 left');
+    assert.equal(await page.locator('#history li').count(), 30);
+    await page.click('#order .more');
+    assert.equal(await page.locator('#history li').count(), 41);
+    assert.ok((await top()) > 700);
+    const badge = await page.locator('#contact').boundingBox();
+    assert.ok(badge !== null && badge.y >= 0 && badge.y < 100);
+    await page.evaluate('window.scrollTo(0, 0)');
+    await page.click('text=All orders');
+    await eventually(top, (y) => y > 1_000);
   },
 );
