@@ -151,6 +151,7 @@ export class VenusMqttSource implements PowerSource {
       if (this.#stopped) return session.close();
       this.#session = session;
       this.#cancelGathering = undefined;
+      this.#values.clear(); // Nobody knows how old they are; the dump that is asked for has them all.
       this.#heardMs = Math.max(this.#heardMs, clock.monotonicMs() - STALE_AFTER_MS / 2);
       await session.subscribe(FILTERS);
       this.#keepAlive(new Uint8Array());

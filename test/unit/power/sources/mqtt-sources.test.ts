@@ -157,6 +157,23 @@ test('Venus: a link that is cut is told once, tried again, and the values come b
   assert.equal(readings.length, 0);
 });
 
+test('Venus: what was heard before the link broke is not told as new once there is a link again', async () => {
+  const { clock, readings, gx, device, source } = await gxRig();
+  await clock.advance(40_000);
+  gx.link.isDown = true;
+  device.isOff = true;
+  gx.cut();
+  await clock.advance(60 * 60_000);
+  readings.length = 0;
+  gx.link.isDown = false;
+  await clock.advance(60_000);
+  assert.equal(readings.length, 0, 'its broker is up before its values are');
+  device.isOff = false;
+  await clock.advance(60_000);
+  assert.equal(readings.at(-1)?.socRatio, 0.715);
+  source.stop();
+});
+
 test('Venus: a GX that disappears behind its broker and comes back tells everything anew', async () => {
   const { clock, readings, losses, device, asked, source } = await gxRig();
   await clock.advance(40_000);
