@@ -9,6 +9,7 @@ import type { DriverReader, DriverTexts } from '../../platform/files/driver-file
 import { textIn } from '../../platform/files/files.ts';
 import { hasFields, type Reading, type ReadingDraft } from '../estimate/reading.ts';
 import {
+  type Answer,
   type DriverMachine,
   driverSource,
   ifReadable,
@@ -23,8 +24,7 @@ const THREE_RAILS = 'ina3221';
 const RAIL_ORDER: readonly Rail[] = ['battery', 'panel', 'load'];
 
 export function hwmonSource(machine: DriverMachine): PowerSource {
-  const absent = `no ina219, ina226 or ina3221 in ${machine.sysRoot}/class/hwmon`;
-  return driverSource('hwmon', machine, askHwmon, absent);
+  return driverSource('hwmon', machine, askHwmon);
 }
 
 interface Chip {
@@ -43,18 +43,20 @@ export function chipsIn({ files, sysRoot }: SysMachine): Chip[] {
   return chips.filter(({ channels }) => channels > 0);
 }
 
-/** The first chip that tells anything, as a reading; undefined where there is none. */
+/** The first chip that tells anything, as a reading. */
 export function askHwmon(
   machine: SysMachine,
   reader: DriverReader,
   atMs: number,
-  onAnswer: (reading: Reading | undefined) => void,
+  onAnswer: (answer: Answer) => void,
 ): void {
   const chips = chipsIn(machine);
-  if (chips.length === 0) return onAnswer(undefined);
+  const folder = `${machine.sysRoot}/class/hwmon`;
+  if (chips.length === 0) return onAnswer(`no ina219, ina226 or ina3221 in ${folder}`);
   reader.read(chips.flatMap(pathsOf), (texts) => {
     const readings = chips.map((chip) => readingOfChip(chip, texts, atMs));
-    onAnswer(readings.find(hasFields));
+    const mute = `the chip in ${folder} tells no voltage: check its wiring`;
+    onAnswer(readings.find(hasFields) ?? mute);
   });
 }
 

@@ -12,11 +12,11 @@ export interface MeasuredSite {
 export function simulatedSource(machine: Clocked, site: MeasuredSite): PowerSource {
   const ask: Ask = (nowMs, onAnswer) =>
     onAnswer({ ...site.measure(), atMs: nowMs, quality: 'good' });
-  return new PolledSource('simulated', machine, ask, 'the simulated site is silent');
+  return new PolledSource('simulated', machine, ask);
 }
 
 /** Source `none`: the site is on mains, energy is never a reason to wait. */
 export function mainsSource(machine: Clocked): PowerSource {
   const ask: Ask = (nowMs, onAnswer) => onAnswer({ atMs: nowMs, mains: true, quality: 'good' });
-  return new PolledSource('none', machine, ask, 'no mains');
+  return new PolledSource('none', machine, ask);
 }

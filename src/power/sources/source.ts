@@ -32,8 +32,11 @@ export const POLL_PERIOD_MS = 10_000;
 const HANGS_AFTER_MS = 2 * POLL_PERIOD_MS;
 const HANGS = 'its driver does not answer: check the wiring of the chip, and restart the machine';
 
-/** Asks once; undefined where nothing is there. The answer may come during the call, later, or never. */
-export type Ask = (nowMs: number, onAnswer: (reading: Reading | undefined) => void) => void;
+/** What was read, or for a person why there is nothing to read. */
+export type Answer = Reading | string;
+
+/** Asks once. The answer may come during the call, later, or never. */
+export type Ask = (nowMs: number, onAnswer: (answer: Answer) => void) => void;
 
 interface PollMachine {
   readonly timers: Timers;
@@ -73,7 +76,6 @@ export class PolledSource implements PowerSource {
   readonly name: string;
   readonly #machine: PollMachine;
   readonly #ask: Ask;
-  readonly #absent: string;
   readonly #end: () => void;
   #cancel: (() => void) | undefined;
   #poll: (() => void) | undefined;
@@ -82,18 +84,11 @@ export class PolledSource implements PowerSource {
   #askedMs: number | undefined;
   #lost: string | undefined;
 
-  /** `absent` is what a person reads where nothing is there; `end` lets go of what `ask` holds. */
-  constructor(
-    name: string,
-    machine: PollMachine,
-    ask: Ask,
-    absent: string,
-    end: () => void = () => undefined,
-  ) {
+  /** `end` lets go of what `ask` holds. */
+  constructor(name: string, machine: PollMachine, ask: Ask, end: () => void = () => undefined) {
     this.name = name;
     this.#machine = machine;
     this.#ask = ask;
-    this.#absent = absent;
     this.#end = end;
   }
 
@@ -110,12 +105,12 @@ export class PolledSource implements PowerSource {
         return;
       }
       this.#askedMs = nowMs;
-      this.#ask(nowMs, (reading) => {
+      this.#ask(nowMs, (answer) => {
         this.#askedMs = undefined;
         if (this.#poll !== poll) return;
-        if (reading === undefined) return lose(this.#absent);
+        if (typeof answer === 'string') return lose(answer);
         this.#lost = undefined;
-        onReading(reading);
+        onReading(answer);
       });
     };
     this.#poll = poll;
@@ -140,7 +135,7 @@ export type AskDrivers = (
   machine: SysMachine,
   reader: DriverReader,
   atMs: number,
-  onAnswer: (reading: Reading | undefined) => void,
+  onAnswer: (answer: Answer) => void,
 ) => void;
 
 /** A source below /sys, with a reader of its own as long as it lives. */
@@ -148,9 +143,8 @@ export function driverSource(
   name: string,
   machine: DriverMachine,
   askDrivers: AskDrivers,
-  absent: string,
 ): PowerSource {
   const reader = machine.drivers.open();
   const ask: Ask = (nowMs, onAnswer) => askDrivers(machine, reader, nowMs, onAnswer);
-  return new PolledSource(name, machine, ask, absent, () => reader.close());
+  return new PolledSource(name, machine, ask, () => reader.close());
 }

@@ -5,8 +5,9 @@
  * driver may refuse a single attribute; that one is absent.
  */
 import type { DriverReader } from '../../platform/files/driver-files.ts';
-import type { Reading, ReadingDraft } from '../estimate/reading.ts';
+import { hasFields, type Reading, type ReadingDraft } from '../estimate/reading.ts';
 import {
+  type Answer,
   type DriverMachine,
   driverSource,
   ifReadable,
@@ -34,8 +35,7 @@ const ATTRIBUTES = [
 ] as const;
 
 export function sysfsSource(machine: DriverMachine): PowerSource {
-  const absent = `no battery in ${machine.sysRoot}/class/power_supply`;
-  return driverSource('sysfs', machine, askPowerSupplies, absent);
+  return driverSource('sysfs', machine, askPowerSupplies);
 }
 
 /** Their folders; no driver is asked. */
@@ -44,15 +44,17 @@ export function suppliesIn({ files, sysRoot }: SysMachine): string[] {
   return ifReadable(() => files.list(folder), []).map((name) => `${folder}/${name}`);
 }
 
-/** All supplies of the site as one reading; undefined where there is neither a battery nor mains. */
+/** All supplies of the site as one reading, where there is a battery or mains. */
 export function askPowerSupplies(
   machine: SysMachine,
   reader: DriverReader,
   atMs: number,
-  onAnswer: (reading: Reading | undefined) => void,
+  onAnswer: (answer: Answer) => void,
 ): void {
   const folders = suppliesIn(machine);
-  if (folders.length === 0) return onAnswer(undefined);
+  const place = `${machine.sysRoot}/class/power_supply`;
+  const absent = `no battery in ${place}`;
+  if (folders.length === 0) return onAnswer(absent);
   reader.read(folders.map(ueventOf), (uevents) => {
     const supplies = folders.map((folder) => attributesIn(uevents.get(ueventOf(folder)) ?? ''));
     const untold = supplies.flatMap((supply, index) =>
@@ -66,7 +68,9 @@ export function askPowerSupplies(
         const text = texts.get(path);
         if (text !== undefined) supply.set(name, text);
       }
-      onAnswer(readingOfSupplies(supplies, atMs));
+      const reading = readingOfSupplies(supplies, atMs);
+      const mute = `the battery in ${place} tells no figure: check its wiring`;
+      onAnswer(reading === undefined ? absent : hasFields(reading) ? reading : mute);
     });
   });
 }

@@ -51,7 +51,9 @@ function driversOf(contents: Record<string, string | Error>): SimDriverFiles {
 
 function answerOf(ask: typeof askHwmon, machine: PowerMachine, atMs: number): Reading | undefined {
   let answer: Reading | undefined;
-  ask(machine, machine.drivers.open(), atMs, (reading) => (answer = reading));
+  ask(machine, machine.drivers.open(), atMs, (reading) => {
+    answer = typeof reading === 'string' ? undefined : reading;
+  });
   return answer;
 }
 
@@ -318,6 +320,35 @@ test('a probe shows figures with unit and age, and why a source is silent', asyn
     { source: 'hwmon', value: 'no ina219, ina226 or ina3221 in /sys/class/hwmon', unit: '' },
   ]);
 });
+
+test.each([
+  [
+    'sysfs',
+    { [`${SUPPLY}/BAT0/type`]: 'Battery', [`${SUPPLY}/BAT0/capacity`]: new Error('EIO') },
+    'the battery in /sys/class/power_supply tells no figure: check its wiring',
+  ],
+  [
+    'hwmon',
+    {
+      '/sys/class/hwmon/hwmon0/name': 'ina219',
+      '/sys/class/hwmon/hwmon0/in1_input': new Error('EIO'),
+    },
+    'the chip in /sys/class/hwmon tells no voltage: check its wiring',
+  ],
+])(
+  '%s: one that is there and tells nothing is lost, and not looked for elsewhere',
+  (text, contents, reason) => {
+    const machine = machineOf(contents);
+    const lost: string[] = [];
+    const [source] = openSources([text], { machine });
+    source?.start(
+      () => assert.fail('there is no reading'),
+      (why) => lost.push(why),
+    );
+    assert.deepEqual(lost, [reason]);
+    source?.stop();
+  },
+);
 
 test('a probe marks what cannot be of this battery, until that is long ago', async () => {
   const machine = machineOf({
