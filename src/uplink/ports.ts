@@ -72,6 +72,8 @@ export interface UplinkLogEntry {
   readonly bytes?: number;
   readonly ops?: number;
   readonly energyWh?: number;
+  /** The same by class, on lines of batches sent. */
+  readonly whByClass?: Readonly<Record<string, number>>;
   /** From the attempt to the end, in seconds; on lines that close a session. */
   readonly linkOnS?: number;
   readonly why: string;

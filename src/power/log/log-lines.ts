@@ -3,7 +3,7 @@ import { isoTime, wallMsOfIso } from '../../base/iso-time.ts';
 import { CLASSES, type ClassName, CLASS_NAMES, perClass } from '../../model/class.ts';
 import type { Backlog } from '../backlog.ts';
 import type { Decision } from '../govern/decision.ts';
-import type { PastSession } from '../govern/energy.ts';
+import { isLinkKind, LINK_COSTS, type PastSession } from '../govern/energy.ts';
 import type { SyncLogEntry, SyncLogLine } from './sync-log.ts';
 
 type Facts = Omit<SyncLogEntry, 'event'>;
@@ -54,6 +54,35 @@ export function pastSessions(lines: readonly SyncLogLine[], sinceMs: number): Pa
       drawnWh: measuredWh === undefined ? undefined : numberOr0(measuredWh),
       linkBytes: numberOr0(bytes),
     }));
+}
+
+/** The last line of a session that the hub's own end cut short, by what the log tells of it; undefined where there is none. */
+export function cutSession(lines: readonly SyncLogLine[]): SyncLogEntry | undefined {
+  const last = lines.findLastIndex(({ event }) => /^session\.(open|close)$/.test(event));
+  const opened = lines[last];
+  if (opened?.event !== 'session.open') return undefined;
+  const sent = lines.slice(last).filter(({ event }) => event === 'batch.sent');
+  const whByClass: Partial<Record<ClassName, number>> = {};
+  for (const name of CLASS_NAMES) {
+    const wh = sumOf(sent.map((line) => line.whByClass?.[name]));
+    if (wh > 0) whByClass[name] = wh;
+  }
+  const { link = '' } = opened;
+  const opener = CLASS_NAMES.find((name) => whByClass[name] !== undefined) ?? 'command';
+  const openingWh = isLinkKind(link) ? LINK_COSTS[link].sessionWh : 0;
+  whByClass[opener] = (whByClass[opener] ?? 0) + openingWh;
+  return {
+    event: 'session.close',
+    link,
+    bytes: sumOf(sent.map((line) => line.bytes)),
+    energyWh: sumOf(Object.values(whByClass)),
+    whByClass,
+    why: 'the hub ended in its midst: what had gone until then',
+  };
+}
+
+function sumOf(values: readonly unknown[]): number {
+  return values.reduce<number>((sum, value) => sum + numberOr0(value), 0);
 }
 
 function numberOr0(value: unknown): number {

@@ -43,7 +43,7 @@ export interface SyncLogEntry {
   readonly bytes?: number;
   readonly ops?: number;
   readonly energyWh?: number;
-  /** The same by class, on lines that close a session. */
+  /** The same by class, on lines of batches sent and of a session's end. */
   readonly whByClass?: Readonly<Record<string, number>>;
   /** What a session drew by the measured load, where there is one; `energyWh` is what it is thought to cost. */
   readonly measuredWh?: number;

@@ -95,12 +95,14 @@ export class SessionBook {
     this.#chunksById.set(id, chunks);
     if (chunks !== layout.total) return;
     const { syncLog, energy, link } = this.#options;
+    const energyWh = energy.transferWh(layout.batchBytes);
     syncLog.append({
       event: 'batch.sent',
       link: link(),
       bytes: layout.batchBytes,
       ops,
-      energyWh: energy.transferWh(layout.batchBytes),
+      energyWh,
+      whByClass: { [CLASS_NAMES[opClass]]: energyWh },
       why: `${CLASS_NAMES[opClass]}: ${opsText(ops)} on the way, the receipt decides`,
     });
   }
