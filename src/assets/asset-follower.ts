@@ -3,7 +3,8 @@
  * where they lie (`note`); what came before the start is looked for from a cursor on, which is written only when all
  * before it is on the medium. Folding is idempotent, so a cursor that lags costs nothing but reading.
  *
- * A full or failing disk stops it for a while; the journal keeps what is not folded (`settle`), and the fault says so.
+ * A full or failing disk stops it for a while; the journal keeps what is not folded (`settle`), and the fault says so. Then
+ * all since the last sync is folded anew.
  */
 import { type Cancel, type Timers, turn } from '../base/clock.ts';
 import { HubError, messageOf, systemCode } from '../base/errors.ts';
@@ -54,7 +55,8 @@ export class AssetFollower {
   #notes: Lsn[] = [];
   #settledLsn: Lsn;
   #savedLsn: Lsn;
-  #unsynced = 0;
+  /** Pieces that were folded since the last sync. */
+  #unsynced: Lsn[] = [];
   #working: Promise<void> | undefined;
   #cancelRetry: Cancel | undefined;
   #fault: HubError | undefined;
@@ -138,10 +140,10 @@ export class AssetFollower {
       if (found?.lsn === lsn) this.#fold(lsn, found.entry);
       this.#notes.shift();
       this.#nextLsn = Math.max(this.#nextLsn, lsn + 1);
-      if (this.#unsynced >= SYNC_PIECES) await this.#sync();
+      if (this.#unsynced.length >= SYNC_PIECES) await this.#sync();
       if ((pieces += 1) % SLICE_PIECES === 0) await turn(timers);
     }
-    if (this.#unsynced > 0) await this.#sync();
+    if (this.#unsynced.length > 0) await this.#sync();
     this.#fault = undefined;
     if (this.#nextLsn - this.#savedLsn > CURSOR_STEP) await this.#save();
   }
@@ -160,7 +162,7 @@ export class AssetFollower {
       }
       this.#fold(next.lsn, next.entry);
       this.#nextLsn = next.lsn + 1;
-      if (this.#unsynced >= SYNC_PIECES) await this.#sync();
+      if (this.#unsynced.length >= SYNC_PIECES) await this.#sync();
       if (count % SLICE_ENTRIES === 0) await turn(timers);
     }
   }
@@ -173,12 +175,12 @@ export class AssetFollower {
     if (piece !== undefined) blobs.put(piece, { origin: op.origin, lsn });
     const preview = piece === undefined ? readPreview(op.body) : undefined;
     if (preview !== undefined) blobs.putPreview(preview);
-    this.#unsynced += 1;
+    this.#unsynced.push(lsn);
   }
 
   async #sync(): Promise<void> {
     await this.#options.blobs.settle();
-    this.#unsynced = 0;
+    this.#unsynced = [];
     this.#settledLsn = this.#nextLsn - 1;
   }
 
@@ -186,7 +188,7 @@ export class AssetFollower {
   async #save(): Promise<void> {
     const { journal, files, dir } = this.#options;
     if (this.#fault !== undefined) return;
-    if (this.#unsynced === 0) {
+    if (this.#unsynced.length === 0) {
       const isScanned = this.#nextLsn > this.#scanEnd;
       const upTo = Math.min(journal.durableLsn, (this.#notes[0] ?? Infinity) - 1);
       this.#settledLsn = isScanned ? Math.max(this.#nextLsn - 1, upTo) : this.#nextLsn - 1;
@@ -209,6 +211,9 @@ export class AssetFollower {
     this.#fault = new HubError('assets.failed', `assets: ${messageOf(error)}`, error);
     log.error('assets.failed', { reason: messageOf(error) });
     if (this.#isClosed) return;
+    this.#nextLsn = this.#unsynced[0] ?? this.#nextLsn;
+    this.#notes = [...this.#unsynced.filter((lsn) => lsn > this.#scanEnd), ...this.#notes];
+    this.#unsynced = [];
     this.#cancelRetry ??= timers.after(RETRY_MS, () => {
       this.#cancelRetry = undefined;
       this.#wake();

@@ -57,12 +57,7 @@ export class Part {
       files.remove(`${part.path}.map`); // Of an earlier part; it speaks of bytes that are gone.
       return part;
     }
-    const map = files.read(`${part.path}.map`);
-    const cells = map === undefined ? undefined : readMap(map, part.#cells.length);
-    if (cells !== undefined) {
-      part.#cells.set(cells);
-      part.#missing -= cells.reduce((sum, cell) => sum + cell, 0);
-    }
+    part.#readMap();
     return part;
   }
 
@@ -97,24 +92,34 @@ export class Part {
     this.#isDirty = true;
   }
 
-  /** Makes bytes and map survive a power cut, off the event loop for the bytes. */
+  /**
+   * Makes bytes and map survive a power cut, off the event loop for the bytes. What a card does not take is not here: the
+   * system counts such bytes as written from then on, and would not try them again.
+   */
   async sync(): Promise<void> {
     const file = this.file();
     const cells = this.#cells.slice();
     this.#isDirty = false;
     try {
       await synced(file);
+      if (!this.#isGone) this.#writeMap(cells);
     } catch (error) {
-      if (!this.#isGone) throw error;
+      if (this.#isGone) return;
+      this.#readMap();
+      throw error;
     }
-    if (!this.#isGone) this.#writeMap(cells);
   }
 
   /** The same, waiting. */
   syncNow(): void {
-    this.file().datasyncNow();
     this.#isDirty = false;
-    this.#writeMap(this.#cells);
+    try {
+      this.file().datasyncNow();
+      this.#writeMap(this.#cells);
+    } catch (error) {
+      this.#readMap();
+      throw error;
+    }
   }
 
   /** Open for reading and writing. */
@@ -135,6 +140,15 @@ export class Part {
     this.#files.remove(this.path);
   }
 
+  /** Goes by what the map says, and nothing else. */
+  #readMap(): void {
+    const map = this.#files.read(`${this.path}.map`);
+    const cells = map === undefined ? undefined : cellsIn(map, this.#cells.length);
+    this.#cells.fill(0);
+    if (cells !== undefined) this.#cells.set(cells);
+    this.#missing = this.#cells.reduce((missing, cell) => missing - cell, this.#cells.length);
+  }
+
   #writeMap(cells: Uint8Array): void {
     const bits = new Uint8Array(Math.ceil(cells.length / 8));
     for (const [index, cell] of cells.entries()) {
@@ -145,7 +159,7 @@ export class Part {
   }
 }
 
-function readMap(map: Uint8Array, count: number): Uint8Array | undefined {
+function cellsIn(map: Uint8Array, count: number): Uint8Array | undefined {
   try {
     const reader = new CborReader(map);
     reader.expectArray(2);

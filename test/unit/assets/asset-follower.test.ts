@@ -12,6 +12,9 @@ import { encodeOpEntry } from '../../../src/model/entry.ts';
 import { ASSET } from '../../../src/model/op.ts';
 import { machineTimers } from '../../../src/platform/clock.ts';
 import { machineFiles } from '../../../src/platform/files/machine-files.ts';
+import { SimClock } from '../../../src/platform/sim/clock.ts';
+import { SimFiles } from '../../../src/platform/sim/files.ts';
+import { SeededRandom } from '../../../src/platform/sim/random.ts';
 import { bytesIn, contentOf, openBlobStore, piecesOf } from '../../support/made/assets.ts';
 import { openDoor, opsIn, publish } from '../../support/memory/doors.ts';
 import { DEVICE_A, stampedOp } from '../../support/made/ops.ts';
@@ -154,6 +157,45 @@ describe('the follower', () => {
     assert.ok((await follower.settle()) < 2);
     await follower.close();
   });
+
+  it.each([
+    ['the bytes', 1],
+    ['the map of them', 2],
+  ])(
+    'believes nothing of what a failed sync of %s has taken, and folds it anew',
+    async (_, nth) => {
+      const clock = new SimClock(0);
+      const files = new SimFiles({ random: new SeededRandom(1) });
+      const journal = new EntryJournal();
+      const open = (): BlobStore => openBlobStore(files, 'assets');
+      const follow = (blobs: BlobStore): AssetFollower =>
+        AssetFollower.start({
+          journal,
+          blobs,
+          files,
+          dir: 'assets',
+          timers: clock,
+          log: SILENT_LOG,
+        });
+      const blobs = open();
+      const follower = follow(blobs);
+      for (const piece of PIECES.slice(0, 2)) follower.note(journal.add(entryOf(piece)));
+      journal.makeDurable();
+      await follower.caughtUp();
+      for (const piece of PIECES.slice(2)) follower.note(journal.add(entryOf(piece)));
+      files.faults.failSyncs = new Set([files.syncs + nth]);
+      journal.makeDurable();
+      await follower.caughtUp();
+      assert.equal(follower.fault?.code, 'assets.failed');
+      assert.equal(await follower.settle(), 2, 'the journal is kept');
+      await clock.advance(60_000);
+      await follower.caughtUp();
+      assert.equal(follower.fault, undefined);
+      assert.equal(await follower.settle(), journal.lastLsn);
+      files.powerCut();
+      assert.deepEqual(await bytesIn(open(), PHOTO.id), PHOTO.bytes);
+    },
+  );
 });
 
 describe('the door', () => {
