@@ -4,7 +4,7 @@
  * ops that is mostly nobody.
  */
 import { UNDO } from '../../model/op.ts';
-import { type OpId, textOfOpId } from '../op-id.ts';
+import { isSameOp, type OpId, textOfOpId } from '../op-id.ts';
 import { compareTimes, type WriteOrder } from '../order.ts';
 import { readUndo } from '../patch.ts';
 import type { RecordWrite } from '../record.ts';
@@ -47,7 +47,7 @@ export function mayUndo(undo: WriteOrder, target: WriteOrder): boolean {
 export function isUndone(ops: RecordOps, op: OpId): boolean {
   if (ops.undosOf(op).length === 0) return false;
   const write = ops.writeOf(op);
-  return write !== undefined && undoneOps(withUndos(ops, [write]).values()).has(textOfOpId(op));
+  return write !== undefined && new Verdicts(ops).isUndone(write);
 }
 
 /** What has changed now that `undo` is kept, which was not before. */
@@ -63,27 +63,69 @@ export function flipsOf(ops: RecordOps, undo: RecordWrite): Flip[] {
     reached.push(write);
     if (write.kind === UNDO) open.push(...(readUndo(write.body) ?? []));
   }
-  const part = withUndos(ops, [undo, ...reached]);
-  const after = undoneOps(part.values());
-  const own = textOfOpId(undo.order);
-  const before = undoneOps([...part.values()].filter(({ order }) => textOfOpId(order) !== own));
+  const [before, after] = [new Verdicts(ops, undo.order), new Verdicts(ops)];
   return reached.flatMap((write) => {
-    const name = textOfOpId(write.order);
-    const isNow = after.has(name);
-    return isNow === before.has(name) ? [] : [{ write, isUndone: isNow }];
+    const isNow = after.isUndone(write);
+    return isNow === before.isUndone(write) ? [] : [{ write, isUndone: isNow }];
   });
 }
 
-/** The ops, the undos that name them, the undos that name those …, by their names. */
-function withUndos(ops: RecordOps, writes: readonly RecordWrite[]): Map<string, RecordWrite> {
-  const part = new Map(writes.map((write) => [textOfOpId(write.order), write]));
-  const open = writes.flatMap(({ order }) => ops.undosOf(order));
-  for (let id = open.pop(); id !== undefined; id = open.pop()) {
-    const name = textOfOpId(id);
-    const write = part.has(name) ? undefined : ops.writeOf(id);
-    if (write === undefined) continue;
-    part.set(name, write);
-    open.push(...ops.undosOf(id));
+interface Question {
+  readonly write: RecordWrite;
+  readonly undos: readonly OpId[];
+  /** Undos before it do not count. */
+  at: number;
+}
+
+/**
+ * Who of a record's ops is undone, asked for a few of them: by the first undo that counts, however many name it. An undo is later than
+ * what it reaches, so no question leads back to itself.
+ */
+class Verdicts {
+  readonly #ops: RecordOps;
+  /** An undo that is left out. */
+  readonly #without: OpId | undefined;
+  readonly #byName = new Map<string, boolean>();
+  readonly #undos = new Map<string, RecordWrite | undefined>();
+
+  constructor(ops: RecordOps, without?: OpId) {
+    this.#ops = ops;
+    this.#without = without;
   }
-  return part;
+
+  isUndone(write: RecordWrite): boolean {
+    // Undos of undos may be thousands in a row: more than calls may lie in one another.
+    const open = [this.#ask(write)];
+    for (let last = open.at(-1); last !== undefined; last = open.at(-1)) {
+      const next = this.#step(last);
+      if (next === undefined) open.pop();
+      else open.push(this.#ask(next));
+    }
+    return this.#byName.get(textOfOpId(write.order)) === true;
+  }
+
+  /** Answers the question, or gives the undo on which the answer hangs. */
+  #step(question: Question): RecordWrite | undefined {
+    const { write, undos } = question;
+    for (; question.at < undos.length; question.at++) {
+      const undo = this.#undo(undos[question.at] as OpId);
+      if (undo === undefined || !mayUndo(undo.order, write.order)) continue;
+      const verdict = this.#byName.get(textOfOpId(undo.order));
+      if (verdict === undefined) return undo;
+      if (!verdict) break;
+    }
+    this.#byName.set(textOfOpId(write.order), question.at < undos.length);
+    return undefined;
+  }
+
+  #ask(write: RecordWrite): Question {
+    return { write, undos: this.#ops.undosOf(write.order), at: 0 };
+  }
+
+  #undo(id: OpId): RecordWrite | undefined {
+    if (this.#without !== undefined && isSameOp(id, this.#without)) return undefined;
+    const name = textOfOpId(id);
+    if (!this.#undos.has(name)) this.#undos.set(name, this.#ops.writeOf(id));
+    return this.#undos.get(name);
+  }
 }
