@@ -4,7 +4,7 @@
  *
  *   outbox.log       entries: length (4 bytes, big-endian), CRC-32 of the entry (4), the entry
  *   outbox.damaged   what was damaged of it when it was written anew last
- *   state.cbor       what the hub gave
+ *   state.cbor       what the hub gave, behind its length and CRC-32
  *   lock             process id of whoever has it open, and when that process began
  */
 import {
@@ -26,11 +26,12 @@ import { promisify } from 'node:util';
 
 import { concatBytes } from '../../base/bytes.ts';
 import { HubError, systemCode } from '../../base/errors.ts';
-import { frameEntries, readFrames } from './frames.ts';
+import { frame, frameEntries, readFrames, unframe } from './frames.ts';
 import type { DeviceStorage } from './storage.ts';
 
 const datasync = promisify(fdatasync);
 const ASIDE = 'outbox.damaged';
+const ARRAY_OF_6 = 0x86;
 
 export class FileStorage implements DeviceStorage {
   readonly entries: readonly Uint8Array[];
@@ -42,7 +43,7 @@ export class FileStorage implements DeviceStorage {
 
   private constructor(dir: string) {
     this.#dir = dir;
-    this.state = readIfThere(this.#path('state.cbor'));
+    this.state = stateIn(readIfThere(this.#path('state.cbor')));
     const log = readFrames(readIfThere(this.#path('outbox.log')) ?? new Uint8Array(0));
     this.entries = log.entries;
     this.#damaged = log.damaged;
@@ -99,7 +100,7 @@ export class FileStorage implements DeviceStorage {
   }
 
   async saveState(state: Uint8Array): Promise<void> {
-    closeSync(await replaceFile(this.#path('state.cbor'), state));
+    closeSync(await replaceFile(this.#path('state.cbor'), frame(state)));
     syncDir(this.#dir);
   }
 
@@ -143,6 +144,11 @@ function writeAll(file: number, bytes: Uint8Array): void {
 
 function readIfThere(path: string): Uint8Array | undefined {
   return existsSync(path) ? new Uint8Array(readFileSync(path)) : undefined;
+}
+
+/** Undefined where it is damaged: it is pulled again. Earlier versions kept it as it is, which begins as no length does. */
+function stateIn(file: Uint8Array | undefined): Uint8Array | undefined {
+  return file?.[0] === ARRAY_OF_6 ? file : file && unframe(file);
 }
 
 function syncDir(dir: string): void {

@@ -7,15 +7,27 @@ const MAJOR_TYPE = 0xe0;
 const ARRAY = 0x80;
 
 export function frameEntries(entries: readonly Uint8Array[]): Uint8Array {
-  return concatBytes(
-    entries.flatMap((entry) => {
-      const head = new Uint8Array(HEAD_BYTES);
-      const view = new DataView(head.buffer);
-      view.setUint32(0, entry.length);
-      view.setUint32(4, crc32(entry));
-      return [head, entry];
-    }),
-  );
+  return concatBytes(entries.map((entry) => frame(entry)));
+}
+
+/** Bytes behind their length and their sum. */
+export function frame(bytes: Uint8Array): Uint8Array {
+  const framed = new Uint8Array(HEAD_BYTES + bytes.length);
+  const view = new DataView(framed.buffer);
+  view.setUint32(0, bytes.length);
+  view.setUint32(4, crc32(bytes));
+  framed.set(bytes, HEAD_BYTES);
+  return framed;
+}
+
+/** What `frame` was given; undefined where these are other bytes. */
+export function unframe(framed: Uint8Array): Uint8Array | undefined {
+  if (framed.length < HEAD_BYTES) return undefined;
+  const view = new DataView(framed.buffer, framed.byteOffset);
+  const bytes = framed.subarray(HEAD_BYTES);
+  return view.getUint32(0) === bytes.length && view.getUint32(4) === crc32(bytes)
+    ? bytes
+    : undefined;
 }
 
 export interface ReadFrames {

@@ -120,6 +120,28 @@ describe('the log of a device in a file', () => {
     assert.deepEqual(troubles, ['client.log-damaged'], 'once');
   });
 
+  it('gives no state that is damaged, and one as earlier versions kept it', async () => {
+    const dir = tempDir();
+    const path = join(dir, 'state.cbor');
+    const state = Uint8Array.of(0x86, 1, 2, 3);
+    const read = async (file: Uint8Array): Promise<Uint8Array | undefined> => {
+      writeFileSync(path, file);
+      const storage = FileStorage.open(dir);
+      await storage.close();
+      return storage.state;
+    };
+    const storage = FileStorage.open(dir);
+    await storage.saveState(state);
+    await storage.close();
+    const whole = new Uint8Array(readFileSync(path));
+    assert.deepEqual(await read(whole), state);
+    for (let at = 0; at < whole.length; at++) {
+      assert.equal(await read(whole.with(at, (whole[at] as number) ^ 0x10)), undefined);
+      assert.equal(await read(whole.subarray(0, at)), undefined);
+    }
+    assert.deepEqual(await read(state), state);
+  });
+
   it('is replaced as a whole', async () => {
     const dir = tempDir();
     const storage = FileStorage.open(dir);
