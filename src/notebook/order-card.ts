@@ -218,7 +218,11 @@ export class OrderCard {
       if (event.shiftKey) steps.redo();
       else steps.undo();
     });
-    this.#stops.push(bindText(area, text, area), () => steps.destroy());
+    const letGo = (): void => {
+      steps.destroy();
+      doc.destroy();
+    };
+    this.#stops.push(bindText(area, text, area), letGo);
     return make('label', {}, 'Notes, written together', area);
   }
 

@@ -9,7 +9,7 @@ import { HubError } from '../../base/errors.ts';
 /** What is needed of a `Y.Doc`. */
 export interface YDoc {
   on(name: 'update', listener: (update: Uint8Array, origin: unknown) => void): unknown;
-  destroy(): void;
+  on(name: 'destroy', listener: () => void): unknown;
 }
 
 /** What is needed of Yjs: pass the module, `import * as Y from 'yjs'`. */
@@ -53,7 +53,7 @@ export class Docs {
     this.#options = options;
   }
 
-  /** The document of the key, the same one each time. */
+  /** The document of the key, the same one each time until it is destroyed. */
   open<D extends YDoc>(key: string, yjs: YModule<D>): D {
     const known = this.#bound.get(key);
     if (known !== undefined) return known.doc as D;
@@ -94,6 +94,11 @@ export class Docs {
       if (origin === this) return;
       gathered.push(update);
       cancel ??= timers.after(GATHER_MS, flush);
+    });
+    // Nobody hears any more what is typed into it.
+    doc.on('destroy', () => {
+      flush();
+      this.#bound.delete(key);
     });
     this.#bound.set(key, { doc, apply, flush });
     return doc;

@@ -64,6 +64,19 @@ describe('a document', () => {
     );
   });
 
+  it('that the program has let go of keeps what was typed, and is another one when it is asked for again', async () => {
+    const place = new Place();
+    const first = place.docs.open('note', Y);
+    first.getText('t').insert(0, 'pump');
+    first.destroy();
+    assert.equal(place.text(), 'pump');
+    const again = place.docs.open('note', Y);
+    assert.equal(again.getText('t').toJSON(), 'pump');
+    again.getText('t').insert(4, ' 3');
+    await place.clock.advance(1_000);
+    assert.equal(place.text(), 'pump 3');
+  });
+
   it('tells what it can never hand in, and goes on', async () => {
     const place = new Place();
     const text = place.docs.open('note', Y).getText('t');
