@@ -166,11 +166,17 @@ export class PullDoor {
     return held > LANES_HELD_MAX ? 'many devices are catching up' : undefined;
   }
 
-  /** A device that opens more pulls than it may loses its oldest; those of others are left alone. */
+  /**
+   * A device that opens more pulls than it may loses its oldest; those of others are left alone. Behind it may be a page that was
+   * closed, or one that is still there: that comes again.
+   */
   #makeRoom(device: string): void {
     const own = [...this.#sessions].filter(([, session]) => session.device === device);
-    for (const [id, session] of own.slice(0, own.length + 1 - SESSIONS_PER_DEVICE_MAX)) {
-      if (own.length >= SESSIONS_PER_DEVICE_MAX) this.#drop(id, session);
+    const [oldest] = own;
+    if (oldest !== undefined && own.length >= SESSIONS_PER_DEVICE_MAX) {
+      const [id, session] = oldest;
+      this.#drop(id, session);
+      this.#lapse(device, session.pull, `this user has more than ${own.length} pulls`, WAIT_BUSY_S);
     }
     if (this.#sessions.size >= SESSIONS_MAX) this.#forgetSilent();
   }

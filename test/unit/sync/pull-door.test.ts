@@ -404,11 +404,6 @@ describe('a device', () => {
     assert.equal(device.lapses[0]?.reason, 'no such pull');
   });
 
-  it('keeps eight pulls, the oldest go', () => {
-    for (let pull = 1; pull <= 12; pull++) new PullingDevice(site, 'tablet').open({ pull });
-    assert.equal(site.door.size, 8);
-  });
-
   it('waits where too many pull', () => {
     for (let i = 0; i < SESSIONS_MAX; i++) new PullingDevice(site, `d${i}`).open();
     const late = new PullingDevice(site, 'late');

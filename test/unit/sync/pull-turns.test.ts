@@ -35,10 +35,27 @@ describe('a device that opens pull after pull', () => {
     assert.ok(page <= SESSIONS_PER_DEVICE_MAX + 1, `${page - 1} messages of the greedy one before`);
   });
 
+  it('keeps eight, the oldest goes and is told so: who is still there comes again', async () => {
+    const wall = new PullingDevice(site, 'tablet');
+    wall.open({ pull: 1 });
+    await wall.catchUp();
+    // A page that is loaded again and again leaves its pulls behind.
+    for (let pull = 2; pull <= 9; pull++) new PullingDevice(site, 'tablet').open({ pull });
+    assert.equal(site.door.size, 8);
+    wall.receive();
+    assert.match(wall.lapses[0]?.reason ?? '', /8 pulls/);
+    assert.ok((wall.lapses[0]?.waitS ?? 0) > 0);
+  });
+
   it('costs no more than the pulls that it may have: what it gave up was never begun', async () => {
     const device = new PullingDevice(site, 'greedy');
     for (let i = 0; i < 3_000; i++) device.open({ credit: 1 });
-    assert.equal(site.order.length, 0, 'nothing is done in the turn of the message');
+    const gone = 3_000 - SESSIONS_PER_DEVICE_MAX;
+    assert.equal(
+      site.order.length,
+      gone,
+      'in the turn of the message they are told so, and no more is done',
+    );
     await site.settle();
     assert.equal(site.door.size, SESSIONS_PER_DEVICE_MAX);
     const welcomes = site.read('greedy').filter(({ kind }) => kind === 'welcome');
