@@ -42,7 +42,7 @@ export interface DevicePlatform {
 
 export interface DeviceStatus {
   readonly contact: Contact;
-  /** Why there is no contact, for people. */
+  /** Why there is no contact, or why the hub lets this device wait, for people. */
   readonly reason: string;
   /** The same for programs. */
   readonly cause: DownCause | undefined;

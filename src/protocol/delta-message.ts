@@ -8,7 +8,7 @@ import { decodeHlc, encodeHlc, type Hlc } from '../model/hlc.ts';
 import { readOp, readStamp, type StampedOp, writeStamp } from '../model/op.ts';
 import { bytesOfOrigin, type Origin, originOfBytes } from '../model/origin.ts';
 import type { VersionVector } from '../model/version-vector.ts';
-import { DELTA_BYTES_MAX, PAGE_ITEMS_MAX, WAIT_S_MAX } from './limits.ts';
+import { DELTA_BYTES_MAX, PAGE_ITEMS_MAX, REASON_CHARS_MAX, WAIT_S_MAX } from './limits.ts';
 import { readVector, writeVector } from './vector.ts';
 
 /** A piece of the compacted state, or an op as it was journaled. */
@@ -143,7 +143,7 @@ function readMessage(reader: CborReader, bytes: Uint8Array, count: number): Read
     return {
       kind: 'lapse',
       pull,
-      reason: reader.text(),
+      reason: reader.text().slice(0, REASON_CHARS_MAX),
       waitS: Math.min(reader.uint(), WAIT_S_MAX),
     };
   }

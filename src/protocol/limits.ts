@@ -15,5 +15,7 @@ export const PAGE_ITEMS_MAX = 1_000;
 export const DELTA_BYTES_MAX = 32 << 20;
 export const RESUME_BYTES_MAX = VECTOR_LANES_MAX * 32;
 export const NOTICE_ENTRIES_MAX = 64;
+/** Of why an exchange or a pull is over, so much is kept. */
+export const REASON_CHARS_MAX = 500;
 /** So long a hub may put others off with one word; a number without a limit would be for good. */
 export const WAIT_S_MAX = 300;

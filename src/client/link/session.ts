@@ -58,7 +58,7 @@ export class Session {
   readonly #options: SessionOptions;
   readonly #backoff: Backoff;
   #contact: Contact = 'offline';
-  /** Why there is no contact. */
+  /** Why there is no contact, or why the hub lets it wait. */
   #reason = '';
   #cause: DownCause | undefined;
   #endLink: (() => void) | undefined;
@@ -249,10 +249,10 @@ export class Session {
     if (page.stage !== 'partial') this.#setContact('live', '');
   }
 
-  #lapse({ waitS }: Lapse): void {
+  #lapse({ waitS, reason }: Lapse): void {
     this.#pull = 0;
     this.#resume = undefined;
-    this.#setContact('catching up', '');
+    this.#setContact('catching up', reason);
     const { timers, random } = this.#options;
     const waitMs = waitS * 1_000 + PULL_RETRY_MS_MIN * (1 + random.fraction());
     this.#cancelPull = timers.after(waitMs, () => this.#openPull());

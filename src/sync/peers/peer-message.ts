@@ -14,7 +14,7 @@ import {
   splitLane,
 } from '../../model/origin.ts';
 import type { VersionVector } from '../../model/version-vector.ts';
-import { WAIT_S_MAX } from '../../protocol/limits.ts';
+import { REASON_CHARS_MAX, WAIT_S_MAX } from '../../protocol/limits.ts';
 import { readVector, writeVector } from '../../protocol/vector.ts';
 import type { PeerRange } from './contract.ts';
 
@@ -99,7 +99,6 @@ const PART = 10;
 /** Why an exchange is over, for programs; others may follow. */
 const COPIED_CODE = 1;
 const DIGEST_BYTES = 8;
-const REASON_CHARS_MAX = 500;
 const LIMITS: CborLimits = { depthMax: 6, itemsMax: 100_000 };
 
 export function encodePeerMessage(message: PeerMessage): Uint8Array {

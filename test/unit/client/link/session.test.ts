@@ -117,7 +117,12 @@ describe('a session', () => {
           if (read.message.kind !== 'open') return;
           opened += 1;
           const { pull } = read.message;
-          const lapse = encodeDelta({ kind: 'lapse', pull, reason: 'busy', waitS: 2 ** 40 });
+          const lapse = encodeDelta({
+            kind: 'lapse',
+            pull,
+            reason: 'busy'.padEnd(9_000),
+            waitS: 2 ** 40,
+          });
           clock.after(1, () => handlers.onMessage('sync/tablet/delta', lapse));
         };
         clock.after(1, () => handlers.onUp({ publish, close: () => undefined }));
@@ -128,6 +133,8 @@ describe('a session', () => {
     session.wake();
     await clock.advance(3_600_000);
     assert.ok(opened > 5 && opened < 20, `${opened} pulls in an hour`);
+    const { contact, reason } = session;
+    assert.deepEqual([contact, reason.trim(), reason.length], ['catching up', 'busy', 500]);
     // Timers of Node and browsers run what lies further ahead at once.
     assert.ok(Math.max(...waits) < 2 ** 31, `a timer of ${Math.max(...waits)} ms`);
     session.close();
