@@ -35,7 +35,8 @@ export function readLog(entries: readonly Uint8Array[]): ReadLog | undefined {
     stale: 0,
   };
   for (const entry of all) {
-    if (entry.type === 'head') continue;
+    // Behind damage may lie what was the contents of an entry: a copy of another log.
+    if (entry.type === 'head' || (entry.type === 'op' && entry.op.origin !== origin)) continue;
     const lane = laneOf(origin, entry.type === 'op' ? entry.op.class : entry.class);
     if (entry.type === 'receipt') {
       read.receipted.set(lane, Math.max(entry.seq, seqIn(read.receipted, lane)));

@@ -3,13 +3,15 @@ import assert from 'node:assert/strict';
 
 import { beforeEach, describe, it } from 'vitest';
 
+import { encodeLogEntry } from '../../../../src/client/outbox/log-entry.ts';
 import { Outbox } from '../../../../src/client/outbox/outbox.ts';
 import { readOpsMessage } from '../../../../src/ingest/door/ops-message.ts';
 import { encodePatch } from '../../../../src/merge/patch.ts';
-import { PATCH } from '../../../../src/model/op.ts';
+import { encodeOp, PATCH } from '../../../../src/model/op.ts';
 import { laneOf } from '../../../../src/model/origin.ts';
 import { SimClock } from '../../../../src/platform/sim/clock.ts';
 import { SeededRandom } from '../../../../src/platform/sim/random.ts';
+import { DEVICE_A, stampedOp } from '../../../support/made/ops.ts';
 import { MemoryStorage } from '../../../support/memory/memory-storage.ts';
 
 let storage: MemoryStorage;
@@ -149,6 +151,17 @@ describe('a log with damage', () => {
     assert.deepEqual(sent(outbox), [3, 4, 5]);
     assert.equal(outbox.add(patch('new')).op.seq, 6);
     assert.equal((await open()).origin, origin);
+  });
+
+  it('takes no op of others for its own, where damage lays open a copy of their log', async () => {
+    const outbox = await cut(2);
+    const { op } = stampedOp({ origin: DEVICE_A, class: 2, seq: 9 });
+    const bytes = encodeOp(op);
+    storage.kept = [...storage.kept, encodeLogEntry({ type: 'op', op, bytes })];
+    const again = await open();
+    assert.equal(again.origin, outbox.origin);
+    assert.deepEqual(sent(again), [1, 2]);
+    assert.equal(again.add(patch('new')).op.seq, 3);
   });
 
   it('that says nothing any more is the log of a new device', async () => {
