@@ -28,7 +28,7 @@ export const FAULTS = {
   'listen.refused':
     'Mode `open` listens on loopback only. Set security.mode = "password", or allow_open_lan = true.',
   'journal.full':
-    'The journal reached its limit. Connect an uplink, raise journal.total_mib_max, or free space.',
+    'The journal reaches its limit. Connect an uplink, raise journal.total_mib_max or, without an uplink, lower journal.keep_days.',
   'journal.bulk-dropped':
     'Photos and files that had no receipt yet were dropped for room. Connect an uplink, or raise journal.total_mib_max.',
   'journal.disk-full':

@@ -37,6 +37,7 @@ export interface Followers {
   readonly assets: HubAssets;
   readonly healing: Healing;
   readonly dropped: DroppedBulk;
+  readonly retention: Retention;
 }
 
 /** What a simulation puts in the place of what a machine has. */
@@ -105,11 +106,11 @@ export function followJournal(
   const settleAssets = (): Promise<number> => follower.settle();
   const dropped = DroppedBulk.open({ ...ground.machine, path: ground.paths.dropped });
   const keepers = { uplink, ledger, healing, audit, settleAssets };
-  closers.add(letGo(ground, serving, { ...keepers, power, dropped }));
+  const retention = closers.add(letGo(ground, serving, { ...keepers, power, dropped }));
   closers.add(foldHistories(ground, serving));
   closers.add(beforeDark(ground, serving, { power, ledger, settleAssets }));
   if (hasUplink) closers.add(sumUp(ground, serving, { power, uplink }));
-  return { power, uplink, ledger, link, assets, healing, dropped };
+  return { power, uplink, ledger, link, assets, healing, dropped, retention };
 }
 
 function openHealing(

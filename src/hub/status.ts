@@ -51,7 +51,8 @@ interface StatusParts {
   readonly assets: Pick<HubAssets, 'stat' | 'fault'>;
   readonly healing: Pick<Healing, 'status'>;
   readonly dropped: Pick<DroppedBulk, 'total' | 'fault'>;
-  readonly door: { readonly holes: Pick<HoleBook, 'told'> };
+  readonly retention: { readonly fault: HubError | undefined };
+  readonly door: { readonly holes: Pick<HoleBook, 'told'>; readonly full: HubError | undefined };
   readonly host: Host;
   readonly flash: FlashLedger;
   readonly peers: () => readonly PeerStatus[];
@@ -138,10 +139,11 @@ export class HubStatus {
   }
 
   #faultsNow(sessions: BrokerStat): FaultStatus[] {
-    const { journal, power, uplink, store, assets, fullDoor, fullPage, clock } = this.#parts;
+    const { journal, door, power, uplink, store, assets, fullDoor, fullPage, clock } = this.#parts;
     const dropped = this.#parts.dropped.fault(journal.fillRatio);
     const own = [
       journal.fault,
+      door.full,
       this.#parts.cut(),
       dropped,
       store.fault,
@@ -150,6 +152,8 @@ export class HubStatus {
       fullPage.fault,
     ];
     own.push(...uplink.status().faults);
+    const { fault: held } = this.#parts.retention;
+    if (!own.some((fault) => fault?.code === held?.code)) own.push(held);
     const found: FoundFault[] = own
       .filter((fault): fault is HubError => fault !== undefined)
       .map(({ code, message }) => ({ code, message }));

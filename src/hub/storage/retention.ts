@@ -79,6 +79,7 @@ export class Retention {
   #newestStart: Lsn | undefined;
   #underway: Promise<void> = Promise.resolve();
   #isBusy = false;
+  #fault: HubError | undefined;
 
   constructor(options: RetentionOptions) {
     this.#options = options;
@@ -89,6 +90,11 @@ export class Retention {
       timers.every(PERIOD_MS, () => this.look()),
       timers.every(NEARLY_FULL_PERIOD_MS, () => this.#lookIfNearlyFull()),
     ];
+  }
+
+  /** Why the last round could let go of nothing; the journal fills up meanwhile. */
+  get fault(): HubError | undefined {
+    return this.#fault;
   }
 
   /** Releases what may go; one round at a time. */
@@ -111,7 +117,13 @@ export class Retention {
   }
 
   async #rounds(): Promise<void> {
-    while ((await this.#round()) === 'dropped');
+    try {
+      while ((await this.#round()) === 'dropped');
+      this.#fault = undefined;
+    } catch (error) {
+      if (!(error instanceof HubError)) throw error;
+      this.#fault = error;
+    }
   }
 
   async #round(): Promise<'done' | 'dropped'> {
@@ -127,23 +139,18 @@ export class Retention {
       ? unneededLsn
       : Math.min(unneededLsn, sessions.pinnedLsn - 1, this.#options.lostLsn() - 1);
     if (secondStart > through + 1) return 'done';
-    try {
-      if (!(await this.#isNoted())) return 'done';
-      const folded = await settleStore();
-      const hashed = await flushLedger();
-      const gathered = await settleAssets();
-      const free = Math.min(through, folded, hashed, gathered);
-      if (needsRoom) this.#cutSessions(free);
-      const summedUp = await sessions.sumUp();
-      const settled = Math.min(free, summedUp, sessions.pinnedLsn - 1);
-      const release = (): boolean => this.#release(settled);
-      if (!isDropping) release();
-      else if (settled === through && (await this.#options.droppable?.giveUp(settled, release)))
-        return 'dropped';
-    } catch (error) {
-      // A journal or store at fault says so itself; nothing was released.
-      if (!(error instanceof HubError)) throw error;
-    }
+    if (!(await this.#isNoted())) return 'done';
+    const folded = await settleStore();
+    const hashed = await flushLedger();
+    const gathered = await settleAssets();
+    const free = Math.min(through, folded, hashed, gathered);
+    if (needsRoom) this.#cutSessions(free);
+    const summedUp = await sessions.sumUp();
+    const settled = Math.min(free, summedUp, sessions.pinnedLsn - 1);
+    const release = (): boolean => this.#release(settled);
+    if (!isDropping) release();
+    else if (settled === through && (await this.#options.droppable?.giveUp(settled, release)))
+      return 'dropped';
     return 'done';
   }
 
@@ -181,8 +188,9 @@ export class Retention {
       await journal.whenDurable(door.noteProgress());
       return true;
     } catch (error) {
-      const isFull = error instanceof HubError && FULL_CODES.has(error.code);
-      if (!isFull) throw error;
+      if (!(error instanceof HubError)) throw error;
+      if (error.code === 'journal.busy') return false; // The card is behind, and others are held back for it already.
+      if (!FULL_CODES.has(error.code)) throw error;
       return keepProgress();
     }
   }

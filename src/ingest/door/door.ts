@@ -148,6 +148,11 @@ export class Door {
     return this.#journal.fault;
   }
 
+  /** Which classes find no room in the journal: for people, as the others go on. */
+  get full(): HubError | undefined {
+    return this.#gate.fault;
+  }
+
   get durableLsn(): Lsn {
     return this.#journal.durableLsn;
   }

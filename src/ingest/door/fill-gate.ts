@@ -7,6 +7,7 @@ import {
   ALARM,
   BULK,
   CLASS_NAMES,
+  CLASSES,
   COMMAND,
   LOG,
   type OpClass,
@@ -47,13 +48,28 @@ export class FillGate {
     // Space may have been released since: look again before refusing.
     this.#refresh();
     if (this.#ratio < FILL_RATIO_MAX[opClass]) return undefined;
-    const percent = Math.floor(this.#ratio * 100);
     const name = CLASS_NAMES[opClass];
-    return new HubError('journal.full', `journal is ${percent} % full: class ${name} is refused`);
+    return new HubError(
+      'journal.full',
+      `journal is ${this.#percent} % full: class ${name} is refused`,
+    );
+  }
+
+  /** Which classes are refused, undefined where all are taken. */
+  get fault(): HubError | undefined {
+    this.#refresh();
+    const refused = CLASSES.filter((opClass) => this.#ratio >= FILL_RATIO_MAX[opClass]);
+    if (refused.length === 0) return undefined;
+    const names = refused.map((opClass) => CLASS_NAMES[opClass]).join(', ');
+    return new HubError('journal.full', `journal is ${this.#percent} % full: refused are ${names}`);
   }
 
   appended(bytes: number): void {
     this.#bytesUntilRefresh -= bytes;
+  }
+
+  get #percent(): number {
+    return Math.floor(this.#ratio * 100);
   }
 
   #refresh(): void {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'vitest';
 
+import { HubError } from '../../../../src/base/errors.ts';
 import { SILENT_LOG } from '../../../../src/base/log.ts';
 import { Retention, type RetentionOptions } from '../../../../src/hub/storage/retention.ts';
 import { SimClock } from '../../../../src/platform/sim/clock.ts';
@@ -18,6 +19,7 @@ interface State {
   summedUp?: number;
   gathered?: number;
   lostLsn?: number;
+  settleStore?: RetentionOptions['settleStore'];
   receiptedLsn?: number;
   droppable?: RetentionOptions['droppable'];
 }
@@ -68,7 +70,7 @@ function retain(state: State): Held {
     log: SILENT_LOG,
     receiptedLsn: () => state.receiptedLsn ?? 250,
     droppable: state.droppable,
-    settleStore: () => Promise.resolve(250),
+    settleStore: state.settleStore ?? (() => Promise.resolve(250)),
     flushLedger: () => Promise.resolve(250),
     settleAssets: () => Promise.resolve(state.gathered ?? 250),
     lostLsn: () => state.lostLsn ?? Infinity,
@@ -126,6 +128,21 @@ test('nothing is taken from those who are away that something else holds back', 
   assert.deepEqual((await round({ ...held, gathered: 150 })).cuts, [100]);
   assert.deepEqual((await round({ ...held, gathered: 60 })).cuts, []);
   assert.deepEqual((await round({ ...held, receiptedLsn: 150 })).cuts, [100]);
+});
+
+test('what cannot be made durable is told for as long as it keeps the journal from letting go', async () => {
+  const cannot = new HubError('snapshot.failed', 'state.snapshot: EIO');
+  let settleStore = (): Promise<number> => Promise.reject(cannot);
+  const state = { pinnedLsn: Infinity, fillRatio: 0.1, settleStore: () => settleStore() };
+  const { clock, retention, released } = retain(state);
+  await clock.advance(15_000);
+  assert.equal(retention.fault, cannot);
+  assert.deepEqual(released, []);
+  settleStore = () => Promise.resolve(250);
+  await clock.advance(15_000);
+  assert.equal(retention.fault, undefined);
+  assert.deepEqual(released, [250]);
+  await retention.close();
 });
 
 test('a journal that is nearly full does not wait for its turn: each new segment is looked at within a second', async () => {

@@ -18,3 +18,12 @@ test('space that was released counts at once, space that was filled after a shar
   gate.appended(bytesMax / 1024);
   assert.equal(gate.refusal(BULK)?.code, 'journal.full');
 });
+
+test('says which classes it refuses', () => {
+  const at = (fillRatio: number): FillGate =>
+    new FillGate({ stat: () => ({ fillRatio, bytesMax: 1 << 20 }) });
+  assert.equal(at(0.84).fault, undefined);
+  const { fault } = at(0.945);
+  assert.equal(fault?.code, 'journal.full');
+  assert.equal(fault.message, 'journal is 94 % full: refused are telemetry, preview, bulk, log');
+});
