@@ -27,7 +27,6 @@ interface RunningNode {
   readonly id: string;
   readonly addresses: HubAddresses;
   readonly failed: Promise<unknown>;
-  isHealthy(): boolean;
   close(): Promise<void>;
 }
 
@@ -102,7 +101,7 @@ async function runNode(
     return EXIT.done;
   }
   const node = opened;
-  const stopFeeding = feedWatchdog(machine.manager, io.timers, () => node.isHealthy());
+  const stopFeeding = feedWatchdog(machine.manager, io.timers);
   const addresses = Object.values(node.addresses);
   io.stdout(`ready ${[...addresses, kind, node.id].join(' ')}\n`);
   machine.manager.ready();

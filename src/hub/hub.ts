@@ -34,7 +34,6 @@ export interface Hub {
   readonly status: HubStatus;
   /** Resolves when the hub cannot go on and must be started again. */
   readonly failed: Promise<unknown>;
-  isHealthy(): boolean;
   close(): Promise<void>;
 }
 
@@ -91,7 +90,6 @@ async function assemble(ground: Ground): Promise<Hub> {
     addresses,
     status,
     failed,
-    isHealthy: () => status.health().ok,
     close: () => closers.close(),
   };
 }

@@ -1,6 +1,6 @@
 /**
- * The hub's status snapshot, made anew from its parts whenever somebody asks, and the health that the
- * watchdog and `/healthz` go by. A fault keeps the moment at which it was first seen.
+ * The hub's status snapshot, made anew from its parts whenever somebody asks, and the health that
+ * `/healthz` goes by. A fault keeps the moment at which it was first seen.
  */
 import { hexOf } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';

@@ -94,16 +94,10 @@ export class SystemdManager implements ServiceManager {
 }
 
 /**
- * Gives a sign of life twice per watchdog period while `isHealthy` says so; when it stops saying so, the
- * service manager restarts us into recovery.
+ * Gives a sign of life twice per watchdog period; a program that hangs gives none, and the service manager starts it again. A disk
+ * that is full or a broker that is away is no reason for that: a new start would heal neither, and end every connection.
  */
-export function feedWatchdog(
-  manager: ServiceManager,
-  timers: Timers,
-  isHealthy: () => boolean,
-): Cancel {
+export function feedWatchdog(manager: ServiceManager, timers: Timers): Cancel {
   if (manager.watchdogMs === undefined) return () => undefined;
-  return timers.every(manager.watchdogMs / 2, () => {
-    if (isHealthy()) manager.watchdog();
-  });
+  return timers.every(manager.watchdogMs / 2, () => manager.watchdog());
 }

@@ -45,7 +45,6 @@ export interface Region {
   readonly addresses: HubAddresses;
   /** Resolves when the node cannot go on and must be started again. */
   readonly failed: Promise<unknown>;
-  isHealthy(): boolean;
   close(): Promise<void>;
 }
 
@@ -126,7 +125,6 @@ async function assemble(config: Config, machine: Machine, closers: Closers): Pro
     id: identity.id,
     addresses,
     failed,
-    isHealthy: () => node.isConnected,
     close: () => closers.close(),
   };
 }

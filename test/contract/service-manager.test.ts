@@ -108,26 +108,19 @@ test('the period of the watchdog comes from the environment', () => {
   );
 });
 
-test('signs of life come twice a period while we are healthy, and stop when we are not', async () => {
+test('signs of life come twice a period', async () => {
   const clock = new SimClock(0);
   const manager = new SimServiceManager(30_000);
-  let isHealthy = true;
-  const cancel = feedWatchdog(manager, clock, () => isHealthy);
+  const cancel = feedWatchdog(manager, clock);
   await clock.advance(60_000);
   assert.equal(manager.said.length, 4);
-  isHealthy = false;
-  await clock.advance(60_000);
-  assert.equal(manager.said.length, 4);
-  isHealthy = true;
-  await clock.advance(15_000);
-  assert.equal(manager.said.length, 5);
   cancel();
   await clock.advance(60_000);
-  assert.equal(manager.said.length, 5);
+  assert.equal(manager.said.length, 4);
 });
 
 test('nobody watches, nothing is fed', () => {
   const clock = new SimClock(0);
-  feedWatchdog(new SimServiceManager(), clock, () => true);
+  feedWatchdog(new SimServiceManager(), clock);
   assert.equal(clock.nextDueMs(), undefined);
 });
