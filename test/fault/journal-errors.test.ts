@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'vitest';
 
-import { HubError } from '../../src/base/errors.ts';
+import { HubError, systemError } from '../../src/base/errors.ts';
 import { Journal } from '../../src/journal/journal.ts';
 import { DIR, Rig, SEALINGS, SEGMENT_BYTES } from './journal-rig.ts';
 import { countOf, longLife, type Scenario, shortLives } from './journal-scenarios.ts';
@@ -216,6 +216,23 @@ test('who reads a journal that was taken away is told so', async () => {
   const cursor = rig.journal.cursor(1);
   for (const name of rig.files.list(DIR)) rig.files.remove(`${DIR}/${name}`);
   assert.throws(() => cursor.next(), { code: 'journal.poisoned', message: /\.segment is gone$/ });
+});
+
+test('who reads a segment that does not open is told which, and reads it later', async () => {
+  const rig = new Rig(1);
+  await rig.open();
+  await rig.commit(3);
+  rig.end('kill');
+  await rig.open();
+  const cursor = rig.journal.cursor(1);
+  const { files } = rig;
+  const open = files.open.bind(files);
+  files.open = (path) => {
+    throw systemError('EMFILE', `open ${path}`);
+  };
+  assert.throws(() => cursor.next(), { code: 'data.unreadable', message: /segment: EMFILE/ });
+  files.open = open;
+  assert.equal(cursor.next()?.lsn, 1);
 });
 
 test('two hubs on one folder: the second is told', async () => {

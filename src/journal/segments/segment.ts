@@ -2,7 +2,7 @@
  * One segment file as this process knows it: where it lies, which LSNs it holds, how far they are durable. The
  * handle for reading opens on demand; only a few stay open, because a large journal has hundreds of segments.
  */
-import { HubError, systemCode } from '../../base/errors.ts';
+import { HubError, messageOf, systemCode } from '../../base/errors.ts';
 import { placeOf } from '../../base/halving.ts';
 import type { Files, OpenFile } from '../../platform/files/files.ts';
 import { type Block, BlockReader, type ReadAt, type ReusedChunk } from '../block-reader.ts';
@@ -100,13 +100,17 @@ export class SegmentHandles {
     return handle;
   }
 
-  /** Throws `journal.poisoned` where somebody has taken the file away; the journal itself notices soon. */
+  /**
+   * Throws `journal.poisoned` where somebody has taken the file away; the journal itself notices soon. And `data.unreadable` where it
+   * does not open, for want of file descriptors or by the card: whoever reads may try again.
+   */
   #opened({ path }: Segment): OpenFile {
     try {
       return this.#files.open(path, 'read');
     } catch (error) {
-      if (systemCode(error) !== 'ENOENT') throw error;
-      throw new HubError('journal.poisoned', `${path} is gone`, error);
+      const isGone = systemCode(error) === 'ENOENT';
+      if (isGone) throw new HubError('journal.poisoned', `${path} is gone`, error);
+      throw new HubError('data.unreadable', `cannot read ${path}: ${messageOf(error)}`, error);
     }
   }
 }
