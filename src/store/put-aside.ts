@@ -5,9 +5,9 @@
 import { type Files, folderOf } from '../platform/files/files.ts';
 import { SqliteFile } from './database/sqlite.ts';
 
-/** Where the damaged one lies. */
-export function asideOf(path: string): string {
-  return `${path}.damaged`;
+/** Where one lies that made way: because it is damaged, of a newer version, or from before it was folded anew. */
+export function asideOf(path: string, why: 'damaged' | 'newer' | 'before'): string {
+  return `${path}.${why}`;
 }
 
 /**
@@ -15,7 +15,7 @@ export function asideOf(path: string): string {
  * its size beyond `keptBytes`.
  */
 export function putAside(files: Files, path: string, keptBytes: number): string | undefined {
-  const aside = asideOf(path);
+  const aside = asideOf(path, 'damaged');
   const file = files.open(path, 'read');
   const bytes = file.size();
   file.close();

@@ -76,7 +76,7 @@ export const RECOVERY_TABLE: readonly RecoveryRow[] = [
       'Do not format or replace the card yet. Copy the data directory to another medium.',
       'Somebody moved it, or its disk is not there: put `journal` back as it was when the hub ran last, owned by its user, and start the hub.',
       'There is none: `heliograph identity new` makes this a new hub that keeps the state of the old one, with numbers of its own. What the old one had acknowledged in the last hour, and had not sent, is lost. In mode `enrolled` enrol it anew (`heliograph enrol token NAME --hub --replace`).',
-      'What the state has of ops that the old hub had not sent yet does not reach the region: `doctor --compare` says `diverged` as long as it is there. Note what it is, before you remove `state.db`: the next start takes what peers have, and of the region orders and records; of its readings it has more then.',
+      'What the state has of ops that the old hub had not sent yet does not reach the region: `doctor --compare` says `diverged` as long as it is there. Note what it is, then move `state.db*` to another folder: the next start takes what peers have, and of the region orders and records; of its readings it has more then.',
       'Plan a new card.',
     ],
     holds: ({ faults }) => faults.has('journal.lost'),
@@ -90,7 +90,7 @@ export const RECOVERY_TABLE: readonly RecoveryRow[] = [
     steps: [
       'The fault says which hub ended, and where. What it had acknowledged behind that, and had not sent, is lost, unless other hubs or devices with the SDK have it: these hand it in by themselves.',
       'In mode `enrolled` enrol it anew (`heliograph enrol token NAME --hub --replace`): until then other hubs refuse it.',
-      'What the state has of ops that the old hub had not sent yet does not reach the region: `doctor --compare` says `diverged` as long as it is there. Note what it is, before you remove `state.db`: the next start takes what peers have, and of the region orders and records; of its readings it has more then.',
+      'What the state has of ops that the old hub had not sent yet does not reach the region: `doctor --compare` says `diverged` as long as it is there. Note what it is, then move `state.db*` to another folder: the next start takes what peers have, and of the region orders and records; of its readings it has more then.',
       'Plan a new card.',
       'Remove the file `cut` of the data directory: the state ends.',
     ],
@@ -173,7 +173,7 @@ export const RECOVERY_TABLE: readonly RecoveryRow[] = [
     meaning: 'Both sides say they have the same ops, and their states differ.',
     steps: [
       'Note both digests: `heliograph store digest` here, `heliograph store digest --site NAME` at the region.',
-      'Stop the hub and run `heliograph store rebuild`. If it says that the journal gives another state, keep both files.',
+      'Stop the hub and run `heliograph store rebuild`; the old state stays as `state.db.before` where readings have left the journal. If it says that the journal gives another state, it has changed nothing: move `state.db*` to another folder, and keep it.',
       'Start the hub and compare again. If they still differ, stop the regional node, move `state.db*` out of `regional/sites/NAME`, and start it: it folds its archive anew.',
       'If that does not help, keep both data directories and report it: equal ops must give equal states.',
     ],

@@ -20,6 +20,7 @@ import type { Journal } from '../../journal/journal.ts';
 import { type Machine, thisMachine } from '../../machine.ts';
 import type { StateDigest } from '../../store/state/state-digest.ts';
 import { SqliteFile } from '../../store/database/sqlite.ts';
+import { asideOf } from '../../store/put-aside.ts';
 import { Store } from '../../store/store.ts';
 import { type Args, UsageError } from '../args.ts';
 import { configOf } from '../config-options.ts';
@@ -108,7 +109,7 @@ export async function rebuildStore(args: Args, io: CliIo): Promise<ExitCode> {
 
 /** Makes way for the rebuilt state; readings that have left the journal are in no snapshot, so the old one stays for them. */
 function keptOld({ journal, machine: { files }, paths: { state } }: OpenFiles, io: CliIo): boolean {
-  const old = `${state}.before`;
+  const old = asideOf(state, 'before');
   if (journal.firstLsn === 1) Store.remove(files, state);
   else if (files.exists(old)) {
     io.stderr(
@@ -126,7 +127,7 @@ function differenceText(before: StateDigest, rebuilt: StateDigest, path: string)
   return (
     `The journal gives another state (${rebuilt.ops} ops) than ${path} holds (${before.ops} ops).\n` +
     'Nothing was changed. `heliograph journal verify` tells whether ops were lost; ' +
-    'to take what the journal gives, remove the file.\n'
+    'to take what the journal gives, move the file elsewhere: readings that have left the journal are in it alone.\n'
   );
 }
 

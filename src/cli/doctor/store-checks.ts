@@ -84,7 +84,11 @@ export function storeCheck(
 
 /** Of a newer version: its readings from before the journal are nowhere else on this card, so it is kept. */
 function newerStore({ files }: CliIo, { state }: HubPaths, check: Check): Check {
-  const aside = `${state}.newer`;
+  const aside = asideOf(state, 'newer');
+  if (files.exists(aside)) {
+    const way = `Or go on with this version: move ${aside} elsewhere, then \`doctor --fix\` puts this one in its place.`;
+    return { ...check, steps: [...check.steps, way] };
+  }
   const way = `Or go on with this version: \`doctor --fix\` puts it aside as ${aside}, and the next start folds the journal anew. Readings that have left the journal stay in that file.`;
   return {
     ...check,
@@ -101,13 +105,26 @@ function asideText(state: string, aside: string | undefined): string {
   return `${done}; the next start folds it anew`;
 }
 
-/** A damaged state that the hub, or `--fix`, has put aside. */
+/** State databases that the hub, `store rebuild` or `--fix` has put aside. */
 export function asideChecks({ files }: CliIo, { state }: HubPaths): Check[] {
-  const aside = asideOf(state);
-  if (!files.exists(aside)) return [];
-  const steps =
-    'Readings that have left the journal may be in it alone: copy it, and read it with `sqlite3 FILE .recover`. Then remove it: only then the next one stays.';
-  return [note('put aside', `${aside}, a state database that was damaged`, steps)];
+  const aside = [
+    {
+      path: asideOf(state, 'damaged'),
+      what: 'that was damaged',
+      reader: '`sqlite3 FILE .recover`',
+    },
+    { path: asideOf(state, 'before'), what: 'from before `store rebuild`', reader: '`sqlite3`' },
+    { path: asideOf(state, 'newer'), what: 'of a newer version', reader: 'that version' },
+  ];
+  return aside
+    .filter(({ path }) => files.exists(path))
+    .map(({ path, what, reader }) =>
+      note(
+        'put aside',
+        `${path}, a state database ${what}`,
+        `Readings that have left the journal may be in it alone: copy it, and read it with ${reader}. Then remove it: only then the next one stays.`,
+      ),
+    );
 }
 
 /** Whether snapshot and journal together hold everything. */

@@ -14,7 +14,6 @@ import { join } from 'node:path';
 import { beforeEach, describe, test } from 'vitest';
 
 import { hubChecks, lifeCheck } from '../../../../src/cli/doctor/hub-checks.ts';
-import { SILENT_LOG } from '../../../../src/base/log.ts';
 import { EXIT } from '../../../../src/cli/io.ts';
 import { Identity } from '../../../../src/keys/identity.ts';
 import { openHub } from '../../../../src/hub/hub.ts';
@@ -28,9 +27,6 @@ import { createApi } from '../../../../src/status/api/api.ts';
 import { CliWorld } from '../../../support/simulated/cli.ts';
 import { configFor, machine, SMALL_FLAGS, smallDataDir } from '../../../support/hubs/data-dir.ts';
 import { NOON_MS, SampleSources, sampleStatus } from '../../../support/made/status.ts';
-import { SqliteFile } from '../../../../src/store/database/sqlite.ts';
-import { Store } from '../../../../src/store/store.ts';
-import { STORE_SCHEMA } from '../../../../src/versions.ts';
 import { makeReadOnly, smallDisk, testWithMounts } from '../../../support/machine/small-disk.ts';
 import { tempDir } from '../../../support/machine/temp-dir.ts';
 
@@ -165,66 +161,6 @@ describe('a hub that stands still', () => {
     assert.doesNotMatch(found, /alarm/, 'which nobody has counted yet');
     rmSync(path);
     assert.equal((await diagnose()).sync, null);
-  });
-
-  test('a damaged state database is put aside, because the journal has it all', async () => {
-    writeFileSync(
-      join(dir, 'state.db'),
-      'this is no database at all, and long enough to be read as one',
-    );
-    const before = await diagnose();
-    assert.deepEqual(wrongIn(before), ['store']);
-    assert.equal(before.checks.find(({ name }) => name === 'store')?.fixable, true);
-    const after = await diagnose('--fix');
-    assert.match(after.fixed.join(), /put .*state\.db aside as .*state\.db\.damaged;/);
-    assert.deepEqual([after.code, wrongIn(after)], [EXIT.done, []]);
-    assert.ok((await diagnose()).checks.some(({ name }) => name === 'put aside'));
-  });
-
-  test('it goes as well where the snapshot is damaged, too, and nothing has left the journal', async () => {
-    for (const name of ['state.db', 'state.snapshot'])
-      writeFileSync(join(dir, name), 'neither a database nor a snapshot, and long enough');
-    const { checks } = await diagnose();
-    assert.equal(checks.find(({ name }) => name === 'store')?.fixable, true);
-  });
-
-  test('it stays where the journal is gone: nothing else has what is in it', async () => {
-    rmSync(join(dir, 'journal'), { recursive: true });
-    writeFileSync(join(dir, 'state.db'), 'no database, and long enough to be read as one');
-    const { checks, fixed } = await diagnose('--fix');
-    assert.deepEqual(fixed, []);
-    assert.ok(existsSync(join(dir, 'state.db')));
-    const found = checks.find(({ name }) => name === 'store')?.found;
-    assert.equal(found, 'no journal can be read that it could be compared with');
-  });
-
-  test('a state database of another journal is told as that', async () => {
-    const path = join(dir, 'state.db');
-    const store = Store.open({ path, files: machineFiles, log: SILENT_LOG, readingsDays: 1 });
-    store.apply([], 13);
-    store.close();
-    const { checks, code } = await diagnose();
-    const check = checks.find(({ name }) => name === 'store');
-    assert.deepEqual(
-      [check?.verdict, check?.found, code],
-      ['note', 'is of another journal: LSN 13 of 12', EXIT.done],
-    );
-  });
-
-  test('a state database of a newer version is put aside, because its readings may be nowhere else', async () => {
-    const state = join(dir, 'state.db');
-    const setVersion = (version: number): void => {
-      const file = SqliteFile.open({ path: state, files: machineFiles, durability: 'replayable' });
-      file.exec(`PRAGMA user_version = ${version}`);
-      file.close();
-    };
-    setVersion(STORE_SCHEMA + 1);
-    const before = await diagnose();
-    assert.deepEqual(wrongIn(before), ['store']);
-    const after = await diagnose('--fix');
-    assert.match(after.fixed.join(), /put .*state\.db aside as .*state\.db\.newer;/);
-    assert.deepEqual([after.code, wrongIn(after)], [EXIT.done, []]);
-    assert.ok(existsSync(`${state}.newer`));
   });
 
   test('what a crash left behind goes; nothing else does', async () => {
