@@ -212,29 +212,15 @@ export class Broker {
     const { counters, sessions, online, gate } = this.#around;
     let queued = 0;
     for (const session of sessions.values()) queued += session.backlog;
-    const { clientsMax, messagesIn, messagesOut, bytesIn, bytesOut } = counters;
-    const { dropped, cut, slowClient, denied, refused, notRetained } = counters;
-    const { sessionsRefused, sessionsExpired } = counters;
+    const { packetsIn: _packetsIn, ...counted } = counters;
     return {
+      ...counted,
       clients: online.size,
-      clientsMax,
       sessions: sessions.size,
       subscriptions: this.#index.size,
       retained: this.#retained.count,
-      messagesIn,
-      messagesOut,
-      bytesIn,
-      bytesOut,
       queued,
       queuedBytes: this.#budget.bytes,
-      dropped,
-      cut,
-      slowClient,
-      denied,
-      refused,
-      notRetained,
-      sessionsRefused,
-      sessionsExpired,
       held: gate.heldCount,
     };
   }
