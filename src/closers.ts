@@ -28,3 +28,20 @@ export class Closers {
     if (failures.length > 0) throw failures[0];
   }
 }
+
+/**
+ * What `open` opens; where a part cannot, closes those that are open and throws why. What fails in closing is for `tell`: the
+ * first error is the cause.
+ */
+export async function openTogether<T>(
+  open: (closers: Closers) => Promise<T>,
+  tell: (failure: unknown) => void,
+): Promise<T> {
+  const closers = new Closers();
+  try {
+    return await open(closers);
+  } catch (error) {
+    await closers.close().catch(tell);
+    throw error;
+  }
+}

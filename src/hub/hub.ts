@@ -9,7 +9,7 @@
 import { utf8 } from '../base/bytes.ts';
 import { messageOf } from '../base/errors.ts';
 import { isoTime } from '../base/iso-time.ts';
-import { Closers } from '../closers.ts';
+import { openTogether } from '../closers.ts';
 import type { ConfigInput } from '../config/config.ts';
 import type { Config } from '../config/schema.ts';
 import { announceRuntime } from './data/data.ts';
@@ -54,18 +54,11 @@ export async function openHub(config: Config, machine: Machine, input?: ConfigIn
   }
 }
 
-async function openAsItIs(config: Config, machine: Machine, input?: ConfigInput): Promise<Hub> {
-  const closers = new Closers();
-  try {
-    return await assemble(layGround(config, machine, closers, input));
-  } catch (error) {
-    try {
-      await closers.close();
-    } catch (failure) {
-      machine.log.warn('hub.close-failed', { reason: messageOf(failure) }); // The first error is the cause.
-    }
-    throw error;
-  }
+function openAsItIs(config: Config, machine: Machine, input?: ConfigInput): Promise<Hub> {
+  return openTogether(
+    (closers) => assemble(layGround(config, machine, closers, input)),
+    (failure) => machine.log.warn('hub.close-failed', { reason: messageOf(failure) }),
+  );
 }
 
 async function assemble(ground: Ground): Promise<Hub> {

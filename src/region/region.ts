@@ -3,11 +3,12 @@
  * HTTP API; closes them in reverse. Its data lies below `<data>/regional`, so that a hub and a regional node
  * can share one data directory on one machine.
  */
+import { messageOf } from '../base/errors.ts';
 import { isoTime } from '../base/iso-time.ts';
 import { Broker } from '../broker/broker.ts';
 import { BRIEF_FILTER } from '../batch/wire/topics.ts';
 import { PASSING_DOOR } from '../broker/contract.ts';
-import { Closers } from '../closers.ts';
+import { type Closers, openTogether } from '../closers.ts';
 import type { Config } from '../config/schema.ts';
 import { brokerLogin, loginOptions, openAccess } from '../hub/access.ts';
 import type { Access } from '../security/access.ts';
@@ -58,14 +59,11 @@ const HUB_GRANT = {
 const HTTP_CONNECTIONS_MAX = 64;
 
 /** Opens everything; throws `HubError`, and leaves nothing open, where a part cannot. */
-export async function openRegion(config: Config, machine: Machine): Promise<Region> {
-  const closers = new Closers();
-  try {
-    return await assemble(config, machine, closers);
-  } catch (error) {
-    await closers.close();
-    throw error;
-  }
+export function openRegion(config: Config, machine: Machine): Promise<Region> {
+  return openTogether(
+    (closers) => assemble(config, machine, closers),
+    (failure) => machine.log.warn('regional.close-failed', { reason: messageOf(failure) }),
+  );
 }
 
 async function assemble(config: Config, machine: Machine, closers: Closers): Promise<Region> {
