@@ -309,8 +309,8 @@ function isTable(value: unknown): value is Readonly<Record<string, unknown>> {
   return !Array.isArray(value) && !(value instanceof TomlDate);
 }
 
-/** The value as it may stand in a message: short, and without the password of a URL. */
+/** The value as it may stand in a message: short, and without the login of a URL, of which any sign may be a part. */
 function shown(value: unknown): string {
-  const text = (JSON.stringify(value) ?? String(value)).replace(/\/\/[^/@\s]*@/g, '//…@');
+  const text = (JSON.stringify(value) ?? String(value)).replace(/\/\/(?:\\.|[^"\\])*@/g, '//…@');
   return text.length > 60 ? `${text.slice(0, 57)}…` : text;
 }

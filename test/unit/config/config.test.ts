@@ -190,6 +190,14 @@ test.each([
   assert.match(onlyMistake('', { sets: [set] }), why);
 });
 
+test.each(['ana:sek@ret', 'ana:sek/ret', 'ana:sek ret', 'ana:sek\\"ret'])(
+  'no part of a login in a URL (%s) stands in what is said of it',
+  (login) => {
+    const said = onlyMistake(`[uplink]\nurl = "mqtt://${login}@region.example"`);
+    assert.match(said, /"mqtt:\/\/…@region\.example" is not allowed/);
+  },
+);
+
 test.each(['$SYS/#', 'sync/#', 'hub/power', 'sync', 'a#', '+a', ''])(
   'a capture rule for %j is refused',
   (filter) => {
