@@ -71,16 +71,15 @@ export class FlashLedger {
   /** Days that are over, oldest first. */
   #past: readonly Day[];
   /** What today had when `#base` was taken. */
-  #carried: DaySums;
+  #carried: DaySums = NOTHING;
   #today: number;
   #base: DaySums;
 
   constructor(options: FlashLedgerOptions) {
     this.#options = options;
     this.#today = dayOf(options.clock.wallMs());
-    const days = savedDays(options);
-    this.#carried = days.find(({ day }) => day === this.#today) ?? NOTHING;
-    this.#past = days.filter(({ day }) => day !== this.#today);
+    this.#past = savedDays(options);
+    this.#takeUpToday();
     // Counters begin with the process: what opening cost is today's.
     this.#base = { ...NOTHING, runS: this.#sums().runS };
   }
@@ -117,11 +116,17 @@ export class FlashLedger {
   #turnDay(): void {
     const today = dayOf(this.#options.clock.wallMs());
     if (today === this.#today) return;
-    const ended = { day: this.#today, ...this.#todaySums() };
-    this.#past = [...this.#past.filter(({ day }) => day !== today), ended].slice(1 - DAYS_KEPT);
-    this.#carried = NOTHING;
+    this.#past = [...this.#past, { day: this.#today, ...this.#todaySums() }];
     this.#today = today;
+    this.#takeUpToday();
+    this.#past = this.#past.slice(1 - DAYS_KEPT);
     this.#base = this.#sums();
+  }
+
+  /** Goes on with a day that has been before: a restart, a clock that was set back. */
+  #takeUpToday(): void {
+    this.#carried = this.#past.find(({ day }) => day === this.#today) ?? NOTHING;
+    this.#past = this.#past.filter(({ day }) => day !== this.#today);
   }
 
   #todaySums(): DaySums {

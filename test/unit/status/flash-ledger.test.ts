@@ -111,6 +111,20 @@ test('a clock that jumps to 1970 and back loses nothing of the day it comes back
   assert.equal(today(start()).bytesToday, 100);
 });
 
+test('a clock that is set back over midnight while the hub runs goes on with that day', () => {
+  const ledger = start();
+  write(100, 0);
+  clock.jumpWall(NOON_MS + 12 * HOUR_MS, 'ntp');
+  assert.equal(today(ledger).bytesToday, 0);
+  write(7, 0);
+  assert.equal(today(ledger).bytesToday, 7);
+  clock.jumpWall(NOON_MS + 12 * HOUR_MS - 1, 'ntp');
+  assert.equal(today(ledger).bytesToday, 100);
+  write(20, 0);
+  clock.jumpWall(NOON_MS + 12 * HOUR_MS, 'ntp');
+  assert.equal(today(ledger).bytesToday, 7);
+});
+
 test('a damaged file is no reason to stop', () => {
   files.bytesByPath.set('flash.json', new TextEncoder().encode('{"days":[{"day":1},null,'));
   assert.equal(today(start()).bytesToday, 0);
