@@ -2,7 +2,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'vitest';
 
-import { AuditFiles, FILE_BYTES_MAX, readAudit } from '../../../src/audit/audit-files.ts';
+import {
+  AuditFiles,
+  FILE_BYTES_MAX,
+  newestLine,
+  readAudit,
+} from '../../../src/audit/audit-files.ts';
 import type { AuditLine } from '../../../src/audit/audit-line.ts';
 import { textOf, utf8 } from '../../../src/base/bytes.ts';
 import { SimFiles } from '../../../src/platform/sim/files.ts';
@@ -38,4 +43,20 @@ test('of a torn line nothing is left, however long it was', () => {
   log.close();
   const content = textOf(files.read('audit/audit-00000001.jsonl') ?? new Uint8Array());
   assert.equal(content, `${JSON.stringify(line)}\n`.repeat(2));
+});
+
+test('a byte that the card has damaged costs its own line', () => {
+  const files = new SimFiles({ random: new SeededRandom(1) });
+  const log = AuditFiles.open(files, 'audit', 3);
+  log.append(LONG.slice(0, 3));
+  log.close();
+  const path = 'audit/audit-00000001.jsonl';
+  const content = Uint8Array.from(files.read(path) ?? []);
+  content[1] = 0xff; // Of the name of the first member.
+  files.replace(path, content);
+  assert.deepEqual(readAudit(files, 'audit'), LONG.slice(1, 3));
+  assert.deepEqual(
+    newestLine(files, 'audit', () => true),
+    LONG[2],
+  );
 });
