@@ -8,7 +8,7 @@
  */
 import { utf8 } from '../base/bytes.ts';
 import type { Files, OpenFile } from '../platform/files/files.ts';
-import { type AuditLine, lastLineOf, linesOf } from './audit-line.ts';
+import { type AuditLine, auditLinesOf, lastLineOf } from './audit-line.ts';
 
 export const FILE_BYTES_MAX = 1 << 20;
 const LINE_FEED = 0x0a;
@@ -71,9 +71,7 @@ export function readAudit(
   dir: string,
 ): AuditLine[] {
   if (!files.exists(dir)) return [];
-  return numbersIn(files, dir).flatMap((number) =>
-    linesOf(files.read(pathOf(dir, number)) ?? new Uint8Array()),
-  );
+  return numbersIn(files, dir).flatMap((number) => auditLinesOf(files.read(pathOf(dir, number))));
 }
 
 /** The newest line for which `isWanted`; older files than its own are not read. */
@@ -84,7 +82,7 @@ export function newestLine(
 ): AuditLine | undefined {
   if (!files.exists(dir)) return undefined;
   for (const number of numbersIn(files, dir).toReversed()) {
-    const found = lastLineOf(files.read(pathOf(dir, number)) ?? new Uint8Array(), isWanted);
+    const found = lastLineOf(files.read(pathOf(dir, number)), isWanted);
     if (found !== undefined) return found;
   }
   return undefined;

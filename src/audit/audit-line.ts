@@ -2,6 +2,7 @@
  * One line of the audit log. It speaks of many ops at once, by ranges: an op's way is found by its number in its lane, and
  * for what happens to the journal as a whole, by its place there. [audit.schema.json](audit.schema.json) is normative.
  */
+import { linesOf } from '../base/bytes.ts';
 
 /** `[origin, from, to]`: ops of one lane, ends included. */
 export type AuditRange = readonly [origin: string, from: number, to: number];
@@ -46,13 +47,9 @@ export type AuditEvent =
 
 export type AuditLine = Common & AuditEvent;
 
-/** Puts a sign of its own for bytes that are none: what the card has damaged costs its line, not the file. */
-const decoder = new TextDecoder();
-
 /** Lines of a file, as far as they can be read; a line that a crash tore is passed over. */
-export function linesOf(content: Uint8Array): AuditLine[] {
-  const lines = decoder.decode(content).split('\n');
-  return lines.flatMap((line) => {
+export function auditLinesOf(content: Uint8Array | undefined): AuditLine[] {
+  return linesOf(content).flatMap((line) => {
     const parsed = parseLine(line);
     return parsed === undefined ? [] : [parsed];
   });
@@ -60,10 +57,10 @@ export function linesOf(content: Uint8Array): AuditLine[] {
 
 /** The last one for which `isWanted`; what comes before it is not parsed. */
 export function lastLineOf(
-  content: Uint8Array,
+  content: Uint8Array | undefined,
   isWanted: (line: AuditLine) => boolean,
 ): AuditLine | undefined {
-  const lines = decoder.decode(content).split('\n');
+  const lines = linesOf(content);
   for (let at = lines.length - 1; at >= 0; at--) {
     const line = parseLine(lines[at] as string);
     if (line !== undefined && isWanted(line)) return line;

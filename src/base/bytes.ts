@@ -2,6 +2,7 @@
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+const lenientDecoder = new TextDecoder();
 
 export const EMPTY_BYTES = new Uint8Array(0);
 
@@ -16,6 +17,14 @@ export function textOf(bytes: Uint8Array): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+/**
+ * Lines of a file; none where there is no file. Bytes that are no UTF-8 stand as a sign for it: what the card has damaged costs
+ * its line, not the file.
+ */
+export function linesOf(bytes: Uint8Array | undefined): string[] {
+  return bytes === undefined ? [] : lenientDecoder.decode(bytes).split('\n');
 }
 
 /** Whether the text takes more than `bytesMax` bytes of UTF-8; encodes only what might. */

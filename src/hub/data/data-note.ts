@@ -6,12 +6,12 @@
  * A line a directory, `ID DIRECTORY`: whoever runs a demo, or looks at a copy, has the same environment and another directory. The hub
  * writes its line itself, from the moment when its data say whose they are. Who loses the file writes it anew.
  */
-import { utf8 } from '../../base/bytes.ts';
+import { linesOf, utf8 } from '../../base/bytes.ts';
 import { HubError, messageOf, systemCode } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import type { Config } from '../../config/schema.ts';
 import { type Origin, originOfText } from '../../model/origin.ts';
-import { type Files, textIn } from '../../platform/files/files.ts';
+import type { Files } from '../../platform/files/files.ts';
 import { hubPaths, isDataDirectory } from './data.ts';
 import { formerHubs, hasJournalOrState, ownerOf } from './identity.ts';
 
@@ -55,7 +55,7 @@ export function noteHub(
 function notedIn(path: string, files: Pick<Files, 'read'>): Map<string, Origin> {
   const hubByPlace = new Map<string, Origin>();
   if (path === '') return hubByPlace;
-  for (const line of textIn(files, path).split('\n')) {
+  for (const line of linesOf(files.read(path))) {
     const hub = originOfText(line.slice(0, ID_CHARS));
     if (hub !== undefined) hubByPlace.set(line.slice(ID_CHARS + 1), hub);
   }

@@ -4,10 +4,10 @@
  * lost its journal would give numbers a second time, one that lost `enrol/` would be the authority of a site of its own.
  * A folder is noted when it is durable. Who loses the note as well is noted anew.
  */
-import { utf8 } from '../../base/bytes.ts';
+import { linesOf, utf8 } from '../../base/bytes.ts';
 import { HubError, messageOf, systemCode } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
-import { type Files, textIn } from '../../platform/files/files.ts';
+import type { Files } from '../../platform/files/files.ts';
 import type { HubPaths } from './data.ts';
 
 type Folder = 'journal' | 'enrol';
@@ -21,7 +21,7 @@ export function notedFolders(
   { folders }: Pick<NotePaths, 'folders'>,
   files: Pick<Files, 'read'>,
 ): readonly Folder[] {
-  const lines = textIn(files, folders).split('\n');
+  const lines = linesOf(files.read(folders));
   return FOLDERS.filter((folder) => lines.includes(folder));
 }
 

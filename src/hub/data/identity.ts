@@ -2,7 +2,7 @@
  * Whose the data directory of a hub is (keys/owned-folder.ts): the key in `keys/hub.pem` is the hub, the id in `hub.id` says
  * of which hub the data are.
  */
-import { utf8 } from '../../base/bytes.ts';
+import { linesOf, utf8 } from '../../base/bytes.ts';
 import { type FaultCode, HubError } from '../../base/errors.ts';
 import type { Identity } from '../../keys/identity.ts';
 import {
@@ -17,7 +17,7 @@ import {
 } from '../../keys/owned-folder.ts';
 import type { Machine } from '../../machine.ts';
 import { type Origin, originOfText } from '../../model/origin.ts';
-import { type Files, textIn } from '../../platform/files/files.ts';
+import type { Files } from '../../platform/files/files.ts';
 import type { HubPaths } from './data.ts';
 import { forgetFolder } from './folders.ts';
 import { forgetPlaces } from '../storage/journal-places.ts';
@@ -114,9 +114,7 @@ export function formerHubs(
   { formerly }: Pick<HubPaths, 'formerly'>,
   files: Pick<Files, 'read'>,
 ): readonly Origin[] {
-  return textIn(files, formerly)
-    .split('\n')
-    .flatMap((line) => originOfText(line) ?? []);
+  return linesOf(files.read(formerly)).flatMap((line) => originOfText(line) ?? []);
 }
 
 export function isKeyFault(code: FaultCode): code is KeyFault {

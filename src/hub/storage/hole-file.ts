@@ -6,7 +6,7 @@
  * It is on the card before a receipt hangs on it. What is filled is written a moment later: a crash in between makes the hub
  * ask for what it has, which costs bytes and nothing else. Without the file the journal says the same, until it lets go.
  */
-import { textOf, utf8 } from '../../base/bytes.ts';
+import { linesOf, utf8 } from '../../base/bytes.ts';
 import type { Timers } from '../../base/clock.ts';
 import { messageOf, systemCode } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
@@ -53,8 +53,7 @@ export function keepHoles(book: HoleBook, vector: VersionVector, parts: HoleFile
 
 /** Lines that are none are passed over. */
 export function holesIn(bytes: Uint8Array | undefined): ToldHole[] {
-  const text = bytes === undefined ? '' : (textOf(bytes) ?? '');
-  return text.split('\n').flatMap((line): ToldHole[] => {
+  return linesOf(bytes).flatMap((line): ToldHole[] => {
     const [, origin, opClass, from, to, sinceMs, word, device] = LINE.exec(line) ?? [];
     const number = Number(opClass);
     if (origin === undefined || !isOpClass(number)) return [];

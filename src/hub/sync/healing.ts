@@ -13,7 +13,7 @@
  * there were entries. They are believed to be nothing only where the range was receipted when its damage was met,
  * which is written down then, and the region has everything from there on. Whatever cannot be told for certain stays open.
  */
-import { textOf, utf8 } from '../../base/bytes.ts';
+import { linesOf, utf8 } from '../../base/bytes.ts';
 import type { Cancel, Clock, Timers } from '../../base/clock.ts';
 import { HubError, messageOf, systemCode } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
@@ -330,8 +330,7 @@ const LINE = new RegExp(`^([0-9]+-[0-9]+) (${WAS}|${WAS_NOT})$`);
 
 /** Lines `<from>-<to> receipted`; others are passed over. */
 function readRanges(bytes: Uint8Array | undefined): Map<string, boolean> {
-  const text = bytes === undefined ? '' : (textOf(bytes) ?? '');
-  const found = text.split('\n').flatMap((line): [string, boolean][] => {
+  const found = linesOf(bytes).flatMap((line): [string, boolean][] => {
     const [, name, word] = LINE.exec(line) ?? [];
     return name === undefined ? [] : [[name, word === WAS]];
   });

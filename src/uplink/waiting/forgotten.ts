@@ -8,7 +8,7 @@
  * The line stands before the class begins anew, and is counted afterwards: a hub that dies in between counts at its next start. Of
  * those ops the region has what its backup had; which these are, its own log says.
  */
-import { textOf, utf8 } from '../../base/bytes.ts';
+import { linesOf, utf8 } from '../../base/bytes.ts';
 import { HubError, messageOf, systemCode } from '../../base/errors.ts';
 import { isoTime } from '../../base/iso-time.ts';
 import type { Log } from '../../base/log.ts';
@@ -186,8 +186,7 @@ function faultOf(byClass: ReadonlyMap<OpClass, Forgotten>): HubError | undefined
 /** Lines that are none are passed over. */
 function forgottenIn(bytes: Uint8Array | undefined): Map<OpClass, Forgotten> {
   const found = new Map<OpClass, Forgotten>();
-  const text = bytes === undefined ? '' : (textOf(bytes) ?? '');
-  for (const line of text.split('\n')) {
+  for (const line of linesOf(bytes)) {
     const [, name = '', throughLsn, sinceMs, ops] = LINE.exec(line) ?? [];
     const opClass = classNamed(name);
     if (opClass === undefined || opClass === LOG) continue;

@@ -57,6 +57,12 @@ test('the hub notes itself, and waits before an empty folder without a trace', a
   assert.equal(await live(), id);
 });
 
+test('a line that the card has damaged does not take the others with it', async () => {
+  writeFileSync(note, Buffer.concat([Buffer.from([0xff, 0x0a]), readFileSync(note)]));
+  unmount();
+  await assert.rejects(live(), { code: 'data.away', message: new RegExp(`names hub ${id}`) });
+});
+
 test('what a hub left in the folder below, when its disk went, is not its data', async () => {
   unmount();
   writeFileSync(join(dir, 'spare'), '');

@@ -44,6 +44,16 @@ describe('what devices and peers have told', () => {
     assert.equal(book.told.length, 3);
   });
 
+  test('is there but for the line that the card has damaged', () => {
+    const lines = [1, 2, 3].map((n) => `${DEVICE_A} 2 ${n}-${n} 1000 open ana\n`).join('');
+    const bytes = utf8(lines);
+    bytes[lines.indexOf('2-2')] = 0xff;
+    assert.deepEqual(
+      holesIn(bytes).map(({ from }) => from),
+      [1, 3],
+    );
+  });
+
   test('that cannot be written down is told in the log, and the hub works on', () => {
     const files = new SimFiles({ random: new SeededRandom(1) });
     files.makeDir('/data');
