@@ -79,6 +79,10 @@ test('a winter month that is too dark for the site: up for longer than under any
     'kept for them, not spent on records',
   );
   assert.ok(ours.lateRatio[RECORD] < 0.5 * threshold.lateRatio[RECORD]);
+  assert.ok(
+    ours.lateRatio[RECORD] < 0.6 * hourly.lateRatio[RECORD],
+    'one last call, as late as can be',
+  );
   assert.ok(ours.radioWhPerDay < 0.5 * hourly.radioWhPerDay);
 });
 

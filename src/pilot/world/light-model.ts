@@ -53,7 +53,7 @@ export interface SitePreset {
 
 /**
  * Percent at which alarms stop, above the battery's own cut-off at ten: half an hour of the site, which is a session of a
- * satellite terminal and time to stop in order. Records stop three sessions earlier (govern/permission.ts), there at twelve.
+ * satellite terminal and time to stop in order. Records stop two sessions above it (govern/permission.ts), there at eleven.
  */
 const ALARMS_STOP_PCT = 10.5;
 /**

@@ -44,8 +44,11 @@ const GATHER_MS: Readonly<Record<LinkKind, { readonly free: number; readonly fai
 const URGENT_RATIO = 0.03;
 const URGENT_MS = 12 * MINUTE_MS;
 
-/** So many sessions above the level at which alarms stop are for alarms and commands alone: what a dark night brings of them. */
-const ALARM_SESSIONS = 3;
+/**
+ * So many sessions above the level at which alarms stop are for alarms and commands alone. More cannot be kept for them: on
+ * the way down the site itself draws it, and what is born meanwhile waits for the sun, with no alarm sent for it.
+ */
+const ALARM_SESSIONS = 1;
 
 /** Before all is paused for longer than the deadline allows, what has waited this long goes. */
 const LAST_CALL_AGE_MS = 45 * MINUTE_MS;
@@ -133,7 +136,7 @@ function whAbove(percent: number, socPct: number, { capacityWh }: Budget): numbe
 
 /**
  * The word of the table, with five exceptions: nothing breaks the reserve; what the month's quota no longer
- * covers waits; what a person on site asks for goes; the last sessions are for alarms; and see `sparedPermission`.
+ * covers waits; what a person on site asks for goes; the last session is for alarms; and see `sparedPermission`.
  */
 export function permissionFor(opClass: OpClass, situation: Situation): Permission {
   const { state, byHand } = situation;

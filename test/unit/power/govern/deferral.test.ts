@@ -90,10 +90,10 @@ const SAYS: readonly (readonly [string, Deferral, Omit<Deferral, 'class'>])[] = 
   ['the log', told(LOG, 'ride', {}), { code: 'ride', reason: 'goes with the next session' }],
   [
     'what is kept for alarms',
-    told(RECORD, 'ride', { state: 'critical', socPct: 16.5, link: LINK_COSTS.satellite }),
+    told(RECORD, 'ride', { state: 'critical', socPct: 15.6, link: LINK_COSTS.satellite }),
     {
       code: 'ride',
-      reason: 'battery 17 %: what is left is for alarms',
+      reason: 'battery 16 %: what is left is for alarms',
       untilMs: NOW_MS + 2 * HOUR_MS,
     },
   ],
