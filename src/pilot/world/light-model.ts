@@ -52,10 +52,11 @@ export interface SitePreset {
 }
 
 /**
- * Percent at which alarms stop, above the battery's own cut-off at ten: half an hour of the site, which is a session of a
- * satellite terminal and time to stop in order. Records stop two sessions above it (govern/permission.ts), there at eleven.
+ * Percent at which alarms stop, above the battery's own cut-off at ten: a quarter of an hour of the site, which is the minutes of
+ * a session of a satellite terminal, time to stop in order, and what a gauge is wrong by. The session's own energy lies above it.
+ * Records stop two sessions above it (govern/permission.ts), there at eleven.
  */
-const ALARMS_STOP_PCT = 10.5;
+const ALARMS_STOP_PCT = 10.3;
 /**
  * The same where a session costs the site less than a minute: time to stop in order, five minutes. A dull day may hold a
  * battery just above its cut-off for hours; what those hours bring would wait behind a reserve that no session could touch.
