@@ -139,8 +139,7 @@ export class Client
   }
 
   onSilence(): void {
-    const limit = this.#state === 'open' ? 'keepalive' : 'no CONNECT in time';
-    this.drop(`silent for too long: ${limit}`);
+    this.drop(`silent for too long: ${this.#isOpen() ? 'keepalive' : 'no CONNECT in time'}`);
   }
 
   onTakeover(): void {
@@ -215,10 +214,7 @@ export class Client
   }
 
   #afterFrames(fault: string | undefined): void {
-    if (fault !== undefined) {
-      this.drop(fault);
-      return;
-    }
+    if (fault !== undefined) return this.drop(fault);
     this.#writer.flush();
     const { canSend, waitingBytes } = this.#writer;
     if (!canSend && waitingBytes > this.#around.limits.writeBufferBytesMax)
@@ -371,9 +367,12 @@ export class Client
     around.online.add(this);
     around.counters.clientsMax = Math.max(around.counters.clientsMax, around.online.size);
     const isPresent = outcome.present && this.#level !== MQTT_3_1;
-    this.#send(frames.connackFrame(isPresent, packets.ACCEPTED));
-    session.attach(this);
-    this.#readOn(WAIT_FOR.gatekeeper);
+    outcome.onceEnded(() => {
+      if (session.isOver) return this.onTakeover();
+      this.#send(frames.connackFrame(isPresent, packets.ACCEPTED));
+      session.attach(this);
+      this.#readOn(WAIT_FOR.gatekeeper);
+    });
   }
 
   #refuse({ connack, reason }: Refusal): FrameVerdict {

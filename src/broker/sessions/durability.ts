@@ -4,8 +4,8 @@
  * among the publishes (`after`), and a start that folds the same log comes to the same sessions.
  *
  * Nothing is written for a message that is queued or sent. What a client has confirmed is noted now and then:
- * losing that costs a redelivery. PUBREC, PUBREL and SUBSCRIBE are answered when their record is durable: losing one
- * of those would deliver twice, or not at all.
+ * losing that costs a redelivery. PUBREC, PUBREL, SUBSCRIBE and a CONNECT that ends a kept session are answered when their record
+ * is durable: losing one of those would deliver twice, not at all, or what nobody wants any more.
  */
 import type { Cancel, Timers } from '../../base/clock.ts';
 import { HubError } from '../../base/errors.ts';

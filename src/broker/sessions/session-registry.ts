@@ -6,7 +6,13 @@ import type { SessionRecord, WantedFilter } from './session-records.ts';
 import { Session, type SessionSurroundings, type Subscriber } from './session.ts';
 
 export type OpenOutcome =
-  | { readonly kind: 'opened'; readonly session: Session; readonly present: boolean }
+  | {
+      readonly kind: 'opened';
+      readonly session: Session;
+      readonly present: boolean;
+      /** Calls back when a session that this one replaces is gone for good; at once where there was none. */
+      readonly onceEnded: (done: () => void) => void;
+    }
   /** No room for another session. */
   | { readonly kind: 'full' }
   /** A session that is to be kept cannot be put on record. */
@@ -22,6 +28,7 @@ export interface Adding {
 
 /** A session without subscriptions has nothing to lose: its record may wait for company. */
 const OPENED_LINGER_MS = 50;
+const atOnce = (done: () => void): void => done();
 
 export class SessionRegistry {
   readonly #around: SessionSurroundings;
@@ -60,9 +67,9 @@ export class SessionRegistry {
     if (kept !== undefined && !clean && !kept.clean) {
       kept.principal = principal;
       this.#dropLostSubscriptions(kept);
-      return { kind: 'opened', session: kept, present: true };
+      return { kind: 'opened', session: kept, present: true, onceEnded: atOnce };
     }
-    if (kept !== undefined) this.remove(kept);
+    const onceEnded = kept === undefined ? atOnce : this.remove(kept);
     if (this.#sessionById.size >= this.#around.limits.sessionsMax) return { kind: 'full' };
     const session = new Session(principal, clean, this.#around);
     if (session.isDurable) {
@@ -76,7 +83,7 @@ export class SessionRegistry {
       }
     }
     this.#sessionById.set(clientId, session);
-    return { kind: 'opened', session, present: false };
+    return { kind: 'opened', session, present: false, onceEnded };
   }
 
   get(clientId: string): Session | undefined {
@@ -91,17 +98,20 @@ export class SessionRegistry {
     return session;
   }
 
-  /** Ends a session with all it holds. */
-  remove(session: Session): void {
-    if (session.isDurable) {
-      try {
-        this.#around.durability?.write({ kind: 'ended', clientId: session.clientId });
-      } catch (error) {
-        // The journal says itself what is wrong; the next file of sessions leaves this one out.
-        if (!(error instanceof HubError)) throw error;
-      }
+  /** Ends a session with all it holds; what it returns calls back when that is durable. */
+  remove(session: Session): (done: () => void) => void {
+    const { durability } = this.#around;
+    try {
+      if (!session.isDurable || durability === undefined) return atOnce;
+      const lsn = durability.write({ kind: 'ended', clientId: session.clientId });
+      return (done) => durability.after(lsn, done);
+    } catch (error) {
+      // The journal says itself what is wrong; the next file of sessions leaves this one out.
+      if (!(error instanceof HubError)) throw error;
+      return atOnce;
+    } finally {
+      this.drop(session);
     }
-    this.drop(session);
   }
 
   /** The same, off the record. */

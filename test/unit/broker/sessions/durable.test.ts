@@ -2,8 +2,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'vitest';
 
+import { joinedEnds } from '../../../../src/platform/sim/network.ts';
+import { Probe } from '../../../support/simulated/broker-site.ts';
 import { DurableSite } from '../../../support/simulated/durable-site.ts';
 import {
+  connect,
   DISCONNECT,
   puback,
   pubcomp,
@@ -183,6 +186,22 @@ for (const [ending, end] of endings) {
     });
   });
 }
+
+test('a clean CONNECT is answered when it is durable that the session before is over', async () => {
+  const site = await DurableSite.open();
+  await absentee(site, 'm/#', 1);
+  const [near, far] = joinedEnds(site.clock, ['probe', 'broker'], {});
+  const probe = new Probe(near, site.clock);
+  const write = far.write.bind(far);
+  const undurable: number[] = [];
+  far.write = (bytes) => {
+    undurable.push(site.journal.lastLsn - site.journal.durableLsn);
+    return write(bytes);
+  };
+  site.broker.accept(far);
+  const heard = await probe.send(connect({ id: 'absentee', clean: true }));
+  assert.deepEqual({ heard, undurable }, { heard: ['connack 0'], undurable: [0] });
+});
 
 test('a subscription counts from its place in the log, for messages on their way too', async () => {
   const site = await DurableSite.open();
