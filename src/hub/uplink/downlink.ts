@@ -27,7 +27,7 @@ import type { VersionVector } from '../../model/version-vector.ts';
 import type { DownlinkPort, HealingPort, TakenDown } from '../../uplink/session/downlink.ts';
 
 export interface HubDownlinkOptions {
-  readonly door: Pick<Door, 'acceptCopies' | 'vector'>;
+  readonly door: Pick<Door, 'acceptCopies' | 'vector' | 'progress'>;
   readonly journal: Pick<Journal, 'whenDurable' | 'durableLsn'>;
   readonly store: Pick<HubStore, 'state' | 'whenApplied'>;
   readonly power: Pick<HubPower, 'override'>;
@@ -81,7 +81,7 @@ export class HubDownlink implements DownlinkPort {
     const controls = new Set([...this.#controls(), ...this.#options.settings.keys]);
     if (taken.some(({ key }) => controls.has(key))) {
       await store.whenApplied(lsn);
-      this.#obey();
+      this.#obey(this.#options.clock.wallMs());
       // Not waited for: the receipt must be on its way when the hub starts anew.
       void this.#options.settings.look();
     }
@@ -110,10 +110,11 @@ export class HubDownlink implements DownlinkPort {
   }
 
   async #obeyAtStart(): Promise<void> {
-    const { store, journal, log } = this.#options;
+    const { store, journal, door, clock, log } = this.#options;
     try {
       await store.whenApplied(journal.durableLsn);
-      this.#obey();
+      // A clock that is back in 1970 would resume what was over long ago, at every start.
+      this.#obey(Math.max(clock.wallMs(), door.progress().lastHlc.ms));
       await this.#options.settings.look();
     } catch (error) {
       // The store says itself what ails it; the next change is heeded.
@@ -127,14 +128,14 @@ export class HubDownlink implements DownlinkPort {
   }
 
   /** Carries out what the records ask for and was not carried out yet. */
-  #obey(): void {
-    const { power, clock, log, store } = this.#options;
+  #obey(nowMs: number): void {
+    const { power, log, store } = this.#options;
     const wishes = this.#controls().map((key) =>
       overrideWishIn(store.state.records.get(key).fields),
     );
     const wish = wishes.toSorted((a, b) => b.atMs - a.atMs)[0];
     if (wish === undefined || wish.untilMs === this.#overrideUntilMs) return;
-    const leftMs = overrideLeftMs(wish, clock.wallMs());
+    const leftMs = overrideLeftMs(wish, nowMs);
     const current = power.override.current();
     const goesOn = current !== undefined && current.who === this.#begunBy;
     this.#overrideUntilMs = wish.untilMs;

@@ -14,7 +14,10 @@ test('a receipt for ops that are known waits until they are durable', async () =
   const waits: number[] = [];
   let synced = (): void => undefined;
   const options = {
-    door: { acceptCopies: () => ({ lsn: 7, taken: [], reasons: [], hasGap: false }) },
+    door: {
+      acceptCopies: () => ({ lsn: 7, taken: [], reasons: [], hasGap: false }),
+      progress: () => ({ vector: new Map(), lastHlc: { ms: 0, counter: 0 } }),
+    },
     journal: {
       durableLsn: 0,
       whenDurable: (lsn: number) => {
@@ -39,19 +42,35 @@ test('a receipt for ops that are known waits until they are durable', async () =
   await receipt;
 });
 
-test('the region ends what it began, also at a hub whose clock has leapt ahead meanwhile', async () => {
-  const nowMs = Date.UTC(2026, 10, 27);
-  let wallMs = nowMs;
-  let untilMs = nowMs + 30 * MINUTE_MS;
-  let current: Override | undefined;
-  const begun: number[] = [];
+const NOW_MS = Date.UTC(2026, 10, 27);
+
+/** A hub whose records hold a wish of the region: everything for 30 minutes, from `NOW_MS` on. */
+function wishedRig(
+  wallMs: number,
+  newestMs = 0,
+): {
+  wallMs: number;
+  untilMs: number;
+  current: Override | undefined;
+  readonly begun: number[];
+  readonly open: () => HubDownlink;
+} {
   const fieldOf = (value: number | string) => ({
-    order: { authority: AUTHORITY.operator, hlc: { ms: nowMs, counter: 0 } },
+    order: { authority: AUTHORITY.operator, hlc: { ms: NOW_MS, counter: 0 } },
     value: encodeCbor(value),
   });
+  const begun: number[] = [];
+  const rig = {
+    wallMs,
+    untilMs: NOW_MS + 30 * MINUTE_MS,
+    current: undefined as Override | undefined,
+    begun,
+    open: () => new HubDownlink(options),
+  };
   const options = {
     door: {
       acceptCopies: () => ({ lsn: 1, taken: [{ key: 'control/all' }], reasons: [], hasGap: false }),
+      progress: () => ({ vector: new Map(), lastHlc: { ms: newestMs, counter: 0 } }),
     },
     journal: { durableLsn: 0, whenDurable: () => Promise.resolve() },
     store: {
@@ -60,7 +79,7 @@ test('the region ends what it began, also at a hub whose clock has leapt ahead m
         records: {
           get: () => ({
             fields: new Map([
-              ['override_until', fieldOf(untilMs)],
+              ['override_until', fieldOf(rig.untilMs)],
               ['override_minutes', fieldOf(30)],
               ['override_by', fieldOf('ana')],
             ]),
@@ -72,27 +91,45 @@ test('the region ends what it began, also at a hub whose clock has leapt ahead m
       override: {
         begin: (durationMs: number, who: string) => {
           begun.push(durationMs / MINUTE_MS);
-          current = durationMs > 0 ? { untilMs: wallMs + durationMs, who } : undefined;
+          rig.current = durationMs > 0 ? { untilMs: rig.wallMs + durationMs, who } : undefined;
         },
-        current: () => current,
+        current: () => rig.current,
       },
     },
     healing: { came: () => undefined },
-    clock: { wallMs: () => wallMs },
+    clock: { wallMs: () => rig.wallMs },
     settings: { keys: [], look: () => Promise.resolve() },
     hub: 'aaaaaaaaaaaaaaaa',
     log: SILENT_LOG,
   } as unknown as HubDownlinkOptions;
-  const downlink = new HubDownlink(options);
+  return rig;
+}
+
+test('the region ends what it began, also at a hub whose clock has leapt ahead meanwhile', async () => {
+  const rig = wishedRig(NOW_MS);
+  const { begun } = rig;
+  const downlink = rig.open();
   await downlink.take([]);
   assert.deepEqual(begun, [30]);
-  wallMs = Date.UTC(2030, 0, 1);
-  untilMs = nowMs - 1;
+  rig.wallMs = Date.UTC(2030, 0, 1);
+  rig.untilMs = NOW_MS - 1;
   await downlink.take([]);
   assert.deepEqual(begun, [30, 0]);
 
-  current = { untilMs: wallMs + MINUTE_MS, who: 'somebody on site' };
-  untilMs -= 1;
+  rig.current = { untilMs: rig.wallMs + MINUTE_MS, who: 'somebody on site' };
+  rig.untilMs -= 1;
   await downlink.take([]);
   assert.deepEqual(begun, [30, 0], 'what others began goes on');
+});
+
+test.each([
+  ['five minutes into it', 5, [25]],
+  ['a week later', 7 * 24 * 60, []],
+])('a hub that starts in 1970, %s, resumes no more than what is left', async (_, minutes, left) => {
+  const rig = wishedRig(0, NOW_MS + minutes * MINUTE_MS);
+  const downlink = rig.open();
+  for (let turn = 0; turn < 8; turn++) await Promise.resolve();
+  assert.deepEqual(rig.begun, left);
+  await downlink.take([]);
+  assert.deepEqual(rig.begun, left, 'another record of the kind came');
 });
