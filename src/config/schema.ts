@@ -208,7 +208,10 @@ const assets = section('Contents of assets: photos, documents, recordings.', {
 const quotaMib = section(
   'MiB that a link may carry in a calendar month; absent: as many as it will.',
   {
-    ethernet: optionalNumber(QUOTA, 'Both directions, counted at the end of each session.'),
+    ethernet: optionalNumber(
+      QUOTA,
+      'Both directions. Previews and bulk leave a fifth of it; readings end with it, but for the batch that is underway; alarms, commands and records go on.',
+    ),
     wifi: optionalNumber(QUOTA, 'As ethernet.'),
     cellular: optionalNumber(
       QUOTA,
