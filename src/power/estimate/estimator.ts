@@ -11,7 +11,7 @@ import {
   type ReadingDraft,
   type ReadingField,
 } from './reading.ts';
-import { isMadeOf, Plausibility, type Suspect } from './plausibility.ts';
+import { isMadeOf, NOTHING_WATTS, Plausibility, type Suspect } from './plausibility.ts';
 import {
   type Battery,
   ChargeCounter,
@@ -73,8 +73,6 @@ interface Fused {
   readonly cellOf: (field: ReadingField) => Told | undefined;
 }
 
-/** A meter that tells so much below nothing tells nothing. */
-const NOTHING_WATTS = 1;
 /** A gap in the power longer than this cannot be bridged by what flows behind it. */
 const FLOW_GAP_MS_MAX = 2 * 60_000;
 
@@ -249,7 +247,7 @@ function ampsOf(draft: ReadingDraft): number | undefined {
 /** As its source told it, but for what its zero is off by. */
 function withoutOffset(field: ReadingField, value: Reading[ReadingField]): Reading[ReadingField] {
   if (field !== 'pvWatts' && field !== 'loadWatts') return value;
-  return typeof value === 'number' && value < 0 && value > -NOTHING_WATTS ? 0 : value;
+  return typeof value === 'number' && value < 0 && value >= -NOTHING_WATTS ? 0 : value;
 }
 
 /** Told as watts or as amperes, by whoever is trusted more. */

@@ -5,6 +5,9 @@
 import type { ReadingField } from './reading.ts';
 import type { Battery } from './state-of-charge.ts';
 
+/** A meter of a panel or a load that tells so much below nothing tells nothing. */
+export const NOTHING_WATTS = 1;
+
 /** What moves by more than this between two readings is no battery's; of volts, by the nominal voltage. */
 const JUMP_RATIO = 0.1;
 const JUMP_NOMINAL_VOLTS = 0.25;
@@ -72,8 +75,8 @@ export class Plausibility {
       batteryAmps: [-watts / nominalVolts, watts / nominalVolts],
       batteryWatts: [-watts, watts],
       socRatio: [0, 1],
-      pvWatts: [0, watts],
-      loadWatts: [0, watts],
+      pvWatts: [-NOTHING_WATTS, watts],
+      loadWatts: [-NOTHING_WATTS, watts],
       tempC: [-60, 120],
     };
     this.#jumps = {

@@ -350,6 +350,27 @@ test.each([
   },
 );
 
+test('a probe does not doubt what a panel at night tells a little below nothing', () => {
+  const chip = '/sys/class/hwmon/hwmon0';
+  const machine = machineOf({
+    [`${chip}/name`]: 'ina3221',
+    [`${chip}/in2_input`]: '18000',
+    [`${chip}/curr2_input`]: '-16',
+    [`${chip}/in3_input`]: '13000',
+    [`${chip}/curr3_input`]: '-400',
+  });
+  const listening = listenTo(openSources(['hwmon'], { machine }), BATTERY);
+  listening.stop();
+  const rows = probeRows(listening.views(0), 0, BATTERY);
+  assert.deepEqual(
+    rows.map(({ field, value, doubted }) => [field, value, doubted]),
+    [
+      ['pvWatts', '-0.29', undefined],
+      ['loadWatts', '-5.20', true],
+    ],
+  );
+});
+
 test('a probe marks what cannot be of this battery, until that is long ago', async () => {
   const machine = machineOf({
     [`${SUPPLY}/BAT0/type`]: 'Battery',
