@@ -129,7 +129,7 @@ export class HubDownlink implements DownlinkPort {
 
   /** Carries out what the records ask for and was not carried out yet. */
   #obey(nowMs: number): void {
-    const { power, log, store } = this.#options;
+    const { power, clock, log, store } = this.#options;
     const wishes = this.#controls().map((key) =>
       overrideWishIn(store.state.records.get(key).fields),
     );
@@ -139,7 +139,9 @@ export class HubDownlink implements DownlinkPort {
     const current = power.override.current();
     const goesOn = current !== undefined && current.who === this.#begunBy;
     this.#overrideUntilMs = wish.untilMs;
-    if (leftMs <= 0 && !goesOn) return;
+    const othersLeftMs = current === undefined ? 0 : current.untilMs - clock.wallMs();
+    // Who is on site is not cut short from afar.
+    if (!goesOn && leftMs <= othersLeftMs) return;
     this.#begunBy = wish.by;
     log.info('downlink.override', { untilMs: wish.untilMs, by: wish.by });
     power.override.begin(Math.max(0, leftMs), wish.by);

@@ -122,6 +122,18 @@ test('the region ends what it began, also at a hub whose clock has leapt ahead m
   assert.deepEqual(begun, [30, 0], 'what others began goes on');
 });
 
+test('a wish of the region cuts nothing off what somebody on site began, and may go on beyond it', async () => {
+  const rig = wishedRig(NOW_MS);
+  rig.current = { untilMs: NOW_MS + 60 * MINUTE_MS, who: 'somebody on site' };
+  const downlink = rig.open();
+  await downlink.take([]);
+  assert.deepEqual(rig.begun, [], 'half an hour is over before the hour is');
+  rig.current = { untilMs: NOW_MS + 10 * MINUTE_MS, who: 'somebody on site' };
+  rig.untilMs += 1;
+  await downlink.take([]);
+  assert.deepEqual(rig.begun, [30]);
+});
+
 test.each([
   ['five minutes into it', 5, [25]],
   ['a week later', 7 * 24 * 60, []],
