@@ -206,3 +206,22 @@ test('a VE.Direct line that stays open and silent is told as lost', async () => 
   assert.match(losses[0] as string, /silent/);
   source.stop();
 });
+
+test('a line on which something else than VE.Direct comes is told as that, not as silent', async () => {
+  const clock = new SimClock(0);
+  const serial = new SimSerialPorts(clock);
+  const machine = { serial, clock, timers: clock, random: new SeededRandom(1) };
+  serial.plug('/dev/ttyUSB0');
+  const source = new VeDirectSource('ve-direct', () => '/dev/ttyUSB0', machine);
+  const losses: string[] = [];
+  source.start(
+    () => undefined,
+    (reason) => losses.push(reason),
+  );
+  clock.every(1_000, () =>
+    serial.send('/dev/ttyUSB0', Buffer.from('$GPGGA,0924,0106.4,S,03645.1,E\r\n')),
+  );
+  await clock.advance(60_000);
+  assert.deepEqual(losses, ['what comes is no VE.Direct: check which device is on this port']);
+  source.stop();
+});

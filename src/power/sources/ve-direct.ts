@@ -17,6 +17,8 @@ import { type VeDirectBlock, VeDirectParser } from './ve-direct-parser.ts';
 const BAUD = 19_200;
 /** Devices send every second; this long without a good block, something is wrong with the wiring. */
 const SILENCE_MS = 10_000;
+const SILENT = 'silent: check the cable and that the device is a VE.Direct one';
+const FOREIGN = 'what comes is no VE.Direct: check which device is on this port';
 const RETRY_FIRST_MS = 1_000;
 /** Whoever plugs a cable in again stands before it. */
 const RETRY_MOST_MS = 10_000;
@@ -32,6 +34,8 @@ export class VeDirectSource implements PowerSource {
   #cancelRetry: Cancel | undefined;
   #cancelWatch: Cancel | undefined;
   #lastBlockMs = 0;
+  /** When anything came at all. */
+  #lastBytesMs = -Infinity;
   #lost = false;
   #stopped = true;
 
@@ -52,9 +56,9 @@ export class VeDirectSource implements PowerSource {
     };
     this.#lastBlockMs = clock.monotonicMs();
     this.#cancelWatch = timers.every(SILENCE_MS, () => {
-      if (this.#line !== undefined && clock.monotonicMs() - this.#lastBlockMs > SILENCE_MS) {
-        lose('silent: check the cable and that the device is a VE.Direct one');
-      }
+      const sinceMs = (atMs: number): number => clock.monotonicMs() - atMs;
+      if (this.#line === undefined || sinceMs(this.#lastBlockMs) <= SILENCE_MS) return;
+      lose(sinceMs(this.#lastBytesMs) <= SILENCE_MS ? FOREIGN : SILENT);
     });
     this.#open((block) => {
       this.#lastBlockMs = clock.monotonicMs();
@@ -78,7 +82,10 @@ export class VeDirectSource implements PowerSource {
     const parser = new VeDirectParser(onBlock);
     this.#lastBlockMs = this.#machine.clock.monotonicMs();
     this.#line = this.#machine.serial.open(path, BAUD, {
-      onData: (bytes) => parser.push(bytes),
+      onData: (bytes) => {
+        this.#lastBytesMs = this.#machine.clock.monotonicMs();
+        parser.push(bytes);
+      },
       onClose: (reason) => retry(this.name.endsWith(path) ? reason : `${path}: ${reason}`),
     });
   }
