@@ -102,7 +102,7 @@ export class HubPower {
     const told = this.syncLog.lines({ sinceMs: dayMs, limit: Infinity });
     const cut = cutSession(told);
     const lines = cut === undefined ? told : [...told, this.syncLog.append(cut)];
-    const past = pastSessions(lines, Math.floor(time.clock.wallMs() / DAY_MS) * DAY_MS);
+    const past = pastSessions(lines, time.clock.wallMs());
     this.linkBytesBefore = past.reduce((bytes, { linkBytes }) => bytes + linkBytes, 0);
     const { files, drivers, serial, random } = machine;
     const needs = { files, drivers, serial, random, ...time, sysRoot: '/sys', devRoot: '/dev' };

@@ -6,6 +6,8 @@ import type { Decision } from '../govern/decision.ts';
 import { isLinkKind, LINK_COSTS, type PastSession } from '../govern/energy.ts';
 import type { SyncLogEntry, SyncLogLine } from './sync-log.ts';
 
+const DAY_MS = 86_400_000;
+
 type Facts = Omit<SyncLogEntry, 'event'>;
 
 export function decisionFacts(decision: Decision): Facts {
@@ -44,10 +46,12 @@ export function energyFacts(
   return { whByClass: Object.fromEntries(rows), ...measured };
 }
 
-/** Sessions that ended since `sinceMs` (wall clock), as their last lines tell of them. */
-export function pastSessions(lines: readonly SyncLogLine[], sinceMs: number): PastSession[] {
+/** Sessions that ended on the UTC day of `wallMs`, as their last lines tell of them. */
+export function pastSessions(lines: readonly SyncLogLine[], wallMs: number): PastSession[] {
+  const dayOf = (ms: number): number => Math.floor(ms / DAY_MS);
   return lines
-    .filter(({ event, at }) => event === 'session.close' && (wallMsOfIso(at) ?? 0) >= sinceMs)
+    .filter(({ event }) => event === 'session.close')
+    .filter(({ at }) => dayOf(wallMsOfIso(at) ?? Number.NaN) === dayOf(wallMs))
     .map(({ energyWh, whByClass, measuredWh, bytes }) => ({
       energyWh: numberOr0(energyWh),
       byClass: perClass((opClass) => numberOr0(whByClass?.[CLASS_NAMES[opClass]])),

@@ -260,9 +260,9 @@ test('what a day of sessions is thought to cost is the same by session, by class
     at: isoTime(clock.wallMs()),
     clock: 'rtc' as const,
   }));
-  const past = pastSessions(told, NOON_MS);
+  const past = pastSessions(told, clock.wallMs());
   assert.equal(sumOf(past.map(({ linkBytes }) => linkBytes)), 3_000);
-  assert.deepEqual(pastSessions(told, clock.wallMs() + 1), [], 'yesterday');
+  assert.deepEqual(pastSessions(told, clock.wallMs() + 24 * HOUR_MS), [], 'yesterday');
   const later = rigOf(source, { clock, pastSessions: past });
   assert.deepEqual(later.monitor.energy().today, today);
   await clock.advance(24 * HOUR_MS);
