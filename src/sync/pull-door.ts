@@ -11,9 +11,11 @@ import type { Cancel, Clock, Timers } from '../base/clock.ts';
 import { HubError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Hlc } from '../model/hlc.ts';
+import type { OpId } from '../merge/op-id.ts';
 import { AUTHORITY, type Role } from '../model/op.ts';
-import type { Origin } from '../model/origin.ts';
+import { laneOf, type Origin } from '../model/origin.ts';
 import { NO_RANGES } from '../model/seq-ranges.ts';
+import { seqIn, type VersionVector } from '../model/version-vector.ts';
 import { encodeDelta } from '../protocol/delta-message.ts';
 import { WAIT_S_MAX } from '../protocol/limits.ts';
 import { type OpenPull, readPull } from '../protocol/pull-message.ts';
@@ -32,6 +34,8 @@ export interface PullFrom {
 
 export interface PullDoorOptions {
   readonly hub: Origin;
+  /** The op of this hub with which it noted that rights had changed, where they have. */
+  readonly rights: () => OpId | undefined;
   readonly journal: TailJournal;
   /** The folded state as it is now. */
   readonly source: () => StateSource;
@@ -152,10 +156,26 @@ export class PullDoor {
     const { hub, source, now } = this.#options;
     const mark = resume && readMark(resume);
     const beyond = (resume && readBeyond(resume)) ?? NO_RANGES;
+    const has = this.#isPassed(vector)
+      ? { vector: new Map(), beyond: NO_RANGES }
+      : { vector, beyond };
     const ranges = rangesOf(scope);
-    const walk = new StateWalk({ source: source(), hub, ranges, vector, beyond, mark });
+    const walk = new StateWalk({ source: source(), hub, ranges, ...has, mark });
     send(encodeDelta({ kind: 'welcome', pull, hub, hlc: now(), authority: AUTHORITY[role] }));
     return walk;
+  }
+
+  /** Its rights have changed since: of what its vector says that it has, something may have been passed over. */
+  #isPassed(vector: VersionVector): boolean {
+    const { rights, source } = this.#options;
+    const op = rights();
+    if (op === undefined || vector.size === 0) return false;
+    const lane = laneOf(op.origin, op.class);
+    const [here, behind] = source().rangesOf(lane);
+    // Behind a gap no vector would ever reach it.
+    const isGapped =
+      here !== undefined && (here.from > 1 || (here.to < op.seq && behind !== undefined));
+    return !isGapped && seqIn(vector, lane) < op.seq;
   }
 
   #busyReason(open: OpenPull, lag: number): string | undefined {

@@ -10,6 +10,7 @@ import { isDispute } from '../../merge/conflicts.ts';
 import { EVENT, type Op } from '../../model/op.ts';
 import type { HlcClock } from '../../model/hlc.ts';
 import { passingOn } from './passing-on.ts';
+import { NotedRights } from './rights.ts';
 import { Notices } from '../../sync/notices.ts';
 import { OPS_FILTER, OpsDoor } from '../../sync/ops-door.ts';
 import { PULL_FILTER, PullDoor } from '../../sync/pull-door.ts';
@@ -25,7 +26,7 @@ interface SyncParts {
 
 /** Returns what tells devices of their ops. */
 export function serveSync(ground: Ground, parts: SyncParts): Notices {
-  const { machine, id: hub, closers } = ground;
+  const { config, machine, id: hub, closers } = ground;
   const { journal, store, door, hlc, broker, access } = parts;
   const { log, clock, timers } = machine;
   const { gatekeeper } = access;
@@ -48,9 +49,12 @@ export function serveSync(ground: Ground, parts: SyncParts): Notices {
     publish,
     log,
   });
+  const startLsn = journal.durableLsn;
+  const rights = new NotedRights({ hub, grants: config.grant, store, door, startLsn, log });
   const pullDoor = closers.add(
     new PullDoor({
       hub,
+      rights: () => rights.op,
       journal,
       source: () => store.state.reader,
       appliedLsn: () => store.appliedLsn,

@@ -165,6 +165,7 @@ export class DeviceWorld {
   #openPulls(): PullDoor {
     return new PullDoor({
       hub: HUB,
+      rights: () => undefined,
       journal: this.journal,
       source: () => this.store.reader,
       appliedLsn: () => this.store.appliedLsn,

@@ -5,7 +5,9 @@ import { afterEach, beforeEach, describe, it } from 'vitest';
 
 import { encodePull } from '../../../src/protocol/pull-message.ts';
 import { SESSIONS_PER_DEVICE_MAX } from '../../../src/sync/pull-door.ts';
-import { patchOp } from '../../support/made/ops.ts';
+import { RECORD } from '../../../src/model/class.ts';
+import { EVERYTHING } from '../../../src/protocol/scope.ts';
+import { HUB, patchOp, stampedOp } from '../../support/made/ops.ts';
 import { PullingDevice, PullSite } from '../../support/simulated/pull-site.ts';
 import { tempDir } from '../../support/machine/temp-dir.ts';
 
@@ -72,5 +74,37 @@ describe('a device that opens pull after pull', () => {
     await site.settle();
     assert.equal(site.door.size, 0);
     assert.deepEqual(site.order, []);
+  });
+});
+
+describe('a device whose rights were widened', () => {
+  it('gets what was there before, once, wherever it breaks off', async () => {
+    let mayRead = false;
+    const from = { role: 'technician', mayRead: () => mayRead } as const;
+    const device = new PullingDevice(site, 'tablet', EVERYTHING, from);
+    device.open();
+    await device.catchUp();
+    assert.equal(device.replica.recordKeys.length, 0);
+    mayRead = true;
+    device.open();
+    await device.catchUp();
+    assert.equal(device.replica.recordKeys.length, 0, 'its vector says that it has all of it');
+    site.rights = { origin: HUB, class: RECORD, seq: 2 };
+    site.take([stampedOp({ ...site.rights, key: 'hub/rights' })]);
+    device.open();
+    await device.catchUp();
+    assert.equal(device.replica.recordKeys.length, 0, 'behind a gap it would be sent for ever');
+    site.take([stampedOp({ ...site.rights, seq: 1, key: 'hub/rights' })]);
+    device.open({ credit: 1 });
+    await site.settle();
+    device.receive(false);
+    device.open();
+    await device.catchUp();
+    assert.equal(device.replica.recordKeys.length, 5_000);
+    assert.deepEqual(device.replica.vector, site.store.vector());
+    const before = device.pages.length;
+    device.open();
+    await device.catchUp();
+    assert.equal(device.pages.slice(before).flatMap(({ items }) => items).length, 0);
   });
 });
