@@ -10,7 +10,7 @@ export const KEY_FILE_FORMAT = 1;
 /** State database: store/database/schema.ts. */
 export const STORE_SCHEMA = 13;
 /** Tables of a regional node in PostgreSQL: regional/postgres/SCHEMA.md. */
-export const REGIONAL_SCHEMA = 14;
+export const REGIONAL_SCHEMA = 15;
 /** Folded state in a file: snapshot/SNAPSHOT.md. */
 export const SNAPSHOT_FORMAT = 7;
 /** What the ledger keeps: ledger/LEDGER.md. */

@@ -134,7 +134,7 @@ export const FAULTS = {
   'region.set-back':
     'The database was restored from a backup while workers ran, or a standby that was behind took over. Workers start again over it, and hubs send again what they still keep.',
   'downlink.refused':
-    'This hub does not take something that the region has sent; the reason is in the message. It stays at the region and is asked for again after six hours, or when the hub starts anew.',
+    'Something that the region has sent cannot be taken here; the message says why: a newer version wrote it (update this hub), or there is no room. The region offers it again by itself; everything else goes on.',
   'batch.rejected':
     'The regional node refused a batch. The reason is in the log; the data stays in the journal.',
   'batch.invalid': 'A batch failed its signature or hash. It is set aside and asked for again.',

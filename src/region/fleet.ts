@@ -35,10 +35,11 @@ export class Fleet {
     const found: FleetHub[] = [];
     for (const { name: site, storage } of this.#options.sites()) {
       const batch = await storage.batches();
-      for (const { hub, software, heardMs, parked, hindrance } of await storage.hubs()) {
+      for (const { hub, software, heardMs, parked, ...told } of await storage.hubs()) {
         const heardAt = heardMs === undefined ? null : isoTime(heardMs);
         const known = { site, hub, heardAt, parked };
-        const facts = { ...known, software: software ?? null, hindrance: hindrance ?? null };
+        const { hindrance = null, refusal = null } = told;
+        const facts = { ...known, software: software ?? null, hindrance, refusal };
         found.push(fleetHubOf(facts, await this.#recent(storage, `${site}/${hub}`, hub, batch)));
       }
     }

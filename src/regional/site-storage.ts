@@ -105,6 +105,8 @@ export interface HubContact {
   readonly parked: readonly string[];
   /** Why it sends nothing here, by its newest hello. */
   readonly hindrance: string | undefined;
+  /** Why it does not take what goes down to it. */
+  readonly refusal: string | undefined;
 }
 
 export interface SiteFigures {

@@ -20,6 +20,7 @@ import type { PgStorage } from '../../src/regional/postgres/pg-storage.ts';
 import type { SiteStorage } from '../../src/regional/site-storage.ts';
 import {
   batchOf,
+  HUB,
   HUB_ID,
   identityOf,
   plainOp,
@@ -98,6 +99,8 @@ describe.each(STORAGES.kinds)('the way down: %s', (name, make) => {
     assert.deepEqual(kept, records(31, 31)[0], 'the very bytes, with their stamp');
     const from30 = new Map([[laneOf(OTHER_ID, RECORD), 30]]);
     assert.equal((await drain(site, from30)).length, 13);
+    const passedOver = new Map([[laneOf(OTHER_ID, RECORD), Number.MAX_SAFE_INTEGER]]);
+    assert.equal((await drain(site, passedOver)).length, 3, 'other lanes alone');
     const own = { hub: OTHER_ID, vector: new Map(), classes: DOWN };
     assert.equal(await site.down.waiting(own), 0, 'a hub gets back nothing of its own');
     const again = await place.reopen();
@@ -246,9 +249,17 @@ describe.each(STORAGES.kinds)('the way down: %s', (name, make) => {
       bytes: new Uint8Array(70_000).fill(3),
     };
     const sealKey = new Uint8Array(32).fill(8);
-    const receiver = { takes: DOWN, vector: new Map([[lane, 6]]), sealKey, underway };
+    const refused = {
+      reason: 'why',
+      lanes: new Map([[lane, 6]]),
+      tries: 2,
+      untilMs: 1_764_000_000_000,
+    };
+    const receiver = { takes: DOWN, vector: new Map([[lane, 6]]), sealKey, underway, refused };
     await receivers.change(HUB_ID, async () => ({ receiver, result: undefined }));
     assert.deepEqual(await receivers.get(HUB_ID), receiver);
+    await place.site.meet(HUB_ID, HUB.publicKey);
+    assert.equal((await place.site.hubs())[0]?.refusal, 'why');
     await Promise.all(
       Array.from({ length: 10 }, () =>
         receivers.change(HUB_ID, async (known) => {
@@ -262,10 +273,11 @@ describe.each(STORAGES.kinds)('the way down: %s', (name, make) => {
     const failing = receivers.change(HUB_ID, () => Promise.reject(new Error('for a test')));
     await assert.rejects(failing, /for a test/);
     await receivers.change(HUB_ID, async (known) => ({
-      receiver: { ...(known ?? receiver), underway: undefined },
+      receiver: { ...(known ?? receiver), underway: undefined, refused: undefined },
       result: undefined,
     }));
     assert.equal((await receivers.get(HUB_ID))?.underway, undefined);
+    assert.equal((await place.site.hubs())[0]?.refusal, undefined);
     await place.close();
   });
 });

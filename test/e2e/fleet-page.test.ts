@@ -33,6 +33,7 @@ function hub(number: number): FleetHub {
     faults: ['journal.disk-full', 'power.source-lost', 'uplink.refused'],
     parked: [FORK],
     hindrance: null,
+    refusal: null,
     why: null,
   };
 }

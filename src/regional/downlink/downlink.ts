@@ -25,6 +25,7 @@ import { covers, joinVectors, seqIn, type VersionVector } from '../../model/vers
 import type { HealSource } from '../healing/healer.ts';
 import type { DownOps, DownSource } from './down-source.ts';
 import type { Receiver, ReceiverChange, Underway } from './receivers.ts';
+import { passingOver, refusing, stillRefused } from './refused.ts';
 
 export interface DownlinkOptions {
   readonly site: string;
@@ -63,12 +64,14 @@ export class RegionDownlink {
     const { takes, vector } = down;
     const ends = told.length === 0 ? [] : await heal.ends({ hub, vector, classes: takes });
     const lacks = canonicalRanges([...told, ...ends]).slice(0, LACKS_MAX);
-    await source.receivers.change(hub, async (before) => {
+    const refused = await source.receivers.change(hub, async (before) => {
       const isSameKey = isSame(before?.sealKey, sealKey);
       const underway = isSameKey ? resumed(before?.underway, down, lacks) : undefined;
-      return { receiver: { takes, vector, lacks, sealKey, underway }, result: undefined };
+      const result = stillRefused(before?.refused, vector);
+      return { receiver: { takes, vector, lacks, sealKey, underway, refused: result }, result };
     });
-    const waiting = await source.waiting({ hub, vector, classes: takes });
+    const wanted = passingOver(refused, vector, this.#nowMs);
+    const waiting = await source.waiting({ hub, vector: wanted, classes: takes });
     return lacks.length === 0 ? { waiting } : { waiting, heals: await heal.answer({ hub, lacks }) };
   }
 
@@ -92,12 +95,17 @@ export class RegionDownlink {
       const { reaches, ops } = known.underway;
       if (outcome === 'refused') {
         log.error('regional.down.refused', { site, hub, batch, reason });
-        return { receiver: { ...known, underway: undefined }, result: undefined };
+        const stands = { vector: known.vector, reaches };
+        const refused = refusing(known.refused, stands, reason, this.#nowMs);
+        const receiver = { ...known, refused, underway: undefined };
+        // What should have mended a hole is no lane's next: nothing else comes before the next hello.
+        return reaches.size === 0 ? { receiver, result: undefined } : this.#next(hub, receiver);
       }
       log.info('regional.down.delivered', { site, hub, batch, ops });
       const vector = joinVectors(known.vector, reaches);
+      const refused = stillRefused(known.refused, vector);
       const lacks = subtractRanges(known.lacks ?? [], rangesIn(known.underway.bytes));
-      return this.#next(hub, { ...known, vector, lacks, underway: undefined });
+      return this.#next(hub, { ...known, vector, lacks, refused, underway: undefined });
     });
     if (sending !== undefined) this.#send(hub, sending);
   }
@@ -117,9 +125,14 @@ export class RegionDownlink {
     if (sending !== undefined) this.#send(hub, sending);
   }
 
+  get #nowMs(): number {
+    return Math.max(0, Math.floor(this.#options.clock.wallMs()));
+  }
+
   /** What the hub gets next, as what is known of it then. */
   async #next(hub: Origin, receiver: Receiver): Promise<ReceiverChange<Sending | undefined>> {
-    const { vector, takes, lacks = [], sealKey } = receiver;
+    const { takes, lacks = [], sealKey, refused } = receiver;
+    const vector = passingOver(refused, receiver.vector, this.#nowMs);
     const sealer = sealKey && this.#options.sealerTo?.(sealKey);
     if (sealKey !== undefined && sealer === undefined) {
       this.#options.log.warn('regional.down.no-key', { site: this.#options.site, hub });
@@ -145,10 +158,9 @@ export class RegionDownlink {
     const { site, signer, compressor, clock, timers } = this.#options;
     const builder = new BatchBuilder(opClass, DOWN_SEAL_LIMITS, 'rows');
     for (const op of ops) builder.add(op);
-    const createdMs = Math.max(0, Math.floor(clock.wallMs()));
     const place = { site, previous: undefined, fromLsn: 1, throughLsn: ops.length };
     const pause = (): Promise<void> => turn(timers);
-    const context = { ...place, createdMs, quality: clock.quality() };
+    const context = { ...place, createdMs: this.#nowMs, quality: clock.quality() };
     return builder.seal(context, { signer, compressor, pause, sealer });
   }
 

@@ -8,6 +8,7 @@ import type { LaneRange } from '../../batch/ranges.ts';
 import type { OpClass } from '../../model/class.ts';
 import type { Origin } from '../../model/origin.ts';
 import type { VersionVector } from '../../model/version-vector.ts';
+import type { Refused } from './refused.ts';
 
 /** A batch on its way to a hub. */
 export interface Underway {
@@ -27,6 +28,7 @@ export interface Receiver {
   /** X25519 public key that its batches are encrypted to; undefined: it has told none. */
   readonly sealKey?: Uint8Array | undefined;
   readonly underway?: Underway | undefined;
+  readonly refused?: Refused | undefined;
 }
 
 /** What becomes of a receiver; undefined: it stays as it is. */

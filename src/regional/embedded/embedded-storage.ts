@@ -158,10 +158,12 @@ class EmbeddedSite implements SiteStorage {
 
   async hubs(): Promise<HubContact[]> {
     const hubs = this.#keys.hubs().filter((hub) => hub !== this.#options.self);
-    return hubs.map((hub) => {
+    const contacts = hubs.map(async (hub) => {
       const { software, heardMs, hindrance } = this.#contacts.get(hub) ?? {};
-      return { hub, software, heardMs, hindrance, parked: this.#archive.reasonsOf(hub) };
+      const refusal = (await this.down.receivers.get(hub))?.refused?.reason;
+      return { hub, software, heardMs, hindrance, refusal, parked: this.#archive.reasonsOf(hub) };
     });
+    return Promise.all(contacts);
   }
 
   async meet(hub: Origin, publicKey: Uint8Array): Promise<Met> {

@@ -34,11 +34,12 @@ import { digestOfSite } from './folding/state-digest.ts';
 import { TODAY } from './schema/views.ts';
 
 const HUBS = `
-  SELECT k.hub, c.software, c.hindrance, extract(epoch FROM c.heard_at) * 1000 AS heard_ms, ARRAY(
-    SELECT DISTINCT p.reason FROM heliograph.parked p LEFT JOIN heliograph.receipt r USING (site_id, hub, batch)
-    WHERE p.site_id = k.site_id AND p.hub = k.hub AND r.batch IS NULL ORDER BY 1) AS parked
+  SELECT k.hub, c.software, c.hindrance, r.refusal, extract(epoch FROM c.heard_at) * 1000 AS heard_ms, ARRAY(
+    SELECT DISTINCT p.reason FROM heliograph.parked p LEFT JOIN heliograph.receipt t USING (site_id, hub, batch)
+    WHERE p.site_id = k.site_id AND p.hub = k.hub AND t.batch IS NULL ORDER BY 1) AS parked
   FROM heliograph.hub_key k
-  LEFT JOIN heliograph.contact c ON c.site_id = k.site_id AND c.hub = k.hub WHERE k.site_id = $1 ORDER BY k.hub`;
+  LEFT JOIN heliograph.contact c ON c.site_id = k.site_id AND c.hub = k.hub
+  LEFT JOIN heliograph.receiver r ON r.site_id = k.site_id AND r.hub = k.hub WHERE k.site_id = $1 ORDER BY k.hub`;
 const MEET = `
   INSERT INTO heliograph.hub_key (site_id, hub, public_key) SELECT $1, $2, $3
   WHERE (SELECT count(*) FROM heliograph.hub_key WHERE site_id = $1) < $4 ON CONFLICT DO NOTHING RETURNING hub`;
@@ -123,6 +124,7 @@ export class PgSite implements SiteStorage {
       heardMs: row['heard_ms'] === null ? undefined : Math.floor(Number(row['heard_ms'])),
       parked: row['parked'] as string[],
       hindrance: (row['hindrance'] as string | null) ?? undefined,
+      refusal: (row['refusal'] as string | null) ?? undefined,
     }));
   }
 

@@ -53,8 +53,9 @@ function hubRow(hub, nowMs) {
   const isTold = hub.saidAt !== null;
   const waiting = ops === 0 ? 'nothing' : `${opsText(ops)}, ${bytes(size)}`;
   const hindrances = hub.hindrance === null ? [] : [`sends nothing: ${hub.hindrance}`];
+  const refusals = hub.refusal === null ? [] : [`refuses what is sent to it: ${hub.refusal}`];
   const parked = hub.parked.map((reason) => `put aside here: ${reason}`);
-  const faults = [...hindrances, ...parked, ...hub.faults];
+  const faults = [...hindrances, ...refusals, ...parked, ...hub.faults];
   const faultText = faults.length > 0 ? faults.join('; ') : isTold ? 'none' : DASH;
   // Named as in the head of the table, which narrow screens have no room for.
   const cells = [

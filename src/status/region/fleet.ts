@@ -25,11 +25,16 @@ export interface FleetHub {
   readonly parked: readonly string[];
   /** Why it sends nothing here until somebody puts it right: its jurisdiction, or a key that the region lacks. */
   readonly hindrance: string | null;
+  /** Why it does not take what goes down to it. */
+  readonly refusal: string | null;
   /** Sentences of faults in the last day of its log, newest first. */
   readonly faults: readonly string[];
 }
 
-type HubFacts = Pick<FleetHub, 'site' | 'hub' | 'software' | 'heardAt' | 'parked' | 'hindrance'>;
+type HubFacts = Pick<
+  FleetHub,
+  'site' | 'hub' | 'software' | 'heardAt' | 'parked' | 'hindrance' | 'refusal'
+>;
 
 /** A line as it came; any hub's version may send more, or less. */
 export type FleetLine = Readonly<Record<string, unknown>>;

@@ -1,7 +1,6 @@
 /**
  * The downlink within sessions: which classes are taken under the power budget of the moment, how much is known to wait
- * at the region, and when it is time to ask. What the hub has refused is not asked for again at every session, and the
- * region, which sends a class in order, sends what it can of the others. A session stays open while something waits, and ends like any other when the
+ * at the region, and when it is time to ask. A session stays open while something waits, and ends like any other when the
  * decision takes the classes back: what has come of a batch is kept for the next one.
  */
 import { type Clock, turn } from '../../base/clock.ts';
@@ -11,11 +10,11 @@ import { threadedCompressor } from '../../batch/compression.ts';
 import { DOWN_CLASSES, LACKS_MAX, VECTOR_LANES_MAX } from '../../batch/wire/down-messages.ts';
 import type { DownWish } from '../../batch/wire/down-wish.ts';
 import type { DownHello } from '../../batch/wire/messages.ts';
-import { HubError } from '../../base/errors.ts';
+import type { HubError } from '../../base/errors.ts';
 import type { LaneRange } from '../../batch/ranges.ts';
 import type { OpClass } from '../../model/class.ts';
 import { splitLane } from '../../model/origin.ts';
-import { Downlink, type DownlinkPort, type DownRefusal } from './downlink.ts';
+import { Downlink, type DownlinkPort } from './downlink.ts';
 import type { UplinkLimits, UplinkOptions } from '../options.ts';
 import type { UplinkDecision } from '../ports.ts';
 import type { RegionLink } from './region-link.ts';
@@ -37,15 +36,15 @@ export class Descent {
   #lastSessionMs: number;
   /** What the last session took that was for asking alone. */
   #idleBytes = 0;
-  /** Classes of which something was refused, why, and until when nothing of them is asked for, by the monotonic clock. */
-  readonly #held = new Map<OpClass, { readonly reason: string; readonly untilMs: number }>();
   /** Batches are opened and journaled one after the other. */
   #work: Promise<unknown> = Promise.resolve();
 
   private constructor(options: UplinkOptions, port: DownlinkPort, limits: UplinkLimits) {
     const { compressor = threadedCompressor, linkTimers } = options;
     const pause = (): Promise<void> => turn(linkTimers);
-    this.#downlink = new Downlink({ ...options, port, compressor, pause });
+    const { syncLog, link } = options;
+    const tell = (why: string): void => syncLog.append({ event: 'fault', link: link(), why });
+    this.#downlink = new Downlink({ ...options, port, compressor, pause, tell });
     this.#port = port;
     this.#limits = limits;
     this.#clock = options.clock;
@@ -62,10 +61,7 @@ export class Descent {
   wish(decision: UplinkDecision): DownWish | undefined {
     const lanes = [...this.#port.vector().keys()].map((lane) => splitLane(lane).class);
     if (lanes.filter((it) => DOWN_CLASSES.includes(it)).length > VECTOR_LANES_MAX) return undefined;
-    this.#endHolds();
-    return this.#downlink.wish(
-      DOWN_CLASSES.filter((it) => takes(decision, it) && !this.#held.has(it)),
-    );
+    return this.#downlink.wish(DOWN_CLASSES.filter((it) => takes(decision, it)));
   }
 
   /** For the hello: what the card has lost, of classes that are taken now. */
@@ -92,9 +88,7 @@ export class Descent {
 
   /** While something that came down is refused. */
   get fault(): HubError | undefined {
-    this.#endHolds();
-    const [held] = this.#held.values();
-    return held && new HubError('downlink.refused', held.reason);
+    return this.#downlink.refusal;
   }
 
   /** Takes a piece, and answers where a batch is complete with it. */
@@ -116,24 +110,10 @@ export class Descent {
     await this.#work;
     const outcome = await this.#downlink.take(id, chunk, regionKey);
     if (outcome === undefined) return;
-    this.#waiting = Math.max(0, this.#waiting - outcome.ops);
-    if (outcome.ops === 0)
-      this.#waiting = 0; // Nothing of it can be taken: no reason to stay.
-    else book.cameDown(outcome);
-    if (outcome.refusal !== undefined) this.#hold(outcome.batch, outcome.refusal);
+    // Where something of it cannot be taken, what waits behind that is no reason to stay.
+    this.#waiting = outcome.isWhole ? Math.max(0, this.#waiting - outcome.ops) : 0;
+    if (outcome.ops > 0) book.cameDown(outcome);
     if (outcome.receipt !== undefined) await link?.sendDownReceipt(id, outcome.receipt);
-  }
-
-  #hold(batch: BatchId, { class: refused, reason }: DownRefusal): void {
-    const untilMs = this.#clock.monotonicMs() + this.#limits.refusedRetryMs;
-    for (const it of refused === undefined ? DOWN_CLASSES : [refused]) {
-      this.#held.set(it, { reason: `batch ${batch} of the region: ${reason}`, untilMs });
-    }
-  }
-
-  #endHolds(): void {
-    const nowMs = this.#clock.monotonicMs();
-    for (const [it, { untilMs }] of this.#held) if (untilMs <= nowMs) this.#held.delete(it);
   }
 
   /** `idleBytes`: what the session took, where nothing went in it but asking. */

@@ -6,6 +6,7 @@
  * at the next hello. Nothing is believed that the region did not sign.
  */
 import type { Clock } from '../../base/clock.ts';
+import { HubError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import type { BatchId } from '../../batch/batch-id.ts';
 import { type Chunk, ChunkBitmap, type ChunkLayout, chunkSpan } from '../../batch/wire/chunks.ts';
@@ -21,8 +22,9 @@ import type { LaneRange } from '../../batch/ranges.ts';
 import type { Verify } from '../../codec/cose.ts';
 import { originOfPublicKey } from '../../hashes.ts';
 import type { OpClass } from '../../model/class.ts';
-import type { StampedOp } from '../../model/op.ts';
-import type { VersionVector } from '../../model/version-vector.ts';
+import type { Op, StampedOp } from '../../model/op.ts';
+import { laneOf } from '../../model/origin.ts';
+import { seqIn, type VersionVector } from '../../model/version-vector.ts';
 
 /** The hub behind the downlink. */
 export interface DownlinkPort {
@@ -62,23 +64,20 @@ interface DownlinkOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly recipient?: PayloadOpener | undefined;
+  /** Says it in the power-aware log. */
+  readonly tell: (why: string) => void;
 }
 
 /** What became of a batch that was complete. */
 interface DownOutcome {
   readonly batch: BatchId;
+  /** In the journal now. */
   readonly ops: number;
+  /** All of it is there. */
+  readonly isWhole: boolean;
   readonly bytes: number;
   /** Undefined where there is nothing to say: it was not what the region signed. */
   readonly receipt: Uint8Array | undefined;
-  /** Why this hub will not take the batch, or some of it, when it comes again. */
-  readonly refusal?: DownRefusal | undefined;
-}
-
-export interface DownRefusal {
-  /** Undefined where this version cannot tell it. */
-  readonly class: OpClass | undefined;
-  readonly reason: string;
 }
 
 interface Part extends ChunkLayout {
@@ -87,11 +86,16 @@ interface Part extends ChunkLayout {
   readonly chunks: ChunkBitmap;
 }
 
+type OpName = Pick<Op, 'origin' | 'class' | 'seq'>;
+
+const NOTHING = { ops: 0, isWhole: false } as const;
 const REASON_CHARS_MAX = 200;
 
 export class Downlink {
   readonly #options: DownlinkOptions;
   #part: Part | undefined;
+  /** Of the batch that was refused last, with what of it was left out. */
+  #refused: { readonly reason: string; readonly ops: readonly OpName[] } | undefined;
 
   constructor(options: DownlinkOptions) {
     this.#options = options;
@@ -138,21 +142,47 @@ export class Downlink {
     const size = { batch, bytes: bytes.length };
     if (outcome.kind === 'damaged') {
       log.warn('uplink.down.damaged', { batch, reason: outcome.reason });
-      return { ...size, ops: 0, receipt: undefined };
+      return { ...size, ...NOTHING, receipt: undefined };
     }
     if (outcome.kind === 'refused') {
-      log.error('uplink.down.refused', { batch, reason: outcome.reason });
-      const refusal = { class: outcome.manifest?.class, reason: outcome.reason };
-      return { ...size, ops: 0, receipt: this.#receipt(batch, outcome.reason), refusal };
+      const { reason, manifest } = outcome;
+      log.error('uplink.down.refused', { batch, reason });
+      this.#refuse(reason, manifest?.ranges.map(({ to, ...lane }) => ({ ...lane, seq: to })) ?? []);
+      return { ...size, ...NOTHING, receipt: this.#receipt(batch, reason) };
     }
     const { reasons, hasGap } = await port.take(outcome.entries);
     const all = hasGap ? [...reasons, 'does not follow on what is here'] : reasons;
     if (all.length > 0) log.warn('uplink.down.not-taken', { batch, reasons: all });
-    const ops = outcome.entries.length;
+    const isWhole = all.length === 0;
+    const left = isWhole ? [] : this.#beyond(outcome.entries.map(({ op }) => op));
+    if (reasons.length > 0) this.#refuse(reasons.join('; '), left);
+    const ops = outcome.entries.length - left.length;
     log.info('uplink.down.taken', { batch, ops });
-    const reason = reasons.join('; ');
-    const refusal = reason === '' ? undefined : { class: outcome.manifest.class, reason };
-    return { ...size, ops, receipt: this.#receipt(batch, all.join('; ')), refusal };
+    // What does not follow on a refused op says nothing.
+    const told = reasons.length > 0 ? reasons : all;
+    return { ...size, ops, isWhole, receipt: this.#receipt(batch, told.join('; ')) };
+  }
+
+  /** While something of what the region has sent is not taken. */
+  get refusal(): HubError | undefined {
+    if (this.#refused === undefined) return undefined;
+    const { reason, ops } = this.#refused;
+    if (this.#beyond(ops).length === 0) return undefined;
+    return new HubError('downlink.refused', `from the region, not taken: ${reason}`);
+  }
+
+  /** Told once, however often the region offers it. */
+  #refuse(reason: string, ops: readonly OpName[]): void {
+    const isKnown = this.refusal !== undefined && this.#refused?.reason === reason;
+    const names = ops.map(({ origin, class: opClass, seq }) => ({ origin, class: opClass, seq }));
+    this.#refused = { reason, ops: names };
+    if (!isKnown) this.#options.tell(`from the region, not taken: ${reason}`);
+  }
+
+  /** Those that are not in the journal. */
+  #beyond(ops: readonly OpName[]): OpName[] {
+    const vector = this.#options.port.vector();
+    return ops.filter((op) => seqIn(vector, laneOf(op.origin, op.class)) < op.seq);
   }
 
   /** `refusal`: empty where all was taken. */

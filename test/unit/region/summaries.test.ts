@@ -35,7 +35,14 @@ function storageWith(readings: number): SiteStorage {
   const summary = { atMs: atMs(READINGS), payload: utf8(JSON.stringify(SUMMARY)) };
   const storage: Pick<SiteStorage, 'hubs' | 'readings'> = {
     hubs: async () => [
-      { hub: HUB_ID, software: undefined, heardMs: undefined, parked: [], hindrance: undefined },
+      {
+        hub: HUB_ID,
+        software: undefined,
+        heardMs: undefined,
+        parked: [],
+        hindrance: undefined,
+        refusal: undefined,
+      },
     ],
     readings: async ({ key, fromMs, toMs, stepMs = 0 }) => {
       const all = key === summaryKey(HUB_ID) ? [summary] : came;

@@ -21,3 +21,9 @@ ALTER TABLE heliograph.down_batch ALTER COLUMN bytes SET STORAGE EXTERNAL;
 
 /** Version 5: what a hub's card has lost (batch/BATCH.md §12), as the ranges of its hello. */
 export const LACKS = 'ALTER TABLE heliograph.receiver ADD COLUMN lacks bytea;';
+
+/** Version 15: what a hub refuses of it, in which lanes it stands where, how often it was offered, and when it is again. */
+export const REFUSED = `
+ALTER TABLE heliograph.receiver ADD COLUMN refusal text, ADD COLUMN refused_lanes bytea,
+  ADD COLUMN refused_tries int, ADD COLUMN refused_until_ms bigint;
+`;

@@ -12,22 +12,25 @@ import {
 import type { BatchId } from '../../../batch/batch-id.ts';
 import type { OpClass } from '../../../model/class.ts';
 import type { Origin } from '../../../model/origin.ts';
-import type { Database, PgRow, Sql } from '../../../platform/network/postgres.ts';
+import type { Database, PgRow, PgValue, Sql } from '../../../platform/network/postgres.ts';
+import type { Refused } from '../../downlink/refused.ts';
 import type { Receiver, ReceiverBook, ReceiverChange, Underway } from '../../downlink/receivers.ts';
 import { int2Array } from '../binary-arrays.ts';
 
-const COLUMNS =
-  'r.takes, r.vector, r.lacks, r.seal_key, d.batch, d.class, d.ops, d.reaches, d.bytes';
+const COLUMNS = `r.takes, r.vector, r.lacks, r.seal_key, r.refusal, r.refused_lanes, r.refused_tries, r.refused_until_ms,
+  d.batch, d.class, d.ops, d.reaches, d.bytes`;
 const GET = `
   SELECT ${COLUMNS} FROM heliograph.receiver r
   LEFT JOIN heliograph.down_batch d ON d.site_id = r.site_id AND d.hub = r.hub WHERE r.site_id = $1 AND r.hub = $2`;
 const LOCK =
   "SELECT pg_advisory_xact_lock(hashtextextended('heliograph receiver ' || $1 || ' ' || $2, 0))";
 const PUT = `
-  INSERT INTO heliograph.receiver (site_id, hub, takes, vector, seal_key, lacks) VALUES ($1, $2, $3::int2[], $4, $5, $6)
+  INSERT INTO heliograph.receiver (site_id, hub, takes, vector, seal_key, lacks,
+    refusal, refused_lanes, refused_tries, refused_until_ms) VALUES ($1, $2, $3::int2[], $4, $5, $6, $7, $8, $9, $10)
   ON CONFLICT (site_id, hub) DO UPDATE
-  SET takes = excluded.takes, vector = excluded.vector, seal_key = excluded.seal_key,
-    lacks = excluded.lacks, changed_at = now()`;
+  SET takes = excluded.takes, vector = excluded.vector, seal_key = excluded.seal_key, lacks = excluded.lacks,
+    refusal = excluded.refusal, refused_lanes = excluded.refused_lanes, refused_tries = excluded.refused_tries,
+    refused_until_ms = excluded.refused_until_ms, changed_at = now()`;
 const FORGET = 'DELETE FROM heliograph.receiver WHERE site_id = $1 AND hub = $2';
 const SEND = `
   INSERT INTO heliograph.down_batch (site_id, hub, batch, class, ops, reaches, bytes) VALUES ($1, $2, $3, $4, $5, $6, $7)
@@ -77,7 +80,7 @@ export class PgReceivers implements ReceiverBook {
   async #keep(
     sql: Sql,
     hub: Origin,
-    { takes, vector, lacks = [], sealKey, underway }: Receiver,
+    { takes, vector, lacks = [], sealKey, underway, refused }: Receiver,
     known: Receiver | undefined,
   ): Promise<void> {
     const name = [this.#siteId, hub];
@@ -86,7 +89,14 @@ export class PgReceivers implements ReceiverBook {
     if (told === undefined) await sql.query(FORGET, name);
     else {
       const lost = lacks.length === 0 ? null : encodeLacks(lacks);
-      await sql.query(PUT, [...name, int2Array(takes), told, sealKey ?? null, lost]);
+      await sql.query(PUT, [
+        ...name,
+        int2Array(takes),
+        told,
+        sealKey ?? null,
+        lost,
+        ...refusedValues(refused),
+      ]);
     }
     if (underway === known?.underway) return;
     const reaches = underway === undefined ? undefined : encodeVector(underway.reaches);
@@ -108,6 +118,23 @@ function receiverOf(row: PgRow): Receiver {
     ...(lacks === null ? {} : { lacks: decodeLacks(lacks) ?? [] }),
     ...(sealKey === null ? {} : { sealKey }),
     underway: underwayOf(row),
+    refused: refusedOf(row),
+  };
+}
+
+function refusedValues(refused: Refused | undefined): PgValue[] {
+  const lanes = refused && encodeVector(refused.lanes);
+  if (refused === undefined || lanes === undefined) return [null, null, null, null];
+  return [refused.reason, lanes, refused.tries, refused.untilMs];
+}
+
+function refusedOf(row: PgRow): Refused | undefined {
+  if (row['refusal'] === null) return undefined;
+  return {
+    reason: row['refusal'] as string,
+    lanes: decodeVector(row['refused_lanes'] as Uint8Array) ?? new Map(),
+    tries: row['refused_tries'] as number,
+    untilMs: Number(row['refused_until_ms']),
   };
 }
 

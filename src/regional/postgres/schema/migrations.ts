@@ -6,12 +6,12 @@ import { HubError } from '../../../base/errors.ts';
 import type { Database, Sql } from '../../../platform/network/postgres.ts';
 import { REGIONAL_SCHEMA } from '../../../versions.ts';
 import { ASSET_TABLES } from '../assets/asset-tables.ts';
-import { DOWN_TABLES, LACKS } from '../down/down-tables.ts';
+import { DOWN_TABLES, LACKS, REFUSED } from '../down/down-tables.ts';
 import { HISTORY_BY_TIME, QUERY_HELP } from './query-help.ts';
 import { RETENTION } from './retention.ts';
 import { DOC_TABLE, FUNCTIONS, SPOOLED, STAMPS, TABLES } from './tables.ts';
 import { TIME_TABLES } from './time-tables.ts';
-import { DAY_OF_UTC, HINDRANCE, LOG_APART, VIEWS } from './views.ts';
+import { DAY_OF_UTC, HINDRANCE, LOG_APART, REFUSAL, VIEWS } from './views.ts';
 
 /** What leads from each version to the next; the first one makes all. */
 const STEPS: readonly string[] = [
@@ -29,6 +29,7 @@ const STEPS: readonly string[] = [
   HISTORY_BY_TIME,
   LOG_APART,
   DAY_OF_UTC,
+  REFUSED + REFUSAL,
 ];
 
 const FRAME = `

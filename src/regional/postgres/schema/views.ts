@@ -118,3 +118,13 @@ ALTER FUNCTION heliograph.put_chunk SET timezone = 'UTC';
 CREATE OR REPLACE VIEW heliograph.hubs AS
 ${hubsOn(TODAY, ', c.hindrance')};
 `;
+
+/** Version 15: why a hub does not take what goes down to it. */
+export const REFUSAL = `
+CREATE OR REPLACE VIEW heliograph.hubs AS
+${hubsOn(
+  TODAY,
+  `, c.hindrance,
+    (SELECT r.refusal FROM heliograph.receiver r WHERE r.site_id = h.site_id AND r.hub = h.hub) AS refusal`,
+)};
+`;

@@ -138,8 +138,7 @@ describe('orders of the region', () => {
   });
 
   test('that the hub refuses are not sent at every session, and hold up no other class', async () => {
-    const uplink = { replyMsMax: 3_000, checkInMs: 5_000, refusedRetryMs: 600_000 };
-    const it = await world(5_000, { uplink });
+    const it = await world();
     it.refusalOf = ({ op }) => (op.class === RECORD ? 'no room' : undefined);
     await write(it, order('order/1'));
     await it.clock.advance(20_000);
@@ -211,6 +210,54 @@ describe('orders of the region', () => {
     await it.clock.advance(20_000);
     assert.deepEqual(keysDown(it), ['order/1']);
     assert.deepEqual(it.fatal, []);
+  });
+});
+
+describe('what a hub refuses', () => {
+  const BROKEN = 'malformed patch body';
+  const HOUR_MS = 3_600_000;
+
+  async function refusing(it: UplinkWorld, key: string): Promise<void> {
+    it.refusalOf = ({ op }) => (op.key === key ? BROKEN : undefined);
+    await otherHubSends(it, 5);
+    await it.clock.advance(90_000);
+  }
+
+  const refusals = (it: UplinkWorld): number => it.log.count('regional.down.refused');
+
+  test('is offered again at ever longer intervals, and holds up no other lane', async () => {
+    const it = await world(60_000);
+    await refusing(it, 'order/3');
+    assert.deepEqual(keysDown(it), ['order/1', 'order/2'], 'up to what is refused');
+    await write(it, order('mine/1'), order('mine/2', 10, COMMAND));
+    await it.clock.advance(90_000);
+    assert.deepEqual(keysDown(it).slice(2).toSorted(), ['mine/1', 'mine/2']);
+    const atFirst = refusals(it);
+    assert.ok(atFirst <= 2, `${atFirst} refusals`);
+    const sessions = it.syncLines.filter(({ event }) => event === 'session.open').length;
+    await it.clock.advance(2 * HOUR_MS);
+    const since = it.syncLines.filter(({ event }) => event === 'session.open').length - sessions;
+    assert.ok(since > 100, `${since} sessions`);
+    assert.ok(refusals(it) - atFirst <= 3, `${refusals(it)} refusals in ${since} sessions`);
+    const idle = it.syncLines.filter(({ why }) => (why ?? '').includes('no answer'));
+    assert.equal(idle.length, 0, 'and no session waits for it');
+  });
+
+  test('is told with its reason on both sides, until it is taken', async () => {
+    const it = await world(60_000);
+    const faults = () => it.uplink?.status().faults.map(({ code, message }) => [code, message]);
+    const contact = async () => (await it.region?.site(SITE)?.storage.hubs())?.[0];
+    await refusing(it, 'order/3');
+    assert.deepEqual(faults()?.length, 1);
+    assert.equal(faults()?.[0]?.[0], 'downlink.refused');
+    assert.match(faults()?.[0]?.[1] ?? '', /malformed patch body/);
+    assert.equal(it.syncLines.filter(({ event }) => event === 'fault').length, 1, 'told once');
+    assert.equal((await contact())?.refusal, BROKEN);
+    it.refusalOf = () => undefined;
+    await it.clock.advance(HOUR_MS / 2);
+    assert.deepEqual(keysDown(it).slice(2), ['order/3', 'order/4', 'order/5']);
+    assert.deepEqual(faults(), []);
+    assert.equal((await contact())?.refusal, undefined);
   });
 });
 

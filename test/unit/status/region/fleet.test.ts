@@ -11,6 +11,7 @@ const FACTS = {
   heardAt: null,
   parked: ['forked history'],
   hindrance: null,
+  refusal: null,
 };
 
 test('the newest line tells the figures, the newest decision the sentence', () => {
