@@ -42,6 +42,8 @@ export type AuditEvent =
   | { readonly event: 'undone'; readonly op: string; readonly by: string }
   | ({ readonly event: 'batched' | 'receipted'; readonly batch: string } & OfClass)
   | ({ readonly event: 'refused'; readonly batch: string; readonly reason: string } & OfClass)
+  /** Nothing is sent, and all is kept: the region may not store it, or could not open it. */
+  | { readonly event: 'hindered'; readonly reason: string }
   /** The journal has let go of everything in this stretch. */
   | { readonly event: 'pruned'; readonly lsns: readonly [number, number] };
 

@@ -144,6 +144,11 @@ export class AuditTrail {
     this.#note(this.#lines, refused);
   }
 
+  /** `of`: whose data they are, at a region. */
+  hindered(reason: string, of?: Pick<BatchSource, 'site' | 'hub'>): void {
+    this.#note(this.#lines, [{ event: 'hindered', reason, ...of }]);
+  }
+
   /** At a region: a batch came whole and is stored under a receipt. */
   stored(batch: AuditedBatch, { site, hub, oldestMs, newestMs }: BatchSource): void {
     const times = { firstAt: isoTime(oldestMs), lastAt: isoTime(newestMs) };

@@ -27,6 +27,8 @@ export function wayOfOp(lines: readonly AuditLine[], op: AuditedOp): AuditLine[]
       if (line.winner === name || line.loser === name) way.push(line);
     } else if (line.event === 'undone') {
       if (line.op === name || line.by === name) way.push(line);
+    } else if (line.event === 'hindered') {
+      // Says of no op what became of it.
     } else if (throughLsn !== undefined && line.lsns[1] >= throughLsn) {
       if (line.event === 'merged' ? isMerged : isPruned) continue;
       if (line.event === 'merged') isMerged = true;

@@ -1,5 +1,5 @@
 /**
- * The audit log of a regional node: which ops came, were receipted or refused, of whom, in the lines that hubs write too. Of a
+ * The audit log of a regional node: which ops came, were receipted or refused, or may not come, of whom, in the lines that hubs write too. Of a
  * fleet each worker tells what it did itself, in its own data directory; the database has the receipts of all.
  */
 import { type AuditedBatch, AuditTrail } from '../audit/audit-trail.ts';
@@ -27,6 +27,7 @@ export function openRegionAudit(
   const trail = closers.add(AuditTrail.open({ ...place, clock, timers, log }));
   return {
     stored: (id, manifest) => trail.stored(audited(id, manifest), manifest),
+    hindered: (of, reason) => trail.hindered(reason, of),
     refused: (id, manifest, reason) => trail.refused(audited(id, manifest), reason, manifest),
   };
 }

@@ -70,6 +70,8 @@ export interface SiteOptions {
 export interface SiteAudit {
   stored(batch: BatchId, manifest: Manifest): void;
   refused(batch: BatchId, manifest: Manifest, reason: string): void;
+  /** A hub will send nothing here, and why; told once while it is so. */
+  hindered(of: { readonly site: string; readonly hub: Origin }, reason: string): void;
 }
 
 /** What the hub is to be told of a batch. */
@@ -109,6 +111,8 @@ export class Site {
   readonly #storage: SiteStorage;
   readonly #damagedCount = new Map<BatchId, number>();
   readonly #poisonCount = new Map<BatchId, number>();
+  /** Of hubs that were met. */
+  readonly #hindrances = new Map<Origin, string>();
 
   readonly down: WayDown;
 
@@ -139,6 +143,7 @@ export class Site {
    * send none.
    */
   async answersTo(hello: Hello, hindrance?: string): Promise<{ batch: BatchId; answer: Answer }[]> {
+    this.#auditHindrance(hello.hub, hindrance);
     const underway = await this.#storage.heard(hello, hindrance);
     const answers: { batch: BatchId; answer: Answer }[] = [];
     for (const batch of new Set([...hello.spooled, ...underway])) {
@@ -146,6 +151,15 @@ export class Site {
       if (answer !== undefined) answers.push({ batch, answer });
     }
     return answers;
+  }
+
+  #auditHindrance(hub: Origin, hindrance: string | undefined): void {
+    if (this.#hindrances.get(hub) === hindrance) return;
+    if (hindrance === undefined) this.#hindrances.delete(hub);
+    else {
+      this.#hindrances.set(hub, hindrance);
+      this.#options.audit?.hindered({ site: this.name, hub }, hindrance);
+    }
   }
 
   /** Of what was receipted to the hub, what is not here any more: this storage is older than that. */

@@ -110,6 +110,8 @@ export interface BatchAudit {
   batched(batch: AuditedBatch): void;
   receipted(batch: AuditedBatch): void;
   refused(batch: AuditedBatch, reason: string): void;
+  /** Nothing may be sent to the region, and why; told once while it is so. */
+  hindered(reason: string): void;
 }
 
 /** What a session was. */

@@ -62,6 +62,8 @@ function detailOf(line: AuditLine): string {
       return `${opsOf(line)}: the region has stored batch ${line.batch}`;
     case 'refused':
       return `${opsOf(line)}: the region refused batch ${line.batch}: ${line.reason}`;
+    case 'hindered':
+      return `nothing is sent: ${line.reason}`;
     case 'merged':
       return `${entriesOf(line)} in the state`;
     case 'pruned':

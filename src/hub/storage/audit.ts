@@ -60,6 +60,7 @@ export class HubAudit {
       batched: (batch) => trail.batched(batch),
       receipted: (batch) => trail.receipted(batch),
       refused: (batch, reason) => trail.refused(batch, reason),
+      hindered: (reason) => trail.hindered(reason),
     };
   }
 

@@ -20,7 +20,7 @@ import {
 } from '../../versions.ts';
 import type { Files } from '../../platform/files/files.ts';
 import type { BatchReader } from '../outbox.ts';
-import type { HistoryLog } from '../ports.ts';
+import type { BatchAudit, HistoryLog } from '../ports.ts';
 import { RegionWait } from './region-wait.ts';
 import { trustRegion } from '../region-key.ts';
 
@@ -63,6 +63,7 @@ interface CounterpartOptions {
   readonly sealer?: PayloadSealer | undefined;
   readonly jurisdiction?: string | undefined;
   readonly history?: HistoryLog | undefined;
+  readonly audit?: Pick<BatchAudit, 'hindered'> | undefined;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -77,6 +78,8 @@ export class Counterpart {
   #compression: Compression = 'none';
   #reads: BatchReader['history'] = 'none';
   #regionKey: Uint8Array = EMPTY_BYTES;
+  /** Why nothing may be sent, as the audit log has it. */
+  #hindrance: string | undefined;
 
   constructor(options: CounterpartOptions) {
     this.#options = options;
@@ -87,7 +90,7 @@ export class Counterpart {
 
   /** Whether it is the one that we know and may send to; the fault where not. */
   meet(answer: DownHello): HubError | undefined {
-    const { files, dir, site, sealer, jurisdiction } = this.#options;
+    const { files, dir, site, sealer, jurisdiction, audit } = this.#options;
     const key = trustRegion(files, `${dir}/region.pub`, answer.publicKey);
     if (key.kind === 'pinned') this.#log.info('uplink.region.pinned', { site });
     const demands = { sealedTo: sealer?.keyId, jurisdiction };
@@ -95,7 +98,12 @@ export class Counterpart {
     if (objection === undefined) {
       this.#greeted(answer);
       this.wait.heed(answer);
-    } else this.#log.error(objection.code, { reason: objection.message, hint: objection.hint });
+    } else {
+      const { code, message, hint } = objection;
+      this.#log.error(code, { reason: message, hint });
+      if (message !== this.#hindrance) audit?.hindered(message);
+    }
+    this.#hindrance = objection?.message;
     return objection;
   }
 

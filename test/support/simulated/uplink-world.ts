@@ -99,6 +99,8 @@ export class UplinkWorld {
   readonly log = new KeptLog();
   readonly syncLines: UplinkLogEntry[] = [];
   readonly fatal: unknown[] = [];
+  /** What the audit logs of both say of nothing being sent. */
+  readonly hindrances: { by: 'hub' | 'region'; why: string }[] = [];
   /** Ops that the region has handed down, in the order of the journal. */
   readonly cameDown: StampedOp[] = [];
   /** Why the hub does not take something that comes down. */
@@ -153,6 +155,12 @@ export class UplinkWorld {
       link: () => this.tracker?.view().kind ?? 'cellular',
       way: this.tracker,
       syncLog: { append: (entry) => void this.syncLines.push(entry) },
+      audit: {
+        batched: () => undefined,
+        receipted: () => undefined,
+        refused: () => undefined,
+        hindered: (why) => void this.hindrances.push({ by: 'hub', why }),
+      },
       energy: { transferWh: () => 0.001, sessionWh: () => 0.03 },
       clock,
       timers: life.timers,
@@ -252,6 +260,11 @@ export class UplinkWorld {
           log,
           limits: this.#options.regional ?? {},
         }),
+        audit: {
+          stored: () => undefined,
+          refused: () => undefined,
+          hindered: (_of, why) => void this.hindrances.push({ by: 'region', why }),
+        },
         opener: this.#opener(),
         sealerTo: (sealKey) => batchSealerTo(sealKey, random),
         jurisdictions: this.terms.accepts,

@@ -220,6 +220,7 @@ test('every line is as the schema says', async () => {
   it.take(1, 3);
   it.trail.batched(BATCH);
   it.trail.refused(BATCH, 'too new');
+  it.trail.hindered('its law');
   it.trail.undone(`${HUB_ID}/record/2`, `${HUB_ID}/record/3`);
   it.trail.pruned(1, 2);
   await it.clock.advance(2_000);

@@ -138,6 +138,9 @@ describe('data stays where its law wants it', () => {
       contact?.hindrance ?? '',
       /jurisdiction KE, and this region stores only EU-DE, FR$/,
     );
+    const audited = it.hindrances.map(({ by }) => by).toSorted();
+    assert.deepEqual(audited, ['hub', 'region'], 'in both audit logs, once');
+    assert.ok(it.hindrances.every(({ why }) => why.includes('jurisdiction KE')));
     assert.equal(keptText(it), '');
     assert.equal(it.uplink?.backlog()[TELEMETRY].ops, 3);
     await it.stop();
