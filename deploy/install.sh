@@ -153,6 +153,8 @@ done
 if [ "\$service" = heliograph ]; then
   kind=heliograph
   export HELIOGRAPH_DATA_NOTE="\${HELIOGRAPH_DATA_NOTE:-/var/lib/heliograph-note/hub}"
+elif [ "\$service" = heliograph-regional ]; then
+  export HELIOGRAPH_DATA_NOTE="\${HELIOGRAPH_DATA_NOTE:-/var/lib/heliograph-regional-note/region}"
 fi
 export HELIOGRAPH_CONFIG="\${HELIOGRAPH_CONFIG:-$config_dir/\$kind.toml}"
 export HELIOGRAPH_DATA="\${HELIOGRAPH_DATA:-/var/lib/\${service%@}}"

@@ -12,7 +12,7 @@ export const FAULTS = {
   'config.changed': 'The region has changed settings; the hub starts anew with them by itself.',
   'data.locked': 'Another hub uses this data directory. Stop it, or give this one its own --data.',
   'data.away':
-    'Is the disk of the data plugged in and mounted? With it the hub goes on by itself. Where its data are gone for good, or another hub is meant, remove the line that names the old one.',
+    'Is the disk of the data plugged in and mounted? With it all goes on by itself. Where the data are gone for good, or another hub or region is meant, remove the line that names the old one.',
   'data.read-only':
     'Kernels make a file system read-only when its card fails: `dmesg` tells. Copy the data to another card before anything else. Where somebody did it on purpose: `mount -o remount,rw`; a place of your own stands in ReadWritePaths= of the unit.',
   'data.failing':

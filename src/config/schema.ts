@@ -326,7 +326,7 @@ export const SCHEMA = {
   }),
   data_note: text(
     '',
-    'File on another disk than `data` that names the hub in that: one whose data are not mounted waits for them, and does not begin as a new hub. Empty: none.',
+    'File on another disk than `data` that names the hub or region in that: one whose data are not mounted waits for them, and does not begin as a new one. Empty: none.',
     FILE,
   ),
   log_level: choice(['debug', 'info', 'warn', 'error'], 'info', 'Least level of the service log.'),

@@ -5,9 +5,12 @@
  */
 import type { Config } from '../config/schema.ts';
 import type { Identity } from '../keys/identity.ts';
+import { nodeAwayFault, noteNode } from '../hub/data/data-note.ts';
+import type { Files } from '../platform/files/files.ts';
 import {
   type NewIdentity,
   openOwner,
+  ownerOf,
   type OwnedFolder,
   type OwnerMachine,
   takeNewOwner,
@@ -24,9 +27,30 @@ function folderOf(config: Config, dir: string): OwnedFolder {
   };
 }
 
+/** Throws `data.away` where the region that `data_note` names is not in its folder. Writes nothing. */
+export function checkRegionIsHere(
+  config: Config,
+  dir: string,
+  files: Pick<Files, 'list' | 'read' | 'exists'>,
+): void {
+  const away = nodeAwayFault('region', placeOf(config, dir), files, (noted) => {
+    const folder = folderOf(config, dir);
+    const owner = ownerOf(folder, files);
+    if (owner === undefined) return folder.hasData(files) ? undefined : 'no data of a region';
+    return owner === noted ? undefined : `data of region ${owner}`;
+  });
+  if (away !== undefined) throw away;
+}
+
+function placeOf({ dataNote }: Config, dir: string): { dir: string; note: string } {
+  return { dir, note: dataNote };
+}
+
 /** Reads the key, or makes the first one. Throws `region.key-lost`, `region.key-foreign` or `keys.damaged`, having written nothing. */
 export function openRegionIdentity(config: Config, dir: string, machine: OwnerMachine): Identity {
-  return openOwner(folderOf(config, dir), machine);
+  const identity = openOwner(folderOf(config, dir), machine);
+  noteNode(placeOf(config, dir), identity.id, machine);
+  return identity;
 }
 
 /** Gives the data a new key, because nobody has theirs any more; undefined where they belong together. */
@@ -35,5 +59,7 @@ export function takeNewRegionIdentity(
   dir: string,
   machine: OwnerMachine,
 ): NewIdentity | undefined {
-  return takeNewOwner(folderOf(config, dir), machine);
+  const taken = takeNewOwner(folderOf(config, dir), machine);
+  if (taken !== undefined) noteNode(placeOf(config, dir), taken.id, machine);
+  return taken;
 }

@@ -24,7 +24,7 @@ import { RegionalNode, type RegionalNodeOptions } from '../regional/regional-nod
 import { clientOf } from './broker.ts';
 import type { Site } from '../regional/site.ts';
 import { Fleet } from './fleet.ts';
-import { openRegionIdentity } from './identity.ts';
+import { checkRegionIsHere, openRegionIdentity } from './identity.ts';
 import { sendDoorOf } from './send.ts';
 import { fleetTerms, openStorage } from './storage.ts';
 import { openRegionAudit } from './audit.ts';
@@ -70,6 +70,7 @@ async function assemble(config: Config, machine: Machine, closers: Closers): Pro
   const { files, random, log, clock, timers } = machine;
   const dir = regionalDir(config.data);
   const identity = onSoundDisk(dir, () => {
+    checkRegionIsHere(config, dir, files);
     takeDataDirectory(dir, files, closers);
     return openRegionIdentity(config, dir, machine);
   });

@@ -1,9 +1,9 @@
 /**
- * Which hub lives in a data directory, noted where it is readable without that directory's disk (`data_note`). A disk that is not
+ * Which node lives in a data directory, noted where it is readable without that directory's disk (`data_note`). A disk that is not
  * mounted leaves an empty folder, which looks like a first start: a new hub would begin there, and the old one come back with the
- * disk, for devices and region two hubs that take turns. Who has such a note waits instead.
+ * disk, for devices and region two hubs that take turns; a new region would have a key that no hub trusts. Who has such a note waits instead.
  *
- * A line a directory, `ID DIRECTORY`: whoever runs a demo, or looks at a copy, has the same environment and another directory. The hub
+ * A line a directory, `ID DIRECTORY`: whoever runs a demo, or looks at a copy, has the same environment and another directory. The node
  * writes its line itself, from the moment when its data say whose they are. Who loses the file writes it anew.
  */
 import { linesOf, utf8 } from '../../base/bytes.ts';
@@ -17,6 +17,12 @@ import { formerHubs, hasJournalOrState, ownerOf } from './identity.ts';
 
 type NoteConfig = Pick<Config, 'data' | 'dataNote'>;
 
+/** A directory that a node lives in, and the file that says which. */
+interface NotedPlace {
+  readonly dir: string;
+  readonly note: string;
+}
+
 const PLACES_MAX = 16;
 const ID_CHARS = 16;
 
@@ -25,41 +31,60 @@ export function awayFault(
   { data, dataNote }: NoteConfig,
   files: Pick<Files, 'list' | 'read' | 'exists'>,
 ): HubError | undefined {
-  const noted = notedIn(dataNote, files).get(placeOf(data));
-  if (noted === undefined) return undefined;
-  const found = strangeContent(data, noted, files);
-  if (found === undefined) return undefined;
-  return new HubError('data.away', `${data} holds ${found}; ${dataNote} names hub ${noted}`);
+  const place = { dir: data, note: dataNote };
+  return nodeAwayFault('hub', place, files, (noted) => strangeContent(data, noted, files));
 }
 
-/** Notes the hub that lives here, and forgets directories that are gone: a mount point stays. A full disk stops no hub: the next start tries again. */
+/** `data.away` where `strange` says what lies in the place of the noted node. */
+export function nodeAwayFault(
+  what: 'hub' | 'region',
+  { dir, note }: NotedPlace,
+  files: Pick<Files, 'read'>,
+  strange: (noted: Origin) => string | undefined,
+): HubError | undefined {
+  const noted = notedIn(note, files).get(placeOf(dir));
+  const found = noted && strange(noted);
+  if (found === undefined) return undefined;
+  return new HubError('data.away', `${dir} holds ${found}; ${note} names ${what} ${noted}`);
+}
+
+/** Notes the hub that lives here. */
 export function noteHub(
   { data, dataNote }: NoteConfig,
   id: Origin,
+  machine: { readonly files: Pick<Files, 'read' | 'replace' | 'exists'>; readonly log: Log },
+): void {
+  noteNode({ dir: data, note: dataNote }, id, machine);
+}
+
+/** Notes the node that lives here, and forgets directories that are gone: a mount point stays. A full disk stops no node: the next start tries again. */
+export function noteNode(
+  { dir, note }: NotedPlace,
+  id: string,
   { files, log }: { readonly files: Pick<Files, 'read' | 'replace' | 'exists'>; readonly log: Log },
 ): void {
-  if (dataNote === '') return;
-  const place = placeOf(data);
-  const hubByPlace = notedIn(dataNote, files);
-  if (hubByPlace.get(place) === id) return;
-  const others = [...hubByPlace].filter(([dir]) => dir !== place && files.exists(dir));
-  const lines = [...others, [place, id]].map(([dir, hub]) => `${hub} ${dir}\n`);
+  if (note === '') return;
+  const place = placeOf(dir);
+  const nodeByPlace = notedIn(note, files);
+  if (nodeByPlace.get(place) === id) return;
+  const others = [...nodeByPlace].filter(([known]) => known !== place && files.exists(known));
+  const lines = [...others, [place, id]].map(([known, node]) => `${node} ${known}\n`);
   try {
-    files.replace(dataNote, utf8(lines.slice(-PLACES_MAX).join('')));
+    files.replace(note, utf8(lines.slice(-PLACES_MAX).join('')));
   } catch (error) {
     if (systemCode(error) === undefined) throw error;
-    log.warn('data.unnoted', { path: dataNote, reason: messageOf(error) });
+    log.warn('data.unnoted', { path: note, reason: messageOf(error) });
   }
 }
 
 function notedIn(path: string, files: Pick<Files, 'read'>): Map<string, Origin> {
-  const hubByPlace = new Map<string, Origin>();
-  if (path === '') return hubByPlace;
+  const nodeByPlace = new Map<string, Origin>();
+  if (path === '') return nodeByPlace;
   for (const line of linesOf(files.read(path))) {
-    const hub = originOfText(line.slice(0, ID_CHARS));
-    if (hub !== undefined) hubByPlace.set(line.slice(ID_CHARS + 1), hub);
+    const node = originOfText(line.slice(0, ID_CHARS));
+    if (node !== undefined) nodeByPlace.set(line.slice(ID_CHARS + 1), node);
   }
-  return hubByPlace;
+  return nodeByPlace;
 }
 
 function placeOf(data: string): string {

@@ -1,6 +1,14 @@
 /** Whose the data of a regional node are: one whose key is lost, or is another one's, does not take a new one in silence. */
 import assert from 'node:assert/strict';
-import { cpSync, existsSync, readFileSync, rmSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, test } from 'vitest';
 
@@ -81,4 +89,35 @@ test('a person begins with a new key, over the same data', async () => {
   assert.ok(existsSync(inData('sites/north')));
   const again = await new CliWorld().run(argv, { files: machineFiles });
   assert.equal(again.code, EXIT.usage);
+});
+
+test('whose disk is not mounted waits for it, and begins no other in the empty folder', async () => {
+  const note = join(tempDir(), 'region');
+  const noted = async (): Promise<string> => {
+    const region = await openRegion(configFor(data, ...FREE, `data_note=${note}`), machine);
+    await region.close();
+    return region.id;
+  };
+  assert.equal(await noted(), id);
+  assert.equal(readFileSync(note, 'utf8'), `${id} ${data}/regional\n`);
+  renameSync(data, `${data}.disk`);
+  mkdirSync(data);
+  const away = {
+    code: 'data.away',
+    message: new RegExp(`no data of a region.*names region ${id}`),
+  };
+  await assert.rejects(noted(), away);
+  const argv = `identity new --regional --data ${data} --set data_note=${note}`;
+  const made = await new CliWorld().run(argv, { files: machineFiles });
+  assert.deepEqual([made.code, made.stdout], [EXIT.failed, '']);
+  assert.match(made.stderr, /not the data directory of a region/);
+  assert.deepEqual(readdirSync(data), [], 'nothing is written there');
+  rmSync(data, { recursive: true });
+  renameSync(`${data}.disk`, data);
+  assert.equal(await noted(), id);
+  haveSite();
+  rmSync(inData('keys'), { recursive: true });
+  const anew = await new CliWorld().run(argv, { files: machineFiles });
+  assert.equal(anew.code, EXIT.done, anew.stderr);
+  assert.equal(`${await noted()}\n`, anew.stdout, 'a new key is noted in its place');
 });
