@@ -167,7 +167,9 @@ class EmbeddedSite implements SiteStorage {
   }
 
   async meet(hub: Origin, publicKey: Uint8Array): Promise<Met> {
-    return this.#keys.remember(hub, publicKey);
+    const met = this.#keys.remember(hub, publicKey);
+    if (met === 'new') await this.#foldUnread(hub);
+    return met;
   }
 
   async heard({ hub, nonce, spooled, software }: Hello, hindrance?: string): Promise<BatchId[]> {
@@ -367,33 +369,46 @@ class EmbeddedSite implements SiteStorage {
     if (first !== undefined && this.#store.checkpointLsn < first - 1 && first > 1) {
       log.error('regional.store.incomplete', { site, firstBatch: first });
     }
-    for (const { number, id, hub } of this.#archive.list()) {
-      const isConfirmed = this.#archive.receipt(id) !== undefined;
-      if (isConfirmed && number <= this.#store.checkpointLsn) continue;
-      const bytes = this.#archive.read(id);
-      const publicKey = this.#keys.get(hub);
-      if (bytes === undefined || publicKey === undefined) continue;
-      const outcome = await this.#keeper.reopen(hub, id, bytes, publicKey);
-      if (outcome.kind === 'refused') {
-        const means = 'it is kept; with its key, remove state.db of the site and start again';
-        log.error('regional.archive.unopened', { site, batch: id, reason: outcome.reason, means });
-        continue;
-      }
-      if (outcome.kind === 'damaged') {
-        log.error('regional.archive.damaged', { site, batch: id, reason: outcome.reason });
-        this.#archive.discard(id);
-        continue;
-      }
-      const history = await this.#compare(outcome);
-      this.#keeper.tell(
-        outcome.manifest,
-        history,
-        this.#history.head(hub, outcome.manifest.class).size,
-      );
-      await this.#fold(number, outcome.entries);
-      if (history === 'agrees') await this.#history.save(hub);
-      if (!isConfirmed) this.#confirm(id, outcome.manifest, history);
+    for (const batch of this.#archive.list()) {
+      const isConfirmed = this.#archive.receipt(batch.id) !== undefined;
+      if (isConfirmed && batch.number <= this.#store.checkpointLsn) continue;
+      await this.#foldAgain(batch, isConfirmed);
     }
+  }
+
+  /** What the archive has of a hub whose key was not to be read while others were folded; of one that is new indeed, nothing. */
+  async #foldUnread(met: Origin): Promise<void> {
+    for (const batch of this.#archive.list().filter(({ hub }) => hub === met)) {
+      await this.#foldAgain(batch, this.#archive.receipt(batch.id) !== undefined);
+    }
+  }
+
+  async #foldAgain({ number, id, hub }: ArchivedBatch, isConfirmed: boolean): Promise<void> {
+    const bytes = this.#archive.read(id);
+    if (bytes === undefined) return;
+    const { log } = this.#options;
+    const told = { site: this.#name, batch: id };
+    const publicKey = this.#keys.get(hub);
+    if (publicKey === undefined) {
+      const reason = `the key of hub ${hub} cannot be read`;
+      const means = 'it is kept, and folded once the hub has greeted this node';
+      return log.error('regional.archive.unopened', { ...told, reason, means });
+    }
+    const outcome = await this.#keeper.reopen(hub, id, bytes, publicKey);
+    if (outcome.kind === 'refused') {
+      const means = 'it is kept; with its key, remove state.db of the site and start again';
+      return log.error('regional.archive.unopened', { ...told, reason: outcome.reason, means });
+    }
+    if (outcome.kind === 'damaged') {
+      log.error('regional.archive.damaged', { ...told, reason: outcome.reason });
+      return this.#archive.discard(id);
+    }
+    const history = await this.#compare(outcome);
+    const { manifest, entries } = outcome;
+    this.#keeper.tell(manifest, history, this.#history.head(hub, manifest.class).size);
+    await this.#fold(number, entries);
+    if (history === 'agrees') await this.#history.save(hub);
+    if (!isConfirmed) this.#confirm(id, manifest, history);
   }
 }
 
