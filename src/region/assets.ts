@@ -72,7 +72,7 @@ export class RegionAssets implements ContentDoor {
       },
       prune: (nowMs, chunksMax) => state.store.prune(nowMs, chunksMax),
       vector: () => state.store.vector(),
-      digest: () => state.store.digest(),
+      digestInSteps: () => state.store.digestInSteps(),
       readings: (query) => state.store.readings(query),
       close: () => {
         blobs.close();

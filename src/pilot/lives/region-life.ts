@@ -127,7 +127,7 @@ function told(store: Store, onStored: RegionWorld['onStored']): SiteStore {
     },
     prune: (nowMs, chunksMax) => store.prune(nowMs, chunksMax),
     vector: () => store.vector(),
-    digest: () => store.digest(),
+    digestInSteps: () => store.digestInSteps(),
     readings: (query) => store.readings(query),
     close: () => store.close(),
   };

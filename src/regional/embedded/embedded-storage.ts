@@ -12,6 +12,8 @@
 import { utf8 } from '../../base/bytes.ts';
 import { type Clock, type Timers, turn } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
+import { OneAtATime } from '../../base/one-at-a-time.ts';
+import { inSlices, pauseEvery } from '../../base/steps.ts';
 import type { BatchId } from '../../batch/batch-id.ts';
 import type { Chunk, ChunkBitmap } from '../../batch/wire/chunks.ts';
 import type { Manifest } from '../../batch/manifest.ts';
@@ -66,6 +68,8 @@ export interface EmbeddedOptions {
 
 /** Ops that are folded before chunks of others get their turn. */
 const FOLD_OPS = 256;
+/** The digest of a large site takes seconds: after so long others get their turn. */
+const SLICE_MS = 4;
 /** Chunks of old readings that may go meanwhile: as many as can come with these ops. */
 const PRUNE_CHUNKS = FOLD_OPS;
 
@@ -114,8 +118,10 @@ class EmbeddedSite implements SiteStorage {
   readonly #store: SiteStore;
   readonly #contacts = new Map<Origin, Contact>();
   readonly down: DownSource;
-  /** One op of the region's own after the other. */
-  #authoring: Promise<unknown> = Promise.resolve();
+  /** Ops of the region's own. */
+  readonly #authoring = new OneAtATime();
+  /** Batches into the store, and what reads all of it: each takes many turns. */
+  readonly #folding = new OneAtATime();
   readonly heal: HealSource;
 
   private constructor(
@@ -255,7 +261,8 @@ class EmbeddedSite implements SiteStorage {
   }
 
   async digest(): Promise<SiteDigest> {
-    return this.#store.digest();
+    const pause = pauseEvery(SLICE_MS, this.#options);
+    return this.#folding.do(() => inSlices(this.#store.digestInSteps(), pause));
   }
 
   async readings(query: ReadingsQuery): Promise<ReadingsPage> {
@@ -263,7 +270,7 @@ class EmbeddedSite implements SiteStorage {
   }
 
   async close(): Promise<void> {
-    this.#store.close();
+    await this.#folding.do(async () => this.#store.close());
   }
 
   #downSource(incarnationPath: string): DownSource {
@@ -275,11 +282,7 @@ class EmbeddedSite implements SiteStorage {
       known: async (origin) => lanesOf(origin, this.#store.vector()),
       incarnation: async () => Number(textIn(files, incarnationPath)),
       beginIncarnation: async (number) => files.replace(incarnationPath, utf8(`${number}\n`)),
-      author: (authoring) => {
-        const authored = this.#authoring.then(() => this.#author(authoring));
-        this.#authoring = authored.catch(() => undefined);
-        return authored;
-      },
+      author: (authoring) => this.#authoring.do(() => this.#author(authoring)),
       receivers: new MemoryReceivers(),
     };
   }
@@ -290,8 +293,7 @@ class EmbeddedSite implements SiteStorage {
     const { region, publicKey, sealed, entries } = await make({ origin, seq, newest: undefined });
     const { id, manifest, bytes } = sealed;
     this.#keys.remember(region, publicKey);
-    const kept = this.#archive.add(region, manifest.class, id, bytes);
-    await this.#fold(kept.number, entries);
+    await this.#fold(this.#archive.add(region, manifest.class, id, bytes).number, entries);
     this.#confirm(id, manifest, 'untold');
   }
 
@@ -315,9 +317,9 @@ class EmbeddedSite implements SiteStorage {
     if (history === 'forked') {
       return { kind: 'forked', known: this.#history.head(hub, opClass).size };
     }
-    const kept = this.#archive.add(hub, opClass, id, bytes);
+    const { number } = this.#archive.add(hub, opClass, id, bytes);
     this.#retention.note(manifest);
-    await this.#fold(kept.number, entries);
+    await this.#fold(number, entries);
     if (history === 'agrees') await this.#history.save(hub);
     const done = this.#confirm(id, manifest, history);
     this.#assembly.drop(hub, id);
@@ -333,17 +335,19 @@ class EmbeddedSite implements SiteStorage {
   }
 
   /** In slices; the last one moves the checkpoint, so that a crash in between has the batch folded again. */
-  async #fold(number: number, entries: readonly StampedOp[]): Promise<void> {
-    for (let from = 0; from < entries.length; from += FOLD_OPS) {
-      const slice = entries.slice(from, from + FOLD_OPS);
-      const isLast = from + FOLD_OPS >= entries.length;
-      const checkpointLsn = Math.max(isLast ? number : 0, this.#store.checkpointLsn);
-      const stamped = slice.map((entry) => ({ lsn: number, stamped: entry }));
-      const nowMs = this.#retention.nowMs();
-      if (nowMs !== undefined) this.#store.prune(nowMs, PRUNE_CHUNKS);
-      this.#store.apply(stamped, checkpointLsn);
-      if (!isLast) await turn(this.#options.timers);
-    }
+  #fold(number: number, entries: readonly StampedOp[]): Promise<void> {
+    return this.#folding.do(async () => {
+      for (let from = 0; from < entries.length; from += FOLD_OPS) {
+        const slice = entries.slice(from, from + FOLD_OPS);
+        const isLast = from + FOLD_OPS >= entries.length;
+        const checkpointLsn = Math.max(isLast ? number : 0, this.#store.checkpointLsn);
+        const nowMs = this.#retention.nowMs();
+        if (nowMs !== undefined) this.#store.prune(nowMs, PRUNE_CHUNKS);
+        const ofBatch = slice.map((stamped) => ({ lsn: number, stamped }));
+        this.#store.apply(ofBatch, checkpointLsn);
+        if (!isLast) await turn(this.#options.timers);
+      }
+    });
   }
 
   #confirm(
@@ -386,8 +390,7 @@ class EmbeddedSite implements SiteStorage {
   async #foldAgain({ number, id, hub }: ArchivedBatch, isConfirmed: boolean): Promise<void> {
     const bytes = this.#archive.read(id);
     if (bytes === undefined) return;
-    const { log } = this.#options;
-    const told = { site: this.#name, batch: id };
+    const [{ log }, told] = [this.#options, { site: this.#name, batch: id }];
     const publicKey = this.#keys.get(hub);
     if (publicKey === undefined) {
       const reason = `the key of hub ${hub} cannot be read`;

@@ -2,6 +2,7 @@
  * What embedded storage (embedded-storage.ts) asks of the folded state of a site. SQLite (store/store.ts, with
  * durability `each-commit`) satisfies it, and so must pass test/contract/site-store.test.ts.
  */
+import type { Steps } from '../../base/steps.ts';
 import type { StampedOp } from '../../model/op.ts';
 import type { VersionVector } from '../../model/version-vector.ts';
 import type { ReadingsPage, ReadingsQuery } from '../../store/readings/readings.ts';
@@ -33,7 +34,8 @@ export interface SiteStore {
    */
   prune(nowMs: number, chunksMax: number): void;
   vector(): VersionVector;
-  digest(): SiteDigest;
+  /** In small steps; nothing may be folded before the last of them. */
+  digestInSteps(): Steps<SiteDigest>;
   readings(query: ReadingsQuery): ReadingsPage;
   close(): void;
 }

@@ -4,6 +4,7 @@
  * decision takes the classes back: what has come of a batch is kept for the next one.
  */
 import { type Clock, turn } from '../../base/clock.ts';
+import { OneAtATime } from '../../base/one-at-a-time.ts';
 import type { BatchId } from '../../batch/batch-id.ts';
 import type { Chunk } from '../../batch/wire/chunks.ts';
 import { threadedCompressor } from '../../batch/compression.ts';
@@ -37,7 +38,7 @@ export class Descent {
   /** What the last session took that was for asking alone. */
   #idleBytes = 0;
   /** Batches are opened and journaled one after the other. */
-  #work: Promise<unknown> = Promise.resolve();
+  readonly #work = new OneAtATime();
 
   private constructor(options: UplinkOptions, port: DownlinkPort, limits: UplinkLimits) {
     const { compressor = threadedCompressor, linkTimers } = options;
@@ -93,21 +94,18 @@ export class Descent {
 
   /** Takes a piece, and answers where a batch is complete with it. */
   take(
-    [id, chunk, regionKey]: DownPiece,
+    piece: DownPiece,
     link: Pick<RegionLink, 'sendDownReceipt'> | undefined,
     book: Pick<SessionBook, 'cameDown'>,
   ): Promise<void> {
-    const taking = this.#inOrder([id, chunk, regionKey], link, book);
-    this.#work = taking.catch(() => undefined);
-    return taking;
+    return this.#work.do(() => this.#take(piece, link, book));
   }
 
-  async #inOrder(
+  async #take(
     [id, chunk, regionKey]: DownPiece,
     link: Pick<RegionLink, 'sendDownReceipt'> | undefined,
     book: Pick<SessionBook, 'cameDown'>,
   ): Promise<void> {
-    await this.#work;
     const outcome = await this.#downlink.take(id, chunk, regionKey);
     if (outcome === undefined) return;
     // Where something of it cannot be taken, what waits behind that is no reason to stay.

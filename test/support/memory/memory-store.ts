@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 
 import { hexOf } from '../../../src/base/bytes.ts';
+import type { Steps } from '../../../src/base/steps.ts';
 import { LOG } from '../../../src/model/class.ts';
 import { type Lane, laneOf } from '../../../src/model/origin.ts';
 import type { VersionVector } from '../../../src/model/version-vector.ts';
@@ -50,6 +51,11 @@ export class MemoryStore implements SiteStore {
       .toSorted((a, b) => (a < b ? -1 : 1));
     const digest = createHash('sha256').update(living.join('\n')).digest('hex');
     return { digest, ops: living.length, records: 0 };
+  }
+
+  // oxlint-disable-next-line require-yield -- It has little to go through.
+  *digestInSteps(): Steps<SiteDigest> {
+    return this.digest();
   }
 
   readings(): ReadingsPage {

@@ -3,6 +3,7 @@
  * workers that write at once the second goes on where the first one ended, or, where that one died, where it had begun.
  */
 import { EMPTY_BYTES } from '../../../base/bytes.ts';
+import { OneAtATime } from '../../../base/one-at-a-time.ts';
 import { type Lane, laneOf, type Origin } from '../../../model/origin.ts';
 import { compareHlc, type Hlc } from '../../../model/hlc.ts';
 import { seqIn, type VersionVector } from '../../../model/version-vector.ts';
@@ -27,7 +28,7 @@ export class PgDownSource implements DownSource {
   readonly #place: ClaimPlace;
   readonly receivers: PgReceivers;
   /** Here one op after the other: those that wait for the lock of the site would each hold a connection. */
-  #authoring: Promise<unknown> = Promise.resolve();
+  readonly #authoring = new OneAtATime();
 
   constructor(place: ClaimPlace) {
     this.#place = place;
@@ -56,9 +57,7 @@ export class PgDownSource implements DownSource {
   }
 
   author(authoring: Authoring): Promise<void> {
-    const authored = this.#authoring.then(() => this.#author(authoring));
-    this.#authoring = authored.catch(() => undefined);
-    return authored;
+    return this.#authoring.do(() => this.#author(authoring));
   }
 
   async #author({ class: opClass, originOf, make }: Authoring): Promise<void> {
