@@ -3,7 +3,7 @@
  * HTTP API; closes them in reverse. Its data lies below `<data>/regional`, so that a hub and a regional node
  * can share one data directory on one machine.
  */
-import { messageOf } from '../base/errors.ts';
+import { messageOf, systemCode } from '../base/errors.ts';
 import { isoTime } from '../base/iso-time.ts';
 import { Broker } from '../broker/broker.ts';
 import { BRIEF_FILTER } from '../batch/wire/topics.ts';
@@ -161,6 +161,7 @@ async function listenHttp(parts: RegionParts): Promise<HttpServer> {
   const { files, log, clock } = machine;
   const { host, httpPort } = config.regional;
   const startMs = clock.monotonicMs();
+  const diskFreeBytes = (): number | null => freeBytesOf(regionalDir(config.data), machine);
   const status = async (): Promise<RegionStatus> => {
     const sites: RegionSite[] = [];
     for (const { name: site, storage } of node.sites()) {
@@ -170,18 +171,21 @@ async function listenHttp(parts: RegionParts): Promise<HttpServer> {
     const uptimeS = Math.round((clock.monotonicMs() - startMs) / 1_000);
     const connected = node.isConnected;
     const at = isoTime(clock.wallMs());
-    return { regionId: id, version: PROGRAM_VERSION, uptimeS, at, connected, sites };
+    const own = { regionId: id, version: PROGRAM_VERSION, uptimeS, at, connected };
+    return { ...own, diskFreeBytes: diskFreeBytes(), sites };
   };
   const metrics = async (): Promise<RegionMetrics> => {
     const uptimeS = Math.round((clock.monotonicMs() - startMs) / 1_000);
     const own = { regionId: id, version: PROGRAM_VERSION, uptimeS, work: node.work };
     const databaseThere = database?.isThere ?? null;
     const sites = await siteMetrics(node.sites(), clock.wallMs());
-    return { ...own, connected: node.isConnected, databaseThere, sites };
+    const around = { connected: node.isConnected, databaseThere, diskFreeBytes: diskFreeBytes() };
+    return { ...own, ...around, sites };
   };
   const api = createRegionApi({
     isConnected: () => node.isConnected,
     wallMs: () => clock.wallMs(),
+    diskFreeBytes,
     status,
     metrics,
     digest: async (site) => node.site(site)?.storage.digest(),
@@ -218,6 +222,15 @@ async function listenHttp(parts: RegionParts): Promise<HttpServer> {
   );
   closers.add(api);
   return server;
+}
+
+function freeBytesOf(dir: string, { files }: Pick<Machine, 'files'>): number | null {
+  try {
+    return files.freeBytes(dir);
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+    return null; // The disk is gone: whoever writes says so.
+  }
 }
 
 async function siteMetrics(

@@ -62,7 +62,8 @@ testWithPeers(
     const hubs = Array.from({ length: 30 }, (_, number) => hub(number));
     const fetch = (request: Request): Response => {
       const { pathname } = new URL(request.url);
-      const told = pathname === '/api/v1/fleet' ? Response.json({ at: AT, hubs }) : undefined;
+      const fleet = { at: AT, diskFreeBytes: 120_000_000, hubs };
+      const told = pathname === '/api/v1/fleet' ? Response.json(fleet) : undefined;
       return told ?? page.answer(pathname, request.headers) ?? new Response('', { status: 404 });
     };
     const place = { host: '127.0.0.1', port: 0, purpose: 'http.port', connectionsMax: 32 };
@@ -73,6 +74,7 @@ testWithPeers(
       const tab = await openPage(browser, { viewport: { width, height: 900 } });
       await tab.goto(`http://127.0.0.1:${server.port}/`);
       await reads(tab, '#hubs td', FORK);
+      await reads(tab, '#disk', 'The disk is nearly full: 120 MB left');
       const cells = await tab.evaluate<{ says: string; width: number; isWithin: boolean }[]>(CELLS);
       assert.equal(cells.length, 30 * 9);
       assert.deepEqual(

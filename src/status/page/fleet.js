@@ -8,6 +8,8 @@ const PERIOD_MS = 10_000;
 const LINES_MAX = 300;
 /** A hub that was silent for longer is marked: it should have had a sunny hour. */
 const SILENT_MS = 36 * 3_600_000;
+/** So little room on the disk of the region is marked. */
+const LOW_DISK_BYTES = 1e9;
 const DASH = '–';
 
 const element = (id) => document.getElementById(id);
@@ -110,13 +112,16 @@ function chosen() {
 async function showFleet() {
   const answer = await fetch('/api/v1/fleet');
   if (!answer.ok) throw new Error(`${answer.status}`);
-  const { at, hubs } = await answer.json();
+  const { at, diskFreeBytes, hubs } = await answer.json();
   const sorted = hubs.toSorted((a, b) => heardMs(a) - heardMs(b));
   element('hubs').replaceChildren(...sorted.map((hub) => hubRow(hub, Date.parse(at))));
   element('none').hidden = hubs.length > 0;
   const sites = new Set(hubs.map(({ site }) => site)).size;
   element('identity').textContent =
     `${hubs.length} ${hubs.length === 1 ? 'hub' : 'hubs'} at ${sites} ${sites === 1 ? 'site' : 'sites'}`;
+  const isLow = diskFreeBytes !== null && diskFreeBytes < LOW_DISK_BYTES;
+  element('disk').hidden = !isLow;
+  if (isLow) element('disk').textContent = `The disk is nearly full: ${bytes(diskFreeBytes)} left`;
 }
 
 async function showLog() {

@@ -46,6 +46,8 @@ export interface RegionStatus {
   readonly at: string;
   /** Connected to the broker that hubs publish to. */
   readonly connected: boolean;
+  /** Room that is left on the disk of the data; null where that is not to be read. */
+  readonly diskFreeBytes: number | null;
   readonly sites: readonly RegionSite[];
 }
 
@@ -53,6 +55,8 @@ export interface RegionApiOptions extends LoginOptions {
   isConnected(): boolean;
   /** By the node's clock. */
   wallMs(): number;
+  /** As in the status. */
+  diskFreeBytes(): number | null;
   status(): Promise<RegionStatus>;
   metrics(): Promise<RegionMetrics>;
   /** Undefined where no such site is known. */
@@ -122,9 +126,11 @@ export function createRegionApi(options: RegionApiOptions): RegionApi {
     return new Response(renderRegionMetrics(await options.metrics()), { headers });
   });
   app.get('/api/v1/status', async () => jsonAnswer(await options.status()));
-  app.get('/api/v1/fleet', async () =>
-    jsonAnswer({ at: isoTime(options.wallMs()), hubs: await options.fleet() }),
-  );
+  app.get('/api/v1/fleet', async () => {
+    const hubs = await options.fleet();
+    const diskFreeBytes = options.diskFreeBytes();
+    return jsonAnswer({ at: isoTime(options.wallMs()), diskFreeBytes, hubs });
+  });
   app.get('/api/v1/log', (context) => logAnswer(options, context));
   app.get('/api/v1/summaries', (context) => summariesAnswer(options, context));
   app.get('/api/v1/readings', (context) => siteReadingsAnswer(options, context));

@@ -17,6 +17,7 @@ export interface RegionMetrics {
   };
   /** Whether the database answered last; null where there is none. */
   readonly databaseThere: boolean | null;
+  readonly diskFreeBytes: number | null;
   readonly sites: readonly {
     readonly site: string;
     readonly batches: number;
@@ -35,6 +36,8 @@ export function renderRegionMetrics(metrics: RegionMetrics): string {
   page.gauge('region_uptime_seconds', 'Time since the start.', metrics.uptimeS);
   page.gauge('region_connected', '1 while connected to the broker of the hubs.', metrics.connected);
   page.gauge('region_database_up', '1 while PostgreSQL answers.', metrics.databaseThere);
+  const left = 'Space that is left on the disk of the data; what a database has, it says itself.';
+  page.gauge('region_disk_free_bytes', left, metrics.diskFreeBytes);
   page.counter('region_chunks', 'Chunks that this process has taken.', work.chunks);
   page.counter('region_batches', 'Batches that this process has stored.', work.batches);
   page.counter('region_ops', 'Ops in batches that this process has stored.', work.ops);

@@ -29,6 +29,7 @@ const SENDING: SendDoor = {
 const NOTHING = {
   isConnected: () => true,
   wallMs: () => 0,
+  diskFreeBytes: () => null,
   status: () => Promise.reject(new Error('not asked for')),
   digest: () => Promise.resolve(undefined),
   fleet: () => Promise.resolve([]),
@@ -51,6 +52,7 @@ function ask(
     assets: NO_ASSETS,
     isConnected: () => true,
     wallMs: () => Date.parse('2026-03-01T12:00:00.000Z'),
+    diskFreeBytes: () => 5_000_000,
     settings: () => Promise.resolve(undefined),
     status: async () => ({
       regionId: 'r',
@@ -58,6 +60,7 @@ function ask(
       uptimeS: 1,
       at: '2026-03-01T12:00:00.000Z',
       connected: true,
+      diskFreeBytes: 5_000_000,
       sites: [{ site: 'north', hubs: ['a1'], batches: 3 }],
     }),
     metrics: async () => ({
@@ -66,6 +69,7 @@ function ask(
       uptimeS: 1,
       connected: true,
       databaseThere: null,
+      diskFreeBytes: 5_000_000,
       work: { chunks: 7, batches: 3, ops: 30, parked: 0, nonsense: 1, overQuota: 0 },
       sites: [
         {
@@ -132,6 +136,7 @@ test('status, fleet, digest and page', async () => {
   assert.equal((await ask('/api/v1/status')).status, 200);
   assert.deepEqual(await (await ask('/api/v1/fleet')).json(), {
     at: '2026-03-01T12:00:00.000Z',
+    diskFreeBytes: 5_000_000,
     hubs: [],
   });
   assert.equal((await ask('/api/v1/digest')).status, 200, 'the only site needs no name');
@@ -152,6 +157,7 @@ test('metrics', async () => {
   const text = await answer.text();
   assert.match(answer.headers.get('content-type') ?? '', /version=0\.0\.4/);
   assert.match(text, /^heliograph_region_ops_total 30$/m);
+  assert.match(text, /^heliograph_region_disk_free_bytes 5000000$/m);
   assert.match(text, /^heliograph_hub_heard_seconds\{site="north",hub="a1"\} 12$/m);
   assert.doesNotMatch(text, /database_up/, 'what is not there has no series');
 });
