@@ -198,6 +198,26 @@ test('a journal at its limit refuses; released segments let it go on', async () 
   await rig.checkUsable();
 });
 
+test('a segment whose name cannot be taken keeps those behind it: no start takes the gap for damage', async () => {
+  const rig = new Rig(1);
+  await rig.open();
+  while (rig.journal.segmentStarts.length < 5) await rig.commit(5);
+  const { files } = rig;
+  const rename = files.rename.bind(files);
+  const second = `${DIR}/${files.list(DIR).filter((name) => name.endsWith('.segment'))[1]}`;
+  files.rename = (from, to) => {
+    if (from === second) throw systemError('EIO', `rename ${from}`);
+    rename(from, to);
+  };
+  rig.release(rig.journal.durableLsn);
+  await rig.settle(50);
+  rig.end('kill');
+  files.rename = rename;
+  await rig.open();
+  assert.deepEqual(rig.journal.stat().quarantined, []);
+  await rig.checkUsable();
+});
+
 test('a journal that was taken away acknowledges nothing any more, though its open file would', async () => {
   const rig = new Rig(1);
   await rig.open();

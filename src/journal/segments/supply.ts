@@ -46,6 +46,9 @@ export class SegmentSupply {
   readonly #retired: Segment[] = [];
   /** Epochs of retired segments whose name could not be taken: the next open meets them again. */
   readonly #stuckEpochs = new Set<number>();
+  /** The segment whose name could not be taken last: told once. */
+  #stuck: string | undefined;
+  #willRecycle = false;
   #liveBytes: number;
   #nextNumber: number;
   #ready: Made | undefined;
@@ -129,12 +132,12 @@ export class SegmentSupply {
   retire(segment: Segment): void {
     this.#retired.push(segment);
     this.#liveBytes -= segment.sizeBytes;
-    if (this.#retired.length === 1 && this.#owner !== undefined) this.#recycleSoon();
+    if (this.#owner !== undefined) this.#recycleSoon();
   }
 
   /** Takes the names of all retired segments, waiting for the card. */
   recycleNow(): void {
-    while (this.#retired.length > 0) this.#recycle();
+    while (this.#recycle());
   }
 
   close(): void {
@@ -278,21 +281,27 @@ export class SegmentSupply {
   }
 
   #recycleSoon(): void {
+    if (this.#willRecycle) return;
+    this.#willRecycle = true;
     this.#options.timers.soon(() => {
+      this.#willRecycle = false;
       if (this.#closed || this.#retired.length === 0) return;
-      this.#recycle();
+      const isDone = this.#recycle();
       this.#owner?.onRecycled();
-      if (this.#retired.length > 0) this.#recycleSoon();
+      if (isDone && this.#retired.length > 0) this.#recycleSoon();
       this.prepare();
       this.#owner?.onSupply();
     });
   }
 
-  /** Takes the name of the oldest retired segment, durably, before anything else may happen to its file. */
-  #recycle(): void {
+  /**
+   * Takes the name of the oldest retired segment, durably, before anything else may happen to its file; true where that is done. One
+   * that keeps its name keeps those behind it: a start would take a gap between them for damage. It is tried again when the next segment is due.
+   */
+  #recycle(): boolean {
     const { files, dir, segmentBytes, totalBytesMax, log } = this.#options;
     const segment = this.#retired.shift();
-    if (segment === undefined) return;
+    if (segment === undefined) return false;
     try {
       const isKept =
         segment.sizeBytes === segmentBytes &&
@@ -303,9 +312,14 @@ export class SegmentSupply {
       else files.remove(segment.path);
       files.syncDir(dir);
       if (isKept) this.#spares.push(spare);
+      return true;
     } catch (error) {
-      this.#stuckEpochs.add(segment.header.epoch);
-      log.warn('journal.recycle-failed', { file: segment.path, reason: messageOf(error) });
+      if (this.#stuck !== segment.path)
+        log.warn('journal.recycle-failed', { file: segment.path, reason: messageOf(error) });
+      this.#stuck = segment.path;
+      if (files.exists(segment.path)) this.#retired.unshift(segment);
+      else this.#stuckEpochs.add(segment.header.epoch);
+      return false;
     }
   }
 
