@@ -80,6 +80,10 @@ export class Retention {
   #underway: Promise<void> = Promise.resolve();
   #isBusy = false;
   #fault: HubError | undefined;
+  #stop: () => void = () => undefined;
+  readonly #stopped = new Promise<void>((resolve) => {
+    this.#stop = resolve;
+  });
 
   constructor(options: RetentionOptions) {
     this.#options = options;
@@ -107,6 +111,7 @@ export class Retention {
 
   async close(): Promise<void> {
     for (const cancel of this.#cancels) cancel();
+    this.#stop();
     await this.#underway;
   }
 
@@ -185,8 +190,9 @@ export class Retention {
   async #isNoted(): Promise<boolean> {
     const { journal, door, keepProgress } = this.#options;
     try {
-      await journal.whenDurable(door.noteProgress());
-      return true;
+      // On a full disk the note waits for room, which may never come.
+      const noted = journal.whenDurable(door.noteProgress()).then(() => true);
+      return await Promise.race([noted, this.#stopped.then(() => false)]);
     } catch (error) {
       if (!(error instanceof HubError)) throw error;
       if (error.code === 'journal.busy') return false; // The card is behind, and others are held back for it already.

@@ -20,6 +20,7 @@ interface State {
   gathered?: number;
   lostLsn?: number;
   settleStore?: RetentionOptions['settleStore'];
+  whenDurable?: () => Promise<void>;
   receiptedLsn?: number;
   droppable?: RetentionOptions['droppable'];
 }
@@ -41,7 +42,7 @@ function retain(state: State): Held {
     durableLsn: 250,
     segmentStarts: [1, 101, 201],
     fillRatio: state.fillRatio,
-    whenDurable: () => Promise.resolve(),
+    whenDurable: state.whenDurable ?? (() => Promise.resolve()),
     release: (throughLsn: number) => {
       released.push(throughLsn);
       while ((journal.segmentStarts[1] ?? Infinity) <= throughLsn + 1)
@@ -143,6 +144,12 @@ test('what cannot be made durable is told for as long as it keeps the journal fr
   assert.equal(retention.fault, undefined);
   assert.deepEqual(released, [250]);
   await retention.close();
+});
+
+test('a note that a full disk does not take holds up no end', async () => {
+  const whenDurable = (): Promise<void> => new Promise(() => undefined);
+  const { released } = await round({ pinnedLsn: Infinity, fillRatio: 0.9, whenDurable });
+  assert.deepEqual(released, []);
 });
 
 test('a journal that is nearly full does not wait for its turn: each new segment is looked at within a second', async () => {
