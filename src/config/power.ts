@@ -32,7 +32,10 @@ const thresholds = section(
     telemetry_resume_pct: optionalNumber(PERCENT, 'At or above: state saver again.'),
     alarms_stop_pct: optionalNumber(PERCENT, 'Below: nothing is sent (state shutdown).'),
     shutdown_pct: optionalNumber(PERCENT, 'Below: the site may be powered off.'),
-    restart_pct: optionalNumber(PERCENT, 'At or above: service again after a shutdown.'),
+    restart_pct: optionalNumber(
+      PERCENT,
+      'At or above: service again after a shutdown; sooner while the battery charges.',
+    ),
     bulk_pause_v: optionalNumber(VOLTS, 'As bulk_pause_pct, where only the voltage is known.'),
     bulk_resume_v: optionalNumber(VOLTS, 'As bulk_resume_pct.'),
     telemetry_pause_v: optionalNumber(VOLTS, 'As telemetry_pause_pct.'),

@@ -11,8 +11,9 @@
  *
  * A shutdown that ends before the site was ready to power off (10 %) ends halfway to the next pause (18.5 %): the
  * restart level is for batteries that were emptied, and waiting for it would keep alarms for hours that the sun has paid.
- * While the battery is charging, it ends a point above its begin: on a dull day the sun may lift a battery by no more
- * than that, and let it fall again; a site that was up all the time was silent for ten hours then.
+ * While the battery is charging, either ends a point above its begin: on a dull day the sun may lift a battery by no more
+ * than that, and let it fall again; a site that was up all the time was silent for ten hours then, and for twenty where
+ * the night before had just emptied the battery.
  * A hub that was off and boots has been let on by whoever guards the battery: it starts like that, too; at 25 %
  * sharp it would otherwise stay silent whenever the sun fades just then.
  */
@@ -30,7 +31,8 @@ interface Sample {
   readonly atMs: number;
   readonly level: number;
   readonly rich: boolean;
-  readonly charging: boolean;
+  /** Undefined where no reading tells what flows. */
+  readonly charging: boolean | undefined;
 }
 
 export interface StateMemory {
@@ -108,9 +110,16 @@ export function nextState(
   return enter(heard, candidate, nowMs);
 }
 
-/** The level at which the present shutdown ends, in the unit that it is judged by: no battery rises to it but by charging. */
-export function restartLevelOf({ unit, drained }: StateMemory, thresholds: Thresholds): number {
-  return restartLevel(thresholds, drained, unit === 'percent');
+/**
+ * The level at which the present shutdown ends, in the unit that it is judged by: no battery rises to it but by charging,
+ * which counts where it can be seen.
+ */
+export function restartLevelOf(
+  { unit, drained, samples }: StateMemory,
+  thresholds: Thresholds,
+): number {
+  const showsCharging = unit === 'percent' && samples.some((it) => it.charging !== undefined);
+  return restartLevel(thresholds, drained, showsCharging);
 }
 
 /** The level that the state was judged by: the median of five minutes. */
@@ -143,9 +152,9 @@ function isRich(estimate: BatteryEstimate, already: boolean): boolean {
 }
 
 /** More flows into the battery than out of it. A voltage would rise with that, whatever the charge. */
-function isCharging({ batteryW, pvW, loadW }: BatteryEstimate): boolean {
+function isCharging({ batteryW, pvW, loadW }: BatteryEstimate): boolean | undefined {
   if (batteryW !== undefined) return batteryW > 0;
-  return pvW !== undefined && loadW !== undefined && pvW > loadW;
+  return pvW === undefined || loadW === undefined ? undefined : pvW > loadW;
 }
 
 function most(samples: readonly Sample[], what: 'rich' | 'charging'): boolean {
@@ -167,7 +176,7 @@ function restartLevel(
   drained: boolean,
   charging: boolean,
 ): number {
-  if (drained) return shutdown.resume;
+  if (drained && !charging) return shutdown.resume;
   const gapMax = charging ? CHARGING_GAP : RESTART_GAP_MAX;
   const gap = Math.min(gapMax, (telemetry.pause - alarmsStop) / 2);
   return Math.min(shutdown.resume, alarmsStop + gap);

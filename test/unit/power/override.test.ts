@@ -192,7 +192,7 @@ test('before all is paused for too long, one last call lets records go, as late 
   assert.deepEqual(at(16, 'satellite', young), [0, 1]);
 });
 
-test('a shutdown that has not drained the battery is told by the level at which it ends', () => {
+test('a shutdown is told by the level at which it ends: higher where nobody knows whether the battery charges', () => {
   const budget: Budget = { ...sunny(15.2, 2), risesTo: (percent) => percent * MINUTE_MS };
   const backlog = backlogOf({ 0: { oldestMs: MINUTE_MS } });
   const input = inputOf(15.2, 0, { backlog, budget });
@@ -200,7 +200,10 @@ test('a shutdown that has not drained the battery is told by the level at which 
   assert.match(short.why, /battery 15 % below 16 %/);
   assert.equal(short.backAtMs, input.wallMs + 16 * MINUTE_MS);
   const { power } = memoryAt('shutdown', 15.2);
-  const long = decide(input, { power: { ...power, drained: true } });
+  const emptied = decide(input, { power: { ...power, drained: true } });
+  assert.equal(emptied.backAtMs, short.backAtMs, 'the sun ends it at the same level');
+  const samples = [{ atMs: 0, level: 15.2, rich: false, charging: undefined }];
+  const long = decide(input, { power: { ...power, drained: true, samples } });
   assert.match(long.why, /battery 15 % below 25 %/);
   assert.equal(long.backAtMs, input.wallMs + 25 * MINUTE_MS);
 });
@@ -237,11 +240,11 @@ test('the last session above the reserve is for alarms: records only ride along 
 test('in shutdown it says when it expects to be back, and when the site may be switched off', () => {
   const sun = decided('shutdown', 12, { budget: sunny(12, 30) });
   assert.equal(sun.readyToPowerOff, false);
-  assert.equal(sun.backAtMs, sun.at + HOUR_MS, 'at 18.5 %: the battery was not emptied');
+  assert.equal(sun.backAtMs, sun.at + HOUR_MS, 'at 16 %');
   const emptied = memoryAt('shutdown', 12);
   const input = inputOf(12, 0, { budget: sunny(12, 30) });
   const after = decide(input, { power: { ...emptied.power, drained: true } });
-  assert.equal(after.backAtMs, after.at + 2 * HOUR_MS, 'at 25 %');
+  assert.equal(after.backAtMs, sun.backAtMs);
   assert.equal(after.readyToPowerOff, true, 'once emptied it does not flap around 10 %');
 });
 

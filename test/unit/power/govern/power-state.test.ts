@@ -136,6 +136,22 @@ test('a battery that only brushes the last threshold was not emptied: it is back
   assert.deepEqual(run(() => 19, 30 * MINUTE_MS, emptied).changes, [], 'then at 25 % only');
 });
 
+test('a battery that was emptied with the hub still on is back a point above the reserve once the sun charges it', () => {
+  const emptied = run(() => 9.9, 30 * MINUTE_MS);
+  assert.equal(emptied.memory.drained, true);
+  const after = (level: number, more: object): StateMemory => {
+    let { memory, nowMs } = emptied;
+    for (const endMs = nowMs + 30 * MINUTE_MS; nowMs < endMs; nowMs += TICK_MS) {
+      memory = nextState(memory, estimateOf(level, nowMs, more), LFP, nowMs);
+    }
+    return memory;
+  };
+  assert.equal(after(16.1, { batteryW: 2 }).state, 'critical');
+  assert.equal(after(16.1, { batteryW: 2 }).drained, false);
+  assert.equal(after(15.9, { batteryW: 2 }).state, 'shutdown');
+  assert.equal(after(24.9, { batteryW: -2 }).state, 'shutdown', 'nothing flows in');
+});
+
 test('a dull day that lifts the battery by a point ends the silence; without sun it takes more', () => {
   const shutdown = run(() => 14.5, 30 * MINUTE_MS);
   assert.equal(shutdown.memory.state, 'shutdown');
