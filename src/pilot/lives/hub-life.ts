@@ -32,7 +32,7 @@ import type { Scenario } from '../scenario.ts';
 
 export const SITE_NAME = 'pilot';
 /** A month of it is in memory, with all that a card keeps of it. In two dark weeks files fill it, and what that brings shows. */
-const JOURNAL_MIB_MAX = 24;
+const JOURNAL_MIB_MAX = 40;
 /** Where files wait for the next month's bytes, they wait in the journal. */
 const QUOTA_JOURNAL_MIB_MAX = 96;
 export const SPOOL_MIB_MAX = 16;
