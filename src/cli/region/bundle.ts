@@ -195,8 +195,9 @@ function readBundle(path: string, io: CliIo): readonly CarriedMessage[] {
       const other = `${dir}/${name}`;
       if (!name.endsWith(SUFFIX) || other === path) continue;
       const outcome = parsePart(io.files.read(other) ?? new Uint8Array());
-      if (outcome.kind === 'part') parts.push(outcome.part);
-      else io.stderr(`${other}: ${outcome.reason}\n`);
+      if (outcome.kind === 'damaged') io.stderr(`${other}: ${outcome.reason}\n`);
+      // A stick may have those of many months.
+      else if (outcome.part.bundle === first.bundle) parts.push(outcome.part);
     }
   }
   const outcome = joinBundle(parts);
