@@ -178,7 +178,7 @@ function routes(options: ApiOptions, streams: EventStreams): [string, Handler][]
     ['/api/v1/power/sources', () => jsonAnswer(options.powerSources())],
     [
       '/api/v1/records',
-      (context) => recordsAnswer(options.records, ...readingOf(options, context)),
+      (context) => recordsAnswer(options.records, options.timers, ...readingOf(options, context)),
     ],
     ['/api/v1/records/*', (context) => oneKeyAnswer(options, context, 'records', recordAnswer)],
     ['/api/v1/docs/*', (context) => oneKeyAnswer(options, context, 'docs', docAnswer)],

@@ -3,6 +3,7 @@
  * mends becomes an op of this hub with the authority of whoever asks; the answer comes when the op is durable
  * and shows. In mode `password` for the people of the site, not for devices.
  */
+import { type Timers, turn } from '../../base/clock.ts';
 import type { JsonValue } from '../../codec/json.ts';
 import type { Role } from '../../model/op.ts';
 import { jsonAnswer } from '../http/answers.ts';
@@ -69,12 +70,26 @@ export function docAnswer(door: RecordDoor, key: string): Response {
   });
 }
 
-/** `?prefix=&after=`: a page of keys; `next` goes into `after` of the next question. */
-export function recordsAnswer(door: RecordDoor, url: URL, mayRead: MayRead): Response {
+/**
+ * `?prefix=&after=`: a page of keys; `next` goes into `after` of the next question. It is a key that may be read: pages without one
+ * are passed over, with turns for others in between.
+ */
+export async function recordsAnswer(
+  door: RecordDoor,
+  timers: Timers,
+  url: URL,
+  mayRead: MayRead,
+): Promise<Response> {
   const prefix = url.searchParams.get('prefix') ?? '';
-  const found = door.keys(prefix, url.searchParams.get('after') ?? '', KEYS_MAX);
-  const next = found.length < KEYS_MAX ? null : (found.at(-1) ?? null);
-  return jsonAnswer({ records: found.filter((key) => mayRead(key)), next });
+  let after = url.searchParams.get('after') ?? '';
+  for (;;) {
+    const found = door.keys(prefix, after, KEYS_MAX);
+    const records = found.filter((key) => mayRead(key));
+    if (found.length < KEYS_MAX) return jsonAnswer({ records, next: null });
+    if (records.length > 0) return jsonAnswer({ records, next: records.at(-1) });
+    after = found.at(-1) as string;
+    await turn(timers);
+  }
 }
 
 /** `?key=&limit=`: the newest ops, the earliest first. */

@@ -214,7 +214,11 @@ export class SampleSources {
         return { fields: Object.fromEntries(shown), counters: {} };
       },
       doc: () => undefined,
-      keys: () => [...this.records.keys()],
+      keys: (prefix, after, limit) =>
+        [...this.records.keys()]
+          .filter((key) => key.startsWith(prefix) && key > after)
+          .toSorted()
+          .slice(0, limit),
       history: () => [],
       conflicts: () => ({ conflicts: this.conflicts }),
       undo: () => Promise.resolve(refused),

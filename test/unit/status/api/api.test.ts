@@ -332,6 +332,22 @@ test('records and readings follow the rights of the user', async () => {
   assert.equal((await ask('/api/v1/readings?key=devices/bob/1', login, { auth })).status, 403);
 });
 
+test('no page of keys names one that its reader may not read', async () => {
+  for (const name of ['abe', 'bob'])
+    for (let n = 0; n < 1_500; n++) sources.records.set(`devices/${name}/${n}`, new Map());
+  sources.records.set('devices/ana/1', new Map());
+  const pages: string[] = [];
+  for (let next: string | null = ''; next !== null;) {
+    const path = `/api/v1/records?after=${encodeURIComponent(next)}`;
+    const answer = await ask(path, basic('ana:pä:ss'), { auth, timers: machineTimers });
+    const text = await answer.text();
+    pages.push(text);
+    ({ next } = JSON.parse(text) as { next: string | null });
+  }
+  assert.match(pages.join(''), /devices\/ana\/1/);
+  assert.doesNotMatch(pages.join(''), /abe|bob/);
+});
+
 test('a request for a foreign host is refused, as DNS rebinding would send it', async () => {
   const acceptsHost = (hostname: string): boolean => hostname === '127.0.0.1';
   assert.equal((await ask('/api/v1/status', {}, { acceptsHost })).status, 200);
