@@ -243,7 +243,7 @@ testWithPeers(
     await reads(page, '.notice code', /^df$/);
     await reads(page, '.notice', 'Anyone on this network');
     await reads(page, '#soc', /^–$/);
-    await reads(page, '#why', 'No fresh reading');
+    await reads(page, '#why', 'Too few fresh readings');
     api.close();
     await server.close();
     await reads(page, '.contact.lost', /^no contact since \d\d:\d\d$/);

@@ -18,7 +18,7 @@ const STATE_WORDS = {
   saver: 'Saving energy: bulk data waits, the rest goes by its deadline.',
   critical: 'The battery is low: alarms and commands go, the rest waits as long as it may.',
   shutdown: 'The battery must recover: nothing is sent.',
-  unknown: 'No fresh reading of the battery: sending with caution.',
+  unknown: 'Too few fresh readings of the battery: sending with caution.',
 };
 
 const QUALITY_WORDS = {
