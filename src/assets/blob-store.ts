@@ -9,6 +9,7 @@
 import type { Timers } from '../base/clock.ts';
 import { HubError, messageOf } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
+import { OneAtATime } from '../base/queue.ts';
 import type { AssetPiece, AssetPreview } from '../model/asset-bytes.ts';
 import type { Origin } from '../model/origin.ts';
 import type { Files, OpenFile } from '../platform/files/files.ts';
@@ -92,7 +93,7 @@ export class BlobStore {
   readonly #options: BlobStoreOptions;
   readonly #blobs = new Map<ContentId, Blob>();
   readonly #parts = new Map<string, Gathering>();
-  #finishing: Promise<void> = Promise.resolve();
+  readonly #finishing = new OneAtATime();
   readonly #verifying = new Map<ContentId, Promise<boolean>>();
   #uses = 0;
   #evicted = 0;
@@ -188,9 +189,7 @@ export class BlobStore {
 
   /** Checks contents that are whole, and gives them their names; one round at a time. */
   finish(): Promise<void> {
-    const round = this.#finishing.then(() => this.#finishAll());
-    this.#finishing = round.catch(() => undefined);
-    return round;
+    return this.#finishing.do(() => this.#finishAll());
   }
 
   /** Takes over a file of ours whose bytes are on the medium, have this hash, and are in the journal up to `throughLsn`. */

@@ -17,6 +17,7 @@ import { type Cancel, type Timers, turn } from '../base/clock.ts';
 import { HubError, messageOf, systemCode } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { Offers } from '../base/offers.ts';
+import { OneAtATime } from '../base/queue.ts';
 import type { Verify } from '../codec/cose.ts';
 import { CborError } from '../codec/reader.ts';
 import { originOfPublicKey } from '../hashes.ts';
@@ -102,7 +103,7 @@ export class Ledger {
   #durableLsn: Lsn;
   #cancelWake: Cancel | undefined;
   readonly #endPeriod: Cancel;
-  #flushing: Promise<void> = Promise.resolve();
+  readonly #flushing = new OneAtATime();
   /** Asked for and not over. */
   #flushes = 0;
   #closed = false;
@@ -267,11 +268,9 @@ export class Ledger {
 
   /** Makes what is hashed durable, and resolves to how far that is. Rejects with `ledger.failed` where the disk cannot. */
   async flush(): Promise<Lsn> {
-    const written = this.#flushing.then(() => this.#writeState());
-    this.#flushing = written.catch(() => undefined);
     this.#flushes += 1;
     try {
-      await written;
+      await this.#flushing.do(() => this.#writeState());
     } catch (error) {
       this.#isChanged = true;
       if (systemCode(error) === undefined) throw error;

@@ -3,6 +3,7 @@
  * batch that is on its way to it. One process remembers it in memory and learns it anew from the next hellos; workers of a
  * fleet share it in their database, for a hub's hello and its receipt may come to two of them.
  */
+import { OneAtATime } from '../../base/queue.ts';
 import type { BatchId } from '../../batch/batch-id.ts';
 import type { LaneRange } from '../../batch/ranges.ts';
 import type { OpClass } from '../../model/class.ts';
@@ -55,7 +56,7 @@ const RECEIVERS_MAX = 1_000;
 /** Of one process. */
 export class MemoryReceivers implements ReceiverBook {
   readonly #receivers = new Map<Origin, Receiver>();
-  readonly #changes = new Map<Origin, Promise<unknown>>();
+  readonly #changes = new Map<Origin, OneAtATime>();
 
   async get(hub: Origin): Promise<Receiver | undefined> {
     return this.#receivers.get(hub);
@@ -65,17 +66,13 @@ export class MemoryReceivers implements ReceiverBook {
     hub: Origin,
     change: (known: Receiver | undefined) => Promise<ReceiverChange<T>>,
   ): Promise<T> {
-    const before = this.#changes.get(hub) ?? Promise.resolve();
-    const changing = before.then(async () => {
+    const changes = this.#changes.get(hub) ?? new OneAtATime();
+    this.#changes.set(hub, changes);
+    return changes.do(async () => {
       const { receiver, result } = await change(this.#receivers.get(hub));
       if (receiver !== undefined) this.#keep(hub, receiver);
       return result;
     });
-    this.#changes.set(
-      hub,
-      changing.catch(() => undefined),
-    );
-    return changing;
   }
 
   async idle(): Promise<Origin[]> {

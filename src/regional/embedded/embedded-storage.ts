@@ -12,7 +12,7 @@
 import { utf8 } from '../../base/bytes.ts';
 import { type Clock, type Timers, turn } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
-import { OneAtATime } from '../../base/one-at-a-time.ts';
+import { OneAtATime } from '../../base/queue.ts';
 import { inSlices, pauseEvery } from '../../base/steps.ts';
 import type { BatchId } from '../../batch/batch-id.ts';
 import type { Chunk, ChunkBitmap } from '../../batch/wire/chunks.ts';

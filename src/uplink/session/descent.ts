@@ -4,7 +4,7 @@
  * decision takes the classes back: what has come of a batch is kept for the next one.
  */
 import { type Clock, turn } from '../../base/clock.ts';
-import { OneAtATime } from '../../base/one-at-a-time.ts';
+import { OneAtATime } from '../../base/queue.ts';
 import type { BatchId } from '../../batch/batch-id.ts';
 import type { Chunk } from '../../batch/wire/chunks.ts';
 import { threadedCompressor } from '../../batch/compression.ts';

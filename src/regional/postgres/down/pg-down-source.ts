@@ -3,7 +3,7 @@
  * workers that write at once the second goes on where the first one ended, or, where that one died, where it had begun.
  */
 import { EMPTY_BYTES } from '../../../base/bytes.ts';
-import { OneAtATime } from '../../../base/one-at-a-time.ts';
+import { OneAtATime } from '../../../base/queue.ts';
 import { type Lane, laneOf, type Origin } from '../../../model/origin.ts';
 import { compareHlc, type Hlc } from '../../../model/hlc.ts';
 import { seqIn, type VersionVector } from '../../../model/version-vector.ts';
