@@ -227,24 +227,25 @@ test('a journal that was taken away acknowledges nothing any more, though its op
   assert.throws(() => rig.append(1), { code: 'journal.poisoned', message: /\.segment is gone$/ });
 });
 
-test('who reads a journal that was taken away is told so', async () => {
+/** A journal that was opened again, and who reads it from the start; no segment is open for that yet. */
+async function readAgain(): Promise<{ rig: Rig; cursor: ReturnType<Rig['journal']['cursor']> }> {
   const rig = new Rig(1);
   await rig.open();
   await rig.commit(3);
   rig.end('kill');
   await rig.open();
   const cursor = rig.journal.cursor(1);
+  return { rig, cursor };
+}
+
+test('who reads a journal that was taken away is told so', async () => {
+  const { rig, cursor } = await readAgain();
   for (const name of rig.files.list(DIR)) rig.files.remove(`${DIR}/${name}`);
   assert.throws(() => cursor.next(), { code: 'journal.poisoned', message: /\.segment is gone$/ });
 });
 
 test('who reads a segment that does not open is told which, and reads it later', async () => {
-  const rig = new Rig(1);
-  await rig.open();
-  await rig.commit(3);
-  rig.end('kill');
-  await rig.open();
-  const cursor = rig.journal.cursor(1);
+  const { rig, cursor } = await readAgain();
   const { files } = rig;
   const open = files.open.bind(files);
   files.open = (path) => {

@@ -25,37 +25,14 @@ import { machineRandom } from '../../../../src/platform/random.ts';
 import { SimClock } from '../../../../src/platform/sim/clock.ts';
 import { createApi } from '../../../../src/status/api/api.ts';
 import { CliWorld } from '../../../support/simulated/cli.ts';
+import { diagnose, type DoctorReport, wrongIn } from '../../../support/simulated/doctor.ts';
 import { configFor, machine, SMALL_FLAGS, smallDataDir } from '../../../support/hubs/data-dir.ts';
 import { NOON_MS, SampleSources, sampleStatus } from '../../../support/made/status.ts';
 import { makeReadOnly, smallDisk, testWithMounts } from '../../../support/machine/small-disk.ts';
 import { tempDir } from '../../../support/machine/temp-dir.ts';
 
-interface Report {
-  readonly ok: boolean;
-  readonly sync: { readonly state: string; readonly also: readonly string[] } | null;
-  readonly checks: readonly {
-    readonly name: string;
-    readonly verdict: string;
-    readonly found: string;
-    readonly fixable: boolean;
-  }[];
-  readonly fixed: readonly string[];
-}
-
 const world = new CliWorld();
 let dir: string;
-
-async function diagnose(flags = ''): Promise<Report & { readonly code: number }> {
-  const { code, stdout } = await world.run(`doctor --json --data ${dir} ${SMALL_FLAGS} ${flags}`, {
-    files: machineFiles,
-    http: machineHttpClient,
-  });
-  return { ...(JSON.parse(stdout) as Report), code };
-}
-
-function wrongIn({ checks }: Report): string[] {
-  return checks.filter(({ verdict }) => verdict === 'wrong').map(({ name }) => name);
-}
 
 describe('a hub that stands still', () => {
   beforeEach(async () => {
@@ -63,7 +40,7 @@ describe('a hub that stands still', () => {
   });
 
   test('in order is in order, and stays as it was', async () => {
-    const report = await diagnose();
+    const report = await diagnose(world, dir);
     assert.deepEqual(wrongIn(report), []);
     assert.equal(report.code, EXIT.done);
     assert.equal(report.sync, null);
@@ -80,7 +57,7 @@ describe('a hub that stands still', () => {
     ],
     ["--set capture=[{filter='alarms/#'},{filter='#'}]", 'ok', /^2 rules$/],
   ])('what capture rules leave out is told: %s', async (flags, verdict, found) => {
-    const check = (await diagnose(flags)).checks.find(({ name }) => name === 'capture');
+    const check = (await diagnose(world, dir, flags)).checks.find(({ name }) => name === 'capture');
     assert.equal(check?.verdict, verdict);
     assert.match(check.found, found);
   });
@@ -88,7 +65,7 @@ describe('a hub that stands still', () => {
   test('what a newer program wrote is told as that, and nothing of it is looked at or mended', async () => {
     writeFileSync(join(dir, 'layout'), '99\n');
     writeFileSync(join(dir, 'state.db'), 'what a newer program knows to read');
-    const report = await diagnose('--fix');
+    const report = await diagnose(world, dir, '--fix');
     assert.deepEqual(
       report.checks.map(({ name, verdict }) => [name, verdict]),
       [
@@ -107,7 +84,7 @@ describe('a hub that stands still', () => {
     const inFirstBlock = 8192 + 60;
     bytes[inFirstBlock] = (bytes[inFirstBlock] ?? 0) ^ 1;
     writeFileSync(segment, bytes);
-    const report = await diagnose('--fix');
+    const report = await diagnose(world, dir, '--fix');
     assert.deepEqual(wrongIn(report), ['journal files']);
     assert.equal(report.sync?.state, 'journal damaged');
     assert.equal(report.code, EXIT.failed);
@@ -116,7 +93,7 @@ describe('a hub that stands still', () => {
 
   test('a key that cannot be read is an identity clash, for no hub starts with it', async () => {
     writeFileSync(join(dir, 'keys/hub.pem'), 'junk');
-    const report = await diagnose();
+    const report = await diagnose(world, dir);
     assert.equal(report.sync?.state, 'identity clash');
     assert.ok(wrongIn(report).includes('identity'));
     assert.equal(report.code, EXIT.failed);
@@ -124,27 +101,27 @@ describe('a hub that stands still', () => {
 
   test('keys that are gone are wrong, for no hub starts without them; only a credential may have been elsewhere', async () => {
     rmSync(join(dir, 'keys/kek'));
-    const maybe = await diagnose();
+    const maybe = await diagnose(world, dir);
     assert.deepEqual(wrongIn(maybe), []);
     writeFileSync(join(dir, 'keys/kek'), Buffer.alloc(32, 7), { mode: 0o600 });
-    assert.deepEqual(wrongIn(await diagnose()), ['journal files']);
+    assert.deepEqual(wrongIn(await diagnose(world, dir)), ['journal files']);
     rmSync(join(dir, 'keys'), { recursive: true });
-    const report = await diagnose();
+    const report = await diagnose(world, dir);
     assert.equal(report.code, EXIT.failed);
     assert.deepEqual(wrongIn(report), ['identity', 'journal files']);
   });
 
   test('what devices have told that it lacks is a state of its own, until somebody closes it', async () => {
     const line = 'aaaaaaaaaaaaaaaa 2 1-40 1800000000000';
-    const found = ({ checks }: Report): string | undefined =>
+    const found = ({ checks }: DoctorReport): string | undefined =>
       checks.find(({ name }) => name === 'holes')?.found;
     writeFileSync(join(dir, 'holes'), `${line} open tablet\n`);
-    const open = await diagnose();
+    const open = await diagnose(world, dir);
     assert.equal(open.sync?.state, 'held elsewhere');
     assert.equal(found(open), '40 ops that other hubs have had, told by tablet');
     assert.equal(open.code, EXIT.done, 'to be looked at later');
     writeFileSync(join(dir, 'holes'), `${line} closed tablet\n`);
-    const closed = await diagnose();
+    const closed = await diagnose(world, dir);
     assert.equal(closed.sync, null);
     assert.equal(found(closed), 'closed: 40 ops');
   });
@@ -153,14 +130,14 @@ describe('a hub that stands still', () => {
     const path = join(dir, 'uplink/forgotten');
     mkdirSync(join(dir, 'uplink'), { recursive: true });
     writeFileSync(path, 'telemetry 40 1800000000000 38\nalarm 40 1800000000000 -\n');
-    const report = await diagnose();
+    const report = await diagnose(world, dir);
     assert.equal(report.sync?.state, 'forgotten upstream');
     assert.deepEqual(wrongIn(report), ['upstream']);
     const { found = '' } = report.checks.find(({ name }) => name === 'upstream') ?? {};
     assert.match(found, /class telemetry through op 38 \(LSN 40/);
     assert.doesNotMatch(found, /alarm/, 'which nobody has counted yet');
     rmSync(path);
-    assert.equal((await diagnose()).sync, null);
+    assert.equal((await diagnose(world, dir)).sync, null);
   });
 
   test('what a crash left behind goes; nothing else does', async () => {
@@ -168,9 +145,9 @@ describe('a hub that stands still', () => {
       writeFileSync(join(dir, name), '{}');
     }
     writeFileSync(join(dir, 'notes.txt'), 'kept');
-    const before = await diagnose();
+    const before = await diagnose(world, dir);
     assert.equal(before.checks.filter(({ fixable }) => fixable).length, 3);
-    const after = await diagnose('--fix');
+    const after = await diagnose(world, dir, '--fix');
     assert.equal(after.fixed.length, 3);
     assert.deepEqual(
       machineFiles.list(dir).filter((name) => /new$|runtime|notes/.test(name)),
@@ -180,17 +157,17 @@ describe('a hub that stands still', () => {
 
   test('a key that others may read is closed to them', async () => {
     chmodSync(join(dir, 'keys/hub.pem'), 0o644);
-    assert.ok(wrongIn(await diagnose()).includes('rights'));
-    await diagnose('--fix');
+    assert.ok(wrongIn(await diagnose(world, dir)).includes('rights'));
+    await diagnose(world, dir, '--fix');
     assert.equal(statSync(join(dir, 'keys/hub.pem')).mode & 0o777, 0o600);
-    assert.ok(!wrongIn(await diagnose()).includes('rights'));
+    assert.ok(!wrongIn(await diagnose(world, dir)).includes('rights'));
   });
 
   test('a key that did not write the journal is a clash', async () => {
     const path = join(dir, 'keys/hub.pem');
     rmSync(path);
     Identity.open({ files: machineFiles, path, random: machineRandom });
-    const report = await diagnose();
+    const report = await diagnose(world, dir);
     assert.deepEqual(wrongIn(report), ['identity']);
     assert.equal(report.sync?.state, 'identity clash');
   });
@@ -198,7 +175,7 @@ describe('a hub that stands still', () => {
   test('a region key that is none, and no users in mode password', async () => {
     mkdirSync(join(dir, 'uplink'));
     writeFileSync(join(dir, 'uplink/region.pub'), 'hello');
-    assert.deepEqual(wrongIn(await diagnose('--set security.mode=password')), [
+    assert.deepEqual(wrongIn(await diagnose(world, dir, '--set security.mode=password')), [
       'region key',
       'users',
     ]);
@@ -206,7 +183,7 @@ describe('a hub that stands still', () => {
 
   test('members of mode enrolled are counted, and a roster that is damaged is wrong', async () => {
     const users = async (): Promise<string> => {
-      const { checks } = await diagnose('--set security.mode=enrolled');
+      const { checks } = await diagnose(world, dir, '--set security.mode=enrolled');
       const { verdict, found } = checks.find(({ name }) => name === 'users') ?? {};
       return `${verdict}: ${found}`;
     };
@@ -215,18 +192,22 @@ describe('a hub that stands still', () => {
     await world.run(enrol, { files: machineFiles });
     assert.equal(await users(), 'ok: mode enrolled: 1 member');
     chmodSync(join(dir, 'enrol/authority.pem'), 0o644);
-    assert.deepEqual(wrongIn(await diagnose('--set security.mode=enrolled')), ['rights']);
+    assert.deepEqual(wrongIn(await diagnose(world, dir, '--set security.mode=enrolled')), [
+      'rights',
+    ]);
     writeFileSync(join(dir, 'enrol/roster.cbor'), 'hello');
     assert.match(await users(), /^wrong: .*\(enrol\.untrusted\)$/);
   });
 
   test('too little room on the disk', async () => {
-    assert.deepEqual(wrongIn(await diagnose('--set journal.free_mib_min=1048576')), ['disk']);
+    assert.deepEqual(wrongIn(await diagnose(world, dir, '--set journal.free_mib_min=1048576')), [
+      'disk',
+    ]);
   });
 
   test('a folder that is no data directory is only said to be none', async () => {
     dir = tempDir();
-    const report = await diagnose();
+    const report = await diagnose(world, dir);
     assert.equal(report.code, EXIT.done);
     assert.match(report.checks.at(-1)?.found ?? '', /is not the data directory of a hub yet/);
   });
@@ -249,7 +230,7 @@ describe('a card that the kernel has made read-only', () => {
     dir = join(disk, 'data');
     cpSync(made, dir, { recursive: true });
     makeReadOnly(disk);
-    const report = await diagnose('--fix');
+    const report = await diagnose(world, dir, '--fix');
     assert.equal(report.code, EXIT.failed);
     assert.deepEqual(wrongIn(report), ['disk']);
     assert.match(report.checks.find(({ name }) => name === 'disk')?.found ?? '', /read-only/);
@@ -273,7 +254,7 @@ describe('a hub that runs here', () => {
     const sets = ['broker.port=0', 'http.port=0', 'power.sources=["none"]'];
     const hub = await openHub(configFor(dir, ...sets), machine);
     try {
-      const report = await diagnose('--fix');
+      const report = await diagnose(world, dir, '--fix');
       assert.deepEqual(wrongIn(report), []);
       assert.equal(report.sync?.state, 'no uplink');
       assert.deepEqual(report.fixed, ['nothing: a hub runs here; stop it first']);
@@ -339,7 +320,7 @@ describe('a hub that runs elsewhere', () => {
           http: machineHttpClient,
         },
       );
-      const report = JSON.parse(stdout) as Report;
+      const report = JSON.parse(stdout) as DoctorReport;
       assert.deepEqual(wrongIn(report), ['fault', 'power']);
       assert.deepEqual(report.sync?.state, 'clock unknown', 'the worst in the order of the table');
       assert.deepEqual(report.sync.also, ['behind']);

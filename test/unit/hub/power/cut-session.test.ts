@@ -1,19 +1,12 @@
 /** A session that the hub's own end cut short: what it had cost until then is in the log and in the day's account. */
 import assert from 'node:assert/strict';
-import { onTestFinished, test } from 'vitest';
+import { test } from 'vitest';
 
-import { SILENT_LOG } from '../../../../src/base/log.ts';
-import { loadConfig } from '../../../../src/config/config.ts';
-import { HubPower } from '../../../../src/hub/power/power.ts';
-import type { Machine } from '../../../../src/machine.ts';
+import type { HubPower } from '../../../../src/hub/power/power.ts';
 import { SimClock } from '../../../../src/platform/sim/clock.ts';
-import { SimDriverFiles } from '../../../../src/platform/sim/driver-files.ts';
-import { SimFiles } from '../../../../src/platform/sim/files.ts';
-import { SeededRandom } from '../../../../src/platform/sim/random.ts';
-import { SimSerialPorts } from '../../../../src/platform/sim/serial.ts';
-import { EMPTY_BACKLOG } from '../../../../src/power/backlog.ts';
 import { SessionBook } from '../../../../src/uplink/session/session-book.ts';
 import type { SpooledBatch } from '../../../../src/uplink/spool.ts';
+import { openMainsPower, powerCard } from '../../../support/simulated/mains-power.ts';
 
 const NOON_MS = Date.UTC(2026, 10, 27, 12);
 
@@ -25,28 +18,9 @@ interface Life {
 /** Lives of one hub on one card; none of them is closed before the next begins, as after kill -9. */
 function lives(): { readonly clock: SimClock; readonly begin: () => Life } {
   const clock = new SimClock(NOON_MS, 'ntp');
-  const outcome = loadConfig({ sets: ['power.sources=["none"]'] });
-  assert.ok(outcome.kind === 'ok');
-  const { config } = outcome;
-  const random = new SeededRandom(1);
-  const files = new SimFiles({ random });
-  files.makeDir('/power');
-  const wires = { serial: new SimSerialPorts(clock), drivers: new SimDriverFiles() };
-  const parts = { files, random, ...wires, clock, timers: clock };
+  const files = powerCard();
   const begin = (): Life => {
-    const power = HubPower.open({
-      config,
-      // Of the machine, power on mains takes nothing else.
-      machine: parts as unknown as Machine,
-      time: { clock, timers: clock },
-      log: SILENT_LOG,
-      dir: '/power',
-      link: () => 'cellular',
-      subscribe: () => () => undefined,
-      backlog: () => EMPTY_BACKLOG,
-      journalLine: () => undefined,
-    });
-    onTestFinished(() => power.close());
+    const power = openMainsPower(clock, files);
     const book = new SessionBook({
       syncLog: power.syncLogWriter(),
       energy: power.energyBook(),
