@@ -116,6 +116,7 @@ function openDoor(
     hlc,
     knownVector: progress.vector,
     lingerMs: (opClass) => lingers.of(opClass),
+    bulkGivesWay: config.journal.onFull === 'drop-bulk',
     rosterEpoch: access.rosterEpoch,
     unfoldable,
     isAsKept: (op) => isAsKept(store, op),

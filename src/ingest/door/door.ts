@@ -71,6 +71,8 @@ export interface DoorOptions {
   /** What recoverProgress found. */
   readonly knownVector: VersionVector;
   readonly lingerMs: (opClass: OpClass) => number;
+  /** True where bulk without a receipt is dropped for room. */
+  readonly bulkGivesWay?: boolean;
   /** Epoch of the roster by which makers are judged now; absent: there is none. */
   readonly rosterEpoch?: () => number;
   /** Why an op has no meaning for this version (`unfoldable` of merge/fold.ts), or undefined where it has. */
@@ -126,7 +128,7 @@ export class Door {
     this.#journal = options.journal;
     this.#captures = new CaptureRules(options.capture);
     this.#encoder = new OpEntryEncoder(options.hub, options.bootId, options.rosterEpoch);
-    this.#gate = new FillGate(options.journal);
+    this.#gate = new FillGate(options.journal, options.bulkGivesWay);
     this.#recent = new RecentPublishes(options.journal, options.hub);
     this.#origins = new OriginBook(options.hub, LANES_MAX);
     this.#vector = new Map(options.knownVector);

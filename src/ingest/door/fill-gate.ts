@@ -31,23 +31,32 @@ export const FILL_RATIO_MAX: Record<OpClass, number> = {
 /** The ratio is looked up again after this share of the journal has been appended. */
 const REFRESH_SHARE = 1 / 1024;
 
+/** Bulk leaves so many bytes to the classes above it: 15 % of 40 MiB hold two days of a site's readings. */
+const LEFT_BY_BULK_BYTES = 64 << 20;
+/** However small the journal is, so much of it is for bulk as well. */
+const BULK_RATIO_MIN = 0.6;
+
 export class FillGate {
   readonly #journal: Pick<JournalPort, 'stat'>;
+  readonly #bulkGivesWay: boolean;
+  #bulkRatioMax = FILL_RATIO_MAX[BULK];
   #ratio = 0;
   #bytesUntilRefresh = 0;
 
-  constructor(journal: Pick<JournalPort, 'stat'>) {
+  /** `bulkGivesWay`: what waits of it is dropped in need, and holds no room that others want. */
+  constructor(journal: Pick<JournalPort, 'stat'>, bulkGivesWay = false) {
     this.#journal = journal;
+    this.#bulkGivesWay = bulkGivesWay;
     this.#refresh();
   }
 
   /** Why an op of the class is not taken now, or undefined where it is. */
   refusal(opClass: OpClass): HubError | undefined {
     if (this.#bytesUntilRefresh <= 0) this.#refresh();
-    if (this.#ratio < FILL_RATIO_MAX[opClass] || opClass === ALARM) return undefined;
+    if (!this.#isFullFor(opClass) || opClass === ALARM) return undefined;
     // Space may have been released since: look again before refusing.
     this.#refresh();
-    if (this.#ratio < FILL_RATIO_MAX[opClass]) return undefined;
+    if (!this.#isFullFor(opClass)) return undefined;
     const name = CLASS_NAMES[opClass];
     return new HubError(
       'journal.full',
@@ -58,7 +67,7 @@ export class FillGate {
   /** Which classes are refused, undefined where all are taken. */
   get fault(): HubError | undefined {
     this.#refresh();
-    const refused = CLASSES.filter((opClass) => this.#ratio >= FILL_RATIO_MAX[opClass]);
+    const refused = CLASSES.filter((opClass) => this.#isFullFor(opClass));
     if (refused.length === 0) return undefined;
     const names = refused.map((opClass) => CLASS_NAMES[opClass]).join(', ');
     return new HubError('journal.full', `journal is ${this.#percent} % full: refused are ${names}`);
@@ -72,9 +81,16 @@ export class FillGate {
     return Math.floor(this.#ratio * 100);
   }
 
+  #isFullFor(opClass: OpClass): boolean {
+    const isShared = opClass === BULK && !this.#bulkGivesWay;
+    return this.#ratio >= (isShared ? this.#bulkRatioMax : FILL_RATIO_MAX[opClass]);
+  }
+
   #refresh(): void {
     const { fillRatio, bytesMax } = this.#journal.stat();
     this.#ratio = fillRatio;
+    const left = 1 - LEFT_BY_BULK_BYTES / bytesMax;
+    this.#bulkRatioMax = Math.min(FILL_RATIO_MAX[BULK], Math.max(BULK_RATIO_MIN, left));
     this.#bytesUntilRefresh = bytesMax * REFRESH_SHARE;
   }
 }
