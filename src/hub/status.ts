@@ -283,7 +283,7 @@ export class HubStatus {
   }
 
   #energy(): StatusSnapshot['energy'] {
-    const { sessions, energyWh, measured, byClass } = this.#parts.power.monitor.energy().today;
+    const { sessions, energyWh, measured, byClass } = this.#parts.power.monitor.energyToday();
     const rounded = (wh: number): number => Math.round(wh * 1e6) / 1e6;
     const measuredToday = {
       sessions: measured.sessions,

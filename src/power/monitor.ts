@@ -53,7 +53,7 @@ export interface PowerMonitorOptions {
   readonly link?: () => LinkKind;
   /** Where decisions are written; session events come in by `append`. */
   readonly syncLog?: { append(entry: SyncLogEntry): SyncLogLine };
-  /** Sessions of this day before the start. */
+  /** Sessions before the start: those of this day count. */
   readonly pastSessions?: readonly PastSession[];
   /** Where what was learned survives a restart; without it, it does not. */
   readonly stateFile?: StateFile;
@@ -113,7 +113,7 @@ export class PowerMonitor {
     const saved = stateFile === undefined ? undefined : loadState(stateFile);
     const names = sources.map((source) => source.name);
     this.#options = options;
-    this.#energy = new EnergyAccount(options.pastSessions, clock.wallMs());
+    this.#energy = new EnergyAccount(options.pastSessions);
     this.#estimator = new Estimator(config.battery, names, savedCharge(saved, clock.wallMs()));
     this.#planner = new Planner(
       config.site,
@@ -247,9 +247,10 @@ export class PowerMonitor {
     const drawnWh = this.#draw?.end(clock.monotonicMs());
     this.#closedAtMs = clock.monotonicMs();
     this.#draw = undefined;
-    const session = this.#energy.book(LINK_COSTS[link], bytesByClass, wallMs, drawnWh);
+    const use = { linkBytes, drawnWh };
+    const session = this.#energy.book(LINK_COSTS[link], bytesByClass, wallMs, use);
     this.#booked = energyFacts(session.byClass, drawnWh);
-    this.#countBytes(link, Math.max(0, (linkBytes ?? session.bytes) - this.#movedBytes));
+    this.#countBytes(link, Math.max(0, session.linkBytes - this.#movedBytes));
     this.#movedBytes = 0;
     return session.energyWh;
   }
@@ -268,11 +269,9 @@ export class PowerMonitor {
     if (this.#quota.isWorthSaving) void this.save();
   }
 
-  energy(): { readonly today: EnergyTotals; readonly total: EnergyTotals } {
-    return {
-      today: this.#energy.today(this.#options.clock.wallMs()),
-      total: this.#energy.total,
-    };
+  /** What the sessions of this day took. */
+  energyToday(): EnergyTotals {
+    return this.#energy.today(this.#options.clock.wallMs());
   }
 
   /** The month's bytes of the link that a session would take; undefined where it has no quota. */

@@ -92,8 +92,6 @@ export interface UplinkOptions {
   readonly audit?: BatchAudit | undefined;
   readonly syncLog: SyncLogWriter;
   readonly energy: EnergyBook;
-  /** What sessions of this day took before the start, both directions. */
-  readonly bytesBefore?: number;
   readonly clock: Clock;
   readonly timers: Timers;
   readonly linkTimers: Timers;

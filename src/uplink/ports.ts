@@ -127,4 +127,6 @@ export interface EnergyBook {
   transferWh(bytes: number): number;
   /** Books a finished session and says its Wh. */
   sessionWh(bytesByClass: Partial<Record<OpClass, number>>, use: SessionUse): number;
+  /** What the sessions of this day took of links, both directions. */
+  linkBytesToday(): number;
 }

@@ -152,7 +152,7 @@ export class Uplink {
       link: this.#options.link(),
       lastReceiptMs: this.#book.lastReceiptMs,
       dataReceiptedLsn: this.#outbox.dataReceiptedLsn,
-      bytesToday: this.#book.bytesToday() + (this.#link?.bytes ?? 0),
+      bytesToday: this.#options.energy.linkBytesToday() + (this.#link?.bytes ?? 0),
       sealedTo: this.#options.sealer?.keyId,
       byLink: this.#book.byLink(),
       faults: [

@@ -87,8 +87,6 @@ export class HubPower {
   /** Until then on the monotonic clock: the other may be put right meanwhile. */
   #byHand: { readonly endMs: number; readonly who: string } | undefined;
   readonly #stopCopying: Cancel;
-  /** Both directions, of this day's sessions before the start. */
-  readonly linkBytesBefore: number;
 
   private constructor(options: HubPowerOptions) {
     const { config, machine, time, log, dir, link, backlog, subscribe } = options;
@@ -102,8 +100,6 @@ export class HubPower {
     const told = this.syncLog.lines({ sinceMs: dayMs, limit: Infinity });
     const cut = cutSession(told);
     const lines = cut === undefined ? told : [...told, this.syncLog.append(cut)];
-    const past = pastSessions(lines, time.clock.wallMs());
-    this.linkBytesBefore = past.reduce((bytes, { linkBytes }) => bytes + linkBytes, 0);
     const { files, drivers, serial, random } = machine;
     const needs = { files, drivers, serial, random, ...time, sysRoot: '/sys', devRoot: '/dev' };
     this.monitor = PowerMonitor.open({
@@ -122,7 +118,7 @@ export class HubPower {
       syncLog: this.syncLog,
       config: powerConfigOf(power, config.uplink.quotaMib),
       ...(options.tickMs === undefined ? {} : { tickMs: options.tickMs }),
-      pastSessions: past,
+      pastSessions: pastSessions(lines),
       isSimulated: this.#site !== undefined,
       stateFile: { files: machine.files, path: `${dir}/learned.json` },
     });
@@ -152,6 +148,7 @@ export class HubPower {
         this.#site?.spend(energyWh);
         return energyWh;
       },
+      linkBytesToday: () => this.monitor.energyToday().linkBytes,
     };
   }
 

@@ -83,7 +83,6 @@ export function openUplink(
     decide: (backlog) => power.monitor.decide(backlog),
     syncLog: power.syncLogWriter(),
     energy: power.energyBook(),
-    bytesBefore: power.linkBytesBefore,
     clock: time.clock,
     timers: time.timers,
     linkTimers: machine.timers,

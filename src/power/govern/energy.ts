@@ -2,6 +2,7 @@
  * What sync is thought to cost. Link-on time and the number of sessions cost more than bytes: a session
  * costs E_fix + e·MB. An account adds it up by class and day, bounded, for the log and the page.
  */
+import { qualityBy } from '../../base/clock.ts';
 import { CLASSES, COMMAND, type OpClass, perClass } from '../../model/class.ts';
 
 export type LinkKind = 'ethernet' | 'wifi' | 'cellular' | 'satellite' | 'carried';
@@ -39,15 +40,8 @@ export function transferEnergyWh(link: LinkCost, bytes: number): number {
   return (link.whPerMb * bytes) / 1_000_000;
 }
 
-export interface SessionEnergy {
-  readonly link: LinkKind;
-  readonly bytes: number;
-  readonly energyWh: number;
-  readonly byClass: Readonly<Record<OpClass, number>>;
-}
-
-/** A session of an earlier life of the hub, as its log tells of it. */
-export interface PastSession {
+/** What a session is thought to have cost, and what the link carried. */
+interface BookedSession {
   readonly energyWh: number;
   readonly byClass: Readonly<Record<OpClass, number>>;
   readonly drawnWh: number | undefined;
@@ -55,8 +49,16 @@ export interface PastSession {
   readonly linkBytes: number;
 }
 
+/** A session of an earlier life of the hub, as its log tells of it. */
+export interface PastSession extends BookedSession {
+  /** Wall clock, at its end. */
+  readonly atMs: number;
+}
+
 export interface EnergyTotals {
   readonly sessions: number;
+  /** Both directions, with all overhead. */
+  readonly linkBytes: number;
   readonly energyWh: number;
   /** Sessions during which the load was measured: what they were thought to cost, and what they drew. */
   readonly measured: {
@@ -69,6 +71,7 @@ export interface EnergyTotals {
 
 const NO_ENERGY: EnergyTotals = {
   sessions: 0,
+  linkBytes: 0,
   energyWh: 0,
   measured: { sessions: 0, energyWh: 0, drawnWh: 0 },
   byClass: perClass(() => 0),
@@ -76,16 +79,20 @@ const NO_ENERGY: EnergyTotals = {
 
 const DAY_MS = 86_400_000;
 
-/** Adds up sessions: since the start, and for the day that runs (UTC by the wall clock given), with those before the start. */
-export class EnergyAccount {
-  #day = Number.NaN;
-  #today = NO_ENERGY;
-  #total = NO_ENERGY;
+/** Days that the clock has been in, a few: there may be one of 1970 between two of today. */
+const DAYS_KEPT = 4;
 
-  /** `past`: sessions of the same day, before the start. */
-  constructor(past: readonly PastSession[] = [], wallMs = Number.NaN) {
-    this.#roll(wallMs);
-    for (const session of past) this.#today = added(this.#today, session, session.drawnWh);
+/**
+ * Adds up the sessions of a UTC day, by a clock that may leave the day and come back to it. What was booked before
+ * anybody knew the date belongs to the day that it turns out to be.
+ */
+export class EnergyAccount {
+  readonly #totalsByDay = new Map<number, EnergyTotals>();
+  #day = Number.NaN;
+
+  /** `past`: sessions before the start, in their order; those without a date may be of any day. */
+  constructor(past: readonly PastSession[] = []) {
+    for (const session of past) if (isDated(dayOf(session.atMs))) this.#add(session, session.atMs);
   }
 
   /**
@@ -96,8 +103,8 @@ export class EnergyAccount {
     link: LinkCost,
     bytesByClass: Partial<Record<OpClass, number>>,
     wallMs: number,
-    drawnWh?: number,
-  ): SessionEnergy {
+    use: { readonly linkBytes?: number | undefined; readonly drawnWh?: number | undefined } = {},
+  ): BookedSession {
     const opener = CLASSES.find((opClass) => (bytesByClass[opClass] ?? 0) > 0) ?? COMMAND;
     const byClass = perClass((opClass) => {
       const transfer = transferEnergyWh(link, bytesByClass[opClass] ?? 0);
@@ -105,47 +112,59 @@ export class EnergyAccount {
     });
     const bytes = CLASSES.reduce<number>((sum, opClass) => sum + (bytesByClass[opClass] ?? 0), 0);
     const energyWh = sessionEnergyWh(link, bytes);
-    const session = { link: link.kind, bytes, energyWh, byClass };
-    this.#roll(wallMs);
-    this.#today = added(this.#today, session, drawnWh);
-    this.#total = added(this.#total, session, drawnWh);
+    const { linkBytes = bytes, drawnWh } = use;
+    const session = { energyWh, byClass, linkBytes, drawnWh };
+    this.#add(session, wallMs);
     return session;
   }
 
   today(wallMs: number): EnergyTotals {
-    this.#roll(wallMs);
-    return this.#today;
+    const day = dayOf(wallMs);
+    if (day !== this.#day) this.#turn(day);
+    return this.#totalsByDay.get(day) ?? NO_ENERGY;
   }
 
-  get total(): EnergyTotals {
-    return this.#total;
+  #add({ energyWh, byClass, linkBytes, drawnWh }: BookedSession, wallMs: number): void {
+    const measured =
+      drawnWh === undefined ? NO_ENERGY.measured : { sessions: 1, energyWh, drawnWh };
+    const session = { sessions: 1, linkBytes, energyWh, measured, byClass };
+    const sum = added(this.today(wallMs), session);
+    // The latest day is the last one to go.
+    this.#totalsByDay.delete(this.#day);
+    this.#totalsByDay.set(this.#day, sum);
+    const [oldest] = this.#totalsByDay.keys();
+    if (this.#totalsByDay.size > DAYS_KEPT) this.#totalsByDay.delete(oldest as number);
   }
 
-  #roll(wallMs: number): void {
-    const day = Math.floor(wallMs / DAY_MS);
-    if (day === this.#day) return;
+  #turn(day: number): void {
+    const before = this.#totalsByDay.get(this.#day);
+    if (before !== undefined && isDated(day) && !isDated(this.#day)) {
+      this.#totalsByDay.delete(this.#day);
+      this.#totalsByDay.set(day, added(this.#totalsByDay.get(day) ?? NO_ENERGY, before));
+    }
     this.#day = day;
-    this.#today = NO_ENERGY;
   }
 }
 
-function added(
-  totals: EnergyTotals,
-  session: Pick<SessionEnergy, 'energyWh' | 'byClass'>,
-  drawnWh: number | undefined,
-): EnergyTotals {
-  const { measured } = totals;
+function dayOf(wallMs: number): number {
+  return Math.floor(wallMs / DAY_MS);
+}
+
+/** False for the days of a clock that nobody has set. */
+function isDated(day: number): boolean {
+  return qualityBy(day * DAY_MS) !== 'unknown';
+}
+
+function added(a: EnergyTotals, b: EnergyTotals): EnergyTotals {
   return {
-    sessions: totals.sessions + 1,
-    energyWh: totals.energyWh + session.energyWh,
-    measured:
-      drawnWh === undefined
-        ? measured
-        : {
-            sessions: measured.sessions + 1,
-            energyWh: measured.energyWh + session.energyWh,
-            drawnWh: measured.drawnWh + drawnWh,
-          },
-    byClass: perClass((opClass) => totals.byClass[opClass] + session.byClass[opClass]),
+    sessions: a.sessions + b.sessions,
+    linkBytes: a.linkBytes + b.linkBytes,
+    energyWh: a.energyWh + b.energyWh,
+    measured: {
+      sessions: a.measured.sessions + b.measured.sessions,
+      energyWh: a.measured.energyWh + b.measured.energyWh,
+      drawnWh: a.measured.drawnWh + b.measured.drawnWh,
+    },
+    byClass: perClass((opClass) => a.byClass[opClass] + b.byClass[opClass]),
   };
 }

@@ -6,8 +6,6 @@ import type { Decision } from '../govern/decision.ts';
 import { isLinkKind, LINK_COSTS, type PastSession } from '../govern/energy.ts';
 import type { SyncLogEntry, SyncLogLine } from './sync-log.ts';
 
-const DAY_MS = 86_400_000;
-
 type Facts = Omit<SyncLogEntry, 'event'>;
 
 export function decisionFacts(decision: Decision): Facts {
@@ -46,13 +44,12 @@ export function energyFacts(
   return { whByClass: Object.fromEntries(rows), ...measured };
 }
 
-/** Sessions that ended on the UTC day of `wallMs`, as their last lines tell of them. */
-export function pastSessions(lines: readonly SyncLogLine[], wallMs: number): PastSession[] {
-  const dayOf = (ms: number): number => Math.floor(ms / DAY_MS);
+/** Sessions as their last lines tell of them. */
+export function pastSessions(lines: readonly SyncLogLine[]): PastSession[] {
   return lines
     .filter(({ event }) => event === 'session.close')
-    .filter(({ at }) => dayOf(wallMsOfIso(at) ?? Number.NaN) === dayOf(wallMs))
-    .map(({ energyWh, whByClass, measuredWh, bytes }) => ({
+    .map(({ at, energyWh, whByClass, measuredWh, bytes }) => ({
+      atMs: wallMsOfIso(at) ?? 0,
       energyWh: numberOr0(energyWh),
       byClass: perClass((opClass) => numberOr0(whByClass?.[CLASS_NAMES[opClass]])),
       drawnWh: measuredWh === undefined ? undefined : numberOr0(measuredWh),

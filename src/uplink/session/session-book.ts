@@ -11,7 +11,6 @@ import type { SpooledBatch } from '../spool.ts';
 interface SessionBookOptions {
   readonly syncLog: SyncLogWriter;
   readonly energy: EnergyBook;
-  readonly bytesBefore?: number;
   readonly clock: Clock;
   readonly link: () => string;
 }
@@ -30,7 +29,6 @@ export interface LinkUse {
   readonly resumed: number;
 }
 
-const DAY_MS = 86_400_000;
 const NO_USE: LinkUse = { sessions: 0, bytes: 0, onMs: 0, resumed: 0 };
 
 export class SessionBook {
@@ -42,16 +40,12 @@ export class SessionBook {
   #vainBytes = 0;
   #isIdle = true;
   #lastReceiptMs: number | undefined;
-  #day: number;
-  #bytesToday: number;
   readonly #byLink = new Map<string, LinkUse>();
   /** The link that the session began on, and when. */
   #opened = { link: '', atMs: 0 };
 
   constructor(options: SessionBookOptions) {
     this.#options = options;
-    this.#day = Math.floor(options.clock.wallMs() / DAY_MS);
-    this.#bytesToday = options.bytesBefore ?? 0;
   }
 
   get lastReceiptMs(): number | undefined {
@@ -61,11 +55,6 @@ export class SessionBook {
   /** Nothing has gone in this session, in either direction, but questions and answers. */
   get isIdle(): boolean {
     return this.#isIdle;
-  }
-
-  bytesToday(): number {
-    this.#rollDay();
-    return this.#bytesToday;
   }
 
   /** Since the start, by kind of link; what a session took counts at its end. */
@@ -141,8 +130,6 @@ export class SessionBook {
   /** `sessionBytes`: both directions, MQTT included; 0 where the attempt failed. */
   closed(why: string, sessionBytes: number, isResumed = false): void {
     const linkBytes = sessionBytes + this.#vainBytes;
-    this.#rollDay();
-    this.#bytesToday += linkBytes;
     const { syncLog, energy, clock } = this.#options;
     const { link, atMs } = this.#opened;
     const onMs = Math.max(0, clock.monotonicMs() - atMs);
@@ -157,13 +144,6 @@ export class SessionBook {
     const linkOnS = Math.round(onMs / 100) / 10;
     const figures = { bytes: linkBytes, ops: this.#ops, energyWh, linkOnS };
     syncLog.append({ event: 'session.close', link, ...figures, why });
-  }
-
-  #rollDay(): void {
-    const day = Math.floor(this.#options.clock.wallMs() / DAY_MS);
-    if (day === this.#day) return;
-    this.#day = day;
-    this.#bytesToday = 0;
   }
 }
 

@@ -99,7 +99,7 @@ export async function deliverOverCuts(options: CutOptions): Promise<CutResult> {
     decide: () => ({ allowed: CLASSES, riding: CLASSES, why: 'test' }),
     link: () => 'cellular',
     syncLog: { append: () => undefined },
-    energy: { transferWh: () => 0, sessionWh: () => 0 },
+    energy: { transferWh: () => 0, sessionWh: () => 0, linkBytesToday: () => 0 },
     linkTimers: machineTimers,
     limits: {
       lookMs: LOOK_MS,

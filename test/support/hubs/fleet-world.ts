@@ -243,7 +243,7 @@ function startHub(index: number, port: number, fatal: unknown[]): FleetHub {
     decide: () => ({ allowed: CLASSES, riding: CLASSES, why: 'test' }),
     link: () => 'cellular',
     syncLog: { append: () => undefined },
-    energy: { transferWh: () => 0, sessionWh: () => 0 },
+    energy: { transferWh: () => 0, sessionWh: () => 0, linkBytesToday: () => 0 },
     linkTimers: machineTimers,
     limits: {
       lookMs: 50,

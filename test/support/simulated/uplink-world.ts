@@ -161,7 +161,14 @@ export class UplinkWorld {
         refused: () => undefined,
         hindered: (why) => void this.hindrances.push({ by: 'hub', why }),
       },
-      energy: { transferWh: () => 0.001, sessionWh: () => 0.03 },
+      energy: {
+        transferWh: () => 0.001,
+        sessionWh: () => 0.03,
+        linkBytesToday: () =>
+          this.syncLines
+            .filter(({ event }) => event === 'session.close')
+            .reduce((sum, { bytes = 0 }) => sum + bytes, 0),
+      },
       clock,
       timers: life.timers,
       linkTimers: life.timers,

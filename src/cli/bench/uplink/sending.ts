@@ -65,7 +65,7 @@ async function deliver({ journal, signer }: BenchSite, dir: string, port: number
     decide: () => ({ allowed: CLASSES, riding: CLASSES, why: 'bench' }),
     link: () => 'ethernet',
     syncLog: { append: () => undefined },
-    energy: { transferWh: () => 0, sessionWh: () => 0 },
+    energy: { transferWh: () => 0, sessionWh: () => 0, linkBytesToday: () => 0 },
     clock: new MachineClock(),
     timers: machineTimers,
     linkTimers: machineTimers,

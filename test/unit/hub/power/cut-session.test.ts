@@ -24,7 +24,6 @@ function lives(): { readonly clock: SimClock; readonly begin: () => Life } {
     const book = new SessionBook({
       syncLog: power.syncLogWriter(),
       energy: power.energyBook(),
-      bytesBefore: power.linkBytesBefore,
       clock,
       link: () => 'cellular',
     });
@@ -55,7 +54,7 @@ test('the energy of sessions in the log is that of the day after kill -9, once',
   await clock.advance(60_000);
   begin();
   await clock.advance(60_000);
-  const { power, book } = begin();
+  const { power } = begin();
 
   const closing = power.syncLog.lines().filter(({ event }) => event === 'session.close');
   assert.equal(closing.length, 2, 'told once, whatever follows');
@@ -64,18 +63,17 @@ test('the energy of sessions in the log is that of the day after kill -9, once',
   assert.deepEqual(Object.keys(whByClass ?? {}), ['record', 'telemetry']);
   assert.equal(bytes, 3_000_000);
   assert.match(why ?? '', /^the hub ended/);
-  const { today, total } = power.monitor.energy();
+  const today = power.monitor.energyToday();
   assert.equal(today.sessions, 2);
-  assert.equal(total.sessions, 0, 'since the start');
   const told = sumOf(closing.map((line) => line.energyWh ?? 0));
   assert.ok(Math.abs(today.energyWh - told) < 1e-9);
   assert.ok(Math.abs(sumOf(Object.values(today.byClass)) - told) < 1e-9);
-  assert.equal(book.bytesToday(), 3_410_000);
+  assert.equal(power.energyBook().linkBytesToday(), 3_410_000);
 });
 
 test('a session that sent nothing before the end asked for orders, and paid for that', () => {
   const { begin } = lives();
   begin().book.opened({ allowed: [] }, 'a check-in');
-  const { today } = begin().power.monitor.energy();
+  const today = begin().power.monitor.energyToday();
   assert.deepEqual([today.sessions, today.energyWh, today.byClass[1]], [1, 0.03, 0.03]);
 });
