@@ -1,14 +1,15 @@
 /**
  * Bytes that a link may carry in a month, beside energy: a metered contract. Counted by the hub's own
- * calendar (UTC), survives restarts. A clock that nobody has set begins no month, and a wall clock that jumps back
- * takes nothing off: the month that it lands in has what was counted there, and what was counted since.
+ * calendar (UTC), survives restarts. A clock that nobody has set begins no month: what is counted by it belongs to the
+ * first that comes. A wall clock that jumps back takes nothing off: the month that it lands in has what was counted
+ * there, and what was counted since.
  */
 import type { LinkKind } from './energy.ts';
 import { isoTime } from '../../base/iso-time.ts';
 
 export interface QuotaState {
   readonly version: 1;
-  /** `2026-03`. */
+  /** `2026-03`, or nothing where nobody has told the date yet. */
   readonly month: string;
   readonly bytes: LinkBytes;
   /** Of months before, or ahead where the clock once was. */
@@ -89,13 +90,13 @@ export class QuotaMeter {
     const month = isoTime(wallMs).slice(0, 7);
     if (month === this.#month) return;
     const known = this.#others.get(month) ?? {};
-    const isBack = month < this.#month;
+    const goesOn = month < this.#month || this.#month === '';
     if (this.#month !== '') this.#others.set(this.#month, this.#bytes);
     this.#others.delete(month);
     for (const oldest of [...this.#others.keys()].toSorted().slice(0, -MONTHS_KEPT)) {
       this.#others.delete(oldest);
     }
-    this.#bytes = isBack ? added(known, this.#bytes) : known;
+    this.#bytes = goesOn ? added(known, this.#bytes) : known;
     this.#month = month;
   }
 }
@@ -111,7 +112,7 @@ function added(a: LinkBytes, b: LinkBytes): LinkBytes {
 function quotaStateOf(value: unknown): QuotaState | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
   const { version, month, bytes, others } = value as Partial<QuotaState>;
-  const isKnown = version === 1 && isMonth(month) && isCount(bytes);
+  const isKnown = version === 1 && (month === '' || isMonth(month)) && isCount(bytes);
   if (!isKnown) return undefined;
   const rest = Object.entries(others ?? {}).filter(([name, it]) => isMonth(name) && isCount(it));
   return { version, month, bytes, others: Object.fromEntries(rest.slice(-MONTHS_KEPT)) };

@@ -21,3 +21,16 @@ test('a clock that jumps back takes nothing off, and three months are remembered
     bytesMax: 1_000,
   });
 });
+
+test('a hub that nobody has told the date goes on with what it counted, start after start', () => {
+  const quota = { cellular: 1_000 };
+  let meter = new QuotaMeter(quota);
+  for (let start = 0; start < 3; start++) {
+    meter = new QuotaMeter(quota, JSON.parse(JSON.stringify(meter.state)));
+    meter.count('cellular', 300, 60_000, false);
+  }
+  assert.equal(meter.usedRatio('cellular', 60_000, false), 0.9);
+  const march = Date.UTC(2026, 2, 15);
+  assert.equal(meter.usedRatio('cellular', march), 0.9, 'it was this month, for all that is known');
+  assert.equal(meter.usedRatio('cellular', march + 31 * 24 * 3_600_000), 0);
+});
