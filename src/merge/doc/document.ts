@@ -32,14 +32,14 @@ export interface DocSummary {
 /** Why the bytes are no update, or undefined where they are one. */
 export function unfitUpdate(bytes: Uint8Array): string | undefined {
   const change = changeIn(bytes);
-  if (typeof change === 'string') return change;
-  return change.clients.size === 0 ? 'it says nothing' : undefined;
+  return typeof change === 'string' ? change : undefined;
 }
 
 /** What an update brings, or why it brings nothing. */
 export function changeIn(bytes: Uint8Array): DocChange | string {
   try {
-    return readUpdate(bytes);
+    const change = readUpdate(bytes);
+    return change.clients.size === 0 ? 'it says nothing' : change;
   } catch (error) {
     if (error instanceof DocError) return error.message;
     throw error;

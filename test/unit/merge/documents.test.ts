@@ -55,6 +55,14 @@ describe('documents', () => {
     assert.notEqual(alone, digest(folded()));
   });
 
+  it('are not there for an update that says nothing, should one get past a door', () => {
+    const state = folded(docOp('0000'), docOp(AB, { key: 'valve' }), docOp('0000', { seq: 2 }));
+    assert.deepEqual(
+      [...state.docs()].map(([key]) => key),
+      ['valve'],
+    );
+  });
+
   it('are refused where the update is malformed, or says nothing', () => {
     const reasons: readonly (readonly [string, RegExp])[] = [
       ['', /breaks off/],
