@@ -9,6 +9,7 @@ import { openAccess } from './access.ts';
 import { noteHub } from './data/data-note.ts';
 import { AssetGate } from './assets/asset-gate.ts';
 import { DocRoom } from './limits/doc-room.ts';
+import { RecordRoom } from './limits/record-room.ts';
 import { FullDoor } from './limits/full-door.ts';
 import type { Ground } from './ground.ts';
 import { formerHubs, noteIdentity } from './data/identity.ts';
@@ -121,7 +122,7 @@ function openDoor(
     unfoldable,
     isAsKept: (op) => isAsKept(store, op),
     assets: assetGate,
-    docs: new DocRoom(store),
+    rooms: [new DocRoom(store), new RecordRoom(store)],
   });
   if (progress.passedOver) keepPassedOver({ ...machine, path: paths.progress, door });
   keepHoles(door.holes, progress.vector, { ...machine, path: paths.holes });

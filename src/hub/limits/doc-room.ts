@@ -8,12 +8,7 @@ import { changeIn } from '../../merge/doc/document.ts';
 import { DOC_BYTES_MAX, hasRoomFor } from '../../merge/doc/full-document.ts';
 import { DOC, type Op } from '../../model/op.ts';
 import type { HubStore } from '../storage/store.ts';
-
-/** What of a document is on its way to the store. */
-interface Coming {
-  lsn: number;
-  bytes: number;
-}
+import { Coming } from './coming.ts';
 
 type Told = Pick<Op, 'kind' | 'key' | 'body'>;
 
@@ -21,24 +16,23 @@ const BUSY = later('the document is being folded');
 const FULL = never(
   `the document is full: ${DOC_BYTES_MAX} bytes with all that ever stood in it. What makes it shorter is taken; or go on in a new one`,
 );
-/** With so many documents more than at the last look, it is looked what has been folded since. */
-const LOOK_AFTER = 1_000;
 
 export class DocRoom {
   readonly #store: Pick<HubStore, 'ask' | 'appliedLsn'>;
-  readonly #coming = new Map<string, Coming>();
-  #lookAt = LOOK_AFTER;
+  /** Bytes on their way to the store. */
+  readonly #coming: Coming<number>;
 
   constructor(store: Pick<HubStore, 'ask' | 'appliedLsn'>) {
     this.#store = store;
+    this.#coming = new Coming(store);
   }
 
   /** Why an op is not taken; undefined where nothing about its document is against it. */
   refusal({ kind, key, body }: Told): Rejection | undefined {
     if (kind !== DOC) return undefined;
     const bytes = this.#store.ask(({ records }) => records.docBytes(key)) ?? 0;
-    const coming = this.#comingTo(key);
-    if (bytes + (coming?.bytes ?? 0) + body.length <= DOC_BYTES_MAX) return undefined;
+    const coming = this.#coming.of(key);
+    if (bytes + (coming ?? 0) + body.length <= DOC_BYTES_MAX) return undefined;
     if (coming !== undefined) return BUSY;
     const change = changeIn(body);
     // A body that is no update is refused for that.
@@ -50,22 +44,6 @@ export class DocRoom {
   /** The op was taken, and lies there. */
   note({ kind, key, body }: Told, lsn: number): void {
     if (kind !== DOC) return;
-    const coming = this.#comingTo(key) ?? { lsn, bytes: 0 };
-    coming.lsn = lsn;
-    coming.bytes += body.length;
-    this.#coming.set(key, coming);
-    if (this.#coming.size >= this.#lookAt) this.#forgetFolded();
-  }
-
-  #comingTo(key: string): Coming | undefined {
-    const coming = this.#coming.get(key);
-    if (coming === undefined || coming.lsn > this.#store.appliedLsn) return coming;
-    this.#coming.delete(key);
-    return undefined;
-  }
-
-  #forgetFolded(): void {
-    for (const key of this.#coming.keys()) this.#comingTo(key);
-    this.#lookAt = this.#coming.size + LOOK_AFTER;
+    this.#coming.note(key, lsn, (this.#coming.of(key) ?? 0) + body.length);
   }
 }

@@ -34,6 +34,12 @@ export interface OpsFrom {
   readonly mayWrite?: (op: Pick<Op, 'kind' | 'key'>) => boolean;
 }
 
+/** What a limit is set to: documents, records. */
+interface Room {
+  refusal(op: Op): Rejection | undefined;
+  note(op: Op, lsn: Lsn): void;
+}
+
 /** The part of the door that ops of devices pass through. */
 export interface DeviceDoor {
   readonly hlc: HlcClock;
@@ -43,8 +49,8 @@ export interface DeviceDoor {
   readonly holes: Pick<HoleBook, 'has' | 'fill' | 'tell' | 'untell'>;
   readonly origins: Pick<OriginBook, 'refusal'>;
   readonly assets?: { refusal(op: Op): HubError | undefined; note(lsn: Lsn): void } | undefined;
-  readonly docs?:
-    { refusal(op: Op): Rejection | undefined; note(op: Op, lsn: Lsn): void } | undefined;
+  /** What an op goes into, each with a limit. */
+  readonly rooms?: readonly Room[] | undefined;
   readonly lanesMax: number;
   readonly gate: Pick<FillGate, 'refusal'>;
   readonly nowMs: () => number;
@@ -148,7 +154,7 @@ function forksIn(ops: readonly { readonly op: Op }[], door: DeviceDoor): Readonl
 /** LSN of the new entry, or the reason of a refusal. */
 function takeOp(op: Op, bytes: Uint8Array, place: Place): Lsn | Rejection {
   const { door, lane, from, floor, isHeard } = place;
-  const { vector, holes, unfoldable, assets, docs, gate, hlc } = door;
+  const { vector, holes, unfoldable, assets, rooms = [], gate, hlc } = door;
   const known = seqIn(vector, lane);
   const fills = op.seq <= known;
   const leaps = op.seq > known + 1;
@@ -162,8 +168,10 @@ function takeOp(op: Op, bytes: Uint8Array, place: Place): Lsn | Rejection {
   if (unfit !== undefined) {
     return unfit.code === 'asset.too-large' ? never(unfit.message) : later(unfit.message);
   }
-  const overgrown = docs?.refusal(op);
-  if (overgrown !== undefined) return overgrown;
+  for (const room of rooms) {
+    const overgrown = room.refusal(op);
+    if (overgrown !== undefined) return overgrown;
+  }
   if (known === 0 && vector.size >= door.lanesMax) return MANY_ORIGINS;
   const full = gate.refusal(op.class);
   if (full !== undefined) return later(full.message);
@@ -184,7 +192,7 @@ function takeOp(op: Op, bytes: Uint8Array, place: Place): Lsn | Rejection {
   if (fills) holes.fill(lane, op.seq);
   else vector.set(lane, op.seq);
   carried?.note(lsn);
-  docs?.note(op, lsn);
+  for (const room of rooms) room.note(op, lsn);
   return lsn;
 }
 

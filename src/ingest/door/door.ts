@@ -85,8 +85,8 @@ export interface DoorOptions {
     peerRefusal(op: Op): HubError | undefined;
     note(lsn: Lsn): void;
   };
-  /** Updates of documents that devices hand in: why one is not taken, and where it was journaled. */
-  readonly docs?: DeviceDoor['docs'];
+  /** Documents and records that ops of devices go into: why one is not taken, and where it was journaled. */
+  readonly rooms?: DeviceDoor['rooms'];
 }
 
 /** Something the hub itself has to say. */
@@ -209,8 +209,8 @@ export class Door {
 
   /** Takes ops that a device made (sync/PROTOCOL.md §2); see device-ops.ts. */
   acceptOps(message: Uint8Array, from: OpsFrom): OpsOutcome {
-    const { clock, hlc, unfoldable, assets, docs, isAsKept = unknown } = this.#options;
-    const judges = { unfoldable, isAsKept, assets, docs, gate: this.#gate };
+    const { clock, hlc, unfoldable, assets, rooms, isAsKept = unknown } = this.#options;
+    const judges = { unfoldable, isAsKept, assets, rooms, gate: this.#gate };
     const outcome = takeDeviceOps(message, from, {
       ...judges,
       hlc,

@@ -62,6 +62,10 @@ export function orderNameOf(packed: PackedField): string {
   return packed.slice(0, ORDER_BYTES);
 }
 
+export function valueBytesOf(packed: PackedField): number {
+  return packed.length - ORDER_BYTES;
+}
+
 export function unpackField(packed: PackedField): FieldWrite {
   const { buffer, byteOffset, length } = Buffer.from(packed, 'latin1');
   const value = new Uint8Array(buffer, byteOffset + ORDER_BYTES, length - ORDER_BYTES);

@@ -9,6 +9,7 @@ import type { OpStamp } from '../../merge/op-stamps.ts';
 import type { Counter, FieldWrite, RecordWrite } from '../../merge/record.ts';
 import { drawHorizon } from '../../merge/record/draw-horizon.ts';
 import type { Base } from '../../merge/record/horizon.ts';
+import { Pieces, type RecordSize } from '../../merge/record/record-size.ts';
 import { baseOf } from '../../merge/record/standing.ts';
 import { isUndone } from '../../merge/record/undone.ts';
 import { type Lane, laneOf } from '../../model/origin.ts';
@@ -105,6 +106,24 @@ export class Records {
   /** Versions that name a content, standing or not. */
   versionsOf(sha256: Uint8Array, limit: number): (readonly [key: string, write: RecordWrite])[] {
     return this.#guard(() => this.#tables.writeTables.versionsOf(sha256, limit));
+  }
+
+  /** What the record would come to at most, if these came to what lives. */
+  sizeWith(key: string, pieces: Pieces): RecordSize {
+    return this.#guard(() => this.#tables.recordSizeWith(key, pieces));
+  }
+
+  /** All that the ops which are kept have written, and what horizons stand for, whether it lives or not. */
+  everWritten(key: string): Pieces {
+    return this.#guard(() => {
+      const pieces = new Pieces();
+      const ops = this.#tables.opsOf(key);
+      for (const { kind, body } of ops.writesAbove(undefined)) pieces.putOp(kind, body);
+      const { fields, counters } = baseOf(ops);
+      for (const [name, { value }] of fields) pieces.putField(name, value.length);
+      for (const name of counters.keys()) pieces.putCounter(name);
+      return pieces;
+    });
   }
 
   /** Keys of living records that begin with `prefix` and come after `after`, in byte order. */

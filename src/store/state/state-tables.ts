@@ -19,6 +19,7 @@ import {
   type RecordWrite,
 } from '../../merge/record.ts';
 import type { RecordOps } from '../../merge/record/record-ops.ts';
+import { type Pieces, type RecordSize, sizeWith } from '../../merge/record/record-size.ts';
 import type { JoinTarget } from '../../merge/state/state-entry.ts';
 import type { VersionVector } from '../../model/version-vector.ts';
 import { DocLog } from '../records/doc-log.ts';
@@ -32,6 +33,7 @@ import {
   unpackField,
   unpackFields,
   unpackRecord,
+  valueBytesOf,
 } from '../records/packed-record.ts';
 import { RecordCache } from '../records/record-cache.ts';
 import { eventOf, rankOf } from '../database/rows.ts';
@@ -224,6 +226,12 @@ export class StateTables implements JoinTarget, LivingState {
     return this.#keys.find(key) === undefined
       ? new Map()
       : inByteOrder(this.#cache.get(key).counters);
+  }
+
+  recordSizeWith(key: string, pieces: Pieces): RecordSize {
+    return this.#keys.find(key) === undefined
+      ? pieces.size
+      : sizeWith(this.#cache.get(key), valueBytesOf, pieces);
   }
 
   /** Keys of living records that begin with `prefix` and come after `after`, in order of their bytes. */

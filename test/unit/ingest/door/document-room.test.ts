@@ -10,8 +10,8 @@ import { openDoor } from '../../../support/memory/doors.ts';
 it('the room in a document is asked for what devices hand in, not for what another hub has taken', () => {
   const noted: number[] = [];
   let refusal: { readonly reason: string; readonly verdict: 'never' } | undefined;
-  const docs = { refusal: () => refusal, note: (_: unknown, lsn: number) => noted.push(lsn) };
-  const { door } = openDoor({ docs });
+  const room = { refusal: () => refusal, note: (_: unknown, lsn: number) => noted.push(lsn) };
+  const { door } = openDoor({ rooms: [room] });
   const body = Uint8Array.of(0, 1, 1, 1, 0, 1);
   const docOp = (seq: number): StampedOp => stampedOp({ kind: DOC, seq, body });
   const hand = (op: StampedOp): string | undefined => {
