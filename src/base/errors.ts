@@ -217,14 +217,18 @@ export function systemError(code: string, what: string): Error {
   return Object.assign(new Error(`${code}: ${what}`), { code });
 }
 
-/** EDQUOT of Linux, for which Node has no name. */
-const QUOTA_ERRNO = -122;
+/** Errors of Linux for which Node has no name: EDQUOT, which is a full disk, and what file systems answer over damage of their own. */
+const CODE_BY_ERRNO: ReadonlyMap<unknown, string> = new Map([
+  [-122, 'ENOSPC'],
+  [-117, 'EUCLEAN'],
+  [-74, 'EBADMSG'],
+]);
 
-/** The code of a system error such as `ENOSPC`, or undefined where it has none. A quota that is used up is a full disk. */
+/** The code of a system error such as `ENOSPC`, or undefined where it has none. */
 export function systemCode(error: unknown): string | undefined {
   if (!(error instanceof Error) || !('code' in error)) return undefined;
-  if ('errno' in error && error.errno === QUOTA_ERRNO) return 'ENOSPC';
-  return typeof error.code === 'string' ? error.code : undefined;
+  const unnamed = 'errno' in error ? CODE_BY_ERRNO.get(error.errno) : undefined;
+  return unnamed ?? (typeof error.code === 'string' ? error.code : undefined);
 }
 
 export function messageOf(error: unknown): string {

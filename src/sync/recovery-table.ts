@@ -143,7 +143,7 @@ export const RECOVERY_TABLE: readonly RecoveryRow[] = [
     steps: [
       'Wait for a session while energy is plenty, or take `heliograph override --for 30m`: the region gives back what it had receipted, hubs of the same site what they hold. `heliograph status` says how much is lacking; the state ends by itself when nothing is.',
       'If it stays: `heliograph holes list` names what is lacking, `heliograph journal verify` the LSNs. Neither the region nor a peer has it: it was not receipted before the card lost it, or nothing but lines of the sync log stood there.',
-      'Copy `journal/quarantine` to another medium; parts of it may still be read.',
+      'Copy `journal/quarantine` to another medium; parts of it may still be read. A whole segment that lacked nothing but its owner or its mode goes back under its number (`000000000005.segment`) while no hub runs.',
       'If nobody can bring it back: `heliograph holes close --all`. From then on nobody is asked for it, and the state ends; the log keeps who said so, and of how many numbers. Should it come all the same, it is taken.',
       'Plan a new card.',
     ],

@@ -4,12 +4,13 @@
  */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { connectAsync, type MqttClient } from 'mqtt';
 import { describe } from 'vitest';
 
-import { eventually, getJson, readingsOf, type StatusView } from '../support/hubs/api.ts';
+import { eventually, getJson, readingsOf, type StatusView, uplinked } from '../support/hubs/api.ts';
+import { healthOf } from '../support/hubs/damage.ts';
 import { type RunningHub, startHub, startRegional } from '../support/hubs/hub.ts';
 import { assertNothingLost, assertSameUpstream } from '../support/hubs/nothing-lost.ts';
 import { testWithPeers } from '../support/machine/peers.ts';
@@ -66,6 +67,42 @@ describe('the card fails a sync', () => {
       await assertNothingLost(hub, publisher);
       await assertSameUpstream(hub, region);
       assert.ok(publisher.acknowledged.length > 100);
+    },
+  );
+});
+
+describe('an old segment does not open', () => {
+  testWithPeers(
+    'the hub serves, says what is missing, and gets it back from the region',
+    ['strace'],
+    async ([strace = '']) => {
+      const data = tempDir();
+      const region = await startRegional({ data: tempDir() });
+      const mqttPort = await freePort();
+      const sets = [`uplink.url=${region.mqttUrl}`, ...SMALL];
+      const first = await startHub({ data, sets, mqttPort });
+      const publisher = new Publisher(16_384);
+      await publisher.start(mqttPort, CLIENTS, WINDOW);
+      await reaches(publisher, 250);
+      publisher.stop();
+      await uplinked(first.httpUrl);
+      await first.process.stop();
+      const segments = readdirSync(`${data}/journal`).filter((name) => name.endsWith('.segment'));
+      const path = `${data}/journal/${segments[1]}`;
+      const into = `${data}/trace`;
+      const inject = 'openat:error=EIO';
+      const under = [...tracer(strace, { trace: 'openat', inject, into }), '-P', path];
+      const hub = await startHub({ data, sets, mqttPort, under });
+      assert.match(await hub.process.line(/journal\.damaged/), /"segment":2,"fromLsn":\d\d/);
+      const device = await connectAsync(hub.mqttUrl, { reconnectPeriod: 0 });
+      await device.publishAsync('lone', '1', { qos: 1 });
+      await device.endAsync();
+      await eventually(
+        () => healthOf(hub),
+        ({ journal }) => journal.quarantined.length === 0 && journal.healing.healedRanges === 1,
+      );
+      await assertNothingLost(hub, publisher);
+      await assertSameUpstream(hub, region);
     },
   );
 });

@@ -141,6 +141,65 @@ test('a sector that cannot be read is damage like any other', async () => {
   }
 });
 
+test('a segment that does not open is damage of what it held; the newest one keeps the hub from starting', async () => {
+  const paths = filledSegments(await threeSegments()).map(({ file }) => file);
+  for (const [index, path] of paths.entries()) {
+    for (const code of ['EIO', 'EUCLEAN', 'EACCES', 'EISDIR']) {
+      const rig = (await threeSegments()).fork();
+      const isNewest = index === paths.length - 1;
+      rig.files.faults.unopenable = { path, code };
+      if (isNewest) {
+        const before = rig.files.list(DIR);
+        await assert.rejects(rig.open(), { code: 'data.unreadable' });
+        assert.deepEqual(rig.files.list(DIR), before, 'nothing is written over it');
+        continue;
+      }
+      await rig.open();
+      assert.ok(checkAccounted(rig) > 0, `${path} ${code}`);
+      const [name = ''] = rig.files.list(`${DIR}/quarantine`);
+      assert.match(name, /\.segment$/, 'it is there for who can read it');
+      await rig.commit(3);
+      rig.end('power-cut');
+      await rig.open();
+      assert.ok(checkAccounted(rig) > 0);
+      await rig.close();
+      delete rig.files.faults.unopenable;
+      // What somebody could mend after all is put back by hand.
+      rig.files.rename(`${DIR}/quarantine/${name}`, path);
+      rig.files.syncDir(DIR);
+      await rig.open();
+      assert.equal(checkAccounted(rig), 0);
+      assert.deepEqual(rig.journal.stat().quarantined, []);
+    }
+  }
+});
+
+test('want of file descriptors is no damage: the open is refused, and everything stays where it is', async () => {
+  const rig = (await threeSegments()).fork();
+  const before = rig.files.list(DIR);
+  rig.files.faults.unopenable = { path: segmentPaths(rig)[0] as string, code: 'EMFILE' };
+  await assert.rejects(rig.open(), { code: 'data.unreadable' });
+  assert.deepEqual(rig.files.list(DIR), before);
+});
+
+test('an oldest segment of which nothing can be read is named as far as is known: up to where the next one begins', async () => {
+  const rig = (await threeSegments()).fork();
+  const [oldest, next] = filledSegments(rig);
+  const path = must(oldest, 'three segments').file;
+  rig.files.open(path, 'update').truncate(0);
+  const toLsn = must(next, 'three segments').firstLsn - 1;
+  for (let life = 0; life < 2; life++) {
+    await rig.open();
+    const ranges = rig.journal.stat().quarantined;
+    assert.deepEqual(
+      ranges.map((range) => [range.fromLsn, range.toLsn]),
+      [[0, toLsn]],
+    );
+    assert.equal(checkAccounted(rig), toLsn);
+    rig.end('kill');
+  }
+});
+
 test('a missing segment is named; the oldest cannot be told from a released one', async () => {
   const paths = filledSegments(await threeSegments()).map(({ file }) => file);
   for (const path of paths.slice(1, -1)) {

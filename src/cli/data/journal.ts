@@ -22,6 +22,7 @@ import type { Unsealer } from '../../journal/sealer.ts';
 import { kindOfName, QUARANTINE_NAME } from '../../journal/segments/names.ts';
 import { readEscrowKey } from '../../keys/key-encryption.ts';
 import { jsonOfPayload } from '../../status/http/values.ts';
+import { rangesText } from '../../status/lsn-ranges.ts';
 import type { Args } from '../args.ts';
 import { configOf } from '../config-options.ts';
 import { type CliIo, EXIT, type ExitCode } from '../io.ts';
@@ -70,14 +71,14 @@ const DAMAGE_WORDS: Readonly<Record<JournalDamage['what'], string>> = {
 };
 
 function damageText({ what, fromLsn, toLsn, file, offset }: JournalDamage): string {
-  const lost = fromLsn === 0 ? 'no entry lost' : `${rangeText(fromLsn, toLsn)} lost`;
+  const lost = toLsn === 0 ? 'no entry lost' : `${rangeText(fromLsn, toLsn)} lost`;
   const place = offset === undefined ? file : `${file} at byte ${offset}`;
   return `! ${lost}: ${DAMAGE_WORDS[what]} (${place})`;
 }
 
 function rangeText(fromLsn: number, toLsn: number): string {
   if (toLsn < fromLsn) return 'no entry';
-  return fromLsn === toLsn ? `LSN ${fromLsn}` : `LSN ${fromLsn} to ${toLsn}`;
+  return `LSN ${rangesText([{ fromLsn, toLsn }])}`;
 }
 
 export function statCommand(args: Args, io: CliIo): Promise<ExitCode> {

@@ -34,6 +34,7 @@ import { textIn } from '../../platform/files/files.ts';
 import { isOpenToOthers, keepPrivate } from '../../platform/files/permissions.ts';
 import { readRosterFile, sitePaths } from '../../security/enrolment/site-folder.ts';
 import { readUsers, usersPath } from '../../security/users.ts';
+import { rangesText } from '../../status/lsn-ranges.ts';
 import { forgottenFault, forgottenPath } from '../../uplink/waiting/forgotten.ts';
 import type { CliIo } from '../io.ts';
 import { bytesText, countText } from '../text.ts';
@@ -152,7 +153,7 @@ function journalFindings(
       const again = healed.length > 0 ? `; ${countText(healed.length, 'damage')} healed` : '';
       return ok('journal files', `${found}, every byte checked${again}`);
     }
-    const aside = quarantined.map(({ fromLsn, toLsn }) => `${fromLsn} to ${toLsn}`).join(', ');
+    const aside = rangesText(quarantined);
     return wrong('journal files', `${found}; damaged and kept aside: LSN ${aside}`);
   });
   return { checks: [check], stat, damagedRanges };

@@ -15,7 +15,7 @@ import { type Survey, survey } from './survey.ts';
 import { SegmentWalk, type Step } from './walk.ts';
 
 export interface JournalDamage {
-  /** First and last LSN that are lost; both 0 where no entry is. */
+  /** First and last LSN that are lost; both 0 where no entry is, the first where nobody knows it. */
   readonly fromLsn: Lsn;
   readonly toLsn: Lsn;
   readonly file: string;

@@ -12,6 +12,7 @@ import type { Lsn } from '../format.ts';
 import { parseQuarantineName, QUARANTINE_NAME, quarantineName } from '../segments/names.ts';
 
 export interface QuarantinedRange {
+  /** 0 where nobody knows where it began. */
   readonly fromLsn: Lsn;
   readonly toLsn: Lsn;
   /** Path of the kept bytes, which may be none. */
@@ -38,7 +39,7 @@ export class Quarantine {
     this.#log = log;
     for (const name of files.list(this.#dir)) {
       const parsed = parseQuarantineName(name);
-      if (parsed === undefined || parsed.fromLsn === 0) continue;
+      if (parsed === undefined || parsed.toLsn === 0) continue;
       const { fromLsn, toLsn, isHealed } = parsed;
       this.#ranges.push({ fromLsn, toLsn, file: `${this.#dir}/${name}`, isHealed });
     }
@@ -113,7 +114,7 @@ export class Quarantine {
     if (what === 'bin' && isKnown) return undefined;
     const path = `${this.#dir}/${quarantineName(segment, fromLsn, toLsn, what)}`;
     const known = { fromLsn, toLsn, file: path, isHealed: false };
-    if (fromLsn > 0) this.#ranges.push(known);
+    if (toLsn > 0) this.#ranges.push(known);
     this.#log.error('journal.damaged', { segment, fromLsn, toLsn, file: path });
     if (this.#ranges.length > FILES_MAX) return known;
     try {

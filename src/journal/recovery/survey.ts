@@ -7,7 +7,7 @@
  * scrub (scrub.ts) within minutes. A million ops open in the time that one segment takes.
  */
 import { must } from '../../base/assert.ts';
-import { HubError, systemCode } from '../../base/errors.ts';
+import { HubError, messageOf, systemCode } from '../../base/errors.ts';
 import { bytesEqual } from '../../base/bytes.ts';
 import type { Files } from '../../platform/files/files.ts';
 import { JOURNAL_FORMAT } from '../../versions.ts';
@@ -24,12 +24,13 @@ import {
 import { kindOfName, numberOfName } from '../segments/names.ts';
 import { decide, FILE_ROWS, type FileAction, type FileEvidence, LINK_ROWS } from './recovery.ts';
 import { Segment, type SegmentHandles } from '../segments/segment.ts';
-import { readWhatCanBe } from './tolerant-read.ts';
+import { isShutFor, readWhatCanBe } from './tolerant-read.ts';
 import { type Damage, SegmentWalk } from './walk.ts';
 
 /** LSNs that are gone with a whole file, or of which no bytes are left. */
 interface LostRange {
   readonly segment: number;
+  /** 0 where nothing tells. */
   readonly fromLsn: Lsn;
   readonly toLsn: Lsn;
 }
@@ -67,9 +68,12 @@ interface Candidate {
   readonly name: string;
   readonly scan: HeaderScan;
   readonly sizeBytes: number;
+  /** Why it does not open. */
+  readonly shut?: HubError;
 }
 
-/** Throws `data.newer` where a newer hub wrote the journal. */
+/** Throws `data.newer` where a newer hub wrote the journal, `data.unreadable` where none but a segment that does not
+ * open may tell how far the journal goes. */
 export function survey(files: Files, dir: string, handles: SegmentHandles): Survey {
   return new Surveyor(files, dir, handles).run();
 }
@@ -103,17 +107,21 @@ class Surveyor {
     const { segments, empties } = this.#range(linked, missingBefore);
     const floor = Math.max(1, ...linked.map((segment) => segment.header.baseLsn));
     const tail = this.#tail(segments.at(-1), floor);
+    // How far the LSNs were given, it alone may tell.
+    const newer = candidates.filter(({ name }) => numberOfName(name) > (tail?.segment.number ?? 0));
+    for (const { shut } of newer) if (shut !== undefined) throw shut;
     const numbers = names
       .filter((name) => kindOfName(name) === 'segment')
       .map((name) => numberOfName(name));
     const nextLsn = Math.max(floor, tail?.segment.untilLsn ?? 0);
+    const setAside = candidates.filter(({ name }) => byAction['set-aside'].includes(name));
     return {
       segments,
       tail,
       vacant: [...superseded, ...empties],
       names: byAction,
       lost: this.#lost,
-      nextLsn: this.#nameSetAside(byAction['set-aside'], segments, nextLsn),
+      nextLsn: this.#nameSetAside(setAside, segments, nextLsn),
       lastNumber: Math.max(0, ...numbers),
       highestEpoch: Math.max(0, ...usable.map((segment) => segment.header.epoch)),
       journalId,
@@ -123,16 +131,25 @@ class Surveyor {
   /** Every segment by name; nothing where it went away meanwhile, as a running hub's do. */
   #candidate(name: string): Candidate[] {
     if (kindOfName(name) !== 'segment') return [];
+    const path = `${this.#dir}/${name}`;
     try {
-      const file = this.#files.open(`${this.#dir}/${name}`, 'read');
-      const start = new Uint8Array(BLOCKS_START);
-      const scan = scanHeader(start.subarray(0, readWhatCanBe(file, start, 0)));
-      const sizeBytes = file.size();
-      file.close();
-      return [{ name, scan, sizeBytes }];
+      const file = this.#files.open(path, 'read');
+      try {
+        const start = new Uint8Array(BLOCKS_START);
+        const scan = scanHeader(start.subarray(0, readWhatCanBe(file, start, 0)));
+        return [{ name, scan, sizeBytes: file.size() }];
+      } finally {
+        file.close();
+      }
     } catch (error) {
       if (systemCode(error) === 'ENOENT') return [];
-      throw new HubError('data.unreadable', `cannot read ${this.#dir}/${name}`, error);
+      const shut = new HubError(
+        'data.unreadable',
+        `cannot read ${path}: ${messageOf(error)}`,
+        error,
+      );
+      if (!isShutFor(error)) throw shut;
+      return [{ name, scan: { kind: 'none' }, sizeBytes: 0, shut }];
     }
   }
 
@@ -260,17 +277,20 @@ class Surveyor {
 
   /**
    * Says what is lost with segments whose header cannot be read. Their blocks still carry a tag, and tell how far they
-   * went; so LSNs never go back, even where it was the newest. Returns the next LSN.
+   * went; so LSNs never go back, even where it was the newest. Of an oldest one that tells nothing, only where the next begins
+   * is known. Returns the next LSN.
    */
-  #nameSetAside(names: readonly string[], segments: readonly Segment[], nextLsn: Lsn): Lsn {
+  #nameSetAside(setAside: readonly Candidate[], segments: readonly Segment[], nextLsn: Lsn): Lsn {
     const oldest = segments[0];
     const newest = segments.at(-1);
     let beyond = nextLsn;
-    for (const name of names) {
+    for (const { name, shut } of setAside) {
       const segment = numberOfName(name);
-      const held = this.#lsnsWithoutHeader(`${this.#dir}/${name}`);
-      if (held === undefined) continue;
-      if (newest === undefined || segment > newest.number) {
+      const held = shut === undefined ? this.#lsnsWithoutHeader(`${this.#dir}/${name}`) : undefined;
+      if (held === undefined) {
+        if (segment !== oldest?.header.previous || oldest.firstLsn === 1) continue;
+        this.#lost.push({ segment, fromLsn: 0, toLsn: oldest.firstLsn - 1 });
+      } else if (newest === undefined || segment > newest.number) {
         const fromLsn = Math.max(newest === undefined ? held.firstLsn : beyond, 1);
         if (held.untilLsn > fromLsn)
           this.#lost.push({ segment, fromLsn, toLsn: held.untilLsn - 1 });

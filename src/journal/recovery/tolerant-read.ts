@@ -8,6 +8,17 @@ import type { OpenFile } from '../../platform/files/files.ts';
 /** What a card reads as one piece, at the least. */
 const PIECE_BYTES = 4096;
 
+/** What a card or its file system answers over damage. */
+const DAMAGED: ReadonlySet<string> = new Set(['EIO', 'EUCLEAN', 'EBADMSG']);
+/** And over files that somebody has shut, or put something else in the place of. */
+const SHUT: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'EISDIR']);
+
+/** Whether a file that does not open is as good as damaged: trying again, as for want of file descriptors, would not help. */
+export function isShutFor(error: unknown): boolean {
+  const code = systemCode(error) ?? '';
+  return DAMAGED.has(code) || SHUT.has(code);
+}
+
 /** As `OpenFile.readAt`, with zeros for what the card refuses to read. */
 export function readWhatCanBe(file: OpenFile, into: Uint8Array, offset: number): number {
   const whole = readOrNot(file, into, offset);
@@ -28,7 +39,7 @@ function readOrNot(file: OpenFile, into: Uint8Array, offset: number): number | u
   try {
     return file.readAt(into, offset);
   } catch (error) {
-    if (systemCode(error) === 'EIO') return undefined;
+    if (DAMAGED.has(systemCode(error) ?? '')) return undefined;
     throw error;
   }
 }

@@ -41,6 +41,8 @@ interface SimFaults {
   failWrites?: ReadonlyMap<number, 'EIO' | 'ENOSPC'>;
   /** Reads that touch this byte of a file fail with EIO. */
   unreadable?: { readonly path: string; readonly offset: number };
+  /** This file does not open, with this code. */
+  unopenable?: { readonly path: string; readonly code: string };
 }
 
 /** Files made between two looks for those that are gone. */
@@ -115,6 +117,8 @@ export class SimFiles implements Files {
 
   open(path: string, mode: OpenMode): OpenFile {
     this.#alive();
+    const { unopenable } = this.faults;
+    if (unopenable?.path === path) throw systemError(unopenable.code, `open ${path}`);
     let inode = this.#names.file(path);
     if (mode === 'create') inode = this.#create(path, inode);
     else if (inode === undefined) throw this.#missing(path);

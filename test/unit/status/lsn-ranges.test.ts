@@ -10,5 +10,6 @@ test('ranges are named as long as one can read them', () => {
   }));
   assert.equal(rangesText(ranges.slice(0, 2)), '1 to 3, 11 to 13');
   assert.equal(rangesText([{ fromLsn: 7, toLsn: 7 }]), '7');
+  assert.equal(rangesText([{ fromLsn: 0, toLsn: 7 }]), '… to 7');
   assert.match(rangesText(ranges), /, 71 to 73 and 3 more$/);
 });
