@@ -8,9 +8,9 @@ const VOLTS = { min: 1, max: 1000, unit: 'V', whole: false };
 
 const POWER_SOURCE = {
   allowed:
-    'auto, none, simulated, sysfs, hwmon, ve-direct:/dev/…, venus-mqtt:mqtt://host, mqtt:topic#json.path',
+    'auto, none, simulated, sysfs, hwmon, hwmon:1-0041=panel, ve-direct:/dev/…, venus-mqtt:mqtt://host, mqtt:topic#json.path',
   holds: (value: string) =>
-    /^(auto|none|simulated|sysfs|hwmon|ve-direct:\/.+|venus-mqtt:mqtts?:\/\/.+|mqtt:[^#+]+#.+)$/.test(
+    /^(auto|none|simulated|sysfs|hwmon(:\d+-[0-9a-f]{4}(=(battery|panel|load|none)(,(battery|panel|load|none)){0,2})?)?|ve-direct:\/.+|venus-mqtt:mqtts?:\/\/.+|mqtt:[^#+]+#.+)$/.test(
       value,
     ),
 };

@@ -26,6 +26,8 @@ interface SourceState {
   readonly reading: HeardReading;
   isHeard: boolean;
   lostSince: Lost | undefined;
+  /** Why `auto` has not found it yet. */
+  absence?: string;
 }
 
 export class HeardSources {
@@ -53,11 +55,11 @@ export class HeardSources {
   views(): SourceView[] {
     const { clock, suspectsOf } = this.#options;
     const nowMs = clock.monotonicMs();
-    return this.#states.map(({ source, reading, lostSince }, index) => ({
+    return this.#states.map(({ source, reading, lostSince, absence }, index) => ({
       name: source.name,
       fields: reading.fields(),
       suspects: suspectsOf(index, nowMs),
-      lost: lostSince?.reason,
+      lost: lostSince?.reason ?? absence,
     }));
   }
 
@@ -92,12 +94,16 @@ export class HeardSources {
         }
         state.isHeard = true;
         state.lostSince = undefined;
+        delete state.absence;
         state.reading.take(reading);
         onReading(index, reading);
       },
       (reason) => {
         // What `auto` merely looked for and never found is no fault.
-        if (source.optional === true && !state.isHeard) return;
+        if (source.optional === true && !state.isHeard) {
+          state.absence = reason;
+          return;
+        }
         state.lostSince = { wallMs: clock.wallMs(), reason };
         log.warn('power.source-lost', { source: source.name, reason });
       },

@@ -13,9 +13,10 @@ import { SimSite, siteNow } from '../../src/platform/sim/site.ts';
 import { READING_FIELDS, type Reading } from '../../src/power/estimate/reading.ts';
 import { hwmonSource } from '../../src/power/sources/hwmon.ts';
 import { simulatedSource } from '../../src/power/sources/simulated.ts';
-import type { PowerSource } from '../../src/power/sources/source.ts';
+import type { DriverMachine, PowerSource } from '../../src/power/sources/source.ts';
 import { sysfsSource } from '../../src/power/sources/sysfs.ts';
 import { VeDirectSource } from '../../src/power/sources/ve-direct.ts';
+import { treeOf } from '../support/made/sys-tree.ts';
 
 interface Rig {
   readonly clock: SimClock;
@@ -28,30 +29,22 @@ interface Rig {
 }
 
 function sysTreeRig(
-  path: (name: string) => string,
   attributes: Record<string, string>,
-  make: 'sysfs' | 'hwmon',
+  make: (machine: DriverMachine) => PowerSource,
 ): Rig {
   const clock = new SimClock(0);
   let plugged = true;
-  const textAt = (asked: string): string | undefined => {
-    const name = Object.keys(attributes).find((it) => path(it) === asked);
-    return plugged && name !== undefined ? attributes[name] : undefined;
-  };
+  const textAt = (path: string): string | undefined => (plugged ? attributes[path] : undefined);
+  const tree = treeOf(attributes);
   const files = {
     exists: () => plugged,
-    list: () => (plugged ? ['device0'] : []),
-    read: (asked: string) => {
-      const text = textAt(asked);
-      return text === undefined ? undefined : Buffer.from(text);
-    },
+    list: (dir: string) => (plugged ? tree.list(dir) : []),
+    read: (path: string) => (plugged ? tree.read(path) : undefined),
   };
   const drivers = new SimDriverFiles(textAt);
-  const machine = { files, drivers, clock, timers: clock, sysRoot: '/sys' };
-  const source = make === 'sysfs' ? sysfsSource(machine) : hwmonSource(machine);
   return {
     clock,
-    source,
+    source: make({ files, drivers, clock, timers: clock, sysRoot: '/sys' }),
     pull: () => (plugged = false),
     plug: () => (plugged = true),
     noticeMs: 10_000,
@@ -59,18 +52,35 @@ function sysTreeRig(
 }
 
 function sysfsRig(): Rig {
+  const supply = '/sys/class/power_supply/device0';
   const attributes = {
-    type: 'Battery',
-    status: 'Charging',
-    capacity: '60',
-    voltage_now: '13100000',
+    [`${supply}/type`]: 'Battery',
+    [`${supply}/status`]: 'Charging',
+    [`${supply}/capacity`]: '60',
+    [`${supply}/voltage_now`]: '13100000',
   };
-  return sysTreeRig((name) => `/sys/class/power_supply/device0/${name}`, attributes, 'sysfs');
+  return sysTreeRig(attributes, sysfsSource);
 }
 
+/** Two chips on one bus, the second of which the kernel found first. */
+const CHIPS = {
+  '/sys/class/hwmon/hwmon1/name': 'ina219',
+  '/sys/class/hwmon/hwmon1/in1_input': '13100',
+  '/sys/class/hwmon/hwmon1/curr1_input': '200',
+  '/sys/bus/i2c/devices/1-0040/hwmon/hwmon1/name': 'ina219',
+  '/sys/class/hwmon/hwmon0/name': 'ina219',
+  '/sys/class/hwmon/hwmon0/in1_input': '18200',
+  '/sys/class/hwmon/hwmon0/curr1_input': '500',
+  '/sys/bus/i2c/devices/1-0041/hwmon/hwmon0/name': 'ina219',
+};
+
 function hwmonRig(): Rig {
-  const attributes = { name: 'ina219', in1_input: '13100', curr1_input: '200' };
-  return sysTreeRig((name) => `/sys/class/hwmon/device0/${name}`, attributes, 'hwmon');
+  return sysTreeRig(CHIPS, (machine) => hwmonSource('hwmon', machine, {}));
+}
+
+function panelChipRig(): Rig {
+  const choice = { address: '1-0041', rails: ['panel'] } as const;
+  return sysTreeRig(CHIPS, (machine) => hwmonSource('hwmon:1-0041=panel', machine, choice));
 }
 
 const BLOCK = Buffer.from(
@@ -122,6 +132,7 @@ function simulatedRig(): Rig {
 const RIGS: Record<string, () => Rig> = {
   sysfs: sysfsRig,
   hwmon: hwmonRig,
+  'hwmon:1-0041=panel': panelChipRig,
   've-direct': veDirectRig,
   simulated: simulatedRig,
 };
@@ -148,7 +159,9 @@ describe.each(Object.entries(RIGS))('%s', (name, makeRig) => {
     assert.deepEqual(losses, []);
     for (const reading of readings) {
       assert.ok(reading.atMs > 0 && reading.atMs <= clock.monotonicMs());
-      assert.ok((reading.batteryVolts ?? 0) > 10 && (reading.batteryVolts ?? 0) < 16);
+      const { batteryVolts, pvWatts } = reading;
+      const figure = batteryVolts ?? pvWatts ?? 0;
+      assert.ok(figure > 9 && figure < 16);
       for (const field of READING_FIELDS) {
         const value = reading[field];
         assert.ok(

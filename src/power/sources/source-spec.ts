@@ -1,9 +1,11 @@
 /** What the texts of `power.sources` mean, checked before anything is opened. */
 import { HubError } from '../../base/errors.ts';
+import { type ChipChoice, I2C_DEVICE, RAILS } from './hwmon.ts';
 
 export type SourceSpec =
   | { readonly kind: 'auto' | 'none' | 'simulated' | 'sysfs' | 'hwmon' }
   | { readonly kind: 've-direct'; readonly path: string }
+  | { readonly kind: 'chip'; readonly address: string; readonly rails?: ChipChoice['rails'] }
   | { readonly kind: 'venus-mqtt'; readonly url: string }
   | {
       readonly kind: 'mqtt';
@@ -22,6 +24,7 @@ export function parseSource(text: string): SourceSpec {
   if (kind === 've-direct' && rest.startsWith('/')) return { kind, path: rest };
   if (kind === 'venus-mqtt' && /^(mqtts?|wss?):\/\/[^/]/.test(rest)) return venusOf(text, rest);
   if (kind === 'mqtt') return parseTopic(text, rest);
+  if (kind === 'hwmon') return parseChip(text, rest);
   throw invalid(text);
 }
 
@@ -42,6 +45,17 @@ function parseTopic(text: string, rest: string): SourceSpec {
   return field === '' ? { kind: 'mqtt', topic, path } : { kind: 'mqtt', topic, path, field };
 }
 
+/** `1-0041`, or `1-0041=panel` where its label does not say what it measures; of an ina3221 `1-0041=battery,none,load`. */
+function parseChip(text: string, rest: string): SourceSpec {
+  const [address, names] = split(rest, '=');
+  const named = names === '' ? [] : names.split(',');
+  const rails = named.map((name) => [...RAILS, 'none' as const].find((rail) => rail === name));
+  const isKnown = I2C_DEVICE.test(address) && rails.length <= 3 && !rails.includes(undefined);
+  if (!isKnown) throw invalid(text);
+  const chip = { kind: 'chip', address } as const;
+  return names === '' ? chip : { ...chip, rails: rails.filter((rail) => rail !== undefined) };
+}
+
 /** Before and after the first `separator`; all before where there is none. */
 function split(text: string, separator: string): [string, string] {
   const at = text.indexOf(separator);
@@ -51,7 +65,7 @@ function split(text: string, separator: string): [string, string] {
 function invalid(text: string): HubError {
   return new HubError(
     'power.source-invalid',
-    `power.sources: "${text}" is none of auto, none, simulated, sysfs, hwmon, ve-direct:/dev/…, ` +
+    `power.sources: "${text}" is none of auto, none, simulated, sysfs, hwmon, hwmon:1-0041=panel, ve-direct:/dev/…, ` +
       'venus-mqtt:mqtt://host, mqtt:topic#json.path',
   );
 }

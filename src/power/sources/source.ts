@@ -26,6 +26,17 @@ export interface PowerSource {
   stop(): void;
 }
 
+/** The source as `auto` has it. */
+export function optional(source: PowerSource): PowerSource {
+  return {
+    name: source.name,
+    optional: true,
+    start: (onReading, onLost) => source.start(onReading, onLost),
+    refresh: () => source.refresh?.(),
+    stop: () => source.stop(),
+  };
+}
+
 /** Ten seconds between polls: six chances before a reading is stale. */
 export const POLL_PERIOD_MS = 10_000;
 /** Who has not answered by the second poll after is lost; the reading becomes stale later still. */

@@ -3,66 +3,20 @@ import { test } from 'vitest';
 
 import { systemError } from '../../../../src/base/errors.ts';
 import { SimClock } from '../../../../src/platform/sim/clock.ts';
-import { SeededRandom } from '../../../../src/platform/sim/random.ts';
-import { SimDriverFiles } from '../../../../src/platform/sim/driver-files.ts';
-import { SimSerialPorts } from '../../../../src/platform/sim/serial.ts';
 import type { Reading } from '../../../../src/power/estimate/reading.ts';
 import { listenTo, probeRows } from '../../../../src/power/probe.ts';
 import { detectSources, openSources } from '../../../../src/power/sources/open-sources.ts';
 import { parseSource } from '../../../../src/power/sources/source-spec.ts';
-import { askHwmon } from '../../../../src/power/sources/hwmon.ts';
 import { askPowerSupplies } from '../../../../src/power/sources/sysfs.ts';
 import type { PowerMachine } from '../../../../src/power/sources/source.ts';
+import { driversOf, machineOf } from '../../../support/made/sys-tree.ts';
 
-/** A made /sys and /dev: contents by path; an Error as content is thrown when read, or listed. */
-function treeOf(contents: Record<string, string | Error>): PowerMachine['files'] {
-  return {
-    exists: (path) => path in contents,
-    read: (path) => {
-      const content = contents[path];
-      if (content instanceof Error) throw content;
-      return content === undefined ? undefined : Buffer.from(`${content}\n`);
-    },
-    list: (dir) => {
-      if (contents[dir] instanceof Error) throw contents[dir];
-      const below = Object.keys(contents).filter((path) => path.startsWith(`${dir}/`));
-      return [...new Set(below.map((path) => path.slice(dir.length + 1).split('/')[0] as string))];
-    },
-  };
-}
-
-function machineOf(contents: Record<string, string | Error>): PowerMachine {
-  const clock = new SimClock(0);
-  const random = new SeededRandom(1);
-  const serial = new SimSerialPorts(clock);
-  const files = treeOf(contents);
-  const drivers = driversOf(contents);
-  const roots = { sysRoot: '/sys', devRoot: '/dev' };
-  return { files, drivers, serial, clock, timers: clock, random, ...roots };
-}
-
-/** An Error is a driver that refuses an attribute. */
-function driversOf(contents: Record<string, string | Error>): SimDriverFiles {
-  return new SimDriverFiles((path) => {
-    const content = contents[path];
-    return content instanceof Error ? undefined : content;
-  });
-}
-
-function answerOf(ask: typeof askHwmon, machine: PowerMachine, atMs: number): Reading | undefined {
+function readPowerSupplies(machine: PowerMachine, atMs: number): Reading | undefined {
   let answer: Reading | undefined;
-  ask(machine, machine.drivers.open(), atMs, (reading) => {
+  askPowerSupplies(machine, machine.drivers.open(), atMs, (reading) => {
     answer = typeof reading === 'string' ? undefined : reading;
   });
   return answer;
-}
-
-function readPowerSupplies(machine: PowerMachine, atMs: number): Reading | undefined {
-  return answerOf(askPowerSupplies, machine, atMs);
-}
-
-function readHwmon(machine: PowerMachine, atMs: number): Reading | undefined {
-  return answerOf(askHwmon, machine, atMs);
 }
 
 const SUPPLY = '/sys/class/power_supply';
@@ -143,45 +97,6 @@ test('mains without a battery is mains; nothing at all is nothing', () => {
   const machine = machineOf({ [`${SUPPLY}/AC/type`]: 'Mains', [`${SUPPLY}/AC/online`]: '1' });
   assert.equal(readPowerSupplies(machine, 0)?.mains, true);
   assert.equal(readPowerSupplies(machineOf({}), 0), undefined);
-});
-
-test('hwmon: an ina226 is the battery, an ina3221 goes by labels or by order', () => {
-  const single = machineOf({
-    '/sys/class/hwmon/hwmon0/name': 'cpu_thermal',
-    '/sys/class/hwmon/hwmon1/name': 'ina226',
-    '/sys/class/hwmon/hwmon1/in0_input': '3',
-    '/sys/class/hwmon/hwmon1/in1_input': '12900',
-    '/sys/class/hwmon/hwmon1/curr1_input': '-400',
-  });
-  const battery = { batteryVolts: 12.9, batteryAmps: -0.4, batteryWatts: 12.9 * -0.4 };
-  assert.deepEqual(readHwmon(single, 1), { atMs: 1, quality: 'good', ...battery });
-
-  const chip = '/sys/class/hwmon/hwmon0';
-  const triple = machineOf({
-    [`${chip}/name`]: 'ina3221',
-    [`${chip}/in1_label`]: 'SOLAR',
-    [`${chip}/in1_input`]: '18000',
-    [`${chip}/curr1_input`]: '1000',
-    [`${chip}/in2_label`]: 'battery',
-    [`${chip}/in2_input`]: '13000',
-    [`${chip}/curr2_input`]: '500',
-    [`${chip}/in3_input`]: '5000',
-    [`${chip}/curr3_input`]: new Error('EIO'),
-  });
-  const reading = readHwmon(triple, 1);
-  assert.equal(reading?.pvWatts, 18);
-  assert.equal(reading?.batteryVolts, 13);
-  assert.equal(reading?.loadWatts, undefined);
-});
-
-test('hwmon: what a wrongly wired rail tells is told as it is, and judged later', () => {
-  const chip = '/sys/class/hwmon/hwmon0';
-  const reversed = machineOf({
-    [`${chip}/name`]: 'ina3221',
-    [`${chip}/in2_input`]: '18000',
-    [`${chip}/curr2_input`]: '-1000',
-  });
-  assert.equal(readHwmon(reversed, 1)?.pvWatts, -18);
 });
 
 test('a driver that hangs is asked once, told as lost, and heard again when it answers', async () => {
