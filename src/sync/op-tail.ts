@@ -148,10 +148,20 @@ export class OpTail {
     for (let count = 0; count < ENTRIES_MAX && this.#throughLsn < applied; count++) {
       const next = this.#cursor?.next();
       if (next === undefined) break;
+      for (const op of this.#opsOfNext(next.lsn, next.entry)) this.#keep(op);
       this.#throughLsn = next.lsn;
-      for (const op of this.#opsOf(next.lsn, next.entry)) this.#keep(op);
     }
     return this.#throughLsn > before;
+  }
+
+  /** The same entry comes next where the store fails to say what is in it. */
+  #opsOfNext(lsn: Lsn, entry: Uint8Array): TailOp[] {
+    try {
+      return this.#opsOf(lsn, entry);
+    } catch (error) {
+      this.#cursor = this.#options.journal.cursor(lsn);
+      throw error;
+    }
   }
 
   #keep(op: TailOp): void {

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 
 import { describe, it } from 'vitest';
 
+import { HubError } from '../../../src/base/errors.ts';
 import { encodeStampsEntry } from '../../../src/merge/op-stamps.ts';
 import { encodePatch } from '../../../src/merge/patch.ts';
 import { RECORD } from '../../../src/model/class.ts';
@@ -15,13 +16,18 @@ const never = (): (() => void) => () => undefined;
 const log = { debug: never, info: never, warn: never, error: never };
 
 /** A journal, and a tail of it where nobody but who asks makes it read on. */
-function tailOf(journal: MemoryJournal, applied: () => number): OpTail {
+function tailOf(
+  journal: MemoryJournal,
+  applied: () => number,
+  isFailing = (): boolean => false,
+): OpTail {
   return new OpTail({
     journal,
     appliedLsn: applied,
     whenApplied: () => new Promise(() => undefined),
     joinedLsn: () => 0,
     writeItem: ({ origin, class: opClass, seq }) => {
+      if (isFailing()) throw new HubError('store.failed', 'disk I/O error');
       const order = {
         authority: 1,
         hlc: { ms: 1, counter: 0 },
@@ -93,5 +99,29 @@ describe('the tail', () => {
     tail.follow(0);
     const seqs = read(tail, 3, 4).map(({ seq }) => seq);
     assert.deepEqual(seqs.slice(0, ids.length), ids);
+  });
+
+  it('gives an op that was stamped anew also where the store failed when it was asked for it', () => {
+    const journal = new MemoryJournal();
+    journal.append(patchOp({ n: 1 }, { seq: 1 }));
+    const op = { origin: DEVICE_A, class: RECORD, seq: 1 } as const;
+    const hlc = { ms: 1, counter: 0 };
+    journal.appendEntry(encodeStampsEntry([{ op, hub: HUB, authority: 1, hlc }]));
+    let isFailing = true;
+    const tail = tailOf(
+      journal,
+      () => 2,
+      () => isFailing,
+    );
+    tail.follow(0);
+    assert.throws(() => tail.after(0), HubError);
+    isFailing = false;
+    assert.deepEqual(
+      read(tail, 0, 2).map(({ lsn, seq }) => [lsn, seq]),
+      [
+        [1, 1],
+        [2, 1],
+      ],
+    );
   });
 });
