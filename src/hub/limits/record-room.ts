@@ -78,11 +78,9 @@ export class RecordRoom {
 
   #undoRefusal(key: string, body: Uint8Array, coming: OnTheWay | undefined): Rejection | undefined {
     return this.#store.ask(({ records }) => {
-      const bringsBack = readUndo(body)?.some((op) => {
-        const kind = records.write(key, op)?.kind ?? (coming?.takes === true ? REMOVE : PATCH);
-        return kind === REMOVE || kind === UNDO;
-      });
-      if (bringsBack !== true) return undefined;
+      const kinds = records.kindsOf(key, readUndo(body) ?? []);
+      const unknown = coming?.takes === true ? REMOVE : PATCH;
+      if (!kinds.some((kind = unknown) => kind === REMOVE || kind === UNDO)) return undefined;
       const all = records.everWritten(key);
       if (coming !== undefined) all.putAll(coming.pieces);
       if (!isOverfull(all.size)) return undefined;

@@ -12,6 +12,7 @@ import type { Base } from '../../merge/record/horizon.ts';
 import { Pieces, type RecordSize } from '../../merge/record/record-size.ts';
 import { baseOf } from '../../merge/record/standing.ts';
 import { isUndone } from '../../merge/record/undone.ts';
+import type { Kind } from '../../model/op.ts';
 import { type Lane, laneOf } from '../../model/origin.ts';
 import { NO_RANGES, type RangesByLane } from '../../model/seq-ranges.ts';
 import { seqIn } from '../../model/version-vector.ts';
@@ -144,6 +145,14 @@ export class Records {
   /** An op as it is kept; undefined where it is not. */
   write(key: string, op: OpId): RecordWrite | undefined {
     return this.#guard(() => this.#tables.opsOf(key).writeOf(op));
+  }
+
+  /** Kinds of the ops that are kept on the record, in the order of their names here. */
+  kindsOf(key: string, ids: readonly OpId[]): (Kind | undefined)[] {
+    return this.#guard(() => {
+      const ops = this.#tables.opsOf(key);
+      return ids.map((id) => ops.writeOf(id)?.kind);
+    });
   }
 
   /** Eight bytes over the stamps of the lane's ops on records from `from` to `to`. */

@@ -3,14 +3,14 @@
  * index or by a search within SQLite: of a record with ten thousand ops only what was asked for is decoded.
  */
 import { CborWriter } from '../../../codec/writer.ts';
-import { type OpId, writeOpId } from '../../../merge/op-id.ts';
+import { type OpId, textOfOpId, writeOpId } from '../../../merge/op-id.ts';
 import { encodeOrder, orderAt, type WriteOrder } from '../../../merge/order.ts';
 import type { RecordWrite } from '../../../merge/record.ts';
 import { kindOfField, markOfField, type RecordOps } from '../../../merge/record/record-ops.ts';
 import { ASSET, AUTHORITY, CONTROL, PATCH, REMOVE } from '../../../model/op.ts';
 import type { SqliteFile, SqlRow, SqlValue } from '../../database/sqlite.ts';
 import type { PackedOps } from './packed-ops.ts';
-import { boundAbove, KIND_AT, nameOfOp, writeOf } from './packed-write.ts';
+import { boundAbove, KIND_AT, writeOf } from './packed-write.ts';
 import type { UndoIndex } from './undo-index.ts';
 
 // What lies where in an op: packed-write.ts. SQL counts from 1.
@@ -27,8 +27,8 @@ const ABOVE = 'SELECT op FROM writes WHERE key_id = ? AND op > ? ORDER BY op';
 const NAMERS = `
   SELECT op FROM writes WHERE key_id = ? AND op > ? AND op < ?
   AND ${KIND_IN_OP} IN (${blobOf(PATCH)}, ${blobOf(ASSET)}) AND instr(op, ?) > 0`;
-const NAMED = `
-  SELECT op FROM writes WHERE key_id = ? AND substr(op, 10, 17) = ?`;
+const RANKS_OF_ALL = `SELECT substr(op, 1, ${KIND_AT}) AS rank FROM writes WHERE key_id = ?`;
+export const ONE = 'SELECT op FROM writes WHERE key_id = ? AND op > ? AND op < ?';
 const ORDERS = `
   SELECT substr(op, 1, ${KIND_AT}) AS rank FROM writes
   WHERE key_id = ? AND op > ? AND ${KIND_IN_OP} <> ${blobOf(CONTROL)} ORDER BY op LIMIT ?`;
@@ -56,11 +56,13 @@ export interface Remembered {
 }
 
 export class RecordRows implements RecordOps {
-  readonly #db: SqliteFile;
+  readonly #db: Pick<SqliteFile, 'rows'>;
   readonly #id: number;
   readonly #remembered: Remembered;
+  /** By name; of one question, which is asked within a turn. */
+  #orders: Map<string, WriteOrder> | undefined;
 
-  constructor(db: SqliteFile, keyId: number, remembered: Remembered) {
+  constructor(db: Pick<SqliteFile, 'rows'>, keyId: number, remembered: Remembered) {
     this.#db = db;
     this.#id = keyId;
     this.#remembered = remembered;
@@ -71,7 +73,9 @@ export class RecordRows implements RecordOps {
     if (listed !== undefined) return listed.writeOf(op);
     const found = this.#remembered.findOp(op);
     if (found === undefined || found.keyId === this.#id) return found?.write;
-    const [row] = this.#rows(NAMED, [this.#id, nameOfOp(op)]);
+    const order = this.#orderNamed(op);
+    if (order === undefined) return undefined;
+    const [row] = this.#rows(ONE, [this.#id, encodeOrder(order), boundAbove(order)]);
     return row && writeOf(row);
   }
 
@@ -136,6 +140,17 @@ export class RecordRows implements RecordOps {
       if (last === undefined || rows.length < ORDERS_PAGE) return;
       above = boundAbove(last);
     }
+  }
+
+  /** Looked up among all of the record, which is read once: an undo may name hundreds of ops that are not its own. */
+  #orderNamed(op: OpId): WriteOrder | undefined {
+    this.#orders ??= new Map(
+      this.#rows(RANKS_OF_ALL, [this.#id]).map((row) => {
+        const order = orderAt(row['rank'] as Uint8Array, 0);
+        return [textOfOpId(order), order];
+      }),
+    );
+    return this.#orders.get(textOfOpId(op));
   }
 
   #listed(): PackedOps | undefined {

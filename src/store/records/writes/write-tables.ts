@@ -28,7 +28,7 @@ import {
   writeOf,
 } from './packed-write.ts';
 import { contentMark, dropMark, PendingWrites } from './pending-writes.ts';
-import { blobOf, KIND_IN_OP, RecordRows, type Remembered } from './record-rows.ts';
+import { blobOf, KIND_IN_OP, ONE, RecordRows, type Remembered } from './record-rows.ts';
 import { UndoIndex } from './undo-index.ts';
 
 const MARKED = `
@@ -41,7 +41,6 @@ const ALL = `
   ORDER BY name, op`;
 const NEWEST = `
   SELECT op FROM writes WHERE key_id = ? AND op > ? AND op < ? ORDER BY op DESC LIMIT ?`;
-const ONE = 'SELECT op FROM writes WHERE key_id = ? AND op > ? AND op < ?';
 const DROP = 'DELETE FROM writes WHERE key_id = ? AND op > ? AND op < ?';
 const COVERED = `
   key_id = ? AND ${KIND_IN_OP} <> ${blobOf(CONTROL)}
