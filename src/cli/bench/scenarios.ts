@@ -14,7 +14,7 @@ export interface Load {
   readonly aheadMax: number;
   /** 0: for `seconds`; otherwise until so many are acknowledged. */
   readonly messages: number;
-  /** The offline subscriber comes back at the end, and how fast it gets what waits is the result. */
+  /** The offline subscriber comes back at the end, and how fast it gets what waits is the result; once before that to warm up. */
   readonly drains: boolean;
   readonly warmupS: number;
   readonly seconds: number;

@@ -57,6 +57,7 @@ class LoadRun {
 
   async run(): Promise<LoadResult> {
     await this.#connect();
+    if (this.#load.drains) await this.#warmDelivery();
     const stopPacing = this.#start();
     await this.#pause(this.#load.warmupS * 1_000);
     const before = { ...this.#counts(), atMs: this.#nowMs() };
@@ -66,8 +67,7 @@ class LoadRun {
     const after = { ...this.#counts(), atMs: this.#nowMs() };
     this.#tally.isMeasuring = false;
     stopPacing();
-    for (const publisher of this.#publishers) publisher.stop();
-    await this.#until(() => this.#publishers.every((publisher) => publisher.pending === 0));
+    await this.#stop();
     const drain = this.#load.drains ? await this.#drain() : { drained: 0, drainSeconds: 0 };
     const [ackP50Ms = 0, ackP99Ms = 0] = this.#tally.latencies.percentilesMs([0.5, 0.99]);
     return {
@@ -128,6 +128,26 @@ class LoadRun {
     return () => undefined;
   }
 
+  async #stop(): Promise<void> {
+    for (const publisher of this.#publishers) publisher.stop();
+    await this.#until(() => this.#isQuiet());
+  }
+
+  /** True while no publish waits for its acknowledgement. */
+  #isQuiet(): boolean {
+    return this.#publishers.every((publisher) => publisher.pending === 0);
+  }
+
+  /** A round that does not count: a broker that has run for a while has delivered before. */
+  async #warmDelivery(): Promise<void> {
+    this.#start();
+    await this.#untilEnough();
+    await this.#stop();
+    await this.#drain();
+    this.#subscriber?.leave();
+    this.#started = 0;
+  }
+
   #allow(wanted: number): number {
     const { messages, subscriber, aheadMax } = this.#load;
     let allowed = wanted;
@@ -142,7 +162,7 @@ class LoadRun {
   async #untilEnough(): Promise<void> {
     const { messages, seconds } = this.#load;
     if (messages === 0) await this.#pause(seconds * 1_000);
-    else await this.#until(() => this.#tally.acknowledged >= messages);
+    else await this.#until(() => this.#started === messages && this.#isQuiet());
   }
 
   async #drain(): Promise<{ drained: number; drainSeconds: number }> {
