@@ -27,32 +27,9 @@ import type { Machine } from '../../machine.ts';
 import { type DirectoryLock, type Files, textIn } from '../../platform/files/files.ts';
 import { DATA_LAYOUT } from '../../versions.ts';
 
-export interface HubPaths {
-  readonly owner: string;
-  readonly folders: string;
-  readonly formerly: string;
-  readonly cut: string;
-  readonly identity: string;
-  readonly kek: string;
-  readonly epochKeys: string;
-  readonly journal: string;
-  readonly progress: string;
-  readonly dropped: string;
-  readonly holes: string;
-  readonly state: string;
-  readonly sessions: string;
-  readonly snapshot: string;
-  readonly spare: string;
-  readonly taken: string;
-  readonly syncLog: string;
-  readonly uplink: string;
-  readonly ledger: string;
-  readonly flash: string;
-  readonly assets: string;
-  readonly audit: string;
-}
+export type HubPaths = Readonly<ReturnType<typeof hubPaths>>;
 
-export function hubPaths(dir: string): HubPaths {
+export function hubPaths(dir: string) {
   return {
     owner: `${dir}/hub.id`,
     folders: `${dir}/folders`,
@@ -130,15 +107,13 @@ function lockWritable(dir: string, files: Pick<Files, 'makeDir' | 'lockDir'>): D
 
 const LAYOUT_FILE = 'layout';
 
+/** Writes the version of the first start; throws as `layoutFault`. */
 function checkLayout(dir: string, files: Files): void {
   const path = `${dir}/${LAYOUT_FILE}`;
-  const text = textIn(files, path);
-  if (text === '') {
-    files.replace(path, utf8(`${DATA_LAYOUT}\n`));
-    return;
-  }
-  const fault = layoutFault(dir, files);
+  const isNew = (files.read(path)?.length ?? 0) === 0;
+  const fault = isNew ? undefined : layoutFault(dir, files);
   if (fault !== undefined) throw fault;
+  if (isNew) files.replace(path, utf8(`${DATA_LAYOUT}\n`));
 }
 
 /** `data.newer` or `data.unreadable`; undefined where the directory is of this layout. */
