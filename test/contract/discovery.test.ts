@@ -9,7 +9,7 @@ import { machineTimers } from '../../src/platform/clock.ts';
 import type { Discovery, FoundService } from '../../src/platform/network/discovery.ts';
 import { machineDiscovery } from '../../src/platform/network/machine-discovery.ts';
 import { machineRandom } from '../../src/platform/random.ts';
-import { SimDiscovery } from '../../src/platform/sim/discovery.ts';
+import { SimDiscovery } from '../support/simulated/discovery.ts';
 import { SeededRandom } from '../../src/platform/sim/random.ts';
 import { eventually } from '../support/hubs/api.ts';
 

@@ -12,8 +12,8 @@ import { WebSocket } from 'ws';
 import { HubError } from '../../src/base/errors.ts';
 import { machineTimers } from '../../src/platform/clock.ts';
 import { connectionOf, machineNetwork } from '../../src/platform/network/machine-network.ts';
-import type { Connection, ListenOptions, Network } from '../../src/platform/network/network.ts';
-import { joinedEnds, SimNetwork } from '../../src/platform/sim/network.ts';
+import type { Connection, ListenOptions } from '../../src/platform/network/network.ts';
+import { joinedEnds } from '../support/simulated/line.ts';
 import { webSocketUpgrades } from '../../src/platform/network/http/websocket.ts';
 import { TLS_CERT, TLS_KEY } from '../support/machine/tls-fixture.ts';
 
@@ -215,30 +215,21 @@ for (const [carrier, pair] of Object.entries(carriers)) {
   });
 }
 
-const networks: Record<string, () => Network> = {
-  machine: () => machineNetwork,
-  simulated: () => new SimNetwork(machineTimers),
-};
-
-for (const [name, network] of Object.entries(networks)) {
+test('the machine network names who asked for a port that is taken', async () => {
   const options = { host: '127.0.0.1', port: 0, purpose: 'broker.port', connectionsMax: 1 };
-
-  test(`the ${name} network names who asked for a port that is taken`, async () => {
-    const net = network();
-    const first = await net.listen(options, () => undefined);
-    await assert.rejects(
-      net.listen({ ...options, port: first.port }, () => undefined),
-      (error) =>
-        error instanceof HubError &&
-        error.code === 'port.taken' &&
-        error.message.includes('broker.port'),
-    );
-    await first.close();
-    const second = await net.listen({ ...options, port: first.port }, () => undefined);
-    assert.equal(second.port, first.port);
-    await second.close();
-  });
-}
+  const first = await machineNetwork.listen(options, noop);
+  await assert.rejects(
+    machineNetwork.listen({ ...options, port: first.port }, noop),
+    (error) =>
+      error instanceof HubError &&
+      error.code === 'port.taken' &&
+      error.message.includes('broker.port'),
+  );
+  await first.close();
+  const second = await machineNetwork.listen({ ...options, port: first.port }, noop);
+  assert.equal(second.port, first.port);
+  await second.close();
+});
 
 test('the machine network closes connections beyond its limit, and takes new ones when others left', async () => {
   const accepted: Connection[] = [];
@@ -287,7 +278,7 @@ test('the machine network reads all its connections into the same memory', async
   await listener.close();
 });
 
-test('the simulated network lends bytes for the length of the call', async () => {
+test('a simulated line lends bytes for the length of the call', async () => {
   const [near, far] = joinedEnds(machineTimers, ['a', 'b']);
   const kept: Uint8Array[] = [];
   const heard = new Promise<void>((resolve) =>
@@ -307,22 +298,6 @@ test('the simulated network lends bytes for the length of the call', async () =>
   await turn();
   assert.notEqual(Buffer.from(kept[0] as Uint8Array).toString(), 'mine');
   assert.equal(written.toString(), 'mine');
-});
-
-test('the simulated network closes connections beyond its limit', async () => {
-  const net = new SimNetwork(machineTimers);
-  const accepted: Connection[] = [];
-  let turnedAway = 0;
-  const onTurnedAway = (): void => void (turnedAway += 1);
-  const options = { host: 'sim', port: 1883, purpose: 'test', connectionsMax: 1, onTurnedAway };
-  await net.listen(options, (connection) => {
-    accepted.push(connection);
-    connection.start({ onData: noop, onDrain: noop, onClose: noop });
-  });
-  const first = new Recorder(net.connect(1883));
-  const second = new Recorder(net.connect(1883));
-  await second.until(() => second.closes === 1);
-  assert.deepEqual([accepted.length, first.closes, turnedAway], [1, 0, 1]);
 });
 
 test('a simulated line delays, cuts into pieces and loses what is under way when it is cut', async () => {

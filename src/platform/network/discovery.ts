@@ -1,7 +1,6 @@
 /**
  * Finding others on the local network by multicast DNS (RFC 6762, RFC 6763). What is found is a rumour: anybody on the
- * network can say anything, so an address is a place to try and nothing more. The simulated twin (sim/discovery.ts) is one network
- * in memory.
+ * network can say anything, so an address is a place to try and nothing more.
  */
 
 /** What this process says of itself. */

@@ -1,7 +1,6 @@
 /**
  * Byte streams of clients, whatever carries them: TCP and TLS (machine-network.ts), WebSocket (websocket.ts). The
- * broker knows only this. The simulated twin (sim/network.ts) joins two ends in memory, with delay, loss of the
- * line and slow readers.
+ * broker knows only this.
  */
 
 export interface ConnectionHandlers {

@@ -16,11 +16,7 @@ import type {
 } from '../../../src/broker/contract.ts';
 import type { BrokerLimits } from '../../../src/broker/limits.ts';
 import { SimClock } from '../../../src/platform/sim/clock.ts';
-import {
-  joinedEnds,
-  type LineOptions,
-  type SimConnection,
-} from '../../../src/platform/sim/network.ts';
+import { joinedEnds, type LineOptions, type SimConnection } from './line.ts';
 import { connect, type ConnectFields, describePacket, PacketReader } from '../made/mqtt-packets.ts';
 
 /** Journals what the rule says; what it took becomes durable at `commit`. */

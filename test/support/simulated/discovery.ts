@@ -1,11 +1,11 @@
 /** Simulated twin of machine-discovery.ts: everybody who opens hears everybody, a moment later, whatever `where` says. */
-import type { Timers } from '../../base/clock.ts';
+import type { Timers } from '../../../src/base/clock.ts';
 import type {
   Announcement,
   Discovery,
   DiscoveryOptions,
   FoundService,
-} from '../network/discovery.ts';
+} from '../../../src/platform/network/discovery.ts';
 
 export class SimDiscovery {
   readonly #timers: Timers;

@@ -17,7 +17,7 @@ import type { Origin } from '../../../src/model/origin.ts';
 import { SimClock } from '../../../src/platform/sim/clock.ts';
 import { SimCrash, SimFiles } from '../../../src/platform/sim/files.ts';
 import { SimLife } from '../../../src/platform/sim/life.ts';
-import { joinedEnds } from '../../../src/platform/sim/network.ts';
+import { joinedEnds } from './line.ts';
 import { SeededRandom } from '../../../src/platform/sim/random.ts';
 import { OPS_FILTER } from '../../../src/sync/ops-door.ts';
 import { NamedGatekeeper, Probe } from './broker-site.ts';

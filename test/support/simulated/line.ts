@@ -3,15 +3,8 @@
  * much and no more (`windowBytes`, like the kernels' buffers on both sides) and can be cut. A reader that pauses
  * lets the line fill up, and the writer on the other side feels it.
  */
-import type { Cancel, Timers } from '../../base/clock.ts';
-import { HubError } from '../../base/errors.ts';
-import type {
-  Connection,
-  ConnectionHandlers,
-  Listener,
-  ListenOptions,
-  Network,
-} from '../network/network.ts';
+import type { Cancel, Timers } from '../../../src/base/clock.ts';
+import type { Connection, ConnectionHandlers } from '../../../src/platform/network/network.ts';
 
 export interface LineOptions {
   readonly delayMs: number;
@@ -22,7 +15,6 @@ export interface LineOptions {
 }
 
 const WIDE_LINE: LineOptions = { delayMs: 0, windowBytes: 128 * 1024, chunkBytesMax: 64 * 1024 };
-const FIRST_FREE_PORT = 20_000;
 const OVERWRITTEN = 0xee;
 
 /** Two ends joined by a line; bytes written to one are data of the other. */
@@ -195,74 +187,4 @@ export class SimConnection implements Connection {
     const handlers = this.#handlers;
     if (handlers !== undefined) this.#timers.soon(() => handlers.onClose());
   }
-}
-
-interface SimListener {
-  readonly options: ListenOptions;
-  readonly onConnection: (connection: Connection) => void;
-  open: number;
-}
-
-/** Listeners by port in one process; `connect` plays the client that dials in. */
-export class SimNetwork implements Network {
-  readonly #timers: Timers;
-  readonly #listenerByPort = new Map<number, SimListener>();
-  #clients = 0;
-
-  constructor(timers: Timers) {
-    this.#timers = timers;
-  }
-
-  listen(
-    options: ListenOptions,
-    onConnection: (connection: Connection) => void,
-  ): Promise<Listener> {
-    const port = options.port === 0 ? this.#freePort() : options.port;
-    if (this.#listenerByPort.has(port)) {
-      const message = `${options.purpose}: ${options.host}:${port} is taken by another program`;
-      return Promise.reject(new HubError('port.taken', message));
-    }
-    this.#listenerByPort.set(port, { options, onConnection, open: 0 });
-    const close = (): Promise<void> => {
-      this.#listenerByPort.delete(port);
-      return Promise.resolve();
-    };
-    return Promise.resolve({ host: options.host, port, close });
-  }
-
-  /** The client's end of a new connection; one that nobody listens for, or one too many, closes at once. */
-  connect(port: number, line: Partial<LineOptions> = {}): SimConnection {
-    const client = `client-${++this.#clients}`;
-    const [near, far] = joinedEnds(this.#timers, [client, `port-${port}`], line);
-    const listener = this.#listenerByPort.get(port);
-    if (listener === undefined || listener.open >= listener.options.connectionsMax) {
-      listener?.options.onTurnedAway?.();
-      near.cut();
-      return near;
-    }
-    listener.open += 1;
-    listener.onConnection(closing(far, () => (listener.open -= 1)));
-    return near;
-  }
-
-  #freePort(): number {
-    let port = FIRST_FREE_PORT;
-    while (this.#listenerByPort.has(port)) port += 1;
-    return port;
-  }
-}
-
-/** The same connection, telling `onClosed` before its owner hears of the close. */
-function closing(connection: SimConnection, onClosed: () => void): Connection {
-  const start = connection.start.bind(connection);
-  connection.start = (handlers) =>
-    start({
-      onData: (bytes) => handlers.onData(bytes),
-      onDrain: () => handlers.onDrain(),
-      onClose: () => {
-        onClosed();
-        handlers.onClose();
-      },
-    });
-  return connection;
 }

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'vitest';
 
-import { joinedEnds } from '../../../../src/platform/sim/network.ts';
+import { joinedEnds } from '../../../support/simulated/line.ts';
 import { Probe } from '../../../support/simulated/broker-site.ts';
 import { DurableSite } from '../../../support/simulated/durable-site.ts';
 import {

@@ -9,7 +9,7 @@ import { loadConfig } from '../../../../src/config/config.ts';
 import type { Ground } from '../../../../src/hub/ground.ts';
 import { discoverPeers } from '../../../../src/hub/sync/discovery.ts';
 import type { Discovery } from '../../../../src/platform/network/discovery.ts';
-import { SimDiscovery } from '../../../../src/platform/sim/discovery.ts';
+import { SimDiscovery } from '../../../support/simulated/discovery.ts';
 import { machineTimers } from '../../../../src/platform/clock.ts';
 
 const US = 'aaaaaaaaaaaaaaaa';
