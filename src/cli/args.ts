@@ -36,7 +36,8 @@ export interface Command {
   load(): Promise<CommandRun>;
 }
 
-type CommandRun = (args: Args, io: CliIo) => Promise<ExitCode>;
+/** One that says no exit code has done what it was asked for. */
+type CommandRun = (args: Args, io: CliIo) => ExitCode | void | Promise<ExitCode | void>;
 
 /** A mistake of the person who typed; the message says what would be right. */
 export class UsageError extends Error {

@@ -44,7 +44,7 @@ export async function runCli(
   try {
     const args = parseCommandArgs(command, rest);
     const run = await command.load();
-    return await run(args, io);
+    return (await run(args, io)) ?? EXIT.done;
   } catch (error) {
     return explain(error, command, io);
   }

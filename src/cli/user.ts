@@ -3,37 +3,32 @@ import type { Role } from '../model/op.ts';
 import { addUser, isUserName, readUsers, removeUser, ROLES } from '../security/users.ts';
 import { type Args, UsageError } from './args.ts';
 import { configOf, writableConfigOf } from './config-options.ts';
-import { type CliIo, EXIT, type ExitCode } from './io.ts';
+import type { CliIo } from './io.ts';
+import { print } from './print.ts';
 import { columns } from './text.ts';
 
-export async function addUserCommand(args: Args, io: CliIo): Promise<ExitCode> {
+export async function addUserCommand(args: Args, io: CliIo): Promise<void> {
   const name = nameOperand(args);
   const { data, security } = writableConfigOf(args, io);
   const role = roleOf(args.text('role') ?? 'device');
   const password = await addUser(io.files, data, io.random, { name, role });
-  if (args.has('json')) io.stdout(`${JSON.stringify({ name, role, password })}\n`);
-  else io.stdout(`${password}\n`);
+  print(args, io, { name, role, password }, () => [password]);
   io.stderr(`Added ${role} ${name}. The password is shown this once and kept nowhere.\n`);
   if (security.mode !== 'password') {
     io.stderr(`It counts in mode password only; security.mode is "${security.mode}" here.\n`);
   }
-  return EXIT.done;
 }
 
-export function removeUserCommand(args: Args, io: CliIo): Promise<ExitCode> {
+export function removeUserCommand(args: Args, io: CliIo): void {
   const name = args.operand(0);
   removeUser(io.files, configOf(args, io).data, name);
   io.stderr(`Removed ${name}. A running hub ends its connections within seconds.\n`);
-  return Promise.resolve(EXIT.done);
 }
 
-export function listUsersCommand(args: Args, io: CliIo): Promise<ExitCode> {
+export function listUsersCommand(args: Args, io: CliIo): void {
   const users = [...readUsers(io.files, configOf(args, io).data).values()];
   const shown = users.map(({ name, role }) => ({ name, role }));
-  if (args.has('json')) io.stdout(`${JSON.stringify(shown)}\n`);
-  else
-    for (const line of columns(shown.map(({ name, role }) => [name, role]))) io.stdout(`${line}\n`);
-  return Promise.resolve(EXIT.done);
+  print(args, io, shown, () => columns(shown.map(({ name, role }) => [name, role])));
 }
 
 /** The first operand, a name that can be a level of topics. */

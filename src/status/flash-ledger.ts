@@ -196,32 +196,16 @@ function savedDays({ files, path }: { files: Pick<Files, 'read'>; path: string }
   try {
     const value: unknown = JSON.parse(textOf(files.read(path) ?? new Uint8Array()) ?? '');
     const days = (value as { days?: unknown } | null)?.days;
-    return Array.isArray(days)
-      ? days
-          .filter((day: unknown) => isDay(day))
-          .map(withAllCauses)
-          .slice(-DAYS_KEPT)
-      : [];
+    return Array.isArray(days) ? days.filter(isDay).slice(-DAYS_KEPT) : [];
   } catch {
     return [];
   }
-}
-
-/** A file of an earlier version knows fewer causes. */
-function withAllCauses(day: Day): Day {
-  return { ...day, bytesByCause: { ...NOTHING.bytesByCause, ...day.bytesByCause } };
 }
 
 function isDay(value: unknown): value is Day {
   if (typeof value !== 'object' || value === null) return false;
   const { day, systemBytes, receivedBytes, runS, bytesByCause } = value as Partial<Day>;
   const causes: Partial<Record<FlashCause, number>> = bytesByCause ?? {};
-  const figures = [
-    day,
-    systemBytes,
-    receivedBytes,
-    runS,
-    ...FLASH_CAUSES.map((it) => causes[it] ?? 0),
-  ];
+  const figures = [day, systemBytes, receivedBytes, runS, ...FLASH_CAUSES.map((it) => causes[it])];
   return figures.every((figure) => Number.isFinite(figure) && (figure as number) >= 0);
 }

@@ -131,7 +131,7 @@ testWithPeers(
 
 /** The document among the lines of progress. */
 function jsonOf(lines: readonly string[]): string {
-  return lines.slice(lines.indexOf('{'), lines.indexOf('}') + 1).join('\n');
+  return lines.find((line) => line.startsWith('{')) ?? '';
 }
 
 test('bench power: a tick, its memory and an idle hub within their limits', async () => {

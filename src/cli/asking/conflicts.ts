@@ -2,9 +2,10 @@
 import { HubError } from '../../base/errors.ts';
 import { type Args, UsageError } from '../args.ts';
 import { type CliIo, EXIT, type ExitCode } from '../io.ts';
+import { print } from '../print.ts';
 import { countText, printable } from '../text.ts';
 import { HubApi } from './hub-api.ts';
-import { print, shown } from './records.ts';
+import { shown } from './records.ts';
 
 interface Side {
   readonly op: string;
@@ -33,9 +34,9 @@ interface ConflictsDocument {
 
 const AT_ONCE = 16;
 
-export async function listConflicts(args: Args, io: CliIo): Promise<ExitCode> {
+export async function listConflicts(args: Args, io: CliIo): Promise<void> {
   const found = await conflictsOf(HubApi.of(args, io), args.operands[0], args.has('all'));
-  return print(args, io, found, () => [
+  print(args, io, found, () => [
     `${countText(found.open, 'conflict')} open, ${found.met} concurrent in ${countText(found.edits, 'edit')}`,
     ...found.conflicts.flatMap(({ key, field, kind, why, winner, loser, closedAt }) => [
       `${printable(key)}  ${fieldText(field)}  ${kind}${closedAt === null ? '' : `, ended ${closedAt}`}`,
@@ -45,7 +46,7 @@ export async function listConflicts(args: Args, io: CliIo): Promise<ExitCode> {
   ]);
 }
 
-export async function resolveConflict(args: Args, io: CliIo): Promise<ExitCode> {
+export async function resolveConflict(args: Args, io: CliIo): Promise<ExitCode | void> {
   const take = args.text('take');
   if (take !== undefined) return resolveMany(args, io, take);
   const [key, field] = args.operands as [string, string | undefined];
@@ -54,7 +55,7 @@ export async function resolveConflict(args: Args, io: CliIo): Promise<ExitCode> 
   }
   const wish = { key, field, value: valueOf(args) };
   const done = await HubApi.of(args, io).post('/api/v1/conflicts/resolve', wish);
-  return print(args, io, done, () => [
+  print(args, io, done, () => [
     `${printable(wish.key)} ${printable(wish.field)} is ${shown(wish.value)} now.`,
   ]);
 }

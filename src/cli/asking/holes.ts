@@ -2,42 +2,41 @@
 import type { HoleRow } from '../../status/api/holes.ts';
 import { type Args, UsageError } from '../args.ts';
 import { HubApi } from './hub-api.ts';
-import { type CliIo, EXIT, type ExitCode } from '../io.ts';
+import type { CliIo } from '../io.ts';
+import { print } from '../print.ts';
 import { countText, printable } from '../text.ts';
 
 interface ListedHoles {
   readonly holes: readonly HoleRow[];
-  /** Hubs of earlier versions do not say. */
-  readonly searching?: boolean;
+  readonly searching: boolean;
 }
 
-export async function listHoles(args: Args, io: CliIo): Promise<ExitCode> {
-  const answer = await HubApi.of(args, io).json('/api/v1/holes');
-  if (args.has('json')) {
-    io.stdout(`${JSON.stringify(answer)}\n`);
-    return EXIT.done;
-  }
-  const { holes, searching = false } = answer as ListedHoles;
-  if (searching) io.stdout('The journal is still being looked through: there may be more.\n');
-  else if (holes.length === 0) io.stdout('This hub lacks nothing that it knows of.\n');
-  for (const hole of holes) io.stdout(`${printable(lineOf(hole))}\n`);
-  return EXIT.done;
+export async function listHoles(args: Args, io: CliIo): Promise<void> {
+  const answer = (await HubApi.of(args, io).json('/api/v1/holes')) as ListedHoles;
+  print(args, io, answer, () => linesOf(answer));
 }
 
-export async function closeHoles(args: Args, io: CliIo): Promise<ExitCode> {
+function linesOf({ holes, searching }: ListedHoles): string[] {
+  const lines = holes.map((hole) => printable(lineOf(hole)));
+  if (searching) return ['The journal is still being looked through: there may be more.', ...lines];
+  return lines.length === 0 ? ['This hub lacks nothing that it knows of.'] : lines;
+}
+
+export async function closeHoles(args: Args, io: CliIo): Promise<void> {
   const [origin] = args.operands;
   if ((origin === undefined) !== args.has('all')) {
     throw new UsageError('Say which: an ORIGIN of `heliograph holes list`, or --all.');
   }
   const wish = origin === undefined ? { all: true } : { origin };
-  const answer = await HubApi.of(args, io).post('/api/v1/holes/close', wish);
-  if (args.has('json')) io.stdout(`${JSON.stringify(answer)}\n`);
-  else {
-    const { ops, ranges } = answer as { readonly ops: number; readonly ranges: number };
-    const lost = ranges === 0 ? '' : `, and ${countText(ranges, 'damaged range')} given up`;
-    io.stdout(`Closed: nobody is asked for ${countText(ops, 'op')} any more${lost}.\n`);
-  }
-  return EXIT.done;
+  const closed = (await HubApi.of(args, io).post('/api/v1/holes/close', wish)) as {
+    readonly ops: number;
+    readonly ranges: number;
+  };
+  const { ops, ranges } = closed;
+  const lost = ranges === 0 ? '' : `, and ${countText(ranges, 'damaged range')} given up`;
+  print(args, io, closed, () => [
+    `Closed: nobody is asked for ${countText(ops, 'op')} any more${lost}.`,
+  ]);
 }
 
 function lineOf({ origin, class: opClass, from, to, device, since, closed }: HoleRow): string {

@@ -2,7 +2,8 @@
 import { opIdOfText } from '../../merge/op-id.ts';
 import { type Args, UsageError } from '../args.ts';
 import { HubApi } from './hub-api.ts';
-import { type CliIo, EXIT, type ExitCode } from '../io.ts';
+import type { CliIo } from '../io.ts';
+import { print } from '../print.ts';
 import { columns, printable } from '../text.ts';
 
 interface RecordDocument {
@@ -44,19 +45,19 @@ interface OpDocument {
   readonly bytes?: number;
 }
 
-export async function getRecord(args: Args, io: CliIo): Promise<ExitCode> {
+export async function getRecord(args: Args, io: CliIo): Promise<void> {
   const key = args.operand(0);
   const path = `/api/v1/records/${encodeURIComponent(key)}`;
   const record = (await HubApi.of(args, io).json(path)) as RecordDocument;
   const rows = [...Object.entries(record.fields), ...Object.entries(record.counters)];
-  return print(args, io, record, () => [
+  print(args, io, record, () => [
     ...columns(rows.map(([name, value]) => [printable(name), shown(value)])),
     ...(record.asset === undefined ? [] : [`asset: ${assetText(record.asset)}`]),
     ...(record.doc === undefined ? [] : [docText(record.doc)]),
   ]);
 }
 
-export async function listRecords(args: Args, io: CliIo): Promise<ExitCode> {
+export async function listRecords(args: Args, io: CliIo): Promise<void> {
   const api = HubApi.of(args, io);
   const prefix = encodeURIComponent(args.operands[0] ?? '');
   const isJson = args.has('json');
@@ -74,7 +75,6 @@ export async function listRecords(args: Args, io: CliIo): Promise<ExitCode> {
     after = page.next ?? '';
   }
   if (isJson) io.stdout(']\n');
-  return EXIT.done;
 }
 
 const CLOCK_WORDS: Readonly<Record<string, string>> = {
@@ -83,11 +83,11 @@ const CLOCK_WORDS: Readonly<Record<string, string>> = {
   unknown: 'clock not set',
 };
 
-export async function showHistory(args: Args, io: CliIo): Promise<ExitCode> {
+export async function showHistory(args: Args, io: CliIo): Promise<void> {
   const limit = args.number('limit', 1, 10_000) ?? 1_000;
   const path = `/api/v1/history?key=${encodeURIComponent(args.operand(0))}&limit=${limit}`;
   const history = (await HubApi.of(args, io).json(path)) as { ops: readonly OpDocument[] };
-  return print(args, io, history, () =>
+  print(args, io, history, () =>
     columns(
       history.ops.map(
         ({ op, at, clock, role, kind, undone, fields, add, asset, undoes, bytes }) => [
@@ -110,13 +110,13 @@ function opOperand(args: Args): string {
   throw new UsageError(`OP: ${text} is no op, such as a1b2c3d4e5f60718/record/17`);
 }
 
-export async function undoOp(args: Args, io: CliIo): Promise<ExitCode> {
+export async function undoOp(args: Args, io: CliIo): Promise<void> {
   const wish = { op: opOperand(args), cascade: args.has('cascade') };
   const done = (await HubApi.of(args, io).post('/api/v1/undo', wish)) as {
     op: string;
     undone: readonly string[];
   };
-  return print(args, io, done, () => [
+  print(args, io, done, () => [
     `Undone: ${done.undone.join(', ')}.`,
     `\`heliograph undo ${done.op}\` brings it back.`,
   ]);
@@ -150,14 +150,4 @@ export function shown(value: unknown): string {
 
 function isAsset(value: unknown): value is AssetDocument {
   return typeof value === 'object' && value !== null && 'sha256' in value && 'type' in value;
-}
-
-export function print(
-  args: Args,
-  io: CliIo,
-  document: unknown,
-  lines: () => readonly string[],
-): ExitCode {
-  io.stdout(args.has('json') ? `${JSON.stringify(document)}\n` : `${lines().join('\n')}\n`);
-  return EXIT.done;
 }

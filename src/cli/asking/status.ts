@@ -6,7 +6,8 @@ import { rangesText } from '../../status/lsn-ranges.ts';
 import type { FlashStatus, PowerStatus, StatusSnapshot } from '../../status/snapshot.ts';
 import type { Args } from '../args.ts';
 import { HubApi } from './hub-api.ts';
-import { type CliIo, EXIT, type ExitCode } from '../io.ts';
+import type { CliIo } from '../io.ts';
+import { print } from '../print.ts';
 import {
   agoText,
   bytesText,
@@ -17,11 +18,9 @@ import {
   printable,
 } from '../text.ts';
 
-export async function showStatus(args: Args, io: CliIo): Promise<ExitCode> {
+export async function showStatus(args: Args, io: CliIo): Promise<void> {
   const status = await HubApi.of(args, io).status();
-  if (args.has('json')) io.stdout(`${JSON.stringify(status)}\n`);
-  else io.stdout(renderStatus(status, paintFor(io)));
-  return EXIT.done;
+  print(args, io, status, () => [renderStatus(status, paintFor(io))]);
 }
 
 const STATE_COLOURS = {
@@ -76,7 +75,7 @@ export function renderStatus(status: StatusSnapshot, paint: Paint): string {
       lines.push(`${paint('dim', (index === 0 ? name : '').padEnd(9))}${row}`.trimEnd());
     }
   }
-  return `${lines.join('\n')}\n`;
+  return lines.join('\n');
 }
 
 function powerLines(power: PowerStatus, paint: Paint): string[] {
@@ -102,7 +101,7 @@ function powerLines(power: PowerStatus, paint: Paint): string[] {
 }
 
 function byHandLines({ override }: PowerStatus): string[] {
-  if (override?.who === undefined) return [];
+  if (override === null) return [];
   return [`${printable(override.who)} sends by hand until ${override.until}`];
 }
 
@@ -143,23 +142,23 @@ function uplinkLine({ uplink, sync }: StatusSnapshot, nowMs: number): string {
   return `${printable(sync.state)}; ${uplink.state} over ${uplink.link}, ${receipt}, ${bytesText(uplink.bytesToday)} today${seal}`;
 }
 
-/** The device and what sessions took of it; nothing without an uplink, or where a hub of an earlier build does not tell. */
+/** The device and what sessions took of it; nothing without an uplink. */
 function linkLine({ uplink }: StatusSnapshot): string {
-  const { state, link, linkState, device, byLink, quota } = uplink as Partial<typeof uplink>;
-  if (state === 'off' || linkState === undefined) return '';
+  const { state, link, linkState, device, byLink, quota } = uplink;
+  if (state === 'off') return '';
   const word = LINK_WORDS[linkState] ?? linkState;
-  const use = byLink?.[link ?? ''];
+  const use = byLink[link];
   const onTime = use === undefined ? '' : `, on for ${durationText(use.onS)} since the start`;
   const month =
-    quota === undefined || quota === null
+    quota === null
       ? ''
       : `, ${bytesText(quota.usedBytes)} of the month's ${bytesText(quota.bytesMax)}`;
-  return `link ${printable(device ?? link ?? '')}: ${printable(word)}${onTime}${month}`;
+  return `link ${printable(device ?? link)}: ${printable(word)}${onTime}${month}`;
 }
 
-/** Nothing where no session was, or where a hub of an earlier build does not tell. */
-function energyLine({ energy }: Partial<Pick<StatusSnapshot, 'energy'>>): string {
-  if (energy === undefined || energy.sessionsToday === 0) return '';
+/** Nothing where no session was. */
+function energyLine({ energy }: StatusSnapshot): string {
+  if (energy.sessionsToday === 0) return '';
   const { sessionsToday, whToday, measuredToday } = energy;
   const text = `${countText(sessionsToday, 'session')} today, thought to have cost ${whToday.toFixed(2)} Wh`;
   if (measuredToday === undefined) return text;
@@ -179,9 +178,9 @@ function deviceLine({ devices }: StatusSnapshot): string {
   return `${devices.connected} connected, ${sessions}, ${queued} waiting for absent ones${dropped}${denied}`;
 }
 
-/** A line for each other hub; none where the hub stands alone, or where one of an earlier build does not tell. */
-function peerLines({ peers }: Partial<StatusSnapshot>, nowMs: number): string[] {
-  return (peers ?? []).map(({ hubId, address, state, reason, lastSeenAt, opsSent, opsTaken }) => {
+/** A line for each other hub. */
+function peerLines({ peers }: StatusSnapshot, nowMs: number): string[] {
+  return peers.map(({ hubId, address, state, reason, lastSeenAt, opsSent, opsTaken }) => {
     const seenMs = lastSeenAt === null ? undefined : wallMsOfIso(lastSeenAt);
     const seen = seenMs === undefined ? '' : `, heard ${agoText((nowMs - seenMs) / 1000)}`;
     const why = reason === null ? '' : ` (${printable(reason)})`;
@@ -214,20 +213,18 @@ const REGION_WORDS = {
   'has-none': 'the region has none of them',
 } as const;
 
-/** What comes back of damage; nothing where there is none, or where a hub of an earlier build does not tell. */
+/** What comes back of damage; nothing where there is none. */
 export function healingText({ healing, quarantined }: StatusSnapshot['journal']): string {
-  const told = healing as typeof healing | undefined;
-  if (told === undefined) return '';
-  const { lackedOps, region, healedRanges } = told;
+  const { lackedOps, region, healedRanges } = healing;
   if (quarantined.length > 0 && lackedOps > 0) {
     return `up to ${countText(lackedOps, 'op')} lacking: ${REGION_WORDS[region]}`;
   }
   return healedRanges > 0 ? `${countText(healedRanges, 'damaged range')} healed` : '';
 }
 
-/** Nothing where there are none, or where a hub of an earlier build does not tell. */
-function assetLine({ assets }: Partial<Pick<StatusSnapshot, 'assets'>>): string {
-  if (assets === undefined || assets.contents + assets.partial + assets.refused === 0) return '';
+/** Nothing where there are none. */
+function assetLine({ assets }: StatusSnapshot): string {
+  if (assets.contents + assets.partial + assets.refused === 0) return '';
   const { contents, bytes, bytesMax, partial, evicted, refused } = assets;
   const parts = [
     `${countText(contents, 'asset')}, ${bytesText(bytes)} of ${bytesText(bytesMax)}`,

@@ -6,7 +6,8 @@ import { HubError, systemCode } from '../../base/errors.ts';
 import type { OpenFile } from '../../platform/files/files.ts';
 import { type Args, UsageError } from '../args.ts';
 import { HubApi } from '../asking/hub-api.ts';
-import { type CliIo, EXIT, type ExitCode } from '../io.ts';
+import type { CliIo } from '../io.ts';
+import { print } from '../print.ts';
 import { type AssetDocument, assetText } from '../asking/records.ts';
 import { columns, printable } from '../text.ts';
 
@@ -38,7 +39,7 @@ const TYPES: Readonly<Record<string, string>> = {
 const CREATED = 201;
 const ACCEPTED = 202;
 
-export async function listAssets(args: Args, io: CliIo): Promise<ExitCode> {
+export async function listAssets(args: Args, io: CliIo): Promise<void> {
   const limit = encodeURIComponent(args.text('limit') ?? '50');
   const found = (await HubApi.of(args, io).json(`/api/v1/assets?limit=${limit}`)) as {
     assets: readonly AssetRow[];
@@ -50,11 +51,10 @@ export async function listAssets(args: Args, io: CliIo): Promise<ExitCode> {
     asset.preview ? 'preview' : '',
     assetText(asset),
   ]);
-  io.stdout(args.has('json') ? `${JSON.stringify(found)}\n` : textOf(columns(rows)));
-  return EXIT.done;
+  print(args, io, found, () => columns(rows));
 }
 
-export async function putAsset(args: Args, io: CliIo): Promise<ExitCode> {
+export async function putAsset(args: Args, io: CliIo): Promise<void> {
   const [key, path] = [args.operand(0), args.operand(1)];
   const file = openFile(io, path);
   try {
@@ -64,10 +64,8 @@ export async function putAsset(args: Args, io: CliIo): Promise<ExitCode> {
     const address = `/api/v1/assets/${sha256}?${hintsOf(args, key).toString()}`;
     const headers = { 'content-type': args.text('type') ?? typeOf(path) };
     const upload = { address, headers, file, size, signal: io.signal };
-    const document = await send(HubApi.of(args, io), upload);
-    const text = `${printable(key)} is ${assetText(document as AssetDocument)} now.\n`;
-    io.stdout(args.has('json') ? `${JSON.stringify(document)}\n` : text);
-    return EXIT.done;
+    const document = (await send(HubApi.of(args, io), upload)) as AssetDocument;
+    print(args, io, document, () => [`${printable(key)} is ${assetText(document)} now.`]);
   } finally {
     file.close();
   }
@@ -99,7 +97,7 @@ async function send(api: HubApi, upload: Upload): Promise<unknown> {
   return answer.json();
 }
 
-export async function getAsset(args: Args, io: CliIo): Promise<ExitCode> {
+export async function getAsset(args: Args, io: CliIo): Promise<void> {
   const [name, path] = [args.operand(0), args.operand(1)];
   const api = HubApi.of(args, io);
   const sha256 = /^[0-9a-f]{64}$/.test(name) ? name : await hashOfRecord(api, name);
@@ -110,9 +108,7 @@ export async function getAsset(args: Args, io: CliIo): Promise<ExitCode> {
       ? await writePreview(api, sha256, file)
       : await writeContent(api, sha256, file);
     file.datasyncNow();
-    const document = { sha256, size, file: path };
-    io.stdout(args.has('json') ? `${JSON.stringify(document)}\n` : `${path}: ${size} bytes.\n`);
-    return EXIT.done;
+    print(args, io, { sha256, size, file: path }, () => [`${path}: ${size} bytes.`]);
   } catch (error) {
     io.files.remove(path); // Half of it is worse than nothing.
     throw error;
@@ -154,14 +150,12 @@ async function writeContent(api: HubApi, sha256: string, file: OpenFile): Promis
   throw new HubError('assets.damaged', `what came is not ${sha256}`);
 }
 
-export async function resolveAsset(args: Args, io: CliIo): Promise<ExitCode> {
+export async function resolveAsset(args: Args, io: CliIo): Promise<void> {
   const wish = { key: args.operand(0), field: '', value: args.operand(1) };
   const done = (await HubApi.of(args, io).post('/api/v1/conflicts/resolve', wish)) as {
     sha256: string;
   };
-  const text = `The asset of ${printable(wish.key)} is ${done.sha256} now.\n`;
-  io.stdout(args.has('json') ? `${JSON.stringify(done)}\n` : text);
-  return EXIT.done;
+  print(args, io, done, () => [`The asset of ${printable(wish.key)} is ${done.sha256} now.`]);
 }
 
 function hintsOf(args: Args, key: string): URLSearchParams {
@@ -195,8 +189,4 @@ function createFile(io: CliIo, path: string): OpenFile {
     if (systemCode(error) === undefined) throw error;
     throw new UsageError(`${path} cannot be written`);
   }
-}
-
-function textOf(lines: readonly string[]): string {
-  return lines.map((line) => `${line}\n`).join('');
 }

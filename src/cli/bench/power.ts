@@ -15,7 +15,8 @@ import { PowerMonitor } from '../../power/monitor.ts';
 import { powerConfigOf } from '../../power/power-config.ts';
 import { simulatedSource } from '../../power/sources/simulated.ts';
 import type { Args } from '../args.ts';
-import { type CliIo, EXIT, type ExitCode } from '../io.ts';
+import type { CliIo } from '../io.ts';
+import { print } from '../print.ts';
 import { hub } from './contenders.ts';
 import { folderOf, inNewFolder } from './folder.ts';
 import { type Spread, spreadOf } from './load/latencies.ts';
@@ -42,14 +43,12 @@ const PLACE = { latitude: 25.8, longitude: -80.3 };
 const START_MS = 1_768_022_400_000;
 const SITE = { panelW: 30, capacityWh: 256, baseLoadW: 3.2, nominalV: 12 };
 
-export async function benchPower(args: Args, io: CliIo): Promise<ExitCode> {
+export async function benchPower(args: Args, io: CliIo): Promise<void> {
   const seconds = args.number('seconds', 1, 3_600) ?? SECONDS;
   const week = await ticksOf(io);
   const idle = await inNewFolder(folderOf(args), io, (dir) => idleHub(dir, seconds, io));
   const report = { ...week, idle };
-  const lines = args.has('json') ? [JSON.stringify(report, undefined, 2)] : linesOf(report);
-  for (const line of lines) io.stdout(`${line}\n`);
-  return EXIT.done;
+  print(args, io, report, () => linesOf(report));
 }
 
 async function ticksOf({ clock, random }: CliIo): Promise<Omit<Report, 'idle'>> {

@@ -18,7 +18,8 @@ import { machineTimers } from '../../platform/clock.ts';
 import { freePort } from '../../platform/network/load-socket.ts';
 import { Store } from '../../store/store.ts';
 import type { Args } from '../args.ts';
-import { type CliIo, EXIT, type ExitCode } from '../io.ts';
+import type { CliIo } from '../io.ts';
+import { print } from '../print.ts';
 import { HOST } from './contenders.ts';
 import { folderOf, inNewFolder } from './folder.ts';
 import { configFor, publishThrough } from './own-hub.ts';
@@ -42,7 +43,7 @@ const GROUP_OPS = 5_000;
 const RETRY_MS = 2;
 const START_MS_MAX = 60_000;
 
-export async function benchRecover(args: Args, io: CliIo): Promise<ExitCode> {
+export async function benchRecover(args: Args, io: CliIo): Promise<void> {
   const ops = args.number('ops', 1, 100_000_000) ?? OPS;
   const runs = args.number('runs', 1, 99) ?? RUNS;
   const machine = thisMachine({}, SILENT_LOG);
@@ -51,12 +52,8 @@ export async function benchRecover(args: Args, io: CliIo): Promise<ExitCode> {
     const full = `${dir}/full`;
     await fill(configFor(full), machine, ops);
     const recovered = await startsOf(runs, ops, machine, () => full);
-    const lines = args.has('json')
-      ? [JSON.stringify({ empty, recovered }, undefined, 2)]
-      : [empty, recovered].map(lineOf);
-    for (const line of lines) io.stdout(`${line}\n`);
+    print(args, io, { empty, recovered }, () => [empty, recovered].map(lineOf));
   });
-  return EXIT.done;
 }
 
 /** Journals `ops` publishes through the hub's own door. */

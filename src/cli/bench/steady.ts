@@ -6,7 +6,8 @@
 import { pause } from '../../base/clock.ts';
 import { MachineHost } from '../../platform/host.ts';
 import type { Args } from '../args.ts';
-import { type CliIo, EXIT, type ExitCode } from '../io.ts';
+import type { CliIo } from '../io.ts';
+import { print } from '../print.ts';
 import { hub, type RunningBroker } from './contenders.ts';
 import { folderOf, inNewFolder } from './folder.ts';
 import { figuresOf, generate } from './measure.ts';
@@ -41,7 +42,7 @@ const MINUTES = 10;
 const BURST: Load = { ...PLAIN, messages: 300_000, warmupS: 0 };
 const POLL_MS = 20;
 
-export async function benchSteady(args: Args, io: CliIo): Promise<ExitCode> {
+export async function benchSteady(args: Args, io: CliIo): Promise<void> {
   const plan = {
     count: args.number('minutes', 2, 1_440) ?? MINUTES,
     seconds: args.number('seconds', 1, 60) ?? 60,
@@ -55,8 +56,7 @@ export async function benchSteady(args: Args, io: CliIo): Promise<ExitCode> {
       await running.stop();
     }
   });
-  io.stdout(`${args.has('json') ? JSON.stringify(report, undefined, 2) : lineOf(report)}\n`);
-  return EXIT.done;
+  print(args, io, report, () => [lineOf(report)]);
 }
 
 async function carryOut(

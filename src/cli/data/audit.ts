@@ -13,14 +13,14 @@ import { type CliIo, EXIT, type ExitCode } from '../io.ts';
 import { sinceOf } from '../power/log.ts';
 import { countText, printable } from '../text.ts';
 
-export function auditCommand(args: Args, io: CliIo): Promise<ExitCode> {
+export function auditCommand(args: Args, io: CliIo): ExitCode {
   const { data } = configOf(args, io);
   const dir = args.has('regional') ? regionAuditDir(regionalDir(data)) : hubPaths(data).audit;
   if (!io.files.exists(dir)) {
     io.stderr(
       `There is no audit log at ${dir}: audit.enabled was never true for this data directory.\n`,
     );
-    return Promise.resolve(EXIT.failed);
+    return EXIT.failed;
   }
   const all = readAudit(io.files, dir);
   const opText = args.text('op');
@@ -31,12 +31,12 @@ export function auditCommand(args: Args, io: CliIo): Promise<ExitCode> {
   for (const line of shown) {
     io.stdout(`${args.has('json') ? JSON.stringify(line) : sentenceOf(line)}\n`);
   }
-  if (opText === undefined || lines.length > 0) return Promise.resolve(EXIT.done);
+  if (opText === undefined || lines.length > 0) return EXIT.done;
   io.stderr(
     `Nothing is known of ${printable(opText)} here. Was it received in the last minute, before the oldest ` +
       'line that is kept, or while audit.enabled was false?\n',
   );
-  return Promise.resolve(EXIT.failed);
+  return EXIT.failed;
 }
 
 function wayOf(text: string, lines: readonly AuditLine[]): AuditLine[] {

@@ -10,7 +10,8 @@ import type { NewIdentity, OwnerMachine } from '../../keys/owned-folder.ts';
 import { takeNewRegionIdentity } from '../../region/identity.ts';
 import { type Args, UsageError } from '../args.ts';
 import { configOf } from '../config-options.ts';
-import { type CliIo, EXIT, type ExitCode } from '../io.ts';
+import type { CliIo } from '../io.ts';
+import { print } from '../print.ts';
 
 interface Kind {
   readonly what: string;
@@ -23,7 +24,7 @@ interface Taken extends NewIdentity {
   readonly keeps: (whose: string) => string;
 }
 
-export async function newIdentityCommand(args: Args, io: CliIo): Promise<ExitCode> {
+export async function newIdentityCommand(args: Args, io: CliIo): Promise<void> {
   const config = configOf(args, io);
   const { what, dir, take } = args.has('regional') ? regionIn(config) : hubIn(config);
   const { files, random } = io;
@@ -38,11 +39,9 @@ export async function newIdentityCommand(args: Args, io: CliIo): Promise<ExitCod
       throw new UsageError(`The key of the ${what} belongs to the data in ${dir}: nothing to do.`);
     }
     const { id, formerly, keeps } = taken;
-    if (args.has('json')) io.stdout(`${JSON.stringify({ id, formerly: formerly ?? null })}\n`);
-    else io.stdout(`${id}\n`);
+    print(args, io, { id, formerly: formerly ?? null }, () => [id]);
     const whose = formerly === undefined ? `the ${what} before it` : `${what} ${formerly}`;
     io.stderr(`This is ${what} ${id} now. It keeps ${keeps(whose)}\n`);
-    return EXIT.done;
   } finally {
     await closers.close();
   }

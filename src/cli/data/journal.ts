@@ -26,16 +26,17 @@ import { rangesText } from '../../status/lsn-ranges.ts';
 import type { Args } from '../args.ts';
 import { configOf } from '../config-options.ts';
 import { type CliIo, EXIT, type ExitCode } from '../io.ts';
+import { print } from '../print.ts';
 import { bytesText, columns, countText, printable } from '../text.ts';
 
-export function verifyCommand(args: Args, io: CliIo): Promise<ExitCode> {
+export function verifyCommand(args: Args, io: CliIo): ExitCode {
   const dir = journalDir(args, io);
   const report = verifyJournal(io.files, dir, unsealerOf(dir, args, io));
-  const code = report.damages.length === 0 ? EXIT.done : EXIT.failed;
-  if (args.has('json')) {
-    io.stdout(`${JSON.stringify(report)}\n`);
-    return Promise.resolve(code);
-  }
+  print(args, io, report, () => verifyLines(dir, report));
+  return report.damages.length === 0 ? EXIT.done : EXIT.failed;
+}
+
+function verifyLines(dir: string, report: VerifyReport): string[] {
   const { entries, blocks, segments, bytes } = report;
   const counts = [
     countText(entries, 'entry', 'entries'),
@@ -48,8 +49,7 @@ export function verifyCommand(args: Args, io: CliIo): Promise<ExitCode> {
   if (report.torn) lines.push('An unfinished block stands at the end; it was never acknowledged.');
   lines.push(...sealLines(report), ...report.damages.map((damage) => damageText(damage)));
   if (report.damages.length === 0) lines.push('No damage.');
-  io.stdout(`${lines.join('\n')}\n`);
-  return Promise.resolve(code);
+  return lines;
 }
 
 function sealLines({ sealsChecked, sealsUnchecked }: VerifyReport): string[] {
@@ -81,32 +81,26 @@ function rangeText(fromLsn: number, toLsn: number): string {
   return `LSN ${rangesText([{ fromLsn, toLsn }])}`;
 }
 
-export function statCommand(args: Args, io: CliIo): Promise<ExitCode> {
+export function statCommand(args: Args, io: CliIo): void {
   const dir = journalDir(args, io);
   const stat = statJournal(io.files, dir);
-  if (args.has('json')) {
-    io.stdout(`${JSON.stringify(stat)}\n`);
-    return Promise.resolve(EXIT.done);
-  }
   const rows = stat.segments.map(({ file, firstLsn, lastLsn, bytes }) => [
     file.slice(file.lastIndexOf('/') + 1),
     rangeText(firstLsn, lastLsn),
     bytesText(bytes),
   ]);
-  const lines = [
+  print(args, io, stat, () => [
     `${dir}: ${rangeText(stat.firstLsn, stat.lastLsn)}; ${bytesText(stat.bytes)}`,
     `${countText(stat.segments.length, 'segment')} in use, ${countText(stat.idleFiles, 'file')} ready`,
     ...stat.quarantined.map(({ fromLsn, toLsn }) => `! ${rangeText(fromLsn, toLsn)} kept aside`),
     ...columns(rows, [2]),
-  ];
-  io.stdout(`${lines.join('\n')}\n`);
-  return Promise.resolve(EXIT.done);
+  ]);
 }
 
 /** Entries between which signals and timers have their turn. */
 const SLICE_ENTRIES = 256;
 
-export async function dumpCommand(args: Args, io: CliIo): Promise<ExitCode> {
+export async function dumpCommand(args: Args, io: CliIo): Promise<void> {
   const dir = journalDir(args, io);
   const fromLsn = args.number('from', 1, Number.MAX_SAFE_INTEGER) ?? 1;
   const limit = args.number('limit', 1, Number.MAX_SAFE_INTEGER) ?? Number.MAX_SAFE_INTEGER;
@@ -118,7 +112,6 @@ export async function dumpCommand(args: Args, io: CliIo): Promise<ExitCode> {
     if (count >= limit || io.signal.aborted) break;
     if (count % SLICE_ENTRIES === 0) await pause(io.timers, 0);
   }
-  return EXIT.done;
 }
 
 type Dumped =

@@ -2,9 +2,10 @@
 import { utf8 } from '../../base/bytes.ts';
 import { makeOperatorKey } from '../../keys/batch-seal.ts';
 import { type Args, UsageError } from '../args.ts';
-import { type CliIo, EXIT, type ExitCode } from '../io.ts';
+import type { CliIo } from '../io.ts';
+import { print } from '../print.ts';
 
-export function makeOperatorKeyCommand(args: Args, io: CliIo): Promise<ExitCode> {
+export function makeOperatorKeyCommand(args: Args, io: CliIo): void {
   const path = args.operand(0);
   if (io.files.exists(path)) {
     throw new UsageError(
@@ -13,11 +14,9 @@ export function makeOperatorKeyCommand(args: Args, io: CliIo): Promise<ExitCode>
   }
   const { publicKey, privatePem, keyId } = makeOperatorKey(io.random);
   io.files.replace(path, utf8(privatePem));
-  if (args.has('json')) io.stdout(`${JSON.stringify({ publicKey, keyId, file: path })}\n`);
-  else io.stdout(`${publicKey}\n`);
+  print(args, io, { publicKey, keyId, file: path }, () => [publicKey]);
   io.stderr(`Key ${keyId}. Hubs: uplink.operator_key = "${publicKey}"\n`);
   io.stderr(
     `The regional node alone: regional.operator_key_file = "${path}". Keep a copy offline.\n`,
   );
-  return Promise.resolve(EXIT.done);
 }

@@ -17,16 +17,16 @@ import { jsonOfPayload } from '../../status/http/values.ts';
 import { type Args, UsageError } from '../args.ts';
 import { HubApi } from '../asking/hub-api.ts';
 import { type CliIo, EXIT, type ExitCode } from '../io.ts';
+import { print } from '../print.ts';
 import { printable } from '../text.ts';
 
-export async function proofCommand(args: Args, io: CliIo): Promise<ExitCode> {
+export async function proofCommand(args: Args, io: CliIo): Promise<void> {
   const op = args.operands[0] ?? '';
   io.stdout(await HubApi.of(args, io).text(`/api/v1/proof?op=${encodeURIComponent(op)}`));
-  return EXIT.done;
 }
 
 /** `proof since OLD [NEW]`: the hashes from the hub, and behind them its checkpoint of now, or the one in NEW. */
-export async function sinceCommand(args: Args, io: CliIo): Promise<ExitCode> {
+export async function sinceCommand(args: Args, io: CliIo): Promise<void> {
   const [oldPath = '', newPath] = args.operands;
   const old = checkpointOf(oldPath, io);
   const opClass = old.origin.slice(old.origin.lastIndexOf('/') + 1);
@@ -36,16 +36,12 @@ export async function sinceCommand(args: Args, io: CliIo): Promise<ExitCode> {
   const text = await HubApi.of(args, io).text(`/log/${opClass}/since/${old.size}${until}`);
   const hashes = text.slice(0, text.indexOf('\n\n') + 2);
   io.stdout(later === undefined ? text : hashes + later.note);
-  return EXIT.done;
 }
 
-export function verifyProofCommand(args: Args, io: CliIo): Promise<ExitCode> {
+export function verifyProofCommand(args: Args, io: CliIo): ExitCode {
   const text = fileText(args.operands[0] ?? '', io);
   const key = keyOf(args, io);
-  const verified = isSince(text)
-    ? verifiedHistory(text, key, args, io)
-    : verifiedOp(text, key, args, io);
-  return Promise.resolve(verified);
+  return isSince(text) ? verifiedHistory(text, key, args, io) : verifiedOp(text, key, args, io);
 }
 
 function verifiedHistory(text: string, key: Uint8Array, args: Args, io: CliIo): ExitCode {
@@ -56,14 +52,10 @@ function verifiedHistory(text: string, key: Uint8Array, args: Args, io: CliIo): 
   const outcome = verifySince(text, fileText(since, io), key, verifyEd25519);
   if (outcome.kind === 'wrong') return provesNothing(outcome.why, args, io);
   const { old, head } = outcome;
-  if (args.has('json')) {
-    const found = { proven: true, log: head.origin, oldSize: old.size, size: head.size };
-    io.stdout(`${JSON.stringify(found)}\n`);
-  } else {
-    io.stdout(
-      `Proven: ${head.origin} with ${head.size} ops begins with the ${old.size} of the earlier checkpoint.\n`,
-    );
-  }
+  const found = { proven: true, log: head.origin, oldSize: old.size, size: head.size };
+  print(args, io, found, () => [
+    `Proven: ${head.origin} with ${head.size} ops begins with the ${old.size} of the earlier checkpoint.`,
+  ]);
   return EXIT.done;
 }
 
@@ -85,19 +77,15 @@ function verifiedOp(text: string, key: Uint8Array, args: Args, io: CliIo): ExitC
     key: op.key,
     body: op.kind === EVENT ? jsonOfPayload(op.body) : jsonOfCbor(op.body),
   };
-  if (args.has('json')) io.stdout(`${JSON.stringify(found)}\n`);
-  else {
-    io.stdout(
-      `Proven: op ${op.origin}/${found.class}/${op.seq} is number ${index} of the ${head.size} in ${head.origin}.\n` +
-        `${found.at}  ${found.kind}  ${printable(op.key)}  ${JSON.stringify(found.body)}\n`,
-    );
-  }
+  print(args, io, found, () => [
+    `Proven: op ${op.origin}/${found.class}/${op.seq} is number ${index} of the ${head.size} in ${head.origin}.`,
+    `${found.at}  ${found.kind}  ${printable(op.key)}  ${JSON.stringify(found.body)}`,
+  ]);
   return EXIT.done;
 }
 
 function provesNothing(why: string, args: Args, io: CliIo): ExitCode {
-  if (args.has('json')) io.stdout(`${JSON.stringify({ proven: false, why })}\n`);
-  else io.stdout(`This proves nothing: ${why}.\n`);
+  print(args, io, { proven: false, why }, () => [`This proves nothing: ${why}.`]);
   return EXIT.failed;
 }
 

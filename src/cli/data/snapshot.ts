@@ -5,12 +5,13 @@ import { isoTime } from '../../base/iso-time.ts';
 import { verifyEd25519 } from '../../keys/identity.ts';
 import { readSnapshot, type Trust } from '../../snapshot/snapshot-file.ts';
 import { type Args, UsageError } from '../args.ts';
-import { type CliIo, EXIT, type ExitCode } from '../io.ts';
+import type { CliIo } from '../io.ts';
+import { print } from '../print.ts';
 import { bytesText, countText } from '../text.ts';
 
 const KEY_BYTES = 32;
 
-export function verifySnapshot(args: Args, io: CliIo): Promise<ExitCode> {
+export function verifySnapshot(args: Args, io: CliIo): void {
   const path = args.operand(0);
   const trust = trustOf(args);
   const snapshot = readSnapshot(io.files, path, trust);
@@ -29,20 +30,15 @@ export function verifySnapshot(args: Args, io: CliIo): Promise<ExitCode> {
     createdAt: isoTime(createdMs),
     lanes: Object.fromEntries(vector),
   };
-  if (args.has('json')) {
-    io.stdout(`${JSON.stringify(found)}\n`);
-    return Promise.resolve(EXIT.done);
-  }
   const whose = found.isKeyGiven
     ? 'the key given'
     : `key ${found.key}; --key checks that it is yours`;
-  io.stdout(
-    `${path}: whole, signed by hub ${hub} (${whose})\n` +
-      `through LSN ${lsn}, of ${found.createdAt}\n` +
-      `${countText(items, 'item')}, ${bytesText(bytes)}, ${countText(vector.size, 'lane')}\n` +
-      `digest ${found.digest}\n`,
-  );
-  return Promise.resolve(EXIT.done);
+  print(args, io, found, () => [
+    `${path}: whole, signed by hub ${hub} (${whose})`,
+    `through LSN ${lsn}, of ${found.createdAt}`,
+    `${countText(items, 'item')}, ${bytesText(bytes)}, ${countText(vector.size, 'lane')}`,
+    `digest ${found.digest}`,
+  ]);
 }
 
 function trustOf(args: Args): Trust {

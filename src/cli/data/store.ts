@@ -26,10 +26,10 @@ import { type Args, UsageError } from '../args.ts';
 import { configOf } from '../config-options.ts';
 import { HubApi, runtimeOf } from '../asking/hub-api.ts';
 import { type CliIo, EXIT, type ExitCode } from '../io.ts';
+import { print } from '../print.ts';
 
-export async function showDigest(args: Args, io: CliIo): Promise<ExitCode> {
-  print(await findDigest(args, io), args, io);
-  return EXIT.done;
+export async function showDigest(args: Args, io: CliIo): Promise<void> {
+  printDigest(await findDigest(args, io), args, io);
 }
 
 function findDigest(args: Args, io: CliIo): Promise<StateDigest> {
@@ -99,7 +99,7 @@ export async function rebuildStore(args: Args, io: CliIo): Promise<ExitCode> {
       if (!keptOld(files, io)) return EXIT.failed;
       files.machine.files.rename(fresh.paths.state, files.paths.state);
       files.machine.files.syncDir(config.data);
-      print(rebuilt, args, io);
+      printDigest(rebuilt, args, io);
       return EXIT.done;
     } finally {
       remove(fresh.paths.state); // What was not taken only fills the disk.
@@ -236,7 +236,10 @@ async function foldedDigest(opened: OpenFiles): Promise<StateDigest> {
   }
 }
 
-function print({ digest, ops, records }: StateDigest, args: Args, io: CliIo): void {
-  if (args.has('json')) io.stdout(`${JSON.stringify({ digest, ops, records })}\n`);
-  else io.stdout(`digest   ${digest}\nops      ${ops}\nrecords  ${records}\n`);
+function printDigest({ digest, ops, records }: StateDigest, args: Args, io: CliIo): void {
+  print(args, io, { digest, ops, records }, () => [
+    `digest   ${digest}`,
+    `ops      ${ops}`,
+    `records  ${records}`,
+  ]);
 }

@@ -9,7 +9,7 @@ import { wallMsOfIso } from '../../base/iso-time.ts';
 import { fastTime } from '../../platform/clock.ts';
 import { machineMqttClient } from '../../platform/network/machine-mqtt-client.ts';
 import type { Args } from '../args.ts';
-import { type CliIo, EXIT, type ExitCode } from '../io.ts';
+import type { CliIo } from '../io.ts';
 import { hexOf, utf8 } from '../../base/bytes.ts';
 import { type Clock, pause, type Timers } from '../../base/clock.ts';
 import type { Random } from '../../base/random.ts';
@@ -34,7 +34,7 @@ export interface Tally {
 }
 
 /** `heliograph demo devices PLAN`: prints the tally as JSON at the end. */
-export async function demoDevices(args: Args, io: CliIo): Promise<ExitCode> {
+export async function demoDevices(args: Args, io: CliIo): Promise<void> {
   const plan = JSON.parse(args.operand(0)) as {
     readonly url: string;
     readonly speed: number;
@@ -50,7 +50,6 @@ export async function demoDevices(args: Args, io: CliIo): Promise<ExitCode> {
     signal: io.signal,
   });
   io.stdout(`${JSON.stringify(tally)}\n`);
-  return EXIT.done;
 }
 
 export interface DevicesOptions {

@@ -25,6 +25,7 @@ import { type CliIo, EXIT, type ExitCode } from '../io.ts';
 import { type Check, note, ok, skipped, wrong, wrongByFault } from './check.ts';
 import { fileChecks, type FileFindings } from './file-checks.ts';
 import { hubChecks, lifeCheck } from './hub-checks.ts';
+import { print } from '../print.ts';
 import { countText } from '../text.ts';
 import { type Diagnosis, jsonOf, renderDiagnosis } from './render.ts';
 
@@ -32,7 +33,7 @@ const MIB = 1 << 20;
 
 export async function doctor(args: Args, io: CliIo): Promise<ExitCode> {
   const diagnosis = args.has('url') ? await examineRemote(args, io) : await examine(args, io);
-  io.stdout(args.has('json') ? jsonOf(diagnosis) : renderDiagnosis(diagnosis, io));
+  print(args, io, jsonOf(diagnosis), () => renderDiagnosis(diagnosis, io));
   const isWrong = diagnosis.checks.some(({ verdict }) => verdict === 'wrong');
   const isBad = diagnosis.states?.some(({ severity }) => severity === 'wrong') === true;
   return isWrong || isBad ? EXIT.failed : EXIT.done;

@@ -23,7 +23,7 @@ const VERDICT_WIDTH = 9;
 const NAME_WIDTH = 15;
 const INDENT = ' '.repeat(VERDICT_WIDTH + NAME_WIDTH);
 
-export function renderDiagnosis({ checks, states, fixed }: Diagnosis, io: CliIo): string {
+export function renderDiagnosis({ checks, states, fixed }: Diagnosis, io: CliIo): string[] {
   const paint = paintFor(io);
   const lines = checks.flatMap(({ name, verdict, found, steps, fix }) => {
     const head = paint(COLOURS[verdict], verdict.padEnd(VERDICT_WIDTH));
@@ -44,10 +44,10 @@ export function renderDiagnosis({ checks, states, fixed }: Diagnosis, io: CliIo)
     worst.steps.forEach((step, index) => lines.push(`  ${index + 1}. ${step}`));
     if (also.length > 0) lines.push(`Also: ${also.map((row) => row.name).join(', ')}.`);
   }
-  return `${lines.join('\n')}\n`;
+  return lines;
 }
 
-export function jsonOf({ checks, states, fixed }: Diagnosis): string {
+export function jsonOf({ checks, states, fixed }: Diagnosis): unknown {
   const [worst, ...also] = states ?? [];
   const sync =
     worst === undefined
@@ -67,5 +67,5 @@ export function jsonOf({ checks, states, fixed }: Diagnosis): string {
     fixable: fix !== undefined,
   }));
   const isOk = checks.every(({ verdict }) => verdict !== 'wrong') && worst?.severity !== 'wrong';
-  return `${JSON.stringify({ ok: isOk, sync, checks: shown, fixed })}\n`;
+  return { ok: isOk, sync, checks: shown, fixed };
 }

@@ -24,7 +24,8 @@ import { makeToken } from '../../security/enrolment/tokens.ts';
 import { type Args, UsageError } from '../args.ts';
 import { configOf, writableConfigOf } from '../config-options.ts';
 import { runtimeOf } from '../asking/hub-api.ts';
-import { type CliIo, EXIT, type ExitCode } from '../io.ts';
+import type { CliIo } from '../io.ts';
+import { print } from '../print.ts';
 import { columns } from '../text.ts';
 import { nameOperand, roleOf } from '../user.ts';
 import { encodeHubFile } from './hub-file.ts';
@@ -34,7 +35,7 @@ const MINUTES = 30;
 const MINUTES_MAX = 7 * 24 * 60;
 
 /** `enrol token NAME`: a device fetches its own credentials with it. */
-export async function enrolToken(args: Args, io: CliIo): Promise<ExitCode> {
+export async function enrolToken(args: Args, io: CliIo): Promise<void> {
   const name = nameOperand(args);
   const { config, authority, paths } = authorityOf(args, io);
   const minutes = args.number('minutes', 1, MINUTES_MAX) ?? MINUTES;
@@ -53,18 +54,14 @@ export async function enrolToken(args: Args, io: CliIo): Promise<ExitCode> {
     at,
     ca: fingerprintOfCa(readPem(io.files, paths.ca)),
   });
-  if (args.has('json')) {
-    io.stdout(`${JSON.stringify({ name, kind, role, token: secret, minutes, link })}\n`);
-    return EXIT.done;
-  }
-  io.stdout(`${secret}\n`);
+  print(args, io, { name, kind, role, token: secret, minutes, link }, () => [secret]);
+  if (args.has('json')) return;
   if (!args.has('no-qr') && io.isTty) {
     const { renderUnicodeCompact } = await import('uqr');
     io.stdout(`\n${renderUnicodeCompact(link)}\n\n`);
   }
   io.stderr(`For ${role} ${name}: once, within ${minutes} minutes. ${link}\n`);
   warnAboutMode(config, io);
-  return EXIT.done;
 }
 
 /** A link that leads a device to itself, or nowhere, fails on site and says nothing of why. */
@@ -79,7 +76,7 @@ function warnAboutAddress(at: string, io: CliIo): void {
 }
 
 /** `enrol device NAME`: credentials made here, as files or as a password. */
-export async function enrolDevice(args: Args, io: CliIo): Promise<ExitCode> {
+export async function enrolDevice(args: Args, io: CliIo): Promise<void> {
   const name = nameOperand(args);
   const role = roleOf(args.text('role') ?? 'device');
   const { config, authority, paths } = authorityOf(args, io);
@@ -88,11 +85,10 @@ export async function enrolDevice(args: Args, io: CliIo): Promise<ExitCode> {
   if (args.has('password')) {
     const password = makePassword(io.random);
     await authority.add({ ...member, password: await hashPassword(password, io.random) }, options);
-    if (args.has('json')) io.stdout(`${JSON.stringify({ name, role, password })}\n`);
-    else io.stdout(`${password}\n`);
+    print(args, io, { name, role, password }, () => [password]);
     io.stderr(`Enrolled ${role} ${name}. The password is shown this once and kept nowhere.\n`);
     warnAboutMode(config, io);
-    return EXIT.done;
+    return;
   }
   const given = givenKey(args, io);
   const key = given ?? makeKey(io.random);
@@ -107,17 +103,15 @@ export async function enrolDevice(args: Args, io: CliIo): Promise<ExitCode> {
   if (files.key !== undefined) io.files.replace(files.key, utf8(pemOfKey(key)));
   io.files.replace(files.certificate, utf8(authority.certify(added, key)));
   io.files.replace(files.ca, utf8(readPem(io.files, paths.ca)));
-  if (args.has('json')) io.stdout(`${JSON.stringify({ name, role, files })}\n`);
-  else for (const path of Object.values(files)) io.stdout(`${path}\n`);
+  print(args, io, { name, role, files }, () => Object.values(files));
   io.stderr(
     `Enrolled ${role} ${name}. Bring the files to the device${given ? '' : ', and remove them here'}.\n`,
   );
   warnAboutMode(config, io);
-  return EXIT.done;
 }
 
 /** `enrol hub NAME`: a file for another hub of the site. */
-export async function enrolHub(args: Args, io: CliIo): Promise<ExitCode> {
+export async function enrolHub(args: Args, io: CliIo): Promise<void> {
   const name = nameOperand(args);
   const { config, authority, paths } = authorityOf(args, io);
   const key = makeKey(io.random);
@@ -137,24 +131,21 @@ export async function enrolHub(args: Args, io: CliIo): Promise<ExitCode> {
     key: pemOfKey(key),
   });
   io.files.replace(path, bytes);
-  if (args.has('json')) io.stdout(`${JSON.stringify({ name, file: path, names })}\n`);
-  else io.stdout(`${path}\n`);
+  print(args, io, { name, file: path, names }, () => [path]);
   io.stderr(`Enrolled hub ${name}. On that hub: heliograph enrol import ${path}\n`);
   warnAboutMode(config, io);
-  return EXIT.done;
 }
 
-export async function revokeMember(args: Args, io: CliIo): Promise<ExitCode> {
+export async function revokeMember(args: Args, io: CliIo): Promise<void> {
   const epoch = await authorityOf(args, io).authority.revoke(args.operand(0));
   if (args.has('json')) io.stdout(`${JSON.stringify({ revoked: args.operand(0), epoch })}\n`);
   else
     io.stderr(
       `Revoked ${args.operand(0)}. A running hub ends its connections within two seconds.\n`,
     );
-  return EXIT.done;
 }
 
-export function listMembers(args: Args, io: CliIo): Promise<ExitCode> {
+export function listMembers(args: Args, io: CliIo): void {
   const { data } = configOf(args, io);
   const parts = authorityParts(data, io);
   const roster = readRosterFile(io.files, sitePaths(data), parts.verify);
@@ -165,11 +156,6 @@ export function listMembers(args: Args, io: CliIo): Promise<ExitCode> {
     since: member.since,
     credential: member.key === undefined ? 'password' : 'certificate',
   }));
-  if (args.has('json')) {
-    const shown = { site: roster?.site ?? null, epoch: roster?.epoch ?? 0, members };
-    io.stdout(`${JSON.stringify(shown)}\n`);
-    return Promise.resolve(EXIT.done);
-  }
   const rows = members.map(({ name, kind, role, since, credential }) => [
     name,
     kind,
@@ -177,8 +163,8 @@ export function listMembers(args: Args, io: CliIo): Promise<ExitCode> {
     `since epoch ${since}`,
     credential,
   ]);
-  for (const line of columns(rows)) io.stdout(`${line}\n`);
-  return Promise.resolve(EXIT.done);
+  const document = { site: roster?.site ?? null, epoch: roster?.epoch ?? 0, members };
+  print(args, io, document, () => columns(rows));
 }
 
 interface AuthorityHere {

@@ -11,12 +11,12 @@ import { installRoster, readRosterFile, sitePaths } from '../../security/enrolme
 import { type Args, UsageError } from '../args.ts';
 import { writableConfigOf } from '../config-options.ts';
 import { HubApi } from '../asking/hub-api.ts';
-import { type CliIo, EXIT, type ExitCode } from '../io.ts';
+import type { CliIo } from '../io.ts';
 import { decodeHubFile, type HubFile } from './hub-file.ts';
 import { decodeLink, fingerprintOfCa } from './link.ts';
 
 /** A hub's file, or a newer roster of the site it belongs to. */
-export function importFile(args: Args, io: CliIo): Promise<ExitCode> {
+export function importFile(args: Args, io: CliIo): void {
   const { data } = writableConfigOf(args, io);
   const path = args.operand(0);
   const bytes = io.files.read(path);
@@ -30,14 +30,13 @@ export function importFile(args: Args, io: CliIo): Promise<ExitCode> {
       authorityParts(data, io).verify,
     );
     io.stderr(outcome === 'known' ? 'This roster is no newer than ours.\n' : 'Took the roster.\n');
-    return Promise.resolve(EXIT.done);
+    return;
   }
   takeOver(data, hub, io);
-  return Promise.resolve(EXIT.done);
 }
 
 /** Makes a key here, shows the token of the link to the authority's hub, and keeps what it answers. */
-export async function joinSite(args: Args, io: CliIo): Promise<ExitCode> {
+export async function joinSite(args: Args, io: CliIo): Promise<void> {
   const { data } = writableConfigOf(args, io);
   const link = decodeLink(args.operand(0));
   const at = args.text('at') ?? link.at;
@@ -59,7 +58,6 @@ export async function joinSite(args: Args, io: CliIo): Promise<ExitCode> {
   }
   const rosterBytes = new Uint8Array(Buffer.from(roster, 'base64'));
   takeOver(data, { authority, ca, certificate, roster: rosterBytes, key: pemOfKey(key) }, io);
-  return EXIT.done;
 }
 
 /** What a token gives; throws `HubError`, for one that is not taken `enrol.refused`. */

@@ -36,6 +36,7 @@ import { readTrace } from '../../pilot/world/trace.ts';
 import { placeOfTrace } from '../../pilot/world/trace-place.ts';
 import { type Args, UsageError } from '../args.ts';
 import { type CliIo, EXIT, type ExitCode } from '../io.ts';
+import { print } from '../print.ts';
 import { countText } from '../text.ts';
 import { evaluateEach, measureAll } from './pilot-measures.ts';
 
@@ -74,9 +75,9 @@ async function pilot(scenario: Scenario, args: Args, io: CliIo): Promise<ExitCod
   if (out !== undefined && outcome !== undefined) {
     io.files.replace(out, utf8(reportHtml(outcome, comparison, verdict)));
   }
-  if (args.has('json'))
-    io.stdout(`${JSON.stringify(figuresOf(scenario, outcome, comparison, verdict))}\n`);
-  else tell(io, outcome, { comparison, verdict }, out);
+  print(args, io, figuresOf(scenario, outcome, comparison, verdict), () => [
+    `${io.isTty ? '\r\u001b[K' : ''}${linesOf(outcome, { comparison, verdict }, out).join('\n')}`,
+  ]);
   return EXIT.done;
 }
 
@@ -189,8 +190,7 @@ function figuresOf(
   };
 }
 
-function tell(
-  io: CliIo,
+function linesOf(
   outcome: PilotOutcome | undefined,
   {
     comparison,
@@ -200,7 +200,7 @@ function tell(
     readonly verdict: Verdict | undefined;
   },
   out: string | undefined,
-): void {
+): string[] {
   const rows = comparison.map(rowOfEvaluation);
   if (outcome !== undefined) rows.push(rowOfPilot(outcome));
   const head = [
@@ -216,15 +216,16 @@ function tell(
   const lines = [head, ...rows].map((cells) =>
     cells.map((cell, index) => (index === 0 ? cell.padEnd(18) : cell.padStart(12))).join(''),
   );
-  io.stdout(`${io.isTty ? '\r\u001b[K' : ''}${lines.join('\n')}\n`);
   if (outcome !== undefined) {
     const { acknowledged, restarts, digest } = outcome;
-    io.stdout(
-      `\nNothing acknowledged is missing: ${countText(acknowledged, 'op')}, ${countText(restarts, 'restart')}, the same state on both sides (${digest.slice(0, 16)}…).\n`,
+    lines.push(
+      '',
+      `Nothing acknowledged is missing: ${countText(acknowledged, 'op')}, ${countText(restarts, 'restart')}, the same state on both sides (${digest.slice(0, 16)}…).`,
     );
   }
-  if (verdict !== undefined) io.stdout(`\n${verdictText(verdict)}\n`);
-  if (out !== undefined) io.stdout(`The report: ${out}\n`);
+  if (verdict !== undefined) lines.push('', verdictText(verdict));
+  if (out !== undefined) lines.push(`The report: ${out}`);
+  return lines;
 }
 
 function verdictText({ measures, attainable }: Verdict): string {

@@ -2,23 +2,23 @@
 import { durationMs, durationText } from '../../base/duration.ts';
 import { type Args, UsageError } from '../args.ts';
 import { HubApi } from '../asking/hub-api.ts';
-import { type CliIo, EXIT, type ExitCode } from '../io.ts';
+import type { CliIo } from '../io.ts';
+import { print } from '../print.ts';
 
 const MINUTE_MS = 60_000;
 const LONGEST_MS = 24 * 60 * MINUTE_MS;
 
-export async function overridePower(args: Args, io: CliIo): Promise<ExitCode> {
+export async function overridePower(args: Args, io: CliIo): Promise<void> {
   const forMs = durationOf(args);
-  const answer = await HubApi.of(args, io).post('/api/v1/override', { minutes: forMs / MINUTE_MS });
-  if (args.has('json')) io.stdout(`${JSON.stringify(answer)}\n`);
-  else if (forMs === 0) io.stdout('Ended. The power brain decides again.\n');
-  else {
-    const until = (answer as { override?: { until?: string } | null }).override?.until ?? '?';
-    io.stdout(
-      `Everything goes for ${durationText(forMs / 1_000)}, until ${until} by the hub's clock.\n`,
-    );
-  }
-  return EXIT.done;
+  const wish = { minutes: forMs / MINUTE_MS };
+  const answer = (await HubApi.of(args, io).post('/api/v1/override', wish)) as {
+    readonly override: { readonly until: string } | null;
+  };
+  print(args, io, answer, () => [
+    answer.override === null
+      ? 'Ended. The power brain decides again.'
+      : `Everything goes for ${durationText(forMs / 1_000)}, until ${answer.override.until} by the hub's clock.`,
+  ]);
 }
 
 /** 0: the end. */

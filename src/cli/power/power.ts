@@ -19,6 +19,7 @@ import type { Args } from '../args.ts';
 import { configOf } from '../config-options.ts';
 import { HubApi, runtimeOf } from '../asking/hub-api.ts';
 import { type CliIo, EXIT, type ExitCode } from '../io.ts';
+import { print } from '../print.ts';
 import { columns, paintFor, printable } from '../text.ts';
 
 /** Where rows come from, until `stop`. */
@@ -40,7 +41,7 @@ export async function probePower(args: Args, io: CliIo): Promise<ExitCode> {
   try {
     const isLive = io.isTty && !args.has('json');
     const rows = isLive ? await live(probe, listenS, io) : await once(probe, listenS, io);
-    if (!isLive) io.stdout(args.has('json') ? `${JSON.stringify(rows)}\n` : table(probe, rows, io));
+    if (!isLive) print(args, io, rows, () => table(probe, rows, io));
     return rows.some(({ field, ageS }) => field !== undefined && (ageS ?? 0) <= STALE_S)
       ? EXIT.done
       : EXIT.failed;
@@ -71,10 +72,10 @@ async function live(
   let drawn = 0;
   for (let round = 0; round <= rounds && !io.signal.aborted; round++) {
     rows = await probe.rows();
-    const text = table(probe, rows, io);
+    const lines = table(probe, rows, io);
     const up = drawn === 0 ? '' : `\u001b[${drawn}A\u001b[J`;
-    io.stdout(up + text);
-    drawn = text.split('\n').length - 1;
+    io.stdout(`${up}${lines.join('\n')}\n`);
+    drawn = lines.length;
     await pause(io.timers, RENEW_MS, io.signal);
   }
   return rows;
@@ -146,7 +147,7 @@ function reserveOf({ ageS, doubted, differsFrom }: Partial<ProbeRow>): string {
 }
 
 /** Figures in columns; below them, who tells none, and why. */
-function table({ from }: Probe, rows: readonly ProbeRow[], io: CliIo): string {
+function table({ from }: Probe, rows: readonly ProbeRow[], io: CliIo): string[] {
   const paint = paintFor(io);
   const cells = rows.flatMap(({ source, field, value, unit, ageS, ...more }) => {
     if (field === undefined) return [];
@@ -162,6 +163,5 @@ function table({ from }: Probe, rows: readonly ProbeRow[], io: CliIo): string {
     paint('bold', `Power sources, ${from}`),
     ...(cells.length === 0 ? [] : [paint('dim', head), ...body]),
     ...columns(silent.map(({ source, value }) => [printable(source), printable(value)])),
-    '',
-  ].join('\n');
+  ];
 }

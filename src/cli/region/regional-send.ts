@@ -7,6 +7,7 @@ import { type Args, UsageError } from '../args.ts';
 import { configOf } from '../config-options.ts';
 import { HubApi, runtimeOf } from '../asking/hub-api.ts';
 import { type CliIo, EXIT, type ExitCode } from '../io.ts';
+import { print } from '../print.ts';
 import { countText, printable } from '../text.ts';
 
 interface Delivery {
@@ -69,13 +70,14 @@ export async function sendWish(
     delivery = (await api.json(`/api/v1/delivery?${query}`)) as Delivery;
   }
   const sent: SentDocument = { op, site, ...delivery };
-  if (args.has('json')) io.stdout(`${JSON.stringify(sent)}\n`);
-  else io.stdout(`${sentText(sent)}\n`);
-  const missing = waitedFor(sent);
-  if (waitMs === 0 || missing.length === 0) return EXIT.done;
-  if (!args.has('json'))
-    io.stdout(`Not yet: ${missing.toSorted().map(printable).join(', ')}. ${WHEN}\n`);
-  return EXIT.failed;
+  const missing = waitMs === 0 ? [] : waitedFor(sent);
+  print(args, io, sent, () => [
+    sentText(sent),
+    ...(missing.length === 0
+      ? []
+      : [`Not yet: ${missing.toSorted().map(printable).join(', ')}. ${WHEN}`]),
+  ]);
+  return missing.length === 0 ? EXIT.done : EXIT.failed;
 }
 
 const POLL_MS = 500;

@@ -3,7 +3,8 @@ import { HubError } from '../../base/errors.ts';
 import { mayBeSetRemotely, REMOTE_KEYS } from '../../config/remote.ts';
 import { looksLikeRoster } from '../../security/enrolment/roster.ts';
 import { type Args, UsageError } from '../args.ts';
-import { type CliIo, EXIT, type ExitCode } from '../io.ts';
+import type { CliIo, ExitCode } from '../io.ts';
+import { print } from '../print.ts';
 import { printable } from '../text.ts';
 import { regionApi, sendWish, siteOf, pairsOf, valueOf } from './regional-send.ts';
 
@@ -15,7 +16,7 @@ interface Report {
   readonly refused: readonly { readonly key: string; readonly reason: string }[];
 }
 
-export async function regionalConfig(args: Args, io: CliIo): Promise<ExitCode> {
+export async function regionalConfig(args: Args, io: CliIo): Promise<ExitCode | void> {
   const site = siteOf(args);
   const set = pairsOf(args.texts('field'), valueOf);
   const unset = Object.fromEntries(args.texts('unset').map((key) => [key, null]));
@@ -40,24 +41,24 @@ export async function regionalRoster(args: Args, io: CliIo): Promise<ExitCode> {
   return sendWish('/api/v1/roster', wish, args, io);
 }
 
-async function showReports(site: string, args: Args, io: CliIo): Promise<ExitCode> {
+async function showReports(site: string, args: Args, io: CliIo): Promise<void> {
   const path = `/api/v1/config?site=${encodeURIComponent(site)}`;
   const { hubs } = (await regionApi(args, io).json(path)) as { hubs: readonly Report[] };
-  if (args.has('json')) io.stdout(`${JSON.stringify({ site, hubs })}\n`);
-  else io.stdout(hubs.length === 0 ? NOTHING : hubs.map((report) => reportText(report)).join(''));
-  return EXIT.done;
+  print(args, io, { site, hubs }, () =>
+    hubs.length === 0 ? [NOTHING] : hubs.flatMap((report) => reportLines(report)),
+  );
 }
 
-const NOTHING = 'No hub of this site has said anything of settings.\n';
+const NOTHING = 'No hub of this site has said anything of settings.';
 const STATES: Readonly<Record<string, string>> = {
   new: 'is starting with them',
   good: 'runs with them',
   failed: 'did not come up with them, and runs without',
 };
 
-function reportText({ hub, at, state, set, refused }: Report): string {
+function reportLines({ hub, at, state, set, refused }: Report): string[] {
   const lines = Object.entries(set).map(([key, value]) => `  ${key} = ${JSON.stringify(value)}`);
   const no = refused.map(({ key, reason }) => `  ${key} refused: ${reason}`);
   const head = `${hub} ${STATES[state] ?? state}, said at ${at}`;
-  return `${[head, ...lines, ...no].map((line) => printable(line)).join('\n')}\n`;
+  return [head, ...lines, ...no].map((line) => printable(line));
 }

@@ -15,7 +15,8 @@ import { type Machine, thisMachine } from '../../../machine.ts';
 import { textOfOpId } from '../../../merge/op-id.ts';
 import type { Origin } from '../../../model/origin.ts';
 import type { Args } from '../../args.ts';
-import { type CliIo, EXIT, type ExitCode } from '../../io.ts';
+import type { CliIo } from '../../io.ts';
+import { print } from '../../print.ts';
 import { folderOf, inNewFolder } from '../folder.ts';
 import { spreadOf } from '../load/latencies.ts';
 import { configFor, publishThrough } from '../own-hub.ts';
@@ -55,15 +56,13 @@ const MANY: Orders = { count: 10_000, isCrowded: false };
 const CROWD: Orders = { count: 1_000, isCrowded: true };
 const mayRead = (): boolean => true;
 
-export async function benchApply(args: Args, io: CliIo): Promise<ExitCode> {
+export async function benchApply(args: Args, io: CliIo): Promise<void> {
   const ops = args.number('ops', NEWEST, 10_000_000) ?? OPS;
   const undos = args.number('undos', 1, NEWEST) ?? UNDOS;
   await inNewFolder(folderOf(args), io, async (dir) => {
     const report = await measure({ dir, ops, undos });
-    const lines = args.has('json') ? [JSON.stringify(report, undefined, 2)] : linesOf(report);
-    for (const line of lines) io.stdout(`${line}\n`);
+    print(args, io, report, () => linesOf(report));
   });
-  return EXIT.done;
 }
 
 async function measure({

@@ -14,7 +14,8 @@ import { type Machine, thisMachine } from '../../../machine.ts';
 import { RegionalNode } from '../../../regional/regional-node.ts';
 import { fleetTerms, openStorage } from '../../../region/storage.ts';
 import { type Args, UsageError } from '../../args.ts';
-import { type CliIo, EXIT, type ExitCode } from '../../io.ts';
+import type { CliIo } from '../../io.ts';
+import { print } from '../../print.ts';
 import { HOST } from '../contenders.ts';
 import { mosquitto } from '../rivals/mosquitto.ts';
 import { folderOf, inNewFolder } from '../folder.ts';
@@ -47,7 +48,7 @@ const SITE_ID_BYTES = 4;
 const KEEP_DAYS = 1_000;
 const KEY_SEED = new Uint8Array(32).fill(0xbe);
 
-export async function benchRegional(args: Args, io: CliIo): Promise<ExitCode> {
+export async function benchRegional(args: Args, io: CliIo): Promise<void> {
   const url = args.text('database');
   if (url === undefined) throw new UsageError('name an empty database: --database postgres://…');
   const hubs = args.number('hubs', 1, 1_000) ?? HUBS;
@@ -60,12 +61,11 @@ export async function benchRegional(args: Args, io: CliIo): Promise<ExitCode> {
     const closers = new Closers();
     try {
       const report = await measure({ site, url, dir, hubs: made, operatorKey }, io, closers);
-      io.stdout(args.has('json') ? `${JSON.stringify(report, undefined, 2)}\n` : textOf(report));
+      print(args, io, report, () => linesOf(report));
     } finally {
       await closers.close();
     }
   });
-  return EXIT.done;
 }
 
 async function measure(bench: Bench, io: CliIo, closers: Closers): Promise<RegionalReport> {
@@ -137,9 +137,9 @@ async function startWorker(
   return signer.publicKey;
 }
 
-function textOf({ hubs, ops, batches, seconds, opsPerS, opsPerCpuS }: RegionalReport): string {
-  return (
-    `${ops} ops of ${hubs} hubs in ${batches} batches, from the broker to the receipt in ${seconds.toFixed(1)} s by one worker\n` +
-    `${opsPerS} ops/s; ${opsPerCpuS} ops in a second of this process's processor time\n`
-  );
+function linesOf({ hubs, ops, batches, seconds, opsPerS, opsPerCpuS }: RegionalReport): string[] {
+  return [
+    `${ops} ops of ${hubs} hubs in ${batches} batches, from the broker to the receipt in ${seconds.toFixed(1)} s by one worker`,
+    `${opsPerS} ops/s; ${opsPerCpuS} ops in a second of this process's processor time`,
+  ];
 }

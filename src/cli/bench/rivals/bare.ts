@@ -7,7 +7,7 @@ import type { Files, OpenFile } from '../../../platform/files/files.ts';
 import { machineNetwork } from '../../../platform/network/machine-network.ts';
 import type { Connection } from '../../../platform/network/network.ts';
 import type { Args } from '../../args.ts';
-import { type CliIo, EXIT, type ExitCode } from '../../io.ts';
+import type { CliIo } from '../../io.ts';
 import { FrameScanner, PUBACK, PUBLISH } from '../load/packets.ts';
 
 const CONNECT = 0x10;
@@ -17,7 +17,7 @@ const FILE_BYTES = 64 << 20;
 const CONNECTIONS_MAX = 10_000;
 
 /** Runs until it is interrupted; prints `ready PORT`. */
-export async function benchBare(args: Args, io: CliIo): Promise<ExitCode> {
+export async function benchBare(args: Args, io: CliIo): Promise<void> {
   const log = new BareLog(io.files, `${args.operand(0)}/bare.log`);
   const listener = await machineNetwork.listen(
     { host: '127.0.0.1', port: 0, purpose: 'bench', connectionsMax: CONNECTIONS_MAX },
@@ -28,7 +28,6 @@ export async function benchBare(args: Args, io: CliIo): Promise<ExitCode> {
     io.signal.addEventListener('abort', () => resolve(), { once: true });
   });
   await listener.close();
-  return EXIT.done;
 }
 
 function serve(connection: Connection, log: BareLog): void {

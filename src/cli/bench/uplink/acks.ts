@@ -13,7 +13,7 @@ import { startPackThread, thisMachine } from '../../../machine.ts';
 import { Child, ownProgram } from '../../../platform/children.ts';
 import { machineTimers } from '../../../platform/clock.ts';
 import type { Args } from '../../args.ts';
-import { type CliIo, EXIT, type ExitCode } from '../../io.ts';
+import type { CliIo } from '../../io.ts';
 import { HOST } from '../contenders.ts';
 import { Latencies } from '../load/latencies.ts';
 import { configFor, publishThrough } from '../own-hub.ts';
@@ -143,7 +143,7 @@ class HubSide {
 }
 
 /** The process: fills the journal, says its port, then idles and builds in turns. */
-export async function benchAcks(args: Args, io: CliIo): Promise<ExitCode> {
+export async function benchAcks(args: Args, io: CliIo): Promise<void> {
   const dir = args.operand(0);
   const [minutes, seconds] = [Number(args.operand(1)), Number(args.operand(2))];
   const closers = new Closers();
@@ -166,5 +166,4 @@ export async function benchAcks(args: Args, io: CliIo): Promise<ExitCode> {
   } finally {
     await closers.close();
   }
-  return EXIT.done;
 }

@@ -19,7 +19,7 @@ import { Outbox } from '../../../uplink/outbox.ts';
 import type { SpooledBatch } from '../../../uplink/spool.ts';
 import { afterOthers } from '../../../uplink/waiting/breather.ts';
 import type { Args } from '../../args.ts';
-import { type CliIo, EXIT, type ExitCode } from '../../io.ts';
+import type { CliIo } from '../../io.ts';
 import { type BenchSite, openSite, SITE } from './site.ts';
 
 export interface Building {
@@ -64,9 +64,8 @@ export async function measureBuilding(dir: string): Promise<Building> {
 }
 
 /** The process: seals all that lies in the journal, prints one JSON text. */
-export async function benchBuild(args: Args, io: CliIo): Promise<ExitCode> {
+export async function benchBuild(args: Args, io: CliIo): Promise<void> {
   io.stdout(`${JSON.stringify(await build(args.operand(0)))}\n`);
-  return EXIT.done;
 }
 
 async function build(dir: string): Promise<Building> {

@@ -3,7 +3,8 @@
  * carries the same publishes and beside the same readings packed offline; and how fast batches are built.
  */
 import { type Args, UsageError } from '../../args.ts';
-import { type CliIo, EXIT, type ExitCode } from '../../io.ts';
+import type { CliIo } from '../../io.ts';
+import { print } from '../../print.ts';
 import { mosquitto } from '../rivals/mosquitto.ts';
 import { folderOf, inNewFolder } from '../folder.ts';
 import { medianOf } from '../load/latencies.ts';
@@ -32,20 +33,17 @@ interface UplinkReport {
   readonly ratioToBridge?: number;
 }
 
-/** Not below /tmp: that is memory on many machines, where a sync costs nothing. */
 const TURN_SECONDS = 3;
 
-export async function benchUplink(args: Args, io: CliIo): Promise<ExitCode> {
+export async function benchUplink(args: Args, io: CliIo): Promise<void> {
   const vs = args.text('vs');
   if (vs !== undefined && vs !== 'mosquitto') throw new UsageError('--vs knows mosquitto only');
   const minutes = args.number('minutes', 1, MINUTES) ?? MINUTES;
   const seconds = args.number('seconds', 1, 60) ?? TURN_SECONDS;
   await inNewFolder(folderOf(args), io, async (dir) => {
     const report = await measure({ dir, minutes, seconds }, vs !== undefined, io);
-    const text = args.has('json') ? JSON.stringify(report, undefined, 2) : linesOf(report);
-    io.stdout(`${text}\n`);
+    print(args, io, report, () => linesOf(report));
   });
-  return EXIT.done;
 }
 
 async function measure(
@@ -95,7 +93,7 @@ async function overWire(dir: string, port: number): Promise<Wire> {
   }
 }
 
-function linesOf(report: UplinkReport): string {
+function linesOf(report: UplinkReport): string[] {
   const { building, acks, batches, bridge: bridged } = report;
   const bytes = (value: number): string => `${value.toFixed(2)} B`.padStart(10);
   const [first, ...later] = building.rounds;
@@ -124,7 +122,7 @@ function linesOf(report: UplinkReport): string {
     `  idle      ${ackLine(acks.idle)}`,
     `  building  ${ackLine(acks.building)}   p99.9 is ${acks.ratioP999.toFixed(1)} times the idle one`,
   );
-  return lines.join('\n');
+  return lines;
 }
 
 function ackLine({ p50Ms, p99Ms, p999Ms }: AckFigures): string {
