@@ -50,20 +50,25 @@ export async function openHub(config: Config, machine: Machine, input?: ConfigIn
   } catch (error) {
     if (!isCut(error, config.data, machine.files)) throw error;
     await goOnAsNew(config.data, machine, error);
-    return openAsItIs(config, machine, input);
+    return openAsItIs(config, machine, input, true);
   }
 }
 
-function openAsItIs(config: Config, machine: Machine, input?: ConfigInput): Promise<Hub> {
+function openAsItIs(
+  config: Config,
+  machine: Machine,
+  input: ConfigInput | undefined,
+  isNew = false,
+): Promise<Hub> {
   return openTogether(
-    (closers) => assemble(layGround(config, machine, closers, input)),
+    (closers) => assemble(layGround(config, machine, closers, input), isNew),
     (failure) => machine.log.warn('hub.close-failed', { reason: messageOf(failure) }),
   );
 }
 
-async function assemble(ground: Ground): Promise<Hub> {
+async function assemble(ground: Ground, isNew: boolean): Promise<Hub> {
   const { config, machine, id, failed, closers } = ground;
-  const serving = await serveDevices(ground);
+  const serving = await serveDevices(ground, isNew);
   // Devices are served while the rest of the program is still being read from the card.
   const { followJournal } = await import('./followers.ts');
   const followers = followJournal(ground, serving);

@@ -45,7 +45,8 @@ export interface Serving {
   readonly assetGate: AssetGate;
 }
 
-export async function serveDevices(ground: Ground): Promise<Serving> {
+/** `isNew`: a hub that has just begun over the data of another one. */
+export async function serveDevices(ground: Ground, isNew = false): Promise<Serving> {
   const { config, machine, time, paths, closers } = ground;
   const access = closers.add(
     await openAccess(config, machine, [
@@ -53,7 +54,7 @@ export async function serveDevices(ground: Ground): Promise<Serving> {
       { host: config.http.host, key: 'http.host' },
     ]),
   );
-  const journal = closers.add(await openJournal(config, machine, paths));
+  const journal = closers.add(await openJournal(config, machine, paths, isNew));
   noteIdentity(paths, machine, ground.identity);
   noteHub(config, ground.id, machine);
   journal.onFault((fault) => {

@@ -86,7 +86,7 @@ export const RECOVERY_TABLE: readonly RecoveryRow[] = [
     severity: 'wrong',
     recognisedBy: '`journal.cut`',
     meaning:
-      'The journal ended before the state that was folded from it: the card has lost what it wrote last, or an older `journal` was put in place. The hub went on as a new one over the same data by itself, with numbers of its own. Devices are served as before.',
+      'The journal ended before the state that was folded from it, or its end cannot be read: the card has lost what it wrote last, or an older `journal` was put in place. The hub went on as a new one over the same data by itself, with numbers of its own. Devices are served as before.',
     steps: [
       'The fault says which hub ended, and where. What it had acknowledged behind that, and had not sent, is lost, unless other hubs or devices with the SDK have it: these hand it in by themselves.',
       'In mode `enrolled` enrol it anew (`heliograph enrol token NAME --hub --replace`): until then other hubs refuse it.',

@@ -1,6 +1,14 @@
 /** A hub that goes on as a new one, because its card has lost the end of its journal, and loses its power in the midst of that. */
 import assert from 'node:assert/strict';
-import { cpSync, existsSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+} from 'node:fs';
 import { join } from 'node:path';
 
 import { connectAsync } from 'mqtt';
@@ -97,6 +105,31 @@ test('a power cut at any moment of it needs nobody: the next start brings it to 
     assert.ok(existsSync(join(dir, 'cut')), 'it is told');
   }
   assert.ok(change > 5, `${change} changes were cut`);
+});
+
+test('the newest segment cannot be read after a power cut: whatever the state knows, no number is given twice', async () => {
+  const running = join(tempDir(), 'data');
+  const dir = join(tempDir(), 'data');
+  const hub = await openHub(configFor(running, ...FREE), machine);
+  const client = await connectAsync(hub.addresses.mqtt ?? '', { reconnectPeriod: 0 });
+  for (let i = 0; i < 5; i++) await client.publishAsync('meters/1', `${i}`, { qos: 1 });
+  cpSync(running, dir, { recursive: true });
+  await client.endAsync();
+  await hub.close();
+  const newest = readdirSync(join(dir, 'journal')).findLast((name) => name.endsWith('.segment'));
+  truncateSync(join(dir, 'journal', newest ?? ''));
+  const told = await new CliWorld().run(`doctor --json --data ${dir} ${SMALL_FLAGS}`, {
+    files: machineFiles,
+  });
+  assert.equal((JSON.parse(told.stdout) as Told).sync.state, 'journal cut');
+  const next = await openHub(configFor(dir, ...FREE), machine);
+  const { faults } = next.status.snapshot();
+  assert.notEqual(next.id, hub.id);
+  assert.ok(faults.some(({ code }) => code === 'journal.cut'));
+  await next.close();
+  const again = await openHub(configFor(dir, ...FREE), machine);
+  assert.equal(again.id, next.id);
+  await again.close();
 });
 
 test('a key that is lost later is a matter for a person, though an earlier hub ended so', async () => {

@@ -146,11 +146,11 @@ test('a segment that does not open is damage of what it held; the newest one kee
   for (const [index, path] of paths.entries()) {
     for (const code of ['EIO', 'EUCLEAN', 'EACCES', 'EISDIR']) {
       const rig = (await threeSegments()).fork();
-      const isNewest = index === paths.length - 1;
       rig.files.faults.unopenable = { path, code };
-      if (isNewest) {
+      if (index === paths.length - 1) {
         const before = rig.files.list(DIR);
-        await assert.rejects(rig.open(), { code: 'data.unreadable' });
+        const isByHand = code === 'EACCES' || code === 'EISDIR';
+        await assert.rejects(rig.open(), { code: isByHand ? 'data.unreadable' : 'journal.cut' });
         assert.deepEqual(rig.files.list(DIR), before, 'nothing is written over it');
         continue;
       }
@@ -197,6 +197,32 @@ test('an oldest segment of which nothing can be read is named as far as is known
     );
     assert.equal(checkAccounted(rig), toLsn);
     rig.end('kill');
+  }
+});
+
+test('a newest segment of which nothing can be read may hold the end: it is set aside for a hub with numbers of its own alone', async () => {
+  for (const sight of ['nothing', 'header']) {
+    const rig = (await threeSegments()).fork();
+    const newest = must(filledSegments(rig).at(-1), 'three segments');
+    if (sight === 'nothing') rig.files.open(newest.file, 'update').truncate(0);
+    else rig.files.open(newest.file, 'update').truncate(8192);
+    const before = rig.files.list(DIR);
+    for (let life = 0; life < 2; life++) {
+      await assert.rejects(rig.open(), { code: 'journal.cut' });
+      assert.ok(statJournal(rig.files, DIR).endFault !== undefined);
+    }
+    assert.deepEqual(rig.files.list(DIR), before);
+    await rig.open({ endsAnywhere: true });
+    assert.ok(rig.files.list(`${DIR}/quarantine`).some((name) => name.endsWith('.segment')));
+    assert.ok(rig.journal.lastLsn >= newest.firstLsn - 1);
+    const { lastLsn } = rig.journal;
+    rig.append(3);
+    await rig.settle();
+    assert.equal(rig.journal.durableLsn, lastLsn + 3);
+    rig.end('power-cut');
+    await rig.open();
+    assert.equal(rig.journal.lastLsn, lastLsn + 3);
+    await rig.close();
   }
 });
 
@@ -248,9 +274,11 @@ test('files of a newer hub are refused and left as they are', async () => {
 
 test('stray files: leftovers go, strangers stay', async () => {
   const rig = (await threeSegments()).fork();
-  for (const name of ['fresh.tmp', 'notes.txt', '000000000099.segment']) {
+  for (const name of ['fresh.tmp', 'notes.txt']) {
     rig.files.open(`${DIR}/${name}`, 'create').writeAt(new Uint8Array(100), 0);
   }
+  const copied = must(rig.files.read(segmentPaths(rig)[0] as string), 'a segment');
+  rig.files.open(`${DIR}/000000000099.segment`, 'create').writeAt(copied, 0);
   await rig.open();
   assert.equal(checkAccounted(rig), 0);
   const names = rig.files.list(DIR);

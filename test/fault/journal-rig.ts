@@ -107,10 +107,11 @@ export class Rig {
     return this.#journal?.fault?.code === 'journal.poisoned';
   }
 
-  async open(): Promise<Journal> {
+  async open(options: Partial<JournalOptions> = {}): Promise<Journal> {
     this.#life = new SimLife(this.clock);
     const journal = await Journal.open({
       ...this.options,
+      ...options,
       timers: this.#life.timers,
       sealer: this.sealer(),
     });

@@ -20,11 +20,15 @@ const MIB = 1 << 20;
 type JournalMachine = Pick<Machine, 'files' | 'timers' | 'log' | 'random' | 'clock' | 'env'>;
 type KeyPaths = Pick<HubPaths, 'kek' | 'epochKeys'>;
 
-/** Throws as `Journal.open`, and `journal.lost` where the folder is gone. */
+/**
+ * Throws as `Journal.open`, and `journal.lost` where the folder is gone. For a hub that `isNew` over the same data, the end of the
+ * journal may be lost.
+ */
 export async function openJournal(
   config: Config,
   machine: JournalMachine,
   paths: HubPaths,
+  isNew = false,
 ): Promise<Journal> {
   const { segmentMib, totalMibMax, freeMibMin } = config.journal;
   const { files, clock, timers, log, random } = machine;
@@ -40,6 +44,7 @@ export async function openJournal(
     segmentBytes: segmentMib * MIB,
     totalBytesMax: totalMibMax * MIB,
     freeBytesMin: freeMibMin * MIB,
+    endsAnywhere: isNew,
   });
   if (journal.segmentStarts.length > 0) noteFolder(paths, 'journal', machine);
   return journal;

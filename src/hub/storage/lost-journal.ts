@@ -2,7 +2,8 @@
  * Whether the journal in a data directory is the one of its hub: the folder that it has had, reaching as far as the state that was
  * folded from it. With an empty or an older one the hub would number its ops from where the state stood, up to an hour
  * ago, and who has the first op of a number takes the second for a duplicate: acknowledged, and lost. How far the numbers had
- * come nobody here can tell, so this hub does not start; a new one (`identity new`) has numbers of its own. Where the folder is gone it may
+ * come nobody here can tell, so this hub does not start; a new one (`identity new`) has numbers of its own. The same where the end cannot be
+ * read (journal/FORMAT.md §6). Where the folder is gone it may
  * come back, and a person decides; where its end is gone, the hub does (cut-journal.ts).
  */
 import { HubError } from '../../base/errors.ts';
@@ -56,8 +57,9 @@ export function lostJournal(
     checkKeyIsNotAlone(paths, files);
     checkJournalIsThere(paths, files);
     const hub = ownerOf(paths, files);
-    if (hub === undefined || !files.exists(paths.state)) return undefined;
-    const { lastLsn } = statJournal(files, paths.journal);
+    if (hub === undefined || !files.exists(paths.journal)) return undefined;
+    const { lastLsn, endFault } = statJournal(files, paths.journal);
+    if (endFault !== undefined || !files.exists(paths.state)) return endFault;
     const state = Store.open({ path: paths.state, files, log, readingsDays });
     try {
       checkJournalReaches(paths, lastLsn, state, hub as Origin);

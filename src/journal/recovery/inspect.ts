@@ -11,6 +11,7 @@ import { entriesOf } from '../payload.ts';
 import { parseQuarantineName, QUARANTINE_NAME } from '../segments/names.ts';
 import type { Unsealer } from '../sealer.ts';
 import { needKey, sealBroken, type Segment, SegmentHandles } from '../segments/segment.ts';
+import { endFault } from './opening.ts';
 import { type Survey, survey } from './survey.ts';
 import { SegmentWalk, type Step } from './walk.ts';
 
@@ -63,6 +64,8 @@ export interface FolderStat {
   readonly idleFiles: number;
   readonly bytes: number;
   readonly closed: boolean;
+  /** Nothing tells how far it went: `journal.cut`. */
+  readonly endFault: HubError | undefined;
   readonly quarantined: readonly AsideRange[];
   /** Kept aside once, and in the journal again. */
   readonly healed: readonly AsideRange[];
@@ -145,6 +148,7 @@ export function statJournal(files: Files, dir: string): FolderStat {
       spareBytes.reduce((sum, bytes) => sum + bytes, 0),
     ),
     closed: tail === undefined || tail.closed,
+    endFault: endFault(dir, found),
     quarantined: aside(files, dir, false),
     healed: aside(files, dir, true),
   };

@@ -42,6 +42,8 @@ export interface JournalOptions {
   /** Below so much free space on the disk nothing is admitted. */
   readonly freeBytesMin: number;
   readonly sealer: Sealer;
+  /** Whoever numbers what entries carry begins anew: the journal may go on where its end is lost. */
+  readonly endsAnywhere?: boolean;
   /** Most that may wait for the card; 4 MiB, or what a segment holds. */
   readonly pendingBytesMax?: number;
 }
@@ -91,7 +93,8 @@ interface Rewrite {
 const SMALL_PART = 8;
 
 /**
- * Throws `data.locked`, `data.newer`, `data.unreadable` or `journal.unsealable`. A full disk is no reason to throw: the
+ * Throws `data.locked`, `data.newer`, `data.unreadable` or `journal.unsealable`; and `journal.cut`, with nothing
+ * changed, where a segment cannot be read that may hold the last entries. A full disk is no reason to throw: the
  * journal can be read, and goes on when there is room.
  */
 export function openJournal(options: JournalOptions, counts: WriteCounts): Opened {
@@ -141,6 +144,8 @@ class Opening {
   }
 
   run(): Omit<Opened, 'lock'> {
+    const cut = endFault(this.#options.dir, this.#survey);
+    if (cut !== undefined && this.#options.endsAnywhere !== true) throw cut;
     this.#checkKeys();
     this.#keepDamageAside();
     this.#removeTemporaries();
@@ -338,6 +343,13 @@ class Opening {
       scars: (tail?.scars ?? 0) + names['use-and-say'].length,
     };
   }
+}
+
+/** What is wrong where nothing tells how far a journal went. */
+export function endFault(dir: string, { blindEnds }: Survey): HubError | undefined {
+  if (blindEnds.length === 0) return undefined;
+  const names = blindEnds.join(', ');
+  return new HubError('journal.cut', `${dir}: its end, ${names}, cannot be read`);
 }
 
 /** Bytes of a damaged part, as they are. */

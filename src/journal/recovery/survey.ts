@@ -24,7 +24,7 @@ import {
 import { kindOfName, numberOfName } from '../segments/names.ts';
 import { decide, FILE_ROWS, type FileAction, type FileEvidence, LINK_ROWS } from './recovery.ts';
 import { Segment, type SegmentHandles } from '../segments/segment.ts';
-import { isShutFor, readWhatCanBe } from './tolerant-read.ts';
+import { isShutByHand, isShutFor, readOrNot, readWhatCanBe } from './tolerant-read.ts';
 import { type Damage, SegmentWalk } from './walk.ts';
 
 /** LSNs that are gone with a whole file, or of which no bytes are left. */
@@ -55,6 +55,8 @@ export interface Survey {
   /** Files by what the table says of them. */
   readonly names: Readonly<Record<FileAction, readonly string[]>>;
   readonly lost: readonly LostRange[];
+  /** Segments behind all that can be read, of which nothing tells whether they hold blocks: the next LSN may be higher than is known. */
+  readonly blindEnds: readonly string[];
   /** Every LSN below it was given, every one from it on is free. */
   readonly nextLsn: Lsn;
   /** Highest segment number that was ever given, 0 for none. */
@@ -69,11 +71,12 @@ interface Candidate {
   readonly scan: HeaderScan;
   readonly sizeBytes: number;
   /** Why it does not open. */
-  readonly shut?: HubError;
+  readonly shut?: unknown;
+  /** What stands where its first block would cannot be read. */
+  readonly isBlind: boolean;
 }
 
-/** Throws `data.newer` where a newer hub wrote the journal, `data.unreadable` where none but a segment that does not
- * open may tell how far the journal goes. */
+/** Throws `data.newer` where a newer hub wrote the journal, `data.unreadable` where somebody has shut its end. */
 export function survey(files: Files, dir: string, handles: SegmentHandles): Survey {
   return new Surveyor(files, dir, handles).run();
 }
@@ -107,9 +110,10 @@ class Surveyor {
     const { segments, empties } = this.#range(linked, missingBefore);
     const floor = Math.max(1, ...linked.map((segment) => segment.header.baseLsn));
     const tail = this.#tail(segments.at(-1), floor);
-    // How far the LSNs were given, it alone may tell.
-    const newer = candidates.filter(({ name }) => numberOfName(name) > (tail?.segment.number ?? 0));
-    for (const { shut } of newer) if (shut !== undefined) throw shut;
+    const blindEnds = this.#blindEnds(candidates, linked, tail);
+    for (const name of blindEnds) {
+      if (!byAction['set-aside'].includes(name)) byAction['set-aside'].push(name);
+    }
     const numbers = names
       .filter((name) => kindOfName(name) === 'segment')
       .map((name) => numberOfName(name));
@@ -118,9 +122,12 @@ class Surveyor {
     return {
       segments,
       tail,
-      vacant: [...superseded, ...empties],
+      vacant: [...superseded, ...empties].filter(
+        ({ path }) => !blindEnds.some((name) => path.endsWith(name)),
+      ),
       names: byAction,
       lost: this.#lost,
+      blindEnds,
       nextLsn: this.#nameSetAside(setAside, segments, nextLsn),
       lastNumber: Math.max(0, ...numbers),
       highestEpoch: Math.max(0, ...usable.map((segment) => segment.header.epoch)),
@@ -131,26 +138,27 @@ class Surveyor {
   /** Every segment by name; nothing where it went away meanwhile, as a running hub's do. */
   #candidate(name: string): Candidate[] {
     if (kindOfName(name) !== 'segment') return [];
-    const path = `${this.#dir}/${name}`;
     try {
-      const file = this.#files.open(path, 'read');
+      const file = this.#files.open(`${this.#dir}/${name}`, 'read');
       try {
         const start = new Uint8Array(BLOCKS_START);
         const scan = scanHeader(start.subarray(0, readWhatCanBe(file, start, 0)));
-        return [{ name, scan, sizeBytes: file.size() }];
+        const head = new Uint8Array(BLOCK_HEAD_BYTES);
+        const isBlind = readOrNot(file, head, BLOCKS_START) !== BLOCK_HEAD_BYTES;
+        return [{ name, scan, sizeBytes: file.size(), isBlind }];
       } finally {
         file.close();
       }
     } catch (error) {
       if (systemCode(error) === 'ENOENT') return [];
-      const shut = new HubError(
-        'data.unreadable',
-        `cannot read ${path}: ${messageOf(error)}`,
-        error,
-      );
-      if (!isShutFor(error)) throw shut;
-      return [{ name, scan: { kind: 'none' }, sizeBytes: 0, shut }];
+      if (!isShutFor(error)) throw this.#unreadable(name, error);
+      return [{ name, scan: { kind: 'none' }, sizeBytes: 0, shut: error, isBlind: true }];
     }
+  }
+
+  #unreadable(name: string, error: unknown): HubError {
+    const message = `cannot read ${this.#dir}/${name}: ${messageOf(error)}`;
+    return new HubError('data.unreadable', message, error);
   }
 
   #sort(
@@ -191,6 +199,22 @@ class Surveyor {
       untilLsn: header.baseLsn,
       endOffset: candidate.sizeBytes,
     });
+  }
+
+  /** A later one that follows on what came before it says that there was none in between. */
+  #blindEnds(
+    candidates: readonly Candidate[],
+    linked: readonly Segment[],
+    tail: Tail | undefined,
+  ): string[] {
+    const ends = candidates.filter(({ name, isBlind }) => {
+      const number = numberOfName(name);
+      if (!isBlind || number <= (tail?.segment.number ?? 0)) return false;
+      const later = linked.find((segment) => segment.number > number);
+      return later === undefined || later.header.previous >= number;
+    });
+    for (const { name, shut } of ends) if (isShutByHand(shut)) throw this.#unreadable(name, shut);
+    return ends.map(({ name }) => name);
   }
 
   /** Finds which LSNs each segment holds. */

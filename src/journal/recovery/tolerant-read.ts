@@ -15,8 +15,11 @@ const SHUT: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'EISDIR']);
 
 /** Whether a file that does not open is as good as damaged: trying again, as for want of file descriptors, would not help. */
 export function isShutFor(error: unknown): boolean {
-  const code = systemCode(error) ?? '';
-  return DAMAGED.has(code) || SHUT.has(code);
+  return DAMAGED.has(systemCode(error) ?? '') || isShutByHand(error);
+}
+
+export function isShutByHand(error: unknown): boolean {
+  return SHUT.has(systemCode(error) ?? '');
 }
 
 /** As `OpenFile.readAt`, with zeros for what the card refuses to read. */
@@ -35,7 +38,8 @@ export function readWhatCanBe(file: OpenFile, into: Uint8Array, offset: number):
   return done;
 }
 
-function readOrNot(file: OpenFile, into: Uint8Array, offset: number): number | undefined {
+/** The same, or undefined where any of it cannot be read. */
+export function readOrNot(file: OpenFile, into: Uint8Array, offset: number): number | undefined {
   try {
     return file.readAt(into, offset);
   } catch (error) {
