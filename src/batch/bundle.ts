@@ -4,15 +4,24 @@
  * over a wire. A file that is torn, or one that is missing, is told by its own numbers and hashes.
  */
 import { bytesEqual, concatBytes, hexOf } from '../base/bytes.ts';
+import { HubError } from '../base/errors.ts';
 import { CborError, CborReader } from '../codec/reader.ts';
 import { CborWriter } from '../codec/writer.ts';
-import { sha256 } from '../hashes.ts';
+import { sha256, sha256Of } from '../hashes.ts';
 import { BUNDLE_FORMAT } from '../versions.ts';
+import { MESSAGE_BYTES_MAX } from './limits.ts';
 
 /** One message with the topic that it would be published at. */
 export interface CarriedMessage {
   readonly topic: string;
   readonly payload: Uint8Array;
+}
+
+/** The bytes of a file, which may be larger than memory. */
+export interface PartSource {
+  readonly length: number;
+  /** Those from `from` up to `to`, or the end. */
+  slice(from: number, to: number): Uint8Array;
 }
 
 export interface BundlePart {
@@ -21,7 +30,7 @@ export interface BundlePart {
   /** 1 … `parts`. */
   readonly part: number;
   readonly parts: number;
-  readonly data: Uint8Array;
+  readonly data: PartSource;
 }
 
 type PartOutcome =
@@ -29,7 +38,8 @@ type PartOutcome =
   | { readonly kind: 'damaged'; readonly reason: string };
 
 type BundleOutcome =
-  | { readonly kind: 'bundle'; readonly messages: readonly CarriedMessage[] }
+  /** Read anew each time they are gone through; throws `bundle.incomplete` where the content is not made of messages. */
+  | { readonly kind: 'bundle'; readonly messages: Iterable<CarriedMessage> }
   /** Numbers of the parts that are not here. */
   | { readonly kind: 'incomplete'; readonly missing: readonly number[] }
   | { readonly kind: 'damaged'; readonly reason: string };
@@ -42,6 +52,13 @@ export const PART_BYTES_MAX = 256 << 20;
 const PARTS_MAX = 10_000;
 const MESSAGES_MAX = 1_000_000;
 const TOPIC_CHARS_MAX = 256;
+/** Room for all of a part but its data. */
+const HEAD_BYTES_MAX = 128;
+/** What is read at a time. */
+const PIECE_BYTES = 2 << 20;
+/** Room for any message and its topic. */
+const MESSAGE_ROOM_BYTES = MESSAGE_BYTES_MAX + 4 * TOPIC_CHARS_MAX + 16;
+const BREAKS_OFF = 'it breaks off, or is no bundle';
 
 /** The files of a bundle, each with at most `partBytesMax` of content. */
 export function encodeBundle(
@@ -65,10 +82,11 @@ export function encodeBundle(
 }
 
 /** Reads one file; a stick that was pulled too early leaves one that is damaged. */
-export function parsePart(bytes: Uint8Array): PartOutcome {
+export function parsePart(file: PartSource): PartOutcome {
   const damaged = (reason: string): PartOutcome => ({ kind: 'damaged', reason });
   try {
-    const reader = new CborReader(bytes, 0, { depthMax: 1, itemsMax: FIELDS + 1 });
+    const head = file.slice(0, HEAD_BYTES_MAX);
+    const reader = new CborReader(head, 0, { depthMax: 1, itemsMax: FIELDS + 1 });
     if (reader.array() !== FIELDS || reader.text() !== MAGIC) return damaged('no bundle');
     const format = reader.uint();
     if (format !== BUNDLE_FORMAT) return damaged(`format ${format}, of a newer version`);
@@ -76,13 +94,20 @@ export function parsePart(bytes: Uint8Array): PartOutcome {
     const part = reader.uint();
     const parts = reader.uint();
     const hash = reader.bytes();
-    const data = reader.bytes();
+    const length = reader.bytesHead();
+    const from = reader.offset;
+    if (from + length > file.length) return damaged(BREAKS_OFF);
     const isCounted = part >= 1 && part <= parts && parts <= PARTS_MAX;
-    if (!reader.atEnd || id.length !== BUNDLE_ID_BYTES || !isCounted) return damaged('no bundle');
-    if (!bytesEqual(hash, sha256(data))) return damaged('its hash is wrong');
+    const isWhole = from + length === file.length;
+    if (!isWhole || id.length !== BUNDLE_ID_BYTES || !isCounted) return damaged('no bundle');
+    const data: PartSource = {
+      length,
+      slice: (start, end) => file.slice(from + start, from + Math.min(end, length)),
+    };
+    if (!bytesEqual(hash, sha256Of(piecesOf(data)))) return damaged('its hash is wrong');
     return { kind: 'part', part: { bundle: hexOf(id), part, parts, data } };
   } catch (error) {
-    if (error instanceof CborError) return damaged('it breaks off, or is no bundle');
+    if (error instanceof CborError) return damaged(BREAKS_OFF);
     throw error;
   }
 }
@@ -97,26 +122,66 @@ export function joinBundle(parts: readonly BundlePart[]): BundleOutcome {
   const numbers = Array.from({ length: first.parts }, (_, index) => index + 1);
   const missing = numbers.filter((number) => !byNumber.has(number));
   if (missing.length > 0) return { kind: 'incomplete', missing };
-  const content = concatBytes(numbers.map((number) => byNumber.get(number) ?? new Uint8Array()));
-  if (hexOf(sha256(content).subarray(0, BUNDLE_ID_BYTES)) !== first.bundle) {
+  const content = joined(numbers.flatMap((number) => byNumber.get(number) ?? []));
+  const id = sha256Of(piecesOf(content)).subarray(0, BUNDLE_ID_BYTES);
+  if (hexOf(id) !== first.bundle) {
     return { kind: 'damaged', reason: 'its parts are not of one bundle' };
   }
-  return messagesIn(content);
+  return { kind: 'bundle', messages: { [Symbol.iterator]: () => messagesIn(content) } };
 }
 
-function messagesIn(content: Uint8Array): BundleOutcome {
-  try {
-    const reader = new CborReader(content, 0, { depthMax: 2, itemsMax: 3 * MESSAGES_MAX + 1 });
-    const messages = Array.from({ length: reader.array() }, () => {
+function* piecesOf(source: PartSource): Generator<Uint8Array> {
+  for (let at = 0; at < source.length; at += PIECE_BYTES) yield source.slice(at, at + PIECE_BYTES);
+}
+
+/** One behind the other. */
+function joined(sources: readonly PartSource[]): PartSource {
+  return {
+    length: sources.reduce((sum, { length }) => sum + length, 0),
+    slice: (from, to) => {
+      const pieces: Uint8Array[] = [];
+      let start = 0;
+      for (const source of sources) {
+        const end = start + source.length;
+        if (end > from && start < to)
+          pieces.push(source.slice(Math.max(0, from - start), Math.min(to, end) - start));
+        start = end;
+      }
+      return concatBytes(pieces);
+    },
+  };
+}
+
+function* messagesIn(content: PartSource): Generator<CarriedMessage> {
+  const malformed = (): HubError => new HubError('bundle.incomplete', 'it holds no messages');
+  let piece = content.slice(0, PIECE_BYTES);
+  let pieceFrom = 0;
+  /** Reads at the place `at` of the piece. */
+  const readAt = <T>(at: number, read: (reader: CborReader) => T): { read: T; end: number } => {
+    const reader = new CborReader(piece, at, { depthMax: 1, itemsMax: 3 });
+    try {
+      return { read: read(reader), end: reader.offset };
+    } catch (error) {
+      if (error instanceof CborError) throw malformed();
+      throw error;
+    }
+  };
+  const head = readAt(0, (reader) => reader.array());
+  if (head.read > MESSAGES_MAX) throw malformed();
+  let at = head.end;
+  for (let left = head.read; left > 0; left--) {
+    if (at + MESSAGE_ROOM_BYTES > piece.length && pieceFrom + piece.length < content.length) {
+      pieceFrom += at;
+      piece = content.slice(pieceFrom, pieceFrom + PIECE_BYTES);
+      at = 0;
+    }
+    const { read, end } = readAt(at, (reader) => {
       reader.expectArray(2);
       return { topic: reader.text(), payload: reader.bytes() };
     });
-    if (!reader.atEnd || messages.some(({ topic }) => topic.length > TOPIC_CHARS_MAX)) {
-      return { kind: 'damaged', reason: 'it holds no messages' };
-    }
-    return { kind: 'bundle', messages };
-  } catch (error) {
-    if (error instanceof CborError) return { kind: 'damaged', reason: 'it holds no messages' };
-    throw error;
+    if (read.topic.length > TOPIC_CHARS_MAX) throw malformed();
+    at = end;
+    yield read;
   }
+  if (pieceFrom + at !== content.length) throw malformed();
 }

@@ -87,6 +87,13 @@ export class CborReader {
     return this.#take(this.#argument);
   }
 
+  /** Length of a byte string whose bytes are not at hand; they begin at `offset`. */
+  bytesHead(): number {
+    this.#head();
+    if (this.#major !== 2) this.#fail('not a byte string');
+    return this.#argument;
+  }
+
   /**
    * Where in `input` the `count` bytes of a byte string begin; -1 where it has another length. Nothing is made for it:
    * ops are read by the million.

@@ -124,7 +124,7 @@ export class CarriedFolder {
     const joined = part?.kind === 'part' ? joinBundle([part.part]) : undefined;
     return {
       bytes: bytes?.length ?? 0,
-      messages: joined?.kind === 'bundle' ? joined.messages : [],
+      messages: joined?.kind === 'bundle' ? [...joined.messages] : [],
     };
   }
 

@@ -63,7 +63,7 @@ test('chunks that lie before the greeting of their hub are taken with it', async
   assert.ok(part.kind === 'part');
   const answers = joinBundle([part.part]);
   assert.ok(answers.kind === 'bundle');
-  assert.ok(answers.messages.some(({ topic }) => topic.endsWith(`/receipt/${id}`)));
+  assert.ok([...answers.messages].some(({ topic }) => topic.endsWith(`/receipt/${id}`)));
 });
 
 test('what the region refuses is not told as stored', async () => {

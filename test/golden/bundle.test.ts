@@ -26,5 +26,7 @@ test('a bundle in two files', () => {
   );
   const parts = golden.map((hex) => parsePart(bytesOfHex(hex) ?? new Uint8Array()));
   const read = parts.flatMap((outcome) => (outcome.kind === 'part' ? [outcome.part] : []));
-  assert.deepEqual(joinBundle(read), { kind: 'bundle', messages: MESSAGES });
+  const joined = joinBundle(read);
+  assert.ok(joined.kind === 'bundle');
+  assert.deepEqual([...joined.messages], MESSAGES);
 });

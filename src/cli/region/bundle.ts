@@ -5,15 +5,15 @@
 import { HubError, messageOf as textOfError } from '../../base/errors.ts';
 import { isoTime } from '../../base/iso-time.ts';
 import {
-  type BundlePart,
   type CarriedMessage,
   encodeBundle,
   joinBundle,
   PART_BYTES_MAX,
   parsePart,
+  type PartSource,
 } from '../../batch/bundle.ts';
 import { parseUpstreamTopic, topicOfBatch } from '../../batch/wire/topics.ts';
-import { removeHalf } from '../../platform/files/files.ts';
+import { type OpenFile, removeHalf } from '../../platform/files/files.ts';
 import { type Args, UsageError } from '../args.ts';
 import { HubApi } from '../asking/hub-api.ts';
 import { type CliIo, EXIT, type ExitCode } from '../io.ts';
@@ -117,7 +117,7 @@ export async function importBundle(args: Args, io: CliIo): Promise<ExitCode> {
 }
 
 async function importAtRegion(
-  messages: readonly CarriedMessage[],
+  messages: Iterable<CarriedMessage>,
   args: Args,
   io: CliIo,
 ): Promise<ExitCode> {
@@ -155,7 +155,7 @@ async function importAtRegion(
 }
 
 async function importAtHub(
-  messages: readonly CarriedMessage[],
+  messages: Iterable<CarriedMessage>,
   args: Args,
   io: CliIo,
 ): Promise<ExitCode> {
@@ -184,9 +184,15 @@ async function importAtHub(
   return EXIT.done;
 }
 
-/** All parts lie in one folder, beside the one that is named; throws where one is damaged or missing. */
-function readBundle(path: string, io: CliIo): readonly CarriedMessage[] {
-  const first = readPart(path, io);
+/**
+ * All parts lie in one folder, beside the one that is named; throws where one is damaged or missing. They are read again for
+ * whoever goes through the messages: a stick may hold more than there is memory.
+ */
+function readBundle(path: string, io: CliIo): Iterable<CarriedMessage> {
+  if (!io.files.exists(path)) throw new UsageError(`${path} is not there`);
+  const named = parsePart(fileSource(path, io));
+  if (named.kind === 'damaged') throw new HubError('bundle.incomplete', `${path}: ${named.reason}`);
+  const first = named.part;
   const parts = [first];
   if (first.parts > 1) {
     const slash = path.lastIndexOf('/');
@@ -194,7 +200,7 @@ function readBundle(path: string, io: CliIo): readonly CarriedMessage[] {
     for (const name of io.files.list(dir)) {
       const other = `${dir}/${name}`;
       if (!name.endsWith(SUFFIX) || other === path) continue;
-      const outcome = parsePart(io.files.read(other) ?? new Uint8Array());
+      const outcome = parsePart(fileSource(other, io));
       if (outcome.kind === 'damaged') io.stderr(`${other}: ${outcome.reason}\n`);
       // A stick may have those of many months.
       else if (outcome.part.bundle === first.bundle) parts.push(outcome.part);
@@ -209,12 +215,25 @@ function readBundle(path: string, io: CliIo): readonly CarriedMessage[] {
   throw new HubError('bundle.incomplete', `${path}: ${what}`);
 }
 
-function readPart(path: string, io: CliIo): BundlePart {
-  const bytes = io.files.read(path);
-  if (bytes === undefined) throw new UsageError(`${path} is not there`);
-  const outcome = parsePart(bytes);
-  if (outcome.kind === 'part') return outcome.part;
-  throw new HubError('bundle.incomplete', `${path}: ${outcome.reason}`);
+function fileSource(path: string, { files }: CliIo): PartSource {
+  const reading = <T>(read: (file: OpenFile) => T): T => {
+    const file = files.open(path, 'read');
+    try {
+      return read(file);
+    } finally {
+      file.close();
+    }
+  };
+  return {
+    length: reading((file) => file.size()),
+    slice: (from, to) => {
+      const bytes = new Uint8Array(to - from);
+      return bytes.subarray(
+        0,
+        reading((file) => file.readAt(bytes, from)),
+      );
+    },
+  };
 }
 
 function writeParts(
@@ -244,18 +263,15 @@ function writeParts(
 }
 
 /** Hubs that carry for others keep no order, and of a hub that has not greeted the region takes nothing. */
-function greetingsFirst(messages: readonly CarriedMessage[]): readonly CarriedMessage[] {
+function* greetingsFirst(messages: Iterable<CarriedMessage>): Generator<CarriedMessage> {
   const isGreeting = ({ topic }: CarriedMessage): boolean =>
     parseUpstreamTopic(topic)?.kind === 'hello';
-  const others = messages.filter((message) => !isGreeting(message));
-  return [...messages.filter((message) => isGreeting(message)), ...others];
+  for (const message of messages) if (isGreeting(message)) yield message;
+  for (const message of messages) if (!isGreeting(message)) yield message;
 }
 
 /** What goes with one request; a region gets each batch with one of its own, since it stores it before it answers. */
-function* groupsOf(
-  messages: readonly CarriedMessage[],
-  byBatch: boolean,
-): Generator<JsonMessage[]> {
+function* groupsOf(messages: Iterable<CarriedMessage>, byBatch: boolean): Generator<JsonMessage[]> {
   let group: JsonMessage[] = [];
   let bytes = 0;
   let batch = '';
