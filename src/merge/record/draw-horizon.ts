@@ -30,8 +30,11 @@ export interface Drawing {
   readonly keep: number;
 }
 
-/** A horizon is an op, and goes everywhere: beyond this it would cost more than it spares. */
-const BODY_BYTES_MAX = 128 << 10;
+/** A horizon is an op, and goes everywhere: beyond this it has to spare some ops for its bytes. */
+const BODY_BYTES_FREE = 128 << 10;
+const BYTES_PER_OP = 256;
+/** No larger op goes from hub to hub. */
+const BODY_BYTES_MAX = 1_000_000;
 /** Conflicts that nobody resolves hold their ops, but not for ever. */
 const HELD_FACTOR = 2;
 /** Ops that are read in one step. */
@@ -63,7 +66,8 @@ export function* drawHorizon(drawing: Drawing): Steps<Uint8Array | undefined> {
   const base = baseAbove(before, yield* effectiveOf(ops, covered));
   const fields = yield* withKnowledge(base.fields, { ...drawing, ops }, vector);
   const body = encodeHorizon({ ...base, fields, vector });
-  return body.length > BODY_BYTES_MAX ? undefined : body;
+  const worth = Math.max(BODY_BYTES_FREE, BYTES_PER_OP * covered.length);
+  return body.length > Math.min(worth, BODY_BYTES_MAX) ? undefined : body;
 }
 
 /** Both sides of each conflict that is open. */

@@ -53,7 +53,7 @@ const joinedBases = new WeakMap<readonly RecordWrite[], Base>();
 /** A horizon is looked at when it comes, when it is weighed against others, and whenever its record is folded. */
 const readBases = new WeakMap<Uint8Array, Base>();
 const HORIZON = 0;
-const LIMITS: CborLimits = { depthMax: 8, itemsMax: 200_000 };
+const LIMITS: CborLimits = { depthMax: 8, itemsMax: 1_000_000 };
 
 export function encodeHorizon({ vector, tombstone, fields, counters }: Base): Uint8Array {
   const writer = new CborWriter(1024).array(5).uint(HORIZON);

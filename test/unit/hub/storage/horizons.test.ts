@@ -6,7 +6,8 @@ import { SILENT_LOG } from '../../../../src/base/log.ts';
 import { HoleBook } from '../../../../src/ingest/door/hole-book.ts';
 import { Horizons } from '../../../../src/hub/storage/horizons.ts';
 import type { OwnEvent } from '../../../../src/ingest/door/door.ts';
-import { encodeUndo } from '../../../../src/merge/patch.ts';
+import type { CborValue } from '../../../../src/codec/value.ts';
+import { encodeUndo, VALUE_DEPTH_MAX } from '../../../../src/merge/patch.ts';
 import { RECORD } from '../../../../src/model/class.ts';
 import { CONTROL, type StampedOp, UNDO } from '../../../../src/model/op.ts';
 import { SimClock } from '../../../../src/platform/sim/clock.ts';
@@ -72,6 +73,34 @@ describe('horizons of a hub', () => {
     assert.equal(store.digest().digest, digest);
     horizons.look();
     assert.equal(store.records.history('pump').length, KEEP + 1, 'nothing more to do');
+    store.close();
+  });
+
+  it('are read again, however deep the values lie that they keep', () => {
+    const { store, horizons, take } = openSite();
+    let deep: CborValue = 1;
+    for (let depth = 0; depth < VALUE_DEPTH_MAX; depth++) deep = [deep];
+    take(patchOp({ deep }, { key: 'pump', seq: 1, origin: DEVICE_A, atMs: 1001 }));
+    for (let seq = 2; seq <= 2 * KEEP; seq++) take(edit(seq));
+    horizons.look();
+    assert.equal(store.records.history('pump').length, KEEP + 1);
+    assert.ok(store.records.get('pump').fields.has('deep'));
+    store.close();
+  });
+
+  it('are drawn through a full record, too, once they spare more than they cost', () => {
+    const { store, horizons, take } = openSite(5_000);
+    const half = 'x'.repeat(80_000);
+    take(patchOp({ a: half }, { key: 'pump', seq: 1, origin: DEVICE_A, atMs: 1001 }));
+    take(patchOp({ b: half }, { key: 'pump', seq: 2, origin: DEVICE_A, atMs: 1002 }));
+    for (let seq = 3; seq <= 2 * KEEP; seq++) take(edit(seq));
+    horizons.look();
+    assert.equal(store.records.history('pump').length, 2 * KEEP, 'so few are kept one by one');
+    for (let seq = 2 * KEEP + 1; seq <= 800; seq++) take(edit(seq));
+    const { digest } = store.digest();
+    horizons.look();
+    assert.equal(store.records.history('pump').length, KEEP + 1);
+    assert.equal(store.digest().digest, digest);
     store.close();
   });
 
