@@ -4,7 +4,7 @@
  * fall silent while the site has no power. Dice are rolled whether or not anybody is up: the weather of faults
  * changes nothing about what the devices have to say.
  */
-import { concatBytes, utf8 } from '../../base/bytes.ts';
+import { concatBytes } from '../../base/bytes.ts';
 import { below } from '../../base/random.ts';
 import { CborWriter } from '../../codec/writer.ts';
 import { OPS_MAX } from '../../ingest/door/ops-message.ts';
@@ -28,10 +28,13 @@ import type { HubLife } from '../lives/hub-life.ts';
 import { MINUTE_MS } from '../scenario.ts';
 import { SharedNotes } from './shared-notes.ts';
 
+/** Made when it is asked for: in a dark month what waits would fill the pilot's memory. */
+type Payload = () => Uint8Array;
+
 interface Message {
   readonly class: OpClass;
   readonly topic: string;
-  readonly payload: Uint8Array;
+  readonly payload: Payload;
   readonly tracked: TrackedOp;
   readonly packetId: number;
   handedIn: boolean;
@@ -212,8 +215,8 @@ export class Devices {
     for (let meter = minute % READING_MINUTES; meter < this.#meters; meter += READING_MINUTES) {
       this.#read(meter, nowMs);
     }
-    if (dice.alarm) this.#say(ALARM, 'alarms/door', utf8(`{"open":true,"at":${minute}}`), nowMs);
-    if (dice.command) this.#say(COMMAND, 'commands/pump', utf8(`{"run":${minute % 2}}`), nowMs);
+    if (dice.alarm) this.#say(ALARM, 'alarms/door', text(`{"open":true,"at":${minute}}`), nowMs);
+    if (dice.command) this.#say(COMMAND, 'commands/pump', text(`{"run":${minute % 2}}`), nowMs);
     if (dice.preview) {
       this.#say(PREVIEW, 'previews/camera', this.#picture(minute, PREVIEW_BYTES), nowMs);
     }
@@ -234,16 +237,17 @@ export class Devices {
   #read(meter: number, nowMs: number): void {
     const watts = 200 + 40 * Math.sin(nowMs / (6 * 60 * MINUTE_MS) + meter) + (nowMs % 7);
     const payload = `{"w":${watts.toFixed(1)},"v":${(230 + (meter % 5) / 10).toFixed(1)},"n":${Math.floor(nowMs / MINUTE_MS)}}`;
-    // Not utf8(): a month has four hundred thousand of these, and small buffers share their memory.
-    this.#say(TELEMETRY, `meters/${meter}/reading`, Buffer.from(payload), nowMs);
+    this.#say(TELEMETRY, `meters/${meter}/reading`, text(payload), nowMs);
   }
 
-  #picture(number: number, bytes: number): Uint8Array {
+  /** Kept from the first time that a hub is offered it: who refuses it is asked every minute. */
+  #picture(number: number, bytes: number): Payload {
     const mask = number % 251;
-    return this.#noise.subarray(0, bytes).map((byte) => byte ^ mask);
+    let made: Uint8Array | undefined;
+    return () => (made ??= this.#noise.subarray(0, bytes).map((byte) => byte ^ mask));
   }
 
-  #say(opClass: OpClass, topic: string, payload: Uint8Array, nowMs: number): void {
+  #say(opClass: OpClass, topic: string, payload: Payload, nowMs: number): void {
     const tracked = this.#books.born(opClass, nowMs);
     if (this.#kept[opClass] >= UNACKED_MAX) return; // It is in the books, and nowhere else.
     this.#kept[opClass] += 1;
@@ -256,7 +260,7 @@ export class Devices {
     const { topic, payload, packetId, tracked } = message;
     const admission = hub.serving.door.admit({
       topic,
-      payload,
+      payload: payload(),
       packetId,
       qos: 1,
       retain: false,
@@ -313,6 +317,11 @@ export class Devices {
       this.#pending.push({ lsn, tracked, message: undefined });
     }
   }
+}
+
+/** Not utf8(): a month has four hundred thousand readings, and small buffers share their memory. */
+function text(payload: string): Payload {
+  return () => Buffer.from(payload);
 }
 
 export function keyOf(origin: Origin, opClass: OpClass, seq: number): string {
