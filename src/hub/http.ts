@@ -18,7 +18,7 @@ import type { Identity } from '../keys/identity.ts';
 import type { Machine } from '../machine.ts';
 import { serveHttp } from '../platform/network/http/http-server.ts';
 import { webSocketUpgrades } from '../platform/network/http/websocket.ts';
-import type { Api } from '../status/api/api.ts';
+import type { Api } from '../status/http/serve-api.ts';
 import type { AssetDoor } from '../status/api/assets.ts';
 import type { EnrolDoor } from '../status/api/enrol.ts';
 import type { RecordDoor } from '../status/api/records.ts';

@@ -4,17 +4,17 @@
  * Status, log and metrics are what each user may hear below `hub/` anyway; records and readings follow the
  * user's rights to their key.
  */
-import { type Context, Hono } from 'hono';
+import type { Context, Hono } from 'hono';
 
 import type { Cancel, Clock, Timers } from '../../base/clock.ts';
-import { HubError, messageOf } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
-import { jsonAnswer, linesAnswer, secured, textAnswer } from '../http/answers.ts';
+import { jsonAnswer, linesAnswer, textAnswer } from '../http/answers.ts';
 import { type AssetDoor, assetsAnswer, contentAnswer, receiveAnswer } from './assets.ts';
 import { enrolAnswer, type EnrolDoor } from './enrol.ts';
 import { EventStreams } from '../http/event-stream.ts';
-import { addLastRoutes, type PageFiles } from '../http/last-routes.ts';
-import { admit, type HttpPrincipal, type LoginOptions, type MayRead } from '../http/login.ts';
+import type { PageFiles } from '../http/last-routes.ts';
+import type { LoginOptions, MayRead } from '../http/login.ts';
+import { type Api, type ApiEnv, serveApi } from '../http/serve-api.ts';
 import { METRICS_TYPE, renderMetrics } from '../metrics.ts';
 import { bundleAnswer, type BundleDoor, bundlePage } from './bundle.ts';
 import { closeHolesAnswer, type HoleDoor, holesAnswer } from './holes.ts';
@@ -24,6 +24,7 @@ import { problem } from '../http/problem.ts';
 import { takenIn } from '../http/taken.ts';
 import { timeIn } from '../http/time-parameter.ts';
 import type { Health, StatusSnapshot } from '../snapshot.ts';
+import { answerWish, type Wish } from '../http/wish.ts';
 import { readingsAnswer, type ReadingsPage, type ReadingsQuery } from './readings.ts';
 import {
   conflictsAnswer,
@@ -75,8 +76,7 @@ export interface ApiOptions extends LoginOptions {
   powerSources(): readonly PowerSourceRow[];
   readonly override: OverrideDoor;
   readonly holes: HoleDoor;
-  /** Absent where nothing can be carried. */
-  readonly bundle?: BundleDoor;
+  readonly bundle: BundleDoor;
   /** On the hub that is the site's authority, in mode `enrolled`. */
   readonly enrol?: EnrolDoor;
   readonly ledger: TransparencyLog;
@@ -88,18 +88,7 @@ export interface ApiOptions extends LoginOptions {
   readonly log: Log;
 }
 
-export interface Api {
-  fetch(request: Request, remote: string): Response | Promise<Response>;
-  /** Ends every stream; what fails from now on fails because parts are closing, and is no news. */
-  close(): void;
-}
-
-interface Env {
-  Bindings: { remote: string };
-  Variables: { principal: HttpPrincipal | undefined };
-}
-
-type Handler = (context: Context<Env>) => Response | Promise<Response>;
+type Handler = (context: Context<ApiEnv>) => Response | Promise<Response>;
 
 const STATUS_PERIOD_MS = 1000;
 const LINES_MAX = 10_000;
@@ -109,38 +98,34 @@ const LINES_STREAMED = 500;
 
 export function createApi(options: ApiOptions): Api {
   const streams = new EventStreams(options.timers);
-  const app = new Hono<Env>();
-  let isClosed = false;
-  app.onError((error) => {
-    if (isClosed) return problem(503, 'The hub is stopping.');
-    options.log.error('http.failed', { reason: messageOf(error) });
-    if (error instanceof HubError) return problem(503, `${error.message}. ${error.hint}`);
-    return problem(500, 'The log of the hub says more.');
-  });
-  app.notFound((context) => problem(404, `There is nothing at ${context.req.path}.`));
-  app.use(async (context, next) => {
-    const admission = await admit(options, context.req.raw, context.env.remote);
-    if (admission.kind === 'admitted') {
-      context.set('principal', admission.principal);
-      await next();
-    } else context.res = admission.answer;
-    secured(context.res);
-  });
-  for (const [path, handler] of routes(options, streams)) app.get(path, handler);
-  serveAssets(app, options);
-  for (const [path, handler] of changes(options)) app.post(path, handler);
-  addLastRoutes(app, options.page);
+  const api = serveApi('hub', options, (app) => addRoutes(app, options, streams));
   return {
-    fetch: (request, remote) => app.fetch(request, { remote }),
+    ...api,
     close: () => {
-      isClosed = true;
+      api.close();
       streams.closeAll();
     },
   };
 }
 
+function addRoutes(app: Hono<ApiEnv>, options: ApiOptions, streams: EventStreams): void {
+  const { enrol } = options;
+  for (const [path, handler] of routes(options, streams)) app.get(path, handler);
+  serveAssets(app, options);
+  for (const [path, answer] of wishes(options)) {
+    app.post(path, (context) =>
+      answerWish(context.req.raw, context.get('principal'), (wish) =>
+        answer(wish, rightsIn(options, context)),
+      ),
+    );
+  }
+  if (enrol !== undefined) {
+    app.post('/api/v1/enrol', ({ req, env }) => enrolAnswer(enrol, req.raw, env.remote));
+  }
+}
+
 /** What is read and written under one path. */
-function serveAssets(app: Hono<Env>, options: ApiOptions): void {
+function serveAssets(app: Hono<ApiEnv>, options: ApiOptions): void {
   const { assets } = options;
   const receive: Handler = (context) =>
     receiveAnswer(assets, context.req.raw, context.get('principal'), rightsIn(options, context));
@@ -153,18 +138,7 @@ function serveAssets(app: Hono<Env>, options: ApiOptions): void {
 }
 
 function routes(options: ApiOptions, streams: EventStreams): [string, Handler][] {
-  const { bundle } = options;
-  const carrying: [string, Handler][] =
-    bundle === undefined
-      ? []
-      : [
-          [
-            '/api/v1/bundle/messages',
-            ({ req, var: { principal } }) => bundlePage(bundle, new URL(req.url), principal),
-          ],
-        ];
   return [
-    ...carrying,
     ['/healthz', () => healthAnswer(options.health())],
     [
       '/metrics',
@@ -192,6 +166,10 @@ function routes(options: ApiOptions, streams: EventStreams): [string, Handler][]
     ],
     ['/api/v1/holes', () => holesAnswer(options.holes)],
     [
+      '/api/v1/bundle/messages',
+      ({ req, var: { principal } }) => bundlePage(options.bundle, new URL(req.url), principal),
+    ],
+    [
       '/api/v1/readings',
       (context) => {
         const source = { ...options, wallMs: () => options.clock.wallMs() };
@@ -203,50 +181,29 @@ function routes(options: ApiOptions, streams: EventStreams): [string, Handler][]
   ];
 }
 
-/** What changes something. */
-function changes({
+/** What people may change. */
+function wishes({
   override,
   holes,
   records,
-  enrol,
   bundle,
-  ...options
-}: ApiOptions): [string, Handler][] {
-  const asked = (context: Context<Env>): [Request, HttpPrincipal | undefined] => [
-    context.req.raw,
-    context.get('principal'),
-  ];
-  const enrolment: [string, Handler][] =
-    enrol === undefined
-      ? []
-      : [['/api/v1/enrol', (context) => enrolAnswer(enrol, context.req.raw, context.env.remote)]];
-  const carrying: [string, Handler][] =
-    bundle === undefined
-      ? []
-      : [['/api/v1/bundle', (context) => bundleAnswer(bundle, ...asked(context))]];
+}: ApiOptions): [string, (wish: Wish, mayRead: MayRead) => Response | Promise<Response>][] {
   return [
-    ...enrolment,
-    ...carrying,
-    ['/api/v1/override', (context) => overrideAnswer(override, ...asked(context))],
-    ['/api/v1/holes/close', (context) => closeHolesAnswer(holes, ...asked(context))],
-    [
-      '/api/v1/undo',
-      (context) => undoAnswer(records, ...asked(context), rightsIn(options, context)),
-    ],
-    [
-      '/api/v1/conflicts/resolve',
-      (context) => resolveAnswer(records, ...asked(context), rightsIn(options, context)),
-    ],
+    ['/api/v1/override', (wish) => overrideAnswer(override, wish)],
+    ['/api/v1/holes/close', (wish) => closeHolesAnswer(holes, wish)],
+    ['/api/v1/undo', (wish, mayRead) => undoAnswer(records, wish, mayRead)],
+    ['/api/v1/conflicts/resolve', (wish, mayRead) => resolveAnswer(records, wish, mayRead)],
+    ['/api/v1/bundle', (wish) => bundleAnswer(bundle, wish)],
   ];
 }
 
 /** The address asked for, and what the one who asks may read. */
-function readingOf(options: LoginOptions, context: Context<Env>): [URL, MayRead] {
+function readingOf(options: LoginOptions, context: Context<ApiEnv>): [URL, MayRead] {
   return [new URL(context.req.url), rightsIn(options, context)];
 }
 
 /** What the one who asks may read. */
-function rightsIn({ auth }: LoginOptions, context: Context<Env>): MayRead {
+function rightsIn({ auth }: LoginOptions, context: Context<ApiEnv>): MayRead {
   const principal = context.get('principal');
   return (key) => principal === undefined || auth?.mayRead(principal, key) === true;
 }
@@ -273,7 +230,7 @@ function eventsAnswer(options: ApiOptions, streams: EventStreams): Response {
 }
 
 /** `?since=`: the lines, or a stream of them where `Accept` wants one. */
-function logAnswer(options: ApiOptions, streams: EventStreams, { req }: Context<Env>): Response {
+function logAnswer(options: ApiOptions, streams: EventStreams, { req }: Context<ApiEnv>): Response {
   const since = timeIn(new URL(req.url), 'since', options.clock.wallMs());
   if (since instanceof Response) return since;
   const query = since === undefined ? {} : { sinceMs: since };
@@ -290,7 +247,7 @@ function logAnswer(options: ApiOptions, streams: EventStreams, { req }: Context<
 
 function oneKeyAnswer(
   options: ApiOptions,
-  context: Context<Env>,
+  context: Context<ApiEnv>,
   place: 'records' | 'docs',
   answer: (door: RecordDoor, key: string) => Response,
 ): Response {

@@ -5,7 +5,7 @@
 import { jsonAnswer } from '../http/answers.ts';
 import type { HttpPrincipal } from '../http/login.ts';
 import { problem } from '../http/problem.ts';
-import { wishIn } from '../http/wish.ts';
+import type { Wish } from '../http/wish.ts';
 
 interface Message {
   readonly topic: string;
@@ -27,26 +27,16 @@ export type TakeCarried = (
 
 const MESSAGES_MAX = 10_000;
 const TO_CHARS_MAX = 200;
-const WORDS = {
-  toDevices: 'Only people of the site may carry data, no device.',
-  unclear: 'Say {"to": "whom"} or {"messages": [[topic, base64], …]}.',
-};
+const UNCLEAR = 'Say {"to": "whom"} or {"messages": [[topic, base64], …]}.';
 
 /** `POST {"to": "stick of Ana"}` seals what waits; `{"messages": […]}` takes in. */
-export async function bundleAnswer(
-  door: BundleDoor,
-  request: Request,
-  principal: HttpPrincipal | undefined,
-): Promise<Response> {
-  const wish = await wishIn(request, principal, WORDS);
-  if (wish instanceof Response) return wish;
-  const { body } = wish;
+export async function bundleAnswer(door: BundleDoor, { body }: Wish): Promise<Response> {
   if (typeof body['to'] === 'string' && body['to'].length <= TO_CHARS_MAX) {
     const handed = await door.handOut(body['to']);
     return jsonAnswer({ ...handed, hello: jsonOf(handed.hello) });
   }
   const messages = messagesOf(body['messages']);
-  return messages === undefined ? unclear() : jsonAnswer(door.take(messages));
+  return messages === undefined ? problem(400, UNCLEAR) : jsonAnswer(door.take(messages));
 }
 
 /** `GET ?batch=&from=` or `?carried=`. */
@@ -55,7 +45,7 @@ export function bundlePage(
   url: URL,
   principal: HttpPrincipal | undefined,
 ): Response {
-  if (principal?.role === 'device') return forPeople();
+  if (principal?.role === 'device') return problem(403, 'This is for people, no device.');
   const { searchParams } = url;
   const name = searchParams.get('carried');
   const batch = searchParams.get('batch') ?? '';
@@ -65,16 +55,9 @@ export function bundlePage(
   return jsonAnswer({ messages: messages.map((message) => jsonOf(message)) });
 }
 
-export async function regionBundleAnswer(
-  take: TakeCarried,
-  request: Request,
-  principal: HttpPrincipal | undefined,
-): Promise<Response> {
-  const wish = await wishIn(request, principal, WORDS);
-  if (wish instanceof Response) return wish;
-  const { body } = wish;
+export async function regionBundleAnswer(take: TakeCarried, { body }: Wish): Promise<Response> {
   const messages = messagesOf(body['messages']);
-  if (messages === undefined) return unclear();
+  if (messages === undefined) return problem(400, UNCLEAR);
   const { answers, ...rest } = await take(messages);
   return jsonAnswer({ ...rest, answers: answers.map((message) => jsonOf(message)) });
 }
@@ -94,12 +77,4 @@ function messageOf(item: unknown): Message | undefined {
 
 function jsonOf({ topic, payload }: Message): [string, string] {
   return [topic, Buffer.from(payload).toString('base64')];
-}
-
-function unclear(): Response {
-  return problem(400, WORDS.unclear);
-}
-
-function forPeople(): Response {
-  return problem(403, WORDS.toDevices);
 }

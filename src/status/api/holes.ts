@@ -4,9 +4,8 @@
  * same, it is taken: closing loses nothing.
  */
 import { jsonAnswer } from '../http/answers.ts';
-import type { HttpPrincipal } from '../http/login.ts';
 import { problem } from '../http/problem.ts';
-import { wishIn } from '../http/wish.ts';
+import type { Wish } from '../http/wish.ts';
 
 export interface HoleRow {
   readonly origin: string;
@@ -29,7 +28,6 @@ export interface HoleDoor {
 }
 
 const WORDS = {
-  toDevices: 'Only people of the site may decide this, no device.',
   looking:
     'Nothing of it is known yet: the journal is still being looked through. Ask again when `heliograph holes list` says no more that it is.',
   none: 'There is no such hole, or it is closed already.',
@@ -40,17 +38,11 @@ export function holesAnswer(door: HoleDoor): Response {
   return jsonAnswer({ holes: door.list(), searching: door.isLooking() });
 }
 
-export async function closeHolesAnswer(
-  door: HoleDoor,
-  request: Request,
-  principal: HttpPrincipal | undefined,
-): Promise<Response> {
-  const wish = await wishIn(request, principal, WORDS);
-  if (wish instanceof Response) return wish;
-  const { origin, all } = wish.body;
+export function closeHolesAnswer(door: HoleDoor, { body, name }: Wish): Response {
+  const { origin, all } = body;
   if (typeof origin !== 'string' && all !== true) return problem(400, WORDS.unclear);
   const meant = typeof origin === 'string' ? origin : undefined;
-  const { ops, ranges } = door.close(meant, principal?.name ?? 'somebody on site');
+  const { ops, ranges } = door.close(meant, name ?? 'somebody on site');
   if (ops + ranges === 0) return problem(409, door.isLooking() ? WORDS.looking : WORDS.none);
   return jsonAnswer({ ops, ranges });
 }

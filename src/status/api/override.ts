@@ -5,9 +5,8 @@
  */
 import { isoTime } from '../../base/iso-time.ts';
 import { jsonAnswer } from '../http/answers.ts';
-import type { HttpPrincipal } from '../http/login.ts';
 import { problem } from '../http/problem.ts';
-import { wishIn } from '../http/wish.ts';
+import type { Wish } from '../http/wish.ts';
 
 export interface Override {
   /** By the hub's clock. */
@@ -23,21 +22,12 @@ export interface OverrideDoor {
 
 export const MINUTES_MAX = 24 * 60;
 export const MINUTE_MS = 60_000;
-const WORDS = {
-  toDevices: 'Only people of the site may decide this, no device.',
-  unclear: `Say for how long: {"minutes": 30}, at most ${MINUTES_MAX}; 0 ends it.`,
-};
+const UNCLEAR = `Say for how long: {"minutes": 30}, at most ${MINUTES_MAX}; 0 ends it.`;
 
-export async function overrideAnswer(
-  door: OverrideDoor,
-  request: Request,
-  principal: HttpPrincipal | undefined,
-): Promise<Response> {
-  const wish = await wishIn(request, principal, WORDS);
-  if (wish instanceof Response) return wish;
-  const { minutes } = wish.body;
-  if (!isSpan(minutes)) return problem(400, WORDS.unclear);
-  door.begin(minutes * MINUTE_MS, principal?.name ?? 'somebody on site');
+export function overrideAnswer(door: OverrideDoor, { body, name }: Wish): Response {
+  const { minutes } = body;
+  if (!isSpan(minutes)) return problem(400, UNCLEAR);
+  door.begin(minutes * MINUTE_MS, name ?? 'somebody on site');
   return jsonAnswer({ override: overrideJson(door.current()) });
 }
 

@@ -7,16 +7,11 @@ import { type Timers, turn } from '../../base/clock.ts';
 import type { JsonValue } from '../../codec/json.ts';
 import type { Role } from '../../model/op.ts';
 import { jsonAnswer } from '../http/answers.ts';
-import type { HttpPrincipal, MayRead } from '../http/login.ts';
+import type { MayRead } from '../http/login.ts';
 import { problem } from '../http/problem.ts';
-import { type Wish, wishIn } from '../http/wish.ts';
+import type { Wish } from '../http/wish.ts';
 
 type JsonObject = Readonly<Record<string, JsonValue>>;
-
-const WORDS = {
-  toDevices: 'Only people of the site may mend records here; devices send ops.',
-  unclear: 'The body is a JSON object.',
-};
 
 /** What became of a wish to mend something. */
 export type Mended =
@@ -116,12 +111,9 @@ export function conflictsAnswer(door: RecordDoor, url: URL, mayRead: MayRead): R
 /** `{"op": "<origin>/<class>/<seq>", "cascade": false}`. */
 export async function undoAnswer(
   door: RecordDoor,
-  request: Request,
-  principal: HttpPrincipal | undefined,
+  wish: Wish,
   mayRead: MayRead,
 ): Promise<Response> {
-  const wish = await wishIn(request, principal, WORDS);
-  if (wish instanceof Response) return wish;
   const { op, cascade = false } = wish.body;
   if (typeof op !== 'string' || typeof cascade !== 'boolean') {
     return problem(400, 'Say which: {"op": "<origin>/<class>/<seq>", "cascade": false}.');
@@ -135,12 +127,9 @@ export async function undoAnswer(
  */
 export async function resolveAnswer(
   door: RecordDoor,
-  request: Request,
-  principal: HttpPrincipal | undefined,
+  wish: Wish,
   mayRead: MayRead,
 ): Promise<Response> {
-  const wish = await wishIn(request, principal, WORDS);
-  if (wish instanceof Response) return wish;
   const { key, field } = wish.body;
   const resolution = resolutionIn(wish.body);
   if (typeof key !== 'string' || typeof field !== 'string' || resolution === undefined) {

@@ -10,33 +10,31 @@ import { problem } from './problem.ts';
 export interface Wish {
   readonly body: Readonly<Partial<Record<string, JsonValue>>>;
   readonly role: Role;
+  /** Of whoever asks; undefined where nobody is asked for a name. */
+  readonly name: string | undefined;
 }
 
-/** What is said where it is not granted. */
-interface WishWords {
-  readonly toDevices: string;
-  /** Where the body is no object. */
-  readonly unclear: string;
-}
-
-/** The wish, or the answer that refuses it. */
-export async function wishIn(
+/** What `answer` says to the wish, or why there is none. */
+export async function answerWish(
   request: Request,
   principal: HttpPrincipal | undefined,
-  words: WishWords,
-): Promise<Wish | Response> {
+  answer: (wish: Wish) => Response | Promise<Response>,
+): Promise<Response> {
   const forgery = refuseForgery(request);
   if (forgery !== undefined) return forgery;
-  if (principal?.role === 'device') return problem(403, words.toDevices);
+  if (principal?.role === 'device') return problem(403, 'This is for people, no device.');
+  const body = objectIn(await request.text());
+  if (body === undefined) return problem(400, 'The body is a JSON object.');
   // Where nobody is asked for a name, whoever reaches the machine itself runs it.
-  const role = principal?.role ?? 'operator';
+  return answer({ body, role: principal?.role ?? 'operator', name: principal?.name });
+}
+
+function objectIn(text: string): Wish['body'] | undefined {
   try {
-    const body: unknown = JSON.parse(await request.text());
-    if (typeof body === 'object' && body !== null && !Array.isArray(body)) {
-      return { body: body as Wish['body'], role };
-    }
+    const value: unknown = JSON.parse(text);
+    const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
+    return isObject ? (value as Wish['body']) : undefined;
   } catch {
-    // Said below.
+    return undefined;
   }
-  return problem(400, words.unclear);
 }

@@ -3,23 +3,24 @@
  * power-aware log of every hub, the readings, and the digest of a site's state, to be compared with the hub's own. Login as on
  * the hub (login.ts), but for people alone: a hub's user must not see other sites.
  */
-import { type Context, Hono } from 'hono';
+import type { Context, Hono } from 'hono';
 
 import type { Timers } from '../../base/clock.ts';
-import { messageOf } from '../../base/errors.ts';
 import { isoTime } from '../../base/iso-time.ts';
 import type { Log } from '../../base/log.ts';
-import { jsonAnswer, linesAnswer, secured } from '../http/answers.ts';
+import { jsonAnswer, linesAnswer } from '../http/answers.ts';
 import type { StateDigest } from '../api/api.ts';
 import { contentAnswer, type ContentDoor } from '../api/assets.ts';
 import { regionBundleAnswer, type TakeCarried } from '../api/bundle.ts';
 import { readingsAnswer, type ReadingsSource } from '../api/readings.ts';
 import type { FleetHub, FleetLine } from './fleet.ts';
-import { addLastRoutes, type PageFiles } from '../http/last-routes.ts';
-import { admit, type HttpPrincipal, type LoginOptions } from '../http/login.ts';
+import type { PageFiles } from '../http/last-routes.ts';
+import type { LoginOptions } from '../http/login.ts';
+import { type Api, type ApiEnv, serveApi } from '../http/serve-api.ts';
 import { METRICS_TYPE } from '../metrics.ts';
 import { problem } from '../http/problem.ts';
 import { timeIn } from '../http/time-parameter.ts';
+import { answerWish, type Wish } from '../http/wish.ts';
 import { type RegionMetrics, renderRegionMetrics } from './region-metrics.ts';
 import {
   rosterAnswer,
@@ -86,37 +87,11 @@ export interface RegionApiOptions extends LoginOptions {
 
 const SAY_WHICH = 'Several sites are here: say which, ?site=demo';
 
-interface Env {
-  Bindings: { remote: string };
-  Variables: { principal: HttpPrincipal | undefined };
+export function createRegionApi(options: RegionApiOptions): Api {
+  return serveApi('regional node', options, (app) => addRoutes(app, options));
 }
 
-interface RegionApi {
-  fetch(request: Request, remote: string): Response | Promise<Response>;
-  /** What fails from now on fails because parts are closing, and is no news. */
-  close(): void;
-}
-
-export function createRegionApi(options: RegionApiOptions): RegionApi {
-  const app = new Hono<Env>();
-  let isClosed = false;
-  app.onError((error) => {
-    if (isClosed) return problem(503, 'The regional node is stopping.');
-    options.log.error('http.failed', { reason: messageOf(error) });
-    return problem(500, 'The log of the regional node says more.');
-  });
-  app.notFound((context) => problem(404, `There is nothing at ${context.req.path}.`));
-  app.use(async (context, next) => {
-    const admission = await admit(options, context.req.raw, context.env.remote);
-    if (admission.kind === 'refused') context.res = admission.answer;
-    else if (admission.principal?.role === 'device') {
-      context.res = problem(403, 'This is for people; hubs and devices speak MQTT.');
-    } else {
-      context.set('principal', admission.principal);
-      await next();
-    }
-    secured(context.res);
-  });
+function addRoutes(app: Hono<ApiEnv>, options: RegionApiOptions): void {
   app.get('/healthz', () => {
     const connected = options.isConnected();
     return jsonAnswer({ ok: connected }, connected ? 200 : 503);
@@ -139,33 +114,28 @@ export function createRegionApi(options: RegionApiOptions): RegionApi {
     contentAnswer(options.assets, context.req.raw, () => true),
   );
   app.get('/api/v1/digest', (context) => digestAnswer(options, context));
-  app.post('/api/v1/send', ({ req, var: { principal } }) =>
-    sendAnswer(options.sending, req.raw, principal),
-  );
-  app.post('/api/v1/override', ({ req, var: { principal } }) =>
-    regionOverrideAnswer(options.sending, req.raw, principal),
-  );
   app.get('/api/v1/config', ({ req }) => settingsAnswer(options, new URL(req.url)));
-  app.post('/api/v1/config', ({ req, var: { principal } }) =>
-    settingsWishAnswer(options.sending, req.raw, principal),
-  );
-  app.post('/api/v1/roster', ({ req, var: { principal } }) =>
-    rosterAnswer(options.sending, req.raw, principal),
-  );
-  app.post('/api/v1/bundle', ({ req, var: { principal } }) =>
-    regionBundleAnswer(options.takeCarried, req.raw, principal),
-  );
   app.get('/api/v1/delivery', ({ req }) => deliveryAnswer(options.sending, new URL(req.url)));
-  addLastRoutes(app, options.page);
-  return {
-    fetch: (request, remote) => app.fetch(request, { remote }),
-    close: () => {
-      isClosed = true;
-    },
-  };
+  for (const [path, answer] of wishes(options)) {
+    app.post(path, ({ req, var: { principal } }) => answerWish(req.raw, principal, answer));
+  }
 }
 
-async function logAnswer(options: RegionApiOptions, { req }: Context<Env>): Promise<Response> {
+/** What people may send down, or bring. */
+function wishes({
+  sending,
+  takeCarried,
+}: RegionApiOptions): [string, (wish: Wish) => Promise<Response>][] {
+  return [
+    ['/api/v1/send', (wish) => sendAnswer(sending, wish)],
+    ['/api/v1/override', (wish) => regionOverrideAnswer(sending, wish)],
+    ['/api/v1/config', (wish) => settingsWishAnswer(sending, wish)],
+    ['/api/v1/roster', (wish) => rosterAnswer(sending, wish)],
+    ['/api/v1/bundle', (wish) => regionBundleAnswer(takeCarried, wish)],
+  ];
+}
+
+async function logAnswer(options: RegionApiOptions, { req }: Context<ApiEnv>): Promise<Response> {
   const { site = '', hub = '' } = req.query();
   if (site === '' || hub === '') return problem(400, 'Say whose: ?site=demo&hub=a1b2c3d4e5f60718');
   const since = timeIn(new URL(req.url), 'since', options.wallMs());
@@ -179,7 +149,7 @@ async function logAnswer(options: RegionApiOptions, { req }: Context<Env>): Prom
 /** Which readings are here only as summaries; `all=1`: also those whose readings have come since. */
 async function summariesAnswer(
   options: RegionApiOptions,
-  { req }: Context<Env>,
+  { req }: Context<ApiEnv>,
 ): Promise<Response> {
   const { site = '', hub = '', all = '' } = req.query();
   if (site === '' || hub === '') return problem(400, 'Say whose: ?site=demo&hub=a1b2c3d4e5f60718');
@@ -191,7 +161,7 @@ async function summariesAnswer(
 
 async function siteReadingsAnswer(
   options: RegionApiOptions,
-  { req }: Context<Env>,
+  { req }: Context<ApiEnv>,
 ): Promise<Response> {
   const site = req.query('site') ?? onlySiteOf(await options.status());
   if (site === undefined) return problem(400, SAY_WHICH);
@@ -200,7 +170,10 @@ async function siteReadingsAnswer(
   return readingsAnswer({ ...options, readings }, req.raw, () => true);
 }
 
-async function digestAnswer(options: RegionApiOptions, { req }: Context<Env>): Promise<Response> {
+async function digestAnswer(
+  options: RegionApiOptions,
+  { req }: Context<ApiEnv>,
+): Promise<Response> {
   const site = req.query('site') ?? onlySiteOf(await options.status());
   if (site === undefined) return problem(400, SAY_WHICH);
   const digest = await options.digest(site);

@@ -6,22 +6,15 @@
 import type { JsonValue } from '../../codec/json.ts';
 import { isSpan, MINUTE_MS, MINUTES_MAX } from '../api/override.ts';
 import { jsonAnswer } from '../http/answers.ts';
-import type { HttpPrincipal } from '../http/login.ts';
 import { problem } from '../http/problem.ts';
-import { wishIn } from '../http/wish.ts';
-import { isHubOrAll, isObject, type SendDoor, sent, WORDS } from './send-door.ts';
+import type { Wish } from '../http/wish.ts';
+import { isHubOrAll, isObject, type SendDoor, sent } from './send-door.ts';
 
 const KEY_MAX = 200;
 
 /** `{"site": …, "key": "order/17", "set": {"state": "open"}}`. */
-export async function sendAnswer(
-  door: SendDoor,
-  request: Request,
-  principal: HttpPrincipal | undefined,
-): Promise<Response> {
-  const wish = await wishIn(request, principal, WORDS);
-  if (wish instanceof Response) return wish;
-  const { site, key, set, add, remove } = wish.body;
+export async function sendAnswer(door: SendDoor, { body, role }: Wish): Promise<Response> {
+  const { site, key, set, add, remove } = body;
   const isRemove = remove === true;
   const asks = [set, add, isRemove ? true : undefined].filter((part) => part !== undefined);
   if (typeof site !== 'string' || !isKey(key) || asks.length !== 1) {
@@ -33,25 +26,21 @@ export async function sendAnswer(
   if (key.startsWith('config/')) return problem(400, 'Settings are sent by POST /api/v1/config.');
   const what = isRemove ? {} : isObject(set) ? { set } : isNumbers(add) ? { add } : undefined;
   if (what === undefined) return problem(400, '"set" holds fields, "add" whole numbers.');
-  return sent(door, await door.send({ site, key, role: wish.role, ...what }), site);
+  return sent(door, await door.send({ site, key, role, ...what }), site);
 }
 
 /** `{"site": …, "hub": "all", "minutes": 30}`; 0 ends it. */
 export async function regionOverrideAnswer(
   door: SendDoor,
-  request: Request,
-  principal: HttpPrincipal | undefined,
+  { body, role, name }: Wish,
 ): Promise<Response> {
-  const wish = await wishIn(request, principal, WORDS);
-  if (wish instanceof Response) return wish;
-  const { site, hub = 'all', minutes } = wish.body;
+  const { site, hub = 'all', minutes } = body;
   if (typeof site !== 'string' || !isHubOrAll(hub) || !isSpan(minutes)) {
     return problem(400, `Say {"site": …, "hub": "all", "minutes": 30}, at most ${MINUTES_MAX}.`);
   }
   const until = door.wallMs() + minutes * MINUTE_MS;
-  const by = principal === undefined ? 'the region' : `${principal.name} at the region`;
+  const by = name === undefined ? 'the region' : `${name} at the region`;
   const set = { override_until: until, override_minutes: minutes, override_by: by };
-  const { role } = wish;
   return sent(door, await door.send({ site, key: `control/${hub}`, set, role }), site);
 }
 

@@ -5,11 +5,11 @@
  */
 import { EMPTY_BYTES } from '../../base/bytes.ts';
 import type { JsonValue } from '../../codec/json.ts';
+import type { Role } from '../../model/op.ts';
 import { jsonAnswer } from '../http/answers.ts';
-import type { HttpPrincipal } from '../http/login.ts';
 import { problem } from '../http/problem.ts';
-import { wishIn } from '../http/wish.ts';
-import { isHubOrAll, isObject, type SendDoor, sent, WORDS } from './send-door.ts';
+import type { Wish } from '../http/wish.ts';
+import { isHubOrAll, isObject, type SendDoor, sent } from './send-door.ts';
 
 /** A hub's newest word on its settings. */
 export interface SettingsReport {
@@ -32,19 +32,12 @@ const ROSTER_CHARS_MAX = 1_333_336;
 const TOO_LOW = 'Settings and rosters are for supervisors and operators.';
 
 /** `{"site": …, "hub": "all", "set": {"power.capacity_wh": 512, "log_level": null}}`; null takes a setting back. */
-export async function settingsWishAnswer(
-  door: SendDoor,
-  request: Request,
-  principal: HttpPrincipal | undefined,
-): Promise<Response> {
-  const wish = await wishIn(request, principal, WORDS);
-  if (wish instanceof Response) return wish;
-  if (!mayDecide(principal)) return problem(403, TOO_LOW);
-  const { site, hub = 'all', set } = wish.body;
+export async function settingsWishAnswer(door: SendDoor, { body, role }: Wish): Promise<Response> {
+  if (!mayDecide(role)) return problem(403, TOO_LOW);
+  const { site, hub = 'all', set } = body;
   if (typeof site !== 'string' || !isHubOrAll(hub) || !isObject(set)) {
     return problem(400, 'Say {"site": …, "hub": "all", "set": {"power.capacity_wh": 512}}.');
   }
-  const { role } = wish;
   return sent(door, await door.send({ site, key: `config/${hub}`, set, role }), site);
 }
 
@@ -56,15 +49,9 @@ export async function settingsAnswer(door: SettingsDoor, url: URL): Promise<Resp
 }
 
 /** `{"site": …, "roster": base64 of enrol/roster.cbor}`; hubs verify it. */
-export async function rosterAnswer(
-  door: SendDoor,
-  request: Request,
-  principal: HttpPrincipal | undefined,
-): Promise<Response> {
-  const wish = await wishIn(request, principal, WORDS);
-  if (wish instanceof Response) return wish;
-  if (!mayDecide(principal)) return problem(403, TOO_LOW);
-  const { site, roster } = wish.body;
+export async function rosterAnswer(door: SendDoor, { body, role }: Wish): Promise<Response> {
+  if (!mayDecide(role)) return problem(403, TOO_LOW);
+  const { site, roster } = body;
   const isText = typeof roster === 'string' && roster.length <= ROSTER_CHARS_MAX;
   const bytes = isText ? new Uint8Array(Buffer.from(roster, 'base64')) : EMPTY_BYTES;
   if (typeof site !== 'string' || bytes.length === 0) {
@@ -73,6 +60,6 @@ export async function rosterAnswer(
   return sent(door, await door.sendRoster(site, bytes), site);
 }
 
-function mayDecide(principal: HttpPrincipal | undefined): boolean {
-  return principal === undefined || ['supervisor', 'operator'].includes(principal.role);
+function mayDecide(role: Role): boolean {
+  return role === 'supervisor' || role === 'operator';
 }

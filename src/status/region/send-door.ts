@@ -33,8 +33,6 @@ export interface SendDoor {
   wallMs(): number;
 }
 
-export const WORDS = { toDevices: 'This is for people.', unclear: 'The body is a JSON object.' };
-
 /** The answer to a wish: the op that was made of it, and who has it. */
 export async function sent(
   door: SendDoor,

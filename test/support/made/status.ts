@@ -3,6 +3,7 @@ import { SILENT_LOG } from '../../../src/base/log.ts';
 import { jsonOfCbor, type JsonValue } from '../../../src/codec/json.ts';
 import type { SimClock } from '../../../src/platform/sim/clock.ts';
 import type { AssetDoor } from '../../../src/status/api/assets.ts';
+import type { BundleDoor } from '../../../src/status/api/bundle.ts';
 import type { ApiOptions, LogLine, PowerSourceRow } from '../../../src/status/api/api.ts';
 import type { Override } from '../../../src/status/api/override.ts';
 import type { ReadingPoint } from '../../../src/status/api/readings.ts';
@@ -173,6 +174,12 @@ const NO_LEDGER: TransparencyLog = {
   locate: () => Promise.resolve(undefined),
   prove: () => undefined,
 };
+const NO_BUNDLE: BundleDoor = {
+  handOut: () => Promise.resolve({ hello: { topic: '', payload: new Uint8Array() } }),
+  messages: () => [],
+  carried: () => [],
+  take: () => ({}),
+};
 
 /** Everything that the API needs, held in memory; a test changes what it is about. */
 export class SampleSources {
@@ -263,6 +270,7 @@ export class SampleSources {
         current: () => this.override,
       },
       ledger: NO_LEDGER,
+      bundle: NO_BUNDLE,
       page: { answer: () => undefined },
       clock: this.clock,
       timers: this.clock,

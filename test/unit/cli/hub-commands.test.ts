@@ -11,7 +11,8 @@ import { machineTimers } from '../../../src/platform/clock.ts';
 import { machineHttpClient } from '../../../src/platform/network/http/http-client.ts';
 import { type HttpServer, serveHttp } from '../../../src/platform/network/http/http-server.ts';
 import { SimClock } from '../../../src/platform/sim/clock.ts';
-import { type Api, createApi } from '../../../src/status/api/api.ts';
+import { createApi } from '../../../src/status/api/api.ts';
+import type { Api } from '../../../src/status/http/serve-api.ts';
 import { CliWorld } from '../../support/simulated/cli.ts';
 import { NOON_MS, SampleSources, sampleStatus } from '../../support/made/status.ts';
 

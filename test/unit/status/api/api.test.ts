@@ -8,7 +8,8 @@ import { SILENT_LOG } from '../../../../src/base/log.ts';
 import { encodeCbor } from '../../../../src/codec/writer.ts';
 import { machineTimers } from '../../../../src/platform/clock.ts';
 import { SimClock } from '../../../../src/platform/sim/clock.ts';
-import { type Api, type ApiOptions, createApi } from '../../../../src/status/api/api.ts';
+import { type ApiOptions, createApi } from '../../../../src/status/api/api.ts';
+import type { Api } from '../../../../src/status/http/serve-api.ts';
 import type { ReadingPoint } from '../../../../src/status/api/readings.ts';
 import { NOON_MS, SampleSources } from '../../../support/made/status.ts';
 
