@@ -11,7 +11,7 @@ export async function addUserCommand(args: Args, io: CliIo): Promise<void> {
   const name = nameOperand(args);
   const { data, security } = writableConfigOf(args, io);
   const role = roleOf(args.text('role') ?? 'device');
-  const password = await addUser(io.files, data, io.random, { name, role });
+  const password = await addUser(io, data, { name, role });
   print(args, io, { name, role, password }, () => [password]);
   io.stderr(`Added ${role} ${name}. The password is shown this once and kept nowhere.\n`);
   if (security.mode !== 'password') {
@@ -19,9 +19,9 @@ export async function addUserCommand(args: Args, io: CliIo): Promise<void> {
   }
 }
 
-export function removeUserCommand(args: Args, io: CliIo): void {
+export async function removeUserCommand(args: Args, io: CliIo): Promise<void> {
   const name = args.operand(0);
-  removeUser(io.files, configOf(args, io).data, name);
+  await removeUser(io, configOf(args, io).data, name);
   io.stderr(`Removed ${name}. A running hub ends its connections within seconds.\n`);
 }
 

@@ -52,20 +52,24 @@ export function authorityParts(dataDir: string, machine: EnrolMachine): Authorit
  * The authority's parts of a node that belongs to a site, which one that has never done so makes for itself. Throws
  * `enrol.lost` where it has.
  */
-function sitedParts({ data, site }: Config, machine: Machine): AuthorityParts {
+async function sitedParts({ data, site }: Config, machine: Machine): Promise<AuthorityParts> {
   const parts = authorityParts(data, machine);
   const { anchor } = parts.paths;
   const here = hubPaths(data);
   checkEnrolment(here, anchor, machine.files);
-  if (machine.files.read(anchor) === undefined) Authority.openOrMake(parts, site);
+  if (machine.files.read(anchor) === undefined) await Authority.openOrMake(parts, site);
   noteFolder(here, 'enrol', machine);
   return parts;
 }
 
 /** The access of mode `enrolled`. A node that belongs to no site yet becomes the authority of its own. */
-export function openEnrolledAccess(config: Config, machine: Machine, acl: Acl): Access {
+export async function openEnrolledAccess(
+  config: Config,
+  machine: Machine,
+  acl: Acl,
+): Promise<Access> {
   const { files, timers, log, clock, random } = machine;
-  const parts = sitedParts(config, machine);
+  const parts = await sitedParts(config, machine);
   const { paths, verify } = parts;
   const members = Members.open({ files, paths, timers, verify, log });
   if (members.size === 0) log.warn('security.no-members', { next: 'heliograph enrol token NAME' });
@@ -187,7 +191,7 @@ export async function ownCertificate(
   hubId: string,
 ): Promise<TlsCredentials> {
   const { files } = machine;
-  const parts = sitedParts(config, machine);
+  const parts = await sitedParts(config, machine);
   const { hubCertificate, hubKey, ca } = parts.paths;
   if (Authority.isHere(parts)) {
     const names = [...new Set([...config.broker.tlsNames, ...machine.host.names()])];

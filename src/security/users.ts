@@ -10,6 +10,7 @@ import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import { AUTHORITY, type Role } from '../model/op.ts';
 import type { Files } from '../platform/files/files.ts';
+import { asOnlyWriter } from './only-writer.ts';
 import { hashPassword, isPayable, makePassword, type PasswordHash } from './passwords.ts';
 
 export interface User extends PasswordHash {
@@ -17,8 +18,11 @@ export interface User extends PasswordHash {
   readonly role: Role;
 }
 
-/** What this needs of the machine's files. */
-type UserFiles = Pick<Files, 'read' | 'replace' | 'makeDir'>;
+interface UserMachine {
+  readonly files: Pick<Files, 'read' | 'replace' | 'makeDir' | 'lockDir'>;
+  readonly timers: Timers;
+}
+
 type Users = ReadonlyMap<string, User>;
 
 export const ROLES = Object.keys(AUTHORITY) as readonly Role[];
@@ -44,30 +48,38 @@ export function readUsers(files: Pick<Files, 'read'>, dataDir: string): Users {
 
 /** Adds a user and returns the password, which is kept nowhere else. */
 export async function addUser(
-  files: UserFiles,
+  machine: UserMachine & { readonly random: Random },
   dataDir: string,
-  random: Random,
-  user: { readonly name: string; readonly role: Role },
+  { name, role }: Pick<User, 'name' | 'role'>,
 ): Promise<string> {
-  const password = makePassword(random);
-  const hash = await hashPassword(password, random);
-  const users = new Map(readUsers(files, dataDir));
-  if (users.has(user.name)) throw new HubError('user.exists', `user ${user.name} exists already`);
-  users.set(user.name, { name: user.name, role: user.role, ...hash });
-  writeUsers(files, dataDir, users);
+  const password = makePassword(machine.random);
+  const hash = await hashPassword(password, machine.random);
+  await change(machine, dataDir, (users) => {
+    if (users.has(name)) throw new HubError('user.exists', `user ${name} exists already`);
+    users.set(name, { name, role, ...hash });
+  });
   return password;
 }
 
-export function removeUser(files: UserFiles, dataDir: string, name: string): void {
-  const users = new Map(readUsers(files, dataDir));
-  if (!users.delete(name)) throw new HubError('user.unknown', `there is no user ${name}`);
-  writeUsers(files, dataDir, users);
+export function removeUser(machine: UserMachine, dataDir: string, name: string): Promise<void> {
+  return change(machine, dataDir, (users) => {
+    if (!users.delete(name)) throw new HubError('user.unknown', `there is no user ${name}`);
+  });
 }
 
-function writeUsers(files: UserFiles, dataDir: string, users: Users): void {
-  const file = { version: FILE_VERSION, users: [...users.values()] };
-  files.makeDir(dataDir);
-  files.replace(usersPath(dataDir), utf8(`${JSON.stringify(file, undefined, 2)}\n`));
+function change(
+  machine: UserMachine,
+  dataDir: string,
+  edit: (users: Map<string, User>) => void,
+): Promise<void> {
+  const { files } = machine;
+  // The lock of the data directory itself is the hub's.
+  return asOnlyWriter(`${dataDir}/users.lock`, machine, () => {
+    const users = new Map(readUsers(files, dataDir));
+    edit(users);
+    const file = { version: FILE_VERSION, users: [...users.values()] };
+    files.replace(usersPath(dataDir), utf8(`${JSON.stringify(file, undefined, 2)}\n`));
+  });
 }
 
 function parseUsers(bytes: Uint8Array, path: string): Users {

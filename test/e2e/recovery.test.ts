@@ -164,8 +164,7 @@ describe('each state, and its way out', () => {
 
   test('upstream refused: the password is put right', async () => {
     const place = await Place.make();
-    const { files, random } = machine;
-    const password = await addUser(files, place.regionData, random, { name: 'h', role: 'device' });
+    const password = await addUser(machine, place.regionData, { name: 'h', role: 'device' });
     const file = join(place.dir, 'word');
     writeFileSync(file, 'wrong');
     await place.startRegion(['security.mode=password']);

@@ -1,5 +1,8 @@
 /** Users that change while the hub runs and they are connected. */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
 import type { MqttClient } from 'mqtt';
 import { describe, onTestFinished, test } from 'vitest';
 
@@ -18,6 +21,23 @@ async function login(port: number, username: string, password: string): Promise<
   });
   return client;
 }
+
+test('users and tokens that are made at the same time are all there', async () => {
+  const data = tempDir();
+  const names = ['a', 'b', 'c', 'd', 'e', 'f'];
+  const made = [
+    ...names.map((name) => heliograph(['user', 'add', name, '--data', data])),
+    ...names.map((name) => heliograph(['enrol', 'token', name, '--data', data])),
+  ];
+  for (const command of made) assert.equal(await command.exited, 0, command.lines.join('\n'));
+  const namesIn = (file: string, list: string): string[] => {
+    const text = readFileSync(join(data, file), 'utf8');
+    const rows = (JSON.parse(text) as Record<string, { readonly name: string }[]>)[list] ?? [];
+    return rows.map(({ name }) => name).toSorted();
+  };
+  assert.deepEqual(namesIn('users.json', 'users'), names);
+  assert.deepEqual(namesIn('enrol/tokens.json', 'tokens'), names);
+});
 
 describe('a user that is removed', () => {
   test('publishes no more, reads no more and comes in no more, though it was connected', async () => {

@@ -37,7 +37,7 @@ const MINUTES_MAX = 7 * 24 * 60;
 /** `enrol token NAME`: a device fetches its own credentials with it. */
 export async function enrolToken(args: Args, io: CliIo): Promise<void> {
   const name = nameOperand(args);
-  const { config, authority, paths } = authorityOf(args, io);
+  const { config, authority, paths } = await authorityOf(args, io);
   const minutes = args.number('minutes', 1, MINUTES_MAX) ?? MINUTES;
   const kind: MemberKind = args.has('hub') ? 'hub' : 'device';
   const role = roleOf(args.text('role') ?? 'device');
@@ -45,7 +45,7 @@ export async function enrolToken(args: Args, io: CliIo): Promise<void> {
   if (!replaces && authority.roster().memberByName.has(name))
     throw new HubError('enrol.exists', `${name} is enrolled already`);
   const wanted = { name, kind, role, minutes, replaces };
-  const { secret } = makeToken(io.files, paths, wanted, io);
+  const secret = await makeToken(wanted, paths, io);
   const at = args.text('at') ?? runtimeOf(config.data, io)?.http ?? '';
   warnAboutAddress(at, io);
   const link = encodeLink({
@@ -79,7 +79,7 @@ function warnAboutAddress(at: string, io: CliIo): void {
 export async function enrolDevice(args: Args, io: CliIo): Promise<void> {
   const name = nameOperand(args);
   const role = roleOf(args.text('role') ?? 'device');
-  const { config, authority, paths } = authorityOf(args, io);
+  const { config, authority, paths } = await authorityOf(args, io);
   const member = { name, kind: 'device', role } as const;
   const options = { replaces: args.has('replace') };
   if (args.has('password')) {
@@ -113,7 +113,7 @@ export async function enrolDevice(args: Args, io: CliIo): Promise<void> {
 /** `enrol hub NAME`: a file for another hub of the site. */
 export async function enrolHub(args: Args, io: CliIo): Promise<void> {
   const name = nameOperand(args);
-  const { config, authority, paths } = authorityOf(args, io);
+  const { config, authority, paths } = await authorityOf(args, io);
   const key = makeKey(io.random);
   const names = [
     ...new Set([...args.texts('name'), name, `${name}.local`, 'localhost', '127.0.0.1']),
@@ -137,7 +137,8 @@ export async function enrolHub(args: Args, io: CliIo): Promise<void> {
 }
 
 export async function revokeMember(args: Args, io: CliIo): Promise<void> {
-  const epoch = await authorityOf(args, io).authority.revoke(args.operand(0));
+  const { authority } = await authorityOf(args, io);
+  const epoch = await authority.revoke(args.operand(0));
   if (args.has('json')) io.stdout(`${JSON.stringify({ revoked: args.operand(0), epoch })}\n`);
   else
     io.stderr(
@@ -173,12 +174,12 @@ interface AuthorityHere {
   readonly paths: ReturnType<typeof sitePaths>;
 }
 
-function authorityOf(args: Args, io: CliIo): AuthorityHere {
+async function authorityOf(args: Args, io: CliIo): Promise<AuthorityHere> {
   const config = writableConfigOf(args, io);
   io.files.makeDir(config.data);
   const parts = authorityParts(config.data, io);
   if (!args.has('new-site')) checkEnrolment(hubPaths(config.data), parts.paths.anchor, io.files);
-  return { config, authority: Authority.openOrMake(parts, config.site), paths: parts.paths };
+  return { config, authority: await Authority.openOrMake(parts, config.site), paths: parts.paths };
 }
 
 function givenKey(args: Args, io: CliIo): ReturnType<typeof publicKeyOf> {

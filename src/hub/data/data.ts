@@ -14,6 +14,7 @@
  *   dropped           how much went without a receipt: storage/dropped-bulk.ts
  *   holes             what devices and peers say that this hub lacks: storage/hole-file.ts
  *   journal/  state.db  power/  uplink/  ledger/  users.json
+ *   users.lock/       held by whoever changes users.json
  *   assets/           contents of assets and their previews: assets/ASSETS.md
  *   spare             room for a start on a full disk: storage/spare-room.ts
  *   taken/            the state of another hub, on its way here

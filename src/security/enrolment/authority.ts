@@ -6,10 +6,11 @@
 import { createPublicKey, type KeyObject, X509Certificate } from 'node:crypto';
 
 import { hexOf, utf8 } from '../../base/bytes.ts';
-import { pause, type Timers } from '../../base/clock.ts';
+import type { Timers } from '../../base/clock.ts';
 import { HubError } from '../../base/errors.ts';
 import type { Random } from '../../base/random.ts';
 import type { Verify } from '../../codec/cose.ts';
+import { asOnlyWriter } from '../only-writer.ts';
 import {
   issueCertificate,
   makeKey,
@@ -40,9 +41,6 @@ interface AddOptions {
   readonly before?: () => void;
 }
 
-const LOCK_TRIES = 40;
-const LOCK_WAIT_MS = 50;
-
 export class Authority {
   readonly #parts: AuthorityParts;
   readonly #signer: RosterSigner;
@@ -71,22 +69,17 @@ export class Authority {
   }
 
   /** The authority of this node, made where the node belongs to no site yet; throws as `open`, and `data.locked`. */
-  static openOrMake(parts: AuthorityParts, site: string): Authority {
+  static openOrMake(parts: AuthorityParts, site: string): Promise<Authority> {
     const { files, paths } = parts;
-    if (files.read(paths.anchor) !== undefined) return Authority.open(parts);
-    files.makeDir(paths.dir);
-    const lock = files.lockDir(paths.dir);
-    try {
-      // Hub and command may have begun at once.
-      return files.read(paths.anchor) === undefined
-        ? Authority.#make(parts, site)
-        : Authority.open(parts);
-    } finally {
-      lock.release();
-    }
+    const isMade = (): boolean => files.read(paths.anchor) !== undefined;
+    // Hub and command may have begun at once.
+    return asOnlyWriter(paths.dir, parts, () =>
+      isMade() ? Authority.open(parts) : Authority.make(parts, site),
+    );
   }
 
-  static #make(parts: AuthorityParts, site: string): Authority {
+  /** The authority of a new site. */
+  static make(parts: AuthorityParts, site: string): Authority {
     const { files, paths, random } = parts;
     const signer = parts.openSigner(paths.authorityKey);
     const caKey = makeKey(random);
@@ -149,10 +142,9 @@ export class Authority {
     });
   }
 
-  async #change(edit: (memberByName: Map<string, Member>, epoch: number) => void): Promise<Roster> {
+  #change(edit: (memberByName: Map<string, Member>, epoch: number) => void): Promise<Roster> {
     const { files, paths } = this.#parts;
-    const lock = await this.#lock();
-    try {
+    return asOnlyWriter(paths.dir, this.#parts, () => {
       const known = this.roster();
       const epoch = known.epoch + 1;
       const memberByName = new Map(known.memberByName);
@@ -160,21 +152,6 @@ export class Authority {
       const roster = { ...known, epoch, memberByName };
       files.replace(paths.roster, encodeRoster(roster, this.#signer));
       return roster;
-    } finally {
-      lock.release();
-    }
-  }
-
-  async #lock(): Promise<{ release(): void }> {
-    const { files, paths, timers } = this.#parts;
-    for (let tries = 1; ; tries++) {
-      try {
-        return files.lockDir(paths.dir);
-      } catch (error) {
-        const isBusy = error instanceof HubError && error.code === 'data.locked';
-        if (!isBusy || tries >= LOCK_TRIES) throw error;
-      }
-      await pause(timers, LOCK_WAIT_MS);
-    }
+    });
   }
 }

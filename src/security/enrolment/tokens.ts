@@ -9,12 +9,13 @@
 import { timingSafeEqual } from 'node:crypto';
 
 import { bytesOfHex, EMPTY_BYTES, hexOf, textOf, utf8 } from '../../base/bytes.ts';
-import type { Clock } from '../../base/clock.ts';
+import type { Clock, Timers } from '../../base/clock.ts';
 import { HubError, messageOf } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import type { Random } from '../../base/random.ts';
 import { sha256 } from '../../hashes.ts';
 import type { Role } from '../../model/op.ts';
+import { asOnlyWriter } from '../only-writer.ts';
 import { makeSecret } from '../passwords.ts';
 import { isUserName, ROLES } from '../users.ts';
 import type { MemberKind } from './certificate.ts';
@@ -33,6 +34,13 @@ export interface Token {
   readonly minutes: number;
 }
 
+interface TokenMachine {
+  readonly files: SiteFiles;
+  readonly random: Random;
+  readonly clock: Pick<Clock, 'wallMs'>;
+  readonly timers: Timers;
+}
+
 /** Ten signs of five bits: with five tries, one chance in 2 · 10^14. */
 const SECRET_GROUPS = 2;
 const TRIES_MAX = 5;
@@ -42,12 +50,12 @@ const MINUTE_MS = 60_000;
 const VERSION = 1;
 
 /** Makes a token; its secret, such as `k7qfd-2m9xa`, is kept nowhere. */
-export function makeToken(
-  files: SiteFiles,
-  paths: SitePaths,
+export async function makeToken(
   wanted: Omit<Token, 'id' | 'hash' | 'madeMs'>,
-  { random, clock }: { readonly random: Random; readonly clock: Pick<Clock, 'wallMs'> },
-): { readonly secret: string; readonly token: Token } {
+  paths: SitePaths,
+  machine: TokenMachine,
+): Promise<string> {
+  const { files, random, clock } = machine;
   const secret = makeSecret(SECRET_GROUPS, random);
   const madeMs = clock.wallMs();
   const token: Token = {
@@ -56,18 +64,19 @@ export function makeToken(
     hash: hexOf(hashOf(secret)),
     madeMs,
   };
-  // A name has one token: a new one ends the one before.
-  const others = readTokens(files, paths).filter(
-    ({ name, madeMs: since, minutes }) =>
-      name !== wanted.name && madeMs < since + minutes * MINUTE_MS,
-  );
-  if (others.length >= TOKENS_MAX) {
-    throw new HubError('enrol.full', `${TOKENS_MAX} tokens wait for their devices already`);
-  }
-  files.makeDir(paths.dir);
-  const file = { version: VERSION, tokens: [...others, token] };
-  files.replace(paths.tokens, utf8(`${JSON.stringify(file)}\n`));
-  return { secret, token };
+  await asOnlyWriter(paths.dir, machine, () => {
+    // A name has one token: a new one ends the one before.
+    const others = readTokens(files, paths).filter(
+      ({ name, madeMs: since, minutes }) =>
+        name !== wanted.name && madeMs < since + minutes * MINUTE_MS,
+    );
+    if (others.length >= TOKENS_MAX) {
+      throw new HubError('enrol.full', `${TOKENS_MAX} tokens wait for their devices already`);
+    }
+    const file = { version: VERSION, tokens: [...others, token] };
+    files.replace(paths.tokens, utf8(`${JSON.stringify(file)}\n`));
+  });
+  return secret;
 }
 
 function readTokens(files: Pick<SiteFiles, 'read'>, paths: SitePaths): readonly Token[] {

@@ -1,9 +1,9 @@
 /** Whole files in a map, for code that reads and replaces small ones. */
-import type { Files } from '../../../src/platform/files/files.ts';
+import type { DirectoryLock, Files } from '../../../src/platform/files/files.ts';
 
 export class MemoryFiles implements Pick<
   Files,
-  'read' | 'replace' | 'createNew' | 'makeDir' | 'exists' | 'list'
+  'read' | 'replace' | 'createNew' | 'makeDir' | 'exists' | 'list' | 'lockDir'
 > {
   readonly bytesByPath = new Map<string, Uint8Array>();
 
@@ -34,5 +34,9 @@ export class MemoryFiles implements Pick<
 
   makeDir(): void {
     // Folders need no making here.
+  }
+
+  lockDir(): DirectoryLock {
+    return { release: () => undefined }; // Nobody else is here.
   }
 }

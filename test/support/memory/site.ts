@@ -32,7 +32,7 @@ export function testSite(seed = 1, startMs = Date.UTC(2026, 5, 1)) {
   };
   const { paths, verify } = parts;
   files.makeDir('/data');
-  const authority = Authority.openOrMake(parts, 'kisumu');
+  const authority = Authority.make(parts, 'kisumu');
   const log = SILENT_LOG;
   const members = Members.open({ files, paths, timers: clock, verify, log });
   const openTokens = (): TokenDesk => new TokenDesk({ files, paths, clock, log });

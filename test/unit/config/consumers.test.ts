@@ -84,7 +84,7 @@ test('every key has a reader', async () => {
       tlsKeyFile: join(dir, 'key.pem'),
     },
   };
-  const password = await addUser(machine.files, config.data, machine.random, {
+  const password = await addUser(machine, config.data, {
     name: 'ana',
     role: 'operator',
   });

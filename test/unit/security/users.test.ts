@@ -6,6 +6,7 @@ import { textOf, utf8 } from '../../../src/base/bytes.ts';
 import { HubError } from '../../../src/base/errors.ts';
 import { createLog } from '../../../src/base/log.ts';
 import { SimClock } from '../../../src/platform/sim/clock.ts';
+import { SimFiles } from '../../../src/platform/sim/files.ts';
 import { SeededRandom } from '../../../src/platform/sim/random.ts';
 import { isPassword, isPayable, makePassword } from '../../../src/security/passwords.ts';
 import {
@@ -29,10 +30,16 @@ function filesWith(text: string): MemoryFiles {
   return files;
 }
 
+function simulated(seed: number) {
+  const random = new SeededRandom(seed);
+  return { files: new SimFiles({ random }), random, timers: new SimClock(0) };
+}
+
 test('a user is added with a password that only its printing knows', async () => {
-  const files = new MemoryFiles();
+  const machine = simulated(1);
+  const { files } = machine;
   const meter: { name: string; role: 'device' } = { name: 'meter7', role: 'device' };
-  const password = await addUser(files, 'data', new SeededRandom(1), meter);
+  const password = await addUser(machine, 'data', meter);
   assert.match(password, /^([a-z0-9]{5}-){4}[a-z0-9]{5}$/);
   const user = must(readUsers(files, 'data').get('meter7'), 'it was added');
   assert.equal(user.role, 'device');
@@ -42,24 +49,22 @@ test('a user is added with a password that only its printing knows', async () =>
 });
 
 test('two users never share a salt, and passwords do not repeat', async () => {
-  const files = new MemoryFiles();
-  const random = new SeededRandom(2);
-  const a = await addUser(files, 'data', random, { name: 'a', role: 'device' });
-  const b = await addUser(files, 'data', random, { name: 'b', role: 'operator' });
-  const users = readUsers(files, 'data');
+  const machine = simulated(2);
+  const a = await addUser(machine, 'data', { name: 'a', role: 'device' });
+  const b = await addUser(machine, 'data', { name: 'b', role: 'operator' });
+  const users = readUsers(machine.files, 'data');
   assert.notEqual(a, b);
   assert.notEqual(users.get('a')?.salt, users.get('b')?.salt);
 });
 
 test('adding twice and removing a stranger are refused by name', async () => {
-  const files = new MemoryFiles();
-  const random = new SeededRandom(3);
-  await addUser(files, 'data', random, { name: 'a', role: 'device' });
-  const again = addUser(files, 'data', random, { name: 'a', role: 'operator' });
+  const machine = simulated(3);
+  await addUser(machine, 'data', { name: 'a', role: 'device' });
+  const again = addUser(machine, 'data', { name: 'a', role: 'operator' });
   await assert.rejects(again, rejectsWith('user.exists'));
-  assert.throws(() => removeUser(files, 'data', 'b'), rejectsWith('user.unknown'));
-  removeUser(files, 'data', 'a');
-  assert.equal(readUsers(files, 'data').size, 0);
+  await assert.rejects(removeUser(machine, 'data', 'b'), rejectsWith('user.unknown'));
+  await removeUser(machine, 'data', 'a');
+  assert.equal(readUsers(machine.files, 'data').size, 0);
 });
 
 test.each(['', 'a/b', 'a+', '#', '%u', '-a', 'a b', 'ä', 'x'.repeat(65)])(
@@ -105,14 +110,15 @@ test('scrypt costs that do not exist are refused', () => {
 });
 
 test('the running hub follows the file, and keeps its users where the file turns into nonsense', async () => {
-  const files = new MemoryFiles();
+  const random = new SeededRandom(4);
+  const files = new SimFiles({ random });
   const clock = new SimClock(0);
   const lines: string[] = [];
   const log = createLog(clock, 'info', (line) => lines.push(line));
   const directory = UserDirectory.open({ files, dataDir: 'data', timers: clock, log });
   assert.equal(directory.size, 0);
 
-  await addUser(files, 'data', new SeededRandom(4), { name: 'a', role: 'device' });
+  await addUser({ files, random, timers: clock }, 'data', { name: 'a', role: 'device' });
   const before = directory.revision;
   await clock.advance(2500);
   assert.equal(directory.get('a')?.role, 'device');

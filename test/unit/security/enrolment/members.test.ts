@@ -112,11 +112,11 @@ describe('the roster', () => {
     assert.equal(site.members.get('meter-1'), undefined, 'not even put there by hand');
   });
 
-  test('a node of a site is no second authority', () => {
+  test('a node of a site is no second authority', async () => {
     const site = testSite();
     site.files.remove(site.paths.caKey);
-    assert.throws(
-      () => Authority.openOrMake(site.parts, 'other'),
+    await assert.rejects(
+      Authority.openOrMake(site.parts, 'other'),
       rejectsWith('enrol.no-authority'),
     );
   });

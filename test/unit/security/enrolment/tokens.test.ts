@@ -21,15 +21,15 @@ function tokenOf(
   site: Site,
   name: string,
   more: { replaces?: boolean; kind?: 'hub' } = {},
-): string {
+): Promise<string> {
   const wanted = { name, kind: 'device', role: 'device', minutes: 30, replaces: false } as const;
-  return makeToken(site.files, site.paths, { ...wanted, ...more }, site).secret;
+  return makeToken({ ...wanted, ...more }, site.paths, { ...site, timers: site.clock });
 }
 
 describe('a token', () => {
   test('becomes a password, once; typed in capitals and without its hyphen it is the same', async () => {
     const site = testSite();
-    const token = tokenOf(site, 'esp-1').toUpperCase().replace('-', ' ');
+    const token = (await tokenOf(site, 'esp-1')).toUpperCase().replace('-', ' ');
     const given = await site.desk.enrol({ name: 'esp-1', token }, 'r');
     assert.equal(given.username, 'esp-1');
     const who = await site.gatekeeper.authenticate({
@@ -47,7 +47,7 @@ describe('a token', () => {
     const site = testSite();
     const key = createPublicKey(makeKey(site.random));
     const publicKey = key.export({ type: 'spki', format: 'pem' }).toString();
-    const token = tokenOf(site, 'meter-1');
+    const token = await tokenOf(site, 'meter-1');
     const given = await site.desk.enrol({ name: 'meter-1', token, publicKey }, 'r');
     assert.match(given.certificate ?? '', /BEGIN CERTIFICATE/);
     assert.equal(given.password, undefined);
@@ -56,7 +56,7 @@ describe('a token', () => {
 
   test('of two that come with it at the same moment, one gets in', async () => {
     const site = testSite();
-    const token = tokenOf(site, 'esp-1');
+    const token = await tokenOf(site, 'esp-1');
     const outcomes = await Promise.allSettled([
       site.desk.enrol({ name: 'esp-1', token }, 'r'),
       site.desk.enrol({ name: 'esp-1', token }, 'q'),
@@ -66,13 +66,13 @@ describe('a token', () => {
 
   test('ends with its minutes, by the wall clock or by the time that has passed', async () => {
     const leaping = testSite();
-    const a = tokenOf(leaping, 'esp-1');
+    const a = await tokenOf(leaping, 'esp-1');
     leaping.desk.isToken('esp-1', utf8(a), 'r');
     leaping.clock.jumpWall(leaping.clock.wallMs() + 31 * MINUTE_MS, 'ntp');
     await assert.rejects(leaping.desk.enrol({ name: 'esp-1', token: a }, 'r'), REFUSED);
 
     const stuck = testSite(1, 0);
-    const b = tokenOf(stuck, 'esp-1');
+    const b = await tokenOf(stuck, 'esp-1');
     assert.equal(
       stuck.desk.isToken('esp-1', utf8(b), 'r'),
       true,
@@ -85,7 +85,7 @@ describe('a token', () => {
 
   test('is gone after five wrong tries, also for the right one', async () => {
     const site = testSite();
-    const token = tokenOf(site, 'esp-1');
+    const token = await tokenOf(site, 'esp-1');
     for (let i = 0; i < 5; i++) {
       assert.equal(site.desk.isToken('esp-1', utf8(`wrong-${i}`), `192.0.2.${i}:1`), false);
     }
@@ -94,20 +94,20 @@ describe('a token', () => {
 
   test('does not take a name from its member, unless it was made for that', async () => {
     const site = testSite();
-    const first = tokenOf(site, 'esp-1');
+    const first = await tokenOf(site, 'esp-1');
     await site.desk.enrol({ name: 'esp-1', token: first }, 'r');
-    const token = tokenOf(site, 'esp-1');
+    const token = await tokenOf(site, 'esp-1');
     await assert.rejects(site.desk.enrol({ name: 'esp-1', token }, 'r'), {
       code: 'enrol.exists',
     });
-    const again = tokenOf(site, 'esp-1', { replaces: true });
+    const again = await tokenOf(site, 'esp-1', { replaces: true });
     const given = await site.desk.enrol({ name: 'esp-1', token: again }, 'r');
     assert.equal(given.epoch, 3);
   });
 
   test('as an MQTT login is good for asking, and for nothing else', async () => {
     const site = testSite();
-    const token = tokenOf(site, 'esp-1');
+    const token = await tokenOf(site, 'esp-1');
     const who = (await site.gatekeeper.authenticate({
       clientId: 'c',
       remote: 'r',
@@ -125,7 +125,7 @@ describe('a token', () => {
 
   test('for a hub asks for its key and gives it the roster', async () => {
     const site = testSite();
-    const token = tokenOf(site, 'hub-2', { kind: 'hub' });
+    const token = await tokenOf(site, 'hub-2', { kind: 'hub' });
     await assert.rejects(site.desk.enrol({ name: 'hub-2', token }, 'r'), {
       code: 'enrol.malformed',
     });
