@@ -1,6 +1,10 @@
 /** Ctrl-C ends commands that take long, at once, and leaves no process and no folder behind. */
 import assert from 'node:assert/strict';
-import { readdirSync } from 'node:fs';
+import { once } from 'node:events';
+import { existsSync, readdirSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { test } from 'vitest';
 
@@ -48,6 +52,27 @@ test('a regional node that waits for its database when it is stopped ends, too',
   region.kill('SIGTERM');
   assert.equal(await region.exited, 0, region.lines.join('\n'));
   await region.line(/region\.closed/);
+});
+
+test('half of an asset does not bear its name', async () => {
+  const dir = tempDir();
+  const slow = createServer((request, answer) => {
+    // The first part comes, the second never does.
+    if (!request.headers.range?.startsWith('bytes=0-')) return;
+    answer.writeHead(206, { 'Content-Range': 'bytes 0-3/8' }).end('half');
+  });
+  slow.listen(0, '127.0.0.1');
+  await once(slow, 'listening');
+  const { port } = slow.address() as AddressInfo;
+  const photo = join(dir, 'photo.jpg');
+  const asset = ['00'.repeat(32), photo, '--url', `http://127.0.0.1:${port}`];
+  const get = heliograph(['assets', 'get', ...asset]);
+  await appears(dir, /^photo/);
+  get.kill('SIGINT');
+  assert.equal(await get.exited, 130, get.lines.join('\n'));
+  slow.closeAllConnections();
+  slow.close();
+  assert.ok(!existsSync(photo));
 });
 
 /** Waits for such a path below the folder, whose files come and go meanwhile. */

@@ -101,16 +101,20 @@ export async function getAsset(args: Args, io: CliIo): Promise<void> {
   const [name, path] = [args.operand(0), args.operand(1)];
   const api = HubApi.of(args, io);
   const sha256 = /^[0-9a-f]{64}$/.test(name) ? name : await hashOfRecord(api, name);
-  const file = createFile(io, path);
+  if (io.files.exists(path)) throw new UsageError(`${path} is there already`);
+  // Half of it, where somebody ends this, must not pass for the whole.
+  const beside = `${path}.new`;
+  const file = createFile(io, beside);
   try {
     const isPreview = args.has('preview');
     const size = isPreview
       ? await writePreview(api, sha256, file)
       : await writeContent(api, sha256, file);
     file.datasyncNow();
+    io.files.rename(beside, path);
     print(args, io, { sha256, size, file: path }, () => [`${path}: ${size} bytes.`]);
   } catch (error) {
-    io.files.remove(path); // Half of it is worse than nothing.
+    io.files.remove(beside);
     throw error;
   } finally {
     file.close();
@@ -182,7 +186,6 @@ function openFile(io: CliIo, path: string): OpenFile {
 }
 
 function createFile(io: CliIo, path: string): OpenFile {
-  if (io.files.exists(path)) throw new UsageError(`${path} is there already`);
   try {
     return io.files.open(path, 'create');
   } catch (error) {
