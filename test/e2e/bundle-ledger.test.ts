@@ -12,7 +12,7 @@ import { testWithPeers } from '../support/machine/peers.ts';
 import { ROOT } from '../support/machine/spawn.ts';
 import { tempDir } from '../support/machine/temp-dir.ts';
 
-// Without an uplink nothing is exported.
+// Without an uplink the journal waits for no receipt.
 const SETS = ['uplink.url=mqtt://127.0.0.1:9'];
 
 /** Publishes, and waits until the ledger has them; the checkpoint. */

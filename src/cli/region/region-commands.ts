@@ -28,7 +28,7 @@ export const REGION_COMMANDS: readonly Command[] = [
       json: JSON_OPTION,
     },
     notes:
-      'Nothing is let go of until its receipt is imported. Needs an uplink in the configuration.',
+      'What is exported stays here until its receipt is imported.\nWhere uplink.url is empty, what is not exported goes by journal.keep_days.',
     load: async () => (await import('./bundle.ts')).exportBundle,
   },
   {
