@@ -51,6 +51,7 @@ export class HubStore {
   readonly #backoff: Backoff;
   #reopenedMs = -Infinity;
   #cancelReopen: Cancel | undefined;
+  #isClosing = false;
   #fault: HubError | undefined;
   /** By databases that were given up. */
   #writtenBefore = 0;
@@ -152,6 +153,7 @@ export class HubStore {
   }
 
   async close(): Promise<void> {
+    this.#isClosing = true;
     this.#cancelReopen?.();
     await this.#applier?.stop();
     try {
@@ -168,6 +170,7 @@ export class HubStore {
     const { clock, timers } = this.#options.machine;
     this.#fault = fault;
     this.#applier = undefined;
+    if (this.#isClosing) return;
     if (clock.monotonicMs() - this.#reopenedMs > REOPEN_MS_MAX) {
       this.#backoff.reset();
       this.#reopen(fault);

@@ -130,6 +130,21 @@ describe('the state of a hub', () => {
     );
   });
 
+  it('that fails at the end of the run is not opened anew: nobody would close it', async () => {
+    const hub = setUp();
+    publishTo(hub, 3, 'a');
+    const store = hub.open();
+    await store.digest();
+    const { state } = store;
+    state.commit = (): never => {
+      Reflect.deleteProperty(state, 'commit');
+      throw new HubError('store.failed', 'for a test');
+    };
+    await store.close();
+    assert.equal(store.state, state);
+    assert.equal(store.fault?.code, 'store.failed');
+  });
+
   it('says nothing to who can do without, where its tables fail: no device ends the hub by what it asks', async () => {
     const hub = setUp();
     const store = hub.open();
