@@ -231,6 +231,13 @@ export function systemCode(error: unknown): string | undefined {
   return unnamed ?? (typeof error.code === 'string' ? error.code : undefined);
 }
 
+/** What a card or its file system answers over damage. */
+const DAMAGE: ReadonlySet<string> = new Set(['EIO', 'EUCLEAN', 'EBADMSG']);
+
+export function isDamage(error: unknown): boolean {
+  return DAMAGE.has(systemCode(error) ?? '');
+}
+
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

@@ -13,6 +13,7 @@ import { openTogether } from '../closers.ts';
 import type { ConfigInput } from '../config/config.ts';
 import type { Config } from '../config/schema.ts';
 import { announceRuntime } from './data/data.ts';
+import { mayBeUnreadable, putUnreadableAside } from './data/unreadable.ts';
 import { cutFaultIn, goOnAsNew, isCut } from './storage/cut-journal.ts';
 import { openFlashLedger } from './storage/flash.ts';
 import type { Followers } from './followers.ts';
@@ -45,6 +46,19 @@ const ANNOUNCE_MS = 30_000;
  * from: with it the region may change settings, and then the hub fails with `config.changed`.
  */
 export async function openHub(config: Config, machine: Machine, input?: ConfigInput): Promise<Hub> {
+  try {
+    return await openOrBeginAnew(config, machine, input);
+  } catch (error) {
+    if (!mayBeUnreadable(error) || !(await putUnreadableAside(config.data, machine))) throw error;
+    return openOrBeginAnew(config, machine, input);
+  }
+}
+
+async function openOrBeginAnew(
+  config: Config,
+  machine: Machine,
+  input: ConfigInput | undefined,
+): Promise<Hub> {
   try {
     return await openAsItIs(config, machine, input);
   } catch (error) {

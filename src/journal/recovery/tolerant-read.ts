@@ -2,20 +2,18 @@
  * Reads where a part of the card cannot be read. One bad sector must not take the good ones around it along, nor end
  * the hub: what cannot be read comes as zeros, fails its checksum, and is treated as the damage that it is.
  */
-import { systemCode } from '../../base/errors.ts';
+import { isDamage, systemCode } from '../../base/errors.ts';
 import type { OpenFile } from '../../platform/files/files.ts';
 
 /** What a card reads as one piece, at the least. */
 const PIECE_BYTES = 4096;
 
-/** What a card or its file system answers over damage. */
-const DAMAGED: ReadonlySet<string> = new Set(['EIO', 'EUCLEAN', 'EBADMSG']);
-/** And over files that somebody has shut, or put something else in the place of. */
+/** What the system answers over files that somebody has shut, or put something else in the place of. */
 const SHUT: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'EISDIR']);
 
 /** Whether a file that does not open is as good as damaged: trying again, as for want of file descriptors, would not help. */
 export function isShutFor(error: unknown): boolean {
-  return DAMAGED.has(systemCode(error) ?? '') || isShutByHand(error);
+  return isDamage(error) || isShutByHand(error);
 }
 
 export function isShutByHand(error: unknown): boolean {
@@ -43,7 +41,7 @@ export function readOrNot(file: OpenFile, into: Uint8Array, offset: number): num
   try {
     return file.readAt(into, offset);
   } catch (error) {
-    if (DAMAGED.has(systemCode(error) ?? '')) return undefined;
+    if (isDamage(error)) return undefined;
     throw error;
   }
 }

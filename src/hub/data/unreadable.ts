@@ -1,0 +1,84 @@
+/**
+ * Files that a hub can do without, where its card does not give them back: what was acknowledged lies in the journal. State, the
+ * sum of the sessions, what was receipted and where the trees stand are made anew from there, as when they are damaged in what
+ * they say; the logs and the rest begin anew. So a start that fails over the card puts aside those that cannot be read, and is tried
+ * once more: one bad sector beneath such a file must not keep a site dark. Keys, ids, the journal and notes of numbers are none of them.
+ */
+import { HubError, isDamage, messageOf } from '../../base/errors.ts';
+import { Closers } from '../../closers.ts';
+import type { Machine } from '../../machine.ts';
+import type { Files } from '../../platform/files/files.ts';
+import { SqliteFile } from '../../store/database/sqlite.ts';
+import { asideOf } from '../../store/put-aside.ts';
+import { type HubPaths, takeDataDirectory } from './data.ts';
+
+/** Whether a start may have failed over such a file. */
+export function mayBeUnreadable(error: unknown): boolean {
+  if (error instanceof HubError && error.code === 'store.failed') return true;
+  if (isDamage(error)) return true;
+  return error instanceof Error && error.cause !== undefined && mayBeUnreadable(error.cause);
+}
+
+/**
+ * True where there was one. It keeps what bytes it has under a name of its own: of the state the first one, which may have old readings
+ * alone, of the others the last one.
+ */
+export async function putUnreadableAside(
+  dir: string,
+  { files, log }: Pick<Machine, 'files' | 'log'>,
+): Promise<boolean> {
+  const closers = new Closers();
+  try {
+    const paths = takeDataDirectory(dir, files, closers);
+    let isAny = false;
+    for (const path of dispensable(paths, files)) {
+      const reason = damageOf(path, files);
+      if (reason === undefined) continue;
+      isAny = true;
+      const isState = path.startsWith(paths.state);
+      const from = isState ? paths.state : path;
+      const aside = asideOf(from, 'damaged');
+      if (!isState) files.rename(from, aside);
+      else if (files.exists(aside)) SqliteFile.remove(files, from);
+      else SqliteFile.rename(files, from, aside);
+      log.error('data.put-aside', { path: from, aside, reason });
+    }
+    return isAny;
+  } finally {
+    await closers.close();
+  }
+}
+
+function dispensable(
+  { sessions, snapshot, folders, uplink, ledger, assets, syncLog, audit, state }: HubPaths,
+  files: Pick<Files, 'list'>,
+): string[] {
+  const single = [sessions, snapshot, folders, `${uplink}/progress`, `${ledger}/state`];
+  const logs = [syncLog, audit].flatMap((dir) =>
+    files
+      .list(dir)
+      .filter((name) => name.endsWith('.jsonl'))
+      .map((name) => `${dir}/${name}`),
+  );
+  return [...single, `${assets}/cursor`, ...logs, state, `${state}-wal`, `${state}-journal`];
+}
+
+const PIECE_BYTES = 256 * 1024;
+
+/** Why the card does not give it back; undefined where it does, and where the file is not there. */
+function damageOf(path: string, files: Pick<Files, 'exists' | 'open'>): string | undefined {
+  if (!files.exists(path)) return undefined;
+  try {
+    const file = files.open(path, 'read');
+    try {
+      const piece = new Uint8Array(PIECE_BYTES);
+      for (let at = 0, count = -1; count !== 0; at += count) count = file.readAt(piece, at);
+    } finally {
+      file.close();
+    }
+    return undefined;
+  } catch (error) {
+    if (!isDamage(error)) throw error;
+    return messageOf(error);
+  }
+}
