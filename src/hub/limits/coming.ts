@@ -3,14 +3,22 @@ interface Folded {
   readonly appliedLsn: number;
 }
 
-/** With so many keys more than at the last look, it is looked what has been folded since. */
-const LOOK_AFTER = 1_000;
+interface Sum<T> {
+  readonly lsn: number;
+  readonly sum: T;
+  readonly weight: number;
+}
+
+/** With so much more than at the last look, it is looked what has been folded since. */
+const LOOK_AFTER = 10_000;
 /** Where the store stands still, what has come goes uncounted from here on: a limit is passed by so much, and memory is not. */
-const KEYS_MAX = 5_000;
+const WEIGHT_MAX = 100_000;
 
 export class Coming<T> {
   readonly #store: Folded;
-  readonly #byKey = new Map<string, { readonly lsn: number; readonly sum: T }>();
+  readonly #byKey = new Map<string, Sum<T>>();
+  /** Of all keys together. */
+  #weight = 0;
   #lookAt = LOOK_AFTER;
 
   constructor(store: Folded) {
@@ -22,18 +30,23 @@ export class Coming<T> {
     const coming = this.#byKey.get(key);
     if (coming === undefined || coming.lsn > this.#store.appliedLsn) return coming?.sum;
     this.#byKey.delete(key);
+    this.#weight -= coming.weight;
     return undefined;
   }
 
-  /** Something of the key lies there; `sum` is what has come by now. */
-  note(key: string, lsn: number, sum: T): void {
-    this.#byKey.set(key, { lsn, sum });
-    if (this.#byKey.size >= this.#lookAt) this.#forgetFolded();
+  /** Something of the key lies there; `sum` is what has come by now, in so many pieces. */
+  note(key: string, lsn: number, sum: T, pieces = 1): void {
+    this.#weight += pieces - (this.#byKey.get(key)?.weight ?? 0);
+    this.#byKey.set(key, { lsn, sum, weight: pieces });
+    if (this.#weight >= this.#lookAt) this.#forgetFolded();
   }
 
   #forgetFolded(): void {
     for (const key of this.#byKey.keys()) this.of(key);
-    if (this.#byKey.size >= KEYS_MAX) this.#byKey.clear();
-    this.#lookAt = this.#byKey.size + LOOK_AFTER;
+    if (this.#weight >= WEIGHT_MAX) {
+      this.#byKey.clear();
+      this.#weight = 0;
+    }
+    this.#lookAt = Math.min(this.#weight + LOOK_AFTER, WEIGHT_MAX);
   }
 }

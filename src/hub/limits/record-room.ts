@@ -62,7 +62,7 @@ export class RecordRoom {
     const coming = this.#coming.of(key) ?? { pieces: new Pieces(), takes: false };
     if (!isOverfull(coming.pieces.size)) coming.pieces.putOp(kind, body);
     coming.takes ||= kind === REMOVE || kind === UNDO;
-    this.#coming.note(key, lsn, coming);
+    this.#coming.note(key, lsn, coming, 1 + coming.pieces.size.fields);
   }
 
   /** The same, where the fields that live may be those that have come. */
