@@ -7,7 +7,7 @@ import { bytesEqual, concatBytes, hexOf } from '../base/bytes.ts';
 import { HubError } from '../base/errors.ts';
 import { CborError, CborReader } from '../codec/reader.ts';
 import { CborWriter } from '../codec/writer.ts';
-import { sha256, sha256Of } from '../hashes.ts';
+import { sha256Of } from '../hashes.ts';
 import { BUNDLE_FORMAT } from '../versions.ts';
 import { MESSAGE_BYTES_MAX } from './limits.ts';
 
@@ -54,31 +54,62 @@ const MESSAGES_MAX = 1_000_000;
 const TOPIC_CHARS_MAX = 256;
 /** Room for all of a part but its data. */
 const HEAD_BYTES_MAX = 128;
-/** What is read at a time. */
+/** What is read, or written, at a time. */
 const PIECE_BYTES = 2 << 20;
+/** Messages are held in blocks of at least so much. */
+const BLOCK_BYTES = 1 << 20;
 /** Room for any message and its topic. */
 const MESSAGE_ROOM_BYTES = MESSAGE_BYTES_MAX + 4 * TOPIC_CHARS_MAX + 16;
 const BREAKS_OFF = 'it breaks off, or is no bundle';
 
-/** The files of a bundle, each with at most `partBytesMax` of content. */
+/** Gathers the messages of a bundle, and holds them once. */
+export class BundleContent {
+  readonly #blocks: Uint8Array[] = [];
+  readonly #block = new CborWriter(PIECE_BYTES);
+  #messages = 0;
+
+  get isEmpty(): boolean {
+    return this.#messages === 0;
+  }
+
+  add({ topic, payload }: CarriedMessage): void {
+    this.#block.array(2).text(topic).bytes(payload);
+    this.#messages += 1;
+    if (this.#block.length >= BLOCK_BYTES) this.#endBlock();
+  }
+
+  /** The files of the bundle, each with at most `partBytesMax` of content. */
+  parts(partBytesMax = PART_BYTES_MAX): PartSource[] {
+    this.#endBlock();
+    const content = joined([new CborWriter(9).array(this.#messages).finish(), ...this.#blocks]);
+    const id = sha256Of(piecesOf(content)).subarray(0, BUNDLE_ID_BYTES);
+    const parts = Math.max(1, Math.ceil(content.length / partBytesMax));
+    return Array.from({ length: parts }, (_, index) => {
+      const data = within(content, index * partBytesMax, (index + 1) * partBytesMax);
+      const head = new CborWriter(HEAD_BYTES_MAX).array(FIELDS).text(MAGIC).uint(BUNDLE_FORMAT);
+      head
+        .bytes(id)
+        .uint(index + 1)
+        .uint(parts);
+      head.bytes(sha256Of(piecesOf(data))).bytesHead(data.length);
+      return joined([head.finish(), data]);
+    });
+  }
+
+  #endBlock(): void {
+    this.#blocks.push(this.#block.finish());
+    this.#block.reset();
+  }
+}
+
+/** The files of a small bundle. */
 export function encodeBundle(
   messages: readonly CarriedMessage[],
-  partBytesMax = PART_BYTES_MAX,
+  partBytesMax?: number,
 ): Uint8Array[] {
-  const writer = new CborWriter(1 << 16).array(messages.length);
-  for (const { topic, payload } of messages) writer.array(2).text(topic).bytes(payload);
-  const content = writer.finish();
-  const id = sha256(content).subarray(0, BUNDLE_ID_BYTES);
-  const parts = Math.max(1, Math.ceil(content.length / partBytesMax));
-  return Array.from({ length: parts }, (_, index) => {
-    const data = content.subarray(index * partBytesMax, (index + 1) * partBytesMax);
-    const head = new CborWriter(data.length + 128).array(FIELDS).text(MAGIC).uint(BUNDLE_FORMAT);
-    head
-      .bytes(id)
-      .uint(index + 1)
-      .uint(parts);
-    return head.bytes(sha256(data)).bytes(data).finish();
-  });
+  const content = new BundleContent();
+  for (const message of messages) content.add(message);
+  return content.parts(partBytesMax).map((part) => part.slice(0, part.length));
 }
 
 /** Reads one file; a stick that was pulled too early leaves one that is damaged. */
@@ -100,10 +131,7 @@ export function parsePart(file: PartSource): PartOutcome {
     const isCounted = part >= 1 && part <= parts && parts <= PARTS_MAX;
     const isWhole = from + length === file.length;
     if (!isWhole || id.length !== BUNDLE_ID_BYTES || !isCounted) return damaged('no bundle');
-    const data: PartSource = {
-      length,
-      slice: (start, end) => file.slice(from + start, from + Math.min(end, length)),
-    };
+    const data = within(file, from, file.length);
     if (!bytesEqual(hash, sha256Of(piecesOf(data)))) return damaged('its hash is wrong');
     return { kind: 'part', part: { bundle: hexOf(id), part, parts, data } };
   } catch (error) {
@@ -130,8 +158,18 @@ export function joinBundle(parts: readonly BundlePart[]): BundleOutcome {
   return { kind: 'bundle', messages: { [Symbol.iterator]: () => messagesIn(content) } };
 }
 
-function* piecesOf(source: PartSource): Generator<Uint8Array> {
+/** All of it, piece by piece. */
+export function* piecesOf(source: PartSource): Generator<Uint8Array> {
   for (let at = 0; at < source.length; at += PIECE_BYTES) yield source.slice(at, at + PIECE_BYTES);
+}
+
+/** What lies from `from` up to `to`, or the end. */
+function within(source: PartSource, from: number, to: number): PartSource {
+  const length = Math.min(to, source.length) - from;
+  return {
+    length,
+    slice: (start, end) => source.slice(from + start, from + Math.min(end, length)),
+  };
 }
 
 /** One behind the other. */

@@ -55,8 +55,13 @@ export class CborWriter {
   }
 
   bytes(value: Uint8Array): this {
-    this.#head(MAJOR.bytes, value.length);
-    return this.raw(value);
+    return this.bytesHead(value.length).raw(value);
+  }
+
+  /** Of a byte string whose bytes the caller puts behind it. */
+  bytesHead(length: number): this {
+    this.#head(MAJOR.bytes, length);
+    return this;
   }
 
   text(value: string): this {

@@ -5,15 +5,16 @@
 import { HubError, messageOf as textOfError } from '../../base/errors.ts';
 import { isoTime } from '../../base/iso-time.ts';
 import {
+  BundleContent,
   type CarriedMessage,
-  encodeBundle,
   joinBundle,
   PART_BYTES_MAX,
   parsePart,
   type PartSource,
+  piecesOf,
 } from '../../batch/bundle.ts';
 import { parseUpstreamTopic, topicOfBatch } from '../../batch/wire/topics.ts';
-import { type OpenFile, removeHalf } from '../../platform/files/files.ts';
+import { folderOf, type OpenFile, putInPlace, removeHalf } from '../../platform/files/files.ts';
 import { type Args, UsageError } from '../args.ts';
 import { HubApi } from '../asking/hub-api.ts';
 import { type CliIo, EXIT, type ExitCode } from '../io.ts';
@@ -63,21 +64,22 @@ export async function exportBundle(args: Args, io: CliIo): Promise<ExitCode> {
     )) as HandedDocument;
   let handed = await hand();
   while (handed.isAll === false) handed = await hand();
-  const messages: CarriedMessage[] = [messageOf(handed.hello)];
+  const content = new BundleContent();
+  content.add(messageOf(handed.hello));
   for (const { id, chunks } of handed.batches) {
     for (let from = 0; from < chunks;) {
       const path = `/api/v1/bundle/messages?batch=${id}&from=${from}`;
       const page = ((await api.json(path)) as PageDocument).messages;
       if (page.length === 0) break; // Its receipt came meanwhile.
-      messages.push(...page.map((message) => messageOf(message)));
+      for (const message of page) content.add(messageOf(message));
       from += page.length;
     }
   }
   for (const each of handed.carried) {
     const page = (await api.json(`/api/v1/bundle/messages?carried=${each}`)) as PageDocument;
-    messages.push(...page.messages.map((message) => messageOf(message)));
+    for (const message of page.messages) content.add(messageOf(message));
   }
-  const files = writeParts(stem, messages, partBytes, io);
+  const files = writeParts(stem, content.parts(partBytes), io);
   const ledger = args.text('ledger');
   const ledgerFiles = ledger === undefined ? undefined : await writeLedger(ledger, api, io);
   const ops = handed.batches.reduce((sum, batch) => sum + batch.ops, 0);
@@ -122,7 +124,7 @@ async function importAtRegion(
   io: CliIo,
 ): Promise<ExitCode> {
   const api = regionApi(args, io);
-  const answers: CarriedMessage[] = [];
+  const content = new BundleContent();
   const refused: Refused[] = [];
   let stored = 0;
   let passedOver = 0;
@@ -133,14 +135,14 @@ async function importAtRegion(
       stored: number;
       passedOver: number;
     };
-    answers.push(...answer.answers.map((message) => messageOf(message)));
+    for (const message of answer.answers) content.add(messageOf(message));
     refused.push(...answer.refused);
     stored += answer.stored;
     passedOver += answer.passedOver;
   }
   const stem =
     args.text('receipts') ?? `${args.operand(0).replace(/(-\d+)?\.bundle$/, '')}-receipts`;
-  const files = answers.length === 0 ? [] : writeParts(stem, answers, PART_BYTES_MAX, io);
+  const files = content.isEmpty ? [] : writeParts(stem, content.parts(), io);
   if (args.has('json')) {
     io.stdout(`${JSON.stringify({ stored, refused, passedOver, receipts: files })}\n`);
   } else {
@@ -236,30 +238,42 @@ function fileSource(path: string, { files }: CliIo): PartSource {
   };
 }
 
-function writeParts(
-  stem: string,
-  messages: readonly CarriedMessage[],
-  partBytes: number,
-  io: CliIo,
-): string[] {
-  const parts = encodeBundle(messages, partBytes);
+function writeParts(stem: string, parts: readonly PartSource[], io: CliIo): string[] {
   const base = stem.endsWith(SUFFIX) ? stem.slice(0, -SUFFIX.length) : stem;
   const paths: string[] = [];
-  for (const [index, bytes] of parts.entries()) {
+  for (const [index, part] of parts.entries()) {
     const number = parts.length === 1 ? '' : `-${String(index + 1).padStart(4, '0')}`;
     const path = `${base}${number}${SUFFIX}`;
     try {
-      io.files.replace(path, bytes);
+      writePart(path, part, io);
     } catch (error) {
       // Half a bundle is of no use, and takes the room of the next try.
       for (const each of [...paths, path]) removeHalf(io.files, each);
-      const needed = parts.reduce((sum, part) => sum + part.length, 0);
+      const needed = parts.reduce((sum, { length }) => sum + length, 0);
       const reason = `${path}: ${textOfError(error)}; the whole has ${bytesText(needed)}, nothing of it was left there`;
       throw new HubError('files.refused', reason, error);
     }
     paths.push(path);
   }
   return paths;
+}
+
+/** As `replace` does, and never all of it in memory at once. */
+function writePart(path: string, part: PartSource, { files }: CliIo): void {
+  putInPlace(files, path, (beside) => {
+    const file = files.open(beside, 'create');
+    try {
+      let at = 0;
+      for (const piece of piecesOf(part)) {
+        file.writeAt(piece, at);
+        at += piece.length;
+      }
+      file.datasyncNow();
+    } finally {
+      file.close();
+    }
+  });
+  files.syncDir(folderOf(path));
 }
 
 /** Hubs that carry for others keep no order, and of a hub that has not greeted the region takes nothing. */

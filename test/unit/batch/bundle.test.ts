@@ -3,7 +3,15 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { test } from 'vitest';
 
-import { type BundlePart, encodeBundle, joinBundle, parsePart } from '../../../src/batch/bundle.ts';
+import { concatBytes } from '../../../src/base/bytes.ts';
+import {
+  BundleContent,
+  type BundlePart,
+  encodeBundle,
+  joinBundle,
+  parsePart,
+  piecesOf,
+} from '../../../src/batch/bundle.ts';
 
 const messages = fc.array(
   fc.record(
@@ -82,6 +90,17 @@ test('of a bundle larger than memory only pieces are read, and messages lie acro
     assert.equal(at, sent.length);
   }
   assert.ok(largest <= 2 << 20, `${largest} bytes at once`);
+});
+
+test('a bundle that is made holds its messages once, and is written in pieces', () => {
+  const content = new BundleContent();
+  for (let at = 0; at < 100; at++)
+    content.add({ topic: `t/${at}`, payload: new Uint8Array(60_000).fill(at) });
+  const [part, ...others] = content.parts();
+  assert.ok(part !== undefined && others.length === 0);
+  const pieces = [...piecesOf(part)];
+  assert.ok(pieces.length > 2 && pieces.every(({ length }) => length <= 2 << 20));
+  assert.equal(partOf(concatBytes(pieces)).part, 1);
 });
 
 test('a content that its hash vouches for, and that is no messages, is told', () => {
