@@ -18,7 +18,7 @@ export function auditCommand(args: Args, io: CliIo): ExitCode {
   const dir = args.has('regional') ? regionAuditDir(regionalDir(data)) : hubPaths(data).audit;
   if (!io.files.exists(dir)) {
     io.stderr(
-      `There is no audit log at ${dir}: audit.enabled was never true for this data directory.\n`,
+      `There is no audit log at ${dir}: nothing has run there, or audit.enabled was never true.\n`,
     );
     return EXIT.failed;
   }
