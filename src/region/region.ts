@@ -57,6 +57,7 @@ const HUB_GRANT = {
   read: ['heliograph/v1/#'],
 } as const;
 const HTTP_CONNECTIONS_MAX = 64;
+const MIB = 1 << 20;
 
 /** Opens everything; throws `HubError`, and leaves nothing open, where a part cannot. */
 export function openRegion(config: Config, machine: Machine): Promise<Region> {
@@ -218,6 +219,7 @@ async function listenHttp(parts: RegionParts): Promise<HttpServer> {
       purpose: 'regional.http_port',
       connectionsMax: HTTP_CONNECTIONS_MAX,
       fetch: (request, remote) => api.fetch(request, remote),
+      bodyBytesMax: (_method, path) => (path === '/api/v1/roster' ? 2 * MIB : MIB),
     }),
   );
   closers.add(api);
