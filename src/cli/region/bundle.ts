@@ -291,7 +291,8 @@ function* groupsOf(messages: Iterable<CarriedMessage>, byBatch: boolean): Genera
   let batch = '';
   for (const { topic, payload } of messages) {
     const next = topicOfBatch(topic);
-    if (byBatch && next !== batch && group.length > 0) {
+    const isFull = bytes + payload.length > REQUEST_BYTES;
+    if (group.length > 0 && (isFull || (byBatch && next !== batch))) {
       yield group;
       group = [];
       bytes = 0;
@@ -299,10 +300,6 @@ function* groupsOf(messages: Iterable<CarriedMessage>, byBatch: boolean): Genera
     batch = next;
     group.push([topic, Buffer.from(payload).toString('base64')]);
     bytes += payload.length;
-    if (bytes < REQUEST_BYTES) continue;
-    yield group;
-    group = [];
-    bytes = 0;
   }
   if (group.length > 0) yield group;
 }
