@@ -5,7 +5,8 @@
 import { isoTime, wallMsOfIso } from '../../base/iso-time.ts';
 
 const DAY_MS = 86_400_000;
-const MOMENT = /\b([01]\d|2[0-3]):([0-5]\d) UTC\b/g;
+/** With its day where the sentence has one. */
+const MOMENT = /(\b\d{4}-\d\d-\d\d )?\b([01]\d|2[0-3]):([0-5]\d) UTC\b/g;
 
 export interface ReaderTimes {
   /** `2026-03-01 07:10:00`. */
@@ -29,10 +30,11 @@ export function readerTimes(timeZone?: string): ReaderTimes {
     second: (wallMs) => format.format(wallMs),
     minute,
     sentence: (text, atMs) =>
-      text.replace(MOMENT, (found, hour: string, minutes: string) => {
-        const day = isoTime(atMs).slice(0, 10);
+      text.replace(MOMENT, (found, date: string | undefined, hour: string, minutes: string) => {
+        const day = (date ?? isoTime(atMs)).slice(0, 10);
         const sameDayMs = wallMsOfIso(`${day}T${hour}:${minutes}:59Z`);
         if (sameDayMs === undefined) return found;
+        if (date !== undefined) return minute(sameDayMs);
         return minute(sameDayMs < atMs ? sameDayMs + DAY_MS : sameDayMs).slice(11);
       }),
   };

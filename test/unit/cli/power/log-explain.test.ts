@@ -84,6 +84,12 @@ test('times within a sentence are those of the reader, like the one in front of 
     rendered('2026-03-01T22:10:00.000Z', `${files} 05:30 UTC and 22:10 UTC`),
     /^2026-03-02 01:10:00 .* at 08:30 and 01:10$/,
   );
+  const back = 'everything is on the card; back about';
+  assert.match(
+    rendered('2026-03-01T20:10:00.000Z', `${back} 2026-03-02 22:00 UTC`),
+    /back about 2026-03-03 01:00$/,
+    'with its day',
+  );
   assert.match(rendered('?', `${files} 10:40 UTC`), /10:40 UTC$/, 'of a line without a time');
 });
 
