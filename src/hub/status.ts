@@ -196,6 +196,7 @@ export class HubStatus {
 
   #power(power: HubPower): StatusSnapshot['power'] {
     const { state, source, ageS, ...figures } = twoDigits(power.monitor.estimate());
+    const { backAtMs } = power.monitor.decision();
     return {
       state,
       socPct: figures.socPct ?? null,
@@ -206,6 +207,7 @@ export class HubStatus {
       curtailed: figures.curtailed ?? null,
       source,
       ageS: Number.isFinite(ageS) ? ageS : null,
+      backAt: backAtMs === undefined ? null : isoTime(backAtMs),
       override: overrideJson(power.override.current()),
     };
   }

@@ -73,6 +73,8 @@ export interface PowerStatus {
   readonly source: string;
   /** Age of the newest reading. */
   readonly ageS: number | null;
+  /** In `shutdown`: when the sun has probably filled the battery so far that sync goes on. */
+  readonly backAt: string | null;
   /** Everything is sent by hand until then. */
   readonly override: { readonly until: string; readonly who: string } | null;
 }

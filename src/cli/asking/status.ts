@@ -1,5 +1,5 @@
 /** `heliograph status`: what a person at the site wants to know first. */
-import { wallMsOfIso } from '../../base/iso-time.ts';
+import { isoTime, wallMsOfIso } from '../../base/iso-time.ts';
 import { durationText } from '../../base/duration.ts';
 import { CLASS_NAMES } from '../../model/class.ts';
 import { rangesText } from '../../status/lsn-ranges.ts';
@@ -43,7 +43,14 @@ export function renderStatus(status: StatusSnapshot, paint: Paint): string {
   const nowMs = wallMsOfIso(status.clock.at) ?? 0;
   const title = `${paint('bold', status.site)}  hub ${status.hubId}  version ${status.version}`;
   const sections: [string, readonly string[]][] = [
-    ['Power', [...powerLines(status.power, paint), ...byHandLines(status.power)]],
+    [
+      'Power',
+      [
+        ...powerLines(status.power, paint),
+        ...backLines(status.power, nowMs),
+        ...byHandLines(status.power),
+      ],
+    ],
     ['Waiting', backlogLines(status)],
     [
       'Uplink',
@@ -98,6 +105,16 @@ function powerLines(power: PowerStatus, paint: Paint): string[] {
   const isEarly = power.state === 'unknown' && power.socPct !== null;
   const state = isEarly ? 'unknown until there are more readings' : power.state;
   return [`${paint(colour, state)}: ${figures.join('; ')}`, paint('dim', source)];
+}
+
+function backLines({ state, backAt }: PowerStatus, nowMs: number): string[] {
+  if (state !== 'shutdown') return [];
+  const backMs = backAt === null ? undefined : wallMsOfIso(backAt);
+  const when =
+    backMs === undefined
+      ? 'when the sun is back'
+      : `about ${isoTime(backMs).slice(0, 16).replace('T', ' ')} UTC, in ${durationText((backMs - nowMs) / 1_000)}`;
+  return [`nothing is sent, so that the site lives on; sync goes on ${when}`];
 }
 
 function byHandLines({ override }: PowerStatus): string[] {

@@ -104,8 +104,9 @@ function showPower(power) {
   setText('soc-error', soc === null ? 'charge not known' : `± ${fixed(error, 0)} % charge`);
   fillArc('arc-level', soc ?? 0);
   fillArc('arc-error', soc === null ? 0 : Math.min(100, soc + (error ?? 0)));
-  const spare = power.curtailed === true && power.state !== 'unknown';
-  setText('power-state', power.state + (spare ? ', sun to spare' : ''));
+  const spare = power.curtailed === true && power.state !== 'unknown' ? ', sun to spare' : '';
+  const back = power.backAt ? `, back about ${dayTime.format(Date.parse(power.backAt))}` : '';
+  setText('power-state', power.state + spare + back);
   if (power.state !== state) {
     state = power.state;
     showWhy();

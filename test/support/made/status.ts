@@ -31,6 +31,7 @@ export function sampleStatus(change: Partial<StatusSnapshot> = {}): StatusSnapsh
       curtailed: false,
       source: 've-direct:/dev/ttyUSB0',
       ageS: 2,
+      backAt: null,
       override: null,
     },
     backlog: {

@@ -103,6 +103,19 @@ test('a hub without any source of readings is not on mains, unless it was told s
   );
 });
 
+test('a battery that must recover: when sync goes on is told', () => {
+  const powerOf = (state: string, backAt: string | null): string => {
+    const power = { ...sampleStatus().power, state, backAt };
+    return renderStatus(sampleStatus({ power }), plain);
+  };
+  assert.match(
+    powerOf('shutdown', '2026-03-02T09:20:00.000Z'),
+    /^ +nothing is sent, .* sync goes on about 2026-03-02 09:20 UTC, in 21 h/m,
+  );
+  assert.match(powerOf('shutdown', null), /sync goes on when the sun is back$/m);
+  assert.doesNotMatch(powerOf('critical', null), /sync goes on/);
+});
+
 test('who sends by hand is told, and until when', () => {
   const powerOf = (override: StatusSnapshot['power']['override']): string => {
     const power = { ...sampleStatus().power, override };
