@@ -55,7 +55,8 @@ export function sentenceOf(
   const known = level === undefined ? '' : ` (${level})`;
   // The log only rides along: that its lines wait is no news to anybody.
   const waiting = deferred.filter((it) => it.class !== LOG);
-  if (waiting.length === 0) return `${ALL_GO[rule]}${known}`;
+  // At the reserve nothing goes, whatever the state or a person says.
+  if (waiting.length === 0) return `${ALL_GO[allowed.length === 0 ? 'shutdown' : rule]}${known}`;
   const waits = grouped(waiting).map(({ reason, classes, code, untilMs }) => {
     const word = SUN_CODES.has(code) ? 'sun enough at' : 'until';
     const until = untilMs === undefined ? '' : `, ${word} ${momentOf(untilMs)}`;

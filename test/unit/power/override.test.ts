@@ -57,6 +57,14 @@ test('by hand everything goes, also from a low battery, but never from the reser
   assert.deepEqual(decided('saver', 40, { ...byHand, byHandUntilMs: 0 }).allowed, [0, 1]);
 });
 
+test('at the reserve nothing goes, and the sentence says so before the state is shutdown', () => {
+  for (const byHandUntilMs of [undefined, 30 * MINUTE_MS]) {
+    const { allowed, why } = decided('critical', 14, { byHandUntilMs, budget: sunny(14, 2) });
+    assert.deepEqual(allowed, []);
+    assert.match(why, /^(sent by hand until T\+30m: )?nothing goes: .* \(battery 14 %\)$/);
+  }
+});
+
 test('a quota that runs out stops bulk first, telemetry at its end, records never', () => {
   const old = backlogOf({
     2: { oldestMs: 6 * HOUR_MS },
