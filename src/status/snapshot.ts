@@ -75,8 +75,12 @@ export interface PowerStatus {
   readonly ageS: number | null;
   /** In `shutdown`: when the sun has probably filled the battery so far that sync goes on. */
   readonly backAt: string | null;
-  /** Everything is sent by hand until then. */
-  readonly override: { readonly until: string; readonly who: string } | null;
+  /** Everything is sent by hand until then; `held` while the battery is too low for it. */
+  readonly override: {
+    readonly until: string;
+    readonly who: string;
+    readonly held: boolean;
+  } | null;
 }
 
 /** Contents of assets on this hub. */

@@ -207,14 +207,18 @@ testWithPeers(
   'a technician at dusk: what sync took and what was measured of it, and that shutdown holds by hand back',
   ['chromium'],
   async ([path]) => {
-    const override = { until: new Date(NOON_MS + 60_000).toISOString(), who: 'the page' };
-    const power = { ...sampleStatus().power, state: 'shutdown' as const, socPct: 11, override };
+    const until = new Date(NOON_MS + 60_000).toISOString();
+    const override = { until, who: 'the page', held: true };
+    const backAt = new Date(NOON_MS + 21 * 3_600_000).toISOString();
+    const dusk = { state: 'shutdown' as const, socPct: 11, backAt };
+    const power = { ...sampleStatus().power, ...dusk, override };
     sources.status = sampleStatus({ power });
     const page = await visit(path as string, { width: 360, dark: true });
     await reads(page, '#uplink-energy', '0.42 Wh, 7 sessions');
     await reads(page, '#uplink-measured', '2 of them: 0.19 Wh for 0.21 believed');
     await reads(page, '#override', 'End sending by hand');
     await reads(page, '#override-note', /the battery is too low for it$/);
+    await reads(page, '#power-state', /^shutdown, back about /);
     const { measuredToday: _measured, ...energy } = sampleStatus().energy;
     sources.status = sampleStatus({ energy });
     await page.reload();

@@ -119,7 +119,8 @@ function backLines({ state, backAt }: PowerStatus, nowMs: number): string[] {
 
 function byHandLines({ override }: PowerStatus): string[] {
   if (override === null) return [];
-  return [`${printable(override.who)} sends by hand until ${override.until}`];
+  const held = override.held ? '; the battery is too low for it' : '';
+  return [`${printable(override.who)} sends by hand until ${override.until}${held}`];
 }
 
 /** On mains nothing is measured; where nothing tells anything of a battery, the hub does not know that. */

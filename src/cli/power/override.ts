@@ -1,5 +1,6 @@
 /** `heliograph override`: sends everything now, for a while, because somebody is on site. */
 import { durationMs, durationText } from '../../base/duration.ts';
+import type { PowerStatus } from '../../status/snapshot.ts';
 import { type Args, UsageError } from '../args.ts';
 import { HubApi } from '../asking/hub-api.ts';
 import type { CliIo } from '../io.ts';
@@ -12,13 +13,17 @@ export async function overridePower(args: Args, io: CliIo): Promise<void> {
   const forMs = durationOf(args);
   const wish = { minutes: forMs / MINUTE_MS };
   const answer = (await HubApi.of(args, io).post('/api/v1/override', wish)) as {
-    readonly override: { readonly until: string } | null;
+    readonly override: PowerStatus['override'];
   };
-  print(args, io, answer, () => [
-    answer.override === null
-      ? 'Ended. The power brain decides again.'
-      : `Everything goes for ${durationText(forMs / 1_000)}, until ${answer.override.until} by the hub's clock.`,
-  ]);
+  print(args, io, answer, () => [textOf(answer.override, forMs)]);
+}
+
+function textOf(override: PowerStatus['override'], forMs: number): string {
+  if (override === null) return 'Ended. The power brain decides again.';
+  const until = `until ${override.until} by the hub's clock`;
+  return override.held
+    ? `Nothing goes: what is left in the battery keeps the site alive. Once the sun has lifted it, everything goes ${until}.`
+    : `Everything goes for ${durationText(forMs / 1_000)}, ${until}.`;
 }
 
 /** 0: the end. */

@@ -204,7 +204,8 @@ export class HubPower {
     const { clock } = this.#options.time;
     const { endMs, who } = this.#byHand;
     const leftMs = endMs - clock.monotonicMs();
-    return leftMs > 0 ? { untilMs: clock.wallMs() + leftMs, who } : undefined;
+    const isHeld = this.monitor.decision().allowed.length === 0;
+    return leftMs > 0 ? { untilMs: clock.wallMs() + leftMs, who, isHeld } : undefined;
   }
 
   #sample(): ReturnType<PowerHistory['since']>[number] {

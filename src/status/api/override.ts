@@ -7,11 +7,14 @@ import { isoTime } from '../../base/iso-time.ts';
 import { jsonAnswer } from '../http/answers.ts';
 import { problem } from '../http/problem.ts';
 import type { Wish } from '../http/wish.ts';
+import type { StatusSnapshot } from '../snapshot.ts';
 
 export interface Override {
   /** By the hub's clock. */
   readonly untilMs: number;
   readonly who: string;
+  /** The battery is down to the reserve: nothing goes for it at this moment. */
+  readonly isHeld: boolean;
 }
 
 export interface OverrideDoor {
@@ -36,8 +39,8 @@ export function isSpan(minutes: unknown): minutes is number {
   return typeof minutes === 'number' && minutes >= 0 && minutes <= MINUTES_MAX;
 }
 
-export function overrideJson(
-  current: Override | undefined,
-): { readonly until: string; readonly who: string } | null {
-  return current === undefined ? null : { until: isoTime(current.untilMs), who: current.who };
+export function overrideJson(current: Override | undefined): StatusSnapshot['power']['override'] {
+  if (current === undefined) return null;
+  const { untilMs, who, isHeld } = current;
+  return { until: isoTime(untilMs), who, held: isHeld };
 }

@@ -146,8 +146,7 @@ function showOverride(override) {
   if (override !== null) {
     const until = clockTime.format(Date.parse(override.until));
     const note = `sent by hand until ${until}, says ${override.who}`;
-    const isHeld = state === 'shutdown';
-    setText('override-note', isHeld ? `${note}; the battery is too low for it` : note);
+    setText('override-note', override.held ? `${note}; the battery is too low for it` : note);
   } else if (!element('override-note').dataset.failed) setText('override-note', '');
 }
 

@@ -196,6 +196,8 @@ export class SampleSources {
   readonly readings: ReadingPoint[] = [];
   readonly sources: PowerSourceRow[] = [];
   override: Override | undefined;
+  /** The battery is too low for one. */
+  isHeld = false;
   /** As `/api/v1/conflicts` lists them; empty once one was resolved. */
   conflicts: Record<string, JsonValue>[] = [];
   readonly resolved: { readonly key: string; readonly value: unknown }[] = [];
@@ -263,9 +265,11 @@ export class SampleSources {
       override: {
         begin: (durationMs, who) => {
           const untilMs = this.clock.wallMs() + durationMs;
-          this.override = durationMs === 0 ? undefined : { untilMs, who };
+          const { isHeld } = this;
+          this.override = durationMs === 0 ? undefined : { untilMs, who, isHeld };
           // A status that knew nothing of it would take it back on the page.
-          const shown = durationMs === 0 ? null : { until: new Date(untilMs).toISOString(), who };
+          const until = new Date(untilMs).toISOString();
+          const shown = durationMs === 0 ? null : { until, who, held: isHeld };
           this.status = sampleStatus({ power: { ...this.status.power, override: shown } });
         },
         current: () => this.override,

@@ -123,7 +123,11 @@ test('who sends by hand is told, and until when', () => {
   };
   const until = '2026-03-01T12:30:00.000Z';
   const byHand = /^Power .*\n.*\n +ana sends by hand until 2026-03-01T12:30:00.000Z\nWaiting/m;
-  assert.match(powerOf({ until, who: 'ana' }), byHand);
+  assert.match(powerOf({ until, who: 'ana', held: false }), byHand);
+  assert.match(
+    powerOf({ until, who: 'ana', held: true }),
+    /30:00.000Z; the battery is too low for it$/m,
+  );
   assert.doesNotMatch(powerOf(null), /by hand/);
 });
 
@@ -268,6 +272,9 @@ test('override begins and ends sending by hand', async () => {
   assert.equal(sources.override?.untilMs, NOON_MS + 90 * 60_000);
   await world.run(`override --end ${url}`, { http });
   assert.equal(sources.override, undefined);
+  sources.isHeld = true;
+  const held = await world.run(`override --for 90m ${url}`, { http });
+  assert.match(held.stdout, /^Nothing goes: .* everything goes until 2026-03-01T13:30:00/);
 });
 
 test.each(['', '--for 30m --end', '--for soon', '--for 0m', '--for 2d'])(

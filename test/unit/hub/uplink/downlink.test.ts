@@ -91,7 +91,8 @@ function wishedRig(
       override: {
         begin: (durationMs: number, who: string) => {
           begun.push(durationMs / MINUTE_MS);
-          rig.current = durationMs > 0 ? { untilMs: rig.wallMs + durationMs, who } : undefined;
+          rig.current =
+            durationMs > 0 ? { untilMs: rig.wallMs + durationMs, who, isHeld: false } : undefined;
         },
         current: () => rig.current,
       },
@@ -116,7 +117,7 @@ test('the region ends what it began, also at a hub whose clock has leapt ahead m
   await downlink.take([]);
   assert.deepEqual(begun, [30, 0]);
 
-  rig.current = { untilMs: rig.wallMs + MINUTE_MS, who: 'somebody on site' };
+  rig.current = { untilMs: rig.wallMs + MINUTE_MS, who: 'somebody on site', isHeld: false };
   rig.untilMs -= 1;
   await downlink.take([]);
   assert.deepEqual(begun, [30, 0], 'what others began goes on');
@@ -124,11 +125,11 @@ test('the region ends what it began, also at a hub whose clock has leapt ahead m
 
 test('a wish of the region cuts nothing off what somebody on site began, and may go on beyond it', async () => {
   const rig = wishedRig(NOW_MS);
-  rig.current = { untilMs: NOW_MS + 60 * MINUTE_MS, who: 'somebody on site' };
+  rig.current = { untilMs: NOW_MS + 60 * MINUTE_MS, who: 'somebody on site', isHeld: false };
   const downlink = rig.open();
   await downlink.take([]);
   assert.deepEqual(rig.begun, [], 'half an hour is over before the hour is');
-  rig.current = { untilMs: NOW_MS + 10 * MINUTE_MS, who: 'somebody on site' };
+  rig.current = { untilMs: NOW_MS + 10 * MINUTE_MS, who: 'somebody on site', isHeld: false };
   rig.untilMs += 1;
   await downlink.take([]);
   assert.deepEqual(rig.begun, [30]);

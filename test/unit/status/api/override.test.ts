@@ -33,7 +33,7 @@ describe('for a while', () => {
     const begun = await post({ minutes: 30 });
     assert.equal(begun.status, 200);
     assert.deepEqual(await begun.json(), {
-      override: { until: '2026-03-01T12:30:00.000Z', who: 'somebody on site' },
+      override: { until: '2026-03-01T12:30:00.000Z', who: 'somebody on site', held: false },
     });
     const ended = await post({ minutes: 0 });
     assert.deepEqual(await ended.json(), { override: null });
