@@ -47,7 +47,7 @@ interface Level {
 }
 
 /** What a tree needs of a disk. */
-export type TileFiles = Pick<Files, 'open' | 'exists' | 'syncDir'>;
+export type TileFiles = Pick<Files, 'open' | 'syncDir'>;
 
 export class TileTree {
   readonly #files: TileFiles;
@@ -184,7 +184,8 @@ export class TileTree {
 
   async #append(level: number, written: number, tiles: readonly Uint8Array[]): Promise<void> {
     const path = this.#levelPath(level);
-    const isNew = !this.#files.exists(path);
+    // Nothing of it counts yet: a file that is there is left of a try whose name may not be durable.
+    const isNew = written === 0;
     const file = this.#files.open(path, isNew ? 'create' : 'update');
     try {
       for (const [at, tile] of tiles.entries()) file.writeAt(tile, (written + at) * TILE_BYTES);

@@ -88,7 +88,6 @@ function tileFiles(fetched: ReadonlyMap<string, Uint8Array>): TileFiles {
     throw new Error('tiles are written to tables');
   };
   return {
-    exists: () => true,
     syncDir: never,
     open: (path) => ({
       path,
