@@ -3,7 +3,7 @@
  * HTTP API; closes them in reverse. Its data lies below `<data>/regional`, so that a hub and a regional node
  * can share one data directory on one machine.
  */
-import { messageOf, systemCode } from '../base/errors.ts';
+import { HubError, messageOf, systemCode } from '../base/errors.ts';
 import { isoTime } from '../base/iso-time.ts';
 import { Broker } from '../broker/broker.ts';
 import { BRIEF_FILTER } from '../batch/wire/topics.ts';
@@ -178,8 +178,9 @@ async function listenHttp(parts: RegionParts): Promise<HttpServer> {
   const metrics = async (): Promise<RegionMetrics> => {
     const uptimeS = Math.round((clock.monotonicMs() - startMs) / 1_000);
     const own = { regionId: id, version: PROGRAM_VERSION, uptimeS, work: node.work };
-    const databaseThere = database?.isThere ?? null;
     const sites = await siteMetrics(node.sites(), clock.wallMs());
+    // What the question above has met, not the one before.
+    const databaseThere = database?.isThere ?? null;
     const around = { connected: node.isConnected, databaseThere, diskFreeBytes: diskFreeBytes() };
     return { ...own, ...around, sites };
   };
@@ -235,10 +236,23 @@ function freeBytesOf(dir: string, { files }: Pick<Machine, 'files'>): number | n
   }
 }
 
+/** None while their storage does not answer: the other figures tell of that. */
 async function siteMetrics(
   sites: readonly Site[],
   nowMs: number,
-): Promise<RegionMetrics['sites'][number][]> {
+): Promise<readonly RegionMetrics['sites'][number][]> {
+  try {
+    return await metricsOf(sites, nowMs);
+  } catch (error) {
+    if (error instanceof HubError) return [];
+    throw error;
+  }
+}
+
+async function metricsOf(
+  sites: readonly Site[],
+  nowMs: number,
+): Promise<readonly RegionMetrics['sites'][number][]> {
   const found: RegionMetrics['sites'][number][] = [];
   for (const { name: site, storage } of sites) {
     const hubs = (await storage.hubs()).map(({ hub, heardMs }) => ({

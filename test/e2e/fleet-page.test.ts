@@ -8,6 +8,7 @@ import { onTestFinished } from 'vitest';
 
 import { SILENT_LOG } from '../../src/base/log.ts';
 import { serveHttp } from '../../src/platform/network/http/http-server.ts';
+import { problem } from '../../src/status/http/problem.ts';
 import { PageFiles } from '../../src/status/http/page-files.ts';
 import type { FleetHub } from '../../src/status/region/fleet.ts';
 import { openBrowser, openPage, reads } from '../support/machine/browser.ts';
@@ -60,8 +61,11 @@ testWithPeers(
     const read = { read: (file: string) => readFileSync(file), list: readdirSync };
     const page = new PageFiles(read, dir, { log: SILENT_LOG, index: 'fleet.html' });
     const hubs = Array.from({ length: 30 }, (_, number) => hub(number));
+    const away = 'PostgreSQL: gone. Check the server and its disk';
+    let isAway = false;
     const fetch = (request: Request): Response => {
       const { pathname } = new URL(request.url);
+      if (isAway && pathname.startsWith('/api/')) return problem(503, away);
       const fleet = { at: AT, diskFreeBytes: 120_000_000, hubs };
       const told = pathname === '/api/v1/fleet' ? Response.json(fleet) : undefined;
       return told ?? page.answer(pathname, request.headers) ?? new Response('', { status: 404 });
@@ -74,7 +78,7 @@ testWithPeers(
       const tab = await openPage(browser, { viewport: { width, height: 900 } });
       await tab.goto(`http://127.0.0.1:${server.port}/`);
       await reads(tab, '#hubs td', FORK);
-      await reads(tab, '#disk', 'The disk is nearly full: 120 MB left');
+      await reads(tab, '#trouble', 'The disk is nearly full: 120 MB left');
       const cells = await tab.evaluate<{ says: string; width: number; isWithin: boolean }[]>(CELLS);
       assert.equal(cells.length, 30 * 9);
       assert.deepEqual(
@@ -87,5 +91,11 @@ testWithPeers(
       assert.ok(cells.some(({ says }) => says === '1.3 M ops, 98 MB'));
       await tab.close();
     }
+    isAway = true;
+    const tab = await openPage(browser, { viewport: { width: 768, height: 900 } });
+    await tab.goto(`http://127.0.0.1:${server.port}/#demo/a1`);
+    await reads(tab, '#trouble', away);
+    await reads(tab, '#link-to-hub', 'live');
+    await reads(tab, '#log li', 'not to be had now');
   },
 );

@@ -111,6 +111,8 @@ function chosen() {
 
 async function showFleet() {
   const answer = await fetch('/api/v1/fleet');
+  // What the region says of itself: its database is away, its disk is full.
+  if (answer.status === 503) return showTrouble((await answer.json()).detail);
   if (!answer.ok) throw new Error(`${answer.status}`);
   const { at, diskFreeBytes, hubs } = await answer.json();
   const sorted = hubs.toSorted((a, b) => heardMs(a) - heardMs(b));
@@ -120,8 +122,12 @@ async function showFleet() {
   element('identity').textContent =
     `${hubs.length} ${hubs.length === 1 ? 'hub' : 'hubs'} at ${sites} ${sites === 1 ? 'site' : 'sites'}`;
   const isLow = diskFreeBytes !== null && diskFreeBytes < LOW_DISK_BYTES;
-  element('disk').hidden = !isLow;
-  if (isLow) element('disk').textContent = `The disk is nearly full: ${bytes(diskFreeBytes)} left`;
+  showTrouble(isLow ? `The disk is nearly full: ${bytes(diskFreeBytes)} left` : '');
+}
+
+function showTrouble(sentence) {
+  element('trouble').hidden = sentence === '';
+  element('trouble').textContent = sentence;
 }
 
 async function showLog() {
@@ -133,7 +139,8 @@ async function showLog() {
   element('log-title').textContent = `Log of ${which.site} · ${which.hub.slice(0, 8)}`;
   const lines = answer.ok ? body.split('\n').filter((line) => line !== '') : [];
   const items = lines.slice(-LINES_MAX).map((line) => lineItem(JSON.parse(line)));
-  const nothing = text('li', answer.ok ? 'nothing yet' : 'no such hub', 'quiet');
+  const missing = answer.status === 404 ? 'no such hub' : 'not to be had now';
+  const nothing = text('li', answer.ok ? 'nothing yet' : missing, 'quiet');
   element('log').replaceChildren(...(items.length === 0 ? [nothing] : items.toReversed()));
 }
 
