@@ -7,7 +7,12 @@ import type { Clock } from '../base/clock.ts';
 import { isoTime } from '../base/iso-time.ts';
 import { syncLogKey } from '../hub/data/data.ts';
 import type { SiteStorage } from '../regional/site-storage.ts';
-import { type FleetHub, fleetHubOf, type FleetLine } from '../status/region/fleet.ts';
+import {
+  type FleetHub,
+  type FleetLine,
+  type FleetWord,
+  fleetWordOf,
+} from '../status/region/fleet.ts';
 import { saidUnder } from './said.ts';
 
 interface FleetOptions {
@@ -23,8 +28,10 @@ const PAGES_MAX = 50;
 
 export class Fleet {
   readonly #options: FleetOptions;
-  /** Entries with the batch that they are up to date with. */
-  readonly #known = new Map<string, { readonly batch: number; readonly lines: FleetLine[] }>();
+  /** Of each hub, with the batch of its site that it is up to date with: not the lines, which for hundreds of hubs are hundreds of megabytes. */
+  readonly #words = new Map<string, { readonly batch: number; readonly word: FleetWord }>();
+  /** The log that somebody looks at: the page asks again and again. */
+  #shown: { readonly key: string; readonly batch: number; readonly lines: FleetLine[] } | undefined;
 
   constructor(options: FleetOptions) {
     this.#options = options;
@@ -40,7 +47,7 @@ export class Fleet {
         const known = { site, hub, heardAt, parked };
         const { hindrance = null, refusal = null } = told;
         const facts = { ...known, software: software ?? null, hindrance, refusal };
-        found.push(fleetHubOf(facts, await this.#recent(storage, `${site}/${hub}`, hub, batch)));
+        found.push({ ...facts, ...(await this.#wordOf(storage, `${site}/${hub}`, hub, batch)) });
       }
     }
     return found;
@@ -57,26 +64,29 @@ export class Fleet {
     const hubs = await storage.hubs();
     if (!hubs.some((contact) => contact.hub === hub)) return undefined;
     if (sinceMs !== undefined) return read(storage, hub, sinceMs);
-    return this.#recent(storage, `${site}/${hub}`, hub, await storage.batches());
+    const [key, batch] = [`${site}/${hub}`, await storage.batches()];
+    if (this.#shown?.key === key && this.#shown.batch === batch) return this.#shown.lines;
+    const lines = await this.#lastDay(storage, hub);
+    this.#shown = { key, batch, lines };
+    return lines;
   }
 
-  /** The last day that a hub has told of; kept until its site has a new batch. */
-  async #recent(
-    storage: SiteStorage,
-    key: string,
-    hub: string,
-    batch: number,
-  ): Promise<FleetLine[]> {
-    const known = this.#known.get(key);
-    if (known?.batch === batch) return known.lines;
+  async #wordOf(storage: SiteStorage, key: string, hub: string, batch: number): Promise<FleetWord> {
+    const known = this.#words.get(key);
+    if (known?.batch === batch) return known.word;
+    const word = fleetWordOf(await this.#lastDay(storage, hub));
+    this.#words.set(key, { batch, word });
+    return word;
+  }
+
+  /** The last day that a hub has told of. */
+  async #lastDay(storage: SiteStorage, hub: string): Promise<FleetLine[]> {
     const nowMs = this.#options.clock.wallMs();
-    let lines: FleetLine[] = [];
     for (const windowMs of WINDOWS_MS) {
-      lines = await read(storage, hub, Math.max(0, nowMs - windowMs));
-      if (lines.length > 0) break;
+      const lines = await read(storage, hub, Math.max(0, nowMs - windowMs));
+      if (lines.length > 0) return lines;
     }
-    this.#known.set(key, { batch, lines });
-    return lines;
+    return [];
   }
 }
 

@@ -31,9 +31,10 @@ export interface FleetHub {
   readonly faults: readonly string[];
 }
 
-type HubFacts = Pick<
+/** What a hub itself has said, in its log. */
+export type FleetWord = Pick<
   FleetHub,
-  'site' | 'hub' | 'software' | 'heardAt' | 'parked' | 'hindrance' | 'refusal'
+  'saidAt' | 'clock' | 'state' | 'socPct' | 'backlog' | 'why' | 'faults'
 >;
 
 /** A line as it came; any hub's version may send more, or less. */
@@ -43,12 +44,11 @@ const FAULTS_SHOWN_MAX = 5;
 const DAY_MS = 86_400_000;
 
 /** `lines`: oldest first. */
-export function fleetHubOf(facts: HubFacts, lines: readonly FleetLine[]): FleetHub {
+export function fleetWordOf(lines: readonly FleetLine[]): FleetWord {
   const newest = lines.at(-1) ?? {};
   const decision = lines.findLast(({ event }) => event === 'decision' || event === 'state') ?? {};
   const saidAt = textOr(newest['at']);
   return {
-    ...facts,
     saidAt,
     clock: textOr(newest['clock']),
     state: textOr(newest['state']),

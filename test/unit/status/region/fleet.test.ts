@@ -2,20 +2,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'vitest';
 
-import { fleetHubOf } from '../../../../src/status/region/fleet.ts';
-
-const FACTS = {
-  site: 'north',
-  hub: 'a1b2c3d4e5f60718',
-  software: '0.1.0',
-  heardAt: null,
-  parked: ['forked history'],
-  hindrance: null,
-  refusal: null,
-};
+import { fleetWordOf } from '../../../../src/status/region/fleet.ts';
 
 test('the newest line tells the figures, the newest decision the sentence', () => {
-  const hub = fleetHubOf(FACTS, [
+  const hub = fleetWordOf([
     { at: '2026-03-01T10:00:00.000Z', event: 'decision', state: 'saver', why: 'photos wait' },
     {
       at: '2026-03-01T11:00:00.000Z',
@@ -31,7 +21,6 @@ test('the newest line tells the figures, the newest decision the sentence', () =
     },
   ]);
   assert.deepEqual(hub, {
-    ...FACTS,
     saidAt: '2026-03-01T11:00:00.000Z',
     clock: 'ntp',
     state: 'normal',
@@ -44,7 +33,7 @@ test('the newest line tells the figures, the newest decision the sentence', () =
 
 test('faults of the last day, newest first, each once', () => {
   const fault = (at: string, why: string) => ({ at, event: 'fault', why });
-  const { faults } = fleetHubOf(FACTS, [
+  const { faults } = fleetWordOf([
     fault('2026-02-27T10:00:00Z', 'long gone'),
     fault('2026-03-01T09:00:00Z', 'no link'),
     fault('2026-03-01T10:00:00Z', 'card slow'),
@@ -60,7 +49,7 @@ test('a hub that has said nothing, or nonsense, is shown as unknown', () => {
     [{ at: 7, event: [], backlog: 'x', socPct: '9' }],
     [{ backlog: { bulk: 1 } }],
   ]) {
-    const hub = fleetHubOf(FACTS, lines);
+    const hub = fleetWordOf(lines);
     assert.equal(hub.state, null);
     assert.equal(hub.socPct, null);
     assert.deepEqual(hub.backlog, { ops: 0, bytes: 0, oldestS: 0 });
