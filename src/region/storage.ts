@@ -24,7 +24,7 @@ const READINGS_BYTES_MAX = 4 * 2 ** 30;
 const SWEEP_MS = 2_000;
 const TAKES_AT_ONCE = 2;
 
-export interface OpenedStorage {
+interface OpenedStorage {
   readonly storage: RegionStorage;
   /** Undefined where the storage is embedded. */
   readonly database: Database | undefined;

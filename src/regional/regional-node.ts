@@ -76,7 +76,7 @@ export interface RegionalNodeOptions {
 }
 
 /** What this process has done since its start. */
-export interface RegionalWork {
+interface RegionalWork {
   readonly chunks: number;
   readonly batches: number;
   readonly ops: number;

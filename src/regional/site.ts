@@ -80,7 +80,7 @@ export type Answer =
   | { readonly kind: 'have'; readonly chunks: ChunkBitmap };
 
 /** The way down from a site. */
-export interface WayDown {
+interface WayDown {
   readonly author: Author;
   readonly link: RegionDownlink;
 }

@@ -17,7 +17,7 @@ export interface BrokerAddress {
   readonly ca?: Uint8Array;
 }
 
-export interface BrokerLinkOptions {
+interface BrokerLinkOptions {
   readonly mqtt: MqttClient;
   readonly broker: BrokerAddress;
   readonly clientId: string;

@@ -14,7 +14,7 @@ import type { Pressure } from '../pressure/pressure.ts';
 import type { Answer, Site } from '../site.ts';
 import type { WorkQueue } from './work-queue.ts';
 
-export interface ChunkDeskOptions {
+interface ChunkDeskOptions {
   /** Undefined where no such site is known. */
   readonly siteOf: (name: string) => Promise<Site | undefined>;
   readonly queue: WorkQueue;

@@ -8,7 +8,7 @@ import type { Site } from '../site.ts';
 
 const LOOK_MS = 1_000;
 
-export interface HubNamesOptions {
+interface HubNamesOptions {
   readonly clock: Clock;
   /** All sites that are there. */
   readonly sites: () => Promise<readonly Site[]>;

@@ -21,7 +21,7 @@ import { type Origin, ORIGIN_BYTES, originOfBytes, splitLane } from '../../model
 import { seqIn, type VersionVector } from '../../model/version-vector.ts';
 import type { AuthoredBatch, AuthorPlace, DownSource, RegionWrite } from './down-source.ts';
 
-export interface AuthorOptions {
+interface AuthorOptions {
   readonly site: string;
   readonly source: DownSource;
   readonly signer: Signer;

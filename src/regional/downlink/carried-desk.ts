@@ -19,7 +19,7 @@ import type { Verify } from '../../codec/cose.ts';
 import type { Answer, Site } from '../site.ts';
 import type { WorkQueue } from '../arriving/work-queue.ts';
 
-export interface CarriedDeskOptions {
+interface CarriedDeskOptions {
   readonly siteNamed: (name: string) => Promise<Site>;
   /** Undefined where no such site is known. */
   readonly siteOf: (name: string) => Promise<Site | undefined>;
@@ -29,7 +29,7 @@ export interface CarriedDeskOptions {
   readonly verify: Verify;
 }
 
-export interface CarriedAnswers {
+interface CarriedAnswers {
   readonly answers: readonly CarriedMessage[];
   /** Batches that are stored with this, or were before. */
   readonly stored: number;

@@ -9,7 +9,7 @@ import type { RegionWrite } from './down-source.ts';
 import type { Site } from '../site.ts';
 import type { WorkQueue } from '../arriving/work-queue.ts';
 
-export interface DownDeskOptions {
+interface DownDeskOptions {
   /** Undefined where no such site is known. */
   readonly siteOf: (name: string) => Promise<Site | undefined>;
   readonly queue: WorkQueue;

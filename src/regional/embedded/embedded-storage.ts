@@ -53,7 +53,7 @@ import type {
 } from '../site-storage.ts';
 import type { SiteDigest, SiteStore } from './site-store.ts';
 
-export interface EmbeddedOptions {
+interface EmbeddedOptions {
   readonly files: Files;
   /** Sites lie below `sites/`. */
   readonly dir: string;

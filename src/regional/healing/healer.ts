@@ -18,7 +18,7 @@ import { seqIn } from '../../model/version-vector.ts';
 import type { DownOps, DownQuery } from '../downlink/down-source.ts';
 import type { Shelf, ShelvedBatch } from './shelf.ts';
 
-export interface HealQuery {
+interface HealQuery {
   readonly hub: Origin;
   /** In canonical form. */
   readonly lacks: readonly LaneRange[];

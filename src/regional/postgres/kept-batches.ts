@@ -11,7 +11,7 @@ import type { SiteKeeper } from '../site-storage.ts';
 import { int2Array } from './binary-arrays.ts';
 
 /** A column of the table `site` that says that it was done. */
-export type FilledFlag = 'ops_kept' | 'contents_kept';
+type FilledFlag = 'ops_kept' | 'contents_kept';
 
 export interface Filling {
   readonly flag: FilledFlag;

@@ -22,7 +22,7 @@ import { type KeepDays, Partitions } from './schema/partitions.ts';
 import { TODAY } from './schema/views.ts';
 import { PgSite } from './pg-site.ts';
 
-export interface PgStorageOptions {
+interface PgStorageOptions {
   readonly database: Database;
   /** The region's: all workers on one database have the same. */
   readonly publicKey: Uint8Array;

@@ -17,7 +17,7 @@ import type { Site } from '../site.ts';
 import type { Spent } from '../site-storage.ts';
 import type { WorkQueue } from '../arriving/work-queue.ts';
 
-export interface PressureOptions {
+interface PressureOptions {
   readonly queue: Pick<WorkQueue, 'waiting'>;
   readonly clock: Clock;
   readonly random: Random;

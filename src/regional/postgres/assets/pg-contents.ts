@@ -19,7 +19,7 @@ import { NAMED_HASH } from './asset-tables.ts';
 import { cellCount, type GatheredContent, hashBytes } from './content-cells.ts';
 
 /** What a version says of a content, and what is here of it. */
-export interface PgContentFacts {
+interface PgContentFacts {
   readonly key: string;
   readonly type: string;
   readonly size: number;
@@ -28,13 +28,13 @@ export interface PgContentFacts {
 }
 
 /** A content that is open for reading. */
-export interface PgContent {
+interface PgContent {
   readonly size: number;
   /** Fills `into` from `offset`; fewer bytes at the end alone. */
   readAt(into: Uint8Array, offset: number): Promise<number>;
 }
 
-export interface PgPreview {
+interface PgPreview {
   readonly type: string;
   readonly width: number;
   readonly height: number;

@@ -15,7 +15,7 @@ import { isAsGood, isInDoubt } from '../../../store/times/doubt.ts';
 import { int8Array, textArray, timeArray } from '../binary-arrays.ts';
 
 /** Moment of a reading, and what it waits for where that is not known yet. */
-export interface Dated {
+interface Dated {
   readonly atMs: number;
   readonly boot: UndatedMoment | undefined;
 }

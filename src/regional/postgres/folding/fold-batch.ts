@@ -46,7 +46,7 @@ const PUT_LATEST = `
 /** Readings of one statement: what PostgreSQL holds in memory at once. */
 const READINGS_AT_ONCE = 8_192;
 
-export interface FoldPlace {
+interface FoldPlace {
   readonly siteId: number;
   /** The hub that brought the batch. */
   readonly via: Origin;
