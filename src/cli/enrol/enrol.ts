@@ -28,7 +28,7 @@ import type { CliIo } from '../io.ts';
 import { print } from '../print.ts';
 import { columns } from '../text.ts';
 import { nameOperand, roleOf } from '../user.ts';
-import { encodeHubFile } from './hub-file.ts';
+import { encodeHubFile, hubNames } from './hub-file.ts';
 import { encodeLink, fingerprintOfCa } from './link.ts';
 
 const MINUTES = 30;
@@ -115,9 +115,7 @@ export async function enrolHub(args: Args, io: CliIo): Promise<void> {
   const name = nameOperand(args);
   const { config, authority, paths } = await authorityOf(args, io);
   const key = makeKey(io.random);
-  const names = [
-    ...new Set([...args.texts('name'), name, `${name}.local`, 'localhost', '127.0.0.1']),
-  ];
+  const names = hubNames(args, name);
   const member = await authority.add(
     { name, kind: 'hub', role: 'device', key: fingerprintOf(key) },
     { replaces: args.has('replace') },

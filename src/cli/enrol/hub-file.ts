@@ -3,7 +3,7 @@
  * roster, and its own certificate with its key. It holds a private key and is made with mode 0600.
  */
 import { textOf, utf8 } from '../../base/bytes.ts';
-import { UsageError } from '../args.ts';
+import { type Args, UsageError } from '../args.ts';
 
 export interface HubFile {
   /** 64 hex digits. */
@@ -12,6 +12,11 @@ export interface HubFile {
   readonly roster: Uint8Array;
   readonly certificate: string;
   readonly key: string;
+}
+
+/** What a hub is called on the network, for its certificate: what was typed, and what every machine answers to. */
+export function hubNames(args: Args, name: string): string[] {
+  return [...new Set([...args.texts('name'), name, `${name}.local`, 'localhost', '127.0.0.1'])];
 }
 
 const VERSION = 1;

@@ -12,7 +12,7 @@ import { type Args, UsageError } from '../args.ts';
 import { writableConfigOf } from '../config-options.ts';
 import { HubApi } from '../asking/hub-api.ts';
 import type { CliIo } from '../io.ts';
-import { decodeHubFile, type HubFile } from './hub-file.ts';
+import { decodeHubFile, type HubFile, hubNames } from './hub-file.ts';
 import { decodeLink, fingerprintOfCa } from './link.ts';
 
 /** A hub's file, or a newer roster of the site it belongs to. */
@@ -43,9 +43,7 @@ export async function joinSite(args: Args, io: CliIo): Promise<void> {
   if (at === '') throw new UsageError('the link does not say where: give --at http://HUB:8080');
   checkUnbound(data, io);
   const key = makeKey(io.random);
-  const names = [
-    ...new Set([...args.texts('name'), link.name, `${link.name}.local`, 'localhost', '127.0.0.1']),
-  ];
+  const names = hubNames(args, link.name);
   const publicKey = publicPemOf(key);
   const { name, token } = link;
   const answer = await redeemed(new HubApi(at, args, io), { name, token, publicKey, names });

@@ -14,20 +14,9 @@ import type { Verify } from '../../codec/cose.ts';
 import type { Files } from '../../platform/files/files.ts';
 import { anchorOf, decodeRoster, type Roster } from './roster.ts';
 
-export interface SitePaths {
-  readonly dir: string;
-  readonly anchor: string;
-  readonly ca: string;
-  readonly roster: string;
-  readonly authorityKey: string;
-  readonly caKey: string;
-  readonly hubKey: string;
-  readonly hubCertificate: string;
-  readonly tokens: string;
-  readonly usedTokens: string;
-}
+export type SitePaths = Readonly<ReturnType<typeof sitePaths>>;
 
-export function sitePaths(dataDir: string): SitePaths {
+export function sitePaths(dataDir: string) {
   const dir = `${dataDir}/enrol`;
   return {
     dir,
