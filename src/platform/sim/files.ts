@@ -47,6 +47,8 @@ interface SimFaults {
 
 /** Files made between two looks for those that are gone. */
 const SWEEP_FILES = 16;
+/** Of files that were removed and might come back with a power cut: beyond that the system has written it back. */
+const REMOVED_BYTES_MAX = 8 << 20;
 
 interface SimFilesOptions {
   readonly random: Random;
@@ -69,6 +71,7 @@ export class SimFiles implements Files {
   #names = new NameTable<SimInode>();
   readonly #inodes = new Set<SimInode>();
   #sweepAt = SWEEP_FILES;
+  #removedBytes = 0;
   readonly #locks = new Map<string, number>();
   /** Number of the running process; handles and callbacks of earlier ones are dead. */
   #life = 1;
@@ -171,7 +174,12 @@ export class SimFiles implements Files {
   remove(path: string): void {
     this.#alive();
     if (!this.#names.has(path)) return;
+    this.#removedBytes += this.#names.file(path)?.size ?? 0;
     this.#names.remove(path);
+    if (this.#removedBytes > REMOVED_BYTES_MAX) {
+      this.#names.writeBack();
+      this.#sweep();
+    }
     this.#count();
   }
 
@@ -283,6 +291,7 @@ export class SimFiles implements Files {
     const reachable = this.#names.reachable();
     for (const inode of this.#inodes) if (!reachable.has(inode)) this.#inodes.delete(inode);
     this.#sweepAt = this.#inodes.size + SWEEP_FILES;
+    this.#removedBytes = 0;
   }
 
   #usedBytes(): number {

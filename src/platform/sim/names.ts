@@ -98,6 +98,12 @@ export class NameTable<F extends object> {
     this.#pending = kept.toReversed();
   }
 
+  /** Makes durable what happened anywhere, as the system does before long. */
+  writeBack(): void {
+    for (const change of this.#pending) change.apply(this.#durable);
+    this.#pending = [];
+  }
+
   powerCut(random: Random): void {
     const lost = new Set<string>();
     for (const change of this.#pending) {
