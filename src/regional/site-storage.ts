@@ -86,8 +86,8 @@ export interface Claim {
   readonly bytes: Uint8Array;
   readonly publicKey: Uint8Array;
   keep(opened: OpenedBatch): Promise<KeepOutcome>;
-  /** Puts the batch aside with the reason and these bytes, for a person to look at. */
-  park(opClass: OpClass, reason: string, bytes: Uint8Array): Promise<void>;
+  /** Puts the batch aside with the reason and these bytes, for a person to look at; resolves to the batches of the hub that waited for it. */
+  park(opClass: OpClass, reason: string, bytes: Uint8Array): Promise<readonly BatchId[]>;
   /** Drops the chunks; how many there were. */
   drop(): Promise<number>;
   /** Gives up what was neither kept, parked nor dropped. */

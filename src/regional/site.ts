@@ -201,7 +201,7 @@ export class Site {
         return { ...NOTHING, answer: await this.#damaged(claim, hub, batch, outcome.reason) };
       }
       if (outcome.kind === 'refused') {
-        return { ...NOTHING, answer: await this.#park(claim, hub, batch, outcome) };
+        return await this.#park(claim, hub, batch, outcome);
       }
       const { manifest } = outcome;
       const kept = await claim.keep(outcome);
@@ -209,11 +209,11 @@ export class Site {
       if (kept.kind === 'kept') return this.#kept(batch, manifest, kept);
       tellHistory(this.#options, manifest, 'forked', kept.known);
       const refused = { reason: FORKED, manifest } as const;
-      return { ...NOTHING, answer: await this.#park(claim, hub, batch, refused) };
+      return await this.#park(claim, hub, batch, refused);
     } catch (error) {
       await claim.release();
       if (!isRejected(error)) throw error;
-      return { ...NOTHING, answer: await this.#poisoned(hub, batch, error.message) };
+      return await this.#poisoned(hub, batch, error.message);
     } finally {
       await claim.release();
     }
@@ -254,12 +254,12 @@ export class Site {
     hub: Origin,
     id: BatchId,
     { reason, manifest }: Refusal,
-  ): Promise<Answer> {
+  ): Promise<Taken> {
     const { log, signer } = this.#options;
     log.error('regional.batch.parked', { site: this.name, hub, batch: id, reason });
     // What may not be stored is not kept for a person to look at either.
     const bytes = reason === NOT_ACCEPTED ? EMPTY_BYTES : claim.bytes;
-    await claim.park(manifest?.class ?? 0, reason, bytes);
+    const freed = await claim.park(manifest?.class ?? 0, reason, bytes);
     if (manifest !== undefined) this.#options.audit?.refused(id, manifest, reason);
     const nothing = { ranges: [], ops: 0, root: new Uint8Array(HASH_BYTES), awaits: undefined };
     const receipt: Receipt = {
@@ -271,11 +271,11 @@ export class Site {
       ...nothing,
       ...nowOf(this.#options),
     };
-    return { kind: 'receipt', bytes: encodeReceipt(receipt, signer) };
+    return { answer: { kind: 'receipt', bytes: encodeReceipt(receipt, signer) }, freed };
   }
 
   /** The storage will not have it, whatever the reason: tried a few times, and then put aside like what is refused. */
-  async #poisoned(hub: Origin, batch: BatchId, reason: string): Promise<Answer | undefined> {
+  async #poisoned(hub: Origin, batch: BatchId, reason: string): Promise<Taken> {
     const tries = (this.#poisonCount.get(batch) ?? 0) + 1;
     if (this.#poisonCount.size >= DAMAGED_REMEMBERED_MAX) this.#poisonCount.clear();
     this.#poisonCount.set(batch, tries);
@@ -286,9 +286,9 @@ export class Site {
       reason,
       tries,
     });
-    if (tries < POISON_TRIES) return undefined;
+    if (tries < POISON_TRIES) return NOTHING;
     const claim = await this.#storage.claim(hub, batch);
-    if (claim === undefined) return undefined;
+    if (claim === undefined) return NOTHING;
     try {
       const [line = ''] = reason.split('\n');
       return await this.#park(claim, hub, batch, { reason: line.slice(0, 160) });

@@ -206,6 +206,19 @@ describe.each(STORAGES.kinds)('site storage: %s', (_name, make) => {
     await again.close();
   });
 
+  test('what waited for one that is put aside can be taken then', async () => {
+    const place = await placeOf(await make());
+    const bad = await batchOf(stampedOps(1, 3));
+    const next = await batchOf(stampedOps(4, 6), { previous: bad.id });
+    await place.site.heard(helloOf(1, [bad.id, next.id]));
+    const early = await keepBatch(place.site, next);
+    assert.ok(await putAll(place.site, bad));
+    const claim = await place.site.claim(HUB_ID, bad.id);
+    const freed = await claim?.park(TELEMETRY, 'for a test', claim.bytes);
+    assert.deepEqual(freed, early.kind === 'later' ? [next.id] : []);
+    await place.close();
+  });
+
   test('a batch whose predecessor the hub no longer has is kept at once, and says so', async () => {
     const place = await placeOf(await make());
     const lost = await batchOf(stampedOps(1, 3));

@@ -236,6 +236,7 @@ class EmbeddedSite implements SiteStorage {
       park: async (opClass, reason, kept) => {
         this.#archive.park(hub, opClass, id, kept, reason);
         this.#assembly.drop(hub, id);
+        return [];
       },
       drop: async () => {
         const chunks = this.#assembly.have(hub, id)?.total ?? 0;

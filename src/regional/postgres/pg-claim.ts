@@ -178,12 +178,12 @@ class PgClaim implements Claim {
     return { kind: 'kept', receipt, facts, freed, pruned: 0 };
   }
 
-  async park(opClass: OpClass, reason: string, bytes: Uint8Array): Promise<void> {
+  async park(opClass: OpClass, reason: string, bytes: Uint8Array): Promise<BatchId[]> {
     const { siteId, limits } = this.#place;
     const { hub, id } = this.#claimed;
     await this.#sql.query(PARK, [siteId, hub, id, opClass, reason, bytes]);
     await this.#sql.query(PRUNE_PARKED, [siteId, limits.parkedMax]);
-    await this.#finish();
+    return this.#finish();
   }
 
   async drop(): Promise<number> {
