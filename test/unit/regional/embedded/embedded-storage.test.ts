@@ -16,6 +16,11 @@ import { keepBatch, placeOf } from '../../../support/memory/site-storages.ts';
 
 class FullStore extends MemoryStore {
   isFull = false;
+  closed = 0;
+
+  override close(): void {
+    this.closed += 1;
+  }
 
   override apply(entries: readonly SiteEntry[], checkpointLsn: number): void {
     if (this.isFull) throw new HubError('store.failed', 'database or disk is full');
@@ -34,6 +39,8 @@ test('a batch that the store had no room for is in it before its receipt, also w
   const first = await batchOf(stampedOps(1, 3));
   store.isFull = true;
   await assert.rejects(keepBatch(place.site, first), { code: 'store.failed' });
+  await assert.rejects(place.reopen(), { code: 'store.failed' });
+  assert.equal(store.closed, 2, 'also of a site that does not open');
   store.isFull = false;
   await keepBatch(place.site, await batchOf(stampedOps(4, 6)));
   assert.equal(await place.site.receipt(HUB_ID, first.id), undefined);
