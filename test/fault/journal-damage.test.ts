@@ -15,10 +15,10 @@ import { DIR, Rig, type Sealing, SEALINGS } from './journal-rig.ts';
 const SEGMENT_BYTES = 12 * 1024;
 
 /** Two full segments and a short one, closed; the same for every call. */
-async function threeSegments(sealing: Sealing = 'plain'): Promise<Rig> {
+async function threeSegments(sealing: Sealing = 'plain', commits = 5): Promise<Rig> {
   const rig = new Rig(7, { segmentBytes: SEGMENT_BYTES }, sealing);
   await rig.open();
-  for (let i = 0; i < 5; i++) await rig.commit(8, 400);
+  for (let i = 0; i < commits; i++) await rig.commit(8, 400);
   await rig.settle(100);
   await rig.commit(2, 100);
   await rig.close();
@@ -124,6 +124,40 @@ test('damage in a segment that nobody reads is found by the scrub', async () => 
   assert.equal(named.length, 1);
   const { file } = rig.journal.stat().quarantined[0] as { file: string };
   assert.ok((rig.files.read(file) as Uint8Array).length > 30, 'the bytes are kept');
+});
+
+/** More of them than are kept open for reading, and the path of an old one. */
+async function manySegments(): Promise<{ rig: Rig; path: string }> {
+  const rig = (await threeSegments('plain', 60)).fork();
+  return { rig, path: segmentPaths(rig)[3] as string };
+}
+
+test.each(['the scrub', 'a cursor'])(
+  'a segment that opens no more while the journal is open is damage to %s',
+  async (reader) => {
+    const { rig, path } = await manySegments();
+    await rig.open();
+    rig.files.faults.unopenable = { path, code: 'EIO' };
+    if (reader === 'the scrub') await rig.settle(10_000);
+    assert.ok(checkAccounted(rig) > 0);
+    await rig.commit(2);
+    rig.end('power-cut');
+    delete rig.files.faults.unopenable;
+    await rig.open();
+    checkAccounted(rig);
+  },
+);
+
+test('for want of file descriptors the scrub looks again later', async () => {
+  const { rig, path } = await manySegments();
+  rig.files.flipBit(path, 9000, 3);
+  await rig.open();
+  rig.files.faults.unopenable = { path, code: 'EMFILE' };
+  await rig.settle(10_000);
+  assert.deepEqual(rig.journal.stat().quarantined, []);
+  delete rig.files.faults.unopenable;
+  await rig.settle(10_000);
+  assert.equal(rig.journal.stat().quarantined.length, 1);
 });
 
 test('a sector that cannot be read is damage like any other', async () => {

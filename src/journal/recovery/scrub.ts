@@ -4,6 +4,7 @@
  * Gentle: a quarter of a megabyte, then a pause in which everything else goes first.
  */
 import type { Cancel, Timers } from '../../base/clock.ts';
+import { HubError } from '../../base/errors.ts';
 import type { CursorSource } from '../cursor.ts';
 import type { Segment } from '../segments/segment.ts';
 import { SegmentWalk } from './walk.ts';
@@ -43,12 +44,26 @@ export class Scrub {
   #slice(): void {
     const segment = this.#segments.at(-1);
     if (segment === undefined) return;
-    this.#walk ??= new SegmentWalk(this.#source.handles.reader(segment), segment, segment.firstLsn);
-    if (segment.released || this.#isDone(segment, this.#walk)) {
+    if (segment.released || this.#isRead(segment)) {
       this.#segments.pop();
       this.#walk = undefined;
     }
     this.#goOn();
+  }
+
+  /** Looks at the next slice of it; true where that was the last one. For want of file descriptors it is looked at again. */
+  #isRead(segment: Segment): boolean {
+    try {
+      this.#walk ??= new SegmentWalk(
+        this.#source.handles.reader(segment),
+        segment,
+        segment.firstLsn,
+      );
+      return this.#isDone(segment, this.#walk);
+    } catch (error) {
+      if (!(error instanceof HubError) || error.code !== 'data.unreadable') throw error;
+      return false;
+    }
   }
 
   #isDone(segment: Segment, walk: SegmentWalk): boolean {

@@ -2,7 +2,7 @@
  * One segment file as this process knows it: where it lies, which LSNs it holds, how far they are durable. The
  * handle for reading opens on demand; only a few stay open, because a large journal has hundreds of segments.
  */
-import { HubError, messageOf, systemCode } from '../../base/errors.ts';
+import { HubError, isDamage, messageOf, systemCode } from '../../base/errors.ts';
 import { placeOf } from '../../base/halving.ts';
 import type { Files, OpenFile } from '../../platform/files/files.ts';
 import { type Block, BlockReader, type ReadAt, type ReusedChunk } from '../block-reader.ts';
@@ -74,7 +74,12 @@ export class SegmentHandles {
 
   /** A reader of its blocks, which finds the handle anew whenever it reads. */
   reader(segment: Segment, reused?: ReusedChunk): BlockReader {
-    const readAt: ReadAt = (into, offset) => readWhatCanBe(this.#open(segment), into, offset);
+    const readAt: ReadAt = (into, offset) => {
+      const handle = this.#open(segment);
+      return handle === undefined
+        ? zerosAt(segment, into, offset)
+        : readWhatCanBe(handle, into, offset);
+    };
     return new BlockReader(readAt, segment.header.crc, reused);
   }
 
@@ -87,8 +92,9 @@ export class SegmentHandles {
     for (const segment of this.#handleBySegment.keys()) this.close(segment);
   }
 
-  #open(segment: Segment): OpenFile {
+  #open(segment: Segment): OpenFile | undefined {
     const handle = this.#handleBySegment.get(segment) ?? this.#opened(segment);
+    if (handle === undefined) return undefined;
     this.#handleBySegment.delete(segment);
     this.#handleBySegment.set(segment, handle);
     if (this.#handleBySegment.size > HANDLES_MAX) {
@@ -101,18 +107,26 @@ export class SegmentHandles {
   }
 
   /**
-   * Throws `journal.poisoned` where somebody has taken the file away; the journal itself notices soon. And `data.unreadable` where it
-   * does not open, for want of file descriptors or by the card: whoever reads may try again.
+   * Undefined where the card does not give it back. Throws `journal.poisoned` where somebody has taken the file away; the journal
+   * itself notices soon. And `data.unreadable` where it does not open, as for want of file descriptors: whoever reads may try again.
    */
-  #opened({ path }: Segment): OpenFile {
+  #opened({ path }: Segment): OpenFile | undefined {
     try {
       return this.#files.open(path, 'read');
     } catch (error) {
+      if (isDamage(error)) return undefined;
       const isGone = systemCode(error) === 'ENOENT';
       if (isGone) throw new HubError('journal.poisoned', `${path} is gone`, error);
       throw new HubError('data.unreadable', `cannot read ${path}: ${messageOf(error)}`, error);
     }
   }
+}
+
+/** As `readWhatCanBe` of a file that cannot be read at all. */
+function zerosAt({ sizeBytes }: Segment, into: Uint8Array, offset: number): number {
+  const count = Math.max(0, Math.min(into.length, sizeBytes - offset));
+  into.fill(0, 0, count);
+  return count;
 }
 
 /** Throws `journal.unsealable` where the key of a segment is missing, and says which and why. */
