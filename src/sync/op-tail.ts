@@ -85,11 +85,15 @@ export class OpTail {
     });
   }
 
-  /** Begins to read behind `lsn`, where nobody followed before. */
+  /**
+   * Begins to read behind `lsn`, where nobody followed before. What the journal has let go of cannot be read: who stands there is
+   * told so by `after`.
+   */
   follow(lsn: Lsn): void {
     if (this.#cursor !== undefined) return;
-    this.#sinceLsn = this.#throughLsn = lsn;
-    this.#cursor = this.#options.journal.cursor(lsn + 1);
+    const { journal } = this.#options;
+    this.#sinceLsn = this.#throughLsn = Math.max(lsn, journal.firstLsn - 1);
+    this.#cursor = journal.cursor(this.#throughLsn + 1);
     void this.#awaitFold();
   }
 
