@@ -349,8 +349,12 @@ export class Device {
   #welcome({ authority, hlc }: Welcome): boolean {
     this.#outbox.heardTime(hlc);
     if (authority === this.#authority) return false;
-    const mayReadMore = authority > this.#authority && this.#replica.vector.size > 0;
-    if (mayReadMore) this.#replica.claimNothing();
+    const hasAsked = this.#replica.vector.size > 0 || this.#resume !== undefined;
+    const mayReadMore = authority > this.#authority && hasAsked;
+    if (mayReadMore) {
+      this.#replica.claimNothing();
+      this.#resume = undefined;
+    }
     this.#authority = authority;
     this.#changed(this.#outbox.ops.map(({ op }) => op.key));
     return mayReadMore;

@@ -159,13 +159,14 @@ export class PullDoor {
     const has = this.#isPassed(vector)
       ? { vector: new Map(), beyond: NO_RANGES }
       : { vector, beyond };
-    const ranges = rangesOf(scope);
-    const walk = new StateWalk({ source: source(), hub, ranges, ...has, mark });
+    const goesOn = mark !== undefined && !this.#isPassed(mark.target);
+    const from = { ranges: rangesOf(scope), mark: goesOn ? mark : undefined };
+    const walk = new StateWalk({ source: source(), hub, ...from, ...has });
     send(encodeDelta({ kind: 'welcome', pull, hub, hlc: now(), authority: AUTHORITY[role] }));
     return walk;
   }
 
-  /** Its rights have changed since: of what its vector says that it has, something may have been passed over. */
+  /** Its rights have changed since: of what it has by its vector, or has come by to where it goes on, something may have been passed over. */
   #isPassed(vector: VersionVector): boolean {
     const { rights, source } = this.#options;
     const op = rights();

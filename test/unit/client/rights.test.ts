@@ -41,3 +41,28 @@ test('who was a device and is a technician now gets what was there before, and k
   const again = world.bytesTo('lena') - before;
   assert.ok(again < 300, `${again} bytes for who has all of it`);
 });
+
+test('so does who was on its way through the state for the first time, as a device', async () => {
+  const world = new DeviceWorld(tempDir(), 1);
+  onTestFinished(() => world.close());
+  world.isRough = false;
+  let isPromoted = false;
+  const mayRead = (key: string): boolean => isPromoted || key > 'orders/2';
+  world.rightsOf = (name) => ({
+    role: name === 'office' || isPromoted ? 'technician' : 'device',
+    mayRead: name === 'office' ? () => true : mayRead,
+  });
+  const office = await world.add('office');
+  for (let i = 0; i < 3_000; i++)
+    void office.record(`orders/${1_000 + i}`).set({ note: 'x'.repeat(2_000) });
+  await world.settle();
+  const lena = await world.add('lena');
+  while (lena.query({ limit: 1 }).length === 0) await world.clock.advance(1);
+  world.goes('lena', 'away');
+  assert.ok(lena.query().length < 2_000, 'in the midst of it');
+  await world.clock.advance(2_000);
+  isPromoted = true;
+  world.goes('lena', 'back');
+  await world.settle();
+  assert.equal(lena.query().length, 3_000);
+});

@@ -107,4 +107,20 @@ describe('a device whose rights were widened', () => {
     await device.catchUp();
     assert.equal(device.pages.slice(before).flatMap(({ items }) => items).length, 0);
   });
+
+  it('gets it also where it was on its way through the state for the first time', async () => {
+    let mayRead = (key: string): boolean => key >= 'orders/2';
+    const from = { role: 'technician', mayRead: (key: string) => mayRead(key) } as const;
+    const device = new PullingDevice(site, 'tablet', EVERYTHING, from);
+    device.open({ credit: 1 });
+    await site.settle();
+    device.receive(false);
+    assert.ok(device.resume !== undefined && device.replica.vector.size === 0);
+    mayRead = () => true;
+    site.rights = { origin: HUB, class: RECORD, seq: 1 };
+    site.take([stampedOp({ ...site.rights, key: 'hub/rights' })]);
+    device.open();
+    await device.catchUp();
+    assert.equal(device.replica.recordKeys.length, 5_000);
+  });
 });
