@@ -40,3 +40,22 @@ test('what it was sent already does not come again, however often it breaks', as
   assert.equal(device.digest(), site.store.digest().digest);
   assert.deepEqual(device.replica.vector, site.store.vector());
 });
+
+test('nothing is missing where the journal has let go of what came since', async () => {
+  const site = new PullSite(tempDir());
+  onTestFinished(() => site.close());
+  site.take(records(2_000, DEVICE_A));
+  const device = new PullingDevice(site, 'tablet');
+  device.open({ credit: 2 });
+  await site.settle();
+  device.receive(false);
+  site.take([patchOp({ state: 'done' }, { origin: DEVICE_B, seq: 1, key: 'orders/0' })]);
+  site.take(records(3, DEVICE_C));
+  site.journal.release(2_003);
+  device.open();
+  await device.catchUp();
+  // As a device does behind a lapse.
+  if (device.lapses.length > 0) device.open();
+  await device.catchUp();
+  assert.equal(device.digest(), site.store.digest().digest);
+});
