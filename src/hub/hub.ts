@@ -49,7 +49,10 @@ export async function openHub(config: Config, machine: Machine, input?: ConfigIn
   try {
     return await openOrBeginAnew(config, machine, input);
   } catch (error) {
-    if (!mayBeUnreadable(error) || !(await putUnreadableAside(config.data, machine))) throw error;
+    if (!mayBeUnreadable(error)) throw error;
+    // Where not even that can be looked for, as on a disk that was pulled, the first reason is what counts.
+    const isPut = await putUnreadableAside(config.data, machine).catch(() => false);
+    if (!isPut) throw error;
     return openOrBeginAnew(config, machine, input);
   }
 }

@@ -17,10 +17,18 @@ test.each([
   const { override } = openMainsPower(clock);
   await clock.advance(MINUTE_MS);
   override.begin(30 * MINUTE_MS, 'ana');
-  assert.deepEqual(override.current(), { untilMs: wrongMs + 31 * MINUTE_MS, who: 'ana' });
+  assert.deepEqual(override.current(), {
+    untilMs: wrongMs + 31 * MINUTE_MS,
+    who: 'ana',
+    isHeld: false,
+  });
   await clock.advance(10 * MINUTE_MS);
   clock.jumpWall(TRUE_MS, 'ntp');
-  assert.deepEqual(override.current(), { untilMs: TRUE_MS + 20 * MINUTE_MS, who: 'ana' });
+  assert.deepEqual(override.current(), {
+    untilMs: TRUE_MS + 20 * MINUTE_MS,
+    who: 'ana',
+    isHeld: false,
+  });
   await clock.advance(20 * MINUTE_MS - 1);
   assert.equal(override.current()?.who, 'ana');
   await clock.advance(1);
