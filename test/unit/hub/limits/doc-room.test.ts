@@ -10,53 +10,24 @@ import {
   DOC_BYTES_MAX,
   DOC_ROOM_TO_DELETE_BYTES,
 } from '../../../../src/merge/doc/full-document.ts';
-import { DOC, PATCH, type StampedOp } from '../../../../src/model/op.ts';
-import type { Store } from '../../../../src/store/store.ts';
-import { tempDir } from '../../../support/machine/temp-dir.ts';
-import { DEVICE_A, stampedOp } from '../../../support/made/ops.ts';
-import { entriesOf, openStore } from '../../../support/memory/stores.ts';
+import { DOC, PATCH } from '../../../../src/model/op.ts';
+import { RoomDesk } from '../../../support/memory/room-desk.ts';
 
 const KEY = 'notes/1';
 const PIECE = 'x'.repeat(100_000);
 
-let store: Store;
 let room: DocRoom;
-let seq: number;
-let waiting: StampedOp[];
+let desk: RoomDesk;
 
 beforeEach(() => {
-  store = openStore(tempDir());
-  const parts = {
-    ask: <T>(question: (state: Store) => T) => question(store),
-    get appliedLsn() {
-      return store.appliedLsn;
-    },
-  };
-  room = new DocRoom(parts);
-  seq = 0;
-  waiting = [];
+  desk = new RoomDesk((store) => (room = new DocRoom(store)));
 });
 
-afterEach(() => store.close());
-
-function docOp(body: Uint8Array, key = KEY): StampedOp {
-  return stampedOp({ origin: DEVICE_A, class: 2, seq: seq + 1, key, kind: DOC, body });
-}
+afterEach(() => desk.store.close());
 
 /** Hands in an update as the door does; it is folded later. */
 function hand(body: Uint8Array, key = KEY): Rejection | undefined {
-  const op = docOp(body, key);
-  const refusal = room.refusal(op.op);
-  if (refusal !== undefined) return refusal;
-  seq += 1;
-  room.note(op.op, seq);
-  waiting.push(op);
-  return undefined;
-}
-
-function foldWaiting(): void {
-  const ops = waiting.splice(0);
-  store.apply(entriesOf(ops, seq - ops.length + 1), seq);
+  return desk.hand({ kind: DOC, key, body });
 }
 
 /** Takes a step in the document, hands it in and folds it. */
@@ -64,12 +35,12 @@ function step(doc: Y.Doc, change: (text: Y.Text) => void): Rejection | undefined
   const known = Y.encodeStateVector(doc);
   doc.transact(() => change(doc.getText('notes')));
   const refusal = hand(Y.encodeStateAsUpdate(doc, known));
-  foldWaiting();
+  desk.foldWaiting();
   return refusal;
 }
 
 function bytes(): number {
-  return store.records.doc(KEY)?.state.length ?? 0;
+  return desk.store.records.doc(KEY)?.state.length ?? 0;
 }
 
 /** A document that takes no more. */
@@ -87,7 +58,7 @@ function filled(): Y.Doc {
 /** What the hub has, as somebody who comes anew sees it. */
 function fresh(): Y.Doc {
   const doc = new Y.Doc();
-  Y.applyUpdate(doc, store.records.doc(KEY)?.state as Uint8Array);
+  Y.applyUpdate(doc, desk.store.records.doc(KEY)?.state as Uint8Array);
   return doc;
 }
 
@@ -172,7 +143,7 @@ describe('a full document', () => {
     const anew = update((text) => text.insert(0, PIECE));
     assert.equal(hand(cut), undefined);
     assert.equal(hand(anew)?.verdict, 'later');
-    foldWaiting();
+    desk.foldWaiting();
     assert.equal(hand(anew), undefined);
   });
 

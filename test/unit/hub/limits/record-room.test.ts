@@ -7,54 +7,30 @@ import { RecordRoom } from '../../../../src/hub/limits/record-room.ts';
 import type { Rejection } from '../../../../src/ingest/door/rejection.ts';
 import { encodeAdd, encodePatch, encodeUndo } from '../../../../src/merge/patch.ts';
 import { RECORD_BYTES_MAX, RECORD_FIELDS_MAX } from '../../../../src/merge/record/record-size.ts';
-import { ADD, type Kind, PATCH, REMOVE, type StampedOp, UNDO } from '../../../../src/model/op.ts';
-import type { Store } from '../../../../src/store/store.ts';
-import { tempDir } from '../../../support/machine/temp-dir.ts';
-import { DEVICE_A, stampedOp } from '../../../support/made/ops.ts';
-import { entriesOf, openStore } from '../../../support/memory/stores.ts';
+import { ADD, type Kind, PATCH, REMOVE, UNDO } from '../../../../src/model/op.ts';
+import { DEVICE_A } from '../../../support/made/ops.ts';
+import { RoomDesk } from '../../../support/memory/room-desk.ts';
 
 const KEY = 'orders/1';
 const FIELDS_OF_OP = 64;
 const NOTHING = new Uint8Array(0);
 
-let store: Store;
-let room: RecordRoom;
-let seq: number;
-let waiting: StampedOp[];
+let desk: RoomDesk;
 
 beforeEach(() => {
-  store = openStore(tempDir());
-  room = new RecordRoom({
-    ask: (question) => question(store),
-    get appliedLsn() {
-      return store.appliedLsn;
-    },
-  });
-  seq = 0;
-  waiting = [];
+  desk = new RoomDesk((store) => new RecordRoom(store));
 });
 
-afterEach(() => store.close());
+afterEach(() => desk.store.close());
 
 /** Hands in an op as the door does; it is folded later. */
 function hand(kind: Kind, body: Uint8Array, key = KEY): Rejection | undefined {
-  const op = stampedOp({ origin: DEVICE_A, class: 2, seq: seq + 1, atMs: seq, key, kind, body });
-  const refusal = room.refusal(op.op);
-  if (refusal !== undefined) return refusal;
-  seq += 1;
-  room.note(op.op, seq);
-  waiting.push(op);
-  return undefined;
-}
-
-function foldWaiting(): void {
-  const ops = waiting.splice(0);
-  store.apply(entriesOf(ops, seq - ops.length + 1), seq);
+  return desk.hand({ kind, key, body });
 }
 
 function take(kind: Kind, body: Uint8Array): Rejection | undefined {
   const refusal = hand(kind, body);
-  foldWaiting();
+  desk.foldWaiting();
   return refusal;
 }
 
@@ -66,7 +42,7 @@ function fillFields(from = 0): void {
   for (let at = 0; at < RECORD_FIELDS_MAX; at += FIELDS_OF_OP) {
     assert.equal(hand(PATCH, encodePatch(fieldsFrom(from + at))), undefined);
   }
-  foldWaiting();
+  desk.foldWaiting();
 }
 
 const undoOf = (...seqs: number[]): Uint8Array =>
@@ -79,7 +55,7 @@ describe('a record that has all the fields it may have', () => {
     assert.equal(refusal?.verdict, 'never');
     assert.match(refusal?.reason ?? '', /record is full.*no larger is taken/);
     assert.equal(take(ADD, encodeAdd({ f1: 1 }))?.verdict, 'never');
-    assert.equal(store.records.get(KEY).fields.size, RECORD_FIELDS_MAX);
+    assert.equal(desk.store.records.get(KEY).fields.size, RECORD_FIELDS_MAX);
   });
 
   it('goes on in the fields that it has, and after a remove in others', () => {
@@ -92,11 +68,11 @@ describe('a record that has all the fields it may have', () => {
   it('is not refilled by the undo of removes', () => {
     fillFields();
     assert.equal(take(REMOVE, NOTHING), undefined);
-    const removedBy = seq;
+    const removedBy = desk.seq;
     fillFields(RECORD_FIELDS_MAX);
     assert.equal(take(UNDO, undoOf(removedBy))?.verdict, 'never');
     // Of another op it is an undo like any.
-    assert.equal(take(UNDO, undoOf(seq)), undefined);
+    assert.equal(take(UNDO, undoOf(desk.seq)), undefined);
   });
 });
 
@@ -115,8 +91,8 @@ describe('a record of a megabyte', () => {
   it('takes back what a remove took, if it has never been larger', () => {
     assert.equal(take(PATCH, encodePatch({ a: half })), undefined);
     assert.equal(take(REMOVE, NOTHING), undefined);
-    assert.equal(take(UNDO, undoOf(seq)), undefined);
-    assert.equal(store.records.get(KEY).fields.size, 1);
+    assert.equal(take(UNDO, undoOf(desk.seq)), undefined);
+    assert.equal(desk.store.records.get(KEY).fields.size, 1);
   });
 });
 
@@ -126,7 +102,7 @@ describe('ops on their way to the store', () => {
     while (hand(PATCH, encodePatch(fieldsFrom(taken))) === undefined) taken += FIELDS_OF_OP;
     assert.equal(taken, RECORD_FIELDS_MAX);
     assert.equal(hand(PATCH, encodePatch({ other: 1 }))?.verdict, 'later');
-    foldWaiting();
+    desk.foldWaiting();
     assert.equal(hand(PATCH, encodePatch({ other: 1 }))?.verdict, 'never');
   });
 
@@ -139,12 +115,12 @@ describe('ops on their way to the store', () => {
   it('may be a remove that is taken back: that is asked again once they are folded', () => {
     fillFields();
     assert.equal(hand(REMOVE, NOTHING), undefined);
-    const removedBy = seq;
+    const removedBy = desk.seq;
     assert.equal(hand(PATCH, encodePatch({ other: 1 }))?.verdict, 'later');
-    foldWaiting();
+    desk.foldWaiting();
     assert.equal(hand(PATCH, encodePatch({ other: 1 })), undefined);
     assert.equal(hand(UNDO, undoOf(removedBy))?.verdict, 'later');
-    foldWaiting();
+    desk.foldWaiting();
     assert.equal(hand(UNDO, undoOf(removedBy))?.verdict, 'never');
   });
 
