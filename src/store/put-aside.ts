@@ -15,11 +15,18 @@ export function asideOf(path: string, why: 'damaged' | 'newer' | 'before'): stri
  * its size beyond `keptBytes`.
  */
 export function putAside(files: Files, path: string, keptBytes: number): string | undefined {
-  const aside = asideOf(path, 'damaged');
   const file = files.open(path, 'read');
   const bytes = file.size();
   file.close();
-  if (files.exists(aside) || files.freeBytes(folderOf(path)) - keptBytes < bytes) {
+  if (files.freeBytes(folderOf(path)) - keptBytes >= bytes) return putUnreadAside(files, path);
+  SqliteFile.remove(files, path);
+  return undefined;
+}
+
+/** The same of one that may not even open; nobody asks for room. */
+export function putUnreadAside(files: Files, path: string): string | undefined {
+  const aside = asideOf(path, 'damaged');
+  if (files.exists(aside)) {
     SqliteFile.remove(files, path);
     return undefined;
   }

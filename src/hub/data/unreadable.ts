@@ -8,8 +8,7 @@ import { HubError, isDamage, messageOf } from '../../base/errors.ts';
 import { Closers } from '../../closers.ts';
 import type { Machine } from '../../machine.ts';
 import type { Files } from '../../platform/files/files.ts';
-import { SqliteFile } from '../../store/database/sqlite.ts';
-import { asideOf } from '../../store/put-aside.ts';
+import { asideOf, putUnreadAside } from '../../store/put-aside.ts';
 import { type HubPaths, takeDataDirectory } from './data.ts';
 
 /** Whether a start may have failed over such a file. */
@@ -37,16 +36,19 @@ export async function putUnreadableAside(
       isAny = true;
       const isState = path.startsWith(paths.state);
       const from = isState ? paths.state : path;
-      const aside = asideOf(from, 'damaged');
-      if (!isState) files.rename(from, aside);
-      else if (files.exists(aside)) SqliteFile.remove(files, from);
-      else SqliteFile.rename(files, from, aside);
-      log.error('data.put-aside', { path: from, aside, reason });
+      const aside = isState ? putUnreadAside(files, from) : lastAside(files, from);
+      log.error('data.put-aside', { path: from, aside: aside ?? null, reason });
     }
     return isAny;
   } finally {
     await closers.close();
   }
+}
+
+function lastAside(files: Pick<Files, 'rename'>, path: string): string {
+  const aside = asideOf(path, 'damaged');
+  files.rename(path, aside);
+  return aside;
 }
 
 function dispensable(
