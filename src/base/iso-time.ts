@@ -7,6 +7,11 @@ export function isoTime(wallMs: number): string {
   return new Date(wallMs).toISOString();
 }
 
+/** To the minute, for people: `2026-03-01 06:10 UTC`. */
+export function minuteText(wallMs: number): string {
+  return `${isoTime(wallMs).slice(0, 16).replace('T', ' ')} UTC`;
+}
+
 /** Milliseconds since 1970, or undefined where the text is no RFC 3339 time. */
 export function wallMsOfIso(text: string): number | undefined {
   const wallMs = Date.parse(text);

@@ -1,5 +1,5 @@
 /** `heliograph status`: what a person at the site wants to know first. */
-import { isoTime, wallMsOfIso } from '../../base/iso-time.ts';
+import { minuteText, wallMsOfIso } from '../../base/iso-time.ts';
 import { durationText } from '../../base/duration.ts';
 import { CLASS_NAMES } from '../../model/class.ts';
 import { rangesText } from '../../status/lsn-ranges.ts';
@@ -113,7 +113,7 @@ function backLines({ state, backAt }: PowerStatus, nowMs: number): string[] {
   const when =
     backMs === undefined
       ? 'when the sun is back'
-      : `about ${isoTime(backMs).slice(0, 16).replace('T', ' ')} UTC, in ${durationText((backMs - nowMs) / 1_000)}`;
+      : `about ${minuteText(backMs)}, in ${durationText((backMs - nowMs) / 1_000)}`;
   return [`nothing is sent, so that the site lives on; sync goes on ${when}`];
 }
 

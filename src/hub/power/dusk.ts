@@ -6,7 +6,7 @@
  */
 import type { Cancel } from '../../base/clock.ts';
 import { HubError } from '../../base/errors.ts';
-import { isoTime } from '../../base/iso-time.ts';
+import { isoTime, minuteText } from '../../base/iso-time.ts';
 import type { Log } from '../../base/log.ts';
 import type { PowerMonitor } from '../../power/monitor.ts';
 
@@ -54,10 +54,7 @@ export class Dusk {
     const back = backAtMs === undefined ? 'not known' : isoTime(backAtMs);
     log.info('power.settled', { depth, backAt: back });
     const ready = depth === 'ready' ? 'the site may be switched off: ' : '';
-    const until =
-      backAtMs === undefined
-        ? 'when the sun is back'
-        : `about ${back.slice(0, 16).replace('T', ' ')} UTC`;
+    const until = backAtMs === undefined ? 'when the sun is back' : `about ${minuteText(backAtMs)}`;
     monitor.append({
       event: 'decision',
       why: `${ready}everything is on the card; back ${until}`,
