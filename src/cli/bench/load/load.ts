@@ -58,8 +58,7 @@ class LoadRun {
   async run(): Promise<LoadResult> {
     await this.#connect();
     if (this.#load.drains) await this.#warmDelivery();
-    const stopPacing = this.#start();
-    await this.#pause(this.#load.warmupS * 1_000);
+    const stopPacing = await this.#warm();
     const before = { ...this.#counts(), atMs: this.#nowMs() };
     this.#tally.isMeasuring = true;
     this.#options.onWarm();
@@ -122,8 +121,18 @@ class LoadRun {
     });
   }
 
-  #start(): () => void {
-    if (this.#load.ratePerS > 0) return pace(this.#publishers, this.#load.ratePerS, this.#options);
+  /** Runs as long as does not count, a paced load in haste, and goes on at the load's own pace. */
+  async #warm(): Promise<() => void> {
+    const { ratePerS, warmupS, warmupHaste } = this.#load;
+    const stopPacing = this.#start(ratePerS * warmupHaste);
+    await this.#pause(warmupS * 1_000);
+    if (ratePerS === 0 || warmupHaste === 1) return stopPacing;
+    stopPacing();
+    return this.#start();
+  }
+
+  #start(ratePerS = this.#load.ratePerS): () => void {
+    if (ratePerS > 0) return pace(this.#publishers, ratePerS, this.#options);
     for (const publisher of this.#publishers) publisher.start();
     return () => undefined;
   }
