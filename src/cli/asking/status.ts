@@ -1,5 +1,5 @@
 /** `heliograph status`: what a person at the site wants to know first. */
-import { minuteText, wallMsOfIso } from '../../base/iso-time.ts';
+import { wallMsOfIso } from '../../base/iso-time.ts';
 import { durationText } from '../../base/duration.ts';
 import { CLASS_NAMES } from '../../model/class.ts';
 import { rangesText } from '../../status/lsn-ranges.ts';
@@ -7,6 +7,7 @@ import type { FlashStatus, PowerStatus, StatusSnapshot } from '../../status/snap
 import type { Args } from '../args.ts';
 import { HubApi } from './hub-api.ts';
 import type { CliIo } from '../io.ts';
+import { OWN_TIMES, type ReaderTimes } from '../power/reader-times.ts';
 import { print } from '../print.ts';
 import {
   agoText,
@@ -39,7 +40,12 @@ const QUALITY_WORDS = {
   unknown: 'not trusted',
 } as const;
 
-export function renderStatus(status: StatusSnapshot, paint: Paint): string {
+/** Moments as the clock of who reads shows them. */
+export function renderStatus(
+  status: StatusSnapshot,
+  paint: Paint,
+  times: ReaderTimes = OWN_TIMES,
+): string {
   const nowMs = wallMsOfIso(status.clock.at) ?? 0;
   const title = `${paint('bold', status.site)}  hub ${status.hubId}  version ${status.version}`;
   const sections: [string, readonly string[]][] = [
@@ -47,8 +53,8 @@ export function renderStatus(status: StatusSnapshot, paint: Paint): string {
       'Power',
       [
         ...powerLines(status.power, paint),
-        ...backLines(status.power, nowMs),
-        ...byHandLines(status.power),
+        ...backLines(status.power, nowMs, times),
+        ...byHandLines(status.power, times),
       ],
     ],
     ['Waiting', backlogLines(status)],
@@ -61,7 +67,7 @@ export function renderStatus(status: StatusSnapshot, paint: Paint): string {
     ['Devices', [deviceLine(status)]],
     ['Peers', peerLines(status, nowMs)],
     ['Storage', storageLines(status, paint)],
-    ['Clock', [`${status.clock.at}, ${QUALITY_WORDS[status.clock.quality]}`]],
+    ['Clock', [`${times.second(nowMs)}, ${QUALITY_WORDS[status.clock.quality]}`]],
   ];
   const lines = [`${title}  up ${durationText(status.uptimeS)}`, ''];
   for (const fault of status.faults) {
@@ -107,20 +113,21 @@ function powerLines(power: PowerStatus, paint: Paint): string[] {
   return [`${paint(colour, state)}: ${figures.join('; ')}`, paint('dim', source)];
 }
 
-function backLines({ state, backAt }: PowerStatus, nowMs: number): string[] {
+function backLines({ state, backAt }: PowerStatus, nowMs: number, times: ReaderTimes): string[] {
   if (state !== 'shutdown') return [];
   const backMs = backAt === null ? undefined : wallMsOfIso(backAt);
   const when =
     backMs === undefined
       ? 'when the sun is back'
-      : `about ${minuteText(backMs)}, in ${durationText((backMs - nowMs) / 1_000)}`;
+      : `about ${times.minute(backMs)}, in ${durationText((backMs - nowMs) / 1_000)}`;
   return [`nothing is sent, so that the site lives on; sync goes on ${when}`];
 }
 
-function byHandLines({ override }: PowerStatus): string[] {
+function byHandLines({ override }: PowerStatus, times: ReaderTimes): string[] {
   if (override === null) return [];
   const held = override.held ? '; the battery is too low for it' : '';
-  return [`${printable(override.who)} sends by hand until ${override.until}${held}`];
+  const until = times.minute(wallMsOfIso(override.until) ?? 0);
+  return [`${printable(override.who)} sends by hand until ${until}${held}`];
 }
 
 /** On mains nothing is measured; where nothing tells anything of a battery, the hub does not know that. */

@@ -1,10 +1,12 @@
 /** `heliograph override`: sends everything now, for a while, because somebody is on site. */
+import { wallMsOfIso } from '../../base/iso-time.ts';
 import { durationMs, durationText } from '../../base/duration.ts';
 import type { PowerStatus } from '../../status/snapshot.ts';
 import { type Args, UsageError } from '../args.ts';
 import { HubApi } from '../asking/hub-api.ts';
 import type { CliIo } from '../io.ts';
 import { print } from '../print.ts';
+import { OWN_TIMES } from './reader-times.ts';
 
 const MINUTE_MS = 60_000;
 const LONGEST_MS = 24 * 60 * MINUTE_MS;
@@ -20,7 +22,7 @@ export async function overridePower(args: Args, io: CliIo): Promise<void> {
 
 function textOf(override: PowerStatus['override'], forMs: number): string {
   if (override === null) return 'Ended. The power brain decides again.';
-  const until = `until ${override.until} by the hub's clock`;
+  const until = `until ${OWN_TIMES.minute(wallMsOfIso(override.until) ?? 0)} by the hub's clock`;
   return override.held
     ? `Nothing goes: what is left in the battery keeps the site alive. Once the sun has lifted it, everything goes ${until}.`
     : `Everything goes for ${durationText(forMs / 1_000)}, ${until}.`;

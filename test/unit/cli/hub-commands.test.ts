@@ -6,6 +6,7 @@ import { utf8 } from '../../../src/base/bytes.ts';
 import { EXIT } from '../../../src/cli/io.ts';
 import { renderLine } from '../../../src/cli/power/log.ts';
 import { renderStatus } from '../../../src/cli/asking/status.ts';
+import { OWN_TIMES, readerTimes } from '../../../src/cli/power/reader-times.ts';
 import type { StatusSnapshot } from '../../../src/status/snapshot.ts';
 import { machineTimers } from '../../../src/platform/clock.ts';
 import { machineHttpClient } from '../../../src/platform/network/http/http-client.ts';
@@ -39,6 +40,8 @@ async function listen(auth?: Parameters<typeof createApi>[0]['auth']): Promise<v
   const fetch = (request: Request, remote: string) => api.fetch(request, remote);
   server = await serveHttp({ host: '127.0.0.1', port: 0, purpose: 'x', connectionsMax: 9, fetch });
 }
+
+const NAIROBI = readerTimes('Africa/Nairobi');
 
 function plain(_: string, text: string): string {
   return text;
@@ -106,29 +109,32 @@ test('a hub without any source of readings is not on mains, unless it was told s
 test('a battery that must recover: when sync goes on is told', () => {
   const powerOf = (state: string, backAt: string | null): string => {
     const power = { ...sampleStatus().power, state, backAt };
-    return renderStatus(sampleStatus({ power }), plain);
+    return renderStatus(sampleStatus({ power }), plain, NAIROBI);
   };
   assert.match(
     powerOf('shutdown', '2026-03-02T09:20:00.000Z'),
-    /^ +nothing is sent, .* sync goes on about 2026-03-02 09:20 UTC, in 21 h/m,
+    /^ +nothing is sent, .* sync goes on about 2026-03-02 12:20, in 21 h/m,
   );
   assert.match(powerOf('shutdown', null), /sync goes on when the sun is back$/m);
   assert.doesNotMatch(powerOf('critical', null), /sync goes on/);
 });
 
-test('who sends by hand is told, and until when', () => {
+test('who sends by hand is told, and until when by the clock of who reads', () => {
   const powerOf = (override: StatusSnapshot['power']['override']): string => {
     const power = { ...sampleStatus().power, override };
-    return renderStatus(sampleStatus({ power }), plain);
+    return renderStatus(sampleStatus({ power }), plain, NAIROBI);
   };
   const until = '2026-03-01T12:30:00.000Z';
-  const byHand = /^Power .*\n.*\n +ana sends by hand until 2026-03-01T12:30:00.000Z\nWaiting/m;
+  const byHand = /^Power .*\n.*\n +ana sends by hand until 2026-03-01 15:30\nWaiting/m;
   assert.match(powerOf({ until, who: 'ana', held: false }), byHand);
   assert.match(
     powerOf({ until, who: 'ana', held: true }),
-    /30:00.000Z; the battery is too low for it$/m,
+    /15:30; the battery is too low for it$/m,
   );
   assert.doesNotMatch(powerOf(null), /by hand/);
+  const status = sampleStatus({ clock: { at: '2026-03-01T12:00:30.500Z', quality: 'ntp' } });
+  const clock = /^Clock +2026-03-01 15:00:30, set by a time server$/m;
+  assert.match(renderStatus(status, plain, NAIROBI), clock);
 });
 
 test('colour comes on a terminal only, and not where NO_COLOR is set', async () => {
@@ -268,13 +274,15 @@ test('override begins and ends sending by hand', async () => {
   const url = `--url http://127.0.0.1:${server.port}`;
   const begun = await world.run(`override --for 90m ${url}`, { http });
   assert.equal(begun.code, EXIT.done);
-  assert.match(begun.stdout, /^Everything goes for 1 h 30 min, until 2026-03-01T13:30:00/);
+  const until = OWN_TIMES.minute(NOON_MS + 90 * 60_000);
+  assert.ok(begun.stdout.startsWith(`Everything goes for 1 h 30 min, until ${until} by the hub's`));
   assert.equal(sources.override?.untilMs, NOON_MS + 90 * 60_000);
   await world.run(`override --end ${url}`, { http });
   assert.equal(sources.override, undefined);
   sources.isHeld = true;
   const held = await world.run(`override --for 90m ${url}`, { http });
-  assert.match(held.stdout, /^Nothing goes: .* everything goes until 2026-03-01T13:30:00/);
+  assert.match(held.stdout, /^Nothing goes: /);
+  assert.ok(held.stdout.includes(`everything goes until ${until} by the hub's clock`));
 });
 
 test.each(['', '--for 30m --end', '--for soon', '--for 0m', '--for 2d'])(
