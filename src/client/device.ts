@@ -4,11 +4,10 @@
  */
 import type { Cancel } from '../base/clock.ts';
 import { HubError, messageOf } from '../base/errors.ts';
+import { ASSET_FIELD } from '../merge/asset/asset-version.ts';
 import { digestOf, type Hasher } from '../merge/state/digest.ts';
 import { isSameOp, opIdOfText, textOfOpId } from '../merge/op-id.ts';
 import { encodeAdd, encodePatch, encodeUndo } from '../merge/patch.ts';
-import { keptOf } from '../merge/record/fold-record.ts';
-import { ListedOps } from '../merge/record/record-ops.ts';
 import { planUndo } from '../merge/undo.ts';
 import { carriesBytes } from '../model/asset-bytes.ts';
 import { RECORD, TELEMETRY, type OpClass } from '../model/class.ts';
@@ -161,8 +160,7 @@ export class Device {
       make: (kind, at, body, opClass) => this.#make(kind, at, body, opClass),
       record: (at) => this.#view.record(at),
       writes: (at) => this.#view.writes(at),
-      conflicts: (at) => this.#view.conflicts(at),
-      disputes: (at) => this.#view.disputes(at),
+      conflicts: (at) => this.#view.conflicts(at, ASSET_FIELD),
       fetchBytes: this.#platform.fetchBytes,
     });
   }
@@ -179,7 +177,7 @@ export class Device {
       seq <= seqIn(this.#replica.vector, laneOf(origin, opClass)) ||
       this.#outbox.ops.some(({ op }) => isSameOp(op, target));
     const request = { target, authority: this.#authority, cascade, hasCome };
-    const plan = planUndo(new ListedOps(keptOf(this.#view.writes(key))), request);
+    const plan = planUndo(this.#view.ops(key), request);
     if (plan.kind === 'refused') {
       throw new HubError(plan.isBuiltOn ? 'client.built-on' : 'client.refused', plan.reason);
     }

@@ -8,9 +8,11 @@ import { digestOf } from '../../src/merge/state/digest.ts';
 import { fold } from '../../src/merge/fold.ts';
 import { MemoryState } from '../../src/merge/state/memory-state.ts';
 import { compareOrders, decodeOrder, encodeOrder, type WriteOrder } from '../../src/merge/order.ts';
-import { conflictsOf } from '../../src/merge/conflicts.ts';
+import { conflictsIn, conflictsOf } from '../../src/merge/conflicts.ts';
 import { encodeAdd, encodeUndo } from '../../src/merge/patch.ts';
+import { inOrder } from '../../src/merge/record.ts';
 import { foldRecord } from '../../src/merge/record/fold-record.ts';
+import { ListedOps } from '../../src/merge/record/record-ops.ts';
 import { LOG } from '../../src/model/class.ts';
 import { ADD, AUTHORITY, DOC, encodeOp, EVENT, type StampedOp, UNDO } from '../../src/model/op.ts';
 import type { Origin } from '../../src/model/origin.ts';
@@ -110,6 +112,32 @@ describe('records', () => {
         }
       }),
       { numRuns: 300 },
+    );
+  });
+
+  it('answers while ops come as the list of all of them does', () => {
+    fc.assert(
+      fc.property(anyShuffledHistory, ({ shuffled }) => {
+        const state = new MemoryState();
+        for (const stamped of shuffled) {
+          fold(state, stamped);
+          const { key } = stamped.op;
+          const [ops, fresh] = [state.opsOf(key), new ListedOps(state.writes(key))];
+          for (const field of state.record(key).keys()) {
+            const tombstone = state.tombstone(key);
+            assert.deepEqual(
+              conflictsIn(ops, field, tombstone),
+              conflictsIn(fresh, field, tombstone),
+            );
+          }
+          assert.deepEqual([...ops.removes()], [...fresh.removes()]);
+          for (const { order } of fresh.all()) {
+            assert.deepEqual(inOrder(ops.writesAbove(order)), inOrder(fresh.writesAbove(order)));
+            assert.deepEqual(inOrder(ops.namersOf(order)), inOrder(fresh.namersOf(order)));
+          }
+        }
+      }),
+      { numRuns: 200 },
     );
   });
 });

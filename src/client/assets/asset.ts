@@ -10,7 +10,7 @@ import {
   encodeAssetVersion,
   readAssetVersion,
 } from '../../merge/asset/asset-version.ts';
-import type { Conflict } from '../../merge/conflicts.ts';
+import { type Conflict, isDispute } from '../../merge/conflicts.ts';
 import { isSameOp, type OpId, textOfOpId } from '../../merge/op-id.ts';
 import { inOrder, type RecordState, type RecordWrite } from '../../merge/record.ts';
 import { encodePiece, PIECE_BYTES_MAX } from '../../model/asset-bytes.ts';
@@ -67,9 +67,8 @@ export interface AssetParts {
   readonly make: (kind: Kind, key: string, body: Uint8Array, opClass: OpClass) => Made;
   readonly record: (key: string) => RecordState;
   readonly writes: (key: string) => readonly RecordWrite[];
+  /** Those of the record's asset. */
   readonly conflicts: (key: string) => readonly Conflict[];
-  /** Those for a person to decide. */
-  readonly disputes: (key: string) => readonly Conflict[];
   /** Gets a path of the hub by HTTP; undefined where it is not known where that is. */
   readonly fetchBytes: ((path: string) => Promise<Uint8Array>) | undefined;
 }
@@ -122,13 +121,13 @@ function upload(key: string, bytes: Uint8Array, hints: AssetHints, parts: AssetP
 /** What stands, and what is in conflict with it: what the maker of a version has before its eyes. */
 function sidesOf(key: string, parts: AssetParts): OpId[] {
   const standing = parts.record(key).fields.get(ASSET_FIELD)?.order;
-  const losers = parts.conflicts(key).filter(({ field }) => field === ASSET_FIELD);
+  const losers = parts.conflicts(key);
   return [...(standing === undefined ? [] : [standing]), ...losers.map(({ loser }) => loser)];
 }
 
-function versionsOf(key: string, { record, writes, disputes }: AssetParts): SeenVersion[] {
+function versionsOf(key: string, { record, writes, conflicts }: AssetParts): SeenVersion[] {
   const standing = record(key).fields.get(ASSET_FIELD)?.order;
-  const losers = disputes(key).map(({ loser }) => loser);
+  const losers = conflicts(key).flatMap((each) => (isDispute(each) ? each.loser : []));
   return inOrder(writes(key))
     .toReversed()
     .flatMap(({ order, kind, body }) => {

@@ -3,7 +3,8 @@
  * stood before it; a team that comes back with ten thousand edits must not have paid for each with the whole history of its record.
  */
 import { fold } from '../../merge/fold.ts';
-import type { RecordState, RecordWrite } from '../../merge/record.ts';
+import type { RecordState } from '../../merge/record.ts';
+import type { ListedOps } from '../../merge/record/record-ops.ts';
 import { MemoryState } from '../../merge/state/memory-state.ts';
 import { opBehind } from '../../merge/state/state-entry.ts';
 import { carriesBytes } from '../../model/asset-bytes.ts';
@@ -36,8 +37,8 @@ export class Overlay {
   }
 
   /** Its ops. */
-  writes(key: string, own: readonly OwnOp[], authority: number): RecordWrite[] {
-    return this.#with(key, own, authority).writes(key);
+  ops(key: string, own: readonly OwnOp[], authority: number): ListedOps {
+    return this.#with(key, own, authority).opsOf(key);
   }
 
   #with(key: string, own: readonly OwnOp[], authority: number): MemoryState {

@@ -9,8 +9,7 @@ import { MemoryState } from '../../merge/state/memory-state.ts';
 import { eventOrder, prevails, writeOrder } from '../../merge/order.ts';
 import type { RecordWrite } from '../../merge/record.ts';
 import { opBehind } from '../../merge/state/state-entry.ts';
-import { foldRecord } from '../../merge/record/fold-record.ts';
-import { keepWrite } from '../../merge/record/standing.ts';
+import { keepWrite, refold } from '../../merge/record/standing.ts';
 import { carriesBytes } from '../../model/asset-bytes.ts';
 import type { StateItem } from '../../merge/state/state-item.ts';
 import { ADD, ASSET, compareStamps, DOC, EVENT, type Kind, PATCH } from '../../model/op.ts';
@@ -62,7 +61,7 @@ export class Replica {
     const touched = new Set<string>();
     const records = new Set<string>();
     for (const item of items) this.#takeItem(item, touched, records);
-    for (const key of records) this.state.putRecord(key, foldRecord(this.state.writes(key)));
+    for (const key of records) refold(this.state, key);
     this.#vector = joinVectors(this.#vector, lanes);
     return touched;
   }

@@ -12,10 +12,10 @@ export type SeenOf = (field: string) => readonly OpId[];
 /** Who sees what stands has seen those, too, that say the same; `knowsAll`: whatever they say. */
 export function seenOf(view: View, key: string, knowsAll = false): SeenOf {
   const record = view.record(key);
-  const losers = view.conflicts(key).filter((each) => knowsAll || !isDispute(each));
   return (field) => {
     const standing = record.fields.get(field)?.order;
-    const known = losers.filter((each) => each.field === field).map(({ loser }) => loser);
+    const losers = view.conflicts(key, field).filter((each) => knowsAll || !isDispute(each));
+    const known = losers.map(({ loser }) => loser);
     return (standing === undefined ? known : [standing, ...known]).slice(0, SEEN_MAX);
   };
 }

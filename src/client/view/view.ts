@@ -5,9 +5,10 @@
  */
 import { must } from '../../base/assert.ts';
 import { placeOf } from '../../base/halving.ts';
-import { type Conflict, conflictsOf, type Dispute, isDispute } from '../../merge/conflicts.ts';
+import { type Conflict, conflictsIn, type Dispute, isDispute } from '../../merge/conflicts.ts';
 import { prevails, type WriteOrder } from '../../merge/order.ts';
 import type { RecordState, RecordWrite } from '../../merge/record.ts';
+import type { ListedOps } from '../../merge/record/record-ops.ts';
 import { DOC, EVENT } from '../../model/op.ts';
 import type { OwnOp } from '../outbox/entry.ts';
 import { isOnRecord, Overlay } from './overlay.ts';
@@ -28,7 +29,8 @@ export interface SeenEvent {
 export class View {
   readonly #parts: ViewParts;
   readonly #overlay: Overlay;
-  readonly #conflicts = new Map<string, readonly Conflict[]>();
+  /** Of the fields that were asked for. */
+  readonly #conflicts = new Map<string, Map<string, readonly Conflict[]>>();
   /** Keys of all records, in order; thousands may ask for a few of them each. */
   #sorted: readonly string[] | undefined;
   #known: ReadonlySet<string> = new Set();
@@ -59,8 +61,12 @@ export class View {
   }
 
   /** The ops that it comes to. */
+  ops(key: string): ListedOps {
+    return this.#overlay.ops(key, this.#ownOn(key), this.#parts.authority());
+  }
+
   writes(key: string): RecordWrite[] {
-    return this.#overlay.writes(key, this.#ownOn(key), this.#parts.authority());
+    return this.ops(key).all();
   }
 
   /** Own ops on it that the hub has not proven to have. */
@@ -105,18 +111,22 @@ export class View {
     if (isRecord || this.#ownOn(key).some(({ op }) => isOnRecord(op))) this.#sorted = undefined;
   }
 
-  conflicts(key: string): readonly Conflict[] {
-    let conflicts = this.#conflicts.get(key);
+  /** Open conflicts of a field; an edit asks for those of what it writes, of a record with thousands of ops. */
+  conflicts(key: string, field: string): readonly Conflict[] {
+    const byField = this.#conflicts.get(key) ?? new Map<string, readonly Conflict[]>();
+    this.#conflicts.set(key, byField);
+    let conflicts = byField.get(field);
     if (conflicts === undefined) {
-      conflicts = conflictsOf(this.writes(key));
-      this.#conflicts.set(key, conflicts);
+      conflicts = conflictsIn(this.ops(key), field, this.record(key).tombstone);
+      byField.set(field, conflicts);
     }
     return conflicts;
   }
 
-  /** Those for a person to decide. */
+  /** Those of the record that are for a person to decide. */
   disputes(key: string): readonly Dispute[] {
-    return this.conflicts(key).filter((conflict) => isDispute(conflict));
+    const fields = [...this.record(key).fields.keys()];
+    return fields.flatMap((field) => this.conflicts(key, field).filter((each) => isDispute(each)));
   }
 
   /** Updates that a document comes to, in any order. */

@@ -4,6 +4,7 @@
  * by `ListedOps`.
  */
 import { addTo } from '../../base/groups.ts';
+import { placeOf } from '../../base/halving.ts';
 import { encodeCbor } from '../../codec/writer.ts';
 import { ASSET, CONTROL, type Kind, PATCH, REMOVE, UNDO } from '../../model/op.ts';
 import type { VersionVector } from '../../model/version-vector.ts';
@@ -11,7 +12,7 @@ import { ASSET_FIELD } from '../asset/asset-version.ts';
 import { type OpId, textOfOpId } from '../op-id.ts';
 import { compareOrders, compareTimes, prevails, type WriteOrder } from '../order.ts';
 import { readUndo } from '../patch.ts';
-import type { RecordWrite } from '../record.ts';
+import { inOrder, type RecordWrite } from '../record.ts';
 import { readRegisterWrites } from '../register-writes.ts';
 import { isCovered } from './horizon.ts';
 
@@ -56,14 +57,15 @@ export function markOfField(field: string): Uint8Array {
   return field === ASSET_FIELD ? new Uint8Array(0) : encodeCbor(field);
 }
 
-/** The ops of one record in a list, with what is asked for at every op, and what is asked for seldom made when it is. */
+/** The ops of one record in lists: what is asked for seldom is made when it is, and goes on with what comes from then on. */
 export class ListedOps implements RecordOps {
   readonly #byName = new Map<string, RecordWrite>();
   #undosByTarget: Map<string, OpId[]> | undefined;
   #horizons: readonly RecordWrite[] = [];
-  #namersBySeen: ReadonlyMap<string, readonly RecordWrite[]> | undefined;
-  #writesByField: ReadonlyMap<string, readonly RecordWrite[]> | undefined;
-  #sorted: readonly RecordWrite[] | undefined;
+  #namersBySeen: Map<string, RecordWrite[]> | undefined;
+  /** The greatest last, as in the next: what comes is mostly greater than what is there. */
+  #writesByField: Map<string, RecordWrite[]> | undefined;
+  #sorted: RecordWrite[] | undefined;
 
   constructor(writes: Iterable<RecordWrite> = []) {
     for (const write of writes) this.add(write);
@@ -78,7 +80,15 @@ export class ListedOps implements RecordOps {
     const name = textOfOpId(write.order);
     if (this.#byName.has(name)) return false;
     this.#byName.set(name, write);
-    this.#forget();
+    if (this.#sorted !== undefined) insert(this.#sorted, write);
+    if (this.#writesByField !== undefined) {
+      for (const field of fieldsOf(write)) {
+        const writes = this.#writesByField.get(field);
+        if (writes === undefined) this.#writesByField.set(field, [write]);
+        else insert(writes, write);
+      }
+    }
+    if (this.#namersBySeen !== undefined) noteSeen(this.#namersBySeen, write);
     if (write.kind === CONTROL) this.#horizons = [...this.#horizons, write];
     else if (write.kind === UNDO) this.#noteUndo(write);
     return true;
@@ -116,19 +126,21 @@ export class ListedOps implements RecordOps {
     return this.#undosByTarget?.get(textOfOpId(op)) ?? [];
   }
 
-  registerWrites(field: string, below?: WriteOrder): readonly RecordWrite[] {
+  *registerWrites(field: string, below?: WriteOrder): Generator<RecordWrite> {
     this.#writesByField ??= this.#groupedByField();
     const writes = this.#writesByField.get(field) ?? [];
-    if (below === undefined) return writes;
-    return writes.filter(({ order }) => compareOrders(order, below) < 0);
+    yield* downwards(writes, below === undefined ? writes.length : placeIn(writes, below));
   }
 
   *removes(): Generator<RecordWrite> {
-    for (const write of this.#inOrder()) if (write.kind === REMOVE) yield write;
+    const writes = this.#inOrder();
+    for (const write of downwards(writes, writes.length)) if (write.kind === REMOVE) yield write;
   }
 
   writesAbove(above: WriteOrder | undefined): RecordWrite[] {
-    return this.all().filter(({ order }) => prevails(order, above));
+    if (above === undefined) return this.all();
+    const writes = this.#inOrder();
+    return writes.slice(placeOf(writes, ({ order }) => !prevails(order, above)));
   }
 
   namersOf(op: WriteOrder): RecordWrite[] {
@@ -160,24 +172,43 @@ export class ListedOps implements RecordOps {
   #groupedByField(): Map<string, RecordWrite[]> {
     const groups = new Map<string, RecordWrite[]>();
     for (const write of this.#inOrder()) {
-      const written = readRegisterWrites(write.kind, write.body);
-      for (const field of written?.fields.keys() ?? []) addTo(groups, field, write);
+      for (const field of fieldsOf(write)) addTo(groups, field, write);
     }
     return groups;
   }
 
   #groupedBySeen(): Map<string, RecordWrite[]> {
     const groups = new Map<string, RecordWrite[]>();
-    for (const write of this.#byName.values()) {
-      for (const id of seenIn(write)) addTo(groups, textOfOpId(id), write);
-    }
+    for (const write of this.#byName.values()) noteSeen(groups, write);
     return groups;
   }
 
   #inOrder(): readonly RecordWrite[] {
-    this.#sorted ??= this.all().toSorted((a, b) => compareOrders(b.order, a.order));
+    this.#sorted ??= inOrder(this.all());
     return this.#sorted;
   }
+}
+
+function fieldsOf({ kind, body }: RecordWrite): Iterable<string> {
+  return readRegisterWrites(kind, body)?.fields.keys() ?? [];
+}
+
+function noteSeen(namersBySeen: Map<string, RecordWrite[]>, write: RecordWrite): void {
+  for (const id of seenIn(write)) addTo(namersBySeen, textOfOpId(id), write);
+}
+
+/** Where the order has its place in the list, behind all smaller ones. */
+function placeIn(writes: readonly RecordWrite[], of: WriteOrder): number {
+  return placeOf(writes, ({ order }) => compareOrders(order, of) < 0);
+}
+
+function insert(writes: RecordWrite[], write: RecordWrite): void {
+  writes.splice(placeIn(writes, write.order), 0, write);
+}
+
+/** Those in front of the place, the last one first. */
+function* downwards(writes: readonly RecordWrite[], place: number): Generator<RecordWrite> {
+  for (let at = place - 1; at >= 0; at--) yield writes[at] as RecordWrite;
 }
 
 /** The ops that a patch or version told of as seen. */
