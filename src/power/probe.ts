@@ -31,6 +31,8 @@ export interface ProbeRow {
   readonly ageS?: number;
   /** Such a value is not believed. */
   readonly doubted?: true;
+  /** What is probably wrong with it. */
+  readonly why?: string;
   /** A source that stands before this one, is believed, and tells another value. */
   readonly differsFrom?: string;
 }
@@ -135,14 +137,15 @@ export function probeRows(
       .map(({ field, value, atMs }) => {
         const dispute = disputes.find((it) => it.field === field && it.other.source === name);
         const refused = suspects.filter((it) => it.atMs === atMs);
-        const isDoubted = refused.some((it) => it.field === field || isMadeOf(field, it.field));
+        const doubt = refused.find((it) => it.field === field || isMadeOf(field, it.field));
         return {
           source: name,
           field,
           value: shown(field, value),
           unit: UNITS[field],
           ageS: (nowMs - atMs) / 1_000,
-          ...(isDoubted ? { doubted: true as const } : {}),
+          ...(doubt === undefined ? {} : { doubted: true as const }),
+          ...(doubt?.why === undefined ? {} : { why: doubt.why }),
           ...(dispute === undefined ? {} : { differsFrom: dispute.believed.source }),
         };
       });

@@ -42,11 +42,11 @@ export function faultsOf({ name, lostSince, suspects }: SourceHealth, clock: Clo
   const code = 'power.sensor-odd';
   return suspects
     .filter(({ times }) => times >= ODD_TIMES)
-    .map(({ field, value, sinceMs }) => ({
+    .map(({ field, value, sinceMs, why }) => ({
       about: `${name} ${field}`,
       code,
       hint: FAULTS[code],
-      message: `${name}: a ${figureText(field, value)} is not believed`,
+      message: `${name}: a ${figureText(field, value)} is not believed${why === undefined ? '' : `: ${why}`}`,
       sinceMs: clock.wallMs() - (clock.monotonicMs() - sinceMs),
     }));
 }

@@ -138,9 +138,9 @@ function openAll(
 }
 
 /** Why a figure is not the one that counts. */
-function reserveOf({ ageS, doubted, differsFrom }: Partial<ProbeRow>): string {
+function reserveOf({ ageS, doubted, why, differsFrom }: Partial<ProbeRow>): string {
   if (ageS !== undefined && ageS > STALE_S) return ': too old';
-  if (doubted === true) return ': not believed';
+  if (doubted === true) return `: not believed${why === undefined ? '' : `, ${printable(why)}`}`;
   return differsFrom === undefined
     ? ''
     : `: differs from ${printable(differsFrom)}, which is believed`;

@@ -1,7 +1,9 @@
 /**
  * Charge of a battery that does not tell it: amperes counted between anchors. An anchor is a moment at
  * which the charge is known by itself: full (absorption voltage, and hardly any current flows in for three
- * minutes), or at rest for two hours. Between anchors the error grows by a point a day. Time is passed in.
+ * minutes), or at rest for two hours. Between anchors the error grows by a point a day. A count that a voltage at rest
+ * puts much too high has not seen what flowed (a charger that tells nothing of the load, a wire past the shunt), however
+ * sure it was; too low it may be, as a trickle lifts the voltage. Time is passed in.
  */
 import type { Chemistry } from '../govern/thresholds.ts';
 
@@ -29,7 +31,7 @@ const DAY_MS = 24 * HOUR_MS;
 const REST_AFTER_MS = 2 * HOUR_MS;
 const FULL_AFTER_MS = 3 * MINUTE_MS;
 const TAIL_CURRENT_RATIO = 0.04;
-const REST_CURRENT_RATIO = 1 / 50;
+export const REST_CURRENT_RATIO = 1 / 50;
 const DRIFT_POINTS_PER_DAY = 1;
 const FULL_ERROR_POINTS = 1;
 /** A gap in the current longer than this cannot be bridged by its last value. */
@@ -114,6 +116,11 @@ function percentOn(curve: readonly RestPoint[], volts: number): number {
   return (curve.at(-1) as RestPoint)[1];
 }
 
+/** No battery stands at so many volts but by a charger that holds it there. */
+export function chargerVolts({ chemistry, nominalVolts }: Battery): number {
+  return (CHEMISTRY[chemistry].absorptionVolts - 0.1) * (nominalVolts / 12);
+}
+
 export class ChargeCounter {
   readonly #battery: Battery;
   readonly #capacityAh: number;
@@ -165,9 +172,8 @@ export class ChargeCounter {
 
   #lookForAnchor(sample: { atMs: number; amps: number; volts: number; tempC?: number }): void {
     const { atMs, amps, volts } = sample;
-    const factor = this.#battery.nominalVolts / 12;
-    const fullVolts = (CHEMISTRY[this.#battery.chemistry].absorptionVolts - 0.1) * factor;
-    const tail = volts >= fullVolts && amps >= 0 && amps < TAIL_CURRENT_RATIO * this.#capacityAh;
+    const isHeld = volts >= chargerVolts(this.#battery);
+    const tail = isHeld && amps >= 0 && amps < TAIL_CURRENT_RATIO * this.#capacityAh;
     this.#tailSinceMs = tail ? (this.#tailSinceMs ?? atMs) : undefined;
     if (this.#tailSinceMs !== undefined && atMs - this.#tailSinceMs >= FULL_AFTER_MS) {
       this.#estimate = { percent: 100, errorPoints: FULL_ERROR_POINTS };
@@ -177,6 +183,8 @@ export class ChargeCounter {
     this.#restSinceMs = resting ? (this.#restSinceMs ?? atMs) : undefined;
     if (this.#restSinceMs === undefined || atMs - this.#restSinceMs < REST_AFTER_MS) return;
     const rested = chargeAtRest(this.#battery, volts, sample.tempC);
-    if (rested.errorPoints < (this.#estimate?.errorPoints ?? Infinity)) this.#estimate = rested;
+    const { percent, errorPoints } = this.#estimate ?? { percent: 0, errorPoints: Infinity };
+    const isRefuted = percent - rested.percent > ERROR_POINTS_MAX + rested.errorPoints;
+    if (isRefuted || rested.errorPoints < errorPoints) this.#estimate = rested;
   }
 }

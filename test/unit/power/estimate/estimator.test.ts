@@ -166,6 +166,30 @@ test('a current that never changes through a day and a night is a stuck sensor',
   assert.deepEqual(estimator.estimate(25 * HOUR_MS).suspects, ['shunt batteryAmps']);
 });
 
+test('a battery that is told to give at the voltage of its charger: the meter is wired the other way round', () => {
+  const estimator = new Estimator(BATTERY, ['shunt']);
+  let at = 0;
+  const tell = (minutes: number, batteryVolts: number, batteryAmps: number): readonly string[] => {
+    for (const endMs = at + minutes * MINUTE_MS; at < endMs; at += 10_000) {
+      const batteryWatts = batteryVolts * batteryAmps;
+      estimator.accept(0, reading(at, { batteryVolts, batteryAmps, batteryWatts }));
+    }
+    return estimator.estimate(at).suspects;
+  };
+  tell(60, 13.5, -3);
+  assert.deepEqual(tell(5, 14.2, -2), [], 'a cloud');
+  assert.deepEqual(tell(60, 13.3, 0.3), []);
+  assert.deepEqual(tell(11, 14.2, -2), ['shunt batteryAmps']);
+  assert.deepEqual(tell(600, 13.2, 0.3), ['shunt batteryAmps'], 'at night it would count upwards');
+  assert.equal(estimator.estimate(at).socPct, undefined);
+  assert.equal(estimator.estimate(at).batteryW, undefined);
+  const [suspect] = estimator.suspectsOf(0, at);
+  assert.match(suspect?.why ?? '', /the other way round/);
+  tell(3, 14.2, 2);
+  assert.deepEqual(estimator.estimate(at).suspects, [], 'somebody swapped the wires');
+  assert.equal(estimator.estimate(at).batteryW, 28.4);
+});
+
 test('amperes are counted from the last anchor, also when the source of the charge goes away', () => {
   const estimator = new Estimator(BATTERY, ['bms', 'shunt']);
   estimator.accept(0, reading(0, { socRatio: 0.5 }));
@@ -198,6 +222,19 @@ test('two hours of rest anchor by voltage, if that knows better than the count',
   for (let at = 0; at <= 2 * HOUR_MS; at += MINUTE_MS)
     sure.count({ atMs: at, amps: 0, volts: 13.25 });
   assert.equal(sure.estimate?.percent, 55, 'the flat middle of LiFePO4 knows less than the count');
+});
+
+test('a charger that does not see the load tells no current all night: the voltage at rest refutes the count', () => {
+  const counter = new ChargeCounter(BATTERY, { percent: 100, errorPoints: 1 });
+  const rest = (fromMs: number, volts: number): number | undefined => {
+    for (let at = fromMs; at <= fromMs + 2 * HOUR_MS; at += MINUTE_MS)
+      counter.count({ atMs: at, amps: 0, volts });
+    return counter.estimate?.percent;
+  };
+  assert.equal(rest(0, 13.3), 100, 'cables, cold and the flat middle may explain it');
+  assert.ok((rest(3 * HOUR_MS, 13.2) ?? 100) < 45);
+  assert.ok((rest(10 * HOUR_MS, 12.9) ?? 100) < 30);
+  assert.ok((rest(20 * HOUR_MS, 12.4) ?? 100) < 16);
 });
 
 test('hours that nobody counted make the charge worthless in the end', () => {
