@@ -1,9 +1,10 @@
 /**
- * A small JPEG of a JPEG or PNG, upright. Runs in a process of its own (`run`), because decoding takes a second and a few
- * hundred megabytes. The decoders are optional packages in plain JavaScript, loaded when a preview is made: on a hub
+ * A small JPEG of a JPEG or PNG, upright. Runs in a process of its own (`run`), because decoding takes up to a second, and up to
+ * 100 MB where a picture is not read at an eighth of its size. The decoders are optional packages in plain JavaScript, loaded when a preview is made: on a hub
  * whose pictures have no previews nobody pays for them.
  */
 import { messageOf } from '../../base/errors.ts';
+import { readEighth } from './jpeg/eighth.ts';
 import { isTurned, orientationOf, upright } from './orientation.ts';
 import { pictureFacts } from './picture-facts.ts';
 import { type Rgba, shrink, sizeWithin } from './scale.ts';
@@ -26,6 +27,8 @@ export type MadePreview =
   | { readonly kind: 'never'; readonly reason: string };
 
 const QUALITY = 70;
+/** Least part of its due width that a preview may have, where that spares decoding the whole picture. */
+const WIDTH_SHARE_MIN = 0.75;
 /** What jpeg-js may allocate: about 14 bytes a pixel, and something beside. */
 const BYTES_PER_PIXEL = 24;
 const MIB = 1 << 20;
@@ -38,7 +41,13 @@ export async function run(order: PreviewOrder): Promise<MadePreview> {
   if (pixels > pixelsMax) return never(`${facts.width} × ${facts.height} pixels are too many`);
   try {
     const jpeg = (await import('jpeg-js')).default;
-    const read = facts.format === 'png' ? await readPng(bytes) : readJpeg(jpeg, bytes, pixels);
+    const due = sizeWithin(facts.width, facts.height, widthMax, heightMax);
+    const isLarge = facts.width / 8 >= due.width * WIDTH_SHARE_MIN;
+    const read =
+      facts.format === 'png'
+        ? await readPng(bytes)
+        : ((isLarge ? readLargeJpeg(bytes, pixelsMax) : undefined) ??
+          readJpeg(jpeg, bytes, pixels));
     const { picture, orientation } = read;
     const turned = isTurned(orientation);
     const { width, height } = sizeWithin(
@@ -63,6 +72,11 @@ interface ReadPicture {
 async function readPng(bytes: Uint8Array): Promise<ReadPicture> {
   const { PNG } = (await import('pngjs')).default;
   return { picture: PNG.sync.read(Buffer.from(bytes)), orientation: 1 };
+}
+
+function readLargeJpeg(bytes: Uint8Array, pixelsMax: number): ReadPicture | undefined {
+  const eighth = readEighth(bytes, pixelsMax);
+  return eighth && { picture: eighth.picture, orientation: orientationOf(eighth.exif) };
 }
 
 function readJpeg(jpeg: typeof import('jpeg-js'), bytes: Uint8Array, pixels: number): ReadPicture {

@@ -47,6 +47,19 @@ describe('a preview', () => {
     );
   });
 
+  it('of a photograph is made of the means of its blocks, even where that leaves it somewhat smaller', async () => {
+    const bytes = withExif(jpegOf(2000, 1504), exifOf(3));
+    const { width, height, data } = made(await run({ ...ORDER, bytes }));
+    assert.deepEqual([width, height], [250, 188]);
+    assert.deepEqual(
+      [colourAt(data, 40, 120), colourAt(data, 210, 120)],
+      [
+        [0, 0, 3],
+        [3, 0, 0],
+      ],
+    );
+  });
+
   it('of a picture that was taken on its side is upright', async () => {
     const bytes = withExif(jpegOf(600, 400), exifOf(6));
     const { width, height, data } = made(await run({ ...ORDER, bytes }));
