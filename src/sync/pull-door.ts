@@ -30,12 +30,12 @@ import { Turns } from './turns.ts';
 export interface PullFrom {
   readonly role: Role;
   readonly mayRead: (key: string) => boolean;
+  /** The ops of this hub with which it noted that what it may read had changed, where that has. */
+  readonly rights: () => readonly OpId[];
 }
 
 export interface PullDoorOptions {
   readonly hub: Origin;
-  /** The op of this hub with which it noted that rights had changed, where they have. */
-  readonly rights: () => OpId | undefined;
   readonly journal: TailJournal;
   /** The folded state as it is now. */
   readonly source: () => StateSource;
@@ -150,16 +150,16 @@ export class PullDoor {
   /** The turn of a pull has come: its walk, behind the welcome. */
   #begin(
     { pull, scope, vector, resume }: OpenPull,
-    { role }: PullFrom,
+    { role, rights }: PullFrom,
     send: (message: Uint8Array) => void,
   ): StateWalk {
     const { hub, source, now } = this.#options;
     const mark = resume && readMark(resume);
     const beyond = (resume && readBeyond(resume)) ?? NO_RANGES;
-    const has = this.#isPassed(vector)
-      ? { vector: new Map(), beyond: NO_RANGES }
-      : { vector, beyond };
-    const goesOn = mark !== undefined && !this.#isPassed(mark.target);
+    const isPassed = (upTo: VersionVector): boolean =>
+      upTo.size > 0 && rights().some((op) => this.#isPassed(upTo, op));
+    const has = isPassed(vector) ? { vector: new Map(), beyond: NO_RANGES } : { vector, beyond };
+    const goesOn = mark !== undefined && !isPassed(mark.target);
     const from = { ranges: rangesOf(scope), mark: goesOn ? mark : undefined };
     const walk = new StateWalk({ source: source(), hub, ...from, ...has });
     send(encodeDelta({ kind: 'welcome', pull, hub, hlc: now(), authority: AUTHORITY[role] }));
@@ -167,12 +167,9 @@ export class PullDoor {
   }
 
   /** Its rights have changed since: of what it has by its vector, or has come by to where it goes on, something may have been passed over. */
-  #isPassed(vector: VersionVector): boolean {
-    const { rights, source } = this.#options;
-    const op = rights();
-    if (op === undefined || vector.size === 0) return false;
+  #isPassed(vector: VersionVector, op: OpId): boolean {
     const lane = laneOf(op.origin, op.class);
-    const [here, behind] = source().rangesOf(lane);
+    const [here, behind] = this.#options.source().rangesOf(lane);
     // Behind a gap no vector would ever reach it.
     const isGapped =
       here !== undefined && (here.from > 1 || (here.to < op.seq && behind !== undefined));

@@ -1,17 +1,18 @@
 /**
- * An op of this hub for each change of what the config grants: a device whose vector reaches it was served by these rights, and one whose
- * vector does not is served anew (sync/PROTOCOL.md §3), because what it was passed over then may concern it now. The op is the
- * event of a topic of its own, so the state says what was noted last.
+ * An op of this hub for each change of what the config lets a user, or everyone of a role, read beyond their role: a device whose vector
+ * reaches those that concern it was served by these rights, and one whose vector does not is served anew (sync/PROTOCOL.md §3), because
+ * what it was passed over then may concern it now. Each is the event of a topic of its own, so the state says what was noted last.
  */
 import { bytesEqual, hexOf, utf8 } from '../../base/bytes.ts';
 import { HubError } from '../../base/errors.ts';
+import { addTo } from '../../base/groups.ts';
 import type { Log } from '../../base/log.ts';
 import { sha256 } from '../../hashes.ts';
 import type { Door } from '../../ingest/door/door.ts';
 import { type OpId, opIdOf } from '../../merge/op-id.ts';
 import { RECORD } from '../../model/class.ts';
 import type { Origin } from '../../model/origin.ts';
-import type { Grant } from '../../security/acl.ts';
+import type { Grant, Principal } from '../../security/acl.ts';
 import type { HubStore } from '../storage/store.ts';
 
 interface RightsParts {
@@ -24,9 +25,12 @@ interface RightsParts {
   readonly log: Log;
 }
 
+/** Users and roles to whom something was granted once; of more, some are noted again at each start. */
+const NOTED_MAX = 10_000;
+
 export class NotedRights {
   readonly #parts: RightsParts;
-  #op: OpId | undefined;
+  readonly #opByKey = new Map<string, OpId>();
   #isNoted = false;
 
   constructor(parts: RightsParts) {
@@ -34,31 +38,52 @@ export class NotedRights {
     this.#note();
   }
 
-  /** The op of the last change; undefined where nothing was ever granted, or that is not known yet. */
-  get op(): OpId | undefined {
+  /** The ops of the last changes that concern it; none where nothing was ever granted to it, or that is not known yet. */
+  opsFor({ name, role }: Pick<Principal, 'name' | 'role'>): OpId[] {
     if (!this.#isNoted) this.#note();
-    return this.#op;
+    return [this.#keyOf(name, ''), this.#keyOf('', role)].flatMap(
+      (key) => this.#opByKey.get(key) ?? [],
+    );
   }
 
   #note(): void {
-    const { hub, grants, store, door, startLsn, log } = this.#parts;
+    const { hub, grants, store, startLsn } = this.#parts;
     if (store.appliedLsn < startLsn) return;
-    const key = `hub/rights/${hub}`;
-    const found = store.ask((state) => state.latest(key, 1));
+    const found = store.ask((state) => state.latest(`hub/rights/${hub}/`, NOTED_MAX));
     // A store at fault does not say: it is asked again.
     if (found === undefined) return;
     this.#isNoted = true;
-    const last = found[0]?.[1];
-    this.#op = last && opIdOf(last.order);
-    const body = utf8(hexOf(sha256(utf8(JSON.stringify(grants)))));
-    if (last === undefined ? grants.length === 0 : bytesEqual(last.body, body)) return;
+    const noted = new Map(found);
+    for (const [key, { order }] of noted) this.#opByKey.set(key, opIdOf(order));
+    const granted = new Map<string, string[]>();
+    for (const { user, role, read } of grants) {
+      for (const pattern of read) addTo(granted, this.#keyOf(user, role), pattern);
+    }
+    for (const key of new Set([...noted.keys(), ...granted.keys()])) {
+      const body = utf8(hashOf(granted.get(key)?.toSorted() ?? []));
+      const last = noted.get(key)?.body;
+      if (last === undefined || !bytesEqual(last, body)) this.#journal(key, body);
+    }
+  }
+
+  #journal(key: string, body: Uint8Array): void {
+    const { hub, door, log } = this.#parts;
     try {
       const { seq } = door.journalOp({ class: RECORD, key, body });
-      this.#op = { origin: hub, class: RECORD, seq };
-      log.info('sync.rights-changed', { grants: grants.length, seq });
+      this.#opByKey.set(key, { origin: hub, class: RECORD, seq });
+      log.info('sync.rights-changed', { key, seq });
     } catch (error) {
       // A journal without room is reported by its owner; the next start notes it.
       if (!(error instanceof HubError)) throw error;
     }
   }
+
+  /** Every device may read the topic: it does not say who there is. */
+  #keyOf(user: string, role: string): string {
+    return `hub/rights/${this.#parts.hub}/${hashOf([user, role]).slice(0, 16)}`;
+  }
+}
+
+function hashOf(texts: readonly string[]): string {
+  return hexOf(sha256(utf8(JSON.stringify(texts))));
 }

@@ -54,7 +54,6 @@ export function serveSync(ground: Ground, parts: SyncParts): Notices {
   const pullDoor = closers.add(
     new PullDoor({
       hub,
-      rights: () => rights.op,
       journal,
       source: () => store.state.reader,
       appliedLsn: () => store.appliedLsn,
@@ -82,7 +81,8 @@ export function serveSync(ground: Ground, parts: SyncParts): Notices {
   broker.onMessage(PULL_FILTER, (message) => {
     const who = makerOf(message);
     const mayRead = (key: string): boolean => gatekeeper.mayRead(who, key);
-    pullDoor.handle({ ...message, from: { role: who.role, mayRead } });
+    const from = { role: who.role, mayRead, rights: () => rights.opsFor(who) };
+    pullDoor.handle({ ...message, from });
   });
   return notices;
 }

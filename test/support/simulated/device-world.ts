@@ -58,7 +58,11 @@ export class DeviceWorld {
   tamper: (name: string, payload: Uint8Array, way: 'up' | 'down') => Uint8Array = (_, payload) =>
     payload;
   /** Who a device is for the hub, and what it may read. */
-  rightsOf: (name: string) => PullFrom = () => ({ role: 'device', mayRead: () => true });
+  rightsOf: (name: string) => PullFrom = () => ({
+    role: 'device',
+    mayRead: () => true,
+    rights: () => [],
+  });
   readonly #links = new Set<SimLink>();
   readonly door: Door;
   readonly #ops: OpsDoor;
@@ -165,7 +169,6 @@ export class DeviceWorld {
   #openPulls(): PullDoor {
     return new PullDoor({
       hub: HUB,
-      rights: () => undefined,
       journal: this.journal,
       source: () => this.store.reader,
       appliedLsn: () => this.store.appliedLsn,

@@ -7,7 +7,6 @@ import { Replica } from '../../../src/client/view/replica.ts';
 import { digestOf } from '../../../src/merge/state/digest.ts';
 import type { StampedOp } from '../../../src/model/op.ts';
 import { encodeOpEntry } from '../../../src/model/entry.ts';
-import type { OpId } from '../../../src/merge/op-id.ts';
 import { SimClock } from '../../../src/platform/sim/clock.ts';
 import {
   type Lapse,
@@ -24,7 +23,7 @@ import { DoorJournal } from '../memory/door-journal.ts';
 import { HUB } from '../made/ops.ts';
 import { openStore } from '../memory/stores.ts';
 
-const FROM: PullFrom = { role: 'technician', mayRead: () => true };
+const FROM: PullFrom = { role: 'technician', mayRead: () => true, rights: () => [] };
 
 export class PullSite {
   readonly clock = new SimClock(1_800_000_000_000);
@@ -33,8 +32,6 @@ export class PullSite {
   /** Where the word that something is folded comes later than the folding. */
   applying: Promise<void> | undefined;
   readonly door: PullDoor;
-  /** The op at which rights were changed last. */
-  rights: OpId | undefined;
   /** By topic, what was sent and nobody has read. */
   readonly sent = new Map<string, Uint8Array[]>();
   /** Topics of all that was sent, in its order. */
@@ -44,7 +41,6 @@ export class PullSite {
     this.store = openStore(dir);
     this.door = new PullDoor({
       hub: HUB,
-      rights: () => this.rights,
       journal: this.journal,
       source: () => this.store.reader,
       appliedLsn: () => this.store.appliedLsn,

@@ -15,6 +15,7 @@ test('who was a device and is a technician now gets what was there before, and k
   world.rightsOf = (name) => ({
     role: name === 'office' || isPromoted ? 'technician' : 'device',
     mayRead: name === 'office' ? () => true : mayRead,
+    rights: () => [],
   });
   const [lena, office] = [await world.add('lena'), await world.add('office')];
   void office.record('orders/1').set({ title: 'pump 3 leaks' });
@@ -51,6 +52,7 @@ test('so does who was on its way through the state for the first time, as a devi
   world.rightsOf = (name) => ({
     role: name === 'office' || isPromoted ? 'technician' : 'device',
     mayRead: name === 'office' ? () => true : mayRead,
+    rights: () => [],
   });
   const office = await world.add('office');
   for (let i = 0; i < 3_000; i++)

@@ -123,7 +123,11 @@ describe('catching up', () => {
     site.take([...records(20), ...events(3), ...events(3, 'secret/1', 4)]);
     const scope = { prefixes: ['meters/', 'secret/'], keys: ['orders/00007'] };
     const mayRead = (key: string): boolean => !key.startsWith('secret');
-    const device = new PullingDevice(site, 'tablet', scope, { role: 'device', mayRead });
+    const device = new PullingDevice(site, 'tablet', scope, {
+      role: 'device',
+      mayRead,
+      rights: () => [],
+    });
     device.open();
     await device.catchUp();
     const { state } = device.replica;

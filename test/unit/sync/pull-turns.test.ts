@@ -4,7 +4,8 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'vitest';
 
 import { encodePull } from '../../../src/protocol/pull-message.ts';
-import { SESSIONS_PER_DEVICE_MAX } from '../../../src/sync/pull-door.ts';
+import type { OpId } from '../../../src/merge/op-id.ts';
+import { type PullFrom, SESSIONS_PER_DEVICE_MAX } from '../../../src/sync/pull-door.ts';
 import { RECORD } from '../../../src/model/class.ts';
 import { EVERYTHING } from '../../../src/protocol/scope.ts';
 import { HUB, patchOp, stampedOp } from '../../support/made/ops.ts';
@@ -80,7 +81,8 @@ describe('a device that opens pull after pull', () => {
 describe('a device whose rights were widened', () => {
   it('gets what was there before, once, wherever it breaks off', async () => {
     let mayRead = false;
-    const from = { role: 'technician', mayRead: () => mayRead } as const;
+    const rights: OpId[] = [];
+    const from = { role: 'technician', mayRead: () => mayRead, rights: () => rights } as const;
     const device = new PullingDevice(site, 'tablet', EVERYTHING, from);
     device.open();
     await device.catchUp();
@@ -89,12 +91,13 @@ describe('a device whose rights were widened', () => {
     device.open();
     await device.catchUp();
     assert.equal(device.replica.recordKeys.length, 0, 'its vector says that it has all of it');
-    site.rights = { origin: HUB, class: RECORD, seq: 2 };
-    site.take([stampedOp({ ...site.rights, key: 'hub/rights' })]);
+    const note: OpId = { origin: HUB, class: RECORD, seq: 2 };
+    rights.push(note);
+    site.take([stampedOp({ ...note, key: 'hub/rights' })]);
     device.open();
     await device.catchUp();
     assert.equal(device.replica.recordKeys.length, 0, 'behind a gap it would be sent for ever');
-    site.take([stampedOp({ ...site.rights, seq: 1, key: 'hub/rights' })]);
+    site.take([stampedOp({ ...note, seq: 1, key: 'hub/rights' })]);
     device.open({ credit: 1 });
     await site.settle();
     device.receive(false);
@@ -110,15 +113,21 @@ describe('a device whose rights were widened', () => {
 
   it('gets it also where it was on its way through the state for the first time', async () => {
     let mayRead = (key: string): boolean => key >= 'orders/2';
-    const from = { role: 'technician', mayRead: (key: string) => mayRead(key) } as const;
+    const rights: OpId[] = [];
+    const from: PullFrom = {
+      role: 'technician',
+      mayRead: (key) => mayRead(key),
+      rights: () => rights,
+    };
     const device = new PullingDevice(site, 'tablet', EVERYTHING, from);
     device.open({ credit: 1 });
     await site.settle();
     device.receive(false);
     assert.ok(device.resume !== undefined && device.replica.vector.size === 0);
     mayRead = () => true;
-    site.rights = { origin: HUB, class: RECORD, seq: 1 };
-    site.take([stampedOp({ ...site.rights, key: 'hub/rights' })]);
+    const note: OpId = { origin: HUB, class: RECORD, seq: 1 };
+    rights.push(note);
+    site.take([stampedOp({ ...note, key: 'hub/rights' })]);
     device.open();
     await device.catchUp();
     assert.equal(device.replica.recordKeys.length, 5_000);

@@ -47,33 +47,50 @@ function begin(grants: readonly Grant[], lacking = 0): NotedRights {
   });
 }
 
-function start(...grants: readonly Grant[]): OpId | undefined {
-  return begin(grants).op;
+const LENA = { name: 'lena', role: 'device' } as const;
+const MARIA = { name: 'maria', role: 'technician' } as const;
+
+function start(...grants: readonly Grant[]): OpId[] {
+  return begin(grants).opsFor(LENA);
 }
 
 const numbered = (at: number): OpId => ({ origin: HUB, class: RECORD, seq: at });
 
-test('a hub that grants nothing notes nothing', () => {
-  assert.equal(start(), undefined);
+test('a hub that grants nothing to read notes nothing', () => {
+  assert.deepEqual(start({ ...READS, publish: ['orders/#'], read: [] }), []);
   assert.equal(seq, 0);
 });
 
 test('each change is noted once, also that nothing is granted any more', () => {
-  assert.deepEqual([start(READS), start(READS)], [numbered(1), numbered(1)]);
-  assert.deepEqual([start(), start()], [numbered(2), numbered(2)]);
-  assert.deepEqual([start(READS), start(READS)], [numbered(3), numbered(3)]);
+  assert.deepEqual([start(READS), start(READS)], [[numbered(1)], [numbered(1)]]);
+  assert.deepEqual([start(), start()], [[numbered(2)], [numbered(2)]]);
+  assert.deepEqual([start(READS), start(READS)], [[numbered(3)], [numbered(3)]]);
   assert.equal(seq, 3);
+});
+
+test('a change concerns the user, or the role, whose grants it is, and nobody else', () => {
+  const forRole: Grant = { user: '', role: 'technician', publish: [], read: ['$SYS/#'] };
+  begin([READS, forRole]);
+  const rights = begin([
+    { ...READS, publish: ['orders/#'] },
+    { ...forRole, read: ['a', 'b'] },
+  ]);
+  assert.deepEqual(rights.opsFor(LENA), [numbered(1)]);
+  assert.deepEqual(rights.opsFor(MARIA), [numbered(3)]);
+  assert.deepEqual(rights.opsFor({ ...LENA, role: 'technician' }), [numbered(1), numbered(3)]);
+  assert.deepEqual(rights.opsFor({ name: 'technician', role: 'device' }), []);
 });
 
 test('a journal without room notes it at the next start', () => {
   start(READS);
+  const wider = { ...READS, read: ['#'] };
   full = new HubError('journal.full', 'for a test');
-  assert.deepEqual(start(READS, READS), numbered(1));
+  assert.deepEqual(start(wider), [numbered(1)]);
   full = undefined;
-  assert.deepEqual(start(READS, READS), numbered(2));
+  assert.deepEqual(start(wider), [numbered(2)]);
 });
 
 test('a state that has not come to the end of the journal is not asked: it may lack the last note', () => {
-  assert.equal(begin([READS], 1).op, undefined);
+  assert.deepEqual(begin([READS], 1).opsFor(LENA), []);
   assert.equal(seq, 0);
 });
