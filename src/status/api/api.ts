@@ -11,7 +11,7 @@ import type { Log } from '../../base/log.ts';
 import { jsonAnswer, linesAnswer, textAnswer } from '../http/answers.ts';
 import { type AssetDoor, assetsAnswer, contentAnswer, receiveAnswer } from './assets.ts';
 import { enrolAnswer, type EnrolDoor } from './enrol.ts';
-import { EventStreams } from '../http/event-stream.ts';
+import { eventOf, EventStreams, SharedEvent } from '../http/event-stream.ts';
 import type { PageFiles } from '../http/last-routes.ts';
 import type { LoginOptions, MayRead } from '../http/login.ts';
 import { type Api, type ApiEnv, serveApi } from '../http/serve-api.ts';
@@ -146,7 +146,7 @@ function routes(options: ApiOptions, streams: EventStreams): [string, Handler][]
     ],
     ['/api/v1/status', () => jsonAnswer(options.snapshot())],
     ['/api/v1/digest', async () => jsonAnswer(await options.digest())],
-    ['/api/v1/events', () => eventsAnswer(options, streams)],
+    ['/api/v1/events', eventsHandler(options, streams)],
     ['/api/v1/log', (context) => logAnswer(options, streams, context)],
     ['/api/v1/power', ({ req }) => powerAnswer(options, new URL(req.url))],
     ['/api/v1/power/sources', () => jsonAnswer(options.powerSources())],
@@ -213,20 +213,22 @@ function healthAnswer(health: Health): Response {
 }
 
 /** Status every second and every new line of the log, beginning with the last ones: the page's stream. */
-function eventsAnswer(options: ApiOptions, streams: EventStreams): Response {
-  const answer = streams.open((sink) => {
-    sink.send('status', options.snapshot());
-    sink.send('lines', options.syncLog.lines({ limit: LINES_FIRST }));
-    const stopLines = options.syncLog.follow((line) => sink.send('line', line));
-    const stopStatus = options.timers.every(STATUS_PERIOD_MS, () => {
-      sink.send('status', options.snapshot());
+function eventsHandler(options: ApiOptions, streams: EventStreams): Handler {
+  const status = new SharedEvent(options.timers, STATUS_PERIOD_MS, () =>
+    eventOf('status', options.snapshot()),
+  );
+  return () => {
+    const answer = streams.open((sink) => {
+      const leave = status.join(sink);
+      sink.send(eventOf('lines', options.syncLog.lines({ limit: LINES_FIRST })));
+      const stopLines = options.syncLog.follow((line) => sink.send(eventOf('line', line)));
+      return () => {
+        stopLines();
+        leave();
+      };
     });
-    return () => {
-      stopLines();
-      stopStatus();
-    };
-  });
-  return answer ?? tooManyStreams();
+    return answer ?? tooManyStreams();
+  };
 }
 
 /** `?since=`: the lines, or a stream of them where `Accept` wants one. */
@@ -239,8 +241,8 @@ function logAnswer(options: ApiOptions, streams: EventStreams, { req }: Context<
   }
   const answer = streams.open((sink) => {
     const limit = since === undefined ? LINES_FIRST : LINES_STREAMED;
-    for (const line of options.syncLog.lines({ ...query, limit })) sink.send('line', line);
-    return options.syncLog.follow((line) => sink.send('line', line));
+    for (const line of options.syncLog.lines({ ...query, limit })) sink.send(eventOf('line', line));
+    return options.syncLog.follow((line) => sink.send(eventOf('line', line)));
   });
   return answer ?? tooManyStreams();
 }

@@ -6,8 +6,43 @@ import type { Cancel, Timers } from '../../base/clock.ts';
 import { utf8 } from '../../base/bytes.ts';
 
 interface EventSink {
-  /** `data` is sent as JSON. */
-  send(event: string, data: unknown): void;
+  send(event: Uint8Array): void;
+}
+
+/** An event on the wire, with `data` as JSON: made once, however many streams it goes to. */
+export function eventOf(name: string, data: unknown): Uint8Array {
+  return utf8(`event: ${name}\ndata: ${JSON.stringify(data)}\n\n`);
+}
+
+/** What all streams hear at the same moment: asked for once a period, while there are any. */
+export class SharedEvent {
+  readonly #timers: Timers;
+  readonly #periodMs: number;
+  readonly #next: () => Uint8Array;
+  readonly #sinks = new Set<EventSink>();
+  #stop: Cancel | undefined;
+
+  constructor(timers: Timers, periodMs: number, next: () => Uint8Array) {
+    this.#timers = timers;
+    this.#periodMs = periodMs;
+    this.#next = next;
+  }
+
+  /** One event at once, then with the others. */
+  join(sink: EventSink): Cancel {
+    sink.send(this.#next());
+    this.#sinks.add(sink);
+    this.#stop ??= this.#timers.every(this.#periodMs, () => {
+      const event = this.#next();
+      for (const each of this.#sinks) each.send(event);
+    });
+    return () => {
+      this.#sinks.delete(sink);
+      if (this.#sinks.size > 0) return;
+      this.#stop?.();
+      this.#stop = undefined;
+    };
+  }
 }
 
 const STREAMS_MAX = 32;
@@ -68,16 +103,16 @@ export class EventStreams {
         // The reader has cancelled it already.
       }
     };
-    const write = (text: string): void => {
+    const send = (bytes: Uint8Array): void => {
       if (!isOpen) return;
       if ((controller.desiredSize ?? 0) <= 0) return close();
-      controller.enqueue(utf8(text));
+      controller.enqueue(bytes);
     };
     this.#closers.add(close);
-    write(`retry: ${RETRY_MS}\n\n`);
+    send(utf8(`retry: ${RETRY_MS}\n\n`));
     cancels.push(
-      this.#timers.every(HEARTBEAT_MS, () => write(': still here\n\n')),
-      start({ send: (event, data) => write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`) }),
+      this.#timers.every(HEARTBEAT_MS, () => send(utf8(': still here\n\n'))),
+      start({ send }),
     );
     if (!isOpen) for (const cancel of cancels) cancel();
     return close;

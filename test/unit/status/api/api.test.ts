@@ -174,6 +174,28 @@ test('the stream of the page carries status, past lines and new ones', async () 
   await response.body?.cancel();
 });
 
+test('streams that are open together share one snapshot a second, and stop asking with the last one', async () => {
+  let asked = 0;
+  const snapshot = (): typeof sources.status => {
+    asked++;
+    return sources.status;
+  };
+  const one = api({ snapshot });
+  const open: Response[] = [];
+  for (let i = 0; i < 3; i++)
+    open.push(await one.fetch(new Request('http://x/api/v1/events'), 'r'));
+  assert.equal(asked, 3, 'each begins with one');
+  await clock.advance(2000);
+  assert.equal(asked, 5);
+  const last = must(open.pop(), 'a stream');
+  for (const response of open) await response.body?.cancel();
+  await clock.advance(1000);
+  const seen = await events(last, 5);
+  assert.equal(seen.filter(([event]) => event === 'status').length, 4);
+  await last.body?.cancel();
+  assert.equal(clock.nextDueMs(), undefined, 'no timer is left behind');
+});
+
 test('a stream whose reader sleeps ends instead of filling memory', async () => {
   const response = await ask('/api/v1/log', { headers: { accept: 'text/event-stream' } });
   const why = 'x'.repeat(10_000);
