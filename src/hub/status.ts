@@ -21,9 +21,7 @@ import type { Journal } from '../journal/journal.ts';
 import { CLASS_NAMES, CLASSES, type ClassName, LOG, type OpClass } from '../model/class.ts';
 import type { Host } from '../platform/host.ts';
 import { DEADLINES_MS } from '../power/backlog.ts';
-import { rounded as twoDigits } from '../power/log/log-lines.ts';
 import { isLoopback } from '../security/listening.ts';
-import { overrideJson } from '../status/api/override.ts';
 import { FaultBook, type FoundFault } from '../status/fault-book.ts';
 import type { FlashLedger } from '../status/flash-ledger.ts';
 import { rangesText } from '../status/lsn-ranges.ts';
@@ -95,7 +93,7 @@ export class HubStatus {
       version,
       uptimeS: Math.round((machineClock.monotonicMs() - this.#startMs) / 1_000),
       clock: { at: isoTime(clock.wallMs()), quality: clock.quality() },
-      power: this.#power(power),
+      power: power.status(),
       backlog: this.#backlog(),
       journal: {
         firstLsn,
@@ -192,24 +190,6 @@ export class HubStatus {
     const lacking = lackingText(this.#parts.door.holes);
     if (lacking !== undefined) found.push({ code: 'peer.lacking', message: lacking });
     return found;
-  }
-
-  #power(power: HubPower): StatusSnapshot['power'] {
-    const { state, source, ageS, ...figures } = twoDigits(power.monitor.estimate());
-    const { backAtMs } = power.monitor.decision();
-    return {
-      state,
-      socPct: figures.socPct ?? null,
-      socErrPct: figures.socErrPct ?? null,
-      batteryV: figures.batteryV ?? null,
-      pvW: figures.pvW ?? null,
-      loadW: figures.loadW ?? null,
-      curtailed: figures.curtailed ?? null,
-      source,
-      ageS: Number.isFinite(ageS) ? ageS : null,
-      backAt: backAtMs === undefined ? null : isoTime(backAtMs),
-      override: overrideJson(power.override.current()),
-    };
   }
 
   #peers(): StatusSnapshot['peers'] {

@@ -31,8 +31,9 @@ import { openSources } from '../../power/sources/open-sources.ts';
 import { venusLogin } from '../access.ts';
 import { cutSession, pastSessions, rounded } from '../../power/log/log-lines.ts';
 import { SyncLog } from '../../power/log/sync-log.ts';
-import type { Override, OverrideDoor } from '../../status/api/override.ts';
+import { type Override, type OverrideDoor, overrideJson } from '../../status/api/override.ts';
 import { PowerHistory } from '../../status/api/power-history.ts';
+import type { PowerStatus } from '../../status/snapshot.ts';
 import type { Backlog, EnergyBook, SyncLogWriter } from '../../uplink/ports.ts';
 
 /** Time as power, stamps and uplink see it. */
@@ -164,16 +165,34 @@ export class HubPower {
     };
   }
 
-  /** `hub/power`: state, figures and advice for devices. */
+  /** Section `power` of the status: a figure that nothing measures is null. */
+  status(): PowerStatus {
+    const { state, source, ageS, ...figures } = rounded(this.monitor.estimate());
+    const { backAtMs } = this.monitor.decision();
+    return {
+      state,
+      socPct: figures.socPct ?? null,
+      socErrPct: figures.socErrPct ?? null,
+      batteryV: figures.batteryV ?? null,
+      pvW: figures.pvW ?? null,
+      loadW: figures.loadW ?? null,
+      curtailed: figures.curtailed ?? null,
+      source,
+      ageS: Number.isFinite(ageS) ? ageS : null,
+      backAt: backAtMs === undefined ? null : isoTime(backAtMs),
+      override: overrideJson(this.override.current()),
+    };
+  }
+
+  /** `hub/power`: state and figures as in the status, and advice for devices. */
   advice(): Uint8Array {
-    const { at, allowed, riding, why, readyToPowerOff, backAtMs } = this.monitor.decision();
-    const figures = rounded(this.monitor.estimate());
+    const { at, allowed, riding, why, readyToPowerOff } = this.monitor.decision();
+    const { override: _, ...figures } = this.status();
     const { minIntervalS, nextUplinkMs } = this.monitor.advice();
     const nextUplink = nextUplinkMs === undefined ? null : isoTime(nextUplinkMs);
     const namesOf = (classes: readonly OpClass[]): string[] => classes.map((it) => CLASS_NAMES[it]);
     const classes = { allowed: namesOf(allowed), riding: namesOf(riding) };
-    const backAt = backAtMs === undefined ? null : isoTime(backAtMs);
-    const plan = { minIntervalS, nextUplink, readyToPowerOff, backAt, why };
+    const plan = { minIntervalS, nextUplink, readyToPowerOff, why };
     return utf8(JSON.stringify({ at: isoTime(at), ...figures, ...classes, ...plan }));
   }
 
