@@ -104,7 +104,11 @@ export class HubApi {
   #accepted(url: string, answer: HttpAnswer): HttpAnswer {
     if (answer.status === 200) return answer;
     if (answer.status === 401) {
-      throw new HubError('hub.refused', `${this.#origin} asks for a user and its password`);
+      const isNamed = 'authorization' in this.#headers;
+      const what = isNamed
+        ? 'does not know this user with this password'
+        : 'asks for a user and its password';
+      throw new HubError('hub.refused', `${this.#origin} ${what}`);
     }
     const code = answer.status === 403 ? 'hub.refused' : 'hub.declined';
     throw new HubError(code, `${url} answers ${answer.status}${detailOf(answer.text)}`);

@@ -186,6 +186,9 @@ test('in mode password a user and a password file open the hub', async () => {
   const refused = await world.run(`status ${url}`, { http });
   assert.equal(refused.code, EXIT.failed);
   assert.match(refused.stderr, /asks for a user.*--user NAME --password-file FILE/s);
+  world.files.replace('/pw', utf8('geheym\n'));
+  const mistyped = await world.run(`status ${url} --user ana --password-file /pw`, { http });
+  assert.match(mistyped.stderr, /does not know this user with this password/);
   world.files.replace('/pw', utf8('geheim\n'));
   assert.equal((await world.run(`status ${url} --user ana --password-file /pw`, { http })).code, 0);
   assert.equal((await world.run(`status ${url} --user ana`, { http })).code, EXIT.usage);
