@@ -6,6 +6,7 @@ import type { Clock } from '../base/clock.ts';
 import { type FaultCode, FAULTS } from '../base/errors.ts';
 import type { LastingDispute } from './estimate/agreement.ts';
 import type { Suspect } from './estimate/plausibility.ts';
+import { BLIND } from './estimate/wiring.ts';
 import { figureText, valueText } from './probe.ts';
 
 export interface PowerFault {
@@ -40,8 +41,9 @@ export function faultsOf({ name, lostSince, suspects }: SourceHealth, clock: Clo
     return [{ about: name, code, hint: FAULTS[code], message, sinceMs: wallMs }];
   }
   const code = 'power.sensor-odd';
+  // A charger without a meter of the load is no fault; the probe tells of it.
   return suspects
-    .filter(({ times }) => times >= ODD_TIMES)
+    .filter(({ times, why }) => times >= ODD_TIMES && why !== BLIND)
     .map(({ field, value, sinceMs, why }) => ({
       about: `${name} ${field}`,
       code,

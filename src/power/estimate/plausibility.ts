@@ -2,8 +2,9 @@
  * Sensors that jump, stick or leave their range are flagged, not believed. A jump is believed when it stays:
  * a battery swapped on site is as real as a loose wire is not.
  */
-import { isStale, type ReadingField } from './reading.ts';
-import { type Battery, chargerVolts, REST_CURRENT_RATIO } from './state-of-charge.ts';
+import type { ReadingField } from './reading.ts';
+import type { Battery } from './state-of-charge.ts';
+import { type Miswiring, Wiring } from './wiring.ts';
 
 /** A meter of a panel or a load that tells so much below nothing tells nothing. */
 export const NOTHING_WATTS = 1;
@@ -23,10 +24,6 @@ const STUCK_FLOW_RATIO = 0.3;
 /** Within so long: in weeks, a shunt that is off by a little tells of as much. */
 const STUCK_FLOW_MS = 48 * 3_600_000;
 
-/** Nothing flows out of a battery that a charger holds at its voltage; for so long, no cloud is the reason. */
-const REVERSED_AFTER_MS = 10 * 60_000;
-const REVERSED = 'it is wired the other way round';
-
 /** Refused again within this, it is the same trouble. */
 const SAME_TROUBLE_MS = 10 * 60_000;
 /** Believed again for so long, it is none any more. */
@@ -43,18 +40,13 @@ export interface Suspect {
   readonly sinceMs: number;
   readonly atMs: number;
   readonly times: number;
-  /** What is probably wrong, where that shows. */
-  readonly why?: string;
+  /** What is wrong, where that shows. */
+  readonly why?: Miswiring;
 }
 
 interface Believed {
   readonly value: number;
   readonly atMs: number;
-}
-
-interface Reversed {
-  readonly sinceMs: number;
-  readonly isSure: boolean;
 }
 
 interface Unchanged {
@@ -76,16 +68,11 @@ export class Plausibility {
   /** The value that it jumped to, and when. */
   readonly #jumped = new Map<ReadingField, Believed>();
   readonly #unchanged = new Map<ReadingField, Unchanged>();
-  /** What flows at least where a battery does not rest. */
-  readonly #flows: Readonly<Partial<Record<ReadingField, number>>>;
-  readonly #chargerVolts: number;
-  readonly #reversed = new Map<ReadingField, Reversed>();
+  readonly #wiring: Wiring;
 
   constructor(battery: Battery) {
     const { nominalVolts, capacityWh } = battery;
-    this.#chargerVolts = chargerVolts(battery);
-    const restWatts = REST_CURRENT_RATIO * capacityWh;
-    this.#flows = { batteryAmps: restWatts / nominalVolts, batteryWatts: restWatts };
+    this.#wiring = new Wiring(battery);
     // No battery is charged or emptied in a minute; the panel of a small one may be large.
     const watts = Math.max(50 * capacityWh, 1_000);
     this.#ranges = {
@@ -112,13 +99,13 @@ export class Plausibility {
   /** `flowRatio`: what has flowed into the battery since some moment, by its size; negative out of it. */
   believes(field: ReadingField, value: unknown, atMs: number, flowRatio = 0): boolean {
     if (typeof value !== 'number') return true;
-    const isReversed = this.#isReversed(field, value, atMs);
+    const why = this.#wiring.look(field, value, atMs);
     const good =
-      !isReversed &&
+      why === undefined &&
       this.#inRange(field, value) &&
       !this.#jumpsAt(field, value, atMs) &&
       !this.#sticks(field, { value, sinceMs: atMs, flowRatio });
-    if (!good) this.#refuse(field, value, atMs, isReversed ? { why: REVERSED } : {});
+    if (!good) this.#refuse(field, value, atMs, why === undefined ? {} : { why });
     return good;
   }
 
@@ -127,24 +114,6 @@ export class Plausibility {
     const goesOn = before !== undefined && atMs - before.atMs < SAME_TROUBLE_MS;
     const { sinceMs, times } = goesOn ? before : { sinceMs: atMs, times: 0 };
     this.#suspects.set(field, { field, value, sinceMs, atMs, times: times + 1, ...more });
-  }
-
-  /** Once it has shown that, until it shows the contrary: at night it would tell of a battery that charges. */
-  #isReversed(field: ReadingField, value: number, atMs: number): boolean {
-    const least = this.#flows[field];
-    if (least === undefined) return false;
-    const volts = this.#believed.get('batteryVolts');
-    const isHeld =
-      volts !== undefined && !isStale(volts.atMs, atMs) && volts.value >= this.#chargerVolts;
-    const before = this.#reversed.get(field);
-    if (before?.isSure === true ? isHeld && value > least : !isHeld || value >= -least) {
-      this.#reversed.delete(field);
-      return false;
-    }
-    const sinceMs = before?.sinceMs ?? atMs;
-    const isSure = before?.isSure === true || atMs - sinceMs >= REVERSED_AFTER_MS;
-    this.#reversed.set(field, { sinceMs, isSure });
-    return isSure;
   }
 
   #inRange(field: ReadingField, value: number): boolean {

@@ -4,7 +4,7 @@
  * chip does not know what it is wired to: a rail counts as battery, panel or load as the config says, else by its
  * label; without either the first chip is the battery, and on an ina3221 the rails are battery, panel, load in that order.
  * Of any further chip with one rail nobody guesses: a load that is taken for the panel spoils the forecast. `power probe` shows what it
- * tells. A positive current charges the battery; a shunt that is wired the other way round is found by the first full charge (plausibility.ts).
+ * tells. A positive current charges the battery; a shunt that is wired the other way round is found by the first full charge (wiring.ts).
  */
 import type { DriverReader, DriverTexts } from '../../platform/files/driver-files.ts';
 import { textIn } from '../../platform/files/files.ts';

@@ -166,30 +166,6 @@ test('a current that never changes through a day and a night is a stuck sensor',
   assert.deepEqual(estimator.estimate(25 * HOUR_MS).suspects, ['shunt batteryAmps']);
 });
 
-test('a battery that is told to give at the voltage of its charger: the meter is wired the other way round', () => {
-  const estimator = new Estimator(BATTERY, ['shunt']);
-  let at = 0;
-  const tell = (minutes: number, batteryVolts: number, batteryAmps: number): readonly string[] => {
-    for (const endMs = at + minutes * MINUTE_MS; at < endMs; at += 10_000) {
-      const batteryWatts = batteryVolts * batteryAmps;
-      estimator.accept(0, reading(at, { batteryVolts, batteryAmps, batteryWatts }));
-    }
-    return estimator.estimate(at).suspects;
-  };
-  tell(60, 13.5, -3);
-  assert.deepEqual(tell(5, 14.2, -2), [], 'a cloud');
-  assert.deepEqual(tell(60, 13.3, 0.3), []);
-  assert.deepEqual(tell(11, 14.2, -2), ['shunt batteryAmps']);
-  assert.deepEqual(tell(600, 13.2, 0.3), ['shunt batteryAmps'], 'at night it would count upwards');
-  assert.equal(estimator.estimate(at).socPct, undefined);
-  assert.equal(estimator.estimate(at).batteryW, undefined);
-  const [suspect] = estimator.suspectsOf(0, at);
-  assert.match(suspect?.why ?? '', /the other way round/);
-  tell(3, 14.2, 2);
-  assert.deepEqual(estimator.estimate(at).suspects, [], 'somebody swapped the wires');
-  assert.equal(estimator.estimate(at).batteryW, 28.4);
-});
-
 test('amperes are counted from the last anchor, also when the source of the charge goes away', () => {
   const estimator = new Estimator(BATTERY, ['bms', 'shunt']);
   estimator.accept(0, reading(0, { socRatio: 0.5 }));
