@@ -43,6 +43,6 @@ const STAMP = new Intl.DateTimeFormat(undefined, {
   second: '2-digit',
 });
 
-export function timeText(atMs: number): string {
-  return STAMP.format(atMs);
+export function timeText(atMs: number | undefined): string {
+  return atMs === undefined ? 'clock not set' : STAMP.format(atMs);
 }

@@ -17,6 +17,7 @@ import { encodePiece, PIECE_BYTES_MAX } from '../../model/asset-bytes.ts';
 import { BULK, type OpClass, RECORD } from '../../model/class.ts';
 import { ASSET, type Kind } from '../../model/op.ts';
 import { type Awaitable, awaitable, type Kept, type Made } from '../outbox/made.ts';
+import { madeAtMs } from '../view/history.ts';
 import { sha256 } from './sha256.ts';
 
 /** What helps whoever has to choose between versions. */
@@ -39,7 +40,8 @@ export interface SeenVersion {
   readonly note: string | undefined;
   readonly tags: readonly string[];
   readonly region: AssetRegion | undefined;
-  readonly atMs: number;
+  /** By the clock of whoever made it; undefined where that was not set. */
+  readonly atMs: number | undefined;
   /** The one that the site holds to be true. */
   readonly stands: boolean;
   /** A sibling of it that nobody has looked at. */
@@ -142,7 +144,7 @@ function versionsOf(key: string, { record, writes, conflicts }: AssetParts): See
         note,
         tags,
         region,
-        atMs: order.hlc.ms,
+        atMs: madeAtMs(order),
         stands: standing !== undefined && isSameOp(standing, order),
         inConflict: losers.some((loser) => isSameOp(loser, order)),
       };

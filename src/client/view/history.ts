@@ -1,4 +1,5 @@
 /** How a record came to be what it is, and what is in conflict in it, with the values that people compare. */
+import { qualityBy } from '../../base/clock.ts';
 import { ASSET_FIELD } from '../../merge/asset/asset-version.ts';
 import type { Dispute } from '../../merge/conflicts.ts';
 import { textOfOpId } from '../../merge/op-id.ts';
@@ -14,8 +15,8 @@ import { decodeValue, type Value } from './values.ts';
 export interface HistoryEntry {
   readonly id: string;
   readonly kind: KindName;
-  /** By the clock of whoever made it. */
-  readonly atMs: number;
+  /** By the clock of whoever made it; undefined where that was not set. */
+  readonly atMs: number | undefined;
   readonly isOwn: boolean;
   readonly isUndone: boolean;
   /** What was set or added; of a horizon (kind `control`): what older ops came to. */
@@ -27,7 +28,7 @@ export interface HistoryEntry {
 export interface ConflictSide {
   readonly id: string;
   readonly origin: Origin;
-  readonly atMs: number;
+  readonly atMs: number | undefined;
   readonly value: Value;
 }
 
@@ -39,6 +40,11 @@ export interface SeenConflict {
   readonly loser: ConflictSide;
 }
 
+/** When it was made; undefined where its maker had not got to know the time. */
+export function madeAtMs({ hlc: { ms } }: WriteOrder): number | undefined {
+  return qualityBy(ms) === 'unknown' ? undefined : ms;
+}
+
 export function historyOf(writes: readonly RecordWrite[], own: Origin): HistoryEntry[] {
   const undone = undoneOps(writes);
   return writes
@@ -46,7 +52,7 @@ export function historyOf(writes: readonly RecordWrite[], own: Origin): HistoryE
     .map(({ order, kind, body }) => ({
       id: textOfOpId(order),
       kind: KIND_NAMES[kind],
-      atMs: order.hlc.ms,
+      atMs: madeAtMs(order),
       isOwn: order.origin === own,
       isUndone: undone.has(textOfOpId(order)),
       fields: fieldsOf({ kind, body }),
@@ -66,7 +72,7 @@ export function seenConflicts(
     const write = writeByName.get(id);
     const folded = base.fields.get(field)?.value;
     const value = write === undefined ? folded && decodeValue(folded) : fieldsOf(write)[field];
-    return { id, origin: order.origin, atMs: order.hlc.ms, value: value ?? null };
+    return { id, origin: order.origin, atMs: madeAtMs(order), value: value ?? null };
   };
   return conflicts.map(({ field, kind, winner, loser }) => ({
     key,
