@@ -15,6 +15,8 @@ import { configFor, machine } from '../support/hubs/data-dir.ts';
 import { tempDir } from '../support/machine/temp-dir.ts';
 
 const FREE = ['broker.port=0', 'http.port=0', 'power.sources=["none"]'];
+/** Nobody is there: what an uplink keeps is looked at all the same. */
+const UPLINK = 'uplink.url=mqtt://127.0.0.1:1';
 const SENT = 5;
 
 const DISPENSABLE = [
@@ -25,8 +27,13 @@ const DISPENSABLE = [
   'assets/cursor',
   'power/sync-00000001.jsonl',
   'audit/audit-00000001.jsonl',
+  'holes',
+  'dropped',
+  'uplink/summed-up',
+  'uplink/forgotten',
   'state.db',
 ];
+const FOLDERS = ['power', 'audit', 'assets/previews'];
 const NEEDED = ['layout', 'hub.id', 'keys/hub.pem', 'keys/kek'];
 
 /** What a hub leaves behind that was stopped. */
@@ -55,6 +62,10 @@ function without(bad: string): Files {
     check(path);
     return machineFiles.read(path);
   };
+  files.list = (path) => {
+    check(path);
+    return machineFiles.list(path);
+  };
   files.rename = (from, to) => {
     machineFiles.rename(from, to);
     if (from === bad) isThere = false;
@@ -75,7 +86,8 @@ test('a file that the hub can do without is put aside where it cannot be read, a
       rmSync(bad);
       mkdirSync(bad);
     }
-    const hub = await openHub(configFor(dir, ...FREE), { ...machine, files: without(bad) });
+    const config = configFor(dir, ...FREE, UPLINK);
+    const hub = await openHub(config, { ...machine, files: without(bad) });
     await eventually(
       () => Promise.resolve(hub.status.snapshot()),
       ({ store, journal }) => store.appliedLsn >= journal.durableLsn,
@@ -83,6 +95,18 @@ test('a file that the hub can do without is put aside where it cannot be read, a
     assert.ok(existsSync(`${bad}.damaged`), name);
     assert.ok(hub.status.snapshot().journal.lastLsn >= SENT, name);
     await hub.close();
+  }
+});
+
+test('so is a folder of logs or previews that cannot be listed, also the second time', async () => {
+  const dir = await usedDir();
+  for (const name of [...FOLDERS, ...FOLDERS]) {
+    const bad = join(dir, name);
+    writeFileSync(join(bad, 'mark'), '');
+    const hub = await openHub(configFor(dir, ...FREE), { ...machine, files: without(bad) });
+    await hub.close();
+    assert.ok(existsSync(join(`${bad}.damaged`, 'mark')), name);
+    assert.ok(existsSync(bad), name);
   }
 });
 

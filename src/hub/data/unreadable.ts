@@ -30,57 +30,76 @@ export async function putUnreadableAside(
   try {
     const paths = takeDataDirectory(dir, files, closers);
     let isAny = false;
-    for (const path of dispensable(paths, files)) {
-      const reason = damageOf(path, files);
-      if (reason === undefined) continue;
+    const puts = (path: string, reason: string | undefined): void => {
+      if (reason === undefined) return;
       isAny = true;
       const isState = path.startsWith(paths.state);
       const from = isState ? paths.state : path;
       const aside = isState ? putUnreadAside(files, from) : lastAside(files, from);
       log.error('data.put-aside', { path: from, aside: aside ?? null, reason });
+    };
+    const { syncLog, audit, assets } = paths;
+    for (const folder of [syncLog, audit, `${assets}/previews`]) {
+      puts(
+        folder,
+        damageIn(() => files.list(folder)),
+      );
     }
+    for (const path of dispensable(paths, files))
+      puts(
+        path,
+        damageIn(() => readOut(path, files)),
+      );
     return isAny;
   } finally {
     await closers.close();
   }
 }
 
-function lastAside(files: Pick<Files, 'rename'>, path: string): string {
+function lastAside(files: Pick<Files, 'rename' | 'remove'>, path: string): string {
   const aside = asideOf(path, 'damaged');
+  files.remove(aside); // No folder takes the place of one that holds something.
   files.rename(path, aside);
   return aside;
 }
 
 function dispensable(
-  { sessions, snapshot, folders, uplink, ledger, assets, syncLog, audit, state }: HubPaths,
+  { sessions, snapshot, folders, holes, dropped, uplink, ledger, ...paths }: HubPaths,
   files: Pick<Files, 'list'>,
 ): string[] {
-  const single = [sessions, snapshot, folders, `${uplink}/progress`, `${ledger}/state`];
+  const { assets, syncLog, audit, state } = paths;
+  const single = [sessions, snapshot, folders, holes, dropped, `${ledger}/state`];
+  const ofUplink = ['progress', 'summed-up', 'forgotten'].map((name) => `${uplink}/${name}`);
   const logs = [syncLog, audit].flatMap((dir) =>
     files
       .list(dir)
       .filter((name) => name.endsWith('.jsonl'))
       .map((name) => `${dir}/${name}`),
   );
-  return [...single, `${assets}/cursor`, ...logs, state, `${state}-wal`, `${state}-journal`];
+  const others = [...single, ...ofUplink, `${assets}/cursor`, ...logs];
+  return [...others, state, `${state}-wal`, `${state}-journal`];
 }
 
 const PIECE_BYTES = 256 * 1024;
 
-/** Why the card does not give it back; undefined where it does, and where the file is not there. */
-function damageOf(path: string, files: Pick<Files, 'exists' | 'open'>): string | undefined {
-  if (!files.exists(path)) return undefined;
+/** Why the card does not give back what is looked at; undefined where it does. */
+function damageIn(look: () => unknown): string | undefined {
   try {
-    const file = files.open(path, 'read');
-    try {
-      const piece = new Uint8Array(PIECE_BYTES);
-      for (let at = 0, count = -1; count !== 0; at += count) count = file.readAt(piece, at);
-    } finally {
-      file.close();
-    }
+    look();
     return undefined;
   } catch (error) {
     if (!isDamage(error)) throw error;
     return messageOf(error);
+  }
+}
+
+function readOut(path: string, files: Pick<Files, 'exists' | 'open'>): void {
+  if (!files.exists(path)) return;
+  const file = files.open(path, 'read');
+  try {
+    const piece = new Uint8Array(PIECE_BYTES);
+    for (let at = 0, count = -1; count !== 0; at += count) count = file.readAt(piece, at);
+  } finally {
+    file.close();
   }
 }
