@@ -61,24 +61,19 @@ async function once(
   return probe.rows();
 }
 
-/** Draws over what it drew before, so that the eye can stay on one figure. */
+/** Draws each time from the top of the screen, so that the eye can stay on one figure: on a phone the lines wrap. */
 async function live(
   probe: Probe,
   listenS: number | undefined,
   io: CliIo,
 ): Promise<readonly ProbeRow[]> {
   const rounds = listenS === undefined ? Infinity : Math.ceil((listenS * 1_000) / RENEW_MS);
-  let rows: readonly ProbeRow[] = [];
-  let drawn = 0;
-  for (let round = 0; round <= rounds && !io.signal.aborted; round++) {
-    rows = await probe.rows();
-    const lines = table(probe, rows, io);
-    const up = drawn === 0 ? '' : `\u001b[${drawn}A\u001b[J`;
-    io.stdout(`${up}${lines.join('\n')}\n`);
-    drawn = lines.length;
-    await pause(io.timers, RENEW_MS, io.signal);
+  for (let round = 0; ; round++) {
+    const rows = await probe.rows();
+    io.stdout(`\u001b[H\u001b[J${table(probe, rows, io).join('\n')}\n`);
+    if (round < rounds) await pause(io.timers, RENEW_MS, io.signal);
+    if (round >= rounds || io.signal.aborted) return rows;
   }
-  return rows;
 }
 
 const HERE = 'read here';

@@ -305,6 +305,8 @@ test('power probe asks a hub for what its sources tell', async () => {
   assert.equal(code, EXIT.done);
   assert.match(stdout, /^hwmon +battery voltage +13\.10 +V +3 s ago$/m);
   assert.match(stdout, /^sysfs +no battery here$/m);
+  const live = await world.run(`${argv} --seconds 0`, { http, isTty: true });
+  assert.ok(live.stdout.startsWith('\u001b[H\u001b[J'), 'lines that wrap cannot be counted back');
   sources.sources.splice(0, 1);
   assert.equal((await world.run(argv, { http })).code, EXIT.failed, 'no source tells anything');
 });
