@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'vitest';
 
 import { HubError, systemError } from '../../src/base/errors.ts';
+import { SILENT_LOG } from '../../src/base/log.ts';
 import { Journal } from '../../src/journal/journal.ts';
 import { DIR, Rig, SEALINGS, SEGMENT_BYTES } from './journal-rig.ts';
 import { countOf, longLife, type Scenario, shortLives } from './journal-scenarios.ts';
@@ -179,6 +180,29 @@ test.each(SEALINGS)(
     await rig.checkUsable();
   },
 );
+
+test('the folder fails each sync: what cannot be named for good goes, and is told once', async () => {
+  const told: string[] = [];
+  const log = { ...SILENT_LOG, warn: (event: string) => void told.push(event) };
+  const rig = new Rig(1);
+  await rig.open({ log });
+  await rig.commit(1);
+  const before = rig.files.list(DIR);
+  rig.files.syncDir = (dir) => {
+    throw systemError('EIO', `fsync ${dir}`);
+  };
+  const untilRefused = async (): Promise<void> => {
+    for (;;) await rig.commit(1);
+  };
+  await assert.rejects(untilRefused, { code: 'journal.poisoned' });
+  rig.appended.delete(rig.journal.lastLsn + 1);
+  assert.deepEqual(rig.files.list(DIR), before);
+  assert.deepEqual(told, ['journal.no-segment']);
+  Reflect.deleteProperty(rig.files, 'syncDir'); // That of its class again.
+  rig.end('kill');
+  await rig.open();
+  await rig.checkUsable();
+});
 
 test('a journal at its limit refuses; released segments let it go on', async () => {
   const rig = new Rig(1, { totalBytesMax: 5 * SEGMENT_BYTES });

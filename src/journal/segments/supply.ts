@@ -25,7 +25,8 @@ import type {
 
 interface Job {
   readonly file: OpenFile;
-  readonly path: string;
+  /** Its name now. */
+  path: string;
   /** Behind it the file is a hole. */
   readonly filledBytes: number;
   /** True while a sync runs: the file must not be closed. */
@@ -56,6 +57,8 @@ export class SegmentSupply {
   /** Of the segment in use, where it began as a hole. */
   #growth: SegmentGrowth | undefined;
   #shortage: Shortage | undefined;
+  /** Why none could be made the last time: each block that is written tries again. */
+  #told: string | undefined;
   #closed = false;
 
   constructor(options: SupplyOptions) {
@@ -258,8 +261,10 @@ export class SegmentSupply {
     const { files, dir, segmentBytes } = this.#options;
     const path = `${dir}/${segmentName(header.segment)}`;
     files.rename(job.path, path);
+    job.path = path;
     this.#nextNumber += 1;
     files.syncDir(dir);
+    this.#told = undefined;
     const segment = new Segment({
       path,
       header,
@@ -344,11 +349,11 @@ export class SegmentSupply {
   }
 
   #fall(error: unknown): void {
-    this.#shortage = systemCode(error) === 'ENOSPC' ? 'disk-full' : 'io';
-    this.#options.log.warn('journal.no-segment', {
-      shortage: this.#shortage,
-      reason: messageOf(error),
-    });
+    const shortage = systemCode(error) === 'ENOSPC' ? 'disk-full' : 'io';
+    const reason = messageOf(error);
+    this.#shortage = shortage;
+    if (this.#told !== reason) this.#options.log.warn('journal.no-segment', { shortage, reason });
+    this.#told = reason;
   }
 
   #fault(cause?: unknown): HubError {
