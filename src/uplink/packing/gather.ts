@@ -6,6 +6,9 @@ import type { JournalReader, Lsn } from '../ports.ts';
 import type { Breather } from '../waiting/breather.ts';
 import type { Packing } from './packer.ts';
 
+/** Of a step: the seal of each is opened, for as much as ten entries cost; where devices are few it holds a single one. */
+const STEP_BLOCKS = 8;
+
 /** What is to be gathered. */
 interface Wanted {
   readonly class: OpClass;
@@ -28,20 +31,21 @@ export interface Gathered {
 /** Undefined where nothing was found. */
 export async function gather(
   journal: JournalReader,
-  breather: Breather,
+  breather: Pick<Breather, 'begin' | 'step'>,
   { class: opClass, ops: waiting, fromLsn, endLsn, limits }: Wanted,
-  packing: Packing,
+  packing: Pick<Packing, 'step' | 'add'>,
 ): Promise<Gathered | undefined> {
   breather.begin();
   const { step } = packing;
   const cursor = journal.cursor(fromLsn);
   let [ops, bytes, throughLsn] = [0, 0, 0];
-  let [stepEntries, stepBytes] = [0, 0];
+  let [stepEntries, stepBytes, stepBlocks] = [0, 0, 0];
+  let block: Uint8Array | undefined;
   while (ops < waiting) {
-    if (stepEntries >= step.entries || stepBytes >= step.bytes) {
+    if (stepEntries >= step.entries || stepBytes >= step.bytes || stepBlocks >= STEP_BLOCKS) {
       const rest = breather.step();
       if (rest !== undefined) await rest;
-      stepEntries = stepBytes = 0;
+      stepEntries = stepBytes = stepBlocks = 0;
     }
     if (!cursor.step()) break;
     const { lsn, bytes: from, start, end } = cursor;
@@ -49,6 +53,8 @@ export async function gather(
     const entryBytes = end - start;
     stepEntries += 1;
     stepBytes += entryBytes;
+    if (from !== block) stepBlocks += 1;
+    block = from;
     if (classOfEntry(from, start, end) !== opClass) continue;
     // The first op always goes in: what is larger than the limit must travel too.
     const isFull = ops >= limits.opsMax || bytes + entryBytes > limits.opBytesMax;

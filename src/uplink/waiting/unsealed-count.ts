@@ -22,6 +22,8 @@ type Mutable<T> = { -readonly [Name in keyof T]: T[Name] };
 
 /** Entries read before other events get their turn. */
 const SLICE_ENTRIES = 256;
+/** And blocks: the seal of each is opened, for as much as ten entries cost. */
+const SLICE_BLOCKS = 24;
 /** In a burst whoever offers may be busy for a second with what has gathered; looks come every 60 ms. */
 const QUIET_LOOKS_MAX = 50;
 
@@ -81,13 +83,16 @@ export class UnsealedCount {
     if (this.#holds > 0) return false;
     if (!isAll) this.#readsAll ??= !this.#offers.areToCome();
     const readsAll = isAll || this.#readsAll;
-    for (let i = 0; i < SLICE_ENTRIES; i++) {
+    let [blocks, block] = [0, this.#cursor?.bytes];
+    for (let i = 0; i < SLICE_ENTRIES && blocks < SLICE_BLOCKS; i++) {
       const isOffered = !readsAll && this.#scannedLsn >= this.#offeredLsn;
       if (isOffered || !this.#countNext()) {
         this.#awaitsOffers = isOffered && this.#scannedLsn < this.#journal.durableLsn;
         this.#readsAll = undefined;
         return false;
       }
+      if (this.#cursor?.bytes !== block) blocks += 1;
+      block = this.#cursor?.bytes;
     }
     return true;
   }
