@@ -57,7 +57,7 @@ export const FAULTS = {
   'http.full':
     'Some program opens connections to the page without end, or there are more pages and devices on WebSocket than http.connections_max allows. Find it, or raise the limit.',
   'op.too-large':
-    'The message is larger than broker.packet_bytes_max. Send it in parts, or raise the limit.',
+    'The message is larger than an op may be, some 1,045,000 bytes. Send it in parts, or as an asset.',
   'op.malformed': 'The message is not a valid op. Check the sender against model/WIRE.cddl.',
   'assets.full':
     'Assets have reached assets.total_mib_max, or the end of the disk, and wait for their receipts. Connect an uplink, raise the limit, or free space.',

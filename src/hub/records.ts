@@ -34,7 +34,7 @@ import { RECORD } from '../model/class.ts';
 import {
   ASSET,
   AUTHORITY,
-  BODY_BYTES_MAX,
+  OWN_BODY_BYTES_MAX,
   type Kind,
   PATCH,
   type Role,
@@ -158,7 +158,7 @@ export class HubRecords implements RecordDoor {
     } catch (error) {
       return refused(`the value cannot be kept: ${messageOf(error)}`);
     }
-    if (body.length > BODY_BYTES_MAX || readPatch(body) === undefined) {
+    if (body.length > OWN_BODY_BYTES_MAX || readPatch(body) === undefined) {
       return refused('the value, or the conflict, is too large');
     }
     const answer = { key, field, value: jsonOfCbor(encodeCbor(value)) };

@@ -98,6 +98,10 @@ const NO_ORIGIN = '' as Origin;
 
 export const KEY_BYTES_MAX = 1024;
 export const BODY_BYTES_MAX = 1 << 20;
+/** A door takes no larger op: with the frame of whoever hands it in, or on, it has to fit a packet of 1 MiB. */
+export const OP_BYTES_MAX = BODY_BYTES_MAX - 2_048;
+/** Whatever its key, and however far its numbers have come, an op with this body is within that. */
+export const OWN_BODY_BYTES_MAX = OP_BYTES_MAX - KEY_BYTES_MAX - 64;
 const OP_LIMITS: CborLimits = { depthMax: 3, itemsMax: 32 };
 const OP_FIELDS = 8;
 

@@ -2,11 +2,15 @@
 import { hasHalf, isLongerThan } from '../../base/bytes.ts';
 import { unfoldable } from '../../merge/fold.ts';
 import { FIELD_NAME_BYTES_MAX, PATCH_FIELDS_MAX, VALUE_DEPTH_MAX } from '../../merge/patch.ts';
-import { EVENT, KEY_BYTES_MAX, KIND_NAMES, type KindName, type Op } from '../../model/op.ts';
+import {
+  EVENT,
+  KEY_BYTES_MAX,
+  KIND_NAMES,
+  type KindName,
+  type Op,
+  OP_BYTES_MAX,
+} from '../../model/op.ts';
 import { isSystemTopic, isTopicName, TOPIC_LEVELS_MAX } from '../../model/topic.ts';
-
-/** A hub reads messages up to 1 MiB (sync/PROTOCOL.md §7); beside the op there are the message's head and floors. */
-const OP_BYTES_MAX = (1 << 20) - 2_048;
 
 /** In words for whoever writes the program. */
 const WHAT_FITS: Readonly<Partial<Record<KindName, string>>> = {

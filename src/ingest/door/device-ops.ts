@@ -7,7 +7,7 @@ import { HubError } from '../../base/errors.ts';
 import { carriesBytes } from '../../model/asset-bytes.ts';
 import { LOG, type OpClass } from '../../model/class.ts';
 import type { HlcClock } from '../../model/hlc.ts';
-import { AUTHORITY, EVENT, type Op, type Role } from '../../model/op.ts';
+import { AUTHORITY, EVENT, type Op, OP_BYTES_MAX, type Role } from '../../model/op.ts';
 import { type Lane, laneOf, splitLane } from '../../model/origin.ts';
 import { isSystemTopic, isTopicName } from '../../model/topic.ts';
 import { seqIn } from '../../model/version-vector.ts';
@@ -58,6 +58,7 @@ export interface DeviceDoor {
   append(op: { bytes: Uint8Array; class: OpClass; authority: number; isMessage: boolean }): Lsn;
 }
 
+const TOO_LARGE = never(`an op has at most ${OP_BYTES_MAX} bytes`);
 const MANY_HOLES = later('this hub lacks too much of what other hubs have had');
 const NUMBER_TAKEN = never('this origin has made another op of the same number');
 /** Of one message, known ops that are held against what is kept: a message is decoded in the time that a few of these take. */
@@ -161,6 +162,7 @@ function takeOp(op: Op, bytes: Uint8Array, place: Place): Lsn | Rejection {
   if (leaps && op.seq > floor + 1) return { reason: `gap after ${known}`, verdict: 'gap' };
   if (op.seq - known > SEQ_LEAP_MAX) return never(`no number after ${known}`);
   if (op.key.includes('\u0000')) return never('a key has no U+0000');
+  if (bytes.length > OP_BYTES_MAX) return TOO_LARGE;
   const unknown = unfoldable(op);
   if (unknown !== undefined) return never(unknown);
   const carried = carriesBytes(op) ? assets : undefined;

@@ -18,7 +18,7 @@ import type { Held } from '../../model/held.ts';
 import type { Hlc, HlcClock } from '../../model/hlc.ts';
 import {
   AUTHORITY,
-  BODY_BYTES_MAX,
+  OWN_BODY_BYTES_MAX,
   EVENT,
   type Kind,
   type Op,
@@ -172,7 +172,8 @@ export class Door {
       return refused('op.malformed', 'the topic is too long to journal');
     const { class: opClass, key } = capture.route;
     const { payload, clientId, packetId } = publish;
-    if (payload.length > BODY_BYTES_MAX) return refused('op.too-large', `${payload.length} bytes`);
+    if (payload.length > OWN_BODY_BYTES_MAX)
+      return refused('op.too-large', `${payload.length} bytes`);
     if (publish.dup) {
       const lsn = this.#recent.find(clientId, packetId, key, payload);
       if (lsn !== undefined) return { kind: 'journaled', lsn };
@@ -198,7 +199,8 @@ export class Door {
 
   /** The same, and says which op it became. */
   journalOp({ class: opClass, key, body, kind = EVENT, role = 'device' }: OwnEvent): JournaledOp {
-    if (body.length > BODY_BYTES_MAX) throw new HubError('op.too-large', `${body.length} bytes`);
+    if (body.length > OWN_BODY_BYTES_MAX)
+      throw new HubError('op.too-large', `${body.length} bytes`);
     const full = this.#gate.refusal(opClass);
     if (full !== undefined) throw full;
     const keyText = new CborWriter(key.length + 3).text(key).finish();

@@ -77,7 +77,8 @@ export const PEER_PROTOCOL = 1;
 export const PEER_PAGE_OPS_MAX = 500;
 export const PEER_PAGE_BYTES_MAX = 131_072;
 export const PEER_HOLES_MAX = 256;
-export const PEER_MESSAGE_BYTES_MAX = 1_040_000;
+/** With its topic within one packet of 1 MiB; the largest op that a door takes has room in it. */
+export const PEER_MESSAGE_BYTES_MAX = 1_048_000;
 /** Ranges that are compared at once. */
 export const RANGES_MAX = 32;
 /** A range has at most so many ops, and it is looked through at once. */

@@ -11,13 +11,12 @@ import { LOG, type OpClass } from '../../model/class.ts';
 import { decodeEntry, type Entry, LOCAL_ENTRY } from '../../model/entry.ts';
 import { againIn, isWildEvent } from '../../merge/op-again.ts';
 import { heldIn, lastOf } from '../../model/held.ts';
-import type { StampedOp } from '../../model/op.ts';
+import { OP_BYTES_MAX, type StampedOp } from '../../model/op.ts';
 import { type Lane, laneOf } from '../../model/origin.ts';
 import { seqIn, type VersionVector } from '../../model/version-vector.ts';
 import type { PeerRange, PeerJournal } from './contract.ts';
 import {
   encodePeerOp,
-  PEER_MESSAGE_BYTES_MAX,
   PEER_PAGE_BYTES_MAX,
   PEER_PAGE_OPS_MAX,
   type PeerOp,
@@ -44,8 +43,6 @@ export interface SendingPage {
 
 const TURN_MS = 4;
 const ENTRIES_PER_LOOK = 256;
-/** A message leaves room for its own frame and topic within one packet. */
-const OP_BYTES_MAX = PEER_MESSAGE_BYTES_MAX - 1_000;
 
 export class Sending {
   readonly #options: SendingOptions;

@@ -7,7 +7,7 @@ import { CborWriter } from '../../../../src/codec/writer.ts';
 import { ALARM, type OpClass, TELEMETRY } from '../../../../src/model/class.ts';
 import { type Lane, laneOf } from '../../../../src/model/origin.ts';
 import { encodeOpEntry } from '../../../../src/model/entry.ts';
-import type { StampedOp } from '../../../../src/model/op.ts';
+import { OP_BYTES_MAX, type StampedOp } from '../../../../src/model/op.ts';
 import type { OpStamp } from '../../../../src/merge/op-stamps.ts';
 import {
   encodePeerMessage,
@@ -51,6 +51,27 @@ function sendingOf(
     nowMs: () => 0,
   });
 }
+
+test('the largest op that a door takes goes over in one packet, and no lane stops for it', () => {
+  const sized = (length: number): StampedOp =>
+    stampedOp({ seq: 1, key: 'k'.repeat(1024), body: new Uint8Array(length) });
+  const body = OP_BYTES_MAX - (sized(OP_BYTES_MAX).bytes.length - OP_BYTES_MAX);
+  const largest = sized(body);
+  assert.equal(largest.bytes.length, OP_BYTES_MAX);
+  const sending = sendingOf(journalOf(largest));
+  const page = sending.step();
+  assert.equal(page?.ops.length, 1);
+  assert.equal(sending.stuckLanes, 0);
+  const message = encodePeerMessage({
+    kind: 'page',
+    number: 2 ** 32,
+    hasMore: true,
+    ops: page.ops,
+  });
+  const topic = `sync/${'n'.repeat(256)}/peered`;
+  assert.ok(message.length + topic.length + 4 <= 1_048_576, 'broker.packet_bytes_max');
+  assert.equal(readPeerMessage(message).kind, 'page');
+});
 
 function seqsOf(sending: Sending): string[] {
   return (sending.step()?.ops ?? []).map(
