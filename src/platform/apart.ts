@@ -10,7 +10,11 @@ interface ApartLimits {
   readonly msMax: number;
 }
 
+/** Where memory runs out, the system shall end this and not the hub, whose protection was inherited (`OOMScoreAdjust` of its unit). */
 const ENTRY = `
+  try {
+    require('node:fs').writeFileSync('/proc/self/oom_score_adj', '500');
+  } catch {}
   process.once('message', ({ module, input }) => {
     import(module)
       .then(({ run }) => run(input))
