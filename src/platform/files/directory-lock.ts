@@ -120,9 +120,10 @@ function isRunning(pid: number): boolean {
   }
 }
 
-/** Field 22 of `/proc/<pid>/stat`. */
+/** Field 22 of `/proc/<pid>/stat`; undefined where none runs. One that ended and whose parent has not asked yet holds nothing (Z in field 3). */
 function startTicksOf(pid: number): string | undefined {
-  return statFieldsAt(`/proc/${pid}/stat`)?.[19];
+  const fields = statFieldsAt(`/proc/${pid}/stat`);
+  return fields?.[0] === 'Z' ? undefined : fields?.[19];
 }
 
 function bootId(): string {
