@@ -185,12 +185,17 @@ function isAlive(pid: number, birth: string): boolean {
   }
 }
 
-/** When a process began, in ticks since a boot that is named; empty where it does not run, or the system does not tell. */
+/**
+ * When a process began, in ticks since a boot that is named; empty where it does not run, or the system does not tell. One
+ * that ended and whose parent has not asked yet does not run (Z in field 3).
+ */
 function birthOf(pid: number): string {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    // Field 22; the command in field 2 may itself contain blanks and brackets.
-    const ticks = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+    // From field 3 on; the command in field 2 may itself contain blanks and brackets.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    if (fields[0] === 'Z') return '';
+    const ticks = fields[19] ?? '';
     const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
     return `${ticks} ${boot}`;
   } catch {

@@ -18,6 +18,7 @@ import type { HubError } from '../../../../src/base/errors.ts';
 import { connect } from '../../../../src/client/node.ts';
 import { FileStorage } from '../../../../src/client/storage/file-storage.ts';
 import { frameEntries } from '../../../../src/client/storage/frames.ts';
+import { childOfDeafParent, statOf } from '../../../support/machine/deaf-parent.ts';
 import { fillDisk, smallDisk, testWithMounts } from '../../../support/machine/small-disk.ts';
 import { tempDir } from '../../../support/machine/temp-dir.ts';
 
@@ -167,6 +168,20 @@ describe('the log of a device in a file', () => {
     for (const birth of ['', ' 1 0f5c2c3e-0000-4000-8000-000000000000']) {
       writeFileSync(join(dir, 'lock'), `${process.pid}${birth}`);
       await FileStorage.open(dir).close();
+    }
+  });
+
+  it('is not held by a process that was killed, and whose parent never asks how it ended', async () => {
+    const dir = tempDir();
+    const child = await childOfDeafParent();
+    try {
+      const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
+      writeFileSync(join(dir, 'lock'), `${child.pid} ${statOf(child.pid)[19]} ${boot}`);
+      assert.throws(() => FileStorage.open(dir), /has this device open/);
+      await child.kill();
+      await FileStorage.open(dir).close();
+    } finally {
+      child.close();
     }
   });
 

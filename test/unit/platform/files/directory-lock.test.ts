@@ -15,7 +15,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'vitest';
 
 import { lockDirectory } from '../../../../src/platform/files/directory-lock.ts';
-import { eventually } from '../../../support/hubs/api.ts';
+import { childOfDeafParent, statOf } from '../../../support/machine/deaf-parent.ts';
 
 let dir: string;
 beforeEach(() => {
@@ -24,12 +24,6 @@ beforeEach(() => {
 afterEach(() => rmSync(dir, { recursive: true }));
 
 const ownBoot = (): string => readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
-
-/** From the state on (field 3). */
-function statOf(pid: number | undefined): string[] {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-  return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-}
 
 test('the message names the holder', () => {
   const lock = lockDirectory(dir);
@@ -58,7 +52,7 @@ test('a living holder blocks, a killed one does not, though its lock file is sti
 test('the living process that the lock file names blocks, even where its socket is out of sight', async () => {
   const sleeper = spawn('sleep', ['30']);
   await once(sleeper, 'spawn');
-  const startTicks = statOf(sleeper.pid)[19];
+  const startTicks = statOf(sleeper.pid ?? 0)[19];
   const owner = { pid: sleeper.pid, startTicks, boot: ownBoot(), host: 'here', since: 'now' };
   writeFileSync(join(dir, 'lock'), JSON.stringify(owner));
   assert.throws(() => lockDirectory(dir), {
@@ -77,28 +71,16 @@ test('the living process that the lock file names blocks, even where its socket 
 });
 
 test('a holder that was killed, and whose parent never asks how it ended, does not block', async () => {
-  // What becomes of the shell is the parent, and a program that started no children asks after none.
-  const parent = spawn('sh', ['-c', 'sleep 60 & echo $!; exec sleep 60']);
+  const child = await childOfDeafParent();
   try {
-    const [line] = (await once(parent.stdout, 'data')) as [Buffer];
-    const pid = Number(line.toString());
-    const nameOf = (of: number | undefined): string => readFileSync(`/proc/${of}/comm`, 'latin1');
-    await eventually(
-      async () => nameOf(parent.pid),
-      (name) => name === 'sleep\n',
-    );
-    const startTicks = statOf(pid)[19];
-    const owner = { pid, startTicks, boot: ownBoot(), host: 'here', since: 'now' };
+    const startTicks = statOf(child.pid)[19];
+    const owner = { pid: child.pid, startTicks, boot: ownBoot(), host: 'here', since: 'now' };
     writeFileSync(join(dir, 'lock'), JSON.stringify(owner));
     assert.throws(() => lockDirectory(dir), { code: 'data.locked' });
-    process.kill(pid, 'SIGKILL');
-    await eventually(
-      async () => statOf(pid)[0],
-      (state) => state === 'Z',
-    );
+    await child.kill();
     lockDirectory(dir).release();
   } finally {
-    parent.kill('SIGKILL');
+    child.close();
   }
 });
 
