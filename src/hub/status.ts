@@ -83,7 +83,7 @@ export class HubStatus {
     const disk = host.figures(config.data);
     const figures = host.processFigures();
     const { quarantined, ...stat } = journal.stat();
-    const { bytes, bytesMax, firstLsn, lastLsn, durableLsn, syncs, bytesWritten } = stat;
+    const { bytes, bytesMax, fillRatio, firstLsn, lastLsn, durableLsn, syncs, bytesWritten } = stat;
     const receiptedLsn = this.#parts.uplink.status().dataReceiptedLsn;
     const sessions = broker.stat();
     const faults = this.#faultsNow(sessions);
@@ -102,6 +102,7 @@ export class HubStatus {
         receiptedLsn,
         bytes,
         bytesMax,
+        fillRatio,
         syncs,
         syncS: Math.round(stat.syncMs) / 1_000,
         bytesWritten,

@@ -132,7 +132,8 @@ function addJournal(page: Exposition, status: StatusSnapshot): void {
   page.gauge('journal_durable_lsn', 'Newest entry that is on the medium.', journal.durableLsn);
   page.gauge('journal_receipted_lsn', 'All up to here is stored upstream.', journal.receiptedLsn);
   page.gauge('journal_bytes', 'Size of the journal.', journal.bytes);
-  page.gauge('journal_limit_bytes', 'Size at which new ops are refused.', journal.bytesMax);
+  page.gauge('journal_limit_bytes', 'Largest size.', journal.bytesMax);
+  page.gauge('journal_fill_ratio', 'In use; at 1 new ops are refused.', journal.fillRatio);
   page.gauge(
     'journal_quarantined_ranges',
     'Damaged ranges kept aside.',

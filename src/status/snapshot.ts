@@ -147,8 +147,11 @@ interface JournalStatus {
   readonly durableLsn: number;
   /** Every op at or below has its receipt, class log left out. */
   readonly receiptedLsn: number;
+  /** On the disk, files that wait to be used again included. */
   readonly bytes: number;
   readonly bytesMax: number;
+  /** 0 … 1, of what is in use: as classes are refused by it. */
+  readonly fillRatio: number;
   readonly quarantined: readonly { readonly fromLsn: number; readonly toLsn: number }[];
   /** Ops of class bulk that went without a receipt since the start (`on_full = "drop-bulk"`). */
   readonly dropped: { readonly ops: number; readonly bytes: number };

@@ -19,8 +19,8 @@ test('classes that it refuses, and the snapshot that is in the way, are faults u
   onTestFinished(() => hub.close());
   const inTheWay = join(dir, 'state.snapshot');
   mkdirSync(join(inTheWay, 'something'), { recursive: true });
-  const faults = async (): Promise<StatusView['faults']> =>
-    (await getJson<StatusView>(`${hub.addresses.http}api/v1/status`)).faults;
+  const status = (): Promise<StatusView> => getJson(`${hub.addresses.http}api/v1/status`);
+  const faults = async (): Promise<StatusView['faults']> => (await status()).faults;
   const codes = async (): Promise<string[]> => (await faults()).map(({ code }) => code).toSorted();
   assert.deepEqual(await codes(), []);
 
@@ -35,9 +35,13 @@ test('classes that it refuses, and the snapshot that is in the way, are faults u
   assert.deepEqual(told, ['journal.full', 'snapshot.failed']);
   const full = (await faults()).find(({ code }) => code === 'journal.full');
   assert.match(String(full?.message), /refused are .*telemetry, preview, bulk, log$/);
+  const percent = Math.floor(100 * (await status()).journal.fillRatio);
+  assert.match(String(full?.message), new RegExp(`^journal is ${percent} % full:`));
 
   rmSync(inTheWay, { recursive: true });
   await eventually(codes, ({ length }) => length === 0);
+  const { fillRatio } = (await status()).journal;
+  assert.ok(fillRatio < 0.5, `${fillRatio} in use, with files that wait to be used again`);
   const again = await connectAsync(String(hub.addresses.mqtt), { reconnectPeriod: 0 });
   await again.publishAsync('photos', Buffer.alloc(BLOB_BYTES, 7), { qos: 1 });
   await again.endAsync();

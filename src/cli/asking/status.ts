@@ -216,10 +216,9 @@ function peerLines({ peers }: StatusSnapshot, nowMs: number): string[] {
 
 function storageLines(status: StatusSnapshot, paint: Paint): string[] {
   const { journal, disk, flash } = status;
-  const fill = journal.bytesMax > 0 ? Math.round((100 * journal.bytes) / journal.bytesMax) : 0;
   const entries = countText(journal.lastLsn - journal.receiptedLsn, 'entry', 'entries');
   const lines = [
-    `journal ${fill} % of ${bytesText(journal.bytesMax)}, ${entries} since the oldest without receipt`,
+    `journal ${Math.floor(100 * journal.fillRatio)} % of ${bytesText(journal.bytesMax)}, ${entries} since the oldest without receipt`,
     `${bytesText(disk.freeBytes)} free`,
     flashLine(flash),
     assetLine(status),

@@ -71,17 +71,16 @@ export function diskCheck(freeBytes: number, freeBytesMin: number): Check {
 }
 
 function journalCheck({ journal }: StatusSnapshot): Check {
-  const { bytes, bytesMax, firstLsn, lastLsn, quarantined } = journal;
+  const { fillRatio, bytesMax, firstLsn, lastLsn, quarantined } = journal;
   if (quarantined.length > 0) {
     const ranges = rangesText(quarantined);
     const healing = healingText(journal);
     return wrong('journal', `damaged and kept aside: LSN ${ranges}${healing && `; ${healing}`}`);
   }
-  const percent = Math.round((100 * bytes) / Math.max(1, bytesMax));
   const healing = healingText(journal);
-  const range = `LSN ${firstLsn} to ${lastLsn}, ${percent} % of ${bytesText(bytesMax)}`;
+  const range = `LSN ${firstLsn} to ${lastLsn}, ${Math.floor(100 * fillRatio)} % of ${bytesText(bytesMax)}`;
   const found = healing === '' ? range : `${range}; ${healing}`;
-  if (bytes < FILL_NOTE * bytesMax) return ok('journal', found);
+  if (fillRatio < FILL_NOTE) return ok('journal', found);
   return note('journal', found, 'Connect the uplink, or raise journal.total_mib_max.');
 }
 

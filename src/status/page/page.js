@@ -206,8 +206,7 @@ function peersText(peers) {
 }
 
 function showStorage({ journal, disk, flash }) {
-  const ratio = journal.bytesMax > 0 ? journal.bytes / journal.bytesMax : 0;
-  setText('journal-fill', `${Math.round(100 * ratio)} %`);
+  setText('journal-fill', `${Math.floor(100 * journal.fillRatio)} %`);
   setText('journal-note', `of the journal's ${bytes(journal.bytesMax)}`);
   setText('disk-free', bytes(disk.freeBytes));
   setText('flash-today', bytes(flash.bytesToday));

@@ -15,6 +15,7 @@ export interface StatusView {
     readonly firstLsn: number;
     readonly durableLsn: number;
     readonly receiptedLsn: number;
+    readonly fillRatio: number;
   };
   readonly sync: { readonly state: string };
   readonly faults: readonly { readonly code: string; readonly message: string }[];

@@ -50,6 +50,7 @@ export function sampleStatus(change: Partial<StatusSnapshot> = {}): StatusSnapsh
       receiptedLsn: 97_474,
       bytes: 402_653_184,
       bytesMax: 4_294_967_296,
+      fillRatio: 0.095,
       quarantined: [],
       dropped: { ops: 0, bytes: 0 },
       healing: { lackedOps: 0, region: 'unasked', healedRanges: 0 },

@@ -287,13 +287,16 @@ test.each([
 });
 
 test.each([
-  [79, 'ok'],
-  [80, 'note'],
-])('a journal that is %i %% full is %s', (bytes, verdict) => {
-  const journal = { ...sampleStatus().journal, bytes, bytesMax: 100, quarantined: [] };
-  const check = hubChecks(sampleStatus({ journal }), 0).find(({ name }) => name === 'journal');
-  assert.equal(check?.verdict, verdict);
-});
+  [0.79, 'ok'],
+  [0.8, 'note'],
+])(
+  'a journal that is full to %d is %s, whatever files wait to be used again',
+  (fillRatio, verdict) => {
+    const journal = { ...sampleStatus().journal, bytes: 100, bytesMax: 100, fillRatio };
+    const check = hubChecks(sampleStatus({ journal }), 0).find(({ name }) => name === 'journal');
+    assert.equal(check?.verdict, verdict);
+  },
+);
 
 describe('a hub that runs elsewhere', () => {
   test('its faults are wrong, its state of sync is told', async () => {
