@@ -47,7 +47,7 @@ import type { Records } from '../store/records/records.ts';
 
 interface HubRecordsOptions {
   readonly store: Pick<HubStore, 'state' | 'whenApplied'>;
-  readonly door: Pick<Door, 'journalOp'>;
+  readonly door: Pick<Door, 'journalOp' | 'roomRefusal'>;
   readonly journal: Pick<Journal, 'whenDurable'>;
   readonly notices: Telling;
   readonly id: Origin;
@@ -200,6 +200,8 @@ export class HubRecords implements RecordDoor {
     answer: JsonObject,
   ): Promise<Mended> {
     const { door, journal, store, notices, id } = this.#options;
+    const full = door.roomRefusal({ kind, key, body });
+    if (full !== undefined) return refused(full.reason);
     const { lsn, seq } = door.journalOp({ class: RECORD, key, kind, body, role });
     notices.came({ origin: id, class: RECORD, seq, kind, key, body }, lsn);
     await journal.whenDurable(lsn);

@@ -1,5 +1,5 @@
 /**
- * What the door asks before it takes from a device what makes a record larger (MERGE.md §3). What it has taken and the store has
+ * What the door asks before it takes from a device, or over HTTP, what makes a record larger (MERGE.md §3). What it has taken and the store has
  * not folded yet counts, too. Ops of peers and of the region pass: a hub has taken them, so they count everywhere.
  *
  * An undo that may bring back what was removed is judged by all that the record's ops have ever written: what would live of it,

@@ -35,10 +35,12 @@ export interface OpsFrom {
 }
 
 /** What a limit is set to: documents, records. */
-interface Room {
-  refusal(op: Op): Rejection | undefined;
-  note(op: Op, lsn: Lsn): void;
+export interface Room {
+  refusal(op: Told): Rejection | undefined;
+  note(op: Told, lsn: Lsn): void;
 }
+
+export type Told = Pick<Op, 'kind' | 'key' | 'body'>;
 
 /** The part of the door that ops of devices pass through. */
 export interface DeviceDoor {
@@ -50,7 +52,7 @@ export interface DeviceDoor {
   readonly origins: Pick<OriginBook, 'refusal'>;
   readonly assets?: { refusal(op: Op): HubError | undefined; note(lsn: Lsn): void } | undefined;
   /** What an op goes into, each with a limit. */
-  readonly rooms?: readonly Room[] | undefined;
+  readonly rooms: readonly Room[];
   readonly lanesMax: number;
   readonly gate: Pick<FillGate, 'refusal'>;
   readonly nowMs: () => number;
@@ -152,10 +154,19 @@ function forksIn(ops: readonly { readonly op: Op }[], door: DeviceDoor): Readonl
   return forks;
 }
 
+/** Why what the op goes into has no room for it. */
+export function roomRefusal(rooms: readonly Room[], op: Told): Rejection | undefined {
+  for (const room of rooms) {
+    const refusal = room.refusal(op);
+    if (refusal !== undefined) return refusal;
+  }
+  return undefined;
+}
+
 /** LSN of the new entry, or the reason of a refusal. */
 function takeOp(op: Op, bytes: Uint8Array, place: Place): Lsn | Rejection {
   const { door, lane, from, floor, isHeard } = place;
-  const { vector, holes, unfoldable, assets, rooms = [], gate, hlc } = door;
+  const { vector, holes, unfoldable, assets, rooms, gate, hlc } = door;
   const known = seqIn(vector, lane);
   const fills = op.seq <= known;
   const leaps = op.seq > known + 1;
@@ -170,10 +181,8 @@ function takeOp(op: Op, bytes: Uint8Array, place: Place): Lsn | Rejection {
   if (unfit !== undefined) {
     return unfit.code === 'asset.too-large' ? never(unfit.message) : later(unfit.message);
   }
-  for (const room of rooms) {
-    const overgrown = room.refusal(op);
-    if (overgrown !== undefined) return overgrown;
-  }
+  const overgrown = roomRefusal(rooms, op);
+  if (overgrown !== undefined) return overgrown;
   if (known === 0 && vector.size >= door.lanesMax) return MANY_ORIGINS;
   const full = gate.refusal(op.class);
   if (full !== undefined) return later(full.message);

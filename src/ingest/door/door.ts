@@ -34,7 +34,8 @@ import { takeHeld } from './held-state.ts';
 import { HoleBook } from './hole-book.ts';
 import type { JournalPort, Lsn } from '../journal-port.ts';
 import { OpEntryEncoder, type OwnOp } from './op-entry-encoder.ts';
-import { type DeviceDoor, type OpsFrom, takeDeviceOps } from './device-ops.ts';
+import { type OpsFrom, type Room, roomRefusal, takeDeviceOps, type Told } from './device-ops.ts';
+import type { Rejection } from './rejection.ts';
 import type { OpsOutcome } from './ops-message.ts';
 import { type PeerVerdict, refusePeerOp } from './peer-ops.ts';
 import { OriginBook } from './origin-book.ts';
@@ -85,8 +86,8 @@ export interface DoorOptions {
     peerRefusal(op: Op): HubError | undefined;
     note(lsn: Lsn): void;
   };
-  /** Documents and records that ops of devices go into: why one is not taken, and where it was journaled. */
-  readonly rooms?: DeviceDoor['rooms'];
+  /** Documents and records that ops go into: why one is not taken, and where it was journaled. */
+  readonly rooms?: readonly Room[];
 }
 
 /** Something the hub itself has to say. */
@@ -121,11 +122,13 @@ export class Door {
   /** Last seq of this hub's own lanes, by class. */
   readonly #ownSeqs: number[];
   readonly #origins: OriginBook;
+  readonly #rooms: readonly Room[];
   #nextNoteLsn: Lsn;
 
   private constructor(options: DoorOptions) {
     this.#options = options;
     this.#journal = options.journal;
+    this.#rooms = options.rooms ?? [];
     this.#captures = new CaptureRules(options.capture);
     this.#encoder = new OpEntryEncoder(options.hub, options.bootId, options.rosterEpoch);
     this.#gate = new FillGate(options.journal, options.bulkGivesWay);
@@ -192,6 +195,11 @@ export class Door {
     return { kind: 'journaled', lsn };
   }
 
+  /** Why what somebody wants to have written has no room; what the hub writes by itself is not asked. */
+  roomRefusal(op: Told): Rejection | undefined {
+    return roomRefusal(this.#rooms, op);
+  }
+
   /** Journals an op of the hub itself; throws `HubError` where the journal does not take it. */
   journalOwn(event: OwnEvent): Lsn {
     return this.journalOp(event).lsn;
@@ -206,13 +214,14 @@ export class Door {
     const keyText = new CborWriter(key.length + 3).text(key).finish();
     const delivery = kind === EVENT && opClass !== LOG ? DELIVERY_OF_NOBODY : undefined;
     const lsn = this.#appendOwn(opClass, kind, keyText, body, AUTHORITY[role], delivery);
+    for (const room of this.#rooms) room.note({ kind, key, body }, lsn);
     return { lsn, seq: this.#ownSeqs[opClass] as number };
   }
 
   /** Takes ops that a device made (sync/PROTOCOL.md §2); see device-ops.ts. */
   acceptOps(message: Uint8Array, from: OpsFrom): OpsOutcome {
-    const { clock, hlc, unfoldable, assets, rooms, isAsKept = unknown } = this.#options;
-    const judges = { unfoldable, isAsKept, assets, rooms, gate: this.#gate };
+    const { clock, hlc, unfoldable, assets, isAsKept = unknown } = this.#options;
+    const judges = { unfoldable, isAsKept, assets, rooms: this.#rooms, gate: this.#gate };
     const outcome = takeDeviceOps(message, from, {
       ...judges,
       hlc,

@@ -5,10 +5,20 @@ import { afterEach, beforeEach, describe, it } from 'vitest';
 import * as Y from 'yjs';
 
 import { CborWriter } from '../../../src/codec/writer.ts';
+import { RecordRoom } from '../../../src/hub/limits/record-room.ts';
 import { HubRecords } from '../../../src/hub/records.ts';
 import { textOfOpId } from '../../../src/merge/op-id.ts';
 import { encodePatch, VALUE_DEPTH_MAX } from '../../../src/merge/patch.ts';
-import { BODY_BYTES_MAX, DOC, encodeOp, type Op, PATCH, type Role } from '../../../src/model/op.ts';
+import {
+  BODY_BYTES_MAX,
+  DOC,
+  encodeOp,
+  type Op,
+  PATCH,
+  REMOVE,
+  type Role,
+} from '../../../src/model/op.ts';
+import { RECORD_FIELDS_MAX } from '../../../src/merge/record/record-size.ts';
 import type { Origin } from '../../../src/model/origin.ts';
 import { SimClock } from '../../../src/platform/sim/clock.ts';
 import { createApi } from '../../../src/status/api/api.ts';
@@ -27,8 +37,14 @@ let records: HubRecords;
 let told: string[];
 
 beforeEach(() => {
-  setup = openDoor();
   store = openStore(tempDir());
+  const room = new RecordRoom({
+    ask: (question) => question(store),
+    get appliedLsn() {
+      return store.appliedLsn;
+    },
+  });
+  setup = openDoor({ rooms: [room] });
   const { door, journal } = setup;
   told = [];
   records = new HubRecords({
@@ -108,6 +124,27 @@ function hand(op: Op, role: Role = 'device'): void {
 const FIRST = { origin: DEVICE_A, class: 2, seq: 1 } as const;
 
 describe('records over HTTP', () => {
+  it('have the room that they have for devices: what would bring back more is refused with the reason', async () => {
+    const fields = (first: number): Record<string, number> =>
+      Object.fromEntries(Array.from({ length: 64 }, (_, at) => [`f${first + at}`, 1]));
+    const key = 'order/17';
+    let seq = 0;
+    for (; seq < RECORD_FIELDS_MAX / 64; seq++)
+      hand(patchOp(fields(64 * seq), { key, seq: seq + 1, atMs: START_MS + seq }).op);
+    const remove = { kind: REMOVE, key, seq: seq + 1, body: new Uint8Array(0) } as const;
+    hand(patchOp({}, { ...remove, atMs: START_MS + seq }).op);
+    hand(patchOp({ other: 1 }, { key, seq: seq + 2, atMs: START_MS + seq + 1 }).op);
+    const { lastLsn } = setup.journal;
+    const { status, body } = await ask(
+      '/api/v1/undo',
+      { op: textOfOpId({ origin: DEVICE_A, class: 2, seq: seq + 1 }) },
+      'operator',
+    );
+    assert.equal(status, 409);
+    assert.match(JSON.stringify(body), /the record may be full/);
+    assert.equal(setup.journal.lastLsn, lastLsn);
+  });
+
   it('are listed, shown and told with their history', async () => {
     edit(DEVICE_A, 1, 'open', []);
     edit(DEVICE_A, 2, 'done', [FIRST]);
