@@ -29,6 +29,8 @@ export interface BudgetInput {
 
 export interface Budget {
   readonly capacityWh: number;
+  /** What the site draws, sync aside. */
+  readonly baseWatts: number;
   /** Wh that may be spent: on alarms, on records and telemetry, on previews and bulk. May be negative. */
   readonly alarmWh: number;
   readonly recordWh: number;
@@ -67,6 +69,7 @@ export function planBudget(input: BudgetInput): Budget {
   const percentOf = (wh: number): number => (100 * wh) / capacityWh;
   return {
     capacityWh,
+    baseWatts: input.baseWatts,
     alarmWh: storedWh - reserve(input.alarmsStopPct),
     recordWh: lowestWh - reserve(Math.max(input.alarmsStopPct, input.floorPct)),
     bulkWh: lowestLowWh - reserve(Math.max(BULK_RESERVE_PERCENT, input.floorPct)),

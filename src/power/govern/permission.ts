@@ -30,6 +30,7 @@ const PERMISSIONS: Readonly<Record<PowerState, Row>> = {
 };
 
 const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
 
 /** How long classes gather on each link: where energy is free, and where it is merely not short. */
 const GATHER_MS: Readonly<Record<LinkKind, { readonly free: number; readonly fair: number }>> = {
@@ -52,7 +53,10 @@ const ALARM_SESSIONS = 1;
 
 /** Before all is paused for longer than the deadline allows, what has waited this long goes. */
 const LAST_CALL_AGE_MS = 45 * MINUTE_MS;
-/** The same where a session takes less of the battery than its gauge can tell: what is born after the last one waits for the sun. */
+/**
+ * The same where a session takes less of the battery than its gauge can tell: what is born after the last one waits for the
+ * sun, so there are several, each at half of the time that is left. A dull day may hold a battery there for hours.
+ */
 const CHEAP_CALL_AGE_MS = 6 * MINUTE_MS;
 const UNNOTICED_RATIO = 0.001;
 /**
@@ -167,7 +171,7 @@ export function patienceMs(opClass: OpClass, permission: Permission, situation: 
   if (permission === 'now') return opClass <= COMMAND ? 0 : Math.min(free, urgent);
   if (permission === 'deadline') {
     if (!isLastCall(opClass, situation)) return urgent;
-    return Math.min(isCheap(situation) ? CHEAP_CALL_AGE_MS : LAST_CALL_AGE_MS, urgent);
+    return Math.min(isCheap(situation) ? cheapCallAgeMs(situation) : LAST_CALL_AGE_MS, urgent);
   }
   if (permission !== 'budget') return Infinity;
   if (mains || budget === undefined) return Math.min(fair, urgent);
@@ -192,6 +196,12 @@ function affordableMs(opClass: OpClass, budget: Budget, sessionWh: number, fair:
 /** A session that nobody would miss: the last call needs no forecast to be worth it. */
 function isCheap({ link, budget }: Situation): boolean {
   return link.sessionWh <= UNNOTICED_RATIO * (budget?.capacityWh ?? 0);
+}
+
+function cheapCallAgeMs({ budget, socPct, thresholds }: Situation): number {
+  if (budget === undefined || socPct === undefined) return CHEAP_CALL_AGE_MS;
+  const leftMs = (whAbove(thresholds.alarmsStop, socPct, budget) / budget.baseWatts) * HOUR_MS;
+  return Math.max(CHEAP_CALL_AGE_MS, leftMs / 2);
 }
 
 /** Just above the level below which it is paused, on the way down, and not back in time: one session, as late as can be. */

@@ -6,6 +6,7 @@ import { SILENT_LOG } from '../../../src/base/log.ts';
 import { SimClock } from '../../../src/platform/sim/clock.ts';
 import { SimFiles } from '../../../src/platform/sim/files.ts';
 import { SeededRandom } from '../../../src/platform/sim/random.ts';
+import type { Backlog } from '../../../src/power/backlog.ts';
 import { adviceOf } from '../../../src/power/govern/advice.ts';
 import { type Budget, planBudget } from '../../../src/power/forecast/budget.ts';
 import type { Decision } from '../../../src/power/govern/decision.ts';
@@ -190,14 +191,12 @@ test('before all is paused for too long, one last call lets records go, as late 
   assert.deepEqual(at(16, 'satellite'), [0, 1, 2]);
   assert.deepEqual(at(15.4, 'cellular'), [0, 1, 2], 'a session that nobody would miss');
   assert.deepEqual(at(16.2, 'cellular'), [0, 1]);
-  const young = backlogOf({ 2: { oldestMs: 7 * MINUTE_MS } });
-  assert.deepEqual(
-    at(15.4, 'cellular', young),
-    [0, 1, 2],
-    'again and again: little is left behind',
-  );
-  assert.deepEqual(at(16, 'cellular', young), [0, 1, 2], 'also by a gauge of whole percents');
-  assert.deepEqual(at(16, 'satellite', young), [0, 1]);
+  const waiting = (minutes: number): Backlog => backlogOf({ 2: { oldestMs: minutes * MINUTE_MS } });
+  assert.deepEqual(at(15.2, 'cellular', waiting(7)), [0, 1, 2], 'again: little is left behind');
+  assert.deepEqual(at(15.9, 'cellular', waiting(7)), [0, 1], 'the site lives on for 43 minutes');
+  assert.deepEqual(at(15.9, 'cellular', waiting(22)), [0, 1, 2]);
+  assert.deepEqual(at(16, 'cellular', waiting(25)), [0, 1, 2], 'also by a gauge of whole percents');
+  assert.deepEqual(at(16, 'satellite', waiting(25)), [0, 1]);
 });
 
 test('a shutdown is told by the level at which it ends: higher where nobody knows whether the battery charges', () => {

@@ -25,6 +25,7 @@ const NOW_MS = 1_800_000_000_000;
 /** A battery with nothing to spare, that rises through any level in two hours. */
 const BUDGET: Budget = {
   capacityWh: 256,
+  baseWatts: 3.2,
   alarmWh: 0,
   recordWh: 0,
   bulkWh: 0,
