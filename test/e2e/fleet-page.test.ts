@@ -60,7 +60,9 @@ testWithPeers(
     execFileSync('node', [join(ROOT, 'deploy/copy-page.mjs'), dir]);
     const read = { read: (file: string) => readFileSync(file), list: readdirSync };
     const page = new PageFiles(read, dir, { log: SILENT_LOG, index: 'fleet.html' });
-    const hubs = Array.from({ length: 30 }, (_, number) => hub(number));
+    const hubs = Array.from({ length: 28 }, (_, number) => hub(number));
+    const well = { heardAt: '2026-02-28T06:00:00.000Z', faults: [], parked: [] };
+    hubs.unshift({ ...hub(28), ...well }, { ...hub(29), heardAt: AT });
     const away = 'PostgreSQL: gone. Check the server and its disk';
     let isAway = false;
     const fetch = (request: Request): Response => {
@@ -89,6 +91,10 @@ testWithPeers(
       const faults = cells.filter(({ says }) => says.includes(FORK));
       for (const { width: cell } of faults) assert.ok(cell >= 200, `${cell} of ${width}`);
       assert.ok(cells.some(({ says }) => says === '1.3 M ops, 98 MB'));
+      const faultsInOrder = cells.map(({ says }) => says).filter((_, index) => index % 9 === 8);
+      assert.equal(faultsInOrder.indexOf('none'), 29, 'what somebody should look at stands first');
+      const box = await tab.locator('#hubs a').first().boundingBox();
+      assert.ok(width > 1088 || Number(box?.height) >= 44, `a target of ${box?.height} pixels`);
       await tab.close();
     }
     isAway = true;

@@ -1,6 +1,6 @@
 /**
- * The fleet page of the regional node: its hubs, the longest unheard first, and one click to the power-aware log of
- * each. "Heard" is by the node's clock; everything a hub says is by the hub's own, and as old as its last line.
+ * The fleet page of the regional node: its hubs, those that somebody should look at first, of these and of the others
+ * the longest unheard; and one click to the power-aware log of each. "Heard" is by the node's clock; everything a hub says is by the hub's own, and as old as its last line.
  */
 import { bytes, count, duration } from './figures.js';
 
@@ -11,6 +11,13 @@ const SILENT_MS = 36 * 3_600_000;
 /** So little room on the disk of the region is marked. */
 const LOW_DISK_BYTES = 1e9;
 const DASH = '–';
+
+const CLOCK_WORDS = {
+  ntp: 'time server',
+  peer: 'other hub',
+  rtc: 'own battery',
+  unknown: 'not trusted',
+};
 
 const element = (id) => document.getElementById(id);
 const localTime = new Intl.DateTimeFormat(undefined, {
@@ -38,6 +45,21 @@ function toldAge({ saidAt, clock }, nowMs) {
   return duration(Math.max(0, nowMs - atMs) / 1000);
 }
 
+/** What is wrong with a hub: what stops it or its data here first, then what it told of itself. */
+function troublesOf({ hindrance, refusal, parked, faults }) {
+  return [
+    ...(hindrance === null ? [] : [`sends nothing: ${hindrance}`]),
+    ...(refusal === null ? [] : [`refuses what is sent to it: ${refusal}`]),
+    ...parked.map((reason) => `put aside here: ${reason}`),
+    ...faults,
+  ];
+}
+
+/** True where somebody should look at a hub. */
+function isTroubled(hub, nowMs) {
+  return nowMs - heardMs(hub) > SILENT_MS || troublesOf(hub).length > 0;
+}
+
 function hubRow(hub, nowMs) {
   const row = document.createElement('tr');
   const heading = document.createElement('th');
@@ -54,11 +76,8 @@ function hubRow(hub, nowMs) {
   // A hub that was heard and has not told its log yet: nothing is known, which is not the same as nothing there.
   const isTold = hub.saidAt !== null;
   const waiting = ops === 0 ? 'nothing' : `${opsText(ops)}, ${bytes(size)}`;
-  const hindrances = hub.hindrance === null ? [] : [`sends nothing: ${hub.hindrance}`];
-  const refusals = hub.refusal === null ? [] : [`refuses what is sent to it: ${hub.refusal}`];
-  const parked = hub.parked.map((reason) => `put aside here: ${reason}`);
-  const faults = [...hindrances, ...refusals, ...parked, ...hub.faults];
-  const faultText = faults.length > 0 ? faults.join('; ') : isTold ? 'none' : DASH;
+  const troubles = troublesOf(hub);
+  const faultText = troubles.length > 0 ? troubles.join('; ') : isTold ? 'none' : DASH;
   // Named as in the head of the table, which narrow screens have no room for.
   const cells = [
     ['Heard', heard, silentMs > SILENT_MS ? 'bad' : ''],
@@ -67,8 +86,8 @@ function hubRow(hub, nowMs) {
     ['Charge', hub.socPct === null ? DASH : `${Math.round(hub.socPct)} %`, ''],
     ['Waiting', isTold ? waiting : DASH, ''],
     ['Oldest', ops === 0 ? '' : duration(oldestS), ''],
-    ['Clock', hub.clock ?? DASH, hub.clock === 'unknown' ? 'bad' : ''],
-    ['Faults', faultText, faults.length > 0 ? 'bad' : ''],
+    ['Clock', CLOCK_WORDS[hub.clock] ?? hub.clock ?? DASH, hub.clock === 'unknown' ? 'bad' : ''],
+    ['Faults', faultText, troubles.length > 0 ? 'bad' : ''],
   ];
   for (const [name, content, className] of cells) {
     const cell = text('td', content, className);
@@ -115,8 +134,11 @@ async function showFleet() {
   if (answer.status === 503) return showTrouble((await answer.json()).detail);
   if (!answer.ok) throw new Error(`${answer.status}`);
   const { at, diskFreeBytes, hubs } = await answer.json();
-  const sorted = hubs.toSorted((a, b) => heardMs(a) - heardMs(b));
-  element('hubs').replaceChildren(...sorted.map((hub) => hubRow(hub, Date.parse(at))));
+  const nowMs = Date.parse(at);
+  const sorted = hubs.toSorted(
+    (a, b) => isTroubled(b, nowMs) - isTroubled(a, nowMs) || heardMs(a) - heardMs(b),
+  );
+  element('hubs').replaceChildren(...sorted.map((hub) => hubRow(hub, nowMs)));
   element('none').hidden = hubs.length > 0;
   const sites = new Set(hubs.map(({ site }) => site)).size;
   element('identity').textContent =
