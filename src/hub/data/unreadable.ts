@@ -5,6 +5,7 @@
  * once more: one bad sector beneath such a file must not keep a site dark. Keys, ids, the journal and notes of numbers are none of them.
  */
 import { HubError, isDamage, messageOf } from '../../base/errors.ts';
+import { finish, type Steps } from '../../base/steps.ts';
 import { Closers } from '../../closers.ts';
 import type { Machine } from '../../machine.ts';
 import type { Files } from '../../platform/files/files.ts';
@@ -48,7 +49,7 @@ export async function putUnreadableAside(
     for (const path of dispensable(paths, files))
       puts(
         path,
-        damageIn(() => readOut(path, files)),
+        damageIn(() => finish(readOut(path, files))),
       );
     return isAny;
   } finally {
@@ -93,12 +94,16 @@ function damageIn(look: () => unknown): string | undefined {
   }
 }
 
-function readOut(path: string, files: Pick<Files, 'exists' | 'open'>): void {
+/** Reads a file, if it is there, to its end; throws what the card answers. */
+export function* readOut(path: string, files: Pick<Files, 'exists' | 'open'>): Steps<void> {
   if (!files.exists(path)) return;
   const file = files.open(path, 'read');
   try {
     const piece = new Uint8Array(PIECE_BYTES);
-    for (let at = 0, count = -1; count !== 0; at += count) count = file.readAt(piece, at);
+    for (let at = 0, count = -1; count !== 0; at += count) {
+      count = file.readAt(piece, at);
+      yield;
+    }
   } finally {
     file.close();
   }

@@ -1,15 +1,16 @@
 /**
  * The hub's state: the store and the applier that follows the journal into it. A damaged or failing store
- * is no reason to stop: it is put aside, opened anew and folded from the journal again, while devices are
+ * is no reason to stop: it is opened anew, or put aside and folded from the journal again, while devices are
  * served as before. Where the journal has let go of its beginning, the snapshot stands in for that.
  */
 import { Backoff } from '../../base/backoff.ts';
 import type { Cancel, Clock } from '../../base/clock.ts';
-import { type FaultCode, HubError, messageOf, systemCode } from '../../base/errors.ts';
+import { type FaultCode, HubError, isDamage, messageOf, systemCode } from '../../base/errors.ts';
 import { inSlices, pauseEvery } from '../../base/steps.ts';
 import type { Config } from '../../config/schema.ts';
 import { originOfPublicKey } from '../../hashes.ts';
 import type { HubPaths } from '../data/data.ts';
+import { readOut } from '../data/unreadable.ts';
 import { Applier } from '../../ingest/applying/applier.ts';
 import type { Journal } from '../../journal/journal.ts';
 import { verifyEd25519 } from '../../keys/identity.ts';
@@ -175,8 +176,24 @@ export class HubStore {
       this.#backoff.reset();
       this.#reopen(fault);
     } else {
-      this.#cancelReopen = timers.after(this.#backoff.nextMs(), () => this.#reopen(fault));
+      const reopen = (): void => void this.#reopenReadable(fault);
+      this.#cancelReopen = timers.after(this.#backoff.nextMs(), reopen);
     }
+  }
+
+  /** One that the card does not give back whole would only fail again. */
+  async #reopenReadable(fault: HubError): Promise<void> {
+    const { paths, machine } = this.#options;
+    const pause = pauseEvery(SLICE_MS, machine);
+    let known = fault;
+    try {
+      for (const path of [paths.state, `${paths.state}-wal`])
+        await inSlices(readOut(path, machine.files), pause);
+    } catch (error) {
+      known = faultOf(error);
+      if (isDamage(error)) known = new HubError('store.damaged', known.message, error);
+    }
+    if (!this.#isClosing) this.#reopen(known);
   }
 
   #reopen(fault: HubError): void {

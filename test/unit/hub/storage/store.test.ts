@@ -3,7 +3,8 @@ import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'no
 
 import { describe, it } from 'vitest';
 
-import { HubError } from '../../../../src/base/errors.ts';
+import { HubError, systemError } from '../../../../src/base/errors.ts';
+import type { Timers } from '../../../../src/base/clock.ts';
 import { SILENT_LOG } from '../../../../src/base/log.ts';
 import { HubStore } from '../../../../src/hub/storage/store.ts';
 import { hubPaths } from '../../../../src/hub/data/data.ts';
@@ -17,9 +18,16 @@ import { Store } from '../../../../src/store/store.ts';
 import { STORE_SCHEMA } from '../../../../src/versions.ts';
 import type { DoorJournal } from '../../../support/memory/door-journal.ts';
 import { type DoorSetup, openDoor, publish } from '../../../support/memory/doors.ts';
+import { eventually } from '../../../support/hubs/api.ts';
 import { tempDir } from '../../../support/machine/temp-dir.ts';
 
 const SIGNER = Identity.fromSeed(new Uint8Array(32).fill(1));
+
+/** Nobody waits for a pause. */
+const HASTY: Timers = {
+  ...machineTimers,
+  after: (_ms, action) => machineTimers.after(0, action),
+};
 
 type Options = Parameters<typeof HubStore.open>[0];
 
@@ -37,7 +45,7 @@ function setUp(): Hub {
       files,
       log: SILENT_LOG,
       clock,
-      timers: machineTimers,
+      timers: HASTY,
       random: machineRandom,
     };
     const config = { store: { readingsDays: 30 }, journal: { freeMibMin: 1 } };
@@ -128,6 +136,40 @@ describe('the state of a hub', () => {
       existsSync(aside) ? readFileSync(aside) : undefined,
       isAside ? damaged : undefined,
     );
+  });
+
+  it('that the card does not give back whole is put aside, once opening it anew has not helped', async () => {
+    const hub = setUp();
+    publishTo(hub, 10, 'a');
+    const { state } = hubPaths(hub.dir);
+    const files = Object.create(machineFiles) as typeof machineFiles;
+    files.open = (path, mode) => {
+      const file = machineFiles.open(path, mode);
+      const readAt = (): never => {
+        throw systemError('EIO', `read ${path}`);
+      };
+      return path === state ? Object.assign(file, { readAt }) : file;
+    };
+    const store = hub.open(undefined, undefined, files);
+    const before = await store.digest();
+    const opened = new Set([store.state]);
+    for (let failures = 0; failures < 2; failures++) {
+      const failing = store.state;
+      failing.stageEntry = (): never => {
+        throw new HubError('store.failed', 'for a test');
+      };
+      publishTo(hub, 1, 'a');
+      await eventually(
+        () => Promise.resolve(store.state),
+        (now) => now !== failing && store.fault === undefined,
+        5_000,
+      );
+      opened.add(store.state);
+      assert.equal(existsSync(`${state}.damaged`), failures === 1);
+    }
+    assert.equal(opened.size, 3);
+    assert.equal((await store.digest()).ops, before.ops + 2);
+    await store.close();
   });
 
   it('that fails at the end of the run is not opened anew: nobody would close it', async () => {
