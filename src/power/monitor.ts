@@ -114,7 +114,8 @@ export class PowerMonitor {
     const names = sources.map((source) => source.name);
     this.#options = options;
     this.#energy = new EnergyAccount(options.pastSessions);
-    this.#estimator = new Estimator(config.battery, names, savedCharge(saved, clock.wallMs()));
+    const charge = savedCharge(saved, clock.wallMs());
+    this.#estimator = new Estimator(config.battery, names, charge, clock.monotonicMs());
     this.#planner = new Planner(
       config.site,
       config.battery.capacityWh,
@@ -367,7 +368,7 @@ export class PowerMonitor {
       savedAtMs: this.#options.clock.wallMs(),
       planner: this.#planner.state,
       quota: this.#quota.state,
-      estimator: this.#estimator.state,
+      estimator: this.#estimator.stateAt(this.#options.clock.monotonicMs()),
       known: this.#memory.power.known ?? null,
     };
   }

@@ -90,19 +90,24 @@ export class Estimator {
   #flowedMs = -Infinity;
   #anchorRatio: number | undefined;
 
-  /** `sources` in order of trust. */
-  constructor(battery: Battery, sources: readonly string[], saved?: EstimatorState) {
+  /** `sources` in order of trust; what was `saved` grows less sure from `sinceMs` (monotonic) on. */
+  constructor(
+    battery: Battery,
+    sources: readonly string[],
+    saved?: EstimatorState,
+    sinceMs?: number,
+  ) {
     this.#slots = sources.map((source) => ({
       source,
       plausibility: new Plausibility(battery),
       cells: new Map(),
     }));
-    this.#counter = new ChargeCounter(battery, saved?.charge);
+    this.#counter = new ChargeCounter(battery, saved?.charge, sinceMs);
     this.#capacityWh = battery.capacityWh;
   }
 
-  get state(): EstimatorState {
-    const charge = this.#counter.estimate;
+  stateAt(nowMs: number): EstimatorState {
+    const charge = this.#counter.estimateAt(nowMs);
     return charge === undefined ? {} : { charge };
   }
 

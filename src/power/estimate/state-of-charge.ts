@@ -129,18 +129,23 @@ export class ChargeCounter {
   #restSinceMs: number | undefined;
   #tailSinceMs: number | undefined;
 
-  constructor(battery: Battery, saved?: ChargeState) {
+  /** `sinceMs`: from when on nobody has counted what was saved. */
+  constructor(battery: Battery, saved?: ChargeState, sinceMs?: number) {
     this.#battery = battery;
     this.#capacityAh = battery.capacityWh / battery.nominalVolts;
     this.#estimate = saved;
+    this.#lastMs = sinceMs;
   }
 
-  /** The charge, while its error still says something. */
+  /** The charge as it was counted last, while its error still says something. */
   get estimate(): ChargeEstimate | undefined {
-    const estimate = this.#estimate;
-    return estimate !== undefined && estimate.errorPoints <= ERROR_POINTS_MAX
-      ? estimate
-      : undefined;
+    return useful(this.#estimate);
+  }
+
+  /** The same, less sure by the time in which nobody counted. */
+  estimateAt(nowMs: number): ChargeEstimate | undefined {
+    const elapsedMs = nowMs - (this.#lastMs ?? nowMs);
+    return useful(this.#estimate && this.#drifted(this.#estimate, elapsedMs, 0));
   }
 
   /** A charge told by somebody who knows better: counting goes on from there. */
@@ -154,17 +159,18 @@ export class ChargeCounter {
     const { atMs, amps } = sample;
     const elapsedMs = Math.max(0, atMs - (this.#lastMs ?? atMs));
     this.#lastMs = atMs;
-    if (this.#estimate !== undefined) this.#drift(this.#estimate, elapsedMs, amps);
+    if (this.#estimate !== undefined)
+      this.#estimate = this.#drifted(this.#estimate, elapsedMs, amps);
     if (sample.volts !== undefined) this.#lookForAnchor({ ...sample, volts: sample.volts });
   }
 
-  #drift(estimate: ChargeEstimate, elapsedMs: number, amps: number): void {
+  #drifted(estimate: ChargeEstimate, elapsedMs: number, amps: number): ChargeEstimate {
     const countedMs = elapsedMs <= COUNT_GAP_MS_MAX ? elapsedMs : 0;
     const efficiency = amps > 0 ? CHEMISTRY[this.#battery.chemistry].efficiency : 1;
     const ampHours = (efficiency * amps * countedMs) / HOUR_MS;
     const percent = estimate.percent + (ampHours / this.#capacityAh) * 100;
     const uncounted = ((elapsedMs - countedMs) / HOUR_MS) * UNCOUNTED_POINTS_PER_HOUR;
-    this.#estimate = {
+    return {
       percent: Math.min(100, Math.max(0, percent)),
       errorPoints: estimate.errorPoints + (elapsedMs / DAY_MS) * DRIFT_POINTS_PER_DAY + uncounted,
     };
@@ -187,4 +193,8 @@ export class ChargeCounter {
     const isRefuted = percent - rested.percent > ERROR_POINTS_MAX + rested.errorPoints;
     if (isRefuted || rested.errorPoints < errorPoints) this.#estimate = rested;
   }
+}
+
+function useful(estimate: ChargeEstimate | undefined): ChargeEstimate | undefined {
+  return estimate !== undefined && estimate.errorPoints <= ERROR_POINTS_MAX ? estimate : undefined;
 }

@@ -179,6 +179,19 @@ test('amperes are counted from the last anchor, also when the source of the char
   assert.ok((estimate.socErrPct ?? 0) > 3 && (estimate.socErrPct ?? 0) < 4);
 });
 
+test('while nobody counts a charge grows less sure: before the first reading, and for the next start', () => {
+  const saved = { charge: { percent: 80, errorPoints: 3 } };
+  const estimator = new Estimator(BATTERY, ['shunt'], saved, 0);
+  estimator.accept(0, reading(6 * HOUR_MS, { batteryVolts: 13.2, batteryAmps: -0.3 }));
+  const { socPct, socErrPct } = estimator.estimate(6 * HOUR_MS);
+  assert.equal(socPct, 80);
+  assert.ok((socErrPct ?? 0) > 15 && (socErrPct ?? 0) < 16, `± ${socErrPct}`);
+  assert.equal(estimator.stateAt(6 * HOUR_MS).charge?.errorPoints, socErrPct);
+  const later = estimator.stateAt(9 * HOUR_MS).charge?.errorPoints ?? 0;
+  assert.ok(later > 21 && later < 22, `± ${later} for an adapter that was pulled three hours ago`);
+  assert.deepEqual(estimator.stateAt(20 * HOUR_MS), {});
+});
+
 test('full: absorption voltage and a tail current for three minutes', () => {
   const counter = new ChargeCounter(BATTERY, { percent: 80, errorPoints: 10 });
   counter.count({ atMs: 0, amps: 0.5, volts: 14.2 });
