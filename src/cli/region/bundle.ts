@@ -197,8 +197,7 @@ function readBundle(path: string, io: CliIo): Iterable<CarriedMessage> {
   const first = named.part;
   const parts = [first];
   if (first.parts > 1) {
-    const slash = path.lastIndexOf('/');
-    const dir = slash < 0 ? '.' : path.slice(0, slash);
+    const dir = folderOf(path);
     for (const name of io.files.list(dir)) {
       const other = `${dir}/${name}`;
       if (!name.endsWith(SUFFIX) || other === path) continue;

@@ -37,9 +37,11 @@ export function textIn(files: Pick<Files, 'read'>, path: string): string {
   return textOf(files.read(path) ?? EMPTY_BYTES)?.trim() ?? '';
 }
 
-/** The folder that a file lies in. */
+/** The folder that a file lies in; of a bare name the one that the program runs in. */
 export function folderOf(path: string): string {
-  return path.slice(0, path.lastIndexOf('/')) || '.';
+  const slash = path.lastIndexOf('/');
+  if (slash < 0) return '.';
+  return slash === 0 ? '/' : path.slice(0, slash);
 }
 
 export interface OpenFile {

@@ -20,12 +20,13 @@ import type { Random } from '../../base/random.ts';
 import {
   type DirectoryLock,
   type Files,
+  folderOf,
   type OpenFile,
   type OpenMode,
   putInPlace,
 } from '../files/files.ts';
 import { SECTOR_BYTES, SimInode } from './inode.ts';
-import { NameTable, parentOf } from './names.ts';
+import { NameTable } from './names.ts';
 
 /** Thrown by every operation of a program whose machine has crashed; nothing should catch it. */
 export class SimCrash extends Error {
@@ -145,7 +146,7 @@ export class SimFiles implements Files {
       file.datasyncNow();
       file.close();
     });
-    this.syncDir(parentOf(path));
+    this.syncDir(folderOf(path));
   }
 
   createNew(path: string, bytes: Uint8Array): boolean {
@@ -166,7 +167,7 @@ export class SimFiles implements Files {
 
   rename(from: string, to: string): void {
     this.#alive();
-    if (!this.#names.has(from) || !this.#names.has(parentOf(to))) throw this.#missing(from);
+    if (!this.#names.has(from) || !this.#names.has(folderOf(to))) throw this.#missing(from);
     this.#names.rename(from, to);
     this.#count();
   }
@@ -277,7 +278,7 @@ export class SimFiles implements Files {
       this.truncateTo(existing, 0);
       return existing;
     }
-    if (!this.#names.has(parentOf(path))) throw this.#missing(path);
+    if (!this.#names.has(folderOf(path))) throw this.#missing(path);
     if (this.#inodes.size >= this.#sweepAt) this.#sweep();
     const inode = new SimInode();
     this.#inodes.add(inode);

@@ -1,5 +1,6 @@
 /** The folders of the simulated disk: names as programs see them, and as the medium holds them (files.ts). */
 import type { Random } from '../../base/random.ts';
+import { folderOf } from '../files/files.ts';
 
 interface Change<F> {
   /** Folders whose sync makes it durable; one for most, two for a move between folders. */
@@ -59,7 +60,7 @@ export class NameTable<F extends object> {
   /** Makes a folder and its parents, at once durable (a hub makes its folders once); false where it exists. */
   makeDir(dir: string): boolean {
     if (this.has(dir)) return false;
-    this.makeDir(parentOf(dir));
+    this.makeDir(folderOf(dir));
     this.#seen.set(dir, 'folder');
     this.#durable.set(dir, 'folder');
     return true;
@@ -121,16 +122,10 @@ export class NameTable<F extends object> {
   #change(paths: readonly string[], apply: Change<F>['apply'], file?: F): void {
     apply(this.#seen);
     this.#files = undefined;
-    const dirs = [...new Set(paths.map(parentOf))];
+    const dirs = [...new Set(paths.map(folderOf))];
     this.#pending.push({ dirs, paths, apply, ...(file === undefined ? {} : { file }) });
     if (this.#pending.length > PENDING_MAX) this.#pending.shift()?.apply(this.#durable);
   }
-}
-
-export function parentOf(path: string): string {
-  const slash = path.lastIndexOf('/');
-  if (slash < 0) return '.';
-  return slash === 0 ? '/' : path.slice(0, slash);
 }
 
 /** The path itself and all below it. */
