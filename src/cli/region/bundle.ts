@@ -39,6 +39,13 @@ interface Refused {
   readonly reason: string;
 }
 
+interface RegionAnswer {
+  readonly answers: readonly JsonMessage[];
+  readonly refused: readonly Refused[];
+  readonly stored: number;
+  readonly passedOver: number;
+}
+
 interface PageDocument {
   readonly messages: readonly JsonMessage[];
 }
@@ -129,12 +136,7 @@ async function importAtRegion(
   let stored = 0;
   let passedOver = 0;
   for (const group of groupsOf(greetingsFirst(messages), true)) {
-    const answer = (await api.post('/api/v1/bundle', { messages: group }, WORK_MS_MAX)) as {
-      answers: readonly JsonMessage[];
-      refused: readonly Refused[];
-      stored: number;
-      passedOver: number;
-    };
+    const answer = await handIn<RegionAnswer>(api, group, 'stored', 'a hub: without --regional');
     for (const message of answer.answers) content.add(messageOf(message));
     refused.push(...answer.refused);
     stored += answer.stored;
@@ -164,11 +166,7 @@ async function importAtHub(
   const api = HubApi.of(args, io);
   const sum = { receipts: 0, foreign: 0, passedOver: 0 };
   for (const group of groupsOf(messages, false)) {
-    const taken = (await api.post(
-      '/api/v1/bundle',
-      { messages: group },
-      WORK_MS_MAX,
-    )) as typeof sum;
+    const taken = await handIn<typeof sum>(api, group, 'receipts', 'a regional node: --regional');
     sum.receipts += taken.receipts;
     sum.foreign += taken.foreign;
     sum.passedOver += taken.passedOver;
@@ -184,6 +182,18 @@ async function importAtHub(
     }
   }
   return EXIT.done;
+}
+
+/** The node's answer, which has the key that one of the kind that was meant gives; `other` says what it is where it has not. */
+async function handIn<T>(
+  api: Pick<HubApi, 'post'>,
+  messages: readonly JsonMessage[],
+  key: keyof T & string,
+  other: string,
+): Promise<T> {
+  const answer = await api.post('/api/v1/bundle', { messages }, WORK_MS_MAX);
+  if (!Object.hasOwn(answer as object, key)) throw new UsageError(`that is ${other}`);
+  return answer as T;
 }
 
 /**

@@ -39,3 +39,22 @@ test('messages of any size go in by requests of the size that a node takes', asy
     messages.map(({ topic }) => topic),
   );
 });
+
+test.each([
+  ['', { answers: [], refused: [], stored: 1, passedOver: 0 }, /a regional node: --regional/],
+  ['--regional', { receipts: 0, foreign: 0, passedOver: 1 }, /a hub: without --regional/],
+])('a node of the other kind is named (%s)', async (option, answer, expected) => {
+  const files = new SimFiles({ random: new SeededRandom(1) });
+  const message = { topic: 'hg/0', payload: new Uint8Array(10) };
+  files.replace('a.bundle', encodeBundle([message])[0] as Uint8Array);
+  const post = (): ReturnType<HttpClient['post']> =>
+    Promise.resolve({ status: 200, text: JSON.stringify(answer) });
+  const http = { post } as Partial<HttpClient> as HttpClient;
+  const { code, stdout, stderr } = await new CliWorld().run(
+    `bundle import a.bundle --url http://127.0.0.1:1 ${option}`.trim(),
+    { files, http },
+  );
+  assert.equal(code, 2);
+  assert.match(stderr, expected);
+  assert.equal(stdout, '');
+});
