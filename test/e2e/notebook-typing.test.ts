@@ -93,16 +93,19 @@ testWithPeers(
   async ([path]) => {
     const { office, page } = await openOrder(path as string);
     await page.setViewportSize({ width: 360, height: 740 });
-    const long = { title: 'x'.repeat(5_000), who: 'y'.repeat(300), state: 'frozen' };
+    const state = 'frozen, until the spare part comes that was ordered twice';
+    const long = { title: 'x'.repeat(5_000), who: 'y'.repeat(300), state };
     await office.record(ORDER).set(long);
     await holds(page, TITLE, long.title);
-    await holds(page, '[name=state]', 'frozen');
+    await holds(page, '[name=state]', state);
     await page.goBack();
     await page.waitForSelector('#order', { state: 'hidden' });
     const wide = await page.evaluate<number>('document.documentElement.scrollWidth - innerWidth');
     assert.ok(wide <= 0, `${wide} px beyond 360`);
     const height = (await page.locator('#orders li').boundingBox())?.height ?? 0;
     assert.ok(height < 300, `one order of ${height} px`);
+    const titleWidth = (await page.locator('#orders .title').boundingBox())?.width ?? 0;
+    assert.ok(titleWidth > 160, `a title of ${titleWidth} px beside its state`);
   },
 );
 
