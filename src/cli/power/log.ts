@@ -61,8 +61,8 @@ export function sinceOf(text: string | undefined, io: CliIo): string | undefined
   return isoTime(wallMs);
 }
 
-/** Explanations stand below the sentence. */
-const INDENT = ' '.repeat(21);
+/** Explanations stand below the sentence, and leave them room on a phone. */
+const INDENT = ' '.repeat(4);
 
 const STATE_COLOURS: Readonly<Record<string, Colour>> = {
   surplus: 'green',

@@ -270,7 +270,7 @@ test('log --explain tells the numbers below each line', async () => {
   });
   const argv = `log --explain --url http://127.0.0.1:${server.port}`;
   const { stdout } = await world.run(argv, { http });
-  assert.match(stdout, /^ {21}plan {7}a session costs 1 Wh$/m);
+  assert.match(stdout, /^ {4}plan {7}a session costs 1 Wh$/m);
 });
 
 test('override begins and ends sending by hand', async () => {
