@@ -20,6 +20,8 @@ export const HLC_ZERO: Hlc = { ms: 0, counter: 0 };
 export const DRIFT_MS_MAX = 5 * 60_000;
 const COUNTER_MAX = 0xffff;
 const MS_MAX = 2 ** 48 - 1;
+/** Whatever somebody says it is: behind it time goes on. */
+const SEEN_MS_MAX = MS_MAX - 2 ** 40;
 
 export function compareHlc(a: Hlc, b: Hlc): number {
   return a.ms - b.ms || a.counter - b.counter;
@@ -96,7 +98,8 @@ export class HlcClock {
    * says it is whose word counts for more (`nowMs`).
    */
   observe(seen: Hlc, nowMs = 0): void {
-    if (seen.ms > Math.max(nowMs, this.#clock.wallMs()) + DRIFT_MS_MAX) return;
+    const lastMs = Math.min(SEEN_MS_MAX, Math.max(nowMs, this.#clock.wallMs()) + DRIFT_MS_MAX);
+    if (seen.ms > lastMs) return;
     if (compareHlc(seen, this.#last) > 0) this.#last = seen;
   }
 

@@ -6,6 +6,9 @@ import type { Lane } from './origin.ts';
 
 export type VersionVector = ReadonlyMap<Lane, number>;
 
+/** No lane leaps further at once: a number made up must not take all others from it. */
+export const SEQ_LEAP_MAX = 2 ** 32;
+
 export function seqIn(vector: VersionVector, lane: Lane): number {
   return vector.get(lane) ?? 0;
 }

@@ -53,6 +53,8 @@ const RETRY_MS_MAX = 30_000;
 const RECEIPT_MS_MAX = 20_000;
 const LATER_MS = 2_000;
 const PULL_RETRY_MS_MIN = 200;
+/** What is lacking is asked for anew where nothing of it has come for so long: a large page takes its time on a slow line. */
+const PULL_MS_MAX = 900_000;
 
 export class Session {
   readonly #options: SessionOptions;
@@ -171,8 +173,9 @@ export class Session {
 
   #openPull(): void {
     const { scope, replica, random } = this.#options;
-    this.#cancelPull?.();
     if (scope === undefined || this.#link === undefined) return;
+    if (this.#pull !== 0) this.#say(encodePull({ kind: 'close', pull: this.#pull }));
+    this.#pullAfter(PULL_MS_MAX);
     this.#pull = new DataView(random.bytes(4).buffer).getUint32(0);
     this.#page = 0;
     const { vector } = replica;
@@ -229,7 +232,6 @@ export class Session {
   #welcomed(welcome: Welcome): void {
     const { outbox, onWelcome } = this.#options;
     if (onWelcome(welcome)) {
-      this.#say(encodePull({ kind: 'close', pull: this.#pull }));
       this.#resume = undefined;
       this.#openPull();
     }
@@ -246,16 +248,22 @@ export class Session {
     if (page.stage !== 'live' || page.resume !== undefined) this.#resume = page.resume;
     onPage(touched, page, this.#resume);
     this.#say(encodePull({ kind: 'taken', pull: page.pull, page: page.page }));
-    if (page.stage !== 'partial') this.#setContact('live', '');
+    if (page.stage === 'partial') return this.#pullAfter(PULL_MS_MAX);
+    this.#cancelPull?.();
+    this.#setContact('live', '');
   }
 
   #lapse({ waitS, reason }: Lapse): void {
     this.#pull = 0;
     this.#resume = undefined;
     this.#setContact('catching up', reason);
-    const { timers, random } = this.#options;
-    const waitMs = waitS * 1_000 + PULL_RETRY_MS_MIN * (1 + random.fraction());
-    this.#cancelPull = timers.after(waitMs, () => this.#openPull());
+    this.#pullAfter(waitS * 1_000 + PULL_RETRY_MS_MIN * (1 + this.#options.random.fraction()));
+  }
+
+  /** Asks anew for what is lacking, unless it comes before. */
+  #pullAfter(waitMs: number): void {
+    this.#cancelPull?.();
+    this.#cancelPull = this.#options.timers.after(waitMs, () => this.#openPull());
   }
 
   #say(pull: Uint8Array): void {

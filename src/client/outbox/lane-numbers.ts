@@ -2,9 +2,15 @@
  * The numbers of a device's lanes: up to where they were given, and up to where a hub has shown that they were, whatever the log says: a
  * storage may have forgotten its end. Ops that were numbered before that was known get other numbers.
  */
+import type { OpId } from '../../merge/op-id.ts';
 import { encodeOp, EVENT, type Op } from '../../model/op.ts';
 import { type Lane, laneOf, type Origin, splitLane } from '../../model/origin.ts';
-import { joinVectors, seqIn, type VersionVector } from '../../model/version-vector.ts';
+import {
+  joinVectors,
+  SEQ_LEAP_MAX,
+  seqIn,
+  type VersionVector,
+} from '../../model/version-vector.ts';
 import type { RejectedOp } from '../../protocol/receipt-message.ts';
 import type { Entry } from './entry.ts';
 import type { LogEntry } from './log-entry.ts';
@@ -39,10 +45,15 @@ export class LaneNumbers {
 
   /** Numbers that a hub has seen of this device are not given again. */
   saw(vector: VersionVector): void {
-    const own = [...vector].filter(([lane]) => splitLane(lane).origin === this.#origin);
+    const own = [...vector].filter(([lane, seq]) => this.#isOwn({ ...splitLane(lane), seq }));
     if (own.some(([lane, seq]) => seq > seqIn(this.#shown, lane))) {
       this.#shown = joinVectors(this.#shown, new Map(own));
     }
+  }
+
+  /** Of what a hub names, what this device may have made. */
+  own<T extends OpId>(named: readonly T[]): T[] {
+    return named.filter((each) => this.#isOwn(each));
   }
 
   next(lane: Lane): number {
@@ -75,6 +86,11 @@ export class LaneNumbers {
    */
   isAnothers({ class: opClass, seq, verdict }: RejectedOp): boolean {
     return verdict === 'never' && seq <= seqIn(this.#shown, laneOf(this.#origin, opClass));
+  }
+
+  #isOwn({ origin, class: opClass, seq }: OpId): boolean {
+    const given = seqIn(this.#given, laneOf(origin, opClass));
+    return origin === this.#origin && seq <= given + SEQ_LEAP_MAX;
   }
 
   /** Gives an op, which is to be written down again, the next number. */

@@ -207,8 +207,8 @@ export class Outbox {
 
   /** Takes a receipt. */
   take(receipt: Receipt, device: string): Taken {
-    const accepted = receipt.accepted.filter(({ origin }) => origin === this.origin);
-    const rejected = receipt.rejected.filter(({ origin }) => origin === this.origin);
+    const accepted = this.numbers.own(receipt.accepted);
+    const rejected = this.numbers.own(receipt.rejected);
     const notes: LogEntry[] = [];
     let hasMoved = false;
     let count = 0;

@@ -10,7 +10,7 @@ import type { HlcClock } from '../../model/hlc.ts';
 import { AUTHORITY, EVENT, type Op, OP_BYTES_MAX, type Role } from '../../model/op.ts';
 import { type Lane, laneOf, splitLane } from '../../model/origin.ts';
 import { isSystemTopic, isTopicName } from '../../model/topic.ts';
-import { seqIn } from '../../model/version-vector.ts';
+import { SEQ_LEAP_MAX, seqIn } from '../../model/version-vector.ts';
 import type { FillGate } from './fill-gate.ts';
 import type { HoleBook } from './hole-book.ts';
 import type { Lsn } from '../journal-port.ts';
@@ -22,7 +22,6 @@ import {
   type TakenEdit,
   type TakenMessage,
 } from './ops-message.ts';
-import { SEQ_LEAP_MAX } from './peer-ops.ts';
 import { CLASH, MANY_ORIGINS, type OriginBook } from './origin-book.ts';
 import { later, never, type Rejection } from './rejection.ts';
 

@@ -1,6 +1,7 @@
 /** Which ops the door takes from a peer: those that come next in their lanes, and that this version can fold. */
 import { LOG } from '../../model/class.ts';
 import type { Op } from '../../model/op.ts';
+import { SEQ_LEAP_MAX } from '../../model/version-vector.ts';
 import type { Lsn } from '../journal-port.ts';
 
 /** What became of an op that a peer handed in; the peer may be told of it once `lsn` is durable. `gap`: ops before it are missing here. */
@@ -21,9 +22,6 @@ interface PeerOpQuestion {
   readonly hasRoom: boolean;
   readonly unfoldable: (op: Op) => string | undefined;
 }
-
-/** No lane leaps further at once: a number made up must not take all others from it. */
-export const SEQ_LEAP_MAX = 2 ** 32;
 
 /** Why an op that is missing here is not taken; undefined where it may be journaled. */
 export function refusePeerOp(question: PeerOpQuestion): PeerVerdict | undefined {

@@ -1,6 +1,9 @@
 /** Messages made wrong: by a bit, a byte, a length, a type; cut short, or with something behind them. */
 import { concatBytes } from '../../../src/base/bytes.ts';
 import { below, type Random } from '../../../src/base/random.ts';
+import { decodeCbor } from '../../../src/codec/reader.ts';
+import type { CborKey, CborValue } from '../../../src/codec/value.ts';
+import { encodeCbor } from '../../../src/codec/writer.ts';
 
 /** Heads of CBOR items of each kind, some with lengths that nothing stands for. */
 const HEADS = [0x00, 0x1b, 0x20, 0x3b, 0x40, 0x5b, 0x60, 0x7b, 0x80, 0x9b, 0xa0, 0xbb, 0xd8, 0xf6];
@@ -41,4 +44,57 @@ function once(bytes: Uint8Array, random: Random): Uint8Array {
       return bytes;
     }
   }
+}
+
+const ODD_VALUES: readonly CborValue[] = [
+  0,
+  1,
+  2 ** 32,
+  Number.MAX_SAFE_INTEGER,
+  -1,
+  Number.MIN_SAFE_INTEGER,
+  0.5,
+  '',
+  'x'.repeat(3_000),
+  new Uint8Array(0),
+  new Uint8Array(8),
+  new Uint8Array(8).fill(255),
+  null,
+  true,
+  [],
+  new Map(),
+];
+
+/** The same with another value in one of its places, well formed; `bytes` where they are no CBOR. Bytes that hold CBOR are places, too. */
+export function withOddValue(bytes: Uint8Array, random: Random): Uint8Array {
+  let value: CborValue;
+  try {
+    value = decodeCbor(bytes);
+  } catch {
+    return bytes;
+  }
+  const paths = [...places(value)];
+  const place = paths[below(random, paths.length)] ?? [];
+  return encodeCbor(replaced(value, place, random));
+}
+
+function* places(value: CborValue, path: readonly number[] = []): Generator<readonly number[]> {
+  yield path;
+  const parts = Array.isArray(value) ? value : value instanceof Map ? [...value.values()] : [];
+  for (const [at, part] of parts.entries()) yield* places(part as CborValue, [...path, at]);
+}
+
+function replaced(value: CborValue, [at, ...rest]: readonly number[], random: Random): CborValue {
+  if (at !== undefined) {
+    const swap = (part: CborValue, index: number): CborValue =>
+      index === at ? replaced(part, rest, random) : part;
+    if (Array.isArray(value)) return value.map((part: CborValue, index) => swap(part, index));
+    const pairs = [...(value as ReadonlyMap<CborKey, CborValue>)];
+    return new Map(pairs.map(([key, part], index) => [key, swap(part, index)]));
+  }
+  if (value instanceof Uint8Array && below(random, 2) === 0) return withOddValue(value, random);
+  if (typeof value === 'number' && below(random, 2) === 0) {
+    return Math.max(0, value + below(random, 5) - 2);
+  }
+  return ODD_VALUES[below(random, ODD_VALUES.length)] ?? null;
 }

@@ -140,6 +140,47 @@ describe('a session', () => {
     session.close();
   });
 
+  it('asks anew where it has waited long for what is still to come of a pull, and ends the old one', async () => {
+    const tablet = await openTablet();
+    const { clock } = tablet;
+    const said: PullMessage[] = [];
+    const session = new Session({
+      ...tablet,
+      openLink: (_target, handlers) => {
+        const publish = (topic: string, payload: Uint8Array): void => {
+          const read = readPull(payload);
+          if (!topic.endsWith('/pull') || read.kind === 'refused') return;
+          said.push(read.message);
+          if (read.message.kind !== 'open') return;
+          const { pull } = read.message;
+          const isSecond = said.filter(({ kind }) => kind === 'open').length === 2;
+          const stage = isSecond ? 'caught-up' : 'partial';
+          const parts = {
+            kind: 'page',
+            pull,
+            page: 1,
+            stage,
+            lanes: new Map(),
+            items: [],
+          } as const;
+          clock.after(1, () => handlers.onMessage('sync/tablet/delta', encodeDelta(parts)));
+        };
+        clock.after(1, () => handlers.onUp({ publish, close: () => undefined }));
+        return () => undefined;
+      },
+      scope: EVERYTHING,
+    });
+    session.wake();
+    await clock.advance(7_200_000);
+    assert.deepEqual(
+      said.map(({ kind }) => kind),
+      ['open', 'taken', 'close', 'open', 'taken'],
+    );
+    assert.equal(said[2]?.pull, said[0]?.pull);
+    assert.equal(session.contact, 'live');
+    session.close();
+  });
+
   it('does not hammer a hub that lacks what another hub has receipted', async () => {
     const tablet = await openTablet();
     const { clock, outbox } = tablet;
