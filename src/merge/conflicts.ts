@@ -52,7 +52,7 @@ export interface FieldNode {
 }
 
 /** What stands in a record where an op comes to it. */
-export interface Surroundings {
+interface Surroundings {
   /** Whether a field, or any, is in conflict. */
   readonly isOpen: (field?: string) => boolean;
   /** Order of what stands in a field. */

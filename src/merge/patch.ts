@@ -18,7 +18,7 @@ const LIMITS: CborLimits = { depthMax: VALUE_DEPTH_MAX, itemsMax: 10_000 };
 const MAP_MAJOR = 5;
 
 /** Field → its value as one canonical CBOR item. */
-export type PatchFields = ReadonlyMap<string, Uint8Array>;
+type PatchFields = ReadonlyMap<string, Uint8Array>;
 /** Field → the writes of it that the writer had before its eyes; none where the field was empty. */
 export type Seen = ReadonlyMap<string, readonly OpId[]>;
 

@@ -13,7 +13,7 @@ export interface ToldUndo {
 }
 
 /** A sync state that the device is in, and the steps that lead out of it. */
-export interface ToldState {
+interface ToldState {
   readonly name: string;
   readonly steps: readonly string[];
 }

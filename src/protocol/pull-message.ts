@@ -26,21 +26,21 @@ export interface OpenPull {
   readonly resume?: Uint8Array;
 }
 
-export interface TakenPull {
+interface TakenPull {
   readonly kind: 'taken';
   readonly pull: number;
   /** All pages up to this one are kept. */
   readonly page: number;
 }
 
-export interface ClosePull {
+interface ClosePull {
   readonly kind: 'close';
   readonly pull: number;
 }
 
 export type PullMessage = OpenPull | TakenPull | ClosePull;
 
-export type ReadPull =
+type ReadPull =
   | { readonly kind: 'read'; readonly message: PullMessage }
   /** `pull` as far as it could be read: the refusal names it. */
   | { readonly kind: 'refused'; readonly pull: number | undefined; readonly reason: string };

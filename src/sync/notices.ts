@@ -16,7 +16,7 @@ import type { ToldConflict } from '../protocol/receipt-message.ts';
 import type { Lsn, TakenEdit } from './ops-door.ts';
 import { RECOVERY_TABLE } from './recovery-table.ts';
 
-export interface NoticesOptions {
+interface NoticesOptions {
   readonly openConflicts: (key: string, limit: number) => readonly ToldConflict[];
   readonly whenApplied: (lsn: Lsn) => Promise<void>;
   /** Durable entries that are not folded. */

@@ -38,7 +38,7 @@ export interface TailJournal {
   };
 }
 
-export interface OpTailOptions {
+interface OpTailOptions {
   readonly journal: TailJournal;
   /** All of the journal up to here is in the state. */
   readonly appliedLsn: () => Lsn;
@@ -53,7 +53,7 @@ export interface OpTailOptions {
   readonly log: Log;
 }
 
-export type TailLook =
+type TailLook =
   | { readonly kind: 'ops'; readonly ops: readonly TailOp[]; readonly throughLsn: Lsn }
   /** The journal has let go of what comes next. */
   | { readonly kind: 'released' };

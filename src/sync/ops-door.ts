@@ -35,7 +35,7 @@ export interface OpsFrom {
   readonly mayWrite?: (op: Pick<Op, 'kind' | 'key'>) => boolean;
 }
 
-export interface OpsDoorOptions {
+interface OpsDoorOptions {
   readonly acceptOps: (message: Uint8Array, from: OpsFrom) => OpsOutcome;
   /** Resolves when the LSN is durable. */
   readonly whenDurable: (lsn: Lsn) => Promise<void>;
@@ -48,7 +48,7 @@ export interface OpsDoorOptions {
   readonly log: Log;
 }
 
-export interface OpsMessage {
+interface OpsMessage {
   readonly topic: string;
   /** Valid during the call only. */
   readonly payload: Uint8Array;

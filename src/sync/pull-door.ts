@@ -34,7 +34,7 @@ export interface PullFrom {
   readonly rights: () => readonly OpId[];
 }
 
-export interface PullDoorOptions {
+interface PullDoorOptions {
   readonly hub: Origin;
   readonly journal: TailJournal;
   /** The folded state as it is now. */
@@ -49,7 +49,7 @@ export interface PullDoorOptions {
   readonly log: Log;
 }
 
-export interface PullMessageIn {
+interface PullMessageIn {
   readonly topic: string;
   readonly payload: Uint8Array;
   readonly from: PullFrom;

@@ -20,7 +20,7 @@ import { encodeBeyond } from '../protocol/beyond.ts';
 import type { OpTail } from './op-tail.ts';
 import type { StateSource, StateWalk } from './state-walk.ts';
 
-export interface PullSessionOptions {
+interface PullSessionOptions {
   readonly device: string;
   readonly open: OpenPull;
   /** Begins the walk, and tells the device so; throws `HubError` where the store is at fault. */
@@ -34,7 +34,7 @@ export interface PullSessionOptions {
   readonly nowMs: () => number;
 }
 
-export type SessionStep =
+type SessionStep =
   /** There may be more to do at once. */
   | { readonly kind: 'more' }
   /** Nothing to do until the device has taken pages, or the journal has grown. */

@@ -66,7 +66,7 @@ export interface StateSource {
 }
 
 /** Where a walk by keys stands, and what it leads to. */
-export interface WalkMark {
+interface WalkMark {
   readonly hub: Origin;
   readonly lsn: number;
   readonly phase: 'events' | 'docs' | 'records';
@@ -74,7 +74,7 @@ export interface WalkMark {
   readonly target: VersionVector;
 }
 
-export interface WalkOptions {
+interface WalkOptions {
   readonly source: StateSource;
   readonly hub: Origin;
   readonly ranges: readonly KeyRange[];

@@ -65,7 +65,7 @@ export interface Asset {
   download(version?: SeenVersion): Promise<Uint8Array>;
 }
 
-export interface AssetParts {
+interface AssetParts {
   readonly make: (kind: Kind, key: string, body: Uint8Array, opClass: OpClass) => Made;
   readonly record: (key: string) => RecordState;
   readonly writes: (key: string) => readonly RecordWrite[];

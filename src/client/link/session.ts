@@ -22,7 +22,7 @@ import type { Replica } from '../view/replica.ts';
 
 export type Contact = 'offline' | 'connecting' | 'catching up' | 'live' | 'closed';
 
-export interface SessionOptions {
+interface SessionOptions {
   readonly name: string;
   readonly target: Omit<LinkTarget, 'filters'>;
   readonly openLink: OpenLink;

@@ -14,7 +14,7 @@ export interface SentAgain {
   readonly floors: readonly OpId[];
 }
 
-export interface AgainParts {
+interface AgainParts {
   /** Up to where some hub has each lane. */
   readonly receipted: VersionVector;
   /** Receipted ops that are still shown, in the order of their birth: looked for only where a hub lacks something. */

@@ -30,7 +30,7 @@ export function unframe(framed: Uint8Array): Uint8Array | undefined {
     : undefined;
 }
 
-export interface ReadFrames {
+interface ReadFrames {
   readonly entries: readonly Uint8Array[];
   /** What lies between them, or at the end, and was written once. */
   readonly damaged: readonly Uint8Array[];

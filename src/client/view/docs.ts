@@ -21,7 +21,7 @@ export interface YModule<D extends YDoc> {
   encodeStateAsUpdate(doc: D, known: Uint8Array): Uint8Array;
 }
 
-export interface DocsOptions {
+interface DocsOptions {
   /** Makes the op: rejects, or throws, where that cannot be. */
   readonly make: (key: string, update: Uint8Array) => PromiseLike<unknown>;
   /** Nobody waits for what was typed: somebody has to hear that it cannot be handed in. */

@@ -5,7 +5,7 @@
  */
 import type { Cancel, Clock, Timers } from '../../base/clock.ts';
 
-export interface SavingOptions {
+interface SavingOptions {
   readonly save: () => Promise<void>;
   /** Whether something waits for it that should not. */
   readonly isPressing: () => boolean;

@@ -14,14 +14,14 @@ import type { OwnOp } from '../outbox/entry.ts';
 import { isOnRecord, Overlay } from './overlay.ts';
 import type { Replica } from './replica.ts';
 
-export interface ViewParts {
+interface ViewParts {
   readonly replica: Replica;
   readonly ownByKey: () => ReadonlyMap<string, readonly OwnOp[]>;
   /** Rank of what this device makes. */
   readonly authority: () => number;
 }
 
-export interface SeenEvent {
+interface SeenEvent {
   readonly order: WriteOrder;
   readonly body: Uint8Array;
 }

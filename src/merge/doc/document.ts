@@ -17,7 +17,7 @@ interface Client {
 }
 
 /** What a person may want to know of a document without opening it. */
-export interface DocSummary {
+interface DocSummary {
   /** Names of its roots, as far as they show. */
   readonly roots: readonly string[];
   /** Yjs clients that wrote in it. */

@@ -24,7 +24,7 @@ export function hasRoomFor(change: DocChange, { bytes, growth }: DocSizes): bool
 }
 
 /** Whether no unit of the update has content. */
-export function onlyTakesAway({ clients }: DocChange): boolean {
+function onlyTakesAway({ clients }: DocChange): boolean {
   return [...clients.values()].every(({ runs }) =>
     runs.every(({ content }) => content.ref === DELETED_REF),
   );

@@ -18,7 +18,7 @@ import { forFields, type RecordOps } from './record-ops.ts';
 import { baseOf } from './standing.ts';
 import { isUndone } from './undone.ts';
 
-export interface Drawing {
+interface Drawing {
   /** The ops that are kept; of those that come meanwhile, none may be an undo. */
   readonly ops: RecordOps;
   /** The fields that stand, the asset's among them, and above which tombstone. */

@@ -37,7 +37,7 @@ const DOC_LEAF = 3;
 /** Some milliseconds on a slow processor. */
 const STEP_LEAVES = 64;
 
-export interface StateHash {
+interface StateHash {
   readonly digest: Uint8Array;
   /** How many leaves it covers. */
   readonly leaves: number;

@@ -16,7 +16,7 @@ export const SPEAK_ALREADY = 'these hubs speak already';
 export const COPIED_MS = 900_000;
 
 /** A card that was copied; `old copy`: the same, of a version that tells no instance and reads no code. */
-export type OwnIdMet = 'itself' | 'copy' | 'old copy';
+type OwnIdMet = 'itself' | 'copy' | 'old copy';
 
 interface Told {
   readonly holes: readonly PeerRange[];

@@ -30,7 +30,7 @@ import { StateSwap } from './state-swap.ts';
 import { heldByBoth, StampCheck } from './stamp-check.ts';
 import { Taking } from './taking.ts';
 
-export interface ExchangeOptions extends PeerHost {
+interface ExchangeOptions extends PeerHost {
   /** What was found equal with a hub before, and what is now. */
   readonly levelled: LevelBook;
   /** Drawn at the start of this process. */

@@ -28,7 +28,7 @@ export interface LineHandlers {
   onClose(reason: string): void;
 }
 
-export interface PeerBookOptions extends PeerHost {
+interface PeerBookOptions extends PeerHost {
   readonly journal: PeerJournal & { onDurable(listener: (durableLsn: number) => void): void };
   /** Undefined: power allows no peers now. */
   readonly policy: () => PeerPolicy | undefined;

@@ -22,7 +22,7 @@ import {
   type PeerOp,
 } from './peer-message.ts';
 
-export interface SendingOptions {
+interface SendingOptions {
   readonly journal: PeerJournal;
   readonly peerHolds: VersionVector;
   /** What it lacks below that. */
@@ -35,7 +35,7 @@ export interface SendingOptions {
   readonly nowMs: () => number;
 }
 
-export interface SendingPage {
+interface SendingPage {
   readonly ops: readonly PeerOp[];
   /** False where the journal had no more. */
   readonly hasMore: boolean;

@@ -21,7 +21,7 @@ import {
   STAMPS_MAX,
 } from './peer-message.ts';
 
-export interface StampCheckOptions {
+interface StampCheckOptions {
   readonly stamps: PeerStamps;
   readonly timers: Timers;
   readonly send: (message: StampMessage) => void;
@@ -29,7 +29,7 @@ export interface StampCheckOptions {
   readonly onTaken: (stamps: readonly OpStamp[]) => void;
 }
 
-export type StampMessage = Extract<PeerMessage, { kind: 'compare' | 'differ' | 'stamps' }>;
+type StampMessage = Extract<PeerMessage, { kind: 'compare' | 'differ' | 'stamps' }>;
 
 /** Ops of these classes are not on records. */
 const OTHER_CLASSES: ReadonlySet<number> = new Set([TELEMETRY, PREVIEW, BULK, LOG]);

@@ -13,12 +13,12 @@ import { seqIn, type VersionVector } from '../../model/version-vector.ts';
 import type { GivenState, OfferedState, PeerStates, TakenState } from './contract.ts';
 import { PEER_PAGE_BYTES_MAX, type PeerMessage } from './peer-message.ts';
 
-export type StateMessage = Extract<PeerMessage, { kind: 'offer' | 'ask' | 'part' }>;
+type StateMessage = Extract<PeerMessage, { kind: 'offer' | 'ask' | 'part' }>;
 
 /** Who has asked for a piece is busy with it for a while. */
 const ASKED_MS = 120_000;
 
-export interface StateSwapOptions {
+interface StateSwapOptions {
   readonly states: PeerStates;
   readonly peer: Origin;
   /** The peer reads the states of this hub. */
