@@ -127,6 +127,8 @@ export const FAULTS = {
     'The identity key of this hub is gone. Restore `keys` from its backup; where there is none, `heliograph identity new` makes this a new hub that keeps the data.',
   'keys.foreign':
     'Key and data are of two hubs. Restore the key that belongs to the data; where nobody has it, `heliograph identity new` makes this a new hub that keeps the data.',
+  'region.broker-away':
+    'The broker of the hubs does not answer. Check that it runs, and regional.url; hubs keep what they have, and go on by themselves.',
   'region.key-lost':
     'The key of this region is gone, and its hubs have pinned it. Restore it from its backup; where there is none, `heliograph identity new --regional` begins with a new one, and each hub trusts it once its `uplink/region.pub` is deleted.',
   'region.key-foreign':

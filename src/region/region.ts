@@ -30,6 +30,8 @@ import { fleetTerms, openStorage } from './storage.ts';
 import { openRegionAudit } from './audit.ts';
 import { settingsOf } from './settings.ts';
 import { summariesOf } from './summaries.ts';
+import { FaultBook, type FoundFault } from '../status/fault-book.ts';
+import type { FaultStatus } from '../status/snapshot.ts';
 import { PageFiles } from '../status/http/page-files.ts';
 import { readSecret } from '../security/secrets.ts';
 import type { ContentDoor } from '../status/api/assets.ts';
@@ -163,31 +165,31 @@ async function listenHttp(parts: RegionParts): Promise<HttpServer> {
   const { host, httpPort } = config.regional;
   const startMs = clock.monotonicMs();
   const diskFreeBytes = (): number | null => freeBytesOf(regionalDir(config.data), machine);
+  const own = (): OwnWord => ownWord(id, clock.monotonicMs() - startMs);
+  const book = new FaultBook(clock, log);
+  const faults = (): readonly FaultStatus[] => book.told(faultsNow(node, database));
   const status = async (): Promise<RegionStatus> => {
     const sites: RegionSite[] = [];
     for (const { name: site, storage } of node.sites()) {
       const hubs = (await storage.hubs()).map(({ hub }) => hub);
       sites.push({ site, hubs, batches: await storage.batches() });
     }
-    const uptimeS = Math.round((clock.monotonicMs() - startMs) / 1_000);
-    const connected = node.isConnected;
     const at = isoTime(clock.wallMs());
-    const own = { regionId: id, version: PROGRAM_VERSION, uptimeS, at, connected };
-    return { ...own, diskFreeBytes: diskFreeBytes(), sites };
+    const around = { connected: node.isConnected, diskFreeBytes: diskFreeBytes() };
+    return { ...own(), at, ...around, faults: faults(), sites };
   };
   const metrics = async (): Promise<RegionMetrics> => {
-    const uptimeS = Math.round((clock.monotonicMs() - startMs) / 1_000);
-    const own = { regionId: id, version: PROGRAM_VERSION, uptimeS, work: node.work };
     const sites = await siteMetrics(node.sites(), clock.wallMs());
     // What the question above has met, not the one before.
-    const databaseThere = database?.isThere ?? null;
+    const databaseThere = database === undefined ? null : database.awayBy === undefined;
     const around = { connected: node.isConnected, databaseThere, diskFreeBytes: diskFreeBytes() };
-    return { ...own, ...around, sites };
+    return { ...own(), work: node.work, ...around, faults: faults(), sites };
   };
   const api = createRegionApi({
     isConnected: () => node.isConnected,
     wallMs: () => clock.wallMs(),
     diskFreeBytes,
+    faults,
     status,
     metrics,
     digest: async (site) => node.site(site)?.storage.digest(),
@@ -225,6 +227,20 @@ async function listenHttp(parts: RegionParts): Promise<HttpServer> {
   );
   closers.add(api);
   return server;
+}
+
+type OwnWord = Pick<RegionStatus, 'regionId' | 'version' | 'uptimeS'>;
+
+function ownWord(regionId: string, uptimeMs: number): OwnWord {
+  return { regionId, version: PROGRAM_VERSION, uptimeS: Math.round(uptimeMs / 1_000) };
+}
+
+/** Of the database both may tell: who waits for it, and whom it has failed. */
+function faultsNow(node: RegionalNode, database: Database | undefined): FoundFault[] {
+  const why = database?.awayBy;
+  if (why === undefined) return node.troubles();
+  const others = node.troubles().filter(({ code }) => code !== 'database.away');
+  return [...others, { code: 'database.away', message: `PostgreSQL: ${why}` }];
 }
 
 function freeBytesOf(dir: string, { files }: Pick<Machine, 'files'>): number | null {

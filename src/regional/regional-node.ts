@@ -7,8 +7,7 @@
  */
 import type { Cancel, Clock, Timers } from '../base/clock.ts';
 import { hexOf } from '../base/bytes.ts';
-import { type FaultCode, HubError, messageOf, systemCode } from '../base/errors.ts';
-import { type Log, RareLog } from '../base/log.ts';
+import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { BatchId } from '../batch/batch-id.ts';
 import type { Chunk } from '../batch/wire/chunks.ts';
@@ -39,6 +38,7 @@ import { Pressure } from './pressure/pressure.ts';
 import { ChunkDesk, type ChunkTopic } from './arriving/chunk-desk.ts';
 import { type Answer, Site, type SiteAudit } from './site.ts';
 import type { RegionStorage } from './site-storage.ts';
+import { type Trouble, Troubles } from './arriving/troubles.ts';
 import { WorkQueue } from './arriving/work-queue.ts';
 
 export interface RegionalNodeOptions {
@@ -85,12 +85,6 @@ interface RegionalWork {
   readonly overQuota: number;
 }
 
-/** Faults of a database: it comes back, or a person mends it while we wait. */
-const PASSING = /^database\./;
-/** Faults of a disk that is full or away. */
-const OF_DISK: ReadonlySet<FaultCode> = new Set(['store.failed', 'files.refused']);
-/** While it lasts each chunk of each hub meets it. */
-const TROUBLE_MS = 60_000;
 const CLIENT_SUFFIX_BYTES = 6;
 /** Batches that wait for their turn in memory; others wait in the storage. */
 const QUEUED_MAX = 1_000;
@@ -115,7 +109,7 @@ export class RegionalNode {
   #isSweeping = false;
   readonly #work = { chunks: 0, batches: 0, ops: 0, parked: 0, nonsense: 0, overQuota: 0 };
   readonly #nonsense: Nonsense;
-  readonly #rareLog: RareLog;
+  readonly #troubles: Troubles;
   #isClosed = false;
 
   private constructor(options: RegionalNodeOptions) {
@@ -123,7 +117,7 @@ export class RegionalNode {
     this.#limits = { ...DEFAULT_REGIONAL_LIMITS, ...options.limits };
     this.#queue = new WorkQueue(options.fleet?.takesAtOnce ?? 1, (error) => this.#broken(error));
     this.#nonsense = new Nonsense(options.log);
-    this.#rareLog = new RareLog(options.log, options.clock, TROUBLE_MS);
+    this.#troubles = new Troubles(options.log, options.clock);
     this.#pressure = new Pressure({ ...options, queue: this.#queue });
     this.down = new DownDesk({
       siteOf: (name) => this.#siteOfOthers(name),
@@ -169,6 +163,12 @@ export class RegionalNode {
 
   get isConnected(): boolean {
     return this.#link.isConnected;
+  }
+
+  /** What keeps it from taking what hubs send. */
+  troubles(): Trouble[] {
+    const { trouble } = this.#link;
+    return [...(trouble === undefined ? [] : [trouble]), ...this.#troubles.list()];
   }
 
   get work(): RegionalWork {
@@ -318,6 +318,7 @@ export class RegionalNode {
       const { answer, freed, ops, flowsDown } = await site.take(hub, batch);
       if (flowsDown === true) this.down.pushSoon(site);
       if (ops !== undefined) {
+        this.#troubles.over('storing');
         this.#work.batches += 1;
         this.#work.ops += ops;
       } else if (answer?.kind === 'receipt') this.#work.parked += 1;
@@ -364,17 +365,14 @@ export class RegionalNode {
       for (const site of await this.#allSites()) await this.#takeUp(site);
     };
     look()
-      .catch((error: unknown) => this.#broken(error))
+      .then(() => this.#troubles.over('looking'))
+      .catch((error: unknown) => this.#broken(error, 'looking'))
       .finally(() => (this.#isSweeping = false));
   }
 
-  /** A full disk and a database that is away pass: what found no place is not confirmed, and comes again. Anything else ends the process. */
-  #broken(error: unknown): void {
-    const fault = error instanceof HubError ? { code: error.code, hint: error.hint } : {};
-    const told = { reason: messageOf(error), ...fault };
-    if (isPassing(error)) this.#rareLog.error('regional.database', told);
-    else if (isOfDisk(error)) this.#rareLog.error('regional.disk', told);
-    else this.#options.onFatal(error);
+  /** Ends the process, but for what passes. */
+  #broken(error: unknown, work: 'storing' | 'looking' = 'storing'): void {
+    if (!this.#troubles.met(error, work)) this.#options.onFatal(error);
   }
 
   #answer(address: HubAddress, batch: BatchId, answer: Answer, wait?: AskedToWait): void {
@@ -388,13 +386,4 @@ export class RegionalNode {
     this.#work.nonsense += 1;
     this.#nonsense.note(topic, what);
   }
-}
-
-function isPassing(error: unknown): boolean {
-  return error instanceof HubError && PASSING.test(error.code);
-}
-
-function isOfDisk(error: unknown): boolean {
-  if (error instanceof HubError) return OF_DISK.has(error.code);
-  return systemCode(error) !== undefined;
 }

@@ -4,7 +4,7 @@
  */
 import { FAULTS } from '../base/errors.ts';
 import { CLASS_NAMES } from '../model/class.ts';
-import type { Health, PeerRow, StatusSnapshot } from './snapshot.ts';
+import type { FaultStatus, Health, PeerRow, StatusSnapshot } from './snapshot.ts';
 
 export const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 
@@ -28,11 +28,7 @@ export function renderMetrics(status: StatusSnapshot, health: Health): string {
   page.gauges('sync_state', '1 for the state of sync that names the hub.', [
     [{ state, severity }, 1],
   ]);
-  const faults = Object.keys(FAULTS).map((code): Sample => [
-    { code },
-    status.faults.some((fault) => fault.code === code) ? 1 : 0,
-  ]);
-  page.gauges('fault', '1 while a fault of this code holds.', faults);
+  addFaults(page, status.faults);
   addPeers(page, status);
   const { rssBytes, cpuS } = status.process;
   page.add('gauge', 'process_resident_memory_bytes', 'Resident memory.', [[{}, rssBytes]]);
@@ -276,4 +272,11 @@ function renderLabels(labels: Labels): string {
 
 function escapeLabel(value: string): string {
   return value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
+}
+
+/** One sample for each code there is: what has never held can be asked for, too. */
+export function addFaults(page: Exposition, faults: readonly Pick<FaultStatus, 'code'>[]): void {
+  const holds = new Set<string>(faults.map(({ code }) => code));
+  const samples = Object.keys(FAULTS).map((code): Sample => [{ code }, holds.has(code) ? 1 : 0]);
+  page.gauges('fault', '1 while a fault of this code holds.', samples);
 }

@@ -7,6 +7,7 @@ import assert from 'node:assert/strict';
 
 import { afterAll, beforeAll, describe, test } from 'vitest';
 
+import { SILENT_LOG } from '../../src/base/log.ts';
 import type { Database } from '../../src/platform/network/postgres.ts';
 import { eventually } from '../support/hubs/api.ts';
 import { batchOf, HUB_ID, stampedOps } from '../support/made/batches.ts';
@@ -96,6 +97,27 @@ describe.skipIf(!hasPeers)('an ailing database (skipped without postgres)', () =
     assert.equal((await putting).kind, 'kept');
     assert.equal((await keepBatch(site, batch)).kind, 'kept');
     assert.equal((await site.digest()).ops, 40);
+  });
+
+  test('while work waits for room it is away, although it answers who reads, and the log says so once', async () => {
+    const told: string[] = [];
+    const tell = (event: string): void => void told.push(event);
+    const log = { ...SILENT_LOG, info: tell, warn: tell };
+    const asked = await connect(server.url('postgres'), 2, undefined, log);
+    let isFull = true;
+    const full = `DO $$ BEGIN RAISE EXCEPTION 'no room' USING ERRCODE = 'disk_full'; END $$`;
+    const waiting = asked.patiently(() => asked.query(isFull ? full : 'SELECT 1'));
+    await eventually(
+      async () => asked.awayBy,
+      (why) => why === 'no room',
+    );
+    await asked.query('SELECT 1');
+    assert.equal(asked.awayBy, 'no room');
+    isFull = false;
+    await waiting;
+    assert.equal(asked.awayBy, undefined);
+    assert.deepEqual(told, ['database.away', 'database.back']);
+    await asked.close();
   });
 
   test.each(TABLES)(

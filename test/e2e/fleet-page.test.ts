@@ -68,7 +68,8 @@ testWithPeers(
     const fetch = (request: Request): Response => {
       const { pathname } = new URL(request.url);
       if (isAway && pathname.startsWith('/api/')) return problem(503, away);
-      const fleet = { at: AT, diskFreeBytes: 120_000_000, hubs };
+      const faults = [{ message: 'The broker is away', hint: 'Check that it runs' }];
+      const fleet = { at: AT, diskFreeBytes: 120_000_000, faults, hubs };
       const told = pathname === '/api/v1/fleet' ? Response.json(fleet) : undefined;
       return told ?? page.answer(pathname, request.headers) ?? new Response('', { status: 404 });
     };

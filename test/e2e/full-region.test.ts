@@ -23,6 +23,9 @@ interface Status {
 
 const digestOf = (url: string): Promise<Digest> => getJson<Digest>(`${url}api/v1/digest?site=demo`);
 
+const faultsAt = async (url: string): Promise<readonly unknown[]> =>
+  (await getJson<{ faults: readonly unknown[] }>(`${url}api/v1/status`)).faults;
+
 /** Three MiB that nothing makes smaller. */
 async function publishMuch(hub: RunningHub): Promise<void> {
   const client = await connectAsync(hub.mqttUrl, { reconnectPeriod: 0 });
@@ -48,6 +51,10 @@ async function fullAndFree(
   const makeRoom = fill(disk);
   await Promise.all(hubs.map((hub) => publishMuch(hub)));
   await isTold();
+  await eventually(
+    () => faultsAt(regionUrl()),
+    (faults) => faults.length === 1,
+  );
   const waiting = await Promise.all(
     hubs.map(({ httpUrl }) => getJson<Status>(`${httpUrl}api/v1/status`)),
   );
@@ -56,6 +63,10 @@ async function fullAndFree(
   makeRoom();
   for (const { httpUrl } of hubs) await uplinked(httpUrl);
   assert.equal((await digestOf(regionUrl())).ops, hubs.length * PUBLISHES, 'each once');
+  await eventually(
+    () => faultsAt(regionUrl()),
+    (faults) => faults.length === 0,
+  );
   const health = await eventually(
     () => fetch(`${regionUrl()}healthz`),
     ({ status }) => status === 200,

@@ -34,8 +34,8 @@ export interface Database extends Sql {
   transaction<T>(work: (sql: Sql) => Promise<T>): Promise<T>;
   /** Repeats `work` as long as the database is away; only for what may be done twice. Rejects when it is closed. */
   patiently<T>(work: () => Promise<T>): Promise<T>;
-  /** Whether the last statement reached the server. */
-  readonly isThere: boolean;
+  /** Why it is away: the last statement did not reach it, or some work waits for it; undefined while it is there. */
+  readonly awayBy: string | undefined;
   close(): Promise<void>;
 }
 
@@ -105,7 +105,9 @@ class PooledDatabase implements Database {
   readonly #options: DatabaseOptions;
   readonly #closing = new AbortController();
   readonly #names = new Map<string, string>();
-  #isThere = true;
+  #awayBy: string | undefined;
+  /** Pieces of work that wait. A server without room answers all the same who only reads, and is not back for that. */
+  #waiting = 0;
 
   constructor(pool: Pool, options: DatabaseOptions) {
     this.#pool = pool;
@@ -114,8 +116,8 @@ class PooledDatabase implements Database {
     pool.on('error', (error) => this.#away(error));
   }
 
-  get isThere(): boolean {
-    return this.#isThere;
+  get awayBy(): string | undefined {
+    return this.#awayBy;
   }
 
   async query(text: string, values: readonly PgValue[] = []): Promise<readonly PgRow[]> {
@@ -173,14 +175,27 @@ class PooledDatabase implements Database {
 
   async patiently<T>(work: () => Promise<T>): Promise<T> {
     const backoff = new Backoff(PAUSE_MS_MIN, PAUSE_MS_MAX, this.#options.random);
-    for (;;) {
-      try {
-        return await work();
-      } catch (error) {
-        const isAway = error instanceof HubError && error.code === 'database.away';
-        if (!isAway || this.#closing.signal.aborted) throw error;
-        await pause(this.#options.timers, backoff.nextMs(), this.#closing.signal);
+    let isWaiting = false;
+    const waits = (now: boolean): void => {
+      if (now !== isWaiting) this.#waiting += now ? 1 : -1;
+      isWaiting = now;
+    };
+    try {
+      for (;;) {
+        try {
+          const result = await work();
+          waits(false);
+          this.#isThere();
+          return result;
+        } catch (error) {
+          const isAway = error instanceof HubError && error.code === 'database.away';
+          if (!isAway || this.#closing.signal.aborted) throw error;
+          waits(isWaiting || !isLost(error.cause));
+          await pause(this.#options.timers, backoff.nextMs(), this.#closing.signal);
+        }
       }
+    } finally {
+      waits(false);
     }
   }
 
@@ -203,8 +218,7 @@ class PooledDatabase implements Database {
       const prepared =
         values.length === 0 ? { text } : { text, values: bound, name: this.#nameOf(text) };
       const { rows } = await on.query<Record<string, unknown>>(prepared);
-      if (!this.#isThere) this.#options.log.info('database.back');
-      this.#isThere = true;
+      this.#isThere();
       return rows ?? [];
     } catch (error) {
       throw this.#fault(error);
@@ -220,18 +234,27 @@ class PooledDatabase implements Database {
     return name;
   }
 
+  #isThere(): void {
+    if (this.#awayBy === undefined || this.#waiting > 0) return;
+    this.#options.log.info('database.back');
+    this.#awayBy = undefined;
+  }
+
   #away(error: unknown): void {
-    if (this.#isThere) this.#options.log.warn('database.away', { reason: messageOf(error) });
-    this.#isThere = false;
+    const reason = messageOf(error);
+    if (this.#awayBy === undefined) this.#options.log.warn('database.away', { reason });
+    this.#awayBy = reason;
   }
 
   #fault(error: unknown): HubError {
     const fault = databaseFault(error);
-    if (fault !== error && fault.code === 'database.away' && !LOST.test(systemCode(error) ?? '')) {
-      this.#away(error);
-    }
+    if (fault !== error && fault.code === 'database.away' && !isLost(error)) this.#away(error);
     return fault;
   }
+}
+
+function isLost(error: unknown): boolean {
+  return LOST.test(systemCode(error) ?? '');
 }
 
 /** Whether the statement waited for a lock for longer than its transaction may. */

@@ -4,11 +4,12 @@
  */
 import { Backoff } from '../../base/backoff.ts';
 import type { Cancel, Timers } from '../../base/clock.ts';
-import { HubError } from '../../base/errors.ts';
+import { FAULTS, HubError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import type { Random } from '../../base/random.ts';
 import { BRIEF_FILTER, UPSTREAM_FILTERS } from '../../batch/wire/topics.ts';
 import type { MqttClient, MqttSession } from '../../platform/network/mqtt-client.ts';
+import type { Trouble } from './troubles.ts';
 
 export interface BrokerAddress {
   readonly url: string;
@@ -44,6 +45,7 @@ export class BrokerLink {
   #cancelPause: Cancel = (): void => undefined;
   #isClosed = false;
   #hearsBrief = false;
+  #trouble: Trouble | undefined;
 
   constructor(options: BrokerLinkOptions) {
     this.#options = options;
@@ -57,6 +59,11 @@ export class BrokerLink {
 
   get isConnected(): boolean {
     return this.#session !== undefined;
+  }
+
+  /** Why there is no connection; undefined where there is one, or none was tried yet. */
+  get trouble(): Trouble | undefined {
+    return this.#trouble;
   }
 
   /** The broker lets short chunks on brief topics through to us. */
@@ -100,6 +107,7 @@ export class BrokerLink {
       await session.subscribe(UPSTREAM_FILTERS.map((filter) => `${share}${filter}`));
       this.#hearsBrief = await isGranted(session, `${share}${BRIEF_FILTER}`);
       this.#backoff.reset();
+      this.#trouble = undefined;
       log.info('regional.connected', { broker: broker.url });
     } catch (error) {
       if (!(error instanceof HubError)) throw error;
@@ -114,13 +122,19 @@ export class BrokerLink {
     else await session.close();
   }
 
-  #lost({ code, hint, message: why }: HubError): void {
+  #lost({ code, message: why }: HubError): void {
     this.#session = undefined;
     if (this.#isClosed) return;
     const { log, broker, timers, onFatal } = this.#options;
     // What is said of a broker that does not answer is meant for hubs.
-    const told = code === 'uplink.unreachable' ? {} : { code, hint };
-    log.warn('regional.disconnected', { broker: broker.url, why, ...told });
+    const fault = code === 'uplink.unreachable' ? 'region.broker-away' : code;
+    log.warn('regional.disconnected', {
+      broker: broker.url,
+      why,
+      code: fault,
+      hint: FAULTS[fault],
+    });
+    this.#trouble = { code: fault, message: `${broker.url}: ${why}` };
     this.#cancelPause = timers.after(this.#backoff.nextMs(), () => {
       this.#connect().catch((error: unknown) => onFatal(error));
     });

@@ -36,8 +36,11 @@ export function serveApi(
   let isClosed = false;
   app.onError((error) => {
     if (isClosed) return problem(503, `The ${node} is stopping.`);
-    options.log.error('http.failed', { reason: messageOf(error) });
-    if (error instanceof HubError) return problem(503, `${error.message}. ${error.hint}`);
+    const fault = error instanceof HubError ? error : undefined;
+    // Of a database that is away the log tells once; here each page that is open would, every ten seconds.
+    if (fault?.code !== 'database.away')
+      options.log.error('http.failed', { reason: messageOf(error) });
+    if (fault !== undefined) return problem(503, `${fault.message}. ${fault.hint}`);
     return problem(500, `The log of the ${node} says more.`);
   });
   app.notFound((context) => problem(404, `There is nothing at ${context.req.path}.`));

@@ -133,7 +133,7 @@ async function showFleet() {
   // What the region says of itself: its database is away, its disk is full.
   if (answer.status === 503) return showTrouble((await answer.json()).detail);
   if (!answer.ok) throw new Error(`${answer.status}`);
-  const { at, diskFreeBytes, hubs } = await answer.json();
+  const { at, diskFreeBytes, faults, hubs } = await answer.json();
   const nowMs = Date.parse(at);
   const sorted = hubs.toSorted(
     (a, b) => isTroubled(b, nowMs) - isTroubled(a, nowMs) || heardMs(a) - heardMs(b),
@@ -144,7 +144,8 @@ async function showFleet() {
   element('identity').textContent =
     `${hubs.length} ${hubs.length === 1 ? 'hub' : 'hubs'} at ${sites} ${sites === 1 ? 'site' : 'sites'}`;
   const isLow = diskFreeBytes !== null && diskFreeBytes < LOW_DISK_BYTES;
-  showTrouble(isLow ? `The disk is nearly full: ${bytes(diskFreeBytes)} left` : '');
+  const low = isLow ? [`The disk is nearly full: ${bytes(diskFreeBytes)} left`] : [];
+  showTrouble([...low, ...faults.map(({ message, hint }) => `${message}. ${hint}`)].join(' '));
 }
 
 function showTrouble(sentence) {

@@ -14,6 +14,7 @@ import { contentAnswer, type ContentDoor } from '../api/assets.ts';
 import { regionBundleAnswer, type TakeCarried } from '../api/bundle.ts';
 import { readingsAnswer, type ReadingsSource } from '../api/readings.ts';
 import type { FleetHub, FleetLine } from './fleet.ts';
+import type { FaultStatus } from '../snapshot.ts';
 import type { PageFiles } from '../http/last-routes.ts';
 import type { LoginOptions } from '../http/login.ts';
 import { type Api, type ApiEnv, serveApi } from '../http/serve-api.ts';
@@ -49,6 +50,7 @@ export interface RegionStatus {
   readonly connected: boolean;
   /** Room that is left on the disk of the data; null where that is not to be read. */
   readonly diskFreeBytes: number | null;
+  readonly faults: readonly FaultStatus[];
   readonly sites: readonly RegionSite[];
 }
 
@@ -58,6 +60,8 @@ export interface RegionApiOptions extends LoginOptions {
   wallMs(): number;
   /** As in the status. */
   diskFreeBytes(): number | null;
+  /** What keeps the node from taking what hubs send. */
+  faults(): readonly FaultStatus[];
   status(): Promise<RegionStatus>;
   metrics(): Promise<RegionMetrics>;
   /** Undefined where no such site is known. */
@@ -104,7 +108,8 @@ function addRoutes(app: Hono<ApiEnv>, options: RegionApiOptions): void {
   app.get('/api/v1/fleet', async () => {
     const hubs = await options.fleet();
     const diskFreeBytes = options.diskFreeBytes();
-    return jsonAnswer({ at: isoTime(options.wallMs()), diskFreeBytes, hubs });
+    const faults = options.faults();
+    return jsonAnswer({ at: isoTime(options.wallMs()), diskFreeBytes, faults, hubs });
   });
   app.get('/api/v1/log', (context) => logAnswer(options, context));
   app.get('/api/v1/summaries', (context) => summariesAnswer(options, context));

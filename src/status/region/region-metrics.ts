@@ -1,5 +1,6 @@
 /** Metrics of a regional node, or of one worker of a fleet: its own work, and what the storage holds for all. */
-import { Exposition, type Sample } from '../metrics.ts';
+import { addFaults, Exposition, type Sample } from '../metrics.ts';
+import type { FaultStatus } from '../snapshot.ts';
 
 export interface RegionMetrics {
   readonly regionId: string;
@@ -18,6 +19,7 @@ export interface RegionMetrics {
   /** Whether the database answered last; null where there is none. */
   readonly databaseThere: boolean | null;
   readonly diskFreeBytes: number | null;
+  readonly faults: readonly Pick<FaultStatus, 'code'>[];
   readonly sites: readonly {
     readonly site: string;
     readonly batches: number;
@@ -38,6 +40,7 @@ export function renderRegionMetrics(metrics: RegionMetrics): string {
   page.gauge('region_database_up', '1 while PostgreSQL answers.', metrics.databaseThere);
   const left = 'Space that is left on the disk of the data; what a database has, it says itself.';
   page.gauge('region_disk_free_bytes', left, metrics.diskFreeBytes);
+  addFaults(page, metrics.faults);
   page.counter('region_chunks', 'Chunks that this process has taken.', work.chunks);
   page.counter('region_batches', 'Batches that this process has stored.', work.batches);
   page.counter('region_ops', 'Ops in batches that this process has stored.', work.ops);

@@ -8,7 +8,7 @@ import { chownSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { SILENT_LOG } from '../../../src/base/log.ts';
+import { type Log, SILENT_LOG } from '../../../src/base/log.ts';
 import { machineTimers } from '../../../src/platform/clock.ts';
 import { type Database, openDatabase } from '../../../src/platform/network/postgres.ts';
 import { machineRandom } from '../../../src/platform/random.ts';
@@ -128,14 +128,19 @@ export class PostgresServer {
   }
 }
 
-export function connect(url: string, connectionsMax = 6, password?: string): Promise<Database> {
+export function connect(
+  url: string,
+  connectionsMax = 6,
+  password?: string,
+  log: Log = SILENT_LOG,
+): Promise<Database> {
   return openDatabase({
     url,
     ...(password === undefined ? {} : { password }),
     connectionsMax,
     timers: machineTimers,
     random: machineRandom,
-    log: SILENT_LOG,
+    log,
   });
 }
 

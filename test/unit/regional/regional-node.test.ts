@@ -158,9 +158,14 @@ test('a full disk at the regional node confirms nothing, and passes', async () =
   await it.clock.advance(30_000);
   assert.equal(it.uplink?.backlog()[TELEMETRY].ops, 40);
   assert.ok(it.log.count('regional.disk') > 0);
+  assert.deepEqual(
+    it.region?.troubles().map(({ code }) => code),
+    ['files.refused'],
+  );
   it.regionFiles.setCapacity(1 << 30);
   await it.deliver();
   assert.equal(it.store.ops.size, 80);
+  assert.deepEqual(it.region?.troubles(), []);
   await it.stop();
   assert.deepEqual(it.fatal, []);
 });
@@ -218,9 +223,11 @@ test('a database that is away is told as what it is, confirms nothing, and comes
   assert.equal(it.uplink?.backlog()[TELEMETRY].ops, 40);
   assert.ok(it.log.count('regional.database') > 0);
   assert.equal(it.log.count('regional.disk'), 0);
+  assert.deepEqual(it.region?.troubles(), [{ code: 'database.away', message: 'PostgreSQL: gone' }]);
   store.apply = apply;
   await it.deliver();
   assert.equal(store.ops.size, 80);
+  assert.deepEqual(it.region?.troubles(), []);
   await it.stop();
   assert.deepEqual(it.fatal, []);
 });

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'vitest';
 
 import { utf8 } from '../../../../src/base/bytes.ts';
+import { FAULTS, HubError } from '../../../../src/base/errors.ts';
 import { SILENT_LOG } from '../../../../src/base/log.ts';
 import { machineTimers } from '../../../../src/platform/clock.ts';
 import type { Role } from '../../../../src/model/op.ts';
@@ -11,8 +12,15 @@ import {
   type RegionApiOptions,
 } from '../../../../src/status/region/region-api.ts';
 import type { SendDoor, SendWish } from '../../../../src/status/region/send-door.ts';
+import type { FaultStatus } from '../../../../src/status/snapshot.ts';
 import { NO_ASSETS } from '../../../support/made/status.ts';
 
+const FULL: FaultStatus = {
+  code: 'store.failed',
+  message: 'database or disk is full',
+  hint: FAULTS['store.failed'],
+  since: '2026-03-01T11:00:00.000Z',
+};
 const LINES = [{ at: '2026-03-01T10:00:00Z' }, { at: '2026-03-01T11:00:00Z' }];
 
 const sent: SendWish[] = [];
@@ -30,6 +38,7 @@ const NOTHING = {
   isConnected: () => true,
   wallMs: () => 0,
   diskFreeBytes: () => null,
+  faults: () => [],
   status: () => Promise.reject(new Error('not asked for')),
   digest: () => Promise.resolve(undefined),
   fleet: () => Promise.resolve([]),
@@ -53,6 +62,7 @@ function ask(
     isConnected: () => true,
     wallMs: () => Date.parse('2026-03-01T12:00:00.000Z'),
     diskFreeBytes: () => 5_000_000,
+    faults: () => [FULL],
     settings: () => Promise.resolve(undefined),
     status: async () => ({
       regionId: 'r',
@@ -61,6 +71,7 @@ function ask(
       at: '2026-03-01T12:00:00.000Z',
       connected: true,
       diskFreeBytes: 5_000_000,
+      faults: [FULL],
       sites: [{ site: 'north', hubs: ['a1'], batches: 3 }],
     }),
     metrics: async () => ({
@@ -70,6 +81,7 @@ function ask(
       connected: true,
       databaseThere: null,
       diskFreeBytes: 5_000_000,
+      faults: [FULL],
       work: { chunks: 7, batches: 3, ops: 30, parked: 0, nonsense: 1, overQuota: 0 },
       sites: [
         {
@@ -137,6 +149,7 @@ test('status, fleet, digest and page', async () => {
   assert.deepEqual(await (await ask('/api/v1/fleet')).json(), {
     at: '2026-03-01T12:00:00.000Z',
     diskFreeBytes: 5_000_000,
+    faults: [FULL],
     hubs: [],
   });
   assert.equal((await ask('/api/v1/digest')).status, 200, 'the only site needs no name');
@@ -158,6 +171,8 @@ test('metrics', async () => {
   assert.match(answer.headers.get('content-type') ?? '', /version=0\.0\.4/);
   assert.match(text, /^heliograph_region_ops_total 30$/m);
   assert.match(text, /^heliograph_region_disk_free_bytes 5000000$/m);
+  assert.match(text, /^heliograph_fault\{code="store\.failed"\} 1$/m);
+  assert.match(text, /^heliograph_fault\{code="database\.away"\} 0$/m);
   assert.match(text, /^heliograph_hub_heard_seconds\{site="north",hub="a1"\} 12$/m);
   assert.doesNotMatch(text, /database_up/, 'what is not there has no series');
 });
@@ -193,6 +208,23 @@ test('in mode password people come in, devices and strangers do not', async () =
 
 test('without users, another host name is refused', async () => {
   assert.equal((await ask('/api/v1/fleet', { acceptsHost: () => false })).status, 421);
+});
+
+test('of a database that is away each answer says so, and the log does not again', async () => {
+  const told: string[] = [];
+  const log = { ...SILENT_LOG, error: (event: string) => void told.push(event) };
+  const failing = (error: Error) => ({
+    log,
+    fleet: async (): Promise<never> => {
+      throw error;
+    },
+  });
+  const away = await ask('/api/v1/fleet', failing(new HubError('database.away', 'PostgreSQL')));
+  assert.equal(away.status, 503);
+  assert.match(await away.text(), /Check the server and its disk/);
+  assert.deepEqual(told, []);
+  assert.equal((await ask('/api/v1/fleet', failing(new Error('a bug')))).status, 500);
+  assert.deepEqual(told, ['http.failed']);
 });
 
 describe('what is sent down', () => {
