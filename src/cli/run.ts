@@ -1,6 +1,6 @@
 /** `heliograph run` and `regional run`: a node, until it is asked to end or must be started again. */
 import { createLog } from '../base/log.ts';
-import { HubError, messageOf, systemCode } from '../base/errors.ts';
+import { HubError, isDamage, messageOf, systemCode } from '../base/errors.ts';
 import { pause } from '../base/clock.ts';
 import {
   readRemoteConfig,
@@ -12,6 +12,7 @@ import {
 import type { Config } from '../config/schema.ts';
 import type { HubAddresses } from '../hub/listeners.ts';
 import { type Machine, thisMachine } from '../machine.ts';
+import { asideOf } from '../store/put-aside.ts';
 import { feedWatchdog } from '../platform/systemd.ts';
 import type { Args } from './args.ts';
 import { ConfigError, configInputOf, ownConfig, withRemote } from './config-options.ts';
@@ -55,10 +56,11 @@ export async function runHub(args: Args, io: CliIo): Promise<ExitCode> {
 /** What the region has set. Where that is not proven yet, this start counts as a try. */
 function tryRemote(
   data: string,
-  { files }: CliIo,
+  io: CliIo,
 ): { readonly values: RemoteValues | undefined; readonly isTry: boolean } {
+  const { files } = io;
   const path = `${data}/${REMOTE_FILE}`;
-  const known = readRemoteConfig(files.read(path));
+  const known = readRemoteConfig(readOrPutAside(path, io));
   if (known?.state !== 'new') return { values: known?.values, isTry: false };
   const tried = tryRemoteConfig(known);
   try {
@@ -68,6 +70,19 @@ function tryRemote(
     return { values: undefined, isTry: false }; // No hub comes up on a disk that takes no write, and it says so itself.
   }
   return { values: tried.values, isTry: true };
+}
+
+/** What the card does not give back makes way: the wishes are records, too, and are looked at when the hub is open. */
+function readOrPutAside(path: string, io: CliIo): Uint8Array | undefined {
+  try {
+    return io.files.read(path);
+  } catch (error) {
+    if (!isDamage(error)) throw error;
+    const aside = asideOf(path, 'damaged');
+    io.files.rename(path, aside);
+    io.stderr(`${path} is put aside as ${aside}: ${messageOf(error)}\n`);
+    return undefined;
+  }
 }
 
 export async function runRegion(args: Args, io: CliIo): Promise<ExitCode> {

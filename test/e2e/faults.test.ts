@@ -107,6 +107,22 @@ describe('an old segment does not open', () => {
   );
 });
 
+describe('what the region has set cannot be read', () => {
+  testWithPeers('the hub starts without it', ['strace'], async ([strace = '']) => {
+    const data = tempDir();
+    const path = `${data}/config-remote.json`;
+    writeFileSync(path, '{}');
+    const into = `${data}/trace`;
+    const inject = 'openat:error=EIO';
+    const under = [...tracer(strace, { trace: 'openat', inject, into }), '-P', path];
+    await startHub({ data, sets: SMALL, under });
+    assert.deepEqual(
+      readdirSync(data).filter((name) => name.startsWith('config-remote')),
+      ['config-remote.json.damaged'],
+    );
+  });
+});
+
 describe('the file system turns read-only', () => {
   testWithPeers(
     'the hub ends with what failed first, not with what it could not tidy up behind it',
