@@ -65,7 +65,7 @@ const broker = section('MQTT for the devices of the site.', {
   packet_bytes_max: number(
     1_048_576,
     { min: 1024, max: 1_048_576, unit: 'bytes' },
-    'Largest MQTT packet; a larger one closes its connection.',
+    'Largest MQTT packet; a larger one closes its connection. Devices with the SDK and other hubs need all of it.',
   ),
   sessions_max: number(
     10_000,

@@ -9,6 +9,7 @@ import type { Journal } from '../../journal/journal.ts';
 import { isDispute } from '../../merge/conflicts.ts';
 import { EVENT, type Op } from '../../model/op.ts';
 import type { HlcClock } from '../../model/hlc.ts';
+import { tellSmallPackets } from '../limits/small-packets.ts';
 import { passingOn } from './passing-on.ts';
 import { NotedRights } from './rights.ts';
 import { Notices } from '../../sync/notices.ts';
@@ -30,6 +31,7 @@ export function serveSync(ground: Ground, parts: SyncParts): Notices {
   const { journal, store, door, hlc, broker, access } = parts;
   const { log, clock, timers } = machine;
   const { gatekeeper } = access;
+  tellSmallPackets(config.broker, log);
   const publish = (topic: string, payload: Uint8Array): void =>
     broker.publish(topic, payload, { qos: 1 });
   const whenApplied = (lsn: number): Promise<void> => store.whenApplied(lsn);
