@@ -82,6 +82,7 @@ export class Store {
   #checkpointLsn: Lsn = 0;
   #durableLsn: Lsn = 0;
   #fault: HubError | undefined;
+  #isClosed = false;
 
   private constructor(options: StoreOptions, db: SqliteFile) {
     this.#db = db;
@@ -340,14 +341,16 @@ export class Store {
     });
   }
 
-  /** Keeps what was staged and closes. */
+  /** Keeps what was staged and closes; again, it does nothing. */
   close(): void {
     if (this.#fault !== undefined) {
       this.#db.abandon();
       return;
     }
+    if (this.#isClosed) return;
     this.commit();
     this.#db.close();
+    this.#isClosed = true;
   }
 
   #newReader(): StateReader {

@@ -5,14 +5,21 @@
 import { systemCode } from '../../base/errors.ts';
 import type { Files } from '../../platform/files/files.ts';
 
-/** Sixteen blocks of most file systems; SQLite opens with two. */
-const SPARE_BYTES = 64 * 1024;
+/** SQLite opens with two blocks; but XFS makes no folder where it could not have dozens for it, and gets by with 1 MiB. */
+const SPARE_BYTES = 1 << 20;
 
-/** Lays the file down, where it is not there and there is room. */
-export function keepSpareRoom(files: Pick<Files, 'exists' | 'replace'>, path: string): void {
-  if (files.exists(path)) return;
+/** Lays the file down, and what is missing of it: on a full disk as much as there is room for. */
+export function keepSpareRoom(files: Pick<Files, 'exists' | 'open'>, path: string): void {
   try {
-    files.replace(path, new Uint8Array(SPARE_BYTES));
+    const file = files.open(path, files.exists(path) ? 'update' : 'create');
+    try {
+      const bytes = file.size();
+      if (bytes >= SPARE_BYTES) return;
+      file.fillZeros(bytes, SPARE_BYTES - bytes);
+      file.datasyncNow();
+    } finally {
+      file.close();
+    }
   } catch (error) {
     if (systemCode(error) === undefined) throw error;
   }

@@ -60,7 +60,7 @@ export class HubStore {
   private constructor(options: HubStoreOptions) {
     this.#options = options;
     this.#backoff = new Backoff(REOPEN_MS_MIN, REOPEN_MS_MAX, options.machine.random);
-    this.#state = openState(options);
+    this.#state = openAtStart(options);
     keepSpareRoom(options.machine.files, options.paths.spare);
   }
 
@@ -149,6 +149,7 @@ export class HubStore {
       const items = state.dump();
       const path = paths.snapshot;
       await writeSnapshot({ files, clock, siteClock, timers, signer, path, lsn, items });
+      keepSpareRoom(files, paths.spare);
       return lsn;
     });
   }
@@ -215,6 +216,19 @@ export class HubStore {
   }
 }
 
+/** Only here the spare room is given: a hub that runs serves its devices without tables, and one that starts cannot. */
+function openAtStart(options: HubStoreOptions): Store {
+  const { machine, paths } = options;
+  try {
+    return openState(options);
+  } catch (error) {
+    const isFailed = error instanceof HubError && error.code === 'store.failed';
+    if (!isFailed || !giveSpareRoom(machine.files, paths.spare)) throw error;
+    machine.log.warn('store.spare-room-given', { reason: error.message });
+    return openState(options);
+  }
+}
+
 function openState(options: HubStoreOptions): Store {
   const { config, machine, paths } = options;
   const { files, log } = machine;
@@ -224,10 +238,8 @@ function openState(options: HubStoreOptions): Store {
   try {
     state = Store.open(storeOptions);
   } catch (error) {
-    if (!(error instanceof HubError)) throw error;
-    if (error.code === 'store.damaged') makeWay(options, error);
-    else if (error.code !== 'store.failed' || !giveSpareRoom(files, paths.spare)) throw error;
-    else log.warn('store.spare-room-given', { reason: error.message });
+    if (!(error instanceof HubError) || error.code !== 'store.damaged') throw error;
+    makeWay(options, error);
     state = Store.open(storeOptions);
   }
   const { firstLsn, lastLsn } = options.journal;

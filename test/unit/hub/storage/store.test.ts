@@ -70,7 +70,7 @@ describe('the state of a hub', () => {
     let store = hub.open();
     const before = await store.digest();
     await store.close();
-    assert.equal(statSync(spare).size, 65_536);
+    assert.equal(statSync(spare).size, 1 << 20);
     // SQLite cannot make the folder that it locks by while the spare room is not given.
     const files = Object.create(machineFiles) as typeof machineFiles;
     files.remove = (path) => {
@@ -81,6 +81,41 @@ describe('the state of a hub', () => {
     assert.deepEqual(await store.digest(), before);
     await store.close();
     assert.ok(existsSync(spare), 'it is kept again for the next time');
+  });
+
+  it('that fails on a full disk leaves that room to the next start', async () => {
+    const hub = setUp();
+    const { spare, state } = hubPaths(hub.dir);
+    publishTo(hub, 3, 'a');
+    let isFull = false;
+    let tries = 0;
+    const files = Object.create(machineFiles) as typeof machineFiles;
+    files.remove = (path) => {
+      if (path !== `${state}.lock`) return machineFiles.remove(path);
+      tries += 1;
+      if (isFull && existsSync(spare)) mkdirSync(path, { recursive: true });
+      else machineFiles.remove(path);
+    };
+    let store = hub.open(undefined, undefined, files);
+    const before = await store.digest();
+    isFull = true;
+    store.state.stageEntry = (): never => {
+      throw new HubError('store.failed', 'for a test');
+    };
+    publishTo(hub, 1, 'a');
+    await eventually(
+      async () => tries,
+      (count) => count >= 3,
+      5_000,
+    );
+    assert.equal(store.fault?.code, 'store.failed');
+    await store.close();
+    assert.ok(existsSync(spare));
+    store = hub.open(undefined, undefined, files);
+    assert.equal((await store.digest()).ops, before.ops + 1);
+    await store.settle();
+    assert.ok(existsSync(spare), 'it is kept again');
+    await store.close();
   });
 
   it('of a newer version is left alone, and so is the room that is kept for a full disk', async () => {
