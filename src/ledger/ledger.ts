@@ -106,6 +106,8 @@ export class Ledger {
   readonly #flushing = new OneAtATime();
   /** Asked for and not over. */
   #flushes = 0;
+  /** Whether it was told that the disk takes nothing. */
+  #isTold = false;
   #closed = false;
 
   private constructor(options: LedgerOptions, state: LedgerState) {
@@ -289,13 +291,16 @@ export class Ledger {
     this.#closed = true;
   }
 
-  /** A disk that cannot is told: nothing is lost, the next start hashes the same entries again. */
+  /** A disk that cannot is told, once: nothing is lost, the next start hashes the same entries again. */
   async #flushOrTell(): Promise<void> {
     try {
       await this.flush();
+      this.#isTold = false;
     } catch (error) {
       if (!(error instanceof HubError)) return this.#options.onFatal(error);
-      this.#options.log.warn('ledger.flush-failed', { reason: messageOf(error) });
+      if (!this.#isTold)
+        this.#options.log.warn('ledger.flush-failed', { reason: messageOf(error) });
+      this.#isTold = true;
     }
   }
 
