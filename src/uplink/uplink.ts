@@ -95,6 +95,7 @@ export class Uplink {
       outbox,
       guarded: (work) => this.#guarded(work),
       onUrgent: () => this.look(),
+      onAlarm: () => this.#attempts.urgent(),
     });
     this.#attempts = new Attempts({
       ...options,
@@ -376,8 +377,7 @@ export class Uplink {
     this.#book.closed(ending.why, linkBytes, this.#link?.isResumed);
     const wasCut = ending.pause !== 'none';
     if (this.#link !== undefined) this.#chunkSize.ended(wasCut);
-    const isReceiving = this.#descent?.view().isReceiving === true;
-    this.#resumption.ended(wasCut && !isReceiving);
+    this.#resumption.ended(wasCut && this.#descent?.view().isReceiving !== true);
     this.#link = undefined;
     this.#descent?.ended(this.#book.isIdle && !wasCut ? linkBytes : undefined);
     this.#attempts.ended(ending.pause);

@@ -35,6 +35,8 @@ export function openLink({ config, machine, closers }: Ground): HubLink {
 /** Watts that attempts may take on average, soon after a failure and when failures go on. */
 const FIRST_ATTEMPTS_WATTS = 12;
 const LATER_ATTEMPTS_WATTS = 0.25;
+/** And while alarms are born all the time. */
+const ALARM_ATTEMPTS_WATTS = 2;
 
 /** A failed attempt costs what a session costs: on a dear link, and with little energy, the pauses between them are longer. */
 export function pausesOf(
@@ -45,6 +47,7 @@ export function pausesOf(
   const sessionMs = LINK_COSTS[link].sessionWh * 3_600_000;
   return {
     pauseMsMin: Math.max(pauseMsMin, sessionMs / FIRST_ATTEMPTS_WATTS),
+    pauseMsUrgent: Math.max(pauseMsMin, sessionMs / ALARM_ATTEMPTS_WATTS),
     pauseMsMax: Math.max(1_000 * probeIntervalS, sessionMs / LATER_ATTEMPTS_WATTS),
   };
 }

@@ -1,18 +1,22 @@
 /**
  * When the uplink may try: only while a way leads upstream, and after a failure not before a pause that grows. A way that
- * appears ends the pause: what failed on another link says nothing about this one.
+ * appears ends the pause: what failed on another link says nothing about this one. An alarm that is born in a long pause
+ * shortens it: it would be late by hours for what failed before.
  */
 import { Backoff } from '../../base/backoff.ts';
-import type { Cancel, Timers } from '../../base/clock.ts';
+import type { Cancel, Clock, Timers } from '../../base/clock.ts';
 import type { Random } from '../../base/random.ts';
 import type { WayUpstream } from '../ports.ts';
 
 export interface Pauses {
   readonly pauseMsMin: number;
   readonly pauseMsMax: number;
+  /** From the failure to an attempt for what is urgent and was born since; absent: it waits like everything. */
+  readonly pauseMsUrgent?: number;
 }
 
 export interface AttemptsOptions {
+  readonly clock: Pick<Clock, 'monotonicMs'>;
   readonly timers: Timers;
   readonly random: Random;
   /** Undefined: always there, and nothing to be proven. */
@@ -29,6 +33,8 @@ export class Attempts {
   readonly #options: AttemptsOptions;
   readonly #backoff: Backoff;
   #cancelPause: Cancel = () => undefined;
+  /** Of the pause that is on. */
+  #pause: { readonly sinceMs: number; readonly untilMs: number } | undefined;
 
   constructor(options: AttemptsOptions) {
     this.#options = options;
@@ -39,7 +45,7 @@ export class Attempts {
       options.onWayLost();
       if (change === 'gone') return;
       this.#cancelPause();
-      options.onAgain();
+      this.#again();
     });
   }
 
@@ -68,7 +74,30 @@ export class Attempts {
     if (pause === 'none') return;
     const { pauseMsMin, pauseMsMax } = this.#options.pauses();
     this.#backoff.adapt(pauseMsMin, pauseMsMax);
-    this.#cancelPause = this.#options.timers.after(this.#backoff.nextMs(), this.#options.onAgain);
+    const nowMs = this.#options.clock.monotonicMs();
+    this.#waitUntil(nowMs + this.#backoff.nextMs(), nowMs);
+  }
+
+  /** An alarm or a command has come. */
+  urgent(): void {
+    const { pauseMsUrgent } = this.#options.pauses();
+    if (this.#pause === undefined || pauseMsUrgent === undefined) return;
+    const { sinceMs, untilMs } = this.#pause;
+    const soonerMs = Math.max(this.#options.clock.monotonicMs(), sinceMs + pauseMsUrgent);
+    if (soonerMs >= untilMs) return;
+    this.#cancelPause();
+    this.#waitUntil(soonerMs, sinceMs);
+  }
+
+  #waitUntil(untilMs: number, sinceMs: number): void {
+    this.#pause = { sinceMs, untilMs };
+    const delayMs = untilMs - this.#options.clock.monotonicMs();
+    this.#cancelPause = this.#options.timers.after(delayMs, () => this.#again());
+  }
+
+  #again(): void {
+    this.#pause = undefined;
+    this.#options.onAgain();
   }
 
   stop(): void {

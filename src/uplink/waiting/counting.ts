@@ -13,6 +13,8 @@ interface CountingOptions {
   readonly guarded: (work: () => void) => void;
   /** An alarm, a command, or a class that had nothing waiting has come: no reason to wait for the next look. */
   readonly onUrgent: () => void;
+  /** Of these an alarm or a command. */
+  readonly onAlarm: () => void;
 }
 
 /** A little more than the applier waits for company: what it has read was offered by then. */
@@ -32,8 +34,9 @@ export class Counting {
   /** Sees to it that all is counted that is durable. */
   soon(): void {
     if (this.#isStopped || this.#cancel !== undefined) return;
-    const { journal, linkTimers: timers, outbox, guarded, onUrgent } = this.#options;
+    const { journal, linkTimers: timers, outbox, guarded, onUrgent, onAlarm } = this.#options;
     const before = this.#urgency();
+    const alarmsBefore = this.#alarms();
     const slice = (): void => {
       this.#cancel = undefined;
       guarded(() => {
@@ -41,6 +44,7 @@ export class Counting {
           this.#cancel = afterOthers({ journal, timers }, slice);
           return;
         }
+        if (this.#alarms() > alarmsBefore) onAlarm();
         if (this.#urgency() > before) onUrgent();
         if (outbox.unsealed.awaitsOffers) this.soon();
       });
@@ -76,8 +80,11 @@ export class Counting {
 
   /** Grows with what is urgent. */
   #urgency(): number {
+    return this.#alarms() + this.#options.outbox.sealableClasses().length;
+  }
+
+  #alarms(): number {
     const { outbox } = this.#options;
-    const urgentOps = outbox.unsealedOps(ALARM) + outbox.unsealedOps(COMMAND);
-    return urgentOps + outbox.sealableClasses().length;
+    return outbox.unsealedOps(ALARM) + outbox.unsealedOps(COMMAND);
   }
 }

@@ -32,6 +32,7 @@ async function failures(stateAt: (nowMs: number) => PowerState): Promise<number[
   const clock = new SimClock(0);
   const at: number[] = [];
   const attempts: Attempts = new Attempts({
+    clock,
     timers: clock,
     random: new SeededRandom(3),
     pauses: () => pausesOf('cellular', adviceIn(stateAt(clock.monotonicMs()))),
