@@ -10,7 +10,7 @@
  *
  * A full disk takes no such file. That is when a hub has to come up and say so: where the socket holds, it holds alone.
  */
-import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
@@ -19,6 +19,7 @@ import { HubError, systemCode } from '../../base/errors.ts';
 import { isoTime } from '../../base/iso-time.ts';
 import type { DirectoryLock } from './files.ts';
 import { bootLine, statFieldsAt } from './kernel-files.ts';
+import { remove } from './remove.ts';
 
 interface Owner {
   readonly pid: number;
@@ -49,7 +50,7 @@ export function lockDirectory(dir: string): DirectoryLock {
     release: () => {
       if (!held) return;
       held = false;
-      if (isWritten) rmSync(path, { force: true });
+      if (isWritten) remove(path);
       socket?.close();
     },
   };

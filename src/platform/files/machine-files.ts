@@ -19,7 +19,6 @@ import {
   readFileSync,
   readSync,
   renameSync,
-  rmSync,
   statfsSync,
   statSync,
   writeSync,
@@ -29,6 +28,7 @@ import { dirname } from 'node:path';
 import { HubError, systemCode, systemError } from '../../base/errors.ts';
 import { lockDirectory } from './directory-lock.ts';
 import { type Files, type OpenFile, type OpenMode, putInPlace } from './files.ts';
+import { remove } from './remove.ts';
 
 const FLAGS: Record<OpenMode, string> = { read: 'r', update: 'r+', create: 'w+' };
 const FILE_MODE = 0o600;
@@ -187,7 +187,7 @@ function createNew(path: string, bytes: Uint8Array): boolean {
     if (systemCode(error) === 'EEXIST') return false;
     throw error;
   } finally {
-    rmSync(beside, { force: true });
+    remove(beside);
     syncDir(dirname(path));
   }
 }
@@ -211,7 +211,7 @@ export const machineFiles: Files = {
   list: (dir) => whereItExists(() => readdirSync(dir).toSorted()) ?? [],
   makeDir,
   rename: renameSync,
-  remove: (path) => rmSync(path, { recursive: true, force: true }),
+  remove,
   syncDir,
   freeBytes: (dir) => {
     const { bavail, bsize } = statfsSync(dir);
