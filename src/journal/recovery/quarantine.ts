@@ -5,7 +5,7 @@
  *
  * Bounded: beyond the limits a name is kept without its bytes, and beyond the number of names only the log tells.
  */
-import { messageOf } from '../../base/errors.ts';
+import { messageOf, systemCode } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import type { Files } from '../../platform/files/files.ts';
 import type { Lsn } from '../format.ts';
@@ -50,9 +50,15 @@ export class Quarantine {
     return this.#ranges;
   }
 
-  /** Whether a whole segment was set aside. */
+  /** Whether a whole segment was set aside, or may have been: the folder lies on a card that fails. */
   get holdsSegments(): boolean {
-    return this.#files.list(this.#dir).some((name) => name.endsWith('.segment'));
+    try {
+      return this.#files.list(this.#dir).some((name) => name.endsWith('.segment'));
+    } catch (error) {
+      if (systemCode(error) === undefined) throw error;
+      this.#log.warn('journal.quarantine-unread', { reason: messageOf(error) });
+      return true;
+    }
   }
 
   /** Keeps the bytes that `read` gives; undefined where this range was known before. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'vitest';
 
+import { systemError } from '../../../../src/base/errors.ts';
 import { SILENT_LOG } from '../../../../src/base/log.ts';
 import { Quarantine } from '../../../../src/journal/recovery/quarantine.ts';
 import { SimFiles } from '../../../../src/platform/sim/files.ts';
@@ -18,4 +19,15 @@ test('ranges are in the order of their numbers, also after a restart', () => {
     again.ranges.map(({ fromLsn }) => fromLsn),
     [9, 22, 125],
   );
+});
+
+test('a folder that cannot be listed may hold a segment, and ends nothing', () => {
+  const files = new SimFiles({ random: new SeededRandom(1) });
+  files.makeDir('journal');
+  const quarantine = new Quarantine(files, 'journal', SILENT_LOG);
+  assert.equal(quarantine.holdsSegments, false);
+  files.list = () => {
+    throw systemError('EIO', 'scandir journal/quarantine');
+  };
+  assert.equal(quarantine.holdsSegments, true);
 });
