@@ -16,8 +16,16 @@ import {
   type RecordSize,
 } from '../../merge/record/record-size.ts';
 import { isRecordKind, type Op, PATCH, REMOVE, UNDO } from '../../model/op.ts';
+import type { Records } from '../../store/records/records.ts';
 import type { HubStore } from '../storage/store.ts';
 import { Coming } from './coming.ts';
+
+/** All that a record's ops had ever written when the state was that far. */
+interface Ever {
+  readonly key: string;
+  readonly appliedLsn: number;
+  readonly pieces: Pieces;
+}
 
 interface OnTheWay {
   readonly pieces: Pieces;
@@ -36,6 +44,8 @@ const NOTHING = new Pieces();
 export class RecordRoom {
   readonly #store: Pick<HubStore, 'ask' | 'appliedLsn'>;
   readonly #coming: Coming<OnTheWay>;
+  /** Of the record that was looked through last: a device may hand in hundreds of undos at once. */
+  #ever: Ever | undefined;
 
   constructor(store: Pick<HubStore, 'ask' | 'appliedLsn'>) {
     this.#store = store;
@@ -81,11 +91,20 @@ export class RecordRoom {
       const kinds = records.kindsOf(key, readUndo(body) ?? []);
       const unknown = coming?.takes === true ? REMOVE : PATCH;
       if (!kinds.some((kind = unknown) => kind === REMOVE || kind === UNDO)) return undefined;
-      const all = records.everWritten(key);
+      const all = new Pieces();
+      all.putAll(this.#everWritten(key, records));
       if (coming !== undefined) all.putAll(coming.pieces);
       if (!isOverfull(all.size)) return undefined;
       return coming === undefined ? TOO_MUCH : BUSY;
     });
+  }
+
+  #everWritten(key: string, records: Pick<Records, 'everWritten'>): Pieces {
+    const { appliedLsn } = this.#store;
+    if (this.#ever?.key !== key || this.#ever.appliedLsn !== appliedLsn) {
+      this.#ever = { key, appliedLsn, pieces: records.everWritten(key) };
+    }
+    return this.#ever.pieces;
   }
 
   #sizeWith(key: string, pieces: Pieces): RecordSize | undefined {

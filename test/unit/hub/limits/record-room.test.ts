@@ -1,7 +1,7 @@
 /** A record has room for so many fields and bytes, whatever a device sends; what makes a full one no larger is taken. */
 import assert from 'node:assert/strict';
 
-import { afterEach, beforeEach, describe, it } from 'vitest';
+import { afterEach, beforeEach, describe, it, vi } from 'vitest';
 
 import { RecordRoom } from '../../../../src/hub/limits/record-room.ts';
 import type { Rejection } from '../../../../src/ingest/door/rejection.ts';
@@ -73,6 +73,24 @@ describe('a record that has all the fields it may have', () => {
     assert.equal(take(UNDO, undoOf(removedBy))?.verdict, 'never');
     // Of another op it is an undo like any.
     assert.equal(take(UNDO, undoOf(desk.seq)), undefined);
+  });
+});
+
+describe('undos that a device hands in at once', () => {
+  it('are judged by one look through the record', () => {
+    fillFields();
+    assert.equal(take(REMOVE, NOTHING), undefined);
+    const removedBy = desk.seq;
+    fillFields(RECORD_FIELDS_MAX);
+    const { records } = desk.store;
+    const look = vi.spyOn(records, 'everWritten');
+    for (let count = 0; count < 3; count++) {
+      assert.equal(hand(UNDO, undoOf(removedBy))?.verdict, 'never');
+    }
+    assert.equal(look.mock.calls.length, 1);
+    assert.equal(take(PATCH, encodePatch(fieldsFrom(RECORD_FIELDS_MAX))), undefined);
+    assert.equal(hand(UNDO, undoOf(removedBy))?.verdict, 'never');
+    assert.equal(look.mock.calls.length, 2, 'the state has gone on');
   });
 });
 
