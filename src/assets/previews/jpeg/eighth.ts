@@ -77,17 +77,17 @@ class EighthReader {
 
   /** Takes a segment, and the scan behind it at `end`; false where that is of a kind that is not read here. */
   #take(marker: number, body: Uint8Array, end: number): boolean {
-    if (marker === 0xdb) return this.#takeSteps(body);
     if (marker === 0xc4) return this.#takeCodes(body);
     if (marker >= 0xc0 && marker <= 0xcf) return this.#takeFrame(marker, body);
     if (marker === 0xda) return this.#takeScan(body, end);
-    if (marker === 0xdd) this.#restartInterval = ((body[0] ?? 0) << 8) | (body[1] ?? 0);
+    if (marker === 0xdb) this.#takeSteps(body);
+    else if (marker === 0xdd) this.#restartInterval = ((body[0] ?? 0) << 8) | (body[1] ?? 0);
     else if (marker === 0xe1 && begins(body, EXIF)) this.#exif ??= body.subarray(EXIF.length);
     else if (marker === 0xee && begins(body, ADOBE)) this.#isRgb = body[ADOBE_TRANSFORM_AT] === 0;
     return true;
   }
 
-  #takeSteps(body: Uint8Array): boolean {
+  #takeSteps(body: Uint8Array): void {
     for (let at = 0; at < body.length;) {
       const head = body[at] as number;
       const stepBytes = head >> 4 === 0 ? 1 : 2;
@@ -95,7 +95,6 @@ class EighthReader {
       this.#steps.set(head & 15, stepBytes === 1 ? high : (high << 8) | low);
       at += 1 + COEFFICIENTS * stepBytes;
     }
-    return true;
   }
 
   #takeCodes(body: Uint8Array): boolean {

@@ -22,6 +22,9 @@ export interface Frame {
   readonly width: number;
   readonly height: number;
   readonly isProgressive: boolean;
+  /** The most blocks that a plane has in a unit, side by side and one above the other. */
+  readonly acrossMax: number;
+  readonly downMax: number;
   readonly unitsAcross: number;
   readonly unitsDown: number;
   readonly planes: readonly Plane[];
@@ -65,19 +68,16 @@ export function frameOf(
     stride: unitsAcross * part.across,
     means: new Int16Array(unitsAcross * part.across * unitsDown * part.down),
   }));
-  return { width, height, isProgressive, unitsAcross, unitsDown, planes };
+  return { width, height, isProgressive, acrossMax, downMax, unitsAcross, unitsDown, planes };
 }
 
 /** `stepOf` gives the first step of a quantization table. */
-export function pictureOf(
-  { width, height, planes }: Frame,
-  stepOf: (table: number) => number,
-  isRgb: boolean,
-): Rgba {
+export function pictureOf(frame: Frame, stepOf: (table: number) => number, isRgb: boolean): Rgba {
+  const { width, height, planes } = frame;
   const columns = Math.ceil(width / BLOCK_SIDE);
   const rows = Math.ceil(height / BLOCK_SIDE);
   const data = new Uint8Array(columns * rows * 4);
-  const samples = planes.map((plane) => samplesOf(plane, planes, stepOf(plane.table)));
+  const samples = planes.map((plane) => samplesOf(plane, frame, stepOf(plane.table)));
   const [bright, blue = bright, red = bright] = samples as [Sampler, Sampler?, Sampler?];
   const isGrey = planes.length === 1;
   const isPlain = isRgb || planes.every(({ id }, index) => id === RGB_IDS[index]);
@@ -94,10 +94,12 @@ export function pictureOf(
 /** The value of a component at a pixel of the small picture, 0 to 255. */
 type Sampler = (x: number, y: number) => number;
 
-function samplesOf(plane: Plane, planes: readonly Plane[], step: number): Sampler {
-  const { means, stride } = plane;
-  const perX = plane.across / Math.max(...planes.map(({ across }) => across));
-  const perY = plane.down / Math.max(...planes.map(({ down }) => down));
+function samplesOf(
+  { means, stride, across, down }: Plane,
+  { acrossMax, downMax }: Frame,
+  step: number,
+): Sampler {
+  const [perX, perY] = [across / acrossMax, down / downMax];
   return (x, y) => {
     const mean = means[Math.floor(y * perY) * stride + Math.floor(x * perX)] as number;
     return (mean * step) / BLOCK_SIDE + 128;
